@@ -1,0 +1,84 @@
+// Sessions of ONNX Runtime on Node.
+import * as ort from 'onnxruntime-node';
+import { type Model, writeModel } from '../onnx/index.ts';
+import { BedsideError, messageOf, must } from '../util/index.ts';
+import type { Session, SessionOptions, Tensor } from './session.ts';
+
+// Warnings of the runtime concern its own graph passes, not the user.
+ort.env.logLevel = 'error';
+
+/**
+ * Loads a graph into ONNX Runtime (CPU).
+ * @throws BedsideError E_ENGINE when the runtime refuses the graph, naming it
+ */
+export async function createSession(model: Model | Uint8Array, options: SessionOptions): Promise<Session> {
+  const bytes = model instanceof Uint8Array ? model : writeModel(model);
+  let inner: ort.InferenceSession;
+  try {
+    inner = await ort.InferenceSession.create(bytes, {
+      executionProviders: ['cpu'],
+      intraOpNumThreads: options.threads ?? 1,
+      interOpNumThreads: 1,
+      executionMode: 'sequential',
+      graphOptimizationLevel: options.optimization ?? 'all',
+      logSeverityLevel: 4,
+    });
+  } catch (cause) {
+    throw new BedsideError('E_ENGINE', `ONNX Runtime cannot load ${options.name}: ${messageOf(cause)}`, {
+      hint: 'the model may use an operator or version the runtime does not have',
+      cause,
+    });
+  }
+  return new NodeSession(inner, options.name);
+}
+
+class NodeSession implements Session {
+  readonly name: string;
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  #inner: ort.InferenceSession | undefined;
+
+  constructor(inner: ort.InferenceSession, name: string) {
+    this.#inner = inner;
+    this.name = name;
+    this.inputNames = inner.inputNames;
+    this.outputNames = inner.outputNames;
+  }
+
+  async run(feeds: Readonly<Record<string, Tensor>>, outputs?: readonly string[]): Promise<Record<string, Tensor>> {
+    const inner = must(this.#inner, `session of ${this.name} used after release`);
+    const input: Record<string, ort.Tensor> = {};
+    for (const [name, value] of Object.entries(feeds)) {
+      input[name] =
+        value.type === 'float32'
+          ? new ort.Tensor('float32', value.data, value.dims)
+          : new ort.Tensor('int64', value.data, value.dims);
+    }
+    try {
+      const raw = outputs ? await inner.run(input, [...outputs]) : await inner.run(input);
+      const result: Record<string, Tensor> = {};
+      for (const [name, value] of Object.entries(raw)) result[name] = convert(value, name, this.name);
+      return result;
+    } catch (cause) {
+      if (BedsideError.is(cause)) throw cause;
+      throw new BedsideError('E_ENGINE', `ONNX Runtime failed while running ${this.name}: ${messageOf(cause)}`, {
+        hint: "check that the input's shape is what the model declares",
+        cause,
+      });
+    }
+  }
+
+  async release(): Promise<void> {
+    const inner = this.#inner;
+    this.#inner = undefined;
+    await inner?.release();
+  }
+}
+
+function convert(value: ort.Tensor, output: string, model: string): Tensor {
+  if (value.type === 'float32') return { type: 'float32', dims: value.dims, data: value.data as Float32Array };
+  if (value.type === 'int64') return { type: 'int64', dims: value.dims, data: value.data as BigInt64Array };
+  throw new BedsideError('E_UNSUPPORTED', `${model}: output '${output}' is ${value.type}, not float32 or int64`, {
+    hint: 'add a Cast to float32 at the end of the model',
+  });
+}

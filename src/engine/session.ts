@@ -1,0 +1,35 @@
+// The one interface to whatever runs ONNX graphs; Node's implementation is in `node.ts`, a web one can join it.
+
+/** A dense row-major tensor. */
+export type Tensor =
+  | { readonly type: 'float32'; readonly dims: readonly number[]; readonly data: Float32Array }
+  | { readonly type: 'int64'; readonly dims: readonly number[]; readonly data: BigInt64Array };
+
+/** How a session is made. */
+export interface SessionOptions {
+  /** How the model is called in error messages, such as its file name. */
+  readonly name: string;
+  /** Threads inside one operator; default 1. */
+  readonly threads?: number;
+  /** ONNX Runtime's graph optimisation level; default `all`. */
+  readonly optimization?: 'disabled' | 'basic' | 'extended' | 'all';
+}
+
+/** A loaded graph. Sessions hold native memory: release them. */
+export interface Session {
+  readonly name: string;
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  /**
+   * Runs the graph once. With `outputs`, only those are returned.
+   * @throws BedsideError E_ENGINE, naming the model
+   */
+  run(feeds: Readonly<Record<string, Tensor>>, outputs?: readonly string[]): Promise<Record<string, Tensor>>;
+  /** Frees the native memory; using the session afterwards is an error. */
+  release(): Promise<void>;
+}
+
+/** A float32 tensor. */
+export function tensor(data: Float32Array, dims: readonly number[]): Tensor {
+  return { type: 'float32', dims, data };
+}

@@ -1,0 +1,53 @@
+// What a criterion is: a function from a model and calibration samples to one score per channel of each weighted layer.
+import type { Model } from '../onnx/index.ts';
+import type { Random } from '../util/index.ts';
+
+/** Scores of one weighted layer's output channels; higher means more important. */
+export interface LayerScores {
+  /** The node's name in the canonical model. */
+  readonly layer: string;
+  /** One finite score a channel, zero or more. */
+  readonly scores: Float64Array;
+}
+
+/** Calibration samples; labels may be missing, then the predicted class stands in. */
+export interface CalibrationSet {
+  /** `[count, ...sampleShape]`, row-major. */
+  readonly samples: Float32Array;
+  readonly count: number;
+  readonly sampleShape: readonly number[];
+  /** One class index a sample. */
+  readonly labels: Int32Array | undefined;
+}
+
+/** What a criterion is given. */
+export interface CriterionContext {
+  /** The canonical model (constants folded, batch normalisation merged). */
+  readonly model: Model;
+  /** How the model is called in messages. */
+  readonly modelName: string;
+  readonly calibration: CalibrationSet;
+  readonly random: Random;
+  /** What is explained: the sample's label (predicted class where there is none) or the predicted class. */
+  readonly target: 'label' | 'predicted';
+  /** Samples per run of the engine. */
+  readonly batch: number;
+  readonly threads: number;
+  /** Called with the number of samples done. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** A named way to score channels. Adding one is one file of data and a line in the table of `registry.ts`. */
+export interface Criterion {
+  readonly name: string;
+  /** From explainable AI, or a reference from the pruning literature. */
+  readonly family: 'xai' | 'reference';
+  /** One line for `--help`. */
+  readonly summary: string;
+  /** The paper it comes from. */
+  readonly source: string;
+  /** Whether it reads calibration samples. */
+  readonly needsSamples: boolean;
+  /** Scores in execution order, one entry for every weighted layer. */
+  score(context: CriterionContext): Promise<LayerScores[]>;
+}

@@ -1,0 +1,105 @@
+// Adds nodes and constants to a graph under fresh names.
+import { BedsideError } from '../util/index.ts';
+import {
+  type Attribute,
+  type Constant,
+  ELEM,
+  type Dim,
+  type Graph,
+  type Model,
+  type Value,
+  floatConstant,
+  intConstant,
+} from './graph.ts';
+
+/** Appends to a graph; every method that makes a value returns its name. */
+export class GraphBuilder {
+  readonly graph: Graph;
+  readonly #names = new Set<string>();
+  readonly #shared = new Map<string, string>();
+
+  /** Starts from `graph` (which is changed in place), or from an empty one. */
+  constructor(graph: Graph = { name: 'bedside', inputs: [], outputs: [], nodes: [], constants: new Map() }) {
+    this.graph = graph;
+    for (const value of [...graph.inputs, ...graph.outputs]) this.#names.add(value.name);
+    for (const name of graph.constants.keys()) this.#names.add(name);
+    for (const node of graph.nodes) for (const name of [...node.inputs, ...node.outputs]) this.#names.add(name);
+  }
+
+  /** A name not yet in the graph. */
+  fresh(hint: string): string {
+    let name = hint;
+    for (let i = 1; this.#names.has(name); i++) name = `${hint}_${i}`;
+    this.#names.add(name);
+    return name;
+  }
+
+  /** Adds a float32 input. */
+  input(name: string, dims: readonly Dim[], elemType: number = ELEM.float32): string {
+    if (this.#names.has(name)) throw new BedsideError('E_INTERNAL', `internal: value '${name}' exists already`);
+    this.#names.add(name);
+    this.graph.inputs.push({ name, elemType, dims });
+    return name;
+  }
+
+  /** Declares an existing value as a graph output. */
+  output(name: string, dims: readonly Dim[] | undefined, elemType: number = ELEM.float32): Value {
+    const value: Value = { name, elemType, dims };
+    this.graph.outputs.push(value);
+    return value;
+  }
+
+  /** Adds a constant. */
+  constant(constant: Constant, hint = 'const'): string {
+    const name = this.fresh(hint);
+    this.graph.constants.set(name, constant);
+    return name;
+  }
+
+  /** A scalar (rank 0) float constant, shared between uses. */
+  scalar(value: number): string {
+    return this.#share(`f:${value}`, () => this.constant(floatConstant([value], []), 'scalar'));
+  }
+
+  /** A one-axis int64 constant, shared between uses. */
+  ints(values: readonly number[]): string {
+    return this.#share(`i:${values.join()}`, () => this.constant(intConstant(values), 'ints'));
+  }
+
+  /** Adds a node with one output. */
+  node(op: string, inputs: readonly string[], attributes: Record<string, Attribute> = {}, hint = op.toLowerCase()): string {
+    return this.nodes(op, inputs, attributes, [hint])[0] as string;
+  }
+
+  /** Adds a node with several outputs, one for each hint. */
+  nodes(
+    op: string,
+    inputs: readonly string[],
+    attributes: Record<string, Attribute>,
+    hints: readonly string[],
+  ): string[] {
+    const outputs = hints.map((hint) => this.fresh(hint));
+    this.graph.nodes.push({
+      name: outputs[0] ?? '',
+      op,
+      domain: '',
+      inputs: [...inputs],
+      outputs: [...outputs],
+      attributes: new Map(Object.entries(attributes)),
+    });
+    return outputs;
+  }
+
+  /** The finished model. */
+  model(opset = 17, irVersion = 8): Model {
+    return { irVersion, opsets: new Map([['', opset]]), graph: this.graph };
+  }
+
+  #share(key: string, make: () => string): string {
+    const known = this.#shared.get(key);
+    if (known !== undefined) return known;
+    const name = make();
+    this.#shared.set(key, name);
+    return name;
+  }
+}

@@ -1,0 +1,50 @@
+// Errors a user may meet: a stable code, what was wrong and where, and what to do about it.
+
+/** The stable error codes; the message and the hint may change, a code does not. */
+export const ERROR_CODES = [
+  'E_USAGE', // a flag or an argument is missing, unknown or out of range
+  'E_FILE', // a file or folder is missing, unreadable or empty
+  'E_OUTPUT', // an output path cannot be written
+  'E_MODEL', // not an ONNX model, truncated, or inconsistent
+  'E_UNSUPPORTED', // a valid model uses something this version does not do
+  'E_NO_CHANNELS', // no channel of the model can be pruned
+  'E_DATA', // a dataset is malformed
+  'E_DATA_FIT', // a dataset's shape or class count does not fit the model
+  'E_CRITERION', // an unknown criterion
+  'E_ENGINE', // ONNX Runtime refused or failed
+  'E_INTERNAL', // a defect of bedside itself
+] as const;
+
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/** An expected failure, told to the user as `message` (what, where) and `hint` (what to do). */
+export class BedsideError extends Error {
+  override readonly name = 'BedsideError';
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+  }
+
+  /** Whether `error` is a BedsideError, of the given code if one is given. */
+  static is(error: unknown, code?: ErrorCode): error is BedsideError {
+    return error instanceof BedsideError && (code === undefined || error.code === code);
+  }
+}
+
+/**
+ * The value, or an E_INTERNAL error when it is undefined: for lookups that our own invariants guarantee.
+ * @throws BedsideError E_INTERNAL
+ */
+export function must<T>(value: T | undefined | null, what: string): T {
+  if (value === undefined || value === null) throw new BedsideError('E_INTERNAL', `internal: ${what}`);
+  return value;
+}
+
+/** A short text of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,65 @@
+// Files written whole or not at all: to a temporary name beside the target, then renamed.
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { BedsideError, messageOf } from './errors.ts';
+
+/**
+ * Writes a file atomically; a reader sees the old content or the new, never a part.
+ * Missing parent folders are made.
+ * @throws BedsideError E_OUTPUT when the path cannot be written
+ */
+export async function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
+  const folder = dirname(path);
+  const temporary = join(folder, `.${randomBytes(6).toString('hex')}.tmp`);
+  try {
+    await mkdir(folder, { recursive: true });
+    await writeFile(temporary, content);
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw new BedsideError('E_OUTPUT', `cannot write ${path}: ${messageOf(cause)}`, {
+      hint: 'choose an output path in a folder you may write to, that is not itself a folder',
+      cause,
+    });
+  }
+}
+
+/**
+ * Fails early when an output path plainly cannot be written, before long work is spent on its content.
+ * @throws BedsideError E_OUTPUT
+ */
+export async function assertWritable(path: string): Promise<void> {
+  const info = await stat(path).catch(() => undefined);
+  if (info?.isDirectory()) {
+    throw new BedsideError('E_OUTPUT', `cannot write ${path}: it is a folder`, { hint: 'name a file' });
+  }
+  const probe = join(dirname(path), `.${randomBytes(6).toString('hex')}.tmp`);
+  await writeFileAtomic(probe, '');
+  await rm(probe, { force: true });
+}
+
+/**
+ * Reads a file that must exist and not be empty.
+ * @throws BedsideError E_FILE
+ */
+export async function readFileChecked(path: string, what: string): Promise<Buffer> {
+  let content: Buffer;
+  try {
+    content = await readFile(path);
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    const why =
+      code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'it is a folder' : messageOf(cause);
+    throw new BedsideError('E_FILE', `cannot read ${what} ${path}: ${why}`, {
+      hint: 'check the path; relative paths start at the current folder',
+      cause,
+    });
+  }
+  if (content.length === 0) {
+    throw new BedsideError('E_FILE', `${what} ${path} is empty`, {
+      hint: 'the file has 0 bytes; copy or download it again',
+    });
+  }
+  return content;
+}

@@ -1,0 +1,35 @@
+// Numbers as people read them.
+
+/** Bytes with a binary unit: `1.5 MiB`. */
+export function formatBytes(bytes: number): string {
+  return scaled(bytes, 1024, ['B', 'KiB', 'MiB', 'GiB', 'TiB']);
+}
+
+/** A count with a decimal unit: `12.3 M`. */
+export function formatCount(count: number): string {
+  return scaled(count, 1000, ['', 'k', 'M', 'G', 'T']).trimEnd();
+}
+
+/** Seconds with a fitting unit: `350 µs`, `12.3 ms`, `4.2 s`, `3 min 20 s`. */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 1e-3) return `${(seconds * 1e6).toFixed(0)} µs`;
+  if (seconds < 1) return `${(seconds * 1e3).toPrecision(3)} ms`;
+  if (seconds < 120) return `${seconds.toPrecision(3)} s`;
+  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+}
+
+/** A fraction as a percentage with one decimal: `98.4 %`. */
+export function formatPercent(fraction: number): string {
+  return `${(fraction * 100).toFixed(1)} %`;
+}
+
+function scaled(value: number, base: number, units: readonly string[]): string {
+  let unit = 0;
+  let rest = value;
+  while (Math.abs(rest) >= base && unit < units.length - 1) {
+    rest /= base;
+    unit++;
+  }
+  const digits = unit === 0 ? String(Math.round(rest)) : rest.toPrecision(3);
+  return `${digits} ${units[unit]}`;
+}

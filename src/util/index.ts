@@ -1,0 +1,4 @@
+export { BedsideError, ERROR_CODES, type ErrorCode, messageOf, must } from './errors.ts';
+export { assertWritable, readFileChecked, writeFileAtomic } from './files.ts';
+export { formatBytes, formatCount, formatPercent, formatSeconds } from './format.ts';
+export { Random } from './random.ts';
