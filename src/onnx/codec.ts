@@ -1,0 +1,39 @@
+// Models as files.
+import { basename } from 'node:path';
+import { readFileChecked, writeFileAtomic } from '../util/index.ts';
+import { modelFromProto, parseModel } from './codec-read.ts';
+import { encodeModel, protoFromModel } from './codec-write.ts';
+import { moveToExternal, readExternalData } from './external.ts';
+import type { Model } from './graph.ts';
+
+export { readModel, SUPPORTED } from './codec-read.ts';
+export { writeModel } from './codec-write.ts';
+
+/**
+ * Loads a `.onnx` file, and the data files beside it that it names.
+ * @throws BedsideError E_FILE when unreadable, E_MODEL when damaged or inconsistent, E_UNSUPPORTED for other versions
+ */
+export async function loadModel(path: string): Promise<Model> {
+  const proto = parseModel(await readFileChecked(path, 'model'), path);
+  await readExternalData(proto, path);
+  return modelFromProto(proto, path);
+}
+
+/** How a model is saved. */
+export interface SaveOptions {
+  /** Put large tensors into `<file>.data` beside the model (needed above 2 GiB); default false. */
+  readonly externalData?: boolean;
+}
+
+/**
+ * Saves a model, whole or not at all. A data file is complete before the model that names it appears.
+ * @throws BedsideError E_OUTPUT when a file cannot be written
+ */
+export async function saveModel(model: Model, path: string, options: SaveOptions = {}): Promise<void> {
+  const proto = protoFromModel(model);
+  if (options.externalData) {
+    const data = moveToExternal(proto, `${basename(path)}.data`);
+    if (data.length > 0) await writeFileAtomic(`${path}.data`, data);
+  }
+  await writeFileAtomic(path, encodeModel(proto));
+}

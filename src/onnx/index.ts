@@ -1,0 +1,40 @@
+// ONNX models as typed graphs: files, builder, operators.
+export { GraphBuilder } from './builder.ts';
+export { loadModel, readModel, type SaveOptions, SUPPORTED, saveModel, writeModel } from './codec.ts';
+export {
+  type Attribute,
+  type Constant,
+  cloneModel,
+  cloneNode,
+  consumers,
+  type Dim,
+  ELEM,
+  float,
+  floatConstant,
+  floats,
+  type Graph,
+  int,
+  intConstant,
+  ints,
+  type Model,
+  type Node,
+  producers,
+  sizeOf,
+  string,
+  type Value,
+} from './graph.ts';
+export {
+  constantInput,
+  describeNode,
+  floatAttribute,
+  intAttribute,
+  intsAttribute,
+  intsParameter,
+  OPS,
+  type OpName,
+  type OpTable,
+  opOf,
+  stringAttribute,
+  toNumber,
+} from './ops.ts';
+export { readsOf } from './order.ts';
