@@ -1,0 +1,156 @@
+// Choosing samples: class filters, seeded limits, splits, and weights for a class mix. Order is always the original's.
+import { BedsideError, must, Random } from '../util/index.ts';
+import type { Dataset } from './dataset.ts';
+import { hashSamples } from './hash.ts';
+
+/** Which samples to take. The three are applied in this order. */
+export interface Selection {
+  /** Only samples of these classes. */
+  readonly classFilter?: readonly number[] | undefined;
+  /** At most this many of each class, drawn by the seed. */
+  readonly perClass?: number | undefined;
+  /** At most this many overall, drawn by the seed. */
+  readonly limit?: number | undefined;
+  readonly seed: number;
+}
+
+/**
+ * Indices of the chosen samples, ascending. What is drawn of one class does not depend on the filter.
+ * @throws BedsideError E_DATA when classes are asked for and there are no labels, or nothing is left
+ * @throws BedsideError E_USAGE for a limit below 1
+ */
+export function selectIndices(
+  size: number,
+  labels: Int32Array | undefined,
+  selection: Selection,
+  name: string,
+): Int32Array {
+  checkCount(selection.perClass, 'per-class limit');
+  checkCount(selection.limit, 'limit');
+  if (!labels && (selection.classFilter || selection.perClass !== undefined)) {
+    throw new BedsideError('E_DATA', `${name} has no labels to choose samples by`, {
+      hint: 'leave out --per-class and --classes, or use --limit',
+    });
+  }
+  const random = new Random(selection.seed);
+  let chosen = Int32Array.from({ length: size }, (_, i) => i);
+  if (labels && selection.perClass !== undefined) {
+    const kept: number[] = [];
+    for (const members of indicesByClass(labels))
+      kept.push(...draw(members, selection.perClass, random.fork()));
+    chosen = Int32Array.from(kept).sort();
+  }
+  const wanted = selection.classFilter && new Set(selection.classFilter);
+  if (labels && wanted) chosen = chosen.filter((i) => wanted.has(labels[i] ?? -1));
+  if (selection.limit !== undefined) chosen = draw(chosen, selection.limit, random.fork());
+  if (chosen.length === 0) {
+    throw new BedsideError('E_DATA', `${name} has no sample of what was asked for`, {
+      hint: 'check the split, the classes and the records asked for',
+    });
+  }
+  return chosen;
+}
+
+/** The samples at `indices`, in that order, as a dataset of their own. */
+export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
+  const stride = dataset.sampleShape.reduce((product, axis) => product * axis, 1);
+  const samples = new Float32Array(indices.length * stride);
+  const labels = dataset.labels && new Int32Array(indices.length);
+  const origins: string[] | undefined = dataset.origins && [];
+  for (let to = 0; to < indices.length; to++) {
+    const from = indices[to] ?? -1;
+    if (from < 0 || from >= dataset.size) {
+      throw new BedsideError('E_INTERNAL', `internal: subset: index ${from} of ${dataset.size} samples`);
+    }
+    samples.set(dataset.samples.subarray(from * stride, (from + 1) * stride), to * stride);
+    if (labels && dataset.labels) labels[to] = dataset.labels[from] ?? 0;
+    if (origins && dataset.origins) origins.push(must(dataset.origins[from], 'an origin for each sample'));
+  }
+  return { ...dataset, size: indices.length, samples, labels, origins, hash: hashSamples(samples, labels) };
+}
+
+/**
+ * Two parts that share no sample: about `fraction` of each class (of all, without labels) in the first, drawn by the
+ * seed. A class of two samples or more is in both.
+ * @throws BedsideError E_USAGE when the fraction is not between 0 and 1
+ * @throws BedsideError E_DATA when there are too few samples for two parts
+ */
+export function splitInTwo(dataset: Dataset, fraction: number, seed: number): [Dataset, Dataset] {
+  if (!(fraction > 0 && fraction < 1)) {
+    throw new BedsideError('E_USAGE', `a split needs a fraction between 0 and 1, got ${fraction}`);
+  }
+  const random = new Random(seed);
+  const inFirst = new Uint8Array(dataset.size);
+  const classes = dataset.labels ? indicesByClass(dataset.labels) : [Int32Array.from(inFirst, (_, i) => i)];
+  for (const members of classes) {
+    const wanted = Math.round(members.length * fraction);
+    const count = members.length < 2 ? wanted : Math.min(Math.max(wanted, 1), members.length - 1);
+    for (const i of draw(members, count, random.fork())) inFirst[i] = 1;
+  }
+  const all = Int32Array.from(inFirst, (_, i) => i);
+  const first = all.filter((i) => inFirst[i] === 1);
+  const second = all.filter((i) => inFirst[i] === 0);
+  if (first.length === 0 || second.length === 0) {
+    throw new BedsideError(
+      'E_DATA',
+      `${dataset.name} has too few samples (${dataset.size}) to split in two`,
+      {
+        hint: 'take more samples: raise --per-class or --limit',
+      },
+    );
+  }
+  return [subset(dataset, first), subset(dataset, second)];
+}
+
+/** The share of each class among the labels; sums to 1. */
+export function classMix(labels: Int32Array, classes: number): Float64Array {
+  const counts = new Float64Array(classes);
+  for (const label of labels) counts[label] = (counts[label] ?? 0) + 1;
+  return counts.map((count) => count / Math.max(labels.length, 1));
+}
+
+/**
+ * One weight per class that makes samples of these labels stand for another mix: its share in `mix` (any non-negative
+ * numbers, normalised here) over its share in the labels. The weights of all samples have mean 1.
+ * @throws BedsideError E_DATA when the mix asks for a class that no sample has
+ * @throws BedsideError E_USAGE when the mix is empty, negative or not finite
+ */
+export function classWeights(labels: Int32Array, mix: ArrayLike<number>): Float64Array {
+  const wanted = Float64Array.from(mix);
+  const total = wanted.reduce((sum, share) => sum + share, 0);
+  if (!(total > 0) || !Number.isFinite(total) || wanted.some((share) => share < 0)) {
+    throw new BedsideError('E_USAGE', 'a class mix needs non-negative shares with a positive sum');
+  }
+  const present = classMix(labels, wanted.length);
+  return wanted.map((share, label) => {
+    if (share === 0) return 0;
+    const there = present[label] ?? 0;
+    if (there === 0) {
+      throw new BedsideError('E_DATA', `the class mix asks for class ${label}, but no sample has it`, {
+        hint: 'add samples of this class or set its share to 0',
+      });
+    }
+    return share / total / there;
+  });
+}
+
+function indicesByClass(labels: Int32Array): Int32Array[] {
+  const members: number[][] = [];
+  labels.forEach((label, i) => {
+    while (members.length <= label) members.push([]);
+    members[label]?.push(i);
+  });
+  return members.map((list) => Int32Array.from(list));
+}
+
+/** `count` of the items (all, if there are no more), in their own order. */
+function draw(items: Int32Array, count: number, random: Random): Int32Array<ArrayBuffer> {
+  const shuffled = random.shuffle(Int32Array.from(items));
+  return items.length <= count ? Int32Array.from(items) : shuffled.slice(0, count).sort();
+}
+
+function checkCount(count: number | undefined, what: string): void {
+  if (count !== undefined && !(Number.isInteger(count) && count >= 1)) {
+    throw new BedsideError('E_USAGE', `the ${what} must be a whole number from 1, got ${count}`);
+  }
+}
