@@ -1,0 +1,216 @@
+// Groups of channels that can only be removed together, found on a canonical model.
+// As in DepGraph (Fang et al., "DepGraph: Towards Any Structural Pruning", CVPR 2023) coupling is the transitive
+// closure of local dependencies; here it is kept for single channels (union-find) instead of whole layers, so that
+// offsets of concatenations and splits, and partly frozen layers, need no special case.
+import { inferShapes, type Model, opOf } from '../onnx/index.ts';
+import { BedsideError } from '../util/index.ts';
+import { Propagation } from './propagation.ts';
+import { freezeUnknown, RULES } from './rules.ts';
+
+/** What one unit of a group is in one of the layers that produce it. */
+export interface GroupMember {
+  /** The weighted layer's node name. */
+  readonly layer: string;
+  /** For each unit of the group: the layer's output channels that belong to it, ascending. */
+  readonly units: readonly Int32Array[];
+}
+
+/** Channels that are ranked and counted together. A unit is the least that can be removed. */
+export interface Group {
+  /** Index into `Grouping.groups`. */
+  readonly id: number;
+  /** Number of units; at least 2. */
+  readonly channels: number;
+  /** Weighted layers that produce the units, in execution order. */
+  readonly layers: readonly string[];
+  /** One entry for each of `layers`, in the same order. */
+  readonly members: readonly GroupMember[];
+  /** Weighted layers that sum over the units, in execution order. */
+  readonly readers: readonly string[];
+}
+
+/** Output channels of a layer that must stay, and why. */
+export interface FrozenChannels {
+  readonly layer: string;
+  readonly channels: number;
+  readonly reason: string;
+}
+
+/** The channels of one value: their axis, and what each position belongs to. */
+export interface ValueChannels {
+  readonly axis: number;
+  /** Group id for each position, or -1 where the channel must stay. */
+  readonly group: Int32Array;
+  /** Unit in that group for each position, or -1. */
+  readonly unit: Int32Array;
+}
+
+/** Everything that pruning needs to know about a model's channels. */
+export interface Grouping {
+  /** In execution order of their first layer. */
+  readonly groups: readonly Group[];
+  /** In execution order; a layer stands once for each different reason. */
+  readonly frozen: readonly FrozenChannels[];
+  /** The channels of every value that has any. */
+  readonly values: ReadonlyMap<string, ValueChannels>;
+  /** Shapes of the values for one sample. */
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+}
+
+/**
+ * Finds the groups of a canonical model (constants folded, every weighted node named).
+ *
+ * Two channels are in one unit when no layer can lose one without the other: the operands of a residual sum, a gate
+ * and what it gates, a depthwise layer's input and output. Two units are in one group when exactly the same values
+ * carry them, hence also the same layers; as a group is never emptied, no value and no layer ever is.
+ * Channels that reach an output of the model, or a node whose result depends on all of them at once, are frozen.
+ * @throws BedsideError E_MODEL, E_UNSUPPORTED from shape inference; E_INTERNAL for two weighted nodes of one name
+ */
+export function findGroups(model: Model): Grouping {
+  const shapes = inferShapes(model, 1);
+  const walk = new Propagation(model, shapes);
+  for (const node of model.graph.nodes) {
+    const op = opOf(node);
+    if (op === undefined) freezeUnknown(walk, node);
+    else RULES[op](walk, node);
+  }
+  for (const output of model.graph.outputs) {
+    const label = walk.label(output.name);
+    if (label) walk.variables.freeze(label.ids, `they reach the model's output '${output.name}'`);
+  }
+  return assemble(walk, shapes);
+}
+
+/**
+ * The error for a model that pruning can do nothing for.
+ * @throws BedsideError E_NO_CHANNELS with the reasons
+ */
+export function assertPrunable(grouping: Grouping, name: string): void {
+  if (grouping.groups.length > 0) return;
+  const shown = grouping.frozen
+    .slice(0, 5)
+    .map((row) => `${row.layer} (${row.channels} channels): ${row.reason}`);
+  const more = grouping.frozen.length - shown.length;
+  const reasons =
+    shown.length === 0
+      ? 'it has no layer with constant weights'
+      : shown.join('; ') + (more > 0 ? `; ${more} more` : '');
+  throw new BedsideError('E_NO_CHANNELS', `no channel of ${name} can be pruned: ${reasons}`, {
+    hint: 'a model needs a convolution or linear layer whose channels do not reach its output directly',
+  });
+}
+
+interface Draft {
+  readonly roots: number[];
+  readonly unitOf: Map<number, number>;
+}
+
+function assemble(walk: Propagation, shapes: ReadonlyMap<string, readonly number[]>): Grouping {
+  const { variables } = walk;
+  const signature = signatures(walk);
+  const drafts = new Map<number, Draft>();
+  for (const layer of walk.layers) {
+    for (const id of layer.ids) {
+      const root = variables.find(id);
+      if (variables.reason(root) !== undefined) continue;
+      const key = signature[root] as number;
+      let draft = drafts.get(key);
+      if (!draft) {
+        draft = { roots: [], unitOf: new Map() };
+        drafts.set(key, draft);
+      }
+      if (!draft.unitOf.has(root)) draft.unitOf.set(root, draft.roots.push(root) - 1);
+    }
+  }
+  for (const [key, draft] of drafts) {
+    if (draft.roots.length > 1) continue;
+    variables.freeze(
+      Int32Array.from(draft.roots),
+      'they can only go all at once, which would empty the layer',
+    );
+    drafts.delete(key);
+  }
+
+  const groupOf = new Int32Array(variables.count).fill(-1);
+  const unitOf = new Int32Array(variables.count).fill(-1);
+  [...drafts.values()].forEach((draft, group) => {
+    for (const [root, unit] of draft.unitOf) {
+      groupOf[root] = group;
+      unitOf[root] = unit;
+    }
+  });
+  const values = new Map<string, ValueChannels>();
+  for (const [name, { axis, ids }] of walk.labels) {
+    const roots = ids.map((id) => variables.find(id));
+    values.set(name, {
+      axis,
+      group: roots.map((r) => groupOf[r] as number),
+      unit: roots.map((r) => unitOf[r] as number),
+    });
+  }
+  const groups = [...drafts.values()].map((draft, id) => makeGroup(id, draft, walk, groupOf, unitOf));
+  return { groups, frozen: frozenRows(walk), values, shapes };
+}
+
+/** One number for each class of variables: equal exactly when the same values carry both (partition refinement). */
+function signatures(walk: Propagation): Int32Array {
+  const { variables } = walk;
+  const signature = new Int32Array(variables.count);
+  const interned = new Map<string, number>();
+  let value = 0;
+  for (const { ids } of walk.labels.values()) {
+    value++;
+    for (const root of new Set(Array.from(ids, (id) => variables.find(id)))) {
+      const key = `${signature[root]}:${value}`;
+      let next = interned.get(key);
+      if (next === undefined) {
+        next = interned.size + 1;
+        interned.set(key, next);
+      }
+      signature[root] = next;
+    }
+  }
+  return signature;
+}
+
+function makeGroup(
+  id: number,
+  draft: Draft,
+  walk: Propagation,
+  groupOf: Int32Array,
+  unitOf: Int32Array,
+): Group {
+  const { variables } = walk;
+  const carries = (ids: Int32Array): boolean => ids.some((v) => groupOf[variables.find(v)] === id);
+  const members = walk.layers
+    .filter((layer) => carries(layer.ids))
+    .map(({ name, ids }): GroupMember => {
+      const units: number[][] = draft.roots.map(() => []);
+      ids.forEach((v, channel) => {
+        const root = variables.find(v);
+        if (groupOf[root] === id) units[unitOf[root] as number]?.push(channel);
+      });
+      return { layer: name, units: units.map((channels) => Int32Array.from(channels)) };
+    });
+  return {
+    id,
+    channels: draft.roots.length,
+    layers: members.map((member) => member.layer),
+    members,
+    readers: walk.readers.filter((reader) => carries(reader.ids)).map((reader) => reader.name),
+  };
+}
+
+function frozenRows(walk: Propagation): FrozenChannels[] {
+  const rows: FrozenChannels[] = [];
+  for (const { name, ids, fixed } of walk.layers) {
+    const counts = new Map<string, number>();
+    if (fixed) counts.set(fixed.reason, fixed.channels);
+    for (const id of ids) {
+      const reason = walk.variables.reason(id);
+      if (reason !== undefined) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+    }
+    for (const [reason, channels] of counts) rows.push({ layer: name, channels, reason });
+  }
+  return rows;
+}

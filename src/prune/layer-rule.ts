@@ -1,0 +1,60 @@
+// The channel rule of weighted layers: new variables out, the layer noted as reader of the variables that go in.
+import { describeNode, type Node } from '../onnx/index.ts';
+import type { Label } from './channels.ts';
+import { isDepthwise, type LayerLayout, layerLayout } from './layers.ts';
+import type { Propagation } from './propagation.ts';
+
+/** Conv, ConvTranspose, Gemm and MatMul. */
+export function weightedLayer(walk: Propagation, node: Node): void {
+  const layout = layerLayout(walk.graph, node, (name) => walk.shape(name));
+  if (!layout) {
+    walk.freezeInputs(node, 'has weights that are not float32 constants, or of unusual rank');
+    return;
+  }
+  const input = readable(walk, node, layout);
+  const shared = input !== undefined && isDepthwise(layout);
+  if (layout.outChannels === 1) {
+    // A single channel can never go, and is left without a label: beside wider values it is broadcast.
+    walk.addLayer(node, new Int32Array(), {
+      channels: 1,
+      reason: `${describeNode(node)} has a single channel`,
+    });
+  } else {
+    const ids = shared ? depthwiseOutput(input, layout) : newOutput(walk, layout);
+    walk.addLayer(node, ids);
+    walk.set(node.outputs[0], { axis: layout.outputAxis, ids });
+  }
+  if (!input || shared) return;
+  tieGroups(walk, input.ids, layout.groups);
+  walk.readers.push({ name: node.name, ids: input.ids });
+}
+
+/** The channels that the layer sums over, if that is the axis they lie on; others it would mix, so they stay. */
+function readable(walk: Propagation, node: Node, layout: LayerLayout): Label | undefined {
+  const label = walk.label(node.inputs[layout.data]);
+  if (!label) return undefined;
+  if (label.axis === layout.dataAxis && label.ids.length === layout.inChannels) return label;
+  walk.freeze(label, node, 'works along another axis than theirs');
+  return undefined;
+}
+
+/** Each input channel's outputs stand together: o belongs to floor(o / multiplier). */
+function depthwiseOutput(input: Label, layout: LayerLayout): Int32Array {
+  const multiplier = layout.outChannels / layout.inChannels;
+  return Int32Array.from(
+    { length: layout.outChannels },
+    (_, o) => input.ids[Math.floor(o / multiplier)] as number,
+  );
+}
+
+function newOutput(walk: Propagation, layout: LayerLayout): Int32Array {
+  const ids = walk.variables.create(layout.outChannels);
+  tieGroups(walk, ids, layout.groups);
+  return ids;
+}
+
+/** Convolution groups must stay equally wide: channel i of each one goes with channel i of the first. */
+function tieGroups(walk: Propagation, ids: Int32Array, groups: number): void {
+  const width = ids.length / groups;
+  for (let i = width; i < ids.length; i++) walk.variables.unite(ids[i] as number, ids[i % width] as number);
+}

@@ -1,0 +1,33 @@
+// Follows one axis through a change of shape that keeps the elements in order.
+import { sizeOf } from '../onnx/index.ts';
+
+/** The axis after reshaping, and which position of the old axis each of its positions holds. */
+export interface MappedAxis {
+  readonly axis: number;
+  readonly source: Int32Array;
+}
+
+/**
+ * Where `axis` (of more than one position) goes when a tensor of shape `from` is read as shape `to`, or undefined
+ * when it is spread over several axes. An element at flat index f stands at position floor(f / inner) mod size of the
+ * axis. That is a function of one new axis alone when what lies inside the new axis divides what lies inside the old
+ * one, and the new axis holds whole runs of the old: merging [C, H, W] into C*H*W repeats each channel H*W times.
+ */
+export function mapThroughReshape(
+  from: readonly number[],
+  axis: number,
+  to: readonly number[],
+): MappedAxis | undefined {
+  const size = from[axis] ?? 1;
+  const inner = sizeOf(from.slice(axis + 1));
+  for (let next = 0; next < to.length; next++) {
+    const width = to[next] as number;
+    const repeat = inner / sizeOf(to.slice(next + 1));
+    if (!Number.isInteger(repeat) || repeat < 1 || width % (size * repeat) !== 0) continue;
+    return {
+      axis: next,
+      source: Int32Array.from({ length: width }, (_, i) => Math.floor(i / repeat) % size),
+    };
+  }
+  return undefined;
+}
