@@ -22,3 +22,28 @@ export interface Dataset {
   /** SHA-256 over samples and labels, in hexadecimal. */
   readonly hash: string;
 }
+
+/** `local` is what may be learned from (called train elsewhere), `test` what accuracy is measured on. */
+export type Split = 'local' | 'test' | 'all';
+
+/** What is asked of a reader. */
+export interface DatasetOptions {
+  /** Shape of one sample as the model reads it, without the batch axis: `[channels, height, width]`, `[1, length]`. */
+  readonly sampleShape: readonly number[];
+  /** How many classes the model tells apart. */
+  readonly classes: number;
+  readonly split: Split;
+  /** At most this many samples of each class, drawn by the seed. */
+  readonly perClass?: number | undefined;
+  /** At most this many samples overall, drawn by the seed after `perClass`. */
+  readonly limit?: number | undefined;
+  /** Only samples of these classes; labels stay the model's. */
+  readonly classFilter?: readonly number[] | undefined;
+  /** Only these records of a WFDB folder. */
+  readonly records?: readonly string[] | undefined;
+  readonly seed: number;
+  /** Leave corrupt images out and list them in `skipped`, instead of failing at the first. */
+  readonly skipBad?: boolean | undefined;
+  /** Called now and then with how many files are done, of how many. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
