@@ -38,3 +38,12 @@ export {
   toNumber,
 } from './ops.ts';
 export { readsOf } from './order.ts';
+export { inferShapes, symbolicShapes } from './shapes.ts';
+export { upgradeOpset } from './upgrade.ts';
+export {
+  type ConvParameters,
+  convParameters,
+  type PoolParameters,
+  poolParameters,
+  type WindowParameters,
+} from './window.ts';

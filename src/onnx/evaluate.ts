@@ -1,0 +1,202 @@
+// Evaluates simple operators on known values: enough to follow the arithmetic that exporters do on shapes, and to
+// fold constants. Exact: only operators whose result is the same on every machine.
+import { ELEM, sizeOf } from './graph.ts';
+import { constantOfNode, type Known, knownOf } from './known.ts';
+import { intAttribute, type OpName } from './ops.ts';
+import { NotKnown, type ShapeContext } from './shape-context.ts';
+import { permutation, shapeRange, sliceRanges } from './shape-rules.ts';
+
+type Evaluator = (context: ShapeContext, dims: readonly number[]) => Float64Array;
+
+/**
+ * The value of a node's first output, whose shape is `dims`; undefined when it is not known or not evaluated.
+ */
+export function evaluate(
+  op: OpName,
+  context: ShapeContext,
+  dims: readonly number[],
+  elemType: number,
+): Known | undefined {
+  const evaluator = EVALUATORS[op];
+  if (!evaluator || sizeOf(dims) > context.limit) return undefined;
+  try {
+    const data = evaluator(context, dims);
+    return data.length === sizeOf(dims) ? { elemType, dims, data } : undefined;
+  } catch (error) {
+    if (error instanceof NotKnown) return undefined;
+    throw error;
+  }
+}
+
+const copy: Evaluator = (context) => context.known(0).data;
+
+const EVALUATORS: { readonly [K in OpName]?: Evaluator } = {
+  Add: (context, dims) => arithmetic(context, dims, (a, b) => a + b),
+  Cast: cast,
+  Concat: concat,
+  Constant: constant,
+  ConstantOfShape: constantOfShape,
+  Div: divide,
+  Expand: (context, dims) => strided(context.known(0).data, dims, broadcastStrides(context.shape(0), dims)),
+  Flatten: copy,
+  Gather: gather,
+  Identity: copy,
+  Mul: (context, dims) => arithmetic(context, dims, (a, b) => a * b),
+  Reshape: copy,
+  Shape: (context) => Float64Array.from(context.shape(0).slice(...shapeRange(context))),
+  Slice: slice,
+  Squeeze: copy,
+  Sub: (context, dims) => arithmetic(context, dims, (a, b) => a - b),
+  Transpose: (context, dims) => {
+    const strides = stridesOf(context.shape(0));
+    return strided(
+      context.known(0).data,
+      dims,
+      permutation(context).map((axis) => strides[axis] ?? 0),
+    );
+  },
+  Unsqueeze: copy,
+};
+
+function cast(context: ShapeContext): Float64Array {
+  const { data } = context.known(0);
+  switch (intAttribute(context.node, 'to', 0)) {
+    case ELEM.float32:
+      return data.map(Math.fround);
+    case ELEM.float64:
+      return data;
+    case ELEM.bool:
+      return data.map((value) => (value === 0 ? 0 : 1));
+    case ELEM.int64:
+    case ELEM.int32:
+      if (data.some((value) => !Number.isFinite(value) || Math.abs(value) >= 2 ** 31)) throw new NotKnown();
+      return data.map(Math.trunc);
+    default:
+      throw new NotKnown();
+  }
+}
+
+function constant(context: ShapeContext): Float64Array {
+  const made = constantOfNode(context.node);
+  const known = made && sizeOf(made.dims) <= context.limit ? knownOf(made) : undefined;
+  if (!known) throw new NotKnown();
+  return known.data;
+}
+
+function constantOfShape(context: ShapeContext, dims: readonly number[]): Float64Array {
+  const value = context.node.attributes.get('value');
+  const known = value?.type === 'tensor' ? knownOf(value.value) : undefined;
+  if (value && !known) throw new NotKnown();
+  return new Float64Array(sizeOf(dims)).fill(known?.data[0] ?? 0);
+}
+
+function arithmetic(
+  context: ShapeContext,
+  dims: readonly number[],
+  combine: (a: number, b: number) => number,
+): Float64Array {
+  const a = context.known(0);
+  const b = context.known(1);
+  const left = strided(a.data, dims, broadcastStrides(a.dims, dims));
+  const right = strided(b.data, dims, broadcastStrides(b.dims, dims));
+  const result = left.map((value, i) => combine(value, right[i] ?? 0));
+  // One operation in doubles, then rounded, is the float32 result (double rounding is harmless: 53 >= 2 * 24 + 2).
+  if (a.elemType === ELEM.float32) return result.map(Math.fround);
+  if (a.elemType !== ELEM.float64 && result.some((value) => !Number.isSafeInteger(value)))
+    throw new NotKnown();
+  return result;
+}
+
+function divide(context: ShapeContext, dims: readonly number[]): Float64Array {
+  const { elemType } = context.known(0);
+  if (elemType === ELEM.float32 || elemType === ELEM.float64)
+    return arithmetic(context, dims, (a, b) => a / b);
+  if (context.known(1).data.some((value) => value === 0)) throw new NotKnown();
+  return arithmetic(context, dims, (a, b) => Math.trunc(a / b));
+}
+
+function concat(context: ShapeContext, dims: readonly number[]): Float64Array {
+  const axis = context.axis(intAttribute(context.node, 'axis', 1), dims.length);
+  const outer = sizeOf(dims.slice(0, axis));
+  const parts = context.node.inputs.map((_, index) => context.known(index).data);
+  const result = new Float64Array(sizeOf(dims));
+  let offset = 0;
+  for (let row = 0; row < outer; row++) {
+    for (const part of parts) {
+      const width = part.length / outer;
+      result.set(part.subarray(row * width, (row + 1) * width), offset);
+      offset += width;
+    }
+  }
+  return result;
+}
+
+function gather(context: ShapeContext, dims: readonly number[]): Float64Array {
+  const { data, dims: shape } = context.known(0);
+  const indices = context.known(1).data;
+  const axis = context.axis(intAttribute(context.node, 'axis', 0), shape.length);
+  const size = shape[axis] ?? 0;
+  const inner = sizeOf(shape.slice(axis + 1));
+  const result = new Float64Array(sizeOf(dims));
+  let offset = 0;
+  for (let row = 0; row < sizeOf(shape.slice(0, axis)); row++) {
+    for (const raw of indices) {
+      const index = context.axis(raw, size);
+      const from = (row * size + index) * inner;
+      result.set(data.subarray(from, from + inner), offset);
+      offset += inner;
+    }
+  }
+  return result;
+}
+
+function slice(context: ShapeContext, dims: readonly number[]): Float64Array {
+  const { data, dims: shape } = context.known(0);
+  const strides = stridesOf(shape);
+  const ranges = sliceRanges(context);
+  const offset = ranges.reduce((sum, range, axis) => sum + range.start * (strides[axis] ?? 0), 0);
+  return strided(
+    data,
+    dims,
+    ranges.map((range, axis) => range.step * (strides[axis] ?? 0)),
+    offset,
+  );
+}
+
+function stridesOf(dims: readonly number[]): number[] {
+  return dims.map((_, axis) => sizeOf(dims.slice(axis + 1)));
+}
+
+/** Strides that read a tensor of shape `dims` as if it had shape `target`. */
+function broadcastStrides(dims: readonly number[], target: readonly number[]): number[] {
+  const own = stridesOf(dims);
+  const shift = target.length - dims.length;
+  return target.map((_, axis) => ((dims[axis - shift] ?? 1) === 1 ? 0 : (own[axis - shift] ?? 0)));
+}
+
+/** A row-major copy of shape `dims` that reads `data` by the given strides. */
+function strided(
+  data: Float64Array,
+  dims: readonly number[],
+  strides: readonly number[],
+  offset = 0,
+): Float64Array {
+  const result = new Float64Array(sizeOf(dims));
+  const index = dims.map(() => 0);
+  let from = offset;
+  for (let to = 0; to < result.length; to++) {
+    result[to] = data[from] ?? 0;
+    for (let axis = dims.length - 1; axis >= 0; axis--) {
+      const stride = strides[axis] ?? 0;
+      const next = (index[axis] ?? 0) + 1;
+      if (next < (dims[axis] ?? 0)) {
+        index[axis] = next;
+        from += stride;
+        break;
+      }
+      index[axis] = 0;
+      from -= (next - 1) * stride;
+    }
+  }
+  return result;
+}

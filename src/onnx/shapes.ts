@@ -1,0 +1,162 @@
+// Shape inference for a given batch size. Concrete numbers only: symbols other than the batch are refused.
+import { BedsideError } from '../util/index.ts';
+import { readValue } from './codec-read.ts';
+import { evaluate } from './evaluate.ts';
+import { type Dim, ELEM, type Graph, type Model, type Node, type Value } from './graph.ts';
+import { constantOfNode, knownOf } from './known.ts';
+import { intAttribute, type OpName, opOf } from './ops.ts';
+import { type Inferred, NotKnown, ShapeContext } from './shape-context.ts';
+import { SHAPE_RULES } from './shape-rules.ts';
+
+/** Enough for any shape arithmetic, too little to evaluate weights. */
+const SHAPE_LIMIT = 4096;
+
+/**
+ * The shape of every value (inputs and constants too) when the inputs' first, symbolic, axis is `batch`.
+ * Outputs of unknown operators have the shape that the file declares, else they and what follows are left out.
+ * @throws BedsideError E_UNSUPPORTED for an input with another symbolic axis, E_MODEL where shapes contradict
+ */
+export function inferShapes(model: Model, batch: number): Map<string, number[]> {
+  return inferValues(model, batch).shapes;
+}
+
+/** Shapes, element types, and the values that depend on shapes and small constants alone. */
+export function inferValues(model: Model, batch: number, limit = SHAPE_LIMIT): Inferred {
+  const { graph } = model;
+  const inferred: Inferred = { shapes: new Map(), types: new Map(), known: new Map() };
+  const symbols = batchSymbols(graph);
+  for (const [name, constant] of graph.constants) {
+    inferred.shapes.set(name, [...constant.dims]);
+    inferred.types.set(name, constant.type === 'other' ? constant.elemType : ELEM[constant.type]);
+  }
+  for (const input of graph.inputs) {
+    if (input.elemType === 0) continue; // not a tensor
+    inferred.shapes.set(input.name, inputShape(input, batch, symbols));
+    inferred.types.set(input.name, input.elemType);
+  }
+  let declared: Map<string, Value> | undefined;
+  for (const node of graph.nodes) {
+    const op = opOf(node);
+    if (op)
+      inferNode(op, new ShapeContext(graph, node, model.opsets.get('') ?? 0, limit, inferred), inferred);
+    for (const name of node.outputs) {
+      if (!name || inferred.shapes.has(name)) continue;
+      declared ??= declarations(graph);
+      const value = declared.get(name);
+      if (!value) continue;
+      const shape = declaredShape(value.dims, batch, symbols);
+      if (shape) inferred.shapes.set(name, shape);
+      inferred.types.set(name, value.elemType);
+    }
+  }
+  return inferred;
+}
+
+/** The shapes of `inferShapes`, with the axes that follow the batch as the symbol `batch`; others are left unknown. */
+export function symbolicShapes(model: Model): Map<string, Dim[]> {
+  const [two, three] = [inferShapes(model, 2), inferShapes(model, 3)];
+  const result = new Map<string, Dim[]>();
+  for (const [name, shape] of two) {
+    const other = three.get(name);
+    if (other?.length !== shape.length) continue;
+    const symbol = (size: number, axis: number): Dim =>
+      size === other[axis] ? size : size === 2 && other[axis] === 3 ? 'batch' : undefined;
+    result.set(name, shape.map(symbol));
+  }
+  return result;
+}
+
+function inferNode(op: OpName, context: ShapeContext, inferred: Inferred): void {
+  const { node } = context;
+  let shapes: (number[] | undefined)[];
+  try {
+    shapes = SHAPE_RULES[op](context);
+  } catch (error) {
+    if (error instanceof NotKnown) return;
+    throw error;
+  }
+  node.outputs.forEach((name, index) => {
+    const shape = shapes[index];
+    if (!name || !shape) return;
+    if (shape.some((size) => !Number.isSafeInteger(size) || size < 0)) {
+      throw context.wrong(`its output would have shape [${shape}]`);
+    }
+    inferred.shapes.set(name, [...shape]);
+    inferred.types.set(name, elemTypeOf(op, context, index));
+  });
+  const [name] = node.outputs;
+  const [dims] = shapes;
+  if (!name || !dims) return;
+  const known = evaluate(op, context, dims, elemTypeOf(op, context, 0));
+  if (known) inferred.known.set(name, known);
+}
+
+function elemTypeOf(op: OpName, context: ShapeContext, output: number): number {
+  const { node } = context;
+  switch (op) {
+    case 'Cast':
+      return intAttribute(node, 'to', ELEM.float32);
+    case 'Shape':
+      return ELEM.int64;
+    case 'Constant':
+      return constantType(node);
+    case 'ConstantOfShape': {
+      const value = node.attributes.get('value');
+      return value?.type === 'tensor' ? (knownOf(value.value)?.elemType ?? ELEM.float32) : ELEM.float32;
+    }
+    case 'MaxPool':
+      return output === 1 ? ELEM.int64 : context.elemType(0);
+    case 'Dropout':
+      return output === 1 ? ELEM.bool : context.elemType(0);
+    default:
+      return context.elemType(0);
+  }
+}
+
+function constantType(node: Node): number {
+  const constant = constantOfNode(node);
+  if (!constant) return ELEM.float32;
+  return constant.type === 'other' ? constant.elemType : ELEM[constant.type];
+}
+
+function batchSymbols(graph: Graph): Set<string> {
+  const symbols = new Set<string>();
+  for (const { dims } of graph.inputs) if (typeof dims?.[0] === 'string') symbols.add(dims[0]);
+  return symbols;
+}
+
+function inputShape(input: Value, batch: number, symbols: ReadonlySet<string>): number[] {
+  if (!input.dims) {
+    throw new BedsideError('E_UNSUPPORTED', `input '${input.name}' declares no shape`, {
+      hint: 'export the model with its input sizes, only the batch left open',
+    });
+  }
+  return input.dims.map((dim, axis) => {
+    if (typeof dim === 'number') return dim;
+    if (axis === 0 || (dim !== undefined && symbols.has(dim))) return batch;
+    throw new BedsideError(
+      'E_UNSUPPORTED',
+      `input '${input.name}': axis ${axis} (${dim ?? 'unnamed'}) has no fixed size, expected only the batch to be open`,
+      { hint: 'export the model with fixed sizes apart from the batch' },
+    );
+  });
+}
+
+function declarations(graph: Graph): Map<string, Value> {
+  const map = new Map<string, Value>();
+  for (const proto of graph.carried?.valueInfo ?? []) {
+    const value = readValue(proto, graph.name);
+    map.set(value.name, value);
+  }
+  for (const value of graph.outputs) if (!map.has(value.name)) map.set(value.name, value);
+  return map;
+}
+
+function declaredShape(
+  dims: readonly Dim[] | undefined,
+  batch: number,
+  symbols: ReadonlySet<string>,
+): number[] | undefined {
+  const shape = dims?.map((dim) => (typeof dim === 'string' && symbols.has(dim) ? batch : dim));
+  return shape?.every((dim): dim is number => typeof dim === 'number') ? shape : undefined;
+}
