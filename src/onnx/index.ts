@@ -1,6 +1,9 @@
 // ONNX models as typed graphs: files, builder, operators.
 export { GraphBuilder } from './builder.ts';
 export { loadModel, readModel, type SaveOptions, SUPPORTED, saveModel, writeModel } from './codec.ts';
+export { type ModelCosts, modelCosts, type NodeCosts } from './costs.ts';
+export { canonicalGraph } from './fold.ts';
+export { type Affine, affineOf, foldBatchNorm } from './fold-batch-norm.ts';
 export {
   type Attribute,
   type Constant,
@@ -39,6 +42,18 @@ export {
 } from './ops.ts';
 export { readsOf } from './order.ts';
 export { inferShapes, symbolicShapes } from './shapes.ts';
+export { findStages, isWeighted, type Stage } from './stages.ts';
+export {
+  extractSubgraph,
+  forgetShapes,
+  insertAfter,
+  pinnedValues,
+  removeDead,
+  removeNode,
+  replaceConstant,
+  replaceUses,
+  sliceAxis,
+} from './surgery.ts';
 export { upgradeOpset } from './upgrade.ts';
 export {
   type ConvParameters,

@@ -2,8 +2,8 @@
 import { BedsideError } from '../util/index.ts';
 import { readValue } from './codec-read.ts';
 import { evaluate } from './evaluate.ts';
-import { type Dim, ELEM, type Graph, type Model, type Node, type Value } from './graph.ts';
-import { constantOfNode, knownOf } from './known.ts';
+import { type Constant, type Dim, ELEM, type Graph, type Model, type Node, type Value } from './graph.ts';
+import { constantOfNode, type Known, knownOf } from './known.ts';
 import { intAttribute, type OpName, opOf } from './ops.ts';
 import { type Inferred, NotKnown, ShapeContext } from './shape-context.ts';
 import { SHAPE_RULES } from './shape-rules.ts';
@@ -25,10 +25,7 @@ export function inferValues(model: Model, batch: number, limit = SHAPE_LIMIT): I
   const { graph } = model;
   const inferred: Inferred = { shapes: new Map(), types: new Map(), known: new Map() };
   const symbols = batchSymbols(graph);
-  for (const [name, constant] of graph.constants) {
-    inferred.shapes.set(name, [...constant.dims]);
-    inferred.types.set(name, constant.type === 'other' ? constant.elemType : ELEM[constant.type]);
-  }
+  for (const [name, constant] of graph.constants) addConstant(inferred, name, constant);
   for (const input of graph.inputs) {
     if (input.elemType === 0) continue; // not a tensor
     inferred.shapes.set(input.name, inputShape(input, batch, symbols));
@@ -64,6 +61,26 @@ export function symbolicShapes(model: Model): Map<string, Dim[]> {
     result.set(name, shape.map(symbol));
   }
   return result;
+}
+
+/** What a node makes whose inputs are all constants, or undefined when it is not evaluated or larger than `limit`. */
+export function evaluateConstant(model: Model, node: Node, limit: number): Known | undefined {
+  const op = opOf(node);
+  const [output] = node.outputs;
+  if (!op || !output) return undefined;
+  const { constants } = model.graph;
+  const inferred: Inferred = { shapes: new Map(), types: new Map(), known: new Map() };
+  for (const name of node.inputs) {
+    const constant = constants.get(name);
+    if (constant) addConstant(inferred, name, constant);
+  }
+  inferNode(op, new ShapeContext(model.graph, node, model.opsets.get('') ?? 0, limit, inferred), inferred);
+  return inferred.known.get(output);
+}
+
+function addConstant(inferred: Inferred, name: string, constant: Constant): void {
+  inferred.shapes.set(name, [...constant.dims]);
+  inferred.types.set(name, constant.type === 'other' ? constant.elemType : ELEM[constant.type]);
 }
 
 function inferNode(op: OpName, context: ShapeContext, inferred: Inferred): void {

@@ -1,0 +1,192 @@
+// Merges batch normalisation at inference, y = scale * x + shift per channel, into the weights beside it.
+import {
+  cloneModel,
+  consumers,
+  float,
+  type Graph,
+  type Model,
+  type Node,
+  producers,
+  sizeOf,
+} from './graph.ts';
+import { floatAttribute, intAttribute, intsAttribute, opOf, stringAttribute } from './ops.ts';
+import { addFloats, floatData, forgetShapes, pinnedValues, removeDead, replaceUses } from './surgery.ts';
+
+/**
+ * The model with every BatchNormalization merged that follows, as its only reader, a Conv, ConvTranspose or Gemm, or
+ * that directly precedes, as its only input's maker, a Conv without padding or a Gemm. Others stay. Outputs are equal
+ * up to rounding.
+ */
+export function foldBatchNorm(model: Model): Model {
+  const result = cloneModel(model);
+  const { graph } = result;
+  for (const node of [...graph.nodes]) {
+    const affine = affineOf(graph, node);
+    if (affine) {
+      mergeForward(graph, node, affine) || mergeBackward(graph, node, affine);
+    }
+  }
+  removeDead(graph);
+  forgetShapes(graph, new Set(graph.nodes.flatMap((node) => node.outputs)));
+  return result;
+}
+
+/** A batch normalisation as its per-channel affine map. */
+export interface Affine {
+  readonly scale: Float64Array;
+  readonly shift: Float64Array;
+}
+
+/** The affine map of an inference BatchNormalization with constant parameters; undefined for any other node. */
+export function affineOf(graph: Graph, node: Node): Affine | undefined {
+  if (opOf(node) !== 'BatchNormalization' || node.outputs.slice(1).some(Boolean)) return undefined;
+  // spatial = 0 (operator sets 7 and 8) normalises every position on its own.
+  if (intAttribute(node, 'training_mode', 0) !== 0 || intAttribute(node, 'spatial', 1) === 0)
+    return undefined;
+  const [gamma, beta, mean, variance] = node.inputs.slice(1).map((name) => floatData(graph, name)?.data);
+  if (!gamma || !beta || !mean || !variance) return undefined;
+  const epsilon = floatAttribute(node, 'epsilon', 1e-5);
+  const scale = Float64Array.from(gamma, (value, c) => value / Math.sqrt((variance[c] ?? 0) + epsilon));
+  const shift = Float64Array.from(beta, (value, c) => value - (mean[c] ?? 0) * (scale[c] ?? 0));
+  return { scale, shift };
+}
+
+/** Merges into the layer that makes the normalised value, if nothing else reads that value. */
+function mergeForward(graph: Graph, norm: Node, affine: Affine): boolean {
+  const [input] = norm.inputs;
+  const [output] = norm.outputs;
+  const layer = input ? producers(graph).get(input) : undefined;
+  if (!layer || !input || !output || !onlyReader(graph, input, norm)) return false;
+  const weight = floatData(graph, layer.inputs[1]);
+  const channels = affine.scale.length;
+  if (!weight) return false;
+  const axis = outputAxis(layer);
+  if (axis === undefined) return false;
+  const groups = opOf(layer) === 'ConvTranspose' ? intAttribute(layer, 'group', 1) : 1;
+  if ((weight.dims[axis] ?? 0) * groups !== channels) return false;
+  const bias = biasOf(graph, layer, channels);
+  if (!bias) return false;
+  // ConvTranspose keeps the outputs of each group of inputs on axis 1.
+  const perGroup = channels / groups;
+  const inputsPerGroup = (weight.dims[0] ?? 1) / groups;
+  const scaled = mapAxis(weight, axis, (value, c, first) => {
+    const group = groups > 1 ? Math.floor(first / inputsPerGroup) : 0;
+    return value * (affine.scale[group * perGroup + c] ?? 0);
+  });
+  setWeights(
+    graph,
+    layer,
+    scaled,
+    bias.map((value, c) => value * (affine.scale[c] ?? 0) + (affine.shift[c] ?? 0)),
+    weight.dims,
+  );
+  layer.outputs = layer.outputs.map((name) => (name === input ? output : name));
+  graph.nodes = graph.nodes.filter((node) => node !== norm);
+  return true;
+}
+
+/** Merges into the only layer that reads the normalised value. */
+function mergeBackward(graph: Graph, norm: Node, affine: Affine): boolean {
+  const [input] = norm.inputs;
+  const [output] = norm.outputs;
+  const layer = output ? consumers(graph).get(output)?.[0] : undefined;
+  if (!layer || !input || !output || layer.inputs[0] !== output || !onlyReader(graph, output, layer))
+    return false;
+  const weight = floatData(graph, layer.inputs[1]);
+  const op = opOf(layer);
+  if (
+    !weight ||
+    (op === 'Conv' ? !isUnpadded(layer) : op !== 'Gemm' || intAttribute(layer, 'transA', 0) !== 0)
+  ) {
+    return false;
+  }
+  const outAxis = outputAxis(layer) ?? 0;
+  const inAxis = 1 - outAxis;
+  const groups = op === 'Conv' ? intAttribute(layer, 'group', 1) : 1;
+  const outputs = weight.dims[outAxis] ?? 0;
+  const perGroup = weight.dims[inAxis] ?? 0;
+  if (perGroup * groups !== affine.scale.length) return false;
+  const bias = biasOf(graph, layer, outputs);
+  if (!bias) return false;
+  const alpha = op === 'Gemm' ? floatAttribute(layer, 'alpha', 1) : 1;
+  const inner = sizeOf(weight.dims.slice(2));
+  const scaled = new Float32Array(weight.data.length);
+  weight.data.forEach((value, index) => {
+    const row = Math.floor(index / (inner * (weight.dims[1] ?? 1)));
+    const column = Math.floor(index / inner) % (weight.dims[1] ?? 1);
+    const [o, i] = outAxis === 0 ? [row, column] : [column, row];
+    const channel = Math.floor(o / (outputs / groups)) * perGroup + i;
+    scaled[index] = value * (affine.scale[channel] ?? 0);
+    bias[o] = (bias[o] ?? 0) + alpha * value * (affine.shift[channel] ?? 0);
+  });
+  setWeights(graph, layer, scaled, bias, weight.dims);
+  replaceUses(graph, output, input);
+  graph.nodes = graph.nodes.filter((node) => node !== norm);
+  return true;
+}
+
+function onlyReader(graph: Graph, value: string, reader: Node): boolean {
+  const readers = consumers(graph).get(value) ?? [];
+  return readers.length === 1 && readers[0] === reader && !pinnedValues(graph).has(value);
+}
+
+/** The weight axis that holds output channels, for layers whose output channels are axis 1. */
+function outputAxis(layer: Node): 0 | 1 | undefined {
+  switch (opOf(layer)) {
+    case 'Conv':
+      return 0;
+    case 'ConvTranspose':
+      return 1;
+    case 'Gemm':
+      return intAttribute(layer, 'transB', 0) ? 0 : 1;
+    default:
+      return undefined;
+  }
+}
+
+function isUnpadded(layer: Node): boolean {
+  const auto = stringAttribute(layer, 'auto_pad', 'NOTSET');
+  if (auto !== 'NOTSET' && auto !== '') return auto === 'VALID';
+  return (intsAttribute(layer, 'pads') ?? []).every((pad) => pad === 0);
+}
+
+/** The bias that a layer adds to each output channel (Gemm's beta applied), or undefined if it is not of that form. */
+function biasOf(graph: Graph, layer: Node, channels: number): Float64Array | undefined {
+  if (!layer.inputs[2]) return new Float64Array(channels);
+  const bias = floatData(graph, layer.inputs[2]);
+  if (!bias) return undefined;
+  const beta = opOf(layer) === 'Gemm' ? floatAttribute(layer, 'beta', 1) : 1;
+  const isRow = bias.dims.slice(0, -1).every((dim) => dim === 1);
+  if (!isRow || (bias.data.length !== channels && bias.data.length !== 1)) return undefined;
+  return Float64Array.from(
+    { length: channels },
+    (_, c) => beta * (bias.data[bias.data.length === 1 ? 0 : c] ?? 0),
+  );
+}
+
+function setWeights(
+  graph: Graph,
+  layer: Node,
+  weight: Float32Array,
+  bias: Float64Array,
+  dims: readonly number[],
+): void {
+  const [input = '', oldWeight = ''] = layer.inputs;
+  const biasName = layer.inputs[2] || `${oldWeight}_bias`;
+  const newWeight = addFloats(graph, `${oldWeight}_folded`, weight, dims);
+  const newBias = addFloats(graph, `${biasName}_folded`, Float32Array.from(bias), [bias.length]);
+  layer.inputs = [input, newWeight, newBias];
+  if (layer.attributes.has('beta')) layer.attributes.set('beta', float(1));
+}
+
+/** Maps every element, given its index on `axis` and on the first axis. */
+function mapAxis(
+  tensor: { dims: readonly number[]; data: Float32Array },
+  axis: number,
+  map: (value: number, index: number, first: number) => number,
+): Float32Array {
+  const inner = sizeOf(tensor.dims.slice(axis + 1));
+  const size = tensor.dims[axis] ?? 1;
+  const perFirst = sizeOf(tensor.dims.slice(1));
+  return tensor.data.map((value, i) => map(value, Math.floor(i / inner) % size, Math.floor(i / perFirst)));
+}
