@@ -1,0 +1,9 @@
+export type { Dataset, DatasetOptions, Split } from './dataset.ts';
+export { hashSamples } from './hash.ts';
+export { IMAGE_EXTENSIONS } from './images.ts';
+export { decodeNpy, encodeNpy, type NpyArray, type NpyData, type NpyDtype, npyArray } from './npy.ts';
+export { decodeNpz, npzNames, type ReadNpzOptions, readNpz, writeNpz } from './npz.ts';
+export { openDataset } from './open-dataset.ts';
+export { classMix, classWeights, type Selection, selectIndices, splitInTwo, subset } from './sampling.ts';
+export { generateEcg, type SyntheticEcgOptions } from './synthetic-ecg.ts';
+export { BEAT_CLASSES } from './wfdb.ts';

@@ -1,0 +1,71 @@
+// One door to every kind of dataset: the path tells which.
+import { open, readdir, stat } from 'node:fs/promises';
+import { BedsideError, messageOf } from '../util/index.ts';
+import type { Dataset, DatasetOptions } from './dataset.ts';
+import { readImages } from './images.ts';
+import { readNpzDataset } from './npz-dataset.ts';
+import { readWfdb, recordNames } from './wfdb.ts';
+
+/**
+ * Reads a dataset as the model reads it: an `.npz` file, a folder of WFDB records, or a folder of images.
+ * @throws BedsideError E_FILE for a path that cannot be read
+ * @throws BedsideError E_DATA for a malformed dataset, or a path that is none of the kinds
+ * @throws BedsideError E_DATA_FIT when shape or classes do not fit the model; both sides are said
+ * @throws BedsideError E_USAGE for an option that does not apply
+ */
+export async function openDataset(path: string, options: DatasetOptions): Promise<Dataset> {
+  checkOptions(options);
+  const kind = await kindOf(path);
+  if (options.records && kind !== 'wfdb') {
+    throw new BedsideError('E_USAGE', `${path} has no records to choose from`, {
+      hint: 'leave out --records: it is for folders of WFDB records',
+    });
+  }
+  if (kind === 'npz') return readNpzDataset(path, options);
+  return kind === 'wfdb' ? readWfdb(path, options) : readImages(path, options);
+}
+
+async function kindOf(path: string): Promise<'npz' | 'wfdb' | 'images'> {
+  try {
+    if ((await stat(path)).isDirectory())
+      return recordNames(await readdir(path)).length > 0 ? 'wfdb' : 'images';
+    if (path.toLowerCase().endsWith('.npz') || (await isZip(path))) return 'npz';
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new BedsideError(
+      'E_FILE',
+      `cannot read dataset ${path}: ${missing ? 'no such file or folder' : messageOf(cause)}`,
+      {
+        hint: 'check the path; relative paths start at the current folder',
+        cause,
+      },
+    );
+  }
+  throw new BedsideError('E_DATA', `${path} is not a dataset: it is neither an .npz archive nor a folder`, {
+    hint: 'give an .npz file, a folder of WFDB records or a folder of class folders with images',
+  });
+}
+
+async function isZip(path: string): Promise<boolean> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
+    return bytesRead === 4 && buffer.toString('latin1') === 'PK\x03\x04';
+  } finally {
+    await file.close();
+  }
+}
+
+function checkOptions(options: DatasetOptions): void {
+  const { classFilter, classes } = options;
+  const unknown = classFilter?.find((label) => !Number.isInteger(label) || label < 0 || label >= classes);
+  if (unknown !== undefined || classFilter?.length === 0) {
+    throw new BedsideError(
+      'E_USAGE',
+      `class ${unknown ?? '(none)'} is not one of the model's ${classes} classes`,
+      {
+        hint: `classes are numbered from 0 to ${classes - 1}`,
+      },
+    );
+  }
+}

@@ -1,0 +1,98 @@
+// 8-bit pixels, channels last, to a network's input: grey or RGB, resized, / 255, channels first.
+import sharp from 'sharp';
+import { BedsideError } from '../util/index.ts';
+import { shapeMisfit } from './fit.ts';
+
+/** Interleaved 8-bit pixels: grey (1), grey and alpha (2), RGB (3) or RGB and alpha (4). */
+export interface Pixels {
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+  readonly channels: number;
+}
+
+/** A network's image input. */
+export interface ImageShape {
+  readonly channels: 1 | 3;
+  readonly height: number;
+  readonly width: number;
+}
+
+/**
+ * The image input that a sample shape stands for.
+ * @throws BedsideError E_DATA_FIT unless it is `[1 or 3, height, width]`
+ */
+export function imageShape(sampleShape: readonly number[], name: string): ImageShape {
+  const [channels, height, width] = sampleShape;
+  const image = sampleShape.length === 3 && (channels === 1 || channels === 3);
+  if (!image || !height || !width) throw shapeMisfit(sampleShape, 'images, [1 or 3, height, width]', name);
+  return { channels, height, width };
+}
+
+/**
+ * Decodes an image file as its pixels are stored: no colour management, no rotation.
+ * @throws whatever sharp throws for a damaged file
+ */
+export async function decodeImage(content: Uint8Array): Promise<Pixels> {
+  // Grey becomes equal red, green and blue, exactly; 16 bits become their high 8.
+  const { data, info } = await sharp(content, { failOn: 'error', ignoreIcc: true })
+    .toColourspace('srgb')
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true });
+  return { data, width: info.width, height: info.height, channels: info.channels };
+}
+
+/**
+ * Writes one image, `[channels, height, width]` in 0 to 1, to `samples` from `start`. Grey from RGB is ITU-R BT.601
+ * luma; RGB from grey repeats it; alpha is dropped; another size is resampled bilinearly with antialiasing, stretched.
+ */
+export async function writeSample(
+  pixels: Pixels,
+  shape: ImageShape,
+  samples: Float32Array,
+  start: number,
+): Promise<void> {
+  const fitting = await resize(toChannels(pixels, shape.channels), shape);
+  const plane = shape.height * shape.width;
+  if (fitting.data.length !== plane * shape.channels) {
+    throw new BedsideError('E_INTERNAL', `internal: resizing gave ${fitting.data.length} values`);
+  }
+  for (let channel = 0; channel < shape.channels; channel++) {
+    for (let i = 0; i < plane; i++) {
+      samples[start + channel * plane + i] = (fitting.data[i * shape.channels + channel] ?? 0) / 255;
+    }
+  }
+}
+
+function toChannels(pixels: Pixels, channels: 1 | 3): Pixels {
+  if (pixels.channels === channels) return pixels;
+  const { data, width, height } = pixels;
+  const result = new Uint8Array(width * height * channels);
+  const colour = pixels.channels >= 3;
+  for (let i = 0; i < width * height; i++) {
+    const at = i * pixels.channels;
+    const red = data[at] ?? 0;
+    const green = colour ? (data[at + 1] ?? 0) : red;
+    const blue = colour ? (data[at + 2] ?? 0) : red;
+    if (channels === 1) {
+      // The weights sum to 2^16, so equal red, green and blue stay exactly themselves.
+      result[i] = (19595 * red + 38470 * green + 7471 * blue + 32768) >> 16;
+    } else {
+      result.set([red, green, blue], i * 3);
+    }
+  }
+  return { data: result, width, height, channels };
+}
+
+async function resize(pixels: Pixels, shape: ImageShape): Promise<Pixels> {
+  const { width, height } = shape;
+  if (pixels.width === width && pixels.height === height) return pixels;
+  const { data, info } = await sharp(pixels.data, {
+    raw: { width: pixels.width, height: pixels.height, channels: shape.channels },
+  })
+    .resize(width, height, { fit: 'fill', kernel: 'linear' })
+    .toColourspace(shape.channels === 1 ? 'b-w' : 'srgb')
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  return { data, width, height, channels: info.channels };
+}
