@@ -144,11 +144,22 @@ export function integrateStrip(
   const z = new Float64Array(samples);
   const h = 1 / (rate * stepsPerSample);
   const state = startAt(beats, drives, from);
+  let turn = Math.min(Math.max(Math.floor(state.theta / (2 * Math.PI)), 0), drives.length - 1);
   for (let n = 0; n < samples; n++) {
     z[n] = state.z;
     for (let s = 0; s < stepsPerSample; s++) {
-      const turn = Math.min(Math.max(Math.floor(state.theta / (2 * Math.PI)), 0), drives.length - 1);
-      ecgStep(state, drives[turn]!, baseline, from + n / rate + s * h, h);
+      let t = from + n / rate + s * h;
+      let rest = h;
+      // A step that meets an R peak stops there and goes on at the new rate.
+      while (turn < drives.length - 1) {
+        const toPeak = (2 * Math.PI * (turn + 1) - state.theta) / drives[turn]!.omega;
+        if (toPeak > rest) break;
+        ecgStep(state, drives[turn]!, baseline, t, toPeak);
+        t += toPeak;
+        rest -= toPeak;
+        turn++;
+      }
+      ecgStep(state, drives[turn]!, baseline, t, rest);
     }
   }
   return z;
