@@ -1,4 +1,6 @@
 // Structured pruning: groups of coupled channels, choice of channels, cut and masked models.
+export { detectBlock } from './block.ts';
+export { type BudgetOptions, selectForMacs } from './budget.ts';
 export {
   assertPrunable,
   type FrozenChannels,
@@ -9,3 +11,8 @@ export {
   type ValueChannels,
 } from './groups.ts';
 export type { Keep } from './keep.ts';
+export { macsCounter } from './macs.ts';
+export { maskModel } from './mask.ts';
+export { type ScoreOptions, type UnitScores, unitScores } from './score.ts';
+export { type SelectOptions, selectGlobal, selectUniform } from './select.ts';
+export { sliceModel } from './slice.ts';

@@ -188,7 +188,7 @@ const reshape: ChannelRule = (walk, node) => {
   const [from, to] = [walk.shape(input), walk.shape(output)];
   const target = node.inputs[1];
   if (!from || !to || (target && !walk.constant(target))) {
-    return walk.freezeInputs(node, 'has a shape that is computed at run time');
+    return walk.freezeInputs(node, 'has a shape that is not known before run time');
   }
   const mapped = mapThroughReshape(from, label.axis, to);
   if (!mapped) return walk.freezeInputs(node, 'splits them over several axes');
@@ -225,7 +225,7 @@ const expand: ChannelRule = (walk, node) => {
   if (!label) return;
   const [from, to] = [walk.shape(input), walk.shape(node.outputs[0])];
   if (!from || !to || walk.constant(node.inputs[1])?.type !== 'int64') {
-    return walk.freezeInputs(node, 'has a shape that is computed at run time');
+    return walk.freezeInputs(node, 'has a shape that is not known before run time');
   }
   walk.set(node.outputs[0], { axis: label.axis + to.length - from.length, ids: label.ids });
 };

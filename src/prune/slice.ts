@@ -1,0 +1,94 @@
+// Cuts a model: every channel that a plan removes disappears from the tensors and from what the operators say of them.
+import { cloneModel, type Model, type OpTable, opOf } from '../onnx/index.ts';
+import { Cut } from './cut.ts';
+import {
+  type CutRule,
+  cutBatchNormalization,
+  cutElementwise,
+  cutExpand,
+  cutGather,
+  cutLayer,
+  cutPad,
+  cutReshape,
+  cutSlice,
+  cutSplit,
+} from './cut-rules.ts';
+import type { Grouping } from './groups.ts';
+import type { Keep } from './keep.ts';
+
+/**
+ * A physically smaller model with only the kept units, and the same inputs and outputs. `grouping` must be that of
+ * `model`; groups that `keep` does not list stay whole. The model is not changed; tensors that need no cut are shared.
+ * @throws BedsideError E_INTERNAL for an unknown group, one that would be emptied, or units out of range or order
+ */
+export function sliceModel(model: Model, grouping: Grouping, keep: Keep): Model {
+  const result = cloneModel(model);
+  const { graph } = result;
+  const opset = model.opsets.get('') ?? model.opsets.get('ai.onnx') ?? 1;
+  const cut = new Cut(graph, opset, grouping, keep);
+  for (const node of graph.nodes) {
+    const op = opOf(node);
+    if (op !== undefined) CUTS[op](cut, node);
+  }
+  if (graph.carried) {
+    // Declared shapes of cut values would be wrong, and nothing needs them.
+    const valueInfo = graph.carried.valueInfo.filter(({ name }) => cut.positions(name ?? '') === undefined);
+    graph.carried = { ...graph.carried, valueInfo };
+  }
+  return result;
+}
+
+/** Nothing in the node depends on the number of channels. */
+const unchanged: CutRule = () => {};
+
+/** What each operator needs when channels of its inputs or outputs are gone. */
+const CUTS: OpTable<CutRule> = {
+  Add: cutElementwise,
+  AveragePool: unchanged,
+  BatchNormalization: cutBatchNormalization,
+  Cast: unchanged,
+  Clip: unchanged,
+  Concat: unchanged,
+  Constant: unchanged,
+  ConstantOfShape: unchanged,
+  Conv: cutLayer,
+  ConvTranspose: cutLayer,
+  DepthToSpace: unchanged,
+  Div: cutElementwise,
+  Dropout: unchanged,
+  Elu: unchanged,
+  Erf: unchanged,
+  Exp: unchanged,
+  Expand: cutExpand,
+  Flatten: unchanged,
+  Gather: cutGather,
+  Gelu: unchanged,
+  Gemm: cutLayer,
+  GlobalAveragePool: unchanged,
+  GlobalMaxPool: unchanged,
+  HardSigmoid: unchanged,
+  HardSwish: unchanged,
+  Identity: unchanged,
+  LRN: unchanged,
+  LeakyRelu: unchanged,
+  LogSoftmax: unchanged,
+  MatMul: cutLayer,
+  MaxPool: unchanged,
+  Mul: cutElementwise,
+  PRelu: cutElementwise,
+  Pad: cutPad,
+  ReduceMean: unchanged,
+  Relu: unchanged,
+  Reshape: cutReshape,
+  Shape: unchanged,
+  Sigmoid: unchanged,
+  Slice: cutSlice,
+  Softmax: unchanged,
+  Split: cutSplit,
+  Sqrt: unchanged,
+  Squeeze: unchanged,
+  Sub: cutElementwise,
+  Tanh: unchanged,
+  Transpose: unchanged,
+  Unsqueeze: unchanged,
+};
