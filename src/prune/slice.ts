@@ -1,5 +1,5 @@
 // Cuts a model: every channel that a plan removes disappears from the tensors and from what the operators say of them.
-import { cloneModel, type Model, type OpTable, opOf } from '../onnx/index.ts';
+import { cloneModel, forgetShapes, type Model, type OpTable, opOf } from '../onnx/index.ts';
 import { Cut } from './cut.ts';
 import {
   type CutRule,
@@ -30,11 +30,9 @@ export function sliceModel(model: Model, grouping: Grouping, keep: Keep): Model 
     const op = opOf(node);
     if (op !== undefined) CUTS[op](cut, node);
   }
-  if (graph.carried) {
-    // Declared shapes of cut values would be wrong, and nothing needs them.
-    const valueInfo = graph.carried.valueInfo.filter(({ name }) => cut.positions(name ?? '') === undefined);
-    graph.carried = { ...graph.carried, valueInfo };
-  }
+  // Declared shapes of cut values would be wrong, and nothing needs them.
+  const declared = graph.carried?.valueInfo.map((value) => value.name ?? '') ?? [];
+  forgetShapes(graph, new Set(declared.filter((name) => cut.positions(name) === undefined)));
   return result;
 }
 
