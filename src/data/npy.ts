@@ -76,7 +76,8 @@ export function decodeNpy(bytes: Uint8Array, name: string): NpyArray {
       `expected ${expected} bytes for ${dtype} [${header.shape.join(', ')}], got ${bytes.length - end}`,
     );
   }
-  const content = bytes.slice(end);
+  // A copy, to be aligned; slice() would not copy from a Buffer.
+  const content = new Uint8Array(bytes.subarray(end));
   if (bigEndian) swapBytes(content, itemBytes);
   const ordered = header.fortranOrder ? toRowMajor(content, header.shape, itemBytes) : content;
   return { dtype, shape: header.shape, data: DTYPES[dtype].view(ordered.buffer) } as NpyArray;
