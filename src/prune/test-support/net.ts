@@ -134,7 +134,7 @@ export async function run(model: Model, batch = 3, seed = 99): Promise<Float32Ar
   const dims = [batch, ...(input?.dims ?? []).slice(1).map(Number)];
   const random = new Random(seed);
   const data = Float32Array.from({ length: sizeOf(dims) }, () => random.normal());
-  const session = await createSession(model, { name: 'test' });
+  const session = await createSession(model, { name: 'test', optimization: 'basic' });
   try {
     const outputs = await session.run({ [input?.name ?? '']: tensor(data, dims) });
     return (outputs[model.graph.outputs[0]?.name ?? ''] as Extract<Tensor, { type: 'float32' }>).data;
@@ -151,27 +151,38 @@ export function largestDifference(a: Float32Array, b: Float32Array): number {
   }, 0);
 }
 
-/** For every single group and for mixed plans: the cut model computes what the masked one does, and is smaller. */
-export async function expectCutEqualsMasked(
-  model: Model,
-  seed = 5,
-  singles = Number.POSITIVE_INFINITY,
-): Promise<Grouping> {
+/**
+ * For every single group and for mixed plans: the cut model computes what the masked one does, and is smaller.
+ * That masks are felt at all is checked too; a single group may by chance be one of dead units.
+ */
+export async function expectCutEqualsMasked(model: Model, seed = 5): Promise<Grouping> {
   const grouping = findGroups(model);
   const random = new Random(seed);
   const all = grouping.groups.map((group) => group.id);
-  const plans = all.slice(0, singles).map((id) => randomKeep(grouping, [id], random));
-  plans.push(randomKeep(grouping, all, random), new Map(all.map((id) => [id, [0]])));
   const full = await run(model);
-  for (const keep of plans) {
-    const cut = sliceModel(model, grouping, keep);
-    const masked = await run(maskModel(model, grouping, keep));
-    const felt = [...keep.keys()].some((id) => (grouping.groups[id]?.readers.length ?? 0) > 0);
-    if (felt) expect(largestDifference(masked, full)).toBeGreaterThan(1e-3);
-    expect(largestDifference(await run(cut), masked)).toBeLessThanOrEqual(1e-4);
-    expectCounts(model, cut, grouping, keep);
+  const felt: boolean[] = [];
+  for (const { id, readers } of grouping.groups) {
+    const change = await expectEqual(model, grouping, randomKeep(grouping, [id], random), full);
+    if (readers.length > 0) felt.push(change > 1e-3);
   }
+  expect(felt.filter(Boolean).length).toBeGreaterThanOrEqual(felt.length * 0.6);
+  expect(await expectEqual(model, grouping, randomKeep(grouping, all, random), full)).toBeGreaterThan(1e-3);
+  expect(await expectEqual(model, grouping, new Map(all.map((id) => [id, [0]])), full)).toBeGreaterThan(1e-3);
   return grouping;
+}
+
+/** How much the mask changes the output. */
+async function expectEqual(
+  model: Model,
+  grouping: Grouping,
+  keep: Keep,
+  full: Float32Array,
+): Promise<number> {
+  const cut = sliceModel(model, grouping, keep);
+  const masked = await run(maskModel(model, grouping, keep));
+  expect(largestDifference(await run(cut), masked)).toBeLessThanOrEqual(1e-4);
+  expectCounts(model, cut, grouping, keep);
+  return largestDifference(masked, full);
 }
 
 function expectCounts(model: Model, cut: Model, grouping: Grouping, keep: Keep): void {
