@@ -1,5 +1,5 @@
-// Refusals when data and model do not fit: both sides are said.
-import { BedsideError } from '../util/index.ts';
+// Refusals when data and model do not fit, both sides said; and when the samples do not fit into memory.
+import { BedsideError, formatBytes } from '../util/index.ts';
 
 /** `[1, 64, 64]` */
 export function formatShape(shape: readonly (number | string)[]): string {
@@ -36,4 +36,20 @@ export function assertClassCount(model: number, names: readonly string[], name: 
 /** `0`, `1`, ... for data that does not name its classes. */
 export function numberedClasses(count: number): string[] {
   return Array.from({ length: count }, (_, i) => String(i));
+}
+
+/**
+ * Room for `count` samples of `size` values.
+ * @throws BedsideError E_DATA when memory does not hold them
+ */
+export function allocateSamples(count: number, size: number, name: string): Float32Array<ArrayBuffer> {
+  try {
+    return new Float32Array(count * size);
+  } catch (cause) {
+    throw new BedsideError(
+      'E_DATA',
+      `${name}: ${count} samples take ${formatBytes(count * size * 4)}, more than can be allocated`,
+      { hint: 'take fewer with --limit or --per-class', cause },
+    );
+  }
 }

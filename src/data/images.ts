@@ -3,7 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { BedsideError, messageOf, must } from '../util/index.ts';
 import type { Dataset, DatasetOptions, Split } from './dataset.ts';
-import { assertClassCount, numberedClasses } from './fit.ts';
+import { allocateSamples, assertClassCount, numberedClasses } from './fit.ts';
 import { hashSamples } from './hash.ts';
 import { decodeImage, type ImageShape, imageShape, writeSample } from './pixels.ts';
 import { selectIndices } from './sampling.ts';
@@ -50,7 +50,7 @@ export async function readImages(folder: string, options: DatasetOptions): Promi
   );
 
   const size = shape.channels * shape.height * shape.width;
-  const samples = new Float32Array(chosen.length * size);
+  const samples = allocateSamples(chosen.length, size, folder);
   const reasons = await decodeAll(folder, chosen, shape, samples, options);
   const good = chosen.map((_, i) => i).filter((i) => reasons[i] === undefined);
   if (good.length === 0) {
@@ -183,7 +183,13 @@ async function listClassFolders(root: string, part: string): Promise<ImageList> 
 async function listFolder(folder: string): Promise<{ folders: string[]; images: string[] }> {
   const folders: string[] = [];
   const images: string[] = [];
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
+    throw new BedsideError('E_FILE', `cannot read folder ${folder}: ${messageOf(cause)}`, {
+      hint: 'check its permissions',
+      cause,
+    });
+  });
+  for (const entry of entries) {
     if (entry.name.startsWith('.')) continue;
     // A link counts as what it leads to; one that leads nowhere is passed over.
     const kind = entry.isSymbolicLink() ? await stat(join(folder, entry.name)).catch(() => undefined) : entry;

@@ -1,7 +1,7 @@
 // A dataset from an `.npz`: `<split>_images` and `<split>_labels` as MedMNIST has them, or `x` and `y`.
 import { BedsideError, must, readFileChecked } from '../util/index.ts';
 import type { Dataset, DatasetOptions, Split } from './dataset.ts';
-import { classMisfit, formatShape, numberedClasses, shapeMisfit } from './fit.ts';
+import { allocateSamples, classMisfit, formatShape, numberedClasses, shapeMisfit } from './fit.ts';
 import { hashSamples } from './hash.ts';
 import type { NpyArray } from './npy.ts';
 import { decodeNpz, npzNames } from './npz.ts';
@@ -45,7 +45,7 @@ export async function npzDataset(bytes: Uint8Array, name: string, options: Datas
   const chosen = selectIndices(writers.length, labels, options, name);
 
   const size = options.sampleShape.reduce((product, axis) => product * axis, 1);
-  const samples = new Float32Array(chosen.length * size);
+  const samples = allocateSamples(chosen.length, size, name);
   for (const [to, from] of chosen.entries()) {
     const { write, index } = must(writers[from], 'a sample for each index');
     await write(index, samples, to * size);

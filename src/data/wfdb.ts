@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BedsideError, must, readFileChecked } from '../util/index.ts';
 import type { Dataset, DatasetOptions, Split } from './dataset.ts';
-import { assertClassCount, shapeMisfit } from './fit.ts';
+import { allocateSamples, assertClassCount, shapeMisfit } from './fit.ts';
 import { hashSamples } from './hash.ts';
 import { selectIndices } from './sampling.ts';
 import { annotationResolution, parseAnnotations } from './wfdb-annotations.ts';
@@ -55,7 +55,7 @@ export async function readWfdb(folder: string, options: DatasetOptions): Promise
     folder,
   );
 
-  const samples = new Float32Array(chosen.length * length);
+  const samples = allocateSamples(chosen.length, length, folder);
   const labels = new Int32Array(chosen.length);
   const origins: string[] = [];
   let signal: Float64Array | undefined;
