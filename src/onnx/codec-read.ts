@@ -18,7 +18,7 @@ import {
 } from './onnx_pb.ts';
 import { sortNodes } from './order.ts';
 import { unlessEmpty } from './proto.ts';
-import { readTensor } from './tensor-read.ts';
+import { elemTypeOf, readTensor } from './tensor-read.ts';
 
 /** The IR and standard operator-set versions that are read. */
 export const SUPPORTED = { ir: [3, 10], opset: [7, 21] } as const;
@@ -58,7 +58,7 @@ export function modelFromProto(proto: ModelProto, name: string): Model {
   if (graphProto.node.length === 0) throw notOnnx(`${name}: the graph has no nodes`);
   checkVersion(`${name}: IR version`, irVersion, SUPPORTED.ir);
   const opsets = readOpsets(proto.opsetImport, name);
-  const graph = readGraph(graphProto, name);
+  const graph = readGraph(graphProto, Number(irVersion), name);
   delete proto.graph;
   delete proto.irVersion;
   proto.opsetImport = proto.opsetImport.filter(
@@ -89,7 +89,7 @@ function checkVersion(what: string, version: bigint, [low, high]: readonly [numb
   });
 }
 
-function readGraph(proto: GraphProto, model: string): Graph {
+function readGraph(proto: GraphProto, irVersion: number, model: string): Graph {
   const constants = new Map<string, Constant>();
   for (const tensor of proto.initializer) readInitializer(tensor, constants, model);
   const listed = uniqueNames(proto.input, `${model}: graph input`);
@@ -108,11 +108,21 @@ function readGraph(proto: GraphProto, model: string): Graph {
   proto.node = [];
   proto.initializer = [];
   proto.output = [];
-  proto.input = listed.filter(isDefault); // IR < 4 lists every initializer as an input too
+  // Below IR 4 every initializer is listed as an input too; a listing that only repeats it is left to the writer.
+  proto.input = listed.filter(
+    (value) => isDefault(value) && !(irVersion < 4 && repeats(value, constants, model)),
+  );
   const carried = unlessEmpty(GraphProtoSchema, proto);
   if (carried) graph.carried = carried;
   sortNodes(graph, model);
   return graph;
+}
+
+function repeats(proto: ValueInfoProto, constants: ReadonlyMap<string, Constant>, model: string): boolean {
+  const value = readValue(proto, model);
+  const constant = constants.get(value.name);
+  if (!constant || value.carried) return false;
+  return value.elemType === elemTypeOf(constant) && value.dims?.join() === constant.dims.join();
 }
 
 function readInitializer(tensor: TensorProto, constants: Map<string, Constant>, model: string): void {

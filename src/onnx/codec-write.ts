@@ -34,6 +34,7 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from './onnx_pb.ts';
+import { elemTypeOf } from './tensor-read.ts';
 
 /** Protobuf's own limit on one message. */
 const MAX_BYTES = 2 ** 31 - 1;
@@ -103,7 +104,8 @@ function defaultedInputs(graph: Graph, irVersion: number): ValueInfoProto[] {
     const constant = graph.constants.get(name);
     if (!constant && !sparse.has(name)) continue;
     names.add(name);
-    listed.push(constant ? writeValue({ ...declarationOf(name, constant), carried }) : carried);
+    const isCurrent = !constant || describes(carried, constant);
+    listed.push(isCurrent ? carried : writeValue({ ...declarationOf(name, constant), carried }));
   }
   if (irVersion >= 4) return listed;
   for (const [name, constant] of graph.constants) {
@@ -116,8 +118,15 @@ function declarationOf(name: string, constant: Constant): Value {
   return { name, elemType: elemTypeOf(constant), dims: constant.dims };
 }
 
-function elemTypeOf(constant: Constant): number {
-  return constant.type === 'other' ? constant.elemType : ELEM[constant.type];
+/** Whether a carried listing still describes a constant, which a rewrite may have replaced. */
+function describes(carried: ValueInfoProto, constant: Constant): boolean {
+  const type = carried.type?.value;
+  if (type?.case !== 'tensorType' || type.value.elemType !== elemTypeOf(constant)) return false;
+  const dims = type.value.shape?.dim;
+  if (!dims) return true;
+  const fits = ({ value }: TensorShapeProto_Dimension, size: number | undefined): boolean =>
+    value.case !== 'dimValue' || value.value === BigInt(size ?? -1);
+  return dims.length === constant.dims.length && dims.every((dim, axis) => fits(dim, constant.dims[axis]));
 }
 
 function writeNode(node: Node): NodeProto {

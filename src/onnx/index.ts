@@ -55,6 +55,7 @@ export {
   sliceAxis,
 } from './surgery.ts';
 export { upgradeOpset } from './upgrade.ts';
+export { float64Constant } from './wide.ts';
 export {
   type ConvParameters,
   convParameters,

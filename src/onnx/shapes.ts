@@ -7,6 +7,7 @@ import { constantOfNode, type Known, knownOf } from './known.ts';
 import { intAttribute, type OpName, opOf } from './ops.ts';
 import { type Inferred, NotKnown, ShapeContext } from './shape-context.ts';
 import { SHAPE_RULES } from './shape-rules.ts';
+import { elemTypeOf } from './tensor-read.ts';
 
 /** Enough for any shape arithmetic, too little to evaluate weights. */
 const SHAPE_LIMIT = 4096;
@@ -80,7 +81,7 @@ export function evaluateConstant(model: Model, node: Node, limit: number): Known
 
 function addConstant(inferred: Inferred, name: string, constant: Constant): void {
   inferred.shapes.set(name, [...constant.dims]);
-  inferred.types.set(name, constant.type === 'other' ? constant.elemType : ELEM[constant.type]);
+  inferred.types.set(name, elemTypeOf(constant));
 }
 
 function inferNode(op: OpName, context: ShapeContext, inferred: Inferred): void {
@@ -99,16 +100,16 @@ function inferNode(op: OpName, context: ShapeContext, inferred: Inferred): void 
       throw context.wrong(`its output would have shape [${shape}]`);
     }
     inferred.shapes.set(name, [...shape]);
-    inferred.types.set(name, elemTypeOf(op, context, index));
+    inferred.types.set(name, outputType(op, context, index));
   });
   const [name] = node.outputs;
   const [dims] = shapes;
   if (!name || !dims) return;
-  const known = evaluate(op, context, dims, elemTypeOf(op, context, 0));
+  const known = evaluate(op, context, dims, outputType(op, context, 0));
   if (known) inferred.known.set(name, known);
 }
 
-function elemTypeOf(op: OpName, context: ShapeContext, output: number): number {
+function outputType(op: OpName, context: ShapeContext, output: number): number {
   const { node } = context;
   switch (op) {
     case 'Cast':
@@ -133,7 +134,7 @@ function elemTypeOf(op: OpName, context: ShapeContext, output: number): number {
 function constantType(node: Node): number {
   const constant = constantOfNode(node);
   if (!constant) return ELEM.float32;
-  return constant.type === 'other' ? constant.elemType : ELEM[constant.type];
+  return elemTypeOf(constant);
 }
 
 function batchSymbols(graph: Graph): Set<string> {

@@ -87,3 +87,8 @@ function withCarried(constant: Exclude<Constant, { type: 'other' }>, tensor: Ten
   const carried = unlessEmpty(TensorProtoSchema, tensor);
   return carried ? { ...constant, carried } : constant;
 }
+
+/** The ONNX element type of a constant. */
+export function elemTypeOf(constant: Constant): number {
+  return constant.type === 'other' ? constant.elemType : ELEM[constant.type];
+}
