@@ -3,13 +3,13 @@
 import { createHash } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { init, numpy as np } from '@jax-js/jax';
-import type { Dataset } from '../src/data/dataset.ts';
-import { generateEcg } from '../src/data/synthetic-ecg.ts';
+import { type Dataset, generateEcg } from '../src/data/index.ts';
 import { createSession, type Session, tensor } from '../src/engine/index.ts';
 import { writeModel } from '../src/onnx/index.ts';
 import {
   assertWritable,
   BedsideError,
+  formatBytes,
   formatCount,
   formatPercent,
   formatSeconds,
@@ -51,7 +51,7 @@ async function main(): Promise<void> {
 
   const data = generateEcg({ perClass, seed, split: 'local' });
   const validation = generateEcg({ perClass: 200, seed, split: 'test' });
-  // A seed of its own: the validation beats were looked at while the ranges and the schedule were chosen.
+  // A seed of its own, so that neither training nor validation has seen any of these beats.
   const testSeed = (seed + 1_000_003) % 2 ** 32;
   const test = generateEcg({ perClass: 1000, seed: testSeed, split: 'test' });
   console.log(
@@ -92,7 +92,7 @@ async function main(): Promise<void> {
       await writeFileAtomic(CARD, card);
     }
     console.log(
-      `wrote ${values.out}: ${formatCount(parameters)} parameters, ${formatCount(bytes.length)} bytes, ` +
+      `wrote ${values.out}: ${formatCount(parameters)} parameters, ${formatBytes(bytes.length)}, ` +
         `in ${formatSeconds((performance.now() - started) / 1000)}`,
     );
   } finally {

@@ -1,5 +1,5 @@
 // The model card written beside the trained model: how it was made and what was measured.
-import { formatCount, formatPercent } from '../../src/util/index.ts';
+import { formatBytes, formatCount, formatPercent } from '../../src/util/index.ts';
 import type { Architecture } from './network.ts';
 import type { Schedule } from './train.ts';
 
@@ -48,7 +48,7 @@ it. It knows synthetic beats only and is **no medical device**: do not read real
   over its standard deviation + 1e-6. Output \`logits\` [batch, ${net.classes}].
 - Layers: convolution ${net.stem.kernel} wide, stride 2, ${net.stem.channels} channels; ${net.blocks.length} residual blocks of two convolutions ${net.kernel} wide and a 1 x 1
   shortcut, stride 2, ${net.blocks.join(' / ')} channels; mean over time; linear. No normalisation layers. ONNX opset 17.
-- ${formatCount(facts.parameters)} parameters, ${formatCount(facts.bytes)} bytes, SHA-256 \`${facts.sha256}\`.
+- ${formatCount(facts.parameters)} parameters, ${formatBytes(facts.bytes)}, SHA-256 \`${facts.sha256}\`.
 
 | label | class | meaning | recall | answered N S V F Q |
 | --- | --- | --- | --- | --- |
@@ -56,7 +56,7 @@ ${rows.join('\n')}
 
 Test accuracy **${formatPercent(test.accuracy)}** (ONNX Runtime, ${test.size} beats, balanced, generated with seed ${test.seed}, split \`test\`; none was trained on).
 
-Made by \`npm run train-demo -- --seed ${facts.seed}\` in about ten minutes on one core: ${facts.perClass} generated beats of each class (seed
+Made by \`npm run train-demo -- --seed ${facts.seed}\` in five to ten minutes on one core: ${facts.perClass} generated beats of each class (seed
 ${facts.seed}, split \`local\`), ${schedule.epochs} epochs of batches of ${schedule.batch}, Adam with weight decay ${schedule.decay}, learning rate ${schedule.rate} falling as a cosine.
 The beats come from the dynamical model of McSharry, Clifford, Tarassenko and Smith (IEEE Trans. Biomed. Eng. 50(3),
 2003), see \`src/data/ecg-dynamics.ts\` and \`src/data/ecg-beats.ts\`. A run with the same seed and the same versions on

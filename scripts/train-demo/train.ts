@@ -1,6 +1,6 @@
 // The training loop: shuffled balanced batches, a cosine schedule with warm-up, and what it says on the way.
 import { jit, numpy as np } from '@jax-js/jax';
-import type { Dataset } from '../../src/data/dataset.ts';
+import type { Dataset } from '../../src/data/index.ts';
 import { BedsideError, formatPercent, formatSeconds, type Random } from '../../src/util/index.ts';
 import { type Architecture, forward, initialise, type Parameters, stemColumns } from './network.ts';
 import { makeStep, rateOf, startState } from './optimiser.ts';

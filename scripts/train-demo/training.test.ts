@@ -1,7 +1,6 @@
 import { init, numpy as np } from '@jax-js/jax';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Dataset } from '../../src/data/dataset.ts';
-import { generateEcg } from '../../src/data/synthetic-ecg.ts';
+import { type Dataset, generateEcg } from '../../src/data/index.ts';
 import { createSession, tensor } from '../../src/engine/index.ts';
 import { writeModel } from '../../src/onnx/index.ts';
 import { Random } from '../../src/util/index.ts';

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { BedsideError, Random } from '../util/index.ts';
 import { BEAT_CLASSES, type BeatClass, drawStrip } from './ecg-beats.ts';
 import { ECG_BEFORE, ECG_RATE, ECG_WINDOW, generateEcg, recordBeat } from './synthetic-ecg.ts';
+import { BEAT_CLASSES as RECORDED_CLASSES } from './wfdb.ts';
 
 const window = (data: { samples: Float32Array }, i: number): Float32Array =>
   data.samples.subarray(i * ECG_WINDOW, (i + 1) * ECG_WINDOW);
@@ -105,6 +106,10 @@ describe('generateEcg', () => {
 });
 
 describe('the recorded beats', () => {
+  it('have the classes of real recordings, in the same order', () => {
+    expect(BEAT_CLASSES).toEqual(RECORDED_CLASSES);
+  });
+
   it('have their R peak near sample 100', () => {
     for (const kind of BEAT_CLASSES) {
       const off = beatsOf(kind, 100).map((beat) => Math.abs(peakOf(beat.window) - ECG_BEFORE));
