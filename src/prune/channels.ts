@@ -58,6 +58,12 @@ export class ChannelVariables {
     for (let i = 0; i < a.length; i++) this.unite(a[i] as number, b[i] as number);
   }
 
+  /** Keeps `parts` equal runs equally wide: channel i of each run goes with channel i of the first. */
+  tieParts(ids: Int32Array, parts: number): void {
+    const width = ids.length / parts;
+    for (let i = width; i < ids.length; i++) this.unite(ids[i] as number, ids[i % width] as number);
+  }
+
   /** Makes sure these channels stay; the first reason is the one that is kept. */
   freeze(ids: Int32Array, reason: string): void {
     const index = this.#reasons.push(reason) - 1;

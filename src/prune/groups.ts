@@ -203,9 +203,8 @@ function makeGroup(
 
 function frozenRows(walk: Propagation): FrozenChannels[] {
   const rows: FrozenChannels[] = [];
-  for (const { name, ids, fixed } of walk.layers) {
+  for (const { name, ids } of walk.layers) {
     const counts = new Map<string, number>();
-    if (fixed) counts.set(fixed.reason, fixed.channels);
     for (const id of ids) {
       const reason = walk.variables.reason(id);
       if (reason !== undefined) counts.set(reason, (counts.get(reason) ?? 0) + 1);

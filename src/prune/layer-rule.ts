@@ -1,5 +1,5 @@
 // The channel rule of weighted layers: new variables out, the layer noted as reader of the variables that go in.
-import { describeNode, type Node } from '../onnx/index.ts';
+import type { Node } from '../onnx/index.ts';
 import type { Label } from './channels.ts';
 import { isDepthwise, type LayerLayout, layerLayout } from './layers.ts';
 import type { Propagation } from './propagation.ts';
@@ -13,19 +13,11 @@ export function weightedLayer(walk: Propagation, node: Node): void {
   }
   const input = readable(walk, node, layout);
   const shared = input !== undefined && isDepthwise(layout);
-  if (layout.outChannels === 1) {
-    // A single channel can never go, and is left without a label: beside wider values it is broadcast.
-    walk.addLayer(node, new Int32Array(), {
-      channels: 1,
-      reason: `${describeNode(node)} has a single channel`,
-    });
-  } else {
-    const ids = shared ? depthwiseOutput(input, layout) : newOutput(walk, layout);
-    walk.addLayer(node, ids);
-    walk.set(node.outputs[0], { axis: layout.outputAxis, ids });
-  }
+  const ids = shared ? depthwiseOutput(input, layout) : newOutput(walk, layout);
+  walk.addLayer(node, ids);
+  walk.set(node.outputs[0], { axis: layout.outputAxis, ids });
   if (!input || shared) return;
-  tieGroups(walk, input.ids, layout.groups);
+  walk.variables.tieParts(input.ids, layout.groups);
   walk.readers.push({ name: node.name, ids: input.ids });
 }
 
@@ -49,12 +41,6 @@ function depthwiseOutput(input: Label, layout: LayerLayout): Int32Array {
 
 function newOutput(walk: Propagation, layout: LayerLayout): Int32Array {
   const ids = walk.variables.create(layout.outChannels);
-  tieGroups(walk, ids, layout.groups);
+  walk.variables.tieParts(ids, layout.groups);
   return ids;
-}
-
-/** Convolution groups must stay equally wide: channel i of each one goes with channel i of the first. */
-function tieGroups(walk: Propagation, ids: Int32Array, groups: number): void {
-  const width = ids.length / groups;
-  for (let i = width; i < ids.length; i++) walk.variables.unite(ids[i] as number, ids[i % width] as number);
 }

@@ -7,9 +7,10 @@ import { ChannelVariables, type Label } from './channels.ts';
 export interface LayerChannels {
   readonly name: string;
   readonly ids: Int32Array;
-  /** Set instead of `ids` for channels that never get a variable. */
-  readonly fixed?: { readonly channels: number; readonly reason: string };
 }
+
+/** Labels a node's outputs from its inputs, or freezes what it cannot hand on. */
+export type ChannelRule = (walk: Propagation, node: Node) => void;
 
 /** What rules read and write; values without a label have no channel that could be removed. */
 export class Propagation {
@@ -43,8 +44,16 @@ export class Propagation {
     return name ? this.graph.constants.get(name) : undefined;
   }
 
+  /**
+   * Gives a value its channels. A lone channel can never go, and is left without a label: beside wider values it is
+   * broadcast. Neither can channels that broadcasting or padding has left in another number than expected.
+   */
   set(name: string | undefined, label: Label | undefined): void {
-    if (name && label) this.labels.set(name, label);
+    if (!name || !label) return;
+    const size = this.shape(name)?.[label.axis] ?? label.ids.length;
+    if (label.ids.length > 1 && size === label.ids.length) this.labels.set(name, label);
+    else if (size === 1) this.variables.freeze(label.ids, `'${name}' holds a single channel`);
+    else this.variables.freeze(label.ids, `'${name}' has ${size} channels where ${label.ids.length} meet`);
   }
 
   /** Freezes whatever channels the node reads; its outputs get none. */
@@ -57,7 +66,7 @@ export class Propagation {
   }
 
   /** Records a weighted layer. */
-  addLayer(node: Node, ids: Int32Array, fixed?: { channels: number; reason: string }): void {
+  addLayer(node: Node, ids: Int32Array): void {
     if (node.name === '' || this.#names.has(node.name)) {
       throw new BedsideError(
         'E_INTERNAL',
@@ -65,6 +74,6 @@ export class Propagation {
       );
     }
     this.#names.add(node.name);
-    this.layers.push({ name: node.name, ids, ...(fixed ? { fixed } : {}) });
+    this.layers.push({ name: node.name, ids });
   }
 }

@@ -84,6 +84,12 @@ const reordered: Block = (net, at, _name, random) => {
   return { value: net.op('Gather', [at.value, net.ints(order)], { axis: int(1) }), channels: at.channels };
 };
 
+const shuffled: Block = (net, at) => {
+  const parts = net.op('Reshape', [at.value, net.ints([0, 2, at.channels / 2, 4, 4])]);
+  const turned = net.op('Transpose', [parts], { perm: ints([0, 2, 1, 3, 4]) });
+  return { value: net.op('Reshape', [turned, net.ints([0, at.channels, 4, 4])]), channels: at.channels };
+};
+
 const BLOCKS: readonly Block[] = [
   plain,
   residual,
@@ -94,6 +100,7 @@ const BLOCKS: readonly Block[] = [
   grouped,
   padded,
   reordered,
+  shuffled,
 ];
 
 describe('random networks', () => {

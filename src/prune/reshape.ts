@@ -31,3 +31,20 @@ export function mapThroughReshape(
   }
   return undefined;
 }
+
+/**
+ * The new axis that holds the inner part of `axis` when reshaping splits it into [outer, inner], or undefined when no
+ * axis holds just that: position i of it holds every old position p with p mod inner = i (as a channel shuffle does).
+ */
+export function innerPartThroughReshape(
+  from: readonly number[],
+  axis: number,
+  to: readonly number[],
+): { readonly axis: number; readonly inner: number } | undefined {
+  const size = from[axis] ?? 1;
+  const stride = sizeOf(from.slice(axis + 1));
+  const found = to.findIndex(
+    (inner, i) => inner > 1 && size % inner === 0 && sizeOf(to.slice(i + 1)) === stride,
+  );
+  return found < 0 ? undefined : { axis: found, inner: to[found] as number };
+}

@@ -73,7 +73,7 @@ describe('sliceModel equals maskModel', () => {
     expect(grouping.frozen).toContainEqual({
       layer: 'attend',
       channels: 1,
-      reason: "Conv 'attend' has a single channel",
+      reason: "'attend' holds a single channel",
     });
   });
 
@@ -139,16 +139,23 @@ describe('sliceModel equals maskModel', () => {
     },
   );
 
-  it('a Reshape that splits channels freezes them', () => {
+  it('a channel shuffle ties the parts it interleaves', async () => {
     const net = new Net([2, 4, 4]);
-    const x = net.op('Reshape', [net.conv('a', net.input, 2, 6), net.ints([0, 2, 3, 4, 4])]);
-    const y = net.op('Reshape', [
-      net.op('Transpose', [x], { perm: ints([0, 2, 1, 3, 4]) }),
-      net.ints([0, 6, 4, 4]),
-    ]);
-    const grouping = findGroups(net.head(net.relu(net.conv('b', y, 6, 5)), 5));
+    const x = net.relu(net.conv('a', net.input, 2, 12));
+    const parts = net.op('Reshape', [x, net.ints([0, 3, 4, 4, 4])]);
+    const turned = net.op('Transpose', [parts], { perm: ints([0, 2, 1, 3, 4]) });
+    const shuffled = net.op('Reshape', [turned, net.ints([-1, 12, 4, 4])]);
+    const grouping = await expectCutEqualsMasked(net.head(net.relu(net.conv('b', shuffled, 12, 6)), 6));
+    expect(summary(grouping)).toEqual(['a:4', 'b:6']);
+    expect(grouping.groups[0]?.members[0]?.units[1]).toEqual(Int32Array.of(1, 5, 9));
+  });
+
+  it('a Reshape that mixes parts of channels with space freezes them', () => {
+    const net = new Net([2, 4, 4]);
+    const x = net.op('Reshape', [net.conv('a', net.input, 2, 6), net.ints([0, 3, 8, 4])]);
+    const grouping = findGroups(net.head(net.relu(net.conv('b', x, 3, 5)), 5));
     expect(summary(grouping)).toEqual(['b:5']);
-    expect(grouping.frozen[0]?.reason).toBe("Reshape 'Reshape' splits them over several axes");
+    expect(grouping.frozen[0]?.reason).toBe("Reshape 'Reshape' spreads them over several axes");
   });
 
   it('MatMul on either side, with biases and residuals on the last axis', async () => {
@@ -247,6 +254,32 @@ describe('sliceModel equals maskModel', () => {
     const [, second, third] = cut.graph.nodes.filter((node) => node.op === 'Conv');
     expect(second?.inputs[1]).toBe(third?.inputs[1]);
     expect(cut.graph.constants.size).toBe(before + 1);
+  });
+
+  it('a channel taken out alone, and one broadcast over others, stay', async () => {
+    const net = new Net([2, 6, 6]);
+    const x = net.relu(net.conv('a', net.input, 2, 6));
+    const alone = net.op('Slice', [x, net.ints([2]), net.ints([3]), net.ints([1])]);
+    const wide = net.op('Mul', [alone, net.weights([5, 1, 1], 1)]);
+    const y = net.op('Mul', [net.relu(net.conv('b', wide, 5, 7)), alone]);
+    const z = net.op('Concat', [y, x, alone], { axis: int(1) });
+    const grouping = await expectCutEqualsMasked(net.head(z, 14));
+    expect(summary(grouping)).toEqual(['a:5', 'b:7']);
+    expect(grouping.frozen[0]).toEqual({ layer: 'a', channels: 1, reason: "'Slice' holds a single channel" });
+  });
+
+  it('products of computed values freeze both sides', () => {
+    const net = new Net([5, 4]);
+    const q = net.op('MatMul', [net.input, net.weights([4, 6], 0.5)], {}, 'q');
+    const k = net.op('MatMul', [net.input, net.weights([4, 6], 0.5)], {}, 'k');
+    const turned = net.op('Transpose', [k], { perm: ints([0, 2, 1]) });
+    const scores = net.op('ReduceMean', [net.op('MatMul', [q, turned])], {
+      axes: ints([2]),
+      keepdims: int(0),
+    });
+    const grouping = findGroups(net.finish(net.gemm('head', scores, 5, 3)));
+    expect(grouping.groups).toEqual([]);
+    expect(grouping.frozen.map((row) => `${row.layer}:${row.channels}`)).toEqual(['q:6', 'k:6', 'head:3']);
   });
 
   it('normalisation across channels freezes them', () => {
