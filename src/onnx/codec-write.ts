@@ -1,6 +1,6 @@
 // Model -> ONNX bytes: what is modelled, laid over what was carried.
-import { create, toBinary } from '@bufbuild/protobuf';
-import { BedsideError, messageOf } from '../util/index.ts';
+import { create } from '@bufbuild/protobuf';
+import { encodeModel } from './encode.ts';
 import {
   type Attribute,
   type Constant,
@@ -36,36 +36,12 @@ import {
 } from './onnx_pb.ts';
 import { elemTypeOf } from './tensor-read.ts';
 
-/** Protobuf's own limit on one message. */
-const MAX_BYTES = 2 ** 31 - 1;
-
 /**
  * The bytes of a `.onnx` file. Tensor data is written as raw data, in the file itself.
  * @throws BedsideError E_OUTPUT when the model is larger than protobuf's 2 GiB
  */
 export function writeModel(model: Model): Uint8Array {
   return encodeModel(protoFromModel(model));
-}
-
-/** Encodes a message made by `protoFromModel`. */
-export function encodeModel(proto: ModelProto): Uint8Array {
-  const bytes = proto.graph?.initializer.reduce((sum, tensor) => sum + (tensor.rawData?.length ?? 0), 0) ?? 0;
-  if (bytes > MAX_BYTES) {
-    throw new BedsideError(
-      'E_OUTPUT',
-      `the model's tensors take ${bytes} bytes: one file holds at most ${MAX_BYTES}`,
-      {
-        hint: 'save it with external data',
-      },
-    );
-  }
-  try {
-    return toBinary(ModelProtoSchema, proto);
-  } catch (cause) {
-    throw new BedsideError('E_INTERNAL', `internal: the model cannot be encoded: ${messageOf(cause)}`, {
-      cause,
-    });
-  }
 }
 
 /** The protobuf message of a model; tensor data is shared with it, not copied. */

@@ -2,7 +2,8 @@
 import { basename } from 'node:path';
 import { readFileChecked, writeFileAtomic } from '../util/index.ts';
 import { modelFromProto, parseModel } from './codec-read.ts';
-import { encodeModel, protoFromModel } from './codec-write.ts';
+import { protoFromModel } from './codec-write.ts';
+import { encodeModel } from './encode.ts';
 import { moveToExternal, readExternalData } from './external.ts';
 import type { Model } from './graph.ts';
 

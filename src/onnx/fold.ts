@@ -22,8 +22,8 @@ export function canonicalGraph(model: Model): Model {
   const result = cloneModel(model);
   const { graph } = result;
   foldConstantNodes(graph);
-  dropPassThrough(graph);
   foldConstants(result);
+  dropPassThrough(graph);
   foldShapes(result);
   foldConstants(result);
   resolveWindows(result);

@@ -390,7 +390,7 @@ describe('inferShapes', () => {
     builder.output(flat, undefined);
     const model = builder.model();
     expect(inferShapes(model, 5).get('flat')).toEqual([5, 12]);
-    expect(symbolicShapes(model).get('flat')).toEqual(['batch', 12]);
+    expect(symbolicShapes(model).get('flat')).toEqual(['N', 12]);
   });
 
   it('refuses another symbolic axis, naming it', () => {

@@ -50,15 +50,16 @@ export function inferValues(model: Model, batch: number, limit = SHAPE_LIMIT): I
   return inferred;
 }
 
-/** The shapes of `inferShapes`, with the axes that follow the batch as the symbol `batch`; others are left unknown. */
+/** The shapes of `inferShapes`, with the axes that follow the batch as the inputs' symbol for it, or `batch`. */
 export function symbolicShapes(model: Model): Map<string, Dim[]> {
   const [two, three] = [inferShapes(model, 2), inferShapes(model, 3)];
+  const [batch = 'batch'] = batchSymbols(model.graph);
   const result = new Map<string, Dim[]>();
   for (const [name, shape] of two) {
     const other = three.get(name);
     if (other?.length !== shape.length) continue;
     const symbol = (size: number, axis: number): Dim =>
-      size === other[axis] ? size : size === 2 && other[axis] === 3 ? 'batch' : undefined;
+      size === other[axis] ? size : size === 2 && other[axis] === 3 ? batch : undefined;
     result.set(name, shape.map(symbol));
   }
   return result;

@@ -163,7 +163,7 @@ function resolveTransposedPads(
     const output = wanted ? at(wanted, axis) : size * stride;
     return Math.max(0, stride * (size - 1) + at(outputPadding, axis) + extent - output);
   });
-  return { ...rest, ...splitPads(totals, same === 'SAME_UPPER') };
+  return { ...rest, ...splitPads(totals, same !== 'SAME_UPPER') };
 }
 
 /** `auto_pad`, or undefined when pads are explicit. */
