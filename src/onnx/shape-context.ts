@@ -19,15 +19,13 @@ export interface Inferred {
 export class ShapeContext {
   readonly graph: Graph;
   readonly node: Node;
-  readonly opset: number;
   /** Values of more elements than this are not evaluated. */
   readonly limit: number;
   readonly #inferred: Inferred;
 
-  constructor(graph: Graph, node: Node, opset: number, limit: number, inferred: Inferred) {
+  constructor(graph: Graph, node: Node, limit: number, inferred: Inferred) {
     this.graph = graph;
     this.node = node;
-    this.opset = opset;
     this.limit = limit;
     this.#inferred = inferred;
   }
@@ -41,11 +39,6 @@ export class ShapeContext {
     const shape = this.#inferred.shapes.get(this.node.inputs[index] ?? '');
     if (!shape) throw new NotKnown();
     return shape;
-  }
-
-  /** The shape of an input if it is known. */
-  shapeIfKnown(index: number): number[] | undefined {
-    return this.#inferred.shapes.get(this.node.inputs[index] ?? '');
   }
 
   elemType(index: number): number {

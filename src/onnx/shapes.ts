@@ -35,8 +35,7 @@ export function inferValues(model: Model, batch: number, limit = SHAPE_LIMIT): I
   let declared: Map<string, Value> | undefined;
   for (const node of graph.nodes) {
     const op = opOf(node);
-    if (op)
-      inferNode(op, new ShapeContext(graph, node, model.opsets.get('') ?? 0, limit, inferred), inferred);
+    if (op) inferNode(op, new ShapeContext(graph, node, limit, inferred), inferred);
     for (const name of node.outputs) {
       if (!name || inferred.shapes.has(name)) continue;
       declared ??= declarations(graph);
@@ -76,7 +75,7 @@ export function evaluateConstant(model: Model, node: Node, limit: number): Known
     const constant = constants.get(name);
     if (constant) addConstant(inferred, name, constant);
   }
-  inferNode(op, new ShapeContext(model.graph, node, model.opsets.get('') ?? 0, limit, inferred), inferred);
+  inferNode(op, new ShapeContext(model.graph, node, limit, inferred), inferred);
   return inferred.known.get(output);
 }
 
