@@ -45,7 +45,10 @@ class NodeSession implements Session {
     this.outputNames = inner.outputNames;
   }
 
-  async run(feeds: Readonly<Record<string, Tensor>>, outputs?: readonly string[]): Promise<Record<string, Tensor>> {
+  async run(
+    feeds: Readonly<Record<string, Tensor>>,
+    outputs?: readonly string[],
+  ): Promise<Record<string, Tensor>> {
     const inner = must(this.#inner, `session of ${this.name} used after release`);
     const input: Record<string, ort.Tensor> = {};
     for (const [name, value] of Object.entries(feeds)) {
@@ -61,10 +64,14 @@ class NodeSession implements Session {
       return result;
     } catch (cause) {
       if (BedsideError.is(cause)) throw cause;
-      throw new BedsideError('E_ENGINE', `ONNX Runtime failed while running ${this.name}: ${messageOf(cause)}`, {
-        hint: "check that the input's shape is what the model declares",
-        cause,
-      });
+      throw new BedsideError(
+        'E_ENGINE',
+        `ONNX Runtime failed while running ${this.name}: ${messageOf(cause)}`,
+        {
+          hint: "check that the input's shape is what the model declares",
+          cause,
+        },
+      );
     }
   }
 
@@ -76,9 +83,14 @@ class NodeSession implements Session {
 }
 
 function convert(value: ort.Tensor, output: string, model: string): Tensor {
-  if (value.type === 'float32') return { type: 'float32', dims: value.dims, data: value.data as Float32Array };
+  if (value.type === 'float32')
+    return { type: 'float32', dims: value.dims, data: value.data as Float32Array };
   if (value.type === 'int64') return { type: 'int64', dims: value.dims, data: value.data as BigInt64Array };
-  throw new BedsideError('E_UNSUPPORTED', `${model}: output '${output}' is ${value.type}, not float32 or int64`, {
-    hint: 'add a Cast to float32 at the end of the model',
-  });
+  throw new BedsideError(
+    'E_UNSUPPORTED',
+    `${model}: output '${output}' is ${value.type}, not float32 or int64`,
+    {
+      hint: 'add a Cast to float32 at the end of the model',
+    },
+  );
 }

@@ -1,15 +1,14 @@
 // Adds nodes and constants to a graph under fresh names.
-import { BedsideError } from '../util/index.ts';
 import {
   type Attribute,
   type Constant,
-  ELEM,
   type Dim,
+  ELEM,
+  floatConstant,
   type Graph,
+  intConstant,
   type Model,
   type Value,
-  floatConstant,
-  intConstant,
 } from './graph.ts';
 
 /** Appends to a graph; every method that makes a value returns its name. */
@@ -23,7 +22,8 @@ export class GraphBuilder {
     this.graph = graph;
     for (const value of [...graph.inputs, ...graph.outputs]) this.#names.add(value.name);
     for (const name of graph.constants.keys()) this.#names.add(name);
-    for (const node of graph.nodes) for (const name of [...node.inputs, ...node.outputs]) this.#names.add(name);
+    for (const node of graph.nodes)
+      for (const name of [...node.inputs, ...node.outputs]) this.#names.add(name);
   }
 
   /** A name not yet in the graph. */
@@ -34,10 +34,9 @@ export class GraphBuilder {
     return name;
   }
 
-  /** Adds a float32 input. */
-  input(name: string, dims: readonly Dim[], elemType: number = ELEM.float32): string {
-    if (this.#names.has(name)) throw new BedsideError('E_INTERNAL', `internal: value '${name}' exists already`);
-    this.#names.add(name);
+  /** Adds an input, float32 unless said otherwise; its name is changed if it is taken. */
+  input(hint: string, dims: readonly Dim[], elemType: number = ELEM.float32): string {
+    const name = this.fresh(hint);
     this.graph.inputs.push({ name, elemType, dims });
     return name;
   }
@@ -67,7 +66,12 @@ export class GraphBuilder {
   }
 
   /** Adds a node with one output. */
-  node(op: string, inputs: readonly string[], attributes: Record<string, Attribute> = {}, hint = op.toLowerCase()): string {
+  node(
+    op: string,
+    inputs: readonly string[],
+    attributes: Record<string, Attribute> = {},
+    hint = op.toLowerCase(),
+  ): string {
     return this.nodes(op, inputs, attributes, [hint])[0] as string;
   }
 

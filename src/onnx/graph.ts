@@ -1,13 +1,35 @@
 // The typed graph of an ONNX model: what every other part reads and rewrites.
 // Whatever it does not model (doc strings, metadata, unknown types) travels in `carried` and is written back.
 // Specification: https://onnx.ai/onnx/repo-docs/IR.html
-import type { AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from './onnx_pb.ts';
+import type {
+  AttributeProto,
+  GraphProto,
+  ModelProto,
+  NodeProto,
+  TensorProto,
+  ValueInfoProto,
+} from './onnx_pb.ts';
 
 /** A tensor stored in the model. Row-major; `data.length` is the product of `dims`. */
 export type Constant =
-  | { readonly type: 'float32'; readonly dims: readonly number[]; readonly data: Float32Array; carried?: TensorProto }
-  | { readonly type: 'int64'; readonly dims: readonly number[]; readonly data: BigInt64Array; carried?: TensorProto }
-  | { readonly type: 'other'; readonly elemType: number; readonly dims: readonly number[]; carried: TensorProto };
+  | {
+      readonly type: 'float32';
+      readonly dims: readonly number[];
+      readonly data: Float32Array;
+      carried?: TensorProto;
+    }
+  | {
+      readonly type: 'int64';
+      readonly dims: readonly number[];
+      readonly data: BigInt64Array;
+      carried?: TensorProto;
+    }
+  | {
+      readonly type: 'other';
+      readonly elemType: number;
+      readonly dims: readonly number[];
+      carried: TensorProto;
+    };
 
 /** An attribute of a node, tagged by its ONNX type. `other` (graphs, sparse tensors, types) is carried through. */
 export type Attribute =
@@ -75,7 +97,10 @@ export const ELEM = {
 export const int = (value: number | bigint): Attribute => ({ type: 'int', value: BigInt(value) });
 export const float = (value: number): Attribute => ({ type: 'float', value });
 export const string = (value: string): Attribute => ({ type: 'string', value });
-export const ints = (value: readonly (number | bigint)[]): Attribute => ({ type: 'ints', value: value.map(BigInt) });
+export const ints = (value: readonly (number | bigint)[]): Attribute => ({
+  type: 'ints',
+  value: value.map(BigInt),
+});
 export const floats = (value: readonly number[]): Attribute => ({ type: 'floats', value });
 
 /** A float32 constant; `dims` defaults to one axis. */

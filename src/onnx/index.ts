@@ -55,7 +55,6 @@ export {
   sliceAxis,
 } from './surgery.ts';
 export { upgradeOpset } from './upgrade.ts';
-export { float64Constant } from './wide.ts';
 export {
   type ConvParameters,
   convParameters,

@@ -115,14 +115,23 @@ export function constantInput(graph: Graph, node: Node, index: number): Constant
  * Undefined when neither is there.
  * @throws BedsideError E_UNSUPPORTED when the input is computed at run time
  */
-export function intsParameter(graph: Graph, node: Node, index: number, attribute: string): number[] | undefined {
+export function intsParameter(
+  graph: Graph,
+  node: Node,
+  index: number,
+  attribute: string,
+): number[] | undefined {
   const name = node.inputs[index];
   if (!name) return intsAttribute(node, attribute);
   const constant = graph.constants.get(name);
   if (constant?.type === 'int64') return Array.from(constant.data, toNumber);
-  throw new BedsideError('E_UNSUPPORTED', `${describeNode(node)}: input '${name}' (${attribute}) is not a constant`, {
-    hint: 'fold constants first, or export the model with fixed sizes apart from the batch',
-  });
+  throw new BedsideError(
+    'E_UNSUPPORTED',
+    `${describeNode(node)}: input '${name}' (${attribute}) is not a constant`,
+    {
+      hint: 'fold constants first, or export the model with fixed sizes apart from the batch',
+    },
+  );
 }
 
 /** A bigint as a number, clamped to the safe integer range. */

@@ -49,8 +49,7 @@ export async function readFileChecked(path: string, what: string): Promise<Buffe
     content = await readFile(path);
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
-    const why =
-      code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'it is a folder' : messageOf(cause);
+    const why = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'it is a folder' : messageOf(cause);
     throw new BedsideError('E_FILE', `cannot read ${what} ${path}: ${why}`, {
       hint: 'check the path; relative paths start at the current folder',
       cause,

@@ -1,0 +1,63 @@
+// Which rule each weighted layer gets. A composite is an ordered list of (layer family -> rule); the first match counts.
+import { BedsideError } from '../util/index.ts';
+import type { LinearLayer } from './linear.ts';
+import type { RuleOf } from './relevance-rules.ts';
+import { alphaBetaRule, epsilonRule, gammaRule, type LinearRule, zplusRule } from './rules.ts';
+
+/** Layer families: convolutions, dense layers, one layer by its name, or every layer. */
+export type LayerMatch = 'conv' | 'dense' | 'any' | { readonly layer: string };
+
+/** An entry of a composite. */
+export interface CompositeEntry {
+  readonly match: LayerMatch;
+  readonly rule: LinearRule;
+}
+
+/** The rule of the first entry that matches; LRP-epsilon where none does. */
+export function composite(entries: readonly CompositeEntry[]): RuleOf {
+  const fallback = epsilonRule();
+  return (layer) => entries.find((entry) => matches(entry.match, layer))?.rule ?? fallback;
+}
+
+/** The usual composite: one rule in convolutions, LRP-epsilon in dense layers. */
+export function convolutional(rule: LinearRule): RuleOf {
+  return composite([{ match: 'conv', rule }]);
+}
+
+/**
+ * A rule by name: `epsilon`, `epsilon=1e-3`, `zplus`, `gamma`, `gamma=0.1`, `alpha2beta1`, `alpha-beta=3`.
+ * @throws BedsideError E_USAGE for an unknown name or a parameter out of range
+ */
+export function parseRule(text: string): LinearRule {
+  const [name = '', given] = text.trim().split('=', 2);
+  const value = given === undefined ? undefined : Number(given);
+  if (value !== undefined && !Number.isFinite(value)) throw unknownRule(text, `'${given}' is not a number`);
+  switch (name) {
+    case 'epsilon':
+      if (value !== undefined && value <= 0) throw unknownRule(text, 'epsilon must be above 0');
+      return epsilonRule(value);
+    case 'zplus':
+      return zplusRule();
+    case 'gamma':
+      if (value !== undefined && value < 0) throw unknownRule(text, 'gamma must be 0 or more');
+      return gammaRule(value ?? 0.25);
+    case 'alpha2beta1':
+      return alphaBetaRule(2);
+    case 'alpha-beta':
+      if (value !== undefined && value < 1) throw unknownRule(text, 'alpha must be 1 or more');
+      return alphaBetaRule(value ?? 2);
+    default:
+      throw unknownRule(text, 'no such rule');
+  }
+}
+
+function unknownRule(text: string, why: string): BedsideError {
+  return new BedsideError('E_USAGE', `relevance rule '${text}': ${why}`, {
+    hint: 'known: epsilon[=E], zplus, gamma[=G], alpha2beta1, alpha-beta[=A]',
+  });
+}
+
+function matches(match: LayerMatch, layer: LinearLayer): boolean {
+  if (typeof match === 'object') return match.layer === layer.name;
+  return match === 'any' || (match === 'dense') === (layer.kind === 'dense');
+}
