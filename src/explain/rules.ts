@@ -29,8 +29,8 @@ export interface LinearRule {
 
 /** Leaves a weight as it is; a branch made of it alone reuses the layer's output as denominator. */
 export const identity: WeightMap = (weight) => weight;
-const positive: WeightMap = (weight) => (weight > 0 ? weight : 0);
-const negative: WeightMap = (weight) => (weight < 0 ? weight : 0);
+const positive: WeightMap = (weight) => Math.max(weight, 0);
+const negative: WeightMap = (weight) => Math.min(weight, 0);
 
 /** Stabiliser used by every rule unless said otherwise. */
 export const DEFAULT_EPSILON = 1e-6;

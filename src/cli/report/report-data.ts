@@ -1,0 +1,36 @@
+// What a comparison report shows; `compare` and `demo` fill it, `render-report.ts` draws it.
+
+/** One measured pruned network. */
+export interface ReportRow {
+  readonly criterion: string;
+  readonly family: 'xai' | 'reference';
+  /** Fraction of channels removed. */
+  readonly ratio: number;
+  readonly reconstruct: boolean;
+  readonly accuracy: number;
+  readonly balancedAccuracy: number;
+  /** Recall per class; NaN where the class has no sample. */
+  readonly recall: readonly number[];
+  /** Share of samples whose predicted class is that of the unpruned network. */
+  readonly agreement: number;
+  /** Multiply-accumulates for one sample. */
+  readonly macs: number;
+  readonly macsFraction: number;
+}
+
+/** Everything in a report. */
+export interface ReportData {
+  readonly title: string;
+  /** The command that made it, as typed. */
+  readonly command: string;
+  /** ISO date. */
+  readonly date: string;
+  readonly version: string;
+  readonly model: { readonly name: string; readonly sha256: string; readonly macs: number; readonly parameters: number };
+  readonly data: { readonly name: string; readonly sha256: string; readonly calibration: number; readonly test: number };
+  readonly classNames: readonly string[];
+  readonly base: { readonly accuracy: number; readonly balancedAccuracy: number; readonly recall: readonly number[] };
+  readonly rows: readonly ReportRow[];
+  /** Seconds each criterion took to score the channels. */
+  readonly seconds: Readonly<Record<string, number>>;
+}
