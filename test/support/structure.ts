@@ -1,0 +1,172 @@
+// Reads the imports of TypeScript sources and says where they break the folder rules. Works on a map from path to
+// text, so that the rules themselves can be tested.
+import { posix } from 'node:path';
+import { parseSync, Visitor } from 'oxc-parser';
+import { type FolderRule, ROOT } from './folders.ts';
+
+/** Sources by path from the repository's root, `/` between folders. */
+export type Sources = ReadonlyMap<string, string>;
+
+/** One import or re-export. */
+export interface ImportEdge {
+  readonly from: string;
+  /** A path for relative imports, else the specifier. */
+  readonly to: string;
+  readonly relative: boolean;
+  /** Erased when compiled: `import type`, `export type`, `import('x').T`. */
+  readonly typeOnly: boolean;
+}
+
+/** Whether a path is shipped code, and not a test or help for tests. */
+export function isShipped(path: string): boolean {
+  return path.startsWith('src/') && !path.endsWith('.test.ts') && !path.includes('/test-support/');
+}
+
+/** All imports of the shipped sources, static, dynamic and in types. */
+export function importEdges(sources: Sources): ImportEdge[] {
+  return [...sources].filter(([path]) => isShipped(path)).flatMap(([path, text]) => edgesOf(path, text));
+}
+
+/** Imports between folders that the rules do not allow, or that bypass a folder's `index.ts`. */
+export function folderViolations(
+  edges: readonly ImportEdge[],
+  rules: Readonly<Record<string, FolderRule>>,
+): string[] {
+  const problems: string[] = [];
+  for (const { from, to, typeOnly } of edges.filter((edge) => edge.relative)) {
+    const [source, target] = [folderOf(from), folderOf(to)];
+    const rule = rules[source];
+    if (!rule) problems.push(`${from}: folder '${source}' has no rule`);
+    if (!to.startsWith('src/')) problems.push(`${from}: imports ${to}, which is outside src/`);
+    else if (rule && source !== target) {
+      const typesAllowed = rule.types?.includes(target) ?? false;
+      if (!rule.imports.includes(target) && !typesAllowed) {
+        problems.push(`${from}: '${source}' may not import '${target}' (${to})`);
+      } else if (!rule.imports.includes(target) && !typeOnly) {
+        problems.push(`${from}: '${source}' may import only types of '${target}', with \`import type\``);
+      }
+      if (to !== `src/${target}/index.ts`)
+        problems.push(`${from}: imports ${to}, not src/${target}/index.ts`);
+    }
+  }
+  return problems;
+}
+
+/** Loops between folders, each as `a -> b -> a`. */
+export function folderLoops(edges: readonly ImportEdge[]): string[] {
+  const between = edges
+    .filter(({ relative, from, to }) => relative && folderOf(from) !== folderOf(to))
+    .map(({ from, to }): [string, string] => [folderOf(from), folderOf(to)]);
+  return loops(between);
+}
+
+/** Loops between files, those through types included. */
+export function fileLoops(edges: readonly ImportEdge[]): string[] {
+  return loops(edges.filter((edge) => edge.relative).map(({ from, to }): [string, string] => [from, to]));
+}
+
+/** Relative imports of files that are not there, or that do not end in `.ts`. */
+export function danglingImports(edges: readonly ImportEdge[], sources: Sources): string[] {
+  return edges
+    .filter(({ relative, to }) => relative && !sources.has(to))
+    .map(({ from, to }) => `${from}: imports ${to}, which does not exist`);
+}
+
+/** Shipped files outside `src/engine` that name an ONNX Runtime package, in an import or in any other string. */
+export function engineNames(sources: Sources): string[] {
+  return [...sources]
+    .filter(([path]) => isShipped(path) && folderOf(path) !== 'engine')
+    .filter(([, text]) => /['"`]onnxruntime-/.test(text))
+    .map(([path]) => `${path}: names onnxruntime-*, which only src/engine may`);
+}
+
+/** Packages that shipped files import without their being dependencies of the package. */
+export function undeclaredPackages(
+  edges: readonly ImportEdge[],
+  dependencies: ReadonlySet<string>,
+): string[] {
+  return edges
+    .filter(({ relative, to }) => !relative && !to.startsWith('node:'))
+    .filter(({ to }) => !dependencies.has(packageOf(to)))
+    .map(({ from, to }) => `${from}: imports ${to}, which package.json does not list in dependencies`);
+}
+
+/** Files longer than allowed: 400 lines, tests 600; generated files are exempt. */
+export function longFiles(sources: Sources, generated: ReadonlySet<string>): string[] {
+  const problems: string[] = [];
+  for (const [path, text] of sources) {
+    if (generated.has(path)) continue;
+    const lines = text.split('\n').length - (text.endsWith('\n') ? 1 : 0);
+    const limit = path.endsWith('.test.ts') ? 600 : 400;
+    if (lines > limit) problems.push(`${path}: ${lines} lines, more than ${limit}`);
+  }
+  return problems;
+}
+
+/** Elementary loops found by depth-first search, one for each edge that closes one. */
+export function loops(edges: readonly (readonly [string, string])[]): string[] {
+  const next = new Map<string, Set<string>>();
+  for (const [from, to] of edges) {
+    const targets = next.get(from);
+    if (targets) targets.add(to);
+    else next.set(from, new Set([to]));
+  }
+  const found: string[] = [];
+  const done = new Set<string>();
+  const path: string[] = [];
+  const visit = (node: string): void => {
+    const start = path.indexOf(node);
+    if (start >= 0) found.push([...path.slice(start), node].join(' -> '));
+    if (start >= 0 || done.has(node)) return;
+    path.push(node);
+    for (const target of next.get(node) ?? []) visit(target);
+    path.pop();
+    done.add(node);
+  };
+  for (const node of next.keys()) visit(node);
+  return found;
+}
+
+function edgesOf(from: string, text: string): ImportEdge[] {
+  const { program, errors } = parseSync(from, text);
+  if (errors.length > 0) throw new Error(`${from}: ${errors[0]?.message}`);
+  const edges: ImportEdge[] = [];
+  const add = (specifier: string, typeOnly: boolean): void => {
+    const relative = specifier.startsWith('.');
+    const to = relative ? posix.join(posix.dirname(from), specifier) : specifier;
+    edges.push({ from, to, relative, typeOnly });
+  };
+  new Visitor({
+    ImportDeclaration: (node) => add(node.source.value, node.importKind === 'type'),
+    ExportAllDeclaration: (node) => add(node.source.value, node.exportKind === 'type'),
+    ExportNamedDeclaration: (node) => {
+      if (node.source) add(node.source.value, node.exportKind === 'type');
+    },
+    ImportExpression: ({ source }) => {
+      if (source.type !== 'Literal' || typeof source.value !== 'string') {
+        throw new Error(`${from}: a dynamic import of something other than a string`);
+      }
+      add(source.value, false);
+    },
+    TSImportType: (node) => add(node.source.value, true),
+    // Worker files are named by URL.
+    NewExpression: ({ callee, arguments: [first] }) => {
+      if (callee.type !== 'Identifier' || callee.name !== 'URL' || first?.type !== 'Literal') return;
+      if (typeof first.value === 'string' && /^\..*\.ts$/.test(first.value)) add(first.value, false);
+    },
+  }).visit(program);
+  return edges;
+}
+
+/** `onnx` for `src/onnx/shapes.ts`; `ROOT` for `src/index.ts`. */
+function folderOf(path: string): string {
+  const [, first = '', ...rest] = path.split('/');
+  return rest.length === 0 ? ROOT : first;
+}
+
+function packageOf(specifier: string): string {
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
+}

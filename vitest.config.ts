@@ -1,0 +1,23 @@
+// Tests import the package by its public names; those resolve to the sources, so no build is needed first.
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const src = fileURLToPath(new URL('src', import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^bedside$/, replacement: `${src}/index.ts` },
+      { find: /^bedside\/(.+)$/, replacement: `${src}/$1/index.ts` },
+    ],
+  },
+  test: {
+    include: ['{src,test,scripts,bench}/**/*.test.ts'],
+    globals: false,
+    // Native addons (onnxruntime-node, sharp) keep state per process: worker threads would share and may crash on it.
+    pool: 'forks',
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 10_000,
+  },
+});
