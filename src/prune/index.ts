@@ -1,6 +1,10 @@
 // Structured pruning: groups of coupled channels, choice of channels, cut and masked models.
 export { detectBlock } from './block.ts';
 export { type BudgetOptions, selectForMacs } from './budget.ts';
+export { type CompareOptions, type CompareRow, type Comparison, compareCriteria } from './compare.ts';
+export { accuracies, agreementOf, type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts';
+export { type Classifier, describeClassifier } from './evaluate-classifier.ts';
+export { measureSpeedup, type Speed, type SpeedOptions } from './evaluate-speed.ts';
 export {
   assertPrunable,
   type FrozenChannels,
@@ -14,5 +18,6 @@ export type { Keep } from './keep.ts';
 export { macsCounter } from './macs.ts';
 export { maskModel } from './mask.ts';
 export { type ScoreOptions, type UnitScores, unitScores } from './score.ts';
+export { calibrationBatches, type ScoreModelOptions, scoreLayers, scoreModel } from './score-model.ts';
 export { type SelectOptions, selectGlobal, selectUniform } from './select.ts';
 export { sliceModel } from './slice.ts';

@@ -1,0 +1,53 @@
+// What every command shares in how it is declared, run and how its failures are told.
+import { CommanderError } from 'commander';
+import { BedsideError, messageOf } from '../util/index.ts';
+import { Output, type OutputOptions } from './output.ts';
+
+/** Exit statuses: 0 success, 1 failure, 2 a wrong command line, 130 interrupted. */
+export const EXIT = { success: 0, failure: 1, usage: 2, interrupted: 130 } as const;
+
+/** Examples below a command's help. */
+export function examples(...lines: readonly (readonly [command: string, what: string])[]): string {
+  const width = Math.max(...lines.map(([command]) => command.length));
+  const one = ([command, what]: readonly [string, string]): string =>
+    width > 70 ? `  # ${what}\n  ${command}` : `  ${command.padEnd(width)}  # ${what}`;
+  return `\nExamples:\n${lines.map(one).join('\n')}`;
+}
+
+/** Any failure as a coded one: what is not expected is a defect of bedside. */
+export function asBedsideError(error: unknown): BedsideError {
+  if (BedsideError.is(error)) return error;
+  if (error instanceof CommanderError) return usageError(error);
+  return new BedsideError('E_INTERNAL', `a defect of bedside: ${messageOf(error)}`, {
+    hint: 'please report it, with the command; BEDSIDE_DEBUG=1 shows where it happened',
+    cause: error,
+  });
+}
+
+/** Tells a failure, as JSON on stdout under --json and else on stderr; returns the exit status. */
+export function tellError(error: unknown, options: OutputOptions): number {
+  const told = asBedsideError(error);
+  const { code, message, hint } = told;
+  if (options.json) {
+    new Output(options).result({ error: { code, message, ...(hint === undefined ? {} : { hint }) } });
+  } else {
+    process.stderr.write(`bedside: ${code}: ${message}\n${hint === undefined ? '' : `  hint: ${hint}\n`}`);
+  }
+  if (process.env.BEDSIDE_DEBUG === '1') {
+    process.stderr.write(`${told.stack}\n`);
+    if (told.cause instanceof Error) process.stderr.write(`caused by ${told.cause.stack}\n`);
+  }
+  return code === 'E_USAGE' ? EXIT.usage : EXIT.failure;
+}
+
+/** Commander's words, its suggestion as the hint. */
+function usageError(error: CommanderError): BedsideError {
+  const [first = '', ...rest] = error.message.split('\n');
+  const suggestion = rest
+    .join(' ')
+    .trim()
+    .replace(/^\((.*)\)$/, '$1');
+  return new BedsideError('E_USAGE', first.replace(/^error: /, ''), {
+    hint: suggestion || 'bedside --help lists the commands, bedside COMMAND --help the options of one',
+  });
+}

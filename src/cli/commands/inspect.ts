@@ -1,0 +1,219 @@
+// `bedside inspect`: what a model is made of, which channels can go, and what it costs.
+import type { Command } from 'commander';
+import { canonicalModel } from '../../explain/index.ts';
+import {
+  constantInput,
+  ELEM,
+  findStages,
+  type Graph,
+  intAttribute,
+  isWeighted,
+  loadModel,
+  type ModelCosts,
+  modelCosts,
+  type Node,
+  opOf,
+  type Stage,
+  type Value,
+} from '../../onnx/index.ts';
+import { findGroups, type Grouping } from '../../prune/index.ts';
+import { formatBytes, formatCount, formatPercent } from '../../util/index.ts';
+import { examples } from '../command-line.ts';
+import { addCommon, type CommonOptions } from '../options.ts';
+import { Output } from '../output.ts';
+import { indent, table } from '../tables.ts';
+
+/** Adds the command to the program. */
+export function addInspect(program: Command): void {
+  addCommon(program.command('inspect'))
+    .summary('layers, groups of channels, stages and costs of a model')
+    .description(
+      'Shows what a model is made of. A group is channels that can only be pruned together (residual sums, depthwise\n' +
+        'convolutions, concatenations); frozen channels must stay, and the reason is given. Names are those of the\n' +
+        'canonical model: constants folded, batch normalisation merged, every node named. MACs are for one sample.',
+    )
+    .argument('<model>', 'an ONNX file')
+    .addHelpText(
+      'after',
+      examples(
+        ['bedside inspect model.onnx', 'for reading'],
+        ['bedside inspect model.onnx --json | jq .groups', 'for programs'],
+      ),
+    )
+    .action(async (path: string, options: CommonOptions) => {
+      const output = new Output(options);
+      const inspection = await inspect(path);
+      output.result(inspection);
+      output.say(describe(path, inspection));
+    });
+}
+
+interface LayerRow {
+  readonly name: string;
+  readonly op: string;
+  readonly channels: number;
+  readonly macs: number;
+  /** Id of the first group its channels belong to; null when all of them are frozen. */
+  readonly group: number | null;
+  /** Only for a layer whose channels belong to several groups. */
+  readonly groups?: readonly number[];
+  /** Why channels must stay, if any. */
+  readonly reason?: string;
+}
+
+interface Inspection {
+  readonly inputs: readonly ValueRow[];
+  readonly outputs: readonly ValueRow[];
+  readonly opset: number | null;
+  readonly macs: number;
+  readonly parameters: number;
+  readonly activationBytes: number;
+  readonly peakBytes: number;
+  readonly layers: readonly LayerRow[];
+  readonly groups: readonly {
+    readonly id: number;
+    readonly channels: number;
+    readonly layers: readonly string[];
+    readonly readers: readonly string[];
+  }[];
+  readonly frozen: Grouping['frozen'];
+  readonly stages: readonly Omit<Stage, 'output'>[];
+  /** Nodes whose operator is not known here, or whose sizes are not. */
+  readonly unknown: readonly { readonly name: string; readonly op: string }[];
+}
+
+interface ValueRow {
+  readonly name: string;
+  readonly type: string;
+  /** Symbols as strings; null for an unknown size, or for an unknown rank as a whole. */
+  readonly shape: readonly (number | string | null)[] | null;
+}
+
+/** @throws BedsideError E_FILE, E_MODEL, E_UNSUPPORTED */
+async function inspect(path: string): Promise<Inspection> {
+  const model = canonicalModel(await loadModel(path));
+  const { graph } = model;
+  const costs = modelCosts(model);
+  const grouping = findGroups(model);
+  return {
+    inputs: graph.inputs.map(valueRow),
+    outputs: graph.outputs.map(valueRow),
+    opset: model.opsets.get('') ?? null,
+    macs: costs.macs,
+    parameters: costs.parameters,
+    activationBytes: costs.activationBytes,
+    peakBytes: costs.peakBytes,
+    layers: layerRows(graph, costs, grouping),
+    groups: grouping.groups.map(({ id, channels, layers, readers }) => ({ id, channels, layers, readers })),
+    frozen: grouping.frozen,
+    stages: findStages(model).map(({ output: _, ...stage }) => stage),
+    unknown: graph.nodes.flatMap((node) =>
+      opOf(node) === undefined ? [{ name: node.name, op: node.op }] : [],
+    ),
+  };
+}
+
+function layerRows(graph: Graph, costs: ModelCosts, grouping: Grouping): LayerRow[] {
+  return graph.nodes.flatMap((node, index) => {
+    if (!isWeighted(graph, node)) return [];
+    const groups = grouping.groups.filter(({ layers }) => layers.includes(node.name)).map(({ id }) => id);
+    const reasons = grouping.frozen.filter(({ layer }) => layer === node.name);
+    return [
+      {
+        name: node.name,
+        op: node.op,
+        channels: channelsOf(graph, node, grouping),
+        macs: costs.nodes[index]?.macs ?? 0,
+        group: groups[0] ?? null,
+        ...(groups.length > 1 ? { groups } : {}),
+        ...(reasons.length > 0 ? { reason: reasons.map(({ reason }) => reason).join('; ') } : {}),
+      },
+    ];
+  });
+}
+
+/** Output channels: from the value's own channels, else from the weights (where shapes are not known). */
+function channelsOf(graph: Graph, node: Node, grouping: Grouping): number {
+  const labelled = grouping.values.get(node.outputs[0] ?? '');
+  if (labelled) return labelled.group.length;
+  const dims = constantInput(graph, node, 1)?.dims ?? constantInput(graph, node, 0)?.dims ?? [];
+  if (node.op === 'Conv') return dims[0] ?? 0;
+  if (node.op === 'ConvTranspose') return (dims[1] ?? 0) * intAttribute(node, 'group', 1);
+  if (node.op === 'Gemm' && intAttribute(node, 'transB', 0) !== 0) return dims[0] ?? 0;
+  return dims.at(-1) ?? 0;
+}
+
+function valueRow({ name, elemType, dims }: Value): ValueRow {
+  const type = Object.entries(ELEM).find(([, code]) => code === elemType)?.[0] ?? `type ${elemType}`;
+  return { name, type, shape: dims ? dims.map((dim) => dim ?? null) : null };
+}
+
+function describe(path: string, inspection: Inspection): string {
+  const { inputs, outputs, layers, groups, frozen, stages, unknown } = inspection;
+  const parts = [
+    `${path}: ${formatCount(inspection.macs)} MACs, ${formatCount(inspection.parameters)} parameters, ` +
+      `${formatBytes(inspection.peakBytes)} of values alive at once`,
+    ...inputs.map((value) => `  input   ${valueText(value)}`),
+    ...outputs.map((value) => `  output  ${valueText(value)}`),
+    `\nLayers (${layers.length})`,
+    indent(
+      table(
+        ['name', 'operator', '>channels', '>MACs', '>share', '>group'],
+        layers.map((layer) => [
+          layer.name,
+          layer.op,
+          String(layer.channels),
+          formatCount(layer.macs),
+          formatPercent(inspection.macs > 0 ? layer.macs / inspection.macs : 0),
+          layer.groups?.join(', ') ?? (layer.group === null ? 'frozen' : String(layer.group)),
+        ]),
+      ),
+    ),
+    `\nGroups of channels that go together (${groups.length})`,
+    groups.length === 0
+      ? '  none: nothing can be pruned'
+      : indent(
+          table(
+            ['>group', '>channels', 'layers'],
+            groups.map(({ id, channels, layers: names }) => [String(id), String(channels), names.join(', ')]),
+          ),
+        ),
+  ];
+  if (frozen.length > 0) {
+    parts.push(
+      '\nFrozen channels',
+      indent(
+        table(
+          ['layer', '>channels', 'must stay because'],
+          frozen.map(({ layer, channels, reason }) => [layer, String(channels), reason]),
+        ),
+      ),
+    );
+  }
+  if (unknown.length > 0) {
+    parts.push(
+      '\nUnknown operators (carried through; channels cannot cross them)',
+      ...unknown.map(({ name, op }) => `  ${op} '${name}'`),
+    );
+  }
+  parts.push(
+    `\nStages between single-tensor cut points (${stages.length})`,
+    indent(
+      table(
+        ['>stage', '>nodes', '>MACs', '>weights', '>output'],
+        stages.map(({ index, nodes, macs, weightBytes, outputBytes }) => [
+          String(index),
+          String(nodes.length),
+          formatCount(macs),
+          formatBytes(weightBytes),
+          formatBytes(outputBytes),
+        ]),
+      ),
+    ),
+  );
+  return parts.join('\n');
+}
+
+function valueText({ name, type, shape }: ValueRow): string {
+  return `${name}: ${type} ${shape ? `[${shape.map((dim) => dim ?? '?').join(', ')}]` : 'of unknown rank'}`;
+}

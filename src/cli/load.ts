@@ -1,0 +1,178 @@
+// Loads what commands work on: a model with its interface, and the samples that options ask for.
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import {
+  type Dataset,
+  npzNames,
+  openDataset,
+  type Split,
+  selectIndices,
+  splitInTwo,
+  subset,
+} from '../data/index.ts';
+import { canonicalModel } from '../explain/index.ts';
+import { loadModel, type Model, type ModelCosts, modelCosts } from '../onnx/index.ts';
+import { type Classifier, describeClassifier } from '../prune/index.ts';
+import { BedsideError, messageOf } from '../util/index.ts';
+import { type DataOptions, DEFAULT_PER_CLASS } from './options.ts';
+import type { Output } from './output.ts';
+
+/** A classifier from a file. */
+export interface LoadedModel {
+  readonly path: string;
+  /** As the file has it. */
+  readonly model: Model;
+  /** Constants folded, every node named, batch normalisation merged. */
+  readonly canonical: Model;
+  readonly classifier: Classifier;
+  /** Of the model as the file has it. */
+  readonly costs: ModelCosts;
+}
+
+/**
+ * Loads a classifier.
+ * @throws BedsideError E_FILE, E_MODEL; E_UNSUPPORTED when it is not a classifier
+ */
+export async function loadClassifier(path: string): Promise<LoadedModel> {
+  const model = await loadModel(path);
+  const classifier = describeClassifier(model, path);
+  return { path, model, canonical: canonicalModel(model), classifier, costs: modelCosts(model) };
+}
+
+/** SHA-256 of a file, in hexadecimal. */
+export async function hashFile(path: string): Promise<string> {
+  return createHash('sha256')
+    .update(await readFile(path))
+    .digest('hex');
+}
+
+/** Which samples, where the options do not say. */
+export interface DataDefaults {
+  readonly split: Split;
+  readonly seed: number;
+  /** At most this many of each class, if the data has labels and neither --per-class nor --limit is given. */
+  readonly perClass?: number | undefined;
+}
+
+/**
+ * Reads the samples that the options ask for, as the model reads them.
+ * @throws BedsideError as `openDataset`
+ */
+export async function loadData(
+  classifier: Classifier,
+  options: DataOptions,
+  defaults: DataDefaults,
+  output: Output,
+): Promise<Dataset> {
+  const { perClass = options.limit === undefined ? defaults.perClass : undefined } = options;
+  const open = (limit: number | undefined): Promise<Dataset> =>
+    output.during(`reading ${options.data}`, (progress) =>
+      openDataset(options.data, {
+        sampleShape: classifier.sampleShape,
+        classes: classifier.classes,
+        split: options.split ?? defaults.split,
+        perClass: limit,
+        limit: options.limit,
+        classFilter: options.classes,
+        records: options.records,
+        seed: defaults.seed,
+        skipBad: options.skipBad,
+        onProgress: (done, total) => progress.update(done, total),
+      }),
+    );
+  const dataset = await open(perClass).catch(async (error: unknown) => {
+    // A limit for each class that nobody asked for must not refuse data without labels.
+    if (options.perClass !== undefined || perClass === undefined || !BedsideError.is(error, 'E_DATA'))
+      throw error;
+    const whole = await open(undefined).catch(() => undefined);
+    if (!whole || whole.labels) throw error;
+    const limit = perClass * classifier.classes;
+    return subset(whole, selectIndices(whole.size, undefined, { limit, seed: defaults.seed }, whole.name));
+  });
+  tellSkipped(dataset, output);
+  return dataset;
+}
+
+/** Samples to score channels with, and samples to measure on, with none in common. */
+export interface TwoSets {
+  readonly calibration: Dataset;
+  readonly test: Dataset;
+}
+
+/** Options of commands that score and measure. */
+export interface TwoSetsOptions extends DataOptions {
+  readonly testLimit?: number;
+}
+
+/**
+ * Reads both sets: calibration from the local split and limited, the rest from the test split. Data without splits is
+ * divided: a third (by class and seed) for calibration, what calibration did not take for measuring.
+ * @throws BedsideError as `openDataset`
+ */
+export async function loadTwoSets(
+  classifier: Classifier,
+  options: TwoSetsOptions,
+  seed: number,
+  output: Output,
+): Promise<TwoSets> {
+  const defaults = { split: 'local', seed, perClass: DEFAULT_PER_CLASS } as const;
+  if (options.split === undefined && (await isUnsplitArchive(options.data))) {
+    const { perClass, limit, ...rest } = options;
+    const all = await loadData(classifier, rest, { split: 'all', seed }, output);
+    const [local, test] = splitInTwo(all, 1 / 3, seed);
+    const wanted = perClass ?? (limit === undefined && local.labels ? DEFAULT_PER_CLASS : undefined);
+    output.note('the data has no local and test split: a third was set apart for scoring');
+    const chosen = selectIndices(local.size, local.labels, { perClass: wanted, limit, seed }, local.name);
+    return { calibration: subset(local, chosen), test: limited(test, options.testLimit, seed) };
+  }
+  const calibration = await loadData(classifier, options, defaults, output);
+  const { split: _, perClass: __, limit: ___, ...rest } = options;
+  const test = withoutOrigins(
+    await loadData(classifier, rest, { split: 'test', seed }, output),
+    calibration,
+    output,
+  );
+  return { calibration, test: limited(test, options.testLimit, seed) };
+}
+
+/** Whether the path is an archive of x and y, which every split reads in full. */
+export async function isUnsplitArchive(path: string): Promise<boolean> {
+  if (!path.toLowerCase().endsWith('.npz')) return false;
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw new BedsideError('E_FILE', `cannot read dataset ${path}: ${messageOf(cause)}`, {
+      hint: 'check the path; relative paths start at the current folder',
+      cause,
+    });
+  });
+  const names = npzNames(bytes, path);
+  return names.includes('x') && !names.some((name) => name.endsWith('_images'));
+}
+
+function limited(dataset: Dataset, limit: number | undefined, seed: number): Dataset {
+  if (limit === undefined || limit >= dataset.size) return dataset;
+  return subset(dataset, selectIndices(dataset.size, dataset.labels, { limit, seed }, dataset.name));
+}
+
+/** A folder of images without split folders is read whole for both sets; files used for scoring are then left out. */
+function withoutOrigins(test: Dataset, calibration: Dataset, output: Output): Dataset {
+  const { origins } = test;
+  if (test.kind !== 'images' || !origins) return test;
+  const used = new Set(calibration.origins);
+  const rest = origins.flatMap((origin, i) => (used.has(origin) ? [] : [i]));
+  if (rest.length === test.size) return test;
+  if (rest.length === 0) {
+    throw new BedsideError(
+      'E_DATA',
+      `${test.name} has too few images: all ${test.size} are used for scoring`,
+      {
+        hint: 'score on fewer with --per-class or --limit, or give the data local and test folders',
+      },
+    );
+  }
+  output.note(`${test.size - rest.length} images that scoring uses are left out of the measurement`);
+  return subset(test, rest);
+}
+
+function tellSkipped(dataset: Dataset, output: Output): void {
+  for (const { path, reason } of dataset.skipped) output.note(`skipped ${path}: ${reason}`);
+}

@@ -1,0 +1,104 @@
+// Where a command's words go: results on stdout, progress and remarks on stderr, one JSON object under --json.
+import cliProgress from 'cli-progress';
+import { formatCount, formatSeconds } from '../util/index.ts';
+
+/** How much is said. */
+export interface OutputOptions {
+  readonly json?: boolean | undefined;
+  readonly quiet?: boolean | undefined;
+}
+
+/** How far a long step is. */
+export interface Progress {
+  update(done: number, total: number, step?: string): void;
+  /** Ends the line; safe to call twice. */
+  stop(): void;
+}
+
+/** What commands write to. */
+export class Output {
+  readonly json: boolean;
+  readonly quiet: boolean;
+
+  constructor(options: OutputOptions) {
+    this.json = options.json ?? false;
+    this.quiet = options.quiet ?? false;
+  }
+
+  /** Lines of the result for people; nothing under --json. */
+  say(text: string): void {
+    if (!this.json) process.stdout.write(`${text}\n`);
+  }
+
+  /** A remark beside the result, on stderr; nothing under --quiet. */
+  note(text: string): void {
+    if (!this.quiet) process.stderr.write(`${text}\n`);
+  }
+
+  /** The result as one JSON object, under --json. Numbers that are not finite become null. */
+  result(value: object): void {
+    if (this.json) process.stdout.write(`${JSON.stringify(value)}\n`);
+  }
+
+  /** A progress bar where stderr is a terminal, else a line now and then. */
+  progress(step: string): Progress {
+    if (this.quiet) return { update: () => {}, stop: () => {} };
+    return process.stderr.isTTY ? bar(step) : lines(step);
+  }
+
+  /** Runs `work` with a progress that is stopped however it ends. */
+  async during<T>(step: string, work: (progress: Progress) => Promise<T>): Promise<T> {
+    const progress = this.progress(step);
+    try {
+      return await work(progress);
+    } finally {
+      progress.stop();
+    }
+  }
+}
+
+function bar(first: string): Progress {
+  let running = false;
+  const single = new cliProgress.SingleBar({
+    format: '{step} {bar} {value}/{total}',
+    barsize: 30,
+    barCompleteChar: '#',
+    barIncompleteChar: '-',
+    clearOnComplete: true,
+    hideCursor: false,
+    stream: process.stderr,
+  });
+  return {
+    update(done, total, step = first) {
+      if (running) {
+        single.setTotal(total);
+        single.update(done, { step });
+      } else {
+        running = true;
+        single.start(total, done, { step });
+      }
+    },
+    stop() {
+      if (running) single.stop();
+      running = false;
+    },
+  };
+}
+
+const QUIET_MS = 10_000;
+
+/** A step that takes long says so every ten seconds. */
+function lines(first: string): Progress {
+  const start = performance.now();
+  let last = start;
+  return {
+    update(done, total, step = first) {
+      const now = performance.now();
+      if (now - last < QUIET_MS) return;
+      last = now;
+      const seconds = formatSeconds((now - start) / 1000);
+      process.stderr.write(`${step}: ${formatCount(done)} of ${formatCount(total)}, ${seconds}\n`);
+    },
+    stop() {},
+  };
+}

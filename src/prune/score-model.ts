@@ -1,0 +1,92 @@
+// From a criterion and calibration samples to one score for each unit of each group.
+import type { Dataset } from '../data/index.ts';
+import type { CalibrationSet, Criterion, LayerScores } from '../explain/index.ts';
+import type { Model } from '../onnx/index.ts';
+import { BedsideError, Random } from '../util/index.ts';
+import { describeClassifier } from './evaluate-classifier.ts';
+import type { Grouping } from './groups.ts';
+import { type UnitScores, unitScores } from './score.ts';
+
+/** How channels are scored. */
+export interface ScoreModelOptions {
+  /** How the model is called in error messages. */
+  readonly name: string;
+  /** What is explained; default `label`, which falls back to the predicted class where there are no labels. */
+  readonly target?: 'label' | 'predicted' | undefined;
+  /** Samples per run of the engine; default 32. */
+  readonly batch?: number | undefined;
+  /** Threads of the engine; default 1. */
+  readonly threads?: number | undefined;
+  /** For criteria that draw numbers; the same seed gives the same scores, whatever was scored before. */
+  readonly seed?: number | undefined;
+  /** Called with the number of samples done. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/**
+ * Scores the output channels of every weighted layer of a canonical model.
+ * @throws BedsideError E_DATA_FIT when the model fixes a batch size that is more than the samples there are
+ * @throws BedsideError as the criterion
+ */
+export async function scoreLayers(
+  model: Model,
+  criterion: Criterion,
+  calibration: Dataset,
+  options: ScoreModelOptions,
+): Promise<LayerScores[]> {
+  const { target = 'label', threads = 1, seed = 1, name, onProgress } = options;
+  return criterion.score({
+    model,
+    modelName: name,
+    ...calibrationBatches(model, calibration, options),
+    random: new Random(seed),
+    target,
+    threads,
+    ...(onProgress ? { onProgress } : {}),
+  });
+}
+
+/**
+ * One score for each unit of each group of a canonical model. With `global`, each group's scores are divided by their
+ * Euclidean norm, so that groups can be ranked together (Molchanov et al., ICLR 2017).
+ * @throws BedsideError as `scoreLayers` and `unitScores`
+ */
+export async function scoreModel(
+  model: Model,
+  grouping: Grouping,
+  criterion: Criterion,
+  calibration: Dataset,
+  options: ScoreModelOptions & { readonly global?: boolean | undefined },
+): Promise<UnitScores> {
+  const layers = await scoreLayers(model, criterion, calibration, options);
+  return unitScores(grouping, layers, { normalise: options.global ? 'l2' : 'none' });
+}
+
+/** The samples as criteria take them, in whole batches where the model fixes the batch size. */
+export function calibrationBatches(
+  model: Model,
+  dataset: Dataset,
+  options: { readonly name: string; readonly batch?: number | undefined },
+): { readonly calibration: CalibrationSet; readonly batch: number } {
+  const { fixedBatch } = describeClassifier(model, options.name);
+  const batch = fixedBatch ?? options.batch ?? 32;
+  const count = fixedBatch === undefined ? dataset.size : dataset.size - (dataset.size % fixedBatch);
+  if (count === 0) {
+    throw new BedsideError(
+      'E_DATA_FIT',
+      `${options.name} fixes a batch of ${batch} samples, ${dataset.name} has ${dataset.size}`,
+      { hint: 'take more samples, or export the model with a free batch axis' },
+    );
+  }
+  const stride = dataset.samples.length / dataset.size;
+  const { samples, labels, sampleShape } = dataset;
+  return {
+    calibration: {
+      samples: samples.subarray(0, count * stride),
+      count,
+      sampleShape,
+      labels: labels?.subarray(0, count),
+    },
+    batch,
+  };
+}
