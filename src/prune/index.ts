@@ -2,7 +2,14 @@
 export { detectBlock } from './block.ts';
 export { type BudgetOptions, selectForMacs } from './budget.ts';
 export { type CompareOptions, type CompareRow, type Comparison, compareCriteria } from './compare.ts';
-export { accuracies, agreementOf, type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts';
+export {
+  accuracies,
+  agreementOf,
+  batchFeeds,
+  type EvaluateOptions,
+  type Evaluation,
+  evaluate,
+} from './evaluate.ts';
 export { type Classifier, describeClassifier } from './evaluate-classifier.ts';
 export { measureSpeedup, type Speed, type SpeedOptions } from './evaluate-speed.ts';
 export {

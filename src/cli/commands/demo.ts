@@ -1,2 +1,254 @@
+// `bedside demo`: the whole path on what the package ships, told as it goes.
+import { stat } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-export function addDemo(_program: Command): void {}
+import { generateEcg } from '../../data/index.ts';
+import { findCriterion } from '../../explain/index.ts';
+import {
+  assertPrunable,
+  compareCriteria,
+  detectBlock,
+  findGroups,
+  type Grouping,
+  scoreModel,
+  type UnitScores,
+} from '../../prune/index.ts';
+import {
+  assertWritable,
+  BedsideError,
+  formatBytes,
+  formatCount,
+  formatPercent,
+  formatSeconds,
+  must,
+  writeFileAtomic,
+} from '../../util/index.ts';
+import { examples } from '../command-line.ts';
+import {
+  commandAsTyped,
+  comparisonTables,
+  isImbalanced,
+  jsonBase,
+  jsonRows,
+  ranking,
+  reportData,
+} from '../compare-run.ts';
+import { type LoadedModel, loadClassifier, loadTwoSets, type TwoSets } from '../load.ts';
+import { addCommon, addRun, type CommonOptions, DEFAULT_CRITERION, type RunOptions } from '../options.ts';
+import { Output } from '../output.ts';
+import { pruneAndMeasure } from '../prune-run.ts';
+import { renderReport } from '../report/index.ts';
+import { higherHalf, sortedSparkline } from '../sparkline.ts';
+import { indent } from '../tables.ts';
+import { describePruning } from './prune.ts';
+
+const CRITERIA = ['lrp-gamma', 'lrp-epsilon', 'taylor', 'l1', 'activation', 'random'];
+const RATIOS = [0.1, 0.2, 0.3, 0.5];
+const MACS_LEFT = 0.5;
+/** The same place from `src` and from `dist`. */
+const SHIPPED = fileURLToPath(new URL('../../../models/ecg-demo.onnx', import.meta.url));
+const PER_CLASS = { local: 40, test: 200 };
+
+interface DemoOptions extends CommonOptions, RunOptions {
+  readonly model?: string;
+  readonly data?: string;
+  readonly outDir: string;
+}
+
+/** Adds the command to the program. */
+export function addDemo(program: Command): void {
+  const command = program
+    .command('demo')
+    .summary('the whole path on what the package ships, offline, in about a minute')
+    .description(
+      'Explains a network, compares criteria, prunes the network to half of its multiply-accumulates without ' +
+        'retraining, and measures it. By default on the small network that the package ships and on generated ECG ' +
+        'beats (dynamical model of McSharry et al., IEEE TBME 2003): no download, no data needed.',
+    )
+    .option('--model <file>', 'an ONNX classifier of your own, with --data')
+    .option('--data <dataset>', 'samples for it: an .npz, a folder of images or of WFDB records')
+    .option('--out-dir <folder>', 'where the pruned model and the report go', 'bedside-demo');
+  addCommon(addRun(command))
+    .addHelpText(
+      'after',
+      examples(
+        ['bedside demo', 'about a minute'],
+        ['bedside demo --model model.onnx --data scans/ --out-dir out', 'the same on your own'],
+      ),
+    )
+    .action((options: DemoOptions) => demo(options));
+}
+
+async function demo(options: DemoOptions): Promise<void> {
+  const output = new Output(options);
+  const start = performance.now();
+  if ((options.model === undefined) !== (options.data === undefined)) {
+    throw new BedsideError('E_USAGE', 'demo takes --model and --data together, or neither', {
+      hint: 'bedside demo alone runs on what the package ships',
+    });
+  }
+  const files = { model: join(options.outDir, 'pruned.onnx'), report: join(options.outDir, 'report.html') };
+  for (const file of Object.values(files)) await assertWritable(file);
+  const loaded = await loadClassifier(options.model ?? SHIPPED);
+  const grouping = findGroups(loaded.canonical);
+  assertPrunable(grouping, loaded.path);
+  tellNetwork(output, loaded, grouping);
+  const sets = await loadSets(loaded, options, output);
+  tellData(output, sets);
+
+  const run = { batch: options.batch, threads: options.threads, seed: options.seed };
+  const relevance = await output.during('relevance', (progress) =>
+    scoreModel(loaded.canonical, grouping, findCriterion(DEFAULT_CRITERION), sets.calibration, {
+      ...run,
+      name: loaded.path,
+      onProgress: (done, total) => progress.update(done, total),
+    }),
+  );
+  tellRelevance(output, grouping, relevance);
+
+  output.say(
+    `\n4. Which criterion finds the channels that can go? Each of ${CRITERIA.length} scores all channels; the lowest ` +
+      'are removed, nothing is retrained.\n',
+  );
+  const comparison = await output.during('comparing', (progress) =>
+    compareCriteria(loaded.canonical, {
+      ...run,
+      ...sets,
+      name: loaded.path,
+      criteria: CRITERIA.map(findCriterion),
+      ratios: RATIOS,
+      onProgress: (step, done, total) => progress.update(done, total, step),
+    }),
+  );
+  output.say(indent(comparisonTables(comparison, sets.test)));
+  const measure = isImbalanced(sets.test) ? 'balancedAccuracy' : 'accuracy';
+  const best = must(ranking(comparison, measure)[0], 'no criterion was compared');
+
+  output.say(
+    `\n5. Prune to ${formatPercent(MACS_LEFT)} of the multiply-accumulates with the best of them, ${best}, and measure ` +
+      'what was written, in the same process.\n',
+  );
+  const pruned = await output.during('pruning', (progress) =>
+    pruneAndMeasure(
+      loaded,
+      sets,
+      {
+        ...run,
+        criterion: findCriterion(best),
+        amount: { macs: MACS_LEFT },
+        block: detectBlock(),
+        global: false,
+        out: files.model,
+      },
+      progress,
+    ),
+  );
+  const bytes = { before: (await stat(loaded.path)).size, after: (await stat(files.model)).size };
+  output.say(indent(describePruning(pruned, sets.test.labels !== undefined)));
+  output.say(indent(`file size: ${formatBytes(bytes.before)} before, ${formatBytes(bytes.after)} after`));
+
+  const words = { title: 'bedside demo: criteria compared', command: commandAsTyped() };
+  await writeFileAtomic(files.report, renderReport(await reportData(loaded, sets, comparison, words)));
+  const seconds = (performance.now() - start) / 1000;
+  tellNext(output, loaded, options, files, seconds);
+  output.result({
+    model: loaded.path,
+    data: { name: sets.test.name, calibration: sets.calibration.size, test: sets.test.size },
+    network: { macs: loaded.costs.macs, parameters: loaded.costs.parameters, groups: grouping.groups.length },
+    base: jsonBase(comparison),
+    relevance: {
+      criterion: DEFAULT_CRITERION,
+      groups: grouping.groups.map(({ id, channels, layers }) => {
+        const scores = scoresOf(relevance, id);
+        return { id, channels, layers, higherHalf: higherHalf(scores), scores: Array.from(scores) };
+      }),
+    },
+    rows: jsonRows(comparison),
+    seconds: comparison.seconds,
+    best,
+    prune: { ...pruned, bytesBefore: bytes.before, bytesAfter: bytes.after },
+    files,
+    totalSeconds: seconds,
+  });
+}
+
+async function loadSets(loaded: LoadedModel, options: DemoOptions, output: Output): Promise<TwoSets> {
+  const { seed } = options;
+  if (options.data === undefined) {
+    return {
+      calibration: generateEcg({ perClass: PER_CLASS.local, seed, split: 'local' }),
+      test: generateEcg({ perClass: PER_CLASS.test, seed, split: 'test' }),
+    };
+  }
+  const testLimit = affordableSamples(loaded.costs.macs);
+  return loadTwoSets(loaded.classifier, { data: options.data, testLimit }, seed, output);
+}
+
+/** A test set that every row of the comparison can afford; by cost, not by time, so that runs repeat exactly. */
+function affordableSamples(macs: number): number {
+  const rows = CRITERIA.length * RATIOS.length + 1;
+  return Math.round(Math.min(2000, Math.max(300, 7.5e11 / (rows * Math.max(macs, 1)))));
+}
+
+function tellNetwork(output: Output, { path, costs, classifier }: LoadedModel, grouping: Grouping): void {
+  const channels = grouping.groups.reduce((sum, group) => sum + group.channels, 0);
+  output.say(
+    `1. The network: ${shown(path)}\n` +
+      `   It reads samples of [${classifier.sampleShape.join(', ')}] and tells ${classifier.classes} classes apart, with ` +
+      `${formatCount(costs.macs)} multiply-accumulates (MACs) and ${formatCount(costs.parameters)} parameters.\n` +
+      `   ${channels} channels can be pruned. They form ${grouping.groups.length} groups: channels that a sum or a ` +
+      'concatenation ties together can only go together.',
+  );
+}
+
+function tellData(output: Output, { calibration, test }: TwoSets): void {
+  output.say(
+    `\n2. The samples: ${test.name}\n` +
+      `   ${calibration.size} for scoring channels, ${test.size} others for measuring` +
+      `${test.labels ? `, classes ${test.classNames.join(', ')}` : ', without labels'}.`,
+  );
+}
+
+function tellRelevance(output: Output, grouping: Grouping, relevance: UnitScores): void {
+  output.say(
+    '\n3. What matters? Relevance flows back from the explained class to every channel (layer-wise relevance ' +
+      `propagation, ${DEFAULT_CRITERION}).\n   Channels of each group, the most relevant first:\n`,
+  );
+  for (const { id, channels } of grouping.groups) {
+    const scores = scoresOf(relevance, id);
+    const picture = sortedSparkline(scores, 48).padEnd(48);
+    output.say(
+      `   group ${String(id).padStart(2)} ${String(channels).padStart(5)} channels  ${picture}  ` +
+        `the higher half holds ${(higherHalf(scores) * 100).toFixed(0)} %`,
+    );
+  }
+}
+
+function tellNext(
+  output: Output,
+  loaded: LoadedModel,
+  options: DemoOptions,
+  files: { readonly model: string; readonly report: string },
+  seconds: number,
+): void {
+  const model = options.model ?? shown(loaded.path);
+  output.say(
+    `\n6. The report, one page with the chart and every number: ${files.report}\n\n` +
+      `Done in ${formatSeconds(seconds)}. What next:\n` +
+      `  bedside inspect ${model}            # its layers and groups\n` +
+      '  bedside compare MODEL --data DATA --report report.html   # your own network and samples\n' +
+      '  bedside prune MODEL --data DATA --macs .5 --out smaller.onnx\n' +
+      '  bedside --help                      # everything else',
+  );
+}
+
+function scoresOf(scores: UnitScores, id: number): Float64Array {
+  return must(scores.get(id), `no scores of group ${id}`);
+}
+
+/** A path as short as it can be said from here. */
+function shown(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short.startsWith('..') ? path : short;
+}

@@ -21,7 +21,7 @@ export function addEvaluate(program: Command): void {
     .command('evaluate')
     .summary('accuracy and speed of a model on labelled samples')
     .description(
-      'Runs a model on labelled samples: accuracy, recall of each class, balanced accuracy (mean recall over the\n' +
+      'Runs a model on labelled samples: accuracy, recall of each class, balanced accuracy (mean recall over the ' +
         'classes that occur), and the mean time of inference alone after a warm-up.',
     )
     .argument('<model>', 'an ONNX file');

@@ -28,8 +28,8 @@ export function addInspect(program: Command): void {
   addCommon(program.command('inspect'))
     .summary('layers, groups of channels, stages and costs of a model')
     .description(
-      'Shows what a model is made of. A group is channels that can only be pruned together (residual sums, depthwise\n' +
-        'convolutions, concatenations); frozen channels must stay, and the reason is given. Names are those of the\n' +
+      'Shows what a model is made of. A group is channels that can only be pruned together (residual sums, depthwise ' +
+        'convolutions, concatenations); frozen channels must stay, and the reason is given. Names are those of the ' +
         'canonical model: constants folded, batch normalisation merged, every node named. MACs are for one sample.',
     )
     .argument('<model>', 'an ONNX file')

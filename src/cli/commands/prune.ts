@@ -1,2 +1,170 @@
+// `bedside prune`: a smaller model without retraining, written and measured.
+import { realpath } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-export function addPrune(_program: Command): void {}
+import type { Criterion } from '../../explain/index.ts';
+import { detectBlock } from '../../prune/index.ts';
+import { assertWritable, BedsideError, formatCount, formatPercent, formatSeconds } from '../../util/index.ts';
+import { examples } from '../command-line.ts';
+import { loadClassifier, loadTwoSets, type TwoSetsOptions } from '../load.ts';
+import {
+  addCommon,
+  addData,
+  addRun,
+  type CommonOptions,
+  count,
+  criterionOption,
+  DEFAULT_PER_CLASS,
+  macsFraction,
+  type RunOptions,
+  ratio,
+  targetOption,
+} from '../options.ts';
+import { Output } from '../output.ts';
+import { type PruneAmount, type PruneResult, pruneAndMeasure } from '../prune-run.ts';
+import { indent, table } from '../tables.ts';
+
+interface PruneCommandOptions extends CommonOptions, RunOptions, TwoSetsOptions {
+  readonly ratio?: number;
+  readonly macs?: number;
+  readonly criterion: Criterion;
+  readonly target?: 'label' | 'predicted';
+  readonly global?: boolean;
+  readonly block?: number;
+  readonly out: string;
+}
+
+/** Adds the command to the program. */
+export function addPrune(program: Command): void {
+  const command = program
+    .command('prune')
+    .summary('write a smaller model, without retraining, and measure it')
+    .description(
+      'Scores the channels on samples of the local split, removes the lowest, writes the smaller model, reads it back, ' +
+        'and measures both on the test split. What is reported is what was written. Kept counts are rounded to the ' +
+        'nearest multiple of the block that ONNX Runtime computes together, since others run no faster. ' +
+        'Weights stay as they are: repairing them from samples is not part of this version.',
+    )
+    .argument('<model>', 'an ONNX file')
+    .option('--ratio <r>', 'fraction of the channels of each group to remove, in [0, 1)', ratio)
+    .option('--macs <fraction>', 'share of the multiply-accumulates to be left, in (0, 1]', macsFraction)
+    .requiredOption('--out <file>', 'the ONNX file to write')
+    .addOption(criterionOption())
+    .addOption(targetOption())
+    .option('--no-reconstruct', 'leave the kept weights as they are; always so in this version')
+    .option('--global', 'rank the channels of all groups together instead of taking the same share of each')
+    .option(
+      '--block <n>',
+      'channels to align kept counts to; 1 for none; default: as this processor',
+      count(4096),
+    )
+    .option('--test-limit <n>', 'measure on at most this many samples; default all', count());
+  addData(command, {
+    split: 'what channels are scored on; default local',
+    perClass: `score on at most this many samples of each class; default ${DEFAULT_PER_CLASS}`,
+  });
+  addCommon(addRun(command))
+    .addHelpText(
+      'after',
+      examples(
+        ['bedside prune model.onnx --data scans/ --macs .5 --out half.onnx', 'half the work'],
+        ['bedside prune model.onnx --data mitdb/ --ratio .3 --criterion taylor --out small.onnx', ''],
+        [
+          'bedside prune model.onnx --data x.npz --ratio .25 --block 1 --out small.onnx --json',
+          'exact counts',
+        ],
+      ),
+    )
+    .action((path: string, options: PruneCommandOptions) => prune(path, options));
+}
+
+async function prune(path: string, options: PruneCommandOptions): Promise<void> {
+  const output = new Output(options);
+  const amount = amountOf(options);
+  await assertOther(path, options.out);
+  await assertWritable(options.out);
+  const loaded = await loadClassifier(path);
+  const sets = await loadTwoSets(loaded.classifier, options, options.seed, output);
+  output.note(`scoring on ${sets.calibration.size} samples, measuring on ${sets.test.size}`);
+  const block = options.block ?? detectBlock();
+  const result = await output.during('pruning', (progress) =>
+    pruneAndMeasure(loaded, sets, { ...options, amount, block, global: options.global ?? false }, progress),
+  );
+  if (result.groups.every(({ channels, kept }) => channels === kept)) {
+    output.note(
+      `nothing was removed: with blocks of ${block} the nearest counts are the whole groups (see --block)`,
+    );
+  }
+  output.result(result);
+  output.say(describePruning(result, sets.test.labels !== undefined));
+}
+
+/** Before and after, and the channels kept of each group. */
+export function describePruning(result: PruneResult, labelled: boolean): string {
+  const { macs, parameters, groups } = result;
+  const word = labelled ? 'accuracy' : 'agreement with the unpruned network';
+  const pairs: [string, string, string, string][] = [
+    ['MACs', formatCount(macs / result.macsFraction), formatCount(macs), formatPercent(result.macsFraction)],
+    [
+      'parameters',
+      formatCount(parameters / result.parametersFraction),
+      formatCount(parameters),
+      formatPercent(result.parametersFraction),
+    ],
+    [
+      'time a sample',
+      formatSeconds(result.msPerSampleBefore / 1000),
+      formatSeconds(result.msPerSampleAfter / 1000),
+      `${result.speedup.toFixed(2)} times faster`,
+    ],
+    [word, formatPercent(result.accuracyBefore), formatPercent(result.accuracyAfter), ''],
+    [
+      'balanced accuracy',
+      formatPercent(result.balancedAccuracyBefore),
+      formatPercent(result.balancedAccuracyAfter),
+      '',
+    ],
+  ];
+  return [
+    table(['', '>before', '>after', ''], pairs),
+    '',
+    `Channels kept, by ${result.criterion}, in blocks of ${result.block}`,
+    indent(
+      table(
+        ['>group', '>channels', '>kept', 'layers'],
+        groups.map(({ id, channels, kept, layers }) => [
+          String(id),
+          String(channels),
+          String(kept),
+          layers.join(', '),
+        ]),
+      ),
+    ),
+    '',
+    `written: ${result.out}`,
+  ].join('\n');
+}
+
+function amountOf({ ratio: removed, macs }: PruneCommandOptions): PruneAmount {
+  if (removed !== undefined && macs === undefined) return { ratio: removed };
+  if (macs !== undefined && removed === undefined) return { macs };
+  throw new BedsideError('E_USAGE', 'prune needs either --ratio or --macs, and not both', {
+    hint: '--ratio .3 removes 30 % of the channels of each group; --macs .5 leaves half of the multiply-accumulates',
+  });
+}
+
+/** The original must survive. */
+async function assertOther(path: string, out: string): Promise<void> {
+  if ((await realOf(path)) !== (await realOf(out))) return;
+  throw new BedsideError('E_USAGE', `--out ${out} is the model itself, which would be overwritten`, {
+    hint: 'choose another file name',
+  });
+}
+
+/** Links resolved, also for a file that does not exist yet. */
+async function realOf(path: string): Promise<string> {
+  const full = resolve(path);
+  return realpath(full).catch(async () =>
+    join(await realpath(dirname(full)).catch(() => dirname(full)), basename(full)),
+  );
+}
