@@ -26,10 +26,26 @@ export interface ReportData {
   /** ISO date. */
   readonly date: string;
   readonly version: string;
-  readonly model: { readonly name: string; readonly sha256: string; readonly macs: number; readonly parameters: number };
-  readonly data: { readonly name: string; readonly sha256: string; readonly calibration: number; readonly test: number };
+  readonly model: {
+    readonly name: string;
+    readonly sha256: string;
+    readonly macs: number;
+    readonly parameters: number;
+  };
+  readonly data: {
+    readonly name: string;
+    readonly sha256: string;
+    readonly calibration: number;
+    readonly test: number;
+    /** Test samples of each class. Without it no statement about an imbalanced set's sampling error is made. */
+    readonly testPerClass?: readonly number[];
+  };
   readonly classNames: readonly string[];
-  readonly base: { readonly accuracy: number; readonly balancedAccuracy: number; readonly recall: readonly number[] };
+  readonly base: {
+    readonly accuracy: number;
+    readonly balancedAccuracy: number;
+    readonly recall: readonly number[];
+  };
   readonly rows: readonly ReportRow[];
   /** Seconds each criterion took to score the channels. */
   readonly seconds: Readonly<Record<string, number>>;

@@ -1,0 +1,170 @@
+// The chart of accuracy against multiply-accumulates: one line a criterion, named at its end, as inline SVG.
+// Work left decreases to the right, so lines start together at the unpruned network and end where pruning is hardest.
+import { type Html, html } from './html.ts';
+import type { ReportData, ReportRow } from './report-data.ts';
+import { linearScale, type Scale, spread } from './scale.ts';
+import { chanceOf, type Measure, percent, ratioText, type Series } from './series.ts';
+
+const WIDTH = 960;
+const MARGIN = { top: 34, bottom: 56, left: 64 };
+const LABEL_GAP = 19;
+/** Colours that the style sheet defines for XAI criteria. */
+export const COLOURS = 8;
+
+const CIRCLE = 'M-4.5,0a4.5,4.5 0 1,0 9,0a4.5,4.5 0 1,0 -9,0Z';
+const MARKERS = [
+  CIRCLE,
+  'M-4,-4H4V4H-4Z',
+  'M0,-5.2L5,3.8H-5Z',
+  'M0,-5.8L5.8,0L0,5.8L-5.8,0Z',
+  'M0,5.2L5,-3.8H-5Z',
+  'M-1.8,-5.4H1.8V-1.8H5.4V1.8H1.8V5.4H-1.8V1.8H-5.4V-1.8H-1.8Z',
+  'M0,-5.4L5.1,-1.7L3.2,4.4H-3.2L-5.1,-1.7Z',
+];
+const DASHES = ['7 4', '2 3', '9 3 2 3', '12 5', '4 2 1 2', '1 4', '6 2 2 2 2 2'];
+
+/** One chart. `id` must be unique in the page. */
+export function chart(data: ReportData, series: readonly Series[], measure: Measure, id: string): Html {
+  const word = measure === 'accuracy' ? 'Accuracy' : 'Balanced accuracy';
+  const base = data.base[measure];
+  const chance = chanceOf(data, measure);
+  const drawn = series
+    .map((one) => ({ ...one, rows: one.rows.filter((row) => isFiniteRow(row, measure)) }))
+    .filter((one) => one.rows.length > 0);
+  const rows = drawn.flatMap((one) => one.rows);
+  const levels = [
+    { kind: 'unpruned', name: 'unpruned', value: base },
+    { kind: 'chance', name: 'one class for all', value: chance ?? Number.NaN },
+  ].filter(({ value }) => Number.isFinite(value));
+  const height = MARGIN.top + MARGIN.bottom + Math.max(340, (drawn.length + levels.length) * LABEL_GAP);
+  const longest = Math.max(...[...drawn, ...levels].map(({ name }) => name.length), 0);
+  const plot = {
+    left: MARGIN.left,
+    right: WIDTH - Math.round(longest * 7.4 + 96),
+    top: MARGIN.top,
+    bottom: height - MARGIN.bottom,
+  };
+  const values = [...rows.map((row) => row[measure]), ...levels.map(({ value }) => value)];
+  const fractions = [1, ...rows.map((row) => row.macsFraction)];
+  const x = linearScale(Math.min(...fractions), Math.max(...fractions), plot.right, plot.left);
+  const y = linearScale(Math.min(...values, 1), Math.max(...values, 0), plot.bottom, plot.top);
+  const ends = [
+    ...drawn.map((one): LineEnd => {
+      const last = one.rows.at(-1) as ReportRow;
+      const value = last[measure];
+      return { name: one.name, value, style: styleClass(one), x: x(last.macsFraction) + 7, y: y(value) };
+    }),
+    ...levels.map(({ kind, name, value }) => ({ name, value, style: kind, x: plot.right, y: y(value) })),
+  ];
+  // Reference lines lie below.
+  const lines = [...drawn].reverse().map((one) => line(one, measure, base, x, y));
+  return html`<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-labelledby="${id}-title ${id}-desc">
+<title id="${id}-title">${word} against multiply-accumulates left</title>
+<desc id="${id}-desc">${describe(drawn, measure, base, chance)}</desc>
+${axes(word, x, y, plot)}
+${levels.map(
+  ({ kind, value }) =>
+    html`<line class="level ${kind}" x1="${plot.left}" x2="${plot.right}" y1="${px(y(value))}" y2="${px(y(value))}"/>`,
+)}
+${lines}
+${labels(ends, plot)}
+</svg>`;
+}
+
+/** Where a line ends, and what is written there. */
+interface LineEnd {
+  readonly name: string;
+  readonly value: number;
+  /** Class names. */
+  readonly style: string;
+  readonly x: number;
+  readonly y: number;
+}
+
+interface Plot {
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+}
+
+function axes(word: string, x: Scale, y: Scale, plot: Plot): Html {
+  const across = y.ticks.map(
+    (tick) => html`<line x1="${plot.left}" x2="${plot.right}" y1="${px(y(tick))}" y2="${px(y(tick))}"/>
+<text class="y" x="${plot.left - 10}" y="${px(y(tick))}" dy=".35em">${Math.round(tick * 100)} %</text>`,
+  );
+  const down = x.ticks.map(
+    (tick) => html`<line x1="${px(x(tick))}" x2="${px(x(tick))}" y1="${plot.bottom}" y2="${plot.bottom + 5}"/>
+<text class="x" x="${px(x(tick))}" y="${plot.bottom + 21}">${Math.round(tick * 100)} %</text>`,
+  );
+  return html`<g class="axes">${across}${down}
+<text class="name" x="${plot.left - 10}" y="${plot.top - 18}">${word}</text>
+<text class="name" x="${plot.right}" y="${plot.bottom + 44}" text-anchor="end">share of the multiply-accumulates left (pruned more →)</text></g>`;
+}
+
+function line(series: Series, measure: Measure, base: number, x: Scale, y: Scale): Html {
+  const points = series.rows.map((row): [number, number] => [x(row.macsFraction), y(row[measure])]);
+  const start: [number, number][] = Number.isFinite(base) ? [[x(1), y(base)]] : [];
+  const path = [...start, ...points].map(([px1, py1]) => `${px(px1)},${px(py1)}`).join(' ');
+  const dashes = series.family === 'reference' && DASHES[series.style % DASHES.length];
+  // Colours come round before markers do, so each pair is one criterion's alone.
+  const marker = series.family === 'reference' ? CIRCLE : MARKERS[series.style % MARKERS.length];
+  const marks = series.rows.map(
+    (row, i) =>
+      html`<path class="mark" d="${marker}" transform="translate(${px(points[i]?.[0] ?? 0)} ${px(points[i]?.[1] ?? 0)})"><title>${tip(series, row)}</title></path>`,
+  );
+  return html`<g class="series ${styleClass(series)}" data-series="${series.name}">
+<polyline points="${path}"${dashes && html` stroke-dasharray="${dashes}"`}/>
+${marks}</g>`;
+}
+
+/** Names at the lines' ends, spread apart, each joined to its line by a thin leader. */
+function labels(ends: readonly LineEnd[], plot: Plot): Html {
+  const half = LABEL_GAP / 2;
+  const wanted = ends.map((end) => end.y);
+  const heights = spread(wanted, LABEL_GAP, plot.top - half, plot.bottom + half);
+  const shown = ends.map((end, i) => {
+    const at = px(heights[i] ?? end.y);
+    const leader = `${px(end.x)},${px(end.y)} ${plot.right + 4},${px(end.y)} ${plot.right + 26},${at}`;
+    return html`<g class="label ${end.style}"><polyline points="${leader}"/>
+<text x="${plot.right + 31}" y="${at}" dy=".35em"><tspan class="who">${end.name}</tspan> ${percent(end.value)}</text></g>`;
+  });
+  return html`<g class="labels">${shown}</g>`;
+}
+
+/** Class names that carry a series' colour. */
+export function styleClass(series: Series): string {
+  return series.family === 'reference' ? 'reference' : `xai c${series.style % COLOURS}`;
+}
+
+function tip(series: Series, row: ReportRow): string {
+  return [
+    `${series.name}: ${ratioText(row.ratio)} of the channels removed`,
+    `accuracy ${percent(row.accuracy)}, balanced ${percent(row.balancedAccuracy)}`,
+    `${percent(row.macsFraction)} of the multiply-accumulates left`,
+    `same answer as the unpruned network: ${percent(row.agreement)}`,
+  ].join('\n');
+}
+
+function describe(
+  series: readonly Series[],
+  measure: Measure,
+  base: number,
+  chance: number | undefined,
+): string {
+  const ends = series.map(({ name, rows }) => {
+    const last = rows.at(-1) as ReportRow;
+    return `${name} ${percent(last[measure])} at ${percent(last.macsFraction)}`;
+  });
+  const level = chance === undefined ? '' : ` One class for all samples: ${percent(chance)}.`;
+  return `Unpruned: ${percent(base)}.${level} At the most channels removed: ${ends.join('; ') || 'nothing measured'}.`;
+}
+
+function isFiniteRow(row: ReportRow, measure: Measure): boolean {
+  return Number.isFinite(row[measure]) && Number.isFinite(row.macsFraction);
+}
+
+/** Pixels to a tenth. */
+function px(value: number): number {
+  return Math.round(value * 10) / 10;
+}

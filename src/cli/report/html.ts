@@ -1,0 +1,45 @@
+// HTML as template strings whose every interpolation is escaped unless it is HTML already.
+
+/** Text that is HTML. Made by `html` only. */
+export class Html {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** What may stand in a template: lists are joined, `undefined` and `false` are nothing. */
+export type Part = Html | string | number | undefined | false | readonly Part[];
+
+/** A template; strings and numbers in it are escaped for text and for quoted attributes. */
+export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {
+  let text = strings[0] ?? '';
+  parts.forEach((part, i) => {
+    text += render(part) + (strings[i + 1] ?? '');
+  });
+  return new Html(text);
+}
+
+/** Escapes text for element content and quoted attributes. Control characters that HTML forbids are dropped. */
+export function escapeHtml(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is to be removed
+  const allowed = text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g, '');
+  return allowed.replace(/[&<>"']/g, (char) => ESCAPES[char] ?? char);
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+function render(part: Part): string {
+  if (part === undefined || part === false) return '';
+  if (part instanceof Html) return part.text;
+  if (typeof part === 'string') return escapeHtml(part);
+  if (typeof part === 'number') return String(part);
+  return part.map(render).join('');
+}

@@ -1,0 +1,78 @@
+// The report's one sentence: the best criterion at the largest ratio against the best reference criterion.
+// It claims a difference only when that exceeds twice the sampling error, and says when nothing beats chance.
+import type { ReportData, ReportRow } from './report-data.ts';
+import { chanceOf, isImbalanced, type Measure, percent, ratioText } from './series.ts';
+
+/** One or two sentences of plain text. */
+export function summarise(data: ReportData): string {
+  const measure: Measure = isImbalanced(data) ? 'balancedAccuracy' : 'accuracy';
+  const word = measure === 'accuracy' ? 'accuracy' : 'balanced accuracy';
+  const unpruned = `The unpruned network has ${percent(data.base[measure])}.`;
+  const measured = data.rows.filter((row) => Number.isFinite(row[measure]));
+  // Criteria are compared alone where they were measured alone: reconstruction hides their differences.
+  const alone = measured.filter((row) => !row.reconstruct);
+  const rows = alone.length > 0 ? alone : measured;
+  if (rows.length === 0) return `No pruned network was measured. ${unpruned}`;
+  const ratio = Math.max(...rows.map((row) => row.ratio));
+  const hardest = rows.filter((row) => row.ratio === ratio);
+  const xai = best(hardest, measure, 'xai');
+  const reference = best(hardest, measure, 'reference');
+  const top = [xai, reference]
+    .filter((row) => row !== undefined)
+    .reduce((a, b) => (b[measure] > a[measure] ? b : a));
+  const condition = `With ${ratioText(ratio)} of the channels removed${alone.length > 0 ? '' : ' and the rest reconstructed'} (${percent(top.macsFraction)} of the multiply-accumulates left)`;
+  const chance = chanceOf(data, measure);
+  const topError = errorOf(data, top, measure);
+  if (chance !== undefined && top[measure] <= chance + 2 * (topError ?? 0)) {
+    return `${condition}, no criterion is clearly above the ${percent(chance)} of answering a single class: the best, ${top.criterion}, reaches ${percent(top[measure])} ${word}. ${unpruned}`;
+  }
+  if (!xai || !reference) {
+    const only = xai ? 'no reference criterion was measured' : 'no XAI criterion was measured';
+    return `${condition}, ${top.criterion} reaches ${percent(top[measure])} ${word}; ${only}. ${unpruned}`;
+  }
+  const other = top === xai ? reference : xai;
+  const kind = top === xai ? 'the best reference criterion' : 'the best XAI criterion';
+  const error = differenceError(data, top, other, measure);
+  const gap = top[measure] - other[measure];
+  const figures = `${top.criterion} reaches ${percent(top[measure])} ${word}; ${kind}, ${other.criterion}, reaches ${percent(other[measure])}`;
+  const doubt =
+    gap === 0
+      ? ', no difference'
+      : error !== undefined && gap <= 2 * error
+        ? `, a difference within the sampling error of ${data.data.test} test samples`
+        : '';
+  return `${condition}, ${figures}${doubt}. ${unpruned}`;
+}
+
+function best(
+  rows: readonly ReportRow[],
+  measure: Measure,
+  family: ReportRow['family'],
+): ReportRow | undefined {
+  return rows
+    .filter((row) => row.family === family)
+    .reduce<ReportRow | undefined>((a, b) => (a && a[measure] >= b[measure] ? a : b), undefined);
+}
+
+/** Standard error of a difference; samples are shared, so the sum of variances bounds it from above in practice. */
+function differenceError(data: ReportData, a: ReportRow, b: ReportRow, measure: Measure): number | undefined {
+  const [first, second] = [errorOf(data, a, measure), errorOf(data, b, measure)];
+  return first === undefined || second === undefined ? undefined : Math.hypot(first, second);
+}
+
+/** Binomial standard error; for balanced accuracy from each class's count, undefined when those are unknown. */
+function errorOf(data: ReportData, row: ReportRow, measure: Measure): number | undefined {
+  const { test, testPerClass } = data.data;
+  if (measure === 'accuracy')
+    return test > 0 ? Math.sqrt((row.accuracy * (1 - row.accuracy)) / test) : undefined;
+  if (!testPerClass) return undefined;
+  let variance = 0;
+  let classes = 0;
+  row.recall.forEach((recall, i) => {
+    const count = testPerClass[i] ?? 0;
+    if (!Number.isFinite(recall) || count === 0) return;
+    variance += (recall * (1 - recall)) / count;
+    classes++;
+  });
+  return classes > 0 ? Math.sqrt(variance) / classes : undefined;
+}
