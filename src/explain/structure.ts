@@ -9,6 +9,7 @@ import {
   intsParameter,
   type Node,
   poolParameters,
+  string,
   stringAttribute,
 } from '../onnx/index.ts';
 import { BedsideError, must } from '../util/index.ts';
@@ -201,20 +202,23 @@ export const unpool = moving((context, node, value) => {
   const shape = context.shape(input);
   const pool = poolParameters(context.graph, node, [...shape]);
   const indices = poolIndices(context, node);
-  const zeros = builder.node(
-    'ConstantOfShape',
-    [builder.node('Size', [input], {}, 'size')].map((size) =>
-      builder.node('Reshape', [size, builder.ints([1])], {}, 'size'),
-    ),
+  if (pool.kernel.every((kernel, i) => kernel <= (pool.strides[i] as number))) {
+    const size = builder.node('Shape', [input], {}, 'size');
+    const window = { kernel_shape: ints(pool.kernel), strides: ints(pool.strides) };
+    return builder.node('MaxUnpool', [value, indices, size], window, 'unpool');
+  }
+  const size = builder.node(
+    'Reshape',
+    [builder.node('Size', [input], {}, 'size'), builder.ints([1])],
     {},
-    'zeros',
+    'size',
   );
+  const zeros = builder.node('ConstantOfShape', [size], {}, 'zeros');
   const flat = (name: string): string => builder.node('Reshape', [name, builder.ints([-1])], {}, 'flat');
-  const overlapping = pool.kernel.some((kernel, i) => kernel > (pool.strides[i] ?? 1));
   const scattered = builder.node(
     'ScatterElements',
     [zeros, flat(indices), flat(value)],
-    overlapping ? { axis: int(0), reduction: { type: 'string', value: 'add' } } : { axis: int(0) },
+    { axis: int(0), reduction: string('add') },
     'unpool',
   );
   return builder.node('Reshape', [scattered, builder.ints([-1, ...shape.slice(1)])], {}, 'unpool');

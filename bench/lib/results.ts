@@ -1,0 +1,74 @@
+// Tables of results: Markdown for people and JSON for programs, with the command, the date and the machine.
+import { cpus, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { formatBytes, writeFileAtomic } from '../../src/util/index.ts';
+
+/** One table. */
+export interface ResultTable {
+  readonly title: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly (string | number)[])[];
+  readonly note?: string;
+}
+
+/** A study's results. */
+export interface Results {
+  readonly title: string;
+  /** The command that made them. */
+  readonly command: string;
+  /** What was measured and how, in a few sentences. */
+  readonly about: string;
+  readonly tables: readonly ResultTable[];
+}
+
+/** The machine in one line. */
+export function machine(): string {
+  const list = cpus();
+  return `${list.length} x ${list[0]?.model.trim() ?? 'unknown CPU'}, ${formatBytes(totalmem())}, Node ${process.version}`;
+}
+
+/** Writes `bench/results/<name>.md` and `.json`; returns the Markdown. */
+export async function writeResults(name: string, results: Results): Promise<string> {
+  const date = new Date().toISOString().slice(0, 10);
+  const lines = [
+    `# ${results.title}`,
+    '',
+    results.about,
+    '',
+    `Command: \`${results.command}\`. Date: ${date}. Machine: ${machine()}.`,
+    ...results.tables.flatMap((table) => [
+      '',
+      `## ${table.title}`,
+      '',
+      ...markdown(table),
+      ...(table.note ? ['', table.note] : []),
+    ]),
+    '',
+  ];
+  const text = lines.join('\n');
+  const path = (extension: string): string =>
+    fileURLToPath(new URL(`../results/${name}.${extension}`, import.meta.url));
+  await writeFileAtomic(path('md'), text);
+  await writeFileAtomic(
+    path('json'),
+    `${JSON.stringify({ ...results, date, machine: machine() }, null, 1)}\n`,
+  );
+  return text;
+}
+
+function markdown(table: ResultTable): string[] {
+  const row = (cells: readonly (string | number)[]): string => `| ${cells.join(' | ')} |`;
+  return [
+    row(table.columns),
+    row(table.columns.map((_, i) => (i === 0 ? '---' : '---:'))),
+    ...table.rows.map(row),
+  ];
+}
+
+/** The middle of a list. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2;
+}
