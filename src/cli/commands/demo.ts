@@ -48,7 +48,7 @@ const RATIOS = [0.1, 0.2, 0.3, 0.5];
 const MACS_LEFT = 0.5;
 /** The same place from `src` and from `dist`. */
 const SHIPPED = fileURLToPath(new URL('../../../models/ecg-demo.onnx', import.meta.url));
-const PER_CLASS = { local: 40, test: 200 };
+const PER_CLASS = { local: 40, test: 400 };
 
 interface DemoOptions extends CommonOptions, RunOptions {
   readonly model?: string;
@@ -137,7 +137,7 @@ async function demo(options: DemoOptions): Promise<void> {
         ...run,
         criterion: findCriterion(best),
         amount: { macs: MACS_LEFT },
-        block: detectBlock(),
+        block: fittingBlock(grouping),
         global: false,
         out: files.model,
       },
@@ -191,6 +191,14 @@ function affordableSamples(macs: number): number {
   return Math.round(Math.min(2000, Math.max(300, 7.5e11 / (rows * Math.max(macs, 1)))));
 }
 
+/** The engine's block, halved until the narrowest group has four of them: coarser steps would cost it too much. */
+function fittingBlock(grouping: Grouping): number {
+  const narrowest = Math.min(...grouping.groups.map((group) => group.channels));
+  let block = detectBlock();
+  while (block > 1 && block * 4 > narrowest) block /= 2;
+  return block;
+}
+
 function tellNetwork(output: Output, { path, costs, classifier }: LoadedModel, grouping: Grouping): void {
   const channels = grouping.groups.reduce((sum, group) => sum + group.channels, 0);
   output.say(
@@ -233,13 +241,17 @@ function tellNext(
   seconds: number,
 ): void {
   const model = options.model ?? shown(loaded.path);
+  const next: readonly (readonly [string, string])[] = [
+    [`bedside inspect ${model}`, 'its layers and groups'],
+    ['bedside compare MODEL --data DATA --report report.html', 'your own network and samples'],
+    ['bedside prune MODEL --data DATA --macs .5 --out smaller.onnx', 'a smaller network'],
+    ['bedside --help', 'everything else'],
+  ];
+  const width = Math.max(...next.map(([command]) => command.length));
   output.say(
     `\n6. The report, one page with the chart and every number: ${files.report}\n\n` +
       `Done in ${formatSeconds(seconds)}. What next:\n` +
-      `  bedside inspect ${model}            # its layers and groups\n` +
-      '  bedside compare MODEL --data DATA --report report.html   # your own network and samples\n' +
-      '  bedside prune MODEL --data DATA --macs .5 --out smaller.onnx\n' +
-      '  bedside --help                      # everything else',
+      next.map(([command, what]) => `  ${command.padEnd(width)}  # ${what}`).join('\n'),
   );
 }
 

@@ -1,0 +1,56 @@
+// bedside: explain a pre-trained ONNX classifier and prune it without retraining. The parts in full stand behind the
+// subpaths `bedside/onnx`, `engine`, `data`, `explain`, `prune` and `util`.
+export {
+  type Dataset,
+  type DatasetOptions,
+  generateEcg,
+  openDataset,
+  readNpz,
+  type Split,
+  writeNpz,
+} from './data/index.ts';
+export { createSession, type Session, type SessionOptions, type Tensor, tensor } from './engine/index.ts';
+export {
+  type Attribution,
+  AttributionPass,
+  CRITERIA,
+  type Criterion,
+  canonicalModel,
+  findCriterion,
+  type LayerScores,
+  type PassOptions,
+  type PassResult,
+} from './explain/index.ts';
+export {
+  findStages,
+  inferShapes,
+  loadModel,
+  type Model,
+  type ModelCosts,
+  modelCosts,
+  readModel,
+  type Stage,
+  saveModel,
+  writeModel,
+} from './onnx/index.ts';
+export {
+  type CompareOptions,
+  type Comparison,
+  compareCriteria,
+  detectBlock,
+  type EvaluateOptions,
+  type Evaluation,
+  evaluate,
+  findGroups,
+  type Group,
+  type Grouping,
+  type Keep,
+  maskModel,
+  measureSpeedup,
+  scoreModel,
+  selectForMacs,
+  selectGlobal,
+  selectUniform,
+  sliceModel,
+} from './prune/index.ts';
+export { BedsideError, type ErrorCode, Random } from './util/index.ts';
