@@ -5,13 +5,14 @@ import {
   type Graph,
   GraphBuilder,
   inferShapes,
+  int,
   type Model,
   type Node,
   type OpTable,
   opOf,
   producers,
 } from '../onnx/index.ts';
-import { BedsideError } from '../util/index.ts';
+import { BedsideError, must } from '../util/index.ts';
 import { type LinearLayer, linearLayer } from './linear.ts';
 import { nonNegativeValues } from './sign.ts';
 
@@ -46,6 +47,8 @@ export interface BackwardContext {
   /** A value's positive and negative parts, made once. */
   parts(value: string): { readonly positive: string; readonly negative: string };
   shape(value: string): readonly number[];
+  /** The same value on the reference input; only in passes that have one. */
+  reference(value: string): string;
 }
 
 /** Turns the message at a node's first output (others rarely carry any) into messages at its inputs. */
@@ -66,8 +69,14 @@ export interface BackwardOptions {
   readonly layers?: readonly string[];
   /** Also output what arrives at the model's input, in full. */
   readonly wantInput?: boolean;
-  /** Where the start comes from: a second graph input `start` `[batch, classes]`, or one-hot at the largest logit. */
-  readonly start: 'input' | 'predicted';
+  /**
+   * Where the pass starts, at the logits (before a final Softmax): `input`: a second graph input `start`
+   * `[batch, classes]`; `predicted`: one-hot at the largest; `loss`: the gradient of the cross-entropy against the
+   * target distribution in `start`.
+   */
+  readonly start: 'input' | 'predicted' | 'loss';
+  /** Adds a third input `reference` `[1 or batch, ...sample]` and a forward pass over it. */
+  readonly withReference?: boolean;
 }
 
 /** The graph and the names to run it by. */
@@ -76,6 +85,7 @@ export interface BackwardGraph {
   readonly inputName: string;
   /** The start's input name, or undefined with `start: 'predicted'`. */
   readonly startName: string | undefined;
+  readonly referenceName: string | undefined;
   readonly logitsName: string;
   /** Per read-out layer, in execution order: its name, channels and output value `[batch, channels]`. */
   readonly layers: readonly { readonly name: string; readonly channels: number; readonly output: string }[];
@@ -105,6 +115,7 @@ export function buildBackward(model: Model, options: BackwardOptions): BackwardG
     constants: new Map(forward.constants),
   };
   const builder = new GraphBuilder(graph);
+  const reference = options.withReference ? addReference(builder, forward, input, shapes) : undefined;
   const layers = new Map<string, LinearLayer>();
   for (const node of forward.nodes) {
     const layer = linearLayer(forward, node, shapes);
@@ -147,14 +158,13 @@ export function buildBackward(model: Model, options: BackwardOptions): BackwardG
       if (!shape) throw new BedsideError('E_UNSUPPORTED', `the shape of '${value}' is unknown`);
       return shape;
     },
+    reference: (value) => must(reference?.names.get(value), `no reference pass for '${value}'`),
   };
 
-  const start =
-    options.start === 'input'
-      ? builder.input('start', ['batch', classes])
-      : oneHotOfLargest(builder, logits, classes);
-  wantedValues.add(logits);
-  context.send(logits, { value: start, base: undefined, zeroWhere: undefined });
+  const { value: start, inputName: startName } = addStart(builder, options.start, logits, classes);
+  const explained = beforeSoftmax(makers, logits);
+  wantedValues.add(explained);
+  context.send(explained, { value: start, base: undefined, zeroWhere: undefined });
 
   const readouts = new Map<string, string>();
   for (const node of [...forward.nodes].reverse()) {
@@ -193,7 +203,8 @@ export function buildBackward(model: Model, options: BackwardOptions): BackwardG
   return {
     model: { irVersion: Math.max(model.irVersion, 8), opsets: new Map(model.opsets), graph },
     inputName: input,
-    startName: options.start === 'input' ? start : undefined,
+    startName,
+    referenceName: reference?.inputName,
     logitsName: logits,
     layers: outputs,
     inputRelevanceName,
@@ -247,6 +258,55 @@ function reachable(
     if (carries) for (const name of node.outputs) values.add(name);
   }
   return values;
+}
+
+/** A final Softmax is left out: the score before it is explained. */
+function beforeSoftmax(makers: ReadonlyMap<string, Node>, logits: string): string {
+  const last = makers.get(logits);
+  return last && (opOf(last) === 'Softmax' || opOf(last) === 'LogSoftmax')
+    ? (last.inputs[0] as string)
+    : logits;
+}
+
+function addStart(builder: GraphBuilder, kind: BackwardOptions['start'], logits: string, classes: number) {
+  if (kind === 'predicted') return { value: oneHotOfLargest(builder, logits, classes), inputName: undefined };
+  const inputName = builder.input('start', ['batch', classes]);
+  if (kind === 'input') return { value: inputName, inputName };
+  const last = builder.graph.nodes.find((node) => node.outputs.includes(logits));
+  const done = last && opOf(last) === 'Softmax';
+  const probabilities = done ? logits : builder.node('Softmax', [logits], { axis: int(1) }, 'probabilities');
+  return { value: builder.node('Sub', [probabilities, inputName], {}, 'loss'), inputName };
+}
+
+/** A second forward pass, over the reference input spread over the batch. */
+function addReference(
+  builder: GraphBuilder,
+  forward: Graph,
+  input: string,
+  shapes: ReadonlyMap<string, readonly number[]>,
+): { inputName: string; names: Map<string, string> } {
+  const inputName = builder.input('reference', ['references', ...(shapes.get(input) ?? []).slice(1)]);
+  const spread = builder.node(
+    'Expand',
+    [inputName, builder.node('Shape', [input], {}, 'size')],
+    {},
+    'reference',
+  );
+  const names = new Map([...forward.constants.keys()].map((name) => [name, name]));
+  names.set(input, spread);
+  for (const node of forward.nodes) {
+    const outputs = node.outputs.map((name) => (name ? builder.fresh(`${name}_reference`) : ''));
+    builder.graph.nodes.push({
+      ...node,
+      name: `${node.name}_reference`,
+      inputs: node.inputs.map((name) => names.get(name) ?? name),
+      outputs,
+    });
+    node.outputs.forEach((name, i) => {
+      names.set(name, outputs[i] as string);
+    });
+  }
+  return { inputName, names };
 }
 
 function oneHotOfLargest(builder: GraphBuilder, logits: string, classes: number): string {

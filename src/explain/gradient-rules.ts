@@ -22,7 +22,6 @@ import {
   unconcat,
   unpad,
   unpool,
-  unpoolGlobal,
   unreshape,
   unslice,
   unsplit,
@@ -67,7 +66,7 @@ const linear: BackwardRule = (context, node, [message]) => {
 };
 
 /** Sends a gradient to one input of a broadcasting operator. */
-function sendTo(context: BackwardContext, node: Node, input: string, value: string): void {
+export function sendTo(context: BackwardContext, node: Node, input: string, value: string): void {
   const output = node.outputs[0] as string;
   context.send(input, {
     value: unbroadcast(context, value, input, output),
@@ -243,7 +242,7 @@ export const GRADIENT_RULES: OpTable<BackwardRule> = {
   Gelu: elementwise(gelu),
   Gemm: linear,
   GlobalAveragePool: averaged,
-  GlobalMaxPool: unpoolGlobal,
+  GlobalMaxPool: unpool,
   HardSigmoid: elementwise((tools, _x, y, node) =>
     tools.op(
       'Where',

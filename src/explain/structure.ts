@@ -8,6 +8,7 @@ import {
   intsAttribute,
   intsParameter,
   type Node,
+  opOf,
   poolParameters,
   string,
   stringAttribute,
@@ -196,12 +197,23 @@ export const unpad: BackwardRule = (context, node, messages) => {
 };
 
 /** MaxPool: all to the winner, found by the pool's own indices; overlapping windows add up. */
-export const unpool = moving((context, node, value) => {
+export const unpool = moving((context, node, value) =>
+  toWinners(context, node, value, node.inputs[0] as string, node.outputs[0] as string),
+);
+
+/** Puts the values of a max pool's output at the winners of the pass in which the pool reads `input`. */
+export function toWinners(
+  context: BackwardContext,
+  node: Node,
+  value: string,
+  input: string,
+  output: string,
+): string {
   const { builder } = context;
-  const input = node.inputs[0] as string;
-  const shape = context.shape(input);
+  const shape = context.shape(node.inputs[0] as string);
+  if (opOf(node) === 'GlobalMaxPool') return toGlobalWinners(context, value, input, shape);
   const pool = poolParameters(context.graph, node, [...shape]);
-  const indices = poolIndices(context, node);
+  const indices = poolIndices(context, output);
   if (pool.kernel.every((kernel, i) => kernel <= (pool.strides[i] as number))) {
     const size = builder.node('Shape', [input], {}, 'size');
     const window = { kernel_shape: ints(pool.kernel), strides: ints(pool.strides) };
@@ -222,13 +234,16 @@ export const unpool = moving((context, node, value) => {
     'unpool',
   );
   return builder.node('Reshape', [scattered, builder.ints([-1, ...shape.slice(1)])], {}, 'unpool');
-});
+}
 
 /** GlobalMaxPool: all to the first winner of each channel. */
-export const unpoolGlobal = moving((context, node, value) => {
+function toGlobalWinners(
+  context: BackwardContext,
+  value: string,
+  input: string,
+  shape: readonly number[],
+): string {
   const { builder } = context;
-  const input = node.inputs[0] as string;
-  const shape = context.shape(input);
   const channels = shape[1] as number;
   const flat = builder.node(
     'Reshape',
@@ -241,7 +256,7 @@ export const unpoolGlobal = moving((context, node, value) => {
   const column = builder.node('Reshape', [value, builder.ints([-1, channels, 1])], {}, 'column');
   const scattered = builder.node('ScatterElements', [zeros, winner, column], { axis: int(2) }, 'unpool');
   return builder.node('Reshape', [scattered, builder.ints([-1, ...shape.slice(1)])], {}, 'unpool');
-});
+}
 
 /** Sums over the axes along which `input` was broadcast to `output`'s shape. */
 export function unbroadcast(context: BackwardContext, value: string, input: string, output: string): string {
@@ -275,14 +290,14 @@ function slicedIndices(size: number, start: number, end: number, step: number): 
 }
 
 /** Makes the forward pool also give its winners' places. */
-function poolIndices(context: BackwardContext, node: Node): string {
+function poolIndices(context: BackwardContext, output: string): string {
   const { nodes } = context.builder.graph;
-  const at = nodes.findIndex((candidate) => candidate.outputs[0] === node.outputs[0]);
+  const at = nodes.findIndex((candidate) => candidate.outputs[0] === output);
   const known = nodes[at]?.outputs[1];
   if (known) return known;
-  const copy = cloneNode(node);
+  const copy = cloneNode(must(nodes[at], `no pool makes '${output}'`));
   const name = context.builder.fresh('winners');
-  copy.outputs = [node.outputs[0] as string, name];
+  copy.outputs = [output, name];
   nodes[at] = copy;
   return name;
 }
