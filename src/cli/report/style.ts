@@ -71,7 +71,7 @@ code { font: .92em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
 @media (max-width: 40rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .6rem; } }
 @media print {
   @page { margin: 14mm; }
-  html { color-scheme: light; }
+  html { color-scheme: light; font-size: 11px; }
   body { padding: 0; max-width: none; font-size: 11px; }
   svg { min-width: 0; }
   h2 { break-after: avoid; }
