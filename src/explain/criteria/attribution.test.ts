@@ -1,0 +1,175 @@
+// Criteria that explain: means over samples of what the slow twin (relevance) or central differences (gradients) give.
+import { describe, expect, it } from 'vitest';
+import { cloneModel, type Model } from '../../onnx/index.ts';
+import { must } from '../../util/index.ts';
+import type { Criterion } from '../criterion.ts';
+import { oneHot } from '../pass.ts';
+import { CRITERIA, findCriterion } from '../registry.ts';
+import { context, smallNetwork } from '../test-support/calibration.ts';
+import { differences, runModel } from '../test-support/differences.ts';
+import { Net } from '../test-support/nets.ts';
+import { forward, relevance, type TwinRule } from '../test-support/twin.ts';
+import { attribute, GRADIENT, isAttribution, TAYLOR } from './attribution.ts';
+
+const COUNT = 6;
+const LABELS = [0, 1, 2, 2, 1, 0];
+const EXPLAINING = CRITERIA.filter(isAttribution);
+
+/** The mean over samples of the absolute value of each channel's sum over space. `[samples, channels, places]` in. */
+function meanOfSums(
+  values: ArrayLike<number>,
+  channels: number,
+  term = (x: number, _i: number): number => x,
+) {
+  const places = values.length / COUNT / channels;
+  const scores = new Array<number>(channels).fill(0);
+  for (let n = 0; n < COUNT; n++) {
+    for (let c = 0; c < channels; c++) {
+      let sum = 0;
+      for (let p = 0; p < places; p++) {
+        const i = (n * channels + c) * places + p;
+        sum += term(values[i] as number, i);
+      }
+      scores[c] = (scores[c] as number) + Math.abs(sum) / COUNT;
+    }
+  }
+  return scores;
+}
+
+function expectScores(
+  actual: Float64Array | undefined,
+  expected: readonly number[],
+  tolerance: number,
+): void {
+  const most = Math.max(...expected);
+  expect(most).toBeGreaterThan(0);
+  expect(actual).toHaveLength(expected.length);
+  expected.forEach((score, c) => {
+    expect(Math.abs((actual?.[c] ?? Number.NaN) - score)).toBeLessThan(tolerance * most);
+  });
+}
+
+const CHANNELS: Record<string, number> = { Conv: 4, Conv_1: 4, Conv_2: 5, Gemm: 3 };
+
+describe('relevance criteria', () => {
+  const epsilon: TwinRule = { kind: 'epsilon', epsilon: 1e-6 };
+  const inConvolutions: Record<string, TwinRule> = {
+    'lrp-epsilon': epsilon,
+    'lrp-zplus': { kind: 'alpha-beta', alpha: 1, beta: 0, epsilon: 1e-6 },
+    'lrp-gamma': { kind: 'gamma', gamma: 0.25, epsilon: 1e-6 },
+    'lrp-alpha2beta1': { kind: 'alpha-beta', alpha: 2, beta: 1, epsilon: 1e-6 },
+  };
+
+  it.each(Object.entries(inConvolutions))(
+    '%s: its rule in convolutions, epsilon in dense layers',
+    async (name, rule) => {
+      const model = smallNetwork();
+      const given = context(model, { count: COUNT, labels: LABELS });
+      const scores = await findCriterion(name).score(given);
+      const { samples, sampleShape } = given.calibration;
+      const trace = forward(model, { dims: [COUNT, ...sampleShape], data: Float64Array.from(samples) });
+      const start = Float64Array.from(oneHot(LABELS, 3));
+      const arrived = relevance(model, trace, start, (node) => (node.op === 'Conv' ? rule : epsilon));
+      expect(scores.map(({ layer }) => layer)).toEqual(Object.keys(CHANNELS));
+      for (const { layer, scores: actual } of scores) {
+        expectScores(actual, meanOfSums(must(arrived.get(layer), layer), CHANNELS[layer] as number), 1e-3);
+      }
+    },
+  );
+});
+
+describe('gradient criteria', () => {
+  /** Smooth, so that differences are exact enough everywhere. */
+  function smooth(): Model {
+    const net = new Net([2, 4, 4], 6);
+    const a = net.op('Tanh', [net.conv(net.input, 2, 3, { pads: [1, 1, 1, 1] })]);
+    const b = net.op('Sigmoid', [net.conv(a, 3, 4)]);
+    return net.classify(b, 16, 3);
+  }
+
+  it.each([
+    { criterion: TAYLOR, term: (g: number, a: number) => g * a },
+    { criterion: GRADIENT, term: (g: number) => Math.abs(g) },
+  ])('$criterion.name', async ({ criterion, term }) => {
+    const model = smooth();
+    const given = context(model, { count: COUNT, labels: LABELS });
+    const scores = await criterion.score(given);
+    const { samples, sampleShape } = given.calibration;
+    for (const [name, dims] of [
+      ['Conv', [3, 4, 4]],
+      ['Conv_1', [4, 2, 2]],
+    ] as const) {
+      const probed = cloneModel(model);
+      probed.graph.outputs = [{ name, elemType: 1, dims: undefined }];
+      const activations = await runModel(probed, samples, [COUNT, ...sampleShape]);
+      const rest = cloneModel(model);
+      rest.graph.nodes = rest.graph.nodes.slice(1 + rest.graph.nodes.findIndex((node) => node.name === name));
+      rest.graph.inputs = [{ name, elemType: 1, dims: ['batch', ...dims] }];
+      const gradient = await differences(rest, activations, [COUNT, ...dims], oneHot(LABELS, 3), 4e-3);
+      const expected = meanOfSums(gradient, dims[0], (g, i) => term(g, activations[i] as number));
+      expectScores(scores.find(({ layer }) => layer === name)?.scores, expected, 1e-2);
+    }
+  });
+});
+
+describe.each(EXPLAINING)('$name', (criterion: Criterion) => {
+  const model = smallNetwork();
+  const flat = async (options: Parameters<typeof context>[1]): Promise<number[]> =>
+    (await criterion.score(context(model, { count: COUNT, ...options }))).flatMap(({ scores }) =>
+      Array.from(scores),
+    );
+
+  async function predictions(): Promise<number[]> {
+    const { samples, sampleShape } = context(model, { count: COUNT }).calibration;
+    const logits = await runModel(model, samples, [COUNT, ...sampleShape]);
+    return Array.from({ length: COUNT }, (_, n) => {
+      const row = Array.from(logits.subarray(n * 3, n * 3 + 3));
+      return row.indexOf(Math.max(...row));
+    });
+  }
+
+  it('does not depend on the batch', async () => {
+    const [single, seven] = [
+      await flat({ batch: 1, labels: LABELS }),
+      await flat({ batch: 7, labels: LABELS }),
+    ];
+    const most = Math.max(...single);
+    single.forEach((score, i) => {
+      expect(Math.abs((seven[i] as number) - score)).toBeLessThan(1e-4 * most);
+    });
+  });
+
+  it('explains the label or the predicted class, and the latter where there are no labels', async () => {
+    const predicted = await predictions();
+    const others = predicted.map((label) => (label + 1) % 3);
+    const asPredicted = await flat({ labels: others, target: 'predicted' });
+    expect(await flat({ labels: predicted })).toEqual(asPredicted);
+    expect(await flat({})).toEqual(asPredicted);
+    expect(await flat({ labels: others })).not.toEqual(asPredicted);
+  });
+});
+
+describe('attribute', () => {
+  it('gives every sample once, in order, with the input when asked for', async () => {
+    const seen: [number, number, number | undefined][] = [];
+    const progress: number[] = [];
+    const given = context(smallNetwork(), {
+      count: COUNT,
+      labels: LABELS,
+      batch: 4,
+      onProgress: (done) => progress.push(done),
+    });
+    await attribute(
+      given,
+      { kind: 'gradient' },
+      'sum',
+      (result, first, count) => seen.push([first, count, result.input?.length]),
+      { wantInput: true },
+    );
+    expect(seen).toEqual([
+      [0, 4, 4 * 50],
+      [4, 2, 2 * 50],
+    ]);
+    expect(progress).toEqual([4, 6]);
+  });
+});
