@@ -15,9 +15,9 @@ export function examples(...lines: readonly (readonly [command: string, what: st
 }
 
 /** Any failure as a coded one: what is not expected is a defect of bedside. */
-export function asBedsideError(error: unknown): BedsideError {
+export function asBedsideError(error: unknown, command?: string): BedsideError {
   if (BedsideError.is(error)) return error;
-  if (error instanceof CommanderError) return usageError(error);
+  if (error instanceof CommanderError) return usageError(error, command);
   return new BedsideError('E_INTERNAL', `a defect of bedside: ${messageOf(error)}`, {
     hint: 'please report it, with the command; BEDSIDE_DEBUG=1 shows where it happened',
     cause: error,
@@ -25,8 +25,8 @@ export function asBedsideError(error: unknown): BedsideError {
 }
 
 /** Tells a failure, as JSON on stdout under --json and else on stderr; returns the exit status. */
-export function tellError(error: unknown, options: OutputOptions): number {
-  const told = asBedsideError(error);
+export function tellError(error: unknown, options: OutputOptions & { readonly command?: string }): number {
+  const told = asBedsideError(error, options.command);
   const { code, message, hint } = told;
   if (options.json) {
     new Output(options).result({ error: { code, message, ...(hint === undefined ? {} : { hint }) } });
@@ -41,13 +41,20 @@ export function tellError(error: unknown, options: OutputOptions): number {
 }
 
 /** Commander's words, its suggestion as the hint. */
-function usageError(error: CommanderError): BedsideError {
+function usageError(error: CommanderError, command: string | undefined): BedsideError {
   const [first = '', ...rest] = error.message.split('\n');
   const suggestion = rest
     .join(' ')
     .trim()
     .replace(/^\((.*)\)$/, '$1');
-  return new BedsideError('E_USAGE', first.replace(/^error: /, ''), {
-    hint: suggestion || 'bedside --help lists the commands, bedside COMMAND --help the options of one',
-  });
+  const help =
+    command === undefined
+      ? 'bedside --help lists the commands'
+      : `bedside ${command} --help lists the options, with examples`;
+  // Told as one sentence: option '--ratios <list>' argument '2' is invalid: ...
+  const message = first
+    .replace(/^error: /, '')
+    .replace(/ is invalid\. (?=\S)/, ' is invalid: ')
+    .replace(/\.$/, '');
+  return new BedsideError('E_USAGE', message, { hint: suggestion || help });
 }

@@ -49,6 +49,8 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
   } catch (error) {
     // Help and version end by an exception too.
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.success;
-    return tellError(error, { json: words.includes('--json') });
+    const [name = ''] = words;
+    const known = program.commands.some((command) => command.name() === name);
+    return tellError(error, { json: words.includes('--json'), ...(known ? { command: name } : {}) });
   }
 }

@@ -17,9 +17,9 @@ export interface SpeedOptions {
 
 /** The times of two models on the same batch. */
 export interface Speed {
-  /** Median over the rounds of the first model's time over the second's. */
+  /** The first model's median time over the second's. */
   readonly speedup: number;
-  /** Median milliseconds a sample. */
+  /** Median milliseconds a sample, over the rounds. */
   readonly before: number;
   readonly after: number;
   readonly rounds: number;
@@ -58,12 +58,9 @@ export async function measureSpeedup(
         times.push([await time(first, runs[0]), b]);
       }
     }
-    return {
-      speedup: median(times.map(([a, b]) => a / b)),
-      before: median(times.map(([a]) => a)),
-      after: median(times.map(([, b]) => b)),
-      rounds,
-    };
+    const a = median(times.map(([time]) => time));
+    const b = median(times.map(([, time]) => time));
+    return { speedup: a / b, before: a, after: b, rounds };
   } finally {
     for (const { session } of open) await session.release();
   }
