@@ -222,7 +222,7 @@ function transpose(data: Float32Array, rows: number, columns: number): Float32Ar
 }
 
 function convLayer(graph: Graph, node: Node, shapes: ReadonlyMap<string, readonly number[]>): LinearLayer {
-  const { inputShape, outputShape } = shapesOf(node, shapes);
+  const { inputShape, outputShape } = shapesOf(graph, node, shapes);
   const weight = floatInput(graph, node, 1);
   const conv = convParameters(graph, node, [...inputShape]);
   return {
@@ -243,7 +243,7 @@ function convLayer(graph: Graph, node: Node, shapes: ReadonlyMap<string, readonl
 }
 
 function gemmLayer(graph: Graph, node: Node, shapes: ReadonlyMap<string, readonly number[]>): LinearLayer {
-  const { inputShape, outputShape } = shapesOf(node, shapes);
+  const { inputShape, outputShape } = shapesOf(graph, node, shapes);
   const b = floatInput(graph, node, 1);
   const alpha = floatAttribute(node, 'alpha', 1);
   const beta = floatAttribute(node, 'beta', 1);
@@ -273,7 +273,7 @@ function gemmLayer(graph: Graph, node: Node, shapes: ReadonlyMap<string, readonl
 }
 
 function matmulLayer(graph: Graph, node: Node, shapes: ReadonlyMap<string, readonly number[]>): LinearLayer {
-  const { inputShape, outputShape } = shapesOf(node, shapes);
+  const { inputShape, outputShape } = shapesOf(graph, node, shapes);
   const weight = floatInput(graph, node, 1);
   if (weight.dims.length !== 2) {
     throw unsupported(node, `its constant has ${weight.dims.length} axes, not 2`, 'use a two-axis weight');
@@ -320,14 +320,19 @@ function floatInput(graph: Graph, node: Node, index: number): Extract<Constant, 
   return constant;
 }
 
-function shapesOf(node: Node, shapes: ReadonlyMap<string, readonly number[]>) {
+function shapesOf(graph: Graph, node: Node, shapes: ReadonlyMap<string, readonly number[]>) {
   const inputShape = shapes.get(node.inputs[0] as string);
   const outputShape = shapes.get(node.outputs[0] as string);
   if (!inputShape || !outputShape) {
+    const unknown = graph.nodes.find(
+      (candidate) => !opOf(candidate) && candidate.outputs.some((name) => name && !shapes.has(name)),
+    );
     throw unsupported(
       node,
-      'its shape is unknown',
-      'an operator before it is not understood; declare value shapes',
+      unknown
+        ? `its shape is unknown, since ${describeNode(unknown)} is not understood`
+        : 'its shape is unknown',
+      "declare the shapes of the model's values (onnx.shape_inference)",
     );
   }
   return { inputShape, outputShape };

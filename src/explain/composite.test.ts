@@ -1,0 +1,103 @@
+// Names of rules, and which layer gets which.
+import { describe, expect, it } from 'vitest';
+import { BedsideError, must } from '../util/index.ts';
+import { composite, convolutional, parseRule } from './composite.ts';
+import { type LinearLayer, linearLayers } from './linear.ts';
+import {
+  alphaBetaRule,
+  DEFAULT_EPSILON,
+  epsilonRule,
+  gammaRule,
+  type LinearRule,
+  zplusRule,
+} from './rules.ts';
+import { Net } from './test-support/nets.ts';
+
+/** What a rule does to a few weights: functions are compared by their values. */
+function described(rule: LinearRule): unknown {
+  const probes = [-2, -0.5, 0, 0.5, 2];
+  return {
+    name: rule.name,
+    epsilon: rule.epsilon,
+    branches: rule.branches.map((branch) => ({
+      ...branch,
+      // Adding 0 turns -0 into 0.
+      positiveInputs: probes.map((w) => branch.positiveInputs(w) + 0),
+      negativeInputs: probes.map((w) => branch.negativeInputs(w) + 0),
+      bias: probes.map((w) => branch.bias(w) + 0),
+    })),
+  };
+}
+
+describe('parseRule', () => {
+  it.each([
+    ['epsilon', epsilonRule(DEFAULT_EPSILON)],
+    ['epsilon=1e-3', epsilonRule(1e-3)],
+    ['zplus', zplusRule()],
+    ['gamma', gammaRule(0.25)],
+    ['gamma=0.1', gammaRule(0.1)],
+    ['gamma=0', gammaRule(0)],
+    ['alpha2beta1', alphaBetaRule(2)],
+    ['alpha-beta', alphaBetaRule(2)],
+    ['alpha-beta=1', alphaBetaRule(1)],
+    ['alpha-beta=3', alphaBetaRule(3)],
+    ['  zplus ', zplusRule()],
+  ])('reads %j', (text, rule) => {
+    expect(described(parseRule(text))).toEqual(described(rule));
+  });
+
+  it.each([
+    ['lrp', 'no such rule'],
+    ['', 'no such rule'],
+    ['Epsilon', 'no such rule'],
+    ['epsilon=0', 'above 0'],
+    ['epsilon=-1', 'above 0'],
+    ['gamma=-0.1', '0 or more'],
+    ['gamma=much', 'not a number'],
+    ['gamma=Infinity', 'not a number'],
+    ['alpha-beta=0.5', '1 or more'],
+  ])('refuses %j: %s', (text, why) => {
+    let thrown: unknown;
+    try {
+      parseRule(text);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(BedsideError.is(thrown, 'E_USAGE')).toBe(true);
+    expect((thrown as BedsideError).message).toContain(why);
+    expect((thrown as BedsideError).message).toContain(`'${text}'`);
+    expect((thrown as BedsideError).hint).toContain('zplus');
+  });
+});
+
+describe('composites', () => {
+  const net = new Net([2, 4, 4]);
+  const up = net.convTranspose(net.conv(net.input, 2, 3, { pads: [1, 1, 1, 1] }), 3, 3);
+  const layers = linearLayers(net.classify(up, 108));
+  const layer = (name: string): LinearLayer =>
+    must(
+      layers.find((candidate) => candidate.name === name),
+      name,
+    );
+  const [conv, transposed, dense] = [layer('Conv'), layer('ConvTranspose'), layer('Gemm')];
+
+  it('give a convolutional rule to convolutions, transposed ones too, and epsilon to dense layers', () => {
+    const rule = zplusRule();
+    const ruleOf = convolutional(rule);
+    expect([ruleOf(conv), ruleOf(transposed)]).toEqual([rule, rule]);
+    expect(ruleOf(dense).name).toBe('epsilon');
+  });
+
+  it('take the first entry that matches, and epsilon where none does', () => {
+    const [first, second, third] = [gammaRule(1), zplusRule(), alphaBetaRule(2)];
+    const named = composite([
+      { match: { layer: 'ConvTranspose' }, rule: first },
+      { match: 'conv', rule: second },
+      { match: 'any', rule: third },
+    ]);
+    expect([named(transposed), named(conv), named(dense)]).toEqual([first, second, third]);
+    expect(composite([{ match: 'dense', rule: third }])(dense)).toBe(third);
+    expect(composite([{ match: 'dense', rule: third }])(conv).name).toBe('epsilon');
+    expect(composite([])(conv).name).toBe('epsilon');
+  });
+});
