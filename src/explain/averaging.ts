@@ -58,7 +58,8 @@ export function unaverage(context: BackwardContext, node: Node, value: string): 
     (kernel, i) =>
       (shape[2 + i] as number) -
       (((spatial[i] as number) - 1) * (pool.strides[i] as number) +
-        kernel -
+        (kernel - 1) * (pool.dilations[i] as number) +
+        1 -
         (pool.padsBegin[i] as number) -
         (pool.padsEnd[i] as number)),
   );
@@ -68,6 +69,7 @@ export function unaverage(context: BackwardContext, node: Node, value: string): 
     {
       kernel_shape: ints(pool.kernel),
       strides: ints(pool.strides),
+      dilations: ints(pool.dilations),
       // With ceil_mode the last window may hang over the edge: a negative output padding is cut at the end instead.
       pads: ints([
         ...pool.padsBegin,
@@ -96,6 +98,7 @@ function windowCounts(
   pool: {
     kernel: readonly number[];
     strides: readonly number[];
+    dilations: readonly number[];
     padsBegin: readonly number[];
     padsEnd: readonly number[];
   },
@@ -104,11 +107,14 @@ function windowCounts(
   const perAxis = output.map((size, axis) =>
     Array.from({ length: size }, (_, at) => {
       const begin = at * (pool.strides[axis] as number) - (pool.padsBegin[axis] as number);
-      const end = begin + (pool.kernel[axis] as number);
       const [low, high] = includePad
         ? [-(pool.padsBegin[axis] as number), (input[axis] as number) + (pool.padsEnd[axis] as number)]
         : [0, input[axis] as number];
-      return Math.min(end, high) - Math.max(begin, low);
+      const places = Array.from(
+        { length: pool.kernel[axis] as number },
+        (_, k) => begin + k * (pool.dilations[axis] as number),
+      );
+      return places.filter((place) => place >= low && place < high).length;
     }),
   );
   const counts = new Float32Array(sizeOf(output));

@@ -36,6 +36,19 @@ const NETWORKS: Record<string, (seed: number) => Model> = {
     const pool = { kernel_shape: ints([3]), strides: ints([2]), ceil_mode: int(1) };
     return net.classify(net.relu(net.op('MaxPool', [a], pool)), 16);
   },
+  'max pool with gaps between its windows and a rest': (seed) => {
+    const net = new Net([2, 9, 7], seed);
+    const a = net.relu(net.conv(net.input, 2, 4, { pads: same }));
+    const pool = { kernel_shape: ints([2, 2]), strides: ints([3, 2]) };
+    return net.classify(net.op('MaxPool', [a], pool), 36);
+  },
+  'max pool with gaps in its windows': (seed) => {
+    const net = new Net([2, 10], seed);
+    const a = net.relu(net.conv(net.input, 2, 4, { kernel: [3], pads: [1, 1] }));
+    // Windows {0, 2}, {2, 4}, ...: they overlap although the kernel is no longer than the stride.
+    const pool = { kernel_shape: ints([2]), strides: ints([2]), dilations: ints([2]) };
+    return net.classify(net.op('MaxPool', [a], pool), 16);
+  },
   'global max pool': (seed) => {
     const net = new Net([2, 5, 5], seed);
     const a = net.conv(net.relu(net.conv(net.input, 2, 4)), 4, 6, { kernel: [1, 1] });
@@ -55,6 +68,20 @@ const NETWORKS: Record<string, (seed: number) => Model> = {
     const uneven = { kernel_shape: ints([4]), strides: ints([3]), pads: ints([1, 0]) };
     const b = net.conv(net.op('AveragePool', [a], uneven), 4, 4, { kernel: [1] });
     return net.classify(b, 12);
+  },
+  'average pools in ceil mode': (seed) => {
+    const net = new Net([3, 8], seed);
+    const a = net.relu(net.conv(net.input, 3, 4, { kernel: [3], pads: [1, 1] }));
+    const pool = { kernel_shape: ints([3]), strides: ints([2]), ceil_mode: int(1) };
+    const b = net.conv(net.op('AveragePool', [a], pool), 4, 4, { kernel: [1] });
+    const counted = { ...pool, pads: ints([1, 0]), count_include_pad: int(1) };
+    return net.classify(net.op('AveragePool', [b], counted), 8);
+  },
+  'average pool with gaps in its windows': (seed) => {
+    const net = new Net([3, 5, 6], seed);
+    const a = net.relu(net.conv(net.input, 3, 4, { pads: same }));
+    const pool = { kernel_shape: ints([2, 3]), dilations: ints([2, 2]), pads: ints([1, 0, 0, 1]) };
+    return { ...net.classify(net.op('AveragePool', [a], pool), 4 * 4 * 3), opsets: new Map([['', 19]]) };
   },
   'means over axes': (seed) => {
     const net = new Net([3, 4, 5], seed);

@@ -214,7 +214,8 @@ export function toWinners(
   if (opOf(node) === 'GlobalMaxPool') return toGlobalWinners(context, value, input, shape);
   const pool = poolParameters(context.graph, node, [...shape]);
   const indices = poolIndices(context, output);
-  if (pool.kernel.every((kernel, i) => kernel <= (pool.strides[i] as number))) {
+  const extents = pool.kernel.map((kernel, i) => (kernel - 1) * (pool.dilations[i] as number) + 1);
+  if (extents.every((extent, i) => extent <= (pool.strides[i] as number))) {
     const size = builder.node('Shape', [input], {}, 'size');
     const window = { kernel_shape: ints(pool.kernel), strides: ints(pool.strides) };
     return builder.node('MaxUnpool', [value, indices, size], window, 'unpool');
