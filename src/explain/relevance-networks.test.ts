@@ -5,6 +5,7 @@ import { float, floatConstant, int, intConstant, ints, type Model } from '../onn
 import { must } from '../util/index.ts';
 import { expectTwin, type RulePair, rulePairs, setting } from './test-support/compare.ts';
 import { Net } from './test-support/nets.ts';
+import { randomNetwork } from './test-support/random-net.ts';
 
 const same = [1, 1, 1, 1];
 
@@ -163,6 +164,24 @@ const NETWORKS: Record<string, (seed: number) => Model> = {
     const swish = net.op('Mul', [b, net.op('Sigmoid', [b])]);
     return net.classify(swish, 48);
   },
+  'gates of gates: tanh is a signal to a sigmoid and a gate to others': (seed) => {
+    const net = new Net([2, 4, 4], seed);
+    const branch = (op: string): string => net.op(op, [net.conv(net.input, 2, 3)]);
+    const lstm = net.op('Mul', [branch('Sigmoid'), branch('Tanh')]);
+    const turned = net.op('Mul', [branch('Tanh'), branch('Sigmoid')]);
+    const mish = net.op('Mul', [branch('Tanh'), branch('Identity')]);
+    const joined = net.op('Concat', [lstm, turned, mish], { axis: int(1) });
+    return net.classify(joined, 36);
+  },
+  'quotients, by and of constants': (seed) => {
+    const net = new Net([2, 4, 4], seed);
+    const scale = net.builder.constant(floatConstant([0.5, -2, 3], [3, 1, 1]));
+    const a = net.op('Div', [net.conv(net.input, 2, 3), scale]);
+    const b = net.op('Div', [net.builder.scalar(2), net.op('Exp', [net.conv(net.input, 2, 3)])]);
+    const c = net.op('Div', [net.conv(net.input, 2, 3), net.op('Exp', [a])]);
+    const joined = net.op('Concat', [a, b, c], { axis: int(1) });
+    return net.classify(joined, 36);
+  },
   'products with constants, and their broadcasts': (seed) => {
     const net = new Net([2, 4, 4], seed);
     const a = net.conv(net.input, 2, 3, { pads: same });
@@ -207,6 +226,18 @@ const NETWORKS: Record<string, (seed: number) => Model> = {
     return net.classify(net.op('Sigmoid', [net.conv(c, 3, 3, { kernel: [1, 1] })]), 27);
   },
 };
+
+describe('relevance through networks at random', () => {
+  it.each(Array.from({ length: 40 }, (_, i) => i + 1))('equals the twin, network %i', async (seed) => {
+    const pairs = rulePairs();
+    const model = randomNetwork(seed);
+    const ruleOf = (name: string): RulePair => {
+      const at = model.graph.nodes.findIndex((node) => node.name === name);
+      return must(pairs[(at + seed) % pairs.length], 'no rule');
+    };
+    await expectTwin(setting(model, 2, seed), ruleOf, 5e-4);
+  });
+});
 
 describe.each(Object.entries(NETWORKS))('relevance through %s', (_name, build) => {
   it('equals the twin under every rule and a mix of them', async () => {

@@ -45,7 +45,7 @@ export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
     Conv: linear,
     ConvTranspose: linear,
     DepthToSpace: spaceToDepth,
-    Div: passThrough,
+    Div: divides,
     Dropout: passThrough,
     Elu: passThrough,
     Erf: passThrough,
@@ -148,19 +148,33 @@ const normalised: BackwardRule = (context, node, [message]) => {
   context.send(node.inputs[0] as string, { value, base: node.inputs[0], zeroWhere: undefined });
 };
 
-const GATES = new Set(['Sigmoid', 'HardSigmoid', 'Softmax', 'Clip', 'Tanh']);
+/** How much the output of an operator is a gate, between two factors of a product. */
+const GATES: ReadonlyMap<string, number> = new Map([
+  ['Sigmoid', 2],
+  ['HardSigmoid', 2],
+  ['Softmax', 2],
+  ['Clip', 2],
+  ['Tanh', 1],
+]);
 
 /** Products: a constant factor passes relevance on; of two computed ones the signal takes all (Arras et al., 2017). */
 const gated: BackwardRule = (context, node, [message]) => {
-  if (!message) return;
-  const output = node.outputs[0] as string;
   const [a, b] = node.inputs as [string, string];
-  const constant = (name: string): boolean => context.graph.constants.has(name);
-  const gate = (name: string): boolean => GATES.has(context.maker(name)?.op ?? '');
-  const signal = constant(a) || (!constant(b) && gate(a) && !gate(b)) ? b : a;
-  const value = unbroadcast(context, context.materialise(message), signal, output);
-  context.send(signal, { value, base: undefined, zeroWhere: undefined });
+  const gate = (name: string): number =>
+    context.graph.constants.has(name) ? 3 : (GATES.get(context.maker(name)?.op ?? '') ?? 0);
+  if (message) takeAll(context, node, message, gate(a) > gate(b) ? b : a);
 };
+
+/** Quotients: the numerator takes all, or the denominator of a constant. */
+const divides: BackwardRule = (context, node, [message]) => {
+  const [a, b] = node.inputs as [string, string];
+  if (message) takeAll(context, node, message, context.graph.constants.has(a) ? b : a);
+};
+
+function takeAll(context: BackwardContext, node: Node, message: Message, signal: string): void {
+  const value = unbroadcast(context, context.materialise(message), signal, node.outputs[0] as string);
+  context.send(signal, { value, base: undefined, zeroWhere: undefined });
+}
 
 /** Splits relevance at a weighted layer's output over its inputs, by the branches of a rule. */
 function linearRelevance(

@@ -31,7 +31,6 @@ const SHARING = new Set([
   'ReduceMean',
   'BatchNormalization',
 ]);
-const GATES = new Set(['Sigmoid', 'HardSigmoid', 'Softmax', 'Clip', 'Tanh']);
 
 /** Runs a model in double precision. */
 export function forward(model: Model, samples: Doubles): Trace {
@@ -162,17 +161,21 @@ function nonlinear(node: Node, [x, y]: readonly Doubles[]): Doubles {
       return each((value) => (value > 0 ? value : floatOf(node, 'alpha', 0.01) * value));
     case 'Sigmoid':
       return each((value) => 1 / (1 + Math.exp(-value)));
+    case 'Exp':
+      return each(Math.exp);
     case 'Tanh':
       return each(Math.tanh);
     case 'Clip':
       return each((value) => Math.min(6, Math.max(0, value)));
-    case 'Mul': {
+    case 'Mul':
+    case 'Div': {
       const other = y as Doubles;
       const dims = broadcastDims(input.dims, other.dims);
       const data = positions(dims).map(
         (p) =>
           (input.data[flatOf(broadcastPosition(p, input.dims), input.dims)] as number) *
-          (other.data[flatOf(broadcastPosition(p, other.dims), other.dims)] as number),
+          (other.data[flatOf(broadcastPosition(p, other.dims), other.dims)] as number) **
+            (node.op === 'Mul' ? 1 : -1),
       );
       return { dims, data: Float64Array.from(data) };
     }
@@ -181,23 +184,35 @@ function nonlinear(node: Node, [x, y]: readonly Doubles[]): Doubles {
   }
 }
 
-/** Activations hand all of it on; a product gives it to the signal, not to the gate or the constant. */
+/**
+ * Activations hand all of it on. A product gives it to the signal, not to a constant or a gate (Arras et al., 2017);
+ * tanh is the signal of a sigmoid, and the gate of anything else. A quotient gives it to what is not constant.
+ */
 function nonlinearBack(model: Model, node: Node, values: Values, r: Float64Array, add: AddTo): void {
   const [first, second] = node.inputs as [string, string];
-  if (node.op !== 'Mul') {
+  if (node.op !== 'Mul' && node.op !== 'Div') {
     r.forEach((amount, at) => {
       add(first, at, amount);
     });
     return;
   }
-  const isGate = (name: string): boolean =>
-    model.graph.constants.has(name) ||
-    model.graph.nodes.some((maker) => maker.outputs.includes(name) && GATES.has(maker.op));
-  const signal = isGate(first) ? second : first;
+  const signal = takesAll(model, node.op, first, second) ? first : second;
   const { dims } = valueAt(values, signal);
   positions(valueAt(values, node.outputs[0] as string).dims).forEach((p, out) => {
     add(signal, flatOf(broadcastPosition(p, dims), dims), r[out] as number);
   });
+}
+
+/** Whether the first of two factors takes all. */
+function takesAll({ graph }: Model, op: 'Mul' | 'Div', first: string, second: string): boolean {
+  if (graph.constants.has(first)) return false;
+  if (graph.constants.has(second) || op === 'Div') return true;
+  const [a, b] = [first, second].map(
+    (name) => graph.nodes.find(({ outputs }) => outputs.includes(name))?.op ?? '',
+  );
+  const squashes = (maker = ''): boolean => ['Sigmoid', 'HardSigmoid', 'Softmax', 'Clip'].includes(maker);
+  if (squashes(a)) return squashes(b);
+  return a !== 'Tanh' || squashes(b) || b === 'Tanh';
 }
 
 function valueAt(values: Values, name: string): Doubles {
