@@ -92,8 +92,8 @@ function swatch(series: Series | undefined): Html {
   return html`<span class="swatch ${series ? styleClass(series) : 'unpruned'}" aria-hidden="true"></span>`;
 }
 
-/** The ratio in the middle of those measured. */
+/** The ratio in the middle of those measured; the larger of two. */
 export function middleRatio(rows: readonly ReportRow[]): number | undefined {
   const ratios = [...new Set(rows.map((row) => row.ratio))].sort((a, b) => a - b);
-  return ratios[Math.floor((ratios.length - 1) / 2)];
+  return ratios[Math.floor(ratios.length / 2)];
 }

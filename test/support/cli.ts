@@ -1,0 +1,115 @@
+// Runs the command line in a process of its own, on a small network and data built in code.
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { npyArray, writeNpz } from 'bedside/data';
+import { floatConstant, GraphBuilder, int, ints, type Model, writeModel } from 'bedside/onnx';
+import { Random } from 'bedside/util';
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const TSX = import.meta.resolve('tsx');
+
+/** What a process left behind. */
+export interface Run {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `bedside` with these words in this folder, two processes at a time. */
+export function bedside(words: readonly string[], cwd: string): Promise<Run> {
+  const turn = lanes[next++ % lanes.length] as { last: Promise<unknown> };
+  const run = turn.last.then(() => start(words, cwd));
+  turn.last = run;
+  return run;
+}
+
+const lanes: { last: Promise<unknown> }[] = [{ last: Promise.resolve() }, { last: Promise.resolve() }];
+let next = 0;
+
+function start(words: readonly string[], cwd: string): Promise<Run> {
+  const { BEDSIDE_DEBUG: _, ...env } = process.env;
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      ['--import', TSX, MAIN, ...words],
+      { cwd, env, timeout: 60_000, maxBuffer: 2 ** 26 },
+      (_error, stdout, stderr) => resolve({ status: child.exitCode, stdout, stderr }),
+    );
+  });
+}
+
+export const CLASSES = 3;
+export const CHANNELS = 16;
+const SIZE = 8;
+
+/** Convolutions 1 -> 16 -> 16 of an 8 x 8 image, mean over space, linear layer to three classes. */
+export function smallModel(seed = 1): Model {
+  const random = new Random(seed);
+  const builder = new GraphBuilder();
+  const weights = (dims: readonly number[]): string => {
+    const length = dims.reduce((product, dim) => product * dim, 1);
+    const fan = length / (dims[0] ?? 1);
+    const data = Float32Array.from({ length }, () => random.normal() * Math.sqrt(2 / fan));
+    return builder.constant(floatConstant(data, dims), 'weight');
+  };
+  const conv = (x: string, from: number, to: number): string =>
+    builder.node(
+      'Relu',
+      [
+        builder.node(
+          'Conv',
+          [x, weights([to, from, 3, 3]), weights([to])],
+          { kernel_shape: ints([3, 3]), pads: ints([1, 1, 1, 1]) },
+          'conv',
+        ),
+      ],
+      {},
+      'relu',
+    );
+  const input = builder.input('image', ['batch', 1, SIZE, SIZE]);
+  const features = conv(conv(input, 1, CHANNELS), CHANNELS, CHANNELS);
+  const pooled = builder.node('Flatten', [builder.node('GlobalAveragePool', [features])]);
+  const scores = builder.node('Gemm', [pooled, weights([CLASSES, CHANNELS])], { transB: int(1) }, 'scores');
+  builder.output(scores, ['batch', CLASSES]);
+  return builder.model();
+}
+
+/** One linear layer: nothing can be pruned. */
+export function linearModel(): Model {
+  const builder = new GraphBuilder();
+  const input = builder.input('image', ['batch', 1, SIZE, SIZE]);
+  const weight = builder.constant(
+    floatConstant(new Float32Array(CLASSES * SIZE * SIZE).fill(0.1), [CLASSES, SIZE * SIZE]),
+  );
+  const scores = builder.node(
+    'Gemm',
+    [builder.node('Flatten', [input]), weight],
+    { transB: int(1) },
+    'scores',
+  );
+  builder.output(scores, ['batch', CLASSES]);
+  return builder.model();
+}
+
+/** `count` random images, labels taking turns, as `x` and `y`. */
+export function smallData(
+  count: number,
+  options: { labels?: boolean; classes?: number; size?: number } = {},
+): Uint8Array {
+  const { labels = true, classes = CLASSES, size = SIZE } = options;
+  const random = new Random(7);
+  const x = Float32Array.from({ length: count * size * size }, () => random.normal());
+  const y = BigInt64Array.from({ length: count }, (_, i) => BigInt(i % classes));
+  return writeNpz({
+    x: npyArray([count, 1, size, size], x),
+    ...(labels ? { y: npyArray([count], y) } : {}),
+  });
+}
+
+/** Writes model.onnx and data.npz (60 images) into a folder. */
+export async function writeSmall(folder: string): Promise<void> {
+  await writeFile(join(folder, 'model.onnx'), writeModel(smallModel()));
+  await writeFile(join(folder, 'data.npz'), smallData(60));
+}
