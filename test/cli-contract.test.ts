@@ -1,0 +1,249 @@
+// What every command prints under --json, and what it writes, on a small network and data built in code.
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readNpz } from 'bedside/data';
+import { loadModel, modelCosts } from 'bedside/onnx';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bedside, CHANNELS, CLASSES, writeSmall } from './support/cli.ts';
+
+// Multiply-accumulates by hand: an 8 x 8 image, 3 x 3 kernels, 1 -> 16 -> 16 channels, then 16 -> 3.
+const MACS = 64 * 9 * (CHANNELS + CHANNELS * CHANNELS) + CHANNELS * CLASSES;
+const PARAMETERS = 9 * (CHANNELS + CHANNELS * CHANNELS) + 2 * CHANNELS + CHANNELS * CLASSES;
+const LAYERS = [CHANNELS, CHANNELS, CLASSES];
+const COMMANDS = ['inspect', 'evaluate', 'explain', 'compare', 'prune', 'demo'];
+const NUMBER = expect.any(Number) as number;
+const fraction = (value: number) => value >= 0 && value <= 1;
+
+// Generous: tests wait for each other's processes.
+const TIMEOUT = { timeout: 180_000 };
+
+describe('the contract of --json', TIMEOUT, () => {
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'bedside-contract-'));
+    await writeSmall(folder);
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  // biome-ignore lint/suspicious/noExplicitAny: JSON of many shapes, looked into by each test
+  async function json(words: string): Promise<any> {
+    const { status, stdout, stderr } = await bedside([...words.split(' '), '--json', '--quiet'], folder);
+    expect({ status, stderr, lines: stdout.trim().split('\n').length }).toEqual({
+      status: 0,
+      stderr: '',
+      lines: 1,
+    });
+    return JSON.parse(stdout);
+  }
+
+  it.concurrent('inspect', async () => {
+    const found = await json('inspect model.onnx');
+    expect(found).toMatchObject({
+      inputs: [{ name: 'image', type: 'float32', shape: ['batch', 1, 8, 8] }],
+      outputs: [{ type: 'float32', shape: ['batch', CLASSES] }],
+      macs: MACS,
+      parameters: PARAMETERS,
+      layers: [
+        { op: 'Conv', channels: CHANNELS, macs: 64 * 9 * CHANNELS, group: 0 },
+        { op: 'Conv', channels: CHANNELS, macs: 64 * 9 * CHANNELS * CHANNELS, group: 1 },
+        {
+          op: 'Gemm',
+          channels: CLASSES,
+          macs: CHANNELS * CLASSES,
+          group: null,
+          reason: expect.stringMatching(/output/),
+        },
+      ],
+      unknown: [],
+    });
+    const names = found.layers.map(({ name }: { name: string }) => name);
+    expect(found.groups).toMatchObject([
+      { id: 0, channels: CHANNELS, layers: [names[0]] },
+      { id: 1, channels: CHANNELS, layers: [names[1]] },
+    ]);
+    expect(found.stages.map(({ index }: { index: number }) => index)).toEqual([0, 1, 2]);
+    expect(found.stages[0]).toEqual({
+      index: 0,
+      nodes: expect.arrayContaining([names[0]]),
+      macs: 64 * 9 * CHANNELS,
+      weightBytes: 4 * 10 * CHANNELS,
+      outputBytes: 4 * 64 * CHANNELS,
+    });
+  });
+
+  it.concurrent('evaluate', async () => {
+    const found = await json('evaluate model.onnx --data data.npz');
+    expect(found).toMatchObject({ n: 60, macs: MACS, msPerSample: NUMBER });
+    expect(found.recall).toHaveLength(CLASSES);
+    // Classes have 20 images each, so both kinds of accuracy are the mean recall.
+    const mean = found.recall.reduce((sum: number, value: number) => sum + value, 0) / CLASSES;
+    expect(found.balancedAccuracy).toBeCloseTo(mean, 12);
+    expect(found.accuracy).toBeCloseTo(mean, 12);
+  });
+
+  it.concurrent('evaluate on chosen classes and a limit', async () => {
+    const found = await json('evaluate model.onnx --data data.npz --classes 0,2 --per-class 7');
+    expect(found.n).toBe(14);
+    expect(found.recall[1]).toBeNull();
+  });
+
+  it.concurrent('explain', async () => {
+    const found = await json('explain model.onnx --data data.npz');
+    expect(found).toMatchObject({
+      criterion: 'lrp-gamma',
+      target: 'label',
+      samples: 60,
+      msPerSample: NUMBER,
+      forwardMsPerSample: NUMBER,
+    });
+    expect(found.layers.map(({ scores }: { scores: number[] }) => scores.length)).toEqual(LAYERS);
+  });
+
+  it.concurrent('explain --per-sample --out F.npz', async () => {
+    const mean = await json('explain model.onnx --data data.npz --criterion lrp-zplus --target predicted');
+    const found = await json(
+      'explain model.onnx --data data.npz --criterion lrp-zplus --target predicted --per-sample --batch 7 --out s.npz',
+    );
+    expect(found).toMatchObject({ out: 's.npz', target: 'predicted', samples: 60 });
+    const arrays = await readNpz(join(folder, 's.npz'));
+    expect([...arrays.keys()]).toEqual(['layer00', 'layer01', 'layer02', '_targets']);
+    LAYERS.forEach((channels, i) => {
+      const array = arrays.get(`layer0${i}`);
+      expect(array?.shape).toEqual([60, channels]);
+      for (let channel = 0; channel < channels; channel++) {
+        let sum = 0;
+        for (let k = 0; k < 60; k++) sum += Math.abs(Number(array?.data[k * channels + channel]));
+        expect(sum / 60).toBeCloseTo(mean.layers[i].scores[channel], 4);
+      }
+    });
+    // Relevance starts as 1 at the explained class and 0 elsewhere.
+    const targets = arrays.get('_targets');
+    for (let k = 0; k < 60; k++) {
+      const row = Array.from({ length: CLASSES }, (_, c) =>
+        Number(arrays.get('layer02')?.data[k * CLASSES + c]),
+      );
+      expect(row.map(Math.sign)[Number(targets?.data[k])]).toBe(1);
+      expect(row.filter((value) => value !== 0)).toHaveLength(1);
+    }
+  });
+
+  it.concurrent('explain --per-sample on stdout and in F.json', async () => {
+    const words = 'explain model.onnx --data data.npz --criterion taylor --limit 5 --per-sample';
+    const found = await json(words);
+    expect(found.layers[0].scores).toHaveLength(5);
+    expect(found.layers[0].scores[0]).toHaveLength(CHANNELS);
+    await json(`${words} --out s.json`);
+    const written = JSON.parse(await readFile(join(folder, 's.json'), 'utf8'));
+    expect(written.layers).toEqual(found.layers);
+  });
+
+  it.concurrent('explain by a criterion that reads no samples', async () => {
+    const found = await json('explain model.onnx --data data.npz --criterion l1');
+    const model = await loadModel(join(folder, 'model.onnx'));
+    const weights = [...model.graph.constants.values()].find(({ dims }) => dims.length === 4);
+    const first = weights?.type === 'float32' ? Array.from(weights.data.subarray(0, 9)) : [];
+    expect(found.layers[0].scores[0]).toBeCloseTo(
+      first.reduce((sum, value) => sum + Math.abs(value), 0),
+      5,
+    );
+  });
+
+  it.concurrent('compare', async () => {
+    const found = await json(
+      'compare model.onnx --data data.npz --criteria lrp-gamma,l1,random --ratios .5,0 --report r.html',
+    );
+    // Without splits a third of each class is set apart for scoring.
+    expect(found).toMatchObject({ calibration: 21, base: { n: 39, macs: MACS }, report: 'r.html' });
+    expect(found.rows.map((row: { criterion: string; ratio: number }) => [row.criterion, row.ratio])).toEqual(
+      ['lrp-gamma', 'l1', 'random'].flatMap((criterion) => [
+        [criterion, 0],
+        [criterion, 0.5],
+      ]),
+    );
+    for (const row of found.rows) {
+      expect(Object.keys(row)).toEqual(
+        expect.arrayContaining(['accuracy', 'balancedAccuracy', 'recall', 'agreement', 'reconstruct']),
+      );
+      expect([row.accuracy, row.balancedAccuracy, row.agreement].every(fraction)).toBe(true);
+      const half = CHANNELS / 2;
+      const macs = row.ratio === 0 ? MACS : 64 * 9 * (half + half * half) + half * CLASSES;
+      expect(row).toMatchObject({ reconstruct: false, macs, macsFraction: macs / MACS });
+      if (row.ratio === 0) expect(row).toMatchObject({ accuracy: found.base.accuracy, agreement: 1 });
+    }
+    const page = await readFile(join(folder, 'r.html'), 'utf8');
+    expect(page).toMatch(/^<!doctype html>/i);
+    expect(page).toContain('lrp-gamma');
+    expect(page).not.toMatch(/<(script|link|img)[^>]+(src|href)="http/);
+  });
+
+  it.concurrent('prune --ratio', async () => {
+    const found = await json(
+      'prune model.onnx --data data.npz --ratio .5 --block 1 --no-reconstruct --out p.onnx',
+    );
+    const half = CHANNELS / 2;
+    const macs = 64 * 9 * (half + half * half) + half * CLASSES;
+    expect(found).toMatchObject({
+      out: 'p.onnx',
+      macs,
+      macsFraction: macs / MACS,
+      parameters: 9 * (half + half * half) + 2 * half + half * CLASSES,
+      accuracyBefore: NUMBER,
+      accuracyAfter: NUMBER,
+      balancedAccuracyBefore: NUMBER,
+      balancedAccuracyAfter: NUMBER,
+      speedup: NUMBER,
+      groups: [
+        { id: 0, channels: CHANNELS, kept: half },
+        { id: 1, channels: CHANNELS, kept: half },
+      ],
+    });
+    expect(found.speedup).toBeGreaterThan(0);
+    const written = await loadModel(join(folder, 'p.onnx'));
+    const original = await loadModel(join(folder, 'model.onnx'));
+    expect(modelCosts(written).macs).toBe(macs);
+    expect([written.irVersion, written.opsets]).toEqual([original.irVersion, original.opsets]);
+  });
+
+  it.concurrent('prune --macs, and evaluate agrees with what it said', async () => {
+    const found = await json('prune model.onnx --data data.npz --macs .6 --global --block 4 --out g.onnx');
+    expect(found.macsFraction).toBeLessThanOrEqual(0.6);
+    for (const { kept } of found.groups) expect(kept % 4).toBe(0);
+    const { size } = await stat(join(folder, 'g.onnx'));
+    expect(size).toBeLessThan((await stat(join(folder, 'model.onnx'))).size);
+    const all = await json('evaluate g.onnx --data data.npz');
+    expect(all.macs).toBe(found.macs);
+  });
+
+  it.concurrent('demo', async () => {
+    const found = await json('demo --model model.onnx --data data.npz --out-dir demo');
+    expect(Object.keys(found)).toEqual(
+      expect.arrayContaining(['base', 'relevance', 'rows', 'best', 'prune', 'files', 'totalSeconds']),
+    );
+    expect(found.prune.macsFraction).toBeLessThanOrEqual(0.5);
+    expect(modelCosts(await loadModel(join(folder, found.files.model))).macs).toBe(found.prune.macs);
+    expect((await stat(join(folder, found.files.report))).size).toBeGreaterThan(1000);
+  });
+
+  it.concurrent('the same seed repeats a run', async () => {
+    const words = 'compare model.onnx --data data.npz --criteria random,lrp-epsilon --ratios .3 --seed 5';
+    const [first, second] = await Promise.all([json(words), json(words)]);
+    expect(first.rows).toEqual(second.rows);
+  });
+});
+
+describe('help', TIMEOUT, () => {
+  const lines = ['', '--help', ...COMMANDS.map((name) => `${name} --help`)];
+  it.concurrent.each(lines)('bedside %s', async (words) => {
+    const { status, stdout, stderr } = await bedside(words.split(' ').filter(Boolean), tmpdir());
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(/^Usage: bedside/);
+    expect(stdout).toContain('Examples:');
+  });
+
+  it('--version', async () => {
+    const { status, stdout } = await bedside(['--version'], tmpdir());
+    expect({ status, version: /^\d+\.\d+\.\d+\n$/.test(stdout) }).toEqual({ status: 0, version: true });
+  });
+});
