@@ -1,0 +1,115 @@
+// Which samples commands get: no sample both scores and measures, and limits that nobody asked for refuse nothing.
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Dataset, npyArray, writeNpz } from '../data/index.ts';
+import type { Classifier } from '../prune/index.ts';
+import { loadData, loadTwoSets } from './load.ts';
+import { Output } from './output.ts';
+
+const CLASSES = 2;
+const quiet = new Output({ quiet: true });
+const vector: Classifier = {
+  input: 'x',
+  sampleShape: [2],
+  output: 'y',
+  classes: CLASSES,
+  fixedBatch: undefined,
+};
+const image: Classifier = { ...vector, sampleShape: [1, 4, 4] };
+
+let folder: string;
+const at = (name: string): string => join(folder, name);
+
+/** `count` samples, each its own number twice; labels taking turns. */
+function rows(count: number, from = 0) {
+  const x = Float32Array.from({ length: 2 * count }, (_, i) => from + Math.floor(i / 2));
+  const y = BigInt64Array.from({ length: count }, (_, i) => BigInt(i % CLASSES));
+  return { x: npyArray([count, 2], x), y: npyArray([count], y) };
+}
+
+const ids = (dataset: Dataset): number[] =>
+  Array.from({ length: dataset.size }, (_, i) => dataset.samples[2 * i] ?? -1);
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'bedside-load-'));
+  const { x, y } = rows(300);
+  await writeFile(at('xy.npz'), writeNpz({ x, y }));
+  await writeFile(at('x.npz'), writeNpz({ x }));
+  const [train, test] = [rows(100), rows(60, 1000)];
+  await writeFile(
+    at('split.npz'),
+    writeNpz({ train_images: train.x, train_labels: train.y, test_images: test.x, test_labels: test.y }),
+  );
+  for (const [label, name] of ['a', 'b'].entries()) {
+    await mkdir(join(folder, 'images', name), { recursive: true });
+    for (let i = 0; i < 30; i++) {
+      const grey = { r: 8 * i, g: 8 * i, b: 100 * label };
+      const pixels = sharp({ create: { width: 4, height: 4, channels: 3, background: grey } });
+      await writeFile(join(folder, 'images', name, `${i}.png`), await pixels.png().toBuffer());
+    }
+  }
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe('loadTwoSets', () => {
+  it('divides an archive of x and y', async () => {
+    const { calibration, test } = await loadTwoSets(vector, { data: at('xy.npz') }, 1, quiet);
+    expect([calibration.size, test.size]).toEqual([2 * 20, 200]);
+    expect(ids(calibration).filter((id) => ids(test).includes(id))).toEqual([]);
+    const again = await loadTwoSets(vector, { data: at('xy.npz') }, 1, quiet);
+    expect(again.calibration.hash).toBe(calibration.hash);
+    const other = await loadTwoSets(vector, { data: at('xy.npz') }, 2, quiet);
+    expect(other.calibration.hash).not.toBe(calibration.hash);
+  });
+
+  it('divides samples without labels', async () => {
+    const { calibration, test } = await loadTwoSets(vector, { data: at('x.npz'), limit: 30 }, 1, quiet);
+    expect([calibration.size, test.size]).toEqual([30, 200]);
+    expect(ids(calibration).filter((id) => ids(test).includes(id))).toEqual([]);
+  });
+
+  it('takes the splits that there are, and limits each on its own', async () => {
+    const options = { data: at('split.npz'), perClass: 5, testLimit: 12 };
+    const { calibration, test } = await loadTwoSets(vector, options, 1, quiet);
+    expect([calibration.size, test.size]).toEqual([10, 12]);
+    expect(ids(calibration).every((id) => id < 100)).toBe(true);
+    expect(ids(test).every((id) => id >= 1000)).toBe(true);
+  });
+
+  it('leaves images that score out of the measurement when a folder has no splits', async () => {
+    const { calibration, test } = await loadTwoSets(image, { data: at('images') }, 1, quiet);
+    expect([calibration.size, test.size]).toEqual([40, 20]);
+    expect(calibration.origins?.filter((origin) => test.origins?.includes(origin))).toEqual([]);
+    const all = { data: at('images'), perClass: 30 };
+    await expect(loadTwoSets(image, all, 1, quiet)).rejects.toMatchObject({ code: 'E_DATA' });
+  });
+});
+
+describe('loadData', () => {
+  const defaults = { split: 'local', seed: 1, perClass: 20 } as const;
+
+  it('limits each class by default, unless another limit is given', async () => {
+    const sizeOf = async (options: { limit?: number; perClass?: number }) =>
+      (await loadData(vector, { data: at('xy.npz'), ...options }, defaults, quiet)).size;
+    expect(await sizeOf({})).toBe(40);
+    expect(await sizeOf({ limit: 100 })).toBe(100);
+    expect(await sizeOf({ perClass: 3 })).toBe(6);
+  });
+
+  it('limits data without labels as a whole by default, but refuses a limit a class that was asked for', async () => {
+    expect((await loadData(vector, { data: at('x.npz') }, defaults, quiet)).size).toBe(40);
+    const asked = { data: at('x.npz'), perClass: 3 };
+    await expect(loadData(vector, asked, defaults, quiet)).rejects.toMatchObject({ code: 'E_DATA' });
+  });
+
+  it('still says what is wrong with damaged data', async () => {
+    await writeFile(at('bad.npz'), 'no archive');
+    await expect(loadData(vector, { data: at('bad.npz') }, defaults, quiet)).rejects.toMatchObject({
+      code: 'E_DATA',
+      message: expect.stringContaining('bad.npz'),
+    });
+  });
+});

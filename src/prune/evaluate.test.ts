@@ -1,0 +1,153 @@
+// Accuracies against counts by hand, on a model that answers what it reads.
+import { describe, expect, it } from 'vitest';
+import type { Dataset } from '../data/index.ts';
+import { type Dim, ELEM, GraphBuilder, int, type Model } from '../onnx/index.ts';
+import { accuracies, agreementOf, evaluate } from './evaluate.ts';
+import { describeClassifier } from './evaluate-classifier.ts';
+
+/** Scores are the three numbers of the sample, negated twice. */
+function echo(batch: Dim = 'batch'): Model {
+  const builder = new GraphBuilder();
+  const input = builder.input('numbers', [batch, 3]);
+  const once = builder.node('Mul', [input, builder.scalar(-1)]);
+  builder.output(builder.node('Mul', [once, builder.scalar(-1)], {}, 'scores'), [batch, 3]);
+  return builder.model();
+}
+
+function dataset(rows: readonly (readonly number[])[], labels?: readonly number[]): Dataset {
+  return {
+    kind: 'npz',
+    name: 'rows',
+    size: rows.length,
+    sampleShape: [rows[0]?.length ?? 0],
+    samples: Float32Array.from(rows.flat()),
+    labels: labels && Int32Array.from(labels),
+    classNames: ['a', 'b', 'c'],
+    origins: undefined,
+    skipped: [],
+    hash: '',
+  };
+}
+
+// Predicted: 0, 1, 0 (first of equals), 1, 1.
+const ROWS = [
+  [3, 1, 2],
+  [0, 1, -1],
+  [5, 5, 5],
+  [-3, -1, -2],
+  [0, 2, 1],
+];
+
+describe('evaluate', () => {
+  it.each([1, 2, 5, 64])('counts right answers, in batches of %i', async (batch) => {
+    const done: number[] = [];
+    const found = await evaluate(echo(), dataset(ROWS, [0, 0, 0, 1, 0]), {
+      name: 'echo',
+      batch,
+      onProgress: (count) => done.push(count),
+    });
+    expect([...found.predictions]).toEqual([0, 1, 0, 1, 1]);
+    // Class 0: 2 of 4; class 1: 1 of 1; class 2 has no sample and does not count.
+    expect(found).toMatchObject({ n: 5, accuracy: 3 / 5, balancedAccuracy: (0.5 + 1) / 2 });
+    expect(found.recall).toEqual([0.5, 1, Number.NaN]);
+    expect(found.msPerSample).toBeGreaterThan(0);
+    expect(done.at(-1)).toBe(5);
+  });
+
+  it('fills the last batch of a model that fixes the batch size', async () => {
+    const model = echo(4);
+    expect(describeClassifier(model, 'echo').fixedBatch).toBe(4);
+    const { predictions } = await evaluate(model, dataset(ROWS, [0, 1, 0, 1, 1]), {
+      name: 'echo',
+      batch: 32,
+    });
+    expect([...predictions]).toEqual([0, 1, 0, 1, 1]);
+  });
+
+  it('takes reference predictions where there are no labels, and labels before them', async () => {
+    const reference = Int32Array.from([0, 1, 2, 2, 1]);
+    const without = await evaluate(echo(), dataset(ROWS), { name: 'echo', reference });
+    expect(without.accuracy).toBe(3 / 5);
+    const labels = [0, 1, 0, 1, 1];
+    expect(await evaluate(echo(), dataset(ROWS, labels), { name: 'echo', reference })).toMatchObject({
+      accuracy: 1,
+    });
+  });
+
+  it('refuses data without labels or of another shape', async () => {
+    await expect(evaluate(echo(), dataset(ROWS), { name: 'echo' })).rejects.toMatchObject({ code: 'E_DATA' });
+    const wide = dataset([[1, 2, 3, 4]], [0]);
+    await expect(evaluate(echo(), wide, { name: 'echo' })).rejects.toMatchObject({
+      code: 'E_DATA_FIT',
+      message: expect.stringMatching(/\[3\].*\[4\]/),
+    });
+  });
+});
+
+describe('describeClassifier', () => {
+  const changed = (change: (model: Model) => void): Model => {
+    const model = echo();
+    change(model);
+    return model;
+  };
+
+  it('reads the interface', () => {
+    expect(describeClassifier(echo(), 'echo')).toEqual({
+      input: 'numbers',
+      sampleShape: [3],
+      output: 'scores',
+      classes: 3,
+      fixedBatch: undefined,
+    });
+  });
+
+  it.each<[string, (model: Model) => void]>([
+    [
+      'two inputs',
+      ({ graph }) => graph.inputs.push({ name: 'more', elemType: ELEM.float32, dims: ['batch', 1] }),
+    ],
+    ['no output', ({ graph }) => graph.outputs.splice(0)],
+    ['bytes', ({ graph }) => void Object.assign(graph.inputs[0] ?? {}, { elemType: ELEM.uint8 })],
+    ['no batch axis', ({ graph }) => void Object.assign(graph.inputs[0] ?? {}, { dims: [3] })],
+    [
+      'scores of rank 3',
+      ({ graph }) => {
+        const builder = new GraphBuilder(graph);
+        graph.outputs = [];
+        const deep = builder.node('Unsqueeze', ['scores', builder.ints([2])]);
+        builder.output(deep, undefined);
+      },
+    ],
+  ])('refuses %s', (_, change) => {
+    expect(() => describeClassifier(changed(change), 'odd')).toThrowError(
+      expect.objectContaining({ code: 'E_UNSUPPORTED', message: expect.stringContaining('odd') }),
+    );
+  });
+
+  it('refuses a chosen class instead of scores when it runs', async () => {
+    const builder = new GraphBuilder();
+    const input = builder.input('numbers', ['batch', 3]);
+    const chosen = builder.node('Cast', [input], { to: int(ELEM.int64) }, 'chosen');
+    builder.output(chosen, ['batch', 3], ELEM.int64);
+    await expect(
+      evaluate(builder.model(), dataset(ROWS, [0, 0, 0, 0, 0]), { name: 'odd' }),
+    ).rejects.toMatchObject({
+      code: 'E_UNSUPPORTED',
+    });
+  });
+});
+
+describe('accuracies', () => {
+  it('is exact for one sample and for all wrong', () => {
+    expect(accuracies(Int32Array.of(1), Int32Array.of(1), 2)).toEqual({
+      accuracy: 1,
+      balancedAccuracy: 1,
+      recall: [Number.NaN, 1],
+    });
+    expect(accuracies(Int32Array.of(0, 0), Int32Array.of(1, 1), 2).accuracy).toBe(0);
+  });
+
+  it('agreement counts equal entries', () => {
+    expect(agreementOf(Int32Array.of(1, 2, 3, 4), Int32Array.of(1, 2, 0, 4))).toBe(0.75);
+  });
+});
