@@ -1,9 +1,9 @@
 // What every command prints under --json, and what it writes, on a small network and data built in code.
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readNpz } from 'bedside/data';
-import { loadModel, modelCosts } from 'bedside/onnx';
+import { floatConstant, GraphBuilder, loadModel, type Model, modelCosts, writeModel } from 'bedside/onnx';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bedside, CHANNELS, CLASSES, writeSmall } from './support/cli.ts';
 
@@ -247,3 +247,46 @@ describe('help', TIMEOUT, () => {
     expect({ status, version: /^\d+\.\d+\.\d+\n$/.test(stdout) }).toEqual({ status: 0, version: true });
   });
 });
+
+describe('inspect of a model with an operator that nobody knows', TIMEOUT, () => {
+  it('says which channels it freezes, and that costs are not complete', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'bedside-unknown-'));
+    try {
+      await writeFile(join(folder, 'odd.onnx'), writeModel(unknownModel()));
+      const { status, stdout } = await bedside(['inspect', 'odd.onnx', '--json'], folder);
+      expect(status).toBe(0);
+      const found = JSON.parse(stdout);
+      expect(found.unknown).toEqual([expect.objectContaining({ op: 'Magic' })]);
+      expect(found.uncounted.length).toBeGreaterThan(0);
+      expect(found.groups).toMatchObject([{ channels: 8 }]);
+      expect(found.layers.map(({ group }: { group: number | null }) => group)).toEqual([0, null, null]);
+      expect(found.layers[1].reason).toContain('Magic');
+      const people = await bedside(['inspect', 'odd.onnx'], folder);
+      expect(people.stdout).toMatch(
+        /Frozen channels[\s\S]*Magic[\s\S]*Unknown operators[\s\S]*Costs are too low/,
+      );
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+/** Two convolutions, an operator of another domain, and a linear layer. */
+function unknownModel(): Model {
+  const builder = new GraphBuilder();
+  const weight = (...dims: number[]): string =>
+    builder.constant(
+      floatConstant(new Float32Array(dims.reduce((a, b) => a * b, 1)).fill(0.1), dims),
+      'weight',
+    );
+  const input = builder.input('image', ['batch', 1, 8, 8]);
+  const first = builder.node('Relu', [builder.node('Conv', [input, weight(8, 1, 3, 3)])]);
+  const odd = builder.node('Magic', [builder.node('Conv', [first, weight(8, 8, 3, 3)])]);
+  const node = builder.graph.nodes.at(-1);
+  if (node) node.domain = 'example.magic';
+  const flat = builder.node('Flatten', [odd]);
+  builder.output(builder.node('Gemm', [flat, weight(128, CLASSES)]), ['batch', CLASSES]);
+  const model = builder.model();
+  model.opsets.set('example.magic', 1);
+  return model;
+}

@@ -66,6 +66,8 @@ function bar(first: string): Progress {
     barIncompleteChar: '-',
     clearOnComplete: true,
     hideCursor: false,
+    // Turning wrapping off would have to be undone on an interrupt.
+    linewrap: true,
     stream: process.stderr,
   });
   return {

@@ -78,8 +78,10 @@ interface Inspection {
   }[];
   readonly frozen: Grouping['frozen'];
   readonly stages: readonly Omit<Stage, 'output'>[];
-  /** Nodes whose operator is not known here, or whose sizes are not. */
+  /** Nodes whose operator is not known here. */
   readonly unknown: readonly { readonly name: string; readonly op: string }[];
+  /** Nodes whose sizes are not known, so that their costs count as 0. */
+  readonly uncounted: readonly string[];
 }
 
 interface ValueRow {
@@ -110,6 +112,7 @@ async function inspect(path: string): Promise<Inspection> {
     unknown: graph.nodes.flatMap((node) =>
       opOf(node) === undefined ? [{ name: node.name, op: node.op }] : [],
     ),
+    uncounted: costs.unknown,
   };
 }
 
@@ -195,6 +198,12 @@ function describe(path: string, inspection: Inspection): string {
       '\nUnknown operators (carried through; channels cannot cross them)',
       ...unknown.map(({ name, op }) => `  ${op} '${name}'`),
     );
+  }
+  const { uncounted } = inspection;
+  if (uncounted.length > 0) {
+    const more = uncounted.length > 5 ? `, and ${uncounted.length - 5} more` : '';
+    const shown = uncounted.slice(0, 5).join(', ');
+    parts.push(`\nCosts are too low: sizes of ${shown}${more} are not known and count as 0`);
   }
   parts.push(
     `\nStages between single-tensor cut points (${stages.length})`,
