@@ -18,7 +18,7 @@ const TINY = rulePairs(1e-9);
 const NETWORKS: Record<string, { build: (seed: number) => Model; cuts: readonly (readonly string[])[] }> = {
   'a chain with pools': {
     build: (seed) => {
-      const net = new Net([3, 12, 12], seed);
+      const net = new Net([3, 8, 8], seed);
       const a = net.relu(net.conv(net.input, 3, 8, { pads: same, bias }));
       const pool = { kernel_shape: ints([3, 3]), strides: ints([2, 2]), pads: ints(same) };
       const b = net.relu(net.conv(net.op('MaxPool', [a], pool), 8, 8, { pads: same, bias }));

@@ -228,7 +228,7 @@ const NETWORKS: Record<string, (seed: number) => Model> = {
 };
 
 describe('relevance through networks at random', () => {
-  it.each(Array.from({ length: 40 }, (_, i) => i + 1))('equals the twin, network %i', async (seed) => {
+  it.each(Array.from({ length: 24 }, (_, i) => i + 1))('equals the twin, network %i', async (seed) => {
     const pairs = rulePairs();
     const model = randomNetwork(seed);
     const ruleOf = (name: string): RulePair => {
@@ -242,7 +242,7 @@ describe('relevance through networks at random', () => {
 describe.each(Object.entries(NETWORKS))('relevance through %s', (_name, build) => {
   it('equals the twin under every rule and a mix of them', async () => {
     const pairs = rulePairs();
-    for (const seed of [1, 2, 3]) {
+    for (const seed of [1, 2]) {
       const model = build(seed);
       const given = setting(model, 2, seed);
       const mix = (name: string): RulePair => {
