@@ -68,6 +68,9 @@ describe('starts', () => {
 
   it('one-hot rows', () => {
     expect(Array.from(oneHot([2, 0], 3))).toEqual([0, 0, 1, 1, 0, 0]);
+    for (const label of [3, -1, 0.5, Number.NaN]) {
+      expect(() => oneHot([0, label], 3)).toThrow(`label ${label} is not one of the model's 3 classes`);
+    }
   });
 });
 

@@ -114,10 +114,21 @@ export class AttributionPass {
   }
 }
 
-/** One-hot starts `[labels.length, classes]`. */
+/**
+ * One-hot starts `[labels.length, classes]`.
+ * @throws BedsideError E_DATA_FIT for a label that is not one of the classes
+ */
 export function oneHot(labels: ArrayLike<number>, classes: number): Float32Array {
   const start = new Float32Array(labels.length * classes);
-  for (let i = 0; i < labels.length; i++) start[i * classes + (labels[i] as number)] = 1;
+  for (let i = 0; i < labels.length; i++) {
+    const label = labels[i] as number;
+    if (!Number.isInteger(label) || label < 0 || label >= classes) {
+      throw new BedsideError('E_DATA_FIT', `label ${label} is not one of the model's ${classes} classes`, {
+        hint: `labels count from 0 to ${classes - 1}`,
+      });
+    }
+    start[i * classes + label] = 1;
+  }
   return start;
 }
 
