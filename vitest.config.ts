@@ -16,7 +16,7 @@ export default defineConfig({
     globals: false,
     // Native addons (onnxruntime-node, sharp) keep state per process: worker threads would share and may crash on it.
     pool: 'forks',
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     teardownTimeout: 10_000,
   },
