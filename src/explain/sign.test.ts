@@ -29,7 +29,7 @@ function network(): Model {
     add('Add', [rectified]);
     add('Mul', [rectified]);
     add('Mul', [plain], {}, 'square');
-    add('Sub', [rectified]);
+    add('Sub', [net.op('Exp', [rectified])]);
     add('Concat', [rectified], { axis: int(1) });
     add('Clip', [net.builder.scalar(0), net.builder.scalar(6)], {}, 'clip_above');
     add('Clip', [net.builder.scalar(-1), net.builder.scalar(6)], {}, 'clip_below');

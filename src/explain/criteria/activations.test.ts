@@ -66,6 +66,17 @@ describe.each([
     });
   });
 
+  it('reads the layer itself where an activation is not all that reads it', async () => {
+    const net = new Net([2, 5, 5], 2);
+    const conv = net.conv(net.input, 2, 4);
+    const model = net.classify(net.op('Add', [net.relu(conv), conv]), 36, 3);
+    const [first] = await criterion.score(context(model, { count: COUNT }));
+    const expected = (await activationsOf(model, 'Conv', 4)).map(statistic);
+    expected.forEach((score, c) => {
+      expect(first?.scores[c]).toBeCloseTo(score, 5);
+    });
+  });
+
   it('takes the last axis of a MatMul as channels, and leaves the model as it was', async () => {
     const net = new Net([4, 3], 2);
     const dense = net.op('MatMul', [net.input, net.weights([3, 5])]);
