@@ -126,13 +126,12 @@ export async function loadTwoSets(
     return { calibration: subset(local, chosen), test: limited(test, options.testLimit, seed) };
   }
   const calibration = await loadData(classifier, options, defaults, output);
-  const { split: _, perClass: __, limit: ___, ...rest } = options;
-  const test = withoutOrigins(
-    await loadData(classifier, rest, { split: 'test', seed }, output),
-    calibration,
-    output,
-  );
-  return { calibration, test: limited(test, options.testLimit, seed) };
+  const { split: _, perClass: __, limit: ___, testLimit, ...rest } = options;
+  // Enough for the limit even if every sample for scoring is among them.
+  const enough = testLimit === undefined ? {} : { limit: testLimit + calibration.size };
+  const all = await loadData(classifier, { ...rest, ...enough }, { split: 'test', seed }, output);
+  const test = withoutOrigins(all, calibration, output);
+  return { calibration, test: limited(test, testLimit, seed) };
 }
 
 /** Whether the path is an archive of x and y, which every split reads in full. */

@@ -11,13 +11,13 @@ export const DEFAULT_PER_CLASS = 20;
 
 /** What every command takes. */
 export interface CommonOptions {
+  readonly seed: number;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
 
 /** How computations run. */
 export interface RunOptions {
-  readonly seed: number;
   readonly threads: number;
   readonly batch: number;
 }
@@ -33,17 +33,17 @@ export interface DataOptions {
   readonly skipBad?: boolean;
 }
 
-/** --json and --quiet. */
+/** --seed, --json and --quiet. */
 export function addCommon(command: Command): Command {
   return command
+    .option('--seed <n>', 'seed of everything that is drawn; the same seed repeats a run exactly', seed, 1)
     .option('--json', 'print the result, or the error, as one JSON object on stdout')
     .option('--quiet', 'no progress and no remarks on stderr');
 }
 
-/** --seed, --threads and --batch. */
+/** --threads and --batch. */
 export function addRun(command: Command): Command {
   return command
-    .option('--seed <n>', 'seed of everything that is drawn; the same seed repeats a run exactly', seed, 1)
     .option('--threads <n>', 'threads of ONNX Runtime', count(256), Math.min(2, availableParallelism()))
     .option('--batch <n>', 'samples computed together', count(65_536), 32);
 }

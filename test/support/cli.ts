@@ -1,5 +1,5 @@
 // Runs the command line in a process of its own, on a small network and data built in code.
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,15 +29,24 @@ const lanes: { last: Promise<unknown> }[] = [{ last: Promise.resolve() }, { last
 let next = 0;
 
 function start(words: readonly string[], cwd: string): Promise<Run> {
-  const { BEDSIDE_DEBUG: _, ...env } = process.env;
   return new Promise((resolve) => {
     const child = execFile(
       process.execPath,
       ['--import', TSX, MAIN, ...words],
-      { cwd, env, timeout: 60_000, maxBuffer: 2 ** 26 },
+      { cwd, env: environment(), timeout: 60_000, maxBuffer: 2 ** 26 },
       (_error, stdout, stderr) => resolve({ status: child.exitCode, stdout, stderr }),
     );
   });
+}
+
+/** A `bedside` process to talk to; the caller waits for its end. */
+export function spawnBedside(words: readonly string[], cwd: string): ChildProcess {
+  return spawn(process.execPath, ['--import', TSX, MAIN, ...words], { cwd, env: environment() });
+}
+
+function environment(): NodeJS.ProcessEnv {
+  const { BEDSIDE_DEBUG: _, ...rest } = process.env;
+  return rest;
 }
 
 export const CLASSES = 3;

@@ -42,7 +42,7 @@ export function addPrune(program: Command): void {
     .description(
       'Scores the channels on samples of the local split, removes the lowest, writes the smaller model, reads it back, ' +
         'and measures both on the test split. What is reported is what was written. Kept counts are rounded to the ' +
-        'nearest multiple of the block that ONNX Runtime computes together, since others run no faster. ' +
+        'nearest multiple of the block that ONNX Runtime computes together, since counts between run no faster. ' +
         'Weights stay as they are: repairing them from samples is not part of this version.',
     )
     .argument('<model>', 'an ONNX file')
@@ -68,7 +68,10 @@ export function addPrune(program: Command): void {
       'after',
       examples(
         ['bedside prune model.onnx --data scans/ --macs .5 --out half.onnx', 'half the work'],
-        ['bedside prune model.onnx --data mitdb/ --ratio .3 --criterion taylor --out small.onnx', ''],
+        [
+          'bedside prune model.onnx --data mitdb/ --ratio .3 --criterion taylor --out small.onnx',
+          '30 % of the channels',
+        ],
         [
           'bedside prune model.onnx --data x.npz --ratio .25 --block 1 --out small.onnx --json',
           'exact counts',

@@ -1,0 +1,36 @@
+// The command line as a process: interrupted, and read by someone who stops reading.
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { spawnBedside } from './support/cli.ts';
+
+describe('the process', { timeout: 120_000 }, () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'bedside-process-'));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it('ends with 130 on an interrupt, in the middle of work, and leaves no part of a file', async () => {
+    const child = spawnBedside(['demo'], folder);
+    const text: string[] = [];
+    child.stderr?.on('data', (chunk) => text.push(String(chunk)));
+    child.stdout?.once('data', () => child.kill('SIGINT'));
+    const [status] = await once(child, 'exit');
+    expect(status).toBe(130);
+    expect(text.join('')).toContain('bedside: interrupted');
+    expect(text.join('')).not.toMatch(/^\s+at /m);
+    expect(await readdir(folder, { recursive: true })).toEqual([]);
+  });
+
+  it('ends quietly when nobody reads its output any more', async () => {
+    const child = spawnBedside(['--help'], folder);
+    const text: string[] = [];
+    child.stderr?.on('data', (chunk) => text.push(String(chunk)));
+    child.stdout?.destroy();
+    const [status] = await once(child, 'exit');
+    expect({ status, text: text.join('') }).toEqual({ status: 0, text: '' });
+  });
+});
