@@ -58,6 +58,7 @@ describe.each(NETWORKS)('against the oracle: $name', ({ name, convolutions, clas
   const modelPath = join(SHARED, 'models', `${name}.onnx`);
   const oraclePath = join(SHARED, 'oracle', `${name}.lrp.npz`);
   const missing = !existsSync(modelPath) || !existsSync(oraclePath);
+  const reason = `no model or no oracle in ${SHARED}`;
   let model: Model;
   let oracle: Map<string, NpyArray>;
 
@@ -98,16 +99,19 @@ describe.each(NETWORKS)('against the oracle: $name', ({ name, convolutions, clas
     return [...layers, { where, ours: must(result.input, 'input relevance'), theirs: read(where) }];
   }
 
-  it.each(Object.entries(RULES))('%s, with the factor that the oracle left in', async (key, rule) => {
-    if (missing) return; // said below
-    const result = await relevanceOf(scaledConvolutions(model, 1 / Math.sqrt(1 + 1e-5)), rule);
-    for (const { where, ours, theirs } of pairs(key, result)) {
-      expect(worst(ours, theirs), where).toBeLessThan(3e-4);
-    }
-  });
+  it.for(Object.entries(RULES))(
+    '%s, with the factor that the oracle left in',
+    async ([key, rule], context) => {
+      context.skip(missing, reason);
+      const result = await relevanceOf(scaledConvolutions(model, 1 / Math.sqrt(1 + 1e-5)), rule);
+      for (const { where, ours, theirs } of pairs(key, result)) {
+        expect(worst(ours, theirs), where).toBeLessThan(3e-4);
+      }
+    },
+  );
 
-  it.each(plain)('%s, as the model is', async (key) => {
-    if (missing) return; // said below
+  it.for(plain)('%s, as the model is', async (key, context) => {
+    context.skip(missing, reason);
     const result = await relevanceOf(model, must(RULES[key], key));
     for (const { where, ours, theirs } of pairs(key, result)) {
       expect(shareOff(ours, theirs, 1e-3), where).toBeLessThanOrEqual(felt[key] ?? 0);
@@ -115,7 +119,7 @@ describe.each(NETWORKS)('against the oracle: $name', ({ name, convolutions, clas
   });
 
   it('covers every convolution, and computes the same logits', async (context) => {
-    context.skip(missing, `no model or no oracle in ${SHARED}`);
+    context.skip(missing, reason);
     const keys = [...oracle.keys()].filter((key) => key.includes('__'));
     expect(keys).toHaveLength(Object.keys(RULES).length * (convolutions + 1));
     expect(model.graph.nodes.filter((node) => node.op === 'Conv')).toHaveLength(convolutions);
