@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import { readNpz } from 'bedside/data';
 import { floatConstant, GraphBuilder, loadModel, type Model, modelCosts, writeModel } from 'bedside/onnx';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bedside, CHANNELS, CLASSES, writeSmall } from './support/cli.ts';
+import { CHANNELS, CLASSES, type Cli, compileCli, writeSmall } from './support/cli.ts';
+
+let cli: Cli;
+beforeAll(async () => {
+  cli = await compileCli();
+});
+afterAll(() => cli.remove());
 
 // Multiply-accumulates by hand: an 8 x 8 image, 3 x 3 kernels, 1 -> 16 -> 16 channels, then 16 -> 3.
 const MACS = 64 * 9 * (CHANNELS + CHANNELS * CHANNELS) + CHANNELS * CLASSES;
@@ -29,7 +35,7 @@ describe('the contract of --json', TIMEOUT, () => {
 
   // biome-ignore lint/suspicious/noExplicitAny: JSON of many shapes, looked into by each test
   async function json(words: string): Promise<any> {
-    const { status, stdout, stderr } = await bedside([...words.split(' '), '--json', '--quiet'], folder);
+    const { status, stdout, stderr } = await cli.run([...words.split(' '), '--json', '--quiet'], folder);
     expect({ status, stderr, lines: stdout.trim().split('\n').length }).toEqual({
       status: 0,
       stderr: '',
@@ -236,14 +242,14 @@ describe('the contract of --json', TIMEOUT, () => {
 describe('help', TIMEOUT, () => {
   const lines = ['', '--help', ...COMMANDS.map((name) => `${name} --help`)];
   it.concurrent.each(lines)('bedside %s', async (words) => {
-    const { status, stdout, stderr } = await bedside(words.split(' ').filter(Boolean), tmpdir());
+    const { status, stdout, stderr } = await cli.run(words.split(' ').filter(Boolean), tmpdir());
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatch(/^Usage: bedside/);
     expect(stdout).toContain('Examples:');
   });
 
   it('--version', async () => {
-    const { status, stdout } = await bedside(['--version'], tmpdir());
+    const { status, stdout } = await cli.run(['--version'], tmpdir());
     expect({ status, version: /^\d+\.\d+\.\d+\n$/.test(stdout) }).toEqual({ status: 0, version: true });
   });
 });
@@ -253,7 +259,7 @@ describe('inspect of a model with an operator that nobody knows', TIMEOUT, () =>
     const folder = await mkdtemp(join(tmpdir(), 'bedside-unknown-'));
     try {
       await writeFile(join(folder, 'odd.onnx'), writeModel(unknownModel()));
-      const { status, stdout } = await bedside(['inspect', 'odd.onnx', '--json'], folder);
+      const { status, stdout } = await cli.run(['inspect', 'odd.onnx', '--json'], folder);
       expect(status).toBe(0);
       const found = JSON.parse(stdout);
       expect(found.unknown).toEqual([expect.objectContaining({ op: 'Magic' })]);
@@ -261,7 +267,7 @@ describe('inspect of a model with an operator that nobody knows', TIMEOUT, () =>
       expect(found.groups).toMatchObject([{ channels: 8 }]);
       expect(found.layers.map(({ group }: { group: number | null }) => group)).toEqual([0, null, null]);
       expect(found.layers[1].reason).toContain('Magic');
-      const people = await bedside(['inspect', 'odd.onnx'], folder);
+      const people = await cli.run(['inspect', 'odd.onnx'], folder);
       expect(people.stdout).toMatch(
         /Frozen channels[\s\S]*Magic[\s\S]*Unknown operators[\s\S]*Costs are too low/,
       );

@@ -8,7 +8,13 @@ import { ERROR_CODES } from 'bedside/util';
 import { unzipSync, zipSync } from 'fflate';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bedside, linearModel, smallData, writeSmall } from './support/cli.ts';
+import { type Cli, compileCli, linearModel, smallData, writeSmall } from './support/cli.ts';
+
+let cli: Cli;
+beforeAll(async () => {
+  cli = await compileCli();
+});
+afterAll(() => cli.remove());
 
 interface Case {
   readonly what: string;
@@ -181,7 +187,7 @@ describe('bad input', { timeout: 180_000 }, () => {
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   it.concurrent.each(CASES)('$what: $code', async ({ words, code, says }) => {
-    const { status, stdout, stderr } = await bedside([...words.split(' '), '--json'], folder);
+    const { status, stdout, stderr } = await cli.run([...words.split(' '), '--json'], folder);
     const { error } = JSON.parse(stdout) as { error: { code: string; message: string; hint?: string } };
     expect({ code: error.code, message: error.message }).toEqual({ code, message: expect.any(String) });
     expect(status).toBe(code === 'E_USAGE' ? 2 : 1);
@@ -193,14 +199,14 @@ describe('bad input', { timeout: 180_000 }, () => {
   });
 
   it('tells people on stderr, with the hint, and writes nothing on stdout', async () => {
-    const { status, stdout, stderr } = await bedside(['inspect', 'none.onnx'], folder);
+    const { status, stdout, stderr } = await cli.run(['inspect', 'none.onnx'], folder);
     expect(status).toBe(1);
     expect(stdout).toBe('');
     expect(stderr).toMatch(/^bedside: E_FILE: cannot read model none\.onnx: no such file\n {2}hint: .+\n$/);
   });
 
   it('leaves corrupt images out when asked to, and names them', async () => {
-    const { status, stdout, stderr } = await bedside(
+    const { status, stdout, stderr } = await cli.run(
       `${EVALUATE} images --skip-bad --json`.split(' '),
       folder,
     );

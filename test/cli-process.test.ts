@@ -4,7 +4,13 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { spawnBedside } from './support/cli.ts';
+import { type Cli, compileCli } from './support/cli.ts';
+
+let cli: Cli;
+beforeAll(async () => {
+  cli = await compileCli();
+});
+afterAll(() => cli.remove());
 
 describe('the process', { timeout: 120_000 }, () => {
   let folder: string;
@@ -14,7 +20,7 @@ describe('the process', { timeout: 120_000 }, () => {
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   it('ends with 130 on an interrupt, in the middle of work, and leaves no part of a file', async () => {
-    const child = spawnBedside(['demo'], folder);
+    const child = cli.spawn(['demo'], folder);
     const text: string[] = [];
     child.stderr?.on('data', (chunk) => text.push(String(chunk)));
     child.stdout?.once('data', () => child.kill('SIGINT'));
@@ -26,7 +32,7 @@ describe('the process', { timeout: 120_000 }, () => {
   });
 
   it('ends quietly when nobody reads its output any more', async () => {
-    const child = spawnBedside(['--help'], folder);
+    const child = cli.spawn(['--help'], folder);
     const text: string[] = [];
     child.stderr?.on('data', (chunk) => text.push(String(chunk)));
     child.stdout?.destroy();

@@ -1,14 +1,15 @@
 // Runs the command line in a process of its own, on a small network and data built in code.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { npyArray, writeNpz } from 'bedside/data';
 import { floatConstant, GraphBuilder, int, ints, type Model, writeModel } from 'bedside/onnx';
 import { Random } from 'bedside/util';
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const TSX = import.meta.resolve('tsx');
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** What a process left behind. */
 export interface Run {
@@ -17,36 +18,51 @@ export interface Run {
   readonly stderr: string;
 }
 
-/** Runs `bedside` with these words in this folder, two processes at a time. */
-export function bedside(words: readonly string[], cwd: string): Promise<Run> {
-  const turn = lanes[next++ % lanes.length] as { last: Promise<unknown> };
-  const run = turn.last.then(() => start(words, cwd));
-  turn.last = run;
-  return run;
+/** The command line, compiled for one test file. */
+export interface Cli {
+  /** Runs `bedside` with these words in this folder, two processes at a time. */
+  run(words: readonly string[], cwd: string): Promise<Run>;
+  /** A process to talk to; the caller waits for its end. */
+  spawn(words: readonly string[], cwd: string): ChildProcess;
+  /** Removes what was compiled. */
+  remove(): Promise<void>;
 }
 
-const lanes: { last: Promise<unknown> }[] = [{ last: Promise.resolve() }, { last: Promise.resolve() }];
-let next = 0;
+/** Compiles the sources as they are into a folder of their own: an older `dist/` plays no part. */
+export async function compileCli(): Promise<Cli> {
+  const cache = join(ROOT, 'node_modules', '.cache');
+  await mkdir(cache, { recursive: true });
+  const folder = await mkdtemp(join(cache, 'bedside-cli-'));
+  const compiler = join(
+    dirname(createRequire(import.meta.url).resolve('typescript/package.json')),
+    'bin',
+    'tsc',
+  );
+  const words = [compiler, '-p', 'tsconfig.build.json', '--outDir', join(folder, 'dist')];
+  await promisify(execFile)(process.execPath, words, { cwd: ROOT });
+  for (const name of ['package.json', 'models']) await symlink(join(ROOT, name), join(folder, name));
 
-function start(words: readonly string[], cwd: string): Promise<Run> {
-  return new Promise((resolve) => {
-    const child = execFile(
-      process.execPath,
-      ['--import', TSX, MAIN, ...words],
-      { cwd, env: environment(), timeout: 60_000, maxBuffer: 2 ** 26 },
-      (_error, stdout, stderr) => resolve({ status: child.exitCode, stdout, stderr }),
-    );
-  });
-}
-
-/** A `bedside` process to talk to; the caller waits for its end. */
-export function spawnBedside(words: readonly string[], cwd: string): ChildProcess {
-  return spawn(process.execPath, ['--import', TSX, MAIN, ...words], { cwd, env: environment() });
-}
-
-function environment(): NodeJS.ProcessEnv {
-  const { BEDSIDE_DEBUG: _, ...rest } = process.env;
-  return rest;
+  const main = join(folder, 'dist', 'cli', 'main.js');
+  const { BEDSIDE_DEBUG: _, ...env } = process.env;
+  const lanes: Promise<unknown>[] = [Promise.resolve(), Promise.resolve()];
+  let next = 0;
+  const start = (given: readonly string[], cwd: string): Promise<Run> =>
+    new Promise((resolve) => {
+      const options = { cwd, env, timeout: 60_000, maxBuffer: 2 ** 26 };
+      const child = execFile(process.execPath, [main, ...given], options, (_error, stdout, stderr) =>
+        resolve({ status: child.exitCode, stdout, stderr }),
+      );
+    });
+  return {
+    run(given, cwd) {
+      const lane = next++ % lanes.length;
+      const run = (lanes[lane] ?? Promise.resolve()).then(() => start(given, cwd));
+      lanes[lane] = run;
+      return run;
+    },
+    spawn: (given, cwd) => spawn(process.execPath, [main, ...given], { cwd, env }),
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
 }
 
 export const CLASSES = 3;
