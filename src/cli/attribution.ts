@@ -2,13 +2,15 @@
 import type { Dataset } from '../data/index.ts';
 import { createSession } from '../engine/index.ts';
 import {
+  Aggregator,
   type AttributionCriterion,
-  AttributionPass,
+  Attributor,
   attribute,
   type CalibrationSet,
+  type CriterionContext,
   type LayerScores,
-  oneHot,
 } from '../explain/index.ts';
+import type { Model } from '../onnx/index.ts';
 import { batchFeeds, calibrationBatches } from '../prune/index.ts';
 import { must, Random } from '../util/index.ts';
 import type { LoadedModel } from './load.ts';
@@ -40,7 +42,7 @@ export interface SampleScores {
  * @throws BedsideError as `AttributionPass.create`
  */
 export async function explainSamples(
-  { canonical, path, classifier }: LoadedModel,
+  { canonical, path }: LoadedModel,
   criterion: AttributionCriterion,
   dataset: Dataset,
   settings: PassSettings,
@@ -49,49 +51,50 @@ export async function explainSamples(
     name: path,
     batch: settings.batch,
   });
-  const { target, threads, onProgress } = settings;
-  const labels = target === 'label' ? calibration.labels : undefined;
+  const { onProgress } = settings;
   const targets = new BigInt64Array(calibration.count);
   let layers: { name: string; channels: number; values: Float32Array }[] | undefined;
-  await attribute(
-    {
-      model: canonical,
-      modelName: path,
-      calibration,
-      random: new Random(settings.seed),
-      target,
-      batch,
-      threads,
-      ...(onProgress ? { onProgress } : {}),
-    },
-    criterion.attribution,
-    criterion.readout,
-    (result, first, count) => {
-      layers ??= result.layers.map(({ name, channels }) => ({
-        name,
-        channels,
-        values: new Float32Array(calibration.count * channels),
-      }));
-      result.layers.forEach(({ values, channels }, i) => {
-        must(layers?.[i], 'layers changed between batches').values.set(values, first * channels);
-      });
-      for (let i = 0; i < count; i++) {
-        targets[first + i] = BigInt(labels?.[first + i] ?? argmax(result.logits, i, classifier.classes));
-      }
-    },
-  );
+  const context = {
+    ...contextOf(canonical, path, calibration, batch, settings),
+    ...(onProgress ? { onProgress } : {}),
+  };
+  await attribute(context, criterion.spec, (result) => {
+    const { first } = result;
+    layers ??= result.layers.map(({ name, channels }) => ({
+      name,
+      channels,
+      values: new Float32Array(calibration.count * channels),
+    }));
+    result.layers.forEach(({ values, channels }, i) => {
+      must(layers?.[i], 'layers changed between batches').values.set(values, first * channels);
+    });
+    result.targets.forEach((target, i) => {
+      targets[first + i] = BigInt(target);
+    });
+  });
   return { layers: layers ?? [], targets, samples: calibration.count };
 }
 
-/** Scores of the channels: the mean over samples of the absolute values, as the criterion has it. */
-export function channelScores({ layers, samples }: SampleScores): LayerScores[] {
+/** Scores of the channels: the samples put together as the criterion does. */
+export function channelScores(
+  { layers, samples }: SampleScores,
+  criterion: AttributionCriterion,
+): LayerScores[] {
   return layers.map(({ name, channels, values }) => {
-    const scores = new Float64Array(channels);
-    values.forEach((value, k) => {
-      scores[k % channels] = (scores[k % channels] as number) + Math.abs(value) / samples;
-    });
-    return { layer: name, scores };
+    const sums = new Aggregator(criterion.aggregation, channels);
+    for (let i = 0; i < samples; i++) sums.add(values.subarray(i * channels, (i + 1) * channels), 1);
+    return { layer: name, scores: sums.finish() };
   });
+}
+
+function contextOf(
+  model: Model,
+  modelName: string,
+  calibration: CalibrationSet,
+  batch: number,
+  { target, threads, seed }: PassSettings,
+): CriterionContext {
+  return { model, modelName, calibration, random: new Random(seed), target, batch, threads };
 }
 
 /** Milliseconds a sample. */
@@ -118,21 +121,17 @@ export async function timePass(
     name: path,
     batch: settings.batch,
   });
-  const count = Math.min(batch, calibration.count);
-  const { samples, dims, start } = firstBatch(calibration, count, classifier.classes, settings.target);
-  const pass = await AttributionPass.create(canonical, {
-    attribution: criterion.attribution,
-    readout: criterion.readout,
-    start: start ? 'given' : 'predicted',
-    threads: settings.threads,
-    modelName: path,
-  });
+  const pass = await Attributor.create(
+    contextOf(canonical, path, calibration, batch, settings),
+    criterion.spec,
+  );
+  const count = Math.min(pass.step, calibration.count);
   try {
     const forward = await createSession(loaded.model, { name: path, threads: settings.threads });
     try {
       const { feeds } = batchFeeds(classifier, dataset, 0, count);
       const runs = {
-        pass: (): Promise<unknown> => pass.run(samples, dims, start),
+        pass: (): Promise<unknown> => pass.run(0, count),
         forward: (): Promise<unknown> => forward.run(feeds),
       };
       await runs.pass();
@@ -151,20 +150,6 @@ export async function timePass(
   }
 }
 
-function firstBatch(
-  { samples, count: all, sampleShape, labels }: CalibrationSet,
-  count: number,
-  classes: number,
-  target: 'label' | 'predicted',
-) {
-  const start = target === 'label' && labels ? oneHot(labels.subarray(0, count), classes) : undefined;
-  return {
-    samples: samples.subarray(0, (samples.length / all) * count),
-    dims: [count, ...sampleShape],
-    start,
-  };
-}
-
 async function milliseconds(run: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await run();
@@ -173,12 +158,4 @@ async function milliseconds(run: () => Promise<unknown>): Promise<number> {
 
 function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
-}
-
-function argmax(logits: Float32Array, row: number, classes: number): number {
-  let best = 0;
-  for (let k = 1; k < classes; k++) {
-    if ((logits[row * classes + k] as number) > (logits[row * classes + best] as number)) best = k;
-  }
-  return best;
 }

@@ -36,6 +36,8 @@ export interface BackwardContext {
   readonly nonNegative: ReadonlySet<string>;
   /** The weighted layer a node is, if it is one. */
   layer(node: Node): LinearLayer | undefined;
+  /** Where a weighted layer stands in execution order: 0 the first, 1 the last. */
+  depth(layer: LinearLayer): number;
   /** Whether anything above this value is asked for. */
   wanted(value: string): boolean;
   /** Adds to what arrives at a value. */
@@ -133,6 +135,7 @@ export function buildBackward(model: Model, options: BackwardOptions): BackwardG
     shapes,
     nonNegative: nonNegativeValues(forward),
     layer: (node) => layers.get(node.name),
+    depth: (layer) => [...layers.keys()].indexOf(layer.name) / Math.max(1, layers.size - 1),
     wanted: (value) => wantedValues.has(value),
     send(value, message) {
       if (!wantedValues.has(value)) return;
@@ -189,7 +192,7 @@ export function buildBackward(model: Model, options: BackwardOptions): BackwardG
     if (!asked.has(name)) continue;
     // A layer whose output never reaches the logits is explained by zero.
     const output = readouts.get(name) ?? zerosLike(builder, logits, layer.channels);
-    builder.output(output, ['batch', layer.channels]);
+    builder.output(output, ['rows', layer.channels]);
     outputs.push({ name, channels: layer.channels, output });
   }
   let inputRelevanceName: string | undefined;

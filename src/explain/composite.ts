@@ -51,6 +51,51 @@ export function parseRule(text: string): LinearRule {
   }
 }
 
+/**
+ * A composite in one string: entries `LAYERS:RULE` joined by `+`, the first match counts. LAYERS is `conv`, `dense` or
+ * `any`, optionally within a range of depth, `conv@0..0.5` (0 is the first weighted layer, 1 the last). RULE is as in
+ * `parseRule`; `gamma=A..B` goes geometrically from A at the first layer to B at the last.
+ * Example: `dense:epsilon+conv@0..0.5:zplus+conv:gamma=0.5..0.05`.
+ * @throws BedsideError E_USAGE naming the entry that is wrong
+ */
+export function parseComposite(text: string): RuleOf {
+  const entries = text.split('+').map(parseEntry);
+  const fallback = epsilonRule();
+  return (layer, depth) => {
+    for (const entry of entries) {
+      if (matches(entry.match, layer) && depth >= entry.from && depth <= entry.to) return entry.ruleAt(depth);
+    }
+    return fallback;
+  };
+}
+
+interface ParsedEntry {
+  readonly match: LayerMatch;
+  readonly from: number;
+  readonly to: number;
+  ruleAt(depth: number): LinearRule;
+}
+
+function parseEntry(text: string): ParsedEntry {
+  const parts = /^(conv|dense|any)(?:@(\d*\.?\d+)\.\.(\d*\.?\d+))?:(.+)$/.exec(text.trim());
+  if (!parts) {
+    throw new BedsideError('E_USAGE', `composite entry '${text}': expected LAYERS:RULE`, {
+      hint: 'such as conv:zplus, dense:epsilon or conv@0..0.5:gamma=0.25; join entries with +',
+    });
+  }
+  const [, match, from = '0', to = '1', rule = ''] = parts;
+  const range = /^gamma=(\d*\.?\d+)\.\.(\d*\.?\d+)$/.exec(rule);
+  const [first, last] = [Number(range?.[1]), Number(range?.[2])];
+  if (range && !(first > 0 && last > 0)) throw unknownRule(rule, 'both ends of gamma must be above 0');
+  const fixed = range ? undefined : parseRule(rule);
+  return {
+    match: match as 'conv' | 'dense' | 'any',
+    from: Number(from),
+    to: Number(to),
+    ruleAt: (depth) => fixed ?? gammaRule(first * (last / first) ** depth),
+  };
+}
+
 function unknownRule(text: string, why: string): BedsideError {
   return new BedsideError('E_USAGE', `relevance rule '${text}': ${why}`, {
     hint: 'known: epsilon[=E], zplus, gamma[=G], alpha2beta1, alpha-beta[=A]',

@@ -1,12 +1,13 @@
 // What a criterion is: a function from a model and calibration samples to one score per channel of each weighted layer.
 import type { Model } from '../onnx/index.ts';
 import type { Random } from '../util/index.ts';
+import type { Aggregation } from './aggregate.ts';
 
 /** Scores of one weighted layer's output channels; higher means more important. */
 export interface LayerScores {
   /** The node's name in the canonical model. */
   readonly layer: string;
-  /** One finite score a channel, zero or more. */
+  /** One finite score a channel. */
   readonly scores: Float64Array;
 }
 
@@ -18,18 +19,29 @@ export interface CalibrationSet {
   readonly sampleShape: readonly number[];
   /** One class index a sample. */
   readonly labels: Int32Array | undefined;
+  /** How much each sample counts, zero or more; all alike when absent. */
+  readonly weights?: Float64Array;
 }
+
+/**
+ * What is explained: each sample's label (the predicted class where there is none), its predicted class, or a fixed mix
+ * of classes `[classes]`.
+ */
+export type Target = 'label' | 'predicted' | Float32Array;
 
 /** What a criterion is given. */
 export interface CriterionContext {
   /** The canonical model (constants folded, batch normalisation merged). */
   readonly model: Model;
+  /** The same model before batch normalisation was merged, for criteria that read it; layer names agree. */
+  readonly unmerged?: Model;
   /** How the model is called in messages. */
   readonly modelName: string;
   readonly calibration: CalibrationSet;
   readonly random: Random;
-  /** What is explained: the sample's label (predicted class where there is none) or the predicted class. */
-  readonly target: 'label' | 'predicted';
+  readonly target: Target;
+  /** How samples are put together; each criterion has its own default. */
+  readonly aggregation?: Aggregation;
   /** Samples per run of the engine. */
   readonly batch: number;
   readonly threads: number;

@@ -1,19 +1,23 @@
 // Explaining: relevance and gradient passes, and criteria that score channels.
+export { AGGREGATIONS, type Aggregation, Aggregator, parseAggregation } from './aggregate.ts';
+export { type AttributionBatch, type AttributionSpec, Attributor, attribute } from './attribute.ts';
 export { type BackwardGraph, buildBackward, soleInput } from './backward.ts';
 export { canonicalModel } from './canonical.ts';
-export { type CompositeEntry, composite, convolutional, type LayerMatch, parseRule } from './composite.ts';
-export { type AttributionCriterion, attribute, isAttribution } from './criteria/attribution.ts';
-export type { CalibrationSet, Criterion, CriterionContext, LayerScores } from './criterion.ts';
-export { type LinearLayer, linearLayers } from './linear.ts';
 export {
-  type Attribution,
-  AttributionPass,
-  oneHot,
-  type PassOptions,
-  type PassResult,
-  type ReadoutKind,
-} from './pass.ts';
-export { CRITERIA, findCriterion } from './registry.ts';
+  type CompositeEntry,
+  composite,
+  convolutional,
+  type LayerMatch,
+  parseComposite,
+  parseRule,
+} from './composite.ts';
+export { type AttributionCriterion, isAttribution } from './criteria/attribution.ts';
+export type { CalibrationSet, Criterion, CriterionContext, LayerScores, Target } from './criterion.ts';
+export { type LinearLayer, linearLayers } from './linear.ts';
+export { type Attribution, AttributionPass, oneHot, type PassOptions, type PassResult } from './pass.ts';
+export { noisyCopies, type Points, type ReferenceKind, straightPath } from './points.ts';
+export type { ReadoutKind } from './readouts.ts';
+export { CRITERIA, CRITERION_PARAMETERS, findCriterion } from './registry.ts';
 export type { RuleOf } from './relevance-rules.ts';
 export {
   alphaBetaRule,

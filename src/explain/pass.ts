@@ -2,32 +2,32 @@
 import { createSession, type Session, type Tensor, tensor } from '../engine/index.ts';
 import { inferShapes, type Model, type OpTable, upgradeOpset } from '../onnx/index.ts';
 import { BedsideError, must } from '../util/index.ts';
-import { type BackwardGraph, type BackwardRule, buildBackward, type Readout } from './backward.ts';
+import { type BackwardGraph, type BackwardRule, buildBackward } from './backward.ts';
+import { DEEPLIFT_RULES } from './deeplift-rules.ts';
 import { GRADIENT_RULES } from './gradient-rules.ts';
+import { type ReadoutKind, readoutOf } from './readouts.ts';
 import { type RuleOf, relevanceRules } from './relevance-rules.ts';
 
-/** What flows backwards: relevance by a composite, or the gradient of the chosen logit. */
+/** What flows backwards: relevance by a composite, the gradient of the explained score, or DeepLIFT's multipliers. */
 export type Attribution =
   | { readonly kind: 'relevance'; readonly ruleOf: RuleOf }
-  | { readonly kind: 'gradient' };
-
-/** What is read at each weighted layer's output, per sample and channel. */
-export type ReadoutKind = 'sum' | 'absolute-sum' | 'times-activation';
+  | { readonly kind: 'gradient' }
+  | { readonly kind: 'deeplift' };
 
 /** How a pass is made. */
 export interface PassOptions {
   readonly attribution: Attribution;
-  /**
-   * `sum` over space of what arrives (relevance); `absolute-sum` of it (gradient size); `times-activation`: sum of
-   * gradient x activation (Taylor). Default `sum`.
-   */
+  /** What is read at each weighted layer's output, per sample and channel; default `sum`. */
   readonly readout?: ReadoutKind;
   /** Names of weighted layers; all by default. */
   readonly layers?: readonly string[];
   /** Also give what arrives at the input. */
   readonly wantInput?: boolean;
-  /** `given`: the caller gives the start per sample; `predicted`: 1 at the largest logit. */
-  readonly start: 'given' | 'predicted';
+  /**
+   * `given`: the caller gives the start per sample; `predicted`: 1 at the largest logit; `loss`: the gradient of the
+   * cross-entropy against the distribution the caller gives.
+   */
+  readonly start: 'given' | 'predicted' | 'loss';
   readonly threads?: number;
   readonly modelName: string;
 }
@@ -36,7 +36,7 @@ export interface PassOptions {
 export interface PassResult {
   /** `[batch, classes]`. */
   readonly logits: Float32Array;
-  /** Per layer in execution order: `[batch, channels]`. */
+  /** Per layer in execution order: `[batch, channels]` (one row for each group of points, where there are several). */
   readonly layers: readonly {
     readonly name: string;
     readonly channels: number;
@@ -61,17 +61,16 @@ export class AttributionPass {
    * @throws BedsideError E_UNSUPPORTED when an operator has no rule, E_ENGINE when the engine refuses the graph
    */
   static async create(model: Model, options: PassOptions): Promise<AttributionPass> {
-    const rules: OpTable<BackwardRule> =
-      options.attribution.kind === 'gradient' ? GRADIENT_RULES : relevanceRules(options.attribution.ruleOf);
     const shapes = inferShapes(model, 1);
     const graph = buildBackward(
       upgradeOpset(model, (value) => shapes.get(value)),
       {
-        rules,
-        readout: READOUTS[options.readout ?? 'sum'],
+        rules: rulesOf(options.attribution),
+        readout: readoutOf(options.readout ?? 'sum'),
         ...(options.layers ? { layers: options.layers } : {}),
         wantInput: options.wantInput ?? false,
-        start: options.start === 'given' ? 'input' : 'predicted',
+        start: options.start === 'given' ? 'input' : options.start,
+        withReference: options.attribution.kind === 'deeplift',
       },
     );
     const session = await createSession(graph.model, {
@@ -84,15 +83,26 @@ export class AttributionPass {
   /**
    * Runs a batch.
    * @param samples `[batch, ...sampleShape]`
-   * @param start `[batch, classes]`: the relevance (or weight) each logit starts with; only with `start: 'given'`
+   * @param start `[batch, classes]`: the relevance (or weight) each logit starts with; not with `start: 'predicted'`
+   * @param reference `[1 or batch, ...sampleShape]`: what DeepLIFT compares with
    */
-  async run(samples: Float32Array, dims: readonly number[], start?: Float32Array): Promise<PassResult> {
+  async run(
+    samples: Float32Array,
+    dims: readonly number[],
+    start?: Float32Array,
+    reference?: Float32Array,
+  ): Promise<PassResult> {
     const { graph } = this;
     const batch = must(dims[0], 'a batch without axes');
     const feeds: Record<string, Tensor> = { [graph.inputName]: tensor(samples, dims) };
     if (graph.startName !== undefined) {
       const given = must(start, 'this pass needs a start');
       feeds[graph.startName] = tensor(given, [batch, given.length / batch]);
+    }
+    if (graph.referenceName !== undefined) {
+      const given = must(reference, 'this pass needs a reference');
+      const rows = given.length / (samples.length / batch);
+      feeds[graph.referenceName] = tensor(given, [rows, ...dims.slice(1)]);
     }
     const raw = await this.#session.run(feeds);
     const read = (name: string): Float32Array => {
@@ -132,32 +142,13 @@ export function oneHot(labels: ArrayLike<number>, classes: number): Float32Array
   return start;
 }
 
-const READOUTS: Readonly<Record<ReadoutKind, Readout>> = {
-  sum: (context, layer, message) => spatialSum(context.builder, layer, message.value),
-  'absolute-sum': (context, layer, message) =>
-    spatialSum(context.builder, layer, context.builder.node('Abs', [message.value], {}, 'size')),
-  'times-activation': (context, layer, message) =>
-    spatialSum(
-      context.builder,
-      layer,
-      context.builder.node('Mul', [message.value, layer.output], {}, 'taylor'),
-    ),
-};
-
-/** Sums all axes but batch and channel. */
-function spatialSum(
-  builder: Parameters<Readout>[0]['builder'],
-  layer: Parameters<Readout>[1],
-  value: string,
-): string {
-  const axes = layer.outputShape
-    .map((_, axis) => axis)
-    .filter((axis) => axis !== 0 && axis !== layer.channelAxis);
-  if (axes.length === 0) return builder.node('Identity', [value], {}, 'channels');
-  return builder.node(
-    'ReduceSum',
-    [value, builder.ints(axes)],
-    { keepdims: { type: 'int', value: 0n } },
-    'channels',
-  );
+function rulesOf(attribution: Attribution): OpTable<BackwardRule> {
+  switch (attribution.kind) {
+    case 'relevance':
+      return relevanceRules(attribution.ruleOf);
+    case 'gradient':
+      return GRADIENT_RULES;
+    case 'deeplift':
+      return DEEPLIFT_RULES;
+  }
 }

@@ -22,15 +22,15 @@ import {
   untranspose,
 } from './structure.ts';
 
-/** The rule of each weighted layer. */
-export type RuleOf = (layer: LinearLayer) => LinearRule;
+/** The rule of each weighted layer; depth is 0 for the first in execution order and 1 for the last. */
+export type RuleOf = (layer: LinearLayer, depth: number) => LinearRule;
 
 /** The table of relevance rules for a choice of rules of weighted layers. */
 export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
   const linear: BackwardRule = (context, node, [message]) => {
     if (!message) return;
     const layer = context.layer(node);
-    if (layer) linearRelevance(context, layer, ruleOf(layer), message);
+    if (layer) linearRelevance(context, layer, ruleOf(layer, context.depth(layer)), message);
     else refuse(context, node, []);
   };
   return {

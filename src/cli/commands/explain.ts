@@ -127,7 +127,7 @@ async function score(
     const each = await explainSamples(loaded, criterion, dataset, settings);
     const times = await timePass(loaded, criterion, dataset, settings);
     return {
-      layers: channelScores(each),
+      layers: channelScores(each, criterion),
       perSample: perSample ? each : undefined,
       samples: each.samples,
       times,

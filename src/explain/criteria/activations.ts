@@ -1,5 +1,5 @@
 // Reference criteria that read the activations of the calibration samples.
-import { createSession, tensor } from '../../engine/index.ts';
+import { createSession, type Tensor, tensor } from '../../engine/index.ts';
 import {
   cloneModel,
   consumers,
@@ -13,97 +13,164 @@ import {
 } from '../../onnx/index.ts';
 import { must } from '../../util/index.ts';
 import { soleInput } from '../backward.ts';
-import type { Criterion, CriterionContext, LayerScores } from '../criterion.ts';
-import { linearLayers } from '../linear.ts';
+import type { Criterion, CriterionContext } from '../criterion.ts';
+import { type LinearLayer, linearLayers } from '../linear.ts';
 
 /** What is averaged over space and samples for each channel. */
-type Statistic = 'mean' | 'share-positive';
+type Moment = 'plain' | 'absolute' | 'positive' | 'square';
 
-function activationCriterion(name: string, statistic: Statistic, summary: string, source: string): Criterion {
+function activationCriterion(
+  name: string,
+  summary: string,
+  source: string,
+  moments: readonly Moment[],
+  finish: (...means: number[]) => number,
+): Criterion {
   return {
     name,
     family: 'reference',
     summary,
     source,
     needsSamples: true,
-    score: (context) => channelStatistics(context, statistic),
+    async score(context) {
+      const layers = linearLayers(context.model);
+      const totals = layers.map(({ channels }) => moments.map(() => new Float64Array(channels)));
+      let weight = 0;
+      await eachActivation(
+        context,
+        (builder, layer, activated) =>
+          moments.map((moment) => spatialMean(builder, layer, activated, moment)),
+        (outputs, sampleWeight) => {
+          weight += sampleWeight;
+          outputs.forEach((values, l) => {
+            values.forEach((value, m) => {
+              const sums = must(totals[l]?.[m], 'layers changed between batches');
+              for (let c = 0; c < sums.length; c++) {
+                sums[c] = (sums[c] as number) + sampleWeight * (value[c] as number);
+              }
+            });
+          });
+        },
+      );
+      return layers.map(({ name: layer, channels }, l) => ({
+        layer,
+        scores: Float64Array.from({ length: channels }, (_, c) =>
+          finish(...moments.map((_moment, m) => (totals[l]?.[m]?.[c] ?? 0) / (weight || 1))),
+        ),
+      }));
+    },
   };
 }
 
 export const ACTIVATION = activationCriterion(
   'activation',
-  'mean',
   'mean absolute activation of the channel',
   'Molchanov et al., ICLR 2017',
+  ['absolute'],
+  (mean) => mean,
+);
+export const ACTIVATION_STD = activationCriterion(
+  'activation-std',
+  'standard deviation of the activation over samples and space',
+  'Polyak and Wolf, IEEE Access 3, 2015',
+  ['plain', 'square'],
+  (mean, square) => Math.sqrt(Math.max(0, square - mean * mean)),
 );
 export const APOZ = activationCriterion(
   'apoz',
-  'share-positive',
   'one minus the average percentage of zeros after the activation',
   'Hu et al., arXiv:1607.03250, 2016',
+  ['positive'],
+  (share) => share,
 );
 
-async function channelStatistics(context: CriterionContext, statistic: Statistic): Promise<LayerScores[]> {
-  const { model, layers } = withStatistics(context.model, statistic);
-  const input = soleInput(model);
+/** Makes the values wanted of a layer's activation; each output is `[batch, ...]`. */
+export type ActivationOutputs = (builder: GraphBuilder, layer: LinearLayer, activated: string) => string[];
+
+/**
+ * Runs the model over the calibration samples and calls `visit` once a sample with the wanted values of every weighted
+ * layer's activation (after the activation function, where one follows directly).
+ */
+export async function eachActivation(
+  context: CriterionContext,
+  outputsOf: ActivationOutputs,
+  visit: (values: readonly (readonly Float32Array[])[], weight: number) => void,
+): Promise<void> {
+  const { model, outputs } = withOutputs(context.model, outputsOf);
   const { calibration } = context;
+  const input = soleInput(model);
   const session = await createSession(model, {
     name: `the activations of ${context.modelName}`,
     threads: context.threads,
   });
-  const totals = layers.map(({ name, channels }) => ({ layer: name, scores: new Float64Array(channels) }));
   try {
     const sampleSize = calibration.samples.length / Math.max(1, calibration.count);
     for (let first = 0; first < calibration.count; first += context.batch) {
       const count = Math.min(context.batch, calibration.count - first);
       const samples = calibration.samples.subarray(first * sampleSize, (first + count) * sampleSize);
       const result = await session.run({ [input]: tensor(samples, [count, ...calibration.sampleShape]) });
-      layers.forEach(({ output, channels }, i) => {
-        const { data } = must(result[output], `no output ${output}`);
-        const { scores } = must(totals[i], 'no totals');
-        for (let k = 0; k < data.length; k++) {
-          scores[k % channels] = (scores[k % channels] as number) + Number(data[k]) / calibration.count;
-        }
-      });
+      for (let i = 0; i < count; i++) {
+        const values = outputs.map((names) =>
+          names.map((name) => rowOf(must(result[name], `no output ${name}`), i, count)),
+        );
+        visit(values, calibration.weights?.[first + i] ?? 1);
+      }
       context.onProgress?.(first + count, calibration.count);
     }
   } finally {
     await session.release();
   }
-  return totals;
 }
 
-/** The model with one output `[batch, channels]` a weighted layer: the statistic of its activation over space. */
-function withStatistics(model: Model, statistic: Statistic) {
+function rowOf(value: Tensor, row: number, rows: number): Float32Array {
+  const size = value.data.length / rows;
+  return must(value.type === 'float32' ? value.data : undefined, 'an activation is not float32').subarray(
+    row * size,
+    (row + 1) * size,
+  );
+}
+
+/** The model with the wanted values of every weighted layer as its outputs. */
+function withOutputs(model: Model, outputsOf: ActivationOutputs): { model: Model; outputs: string[][] } {
   const shapes = inferShapes(model, 1);
   const upgraded = cloneModel(upgradeOpset(model, (value) => shapes.get(value)));
   const builder = new GraphBuilder(upgraded.graph);
   const readers = consumers(upgraded.graph);
   upgraded.graph.outputs = [];
-  const layers = linearLayers(model, shapes).map((layer) => {
-    const activated = activationOf(layer.output, readers);
-    const value =
-      statistic === 'mean'
-        ? builder.node('Abs', [activated], {}, 'size')
-        : builder.node(
-            'Cast',
-            [builder.node('Greater', [activated, builder.scalar(0)], {}, 'on')],
-            { to: int(1) },
-            'on',
-          );
-    const axes = layer.outputShape
-      .map((_, axis) => axis)
-      .filter((axis) => axis !== 0 && axis !== layer.channelAxis);
-    const total =
-      axes.length === 0
-        ? builder.node('Identity', [value], {}, 'statistic')
-        : builder.node('ReduceSum', [value, builder.ints(axes)], { keepdims: int(0) }, 'statistic');
-    const places = axes.reduce((product, axis) => product * (layer.outputShape[axis] as number), 1);
-    const output = builder.node('Mul', [total, builder.scalar(1 / places)], {}, 'statistic');
-    builder.output(output, ['batch', layer.channels]);
-    return { name: layer.name, channels: layer.channels, output };
+  const outputs = linearLayers(model, shapes).map((layer) => {
+    const names = outputsOf(builder, layer, activationOf(layer.output, readers));
+    for (const name of names) builder.output(name, undefined);
+    return names;
   });
-  return { model: upgraded, layers };
+  return { model: upgraded, outputs };
+}
+
+function spatialMean(builder: GraphBuilder, layer: LinearLayer, activated: string, moment: Moment): string {
+  const value = momentOf(builder, activated, moment);
+  const axes = layer.outputShape
+    .map((_, axis) => axis)
+    .filter((axis) => axis !== 0 && axis !== layer.channelAxis);
+  const total =
+    axes.length === 0
+      ? value
+      : builder.node('ReduceSum', [value, builder.ints(axes)], { keepdims: int(0) }, 'statistic');
+  const places = axes.reduce((product, axis) => product * (layer.outputShape[axis] as number), 1);
+  return builder.node('Mul', [total, builder.scalar(1 / places)], {}, 'statistic');
+}
+
+function momentOf(builder: GraphBuilder, value: string, moment: Moment): string {
+  switch (moment) {
+    case 'plain':
+      return value;
+    case 'absolute':
+      return builder.node('Abs', [value], {}, 'size');
+    case 'square':
+      return builder.node('Mul', [value, value], {}, 'square');
+    case 'positive': {
+      const on = builder.node('Greater', [value, builder.scalar(0)], {}, 'on');
+      return builder.node('Cast', [on], { to: int(1) }, 'on');
+    }
+  }
 }
 
 /** The value after the layer's activation, when one follows directly and alone. */

@@ -67,6 +67,80 @@ export const L2 = weightCriterion(
   Math.sqrt,
 );
 
+/** The weights of each output channel as one vector. */
+function channelVectors(layer: LinearLayer): Float64Array[] {
+  const size = layer.weight.length / layer.channels;
+  const vectors = Array.from({ length: layer.channels }, () => new Float64Array(size));
+  const next = new Int32Array(layer.channels);
+  eachWeight(layer, (channel, weight) => {
+    const at = next[channel] as number;
+    (vectors[channel] as Float64Array)[at] = weight;
+    next[channel] = at + 1;
+  });
+  return vectors;
+}
+
+/** A reference criterion computed from each layer's weights. */
+function layerCriterion(
+  name: string,
+  summary: string,
+  source: string,
+  score: (layer: LinearLayer) => Float64Array,
+): Criterion {
+  return {
+    name,
+    family: 'reference',
+    summary,
+    source,
+    needsSamples: false,
+    score: (context) =>
+      Promise.resolve(
+        linearLayers(context.model).map((layer) => ({ layer: layer.name, scores: score(layer) })),
+      ),
+  };
+}
+
+export const FPGM = layerCriterion(
+  'fpgm',
+  "distance of the channel's weights to all others: those near the geometric median can be replaced",
+  'He et al., CVPR 2019',
+  (layer) => {
+    const vectors = channelVectors(layer);
+    const scores = new Float64Array(layer.channels);
+    for (let a = 0; a < vectors.length; a++) {
+      for (let b = a + 1; b < vectors.length; b++) {
+        let squared = 0;
+        const [u, v] = [vectors[a] as Float64Array, vectors[b] as Float64Array];
+        for (let i = 0; i < u.length; i++) squared += ((u[i] as number) - (v[i] as number)) ** 2;
+        const distance = Math.sqrt(squared);
+        scores[a] = (scores[a] as number) + distance;
+        scores[b] = (scores[b] as number) + distance;
+      }
+    }
+    return scores;
+  },
+);
+
+export const LAMP = layerCriterion(
+  'lamp',
+  'squared norm of the channel over that of all channels at least as large',
+  'Lee et al., ICLR 2021, per channel',
+  (layer) => {
+    const norms = new Float64Array(layer.channels);
+    eachWeight(layer, (channel, weight) => {
+      norms[channel] = (norms[channel] as number) + weight * weight;
+    });
+    const order = Array.from(norms.keys()).sort((a, b) => (norms[b] as number) - (norms[a] as number));
+    const scores = new Float64Array(layer.channels);
+    let atLeast = 0;
+    for (const channel of order) {
+      atLeast += norms[channel] as number;
+      scores[channel] = atLeast === 0 ? 0 : (norms[channel] as number) / atLeast;
+    }
+    return scores;
+  },
+);
+
 export const RANDOM: Criterion = {
   name: 'random',
   family: 'reference',

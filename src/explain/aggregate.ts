@@ -1,0 +1,100 @@
+// From one signed value per sample and channel to one score per channel: how samples are put together.
+import { BedsideError } from '../util/index.ts';
+
+/**
+ * How samples are put together: `mean-absolute` (mean of absolute sums, the default), `absolute-mean`, `mean` (signed),
+ * `positive` (mean of positive parts), `mean-square`, or a quantile of the absolute values.
+ */
+export type Aggregation =
+  | 'mean-absolute'
+  | 'absolute-mean'
+  | 'mean'
+  | 'positive'
+  | 'mean-square'
+  | { readonly quantile: number };
+
+/** The aggregations that are a name alone. */
+export const AGGREGATIONS = ['mean-absolute', 'absolute-mean', 'mean', 'positive', 'mean-square'] as const;
+
+/**
+ * An aggregation by name; a quantile is `quantile=0.9`.
+ * @throws BedsideError E_USAGE
+ */
+export function parseAggregation(text: string): Aggregation {
+  const named = AGGREGATIONS.find((name) => name === text);
+  if (named) return named;
+  const quantile = /^quantile=(\d*\.?\d+)$/.exec(text)?.[1];
+  if (quantile !== undefined && Number(quantile) <= 1) return { quantile: Number(quantile) };
+  throw new BedsideError('E_USAGE', `unknown aggregation '${text}'`, {
+    hint: `known: ${AGGREGATIONS.join(', ')}, quantile=Q with Q in [0, 1]`,
+  });
+}
+
+/** Adds up the values of one layer, sample by sample. */
+export class Aggregator {
+  readonly #kind: Aggregation;
+  readonly #sums: Float64Array;
+  #weight = 0;
+  /** Only for quantiles: every sample's values and weight. */
+  readonly #rows: { readonly weight: number; readonly values: Float32Array }[] = [];
+
+  constructor(kind: Aggregation, channels: number) {
+    this.#kind = kind;
+    this.#sums = new Float64Array(channels);
+  }
+
+  /** Adds one sample's channels, `[channels]`. */
+  add(values: Float32Array, weight: number): void {
+    this.#weight += weight;
+    if (typeof this.#kind === 'object') {
+      this.#rows.push({ weight, values: values.map(Math.abs) });
+      return;
+    }
+    const sums = this.#sums;
+    for (let c = 0; c < sums.length; c++) {
+      sums[c] = (sums[c] as number) + weight * term(this.#kind, values[c] as number);
+    }
+  }
+
+  /** One score a channel. */
+  finish(): Float64Array {
+    const kind = this.#kind;
+    if (typeof kind === 'object') {
+      return this.#sums.map((_, c) => weightedQuantile(this.#rows, c, kind.quantile));
+    }
+    const total = this.#weight || 1;
+    return this.#sums.map((sum) => (kind === 'absolute-mean' ? Math.abs(sum) : sum) / total);
+  }
+}
+
+function term(kind: Exclude<Aggregation, object>, value: number): number {
+  switch (kind) {
+    case 'mean-absolute':
+      return Math.abs(value);
+    case 'positive':
+      return Math.max(value, 0);
+    case 'mean-square':
+      return value * value;
+    case 'mean':
+    case 'absolute-mean':
+      return value;
+  }
+}
+
+/** The smallest value at which the share of the weight reaches `quantile`. */
+function weightedQuantile(
+  rows: readonly { readonly weight: number; readonly values: Float32Array }[],
+  channel: number,
+  quantile: number,
+): number {
+  const sorted = rows
+    .map(({ weight, values }) => ({ weight, value: values[channel] as number }))
+    .sort((a, b) => a.value - b.value);
+  const goal = quantile * sorted.reduce((sum, { weight }) => sum + weight, 0);
+  let reached = 0;
+  for (const { weight, value } of sorted) {
+    reached += weight;
+    if (reached >= goal) return value;
+  }
+  return sorted.at(-1)?.value ?? 0;
+}
