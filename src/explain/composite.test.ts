@@ -84,8 +84,8 @@ describe('composites', () => {
   it('give a convolutional rule to convolutions, transposed ones too, and epsilon to dense layers', () => {
     const rule = zplusRule();
     const ruleOf = convolutional(rule);
-    expect([ruleOf(conv), ruleOf(transposed)]).toEqual([rule, rule]);
-    expect(ruleOf(dense).name).toBe('epsilon');
+    expect([ruleOf(conv, 0), ruleOf(transposed, 0.5)]).toEqual([rule, rule]);
+    expect(ruleOf(dense, 1).name).toBe('epsilon');
   });
 
   it('take the first entry that matches, and epsilon where none does', () => {
@@ -95,9 +95,9 @@ describe('composites', () => {
       { match: 'conv', rule: second },
       { match: 'any', rule: third },
     ]);
-    expect([named(transposed), named(conv), named(dense)]).toEqual([first, second, third]);
-    expect(composite([{ match: 'dense', rule: third }])(dense)).toBe(third);
-    expect(composite([{ match: 'dense', rule: third }])(conv).name).toBe('epsilon');
-    expect(composite([])(conv).name).toBe('epsilon');
+    expect([named(transposed, 0), named(conv, 0), named(dense, 1)]).toEqual([first, second, third]);
+    expect(composite([{ match: 'dense', rule: third }])(dense, 1)).toBe(third);
+    expect(composite([{ match: 'dense', rule: third }])(conv, 0).name).toBe('epsilon');
+    expect(composite([])(conv, 0).name).toBe('epsilon');
   });
 });

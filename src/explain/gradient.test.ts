@@ -16,7 +16,8 @@ import {
   string,
 } from '../onnx/index.ts';
 import { must } from '../util/index.ts';
-import { AttributionPass, type ReadoutKind } from './pass.ts';
+import { AttributionPass } from './pass.ts';
+import type { ReadoutKind } from './readouts.ts';
 import { worst } from './test-support/compare.ts';
 import { differences, runModel } from './test-support/differences.ts';
 import { Net, normals } from './test-support/nets.ts';
@@ -480,7 +481,10 @@ describe('readouts of the gradient', () => {
     return part;
   }
 
-  const READOUTS: Record<ReadoutKind, (gradient: number, activation: number) => number> = {
+  const READOUTS: Record<
+    'sum' | 'absolute-sum' | 'times-activation',
+    (gradient: number, activation: number) => number
+  > = {
     sum: (gradient) => gradient,
     'absolute-sum': (gradient) => Math.abs(gradient),
     'times-activation': (gradient, activation) => gradient * activation,

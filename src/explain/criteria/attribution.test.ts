@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { cloneModel, type Model } from '../../onnx/index.ts';
 import { must } from '../../util/index.ts';
+import { attribute } from '../attribute.ts';
 import type { Criterion } from '../criterion.ts';
 import { oneHot } from '../pass.ts';
 import { CRITERIA, findCriterion } from '../registry.ts';
@@ -9,7 +10,7 @@ import { context, smallNetwork } from '../test-support/calibration.ts';
 import { differences, runModel } from '../test-support/differences.ts';
 import { Net } from '../test-support/nets.ts';
 import { forward, relevance, type TwinRule } from '../test-support/twin.ts';
-import { attribute, GRADIENT, isAttribution, TAYLOR } from './attribution.ts';
+import { isAttribution } from './attribution.ts';
 
 const COUNT = 6;
 const LABELS = [0, 1, 2, 2, 1, 0];
@@ -88,8 +89,8 @@ describe('gradient criteria', () => {
   }
 
   it.each([
-    { criterion: TAYLOR, term: (g: number, a: number) => g * a },
-    { criterion: GRADIENT, term: (g: number) => Math.abs(g) },
+    { criterion: findCriterion('taylor'), term: (g: number, a: number) => g * a },
+    { criterion: findCriterion('gradient'), term: (g: number) => Math.abs(g) },
   ])('$criterion.name', async ({ criterion, term }) => {
     const model = smooth();
     const given = context(model, { count: COUNT, labels: LABELS });
@@ -161,9 +162,8 @@ describe('attribute', () => {
     });
     await attribute(
       given,
-      { kind: 'gradient' },
-      'sum',
-      (result, first, count) => seen.push([first, count, result.input?.length]),
+      { attribution: { kind: 'gradient' }, readout: 'sum' },
+      ({ first, count, input }) => seen.push([first, count, input?.length]),
       { wantInput: true },
     );
     expect(seen).toEqual([
