@@ -4,15 +4,13 @@ import { BedsideError, formatPercent } from '../util/index.ts';
 import type { Grouping } from './groups.ts';
 import { macsCounter } from './macs.ts';
 import type { UnitScores } from './score.ts';
-import { checkBlock, selectGlobal, selectUniform } from './select.ts';
+import { checkBlock, type SelectOptions, selectGlobal, selectUniform } from './select.ts';
 
-export interface BudgetOptions {
+export interface BudgetOptions extends Omit<SelectOptions, 'ratio'> {
   /** Largest share of the model's multiply-accumulates that the written model may need, in (0, 1]. */
   readonly macsFraction: number;
-  /** As in `SelectOptions`. */
-  readonly block: number;
   /** One ranking over all groups instead of the same ratio in each; default false. */
-  readonly global?: boolean;
+  readonly global?: boolean | undefined;
 }
 
 /**
@@ -36,7 +34,7 @@ export function selectForMacs(
   const count = macsCounter(model, grouping);
   const full = count(new Map());
   const select = (ratio: number): Map<number, number[]> =>
-    (global ? selectGlobal : selectUniform)(grouping, scores, { ratio, block });
+    (global ? selectGlobal : selectUniform)(grouping, scores, { ...options, ratio });
   const fits = (keep: Map<number, number[]>): boolean => count(keep) <= full * macsFraction;
 
   const least = select(0);
@@ -48,8 +46,8 @@ export function selectForMacs(
     throw new BedsideError(
       'E_USAGE',
       `MACs fraction ${macsFraction} cannot be reached: the smallest is ${reachable.toPrecision(4)} ` +
-        `(${formatPercent(reachable)}) with blocks of ${block} channels`,
-      { hint: 'ask for a larger fraction, or for smaller blocks' },
+        `(${formatPercent(reachable)}) with blocks of ${block} channels${options.protect?.size ? ' and layers protected' : ''}`,
+      { hint: 'ask for a larger fraction, for smaller blocks, or protect less' },
     );
   }
   while (high - low > RATIO_PRECISION) {

@@ -22,9 +22,29 @@ export {
   type ValueChannels,
 } from './groups.ts';
 export type { Keep } from './keep.ts';
-export { macsCounter } from './macs.ts';
+export { macsCounter, unitMacs } from './macs.ts';
 export { maskModel } from './mask.ts';
-export { type ScoreOptions, type UnitScores, unitScores } from './score.ts';
-export { calibrationBatches, type ScoreModelOptions, scoreLayers, scoreModel } from './score-model.ts';
+export {
+  type PruneAmount,
+  type PrunedModel,
+  pruneModel,
+  type Ranking,
+  type RankOptions,
+  rankModel,
+} from './prune-model.ts';
+export {
+  NORMALISATIONS,
+  type Normalisation,
+  type ScoreOptions,
+  type UnitScores,
+  unitScores,
+} from './score.ts';
+export {
+  calibrationBatches,
+  type ScoreModelOptions,
+  scoreLayers,
+  scoreModel,
+  type UnitOptions,
+} from './score-model.ts';
 export { type SelectOptions, selectGlobal, selectUniform } from './select.ts';
 export { sliceModel } from './slice.ts';

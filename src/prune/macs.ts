@@ -28,3 +28,35 @@ export function macsCounter(model: Model, grouping: Grouping): (keep: Keep) => n
     return Math.round(total);
   };
 }
+
+/**
+ * The multiply-accumulates that removing each single unit saves, by group id; zero for units that are already gone.
+ * @param keep what an earlier cut left; default everything
+ */
+export function unitMacs(
+  model: Model,
+  grouping: Grouping,
+  keep: Keep = new Map(),
+): Map<number, Float64Array<ArrayBuffer>> {
+  const count = macsCounter(model, grouping);
+  const full = count(keep);
+  return new Map(
+    grouping.groups.map((group) => {
+      const alive = keep.get(group.id) ?? Array.from({ length: group.channels }, (_, unit) => unit);
+      const saved = new Float64Array(group.channels);
+      // Counts are proportional to channels, so units of the same widths save the same.
+      const known = new Map<string, number>();
+      for (const unit of alive) {
+        const widths = group.members.map(({ units }) => units[unit]?.length ?? 0).join();
+        let value = known.get(widths);
+        if (value === undefined) {
+          const rest = alive.filter((other) => other !== unit);
+          value = rest.length === 0 ? 0 : full - count(new Map([...keep, [group.id, rest]]));
+          known.set(widths, value);
+        }
+        saved[unit] = value;
+      }
+      return [group.id, saved];
+    }),
+  );
+}

@@ -1,18 +1,29 @@
 // From a criterion and calibration samples to one score for each unit of each group.
 import type { Dataset } from '../data/index.ts';
-import type { CalibrationSet, Criterion, LayerScores } from '../explain/index.ts';
+import type { Aggregation, CalibrationSet, Criterion, LayerScores, Target } from '../explain/index.ts';
 import type { Model } from '../onnx/index.ts';
 import { BedsideError, Random } from '../util/index.ts';
 import { describeClassifier } from './evaluate-classifier.ts';
 import type { Grouping } from './groups.ts';
-import { type UnitScores, unitScores } from './score.ts';
+import type { Keep } from './keep.ts';
+import { unitMacs } from './macs.ts';
+import { type Normalisation, type UnitScores, unitScores } from './score.ts';
 
 /** How channels are scored. */
 export interface ScoreModelOptions {
   /** How the model is called in error messages. */
   readonly name: string;
-  /** What is explained; default `label`, which falls back to the predicted class where there are no labels. */
-  readonly target?: 'label' | 'predicted' | undefined;
+  /**
+   * What is explained; default `label`, which falls back to the predicted class where there are no labels. A list is a
+   * mix of classes.
+   */
+  readonly target?: Target | undefined;
+  /** How samples are put together; default as the criterion. */
+  readonly aggregation?: Aggregation | undefined;
+  /** How much each sample counts; default all alike. */
+  readonly weights?: Float64Array | undefined;
+  /** The model before batch normalisation was merged, for criteria that read it. */
+  readonly unmerged?: Model | undefined;
   /** Samples per run of the engine; default 32. */
   readonly batch?: number | undefined;
   /** Threads of the engine; default 1. */
@@ -42,13 +53,22 @@ export async function scoreLayers(
     random: new Random(seed),
     target,
     threads,
+    ...(options.unmerged ? { unmerged: options.unmerged } : {}),
+    ...(options.aggregation === undefined ? {} : { aggregation: options.aggregation }),
     ...(onProgress ? { onProgress } : {}),
   });
 }
 
+/** How units of different groups are made comparable. */
+export interface UnitOptions {
+  /** Whether groups are ranked together; default false. */
+  readonly global?: boolean | undefined;
+  /** Default `l2` where groups are ranked together (Molchanov et al., ICLR 2017), else `none`. */
+  readonly normalise?: Normalisation | undefined;
+}
+
 /**
- * One score for each unit of each group of a canonical model. With `global`, each group's scores are divided by their
- * Euclidean norm, so that groups can be ranked together (Molchanov et al., ICLR 2017).
+ * One score for each unit of each group of a canonical model.
  * @throws BedsideError as `scoreLayers` and `unitScores`
  */
 export async function scoreModel(
@@ -56,17 +76,36 @@ export async function scoreModel(
   grouping: Grouping,
   criterion: Criterion,
   calibration: Dataset,
-  options: ScoreModelOptions & { readonly global?: boolean | undefined },
+  options: ScoreModelOptions & UnitOptions,
 ): Promise<UnitScores> {
   const layers = await scoreLayers(model, criterion, calibration, options);
-  return unitScores(grouping, layers, { normalise: options.global ? 'l2' : 'none' });
+  return comparableScores(model, grouping, layers, options);
+}
+
+/**
+ * Scores of layers as scores of units that can be ranked together.
+ * @param keep what an earlier cut left; default everything
+ */
+export function comparableScores(
+  model: Model,
+  grouping: Grouping,
+  layers: readonly LayerScores[],
+  { global = false, normalise = global ? 'l2' : 'none' }: UnitOptions,
+  keep?: Keep,
+): UnitScores {
+  const costs = normalise === 'per-mac' ? { unitMacs: unitMacs(model, grouping, keep) } : {};
+  return unitScores(grouping, layers, { normalise, ...costs });
 }
 
 /** The samples as criteria take them, in whole batches where the model fixes the batch size. */
 export function calibrationBatches(
   model: Model,
   dataset: Dataset,
-  options: { readonly name: string; readonly batch?: number | undefined },
+  options: {
+    readonly name: string;
+    readonly batch?: number | undefined;
+    readonly weights?: Float64Array | undefined;
+  },
 ): { readonly calibration: CalibrationSet; readonly batch: number } {
   const { fixedBatch } = describeClassifier(model, options.name);
   const batch = fixedBatch ?? options.batch ?? 32;
@@ -86,6 +125,7 @@ export function calibrationBatches(
       count,
       sampleShape,
       labels: labels?.subarray(0, count),
+      ...(options.weights ? { weights: options.weights.subarray(0, count) } : {}),
     },
     batch,
   };

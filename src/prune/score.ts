@@ -1,12 +1,23 @@
 // From scores of layers' channels to one score for each unit of each group.
 import type { LayerScores } from '../explain/index.ts';
-import { BedsideError } from '../util/index.ts';
+import { BedsideError, must } from '../util/index.ts';
 import type { Group, Grouping } from './groups.ts';
+
+/** Ways to make the scores of different groups comparable. */
+export const NORMALISATIONS = ['none', 'max', 'sum', 'l2', 'per-mac'] as const;
+
+/**
+ * Divides each group's scores by their largest size, the sum of their sizes or their Euclidean norm, or each unit's by
+ * the multiply-accumulates that its removal saves.
+ */
+export type Normalisation = (typeof NORMALISATIONS)[number];
 
 /** How a group's scores are made comparable with other groups', and how a unit's channels are put together. */
 export interface ScoreOptions {
-  /** Divides each group's scores by their maximum, sum or Euclidean norm; default `none`. */
-  readonly normalise?: 'none' | 'max' | 'sum' | 'l2';
+  /** Default `none`. */
+  readonly normalise?: Normalisation;
+  /** What the removal of each unit saves, as `unitMacs` says; needed for `per-mac`. */
+  readonly unitMacs?: ReadonlyMap<number, Float64Array>;
   /** Over all channels of all layers that a unit stands for; default `sum`. */
   readonly combine?: 'sum' | 'mean' | 'max';
 }
@@ -16,7 +27,8 @@ export type UnitScores = ReadonlyMap<number, Float64Array>;
 
 /**
  * One score for each unit. Scores that are not numbers count as zero.
- * @throws BedsideError E_INTERNAL when no layer of a group was scored, or a score list has another length
+ * @throws BedsideError E_INTERNAL when no layer of a group was scored, a score list has another length, or `per-mac` is
+ *   asked for without `unitMacs`
  */
 export function unitScores(
   grouping: Grouping,
@@ -26,7 +38,13 @@ export function unitScores(
   const byLayer = new Map(layerScores.map(({ layer, scores }) => [layer, scores]));
   const { normalise = 'none', combine = 'sum' } = options;
   return new Map(
-    grouping.groups.map((group) => [group.id, normalised(combined(group, byLayer, combine), normalise)]),
+    grouping.groups.map((group) => {
+      const scores = combined(group, byLayer, combine);
+      if (normalise !== 'per-mac') return [group.id, normalised(scores, normalise)];
+      const macs = must(options.unitMacs?.get(group.id), `no unit costs of group ${group.id}`);
+      // A unit that saves nothing measurable counts as one multiply-accumulate.
+      return [group.id, scores.map((score, unit) => score / Math.max(macs[unit] as number, 1))];
+    }),
   );
 }
 
@@ -63,7 +81,7 @@ function combined(
   return combine === 'mean' ? result.map((sum, unit) => sum / (counts[unit] as number)) : result;
 }
 
-function normalised(scores: Float64Array, by: 'none' | 'max' | 'sum' | 'l2'): Float64Array {
+function normalised(scores: Float64Array, by: Exclude<Normalisation, 'per-mac'>): Float64Array {
   const scale = {
     none: () => 1,
     max: () => scores.reduce((max, score) => Math.max(max, Math.abs(score)), 0),

@@ -1,6 +1,7 @@
 // Which units stay: by one ratio for all groups, or by one ranking over all of them.
 import { BedsideError } from '../util/index.ts';
 import type { Group, Grouping } from './groups.ts';
+import type { Keep } from './keep.ts';
 import type { UnitScores } from './score.ts';
 
 /** How much goes, and how what stays is aligned. */
@@ -9,6 +10,10 @@ export interface SelectOptions {
   readonly ratio: number;
   /** Channels that the engine computes together; 1 for no alignment. See `detectBlock`. */
   readonly block: number;
+  /** Ids of groups that stay whole; default none. */
+  readonly protect?: ReadonlySet<number> | undefined;
+  /** Only these units may stay, as an earlier cut left them; default all. */
+  readonly within?: Keep | undefined;
 }
 
 /**
@@ -25,14 +30,16 @@ export function selectUniform(
   checkOptions(options);
   return new Map(
     grouping.groups.map((group) => {
+      const ranks = ranked(group, scores, options.within);
+      if (options.protect?.has(group.id)) return [group.id, best(ranks, ranks.length)];
       const target = group.channels * (1 - options.ratio);
-      return [group.id, best(scoresOf(group, scores), alignedCount(group, target, options.block))];
+      return [group.id, best(ranks, alignedCount(group, target, options.block))];
     }),
   );
 }
 
 /**
- * Removes a fraction of all units by one ranking over the groups, for which the scores should be comparable
+ * Removes a fraction of all units (protected ones not counted) by one ranking over the groups, for which the scores should be comparable
  * (`unitScores` with `normalise`). The best block of every group is out of reach; counts are then aligned as in
  * `selectUniform`, so the fraction that goes is met to within the alignment.
  * @throws BedsideError E_USAGE for a ratio outside [0, 1) or a block that is not a positive integer
@@ -43,22 +50,31 @@ export function selectGlobal(
   options: SelectOptions,
 ): Map<number, number[]> {
   checkOptions(options);
-  const kept = grouping.groups.map((group) => group.channels);
+  const { ratio, block, protect, within } = options;
+  const ranks = grouping.groups.map((group) => ranked(group, scores, within));
+  const kept = ranks.map((units) => units.length);
   const candidates: { group: number; score: number; unit: number }[] = [];
+  let [total, left] = [0, 0];
   for (const group of grouping.groups) {
+    if (protect?.has(group.id)) continue;
     const own = scoresOf(group, scores);
-    const free = ranked(own).slice(alignedCount(group, 0, options.block));
-    for (const unit of free) candidates.push({ group: group.id, score: own[unit] as number, unit });
+    const units = ranks[group.id] as number[];
+    total += group.channels;
+    left += units.length;
+    for (const unit of units.slice(alignedCount(group, 0, block))) {
+      candidates.push({ group: group.id, score: own[unit] as number, unit });
+    }
   }
   candidates.sort((a, b) => compare(a.score, b.score) || b.group - a.group || b.unit - a.unit);
-  const total = kept.reduce((sum, count) => sum + count, 0);
-  for (const { group } of candidates.slice(0, roundHalfDown(total * options.ratio))) {
+  const gone = total - left;
+  for (const { group } of candidates.slice(0, Math.max(roundHalfDown(total * ratio) - gone, 0))) {
     kept[group] = (kept[group] as number) - 1;
   }
   return new Map(
     grouping.groups.map((group) => {
-      const count = alignedCount(group, kept[group.id] as number, options.block);
-      return [group.id, best(scoresOf(group, scores), count)];
+      const units = ranks[group.id] as number[];
+      const count = kept[group.id] as number;
+      return [group.id, best(units, protect?.has(group.id) ? count : alignedCount(group, count, block))];
     }),
   );
 }
@@ -91,15 +107,15 @@ function roundHalfDown(value: number): number {
   return Math.ceil(value - 0.5 - ROUNDING);
 }
 
-function best(scores: Float64Array, count: number): number[] {
-  return ranked(scores)
-    .slice(0, count)
-    .sort((a, b) => a - b);
+function best(ranks: readonly number[], count: number): number[] {
+  return ranks.slice(0, count).sort((a, b) => a - b);
 }
 
-/** Unit indices from the most to the least important. */
-function ranked(scores: Float64Array): number[] {
-  return Array.from(scores.keys()).sort((a, b) => compare(scores[b] as number, scores[a] as number) || a - b);
+/** The units that may stay, from the most to the least important. */
+function ranked(group: Group, scores: UnitScores, within: Keep | undefined): number[] {
+  const own = scoresOf(group, scores);
+  const units = within?.get(group.id) ?? own.keys();
+  return Array.from(units).sort((a, b) => compare(own[b] as number, own[a] as number) || a - b);
 }
 
 /** A total order that puts NaN below everything. */

@@ -1,0 +1,197 @@
+// Score, select, slice: pruning a canonical model by a criterion, in one shot or by re-ranking in steps.
+import type { Dataset } from '../data/index.ts';
+import type { Criterion, LayerScores } from '../explain/index.ts';
+import type { Model } from '../onnx/index.ts';
+import { BedsideError, must } from '../util/index.ts';
+import { selectForMacs } from './budget.ts';
+import { assertPrunable, findGroups, type Grouping } from './groups.ts';
+import { type Keep, keptPositions } from './keep.ts';
+import { layerLayout } from './layers.ts';
+import { nearestNames } from './near.ts';
+import type { UnitScores } from './score.ts';
+import { comparableScores, type ScoreModelOptions, scoreLayers, type UnitOptions } from './score-model.ts';
+import { selectGlobal, selectUniform } from './select.ts';
+import { sliceModel } from './slice.ts';
+
+/** How much goes: a fraction of the channels, or what may be left of the multiply-accumulates. */
+export type PruneAmount = { readonly ratio: number } | { readonly macsFraction: number };
+
+/** What is ranked, by what, and how. */
+export interface RankOptions extends ScoreModelOptions, UnitOptions {
+  readonly criterion: Criterion;
+  /** Samples that the criterion reads. */
+  readonly calibration: Dataset;
+  /** Channels that kept counts are aligned to; see `SelectOptions`. */
+  readonly block: number;
+  /** Cut in this many equal parts and score what is left anew before each; default 1. */
+  readonly steps?: number | undefined;
+  /** Weighted layers whose groups stay whole. */
+  readonly protect?: readonly string[] | undefined;
+}
+
+/** A pruned model, in terms of the original. */
+export interface PrunedModel {
+  readonly model: Model;
+  /** The groups of the original model. */
+  readonly grouping: Grouping;
+  /** Units of those groups that stayed. */
+  readonly keep: Keep;
+  /** Scores of the original's units, before anything was cut. */
+  readonly scores: UnitScores;
+}
+
+/** A model whose units have been scored, ready to be cut to any size. */
+export interface Ranking {
+  readonly grouping: Grouping;
+  /** Of the uncut model. */
+  readonly scores: UnitScores;
+  /**
+   * Cuts to an amount. In one step nothing is scored again; in k steps, k - 1 smaller networks are.
+   * @throws BedsideError E_USAGE for an amount out of range or out of reach
+   */
+  prune(amount: PruneAmount): Promise<PrunedModel>;
+}
+
+/**
+ * Prunes a canonical model: scores its channels, chooses those that stay, cuts the others out.
+ * @throws BedsideError as `rankModel` and its `prune`
+ */
+export async function pruneModel(model: Model, options: RankOptions & PruneAmount): Promise<PrunedModel> {
+  const ranking = await rankModel(model, options);
+  return ranking.prune('ratio' in options ? { ratio: options.ratio } : options);
+}
+
+/**
+ * Scores a canonical model once, for any number of cuts.
+ * @throws BedsideError E_NO_CHANNELS when nothing can be pruned; E_USAGE for steps that are no count, or a protected
+ *   layer that the model does not have; as the criterion
+ */
+export async function rankModel(model: Model, options: RankOptions): Promise<Ranking> {
+  const { criterion, calibration, name, block, steps = 1, global = false } = options;
+  checkSteps(steps);
+  const grouping = findGroups(model);
+  assertPrunable(grouping, name);
+  const protect = protectedGroups(model, grouping, options.protect ?? []);
+  const layers = await scoreLayers(model, criterion, calibration, options);
+  const scores = comparableScores(model, grouping, layers, options);
+
+  const select = (amount: PruneAmount, by: UnitScores, within: Keep | undefined): Map<number, number[]> =>
+    'ratio' in amount
+      ? (global ? selectGlobal : selectUniform)(grouping, by, { ratio: amount.ratio, block, protect, within })
+      : selectForMacs(model, grouping, by, {
+          macsFraction: amount.macsFraction,
+          block,
+          global,
+          protect,
+          within,
+        });
+  return {
+    grouping,
+    scores,
+    async prune(amount) {
+      // An amount out of reach is told before any work is done for it.
+      let keep = select(steps === 1 ? amount : partOf(amount, 1 / steps), scores, undefined);
+      if (steps > 1) select(amount, scores, undefined);
+      for (let step = 2; step <= steps; step++) {
+        const left = await rescore(model, grouping, keep, options);
+        keep = select(partOf(amount, step / steps), left, keep);
+      }
+      return { model: sliceModel(model, grouping, keep), grouping, keep, scores };
+    },
+  };
+}
+
+/** The amount after a share of the way; the whole way is the amount itself. */
+function partOf(amount: PruneAmount, share: number): PruneAmount {
+  if (share === 1) return amount;
+  return 'ratio' in amount
+    ? { ratio: amount.ratio * share }
+    : { macsFraction: 1 - (1 - amount.macsFraction) * share };
+}
+
+/** Scores of the original's units in the network that is left; units that are gone score zero. */
+async function rescore(
+  model: Model,
+  grouping: Grouping,
+  keep: Keep,
+  options: RankOptions,
+): Promise<UnitScores> {
+  const cut = sliceModel(model, grouping, keep);
+  const { unmerged } = options;
+  const layers = await scoreLayers(cut, options.criterion, options.calibration, {
+    ...options,
+    ...(unmerged ? { unmerged: sliceAlike(unmerged, grouping, keep) } : {}),
+  });
+  const positions = keptPositions(grouping, keep);
+  const outputs = new Map(model.graph.nodes.map((node) => [node.name, node.outputs[0] ?? '']));
+  const full = layers.map(({ layer, scores }): LayerScores => {
+    const value = must(outputs.get(layer), `layer '${layer}' is not in the uncut model`);
+    const kept = positions(value);
+    if (!kept) return { layer, scores };
+    const channels = must(grouping.values.get(value), `no channels of '${value}'`).group.length;
+    const spread = new Float64Array(channels);
+    kept.forEach((channel, i) => {
+      spread[channel] = scores[i] as number;
+    });
+    return { layer, scores: spread };
+  });
+  return comparableScores(model, grouping, full, options, keep);
+}
+
+/** Another form of the same model, with the same names of layers, cut to the same channels. */
+function sliceAlike(other: Model, grouping: Grouping, keep: Keep): Model {
+  const gone = new Map<string, Set<number>>();
+  for (const group of grouping.groups) {
+    const kept = new Set(keep.get(group.id) ?? group.members[0]?.units.keys());
+    for (const { layer, units } of group.members) {
+      const channels = gone.get(layer) ?? new Set();
+      gone.set(layer, channels);
+      units.forEach((unit, i) => {
+        if (!kept.has(i)) for (const channel of unit) channels.add(channel);
+      });
+    }
+  }
+  const own = findGroups(other);
+  const alike = own.groups.map(({ id, members }): [number, number[]] => {
+    const stays = (unit: number): boolean =>
+      members.every(({ layer, units }) => !units[unit]?.some((channel) => gone.get(layer)?.has(channel)));
+    return [id, [...(members[0]?.units.keys() ?? [])].filter(stays)];
+  });
+  return sliceModel(other, own, new Map(alike));
+}
+
+function checkSteps(steps: number): void {
+  if (Number.isInteger(steps) && steps >= 1) return;
+  throw new BedsideError('E_USAGE', `${steps} steps: expected a whole number from 1`, {
+    hint: '1 cuts at once; 4 cuts a quarter at a time and scores the smaller network anew',
+  });
+}
+
+/**
+ * Ids of the groups that any of the layers is part of.
+ * @throws BedsideError E_USAGE for a name that is no weighted layer, with those that look like it
+ */
+export function protectedGroups(
+  model: Model,
+  grouping: Grouping,
+  names: readonly string[],
+): ReadonlySet<number> {
+  if (names.length === 0) return new Set();
+  const layers = model.graph.nodes.flatMap((node) =>
+    layerLayout(model.graph, node, (value) => grouping.shapes.get(value)) ? [node.name] : [],
+  );
+  for (const name of names) {
+    if (layers.includes(name)) continue;
+    throw new BedsideError(
+      'E_USAGE',
+      `cannot protect '${name}': the model has no weighted layer of that name`,
+      {
+        hint: `did you mean ${nearestNames(name, layers, 3).join(', ')}? (inspect lists all)`,
+      },
+    );
+  }
+  const wanted = new Set(names);
+  return new Set(
+    grouping.groups.filter(({ layers: own }) => own.some((layer) => wanted.has(layer))).map(({ id }) => id),
+  );
+}
