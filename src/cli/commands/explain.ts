@@ -13,6 +13,7 @@ import {
   timePass,
 } from '../attribution.ts';
 import { examples } from '../command-line.ts';
+import { addHeatmapOptions, type HeatmapOptions, planHeatmaps } from '../heatmaps/index.ts';
 import { isUnsplitArchive, type LoadedModel, loadClassifier, loadData } from '../load.ts';
 import {
   addCommon,
@@ -28,7 +29,7 @@ import {
 import { Output } from '../output.ts';
 import { indent, table } from '../tables.ts';
 
-interface ExplainOptions extends CommonOptions, RunOptions, DataOptions {
+interface ExplainOptions extends CommonOptions, RunOptions, DataOptions, HeatmapOptions {
   readonly criterion: Criterion;
   readonly target?: 'label' | 'predicted';
   readonly perSample?: boolean;
@@ -55,7 +56,7 @@ export function addExplain(program: Command): void {
         '_targets, the explained classes) or to a .json file',
       outFile,
     );
-  addData(command, {
+  addData(addHeatmapOptions(command), {
     split: 'default local',
     perClass:
       `at most this many samples of each class; default ${DEFAULT_PER_CLASS}, ` +
@@ -69,6 +70,7 @@ export function addExplain(program: Command): void {
         ['bedside explain model.onnx --data scans/', 'relevance of every channel'],
         ['bedside explain model.onnx --data mitdb/ --records 100 --criterion taylor', 'for one patient'],
         ['bedside explain model.onnx --data x.npz --per-sample --out scores.npz', 'for NumPy'],
+        ['bedside explain model.onnx --data scans/ --heatmaps pictures', 'what the network looks at'],
       ),
     )
     .action((path: string, options: ExplainOptions) => explain(path, options));
@@ -79,6 +81,7 @@ async function explain(path: string, options: ExplainOptions): Promise<void> {
   checkPerSample(options);
   if (options.out !== undefined) await assertWritable(options.out);
   const loaded = await loadClassifier(path);
+  const planned = await planHeatmaps(loaded, options);
   const perClass = (await isUnsplitArchive(options.data)) ? undefined : DEFAULT_PER_CLASS;
   const defaults = { split: 'local', seed: options.seed, perClass } as const;
   const dataset = await loadData(loaded.classifier, options, defaults, output);
@@ -88,12 +91,14 @@ async function explain(path: string, options: ExplainOptions): Promise<void> {
   );
 
   const { layers, perSample, times, samples } = found;
+  const heatmaps = await planned?.write(dataset, { target, layers, samples }, output);
   const result = {
     criterion: options.criterion.name,
     target,
     samples,
     msPerSample: times.pass,
     forwardMsPerSample: times.forward,
+    ...(heatmaps ? { heatmaps } : {}),
     layers: layers.map(({ layer, scores }) => ({ name: layer, scores: Array.from(scores) })),
   };
   const full = perSample ? { ...result, layers: perSampleRows(perSample) } : result;
@@ -106,6 +111,7 @@ async function explain(path: string, options: ExplainOptions): Promise<void> {
   }
   output.result(options.out === undefined ? full : { ...result, out: options.out });
   output.say(describe(path, options, target, found));
+  if (heatmaps) output.say(`heatmaps of ${heatmaps.samples} samples: ${heatmaps.index}`);
 }
 
 interface Found {

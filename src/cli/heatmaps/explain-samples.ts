@@ -1,0 +1,142 @@
+// The samples to draw: some of each class, each explained down to its input, with the network's probabilities.
+import { type Dataset, selectIndices, subset } from '../../data/index.ts';
+import { createSession } from '../../engine/index.ts';
+import { type AttributionCriterion, attribute } from '../../explain/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { batchFeeds, calibrationBatches } from '../../prune/index.ts';
+import { must, Random } from '../../util/index.ts';
+import type { LoadedModel } from '../load.ts';
+import { type Explained, predicted } from './explained.ts';
+import { beatGeometry } from './kinds.ts';
+
+/** What is explained, and how. */
+export interface SampleRequest {
+  readonly criterion: AttributionCriterion;
+  readonly target: 'label' | 'predicted';
+  /** Samples of each class; of each predicted class where there are no labels. */
+  readonly perClass: number;
+  readonly batch: number;
+  readonly threads: number;
+  readonly seed: number;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/**
+ * Draws samples by the seed and explains them, in the order of the data set.
+ * @throws BedsideError as `attribute` and `calibrationBatches`
+ */
+export async function explainedSamples(
+  loaded: LoadedModel,
+  dataset: Dataset,
+  request: SampleRequest,
+): Promise<Explained[]> {
+  const { criterion, target, perClass, threads, seed, onProgress } = request;
+  const all = dataset.labels ? undefined : await probabilitiesOf(loaded, dataset, request);
+  const classes = dataset.labels ?? Int32Array.from(all ?? [], (row) => predicted({ probabilities: row }));
+  const indices = selectIndices(dataset.size, classes, { perClass, seed }, dataset.name);
+  const chosen = subset(dataset, inWholeBatches(indices, loaded.classifier.fixedBatch));
+  const probabilities = await probabilitiesOf(loaded, chosen, request);
+  const { calibration, batch } = calibrationBatches(loaded.canonical, chosen, {
+    name: loaded.path,
+    batch: request.batch,
+  });
+
+  const size = calibration.samples.length / calibration.count;
+  // The gradient of the loss points away from the class.
+  const sign = criterion.spec.start === 'loss' ? -1 : 1;
+  const found: Explained[] = [];
+  await attribute(
+    {
+      model: loaded.canonical,
+      modelName: loaded.path,
+      calibration,
+      random: new Random(seed),
+      target,
+      batch,
+      threads,
+      ...(onProgress ? { onProgress } : {}),
+    },
+    criterion.spec,
+    ({ first, count, targets, input }) => {
+      const relevance = must(input, 'no relevance of the input');
+      for (let i = 0; i < count && first + i < indices.length; i++) {
+        const at = first + i;
+        found.push({
+          index: indices[at] as number,
+          origin: chosen.origins?.[at],
+          shape: chosen.sampleShape,
+          sample: chosen.samples.subarray(at * size, (at + 1) * size),
+          relevance: relevance.slice(i * size, (i + 1) * size).map((value) => sign * value),
+          target: targets[i] as number,
+          label: chosen.labels?.[at],
+          probabilities: must(probabilities[at], 'no probabilities'),
+          classNames: chosen.classNames,
+          beat: beatGeometry(dataset),
+          criterion: {
+            name: criterion.name,
+            summary: criterion.summary,
+            source: criterion.source,
+            meaning: meaningOf(criterion),
+          },
+        });
+      }
+    },
+    { wantInput: true },
+  );
+  return found;
+}
+
+/** Gradients alone say what a change would do; relevance and gradients times differences share out the score. */
+export function meaningOf({ spec }: AttributionCriterion): Explained['criterion']['meaning'] {
+  const shares = spec.attribution.kind !== 'gradient' || spec.input !== undefined;
+  return shares || spec.reference !== undefined ? 'contribution' : 'sensitivity';
+}
+
+/**
+ * One row of probabilities for each sample: the output as it is where the model ends in Softmax or Sigmoid, else its
+ * softmax.
+ */
+async function probabilitiesOf(
+  { model, path, classifier }: LoadedModel,
+  dataset: Dataset,
+  { batch: wanted, threads }: SampleRequest,
+): Promise<Float64Array[]> {
+  const batch = classifier.fixedBatch ?? wanted;
+  const read = endsInProbabilities(model, classifier.output) ? Float64Array.from : softmax;
+  const session = await createSession(model, { name: path, threads });
+  const rows: Float64Array[] = [];
+  try {
+    for (let first = 0; first < dataset.size; first += batch) {
+      const { feeds, count } = batchFeeds(classifier, dataset, first, batch);
+      const outputs = await session.run(feeds, [classifier.output]);
+      const { data } = must(outputs[classifier.output], `no output ${classifier.output}`);
+      const { classes } = classifier;
+      for (let i = 0; i < count; i++) {
+        rows.push(read(Array.from(data.subarray(i * classes, (i + 1) * classes), Number)));
+      }
+    }
+  } finally {
+    await session.release();
+  }
+  return rows;
+}
+
+function endsInProbabilities({ graph }: Model, output: string): boolean {
+  const last = graph.nodes.find((node) => node.outputs.includes(output));
+  return last !== undefined && (last.op === 'Softmax' || last.op === 'Sigmoid');
+}
+
+/** Shares of the exponentials; the largest is taken off first, so that none overflows. */
+export function softmax(scores: ArrayLike<number>): Float64Array {
+  const most = Array.from(scores).reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const powers = Float64Array.from(scores, (score) => Math.exp(score - most));
+  const total = powers.reduce((sum, power) => sum + power, 0);
+  return powers.map((power) => power / total);
+}
+
+/** A model that fixes its batch gets the last sample again until the batch is full. */
+function inWholeBatches(indices: Int32Array, fixedBatch: number | undefined): Int32Array {
+  if (fixedBatch === undefined) return indices;
+  const length = Math.ceil(indices.length / fixedBatch) * fixedBatch;
+  return Int32Array.from({ length }, (_, i) => indices[Math.min(i, indices.length - 1)] as number);
+}

@@ -1,0 +1,70 @@
+// What one heatmap shows: a sample, the relevance of its values, and what the network says.
+
+/** Where a beat's R peak is. */
+export interface BeatGeometry {
+  /** Samples a second. */
+  readonly rate: number;
+  /** Index of the R peak in the window. */
+  readonly peak: number;
+}
+
+/** One explained sample. */
+export interface Explained {
+  /** Position in the data set. */
+  readonly index: number;
+  /** The record or file it comes from. */
+  readonly origin: string | undefined;
+  /** `[channels, length]` or `[channels, height, width]`. */
+  readonly shape: readonly number[];
+  readonly sample: Float32Array;
+  /** As long as `sample`: positive speaks for the explained class. */
+  readonly relevance: Float32Array;
+  /** The class explained. */
+  readonly target: number;
+  /** The true class, where known. */
+  readonly label: number | undefined;
+  /** One a class. */
+  readonly probabilities: ArrayLike<number>;
+  readonly classNames: readonly string[];
+  /** Given for beats cut around their R peak. */
+  readonly beat: BeatGeometry | undefined;
+  readonly criterion: {
+    readonly name: string;
+    readonly summary: string;
+    readonly source: string;
+    /** Whether values are contributions of the signal that is there, or what more signal would do. */
+    readonly meaning: 'contribution' | 'sensitivity';
+  };
+}
+
+/** The name of a class; its number where it has none. */
+export function className({ classNames }: Pick<Explained, 'classNames'>, index: number): string {
+  return classNames[index] ?? String(index);
+}
+
+/** The most probable class. */
+export function predicted({ probabilities }: Pick<Explained, 'probabilities'>): number {
+  let best = 0;
+  for (let k = 1; k < probabilities.length; k++) {
+    if ((probabilities[k] as number) > (probabilities[best] as number)) best = k;
+  }
+  return best;
+}
+
+/** `97.2 %`; probabilities that only round to 0 or 100 % say so. */
+export function probabilityText(value: number): string {
+  if (!Number.isFinite(value)) return '–';
+  if (value > 0 && value < 0.0005) return '< 0.1 %';
+  if (value < 1 && value >= 0.9995) return '> 99.9 %';
+  return `${(100 * value).toFixed(1)} %`;
+}
+
+/** `<index>-<class>.svg`: safe on every file system, sorted like the samples. */
+export function fileName({ index, label, target, classNames }: Explained, digits: number): string {
+  const name = className({ classNames }, label ?? target)
+    .normalize('NFC')
+    .replace(/[^\p{L}\p{N}_-]+/gu, '_')
+    .replace(/^_+|_+$/g, '');
+  const short = [...name].slice(0, 40).join('');
+  return `${String(index).padStart(digits, '0')}-${short || `class${label ?? target}`}.svg`;
+}

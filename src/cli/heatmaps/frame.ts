@@ -1,0 +1,143 @@
+// What every heatmap has around its picture: the question it answers, who is asked, the scale in words, the class
+// probabilities and where the method comes from. One self-contained SVG.
+import { type Html, html } from '../report/html.ts';
+import { hexOf, relevanceColour } from './colour-map.ts';
+import { className, type Explained, predicted, probabilityText } from './explained.ts';
+
+export const WIDTH = 960;
+export const MARGIN = 36;
+/** Where the picture begins. */
+const TOP = 104;
+const LEGEND = { width: 400, height: 14, steps: 80 };
+const SHOWN_CLASSES = 5;
+const LINE = 22;
+
+export const FONT =
+  "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', Arial, sans-serif";
+export const INK = '#1b2026';
+export const SOFT = '#59626d';
+const RED = hexOf(relevanceColour(0.85));
+const BLUE = hexOf(relevanceColour(-0.85));
+
+/** A picture to be framed: `height` pixels, drawn from (0, 0), `WIDTH` wide. */
+export interface Picture {
+  readonly height: number;
+  readonly body: Html;
+  /** Relevance at full colour. */
+  readonly scale: number;
+  /** Remarks in small type. */
+  readonly notes: readonly string[];
+}
+
+/** The whole SVG. */
+export function frame(explained: Explained, picture: Picture): string {
+  const { title, subtitle } = words(explained);
+  const { criterion } = explained;
+  const classes = shownClasses(explained);
+  const legendTop = TOP + picture.height + 30;
+  const footTop = legendTop + Math.max(92, 26 + classes.length * LINE) + 18;
+  const foot = [`${criterion.name}: ${criterion.summary}`, criterion.source, ...picture.notes];
+  const height = footTop + foot.length * 17 + 18;
+  const svg = html`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" font-family="${FONT}" font-size="14" fill="${INK}">
+<title>${title}</title>
+<desc>${subtitle}. Red ${speaks('for', explained)}, blue ${speaks('against', explained)}. ${foot.join('. ')}.</desc>
+<rect width="${WIDTH}" height="${height}" fill="#fff"/>
+<text x="${MARGIN}" y="52" font-size="27" font-weight="650">${title}</text>
+<text x="${MARGIN}" y="80" font-size="15" fill="${SOFT}">${subtitle}</text>
+<g transform="translate(0 ${TOP})">${picture.body}</g>
+<g transform="translate(${MARGIN} ${legendTop})">${legend(explained, picture.scale)}</g>
+<g transform="translate(${WIDTH / 2 + 36} ${legendTop})">${probabilities(explained, classes)}</g>
+<g font-size="11.5" fill="${SOFT}">${foot.map(
+    (text, i) => html`<text x="${MARGIN}" y="${footTop + 17 * i + 12}">${text}</text>`,
+  )}</g>
+</svg>
+`;
+  return svg.text;
+}
+
+/** The question and its circumstances, in words. */
+export function words(explained: Explained): { readonly title: string; readonly subtitle: string } {
+  const { target, label, probabilities: all, index, origin } = explained;
+  const answer = predicted(explained);
+  const title = `Why ‘${className(explained, target)}’? ${probabilityText(all[target] as number)} probability`;
+  const parts = [];
+  if (label !== undefined) parts.push(`True class: ${className(explained, label)}`);
+  const verdict = label === undefined ? '' : answer === label ? ', which is right' : ', which is wrong';
+  parts.push(`the network answers ${className(explained, answer)}${verdict}`);
+  parts.push(`sample ${index}${origin === undefined ? '' : `, from ${shortened(origin)}`}`);
+  return { title, subtitle: capital(parts.join(' · ')) };
+}
+
+/** Relevance in two significant digits. */
+export function relevanceText(value: number): string {
+  if (value === 0 || !Number.isFinite(value)) return '0';
+  const text = String(Number(Math.abs(value).toPrecision(2)));
+  return value < 0 ? `−${text}` : text;
+}
+
+function speaks(side: 'for' | 'against', explained: Explained): string {
+  const name = `‘${className(explained, explained.target)}’`;
+  if (explained.criterion.meaning === 'contribution') return `speaks ${side} ${name}`;
+  return `more signal here would speak ${side} ${name}`;
+}
+
+function legend(explained: Explained, scale: number): Html {
+  const { width, height, steps } = LEGEND;
+  const cell = width / steps;
+  const cells = Array.from({ length: steps }, (_, i) => {
+    const colour = hexOf(relevanceColour((2 * (i + 0.5)) / steps - 1));
+    return html`<rect x="${i * cell}" y="32" width="${cell}" height="${height}" fill="${colour}"/>`;
+  });
+  // The longer wording of sensitivities takes a line for each side.
+  const sides =
+    explained.criterion.meaning === 'contribution'
+      ? html`<text y="22" fill="${BLUE}" font-weight="600">◀ ${speaks('against', explained)}</text>
+<text x="${width}" y="22" fill="${RED}" font-weight="600" text-anchor="end">${speaks('for', explained)} ▶</text>`
+      : html`<text y="4" fill="${BLUE}" font-weight="600">◀ ${speaks('against', explained)}</text>
+<text x="${width}" y="22" fill="${RED}" font-weight="600" text-anchor="end">${speaks('for', explained)} ▶</text>`;
+  return html`${sides}
+<g shape-rendering="crispEdges">${cells}</g>
+<rect x="0" y="32" width="${width}" height="${height}" fill="none" stroke="#b9c0c8"/>
+<g font-size="12" fill="${SOFT}"><text y="63">${relevanceText(-scale)}</text>
+<text x="${width / 2}" y="63" text-anchor="middle">0</text>
+<text x="${width}" y="63" text-anchor="end">${relevanceText(scale)}</text>
+<text y="84" font-size="11.5">Full colour from the 99.5th percentile of the absolute relevance on. White: no influence.</text></g>`;
+}
+
+/** The most probable classes, with the explained and the true one whatever their rank. */
+function shownClasses(explained: Explained): number[] {
+  const { probabilities: all, target, label } = explained;
+  const order = Array.from({ length: all.length }, (_, k) => k).sort(
+    (a, b) => (all[b] as number) - (all[a] as number),
+  );
+  const needed = new Set([target, ...(label === undefined ? [] : [label])]);
+  const rest = order.filter((k) => !needed.has(k)).slice(0, Math.max(0, SHOWN_CLASSES - needed.size));
+  return order.filter((k) => needed.has(k) || rest.includes(k));
+}
+
+function probabilities(explained: Explained, classes: readonly number[]): Html {
+  const { probabilities: all, target, label } = explained;
+  const more = all.length - classes.length;
+  const rows = classes.map((k, i) => {
+    const y = 32 + i * LINE;
+    const value = all[k] as number;
+    const marks = [k === target && 'explained', k === label && 'true class'].filter((mark) => mark !== false);
+    return html`<g transform="translate(0 ${y})"${k === target && html` font-weight="650"`}>
+<text x="104" y="11" text-anchor="end">${shortened(className(explained, k), 14)}</text>
+<rect x="114" y="1" width="140" height="12" rx="2" fill="#edf0f3"/>
+<rect x="114" y="1" width="${Math.max(1, Math.round(1400 * value) / 10 || 0)}" height="12" rx="2" fill="${k === target ? INK : '#8a939d'}"/>
+<text x="262" y="11">${probabilityText(value)}</text>
+<text x="326" y="11" font-size="12" font-weight="400" fill="${SOFT}">${marks.join(', ')}</text></g>`;
+  });
+  return html`<text y="14" font-weight="600">Probabilities${more > 0 && `, ${more} more classes not shown`}</text>${rows}`;
+}
+
+/** The end of a text is what tells paths apart. */
+export function shortened(text: string, most = 48): string {
+  const letters = [...text];
+  return letters.length <= most ? text : `…${letters.slice(-(most - 1)).join('')}`;
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,105 @@
+// The heatmap of an image: the image, its relevance, and both in one, pixel for pixel.
+import sharp from 'sharp';
+import { type Html, html } from '../report/html.ts';
+import { type Rgb, relevanceColour, relevanceScale, scaled } from './colour-map.ts';
+import { className, type Explained } from './explained.ts';
+import { MARGIN, type Picture, SOFT, WIDTH } from './frame.ts';
+
+const GAP = 24;
+const CAPTION = 24;
+const PANEL = (WIDTH - 2 * MARGIN - 2 * GAP) / 3;
+/** Images are enlarged to at least so many pixels, for viewers that would smooth them. */
+const SHARP_SIZE = 256;
+
+/** Draws an image `[1 or 3, height, width]`; relevance is summed over channels. */
+export async function imagePicture(explained: Explained): Promise<Picture> {
+  const [channels = 1, height = 1, width = 1] = explained.shape;
+  const relevance = summedOverChannels(explained.relevance, channels);
+  const scale = relevanceScale(relevance);
+  const { colours, note } = visible(explained.sample, channels);
+  const map = Array.from(relevance, (value) => relevanceColour(scaled(value, scale)));
+  const both = colours.map((colour, i) => overlaid(colour, scaled(relevance[i] as number, scale)));
+  const size = fitted(width, height);
+  const name = className(explained, explained.target);
+  const panels: [string, readonly Rgb[]][] = [
+    ['What the network sees', colours],
+    [`What matters for ‘${name}’`, map],
+    ['Both', both],
+  ];
+  const drawn: Html[] = [];
+  for (const [i, [caption, pixels]] of panels.entries()) {
+    const x = MARGIN + i * (PANEL + GAP) + (PANEL - size.width) / 2;
+    const uri = await pngUri(pixels, width, height);
+    drawn.push(html`<text x="${x}" y="14" font-size="14" fill="${SOFT}">${caption}</text>
+<image x="${x}" y="${CAPTION}" width="${size.width}" height="${size.height}" preserveAspectRatio="none" style="image-rendering:pixelated" href="${uri}"/>
+<rect x="${x - 0.5}" y="${CAPTION - 0.5}" width="${size.width + 1}" height="${size.height + 1}" fill="none" stroke="#b9c0c8"/>`);
+  }
+  const notes = [
+    ...(channels > 1 ? [`Relevance summed over ${channels} channels`] : []),
+    ...(note === undefined ? [] : [note]),
+  ];
+  return { height: CAPTION + size.height, body: html`${drawn}`, scale, notes };
+}
+
+/** The sum over channels of `[channels, places]`. */
+export function summedOverChannels(values: Float32Array, channels: number): Float64Array {
+  const places = values.length / channels;
+  const sums = new Float64Array(places);
+  values.forEach((value, i) => {
+    sums[i % places] = (sums[i % places] as number) + value;
+  });
+  return sums;
+}
+
+/**
+ * A sample as it looks: values in [0, 1] as they are, others stretched to that range, which the note then says.
+ * @param channels 1 (grey) or 3 (red, green, blue)
+ */
+export function visible(
+  sample: Float32Array,
+  channels: number,
+): { colours: Rgb[]; note: string | undefined } {
+  const places = sample.length / channels;
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const value of sample) {
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  const asIs = low >= 0 && high <= 1;
+  const span = high > low ? high - low : 1;
+  const level = (value: number): number => {
+    const unit = asIs ? value : (value - low) / span;
+    return Math.round(255 * Math.min(1, Math.max(0, unit || 0)));
+  };
+  const colours = Array.from({ length: places }, (_, i): Rgb => {
+    const first = level(sample[i] as number);
+    if (channels === 1) return [first, first, first];
+    return [first, level(sample[places + i] as number), level(sample[2 * places + i] as number)];
+  });
+  return { colours, note: asIs ? undefined : 'The image is shown with its contrast stretched' };
+}
+
+/** Relevance over a lightened grey image; where there is none the image shows. */
+export function overlaid([red, green, blue]: Rgb, value: number): Rgb {
+  const grey = 110 + (145 * (0.299 * red + 0.587 * green + 0.114 * blue)) / 255;
+  const weight = 0.9 * Math.min(1, Math.abs(value) || 0) ** 0.6;
+  const [r, g, b] = relevanceColour(value);
+  const mix = (colour: number): number => Math.round(grey * (1 - weight) + colour * weight);
+  return [mix(r), mix(g), mix(b)];
+}
+
+/** As large as fits a panel, whatever its proportions. */
+function fitted(width: number, height: number): { readonly width: number; readonly height: number } {
+  const factor = Math.min(PANEL / width, (1.25 * PANEL) / height);
+  return { width: Math.max(2, Math.round(width * factor)), height: Math.max(2, Math.round(height * factor)) };
+}
+
+async function pngUri(pixels: readonly Rgb[], width: number, height: number): Promise<string> {
+  const factor = Math.max(1, Math.ceil(SHARP_SIZE / Math.max(width, height)));
+  const raw = Uint8Array.from(pixels.flat());
+  const png = await sharp(raw, { raw: { width, height, channels: 3 } })
+    .resize(width * factor, height * factor, { kernel: 'nearest', fit: 'fill' })
+    .png({ compressionLevel: 9 })
+    .toBuffer();
+  return `data:image/png;base64,${png.toString('base64')}`;
+}

@@ -1,0 +1,49 @@
+// Which samples can be drawn, and how: images and traces by the shape that the model reads.
+import type { Dataset } from '../../data/index.ts';
+import { BedsideError } from '../../util/index.ts';
+import type { BeatGeometry, Explained } from './explained.ts';
+import type { Picture } from './frame.ts';
+import { imagePicture } from './image-picture.ts';
+import { MOST_TRACES, tracePicture } from './trace-picture.ts';
+
+/** The data sets' beat windows: 360 samples a second, R at 100 of 256; other lengths scale it. */
+const RATE = 360;
+const PEAK = 100 / 256;
+
+/** How samples of a shape are drawn. */
+export type PictureKind = 'image' | 'trace';
+
+/**
+ * How samples of this shape are drawn: `[channels, length]` (also with an axis of 1 more) as traces,
+ * `[1 or 3, height, width]` as images.
+ * @throws BedsideError E_UNSUPPORTED for other shapes
+ */
+export function pictureKind(shape: readonly number[], name: string): PictureKind {
+  const [channels = 0, height = 0, width = 0] = shape;
+  const isFlat = shape.length === 2 || (shape.length === 3 && Math.min(height, width) === 1);
+  if (isFlat && channels >= 1 && channels <= MOST_TRACES && Math.max(height, width) > 1) return 'trace';
+  if (shape.length === 3 && !isFlat && (channels === 1 || channels === 3)) return 'image';
+  throw new BedsideError(
+    'E_UNSUPPORTED',
+    `${name} reads samples of [${shape.join(', ')}], which heatmaps do not show`,
+    {
+      hint:
+        `heatmaps show [1 or 3, height, width] as images and [channels, length] of at most ${MOST_TRACES} channels as ` +
+        'traces; for other shapes use --per-sample --out scores.npz',
+    },
+  );
+}
+
+/** Where the R peak is, for data cut around it. */
+export function beatGeometry({
+  kind,
+  sampleShape,
+}: Pick<Dataset, 'kind' | 'sampleShape'>): BeatGeometry | undefined {
+  if (kind !== 'wfdb' && kind !== 'synthetic') return undefined;
+  return { rate: RATE, peak: Math.round(PEAK * (sampleShape.at(-1) ?? 0)) };
+}
+
+/** The picture of a sample. */
+export async function pictureOf(kind: PictureKind, explained: Explained): Promise<Picture> {
+  return kind === 'image' ? await imagePicture(explained) : tracePicture(explained);
+}
