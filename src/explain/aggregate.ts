@@ -3,7 +3,8 @@ import { BedsideError } from '../util/index.ts';
 
 /**
  * How samples are put together: `mean-absolute` (mean of absolute sums, the default), `absolute-mean`, `mean` (signed),
- * `positive` (mean of positive parts), `mean-square`, or a quantile of the absolute values.
+ * `positive` (mean of positive parts), `mean-square`, `square-mean` (square of the signed mean), or a quantile of the
+ * absolute values.
  */
 export type Aggregation =
   | 'mean-absolute'
@@ -11,10 +12,18 @@ export type Aggregation =
   | 'mean'
   | 'positive'
   | 'mean-square'
+  | 'square-mean'
   | { readonly quantile: number };
 
 /** The aggregations that are a name alone. */
-export const AGGREGATIONS = ['mean-absolute', 'absolute-mean', 'mean', 'positive', 'mean-square'] as const;
+export const AGGREGATIONS = [
+  'mean-absolute',
+  'absolute-mean',
+  'mean',
+  'positive',
+  'mean-square',
+  'square-mean',
+] as const;
 
 /**
  * An aggregation by name; a quantile is `quantile=0.9`.
@@ -63,7 +72,21 @@ export class Aggregator {
       return this.#sums.map((_, c) => weightedQuantile(this.#rows, c, kind.quantile));
     }
     const total = this.#weight || 1;
-    return this.#sums.map((sum) => (kind === 'absolute-mean' ? Math.abs(sum) : sum) / total);
+    return this.#sums.map((sum) => ofMean(kind, sum / total));
+  }
+}
+
+function ofMean(kind: Exclude<Aggregation, object>, mean: number): number {
+  switch (kind) {
+    case 'absolute-mean':
+      return Math.abs(mean);
+    case 'square-mean':
+      return mean * mean;
+    case 'mean':
+    case 'mean-absolute':
+    case 'mean-square':
+    case 'positive':
+      return mean;
   }
 }
 
@@ -77,11 +100,12 @@ function term(kind: Exclude<Aggregation, object>, value: number): number {
       return value * value;
     case 'mean':
     case 'absolute-mean':
+    case 'square-mean':
       return value;
   }
 }
 
-/** The smallest value at which the share of the weight reaches `quantile`. */
+/** The smallest value at which the share of the weight reaches `quantile`; samples of no weight do not count. */
 function weightedQuantile(
   rows: readonly { readonly weight: number; readonly values: Float32Array }[],
   channel: number,
@@ -89,6 +113,7 @@ function weightedQuantile(
 ): number {
   const sorted = rows
     .map(({ weight, values }) => ({ weight, value: values[channel] as number }))
+    .filter(({ weight }) => weight > 0)
     .sort((a, b) => a.value - b.value);
   const goal = quantile * sorted.reduce((sum, { weight }) => sum + weight, 0);
   let reached = 0;

@@ -1,7 +1,7 @@
 // Runs an attribution over calibration samples, batch by batch, so that memory stays bounded.
 import { createSession, tensor } from '../engine/index.ts';
 import { inferShapes } from '../onnx/index.ts';
-import { must, type Random } from '../util/index.ts';
+import { BedsideError, must, type Random } from '../util/index.ts';
 import { soleInput } from './backward.ts';
 import type { CalibrationSet, CriterionContext } from './criterion.ts';
 import { type Attribution, AttributionPass, oneHot, type PassResult } from './pass.ts';
@@ -152,6 +152,13 @@ async function startsOf(context: CriterionContext, spec: AttributionSpec): Promi
   const logits = must(model.graph.outputs[0], 'a model without outputs').name;
   const classes = must(inferShapes(model, 1).get(logits)?.at(-1), `the shape of '${logits}' is unknown`);
   if (typeof target === 'object') {
+    if (target.length !== classes) {
+      throw new BedsideError(
+        'E_DATA_FIT',
+        `the mix has ${target.length} classes, ${context.modelName} has ${classes}`,
+        { hint: 'give one weight for each class of the model' },
+      );
+    }
     return {
       values: (_first, count, perSample) =>
         Float32Array.from({ length: count * perSample * classes }, (_, i) => target[i % classes] as number),

@@ -96,7 +96,8 @@ export interface BackwardGraph {
 
 /**
  * Builds the graph from a canonical model at operator set 16 or later.
- * @throws BedsideError E_UNSUPPORTED when the pass would have to cross an operator without a rule
+ * @throws BedsideError E_UNSUPPORTED when the pass would have to cross an operator without a rule, E_USAGE for a layer
+ * that the model does not have
  */
 export function buildBackward(model: Model, options: BackwardOptions): BackwardGraph {
   const shapes = inferShapes(model, 1);
@@ -124,6 +125,7 @@ export function buildBackward(model: Model, options: BackwardOptions): BackwardG
     if (layer) layers.set(node.name, layer);
   }
   const asked = new Set(options.layers ?? layers.keys());
+  for (const name of asked) if (!layers.has(name)) throw unknownLayer(name, [...layers.keys()]);
   const wantedValues = reachable(forward, layers, asked, options.wantInput ? input : undefined);
   const pending = new Map<string, Message[]>();
   const makers = producers(forward);
@@ -223,6 +225,12 @@ export function soleInput(model: Model): string {
     });
   }
   return input.name;
+}
+
+function unknownLayer(name: string, known: readonly string[]): BedsideError {
+  return new BedsideError('E_USAGE', `there is no weighted layer '${name}'`, {
+    hint: `weighted layers of this model: ${known.join(', ')}`,
+  });
 }
 
 function ruleOf(rules: OpTable<BackwardRule>, node: Node): BackwardRule {

@@ -29,19 +29,25 @@ export function convolutional(rule: LinearRule): RuleOf {
  * @throws BedsideError E_USAGE for an unknown name or a parameter out of range
  */
 export function parseRule(text: string): LinearRule {
-  const [name = '', given] = text.trim().split('=', 2);
+  const at = text.indexOf('=');
+  const name = (at < 0 ? text : text.slice(0, at)).trim();
+  const given = at < 0 ? undefined : text.slice(at + 1).trim();
   const value = given === undefined ? undefined : Number(given);
-  if (value !== undefined && !Number.isFinite(value)) throw unknownRule(text, `'${given}' is not a number`);
+  if (value !== undefined && (given === '' || !Number.isFinite(value))) {
+    throw unknownRule(text, `'${given}' is not a number`);
+  }
   switch (name) {
     case 'epsilon':
       if (value !== undefined && value <= 0) throw unknownRule(text, 'epsilon must be above 0');
       return epsilonRule(value);
     case 'zplus':
+      if (value !== undefined) throw unknownRule(text, 'zplus takes no parameter');
       return zplusRule();
     case 'gamma':
       if (value !== undefined && value < 0) throw unknownRule(text, 'gamma must be 0 or more');
       return gammaRule(value ?? 0.25);
     case 'alpha2beta1':
+      if (value !== undefined) throw unknownRule(text, 'alpha2beta1 takes no parameter; write alpha-beta=A');
       return alphaBetaRule(2);
     case 'alpha-beta':
       if (value !== undefined && value < 1) throw unknownRule(text, 'alpha must be 1 or more');
@@ -84,6 +90,11 @@ function parseEntry(text: string): ParsedEntry {
     });
   }
   const [, match, from = '0', to = '1', rule = ''] = parts;
+  if (!(Number(from) <= Number(to) && Number(to) <= 1)) {
+    throw new BedsideError('E_USAGE', `composite entry '${text}': the depths ${from}..${to} hold no layer`, {
+      hint: 'depths go up, from 0 (the first weighted layer) to 1 (the last)',
+    });
+  }
   const range = /^gamma=(\d*\.?\d+)\.\.(\d*\.?\d+)$/.exec(rule);
   const [first, last] = [Number(range?.[1]), Number(range?.[2])];
   if (range && !(first > 0 && last > 0)) throw unknownRule(rule, 'both ends of gamma must be above 0');

@@ -4,7 +4,7 @@
 import type { OpTable } from '../onnx/index.ts';
 import type { BackwardContext, BackwardRule } from './backward.ts';
 import { GRADIENT_RULES, sendTo } from './gradient-rules.ts';
-import { refuse, toWinners } from './structure.ts';
+import { toWinners } from './structure.ts';
 
 /** Below this size of dx the quotient is numerically void and the contribution is as small: it counts as zero. */
 const TINY = 1e-7;
@@ -89,11 +89,24 @@ const product: BackwardRule = (context, node, [message]) => {
   if (context.wanted(b)) sendTo(context, node, b, times(a));
 };
 
-/** A quotient by a constant is linear; by a computed value it has no rule. */
-const quotient: BackwardRule = (context, node, messages) => {
-  const divisor = node.inputs[1] as string;
-  if (context.graph.constants.has(divisor)) GRADIENT_RULES.Div(context, node, messages);
-  else refuse(context, node, messages);
+/** A quotient is the product with 1/b, whose multiplier is d(1/b) / db = -1 / (b b0). */
+const quotient: BackwardRule = (context, node, [message]) => {
+  if (!message) return;
+  const { builder } = context;
+  const [a, b] = node.inputs as [string, string];
+  const m = context.materialise(message);
+  const op = (name: string, x: string, y: string): string => builder.node(name, [x, y], {}, 'multiplier');
+  const half = builder.scalar(0.5);
+  const [a0, b0] = [context.reference(a), context.reference(b)];
+  if (context.wanted(a)) {
+    const inverses = op('Add', op('Div', half, b), op('Div', half, b0));
+    sendTo(context, node, a, op('Mul', m, inverses));
+  }
+  if (context.wanted(b)) {
+    const mean = op('Mul', op('Add', a, a0), half);
+    const slope = op('Div', builder.node('Neg', [mean], {}, 'multiplier'), op('Mul', b, b0));
+    sendTo(context, node, b, op('Mul', m, slope));
+  }
 };
 
 const NONLINEAR = [

@@ -27,7 +27,7 @@ export interface LinearLayer {
   /** Value names. */
   readonly input: string;
   readonly output: string;
-  /** Shapes for a batch of one. */
+  /** Shapes for a batch of one. Reading an unknown one throws E_UNSUPPORTED: weights can be read all the same. */
   readonly inputShape: readonly number[];
   readonly outputShape: readonly number[];
   /** Axis of the output's channels. */
@@ -222,28 +222,33 @@ function transpose(data: Float32Array, rows: number, columns: number): Float32Ar
 }
 
 function convLayer(graph: Graph, node: Node, shapes: ReadonlyMap<string, readonly number[]>): LinearLayer {
-  const { inputShape, outputShape } = shapesOf(graph, node, shapes);
   const weight = floatInput(graph, node, 1);
-  const conv = convParameters(graph, node, [...inputShape]);
+  const kind = opOf(node) === 'Conv' ? 'conv' : 'conv-transpose';
+  const [first, second] = weight.dims as [number, number];
   return {
     name: node.name,
     node,
     input: node.inputs[0] as string,
     output: node.outputs[0] as string,
-    inputShape,
-    outputShape,
+    get inputShape() {
+      return shapesOf(graph, node, shapes).inputShape;
+    },
+    get outputShape() {
+      return shapesOf(graph, node, shapes).outputShape;
+    },
     channelAxis: 1,
-    channels: outputShape[1] as number,
+    channels: kind === 'conv' ? first : second * intAttribute(node, 'group', 1),
     weight: weight.data,
     weightDims: weight.dims,
     bias: node.inputs[2] ? floatInput(graph, node, 2).data : undefined,
-    kind: opOf(node) === 'Conv' ? 'conv' : 'conv-transpose',
-    conv,
+    kind,
+    get conv() {
+      return convParameters(graph, node, [...shapesOf(graph, node, shapes).inputShape]);
+    },
   };
 }
 
 function gemmLayer(graph: Graph, node: Node, shapes: ReadonlyMap<string, readonly number[]>): LinearLayer {
-  const { inputShape, outputShape } = shapesOf(graph, node, shapes);
   const b = floatInput(graph, node, 1);
   const alpha = floatAttribute(node, 'alpha', 1);
   const beta = floatAttribute(node, 'beta', 1);
@@ -260,8 +265,12 @@ function gemmLayer(graph: Graph, node: Node, shapes: ReadonlyMap<string, readonl
     node,
     input: node.inputs[0] as string,
     output: node.outputs[0] as string,
-    inputShape,
-    outputShape,
+    get inputShape() {
+      return shapesOf(graph, node, shapes).inputShape;
+    },
+    get outputShape() {
+      return shapesOf(graph, node, shapes).outputShape;
+    },
     channelAxis: 1,
     channels,
     weight: alpha === 1 ? oriented : oriented.map((w) => w * alpha),
@@ -273,7 +282,6 @@ function gemmLayer(graph: Graph, node: Node, shapes: ReadonlyMap<string, readonl
 }
 
 function matmulLayer(graph: Graph, node: Node, shapes: ReadonlyMap<string, readonly number[]>): LinearLayer {
-  const { inputShape, outputShape } = shapesOf(graph, node, shapes);
   const weight = floatInput(graph, node, 1);
   if (weight.dims.length !== 2) {
     throw unsupported(node, `its constant has ${weight.dims.length} axes, not 2`, 'use a two-axis weight');
@@ -283,9 +291,15 @@ function matmulLayer(graph: Graph, node: Node, shapes: ReadonlyMap<string, reado
     node,
     input: node.inputs[0] as string,
     output: node.outputs[0] as string,
-    inputShape,
-    outputShape,
-    channelAxis: outputShape.length - 1,
+    get inputShape() {
+      return shapesOf(graph, node, shapes).inputShape;
+    },
+    get outputShape() {
+      return shapesOf(graph, node, shapes).outputShape;
+    },
+    get channelAxis() {
+      return shapesOf(graph, node, shapes).outputShape.length - 1;
+    },
     channels: weight.dims[1] as number,
     weight: weight.data,
     weightDims: weight.dims,

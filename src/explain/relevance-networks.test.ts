@@ -173,6 +173,27 @@ const NETWORKS: Record<string, (seed: number) => Model> = {
     const joined = net.op('Concat', [lstm, turned, mish], { axis: int(1) });
     return net.classify(joined, 36);
   },
+  'gates behind constants and changes of shape': (seed) => {
+    const net = new Net([2, 4, 4], seed);
+    const a = net.conv(net.input, 2, 3, { pads: same });
+    const bounds = [net.builder.scalar(0), net.builder.scalar(6)];
+    const part = net.op('Clip', [net.op('Add', [a, net.builder.scalar(3)]), ...bounds]);
+    // Hard swish as exporters write it: the gate stands first, and behind a division or a factor.
+    const swish = net.op('Mul', [net.op('Div', [part, net.builder.scalar(6)]), a]);
+    const b = net.conv(swish, 3, 3, { pads: same });
+    const pooled = net.op('Flatten', [net.op('GlobalAveragePool', [b])]);
+    const gate = net.op('Sigmoid', [net.gemm(pooled, 3, 3)]);
+    const column = net.op('Reshape', [gate, net.builder.ints([-1, 3, 1, 1])]);
+    const gated = net.op('Mul', [net.op('Mul', [net.builder.scalar(2), column]), b]);
+    return net.classify(gated, 48);
+  },
+  'copies along new and old axes': (seed) => {
+    const net = new Net([2, 4, 4], seed);
+    const a = net.conv(net.input, 2, 3, { pads: same });
+    const pooled = net.op('GlobalAveragePool', [net.relu(a)]);
+    const copied = net.op('Expand', [pooled, net.builder.ints([1, 3, 2, 4])]);
+    return net.classify(net.relu(net.conv(copied, 3, 4, { kernel: [2, 2] })), 12);
+  },
   'quotients, by and of constants': (seed) => {
     const net = new Net([2, 4, 4], seed);
     const scale = net.builder.constant(floatConstant([0.5, -2, 3], [3, 1, 1]));

@@ -50,7 +50,7 @@ export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
     Elu: passThrough,
     Erf: passThrough,
     Exp: passThrough,
-    Expand: refuse,
+    Expand: repeated,
     Flatten: unreshape,
     Gather: refuse,
     Gelu: passThrough,
@@ -148,6 +148,11 @@ const normalised: BackwardRule = (context, node, [message]) => {
   context.send(node.inputs[0] as string, { value, base: node.inputs[0], zeroWhere: undefined });
 };
 
+/** Copies: what arrives at them adds up. */
+const repeated: BackwardRule = (context, node, [message]) => {
+  if (message) takeAll(context, node, message, node.inputs[0] as string);
+};
+
 /** How much the output of an operator is a gate, between two factors of a product. */
 const GATES: ReadonlyMap<string, number> = new Map([
   ['Sigmoid', 2],
@@ -157,12 +162,34 @@ const GATES: ReadonlyMap<string, number> = new Map([
   ['Tanh', 1],
 ]);
 
+/** Operators behind which a gate is still one, such as the division by 6 of a hard sigmoid in parts. */
+const CARRIES_GATE: ReadonlySet<string> = new Set([
+  'Cast',
+  'Expand',
+  'Identity',
+  'Reshape',
+  'Squeeze',
+  'Unsqueeze',
+]);
+
+/** How much a factor is a gate: 3 for constants. */
+function gateLevel(context: BackwardContext, name: string): number {
+  if (context.graph.constants.has(name)) return 3;
+  const maker = context.maker(name);
+  if (!maker) return 0;
+  const [first = '', second = ''] = maker.inputs;
+  if (CARRIES_GATE.has(maker.op)) return gateLevel(context, first);
+  if ((maker.op === 'Mul' || maker.op === 'Div') && context.graph.constants.has(second)) {
+    return gateLevel(context, first);
+  }
+  if (maker.op === 'Mul' && context.graph.constants.has(first)) return gateLevel(context, second);
+  return GATES.get(maker.op) ?? 0;
+}
+
 /** Products: a constant factor passes relevance on; of two computed ones the signal takes all (Arras et al., 2017). */
 const gated: BackwardRule = (context, node, [message]) => {
   const [a, b] = node.inputs as [string, string];
-  const gate = (name: string): number =>
-    context.graph.constants.has(name) ? 3 : (GATES.get(context.maker(name)?.op ?? '') ?? 0);
-  if (message) takeAll(context, node, message, gate(a) > gate(b) ? b : a);
+  if (message) takeAll(context, node, message, gateLevel(context, a) > gateLevel(context, b) ? b : a);
 };
 
 /** Quotients: the numerator takes all, or the denominator of a constant. */

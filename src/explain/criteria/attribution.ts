@@ -265,8 +265,17 @@ export const ATTRIBUTION_FAMILIES: readonly CriterionFamily[] = [
   fixed(
     attributionCriterion(
       'taylor-squared',
-      "squared gradient x activation of the loss, averaged: the reference criterion's usual form",
+      "square of the channel's first-order effect on the mean loss",
       'Molchanov et al., CVPR 2019',
+      { attribution: gradient, readout: 'times-activation', start: 'loss' },
+      { family: 'reference', aggregation: 'square-mean' },
+    ),
+  ),
+  fixed(
+    attributionCriterion(
+      'fisher',
+      "diagonal of the Fisher information of a mask on the channel: mean square of its effect on each sample's loss",
+      'Theis et al., arXiv:1801.05787, 2018',
       { attribution: gradient, readout: 'times-activation', start: 'loss' },
       { family: 'reference', aggregation: 'mean-square' },
     ),

@@ -1,6 +1,13 @@
 // Operators that move values, and means, as explicit terms (see terms.ts).
 import { intOf, intsInput, intsOf } from './attributes.ts';
-import { type Doubles, flatOf, positionOf, positions } from './positions.ts';
+import {
+  broadcastDims,
+  broadcastPosition,
+  type Doubles,
+  flatOf,
+  positionOf,
+  positions,
+} from './positions.ts';
 import { type Linear, noBias, type Operation, type Term } from './terms.ts';
 
 /** The outputs of an operator that moves or averages values; undefined for any other. */
@@ -71,6 +78,8 @@ export function moves(operation: Operation): Linear[] | undefined {
       const axes = given.map((axis) => fromFront(axis, x.dims.length));
       return [mean(x, axes, intOf(node, 'keepdims', 1) === 1)];
     }
+    case 'Expand':
+      return [expand(operation)];
     case 'GlobalMaxPool':
       return [globalMax(x)];
     default:
@@ -172,6 +181,12 @@ function split({ model, node, inputs }: Operation): Linear[] {
     const dims = x.dims.map((whole, i) => (i === axis ? part : whole));
     return taken(x, dims, (p) => p.map((at, i) => (i === axis ? at + begin : at)));
   });
+}
+
+function expand({ model, node, inputs }: Operation): Linear {
+  const [x] = inputs as [Doubles];
+  const dims = broadcastDims(x.dims, intsInput(model, node, 1) ?? []);
+  return taken(x, dims, (p) => broadcastPosition(p, x.dims));
 }
 
 function mean(x: Doubles, axes: readonly number[], keep: boolean): Linear {

@@ -203,13 +203,25 @@ function nonlinearBack(model: Model, node: Node, values: Values, r: Float64Array
   });
 }
 
+/** The operator that shapes a factor, seen through constant factors and changes of shape. */
+function squashedBy(graph: Model['graph'], name: string): string {
+  const maker = graph.nodes.find(({ outputs }) => outputs.includes(name));
+  const computed = maker?.inputs.filter((input) => !graph.constants.has(input)) ?? [];
+  const scales = (maker?.op === 'Mul' || maker?.op === 'Div') && computed.length === 1;
+  const dividesConstant = maker?.op === 'Div' && computed[0] !== maker.inputs[0];
+  const reshapes = ['Identity', 'Reshape', 'Squeeze', 'Unsqueeze', 'Expand', 'Cast'].includes(
+    maker?.op ?? '',
+  );
+  return (scales && !dividesConstant) || reshapes
+    ? squashedBy(graph, computed[0] as string)
+    : (maker?.op ?? '');
+}
+
 /** Whether the first of two factors takes all. */
 function takesAll({ graph }: Model, op: 'Mul' | 'Div', first: string, second: string): boolean {
   if (graph.constants.has(first)) return false;
   if (graph.constants.has(second) || op === 'Div') return true;
-  const [a, b] = [first, second].map(
-    (name) => graph.nodes.find(({ outputs }) => outputs.includes(name))?.op ?? '',
-  );
+  const [a, b] = [first, second].map((name) => squashedBy(graph, name));
   const squashes = (maker = ''): boolean => ['Sigmoid', 'HardSigmoid', 'Softmax', 'Clip'].includes(maker);
   if (squashes(a)) return squashes(b);
   return a !== 'Tanh' || squashes(b) || b === 'Tanh';
