@@ -1,7 +1,7 @@
 // Names of rules, and which layer gets which.
 import { describe, expect, it } from 'vitest';
 import { BedsideError, must } from '../util/index.ts';
-import { composite, convolutional, parseRule } from './composite.ts';
+import { composite, convolutional, parseComposite, parseRule } from './composite.ts';
 import { type LinearLayer, linearLayers } from './linear.ts';
 import {
   alphaBetaRule,
@@ -56,6 +56,11 @@ describe('parseRule', () => {
     ['gamma=much', 'not a number'],
     ['gamma=Infinity', 'not a number'],
     ['alpha-beta=0.5', '1 or more'],
+    ['gamma=', 'not a number'],
+    ['epsilon=', 'not a number'],
+    ['gamma=0.1=5', 'not a number'],
+    ['zplus=3', 'takes no parameter'],
+    ['alpha2beta1=3', 'takes no parameter'],
   ])('refuses %j: %s', (text, why) => {
     let thrown: unknown;
     try {
@@ -99,5 +104,48 @@ describe('composites', () => {
     expect(composite([{ match: 'dense', rule: third }])(dense, 1)).toBe(third);
     expect(composite([{ match: 'dense', rule: third }])(conv, 0).name).toBe('epsilon');
     expect(composite([])(conv, 0).name).toBe('epsilon');
+  });
+
+  it.each<[string, number, 'conv' | 'dense', string]>([
+    ['conv:zplus', 0.3, 'conv', 'zplus'],
+    ['conv:zplus', 0.3, 'dense', 'epsilon'],
+    ['dense:gamma=2', 1, 'dense', 'gamma=2'],
+    ['any:alpha-beta=3', 1, 'dense', 'alpha-beta=3'],
+    ['conv@0..0.5:zplus+conv:gamma=1', 0.5, 'conv', 'zplus'],
+    ['conv@0..0.5:zplus+conv:gamma=1', 0.51, 'conv', 'gamma=1'],
+    ['conv@0.4..1:zplus', 0.3, 'conv', 'epsilon'],
+    [' conv@.2...8:zplus + any:epsilon=0.1 ', 0.5, 'conv', 'zplus'],
+    [' conv@.2...8:zplus + any:epsilon=0.1 ', 0.1, 'conv', 'epsilon=0.1'],
+    // Geometric: 0.5 (0.05 / 0.5)^depth.
+    ['conv:gamma=0.5..0.05', 0, 'conv', 'gamma=0.5'],
+    ['conv:gamma=0.5..0.05', 1, 'conv', 'gamma=0.05'],
+    ['conv:gamma=1..0.01', 0.5, 'conv', 'gamma=0.1'],
+    ['conv:gamma=0.25..4', 0.5, 'conv', 'gamma=1'],
+  ])('from %j: at depth %d a %s layer gets %s', (text, depth, kind, rule) => {
+    const found = parseComposite(text)(kind === 'conv' ? conv : dense, depth);
+    expect(found.name).toBe(rule);
+    expect(described(found)).toEqual(described(parseRule(rule)));
+  });
+
+  it.each([
+    ['', 'LAYERS:RULE'],
+    ['zplus', 'LAYERS:RULE'],
+    ['conv', 'LAYERS:RULE'],
+    ['pool:zplus', 'LAYERS:RULE'],
+    ['conv:zplus+', 'LAYERS:RULE'],
+    ['conv@0.5:zplus', 'LAYERS:RULE'],
+    ['conv@0.5..0.2:zplus', 'hold no layer'],
+    ['conv@0..2:zplus', 'hold no layer'],
+    ['conv:zminus', 'no such rule'],
+    ['conv:gamma=0..1', 'above 0'],
+    ['conv:epsilon=0', 'above 0'],
+  ])('are refused from %j: %s', (text, why) => {
+    let thrown: unknown;
+    try {
+      parseComposite(text);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(BedsideError.is(thrown, 'E_USAGE') && thrown.message).toContain(why);
   });
 });

@@ -4,7 +4,7 @@ import { cloneModel, int, type Model } from '../../onnx/index.ts';
 import { context, smallNetwork } from '../test-support/calibration.ts';
 import { runModel } from '../test-support/differences.ts';
 import { Net } from '../test-support/nets.ts';
-import { ACTIVATION, APOZ } from './activations.ts';
+import { ACTIVATION, ACTIVATION_STD, APOZ } from './activations.ts';
 
 const COUNT = 11;
 
@@ -34,6 +34,10 @@ const READ = [
 
 describe.each([
   { criterion: ACTIVATION, statistic: (list: number[]) => mean(list.map(Math.abs)) },
+  {
+    criterion: ACTIVATION_STD,
+    statistic: (list: number[]) => Math.sqrt(mean(list.map((x) => (x - mean(list)) ** 2))),
+  },
   { criterion: APOZ, statistic: (list: number[]) => 1 - mean(list.map((x) => (x > 0 ? 0 : 1))) },
 ])('$criterion.name', ({ criterion, statistic }) => {
   it('is its statistic over samples and space, behind the activation', async () => {

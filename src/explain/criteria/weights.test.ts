@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { float, floatConstant, int, ints, type Model } from '../../onnx/index.ts';
 import { context } from '../test-support/calibration.ts';
 import { Net } from '../test-support/nets.ts';
-import { L1, L2, RANDOM } from './weights.ts';
+import { FPGM, L1, L2, LAMP, RANDOM } from './weights.ts';
 
 /** Weights 1, -2, 3, -4 ... so that each sum can be read off. */
 function counting(net: Net, dims: readonly number[]): string {
@@ -20,6 +20,8 @@ interface Layout {
   readonly features: number;
   /** The absolute weights of each output channel. */
   readonly weights: readonly (readonly number[])[];
+  /** What the first weight counts; even multiples of it are negative. */
+  readonly unit?: number;
 }
 
 const LAYOUTS: readonly Layout[] = [
@@ -89,6 +91,7 @@ const LAYOUTS: readonly Layout[] = [
       [4, 10],
       [6, 12],
     ],
+    unit: 2,
   },
   {
     title: 'Gemm [out, in]',
@@ -134,6 +137,45 @@ describe.each(LAYOUTS)('weight criteria: $title', (layout) => {
     expected.forEach((value, c) => {
       expect(scores?.scores[c]).toBeCloseTo(value, 10);
     });
+  });
+});
+
+describe.each(LAYOUTS)('weight criteria between channels: $title', (layout) => {
+  it('fpgm is the sum of distances to the other channels', async () => {
+    const { unit = 1 } = layout;
+    const signed = layout.weights.map((list) => list.map((w) => ((w / unit) % 2 === 1 ? w : -w)));
+    const expected = signed.map((u) =>
+      signed.reduce((sum, v) => sum + Math.hypot(...u.map((x, i) => x - (v[i] as number))), 0),
+    );
+    const [scores] = await FPGM.score(context(network(layout)));
+    expect(scores?.scores).toHaveLength(expected.length);
+    expected.forEach((value, c) => {
+      expect(scores?.scores[c]).toBeCloseTo(value, 10);
+    });
+  });
+
+  it('lamp is the squared norm over that of all channels at least as large', async () => {
+    const squares = layout.weights.map((list) => list.reduce((sum, w) => sum + w * w, 0));
+    const expected = squares.map(
+      (own) => own / squares.filter((other) => other >= own).reduce((a, b) => a + b, 0),
+    );
+    const [scores] = await LAMP.score(context(network(layout)));
+    expect(scores?.scores).toHaveLength(expected.length);
+    expected.forEach((value, c) => {
+      expect(scores?.scores[c]).toBeCloseTo(value, 10);
+    });
+    // The largest channel of a layer always has 1.
+    expect(Math.max(...expected)).toBe(1);
+  });
+});
+
+describe('lamp', () => {
+  it('of a layer of zeros is zero', async () => {
+    const net = new Net([2]);
+    const zeros = net.builder.constant(floatConstant(new Float32Array(6), [2, 3]));
+    const model = net.classify(net.op('Gemm', [net.input, zeros]), 3, 3);
+    const [scores] = await LAMP.score(context(model));
+    expect(Array.from(scores?.scores ?? [])).toEqual([0, 0, 0]);
   });
 });
 
