@@ -1,8 +1,19 @@
 // The table of criteria.
 import { describe, expect, it } from 'vitest';
 import { BedsideError } from '../util/index.ts';
+import type { LayerScores } from './criterion.ts';
 import { CRITERIA, findCriterion } from './registry.ts';
 import { context, smallNetwork, withNormalisation } from './test-support/calibration.ts';
+
+function expectClose(actual: LayerScores[] | undefined, expected: LayerScores[] | undefined): void {
+  expect(actual?.map(({ layer }) => layer)).toEqual(expected?.map(({ layer }) => layer));
+  expected?.forEach(({ layer, scores }, l) => {
+    const most = Math.max(...scores.map(Math.abs));
+    scores.forEach((score, c) => {
+      expect(Math.abs((actual?.[l]?.scores[c] as number) - score), layer).toBeLessThanOrEqual(1e-4 * most);
+    });
+  });
+}
 
 describe('the table of criteria', () => {
   it('finds each by its name, and names are unique', () => {
@@ -40,4 +51,42 @@ describe('the table of criteria', () => {
       if (criterion.name !== 'taylor-signed') expect(list.every((score) => score >= 0)).toBe(true);
     }
   });
+
+  it.each(CRITERIA)('$name gives the same for a batch of one and of seven', async (criterion) => {
+    const model = smallNetwork();
+    const unmerged = withNormalisation(model, 'Conv_1');
+    const [single, seven] = await Promise.all(
+      [1, 7].map((batch) => criterion.score({ ...context(model, { batch }), unmerged })),
+    );
+    expectClose(seven, single);
+  });
+
+  // Whole numbers as weights: as many copies of the sample. Where numbers are drawn for each sample, copies differ.
+  const drawing = ['expected-gradients', 'smoothgrad', 'random'];
+  it.each(CRITERIA.filter(({ name, needsSamples }) => needsSamples && !drawing.includes(name)))(
+    '$name weighs samples like copies of them',
+    async (criterion) => {
+      const weights = [2, 0, 1, 3];
+      const model = smallNetwork();
+      const weighted = context(model, { count: 4, labels: [0, 1, 2, 1], weights });
+      const { samples, sampleShape } = weighted.calibration;
+      const order = weights.flatMap((copies, n) => new Array<number>(copies).fill(n));
+      const copied = {
+        samples: Float32Array.from(order.flatMap((n) => Array.from(samples.subarray(50 * n, 50 * n + 50)))),
+        count: order.length,
+        sampleShape,
+        labels: Int32Array.from(order, (n) => [0, 1, 2, 1][n] as number),
+      };
+      for (const aggregation of [undefined, 'mean-absolute', 'positive', { quantile: 0.5 }] as const) {
+        const more = aggregation ? { aggregation } : {};
+        expectClose(
+          await criterion.score({ ...weighted, ...more }),
+          await criterion.score({ ...context(model), calibration: copied, ...more }),
+        );
+      }
+      // And they do count.
+      const alike = await criterion.score(context(model, { count: 4, labels: [0, 1, 2, 1] }));
+      expect(alike).not.toEqual(await criterion.score(weighted));
+    },
+  );
 });

@@ -302,6 +302,6 @@ function referenceIn(name: string, text: string | undefined): 'zero' | 'mean' | 
   if (text === undefined || text === 'zero') return 'zero';
   if (text === 'mean' || text === 'sample') return text;
   throw new BedsideError('E_CRITERION', `criterion '${name}=${text}': unknown reference`, {
-    hint: 'known references: zero, mean, sample',
+    hint: `write ${name}=zero, ${name}=mean or ${name}=sample`,
   });
 }
