@@ -3,7 +3,7 @@
 import { type Html, html } from './html.ts';
 import type { ReportData, ReportRow } from './report-data.ts';
 import { linearScale, type Scale, spread } from './scale.ts';
-import { chanceOf, type Measure, percent, ratioText, type Series } from './series.ts';
+import { chanceOf, deviationOf, type Measure, percent, ratioText, type Series } from './series.ts';
 
 const WIDTH = 960;
 const MARGIN = { top: 34, bottom: 56, left: 64 };
@@ -23,8 +23,14 @@ const MARKERS = [
 ];
 const DASHES = ['7 4', '2 3', '9 3 2 3', '12 5', '4 2 1 2', '1 4', '6 2 2 2 2 2'];
 
-/** One chart. `id` must be unique in the page. */
-export function chart(data: ReportData, series: readonly Series[], measure: Measure, id: string): Html {
+/** One chart. `id` must be unique in the page; `least` is the least height of the plot. */
+export function chart(
+  data: ReportData,
+  series: readonly Series[],
+  measure: Measure,
+  id: string,
+  least = 340,
+): Html {
   const word = measure === 'accuracy' ? 'Accuracy' : 'Balanced accuracy';
   const base = data.base[measure];
   const chance = chanceOf(data, measure);
@@ -36,7 +42,7 @@ export function chart(data: ReportData, series: readonly Series[], measure: Meas
     { kind: 'unpruned', name: 'unpruned', value: base },
     { kind: 'chance', name: 'one class for all', value: chance ?? Number.NaN },
   ].filter(({ value }) => Number.isFinite(value));
-  const height = MARGIN.top + MARGIN.bottom + Math.max(340, (drawn.length + levels.length) * LABEL_GAP);
+  const height = MARGIN.top + MARGIN.bottom + Math.max(least, (drawn.length + levels.length) * LABEL_GAP);
   const longest = Math.max(...[...drawn, ...levels].map(({ name }) => name.length), 0);
   const plot = {
     left: MARGIN.left,
@@ -44,7 +50,7 @@ export function chart(data: ReportData, series: readonly Series[], measure: Meas
     top: MARGIN.top,
     bottom: height - MARGIN.bottom,
   };
-  const values = [...rows.map((row) => row[measure]), ...levels.map(({ value }) => value)];
+  const values = [...rows.flatMap((row) => limits(row, measure)), ...levels.map(({ value }) => value)];
   const fractions = [1, ...rows.map((row) => row.macsFraction)];
   const x = linearScale(Math.min(...fractions), Math.max(...fractions), plot.right, plot.left);
   const y = linearScale(Math.min(...values, 1), Math.max(...values, 0), plot.bottom, plot.top);
@@ -113,9 +119,33 @@ function line(series: Series, measure: Measure, base: number, x: Scale, y: Scale
     (row, i) =>
       html`<path class="mark" d="${marker}" transform="translate(${px(points[i]?.[0] ?? 0)} ${px(points[i]?.[1] ?? 0)})"><title>${tip(series, row)}</title></path>`,
   );
-  return html`<g class="series ${styleClass(series)}" data-series="${series.name}">
+  return html`${spreadOf(series, measure, x, y)}<g class="series ${styleClass(series)}" data-series="${series.name}">
 <polyline points="${path}"${dashes && html` stroke-dasharray="${dashes}"`}/>
 ${marks}</g>`;
+}
+
+/** The spread over seeds: a whisker at each mark, and a band between them. */
+function spreadOf(series: Series, measure: Measure, x: Scale, y: Scale): Html | undefined {
+  const rows = series.rows.filter((row) => deviationOf(row, measure) !== undefined);
+  if (rows.length === 0) return undefined;
+  const edges = rows.map((row) => {
+    const [low, high] = limits(row, measure);
+    return { x: px(x(row.macsFraction)), low: px(y(low)), high: px(y(high)) };
+  });
+  const outline = [
+    ...edges.map((edge) => `${edge.x},${edge.high}`),
+    ...edges.toReversed().map((edge) => `${edge.x},${edge.low}`),
+  ];
+  const whiskers = edges.map((edge) => `M${edge.x - 4},${edge.high}h8m-4,0V${edge.low}m-4,0h8`);
+  return html`<g class="spread ${styleClass(series)}">
+${rows.length > 1 && html`<polygon points="${outline.join(' ')}"/>`}<path d="${whiskers.join('')}"/></g>
+`;
+}
+
+/** A measure less and plus its standard deviation, inside [0, 1]. */
+function limits(row: ReportRow, measure: Measure): [number, number] {
+  const deviation = deviationOf(row, measure) ?? 0;
+  return [Math.max(0, row[measure] - deviation), Math.min(1, row[measure] + deviation)];
 }
 
 /** Names at the lines' ends, spread apart, each joined to its line by a thin leader. */
@@ -140,10 +170,15 @@ export function styleClass(series: Series): string {
 function tip(series: Series, row: ReportRow): string {
   return [
     `${series.name}: ${ratioText(row.ratio)} of the channels removed`,
-    `accuracy ${percent(row.accuracy)}, balanced ${percent(row.balancedAccuracy)}`,
+    `accuracy ${withDeviation(row, 'accuracy')}, balanced ${withDeviation(row, 'balancedAccuracy')}`,
     `${percent(row.macsFraction)} of the multiply-accumulates left`,
     `same answer as the unpruned network: ${percent(row.agreement)}`,
   ].join('\n');
+}
+
+function withDeviation(row: ReportRow, measure: Measure): string {
+  const deviation = deviationOf(row, measure);
+  return percent(row[measure]) + (deviation === undefined ? '' : ` ± ${(100 * deviation).toFixed(1)}`);
 }
 
 function describe(

@@ -1,3 +1,3 @@
 // The comparison report.
 export { renderReport } from './render-report.ts';
-export type { ReportData, ReportRow } from './report-data.ts';
+export type { MixRow, ReportData, ReportHeatmap, ReportRow } from './report-data.ts';

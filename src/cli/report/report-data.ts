@@ -16,6 +16,25 @@ export interface ReportRow {
   /** Multiply-accumulates for one sample. */
   readonly macs: number;
   readonly macsFraction: number;
+  /** Standard deviations over seeds; the measures above are then means. */
+  readonly accuracyStd?: number;
+  readonly balancedAccuracyStd?: number;
+  /** How many seeds. */
+  readonly seeds?: number;
+}
+
+/** A network pruned by scores from a mix of classes, measured on the local samples. */
+export interface MixRow extends ReportRow {
+  /** Scores from the local mix of classes, from a uniform one, or from a mix of other classes. */
+  readonly mix: 'local' | 'uniform' | 'wrong';
+}
+
+/** A picture of what matters in a sample. */
+export interface ReportHeatmap {
+  /** What it shows, in words. */
+  readonly title: string;
+  /** A self-contained SVG. */
+  readonly svg: string;
 }
 
 /** Everything in a report. */
@@ -49,4 +68,9 @@ export interface ReportData {
   readonly rows: readonly ReportRow[];
   /** Seconds each criterion took to score the channels. */
   readonly seconds: Readonly<Record<string, number>>;
+  /** Rows of the comparison of class mixes. */
+  readonly mix?: readonly MixRow[];
+  /** The ratio at which recalls are shown, the nearest one measured; default the middle one. */
+  readonly recallRatio?: number;
+  readonly heatmaps?: readonly ReportHeatmap[];
 }

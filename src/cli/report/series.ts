@@ -1,5 +1,5 @@
 // The rows of a report as series to draw and tables to fill: one series for each criterion, with and without reconstruction.
-import type { ReportData, ReportRow } from './report-data.ts';
+import type { MixRow, ReportData, ReportRow } from './report-data.ts';
 
 /** One of the two accuracies. */
 export type Measure = 'accuracy' | 'balancedAccuracy';
@@ -34,9 +34,47 @@ export function seriesOf(data: ReportData): Series[] {
   return [...series.filter((s) => s.family === 'xai'), ...series.filter((s) => s.family === 'reference')];
 }
 
+const MIXES = ['local', 'uniform', 'wrong'] as const;
+
+/**
+ * Series of the class mixes, the local ones first: in colour, as what is to be shown; the others as what they are set
+ * against.
+ */
+export function mixSeriesOf(rows: readonly MixRow[]): Series[] {
+  const single = new Set(rows.map((row) => row.criterion)).size === 1;
+  const counts = { xai: 0, reference: 0 };
+  return MIXES.flatMap((mix) => {
+    const ofMix = rows.filter((row) => row.mix === mix);
+    const family = mix === 'local' ? 'xai' : 'reference';
+    return [...new Set(ofMix.map((row) => row.criterion))].flatMap((criterion) =>
+      [false, true].flatMap((reconstruct): Series[] => {
+        const own = ofMix.filter((row) => row.criterion === criterion && row.reconstruct === reconstruct);
+        if (own.length === 0) return [];
+        const name = `${single ? '' : `${criterion}, `}${mix} mix${reconstruct ? ' + reconstruction' : ''}`;
+        const sorted = own.toSorted((a, b) => a.ratio - b.ratio);
+        return [{ name, criterion, family, reconstruct, rows: sorted, style: counts[family]++ }];
+      }),
+    );
+  });
+}
+
 /** The ratios measured, ascending. */
-export function ratiosOf(data: ReportData): number[] {
-  return [...new Set(data.rows.map((row) => row.ratio))].sort((a, b) => a - b);
+export function ratiosOf(rows: readonly ReportRow[]): number[] {
+  return [...new Set(rows.map((row) => row.ratio))].sort((a, b) => a - b);
+}
+
+/** The standard deviation of a measure over seeds, where it is known. */
+export function deviationOf(row: ReportRow, measure: Measure): number | undefined {
+  const value = measure === 'accuracy' ? row.accuracyStd : row.balancedAccuracyStd;
+  return value !== undefined && Number.isFinite(value) && value >= 0 ? value : undefined;
+}
+
+/** `5 seeds`, `3 to 5 seeds`; undefined when no row says how many. */
+export function seedsText(rows: readonly ReportRow[]): string | undefined {
+  const counts = rows.flatMap((row) => row.seeds ?? []);
+  if (counts.length === 0) return undefined;
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  return `${least === most ? '' : `${least} to `}${most} ${most === 1 ? 'seed' : 'seeds'}`;
 }
 
 /** Whether the classes are uneven enough for the two accuracies to tell different stories. */

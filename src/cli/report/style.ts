@@ -43,6 +43,8 @@ line.level.chance { stroke-dasharray: 1 3; }
 .series .mark { fill: var(--own); stroke: var(--page); stroke-width: 1.2; }
 .series.reference polyline { stroke-width: 1.6; }
 .series.reference .mark { fill: var(--page); stroke: var(--own); stroke-width: 1.6; }
+.spread polygon { fill: var(--own); opacity: .13; }
+.spread path { fill: none; stroke: var(--own); stroke-width: 1.2; opacity: .7; }
 .series .mark:hover { stroke: var(--ink); stroke-width: 2; }
 .label polyline { fill: none; stroke: var(--own); stroke-width: 1; opacity: .55; }
 .label text { fill: var(--own); }
@@ -68,6 +70,8 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .35rem 1.2rem; 
 dt { color: var(--soft); }
 dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
 code { font: .92em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
+.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 28rem), 1fr)); gap: 1rem; margin-top: .6rem; }
+.pictures img { display: block; width: 100%; height: auto; border: 1px solid var(--line); border-radius: 6px; }
 @media (max-width: 40rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .6rem; } }
 @media print {
   @page { margin: 14mm; }
@@ -75,7 +79,7 @@ code { font: .92em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
   body { padding: 0; max-width: none; font-size: 11px; }
   svg { min-width: 0; }
   h2 { break-after: avoid; }
-  figure, tr, dl { break-inside: avoid; }
+  figure, tr, dl, .pictures img { break-inside: avoid; }
   .scroll, figure { overflow: visible; }
   th, td { padding: .25rem .5rem; }
   .heat tbody td { min-width: 0; }

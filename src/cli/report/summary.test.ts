@@ -22,6 +22,14 @@ describe('summarise', () => {
     expect(summarise(reportData([row('lrp-gamma', 0.5, 0.838), row('l1', 0.5, 0.8)]))).not.toContain(doubt);
   });
 
+  // The mean over 4 seeds adds .04 / 2 to each side: hypot(1.18, 2) = 2.32, hypot(1.26, 2) = 2.36, together 3.31 points.
+  it('counts the spread over seeds', () => {
+    const seeded = { accuracyStd: 0.04, seeds: 4 };
+    const rows = (gap: number) => [row('lrp-gamma', 0.5, 0.8 + gap, seeded), row('l1', 0.5, 0.8, seeded)];
+    expect(summarise(reportData(rows(0.06)))).toContain('sampling error of 1000 test samples and 4 seeds');
+    expect(summarise(reportData(rows(0.07)))).not.toContain('sampling error');
+  });
+
   it('sees no difference where there is none', () => {
     expect(summarise(reportData([row('lrp-gamma', 0.5, 0.8), row('l1', 0.5, 0.8)]))).toContain(
       ', no difference.',

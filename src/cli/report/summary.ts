@@ -1,7 +1,15 @@
 // The report's one sentence: the best criterion at the largest ratio against the best reference criterion.
-// It claims a difference only when that exceeds twice the sampling error, and says when nothing beats chance.
+// It claims a difference only when that exceeds twice the standard error, and says when nothing beats chance.
 import type { ReportData, ReportRow } from './report-data.ts';
-import { chanceOf, isImbalanced, type Measure, percent, ratioText } from './series.ts';
+import {
+  chanceOf,
+  deviationOf,
+  isImbalanced,
+  type Measure,
+  percent,
+  ratioText,
+  seedsText,
+} from './series.ts';
 
 /** One or two sentences of plain text. */
 export function summarise(data: ReportData): string {
@@ -39,9 +47,14 @@ export function summarise(data: ReportData): string {
     gap === 0
       ? ', no difference'
       : error !== undefined && gap <= 2 * error
-        ? `, a difference within the sampling error of ${data.data.test} test samples`
+        ? `, a difference within the sampling error of ${data.data.test} test samples${over(top, other)}`
         : '';
   return `${condition}, ${figures}${doubt}. ${unpruned}`;
+}
+
+function over(...rows: readonly ReportRow[]): string {
+  const seeds = seedsText(rows);
+  return seeds === undefined ? '' : ` and ${seeds}`;
 }
 
 function best(
@@ -60,8 +73,16 @@ function differenceError(data: ReportData, a: ReportRow, b: ReportRow, measure: 
   return first === undefined || second === undefined ? undefined : Math.hypot(first, second);
 }
 
-/** Binomial standard error; for balanced accuracy from each class's count, undefined when those are unknown. */
+/** Standard error: of the test samples, and of the mean over seeds where there are several. */
 function errorOf(data: ReportData, row: ReportRow, measure: Measure): number | undefined {
+  const binomial = binomialError(data, row, measure);
+  const { seeds = 1 } = row;
+  const deviation = seeds > 1 ? (deviationOf(row, measure) ?? 0) : 0;
+  return binomial === undefined ? undefined : Math.hypot(binomial, deviation / Math.sqrt(seeds));
+}
+
+/** Binomial standard error; for balanced accuracy from each class's count, undefined when those are unknown. */
+function binomialError(data: ReportData, row: ReportRow, measure: Measure): number | undefined {
   const { test, testPerClass } = data.data;
   if (measure === 'accuracy')
     return test > 0 ? Math.sqrt((row.accuracy * (1 - row.accuracy)) / test) : undefined;

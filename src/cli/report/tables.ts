@@ -2,14 +2,14 @@
 import { formatSeconds } from '../../util/index.ts';
 import { styleClass } from './chart.ts';
 import { type Html, html, type Part } from './html.ts';
-import type { ReportData, ReportRow } from './report-data.ts';
-import { chanceOf, type Measure, percent, ratiosOf, ratioText, type Series } from './series.ts';
+import type { ReportData } from './report-data.ts';
+import { chanceOf, deviationOf, type Measure, percent, ratiosOf, ratioText, type Series } from './series.ts';
 
 /** Criterion by ratio, shaded from chance to the unpruned network; the best of each column is bold. */
 export function measureTable(data: ReportData, series: readonly Series[], measure: Measure): Html {
-  const ratios = ratiosOf(data);
-  const columns = ratios.map((ratio) => {
-    const rows = data.rows.filter((row) => row.ratio === ratio);
+  const all = series.flatMap((one) => one.rows);
+  const columns = ratiosOf(all).map((ratio) => {
+    const rows = all.filter((row) => row.ratio === ratio);
     const fractions = rows.map((row) => row.macsFraction);
     return {
       ratio,
@@ -31,7 +31,10 @@ export function measureTable(data: ReportData, series: readonly Series[], measur
       html`<tr><th scope="row">${swatch(one)}${one.name}</th>${cell(data.base[measure], low, data.base[measure])}${columns.map(
         ({ ratio, best, same }) => {
           const row = one.rows.find((candidate) => candidate.ratio === ratio);
-          const note = row && !same && html`<small>${percent(row.macsFraction)}</small>`;
+          const spread = row && deviationOf(row, measure);
+          const note = html`${spread !== undefined && html`<small>± ${(100 * spread).toFixed(1)}</small>`}${
+            row && !same && html`<small>${percent(row.macsFraction)}</small>`
+          }`;
           return cell(row?.[measure], low, data.base[measure], { bold: row?.[measure] === best, note });
         },
       )}</tr>`,
@@ -92,8 +95,13 @@ function swatch(series: Series | undefined): Html {
   return html`<span class="swatch ${series ? styleClass(series) : 'unpruned'}" aria-hidden="true"></span>`;
 }
 
-/** The ratio in the middle of those measured; the larger of two. */
-export function middleRatio(rows: readonly ReportRow[]): number | undefined {
-  const ratios = [...new Set(rows.map((row) => row.ratio))].sort((a, b) => a - b);
-  return ratios[Math.floor(ratios.length / 2)];
+/** The ratio measured that is nearest to the one wanted; without one the middle, the larger of two. */
+export function recallRatio({ rows, recallRatio: wanted }: ReportData): number | undefined {
+  const ratios = ratiosOf(rows);
+  if (wanted === undefined) return ratios[Math.floor(ratios.length / 2)];
+  return ratios.reduce<number | undefined>(
+    (best, ratio) =>
+      best === undefined || Math.abs(ratio - wanted) < Math.abs(best - wanted) ? ratio : best,
+    undefined,
+  );
 }
