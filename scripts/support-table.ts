@@ -1,0 +1,170 @@
+// What each pass does at each operator, read from the rule tables and written to docs/operators.md.
+// Command: npm run docs:operators
+import { writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type { BackwardRule } from '../src/explain/backward.ts';
+import { DEEPLIFT_RULES } from '../src/explain/deeplift-rules.ts';
+import { GRADIENT_RULES } from '../src/explain/gradient-rules.ts';
+import { epsilonRule } from '../src/explain/index.ts';
+import { relevanceRules } from '../src/explain/relevance-rules.ts';
+import { OPS, type OpName, type OpTable } from '../src/onnx/index.ts';
+import { SHAPE_RULES } from '../src/onnx/shape-rules.ts';
+import { RULES as CHANNEL_RULES } from '../src/prune/rules.ts';
+import { BedsideError } from '../src/util/index.ts';
+
+/** Where the table is written. */
+export const TABLE_PATH = fileURLToPath(new URL('../docs/operators.md', import.meta.url));
+
+/** A rule's description, by an operator that has it: whatever shares the rule shares the description. */
+type Exemplars = Partial<Record<OpName, string>>;
+
+const MOVES: Exemplars = {
+  Concat: 'each input its part',
+  Constant: 'stops',
+  DepthToSpace: 'space to depth (DCR order only)',
+  Gather: 'refused',
+  Pad: 'the middle (constant padding only)',
+  Relu: 'passes',
+  Reshape: 'back to the shape',
+  Slice: 'back to its places',
+  Split: 'parts joined',
+  Transpose: 'the inverse permutation',
+};
+
+const RELEVANCE: Exemplars = {
+  ...MOVES,
+  Add: 'by contribution',
+  AveragePool: 'by contribution',
+  BatchNormalization: 'epsilon, where it stands alone',
+  Conv: "the composite's rule",
+  Div: 'all to the numerator',
+  Expand: 'copies add up',
+  MaxPool: 'all to the winner',
+  Mul: 'all to the signal, none to gates and constants',
+  Sub: 'by contribution',
+};
+
+const { Relu: _passes, ...STRUCTURE } = MOVES;
+
+const GRADIENT: Exemplars = {
+  ...STRUCTURE,
+  Add: 'to each addend',
+  AveragePool: 'spread',
+  Conv: 'the transposed map',
+  Div: 'quotient rule',
+  Expand: 'copies add up',
+  Identity: 'passes',
+  LRN: 'derivative',
+  MaxPool: 'all to the winner',
+  Mul: 'product rule',
+  Sub: 'to both, one negated',
+};
+
+/** Elementwise functions each have a rule of their own. */
+const ELEMENTWISE: readonly OpName[] = [
+  'BatchNormalization',
+  'Clip',
+  'Elu',
+  'Erf',
+  'Exp',
+  'Gelu',
+  'HardSigmoid',
+  'HardSwish',
+  'LeakyRelu',
+  'LogSoftmax',
+  'PRelu',
+  'Relu',
+  'Sigmoid',
+  'Softmax',
+  'Sqrt',
+  'Tanh',
+];
+
+const DEEPLIFT: Exemplars = {
+  Div: 'product with the inverse',
+  MaxPool: 'a rise to the new winner, a fall to the old',
+  Mul: 'each factor times the mean of the other',
+  Relu: 'rescale: dy / dx',
+};
+
+const CHANNELS: Exemplars = {
+  Add: 'couples its operands',
+  BatchNormalization: 'follow; parameters are cut',
+  Concat: 'joined one after another',
+  Constant: 'none',
+  Conv: 'its inputs and outputs can be cut',
+  DepthToSpace: 'kept',
+  Expand: 'follow where they are not what is repeated',
+  Gather: 'follow, or picked on their axis',
+  LRN: 'kept: it normalises across them',
+  MaxPool: 'follow on axis 1',
+  Pad: 'follow where they are not padded',
+  ReduceMean: 'follow where they are not averaged',
+  Relu: 'follow',
+  Reshape: 'follow where they stay apart',
+  Shape: 'none',
+  Slice: 'follow, or picked on their axis',
+  Softmax: 'kept where it normalises across them, else follow',
+  Split: 'split',
+  Transpose: 'follow to their new axis',
+};
+
+/**
+ * The page as Markdown.
+ * @throws BedsideError E_INTERNAL when an operator has a rule that no description stands for
+ */
+export function supportTable(): string {
+  const relevance = relevanceRules(() => epsilonRule());
+  const elementwise = Object.fromEntries(ELEMENTWISE.map((op) => [op, 'derivative']));
+  const gradient = (op: OpName): string =>
+    described('gradient', GRADIENT_RULES, { ...GRADIENT, ...elementwise }, op);
+  const deeplift = (op: OpName): string => {
+    const own: BackwardRule = DEEPLIFT_RULES[op];
+    return own === GRADIENT_RULES[op]
+      ? 'as the gradient'
+      : described('DeepLIFT', DEEPLIFT_RULES, DEEPLIFT, op);
+  };
+  const rows = OPS.map((op) => [
+    op,
+    SHAPE_RULES[op] ? 'yes' : 'no',
+    described('relevance', relevance, RELEVANCE, op),
+    gradient(op),
+    deeplift(op),
+    described('channel', CHANNEL_RULES, CHANNELS, op),
+  ]);
+  const header = ['operator', 'shapes', 'relevance', 'gradient', 'DeepLIFT', 'channels when pruning'];
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [
+    '# Operators',
+    '',
+    'What is known of each ONNX operator: its output shapes, how relevance, gradients and DeepLIFT multipliers cross it',
+    'from its output to its inputs, and what becomes of channels. Written by `npm run docs:operators` from the rule',
+    'tables.',
+    '',
+    line(header),
+    line(header.map(() => '---')),
+    ...rows.map(line),
+    '',
+    `Any other operator is carried through: \`inspect\`, \`evaluate\` and criteria of weights or activations work (as long as`,
+    'no weighted layer behind it needs its shape), channels it reads are kept, and an attribution that would have to cross',
+    'it is refused by name. Where a cell says "refused", the same holds for that operator.',
+    '',
+    'Relevance starts at the score before a final Softmax or LogSoftmax. Factors of a product that are gates: constants,',
+    'then Sigmoid, HardSigmoid, Softmax and Clip, then Tanh, also behind constant factors and changes of shape; between',
+    'two of a kind the first factor takes all. In DeepLIFT, completeness through LRN and a Softmax inside the network',
+    'holds only where no single input equals its reference.',
+    '',
+  ].join('\n');
+}
+
+/** The description of the operator that shares this one's rule. */
+function described<T>(what: string, table: OpTable<T>, exemplars: Exemplars, op: OpName): string {
+  const own = exemplars[op];
+  if (own !== undefined) return own;
+  for (const [exemplar, text] of Object.entries(exemplars)) {
+    if (table[exemplar as OpName] === table[op]) return text;
+  }
+  throw new BedsideError('E_INTERNAL', `no description of the ${what} rule of ${op}`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await writeFile(TABLE_PATH, supportTable());
