@@ -63,7 +63,7 @@ export async function explainedSamples(
         const at = first + i;
         found.push({
           index: indices[at] as number,
-          origin: chosen.origins?.[at],
+          origin: originOf(chosen, at),
           shape: chosen.sampleShape,
           sample: chosen.samples.subarray(at * size, (at + 1) * size),
           relevance: relevance.slice(i * size, (i + 1) * size).map((value) => sign * value),
@@ -84,6 +84,11 @@ export async function explainedSamples(
     { wantInput: true },
   );
   return found;
+}
+
+function originOf({ kind, origins }: Dataset, i: number): string | undefined {
+  const origin = origins?.[i];
+  return origin !== undefined && kind === 'wfdb' ? `record ${origin}` : origin;
 }
 
 /** Gradients alone say what a change would do; relevance and gradients times differences share out the score. */

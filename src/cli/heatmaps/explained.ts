@@ -42,6 +42,22 @@ export function className({ classNames }: Pick<Explained, 'classNames'>, index: 
   return classNames[index] ?? String(index);
 }
 
+/** The classes of ANSI/AAMI EC57 in words. */
+const BEAT_WORDS: Readonly<Record<string, string>> = {
+  N: 'normal beat',
+  S: 'supraventricular ectopic beat',
+  V: 'ventricular ectopic beat',
+  F: 'fusion of ventricular and normal beat',
+  Q: 'paced or unclassifiable beat',
+};
+
+/** The name of a class, with the words for it where it is a kind of beat. */
+export function described(explained: Pick<Explained, 'classNames' | 'beat'>, index: number): string {
+  const name = className(explained, index);
+  const words = explained.beat && BEAT_WORDS[name];
+  return words === undefined ? name : `${name} (${words})`;
+}
+
 /** The most probable class. */
 export function predicted({ probabilities }: Pick<Explained, 'probabilities'>): number {
   let best = 0;

@@ -2,14 +2,16 @@
 // probabilities and where the method comes from. One self-contained SVG.
 import { type Html, html } from '../report/html.ts';
 import { hexOf, relevanceColour } from './colour-map.ts';
-import { className, type Explained, predicted, probabilityText } from './explained.ts';
+import { className, described, type Explained, predicted, probabilityText } from './explained.ts';
 
 export const WIDTH = 960;
 export const MARGIN = 36;
 /** Where the picture begins. */
 const TOP = 104;
 const LEGEND = { width: 400, height: 14, steps: 80 };
-const SHOWN_CLASSES = 5;
+const SHOWN_CLASSES = 6;
+/** Longer class names put the legend's two sides on two lines. */
+const SHORT_NAME = 8;
 const LINE = 22;
 
 export const FONT =
@@ -35,7 +37,7 @@ export function frame(explained: Explained, picture: Picture): string {
   const { criterion } = explained;
   const classes = shownClasses(explained);
   const legendTop = TOP + picture.height + 30;
-  const footTop = legendTop + Math.max(92, 26 + classes.length * LINE) + 18;
+  const footTop = legendTop + Math.max(104, 26 + classes.length * LINE) + 18;
   const foot = [`${criterion.name}: ${criterion.summary}`, criterion.source, ...picture.notes];
   const height = footTop + foot.length * 17 + 18;
   const svg = html`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" font-family="${FONT}" font-size="14" fill="${INK}">
@@ -46,7 +48,7 @@ export function frame(explained: Explained, picture: Picture): string {
 <text x="${MARGIN}" y="80" font-size="15" fill="${SOFT}">${subtitle}</text>
 <g transform="translate(0 ${TOP})">${picture.body}</g>
 <g transform="translate(${MARGIN} ${legendTop})">${legend(explained, picture.scale)}</g>
-<g transform="translate(${WIDTH / 2 + 36} ${legendTop})">${probabilities(explained, classes)}</g>
+<g transform="translate(${WIDTH / 2 + 12} ${legendTop})">${probabilities(explained, classes)}</g>
 <g font-size="11.5" fill="${SOFT}">${foot.map(
     (text, i) => html`<text x="${MARGIN}" y="${footTop + 17 * i + 12}">${text}</text>`,
   )}</g>
@@ -59,11 +61,12 @@ export function frame(explained: Explained, picture: Picture): string {
 export function words(explained: Explained): { readonly title: string; readonly subtitle: string } {
   const { target, label, probabilities: all, index, origin } = explained;
   const answer = predicted(explained);
-  const title = `Why ‘${className(explained, target)}’? ${probabilityText(all[target] as number)} probability`;
+  const title = `Why ‘${shortened(className(explained, target), 40)}’? ${probabilityText(all[target] as number)} probability`;
   const parts = [];
-  if (label !== undefined) parts.push(`True class: ${className(explained, label)}`);
+  if (label !== undefined) parts.push(`True class: ${described(explained, label)}`);
   const verdict = label === undefined ? '' : answer === label ? ', which is right' : ', which is wrong';
-  parts.push(`the network answers ${className(explained, answer)}${verdict}`);
+  const said = label === undefined ? described(explained, answer) : className(explained, answer);
+  parts.push(`the network answers ${said}${verdict}`);
   parts.push(`sample ${index}${origin === undefined ? '' : `, from ${shortened(origin)}`}`);
   return { title, subtitle: capital(parts.join(' · ')) };
 }
@@ -76,7 +79,7 @@ export function relevanceText(value: number): string {
 }
 
 function speaks(side: 'for' | 'against', explained: Explained): string {
-  const name = `‘${className(explained, explained.target)}’`;
+  const name = `‘${shortened(className(explained, explained.target), 22)}’`;
   if (explained.criterion.meaning === 'contribution') return `speaks ${side} ${name}`;
   return `more signal here would speak ${side} ${name}`;
 }
@@ -88,12 +91,11 @@ function legend(explained: Explained, scale: number): Html {
     const colour = hexOf(relevanceColour((2 * (i + 0.5)) / steps - 1));
     return html`<rect x="${i * cell}" y="32" width="${cell}" height="${height}" fill="${colour}"/>`;
   });
-  // The longer wording of sensitivities takes a line for each side.
-  const sides =
-    explained.criterion.meaning === 'contribution'
-      ? html`<text y="22" fill="${BLUE}" font-weight="600">◀ ${speaks('against', explained)}</text>
-<text x="${width}" y="22" fill="${RED}" font-weight="600" text-anchor="end">${speaks('for', explained)} ▶</text>`
-      : html`<text y="4" fill="${BLUE}" font-weight="600">◀ ${speaks('against', explained)}</text>
+  // What does not fit beside each other stands on two lines.
+  const fits =
+    explained.criterion.meaning === 'contribution' &&
+    className(explained, explained.target).length <= SHORT_NAME;
+  const sides = html`<text y="${fits ? 22 : 4}" fill="${BLUE}" font-weight="600">◀ ${speaks('against', explained)}</text>
 <text x="${width}" y="22" fill="${RED}" font-weight="600" text-anchor="end">${speaks('for', explained)} ▶</text>`;
   return html`${sides}
 <g shape-rendering="crispEdges">${cells}</g>
@@ -101,7 +103,8 @@ function legend(explained: Explained, scale: number): Html {
 <g font-size="12" fill="${SOFT}"><text y="63">${relevanceText(-scale)}</text>
 <text x="${width / 2}" y="63" text-anchor="middle">0</text>
 <text x="${width}" y="63" text-anchor="end">${relevanceText(scale)}</text>
-<text y="84" font-size="11.5">Full colour from the 99.5th percentile of the absolute relevance on. White: no influence.</text></g>`;
+<text y="84" font-size="11.5">Full colour: the 99.5th percentile of the absolute relevance, and beyond.</text>
+<text y="101" font-size="11.5">White: no influence.</text></g>`;
 }
 
 /** The most probable classes, with the explained and the true one whatever their rank. */
@@ -124,12 +127,12 @@ function probabilities(explained: Explained, classes: readonly number[]): Html {
     const marks = [k === target && 'explained', k === label && 'true class'].filter((mark) => mark !== false);
     return html`<g transform="translate(0 ${y})"${k === target && html` font-weight="650"`}>
 <text x="104" y="11" text-anchor="end">${shortened(className(explained, k), 14)}</text>
-<rect x="114" y="1" width="140" height="12" rx="2" fill="#edf0f3"/>
-<rect x="114" y="1" width="${Math.max(1, Math.round(1400 * value) / 10 || 0)}" height="12" rx="2" fill="${k === target ? INK : '#8a939d'}"/>
-<text x="262" y="11">${probabilityText(value)}</text>
-<text x="326" y="11" font-size="12" font-weight="400" fill="${SOFT}">${marks.join(', ')}</text></g>`;
+<rect x="114" y="1" width="110" height="12" rx="2" fill="#edf0f3"/>
+<rect x="114" y="1" width="${Math.max(1, Math.round(1100 * value) / 10 || 0)}" height="12" rx="2" fill="${k === target ? INK : '#8a939d'}"/>
+<text x="232" y="11">${probabilityText(value)}</text>
+<text x="312" y="11" font-size="12" font-weight="400" fill="${SOFT}">${marks.join(', ')}</text></g>`;
   });
-  return html`<text y="14" font-weight="600">Probabilities${more > 0 && `, ${more} more classes not shown`}</text>${rows}`;
+  return html`<text y="14" font-weight="600">Probabilities${more > 0 && ` (the highest of ${all.length})`}</text>${rows}`;
 }
 
 /** The end of a text is what tells paths apart. */

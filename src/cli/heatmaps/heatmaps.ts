@@ -1,5 +1,5 @@
 // The folder that `explain --heatmaps` writes: a picture for each sample, one of the channel scores, and a page of all.
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Dataset } from '../../data/index.ts';
 import type { Criterion, LayerScores } from '../../explain/index.ts';
 import { writeFileAtomic } from '../../util/index.ts';
@@ -66,7 +66,7 @@ export async function planHeatmaps(
       await writeFileAtomic(
         index,
         indexPage({
-          title: `What ${loaded.path} looks at`,
+          title: `What ${basename(loaded.path)} looks at`,
           lead,
           sections: sectionsOf(drawn, dataset),
           layers: 'layers.svg',

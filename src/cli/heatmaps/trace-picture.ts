@@ -1,5 +1,6 @@
-// The heatmap of a trace: its line and the ground behind it coloured by relevance, relevance itself as bars below. Time
-// in seconds from the R peak where that is known, with the fine and coarse lines of ECG paper (0.04 and 0.2 s).
+// The heatmap of a trace: its line marked in the colours of relevance, as with a highlighter, fainter the ground behind
+// it, and relevance itself as bars below. Time in seconds from the R peak where that is known, with the fine and coarse
+// lines of ECG paper (0.04 and 0.2 s).
 import { type Html, html } from '../report/html.ts';
 import { hexOf, relevanceColour, relevanceScale, scaled } from './colour-map.ts';
 import type { Explained } from './explained.ts';
@@ -13,7 +14,7 @@ const LEVELS = 24;
 const MOST_COLUMNS = 850;
 
 const PLOT = { left: MARGIN + 44, right: WIDTH - MARGIN, top: 24 };
-const BARS = { gap: 22, height: 76 };
+const BARS = { gap: 36, height: 76 };
 const GRID = { coarse: '#d5dbe1', fine: '#eceff2' };
 
 /** Draws `[channels, length]`, one below the other. */
@@ -101,7 +102,10 @@ function trace(
   const columns = Math.min(levels.length, MOST_COLUMNS);
   const width = (x1 - x0) / columns;
   const points = Array.from(sample, (value, i) => `${px(time.x(i + 0.5))},${px(y(value))}`);
-  const segments = runs(levels).map(({ from, to, level }) => {
+  const coloured = runs(levels).filter(({ level }) => level !== 0);
+  // Strong relevance lies on top.
+  coloured.sort((a, b) => Math.abs(a.level) - Math.abs(b.level));
+  const segments = coloured.map(({ from, to, level }) => {
     const path = [
       ...(from > 0 ? [midpoint(sample, from - 1, time, y)] : []),
       ...points.slice(from, to),
@@ -110,7 +114,7 @@ function trace(
     return html`<polyline points="${path.join(' ')}" stroke="${colourOf(level)}"/>`;
   });
   const ticks = height >= 150 ? range.ticks : range.ticks.filter((_, i) => i % 2 === 0);
-  return html`<g fill-opacity=".42" shape-rendering="crispEdges">${ground.map(
+  return html`<g fill-opacity=".32" shape-rendering="crispEdges">${ground.map(
     ({ from, to, level }) =>
       html`<rect x="${px(x0 + from * width)}" y="${top}" width="${px((to - from) * width)}" height="${height}" fill="${colourOf(level)}"/>`,
   )}</g>
@@ -120,8 +124,8 @@ ${ticks.map((tick) => html`<line x1="${x0}" x2="${x1}" y1="${px(y(tick))}" y2="$
 <g font-size="12" fill="${SOFT}" text-anchor="end">${ticks.map(
     (tick) => html`<text x="${x0 - 8}" y="${px(y(tick) + 4)}">${String(tick).replace('-', '−')}</text>`,
   )}</g>
-<g fill="none" stroke-linejoin="round" stroke-linecap="round"><polyline points="${points.join(' ')}" stroke="${INK}" stroke-width="5.6"/>
-<g stroke-width="3.4">${segments}</g></g>
+<g fill="none" stroke-linejoin="round"><g stroke-width="8">${segments}</g>
+<polyline points="${points.join(' ')}" stroke="${INK}" stroke-width="1.7"/></g>
 <rect x="${x0}" y="${top}" width="${x1 - x0}" height="${height}" fill="none" stroke="#b9c0c8"/>`;
 }
 
