@@ -140,7 +140,7 @@ async function readLead(
   record: string,
 ): Promise<{ header: WfdbHeader; signal: Float64Array }> {
   const text = await readFileChecked(join(folder, `${record}.hea`), 'header');
-  const header = parseWfdbHeader(text.toString('latin1'), record);
+  const header = parseWfdbHeader(Buffer.from(text).toString('latin1'), record);
   const lead = chooseLead(header);
   const content = await readFileChecked(join(folder, lead.file), `signal file of record ${record}`);
   return { header, signal: decodeSignal(header, lead, content) };

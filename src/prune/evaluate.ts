@@ -18,6 +18,8 @@ export interface EvaluateOptions {
    * accuracy is agreement with it.
    */
   readonly reference?: Int32Array | undefined;
+  /** The share of each class, non-negative: accuracy is then for that mix, whatever the samples' own; see `accuracies`. */
+  readonly mix?: ArrayLike<number> | undefined;
   /** Called with the number of samples done. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
@@ -26,7 +28,7 @@ export interface EvaluateOptions {
 export interface Evaluation {
   /** Number of samples. */
   readonly n: number;
-  /** Share of samples whose predicted class is the expected one. */
+  /** Share of samples whose predicted class is the expected one; with a mix, as it would be in that mix of classes. */
   readonly accuracy: number;
   /** Mean recall over the classes that have samples. */
   readonly balancedAccuracy: number;
@@ -34,6 +36,8 @@ export interface Evaluation {
   readonly recall: readonly number[];
   /** The class with the highest score, one a sample; the lowest index among equals. */
   readonly predictions: Int32Array;
+  /** The scores of the classes, `[n, classes]`. */
+  readonly logits: Float32Array;
   /** Mean time of inference alone, after a warm-up run, in milliseconds. */
   readonly msPerSample: number;
 }
@@ -54,11 +58,12 @@ export async function evaluate(
   assertFit(classifier, dataset, options.name);
   const session = await createSession(model, { name: options.name, threads: options.threads ?? 1 });
   try {
-    const { predictions, milliseconds } = await predict(session, classifier, dataset, options);
+    const { predictions, logits, milliseconds } = await predict(session, classifier, dataset, options);
     return {
       n: dataset.size,
-      ...accuracies(predictions, expected, classifier.classes),
+      ...accuracies(predictions, expected, classifier.classes, options.mix),
       predictions,
+      logits,
       msPerSample: milliseconds / dataset.size,
     };
   } finally {
@@ -66,11 +71,17 @@ export async function evaluate(
   }
 }
 
-/** Accuracy, mean recall over the classes that occur, and recall of each class (NaN where it does not occur). */
+/**
+ * Accuracy, mean recall over the classes that occur, and recall of each class (NaN where it does not occur). With a mix
+ * of classes, accuracy is the sum over classes of share x recall, and mean recall is over the classes of the mix.
+ * @param mix one non-negative share a class, normalised here
+ * @throws BedsideError E_DATA when the mix has a class that does not occur
+ */
 export function accuracies(
   predictions: Int32Array,
   expected: Int32Array,
   classes: number,
+  mix?: ArrayLike<number>,
 ): Pick<Evaluation, 'accuracy' | 'balancedAccuracy' | 'recall'> {
   const right = new Float64Array(classes);
   const total = new Float64Array(classes);
@@ -79,11 +90,29 @@ export function accuracies(
     if (predictions[i] === label) right[label] = (right[label] ?? 0) + 1;
   });
   const recall = Array.from(total, (count, label) => (right[label] ?? 0) / count);
+  if (mix) return { ...mixedAccuracies(recall, mix), recall };
   const present = recall.filter((value) => !Number.isNaN(value));
   return {
     accuracy: sum(right) / expected.length,
     balancedAccuracy: sum(present) / present.length,
     recall,
+  };
+}
+
+function mixedAccuracies(recall: readonly number[], mix: ArrayLike<number>) {
+  const total = sum(mix);
+  const local = recall.flatMap((value, label) => {
+    const share = (mix[label] ?? 0) / total;
+    if (share > 0 && Number.isNaN(value)) {
+      throw new BedsideError('E_DATA', `the class mix has class ${label}, but no sample to measure on does`, {
+        hint: 'measure on more samples, or leave the class out of the mix',
+      });
+    }
+    return share > 0 ? [{ share, value }] : [];
+  });
+  return {
+    accuracy: sum(local.map(({ share, value }) => share * value)),
+    balancedAccuracy: sum(local.map(({ value }) => value)) / local.length,
   };
 }
 
@@ -114,9 +143,10 @@ async function predict(
   classifier: Classifier,
   dataset: Dataset,
   options: EvaluateOptions,
-): Promise<{ predictions: Int32Array; milliseconds: number }> {
+): Promise<{ predictions: Int32Array; logits: Float32Array; milliseconds: number }> {
   const batch = classifier.fixedBatch ?? options.batch ?? 32;
   const predictions = new Int32Array(dataset.size);
+  const logits = new Float32Array(dataset.size * classifier.classes);
   const outputs = [classifier.output];
   await session.run(batchFeeds(classifier, dataset, 0, batch).feeds, outputs);
   let milliseconds = 0;
@@ -138,9 +168,10 @@ async function predict(
     for (let i = 0; i < count; i++) {
       predictions[first + i] = argmax(scores.data, i * classifier.classes, classifier.classes);
     }
+    logits.set(scores.data.subarray(0, count * classifier.classes), first * classifier.classes);
     options.onProgress?.(first + count, dataset.size);
   }
-  return { predictions, milliseconds };
+  return { predictions, logits, milliseconds };
 }
 
 function expectedClasses(dataset: Dataset, options: EvaluateOptions): Int32Array {

@@ -1,7 +1,27 @@
 // Structured pruning: groups of coupled channels, choice of channels, cut and masked models.
+export {
+  AUTO_CANDIDATES,
+  AUTO_FALLBACK,
+  type AutoCriterion,
+  type AutoOptions,
+  type AutoRanking,
+  autoCriterion,
+  type CandidateResult,
+  type Choice,
+  type CriterionChoice,
+  chooseCriterion,
+  isAuto,
+  rankAuto,
+} from './auto.ts';
 export { detectBlock } from './block.ts';
 export { type BudgetOptions, selectForMacs } from './budget.ts';
-export { type CompareOptions, type CompareRow, type Comparison, compareCriteria } from './compare.ts';
+export {
+  type CalibrationDraw,
+  type CompareOptions,
+  type Comparison,
+  compareCriteria,
+} from './compare.ts';
+export type { CompareRow, MixName } from './compare-rows.ts';
 export {
   accuracies,
   agreementOf,
@@ -27,6 +47,7 @@ export { maskModel } from './mask.ts';
 export {
   type PruneAmount,
   type PrunedModel,
+  protectedGroups,
   pruneModel,
   type Ranking,
   type RankOptions,

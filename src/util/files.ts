@@ -69,8 +69,8 @@ function notWritable(path: string, cause: unknown): BedsideError {
  * Reads a file that must exist and not be empty.
  * @throws BedsideError E_FILE
  */
-export async function readFileChecked(path: string, what: string): Promise<Buffer> {
-  let content: Buffer;
+export async function readFileChecked(path: string, what: string): Promise<Uint8Array<ArrayBuffer>> {
+  let content: Uint8Array<ArrayBuffer>;
   try {
     content = await readFile(path);
   } catch (cause) {

@@ -1,0 +1,47 @@
+// Two halves of a set of samples, for measuring what was ranked on the other.
+import type { Dataset } from '../data/index.ts';
+import { Random } from '../util/index.ts';
+
+/**
+ * Indices of two parts that share no sample, drawn by the seed: half of each class (of all, without labels) in each.
+ * What is left of odd classes goes to the parts in turn, so that the parts differ by one sample at most.
+ */
+export function halves(dataset: Dataset, seed: number): readonly [Int32Array, Int32Array] {
+  const random = new Random(seed);
+  const members = new Map<number, number[]>();
+  for (let i = 0; i < dataset.size; i++) {
+    const label = dataset.labels?.[i] ?? 0;
+    const list = members.get(label);
+    if (list) list.push(i);
+    else members.set(label, [i]);
+  }
+  const parts: [number[], number[]] = [[], []];
+  for (const [, list] of [...members].sort(([a], [b]) => a - b)) {
+    const [first, second] = parts;
+    const larger = first.length <= second.length ? first : second;
+    const smaller = larger === first ? second : first;
+    const shuffled = random.shuffle(list);
+    const middle = Math.ceil(list.length / 2);
+    larger.push(...shuffled.slice(0, middle));
+    smaller.push(...shuffled.slice(middle));
+  }
+  const sorted = (list: readonly number[]): Int32Array => Int32Array.from(list).sort();
+  return [sorted(parts[0]), sorted(parts[1])];
+}
+
+/** The samples at these indices. */
+export function samplesAt(dataset: Dataset, indices: Int32Array): Dataset {
+  const stride = dataset.samples.length / dataset.size;
+  const samples = new Float32Array(indices.length * stride);
+  indices.forEach((from, to) => {
+    samples.set(dataset.samples.subarray(from * stride, (from + 1) * stride), to * stride);
+  });
+  const { labels, origins } = dataset;
+  return {
+    ...dataset,
+    size: indices.length,
+    samples,
+    labels: labels && indices.map((i) => labels[i] as number),
+    origins: origins && Array.from(indices, (i) => origins[i] as string),
+  };
+}
