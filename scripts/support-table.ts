@@ -7,6 +7,7 @@ import { DEEPLIFT_RULES } from '../src/explain/deeplift-rules.ts';
 import { GRADIENT_RULES } from '../src/explain/gradient-rules.ts';
 import { epsilonRule } from '../src/explain/index.ts';
 import { relevanceRules } from '../src/explain/relevance-rules.ts';
+import { passThrough, refuse, stop } from '../src/explain/structure.ts';
 import { OPS, type OpName, type OpTable } from '../src/onnx/index.ts';
 import { SHAPE_RULES } from '../src/onnx/shape-rules.ts';
 import { RULES as CHANNEL_RULES } from '../src/prune/rules.ts';
@@ -18,14 +19,18 @@ export const TABLE_PATH = fileURLToPath(new URL('../docs/operators.md', import.m
 /** A rule's description, by an operator that has it: whatever shares the rule shares the description. */
 type Exemplars = Partial<Record<OpName, string>>;
 
+/** Rules that say all by themselves. */
+const PLAIN: ReadonlyMap<BackwardRule, string> = new Map([
+  [passThrough, 'passes'],
+  [refuse, 'refused'],
+  [stop, 'stops'],
+]);
+
 const MOVES: Exemplars = {
   Concat: 'each input its part',
-  Constant: 'stops',
   DepthToSpace: 'space to depth (DCR order only)',
-  Gather: 'refused',
   Pad: 'the middle (constant padding only)',
-  Relu: 'passes',
-  Reshape: 'back to the shape',
+  Reshape: 'reshaped back',
   Slice: 'back to its places',
   Split: 'parts joined',
   Transpose: 'the inverse permutation',
@@ -44,16 +49,13 @@ const RELEVANCE: Exemplars = {
   Sub: 'by contribution',
 };
 
-const { Relu: _passes, ...STRUCTURE } = MOVES;
-
 const GRADIENT: Exemplars = {
-  ...STRUCTURE,
+  ...MOVES,
   Add: 'to each addend',
   AveragePool: 'spread',
   Conv: 'the transposed map',
   Div: 'quotient rule',
   Expand: 'copies add up',
-  Identity: 'passes',
   LRN: 'derivative',
   MaxPool: 'all to the winner',
   Mul: 'product rule',
@@ -94,11 +96,11 @@ const CHANNELS: Exemplars = {
   Constant: 'none',
   Conv: 'its inputs and outputs can be cut',
   DepthToSpace: 'kept',
-  Expand: 'follow where they are not what is repeated',
+  Expand: 'follow',
   Gather: 'follow, or picked on their axis',
   LRN: 'kept: it normalises across them',
   MaxPool: 'follow on axis 1',
-  Pad: 'follow where they are not padded',
+  Pad: 'follow (padded channels: constant padding only)',
   ReduceMean: 'follow where they are not averaged',
   Relu: 'follow',
   Reshape: 'follow where they stay apart',
@@ -116,19 +118,17 @@ const CHANNELS: Exemplars = {
 export function supportTable(): string {
   const relevance = relevanceRules(() => epsilonRule());
   const elementwise = Object.fromEntries(ELEMENTWISE.map((op) => [op, 'derivative']));
-  const gradient = (op: OpName): string =>
-    described('gradient', GRADIENT_RULES, { ...GRADIENT, ...elementwise }, op);
-  const deeplift = (op: OpName): string => {
-    const own: BackwardRule = DEEPLIFT_RULES[op];
-    return own === GRADIENT_RULES[op]
+  const backward = (what: string, table: OpTable<BackwardRule>, exemplars: Exemplars, op: OpName): string =>
+    PLAIN.get(table[op]) ?? described(what, table, exemplars, op);
+  const deeplift = (op: OpName): string =>
+    DEEPLIFT_RULES[op] === GRADIENT_RULES[op] && !PLAIN.has(DEEPLIFT_RULES[op])
       ? 'as the gradient'
-      : described('DeepLIFT', DEEPLIFT_RULES, DEEPLIFT, op);
-  };
+      : backward('DeepLIFT', DEEPLIFT_RULES, DEEPLIFT, op);
   const rows = OPS.map((op) => [
     op,
     SHAPE_RULES[op] ? 'yes' : 'no',
-    described('relevance', relevance, RELEVANCE, op),
-    gradient(op),
+    backward('relevance', relevance, RELEVANCE, op),
+    backward('gradient', GRADIENT_RULES, { ...GRADIENT, ...elementwise }, op),
     deeplift(op),
     described('channel', CHANNEL_RULES, CHANNELS, op),
   ]);
@@ -164,7 +164,7 @@ function described<T>(what: string, table: OpTable<T>, exemplars: Exemplars, op:
   for (const [exemplar, text] of Object.entries(exemplars)) {
     if (table[exemplar as OpName] === table[op]) return text;
   }
-  throw new BedsideError('E_INTERNAL', `no description of the ${what} rule of ${op}`);
+  throw new BedsideError('E_INTERNAL', `internal: no description of the ${what} rule of ${op}`);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await writeFile(TABLE_PATH, supportTable());
