@@ -49,7 +49,7 @@ export interface BackwardContext {
   /** A value's positive and negative parts, made once. */
   parts(value: string): { readonly positive: string; readonly negative: string };
   shape(value: string): readonly number[];
-  /** The same value on the reference input; only in passes that have one. */
+  /** The same value on the reference input, of one row or one for each sample; only in passes that have one. */
   reference(value: string): string;
 }
 
@@ -289,7 +289,10 @@ function addStart(builder: GraphBuilder, kind: BackwardOptions['start'], logits:
   return { value: builder.node('Sub', [probabilities, inputName], {}, 'loss'), inputName };
 }
 
-/** A second forward pass, over the reference input spread over the batch. */
+/**
+ * A second forward pass, over the reference input. One reference for all samples is passed once and broadcast later,
+ * unless the model fixes its batch: then it is spread over it.
+ */
 function addReference(
   builder: GraphBuilder,
   forward: Graph,
@@ -297,12 +300,8 @@ function addReference(
   shapes: ReadonlyMap<string, readonly number[]>,
 ): { inputName: string; names: Map<string, string> } {
   const inputName = builder.input('reference', ['references', ...(shapes.get(input) ?? []).slice(1)]);
-  const spread = builder.node(
-    'Expand',
-    [inputName, builder.node('Shape', [input], {}, 'size')],
-    {},
-    'reference',
-  );
+  const fixed = typeof forward.inputs[0]?.dims?.[0] === 'number';
+  const spread = fixed ? spreadLike(builder, inputName, input) : inputName;
   const names = new Map([...forward.constants.keys()].map((name) => [name, name]));
   names.set(input, spread);
   for (const node of forward.nodes) {
@@ -318,6 +317,11 @@ function addReference(
     });
   }
   return { inputName, names };
+}
+
+/** Copies one row for each row of another value, where there is one alone. */
+export function spreadLike(builder: GraphBuilder, value: string, like: string): string {
+  return builder.node('Expand', [value, builder.node('Shape', [like], {}, 'size')], {}, 'reference');
 }
 
 function oneHotOfLargest(builder: GraphBuilder, logits: string, classes: number): string {

@@ -1,8 +1,8 @@
 // DeepLIFT's rescale rule (Shrikumar et al., ICML 2017): what flows back are multipliers, contribution over difference
 // from the reference. Linear operators pass them like gradients; an elementwise function multiplies by dy / dx taken
 // between reference and input. Contributions add up to the difference of the explained score.
-import type { OpTable } from '../onnx/index.ts';
-import type { BackwardContext, BackwardRule } from './backward.ts';
+import { cloneNode, type Node, type OpTable } from '../onnx/index.ts';
+import { type BackwardContext, type BackwardRule, spreadLike } from './backward.ts';
 import { GRADIENT_RULES, sendTo } from './gradient-rules.ts';
 import { toWinners } from './structure.ts';
 
@@ -61,7 +61,8 @@ const pooled: BackwardRule = (context, node, [message]) => {
   const credited = (part: string, from: string, to: string): string =>
     toWinners(context, node, builder.node('Mul', [m, part], {}, 'credit'), from, to);
   const up = credited(rise, input, output);
-  const down = credited(fall, context.reference(input), context.reference(output));
+  const [before, pool] = referencePool(context, node);
+  const down = credited(fall, before, pool);
   const contribution = builder.node('Add', [up, down], {}, 'contribution');
   context.send(input, {
     value: multiplier(context, contribution, input),
@@ -69,6 +70,16 @@ const pooled: BackwardRule = (context, node, [message]) => {
     zeroWhere: undefined,
   });
 };
+
+/** The pool on the reference once more, with a row for each sample: its winners are places in the whole batch. */
+function referencePool(context: BackwardContext, node: Node): [input: string, output: string] {
+  const { builder } = context;
+  const input = node.inputs[0] as string;
+  const before = spreadLike(builder, context.reference(input), input);
+  const output = builder.fresh('reference_pool');
+  builder.graph.nodes.push({ ...cloneNode(node), name: output, inputs: [before], outputs: [output] });
+  return [before, output];
+}
 
 /** A product of two computed factors: d(ab) = da * mean(b) + db * mean(a). */
 const product: BackwardRule = (context, node, [message]) => {
