@@ -9,8 +9,10 @@ export type Measured = readonly [balancedAccuracy: number, agreement: number, ma
 
 /** A job with what came of it. */
 export interface Cell extends Job {
-  /** One entry for each ratio of the plan. */
-  readonly measured: readonly Measured[];
+  /** One entry for each ratio of the plan; null where it was not measured. */
+  readonly measured: readonly (Measured | null)[];
+  /** What `auto` chose, for each ratio that was measured. */
+  readonly picks?: readonly string[];
   /** Samples scored, and seconds that took, sessions included. */
   readonly samples: number;
   readonly scoreSeconds: number;

@@ -2,6 +2,7 @@
 import { accuracies } from '../../src/prune/index.ts';
 import { must } from '../../src/util/index.ts';
 import { type ResultTable, writeResults } from '../lib/results.ts';
+import { shown, signed } from './format.ts';
 import {
   type LocalCase,
   type LocalStudy,
@@ -230,8 +231,3 @@ function casesTable(study: LocalStudy, found: LocalResults): ResultTable {
     ]),
   };
 }
-
-const shown = (value: number, digits = 3): string => (Number.isNaN(value) ? '' : value.toFixed(digits));
-
-const signed = (points: number): string =>
-  Number.isNaN(points) ? '' : (points >= 0 ? '+' : '') + points.toFixed(1);

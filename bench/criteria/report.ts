@@ -3,6 +3,7 @@ import { isAttribution } from '../../src/explain/index.ts';
 import { must } from '../../src/util/index.ts';
 import { type ResultTable, writeResults } from '../lib/results.ts';
 import type { Cell } from './cells.ts';
+import { descending, plusMinus, shown } from './format.ts';
 import {
   GOAL_RATIOS,
   type Job,
@@ -18,10 +19,11 @@ import {
   STUDIED,
   UNPRUNED,
 } from './plan.ts';
-import { deviation, largestBy, mean } from './statistics.ts';
+import { autoTable } from './report-auto.ts';
+import { complete, goalTables } from './report-goal.ts';
+import { mean } from './statistics.ts';
 import { at, MODELS, Summary } from './summary.ts';
 
-const GOAL_POINTS = 15;
 const GOAL_PASSES = 4;
 
 /** Writes `bench/results/criteria.md` and `.json`; returns the Markdown. */
@@ -35,6 +37,7 @@ export async function writeReport(jobs: readonly Job[], cells: readonly Cell[]):
     about: about(jobs, known),
     tables: [
       ...goalTables(summary),
+      ...[autoTable(summary)].filter((table) => table !== undefined),
       ...MODELS.map((model) => accuracyTable(summary, model)),
       areaTable(summary),
       sizeTable(summary),
@@ -54,87 +57,6 @@ function about(jobs: readonly Job[], cells: readonly Cell[]): string {
     `Coverage: ${measured(cells.length)} of ${measured(jobs.length)} cells (${cells.length} of ${jobs.length} scorings), in ${hours.toFixed(2)} hours of one-thread processes, two at a time on a machine that did other work too. Running the command again goes on with the rest.`,
     `Left out: ${LEFT_OUT.map(({ name, reason }) => `${name} (${reason})`).join('; ')}.`,
   ].join('\n\n');
-}
-
-/** Criteria of a family that have been measured on every model at this size. */
-function complete(summary: Summary, family: 'xai' | 'reference', size: number, seeds: readonly number[]) {
-  return STUDIED.filter(
-    ({ family: own, name }) =>
-      own === family &&
-      MODELS.every((model) => summary.cells(model, name, size, seeds, 'uniform').length > 0),
-  );
-}
-
-/** The best of explainable AI against the best reference, by mean balanced accuracy over the goal's ratios. */
-function goalTables(summary: Summary): ResultTable[] {
-  const [first = 0] = GOAL_RATIOS;
-  const range = `ratios ${first} to ${GOAL_RATIOS.at(-1)}`;
-  const columns = [
-    'model',
-    'best XAI',
-    'accuracy',
-    'best reference',
-    'accuracy',
-    'difference, points',
-    'goal',
-  ];
-  return MODES.map((mode) => {
-    const value = (model: string, criterion: string): number =>
-      mean(summary.goalMeans(model, criterion, MAIN_SIZE, SEEDS, mode));
-    const spread = (model: string, criterion: string): string =>
-      plusMinus(summary.goalMeans(model, criterion, MAIN_SIZE, SEEDS, mode));
-    const pairs = MODELS.map((model) => {
-      const best = (family: 'xai' | 'reference') =>
-        largestBy(
-          STUDIED.filter(({ family: own, name }) => own === family && !Number.isNaN(value(model, name))),
-          ({ name }) => value(model, name),
-        )?.name;
-      return { model, xai: best('xai') ?? '', reference: best('reference') ?? '' };
-    });
-    const differences = pairs.map(
-      ({ model, xai, reference }) => 100 * (value(model, xai) - value(model, reference)),
-    );
-    const single = (family: 'xai' | 'reference') =>
-      largestBy(complete(summary, family, MAIN_SIZE, SEEDS), ({ name }) =>
-        summary.overModels(name, MAIN_SIZE, SEEDS, mode),
-      )?.name ?? '';
-    const one = { xai: single('xai'), reference: single('reference') };
-    const overall = (criterion: string): number => summary.overModels(criterion, MAIN_SIZE, SEEDS, mode);
-    return {
-      title: `The goal, ${mode}: mean over ${range}, ${MAIN_SIZE} samples a class`,
-      columns,
-      rows: [
-        ...pairs.map(({ model, xai, reference }, i) => [
-          model,
-          xai,
-          spread(model, xai),
-          reference,
-          spread(model, reference),
-          signed(differences[i] as number),
-          '',
-        ]),
-        [
-          'mean over models',
-          'best of each',
-          mean(pairs.map(({ model, xai }) => value(model, xai))).toFixed(3),
-          'best of each',
-          mean(pairs.map(({ model, reference }) => value(model, reference))).toFixed(3),
-          signed(mean(differences)),
-          `>= ${GOAL_POINTS}: ${mean(differences) >= GOAL_POINTS ? 'met' : 'missed'}`,
-        ],
-        [
-          'one criterion for all models',
-          one.xai,
-          overall(one.xai).toFixed(3),
-          one.reference,
-          overall(one.reference).toFixed(3),
-          signed(100 * (overall(one.xai) - overall(one.reference))),
-          '',
-        ],
-      ],
-      note: 'Best in hindsight on both sides: chosen by the same test samples they are shown on.',
-    };
-  });
 }
 
 /** Criterion x ratio of one model, mean and deviation over seeds. */
@@ -209,7 +131,7 @@ function sizeTable(summary: Summary): ResultTable {
     .filter(({ means }) => means.some((value) => !Number.isNaN(value)))
     .sort((a, b) => descending(a.means.at(-1) ?? 0, b.means.at(-1) ?? 0));
   const best = (family: 'xai' | 'reference', size: number): string => {
-    const values = complete(summary, family, size, SEEDS).map(({ name }) =>
+    const values = complete(summary, family, size, SEEDS, 'uniform').map(({ name }) =>
       summary.overModels(name, size, SEEDS, 'uniform'),
     );
     return values.length > 0 ? Math.max(...values).toFixed(3) : '';
@@ -319,23 +241,6 @@ function coverageTable(jobs: readonly Job[], cells: readonly Cell[]): ResultTabl
     rows,
     note: `Each is measured at ${RATIOS.length} ratios.`,
   };
-}
-
-function plusMinus(values: readonly number[], digits = 3): string {
-  if (values.length === 0) return '';
-  const spread = deviation(values);
-  return mean(values).toFixed(digits) + (Number.isNaN(spread) ? '' : ` ± ${spread.toFixed(digits)}`);
-}
-
-function shown(value: number, digits = 3): string {
-  return Number.isNaN(value) ? '' : value.toFixed(digits);
-}
-
-const signed = (points: number): string => (points >= 0 ? '+' : '') + points.toFixed(1);
-
-/** Larger first, what is not there last. */
-function descending(a: number, b: number): number {
-  return (Number.isNaN(b) ? -1 : b) - (Number.isNaN(a) ? -1 : a);
 }
 
 /** The median; NaN of none. */

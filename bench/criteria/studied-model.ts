@@ -4,11 +4,13 @@ import { type Criterion, canonicalModel, findCriterion, type LayerScores } from 
 import { loadModel, type Model, modelCosts } from '../../src/onnx/index.ts';
 import {
   agreementOf,
+  autoCriterion,
   type Evaluation,
   evaluate,
   findGroups,
   type Grouping,
   type Keep,
+  rankAuto,
   scoreLayers,
   selectGlobal,
   selectUniform,
@@ -18,7 +20,7 @@ import {
 import { must } from '../../src/util/index.ts';
 import { dataPath, modelPath, SHARED_MODELS } from '../lib/shared.ts';
 import { type Cell, type Measured, rounded } from './cells.ts';
-import { type Job, NO_SAMPLES, RATIOS, UNPRUNED } from './plan.ts';
+import { AUTO, GOAL_RATIOS, type Job, NO_SAMPLES, RATIOS, UNPRUNED } from './plan.ts';
 
 /** Test samples a class, drawn once for the whole study. */
 export const TEST_PER_CLASS: Readonly<Record<string, number>> = { 'medical-mnist': 40, mitdb: 120 };
@@ -82,6 +84,7 @@ export class StudiedModel {
   /** Scores once and measures every ratio. */
   async run(job: Job): Promise<Cell> {
     if (job.criterion === UNPRUNED) return this.#unpruned(job);
+    if (job.criterion === AUTO) return this.#auto(job);
     const began = performance.now();
     const criterion = findCriterion(job.criterion);
     const calibration = this.calibration(job.size === NO_SAMPLES ? 1 : job.size, job.seed);
@@ -140,6 +143,35 @@ export class StudiedModel {
   /** A (cut) model on samples. */
   evaluate(model: Model, test: Dataset): Promise<Evaluation> {
     return evaluate(model, test, { name: this.name, batch: TEST_BATCH, threads: 1 });
+  }
+
+  /** The choice that is made anew at each of the goal's ratios. */
+  async #auto(job: Job): Promise<Cell> {
+    const began = performance.now();
+    const calibration = this.calibration(job.size, job.seed);
+    const ranking = rankAuto(this.model, {
+      name: this.name,
+      criterion: autoCriterion(findCriterion),
+      calibration,
+      block: 1,
+      batch: SCORE_BATCH,
+      threads: 1,
+      seed: job.seed,
+    });
+    const measured: (Measured | null)[] = [];
+    const picks: string[] = [];
+    for (const ratio of RATIOS) {
+      if (!GOAL_RATIOS.includes(ratio)) {
+        measured.push(null);
+        continue;
+      }
+      const { keep, choice } = await ranking.prune({ ratio });
+      picks.push(choice.criterion.name);
+      measured.push(await this.#measure(keep));
+    }
+    const seconds = rounded((performance.now() - began) / 1000, 1);
+    const times = { scoreSeconds: seconds, msPerSample: null, forwardMs: null, seconds };
+    return { ...job, measured, picks, samples: calibration.size, ...times };
   }
 
   #unpruned(job: Job): Cell {

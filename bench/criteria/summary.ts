@@ -1,7 +1,7 @@
 // The cells by model, criterion, size and seed, and what the tables ask of them.
 import { SHARED_MODELS } from '../lib/shared.ts';
 import type { Cell, Measured } from './cells.ts';
-import { GOAL_RATIOS, keyOf, type Mode, NO_SAMPLES, RATIOS, STUDIED, sampled, UNPRUNED } from './plan.ts';
+import { GOAL_RATIOS, keyOf, type Mode, NO_SAMPLES, RATIOS, sampled, UNPRUNED } from './plan.ts';
 import { area, mean } from './statistics.ts';
 
 export const MODELS: readonly string[] = SHARED_MODELS.map(({ name }) => name);
@@ -24,9 +24,7 @@ export class Summary {
 
   /** The cell of a criterion, or the one that stands for every size when it reads no samples. */
   cell(model: string, criterion: string, size: number, seed: number, mode: Mode): Cell | undefined {
-    const known = STUDIED.find(({ name }) => name === criterion);
-    const place = known ? sampled(known, size, seed) : { size, seed };
-    return this.#cells.get(keyOf({ model, criterion, ...place, mode }));
+    return this.#cells.get(keyOf({ model, criterion, ...sampled(criterion, size, seed), mode }));
   }
 
   /** One cell a seed, where it is there; a criterion that draws nothing has one cell. */
@@ -67,18 +65,18 @@ export class Summary {
       area([
         [0, 1 / classes],
         [1, this.base(model)],
-        ...cell.measured.map(([accuracy, , macs]) => [macs, accuracy] as const),
+        ...cell.measured.flatMap((entry) => (entry ? [[entry[2], entry[0]] as const] : [])),
       ]),
     );
   }
 }
 
 /** What was measured at a ratio of the plan. */
-export function at(measured: readonly Measured[], ratio: number): Measured {
+export function at(measured: Cell['measured'], ratio: number): Measured {
   return measured[(RATIOS as readonly number[]).indexOf(ratio)] ?? [Number.NaN, Number.NaN, Number.NaN];
 }
 
 /** Mean balanced accuracy over the goal's ratios. */
-export function goalMean(measured: readonly Measured[]): number {
+export function goalMean(measured: Cell['measured']): number {
   return mean(GOAL_RATIOS.map((ratio) => at(measured, ratio)[0]));
 }
