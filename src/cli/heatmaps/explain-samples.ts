@@ -107,7 +107,9 @@ async function probabilitiesOf(
   { batch: wanted, threads }: SampleRequest,
 ): Promise<Float64Array[]> {
   const batch = classifier.fixedBatch ?? wanted;
-  const read = endsInProbabilities(model, classifier.output) ? Float64Array.from : softmax;
+  const read = endsInProbabilities(model, classifier.output)
+    ? (row: readonly number[]) => Float64Array.from(row)
+    : softmax;
   const session = await createSession(model, { name: path, threads });
   const rows: Float64Array[] = [];
   try {

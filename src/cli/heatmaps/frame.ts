@@ -13,6 +13,8 @@ const SHOWN_CLASSES = 6;
 /** Longer class names put the legend's two sides on two lines. */
 const SHORT_NAME = 8;
 const LINE = 22;
+/** The length of a bar of probability 1. */
+const BAR = 110;
 
 export const FONT =
   "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', Arial, sans-serif";
@@ -120,19 +122,22 @@ function shownClasses(explained: Explained): number[] {
 
 function probabilities(explained: Explained, classes: readonly number[]): Html {
   const { probabilities: all, target, label } = explained;
-  const more = all.length - classes.length;
+  const names = classes.map((k) => shortened(className(explained, k), 14));
+  // No text is measured here: eight pixels a letter are enough for nearly all.
+  const left = 8 + 8 * Math.max(...names.map((name) => [...name].length));
   const rows = classes.map((k, i) => {
-    const y = 32 + i * LINE;
     const value = all[k] as number;
     const marks = [k === target && 'explained', k === label && 'true class'].filter((mark) => mark !== false);
-    return html`<g transform="translate(0 ${y})"${k === target && html` font-weight="650"`}>
-<text x="104" y="11" text-anchor="end">${shortened(className(explained, k), 14)}</text>
-<rect x="114" y="1" width="110" height="12" rx="2" fill="#edf0f3"/>
-<rect x="114" y="1" width="${Math.max(1, Math.round(1100 * value) / 10 || 0)}" height="12" rx="2" fill="${k === target ? INK : '#8a939d'}"/>
-<text x="232" y="11">${probabilityText(value)}</text>
-<text x="312" y="11" font-size="12" font-weight="400" fill="${SOFT}">${marks.join(', ')}</text></g>`;
+    const width = Math.max(1, Math.round(10 * BAR * value) / 10 || 0);
+    return html`<g transform="translate(0 ${32 + i * LINE})"${k === target && html` font-weight="650"`}>
+<text x="${left}" y="11" text-anchor="end">${names[i]}</text>
+<rect x="${left + 10}" y="1" width="${BAR}" height="12" rx="2" fill="#edf0f3"/>
+<rect x="${left + 10}" y="1" width="${width}" height="12" rx="2" fill="${k === target ? INK : '#8a939d'}"/>
+<text x="${left + BAR + 18}" y="11">${probabilityText(value)}</text>
+<text x="${left + BAR + 98}" y="11" font-size="12" font-weight="400" fill="${SOFT}">${marks.join(', ')}</text></g>`;
   });
-  return html`<text y="14" font-weight="600">Probabilities${more > 0 && ` (the highest of ${all.length})`}</text>${rows}`;
+  const more = all.length > classes.length && ` (${classes.length} of ${all.length} classes)`;
+  return html`<text y="14" font-weight="600">Probabilities${more}</text>${rows}`;
 }
 
 /** The end of a text is what tells paths apart. */

@@ -200,6 +200,7 @@ export function runs(levels: ArrayLike<number>): { from: number; to: number; lev
 function valueRange(values: Float32Array): { low: number; high: number; ticks: number[] } {
   let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const value of values) {
+    if (!Number.isFinite(value)) continue;
     if (value < least) least = value;
     if (value > most) most = value;
   }
