@@ -1,11 +1,17 @@
 // DeepLIFT against its slow twin (test-support/deeplift-twin.ts), and completeness: contributions at the input and at
 // every set of layers that cuts the network add up to the change of the explained score.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { float, floatConstant, int, ints, type Model, sizeOf } from '../onnx/index.ts';
+import { cloneModel, float, floatConstant, int, ints, loadModel, type Model, sizeOf } from '../onnx/index.ts';
 import { must, Random } from '../util/index.ts';
 import { attribute } from './attribute.ts';
+import { canonicalModel } from './canonical.ts';
+import { isAttribution } from './criteria/attribution.ts';
 import { AttributionPass } from './pass.ts';
 import type { ReferenceKind } from './points.ts';
+import { findCriterion } from './registry.ts';
 import { context } from './test-support/calibration.ts';
 import { worst } from './test-support/compare.ts';
 import { multipliers } from './test-support/deeplift-twin.ts';
@@ -185,6 +191,71 @@ describe.each(Object.entries(NETWORKS))('DeepLIFT through %s', (_name, { build, 
     expect(seen).toHaveLength(count);
     // A change worth explaining, or the test says nothing.
     expect(Math.max(...seen)).toBeGreaterThan(0.02);
+  });
+});
+
+describe('a model that fixes its batch', () => {
+  it('is explained as one that does not', async () => {
+    const { build } = must(NETWORKS['pools: overlapping, apart, average, global'], 'a network');
+    const dims = [3, 2, 9, 9];
+    const samples = normals(sizeOf(dims), 5);
+    const start = normals(12, 6);
+    const run = async (model: Model): Promise<Float32Array> => {
+      const pass = await AttributionPass.create(model, {
+        attribution: { kind: 'deeplift' },
+        start: 'given',
+        wantInput: true,
+        modelName: 'test',
+      });
+      try {
+        return must(
+          (await pass.run(samples, dims, start, new Float32Array(162).fill(0.1))).input,
+          'the input',
+        );
+      } finally {
+        await pass.release();
+      }
+    };
+    const fixed = cloneModel(build(1));
+    fixed.graph.inputs = fixed.graph.inputs.map((input) => ({ ...input, dims }));
+    expect(worst(await run(fixed), await run(build(1)))).toBeLessThan(1e-5);
+  });
+});
+
+const SHARED = process.env.BEDSIDE_SHARED ?? join(import.meta.dirname, '../../../shared');
+
+describe.each(['ecg-resnet1d', 'medical-mnist-vgg16', 'medical-mnist-resnet18'])('on %s', (name) => {
+  const path = join(SHARED, 'models', `${name}.onnx`);
+
+  it.for(['deeplift-rescale', 'deeplift-rescale=mean'])('%s is complete at the input', async (text, test) => {
+    test.skip(!existsSync(path), `no model in ${SHARED}`);
+    const model = canonicalModel(await loadModel(path));
+    const criterion = findCriterion(text);
+    if (!isAttribution(criterion)) throw new Error(text);
+    const count = 2;
+    const given = context(model, { count, labels: [0, 3], batch: 2 });
+    const { samples, sampleShape } = given.calibration;
+    const references = referencesOf(text.endsWith('mean') ? 'mean' : 'zero', samples, count, 1);
+    const [now, before] = [
+      await runModel(model, samples, [count, ...sampleShape]),
+      await runModel(model, references, [count, ...sampleShape]),
+    ];
+    const classes = now.length / count;
+    let done = 0;
+    await attribute(
+      given,
+      criterion.spec,
+      (batch) => {
+        for (let i = 0; i < batch.count; i++, done++) {
+          const at = done * classes + (done === 0 ? 0 : 3);
+          const change = (now[at] as number) - (before[at] as number);
+          const sum = rowSum(must(batch.input, 'the input'), i, batch.count);
+          expect(Math.abs(sum - change)).toBeLessThan(1e-3 * Math.max(1, Math.abs(change)));
+        }
+      },
+      { wantInput: true },
+    );
+    expect(done).toBe(count);
   });
 });
 

@@ -1,8 +1,11 @@
 // The table of criteria.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BedsideError } from '../util/index.ts';
+import { AGGREGATIONS } from './aggregate.ts';
 import type { LayerScores } from './criterion.ts';
-import { CRITERIA, findCriterion } from './registry.ts';
+import { CRITERIA, CRITERION_PARAMETERS, findCriterion } from './registry.ts';
 import { context, smallNetwork, withNormalisation } from './test-support/calibration.ts';
 
 function expectClose(actual: LayerScores[] | undefined, expected: LayerScores[] | undefined): void {
@@ -32,6 +35,22 @@ describe('the table of criteria', () => {
     const error = failure();
     expect(BedsideError.is(error, 'E_CRITERION') && error.message).toContain("'lrp-delta'");
     for (const { name } of CRITERIA) expect(BedsideError.is(error) && error.hint).toContain(name);
+  });
+
+  it('is documented: every name, every default parameter, every source', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../docs/criteria.md'), 'utf8').replace(
+      /\s+/g,
+      ' ',
+    );
+    for (const { name, source } of CRITERIA) {
+      const parameter = CRITERION_PARAMETERS.get(name);
+      expect(page, name).toMatch(new RegExp(`\`${name}${parameter === undefined ? '' : '\\[=[A-Z]+\\]'}\``));
+      for (const paper of source.split(/;|, per channel/)) {
+        const [, authors, year] = /([A-Z]\S+(?: and \S+| et al\.)).*(\d{4})/.exec(paper) ?? [];
+        if (authors !== undefined) expect(page, paper).toMatch(new RegExp(`${authors}[^;]*${year}`));
+      }
+    }
+    for (const name of AGGREGATIONS) expect(page).toContain(`| \`${name}\` |`);
   });
 
   it.each(CRITERIA)('$name scores every layer and channel with a finite number', async (criterion) => {
