@@ -52,10 +52,7 @@ class NodeSession implements Session {
     const inner = must(this.#inner, `session of ${this.name} used after release`);
     const input: Record<string, ort.Tensor> = {};
     for (const [name, value] of Object.entries(feeds)) {
-      input[name] =
-        value.type === 'float32'
-          ? new ort.Tensor('float32', value.data, value.dims)
-          : new ort.Tensor('int64', value.data, value.dims);
+      input[name] = toEngine(value);
     }
     try {
       const raw = outputs ? await inner.run(input, [...outputs]) : await inner.run(input);
@@ -82,13 +79,26 @@ class NodeSession implements Session {
   }
 }
 
+function toEngine(value: Tensor): ort.Tensor {
+  switch (value.type) {
+    case 'float32':
+      return new ort.Tensor('float32', value.data, value.dims);
+    case 'float64':
+      return new ort.Tensor('float64', value.data, value.dims);
+    case 'int64':
+      return new ort.Tensor('int64', value.data, value.dims);
+  }
+}
+
 function convert(value: ort.Tensor, output: string, model: string): Tensor {
   if (value.type === 'float32')
     return { type: 'float32', dims: value.dims, data: value.data as Float32Array };
+  if (value.type === 'float64')
+    return { type: 'float64', dims: value.dims, data: value.data as Float64Array };
   if (value.type === 'int64') return { type: 'int64', dims: value.dims, data: value.data as BigInt64Array };
   throw new BedsideError(
     'E_UNSUPPORTED',
-    `${model}: output '${output}' is ${value.type}, not float32 or int64`,
+    `${model}: output '${output}' is ${value.type}, not float32, float64 or int64`,
     {
       hint: 'add a Cast to float32 at the end of the model',
     },

@@ -2,6 +2,7 @@
 
 /** A dense row-major tensor. */
 export type Tensor =
+  | { readonly type: 'float64'; readonly dims: readonly number[]; readonly data: Float64Array }
   | { readonly type: 'float32'; readonly dims: readonly number[]; readonly data: Float32Array }
   | { readonly type: 'int64'; readonly dims: readonly number[]; readonly data: BigInt64Array };
 

@@ -1,0 +1,71 @@
+// Large matrix products in float64, by the engine.
+import { createSession, type Session } from '../../engine/index.ts';
+import { ELEM, GraphBuilder, int } from '../../onnx/index.ts';
+import { must } from '../../util/index.ts';
+
+/** A row-major matrix. */
+export interface Matrix {
+  readonly rows: number;
+  readonly columns: number;
+  readonly data: Float64Array;
+}
+
+/** The three products that ridge regression needs. Holds sessions of the engine: release it. */
+export class Products {
+  readonly #sessions: Readonly<Record<'ab' | 'atb' | 'abt', Session>>;
+
+  private constructor(sessions: Readonly<Record<'ab' | 'atb' | 'abt', Session>>) {
+    this.#sessions = sessions;
+  }
+
+  static async create(threads: number): Promise<Products> {
+    const [ab, atb, abt] = await Promise.all([
+      product(false, false, threads),
+      product(true, false, threads),
+      product(false, true, threads),
+    ]);
+    return new Products({ ab, atb, abt });
+  }
+
+  /** `a b` */
+  ab(a: Matrix, b: Matrix): Promise<Matrix> {
+    return this.#run('ab', a, b, a.rows, b.columns);
+  }
+
+  /** `a^T b` */
+  atb(a: Matrix, b: Matrix): Promise<Matrix> {
+    return this.#run('atb', a, b, a.columns, b.columns);
+  }
+
+  /** `a b^T` */
+  abt(a: Matrix, b: Matrix): Promise<Matrix> {
+    return this.#run('abt', a, b, a.rows, b.rows);
+  }
+
+  async release(): Promise<void> {
+    await Promise.all(Object.values(this.#sessions).map((session) => session.release()));
+  }
+
+  async #run(
+    kind: 'ab' | 'atb' | 'abt',
+    a: Matrix,
+    b: Matrix,
+    rows: number,
+    columns: number,
+  ): Promise<Matrix> {
+    const value = (matrix: Matrix) =>
+      ({ type: 'float64', dims: [matrix.rows, matrix.columns], data: matrix.data }) as const;
+    const { product: result } = await this.#sessions[kind].run({ a: value(a), b: value(b) });
+    const data = must(result?.type === 'float64' ? result.data : undefined, 'a product is not float64');
+    return { rows, columns, data };
+  }
+}
+
+function product(transA: boolean, transB: boolean, threads: number): Promise<Session> {
+  const builder = new GraphBuilder();
+  builder.input('a', ['m', 'k'], ELEM.float64);
+  builder.input('b', ['k2', 'n'], ELEM.float64);
+  const attributes = { transA: int(transA ? 1 : 0), transB: int(transB ? 1 : 0) };
+  builder.output(builder.node('Gemm', ['a', 'b'], attributes, 'product'), undefined, ELEM.float64);
+  return createSession(builder.model(), { name: 'matrix product', threads });
+}

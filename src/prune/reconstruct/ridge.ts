@@ -1,0 +1,97 @@
+// Ridge regression toward given weights: minimise |X (W0 + D) - Y|^2 + lambda |D|^2, lambda chosen on held-out rows.
+import { cholesky, choleskySolve } from './linalg.ts';
+import type { Matrix, Products } from './products.ts';
+
+/** Lambda as a multiple of the mean diagonal of the Gram matrix. */
+const STRENGTHS = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1] as const;
+
+/** Rows to fit and rows held out; `residual` is `Y - X W0`. */
+export interface RidgeProblem {
+  readonly x: Matrix;
+  readonly residual: Matrix;
+  /** The first so many rows fit while lambda is chosen; the rest are held out. */
+  readonly fitRows: number;
+}
+
+/** The change of the weights, and what it does to rows that did not fit it. */
+export interface RidgeSolution {
+  /** `[unknowns, outputs]`, or undefined where no lambda lowers the held-out error. */
+  readonly change: Matrix | undefined;
+  /** The chosen multiple. */
+  readonly strength: number;
+  /** Mean squared error a held-out value, with the given weights and with the changed ones. */
+  readonly errorBefore: number;
+  readonly errorAfter: number;
+}
+
+/**
+ * Chooses lambda on the held-out rows, then fits all rows with it. The smaller of the primal (unknowns) and the dual
+ * (rows) system is solved; both are positive definite by lambda > 0.
+ */
+export async function solveRidge(problem: RidgeProblem, products: Products): Promise<RidgeSolution> {
+  const { x, residual, fitRows } = problem;
+  const fit = { x: slice(x, 0, fitRows), y: slice(residual, 0, fitRows) };
+  const held = { x: slice(x, fitRows, x.rows), y: slice(residual, fitRows, x.rows) };
+  const errorBefore = meanSquare(held.y.data);
+  const trial = await prepare(fit.x, fit.y, products);
+  // In the dual form, predictions need only inner products of held-out and fitted rows.
+  const cross = trial.dual ? await products.abt(held.x, fit.x) : held.x;
+  let best = { strength: 0, error: errorBefore };
+  for (const strength of STRENGTHS) {
+    const solved = trial.solve(strength);
+    if (!solved) continue;
+    const predicted = await products.ab(cross, solved);
+    let sum = 0;
+    for (let i = 0; i < predicted.data.length; i++) {
+      sum += ((held.y.data[i] as number) - (predicted.data[i] as number)) ** 2;
+    }
+    const error = sum / Math.max(1, predicted.data.length);
+    if (error < best.error) best = { strength, error };
+  }
+  if (best.strength === 0) return { change: undefined, strength: 0, errorBefore, errorAfter: errorBefore };
+  const whole = await prepare(x, residual, products);
+  const solved = whole.solve(best.strength);
+  const change = solved && (whole.dual ? await products.atb(x, solved) : solved);
+  return { change, strength: best.strength, errorBefore, errorAfter: best.error };
+}
+
+interface Prepared {
+  readonly dual: boolean;
+  /** Coefficients of the unknowns, or of the rows in the dual form. */
+  solve(strength: number): Matrix | undefined;
+}
+
+async function prepare(x: Matrix, y: Matrix, products: Products): Promise<Prepared> {
+  const dual = x.rows < x.columns;
+  const gram = dual ? await products.abt(x, x) : await products.atb(x, x);
+  const right = dual ? y : await products.atb(x, y);
+  const n = gram.rows;
+  let trace = 0;
+  for (let i = 0; i < n; i++) trace += gram.data[i * n + i] as number;
+  // Both forms have the same trace; the mean is taken over the unknowns.
+  const mean = trace / x.columns;
+  return {
+    dual,
+    solve(strength) {
+      const factor = gram.data.slice();
+      // A floor keeps dead inputs (all zero) positive definite.
+      const lambda = Math.max(strength * mean, Number.MIN_VALUE ** 0.25);
+      for (let i = 0; i < n; i++) factor[i * n + i] = (factor[i * n + i] as number) + lambda;
+      if (!cholesky(factor, n)) return undefined;
+      const solution = right.data.slice();
+      choleskySolve(factor, n, solution, right.columns);
+      return { rows: n, columns: right.columns, data: solution };
+    },
+  };
+}
+
+function slice(matrix: Matrix, from: number, to: number): Matrix {
+  const data = matrix.data.subarray(from * matrix.columns, to * matrix.columns);
+  return { rows: to - from, columns: matrix.columns, data };
+}
+
+function meanSquare(values: Float64Array): number {
+  let sum = 0;
+  for (const value of values) sum += value * value;
+  return sum / Math.max(1, values.length);
+}
