@@ -64,6 +64,7 @@ export class Attributor {
     spec: AttributionSpec,
     options: { readonly wantInput?: boolean } = {},
   ): Promise<Attributor> {
+    assertBatchFits(context, spec);
     const starts = await startsOf(context, spec);
     const pass = await AttributionPass.create(context.model, {
       attribution: spec.attribution,
@@ -78,7 +79,7 @@ export class Attributor {
 
   /** Samples per run, so that a run has no more inputs than the context's batch (but at least one sample). */
   get step(): number {
-    return Math.max(1, Math.floor(this.#context.batch / (this.#spec.points?.count ?? 1)));
+    return stepOf(this.#context, this.#spec);
   }
 
   /**
@@ -137,6 +138,24 @@ export async function attribute(
   } finally {
     await attributor.release();
   }
+}
+
+function stepOf({ batch }: CriterionContext, { points }: AttributionSpec): number {
+  return Math.max(1, Math.floor(batch / (points?.count ?? 1)));
+}
+
+/** A model that fixes its batch takes the points of whole samples only where they fill it. */
+function assertBatchFits(context: CriterionContext, spec: AttributionSpec): void {
+  const fixed = context.model.graph.inputs[0]?.dims?.[0];
+  if (typeof fixed !== 'number' || !spec.points || stepOf(context, spec) * spec.points.count === fixed)
+    return;
+  throw new BedsideError(
+    'E_UNSUPPORTED',
+    `${context.modelName} fixes a batch of ${fixed}, which ${spec.points.count} inputs for each sample do not fill`,
+    {
+      hint: 'export the model with a free batch axis, or choose a criterion of one input a sample, such as taylor',
+    },
+  );
 }
 
 /** What the passes start from. */

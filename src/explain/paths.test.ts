@@ -2,7 +2,7 @@
 // the points written out by hand, and completeness.
 import { describe, expect, it } from 'vitest';
 import { floatConstant, ints, type Model } from '../onnx/index.ts';
-import { must, Random } from '../util/index.ts';
+import { BedsideError, must, Random } from '../util/index.ts';
 import { type AttributionBatch, attribute } from './attribute.ts';
 import { isAttribution } from './criteria/attribution.ts';
 import type { CriterionContext } from './criterion.ts';
@@ -234,6 +234,33 @@ describe('memory', () => {
       expect(inputs.reduce((a, b) => a + b, 0)).toBe(11 * points);
     },
   );
+});
+
+describe('a model that fixes its batch', () => {
+  const fixed = (batch: number): Model => {
+    const model = dense();
+    model.graph.inputs = model.graph.inputs.map((input) => ({ ...input, dims: [batch, 5] }));
+    return model;
+  };
+
+  it('is refused where the points of a sample do not fill it', async () => {
+    for (const name of ['integrated-gradients', 'smoothgrad=3', 'expected-gradients']) {
+      const failed: unknown = await attributed(
+        name,
+        context(fixed(4), { count: COUNT, labels: LABELS }),
+      ).catch((error: unknown) => error);
+      expect(BedsideError.is(failed, 'E_UNSUPPORTED') && failed.message, name).toContain(
+        'fixes a batch of 4',
+      );
+    }
+  });
+
+  it('works where they do', async () => {
+    const options = { count: COUNT, labels: LABELS, batch: 8 };
+    const expected = await attributed('integrated-gradients=3', context(dense(), options));
+    const found = await attributed('integrated-gradients=3', context(fixed(8), options));
+    expect(worst(inputsOf(found), inputsOf(expected))).toBeLessThan(1e-6);
+  });
 });
 
 /** The samples that expected gradients compare with. */
