@@ -2,6 +2,7 @@
 import type { Dataset } from '../data/index.ts';
 import { createSession } from '../engine/index.ts';
 import {
+  type Aggregation,
   Aggregator,
   type AttributionCriterion,
   Attributor,
@@ -9,6 +10,7 @@ import {
   type CalibrationSet,
   type CriterionContext,
   type LayerScores,
+  type Target,
 } from '../explain/index.ts';
 import type { Model } from '../onnx/index.ts';
 import { batchFeeds, calibrationBatches } from '../prune/index.ts';
@@ -17,7 +19,7 @@ import type { LoadedModel } from './load.ts';
 
 /** How a pass runs. */
 export interface PassSettings {
-  readonly target: 'label' | 'predicted';
+  readonly target: Target;
   readonly batch: number;
   readonly threads: number;
   readonly seed: number;
@@ -32,7 +34,7 @@ export interface SampleScores {
     readonly channels: number;
     readonly values: Float32Array;
   }[];
-  /** The class that each sample was explained for. */
+  /** The class that each sample was explained for; -1 for a mix. */
   readonly targets: BigInt64Array<ArrayBuffer>;
   readonly samples: number;
 }
@@ -75,14 +77,17 @@ export async function explainSamples(
   return { layers: layers ?? [], targets, samples: calibration.count };
 }
 
-/** Scores of the channels: the samples put together as the criterion does. */
+/** Scores of the channels: the samples put together, each with its weight. */
 export function channelScores(
   { layers, samples }: SampleScores,
-  criterion: AttributionCriterion,
+  aggregation: Aggregation,
+  weights: Float64Array | undefined,
 ): LayerScores[] {
   return layers.map(({ name, channels, values }) => {
-    const sums = new Aggregator(criterion.aggregation, channels);
-    for (let i = 0; i < samples; i++) sums.add(values.subarray(i * channels, (i + 1) * channels), 1);
+    const sums = new Aggregator(aggregation, channels);
+    for (let i = 0; i < samples; i++) {
+      sums.add(values.subarray(i * channels, (i + 1) * channels), weights?.[i] ?? 1);
+    }
     return { layer: name, scores: sums.finish() };
   });
 }

@@ -1,9 +1,10 @@
 // A comparison of criteria as `compare` and `demo` show it: tables for people, rows for programs, the report's data.
+import { basename } from 'node:path';
 import type { Dataset } from '../data/index.ts';
-import type { CompareRow, Comparison } from '../prune/index.ts';
+import type { CompareRow, Comparison, MixName } from '../prune/index.ts';
 import { formatPercent } from '../util/index.ts';
 import { hashFile, type LoadedModel } from './load.ts';
-import type { ReportData } from './report/report-data.ts';
+import type { MixRow, ReportData } from './report/report-data.ts';
 import { indent, table } from './tables.ts';
 import { VERSION } from './version.ts';
 
@@ -38,22 +39,84 @@ export function isImbalanced(dataset: Dataset): boolean {
 
 /** Criterion by ratio, best first: accuracy, and balanced accuracy where classes are far from equally many. */
 export function comparisonTables(comparison: Comparison, test: Dataset): string {
-  const word = test.labels ? 'Accuracy' : 'Agreement with the unpruned network';
-  const parts = [matrix(comparison, 'accuracy', word)];
-  if (isImbalanced(test))
-    parts.push(matrix(comparison, 'balancedAccuracy', 'Balanced accuracy (mean recall)'));
-  return parts.join('\n\n');
+  return measures(test)
+    .map(([measure, word]) => matrix(comparison, measure, word))
+    .join('\n\n');
 }
 
-function matrix({ base, rows }: Comparison, measure: 'accuracy' | 'balancedAccuracy', title: string): string {
+/** Scores from the local mix beside those from the two others, for each criterion and ratio. */
+export function mixTables({ base, rows }: Comparison, test: Dataset): string {
+  const found = (row: CompareRow, mix: MixName): CompareRow | undefined =>
+    rows.find((other) => other.criterion === row.criterion && other.ratio === row.ratio && other.mix === mix);
+  return measures(test)
+    .map(([measure, word]) => {
+      const body = rows
+        .filter(({ mix }) => mix === 'local')
+        .map((row) => {
+          const [local, uniform, wrong] = MIXES.map((mix) => found(row, mix)?.[measure] ?? Number.NaN);
+          const less = (other = Number.NaN): string => points((local ?? Number.NaN) - other);
+          return [
+            row.criterion,
+            `${+(row.ratio * 100).toFixed(2)} %`,
+            ...MIXES.map((mix) => shown(found(row, mix), measure)),
+            less(uniform),
+            less(wrong),
+          ];
+        });
+      const titles = [
+        'scores by',
+        '>removed',
+        '>local',
+        '>uniform',
+        '>wrong',
+        '>local - uniform',
+        '>local - wrong',
+      ];
+      return `${word} on the local samples, unpruned ${formatPercent(base[measure])}\n${indent(table(titles, body))}`;
+    })
+    .join('\n\n');
+}
+
+/** What `auto` took at each ratio. */
+export function picksOf({ rows }: Comparison): string | undefined {
+  const picks = rows.flatMap(({ picked, ratio, mix }) =>
+    picked === undefined ? [] : [`${picked} at ${+(ratio * 100).toFixed(2)} %${mix ? ` (${mix})` : ''}`],
+  );
+  return picks.length === 0 ? undefined : `auto took ${picks.join(', ')}`;
+}
+
+const MIXES = ['local', 'uniform', 'wrong'] as const;
+type Measure = 'accuracy' | 'balancedAccuracy';
+
+function measures(test: Dataset): readonly (readonly [Measure, string])[] {
+  const accuracy = ['accuracy', test.labels ? 'Accuracy' : 'Agreement with the unpruned network'] as const;
+  return isImbalanced(test)
+    ? [accuracy, ['balancedAccuracy', 'Balanced accuracy (mean recall)']]
+    : [accuracy];
+}
+
+/** A share, with its standard deviation where there is one. */
+function shown(row: CompareRow | undefined, measure: Measure): string {
+  if (!row) return '-';
+  const std = measure === 'accuracy' ? row.accuracyStd : row.balancedAccuracyStd;
+  return std === undefined
+    ? formatPercent(row[measure])
+    : `${(row[measure] * 100).toFixed(1)} ± ${(std * 100).toFixed(1)} %`;
+}
+
+function points(difference: number): string {
+  return `${difference < 0 ? '-' : '+'}${Math.abs(difference * 100).toFixed(1)}`;
+}
+
+function matrix({ base, rows }: Comparison, measure: Measure, title: string): string {
   const ratios = [...new Set(rows.map((row) => row.ratio))];
   const cell = (criterion: string, ratio: number): CompareRow | undefined =>
     rows.find((row) => row.criterion === criterion && row.ratio === ratio);
   const order = ranking({ base, rows, seconds: {} }, measure);
   const body = order.map((criterion) => {
-    const values = ratios.map((ratio) => cell(criterion, ratio)?.[measure] ?? Number.NaN);
-    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-    return [criterion, ...[...values, mean].map(formatPercent)];
+    const cells = ratios.map((ratio) => cell(criterion, ratio));
+    const mean = cells.reduce((sum, row) => sum + (row?.[measure] ?? Number.NaN), 0) / cells.length;
+    return [criterion, ...cells.map((row) => shown(row, measure)), formatPercent(mean)];
   });
   const macs = ratios.map((ratio) => {
     const all = rows.filter((row) => row.ratio === ratio).map((row) => row.macsFraction);
@@ -74,12 +137,13 @@ export async function reportData(
   words: { readonly title: string; readonly command: string },
 ): Promise<ReportData> {
   const { base, rows, seconds } = comparison;
+  const mixRows = rows.flatMap((row): MixRow[] => (row.mix ? [{ ...row, mix: row.mix }] : []));
   return {
     ...words,
     date: new Date().toISOString(),
     version: VERSION,
     model: {
-      name: loaded.path,
+      name: basename(loaded.path),
       sha256: await hashFile(loaded.path),
       macs: base.macs,
       parameters: base.parameters,
@@ -89,12 +153,20 @@ export async function reportData(
       sha256: sets.test.hash,
       calibration: sets.calibration.size,
       test: sets.test.size,
+      ...(sets.test.labels ? { testPerClass: perClass(sets.test, base.recall.length) } : {}),
     },
     classNames: sets.test.classNames,
     base: { accuracy: base.accuracy, balancedAccuracy: base.balancedAccuracy, recall: base.recall },
-    rows,
+    rows: rows.filter(({ mix }) => mix === undefined || mix === 'local'),
+    ...(mixRows.length > 0 ? { mix: mixRows } : {}),
     seconds,
   };
+}
+
+function perClass({ labels }: Dataset, classes: number): number[] {
+  const counts = new Array<number>(classes).fill(0);
+  for (const label of labels ?? []) counts[label] = (counts[label] ?? 0) + 1;
+  return counts;
 }
 
 /** This process's command as typed, quoted where a shell needs it. */

@@ -11,9 +11,10 @@ import {
   subset,
 } from '../data/index.ts';
 import { canonicalModel } from '../explain/index.ts';
-import { loadModel, type Model, type ModelCosts, modelCosts } from '../onnx/index.ts';
+import { canonicalGraph, loadModel, type Model, type ModelCosts, modelCosts } from '../onnx/index.ts';
 import { type Classifier, describeClassifier } from '../prune/index.ts';
-import { BedsideError, messageOf } from '../util/index.ts';
+import { BedsideError, messageOf, must } from '../util/index.ts';
+import { type ClassMixOptions, inMix, sharesOf } from './class-mix.ts';
 import { type DataOptions, DEFAULT_PER_CLASS } from './options.ts';
 import type { Output } from './output.ts';
 
@@ -24,6 +25,8 @@ export interface LoadedModel {
   readonly model: Model;
   /** Constants folded, every node named, batch normalisation merged. */
   readonly canonical: Model;
+  /** The same before batch normalisation was merged. */
+  readonly unmerged: Model;
   readonly classifier: Classifier;
   /** Of the model as the file has it. */
   readonly costs: ModelCosts;
@@ -36,7 +39,8 @@ export interface LoadedModel {
 export async function loadClassifier(path: string): Promise<LoadedModel> {
   const model = await loadModel(path);
   const classifier = describeClassifier(model, path);
-  return { path, model, canonical: canonicalModel(model), classifier, costs: modelCosts(model) };
+  const unmerged = canonicalGraph(model);
+  return { path, model, canonical: canonicalModel(unmerged), unmerged, classifier, costs: modelCosts(model) };
 }
 
 /** SHA-256 of a file, in hexadecimal. */
@@ -97,17 +101,25 @@ export async function loadData(
 export interface TwoSets {
   readonly calibration: Dataset;
   readonly test: Dataset;
+  /** Share of each class, when a mix is asked for; only its classes are in the samples. */
+  readonly shares?: Float64Array | undefined;
+}
+
+/** Both sets, with the samples for scoring drawn several times. */
+export interface DrawnSets extends TwoSets {
+  /** `calibration` is the first. */
+  readonly draws: readonly Dataset[];
 }
 
 /** Options of commands that score and measure. */
-export interface TwoSetsOptions extends DataOptions {
+export interface TwoSetsOptions extends DataOptions, ClassMixOptions {
   readonly testLimit?: number;
 }
 
 /**
  * Reads both sets: calibration from the local split and limited, the rest from the test split. Data without splits is
  * divided: a third (by class and seed) for calibration, what calibration did not take for measuring.
- * @throws BedsideError as `openDataset`
+ * @throws BedsideError as `openDataset`; as `sharesOf` and `inMix`
  */
 export async function loadTwoSets(
   classifier: Classifier,
@@ -115,23 +127,53 @@ export async function loadTwoSets(
   seed: number,
   output: Output,
 ): Promise<TwoSets> {
-  const defaults = { split: 'local', seed, perClass: DEFAULT_PER_CLASS } as const;
+  const { calibration, test, shares } = await loadDraws(classifier, options, [seed], output);
+  return { calibration, test, shares };
+}
+
+/**
+ * The same with one draw of samples for scoring for each seed. What is measured on does not depend on their number,
+ * but for images without split folders, where no image that scores is measured on.
+ * @throws BedsideError as `loadTwoSets`
+ */
+export async function loadDraws(
+  classifier: Classifier,
+  options: TwoSetsOptions,
+  seeds: readonly number[],
+  output: Output,
+): Promise<DrawnSets> {
+  const [seed = 1] = seeds;
   if (options.split === undefined && (await isUnsplitArchive(options.data))) {
     const { perClass, limit, ...rest } = options;
     const all = await loadData(classifier, rest, { split: 'all', seed }, output);
     const [local, test] = splitInTwo(all, 1 / 3, seed);
     const wanted = perClass ?? (limit === undefined && local.labels ? DEFAULT_PER_CLASS : undefined);
     output.note('the data has no local and test split: a third was set apart for scoring');
-    const chosen = selectIndices(local.size, local.labels, { perClass: wanted, limit, seed }, local.name);
-    return { calibration: subset(local, chosen), test: limited(test, options.testLimit, seed) };
+    const draws = seeds.map((one) => {
+      const selection = { perClass: wanted, limit, seed: one };
+      return subset(local, selectIndices(local.size, local.labels, selection, local.name));
+    });
+    return drawnSets(draws, limited(test, options.testLimit, seed), options);
   }
-  const calibration = await loadData(classifier, options, defaults, output);
+  const draws: Dataset[] = [];
+  for (const one of seeds) {
+    const defaults = { split: 'local', seed: one, perClass: DEFAULT_PER_CLASS } as const;
+    draws.push(await loadData(classifier, options, defaults, output));
+  }
   const { split: _, perClass: __, limit: ___, testLimit, ...rest } = options;
   // Enough for the limit even if every sample for scoring is among them.
-  const enough = testLimit === undefined ? {} : { limit: testLimit + calibration.size };
+  const scoring = draws.reduce((sum, { size }) => sum + size, 0);
+  const enough = testLimit === undefined ? {} : { limit: testLimit + scoring };
   const all = await loadData(classifier, { ...rest, ...enough }, { split: 'test', seed }, output);
-  const test = withoutOrigins(all, calibration, output);
-  return { calibration, test: limited(test, testLimit, seed) };
+  const test = withoutOrigins(all, draws, output);
+  return drawnSets(draws, limited(test, testLimit, seed), options);
+}
+
+function drawnSets(draws: readonly Dataset[], test: Dataset, { classMix }: TwoSetsOptions): DrawnSets {
+  const shares = classMix && sharesOf(classMix, test.classNames);
+  const chosen = shares ? draws.map((draw) => (draw.labels ? inMix(draw, shares) : draw)) : draws;
+  const measured = shares && test.labels ? inMix(test, shares) : test;
+  return { calibration: must(chosen[0], 'a draw of samples'), draws: chosen, test: measured, shares };
 }
 
 /** Whether the path is an archive of x and y, which every split reads in full. */
@@ -153,10 +195,10 @@ function limited(dataset: Dataset, limit: number | undefined, seed: number): Dat
 }
 
 /** A folder of images without split folders is read whole for both sets; files used for scoring are then left out. */
-function withoutOrigins(test: Dataset, calibration: Dataset, output: Output): Dataset {
+export function withoutOrigins(test: Dataset, draws: readonly Dataset[], output: Output): Dataset {
   const { origins } = test;
   if (test.kind !== 'images' || !origins) return test;
-  const used = new Set(calibration.origins);
+  const used = new Set(draws.flatMap((draw) => draw.origins ?? []));
   const rest = origins.flatMap((origin, i) => (used.has(origin) ? [] : [i]));
   if (rest.length === test.size) return test;
   if (rest.length === 0) {

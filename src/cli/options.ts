@@ -1,11 +1,8 @@
 // Options that several commands share: each is declared and checked here once, before any work begins.
 import { availableParallelism } from 'node:os';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { Split } from '../data/index.ts';
-import { CRITERIA, type Criterion, findCriterion } from '../explain/index.ts';
 
-/** The criterion taken when none is named. */
-export const DEFAULT_CRITERION = 'lrp-gamma';
 /** Samples of each class that criteria read unless said otherwise. */
 export const DEFAULT_PER_CLASS = 20;
 
@@ -67,21 +64,6 @@ export function addData(
     .option('--skip-bad', 'leave corrupt images out, and name them, instead of stopping at the first');
 }
 
-/** --criterion, with the known ones in the help. */
-export function criterionOption(): Option {
-  return new Option('--criterion <name>', `one of ${CRITERIA.map(({ name }) => name).join(', ')}`)
-    .argParser(findCriterion)
-    .default(findCriterion(DEFAULT_CRITERION), DEFAULT_CRITERION);
-}
-
-/** --target */
-export function targetOption(): Option {
-  return new Option(
-    '--target <what>',
-    'explain the label or the predicted class; label where there are labels',
-  ).choices(['label', 'predicted']);
-}
-
 /** A whole number from 1 to `most`. */
 export function count(most: number = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
@@ -120,11 +102,6 @@ export function macsFraction(text: string): number {
   return value;
 }
 
-/** Criteria by name, without repeats. */
-export function criteria(text: string): readonly Criterion[] {
-  return [...new Set(items(text).map(findCriterion))];
-}
-
 function seed(text: string): number {
   const value = whole(text);
   if (value > 0xffffffff) throw new InvalidArgumentError('Expected a whole number from 0 to 4294967295.');
@@ -141,11 +118,13 @@ function integers(text: string): readonly number[] {
   return [...new Set(items(text).map(whole))];
 }
 
-function names(text: string): readonly string[] {
+/** Names with commas, without repeats. */
+export function names(text: string): readonly string[] {
   return [...new Set(items(text))];
 }
 
-function items(text: string): string[] {
+/** What stands between commas. */
+export function items(text: string): string[] {
   const list = text.split(',').map((item) => item.trim());
   if (list.includes('')) throw new InvalidArgumentError('Expected a list with commas and without gaps.');
   return list;

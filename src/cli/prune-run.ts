@@ -1,42 +1,46 @@
 // Prunes a model, writes it, and measures what was written: shared by `prune` and `demo`.
-import type { Dataset } from '../data/index.ts';
-import type { Criterion } from '../explain/index.ts';
 import { loadModel, modelCosts, saveModel } from '../onnx/index.ts';
 import {
   agreementOf,
-  assertPrunable,
+  type Choice,
+  type CriterionChoice,
   evaluate,
-  findGroups,
+  isAuto,
   measureSpeedup,
-  scoreModel,
-  selectForMacs,
-  selectGlobal,
-  selectUniform,
-  sliceModel,
+  type PruneAmount,
+  type PrunedModel,
+  pruneModel,
+  rankAuto,
 } from '../prune/index.ts';
-import type { LoadedModel } from './load.ts';
+import { mixing } from './class-mix.ts';
+import type { LoadedModel, TwoSets } from './load.ts';
 import type { Progress } from './output.ts';
-
-/** How much goes: a fraction of the channels, or what is left of the multiply-accumulates. */
-export type PruneAmount = { readonly ratio: number } | { readonly macs: number };
+import type { rankingOf, TargetOption } from './ranking-options.ts';
 
 /** What is pruned, by what, and how it runs. */
 export interface PruneSettings {
-  readonly criterion: Criterion;
+  readonly criterion: CriterionChoice;
   readonly amount: PruneAmount;
   readonly block: number;
-  readonly global: boolean;
-  readonly target?: 'label' | 'predicted' | undefined;
+  readonly target?: TargetOption | undefined;
+  readonly ranking?: ReturnType<typeof rankingOf> | undefined;
   readonly batch: number;
   readonly threads: number;
   readonly seed: number;
   readonly out: string;
 }
 
+/** What `auto` took, and why. */
+export interface AutoResult extends Omit<Choice, 'criterion'> {
+  readonly picked: string;
+}
+
 /** What was written, measured. */
 export interface PruneResult {
   readonly out: string;
   readonly criterion: string;
+  /** Present when the criterion was `auto`. */
+  readonly auto?: AutoResult;
   readonly block: number;
   readonly macs: number;
   readonly macsFraction: number;
@@ -67,24 +71,13 @@ export interface PruneResult {
  */
 export async function pruneAndMeasure(
   loaded: LoadedModel,
-  sets: { readonly calibration: Dataset; readonly test: Dataset },
+  sets: TwoSets,
   settings: PruneSettings,
   progress: Progress,
 ): Promise<PruneResult> {
-  const { canonical, path, model } = loaded;
-  const { criterion, amount, block, global, batch, threads, out } = settings;
-  const grouping = findGroups(canonical);
-  assertPrunable(grouping, path);
-  const scores = await scoreModel(canonical, grouping, criterion, sets.calibration, {
-    ...settings,
-    name: path,
-    onProgress: (done, total) => progress.update(done, total, `scoring by ${criterion.name}`),
-  });
-  const keep =
-    'ratio' in amount
-      ? (global ? selectGlobal : selectUniform)(grouping, scores, { ratio: amount.ratio, block })
-      : selectForMacs(canonical, grouping, scores, { macsFraction: amount.macs, block, global });
-  const cut = sliceModel(canonical, grouping, keep);
+  const { path, model } = loaded;
+  const { criterion, block, batch, threads, out } = settings;
+  const { model: cut, keep, grouping, choice } = await prune(loaded, sets, settings, progress);
   // Protobuf ends at 2 GiB.
   await saveModel(cut, out, { externalData: modelCosts(cut).parameters * 4 > 1.9e9 });
 
@@ -96,6 +89,7 @@ export async function pruneAndMeasure(
       batch,
       threads,
       reference,
+      mix: sets.shares,
       onProgress: (done, total) => progress.update(done, total, `measuring ${name}`),
     });
   const reference = sets.test.labels ? undefined : new Int32Array(sets.test.size);
@@ -108,6 +102,7 @@ export async function pruneAndMeasure(
   return {
     out,
     criterion: criterion.name,
+    ...(choice ? { auto: autoResult(choice) } : {}),
     block,
     macs: costs.macs,
     macsFraction: costs.macs / loaded.costs.macs,
@@ -130,4 +125,43 @@ export async function pruneAndMeasure(
       layers,
     })),
   };
+}
+
+/** The smaller model, and what `auto` chose if it was asked to. */
+async function prune(
+  { canonical, unmerged, path }: LoadedModel,
+  { calibration, shares }: TwoSets,
+  settings: PruneSettings,
+  progress: Progress,
+): Promise<PrunedModel & { readonly choice?: Choice }> {
+  const { criterion, amount, ranking, block, batch, threads, seed } = settings;
+  const common = {
+    ...ranking,
+    ...mixing(calibration, shares, settings.target),
+    name: path,
+    calibration,
+    unmerged,
+    block,
+    batch,
+    threads,
+    seed,
+  };
+  if (isAuto(criterion)) {
+    return rankAuto(canonical, {
+      ...common,
+      criterion,
+      mix: shares,
+      onStep: (step, done, total) => progress.update(done, total, step),
+    }).prune(amount);
+  }
+  return pruneModel(canonical, {
+    ...common,
+    ...amount,
+    criterion,
+    onProgress: (done, total) => progress.update(done, total, `scoring by ${criterion.name}`),
+  });
+}
+
+function autoResult({ criterion, ...rest }: Choice): AutoResult {
+  return { picked: criterion.name, ...rest };
 }

@@ -3,7 +3,8 @@ import { CommanderError } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { BedsideError } from '../util/index.ts';
 import { asBedsideError, examples } from './command-line.ts';
-import { criteria, macsFraction, ratios } from './options.ts';
+import { macsFraction, ratios } from './options.ts';
+import { criteria } from './ranking-options.ts';
 import { higherHalf, sortedSparkline } from './sparkline.ts';
 import { indent, table } from './tables.ts';
 

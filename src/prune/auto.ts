@@ -1,12 +1,14 @@
-// Chooses a criterion by what it does: each of a short list ranks channels on one half of the calibration samples, and
-// the network cut by it is measured on the other half, both ways round.
+// Chooses a criterion by what it does to the network: a short list is screened on all calibration samples, and the best
+// rank on one half of them and are measured on the other, both ways round.
 import type { Dataset } from '../data/index.ts';
 import type { Criterion } from '../explain/index.ts';
 import type { Model } from '../onnx/index.ts';
 import { BedsideError, must } from '../util/index.ts';
+import type { AutoCriterion, Choice } from './auto-criterion.ts';
 import { accuracies, evaluate } from './evaluate.ts';
 import { describeClassifier } from './evaluate-classifier.ts';
 import { halves, samplesAt } from './halves.ts';
+import { squaredDifference } from './probabilities.ts';
 import {
   type PruneAmount,
   type PrunedModel,
@@ -15,71 +17,8 @@ import {
   rankModel,
 } from './prune-model.ts';
 
-/** What `auto` chooses from, by name. */
-export const AUTO_CANDIDATES: readonly string[] = [
-  'lrp-gamma',
-  'lrp-gamma=0.1',
-  'lrp-epsilon',
-  'taylor',
-  'gradient',
-  'deeplift-rescale=mean',
-  'expected-gradients',
-  'grad-cam',
-  'l2',
-];
-
-/** What it takes, by name, when there are too few samples to measure on. */
-export const AUTO_FALLBACK: readonly string[] = ['lrp-gamma', 'taylor', 'l2'];
-
-/** The criterion that is chosen by measurement. */
-export interface AutoCriterion {
-  readonly name: 'auto';
-  /** What is chosen from. */
-  readonly candidates: readonly Criterion[];
-  /** What is taken when there are too few samples to measure on: the first that works on the model. */
-  readonly fallback: readonly Criterion[];
-}
-
-/** A criterion, or the choice of one. */
-export type CriterionChoice = Criterion | AutoCriterion;
-
-/**
- * `auto` with its usual candidates.
- * @param find a criterion by its name
- */
-export function autoCriterion(find: (name: string) => Criterion): AutoCriterion {
-  return { name: 'auto', candidates: AUTO_CANDIDATES.map(find), fallback: AUTO_FALLBACK.map(find) };
-}
-
-/** Whether it is to be chosen by measurement. */
-export function isAuto(choice: CriterionChoice): choice is AutoCriterion {
-  return 'candidates' in choice;
-}
-
-/** How one criterion did. */
-export interface CandidateResult {
-  readonly criterion: string;
-  readonly family: 'xai' | 'reference';
-  /** Balanced accuracy of the cut networks on the samples they were not ranked by (for a mix: accuracy in it). */
-  readonly measure: number;
-  /** Mean squared difference of the class probabilities to the uncut network, the tie-breaker. */
-  readonly difference: number;
-}
-
-/** A criterion chosen for one amount of pruning, and why. */
-export interface Choice {
-  readonly criterion: Criterion;
-  /** What was measured; undefined when there were too few samples to measure. */
-  readonly measure: 'balanced accuracy' | 'accuracy' | 'agreement' | undefined;
-  /** Number of samples that were measured on. */
-  readonly samples: number;
-  /** Best first; empty when there were too few samples. */
-  readonly candidates: readonly CandidateResult[];
-  /** Candidates that the model cannot be explained by, and why. */
-  readonly skipped: readonly { readonly criterion: string; readonly reason: string }[];
-  /** One sentence. */
-  readonly reason: string;
-}
+/** How many candidates are measured on halves. */
+const FINALISTS = 3;
 
 /** What is ranked, and how. */
 export interface AutoOptions extends Omit<RankOptions, 'criterion' | 'onProgress'> {
@@ -99,12 +38,14 @@ export interface AutoRanking {
 }
 
 /**
- * The criterion that keeps the most after pruning to an amount, measured on the calibration samples: ranked on one half
- * and measured on the other, and the other way round, so that every sample is measured on once and by a ranking that
- * has not read it. Balanced accuracy decides (with a mix of classes, the accuracy in it; without labels, agreement with
- * the uncut network, balanced over its answers), then the nearness of the class probabilities.
- * With fewer than two samples of most classes nothing can be measured, and the fallback is taken.
- * @throws BedsideError as `rankModel`
+ * The criterion that keeps the most after pruning to an amount, measured on the calibration samples. Every candidate
+ * ranks on all of them and the network it would cut is measured on them; the best three also rank on one half and are
+ * measured on the other, and the other way round, so that every sample is measured once by a ranking that has not read
+ * it. The mean of both decides: the first is of the very network that will be written, the second is not of samples that
+ * ranked it. Balanced accuracy is measured (with a mix of classes, the accuracy in it; without labels, agreement with the
+ * uncut network, balanced over its answers); between equals the nearness of the class probabilities decides.
+ * With fewer than two samples of most classes there are no halves, and the first measure decides alone.
+ * @throws BedsideError E_UNSUPPORTED when no candidate works on the model; as `rankModel`
  */
 export async function chooseCriterion(model: Model, options: AutoOptions & PruneAmount): Promise<Choice> {
   return rankAuto(model, options).choose('ratio' in options ? { ratio: options.ratio } : options);
@@ -123,7 +64,7 @@ export function rankAuto(model: Model, options: AutoOptions): AutoRanking {
   };
 }
 
-/** A half of the samples to rank on, the other to measure on. */
+/** Samples to rank on and samples to measure on. */
 interface Fold {
   readonly rankOn: Dataset;
   readonly weights: Float64Array | undefined;
@@ -133,15 +74,28 @@ interface Fold {
   readonly predictions: Int32Array;
 }
 
+/** What networks cut by a criterion did on the samples of some folds. */
+interface Measured {
+  readonly value: number;
+  readonly difference: number;
+}
+
+interface Entry {
+  readonly criterion: Criterion;
+  readonly screened: Measured;
+  readonly halves?: Measured;
+}
+
 class Chooser {
   readonly #model: Model;
   readonly #options: AutoOptions;
   readonly #candidates: readonly Criterion[];
   readonly #classes: number;
   readonly #full = new Map<string, Ranking>();
-  #folds: readonly Fold[] | undefined;
-  readonly #rankings = new Map<string, readonly Ranking[]>();
+  readonly #halved = new Map<string, readonly Ranking[]>();
   readonly #skipped = new Map<string, string>();
+  #whole: Fold | undefined;
+  #halves: readonly Fold[] | undefined;
 
   constructor(model: Model, options: AutoOptions) {
     this.#model = model;
@@ -151,52 +105,71 @@ class Chooser {
   }
 
   async choose(amount: PruneAmount): Promise<Choice> {
-    const { calibration, mix, onStep } = this.#options;
-    if (!this.#canMeasure()) return this.#fallback();
-    this.#folds ??= await this.#openFolds();
-    const results: (CandidateResult & { readonly of: Criterion })[] = [];
-    for (const [done, criterion] of this.#candidates.entries()) {
-      onStep?.(`choosing: ${criterion.name}`, done, this.#candidates.length);
-      const rankings = await this.#rankingsOf(criterion, this.#folds);
-      if (!rankings) continue;
-      results.push({ ...(await this.#measure(criterion, rankings, this.#folds, amount)), of: criterion });
-    }
-    results.sort((a, b) => b.measure - a.measure || a.difference - b.difference);
-    const [best, second] = results;
+    const screened = (await this.#screen(amount)).sort(better);
+    const halved = this.#canHalve();
+    const finalists = halved ? await this.#measureHalves(screened.slice(0, FINALISTS), amount) : [];
+    const entries = [...finalists.sort(better), ...screened.slice(finalists.length)];
+    const [best] = entries;
     if (!best) throw this.#noneLeft();
-    const measure = !calibration.labels ? 'agreement' : mix ? 'accuracy' : 'balanced accuracy';
-    const tied = second?.measure === best.measure;
-    const shown = (value: number): string => value.toFixed(3);
-    return {
-      criterion: best.of,
-      measure,
-      samples: calibration.size,
-      candidates: results.map(({ of: _, ...result }) => result),
-      skipped: this.#skippedRows(),
-      reason:
-        `${best.criterion} keeps the highest ${measure}, ${shown(best.measure)}` +
-        (second ? ` before ${second.criterion} with ${shown(second.measure)}` : '') +
-        (tied ? ' and nearer probabilities' : '') +
-        `, on ${calibration.size} calibration samples, each measured by a ranking that has not read it`,
-    };
+    return this.#choice(best, entries, halved);
   }
 
   /** The ranking on all samples. */
   async full(criterion: Criterion): Promise<Ranking> {
     const known = this.#full.get(criterion.name);
     if (known) return known;
-    const { onStep } = this.#options;
-    const ranking = await rankModel(this.#model, {
-      ...this.#options,
-      criterion,
-      onProgress: (done, total) => onStep?.(`ranking by ${criterion.name}`, done, total),
-    });
+    const ranking = await rankModel(this.#model, { ...this.#options, criterion });
     this.#full.set(criterion.name, ranking);
     return ranking;
   }
 
+  async #screen(amount: PruneAmount): Promise<Entry[]> {
+    const { calibration, weights } = this.#options;
+    this.#whole ??= await this.#fold(calibration, weights, calibration);
+    const entries: Entry[] = [];
+    for (const [done, criterion] of this.#candidates.entries()) {
+      this.#tell(`choosing: ${criterion.name}`, done);
+      const ranking = this.#skipped.has(criterion.name)
+        ? undefined
+        : await this.#attempt(criterion, () => this.full(criterion));
+      if (!ranking) continue;
+      entries.push({ criterion, screened: await this.#measure([ranking], [this.#whole], amount) });
+    }
+    return entries;
+  }
+
+  async #measureHalves(entries: readonly Entry[], amount: PruneAmount): Promise<Entry[]> {
+    const { calibration, weights, seed = 1 } = this.#options;
+    const [first, second] = halves(calibration, seed);
+    const part = async (rankOn: Int32Array, measureOn: Int32Array): Promise<Fold> =>
+      this.#fold(
+        samplesAt(calibration, rankOn),
+        weights && Float64Array.from(rankOn, (i) => weights[i] as number),
+        samplesAt(calibration, measureOn),
+      );
+    this.#halves ??= [await part(first, second), await part(second, first)];
+    const measured: Entry[] = [];
+    for (const [done, entry] of entries.entries()) {
+      const { criterion } = entry;
+      this.#tell(`choosing: ${criterion.name} on halves`, this.#candidates.length + done);
+      let rankings = this.#halved.get(criterion.name);
+      if (!rankings) {
+        const list: Ranking[] = [];
+        for (const { rankOn, weights: own } of this.#halves) {
+          list.push(
+            await rankModel(this.#model, { ...this.#options, criterion, calibration: rankOn, weights: own }),
+          );
+        }
+        rankings = list;
+        this.#halved.set(criterion.name, rankings);
+      }
+      measured.push({ ...entry, halves: await this.#measure(rankings, this.#halves, amount) });
+    }
+    return measured;
+  }
+
   /** Whether most classes (that the samples show) have two samples or more, and halves fill a fixed batch. */
-  #canMeasure(): boolean {
+  #canHalve(): boolean {
     const { calibration, name } = this.#options;
     const { fixedBatch = 1 } = describeClassifier(this.#model, name);
     if (calibration.size < 2 * fixedBatch) return false;
@@ -207,60 +180,9 @@ class Chooser {
     return enough * 2 > counts.size;
   }
 
-  async #fallback(): Promise<Choice> {
-    const { calibration } = this.#options;
-    for (const criterion of this.#options.criterion.fallback) {
-      if (!(await this.#attempt(criterion, () => this.full(criterion)))) continue;
-      return {
-        criterion,
-        measure: undefined,
-        samples: 0,
-        candidates: [],
-        skipped: this.#skippedRows(),
-        reason:
-          `${criterion.name} without a choice: ${calibration.size} calibration samples are too few to rank on one half ` +
-          'and measure on the other, which takes two a class',
-      };
-    }
-    throw this.#noneLeft();
-  }
-
-  async #openFolds(): Promise<readonly Fold[]> {
-    const { calibration, seed = 1, weights } = this.#options;
-    const [first, second] = halves(calibration, seed);
-    const pairs = [
-      [first, second],
-      [second, first],
-    ] as const;
-    const folds: Fold[] = [];
-    for (const [rankOn, measureOn] of pairs) {
-      const measured = samplesAt(calibration, measureOn);
-      const { logits, predictions } = await this.#evaluate(this.#model, measured);
-      folds.push({
-        rankOn: samplesAt(calibration, rankOn),
-        weights: weights && Float64Array.from(rankOn, (i) => weights[i] as number),
-        measureOn: measured,
-        logits,
-        predictions,
-      });
-    }
-    return folds;
-  }
-
-  async #rankingsOf(criterion: Criterion, folds: readonly Fold[]): Promise<readonly Ranking[] | undefined> {
-    const known = this.#rankings.get(criterion.name);
-    if (known || this.#skipped.has(criterion.name)) return known;
-    const rankings = await this.#attempt(criterion, async () => {
-      const list: Ranking[] = [];
-      for (const { rankOn, weights } of folds) {
-        list.push(
-          await rankModel(this.#model, { ...this.#options, criterion, calibration: rankOn, weights }),
-        );
-      }
-      return list;
-    });
-    if (rankings) this.#rankings.set(criterion.name, rankings);
-    return rankings;
+  async #fold(rankOn: Dataset, weights: Float64Array | undefined, measureOn: Dataset): Promise<Fold> {
+    const { logits, predictions } = await this.#evaluate(this.#model, measureOn);
+    return { rankOn, weights, measureOn, logits, predictions };
   }
 
   /** The result, or undefined when the model cannot be explained by the criterion. */
@@ -274,35 +196,70 @@ class Chooser {
     }
   }
 
+  /** Each ranking's network on the samples of its fold, put together. */
   async #measure(
-    { name: criterion, family }: Criterion,
     rankings: readonly Ranking[],
     folds: readonly Fold[],
     amount: PruneAmount,
-  ): Promise<CandidateResult> {
-    const { calibration, mix } = this.#options;
+  ): Promise<Measured> {
     const predictions: number[] = [];
     const expected: number[] = [];
     let difference = 0;
     for (const [i, fold] of folds.entries()) {
-      const { model } = await must(rankings[i], 'a ranking for each half').prune(amount);
+      const { model } = await must(rankings[i], 'a ranking for each fold').prune(amount);
       const result = await this.#evaluate(model, fold.measureOn);
       predictions.push(...result.predictions);
       expected.push(...(fold.measureOn.labels ?? fold.predictions));
-      difference += squaredDifference(result.logits, fold.logits, this.#classes) / calibration.size;
+      difference += squaredDifference(result.logits, fold.logits, this.#classes);
     }
-    const shares = calibration.labels ? mix : undefined;
-    const found = accuracies(Int32Array.from(predictions), Int32Array.from(expected), this.#classes, shares);
-    return { criterion, family, measure: shares ? found.accuracy : found.balancedAccuracy, difference };
+    const { calibration } = this.#options;
+    const mix = calibration.labels ? this.#options.mix : undefined;
+    const found = accuracies(Int32Array.from(predictions), Int32Array.from(expected), this.#classes, mix);
+    return {
+      value: mix ? found.accuracy : found.balancedAccuracy,
+      difference: difference / calibration.size,
+    };
+  }
+
+  #choice(best: Entry, entries: readonly Entry[], halved: boolean): Choice {
+    const { calibration, mix } = this.#options;
+    const measure = !calibration.labels ? 'agreement' : mix ? 'accuracy' : 'balanced accuracy';
+    const [, second] = entries;
+    const before = second
+      ? ` before ${second.criterion.name} with ${decisive(second).value.toFixed(3)}` +
+        (decisive(second).value === decisive(best).value ? ' and a larger change of probabilities' : '')
+      : '';
+    const how = halved
+      ? 'measured as cut and, ranked on one half, on the other'
+      : 'too few to rank on one half and measure on the other (that takes two a class), so measured as cut alone';
+    return {
+      criterion: best.criterion,
+      measure,
+      samples: calibration.size,
+      halved,
+      candidates: entries.map((entry) => ({
+        criterion: entry.criterion.name,
+        family: entry.criterion.family,
+        measure: decisive(entry).value,
+        screened: entry.screened.value,
+        ...(entry.halves ? { halves: entry.halves.value } : {}),
+        difference: decisive(entry).difference,
+      })),
+      skipped: [...this.#skipped].map(([criterion, reason]) => ({ criterion, reason })),
+      reason:
+        `${best.criterion.name} keeps the highest ${measure}, ${decisive(best).value.toFixed(3)}${before}, on ` +
+        `${calibration.size} calibration samples, ${how}`,
+    };
+  }
+
+  #tell(step: string, done: number): void {
+    const total = this.#candidates.length + (this.#canHalve() ? FINALISTS : 0);
+    this.#options.onStep?.(step, done, total);
   }
 
   #evaluate(model: Model, samples: Dataset) {
     const { name, batch, threads } = this.#options;
     return evaluate(model, samples, { name, batch, threads, reference: new Int32Array(samples.size) });
-  }
-
-  #skippedRows(): Choice['skipped'] {
-    return [...this.#skipped].map(([criterion, reason]) => ({ criterion, reason }));
   }
 
   #noneLeft(): BedsideError {
@@ -313,22 +270,16 @@ class Chooser {
   }
 }
 
-/** The squared difference of the class probabilities, summed over samples. */
-function squaredDifference(a: Float32Array, b: Float32Array, classes: number): number {
-  let sum = 0;
-  for (let first = 0; first < a.length; first += classes) {
-    const p = softmax(a.subarray(first, first + classes));
-    const q = softmax(b.subarray(first, first + classes));
-    p.forEach((value, k) => {
-      sum += (value - (q[k] as number)) ** 2;
-    });
-  }
-  return sum;
+/** What decides on an entry. */
+function decisive({ screened, halves: halved }: Entry): Measured {
+  if (!halved) return screened;
+  return {
+    value: (screened.value + halved.value) / 2,
+    difference: (screened.difference + halved.difference) / 2,
+  };
 }
 
-function softmax(logits: Float32Array): Float64Array {
-  const most = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  const powers = Float64Array.from(logits, (value) => Math.exp(value - most));
-  const total = powers.reduce((a, b) => a + b, 0);
-  return powers.map((value) => value / total);
+function better(a: Entry, b: Entry): number {
+  const [first, second] = [decisive(a), decisive(b)];
+  return second.value - first.value || first.difference - second.difference;
 }

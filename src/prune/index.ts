@@ -1,18 +1,14 @@
 // Structured pruning: groups of coupled channels, choice of channels, cut and masked models.
+export { type AutoOptions, type AutoRanking, chooseCriterion, rankAuto } from './auto.ts';
 export {
   AUTO_CANDIDATES,
-  AUTO_FALLBACK,
   type AutoCriterion,
-  type AutoOptions,
-  type AutoRanking,
   autoCriterion,
   type CandidateResult,
   type Choice,
   type CriterionChoice,
-  chooseCriterion,
   isAuto,
-  rankAuto,
-} from './auto.ts';
+} from './auto-criterion.ts';
 export { detectBlock } from './block.ts';
 export { type BudgetOptions, selectForMacs } from './budget.ts';
 export {

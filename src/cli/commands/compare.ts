@@ -1,34 +1,48 @@
 // `bedside compare`: the same network cut to the same sizes by several criteria, measured.
 import type { Command } from 'commander';
-import { CRITERIA, type Criterion } from '../../explain/index.ts';
-import { compareCriteria } from '../../prune/index.ts';
+import { type CalibrationDraw, type CriterionChoice, compareCriteria } from '../../prune/index.ts';
 import { assertWritable, formatSeconds, writeFileAtomic } from '../../util/index.ts';
+import { addClassMix, mixing, sayMix } from '../class-mix.ts';
 import { examples } from '../command-line.ts';
-import { commandAsTyped, comparisonTables, jsonBase, jsonRows, reportData } from '../compare-run.ts';
-import { loadClassifier, loadTwoSets, type TwoSetsOptions } from '../load.ts';
+import {
+  commandAsTyped,
+  comparisonTables,
+  jsonBase,
+  jsonRows,
+  mixTables,
+  picksOf,
+  reportData,
+} from '../compare-run.ts';
+import { type DrawnSets, type LoadedModel, loadClassifier, loadDraws, type TwoSetsOptions } from '../load.ts';
+import { assertLocal, type LocalMixes, localMixes } from '../local-mix.ts';
 import {
   addCommon,
   addData,
   addRun,
   type CommonOptions,
   count,
-  criteria,
   DEFAULT_PER_CLASS,
   type RunOptions,
   ratios,
-  targetOption,
 } from '../options.ts';
 import { Output } from '../output.ts';
+import {
+  addRanking,
+  criteriaHelp,
+  criteriaOption,
+  type RankingOptions,
+  rankingOf,
+} from '../ranking-options.ts';
 import { renderReport } from '../report/index.ts';
 
 const DEFAULT_CRITERIA = 'lrp-gamma,lrp-zplus,lrp-epsilon,taylor,gradient,l1,activation,apoz,random';
 const DEFAULT_RATIOS = '.1,.2,.3,.4,.5';
 
-interface CompareCommandOptions extends CommonOptions, RunOptions, TwoSetsOptions {
-  readonly criteria: readonly Criterion[];
+interface CompareCommandOptions extends CommonOptions, RunOptions, TwoSetsOptions, RankingOptions {
+  readonly criteria: readonly CriterionChoice[];
   readonly ratios: readonly number[];
-  readonly target?: 'label' | 'predicted';
-  readonly global?: boolean;
+  readonly seeds: number;
+  readonly local?: boolean;
   readonly report?: string;
 }
 
@@ -41,15 +55,13 @@ export function addCompare(program: Command): void {
       'Scores the channels by each criterion on samples of the local split, removes the lowest at each ratio without ' +
         'retraining, and measures each cut network on the test split. Counts are not aligned to the engine, so that ' +
         'criteria are compared at equal counts. Without ' +
-        'labels, accuracy is agreement with the unpruned network.',
+        'labels, accuracy is agreement with the unpruned network. --local compares where the samples for scoring come ' +
+        'from, with as many samples of each kind, all measured on the local test samples: local is what --class-mix, ' +
+        '--classes or --records say; uniform is every class alike, from everybody; wrong is the same number of each ' +
+        'class from the other records, or the classes that are not local, or, where all are, the shares in reverse.',
     )
     .argument('<model>', 'an ONNX file')
-    .option(
-      '--criteria <list>',
-      `names with commas, of ${CRITERIA.map(({ name }) => name).join(', ')}`,
-      criteria,
-      criteria(DEFAULT_CRITERIA),
-    )
+    .addOption(criteriaOption(DEFAULT_CRITERIA))
     .option(
       '--ratios <list>',
       'fractions of channels removed, each in [0, 1)',
@@ -57,28 +69,35 @@ export function addCompare(program: Command): void {
       ratios(DEFAULT_RATIOS),
     )
     .option(
-      '--global',
-      'rank the channels of all groups together instead of taking the ratio from each group',
+      '--seeds <n>',
+      'draw the samples for scoring so many times, from --seed on: mean and spread',
+      count(1000),
+      1,
     )
-    .addOption(targetOption())
+    .option('--local', 'also score on other samples than the local ones, and compare')
     .option('--test-limit <n>', 'measure on at most this many samples; default all', count())
     .option('--report <file>', 'write a self-contained HTML page: chart, table, command, hashes');
   // Shown as typed, not as objects.
   for (const option of command.options) {
-    if (option.attributeName() === 'criteria') option.defaultValueDescription = DEFAULT_CRITERIA;
     if (option.attributeName() === 'ratios') option.defaultValueDescription = DEFAULT_RATIOS;
   }
+  addClassMix(addRanking(command), 'samples for scoring weigh so, and accuracy is for this mix');
   addData(command, {
     split: 'what channels are scored on; default local',
     perClass: `score on at most this many samples of each class; default ${DEFAULT_PER_CLASS}`,
   });
   addCommon(addRun(command))
+    .addHelpText('after', criteriaHelp(true))
     .addHelpText(
       'after',
       examples(
         ['bedside compare model.onnx --data scans/ --report report.html', 'everything by default'],
         ['bedside compare model.onnx --data mitdb/ --criteria lrp-gamma,l1 --ratios .25,.5', 'two of each'],
         ['bedside compare model.onnx --data scans/ --test-limit 500', 'a quick look'],
+        [
+          'bedside compare model.onnx --data mitdb/ --records 208 --local --seeds 3',
+          'one patient against others',
+        ],
       ),
     )
     .action((path: string, options: CompareCommandOptions) => compare(path, options));
@@ -86,22 +105,25 @@ export function addCompare(program: Command): void {
 
 async function compare(path: string, options: CompareCommandOptions): Promise<void> {
   const output = new Output(options);
+  if (options.local) assertLocal(options);
   if (options.report !== undefined) await assertWritable(options.report);
   const start = performance.now();
   const loaded = await loadClassifier(path);
-  const sets = await loadTwoSets(loaded.classifier, options, options.seed, output);
+  const { sets, draws, mixes } = await loadSets(loaded, options, output);
   output.note(
     `scoring on ${sets.calibration.size} samples, measuring on ${sets.test.size}: ` +
-      `${options.criteria.length} criteria, ${options.ratios.length} ratios`,
+      `${options.criteria.length} criteria, ${options.ratios.length} ratios, ${draws.length} draws`,
   );
   const comparison = await output.during('comparing', (progress) =>
     compareCriteria(loaded.canonical, {
+      ...rankingOf(options),
       ...sets,
+      draws,
+      mix: sets.shares,
       name: path,
+      unmerged: loaded.unmerged,
       criteria: options.criteria,
       ratios: options.ratios,
-      global: options.global,
-      target: options.target,
       batch: options.batch,
       threads: options.threads,
       seed: options.seed,
@@ -117,12 +139,46 @@ async function compare(path: string, options: CompareCommandOptions): Promise<vo
     rows: jsonRows(comparison),
     seconds: comparison.seconds,
     calibration: sets.calibration.size,
+    ...(sets.shares ? { classMix: Array.from(sets.shares) } : {}),
+    ...(mixes ? { mixes: mixes.words } : {}),
     ...(options.report === undefined ? {} : { report: options.report }),
   });
+  const { classNames } = sets.test;
   output.say(
-    `${comparisonTables(comparison, sets.test)}\n\n` +
+    [
+      ...(sets.shares ? [`For the mix ${sayMix(sets.shares, classNames)}`, ''] : []),
+      mixes ? mixTables(comparison, sets.test) : comparisonTables(comparison, sets.test),
+      '',
+      ...(mixes ? sayMixes(mixes) : []),
+      ...[picksOf(comparison) ?? []].flat(),
       `${sets.calibration.size} samples for scoring, ${sets.test.size} for measuring, ` +
-      `${formatSeconds((performance.now() - start) / 1000)}`,
+        `${formatSeconds((performance.now() - start) / 1000)}`,
+    ].join('\n'),
   );
   if (options.report !== undefined) output.say(`report: ${options.report}`);
+}
+
+interface Sets {
+  readonly sets: DrawnSets;
+  readonly draws: readonly CalibrationDraw[];
+  readonly mixes: LocalMixes | undefined;
+}
+
+async function loadSets(loaded: LoadedModel, options: CompareCommandOptions, output: Output): Promise<Sets> {
+  const seeds = Array.from({ length: options.seeds }, (_, i) => (options.seed + i) >>> 0);
+  const sets = await loadDraws(loaded.classifier, options, seeds, output);
+  if (options.local) {
+    const mixes = await localMixes(loaded.classifier, options, sets, seeds, output);
+    return { sets: { ...sets, test: mixes.test }, draws: mixes.draws, mixes };
+  }
+  const draws = sets.draws.map((calibration, i) => ({
+    calibration,
+    ...mixing(calibration, sets.shares, options.target),
+    seed: seeds[i],
+  }));
+  return { sets, draws, mixes: undefined };
+}
+
+function sayMixes({ words }: LocalMixes): string[] {
+  return [`local: ${words.local}`, `uniform: ${words.uniform}`, `wrong: ${words.wrong}`, ''];
 }

@@ -35,9 +35,10 @@ import {
   reportData,
 } from '../compare-run.ts';
 import { type LoadedModel, loadClassifier, loadTwoSets, type TwoSets } from '../load.ts';
-import { addCommon, addRun, type CommonOptions, DEFAULT_CRITERION, type RunOptions } from '../options.ts';
+import { addCommon, addRun, type CommonOptions, type RunOptions } from '../options.ts';
 import { Output } from '../output.ts';
 import { pruneAndMeasure } from '../prune-run.ts';
+import { AUTO, DEFAULT_CRITERION } from '../ranking-options.ts';
 import { renderReport } from '../report/index.ts';
 import { higherHalf, sortedSparkline } from '../sparkline.ts';
 import { indent } from '../tables.ts';
@@ -126,8 +127,9 @@ async function demo(options: DemoOptions): Promise<void> {
   const best = must(ranking(comparison, measure)[0], 'no criterion was compared');
 
   output.say(
-    `\n5. Prune to ${formatPercent(MACS_LEFT)} of the multiply-accumulates with the best of them, ${best}, and measure ` +
-      'what was written, in the same process.\n',
+    `\n5. Prune to ${formatPercent(MACS_LEFT)} of the multiply-accumulates. The test samples above are ` +
+      'not for choosing: auto picks the criterion by the samples for scoring alone, ranking on one half and measuring ' +
+      'on the other.\n',
   );
   const pruned = await output.during('pruning', (progress) =>
     pruneAndMeasure(
@@ -135,10 +137,9 @@ async function demo(options: DemoOptions): Promise<void> {
       sets,
       {
         ...run,
-        criterion: findCriterion(best),
-        amount: { macs: MACS_LEFT },
+        criterion: AUTO,
+        amount: { macsFraction: MACS_LEFT },
         block: fittingBlock(grouping),
-        global: false,
         out: files.model,
       },
       progress,

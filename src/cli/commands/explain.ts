@@ -2,7 +2,14 @@
 import { extname } from 'node:path';
 import type { Command } from 'commander';
 import { type Dataset, type NpyArray, npyArray, writeNpz } from '../../data/index.ts';
-import { CRITERIA, type Criterion, isAttribution, type LayerScores } from '../../explain/index.ts';
+import {
+  type Aggregation,
+  CRITERIA,
+  type Criterion,
+  isAttribution,
+  type LayerScores,
+  type Target,
+} from '../../explain/index.ts';
 import { evaluate, scoreLayers } from '../../prune/index.ts';
 import { assertWritable, BedsideError, formatSeconds, writeFileAtomic } from '../../util/index.ts';
 import {
@@ -12,6 +19,7 @@ import {
   type SampleScores,
   timePass,
 } from '../attribution.ts';
+import { addClassMix, type ClassMixOptions, inMix, mixing, sharesOf } from '../class-mix.ts';
 import { examples } from '../command-line.ts';
 import { addHeatmapOptions, type HeatmapOptions, planHeatmaps } from '../heatmaps/index.ts';
 import { isUnsplitArchive, type LoadedModel, loadClassifier, loadData } from '../load.ts';
@@ -20,18 +28,24 @@ import {
   addData,
   addRun,
   type CommonOptions,
-  criterionOption,
   type DataOptions,
   DEFAULT_PER_CLASS,
   type RunOptions,
-  targetOption,
 } from '../options.ts';
 import { Output } from '../output.ts';
+import {
+  aggregateOption,
+  criteriaHelp,
+  criterionOption,
+  type TargetOption,
+  targetOption,
+} from '../ranking-options.ts';
 import { indent, table } from '../tables.ts';
 
-interface ExplainOptions extends CommonOptions, RunOptions, DataOptions, HeatmapOptions {
+interface ExplainOptions extends CommonOptions, RunOptions, DataOptions, HeatmapOptions, ClassMixOptions {
   readonly criterion: Criterion;
-  readonly target?: 'label' | 'predicted';
+  readonly target?: TargetOption;
+  readonly aggregate?: Aggregation;
   readonly perSample?: boolean;
   readonly out?: string;
 }
@@ -49,6 +63,7 @@ export function addExplain(program: Command): void {
     .argument('<model>', 'an ONNX file')
     .addOption(criterionOption())
     .addOption(targetOption())
+    .addOption(aggregateOption())
     .option('--per-sample', 'one signed value for each sample and channel, [samples, channels] a layer')
     .option(
       '--out <file>',
@@ -56,14 +71,15 @@ export function addExplain(program: Command): void {
         '_targets, the explained classes) or to a .json file',
       outFile,
     );
-  addData(addHeatmapOptions(command), {
+  addClassMix(addHeatmapOptions(command), 'samples weigh so');
+  addData(command, {
     split: 'default local',
     perClass:
       `at most this many samples of each class; default ${DEFAULT_PER_CLASS}, ` +
       'all for an .npz of x and y or with --limit',
   });
   addCommon(addRun(command))
-    .addHelpText('after', `\nCriteria:\n${criteriaList()}`)
+    .addHelpText('after', criteriaHelp(false))
     .addHelpText(
       'after',
       examples(
@@ -84,14 +100,27 @@ async function explain(path: string, options: ExplainOptions): Promise<void> {
   const planned = await planHeatmaps(loaded, options);
   const perClass = (await isUnsplitArchive(options.data)) ? undefined : DEFAULT_PER_CLASS;
   const defaults = { split: 'local', seed: options.seed, perClass } as const;
-  const dataset = await loadData(loaded.classifier, options, defaults, output);
+  const read = await loadData(loaded.classifier, options, defaults, output);
+  const shares = options.classMix && sharesOf(options.classMix, read.classNames);
+  const dataset = shares && read.labels ? inMix(read, shares) : read;
   const target = targetOf(options, dataset);
+  const mix = mixing(dataset, shares, options.target);
   const found = await output.during(`${options.criterion.name}`, (progress) =>
-    score(loaded, dataset, target, options, (done, total) => progress.update(done, total)),
+    score(
+      loaded,
+      dataset,
+      { target: mix.target ?? (dataset.labels ? 'label' : 'predicted'), weights: mix.weights },
+      options,
+      (done, total) => progress.update(done, total),
+    ),
   );
 
   const { layers, perSample, times, samples } = found;
-  const heatmaps = await planned?.write(dataset, { target, layers, samples }, output);
+  const heatmaps = await planned?.write(
+    dataset,
+    { target: target === 'mix' ? 'predicted' : target, layers, samples },
+    output,
+  );
   const result = {
     criterion: options.criterion.name,
     target,
@@ -124,8 +153,8 @@ interface Found {
 async function score(
   loaded: LoadedModel,
   dataset: Dataset,
-  target: 'label' | 'predicted',
-  { criterion, batch, threads, seed, perSample }: ExplainOptions,
+  { target, weights }: { readonly target: Target; readonly weights: Float64Array | undefined },
+  { criterion, batch, threads, seed, perSample, aggregate: aggregation }: ExplainOptions,
   onProgress: (done: number, total: number) => void,
 ): Promise<Found> {
   const settings = { target, batch, threads, seed, onProgress };
@@ -133,14 +162,20 @@ async function score(
     const each = await explainSamples(loaded, criterion, dataset, settings);
     const times = await timePass(loaded, criterion, dataset, settings);
     return {
-      layers: channelScores(each, criterion),
+      layers: channelScores(each, aggregation ?? criterion.aggregation, weights),
       perSample: perSample ? each : undefined,
       samples: each.samples,
       times,
     };
   }
   const start = performance.now();
-  const layers = await scoreLayers(loaded.canonical, criterion, dataset, { ...settings, name: loaded.path });
+  const layers = await scoreLayers(loaded.canonical, criterion, dataset, {
+    ...settings,
+    name: loaded.path,
+    unmerged: loaded.unmerged,
+    aggregation,
+    weights,
+  });
   const pass = (performance.now() - start) / dataset.size;
   const reference = new Int32Array(dataset.size);
   const forward = await evaluate(loaded.model, dataset, { name: loaded.path, batch, threads, reference });
@@ -167,7 +202,7 @@ function checkPerSample({ perSample, criterion, out, json }: ExplainOptions): vo
   }
 }
 
-function targetOf(options: ExplainOptions, dataset: Dataset): 'label' | 'predicted' {
+function targetOf(options: ExplainOptions, dataset: Dataset): TargetOption {
   if (options.target === 'label' && !dataset.labels) {
     throw new BedsideError('E_DATA', `${dataset.name} has no labels to explain`, {
       hint: 'use --target predicted',
@@ -210,7 +245,9 @@ function perSampleRows({ layers, samples }: SampleScores) {
   }));
 }
 
-function describe(path: string, options: ExplainOptions, target: string, found: Found): string {
+const TARGET_WORDS = { label: 'label', predicted: 'predicted class', mix: 'mix of classes' } as const;
+
+function describe(path: string, options: ExplainOptions, target: TargetOption, found: Found): string {
   const { layers, times, samples } = found;
   const { criterion } = options;
   const rows = layers.map(({ layer, scores }, i) => {
@@ -231,7 +268,7 @@ function describe(path: string, options: ExplainOptions, target: string, found: 
   });
   const lines = [
     `${path}: ${criterion.name}, ${criterion.summary}`,
-    `  ${samples} samples, ${criterion.needsSamples ? `explained for the ${target === 'label' ? 'label' : 'predicted class'}` : 'not read by this criterion'}`,
+    `  ${samples} samples, ${criterion.needsSamples ? `explained for the ${TARGET_WORDS[target]}` : 'not read by this criterion'}`,
     `  ${formatSeconds(times.pass / 1000)} a sample; a forward run takes ${formatSeconds(times.forward / 1000)}` +
       (isAttribution(criterion) ? ` (${(times.pass / times.forward).toFixed(1)} times)` : ''),
     '',
@@ -241,9 +278,4 @@ function describe(path: string, options: ExplainOptions, target: string, found: 
   ];
   if (options.out !== undefined) lines.push('', `written: ${options.out}`);
   return lines.join('\n');
-}
-
-function criteriaList(): string {
-  const width = Math.max(...CRITERIA.map(({ name }) => name.length));
-  return CRITERIA.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join('\n');
 }

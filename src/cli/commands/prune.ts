@@ -2,9 +2,9 @@
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { Criterion } from '../../explain/index.ts';
-import { detectBlock } from '../../prune/index.ts';
+import { type CriterionChoice, detectBlock, type PruneAmount } from '../../prune/index.ts';
 import { assertWritable, BedsideError, formatCount, formatPercent, formatSeconds } from '../../util/index.ts';
+import { addClassMix } from '../class-mix.ts';
 import { examples } from '../command-line.ts';
 import { loadClassifier, loadTwoSets, type TwoSetsOptions } from '../load.ts';
 import {
@@ -13,23 +13,26 @@ import {
   addRun,
   type CommonOptions,
   count,
-  criterionOption,
   DEFAULT_PER_CLASS,
   macsFraction,
   type RunOptions,
   ratio,
-  targetOption,
 } from '../options.ts';
 import { Output } from '../output.ts';
-import { type PruneAmount, type PruneResult, pruneAndMeasure } from '../prune-run.ts';
+import { type AutoResult, type PruneResult, pruneAndMeasure } from '../prune-run.ts';
+import {
+  addRanking,
+  criteriaHelp,
+  criterionChoiceOption,
+  type RankingOptions,
+  rankingOf,
+} from '../ranking-options.ts';
 import { indent, table } from '../tables.ts';
 
-interface PruneCommandOptions extends CommonOptions, RunOptions, TwoSetsOptions {
+interface PruneCommandOptions extends CommonOptions, RunOptions, TwoSetsOptions, RankingOptions {
   readonly ratio?: number;
   readonly macs?: number;
-  readonly criterion: Criterion;
-  readonly target?: 'label' | 'predicted';
-  readonly global?: boolean;
+  readonly criterion: CriterionChoice;
   readonly block?: number;
   readonly out: string;
 }
@@ -49,21 +52,21 @@ export function addPrune(program: Command): void {
     .option('--ratio <r>', 'fraction of the channels of each group to remove, in [0, 1)', ratio)
     .option('--macs <fraction>', 'share of the multiply-accumulates to be left, in (0, 1]', macsFraction)
     .requiredOption('--out <file>', 'the ONNX file to write')
-    .addOption(criterionOption())
-    .addOption(targetOption())
+    .addOption(criterionChoiceOption())
     .option('--no-reconstruct', 'leave the kept weights as they are; always so in this version')
-    .option('--global', 'rank the channels of all groups together instead of taking the same share of each')
     .option(
       '--block <n>',
       'channels to align kept counts to; 1 for none; default: as this processor',
       count(4096),
     )
     .option('--test-limit <n>', 'measure on at most this many samples; default all', count());
+  addClassMix(addRanking(command), 'samples for scoring weigh so, and accuracy is for this mix');
   addData(command, {
     split: 'what channels are scored on; default local',
     perClass: `score on at most this many samples of each class; default ${DEFAULT_PER_CLASS}`,
   });
   addCommon(addRun(command))
+    .addHelpText('after', criteriaHelp(true))
     .addHelpText(
       'after',
       examples(
@@ -90,8 +93,15 @@ async function prune(path: string, options: PruneCommandOptions): Promise<void> 
   const sets = await loadTwoSets(loaded.classifier, options, options.seed, output);
   output.note(`scoring on ${sets.calibration.size} samples, measuring on ${sets.test.size}`);
   const block = options.block ?? detectBlock();
+  const { criterion, target, batch, threads, seed, out } = options;
+  const ranking = rankingOf(options);
   const result = await output.during('pruning', (progress) =>
-    pruneAndMeasure(loaded, sets, { ...options, amount, block, global: options.global ?? false }, progress),
+    pruneAndMeasure(
+      loaded,
+      sets,
+      { criterion, target, ranking, amount, block, batch, threads, seed, out },
+      progress,
+    ),
   );
   if (result.groups.every(({ channels, kept }) => channels === kept)) {
     output.note(
@@ -131,7 +141,8 @@ export function describePruning(result: PruneResult, labelled: boolean): string 
   return [
     table(['', '>before', '>after', ''], pairs),
     '',
-    `Channels kept, by ${result.criterion}, in blocks of ${result.block}`,
+    ...(result.auto ? describeChoice(result.auto) : []),
+    `Channels kept, by ${result.auto?.picked ?? result.criterion}, in blocks of ${result.block}`,
     indent(
       table(
         ['>group', '>channels', '>kept', 'layers'],
@@ -148,9 +159,21 @@ export function describePruning(result: PruneResult, labelled: boolean): string 
   ].join('\n');
 }
 
+/** What `auto` measured and took. */
+function describeChoice({ picked, reason, candidates, measure }: AutoResult): string[] {
+  const rows = candidates.map((row) => [
+    row.criterion,
+    formatPercent(row.screened),
+    row.halves === undefined ? '' : formatPercent(row.halves),
+    row.difference.toFixed(4),
+  ]);
+  const titles = ['criterion', `>${measure} as cut`, '>by halves', '>change of probabilities'];
+  return [`auto took ${picked}: ${reason}`, indent(table(titles, rows)), ''];
+}
+
 function amountOf({ ratio: removed, macs }: PruneCommandOptions): PruneAmount {
   if (removed !== undefined && macs === undefined) return { ratio: removed };
-  if (macs !== undefined && removed === undefined) return { macs };
+  if (macs !== undefined && removed === undefined) return { macsFraction: macs };
   throw new BedsideError('E_USAGE', 'prune needs either --ratio or --macs, and not both', {
     hint: '--ratio .3 removes 30 % of the channels of each group; --macs .5 leaves half of the multiply-accumulates',
   });

@@ -1,0 +1,160 @@
+// What `compare --local` compares: samples for scoring from the local mix, from everybody alike, and from the wrong mix.
+import { type Dataset, selectIndices, splitInTwo, subset } from '../data/index.ts';
+import type { CalibrationDraw, Classifier } from '../prune/index.ts';
+import { BedsideError, Random } from '../util/index.ts';
+import { mixing } from './class-mix.ts';
+import { type DrawnSets, isUnsplitArchive, loadData, type TwoSetsOptions, withoutOrigins } from './load.ts';
+import type { Output } from './output.ts';
+import type { TargetOption } from './ranking-options.ts';
+
+/** The draws of all three, in words, and what is left to measure on. */
+export interface LocalMixes {
+  readonly draws: readonly CalibrationDraw[];
+  readonly test: Dataset;
+  /** What each is. */
+  readonly words: { readonly local: string; readonly uniform: string; readonly wrong: string };
+}
+
+/**
+ * For every draw of local samples two others of as many samples, all from the local split:
+ * - uniform: every class of the model alike, from all records;
+ * - wrong: with --records, the same number of each class from the other records (patients); else the classes that are
+ *   not local, alike; and where every class is local, the local samples with the shares in reverse, the largest for the
+ *   class that has the smallest.
+ * @throws BedsideError E_USAGE when no option says what is local; E_DATA when there is nothing to be wrong with
+ */
+export async function localMixes(
+  classifier: Classifier,
+  options: TwoSetsOptions & { readonly target?: TargetOption },
+  sets: DrawnSets,
+  seeds: readonly number[],
+  output: Output,
+): Promise<LocalMixes> {
+  assertLocal(options);
+  const pool = await wholePool(classifier, options, seeds[0] ?? 1, output);
+  const { shares } = sets;
+  const draws: CalibrationDraw[] = [];
+  let words: LocalMixes['words'] | undefined;
+  for (const [i, local] of sets.draws.entries()) {
+    const seed = seeds[i] ?? 1;
+    const all = Array.from({ length: classifier.classes }, (_, label) => label);
+    const uniform = alike(pool, all, local.size, seed);
+    const wrong = wrongMix(pool, local, shares, options, seed);
+    words ??= { local: sayLocal(options), uniform: 'all classes alike, from everybody', wrong: wrong.words };
+    draws.push(
+      { mix: 'local', calibration: local, ...mixing(local, shares, options.target), seed },
+      { mix: 'uniform', calibration: uniform, ...mixing(uniform, undefined, options.target), seed },
+      {
+        mix: 'wrong',
+        calibration: wrong.samples,
+        ...mixing(wrong.samples, wrong.shares, options.target),
+        seed,
+      },
+    );
+  }
+  if (!words) throw new BedsideError('E_INTERNAL', 'internal: no draw of local samples');
+  const calibrations = draws.map(({ calibration }) => calibration);
+  return { draws, test: withoutOrigins(sets.test, calibrations, output), words };
+}
+
+/** @throws BedsideError E_USAGE */
+export function assertLocal({ records, classMix, classes }: TwoSetsOptions): void {
+  if (records || classMix || classes) return;
+  throw new BedsideError('E_USAGE', '--local needs to know what is local', {
+    hint: 'add --class-mix N:.9,V:.1, --classes 0,2 or --records 208',
+  });
+}
+
+function sayLocal({ records, classMix, classes }: TwoSetsOptions): string {
+  const parts = [
+    records && `records ${records.join(', ')}`,
+    classes && `classes ${classes.join(', ')} alike`,
+    classMix && `mix ${[...classMix].map(([name, share]) => `${name}:${share}`).join(', ')}`,
+  ];
+  return parts.filter(Boolean).join(', ');
+}
+
+/** The local split of everybody and of all classes. */
+async function wholePool(
+  classifier: Classifier,
+  options: TwoSetsOptions,
+  seed: number,
+  output: Output,
+): Promise<Dataset> {
+  const { data, split, skipBad } = options;
+  const rest = { data, ...(split === undefined ? {} : { split }), ...(skipBad ? { skipBad } : {}) };
+  if (split === undefined && (await isUnsplitArchive(data))) {
+    const all = await loadData(classifier, rest, { split: 'all', seed }, output);
+    return splitInTwo(all, 1 / 3, seed)[0];
+  }
+  return loadData(classifier, rest, { split: 'local', seed }, output);
+}
+
+function wrongMix(
+  pool: Dataset,
+  local: Dataset,
+  shares: Float64Array | undefined,
+  { records }: TwoSetsOptions,
+  seed: number,
+): { readonly samples: Dataset; readonly shares: Float64Array | undefined; readonly words: string } {
+  if (records) {
+    const own = new Set(records);
+    const others = Array.from({ length: pool.size }, (_, i) => i).filter(
+      (i) => !own.has(pool.origins?.[i] ?? ''),
+    );
+    if (others.length === 0) throw nothingWrong(pool);
+    const samples = sameCounts(subset(pool, others), local, seed);
+    const had = new Set(samples.labels);
+    const possible = shares?.map((share, label) => (had.has(label) ? share : 0));
+    return { samples, shares: possible, words: 'the same classes, from the other records' };
+  }
+  const present = new Set(local.labels);
+  const absent = [...new Set(pool.labels)].filter((label) => !present.has(label)).sort((a, b) => a - b);
+  if (absent.length > 0) {
+    const samples = alike(pool, absent, local.size, seed);
+    return { samples, shares: undefined, words: 'the other classes alike, from everybody' };
+  }
+  if (!shares) throw nothingWrong(pool);
+  return { samples: local, shares: reversed(shares), words: 'the shares in reverse' };
+}
+
+function nothingWrong({ name }: Dataset): BedsideError {
+  return new BedsideError('E_DATA', `--local: ${name} has nothing else than what is local`, {
+    hint: 'name fewer classes or records, or give a --class-mix with unequal shares',
+  });
+}
+
+/** The largest share for the class with the smallest, and so on. */
+function reversed(shares: Float64Array): Float64Array {
+  const order = Array.from(shares.keys()).sort((a, b) => (shares[a] as number) - (shares[b] as number));
+  const result = new Float64Array(shares.length);
+  order.forEach((label, i) => {
+    result[label] = shares[order[order.length - 1 - i] as number] as number;
+  });
+  return result;
+}
+
+/** About `size` samples of these classes, as many of each as there are to be had alike. */
+function alike(pool: Dataset, classes: readonly number[], size: number, seed: number): Dataset {
+  const perClass = Math.max(1, Math.ceil(size / classes.length));
+  const selection = { classFilter: classes, perClass, limit: Math.max(size, classes.length), seed };
+  return subset(pool, selectIndices(pool.size, pool.labels, selection, pool.name));
+}
+
+/** As many samples of each class as `like` has, or all there are. */
+function sameCounts(pool: Dataset, like: Dataset, seed: number): Dataset {
+  const wanted = new Map<number, number>();
+  for (const label of like.labels ?? []) wanted.set(label, (wanted.get(label) ?? 0) + 1);
+  const order = new Random(seed).shuffle(Array.from({ length: pool.size }, (_, i) => i));
+  const chosen = order.filter((i) => {
+    const label = pool.labels?.[i] ?? -1;
+    const left = wanted.get(label) ?? 0;
+    wanted.set(label, left - 1);
+    return left > 0;
+  });
+  if (chosen.length === 0) throw nothingWrong(pool);
+  return subset(
+    pool,
+    chosen.sort((a, b) => a - b),
+  );
+}

@@ -1,0 +1,128 @@
+// Options of how channels are ranked: --criterion, --criteria, --target, --aggregate, --normalise, --global, --steps, --protect.
+import { type Command, Option } from 'commander';
+import {
+  type Aggregation,
+  CRITERIA,
+  CRITERION_PARAMETERS,
+  type Criterion,
+  findCriterion,
+  parseAggregation,
+} from '../explain/index.ts';
+import { autoCriterion, type CriterionChoice, NORMALISATIONS, type Normalisation } from '../prune/index.ts';
+import { BedsideError } from '../util/index.ts';
+import { count, items, names } from './options.ts';
+
+/** The criterion that explains when none is named. */
+export const DEFAULT_CRITERION = 'lrp-gamma';
+/** Chooses a criterion by measurement; prunes when none is named. */
+export const AUTO = autoCriterion(findCriterion);
+
+/** What is explained; `mix` starts from the mix of classes. */
+export type TargetOption = 'label' | 'predicted' | 'mix';
+
+/** What `addRanking` adds. */
+export interface RankingOptions {
+  readonly target?: TargetOption;
+  readonly aggregate?: Aggregation;
+  readonly normalise?: Normalisation;
+  readonly global?: boolean;
+  readonly steps: number;
+  readonly protect?: readonly string[];
+}
+
+/** --criterion of `explain`: any but `auto`. */
+export function criterionOption(): Option {
+  return new Option('--criterion <name>', `one of ${known()}; those with a parameter: name=parameter`)
+    .argParser(explaining)
+    .default(findCriterion(DEFAULT_CRITERION), DEFAULT_CRITERION);
+}
+
+/** --criterion of `prune`. */
+export function criterionChoiceOption(): Option {
+  return new Option(
+    '--criterion <name>',
+    `auto, which measures what a short list does and takes the best; or one of ${known()}; those with a parameter: ` +
+      'name=parameter',
+  )
+    .argParser(criterionChoice)
+    .default(AUTO, AUTO.name);
+}
+
+/** --criteria of `compare`. */
+export function criteriaOption(byDefault: string): Option {
+  return new Option('--criteria <list>', `names with commas, of auto, ${known()}`)
+    .argParser(criteria)
+    .default(criteria(byDefault), byDefault);
+}
+
+/** --target */
+export function targetOption(): Option {
+  return new Option(
+    '--target <what>',
+    'explain the label, the predicted class, or the mix of classes (--class-mix, else that of the samples); label where ' +
+      'there are labels',
+  ).choices(['label', 'predicted', 'mix']);
+}
+
+/** --aggregate */
+export function aggregateOption(): Option {
+  return new Option(
+    '--aggregate <how>',
+    'how samples are put together: mean-absolute, absolute-mean, mean, positive, mean-square or quantile=Q; default as ' +
+      'the criterion',
+  ).argParser(parseAggregation);
+}
+
+/** --target, --aggregate, --normalise, --global, --steps and --protect. */
+export function addRanking(command: Command): Command {
+  return command
+    .addOption(targetOption())
+    .addOption(aggregateOption())
+    .option('--global', 'rank the channels of all groups together instead of taking the same share of each')
+    .addOption(
+      new Option(
+        '--normalise <how>',
+        'with --global, what makes the scores of groups comparable: nothing, their largest, their sum, their Euclidean ' +
+          'norm, or the multiply-accumulates that a channel saves; default l2',
+      ).choices(NORMALISATIONS),
+    )
+    .option('--steps <k>', 'cut in this many parts and score what is left before each', count(1000), 1)
+    .option('--protect <layers>', 'layers, with commas, whose channels all stay (inspect lists them)', names);
+}
+
+/** The same as the library takes it. */
+export function rankingOf({ aggregate, normalise, global, steps, protect }: RankingOptions) {
+  return { aggregation: aggregate, normalise, global, steps, protect };
+}
+
+/** Criteria by name, without repeats. */
+export function criteria(text: string): readonly CriterionChoice[] {
+  return [...new Map(items(text).map((name) => [name, criterionChoice(name)])).values()];
+}
+
+/** Criteria, one a line, for help. */
+export function criteriaHelp(auto: boolean): string {
+  const rows: (readonly [string, string])[] = CRITERIA.map(({ name, summary }) => {
+    const parameter = CRITERION_PARAMETERS.get(name);
+    return parameter === undefined ? [name, summary] : [`${name}[=…]`, `${summary} (${parameter})`];
+  });
+  if (auto)
+    rows.unshift([AUTO.name, `whichever does best: ${AUTO.candidates.map(({ name }) => name).join(', ')}`]);
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return `\nCriteria:\n${rows.map(([name, what]) => `  ${name.padEnd(width)}  ${what}`).join('\n')}`;
+}
+
+function criterionChoice(text: string): CriterionChoice {
+  return text === AUTO.name ? AUTO : findCriterion(text);
+}
+
+function explaining(text: string): Criterion {
+  if (text !== AUTO.name) return findCriterion(text);
+  throw new BedsideError('E_USAGE', "criterion 'auto' chooses by pruning, and cannot explain", {
+    hint: 'use it with prune and compare; here name a criterion, such as lrp-gamma',
+  });
+}
+
+function known(): string {
+  return CRITERIA.map(({ name }) => name).join(', ');
+}

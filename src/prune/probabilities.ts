@@ -1,0 +1,21 @@
+// How far two networks' class probabilities are apart.
+
+/** The squared difference of the class probabilities, summed over samples. */
+export function squaredDifference(a: Float32Array, b: Float32Array, classes: number): number {
+  let sum = 0;
+  for (let first = 0; first < a.length; first += classes) {
+    const p = softmax(a.subarray(first, first + classes));
+    const q = softmax(b.subarray(first, first + classes));
+    p.forEach((value, k) => {
+      sum += (value - (q[k] as number)) ** 2;
+    });
+  }
+  return sum;
+}
+
+function softmax(logits: Float32Array): Float64Array {
+  const most = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const powers = Float64Array.from(logits, (value) => Math.exp(value - most));
+  const total = powers.reduce((a, b) => a + b, 0);
+  return powers.map((value) => value / total);
+}
