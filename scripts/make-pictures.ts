@@ -22,7 +22,7 @@ const WIDTH = 1600;
 const MOST_BYTES = 150_000;
 const root = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
-const HEATMAP = { model: 'models/ecg-demo.onnx', criterion: 'lrp-gamma', kind: 'V', seed: 5 };
+const HEATMAP = { model: 'models/ecg-demo.onnx', criterion: 'lrp-gamma', kind: 'V', seed: 1 };
 const COMPARE = {
   model: 'medical-mnist-vgg16',
   data: 'medical-mnist',
@@ -30,7 +30,7 @@ const COMPARE = {
   ratios: [0.1, 0.2, 0.3, 0.4, 0.5],
   seeds: [1, 2, 3],
   local: 20,
-  test: 120,
+  test: 60,
 };
 
 const PICTURES: Readonly<Record<string, (chromium: string) => Promise<void>>> = {
@@ -101,7 +101,12 @@ async function comparePicture(chromium: string): Promise<void> {
         },
       }),
     );
+    // After every seed, so that a run may be cut short.
+    await drawComparison(chromium, runs, test);
   }
+}
+
+async function drawComparison(chromium: string, runs: readonly Comparison[], test: Dataset): Promise<void> {
   const [first] = runs;
   const { base, rows } = must(first, 'no run');
   const report = renderReport({
@@ -113,7 +118,7 @@ async function comparePicture(chromium: string): Promise<void> {
     data: {
       name: test.name,
       sha256: test.hash,
-      calibration: COMPARE.local * classes,
+      calibration: COMPARE.local * test.classNames.length,
       test: test.size,
       testPerClass: test.classNames.map(() => COMPARE.test),
     },
@@ -135,10 +140,11 @@ async function comparePicture(chromium: string): Promise<void> {
 
 /** A row with mean and standard deviation of its accuracies over runs. */
 function overSeeds(row: ReportRow, runs: readonly ReportRow[]): ReportRow {
+  if (runs.length === 1) return row;
   const of = (measure: 'accuracy' | 'balancedAccuracy') => {
     const mean = runs.reduce((sum, run) => sum + run[measure], 0) / runs.length;
     const squares = runs.reduce((sum, run) => sum + (run[measure] - mean) ** 2, 0);
-    return { mean, deviation: Math.sqrt(squares / Math.max(1, runs.length - 1)) };
+    return { mean, deviation: Math.sqrt(squares / (runs.length - 1)) };
   };
   const [accuracy, balanced] = [of('accuracy'), of('balancedAccuracy')];
   return {

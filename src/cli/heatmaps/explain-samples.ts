@@ -87,6 +87,7 @@ export async function explainedSamples(
 }
 
 function originOf({ kind, origins }: Dataset, i: number): string | undefined {
+  if (kind === 'synthetic') return 'a synthetic ECG';
   const origin = origins?.[i];
   return origin !== undefined && kind === 'wfdb' ? `record ${origin}` : origin;
 }

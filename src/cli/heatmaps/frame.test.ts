@@ -78,7 +78,7 @@ describe('the frame', () => {
   it('does not call a gradient a contribution', () => {
     const { criterion } = explained();
     const svg = frame(explained({ criterion: { ...criterion, meaning: 'sensitivity' } }), picture);
-    expect(svg).toContain('more signal here would speak for ‘b’');
+    expect(svg).toContain('more signal speaks for ‘b’');
   });
 
   it('shows the explained and the true class however improbable, and at most six', () => {

@@ -69,7 +69,7 @@ export function words(explained: Explained): { readonly title: string; readonly 
   const verdict = label === undefined ? '' : answer === label ? ', which is right' : ', which is wrong';
   const said = label === undefined ? described(explained, answer) : className(explained, answer);
   parts.push(`the network answers ${said}${verdict}`);
-  parts.push(`sample ${index}${origin === undefined ? '' : `, from ${shortened(origin)}`}`);
+  parts.push(`sample ${index}${origin === undefined ? '' : `, from ${shortened(origin, 40)}`}`);
   return { title, subtitle: capital(parts.join(' · ')) };
 }
 
@@ -83,7 +83,7 @@ export function relevanceText(value: number): string {
 function speaks(side: 'for' | 'against', explained: Explained): string {
   const name = `‘${shortened(className(explained, explained.target), 22)}’`;
   if (explained.criterion.meaning === 'contribution') return `speaks ${side} ${name}`;
-  return `more signal here would speak ${side} ${name}`;
+  return `more signal speaks ${side} ${name}`;
 }
 
 function legend(explained: Explained, scale: number): Html {

@@ -25,7 +25,7 @@ h1 { margin: 0 0 .4rem; font-size: 1.7rem; line-height: 1.2; font-weight: 650; o
 h2 { margin: 2.2rem 0 .7rem; font-size: 1.15rem; font-weight: 650; overflow-wrap: anywhere; }
 p { margin: 0; color: #59626d; max-width: 60rem; overflow-wrap: anywhere; }
 nav { margin: 1rem 0 0; display: flex; flex-wrap: wrap; gap: .4rem 1.1rem; }
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 34rem), 1fr)); gap: 1.1rem; }
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 29rem), 1fr)); gap: 1.1rem; }
 .grid a, .wide a { display: block; background: #fff; border: 1px solid #d9dee4; border-radius: 6px; overflow: hidden; }
 .wide { max-width: 60rem; }
 img { display: block; width: 100%; height: auto; }
