@@ -17,7 +17,7 @@ export const FOLDERS: Readonly<Record<string, FolderRule>> = {
   data: { imports: ['util'] },
   explain: { imports: ['onnx', 'engine', 'util'], types: ['data'] },
   bundle: { imports: ['onnx', 'util'] },
-  prune: { imports: ['onnx', 'engine', 'util', 'bundle'], types: ['explain', 'data'] },
+  prune: { imports: ['onnx', 'engine', 'util', 'bundle', 'explain'], types: ['data'] },
   plan: { imports: ['bundle', 'util'] },
   learn: { imports: ['plan', 'bundle', 'engine', 'onnx', 'util'] },
   run: { imports: ['engine', 'bundle', 'onnx', 'util'], types: ['plan'] },
