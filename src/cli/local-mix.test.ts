@@ -1,0 +1,105 @@
+// What `compare --local` scores on: as many samples of each kind, none of them measured on.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Dataset, npyArray, writeNpz } from '../data/index.ts';
+import type { CalibrationDraw, Classifier } from '../prune/index.ts';
+import { parseClassMix } from './class-mix.ts';
+import { loadDraws, type TwoSetsOptions } from './load.ts';
+import { localMixes } from './local-mix.ts';
+import { Output } from './output.ts';
+
+const CLASSES = 4;
+const quiet = new Output({ quiet: true });
+const vector: Classifier = {
+  input: 'x',
+  sampleShape: [2],
+  output: 'y',
+  classes: CLASSES,
+  fixedBatch: undefined,
+};
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'bedside-local-'));
+  const count = 480;
+  const x = Float32Array.from({ length: 2 * count }, (_, i) => Math.floor(i / 2));
+  const y = BigInt64Array.from({ length: count }, (_, i) => BigInt(i % CLASSES));
+  await writeFile(join(folder, 'xy.npz'), writeNpz({ x: npyArray([count, 2], x), y: npyArray([count], y) }));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function mixes(options: Omit<TwoSetsOptions, 'data'>, seeds: readonly number[] = [1]) {
+  const given = { data: join(folder, 'xy.npz'), perClass: 6, ...options };
+  const sets = await loadDraws(vector, given, seeds, quiet);
+  return { sets, ...(await localMixes(vector, given, sets, seeds, quiet)) };
+}
+
+const ids = ({ size, samples }: Dataset): number[] =>
+  Array.from({ length: size }, (_, i) => samples[2 * i] ?? -1);
+
+function counts({ calibration }: CalibrationDraw): number[] {
+  return Array.from(
+    { length: CLASSES },
+    (_, label) => calibration.labels?.filter((other) => other === label).length ?? 0,
+  );
+}
+
+describe('localMixes', () => {
+  it('takes all classes, and those that are not local, as many samples each', async () => {
+    const { draws, test, words } = await mixes({ classes: [0, 2] });
+    expect(draws.map(({ mix }) => mix)).toEqual(['local', 'uniform', 'wrong']);
+    expect(draws.map(counts)).toEqual([
+      [6, 0, 6, 0],
+      [3, 3, 3, 3],
+      [0, 6, 0, 6],
+    ]);
+    expect(new Set(test.labels)).toEqual(new Set([0, 2]));
+    const measured = new Set(ids(test));
+    for (const { calibration } of draws)
+      expect(ids(calibration).filter((id) => measured.has(id))).toEqual([]);
+    expect(words.local).toContain('0, 2');
+  });
+
+  it('weighs by the mix, and turns it round where every class is local', async () => {
+    const some = await mixes({ classMix: parseClassMix('0:3,1:1') });
+    expect(some.draws.map(counts)).toEqual([
+      [6, 6, 0, 0],
+      [3, 3, 3, 3],
+      [0, 0, 6, 6],
+    ]);
+    const [local, uniform] = some.draws;
+    expect(local?.weights?.map((weight) => Number(weight.toFixed(9)))).toEqual(
+      local?.calibration.labels &&
+        Float64Array.from(local.calibration.labels, (label) => [1.5, 0.5][label] ?? 0),
+    );
+    expect(uniform?.weights).toBeUndefined();
+
+    const all = await mixes({ classMix: parseClassMix('0:4,1:3,2:2,3:1') });
+    const wrong = all.draws[2];
+    expect(wrong?.calibration).toBe(all.sets.calibration);
+    // Shares .4 .3 .2 .1 become .1 .2 .3 .4 of classes with a quarter of the samples each.
+    const byClass = [0, 1, 2, 3].map(
+      (label) => wrong?.weights?.[wrong.calibration.labels?.indexOf(label) ?? -1] ?? Number.NaN,
+    );
+    byClass.forEach((weight, label) => {
+      expect(weight).toBeCloseTo(([0.1, 0.2, 0.3, 0.4][label] ?? 0) * 4, 9);
+    });
+  });
+
+  it('repeats for every seed', async () => {
+    const { draws, sets } = await mixes({ classes: [1] }, [1, 2, 3]);
+    expect(sets.draws).toHaveLength(3);
+    expect(draws.map(({ mix, seed }) => [mix, seed])).toEqual(
+      [1, 2, 3].flatMap((seed) => ['local', 'uniform', 'wrong'].map((mix) => [mix, seed])),
+    );
+    expect(new Set(sets.draws.map((draw) => ids(draw).join())).size).toBe(3);
+  });
+
+  it('wants to know what is local, and something that is not', async () => {
+    await expect(mixes({})).rejects.toMatchObject({ code: 'E_USAGE' });
+    await expect(mixes({ classes: [0, 1, 2, 3] })).rejects.toMatchObject({ code: 'E_DATA' });
+  });
+});
