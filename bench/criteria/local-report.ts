@@ -1,4 +1,5 @@
 // The local study's tables, made from whatever cells are there.
+import { classMix } from '../../src/data/index.ts';
 import { accuracies } from '../../src/prune/index.ts';
 import { must } from '../../src/util/index.ts';
 import { type ResultTable, writeResults } from '../lib/results.ts';
@@ -182,21 +183,36 @@ function meansTable(study: LocalStudy, found: LocalResults): ResultTable {
         ...columns.map(({ measure, ratio }) => shown(over(mix, ratio, measure, criteria))),
       ]),
     ),
-    note: `Unpruned: ${measures.map((measure) => `${measure} ${shown(mean(unpruned(study, measure)))}`).join(', ')}.`,
+    note: `Unpruned: ${measures.map((measure) => `${measure} ${shown(unpruned(study, measure))}`).join(', ')}. A network that answers every sample with the place's most frequent class: ${measures.map((measure) => `${measure} ${shown(constant(study, measure))}`).join(', ')}; near that figure, scores from local samples have kept the prior and not the distinction.`,
   };
 }
 
-function unpruned(study: LocalStudy, measure: Measure): number[] {
+/** How the cases' test samples fare with given answers, in the mean over the cases. */
+function meanOf(
+  study: LocalStudy,
+  measure: Measure,
+  answers: (labels: Int32Array, test: Int32Array) => Int32Array,
+) {
   const labels = must(study.test.labels, 'test samples have labels');
-  return study.cases.map(({ test }) => {
-    const result = accuracies(
-      test.map((i) => study.base[i] as number),
-      test.map((i) => labels[i] as number),
-      study.test.classNames.length,
-    );
-    return measure === 'accuracy' ? result.accuracy : result.balancedAccuracy;
-  });
+  return mean(
+    study.cases.map(({ test }) => {
+      const own = test.map((i) => labels[i] as number);
+      const found = accuracies(answers(own, test), own, study.test.classNames.length);
+      return measure === 'accuracy' ? found.accuracy : found.balancedAccuracy;
+    }),
+  );
 }
+
+/** The uncut model. */
+const unpruned = (study: LocalStudy, measure: Measure): number =>
+  meanOf(study, measure, (_labels, test) => test.map((i) => study.base[i] as number));
+
+/** A network that has collapsed to the place's most frequent class. */
+const constant = (study: LocalStudy, measure: Measure): number =>
+  meanOf(study, measure, (labels) => {
+    const mix = classMix(labels, study.test.classNames.length);
+    return new Int32Array(labels.length).fill(mix.indexOf(Math.max(...mix)));
+  });
 
 /** Every case at the goal's ratio, mean over criteria and seeds. */
 function casesTable(study: LocalStudy, found: LocalResults): ResultTable {
