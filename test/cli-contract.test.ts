@@ -184,9 +184,93 @@ describe('the contract of --json', TIMEOUT, () => {
     expect(page).not.toMatch(/<(script|link|img)[^>]+(src|href)="http/);
   });
 
+  it.concurrent('compare --seeds: mean and spread', async () => {
+    const found = await json('compare model.onnx --data data.npz --criteria random,l1 --ratios .5 --seeds 3');
+    for (const row of found.rows) {
+      expect(row).toMatchObject({
+        seeds: 3,
+        accuracy: NUMBER,
+        accuracyStd: NUMBER,
+        balancedAccuracyStd: NUMBER,
+      });
+    }
+    // Weights do not change with the draw of samples.
+    expect(found.rows[1].accuracyStd).toBe(0);
+  });
+
+  it.concurrent('compare --criteria auto', async () => {
+    const found = await json('compare model.onnx --data data.npz --criteria auto --ratios .25,.5');
+    expect(found.rows).toMatchObject([
+      { criterion: 'auto', ratio: 0.25, picked: expect.any(String) },
+      { criterion: 'auto', ratio: 0.5, picked: expect.any(String) },
+    ]);
+  });
+
+  it.concurrent('compare --local', async () => {
+    const words = 'compare model.onnx --data data.npz --criteria lrp-epsilon,l1 --ratios .5 --per-class 5';
+    const found = await json(`${words} --local --class-mix 0:.75,2:.25 --report local.html`);
+    expect(found.rows.map((row: { criterion: string; mix: string }) => [row.criterion, row.mix])).toEqual(
+      ['lrp-epsilon', 'l1'].flatMap((criterion) =>
+        ['local', 'uniform', 'wrong'].map((mix) => [criterion, mix]),
+      ),
+    );
+    expect(found).toMatchObject({
+      classMix: [0.75, 0, 0.25],
+      mixes: { local: expect.any(String), uniform: expect.any(String), wrong: expect.any(String) },
+    });
+    for (const { accuracy, recall } of [found.base, ...found.rows]) {
+      expect(accuracy).toBeCloseTo(0.75 * recall[0] + 0.25 * recall[2], 9);
+      expect(recall[1]).toBeNull();
+    }
+    const [first, second, third] = found.rows.slice(3);
+    expect([second.accuracy, third.accuracy]).toEqual([first.accuracy, first.accuracy]);
+    expect((await stat(join(folder, 'local.html'))).size).toBeGreaterThan(1000);
+    const people = await cli.run([...words.split(' '), '--local', '--classes', '0,2', '--quiet'], folder);
+    expect(people.stdout).toMatch(/local - uniform/);
+    expect(people.stdout).toMatch(/wrong: the other classes/);
+  });
+
+  it.concurrent('evaluate --class-mix', async () => {
+    const found = await json('evaluate model.onnx --data data.npz --class-mix 0:1,1:3');
+    expect(found).toMatchObject({ n: 40, classMix: [0.25, 0.75, 0] });
+    expect(found.accuracy).toBeCloseTo(0.25 * found.recall[0] + 0.75 * found.recall[1], 12);
+  });
+
+  it.concurrent('explain by the mix, aggregated otherwise', async () => {
+    const words = 'explain model.onnx --data data.npz --criterion lrp-epsilon --per-class 4';
+    const plain = await json(words);
+    const mixed = await json(`${words} --class-mix 0:.9,1:.1 --target mix --aggregate quantile=.5`);
+    expect(mixed).toMatchObject({ target: 'mix', samples: 8 });
+    expect(mixed.layers[0].scores).not.toEqual(plain.layers[0].scores);
+    // What leaves the network is what relevance started from, whatever the sample.
+    expect(mixed.layers[2].scores.map((score: number) => score.toFixed(4))).toEqual([
+      '0.9000',
+      '0.1000',
+      '0.0000',
+    ]);
+  });
+
+  it.concurrent('prune by auto, unless a criterion is named', async () => {
+    const found = await json('prune model.onnx --data data.npz --ratio .5 --block 1 --out auto.onnx');
+    expect(found).toMatchObject({ criterion: 'auto', auto: { halved: true, samples: 21 } });
+    const names = found.auto.candidates.map(({ criterion }: { criterion: string }) => criterion);
+    expect(found.auto.picked).toBe(names[0]);
+    expect(names).toContain('lrp-gamma');
+    expect(found.auto.reason).toContain(found.auto.picked);
+  });
+
+  it.concurrent('prune in steps, globally, with a layer protected', async () => {
+    const found = await json(
+      'prune model.onnx --data data.npz --ratio .5 --block 1 --criterion taylor --steps 2 --global ' +
+        '--normalise per-mac --protect conv --class-mix 0:.5,1:.5 --out steps.onnx',
+    );
+    expect(found).not.toHaveProperty('auto');
+    expect(found.groups).toMatchObject([{ layers: ['conv'], kept: CHANNELS }, { kept: CHANNELS / 2 }]);
+  });
+
   it.concurrent('prune --ratio', async () => {
     const found = await json(
-      'prune model.onnx --data data.npz --ratio .5 --block 1 --no-reconstruct --out p.onnx',
+      'prune model.onnx --data data.npz --ratio .5 --block 1 --criterion l1 --no-reconstruct --out p.onnx',
     );
     const half = CHANNELS / 2;
     const macs = 64 * 9 * (half + half * half) + half * CLASSES;

@@ -1,10 +1,11 @@
 // A comparison against its definition: each row is the network with the lowest channels silenced.
 import { describe, expect, it } from 'vitest';
 import type { Dataset } from '../data/index.ts';
-import type { Criterion, LayerScores } from '../explain/index.ts';
+import { type Criterion, findCriterion, type LayerScores } from '../explain/index.ts';
 import { canonicalGraph, type Model } from '../onnx/index.ts';
 import { Random } from '../util/index.ts';
 import { type CompareOptions, compareCriteria } from './compare.ts';
+import type { CompareRow } from './compare-rows.ts';
 import { agreementOf, evaluate } from './evaluate.ts';
 import { measureSpeedup } from './evaluate-speed.ts';
 import { findGroups } from './groups.ts';
@@ -127,6 +128,49 @@ describe('compareCriteria', () => {
       macs: base.macs,
       macsFraction: 1,
     });
+  });
+
+  it('puts draws of one mix together: mean and standard deviation by hand', async () => {
+    const model = canonicalGraph(network(12));
+    const test = samples(60, true);
+    const given = { name: 'net', criteria: [findCriterion('random')], ratios: [0.5], test };
+    const calibration = samples(5, true);
+    const single = async (seed: number) =>
+      (await compareCriteria(model, { ...given, calibration, seed })).rows[0] as CompareRow;
+    const [a, b, c] = [await single(1), await single(2), await single(3)];
+    const draws = [
+      { mix: 'local', calibration, seed: 1 },
+      { mix: 'wrong', calibration, seed: 3 },
+      { mix: 'local', calibration, seed: 2 },
+    ] as const;
+    const { rows } = await compareCriteria(model, { ...given, calibration, draws });
+    expect(rows.map(({ mix }) => mix)).toEqual(['local', 'wrong']);
+    expect(rows[0]).toMatchObject({
+      seeds: 2,
+      accuracy: expect.closeTo((a.accuracy + b.accuracy) / 2, 12),
+      // Of two numbers: their distance over the root of two.
+      accuracyStd: expect.closeTo(Math.abs(a.accuracy - b.accuracy) / Math.SQRT2, 12),
+      balancedAccuracyStd: expect.closeTo(Math.abs(a.balancedAccuracy - b.balancedAccuracy) / Math.SQRT2, 12),
+      macs: a.macs,
+    });
+    expect(a.accuracy).not.toBe(b.accuracy);
+    expect(rows[1]).toEqual({ ...c, mix: 'wrong' });
+  });
+
+  it('weighs accuracy by a mix of classes', async () => {
+    const model = canonicalGraph(network(12));
+    const mix = [0.7, 0.3, 0];
+    const { base, rows } = await compareCriteria(model, {
+      name: 'net',
+      criteria: CRITERIA,
+      ratios: [0.25],
+      calibration: samples(5, true),
+      test: samples(60, true),
+      mix,
+    });
+    for (const { accuracy, recall } of [base, ...rows]) {
+      expect(accuracy).toBeCloseTo(0.7 * (recall[0] as number) + 0.3 * (recall[1] as number), 12);
+    }
   });
 
   it('refuses a model that has nothing to prune', async () => {
