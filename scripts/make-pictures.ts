@@ -208,7 +208,7 @@ async function findChromium(): Promise<string> {
     );
     if (found) return path;
   }
-  throw new BedsideError('E_FILE', `no Chromium: looked for ${names.join(', ')}`, {
+  throw new BedsideError('E_FILE', `no Chromium: looked for ${process.env.CHROMIUM ?? names.join(', ')}`, {
     hint: 'install it, or say where it is: CHROMIUM=/path/to/chromium',
   });
 }
