@@ -169,6 +169,34 @@ describe('pruneModel', () => {
   });
 });
 
+describe('a model with an operator that nobody knows', () => {
+  const net = new Net(SAMPLE, 5);
+  const first = net.relu(net.conv('first', net.input, 2, 8));
+  const odd = net.op('Magic', [net.conv('second', first, 8, 8)]);
+  const node = net.builder.graph.nodes.at(-1);
+  if (node) node.domain = 'example.magic';
+  const strange = net.head(net.conv('third', odd, 8, 6), 6);
+  strange.opsets.set('example.magic', 1);
+  const canonical = canonicalGraph(strange);
+
+  it.each(['l1', 'l2', 'fpgm', 'lamp', 'random'])(
+    'is pruned by %s before the operator, not beside it',
+    async (name) => {
+      const { keep, grouping: found } = await pruneModel(canonical, { ...options(name), ratio: 0.5 });
+      const kept = found.groups.map(({ id, layers }) => [layers, keep.get(id)?.length]);
+      expect(kept).toContainEqual([['first'], 4]);
+      expect(found.groups.flatMap(({ layers }) => layers)).not.toContain('second');
+    },
+  );
+
+  it('is refused with a code by what runs through it', async () => {
+    await expect(pruneModel(canonical, { ...options('lrp-epsilon'), ratio: 0.5 })).rejects.toMatchObject({
+      code: 'E_UNSUPPORTED',
+      message: expect.stringContaining('Magic'),
+    });
+  });
+});
+
 describe('normalisation by the cost that a unit saves', () => {
   it('is what cutting the unit saves, also in a network that was cut before', () => {
     for (const keep of [new Map(), new Map(grouping.groups.map(({ id }) => [id, [1, 2, 5, 7]]))]) {
