@@ -1,12 +1,14 @@
 // What `compare --local` scores on: as many samples of each kind, none of them measured on.
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Dataset, npyArray, writeNpz } from '../data/index.ts';
 import type { CalibrationDraw, Classifier } from '../prune/index.ts';
 import { parseClassMix } from './class-mix.ts';
-import { loadDraws, type TwoSetsOptions } from './load.ts';
+import { loadData, loadDraws, type TwoSetsOptions } from './load.ts';
 import { localMixes } from './local-mix.ts';
 import { Output } from './output.ts';
 
@@ -102,4 +104,35 @@ describe('localMixes', () => {
     await expect(mixes({})).rejects.toMatchObject({ code: 'E_USAGE' });
     await expect(mixes({ classes: [0, 1, 2, 3] })).rejects.toMatchObject({ code: 'E_DATA' });
   });
+});
+
+const SHARED = process.env.BEDSIDE_SHARED ?? fileURLToPath(new URL('../../../shared', import.meta.url));
+const MITDB = join(SHARED, 'data', 'mitdb');
+
+describe.skipIf(!existsSync(MITDB))('localMixes of a record (skipped where mitdb is missing)', () => {
+  it('weighs by the mix of the record, and compares with the same classes of other records', async () => {
+    const beat: Classifier = { ...vector, sampleShape: [1, 256], classes: 5 };
+    const options = { data: MITDB, records: ['208'], perClass: 4 };
+    const sets = await loadDraws(beat, options, [1], quiet);
+    const { draws } = await localMixes(beat, options, sets, [1], quiet);
+    const [local, uniform, wrong] = draws;
+    expect(new Set(local?.calibration.origins)).toEqual(new Set(['208']));
+    expect(wrong?.calibration.origins).not.toContain('208');
+    const sorted = (draw: CalibrationDraw | undefined) => Array.from(draw?.calibration.labels ?? []).sort();
+    expect(sorted(wrong)).toEqual(sorted(local));
+    expect(uniform?.weights).toBeUndefined();
+
+    const all = await loadData(beat, { data: MITDB, records: ['208'] }, { split: 'local', seed: 1 }, quiet);
+    const share = (label: number): number =>
+      (all.labels?.filter((other) => other === label).length ?? 0) / all.size;
+    const weighed = (label: number): number => {
+      const { calibration, weights } = local ?? {};
+      const total = weights?.reduce((sum, weight) => sum + weight, 0) ?? Number.NaN;
+      return (
+        (weights?.reduce((sum, weight, i) => sum + (calibration?.labels?.[i] === label ? weight : 0), 0) ??
+          0) / total
+      );
+    };
+    for (const label of [0, 1, 2, 3]) expect(weighed(label)).toBeCloseTo(share(label), 9);
+  }, 60_000);
 });

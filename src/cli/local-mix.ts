@@ -1,5 +1,5 @@
 // What `compare --local` compares: samples for scoring from the local mix, from everybody alike, and from the wrong mix.
-import { type Dataset, selectIndices, splitInTwo, subset } from '../data/index.ts';
+import { classMix, type Dataset, selectIndices, splitInTwo, subset } from '../data/index.ts';
 import type { CalibrationDraw, Classifier } from '../prune/index.ts';
 import { BedsideError, Random } from '../util/index.ts';
 import { mixing } from './class-mix.ts';
@@ -17,10 +17,11 @@ export interface LocalMixes {
 
 /**
  * For every draw of local samples two others of as many samples, all from the local split:
+ * - local: weighted by --class-mix; with --records alone, by those records' own mix;
  * - uniform: every class of the model alike, from all records;
- * - wrong: with --records, the same number of each class from the other records (patients); else the classes that are
- *   not local, alike; and where every class is local, the local samples with the shares in reverse, the largest for the
- *   class that has the smallest.
+ * - wrong: with --records, the same number of each class from the other records (patients), weighted by their own mix;
+ *   else the classes that are not local, alike; and where every class is local, the local samples with the shares in
+ *   reverse, the largest for the class that has the smallest.
  * @throws BedsideError E_USAGE when no option says what is local; E_DATA when there is nothing to be wrong with
  */
 export async function localMixes(
@@ -32,12 +33,12 @@ export async function localMixes(
 ): Promise<LocalMixes> {
   assertLocal(options);
   const pool = await wholePool(classifier, options, seeds[0] ?? 1, output);
-  const { shares } = sets;
   const draws: CalibrationDraw[] = [];
   let words: LocalMixes['words'] | undefined;
   for (const [i, local] of sets.draws.entries()) {
     const seed = seeds[i] ?? 1;
     const all = Array.from({ length: classifier.classes }, (_, label) => label);
+    const shares = sets.shares ?? ownMix(pool, local, (origin) => options.records?.includes(origin) ?? false);
     const uniform = alike(pool, all, local.size, seed);
     const wrong = wrongMix(pool, local, shares, options, seed);
     words ??= { local: sayLocal(options), uniform: 'all classes alike, from everybody', wrong: wrong.words };
@@ -67,7 +68,7 @@ export function assertLocal({ records, classMix, classes }: TwoSetsOptions): voi
 
 function sayLocal({ records, classMix, classes }: TwoSetsOptions): string {
   const parts = [
-    records && `records ${records.join(', ')}`,
+    records && `records ${records.join(', ')}${classMix ? '' : ' in their own mix'}`,
     classes && `classes ${classes.join(', ')} alike`,
     classMix && `mix ${[...classMix].map(([name, share]) => `${name}:${share}`).join(', ')}`,
   ];
@@ -104,9 +105,12 @@ function wrongMix(
     );
     if (others.length === 0) throw nothingWrong(pool);
     const samples = sameCounts(subset(pool, others), local, seed);
-    const had = new Set(samples.labels);
-    const possible = shares?.map((share, label) => (had.has(label) ? share : 0));
-    return { samples, shares: possible, words: 'the same classes, from the other records' };
+    const theirs = ownMix(pool, samples, (origin) => !own.has(origin));
+    return {
+      samples,
+      shares: theirs,
+      words: 'the same classes from the other records, in the mix they have there',
+    };
   }
   const present = new Set(local.labels);
   const absent = [...new Set(pool.labels)].filter((label) => !present.has(label)).sort((a, b) => a - b);
@@ -122,6 +126,19 @@ function nothingWrong({ name }: Dataset): BedsideError {
   return new BedsideError('E_DATA', `--local: ${name} has nothing else than what is local`, {
     hint: 'name fewer classes or records, or give a --class-mix with unequal shares',
   });
+}
+
+/** The mix of the records that `belongs` names, of the classes that were drawn; undefined where there are no records. */
+function ownMix(
+  pool: Dataset,
+  drawn: Dataset,
+  belongs: (origin: string) => boolean,
+): Float64Array | undefined {
+  const { labels, origins } = pool;
+  if (pool.kind !== 'wfdb' || !labels || !origins) return undefined;
+  const had = new Set(drawn.labels);
+  const members = labels.filter((label, i) => had.has(label) && belongs(origins[i] ?? ''));
+  return members.length === 0 ? undefined : classMix(members, pool.classNames.length);
 }
 
 /** The largest share for the class with the smallest, and so on. */

@@ -43,6 +43,7 @@ interface CompareCommandOptions extends CommonOptions, RunOptions, TwoSetsOption
   readonly ratios: readonly number[];
   readonly seeds: number;
   readonly local?: boolean;
+  readonly reconstruct?: boolean;
   readonly report?: string;
 }
 
@@ -57,8 +58,9 @@ export function addCompare(program: Command): void {
         'criteria are compared at equal counts. Without ' +
         'labels, accuracy is agreement with the unpruned network. --local compares where the samples for scoring come ' +
         'from, with as many samples of each kind, all measured on the local test samples: local is what --class-mix, ' +
-        '--classes or --records say; uniform is every class alike, from everybody; wrong is the same number of each ' +
-        'class from the other records, or the classes that are not local, or, where all are, the shares in reverse.',
+        '--classes or --records (in their own mix) say; uniform is every class alike, from everybody; wrong is the same ' +
+        'classes from the other records, in their mix, or the classes that are not local, or, where all are, the shares ' +
+        'in reverse.',
     )
     .argument('<model>', 'an ONNX file')
     .addOption(criteriaOption(DEFAULT_CRITERIA))
@@ -74,6 +76,7 @@ export function addCompare(program: Command): void {
       count(1000),
       1,
     )
+    .option('--reconstruct', 'repair every cut network from the same samples before it is measured')
     .option('--local', 'also score on other samples than the local ones, and compare')
     .option('--test-limit <n>', 'measure on at most this many samples; default all', count())
     .option('--report <file>', 'write a self-contained HTML page: chart, table, command, hashes');
@@ -124,6 +127,7 @@ async function compare(path: string, options: CompareCommandOptions): Promise<vo
       unmerged: loaded.unmerged,
       criteria: options.criteria,
       ratios: options.ratios,
+      reconstruct: options.reconstruct ?? false,
       batch: options.batch,
       threads: options.threads,
       seed: options.seed,
