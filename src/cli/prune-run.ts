@@ -6,11 +6,13 @@ import {
   type CriterionChoice,
   evaluate,
   isAuto,
+  type LayerRepair,
   measureSpeedup,
   type PruneAmount,
   type PrunedModel,
   pruneModel,
   rankAuto,
+  reconstruct,
 } from '../prune/index.ts';
 import { mixing } from './class-mix.ts';
 import type { LoadedModel, TwoSets } from './load.ts';
@@ -22,6 +24,9 @@ export interface PruneSettings {
   readonly criterion: CriterionChoice;
   readonly amount: PruneAmount;
   readonly block: number;
+  /** Repair the kept weights from the calibration samples. */
+  readonly reconstruct: boolean;
+  readonly maxPositions?: number | undefined;
   readonly target?: TargetOption | undefined;
   readonly ranking?: ReturnType<typeof rankingOf> | undefined;
   readonly batch: number;
@@ -42,6 +47,9 @@ export interface PruneResult {
   /** Present when the criterion was `auto`. */
   readonly auto?: AutoResult;
   readonly block: number;
+  readonly reconstruct: boolean;
+  /** What the repair did to each layer that reads what was pruned; absent without it. */
+  readonly repairs?: readonly LayerRepair[];
   readonly macs: number;
   readonly macsFraction: number;
   readonly parameters: number;
@@ -77,7 +85,19 @@ export async function pruneAndMeasure(
 ): Promise<PruneResult> {
   const { path, model } = loaded;
   const { criterion, block, batch, threads, out } = settings;
-  const { model: cut, keep, grouping, choice } = await prune(loaded, sets, settings, progress);
+  const { model: pruned, keep, grouping, choice } = await prune(loaded, sets, settings, progress);
+  const repaired = settings.reconstruct
+    ? await reconstruct(loaded.canonical, pruned, grouping, keep, {
+        name: path,
+        calibration: sets.calibration,
+        batch,
+        threads,
+        seed: settings.seed,
+        maxPositions: settings.maxPositions,
+        onProgress: (done, total) => progress.update(done, total, 'repairing layers'),
+      })
+    : undefined;
+  const cut = repaired?.model ?? pruned;
   // Protobuf ends at 2 GiB.
   await saveModel(cut, out, { externalData: modelCosts(cut).parameters * 4 > 1.9e9 });
 
@@ -104,6 +124,8 @@ export async function pruneAndMeasure(
     criterion: criterion.name,
     ...(choice ? { auto: autoResult(choice) } : {}),
     block,
+    reconstruct: settings.reconstruct,
+    ...(repaired ? { repairs: repaired.layers } : {}),
     macs: costs.macs,
     macsFraction: costs.macs / loaded.costs.macs,
     parameters: costs.parameters,

@@ -10,6 +10,7 @@ import { accuracies, agreementOf, type Evaluation, evaluate } from './evaluate.t
 import { assertPrunable, findGroups } from './groups.ts';
 import type { Keep } from './keep.ts';
 import { type PrunedModel, type RankOptions, rankModel } from './prune-model.ts';
+import { reconstruct } from './reconstruct/index.ts';
 
 /** Samples for scoring, drawn once. */
 export interface CalibrationDraw {
@@ -43,6 +44,8 @@ export interface CompareOptions extends Partial<Omit<RankOptions, 'name' | 'crit
   readonly mix?: ArrayLike<number> | undefined;
   /** Channels that counts are aligned to; default 1, so that criteria are compared at equal counts. */
   readonly block?: number;
+  /** Repair every cut network from the calibration samples before it is measured; default false. */
+  readonly reconstruct?: boolean | undefined;
   /** Called before each step, and with how far the step is. */
   readonly onProgress?: ((step: string, done: number, total: number) => void) | undefined;
 }
@@ -101,16 +104,26 @@ export async function compareCriteria(model: Model, options: CompareOptions): Pr
       scoring += performance.now() - start;
       for (const ratio of ratios) {
         const begun = performance.now();
-        const { model: cut, keep, picked } = await prune(ratio);
+        const { model: cut, grouping, keep, picked } = await prune(ratio);
         if (auto) scoring += performance.now() - begun;
-        // Criteria that do not read samples cut the same network for every draw.
-        const key = keepKey(keep);
+        // Criteria that do not read samples cut the same network for every draw; repaired, it is another.
+        const key = options.reconstruct ? `${index}:${keepKey(keep)}` : keepKey(keep);
         let numbers = measured.get(key);
         if (!numbers) {
-          const result = await measure(cut, `${label} at ${ratio}`, base.predictions);
+          const step = `${label} at ${ratio}`;
+          const repaired = options.reconstruct
+            ? await reconstruct(model, cut, grouping, keep, {
+                name,
+                calibration: draw.calibration,
+                threads: options.threads,
+                seed: draw.seed ?? options.seed,
+                onProgress: (done, total) => onProgress?.(`${step}: repairing`, done, total),
+              })
+            : undefined;
+          const result = await measure(repaired?.model ?? cut, step, base.predictions);
           const { macs } = modelCosts(cut);
           numbers = {
-            reconstruct: false,
+            reconstruct: options.reconstruct ?? false,
             accuracy: result.accuracy,
             balancedAccuracy: result.balancedAccuracy,
             recall: result.recall,

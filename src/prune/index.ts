@@ -50,6 +50,12 @@ export {
   rankModel,
 } from './prune-model.ts';
 export {
+  type LayerRepair,
+  type Reconstruction,
+  type ReconstructOptions,
+  reconstruct,
+} from './reconstruct/index.ts';
+export {
   NORMALISATIONS,
   type Normalisation,
   type ScoreOptions,

@@ -129,7 +129,7 @@ async function demo(options: DemoOptions): Promise<void> {
   output.say(
     `\n5. Prune to ${formatPercent(MACS_LEFT)} of the multiply-accumulates. The test samples above are ` +
       'not for choosing: auto picks the criterion by the samples for scoring alone, ranking on one half and measuring ' +
-      'on the other.\n',
+      'on the other. Then the layers behind what was cut are repaired in closed form, from the same samples.\n',
   );
   const pruned = await output.during('pruning', (progress) =>
     pruneAndMeasure(
@@ -140,6 +140,7 @@ async function demo(options: DemoOptions): Promise<void> {
         criterion: AUTO,
         amount: { macsFraction: MACS_LEFT },
         block: fittingBlock(grouping),
+        reconstruct: true,
         out: files.model,
       },
       progress,

@@ -2,7 +2,7 @@
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { type CriterionChoice, detectBlock, type PruneAmount } from '../../prune/index.ts';
+import { type CriterionChoice, detectBlock, type LayerRepair, type PruneAmount } from '../../prune/index.ts';
 import { assertWritable, BedsideError, formatCount, formatPercent, formatSeconds } from '../../util/index.ts';
 import { addClassMix } from '../class-mix.ts';
 import { examples } from '../command-line.ts';
@@ -34,6 +34,8 @@ interface PruneCommandOptions extends CommonOptions, RunOptions, TwoSetsOptions,
   readonly macs?: number;
   readonly criterion: CriterionChoice;
   readonly block?: number;
+  readonly reconstruct: boolean;
+  readonly maxPositions?: number;
   readonly out: string;
 }
 
@@ -46,14 +48,20 @@ export function addPrune(program: Command): void {
       'Scores the channels on samples of the local split, removes the lowest, writes the smaller model, reads it back, ' +
         'and measures both on the test split. What is reported is what was written. Kept counts are rounded to the ' +
         'nearest multiple of the block that ONNX Runtime computes together, since counts between run no faster. ' +
-        'Weights stay as they are: repairing them from samples is not part of this version.',
+        'The layers behind pruned ones are then refit in closed form, so that on the same samples (labels are not ' +
+        'read) they give again what they gave before; --no-reconstruct leaves the kept weights as they are.',
     )
     .argument('<model>', 'an ONNX file')
     .option('--ratio <r>', 'fraction of the channels of each group to remove, in [0, 1)', ratio)
     .option('--macs <fraction>', 'share of the multiply-accumulates to be left, in (0, 1]', macsFraction)
     .requiredOption('--out <file>', 'the ONNX file to write')
     .addOption(criterionChoiceOption())
-    .option('--no-reconstruct', 'leave the kept weights as they are; always so in this version')
+    .option('--no-reconstruct', 'leave the kept weights as they are, without repair')
+    .option(
+      '--max-positions <n>',
+      'most places a layer is repaired from, over all samples; bounds memory; default 8192',
+      count(),
+    )
     .option(
       '--block <n>',
       'channels to align kept counts to; 1 for none; default: as this processor',
@@ -93,13 +101,13 @@ async function prune(path: string, options: PruneCommandOptions): Promise<void> 
   const sets = await loadTwoSets(loaded.classifier, options, options.seed, output);
   output.note(`scoring on ${sets.calibration.size} samples, measuring on ${sets.test.size}`);
   const block = options.block ?? detectBlock();
-  const { criterion, target, batch, threads, seed, out } = options;
+  const { criterion, target, batch, threads, seed, out, reconstruct, maxPositions } = options;
   const ranking = rankingOf(options);
   const result = await output.during('pruning', (progress) =>
     pruneAndMeasure(
       loaded,
       sets,
-      { criterion, target, ranking, amount, block, batch, threads, seed, out },
+      { criterion, target, ranking, amount, block, reconstruct, maxPositions, batch, threads, seed, out },
       progress,
     ),
   );
@@ -142,6 +150,7 @@ export function describePruning(result: PruneResult, labelled: boolean): string 
     table(['', '>before', '>after', ''], pairs),
     '',
     ...(result.auto ? describeChoice(result.auto) : []),
+    ...(result.repairs ? describeRepairs(result.repairs) : []),
     `Channels kept, by ${result.auto?.picked ?? result.criterion}, in blocks of ${result.block}`,
     indent(
       table(
@@ -157,6 +166,17 @@ export function describePruning(result: PruneResult, labelled: boolean): string 
     '',
     `written: ${result.out}`,
   ].join('\n');
+}
+
+/** How near the repaired layers came to what the unpruned ones gave. */
+function describeRepairs(repairs: readonly LayerRepair[]): string[] {
+  const rows = repairs.map(({ layer, errorBefore, errorAfter, refit }) => [
+    layer,
+    formatPercent(errorBefore),
+    refit ? formatPercent(errorAfter) : 'left as it was',
+  ]);
+  const title = 'Layers refit, and their error on held-out samples as a share of the variance';
+  return [title, indent(table(['layer', '>cut', '>repaired'], rows)), ''];
 }
 
 /** What `auto` measured and took. */
