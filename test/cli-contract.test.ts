@@ -296,6 +296,26 @@ describe('the contract of --json', TIMEOUT, () => {
     expect([written.irVersion, written.opsets]).toEqual([original.irVersion, original.opsets]);
   });
 
+  it.concurrent('prune repairs by default, and says what it did to which layer', async () => {
+    const words =
+      'prune model.onnx --data data.npz --ratio .5 --block 1 --criterion l1 --max-positions 400 --out';
+    const repaired = await json(`${words} repaired.onnx`);
+    const plain = await json(`${words} plain.onnx --no-reconstruct`);
+    expect([repaired.reconstruct, plain.reconstruct]).toEqual([true, false]);
+    expect(plain).not.toHaveProperty('repairs');
+    expect(repaired.macs).toBe(plain.macs);
+    expect(repaired.repairs.length).toBeGreaterThan(0);
+    for (const { errorBefore, errorAfter, rows } of repaired.repairs) {
+      expect(errorAfter).toBeLessThanOrEqual(errorBefore);
+      expect(rows).toBeLessThanOrEqual(400);
+    }
+  });
+
+  it.concurrent('compare --reconstruct', async () => {
+    const found = await json('compare model.onnx --data data.npz --criteria l1 --ratios .5 --reconstruct');
+    expect(found.rows).toMatchObject([{ criterion: 'l1', reconstruct: true }]);
+  });
+
   it.concurrent('prune --macs, and evaluate agrees with what it said', async () => {
     const found = await json('prune model.onnx --data data.npz --macs .6 --global --block 4 --out g.onnx');
     expect(found.macsFraction).toBeLessThanOrEqual(0.6);
