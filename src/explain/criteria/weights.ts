@@ -1,5 +1,5 @@
 // Reference criteria that read the weights alone.
-import type { Criterion, CriterionContext, LayerScores } from '../criterion.ts';
+import type { Criterion } from '../criterion.ts';
 import { type LinearLayer, linearLayers } from '../linear.ts';
 
 /** Calls `visit` with every weight of each output channel. */
@@ -26,60 +26,6 @@ export function eachWeight(layer: LinearLayer, visit: (channel: number, weight: 
   }
 }
 
-function weightCriterion(
-  name: string,
-  summary: string,
-  source: string,
-  term: (weight: number) => number,
-  finish: (sum: number) => number,
-): Criterion {
-  return {
-    name,
-    family: 'reference',
-    summary,
-    source,
-    needsSamples: false,
-    score: (context: CriterionContext): Promise<LayerScores[]> =>
-      Promise.resolve(
-        linearLayers(context.model).map((layer) => {
-          const scores = new Float64Array(layer.channels);
-          eachWeight(layer, (channel, weight) => {
-            scores[channel] = (scores[channel] as number) + term(weight);
-          });
-          return { layer: layer.name, scores: scores.map(finish) };
-        }),
-      ),
-  };
-}
-
-export const L1 = weightCriterion(
-  'l1',
-  'sum of the absolute weights of the channel',
-  'Li et al., ICLR 2017',
-  Math.abs,
-  (sum) => sum,
-);
-export const L2 = weightCriterion(
-  'l2',
-  'Euclidean norm of the weights of the channel',
-  'He et al., IJCAI 2018',
-  (weight) => weight * weight,
-  Math.sqrt,
-);
-
-/** The weights of each output channel as one vector. */
-function channelVectors(layer: LinearLayer): Float64Array[] {
-  const size = layer.weight.length / layer.channels;
-  const vectors = Array.from({ length: layer.channels }, () => new Float64Array(size));
-  const next = new Int32Array(layer.channels);
-  eachWeight(layer, (channel, weight) => {
-    const at = next[channel] as number;
-    (vectors[channel] as Float64Array)[at] = weight;
-    next[channel] = at + 1;
-  });
-  return vectors;
-}
-
 /** A reference criterion computed from each layer's weights. */
 function layerCriterion(
   name: string,
@@ -100,6 +46,43 @@ function layerCriterion(
   };
 }
 
+/** One sum over the weights of each output channel. */
+function channelSums(layer: LinearLayer, term: (weight: number) => number): Float64Array {
+  const sums = new Float64Array(layer.channels);
+  eachWeight(layer, (channel, weight) => {
+    sums[channel] = (sums[channel] as number) + term(weight);
+  });
+  return sums;
+}
+
+const squared = (weight: number): number => weight * weight;
+
+export const L1 = layerCriterion(
+  'l1',
+  'sum of the absolute weights of the channel',
+  'Li et al., ICLR 2017',
+  (layer) => channelSums(layer, Math.abs),
+);
+export const L2 = layerCriterion(
+  'l2',
+  'Euclidean norm of the weights of the channel',
+  'He et al., IJCAI 2018',
+  (layer) => channelSums(layer, squared).map(Math.sqrt),
+);
+
+/** The weights of each output channel as one vector. */
+function channelVectors(layer: LinearLayer): Float64Array[] {
+  const size = layer.weight.length / layer.channels;
+  const vectors = Array.from({ length: layer.channels }, () => new Float64Array(size));
+  const next = new Int32Array(layer.channels);
+  eachWeight(layer, (channel, weight) => {
+    const at = next[channel] as number;
+    (vectors[channel] as Float64Array)[at] = weight;
+    next[channel] = at + 1;
+  });
+  return vectors;
+}
+
 export const FPGM = layerCriterion(
   'fpgm',
   "distance of the channel's weights to all others: those near the geometric median can be replaced",
@@ -109,10 +92,10 @@ export const FPGM = layerCriterion(
     const scores = new Float64Array(layer.channels);
     for (let a = 0; a < vectors.length; a++) {
       for (let b = a + 1; b < vectors.length; b++) {
-        let squared = 0;
+        let sum = 0;
         const [u, v] = [vectors[a] as Float64Array, vectors[b] as Float64Array];
-        for (let i = 0; i < u.length; i++) squared += ((u[i] as number) - (v[i] as number)) ** 2;
-        const distance = Math.sqrt(squared);
+        for (let i = 0; i < u.length; i++) sum += ((u[i] as number) - (v[i] as number)) ** 2;
+        const distance = Math.sqrt(sum);
         scores[a] = (scores[a] as number) + distance;
         scores[b] = (scores[b] as number) + distance;
       }
@@ -126,10 +109,7 @@ export const LAMP = layerCriterion(
   'squared norm of the channel over that of all channels at least as large',
   'Lee et al., ICLR 2021, per channel',
   (layer) => {
-    const norms = new Float64Array(layer.channels);
-    eachWeight(layer, (channel, weight) => {
-      norms[channel] = (norms[channel] as number) + weight * weight;
-    });
+    const norms = channelSums(layer, squared);
     const order = Array.from(norms.keys()).sort((a, b) => (norms[b] as number) - (norms[a] as number));
     const scores = new Float64Array(layer.channels);
     let atLeast = 0;
