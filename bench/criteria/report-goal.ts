@@ -1,7 +1,7 @@
 // The first goal: the best criterion from explainable AI against the best reference.
 import type { ResultTable } from '../lib/results.ts';
 import { plusMinus, shown, signed } from './format.ts';
-import { GOAL_RATIOS, MAIN_SIZE, MODES, type Mode, SEEDS, STUDIED } from './plan.ts';
+import { GOAL_RATIOS, MAIN_SIZE, MODES, type Mode, RATIOS, SEEDS, STUDIED } from './plan.ts';
 import { largestBy, mean } from './statistics.ts';
 import { MODELS, type Summary } from './summary.ts';
 
@@ -88,4 +88,30 @@ export function goalTables(summary: Summary): ResultTable[] {
           : ''),
     };
   });
+}
+
+/** The same comparison at each ratio on its own: the criterion is chosen anew at each. */
+export function byRatioTable(summary: Summary): ResultTable {
+  const value = (model: string, criterion: string, ratio: number): number =>
+    mean(summary.accuracies(model, criterion, MAIN_SIZE, SEEDS, 'uniform', ratio));
+  const best = (model: string, family: Family, ratio: number): number =>
+    Math.max(
+      ...STUDIED.filter(({ family: own }) => own === family)
+        .map(({ name }) => value(model, name, ratio))
+        .filter((accuracy) => !Number.isNaN(accuracy)),
+    );
+  const difference = (model: string, ratio: number): number =>
+    100 * (best(model, 'xai', ratio) - best(model, 'reference', ratio));
+  return {
+    title: `Best XAI less best reference at each ratio, points, uniform, ${MAIN_SIZE} samples a class`,
+    columns: ['model', ...RATIOS.map(String)],
+    rows: [
+      ...MODELS.map((model) => [model, ...RATIOS.map((ratio) => signed(difference(model, ratio)))]),
+      [
+        'mean over models',
+        ...RATIOS.map((ratio) => signed(mean(MODELS.map((model) => difference(model, ratio))))),
+      ],
+    ],
+    note: 'At the smallest ratios most criteria are near the unpruned accuracy, at the largest all are near chance.',
+  };
 }

@@ -20,7 +20,7 @@ import {
   UNPRUNED,
 } from './plan.ts';
 import { autoTable } from './report-auto.ts';
-import { complete, goalTables } from './report-goal.ts';
+import { byRatioTable, complete, goalTables } from './report-goal.ts';
 import { mean } from './statistics.ts';
 import { at, MODELS, Summary } from './summary.ts';
 
@@ -37,6 +37,7 @@ export async function writeReport(jobs: readonly Job[], cells: readonly Cell[]):
     about: about(jobs, known),
     tables: [
       ...goalTables(summary),
+      byRatioTable(summary),
       ...[autoTable(summary)].filter((table) => table !== undefined),
       ...MODELS.map((model) => accuracyTable(summary, model)),
       areaTable(summary),
