@@ -63,7 +63,7 @@ process.stdout.write(
   await writeResults('compare', {
     title: 'Criteria compared, without retraining',
     command: 'npm run bench:compare',
-    about: `The share of channels named in the header is cut from every group, by score; ${PER_CLASS} calibration samples a class (fewer where the local split has fewer), seed 1, counts not aligned to the engine. mitdb is imbalanced (one class is 82 % of the beats), so balanced accuracy comes first there.`,
+    about: `The share of channels named in the header is cut from every group, by score; ${PER_CLASS} calibration samples a class (fewer where the local split has fewer), seed 1, counts not aligned to the engine. mitdb is imbalanced (one class is 82 % of the beats), so balanced accuracy comes first there. Seconds to score are of a machine that did other work at the same time; results/explain.md has the cost of a pass.`,
     tables,
   }),
 );

@@ -55,7 +55,7 @@ function about(jobs: readonly Job[], cells: readonly Cell[]): string {
   return [
     `Every group loses its lowest-scored channels; weights are neither retrained nor repaired. The measure is balanced accuracy (the mean of the classes' recalls) on a fixed part of the test split: 40 images a class (240), and 120 beats a class (600) of mitdb, where one class is 82 % of all beats, so that plain accuracy would hide a collapse.`,
     `Calibration samples are drawn from the local split, ${SIZES.join(', ')} a class; the seed draws the samples and whatever a criterion draws. "Uniform" takes the same share of every group, "global" ranks all channels at once by scores divided by their group's Euclidean norm. Kept counts are not aligned to the engine.`,
-    `Coverage: ${measured(cells.length)} of ${measured(jobs.length)} cells (${cells.length} of ${jobs.length} scorings), in ${hours.toFixed(2)} hours of one-thread processes, two at a time on a machine that did other work too. Running the command again goes on with the rest.`,
+    `Coverage: ${measured(cells.length)} of ${measured(jobs.length)} cells (${cells.length} of ${jobs.length} scorings), in ${hours.toFixed(2)} hours by the clock, summed over two one-thread processes on a machine busy with other work, which also paused them. Running the command again goes on with the rest.`,
     `Left out: ${LEFT_OUT.map(({ name, reason }) => `${name} (${reason})`).join('; ')}.`,
   ].join('\n\n');
 }
@@ -144,7 +144,7 @@ function sizeTable(summary: Summary): ResultTable {
       ...rows.map(({ name, family, means, seeds }) => [
         name,
         family,
-        ...means.map(shown),
+        ...means.map((value) => shown(value)),
         seeds.map((counts) => Math.min(...counts)).join('/'),
       ]),
       ['best XAI of these', 'xai', ...SIZES.map((size) => best('xai', size)), ''],
@@ -218,7 +218,7 @@ function timeTable(summary: Summary): ResultTable {
       '',
     ],
     rows,
-    note: `Median over the seeds at ${MAIN_SIZE} samples a class, after the first batch of 32, one thread, while the machine did other work: the forward pass is measured just before each scoring, but a slow spell may fall between the two. The goal is ${GOAL_PASSES} forward passes for each input of a sample (integrated gradients and SmoothGrad run several). Quiet figures are in explain.md.`,
+    note: `Median over the seeds at ${MAIN_SIZE} samples a class, after the first batch of 32, one thread, while the machine did other work: the forward pass is measured just before each scoring, but a slow spell may fall between the two. The goal is ${GOAL_PASSES} forward passes for each input of a sample (integrated gradients and SmoothGrad run several); of the relevance rules, those that treat positive and negative parts apart (z+, gamma, alpha-beta) run every layer three to five times by definition. Quiet figures are in explain.md.`,
   };
 }
 

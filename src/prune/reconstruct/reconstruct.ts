@@ -85,6 +85,7 @@ export async function reconstruct(
   const order = new Random(seed).shuffle(Int32Array.from({ length: calibration.size }, (_, i) => i));
   let model = cut;
   const repairs: LayerRepair[] = [];
+  let start: number | undefined;
   try {
     for (const [index, layer] of todo.entries()) {
       const target = targetOf(cut, layer, pending);
@@ -93,7 +94,9 @@ export async function reconstruct(
         ...options,
         seed: seed + index,
       });
-      const { model: refitted, repair } = await refitLayer(model, layer, rows, products);
+      const { model: refitted, repair, strength } = await refitLayer(model, layer, rows, products, start);
+      // Neighbouring layers want much the same: the search starts where the last one ended.
+      start = strength || start;
       model = refitted;
       repairs.push(repair);
       onProgress?.(index + 1, todo.length);
@@ -241,7 +244,8 @@ async function refitLayer(
   layer: LinearLayer,
   { x, y, fitRows }: LayerRows,
   products: Products,
-): Promise<{ model: Model; repair: LayerRepair }> {
+  start: number | undefined,
+): Promise<{ model: Model; repair: LayerRepair; strength: number }> {
   const groups = x.length;
   const outputs = layer.channels / groups;
   const hasBias = takesBias(layer);
@@ -249,13 +253,14 @@ async function refitLayer(
   const inputs = first.columns - (hasBias ? 1 : 0);
   const weight = Float32Array.from(layer.weight);
   const bias = Float32Array.from({ length: layer.channels }, (_, c) => layer.bias?.[c] ?? 0);
-  let [before, after, variance, refit] = [0, 0, 0, false];
+  let [before, after, variance, strength, refit] = [0, 0, 0, 0, false];
   for (let g = 0; g < groups; g++) {
     const [xg, yg] = [x[g] as Matrix, y[g] as Matrix];
     const current = weightsOf(layer, g, bias);
     const given = await products.ab(xg, current);
     const residual = { ...yg, data: yg.data.map((value, i) => value - (given.data[i] as number)) };
-    const solution = await solveRidge({ x: xg, residual, fitRows }, products);
+    const solution = await solveRidge({ x: xg, residual, fitRows, start: strength || start }, products);
+    strength = solution.strength;
     before += solution.errorBefore / groups;
     after += solution.errorAfter / groups;
     variance += varianceOf(yg) / groups;
@@ -265,6 +270,7 @@ async function refitLayer(
   }
   const scale = variance || 1;
   return {
+    strength,
     model: refit ? setWeights(model, layer, weight, hasBias ? bias : undefined) : model,
     repair: {
       layer: layer.name,

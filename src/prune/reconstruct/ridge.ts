@@ -3,7 +3,8 @@ import { cholesky, choleskySolve } from './linalg.ts';
 import type { Matrix, Products } from './products.ts';
 
 /** Lambda as a multiple of the mean diagonal of the Gram matrix. */
-const STRENGTHS = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1] as const;
+const STRENGTHS = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10] as const;
+const DEFAULT_START = 1e-3;
 
 /** Rows to fit and rows held out; `residual` is `Y - X W0`. */
 export interface RidgeProblem {
@@ -11,13 +12,15 @@ export interface RidgeProblem {
   readonly residual: Matrix;
   /** The first so many rows fit while lambda is chosen; the rest are held out. */
   readonly fitRows: number;
+  /** Strength to start the search from, such as the last layer's. */
+  readonly start?: number | undefined;
 }
 
 /** The change of the weights, and what it does to rows that did not fit it. */
 export interface RidgeSolution {
   /** `[unknowns, outputs]`, or undefined where no lambda lowers the held-out error. */
   readonly change: Matrix | undefined;
-  /** The chosen multiple. */
+  /** The chosen multiple, 0 for none. */
   readonly strength: number;
   /** Mean squared error a held-out value, with the given weights and with the changed ones. */
   readonly errorBefore: number;
@@ -36,23 +39,45 @@ export async function solveRidge(problem: RidgeProblem, products: Products): Pro
   const trial = await prepare(fit.x, fit.y, products);
   // In the dual form, predictions need only inner products of held-out and fitted rows.
   const cross = trial.dual ? await products.abt(held.x, fit.x) : held.x;
-  let best = { strength: 0, error: errorBefore };
-  for (const strength of STRENGTHS) {
+  const errorAt = async (strength: number): Promise<number> => {
     const solved = trial.solve(strength);
-    if (!solved) continue;
+    if (!solved) return Number.POSITIVE_INFINITY;
     const predicted = await products.ab(cross, solved);
     let sum = 0;
     for (let i = 0; i < predicted.data.length; i++) {
       sum += ((held.y.data[i] as number) - (predicted.data[i] as number)) ** 2;
     }
-    const error = sum / Math.max(1, predicted.data.length);
-    if (error < best.error) best = { strength, error };
-  }
+    return sum / Math.max(1, predicted.data.length);
+  };
+  const found = await descend(errorAt, problem.start ?? DEFAULT_START);
+  const best = found.error < errorBefore ? found : { strength: 0, error: errorBefore };
   if (best.strength === 0) return { change: undefined, strength: 0, errorBefore, errorAfter: errorBefore };
   const whole = await prepare(x, residual, products);
   const solved = whole.solve(best.strength);
   const change = solved && (whole.dual ? await products.atb(x, solved) : solved);
   return { change, strength: best.strength, errorBefore, errorAfter: best.error };
+}
+
+/** Walks down the grid of strengths from a start: the held-out error has one valley in practice. */
+async function descend(
+  errorAt: (strength: number) => Promise<number>,
+  start: number,
+): Promise<{ strength: number; error: number }> {
+  const errors = new Map<number, number>();
+  const error = async (index: number): Promise<number> => {
+    const strength = STRENGTHS[index];
+    if (strength === undefined) return Number.POSITIVE_INFINITY;
+    const known = errors.get(index) ?? (await errorAt(strength));
+    errors.set(index, known);
+    return known;
+  };
+  let at = Math.max(
+    0,
+    STRENGTHS.findIndex((strength) => strength >= start * 0.99),
+  );
+  const direction = (await error(at + 1)) < (await error(at)) ? 1 : -1;
+  while ((await error(at + direction)) < (await error(at))) at += direction;
+  return { strength: STRENGTHS[at] as number, error: await error(at) };
 }
 
 interface Prepared {
