@@ -14,8 +14,8 @@ import {
 import { type ResultTable, writeResults } from './lib/results.ts';
 import { dataPath, modelPath, SHARED_MODELS } from './lib/shared.ts';
 
-const FRACTIONS = [0.5, 0.25, 0.1];
-const CRITERIA = ['lrp-gamma', 'l2', 'random'];
+const FRACTIONS = [0.25, 0.1];
+const CRITERIA = ['lrp-gamma', 'random'];
 const PER_CLASS = 20;
 
 const tables: ResultTable[] = [];
