@@ -158,7 +158,7 @@ describe('the contract of --json', TIMEOUT, () => {
 
   it.concurrent('compare', async () => {
     const found = await json(
-      'compare model.onnx --data data.npz --criteria lrp-gamma,l1,random --ratios .5,0 --report r.html',
+      'compare model.onnx --data data.npz --criteria lrp-gamma,l1,random --ratios .5,0 --report r.html --recall-ratio .5',
     );
     // Without splits a third of each class is set apart for scoring.
     expect(found).toMatchObject({ calibration: 21, base: { n: 39, macs: MACS }, report: 'r.html' });
@@ -181,6 +181,8 @@ describe('the contract of --json', TIMEOUT, () => {
     const page = await readFile(join(folder, 'r.html'), 'utf8');
     expect(page).toMatch(/^<!doctype html>/i);
     expect(page).toContain('lrp-gamma');
+    expect(page).toContain('lrp-gamma: ');
+    expect(page).toContain('data:image/svg+xml');
     expect(page).not.toMatch(/<(script|link|img)[^>]+(src|href)="http/);
   });
 

@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import type { Dataset } from '../data/index.ts';
 import type { CompareRow, Comparison, MixName } from '../prune/index.ts';
 import { formatPercent } from '../util/index.ts';
+import type { ReportHeatmap } from './heatmaps/index.ts';
 import { hashFile, type LoadedModel } from './load.ts';
 import type { MixRow, ReportData } from './report/report-data.ts';
 import { indent, table } from './tables.ts';
@@ -134,7 +135,12 @@ export async function reportData(
   loaded: LoadedModel,
   sets: { readonly calibration: Dataset; readonly test: Dataset },
   comparison: Comparison,
-  words: { readonly title: string; readonly command: string },
+  words: {
+    readonly title: string;
+    readonly command: string;
+    readonly recallRatio?: number;
+    readonly heatmaps?: readonly ReportHeatmap[];
+  },
 ): Promise<ReportData> {
   const { base, rows, seconds } = comparison;
   const mixRows = rows.flatMap((row): MixRow[] => (row.mix ? [{ ...row, mix: row.mix }] : []));

@@ -1,7 +1,7 @@
 // `bedside compare`: the same network cut to the same sizes by several criteria, measured.
 import type { Command } from 'commander';
 import { type CalibrationDraw, type CriterionChoice, compareCriteria } from '../../prune/index.ts';
-import { assertWritable, formatSeconds, writeFileAtomic } from '../../util/index.ts';
+import { assertWritable, BedsideError, formatSeconds, writeFileAtomic } from '../../util/index.ts';
 import { addClassMix, mixing, sayMix } from '../class-mix.ts';
 import { examples } from '../command-line.ts';
 import {
@@ -13,6 +13,7 @@ import {
   picksOf,
   reportData,
 } from '../compare-run.ts';
+import { reportHeatmaps } from '../heatmaps/index.ts';
 import { type DrawnSets, type LoadedModel, loadClassifier, loadDraws, type TwoSetsOptions } from '../load.ts';
 import { assertLocal, type LocalMixes, localMixes } from '../local-mix.ts';
 import {
@@ -23,6 +24,7 @@ import {
   count,
   DEFAULT_PER_CLASS,
   type RunOptions,
+  ratio,
   ratios,
 } from '../options.ts';
 import { Output } from '../output.ts';
@@ -45,6 +47,7 @@ interface CompareCommandOptions extends CommonOptions, RunOptions, TwoSetsOption
   readonly local?: boolean;
   readonly reconstruct?: boolean;
   readonly report?: string;
+  readonly recallRatio?: number;
 }
 
 /** Adds the command to the program. */
@@ -79,7 +82,12 @@ export function addCompare(program: Command): void {
     .option('--reconstruct', 'repair every cut network from the same samples before it is measured')
     .option('--local', 'also score on other samples than the local ones, and compare')
     .option('--test-limit <n>', 'measure on at most this many samples; default all', count())
-    .option('--report <file>', 'write a self-contained HTML page: chart, table, command, hashes');
+    .option('--report <file>', 'write a self-contained HTML page: charts, tables, heatmaps, command, hashes')
+    .option(
+      '--recall-ratio <r>',
+      'the ratio whose recalls by class the report shows; default the middle one',
+      ratio,
+    );
   // Shown as typed, not as objects.
   for (const option of command.options) {
     if (option.attributeName() === 'ratios') option.defaultValueDescription = DEFAULT_RATIOS;
@@ -109,6 +117,7 @@ export function addCompare(program: Command): void {
 async function compare(path: string, options: CompareCommandOptions): Promise<void> {
   const output = new Output(options);
   if (options.local) assertLocal(options);
+  assertRecallRatio(options);
   if (options.report !== undefined) await assertWritable(options.report);
   const start = performance.now();
   const loaded = await loadClassifier(path);
@@ -135,7 +144,13 @@ async function compare(path: string, options: CompareCommandOptions): Promise<vo
     }),
   );
   if (options.report !== undefined) {
-    const words = { title: `Pruning criteria on ${path}`, command: commandAsTyped() };
+    const { recallRatio } = options;
+    const words = {
+      title: `Pruning criteria on ${path}`,
+      command: commandAsTyped(),
+      heatmaps: await reportHeatmaps(loaded, sets.calibration, options.criteria, options),
+      ...(recallRatio === undefined ? {} : { recallRatio }),
+    };
     await writeFileAtomic(options.report, renderReport(await reportData(loaded, sets, comparison, words)));
   }
   output.result({
@@ -185,4 +200,13 @@ async function loadSets(loaded: LoadedModel, options: CompareCommandOptions, out
 
 function sayMixes({ words }: LocalMixes): string[] {
   return [`local: ${words.local}`, `uniform: ${words.uniform}`, `wrong: ${words.wrong}`, ''];
+}
+
+/** Recalls can only be shown of a ratio that is measured, in a report that is written. */
+function assertRecallRatio({ recallRatio, ratios: measured, report }: CompareCommandOptions): void {
+  if (recallRatio === undefined || (report !== undefined && measured.includes(recallRatio))) return;
+  const what = report === undefined ? 'needs --report' : 'is not one of --ratios';
+  throw new BedsideError('E_USAGE', `--recall-ratio ${recallRatio} ${what}`, {
+    hint: `measured ratios: ${measured.join(', ')}; --report FILE writes the page`,
+  });
 }

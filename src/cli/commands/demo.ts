@@ -34,6 +34,7 @@ import {
   ranking,
   reportData,
 } from '../compare-run.ts';
+import { reportHeatmaps } from '../heatmaps/index.ts';
 import { type LoadedModel, loadClassifier, loadTwoSets, type TwoSets } from '../load.ts';
 import { addCommon, addRun, type CommonOptions, type RunOptions } from '../options.ts';
 import { Output } from '../output.ts';
@@ -150,7 +151,11 @@ async function demo(options: DemoOptions): Promise<void> {
   output.say(indent(describePruning(pruned, sets.test.labels !== undefined)));
   output.say(indent(`file size: ${formatBytes(bytes.before)} before, ${formatBytes(bytes.after)} after`));
 
-  const words = { title: 'bedside demo: criteria compared', command: commandAsTyped() };
+  const words = {
+    title: 'bedside demo: criteria compared',
+    command: commandAsTyped(),
+    heatmaps: await reportHeatmaps(loaded, sets.calibration, CRITERIA.map(findCriterion), run),
+  };
   await writeFileAtomic(files.report, renderReport(await reportData(loaded, sets, comparison, words)));
   const seconds = (performance.now() - start) / 1000;
   tellNext(output, loaded, options, files, seconds);
