@@ -30,6 +30,7 @@ export function autoTable(summary: Summary): ResultTable | undefined {
     const own = found.flatMap(({ model, regret }) => (regret ? [row(size, model, regret)] : []));
     if (complete.length < MODELS.length) return own;
     const behind = 100 * over(({ best, auto }) => best - auto);
+    const behindSingle = 100 * over(({ bestSingle, auto }) => bestSingle - auto);
     return [
       ...own,
       [
@@ -38,9 +39,9 @@ export function autoTable(summary: Summary): ResultTable | undefined {
         over(({ auto }) => auto).toFixed(3),
         behind.toFixed(1),
         (100 * over(({ bestCandidate, auto }) => bestCandidate - auto)).toFixed(1),
-        (100 * over(({ bestSingle, auto }) => bestSingle - auto)).toFixed(1),
+        behindSingle.toFixed(1),
         Math.min(...complete.map(({ seeds }) => seeds)),
-        `goal <= ${GOAL_POINTS} behind the best: ${behind <= GOAL_POINTS ? 'met' : 'missed'}`,
+        `goal <= ${GOAL_POINTS}: ${verdict(behind)} against the best at each ratio, ${verdict(behindSingle)} against the best single criterion`,
       ],
     ];
   });
@@ -61,6 +62,8 @@ export function autoTable(summary: Summary): ResultTable | undefined {
     note: 'The best in hindsight is the largest of all measured criteria at each ratio and seed, on the same test samples: a maximum over noisy figures, which no choice can reach on average. The best single criterion has the highest mean over the ratios.',
   };
 }
+
+const verdict = (points: number): string => (points <= GOAL_POINTS ? 'met' : 'missed');
 
 function row(size: number, model: string, regret: Regret): (string | number)[] {
   const { auto, best, bestCandidate, bestSingle, seeds, picks } = regret;
