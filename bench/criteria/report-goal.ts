@@ -10,13 +10,7 @@ type Family = 'xai' | 'reference';
 const GOAL_POINTS = 15;
 
 /** Criteria of a family that have been measured on every model at this size. */
-export function complete(
-  summary: Summary,
-  family: Family,
-  size: number,
-  seeds: readonly number[],
-  mode: Mode,
-) {
+function complete(summary: Summary, family: Family, size: number, seeds: readonly number[], mode: Mode) {
   return STUDIED.filter(
     ({ family: own, name }) =>
       own === family && MODELS.every((model) => summary.cells(model, name, size, seeds, mode).length > 0),

@@ -20,7 +20,7 @@ import {
   UNPRUNED,
 } from './plan.ts';
 import { autoTable } from './report-auto.ts';
-import { byRatioTable, complete, goalTables } from './report-goal.ts';
+import { byRatioTable, goalTables } from './report-goal.ts';
 import { mean } from './statistics.ts';
 import { at, MODELS, Summary } from './summary.ts';
 
@@ -41,7 +41,8 @@ export async function writeReport(jobs: readonly Job[], cells: readonly Cell[]):
       ...[autoTable(summary)].filter((table) => table !== undefined),
       ...MODELS.map((model) => accuracyTable(summary, model)),
       areaTable(summary),
-      sizeTable(summary),
+      sizeTable(summary, MODELS),
+      ...MODELS.map((model) => sizeTable(summary, [model])),
       agreementTable(summary),
       timeTable(summary),
       coverageTable(jobs, known),
@@ -83,7 +84,7 @@ function accuracyTable(summary: Summary, model: string): ResultTable {
         cells.length,
       ]),
     ],
-    note: `Unpruned ${summary.base(model).toFixed(4)}. Mean ± standard deviation over seeds; criteria that draw nothing have one value.`,
+    note: `Unpruned ${summary.base(model).toFixed(4)}. Mean ± standard deviation over the seeds at which every criterion is measured; criteria that draw nothing have one value.`,
   };
 }
 
@@ -118,34 +119,33 @@ function areaTable(summary: Summary): ResultTable {
   };
 }
 
-/** How many samples a criterion needs. */
-function sizeTable(summary: Summary): ResultTable {
+/** How many samples a criterion needs, in the mean over models. */
+function sizeTable(summary: Summary, models: readonly string[]): ResultTable {
+  const value = (name: string, size: number): number =>
+    mean(models.map((model) => mean(summary.goalMeans(model, name, size, SEEDS, 'uniform'))));
+  const seeds = (name: string, size: number): number =>
+    Math.min(...models.map((model) => summary.cells(model, name, size, SEEDS, 'uniform').length));
   const rows = STUDIED.filter(({ needsSamples }) => needsSamples)
-    .map(({ name, family }) => ({
-      name,
-      family,
-      means: SIZES.map((size) => summary.overModels(name, size, SEEDS, 'uniform')),
-      seeds: SIZES.map((size) =>
-        MODELS.map((model) => summary.cells(model, name, size, SEEDS, 'uniform').length),
-      ),
-    }))
-    .filter(({ means }) => means.some((value) => !Number.isNaN(value)))
-    .sort((a, b) => descending(a.means.at(-1) ?? 0, b.means.at(-1) ?? 0));
+    .filter(({ name }) => SIZES.some((size) => !Number.isNaN(value(name, size))))
+    .sort((a, b) => descending(value(a.name, MAIN_SIZE), value(b.name, MAIN_SIZE)));
   const best = (family: 'xai' | 'reference', size: number): string => {
-    const values = complete(summary, family, size, SEEDS, 'uniform').map(({ name }) =>
-      summary.overModels(name, size, SEEDS, 'uniform'),
-    );
-    return values.length > 0 ? Math.max(...values).toFixed(3) : '';
+    const values = STUDIED.filter((criterion) => criterion.family === family)
+      .map(({ name }) => value(name, size))
+      .filter((accuracy) => !Number.isNaN(accuracy));
+    // Before the size has been studied, criteria that read no samples would stand alone.
+    const studied = rows.some(({ name }) => !Number.isNaN(value(name, size)));
+    return studied && values.length > 0 ? Math.max(...values).toFixed(3) : '';
   };
+  const of = models.length === 1 ? models[0] : 'mean over models';
   return {
-    title: `By calibration samples a class: mean balanced accuracy over ratios ${GOAL_RATIOS[0]} to ${GOAL_RATIOS.at(-1)} and models, uniform`,
+    title: `By calibration samples a class, ${of}: mean balanced accuracy over ratios ${GOAL_RATIOS[0]} to ${GOAL_RATIOS.at(-1)}, uniform`,
     columns: ['criterion', 'family', ...SIZES.map(String), 'seeds'],
     rows: [
-      ...rows.map(({ name, family, means, seeds }) => [
+      ...rows.map(({ name, family }) => [
         name,
         family,
-        ...means.map((value) => shown(value)),
-        seeds.map((counts) => Math.min(...counts)).join('/'),
+        ...SIZES.map((size) => shown(value(name, size))),
+        SIZES.map((size) => seeds(name, size)).join('/'),
       ]),
       ['best XAI of these', 'xai', ...SIZES.map((size) => best('xai', size)), ''],
       [
@@ -155,7 +155,7 @@ function sizeTable(summary: Summary): ResultTable {
         '',
       ],
     ],
-    note: 'The last column counts the seeds of each size; empty where a model is not measured yet.',
+    note: 'The last column counts the seeds of each size; empty where it is not measured yet.',
   };
 }
 

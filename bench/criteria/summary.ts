@@ -1,7 +1,7 @@
 // The cells by model, criterion, size and seed, and what the tables ask of them.
 import { SHARED_MODELS } from '../lib/shared.ts';
 import type { Cell, Measured } from './cells.ts';
-import { GOAL_RATIOS, keyOf, type Mode, NO_SAMPLES, RATIOS, sampled, UNPRUNED } from './plan.ts';
+import { GOAL_RATIOS, keyOf, type Mode, NO_SAMPLES, RATIOS, STUDIED, sampled, UNPRUNED } from './plan.ts';
 import { area, mean } from './statistics.ts';
 
 export const MODELS: readonly string[] = SHARED_MODELS.map(({ name }) => name);
@@ -27,10 +27,16 @@ export class Summary {
     return this.#cells.get(keyOf({ model, criterion, ...sampled(criterion, size, seed), mode }));
   }
 
-  /** One cell a seed, where it is there; a criterion that draws nothing has one cell. */
+  /**
+   * One cell a seed; a criterion that draws nothing has one cell. Seeds at which some criterion is still missing are left
+   * out once there is a complete one, so that all criteria are compared on the same draws.
+   */
   cells(model: string, criterion: string, size: number, seeds: readonly number[], mode: Mode): Cell[] {
-    const found = seeds.flatMap((seed) => this.cell(model, criterion, size, seed, mode) ?? []);
-    return [...new Set(found)];
+    const complete = seeds.filter((seed) =>
+      STUDIED.every(({ name }) => this.cell(model, name, size, seed, mode)),
+    );
+    const used = complete.length > 0 ? complete : seeds;
+    return [...new Set(used.flatMap((seed) => this.cell(model, criterion, size, seed, mode) ?? []))];
   }
 
   /** Balanced accuracies at a ratio, one a seed. */
