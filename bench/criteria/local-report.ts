@@ -61,7 +61,7 @@ export async function writeLocalReport(
     about: [
       `Channels are scored from local samples, from a uniform mix over all classes and places, or from the wrong mix (the classes that the place does not have, from elsewhere): as many samples each. The same share goes from every group, weights are neither retrained nor repaired, and the cut network answers the place's own test samples with all of its classes to choose from. Seeds ${LOCAL_SEEDS.join(', ')}; criteria ${LOCAL_CRITERIA.join(', ')}.`,
       `Patients: up to ${PATIENT_SAMPLES} of the patient's own local beats in their natural mix ("local"), or as evenly over the patient's classes as there are beats ("local-balanced"). Pairs: ${PAIR_PER_CLASS} images of each of the two classes. Differences are in points, local less uniform at ratio ${GOAL_RATIO} unless said otherwise; the goal is ${GOAL_POINTS} or more in the mean over cases.`,
-      `Coverage: ${cells.length * LOCAL_RATIOS.length} of ${planned * LOCAL_RATIOS.length} cells, in ${hours.toFixed(2)} hours of a one-thread process on a machine that did other work too.`,
+      `Coverage: ${cells.length * LOCAL_RATIOS.length} of ${planned * LOCAL_RATIOS.length} cells, in ${hours.toFixed(2)} hours by the clock of a one-thread process on a machine busy with other work, which also paused it.`,
     ].join('\n\n'),
     tables: [
       goalTable(studies, found),
