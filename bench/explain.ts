@@ -11,8 +11,8 @@ import {
   type ReadoutKind,
 } from '../src/explain/index.ts';
 import { loadModel } from '../src/onnx/index.ts';
-import { must, Random } from '../src/util/index.ts';
-import { median, writeResults } from './lib/results.ts';
+import { median, must, Random } from '../src/util/index.ts';
+import { writeResults } from './lib/results.ts';
 import { modelPath, SHARED_MODELS } from './lib/shared.ts';
 
 const BATCH = 32;

@@ -64,11 +64,3 @@ function markdown(table: ResultTable): string[] {
     ...table.rows.map(row),
   ];
 }
-
-/** The middle of a list. */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2;
-}

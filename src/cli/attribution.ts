@@ -14,7 +14,7 @@ import {
 } from '../explain/index.ts';
 import type { Model } from '../onnx/index.ts';
 import { batchFeeds, calibrationBatches } from '../prune/index.ts';
-import { must, Random } from '../util/index.ts';
+import { median, must, Random } from '../util/index.ts';
 import type { LoadedModel } from './load.ts';
 
 /** How a pass runs. */
@@ -159,8 +159,4 @@ async function milliseconds(run: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await run();
   return performance.now() - start;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }

@@ -1,6 +1,6 @@
 // How relevance crosses each operator. Weighted layers follow the composite's rule (rules.ts); everything else:
 // sums and averages share by contribution, activations pass, max pools give all to the winner, gates give all to the signal.
-import { type Node, type OpTable, opOf } from '../onnx/index.ts';
+import type { Node, OpTable } from '../onnx/index.ts';
 import { must } from '../util/index.ts';
 import { normalisationScale } from './affine.ts';
 import { unaverage } from './averaging.ts';
@@ -298,10 +298,4 @@ function branchFactor(
 
 function mapped(weight: Float32Array, map: (weight: number) => number): Float32Array {
   return map === identity ? weight : weight.map(map);
-}
-
-/** Whether an operator has weights whose rule the composite chooses. */
-export function isWeighted(node: Node): boolean {
-  const op = opOf(node);
-  return op === 'Conv' || op === 'ConvTranspose' || op === 'Gemm' || op === 'MatMul';
 }

@@ -2,6 +2,7 @@
 import type { Dataset } from '../data/index.ts';
 import { createSession, type Session, type Tensor } from '../engine/index.ts';
 import type { Model } from '../onnx/index.ts';
+import { median } from '../util/index.ts';
 import { batchFeeds } from './evaluate.ts';
 import { describeClassifier } from './evaluate-classifier.ts';
 
@@ -86,12 +87,4 @@ async function time(runner: Runner, runs: number): Promise<number> {
   const start = performance.now();
   for (let i = 0; i < runs; i++) await runner.session.run(runner.feeds);
   return (performance.now() - start) / runs / runner.count;
-}
-
-/** The middle value, or the mean of the two in the middle. */
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  const low = sorted[Math.ceil(middle) - 1] ?? Number.NaN;
-  return (low + (sorted[Math.floor(middle)] ?? low)) / 2;
 }

@@ -4,7 +4,7 @@
 import type { Dataset } from '../../data/index.ts';
 import { createSession, type Session, tensor } from '../../engine/index.ts';
 import { type LinearLayer, linearLayers, soleInput } from '../../explain/index.ts';
-import { extractSubgraph, type Model } from '../../onnx/index.ts';
+import { extractSubgraph, inferShapes, type Model } from '../../onnx/index.ts';
 import { BedsideError, must, Random } from '../../util/index.ts';
 import type { Grouping } from '../groups.ts';
 import { type Keep, keptPositions } from '../keep.ts';
@@ -74,7 +74,8 @@ export async function reconstruct(
     );
   }
   const positions = keptPositions(grouping, keep);
-  const layers = linearLayers(cut).filter((layer) => layer.kind !== 'conv-transpose');
+  const shapes = inferShapes(cut, 1);
+  const layers = linearLayers(cut, shapes).filter((layer) => layer.kind !== 'conv-transpose');
   const stale = behindPruned(cut, positions);
   const todo = repairOrder(
     cut,
@@ -88,7 +89,7 @@ export async function reconstruct(
   let start: number | undefined;
   try {
     for (const [index, layer] of todo.entries()) {
-      const target = targetOf(cut, layer, pending);
+      const target = targetOf(cut, layer, pending, shapes);
       pending.delete(layer.name);
       const rows = await collectRows(original, model, layer, target, positions, order, {
         ...options,

@@ -24,20 +24,24 @@ export class Unfolding {
   readonly #layer: LinearLayer;
   readonly #offsets: Int32Array;
   readonly #kernelPositions: number;
-  readonly #inputSize: number;
+  /** Size of one input channel, or of the whole input of a dense layer. */
+  readonly #plane: number;
 
   constructor(layer: LinearLayer) {
     this.#layer = layer;
-    this.#inputSize = layer.inputShape.slice(1).reduce((a, b) => a * b, 1);
+    const { inputShape } = layer;
+    const inputSize = inputShape.slice(1).reduce((a, b) => a * b, 1);
     if (layer.kind === 'dense') {
+      this.#plane = inputSize;
       this.columns = layer.weightDims[0] as number;
-      this.positions = this.#inputSize / this.columns;
+      this.positions = inputSize / this.columns;
       this.#offsets = new Int32Array(0);
       this.#kernelPositions = 1;
       return;
     }
     const conv = must(layer.conv, `${layer.name} has no convolution parameters`);
-    const spatialIn = layer.inputShape.slice(2);
+    this.#plane = inputSize / (inputShape[1] as number);
+    const spatialIn = inputShape.slice(2);
     const spatialOut = layer.outputShape.slice(2);
     this.#kernelPositions = conv.kernel.reduce((a, b) => a * b, 1);
     this.columns = (layer.weightDims[1] as number) * this.#kernelPositions;
@@ -70,9 +74,8 @@ export class Unfolding {
     }
     const taps = this.#kernelPositions;
     const channels = this.columns / taps;
-    const plane = this.#inputSize / (this.#layer.inputShape[1] as number);
     for (let c = 0; c < channels; c++) {
-      const base = (group * channels + c) * plane;
+      const base = (group * channels + c) * this.#plane;
       for (let k = 0; k < taps; k++) {
         const offset = this.#offsets[position * taps + k] as number;
         out[at + c * taps + k] = offset < 0 ? 0 : (input[base + offset] as number);

@@ -1,6 +1,6 @@
 // What each layer is refit toward, and in which order.
 import type { LinearLayer } from '../../explain/index.ts';
-import { consumers, inferShapes, type Model, type Node, opOf, producers } from '../../onnx/index.ts';
+import { consumers, type Model, type Node, opOf, producers } from '../../onnx/index.ts';
 
 /** What a layer should give: its own output, or what makes a residual sum right given the other branch as it is now. */
 export interface LayerTarget {
@@ -34,13 +34,17 @@ export function repairOrder(model: Model, layers: readonly LinearLayer[]): Linea
 }
 
 /** The target of a layer, given which layers (itself included) are still to be refit. */
-export function targetOf(model: Model, layer: LinearLayer, pending: ReadonlySet<string>): LayerTarget {
+export function targetOf(
+  model: Model,
+  layer: LinearLayer,
+  pending: ReadonlySet<string>,
+  shapes: ReadonlyMap<string, readonly number[]>,
+): LayerTarget {
   const own: LayerTarget = { value: layer.output, minus: undefined };
   const [sum, ...more] = consumers(model.graph).get(layer.output) ?? [];
   if (!sum || more.length > 0 || opOf(sum) !== 'Add') return own;
   const other = sum.inputs.find((name) => name !== layer.output);
   if (other === undefined || model.graph.constants.has(other)) return own;
-  const shapes = inferShapes(model, 1);
   const alike = String(shapes.get(other)) === String(shapes.get(layer.output));
   const finished = ![...nodesAbove(model, other)].some((node) => pending.has(node.name));
   return alike && finished ? { value: sum.outputs[0] as string, minus: other } : own;
