@@ -1,17 +1,11 @@
 // Unpruned accuracy on all test samples, and the measured speed-up of networks cut to a share of their MACs.
 // Command: npm run bench:prune
+
+import { findGroups, sliceModel } from '../src/channels/index.ts';
 import { openDataset } from '../src/data/index.ts';
 import { canonicalModel, findCriterion } from '../src/explain/index.ts';
 import { loadModel, modelCosts } from '../src/onnx/index.ts';
-import {
-  detectBlock,
-  evaluate,
-  findGroups,
-  measureSpeedup,
-  scoreModel,
-  selectForMacs,
-  sliceModel,
-} from '../src/prune/index.ts';
+import { detectBlock, evaluate, measureSpeedup, scoreModel, selectForMacs } from '../src/prune/index.ts';
 import { writeResults } from './lib/results.ts';
 import { dataPath, modelPath, SHARED_MODELS } from './lib/shared.ts';
 

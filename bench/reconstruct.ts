@@ -1,16 +1,11 @@
 // Accuracy of pruned networks with and without repair, on a fixed part of the test samples.
 // Command: npm run bench:reconstruct
+
+import { findGroups, sliceModel } from '../src/channels/index.ts';
 import { openDataset } from '../src/data/index.ts';
 import { canonicalModel, findCriterion } from '../src/explain/index.ts';
 import { loadModel, modelCosts } from '../src/onnx/index.ts';
-import {
-  evaluate,
-  findGroups,
-  reconstruct,
-  scoreModel,
-  selectForMacs,
-  sliceModel,
-} from '../src/prune/index.ts';
+import { evaluate, reconstruct, scoreModel, selectForMacs } from '../src/prune/index.ts';
 import { type ResultTable, writeResults } from './lib/results.ts';
 import { dataPath, modelPath, SHARED_MODELS } from './lib/shared.ts';
 

@@ -2,6 +2,7 @@
 // Command: npm run docs:operators
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { RULES as CHANNEL_RULES } from '../src/channels/rules.ts';
 import type { BackwardRule } from '../src/explain/backward.ts';
 import { DEEPLIFT_RULES } from '../src/explain/deeplift-rules.ts';
 import { GRADIENT_RULES } from '../src/explain/gradient-rules.ts';
@@ -10,7 +11,6 @@ import { relevanceRules } from '../src/explain/relevance-rules.ts';
 import { passThrough, refuse, stop } from '../src/explain/structure.ts';
 import { OPS, type OpName, type OpTable } from '../src/onnx/index.ts';
 import { SHAPE_RULES } from '../src/onnx/shape-rules.ts';
-import { RULES as CHANNEL_RULES } from '../src/prune/rules.ts';
 import { BedsideError } from '../src/util/index.ts';
 
 /** Where the table is written. */

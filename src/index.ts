@@ -1,5 +1,7 @@
 // bedside: explain a pre-trained ONNX classifier and prune it without retraining. The parts in full stand behind the
-// subpaths `bedside/onnx`, `engine`, `data`, `explain`, `prune` and `util`.
+// subpaths `bedside/onnx`, `engine`, `data`, `channels`, `explain`, `prune` and `util`.
+
+export { findGroups, type Group, type Grouping, type Keep, maskModel, sliceModel } from './channels/index.ts';
 export {
   type Dataset,
   type DatasetOptions,
@@ -41,11 +43,6 @@ export {
   type EvaluateOptions,
   type Evaluation,
   evaluate,
-  findGroups,
-  type Group,
-  type Grouping,
-  type Keep,
-  maskModel,
   measureSpeedup,
   type PruneAmount,
   type PrunedModel,
@@ -59,6 +56,5 @@ export {
   selectForMacs,
   selectGlobal,
   selectUniform,
-  sliceModel,
 } from './prune/index.ts';
 export { BedsideError, type ErrorCode, Random } from './util/index.ts';

@@ -1,4 +1,6 @@
 // A shared model opened once for many measurements: its groups, its local samples, a fixed part of its test samples.
+
+import { findGroups, type Grouping, type Keep, sliceModel } from '../../src/channels/index.ts';
 import { type Dataset, openDataset, selectIndices, subset } from '../../src/data/index.ts';
 import { type Criterion, canonicalModel, findCriterion, type LayerScores } from '../../src/explain/index.ts';
 import { loadModel, type Model, modelCosts } from '../../src/onnx/index.ts';
@@ -7,14 +9,10 @@ import {
   autoCriterion,
   type Evaluation,
   evaluate,
-  findGroups,
-  type Grouping,
-  type Keep,
   rankAuto,
   scoreLayers,
   selectGlobal,
   selectUniform,
-  sliceModel,
   unitScores,
 } from '../../src/prune/index.ts';
 import { must } from '../../src/util/index.ts';

@@ -1,5 +1,6 @@
 // The choice of a criterion where the right one is known, and what it says.
 import { describe, expect, it } from 'vitest';
+import { Net } from '../channels/test-support/net.ts';
 import type { Dataset } from '../data/index.ts';
 import type { Criterion } from '../explain/index.ts';
 import { canonicalGraph, floatConstant, int, type Model } from '../onnx/index.ts';
@@ -8,7 +9,6 @@ import { chooseCriterion, rankAuto } from './auto.ts';
 import { type AutoCriterion, autoCriterion, isAuto } from './auto-criterion.ts';
 import { compareCriteria } from './compare.ts';
 import { halves, samplesAt } from './halves.ts';
-import { Net } from './test-support/net.ts';
 
 const UNITS = 12;
 

@@ -1,8 +1,9 @@
 // The least that must go for a model to meet a budget of multiply-accumulates.
+
+import type { Grouping } from '../channels/index.ts';
+import { macsCounter } from '../channels/index.ts';
 import type { Model } from '../onnx/index.ts';
 import { BedsideError, formatPercent } from '../util/index.ts';
-import type { Grouping } from './groups.ts';
-import { macsCounter } from './macs.ts';
 import type { UnitScores } from './score.ts';
 import { checkBlock, type SelectOptions, selectGlobal, selectUniform } from './select.ts';
 

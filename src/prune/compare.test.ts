@@ -1,5 +1,7 @@
 // A comparison against its definition: each row is the network with the lowest channels silenced.
 import { describe, expect, it } from 'vitest';
+import { findGroups, maskModel } from '../channels/index.ts';
+import { Net } from '../channels/test-support/net.ts';
 import type { Dataset } from '../data/index.ts';
 import { type Criterion, findCriterion, type LayerScores } from '../explain/index.ts';
 import { canonicalGraph, type Model } from '../onnx/index.ts';
@@ -8,12 +10,9 @@ import { type CompareOptions, compareCriteria } from './compare.ts';
 import type { CompareRow } from './compare-rows.ts';
 import { agreementOf, evaluate } from './evaluate.ts';
 import { measureSpeedup } from './evaluate-speed.ts';
-import { findGroups } from './groups.ts';
-import { maskModel } from './mask.ts';
 import { unitScores } from './score.ts';
 import { scoreModel } from './score-model.ts';
 import { selectGlobal, selectUniform } from './select.ts';
-import { Net } from './test-support/net.ts';
 
 const SAMPLE = [2, 10];
 

@@ -1,4 +1,7 @@
 // Compares criteria: the same network cut to the same sizes by each, without retraining, and measured.
+
+import type { Keep } from '../channels/index.ts';
+import { assertPrunable, findGroups } from '../channels/index.ts';
 import type { Dataset } from '../data/index.ts';
 import type { Criterion, Target } from '../explain/index.ts';
 import { type Model, modelCosts } from '../onnx/index.ts';
@@ -7,8 +10,6 @@ import { rankAuto } from './auto.ts';
 import { type CriterionChoice, isAuto } from './auto-criterion.ts';
 import { type CompareRow, type MixName, mergeRows } from './compare-rows.ts';
 import { accuracies, agreementOf, type Evaluation, evaluate } from './evaluate.ts';
-import { assertPrunable, findGroups } from './groups.ts';
-import type { Keep } from './keep.ts';
 import { type PrunedModel, type RankOptions, rankModel } from './prune-model.ts';
 import { reconstruct } from './reconstruct/index.ts';
 

@@ -1,4 +1,4 @@
-// Structured pruning: groups of coupled channels, choice of channels, cut and masked models.
+// Structured pruning without retraining: choice of channels, repair, measuring.
 export { type AutoOptions, type AutoRanking, chooseCriterion, rankAuto } from './auto.ts';
 export {
   AUTO_CANDIDATES,
@@ -29,18 +29,6 @@ export {
 export { type Classifier, describeClassifier } from './evaluate-classifier.ts';
 export { measureSpeedup, type Speed, type SpeedOptions } from './evaluate-speed.ts';
 export {
-  assertPrunable,
-  type FrozenChannels,
-  findGroups,
-  type Group,
-  type Grouping,
-  type GroupMember,
-  type ValueChannels,
-} from './groups.ts';
-export type { Keep } from './keep.ts';
-export { macsCounter, unitMacs } from './macs.ts';
-export { maskModel } from './mask.ts';
-export {
   type PruneAmount,
   type PrunedModel,
   protectedGroups,
@@ -70,4 +58,3 @@ export {
   type UnitOptions,
 } from './score-model.ts';
 export { type SelectOptions, selectGlobal, selectUniform } from './select.ts';
-export { sliceModel } from './slice.ts';

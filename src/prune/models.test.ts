@@ -2,12 +2,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { findGroups, type Grouping, sliceModel } from '../channels/index.ts';
+import { expectCutEqualsMasked, run } from '../channels/test-support/net.ts';
 import { canonicalGraph, loadModel, type Model, modelCosts, readModel, writeModel } from '../onnx/index.ts';
 import { Random } from '../util/index.ts';
 import { selectForMacs } from './budget.ts';
-import { findGroups, type Grouping } from './groups.ts';
-import { sliceModel } from './slice.ts';
-import { expectCutEqualsMasked, run } from './test-support/net.ts';
 
 const FOLDER = join(process.env.BEDSIDE_SHARED ?? join(import.meta.dirname, '../../../shared'), 'models');
 

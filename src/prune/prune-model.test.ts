@@ -1,18 +1,16 @@
 // Pruning in one shot and in steps, protected layers, and what is comparable between groups.
 import { describe, expect, it } from 'vitest';
+import { findGroups, sliceModel, unitMacs } from '../channels/index.ts';
+import { Net, run } from '../channels/test-support/net.ts';
 import type { Dataset } from '../data/index.ts';
 import { type Criterion, canonicalModel, findCriterion } from '../explain/index.ts';
 import { canonicalGraph, type Model, modelCosts } from '../onnx/index.ts';
 import { Random } from '../util/index.ts';
-import { findGroups } from './groups.ts';
-import { unitMacs } from './macs.ts';
 import { nearestNames } from './near.ts';
 import { pruneModel, type RankOptions, rankModel } from './prune-model.ts';
 import { unitScores } from './score.ts';
 import { scoreModel } from './score-model.ts';
 import { selectGlobal, selectUniform } from './select.ts';
-import { sliceModel } from './slice.ts';
-import { Net, run } from './test-support/net.ts';
 
 const SAMPLE = [2, 10];
 

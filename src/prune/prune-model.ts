@@ -1,17 +1,23 @@
 // Score, select, slice: pruning a canonical model by a criterion, in one shot or by re-ranking in steps.
+
+import {
+  assertPrunable,
+  findGroups,
+  type Grouping,
+  type Keep,
+  keptPositions,
+  layerLayout,
+  sliceModel,
+} from '../channels/index.ts';
 import type { Dataset } from '../data/index.ts';
 import type { Criterion, LayerScores } from '../explain/index.ts';
 import type { Model } from '../onnx/index.ts';
 import { BedsideError, must } from '../util/index.ts';
 import { selectForMacs } from './budget.ts';
-import { assertPrunable, findGroups, type Grouping } from './groups.ts';
-import { type Keep, keptPositions } from './keep.ts';
-import { layerLayout } from './layers.ts';
 import { nearestNames } from './near.ts';
 import type { UnitScores } from './score.ts';
 import { comparableScores, type ScoreModelOptions, scoreLayers, type UnitOptions } from './score-model.ts';
 import { selectGlobal, selectUniform } from './select.ts';
-import { sliceModel } from './slice.ts';
 
 /** How much goes: a fraction of the channels, or what may be left of the multiply-accumulates. */
 export type PruneAmount = { readonly ratio: number } | { readonly macsFraction: number };

@@ -1,12 +1,12 @@
 // From a criterion and calibration samples to one score for each unit of each group.
+
+import type { Grouping, Keep } from '../channels/index.ts';
+import { unitMacs } from '../channels/index.ts';
 import type { Dataset } from '../data/index.ts';
 import type { Aggregation, CalibrationSet, Criterion, LayerScores, Target } from '../explain/index.ts';
 import type { Model } from '../onnx/index.ts';
 import { BedsideError, Random } from '../util/index.ts';
 import { describeClassifier } from './evaluate-classifier.ts';
-import type { Grouping } from './groups.ts';
-import type { Keep } from './keep.ts';
-import { unitMacs } from './macs.ts';
 import { type Normalisation, type UnitScores, unitScores } from './score.ts';
 
 /** How channels are scored. */

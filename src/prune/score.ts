@@ -1,7 +1,8 @@
 // From scores of layers' channels to one score for each unit of each group.
+
+import type { Group, Grouping } from '../channels/index.ts';
 import type { LayerScores } from '../explain/index.ts';
 import { BedsideError, must } from '../util/index.ts';
-import type { Group, Grouping } from './groups.ts';
 
 /** Ways to make the scores of different groups comparable. */
 export const NORMALISATIONS = ['none', 'max', 'sum', 'l2', 'per-mac'] as const;

@@ -1,14 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { assertPrunable, findGroups, macsCounter, sliceModel } from '../channels/index.ts';
+import { Net } from '../channels/test-support/net.ts';
 import { modelCosts } from '../onnx/index.ts';
 import { BedsideError, Random } from '../util/index.ts';
 import { blockOf, detectBlock } from './block.ts';
 import { selectForMacs } from './budget.ts';
-import { assertPrunable, findGroups } from './groups.ts';
-import { macsCounter } from './macs.ts';
 import { unitScores } from './score.ts';
 import { alignedCount, selectGlobal, selectUniform } from './select.ts';
-import { sliceModel } from './slice.ts';
-import { Net } from './test-support/net.ts';
 
 const RATIOS = [0, 0.1, 0.25, 0.3, 0.5, 0.6, 0.75, 0.9, 0.999];
 

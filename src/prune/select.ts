@@ -1,7 +1,7 @@
 // Which units stay: by one ratio for all groups, or by one ranking over all of them.
+
+import type { Group, Grouping, Keep } from '../channels/index.ts';
 import { BedsideError } from '../util/index.ts';
-import type { Group, Grouping } from './groups.ts';
-import type { Keep } from './keep.ts';
 import type { UnitScores } from './score.ts';
 
 /** How much goes, and how what stays is aligned. */

@@ -3,17 +3,10 @@ import { stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
+import { assertPrunable, findGroups, type Grouping } from '../../channels/index.ts';
 import { generateEcg } from '../../data/index.ts';
 import { findCriterion } from '../../explain/index.ts';
-import {
-  assertPrunable,
-  compareCriteria,
-  detectBlock,
-  findGroups,
-  type Grouping,
-  scoreModel,
-  type UnitScores,
-} from '../../prune/index.ts';
+import { compareCriteria, detectBlock, scoreModel, type UnitScores } from '../../prune/index.ts';
 import {
   assertWritable,
   BedsideError,

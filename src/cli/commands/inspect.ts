@@ -1,5 +1,6 @@
 // `bedside inspect`: what a model is made of, which channels can go, and what it costs.
 import type { Command } from 'commander';
+import { findGroups, type Grouping } from '../../channels/index.ts';
 import { canonicalModel } from '../../explain/index.ts';
 import {
   constantInput,
@@ -16,7 +17,6 @@ import {
   type Stage,
   type Value,
 } from '../../onnx/index.ts';
-import { findGroups, type Grouping } from '../../prune/index.ts';
 import { formatBytes, formatCount, formatPercent } from '../../util/index.ts';
 import { examples } from '../command-line.ts';
 import { addCommon, type CommonOptions } from '../options.ts';

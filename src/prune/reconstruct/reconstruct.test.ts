@@ -1,12 +1,11 @@
 // Where what was pruned is a copy of what stayed, a repaired network can be exact; elsewhere it must come nearer.
 import { describe, expect, it } from 'vitest';
+import { findGroups, sliceModel } from '../../channels/index.ts';
+import { Net, run } from '../../channels/test-support/net.ts';
 import type { Dataset } from '../../data/index.ts';
 import { canonicalModel } from '../../explain/index.ts';
 import { int, type Model, modelCosts, sizeOf } from '../../onnx/index.ts';
 import { must, Random } from '../../util/index.ts';
-import { findGroups } from '../groups.ts';
-import { sliceModel } from '../slice.ts';
-import { Net, run } from '../test-support/net.ts';
 import { reconstruct } from './reconstruct.ts';
 
 function samplesFor(model: Model, size: number, seed = 3): Dataset {

@@ -1,13 +1,14 @@
 // Repair after pruning, without retraining: every layer behind a pruned one is refit in closed form, in execution order,
 // so that on a few unlabelled samples it gives again what the unpruned layer gave (layer-wise least squares, as in
 // He et al., ICCV 2017, with a ridge toward the sliced weights).
+
+import type { Grouping } from '../../channels/index.ts';
+import { type Keep, keptPositions } from '../../channels/index.ts';
 import type { Dataset } from '../../data/index.ts';
 import { createSession, type Session, tensor } from '../../engine/index.ts';
 import { type LinearLayer, linearLayers, soleInput } from '../../explain/index.ts';
 import { extractSubgraph, inferShapes, type Model } from '../../onnx/index.ts';
 import { BedsideError, must, Random } from '../../util/index.ts';
-import type { Grouping } from '../groups.ts';
-import { type Keep, keptPositions } from '../keep.ts';
 import { type Matrix, Products } from './products.ts';
 import { solveRidge } from './ridge.ts';
 import { samplePositions, Unfolding } from './rows.ts';

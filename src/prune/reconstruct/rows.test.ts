@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { Net, run } from '../../channels/test-support/net.ts';
 import { linearLayers } from '../../explain/index.ts';
 import { must, Random } from '../../util/index.ts';
-import { Net, run } from '../test-support/net.ts';
 import { samplePositions, Unfolding } from './rows.ts';
 
 describe('Unfolding', () => {

@@ -1,0 +1,15 @@
+// Which channels can only be removed together, and cutting them out of a graph.
+export {
+  assertPrunable,
+  type FrozenChannels,
+  findGroups,
+  type Group,
+  type Grouping,
+  type GroupMember,
+  type ValueChannels,
+} from './groups.ts';
+export { type Keep, keptPositions } from './keep.ts';
+export { isDepthwise, type LayerLayout, layerLayout } from './layers.ts';
+export { macsCounter, unitMacs } from './macs.ts';
+export { maskModel } from './mask.ts';
+export { sliceModel } from './slice.ts';

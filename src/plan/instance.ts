@@ -1,0 +1,97 @@
+// One request's program in numbers: what a bundle, a fleet and a request become before a solver sees them.
+// Symbols are those of docs/formulation.md.
+
+/** How a stage may be spread over devices; as in a bundle. */
+export type SplitKind = 'outputs' | 'partial-sums' | 'none';
+
+/**
+ * One stage. Between stages l-1 and l stands cut l-1, whose tensor carries one level; cut 0 is the input of the network.
+ * A choice is (level in, inner choice, level out), flattened as `(in * inner + q) * levelsOut + out`.
+ */
+export interface StageInstance {
+  readonly name: string;
+  /** Number of levels of the tensor that comes in, of choices of levels for groups inside, and of the one going out. */
+  readonly levelsIn: number;
+  readonly inner: number;
+  readonly levelsOut: number;
+  /** By choice: 1 where it is allowed. A residual trunk forbids a change of level. */
+  readonly allowed: Uint8Array;
+  /** By choice: multiply-accumulates, bytes of weights, largest bytes of activations held at once; for one sample. */
+  readonly macs: Float64Array;
+  readonly weightBytes: Float64Array;
+  readonly activationBytes: Float64Array;
+  /** By choice: log loss of accuracy, nats, not negative; a group is charged where it is first decided. */
+  readonly loss: Float64Array;
+  /** By level out: bytes of the tensor going out, for one sample. */
+  readonly outputBytes: Float64Array;
+  readonly split: SplitKind;
+  /** Largest share of this stage's output that an untrusted device may see; 1 for no limit. */
+  readonly maxSeen: number;
+  /** Candidate device sets: ascending device indices, each of 1, 2 or 4. Without a split only singles. */
+  readonly sets: readonly (readonly number[])[];
+}
+
+/** One device. */
+export interface DeviceInstance {
+  readonly name: string;
+  /** Multiply-accumulates a second; used where `seconds` has none. */
+  readonly speed: number;
+  /** Measured seconds for one sample, by stage and choice; undefined or an undefined entry where not measured. */
+  readonly seconds?: readonly (Float64Array | undefined)[] | undefined;
+  /** Free bytes for weights and activations. */
+  readonly memory: number;
+  /** Bytes of weights of each stage that are already resident, so cost no loading; not used by feasibility. */
+  readonly energy: number;
+  /** Joules a multiply-accumulate, joules a byte sent and received. */
+  readonly joulesPerMac: number;
+  readonly joulesPerByteSent: number;
+  readonly joulesPerByteReceived: number;
+  readonly trusted: boolean;
+  /** Seconds until the device is free. */
+  readonly wait: number;
+}
+
+/** The request's program. */
+export interface PlanningInstance {
+  readonly stages: readonly StageInstance[];
+  readonly devices: readonly DeviceInstance[];
+  /** `[from][to]`: bytes a second (Infinity on the diagonal, 0 for no link) and seconds of latency. */
+  readonly bandwidth: readonly Float64Array[];
+  readonly latency: readonly Float64Array[];
+  /** True where all links share one radio channel: transfers of one hop then add up instead of running side by side. */
+  readonly sharedChannel: boolean;
+  /** Index of the device that has the input and wants the result; the first stage runs on it alone. */
+  readonly source: number;
+  /** Seconds. */
+  readonly deadline: number;
+  /** Bytes of the network's input for one sample. */
+  readonly inputBytes: number;
+  readonly unprunedAccuracy: number;
+  readonly accuracyFloor: number;
+  /** Objective: `time * seconds + energy * joules + accuracy * (1 - accuracy reached)`. */
+  readonly weights: { readonly time: number; readonly energy: number; readonly accuracy: number };
+  /** Step of the accuracy grid, nats: losses are rounded up to multiples of it. */
+  readonly lossUnit: number;
+}
+
+/** What a solver chooses for one stage. */
+export interface StageDecision {
+  /** Index into the stage's `sets`, its inner choice, and its level out. */
+  readonly set: number;
+  readonly inner: number;
+  readonly level: number;
+}
+
+/** How sure a solver is. */
+export type PlanStatus = 'optimal' | 'gap' | 'infeasible' | 'unknown';
+
+/** A solver's answer. */
+export interface Solution {
+  readonly status: PlanStatus;
+  /** Absent for `infeasible` and `unknown`. */
+  readonly decisions?: readonly StageDecision[] | undefined;
+  /** Of `decisions`; Infinity without. */
+  readonly objective: number;
+  /** Proven: no plan is better. */
+  readonly bound: number;
+}
