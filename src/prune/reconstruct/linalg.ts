@@ -1,4 +1,4 @@
-// Dense linear algebra in float64 for the systems of reconstruction. Matrices are row-major.
+// Dense linear algebra in float64 on single blocks. Matrices are row-major.
 
 /**
  * Replaces the lower triangle of a symmetric `n x n` matrix by its Cholesky factor.
@@ -21,17 +21,20 @@ export function cholesky(a: Float64Array, n: number): boolean {
   return true;
 }
 
-/** Solves `L L^T X = B` in place for a factor from `cholesky`; `b` is `n x columns`. */
-export function choleskySolve(l: Float64Array, n: number, b: Float64Array, columns: number): void {
+/** The inverse of a lower triangular matrix (`[n, n]`, what is above the diagonal is not read), lower triangular too. */
+export function invertLower(l: Float64Array, n: number): Float64Array<ArrayBuffer> {
+  const inverse = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
-    for (let j = 0; j < i; j++) subtractRow(b, i, j, l[i * n + j] as number, columns);
-    scaleRow(b, i, 1 / (l[i * n + i] as number), columns);
+    const pivot = 1 / (l[i * n + i] as number);
+    inverse[i * n + i] = pivot;
+    for (let k = 0; k < i; k++) {
+      const factor = (l[i * n + k] as number) * pivot;
+      for (let j = 0; j <= k; j++) {
+        inverse[i * n + j] = (inverse[i * n + j] as number) - factor * (inverse[k * n + j] as number);
+      }
+    }
   }
-  for (let i = n - 1; i >= 0; i--) {
-    scaleRow(b, i, 1 / (l[i * n + i] as number), columns);
-    // Row by row of the factor: its columns would be strided.
-    for (let j = 0; j < i; j++) subtractRow(b, j, i, l[i * n + j] as number, columns);
-  }
+  return inverse;
 }
 
 /** Four running sums hide the latency of additions. */
@@ -46,14 +49,4 @@ function dot(a: Float64Array, p: number, q: number, length: number): number {
   }
   for (; k < length; k++) s0 += (a[p + k] as number) * (a[q + k] as number);
   return s0 + s1 + s2 + s3;
-}
-
-function subtractRow(b: Float64Array, to: number, from: number, factor: number, columns: number): void {
-  const p = to * columns;
-  const q = from * columns;
-  for (let c = 0; c < columns; c++) b[p + c] = (b[p + c] as number) - factor * (b[q + c] as number);
-}
-
-function scaleRow(b: Float64Array, row: number, factor: number, columns: number): void {
-  for (let c = row * columns; c < (row + 1) * columns; c++) b[c] = (b[c] as number) * factor;
 }

@@ -1,6 +1,6 @@
 // Large matrix products in float64, by the engine.
 import { createSession, type Session } from '../../engine/index.ts';
-import { ELEM, GraphBuilder, int } from '../../onnx/index.ts';
+import { ELEM, float, GraphBuilder, int } from '../../onnx/index.ts';
 import { must } from '../../util/index.ts';
 
 /** A row-major matrix. */
@@ -10,21 +10,25 @@ export interface Matrix {
   readonly data: Float64Array;
 }
 
-/** The three products that ridge regression needs. Holds sessions of the engine: release it. */
-export class Products {
-  readonly #sessions: Readonly<Record<'ab' | 'atb' | 'abt', Session>>;
+type Kind = 'ab' | 'atb' | 'abt' | 'minusAb' | 'minusAtb';
 
-  private constructor(sessions: Readonly<Record<'ab' | 'atb' | 'abt', Session>>) {
+/** The products that ridge regression needs. Holds sessions of the engine: release it. */
+export class Products {
+  readonly #sessions: Readonly<Record<Kind, Session>>;
+
+  private constructor(sessions: Readonly<Record<Kind, Session>>) {
     this.#sessions = sessions;
   }
 
   static async create(threads: number): Promise<Products> {
-    const [ab, atb, abt] = await Promise.all([
-      product(false, false, threads),
-      product(true, false, threads),
-      product(false, true, threads),
+    const [ab, atb, abt, minusAb, minusAtb] = await Promise.all([
+      product(false, false, false, threads),
+      product(true, false, false, threads),
+      product(false, true, false, threads),
+      product(false, false, true, threads),
+      product(true, false, true, threads),
     ]);
-    return new Products({ ab, atb, abt });
+    return new Products({ ab, atb, abt, minusAb, minusAtb });
   }
 
   /** `a b` */
@@ -42,30 +46,41 @@ export class Products {
     return this.#run('abt', a, b, a.rows, b.rows);
   }
 
+  /** `c - a b` */
+  minusAb(c: Matrix, a: Matrix, b: Matrix): Promise<Matrix> {
+    return this.#run('minusAb', a, b, c.rows, c.columns, c);
+  }
+
+  /** `c - a^T b` */
+  minusAtb(c: Matrix, a: Matrix, b: Matrix): Promise<Matrix> {
+    return this.#run('minusAtb', a, b, c.rows, c.columns, c);
+  }
+
   async release(): Promise<void> {
     await Promise.all(Object.values(this.#sessions).map((session) => session.release()));
   }
 
-  async #run(
-    kind: 'ab' | 'atb' | 'abt',
-    a: Matrix,
-    b: Matrix,
-    rows: number,
-    columns: number,
-  ): Promise<Matrix> {
+  async #run(kind: Kind, a: Matrix, b: Matrix, rows: number, columns: number, c?: Matrix): Promise<Matrix> {
     const value = (matrix: Matrix) =>
       ({ type: 'float64', dims: [matrix.rows, matrix.columns], data: matrix.data }) as const;
-    const { product: result } = await this.#sessions[kind].run({ a: value(a), b: value(b) });
+    const feeds = { a: value(a), b: value(b), ...(c ? { c: value(c) } : {}) };
+    const { product: result } = await this.#sessions[kind].run(feeds);
     const data = must(result?.type === 'float64' ? result.data : undefined, 'a product is not float64');
     return { rows, columns, data };
   }
 }
 
-function product(transA: boolean, transB: boolean, threads: number): Promise<Session> {
+function product(transA: boolean, transB: boolean, minus: boolean, threads: number): Promise<Session> {
   const builder = new GraphBuilder();
   builder.input('a', ['m', 'k'], ELEM.float64);
   builder.input('b', ['k2', 'n'], ELEM.float64);
-  const attributes = { transA: int(transA ? 1 : 0), transB: int(transB ? 1 : 0) };
-  builder.output(builder.node('Gemm', ['a', 'b'], attributes, 'product'), undefined, ELEM.float64);
+  if (minus) builder.input('c', ['m2', 'n2'], ELEM.float64);
+  const attributes = {
+    transA: int(transA ? 1 : 0),
+    transB: int(transB ? 1 : 0),
+    ...(minus ? { alpha: float(-1) } : {}),
+  };
+  const inputs = minus ? ['a', 'b', 'c'] : ['a', 'b'];
+  builder.output(builder.node('Gemm', inputs, attributes, 'product'), undefined, ELEM.float64);
   return createSession(builder.model(), { name: 'matrix product', threads });
 }

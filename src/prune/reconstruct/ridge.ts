@@ -1,5 +1,5 @@
 // Ridge regression toward given weights: minimise |X (W0 + D) - Y|^2 + lambda |D|^2, lambda chosen on held-out rows.
-import { cholesky, choleskySolve } from './linalg.ts';
+import { factorise, rowsOf, solveFactor } from './factor.ts';
 import type { Matrix, Products } from './products.ts';
 
 /** Lambda as a multiple of the mean diagonal of the Gram matrix. */
@@ -33,14 +33,14 @@ export interface RidgeSolution {
  */
 export async function solveRidge(problem: RidgeProblem, products: Products): Promise<RidgeSolution> {
   const { x, residual, fitRows } = problem;
-  const fit = { x: slice(x, 0, fitRows), y: slice(residual, 0, fitRows) };
-  const held = { x: slice(x, fitRows, x.rows), y: slice(residual, fitRows, x.rows) };
+  const fit = { x: rowsOf(x, 0, fitRows), y: rowsOf(residual, 0, fitRows) };
+  const held = { x: rowsOf(x, fitRows, x.rows), y: rowsOf(residual, fitRows, x.rows) };
   const errorBefore = meanSquare(held.y.data);
   const trial = await prepare(fit.x, fit.y, products);
   // In the dual form, predictions need only inner products of held-out and fitted rows.
   const cross = trial.dual ? await products.abt(held.x, fit.x) : held.x;
   const errorAt = async (strength: number): Promise<number> => {
-    const solved = trial.solve(strength);
+    const solved = await trial.solve(strength);
     if (!solved) return Number.POSITIVE_INFINITY;
     const predicted = await products.ab(cross, solved);
     let sum = 0;
@@ -53,7 +53,7 @@ export async function solveRidge(problem: RidgeProblem, products: Products): Pro
   const best = found.error < errorBefore ? found : { strength: 0, error: errorBefore };
   if (best.strength === 0) return { change: undefined, strength: 0, errorBefore, errorAfter: errorBefore };
   const whole = await prepare(x, residual, products);
-  const solved = whole.solve(best.strength);
+  const solved = await whole.solve(best.strength);
   const change = solved && (whole.dual ? await products.atb(x, solved) : solved);
   return { change, strength: best.strength, errorBefore, errorAfter: best.error };
 }
@@ -83,7 +83,7 @@ async function descend(
 interface Prepared {
   readonly dual: boolean;
   /** Coefficients of the unknowns, or of the rows in the dual form. */
-  solve(strength: number): Matrix | undefined;
+  solve(strength: number): Promise<Matrix | undefined>;
 }
 
 async function prepare(x: Matrix, y: Matrix, products: Products): Promise<Prepared> {
@@ -97,22 +97,13 @@ async function prepare(x: Matrix, y: Matrix, products: Products): Promise<Prepar
   const mean = trace / x.columns;
   return {
     dual,
-    solve(strength) {
-      const factor = gram.data.slice();
+    async solve(strength) {
       // A floor keeps dead inputs (all zero) positive definite.
       const lambda = Math.max(strength * mean, Number.MIN_VALUE ** 0.25);
-      for (let i = 0; i < n; i++) factor[i * n + i] = (factor[i * n + i] as number) + lambda;
-      if (!cholesky(factor, n)) return undefined;
-      const solution = right.data.slice();
-      choleskySolve(factor, n, solution, right.columns);
-      return { rows: n, columns: right.columns, data: solution };
+      const factor = await factorise(gram, products, lambda);
+      return factor && solveFactor(factor, right, products);
     },
   };
-}
-
-function slice(matrix: Matrix, from: number, to: number): Matrix {
-  const data = matrix.data.subarray(from * matrix.columns, to * matrix.columns);
-  return { rows: to - from, columns: matrix.columns, data };
 }
 
 function meanSquare(values: Float64Array): number {
