@@ -11,6 +11,8 @@ export const ERROR_CODES = [
   'E_DATA', // a dataset is malformed
   'E_DATA_FIT', // a dataset's shape or class count does not fit the model
   'E_CRITERION', // an unknown criterion
+  'E_FLEET', // a fleet is malformed: an unknown device, a missing link, a figure out of range
+  'E_REQUEST', // a request is malformed, or asks for what the bundle does not have
   'E_ENGINE', // ONNX Runtime refused or failed
   'E_INTERNAL', // a defect of bedside itself
 ] as const;
