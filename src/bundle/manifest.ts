@@ -4,8 +4,10 @@
 export const BUNDLE_VERSION = 1;
 
 export const MANIFEST_FILE = 'bundle.json';
-export const MODEL_FILE = 'model.onnx';
-export const WEIGHTS_FILE = 'weights.safetensors';
+
+/** The files of a bundle bear the start of their hash, so that new ones never replace those of the bundle there is. */
+export const modelFile = (sha256: string): string => `model-${sha256.slice(0, 12)}.onnx`;
+export const weightsFile = (sha256: string): string => `weights-${sha256.slice(0, 12)}.safetensors`;
 
 /** A bundle: one network at any of several widths, with what each costs and how accurate it is. */
 export interface BundleManifest {
@@ -35,6 +37,11 @@ export interface BundleManifest {
   readonly variants: readonly Variant[];
   readonly provenance: Provenance;
 }
+
+/** A manifest before its files are written. */
+export type ManifestParts = Omit<BundleManifest, 'format' | 'version' | 'model' | 'weights'> & {
+  readonly model: Omit<BundleManifest['model'], keyof FilePart>;
+};
 
 /** A file beside the manifest. */
 export interface FilePart {

@@ -11,23 +11,27 @@ import {
 } from '../onnx/index.ts';
 import { must } from '../util/index.ts';
 import type { Grouping, ValueChannels } from './groups.ts';
-import { type Keep, keptPositions } from './keep.ts';
 
 /** What cutting rules read and write. The graph is the copy that is being cut. */
 export class Cut {
   readonly graph: Graph;
   readonly opset: number;
-  /** Positions that stay on a value's channel axis; undefined when all do. */
+  /** Positions that stay on a value's channel axis, in their new order; undefined when nothing changes. */
   readonly positions: (value: string) => number[] | undefined;
   readonly #grouping: Grouping;
   readonly #builder: GraphBuilder;
   readonly #uses = new Map<string, number>();
   readonly #made = new Map<string, string>();
 
-  constructor(graph: Graph, opset: number, grouping: Grouping, keep: Keep) {
+  constructor(
+    graph: Graph,
+    opset: number,
+    grouping: Grouping,
+    positions: (value: string) => number[] | undefined,
+  ) {
     this.graph = graph;
     this.opset = opset;
-    this.positions = keptPositions(grouping, keep);
+    this.positions = positions;
     this.#grouping = grouping;
     this.#builder = new GraphBuilder(graph);
     for (const output of graph.outputs) this.#use(output.name, 1);

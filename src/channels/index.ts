@@ -12,4 +12,5 @@ export { type Keep, keptPositions } from './keep.ts';
 export { isDepthwise, type LayerLayout, layerLayout } from './layers.ts';
 export { macsCounter, unitMacs } from './macs.ts';
 export { maskModel } from './mask.ts';
+export { type Reordered, reorderChannels } from './reorder.ts';
 export { sliceModel } from './slice.ts';

@@ -14,7 +14,7 @@ import {
   cutSplit,
 } from './cut-rules.ts';
 import type { Grouping } from './groups.ts';
-import type { Keep } from './keep.ts';
+import { type Keep, keptPositions } from './keep.ts';
 
 /**
  * A physically smaller model with only the kept units, and the same inputs and outputs. `grouping` must be that of
@@ -25,7 +25,7 @@ export function sliceModel(model: Model, grouping: Grouping, keep: Keep): Model 
   const result = cloneModel(model);
   const { graph } = result;
   const opset = model.opsets.get('') ?? model.opsets.get('ai.onnx') ?? 1;
-  const cut = new Cut(graph, opset, grouping, keep);
+  const cut = new Cut(graph, opset, grouping, keptPositions(grouping, keep));
   for (const node of graph.nodes) {
     const op = opOf(node);
     if (op !== undefined) CUTS[op](cut, node);

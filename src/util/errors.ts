@@ -13,6 +13,11 @@ export const ERROR_CODES = [
   'E_CRITERION', // an unknown criterion
   'E_FLEET', // a fleet is malformed: an unknown device, a missing link, a figure out of range
   'E_REQUEST', // a request is malformed, or asks for what the bundle does not have
+  'E_BUNDLE', // not a bundle, or one that contradicts itself
+  'E_BUNDLE_VERSION', // a bundle of a newer version
+  'E_BUNDLE_MISSING', // a file that a bundle names is missing
+  'E_BUNDLE_HASH', // a file of a bundle has changed
+  'E_LEVELS', // levels that a bundle does not have
   'E_ENGINE', // ONNX Runtime refused or failed
   'E_INTERNAL', // a defect of bedside itself
 ] as const;

@@ -1,0 +1,147 @@
+// Whether a manifest, its model and its weights speak of the same network.
+import type { Grouping } from '../channels/index.ts';
+import { type Model, sizeOf } from '../onnx/index.ts';
+import { BedsideError } from '../util/index.ts';
+import type { BundleManifest, Share } from './manifest.ts';
+import type { FloatTensor } from './safetensors.ts';
+import {
+  keptChannels,
+  type Positions,
+  tableBiasLength,
+  tableDims,
+  type WeightLayout,
+  weightLayouts,
+} from './weight-layout.ts';
+import { tableBias, tableWeight, variantScale, variantShift } from './weight-names.ts';
+
+/** Shares are fractions of whole numbers of channels. */
+const EPSILON = 1e-6;
+
+/** What a manifest describes. */
+export interface Described {
+  readonly manifest: Omit<BundleManifest, 'model' | 'weights'> & {
+    readonly model: Pick<BundleManifest['model'], 'input' | 'output'>;
+  };
+  readonly model: Model;
+  readonly grouping: Grouping;
+  readonly tensors: ReadonlyMap<string, FloatTensor>;
+}
+
+/**
+ * Checks the manifest's groups, layers, shares, stages, input and output against the model, and that all repaired
+ * weights and corrections are there, in their shapes.
+ * @throws BedsideError E_BUNDLE with the first disagreement
+ */
+export function assertAgreement(parts: Described, path: string): void {
+  for (const found of disagreements(parts)) {
+    throw new BedsideError('E_BUNDLE', `${path}: ${found}`, { hint: 'pack the model again' });
+  }
+}
+
+function* disagreements(parts: Described): Generator<string> {
+  const views = weightLayouts(parts.model, parts.grouping);
+  yield* ofSignature(parts);
+  yield* ofGroups(parts);
+  yield* ofLayers(parts, views);
+  yield* ofStages(parts);
+  yield* ofTables(parts, views);
+  yield* ofVariants(parts, views);
+}
+
+function* ofSignature({ manifest, model, grouping }: Described): Generator<string> {
+  const { input, output } = manifest.model;
+  const { inputs, outputs } = model.graph;
+  const real = inputs.filter(({ name }) => !model.graph.constants.has(name));
+  yield* differs('model.input.name', input.name, real.map(({ name }) => name).join());
+  yield* differs('model.input.shape', input.shape.join(), grouping.shapes.get(input.name)?.slice(1).join());
+  yield* differs('model.output.name', output.name, outputs[0]?.name);
+  const logits = grouping.shapes.get(output.name);
+  if (logits) yield* differs('model.output.classes', output.classes, sizeOf(logits.slice(1)));
+}
+
+function* ofGroups({ manifest, grouping }: Described): Generator<string> {
+  yield* differs('the number of groups', manifest.groups.length, grouping.groups.length);
+  for (const { id, channels, layers } of manifest.groups) {
+    const group = grouping.groups[id];
+    yield* differs(`groups[${id}].channels`, channels, group?.channels);
+    yield* differs(`groups[${id}].layers`, layers.join(), group?.layers.join());
+  }
+}
+
+function* ofLayers({ manifest }: Described, views: ReadonlyMap<string, WeightLayout>): Generator<string> {
+  const names = manifest.layers.map((layer) => layer.name);
+  yield* differs('the list of layers', names.join(), [...views.keys()].join());
+  for (const [i, layer] of manifest.layers.entries()) {
+    const view = views.get(layer.name);
+    if (!view) continue;
+    yield* ofShares(`layers[${i}].reads`, layer.reads, view.inputs);
+    yield* ofShares(`layers[${i}].inputs`, layer.inputs, view.depthwise ? NOTHING : view.inputs);
+    yield* ofShares(`layers[${i}].outputs`, layer.outputs, view.outputs);
+  }
+}
+
+function* ofStages({ manifest, model, grouping }: Described): Generator<string> {
+  const nodes = manifest.stages.flatMap((stage) => stage.nodes).join();
+  yield* differs('the nodes of all stages', nodes, model.graph.nodes.map(({ name }) => name).join());
+  for (const [i, { output, outputShares }] of manifest.stages.entries()) {
+    yield* ofShares(`stages[${i}].outputShares`, outputShares, grouping.values.get(output) ?? NOTHING);
+  }
+}
+
+const NOTHING: Positions = { group: new Int32Array(0), unit: new Int32Array(0) };
+
+function* ofShares(at: string, shares: readonly Share[], { group }: Positions): Generator<string> {
+  const counts = new Map<number, number>();
+  for (const id of group) if (id >= 0) counts.set(id, (counts.get(id) ?? 0) + 1);
+  for (const { group: id, share } of shares) {
+    const expected = (counts.get(id) ?? 0) / Math.max(1, group.length);
+    if (Math.abs(share - expected) > EPSILON)
+      yield* differs(`${at}: the share of group ${id}`, share, expected);
+    counts.delete(id);
+  }
+  const [missing] = counts.keys();
+  if (missing !== undefined) yield `${at} does not list group ${missing}, which the model has there`;
+}
+
+function* ofTables(
+  { manifest, tensors }: Described,
+  views: ReadonlyMap<string, WeightLayout>,
+): Generator<string> {
+  const { groups, ratios } = manifest;
+  for (const { name, tables } of manifest.layers) {
+    const view = views.get(name);
+    if (!view || !tables) continue;
+    for (let level = 1; level < ratios.length; level++) {
+      yield* hasShape(tensors, tableWeight(name, level), tableDims(view, groups, level));
+      if (view.bias) yield* hasShape(tensors, tableBias(name, level), [tableBiasLength(view, groups, level)]);
+    }
+  }
+}
+
+function* ofVariants(
+  { manifest, tensors }: Described,
+  views: ReadonlyMap<string, WeightLayout>,
+): Generator<string> {
+  for (const [i, { levels, corrected }] of manifest.variants.entries()) {
+    if (!corrected) continue;
+    const length = keptChannels(views, manifest.groups, levels);
+    yield* hasShape(tensors, variantScale(i), [length]);
+    yield* hasShape(tensors, variantShift(i), [length]);
+  }
+}
+
+function* hasShape(
+  tensors: ReadonlyMap<string, FloatTensor>,
+  name: string,
+  dims: readonly number[],
+): Generator<string> {
+  const found = tensors.get(name);
+  if (!found) yield `the weights have no tensor '${name}'`;
+  else if (found.dims.join() !== dims.join()) {
+    yield `tensor '${name}' has the shape [${found.dims.join(', ')}]: expected [${dims.join(', ')}]`;
+  }
+}
+
+function* differs<T>(what: string, manifest: T, model: T | undefined): Generator<string> {
+  if (manifest !== model) yield `${what} is '${manifest}' in the manifest and '${model}' in the model`;
+}

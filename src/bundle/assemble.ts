@@ -1,0 +1,197 @@
+// A network at any mix of levels, put together from a bundle: prefixes of channels, repaired weights of the levels
+// picked layer by layer, and a correction of each channel. Nothing is fitted here.
+import { sliceModel } from '../channels/index.ts';
+import {
+  type Constant,
+  floatAttribute,
+  floatConstant,
+  GraphBuilder,
+  type Model,
+  type Node,
+  opOf,
+  readsOf,
+} from '../onnx/index.ts';
+import { BedsideError, must } from '../util/index.ts';
+import type { Bundle } from './bundle.ts';
+import { keepOfLevels } from './levels.ts';
+import { repairedBias, repairedWeight } from './repaired.ts';
+import type { FloatTensor } from './safetensors.ts';
+import { keptAt, keptChannels, type WeightLayout, weightLayouts } from './weight-layout.ts';
+import { variantScale, variantShift } from './weight-names.ts';
+
+/** A factor and a summand for each kept output channel of each layer, one layer after the other. */
+export interface Correction {
+  readonly scale: Float32Array;
+  readonly shift: Float32Array;
+}
+
+/** How a model is put together. */
+export interface AssembleOptions {
+  /** A correction, or the index of the variant whose stored one is folded in (if it has one); default none. */
+  readonly correction?: Correction | number | undefined;
+}
+
+/**
+ * The network with each group at its level. Only what is kept is copied; the bundle is not changed.
+ * @throws BedsideError E_LEVELS for levels that the bundle does not have, or other ones than those of the variant;
+ * E_BUNDLE for a correction that does not fit
+ */
+export function assembleModel(
+  bundle: Bundle,
+  levels: readonly number[],
+  options: AssembleOptions = {},
+): Model {
+  const { manifest, grouping } = bundle;
+  const keep = keepOfLevels(manifest, levels);
+  const correction = correctionOf(bundle, levels, options.correction);
+  const model = sliceModel(bundle.model, grouping, keep);
+  const own = new OwnConstants(model);
+  const nodes = new Map(model.graph.nodes.map((node) => [node.name, node]));
+  const views = weightLayouts(bundle.model, grouping);
+  let from = 0;
+  for (const layer of manifest.layers) {
+    const view = must(views.get(layer.name), `layer '${layer.name}'`);
+    const node = must(nodes.get(layer.name), `layer '${layer.name}'`);
+    const kept = keptAt(view.outputs, manifest.groups, (group) => levels[group] as number);
+    let weight = layer.tables ? repairedWeight(bundle, view, layer, levels, kept) : undefined;
+    let bias = layer.tables ? repairedBias(bundle, view, layer, levels, kept) : undefined;
+    if (correction) {
+      const [scale, shift] = [correction.scale, correction.shift].map((all) =>
+        all.subarray(from, from + kept.length),
+      ) as [Float32Array, Float32Array];
+      weight = scaledWeight(view, weight ?? own.read(node, view.layout.weight), scale);
+      bias = correctedBias(view, layer.name, bias ?? own.readBias(node, view), scale, shift);
+      from += kept.length;
+    }
+    if (weight) own.write(node, view.layout.weight, weight);
+    if (bias) own.write(node, must(view.layout.bias, `bias of '${layer.name}'`), bias);
+  }
+  return model;
+}
+
+function correctionOf(
+  bundle: Bundle,
+  levels: readonly number[],
+  given: AssembleOptions['correction'],
+): Correction | undefined {
+  const { manifest, tensors, grouping, model } = bundle;
+  if (given === undefined) return undefined;
+  let correction: Correction;
+  if (typeof given === 'number') {
+    const variant = manifest.variants[given];
+    if (variant?.levels.join() !== levels.join()) {
+      const has = variant ? `has the levels ${variant.levels.join()}` : 'does not exist';
+      throw new BedsideError(
+        'E_LEVELS',
+        `variant ${given} of bundle '${manifest.name}' ${has}, not ${levels.join()}`,
+        {
+          hint: 'ask for the levels of a variant with findVariant',
+        },
+      );
+    }
+    if (!variant.corrected) return undefined;
+    correction = {
+      scale: must(tensors.get(variantScale(given)), 'stored scale').data,
+      shift: must(tensors.get(variantShift(given)), 'stored shift').data,
+    };
+  } else {
+    correction = given;
+  }
+  const wanted = keptChannels(weightLayouts(model, grouping), manifest.groups, levels);
+  for (const [name, values] of Object.entries(correction)) {
+    if (values.length === wanted) continue;
+    throw new BedsideError(
+      'E_BUNDLE',
+      `a correction's ${name} has ${values.length} entries, expected ${wanted}`,
+      {
+        hint: 'give one for each kept output channel of every layer, in the order of the manifest',
+      },
+    );
+  }
+  return correction;
+}
+
+/** The weight with each output channel times its factor, as a copy. */
+function scaledWeight(view: WeightLayout, weight: FloatTensor, scale: Float32Array): FloatTensor {
+  const { dims } = weight;
+  const data = weight.data.slice();
+  const [first, second] = [dims[0] as number, dims[1] as number];
+  const inner = data.length / (first * second);
+  const { weightOut } = view.layout;
+  // A transposed convolution's second axis spans one convolution group; its first tells which.
+  const perGroup = weightOut === 1 ? scale.length / second : 1;
+  for (let i = 0; i < first; i++) {
+    const base = weightOut === 1 ? Math.floor((i * perGroup) / first) * second : 0;
+    for (let j = 0; j < second; j++) {
+      const factor = scale[weightOut === 1 ? base + j : i] as number;
+      const from = (i * second + j) * inner;
+      for (let k = from; k < from + inner; k++) data[k] = (data[k] as number) * factor;
+    }
+  }
+  return { dims, data };
+}
+
+/** The bias times the factors, plus the summands; undefined where the operator has no bias. */
+function correctedBias(
+  view: WeightLayout,
+  layer: string,
+  bias: FloatTensor | undefined,
+  scale: Float32Array,
+  shift: Float32Array,
+): FloatTensor | undefined {
+  const beta = opOf(view.node) === 'Gemm' ? floatAttribute(view.node, 'beta', 1) : 1;
+  if (!bias || beta === 0) {
+    if (shift.every((value) => value === 0)) return undefined;
+    throw new BedsideError('E_BUNDLE', `a correction shifts the outputs of '${layer}', which has no bias`, {
+      hint: 'its entries for this layer must be 0',
+    });
+  }
+  const data = Float32Array.from(
+    scale,
+    (factor, i) =>
+      (bias.data[bias.data.length === 1 ? 0 : i] as number) * factor + (shift[i] as number) / beta,
+  );
+  return { dims: bias.data.length === data.length ? bias.dims : [data.length], data };
+}
+
+/** Constants of one node, changed without disturbing other readers of the same ones. */
+class OwnConstants {
+  readonly #model: Model;
+  readonly #builder: GraphBuilder;
+  readonly #uses = new Map<string, number>();
+
+  constructor(model: Model) {
+    this.#model = model;
+    this.#builder = new GraphBuilder(model.graph);
+    const { nodes, outputs } = model.graph;
+    for (const name of [...nodes.flatMap(readsOf), ...outputs.map((value) => value.name)]) {
+      this.#uses.set(name, (this.#uses.get(name) ?? 0) + 1);
+    }
+  }
+
+  read(node: Node, input: number): FloatTensor {
+    const name = node.inputs[input] ?? '';
+    const constant: Constant | undefined = this.#model.graph.constants.get(name);
+    if (constant?.type !== 'float32')
+      throw new BedsideError('E_INTERNAL', `internal: '${name}' is no float32 constant`);
+    return constant;
+  }
+
+  readBias(node: Node, view: WeightLayout): FloatTensor | undefined {
+    return view.layout.bias === undefined ? undefined : this.read(node, view.layout.bias);
+  }
+
+  write(node: Node, input: number, tensor: FloatTensor): void {
+    const name = node.inputs[input] ?? '';
+    const constant = floatConstant(tensor.data, tensor.dims);
+    const uses = this.#uses.get(name) ?? 0;
+    if (uses === 1) {
+      this.#model.graph.constants.set(name, constant);
+      return;
+    }
+    this.#uses.set(name, uses - 1);
+    const copy = this.#builder.constant(constant, name);
+    this.#uses.set(copy, 1);
+    node.inputs[input] = copy;
+  }
+}

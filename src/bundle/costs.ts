@@ -1,0 +1,191 @@
+// What levels cost: the one place where a bundle's numbers become multiply-accumulates, bytes and seconds.
+// All for one sample. Proportions are exact where every unit of a group is as wide as the others.
+import { must } from '../util/index.ts';
+import { checkLevels } from './levels.ts';
+import type { BundleLayer, BundleManifest, BundleStage, Share } from './manifest.ts';
+
+/** What one weighted layer costs. */
+export interface LayerCosts {
+  readonly macs: number;
+  /** Bytes of weight and bias. */
+  readonly weightBytes: number;
+  /** Bytes of what it reads and of what it gives. */
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+  /** Undefined where nothing was measured. */
+  readonly seconds: number | undefined;
+}
+
+/** What one stage costs. */
+export interface StageCosts {
+  readonly macs: number;
+  /** Bytes of all constants: the layers' at these levels, and whatever else the stage needs. */
+  readonly weightBytes: number;
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+  /** The most bytes that a layer of the stage reads and gives, together. */
+  readonly activationBytes: number;
+  /** Undefined where nothing was measured. */
+  readonly seconds: number | undefined;
+}
+
+/** What the whole network costs. */
+export interface TotalCosts {
+  readonly macs: number;
+  readonly weightBytes: number;
+  /** Bytes that go from one stage to the next, over all stages; the network's input and output not counted. */
+  readonly crossingBytes: number;
+  readonly seconds: number | undefined;
+}
+
+/**
+ * Costs of one weighted layer at a vector of levels.
+ * @throws BedsideError E_LEVELS as `checkLevels`; E_INTERNAL for an unknown layer
+ */
+export function layerCosts(manifest: BundleManifest, name: string, levels: readonly number[]): LayerCosts {
+  checkLevels(manifest, levels);
+  const layer = manifest.layers.find((other) => other.name === name);
+  return costsOfLayer(manifest, must(layer, `no layer '${name}'`), levels);
+}
+
+/**
+ * Costs of one stage at a vector of levels.
+ * @throws BedsideError E_LEVELS as `checkLevels`; E_INTERNAL for an unknown stage
+ */
+export function stageCosts(manifest: BundleManifest, stage: number, levels: readonly number[]): StageCosts {
+  checkLevels(manifest, levels);
+  return costsOfStage(manifest, must(manifest.stages[stage], `no stage ${stage}`), levels);
+}
+
+/**
+ * Costs of the whole network at a vector of levels.
+ * @throws BedsideError E_LEVELS as `checkLevels`
+ */
+export function totalCosts(manifest: BundleManifest, levels: readonly number[]): TotalCosts {
+  checkLevels(manifest, levels);
+  const stages = manifest.stages.map((stage) => costsOfStage(manifest, stage, levels));
+  return {
+    macs: sum(stages.map((stage) => stage.macs)),
+    weightBytes: sum(stages.map((stage) => stage.weightBytes)),
+    crossingBytes: sum(stages.slice(0, -1).map((stage) => stage.outputBytes)),
+    seconds: sumKnown(stages.map((stage) => stage.seconds)),
+  };
+}
+
+function costsOfStage(manifest: BundleManifest, stage: BundleStage, levels: readonly number[]): StageCosts {
+  const layers = manifest.layers.filter((layer) => layer.stage === stage.index);
+  const costs = layers.map((layer) => costsOfLayer(manifest, layer, levels));
+  const before = manifest.stages[stage.index - 1];
+  const inputBytes = before
+    ? before.outputBytes * keptShare(manifest, before.outputShares, levels)
+    : 4 * manifest.model.input.shape.reduce((product, size) => product * size, 1);
+  const outputBytes = stage.outputBytes * keptShare(manifest, stage.outputShares, levels);
+  return {
+    macs: sum(costs.map((layer) => layer.macs)),
+    weightBytes: sum(costs.map((layer) => layer.weightBytes)) + stage.otherBytes,
+    inputBytes,
+    outputBytes,
+    activationBytes: costs.reduce((most, layer) => Math.max(most, layer.inputBytes + layer.outputBytes), 0),
+    seconds: stageSeconds(manifest, stage, layers, levels),
+  };
+}
+
+function costsOfLayer(manifest: BundleManifest, layer: BundleLayer, levels: readonly number[]): LayerCosts {
+  const input = keptShare(manifest, layer.inputs, levels);
+  const output = keptShare(manifest, layer.outputs, levels);
+  return {
+    macs: layer.macs * input * output,
+    weightBytes: layer.weightBytes * input * output + layer.biasBytes * output,
+    inputBytes: layer.inputBytes * keptShare(manifest, layer.reads, levels),
+    outputBytes: layer.outputBytes * output,
+    seconds: layerSeconds(manifest, layer, levels),
+  };
+}
+
+/** The fraction of a tensor's channels that stays; what no group owns stays whole. */
+function keptShare(manifest: BundleManifest, shares: readonly Share[], levels: readonly number[]): number {
+  return shares.reduce((kept, { group, share }) => {
+    const { channels, counts } = must(manifest.groups[group], `group ${group}`);
+    const count = must(counts[levels[group] as number], `level of group ${group}`);
+    return kept - share * (1 - count / channels);
+  }, 1);
+}
+
+/** Interpolated in the layer's table, by the level of what it reads and the level of what it gives. */
+function layerSeconds(
+  manifest: BundleManifest,
+  layer: BundleLayer,
+  levels: readonly number[],
+): number | undefined {
+  const { seconds } = layer;
+  if (!seconds) return undefined;
+  const output = meanLevel(manifest, layer.outputs, levels);
+  const rows = seconds.map((row) => interpolate(row, output));
+  return interpolate(rows, meanLevel(manifest, layer.reads, levels));
+}
+
+/**
+ * The level at which the same fraction of a tensor's channels would stay if all its groups were at one level, which
+ * may lie between two levels.
+ */
+function meanLevel(manifest: BundleManifest, shares: readonly Share[], levels: readonly number[]): number {
+  const own = shares.map(({ group }) => levels[group] as number);
+  const first = own[0] ?? 0;
+  if (own.every((level) => level === first)) return first;
+  const kept = keptShare(manifest, shares, levels);
+  const uniform = manifest.ratios.map((_, level) =>
+    keptShare(
+      manifest,
+      shares,
+      levels.map(() => level),
+    ),
+  );
+  const above = uniform.findIndex((fraction) => fraction <= kept);
+  if (above <= 0) return above < 0 ? uniform.length - 1 : 0;
+  const [more, less] = [uniform[above - 1] as number, uniform[above] as number];
+  return above - (kept - less) / (more - less);
+}
+
+/** The sum over the layers, corrected by what the whole stage took with every group at one level. */
+function stageSeconds(
+  manifest: BundleManifest,
+  stage: BundleStage,
+  layers: readonly BundleLayer[],
+  levels: readonly number[],
+): number | undefined {
+  const groups = [
+    ...new Set(layers.flatMap((layer) => [...layer.reads, ...layer.outputs].map((s) => s.group))),
+  ];
+  const mean = groups.length === 0 ? 0 : sum(groups.map((group) => levels[group] as number)) / groups.length;
+  if (layers.length === 0) return stage.seconds && interpolate(stage.seconds, mean);
+  const own = sumKnown(layers.map((layer) => layerSeconds(manifest, layer, levels)));
+  if (own === undefined || !stage.seconds) return own;
+  const factors = stage.seconds.map((measured, level) => {
+    const uniform = manifest.groups.map(() => level);
+    const parts = sumKnown(layers.map((layer) => layerSeconds(manifest, layer, uniform))) ?? 0;
+    return parts > 0 ? measured / parts : 1;
+  });
+  return own * interpolate(factors, mean);
+}
+
+/** The value at a position that may lie between two entries; the last one beyond the end. */
+function interpolate(values: readonly number[], at: number): number {
+  const low = Math.min(Math.floor(at), values.length - 1);
+  const high = Math.min(low + 1, values.length - 1);
+  const [a, b] = [values[low] as number, values[high] as number];
+  return a + (b - a) * (at - Math.floor(at));
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+/** The sum, or undefined when any part of it is. */
+function sumKnown(values: readonly (number | undefined)[]): number | undefined {
+  let total = 0;
+  for (const value of values) {
+    if (value === undefined) return undefined;
+    total += value;
+  }
+  return total;
+}

@@ -1,0 +1,33 @@
+// Bundles: one network at any mix of levels, as a folder that is written whole or not at all.
+export { type AssembleOptions, assembleModel, type Correction } from './assemble.ts';
+export type { Bundle } from './bundle.ts';
+export {
+  type LayerCosts,
+  layerCosts,
+  type StageCosts,
+  stageCosts,
+  type TotalCosts,
+  totalCosts,
+} from './costs.ts';
+export { checkLevels, findVariant, keepOfLevels, levelsOfRatio } from './levels.ts';
+export {
+  type AccuracyModel,
+  BUNDLE_VERSION,
+  type BundleGroup,
+  type BundleLayer,
+  type BundleManifest,
+  type BundleStage,
+  type FilePart,
+  MANIFEST_FILE,
+  type ManifestParts,
+  type MeasuredOn,
+  type Preprocessing,
+  type Provenance,
+  type Share,
+  type Split,
+  type Variant,
+} from './manifest.ts';
+export { openBundle } from './read.ts';
+export type { FloatTensor } from './safetensors.ts';
+export { tableBias, tableWeight, variantScale, variantShift } from './weight-names.ts';
+export { type BundleContents, writeBundle } from './write.ts';

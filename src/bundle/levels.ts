@@ -1,0 +1,71 @@
+// Vectors of levels: one level for each group of a bundle.
+import type { Keep } from '../channels/index.ts';
+import { BedsideError, must } from '../util/index.ts';
+import type { BundleManifest } from './manifest.ts';
+
+/** What of a manifest levels refer to. */
+type Leveled = Pick<BundleManifest, 'name' | 'groups' | 'ratios'>;
+
+/**
+ * @throws BedsideError E_LEVELS unless there is one level for each group, each a level of the bundle
+ */
+export function checkLevels(manifest: Leveled, levels: readonly number[]): void {
+  const { groups, ratios, name } = manifest;
+  const last = ratios.length - 1;
+  const hint = `give ${groups.length} integers from 0 (unpruned) to ${last}, one for each group`;
+  if (levels.length !== groups.length) {
+    const message = `bundle '${name}' has ${groups.length} groups; ${levels.length} levels are given`;
+    throw new BedsideError('E_LEVELS', message, { hint });
+  }
+  for (const [group, level] of levels.entries()) {
+    if (Number.isInteger(level) && level >= 0 && level <= last) continue;
+    const layers = groups[group]?.layers.join(', ');
+    const message = `bundle '${name}' has no level ${level} for group ${group} (${layers}): levels are 0 to ${last}`;
+    throw new BedsideError('E_LEVELS', message, { hint });
+  }
+}
+
+/**
+ * Every group at the level whose ratio is nearest; of two equally near, at the one that keeps more.
+ * @param ratio fraction of channels removed, in [0, 1)
+ * @throws BedsideError E_LEVELS for a ratio out of range
+ */
+export function levelsOfRatio(manifest: Leveled, ratio: number): number[] {
+  const { groups, ratios, name } = manifest;
+  if (!(ratio >= 0 && ratio < 1)) {
+    throw new BedsideError(
+      'E_LEVELS',
+      `ratio ${ratio} is out of range: it is a fraction of channels removed`,
+      {
+        hint: `bundle '${name}' has the ratios ${ratios.join(', ')}`,
+      },
+    );
+  }
+  const distances = ratios.map((other) => Math.abs(other - ratio));
+  const level = distances.indexOf(Math.min(...distances));
+  return groups.map(() => level);
+}
+
+/** Index of the measured variant with these levels, or undefined when they have not been measured. */
+export function findVariant(
+  manifest: Pick<BundleManifest, 'variants'>,
+  levels: readonly number[],
+): number | undefined {
+  const key = levels.join();
+  const index = manifest.variants.findIndex((variant) => variant.levels.join() === key);
+  return index < 0 ? undefined : index;
+}
+
+/**
+ * The units that stay: of each group the first ones.
+ * @throws BedsideError E_LEVELS as `checkLevels`
+ */
+export function keepOfLevels(manifest: Leveled, levels: readonly number[]): Keep {
+  checkLevels(manifest, levels);
+  return new Map(
+    manifest.groups.map(({ id, counts }) => {
+      const count = must(counts[levels[id] as number], `count of group ${id}`);
+      return [id, Array.from({ length: count }, (_, unit) => unit)];
+    }),
+  );
+}

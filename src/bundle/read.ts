@@ -1,0 +1,108 @@
+// Opens a bundle. Nothing of it is used before its bytes are known to be the ones that were written.
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { findGroups } from '../channels/index.ts';
+import { readModel } from '../onnx/index.ts';
+import { BedsideError, formatBytes, messageOf } from '../util/index.ts';
+import { assertAgreement } from './agreement.ts';
+import type { Bundle } from './bundle.ts';
+import { type BundleManifest, type FilePart, MANIFEST_FILE } from './manifest.ts';
+import { parseManifest } from './parse-manifest.ts';
+import { decodeSafetensors } from './safetensors.ts';
+
+/** How often a bundle may be replaced while it is read. */
+const ATTEMPTS = 5;
+
+/**
+ * Opens a bundle: the version first, then the SHA-256 of every part, computed on the very bytes that are used, then
+ * whether manifest, model and weights agree. A bundle that is replaced meanwhile is read again.
+ * @throws BedsideError E_BUNDLE for a folder that is no bundle, or one that contradicts itself; E_BUNDLE_VERSION;
+ * E_BUNDLE_MISSING and E_BUNDLE_HASH for parts; E_FILE for what cannot be read
+ */
+export async function openBundle(dir: string): Promise<Bundle> {
+  const path = join(dir, MANIFEST_FILE);
+  for (let attempt = 1; ; attempt++) {
+    const bytes = await readManifest(dir, path);
+    const manifest = parseManifest(bytes, path);
+    const parts = await readParts(dir, manifest);
+    if (parts instanceof BedsideError) {
+      const replaced = !bytes.equals(await readManifest(dir, path));
+      if (replaced && attempt < ATTEMPTS) continue;
+      throw parts;
+    }
+    const model = readModel(parts.model, join(dir, manifest.model.file));
+    const tensors = decodeSafetensors(parts.weights, join(dir, manifest.weights.file));
+    const grouping = findGroups(model);
+    assertAgreement({ manifest, model, grouping, tensors }, dir);
+    return { dir, sha256: hashOf(bytes), manifest, model, grouping, tensors };
+  }
+}
+
+async function readManifest(dir: string, path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw unreadable(path, cause);
+    throw new BedsideError('E_BUNDLE', `${dir} is not a bundle: it has no ${MANIFEST_FILE}`, {
+      hint: 'name the folder that `bedside pack` wrote',
+      cause,
+    });
+  }
+}
+
+async function readParts(
+  dir: string,
+  { model, weights }: BundleManifest,
+): Promise<{ model: Uint8Array; weights: Uint8Array } | BedsideError> {
+  try {
+    return { model: await readPart(dir, model), weights: await readPart(dir, weights) };
+  } catch (error) {
+    if (BedsideError.is(error)) return error;
+    throw error;
+  }
+}
+
+/** The bytes of a part, if they are the right ones. */
+async function readPart(dir: string, part: FilePart): Promise<Uint8Array> {
+  const path = join(dir, part.file);
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw unreadable(path, cause);
+    throw new BedsideError('E_BUNDLE_MISSING', `bundle ${dir}: ${part.file} is missing`, {
+      hint: 'copy the whole folder again; its files belong together',
+      cause,
+    });
+  }
+  const hint = 'the file is damaged or was changed; copy the bundle again, or pack the model again';
+  if (bytes.length !== part.bytes) {
+    const sizes = `${formatBytes(bytes.length)} (${bytes.length} bytes), expected ${part.bytes} bytes`;
+    throw new BedsideError('E_BUNDLE_HASH', `bundle ${dir}: ${part.file} has ${sizes}`, { hint });
+  }
+  const sha256 = hashOf(bytes);
+  if (sha256 !== part.sha256) {
+    const hashes = `SHA-256 is ${sha256}, expected ${part.sha256}`;
+    throw new BedsideError(
+      'E_BUNDLE_HASH',
+      `bundle ${dir}: ${part.file} is not as it was written: ${hashes}`,
+      {
+        hint,
+      },
+    );
+  }
+  return bytes;
+}
+
+function hashOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+function unreadable(path: string, cause: unknown): BedsideError {
+  return new BedsideError('E_FILE', `cannot read ${path}: ${messageOf(cause)}`, {
+    hint: 'check that you may read the folder and its files',
+    cause,
+  });
+}

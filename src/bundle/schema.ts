@@ -1,0 +1,126 @@
+// The manifest as a schema: what a bundle.json may say. What its parts say of each other is in `consistency.ts`.
+import { z } from 'zod';
+import { BUNDLE_VERSION, type BundleManifest } from './manifest.ts';
+
+const count = z.number().int().nonnegative();
+const positive = z.number().int().positive();
+/** Multiply-accumulates and bytes: not whole where a batch size was divided out. */
+const amount = z.number().nonnegative();
+const seconds = z.number().nonnegative();
+const fraction = z.number().min(0).max(1);
+const name = z.string().min(1);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hexadecimal digits');
+/** A plain name: a manifest cannot point out of its folder. */
+const fileName = z
+  .string()
+  .regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]*$/, 'expected the name of a file in the folder, without a path');
+
+const filePart = { file: fileName, sha256, bytes: count };
+
+const share = z.object({ group: count, share: z.number().gt(0).max(1) });
+
+const group = z.object({
+  id: count,
+  channels: z.number().int().min(2),
+  layers: z.array(name).min(1),
+  counts: z.array(positive).min(1),
+});
+
+const layer = z.object({
+  name,
+  stage: count,
+  inputs: z.array(share),
+  outputs: z.array(share),
+  macs: amount,
+  weightBytes: amount,
+  biasBytes: amount,
+  inputBytes: amount,
+  outputBytes: amount,
+  reads: z.array(share),
+  tables: z.boolean(),
+  seconds: z.array(z.array(seconds)).optional(),
+});
+
+const stage = z.object({
+  index: count,
+  nodes: z.array(name).min(1),
+  layers: z.array(name),
+  input: name,
+  output: name,
+  outputBytes: amount,
+  outputShares: z.array(share),
+  otherBytes: amount,
+  split: z.enum(['outputs', 'partial-sums', 'none']),
+  splitGroup: count.optional(),
+  seconds: z.array(seconds).optional(),
+});
+
+const variant = z.object({
+  levels: z.array(count),
+  corrected: z.boolean(),
+  accuracy: fraction,
+  lowerBound: fraction,
+  agreement: fraction,
+  recall: z.array(fraction.nullable()),
+  macs: amount,
+  weightBytes: amount,
+  crossingBytes: amount,
+  seconds: seconds.optional(),
+});
+
+/** Unknown fields are left out of the result: a change that a reader must know of raises the version. */
+export const manifestSchema = z.object({
+  format: z.literal('bedside-bundle'),
+  version: z.number().int().min(1).max(BUNDLE_VERSION),
+  name,
+  model: z.object({
+    ...filePart,
+    source: z.object({ file: z.string(), sha256 }),
+    input: z.object({ name, shape: z.array(positive) }),
+    output: z.object({ name, classes: positive }),
+  }),
+  weights: z.object(filePart),
+  preprocessing: z.object({ kind: z.enum(['images', 'beats', 'tensors']), description: z.string() }),
+  ratios: z.array(z.number().min(0).lt(1)).min(1),
+  groups: z.array(group),
+  layers: z.array(layer).min(1),
+  stages: z.array(stage).min(1),
+  measured: z
+    .object({
+      machine: z.string(),
+      provider: z.string(),
+      threads: positive,
+      batch: positive,
+      date: z.string(),
+    })
+    .optional(),
+  accuracy: z.object({
+    unpruned: fraction,
+    measure: z.enum(['accuracy', 'balanced', 'agreement']),
+    loss: z.array(z.array(z.number().nonnegative())),
+    maxError: z.number().nonnegative(),
+    meanError: z.number().nonnegative(),
+    fitted: count,
+    checked: count,
+  }),
+  variants: z.array(variant).min(1),
+  provenance: z.object({
+    criterion: z.string(),
+    dataset: z.string(),
+    calibration: count,
+    validation: count,
+    labelled: z.boolean(),
+    seed: z.number().int(),
+    created: z.string(),
+    versions: z.record(z.string(), z.string()),
+  }),
+});
+
+/** Does not compile unless the schema and the type say the same. */
+type Frozen<T> = T extends readonly (infer E)[]
+  ? readonly Frozen<E>[]
+  : T extends object
+    ? { readonly [K in keyof T]: Frozen<T[K]> }
+    : T;
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+true satisfies Equal<Frozen<z.infer<typeof manifestSchema>>, Frozen<BundleManifest>>;

@@ -1,0 +1,122 @@
+// How the channels of a weighted layer lie in its repaired weights.
+import { type Grouping, isDepthwise, type LayerLayout, layerLayout } from '../channels/index.ts';
+import { type Constant, type Model, type Node, opOf, sizeOf } from '../onnx/index.ts';
+import { must } from '../util/index.ts';
+import type { BundleGroup } from './manifest.ts';
+
+type FloatConstant = Extract<Constant, { type: 'float32' }>;
+
+/** A weighted layer of a bundle's model. */
+export interface WeightLayout {
+  readonly node: Node;
+  readonly layout: LayerLayout;
+  readonly weight: FloatConstant;
+  /** Absent where the layer has none, or the operator no place for one. */
+  readonly bias: FloatConstant | undefined;
+  readonly depthwise: boolean;
+  /**
+   * Axis of the weight along which a table holds only what its level keeps: the input channels; for depthwise layers
+   * the rows, each of which belongs to one channel.
+   */
+  readonly axis: number;
+  /** Positions on that axis of the whole weight. */
+  readonly along: Positions;
+  /** Input and output channels. */
+  readonly inputs: Positions;
+  readonly outputs: Positions;
+}
+
+/** What positions of an axis belong to: group and unit, both -1 for what always stays. */
+export interface Positions {
+  readonly group: Int32Array;
+  readonly unit: Int32Array;
+}
+
+/** The weighted layers of a canonical model by name, in execution order. */
+export function weightLayouts(model: Model, grouping: Grouping): Map<string, WeightLayout> {
+  const layouts = new Map<string, WeightLayout>();
+  for (const node of model.graph.nodes) {
+    const layout = layerLayout(model.graph, node, (name) => grouping.shapes.get(name));
+    if (layout) layouts.set(node.name, weightLayout(model, grouping, node, layout));
+  }
+  return layouts;
+}
+
+function weightLayout(model: Model, grouping: Grouping, node: Node, layout: LayerLayout): WeightLayout {
+  const weight = must(floats(model, node, layout.weight), `weight of ${node.name}`);
+  const depthwise = isDepthwise(layout);
+  const inputs = positionsOf(grouping, node.inputs[layout.data], layout.dataAxis, layout.inChannels);
+  const outputs = positionsOf(grouping, node.outputs[0], layout.outputAxis, layout.outChannels);
+  const transposed = opOf(node) === 'ConvTranspose';
+  // Input channels of all convolution groups are tied, and the weight of all but transposed ones spans one group.
+  const span = transposed ? layout.inChannels : layout.inChannels / layout.groups;
+  const along = depthwise && !transposed ? outputs : firstOf(inputs, span);
+  return {
+    node,
+    layout,
+    weight,
+    bias: layout.bias === undefined ? undefined : floats(model, node, layout.bias),
+    depthwise,
+    axis: depthwise ? 0 : layout.weightIn,
+    along: depthwise && transposed ? inputs : along,
+    inputs,
+    outputs,
+  };
+}
+
+/** Positions that stay, ascending, when each group keeps the first units that its level says. */
+export function keptAt(
+  { group, unit }: Positions,
+  groups: readonly BundleGroup[],
+  levelOf: (group: number) => number,
+): number[] {
+  const counts = groups.map(({ id, counts }) => must(counts[levelOf(id)], `level of group ${id}`));
+  const kept: number[] = [];
+  group.forEach((id, position) => {
+    if (id < 0 || (unit[position] as number) < (counts[id] as number)) kept.push(position);
+  });
+  return kept;
+}
+
+/** Kept output channels of all layers together: the length of a correction. */
+export function keptChannels(
+  views: ReadonlyMap<string, WeightLayout>,
+  groups: readonly BundleGroup[],
+  levels: readonly number[],
+): number {
+  const lengths = [...views.values()].map(
+    ({ outputs }) => keptAt(outputs, groups, (group) => levels[group] as number).length,
+  );
+  return lengths.reduce((sum, length) => sum + length, 0);
+}
+
+/** Shape of the weight of the table of a level. */
+export function tableDims(view: WeightLayout, groups: readonly BundleGroup[], level: number): number[] {
+  const kept = keptAt(view.along, groups, () => level).length;
+  return view.weight.dims.map((size, axis) => (axis === view.axis ? kept : size));
+}
+
+/** Length of the bias of the table of a level: all output channels, but for depthwise layers the kept ones. */
+export function tableBiasLength(view: WeightLayout, groups: readonly BundleGroup[], level: number): number {
+  return view.depthwise ? keptAt(view.outputs, groups, () => level).length : view.outputs.group.length;
+}
+
+/** Number of elements before and behind an axis. */
+export function around(dims: readonly number[], axis: number): { outer: number; inner: number } {
+  return { outer: sizeOf(dims.slice(0, axis)), inner: sizeOf(dims.slice(axis + 1)) };
+}
+
+function positionsOf(grouping: Grouping, value: string | undefined, axis: number, size: number): Positions {
+  const channels = value ? grouping.values.get(value) : undefined;
+  if (channels && channels.axis === axis && channels.group.length === size) return channels;
+  return { group: new Int32Array(size).fill(-1), unit: new Int32Array(size).fill(-1) };
+}
+
+function firstOf({ group, unit }: Positions, count: number): Positions {
+  return { group: group.subarray(0, count), unit: unit.subarray(0, count) };
+}
+
+function floats(model: Model, node: Node, input: number): FloatConstant | undefined {
+  const constant = model.graph.constants.get(node.inputs[input] ?? '');
+  return constant?.type === 'float32' ? constant : undefined;
+}

@@ -1,0 +1,116 @@
+// Writes a bundle so that, killed at any moment, there is either the old bundle or the new one.
+//
+// The model and the weights bear the start of their hash as names, so new ones stand beside the old ones. They are on
+// the disk before the new manifest takes the old one's name, in one step: from then on the bundle is the new one.
+// What the manifest does not name is cleared away afterwards, or by the next write.
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { findGroups } from '../channels/index.ts';
+import { type Model, writeModel } from '../onnx/index.ts';
+import { BedsideError, messageOf } from '../util/index.ts';
+import { assertAgreement } from './agreement.ts';
+import {
+  BUNDLE_VERSION,
+  type BundleManifest,
+  type FilePart,
+  MANIFEST_FILE,
+  type ManifestParts,
+  modelFile,
+  weightsFile,
+} from './manifest.ts';
+import { checkManifest } from './parse-manifest.ts';
+import { encodeSafetensors, type FloatTensor } from './safetensors.ts';
+
+/** What a bundle is made of. */
+export interface BundleContents {
+  readonly manifest: ManifestParts;
+  /** Canonical, with the units of every group from the most to the least important. */
+  readonly model: Model;
+  /** Repaired weights and corrections, by the names of `weight-names.ts`. */
+  readonly tensors: ReadonlyMap<string, FloatTensor>;
+}
+
+/**
+ * Writes a bundle into a folder, which is made if it is missing; a bundle that is there is replaced. One writer at a
+ * time. Everything that opening checks is checked before anything is written.
+ * @returns the manifest as it was written
+ * @throws BedsideError E_BUNDLE when the parts do not agree; E_OUTPUT when the folder cannot be written
+ */
+export async function writeBundle(dir: string, contents: BundleContents): Promise<BundleManifest> {
+  const { model, tensors } = contents;
+  const modelBytes = writeModel(model);
+  const weightBytes = encodeSafetensors(tensors);
+  const manifest = completed(contents.manifest, modelBytes, weightBytes);
+  checkManifest(manifest, `the bundle for ${dir}`);
+  assertAgreement({ manifest, model, grouping: findGroups(model), tensors }, `the bundle for ${dir}`);
+  try {
+    await mkdir(dir, { recursive: true });
+    await writeSynced(dir, manifest.model.file, modelBytes);
+    await writeSynced(dir, manifest.weights.file, weightBytes);
+    await syncFolder(dir);
+    await writeSynced(dir, MANIFEST_FILE, new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`));
+    await syncFolder(dir);
+    await clearAway(dir, manifest);
+  } catch (cause) {
+    throw new BedsideError('E_OUTPUT', `cannot write the bundle ${dir}: ${messageOf(cause)}`, {
+      hint: 'choose a folder you may write to, on a disk with enough room',
+      cause,
+    });
+  }
+  return manifest;
+}
+
+function completed(parts: ManifestParts, model: Uint8Array, weights: Uint8Array): BundleManifest {
+  const { name, model: signature, ...rest } = parts;
+  return {
+    format: 'bedside-bundle',
+    version: BUNDLE_VERSION,
+    name,
+    model: { ...filePart(model, modelFile), ...signature },
+    weights: filePart(weights, weightsFile),
+    ...rest,
+  };
+}
+
+function filePart(bytes: Uint8Array, name: (sha256: string) => string): FilePart {
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  return { file: name(sha256), sha256, bytes: bytes.length };
+}
+
+/** A file that is on the disk, whole, before it has its name. */
+async function writeSynced(dir: string, name: string, bytes: Uint8Array): Promise<void> {
+  const temporary = join(dir, `.${name}.${randomBytes(6).toString('hex')}.tmp`);
+  try {
+    const file = await open(temporary, 'wx');
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, join(dir, name));
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw cause;
+  }
+}
+
+/** Puts new names on the disk. Not every system can open a folder for this; there, the names follow later. */
+async function syncFolder(dir: string): Promise<void> {
+  const folder = await open(dir, 'r').catch(() => undefined);
+  await folder?.sync().catch(() => {});
+  await folder?.close();
+}
+
+const PART = /^(model-[0-9a-f]{12}\.onnx|weights-[0-9a-f]{12}\.safetensors)$/;
+const TEMPORARY =
+  /^\.(bundle\.json|model-[0-9a-f]{12}\.onnx|weights-[0-9a-f]{12}\.safetensors)\.[0-9a-f]{12}\.tmp$/;
+
+/** Removes parts of earlier bundles, and what writers that were killed left behind; nothing else. */
+async function clearAway(dir: string, { model, weights }: BundleManifest): Promise<void> {
+  for (const name of await readdir(dir)) {
+    const stale = PART.test(name) && name !== model.file && name !== weights.file;
+    if (stale || TEMPORARY.test(name)) await rm(join(dir, name), { force: true }).catch(() => {});
+  }
+}
