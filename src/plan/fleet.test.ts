@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { BedsideError } from '../util/index.ts';
 import { type Fleet, fleetOf, parseFleet } from './fleet.ts';
@@ -59,6 +60,26 @@ describe('a fleet', () => {
       [5e6, 5e6, inf],
     ]);
     expect(read.latency[0]).toEqual([0, 0.002, 0.001]);
+  });
+});
+
+describe('the example fleets', () => {
+  const folder = new URL('../../examples/fleets/', import.meta.url);
+  it.each(readdirSync(folder))('%s is read, and every device says where its figures are from', (file) => {
+    const text = readFileSync(new URL(file, folder), 'utf8');
+    const { devices, name } = parseFleet(text, file);
+    expect(file).toBe(`${name}.json`);
+    for (const { references } of devices) {
+      expect(Object.keys(references ?? {})).toEqual(
+        expect.arrayContaining(['macsPerSecond', 'joulesPerMac', 'memory']),
+      );
+    }
+  });
+
+  it('are a ward of five devices with an untrusted one, and a clinic of twelve', () => {
+    const read = (name: string) => parseFleet(readFileSync(new URL(`${name}.json`, folder), 'utf8'));
+    expect(read('ward').devices.filter(({ trusted }) => !trusted)).toHaveLength(1);
+    expect([read('ward').devices.length, read('clinic').devices.length]).toEqual([5, 12]);
   });
 });
 
