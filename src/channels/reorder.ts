@@ -5,7 +5,7 @@
 import { cloneModel, type Model, type Node, type OpName, opOf } from '../onnx/index.ts';
 import { BedsideError, must } from '../util/index.ts';
 import { Cut } from './cut.ts';
-import { type CutRule, cutBatchNormalization, cutElementwise, cutLayer } from './cut-rules.ts';
+import { type CutRule, cutBatchNormalization, cutElementwise, cutGather, cutLayer } from './cut-rules.ts';
 import type { Grouping, ValueChannels } from './groups.ts';
 import { Propagation } from './propagation.ts';
 import { RULES } from './rules.ts';
@@ -41,13 +41,14 @@ export function reorderChannels(
   return { model: result, fixed };
 }
 
-/** Operators with a number for each channel. All others only hand channels on, in the order that they get. */
+/** Operators with a number or an index for each channel. All others hand channels on in the order that they get. */
 const PARAMETERS: { readonly [K in OpName]?: CutRule } = {
   Add: cutElementwise,
   BatchNormalization: cutBatchNormalization,
   Conv: cutLayer,
   ConvTranspose: cutLayer,
   Div: cutElementwise,
+  Gather: cutGather,
   Gemm: cutLayer,
   MatMul: cutLayer,
   Mul: cutElementwise,
@@ -132,7 +133,8 @@ function broken(node: Node, model: Model, grouping: Grouping, places: Places): S
   const found = new Set<number>();
   const op = opOf(node);
   const names = [...new Set([...node.inputs, ...node.outputs])].filter((name) => grouping.values.has(name));
-  if (op === undefined || !names.some((name) => places.has(name))) return found;
+  // A Gather's indices are rewritten, so any order will do.
+  if (op === undefined || op === 'Gather' || !names.some((name) => places.has(name))) return found;
   const walk = new Propagation(model, grouping.shapes);
   const inputs = [...new Set(node.inputs)].filter((name) => grouping.values.has(name));
   /** For each variable: the one that comes to stand in its place, and the group it is of. */

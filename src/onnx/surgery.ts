@@ -117,30 +117,37 @@ export function sliceAxis(constant: Constant, axis: number, indices: readonly nu
   const newDims = dims.map((old, i) => (i === axis ? indices.length : old));
   if (constant.type === 'int64') {
     const data = new BigInt64Array(sizeOf(newDims));
-    copyRows(outer, size, inner, indices, (to, from) =>
-      data.set(constant.data.subarray(from, from + inner), to),
+    copyRows(outer, size, inner, indices, (to, from, length) =>
+      data.set(constant.data.subarray(from, from + length), to),
     );
     return { ...constant, dims: newDims, data };
   }
   const data = new Float32Array(sizeOf(newDims));
-  copyRows(outer, size, inner, indices, (to, from) =>
-    data.set(constant.data.subarray(from, from + inner), to),
+  copyRows(outer, size, inner, indices, (to, from, length) =>
+    data.set(constant.data.subarray(from, from + length), to),
   );
   return { ...constant, dims: newDims, data };
 }
 
+/** Neighbours are copied at once. */
 function copyRows(
   outer: number,
   size: number,
   inner: number,
   indices: readonly number[],
-  copy: (to: number, from: number) => void,
+  copy: (to: number, from: number, length: number) => void,
 ): void {
+  const runs: { from: number; count: number }[] = [];
+  for (const index of indices) {
+    const last = runs.at(-1);
+    if (last && last.from + last.count === index) last.count++;
+    else runs.push({ from: index, count: 1 });
+  }
   let to = 0;
   for (let row = 0; row < outer; row++) {
-    for (const index of indices) {
-      copy(to, (row * size + index) * inner);
-      to += inner;
+    for (const { from, count } of runs) {
+      copy(to, (row * size + from) * inner, count * inner);
+      to += count * inner;
     }
   }
 }
