@@ -1,6 +1,14 @@
 // Bundles of small networks, with tables that are no repair but can be told apart: level L multiplies by `factor(L)`.
 import { findGroups, type Grouping, isDepthwise, layerLayout } from '../../channels/index.ts';
-import { type Constant, findStages, type Model, modelCosts, sizeOf, sliceAxis } from '../../onnx/index.ts';
+import {
+  type Constant,
+  findStages,
+  floatConstant,
+  type Model,
+  modelCosts,
+  sizeOf,
+  sliceAxis,
+} from '../../onnx/index.ts';
 import { must, Random } from '../../util/index.ts';
 import type { Bundle } from '../bundle.ts';
 import {
