@@ -226,7 +226,15 @@ function stageSets(
     const share = stage.split === 'outputs' ? 1 / size : 1;
     return inputSeen >= 1 && share <= (maxSeen[l] ?? 0);
   };
-  const fewest = Math.min(...manifest.ratios.map((_, level) => outputChannels(manifest, l, level)));
+  const fewest = Math.min(
+    ...manifest.ratios.map((_, level) =>
+      outputChannels(
+        manifest,
+        l,
+        manifest.groups.map(() => level),
+      ),
+    ),
+  );
   return candidateSets({
     devices: devices.map((device) => ({
       trusted: device.trusted,

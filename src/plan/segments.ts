@@ -11,11 +11,12 @@ export interface Segment {
 
 /**
  * Number of channels that a stage is divided by: those of its output, or for partial sums those inside it.
- * @param level of the groups that those channels belong to
+ * @param levels of all groups
  */
-export function outputChannels(manifest: BundleManifest, stage: number, level: number): number {
+export function outputChannels(manifest: BundleManifest, stage: number, levels: readonly number[]): number {
   const { splitGroup, split, outputShares, index } = must(manifest.stages[stage], `stage ${stage}`);
-  const at = (group: number): number => must(manifest.groups[group]?.counts[level], `group ${group}`);
+  const at = (group: number): number =>
+    must(manifest.groups[group]?.counts[levels[group] ?? 0], `group ${group}`);
   if (split === 'partial-sums' && splitGroup !== undefined) return at(splitGroup);
   if (index === manifest.stages.length - 1) return manifest.model.output.classes;
   const total = allChannels(manifest, stage);

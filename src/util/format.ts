@@ -18,6 +18,12 @@ export function formatSeconds(seconds: number): string {
   return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 }
 
+/** Joules with a fitting unit: `350 µJ`, `12.3 mJ`, `4.20 J`. */
+export function formatJoules(joules: number): string {
+  if (joules < 1e-3) return `${(joules * 1e6).toPrecision(3)} µJ`;
+  return joules < 1 ? `${(joules * 1e3).toPrecision(3)} mJ` : `${joules.toPrecision(3)} J`;
+}
+
 /** A fraction as a percentage with one decimal: `98.4 %`. */
 export function formatPercent(fraction: number): string {
   return `${(fraction * 100).toFixed(1)} %`;

@@ -1,5 +1,5 @@
 export { BedsideError, ERROR_CODES, type ErrorCode, messageOf, must } from './errors.ts';
 export { assertWritable, readFileChecked, writeFileAtomic } from './files.ts';
-export { formatBytes, formatCount, formatPercent, formatSeconds } from './format.ts';
+export { formatBytes, formatCount, formatJoules, formatPercent, formatSeconds } from './format.ts';
 export { Random } from './random.ts';
 export { median } from './statistics.ts';

@@ -1,0 +1,119 @@
+// A plan for people: a table of stages, a timeline of devices, and totals beside those of simpler plans.
+import type { PlanView } from '../plan/index.ts';
+import { formatBytes, formatJoules, formatPercent, formatSeconds } from '../util/index.ts';
+import { indent, table } from './tables.ts';
+
+/** One planner's result in the comparison of totals. */
+export interface TotalsRow {
+  readonly name: string;
+  /** Absent where it found no plan. */
+  readonly view?: PlanView | undefined;
+  readonly note: string;
+}
+
+const WIDTH = 56;
+
+/** Stages: devices with their channels, level, and the times of the member that ends last. */
+export function stagesText({ stages }: PlanView): string {
+  return table(
+    ['>stage', 'devices (channels)', '>level', '>wait', '>transfer', '>compute', '>ends', '>memory'],
+    stages.map((stage) => [
+      String(stage.index),
+      stage.segments.map(({ device, from, to }) => `${device} [${from}, ${to})`).join(' + '),
+      String(stage.level),
+      stage.wait > 0 ? formatSeconds(stage.wait) : '',
+      stage.transfer > 0 ? formatSeconds(stage.transfer) : '',
+      formatSeconds(stage.compute),
+      formatSeconds(stage.end),
+      formatBytes(stage.weightBytes + stage.activationBytes),
+    ]),
+  );
+}
+
+/** A row a device, time to the right: `-` receiving, `.` waiting, `#` computing. */
+export function timelineText({ stages, latency, result, devices }: PlanView): string {
+  const used = devices.filter(({ name }) =>
+    stages.some(({ segments }) => segments.some(({ device }) => device === name)),
+  );
+  const width = Math.max(...used.map(({ name }) => name.length));
+  const column = (seconds: number): number =>
+    Math.min(WIDTH, Math.round((seconds / Math.max(latency, Number.MIN_VALUE)) * WIDTH));
+  const rows = used.map(({ name }) => {
+    const cells = Array.from({ length: WIDTH }, () => ' ');
+    const paint = (from: number, to: number, mark: string): void => {
+      const start = Math.min(WIDTH - 1, column(from));
+      // Whatever happens is seen, however short.
+      for (let at = start; at < Math.max(start + 1, column(to)); at++) cells[at] = mark;
+    };
+    for (const { start, members } of stages) {
+      for (const { device, transfer, wait, compute } of members) {
+        if (device !== name) continue;
+        if (transfer > 0) paint(start, start + transfer, '-');
+        if (wait > 0) paint(start + transfer, start + transfer + wait, '.');
+        paint(start + transfer + wait, start + transfer + wait + compute, '#');
+      }
+    }
+    if (result > 0 && name === sourceOf(stages)) paint(latency - result, latency, '-');
+    return `${name.padEnd(width)} |${cells.join('')}|`;
+  });
+  const scale = formatSeconds(latency);
+  return [
+    ...rows,
+    `${' '.repeat(width)}  0${scale.padStart(WIDTH - 1)}`,
+    `${' '.repeat(width)}  - receives  . waits  # computes`,
+  ].join('\n');
+}
+
+/** The first stage runs on the source. */
+function sourceOf(stages: PlanView['stages']): string | undefined {
+  return stages[0]?.segments[0]?.device;
+}
+
+/** Memory and energy of the devices that take part. */
+export function devicesText({ devices }: PlanView): string {
+  return table(
+    ['device', '>weights', '>activations', '>of memory', '>energy', '>to load'],
+    devices
+      .filter(({ weightBytes }) => weightBytes > 0)
+      .map((device) => [
+        device.name,
+        formatBytes(device.weightBytes),
+        formatBytes(device.activationBytes),
+        formatPercent((device.weightBytes + device.activationBytes) / device.memory),
+        formatJoules(device.energy),
+        device.toLoad > 0 ? formatBytes(device.toLoad) : '',
+      ]),
+  );
+}
+
+/** One row a planner. */
+export function totalsText(rows: readonly TotalsRow[]): string {
+  return table(
+    ['plan', '>objective', '>time', '>energy', '>accuracy', ''],
+    rows.map(({ name, view, note }) =>
+      view
+        ? [
+            name,
+            view.objective.toFixed(4),
+            formatSeconds(view.latency),
+            formatJoules(view.energy),
+            formatPercent(view.accuracy),
+            note,
+          ]
+        : [name, '', '', '', '', note],
+    ),
+  );
+}
+
+/** Everything of a plan. */
+export function planText(view: PlanView, totals: readonly TotalsRow[]): string {
+  return [
+    stagesText(view),
+    '',
+    indent(timelineText(view)),
+    '',
+    devicesText(view),
+    '',
+    totalsText(totals),
+  ].join('\n');
+}

@@ -1,0 +1,27 @@
+// Planning: the level of every group and the devices of every stage, for one request.
+export { type BuildOptions, buildProblem, DEFAULT_SETS, type PlanningProblem } from './build-instance.ts';
+export { checkPlan, type PlanCheck, type Violation } from './check-plan.ts';
+export { type Fleet, type FleetDevice, type FleetFile, fleetOf, parseFleet } from './fleet.ts';
+export { type Diagnosis, diagnose, type Relaxation, type RelaxedNumber, type Solve } from './infeasible.ts';
+export type {
+  DeviceInstance,
+  PlanningInstance,
+  PlanStatus,
+  Solution,
+  SplitKind,
+  StageDecision,
+  StageInstance,
+} from './instance.ts';
+export { type Choice, type LevelSpace, levelVector } from './level-space.ts';
+export { type DeviceView, type PlanView, type StageView, viewPlan } from './plan-view.ts';
+export {
+  completeRequest,
+  maxSeenOf,
+  type PlanRequest,
+  PRIVACY_PRESETS,
+  type PrivacyPreset,
+  parseRequest,
+  REQUEST_DEFAULTS,
+  type RequestInput,
+} from './request.ts';
+export { outputChannels, type Segment, segmentsOf } from './segments.ts';
