@@ -90,6 +90,7 @@ interface Entry {
 
 /** The header's tensors, in the order of their data. */
 function parseHeader(text: Uint8Array, fail: (what: string) => BedsideError): Entry[] {
+  if (text[0] !== 0x7b) throw fail('its header does not start with {');
   let header: unknown;
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(text));
