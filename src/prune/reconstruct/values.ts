@@ -1,0 +1,50 @@
+// Reads values of a network at sampled places, for as many samples as there are, a batch at a time.
+import { createSession, type Tensor, tensor } from '../../engine/index.ts';
+import { soleInput } from '../../explain/index.ts';
+import { extractSubgraph, type Model, sizeOf } from '../../onnx/index.ts';
+import { must } from '../../util/index.ts';
+import type { RepairSamples } from './augment.ts';
+
+/** How a network is run. */
+export interface RunOptions {
+  readonly name: string;
+  readonly batch: number;
+  readonly threads: number;
+}
+
+/** Sees one sample's values, by name. */
+export type Visitor = (sample: number, read: (value: string) => Float32Array) => void;
+
+/** Runs what the values need of a model and shows them, sample by sample. The model's input can be read too. */
+export async function visitValues(
+  model: Model,
+  values: readonly string[],
+  { samples, size, sampleShape }: RepairSamples,
+  options: RunOptions,
+  visit: Visitor,
+): Promise<void> {
+  const input = soleInput(model);
+  const computed = [...new Set(values)].filter((value) => value !== input);
+  const length = sizeOf(sampleShape);
+  const session =
+    computed.length === 0
+      ? undefined
+      : await createSession(extractSubgraph(model, [input], computed), options);
+  try {
+    for (let first = 0; first < size; first += options.batch) {
+      const count = Math.min(options.batch, size - first);
+      const data = samples.subarray(first * length, (first + count) * length);
+      const feed: Record<string, Tensor> = { [input]: tensor(data, [count, ...sampleShape]) };
+      const found = session ? await session.run(feed) : {};
+      for (let i = 0; i < count; i++) {
+        visit(first + i, (value) => {
+          const given = found[value] ?? feed[value];
+          const all = must(given?.type === 'float32' ? given.data : undefined, `'${value}' is not float32`);
+          return all.subarray((i * all.length) / count, ((i + 1) * all.length) / count);
+        });
+      }
+    }
+  } finally {
+    await session?.release();
+  }
+}
