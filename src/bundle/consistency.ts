@@ -85,7 +85,7 @@ function* ofShares(at: string, shares: readonly Share[], groups: number): Genera
     seen.add(group);
     sum += share;
   }
-  if (sum > 1 + EPSILON) yield wrong(`${at}`, `shares with the sum ${sum}`, 'a sum of at most 1');
+  if (sum > 1 + EPSILON) yield `${at} has shares with the sum ${sum}: expected at most 1`;
 }
 
 function* ofStages({ stages, layers, groups, ratios, model }: BundleManifest): Generator<string> {
