@@ -1,0 +1,58 @@
+// Stage by stage the cheapest choice that keeps pace with the budgets, then single changes while they help.
+import { must } from '../../util/index.ts';
+import type { PlanningInstance, StageDecision } from '../instance.ts';
+import { begin, complete, extend, type Partial, usedShares } from './partial.ts';
+
+/** How strongly a budget that is used faster than stages pass counts, in the objective's unit. */
+const PACE = 1;
+
+/**
+ * A plan built from the first stage to the last without going back. Each step adds what a choice costs, and a penalty
+ * for every budget (deadline, accuracy, memory, energy) used faster than stages pass.
+ * @param pace 0 looks at costs alone
+ * @returns undefined when it runs into a limit
+ */
+export function greedyPlan(instance: PlanningInstance, pace: number): StageDecision[] | undefined {
+  let partial = begin(instance);
+  for (let l = 0; l < instance.stages.length; l++) {
+    const next = bestStep(instance, partial, l, pace);
+    if (!next) return undefined;
+    partial = next;
+  }
+  return complete(instance, partial) ? [...partial.decisions] : undefined;
+}
+
+/** Greedy with and without pacing. */
+export function greedyPlans(instance: PlanningInstance): StageDecision[][] {
+  return [0, PACE, 4 * PACE].flatMap((pace) => {
+    const plan = greedyPlan(instance, pace);
+    return plan ? [plan] : [];
+  });
+}
+
+function bestStep(
+  instance: PlanningInstance,
+  partial: Partial,
+  l: number,
+  pace: number,
+): Partial | undefined {
+  const stage = must(instance.stages[l], `stage ${l}`);
+  const passed = (l + 1) / instance.stages.length;
+  let best: Partial | undefined;
+  let lowest = Number.POSITIVE_INFINITY;
+  for (let set = 0; set < stage.sets.length; set++) {
+    for (let inner = 0; inner < stage.inner; inner++) {
+      for (let level = 0; level < stage.levelsOut; level++) {
+        const next = extend(instance, partial, { set, inner, level });
+        if (!next) continue;
+        let score = next.cost;
+        for (const share of usedShares(instance, next)) score += pace * Math.max(0, share - passed);
+        if (score < lowest) {
+          lowest = score;
+          best = next;
+        }
+      }
+    }
+  }
+  return best;
+}

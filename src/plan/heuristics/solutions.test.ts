@@ -1,0 +1,121 @@
+// One suite for every heuristic: its plans keep all constraints by the independent checker, cost what it says, and are
+// never better than the best of all plans.
+import { describe, expect, it } from 'vitest';
+import { must } from '../../util/index.ts';
+import { buildProblem, type PlanningProblem } from '../build-instance.ts';
+import { checkPlan } from '../check-plan.ts';
+import type { PlanningInstance, Solution } from '../instance.ts';
+import { completeRequest, type RequestInput } from '../request.ts';
+import { solveByEnumeration } from '../test-support/enumerate.ts';
+import { type DeviceSketch, fleetOfDevices } from '../test-support/fleets.ts';
+import { chainManifest, residualManifest } from '../test-support/manifests.ts';
+import { solveDistributeOnly, solveGreedy, solveHeft, solveLocal, solvePruneOnly } from './solutions.ts';
+
+const exact = (instance: PlanningInstance): Promise<Solution> =>
+  Promise.resolve(solveByEnumeration(instance));
+
+const SOLVERS: Record<string, (instance: PlanningInstance) => Solution | Promise<Solution>> = {
+  greedy: solveGreedy,
+  heft: solveHeft,
+  local: solveLocal,
+  'distribute-only': (instance) => solveDistributeOnly(instance, exact),
+  'prune-only': (instance) => solvePruneOnly(instance, exact),
+};
+
+const ratios = [0, 0.5];
+const devices: DeviceSketch[] = [
+  { wait: 0.001 },
+  { macsPerSecond: 1e9, energy: 0.05 },
+  { macsPerSecond: 4e9, trusted: false },
+];
+const problem = (
+  manifest: PlanningProblem['manifest'],
+  fleet: readonly DeviceSketch[],
+  input: RequestInput,
+  channel: 'independent' | 'shared' = 'independent',
+) => buildProblem(manifest, fleetOfDevices(fleet, { channel }), completeRequest(input, { deadline: 1 }));
+
+const weights = { time: 1, energy: 0.25, accuracy: 0.5, per: 'local' } as const;
+const PROBLEMS: [string, PlanningProblem][] = [
+  [
+    'a chain',
+    problem(chainManifest(4, { ratios }), devices, { privacy: 'open', accuracyDrop: 0.2, weights }),
+  ],
+  [
+    'a chain on one radio channel',
+    problem(chainManifest(4, { ratios }), devices, { privacy: 'late' }, 'shared'),
+  ],
+  [
+    'a residual network',
+    problem(residualManifest({ ratios }), devices, { privacy: 'strict', accuracyDrop: 0.2 }),
+  ],
+  [
+    'little memory at the source',
+    problem(chainManifest(4, { ratios }), [{ memory: 60_000 }, ...devices.slice(1)], { accuracyDrop: 0.1 }),
+  ],
+  [
+    'certified levels',
+    problem(chainManifest(4, { ratios }), devices, {
+      levels: 'certified',
+      accuracyDrop: 0.2,
+      privacy: 'open',
+    }),
+  ],
+  ['a deadline that nothing keeps', problem(chainManifest(4, { ratios }), devices, { deadline: 1e-5 })],
+];
+
+describe.each(PROBLEMS)('%s', (name, { instance }) => {
+  const best = solveByEnumeration(instance);
+
+  it('has the best plan that its name says', () => {
+    expect(best.status).toBe(name === 'a deadline that nothing keeps' ? 'infeasible' : 'optimal');
+  });
+
+  it.each(Object.keys(SOLVERS))('%s', async (solver) => {
+    const solution = await SOLVERS[solver]?.(instance);
+    if (!solution?.decisions) {
+      // Nothing found is nothing proven.
+      expect(solution?.status).toBe('unknown');
+      return;
+    }
+    const check = checkPlan(instance, solution.decisions);
+    expect(check.violations).toEqual([]);
+    expect(solution.objective).toBeCloseTo(check.objective, 9);
+    expect(solution.objective).toBeGreaterThanOrEqual(best.objective - 1e-9);
+    expect(solution.bound).toBeLessThanOrEqual(best.objective + 1e-9);
+    const used = solution.decisions.map(({ set }, l) => instance.stages[l]?.sets[set]);
+    const source = [instance.source];
+    if (solver === 'local' || solver === 'prune-only')
+      expect(used.every((set) => `${set}` === `${source}`)).toBe(true);
+    if (solver === 'local' || solver === 'distribute-only') {
+      expect(solution.decisions.every(({ inner, level }) => inner === 0 && level === 0)).toBe(true);
+    }
+  });
+});
+
+describe('what the solvers are for', () => {
+  const instanceOf = (name: string): PlanningInstance =>
+    must(PROBLEMS.find(([other]) => other === name)?.[1], name).instance;
+
+  it('greedy finds a plan wherever there is one here, near the best', () => {
+    for (const [, { instance }] of PROBLEMS) {
+      const best = solveByEnumeration(instance);
+      if (best.status === 'infeasible') continue;
+      expect(solveGreedy(instance).objective).toBeLessThan(best.objective * 1.1);
+    }
+  });
+
+  it('the best plan both prunes and distributes: neither alone comes near', async () => {
+    const instance = instanceOf('a chain');
+    const best = solveByEnumeration(instance).objective;
+    for (const solve of [solveDistributeOnly, solvePruneOnly]) {
+      expect((await solve(instance, exact)).objective).toBeGreaterThan(best * 1.05);
+    }
+  });
+
+  it('without memory at the source there is no local plan, but a distributed one', () => {
+    const instance = instanceOf('little memory at the source');
+    expect(solveLocal(instance).status).toBe('unknown');
+    expect(solveGreedy(instance).status).toBe('gap');
+  });
+});

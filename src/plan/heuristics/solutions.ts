@@ -1,0 +1,72 @@
+// Plans of heuristics as solutions. Their bound is what any plan costs at least: the accuracy that is lost unpruned.
+import { must } from '../../util/index.ts';
+import type { PlanningInstance, Solution, StageDecision } from '../instance.ts';
+import { greedyPlans } from './greedy.ts';
+import { heftPlans } from './heft.ts';
+import { improve } from './improve.ts';
+import { objectiveOf } from './partial.ts';
+import { inSetsOf, onSource, unpruned } from './restrict.ts';
+
+/** Stage by stage, then local search. */
+export function solveGreedy(instance: PlanningInstance): Solution {
+  return bestOf(
+    instance,
+    greedyPlans(instance).map((plan) => improve(instance, plan)),
+  );
+}
+
+/** Earliest finish at each level. */
+export function solveHeft(instance: PlanningInstance): Solution {
+  return bestOf(instance, heftPlans(instance));
+}
+
+/** Everything unpruned on the source. */
+export function solveLocal(instance: PlanningInstance): Solution {
+  return bestOf(instance, [localPlan(instance)]);
+}
+
+/** The decisions of `solveLocal`, whether they keep within the limits or not. */
+export function localPlan({ stages, source }: PlanningInstance): StageDecision[] {
+  return stages.map(({ sets, name }) => {
+    const set = sets.findIndex((devices) => devices.length === 1 && devices[0] === source);
+    return {
+      set: must(set < 0 ? undefined : set, `stage ${name} cannot run on the source`),
+      inner: 0,
+      level: 0,
+    };
+  });
+}
+
+/** How a smaller program is solved. */
+type Solve = (instance: PlanningInstance) => Promise<Solution>;
+
+/** Best devices, nothing pruned. */
+export function solveDistributeOnly(instance: PlanningInstance, solve: Solve): Promise<Solution> {
+  return solveRestricted(instance, unpruned(instance), solve);
+}
+
+/** Best levels, everything on the source. */
+export function solvePruneOnly(instance: PlanningInstance, solve: Solve): Promise<Solution> {
+  return solveRestricted(instance, onSource(instance), solve);
+}
+
+async function solveRestricted(
+  instance: PlanningInstance,
+  restricted: PlanningInstance,
+  solve: Solve,
+): Promise<Solution> {
+  const { decisions } = await solve(restricted);
+  const plan = decisions && inSetsOf(instance, restricted, decisions);
+  return bestOf(instance, plan ? [plan] : []);
+}
+
+/** The best of some plans; a heuristic without one has proven nothing. */
+function bestOf(instance: PlanningInstance, plans: readonly StageDecision[][]): Solution {
+  const bound = instance.weights.accuracy * (1 - instance.unprunedAccuracy);
+  let best: Solution = { status: 'unknown', objective: Number.POSITIVE_INFINITY, bound };
+  for (const decisions of plans) {
+    const objective = objectiveOf(instance, decisions);
+    if (objective < best.objective) best = { status: 'gap', decisions, objective, bound };
+  }
+  return best;
+}
