@@ -12,7 +12,7 @@ import {
   readsOf,
 } from '../onnx/index.ts';
 import { BedsideError, must } from '../util/index.ts';
-import type { Bundle } from './bundle.ts';
+import type { Assembly } from './bundle.ts';
 import { keepOfLevels } from './levels.ts';
 import { repairedBias, repairedWeight } from './repaired.ts';
 import type { FloatTensor } from './safetensors.ts';
@@ -37,7 +37,7 @@ export interface AssembleOptions {
  * E_BUNDLE for a correction that does not fit
  */
 export function assembleModel(
-  bundle: Bundle,
+  bundle: Assembly,
   levels: readonly number[],
   options: AssembleOptions = {},
 ): Model {
@@ -70,7 +70,7 @@ export function assembleModel(
 }
 
 function correctionOf(
-  bundle: Bundle,
+  bundle: Assembly,
   levels: readonly number[],
   given: AssembleOptions['correction'],
 ): Correction | undefined {

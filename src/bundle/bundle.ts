@@ -1,7 +1,7 @@
 // A bundle in memory, and what must hold between its parts.
 import type { Grouping } from '../channels/index.ts';
 import type { Model } from '../onnx/index.ts';
-import type { BundleManifest } from './manifest.ts';
+import type { BundleLayer, BundleManifest } from './manifest.ts';
 import type { FloatTensor } from './safetensors.ts';
 
 /** An opened bundle: every byte checked, and its parts known to agree. */
@@ -15,4 +15,15 @@ export interface Bundle {
   readonly grouping: Grouping;
   /** Repaired weights and corrections, by the names of `weight-names.ts`. */
   readonly tensors: ReadonlyMap<string, FloatTensor>;
+}
+
+/** What putting a network together needs to know of a layer. */
+export type AssemblyLayer = Pick<BundleLayer, 'name' | 'tables' | 'reads'>;
+
+/** What putting a network together needs of a bundle: enough to do it while the bundle is still being made. */
+export interface Assembly extends Pick<Bundle, 'model' | 'grouping' | 'tensors'> {
+  readonly manifest: Pick<BundleManifest, 'name' | 'groups' | 'ratios' | 'variants'> & {
+    /** In execution order. */
+    readonly layers: readonly AssemblyLayer[];
+  };
 }

@@ -1,6 +1,6 @@
 // Bundles: one network at any mix of levels, as a folder that is written whole or not at all.
 export { type AssembleOptions, assembleModel, type Correction } from './assemble.ts';
-export type { Bundle } from './bundle.ts';
+export type { Assembly, AssemblyLayer, Bundle } from './bundle.ts';
 export {
   type LayerCosts,
   layerCosts,

@@ -104,8 +104,9 @@ export interface BundleLayer {
 
 /**
  * How a stage may be spread over devices: `outputs`: each computes a range of its output channels from the whole input;
- * `partial-sums`: each computes a range of the inner channels of two weighted layers in a row and what they add to the
- * whole output, which the next holders sum; `none`: one device only.
+ * `partial-sums`: each computes a range of the inner channels of two weighted layers (depthwise ones may lie between) and
+ * what they add to the whole output, which the next holders sum; one of them also adds what does not depend on the inner
+ * channels, such as the second bias and a residual's other branch; `none`: one device only.
  */
 export type Split = 'outputs' | 'partial-sums' | 'none';
 

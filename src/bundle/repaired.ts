@@ -1,7 +1,7 @@
 // One layer's weight and bias from its tables: each input channel's column from the table of its group's level.
 import { must } from '../util/index.ts';
-import type { Bundle } from './bundle.ts';
-import type { BundleLayer, Share } from './manifest.ts';
+import type { Assembly, AssemblyLayer } from './bundle.ts';
+import type { Share } from './manifest.ts';
 import type { FloatTensor } from './safetensors.ts';
 import { around, keptAt, tableDims, type WeightLayout } from './weight-layout.ts';
 import { tableBias, tableWeight } from './weight-names.ts';
@@ -20,9 +20,9 @@ interface Run {
  * @param outputs output channels that are kept, ascending
  */
 export function repairedWeight(
-  bundle: Bundle,
+  bundle: Assembly,
   view: WeightLayout,
-  layer: BundleLayer,
+  layer: AssemblyLayer,
   levels: readonly number[],
   outputs: readonly number[],
 ): FloatTensor | undefined {
@@ -68,9 +68,9 @@ export function repairedWeight(
  * level; for depthwise layers each channel's own. Undefined as for the weight, and where the layer has no bias.
  */
 export function repairedBias(
-  bundle: Bundle,
+  bundle: Assembly,
   view: WeightLayout,
-  layer: BundleLayer,
+  layer: AssemblyLayer,
   levels: readonly number[],
   outputs: readonly number[],
 ): FloatTensor | undefined {
@@ -113,9 +113,9 @@ function levelWeights(shares: readonly Share[], levels: readonly number[]): Map<
 
 /** Where the kept entries along the tables' axis come from, in order. */
 function sourceRuns(
-  bundle: Bundle,
+  bundle: Assembly,
   view: WeightLayout,
-  layer: BundleLayer,
+  layer: AssemblyLayer,
   levels: readonly number[],
   weights: ReadonlyMap<number, number>,
 ): Run[] {
@@ -146,7 +146,7 @@ interface Source {
   readonly rank: (position: number) => number | undefined;
 }
 
-function sourceOf(bundle: Bundle, view: WeightLayout, layer: BundleLayer, level: number): Source {
+function sourceOf(bundle: Assembly, view: WeightLayout, layer: AssemblyLayer, level: number): Source {
   const { groups } = bundle.manifest;
   if (level === 0) {
     return { data: view.weight.data, size: view.along.group.length, rank: (position) => position };
@@ -199,6 +199,6 @@ function spans(positions: readonly number[]): { from: number; length: number }[]
   return found;
 }
 
-function table(bundle: Bundle, name: string): FloatTensor {
+function table(bundle: Assembly, name: string): FloatTensor {
   return must(bundle.tensors.get(name), `tensor '${name}'`);
 }
