@@ -41,6 +41,7 @@ export {
   toNumber,
 } from './ops.ts';
 export { readsOf } from './order.ts';
+export { rawBytes } from './proto.ts';
 export { inferShapes, symbolicShapes } from './shapes.ts';
 export { findStages, isWeighted, type Stage } from './stages.ts';
 export {
