@@ -40,7 +40,7 @@ export interface DeviceInstance {
   readonly seconds?: readonly (Float64Array | undefined)[] | undefined;
   /** Free bytes for weights and activations. */
   readonly memory: number;
-  /** Bytes of weights of each stage that are already resident, so cost no loading; not used by feasibility. */
+  /** Joules that it may spend on this request. */
   readonly energy: number;
   /** Joules a multiply-accumulate, joules a byte sent and received. */
   readonly joulesPerMac: number;

@@ -1,0 +1,78 @@
+// What every planner offers; the table from names to planners stands in the command line.
+import type { PlanningInstance, Solution, StageDecision } from './instance.ts';
+
+/**
+ * Prices of an instance's limits, as the Lagrangian root left them: how much the objective would gain if a limit were
+ * doubled, to first order. A later request of the same fleet and bundle starts from them.
+ */
+export interface Multipliers {
+  readonly time: number;
+  /** By device. */
+  readonly memory: readonly number[];
+  readonly energy: readonly number[];
+  /** Of one step of accuracy loss. */
+  readonly step: number;
+}
+
+/** What an earlier, similar request left. */
+export interface WarmStart {
+  readonly multipliers?: Multipliers | undefined;
+  /** Its plan; used where it is a plan of this instance too. */
+  readonly decisions?: readonly StageDecision[] | undefined;
+}
+
+/** How far a planner has come. */
+export interface PlanProgress {
+  readonly phase: 'root' | 'beam' | 'labels' | 'branch';
+  /** Of the best plan so far; Infinity without one. */
+  readonly objective: number;
+  /** Proven so far. */
+  readonly bound: number;
+  readonly labels: number;
+}
+
+/** Budgets and starting points. A planner that has no use for one ignores it. */
+export interface PlanOptions {
+  /**
+   * Budget: labels made, a pass over the arcs of a graph counted in proportion. The same budget gives the same answer on
+   * any machine.
+   */
+  readonly labels?: number | undefined;
+  /** Safety stop, not a budget: answers then depend on the machine. */
+  readonly seconds?: number | undefined;
+  /** Relative gap at which a plan counts as optimal; 1e-6 by default. */
+  readonly gap?: number | undefined;
+  readonly warm?: WarmStart | undefined;
+  /** Stops the search; the best plan so far is returned. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: PlanProgress) => void) | undefined;
+}
+
+/** What a planner did. */
+export interface PlanStats {
+  readonly labels: number;
+  readonly seconds: number;
+  /** Bound of the Lagrangian root, and the seconds it took. */
+  readonly rootBound?: number | undefined;
+  readonly rootSeconds?: number | undefined;
+  /** The plan of the guided beam, before any proof. */
+  readonly beamObjective?: number | undefined;
+  readonly beamSeconds?: number | undefined;
+  /** Arcs of the whole graph, and how many a proof had to look at. */
+  readonly arcs?: number | undefined;
+  readonly arcsLeft?: number | undefined;
+  /** Nodes of a branching. */
+  readonly nodes?: number | undefined;
+}
+
+/** A planner's answer. */
+export interface PlanResult extends Solution {
+  readonly stats: PlanStats;
+  readonly multipliers?: Multipliers | undefined;
+}
+
+/** Solves one instance. Deterministic unless stopped by `seconds` or `signal`. */
+export interface Planner {
+  readonly name: string;
+  plan(instance: PlanningInstance, options?: PlanOptions): Promise<PlanResult>;
+}
