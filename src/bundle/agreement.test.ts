@@ -90,6 +90,14 @@ describe('assertAgreement', () => {
     );
   });
 
+  it('refuses a bias that is another one for each sample', () => {
+    const net = new Net([4]);
+    const logits = net.op('Gemm', [net.input, net.weights([4, 3], 1), net.weights([2, 3], 1)], {}, 'head');
+    expect(() => assertAgreement(bundleOf(net.finish(logits)), 'f')).toThrow(
+      "the bias of layer 'head' has 6 entries: expected 1 or 3",
+    );
+  });
+
   it.each([
     [tableWeight('b', 3), 'weights'],
     [tableBias('d', 1), 'biases'],

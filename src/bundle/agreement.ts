@@ -74,6 +74,10 @@ function* ofLayers({ manifest }: Described, views: ReadonlyMap<string, WeightLay
   for (const [i, layer] of manifest.layers.entries()) {
     const view = views.get(layer.name);
     if (!view) continue;
+    const [bias, outputs] = [view.bias?.data.length ?? 1, view.outputs.group.length];
+    if (bias !== 1 && bias !== outputs) {
+      yield `the bias of layer '${layer.name}' has ${bias} entries: expected 1 or ${outputs}`;
+    }
     yield* ofShares(`layers[${i}].reads`, layer.reads, view.inputs);
     yield* ofShares(`layers[${i}].inputs`, layer.inputs, view.depthwise ? NOTHING : view.inputs);
     yield* ofShares(`layers[${i}].outputs`, layer.outputs, view.outputs);

@@ -1,4 +1,4 @@
-// A bundle in memory, and what must hold between its parts.
+// A bundle in memory.
 import type { Grouping } from '../channels/index.ts';
 import type { Model } from '../onnx/index.ts';
 import type { BundleLayer, BundleManifest } from './manifest.ts';

@@ -7,7 +7,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findGroups } from '../channels/index.ts';
-import { type Model, writeModel } from '../onnx/index.ts';
+import { type Model, readModel, writeModel } from '../onnx/index.ts';
 import { BedsideError, messageOf } from '../util/index.ts';
 import { assertAgreement } from './agreement.ts';
 import {
@@ -38,12 +38,15 @@ export interface BundleContents {
  * @throws BedsideError E_BUNDLE when the parts do not agree; E_OUTPUT when the folder cannot be written
  */
 export async function writeBundle(dir: string, contents: BundleContents): Promise<BundleManifest> {
-  const { model, tensors } = contents;
-  const modelBytes = writeModel(model);
+  const { tensors } = contents;
+  const modelBytes = writeModel(contents.model);
   const weightBytes = encodeSafetensors(tensors);
   const manifest = completed(contents.manifest, modelBytes, weightBytes);
-  checkManifest(manifest, `the bundle for ${dir}`);
-  assertAgreement({ manifest, model, grouping: findGroups(model), tensors }, `the bundle for ${dir}`);
+  const name = `the bundle for ${dir}`;
+  checkManifest(manifest, name);
+  // The model as it will be read.
+  const model = readModel(modelBytes, name);
+  assertAgreement({ manifest, model, grouping: findGroups(model), tensors }, name);
   try {
     await mkdir(dir, { recursive: true });
     await writeSynced(dir, manifest.model.file, modelBytes);
