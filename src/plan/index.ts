@@ -2,6 +2,13 @@
 export { type BuildOptions, buildProblem, DEFAULT_SETS, type PlanningProblem } from './build-instance.ts';
 export { checkPlan, type PlanCheck, type Violation } from './check-plan.ts';
 export { type Fleet, type FleetDevice, type FleetFile, fleetOf, parseFleet } from './fleet.ts';
+export {
+  distributeOnlyPlanner,
+  greedyPlanner,
+  heftPlanner,
+  localPlanner,
+  pruneOnlyPlanner,
+} from './heuristics/planners.ts';
 export { type Diagnosis, diagnose, type Relaxation, type RelaxedNumber, type Solve } from './infeasible.ts';
 export type {
   DeviceInstance,
@@ -14,6 +21,15 @@ export type {
 } from './instance.ts';
 export { type Choice, type LevelSpace, levelVector } from './level-space.ts';
 export { type DeviceView, type PlanView, type StageView, viewPlan } from './plan-view.ts';
+export type {
+  Multipliers,
+  Planner,
+  PlanOptions,
+  PlanProgress,
+  PlanResult,
+  PlanStats,
+  WarmStart,
+} from './planner.ts';
 export {
   completeRequest,
   maxSeenOf,

@@ -1,7 +1,7 @@
 // Stage by stage the cheapest choice that keeps pace with the budgets, then single changes while they help.
 import { must } from '../../util/index.ts';
 import type { PlanningInstance, StageDecision } from '../instance.ts';
-import { begin, complete, extend, type Partial, usedShares } from './partial.ts';
+import { begin, extend, objectiveOf, type PartialPlan, usedShares } from './partial.ts';
 
 /** How strongly a budget that is used faster than stages pass counts, in the objective's unit. */
 const PACE = 1;
@@ -19,7 +19,9 @@ export function greedyPlan(instance: PlanningInstance, pace: number): StageDecis
     if (!next) return undefined;
     partial = next;
   }
-  return complete(instance, partial) ? [...partial.decisions] : undefined;
+  // The result still has to return.
+  const whole = [...partial.decisions];
+  return Number.isFinite(objectiveOf(instance, whole)) ? whole : undefined;
 }
 
 /** Greedy with and without pacing. */
@@ -32,13 +34,13 @@ export function greedyPlans(instance: PlanningInstance): StageDecision[][] {
 
 function bestStep(
   instance: PlanningInstance,
-  partial: Partial,
+  partial: PartialPlan,
   l: number,
   pace: number,
-): Partial | undefined {
+): PartialPlan | undefined {
   const stage = must(instance.stages[l], `stage ${l}`);
   const passed = (l + 1) / instance.stages.length;
-  let best: Partial | undefined;
+  let best: PartialPlan | undefined;
   let lowest = Number.POSITIVE_INFINITY;
   for (let set = 0; set < stage.sets.length; set++) {
     for (let inner = 0; inner < stage.inner; inner++) {

@@ -2,7 +2,7 @@
 // every stage on the devices where it ends first; the best of all levels.
 import { must } from '../../util/index.ts';
 import type { PlanningInstance, StageDecision } from '../instance.ts';
-import { begin, complete, extend, type Partial } from './partial.ts';
+import { begin, extend, objectiveOf, type PartialPlan } from './partial.ts';
 
 /** One plan for every level that has one. */
 export function heftPlans(instance: PlanningInstance): StageDecision[][] {
@@ -21,7 +21,7 @@ function earliestFinish(instance: PlanningInstance, depth: number): StageDecisio
   for (const stage of instance.stages) {
     const level = Math.round(depth * (stage.levelsOut - 1));
     const inner = Math.round(depth * (stage.inner - 1));
-    let best: Partial | undefined;
+    let best: PartialPlan | undefined;
     for (let set = 0; set < stage.sets.length; set++) {
       const next = extend(instance, partial, { set, inner, level });
       if (next && (!best || next.seconds < best.seconds)) best = next;
@@ -29,5 +29,7 @@ function earliestFinish(instance: PlanningInstance, depth: number): StageDecisio
     if (!best) return undefined;
     partial = must(best, 'a step');
   }
-  return complete(instance, partial) ? [...partial.decisions] : undefined;
+  // The result still has to return.
+  const whole = [...partial.decisions];
+  return Number.isFinite(objectiveOf(instance, whole)) ? whole : undefined;
 }
