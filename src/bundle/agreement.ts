@@ -5,6 +5,7 @@ import { BedsideError } from '../util/index.ts';
 import type { BundleManifest, Share } from './manifest.ts';
 import type { FloatTensor } from './safetensors.ts';
 import {
+  keptAt,
   keptChannels,
   type Positions,
   tableBiasLength,
@@ -12,7 +13,14 @@ import {
   type WeightLayout,
   weightLayouts,
 } from './weight-layout.ts';
-import { tableBias, tableWeight, variantScale, variantShift } from './weight-names.ts';
+import {
+  tableBias,
+  tableWeight,
+  variantHeadBias,
+  variantHeadWeight,
+  variantScale,
+  variantShift,
+} from './weight-names.ts';
 
 /** Shares are fractions of whole numbers of channels. */
 const EPSILON = 1e-6;
@@ -131,6 +139,12 @@ function* ofVariants(
     const length = keptChannels(views, manifest.groups, levels);
     yield* hasShape(tensors, variantScale(i), [length]);
     yield* hasShape(tensors, variantShift(i), [length]);
+    const head = [...views.values()].at(-1);
+    if (!head || !tensors.has(variantHeadWeight(i))) continue;
+    const kept = keptAt(head.along, manifest.groups, (group) => levels[group] as number).length;
+    const dims = head.weight.dims.map((size, axis) => (axis === head.axis ? kept : size));
+    yield* hasShape(tensors, variantHeadWeight(i), dims);
+    if (head.bias) yield* hasShape(tensors, variantHeadBias(i), [head.outputs.group.length]);
   }
 }
 

@@ -17,12 +17,14 @@ import { keepOfLevels } from './levels.ts';
 import { repairedBias, repairedWeight } from './repaired.ts';
 import type { FloatTensor } from './safetensors.ts';
 import { keptAt, keptChannels, type WeightLayout, weightLayouts } from './weight-layout.ts';
-import { variantScale, variantShift } from './weight-names.ts';
+import { variantHeadBias, variantHeadWeight, variantScale, variantShift } from './weight-names.ts';
 
 /** A factor and a summand for each kept output channel of each layer, one layer after the other. */
 export interface Correction {
   readonly scale: Float32Array;
   readonly shift: Float32Array;
+  /** Weight and bias of the last layer as it is at these levels, instead of its table's; scale and shift follow. */
+  readonly head?: { readonly weight: FloatTensor; readonly bias?: FloatTensor | undefined } | undefined;
 }
 
 /** How a model is put together. */
@@ -55,6 +57,10 @@ export function assembleModel(
     const kept = keptAt(view.outputs, manifest.groups, (group) => levels[group] as number);
     let weight = layer.tables ? repairedWeight(bundle, view, layer, levels, kept) : undefined;
     let bias = layer.tables ? repairedBias(bundle, view, layer, levels, kept) : undefined;
+    if (correction?.head && layer === manifest.layers.at(-1)) {
+      weight = sameSize(correction.head.weight, weight ?? own.read(node, view.layout.weight), 'weight');
+      bias = correction.head.bias;
+    }
     if (correction) {
       const [scale, shift] = [correction.scale, correction.shift].map((all) =>
         all.subarray(from, from + kept.length),
@@ -93,12 +99,14 @@ function correctionOf(
     correction = {
       scale: must(tensors.get(variantScale(given)), 'stored scale').data,
       shift: must(tensors.get(variantShift(given)), 'stored shift').data,
+      head: headOf(tensors, given),
     };
   } else {
     correction = given;
   }
   const wanted = keptChannels(weightLayouts(model, grouping), manifest.groups, levels);
-  for (const [name, values] of Object.entries(correction)) {
+  for (const name of ['scale', 'shift'] as const) {
+    const values = correction[name];
     if (values.length === wanted) continue;
     throw new BedsideError(
       'E_BUNDLE',
@@ -109,6 +117,20 @@ function correctionOf(
     );
   }
   return correction;
+}
+
+function headOf(tensors: Assembly['tensors'], variant: number): Correction['head'] {
+  const weight = tensors.get(variantHeadWeight(variant));
+  return weight && { weight, bias: tensors.get(variantHeadBias(variant)) };
+}
+
+function sameSize(given: FloatTensor, stands: FloatTensor, what: string): FloatTensor {
+  if (given.dims.join() === stands.dims.join()) return given;
+  throw new BedsideError(
+    'E_BUNDLE',
+    `a correction's last ${what} is [${given.dims.join(', ')}], expected [${stands.dims.join(', ')}]`,
+    { hint: 'it must have the channels that stay at these levels' },
+  );
 }
 
 /** The weight with each output channel times its factor, as a copy. */

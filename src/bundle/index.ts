@@ -29,5 +29,12 @@ export {
 } from './manifest.ts';
 export { openBundle } from './read.ts';
 export type { FloatTensor } from './safetensors.ts';
-export { tableBias, tableWeight, variantScale, variantShift } from './weight-names.ts';
+export {
+  tableBias,
+  tableWeight,
+  variantHeadBias,
+  variantHeadWeight,
+  variantScale,
+  variantShift,
+} from './weight-names.ts';
 export { type BundleContents, writeBundle } from './write.ts';

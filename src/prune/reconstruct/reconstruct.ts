@@ -154,7 +154,7 @@ export function behindPruned(model: Model, positions: (value: string) => number[
 }
 
 /** `[rows, outputs]` of each convolution group: the unpruned network's kept channels, less the other branch's. */
-function targetRows(
+export function targetRows(
   answers: Float32Array,
   channels: number,
   kept: readonly number[],
@@ -176,7 +176,8 @@ function targetRows(
   });
 }
 
-function repairOf(
+/** The report of one layer's fit. */
+export function repairOf(
   layer: LinearLayer,
   places: Places,
   x: Matrix,

@@ -1,5 +1,5 @@
 // New weights for a layer, written into its model.
-import type { LinearLayer } from '../../explain/index.ts';
+import { type LinearLayer, linearLayers } from '../../explain/index.ts';
 import { cloneModel, floatConstant, GraphBuilder, int, type Model } from '../../onnx/index.ts';
 import { must } from '../../util/index.ts';
 
@@ -35,4 +35,17 @@ export function setWeights(
   const read = new Set(graph.nodes.flatMap((candidate) => candidate.inputs));
   for (const name of old) if (name && !read.has(name)) graph.constants.delete(name);
   return result;
+}
+
+/**
+ * The same network in which every convolution and every linear layer with a place for a bias has one, and linear layers
+ * lie as `[in, out]` without factors: the form that repaired weights are stored for.
+ */
+export function withBiases(model: Model): Model {
+  return linearLayers(model)
+    .filter((layer) => layer.node.op !== 'MatMul')
+    .reduce((result, layer) => {
+      const bias = layer.bias ?? new Float32Array(layer.channels);
+      return setWeights(result, layer, layer.weight, bias);
+    }, model);
 }
