@@ -1,0 +1,76 @@
+// The parts of a network that are timed: each weighted layer with the unweighted nodes up to the next, and each stage.
+import type { BundleManifest, BundleStage } from '../../bundle/index.ts';
+import { type Grouping, type Keep, keptPositions, sliceModel } from '../../channels/index.ts';
+import { cloneModel, extractSubgraph, type Model, type Node, readsOf } from '../../onnx/index.ts';
+
+/**
+ * For each weighted layer its part of the stage: the nodes from it up to the next one in execution order, those before
+ * the first one with the first.
+ */
+export function layerParts(
+  model: Model,
+  stages: readonly Pick<BundleStage, 'nodes' | 'layers'>[],
+): Map<string, Model> {
+  const nodes = new Map(model.graph.nodes.map((node) => [node.name, node]));
+  const parts = new Map<string, Model>();
+  for (const stage of stages) {
+    const runs = new Map<string, string[]>();
+    let [current] = stage.layers;
+    if (current === undefined) continue;
+    for (const name of stage.nodes) {
+      if (stage.layers.includes(name)) current = name;
+      const run = runs.get(current);
+      if (run) run.push(name);
+      else runs.set(current, [name]);
+    }
+    for (const [layer, names] of runs) {
+      parts.set(
+        layer,
+        partOf(
+          model,
+          names.flatMap((name) => nodes.get(name) ?? []),
+        ),
+      );
+    }
+  }
+  return parts;
+}
+
+/** One stage as a model of its own. */
+export function stagePart(model: Model, { input, output }: Pick<BundleStage, 'input' | 'output'>): Model {
+  return extractSubgraph(model, [input], [output]);
+}
+
+/** Some nodes as a model of its own, from all that they read to all that others read of them. */
+function partOf(model: Model, nodes: readonly Node[]): Model {
+  const { graph } = model;
+  const own = new Set(nodes);
+  const made = new Set(nodes.flatMap((node) => node.outputs).filter(Boolean));
+  const needed = new Set(graph.outputs.map(({ name }) => name));
+  for (const node of graph.nodes) if (!own.has(node)) for (const name of readsOf(node)) needed.add(name);
+  const inputs = nodes.flatMap(readsOf).filter((name) => !made.has(name) && !graph.constants.has(name));
+  return extractSubgraph(
+    model,
+    [...new Set(inputs)],
+    [...made].filter((name) => needed.has(name)),
+  );
+}
+
+/** A part with only the kept channels, its inputs' and outputs' declared sizes included. */
+export function slicePart(part: Model, grouping: Grouping, keep: Keep): Model {
+  const result = cloneModel(sliceModel(part, grouping, keep));
+  const positions = keptPositions(grouping, keep);
+  for (const value of [...result.graph.inputs, ...result.graph.outputs]) {
+    const kept = positions(value.name);
+    const axis = grouping.values.get(value.name)?.axis;
+    if (kept) value.dims = value.dims?.map((dim, at) => (at === axis ? kept.length : dim));
+  }
+  return result;
+}
+
+/** The units that stay when each group is at a level: of each the first ones. */
+export function keepAt(groups: BundleManifest['groups'], levelOf: (group: number) => number): Keep {
+  return new Map(
+    groups.map(({ id, counts }) => [id, Array.from({ length: counts[levelOf(id)] ?? 1 }, (_, unit) => unit)]),
+  );
+}

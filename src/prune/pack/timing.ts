@@ -1,0 +1,128 @@
+// How long graphs take, measured in turn so that the ups and downs of a busy machine meet all alike.
+import { createSession, type Session, type Tensor, tensor } from '../../engine/index.ts';
+import { ELEM, type Model, sizeOf } from '../../onnx/index.ts';
+import { median, must, Random } from '../../util/index.ts';
+
+/** How graphs are timed. */
+export interface TimingOptions {
+  /** How the graphs are called in error messages. */
+  readonly name: string;
+  /** Samples in one run; default 1. Graphs that fix their batch size keep theirs. */
+  readonly batch?: number | undefined;
+  /** Threads of the engine; default 1. */
+  readonly threads?: number | undefined;
+  /** Times that each graph has its turn; default 9. */
+  readonly rounds?: number | undefined;
+}
+
+const ROUNDS = 9;
+/** A turn is as many runs as take about this long, so that it is not below the clock's resolution. */
+const TURN_MS = 0.5;
+/** Bytes of constants in open sessions at once. */
+const OPEN_BYTES = 384 * 2 ** 20;
+
+/**
+ * Median seconds of one sample for each graph, over rounds in which all graphs have their turn, forwards and backwards.
+ * What calling the engine costs is part of it. Inputs are random.
+ * @throws BedsideError as `createSession`
+ */
+export async function medianSeconds(models: readonly Model[], options: TimingOptions): Promise<number[]> {
+  const seconds: number[] = [];
+  for (const batch of openable(models)) seconds.push(...(await timeTogether(batch, options)));
+  return seconds;
+}
+
+/** Whether a graph can be timed: all its inputs are float32 of known sizes. */
+export function isTimeable({ graph }: Model): boolean {
+  return graph.inputs.every(
+    ({ elemType, dims }) =>
+      elemType === ELEM.float32 && dims?.every((dim, axis) => axis === 0 || typeof dim === 'number'),
+  );
+}
+
+/** About how many seconds it takes to open a session of a graph and to time it as `medianSeconds` does. */
+export async function expectedSeconds(model: Model, options: TimingOptions): Promise<number> {
+  const { name, threads = 1, rounds = ROUNDS } = options;
+  const start = performance.now();
+  const session = await createSession(model, { name, threads });
+  try {
+    const opened = performance.now() - start;
+    const runner = { session, ...feedsOf(model, options.batch ?? 1) };
+    await turn(runner, 1);
+    const run = await turn(runner, 1);
+    return (opened + 3 * run + rounds * Math.max(TURN_MS, run)) / 1000;
+  } finally {
+    await session.release();
+  }
+}
+
+/** Runs of neighbours that may be open together; those of very large networks take turns in smaller circles. */
+function openable(models: readonly Model[]): Model[][] {
+  const batches: Model[][] = [];
+  let open = 0;
+  for (const model of models) {
+    const bytes = [...model.graph.constants.values()].reduce((sum, { dims }) => sum + 4 * sizeOf(dims), 0);
+    const last = batches.at(-1);
+    if (last && open + bytes <= OPEN_BYTES) last.push(model);
+    else {
+      batches.push([model]);
+      open = 0;
+    }
+    open += bytes;
+  }
+  return batches;
+}
+
+interface Runner {
+  readonly session: Session;
+  readonly feeds: Readonly<Record<string, Tensor>>;
+  readonly samples: number;
+}
+
+async function timeTogether(models: readonly Model[], options: TimingOptions): Promise<number[]> {
+  const { name, threads = 1, rounds = ROUNDS } = options;
+  const runners: Runner[] = [];
+  try {
+    for (const model of models) {
+      const { feeds, samples } = feedsOf(model, options.batch ?? 1);
+      runners.push({ session: await createSession(model, { name, threads }), feeds, samples });
+    }
+    const runs: number[] = [];
+    for (const runner of runners) {
+      await turn(runner, 2);
+      runs.push(Math.min(50, Math.max(1, Math.ceil(TURN_MS / Math.max(1e-3, await turn(runner, 1))))));
+    }
+    const times = runners.map((): number[] => []);
+    const order = [...runners.keys()];
+    for (let round = 0; round < rounds; round++) {
+      for (const at of round % 2 === 0 ? order : order.toReversed()) {
+        const runner = must(runners[at], 'a runner');
+        times[at]?.push((await turn(runner, runs[at] ?? 1)) / 1000 / runner.samples);
+      }
+    }
+    return times.map(median);
+  } finally {
+    for (const { session } of runners) await session.release();
+  }
+}
+
+/** Milliseconds a run. */
+async function turn({ session, feeds }: Runner, runs: number): Promise<number> {
+  const start = performance.now();
+  for (let run = 0; run < runs; run++) await session.run(feeds);
+  return (performance.now() - start) / runs;
+}
+
+function feedsOf({ graph }: Model, batch: number): Pick<Runner, 'feeds' | 'samples'> {
+  const random = new Random(1);
+  const first = graph.inputs[0]?.dims?.[0];
+  const feeds = graph.inputs.map(({ name, dims = [] }): [string, Tensor] => {
+    const sizes = (dims ?? []).map((dim) => (typeof dim === 'number' ? dim : batch));
+    const data = Float32Array.from({ length: sizeOf(sizes) }, () => random.normal());
+    return [name, tensor(data, sizes)];
+  });
+  return {
+    feeds: Object.fromEntries(feeds),
+    samples: typeof first === 'number' ? Math.max(1, first) : batch,
+  };
+}
