@@ -4,6 +4,14 @@ export { IMAGE_EXTENSIONS } from './images.ts';
 export { decodeNpy, encodeNpy, type NpyArray, type NpyData, type NpyDtype, npyArray } from './npy.ts';
 export { decodeNpz, npzNames, type ReadNpzOptions, readNpz, writeNpz } from './npz.ts';
 export { openDataset } from './open-dataset.ts';
-export { classMix, classWeights, type Selection, selectIndices, splitInTwo, subset } from './sampling.ts';
+export {
+  classMix,
+  classWeights,
+  disjointDraws,
+  type Selection,
+  selectIndices,
+  splitInTwo,
+  subset,
+} from './sampling.ts';
 export { generateEcg, type SyntheticEcgOptions } from './synthetic-ecg.ts';
 export { BEAT_CLASSES } from './wfdb.ts';

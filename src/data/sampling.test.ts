@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { must } from '../util/index.ts';
 import type { Dataset } from './dataset.ts';
 import { hashSamples } from './hash.ts';
-import { classMix, classWeights, selectIndices, splitInTwo, subset } from './sampling.ts';
+import { classMix, classWeights, disjointDraws, selectIndices, splitInTwo, subset } from './sampling.ts';
 
 // 90 samples: 60 of class 0, 20 of class 1, 10 of class 3, mixed.
 const LABELS = Int32Array.from({ length: 90 }, (_, i) => (i % 9 < 6 ? 0 : i % 9 < 8 ? 1 : 3));
@@ -105,6 +106,49 @@ describe('splitInTwo', () => {
     expect(() => splitInTwo(subset(dataset(), [1]), 0.5, 1)).toThrow(
       expect.objectContaining({ code: 'E_DATA' }),
     );
+  });
+});
+
+describe('disjointDraws', () => {
+  const numbers = (part: Dataset): number[] =>
+    must(part.origins, 'origins').map((origin) => Number(origin.slice(1)));
+  const draws = (first: number, second: number, seed = 1, of = dataset()) =>
+    disjointDraws(of, { first, second, classes: 4 }, seed).map(numbers) as [number[], number[]];
+
+  it('share no sample, whatever the limits and the seed', () => {
+    for (let seed = 0; seed < 50; seed++) {
+      const [first, second] = draws(1 + (seed % 25), 1 + ((seed * 7) % 60), seed);
+      expect(new Set([...first, ...second]).size).toBe(first.length + second.length);
+      for (const part of [first, second]) expect(part).toEqual([...part].sort((a, b) => a - b));
+    }
+  });
+
+  it('take as many of each class as asked for, and of small ones no more than half', () => {
+    const [first, second] = draws(8, 30);
+    expect(tally(first)).toEqual([8, 8, 0, 5]);
+    expect(tally(second)).toEqual([30, 12, 0, 5]);
+    const [wide, few] = draws(18, 2);
+    expect(tally(wide)).toEqual([18, 18, 0, 8]);
+    expect(tally(few)).toEqual([2, 2, 0, 2]);
+  });
+
+  it('repeat by seed, and keep labels with their samples', () => {
+    expect(draws(5, 5, 3)).toEqual(draws(5, 5, 3));
+    expect(draws(5, 5, 3)).not.toEqual(draws(5, 5, 4));
+    for (const part of disjointDraws(dataset(), { first: 5, second: 20, classes: 4 }, 2)) {
+      expect([...must(part.labels, 'labels')]).toEqual(numbers(part).map((i) => LABELS[i]));
+    }
+  });
+
+  it('count all samples as one class without labels', () => {
+    const [first, second] = draws(5, 10, 1, { ...dataset(), labels: undefined });
+    expect([first.length, second.length]).toEqual([20, 40]);
+    expect(new Set([...first, ...second]).size).toBe(60);
+  });
+
+  it('refuse what cannot be drawn', () => {
+    expect(() => draws(5, 5, 1, subset(dataset(), [0]))).toThrow(expect.objectContaining({ code: 'E_DATA' }));
+    expect(() => draws(0, 5)).toThrow(expect.objectContaining({ code: 'E_USAGE' }));
   });
 });
 

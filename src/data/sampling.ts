@@ -102,6 +102,46 @@ export function splitInTwo(dataset: Dataset, fraction: number, seed: number): [D
   return [subset(dataset, first), subset(dataset, second)];
 }
 
+/**
+ * Two draws that share no sample, by the seed: up to `first` of each class, and of the others of that class up to
+ * `second`. Of a class that is too small for both, the first draw takes no more than half (an odd one is its). Without labels
+ * all samples are one class, for which the limits are those of `classes` of them.
+ * @throws BedsideError E_DATA when there are too few samples for two draws; E_USAGE for a limit below 1
+ */
+export function disjointDraws(
+  dataset: Dataset,
+  limits: { readonly first: number; readonly second: number; readonly classes: number },
+  seed: number,
+): [Dataset, Dataset] {
+  checkCount(limits.first, 'per-class limit');
+  checkCount(limits.second, 'per-class limit of the second draw');
+  const random = new Random(seed);
+  const { labels, size } = dataset;
+  const times = labels ? 1 : limits.classes;
+  const classes = labels ? indicesByClass(labels) : [Int32Array.from({ length: size }, (_, i) => i)];
+  const drawn: [number[], number[]] = [[], []];
+  for (const members of classes) {
+    const shuffled = random.fork().shuffle(Int32Array.from(members));
+    const [first, second] = [times * limits.first, times * limits.second];
+    // No sample is in both, since each is taken from its own part of one order.
+    const { length } = members;
+    const border = Math.min(first, Math.max(Math.ceil(length / 2), length - second));
+    drawn[0].push(...shuffled.subarray(0, border));
+    drawn[1].push(...shuffled.subarray(border, border + second));
+  }
+  if (drawn[0].length === 0 || drawn[1].length === 0) {
+    throw new BedsideError(
+      'E_DATA',
+      `${dataset.name} has too few samples (${size}) for two draws without a common one`,
+      {
+        hint: 'take more samples: raise the limits, or leave out --limit, --classes and --records',
+      },
+    );
+  }
+  const ascending = (indices: number[]): number[] => indices.sort((a, b) => a - b);
+  return [subset(dataset, ascending(drawn[0])), subset(dataset, ascending(drawn[1]))];
+}
+
 /** The share of each class among the labels; sums to 1. */
 export function classMix(labels: Int32Array, classes: number): Float64Array {
   const counts = new Float64Array(classes);
