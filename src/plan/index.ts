@@ -9,6 +9,7 @@ export {
   localPlanner,
   pruneOnlyPlanner,
 } from './heuristics/planners.ts';
+export { localPlan } from './heuristics/solutions.ts';
 export { type Diagnosis, diagnose, type Relaxation, type RelaxedNumber, type Solve } from './infeasible.ts';
 export type {
   DeviceInstance,
