@@ -7,12 +7,10 @@ import { improve } from './improve.ts';
 import { objectiveOf } from './partial.ts';
 import { inSetsOf, onSource, unpruned } from './restrict.ts';
 
-/** Stage by stage, then local search. */
+/** Stage by stage, then local search from the best of the paces. */
 export function solveGreedy(instance: PlanningInstance): Solution {
-  return bestOf(
-    instance,
-    greedyPlans(instance).map((plan) => improve(instance, plan)),
-  );
+  const { decisions } = bestOf(instance, greedyPlans(instance));
+  return bestOf(instance, decisions ? [improve(instance, decisions)] : []);
 }
 
 /** Earliest finish at each level. */
