@@ -4,6 +4,11 @@ import { must } from '../util/index.ts';
 import { checkLevels } from './levels.ts';
 import type { BundleLayer, BundleManifest, BundleStage, Share } from './manifest.ts';
 
+/** What of a manifest costs follow from. */
+export type Costed = Pick<BundleManifest, 'name' | 'groups' | 'ratios' | 'layers' | 'stages'> & {
+  readonly model: Pick<BundleManifest['model'], 'input'>;
+};
+
 /** What one weighted layer costs. */
 export interface LayerCosts {
   readonly macs: number;
@@ -42,7 +47,7 @@ export interface TotalCosts {
  * Costs of one weighted layer at a vector of levels.
  * @throws BedsideError E_LEVELS as `checkLevels`; E_INTERNAL for an unknown layer
  */
-export function layerCosts(manifest: BundleManifest, name: string, levels: readonly number[]): LayerCosts {
+export function layerCosts(manifest: Costed, name: string, levels: readonly number[]): LayerCosts {
   checkLevels(manifest, levels);
   const layer = manifest.layers.find((other) => other.name === name);
   return costsOfLayer(manifest, must(layer, `no layer '${name}'`), levels);
@@ -52,7 +57,7 @@ export function layerCosts(manifest: BundleManifest, name: string, levels: reado
  * Costs of one stage at a vector of levels.
  * @throws BedsideError E_LEVELS as `checkLevels`; E_INTERNAL for an unknown stage
  */
-export function stageCosts(manifest: BundleManifest, stage: number, levels: readonly number[]): StageCosts {
+export function stageCosts(manifest: Costed, stage: number, levels: readonly number[]): StageCosts {
   checkLevels(manifest, levels);
   return costsOfStage(manifest, must(manifest.stages[stage], `no stage ${stage}`), levels);
 }
@@ -61,7 +66,7 @@ export function stageCosts(manifest: BundleManifest, stage: number, levels: read
  * Costs of the whole network at a vector of levels.
  * @throws BedsideError E_LEVELS as `checkLevels`
  */
-export function totalCosts(manifest: BundleManifest, levels: readonly number[]): TotalCosts {
+export function totalCosts(manifest: Costed, levels: readonly number[]): TotalCosts {
   checkLevels(manifest, levels);
   const stages = manifest.stages.map((stage) => costsOfStage(manifest, stage, levels));
   return {
@@ -72,7 +77,7 @@ export function totalCosts(manifest: BundleManifest, levels: readonly number[]):
   };
 }
 
-function costsOfStage(manifest: BundleManifest, stage: BundleStage, levels: readonly number[]): StageCosts {
+function costsOfStage(manifest: Costed, stage: BundleStage, levels: readonly number[]): StageCosts {
   const layers = manifest.layers.filter((layer) => layer.stage === stage.index);
   const costs = layers.map((layer) => costsOfLayer(manifest, layer, levels));
   const before = manifest.stages[stage.index - 1];
@@ -90,7 +95,7 @@ function costsOfStage(manifest: BundleManifest, stage: BundleStage, levels: read
   };
 }
 
-function costsOfLayer(manifest: BundleManifest, layer: BundleLayer, levels: readonly number[]): LayerCosts {
+function costsOfLayer(manifest: Costed, layer: BundleLayer, levels: readonly number[]): LayerCosts {
   const input = keptShare(manifest, layer.inputs, levels);
   const output = keptShare(manifest, layer.outputs, levels);
   return {
@@ -103,7 +108,7 @@ function costsOfLayer(manifest: BundleManifest, layer: BundleLayer, levels: read
 }
 
 /** The fraction of a tensor's channels that stays; what no group owns stays whole. */
-function keptShare(manifest: BundleManifest, shares: readonly Share[], levels: readonly number[]): number {
+function keptShare(manifest: Costed, shares: readonly Share[], levels: readonly number[]): number {
   return shares.reduce((kept, { group, share }) => {
     const { channels, counts } = must(manifest.groups[group], `group ${group}`);
     const count = must(counts[levels[group] as number], `level of group ${group}`);
@@ -112,11 +117,7 @@ function keptShare(manifest: BundleManifest, shares: readonly Share[], levels: r
 }
 
 /** Interpolated in the layer's table, by the level of what it reads and the level of what it gives. */
-function layerSeconds(
-  manifest: BundleManifest,
-  layer: BundleLayer,
-  levels: readonly number[],
-): number | undefined {
+function layerSeconds(manifest: Costed, layer: BundleLayer, levels: readonly number[]): number | undefined {
   const { seconds } = layer;
   if (!seconds) return undefined;
   const output = meanLevel(manifest, layer.outputs, levels);
@@ -128,7 +129,7 @@ function layerSeconds(
  * The level at which the same fraction of a tensor's channels would stay if all its groups were at one level, which
  * may lie between two levels.
  */
-function meanLevel(manifest: BundleManifest, shares: readonly Share[], levels: readonly number[]): number {
+function meanLevel(manifest: Costed, shares: readonly Share[], levels: readonly number[]): number {
   const own = shares.map(({ group }) => levels[group] as number);
   const first = own[0] ?? 0;
   if (own.every((level) => level === first)) return first;
@@ -148,7 +149,7 @@ function meanLevel(manifest: BundleManifest, shares: readonly Share[], levels: r
 
 /** The sum over the layers, corrected by what the whole stage took with every group at one level. */
 function stageSeconds(
-  manifest: BundleManifest,
+  manifest: Costed,
   stage: BundleStage,
   layers: readonly BundleLayer[],
   levels: readonly number[],

@@ -2,6 +2,7 @@
 export { type AssembleOptions, assembleModel, type Correction } from './assemble.ts';
 export type { Assembly, AssemblyLayer, Bundle } from './bundle.ts';
 export {
+  type Costed,
   type LayerCosts,
   layerCosts,
   type StageCosts,

@@ -16,11 +16,23 @@ export const AUTO_CANDIDATES: readonly string[] = [
   'l2',
 ];
 
+/** What `auto` chooses from where the cut network is repaired; the first where there is too little to choose by. */
+export const REPAIRED_CANDIDATES: readonly string[] = [
+  'l2',
+  'taylor',
+  'lrp-gamma',
+  'lrp-epsilon',
+  'deeplift-rescale=sample',
+  'expected-gradients',
+];
+
 /** The criterion that is chosen by measurement. */
 export interface AutoCriterion {
   readonly name: 'auto';
   /** What is chosen from. */
   readonly candidates: readonly Criterion[];
+  /** The same, where the cut network is repaired. */
+  readonly repaired: readonly Criterion[];
 }
 
 /** A criterion, or the choice of one. */
@@ -31,7 +43,7 @@ export type CriterionChoice = Criterion | AutoCriterion;
  * @param find a criterion by its name
  */
 export function autoCriterion(find: (name: string) => Criterion): AutoCriterion {
-  return { name: 'auto', candidates: AUTO_CANDIDATES.map(find) };
+  return { name: 'auto', candidates: AUTO_CANDIDATES.map(find), repaired: REPAIRED_CANDIDATES.map(find) };
 }
 
 /** Whether it is to be chosen by measurement. */

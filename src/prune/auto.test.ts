@@ -78,7 +78,11 @@ const BROKEN: Criterion = {
   name: 'broken',
   score: () => Promise.reject(new BedsideError('E_UNSUPPORTED', 'no rule for Magic')),
 };
-const auto = (...candidates: Criterion[]): AutoCriterion => ({ name: 'auto', candidates });
+const auto = (...candidates: Criterion[]): AutoCriterion => ({
+  name: 'auto',
+  candidates,
+  repaired: candidates,
+});
 const common = { name: 'net', block: 1, seed: 2 } as const;
 
 describe('chooseCriterion', () => {

@@ -5,6 +5,7 @@ import type { Criterion } from '../explain/index.ts';
 import type { Model } from '../onnx/index.ts';
 import { BedsideError, must } from '../util/index.ts';
 import type { AutoCriterion, Choice } from './auto-criterion.ts';
+import { chooseRepaired } from './auto-repaired.ts';
 import { accuracies, evaluate } from './evaluate.ts';
 import { describeClassifier } from './evaluate-classifier.ts';
 import { halves, samplesAt } from './halves.ts';
@@ -23,6 +24,8 @@ const FINALISTS = 3;
 /** What is ranked, and how. */
 export interface AutoOptions extends Omit<RankOptions, 'criterion' | 'onProgress'> {
   readonly criterion: AutoCriterion;
+  /** Whether the cut network will be repaired: then candidates are compared repaired, see `chooseRepaired`. */
+  readonly repaired?: boolean | undefined;
   /** The shares of the classes that accuracy is wanted for; default balanced accuracy. */
   readonly mix?: ArrayLike<number> | undefined;
   /** Called with what is being done and how far it is. */
@@ -54,10 +57,14 @@ export async function chooseCriterion(model: Model, options: AutoOptions & Prune
 /** Opens the choice of `chooseCriterion` for several amounts. */
 export function rankAuto(model: Model, options: AutoOptions): AutoRanking {
   const chooser = new Chooser(model, options);
+  const choose = (amount: PruneAmount): Promise<Choice> =>
+    options.repaired
+      ? chooseRepaired(model, { ...options, candidates: options.criterion.repaired }, amount)
+      : chooser.choose(amount);
   return {
-    choose: (amount) => chooser.choose(amount),
+    choose,
     async prune(amount) {
-      const choice = await chooser.choose(amount);
+      const choice = await choose(amount);
       const ranking = await chooser.full(choice.criterion);
       return { ...(await ranking.prune(amount)), choice };
     },

@@ -8,6 +8,7 @@ export {
   type Choice,
   type CriterionChoice,
   isAuto,
+  REPAIRED_CANDIDATES,
 } from './auto-criterion.ts';
 export { detectBlock } from './block.ts';
 export { type BudgetOptions, selectForMacs } from './budget.ts';
@@ -28,6 +29,15 @@ export {
 } from './evaluate.ts';
 export { type Classifier, describeClassifier } from './evaluate-classifier.ts';
 export { measureSpeedup, type Speed, type SpeedOptions } from './evaluate-speed.ts';
+export {
+  certifyLevels,
+  frontierOf,
+  PACK_RATIOS,
+  type PackedModel,
+  type PackOptions,
+  type PackProvenance,
+  packModel,
+} from './pack/pack.ts';
 export {
   type PruneAmount,
   type PrunedModel,

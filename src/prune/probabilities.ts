@@ -13,6 +13,20 @@ export function squaredDifference(a: Float32Array, b: Float32Array, classes: num
   return sum;
 }
 
+/** The Kullback-Leibler divergence of the second network's class probabilities from the first's, summed over samples. */
+export function klDivergence(a: Float32Array, b: Float32Array, classes: number): number {
+  let sum = 0;
+  for (let first = 0; first < a.length; first += classes) {
+    const p = softmax(a.subarray(first, first + classes));
+    const q = softmax(b.subarray(first, first + classes));
+    // A floor keeps a class that one network rules out finite.
+    p.forEach((value, k) => {
+      if (value > 0) sum += value * Math.log(value / Math.max(q[k] as number, 1e-12));
+    });
+  }
+  return Math.max(sum, 0);
+}
+
 function softmax(logits: Float32Array): Float64Array {
   const most = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
   const powers = Float64Array.from(logits, (value) => Math.exp(value - most));

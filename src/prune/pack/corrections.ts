@@ -1,0 +1,393 @@
+// One factor and one summand a channel for a network put together from tables, so that each of its layers gives what the
+// unpruned one gives in the mean and in spread, and a last layer refit behind them. Fitted in execution order, in closed
+// form, by one run of one graph: each layer's correction is computed from its output over all samples and applied before
+// the next layer reads it.
+import type { Correction } from '../../bundle/index.ts';
+import { type Grouping, type Keep, keptPositions } from '../../channels/index.ts';
+import type { Dataset } from '../../data/index.ts';
+import { createSession, type Tensor, tensor } from '../../engine/index.ts';
+import { type LinearLayer, linearLayers } from '../../explain/index.ts';
+import {
+  type Constant,
+  cloneModel,
+  floatConstant,
+  GraphBuilder,
+  inferShapes,
+  int,
+  intConstant,
+  ints,
+  type Model,
+  sizeOf,
+} from '../../onnx/index.ts';
+import { must, Random } from '../../util/index.ts';
+import { type RepairSamples, repairSamples } from '../reconstruct/augment.ts';
+import { placesOf } from '../reconstruct/places.ts';
+import { type Matrix, Products } from '../reconstruct/products.ts';
+import { fitLayer, fromMatrices, weightMatrices } from '../reconstruct/refit.ts';
+import { type Lesson, Teacher } from '../reconstruct/teacher.ts';
+
+/** Pull of the factors toward 1, as a share of a channel's variance. */
+const SHRINKAGE = 0.02;
+/** Places a layer is compared at, over all samples. */
+const PLACES = 4096;
+/** Bytes that the largest value may take over all samples. */
+const VALUE_BYTES = 192 * 2 ** 20;
+
+/** What the corrections of a bundle are fitted from. */
+export interface CorrectionOptions {
+  readonly name: string;
+  /** Samples; labels are not read. */
+  readonly calibration: Dataset;
+  readonly threads: number;
+  readonly batch: number;
+  readonly seed: number;
+}
+
+/** What was tried for one network, by the mean squared difference of its logits from the unpruned ones, held out. */
+export interface FittedCorrection {
+  /** The best, or undefined where nothing is better than the tables alone. */
+  readonly correction: Correction | undefined;
+  readonly errorBefore: number;
+  readonly errorAfter: number;
+}
+
+/** The unpruned network's outputs at a layer's places. */
+interface Answers {
+  readonly layer: LinearLayer;
+  readonly positions: Int32Array;
+  /** `[samples, channels, places]` of the samples that fit, less its mean; and the mean by channel. */
+  readonly centred: Float32Array;
+  readonly mean: Float32Array;
+}
+
+/** Fits corrections for any number of variants of one network. */
+export class Corrector {
+  readonly #grouping: Grouping;
+  readonly #answers: readonly Answers[];
+  readonly #samples: RepairSamples;
+  readonly #logits: Float32Array;
+  readonly #options: CorrectionOptions;
+  readonly #products: Products;
+  /** Of the unpruned network: its last layer, if that is a linear one that gives the logits. */
+  readonly #head: LinearLayer | undefined;
+
+  private constructor(
+    grouping: Grouping,
+    answers: readonly Answers[],
+    samples: RepairSamples,
+    logits: Float32Array,
+    options: CorrectionOptions,
+    products: Products,
+    head: LinearLayer | undefined,
+  ) {
+    this.#products = products;
+    this.#head = head;
+    this.#grouping = grouping;
+    this.#answers = answers;
+    this.#samples = samples;
+    this.#logits = logits;
+    this.#options = options;
+  }
+
+  /** Runs the unpruned network over the samples once. */
+  static async create(model: Model, grouping: Grouping, options: CorrectionOptions): Promise<Corrector> {
+    const samples = affordable(model, options);
+    const layers = linearLayers(model);
+    const lessons = layers.map((layer, index): Lesson => {
+      const places = placesOf(layer, samples, PLACES, options.seed + index);
+      // The same positions for all samples, so that one index picks them inside the graph.
+      const first = places.positions[0] as Int32Array;
+      const shared = places.positions.map(() => first);
+      return { layer, places: { ...places, positions: shared }, values: [layer.output] };
+    });
+    const teacher = await Teacher.ask(model, lessons, samples, options);
+    const answers = lessons.map(({ layer, places }): Answers => {
+      const given = teacher.answers(layer.name, layer.output);
+      const positions = places.positions[0] as Int32Array;
+      return {
+        layer,
+        positions,
+        ...centre(given, samples.fitSize, layer.channels, positions.length),
+      };
+    });
+    const logits = must((await run(model, samples, options))[soleOutput(model)], 'no logits');
+    const last = layers.at(-1);
+    const head =
+      last?.kind === 'dense' && last.output === soleOutput(model) && last.inputShape.length === 2
+        ? last
+        : undefined;
+    const products = await Products.create(options.threads);
+    return new Corrector(grouping, answers, samples, logits, options, products, head);
+  }
+
+  /** Fits the correction of a network cut to `keep`: of channels or none, each with a last layer refit behind it. */
+  async fit(cut: Model, keep: Keep): Promise<FittedCorrection> {
+    const positions = keptPositions(this.#grouping, keep);
+    const plain = await run(this.#withHeadInput(cut), this.#samples, this.#options);
+    const { model, outputs, feeds } = this.#graph(cut, positions);
+    const affine = await run(this.#withHeadInput(model), this.#samples, this.#options, feeds);
+    const channels = outputs.reduce((sum, names) => sum + must(affine[names[0]], names[0]).length, 0);
+    const [ones, zeros] = [new Float32Array(channels).fill(1), new Float32Array(channels)];
+    const errorBefore = this.#error(plain);
+    const tried = [
+      await this.#refitHead(cut, plain, { scale: ones, shift: zeros }),
+      await this.#refitHead(cut, affine, {
+        scale: joined(outputs.map((names) => must(affine[names[0]], names[0]))),
+        shift: joined(outputs.map((names) => must(affine[names[1]], names[1]))),
+      }),
+    ];
+    const best = tried.reduce((a, b) => (b.error < a.error ? b : a));
+    const better = best.error < errorBefore;
+    return {
+      correction: better ? best.correction : undefined,
+      errorBefore,
+      errorAfter: better ? best.error : errorBefore,
+    };
+  }
+
+  /** Frees the engine's memory. */
+  async release(): Promise<void> {
+    await this.#products.release();
+  }
+
+  /** The correction with the last layer refit on what it reads behind it, if the network has one and it helps. */
+  async #refitHead(
+    cut: Model,
+    values: Readonly<Record<string, Float32Array>>,
+    correction: Correction,
+  ): Promise<{ correction: Correction; error: number }> {
+    const error = this.#error(values);
+    const head = this.#head;
+    if (!head) return { correction, error };
+    const { size, fitSize } = this.#samples;
+    const layer = must(linearLayers(cut).at(-1), 'no last layer');
+    const read = must(values[head.input], head.input);
+    const inputs = read.length / size;
+    const [weights] = weightMatrices(layer) as [Matrix];
+    const x = { rows: size, columns: weights.rows, data: new Float64Array(size * weights.rows).fill(1) };
+    for (let s = 0; s < size; s++) {
+      for (let i = 0; i < inputs; i++) x.data[s * x.columns + i] = read[s * inputs + i] as number;
+    }
+    const classes = this.#logits.length / size;
+    const y = { rows: size, columns: classes, data: Float64Array.from(this.#logits) };
+    const problem = { x: [x], y: [y], weights: [weights], fitRows: fitSize };
+    const fit = await fitLayer(problem, this.#products, undefined);
+    const scale = fit.errorBefore > 0 ? fit.errorAfter / fit.errorBefore : 1;
+    // The fit's own error starts from the last layer without its factors, so it is measured by itself.
+    const refit = scale * this.#heldOutError(x, weights);
+    if (!fit.refit || !(refit < error)) return { correction, error };
+    const { weight, bias } = fromMatrices(layer, fit.weights);
+    const last = correction.scale.length - layer.channels;
+    return {
+      error: refit,
+      correction: {
+        scale: correction.scale.map((value, i) => (i < last ? value : 1)),
+        shift: correction.shift.map((value, i) => (i < last ? value : 0)),
+        head: {
+          weight: { dims: layer.weightDims, data: weight },
+          bias: bias && { dims: [bias.length], data: bias },
+        },
+      },
+    };
+  }
+
+  /** Mean squared difference of held-out logits when the last layer has these weights. */
+  #heldOutError(x: Matrix, weights: Matrix): number {
+    const { size, fitSize } = this.#samples;
+    const classes = weights.columns;
+    let sum = 0;
+    for (let s = fitSize; s < size; s++) {
+      for (let o = 0; o < classes; o++) {
+        let value = 0;
+        for (let i = 0; i < x.columns; i++) {
+          value += (x.data[s * x.columns + i] as number) * (weights.data[i * classes + o] as number);
+        }
+        sum += (value - (this.#logits[s * classes + o] as number)) ** 2;
+      }
+    }
+    return sum / ((size - fitSize) * classes);
+  }
+
+  #withHeadInput(model: Model): Model {
+    const input = this.#head?.input;
+    if (input === undefined || model.graph.outputs.some(({ name }) => name === input)) return model;
+    const graph = { ...model.graph, outputs: [...model.graph.outputs] };
+    new GraphBuilder(graph).output(input, undefined);
+    return { ...model, graph };
+  }
+
+  #error(values: Readonly<Record<string, Float32Array>>): number {
+    const logits = must(Object.values(values)[0], 'no logits');
+    return meanSquare(this.#tail(logits), this.#tail(this.#logits));
+  }
+
+  #tail(logits: Float32Array): Float32Array {
+    const { fitSize, size } = this.#samples;
+    return logits.subarray((logits.length / size) * fitSize);
+  }
+
+  /** The cut network with every layer's output corrected from its own statistics. */
+  #graph(cut: Model, positions: (value: string) => number[] | undefined) {
+    const model = cloneModel(cut);
+    const builder = new GraphBuilder(model.graph);
+    const nodes = model.graph.nodes.splice(0);
+    const shapes = inferShapes(cut, 1);
+    const outputs: [string, string][] = [];
+    const feeds: Record<string, Tensor> = {};
+    const byName = new Map(this.#answers.map((answer) => [answer.layer.name, answer]));
+    for (const node of nodes) {
+      model.graph.nodes.push(node);
+      const answer = byName.get(node.name);
+      if (!answer) continue;
+      const value = node.outputs[0] as string;
+      const kept = positions(value) ?? Array.from({ length: answer.layer.channels }, (_, c) => c);
+      const raw = builder.fresh(`${value}_raw`);
+      node.outputs = [raw];
+      const rank = must(shapes.get(value), `no shape of '${value}'`).length;
+      outputs.push(this.#correct(builder, feeds, answer, kept, raw, value, rank));
+    }
+    for (const name of outputs.flat()) builder.output(name, undefined);
+    return { model, outputs, feeds };
+  }
+
+  /** Adds one layer's correction; returns the names of its factors and summands, `[channels]`. */
+  #correct(
+    builder: GraphBuilder,
+    feeds: Record<string, Tensor>,
+    { layer, positions, centred, mean }: Answers,
+    kept: readonly number[],
+    raw: string,
+    value: string,
+    rank: number,
+  ): [string, string] {
+    const { fitSize } = this.#samples;
+    const k = positions.length;
+    const c = kept.length;
+    const constant = (given: Constant): string => builder.constant(given, `${value}_c`);
+    const shape = (dims: readonly number[]): string => constant(intConstant(dims));
+    const input = builder.input(`${value}_target`, [fitSize, layer.channels, k]);
+    feeds[input] = tensor(centred, [fitSize, layer.channels, k]);
+    const target =
+      c === layer.channels ? input : builder.node('Gather', [input, shape(kept)], { axis: int(1) });
+    // [samples that fit, channels, places]
+    const first = builder.node('Slice', [raw, shape([0]), shape([fitSize]), shape([0])]);
+    const flat = builder.node('Reshape', [first, shape(layer.channelAxis === 1 ? [0, c, -1] : [0, -1, c])]);
+    const rows =
+      layer.channelAxis === 1 ? flat : builder.node('Transpose', [flat], { perm: ints([0, 2, 1]) });
+    const picked = builder.node('Gather', [rows, shape([...positions])], { axis: int(2) });
+    const count = builder.scalar(1 / (fitSize * k));
+    const average = (of: string): string =>
+      builder.node('Mul', [builder.node('ReduceSum', [of, shape([0, 2])], { keepdims: int(1) }), count]);
+    const centre = average(picked);
+    const off = builder.node('Sub', [picked, centre]);
+    const variance = average(builder.node('Mul', [off, off]));
+    const covariance = average(builder.node('Mul', [off, target]));
+    const tiny = builder.scalar(1e-12);
+    const pull = builder.node('Add', [builder.node('Mul', [variance, builder.scalar(SHRINKAGE)]), tiny]);
+    const scale = builder.node('Div', [
+      builder.node('Add', [covariance, pull]),
+      builder.node('Add', [variance, pull]),
+    ]);
+    const wanted = constant(
+      floatConstant(
+        Float32Array.from(kept, (i) => mean[i] as number),
+        [1, c, 1],
+      ),
+    );
+    // Products with a constant have no place for a summand.
+    const shift =
+      layer.node.op === 'MatMul'
+        ? constant(floatConstant(new Float32Array(c), [1, c, 1]))
+        : builder.node('Sub', [wanted, builder.node('Mul', [scale, centre])]);
+    const dims = layer.channelAxis === 1 ? [1, c, ...new Array<number>(rank - 2).fill(1)] : [c];
+    const wide = (of: string): string => builder.node('Reshape', [of, shape(dims)]);
+    const scaled = builder.node('Mul', [raw, wide(scale)]);
+    builder.node('Add', [scaled, wide(shift)]);
+    const last = must(builder.graph.nodes.at(-1), 'no node');
+    last.outputs = [value];
+    const list = (of: string): string => builder.node('Reshape', [of, shape([c])]);
+    return [list(scale), list(shift)];
+  }
+}
+
+/** As many samples, and copies of them, as the largest value leaves room for. */
+function affordable(model: Model, { calibration, seed }: CorrectionOptions): RepairSamples {
+  const largest = Math.max(...Array.from(inferShapes(model, 1).values(), sizeOf));
+  const most = Math.max(8, Math.floor(VALUE_BYTES / (4 * largest)));
+  const copies = Math.max(1, Math.min(4, Math.floor(most / calibration.size)));
+  const all = repairSamples(calibration, copies, new Random(seed));
+  if (all.size <= most) return all;
+  const length = sizeOf(all.sampleShape);
+  const fitSize = Math.max(1, Math.floor((most * all.fitSize) / all.size));
+  const held = Math.max(1, most - fitSize);
+  const samples = new Float32Array((fitSize + held) * length);
+  samples.set(all.samples.subarray(0, fitSize * length));
+  samples.set(all.samples.subarray(all.fitSize * length, (all.fitSize + held) * length), fitSize * length);
+  return { samples, size: fitSize + held, sampleShape: all.sampleShape, fitSize };
+}
+
+/** `[rows, channels]` of all samples as `[samples, channels, places]` of those that fit, centred. */
+function centre(given: Float32Array, samples: number, channels: number, places: number) {
+  const mean = new Float32Array(channels);
+  const centred = new Float32Array(samples * channels * places);
+  for (let c = 0; c < channels; c++) {
+    let sum = 0;
+    for (let row = 0; row < samples * places; row++) sum += given[row * channels + c] as number;
+    const average = sum / (samples * places);
+    mean[c] = average;
+    for (let s = 0; s < samples; s++) {
+      for (let k = 0; k < places; k++) {
+        centred[(s * channels + c) * places + k] =
+          (given[(s * places + k) * channels + c] as number) - average;
+      }
+    }
+  }
+  return { centred, mean };
+}
+
+/** One run over all samples; the model's outputs in their order. */
+async function run(
+  model: Model,
+  { samples, size, sampleShape }: RepairSamples,
+  options: CorrectionOptions,
+  feeds: Readonly<Record<string, Tensor>> = {},
+): Promise<Record<string, Float32Array>> {
+  const input = model.graph.inputs.find(
+    ({ name }) => !(name in feeds) && !model.graph.constants.has(name),
+  )?.name;
+  const session = await createSession(model, options);
+  try {
+    const found = await session.run({
+      ...feeds,
+      [must(input, 'no input')]: tensor(samples, [size, ...sampleShape]),
+    });
+    return Object.fromEntries(
+      model.graph.outputs.map(({ name }) => {
+        const value = found[name];
+        return [name, must(value?.type === 'float32' ? value.data : undefined, `'${name}' is not float32`)];
+      }),
+    );
+  } finally {
+    await session.release();
+  }
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+function soleOutput(model: Model): string {
+  return must(model.graph.outputs[0], 'no output').name;
+}
+
+function meanSquare(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += ((a[i] as number) - (b[i] as number)) ** 2;
+  return sum / Math.max(1, a.length);
+}

@@ -1,0 +1,143 @@
+// Puts a mix of levels together, corrects it, and measures it on samples held apart.
+import {
+  type AccuracyModel,
+  type Assembly,
+  assembleModel,
+  type Correction,
+  type Costed,
+  keepOfLevels,
+  totalCosts,
+  type Variant,
+} from '../../bundle/index.ts';
+import type { Dataset } from '../../data/index.ts';
+import { binomialLowerBound } from '../../util/index.ts';
+import { agreementOf, type Evaluation, evaluate } from '../evaluate.ts';
+import { Corrector } from './corrections.ts';
+
+/** What mixes are measured with. */
+export interface MeterOptions {
+  readonly name: string;
+  readonly calibration: Dataset;
+  /** Shares no sample with `calibration`. */
+  readonly validation: Dataset;
+  readonly batch: number;
+  readonly threads: number;
+  readonly seed: number;
+}
+
+/** A measured mix. */
+export interface MeasuredVariant {
+  readonly variant: Variant;
+  readonly correction: Correction | undefined;
+  /** Mean squared difference of held-out calibration logits from the unpruned ones. */
+  readonly error: number;
+}
+
+/** What a meter needs of a bundle in the making. */
+export type Measurable = Assembly & {
+  readonly manifest: Assembly['manifest'] & Costed;
+};
+
+/** Confidence of the lower bounds. */
+const CONFIDENCE = 0.95;
+
+/** Measures mixes of one bundle. */
+export class MixMeter {
+  readonly measure: AccuracyModel['measure'];
+  readonly #bundle: Measurable;
+  readonly #options: MeterOptions;
+  readonly #corrector: Corrector;
+  readonly #whole: Evaluation;
+  readonly #known = new Map<string, MeasuredVariant>();
+
+  private constructor(bundle: Measurable, options: MeterOptions, corrector: Corrector, whole: Evaluation) {
+    this.#bundle = bundle;
+    this.#options = options;
+    this.#corrector = corrector;
+    this.#whole = whole;
+    this.measure = options.validation.labels ? 'balanced' : 'agreement';
+  }
+
+  /** Runs the unpruned network on the samples. */
+  static async create(bundle: Measurable, options: MeterOptions): Promise<MixMeter> {
+    const { model, grouping } = bundle;
+    const whole = await evaluate(model, options.validation, {
+      ...options,
+      reference: new Int32Array(options.validation.size),
+    });
+    const corrector = await Corrector.create(model, grouping, options);
+    return new MixMeter(bundle, options, corrector, whole);
+  }
+
+  /** Measures a mix once; asked again it answers from memory. */
+  async measureMix(levels: readonly number[]): Promise<MeasuredVariant> {
+    const key = levels.join();
+    const known = this.#known.get(key);
+    if (known) return known;
+    const bundle = this.#bundle;
+    const plain = assembleModel(bundle, levels);
+    const unpruned = levels.every((level) => level === 0);
+    const fitted = unpruned
+      ? undefined
+      : await this.#corrector.fit(plain, keepOfLevels(bundle.manifest, levels));
+    const correction = fitted?.correction;
+    const model = correction ? assembleModel(bundle, levels, { correction }) : plain;
+    const { name, batch, threads, validation } = this.#options;
+    const { predictions } = await evaluate(model, validation, {
+      name,
+      batch,
+      threads,
+      reference: this.#whole.predictions,
+    });
+    const { seconds, ...costs } = totalCosts(bundle.manifest, levels);
+    const result: MeasuredVariant = {
+      variant: {
+        levels: [...levels],
+        corrected: correction !== undefined,
+        ...this.#accuracyOf(predictions),
+        agreement: agreementOf(this.#whole.predictions, predictions),
+        ...costs,
+        ...(seconds === undefined ? {} : { seconds }),
+      },
+      correction,
+      error: fitted?.errorAfter ?? 0,
+    };
+    this.#known.set(key, result);
+    return result;
+  }
+
+  /** Frees the engine's memory. */
+  async release(): Promise<void> {
+    await this.#corrector.release();
+  }
+
+  #accuracyOf(predictions: Int32Array): Pick<Variant, 'accuracy' | 'lowerBound' | 'recall'> {
+    const { labels } = this.#options.validation;
+    const classes = this.#whole.recall.length;
+    const expected = labels ?? this.#whole.predictions;
+    const counts = new Int32Array(classes);
+    const right = new Int32Array(classes);
+    expected.forEach((label, i) => {
+      counts[label] = (counts[label] as number) + 1;
+      if (predictions[i] === label) right[label] = (right[label] as number) + 1;
+    });
+    const present = Array.from(counts.keys()).filter((label) => (counts[label] as number) > 0);
+    const mean = (of: (label: number) => number): number =>
+      present.reduce((sum, label) => sum + of(label), 0) / Math.max(1, present.length);
+    if (!labels) {
+      const total = right.reduce((a, b) => a + b, 0);
+      return {
+        accuracy: total / expected.length,
+        lowerBound: binomialLowerBound(total, expected.length, CONFIDENCE),
+        recall: Array.from(counts, () => null),
+      };
+    }
+    return {
+      accuracy: mean((label) => (right[label] as number) / (counts[label] as number)),
+      lowerBound: mean((label) =>
+        binomialLowerBound(right[label] as number, counts[label] as number, CONFIDENCE),
+      ),
+      recall: Array.from(counts, (count, label) => (count > 0 ? (right[label] as number) / count : null)),
+    };
+  }
+}

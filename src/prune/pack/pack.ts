@@ -1,0 +1,378 @@
+// Packs a network: channels in order of importance, repaired weights for every level, costs, and measured mixes.
+import {
+  type Bundle,
+  type BundleContents,
+  type BundleManifest,
+  type ManifestParts,
+  totalCosts,
+  type Variant,
+  variantHeadBias,
+  variantHeadWeight,
+  variantScale,
+  variantShift,
+} from '../../bundle/index.ts';
+import { assertPrunable, findGroups, reorderChannels } from '../../channels/index.ts';
+import type { Dataset } from '../../data/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { BedsideError, must, Random } from '../../util/index.ts';
+import { rankAuto } from '../auto.ts';
+import { type Choice, type CriterionChoice, isAuto } from '../auto-criterion.ts';
+import { rankModel } from '../prune-model.ts';
+import { repairTables, type TableRepair, tableTensors, withBiases } from '../reconstruct/index.ts';
+import { alignedCount } from '../select.ts';
+import { fitAccuracyModel } from './accuracy-model.ts';
+import { fitAdditive } from './additive.ts';
+import { describeModel } from './describe.ts';
+import { type Measurable, type MeasuredVariant, MixMeter } from './measure.ts';
+import {
+  type CostName,
+  greedyPath,
+  type MixSpace,
+  randomMixes,
+  singleMixes,
+  spread,
+  uniformMixes,
+} from './search.ts';
+import { measureSeconds } from './seconds.ts';
+
+/** Fractions of channels removed at each level, unless said otherwise. */
+export const PACK_RATIOS: readonly number[] = [0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875];
+
+/** What is packed, from what, and how. */
+export interface PackOptions {
+  /** Of the bundle, and of the model in error messages. */
+  readonly name: string;
+  /** Samples that rank and repair; labels are read by the criterion alone. */
+  readonly calibration: Dataset;
+  /** Samples that measure; none of them is among the others. */
+  readonly validation: Dataset;
+  readonly criterion: CriterionChoice;
+  /** Fraction of channels removed at each level, ascending from 0; default `PACK_RATIOS`. */
+  readonly ratios?: readonly number[] | undefined;
+  /** Channels that kept counts are aligned to; see `detectBlock`. */
+  readonly block: number;
+  /** About how many mixes of levels to measure and store; default 256. */
+  readonly variants?: number | undefined;
+  /** Whether to measure seconds on this machine; default true. */
+  readonly measureSeconds?: boolean | undefined;
+  readonly batch?: number | undefined;
+  readonly threads?: number | undefined;
+  readonly seed?: number | undefined;
+  /** As for `reconstruct`; default 4096. */
+  readonly maxPositions?: number | undefined;
+  /** The model before batch normalisation was merged, for criteria that read it. */
+  readonly unmerged?: Model | undefined;
+  readonly onStep?: ((step: string, done: number, total: number) => void) | undefined;
+}
+
+/** A packed network, ready to be written, and how it came about. */
+export interface PackedModel {
+  readonly contents: BundleContents;
+  readonly criterion: string;
+  /** Present when the criterion was `auto`. */
+  readonly choice?: Choice | undefined;
+  readonly repairs: readonly TableRepair[];
+  /** Groups whose channels could not be put in order, and why. */
+  readonly fixed: ReadonlyMap<number, string>;
+  /** Measured mixes that no other beats in accuracy and multiply-accumulates, the largest first. */
+  readonly frontier: readonly Variant[];
+}
+
+/** What a caller knows of where the bundle comes from. */
+export type PackProvenance = Pick<ManifestParts, 'preprocessing'> & {
+  readonly source: BundleManifest['model']['source'];
+  readonly dataset: string;
+  readonly versions: Readonly<Record<string, string>>;
+  /** ISO 8601. */
+  readonly created: string;
+};
+
+/**
+ * Packs a canonical model.
+ * @throws BedsideError E_NO_CHANNELS when nothing can be pruned; E_USAGE for ratios that are no levels; E_DATA with
+ * fewer than two calibration samples or no validation samples; as the criterion
+ */
+export async function packModel(
+  model: Model,
+  provenance: PackProvenance,
+  options: PackOptions,
+): Promise<PackedModel> {
+  const { name, calibration, validation, block, batch = 32, threads = 1, seed = 1, onStep } = options;
+  const ratios = checkedRatios(options.ratios ?? PACK_RATIOS);
+  if (validation.size === 0) {
+    throw new BedsideError('E_DATA', `${validation.name}: no samples are left to measure on`, {
+      hint: 'give more local samples, or fewer of them to --per-class',
+    });
+  }
+  const biased = withBiases(model);
+  const found = findGroups(biased);
+  assertPrunable(found, name);
+  const { scores, criterion, choice } = await rank(biased, options);
+  const order = new Map(found.groups.map(({ id }) => [id, bestFirst(must(scores.get(id), 'scores'))]));
+  const { model: ordered, fixed } = reorderChannels(biased, found, order);
+  const grouping = findGroups(ordered);
+  const counts = grouping.groups.map((group) =>
+    ratios.map((ratio) =>
+      ratio === 0 ? group.channels : alignedCount(group, group.channels * (1 - ratio), block),
+    ),
+  );
+  const groups = describeModel(ordered, grouping, counts, new Set()).groups;
+  const { tables, repairs } = await repairTables(ordered, grouping, groups, {
+    name,
+    calibration,
+    batch,
+    threads,
+    seed,
+    maxPositions: options.maxPositions ?? 4096,
+    onProgress: (done, total) => onStep?.('repairing at every level', done, total),
+  });
+  const tabled = new Set(tables.map(({ layer }) => layer));
+  const described = describeModel(ordered, grouping, counts, tabled);
+  const timed =
+    options.measureSeconds === false
+      ? described
+      : await measureSeconds(ordered, grouping, described, {
+          name,
+          onProgress: (done, total) => onStep?.('timing layers', done, total),
+        });
+  const { layers, stages } = timed;
+  const draft: Measurable = {
+    manifest: {
+      name,
+      model: described.signature,
+      groups: described.groups,
+      ratios,
+      layers,
+      stages,
+      variants: [],
+    },
+    model: ordered,
+    grouping,
+    tensors: tableTensors(tables),
+  };
+  const measured = await measureMixes(draft, { ...options, batch, threads, seed });
+  const stored = measured.variants;
+  return {
+    contents: {
+      model: ordered,
+      tensors: new Map([...draft.tensors, ...correctionTensors(stored, 0)]),
+      manifest: {
+        name,
+        model: { source: provenance.source, ...described.signature },
+        preprocessing: provenance.preprocessing,
+        ratios,
+        groups: described.groups,
+        layers,
+        stages,
+        ...('measured' in timed ? { measured: timed.measured } : {}),
+        accuracy: measured.accuracy,
+        variants: stored.map(({ variant }) => variant),
+        provenance: {
+          criterion,
+          dataset: provenance.dataset,
+          calibration: calibration.size,
+          validation: validation.size,
+          labelled: validation.labels !== undefined,
+          seed,
+          created: provenance.created,
+          versions: provenance.versions,
+        },
+      },
+    },
+    criterion,
+    choice,
+    repairs,
+    fixed,
+    frontier: frontierOf(stored.map(({ variant }) => variant)),
+  };
+}
+
+/**
+ * Measures one more mix of a bundle that there is and adds it; a mix that it has is measured anew.
+ * @throws BedsideError E_LEVELS for levels that the bundle does not have
+ */
+export async function certifyLevels(
+  bundle: Bundle,
+  levels: readonly number[],
+  options: Omit<PackOptions, 'name' | 'criterion' | 'block' | 'ratios' | 'variants'>,
+): Promise<{ contents: BundleContents; variant: Variant }> {
+  const { calibration, validation, batch = 32, threads = 1, seed = 1 } = options;
+  const { manifest, model, tensors } = bundle;
+  const meter = await MixMeter.create(bundle, {
+    name: manifest.name,
+    calibration,
+    validation,
+    batch,
+    threads,
+    seed,
+  });
+  try {
+    const added = await meter.measureMix(levels);
+    const key = levels.join();
+    const at = manifest.variants.findIndex((variant) => variant.levels.join() === key);
+    const index = at < 0 ? manifest.variants.length : at;
+    const kept = [...tensors].filter(([tensor]) => !tensor.startsWith(`variant/${index}/`));
+    const { format: _, version: __, model: part, weights: ___, ...rest } = manifest;
+    const { source, input, output } = part;
+    return {
+      variant: added.variant,
+      contents: {
+        model,
+        tensors: new Map([...kept, ...correctionTensors([added], index)]),
+        manifest: {
+          ...rest,
+          model: { source, input, output },
+          variants:
+            at < 0 ? [...manifest.variants, added.variant] : manifest.variants.with(index, added.variant),
+        },
+      },
+    };
+  } finally {
+    await meter.release();
+  }
+}
+
+/** Measured mixes that no other beats in accuracy and multiply-accumulates, the largest first. */
+export function frontierOf(variants: readonly Variant[]): Variant[] {
+  const sorted = variants.toSorted((a, b) => a.macs - b.macs || b.accuracy - a.accuracy);
+  let best = Number.NEGATIVE_INFINITY;
+  return sorted
+    .filter(({ accuracy }) => {
+      if (accuracy <= best) return false;
+      best = accuracy;
+      return true;
+    })
+    .reverse();
+}
+
+async function rank(model: Model, options: PackOptions) {
+  const { criterion, calibration, name, block, batch, threads, seed, unmerged, onStep } = options;
+  const common = { name, calibration, block, batch, threads, seed, unmerged };
+  if (!isAuto(criterion)) {
+    const { scores } = await rankModel(model, {
+      ...common,
+      criterion,
+      onProgress: (done, total) => onStep?.(`scoring by ${criterion.name}`, done, total),
+    });
+    return { scores, criterion: criterion.name, choice: undefined };
+  }
+  // One order serves all levels: chosen where half of the channels are gone.
+  const ranking = rankAuto(model, { ...common, criterion, repaired: true, onStep });
+  const { scores, choice } = await ranking.prune({ ratio: 0.5 });
+  return { scores, criterion: choice.criterion.name, choice };
+}
+
+/** Unit numbers, the highest score first; the lower number among equals. */
+function bestFirst(scores: Float64Array): number[] {
+  const value = (unit: number): number => {
+    const score = scores[unit] as number;
+    return Number.isNaN(score) ? Number.NEGATIVE_INFINITY : score;
+  };
+  return Array.from(scores.keys()).sort((a, b) =>
+    value(b) > value(a) ? 1 : value(b) < value(a) ? -1 : a - b,
+  );
+}
+
+function checkedRatios(ratios: readonly number[]): readonly number[] {
+  const fine =
+    ratios.length >= 2 &&
+    ratios[0] === 0 &&
+    ratios.every((ratio, i) => ratio < 1 && (i === 0 || ratio > (ratios[i - 1] as number)));
+  if (fine) return ratios;
+  throw new BedsideError(
+    'E_USAGE',
+    `ratios ${ratios.join(', ')}: expected at least two, ascending from 0, all below 1`,
+    {
+      hint: 'a ratio is the fraction of channels removed at a level, such as 0,0.25,0.5,0.75',
+    },
+  );
+}
+
+/** Mixes that only check the accuracy model, and random ones that help to make it. */
+const CHECKS = 16;
+const RANDOM = 16;
+const COSTS: readonly CostName[] = ['macs', 'weightBytes', 'crossingBytes', 'seconds'];
+
+/** Measures the frontier: uniform mixes and single groups first, then paths guided by what those lose. */
+async function measureMixes(
+  draft: Measurable,
+  options: PackOptions & { readonly batch: number; readonly threads: number; readonly seed: number },
+) {
+  const { name, calibration, validation, batch, threads, seed, variants = 256, onStep } = options;
+  const space: MixSpace = {
+    groups: draft.manifest.groups.length,
+    levels: draft.manifest.ratios.length,
+    costs: (levels) => totalCosts(draft.manifest, levels),
+  };
+  const random = new Random(seed);
+  const meter = await MixMeter.create(draft, { name, calibration, validation, batch, threads, seed });
+  const measured = new Map<string, MeasuredVariant>();
+  const total = Math.max(variants, space.levels) + CHECKS;
+  let done = 0;
+  const measure = async (mixes: readonly (readonly number[])[]): Promise<MeasuredVariant[]> => {
+    const results: MeasuredVariant[] = [];
+    for (const levels of mixes) {
+      const result = await meter.measureMix(levels);
+      measured.set(levels.join(), result);
+      results.push(result);
+      onStep?.('measuring mixes of levels', Math.min(++done, total), total);
+    }
+    return results;
+  };
+  try {
+    const checks = await measure(randomMixes(space, CHECKS, random));
+    measured.clear();
+    await measure(uniformMixes(space));
+    const room = (): number => Math.max(0, variants - measured.size);
+    await measure(spread(singleMixes(space), Math.floor(room() / 3)));
+    await measure(randomMixes(space, Math.min(RANDOM, room()), random));
+    const costs = COSTS.filter(
+      (cost) => cost !== 'seconds' || space.costs(new Array(space.groups).fill(0)).seconds,
+    );
+    // Two rounds: the second is guided by what the first found on its way.
+    for (const round of [1, 2]) {
+      const error = fitAdditive(
+        [...measured.values()].map(({ variant, error: value }) => ({ levels: variant.levels, value })),
+        space.groups,
+        space.levels,
+      );
+      const scale = (error.flat().reduce((a, b) => a + b, 0) || 1) / (space.groups * space.levels);
+      const share = Math.floor(room() / (costs.length * (3 - round)));
+      for (const cost of costs) {
+        await measure(spread(greedyPath(space, error, cost, round === 1 ? scale / 10 : scale / 100), share));
+      }
+    }
+    const all = [...measured.values()];
+    const unpruned = must(all[0], 'the unpruned network').variant;
+    return {
+      variants: all,
+      accuracy: fitAccuracyModel(
+        unpruned.accuracy,
+        meter.measure,
+        all.map(({ variant }) => variant),
+        checks.map(({ variant }) => variant).filter(({ levels }) => !measured.has(levels.join())),
+        space.levels,
+      ),
+    };
+  } finally {
+    await meter.release();
+  }
+}
+
+/** Tensors of the corrections of variants, the first of which has the given index. */
+function correctionTensors(
+  variants: readonly MeasuredVariant[],
+  from: number,
+): [string, { dims: readonly number[]; data: Float32Array }][] {
+  return variants.flatMap(({ correction }, i) => {
+    if (!correction) return [];
+    const { scale, shift, head } = correction;
+    const index = from + i;
+    return [
+      [variantScale(index), { dims: [scale.length], data: scale }],
+      [variantShift(index), { dims: [shift.length], data: shift }],
+      ...(head ? [[variantHeadWeight(index), head.weight]] : []),
+      ...(head?.bias ? [[variantHeadBias(index), head.bias]] : []),
+    ] as [string, { dims: readonly number[]; data: Float32Array }][];
+  });
+}
