@@ -2,9 +2,12 @@
 import { availableParallelism } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Split } from '../data/index.ts';
+import { BedsideError } from '../util/index.ts';
 
 /** Samples of each class that criteria read unless said otherwise. */
 export const DEFAULT_PER_CLASS = 20;
+
+const DATA = '--data <dataset>';
 
 /** What every command takes. */
 export interface CommonOptions {
@@ -45,23 +48,37 @@ export function addRun(command: Command): Command {
     .option('--batch <n>', 'samples computed together', count(65_536), 32);
 }
 
-/** --data and what chooses samples. `uses` says what the samples serve, and what the default split is. */
+/**
+ * --data and what chooses samples. `uses` says what the samples serve, and what the default split is; a command that
+ * does without them for some inputs asks for them with `assertData`.
+ */
 export function addData(
   command: Command,
-  uses: { readonly split: string; readonly perClass: string },
+  uses: { readonly split: string; readonly perClass: string; readonly optional?: boolean },
 ): Command {
-  return command
-    .requiredOption(
-      '--data <dataset>',
-      'an .npz (<split>_images and <split>_labels, or x and y), a folder of class folders with images, ' +
-        'or a folder of WFDB records',
-    )
+  const what =
+    'an .npz (<split>_images and <split>_labels, or x and y), a folder of class folders with images, ' +
+    'or a folder of WFDB records';
+  return (uses.optional ? command.option(DATA, what) : command.requiredOption(DATA, what))
     .option('--split <name>', `local (also called train), test or all: ${uses.split}`, split)
     .option('--per-class <n>', uses.perClass, count())
     .option('--limit <n>', 'at most this many samples, drawn by the seed after --per-class', count())
     .option('--classes <list>', 'only samples of these classes, such as 0,2', integers)
     .option('--records <list>', 'only these records of a WFDB folder, such as 100,106', names)
     .option('--skip-bad', 'leave corrupt images out, and name them, instead of stopping at the first');
+}
+
+/**
+ * @throws BedsideError E_USAGE where --data is missing and needed, in the words of a required option
+ */
+export function assertData(
+  options: { readonly data?: string },
+  command: string,
+): asserts options is { readonly data: string } {
+  if (options.data !== undefined) return;
+  throw new BedsideError('E_USAGE', `required option '${DATA}' not specified`, {
+    hint: `bedside ${command} --help lists the options, with examples`,
+  });
 }
 
 /** A whole number from 1 to `most`. */
@@ -116,6 +133,11 @@ function split(text: string): Split {
 
 function integers(text: string): readonly number[] {
   return [...new Set(items(text).map(whole))];
+}
+
+/** Levels with commas, one a group; repeats stay. */
+export function levelList(text: string): readonly number[] {
+  return items(text).map(whole);
 }
 
 /** Names with commas, without repeats. */

@@ -1,7 +1,18 @@
 // `bedside evaluate`: accuracy, recall of each class and time of a model on labelled samples.
 import type { Command } from 'commander';
-import { evaluate } from '../../prune/index.ts';
+import { openBundle } from '../../bundle/index.ts';
+import { type Model, modelCosts } from '../../onnx/index.ts';
+import { type Classifier, describeClassifier, evaluate } from '../../prune/index.ts';
 import { formatCount, formatPercent, formatSeconds } from '../../util/index.ts';
+import {
+  addMix,
+  assertNoMix,
+  isBundle,
+  type MixOptions,
+  mixFacts,
+  mixOf,
+  sayMix as sayLevels,
+} from '../bundle-mix.ts';
 import { addClassMix, type ClassMixOptions, inMix, sayMix, sharesOf } from '../class-mix.ts';
 import { examples } from '../command-line.ts';
 import { loadClassifier, loadData } from '../load.ts';
@@ -12,20 +23,36 @@ import {
   type CommonOptions,
   type DataOptions,
   type RunOptions,
+  ratio,
 } from '../options.ts';
 import { Output } from '../output.ts';
 import { indent, table } from '../tables.ts';
+
+interface EvaluateCommandOptions
+  extends CommonOptions,
+    RunOptions,
+    DataOptions,
+    ClassMixOptions,
+    MixOptions {}
 
 /** Adds the command to the program. */
 export function addEvaluate(program: Command): void {
   const command = program
     .command('evaluate')
-    .summary('accuracy and speed of a model on labelled samples')
+    .summary('accuracy and speed of a model, or of a bundle at chosen levels, on labelled samples')
     .description(
       'Runs a model on labelled samples: accuracy, recall of each class, balanced accuracy (mean recall over the ' +
-        'classes that occur), and the mean time of inference alone after a warm-up.',
+        'classes that occur), and the mean time of inference alone after a warm-up. Of a bundle, the network is put ' +
+        'together at the levels asked for (unpruned unless said), from its repaired weights; levels that the bundle ' +
+        'has measured are corrected as they were then.',
     )
-    .argument('<model>', 'an ONNX file');
+    .argument('<model>', 'an ONNX file, or a bundle: a folder written by bedside pack')
+    .option(
+      '--ratio <r>',
+      'of a bundle: every group at the level nearest to this fraction of channels removed',
+      ratio,
+    );
+  addMix(command);
   addData(command, { split: 'default test', perClass: 'at most this many samples of each class' });
   addClassMix(command, 'accuracy is for this mix');
   addCommon(addRun(command))
@@ -35,11 +62,13 @@ export function addEvaluate(program: Command): void {
         ['bedside evaluate model.onnx --data scans/', 'all of scans/test'],
         ['bedside evaluate model.onnx --data mitdb/ --records 100,106', 'two patients'],
         ['bedside evaluate model.onnx --data x.npz --threads 1 --json', 'for programs'],
+        ['bedside evaluate ecg/ --data mitdb/ --ratio .5', 'a bundle, half of every group'],
+        ['bedside evaluate ecg/ --data mitdb/ --levels 0,3,3,1', 'each group at a level of its own'],
       ),
     )
-    .action(async (path: string, options: CommonOptions & RunOptions & DataOptions & ClassMixOptions) => {
+    .action(async (path: string, options: EvaluateCommandOptions) => {
       const output = new Output(options);
-      const { model, classifier, costs } = await loadClassifier(path);
+      const { model, classifier, macs, facts, words } = await subjectOf(path, options);
       const loaded = await loadData(classifier, options, { split: 'test', seed: options.seed }, output);
       const shares = options.classMix && sharesOf(options.classMix, loaded.classNames);
       const dataset = shares ? inMix(loaded, shares) : loaded;
@@ -58,7 +87,8 @@ export function addEvaluate(program: Command): void {
       );
       output.result({
         ...found,
-        macs: costs.macs,
+        macs,
+        ...facts,
         classNames: dataset.classNames,
         ...(shares ? { classMix: Array.from(shares) } : {}),
       });
@@ -66,11 +96,12 @@ export function addEvaluate(program: Command): void {
       for (const label of dataset.labels ?? []) counts.set(label, (counts.get(label) ?? 0) + 1);
       output.say(
         [
+          ...words,
           `accuracy           ${formatPercent(found.accuracy)} of ${found.n} samples${shares ? `, for ${sayMix(shares, dataset.classNames)}` : ''}`,
           `balanced accuracy  ${formatPercent(found.balancedAccuracy)}`,
           `time               ${formatSeconds(found.msPerSample / 1000)} a sample, ` +
             `${options.threads} thread${options.threads === 1 ? '' : 's'}, batches of ${classifier.fixedBatch ?? options.batch}`,
-          `cost               ${formatCount(costs.macs)} MACs a sample`,
+          `cost               ${formatCount(macs)} MACs a sample`,
           '',
           indent(
             table(
@@ -86,4 +117,31 @@ export function addEvaluate(program: Command): void {
         ].join('\n'),
       );
     });
+}
+
+/** What is evaluated, and what is said of it beside the measurements. */
+interface Subject {
+  readonly model: Model;
+  readonly classifier: Classifier;
+  readonly macs: number;
+  readonly facts: object;
+  readonly words: readonly string[];
+}
+
+async function subjectOf(path: string, options: EvaluateCommandOptions): Promise<Subject> {
+  if (!(await isBundle(path))) {
+    assertNoMix(path, options);
+    const { model, classifier, costs } = await loadClassifier(path);
+    return { model, classifier, macs: costs.macs, facts: {}, words: [] };
+  }
+  const bundle = await openBundle(path);
+  const mix = mixOf(bundle, options);
+  const { macs, parameters } = modelCosts(mix.model);
+  return {
+    model: mix.model,
+    classifier: describeClassifier(mix.model, path),
+    macs,
+    facts: { bundle: bundle.sha256, name: bundle.manifest.name, ...mixFacts(mix), parameters },
+    words: [`${bundle.manifest.name}: ${sayLevels(mix)}`, ''],
+  };
 }

@@ -18,7 +18,9 @@ import {
   type Value,
 } from '../../onnx/index.ts';
 import { formatBytes, formatCount, formatPercent } from '../../util/index.ts';
+import { isBundle } from '../bundle-mix.ts';
 import { examples } from '../command-line.ts';
+import { inspectBundle } from '../inspect-bundle.ts';
 import { addCommon, type CommonOptions } from '../options.ts';
 import { Output } from '../output.ts';
 import { indent, table } from '../tables.ts';
@@ -26,22 +28,25 @@ import { indent, table } from '../tables.ts';
 /** Adds the command to the program. */
 export function addInspect(program: Command): void {
   addCommon(program.command('inspect'))
-    .summary('layers, groups of channels, stages and costs of a model')
+    .summary('layers, groups of channels, stages and costs of a model; what a bundle holds')
     .description(
       'Shows what a model is made of. A group is channels that can only be pruned together (residual sums, depthwise ' +
         'convolutions, concatenations); frozen channels must stay, and the reason is given. Names are those of the ' +
-        'canonical model: constants folded, batch normalisation merged, every node named. MACs are for one sample.',
+        'canonical model: constants folded, batch normalisation merged, every node named. MACs are for one sample. Of a ' +
+        'bundle: levels, groups in the order of --levels, stages, measured variants, and where it comes from.',
     )
-    .argument('<model>', 'an ONNX file')
+    .argument('<model>', 'an ONNX file, or a bundle: a folder written by bedside pack')
     .addHelpText(
       'after',
       examples(
         ['bedside inspect model.onnx', 'for reading'],
         ['bedside inspect model.onnx --json | jq .groups', 'for programs'],
+        ['bedside inspect ecg/', 'a bundle: every byte is checked'],
       ),
     )
     .action(async (path: string, options: CommonOptions) => {
       const output = new Output(options);
+      if (await isBundle(path)) return inspectBundle(path, output);
       const inspection = await inspect(path);
       output.result(inspection);
       output.say(describe(path, inspection));

@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type CriterionChoice, detectBlock, type LayerRepair, type PruneAmount } from '../../prune/index.ts';
 import { assertWritable, BedsideError, formatCount, formatPercent, formatSeconds } from '../../util/index.ts';
+import { addMix, assertNoMix, isBundle, type MixOptions } from '../bundle-mix.ts';
 import { addClassMix } from '../class-mix.ts';
 import { examples } from '../command-line.ts';
 import { loadClassifier, loadTwoSets, type TwoSetsOptions } from '../load.ts';
@@ -11,6 +12,7 @@ import {
   addCommon,
   addData,
   addRun,
+  assertData,
   type CommonOptions,
   count,
   DEFAULT_PER_CLASS,
@@ -19,6 +21,7 @@ import {
   ratio,
 } from '../options.ts';
 import { Output } from '../output.ts';
+import { assertBundleOptions, pruneBundle } from '../prune-bundle.ts';
 import { type AutoResult, type PruneResult, pruneAndMeasure } from '../prune-run.ts';
 import {
   addRanking,
@@ -29,8 +32,13 @@ import {
 } from '../ranking-options.ts';
 import { indent, table } from '../tables.ts';
 
-interface PruneCommandOptions extends CommonOptions, RunOptions, TwoSetsOptions, RankingOptions {
-  readonly ratio?: number;
+interface PruneCommandOptions
+  extends CommonOptions,
+    RunOptions,
+    Omit<TwoSetsOptions, 'data'>,
+    RankingOptions,
+    MixOptions {
+  readonly data?: string;
   readonly macs?: number;
   readonly criterion: CriterionChoice;
   readonly block?: number;
@@ -49,9 +57,10 @@ export function addPrune(program: Command): void {
         'and measures both on the test split. What is reported is what was written. Kept counts are rounded to the ' +
         'nearest multiple of the block that ONNX Runtime computes together, since counts between run no faster. ' +
         'The layers behind pruned ones are then refit in closed form, so that on the same samples (labels are not ' +
-        'read) they give again what they gave before; --no-reconstruct leaves the kept weights as they are.',
+        'read) they give again what they gave before; --no-reconstruct leaves the kept weights as they are. Of a bundle, ' +
+        'which was ranked and repaired when it was packed, the network at chosen levels is written as it is.',
     )
-    .argument('<model>', 'an ONNX file')
+    .argument('<model>', 'an ONNX file, or a bundle: a folder written by bedside pack')
     .option('--ratio <r>', 'fraction of the channels of each group to remove, in [0, 1)', ratio)
     .option('--macs <fraction>', 'share of the multiply-accumulates to be left, in (0, 1]', macsFraction)
     .requiredOption('--out <file>', 'the ONNX file to write')
@@ -68,10 +77,12 @@ export function addPrune(program: Command): void {
       count(4096),
     )
     .option('--test-limit <n>', 'measure on at most this many samples; default all', count());
+  addMix(command);
   addClassMix(addRanking(command), 'samples for scoring weigh so, and accuracy is for this mix');
   addData(command, {
     split: 'what channels are scored on; default local',
     perClass: `score on at most this many samples of each class; default ${DEFAULT_PER_CLASS}`,
+    optional: true,
   });
   addCommon(addRun(command))
     .addHelpText('after', criteriaHelp(true))
@@ -87,13 +98,20 @@ export function addPrune(program: Command): void {
           'bedside prune model.onnx --data x.npz --ratio .25 --block 1 --out small.onnx --json',
           'exact counts',
         ],
+        ['bedside prune ecg/ --levels 0,3,3,1 --out mix.onnx', 'of a bundle, at these levels'],
       ),
     )
-    .action((path: string, options: PruneCommandOptions) => prune(path, options));
+    .action(async (path: string, options: PruneCommandOptions) => {
+      if (!(await isBundle(path))) return prune(path, options);
+      assertBundleOptions(path, (name) => command.getOptionValueSource(name) === 'cli');
+      return pruneBundle(path, options, new Output(options));
+    });
 }
 
 async function prune(path: string, options: PruneCommandOptions): Promise<void> {
   const output = new Output(options);
+  assertNoMix(path, { levels: options.levels, correction: options.correction });
+  assertData(options, 'prune');
   const amount = amountOf(options);
   await assertOther(path, options.out);
   await assertWritable(options.out);

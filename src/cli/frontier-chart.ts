@@ -1,0 +1,108 @@
+// The chart of a bundle's variants: accuracy against multiply-accumulates left, as one SVG file that stands alone.
+import type { BundleManifest } from '../bundle/index.ts';
+import { formatBytes, formatPercent, formatSeconds } from '../util/index.ts';
+import { type FrontierRow, frontierRows, levelsText, measureWord } from './frontier.ts';
+import { type Html, html } from './report/html.ts';
+import { linearScale, type Scale } from './report/scale.ts';
+
+const WIDTH = 760;
+const HEIGHT = 460;
+const PLOT = { left: 64, right: WIDTH - 28, top: 66, bottom: HEIGHT - 56 };
+
+/**
+ * Work left decreases to the right. A dot is a measured variant, filled where every group is at the same level; the
+ * whisker ends at its lower bound. Pointing at a dot tells its numbers.
+ */
+export function frontierChart(
+  manifest: Pick<BundleManifest, 'name' | 'variants' | 'accuracy' | 'provenance'>,
+): string {
+  const rows = frontierRows(manifest);
+  const fractions = rows.map(({ macsFraction }) => macsFraction);
+  const values = rows.flatMap(({ accuracy, lowerBound }) => [accuracy, lowerBound]);
+  const x = linearScale(Math.min(...fractions), Math.max(...fractions), PLOT.right, PLOT.left);
+  const y = linearScale(Math.min(...values), Math.max(...values), PLOT.bottom, PLOT.top);
+  const best = bestOf(rows);
+  const line = best.map((row) => `${px(x(row.macsFraction))},${px(y(row.accuracy))}`).join(' ');
+  const word = measureWord(manifest);
+  const { criterion, validation } = manifest.provenance;
+  const title = `${manifest.name}: ${word} of ${rows.length} measured mixes of levels`;
+  return html`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="title desc">
+<title id="title">${title}</title>
+<desc id="desc">${describe(rows, word)}</desc>
+<style>${STYLE}</style>
+<rect class="page" width="${WIDTH}" height="${HEIGHT}"/>
+<text class="title" x="${PLOT.left}" y="26">${title}</text>
+<text x="${PLOT.left}" y="45">ranked by ${criterion}; measured on ${validation} samples held apart; whiskers end at the 95 % lower bound</text>
+${axes(x, y)}
+<polyline class="best" points="${line}"/>
+${rows.map((row) => mark(row, x, y))}
+</svg>
+`.text;
+}
+
+const STYLE = `
+text{font:13px system-ui,sans-serif;fill:#555}.title{font-size:16px;font-weight:600;fill:#222}
+.page{fill:#fff}.grid{stroke:#e4e4e4}.tick{stroke:#999}.best{fill:none;stroke:#2a6f97;stroke-width:1.5;stroke-opacity:.5}
+.whisker{stroke:#2a6f97;stroke-opacity:.45;fill:none}.dot{stroke:#2a6f97;stroke-width:1.6;fill:#fff}.uniform .dot{fill:#2a6f97}
+.y{text-anchor:end}.x{text-anchor:middle}.end{text-anchor:end}
+@media (prefers-color-scheme:dark){.page{fill:#181a1b}text{fill:#b5b5b5}.title{fill:#eee}.grid{stroke:#333}
+.dot{fill:#181a1b;stroke:#7cc0e8}.uniform .dot{fill:#7cc0e8}.whisker,.best{stroke:#7cc0e8}}
+`;
+
+/** Variants that no other beats in both respects, from the most work to the least. */
+function bestOf(rows: readonly FrontierRow[]): FrontierRow[] {
+  return rows.filter(
+    (row) =>
+      !rows.some(
+        (other) =>
+          other !== row &&
+          other.macs <= row.macs &&
+          other.accuracy >= row.accuracy &&
+          (other.macs < row.macs || other.accuracy > row.accuracy),
+      ),
+  );
+}
+
+function axes(x: Scale, y: Scale): Html {
+  const across = y.ticks.map(
+    (
+      tick,
+    ) => html`<line class="grid" x1="${PLOT.left}" x2="${PLOT.right}" y1="${px(y(tick))}" y2="${px(y(tick))}"/>
+<text class="y" x="${PLOT.left - 9}" y="${px(y(tick))}" dy=".35em">${Math.round(tick * 100)} %</text>`,
+  );
+  const down = x.ticks.map(
+    (
+      tick,
+    ) => html`<line class="tick" x1="${px(x(tick))}" x2="${px(x(tick))}" y1="${PLOT.bottom}" y2="${PLOT.bottom + 5}"/>
+<text class="x" x="${px(x(tick))}" y="${PLOT.bottom + 20}">${Math.round(tick * 100)} %</text>`,
+  );
+  return html`<g>${across}${down}
+<text class="end" x="${PLOT.right}" y="${PLOT.bottom + 42}">share of the multiply-accumulates left (pruned more →)</text></g>`;
+}
+
+function mark(row: FrontierRow, x: Scale, y: Scale): Html {
+  const [cx, cy, low] = [px(x(row.macsFraction)), px(y(row.accuracy)), px(y(row.lowerBound))];
+  const uniform = row.levels.every((level) => level === row.levels[0]);
+  return html`<g${uniform && html` class="uniform"`}><path class="whisker" d="M${cx},${cy}V${low}m-3,0h6"/><circle class="dot" cx="${cx}" cy="${cy}" r="4.5"><title>${tip(row)}</title></circle></g>
+`;
+}
+
+function tip(row: FrontierRow): string {
+  return [
+    `variant ${row.variant}, levels ${levelsText(row.levels)}`,
+    `${formatPercent(row.accuracy)}, at least ${formatPercent(row.lowerBound)}; same answer ${formatPercent(row.agreement)}`,
+    `${formatPercent(row.macsFraction)} of the multiply-accumulates, ${formatBytes(row.weightBytes)} of weights`,
+    ...(row.seconds === undefined ? [] : [`${formatSeconds(row.seconds)} a sample`]),
+  ].join('\n');
+}
+
+function describe(rows: readonly FrontierRow[], word: string): string {
+  const [first, last] = [rows[0], rows.at(-1)];
+  if (!first || !last) return 'Nothing measured.';
+  return `${word}: ${formatPercent(first.accuracy)} unpruned, ${formatPercent(last.accuracy)} at ${formatPercent(last.macsFraction)} of the multiply-accumulates.`;
+}
+
+/** Pixels to a tenth. */
+function px(value: number): number {
+  return Math.round(value * 10) / 10;
+}

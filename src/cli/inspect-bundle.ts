@@ -1,0 +1,137 @@
+// `bedside inspect BUNDLE`: levels, groups, stages, measured variants, and where the bundle comes from.
+import {
+  type Bundle,
+  type BundleManifest,
+  openBundle,
+  type TotalCosts,
+  totalCosts,
+} from '../bundle/index.ts';
+import { formatBytes, formatCount, formatPercent, formatSeconds } from '../util/index.ts';
+import { frontierTable, measureWord } from './frontier.ts';
+import type { Output } from './output.ts';
+import { indent, table } from './tables.ts';
+
+/**
+ * Opens a bundle, which checks every byte of it, and says what it holds: under --json its manifest, its hash, and the
+ * costs of every group at each level.
+ * @throws BedsideError as `openBundle`
+ */
+export async function inspectBundle(path: string, output: Output): Promise<void> {
+  const bundle = await openBundle(path);
+  const { manifest, sha256 } = bundle;
+  const costs = uniformCosts(manifest);
+  const bytes = manifest.model.bytes + manifest.weights.bytes;
+  output.result({ sha256, bytes, levels: costs, ...manifest });
+  output.say(describe(path, bundle, costs));
+}
+
+interface LevelRow extends TotalCosts {
+  readonly level: number;
+  readonly ratio: number;
+}
+
+/** Every group at the same level. */
+function uniformCosts(manifest: BundleManifest): LevelRow[] {
+  return manifest.ratios.map((ratio, level) => ({
+    level,
+    ratio,
+    ...totalCosts(
+      manifest,
+      manifest.groups.map(() => level),
+    ),
+  }));
+}
+
+function describe(path: string, { manifest, sha256 }: Bundle, costs: readonly LevelRow[]): string {
+  const { model, weights, groups, stages, layers, accuracy, variants, provenance, measured } = manifest;
+  const whole = costs[0]?.macs ?? 1;
+  const timed = costs.some(({ seconds }) => seconds !== undefined);
+  const section = (title: string, text: string): string => `\n${title}\n${indent(text)}`;
+  const { unpruned, maxError, meanError, fitted, checked } = accuracy;
+  const engines = Object.entries(provenance.versions).map(([name, version]) => `${name} ${version}`);
+  return [
+    `${path}: bundle ${manifest.name}, version ${manifest.version}, ${formatBytes(model.bytes + weights.bytes)}, every byte as it was written`,
+    table(
+      ['', ''],
+      [
+        ['identity', sha256],
+        ['model', `${model.source.file}, ${model.source.sha256.slice(0, 12)}…`],
+        ['input', `${model.input.name} [${model.input.shape.join(', ')}]`],
+        ['output', `${model.output.name}, ${model.output.classes} classes`],
+        ['preprocessing', `${manifest.preprocessing.kind}: ${manifest.preprocessing.description}`],
+        [
+          'ranked by',
+          `${provenance.criterion}, on ${provenance.calibration} samples of ${provenance.dataset}`,
+        ],
+        [
+          'measured on',
+          `${provenance.validation} samples held apart${provenance.labelled ? '' : ', without labels'}`,
+        ],
+        ['packed', `${provenance.created}, seed ${provenance.seed}, ${engines.join(', ')}`],
+        ...(measured
+          ? [
+              [
+                'times',
+                `${measured.machine}, ${measured.provider}, ${measured.threads} threads, batches of ${measured.batch}`,
+              ],
+            ]
+          : []),
+      ],
+    )
+      .split('\n')
+      .slice(1)
+      .map((line) => `  ${line}`)
+      .join('\n'),
+    section(
+      `Levels, with every group at the same (${costs.length})`,
+      table(
+        ['>level', '>ratio', '>MACs', '>share', '>weights', '>crossing', ...(timed ? ['>time'] : [])],
+        costs.map((row) => [
+          String(row.level),
+          String(row.ratio),
+          formatCount(row.macs),
+          formatPercent(row.macs / whole),
+          formatBytes(row.weightBytes),
+          formatBytes(row.crossingBytes),
+          ...(timed ? [row.seconds === undefined ? '' : formatSeconds(row.seconds)] : []),
+        ]),
+      ),
+    ),
+    section(
+      `Groups, in the order of --levels (${groups.length})`,
+      table(
+        ['>group', '>channels kept, by level', 'layers'],
+        groups.map(({ id, counts, layers: own }) => [String(id), counts.join(' '), own.join(', ')]),
+      ),
+    ),
+    section(
+      `Stages (${stages.length})`,
+      table(
+        ['>stage', 'layers', '>MACs', '>weights', '>output', 'may be split by', ...(timed ? ['>time'] : [])],
+        stages.map((stage) => {
+          const own = layers.filter((layer) => layer.stage === stage.index);
+          const sum = (of: (layer: (typeof own)[number]) => number): number =>
+            own.reduce((total, layer) => total + of(layer), 0);
+          return [
+            String(stage.index),
+            stage.layers.join(', '),
+            formatCount(sum((layer) => layer.macs)),
+            formatBytes(sum((layer) => layer.weightBytes + layer.biasBytes) + stage.otherBytes),
+            formatBytes(stage.outputBytes),
+            SPLITS[stage.split],
+            ...(timed ? [stage.seconds?.[0] === undefined ? '' : formatSeconds(stage.seconds[0])] : []),
+          ];
+        }),
+      ),
+    ),
+    section(`Measured variants (${variants.length})`, frontierTable(manifest)),
+    `\nOther mixes are predicted (${measureWord(manifest)} ${formatPercent(unpruned)} unpruned): from ${fitted} measured mixes, ` +
+      `checked on ${checked} others: mean error ${meanError.toFixed(3)}, at most ${maxError.toFixed(3)}`,
+  ].join('\n');
+}
+
+const SPLITS: Readonly<Record<BundleManifest['stages'][number]['split'], string>> = {
+  outputs: 'output channels',
+  'partial-sums': 'inner channels, summed',
+  none: '-',
+};
