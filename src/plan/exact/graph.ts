@@ -1,0 +1,289 @@
+// An instance as a layered graph in typed arrays. A state of layer l is (set of stage l, level of what it gives); an arc
+// is a hop (S, p) -> (T, p), then a computation (T, p) -> (T, p'), by one of the stage's choices. The two meet in nodes
+// (T, p), so a pass costs K K P + K P P instead of K K P P: exactly for one device, and for several wherever one member
+// ends last whatever is chosen (its position is `critical`); where it depends on the choice, arrivals are kept by member.
+import { must } from '../../util/index.ts';
+import {
+  accuracyCost,
+  computeSeconds,
+  lossSteps,
+  mayReturn,
+  mayRun,
+  mostSteps,
+  SLACK,
+  sentBytes,
+  transferSeconds,
+} from '../cost.ts';
+import type { PlanningInstance, StageDecision } from '../instance.ts';
+
+/** Members of a set, at most. */
+export const MEMBERS = 4;
+
+/** One stage: its states, its computations, and the hops into it. */
+export interface Layer {
+  /** Legal sets: their devices, and their positions in the stage's list. */
+  readonly sets: readonly (readonly number[])[];
+  readonly setAt: Int32Array;
+  readonly levelsIn: number;
+  readonly levels: number;
+  /** Number of states: sets times levels. */
+  readonly states: number;
+  /** Allowed choices, ordered by level in: `start[p]` to `start[p + 1]`. */
+  readonly start: Int32Array;
+  readonly choice: Int32Array;
+  readonly out: Int32Array;
+  readonly steps: Int32Array;
+  /** By position of a choice. */
+  readonly macs: Float64Array;
+  readonly weightBytes: Float64Array;
+  readonly activationBytes: Float64Array;
+  /** Seconds to wait and compute: `[(set * MEMBERS + member) * choices + position]`; Infinity where no plan has it. */
+  readonly seconds: Float64Array;
+  /** States of the layer before; 1 for the first, which starts from nothing. */
+  readonly before: number;
+  /** Bytes that a member of a state before sends to one receiver. */
+  readonly sent: Float64Array;
+  /** Arrival at the critical member: `[stateBefore * sets + set]`. */
+  readonly arrival: Float64Array;
+  /** The critical member, or `-1 - offset` into `arrivals` where none is. */
+  readonly critical: Int32Array;
+  readonly arrivals: Float64Array;
+  /** Devices that are both in a set before and in a set: `[setBefore * sets + set]` to the next. */
+  readonly sharedStart: Int32Array;
+  readonly shared: Int32Array;
+}
+
+/** The whole graph. */
+export interface Graph {
+  readonly instance: PlanningInstance;
+  readonly layers: readonly Layer[];
+  /** Seconds and bytes of the result's way home, by state of the last layer; Infinity where it cannot. */
+  readonly returnSeconds: Float64Array;
+  readonly returnSent: Float64Array;
+  /** Most steps of loss, and the objective's part for accuracy by steps. */
+  readonly mostSteps: number;
+  readonly accuracy: Float64Array;
+  /** Number of arcs, choices counted. */
+  readonly arcs: number;
+}
+
+/** A path: for every layer the set's position in the layer and the choice's. */
+export interface Path {
+  readonly set: Int32Array;
+  readonly choice: Int32Array;
+}
+
+/** Builds the graph; undefined when some layer has no state at all, or the floor is above the unpruned network. */
+export function buildGraph(instance: PlanningInstance): Graph | undefined {
+  const steps = mostSteps(instance);
+  if (steps < 0 || !mayReturn(instance)) return undefined;
+  const layers: Layer[] = [];
+  for (let l = 0; l < instance.stages.length; l++) {
+    const layer = buildLayer(instance, l, layers[l - 1]);
+    if (layer.sets.length === 0 || layer.choice.length === 0) return undefined;
+    layers.push(layer);
+  }
+  const last = must(layers.at(-1), 'a layer');
+  const returnSeconds = new Float64Array(last.states);
+  const returnSent = new Float64Array(last.states);
+  const arrivals = new Float64Array(MEMBERS);
+  last.sets.forEach((set, s) => {
+    for (let p = 0; p < last.levels; p++) {
+      const bytes = sentBytes(must(instance.stages.at(-1), 'a stage'), p, set.length);
+      transferSeconds(instance, set, [instance.source], bytes, arrivals);
+      returnSent[s * last.levels + p] = bytes;
+      returnSeconds[s * last.levels + p] = arrivals[0] ?? 0;
+    }
+  });
+  return {
+    instance,
+    layers,
+    returnSeconds,
+    returnSent,
+    mostSteps: steps,
+    accuracy: Float64Array.from({ length: steps + 1 }, (_, r) => accuracyCost(instance, r)),
+    arcs: layers.reduce((sum, layer) => {
+      const sets = layer.sets.length;
+      return sum + (layer.before / layer.levelsIn) * sets * layer.choice.length;
+    }, 0),
+  };
+}
+
+function buildLayer(instance: PlanningInstance, l: number, before: Layer | undefined): Layer {
+  const stage = must(instance.stages[l], `stage ${l}`);
+  const legal = stage.sets.flatMap((set, at) => (mayRun(instance, l, set) ? [at] : []));
+  const sets = legal.map((at) => must(stage.sets[at], 'a set'));
+  const start = new Int32Array(stage.levelsIn + 1);
+  const positions: number[] = [];
+  const outs: number[] = [];
+  for (let p = 0; p < stage.levelsIn; p++) {
+    start[p] = positions.length;
+    for (let rest = 0; rest < stage.inner * stage.levelsOut; rest++) {
+      const choice = p * stage.inner * stage.levelsOut + rest;
+      if (!stage.allowed[choice]) continue;
+      positions.push(choice);
+      outs.push(rest % stage.levelsOut);
+    }
+  }
+  start[stage.levelsIn] = positions.length;
+  const choice = Int32Array.from(positions);
+  const pick = (values: ArrayLike<number>) => Float64Array.from(choice, (c) => values[c] ?? 0);
+  const seconds = computeTable(instance, l, sets, choice);
+  const common = {
+    sets,
+    setAt: Int32Array.from(legal),
+    levelsIn: stage.levelsIn,
+    levels: stage.levelsOut,
+    states: sets.length * stage.levelsOut,
+    start,
+    choice,
+    out: Int32Array.from(outs),
+    steps: Int32Array.from(choice, (c) => lossSteps(instance, stage.loss[c] ?? 0)),
+    macs: pick(stage.macs),
+    weightBytes: pick(stage.weightBytes),
+    activationBytes: pick(stage.activationBytes),
+    seconds,
+  };
+  return { ...common, ...hops(instance, l, before, sets, start, seconds, choice.length) };
+}
+
+/** Seconds by set, member and choice; Infinity where a member alone has too little memory, energy or time for it. */
+function computeTable(
+  instance: PlanningInstance,
+  l: number,
+  sets: readonly (readonly number[])[],
+  choice: Int32Array,
+): Float64Array {
+  const stage = must(instance.stages[l], `stage ${l}`);
+  const allowed = 1 + SLACK;
+  const table = new Float64Array(sets.length * MEMBERS * choice.length);
+  sets.forEach((set, s) => {
+    const k = set.length;
+    choice.forEach((c, at) => {
+      let possible = true;
+      set.forEach((d, m) => {
+        const device = must(instance.devices[d], `device ${d}`);
+        const value = computeSeconds(device, stage, l, c, k);
+        table[(s * MEMBERS + m) * choice.length + at] = value;
+        const bytes = (stage.weightBytes[c] ?? 0) / k + (stage.activationBytes[c] ?? 0);
+        const joules = ((stage.macs[c] ?? 0) / k) * device.joulesPerMac;
+        possible &&= bytes <= device.memory * allowed && joules <= device.energy * allowed;
+        possible &&= value <= instance.deadline * allowed;
+      });
+      if (possible) return;
+      for (let m = 0; m < k; m++) table[(s * MEMBERS + m) * choice.length + at] = Number.POSITIVE_INFINITY;
+    });
+  });
+  return table;
+}
+
+type Hops = Pick<Layer, 'before' | 'sent' | 'arrival' | 'critical' | 'arrivals' | 'sharedStart' | 'shared'>;
+
+function hops(
+  instance: PlanningInstance,
+  l: number,
+  before: Layer | undefined,
+  sets: readonly (readonly number[])[],
+  start: Int32Array,
+  seconds: Float64Array,
+  choices: number,
+): Hops {
+  const count = sets.length;
+  if (!before) {
+    const none = { arrivals: new Float64Array(0), shared: new Int32Array(0) };
+    return {
+      ...none,
+      before: 1,
+      sent: new Float64Array(1),
+      arrival: new Float64Array(count),
+      critical: new Int32Array(count),
+      sharedStart: new Int32Array(count + 1),
+    };
+  }
+  const { levels } = before;
+  const stage = must(instance.stages[l - 1], `stage ${l - 1}`);
+  const sent = new Float64Array(before.states);
+  const arrival = new Float64Array(before.states * count);
+  const critical = new Int32Array(before.states * count);
+  const apart: number[] = [];
+  const sharedStart = new Int32Array(before.sets.length * count + 1);
+  const shared: number[] = [];
+  const arrivals = new Float64Array(MEMBERS);
+  before.sets.forEach((from, s) => {
+    sets.forEach((to, t) => {
+      for (const d of from) if (to.includes(d)) shared.push(d);
+      sharedStart[s * count + t + 1] = shared.length;
+      for (let p = 0; p < levels; p++) {
+        const state = s * levels + p;
+        const bytes = sentBytes(stage, p, from.length);
+        sent[state] = bytes;
+        transferSeconds(instance, from, to, bytes, arrivals);
+        const last = lastMember(arrivals, to.length, seconds, t, choices, start[p] ?? 0, start[p + 1] ?? 0);
+        const at = state * count + t;
+        critical[at] = last;
+        if (last >= 0) arrival[at] = arrivals[last] ?? 0;
+        else {
+          critical[at] = -1 - apart.length;
+          for (let m = 0; m < to.length; m++) apart.push(arrivals[m] ?? 0);
+        }
+      }
+    });
+  });
+  return {
+    before: before.states,
+    sent,
+    arrival,
+    critical,
+    arrivals: Float64Array.from(apart),
+    sharedStart,
+    shared: Int32Array.from(shared),
+  };
+}
+
+/** The member that ends last at every choice from `low` to `high`, or -1 when that depends on the choice. */
+function lastMember(
+  arrivals: Float64Array,
+  members: number,
+  seconds: Float64Array,
+  set: number,
+  choices: number,
+  low: number,
+  high: number,
+): number {
+  if (members === 1) return 0;
+  const row = set * MEMBERS * choices;
+  // Whoever ends last at the first possible choice is the only candidate.
+  let candidate = -1;
+  for (let c = low; c < high; c++) {
+    if (seconds[row + c] === Number.POSITIVE_INFINITY) continue;
+    if (candidate < 0) {
+      let latest = Number.NEGATIVE_INFINITY;
+      for (let m = 0; m < members; m++) {
+        const end = (arrivals[m] ?? 0) + (seconds[row + m * choices + c] ?? 0);
+        if (end > latest) {
+          latest = end;
+          candidate = m;
+        }
+      }
+      continue;
+    }
+    const end = (arrivals[candidate] ?? 0) + (seconds[row + candidate * choices + c] ?? 0);
+    for (let m = 0; m < members; m++) {
+      if ((arrivals[m] ?? 0) + (seconds[row + m * choices + c] ?? 0) > end) return -1;
+    }
+  }
+  return Math.max(0, candidate);
+}
+
+/** A path as decisions. */
+export function decisionsOf(graph: Graph, path: Path): StageDecision[] {
+  return graph.layers.map((layer, l) => {
+    const stage = must(graph.instance.stages[l], `stage ${l}`);
+    const choice = layer.choice[path.choice[l] ?? 0] ?? 0;
+    return {
+      set: layer.setAt[path.set[l] ?? 0] ?? 0,
+      inner: Math.floor(choice / stage.levelsOut) % stage.inner,
+      level: choice % stage.levelsOut,
+    };
+  });
+}

@@ -1,0 +1,213 @@
+// The limits of an instance as rows, each in shares of its limit: 0 the deadline, then memory, then energy of every
+// device. Rows that no plan can break are left out of everything.
+import type { Graph, Layer, Path } from './graph.ts';
+import { MEMBERS } from './graph.ts';
+
+/** All rows, active or not. */
+export interface Rows {
+  readonly count: number;
+  /** What a share of 1 is: seconds, bytes, joules. */
+  readonly scale: Float64Array;
+  /**
+   * The share left for what adds up. Memory: without the least activations of any stage that the device may run; a plan
+   * that does not use the device keeps that too.
+   */
+  readonly capacity: Float64Array;
+  /** 1 where some path could break it. */
+  readonly active: Uint8Array;
+}
+
+export const TIME_ROW = 0;
+export const memoryRow = (device: number): number => 1 + device;
+export const energyRow = (device: number, devices: number): number => 1 + devices + device;
+
+/** The rows of a graph. */
+export function rowsOf(graph: Graph): Rows {
+  const { instance, layers } = graph;
+  const { devices } = instance;
+  const count = 1 + 2 * devices.length;
+  const scale = new Float64Array(count);
+  const capacity = new Float64Array(count).fill(1);
+  const most = mostUse(graph);
+  const least = leastActivations(layers, devices.length);
+  // Every plan runs stage 0 on the source.
+  least[instance.source] = leastActivations(layers.slice(0, 1), devices.length)[instance.source] as number;
+  scale[TIME_ROW] = instance.deadline;
+  devices.forEach((device, d) => {
+    scale[memoryRow(d)] = device.memory;
+    scale[energyRow(d, devices.length)] = device.energy;
+    const share = (least[d] as number) / device.memory;
+    if (share > 0 && Number.isFinite(share)) capacity[memoryRow(d)] = Math.max(0, 1 - share);
+  });
+  // A limit of 0 leaves only arcs that use nothing of it; the search looks at each arc alone too.
+  const active = Uint8Array.from(scale, (limit, r) =>
+    Number(limit > 0 && (most[r] as number) > limit * (capacity[r] as number)),
+  );
+  for (let d = 0; d < devices.length; d++) {
+    // The largest activations may come with little weight.
+    const held = heldAtMost(layers, d);
+    if (held + (most[memoryRow(d)] as number) > (scale[memoryRow(d)] as number)) {
+      active[memoryRow(d)] = Number((scale[memoryRow(d)] as number) > 0);
+    }
+  }
+  return { count, scale, capacity, active };
+}
+
+/** An upper bound of what a path can use of every row. */
+function mostUse({ instance, layers, returnSeconds, returnSent }: Graph): Float64Array {
+  const D = instance.devices.length;
+  const use = new Float64Array(1 + 2 * D);
+  const joules = (bytes: number): void =>
+    instance.devices.forEach((device, d) => {
+      const most = MEMBERS * bytes * (device.joulesPerByteSent + device.joulesPerByteReceived);
+      add(use, energyRow(d, D), most);
+    });
+  for (const layer of layers) {
+    const here = new Float64Array(use.length);
+    forPossible(layer, (d, c, size, seconds) => {
+      raise(here, TIME_ROW, seconds);
+      raise(here, memoryRow(d), (layer.weightBytes[c] as number) / size);
+      const perMac = instance.devices[d]?.joulesPerMac ?? 0;
+      raise(here, energyRow(d, D), ((layer.macs[c] as number) / size) * perMac);
+    });
+    add(here, TIME_ROW, Math.max(largest(layer.arrival), largest(layer.arrivals)));
+    here.forEach((value, r) => {
+      add(use, r, value);
+    });
+    joules(largest(layer.sent));
+  }
+  add(use, TIME_ROW, largest(returnSeconds));
+  joules(largest(returnSent));
+  return use;
+}
+
+function leastActivations(layers: readonly Layer[], devices: number): Float64Array {
+  const least = new Float64Array(devices).fill(Number.POSITIVE_INFINITY);
+  for (const layer of layers) {
+    forPossible(layer, (d, c) => {
+      least[d] = Math.min(least[d] as number, layer.activationBytes[c] as number);
+    });
+  }
+  return least;
+}
+
+function heldAtMost(layers: readonly Layer[], device: number): number {
+  let most = 0;
+  for (const layer of layers) {
+    forPossible(layer, (d, c) => {
+      if (d === device) most = Math.max(most, layer.activationBytes[c] as number);
+    });
+  }
+  return most;
+}
+
+/** Every member of every set at every choice that a plan may have. */
+function forPossible(
+  { sets, choice, seconds }: Layer,
+  visit: (device: number, choice: number, size: number, seconds: number) => void,
+): void {
+  sets.forEach((set, s) => {
+    for (let c = 0; c < choice.length; c++) {
+      for (let m = 0; m < set.length; m++) {
+        const took = seconds[(s * MEMBERS + m) * choice.length + c] as number;
+        if (took < Number.POSITIVE_INFINITY) visit(set[m] as number, c, set.length, took);
+      }
+    }
+  });
+}
+
+function largest(values: Float64Array): number {
+  let most = 0;
+  for (const value of values) if (value > most && value < Number.POSITIVE_INFINITY) most = value;
+  return most;
+}
+
+function add(values: Float64Array, at: number, more: number): void {
+  values[at] = (values[at] as number) + more;
+}
+
+function raise(values: Float64Array, at: number, value: number): void {
+  if (value > (values[at] as number)) values[at] = value;
+}
+
+/**
+ * Adds what one arc uses of every row, in seconds, bytes and joules; returns its share of the objective without accuracy.
+ * @param l the arc's layer; the number of layers for the result's way home, when `to` and `choice` are ignored
+ * @param from state of the layer before
+ */
+export function addUse(
+  graph: Graph,
+  l: number,
+  from: number,
+  to: number,
+  choice: number,
+  use: Float64Array,
+): number {
+  const { instance, layers } = graph;
+  const { devices, weights } = instance;
+  const D = devices.length;
+  const layer = layers[l];
+  const before = layers[l - 1];
+  let joules = 0;
+  let seconds = 0;
+  const size = layer?.sets[to]?.length ?? 1;
+  if (before) {
+    const senders = before.sets[Math.floor(from / before.levels)] as readonly number[];
+    const bytes = (layer ? layer.sent[from] : graph.returnSent[from]) as number;
+    const receivers = layer ? (layer.sets[to] as readonly number[]) : [instance.source];
+    for (const d of senders) {
+      for (const e of receivers) {
+        if (d === e) continue;
+        const sent = bytes * (devices[d]?.joulesPerByteSent ?? 0);
+        const received = bytes * (devices[e]?.joulesPerByteReceived ?? 0);
+        add(use, energyRow(d, D), sent);
+        add(use, energyRow(e, D), received);
+        joules += sent + received;
+      }
+    }
+  }
+  if (layer) {
+    seconds = arcSeconds(layer, from, to, choice);
+    for (const d of layer.sets[to] as readonly number[]) {
+      const work = ((layer.macs[choice] as number) / size) * (devices[d]?.joulesPerMac ?? 0);
+      add(use, energyRow(d, D), work);
+      add(use, memoryRow(d), (layer.weightBytes[choice] as number) / size);
+      joules += work;
+    }
+  } else seconds = graph.returnSeconds[from] as number;
+  add(use, TIME_ROW, seconds);
+  return weights.time * seconds + weights.energy * joules;
+}
+
+/** Seconds of a hop and the computation behind it. */
+export function arcSeconds(layer: Layer, from: number, to: number, choice: number): number {
+  const at = from * layer.sets.length + to;
+  const critical = layer.critical[at] as number;
+  const row = to * MEMBERS * layer.choice.length + choice;
+  if (critical >= 0) {
+    return (layer.arrival[at] as number) + (layer.seconds[row + critical * layer.choice.length] as number);
+  }
+  const members = (layer.sets[to] as readonly number[]).length;
+  let latest = 0;
+  for (let m = 0; m < members; m++) {
+    const arrival = layer.arrivals[-1 - critical + m] as number;
+    const end = arrival + (layer.seconds[row + m * layer.choice.length] as number);
+    if (end > latest) latest = end;
+  }
+  return latest;
+}
+
+/** Adds what a path uses; returns its steps of loss. */
+export function pathUse(graph: Graph, path: Path, use: Float64Array): { steps: number; cost: number } {
+  let steps = 0;
+  let cost = 0;
+  let state = 0;
+  graph.layers.forEach((layer, l) => {
+    const [set, choice] = [path.set[l] as number, path.choice[l] as number];
+    cost += addUse(graph, l, state, set, choice, use);
+    steps += layer.steps[choice] as number;
+    state = set * layer.levels + (layer.out[choice] as number);
+  });
+  cost += addUse(graph, graph.layers.length, state, 0, 0, use);
+  return { steps, cost };
+}

@@ -1,0 +1,241 @@
+// The search as a whole: root, guided beams in widening windows until there is a plan, then label setting under rising
+// thresholds until the plan is proven or better ones are found. A bound found on a graph reduced at a threshold holds up
+// to that threshold only, and up to the best plan: it is taken anew wherever either changes.
+
+import type { PlanningInstance, PlanStatus } from '../instance.ts';
+import type { Multipliers, PlanOptions, PlanProgress, PlanResult, PlanStats } from '../planner.ts';
+import { buildGraph, type Graph } from './graph.ts';
+import { pricesFor, type Tuned, tuneGrid } from './grid.ts';
+import { Incumbent } from './incumbent.ts';
+import { LabelSearch } from './labels.ts';
+import { type Prices, Pricing } from './pricing.ts';
+import { type ReducedGraph, reduceGraph } from './reduced.ts';
+import { lagrangianRoot } from './root.ts';
+import { energyRow, memoryRow, type Rows, rowsOf, TIME_ROW } from './rows.ts';
+import { Work } from './work.ts';
+
+/** How long to search: to the first guided beam that finds a plan, or to proof. */
+export type Effort = 'beam' | 'exact';
+
+/** Labels of `exact` and of `beam` when nothing is said. */
+export const DEFAULT_LABELS = { exact: 4_000_000, beam: 400_000 } as const;
+
+const DEFAULT_GAP = 1e-6;
+const ROOT_PASSES = 120;
+const WARM_PASSES = 12;
+const TUNE_PASSES = 12;
+const BEAM = 300;
+const MOST_ARCS = 700_000;
+/** Windows above the bound, relative: of the beams without a plan, and of the proof. */
+const BEAM_WINDOWS = [0.01, 0.03, 0.08, 0.2, 0.5, Number.POSITIVE_INFINITY];
+const PROOF_WINDOWS = [0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.2, 0.6, 2, Number.POSITIVE_INFINITY];
+
+/** Solves an instance. */
+export function solve(instance: PlanningInstance, effort: Effort, options: PlanOptions = {}): PlanResult {
+  const work = new Work(
+    options.labels ?? DEFAULT_LABELS[effort],
+    options.seconds ?? Number.POSITIVE_INFINITY,
+    options.signal,
+  );
+  const graph = buildGraph(instance);
+  if (!graph) return withoutPlan('infeasible', work);
+  return new Search(graph, effort, options, work).run();
+}
+
+function withoutPlan(status: 'infeasible' | 'unknown', work: Work): PlanResult {
+  return {
+    status,
+    objective: Number.POSITIVE_INFINITY,
+    bound: status === 'infeasible' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY,
+    stats: { labels: work.labels, seconds: work.seconds },
+  };
+}
+
+/** A reduced graph ready to be searched. */
+interface Window {
+  readonly reduced: ReducedGraph;
+  readonly tuned: Tuned;
+  readonly search: LabelSearch;
+}
+
+class Search {
+  readonly #graph: Graph;
+  readonly #rows: Rows;
+  readonly #pricing: Pricing;
+  readonly #incumbent: Incumbent;
+  readonly #effort: Effort;
+  readonly #options: PlanOptions;
+  readonly #work: Work;
+  readonly #gap: number;
+  /** Nothing that keeps all limits costs more. */
+  readonly #ceiling: number;
+  #prices: Prices;
+  #bound = Number.NEGATIVE_INFINITY;
+  #stats: { -readonly [K in keyof PlanStats]: PlanStats[K] } = { labels: 0, seconds: 0 };
+
+  constructor(graph: Graph, effort: Effort, options: PlanOptions, work: Work) {
+    this.#graph = graph;
+    this.#rows = rowsOf(graph);
+    this.#pricing = new Pricing(graph, this.#rows);
+    this.#incumbent = new Incumbent(graph);
+    this.#effort = effort;
+    this.#options = options;
+    this.#work = work;
+    this.#gap = options.gap ?? DEFAULT_GAP;
+    this.#ceiling = ceilingOf(graph);
+    this.#prices = { rows: new Float64Array(this.#rows.count), step: 0 };
+  }
+
+  run(): PlanResult {
+    this.#root();
+    if (!this.#done) this.#beams();
+    if (!this.#done && this.#effort === 'exact') this.#prove();
+    return this.#result();
+  }
+
+  /** Whether the best plan is proven, or proven not to exist. */
+  get #done(): boolean {
+    const { objective } = this.#incumbent;
+    if (this.#bound >= this.#ceiling) return true;
+    return objective < Number.POSITIVE_INFINITY && objective - this.#bound <= this.#gap * Math.abs(objective);
+  }
+
+  #report(phase: PlanProgress['phase']): void {
+    this.#options.onProgress?.({
+      phase,
+      objective: this.#incumbent.objective,
+      bound: Math.min(this.#bound, this.#incumbent.objective),
+      labels: this.#work.labels,
+    });
+  }
+
+  #root(): void {
+    const { warm } = this.#options;
+    const from = warm?.multipliers && pricesOf(warm.multipliers, this.#rows, this.#graph);
+    if (warm?.decisions) this.#incumbent.offerDecisions(warm.decisions);
+    const root = lagrangianRoot(this.#pricing, this.#incumbent, {
+      passes: from ? WARM_PASSES : ROOT_PASSES,
+      from,
+      ceiling: this.#ceiling,
+      stop: () => {
+        this.#work.pass(this.#graph.arcs / 4);
+        return this.#work.spent;
+      },
+    });
+    this.#prices = root.prices;
+    this.#bound = root.bound > this.#ceiling ? Number.POSITIVE_INFINITY : root.bound;
+    this.#stats.rootBound = root.bound;
+    this.#stats.rootSeconds = this.#work.seconds;
+    this.#stats.arcs = this.#graph.arcs;
+    this.#report('root');
+  }
+
+  /**
+   * The graph of everything below a threshold; undefined when that is nothing, when it is too large, or when the bound
+   * reaches the threshold. The bound is raised by what is proven.
+   */
+  #window(threshold: number): Window | 'proven' | 'too large' {
+    const { objective } = this.#incumbent;
+    const limit = Math.min(threshold, objective, this.#ceiling);
+    const reduced = reduceGraph(this.#pricing, this.#prices, limit, MOST_ARCS);
+    this.#work.pass(this.#graph.arcs / 2);
+    if (reduced === 'too large') return reduced;
+    if (reduced === 'empty') return this.#raise(limit);
+    this.#stats.arcsLeft = reduced.arcCount;
+    const prices = pricesFor(reduced, this.#prices.rows);
+    const tuned = tuneGrid(reduced, prices, this.#incumbent, limit, TUNE_PASSES, this.#work);
+    if (tuned.best.bound >= limit) return this.#raise(limit);
+    this.#raise(tuned.best.bound);
+    return { reduced, tuned, search: new LabelSearch(reduced) };
+  }
+
+  /** No plan is better than `bound`, except those already found. */
+  #raise(bound: number): 'proven' {
+    const reached = bound >= this.#ceiling ? Number.POSITIVE_INFINITY : bound;
+    this.#bound = Math.max(this.#bound, reached);
+    return 'proven';
+  }
+
+  #threshold(window: number): number {
+    if (window === Number.POSITIVE_INFINITY) return window;
+    return this.#bound + window * Math.max(Math.abs(this.#bound), 1e-9);
+  }
+
+  #beams(): void {
+    for (const relative of BEAM_WINDOWS) {
+      const window = this.#window(this.#threshold(relative));
+      if (window === 'too large') break;
+      if (window !== 'proven') this.#label(window, BEAM);
+      if (this.#incumbent.decisions || this.#done || this.#work.spent) break;
+    }
+    this.#stats.beamObjective = this.#incumbent.objective;
+    this.#stats.beamSeconds = this.#work.seconds;
+    this.#report('beam');
+  }
+
+  /** Label setting in a window; true when every label below its threshold has been looked at. */
+  #label({ reduced, tuned, search }: Window, beam?: number): boolean {
+    const tables = [tuned.best, ...tuned.others.slice(-3)];
+    const options = { threshold: reduced.threshold, beam };
+    const { complete, dropped } = search.run(tables, options, this.#incumbent, this.#work);
+    if (!complete) return false;
+    this.#raise(Math.min(dropped, reduced.threshold, this.#incumbent.objective));
+    return dropped >= Math.min(reduced.threshold, this.#incumbent.objective);
+  }
+
+  #prove(): void {
+    for (const relative of PROOF_WINDOWS) {
+      if (this.#done || this.#work.spent) return;
+      const window = this.#window(this.#threshold(relative));
+      if (window === 'too large') return;
+      if (window === 'proven') continue;
+      this.#report('labels');
+      if (!this.#label(window, BEAM) && !this.#done && !this.#label(window)) return;
+      this.#report('labels');
+    }
+  }
+
+  #result(): PlanResult {
+    const { objective, decisions } = this.#incumbent;
+    const stats = { ...this.#stats, labels: this.#work.labels, seconds: this.#work.seconds };
+    const multipliers = multipliersOf(this.#prices, this.#rows, this.#graph);
+    if (!decisions) {
+      const status = this.#bound >= this.#ceiling ? 'infeasible' : 'unknown';
+      return { status, objective, bound: this.#bound, stats, multipliers };
+    }
+    const status: PlanStatus = this.#done ? 'optimal' : 'gap';
+    return { status, decisions, objective, bound: Math.min(this.#bound, objective), stats, multipliers };
+  }
+}
+
+/** An upper bound of the objective of every plan: all of the deadline, all energy, all loss. */
+function ceilingOf({ instance, accuracy, mostSteps: most }: Graph): number {
+  const { weights, devices, deadline } = instance;
+  const joules = devices.reduce((sum, { energy }) => sum + energy, 0);
+  const part = (weight: number, value: number) => (weight === 0 ? 0 : weight * value);
+  const ceiling = part(weights.time, deadline) + part(weights.energy, joules) + (accuracy[most] as number);
+  return ceiling + 1e-6 * Math.abs(ceiling) + 1e-12;
+}
+
+function pricesOf(multipliers: Multipliers, rows: Rows, { instance }: Graph): Prices | undefined {
+  const D = instance.devices.length;
+  if (multipliers.memory.length !== D || multipliers.energy.length !== D) return undefined;
+  const prices = new Float64Array(rows.count);
+  prices[TIME_ROW] = multipliers.time;
+  for (let d = 0; d < D; d++) {
+    prices[memoryRow(d)] = multipliers.memory[d] ?? 0;
+    prices[energyRow(d, D)] = multipliers.energy[d] ?? 0;
+  }
+  return { rows: prices, step: multipliers.step };
+}
+
+function multipliersOf(prices: Prices, rows: Rows, { instance }: Graph): Multipliers {
+  const price = (row: number) => (rows.active[row] ? (prices.rows[row] ?? 0) : 0);
+  const D = instance.devices.length;
+  return {
+    time: price(TIME_ROW),
+    memory: instance.devices.map((_, d) => price(memoryRow(d))),
+    energy: instance.devices.map((_, d) => price(energyRow(d, D))),
+    step: prices.step,
+  };
+}

@@ -1,0 +1,44 @@
+// The budget of a search, counted in labels so that the same budget gives the same answer on any machine; the clock and
+// the caller's signal only stop it.
+
+export class Work {
+  /** Labels made; a pass over arcs counts as one label for every `ARCS_A_LABEL`. */
+  labels = 0;
+  readonly #most: number;
+  readonly #until: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly started = performance.now();
+  #stopped = false;
+  #next = 0;
+
+  constructor(labels: number, seconds: number, signal: AbortSignal | undefined) {
+    this.#most = labels;
+    this.#until = this.started + 1000 * seconds;
+    this.#signal = signal;
+  }
+
+  get left(): number {
+    return Math.max(0, this.#most - this.labels);
+  }
+
+  get seconds(): number {
+    return (performance.now() - this.started) / 1000;
+  }
+
+  pass(arcs: number): void {
+    this.labels += Math.ceil(arcs / ARCS_A_LABEL);
+  }
+
+  /** Whether budget, clock or signal say to stop. */
+  get spent(): boolean {
+    if (this.#stopped || this.labels >= this.#most) return true;
+    // The clock is looked at now and then.
+    if (this.labels >= this.#next) {
+      this.#next = this.labels + 512;
+      this.#stopped = performance.now() >= this.#until || this.#signal?.aborted === true;
+    }
+    return this.#stopped;
+  }
+}
+
+const ARCS_A_LABEL = 64;
