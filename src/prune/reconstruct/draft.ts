@@ -4,6 +4,7 @@ import {
   type AssemblyLayer,
   assembleModel,
   type BundleGroup,
+  type Correction,
   keepOfLevels,
   type Share,
   tableBias,
@@ -65,16 +66,17 @@ export class DraftBundle {
   }
 
   /** The network at a vector of levels. */
-  assemble(levels: readonly number[]): Model {
-    return assembleModel(this.#assembly(), levels);
+  assemble(levels: readonly number[], correction?: Correction): Model {
+    return assembleModel(this.#assembly(), levels, { correction });
   }
 
   /** Positions of a value that stay when every group is at one level, or undefined when all do. */
   positionsAt(level: number): (value: string) => number[] | undefined {
-    return keptPositions(this.#grouping, this.#keep(this.groups.map(() => level)));
+    return keptPositions(this.#grouping, this.keepAt(this.groups.map(() => level)));
   }
 
-  #keep(levels: readonly number[]): Keep {
+  /** What stays at a vector of levels. */
+  keepAt(levels: readonly number[]): Keep {
     return keepOfLevels(this.#assembly().manifest, levels);
   }
 
