@@ -1,6 +1,8 @@
 // Planning: the level of every group and the devices of every stage, for one request.
 export { type BuildOptions, buildProblem, DEFAULT_SETS, type PlanningProblem } from './build-instance.ts';
 export { checkPlan, type PlanCheck, type Violation } from './check-plan.ts';
+export { choiceIndex, computeSeconds, mayRun, type PlanCosts, planCosts, transferSeconds } from './cost.ts';
+export { beamPlanner, exactPlanner } from './exact/planners.ts';
 export { type Fleet, type FleetDevice, type FleetFile, fleetOf, parseFleet } from './fleet.ts';
 export {
   distributeOnlyPlanner,
@@ -31,6 +33,7 @@ export type {
   PlanStats,
   WarmStart,
 } from './planner.ts';
+export { type RandomInstanceOptions, randomInstance } from './random-instance.ts';
 export {
   completeRequest,
   maxSeenOf,
@@ -42,3 +45,4 @@ export {
   type RequestInput,
 } from './request.ts';
 export { outputChannels, type Segment, segmentsOf } from './segments.ts';
+export { WorkerPlanner } from './worker/worker-planner.ts';

@@ -32,7 +32,13 @@ export interface PlanProgress {
 }
 
 /** Budgets and starting points. A planner that has no use for one ignores it. */
-export interface PlanOptions {
+export interface PlanOptions extends SearchOptions {
+  /** Stops the search; the best plan so far is returned. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options without what belongs to one thread. */
+export interface SearchOptions {
   /**
    * Budget: labels made, a pass over the arcs of a graph counted in proportion. The same budget gives the same answer on
    * any machine.
@@ -43,8 +49,6 @@ export interface PlanOptions {
   /** Relative gap at which a plan counts as optimal; 1e-6 by default. */
   readonly gap?: number | undefined;
   readonly warm?: WarmStart | undefined;
-  /** Stops the search; the best plan so far is returned. */
-  readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: PlanProgress) => void) | undefined;
 }
 
@@ -71,7 +75,7 @@ export interface PlanResult extends Solution {
   readonly multipliers?: Multipliers | undefined;
 }
 
-/** Solves one instance. Deterministic unless stopped by `seconds` or `signal`. */
+/** Solves one instance, in the calling thread unless it says otherwise. Deterministic unless stopped by `seconds` or `signal`. */
 export interface Planner {
   readonly name: string;
   plan(instance: PlanningInstance, options?: PlanOptions): Promise<PlanResult>;

@@ -2,8 +2,10 @@
 // loss and what it uses of every limit. A label goes when its bound reaches the threshold, when it cannot keep a limit any
 // more, or when another at its node is at least as good whatever comes. Every label kept: exact. The best few of a layer
 // kept: the guided beam, whose guide is the bound itself.
+import { type Futures, futuresOf } from './futures.ts';
 import type { GridTable } from './grid.ts';
 import type { Incumbent } from './incumbent.ts';
+import { Labels, orderBy, rootLabel } from './label-store.ts';
 import { pathOf, type ReducedArcs, type ReducedGraph } from './reduced.ts';
 import type { Work } from './work.ts';
 
@@ -21,18 +23,6 @@ export interface LabelResult {
   readonly complete: boolean;
   /** The least bound of the labels a beam left out: no plan below both it and the threshold was missed. */
   readonly dropped: number;
-}
-
-/** What the rest of a path uses of every row at least and at most, by node layer: `[node * rows + row]`. */
-interface Futures {
-  readonly least: readonly Float64Array[];
-  readonly most: readonly Float64Array[];
-  /** The largest activations still to come, at least and at most: `[node * peaks + peak]`. */
-  readonly leastHeld: readonly Float64Array[];
-  readonly mostHeld: readonly Float64Array[];
-  /** Steps of loss still to come, at least and at most. */
-  readonly leastSteps: readonly Int32Array[];
-  readonly mostSteps: readonly Int32Array[];
 }
 
 const TOLERANCE = 9e-10;
@@ -281,95 +271,6 @@ export class LabelSearch {
   }
 }
 
-/** Labels of one layer, field by field. */
-class Labels {
-  count = 0;
-  #room = 64;
-  readonly #m: number;
-  readonly #q: number;
-  node = new Int32Array(64);
-  steps = new Int32Array(64);
-  parent = new Int32Array(64);
-  arc = new Int32Array(64);
-  cost = new Float64Array(64);
-  priced = new Float64Array(64);
-  bound = new Float64Array(64);
-  use: Float64Array<ArrayBuffer>;
-  peak: Float64Array<ArrayBuffer>;
-
-  constructor(m: number, q: number) {
-    this.#m = m;
-    this.#q = q;
-    this.use = new Float64Array(64 * m);
-    this.peak = new Float64Array(64 * q);
-  }
-
-  /** Room for one more, whose position is returned; it counts when `count` is raised. */
-  grow(): number {
-    if (this.count === this.#room) {
-      this.#room *= 2;
-      this.node = widerInts(this.node);
-      this.steps = widerInts(this.steps);
-      this.parent = widerInts(this.parent);
-      this.arc = widerInts(this.arc);
-      this.cost = wider(this.cost);
-      this.priced = wider(this.priced);
-      this.bound = wider(this.bound);
-      this.use = wider(this.use);
-      this.peak = wider(this.peak);
-    }
-    return this.count;
-  }
-
-  copy(from: Labels, x: number): void {
-    const at = this.grow();
-    const [m, q] = [this.#m, this.#q];
-    this.node[at] = from.node[x] as number;
-    this.steps[at] = from.steps[x] as number;
-    this.parent[at] = from.parent[x] as number;
-    this.arc[at] = from.arc[x] as number;
-    this.cost[at] = from.cost[x] as number;
-    this.priced[at] = from.priced[x] as number;
-    this.bound[at] = from.bound[x] as number;
-    for (let r = 0; r < m; r++) this.use[at * m + r] = from.use[x * m + r] as number;
-    for (let i = 0; i < q; i++) this.peak[at * q + i] = from.peak[x * q + i] as number;
-    this.count++;
-  }
-
-  /** The labels of least bound, in the order of their nodes, and the least bound of those left out. */
-  best(count: number): { readonly labels: Labels; readonly dropped: number } {
-    const order = orderBy(this.bound, this.count);
-    const labels = new Labels(this.#m, this.#q);
-    for (const x of order.slice(0, count).sort()) labels.copy(this, x);
-    return { labels, dropped: this.bound[order[count] as number] as number };
-  }
-}
-
-function rootLabel(m: number, q: number): Labels {
-  const labels = new Labels(m, q);
-  labels.count = 1;
-  return labels;
-}
-
-function wider(values: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
-  const larger = new Float64Array(values.length * 2);
-  larger.set(values);
-  return larger;
-}
-
-function widerInts(values: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(values.length * 2);
-  larger.set(values);
-  return larger;
-}
-
-/** Positions by ascending key, ties by position. */
-function orderBy(keys: Float64Array, count: number): Int32Array {
-  const order = new Int32Array(count);
-  for (let i = 0; i < count; i++) order[i] = i;
-  return order.sort((a, b) => (keys[a] as number) - (keys[b] as number) || a - b);
-}
-
 /** Where each node's labels begin; labels stand in the order of their nodes. */
 function firstByNode({ node, count }: Labels, nodes: number): Int32Array {
   const first = new Int32Array(nodes + 1);
@@ -416,66 +317,5 @@ function offerBest(graph: ReducedGraph, layers: readonly Labels[], incumbent: In
       x = labels.parent[x] as number;
     }
     if (incumbent.offer(pathOf(graph, numbers), objective[best] as number)) return;
-  }
-}
-
-function futuresOf({ nodes, arcs, rows, peaks }: ReducedGraph): Futures {
-  const [m, q] = [rows.length, peaks.length];
-  const table = (width: number, value: number) => nodes.map((n) => new Float64Array(n * width).fill(value));
-  const [least, most] = [table(m, Number.POSITIVE_INFINITY), table(m, 0)];
-  const [leastHeld, mostHeld] = [table(q, Number.POSITIVE_INFINITY), table(q, 0)];
-  const leastSteps = nodes.map((n) => new Int32Array(n).fill(2 ** 30));
-  const mostSteps = nodes.map((n) => new Int32Array(n));
-  const last = nodes.length - 1;
-  (least[last] as Float64Array).fill(0);
-  (leastHeld[last] as Float64Array).fill(0);
-  (leastSteps[last] as Int32Array).fill(0);
-  for (let l = arcs.length - 1; l >= 0; l--) {
-    const { start, to, steps, use, held } = arcs[l] as ReducedArcs;
-    for (let i = 0; i + 1 < start.length; i++) {
-      for (let k = start[i] as number; k < (start[i + 1] as number); k++) {
-        const j = to[k] as number;
-        reach(least[l], most[l], least[l + 1], most[l + 1], i * m, j * m, m, use, k * m, (a, b) => a + b);
-        reach(
-          leastHeld[l],
-          mostHeld[l],
-          leastHeld[l + 1],
-          mostHeld[l + 1],
-          i * q,
-          j * q,
-          q,
-          held,
-          k * q,
-          Math.max,
-        );
-        const lost = steps[k] as number;
-        const [few, many] = [leastSteps[l] as Int32Array, mostSteps[l] as Int32Array];
-        few[i] = Math.min(few[i] as number, lost + ((leastSteps[l + 1] as Int32Array)[j] as number));
-        many[i] = Math.max(many[i] as number, lost + ((mostSteps[l + 1] as Int32Array)[j] as number));
-      }
-    }
-  }
-  return { least, most, leastHeld, mostHeld, leastSteps, mostSteps };
-}
-
-function reach(
-  least: Float64Array | undefined,
-  most: Float64Array | undefined,
-  leastNext: Float64Array | undefined,
-  mostNext: Float64Array | undefined,
-  at: number,
-  next: number,
-  width: number,
-  values: Float64Array,
-  value: number,
-  combine: (a: number, b: number) => number,
-): void {
-  if (!least || !most || !leastNext || !mostNext) return;
-  for (let r = 0; r < width; r++) {
-    const own = values[value + r] as number;
-    const low = combine(own, leastNext[next + r] as number);
-    const high = combine(own, mostNext[next + r] as number);
-    if (low < (least[at + r] as number)) least[at + r] = low;
-    if (high > (most[at + r] as number)) most[at + r] = high;
   }
 }

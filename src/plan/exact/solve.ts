@@ -3,7 +3,7 @@
 // to that threshold only, and up to the best plan: it is taken anew wherever either changes.
 
 import type { PlanningInstance, PlanStatus } from '../instance.ts';
-import type { Multipliers, PlanOptions, PlanProgress, PlanResult, PlanStats } from '../planner.ts';
+import type { Multipliers, PlanProgress, PlanResult, PlanStats, SearchOptions } from '../planner.ts';
 import { buildGraph, type Graph } from './graph.ts';
 import { pricesFor, type Tuned, tuneGrid } from './grid.ts';
 import { Incumbent } from './incumbent.ts';
@@ -12,10 +12,15 @@ import { type Prices, Pricing } from './pricing.ts';
 import { type ReducedGraph, reduceGraph } from './reduced.ts';
 import { lagrangianRoot } from './root.ts';
 import { energyRow, memoryRow, type Rows, rowsOf, TIME_ROW } from './rows.ts';
-import { Work } from './work.ts';
+import { type Stop, Work } from './work.ts';
 
 /** How long to search: to the first guided beam that finds a plan, or to proof. */
 export type Effort = 'beam' | 'exact';
+
+/** A planner's options, and what may stop the search from another thread. */
+export interface SolveOptions extends SearchOptions {
+  readonly signal?: Stop | undefined;
+}
 
 /** Labels of `exact` and of `beam` when nothing is said. */
 export const DEFAULT_LABELS = { exact: 4_000_000, beam: 400_000 } as const;
@@ -31,7 +36,7 @@ const BEAM_WINDOWS = [0.01, 0.03, 0.08, 0.2, 0.5, Number.POSITIVE_INFINITY];
 const PROOF_WINDOWS = [0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.2, 0.6, 2, Number.POSITIVE_INFINITY];
 
 /** Solves an instance. */
-export function solve(instance: PlanningInstance, effort: Effort, options: PlanOptions = {}): PlanResult {
+export function solve(instance: PlanningInstance, effort: Effort, options: SolveOptions = {}): PlanResult {
   const work = new Work(
     options.labels ?? DEFAULT_LABELS[effort],
     options.seconds ?? Number.POSITIVE_INFINITY,
@@ -64,7 +69,7 @@ class Search {
   readonly #pricing: Pricing;
   readonly #incumbent: Incumbent;
   readonly #effort: Effort;
-  readonly #options: PlanOptions;
+  readonly #options: SolveOptions;
   readonly #work: Work;
   readonly #gap: number;
   /** Nothing that keeps all limits costs more. */
@@ -73,7 +78,7 @@ class Search {
   #bound = Number.NEGATIVE_INFINITY;
   #stats: { -readonly [K in keyof PlanStats]: PlanStats[K] } = { labels: 0, seconds: 0 };
 
-  constructor(graph: Graph, effort: Effort, options: PlanOptions, work: Work) {
+  constructor(graph: Graph, effort: Effort, options: SolveOptions, work: Work) {
     this.#graph = graph;
     this.#rows = rowsOf(graph);
     this.#pricing = new Pricing(graph, this.#rows);

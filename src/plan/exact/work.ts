@@ -1,17 +1,22 @@
 // The budget of a search, counted in labels so that the same budget gives the same answer on any machine; the clock and
 // the caller's signal only stop it.
 
+/** Anything that can say that the answer is not wanted any more, such as an AbortSignal. */
+export interface Stop {
+  readonly aborted: boolean;
+}
+
 export class Work {
   /** Labels made; a pass over arcs counts as one label for every `ARCS_A_LABEL`. */
   labels = 0;
   readonly #most: number;
   readonly #until: number;
-  readonly #signal: AbortSignal | undefined;
+  readonly #signal: Stop | undefined;
   readonly started = performance.now();
   #stopped = false;
   #next = 0;
 
-  constructor(labels: number, seconds: number, signal: AbortSignal | undefined) {
+  constructor(labels: number, seconds: number, signal: Stop | undefined) {
     this.#most = labels;
     this.#until = this.started + 1000 * seconds;
     this.#signal = signal;

@@ -1,0 +1,18 @@
+// What goes between a planner's worker thread and the thread that started it.
+import type { Effort } from '../exact/solve.ts';
+import type { PlanningInstance } from '../instance.ts';
+import type { PlanProgress, PlanResult, SearchOptions } from '../planner.ts';
+
+/** One request. `stop` is shared: the worker, busy, cannot receive a message. */
+export interface PlanTask {
+  readonly id: number;
+  readonly effort: Effort;
+  readonly instance: PlanningInstance;
+  readonly options: Omit<SearchOptions, 'onProgress'>;
+  readonly stop: Int32Array<SharedArrayBuffer>;
+}
+
+export type PlanReply =
+  | { readonly id: number; readonly progress: PlanProgress }
+  | { readonly id: number; readonly result: PlanResult }
+  | { readonly id: number; readonly error: string };

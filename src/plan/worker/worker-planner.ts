@@ -1,0 +1,86 @@
+// A planner in a thread of its own: the caller's thread stays free, progress comes as it is made, a signal stops it.
+import { Worker } from 'node:worker_threads';
+import { BedsideError } from '../../util/index.ts';
+import type { Effort } from '../exact/solve.ts';
+import type { PlanningInstance } from '../instance.ts';
+import type { Planner, PlanOptions, PlanProgress, PlanResult } from '../planner.ts';
+import type { PlanReply, PlanTask } from './messages.ts';
+
+interface Waiting {
+  readonly resolve: (result: PlanResult) => void;
+  readonly reject: (error: Error) => void;
+  readonly onProgress: ((progress: PlanProgress) => void) | undefined;
+}
+
+/**
+ * `exact` or `beam` in a worker thread, which is started once and keeps its compiled code from request to request.
+ * Requests are answered one after another. `close` ends the thread; a planner that waits does not keep the process alive.
+ */
+export class WorkerPlanner implements Planner {
+  readonly name: Effort;
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  #next = 0;
+  #failure: Error | undefined;
+
+  constructor(effort: Effort) {
+    this.name = effort;
+    this.#worker = startThread();
+    this.#worker.unref();
+    this.#worker.on('message', (reply: PlanReply) => this.#receive(reply));
+    this.#worker.on('error', (error) => this.#fail(`failed: ${error.message}`));
+    this.#worker.on('exit', () => this.#fail('has ended'));
+  }
+
+  /** @throws BedsideError E_INTERNAL when the thread failed or was closed */
+  plan(instance: PlanningInstance, options: PlanOptions = {}): Promise<PlanResult> {
+    if (this.#failure) return Promise.reject(this.#failure);
+    const { signal, onProgress, ...rest } = options;
+    const id = this.#next++;
+    const stop = new Int32Array(new SharedArrayBuffer(4));
+    const abort = (): void => {
+      Atomics.store(stop, 0, 1);
+    };
+    if (signal?.aborted) abort();
+    signal?.addEventListener('abort', abort, { once: true });
+    const task: PlanTask = { id, effort: this.name, instance, options: rest, stop };
+    const answer = new Promise<PlanResult>((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject, onProgress });
+      this.#worker.ref();
+      this.#worker.postMessage(task);
+    });
+    return answer.finally(() => signal?.removeEventListener('abort', abort));
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #receive(reply: PlanReply): void {
+    const waiting = this.#waiting.get(reply.id);
+    if (!waiting) return;
+    if ('progress' in reply) {
+      waiting.onProgress?.(reply.progress);
+      return;
+    }
+    this.#waiting.delete(reply.id);
+    if (this.#waiting.size === 0) this.#worker.unref();
+    if ('result' in reply) waiting.resolve(reply.result);
+    else waiting.reject(new BedsideError('E_INTERNAL', `the planner's thread: ${reply.error}`));
+  }
+
+  #fail(what: string): void {
+    this.#failure ??= new BedsideError('E_INTERNAL', `the planner's thread ${what}`);
+    for (const { reject } of this.#waiting.values()) reject(this.#failure);
+    this.#waiting.clear();
+  }
+}
+
+function startThread(): Worker {
+  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./thread.js', import.meta.url));
+  // From sources, as tests run it: a thread does not inherit the loader that TypeScript needs.
+  const thread = JSON.stringify(new URL('./thread.ts', import.meta.url).href);
+  const loader = JSON.stringify(import.meta.resolve('tsx/esm/api'));
+  const code = `import(${loader}).then(({ register }) => { register(); return import(${thread}); })`;
+  return new Worker(code, { eval: true });
+}
