@@ -7,10 +7,13 @@ import { improve } from './improve.ts';
 import { objectiveOf } from './partial.ts';
 import { inSetsOf, onSource, unpruned } from './restrict.ts';
 
-/** Stage by stage, then local search from the best of the paces. */
+/** Stage by stage at several paces, then local search from each of those plans. */
 export function solveGreedy(instance: PlanningInstance): Solution {
-  const { decisions } = bestOf(instance, greedyPlans(instance));
-  return bestOf(instance, decisions ? [improve(instance, decisions)] : []);
+  const starts = new Map(greedyPlans(instance).map((plan) => [JSON.stringify(plan), plan]));
+  return bestOf(
+    instance,
+    [...starts.values()].map((plan) => improve(instance, plan)),
+  );
 }
 
 /** Earliest finish at each level. */
