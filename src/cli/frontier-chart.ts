@@ -1,7 +1,7 @@
 // The chart of a bundle's variants: accuracy against multiply-accumulates left, as one SVG file that stands alone.
 import type { BundleManifest } from '../bundle/index.ts';
 import { formatBytes, formatPercent, formatSeconds } from '../util/index.ts';
-import { type FrontierRow, frontierRows, levelsText, measureWord } from './frontier.ts';
+import { type FrontierRow, frontierRows, levelsText, measureWord, variantRows } from './frontier.ts';
 import { type Html, html } from './report/html.ts';
 import { linearScale, type Scale } from './report/scale.ts';
 
@@ -11,18 +11,20 @@ const PLOT = { left: 64, right: WIDTH - 28, top: 66, bottom: HEIGHT - 56 };
 
 /**
  * Work left decreases to the right. A dot is a measured variant, filled where every group is at the same level; the
- * whisker ends at its lower bound. Pointing at a dot tells its numbers.
+ * line joins those that no other beats, whose whiskers end at their lower bounds. Pointing at a dot tells its numbers.
  */
 export function frontierChart(
   manifest: Pick<BundleManifest, 'name' | 'variants' | 'accuracy' | 'provenance'>,
 ): string {
-  const rows = frontierRows(manifest);
+  const rows = variantRows(manifest);
   const fractions = rows.map(({ macsFraction }) => macsFraction);
   const values = rows.flatMap(({ accuracy, lowerBound }) => [accuracy, lowerBound]);
   const x = linearScale(Math.min(...fractions), Math.max(...fractions), PLOT.right, PLOT.left);
   const y = linearScale(Math.min(...values), Math.max(...values), PLOT.bottom, PLOT.top);
-  const best = bestOf(rows);
+  const best = frontierRows(manifest);
   const line = best.map((row) => `${px(x(row.macsFraction))},${px(y(row.accuracy))}`).join(' ');
+  const isBest = ({ variant }: FrontierRow): boolean =>
+    variant === 0 || best.some((row) => row.variant === variant);
   const word = measureWord(manifest);
   const { criterion, validation } = manifest.provenance;
   const title = `${manifest.name}: ${word} of ${rows.length} measured mixes of levels`;
@@ -35,7 +37,8 @@ export function frontierChart(
 <text x="${PLOT.left}" y="45">ranked by ${criterion}; measured on ${validation} samples held apart; whiskers end at the 95 % lower bound</text>
 ${axes(x, y)}
 <polyline class="best" points="${line}"/>
-${rows.map((row) => mark(row, x, y))}
+${rows.filter((row) => !isUniform(row)).map((row) => mark(row, isBest(row), x, y))}
+${rows.filter(isUniform).map((row) => mark(row, isBest(row), x, y))}
 </svg>
 `.text;
 }
@@ -43,25 +46,11 @@ ${rows.map((row) => mark(row, x, y))}
 const STYLE = `
 text{font:13px system-ui,sans-serif;fill:#555}.title{font-size:16px;font-weight:600;fill:#222}
 .page{fill:#fff}.grid{stroke:#e4e4e4}.tick{stroke:#999}.best{fill:none;stroke:#2a6f97;stroke-width:1.5;stroke-opacity:.5}
-.whisker{stroke:#2a6f97;stroke-opacity:.45;fill:none}.dot{stroke:#2a6f97;stroke-width:1.6;fill:#fff}.uniform .dot{fill:#2a6f97}
+.whisker{stroke:#2a6f97;stroke-opacity:.45;fill:none}.dot{stroke:#2a6f97;stroke-width:1.6;fill:#fff}.uniform .dot{fill:#2a6f97}.beaten{opacity:.45}
 .y{text-anchor:end}.x{text-anchor:middle}.end{text-anchor:end}
 @media (prefers-color-scheme:dark){.page{fill:#181a1b}text{fill:#b5b5b5}.title{fill:#eee}.grid{stroke:#333}
 .dot{fill:#181a1b;stroke:#7cc0e8}.uniform .dot{fill:#7cc0e8}.whisker,.best{stroke:#7cc0e8}}
 `;
-
-/** Variants that no other beats in both respects, from the most work to the least. */
-function bestOf(rows: readonly FrontierRow[]): FrontierRow[] {
-  return rows.filter(
-    (row) =>
-      !rows.some(
-        (other) =>
-          other !== row &&
-          other.macs <= row.macs &&
-          other.accuracy >= row.accuracy &&
-          (other.macs < row.macs || other.accuracy > row.accuracy),
-      ),
-  );
-}
 
 function axes(x: Scale, y: Scale): Html {
   const across = y.ticks.map(
@@ -80,10 +69,14 @@ function axes(x: Scale, y: Scale): Html {
 <text class="end" x="${PLOT.right}" y="${PLOT.bottom + 42}">share of the multiply-accumulates left (pruned more →)</text></g>`;
 }
 
-function mark(row: FrontierRow, x: Scale, y: Scale): Html {
+function isUniform({ levels }: FrontierRow): boolean {
+  return levels.every((level) => level === levels[0]);
+}
+
+function mark(row: FrontierRow, best: boolean, x: Scale, y: Scale): Html {
   const [cx, cy, low] = [px(x(row.macsFraction)), px(y(row.accuracy)), px(y(row.lowerBound))];
-  const uniform = row.levels.every((level) => level === row.levels[0]);
-  return html`<g${uniform && html` class="uniform"`}><path class="whisker" d="M${cx},${cy}V${low}m-3,0h6"/><circle class="dot" cx="${cx}" cy="${cy}" r="4.5"><title>${tip(row)}</title></circle></g>
+  const style = `${best ? 'top' : 'beaten'}${isUniform(row) ? ' uniform' : ''}`;
+  return html`<g class="${style}">${best && html`<path class="whisker" d="M${cx},${cy}V${low}m-3,0h6"/>`}<circle class="dot" cx="${cx}" cy="${cy}" r="${best ? 4.5 : 3.5}"><title>${tip(row)}</title></circle></g>
 `;
 }
 

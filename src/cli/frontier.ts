@@ -1,6 +1,7 @@
 // The measured variants of a bundle: what each costs and how accurate it is, as rows and as a table.
 import type { BundleManifest, Variant } from '../bundle/index.ts';
-import { formatBytes, formatPercent, formatSeconds } from '../util/index.ts';
+import { frontierOf } from '../prune/index.ts';
+import { formatBytes, formatPercent, formatSeconds, must } from '../util/index.ts';
 import { table } from './tables.ts';
 
 /** One variant, beside the unpruned network. */
@@ -14,7 +15,7 @@ export interface FrontierRow extends Omit<Variant, 'recall'> {
 type Measured = Pick<BundleManifest, 'variants' | 'accuracy'>;
 
 /** From the most work to the least. */
-export function frontierRows({ variants }: Measured): FrontierRow[] {
+export function variantRows({ variants }: Measured): FrontierRow[] {
   const whole = variants[0]?.macs ?? 1;
   return variants
     .map(({ recall: _, ...variant }, index) => ({
@@ -25,15 +26,32 @@ export function frontierRows({ variants }: Measured): FrontierRow[] {
     .sort((a, b) => b.macs - a.macs);
 }
 
+/** Those that no other beats in accuracy and multiply-accumulates. */
+export function frontierRows(manifest: Measured): FrontierRow[] {
+  const best = new Set(frontierOf(manifest.variants).map(({ levels }) => levels.join()));
+  return variantRows(manifest).filter(({ levels }) => best.has(levels.join()));
+}
+
 /** What the accuracy of a bundle is, in words. */
 export function measureWord({ accuracy }: Pick<BundleManifest, 'accuracy'>): string {
   if (accuracy.measure === 'balanced') return 'balanced accuracy';
   return accuracy.measure === 'agreement' ? 'agreement with the unpruned network' : 'accuracy';
 }
 
-/** One row a variant. */
-export function frontierTable(manifest: Measured): string {
+/** The unpruned network, and at most as many rows of the frontier, evenly chosen, its ends among them. */
+export function shownRows(manifest: Measured, most: number): FrontierRow[] {
   const rows = frontierRows(manifest);
+  const step = (rows.length - 1) / (most - 1);
+  const thinned =
+    rows.length <= most
+      ? rows
+      : Array.from({ length: most }, (_, i) => must(rows[Math.round(i * step)], 'a row'));
+  const whole = variantRows(manifest).find(({ variant }) => variant === 0);
+  return whole && !thinned.some(({ variant }) => variant === 0) ? [whole, ...thinned] : [...thinned];
+}
+
+/** One line a row. */
+export function frontierTable(manifest: Measured, rows: readonly FrontierRow[]): string {
   const timed = rows.some(({ seconds }) => seconds !== undefined);
   const word = manifest.accuracy.measure === 'balanced' ? '>balanced' : '>accuracy';
   return table(

@@ -7,7 +7,7 @@ import {
   totalCosts,
 } from '../bundle/index.ts';
 import { formatBytes, formatCount, formatPercent, formatSeconds } from '../util/index.ts';
-import { frontierTable, measureWord } from './frontier.ts';
+import { frontierRows, frontierTable, measureWord, shownRows } from './frontier.ts';
 import type { Output } from './output.ts';
 import { indent, table } from './tables.ts';
 
@@ -46,6 +46,7 @@ function describe(path: string, { manifest, sha256 }: Bundle, costs: readonly Le
   const { model, weights, groups, stages, layers, accuracy, variants, provenance, measured } = manifest;
   const whole = costs[0]?.macs ?? 1;
   const timed = costs.some(({ seconds }) => seconds !== undefined);
+  const best = frontierRows(manifest).length;
   const section = (title: string, text: string): string => `\n${title}\n${indent(text)}`;
   const { unpruned, maxError, meanError, fitted, checked } = accuracy;
   const engines = Object.entries(provenance.versions).map(([name, version]) => `${name} ${version}`);
@@ -124,7 +125,10 @@ function describe(path: string, { manifest, sha256 }: Bundle, costs: readonly Le
         }),
       ),
     ),
-    section(`Measured variants (${variants.length})`, frontierTable(manifest)),
+    section(
+      `Measured variants (${variants.length}; ${best} that no other beats in accuracy and MACs)`,
+      frontierTable(manifest, shownRows(manifest, 24)),
+    ),
     `\nOther mixes are predicted (${measureWord(manifest)} ${formatPercent(unpruned)} unpruned): from ${fitted} measured mixes, ` +
       `checked on ${checked} others: mean error ${meanError.toFixed(3)}, at most ${maxError.toFixed(3)}`,
   ].join('\n');

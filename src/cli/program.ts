@@ -6,6 +6,7 @@ import { addDemo } from './commands/demo.ts';
 import { addEvaluate } from './commands/evaluate.ts';
 import { addExplain } from './commands/explain.ts';
 import { addInspect } from './commands/inspect.ts';
+import { addPack } from './commands/pack.ts';
 import { addPlan } from './commands/plan.ts';
 import { addPrune } from './commands/prune.ts';
 import { VERSION } from './version.ts';
@@ -33,6 +34,7 @@ export function buildProgram(): Command {
   addExplain(program);
   addCompare(program);
   addPrune(program);
+  addPack(program);
   addPlan(program);
   addDemo(program);
   return program;

@@ -1,2 +1,2 @@
-export { createSession } from './node.ts';
+export { createSession, ENGINE } from './node.ts';
 export { type Session, type SessionOptions, type Tensor, tensor } from './session.ts';

@@ -7,6 +7,12 @@ import type { Session, SessionOptions, Tensor } from './session.ts';
 // Warnings of the runtime concern its own graph passes, not the user.
 ort.env.logLevel = 'error';
 
+/** The engine and its version, such as `ONNX Runtime` and `1.30.0`. */
+export const ENGINE = {
+  name: 'ONNX Runtime',
+  version: ort.env.versions.node ?? ort.env.versions.common,
+} as const;
+
 /**
  * Loads a graph into ONNX Runtime (CPU).
  * @throws BedsideError E_ENGINE when the runtime refuses the graph, naming it
