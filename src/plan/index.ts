@@ -23,6 +23,7 @@ export type {
   StageInstance,
 } from './instance.ts';
 export { type Choice, type LevelSpace, levelVector } from './level-space.ts';
+export { exportLp, highsPlanner } from './milp/highs.ts';
 export { type DeviceView, type PlanView, type StageView, viewPlan } from './plan-view.ts';
 export type {
   Multipliers,
