@@ -3,8 +3,8 @@ import { must } from '../../util/index.ts';
 import type { PlanningInstance, StageDecision } from '../instance.ts';
 import { begin, extend, objectiveOf, type PartialPlan, usedShares } from './partial.ts';
 
-/** How strongly a budget that is used faster than stages pass counts, in the objective's unit. */
-const PACE = 1;
+/** How strongly a budget that is used faster than stages pass counts, in the objective's unit: each gives a plan. */
+const PACES = [0, 1, 4] as const;
 
 /**
  * A plan built from the first stage to the last without going back. Each step adds what a choice costs, and a penalty
@@ -24,9 +24,9 @@ export function greedyPlan(instance: PlanningInstance, pace: number): StageDecis
   return Number.isFinite(objectiveOf(instance, whole)) ? whole : undefined;
 }
 
-/** Greedy with and without pacing. */
+/** One plan for every pace that has one. */
 export function greedyPlans(instance: PlanningInstance): StageDecision[][] {
-  return [0, PACE, 4 * PACE].flatMap((pace) => {
+  return PACES.flatMap((pace) => {
     const plan = greedyPlan(instance, pace);
     return plan ? [plan] : [];
   });
