@@ -147,6 +147,12 @@ describe('bedside plan', () => {
     // One row a stage.
     for (const l of [0, 1, 2, 3]) expect(stdout).toMatch(new RegExp(`^ +${l} {2}\\w`, 'm'));
   });
+
+  it('--export writes the program', async () => {
+    const file = join(folder, 'small.lp');
+    await json('--export', file);
+    expect(await readFile(file, 'utf8')).toMatch(/minimi[sz]e[\s\S]*subject to[\s\S]*end/i);
+  });
 });
 
 describe('bad input', () => {

@@ -5,6 +5,7 @@ import {
   exactPlanner,
   greedyPlanner,
   heftPlanner,
+  highsPlanner,
   localPlanner,
   type Planner,
   type PlanningInstance,
@@ -17,6 +18,7 @@ import { must } from '../util/index.ts';
 const PLANNERS = {
   exact: exactPlanner,
   beam: beamPlanner,
+  highs: highsPlanner,
   greedy: greedyPlanner,
   heft: heftPlanner,
   'distribute-only': distributeOnlyPlanner(exactPlanner),

@@ -128,7 +128,7 @@ function stageTable(manifest: BundleManifest, space: LevelSpace, l: number): Sta
       manifest.groups.map(() => level),
     ),
   );
-  const stage = { name: bundled.output, ...sizes, allowed, ...table, outputBytes, split: bundled.split };
+  const stage = { name: `stage${l}`, ...sizes, allowed, ...table, outputBytes, split: bundled.split };
   return { stage, costs, uniform };
 }
 

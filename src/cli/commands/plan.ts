@@ -7,6 +7,7 @@ import {
   completeRequest,
   type Diagnosis,
   diagnose,
+  exportLp,
   type Fleet,
   localPlan,
   type PlanningProblem,
@@ -21,7 +22,14 @@ import {
   type Solution,
   viewPlan,
 } from '../../plan/index.ts';
-import { BedsideError, formatPercent, formatSeconds, readFileChecked } from '../../util/index.ts';
+import {
+  assertWritable,
+  BedsideError,
+  formatPercent,
+  formatSeconds,
+  readFileChecked,
+  writeFileAtomic,
+} from '../../util/index.ts';
 import { examples } from '../command-line.ts';
 import { addCommon, type CommonOptions } from '../options.ts';
 import { Output } from '../output.ts';
@@ -38,6 +46,7 @@ interface PlanCommandOptions extends CommonOptions {
   readonly accuracyFloor?: number;
   readonly privacy?: PrivacyPreset;
   readonly timeLimit: number;
+  readonly export?: string;
 }
 
 /** Plans that every other is shown beside. */
@@ -60,7 +69,7 @@ export function addPlan(program: Command): void {
     .addOption(
       new Option(
         '--solver <name>',
-        'exact (to proof), beam (guided, fast), greedy, heft, ' +
+        'exact (to proof), beam (guided, fast), highs (integer program, small instances), greedy, heft, ' +
           'prune-only, distribute-only, local, or policy',
       )
         .choices([...SOLVERS, 'policy'])
@@ -86,7 +95,8 @@ export function addPlan(program: Command): void {
       'seconds after which the best plan so far is given, with its bound',
       positive(3600),
       10,
-    );
+    )
+    .option('--export <file>', 'write the integer program as an LP file, for any solver');
   addCommon(command)
     .addHelpText(
       'after',
@@ -94,6 +104,7 @@ export function addPlan(program: Command): void {
         ['bedside plan ecg/ --fleet examples/fleets/ward.json', 'the best plan, with a timeline'],
         ['bedside plan ecg/ --fleet ward.json --deadline .05 --accuracy-floor .95', 'tighter'],
         ['bedside plan ecg/ --fleet ward.json --levels certified --solver beam --json', 'as when serving'],
+        ['bedside plan ecg/ --fleet ward.json --export ecg.lp', 'for another solver'],
       ),
     )
     .action((path: string, options: PlanCommandOptions) => plan(path, options));
@@ -102,10 +113,12 @@ export function addPlan(program: Command): void {
 async function plan(path: string, options: PlanCommandOptions): Promise<void> {
   const output = new Output(options);
   const solver = solverOf(options);
+  if (options.export !== undefined) await assertWritable(options.export);
   const fleet = parseFleet(await readText(options.fleet, 'fleet'), `fleet ${options.fleet}`);
   const request = await requestOf(options, fleet);
   const bundle = await openBundle(path);
   const problem = buildProblem(bundle.manifest, fleet, request);
+  if (options.export !== undefined) await writeLp(problem, options.export, output);
   const start = performance.now();
   const solution = await output.during('planning', (progress) =>
     plannerOf(solver).plan(problem.instance, {
@@ -121,6 +134,15 @@ async function plan(path: string, options: PlanCommandOptions): Promise<void> {
   const outcome: Outcome = { bundle, problem, solver, solution, view, diagnosis, baselines, seconds };
   output.result(resultOf(outcome));
   output.say(describe(outcome));
+}
+
+/** The integer program as a file. */
+async function writeLp({ instance }: PlanningProblem, path: string, output: Output): Promise<void> {
+  const text = exportLp(instance);
+  if (text === undefined)
+    return output.note(`not written: ${path}; no device may run some stage, or the floor is too high`);
+  await writeFileAtomic(path, text);
+  output.note(`written: ${path}`);
 }
 
 async function readText(path: string, what: string): Promise<string> {
