@@ -1,0 +1,125 @@
+// `bedside plan` on a bundle that `bedside pack` wrote: the contract of --json, its files, and what it refuses.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { openBundle } from 'bedside/bundle';
+import { parseFleet } from 'bedside/plan';
+import { ERROR_CODES } from 'bedside/util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Cli, compileCli, writeSmall } from './support/cli.ts';
+
+const WARD = fileURLToPath(new URL('../examples/fleets/ward.json', import.meta.url));
+const NUMBER = expect.any(Number) as number;
+
+let cli: Cli;
+let folder: string;
+beforeAll(async () => {
+  cli = await compileCli();
+  folder = await mkdtemp(join(tmpdir(), 'bedside-plans-'));
+  await writeSmall(folder);
+  const words =
+    'pack model.onnx --data data.npz --out bundle --criterion l1 --block 1 --variants 6 --max-positions 300';
+  const { status, stdout } = await cli.run(
+    [...words.split(' '), '--threads', '1', '--json', '--quiet'],
+    folder,
+  );
+  expect({ status, stdout }).toMatchObject({ status: 0 });
+}, 180_000);
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+  await cli.remove();
+});
+
+// Generous: tests wait for each other's processes.
+const TIMEOUT = { timeout: 180_000 };
+
+const run = (words: string) => cli.run([...words.split(' '), '--json', '--quiet'], folder);
+
+describe('plan', TIMEOUT, () => {
+  it.concurrent('prints one object, the same on every run', async () => {
+    const words = `plan bundle --fleet ${WARD} --accuracy-floor .1`;
+    const [first, second] = await Promise.all([run(words), run(words)]);
+    expect({ status: first.status, stderr: first.stderr }).toEqual({ status: 0, stderr: '' });
+    const found = JSON.parse(first.stdout);
+    expect(found).toMatchObject({ status: 'optimal', gap: 0, seconds: NUMBER, energy: NUMBER });
+    expect(found.bound).toBeCloseTo(found.objective, 6);
+    const { manifest } = await openBundle(join(folder, 'bundle'));
+    const names = parseFleet(await readFile(WARD, 'utf8')).devices.map(({ name }) => name);
+    expect(found.stages).toHaveLength(manifest.stages.length);
+    for (const [index, stage] of found.stages.entries()) {
+      expect(stage).toMatchObject({ index, level: NUMBER });
+      // Segments are contiguous, from channel 0 on.
+      let channel = 0;
+      for (const { device, from, to } of stage.segments) {
+        expect(names).toContain(device);
+        expect([from, to > from]).toEqual([channel, true]);
+        channel = to;
+      }
+    }
+    const { seconds: _, ...again } = JSON.parse(second.stdout);
+    expect(found).toMatchObject(again);
+  });
+
+  it.concurrent('certified levels are those of a variant', async () => {
+    const { stdout } = await run(`plan bundle --fleet ${WARD} --levels certified --accuracy-floor .1`);
+    const { variants } = (await openBundle(join(folder, 'bundle'))).manifest;
+    const found = JSON.parse(stdout);
+    expect(found.levels).toEqual(variants[found.variant]?.levels);
+    expect(found.accuracy).toBe(variants[found.variant]?.accuracy);
+  });
+
+  it.concurrent('an infeasible request is an answer, with what would help', async () => {
+    const { status, stdout } = await run(`plan bundle --fleet ${WARD} --deadline .000002`);
+    expect(status).toBe(0);
+    const found = JSON.parse(stdout);
+    expect(found).toMatchObject({ status: 'infeasible', objective: null, stages: [] });
+    expect(found.diagnosis.relaxations.length).toBeGreaterThan(0);
+    expect(found.diagnosis.text).toContain('is too tight: needs ');
+  });
+
+  it.concurrent('--export writes a program that names stages and devices', async () => {
+    const { status } = await run(`plan bundle --fleet ${WARD} --solver beam --export plan.lp`);
+    expect(status).toBe(0);
+    const text = await readFile(join(folder, 'plan.lp'), 'utf8');
+    expect(text).toMatch(/^\\[\s\S]*^Minimize$[\s\S]*^Subject To$[\s\S]*^End$/m);
+    expect(text).toContain('stage1.on.tablet');
+  });
+});
+
+describe('what plan refuses', TIMEOUT, () => {
+  beforeAll(async () => {
+    const ward = JSON.parse(await readFile(WARD, 'utf8'));
+    const write = (name: string, change: object) =>
+      writeFile(join(folder, name), JSON.stringify({ ...ward, ...change }));
+    await write('unlinked.json', { network: { channel: 'shared' } });
+    await write('absurd.json', { devices: [{ ...ward.devices[0], memory: -1 }, ...ward.devices.slice(1)] });
+    await writeFile(join(folder, 'request.json'), '{"maxSeen": [0, 1]}');
+  });
+
+  it.concurrent.each([
+    ['a time limit of 0', `--fleet ${WARD} --time-limit 0`, 'E_USAGE', '--time-limit'],
+    ['a missing fleet', '', 'E_USAGE', '--fleet'],
+    ['a fleet with a missing link', '--fleet unlinked.json', 'E_FLEET', "from 'gateway' to 'tablet-1'"],
+    ['a negative memory', '--fleet absurd.json', 'E_FLEET', 'devices[0].memory (gateway) is -1'],
+    ['a fleet that is no fleet', '--fleet bundle/bundle.json', 'E_FLEET', 'bedside-fleet'],
+    ['shares of other stages', `--fleet ${WARD} --request request.json`, 'E_REQUEST', 'maxSeen has 2 shares'],
+    ['a policy', `--fleet ${WARD} --solver policy`, 'E_UNSUPPORTED', 'no learned policy'],
+    ['an output that is a folder', `--fleet ${WARD} --export bundle`, 'E_OUTPUT', 'bundle'],
+  ])('%s', async (_, words, code, says) => {
+    const { status, stdout, stderr } = await run(`plan bundle ${words}`.trim());
+    const { error } = JSON.parse(stdout);
+    expect(error).toMatchObject({ code, hint: expect.any(String) });
+    expect(ERROR_CODES).toContain(error.code);
+    expect(`${error.message}\n${error.hint}`).toContain(says);
+    expect({ status, stderr }).toEqual({ status: code === 'E_USAGE' ? 2 : 1, stderr: '' });
+  });
+
+  it.concurrent('a model instead of a bundle', async () => {
+    const { status, stdout } = await run(`plan model.onnx --fleet ${WARD}`);
+    expect({ status, code: JSON.parse(stdout).error.code }).toEqual({
+      status: 1,
+      code: expect.stringMatching(/^E_(BUNDLE|FILE)/),
+    });
+  });
+});
