@@ -30,8 +30,8 @@ export interface RandomInstanceOptions {
   readonly sharedChannel?: boolean;
   /** Choices inside each stage; 1 by default. */
   readonly inner?: number;
-  /** Trunks: runs of cuts that keep one level. */
-  readonly trunks?: boolean;
+  /** Trunks: runs of cuts that keep one level; `all`: one level through the whole network, as certified variants have. */
+  readonly trunks?: boolean | 'all';
   /** Activations in memory. */
   readonly activations?: boolean;
   /** Some devices have measured seconds by stage and choice, in steps as hardware shows. */
@@ -122,7 +122,9 @@ function drawNetwork(draw: Draw, options: RandomInstanceOptions): RandomStage[] 
   return Array.from({ length: L }, (_, l) => {
     const depth = l / Math.max(1, L - 1);
     const outputBytes = l === L - 1 ? 4000 : draw.scale(0.7, 1.4) * 1.2e6 * Math.exp(-3.2 * depth);
-    const keeps = Boolean(options.trunks) && l > 0 && l < L - 1 && run < 3 && draw.chance(0.5);
+    const inside = l > 0 && l < L - 1;
+    const keeps =
+      inside && (options.trunks === 'all' || (options.trunks === true && run < 3 && draw.chance(0.5)));
     run = keeps ? run + 1 : 0;
     const splits: readonly SplitKind[] = ['outputs', 'partial-sums', 'none'];
     return {

@@ -4,6 +4,7 @@
 
 import type { PlanningInstance, PlanStatus } from '../instance.ts';
 import type { Multipliers, PlanProgress, PlanResult, PlanStats, SearchOptions } from '../planner.ts';
+import { atLevel, commonLevels, withLevel } from './certified.ts';
 import { buildGraph, type Graph } from './graph.ts';
 import { pricesFor, type Tuned, tuneGrid } from './grid.ts';
 import { Incumbent } from './incumbent.ts';
@@ -42,18 +43,73 @@ export function solve(instance: PlanningInstance, effort: Effort, options: Solve
     options.seconds ?? Number.POSITIVE_INFINITY,
     options.signal,
   );
+  const levels = commonLevels(instance);
+  if (levels !== undefined) return solveLevels(instance, levels, effort, options, work);
   const graph = buildGraph(instance);
-  if (!graph) return withoutPlan('infeasible', work);
-  return new Search(graph, effort, options, work).run();
+  return graph ? new Search(graph, effort, options, work).run() : impossible(work);
 }
 
-function withoutPlan(status: 'infeasible' | 'unknown', work: Work): PlanResult {
+function impossible(work: Work): PlanResult {
+  const bound = Number.POSITIVE_INFINITY;
   return {
-    status,
-    objective: Number.POSITIVE_INFINITY,
-    bound: status === 'infeasible' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY,
+    status: 'infeasible',
+    objective: bound,
+    bound,
     stats: { labels: work.labels, seconds: work.seconds },
   };
+}
+
+/** Each common level alone, best first by bound, until no other can be better. */
+function solveLevels(
+  instance: PlanningInstance,
+  levels: number,
+  effort: Effort,
+  options: SolveOptions,
+  work: Work,
+): PlanResult {
+  const searches = Array.from({ length: levels }, (_, level) => {
+    const graph = buildGraph(atLevel(instance, level));
+    // A plan of the whole instance is one of this level alone, if it is of this level.
+    const old = options.warm?.decisions;
+    const same = old?.slice(0, -1).every((decision) => decision.level === level);
+    const decisions = same ? old?.map((decision) => ({ ...decision, level: 0 })) : undefined;
+    const warm = { ...options.warm, decisions };
+    return graph && { level, search: new Search(graph, effort, { ...options, warm }, work) };
+  }).filter((entry) => entry !== undefined);
+  for (const { search } of searches) search.root();
+  searches.sort((a, b) => a.search.bound - b.search.bound || a.level - b.level);
+  let best: PlanResult = impossible(work);
+  let bound = Number.POSITIVE_INFINITY;
+  for (const { level, search } of searches) {
+    search.limitTo(best.objective);
+    const result = search.run();
+    bound = Math.min(bound, result.bound);
+    if (result.decisions && result.objective < best.objective) {
+      best = { ...result, decisions: withLevel(result.decisions, level) };
+    }
+  }
+  return {
+    ...best,
+    ...concluded(best.objective, bound, options.gap),
+    stats: { ...best.stats, ...spentOf(work) },
+  };
+}
+
+function spentOf(work: Work): Pick<PlanStats, 'labels' | 'seconds'> {
+  return { labels: work.labels, seconds: work.seconds };
+}
+
+/** What an objective and a bound say together. */
+function concluded(
+  objective: number,
+  bound: number,
+  gap = DEFAULT_GAP,
+): { status: PlanStatus; bound: number } {
+  if (objective === Number.POSITIVE_INFINITY) {
+    return { status: bound === Number.POSITIVE_INFINITY ? 'infeasible' : 'unknown', bound };
+  }
+  const proven = objective - bound <= gap * Math.abs(objective);
+  return { status: proven ? 'optimal' : 'gap', bound: Math.min(bound, objective) };
 }
 
 /** A reduced graph ready to be searched. */
@@ -73,9 +129,10 @@ class Search {
   readonly #work: Work;
   readonly #gap: number;
   /** Nothing that keeps all limits costs more. */
-  readonly #ceiling: number;
+  #ceiling: number;
   #prices: Prices;
   #bound = Number.NEGATIVE_INFINITY;
+  #rooted = false;
   #stats: { -readonly [K in keyof PlanStats]: PlanStats[K] } = { labels: 0, seconds: 0 };
 
   constructor(graph: Graph, effort: Effort, options: SolveOptions, work: Work) {
@@ -91,8 +148,19 @@ class Search {
     this.#prices = { rows: new Float64Array(this.#rows.count), step: 0 };
   }
 
+  /** Proven so far; Infinity when no plan below the limit exists. */
+  get bound(): number {
+    return this.#bound;
+  }
+
+  /** Plans that are not better than this are of no interest. */
+  limitTo(objective: number): void {
+    this.#ceiling = Math.min(this.#ceiling, objective);
+    if (this.#bound >= this.#ceiling) this.#bound = Number.POSITIVE_INFINITY;
+  }
+
   run(): PlanResult {
-    this.#root();
+    this.root();
     if (!this.#done) this.#beams();
     if (!this.#done && this.#effort === 'exact') this.#prove();
     return this.#result();
@@ -114,7 +182,10 @@ class Search {
     });
   }
 
-  #root(): void {
+  /** The Lagrangian root, once. */
+  root(): void {
+    if (this.#rooted) return;
+    this.#rooted = true;
     const { warm } = this.#options;
     const from = warm?.multipliers && pricesOf(warm.multipliers, this.#rows, this.#graph);
     if (warm?.decisions) this.#incumbent.offerDecisions(warm.decisions);
@@ -202,14 +273,13 @@ class Search {
 
   #result(): PlanResult {
     const { objective, decisions } = this.#incumbent;
-    const stats = { ...this.#stats, labels: this.#work.labels, seconds: this.#work.seconds };
-    const multipliers = multipliersOf(this.#prices, this.#rows, this.#graph);
-    if (!decisions) {
-      const status = this.#bound >= this.#ceiling ? 'infeasible' : 'unknown';
-      return { status, objective, bound: this.#bound, stats, multipliers };
-    }
-    const status: PlanStatus = this.#done ? 'optimal' : 'gap';
-    return { status, decisions, objective, bound: Math.min(this.#bound, objective), stats, multipliers };
+    return {
+      ...concluded(objective, this.#bound, this.#gap),
+      decisions,
+      objective,
+      stats: { ...this.#stats, ...spentOf(this.#work) },
+      multipliers: multipliersOf(this.#prices, this.#rows, this.#graph),
+    };
   }
 }
 

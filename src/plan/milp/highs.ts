@@ -11,6 +11,8 @@ import type { Program } from './program.ts';
 
 /** What HiGHS takes for infinity. */
 const INFINITE = 1e30;
+/** Seconds; it refuses infinity. */
+const LONGEST = 1e9;
 /** Its own is 1e-6, which accuracy and memory near their limits would notice. */
 const TOLERANCE = 1e-8;
 
@@ -54,16 +56,23 @@ async function solveModel(graph: Graph, options: PlanOptions): Promise<PlanResul
   try {
     model.options.set({
       output_flag: false,
-      time_limit: options.seconds ?? Number.POSITIVE_INFINITY,
+      time_limit: Math.min(options.seconds ?? LONGEST, LONGEST),
       mip_rel_gap: options.gap ?? 1e-6,
       mip_abs_gap: 1e-12,
       mip_feasibility_tolerance: TOLERANCE,
       primal_feasibility_tolerance: TOLERANCE,
     });
-    model.run();
     const { modelStatus } = highs.constants;
+    const infeasible = [modelStatus.infeasible, modelStatus.unboundedOrInfeasible] as number[];
+    model.run();
+    if (infeasible.includes(model.getModelStatus())) {
+      // HiGHS 1.15's presolve calls some feasible programs infeasible.
+      model.options.set({ presolve: 'off' });
+      model.clearSolver();
+      model.run();
+    }
     const status = model.getModelStatus();
-    if (status === modelStatus.infeasible || status === modelStatus.unboundedOrInfeasible) return proven();
+    if (infeasible.includes(status)) return proven();
     if (status !== modelStatus.optimal && status !== modelStatus.timeLimit) {
       throw new BedsideError('E_INTERNAL', `HiGHS ended with status ${status}`, {
         hint: 'use the exact planner',
