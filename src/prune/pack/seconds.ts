@@ -65,7 +65,10 @@ export async function measureSeconds(
       options,
     );
     for (const [i, at] of doubtful.entries()) values[at] = Math.min(values[at] ?? 0, again[i] ?? 0);
-    tables.set(work, tableFrom(grid, values));
+    tables.set(
+      work,
+      tableFrom(grid, values).map((row) => row.map(wholeNanoseconds)),
+    );
     options.onProgress?.(index + 1, works.length);
   }
   const tableOf = (layer: string | undefined): number[][] | undefined =>
@@ -183,6 +186,11 @@ function costOf({ pairs, inputs, outputs }: Grid, largest: number): number {
     (sum, [input, output]) => sum + largest * (0.2 + 0.8 * share(inputs, input) * share(outputs, output)),
     0,
   );
+}
+
+/** What is below is noise, and long to write. */
+function wholeNanoseconds(seconds: number): number {
+  return Math.max(1, Math.round(seconds * 1e9)) / 1e9;
 }
 
 function some<S>(seconds: S | undefined): { readonly seconds?: S } {
