@@ -15,7 +15,10 @@ export interface RunOptions {
 /** Sees one sample's values, by name. */
 export type Visitor = (sample: number, read: (value: string) => Float32Array) => void;
 
-/** Runs what the values need of a model and shows them, sample by sample. The model's input can be read too. */
+/**
+ * Runs what the values need of a model and shows them, sample by sample. The model's input can be read too. A batch size
+ * that the model fixes is used instead of the option, the last batch filled up with zeros.
+ */
 export async function visitValues(
   model: Model,
   values: readonly string[],
@@ -26,25 +29,36 @@ export async function visitValues(
   const input = soleInput(model);
   const computed = [...new Set(values)].filter((value) => value !== input);
   const length = sizeOf(sampleShape);
+  const declared = model.graph.inputs.find(({ name }) => name === input)?.dims?.[0];
+  const fixed = typeof declared === 'number' ? declared : undefined;
+  const batch = fixed ?? options.batch;
   const session =
     computed.length === 0
       ? undefined
       : await createSession(extractSubgraph(model, [input], computed), options);
   try {
-    for (let first = 0; first < size; first += options.batch) {
-      const count = Math.min(options.batch, size - first);
-      const data = samples.subarray(first * length, (first + count) * length);
-      const feed: Record<string, Tensor> = { [input]: tensor(data, [count, ...sampleShape]) };
+    for (let first = 0; first < size; first += batch) {
+      const count = Math.min(batch, size - first);
+      const given = samples.subarray(first * length, (first + count) * length);
+      const run = fixed ?? count;
+      const data = run === count ? given : filled(given, run * length);
+      const feed: Record<string, Tensor> = { [input]: tensor(data, [run, ...sampleShape]) };
       const found = session ? await session.run(feed) : {};
       for (let i = 0; i < count; i++) {
         visit(first + i, (value) => {
-          const given = found[value] ?? feed[value];
-          const all = must(given?.type === 'float32' ? given.data : undefined, `'${value}' is not float32`);
-          return all.subarray((i * all.length) / count, ((i + 1) * all.length) / count);
+          const read = found[value] ?? feed[value];
+          const all = must(read?.type === 'float32' ? read.data : undefined, `'${value}' is not float32`);
+          return all.subarray((i * all.length) / run, ((i + 1) * all.length) / run);
         });
       }
     }
   } finally {
     await session?.release();
   }
+}
+
+function filled(given: Float32Array, length: number): Float32Array {
+  const all = new Float32Array(length);
+  all.set(given);
+  return all;
 }
