@@ -4,7 +4,7 @@ import type { Dataset } from '../../data/index.ts';
 import { sizeOf } from '../../onnx/index.ts';
 import type { Random } from '../../util/index.ts';
 
-/** Largest share of the other sample in a mixture, and largest translation as a fraction of an axis. */
+/** Largest share of the other sample in a mixture, and largest translation as a fraction of an axis, to whole places. */
 const MOST_MIXED = 0.5;
 const MOST_SHIFTED = 1 / 30;
 

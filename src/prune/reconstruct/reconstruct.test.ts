@@ -1,36 +1,12 @@
 // Where what was pruned is a copy of what stayed, a repaired network can be exact; elsewhere it must come nearer.
 import { describe, expect, it } from 'vitest';
 import { findGroups, sliceModel } from '../../channels/index.ts';
-import { Net, run } from '../../channels/test-support/net.ts';
-import type { Dataset } from '../../data/index.ts';
+import { Net } from '../../channels/test-support/net.ts';
 import { canonicalModel } from '../../explain/index.ts';
-import { int, type Model, modelCosts, sizeOf } from '../../onnx/index.ts';
-import { must, Random } from '../../util/index.ts';
+import { int, type Model, modelCosts } from '../../onnx/index.ts';
+import { must } from '../../util/index.ts';
 import { reconstruct } from './reconstruct.ts';
-
-function samplesFor(model: Model, size: number, seed = 3): Dataset {
-  const sampleShape = must(model.graph.inputs[0]?.dims, 'no input').slice(1).map(Number);
-  const random = new Random(seed);
-  const samples = Float32Array.from({ length: size * sizeOf(sampleShape) }, () => random.normal());
-  return {
-    kind: 'synthetic',
-    name: 'noise',
-    size,
-    sampleShape,
-    samples,
-    labels: undefined,
-    classNames: ['0', '1', '2'],
-    origins: undefined,
-    skipped: [],
-    hash: '',
-  };
-}
-
-/** Mean squared difference of the logits on samples that were not used to repair. */
-async function distance(a: Model, b: Model): Promise<number> {
-  const [x, y] = [await run(a, 16, 1234), await run(b, 16, 1234)];
-  return x.reduce((sum, value, i) => sum + (value - (y[i] as number)) ** 2, 0) / x.length;
-}
+import { distance, samplesFor } from './test-support/nets.ts';
 
 /** Makes the second half of a weighted node's output channels copies of the first half. */
 function duplicate(model: Model, name: string): void {
