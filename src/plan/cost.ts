@@ -111,7 +111,7 @@ export function transferJoules(
 
 /** Log loss in steps of the accuracy grid, rounded up. */
 export function lossSteps(instance: Pick<PlanningInstance, 'lossUnit'>, loss: number): number {
-  return Math.ceil(loss / instance.lossUnit - SLACK);
+  return Math.max(0, Math.ceil(loss / instance.lossUnit - SLACK));
 }
 
 /**
