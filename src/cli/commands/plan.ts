@@ -284,11 +284,13 @@ function describe(outcome: Outcome): string {
   return [title, '', planText(view, rows), '', ...measured(view, bundle)].join('\n');
 }
 
-function measured({ variant }: PlanView, { manifest }: Bundle): string[] {
+/** Whether the accuracy that is told has been measured, and how to measure it. */
+function measured({ variant, levels }: PlanView, { manifest, dir }: Bundle): string[] {
   if (variant !== null) return [`these levels have been measured: variant ${variant} of the bundle`];
   const { meanError, maxError } = manifest.accuracy;
   return [
-    `accuracy is predicted (mean error ${meanError.toFixed(3)}, at most ${maxError.toFixed(3)} on checked mixes): measure these levels before they run`,
+    `accuracy is predicted (mean error ${meanError.toFixed(3)}, at most ${maxError.toFixed(3)} on checked mixes); to measure these levels before they run:`,
+    `bedside pack ${dir} --certify ${levels.join(',')} --data …`,
   ];
 }
 
