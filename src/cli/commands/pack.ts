@@ -229,7 +229,7 @@ function describe({ packed, manifest, bytes, seconds }: PackResult, told: Told):
     `ranked by ${ranked}`,
     ...[...packed.fixed].map(([group, why]) => `group ${group} keeps its order: ${why}`),
     '',
-    `${variants.length} mixes measured on ${provenance.validation} samples held apart; ${best} are not beaten in ${measureWord(manifest)} and MACs`,
+    `${variants.length} mixes measured on ${provenance.validation} samples held apart; ${best} ${best === 1 ? 'is' : 'are'} not beaten in ${measureWord(manifest)} and MACs`,
     indent(frontierTable(manifest, shownRows(manifest, SHOWN))),
     '',
     `accuracy of other mixes is predicted: mean error ${accuracy.meanError.toFixed(3)}, at most ${accuracy.maxError.toFixed(3)} on ${accuracy.checked} mixes that it was not made from`,
