@@ -22,7 +22,8 @@ export function fitAccuracyModel(
   const groups = fitted[0]?.levels.length ?? 0;
   const observations = fitted.map(({ levels: own, accuracy }) => ({
     levels: own,
-    value: Math.max(0, -Math.log(Math.max(accuracy / unpruned, LOST))),
+    // Where the unpruned network is never right there is nothing to lose.
+    value: unpruned > 0 ? Math.max(0, -Math.log(Math.max(accuracy / unpruned, LOST))) : 0,
   }));
   const loss = fitAdditive(observations, groups, levels);
   const errors = checked.map(({ levels: own, accuracy }) =>

@@ -7,7 +7,7 @@ export interface Observation {
   readonly value: number;
 }
 
-/** Pull of every step toward the same step in all groups, as a share of the mean observation count. */
+/** Pull of every step toward 0, as a share of the number of observations: tells apart groups that only moved together. */
 const RIDGE = 1e-3;
 const SWEEPS = 2000;
 const TOLERANCE = 1e-10;
