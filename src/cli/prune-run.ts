@@ -173,6 +173,7 @@ async function prune(
       ...common,
       criterion,
       mix: shares,
+      repaired: settings.reconstruct,
       onStep: (step, done, total) => progress.update(done, total, step),
     }).prune(amount);
   }

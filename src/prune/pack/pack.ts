@@ -339,7 +339,7 @@ async function measureMixes(
       const scale = (error.flat().reduce((a, b) => a + b, 0) || 1) / (space.groups * space.levels);
       const share = Math.floor(room() / (costs.length * (3 - round)));
       for (const cost of costs) {
-        await measure(spread(greedyPath(space, error, cost, round === 1 ? scale / 10 : scale / 100), share));
+        await measure(spread(greedyPath(space, error, cost, round === 1 ? scale : scale / 10), share));
       }
     }
     const all = [...measured.values()];
