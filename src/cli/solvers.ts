@@ -37,5 +37,5 @@ export function plannerOf(name: SolverName): Planner {
 
 /** Any plan there is, or a proof that there is none, as the diagnosis of infeasible requests asks for. */
 export function anyPlan(instance: PlanningInstance): Promise<Solution> {
-  return exactPlanner.plan(instance, { gap: 1, labels: 300_000 });
+  return exactPlanner.plan(instance, { gap: 1, labels: 100_000 });
 }

@@ -96,6 +96,16 @@ describe('an infeasible request names what binds and the smallest change', () =>
     expect([at(network.to), at(1 + (network.to - 1) * 0.97)]).toEqual(['optimal', 'infeasible']);
   });
 
+  it('what there was time for', async () => {
+    const request = completeRequest({ deadline: 1e-4, accuracyDrop: 0.2 });
+    const problem = buildProblem(manifest, fleetOfDevices(fast), request);
+    const { relaxations, text } = await diagnose(problem, solve, () => true);
+    expect(relaxations).toEqual([]);
+    expect(text).toMatch(
+      /^there was no time to try every single change; together these would: a deadline of /,
+    );
+  });
+
   it('several at once, where none alone is enough', async () => {
     const { relaxations, text } = await diagnosed([{ memory: 100, energy: 1e-6 }], { deadline: 1e-4 });
     expect(relaxations).toEqual([]);

@@ -38,27 +38,33 @@ const PLENTY = 1e15;
 /**
  * Diagnoses an infeasible problem. Deadline and floor are optimised outright; other numbers are bisected to 1 %.
  * Calls `solve` some dozens of times.
+ * @param stop once true, nothing further is tried, and what is being bisected stays as near as it is
  */
-export async function diagnose(problem: PlanningProblem, solve: Solve): Promise<Diagnosis> {
+export async function diagnose(
+  problem: PlanningProblem,
+  solve: Solve,
+  stop: () => boolean = () => false,
+): Promise<Diagnosis> {
   const tries: (() => Promise<Relaxation | undefined>)[] = [
     () => relaxDeadline(problem, solve),
     () => relaxFloor(problem, solve),
     ...problem.fleet.devices.flatMap((_, d) => [
-      () => relaxDevice(problem, solve, d, 'memory'),
-      () => relaxDevice(problem, solve, d, 'energy'),
+      () => relaxDevice(problem, solve, d, 'memory', stop),
+      () => relaxDevice(problem, solve, d, 'energy', stop),
     ]),
     () => relaxPrivacy(problem, solve),
-    () => relaxNetwork(problem, solve),
+    () => relaxNetwork(problem, solve, stop),
   ];
   const relaxations: Relaxation[] = [];
   for (const attempt of tries) {
-    const relaxation = await attempt();
+    const relaxation = stop() ? undefined : await attempt();
     if (relaxation) relaxations.push(relaxation);
   }
   relaxations.sort((a, b) => change(a) - change(b));
   const [first, ...others] = relaxations;
   if (first) return { relaxations, text: tellBinding(problem, first, others) };
-  return { relaxations, text: await tellTogether(problem, solve) };
+  const tried = stop() ? 'there was no time to try every single change' : 'no single change helps';
+  return { relaxations, text: `${tried}; ${await tellTogether(problem, solve)}` };
 }
 
 /** The plan's costs, or undefined when none was found. */
@@ -97,6 +103,7 @@ async function relaxDevice(
   solve: Solve,
   d: number,
   field: 'memory' | 'energy',
+  stop: () => boolean,
 ): Promise<Relaxation | undefined> {
   const { instance } = problem;
   const device = must(instance.devices[d], `device ${d}`);
@@ -106,7 +113,7 @@ async function relaxDevice(
     const { weightBytes, activationBytes, energy } = must(devices[d], `device ${d}`);
     return field === 'energy' ? energy : weightBytes + activationBytes;
   };
-  const to = await smallest(from, async (value) => {
+  const to = await smallest(from, stop, async (value) => {
     const devices = instance.devices.map((other, at) => (at === d ? { ...other, [field]: value } : other));
     const check = await planned({ ...instance, devices }, solve);
     return check && needs(check);
@@ -117,9 +124,13 @@ async function relaxDevice(
 }
 
 /** All links faster by one factor, the same latency. */
-async function relaxNetwork(problem: PlanningProblem, solve: Solve): Promise<Relaxation | undefined> {
+async function relaxNetwork(
+  problem: PlanningProblem,
+  solve: Solve,
+  stop: () => boolean,
+): Promise<Relaxation | undefined> {
   const { instance } = problem;
-  const to = await smallest(1, async (factor) => {
+  const to = await smallest(1, stop, async (factor) => {
     const bandwidth = instance.bandwidth.map((row) => row.map((value) => value * factor));
     return (await planned({ ...instance, bandwidth }, solve)) && factor;
   });
@@ -146,13 +157,14 @@ async function relaxPrivacy(problem: PlanningProblem, solve: Solve): Promise<Rel
  */
 async function smallest(
   from: number,
+  stop: () => boolean,
   needed: (value: number) => Promise<number | undefined>,
 ): Promise<number | undefined> {
   let high = await needed(PLENTY);
   if (high === undefined) return undefined;
   if (high >= PLENTY) high = await firstPower(from, needed);
   let low = from;
-  for (let step = 0; step < MOST_STEPS && high - low > PRECISION * (high - from); step++) {
+  for (let step = 0; step < MOST_STEPS && !stop() && high - low > PRECISION * (high - from); step++) {
     const middle = low > 0 && high / low > 4 ? Math.sqrt(low * high) : (low + high) / 2;
     const found = await needed(middle);
     if (found === undefined) low = middle;
@@ -204,7 +216,7 @@ function tellNow(
   }
 }
 
-/** No single number helps: how far all of them together would have to go. */
+/** Changes that are enough together. */
 async function tellTogether(problem: PlanningProblem, solve: Solve): Promise<string> {
   const free: PlanningInstance = {
     ...withFloor(problem, 0),
@@ -229,5 +241,5 @@ async function tellTogether(problem: PlanningProblem, solve: Solve): Promise<str
     check.latency > problem.instance.deadline ? [`a deadline of ${formatSeconds(check.latency)}`] : [];
   const loose =
     check.accuracy < problem.accuracyFloor ? [`an accuracy floor of ${check.accuracy.toFixed(3)}`] : [];
-  return `no single change helps; together these would: ${[...late, ...loose, ...over].join(' and ')}`;
+  return `together these would: ${[...late, ...loose, ...over].join(' and ')}`;
 }

@@ -92,7 +92,7 @@ export function addPlan(program: Command): void {
     )
     .option(
       '--time-limit <s>',
-      'seconds after which the best plan so far is given, with its bound',
+      'seconds after which the best plan so far is given, with its bound; as long again for what would help where there is none',
       positive(3600),
       10,
     )
@@ -129,7 +129,8 @@ async function plan(path: string, options: PlanCommandOptions): Promise<void> {
   );
   const seconds = (performance.now() - start) / 1000;
   const view = solution.decisions && checkedView(problem, solution, solver);
-  const diagnosis = solution.status === 'infeasible' ? await diagnosed(problem, output) : undefined;
+  const diagnosis =
+    isSearch(solver) && !view ? await diagnosed(problem, options.timeLimit, output) : undefined;
   const baselines = await baselinesOf(problem, solver, options.timeLimit);
   const outcome: Outcome = { bundle, problem, solver, solution, view, diagnosis, baselines, seconds };
   output.result(resultOf(outcome));
@@ -182,8 +183,15 @@ function checkedView(problem: PlanningProblem, { decisions = [] }: Solution, sol
   );
 }
 
-function diagnosed(problem: PlanningProblem, output: Output): Promise<Diagnosis> {
-  return output.during('looking for what would help', () => diagnose(problem, anyPlan));
+/** Whether a solver searches the whole program, so that finding nothing says something of the request. */
+function isSearch(solver: SolverName): boolean {
+  return solver === 'exact' || solver === 'beam' || solver === 'highs';
+}
+
+function diagnosed(problem: PlanningProblem, seconds: number, output: Output): Promise<Diagnosis> {
+  const end = performance.now() + 1000 * seconds;
+  const stop = (): boolean => performance.now() > end;
+  return output.during('looking for what would help', () => diagnose(problem, anyPlan, stop));
 }
 
 interface Baseline {
@@ -295,8 +303,8 @@ function measured({ variant, levels }: PlanView, { manifest, dir }: Bundle): str
 }
 
 function noPlan(status: PlanStatus, diagnosis: Diagnosis | undefined, solver: SolverName): string {
-  if (diagnosis) return `infeasible, proven: ${diagnosis.text}`;
-  if (status === 'infeasible') return 'infeasible, proven';
+  if (status === 'infeasible') return `infeasible, proven: ${diagnosis?.text ?? ''}`;
+  if (diagnosis) return `unknown: no plan was found, which proves nothing; ${diagnosis.text}`;
   return `unknown: ${solver} found no plan, which proves nothing; try --solver exact or a longer --time-limit`;
 }
 
