@@ -48,14 +48,15 @@ export interface Layer {
   /** The critical member, or `-1 - offset` into `arrivals` where none is. */
   readonly critical: Int32Array;
   readonly arrivals: Float64Array;
-  /** Devices that are both in a set before and in a set: `[setBefore * sets + set]` to the next. */
-  readonly sharedStart: Int32Array;
-  readonly shared: Int32Array;
+  /** By set: its number among the graph's sets. */
+  readonly number: Int32Array;
 }
 
 /** The whole graph. */
 export interface Graph {
   readonly instance: PlanningInstance;
+  /** Every set that some layer has, once. */
+  readonly sets: readonly (readonly number[])[];
   readonly layers: readonly Layer[];
   /** Seconds and bytes of the result's way home, by state of the last layer; Infinity where it cannot. */
   readonly returnSeconds: Float64Array;
@@ -78,8 +79,9 @@ export function buildGraph(instance: PlanningInstance): Graph | undefined {
   const steps = mostSteps(instance);
   if (steps < 0 || !mayReturn(instance)) return undefined;
   const layers: Layer[] = [];
+  const registry = new Registry();
   for (let l = 0; l < instance.stages.length; l++) {
-    const layer = buildLayer(instance, l, layers[l - 1]);
+    const layer = buildLayer(instance, l, layers[l - 1], registry);
     if (layer.sets.length === 0 || layer.choice.length === 0) return undefined;
     layers.push(layer);
   }
@@ -97,6 +99,7 @@ export function buildGraph(instance: PlanningInstance): Graph | undefined {
   });
   return {
     instance,
+    sets: registry.sets,
     layers,
     returnSeconds,
     returnSent,
@@ -109,7 +112,27 @@ export function buildGraph(instance: PlanningInstance): Graph | undefined {
   };
 }
 
-function buildLayer(instance: PlanningInstance, l: number, before: Layer | undefined): Layer {
+/** Numbers sets as they come. */
+class Registry {
+  readonly sets: (readonly number[])[] = [];
+  readonly #numbers = new Map<string, number>();
+
+  numberOf(set: readonly number[]): number {
+    const key = set.join();
+    const known = this.#numbers.get(key);
+    if (known !== undefined) return known;
+    this.#numbers.set(key, this.sets.length);
+    this.sets.push(set);
+    return this.sets.length - 1;
+  }
+}
+
+function buildLayer(
+  instance: PlanningInstance,
+  l: number,
+  before: Layer | undefined,
+  registry: Registry,
+): Layer {
   const stage = must(instance.stages[l], `stage ${l}`);
   const legal = stage.sets.flatMap((set, at) => (mayRun(instance, l, set) ? [at] : []));
   const sets = legal.map((at) => must(stage.sets[at], 'a set'));
@@ -131,6 +154,7 @@ function buildLayer(instance: PlanningInstance, l: number, before: Layer | undef
   const seconds = computeTable(instance, l, sets, choice);
   const common = {
     sets,
+    number: Int32Array.from(sets, (set) => registry.numberOf(set)),
     setAt: Int32Array.from(legal),
     levelsIn: stage.levelsIn,
     levels: stage.levelsOut,
@@ -177,7 +201,7 @@ function computeTable(
   return table;
 }
 
-type Hops = Pick<Layer, 'before' | 'sent' | 'arrival' | 'critical' | 'arrivals' | 'sharedStart' | 'shared'>;
+type Hops = Pick<Layer, 'before' | 'sent' | 'arrival' | 'critical' | 'arrivals'>;
 
 function hops(
   instance: PlanningInstance,
@@ -190,14 +214,12 @@ function hops(
 ): Hops {
   const count = sets.length;
   if (!before) {
-    const none = { arrivals: new Float64Array(0), shared: new Int32Array(0) };
     return {
-      ...none,
+      arrivals: new Float64Array(0),
       before: 1,
       sent: new Float64Array(1),
       arrival: new Float64Array(count),
       critical: new Int32Array(count),
-      sharedStart: new Int32Array(count + 1),
     };
   }
   const { levels } = before;
@@ -206,13 +228,9 @@ function hops(
   const arrival = new Float64Array(before.states * count);
   const critical = new Int32Array(before.states * count);
   const apart: number[] = [];
-  const sharedStart = new Int32Array(before.sets.length * count + 1);
-  const shared: number[] = [];
   const arrivals = new Float64Array(MEMBERS);
   before.sets.forEach((from, s) => {
     sets.forEach((to, t) => {
-      for (const d of from) if (to.includes(d)) shared.push(d);
-      sharedStart[s * count + t + 1] = shared.length;
       for (let p = 0; p < levels; p++) {
         const state = s * levels + p;
         const bytes = sentBytes(stage, p, from.length);
@@ -235,8 +253,6 @@ function hops(
     arrival,
     critical,
     arrivals: Float64Array.from(apart),
-    sharedStart,
-    shared: Int32Array.from(shared),
   };
 }
 

@@ -20,8 +20,10 @@ export class Pricing {
   readonly toGo: readonly Float64Array[];
   /** By layer: cheapest from a node on when this member ends last: `[(levelIn * sets + set) * MEMBERS + member]`. */
   readonly after: readonly Float64Array[];
-  /** By layer: price of a byte sent from a set before to a set. */
-  readonly byte: readonly Float64Array[];
+  /** Price of a byte that each member of a set sends to each of another: `[from * sets + to]`, by the graph's numbers. */
+  readonly byte: Float64Array;
+  /** By layer and set before and set: numbers of the pair in `byte`. */
+  readonly pair: readonly Int32Array[];
   /** By layer: price of a choice on a set, time apart: `[set * choices + choice]`. */
   readonly work: readonly Float64Array[];
   readonly #members: readonly Uint8Array[];
@@ -32,7 +34,16 @@ export class Pricing {
     const { layers } = graph;
     this.toGo = layers.map(({ states }) => new Float64Array(states));
     this.after = layers.map(({ sets, levelsIn }) => new Float64Array(levelsIn * sets.length * MEMBERS));
-    this.byte = layers.map(({ sharedStart }) => new Float64Array(sharedStart.length - 1 || 1));
+    this.byte = new Float64Array(graph.sets.length ** 2);
+    this.pair = layers.map(({ number, sets }, l) => {
+      const before = layers[l - 1]?.number ?? new Int32Array(1);
+      const count = sets.length;
+      return Int32Array.from(
+        { length: before.length * count },
+        (_, at) =>
+          (before[Math.floor(at / count)] as number) * graph.sets.length + (number[at % count] as number),
+      );
+    });
     this.work = layers.map(({ sets, choice }) => new Float64Array(sets.length * choice.length));
     this.#members = layers.map(({ sets }) => Uint8Array.from(sets, ({ length }) => length));
   }
@@ -86,24 +97,8 @@ export class Pricing {
             (layer.steps[c] as number) * step;
         }
       });
-      const before = graph.layers[l - 1];
-      if (!before) return;
-      const byte = this.byte[l] as Float64Array;
-      const receive = sets.map((set) => sum(set, received));
-      before.sets.forEach((from, s) => {
-        const send = sum(from, sent);
-        for (let t = 0; t < sets.length; t++) {
-          const at = s * sets.length + t;
-          let price = send * (sets[t] as readonly number[]).length + (receive[t] as number) * from.length;
-          const end = layer.sharedStart[at + 1] as number;
-          for (let i = layer.sharedStart[at] as number; i < end; i++) {
-            const d = layer.shared[i] as number;
-            price -= (sent[d] as number) + (received[d] as number);
-          }
-          byte[at] = price;
-        }
-      });
     });
+    this.#priceBytes(sent, received);
     const last = graph.layers[graph.layers.length - 1] as Layer;
     const source = graph.instance.source;
     this.#home = Float64Array.from({ length: last.states }, (_, state) => {
@@ -114,6 +109,21 @@ export class Pricing {
       }
       return price;
     });
+  }
+
+  #priceBytes(sent: readonly number[], received: readonly number[]): void {
+    const { sets } = this.graph;
+    const count = sets.length;
+    for (let s = 0; s < count; s++) {
+      const from = sets[s] as readonly number[];
+      for (let t = 0; t < count; t++) {
+        let price = 0;
+        for (const e of sets[t] as readonly number[]) {
+          for (const d of from) if (d !== e) price += (sent[d] as number) + (received[e] as number);
+        }
+        this.byte[s * count + t] = price;
+      }
+    }
   }
 
   /** Cheapest from every node (set, level in) of a layer, by the member that ends last. */
@@ -151,7 +161,8 @@ export class Pricing {
     const { levelsIn, before, arrival, critical, sent } = layer;
     const count = layer.sets.length;
     const after = this.after[l] as Float64Array;
-    const byte = this.byte[l] as Float64Array;
+    const { byte } = this;
+    const pair = this.pair[l] as Int32Array;
     const toGo = this.toGo[l - 1] as Float64Array;
     const { time } = this;
     for (let state = 0; state < before; state++) {
@@ -162,7 +173,7 @@ export class Pricing {
       let best = Number.POSITIVE_INFINITY;
       for (let t = 0; t < count; t++) {
         const last = critical[row + t] as number;
-        const carried = bytes * (byte[hop + t] as number);
+        const carried = bytes * (byte[pair[hop + t] as number] as number);
         if (last >= 0) {
           const value =
             carried + time * (arrival[row + t] as number) + (after[node + t * MEMBERS + last] as number);
@@ -174,6 +185,13 @@ export class Pricing {
       }
       toGo[state] = best;
     }
+  }
+
+  /** Price of a byte from a set of the layer before to a set. */
+  bytePrice(l: number, from: number, to: number): number {
+    const pair = this.pair[l] as Int32Array;
+    const count = (this.#members[l] as Uint8Array).length;
+    return this.byte[pair[from * count + to] as number] as number;
   }
 
   /** The least that a hop's computation and the rest cost, at most: exact where one member ends last. */
@@ -245,8 +263,7 @@ export class Pricing {
       for (let t = 0; t < count; t++) {
         const last = layer.critical[state * count + t] as number;
         const arrival = layer.arrival[state * count + t] as number;
-        const carried =
-          (layer.sent[state] as number) * ((this.byte[l] as Float64Array)[from * count + t] as number);
+        const carried = (layer.sent[state] as number) * this.bytePrice(l, from, t);
         if (!(carried + this.nodePrice(l, t, last, arrival, p) < best)) continue;
         for (let c = layer.start[p] as number; c < (layer.start[p + 1] as number); c++) {
           const value = carried + this.choicePrice(l, t, last, arrival, c);

@@ -116,12 +116,11 @@ function keepFrom(
   const count = layer.sets.length;
   const from = Math.floor(state / layer.levelsIn);
   const p = state - from * layer.levelsIn;
-  const byte = pricing.byte[l] as Float64Array;
   const toGo = pricing.toGo[l] as Float64Array;
   const end = layer.start[p + 1] as number;
   for (let t = 0; t < count; t++) {
     const at = state * count + t;
-    const base = spent + (layer.sent[state] as number) * (byte[from * count + t] as number);
+    const base = spent + (layer.sent[state] as number) * pricing.bytePrice(l, from, t);
     const critical = layer.critical[at] as number;
     const arrival = layer.arrival[at] as number;
     if (!(base + pricing.nodePrice(l, t, critical, arrival, p) <= limit)) continue;

@@ -28,7 +28,7 @@ const PATIENCE = 5;
 const SHRINK = 0.6;
 const LEAST_STEP = 2e-3;
 /** Without a plan, where the steps aim: this much above the bound. */
-const AIM = 0.05;
+const AIM = 0.03;
 
 /** What a path's price must be corrected by to bound the objective: accuracy is concave, so an end of its range is least. */
 export function offsetOf(graph: Graph, rows: Rows, prices: Prices): number {

@@ -27,9 +27,9 @@ export interface SolveOptions extends SearchOptions {
 export const DEFAULT_LABELS = { exact: 4_000_000, beam: 400_000 } as const;
 
 const DEFAULT_GAP = 1e-6;
-const ROOT_PASSES = 120;
+const ROOT_PASSES = 60;
 const WARM_PASSES = 12;
-const TUNE_PASSES = 12;
+const TUNE_PASSES = 20;
 const BEAM = 300;
 const MOST_ARCS = 700_000;
 /** Windows above the bound, relative: of the beams without a plan, and of the proof. */
