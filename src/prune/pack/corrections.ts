@@ -3,9 +3,9 @@
 // form, by one run of one graph: each layer's correction is computed from its output over all samples and applied before
 // the next layer reads it.
 import type { Correction } from '../../bundle/index.ts';
-import { type Grouping, type Keep, keptPositions } from '../../channels/index.ts';
+import { type Grouping, type Keep, keptPositions, layerLayout } from '../../channels/index.ts';
 import type { Dataset } from '../../data/index.ts';
-import { createSession, type Tensor, tensor } from '../../engine/index.ts';
+import { type Tensor, tensor } from '../../engine/index.ts';
 import { type LinearLayer, linearLayers } from '../../explain/index.ts';
 import {
   type Constant,
@@ -17,21 +17,20 @@ import {
   intConstant,
   ints,
   type Model,
-  sizeOf,
 } from '../../onnx/index.ts';
-import { must, Random } from '../../util/index.ts';
-import { type RepairSamples, repairSamples } from '../reconstruct/augment.ts';
+import { must } from '../../util/index.ts';
+import type { RepairSamples } from '../reconstruct/augment.ts';
 import { placesOf } from '../reconstruct/places.ts';
 import { type Matrix, Products } from '../reconstruct/products.ts';
+import { assertEnough } from '../reconstruct/reconstruct.ts';
 import { fitLayer, fromMatrices, weightMatrices } from '../reconstruct/refit.ts';
 import { type Lesson, Teacher } from '../reconstruct/teacher.ts';
+import { affordableSamples, fixedBatch, joined, runAll } from './run-all.ts';
 
 /** Pull of the factors toward 1, as a share of a channel's variance. */
 const SHRINKAGE = 0.02;
 /** Places a layer is compared at, over all samples. */
 const PLACES = 4096;
-/** Bytes that the largest value may take over all samples. */
-const VALUE_BYTES = 192 * 2 ** 20;
 
 /** What the corrections of a bundle are fitted from. */
 export interface CorrectionOptions {
@@ -65,6 +64,8 @@ export class Corrector {
   readonly #grouping: Grouping;
   readonly #answers: readonly Answers[];
   readonly #samples: RepairSamples;
+  /** Name of the logits, and what they are unpruned. */
+  readonly #output: string;
   readonly #logits: Float32Array;
   readonly #options: CorrectionOptions;
   readonly #products: Products;
@@ -75,6 +76,7 @@ export class Corrector {
     grouping: Grouping,
     answers: readonly Answers[],
     samples: RepairSamples,
+    output: string,
     logits: Float32Array,
     options: CorrectionOptions,
     products: Products,
@@ -85,13 +87,18 @@ export class Corrector {
     this.#grouping = grouping;
     this.#answers = answers;
     this.#samples = samples;
+    this.#output = output;
     this.#logits = logits;
     this.#options = options;
   }
 
-  /** Runs the unpruned network over the samples once. */
+  /**
+   * Runs the unpruned network (in the form of `withBiases`) over the samples once.
+   * @throws BedsideError E_DATA with fewer than two samples: one must be held out
+   */
   static async create(model: Model, grouping: Grouping, options: CorrectionOptions): Promise<Corrector> {
-    const samples = affordable(model, options);
+    assertEnough(options.calibration);
+    const samples = affordableSamples(model, options.calibration, options.seed);
     const layers = linearLayers(model);
     const lessons = layers.map((layer, index): Lesson => {
       const places = placesOf(layer, samples, PLACES, options.seed + index);
@@ -110,32 +117,36 @@ export class Corrector {
         ...centre(given, samples.fitSize, layer.channels, positions.length),
       };
     });
-    const logits = must((await run(model, samples, options))[soleOutput(model)], 'no logits');
+    const output = soleOutput(model);
+    const logits = must((await runAll(model, samples, options)).get(output), 'no logits');
     const last = layers.at(-1);
     const head =
-      last?.kind === 'dense' && last.output === soleOutput(model) && last.inputShape.length === 2
-        ? last
-        : undefined;
+      last?.kind === 'dense' && last.output === output && last.inputShape.length === 2 ? last : undefined;
     const products = await Products.create(options.threads);
-    return new Corrector(grouping, answers, samples, logits, options, products, head);
+    return new Corrector(grouping, answers, samples, output, logits, options, products, head);
   }
 
-  /** Fits the correction of a network cut to `keep`: of channels or none, each with a last layer refit behind it. */
+  /**
+   * Fits the correction of a network cut to `keep`: of channels or none, each with a last layer refit behind it. Channels
+   * of a network that fixes its batch are left as they are: their statistics need all samples in one run.
+   */
   async fit(cut: Model, keep: Keep): Promise<FittedCorrection> {
     const positions = keptPositions(this.#grouping, keep);
-    const plain = await run(this.#withHeadInput(cut), this.#samples, this.#options);
-    const { model, outputs, feeds } = this.#graph(cut, positions);
-    const affine = await run(this.#withHeadInput(model), this.#samples, this.#options, feeds);
-    const channels = outputs.reduce((sum, names) => sum + must(affine[names[0]], names[0]).length, 0);
-    const [ones, zeros] = [new Float32Array(channels).fill(1), new Float32Array(channels)];
+    const plain = await runAll(this.#withHeadInput(cut), this.#samples, this.#options);
     const errorBefore = this.#error(plain);
-    const tried = [
-      await this.#refitHead(cut, plain, { scale: ones, shift: zeros }),
-      await this.#refitHead(cut, affine, {
-        scale: joined(outputs.map((names) => must(affine[names[0]], names[0]))),
-        shift: joined(outputs.map((names) => must(affine[names[1]], names[1]))),
-      }),
-    ];
+    const { model, layers, feeds } = this.#graph(cut, positions);
+    const none = layers.map(({ channels }) => [
+      new Float32Array(channels).fill(1),
+      new Float32Array(channels),
+    ]);
+    const tried = [await this.#refitHead(cut, plain, correctionOf(none))];
+    if (fixedBatch(cut) === undefined) {
+      const affine = await runAll(this.#withHeadInput(model), this.#samples, this.#options, feeds);
+      const found = layers.map(({ names }, at) =>
+        names ? names.map((name) => must(affine.get(name), name)) : (none[at] as Float32Array[]),
+      );
+      tried.push(await this.#refitHead(cut, affine, correctionOf(found)));
+    }
     const best = tried.reduce((a, b) => (b.error < a.error ? b : a));
     const better = best.error < errorBefore;
     return {
@@ -153,7 +164,7 @@ export class Corrector {
   /** The correction with the last layer refit on what it reads behind it, if the network has one and it helps. */
   async #refitHead(
     cut: Model,
-    values: Readonly<Record<string, Float32Array>>,
+    values: ReadonlyMap<string, Float32Array>,
     correction: Correction,
   ): Promise<{ correction: Correction; error: number }> {
     const error = this.#error(values);
@@ -161,7 +172,7 @@ export class Corrector {
     if (!head) return { correction, error };
     const { size, fitSize } = this.#samples;
     const layer = must(linearLayers(cut).at(-1), 'no last layer');
-    const read = must(values[head.input], head.input);
+    const read = must(values.get(head.input), head.input);
     const inputs = read.length / size;
     const [weights] = weightMatrices(layer) as [Matrix];
     const x = { rows: size, columns: weights.rows, data: new Float64Array(size * weights.rows).fill(1) };
@@ -216,8 +227,8 @@ export class Corrector {
     return { ...model, graph };
   }
 
-  #error(values: Readonly<Record<string, Float32Array>>): number {
-    const logits = must(Object.values(values)[0], 'no logits');
+  #error(values: ReadonlyMap<string, Float32Array>): number {
+    const logits = must(values.get(this.#output), 'no logits');
     return meanSquare(this.#tail(logits), this.#tail(this.#logits));
   }
 
@@ -232,22 +243,28 @@ export class Corrector {
     const builder = new GraphBuilder(model.graph);
     const nodes = model.graph.nodes.splice(0);
     const shapes = inferShapes(cut, 1);
-    const outputs: [string, string][] = [];
+    const layers: { channels: number; names?: [string, string] }[] = [];
     const feeds: Record<string, Tensor> = {};
     const byName = new Map(this.#answers.map((answer) => [answer.layer.name, answer]));
     for (const node of nodes) {
       model.graph.nodes.push(node);
       const answer = byName.get(node.name);
-      if (!answer) continue;
+      if (!answer) {
+        // Bundles list layers that nothing is fitted for, such as products with a constant on the left.
+        const layout = layerLayout(cut.graph, node, (name) => shapes.get(name));
+        if (layout) layers.push({ channels: layout.outChannels });
+        continue;
+      }
       const value = node.outputs[0] as string;
       const kept = positions(value) ?? Array.from({ length: answer.layer.channels }, (_, c) => c);
       const raw = builder.fresh(`${value}_raw`);
       node.outputs = [raw];
       const rank = must(shapes.get(value), `no shape of '${value}'`).length;
-      outputs.push(this.#correct(builder, feeds, answer, kept, raw, value, rank));
+      const names = this.#correct(builder, feeds, answer, kept, raw, value, rank);
+      layers.push({ channels: kept.length, names });
     }
-    for (const name of outputs.flat()) builder.output(name, undefined);
-    return { model, outputs, feeds };
+    for (const name of layers.flatMap(({ names = [] }) => names)) builder.output(name, undefined);
+    return { model, layers, feeds };
   }
 
   /** Adds one layer's correction; returns the names of its factors and summands, `[channels]`. */
@@ -310,22 +327,6 @@ export class Corrector {
   }
 }
 
-/** As many samples, and copies of them, as the largest value leaves room for. */
-function affordable(model: Model, { calibration, seed }: CorrectionOptions): RepairSamples {
-  const largest = Math.max(...Array.from(inferShapes(model, 1).values(), sizeOf));
-  const most = Math.max(8, Math.floor(VALUE_BYTES / (4 * largest)));
-  const copies = Math.max(1, Math.min(4, Math.floor(most / calibration.size)));
-  const all = repairSamples(calibration, copies, new Random(seed));
-  if (all.size <= most) return all;
-  const length = sizeOf(all.sampleShape);
-  const fitSize = Math.max(1, Math.floor((most * all.fitSize) / all.size));
-  const held = Math.max(1, most - fitSize);
-  const samples = new Float32Array((fitSize + held) * length);
-  samples.set(all.samples.subarray(0, fitSize * length));
-  samples.set(all.samples.subarray(all.fitSize * length, (all.fitSize + held) * length), fitSize * length);
-  return { samples, size: fitSize + held, sampleShape: all.sampleShape, fitSize };
-}
-
 /** `[rows, channels]` of all samples as `[samples, channels, places]` of those that fit, centred. */
 function centre(given: Float32Array, samples: number, channels: number, places: number) {
   const mean = new Float32Array(channels);
@@ -345,41 +346,10 @@ function centre(given: Float32Array, samples: number, channels: number, places: 
   return { centred, mean };
 }
 
-/** One run over all samples; the model's outputs in their order. */
-async function run(
-  model: Model,
-  { samples, size, sampleShape }: RepairSamples,
-  options: CorrectionOptions,
-  feeds: Readonly<Record<string, Tensor>> = {},
-): Promise<Record<string, Float32Array>> {
-  const input = model.graph.inputs.find(
-    ({ name }) => !(name in feeds) && !model.graph.constants.has(name),
-  )?.name;
-  const session = await createSession(model, options);
-  try {
-    const found = await session.run({
-      ...feeds,
-      [must(input, 'no input')]: tensor(samples, [size, ...sampleShape]),
-    });
-    return Object.fromEntries(
-      model.graph.outputs.map(({ name }) => {
-        const value = found[name];
-        return [name, must(value?.type === 'float32' ? value.data : undefined, `'${name}' is not float32`)];
-      }),
-    );
-  } finally {
-    await session.release();
-  }
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+/** Factors and summands of each layer, one layer after the other. */
+function correctionOf(layers: readonly (readonly Float32Array[])[]): Correction {
+  const [scale, shift] = [0, 1].map((at) => joined(layers.map((layer) => must(layer[at], 'a layer'))));
+  return { scale: must(scale, 'factors'), shift: must(shift, 'summands') };
 }
 
 function soleOutput(model: Model): string {
