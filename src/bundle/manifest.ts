@@ -180,7 +180,7 @@ export interface Variant {
   readonly macs: number;
   readonly weightBytes: number;
   readonly crossingBytes: number;
-  /** Measured seconds for one sample of the whole network; absent where nothing was measured. */
+  /** Seconds for one sample, summed over the stages as measured; absent where nothing was. */
   readonly seconds?: number | undefined;
 }
 

@@ -61,7 +61,10 @@ export interface CandidateResult {
   readonly screened: number;
   /** Of two networks, each ranked on one half of the samples, on the other half. */
   readonly halves?: number;
-  /** Mean squared difference of the class probabilities to the uncut network, which decides between equals. */
+  /**
+   * Mean squared difference of the class probabilities to the uncut network, which decides between equals; repaired, the
+   * distance of `chooseRepaired`, which decides.
+   */
   readonly difference: number;
 }
 
@@ -74,6 +77,8 @@ export interface Choice {
   readonly samples: number;
   /** Whether there were enough samples to rank on one half and measure on the other. */
   readonly halved: boolean;
+  /** Whether the networks were repaired before they were measured: then `difference` decides. */
+  readonly repaired: boolean;
   /** Best first; those that were measured on halves before the others. */
   readonly candidates: readonly CandidateResult[];
   /** Candidates that the model cannot be explained by, and why. */

@@ -95,6 +95,7 @@ export async function chooseRepaired(
     measure: 'agreement',
     samples: measureOn.size,
     halved,
+    repaired: true,
     candidates: results.map(
       ({ criterion, distance, agreement }): CandidateResult => ({
         criterion: criterion.name,
@@ -106,8 +107,8 @@ export async function chooseRepaired(
     ),
     skipped,
     reason:
-      `${best.criterion.name}, cut and repaired on one half of the calibration samples, stays nearest to the unpruned ` +
-      `network on the other ${measureOn.size}: distance ${best.distance.toPrecision(3)}${before}`,
+      `cut and repaired on one half of the calibration samples, it stays nearest to the unpruned network on the other ` +
+      `${measureOn.size}: distance ${best.distance.toPrecision(3)}${before}`,
   };
 }
 
@@ -118,9 +119,10 @@ function first([criterion]: readonly Criterion[], calibration: Dataset): Choice 
     measure: 'agreement',
     samples: calibration.size,
     halved: false,
+    repaired: true,
     candidates: [],
     skipped: [],
-    reason: `${criterion.name} without a comparison: too few samples to rank on one half and measure on the other`,
+    reason: `without a comparison: too few samples to rank on one half and measure on the other`,
   };
 }
 

@@ -244,6 +244,7 @@ class Chooser {
       measure,
       samples: calibration.size,
       halved,
+      repaired: false,
       candidates: entries.map((entry) => ({
         criterion: entry.criterion.name,
         family: entry.criterion.family,

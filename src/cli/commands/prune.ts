@@ -198,7 +198,16 @@ function describeRepairs(repairs: readonly LayerRepair[]): string[] {
 }
 
 /** What `auto` measured and took. */
-function describeChoice({ picked, reason, candidates, measure }: AutoResult): string[] {
+function describeChoice({ picked, reason, candidates, measure, repaired }: AutoResult): string[] {
+  if (repaired) {
+    const rows = candidates.map((row) => [
+      row.criterion,
+      row.difference.toPrecision(3),
+      formatPercent(row.measure),
+    ]);
+    const titles = ['criterion', '>distance, repaired', '>same answer'];
+    return [`auto took ${picked}: ${reason}`, ...(rows.length > 0 ? [indent(table(titles, rows))] : []), ''];
+  }
   const rows = candidates.map((row) => [
     row.criterion,
     formatPercent(row.screened),

@@ -10,7 +10,7 @@ import {
   type Variant,
 } from '../../bundle/index.ts';
 import type { Dataset } from '../../data/index.ts';
-import { binomialLowerBound } from '../../util/index.ts';
+import { BedsideError, binomialLowerBound } from '../../util/index.ts';
 import { agreementOf, type Evaluation, evaluate } from '../evaluate.ts';
 import { Corrector } from './corrections.ts';
 
@@ -23,6 +23,8 @@ export interface MeterOptions {
   readonly batch: number;
   readonly threads: number;
   readonly seed: number;
+  /** What is measured; default the mean of recalls with labels, agreement without. */
+  readonly measure?: AccuracyModel['measure'] | undefined;
 }
 
 /** A measured mix. */
@@ -55,11 +57,16 @@ export class MixMeter {
     this.#options = options;
     this.#corrector = corrector;
     this.#whole = whole;
-    this.measure = options.validation.labels ? 'balanced' : 'agreement';
+    this.measure = measureOf(options);
   }
 
-  /** Runs the unpruned network on the samples. */
+  /**
+   * Runs the unpruned network on the samples.
+   * @throws BedsideError E_DATA with fewer than two calibration samples, no validation samples, or no labels where they
+   * are what is measured by
+   */
   static async create(bundle: Measurable, options: MeterOptions): Promise<MixMeter> {
+    measureOf(options);
     const { model, grouping } = bundle;
     const whole = await evaluate(model, options.validation, {
       ...options,
@@ -112,7 +119,7 @@ export class MixMeter {
   }
 
   #accuracyOf(predictions: Int32Array): Pick<Variant, 'accuracy' | 'lowerBound' | 'recall'> {
-    const { labels } = this.#options.validation;
+    const labels = this.measure === 'agreement' ? undefined : this.#options.validation.labels;
     const classes = this.#whole.recall.length;
     const expected = labels ?? this.#whole.predictions;
     const counts = new Int32Array(classes);
@@ -124,12 +131,15 @@ export class MixMeter {
     const present = Array.from(counts.keys()).filter((label) => (counts[label] as number) > 0);
     const mean = (of: (label: number) => number): number =>
       present.reduce((sum, label) => sum + of(label), 0) / Math.max(1, present.length);
-    if (!labels) {
+    const recall = Array.from(counts, (count, label) =>
+      labels && count > 0 ? (right[label] as number) / count : null,
+    );
+    if (this.measure !== 'balanced') {
       const total = right.reduce((a, b) => a + b, 0);
       return {
         accuracy: total / expected.length,
         lowerBound: binomialLowerBound(total, expected.length, CONFIDENCE),
-        recall: Array.from(counts, () => null),
+        recall,
       };
     }
     return {
@@ -137,7 +147,15 @@ export class MixMeter {
       lowerBound: mean((label) =>
         binomialLowerBound(right[label] as number, counts[label] as number, CONFIDENCE),
       ),
-      recall: Array.from(counts, (count, label) => (count > 0 ? (right[label] as number) / count : null)),
+      recall,
     };
   }
+}
+
+function measureOf({ measure, validation }: MeterOptions): AccuracyModel['measure'] {
+  if (measure === undefined) return validation.labels ? 'balanced' : 'agreement';
+  if (measure === 'agreement' || validation.labels) return measure;
+  throw new BedsideError('E_DATA', `${validation.name} has no labels, so accuracy cannot be measured`, {
+    hint: 'give labelled samples: the other variants of this bundle were measured on such',
+  });
 }

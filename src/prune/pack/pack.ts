@@ -3,6 +3,7 @@ import {
   type Bundle,
   type BundleContents,
   type BundleManifest,
+  checkLevels,
   type ManifestParts,
   totalCosts,
   type Variant,
@@ -188,8 +189,10 @@ export async function packModel(
 }
 
 /**
- * Measures one more mix of a bundle that there is and adds it; a mix that it has is measured anew.
- * @throws BedsideError E_LEVELS for levels that the bundle does not have
+ * Measures one more mix of a bundle that there is, by the measure of its other ones, and adds it; a mix that it has is
+ * measured anew.
+ * @throws BedsideError E_LEVELS for levels that the bundle does not have; E_DATA with fewer than two calibration samples,
+ * no validation samples, or without the labels that its measure needs
  */
 export async function certifyLevels(
   bundle: Bundle,
@@ -198,6 +201,7 @@ export async function certifyLevels(
 ): Promise<{ contents: BundleContents; variant: Variant }> {
   const { calibration, validation, batch = 32, threads = 1, seed = 1 } = options;
   const { manifest, model, tensors } = bundle;
+  checkLevels(manifest, levels);
   const meter = await MixMeter.create(bundle, {
     name: manifest.name,
     calibration,
@@ -205,6 +209,7 @@ export async function certifyLevels(
     batch,
     threads,
     seed,
+    measure: manifest.accuracy.measure,
   });
   try {
     const added = await meter.measureMix(levels);
@@ -307,11 +312,18 @@ async function measureMixes(
   const random = new Random(seed);
   const meter = await MixMeter.create(draft, { name, calibration, validation, batch, threads, seed });
   const measured = new Map<string, MeasuredVariant>();
+  // Levels of equal counts are the same network for what it costs: one vector of them is enough.
+  const shapes = new Set<string>();
+  const shapeOf = (levels: readonly number[]): string =>
+    levels.map((level, group) => draft.manifest.groups[group]?.counts[level]).join();
   const total = Math.max(variants, space.levels) + CHECKS;
   let done = 0;
   const measure = async (mixes: readonly (readonly number[])[]): Promise<MeasuredVariant[]> => {
     const results: MeasuredVariant[] = [];
     for (const levels of mixes) {
+      const shape = shapeOf(levels);
+      if (shapes.has(shape) && !measured.has(levels.join())) continue;
+      shapes.add(shape);
       const result = await meter.measureMix(levels);
       measured.set(levels.join(), result);
       results.push(result);
@@ -322,6 +334,7 @@ async function measureMixes(
   try {
     const checks = await measure(randomMixes(space, CHECKS, random));
     measured.clear();
+    shapes.clear();
     await measure(uniformMixes(space));
     const room = (): number => Math.max(0, variants - measured.size);
     await measure(spread(singleMixes(space), Math.floor(room() / 3)));
