@@ -97,6 +97,8 @@ export interface Tuned {
   readonly best: GridTable;
   /** Some others, for prices away from the best. */
   readonly others: readonly GridTable[];
+  /** The cheapest path of each pass, as arc numbers: together they are near what a fractional optimum would be. */
+  readonly paths: readonly Int32Array[];
 }
 
 /**
@@ -116,6 +118,7 @@ export function tuneGrid(
   const prices = from.slice();
   const direction = new Float64Array(m);
   const tables: GridTable[] = [];
+  const paths: Int32Array[] = [];
   let best: GridTable | undefined;
   let factor = 1;
   let since = 0;
@@ -123,7 +126,7 @@ export function tuneGrid(
   for (let pass = 0; pass < passes; pass++) {
     const table = gridTable(reduced, prices.slice());
     work.pass(reduced.arcCount * Math.ceil(table.width / 8));
-    if (table.bound === Number.POSITIVE_INFINITY) return { best: table, others: [] };
+    if (table.bound === Number.POSITIVE_INFINITY) return { best: table, others: [], paths };
     if (!best || table.bound > best.bound) {
       if (best) tables.push(best);
       best = table;
@@ -139,6 +142,7 @@ export function tuneGrid(
       }
     }
     const path = gridPath(reduced, table);
+    paths.push(path);
     const slope = new Float64Array(m);
     let cost = 0;
     let steps = 0;
@@ -167,5 +171,56 @@ export function tuneGrid(
     for (let r = 0; r < m; r++)
       prices[r] = Math.max(0, (prices[r] as number) + length * (direction[r] as number));
   }
-  return { best: best as GridTable, others: tables };
+  return { best: best as GridTable, others: tables, paths };
+}
+
+/**
+ * Tables for prices away from the best: each price that counts, alone, raised and lowered. They bound labels that have
+ * used up a limit early, or hardly any of it.
+ */
+export function tablesAround(reduced: ReducedGraph, { prices }: GridTable, work: Work): GridTable[] {
+  const tables: GridTable[] = [];
+  prices.forEach((price, r) => {
+    if (price <= 1e-9) return;
+    for (const factor of [2, 0.3]) {
+      const other = prices.slice();
+      other[r] = price * factor;
+      tables.push(gridTable(reduced, other));
+      work.pass(reduced.arcCount * Math.ceil((tables[0]?.width ?? 1) / 8));
+    }
+  });
+  return tables;
+}
+
+/** For every arc whether some path through it, floor kept, stays below a limit under a table's prices. */
+export function arcsBelow({ arcs, nodes }: ReducedGraph, table: GridTable, limit: number): Uint8Array[] {
+  const { width, priced, toGo } = table;
+  const most = limit + table.capacity;
+  let reached = new Float64Array(width).fill(Number.POSITIVE_INFINITY);
+  reached[0] = 0;
+  return arcs.map(({ start, to, steps }, l) => {
+    const keep = new Uint8Array(to.length);
+    const next = new Float64Array((nodes[l + 1] as number) * width).fill(Number.POSITIVE_INFINITY);
+    const cost = priced[l] as Float64Array;
+    const rest = toGo[l + 1] as Float64Array;
+    for (let i = 0; i + 1 < start.length; i++) {
+      const row = i * width;
+      for (let k = start[i] as number; k < (start[i + 1] as number); k++) {
+        const here = cost[k] as number;
+        const lost = steps[k] as number;
+        const base = (to[k] as number) * width + lost;
+        let below = 0;
+        for (let r = 0; r < width - lost; r++) {
+          const value = here + (reached[row + r] as number);
+          if (value + (rest[base + r] as number) < most) {
+            below = 1;
+            if (value < (next[base + r] as number)) next[base + r] = value;
+          }
+        }
+        keep[k] = below;
+      }
+    }
+    reached = next;
+    return keep;
+  });
 }

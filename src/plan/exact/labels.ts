@@ -14,8 +14,8 @@ export interface LabelOptions {
   readonly beam?: number | undefined;
   /** Labels whose bound is not below it are not looked at. */
   readonly threshold: number;
-  /** Labels kept in one layer, at most; more stop the search. */
-  readonly most?: number | undefined;
+  /** Labels made, at most; more stop the search. */
+  readonly labels?: number | undefined;
 }
 
 export interface LabelResult {
@@ -29,6 +29,7 @@ const TOLERANCE = 9e-10;
 const TINY = 1e-13;
 /** Comparisons for dominance, at most, for one label. */
 const COMPARISONS = 600;
+/** Labels kept in one layer, at most: a bound on memory. */
 const MOST_IN_LAYER = 400_000;
 
 /** Arcs into each node: their numbers and the nodes they come from. */
@@ -60,6 +61,7 @@ export class LabelSearch {
     const { arcs, nodes } = graph;
     const beam = options.beam ?? Number.POSITIVE_INFINITY;
     const layers: Labels[] = [rootLabel(graph.rows.length, graph.peaks.length)];
+    const last = work.labels + (options.labels ?? Number.POSITIVE_INFINITY);
     let dropped = Number.POSITIVE_INFINITY;
     for (let l = 0; l < arcs.length; l++) {
       const current = layers[l] as Labels;
@@ -69,7 +71,8 @@ export class LabelSearch {
         const limit = Math.min(options.threshold, incumbent.objective * (1 - TINY));
         const made = this.#extend(l, node, current, first, next, tables, limit);
         work.labels += made;
-        if (work.spent || next.count > (options.most ?? MOST_IN_LAYER)) return { complete: false, dropped };
+        if (work.spent || work.labels > last || next.count > MOST_IN_LAYER)
+          return { complete: false, dropped };
       }
       if (next.count > beam) {
         const cut = next.best(beam);

@@ -54,6 +54,46 @@ export function reduceGraph(
   return assemble(pricing, arcs, threshold);
 }
 
+/** The part of a reduced graph that has only the arcs that `keep` says, and what they still lead to. */
+export function restrict(
+  reduced: ReducedGraph,
+  keep: (layer: number, arc: number) => boolean,
+  threshold: number,
+): ReducedGraph | 'empty' {
+  const { graph, rows, capacity, peaks, nodes } = reduced;
+  const m = rows.length;
+  const q = peaks.length;
+  const drafts = reduced.arcs.map((arcs, l): Draft => {
+    const list = new ArcList();
+    const kept: number[] = [];
+    for (let i = 0; i + 1 < arcs.start.length; i++) {
+      for (let k = arcs.start[i] as number; k < (arcs.start[i + 1] as number); k++) {
+        if (!keep(l, k)) continue;
+        kept.push(k);
+        list.push(i, arcs.set[k] as number, arcs.choice[k] as number);
+      }
+    }
+    const use = new Float64Array(kept.length * m);
+    const held = new Float64Array(kept.length * m);
+    kept.forEach((k, at) => {
+      use.set(arcs.use.subarray(k * m, (k + 1) * m), at * m);
+      peaks.forEach((r, i) => {
+        held[at * m + r] = arcs.held[k * q + i] as number;
+      });
+    });
+    return {
+      list,
+      to: Int32Array.from(kept, (k) => arcs.to[k] as number),
+      cost: Float64Array.from(kept, (k) => arcs.cost[k] as number),
+      use,
+      held,
+      alive: new Uint8Array(kept.length).fill(1),
+    };
+  });
+  if (!thin(drafts, nodes, m, capacity)) return 'empty';
+  return compact(graph, drafts, nodes, rows, capacity, threshold);
+}
+
 /** Arcs of one layer as they are found. */
 class ArcList {
   count = 0;
@@ -265,7 +305,7 @@ function compact(
   used: Int32Array,
   capacity: Float64Array,
   threshold: number,
-): Reduction {
+): ReducedGraph | 'empty' {
   const m = used.length;
   const alive = connected(drafts, states);
   if (!alive) return 'empty';

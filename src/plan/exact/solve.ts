@@ -4,13 +4,14 @@
 
 import type { PlanningInstance, PlanStatus } from '../instance.ts';
 import type { Multipliers, PlanProgress, PlanResult, PlanStats, SearchOptions } from '../planner.ts';
+import { branchAndBound, type Tightened, tighten } from './branch.ts';
 import { atLevel, commonLevels, withLevel } from './certified.ts';
 import { buildGraph, type Graph } from './graph.ts';
-import { pricesFor, type Tuned, tuneGrid } from './grid.ts';
+import { pricesFor } from './grid.ts';
 import { Incumbent } from './incumbent.ts';
 import { LabelSearch } from './labels.ts';
 import { type Prices, Pricing } from './pricing.ts';
-import { type ReducedGraph, reduceGraph } from './reduced.ts';
+import { reduceGraph } from './reduced.ts';
 import { lagrangianRoot } from './root.ts';
 import { energyRow, memoryRow, type Rows, rowsOf, TIME_ROW } from './rows.ts';
 import { type Stop, Work } from './work.ts';
@@ -112,11 +113,9 @@ function concluded(
   return { status: proven ? 'optimal' : 'gap', bound: Math.min(bound, objective) };
 }
 
-/** A reduced graph ready to be searched. */
-interface Window {
-  readonly reduced: ReducedGraph;
-  readonly tuned: Tuned;
-  readonly search: LabelSearch;
+/** A reduced graph ready to be searched below a limit. */
+interface Window extends Tightened {
+  readonly limit: number;
 }
 
 class Search {
@@ -217,12 +216,12 @@ class Search {
     this.#work.pass(this.#graph.arcs / 2);
     if (reduced === 'too large') return reduced;
     if (reduced === 'empty') return this.#raise(limit);
-    this.#stats.arcsLeft = reduced.arcCount;
     const prices = pricesFor(reduced, this.#prices.rows);
-    const tuned = tuneGrid(reduced, prices, this.#incumbent, limit, TUNE_PASSES, this.#work);
-    if (tuned.best.bound >= limit) return this.#raise(limit);
-    this.#raise(tuned.best.bound);
-    return { reduced, tuned, search: new LabelSearch(reduced) };
+    const tight = tighten(reduced, prices, this.#incumbent, limit, TUNE_PASSES, this.#work);
+    if (tight === 'proven') return this.#raise(Math.min(limit, this.#incumbent.objective));
+    this.#raise(tight.tuned.best.bound);
+    this.#stats.arcsLeft = tight.reduced.arcCount;
+    return { ...tight, limit };
   }
 
   /** No plan is better than `bound`, except those already found. */
@@ -241,7 +240,7 @@ class Search {
     for (const relative of BEAM_WINDOWS) {
       const window = this.#window(this.#threshold(relative));
       if (window === 'too large') break;
-      if (window !== 'proven') this.#label(window, BEAM);
+      if (window !== 'proven') this.#beam(window);
       if (this.#incumbent.decisions || this.#done || this.#work.spent) break;
     }
     this.#stats.beamObjective = this.#incumbent.objective;
@@ -249,14 +248,29 @@ class Search {
     this.#report('beam');
   }
 
-  /** Label setting in a window; true when every label below its threshold has been looked at. */
-  #label({ reduced, tuned, search }: Window, beam?: number): boolean {
+  /** A guided beam in a window; true when it left nothing out. */
+  #beam({ reduced, tuned, limit }: Window): boolean {
     const tables = [tuned.best, ...tuned.others.slice(-3)];
-    const options = { threshold: reduced.threshold, beam };
-    const { complete, dropped } = search.run(tables, options, this.#incumbent, this.#work);
+    const options = { threshold: limit, beam: BEAM };
+    const { complete, dropped } = new LabelSearch(reduced).run(tables, options, this.#incumbent, this.#work);
     if (!complete) return false;
-    this.#raise(Math.min(dropped, reduced.threshold, this.#incumbent.objective));
-    return dropped >= Math.min(reduced.threshold, this.#incumbent.objective);
+    const reach = Math.min(limit, this.#incumbent.objective);
+    this.#raise(Math.min(dropped, reach));
+    return dropped >= reach;
+  }
+
+  /** Everything in a window; true when it is settled. */
+  #settle(window: Window): boolean {
+    const report = (bound: number): void => {
+      this.#raise(bound);
+      this.#report('branch');
+    };
+    const { limit } = window;
+    const { bound, nodes } = branchAndBound(window, limit, this.#incumbent, this.#work, report);
+    this.#stats.nodes = (this.#stats.nodes ?? 0) + nodes;
+    const reach = Math.min(limit, this.#incumbent.objective);
+    this.#raise(Math.min(bound, reach));
+    return bound >= reach;
   }
 
   #prove(): void {
@@ -266,7 +280,7 @@ class Search {
       if (window === 'too large') return;
       if (window === 'proven') continue;
       this.#report('labels');
-      if (!this.#label(window, BEAM) && !this.#done && !this.#label(window)) return;
+      if (!this.#settle(window)) return;
       this.#report('labels');
     }
   }

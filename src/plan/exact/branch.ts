@@ -1,0 +1,183 @@
+// Branching where label setting alone has too many labels: 'device d is among those of stage l', yes or no. Each side gets
+// prices and tables of its own, loses the arcs they rule out, and is searched again; the side of least bound comes first.
+import { arcsBelow, type GridTable, type Tuned, tablesAround, tuneGrid } from './grid.ts';
+import type { Incumbent } from './incumbent.ts';
+import { LabelSearch } from './labels.ts';
+import { type ReducedArcs, type ReducedGraph, restrict } from './reduced.ts';
+import { energyRow, memoryRow } from './rows.ts';
+import type { Work } from './work.ts';
+
+/** Labels of one node before it is divided, and of its beam. */
+const LABELS_A_NODE = 40_000;
+const BEAM = 200;
+const TUNE_PASSES = 14;
+
+/** A reduced graph with prices made for it. */
+export interface Tightened {
+  readonly reduced: ReducedGraph;
+  readonly tuned: Tuned;
+}
+
+/**
+ * Prices for a graph, and the graph without the arcs that they rule out below the limit, until little more goes.
+ * `proven` when nothing below the limit is left.
+ */
+export function tighten(
+  start: ReducedGraph,
+  prices: Float64Array,
+  incumbent: Incumbent,
+  limit: number,
+  passes: number,
+  work: Work,
+): Tightened | 'proven' {
+  let reduced = start;
+  let from = prices;
+  for (let round = 0; ; round++) {
+    const tuned = tuneGrid(
+      reduced,
+      from,
+      incumbent,
+      limit,
+      round === 0 ? passes : Math.ceil(passes / 2),
+      work,
+    );
+    const below = Math.min(limit, incumbent.objective);
+    if (tuned.best.bound >= below) return 'proven';
+    const keep = arcsBelow(reduced, tuned.best, below);
+    work.pass(reduced.arcCount * Math.ceil(tuned.best.width / 8));
+    const left = keep.reduce((sum, flags) => sum + flags.reduce((count, flag) => count + flag, 0), 0);
+    if (left > 0.85 * reduced.arcCount || round >= 3) return { reduced, tuned };
+    const next = restrict(reduced, (l, k) => keep[l]?.[k] === 1, below);
+    if (next === 'empty') return 'proven';
+    from = carried(reduced, tuned.best, next);
+    reduced = next;
+    if (work.spent) return { reduced: start, tuned: tuneGrid(start, prices, incumbent, limit, 1, work) };
+  }
+}
+
+/** Prices of one graph's rows for those of another. */
+function carried(from: ReducedGraph, { prices }: GridTable, to: ReducedGraph): Float64Array {
+  const byRow = new Map([...from.rows].map((row, at) => [row, prices[at] as number]));
+  return Float64Array.from(to.rows, (row) => byRow.get(row) ?? 0);
+}
+
+interface OpenNode extends Tightened {
+  readonly bound: number;
+}
+
+/** What branching proved. */
+export interface Branched {
+  /** No plan of the graph is better than this, or than the incumbent. */
+  readonly bound: number;
+  readonly nodes: number;
+}
+
+/** Searches a graph for plans below the limit until none can be left, or the budget ends. */
+export function branchAndBound(
+  root: Tightened,
+  limit: number,
+  incumbent: Incumbent,
+  work: Work,
+  report: (bound: number) => void,
+): Branched {
+  const open: OpenNode[] = [{ ...root, bound: root.tuned.best.bound }];
+  let nodes = 0;
+  while (open.length > 0) {
+    let at = 0;
+    for (let i = 1; i < open.length; i++) {
+      if ((open[i] as OpenNode).bound < (open[at] as OpenNode).bound) at = i;
+    }
+    const node = open[at] as OpenNode;
+    const below = Math.min(limit, incumbent.objective);
+    if (node.bound >= below) break;
+    if (work.spent) return { bound: node.bound, nodes };
+    open.splice(at, 1);
+    nodes++;
+    report(node.bound);
+    if (searched(node, below, incumbent, work)) continue;
+    if (work.spent) return { bound: node.bound, nodes };
+    const split = branching(node);
+    for (const side of [0, 1] as const) {
+      const part = restrict(
+        node.reduced,
+        (l, k) => l !== split.layer || split.has[k] === side,
+        Math.min(limit, incumbent.objective),
+      );
+      if (part === 'empty') continue;
+      const prices = carried(node.reduced, node.tuned.best, part);
+      const child = tighten(part, prices, incumbent, limit, TUNE_PASSES, work);
+      if (child === 'proven') continue;
+      open.push({ ...child, bound: Math.max(node.bound, child.tuned.best.bound) });
+    }
+  }
+  return { bound: limit, nodes };
+}
+
+/** Whether label setting settles a node within its share of labels. */
+function searched({ reduced, tuned }: OpenNode, below: number, incumbent: Incumbent, work: Work): boolean {
+  const search = new LabelSearch(reduced);
+  const near = [tuned.best, ...tuned.others.slice(-3)];
+  const beam = search.run(near, { threshold: below, beam: BEAM }, incumbent, work);
+  const reach = Math.min(below, incumbent.objective);
+  if (beam.complete && beam.dropped >= reach) return true;
+  const tables = [...near, ...tablesAround(reduced, tuned.best, work)];
+  const options = { threshold: reach, labels: LABELS_A_NODE };
+  return search.run(tables, options, incumbent, work).complete;
+}
+
+interface Branching {
+  readonly layer: number;
+  /** By arc of the layer: 1 where the device is in the arc's set. */
+  readonly has: Uint8Array;
+}
+
+/** The device and the stage that the passes' paths disagree on most, weighed by what the device's limits are priced at. */
+function branching({ reduced, tuned }: OpenNode): Branching {
+  const { graph, arcs, rows } = reduced;
+  const { layers, instance } = graph;
+  const D = instance.devices.length;
+  const m = rows.length;
+  const price = new Map([...rows].map((row, r) => [row, tuned.best.prices[r] as number]));
+  const position = new Map([...rows].map((row, r) => [row, r]));
+  let best: Branching | undefined;
+  let most = -1;
+  layers.forEach((layer, l) => {
+    const { set, use, to } = arcs[l] as ReducedArcs;
+    for (let d = 0; d < D; d++) {
+      const has = Uint8Array.from(set, (s) => Number(layer.sets[s]?.includes(d)));
+      const with1 = has.reduce((sum, flag) => sum + flag, 0);
+      if (with1 === 0 || with1 === to.length) continue;
+      let on = 0;
+      let used = 0;
+      for (const path of tuned.paths) {
+        const k = path[l] as number;
+        if (!has[k]) continue;
+        on++;
+        for (const row of [memoryRow(d), energyRow(d, D)]) {
+          const r = position.get(row);
+          if (r !== undefined) used += (price.get(row) as number) * (use[k * m + r] as number);
+        }
+      }
+      const paths = tuned.paths.length;
+      const share = on / paths;
+      const weight = on > 0 ? used / on : 0;
+      // Where no limit has a price, any disagreement; where none disagrees, any device.
+      const score = Math.min(share, 1 - share) * (weight + 1e-6) + 1e-12 * Math.min(with1, to.length - with1);
+      if (score > most) {
+        most = score;
+        best = { layer: l, has };
+      }
+    }
+  });
+  return best ?? byHalves(reduced);
+}
+
+/** Every stage has one set left: the layer with most arcs is divided in two. */
+function byHalves({ arcs }: ReducedGraph): Branching {
+  let layer = 0;
+  arcs.forEach(({ to }, l) => {
+    if (to.length > (arcs[layer] as ReducedArcs).to.length) layer = l;
+  });
+  const { length } = (arcs[layer] as ReducedArcs).to;
+  return { layer, has: Uint8Array.from({ length }, (_, k) => Number(2 * k >= length)) };
+}
