@@ -16,12 +16,15 @@ export function plantedNet(): Model {
   const net = new Net([3, SIDE, SIDE], 5);
   const conv = (name: string, x: string, from: number, channelOf: (k: number) => number): string => {
     const random = new Random(name.length + from);
-    const weight = Float32Array.from({ length: UNITS * from * 9 }, () => 0.08 * random.normal());
+    const weight = Float32Array.from(
+      { length: UNITS * from * 9 },
+      (_, i) => (PASSING.includes(Math.floor(i / from / 9)) ? 0.01 : 0.15) * random.normal(),
+    );
     PASSING.forEach((unit, k) => {
       weight[(unit * from + channelOf(k)) * 9 + 4] = 1;
     });
-    const constant = net.builder.constant(floatConstant(weight, [UNITS, from, 3, 3]), name);
-    return net.relu(net.conv(name, x, from, UNITS, { weight: constant }));
+    const constant = net.builder.constant(floatConstant(weight, [UNITS, from, 3, 3]), 'weights');
+    return net.relu(net.conv(name, x, from, UNITS, { weight: constant, bias: false }));
   };
   const a = conv('a', net.input, 3, (k) => k);
   const b = conv('b', a, UNITS, (k) => PASSING[k] as number);
@@ -31,7 +34,7 @@ export function plantedNet(): Model {
     { length: 3 * UNITS },
     (_, i) => (PASSING[Math.floor(i / UNITS)] === i % UNITS ? 3 : 0) + 0.1 * random.normal(),
   );
-  const constant = net.builder.constant(floatConstant(weight, [3, UNITS]), 'head');
+  const constant = net.builder.constant(floatConstant(weight, [3, UNITS]), 'weights');
   return canonicalModel(net.finish(net.op('Gemm', [pooled, constant], { transB: int(1) }, 'head')));
 }
 
