@@ -1,8 +1,9 @@
 // Branching where label setting alone has too many labels: 'device d is among those of stage l', yes or no. Each side gets
 // prices and tables of its own, loses the arcs they rule out, and is searched again; the side of least bound comes first.
-import { arcsBelow, type GridTable, type Tuned, tablesAround, tuneGrid } from './grid.ts';
+import { arcsBelow, type Tuned, tablesAround, tuneGrid } from './grid.ts';
 import type { Incumbent } from './incumbent.ts';
 import { LabelSearch } from './labels.ts';
+import { type LinePrices, tuneLine } from './line.ts';
 import { type ReducedArcs, type ReducedGraph, restrict } from './reduced.ts';
 import { energyRow, memoryRow } from './rows.ts';
 import type { Work } from './work.ts';
@@ -10,53 +11,67 @@ import type { Work } from './work.ts';
 /** Labels of one node before it is divided, and of its beam. */
 const LABELS_A_NODE = 40_000;
 const BEAM = 200;
-const TUNE_PASSES = 14;
+/** Passes and rounds of fixing, with one price for loss and on the grid; below so many arcs the grid is as quick. */
+const LINE_PASSES = 30;
+const LINE_ROUNDS = 4;
+const FEW_ARCS = 800;
+const GRID_PASSES = 12;
+const GRID_ROUNDS = 3;
+/** A round that leaves more than this share of the arcs is the last. */
+const LITTLE_GAIN = 0.85;
 
 /** A reduced graph with prices made for it. */
 export interface Tightened {
   readonly reduced: ReducedGraph;
+  /** Price of a step of loss, where the grid is not used. */
+  readonly step: number;
   readonly tuned: Tuned;
 }
 
 /**
- * Prices for a graph, and the graph without the arcs that they rule out below the limit, until little more goes.
- * `proven` when nothing below the limit is left.
+ * Prices for a graph, and the graph without the arcs that they rule out below the limit, until little more goes: first
+ * with one price for loss, then on the grid. `proven` when nothing below the limit is left.
  */
 export function tighten(
   start: ReducedGraph,
-  prices: Float64Array,
+  prices: LinePrices,
   incumbent: Incumbent,
   limit: number,
-  passes: number,
   work: Work,
 ): Tightened | 'proven' {
   let reduced = start;
   let from = prices;
+  for (let round = 0; round < LINE_ROUNDS && reduced.arcCount > FEW_ARCS; round++) {
+    const line = tuneLine(reduced, from, incumbent, limit, LINE_PASSES, work);
+    from = line.prices;
+    const below = Math.min(limit, incumbent.objective);
+    if (line.bound >= below) return 'proven';
+    if (work.spent || line.kept > LITTLE_GAIN * reduced.arcCount) break;
+    const next = restrict(reduced, (l, k) => line.keep[l]?.[k] === 1, below);
+    if (next === 'empty') return 'proven';
+    from = { rows: carried(reduced, from.rows, next), step: from.step };
+    reduced = next;
+  }
+  let rows = from.rows;
   for (let round = 0; ; round++) {
-    const tuned = tuneGrid(
-      reduced,
-      from,
-      incumbent,
-      limit,
-      round === 0 ? passes : Math.ceil(passes / 2),
-      work,
-    );
+    const passes = round === 0 ? GRID_PASSES : GRID_PASSES / 2;
+    const tuned = tuneGrid(reduced, rows, incumbent, limit, passes, work);
     const below = Math.min(limit, incumbent.objective);
     if (tuned.best.bound >= below) return 'proven';
-    const keep = arcsBelow(reduced, tuned.best, below);
+    const tight = { reduced, tuned, step: from.step };
+    if (work.spent || round >= GRID_ROUNDS) return tight;
+    const { keep, kept } = arcsBelow(reduced, tuned.best, below);
     work.pass(reduced.arcCount * Math.ceil(tuned.best.width / 8));
-    const left = keep.reduce((sum, flags) => sum + flags.reduce((count, flag) => count + flag, 0), 0);
-    if (left > 0.85 * reduced.arcCount || round >= 3) return { reduced, tuned };
+    if (kept > LITTLE_GAIN * reduced.arcCount) return tight;
     const next = restrict(reduced, (l, k) => keep[l]?.[k] === 1, below);
     if (next === 'empty') return 'proven';
-    from = carried(reduced, tuned.best, next);
+    rows = carried(reduced, tuned.best.prices, next);
     reduced = next;
-    if (work.spent) return { reduced: start, tuned: tuneGrid(start, prices, incumbent, limit, 1, work) };
   }
 }
 
 /** Prices of one graph's rows for those of another. */
-function carried(from: ReducedGraph, { prices }: GridTable, to: ReducedGraph): Float64Array {
+function carried(from: ReducedGraph, prices: Float64Array, to: ReducedGraph): Float64Array {
   const byRow = new Map([...from.rows].map((row, at) => [row, prices[at] as number]));
   return Float64Array.from(to.rows, (row) => byRow.get(row) ?? 0);
 }
@@ -104,8 +119,8 @@ export function branchAndBound(
         Math.min(limit, incumbent.objective),
       );
       if (part === 'empty') continue;
-      const prices = carried(node.reduced, node.tuned.best, part);
-      const child = tighten(part, prices, incumbent, limit, TUNE_PASSES, work);
+      const prices = { rows: carried(node.reduced, node.tuned.best.prices, part), step: node.step };
+      const child = tighten(part, prices, incumbent, limit, work);
       if (child === 'proven') continue;
       open.push({ ...child, bound: Math.max(node.bound, child.tuned.best.bound) });
     }

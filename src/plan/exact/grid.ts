@@ -193,13 +193,18 @@ export function tablesAround(reduced: ReducedGraph, { prices }: GridTable, work:
 }
 
 /** For every arc whether some path through it, floor kept, stays below a limit under a table's prices. */
-export function arcsBelow({ arcs, nodes }: ReducedGraph, table: GridTable, limit: number): Uint8Array[] {
+export function arcsBelow(
+  { arcs, nodes }: ReducedGraph,
+  table: GridTable,
+  limit: number,
+): { readonly keep: readonly Uint8Array[]; readonly kept: number } {
   const { width, priced, toGo } = table;
   const most = limit + table.capacity;
   let reached = new Float64Array(width).fill(Number.POSITIVE_INFINITY);
   reached[0] = 0;
-  return arcs.map(({ start, to, steps }, l) => {
-    const keep = new Uint8Array(to.length);
+  let kept = 0;
+  const keep = arcs.map(({ start, to, steps }, l) => {
+    const flags = new Uint8Array(to.length);
     const next = new Float64Array((nodes[l + 1] as number) * width).fill(Number.POSITIVE_INFINITY);
     const cost = priced[l] as Float64Array;
     const rest = toGo[l + 1] as Float64Array;
@@ -217,10 +222,12 @@ export function arcsBelow({ arcs, nodes }: ReducedGraph, table: GridTable, limit
             if (value < (next[base + r] as number)) next[base + r] = value;
           }
         }
-        keep[k] = below;
+        flags[k] = below;
+        kept += below;
       }
     }
     reached = next;
-    return keep;
+    return flags;
   });
+  return { keep, kept };
 }

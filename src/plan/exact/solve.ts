@@ -30,7 +30,6 @@ export const DEFAULT_LABELS = { exact: 4_000_000, beam: 400_000 } as const;
 const DEFAULT_GAP = 1e-6;
 const ROOT_PASSES = 60;
 const WARM_PASSES = 12;
-const TUNE_PASSES = 20;
 const BEAM = 300;
 const MOST_ARCS = 700_000;
 /** Windows above the bound, relative: of the beams without a plan, and of the proof. */
@@ -216,8 +215,8 @@ class Search {
     this.#work.pass(this.#graph.arcs / 2);
     if (reduced === 'too large') return reduced;
     if (reduced === 'empty') return this.#raise(limit);
-    const prices = pricesFor(reduced, this.#prices.rows);
-    const tight = tighten(reduced, prices, this.#incumbent, limit, TUNE_PASSES, this.#work);
+    const prices = { rows: pricesFor(reduced, this.#prices.rows), step: this.#prices.step };
+    const tight = tighten(reduced, prices, this.#incumbent, limit, this.#work);
     if (tight === 'proven') return this.#raise(Math.min(limit, this.#incumbent.objective));
     this.#raise(tight.tuned.best.bound);
     this.#stats.arcsLeft = tight.reduced.arcCount;
