@@ -1,7 +1,6 @@
-// One factor and one summand a channel for a network put together from tables, so that each of its layers gives what the
-// unpruned one gives in the mean and in spread, and a last layer refit behind them. Fitted in execution order, in closed
-// form, by one run of one graph: each layer's correction is computed from its output over all samples and applied before
-// the next layer reads it.
+// One factor and one summand a channel for a network put together from tables, by least squares to what each of its layers
+// gives unpruned, and a last layer refit behind them. Fitted in execution order, in closed form, by one run of one graph:
+// each layer's correction is computed from its output over all samples and applied before the next layer reads it.
 import type { Correction } from '../../bundle/index.ts';
 import { type Grouping, type Keep, keptPositions, layerLayout } from '../../channels/index.ts';
 import type { Dataset } from '../../data/index.ts';

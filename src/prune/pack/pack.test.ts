@@ -13,10 +13,13 @@ import {
   writeBundle,
 } from '../../bundle/index.ts';
 import { largestDifference, run } from '../../channels/test-support/net.ts';
+import { randomNet } from '../../channels/test-support/random-net.ts';
 import type { Dataset } from '../../data/index.ts';
 import { createSession, tensor } from '../../engine/index.ts';
+import { canonicalModel, findCriterion } from '../../explain/index.ts';
 import type { Model } from '../../onnx/index.ts';
 import { binomialLowerBound, must } from '../../util/index.ts';
+import { samplesFor } from '../reconstruct/test-support/nets.ts';
 import { certifyLevels, frontierOf, type PackedModel, type PackOptions, packModel } from './pack.ts';
 import { PASSING, plantedCriterion, plantedNet, plantedSamples } from './test-support/planted.ts';
 
@@ -241,6 +244,25 @@ describe('how it is packed', () => {
     });
     expect([...steps.keys()]).toEqual(['repairing at every level', 'measuring mixes of levels']);
     expect(steps.get('repairing at every level')).toEqual([6, 6]);
+  });
+
+  it.each([0, 7, 16, 26])('packs random networks, seed %i', async (seed) => {
+    const model = canonicalModel(randomNet(seed));
+    const calibration = samplesFor(model, 12);
+    const validation = samplesFor(model, 16, 9);
+    const criterion = findCriterion('l2');
+    const { contents } = await pack(
+      { calibration, validation, criterion, ratios: [0, 0.3, 0.6], variants: 3 },
+      model,
+    );
+    const path = join(dir, `random-${seed}`);
+    await writeBundle(path, contents);
+    const opened = await openBundle(path);
+    for (const [index, { levels }] of opened.manifest.variants.entries()) {
+      const logits = await run(assembleModel(opened, levels, { correction: index }), 8);
+      expect(logits.every(Number.isFinite)).toBe(true);
+      if (index === 0) expect(largestDifference(logits, await run(model, 8))).toBeLessThan(1e-5);
+    }
   });
 
   it('packs networks that fix their batch', async () => {
