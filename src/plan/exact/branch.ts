@@ -28,9 +28,14 @@ export interface Tightened {
   readonly tuned: Tuned;
 }
 
+/** Nothing below the limit is left; the prices that say so, by row of the whole graph. */
+export interface Emptied {
+  readonly prices: LinePrices | undefined;
+}
+
 /**
  * Prices for a graph, and the graph without the arcs that they rule out below the limit, until little more goes: first
- * with one price for loss, then on the grid. `proven` when nothing below the limit is left.
+ * with one price for loss, then on the grid.
  */
 export function tighten(
   start: ReducedGraph,
@@ -38,17 +43,17 @@ export function tighten(
   incumbent: Incumbent,
   limit: number,
   work: Work,
-): Tightened | 'proven' {
+): Tightened | Emptied {
   let reduced = start;
   let from = prices;
   for (let round = 0; round < LINE_ROUNDS && reduced.arcCount > FEW_ARCS; round++) {
     const line = tuneLine(reduced, from, incumbent, limit, LINE_PASSES, work);
     from = line.prices;
     const below = Math.min(limit, incumbent.objective);
-    if (line.bound >= below) return 'proven';
+    if (line.bound >= below) return { prices: everyRow(reduced, from.rows, from.step) };
     if (work.spent || line.kept > LITTLE_GAIN * reduced.arcCount) break;
     const next = restrict(reduced, (l, k) => line.keep[l]?.[k] === 1, below);
-    if (next === 'empty') return 'proven';
+    if (next === 'empty') return { prices: undefined };
     from = { rows: carried(reduced, from.rows, next), step: from.step };
     reduced = next;
   }
@@ -57,17 +62,26 @@ export function tighten(
     const passes = round === 0 ? GRID_PASSES : GRID_PASSES / 2;
     const tuned = tuneGrid(reduced, rows, incumbent, limit, passes, work);
     const below = Math.min(limit, incumbent.objective);
-    if (tuned.best.bound >= below) return 'proven';
+    if (tuned.best.bound >= below) return { prices: everyRow(reduced, tuned.best.prices, from.step) };
     const tight = { reduced, tuned, step: from.step };
     if (work.spent || round >= GRID_ROUNDS) return tight;
     const { keep, kept } = arcsBelow(reduced, tuned.best, below);
     work.pass(reduced.arcCount * Math.ceil(tuned.best.width / 8));
     if (kept > LITTLE_GAIN * reduced.arcCount) return tight;
     const next = restrict(reduced, (l, k) => keep[l]?.[k] === 1, below);
-    if (next === 'empty') return 'proven';
+    if (next === 'empty') return { prices: undefined };
     rows = carried(reduced, tuned.best.prices, next);
     reduced = next;
   }
+}
+
+/** Prices by row of the whole graph. */
+export function everyRow({ rows, graph }: ReducedGraph, prices: Float64Array, step: number): LinePrices {
+  const all = new Float64Array(1 + 2 * graph.instance.devices.length);
+  rows.forEach((row, r) => {
+    all[row] = prices[r] as number;
+  });
+  return { rows: all, step };
 }
 
 /** Prices of one graph's rows for those of another. */
@@ -121,7 +135,7 @@ export function branchAndBound(
       if (part === 'empty') continue;
       const prices = { rows: carried(node.reduced, node.tuned.best.prices, part), step: node.step };
       const child = tighten(part, prices, incumbent, limit, work);
-      if (child === 'proven') continue;
+      if (!('tuned' in child)) continue;
       open.push({ ...child, bound: Math.max(node.bound, child.tuned.best.bound) });
     }
   }

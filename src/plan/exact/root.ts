@@ -18,6 +18,8 @@ export interface RootOptions {
   readonly from?: Prices | undefined;
   /** Called once a pass; true stops. */
   readonly stop?: (() => boolean) | undefined;
+  /** Without a plan, how far above the bound steps aim, relative; 3 % by default. */
+  readonly aim?: number | undefined;
   /** A bound above this proves that there is no plan. */
   readonly ceiling: number;
 }
@@ -90,7 +92,7 @@ export function lagrangianRoot(pricing: Pricing, incumbent: Incumbent, options: 
     if (options.stop?.()) break;
     const target = Number.isFinite(incumbent.objective)
       ? incumbent.objective
-      : best.bound + AIM * Math.max(Math.abs(best.bound), 1e-6);
+      : best.bound + (options.aim ?? AIM) * Math.max(Math.abs(best.bound), 1e-6);
     let norm = 0;
     for (let r = 0; r < rows.count; r++) {
       let slope = 0;

@@ -12,7 +12,7 @@ import { Incumbent } from './incumbent.ts';
 import { LabelSearch } from './labels.ts';
 import { type Prices, Pricing } from './pricing.ts';
 import { reduceGraph } from './reduced.ts';
-import { lagrangianRoot } from './root.ts';
+import { lagrangianRoot, offsetOf } from './root.ts';
 import { energyRow, memoryRow, type Rows, rowsOf, TIME_ROW } from './rows.ts';
 import { type Stop, Work } from './work.ts';
 
@@ -30,10 +30,11 @@ export const DEFAULT_LABELS = { exact: 4_000_000, beam: 400_000 } as const;
 const DEFAULT_GAP = 1e-6;
 const ROOT_PASSES = 60;
 const WARM_PASSES = 12;
+const FAR_AIM = 0.3;
 const BEAM = 300;
 const MOST_ARCS = 700_000;
 /** Windows above the bound, relative: of the beams without a plan, and of the proof. */
-const BEAM_WINDOWS = [0.01, 0.03, 0.08, 0.2, 0.5, Number.POSITIVE_INFINITY];
+const BEAM_WINDOWS = [0.01, 0.02, 0.035, 0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.5, 1, Number.POSITIVE_INFINITY];
 const PROOF_WINDOWS = [0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.2, 0.6, 2, Number.POSITIVE_INFINITY];
 
 /** Solves an instance. */
@@ -217,10 +218,35 @@ class Search {
     if (reduced === 'empty') return this.#raise(limit);
     const prices = { rows: pricesFor(reduced, this.#prices.rows), step: this.#prices.step };
     const tight = tighten(reduced, prices, this.#incumbent, limit, this.#work);
-    if (tight === 'proven') return this.#raise(Math.min(limit, this.#incumbent.objective));
+    if (!('tuned' in tight)) {
+      this.#adopt(tight.prices);
+      return this.#raise(Math.min(limit, this.#incumbent.objective));
+    }
     this.#raise(tight.tuned.best.bound);
     this.#stats.arcsLeft = tight.reduced.arcCount;
     return { ...tight, limit };
+  }
+
+  /** Takes prices that empty a window for the whole graph, if they are better there too. */
+  #adopt(prices: Prices | undefined): void {
+    if (!prices) return;
+    const old = this.#pricing.run(this.#prices) + offsetOf(this.#graph, this.#rows, this.#prices);
+    const bound = this.#pricing.run(prices) + offsetOf(this.#graph, this.#rows, prices);
+    this.#work.pass(this.#graph.arcs / 2);
+    if (!(bound > old)) return;
+    this.#prices = prices;
+    this.#raise(bound);
+    if (this.#incumbent.decisions) return;
+    // Nothing near the bound and no plan: perhaps there is none, and prices grow without end.
+    const root = lagrangianRoot(this.#pricing, this.#incumbent, {
+      passes: WARM_PASSES,
+      from: prices,
+      aim: FAR_AIM,
+      ceiling: this.#ceiling,
+    });
+    this.#work.pass((root.passes * this.#graph.arcs) / 4);
+    this.#prices = root.prices;
+    this.#raise(root.bound);
   }
 
   /** No plan is better than `bound`, except those already found. */
