@@ -21,7 +21,7 @@ export const FOLDERS: Readonly<Record<string, FolderRule>> = {
   prune: { imports: ['onnx', 'channels', 'engine', 'util', 'bundle', 'explain'], types: ['data'] },
   plan: { imports: ['bundle', 'util'] },
   learn: { imports: ['plan', 'bundle', 'engine', 'onnx', 'util'] },
-  run: { imports: ['engine', 'bundle', 'onnx', 'util'], types: ['plan'] },
+  run: { imports: ['engine', 'bundle', 'channels', 'onnx', 'util'], types: ['plan'] },
   serve: { imports: ['run', 'bundle', 'util'], types: ['plan'] },
   cli: {
     imports: [

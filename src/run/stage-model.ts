@@ -1,0 +1,174 @@
+// The graph that one device runs for its part of a stage: weights of the levels put together, then cut to a range of
+// channels. Only slicing; what the segments of a stage give, joined, is what the whole stage gives.
+import {
+  type Assembly,
+  assembleModel,
+  type Bundle,
+  type BundleStage,
+  type Correction,
+  findVariant,
+  keepOfLevels,
+  variantHeadBias,
+  variantHeadWeight,
+  variantScale,
+  variantShift,
+} from '../bundle/index.ts';
+import { findGroups, type Keep, keptPositions, sliceModel } from '../channels/index.ts';
+import { cloneModel, extractSubgraph, isWeighted, type Model, removeDead } from '../onnx/index.ts';
+import { BedsideError, must } from '../util/index.ts';
+import { dropSummands } from './summands.ts';
+
+/** Channels `from` up to, not including, `to`: of the output, or for partial sums of those inside the stage. */
+export interface ChannelRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** How parts of a stage become its output. */
+export type Joining = { readonly kind: 'concat'; readonly axis: number } | { readonly kind: 'sum' };
+
+/** Stages of one bundle as models of their own. Assembles a stage's layers only, not the whole network. */
+export class StageModels {
+  readonly bundle: Bundle;
+  readonly #parts = new Map<number, Model>();
+
+  constructor(bundle: Bundle) {
+    this.bundle = bundle;
+  }
+
+  /**
+   * A stage at these levels; with `range`, the part of it that computes those channels. Levels of a variant take its
+   * correction. Of partial sums, the part from channel 0 also adds what does not depend on the inner channels.
+   * @param levels of all groups
+   * @throws BedsideError E_LEVELS for levels the bundle does not have; E_INTERNAL for a range the stage does not have
+   */
+  model(stage: number, levels: readonly number[], range?: ChannelRange): Model {
+    const whole = this.#assembled(stage, levels);
+    if (!range) return whole;
+    const { split } = this.stage(stage);
+    if (split === 'none') {
+      if (range.from === 0) return whole;
+      throw new BedsideError('E_INTERNAL', `internal: stage ${stage} cannot be split`);
+    }
+    return cutTo(whole, split, range);
+  }
+
+  /** How parts of a stage become its output. */
+  joining(stage: number): Joining {
+    const { split, output } = this.stage(stage);
+    if (split === 'partial-sums') return { kind: 'sum' };
+    return { kind: 'concat', axis: this.bundle.grouping.values.get(output)?.axis ?? 1 };
+  }
+
+  /**
+   * What the weights of a stage depend on, as a key: the levels of groups that its values carry, and the variant whose
+   * correction it takes. Levels of other groups are left out, so that a change of theirs costs no new session.
+   */
+  key(stage: number, levels: readonly number[]): string {
+    const { values } = this.bundle.grouping;
+    const groups = new Set<number>();
+    for (const { inputs, outputs } of this.#part(stage).graph.nodes) {
+      for (const name of [...inputs, ...outputs]) {
+        for (const group of values.get(name)?.group ?? []) if (group >= 0) groups.add(group);
+      }
+    }
+    const own = [...groups].sort((a, b) => a - b).map((group) => `${group}:${levels[group]}`);
+    const variant = findVariant(this.bundle.manifest, levels);
+    const corrected = variant !== undefined && this.bundle.manifest.variants[variant]?.corrected;
+    return `${stage}|${own.join()}|${corrected ? `variant ${variant}` : ''}`;
+  }
+
+  stage(stage: number): BundleStage {
+    return must(this.bundle.manifest.stages[stage], `stage ${stage}`);
+  }
+
+  /** A stage of the unpruned network. */
+  #part(stage: number): Model {
+    let part = this.#parts.get(stage);
+    if (!part) {
+      const { input, output } = this.stage(stage);
+      part = extractSubgraph(this.bundle.model, [input], [output]);
+      this.#parts.set(stage, part);
+    }
+    return part;
+  }
+
+  #assembled(stage: number, levels: readonly number[]): Model {
+    const { manifest, grouping, tensors } = this.bundle;
+    const part = this.#part(stage);
+    const own = new Set(this.stage(stage).layers);
+    const layers = manifest.layers.filter(({ name }) => own.has(name));
+    const assembly: Assembly = { model: part, grouping, tensors, manifest: { ...manifest, layers } };
+    const keep = keepOfLevels(manifest, levels);
+    const model = assembleModel(assembly, levels, { correction: this.#correction(stage, levels, keep) });
+    const positions = keptPositions(grouping, keep);
+    for (const value of [...model.graph.inputs, ...model.graph.outputs]) {
+      const axis = grouping.values.get(value.name)?.axis;
+      const kept = positions(value.name);
+      if (kept) value.dims = value.dims?.map((dim, at) => (at === axis ? kept.length : dim));
+    }
+    return model;
+  }
+
+  /** This stage's entries of the stored correction of the variant with these levels, if there is one. */
+  #correction(stage: number, levels: readonly number[], keep: Keep): Correction | undefined {
+    const { manifest, tensors, grouping, model } = this.bundle;
+    const variant = findVariant(manifest, levels);
+    if (variant === undefined || !manifest.variants[variant]?.corrected) return undefined;
+    const scale = must(tensors.get(variantScale(variant)), 'stored scale').data;
+    const shift = must(tensors.get(variantShift(variant)), 'stored shift').data;
+    const positions = keptPositions(grouping, keep);
+    const nodes = new Map(model.graph.nodes.map((node) => [node.name, node]));
+    let at = 0;
+    let [from, to] = [0, 0];
+    for (const layer of manifest.layers) {
+      const [output = ''] = must(nodes.get(layer.name), `layer '${layer.name}'`).outputs;
+      const all = must(grouping.values.get(output), `channels of '${output}'`).group.length;
+      if (layer.stage === stage && to === 0) from = at;
+      at += positions(output)?.length ?? all;
+      if (layer.stage === stage) to = at;
+    }
+    const isLast = manifest.layers.at(-1)?.stage === stage;
+    const weight = isLast ? tensors.get(variantHeadWeight(variant)) : undefined;
+    return {
+      scale: scale.subarray(from, to),
+      shift: shift.subarray(from, to),
+      head: weight && { weight, bias: tensors.get(variantHeadBias(variant)) },
+    };
+  }
+}
+
+/** The whole stage cut to a range of the channels that its first layer makes. */
+function cutTo(whole: Model, split: 'outputs' | 'partial-sums', range: ChannelRange): Model {
+  const { graph } = whole;
+  // Without outputs nothing is frozen: channels of the output are cut like any others.
+  const free: Model = { ...whole, graph: { ...graph, outputs: [] } };
+  const grouping = findGroups(free);
+  const [first] = graph.nodes.filter((node) => isWeighted(graph, node));
+  const made = grouping.values.get(first?.outputs[0] ?? '');
+  const group = grouping.groups[made?.group[0] ?? -1];
+  const channels = made?.group.length ?? 0;
+  if (range.from === 0 && range.to === channels) return whole;
+  if (
+    !group ||
+    group.channels !== channels ||
+    !(range.from >= 0 && range.from < range.to && range.to <= channels)
+  ) {
+    throw new BedsideError(
+      'E_INTERNAL',
+      `internal: no channels ${range.from} to ${range.to} of ${channels} of '${graph.outputs[0]?.name}'`,
+    );
+  }
+  const units = Array.from({ length: range.to - range.from }, (_, at) => range.from + at);
+  const cut = cloneModel(sliceModel(whole, grouping, new Map([[group.id, units]])));
+  const axis = grouping.values.get(graph.outputs[0]?.name ?? '')?.axis;
+  if (split === 'outputs') {
+    for (const value of cut.graph.outputs) {
+      value.dims = value.dims?.map((dim, at) => (at === axis ? undefined : dim));
+    }
+  } else if (range.from > 0) {
+    dropSummands(cut);
+    removeDead(cut.graph);
+  }
+  return cut;
+}

@@ -1,0 +1,39 @@
+// Bundles as tests run them: splits as packing would find them, plans drawn at random.
+import type { Bundle } from '../../bundle/index.ts';
+import { bundleOf, type ContentsOptions, randomLevels } from '../../bundle/test-support/contents.ts';
+import { findStages, type Model } from '../../onnx/index.ts';
+import { outputChannels, segmentsOf } from '../../plan/index.ts';
+import { splitOf } from '../../prune/pack/split.ts';
+import { must, type Random } from '../../util/index.ts';
+import type { RunPlan } from '../plan.ts';
+
+/** A bundle of a canonical network, with its splits. */
+export function splitBundle(model: Model, options: ContentsOptions = {}): Bundle {
+  const bundle = bundleOf(model, options);
+  const found = findStages(model);
+  const stages = bundle.manifest.stages.map((stage) => ({
+    ...stage,
+    ...splitOf(model, bundle.grouping, must(found[stage.index], 'a stage')),
+  }));
+  const classes = must(bundle.grouping.shapes.get(bundle.manifest.model.output.name), 'shape').at(-1) ?? 1;
+  const output = { ...bundle.manifest.model.output, classes };
+  return { ...bundle, manifest: { ...bundle.manifest, stages, model: { ...bundle.manifest.model, output } } };
+}
+
+/** Random levels unless given, and each stage on one, two or four of the devices, the first stage on the first of them. */
+export function randomPlan(
+  { manifest }: Bundle,
+  devices: readonly string[],
+  random: Random,
+  levels: readonly number[] = randomLevels(manifest, random),
+): RunPlan {
+  const stages = manifest.stages.map(({ index, split }) => {
+    const channels = outputChannels(manifest, index, levels);
+    const most = index === 0 || split === 'none' ? 1 : Math.min(channels, devices.length);
+    const sizes = [1, 2, 4].filter((size) => size <= most);
+    const count = must(sizes[random.integer(sizes.length)], 'a size');
+    const chosen = index === 0 ? devices.slice(0, 1) : random.shuffle([...devices]).slice(0, count);
+    return { index, segments: segmentsOf(chosen, channels) };
+  });
+  return { levels, stages };
+}
