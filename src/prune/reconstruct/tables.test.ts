@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Net } from '../../channels/test-support/net.ts';
 import { canonicalModel } from '../../explain/index.ts';
 import { cloneModel, type Model } from '../../onnx/index.ts';
+import { Random } from '../../util/index.ts';
 import { repairTables } from './tables.ts';
 import { allMixes, distance, draftOf, KINDS, ofKind, samplesFor } from './test-support/nets.ts';
 import { withBiases } from './weights.ts';
@@ -56,6 +57,28 @@ describe('tables', () => {
     for (const { errorBefore, errorAfter, layer } of repairs) {
       expect(errorAfter, layer).toBeLessThanOrEqual(errorBefore);
     }
+  });
+
+  it('hold for mixes because they are fitted on mixes: in depth those of uniform networks do not', async () => {
+    const net = new Net([3, 8, 8], 2);
+    let x = net.relu(net.conv('a', net.input, 3, 12));
+    for (let depth = 0; depth < 4; depth++) {
+      x = net.relu(net.conv(`depthwise${depth}`, x, 12, 12, { group: 12 }));
+      x = net.relu(net.conv(`point${depth}`, x, 12, 12, { kernel: 1 }));
+    }
+    const model = withBiases(canonicalModel(net.head(x, 12)));
+    const calibration = samplesFor(model, 40);
+    const errorOf = async (mixes: number): Promise<number> => {
+      const { grouping, groups, draft } = draftOf(model, [1, 0.75, 0.5]);
+      draft.add((await repairTables(model, grouping, groups, { ...COMMON, calibration, mixes })).tables);
+      const random = new Random(5);
+      let sum = 0;
+      for (let turn = 0; turn < 12; turn++) {
+        sum += await distance(model, draft.assemble(groups.map(() => random.integer(3))));
+      }
+      return sum;
+    };
+    expect(await errorOf(6)).toBeLessThan(0.5 * (await errorOf(1)));
   });
 
   it('hold every output of a layer, at every level above 0, and repeat by their seed', async () => {
