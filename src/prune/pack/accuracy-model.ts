@@ -26,7 +26,8 @@ export function fitAccuracyModel(
     value: unpruned > 0 ? Math.max(0, -Math.log(Math.max(accuracy / unpruned, LOST))) : 0,
   }));
   const loss = fitAdditive(observations, groups, levels);
-  const errors = checked.map(({ levels: own, accuracy }) =>
+  // Spaces of a few mixes may leave none to check on; no error would read as a perfect model.
+  const errors = (checked.length > 0 ? checked : fitted).map(({ levels: own, accuracy }) =>
     Math.abs(unpruned * Math.exp(-sumOf(loss, own)) - accuracy),
   );
   return {

@@ -9,11 +9,14 @@ import { type RunOptions, visitValues } from '../reconstruct/values.ts';
 /** Bytes that the largest value may take over all samples. */
 const VALUE_BYTES = 192 * 2 ** 20;
 
+/** Samples that copies are made up to: every variant runs them three times. */
+const SAMPLES = 256;
+
 /** As many samples, and copies of them, as the largest value leaves room for. */
 export function affordableSamples(model: Model, calibration: Dataset, seed: number): RepairSamples {
   const largest = Math.max(...Array.from(inferShapes(model, 1).values(), sizeOf));
   const most = Math.max(8, Math.floor(VALUE_BYTES / (4 * largest)));
-  const copies = Math.max(1, Math.min(4, Math.floor(most / calibration.size)));
+  const copies = Math.max(1, Math.min(4, Math.floor(Math.min(most, SAMPLES) / calibration.size)));
   const all = repairSamples(calibration, copies, new Random(seed));
   if (all.size <= most) return all;
   const length = sizeOf(all.sampleShape);
