@@ -74,7 +74,7 @@ export function restrict(
       }
     }
     const use = new Float64Array(kept.length * m);
-    const held = new Float64Array(kept.length * m);
+    const held = new Float64Array(q > 0 ? kept.length * m : 0);
     kept.forEach((k, at) => {
       use.set(arcs.use.subarray(k * m, (k + 1) * m), at * m);
       peaks.forEach((r, i) => {
@@ -181,6 +181,7 @@ interface Draft {
   readonly to: Int32Array;
   readonly cost: Float64Array;
   readonly use: Float64Array;
+  /** By arc and row, or empty where nothing is held. */
   readonly held: Float64Array;
   readonly alive: Uint8Array;
 }
@@ -189,8 +190,10 @@ function assemble(pricing: Pricing, lists: readonly ArcList[], threshold: number
   const { graph, rows } = pricing;
   const { layers, instance } = graph;
   const used = Int32Array.from([...rows.active.keys()].filter((r) => rows.active[r]));
-  const memoryRows = new Map(instance.devices.map((_, d) => [memoryRow(d), d]));
   const m = used.length;
+  const D = instance.devices.length;
+  const scale = Float64Array.from(used, (row) => 1 / (rows.scale[row] as number));
+  const holds = layers.some(({ activationBytes }) => activationBytes.some((bytes) => bytes > 0));
   const states = [1, ...layers.map((layer) => layer.states), 1];
   const home = new ArcList();
   const last = layers[layers.length - 1] as Layer;
@@ -204,7 +207,7 @@ function assemble(pricing: Pricing, lists: readonly ArcList[], threshold: number
       to: new Int32Array(n),
       cost: new Float64Array(n),
       use: new Float64Array(n * m),
-      held: new Float64Array(n * m),
+      held: new Float64Array(holds ? n * m : 0),
       alive: new Uint8Array(n).fill(1),
     };
     for (let k = 0; k < n; k++) {
@@ -213,13 +216,14 @@ function assemble(pricing: Pricing, lists: readonly ArcList[], threshold: number
       draft.cost[k] = addUse(graph, l, list.from[k] as number, set, choice, raw);
       draft.to[k] = layer ? set * layer.levels + (layer.out[choice] as number) : 0;
       for (let r = 0; r < m; r++) {
-        const row = used[r] as number;
-        draft.use[k * m + r] = (raw[row] as number) / (rows.scale[row] as number);
-        const device = memoryRows.get(row);
-        if (layer && device !== undefined && layer.sets[set]?.includes(device)) {
-          const bytes = layer.activationBytes[choice] as number;
-          draft.held[k * m + r] = bytes / (rows.scale[row] as number);
-        }
+        draft.use[k * m + r] = (raw[used[r] as number] as number) * (scale[r] as number);
+      }
+      if (!holds || !layer) continue;
+      const devices = layer.sets[set] as readonly number[];
+      for (let r = 0; r < m; r++) {
+        const device = (used[r] as number) - memoryRow(0);
+        if (device < 0 || device >= D || !devices.includes(device)) continue;
+        draft.held[k * m + r] = (layer.activationBytes[choice] as number) * (scale[r] as number);
       }
     }
     return draft;
@@ -259,8 +263,7 @@ function thin(
           const total = (ahead[i + r] as number) + (use[k * m + r] as number) + (behind[j + r] as number);
           // Finite also says that the arc is on a path at all.
           fits &&=
-            total <= (capacity[r] as number) + TOLERANCE &&
-            total + (held[k * m + r] as number) <= 1 + TOLERANCE;
+            total <= (capacity[r] as number) + TOLERANCE && total + (held[k * m + r] ?? 0) <= 1 + TOLERANCE;
         }
         if (m === 0) fits = true;
         if (fits) left++;
@@ -323,7 +326,7 @@ function compact(
       for (let r = 0; r < m; r++) {
         const value = use[k * m + r] as number;
         if (value > (here[r] as number)) here[r] = value;
-        const bytes = held[k * m + r] as number;
+        const bytes = held[k * m + r] ?? 0;
         if (value > 0 || bytes > 0) {
           if (bytes < (leastHeld[r] as number)) leastHeld[r] = bytes;
           if (bytes > (mostHeld[r] as number)) mostHeld[r] = bytes;

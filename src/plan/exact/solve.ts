@@ -32,7 +32,7 @@ const ROOT_PASSES = 60;
 const WARM_PASSES = 12;
 const FAR_AIM = 0.3;
 const BEAM = 300;
-const MOST_ARCS = 700_000;
+const MOST_ARCS = 1_500_000;
 /** Windows above the bound, relative: of the beams without a plan, and of the proof. */
 const BEAM_WINDOWS = [0.01, 0.02, 0.035, 0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.5, 1, Number.POSITIVE_INFINITY];
 const PROOF_WINDOWS = [0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.2, 0.6, 2, Number.POSITIVE_INFINITY];
@@ -262,10 +262,12 @@ class Search {
   }
 
   #beams(): void {
-    for (const relative of BEAM_WINDOWS) {
-      const window = this.#window(this.#threshold(relative));
+    for (let at = 0; at < BEAM_WINDOWS.length; at++) {
+      const window = this.#window(this.#threshold(BEAM_WINDOWS[at] ?? Number.POSITIVE_INFINITY));
       if (window === 'too large') break;
-      if (window !== 'proven') this.#beam(window);
+      // An empty window says that plans are far away, if there are any.
+      if (window === 'proven') at = Math.min(at + 1, Math.max(at, BEAM_WINDOWS.length - 2));
+      else this.#beam(window);
       if (this.#incumbent.decisions || this.#done || this.#work.spent) break;
     }
     this.#stats.beamObjective = this.#incumbent.objective;
