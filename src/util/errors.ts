@@ -18,6 +18,10 @@ export const ERROR_CODES = [
   'E_BUNDLE_MISSING', // a file that a bundle names is missing
   'E_BUNDLE_HASH', // a file of a bundle has changed
   'E_LEVELS', // levels that a bundle does not have
+  'E_DEVICE', // a plan needs more memory or battery than a device has
+  'E_LOST', // a device is gone, and no plan without it is left
+  'E_DEADLINE', // no result before the deadline
+  'E_FABRIC', // nodes cannot be started or reached
   'E_ENGINE', // ONNX Runtime refused or failed
   'E_INTERNAL', // a defect of bedside itself
 ] as const;

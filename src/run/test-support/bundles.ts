@@ -37,3 +37,12 @@ export function randomPlan(
   });
   return { levels, stages };
 }
+
+/** Everything on one device. */
+export function localPlanOf({ manifest }: Bundle, device: string, levels: readonly number[]): RunPlan {
+  const stages = manifest.stages.map(({ index }) => ({
+    index,
+    segments: segmentsOf([device], outputChannels(manifest, index, levels)),
+  }));
+  return { levels, stages };
+}

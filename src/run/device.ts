@@ -1,0 +1,222 @@
+// One device: what it holds, runs and measures; emulated ones are slower, smaller or run on a battery.
+import { type Bundle, type BundleManifest, stageCosts } from '../bundle/index.ts';
+import { createSession, type Session } from '../engine/index.ts';
+import type { Model } from '../onnx/index.ts';
+import { BedsideError, formatBytes, formatJoules, must } from '../util/index.ts';
+import type { FloatTensor } from './join.ts';
+import type { RunPlan } from './plan.ts';
+import { SessionCache } from './session-cache.ts';
+import { StageModels } from './stage-model.ts';
+
+/** A device as it is, or as it is emulated to be. */
+export interface DeviceOptions {
+  readonly name: string;
+  /** Times the speed of this machine: 0.25 sleeps three times as long as it computed. At most 1; default 1. */
+  readonly speed?: number | undefined;
+  /** Bytes for weights and activations; default no limit. */
+  readonly memory?: number | undefined;
+  /** Joules left; default no limit. It leaves when they are spent. */
+  readonly battery?: number | undefined;
+  readonly joulesPerMac?: number | undefined;
+  readonly joulesPerByteSent?: number | undefined;
+  /** ONNX Runtime's; default 1. */
+  readonly threads?: number | undefined;
+}
+
+/** What a device says of itself. Bytes, joules, seconds. */
+export interface DeviceReport {
+  readonly name: string;
+  readonly sessions: number;
+  readonly memoryUsed: number;
+  /** Absent without a battery. */
+  readonly battery?: number | undefined;
+  readonly bytesSent: number;
+  /** Median of the latest requests, by stage and levels (the key of its session). */
+  readonly seconds: Readonly<Record<string, number>>;
+}
+
+const LATEST = 16;
+
+/** Holds bundles and sessions, and runs segments of stages. */
+export class Device {
+  readonly options: DeviceOptions;
+  readonly #bundles: ReadonlyMap<string, StageModels>;
+  readonly #sessions: SessionCache<Session>;
+  readonly #seconds = new Map<string, number[]>();
+  #joules: number;
+  #bytesSent = 0;
+
+  constructor(options: DeviceOptions, bundles: readonly Bundle[]) {
+    this.options = options;
+    this.#bundles = new Map(bundles.map((bundle) => [bundle.sha256, new StageModels(bundle)]));
+    const memory = options.memory ?? Number.POSITIVE_INFINITY;
+    this.#sessions = new SessionCache(options.name, memory, (session) => session.release());
+    this.#joules = options.battery ?? Number.POSITIVE_INFINITY;
+  }
+
+  get name(): string {
+    return this.options.name;
+  }
+
+  /** Whether its battery is spent. */
+  get spent(): boolean {
+    return this.#joules <= 0;
+  }
+
+  /** @throws BedsideError E_FABRIC for a bundle that it does not hold */
+  stages(bundle: string): StageModels {
+    const stages = this.#bundles.get(bundle);
+    if (stages) return stages;
+    throw new BedsideError('E_FABRIC', `device '${this.name}' does not hold bundle ${bundle.slice(0, 12)}`, {
+      hint: 'start it with the bundle that requests name',
+    });
+  }
+
+  /**
+   * Refuses a plan that needs more than there is.
+   * @throws BedsideError E_DEVICE
+   */
+  check(bundle: string, plan: RunPlan): void {
+    assertFits(this.stages(bundle).bundle.manifest, plan, { ...this.options, battery: this.#joules });
+  }
+
+  /** Makes the sessions that a plan will need, and runs nothing. */
+  async warm(bundle: string, plan: RunPlan): Promise<void> {
+    this.check(bundle, plan);
+    const hold = 'warm-up';
+    try {
+      for (const { index, segments } of plan.stages) {
+        for (const [segment, { device }] of segments.entries()) {
+          if (device === this.name) await this.#session(bundle, plan, index, segment, hold);
+        }
+      }
+    } finally {
+      this.#sessions.unpin(hold);
+    }
+  }
+
+  /** Runs one segment of a stage. Its session stays until `end` of the request. */
+  async run(
+    request: string,
+    bundle: string,
+    plan: RunPlan,
+    stage: number,
+    segment: number,
+    input: FloatTensor,
+  ): Promise<FloatTensor> {
+    const stages = this.stages(bundle);
+    const session = await this.#session(bundle, plan, stage, segment, request);
+    const { input: name, output } = stages.stage(stage);
+    const start = performance.now();
+    const result = must((await session.run({ [name]: input }))[output], `output '${output}'`);
+    const took = performance.now() - start;
+    const { speed = 1, joulesPerMac = 0 } = this.options;
+    if (speed < 1) await sleep(took / speed - took);
+    this.#note(`${stages.key(stage, plan.levels)}|${segment}`, took / Math.min(1, speed) / 1000);
+    const share = 1 / must(plan.stages[stage], `stage ${stage}`).segments.length;
+    const samples = input.dims[0] ?? 1;
+    const { macs } = stageCosts(stages.bundle.manifest, stage, plan.levels);
+    this.#joules -= joulesPerMac * macs * share * samples;
+    if (result.type === 'float32') return result;
+    throw new BedsideError('E_UNSUPPORTED', `stage ${stage} gives ${result.type}, not float32`, {
+      hint: 'networks whose stages pass on float32 tensors can be distributed',
+    });
+  }
+
+  /** Counts what was sent. */
+  sent(bytes: number): void {
+    this.#bytesSent += bytes;
+    this.#joules -= (this.options.joulesPerByteSent ?? 0) * bytes;
+  }
+
+  /** The request needs its sessions no longer. */
+  end(request: string): void {
+    this.#sessions.unpin(request);
+  }
+
+  report(): DeviceReport {
+    return {
+      name: this.name,
+      sessions: this.#sessions.keys.length,
+      memoryUsed: this.#sessions.used,
+      ...(Number.isFinite(this.#joules) ? { battery: this.#joules } : {}),
+      bytesSent: this.#bytesSent,
+      seconds: Object.fromEntries(
+        [...this.#seconds].map(([key, times]) => [
+          key,
+          must(times.toSorted((a, b) => a - b)[times.length >> 1], 'a time'),
+        ]),
+      ),
+    };
+  }
+
+  close(): Promise<void> {
+    return this.#sessions.close();
+  }
+
+  #session(bundle: string, plan: RunPlan, stage: number, segment: number, hold: string): Promise<Session> {
+    const stages = this.stages(bundle);
+    const { segments } = must(plan.stages[stage], `stage ${stage}`);
+    const range = segments.length === 1 ? undefined : must(segments[segment], `segment ${segment}`);
+    const part = range ? `${range.from}-${range.to}` : 'whole';
+    const costs = stageCosts(stages.bundle.manifest, stage, plan.levels);
+    const bytes = {
+      weightBytes: costs.weightBytes / segments.length,
+      activationBytes: costs.activationBytes,
+    };
+    const key = `${bundle}|${stages.key(stage, plan.levels)}|${part}`;
+    return this.#sessions.acquire(key, hold, bytes, () =>
+      createSession(stages.model(stage, plan.levels, range) satisfies Model, {
+        name: `stage ${stage} on '${this.name}'`,
+        threads: this.options.threads ?? 1,
+      }),
+    );
+  }
+
+  #note(key: string, seconds: number): void {
+    const times = this.#seconds.get(key) ?? [];
+    times.push(seconds);
+    if (times.length > LATEST) times.shift();
+    this.#seconds.set(key, times);
+  }
+}
+
+/**
+ * Refuses a plan that needs more of a device than it has, by the costs that planning counts too.
+ * @throws BedsideError E_DEVICE, naming the device and what is short
+ */
+export function assertFits(manifest: BundleManifest, plan: RunPlan, device: DeviceOptions): void {
+  let [weights, activations, joules] = [0, 0, 0];
+  for (const { index, segments } of plan.stages) {
+    const own = segments.filter((segment) => segment.device === device.name).length / segments.length;
+    if (own === 0) continue;
+    const costs = stageCosts(manifest, index, plan.levels);
+    weights += costs.weightBytes * own;
+    activations = Math.max(activations, costs.activationBytes);
+    joules += (device.joulesPerMac ?? 0) * costs.macs * own;
+    const { split } = must(manifest.stages[index], `stage ${index}`);
+    const sent = split === 'partial-sums' ? costs.outputBytes : costs.outputBytes * own;
+    const next =
+      plan.stages[index + 1]?.segments.filter((segment) => segment.device !== device.name).length ?? 1;
+    joules += (device.joulesPerByteSent ?? 0) * sent * next;
+  }
+  const needed = weights + activations;
+  if (needed > (device.memory ?? Number.POSITIVE_INFINITY)) {
+    throw new BedsideError(
+      'E_DEVICE',
+      `device '${device.name}' has too little memory for the plan: ${formatBytes(device.memory ?? 0)}, ${formatBytes(needed)} needed`,
+      { hint: 'plan for a fleet that tells its memory, or at lower levels' },
+    );
+  }
+  if (joules > (device.battery ?? Number.POSITIVE_INFINITY)) {
+    throw new BedsideError(
+      'E_DEVICE',
+      `device '${device.name}' has too little battery for the plan: ${formatJoules(device.battery ?? 0)}, ${formatJoules(joules)} needed`,
+      { hint: 'plan without it, or at lower levels' },
+    );
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { SessionCache } from './session-cache.ts';
+
+function cache(budget: number) {
+  const released: string[] = [];
+  const made: string[] = [];
+  const sessions = new SessionCache<string>('monitor', budget, async (value) => {
+    released.push(value);
+  });
+  const get = (key: string, request: string, weightBytes = 10, activationBytes = 5) =>
+    sessions.acquire(key, request, { weightBytes, activationBytes }, async () => {
+      made.push(key);
+      return key;
+    });
+  return { sessions, get, made, released };
+}
+
+describe('sessions under a budget', () => {
+  it('are made once, also when asked for at the same time', async () => {
+    const { get, made } = cache(100);
+    await Promise.all([get('a', 'r1'), get('a', 'r2')]);
+    await get('a', 'r3');
+    expect(made).toEqual(['a']);
+  });
+
+  it('go least recently used first, and share activations', async () => {
+    const { sessions, get, released } = cache(25);
+    for (const key of ['a', 'b', 'a', 'c']) {
+      await get(key, key);
+      sessions.unpin(key);
+    }
+    expect(released).toEqual(['b']);
+    expect(sessions.keys).toEqual(['a', 'c']);
+    expect(sessions.used).toBe(25);
+  });
+
+  it('stay while a request runs, and what does not fit beside them is refused', async () => {
+    const { sessions, get, released } = cache(25);
+    await get('a', 'one');
+    await get('b', 'two');
+    await expect(get('c', 'two')).rejects.toMatchObject({
+      code: 'E_DEVICE',
+      message: expect.stringContaining("'monitor'"),
+    });
+    expect(released).toEqual([]);
+    sessions.unpin('one');
+    await get('c', 'two');
+    expect(released).toEqual(['a']);
+  });
+
+  it('that could not be made are made anew', async () => {
+    const sessions = new SessionCache<number>('monitor', 10, async () => {});
+    const bytes = { weightBytes: 1, activationBytes: 1 };
+    await expect(sessions.acquire('a', 'r', bytes, () => Promise.reject(new Error('no')))).rejects.toThrow(
+      'no',
+    );
+    expect(await sessions.acquire('a', 'r', bytes, async () => 3)).toBe(3);
+  });
+
+  it('are released at the end', async () => {
+    const { sessions, get, released } = cache(100);
+    await get('a', 'r');
+    await sessions.close();
+    expect([released, sessions.used]).toEqual([['a'], 0]);
+  });
+});
