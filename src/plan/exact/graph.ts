@@ -229,6 +229,7 @@ function hops(
   const critical = new Int32Array(before.states * count);
   const apart: number[] = [];
   const arrivals = new Float64Array(MEMBERS);
+  const behind = lags(sets, levels, start, seconds, choices);
   before.sets.forEach((from, s) => {
     sets.forEach((to, t) => {
       for (let p = 0; p < levels; p++) {
@@ -236,7 +237,7 @@ function hops(
         const bytes = sentBytes(stage, p, from.length);
         sent[state] = bytes;
         transferSeconds(instance, from, to, bytes, arrivals);
-        const last = lastMember(arrivals, to.length, seconds, t, choices, start[p] ?? 0, start[p + 1] ?? 0);
+        const last = lastMember(arrivals, to.length, behind, (t * levels + p) * MEMBERS * MEMBERS);
         const at = state * count + t;
         critical[at] = last;
         if (last >= 0) arrival[at] = arrivals[last] ?? 0;
@@ -256,39 +257,51 @@ function hops(
   };
 }
 
-/** The member that ends last at every choice from `low` to `high`, or -1 when that depends on the choice. */
-function lastMember(
-  arrivals: Float64Array,
-  members: number,
+/**
+ * How much longer a member takes than another, at most, over the choices that begin with a level:
+ * `[((set * levels + level) * MEMBERS + member) * MEMBERS + other]`.
+ */
+function lags(
+  sets: readonly (readonly number[])[],
+  levels: number,
+  start: Int32Array,
   seconds: Float64Array,
-  set: number,
   choices: number,
-  low: number,
-  high: number,
-): number {
-  if (members === 1) return 0;
-  const row = set * MEMBERS * choices;
-  // Whoever ends last at the first possible choice is the only candidate.
-  let candidate = -1;
-  for (let c = low; c < high; c++) {
-    if (seconds[row + c] === Number.POSITIVE_INFINITY) continue;
-    if (candidate < 0) {
-      let latest = Number.NEGATIVE_INFINITY;
-      for (let m = 0; m < members; m++) {
-        const end = (arrivals[m] ?? 0) + (seconds[row + m * choices + c] ?? 0);
-        if (end > latest) {
-          latest = end;
-          candidate = m;
+): Float64Array {
+  const table = new Float64Array(sets.length * levels * MEMBERS * MEMBERS).fill(Number.NEGATIVE_INFINITY);
+  sets.forEach(({ length }, t) => {
+    if (length === 1) return;
+    const row = t * MEMBERS * choices;
+    for (let p = 0; p < levels; p++) {
+      const at = (t * levels + p) * MEMBERS * MEMBERS;
+      for (let c = start[p] as number; c < (start[p + 1] as number); c++) {
+        if (seconds[row + c] === Number.POSITIVE_INFINITY) continue;
+        for (let m = 0; m < length; m++) {
+          for (let n = 0; n < length; n++) {
+            const more =
+              (seconds[row + m * choices + c] as number) - (seconds[row + n * choices + c] as number);
+            if (more > (table[at + m * MEMBERS + n] as number)) table[at + m * MEMBERS + n] = more;
+          }
         }
       }
-      continue;
     }
-    const end = (arrivals[candidate] ?? 0) + (seconds[row + candidate * choices + c] ?? 0);
-    for (let m = 0; m < members; m++) {
-      if ((arrivals[m] ?? 0) + (seconds[row + m * choices + c] ?? 0) > end) return -1;
+  });
+  return table;
+}
+
+/** The member that ends last whatever is chosen, or -1 when that depends on the choice. */
+function lastMember(arrivals: Float64Array, members: number, behind: Float64Array, at: number): number {
+  if (members === 1) return 0;
+  for (let m = 0; m < members; m++) {
+    let last = true;
+    for (let n = 0; n < members && last; n++) {
+      const head = (arrivals[m] as number) - (arrivals[n] as number);
+      // Not a number where both wait for a link that is missing: either is as late as the other.
+      last = n === m || !(head < (behind[at + n * MEMBERS + m] as number));
     }
+    if (last) return m;
   }
-  return Math.max(0, candidate);
+  return -1;
 }
 
 /** A path as decisions. */

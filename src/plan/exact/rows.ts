@@ -24,96 +24,83 @@ export const energyRow = (device: number, devices: number): number => 1 + device
 /** The rows of a graph. */
 export function rowsOf(graph: Graph): Rows {
   const { instance, layers } = graph;
-  const { devices } = instance;
-  const count = 1 + 2 * devices.length;
+  const { devices, source } = instance;
+  const D = devices.length;
+  const count = 1 + 2 * D;
   const scale = new Float64Array(count);
   const capacity = new Float64Array(count).fill(1);
-  const most = mostUse(graph);
-  const least = leastActivations(layers, devices.length);
+  const { use, least, most } = extremes(graph, layers);
   // Every plan runs stage 0 on the source.
-  least[instance.source] = leastActivations(layers.slice(0, 1), devices.length)[instance.source] as number;
+  least[source] = extremes(graph, layers.slice(0, 1)).least[source] as number;
   scale[TIME_ROW] = instance.deadline;
   devices.forEach((device, d) => {
     scale[memoryRow(d)] = device.memory;
-    scale[energyRow(d, devices.length)] = device.energy;
+    scale[energyRow(d, D)] = device.energy;
     const share = (least[d] as number) / device.memory;
     if (share > 0 && Number.isFinite(share)) capacity[memoryRow(d)] = Math.max(0, 1 - share);
+    // The largest activations may come with little weight.
+    use[memoryRow(d)] = (use[memoryRow(d)] as number) + (most[d] as number);
   });
   // A limit of 0 leaves only arcs that use nothing of it; the search looks at each arc alone too.
-  const active = Uint8Array.from(scale, (limit, r) =>
-    Number(limit > 0 && (most[r] as number) > limit * (capacity[r] as number)),
-  );
-  for (let d = 0; d < devices.length; d++) {
-    // The largest activations may come with little weight.
-    const held = heldAtMost(layers, d);
-    if (held + (most[memoryRow(d)] as number) > (scale[memoryRow(d)] as number)) {
-      active[memoryRow(d)] = Number((scale[memoryRow(d)] as number) > 0);
-    }
-  }
+  const active = Uint8Array.from(scale, (limit, r) => Number(limit > 0 && (use[r] as number) > limit));
   return { count, scale, capacity, active };
 }
 
-/** An upper bound of what a path can use of every row. */
-function mostUse({ instance, layers, returnSeconds, returnSent }: Graph): Float64Array {
-  const D = instance.devices.length;
+interface Extremes {
+  /** An upper bound of what a path can use of every row. */
+  readonly use: Float64Array;
+  /** By device: the least and the largest activations of anything it may run. */
+  readonly least: Float64Array;
+  readonly most: Float64Array;
+}
+
+function extremes({ instance, returnSeconds, returnSent }: Graph, layers: readonly Layer[]): Extremes {
+  const { devices } = instance;
+  const D = devices.length;
   const use = new Float64Array(1 + 2 * D);
-  const joules = (bytes: number): void =>
-    instance.devices.forEach((device, d) => {
-      const most = MEMBERS * bytes * (device.joulesPerByteSent + device.joulesPerByteReceived);
-      add(use, energyRow(d, D), most);
+  const least = new Float64Array(D).fill(Number.POSITIVE_INFINITY);
+  const most = new Float64Array(D);
+  const weights = new Float64Array(D);
+  const macs = new Float64Array(D);
+  const carry = (bytes: number): void =>
+    devices.forEach((device, d) => {
+      const joules = MEMBERS * bytes * (device.joulesPerByteSent + device.joulesPerByteReceived);
+      add(use, energyRow(d, D), joules);
     });
   for (const layer of layers) {
-    const here = new Float64Array(use.length);
-    forPossible(layer, (d, c, size, seconds) => {
-      raise(here, TIME_ROW, seconds);
-      raise(here, memoryRow(d), (layer.weightBytes[c] as number) / size);
-      const perMac = instance.devices[d]?.joulesPerMac ?? 0;
-      raise(here, energyRow(d, D), ((layer.macs[c] as number) / size) * perMac);
-    });
-    add(here, TIME_ROW, Math.max(largest(layer.arrival), largest(layer.arrivals)));
-    here.forEach((value, r) => {
-      add(use, r, value);
-    });
-    joules(largest(layer.sent));
-  }
-  add(use, TIME_ROW, largest(returnSeconds));
-  joules(largest(returnSent));
-  return use;
-}
-
-function leastActivations(layers: readonly Layer[], devices: number): Float64Array {
-  const least = new Float64Array(devices).fill(Number.POSITIVE_INFINITY);
-  for (const layer of layers) {
-    forPossible(layer, (d, c) => {
-      least[d] = Math.min(least[d] as number, layer.activationBytes[c] as number);
-    });
-  }
-  return least;
-}
-
-function heldAtMost(layers: readonly Layer[], device: number): number {
-  let most = 0;
-  for (const layer of layers) {
-    forPossible(layer, (d, c) => {
-      if (d === device) most = Math.max(most, layer.activationBytes[c] as number);
-    });
-  }
-  return most;
-}
-
-/** Every member of every set at every choice that a plan may have. */
-function forPossible(
-  { sets, choice, seconds }: Layer,
-  visit: (device: number, choice: number, size: number, seconds: number) => void,
-): void {
-  sets.forEach((set, s) => {
-    for (let c = 0; c < choice.length; c++) {
-      for (let m = 0; m < set.length; m++) {
-        const took = seconds[(s * MEMBERS + m) * choice.length + c] as number;
-        if (took < Number.POSITIVE_INFINITY) visit(set[m] as number, c, set.length, took);
+    weights.fill(0);
+    macs.fill(0);
+    let slowest = 0;
+    const choices = layer.choice.length;
+    for (let s = 0; s < layer.sets.length; s++) {
+      const set = layer.sets[s] as readonly number[];
+      const share = 1 / set.length;
+      for (let c = 0; c < choices; c++) {
+        const bytes = (layer.weightBytes[c] as number) * share;
+        const work = (layer.macs[c] as number) * share;
+        const held = layer.activationBytes[c] as number;
+        for (let m = 0; m < set.length; m++) {
+          const seconds = layer.seconds[(s * MEMBERS + m) * choices + c] as number;
+          if (seconds === Number.POSITIVE_INFINITY) break;
+          const d = set[m] as number;
+          if (seconds > slowest) slowest = seconds;
+          if (bytes > (weights[d] as number)) weights[d] = bytes;
+          if (work > (macs[d] as number)) macs[d] = work;
+          if (held < (least[d] as number)) least[d] = held;
+          if (held > (most[d] as number)) most[d] = held;
+        }
       }
     }
-  });
+    add(use, TIME_ROW, slowest + Math.max(largest(layer.arrival), largest(layer.arrivals)));
+    devices.forEach((device, d) => {
+      add(use, memoryRow(d), weights[d] as number);
+      add(use, energyRow(d, D), (macs[d] as number) * device.joulesPerMac);
+    });
+    carry(largest(layer.sent));
+  }
+  add(use, TIME_ROW, largest(returnSeconds));
+  carry(largest(returnSent));
+  return { use, least, most };
 }
 
 function largest(values: Float64Array): number {
@@ -124,10 +111,6 @@ function largest(values: Float64Array): number {
 
 function add(values: Float64Array, at: number, more: number): void {
   values[at] = (values[at] as number) + more;
-}
-
-function raise(values: Float64Array, at: number, value: number): void {
-  if (value > (values[at] as number)) values[at] = value;
 }
 
 /**

@@ -29,9 +29,14 @@ export const DEFAULT_LABELS = { exact: 4_000_000, beam: 400_000 } as const;
 
 const DEFAULT_GAP = 1e-6;
 const ROOT_PASSES = 60;
-const WARM_PASSES = 12;
+/** From an earlier request's prices. */
+const WARM_PASSES = 5;
+/** Where plans are far away, or there are none. */
+const FAR_PASSES = 12;
 const FAR_AIM = 0.3;
 const BEAM = 300;
+/** A gap at which the whole of it is one window. */
+const NEAR = 0.015;
 const MOST_ARCS = 1_500_000;
 /** Windows above the bound, relative: of the beams without a plan, and of the proof. */
 const BEAM_WINDOWS = [0.01, 0.02, 0.035, 0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.5, 1, Number.POSITIVE_INFINITY];
@@ -160,7 +165,9 @@ class Search {
 
   run(): PlanResult {
     this.root();
-    if (!this.#done) this.#beams();
+    // A plan so near its bound is settled at once; the search begins with a beam anyway.
+    const near = this.#gapNow <= NEAR && this.#effort === 'exact';
+    if (!this.#done && !near) this.#beams();
     if (!this.#done && this.#effort === 'exact') this.#prove();
     return this.#result();
   }
@@ -170,6 +177,11 @@ class Search {
     const { objective } = this.#incumbent;
     if (this.#bound >= this.#ceiling) return true;
     return objective < Number.POSITIVE_INFINITY && objective - this.#bound <= this.#gap * Math.abs(objective);
+  }
+
+  get #gapNow(): number {
+    const { objective } = this.#incumbent;
+    return objective < Number.POSITIVE_INFINITY ? (objective - this.#bound) / Math.abs(objective) : objective;
   }
 
   #report(phase: PlanProgress['phase']): void {
@@ -239,7 +251,7 @@ class Search {
     if (this.#incumbent.decisions) return;
     // Nothing near the bound and no plan: perhaps there is none, and prices grow without end.
     const root = lagrangianRoot(this.#pricing, this.#incumbent, {
-      passes: WARM_PASSES,
+      passes: FAR_PASSES,
       from: prices,
       aim: FAR_AIM,
       ceiling: this.#ceiling,
@@ -301,7 +313,8 @@ class Search {
   }
 
   #prove(): void {
-    for (const relative of PROOF_WINDOWS) {
+    const windows = this.#gapNow <= NEAR ? [Number.POSITIVE_INFINITY] : PROOF_WINDOWS;
+    for (const relative of windows) {
       if (this.#done || this.#work.spent) return;
       const window = this.#window(this.#threshold(relative));
       if (window === 'too large') return;
