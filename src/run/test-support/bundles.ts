@@ -1,10 +1,17 @@
 // Bundles as tests run them: splits as packing would find them, plans drawn at random.
-import type { Bundle } from '../../bundle/index.ts';
-import { bundleOf, type ContentsOptions, randomLevels } from '../../bundle/test-support/contents.ts';
+import { assembleModel, type Bundle, findVariant, openBundle, writeBundle } from '../../bundle/index.ts';
+import {
+  bundleOf,
+  type ContentsOptions,
+  contentsOf,
+  randomLevels,
+} from '../../bundle/test-support/contents.ts';
+import { createSession, tensor } from '../../engine/index.ts';
 import { findStages, type Model } from '../../onnx/index.ts';
 import { outputChannels, segmentsOf } from '../../plan/index.ts';
 import { splitOf } from '../../prune/pack/split.ts';
 import { must, type Random } from '../../util/index.ts';
+import type { FloatTensor } from '../join.ts';
 import type { RunPlan } from '../plan.ts';
 
 /** A bundle of a canonical network, with its splits. */
@@ -45,4 +52,37 @@ export function localPlanOf({ manifest }: Bundle, device: string, levels: readon
     segments: segmentsOf([device], outputChannels(manifest, index, levels)),
   }));
   return { levels, stages };
+}
+
+/** Writes a bundle of a canonical network, with its splits, and opens it. */
+export async function writtenBundle(dir: string, model: Model): Promise<Bundle> {
+  const contents = contentsOf(model);
+  const { stages, model: signature } = splitBundle(model).manifest;
+  const { input, output, source } = signature;
+  await writeBundle(dir, {
+    ...contents,
+    manifest: { ...contents.manifest, stages, model: { input, output, source } },
+  });
+  return openBundle(dir);
+}
+
+/** One sample of random numbers. */
+export function randomSample({ manifest }: Bundle, random: Random): FloatTensor {
+  const { shape } = manifest.model.input;
+  const data = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal());
+  return tensor(data, [1, ...shape]) as FloatTensor;
+}
+
+/** What one machine gives at these levels, corrected where they are those of a variant. */
+export async function onOneMachine(
+  bundle: Bundle,
+  levels: readonly number[],
+  input: FloatTensor,
+): Promise<Float32Array> {
+  const correction = findVariant(bundle.manifest, levels);
+  const session = await createSession(assembleModel(bundle, levels, { correction }), { name: 'whole' });
+  const { input: from, output } = bundle.manifest.model;
+  const result = (await session.run({ [from.name]: input }))[output.name];
+  await session.release();
+  return result?.data as Float32Array;
 }

@@ -1,0 +1,267 @@
+// Plans on workers: the answer of one machine, each request ended once, whatever comes twice, late or not at all.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Bundle, stageCosts } from '../bundle/index.ts';
+import { largestDifference } from '../channels/test-support/net.ts';
+import { tensor } from '../engine/index.ts';
+import { canonicalGraph } from '../onnx/index.ts';
+import { Random } from '../util/index.ts';
+import { Device, type DeviceOptions } from './device.ts';
+import type { Endpoint, Fabric, NodeHandlers } from './fabric.ts';
+import type { FloatTensor } from './join.ts';
+import { LocalFabric } from './local/local-fabric.ts';
+import { LocalWorkers } from './local/local-workers.ts';
+import type { Message } from './messages.ts';
+import { Requester } from './requester.ts';
+import {
+  localPlanOf,
+  onOneMachine,
+  randomPlan,
+  randomSample,
+  writtenBundle,
+} from './test-support/bundles.ts';
+import { until } from './test-support/fabric-suite.ts';
+import { mixedNet } from './test-support/mixed-net.ts';
+import { Worker } from './worker.ts';
+
+const DEVICES = ['source', 'b', 'c', 'd'];
+
+let folder: string;
+let bundle: Bundle;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'bedside-run-'));
+  bundle = await writtenBundle(join(folder, 'mixed'), canonicalGraph(mixedNet()));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** Every message, in the order it was sent. */
+type Sent = { readonly from: string; readonly to: string; readonly message: Message }[];
+
+/** The local fabric with a record of what was sent, and with `repeat` everything sent twice. */
+class Recorded implements Fabric {
+  readonly sent: Sent = [];
+  readonly #inner: Fabric;
+  readonly #repeat: boolean;
+
+  constructor(inner: Fabric, repeat = false) {
+    this.#inner = inner;
+    this.#repeat = repeat;
+  }
+
+  async join(name: string, handlers: NodeHandlers): Promise<Endpoint> {
+    const end = await this.#inner.join(name, handlers);
+    return {
+      name,
+      send: (to, message) => {
+        this.sent.push({ from: name, to, message });
+        end.send(to, message);
+        if (this.#repeat) end.send(to, message);
+      },
+      watch: (peer) => end.watch(peer),
+      close: () => end.close(),
+    };
+  }
+}
+
+/** Workers in this process, on real sockets. */
+async function inProcess(devices: readonly DeviceOptions[], repeat = false) {
+  const dir = await mkdtemp(join(folder, 'fabric-'));
+  const fabric = new Recorded(new LocalFabric(dir), repeat);
+  const workers = devices.map((device) => new Worker(new Device(device, [bundle])));
+  for (const worker of workers) await worker.join(fabric);
+  const requester = new Requester('requester', bundle);
+  await requester.join(fabric);
+  const close = async (): Promise<void> => {
+    await requester.close();
+    for (const worker of workers) await worker.close();
+  };
+  return { fabric, workers, requester, [Symbol.asyncDispose]: close };
+}
+
+async function expectOneMachine(logits: Float32Array, levels: readonly number[], input: FloatTensor) {
+  expect(largestDifference(logits, await onOneMachine(bundle, levels, input))).toBeLessThan(1e-4);
+}
+
+describe('plans on workers', () => {
+  it('give what one machine gives, and parts go straight to those who need them', async () => {
+    await using run = await inProcess(DEVICES.map((name) => ({ name })));
+    const random = new Random(1);
+    for (let draw = 0; draw < 6; draw++) {
+      const plan = randomPlan(bundle, DEVICES, random);
+      const input = randomSample(bundle, random);
+      const { logits } = await run.requester.infer(input, plan);
+      await expectOneMachine(logits.data, plan.levels, input);
+    }
+    const parts = run.fabric.sent.flatMap(({ from, to, message }) =>
+      message.kind === 'part' ? [{ from, to, stage: message.stage }] : [],
+    );
+    const last = bundle.manifest.stages.length - 1;
+    // The input goes to the source alone, and only results come to the requester.
+    expect(new Set(parts.filter(({ stage }) => stage === -1).map(({ to }) => to))).toEqual(
+      new Set(['source']),
+    );
+    expect(parts.filter(({ to }) => to === 'requester').every(({ stage }) => stage === last)).toBe(true);
+    expect(parts.some(({ from, to }) => from !== 'requester' && to !== 'requester')).toBe(true);
+  });
+
+  it('run side by side, each ending once', async () => {
+    await using run = await inProcess(DEVICES.map((name) => ({ name })));
+    const random = new Random(2);
+    const asked = Array.from({ length: 12 }, () => ({
+      plan: randomPlan(bundle, DEVICES, random),
+      input: randomSample(bundle, random),
+    }));
+    const answers = await Promise.all(asked.map(({ plan, input }) => run.requester.infer(input, plan)));
+    for (const [at, { logits }] of answers.entries()) {
+      const { plan, input } = asked[at] as (typeof asked)[number];
+      await expectOneMachine(logits.data, plan.levels, input);
+    }
+    expect(run.requester.running).toBe(0);
+  });
+
+  it('do the same when every message comes twice: nothing is computed again', async () => {
+    await using run = await inProcess(
+      DEVICES.map((name) => ({ name })),
+      true,
+    );
+    const random = new Random(3);
+    const plan = randomPlan(bundle, DEVICES, random);
+    const input = randomSample(bundle, random);
+    const { logits } = await run.requester.infer(input, plan);
+    await expectOneMachine(logits.data, plan.levels, input);
+    const computed = run.fabric.sent.flatMap(({ to, message }) =>
+      message.kind === 'part' ? [`${message.stage} ${message.segment} ${to}`] : [],
+    );
+    expect(new Set(computed).size).toBe(computed.length);
+  });
+
+  it('change nothing by messages of an epoch that has passed, or of a request that has ended', async () => {
+    await using run = await inProcess([{ name: 'source' }]);
+    const plan = localPlanOf(
+      bundle,
+      'source',
+      bundle.manifest.groups.map(() => 0),
+    );
+    const input = randomSample(bundle, new Random(4));
+    await run.requester.infer(input, plan);
+    const started = run.fabric.sent.find(({ message }) => message.kind === 'part' && message.stage === -1);
+    const message = started?.message as Message & { kind: 'part' };
+    const results = () =>
+      run.fabric.sent.filter(({ to, message: m }) => to === 'requester' && m.kind === 'part').length;
+    expect(results()).toBe(1);
+    await until(() => run.fabric.sent.some(({ message: m }) => m.kind === 'end'));
+    const [worker] = run.workers;
+    // The end is on its way; once a question behind it is answered, it has come.
+    await run.requester.report('source');
+    worker?.receive('requester', message);
+    worker?.receive('requester', { ...message, request: 'other', epoch: 3 });
+    worker?.receive('requester', { ...message, request: 'other', epoch: 2 });
+    await until(() => results() > 1);
+    await run.requester.report('source');
+    expect(results()).toBe(2);
+    const foreign = { ...message, stage: plan.stages.length - 1, request: 'requester-0' };
+    run.requester.receive('source', foreign);
+    expect(run.requester.running).toBe(0);
+  });
+
+  it('end with a coded error at the deadline when a worker is slow', async () => {
+    await using run = await inProcess([{ name: 'source', speed: 1e-3 }]);
+    const plan = localPlanOf(
+      bundle,
+      'source',
+      bundle.manifest.groups.map(() => 0),
+    );
+    const asked = run.requester.infer(randomSample(bundle, new Random(5)), plan, { deadline: 0.2 });
+    await expect(asked).rejects.toMatchObject({ code: 'E_DEADLINE' });
+    expect(run.requester.running).toBe(0);
+  });
+
+  it('are refused by a device that they do not fit on, in its name', async () => {
+    await using run = await inProcess([{ name: 'source', memory: 100 }]);
+    const plan = localPlanOf(
+      bundle,
+      'source',
+      bundle.manifest.groups.map(() => 0),
+    );
+    const refused = { code: 'E_DEVICE', message: expect.stringContaining("'source'") };
+    await expect(run.requester.warm(plan)).rejects.toMatchObject(refused);
+    await expect(run.requester.infer(randomSample(bundle, new Random(6)), plan)).rejects.toMatchObject(
+      refused,
+    );
+  });
+
+  it('move when a battery is spent', async () => {
+    const levels = bundle.manifest.groups.map(() => 0);
+    const { macs } = stageCosts(bundle.manifest, 1, levels);
+    // Enough for one sample, and the first request has two.
+    const weak = { name: 'b', battery: 1.5 * macs, joulesPerMac: 1 };
+    await using run = await inProcess([{ name: 'source' }, weak]);
+    const local = localPlanOf(bundle, 'source', levels);
+    const stages = local.stages.map((stage, at) =>
+      at === 1 ? { ...stage, segments: stage.segments.map((one) => ({ ...one, device: 'b' })) } : stage,
+    );
+    const one = randomSample(bundle, new Random(7));
+    const two = tensor(Float32Array.of(...one.data, ...one.data), one.dims.with(0, 2)) as FloatTensor;
+    const found: number[] = [];
+    for (const input of [two, one]) {
+      const replan = async () => local;
+      const { logits, replanned } = await run.requester.infer(input, { levels, stages }, { replan });
+      await expectOneMachine(logits.data, levels, input);
+      found.push(replanned);
+    }
+    expect(found).toEqual([0, 1]);
+    expect([...run.requester.lost]).toEqual([['b', "the battery of 'b' is spent"]]);
+  });
+});
+
+describe('workers in processes of their own', () => {
+  it('that are killed are noticed; their stages move, and every request ends once', async () => {
+    await using workers = await LocalWorkers.start(
+      [{ device: { name: 'source' } }, { device: { name: 'b', speed: 0.02 } }, { device: { name: 'c' } }],
+      [bundle.dir],
+    );
+    const requester = new Requester('requester', bundle);
+    await requester.join(workers.fabric);
+    const random = new Random(8);
+    const all = ['source', 'b', 'c'];
+    const replan = async (lost: ReadonlySet<string>) => {
+      const left = all.filter((name) => !lost.has(name));
+      return left.includes('source') ? randomPlan(bundle, left, random) : undefined;
+    };
+    const asked = Array.from({ length: 20 }, () => ({
+      input: randomSample(bundle, random),
+      plan: randomPlan(bundle, all, random),
+    }));
+    let ended = 0;
+    const answers = asked.map(({ input, plan }) =>
+      requester.infer(input, plan, { replan, deadline: 30 }).finally(() => ended++),
+    );
+    await until(() => ended >= 3);
+    workers.kill('b');
+    for (const [at, answer] of (await Promise.all(answers)).entries()) {
+      const { input } = asked[at] as (typeof asked)[number];
+      await expectOneMachine(answer.logits.data, answer.plan.levels, input);
+    }
+    expect([ended, requester.running, [...requester.lost.keys()]]).toEqual([20, 0, ['b']]);
+
+    // One that hangs is noticed by its silence; without another plan, the request ends with a coded error.
+    workers.kill('c', 'SIGSTOP');
+    const levels = bundle.manifest.groups.map(() => 0);
+    const asleep = requester.infer(randomSample(bundle, random), localPlanOf(bundle, 'c', levels));
+    await expect(asleep).rejects.toMatchObject({ code: 'E_LOST', message: expect.stringContaining("'c'") });
+    workers.kill('source');
+    const gone = requester.infer(randomSample(bundle, random), localPlanOf(bundle, 'source', levels), {
+      replan,
+    });
+    await expect(gone).rejects.toMatchObject({ code: 'E_LOST' });
+    expect(requester.running).toBe(0);
+    await requester.close();
+  });
+
+  it('that cannot open the bundle say why', async () => {
+    const started = LocalWorkers.start([{ device: { name: 'a' } }], [join(folder, 'none')]);
+    await expect(started).rejects.toMatchObject({ code: 'E_BUNDLE' });
+  });
+});

@@ -1,0 +1,29 @@
+// A worker's process: opens the bundles, joins, says that it is ready, and ends with the process that started it.
+import { openBundle } from '../../bundle/index.ts';
+import { Device } from '../device.ts';
+import { wordsOf } from '../words.ts';
+import { Worker } from '../worker.ts';
+import { LocalFabric } from './local-fabric.ts';
+import type { ChildReply, ChildTask } from './local-workers.ts';
+
+const tell = (reply: ChildReply): Promise<void> =>
+  new Promise((resolve) => process.send?.(reply, () => resolve()) ?? resolve());
+
+// Ctrl-C reaches the whole group; the parent decides when workers go.
+process.on('SIGINT', () => {});
+process.once('disconnect', () => process.exit(0));
+process.once('message', (task: ChildTask) => {
+  void run(task).catch(async (error: unknown) => {
+    await tell({ error: wordsOf(error) });
+    process.exit(1);
+  });
+});
+
+async function run({ dir, device, links, bundles }: ChildTask): Promise<void> {
+  const opened = [];
+  for (const path of bundles) opened.push(await openBundle(path));
+  const onLeave = (): void => void setTimeout(() => process.exit(0), 100);
+  const worker = new Worker(new Device(device, opened), { links, onLeave });
+  await worker.join(new LocalFabric(dir));
+  await tell({ ready: true });
+}

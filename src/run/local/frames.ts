@@ -1,0 +1,92 @@
+// Messages as bytes: the length of the head and of the tensor (uint32, little endian), the head as JSON, the tensor's
+// own bytes. Signs of life and greetings travel the same way.
+import { BedsideError } from '../../util/index.ts';
+import type { FloatTensor } from '../join.ts';
+import type { Message } from '../messages.ts';
+
+/** What goes over a connection. */
+export type Frame =
+  | { readonly kind: 'hello'; readonly from: string }
+  | { readonly kind: 'watch' }
+  | { readonly kind: 'beat' }
+  | Message;
+
+/** Heads are small; a larger one is no message of ours. */
+const MOST_HEAD = 1 << 24;
+
+/** The pieces of a frame, tensor data not copied. */
+export function encodeFrame(frame: Frame): Uint8Array[] {
+  const tensor = frame.kind === 'part' ? frame.tensor : undefined;
+  const head = tensor ? { ...frame, tensor: { dims: tensor.dims } } : frame;
+  const json = Buffer.from(JSON.stringify(head));
+  const sizes = Buffer.alloc(8);
+  sizes.writeUInt32LE(json.length, 0);
+  sizes.writeUInt32LE(tensor?.data.byteLength ?? 0, 4);
+  const start = Buffer.concat([sizes, json]);
+  if (!tensor) return [start];
+  const { buffer, byteOffset, byteLength } = tensor.data;
+  return [start, new Uint8Array(buffer, byteOffset, byteLength)];
+}
+
+/** Cuts a stream of bytes into frames; a frame is given when its last byte is there, and never before. */
+export class FrameReader {
+  readonly #give: (frame: Frame) => void;
+  #chunks: Buffer[] = [];
+  #length = 0;
+
+  constructor(give: (frame: Frame) => void) {
+    this.#give = give;
+  }
+
+  /** @throws BedsideError E_FABRIC for bytes that are no frame */
+  push(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#length += chunk.length;
+    for (;;) {
+      if (this.#length < 8) return;
+      const sizes = this.#peek(8);
+      const [head, body] = [sizes.readUInt32LE(0), sizes.readUInt32LE(4)];
+      if (head > MOST_HEAD || body % 4 !== 0) throw unreadable();
+      if (this.#length < 8 + head + body) return;
+      this.#take(8);
+      const frame = parseHead(this.#take(head));
+      const data = new Float32Array(body / 4);
+      this.#take(body).copy(new Uint8Array(data.buffer));
+      this.#give(frame.kind === 'part' ? { ...frame, tensor: asTensor(frame.tensor.dims, data) } : frame);
+    }
+  }
+
+  /** The first bytes, together. */
+  #peek(count: number): Buffer {
+    if ((this.#chunks[0]?.length ?? 0) < count) this.#chunks = [Buffer.concat(this.#chunks)];
+    return (this.#chunks[0] ?? Buffer.alloc(0)).subarray(0, count);
+  }
+
+  #take(count: number): Buffer {
+    const taken = this.#peek(count);
+    const [first = Buffer.alloc(0)] = this.#chunks;
+    if (first.length === count) this.#chunks.shift();
+    else this.#chunks[0] = first.subarray(count);
+    this.#length -= count;
+    return taken;
+  }
+}
+
+function parseHead(bytes: Buffer): Frame {
+  try {
+    return JSON.parse(bytes.toString()) as Frame;
+  } catch {
+    throw unreadable();
+  }
+}
+
+function asTensor(dims: readonly number[], data: Float32Array): FloatTensor {
+  if (dims.reduce((all, dim) => all * dim, 1) !== data.length) throw unreadable();
+  return { type: 'float32', dims, data };
+}
+
+function unreadable(): BedsideError {
+  return new BedsideError('E_FABRIC', 'what came over a connection is no message', {
+    hint: 'nodes must be of one version of bedside',
+  });
+}

@@ -1,0 +1,168 @@
+// Nodes of one machine, each in a process of its own or several in one, over local sockets in a folder that only this user
+// may enter. Why processes and not threads: docs/architecture.md.
+import { createHash } from 'node:crypto';
+import { createServer, connect as dial, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { BedsideError, messageOf } from '../../util/index.ts';
+import { BEAT_MS, type Endpoint, type Fabric, type NodeHandlers, SILENCE_MS } from '../fabric.ts';
+import type { Message } from '../messages.ts';
+import { encodeFrame, type Frame, FrameReader } from './frames.ts';
+
+/** Where nodes of one machine meet. */
+export class LocalFabric implements Fabric {
+  readonly dir: string;
+
+  /** @param dir a folder of this user's own (mode 0700); nodes of one folder reach each other */
+  constructor(dir: string) {
+    this.dir = dir;
+  }
+
+  async join(name: string, handlers: NodeHandlers): Promise<Endpoint> {
+    const endpoint = new LocalEndpoint(this.dir, name, handlers);
+    await endpoint.listen();
+    return endpoint;
+  }
+}
+
+interface Watched {
+  /** When the last sign of life came, and whether it is counted as lost. */
+  last: number;
+  lost: boolean;
+}
+
+class LocalEndpoint implements Endpoint {
+  readonly name: string;
+  readonly #dir: string;
+  readonly #handlers: NodeHandlers;
+  readonly #server: Server;
+  readonly #incoming = new Set<Socket>();
+  /** To each node one connection for tensors and one for the rest, so that a tensor never holds up a sign of life. */
+  readonly #outgoing = new Map<string, Socket>();
+  readonly #watchers = new Set<string>();
+  readonly #watched = new Map<string, Watched>();
+  readonly #timer: NodeJS.Timeout;
+  #beat = performance.now();
+  #closed = false;
+
+  constructor(dir: string, name: string, handlers: NodeHandlers) {
+    this.name = name;
+    this.#dir = dir;
+    this.#handlers = handlers;
+    this.#server = createServer((socket) => this.#accept(socket));
+    this.#timer = setInterval(() => this.#tick(), BEAT_MS);
+    this.#timer.unref();
+  }
+
+  listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', (cause) => {
+        clearInterval(this.#timer);
+        reject(
+          new BedsideError('E_FABRIC', `node '${this.name}' cannot join: ${messageOf(cause)}`, {
+            hint: 'give every node a name of its own',
+            cause,
+          }),
+        );
+      });
+      this.#server.listen(pathOf(this.#dir, this.name), () => resolve());
+    });
+  }
+
+  send(to: string, message: Message): void {
+    this.#post(to, message, message.kind === 'part' ? 'tensors' : 'rest');
+  }
+
+  watch(peer: string): void {
+    if (this.#watched.has(peer)) return;
+    this.#watched.set(peer, { last: performance.now(), lost: false });
+    this.#post(peer, { kind: 'watch' }, 'rest');
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#timer);
+    // What was sent before still goes out.
+    for (const socket of this.#outgoing.values()) socket.end();
+    for (const socket of this.#incoming) socket.destroy();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  #accept(socket: Socket): void {
+    let from: string | undefined;
+    this.#incoming.add(socket);
+    const reader = new FrameReader((frame) => {
+      if (this.#closed) return;
+      if (frame.kind === 'hello') from = frame.from;
+      else if (from !== undefined) this.#receive(from, frame);
+    });
+    socket.on('data', (chunk) => {
+      try {
+        reader.push(chunk);
+      } catch {
+        // Half a message or none of ours: nothing of it is used, and its sender is silent from now on.
+        socket.destroy();
+      }
+    });
+    socket.on('error', () => {});
+    socket.on('close', () => this.#incoming.delete(socket));
+  }
+
+  #receive(from: string, frame: Exclude<Frame, { kind: 'hello' }>): void {
+    const watched = this.#watched.get(from);
+    if (watched) {
+      watched.last = performance.now();
+      watched.lost = false;
+    }
+    if (frame.kind === 'watch') this.#watchers.add(from);
+    else if (frame.kind !== 'beat') this.#handlers.message(from, frame);
+  }
+
+  #post(to: string, frame: Frame, kind: 'tensors' | 'rest'): void {
+    if (this.#closed) return;
+    const key = `${kind} ${to}`;
+    let socket = this.#outgoing.get(key);
+    if (!socket) {
+      socket = dial(pathOf(this.#dir, to));
+      const own = socket;
+      const gone = (): void => {
+        if (this.#outgoing.get(key) === own) this.#outgoing.delete(key);
+        this.#watchers.delete(to);
+        this.#lose(to, 'its connection ended');
+      };
+      socket.on('error', gone);
+      socket.on('close', gone);
+      socket.unref();
+      this.#outgoing.set(key, socket);
+      for (const piece of encodeFrame({ kind: 'hello', from: this.name })) socket.write(piece);
+    }
+    socket.cork();
+    for (const piece of encodeFrame(frame)) socket.write(piece);
+    socket.uncork();
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    // Where this process itself stood still, what came meanwhile has not been read yet.
+    const late = now - this.#beat > 2 * BEAT_MS;
+    this.#beat = now;
+    for (const watcher of this.#watchers) this.#post(watcher, { kind: 'beat' }, 'rest');
+    for (const [peer, watched] of this.#watched) {
+      if (late) watched.last = Math.max(watched.last, now - SILENCE_MS + 2 * BEAT_MS);
+      else if (now - watched.last > SILENCE_MS) this.#lose(peer, 'it gave no sign of life');
+    }
+  }
+
+  #lose(peer: string, why: string): void {
+    const watched = this.#watched.get(peer);
+    if (!watched || watched.lost || this.#closed) return;
+    watched.lost = true;
+    this.#handlers.lost(peer, why);
+  }
+}
+
+/** Socket paths are short everywhere (104 bytes on macOS), so names are hashed. */
+function pathOf(dir: string, name: string): string {
+  const short = createHash('sha256').update(name).digest('hex').slice(0, 12);
+  return process.platform === 'win32' ? `\\\\.\\pipe\\${join(dir, short)}` : join(dir, short);
+}

@@ -1,0 +1,129 @@
+// What every fabric keeps to, whatever carries its messages.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { tensor } from '../../engine/index.ts';
+import { Random } from '../../util/index.ts';
+import { type Endpoint, type Fabric, SILENCE_MS } from '../fabric.ts';
+import type { FloatTensor } from '../join.ts';
+import type { Message, Part } from '../messages.ts';
+
+/** A fabric under test. */
+export interface FabricUnderTest {
+  readonly fabric: Fabric;
+  /** Ends all that belongs to it. */
+  close(): Promise<void>;
+}
+
+/** A part with a tensor of these numbers. */
+export function partOf(data: Float32Array, dims: readonly number[], segment = 0): Part {
+  return {
+    kind: 'part',
+    request: 'r',
+    epoch: 0,
+    requester: 'a',
+    bundle: 'b',
+    plan: { levels: [1, 2], stages: [{ index: 0, segments: [{ device: 'a', from: 0, to: 3 }] }] },
+    remaining: 1000,
+    stage: 0,
+    segment,
+    tensor: tensor(data, dims) as FloatTensor,
+  };
+}
+
+/** Runs the suite on fabrics that `open` makes. */
+export function describeFabric(name: string, open: () => Promise<FabricUnderTest>): void {
+  describe(`fabric ${name}`, () => {
+    let under: FabricUnderTest;
+    let ends: Endpoint[];
+    beforeEach(async () => {
+      under = await open();
+      ends = [];
+    });
+    afterEach(async () => {
+      for (const end of ends) await end.close();
+      await under.close();
+    });
+
+    async function join(node: string) {
+      const got: (readonly [string, Message])[] = [];
+      const lost: string[] = [];
+      const end = await under.fabric.join(node, {
+        message: (from, message) => got.push([from, message]),
+        lost: (peer) => lost.push(peer),
+      });
+      ends.push(end);
+      return { end, got, lost };
+    }
+
+    it('carries tensors of any size bit by bit, in order, and whole', async () => {
+      const [a, b] = [await join('a'), await join('b')];
+      const random = new Random(1);
+      const sizes = [0, 1, 7, 100_000, 3, 1_500_000, 1];
+      const sent = sizes.map((size, segment) =>
+        partOf(
+          Float32Array.from({ length: size }, () => random.normal()),
+          [size],
+          segment,
+        ),
+      );
+      for (const part of sent) a.end.send('b', part);
+      await until(() => b.got.length === sizes.length);
+      b.got.forEach(([from, message], at) => {
+        expect(from).toBe('a');
+        const { tensor: got, ...rest } = message as Part;
+        const { tensor: given, ...said } = sent[at] as Part;
+        expect(rest).toEqual(said);
+        expect(got.dims).toEqual(given.dims);
+        expect(Buffer.compare(Buffer.from(got.data.buffer), Buffer.from(given.data.buffer))).toBe(0);
+      });
+      expect(a.got).toEqual([]);
+    });
+
+    it('carries other messages both ways, also to oneself', async () => {
+      const [a, b] = [await join('a'), await join('b')];
+      a.end.send('b', { kind: 'ask', id: '1' });
+      b.end.send('a', { kind: 'end', request: 'é' });
+      a.end.send('a', { kind: 'ask', id: '2' });
+      await until(() => a.got.length === 2 && b.got.length === 1);
+      expect(a.got.find(([from]) => from === 'b')).toEqual(['b', { kind: 'end', request: 'é' }]);
+      expect(b.got).toEqual([['a', { kind: 'ask', id: '1' }]]);
+    });
+
+    it('refuses a name that is taken, and loses what is sent to nobody', async () => {
+      const a = await join('a');
+      await expect(join('a')).rejects.toMatchObject({ code: 'E_FABRIC' });
+      a.end.send('nobody', { kind: 'ask', id: '1' });
+      const b = await join('b');
+      a.end.send('b', { kind: 'ask', id: '2' });
+      await until(() => b.got.length === 1);
+    });
+
+    it('tells once that a watched node is gone, and nothing of one that lives', async () => {
+      const [a, b, c] = [await join('a'), await join('b'), await join('c')];
+      a.end.watch('b');
+      a.end.watch('c');
+      a.end.watch('b');
+      await b.end.close();
+      await until(() => a.lost.length > 0);
+      await new Promise((resolve) => setTimeout(resolve, SILENCE_MS + 500));
+      expect(a.lost).toEqual(['b']);
+      expect(c.lost).toEqual([]);
+    });
+
+    it('says nothing more once closed', async () => {
+      const [a, b] = [await join('a'), await join('b')];
+      await a.end.close();
+      a.end.send('b', { kind: 'ask', id: '1' });
+      b.end.send('a', { kind: 'ask', id: '2' });
+      const c = await join('c');
+      c.end.send('b', { kind: 'ask', id: '3' });
+      await until(() => b.got.length === 1);
+      expect(b.got).toEqual([['c', { kind: 'ask', id: '3' }]]);
+      expect(a.got).toEqual([]);
+    });
+  });
+}
+
+/** Waits until something holds; a test that waits in vain is ended by its own limit. */
+export async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
+}

@@ -1,0 +1,204 @@
+// A worker: a device on a fabric. Runs requests as dataflow: a segment starts when all its inputs are there, and what it
+// gives goes straight to those who need it.
+import { must } from '../util/index.ts';
+import type { Device } from './device.ts';
+import type { Endpoint, Fabric } from './fabric.ts';
+import { type FloatTensor, joinParts } from './join.ts';
+import type { Message, Part } from './messages.ts';
+import { type LinkOptions, ShapedLinks } from './shaping.ts';
+import { wordsOf } from './words.ts';
+
+/** One request, as far as it has come here. */
+interface Running {
+  readonly epoch: number;
+  /** Parts by stage and segment. */
+  readonly parts: Map<number, (FloatTensor | undefined)[]>;
+  readonly expiry: NodeJS.Timeout;
+}
+
+/** How many ended requests are remembered, so that what comes late of them changes nothing. */
+const REMEMBERED = 4096;
+
+/** Options of a worker. */
+export interface WorkerOptions {
+  readonly links?: LinkOptions | undefined;
+  /** Called once when it has left by itself. */
+  readonly onLeave?: ((why: string) => void) | undefined;
+}
+
+/** A device that answers on a fabric until it is closed or its battery is spent. */
+export class Worker {
+  readonly #device: Device;
+  readonly #links: ShapedLinks;
+  readonly #onLeave: ((why: string) => void) | undefined;
+  readonly #running = new Map<string, Running>();
+  /** By request: its last epoch; Infinity when it has ended. The oldest are forgotten. */
+  readonly #known = new Map<string, number>();
+  readonly #requesters = new Set<string>();
+  /** One stage at a time. */
+  #turn: Promise<void> = Promise.resolve();
+  #endpoint: Endpoint | undefined;
+  #left = false;
+
+  constructor(device: Device, options: WorkerOptions = {}) {
+    this.#device = device;
+    this.#links = new ShapedLinks(options.links);
+    this.#onLeave = options.onLeave;
+  }
+
+  async join(fabric: Fabric): Promise<void> {
+    this.#endpoint = await fabric.join(this.#device.name, {
+      message: (from, message) => this.receive(from, message),
+      lost: () => {},
+    });
+  }
+
+  /** What a message does. A duplicate, or one of an epoch that has passed, does nothing. */
+  receive(from: string, message: Message): void {
+    if (this.#left) return;
+    this.#requesters.add(message.kind === 'part' ? message.requester : from);
+    switch (message.kind) {
+      case 'part':
+        this.#take(message);
+        break;
+      case 'end':
+        this.#end(message.request);
+        break;
+      case 'warm':
+        this.#device.warm(message.bundle, message.plan).then(
+          () => this.#send(from, { kind: 'warmed', id: message.id }),
+          (error: unknown) => this.#send(from, { kind: 'warmed', id: message.id, error: wordsOf(error) }),
+        );
+        break;
+      case 'ask':
+        this.#send(from, { kind: 'report', id: message.id, report: this.#device.report() });
+        break;
+      default:
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#left = true;
+    for (const { expiry } of this.#running.values()) clearTimeout(expiry);
+    this.#running.clear();
+    await this.#turn;
+    await this.#endpoint?.close();
+    await this.#device.close();
+  }
+
+  #take(part: Part): void {
+    const { stage, segment, plan } = part;
+    const running = this.#runningOf(part);
+    if (!running) return;
+    const expected = stage < 0 ? 1 : must(plan.stages[stage], `stage ${stage}`).segments.length;
+    const parts = running.parts.get(stage) ?? Array.from<FloatTensor | undefined>({ length: expected });
+    running.parts.set(stage, parts);
+    if (segment >= expected || parts[segment]) return;
+    parts[segment] = part.tensor;
+    const there = parts.filter((one) => one !== undefined);
+    if (there.length < expected) return;
+    plan.stages[stage + 1]?.segments.forEach(({ device }, own) => {
+      if (device === this.#device.name) this.#queue(part, running, there, own);
+    });
+  }
+
+  /** The request's state; undefined for a dead epoch or a request that has ended. */
+  #runningOf({ request, epoch, remaining, bundle, plan, requester }: Part): Running | undefined {
+    if (epoch < (this.#known.get(request) ?? 0)) return undefined;
+    const running = this.#running.get(request);
+    if (running?.epoch === epoch) return running;
+    if (running) this.#forget(request, running);
+    this.#remember(request, epoch);
+    try {
+      this.#device.check(bundle, plan);
+    } catch (error) {
+      this.#remember(request, epoch + 1);
+      this.#send(requester, { kind: 'failed', request, epoch, error: wordsOf(error) });
+      return undefined;
+    }
+    const fresh: Running = {
+      epoch,
+      parts: new Map(),
+      // The requester tells when a request has ended; this is for requesters that are gone.
+      expiry: setTimeout(() => this.#end(request), Math.max(0, remaining) + 1000),
+    };
+    fresh.expiry.unref();
+    this.#running.set(request, fresh);
+    return fresh;
+  }
+
+  #queue(part: Part, running: Running, inputs: readonly FloatTensor[], segment: number): void {
+    const start = performance.now();
+    this.#turn = this.#turn.then(async () => {
+      const { request, epoch, requester } = part;
+      if (this.#running.get(request) !== running) return;
+      try {
+        await this.#run(part, running, inputs, segment, start);
+      } catch (error) {
+        this.#send(requester, { kind: 'failed', request, epoch, error: wordsOf(error) });
+      }
+    });
+  }
+
+  async #run(
+    part: Part,
+    running: Running,
+    inputs: readonly FloatTensor[],
+    segment: number,
+    start: number,
+  ): Promise<void> {
+    const { request, bundle, plan } = part;
+    const stage = part.stage + 1;
+    const joining = part.stage < 0 ? undefined : this.#device.stages(bundle).joining(part.stage);
+    const input = joining ? joinParts(inputs, joining) : must(inputs[0], 'the input');
+    const output = await this.#device.run(request, bundle, plan, stage, segment, input);
+    if (this.#running.get(request) !== running) return;
+    const remaining = part.remaining - (performance.now() - start);
+    const next = plan.stages[stage + 1]?.segments.map(({ device }) => device) ?? [part.requester];
+    const result: Part = { ...part, stage, segment, remaining, tensor: output };
+    for (const to of new Set(next)) {
+      if (to !== this.#device.name) this.#send(to, result);
+    }
+    if (next.includes(this.#device.name)) this.#take(result);
+    if (this.#device.spent) this.#leave(`the battery of '${this.#device.name}' is spent`);
+  }
+
+  #send(to: string, message: Message): void {
+    const endpoint = this.#endpoint;
+    if (!endpoint || this.#left) return;
+    const bytes = message.kind === 'part' ? message.tensor.data.byteLength : 0;
+    this.#device.sent(bytes);
+    const delay = this.#links.delay(to, bytes, performance.now());
+    if (delay <= 0) endpoint.send(to, message);
+    else setTimeout(() => endpoint.send(to, message), delay);
+  }
+
+  #end(request: string): void {
+    this.#remember(request, Number.POSITIVE_INFINITY);
+    const running = this.#running.get(request);
+    if (running) this.#forget(request, running);
+  }
+
+  #forget(request: string, { expiry }: Running): void {
+    clearTimeout(expiry);
+    this.#running.delete(request);
+    this.#device.end(request);
+  }
+
+  #remember(request: string, epoch: number): void {
+    this.#known.delete(request);
+    this.#known.set(request, epoch);
+    if (this.#known.size <= REMEMBERED) return;
+    for (const oldest of this.#known.keys()) {
+      if (this.#running.has(oldest)) continue;
+      this.#known.delete(oldest);
+      break;
+    }
+  }
+
+  #leave(why: string): void {
+    for (const requester of this.#requesters) this.#endpoint?.send(requester, { kind: 'leaving', why });
+    this.#left = true;
+    this.#onLeave?.(why);
+  }
+}
