@@ -4,7 +4,8 @@ import { arcsBelow, type Tuned, tablesAround, tuneGrid } from './grid.ts';
 import type { Incumbent } from './incumbent.ts';
 import { LabelSearch } from './labels.ts';
 import { type LinePrices, tuneLine } from './line.ts';
-import { type ReducedArcs, type ReducedGraph, restrict } from './reduced.ts';
+import { restrict } from './reduced.ts';
+import type { ReducedArcs, ReducedGraph } from './reduced-graph.ts';
 import { energyRow, memoryRow } from './rows.ts';
 import type { Work } from './work.ts';
 

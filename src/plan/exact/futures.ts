@@ -1,5 +1,5 @@
 // What may still come: from every node of a reduced graph, the least and the most that the rest of a path uses.
-import type { ReducedArcs, ReducedGraph } from './reduced.ts';
+import type { ReducedArcs, ReducedGraph } from './reduced-graph.ts';
 
 /** What the rest of a path uses of every row at least and at most, by node layer: `[node * rows + row]`. */
 export interface Futures {

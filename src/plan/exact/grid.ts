@@ -1,7 +1,7 @@
 // On a reduced graph: the cheapest way from every node to the end by steps of loss made so far, under prices of the
 // limits. Accuracy is exact here, floor and concave term alike; only the limits of devices and the deadline are priced.
 import type { Incumbent } from './incumbent.ts';
-import { pathOf, type ReducedArcs, type ReducedGraph } from './reduced.ts';
+import { pathOf, type ReducedArcs, type ReducedGraph } from './reduced-graph.ts';
 import type { Work } from './work.ts';
 
 /** Tables for one set of prices. */

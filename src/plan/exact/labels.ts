@@ -6,7 +6,7 @@ import { type Futures, futuresOf } from './futures.ts';
 import type { GridTable } from './grid.ts';
 import type { Incumbent } from './incumbent.ts';
 import { Labels, orderBy, rootLabel } from './label-store.ts';
-import { pathOf, type ReducedArcs, type ReducedGraph } from './reduced.ts';
+import { pathOf, type ReducedArcs, type ReducedGraph } from './reduced-graph.ts';
 import type { Work } from './work.ts';
 
 export interface LabelOptions {

@@ -1,7 +1,7 @@
 // The Lagrangian of the root on a reduced graph: steps of loss have one price, so a pass costs an arc's worth for each arc
 // and not a grid's. Large windows are thinned out with it before the grid looks at them.
 import type { Incumbent } from './incumbent.ts';
-import { pathOf, type ReducedArcs, type ReducedGraph } from './reduced.ts';
+import { pathOf, type ReducedArcs, type ReducedGraph } from './reduced-graph.ts';
 import type { Work } from './work.ts';
 
 /** Prices of a reduced graph's rows and of a step of loss. */

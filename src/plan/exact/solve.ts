@@ -282,9 +282,16 @@ class Search {
       else this.#beam(window);
       if (this.#incumbent.decisions || this.#done || this.#work.spent) break;
     }
+    if (this.#effort === 'beam' && this.#gapNow > NEAR && !this.#work.spent) this.#again();
     this.#stats.beamObjective = this.#incumbent.objective;
     this.#stats.beamSeconds = this.#work.seconds;
     this.#report('beam');
+  }
+
+  /** Another beam below the plan that was found: prices and bounds are sharper there. */
+  #again(): void {
+    const window = this.#window(Number.POSITIVE_INFINITY);
+    if (typeof window !== 'string') this.#beam(window);
   }
 
   /** A guided beam in a window; true when it left nothing out. */
