@@ -56,10 +56,61 @@ export function sentBytes(stage: StageInstance, level: number, size: number): nu
   return stage.split === 'partial-sums' ? whole : whole / size;
 }
 
-/**
- * Seconds until each of `to` has `bytes` from every one of `from` but itself; Infinity where a link is missing.
- * @param arrivals filled, by position in `to`
- */
+/** The links of an instance, ready to be asked often. */
+export class Links {
+  readonly #devices: number;
+  readonly #shared: boolean;
+  /** `[from * devices + to]`. */
+  readonly #perByte: Float64Array;
+  readonly #latency: Float64Array;
+
+  constructor({
+    bandwidth,
+    latency,
+    sharedChannel,
+  }: Pick<PlanningInstance, 'bandwidth' | 'latency' | 'sharedChannel'>) {
+    const D = bandwidth.length;
+    this.#devices = D;
+    this.#shared = sharedChannel;
+    this.#perByte = new Float64Array(D * D);
+    this.#latency = new Float64Array(D * D);
+    for (let d = 0; d < D; d++) {
+      for (let e = 0; e < D; e++) {
+        const speed = bandwidth[d]?.[e] ?? 0;
+        // Without a link nothing arrives, not even no bytes.
+        this.#perByte[d * D + e] = speed > 0 ? 1 / speed : 0;
+        this.#latency[d * D + e] = speed > 0 ? (latency[d]?.[e] ?? 0) : Number.POSITIVE_INFINITY;
+      }
+    }
+  }
+
+  /**
+   * Seconds until each of `to` has `bytes` from every one of `from` but itself; Infinity where a link is missing.
+   * @param arrivals filled, by position in `to`
+   */
+  transfer(from: readonly number[], to: readonly number[], bytes: number, arrivals: Float64Array): void {
+    const D = this.#devices;
+    let busy = 0;
+    let slowest = 0;
+    for (let at = 0; at < to.length; at++) {
+      const e = to[at] as number;
+      let last = 0;
+      for (let i = 0; i < from.length; i++) {
+        const d = from[i] as number;
+        if (d === e) continue;
+        const seconds = bytes * (this.#perByte[d * D + e] as number);
+        const delay = this.#latency[d * D + e] as number;
+        busy += seconds;
+        if (delay > slowest) slowest = delay;
+        if (delay + seconds > last) last = delay + seconds;
+      }
+      arrivals[at] = last;
+    }
+    if (this.#shared) for (let at = 0; at < to.length; at++) arrivals[at] = busy + slowest;
+  }
+}
+
+/** One transfer, as `Links` has it. */
 export function transferSeconds(
   instance: Pick<PlanningInstance, 'bandwidth' | 'latency' | 'sharedChannel'>,
   from: readonly number[],
@@ -67,24 +118,7 @@ export function transferSeconds(
   bytes: number,
   arrivals: Float64Array,
 ): void {
-  const { bandwidth, latency, sharedChannel } = instance;
-  let busy = 0;
-  let slowest = 0;
-  for (let at = 0; at < to.length; at++) {
-    const e = to[at] ?? 0;
-    let last = 0;
-    for (const d of from) {
-      if (d === e) continue;
-      const speed = bandwidth[d]?.[e] ?? 0;
-      const seconds = speed > 0 ? bytes / speed : Number.POSITIVE_INFINITY;
-      const delay = latency[d]?.[e] ?? 0;
-      busy += seconds;
-      if (delay > slowest) slowest = delay;
-      if (delay + seconds > last) last = delay + seconds;
-    }
-    arrivals[at] = last;
-  }
-  if (sharedChannel) arrivals.fill(busy + slowest, 0, to.length);
+  new Links(instance).transfer(from, to, bytes, arrivals);
 }
 
 /** Seconds from having the input to having computed one of `size` parts of stage l: the device's wait and its work. */
@@ -164,6 +198,7 @@ export function planCosts(instance: PlanningInstance, decisions: readonly StageD
   const energy = new Float64Array(devices.length);
   const stageSeconds = new Float64Array(stages.length);
   const arrivals = new Float64Array(4);
+  const links = new Links(instance);
   let feasible = mayReturn(instance);
   let steps = 0;
   let before: { readonly set: readonly number[]; readonly bytes: number } | undefined;
@@ -174,7 +209,7 @@ export function planCosts(instance: PlanningInstance, decisions: readonly StageD
     const choice = choiceIndex(stage, level, decision.inner, decision.level);
     if (!stage.allowed[choice] || !mayRun(instance, l, set)) feasible = false;
     arrivals.fill(0);
-    if (before) hop(instance, before.set, set, before.bytes, arrivals, energy);
+    if (before) hop(instance, links, before.set, set, before.bytes, arrivals, energy);
     let seconds = 0;
     set.forEach((d, at) => {
       const device = must(devices[d], `device ${d}`);
@@ -190,7 +225,7 @@ export function planCosts(instance: PlanningInstance, decisions: readonly StageD
     level = decision.level;
   });
   const last = must(before, 'a stage');
-  hop(instance, last.set, [source], last.bytes, arrivals, energy);
+  hop(instance, links, last.set, [source], last.bytes, arrivals, energy);
   const returnSeconds = arrivals[0] ?? 0;
   const seconds = stageSeconds.reduce((sum, value) => sum + value, 0) + returnSeconds;
   const joules = energy.reduce((sum, value) => sum + value, 0);
@@ -218,13 +253,14 @@ export function planCosts(instance: PlanningInstance, decisions: readonly StageD
 /** Times of one hop, and its joules added to everybody's. */
 function hop(
   instance: PlanningInstance,
+  links: Links,
   from: readonly number[],
   to: readonly number[],
   bytes: number,
   arrivals: Float64Array,
   energy: Float64Array,
 ): void {
-  transferSeconds(instance, from, to, bytes, arrivals);
+  links.transfer(from, to, bytes, arrivals);
   for (const d of from) {
     for (const e of to) {
       if (d === e) continue;

@@ -1,7 +1,15 @@
 // Planning: the level of every group and the devices of every stage, for one request.
 export { type BuildOptions, buildProblem, DEFAULT_SETS, type PlanningProblem } from './build-instance.ts';
 export { checkPlan, type PlanCheck, type Violation } from './check-plan.ts';
-export { choiceIndex, computeSeconds, mayRun, type PlanCosts, planCosts, transferSeconds } from './cost.ts';
+export {
+  choiceIndex,
+  computeSeconds,
+  Links,
+  mayRun,
+  type PlanCosts,
+  planCosts,
+  transferSeconds,
+} from './cost.ts';
 export { beamPlanner, exactPlanner } from './exact/planners.ts';
 export { type Fleet, type FleetDevice, type FleetFile, fleetOf, parseFleet } from './fleet.ts';
 export {

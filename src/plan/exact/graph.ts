@@ -6,13 +6,13 @@ import { must } from '../../util/index.ts';
 import {
   accuracyCost,
   computeSeconds,
+  Links,
   lossSteps,
   mayReturn,
   mayRun,
   mostSteps,
   SLACK,
   sentBytes,
-  transferSeconds,
 } from '../cost.ts';
 import type { PlanningInstance, StageDecision } from '../instance.ts';
 
@@ -80,8 +80,9 @@ export function buildGraph(instance: PlanningInstance): Graph | undefined {
   if (steps < 0 || !mayReturn(instance)) return undefined;
   const layers: Layer[] = [];
   const registry = new Registry();
+  const links = new Links(instance);
   for (let l = 0; l < instance.stages.length; l++) {
-    const layer = buildLayer(instance, l, layers[l - 1], registry);
+    const layer = buildLayer(instance, l, layers[l - 1], registry, links);
     if (layer.sets.length === 0 || layer.choice.length === 0) return undefined;
     layers.push(layer);
   }
@@ -92,7 +93,7 @@ export function buildGraph(instance: PlanningInstance): Graph | undefined {
   last.sets.forEach((set, s) => {
     for (let p = 0; p < last.levels; p++) {
       const bytes = sentBytes(must(instance.stages.at(-1), 'a stage'), p, set.length);
-      transferSeconds(instance, set, [instance.source], bytes, arrivals);
+      links.transfer(set, [instance.source], bytes, arrivals);
       returnSent[s * last.levels + p] = bytes;
       returnSeconds[s * last.levels + p] = arrivals[0] ?? 0;
     }
@@ -132,6 +133,7 @@ function buildLayer(
   l: number,
   before: Layer | undefined,
   registry: Registry,
+  links: Links,
 ): Layer {
   const stage = must(instance.stages[l], `stage ${l}`);
   const legal = stage.sets.flatMap((set, at) => (mayRun(instance, l, set) ? [at] : []));
@@ -168,7 +170,7 @@ function buildLayer(
     activationBytes: pick(stage.activationBytes),
     seconds,
   };
-  return { ...common, ...hops(instance, l, before, sets, start, seconds, choice.length) };
+  return { ...common, ...hops(instance, links, l, before, sets, start, seconds, choice.length) };
 }
 
 /** Seconds by set, member and choice; Infinity where a member alone has too little memory, energy or time for it. */
@@ -205,6 +207,7 @@ type Hops = Pick<Layer, 'before' | 'sent' | 'arrival' | 'critical' | 'arrivals'>
 
 function hops(
   instance: PlanningInstance,
+  links: Links,
   l: number,
   before: Layer | undefined,
   sets: readonly (readonly number[])[],
@@ -236,7 +239,7 @@ function hops(
         const state = s * levels + p;
         const bytes = sentBytes(stage, p, from.length);
         sent[state] = bytes;
-        transferSeconds(instance, from, to, bytes, arrivals);
+        links.transfer(from, to, bytes, arrivals);
         const last = lastMember(arrivals, to.length, behind, (t * levels + p) * MEMBERS * MEMBERS);
         const at = state * count + t;
         critical[at] = last;

@@ -27,6 +27,8 @@ export class Pricing {
   /** By layer: price of a choice on a set, time apart: `[set * choices + choice]`. */
   readonly work: readonly Float64Array[];
   readonly #members: readonly Uint8Array[];
+  /** Prices of a byte from one set to those of a layer. */
+  readonly #bytePrices: Float64Array;
 
   constructor(graph: Graph, rows: Rows) {
     this.graph = graph;
@@ -45,6 +47,7 @@ export class Pricing {
       );
     });
     this.work = layers.map(({ sets, choice }) => new Float64Array(sets.length * choice.length));
+    this.#bytePrices = new Float64Array(layers.reduce((most, { sets }) => Math.max(most, sets.length), 0));
     this.#members = layers.map(({ sets }) => Uint8Array.from(sets, ({ length }) => length));
   }
 
@@ -165,20 +168,24 @@ export class Pricing {
     const pair = this.pair[l] as Int32Array;
     const toGo = this.toGo[l - 1] as Float64Array;
     const { time } = this;
+    const prices = this.#bytePrices;
     for (let state = 0; state < before; state++) {
       const from = Math.floor(state / levelsIn);
       const p = state - from * levelsIn;
+      if (p === 0) {
+        for (let t = 0; t < count; t++) prices[t] = byte[pair[from * count + t] as number] as number;
+      }
       const bytes = sent[state] as number;
-      const [hop, row, node] = [from * count, state * count, p * count * MEMBERS];
+      const row = state * count;
+      let node = p * count * MEMBERS;
       let best = Number.POSITIVE_INFINITY;
-      for (let t = 0; t < count; t++) {
+      for (let t = 0; t < count; t++, node += MEMBERS) {
         const last = critical[row + t] as number;
-        const carried = bytes * (byte[pair[hop + t] as number] as number);
+        const carried = bytes * (prices[t] as number);
         if (last >= 0) {
-          const value =
-            carried + time * (arrival[row + t] as number) + (after[node + t * MEMBERS + last] as number);
+          const value = carried + time * (arrival[row + t] as number) + (after[node + last] as number);
           if (value < best) best = value;
-        } else if (carried + this.atLeast(l, t, last, node + t * MEMBERS) < best) {
+        } else if (carried + this.atLeast(l, t, last, node) < best) {
           const value = carried + this.#apart(l, t, last, p);
           if (value < best) best = value;
         }

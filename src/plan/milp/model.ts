@@ -2,7 +2,7 @@
 // docs/formulation.md. `run` (y), `send` (f) and `work` (g) are flows of one unit from the first stage to the last. `run`
 // and `lost` are integer; `work` follows from `run` unless a stage has inner choices, which could be mixed otherwise.
 import { must } from '../../util/index.ts';
-import { sentBytes, transferJoules, transferSeconds } from '../cost.ts';
+import { Links, sentBytes, transferJoules } from '../cost.ts';
 import { type Graph, type Layer, MEMBERS, type Path } from '../exact/graph.ts';
 import { safeNames } from './names.ts';
 import { Program, Terms } from './program.ts';
@@ -30,10 +30,12 @@ class ModelBuilder {
   readonly #memory: readonly Terms[];
   readonly #energy: readonly Terms[];
   readonly #steps = new Terms();
+  readonly #links: Links;
 
   constructor(graph: Graph) {
     const { stages, devices } = graph.instance;
     this.#graph = graph;
+    this.#links = new Links(graph.instance);
     this.#stages = safeNames(stages.map(({ name }) => name));
     this.#devices = safeNames(devices.map(({ name }) => name));
     this.#memory = devices.map(() => new Terms());
@@ -163,7 +165,7 @@ class ModelBuilder {
     const from = must(layer.sets[Math.floor(state / layer.levels)], 'a set');
     const bytes = sentBytes(must(instance.stages[l - 1], 'a stage before'), level, from.length);
     const arrivals = new Float64Array(to.length);
-    transferSeconds(instance, from, to, bytes, arrivals);
+    this.#links.transfer(from, to, bytes, arrivals);
     if (!arrivals.every(Number.isFinite)) return undefined;
     const name = `send.${this.#stages[l - 1]}.from.${this.#set(from)}.level${level}.to.${this.#set(to)}`;
     const column = this.#program.column(name, 1, false);
