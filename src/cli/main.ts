@@ -21,4 +21,6 @@ process.on('uncaughtException', (error) => {
   process.exit(tellError(error, { json: words.includes('--json') }));
 });
 
-process.exitCode = await runCommandLine(words);
+const status = await runCommandLine(words);
+// A command that was asked to stop early has set its own.
+process.exitCode ??= status;

@@ -5,6 +5,7 @@ import { addCompare } from './commands/compare.ts';
 import { addDemo } from './commands/demo.ts';
 import { addEvaluate } from './commands/evaluate.ts';
 import { addExplain } from './commands/explain.ts';
+import { addInfer } from './commands/infer.ts';
 import { addInspect } from './commands/inspect.ts';
 import { addPack } from './commands/pack.ts';
 import { addPlan } from './commands/plan.ts';
@@ -36,6 +37,7 @@ export function buildProgram(): Command {
   addPrune(program);
   addPack(program);
   addPlan(program);
+  addInfer(program);
   addDemo(program);
   return program;
 }

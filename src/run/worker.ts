@@ -166,9 +166,16 @@ export class Worker {
   #send(to: string, message: Message): void {
     const endpoint = this.#endpoint;
     if (!endpoint || this.#left) return;
-    const bytes = message.kind === 'part' ? message.tensor.data.byteLength : 0;
+    if (message.kind !== 'part') {
+      endpoint.send(to, message);
+      return;
+    }
+    // The requester stands beside the device that has the input: the result's way is the way to that device.
+    const [source] = must(message.plan.stages[0], 'a stage').segments;
+    const over = to === message.requester && source ? source.device : to;
+    const bytes = over === this.#device.name ? 0 : message.tensor.data.byteLength;
     this.#device.sent(bytes);
-    const delay = this.#links.delay(to, bytes, performance.now());
+    const delay = bytes === 0 ? 0 : this.#links.delay(over, bytes, performance.now());
     if (delay <= 0) endpoint.send(to, message);
     else setTimeout(() => endpoint.send(to, message), delay);
   }
