@@ -107,7 +107,8 @@ export async function chooseRepaired(
     ),
     skipped,
     reason:
-      `cut and repaired on one half of the calibration samples, it stays nearest to the unpruned network on the other ` +
+      `${best.criterion.name}, cut and repaired on one half of the calibration samples, stays nearest to the unpruned ` +
+      `network on the other ` +
       `${measureOn.size}: distance ${best.distance.toPrecision(3)}${before}`,
   };
 }
@@ -122,7 +123,7 @@ function first([criterion]: readonly Criterion[], calibration: Dataset): Choice 
     repaired: true,
     candidates: [],
     skipped: [],
-    reason: `without a comparison: too few samples to rank on one half and measure on the other`,
+    reason: `${criterion.name} without a comparison: too few samples to rank on one half and measure on the other`,
   };
 }
 
