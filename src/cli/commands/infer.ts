@@ -126,6 +126,7 @@ async function infer(path: string, options: InferOptions): Promise<void> {
   const interrupt = new Interrupt(output);
   try {
     await requester.warm(view);
+    output.note(`${fleet.devices.length} workers are ready`);
     const replan: Replan = async (lost) => {
       const left = withoutDevices(fleet, lost);
       output.note(`lost: ${[...lost].join(', ')}; planning for the devices that are left`);

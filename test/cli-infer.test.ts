@@ -1,0 +1,168 @@
+// `bedside infer` on a bundle of the network that the package ships: the contract of --json, how it stops, what it refuses.
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { openBundle } from 'bedside/bundle';
+import { generateEcg, npyArray, writeNpz } from 'bedside/data';
+import { ERROR_CODES } from 'bedside/util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Cli, compileCli, smallData } from './support/cli.ts';
+
+const DEMO = fileURLToPath(new URL('../models/ecg-demo.onnx', import.meta.url));
+const NUMBER = expect.any(Number) as number;
+
+/** A source too slow for anything but what only it may do, and three helpers. */
+function fleet(latency: number): string {
+  const device = (name: string, macsPerSecond: number) => ({
+    ...{ name, macsPerSecond, memory: 1e9, joulesPerMac: 1e-12, trusted: true },
+  });
+  return JSON.stringify({
+    format: 'bedside-fleet',
+    version: 1,
+    name: 'test ward',
+    source: 'watch',
+    devices: [device('watch', 1e5), ...['one', 'two', 'three'].map((name) => device(name, 1e7))],
+    network: { channel: 'independent', bytesPerSecond: 1e8, latency },
+  });
+}
+
+let cli: Cli;
+let folder: string;
+beforeAll(async () => {
+  cli = await compileCli();
+  folder = await mkdtemp(join(tmpdir(), 'bedside-infers-'));
+  const { size, sampleShape, samples, labels } = generateEcg({ perClass: 25, seed: 5 });
+  const x = npyArray([size, ...sampleShape], samples);
+  const y = npyArray([size], BigInt64Array.from(labels ?? [], BigInt));
+  await writeFile(join(folder, 'ecg.npz'), writeNpz({ x, y }));
+  await writeFile(join(folder, 'unlabelled.npz'), writeNpz({ x }));
+  await writeFile(join(folder, 'images.npz'), smallData(4));
+  await writeFile(join(folder, 'fleet.json'), fleet(0));
+  await writeFile(join(folder, 'far.json'), fleet(0.2));
+  const words =
+    '--per-class 8 --validation-per-class 10 --ratios .5,.75 --criterion l1 --block 1 --variants 5 --max-positions 200 --threads 1';
+  const packed = await cli.run(
+    ['pack', DEMO, '--data', 'ecg.npz', ...words.split(' '), '--out', 'ecg', '--quiet', '--no-measure'],
+    folder,
+  );
+  expect(packed).toMatchObject({ status: 0 });
+}, 180_000);
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+  await cli.remove();
+});
+
+// Generous: tests wait for each other's processes.
+const TIMEOUT = { timeout: 180_000 };
+
+const run = (words: string) => cli.run([...words.split(' '), '--json', '--quiet'], folder);
+
+// biome-ignore lint/suspicious/noExplicitAny: JSON of many shapes, looked into by each test
+async function json(words: string): Promise<any> {
+  const { status, stdout, stderr } = await run(words);
+  expect({ status, stderr, stdout: status === 0 ? '' : stdout }).toEqual({
+    status: 0,
+    stderr: '',
+    stdout: '',
+  });
+  return JSON.parse(stdout);
+}
+
+describe('infer', TIMEOUT, () => {
+  it.concurrent('answers as one machine does', async () => {
+    const found = await json('infer ecg --data ecg.npz --limit 20');
+    expect(found).toMatchObject({
+      n: 20,
+      matchesSingleMachine: true,
+      msPerRequest: NUMBER,
+      p95: NUMBER,
+      bytesMoved: NUMBER,
+      replanned: 0,
+      lost: [],
+    });
+    const { variants } = (await openBundle(join(folder, 'ecg'))).manifest;
+    expect(variants[found.variant]?.levels).toEqual(found.levels);
+    expect(found.devices.map(({ name }: { name: string }) => name)).toEqual(['worker-1', 'worker-2']);
+  });
+
+  it.concurrent("spreads stages over a fleet, at levels of one's own, with the accuracy that evaluate finds", async () => {
+    const levels = '1,0,2,1,0,1,2';
+    const [found, evaluated] = await Promise.all([
+      json(`infer ecg --data ecg.npz --fleet fleet.json --levels ${levels} --limit 30`),
+      json(`evaluate ecg --data ecg.npz --levels ${levels} --limit 30`),
+    ]);
+    expect(found).toMatchObject({ n: 30, matchesSingleMachine: true, accuracy: evaluated.accuracy });
+    expect(found.levels.join()).toBe(levels);
+    const devices = new Set(
+      found.stages.flatMap(({ segments }: { segments: { device: string }[] }) =>
+        segments.map((s) => s.device),
+      ),
+    );
+    expect(devices.size).toBeGreaterThan(2);
+    expect(found.bytesMoved).toBeGreaterThan(0);
+    // Only what crosses between devices counts, and each request moves the same.
+    expect(found.bytesMoved % 30).toBe(0);
+  });
+
+  it.concurrent('takes samples without labels: agreement with the unpruned network stands in', async () => {
+    const levels = '0,0,0,0,0,0,0';
+    const found = await json(`infer ecg --data unlabelled.npz --levels ${levels} --limit 5 --workers 1`);
+    expect(found).toMatchObject({ n: 5, accuracy: 1, matchesSingleMachine: true, bytesMoved: 0 });
+  });
+
+  it.concurrent('tells people which device did what', async () => {
+    const { status, stdout } = await cli.run('infer ecg --data ecg.npz --limit 3 --quiet'.split(' '), folder);
+    expect(status).toBe(0);
+    for (const part of [/of 3 samples/, /gives the same/, /a request/, /worker-1 +0 1 2 3 4/]) {
+      expect(stdout).toMatch(part);
+    }
+  });
+
+  it('on an interrupt ends the request that runs, tells what was done, and stops', async () => {
+    const words = 'infer ecg --data ecg.npz --fleet far.json --json';
+    const child = cli.spawn(words.split(' '), folder);
+    const [out, err]: [string[], string[]] = [[], []];
+    child.stdout?.on('data', (chunk) => out.push(String(chunk)));
+    child.stderr?.on('data', (chunk) => {
+      err.push(String(chunk));
+      if (String(chunk).includes('workers are ready')) child.kill('SIGINT');
+    });
+    const [status] = await once(child, 'close');
+    expect({ status, err: err.join('') }).toMatchObject({
+      status: 130,
+      err: expect.stringContaining('once more stops at once'),
+    });
+    const { n, lost } = JSON.parse(out.join(''));
+    expect(n).toBeLessThan(125);
+    expect(lost).toEqual([]);
+  });
+});
+
+describe('what infer refuses', TIMEOUT, () => {
+  it.concurrent.each([
+    [
+      'NATS, which is not there yet',
+      'ecg --data ecg.npz --fabric nats://ward:4222',
+      'E_UNSUPPORTED',
+      'not there yet',
+    ],
+    ['an unknown fabric', 'ecg --data ecg.npz --fabric smoke', 'E_USAGE', "'smoke'"],
+    ['workers and a fleet', 'ecg --data ecg.npz --workers 2 --fleet fleet.json', 'E_USAGE', 'not both'],
+    ['no workers', 'ecg --data ecg.npz --workers 0', 'E_USAGE', '--workers'],
+    ['no data', 'ecg', 'E_USAGE', '--data'],
+    ['levels of another bundle', 'ecg --data ecg.npz --levels 0,1', 'E_LEVELS', '7 groups'],
+    ['levels that are none', 'ecg --data ecg.npz --levels some', 'E_USAGE', '--levels'],
+    ['data of another shape', 'ecg --data images.npz', 'E_DATA_FIT', 'images.npz'],
+    ['a deadline that no plan keeps', 'ecg --data ecg.npz --deadline .000002', 'E_REQUEST', 'no plan'],
+    ['no bundle', 'none --data ecg.npz', 'E_BUNDLE', 'none'],
+  ])('%s', async (_, words, code, says) => {
+    const { status, stdout, stderr } = await run(`infer ${words}`);
+    const { error } = JSON.parse(stdout);
+    expect(error).toMatchObject({ code, hint: expect.any(String) });
+    expect(ERROR_CODES).toContain(error.code);
+    expect(`${error.message}\n${error.hint}`).toContain(says);
+    expect({ status, stderr }).toEqual({ status: code === 'E_USAGE' ? 2 : 1, stderr: '' });
+  });
+});
