@@ -16,6 +16,8 @@ const BEAM = 200;
 const LINE_PASSES = 30;
 const LINE_ROUNDS = 4;
 const FEW_ARCS = 800;
+/** More are divided before the grid looks at them. */
+export const MANY_ARCS = 40_000;
 const GRID_PASSES = 12;
 const GRID_ROUNDS = 3;
 /** A round that leaves more than this share of the arcs is the last. */
@@ -24,9 +26,13 @@ const LITTLE_GAIN = 0.85;
 /** A reduced graph with prices made for it. */
 export interface Tightened {
   readonly reduced: ReducedGraph;
-  /** Price of a step of loss, where the grid is not used. */
-  readonly step: number;
-  readonly tuned: Tuned;
+  readonly prices: LinePrices;
+  /** Proven: no plan of the graph is better. */
+  readonly bound: number;
+  /** Cheapest paths under prices around these. */
+  readonly paths: readonly Int32Array[];
+  /** Absent where a graph is too large for the grid: it is divided first. */
+  readonly tuned: Tuned | undefined;
 }
 
 /** Nothing below the limit is left; the prices that say so, by row of the whole graph. */
@@ -37,6 +43,7 @@ export interface Emptied {
 /**
  * Prices for a graph, and the graph without the arcs that they rule out below the limit, until little more goes: first
  * with one price for loss, then on the grid.
+ * @param mostArcs more are not looked at on the grid
  */
 export function tighten(
   start: ReducedGraph,
@@ -44,27 +51,34 @@ export function tighten(
   incumbent: Incumbent,
   limit: number,
   work: Work,
+  mostArcs = Number.POSITIVE_INFINITY,
 ): Tightened | Emptied {
   let reduced = start;
   let from = prices;
+  let coarse: Tightened | undefined;
   for (let round = 0; round < LINE_ROUNDS && reduced.arcCount > FEW_ARCS; round++) {
     const line = tuneLine(reduced, from, incumbent, limit, LINE_PASSES, work);
     from = line.prices;
     const below = Math.min(limit, incumbent.objective);
     if (line.bound >= below) return { prices: everyRow(reduced, from.rows, from.step) };
+    const { bound, paths } = line;
+    coarse = { reduced, prices: from, bound, paths, tuned: undefined };
     if (work.spent || line.kept > LITTLE_GAIN * reduced.arcCount) break;
     const next = restrict(reduced, (l, k) => line.keep[l]?.[k] === 1, below);
     if (next === 'empty') return { prices: undefined };
     from = { rows: carried(reduced, from.rows, next), step: from.step };
     reduced = next;
+    coarse = undefined;
   }
+  if (coarse && reduced.arcCount > mostArcs) return coarse;
   let rows = from.rows;
   for (let round = 0; ; round++) {
     const passes = round === 0 ? GRID_PASSES : GRID_PASSES / 2;
     const tuned = tuneGrid(reduced, rows, incumbent, limit, passes, work);
     const below = Math.min(limit, incumbent.objective);
     if (tuned.best.bound >= below) return { prices: everyRow(reduced, tuned.best.prices, from.step) };
-    const tight = { reduced, tuned, step: from.step };
+    const best = { rows: tuned.best.prices, step: from.step };
+    const tight = { reduced, prices: best, bound: tuned.best.bound, paths: tuned.paths, tuned };
     if (work.spent || round >= GRID_ROUNDS) return tight;
     const { keep, kept } = arcsBelow(reduced, tuned.best, below);
     work.pass(reduced.arcCount * Math.ceil(tuned.best.width / 8));
@@ -91,10 +105,6 @@ function carried(from: ReducedGraph, prices: Float64Array, to: ReducedGraph): Fl
   return Float64Array.from(to.rows, (row) => byRow.get(row) ?? 0);
 }
 
-interface OpenNode extends Tightened {
-  readonly bound: number;
-}
-
 /** What branching proved. */
 export interface Branched {
   /** No plan of the graph is better than this, or than the incumbent. */
@@ -110,14 +120,14 @@ export function branchAndBound(
   work: Work,
   report: (bound: number) => void,
 ): Branched {
-  const open: OpenNode[] = [{ ...root, bound: root.tuned.best.bound }];
+  const open: Tightened[] = [root];
   let nodes = 0;
   while (open.length > 0) {
     let at = 0;
     for (let i = 1; i < open.length; i++) {
-      if ((open[i] as OpenNode).bound < (open[at] as OpenNode).bound) at = i;
+      if ((open[i] as Tightened).bound < (open[at] as Tightened).bound) at = i;
     }
-    const node = open[at] as OpenNode;
+    const node = open[at] as Tightened;
     const below = Math.min(limit, incumbent.objective);
     if (node.bound >= below) break;
     if (work.spent) return { bound: node.bound, nodes };
@@ -134,17 +144,17 @@ export function branchAndBound(
         Math.min(limit, incumbent.objective),
       );
       if (part === 'empty') continue;
-      const prices = { rows: carried(node.reduced, node.tuned.best.prices, part), step: node.step };
-      const child = tighten(part, prices, incumbent, limit, work);
-      if (!('tuned' in child)) continue;
-      open.push({ ...child, bound: Math.max(node.bound, child.tuned.best.bound) });
+      const prices = { rows: carried(node.reduced, node.prices.rows, part), step: node.prices.step };
+      const child = tighten(part, prices, incumbent, limit, work, MANY_ARCS);
+      if ('tuned' in child) open.push({ ...child, bound: Math.max(node.bound, child.bound) });
     }
   }
   return { bound: limit, nodes };
 }
 
 /** Whether label setting settles a node within its share of labels. */
-function searched({ reduced, tuned }: OpenNode, below: number, incumbent: Incumbent, work: Work): boolean {
+function searched({ reduced, tuned }: Tightened, below: number, incumbent: Incumbent, work: Work): boolean {
+  if (!tuned) return false;
   const search = new LabelSearch(reduced);
   const near = [tuned.best, ...tuned.others.slice(-3)];
   const beam = search.run(near, { threshold: below, beam: BEAM }, incumbent, work);
@@ -162,12 +172,12 @@ interface Branching {
 }
 
 /** The device and the stage that the passes' paths disagree on most, weighed by what the device's limits are priced at. */
-function branching({ reduced, tuned }: OpenNode): Branching {
+function branching({ reduced, prices, paths }: Tightened): Branching {
   const { graph, arcs, rows } = reduced;
   const { layers, instance } = graph;
   const D = instance.devices.length;
   const m = rows.length;
-  const price = new Map([...rows].map((row, r) => [row, tuned.best.prices[r] as number]));
+  const price = new Map([...rows].map((row, r) => [row, prices.rows[r] as number]));
   const position = new Map([...rows].map((row, r) => [row, r]));
   let best: Branching | undefined;
   let most = -1;
@@ -179,7 +189,7 @@ function branching({ reduced, tuned }: OpenNode): Branching {
       if (with1 === 0 || with1 === to.length) continue;
       let on = 0;
       let used = 0;
-      for (const path of tuned.paths) {
+      for (const path of paths) {
         const k = path[l] as number;
         if (!has[k]) continue;
         on++;
@@ -188,8 +198,7 @@ function branching({ reduced, tuned }: OpenNode): Branching {
           if (r !== undefined) used += (price.get(row) as number) * (use[k * m + r] as number);
         }
       }
-      const paths = tuned.paths.length;
-      const share = on / paths;
+      const share = on / Math.max(1, paths.length);
       const weight = on > 0 ? used / on : 0;
       // Where no limit has a price, any disagreement; where none disagrees, any device.
       const score = Math.min(share, 1 - share) * (weight + 1e-6) + 1e-12 * Math.min(with1, to.length - with1);

@@ -16,6 +16,8 @@ export interface Line {
   readonly bound: number;
   readonly keep: readonly Uint8Array[];
   readonly kept: number;
+  /** The cheapest path of each pass. */
+  readonly paths: readonly Int32Array[];
 }
 
 /** Raises the bound by subgradient steps, then fixes arcs. Paths that keep every limit are offered as plans. */
@@ -34,6 +36,7 @@ export function tuneLine(
   const prices = { rows: from.rows.slice(), step: from.step };
   const best = { rows: from.rows.slice(), step: from.step, bound: Number.NEGATIVE_INFINITY };
   const pass = new LinePass(reduced);
+  const paths: Int32Array[] = [];
   const direction = new Float64Array(m + 1);
   const use = new Float64Array(m);
   let factor = 1;
@@ -59,6 +62,7 @@ export function tuneLine(
     const reach = Math.min(target, incumbent.objective);
     if (best.bound >= reach || work.spent) break;
     const path = pass.path();
+    paths.push(path);
     use.fill(0);
     let cost = 0;
     let steps = 0;
@@ -97,7 +101,7 @@ export function tuneLine(
   }
   const kept = { rows: best.rows, step: best.step };
   pass.run(kept);
-  return { prices: kept, bound: best.bound, ...pass.below(Math.min(target, incumbent.objective)) };
+  return { prices: kept, bound: best.bound, paths, ...pass.below(Math.min(target, incumbent.objective)) };
 }
 
 /** Tables of one pass, used over and over. */

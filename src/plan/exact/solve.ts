@@ -4,7 +4,7 @@
 
 import type { PlanningInstance, PlanStatus } from '../instance.ts';
 import type { Multipliers, PlanProgress, PlanResult, PlanStats, SearchOptions } from '../planner.ts';
-import { branchAndBound, type Tightened, tighten } from './branch.ts';
+import { branchAndBound, MANY_ARCS, type Tightened, tighten } from './branch.ts';
 import { atLevel, commonLevels, withLevel } from './certified.ts';
 import { buildGraph, type Graph } from './graph.ts';
 import { pricesFor } from './grid.ts';
@@ -30,13 +30,14 @@ export const DEFAULT_LABELS = { exact: 4_000_000, beam: 400_000 } as const;
 const DEFAULT_GAP = 1e-6;
 const ROOT_PASSES = 60;
 /** From an earlier request's prices. */
-const WARM_PASSES = 5;
+const WARM_PASSES = 4;
 /** Where plans are far away, or there are none. */
 const FAR_PASSES = 12;
 const FAR_AIM = 0.3;
 const BEAM = 300;
 /** A gap at which the whole of it is one window. */
 const NEAR = 0.015;
+const NEAR_ARCS = 30_000;
 const MOST_ARCS = 1_500_000;
 /** Windows above the bound, relative: of the beams without a plan, and of the proof. */
 const BEAM_WINDOWS = [0.01, 0.02, 0.035, 0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.5, 1, Number.POSITIVE_INFINITY];
@@ -221,20 +222,20 @@ class Search {
    * The graph of everything below a threshold; undefined when that is nothing, when it is too large, or when the bound
    * reaches the threshold. The bound is raised by what is proven.
    */
-  #window(threshold: number): Window | 'proven' | 'too large' {
+  #window(threshold: number, mostArcs = MOST_ARCS, gridArcs?: number): Window | 'proven' | 'too large' {
     const { objective } = this.#incumbent;
     const limit = Math.min(threshold, objective, this.#ceiling);
-    const reduced = reduceGraph(this.#pricing, this.#prices, limit, MOST_ARCS);
+    const reduced = reduceGraph(this.#pricing, this.#prices, limit, mostArcs);
     this.#work.pass(this.#graph.arcs / 2);
     if (reduced === 'too large') return reduced;
     if (reduced === 'empty') return this.#raise(limit);
     const prices = { rows: pricesFor(reduced, this.#prices.rows), step: this.#prices.step };
-    const tight = tighten(reduced, prices, this.#incumbent, limit, this.#work);
+    const tight = tighten(reduced, prices, this.#incumbent, limit, this.#work, gridArcs);
     if (!('tuned' in tight)) {
       this.#adopt(tight.prices);
       return this.#raise(Math.min(limit, this.#incumbent.objective));
     }
-    this.#raise(tight.tuned.best.bound);
+    this.#raise(tight.bound);
     this.#stats.arcsLeft = tight.reduced.arcCount;
     return { ...tight, limit };
   }
@@ -296,6 +297,7 @@ class Search {
 
   /** A guided beam in a window; true when it left nothing out. */
   #beam({ reduced, tuned, limit }: Window): boolean {
+    if (!tuned) return false;
     const tables = [tuned.best, ...tuned.others.slice(-3)];
     const options = { threshold: limit, beam: BEAM };
     const { complete, dropped } = new LabelSearch(reduced).run(tables, options, this.#incumbent, this.#work);
@@ -320,10 +322,14 @@ class Search {
   }
 
   #prove(): void {
-    const windows = this.#gapNow <= NEAR ? [Number.POSITIVE_INFINITY] : PROOF_WINDOWS;
-    for (const relative of windows) {
+    if (this.#gapNow <= NEAR) {
+      // All of it at once, if that is not much.
+      const window = this.#window(Number.POSITIVE_INFINITY, NEAR_ARCS, MANY_ARCS);
+      if (window === 'proven' || (window !== 'too large' && this.#settle(window))) return;
+    }
+    for (const relative of PROOF_WINDOWS) {
       if (this.#done || this.#work.spent) return;
-      const window = this.#window(this.#threshold(relative));
+      const window = this.#window(this.#threshold(relative), MOST_ARCS, MANY_ARCS);
       if (window === 'too large') return;
       if (window === 'proven') continue;
       this.#report('labels');
