@@ -167,13 +167,13 @@ describe('plans on workers', () => {
   });
 
   it('end with a coded error at the deadline when a worker is slow', async () => {
-    await using run = await inProcess([{ name: 'source', speed: 1e-3 }]);
+    await using run = await inProcess([{ name: 'source', speed: 2e-3 }]);
     const plan = localPlanOf(
       bundle,
       'source',
       bundle.manifest.groups.map(() => 0),
     );
-    const asked = run.requester.infer(randomSample(bundle, new Random(5)), plan, { deadline: 0.2 });
+    const asked = run.requester.infer(randomSample(bundle, new Random(5)), plan, { deadline: 0.05 });
     await expect(asked).rejects.toMatchObject({ code: 'E_DEADLINE' });
     expect(run.requester.running).toBe(0);
   });
@@ -216,10 +216,67 @@ describe('plans on workers', () => {
   });
 });
 
+/** A fabric on which messages come twice, late, in another order, or not at all. */
+class Unreliable implements Fabric {
+  readonly #inner: Fabric;
+  readonly #random: Random;
+
+  constructor(inner: Fabric, random: Random) {
+    this.#inner = inner;
+    this.#random = random;
+  }
+
+  async join(name: string, handlers: NodeHandlers): Promise<Endpoint> {
+    const end = await this.#inner.join(name, handlers);
+    const send = (to: string, message: Message): void => {
+      const fate = this.#random.uniform();
+      if (fate < 0.01) return;
+      const copies = fate < 0.3 ? 2 : 1;
+      for (let copy = 0; copy < copies; copy++) {
+        setTimeout(() => end.send(to, message), 15 * this.#random.uniform() ** 4);
+      }
+    };
+    return { name, send, watch: (peer) => end.watch(peer), close: () => end.close() };
+  }
+}
+
+describe('an unreliable fabric', () => {
+  it('changes no answer: each request ends once, right or at its deadline', async () => {
+    const random = new Random(9);
+    const dir = await mkdtemp(join(folder, 'fabric-'));
+    const fabric = new Unreliable(new LocalFabric(dir), random.fork());
+    const workers = DEVICES.map((name) => new Worker(new Device({ name }, [bundle])));
+    for (const worker of workers) await worker.join(fabric);
+    const requester = new Requester('requester', bundle);
+    await requester.join(fabric);
+    const plans = Array.from({ length: 4 }, () => randomPlan(bundle, DEVICES, random));
+    const found = { right: 0, late: 0 };
+    const asked = Array.from({ length: 100 }, async (_, at) => {
+      const plan = plans[at % 4] as (typeof plans)[number];
+      const input = randomSample(bundle, random);
+      const single = await onOneMachine(bundle, plan.levels, input);
+      try {
+        const { logits } = await requester.infer(input, plan, { deadline: 4 });
+        expect(largestDifference(logits.data, single)).toBeLessThan(1e-4);
+        found.right++;
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'E_DEADLINE' });
+        found.late++;
+      }
+    });
+    await Promise.all(asked);
+    expect(found.right + found.late).toBe(100);
+    expect(found.right).toBeGreaterThan(40);
+    expect(requester.running).toBe(0);
+    await requester.close();
+    for (const worker of workers) await worker.close();
+  });
+});
+
 describe('workers in processes of their own', () => {
   it('that are killed are noticed; their stages move, and every request ends once', async () => {
     await using workers = await LocalWorkers.start(
-      [{ device: { name: 'source' } }, { device: { name: 'b', speed: 0.02 } }, { device: { name: 'c' } }],
+      [{ device: { name: 'source' } }, { device: { name: 'b', speed: 0.1 } }, { device: { name: 'c' } }],
       [bundle.dir],
     );
     const requester = new Requester('requester', bundle);

@@ -59,7 +59,7 @@ export class Worker {
     this.#requesters.add(message.kind === 'part' ? message.requester : from);
     switch (message.kind) {
       case 'part':
-        this.#take(message);
+        this.#guarded(message, () => this.#take(message));
         break;
       case 'end':
         this.#end(message.request);
@@ -84,6 +84,15 @@ export class Worker {
     await this.#turn;
     await this.#endpoint?.close();
     await this.#device.close();
+  }
+
+  /** Whatever goes wrong with a part, its requester is told. */
+  #guarded({ requester, request, epoch }: Part, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#send(requester, { kind: 'failed', request, epoch, error: wordsOf(error) });
+    }
   }
 
   #take(part: Part): void {
