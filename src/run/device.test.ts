@@ -28,12 +28,18 @@ describe('a device', () => {
     await device.close();
   });
 
-  it('measures what requests take, slower by the factor that it is emulated at', async () => {
+  it('measures itself as a fleet has it, and what requests take goes into it', async () => {
     const device = new Device({ name: 'monitor', speed: 0.5 }, [bundle]);
+    expect(device.report().seconds).toEqual({});
+    await device.measure(sha256);
+    const { stages, ratios, name } = bundle.manifest;
+    const table = device.report().seconds[name];
+    expect(table?.map((row) => row.length)).toEqual(stages.map(() => ratios.length));
+    expect(table?.flat().every((seconds) => seconds > 0)).toBe(true);
     await device.run('r1', sha256, plan, 0, 0, input);
-    const [seconds, ...others] = Object.values(device.report().seconds);
-    expect(seconds).toBeGreaterThan(0);
-    expect(others).toEqual([]);
+    const after = device.report().seconds[name];
+    expect(after?.slice(1)).toEqual(table?.slice(1));
+    expect(after?.[0]).not.toEqual(table?.[0]);
     await device.close();
   });
 

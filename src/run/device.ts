@@ -1,12 +1,14 @@
 // One device: what it holds, runs and measures; emulated ones are slower, smaller or run on a battery.
-import { type Bundle, type BundleManifest, stageCosts } from '../bundle/index.ts';
-import { createSession, type Session } from '../engine/index.ts';
+import { type Bundle, type BundleManifest, keepOfLevels, stageCosts } from '../bundle/index.ts';
+import { keptPositions } from '../channels/index.ts';
+import { createSession, type Session, tensor } from '../engine/index.ts';
 import type { Model } from '../onnx/index.ts';
-import { BedsideError, formatBytes, formatJoules, must } from '../util/index.ts';
+import { BedsideError, formatBytes, formatJoules, median, must } from '../util/index.ts';
 import type { FloatTensor } from './join.ts';
 import type { RunPlan } from './plan.ts';
 import { SessionCache } from './session-cache.ts';
 import { StageModels } from './stage-model.ts';
+import { StageTimes } from './stage-times.ts';
 
 /** A device as it is, or as it is emulated to be. */
 export interface DeviceOptions {
@@ -31,24 +33,26 @@ export interface DeviceReport {
   /** Absent without a battery. */
   readonly battery?: number | undefined;
   readonly bytesSent: number;
-  /** Median of the latest requests, by stage and levels (the key of its session). */
-  readonly seconds: Readonly<Record<string, number>>;
+  /** By name of bundle: seconds for one sample by stage and level, as a fleet's device has them. */
+  readonly seconds: Readonly<Record<string, readonly (readonly number[])[]>>;
 }
 
-const LATEST = 16;
+/** Runs of each stage and level when a device measures itself, after one that is not counted. */
+const REPEATS = 5;
 
 /** Holds bundles and sessions, and runs segments of stages. */
 export class Device {
   readonly options: DeviceOptions;
   readonly #bundles: ReadonlyMap<string, StageModels>;
   readonly #sessions: SessionCache<Session>;
-  readonly #seconds = new Map<string, number[]>();
+  readonly #times: ReadonlyMap<string, StageTimes>;
   #joules: number;
   #bytesSent = 0;
 
   constructor(options: DeviceOptions, bundles: readonly Bundle[]) {
     this.options = options;
     this.#bundles = new Map(bundles.map((bundle) => [bundle.sha256, new StageModels(bundle)]));
+    this.#times = new Map(bundles.map(({ sha256, manifest }) => [sha256, new StageTimes(manifest)]));
     const memory = options.memory ?? Number.POSITIVE_INFINITY;
     this.#sessions = new SessionCache(options.name, memory, (session) => session.release());
     this.#joules = options.battery ?? Number.POSITIVE_INFINITY;
@@ -107,20 +111,53 @@ export class Device {
     const stages = this.stages(bundle);
     const session = await this.#session(bundle, plan, stage, segment, request);
     const { input: name, output } = stages.stage(stage);
-    const start = performance.now();
-    const result = must((await session.run({ [name]: input }))[output], `output '${output}'`);
-    const took = performance.now() - start;
-    const { speed = 1, joulesPerMac = 0 } = this.options;
-    if (speed < 1) await sleep(took / speed - took);
-    this.#note(`${stages.key(stage, plan.levels)}|${segment}`, took / Math.min(1, speed) / 1000);
+    const { result, seconds } = await this.#timed(session, { [name]: input }, output);
     const share = 1 / must(plan.stages[stage], `stage ${stage}`).segments.length;
     const samples = input.dims[0] ?? 1;
+    this.#times.get(bundle)?.note(stage, plan.levels, share, seconds / samples);
     const { macs } = stageCosts(stages.bundle.manifest, stage, plan.levels);
-    this.#joules -= joulesPerMac * macs * share * samples;
+    this.#joules -= (this.options.joulesPerMac ?? 0) * macs * share * samples;
     if (result.type === 'float32') return result;
     throw new BedsideError('E_UNSUPPORTED', `stage ${stage} gives ${result.type}, not float32`, {
       hint: 'networks whose stages pass on float32 tensors can be distributed',
     });
+  }
+
+  /**
+   * Times every stage with all groups at each level, on zeros. What does not fit into memory is left out.
+   * @throws BedsideError as `stages`
+   */
+  async measure(bundle: string): Promise<void> {
+    const stages = this.stages(bundle);
+    const { manifest, grouping } = stages.bundle;
+    const hold = 'measuring';
+    for (const { index, input, output } of manifest.stages) {
+      const rows: number[] = [];
+      for (const level of manifest.ratios.keys()) {
+        const levels = manifest.groups.map(() => level);
+        const plan = wholePlan(manifest, levels, this.name);
+        try {
+          const session = await this.#session(bundle, plan, index, 0, hold);
+          const shape = must(grouping.shapes.get(input), `shape of '${input}'`);
+          const kept = keptPositions(grouping, keepOfLevels(manifest, levels))(input);
+          const axis = grouping.values.get(input)?.axis;
+          const dims = shape.map((dim, at) => (at === axis && kept ? kept.length : dim));
+          const size = dims.reduce((all, dim) => all * dim, 1);
+          const feeds = { [input]: tensor(new Float32Array(size), dims) as FloatTensor };
+          const times: number[] = [];
+          for (let run = 0; run <= REPEATS; run++) {
+            const { seconds } = await this.#timed(session, feeds, output);
+            if (run > 0) times.push(seconds);
+          }
+          rows.push(median(times));
+        } catch (error) {
+          if (!BedsideError.is(error, 'E_DEVICE')) throw error;
+        } finally {
+          this.#sessions.unpin(hold);
+        }
+      }
+      if (rows.length === manifest.ratios.length) this.#times.get(bundle)?.set(index, rows);
+    }
   }
 
   /** Counts what was sent. */
@@ -142,10 +179,10 @@ export class Device {
       ...(Number.isFinite(this.#joules) ? { battery: this.#joules } : {}),
       bytesSent: this.#bytesSent,
       seconds: Object.fromEntries(
-        [...this.#seconds].map(([key, times]) => [
-          key,
-          must(times.toSorted((a, b) => a - b)[times.length >> 1], 'a time'),
-        ]),
+        [...this.#times].flatMap(([bundle, times]) => {
+          const table = times.table();
+          return table ? [[this.stages(bundle).bundle.manifest.name, table]] : [];
+        }),
       ),
     };
   }
@@ -173,11 +210,14 @@ export class Device {
     );
   }
 
-  #note(key: string, seconds: number): void {
-    const times = this.#seconds.get(key) ?? [];
-    times.push(seconds);
-    if (times.length > LATEST) times.shift();
-    this.#seconds.set(key, times);
+  /** One run, stretched to the speed that the device is emulated at. */
+  async #timed(session: Session, feeds: Record<string, FloatTensor>, output: string) {
+    const start = performance.now();
+    const result = must((await session.run(feeds))[output], `output '${output}'`);
+    const took = performance.now() - start;
+    const { speed = 1 } = this.options;
+    if (speed < 1) await sleep(took / speed - took);
+    return { result, seconds: took / Math.min(1, speed) / 1000 };
   }
 }
 
@@ -215,6 +255,11 @@ export function assertFits(manifest: BundleManifest, plan: RunPlan, device: Devi
       { hint: 'plan without it, or at lower levels' },
     );
   }
+}
+
+/** Every stage whole on one device; channels do not matter then. */
+function wholePlan({ stages }: BundleManifest, levels: readonly number[], device: string): RunPlan {
+  return { levels, stages: stages.map(({ index }) => ({ index, segments: [{ device, from: 0, to: 1 }] })) };
 }
 
 function sleep(ms: number): Promise<void> {

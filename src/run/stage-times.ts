@@ -1,0 +1,80 @@
+// What a device takes for each stage of a bundle, as a fleet tells it: measured, and kept up by what requests took.
+import { type BundleManifest, type StageCosts, stageCosts } from '../bundle/index.ts';
+import { median } from '../util/index.ts';
+
+/** How many of the latest requests say how fast a stage is now. */
+const LATEST = 16;
+
+/** Seconds for one sample by stage and level of the bundle, as a fleet's field `seconds` has them. */
+export class StageTimes {
+  readonly #manifest: BundleManifest;
+  /** Of whole stages with every group at each level. */
+  readonly #uniform: readonly (readonly StageCosts[])[];
+  /** `[stage][level]`; undefined where nothing was measured. */
+  readonly #measured: (number[] | undefined)[];
+  /** By stage: the latest requests' times over those of the table. */
+  readonly #ratios: number[][];
+
+  /** Starts from what the bundle says, which was measured elsewhere. */
+  constructor(manifest: BundleManifest) {
+    this.#manifest = manifest;
+    this.#uniform = manifest.stages.map(({ index }) =>
+      manifest.ratios.map((_, level) =>
+        stageCosts(
+          manifest,
+          index,
+          manifest.groups.map(() => level),
+        ),
+      ),
+    );
+    this.#measured = this.#uniform.map((row) => {
+      const seconds = row.map((costs) => costs.seconds);
+      return seconds.every((value) => value !== undefined) ? seconds : undefined;
+    });
+    this.#ratios = manifest.stages.map(() => []);
+  }
+
+  /** What measuring a stage at each level gave; what requests said before is forgotten. */
+  set(stage: number, seconds: readonly number[]): void {
+    this.#measured[stage] = [...seconds];
+    this.#ratios[stage] = [];
+  }
+
+  /**
+   * One run of a stage.
+   * @param share of the stage's channels
+   * @param seconds for one sample
+   */
+  note(stage: number, levels: readonly number[], share: number, seconds: number): void {
+    const { macs } = stageCosts(this.#manifest, stage, levels);
+    const whole = this.#at(stage, macs);
+    const ratios = this.#ratios[stage];
+    if (!ratios || !(whole > 0)) return;
+    ratios.push(seconds / (whole * share));
+    if (ratios.length > LATEST) ratios.shift();
+  }
+
+  /** The table; undefined as long as a stage has neither been measured nor run. */
+  table(): number[][] | undefined {
+    const rows = this.#uniform.map((row, stage) => {
+      const ratios = this.#ratios[stage] ?? [];
+      if (!this.#measured[stage] && ratios.length === 0) return undefined;
+      const factor = ratios.length === 0 ? 1 : median(ratios);
+      return row.map(({ macs }, level) => factor * (this.#measured[stage]?.[level] ?? macs));
+    });
+    return rows.every((row) => row !== undefined) ? rows : undefined;
+  }
+
+  /** Seconds of the table between two levels by multiply-accumulates; without a table these themselves. */
+  #at(stage: number, macs: number): number {
+    const row = this.#uniform[stage] ?? [];
+    const seconds = this.#measured[stage];
+    if (!seconds) return macs;
+    const next = row.findIndex((costs) => costs.macs <= macs);
+    const after = next < 0 ? row.length - 1 : next;
+    const [more, less] = [row[Math.max(0, after - 1)]?.macs ?? 0, row[after]?.macs ?? 0];
+    const [slow, fast] = [seconds[Math.max(0, after - 1)] ?? 0, seconds[after] ?? 0];
+    if (more === less) return fast;
+    return fast + ((slow - fast) * Math.max(0, macs - less)) / (more - less);
+  }
+}
