@@ -192,6 +192,16 @@ describe('plans on workers', () => {
     );
   });
 
+  it('can be planned by what devices measure of themselves', async () => {
+    await using run = await inProcess([{ name: 'source' }]);
+    const { seconds } = await run.requester.measure('source');
+    expect(seconds[bundle.manifest.name]).toHaveLength(bundle.manifest.stages.length);
+    const stranger = new Requester('stranger', { ...bundle, sha256: 'other' });
+    await stranger.join(run.fabric);
+    await expect(stranger.measure('source')).rejects.toMatchObject({ code: 'E_FABRIC' });
+    await stranger.close();
+  });
+
   it('move when a battery is spent', async () => {
     const levels = bundle.manifest.groups.map(() => 0);
     const { macs } = stageCosts(bundle.manifest, 1, levels);

@@ -47,6 +47,9 @@ export type Message =
   | { readonly kind: 'warm'; readonly id: string; readonly bundle: string; readonly plan: RunPlan }
   | { readonly kind: 'warmed'; readonly id: string; readonly error?: ErrorWords | undefined }
   | { readonly kind: 'ask'; readonly id: string }
+  /** Time every stage at each level, then report. */
+  | { readonly kind: 'measure'; readonly id: string; readonly bundle: string }
+  | { readonly kind: 'refused'; readonly id: string; readonly error: ErrorWords }
   | { readonly kind: 'report'; readonly id: string; readonly report: DeviceReport }
   /** The node goes: its battery is spent, or it was told to. */
   | { readonly kind: 'leaving'; readonly why: string };

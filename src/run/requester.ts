@@ -105,8 +105,21 @@ export class Requester {
    * @throws BedsideError E_LOST
    */
   async report(device: string): Promise<DeviceReport> {
-    const answer = await this.#ask(device, (id) => ({ kind: 'ask', id }));
+    return this.#reported(device, (id) => ({ kind: 'ask', id }));
+  }
+
+  /**
+   * Has a device time every stage at each level, and report.
+   * @throws BedsideError E_LOST
+   */
+  async measure(device: string): Promise<DeviceReport> {
+    return this.#reported(device, (id) => ({ kind: 'measure', id, bundle: this.#bundle.sha256 }));
+  }
+
+  async #reported(device: string, question: (id: string) => Message): Promise<DeviceReport> {
+    const answer = await this.#ask(device, question);
     if (answer.kind === 'report') return answer.report;
+    if (answer.kind === 'refused') throw errorOf(answer.error);
     throw new BedsideError('E_INTERNAL', `internal: '${device}' answered ${answer.kind}`);
   }
 
@@ -148,6 +161,7 @@ export class Requester {
       }
       case 'warmed':
       case 'report':
+      case 'refused':
         this.#questions.get(message.id)?.resolve(message);
         this.#questions.delete(message.id);
         break;

@@ -73,6 +73,9 @@ export class Worker {
       case 'ask':
         this.#send(from, { kind: 'report', id: message.id, report: this.#device.report() });
         break;
+      case 'measure':
+        this.#measure(from, message.id, message.bundle);
+        break;
       default:
     }
   }
@@ -84,6 +87,16 @@ export class Worker {
     await this.#turn;
     await this.#endpoint?.close();
     await this.#device.close();
+  }
+
+  /** In turn with stages, which would disturb it. */
+  #measure(from: string, id: string, bundle: string): void {
+    this.#turn = this.#turn.then(() =>
+      this.#device.measure(bundle).then(
+        () => this.#send(from, { kind: 'report', id, report: this.#device.report() }),
+        (error: unknown) => this.#send(from, { kind: 'refused', id, error: wordsOf(error) }),
+      ),
+    );
   }
 
   /** Whatever goes wrong with a part, its requester is told. */
