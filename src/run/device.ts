@@ -1,5 +1,11 @@
 // One device: what it holds, runs and measures; emulated ones are slower, smaller or run on a battery.
-import { type Bundle, type BundleManifest, keepOfLevels, stageCosts } from '../bundle/index.ts';
+import {
+  type Bundle,
+  type BundleManifest,
+  keepOfLevels,
+  type StageCosts,
+  stageCosts,
+} from '../bundle/index.ts';
 import { keptPositions } from '../channels/index.ts';
 import { createSession, type Session, tensor } from '../engine/index.ts';
 import type { Model } from '../onnx/index.ts';
@@ -81,7 +87,9 @@ export class Device {
    * @throws BedsideError E_DEVICE
    */
   check(bundle: string, plan: RunPlan): void {
-    assertFits(this.stages(bundle).bundle.manifest, plan, { ...this.options, battery: this.#joules });
+    const stages = this.stages(bundle);
+    const left = { ...this.options, battery: this.#joules };
+    assertFits(stages.bundle.manifest, plan, left, (stage) => stages.costs(stage, plan.levels));
   }
 
   /** Makes the sessions that a plan will need, and runs nothing. */
@@ -114,8 +122,8 @@ export class Device {
     const { result, seconds } = await this.#timed(session, { [name]: input }, output);
     const share = 1 / must(plan.stages[stage], `stage ${stage}`).segments.length;
     const samples = input.dims[0] ?? 1;
-    this.#times.get(bundle)?.note(stage, plan.levels, share, seconds / samples);
-    const { macs } = stageCosts(stages.bundle.manifest, stage, plan.levels);
+    const { macs } = stages.costs(stage, plan.levels);
+    this.#times.get(bundle)?.note(stage, macs, share, seconds / samples);
     this.#joules -= (this.options.joulesPerMac ?? 0) * macs * share * samples;
     if (result.type === 'float32') return result;
     throw new BedsideError('E_UNSUPPORTED', `stage ${stage} gives ${result.type}, not float32`, {
@@ -196,7 +204,7 @@ export class Device {
     const { segments } = must(plan.stages[stage], `stage ${stage}`);
     const range = segments.length === 1 ? undefined : must(segments[segment], `segment ${segment}`);
     const part = range ? `${range.from}-${range.to}` : 'whole';
-    const costs = stageCosts(stages.bundle.manifest, stage, plan.levels);
+    const costs = stages.costs(stage, plan.levels);
     const bytes = {
       weightBytes: costs.weightBytes / segments.length,
       activationBytes: costs.activationBytes,
@@ -225,12 +233,17 @@ export class Device {
  * Refuses a plan that needs more of a device than it has, by the costs that planning counts too.
  * @throws BedsideError E_DEVICE, naming the device and what is short
  */
-export function assertFits(manifest: BundleManifest, plan: RunPlan, device: DeviceOptions): void {
+export function assertFits(
+  manifest: BundleManifest,
+  plan: RunPlan,
+  device: DeviceOptions,
+  costsOf = (stage: number): StageCosts => stageCosts(manifest, stage, plan.levels),
+): void {
   let [weights, activations, joules] = [0, 0, 0];
   for (const { index, segments } of plan.stages) {
     const own = segments.filter((segment) => segment.device === device.name).length / segments.length;
     if (own === 0) continue;
-    const costs = stageCosts(manifest, index, plan.levels);
+    const costs = costsOf(index);
     weights += costs.weightBytes * own;
     activations = Math.max(activations, costs.activationBytes);
     joules += (device.joulesPerMac ?? 0) * costs.macs * own;

@@ -8,6 +8,8 @@ import {
   type Correction,
   findVariant,
   keepOfLevels,
+  type StageCosts,
+  stageCosts,
   variantHeadBias,
   variantHeadWeight,
   variantScale,
@@ -27,10 +29,23 @@ export interface ChannelRange {
 /** How parts of a stage become its output. */
 export type Joining = { readonly kind: 'concat'; readonly axis: number } | { readonly kind: 'sum' };
 
+/** What is asked at every request, by stage. */
+interface Known {
+  readonly keys: (string | undefined)[];
+  readonly costs: (StageCosts | undefined)[];
+  /** Whose correction these levels take. */
+  readonly variant: number | undefined;
+}
+
+/** How many vectors of levels are remembered. */
+const REMEMBERED = 256;
+
 /** Stages of one bundle as models of their own. Assembles a stage's layers only, not the whole network. */
 export class StageModels {
   readonly bundle: Bundle;
   readonly #parts = new Map<number, Model>();
+  readonly #groupsOf = new Map<number, readonly number[]>();
+  readonly #byLevels = new Map<string, Known>();
 
   constructor(bundle: Bundle) {
     this.bundle = bundle;
@@ -65,6 +80,32 @@ export class StageModels {
    * correction it takes. Levels of other groups are left out, so that a change of theirs costs no new session.
    */
   key(stage: number, levels: readonly number[]): string {
+    const known = this.#known(levels);
+    let key = known.keys[stage];
+    if (key === undefined) {
+      const own = this.#groups(stage).map((group) => `${group}:${levels[group]}`);
+      key = `${stage}|${own.join()}|${known.variant === undefined ? '' : `variant ${known.variant}`}`;
+      known.keys[stage] = key;
+    }
+    return key;
+  }
+
+  /** As `stageCosts`, for levels that come again and again. */
+  costs(stage: number, levels: readonly number[]): StageCosts {
+    const known = this.#known(levels);
+    const costs = known.costs[stage] ?? stageCosts(this.bundle.manifest, stage, levels);
+    known.costs[stage] = costs;
+    return costs;
+  }
+
+  stage(stage: number): BundleStage {
+    return must(this.bundle.manifest.stages[stage], `stage ${stage}`);
+  }
+
+  /** Groups that the values of a stage carry. */
+  #groups(stage: number): readonly number[] {
+    const known = this.#groupsOf.get(stage);
+    if (known) return known;
     const { values } = this.bundle.grouping;
     const groups = new Set<number>();
     for (const { inputs, outputs } of this.#part(stage).graph.nodes) {
@@ -72,14 +113,22 @@ export class StageModels {
         for (const group of values.get(name)?.group ?? []) if (group >= 0) groups.add(group);
       }
     }
-    const own = [...groups].sort((a, b) => a - b).map((group) => `${group}:${levels[group]}`);
-    const variant = findVariant(this.bundle.manifest, levels);
-    const corrected = variant !== undefined && this.bundle.manifest.variants[variant]?.corrected;
-    return `${stage}|${own.join()}|${corrected ? `variant ${variant}` : ''}`;
+    const sorted = [...groups].sort((a, b) => a - b);
+    this.#groupsOf.set(stage, sorted);
+    return sorted;
   }
 
-  stage(stage: number): BundleStage {
-    return must(this.bundle.manifest.stages[stage], `stage ${stage}`);
+  #known(levels: readonly number[]): Known {
+    const name = levels.join();
+    let known = this.#byLevels.get(name);
+    if (!known) {
+      const variant = findVariant(this.bundle.manifest, levels);
+      const corrected = variant !== undefined && this.bundle.manifest.variants[variant]?.corrected;
+      known = { keys: [], costs: [], variant: corrected ? variant : undefined };
+      if (this.#byLevels.size >= REMEMBERED) this.#byLevels.clear();
+      this.#byLevels.set(name, known);
+    }
+    return known;
   }
 
   /** A stage of the unpruned network. */

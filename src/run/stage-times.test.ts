@@ -1,10 +1,16 @@
 import { describe, expect, it } from 'vitest';
+import { stageCosts } from '../bundle/index.ts';
 import { chainManifest } from '../plan/test-support/manifests.ts';
 import { StageTimes } from './stage-times.ts';
 
 describe('times of stages', () => {
   const manifest = chainManifest(3, { ratios: [0, 0.5] });
-  const levels = (level: number) => manifest.groups.map(() => level);
+  const macs = (stage: number, level: number): number =>
+    stageCosts(
+      manifest,
+      stage,
+      manifest.groups.map(() => level),
+    ).macs;
 
   it('are those that were measured, then what requests took in proportion', () => {
     const times = new StageTimes(manifest);
@@ -12,12 +18,12 @@ describe('times of stages', () => {
     for (const stage of [0, 1, 2]) times.set(stage, [0.4, 0.1]);
     expect(times.table()).toEqual([0, 1, 2].map(() => [0.4, 0.1]));
     // Twice as slow at level 1, told by a request for half of the channels.
-    for (let request = 0; request < 3; request++) times.note(1, levels(1), 0.5, 0.1);
+    for (let request = 0; request < 3; request++) times.note(1, macs(1, 1), 0.5, 0.1);
     expect(times.table()?.[1]?.[0]).toBeCloseTo(0.8);
     expect(times.table()?.[1]?.[1]).toBeCloseTo(0.2);
     expect(times.table()?.[0]).toEqual([0.4, 0.1]);
     // Newer requests outvote older ones.
-    for (let request = 0; request < 16; request++) times.note(1, levels(0), 1, 0.4);
+    for (let request = 0; request < 16; request++) times.note(1, macs(1, 0), 1, 0.4);
     expect(times.table()?.[1]?.[1]).toBeCloseTo(0.1);
   });
 
@@ -30,7 +36,7 @@ describe('times of stages', () => {
         .every((seconds) => seconds > 0),
     ).toBe(true);
     const times = new StageTimes(manifest);
-    for (const stage of [0, 1, 2]) times.note(stage, levels(0), 1, 1);
+    for (const stage of [0, 1, 2]) times.note(stage, macs(stage, 0), 1, 1);
     expect(times.table()?.map(([first]) => first)).toEqual([1, 1, 1]);
     // The first layer reads the whole input, so half of its channels are half of its work.
     expect(times.table()?.[0]?.[1]).toBeCloseTo(0.5);

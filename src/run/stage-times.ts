@@ -7,7 +7,6 @@ const LATEST = 16;
 
 /** Seconds for one sample by stage and level of the bundle, as a fleet's field `seconds` has them. */
 export class StageTimes {
-  readonly #manifest: BundleManifest;
   /** Of whole stages with every group at each level. */
   readonly #uniform: readonly (readonly StageCosts[])[];
   /** `[stage][level]`; undefined where nothing was measured. */
@@ -17,7 +16,6 @@ export class StageTimes {
 
   /** Starts from what the bundle says, which was measured elsewhere. */
   constructor(manifest: BundleManifest) {
-    this.#manifest = manifest;
     this.#uniform = manifest.stages.map(({ index }) =>
       manifest.ratios.map((_, level) =>
         stageCosts(
@@ -42,11 +40,11 @@ export class StageTimes {
 
   /**
    * One run of a stage.
+   * @param macs of the whole stage, for one sample
    * @param share of the stage's channels
    * @param seconds for one sample
    */
-  note(stage: number, levels: readonly number[], share: number, seconds: number): void {
-    const { macs } = stageCosts(this.#manifest, stage, levels);
+  note(stage: number, macs: number, share: number, seconds: number): void {
     const whole = this.#at(stage, macs);
     const ratios = this.#ratios[stage];
     if (!ratios || !(whole > 0)) return;
