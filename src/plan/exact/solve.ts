@@ -34,14 +34,30 @@ const WARM_PASSES = 4;
 /** Where plans are far away, or there are none. */
 const FAR_PASSES = 12;
 const FAR_AIM = 0.3;
+const FAR = 0.1;
 const BEAM = 300;
+/** Windows that a proof begins with. */
+const FIRST_WINDOWS = 2;
 /** A gap at which the whole of it is one window. */
 const NEAR = 0.015;
 const NEAR_ARCS = 30_000;
 const MOST_ARCS = 1_500_000;
 /** Windows above the bound, relative: of the beams without a plan, and of the proof. */
 const BEAM_WINDOWS = [0.01, 0.02, 0.035, 0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.5, 1, Number.POSITIVE_INFINITY];
-const PROOF_WINDOWS = [0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.2, 0.6, 2, Number.POSITIVE_INFINITY];
+const PROOF_WINDOWS = [
+  0.002,
+  0.005,
+  0.01,
+  0.015,
+  0.02,
+  0.03,
+  0.05,
+  0.08,
+  0.2,
+  0.6,
+  2,
+  Number.POSITIVE_INFINITY,
+];
 
 /** Solves an instance. */
 export function solve(instance: PlanningInstance, effort: Effort, options: SolveOptions = {}): PlanResult {
@@ -275,7 +291,9 @@ class Search {
   }
 
   #beams(): void {
-    for (let at = 0; at < BEAM_WINDOWS.length; at++) {
+    // A proof goes on with narrow windows: wide ones without a plan cost more than they tell.
+    const windows = this.#effort === 'exact' ? FIRST_WINDOWS : BEAM_WINDOWS.length;
+    for (let at = 0; at < windows; at++) {
       const window = this.#window(this.#threshold(BEAM_WINDOWS[at] ?? Number.POSITIVE_INFINITY));
       if (window === 'too large') break;
       // An empty window says that plans are far away, if there are any.
@@ -321,19 +339,28 @@ class Search {
     return bound >= reach;
   }
 
+  /** Whether the bound has left the root's far behind. */
+  #risen(): boolean {
+    const root = this.#stats.rootBound ?? Number.NEGATIVE_INFINITY;
+    return this.#bound > root + FAR * Math.abs(root);
+  }
+
   #prove(): void {
     if (this.#gapNow <= NEAR) {
       // All of it at once, if that is not much.
       const window = this.#window(Number.POSITIVE_INFINITY, NEAR_ARCS, MANY_ARCS);
       if (window === 'proven' || (window !== 'too large' && this.#settle(window))) return;
     }
-    for (const relative of PROOF_WINDOWS) {
-      if (this.#done || this.#work.spent) return;
-      const window = this.#window(this.#threshold(relative), MOST_ARCS, MANY_ARCS);
+    const last = PROOF_WINDOWS.length - 1;
+    for (let at = 0; !this.#done && !this.#work.spent; at = Math.min(at + 1, last)) {
+      // So far up, a window is more likely to be empty than to be worth dividing.
+      const lost = !this.#incumbent.decisions && this.#risen();
+      const gridArcs = lost ? Number.POSITIVE_INFINITY : MANY_ARCS;
+      const window = this.#window(this.#threshold(PROOF_WINDOWS[at] as number), MOST_ARCS, gridArcs);
       if (window === 'too large') return;
-      if (window === 'proven') continue;
-      this.#report('labels');
-      if (!this.#settle(window)) return;
+      // Without a plan, an empty window says that plans are far away, if there are any.
+      if (window === 'proven') at += lost ? last : this.#incumbent.decisions ? 0 : 2;
+      else if (!this.#settle(window)) return;
       this.#report('labels');
     }
   }
