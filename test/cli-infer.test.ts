@@ -14,7 +14,7 @@ const DEMO = fileURLToPath(new URL('../models/ecg-demo.onnx', import.meta.url));
 const NUMBER = expect.any(Number) as number;
 
 /** A source too slow for anything but what only it may do, and three helpers. */
-function fleet(latency: number): string {
+function fleet(latency: number, own = 1e5, request = {}): string {
   const device = (name: string, macsPerSecond: number) => ({
     ...{ name, macsPerSecond, memory: 1e9, joulesPerMac: 1e-12, trusted: true },
   });
@@ -23,8 +23,9 @@ function fleet(latency: number): string {
     version: 1,
     name: 'test ward',
     source: 'watch',
-    devices: [device('watch', 1e5), ...['one', 'two', 'three'].map((name) => device(name, 1e7))],
+    devices: [device('watch', own), ...['one', 'two', 'three'].map((name) => device(name, 1e7))],
     network: { channel: 'independent', bytesPerSecond: 1e8, latency },
+    request,
   });
 }
 
@@ -41,6 +42,7 @@ beforeAll(async () => {
   await writeFile(join(folder, 'images.npz'), smallData(4));
   await writeFile(join(folder, 'fleet.json'), fleet(0));
   await writeFile(join(folder, 'far.json'), fleet(0.2));
+  await writeFile(join(folder, 'dream.json'), fleet(0, 1e15, { deadline: 1e-4 }));
   const words =
     '--per-class 8 --validation-per-class 10 --ratios .5,.75 --criterion l1 --block 1 --variants 5 --max-positions 200 --threads 1';
   const packed = await cli.run(
@@ -75,6 +77,7 @@ describe('infer', TIMEOUT, () => {
     const found = await json('infer ecg --data ecg.npz --limit 20');
     expect(found).toMatchObject({
       n: 20,
+      missed: 0,
       matchesSingleMachine: true,
       msPerRequest: NUMBER,
       p95: NUMBER,
@@ -156,6 +159,12 @@ describe('what infer refuses', TIMEOUT, () => {
     ['levels that are none', 'ecg --data ecg.npz --levels some', 'E_USAGE', '--levels'],
     ['data of another shape', 'ecg --data images.npz', 'E_DATA_FIT', 'images.npz'],
     ['a deadline that no plan keeps', 'ecg --data ecg.npz --deadline .000002', 'E_REQUEST', 'no plan'],
+    [
+      'a deadline that no worker keeps',
+      'ecg --data ecg.npz --limit 3 --fleet dream.json',
+      'E_DEADLINE',
+      'within 0.0001 s',
+    ],
     ['no bundle', 'none --data ecg.npz', 'E_BUNDLE', 'none'],
   ])('%s', async (_, words, code, says) => {
     const { status, stdout, stderr } = await run(`infer ${words}`);

@@ -30,9 +30,14 @@ export interface Inferred {
   readonly maxDifference: number;
   /** How often a request was planned anew. */
   readonly replanned: number;
+  /** Requests without a result at their deadline; not among the `n`. */
+  readonly missed: number;
 }
 
-/** Runs samples one after another. */
+/**
+ * Runs samples one after another.
+ * @throws BedsideError E_DEADLINE when no sample had its result in time; what else ends a request
+ */
 export async function inferAll(run: InferRun, dataset: Dataset): Promise<Inferred> {
   const { bundle, requester, replan, deadline, signal } = run;
   const single = new SingleMachine(bundle);
@@ -40,12 +45,18 @@ export async function inferAll(run: InferRun, dataset: Dataset): Promise<Inferre
   const stride = dataset.samples.length / dataset.size;
   const [predictions, expected, seconds]: [number[], number[], number[]] = [[], [], []];
   let [maxDifference, replanned] = [0, 0];
+  const missed: Error[] = [];
   let { plan } = run;
   try {
     for (let at = 0; at < dataset.size && !signal.aborted; at++) {
       const sample = dataset.samples.slice(at * stride, (at + 1) * stride);
       const input = tensor(sample, [1, ...dataset.sampleShape]) as FloatTensor;
-      const answer = await requester.infer(input, plan, { replan, deadline });
+      const answer = await requester.infer(input, plan, { replan, deadline }).catch((error: unknown) => {
+        if (!BedsideError.is(error, 'E_DEADLINE')) throw error;
+        missed.push(error);
+      });
+      run.onProgress(at + 1, dataset.size);
+      if (!answer) continue;
       plan = answer.plan;
       replanned += answer.replanned;
       seconds.push(answer.seconds);
@@ -54,13 +65,14 @@ export async function inferAll(run: InferRun, dataset: Dataset): Promise<Inferre
       maxDifference = Math.max(maxDifference, largestDifference(logits, same));
       predictions.push(largest(logits));
       expected.push(dataset.labels?.[at] ?? largest(await single.run(unpruned, input)));
-      run.onProgress(at + 1, dataset.size);
     }
   } finally {
     await single.close();
   }
+  if (predictions.length === 0 && missed[0]) throw missed[0];
   return {
     n: predictions.length,
+    missed: missed.length,
     predictions: Int32Array.from(predictions),
     expected: Int32Array.from(expected),
     seconds,

@@ -144,7 +144,9 @@ async function infer(path: string, options: InferOptions): Promise<void> {
       ),
     );
     const alive = fleet.devices.filter(({ name }) => !requester.lost.has(name));
-    const reports = await Promise.all(alive.map(({ name }) => requester.report(name)));
+    // One that is lost only now has done its work.
+    const asked = alive.map(({ name }) => requester.report(name).catch(() => undefined));
+    const reports = (await Promise.all(asked)).filter((report) => report !== undefined);
     tell(output, { bundle, fleet, view, found, reports, lost: [...requester.lost.keys()] });
     if (interrupt.signal.aborted) process.exitCode = EXIT.interrupted;
   } finally {
@@ -249,7 +251,7 @@ interface Outcome {
 }
 
 function tell(output: Output, { bundle, fleet, view, found, reports, lost }: Outcome): void {
-  const { n, predictions, expected, seconds, maxDifference, replanned } = found;
+  const { n, predictions, expected, seconds, maxDifference, replanned, missed } = found;
   const { classes } = bundle.manifest.model.output;
   const accuracy = n === 0 ? Number.NaN : accuracies(predictions, expected, classes).accuracy;
   const [p50, p95] = [1000 * median(seconds), 1000 * percentile(seconds, 0.95)];
@@ -257,6 +259,7 @@ function tell(output: Output, { bundle, fleet, view, found, reports, lost }: Out
   const matchesSingleMachine = maxDifference <= TOLERANCE;
   output.result({
     n,
+    missed,
     accuracy,
     matchesSingleMachine,
     maxDifference,
@@ -280,7 +283,7 @@ function tell(output: Output, { bundle, fleet, view, found, reports, lost }: Out
     [
       `${bundle.manifest.name} on ${fleet.name}: levels ${view.levels.join(',')}`,
       '',
-      `accuracy        ${n === 0 ? '-' : formatPercent(accuracy)} of ${n} samples`,
+      `accuracy        ${n === 0 ? '-' : formatPercent(accuracy)} of ${n} samples${missed > 0 ? `; ${missed} more had no result in time` : ''}`,
       `one machine     ${matchesSingleMachine ? 'gives the same' : 'gives OTHER logits'}: largest difference ${maxDifference.toExponential(1)}`,
       `time            ${formatSeconds(p50 / 1000)} a request, 95 % within ${formatSeconds(p95 / 1000)}, planned ${formatSeconds(view.latency)}`,
       `moved           ${formatBytes(bytesMoved)} between devices`,
