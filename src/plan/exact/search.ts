@@ -1,0 +1,329 @@
+// One graph's search: root, guided beams, then windows of rising width above the bound, each settled by label setting and
+// branching, until the plan is proven. A bound found on a graph reduced at a threshold holds up to that threshold only, and
+// up to the best plan: it is taken anew wherever either changes. Only an empty window without any limit is infeasible.
+import type { PlanStatus } from '../instance.ts';
+import type { PlanProgress, PlanResult, PlanStats, SearchOptions } from '../planner.ts';
+import { branchAndBound, MANY_ARCS, type Tightened, tighten } from './branch.ts';
+import type { Graph } from './graph.ts';
+import { pricesFor } from './grid.ts';
+import { Incumbent } from './incumbent.ts';
+import { LabelSearch } from './labels.ts';
+import { multipliersOf, pricesOf } from './multipliers.ts';
+import { type Prices, Pricing } from './pricing.ts';
+import { reduceGraph } from './reduced.ts';
+import { lagrangianRoot, offsetOf } from './root.ts';
+import { type Rows, rowsOf } from './rows.ts';
+import type { Stop, Work } from './work.ts';
+
+/** How long to search: to the first guided beam that finds a plan, or to proof. */
+export type Effort = 'beam' | 'exact';
+
+/** A planner's options, and what may stop the search from another thread. */
+export interface SolveOptions extends SearchOptions {
+  readonly signal?: Stop | undefined;
+}
+
+const DEFAULT_GAP = 1e-6;
+const ROOT_PASSES = 60;
+/** From an earlier request's prices. */
+const WARM_PASSES = 4;
+/** Where plans are far away, or there are none. */
+const FAR_PASSES = 12;
+const FAR_AIM = 0.3;
+/** A rise of the bound over the root's after which plans are taken to be far away, relative. */
+const FAR = 0.1;
+/** Labels a layer. */
+const BEAM = 300;
+/** Windows that a proof begins with. */
+const FIRST_WINDOWS = 2;
+/** A gap at which the whole of it is one window. */
+const NEAR = 0.015;
+const NEAR_ARCS = 30_000;
+/** Larger windows are not searched: their arcs alone would fill the memory. */
+const MOST_ARCS = 1_500_000;
+/** Windows above the bound, relative: of the beams without a plan, and of the proof. */
+const BEAM_WINDOWS = [0.01, 0.02, 0.035, 0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.5, 1, Number.POSITIVE_INFINITY];
+const PROOF_WINDOWS = [
+  0.002,
+  0.005,
+  0.01,
+  0.015,
+  0.02,
+  0.03,
+  0.05,
+  0.08,
+  0.2,
+  0.6,
+  2,
+  Number.POSITIVE_INFINITY,
+];
+
+/** What a search has spent. */
+export function spentOf(work: Work): Pick<PlanStats, 'labels' | 'seconds'> {
+  return { labels: work.labels, seconds: work.seconds };
+}
+
+/** What an objective and a bound say together. */
+export function concluded(
+  objective: number,
+  bound: number,
+  gap = DEFAULT_GAP,
+): { status: PlanStatus; bound: number } {
+  if (objective === Number.POSITIVE_INFINITY) {
+    return { status: bound === Number.POSITIVE_INFINITY ? 'infeasible' : 'unknown', bound };
+  }
+  const proven = objective - bound <= gap * Math.abs(objective);
+  return { status: proven ? 'optimal' : 'gap', bound: Math.min(bound, objective) };
+}
+
+/** A reduced graph ready to be searched below a limit. */
+interface Window extends Tightened {
+  readonly limit: number;
+}
+
+/** One graph's search; `run` once. */
+export class Search {
+  readonly #graph: Graph;
+  readonly #rows: Rows;
+  readonly #pricing: Pricing;
+  readonly #incumbent: Incumbent;
+  readonly #effort: Effort;
+  readonly #options: SolveOptions;
+  readonly #work: Work;
+  readonly #gap: number;
+  /** Nothing that keeps all limits costs more. */
+  #ceiling: number;
+  #prices: Prices;
+  #bound = Number.NEGATIVE_INFINITY;
+  #rooted = false;
+  #stats: { -readonly [K in keyof PlanStats]: PlanStats[K] } = { labels: 0, seconds: 0 };
+
+  constructor(graph: Graph, effort: Effort, options: SolveOptions, work: Work) {
+    this.#graph = graph;
+    this.#rows = rowsOf(graph);
+    this.#pricing = new Pricing(graph, this.#rows);
+    this.#incumbent = new Incumbent(graph);
+    this.#effort = effort;
+    this.#options = options;
+    this.#work = work;
+    this.#gap = options.gap ?? DEFAULT_GAP;
+    this.#ceiling = ceilingOf(graph);
+    this.#prices = { rows: new Float64Array(this.#rows.count), step: 0 };
+  }
+
+  /** Proven so far; Infinity when no plan below the limit exists. */
+  get bound(): number {
+    return this.#bound;
+  }
+
+  /** Plans that are not better than this are of no interest. */
+  limitTo(objective: number): void {
+    this.#ceiling = Math.min(this.#ceiling, objective);
+    if (this.#bound >= this.#ceiling) this.#bound = Number.POSITIVE_INFINITY;
+  }
+
+  run(): PlanResult {
+    this.root();
+    // A plan so near its bound is settled at once; the search begins with a beam anyway.
+    const near = this.#gapNow <= NEAR && this.#effort === 'exact';
+    if (!this.#done && !near) this.#beams();
+    if (!this.#done && this.#effort === 'exact') this.#prove();
+    return this.#result();
+  }
+
+  /** Whether the best plan is proven, or proven not to exist. */
+  get #done(): boolean {
+    const { objective } = this.#incumbent;
+    if (this.#bound >= this.#ceiling) return true;
+    return objective < Number.POSITIVE_INFINITY && objective - this.#bound <= this.#gap * Math.abs(objective);
+  }
+
+  get #gapNow(): number {
+    const { objective } = this.#incumbent;
+    return objective < Number.POSITIVE_INFINITY ? (objective - this.#bound) / Math.abs(objective) : objective;
+  }
+
+  #report(phase: PlanProgress['phase']): void {
+    this.#options.onProgress?.({
+      phase,
+      objective: this.#incumbent.objective,
+      bound: Math.min(this.#bound, this.#incumbent.objective),
+      labels: this.#work.labels,
+    });
+  }
+
+  /** The Lagrangian root, once. */
+  root(): void {
+    if (this.#rooted) return;
+    this.#rooted = true;
+    const { warm } = this.#options;
+    const from = warm?.multipliers && pricesOf(warm.multipliers, this.#rows, this.#graph);
+    if (warm?.decisions) this.#incumbent.offerDecisions(warm.decisions);
+    const root = lagrangianRoot(this.#pricing, this.#incumbent, {
+      passes: from ? WARM_PASSES : ROOT_PASSES,
+      from,
+      ceiling: this.#ceiling,
+      stop: () => {
+        this.#work.pass(this.#graph.arcs / 4);
+        return this.#work.spent;
+      },
+    });
+    this.#prices = root.prices;
+    this.#bound = root.bound > this.#ceiling ? Number.POSITIVE_INFINITY : root.bound;
+    this.#stats.rootBound = root.bound;
+    this.#stats.rootSeconds = this.#work.seconds;
+    this.#stats.arcs = this.#graph.arcs;
+    this.#report('root');
+  }
+
+  /**
+   * The graph of everything below a threshold; undefined when that is nothing, when it is too large, or when the bound
+   * reaches the threshold. The bound is raised by what is proven.
+   */
+  #window(threshold: number, mostArcs = MOST_ARCS, gridArcs?: number): Window | 'proven' | 'too large' {
+    const { objective } = this.#incumbent;
+    const limit = Math.min(threshold, objective, this.#ceiling);
+    const reduced = reduceGraph(this.#pricing, this.#prices, limit, mostArcs);
+    this.#work.pass(this.#graph.arcs / 2);
+    if (reduced === 'too large') return reduced;
+    if (reduced === 'empty') return this.#raise(limit);
+    const prices = { rows: pricesFor(reduced, this.#prices.rows), step: this.#prices.step };
+    const tight = tighten(reduced, prices, this.#incumbent, limit, this.#work, gridArcs);
+    if (!('tuned' in tight)) {
+      this.#adopt(tight.prices);
+      return this.#raise(Math.min(limit, this.#incumbent.objective));
+    }
+    this.#raise(tight.bound);
+    this.#stats.arcsLeft = tight.reduced.arcCount;
+    return { ...tight, limit };
+  }
+
+  /** Takes prices that empty a window for the whole graph, if they are better there too. */
+  #adopt(prices: Prices | undefined): void {
+    if (!prices) return;
+    const old = this.#pricing.run(this.#prices) + offsetOf(this.#graph, this.#rows, this.#prices);
+    const bound = this.#pricing.run(prices) + offsetOf(this.#graph, this.#rows, prices);
+    this.#work.pass(this.#graph.arcs / 2);
+    if (!(bound > old)) return;
+    this.#prices = prices;
+    this.#raise(bound);
+    if (this.#incumbent.decisions) return;
+    // Nothing near the bound and no plan: perhaps there is none, and prices grow without end.
+    const root = lagrangianRoot(this.#pricing, this.#incumbent, {
+      passes: FAR_PASSES,
+      from: prices,
+      aim: FAR_AIM,
+      ceiling: this.#ceiling,
+    });
+    this.#work.pass((root.passes * this.#graph.arcs) / 4);
+    this.#prices = root.prices;
+    this.#raise(root.bound);
+  }
+
+  /** No plan is better than `bound`, except those already found. */
+  #raise(bound: number): 'proven' {
+    const reached = bound >= this.#ceiling ? Number.POSITIVE_INFINITY : bound;
+    this.#bound = Math.max(this.#bound, reached);
+    return 'proven';
+  }
+
+  #threshold(window: number): number {
+    if (window === Number.POSITIVE_INFINITY) return window;
+    return this.#bound + window * Math.max(Math.abs(this.#bound), 1e-9);
+  }
+
+  #beams(): void {
+    // A proof goes on with narrow windows: wide ones without a plan cost more than they tell.
+    const windows = this.#effort === 'exact' ? FIRST_WINDOWS : BEAM_WINDOWS.length;
+    for (let at = 0; at < windows; at++) {
+      const window = this.#window(this.#threshold(BEAM_WINDOWS[at] ?? Number.POSITIVE_INFINITY));
+      if (window === 'too large') break;
+      // An empty window says that plans are far away, if there are any.
+      if (window === 'proven') at = Math.min(at + 1, Math.max(at, BEAM_WINDOWS.length - 2));
+      else this.#beam(window);
+      if (this.#incumbent.decisions || this.#done || this.#work.spent) break;
+    }
+    if (this.#effort === 'beam' && this.#gapNow > NEAR && !this.#work.spent) this.#again();
+    this.#stats.beamObjective = this.#incumbent.objective;
+    this.#stats.beamSeconds = this.#work.seconds;
+    this.#report('beam');
+  }
+
+  /** Another beam below the plan that was found: prices and bounds are sharper there. */
+  #again(): void {
+    const window = this.#window(Number.POSITIVE_INFINITY);
+    if (typeof window !== 'string') this.#beam(window);
+  }
+
+  /** A guided beam in a window; true when it left nothing out. */
+  #beam({ reduced, tuned, limit }: Window): boolean {
+    if (!tuned) return false;
+    const tables = [tuned.best, ...tuned.others.slice(-3)];
+    const options = { threshold: limit, beam: BEAM };
+    const { complete, dropped } = new LabelSearch(reduced).run(tables, options, this.#incumbent, this.#work);
+    if (!complete) return false;
+    const reach = Math.min(limit, this.#incumbent.objective);
+    this.#raise(Math.min(dropped, reach));
+    return dropped >= reach;
+  }
+
+  /** Everything in a window; true when it is settled. */
+  #settle(window: Window): boolean {
+    const report = (bound: number): void => {
+      this.#raise(bound);
+      this.#report('branch');
+    };
+    const { limit } = window;
+    const { bound, nodes } = branchAndBound(window, limit, this.#incumbent, this.#work, report);
+    this.#stats.nodes = (this.#stats.nodes ?? 0) + nodes;
+    const reach = Math.min(limit, this.#incumbent.objective);
+    this.#raise(Math.min(bound, reach));
+    return bound >= reach;
+  }
+
+  /** Whether the bound has left the root's far behind. */
+  #risen(): boolean {
+    const root = this.#stats.rootBound ?? Number.NEGATIVE_INFINITY;
+    return this.#bound > root + FAR * Math.abs(root);
+  }
+
+  #prove(): void {
+    if (this.#gapNow <= NEAR) {
+      // All of it at once, if that is not much.
+      const window = this.#window(Number.POSITIVE_INFINITY, NEAR_ARCS, MANY_ARCS);
+      if (window === 'proven' || (window !== 'too large' && this.#settle(window))) return;
+    }
+    const last = PROOF_WINDOWS.length - 1;
+    for (let at = 0; !this.#done && !this.#work.spent; at = Math.min(at + 1, last)) {
+      // So far up, a window is more likely to be empty than to be worth dividing.
+      const lost = !this.#incumbent.decisions && this.#risen();
+      const gridArcs = lost ? Number.POSITIVE_INFINITY : MANY_ARCS;
+      const window = this.#window(this.#threshold(PROOF_WINDOWS[at] as number), MOST_ARCS, gridArcs);
+      if (window === 'too large') return;
+      // Without a plan, an empty window says that plans are far away, if there are any.
+      if (window === 'proven') at += lost ? last : this.#incumbent.decisions ? 0 : 2;
+      else if (!this.#settle(window)) return;
+      this.#report('labels');
+    }
+  }
+
+  #result(): PlanResult {
+    const { objective, decisions } = this.#incumbent;
+    return {
+      ...concluded(objective, this.#bound, this.#gap),
+      decisions,
+      objective,
+      stats: { ...this.#stats, ...spentOf(this.#work) },
+      multipliers: multipliersOf(this.#prices, this.#rows, this.#graph),
+    };
+  }
+}
+
+/** An upper bound of the objective of every plan: all of the deadline, all energy, all loss. */
+function ceilingOf({ instance, accuracy, mostSteps: most }: Graph): number {
+  const { weights, devices, deadline } = instance;
+  const joules = devices.reduce((sum, { energy }) => sum + energy, 0);
+  const part = (weight: number, value: number) => (weight === 0 ? 0 : weight * value);
+  const ceiling = part(weights.time, deadline) + part(weights.energy, joules) + (accuracy[most] as number);
+  return ceiling + 1e-6 * Math.abs(ceiling) + 1e-12;
+}
