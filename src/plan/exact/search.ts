@@ -31,7 +31,7 @@ const WARM_PASSES = 4;
 const FAR_PASSES = 12;
 const FAR_AIM = 0.3;
 /** A rise of the bound over the root's after which plans are taken to be far away, relative. */
-const FAR = 0.1;
+const FAR = 0.05;
 /** Labels a layer. */
 const BEAM = 300;
 /** Windows that a proof begins with. */
