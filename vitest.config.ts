@@ -16,6 +16,8 @@ export default defineConfig({
     globals: false,
     // Native addons (onnxruntime-node, sharp) keep state per process: worker threads would share and may crash on it.
     pool: 'forks',
+    // As many as cores: by default one is left idle, half of a machine of two.
+    maxWorkers: '100%',
     testTimeout: 60_000,
     hookTimeout: 60_000,
     teardownTimeout: 10_000,
