@@ -9,9 +9,6 @@ import type { ReducedArcs, ReducedGraph } from './reduced-graph.ts';
 import { energyRow, memoryRow } from './rows.ts';
 import type { Work } from './work.ts';
 
-/** Labels of one node before it is divided, and of its beam. */
-const LABELS_A_NODE = 40_000;
-const BEAM = 200;
 /** Passes and rounds of fixing, with one price for loss and on the grid; below so many arcs the grid is as quick. */
 const LINE_PASSES = 30;
 const LINE_ROUNDS = 4;
@@ -105,6 +102,17 @@ function carried(from: ReducedGraph, prices: Float64Array, to: ReducedGraph): Fl
   return Float64Array.from(to.rows, (row) => byRow.get(row) ?? 0);
 }
 
+/** What a node may take before it is divided. */
+export interface NodeShare {
+  readonly labels: number;
+  /** Labels a layer of its beam. */
+  readonly beam: number;
+  /** Arcs that the grid looks at. */
+  readonly gridArcs: number;
+}
+
+const NODE_SHARE: NodeShare = { labels: 40_000, beam: 200, gridArcs: MANY_ARCS };
+
 /** What branching proved. */
 export interface Branched {
   /** No plan of the graph is better than this, or than the incumbent. */
@@ -119,6 +127,7 @@ export function branchAndBound(
   incumbent: Incumbent,
   work: Work,
   report: (bound: number) => void,
+  share: NodeShare = NODE_SHARE,
 ): Branched {
   const open: Tightened[] = [root];
   let nodes = 0;
@@ -134,7 +143,7 @@ export function branchAndBound(
     open.splice(at, 1);
     nodes++;
     report(node.bound);
-    if (searched(node, below, incumbent, work)) continue;
+    if (searched(node, below, incumbent, work, share)) continue;
     if (work.spent) return { bound: node.bound, nodes };
     const split = branching(node);
     for (const side of [0, 1] as const) {
@@ -145,7 +154,7 @@ export function branchAndBound(
       );
       if (part === 'empty') continue;
       const prices = { rows: carried(node.reduced, node.prices.rows, part), step: node.prices.step };
-      const child = tighten(part, prices, incumbent, limit, work, MANY_ARCS);
+      const child = tighten(part, prices, incumbent, limit, work, share.gridArcs);
       if ('tuned' in child) open.push({ ...child, bound: Math.max(node.bound, child.bound) });
     }
   }
@@ -153,15 +162,21 @@ export function branchAndBound(
 }
 
 /** Whether label setting settles a node within its share of labels. */
-function searched({ reduced, tuned }: Tightened, below: number, incumbent: Incumbent, work: Work): boolean {
+function searched(
+  { reduced, tuned }: Tightened,
+  below: number,
+  incumbent: Incumbent,
+  work: Work,
+  share: NodeShare,
+): boolean {
   if (!tuned) return false;
   const search = new LabelSearch(reduced);
   const near = [tuned.best, ...tuned.others.slice(-3)];
-  const beam = search.run(near, { threshold: below, beam: BEAM }, incumbent, work);
+  const beam = search.run(near, { threshold: below, beam: share.beam }, incumbent, work);
   const reach = Math.min(below, incumbent.objective);
   if (beam.complete && beam.dropped >= reach) return true;
   const tables = [...near, ...tablesAround(reduced, tuned.best, work)];
-  const options = { threshold: reach, labels: LABELS_A_NODE };
+  const options = { threshold: reach, labels: share.labels };
   return search.run(tables, options, incumbent, work).complete;
 }
 
