@@ -12,6 +12,7 @@ import {
   sizeOf,
 } from '../../onnx/index.ts';
 import { must } from '../../util/index.ts';
+import { valueShares } from '../reconstruct/index.ts';
 import { splitOf } from './split.ts';
 
 /** The parts of a manifest that follow from the network alone. */
@@ -99,18 +100,7 @@ export function describeModel(
   };
 }
 
-/** The groups on the channel axis of a value, with the share of the channels that each has. */
-export function valueShares(grouping: Grouping, value: string): Share[] {
-  const channels = grouping.values.get(value);
-  if (!channels) return [];
-  const positions = new Map<number, number>();
-  for (const id of channels.group) if (id >= 0) positions.set(id, (positions.get(id) ?? 0) + 1);
-  return [...positions]
-    .sort(([a], [b]) => a - b)
-    .map(([group, count]) => ({ group, share: count / channels.group.length }));
-}
-
-/** The same as a layer sees it: nothing where the channels lie on another axis than the one it works along. */
+/** Shares of a value as a layer sees it: nothing where the channels lie on another axis than the one it works along. */
 function sharesOf(grouping: Grouping, value: string, axis: number, size: number): Share[] {
   const channels = grouping.values.get(value);
   return channels?.axis === axis && channels.group.length === size ? valueShares(grouping, value) : [];

@@ -47,7 +47,9 @@ export class DraftBundle {
     this.#model = model;
     this.#grouping = grouping;
     this.groups = groups;
-    this.#reads = new Map(linearLayers(model).map((layer) => [layer.name, sharesOf(grouping, layer.input)]));
+    this.#reads = new Map(
+      linearLayers(model).map((layer) => [layer.name, valueShares(grouping, layer.input)]),
+    );
   }
 
   /** Number of levels, the unpruned one included. */
@@ -96,15 +98,15 @@ export class DraftBundle {
   }
 }
 
-/** The part of a value's channels that each group owns. */
-export function sharesOf(grouping: Grouping, value: string): Share[] {
+/** The groups on the channel axis of a value, ascending, with the share of the channels that each has. */
+export function valueShares(grouping: Grouping, value: string): Share[] {
   const channels = grouping.values.get(value);
-  const counts = new Map<number, number>();
-  for (const group of channels?.group ?? []) {
-    if (group >= 0) counts.set(group, (counts.get(group) ?? 0) + 1);
-  }
-  const total = channels?.group.length ?? 1;
-  return Array.from(counts, ([group, count]): Share => ({ group, share: count / total }));
+  if (!channels) return [];
+  const positions = new Map<number, number>();
+  for (const id of channels.group) if (id >= 0) positions.set(id, (positions.get(id) ?? 0) + 1);
+  return [...positions]
+    .sort(([a], [b]) => a - b)
+    .map(([group, count]) => ({ group, share: count / channels.group.length }));
 }
 
 /** Whether each output of a layer reads one input only. */

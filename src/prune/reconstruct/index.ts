@@ -1,5 +1,5 @@
 // Repair of pruned networks in closed form.
-export { DraftBundle, type LayerTable, sharesOf, tableTensors } from './draft.ts';
+export { DraftBundle, type LayerTable, tableTensors, valueShares } from './draft.ts';
 export {
   type LayerRepair,
   type Reconstruction,
