@@ -2,6 +2,7 @@
 import { assembleModel, type Bundle, findVariant } from '../bundle/index.ts';
 import type { Dataset } from '../data/index.ts';
 import { createSession, type Session, tensor } from '../engine/index.ts';
+import { argmax } from '../prune/index.ts';
 import type { FloatTensor, Replan, Requester, RunPlan } from '../run/index.ts';
 import { BedsideError, must } from '../util/index.ts';
 
@@ -63,8 +64,8 @@ export async function inferAll(run: InferRun, dataset: Dataset): Promise<Inferre
       const logits = answer.logits.data;
       const same = await single.run(plan.levels, input);
       maxDifference = Math.max(maxDifference, largestDifference(logits, same));
-      predictions.push(largest(logits));
-      expected.push(dataset.labels?.[at] ?? largest(await single.run(unpruned, input)));
+      predictions.push(argmax(logits));
+      expected.push(dataset.labels?.[at] ?? argmax(await single.run(unpruned, input)));
     }
   } finally {
     await single.close();
@@ -115,9 +116,4 @@ class SingleMachine {
 function largestDifference(a: Float32Array, b: Float32Array): number {
   if (a.length !== b.length) return Number.POSITIVE_INFINITY;
   return a.reduce((most, value, i) => Math.max(most, Math.abs(value - (b[i] ?? Number.NaN))), 0);
-}
-
-/** The class with the highest score; the lowest index among equals. */
-function largest(scores: Float32Array): number {
-  return scores.reduce((best, value, i) => (value > (scores[best] ?? value) ? i : best), 0);
 }

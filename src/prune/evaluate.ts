@@ -193,7 +193,8 @@ function assertFit(classifier: Classifier, dataset: Dataset, name: string): void
   });
 }
 
-function argmax(scores: Float32Array, start: number, count: number): number {
+/** The position of the highest of `count` scores from `start`, counted from there; the lowest among equals. */
+export function argmax(scores: Float32Array, start = 0, count = scores.length): number {
   let best = 0;
   for (let k = 1; k < count; k++) {
     if ((scores[start + k] as number) > (scores[start + best] as number)) best = k;

@@ -22,6 +22,7 @@ export type { CompareRow, MixName } from './compare-rows.ts';
 export {
   accuracies,
   agreementOf,
+  argmax,
   batchFeeds,
   type EvaluateOptions,
   type Evaluation,

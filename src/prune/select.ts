@@ -112,7 +112,7 @@ function best(ranks: readonly number[], count: number): number[] {
 }
 
 /** The units that may stay, from the most to the least important. */
-function ranked(group: Group, scores: UnitScores, within: Keep | undefined): number[] {
+export function ranked(group: Group, scores: UnitScores, within?: Keep | undefined): number[] {
   const own = scoresOf(group, scores);
   const units = within?.get(group.id) ?? own.keys();
   return Array.from(units).sort((a, b) => compare(own[b] as number, own[a] as number) || a - b);

@@ -20,7 +20,7 @@ import { rankAuto } from '../auto.ts';
 import { type Choice, type CriterionChoice, isAuto } from '../auto-criterion.ts';
 import { rankModel } from '../prune-model.ts';
 import { repairTables, type TableRepair, tableTensors, withBiases } from '../reconstruct/index.ts';
-import { alignedCount } from '../select.ts';
+import { alignedCount, ranked } from '../select.ts';
 import { fitAccuracyModel } from './accuracy-model.ts';
 import { fitAdditive } from './additive.ts';
 import { describeModel } from './describe.ts';
@@ -109,7 +109,7 @@ export async function packModel(
   const found = findGroups(biased);
   assertPrunable(found, name);
   const { scores, criterion, choice } = await rank(biased, options);
-  const order = new Map(found.groups.map(({ id }) => [id, bestFirst(must(scores.get(id), 'scores'))]));
+  const order = new Map(found.groups.map((group) => [group.id, ranked(group, scores)]));
   const { model: ordered, fixed } = reorderChannels(biased, found, order);
   const grouping = findGroups(ordered);
   const counts = grouping.groups.map((group) =>
@@ -265,17 +265,6 @@ async function rank(model: Model, options: PackOptions) {
   const ranking = rankAuto(model, { ...common, criterion, repaired: true, onStep });
   const { scores, choice } = await ranking.prune({ ratio: 0.5 });
   return { scores, criterion: choice.criterion.name, choice };
-}
-
-/** Unit numbers, the highest score first; the lower number among equals. */
-function bestFirst(scores: Float64Array): number[] {
-  const value = (unit: number): number => {
-    const score = scores[unit] as number;
-    return Number.isNaN(score) ? Number.NEGATIVE_INFINITY : score;
-  };
-  return Array.from(scores.keys()).sort((a, b) =>
-    value(b) > value(a) ? 1 : value(b) < value(a) ? -1 : a - b,
-  );
 }
 
 function checkedRatios(ratios: readonly number[]): readonly number[] {

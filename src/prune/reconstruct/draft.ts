@@ -41,6 +41,8 @@ export class DraftBundle {
   readonly #model: Model;
   readonly #grouping: Grouping;
   readonly #tables: LayerTable[] = [];
+  /** As the tables so far make it. */
+  #assembly: Assembly;
   readonly #reads: ReadonlyMap<string, readonly Share[]>;
 
   constructor(model: Model, grouping: Grouping, groups: readonly BundleGroup[]) {
@@ -50,6 +52,7 @@ export class DraftBundle {
     this.#reads = new Map(
       linearLayers(model).map((layer) => [layer.name, valueShares(grouping, layer.input)]),
     );
+    this.#assembly = this.#put();
   }
 
   /** Number of levels, the unpruned one included. */
@@ -65,11 +68,12 @@ export class DraftBundle {
   /** The tables of a layer at all levels: from now on networks are put together with them. */
   add(tables: readonly LayerTable[]): void {
     this.#tables.push(...tables);
+    this.#assembly = this.#put();
   }
 
   /** The network at a vector of levels. */
   assemble(levels: readonly number[], correction?: Correction): Model {
-    return assembleModel(this.#assembly(), levels, { correction });
+    return assembleModel(this.#assembly, levels, { correction });
   }
 
   /** Positions of a value that stay when every group is at one level, or undefined when all do. */
@@ -79,10 +83,10 @@ export class DraftBundle {
 
   /** What stays at a vector of levels. */
   keepAt(levels: readonly number[]): Keep {
-    return keepOfLevels(this.#assembly().manifest, levels);
+    return keepOfLevels(this.#assembly.manifest, levels);
   }
 
-  #assembly(): Assembly {
+  #put(): Assembly {
     const made = new Set(this.#tables.map(({ layer }) => layer));
     const layers = Array.from(
       this.#reads,

@@ -12,8 +12,8 @@ import { collectInputs } from './collect.ts';
 import { type Places, placesOf } from './places.ts';
 import { type Matrix, Products } from './products.ts';
 import { fitLayer, fromMatrices, weightMatrices } from './refit.ts';
-import { type LayerTarget, repairOrder, targetOf } from './targets.ts';
-import { type Lesson, Teacher } from './teacher.ts';
+import { repairOrder, targetOf } from './targets.ts';
+import { Teacher } from './teacher.ts';
 import { setWeights } from './weights.ts';
 
 /** What the repair reads, and its limits. */
@@ -87,7 +87,9 @@ export async function reconstruct(
     return {
       cut: layer,
       target,
-      ...lessonOf(whole, target, placesOf(whole, samples, maxPositions, seed + index)),
+      layer: whole,
+      places: placesOf(whole, samples, maxPositions, seed + index),
+      values: [target.value],
     };
   });
   const teacher = await Teacher.ask(original, lessons, samples, settings);
@@ -132,11 +134,6 @@ export function repairable(layers: readonly LinearLayer[]): LinearLayer[] {
   return layers.filter((layer) => layer.kind !== 'conv-transpose');
 }
 
-/** What the unpruned network is asked for a layer: what it is fit toward. */
-export function lessonOf(layer: LinearLayer, target: LayerTarget, places: Places): Lesson {
-  return { layer, places, values: [target.value] };
-}
-
 /** The options that are given: an undefined one must not hide a default. */
 export function defined<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
@@ -144,7 +141,7 @@ export function defined<T extends object>(options: T): { [K in keyof T]: Exclude
 }
 
 /** Values that differ from the unpruned model's: those behind a layer that lost channels. */
-export function behindPruned(model: Model, positions: (value: string) => number[] | undefined): Set<string> {
+function behindPruned(model: Model, positions: (value: string) => number[] | undefined): Set<string> {
   const stale = new Set<string>();
   for (const node of model.graph.nodes) {
     const touched = node.inputs.some((name) => stale.has(name));

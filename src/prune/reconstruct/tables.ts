@@ -180,7 +180,7 @@ function chosen({ samples, sampleShape, fitSize }: RepairSamples, indices: Int32
 /** Layers with tables: those that read units of a group, unless cutting changes how their convolution is grouped. */
 function tabledLayers(model: Model, grouping: Grouping, draft: DraftBundle): LinearLayer[] {
   const cuts = all(draft.levels).map((level) => {
-    const keep = new Map(draft.groups.map(({ id, counts }) => [id, all(counts[level] as number)]));
+    const keep = draft.keepAt(draft.groups.map(() => level));
     return new Map(
       linearLayers(sliceModel(model, grouping, keep)).map((layer) => [layer.name, layer.conv?.groups]),
     );
