@@ -1,5 +1,5 @@
 // `bedside plan` on a bundle that `bedside pack` wrote: the contract of --json, its files, and what it refuses.
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -78,6 +78,24 @@ describe('plan', TIMEOUT, () => {
     expect(found.diagnosis.text).toContain('is too tight: needs ');
   });
 
+  it.concurrent('--data measures free levels before they may run, and adds them to the bundle', async () => {
+    await cp(join(folder, 'bundle'), join(folder, 'measured'), { recursive: true });
+    const before = (await openBundle(join(folder, 'measured'))).manifest.variants.length;
+    const words = `plan measured --fleet ${WARD} --data data.npz --per-class 4 --accuracy-floor`;
+    const { manifest: own } = await openBundle(join(folder, 'bundle'));
+    const { stdout } = await run(`${words} ${own.accuracy.unpruned - 0.05}`);
+    const { proposals, ...found } = JSON.parse(stdout);
+    const { variants } = (await openBundle(join(folder, 'measured'))).manifest;
+    expect(variants.length).toBeGreaterThanOrEqual(before);
+    expect(proposals.length).toBeGreaterThan(0);
+    for (const { levels, variant, accuracy } of proposals) {
+      expect(variants[variant]).toMatchObject({ levels, accuracy });
+    }
+    expect(variants[found.variant]?.levels).toEqual(found.levels);
+    expect(variants[found.variant]?.accuracy).toBe(found.accuracy);
+    expect(found.accuracy).toBeGreaterThanOrEqual(found.accuracyFloor);
+  });
+
   it.concurrent('--export writes a program that names stages and devices', async () => {
     const { status } = await run(`plan bundle --fleet ${WARD} --solver beam --export plan.lp`);
     expect(status).toBe(0);
@@ -105,6 +123,7 @@ describe('what plan refuses', TIMEOUT, () => {
     ['a fleet that is no fleet', '--fleet bundle/bundle.json', 'E_FLEET', 'bedside-fleet'],
     ['shares of other stages', `--fleet ${WARD} --request request.json`, 'E_REQUEST', 'maxSeen has 2 shares'],
     ['a policy', `--fleet ${WARD} --solver policy`, 'E_UNSUPPORTED', 'no learned policy'],
+    ['data for measured levels', `--fleet ${WARD} --levels certified --data data.npz`, 'E_USAGE', '--data'],
     ['an output that is a folder', `--fleet ${WARD} --export bundle`, 'E_OUTPUT', 'bundle'],
   ])('%s', async (_, words, code, says) => {
     const { status, stdout, stderr } = await run(`plan bundle ${words}`.trim());

@@ -116,6 +116,13 @@ export async function packAndWrite(
   return { packed, manifest, bytes: await bundleBytes(out, manifest), seconds: clock.stop() };
 }
 
+/** One more measured mix, where it stands among the others, and the bundle's manifest with it. */
+export interface Certified {
+  readonly variant: Variant;
+  readonly index: number;
+  readonly manifest: BundleManifest;
+}
+
 /**
  * Measures one more mix of a bundle on fresh draws, and writes the bundle with it.
  * @throws BedsideError E_LEVELS; as `writeBundle`
@@ -123,11 +130,27 @@ export async function packAndWrite(
 export async function certifyAndWrite(
   bundle: Bundle,
   levels: readonly number[],
-  options: DrawOptions & Pick<PackOptions, 'batch' | 'threads'> & { readonly seed: number },
+  options: DrawOptions & CertifyOptions,
   output: Output,
-): Promise<{ readonly variant: Variant; readonly index: number; readonly manifest: BundleManifest }> {
-  const { batch, threads, seed } = options;
-  const draws = await localDraws(describeClassifier(bundle.model, bundle.dir), options, seed, output);
+): Promise<Certified> {
+  const classifier = describeClassifier(bundle.model, bundle.dir);
+  const draws = await localDraws(classifier, options, options.seed, output);
+  return certifyDrawn(bundle, levels, draws, options, output);
+}
+
+type CertifyOptions = Pick<PackOptions, 'batch' | 'threads'> & { readonly seed: number };
+
+/**
+ * As `certifyAndWrite`, on draws that there are.
+ * @throws BedsideError E_LEVELS; as `writeBundle`
+ */
+export async function certifyDrawn(
+  bundle: Bundle,
+  levels: readonly number[],
+  draws: LocalDraws,
+  { batch, threads, seed }: CertifyOptions,
+  output: Output,
+): Promise<Certified> {
   const { contents, variant } = await output.during('measuring', () =>
     certifyLevels(bundle, levels, { ...draws, batch, threads, seed }),
   );

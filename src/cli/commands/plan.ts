@@ -27,16 +27,19 @@ import {
   BedsideError,
   formatPercent,
   formatSeconds,
+  must,
   readFileChecked,
   writeFileAtomic,
 } from '../../util/index.ts';
 import { examples } from '../command-line.ts';
-import { addCommon, type CommonOptions } from '../options.ts';
+import { measureProposals, type Proposal } from '../measured-levels.ts';
+import { addCommon, addData, type CommonOptions, type DataOptions } from '../options.ts';
 import { Output } from '../output.ts';
+import { DEFAULT_VALIDATION } from '../pack-run.ts';
 import { planText, type TotalsRow, totalsText } from '../plan-text.ts';
 import { anyPlan, plannerOf, SOLVERS, type SolverName } from '../solvers.ts';
 
-interface PlanCommandOptions extends CommonOptions {
+interface PlanCommandOptions extends CommonOptions, Omit<DataOptions, 'data'> {
   readonly fleet: string;
   readonly request?: string;
   readonly solver: SolverName | 'policy';
@@ -47,6 +50,7 @@ interface PlanCommandOptions extends CommonOptions {
   readonly privacy?: PrivacyPreset;
   readonly timeLimit: number;
   readonly export?: string;
+  readonly data?: string;
 }
 
 /** Plans that every other is shown beside. */
@@ -61,7 +65,9 @@ export function addPlan(program: Command): void {
       'Chooses, for one request, the level of every group of channels and the devices of every stage: the least weighted ' +
         'sum of time, energy and lost accuracy within the deadline, the accuracy floor, memory, energy and privacy. ' +
         'The status is optimal (proven), gap (a plan, and a proven bound), infeasible (proven; with the smallest changes ' +
-        'that would help) or unknown. Every plan is checked against every constraint by code of its own.',
+        'that would help) or unknown. Every plan is checked against every constraint by code of its own. With --data, ' +
+        'free levels that the plan comes to are corrected and measured, added to the bundle, and planned anew where ' +
+        'they fall short of the floor: the plan that is told then keeps it by measurement and may run.',
     )
     .argument('<bundle>', 'a folder written by bedside pack')
     .requiredOption('--fleet <file>', 'devices and links, as JSON; docs/fleets.md, examples/fleets/')
@@ -97,6 +103,11 @@ export function addPlan(program: Command): void {
       10,
     )
     .option('--export <file>', 'write the integer program as an LP file, for any solver');
+  addData(command, {
+    optional: true,
+    split: 'with --data, what is divided in two; default local',
+    perClass: 'with --data, repair on at most this many samples of each class; default 20',
+  });
   addCommon(command)
     .addHelpText(
       'after',
@@ -104,6 +115,7 @@ export function addPlan(program: Command): void {
         ['bedside plan ecg/ --fleet examples/fleets/ward.json', 'the best plan, with a timeline'],
         ['bedside plan ecg/ --fleet ward.json --deadline .05 --accuracy-floor .95', 'tighter'],
         ['bedside plan ecg/ --fleet ward.json --levels certified --solver beam --json', 'as when serving'],
+        ['bedside plan ecg/ --fleet ward.json --data mitdb/', 'free levels, measured before they may run'],
         ['bedside plan ecg/ --fleet ward.json --export ecg.lp', 'for another solver'],
       ),
     )
@@ -116,8 +128,13 @@ async function plan(path: string, options: PlanCommandOptions): Promise<void> {
   if (options.export !== undefined) await assertWritable(options.export);
   const fleet = parseFleet(await readText(options.fleet, 'fleet'), `fleet ${options.fleet}`);
   const request = await requestOf(options, fleet);
-  const bundle = await openBundle(path);
-  const problem = buildProblem(bundle.manifest, fleet, request);
+  const opened = await openBundle(path);
+  const { bundle, proposals } =
+    options.data === undefined
+      ? { bundle: opened, proposals: [] }
+      : await measured(opened, fleet, request, { ...options, data: options.data }, solver, output);
+  const final: PlanRequest = options.data === undefined ? request : { ...request, levels: 'certified' };
+  const problem = buildProblem(bundle.manifest, fleet, final);
   if (options.export !== undefined) await writeLp(problem, options.export, output);
   const start = performance.now();
   const solution = await output.during('planning', (progress) =>
@@ -132,9 +149,31 @@ async function plan(path: string, options: PlanCommandOptions): Promise<void> {
   const diagnosis =
     isSearch(solver) && !view ? await diagnosed(problem, options.timeLimit, output) : undefined;
   const baselines = await baselinesOf(problem, solver, options.timeLimit);
-  const outcome: Outcome = { bundle, problem, solver, solution, view, diagnosis, baselines, seconds };
+  const outcome: Outcome = {
+    ...{ bundle, proposals, problem, solver, solution, view, diagnosis, baselines, seconds },
+  };
   output.result(resultOf(outcome));
   output.say(describe(outcome));
+}
+
+/** What free levels come to, measured; with certified levels there is nothing to measure. */
+function measured(
+  bundle: Bundle,
+  fleet: Fleet,
+  request: PlanRequest,
+  options: PlanCommandOptions & DataOptions,
+  solver: SolverName,
+  output: Output,
+) {
+  if (request.levels === 'certified') {
+    throw new BedsideError('E_USAGE', '--data has no meaning with --levels certified, which are measured', {
+      hint: 'leave one of the two out',
+    });
+  }
+  const data = { ...options, validationPerClass: DEFAULT_VALIDATION };
+  const solve = ({ instance }: PlanningProblem) =>
+    plannerOf(solver).plan(instance, { seconds: options.timeLimit });
+  return measureProposals(bundle, { fleet, request, solve, data, seed: options.seed }, output);
 }
 
 /** The integer program as a file. */
@@ -227,6 +266,8 @@ function whyNot(name: SolverName, { instance }: PlanningProblem): string {
 
 interface Outcome {
   readonly bundle: Bundle;
+  /** Free levels that were measured on the way. */
+  readonly proposals: readonly Proposal[];
   readonly problem: PlanningProblem;
   readonly solver: SolverName;
   readonly solution: Solution;
@@ -237,7 +278,8 @@ interface Outcome {
 }
 
 /** The JSON object. Numbers that there are not are null. */
-function resultOf({ problem, solver, solution, view, diagnosis, baselines, seconds }: Outcome): object {
+function resultOf(outcome: Outcome): object {
+  const { proposals, problem, solver, solution, view, diagnosis, baselines, seconds } = outcome;
   const { status, objective, bound } = solution;
   const totals = (of: PlanView | undefined) =>
     of
@@ -257,6 +299,7 @@ function resultOf({ problem, solver, solution, view, diagnosis, baselines, secon
     accuracyFloor: problem.accuracyFloor,
     baselines: Object.fromEntries(baselines.map(({ name, view: own }) => [name, totals(own)])),
     ...(diagnosis ? { diagnosis } : {}),
+    ...(proposals.length > 0 ? { proposals } : {}),
     seconds,
   };
 }
@@ -289,17 +332,33 @@ function describe(outcome: Outcome): string {
     { name: solver, view, note: `${proof}, found in ${formatSeconds(seconds)}` },
     ...baselines,
   ];
-  return [title, '', planText(view, rows), '', ...measured(view, bundle)].join('\n');
+  return [title, '', planText(view, rows), '', ...proposalLines(outcome), ...standing(view, bundle)].join(
+    '\n',
+  );
 }
 
 /** Whether the accuracy that is told has been measured, and how to measure it. */
-function measured({ variant, levels }: PlanView, { manifest, dir }: Bundle): string[] {
-  if (variant !== null) return [`these levels have been measured: variant ${variant} of the bundle`];
+function standing({ variant, levels }: PlanView, { manifest, dir }: Bundle): string[] {
+  if (variant !== null) {
+    const { accuracy, lowerBound } = must(manifest.variants[variant], 'a variant');
+    return [
+      `these levels have been measured: variant ${variant} of the bundle, accuracy ${formatPercent(accuracy)}, at least ${formatPercent(lowerBound)} with 95 % confidence`,
+    ];
+  }
   const { meanError, maxError } = manifest.accuracy;
   return [
     `accuracy is predicted (mean error ${meanError.toFixed(3)}, at most ${maxError.toFixed(3)} on checked mixes); to measure these levels before they run:`,
-    `bedside pack ${dir} --certify ${levels.join(',')} --data …`,
+    `bedside pack ${dir} --certify ${levels.join(',')} --data …   (or this command with --data)`,
   ];
+}
+
+/** What free levels promised and kept. */
+function proposalLines({ proposals, problem }: Outcome): string[] {
+  return proposals.map(
+    ({ levels, predicted, accuracy, variant }) =>
+      `free levels ${levels.join(',')}: predicted ${formatPercent(predicted)}, measured ${formatPercent(accuracy)}, ` +
+      `${accuracy >= problem.accuracyFloor ? 'keeps' : 'BREAKS'} the floor; variant ${variant}`,
+  );
 }
 
 function noPlan(status: PlanStatus, diagnosis: Diagnosis | undefined, solver: SolverName): string {
