@@ -27,6 +27,8 @@ const SIZES: readonly Size[] = [
   [40, 20, 9, 3],
 ];
 const HIGHS_LIMIT = 60;
+/** Runs of the exact planner beside HiGHS, whose one run is much longer. */
+const REPEATS = 5;
 const HIGHS_SIZES: readonly Size[] = [
   [5, 3, 5, 3],
   [8, 3, 5, 3],
@@ -49,6 +51,14 @@ async function timed<T>(run: () => T | Promise<T>): Promise<{ readonly value: T;
   const started = clock();
   const value = await run();
   return { value, seconds: clock() - started };
+}
+
+/** The median of a few runs: a search of milliseconds is else timed with what the engine compiles beside it. */
+async function repeated<T>(run: () => Promise<T>): Promise<{ readonly value: T; readonly seconds: number }> {
+  const first = await timed(run);
+  const seconds = [first.seconds];
+  while (seconds.length < REPEATS) seconds.push((await timed(run)).seconds);
+  return { value: first.value, seconds: median(seconds) };
 }
 
 /** Stops a search after so many seconds of `clock`. */
@@ -191,7 +201,7 @@ async function highsTable(): Promise<ResultTable> {
   const rows: (string | number)[][] = [];
   for (const size of HIGHS_SIZES) {
     for (const [at, instance] of instances(size, 0.8, { lossUnit: 5e-4 }).entries()) {
-      const exact = await timed(() => exactPlanner.plan(instance));
+      const exact = await repeated(() => exactPlanner.plan(instance));
       const highs = await timed(() => highsPlanner.plan(instance, { seconds: HIGHS_LIMIT }));
       const same =
         exact.value.status === highs.value.status &&
@@ -213,7 +223,7 @@ async function highsTable(): Promise<ResultTable> {
     title: 'Beside HiGHS, tightness 0.8',
     columns: ['instance', 'status', 'exact s', 'HiGHS s', 'times', 'same optimum'],
     rows,
-    note: 'HiGHS 1.15.3 (WebAssembly, one thread) on the split arc flow.',
+    note: `HiGHS 1.15.3 (WebAssembly, one thread) on the split arc flow. Exact: median of ${REPEATS} runs.`,
   };
 }
 

@@ -42,6 +42,7 @@ export type {
   PlanStats,
   WarmStart,
 } from './planner.ts';
+export { type RandomFleetOptions, randomFleet } from './random-fleet.ts';
 export { type RandomInstanceOptions, randomInstance } from './random-instance.ts';
 export {
   completeRequest,

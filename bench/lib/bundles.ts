@@ -1,0 +1,33 @@
+// Bundles of the shared models, packed once and kept outside version control.
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Bundle, openBundle } from '../../src/bundle/index.ts';
+import { runCli } from './cli.ts';
+import { dataPath, modelPath, SHARED_MODELS } from './shared.ts';
+
+/** Where they are kept: BEDSIDE_BUNDLES, or `bench/.cache/bundles`. */
+export const BUNDLES =
+  process.env.BEDSIDE_BUNDLES ?? fileURLToPath(new URL('../.cache/bundles', import.meta.url));
+
+const PER_CLASS = 20;
+const VARIANTS = 96;
+
+/** The command that packs a shared model, as reports tell it. */
+export const PACK_COMMAND = `bedside pack MODEL --data DATA --per-class ${PER_CLASS} --variants ${VARIANTS}`;
+
+/** The bundle of a shared model; packs it first where there is none, which takes minutes. */
+export async function sharedBundle(name: string): Promise<Bundle> {
+  const dir = join(BUNDLES, name);
+  const found = await openBundle(dir).catch(() => undefined);
+  if (found) return found;
+  process.stderr.write(`packing ${name} to ${dir}\n`);
+  const words = ['--per-class', `${PER_CLASS}`, '--variants', `${VARIANTS}`, '--out', dir];
+  await runCli(['pack', modelPath(name), '--data', dataPath(shared(name).data), ...words]);
+  return openBundle(dir);
+}
+
+function shared(name: string) {
+  const found = SHARED_MODELS.find((model) => model.name === name);
+  if (!found) throw new Error(`no shared model '${name}'`);
+  return found;
+}
