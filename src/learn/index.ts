@@ -1,0 +1,3 @@
+// Learning to decide: the ward, a world in which requests come and everything moves, and policies learned for it.
+export type { Battery, Drift, RequestKind, WardParameters } from './ward/parameters.ts';
+export type { Refusal, WardAnswer, WardBatch, WardEnd, WardOutcome, WardQuestion } from './ward/question.ts';
