@@ -43,6 +43,21 @@ export function buildProblem(
   request: PlanRequest,
   options: BuildOptions = {},
 ): PlanningProblem {
+  return problemsOf(manifest, request, options)(fleet);
+}
+
+/** Makes the program of a request on a fleet. `deadline` goes before the request's; seconds. */
+export type ProblemMaker = (fleet: Fleet, deadline?: number) => PlanningProblem;
+
+/**
+ * Programs of one request on many fleets, or on one that changes: what does not depend on the fleet is worked out once.
+ * @throws BedsideError as `buildProblem`; what concerns the fleet, when it is given
+ */
+export function problemsOf(
+  manifest: BundleManifest,
+  request: PlanRequest,
+  options: BuildOptions = {},
+): ProblemMaker {
   assertCosts(manifest);
   const maxSeen = checkedMaxSeen(request, manifest);
   const accuracyFloor =
@@ -50,29 +65,32 @@ export function buildProblem(
   const space = levelSpace(manifest, request, accuracyFloor);
   const tables = manifest.stages.map((_, stage) => stageTable(manifest, space, stage));
   const grid = accuracyGrid(space, tables, request, accuracyFloor);
-  const devices = fleet.devices.map((device) => deviceInstance(manifest, device, tables));
-  const instance: PlanningInstance = {
-    stages: tables.map((table, l) => ({
-      ...table.stage,
-      maxSeen: must(maxSeen[l], 'maxSeen'),
-      sets: stageSets(manifest, fleet, devices, tables, maxSeen, l, options),
-    })),
-    devices,
-    bandwidth: fleet.bandwidth.map((row) => Float64Array.from(row)),
-    latency: fleet.latency.map((row) => Float64Array.from(row)),
-    sharedChannel: fleet.sharedChannel,
-    source: fleet.source,
-    deadline: request.deadline,
-    inputBytes: stageCosts(
-      manifest,
-      0,
-      manifest.groups.map(() => 0),
-    ).inputBytes,
-    unprunedAccuracy: space.unprunedAccuracy,
-    ...grid,
-    weights: objectiveWeights(fleet, devices, tables, request),
+  const { inputBytes } = stageCosts(
+    manifest,
+    0,
+    manifest.groups.map(() => 0),
+  );
+  return (fleet, deadline = request.deadline) => {
+    const devices = fleet.devices.map((device) => deviceInstance(manifest, device, tables));
+    const instance: PlanningInstance = {
+      stages: tables.map((table, l) => ({
+        ...table.stage,
+        maxSeen: must(maxSeen[l], 'maxSeen'),
+        sets: stageSets(manifest, fleet, devices, tables, maxSeen, l, options),
+      })),
+      devices,
+      bandwidth: fleet.bandwidth.map((row) => Float64Array.from(row)),
+      latency: fleet.latency.map((row) => Float64Array.from(row)),
+      sharedChannel: fleet.sharedChannel,
+      source: fleet.source,
+      deadline,
+      inputBytes,
+      unprunedAccuracy: space.unprunedAccuracy,
+      ...grid,
+      weights: objectiveWeights(fleet, devices, tables, request),
+    };
+    return { manifest, fleet, request: { ...request, deadline }, space, instance, accuracyFloor };
   };
-  return { manifest, fleet, request, space, instance, accuracyFloor };
 }
 
 /** One stage in numbers, and the costs they are from. */

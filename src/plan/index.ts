@@ -1,5 +1,12 @@
 // Planning: the level of every group and the devices of every stage, for one request.
-export { type BuildOptions, buildProblem, DEFAULT_SETS, type PlanningProblem } from './build-instance.ts';
+export {
+  type BuildOptions,
+  buildProblem,
+  DEFAULT_SETS,
+  type PlanningProblem,
+  type ProblemMaker,
+  problemsOf,
+} from './build-instance.ts';
 export { checkPlan, type PlanCheck, type Violation } from './check-plan.ts';
 export {
   choiceIndex,
@@ -8,6 +15,8 @@ export {
   mayRun,
   type PlanCosts,
   planCosts,
+  sentBytes,
+  transferJoules,
   transferSeconds,
 } from './cost.ts';
 export { beamPlanner, exactPlanner } from './exact/planners.ts';
