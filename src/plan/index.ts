@@ -9,10 +9,14 @@ export {
 } from './build-instance.ts';
 export { checkPlan, type PlanCheck, type Violation } from './check-plan.ts';
 export {
+  accuracyCost,
   choiceIndex,
   computeSeconds,
   Links,
+  lossSteps,
+  mayReturn,
   mayRun,
+  mostSteps,
   type PlanCosts,
   planCosts,
   sentBytes,
