@@ -1,8 +1,7 @@
 // Messages as bytes: the length of the head and of the tensor (uint32, little endian), the head as JSON, the tensor's
 // own bytes. Signs of life and greetings travel the same way.
-import { BedsideError } from '../../util/index.ts';
-import type { FloatTensor } from '../join.ts';
 import type { Message } from '../messages.ts';
+import { fromWire, toWire, unreadable } from '../wire.ts';
 
 /** What goes over a connection. */
 export type Frame =
@@ -14,18 +13,17 @@ export type Frame =
 /** Heads are small; a larger one is no message of ours. */
 const MOST_HEAD = 1 << 24;
 
+/** Bytes of a tensor up to which a copy costs less than a second piece. */
+const SMALL = 1 << 14;
+
 /** The pieces of a frame, tensor data not copied. */
 export function encodeFrame(frame: Frame): Uint8Array[] {
-  const tensor = frame.kind === 'part' ? frame.tensor : undefined;
-  const head = tensor ? { ...frame, tensor: { dims: tensor.dims } } : frame;
-  const json = Buffer.from(JSON.stringify(head));
+  const { head, body } = toWire(frame);
   const sizes = Buffer.alloc(8);
-  sizes.writeUInt32LE(json.length, 0);
-  sizes.writeUInt32LE(tensor?.data.byteLength ?? 0, 4);
-  const start = Buffer.concat([sizes, json]);
-  if (!tensor) return [start];
-  const { buffer, byteOffset, byteLength } = tensor.data;
-  return [start, new Uint8Array(buffer, byteOffset, byteLength)];
+  sizes.writeUInt32LE(head.length, 0);
+  sizes.writeUInt32LE(body.length, 4);
+  if (body.length <= SMALL) return [Buffer.concat([sizes, head, body])];
+  return [Buffer.concat([sizes, head]), body];
 }
 
 /** Cuts a stream of bytes into frames; a frame is given when its last byte is there, and never before. */
@@ -49,10 +47,10 @@ export class FrameReader {
       if (head > MOST_HEAD || body % 4 !== 0) throw unreadable();
       if (this.#length < 8 + head + body) return;
       this.#take(8);
-      const frame = parseHead(this.#take(head));
+      const json = this.#take(head);
       const data = new Float32Array(body / 4);
       this.#take(body).copy(new Uint8Array(data.buffer));
-      this.#give(frame.kind === 'part' ? { ...frame, tensor: asTensor(frame.tensor.dims, data) } : frame);
+      this.#give(fromWire<Frame>(json, data));
     }
   }
 
@@ -70,23 +68,4 @@ export class FrameReader {
     this.#length -= count;
     return taken;
   }
-}
-
-function parseHead(bytes: Buffer): Frame {
-  try {
-    return JSON.parse(bytes.toString()) as Frame;
-  } catch {
-    throw unreadable();
-  }
-}
-
-function asTensor(dims: readonly number[], data: Float32Array): FloatTensor {
-  if (dims.reduce((all, dim) => all * dim, 1) !== data.length) throw unreadable();
-  return { type: 'float32', dims, data };
-}
-
-function unreadable(): BedsideError {
-  return new BedsideError('E_FABRIC', 'what came over a connection is no message', {
-    hint: 'nodes must be of one version of bedside',
-  });
 }
