@@ -7,14 +7,19 @@ import { BedsideError, messageOf } from './errors.ts';
 /**
  * Writes a file atomically; a reader sees the old content or the new, never a part.
  * Missing parent folders are made.
+ * @param mode of the file, from its first byte on; default what the process makes
  * @throws BedsideError E_OUTPUT when the path cannot be written
  */
-export async function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
+export async function writeFileAtomic(
+  path: string,
+  content: Uint8Array | string,
+  mode?: number,
+): Promise<void> {
   const folder = dirname(path);
   const temporary = join(folder, `.${randomBytes(6).toString('hex')}.tmp`);
   try {
     await mkdir(folder, { recursive: true });
-    await writeFile(temporary, content);
+    await writeFile(temporary, content, mode === undefined ? {} : { mode });
     await rename(temporary, path);
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => {});

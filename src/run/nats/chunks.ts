@@ -1,0 +1,259 @@
+// A message as payloads that the server carries: cut into chunks, checked, and put together whole or given up. Nothing of
+// a message is handed on before its last byte is there and its CRC-32 is right.
+//
+// A chunk (little endian): uint32 message, index, count, bytes of the head, bytes of the body, CRC-32 of head and body,
+// bytes of the owner; then the owner as JSON, then its share of head and body. The owner says whom to tell when a message
+// of a request is given up, whichever of its chunks are lost.
+import { crc32 } from 'node:zlib';
+import { BedsideError, formatBytes } from '../../util/index.ts';
+
+/** Whose request a message belongs to. */
+export interface Owner {
+  readonly request: string;
+  readonly epoch: number;
+  readonly requester: string;
+}
+
+const FIELDS = 7;
+const HEADER = 4 * FIELDS;
+
+/** Larger chunks carry nothing faster, and hold up others longer. */
+const MOST_CHUNK = 1 << 20;
+
+/** Bytes of one message. No tensor of a network comes near it. */
+const MOST_MESSAGE = 1 << 30;
+
+/**
+ * The payloads of a message.
+ * @param most bytes of a payload: what the server allows
+ * @throws BedsideError E_FABRIC when not even a head fits
+ */
+export function* encodeChunks(
+  message: number,
+  { head, body }: { readonly head: Uint8Array; readonly body: Uint8Array },
+  owner: Owner | undefined,
+  most: number,
+): Generator<Uint8Array> {
+  const told = owner ? Buffer.from(JSON.stringify(owner)) : Buffer.alloc(0);
+  const total = head.length + body.length;
+  const room = Math.min(most, MOST_CHUNK) - HEADER - told.length;
+  if (room < 1 || total > MOST_MESSAGE) {
+    throw new BedsideError(
+      'E_FABRIC',
+      `a message of ${formatBytes(total)} cannot be sent in payloads of ${formatBytes(most)}`,
+      { hint: 'raise max_payload of the NATS server; bedside cluster init sets 8 MB' },
+    );
+  }
+  const count = Math.max(1, Math.ceil(total / room));
+  const check = crc32(body, crc32(head));
+  for (let index = 0; index < count; index++) {
+    const from = index * room;
+    const size = Math.min(room, total - from);
+    const chunk = Buffer.allocUnsafe(HEADER + told.length + size);
+    [message, index, count, head.length, body.length, check, told.length].forEach((value, at) => {
+      chunk.writeUInt32LE(value, 4 * at);
+    });
+    chunk.set(told, HEADER);
+    const start = HEADER + told.length;
+    const ofHead = head.subarray(from, from + size);
+    chunk.set(ofHead, start);
+    const inBody = Math.max(0, from - head.length);
+    chunk.set(body.subarray(inBody, inBody + size - ofHead.length), start + ofHead.length);
+    yield chunk;
+  }
+}
+
+/** What an assembler does with messages. */
+export interface AssemblerHandlers {
+  /** A whole message. The numbers belong to the receiver. */
+  readonly whole: (from: string, head: Buffer, data: Float32Array<ArrayBuffer>) => void;
+  /** A message that will never be whole, and why. */
+  readonly givenUp: (from: string, owner: Owner | undefined, why: string) => void;
+}
+
+export interface AssemblerOptions {
+  /** Bytes of messages that are not whole yet, of all senders; default 256 MB. */
+  readonly memory?: number;
+  /** Milliseconds without a further chunk; default 5000. */
+  readonly patience?: number;
+}
+
+interface Partial {
+  readonly message: number;
+  readonly count: number;
+  readonly check: number;
+  readonly owner: Owner | undefined;
+  readonly head: Buffer;
+  readonly data: Float32Array<ArrayBuffer>;
+  readonly body: Uint8Array;
+  readonly timer: NodeJS.Timeout;
+  next: number;
+  filled: number;
+}
+
+/** Puts messages together, of each sender one at a time: that is how a connection carries them. */
+export class Assembler {
+  readonly #handlers: AssemblerHandlers;
+  readonly #memory: number;
+  readonly #patience: number;
+  readonly #partial = new Map<string, Partial>();
+  /** By sender: the message last given up, of which more may come. */
+  readonly #dead = new Map<string, number>();
+  #held = 0;
+
+  constructor(handlers: AssemblerHandlers, { memory = 256e6, patience = 5000 }: AssemblerOptions = {}) {
+    this.#handlers = handlers;
+    this.#memory = memory;
+    this.#patience = patience;
+  }
+
+  /** Bytes held for messages that are not whole. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** One payload. What is no chunk is not believed, and changes nothing. */
+  take(from: string, payload: Uint8Array): void {
+    const chunk = decode(payload);
+    if (!chunk) return;
+    let partial = this.#partial.get(from);
+    if (partial && partial.message !== chunk.message) {
+      this.#giveUp(
+        from,
+        partial,
+        `${partial.count - partial.next} of its ${partial.count} chunks are missing`,
+      );
+      partial = undefined;
+    }
+    if (this.#dead.get(from) === chunk.message) return;
+    if (!partial) {
+      partial = this.#begin(from, chunk);
+      if (!partial) return;
+    }
+    // A chunk that has been taken before says nothing new.
+    if (chunk.index < partial.next) return;
+    if (chunk.index > partial.next || !isSame(partial, chunk)) {
+      this.#giveUp(from, partial, `chunk ${partial.next + 1} of ${partial.count} is missing`);
+      return;
+    }
+    this.#fill(from, partial, chunk.bytes);
+  }
+
+  /** Forgets what is not whole: the connection was lost, and the rest will not come. */
+  clear(): void {
+    for (const [from, partial] of [...this.#partial]) this.#drop(from, partial);
+    this.#dead.clear();
+  }
+
+  #begin(from: string, chunk: Chunk): Partial | undefined {
+    const { message, index, count, headBytes, bodyBytes, check, owner } = chunk;
+    const total = headBytes + bodyBytes;
+    const refuse = (why: string): undefined => {
+      this.#dead.set(from, message);
+      this.#handlers.givenUp(from, owner, why);
+    };
+    if (index > 0) return refuse(`its first ${index} of ${count} chunks are missing`);
+    if (this.#held + total > this.#memory) {
+      return refuse(
+        `${formatBytes(total)} are too much: of messages not whole yet, ${formatBytes(this.#memory)} are held at most`,
+      );
+    }
+    const data = new Float32Array(bodyBytes / 4);
+    const timer = setTimeout(() => {
+      const late = this.#partial.get(from);
+      if (late) this.#giveUp(from, late, `nothing more of it came for ${this.#patience / 1000} s`);
+    }, this.#patience);
+    timer.unref();
+    const head = Buffer.alloc(headBytes);
+    const partial: Partial = {
+      ...{ message, count, check, owner, head, data, timer },
+      body: new Uint8Array(data.buffer),
+      next: 0,
+      filled: 0,
+    };
+    this.#held += total;
+    this.#partial.set(from, partial);
+    return partial;
+  }
+
+  #fill(from: string, partial: Partial, bytes: Uint8Array): void {
+    const { head, body, data, count, check } = partial;
+    const inHead = Math.max(0, Math.min(bytes.length, head.length - partial.filled));
+    if (partial.filled + bytes.length > head.length + body.length) {
+      this.#giveUp(from, partial, 'its chunks are longer than it');
+      return;
+    }
+    if (inHead > 0) head.set(bytes.subarray(0, inHead), partial.filled);
+    body.set(bytes.subarray(inHead), Math.max(0, partial.filled - head.length));
+    partial.filled += bytes.length;
+    partial.next++;
+    if (partial.next < count) {
+      partial.timer.refresh();
+      return;
+    }
+    if (partial.filled !== head.length + body.length || crc32(body, crc32(head)) !== check) {
+      this.#giveUp(from, partial, 'its check sum is wrong');
+      return;
+    }
+    this.#drop(from, partial);
+    this.#handlers.whole(from, head, data);
+  }
+
+  #giveUp(from: string, partial: Partial, why: string): void {
+    this.#drop(from, partial);
+    this.#dead.set(from, partial.message);
+    this.#handlers.givenUp(from, partial.owner, why);
+  }
+
+  #drop(from: string, { timer, head, body }: Partial): void {
+    clearTimeout(timer);
+    this.#partial.delete(from);
+    this.#held -= head.length + body.length;
+  }
+}
+
+interface Chunk {
+  readonly message: number;
+  readonly index: number;
+  readonly count: number;
+  readonly headBytes: number;
+  readonly bodyBytes: number;
+  readonly check: number;
+  readonly owner: Owner | undefined;
+  readonly bytes: Uint8Array;
+}
+
+function isSame(partial: Partial, { count, check, headBytes, bodyBytes }: Chunk): boolean {
+  const { head, body } = partial;
+  return (
+    count === partial.count &&
+    check === partial.check &&
+    headBytes === head.length &&
+    bodyBytes === body.length
+  );
+}
+
+/** A chunk; undefined for bytes that are none. */
+function decode(payload: Uint8Array): Chunk | undefined {
+  if (payload.length < HEADER) return undefined;
+  const view = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  const field = (at: number): number => view.readUInt32LE(4 * at);
+  const [message, index, count, headBytes, bodyBytes] = [field(0), field(1), field(2), field(3), field(4)];
+  const [check, ownerBytes] = [field(5), field(6)];
+  const start = HEADER + ownerBytes;
+  const fits = index < count && start <= payload.length && bodyBytes % 4 === 0;
+  if (!fits || headBytes + bodyBytes > MOST_MESSAGE) return undefined;
+  const owner = ownerOf(view.subarray(HEADER, start));
+  return { message, index, count, headBytes, bodyBytes, check, owner, bytes: payload.subarray(start) };
+}
+
+function ownerOf(bytes: Buffer): Owner | undefined {
+  try {
+    const { request, epoch, requester } = JSON.parse(bytes.toString()) as Record<string, unknown>;
+    if (typeof request !== 'string' || typeof requester !== 'string' || typeof epoch !== 'number')
+      return undefined;
+    return { request, epoch, requester };
+  } catch {
+    return undefined;
+  }
+}
