@@ -1,2 +1,3 @@
 export { createSession, ENGINE } from './node.ts';
 export { type Session, type SessionOptions, type Tensor, tensor } from './session.ts';
+export { ComputeThread } from './thread/compute-thread.ts';

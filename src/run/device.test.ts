@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { stageCosts } from '../bundle/index.ts';
+import { type Bundle, stageCosts } from '../bundle/index.ts';
+import { largestDifference } from '../channels/test-support/net.ts';
 import { tensor } from '../engine/index.ts';
 import { canonicalGraph } from '../onnx/index.ts';
 import { Device } from './device.ts';
 import type { FloatTensor } from './join.ts';
+import type { RunPlan } from './plan.ts';
 import { localPlanOf, splitBundle } from './test-support/bundles.ts';
 import { mixedNet } from './test-support/mixed-net.ts';
 
@@ -13,18 +15,70 @@ const plan = localPlanOf(bundle, 'monitor', levels);
 const input = tensor(new Float32Array(72).fill(0.5), [1, 2, 6, 6]) as FloatTensor;
 const { sha256 } = bundle;
 
+/** Bytes of all stages at the levels. */
+function costsOf({ manifest }: Bundle): number {
+  const costs = manifest.stages.map(({ index }) => stageCosts(manifest, index, levels));
+  return (
+    costs.reduce((sum, { weightBytes }) => sum + weightBytes, 0) +
+    Math.max(...costs.map(({ activationBytes }) => activationBytes))
+  );
+}
+
 describe('a device', () => {
+  /** All stages of a plan as one request; how many runs that took. */
+  async function through(device: Device, request: string, plan: RunPlan): Promise<[FloatTensor, number]> {
+    let [value, runs] = [input, 0];
+    for (let stage = 0; stage < plan.stages.length; runs++) {
+      const { output, last } = await device.run(request, sha256, plan, stage, 0, value);
+      [value, stage] = [output, last + 1];
+    }
+    device.end(request);
+    return [value, runs];
+  }
+
   it('keeps sessions from request to request, also for other levels that do not matter to a stage', async () => {
     const device = new Device({ name: 'monitor' }, [bundle]);
-    await device.warm(sha256, plan);
+    await through(device, 'r1', plan);
     const { sessions } = device.report();
     expect(sessions).toBe(plan.stages.length);
-    await device.run('r1', sha256, plan, 0, 0, input);
+    await device.run('r2', sha256, plan, 0, 0, input);
     expect(device.report().sessions).toBe(sessions);
-    await device.warm(sha256, localPlanOf(bundle, 'monitor', levels.with(-1, 2)));
+    await through(device, 'r3', localPlanOf(bundle, 'monitor', levels.with(-1, 2)));
     const grown = device.report().sessions;
     expect(grown).toBeGreaterThan(sessions);
     expect(grown).toBeLessThan(2 * sessions);
+    await device.close();
+  });
+
+  it('runs whole stages that follow each other as one, once a plan comes again or is announced', async () => {
+    const device = new Device({ name: 'monitor' }, [bundle]);
+    const [first, runs] = await through(device, 'r1', plan);
+    expect(runs).toBe(plan.stages.length);
+    await through(device, 'r2', plan);
+    const [same, once] = await through(device, 'r3', plan);
+    expect(once).toBe(1);
+    expect(largestDifference(same.data, first.data)).toBeLessThan(1e-5);
+    expect(device.report().sessions).toBe(plan.stages.length + 1);
+    const announced = localPlanOf(bundle, 'monitor', levels.with(0, 0));
+    await device.warm(sha256, announced);
+    expect((await through(device, 'r4', announced))[1]).toBe(1);
+    await device.close();
+  });
+
+  it('leaves stages apart as long as others hold the memory for one session of all', async () => {
+    const all = costsOf(bundle);
+    const device = new Device({ name: 'monitor', memory: all }, [bundle]);
+    await through(device, 'r1', plan);
+    await device.run('r2', sha256, plan, 0, 0, input);
+    const [, runs] = await through(device, 'r3', plan);
+    expect(runs).toBe(plan.stages.length);
+    expect((await through(device, 'r4', plan))[1]).toBe(plan.stages.length);
+    expect(device.report().memoryUsed).toBeLessThanOrEqual(all);
+    // Now nothing holds a session any more, and those of single stages make room.
+    device.end('r2');
+    await through(device, 'r5', plan);
+    expect((await through(device, 'r6', plan))[1]).toBe(1);
+    expect(device.report()).toMatchObject({ sessions: 1, memoryUsed: all });
     await device.close();
   });
 
@@ -44,10 +98,7 @@ describe('a device', () => {
   });
 
   it('refuses a plan for want of memory before anything runs, and runs it with just enough', async () => {
-    const costs = bundle.manifest.stages.map(({ index }) => stageCosts(bundle.manifest, index, levels));
-    const needed =
-      costs.reduce((sum, { weightBytes }) => sum + weightBytes, 0) +
-      Math.max(...costs.map(({ activationBytes }) => activationBytes));
+    const needed = costsOf(bundle);
     const small = new Device({ name: 'monitor', memory: needed - 1 }, [bundle]);
     await expect(small.warm(sha256, plan)).rejects.toMatchObject({
       code: 'E_DEVICE',

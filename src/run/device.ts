@@ -7,12 +7,12 @@ import {
   stageCosts,
 } from '../bundle/index.ts';
 import { keptPositions } from '../channels/index.ts';
-import { createSession, type Session, tensor } from '../engine/index.ts';
-import type { Model } from '../onnx/index.ts';
+import { ComputeThread, createSession, type Session, tensor } from '../engine/index.ts';
 import { BedsideError, formatBytes, formatJoules, median, must } from '../util/index.ts';
 import type { FloatTensor } from './join.ts';
 import type { RunPlan } from './plan.ts';
 import { SessionCache } from './session-cache.ts';
+import { Fusing, type Span, spanAt, spansOn } from './spans.ts';
 import { StageModels } from './stage-model.ts';
 import { StageTimes } from './stage-times.ts';
 
@@ -46,12 +46,25 @@ export interface DeviceReport {
 /** Runs of each stage and level when a device measures itself, after one that is not counted. */
 const REPEATS = 5;
 
+/**
+ * Multiply-accumulates of a sample from which a session runs on a thread of its own, so that the device goes on giving
+ * signs of life: a quarter of a second on a weak device (1e8 a second). Below, the way to the thread would cost more.
+ */
+const LONG_MACS = 2.5e7;
+
+/** A segment of a stage; `last` is the last of the stages that run as one with it. */
+interface Piece extends Span {
+  readonly segment: number;
+}
+
 /** Holds bundles and sessions, and runs segments of stages. */
 export class Device {
   readonly options: DeviceOptions;
   readonly #bundles: ReadonlyMap<string, StageModels>;
   readonly #sessions: SessionCache<Session>;
   readonly #times: ReadonlyMap<string, StageTimes>;
+  readonly #thread = new ComputeThread();
+  readonly #fusing = new Fusing();
   #joules: number;
   #bytesSent = 0;
 
@@ -97,9 +110,9 @@ export class Device {
     this.check(bundle, plan);
     const hold = 'warm-up';
     try {
-      for (const { index, segments } of plan.stages) {
-        for (const [segment, { device }] of segments.entries()) {
-          if (device === this.name) await this.#session(bundle, plan, index, segment, hold);
+      for (const span of spansOn(plan, this.name)) {
+        for (const [segment, { device }] of must(plan.stages[span.first], 'a stage').segments.entries()) {
+          if (device === this.name) await this.#session(bundle, plan, { ...span, segment }, hold);
         }
       }
     } finally {
@@ -107,7 +120,11 @@ export class Device {
     }
   }
 
-  /** Runs one segment of a stage. Its session stays until `end` of the request. */
+  /**
+   * Runs one segment of a stage, or this whole stage and the whole ones that follow it here as one, where there is a
+   * session for them. Sessions stay until `end` of the request.
+   * @returns what the stage `last` gives
+   */
   async run(
     request: string,
     bundle: string,
@@ -115,18 +132,27 @@ export class Device {
     stage: number,
     segment: number,
     input: FloatTensor,
-  ): Promise<FloatTensor> {
+  ): Promise<{ readonly output: FloatTensor; readonly last: number }> {
     const stages = this.stages(bundle);
-    const session = await this.#session(bundle, plan, stage, segment, request);
-    const { input: name, output } = stages.stage(stage);
-    const { result, seconds } = await this.#timed(session, { [name]: input }, output);
+    const span = spanAt(plan, stage, this.name);
+    const key = this.#key(bundle, plan, { ...span, segment });
+    const fused = span.last > stage && this.#sessions.has(key);
+    if (span.last > stage && !fused) this.#fusing.missed(request, key, { bundle, plan, span });
+    const last = fused ? span.last : stage;
+    const session = await this.#session(bundle, plan, { first: stage, last, segment }, request);
+    const feeds = { [stages.stage(stage).input]: input };
+    const { result, seconds } = await this.#timed(session, feeds, stages.stage(last).output);
     const share = 1 / must(plan.stages[stage], `stage ${stage}`).segments.length;
     const samples = input.dims[0] ?? 1;
-    const { macs } = stages.costs(stage, plan.levels);
-    this.#times.get(bundle)?.note(stage, macs, share, seconds / samples);
+    const work = stagesOf({ first: stage, last }).map((at) => ({
+      stage: at,
+      macs: stages.costs(at, plan.levels).macs,
+    }));
+    this.#times.get(bundle)?.note(work, share, seconds / samples);
+    const macs = work.reduce((sum, one) => sum + one.macs, 0);
     this.#joules -= (this.options.joulesPerMac ?? 0) * macs * share * samples;
-    if (result.type === 'float32') return result;
-    throw new BedsideError('E_UNSUPPORTED', `stage ${stage} gives ${result.type}, not float32`, {
+    if (result.type === 'float32') return { output: result, last };
+    throw new BedsideError('E_UNSUPPORTED', `stage ${last} gives ${result.type}, not float32`, {
       hint: 'networks whose stages pass on float32 tensors can be distributed',
     });
   }
@@ -145,7 +171,7 @@ export class Device {
         const levels = manifest.groups.map(() => level);
         const plan = wholePlan(manifest, levels, this.name);
         try {
-          const session = await this.#session(bundle, plan, index, 0, hold);
+          const session = await this.#session(bundle, plan, { first: index, last: index, segment: 0 }, hold);
           const shape = must(grouping.shapes.get(input), `shape of '${input}'`);
           const kept = keptPositions(grouping, keepOfLevels(manifest, levels))(input);
           const axis = grouping.values.get(input)?.axis;
@@ -174,9 +200,18 @@ export class Device {
     this.#joules -= (this.options.joulesPerByteSent ?? 0) * bytes;
   }
 
-  /** The request needs its sessions no longer. */
+  /** The request needs its sessions no longer. Whole stages that it ran one by one, as others did before, become one. */
   end(request: string): void {
     this.#sessions.unpin(request);
+    for (const { bundle, plan, span } of this.#fusing.due(request)) void this.#fuse(bundle, plan, span);
+  }
+
+  async #fuse(bundle: string, plan: RunPlan, span: Span): Promise<void> {
+    if (!this.#sessions.fits(this.#bytes(bundle, plan, span))) return;
+    const hold = `fusing ${span.first}-${span.last}`;
+    // What goes wrong with it goes wrong for the request that needs it, in its own name.
+    await this.#session(bundle, plan, { ...span, segment: 0 }, hold).catch(() => {});
+    this.#sessions.unpin(hold);
   }
 
   report(): DeviceReport {
@@ -195,27 +230,39 @@ export class Device {
     };
   }
 
-  close(): Promise<void> {
-    return this.#sessions.close();
+  async close(): Promise<void> {
+    await this.#sessions.close();
+    await this.#thread.close();
   }
 
-  #session(bundle: string, plan: RunPlan, stage: number, segment: number, hold: string): Promise<Session> {
-    const stages = this.stages(bundle);
-    const { segments } = must(plan.stages[stage], `stage ${stage}`);
-    const range = segments.length === 1 ? undefined : must(segments[segment], `segment ${segment}`);
+  #key(bundle: string, plan: RunPlan, piece: Piece): string {
+    const range = rangeOf(plan, piece);
     const part = range ? `${range.from}-${range.to}` : 'whole';
-    const costs = stages.costs(stage, plan.levels);
-    const bytes = {
-      weightBytes: costs.weightBytes / segments.length,
-      activationBytes: costs.activationBytes,
+    return `${bundle}|${this.stages(bundle).key(piece, plan.levels)}|${part}`;
+  }
+
+  #bytes(bundle: string, plan: RunPlan, span: Span) {
+    const count = must(plan.stages[span.first], 'a stage').segments.length;
+    const costs = stagesOf(span).map((stage) => this.stages(bundle).costs(stage, plan.levels));
+    return {
+      weightBytes: costs.reduce((sum, { weightBytes }) => sum + weightBytes, 0) / count,
+      activationBytes: Math.max(...costs.map(({ activationBytes }) => activationBytes)),
+      macs: costs.reduce((sum, { macs }) => sum + macs, 0) / count,
     };
-    const key = `${bundle}|${stages.key(stage, plan.levels)}|${part}`;
-    return this.#sessions.acquire(key, hold, bytes, () =>
-      createSession(stages.model(stage, plan.levels, range) satisfies Model, {
-        name: `stage ${stage} on '${this.name}'`,
-        threads: this.options.threads ?? 1,
-      }),
-    );
+  }
+
+  #session(bundle: string, plan: RunPlan, piece: Piece, hold: string): Promise<Session> {
+    const stages = this.stages(bundle);
+    const { macs, ...bytes } = this.#bytes(bundle, plan, piece);
+    return this.#sessions.acquire(this.#key(bundle, plan, piece), hold, bytes, () => {
+      const model =
+        piece.last > piece.first
+          ? stages.span(piece, plan.levels)
+          : stages.model(piece.first, plan.levels, rangeOf(plan, piece));
+      const { threads = 1 } = this.options;
+      const options = { name: `stage ${piece.first} on '${this.name}'`, threads };
+      return macs < LONG_MACS ? createSession(model, options) : this.#thread.createSession(model, options);
+    });
   }
 
   /** One run, stretched to the speed that the device is emulated at. */
@@ -268,6 +315,16 @@ export function assertFits(
       { hint: 'plan without it, or at lower levels' },
     );
   }
+}
+
+/** The channels of a segment; undefined for a whole stage. */
+function rangeOf(plan: RunPlan, { first, segment }: Piece) {
+  const { segments } = must(plan.stages[first], `stage ${first}`);
+  return segments.length === 1 ? undefined : must(segments[segment], `segment ${segment}`);
+}
+
+function stagesOf({ first, last }: Span): number[] {
+  return Array.from({ length: last - first + 1 }, (_, at) => first + at);
 }
 
 /** Every stage whole on one device; channels do not matter then. */

@@ -3,7 +3,7 @@ export { assertFits, Device, type DeviceOptions, type DeviceReport } from './dev
 export { BEAT_MS, type Endpoint, type Fabric, type NodeHandlers, SILENCE_MS } from './fabric.ts';
 export { type FloatTensor, joinParts } from './join.ts';
 export { LocalFabric } from './local/local-fabric.ts';
-export { type LocalWorker, LocalWorkers } from './local/local-workers.ts';
+export { type Here, type LocalWorker, LocalWorkers } from './local/local-workers.ts';
 export type { Assignment, ErrorWords, Message, Part } from './messages.ts';
 export type { RunPlan } from './plan.ts';
 export { type Answer, type Replan, Requester, type RequestOptions } from './requester.ts';

@@ -209,8 +209,9 @@ export class Requester {
     pending.parts[segment] = tensor;
     const parts = pending.parts.filter((part) => part !== undefined);
     if (parts.length < pending.parts.length) return;
-    this.#finish(pending);
     const { start, plan } = pending;
+    // A device that has run all its parts of a plan has ended by itself.
+    this.#finish(pending, new Set(devicesOf(plan)));
     const { split } = must(this.#bundle.manifest.stages[stage], 'a stage');
     const logits = joinParts(parts, split === 'partial-sums' ? { kind: 'sum' } : { kind: 'concat', axis: 1 });
     pending.resolve({ logits, seconds: (performance.now() - start) / 1000, plan, replanned: epoch });
@@ -270,11 +271,12 @@ export class Requester {
   }
 
   /** The request has ended, here and on every device that may still know of it. */
-  #finish({ id, timer, told }: Pending): void {
+  #finish({ id, timer, told }: Pending, ended: ReadonlySet<string> = new Set()): void {
     clearTimeout(timer);
     this.#pending.delete(id);
     for (const device of told) {
-      if (!this.#lost.has(device)) this.#endpoint?.send(device, { kind: 'end', request: id });
+      if (!ended.has(device) && !this.#lost.has(device))
+        this.#endpoint?.send(device, { kind: 'end', request: id });
     }
   }
 

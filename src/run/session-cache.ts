@@ -66,6 +66,16 @@ export class SessionCache<T> {
     }
   }
 
+  /** Whether a session is there, or being made. */
+  has(key: string): boolean {
+    return this.#entries.has(key);
+  }
+
+  /** Whether a session would fit beside those that running requests hold. */
+  fits(bytes: SessionBytes): boolean {
+    return usedBy([...this.#pinned(), bytes]) <= this.budget;
+  }
+
   /** Ends a request's hold on its sessions. */
   unpin(request: string): void {
     for (const { pins } of this.#entries.values()) pins.delete(request);
@@ -78,10 +88,13 @@ export class SessionCache<T> {
     for (const { value } of all) await value.then(this.#release, () => {});
   }
 
+  #pinned(): Entry<T>[] {
+    return [...this.#entries.values()].filter(({ pins }) => pins.size > 0);
+  }
+
   /** Lets go of what may go; what is returned ends when it has. */
   #makeRoom(bytes: SessionBytes): Promise<void>[] {
-    const pinned = [...this.#entries.values()].filter(({ pins }) => pins.size > 0);
-    const least = usedBy([...pinned, bytes]);
+    const least = usedBy([...this.#pinned(), bytes]);
     if (least > this.budget) {
       throw new BedsideError(
         'E_DEVICE',

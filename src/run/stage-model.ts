@@ -18,6 +18,7 @@ import {
 import { findGroups, type Keep, keptPositions, sliceModel } from '../channels/index.ts';
 import { cloneModel, extractSubgraph, isWeighted, type Model, removeDead } from '../onnx/index.ts';
 import { BedsideError, must } from '../util/index.ts';
+import type { Span } from './spans.ts';
 import { dropSummands } from './summands.ts';
 
 /** Channels `from` up to, not including, `to`: of the output, or for partial sums of those inside the stage. */
@@ -31,7 +32,7 @@ export type Joining = { readonly kind: 'concat'; readonly axis: number } | { rea
 
 /** What is asked at every request, by stage. */
 interface Known {
-  readonly keys: (string | undefined)[];
+  readonly keys: Map<string, string>;
   readonly costs: (StageCosts | undefined)[];
   /** Whose correction these levels take. */
   readonly variant: number | undefined;
@@ -43,8 +44,8 @@ const REMEMBERED = 256;
 /** Stages of one bundle as models of their own. Assembles a stage's layers only, not the whole network. */
 export class StageModels {
   readonly bundle: Bundle;
-  readonly #parts = new Map<number, Model>();
-  readonly #groupsOf = new Map<number, readonly number[]>();
+  readonly #parts = new Map<string, Model>();
+  readonly #groupsOf = new Map<string, readonly number[]>();
   readonly #byLevels = new Map<string, Known>();
 
   constructor(bundle: Bundle) {
@@ -58,7 +59,7 @@ export class StageModels {
    * @throws BedsideError E_LEVELS for levels the bundle does not have; E_INTERNAL for a range the stage does not have
    */
   model(stage: number, levels: readonly number[], range?: ChannelRange): Model {
-    const whole = this.#assembled(stage, levels);
+    const whole = this.span({ first: stage, last: stage }, levels);
     if (!range) return whole;
     const { split } = this.stage(stage);
     if (split === 'none') {
@@ -66,6 +67,25 @@ export class StageModels {
       throw new BedsideError('E_INTERNAL', `internal: stage ${stage} cannot be split`);
     }
     return cutTo(whole, split, range);
+  }
+
+  /** Consecutive whole stages at these levels, as one graph. */
+  span(span: Span, levels: readonly number[]): Model {
+    const { manifest, grouping, tensors } = this.bundle;
+    const part = this.#part(span);
+    const own = new Set<string>();
+    for (let at = span.first; at <= span.last; at++) for (const name of this.stage(at).layers) own.add(name);
+    const layers = manifest.layers.filter(({ name }) => own.has(name));
+    const assembly: Assembly = { model: part, grouping, tensors, manifest: { ...manifest, layers } };
+    const keep = keepOfLevels(manifest, levels);
+    const model = assembleModel(assembly, levels, { correction: this.#correction(span, levels, keep) });
+    const positions = keptPositions(grouping, keep);
+    for (const value of [...model.graph.inputs, ...model.graph.outputs]) {
+      const axis = grouping.values.get(value.name)?.axis;
+      const kept = positions(value.name);
+      if (kept) value.dims = value.dims?.map((dim, at) => (at === axis ? kept.length : dim));
+    }
+    return model;
   }
 
   /** How parts of a stage become its output. */
@@ -76,16 +96,17 @@ export class StageModels {
   }
 
   /**
-   * What the weights of a stage depend on, as a key: the levels of groups that its values carry, and the variant whose
-   * correction it takes. Levels of other groups are left out, so that a change of theirs costs no new session.
+   * What the weights of stages depend on, as a key: the levels of groups that their values carry, and the variant whose
+   * correction they take. Levels of other groups are left out, so that a change of theirs costs no new session.
    */
-  key(stage: number, levels: readonly number[]): string {
+  key(span: Span, levels: readonly number[]): string {
     const known = this.#known(levels);
-    let key = known.keys[stage];
+    const name = `${span.first}-${span.last}`;
+    let key = known.keys.get(name);
     if (key === undefined) {
-      const own = this.#groups(stage).map((group) => `${group}:${levels[group]}`);
-      key = `${stage}|${own.join()}|${known.variant === undefined ? '' : `variant ${known.variant}`}`;
-      known.keys[stage] = key;
+      const own = this.#groups(span).map((group) => `${group}:${levels[group]}`);
+      key = `${name}|${own.join()}|${known.variant === undefined ? '' : `variant ${known.variant}`}`;
+      known.keys.set(name, key);
     }
     return key;
   }
@@ -102,19 +123,20 @@ export class StageModels {
     return must(this.bundle.manifest.stages[stage], `stage ${stage}`);
   }
 
-  /** Groups that the values of a stage carry. */
-  #groups(stage: number): readonly number[] {
-    const known = this.#groupsOf.get(stage);
+  /** Groups that the values of these stages carry. */
+  #groups(span: Span): readonly number[] {
+    const name = `${span.first}-${span.last}`;
+    const known = this.#groupsOf.get(name);
     if (known) return known;
     const { values } = this.bundle.grouping;
     const groups = new Set<number>();
-    for (const { inputs, outputs } of this.#part(stage).graph.nodes) {
-      for (const name of [...inputs, ...outputs]) {
-        for (const group of values.get(name)?.group ?? []) if (group >= 0) groups.add(group);
+    for (const { inputs, outputs } of this.#part(span).graph.nodes) {
+      for (const value of [...inputs, ...outputs]) {
+        for (const group of values.get(value)?.group ?? []) if (group >= 0) groups.add(group);
       }
     }
     const sorted = [...groups].sort((a, b) => a - b);
-    this.#groupsOf.set(stage, sorted);
+    this.#groupsOf.set(name, sorted);
     return sorted;
   }
 
@@ -124,43 +146,27 @@ export class StageModels {
     if (!known) {
       const variant = findVariant(this.bundle.manifest, levels);
       const corrected = variant !== undefined && this.bundle.manifest.variants[variant]?.corrected;
-      known = { keys: [], costs: [], variant: corrected ? variant : undefined };
+      known = { keys: new Map(), costs: [], variant: corrected ? variant : undefined };
       if (this.#byLevels.size >= REMEMBERED) this.#byLevels.clear();
       this.#byLevels.set(name, known);
     }
     return known;
   }
 
-  /** A stage of the unpruned network. */
-  #part(stage: number): Model {
-    let part = this.#parts.get(stage);
+  /** Stages of the unpruned network. */
+  #part({ first, last }: Span): Model {
+    const name = `${first}-${last}`;
+    let part = this.#parts.get(name);
     if (!part) {
-      const { input, output } = this.stage(stage);
-      part = extractSubgraph(this.bundle.model, [input], [output]);
-      this.#parts.set(stage, part);
+      const { input } = this.stage(first);
+      part = extractSubgraph(this.bundle.model, [input], [this.stage(last).output]);
+      this.#parts.set(name, part);
     }
     return part;
   }
 
-  #assembled(stage: number, levels: readonly number[]): Model {
-    const { manifest, grouping, tensors } = this.bundle;
-    const part = this.#part(stage);
-    const own = new Set(this.stage(stage).layers);
-    const layers = manifest.layers.filter(({ name }) => own.has(name));
-    const assembly: Assembly = { model: part, grouping, tensors, manifest: { ...manifest, layers } };
-    const keep = keepOfLevels(manifest, levels);
-    const model = assembleModel(assembly, levels, { correction: this.#correction(stage, levels, keep) });
-    const positions = keptPositions(grouping, keep);
-    for (const value of [...model.graph.inputs, ...model.graph.outputs]) {
-      const axis = grouping.values.get(value.name)?.axis;
-      const kept = positions(value.name);
-      if (kept) value.dims = value.dims?.map((dim, at) => (at === axis ? kept.length : dim));
-    }
-    return model;
-  }
-
-  /** This stage's entries of the stored correction of the variant with these levels, if there is one. */
-  #correction(stage: number, levels: readonly number[], keep: Keep): Correction | undefined {
+  /** These stages' entries of the stored correction of the variant with these levels, if there is one. */
+  #correction(span: Span, levels: readonly number[], keep: Keep): Correction | undefined {
     const { manifest, tensors, grouping, model } = this.bundle;
     const variant = findVariant(manifest, levels);
     if (variant === undefined || !manifest.variants[variant]?.corrected) return undefined;
@@ -173,11 +179,12 @@ export class StageModels {
     for (const layer of manifest.layers) {
       const [output = ''] = must(nodes.get(layer.name), `layer '${layer.name}'`).outputs;
       const all = must(grouping.values.get(output), `channels of '${output}'`).group.length;
-      if (layer.stage === stage && to === 0) from = at;
+      const own = layer.stage >= span.first && layer.stage <= span.last;
+      if (own && to === 0) from = at;
       at += positions(output)?.length ?? all;
-      if (layer.stage === stage) to = at;
+      if (own) to = at;
     }
-    const isLast = manifest.layers.at(-1)?.stage === stage;
+    const isLast = manifest.layers.at(-1)?.stage === span.last;
     const weight = isLast ? tensors.get(variantHeadWeight(variant)) : undefined;
     return {
       scale: scale.subarray(from, to),

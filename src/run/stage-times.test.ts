@@ -18,13 +18,25 @@ describe('times of stages', () => {
     for (const stage of [0, 1, 2]) times.set(stage, [0.4, 0.1]);
     expect(times.table()).toEqual([0, 1, 2].map(() => [0.4, 0.1]));
     // Twice as slow at level 1, told by a request for half of the channels.
-    for (let request = 0; request < 3; request++) times.note(1, macs(1, 1), 0.5, 0.1);
+    for (let request = 0; request < 3; request++) times.note([{ stage: 1, macs: macs(1, 1) }], 0.5, 0.1);
     expect(times.table()?.[1]?.[0]).toBeCloseTo(0.8);
     expect(times.table()?.[1]?.[1]).toBeCloseTo(0.2);
     expect(times.table()?.[0]).toEqual([0.4, 0.1]);
     // Newer requests outvote older ones.
-    for (let request = 0; request < 16; request++) times.note(1, macs(1, 0), 1, 0.4);
+    for (let request = 0; request < 16; request++) times.note([{ stage: 1, macs: macs(1, 0) }], 1, 0.4);
     expect(times.table()?.[1]?.[1]).toBeCloseTo(0.1);
+  });
+
+  it('of stages that ran as one are told apart in proportion', () => {
+    const times = new StageTimes(manifest);
+    times.set(0, [0.4, 0.1]);
+    times.set(1, [0.2, 0.1]);
+    const both = [0, 1].map((stage) => ({ stage, macs: macs(stage, 0) }));
+    times.note(both, 1, 0.3);
+    times.set(2, [0.1, 0.1]);
+    expect(times.table()?.map(([first]) => first)).toEqual(
+      [0.2, 0.1, 0.1].map((value) => expect.closeTo(value)),
+    );
   });
 
   it('start from the bundle, and without any from multiply-accumulates', () => {
@@ -36,7 +48,7 @@ describe('times of stages', () => {
         .every((seconds) => seconds > 0),
     ).toBe(true);
     const times = new StageTimes(manifest);
-    for (const stage of [0, 1, 2]) times.note(stage, macs(stage, 0), 1, 1);
+    for (const stage of [0, 1, 2]) times.note([{ stage, macs: macs(stage, 0) }], 1, 1);
     expect(times.table()?.map(([first]) => first)).toEqual([1, 1, 1]);
     // The first layer reads the whole input, so half of its channels are half of its work.
     expect(times.table()?.[0]?.[1]).toBeCloseTo(0.5);

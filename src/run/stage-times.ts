@@ -5,6 +5,12 @@ import { median } from '../util/index.ts';
 /** How many of the latest requests say how fast a stage is now. */
 const LATEST = 16;
 
+/** A stage, and its multiply-accumulates for one sample. */
+export interface StageWork {
+  readonly stage: number;
+  readonly macs: number;
+}
+
 /** Seconds for one sample by stage and level of the bundle, as a fleet's field `seconds` has them. */
 export class StageTimes {
   /** Of whole stages with every group at each level. */
@@ -39,17 +45,22 @@ export class StageTimes {
   }
 
   /**
-   * One run of a stage.
-   * @param macs of the whole stage, for one sample
-   * @param share of the stage's channels
+   * One run of a stage, or of several as one: what these took is told apart in the proportion of the table.
+   * @param stages with the multiply-accumulates of each whole stage, for one sample
+   * @param share of the channels
    * @param seconds for one sample
    */
-  note(stage: number, macs: number, share: number, seconds: number): void {
-    const whole = this.#at(stage, macs);
-    const ratios = this.#ratios[stage];
-    if (!ratios || !(whole > 0)) return;
-    ratios.push(seconds / (whole * share));
-    if (ratios.length > LATEST) ratios.shift();
+  note(stages: readonly StageWork[], share: number, seconds: number): void {
+    const known = stages.filter(({ stage }) => this.#measured[stage]).length;
+    // Seconds of one stage and multiply-accumulates of another cannot be added.
+    if (known > 0 && known < stages.length) return;
+    const whole = stages.reduce((sum, { stage, macs }) => sum + this.#at(stage, macs), 0);
+    if (!(whole > 0)) return;
+    for (const { stage } of stages) {
+      const ratios = this.#ratios[stage];
+      ratios?.push(seconds / (whole * share));
+      if (ratios && ratios.length > LATEST) ratios.shift();
+    }
   }
 
   /** The table; undefined as long as a stage has neither been measured nor run. */

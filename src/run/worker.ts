@@ -13,6 +13,8 @@ interface Running {
   readonly epoch: number;
   /** Parts by stage and segment. */
   readonly parts: Map<number, (FloatTensor | undefined)[]>;
+  /** Stages, or segments of them, that this device has not run yet. */
+  left: number;
   readonly expiry: NodeJS.Timeout;
 }
 
@@ -141,6 +143,9 @@ export class Worker {
     const fresh: Running = {
       epoch,
       parts: new Map(),
+      left: plan.stages
+        .flatMap(({ segments }) => segments)
+        .filter(({ device }) => device === this.#device.name).length,
       // The requester tells when a request has ended; this is for requesters that are gone.
       expiry: setTimeout(() => this.#end(request), Math.max(0, remaining) + 1000),
     };
@@ -173,15 +178,21 @@ export class Worker {
     const stage = part.stage + 1;
     const joining = part.stage < 0 ? undefined : this.#device.stages(bundle).joining(part.stage);
     const input = joining ? joinParts(inputs, joining) : must(inputs[0], 'the input');
-    const output = await this.#device.run(request, bundle, plan, stage, segment, input);
+    const { output, last } = await this.#device.run(request, bundle, plan, stage, segment, input);
     if (this.#running.get(request) !== running) return;
     const remaining = part.remaining - (performance.now() - start);
-    const next = plan.stages[stage + 1]?.segments.map(({ device }) => device) ?? [part.requester];
-    const result: Part = { ...part, stage, segment, remaining, tensor: output };
+    const next = plan.stages[last + 1]?.segments.map(({ device }) => device) ?? [part.requester];
+    const result: Part = { ...part, stage: last, segment, remaining, tensor: output };
     for (const to of new Set(next)) {
       if (to !== this.#device.name) this.#send(to, result);
     }
     if (next.includes(this.#device.name)) this.#take(result);
+    running.left -= last - stage + 1;
+    // Nothing more to do here in this epoch: no need to be told that it ended.
+    if (running.left === 0) {
+      this.#remember(request, running.epoch + 1);
+      this.#forget(request, running);
+    }
     if (this.#device.spent) this.#leave(`the battery of '${this.#device.name}' is spent`);
   }
 

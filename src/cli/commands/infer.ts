@@ -26,6 +26,7 @@ import {
   formatPercent,
   formatSeconds,
   median,
+  must,
   readFileChecked,
 } from '../../util/index.ts';
 import { EXIT, examples } from '../command-line.ts';
@@ -119,7 +120,10 @@ async function infer(path: string, options: InferOptions): Promise<void> {
   const classifier = describeClassifier(bundle.model, path);
   const dataset = await loadData(classifier, options, { split: 'test', seed: options.seed }, output);
   await using workers = await output.during(`starting ${fleet.devices.length} workers`, () =>
-    LocalWorkers.start(emulated(fleet), [path]),
+    LocalWorkers.start(emulated(fleet), [path], {
+      device: must(fleet.devices[fleet.source], 'a source').name,
+      bundles: [bundle],
+    }),
   );
   const requester = new Requester('requester', bundle);
   await requester.join(workers.fabric);

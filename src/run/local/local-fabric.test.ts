@@ -2,13 +2,23 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { Fabric } from '../fabric.ts';
 import { describeFabric, partOf } from '../test-support/fabric-suite.ts';
 import { encodeFrame, type Frame, FrameReader } from './frames.ts';
 import { LocalFabric } from './local-fabric.ts';
 
+const remove = (dir: string) => (): Promise<void> => rm(dir, { recursive: true, force: true });
+
+// A fabric of its own for each node, as if each were in a process of its own.
 describeFabric('local', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'bedside-fabric-'));
-  return { fabric: new LocalFabric(dir), close: () => rm(dir, { recursive: true, force: true }) };
+  const fabric: Fabric = { join: (name, handlers) => new LocalFabric(dir).join(name, handlers) };
+  return { fabric, close: remove(dir) };
+});
+
+describeFabric('local, in one process', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'bedside-fabric-'));
+  return { fabric: new LocalFabric(dir), close: remove(dir) };
 });
 
 describe('frames', () => {

@@ -1,5 +1,6 @@
 // Nodes of one machine, each in a process of its own or several in one, over local sockets in a folder that only this user
-// may enter. Why processes and not threads: docs/architecture.md.
+// may enter. Nodes of one process that joined by one object reach each other directly. Why processes and not threads:
+// docs/architecture.md.
 import { createHash } from 'node:crypto';
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -11,6 +12,7 @@ import { encodeFrame, type Frame, FrameReader } from './frames.ts';
 /** Where nodes of one machine meet. */
 export class LocalFabric implements Fabric {
   readonly dir: string;
+  readonly #here = new Map<string, LocalEndpoint>();
 
   /** @param dir a folder of this user's own (mode 0700); nodes of one folder reach each other */
   constructor(dir: string) {
@@ -18,8 +20,9 @@ export class LocalFabric implements Fabric {
   }
 
   async join(name: string, handlers: NodeHandlers): Promise<Endpoint> {
-    const endpoint = new LocalEndpoint(this.dir, name, handlers);
+    const endpoint = new LocalEndpoint(this.dir, name, handlers, this.#here);
     await endpoint.listen();
+    this.#here.set(name, endpoint);
     return endpoint;
   }
 }
@@ -34,6 +37,8 @@ class LocalEndpoint implements Endpoint {
   readonly name: string;
   readonly #dir: string;
   readonly #handlers: NodeHandlers;
+  /** Nodes of this process, by name. */
+  readonly #here: Map<string, LocalEndpoint>;
   readonly #server: Server;
   readonly #incoming = new Set<Socket>();
   /** To each node one connection for tensors and one for the rest, so that a tensor never holds up a sign of life. */
@@ -44,8 +49,9 @@ class LocalEndpoint implements Endpoint {
   #beat = performance.now();
   #closed = false;
 
-  constructor(dir: string, name: string, handlers: NodeHandlers) {
+  constructor(dir: string, name: string, handlers: NodeHandlers, here: Map<string, LocalEndpoint>) {
     this.name = name;
+    this.#here = here;
     this.#dir = dir;
     this.#handlers = handlers;
     this.#server = createServer((socket) => this.#accept(socket));
@@ -69,18 +75,25 @@ class LocalEndpoint implements Endpoint {
   }
 
   send(to: string, message: Message): void {
-    this.#post(to, message, message.kind === 'part' ? 'tensors' : 'rest');
+    const near = this.#here.get(to);
+    if (this.#closed) return;
+    if (near) queueMicrotask(() => near.#receive(this.name, message));
+    else this.#post(to, message, message.kind === 'part' ? 'tensors' : 'rest');
   }
 
   watch(peer: string): void {
     if (this.#watched.has(peer)) return;
-    this.#watched.set(peer, { last: performance.now(), lost: false });
-    this.#post(peer, { kind: 'watch' }, 'rest');
+    const near = this.#here.has(peer);
+    // One of this process lives as long as it does, unless it says otherwise.
+    this.#watched.set(peer, { last: near ? Number.POSITIVE_INFINITY : performance.now(), lost: false });
+    if (!near) this.#post(peer, { kind: 'watch' }, 'rest');
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#here.delete(this.name);
+    for (const near of this.#here.values()) near.#lose(this.name, 'it was closed');
     clearInterval(this.#timer);
     // What was sent before still goes out.
     for (const socket of this.#outgoing.values()) socket.end();
@@ -92,7 +105,6 @@ class LocalEndpoint implements Endpoint {
     let from: string | undefined;
     this.#incoming.add(socket);
     const reader = new FrameReader((frame) => {
-      if (this.#closed) return;
       if (frame.kind === 'hello') from = frame.from;
       else if (from !== undefined) this.#receive(from, frame);
     });
@@ -109,9 +121,10 @@ class LocalEndpoint implements Endpoint {
   }
 
   #receive(from: string, frame: Exclude<Frame, { kind: 'hello' }>): void {
+    if (this.#closed) return;
     const watched = this.#watched.get(from);
     if (watched) {
-      watched.last = performance.now();
+      watched.last = Math.max(watched.last, performance.now());
       watched.lost = false;
     }
     if (frame.kind === 'watch') this.#watchers.add(from);
@@ -136,9 +149,10 @@ class LocalEndpoint implements Endpoint {
       this.#outgoing.set(key, socket);
       for (const piece of encodeFrame({ kind: 'hello', from: this.name })) socket.write(piece);
     }
-    socket.cork();
-    for (const piece of encodeFrame(frame)) socket.write(piece);
-    socket.uncork();
+    const [start, ...rest] = encodeFrame(frame);
+    if (rest.length > 0) socket.cork();
+    for (const piece of [start, ...rest]) if (piece) socket.write(piece);
+    if (rest.length > 0) socket.uncork();
   }
 
   #tick(): void {

@@ -4,11 +4,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Bundle } from '../../bundle/index.ts';
 import { BedsideError } from '../../util/index.ts';
-import type { DeviceOptions } from '../device.ts';
+import { Device, type DeviceOptions } from '../device.ts';
 import type { ErrorWords } from '../messages.ts';
 import type { LinkOptions } from '../shaping.ts';
 import { errorOf } from '../words.ts';
+import { Worker } from '../worker.ts';
 import { LocalFabric } from './local-fabric.ts';
 
 /** What a process is told at its start. */
@@ -28,31 +30,48 @@ export interface LocalWorker {
   readonly links?: LinkOptions | undefined;
 }
 
+/** A device that runs in the process that starts the others: the one that has the input, of which nothing then travels. */
+export interface Here {
+  readonly device: string;
+  /** The bundles that the others open, opened. */
+  readonly bundles: readonly Bundle[];
+}
+
 /** Running workers, and the fabric that they are on. `await using` or `close` ends them. */
 export class LocalWorkers implements AsyncDisposable {
   readonly fabric: LocalFabric;
-  readonly #processes: ReadonlyMap<string, ChildProcess>;
+  readonly #processes = new Map<string, ChildProcess>();
+  readonly #here: Worker[] = [];
 
-  private constructor(fabric: LocalFabric, processes: ReadonlyMap<string, ChildProcess>) {
+  private constructor(fabric: LocalFabric) {
     this.fabric = fabric;
-    this.#processes = processes;
   }
 
   /**
-   * Starts a process for each device; each opens the bundles.
+   * Starts a process for each device, but for one that is `here`; each opens the bundles.
    * @param bundles folders
    * @throws BedsideError E_FABRIC when one does not start; what opening a bundle throws
    */
-  static async start(workers: readonly LocalWorker[], bundles: readonly string[]): Promise<LocalWorkers> {
+  static async start(
+    workers: readonly LocalWorker[],
+    bundles: readonly string[],
+    here?: Here,
+  ): Promise<LocalWorkers> {
     const dir = await mkdtemp(join(tmpdir(), 'bedside-'));
-    const processes = new Map<string, ChildProcess>();
-    const all = new LocalWorkers(new LocalFabric(dir), processes);
+    const all = new LocalWorkers(new LocalFabric(dir));
+    const processes = all.#processes;
     try {
       await Promise.all(
-        workers.map(({ device, links }) => {
+        workers.map(async ({ device, links }) => {
+          if (device.name === here?.device) {
+            const worker = new Worker(new Device(device, here.bundles), { links });
+            all.#here.push(worker);
+            await worker.join(all.fabric);
+            return;
+          }
           const child = startProcess();
           processes.set(device.name, child);
-          return ready(child, { dir, device, links, bundles });
+          await ready(child, { dir, device, links, bundles });
         }),
       );
     } catch (error) {
@@ -62,13 +81,14 @@ export class LocalWorkers implements AsyncDisposable {
     return all;
   }
 
-  /** The process of a device, for tests and demonstrations that kill it. */
+  /** Signals the process of a device, for tests and demonstrations that kill it; nothing for one that is `here`. */
   kill(name: string, signal: NodeJS.Signals = 'SIGKILL'): void {
     this.#processes.get(name)?.kill(signal);
   }
 
   async close(): Promise<void> {
     await Promise.all([...this.#processes.values()].map(end));
+    for (const worker of this.#here) await worker.close();
     await rm(this.fabric.dir, { recursive: true, force: true });
   }
 

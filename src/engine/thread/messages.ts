@@ -1,0 +1,33 @@
+// What goes between a compute thread and the thread that started it.
+import type { ErrorCode } from '../../util/index.ts';
+import type { SessionOptions, Tensor } from '../session.ts';
+
+/** What is asked of the thread; the asker numbers sessions. */
+export type Task =
+  | { readonly kind: 'create'; readonly bytes: Uint8Array; readonly options: SessionOptions }
+  | {
+      readonly kind: 'run';
+      readonly feeds: Readonly<Record<string, Tensor>>;
+      readonly outputs: readonly string[] | undefined;
+    }
+  | { readonly kind: 'release' };
+
+export type Asked = Task & { readonly id: number; readonly session: number };
+
+/** What a task gives. */
+export type Done =
+  | {
+      readonly kind: 'created';
+      readonly inputNames: readonly string[];
+      readonly outputNames: readonly string[];
+    }
+  | { readonly kind: 'result'; readonly result: Record<string, Tensor> }
+  | { readonly kind: 'released' }
+  | {
+      readonly kind: 'failed';
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly hint: string | undefined;
+    };
+
+export type Reply = Done & { readonly id: number };
