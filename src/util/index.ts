@@ -2,4 +2,5 @@ export { BedsideError, ERROR_CODES, type ErrorCode, messageOf, must } from './er
 export { assertWritable, readFileChecked, writeFileAtomic } from './files.ts';
 export { formatBytes, formatCount, formatJoules, formatPercent, formatSeconds } from './format.ts';
 export { Random } from './random.ts';
+export { RandomLanes } from './random-lanes.ts';
 export { binomialLowerBound, median } from './statistics.ts';
