@@ -86,6 +86,7 @@ describe('a device', () => {
     const device = new Device({ name: 'monitor', speed: 0.5 }, [bundle]);
     expect(device.report().seconds).toEqual({});
     await device.measure(sha256);
+    expect(device.report().sessions).toBe(0);
     const { stages, ratios, name } = bundle.manifest;
     const table = device.report().seconds[name];
     expect(table?.map((row) => row.length)).toEqual(stages.map(() => ratios.length));

@@ -46,6 +46,9 @@ export interface DeviceReport {
 /** Runs of each stage and level when a device measures itself, after one that is not counted. */
 const REPEATS = 5;
 
+/** Seconds that are enough for one stage and level. */
+const LONG_ENOUGH = 0.5;
+
 /**
  * Multiply-accumulates of a sample from which a session runs on a thread of its own, so that the device goes on giving
  * signs of life: a quarter of a second on a weak device (1e8 a second). Below, the way to the thread would cost more.
@@ -97,12 +100,16 @@ export class Device {
 
   /**
    * Refuses a plan that needs more than there is.
+   * @param samples in the batch
    * @throws BedsideError E_DEVICE
    */
-  check(bundle: string, plan: RunPlan): void {
+  check(bundle: string, plan: RunPlan, samples = 1): void {
     const stages = this.stages(bundle);
     const left = { ...this.options, battery: this.#joules };
-    assertFits(stages.bundle.manifest, plan, left, (stage) => stages.costs(stage, plan.levels));
+    assertFits(stages.bundle.manifest, plan, left, {
+      samples,
+      costsOf: (stage) => stages.costs(stage, plan.levels),
+    });
   }
 
   /** Makes the sessions that a plan will need, and runs nothing. */
@@ -135,15 +142,15 @@ export class Device {
   ): Promise<{ readonly output: FloatTensor; readonly last: number }> {
     const stages = this.stages(bundle);
     const span = spanAt(plan, stage, this.name);
+    const samples = input.dims[0] ?? 1;
     const key = this.#key(bundle, plan, { ...span, segment });
     const fused = span.last > stage && this.#sessions.has(key);
     if (span.last > stage && !fused) this.#fusing.missed(request, key, { bundle, plan, span });
     const last = fused ? span.last : stage;
-    const session = await this.#session(bundle, plan, { first: stage, last, segment }, request);
+    const session = await this.#session(bundle, plan, { first: stage, last, segment }, request, samples);
     const feeds = { [stages.stage(stage).input]: input };
     const { result, seconds } = await this.#timed(session, feeds, stages.stage(last).output);
     const share = 1 / must(plan.stages[stage], `stage ${stage}`).segments.length;
-    const samples = input.dims[0] ?? 1;
     const work = stagesOf({ first: stage, last }).map((at) => ({
       stage: at,
       macs: stages.costs(at, plan.levels).macs,
@@ -170,24 +177,23 @@ export class Device {
       for (const level of manifest.ratios.keys()) {
         const levels = manifest.groups.map(() => level);
         const plan = wholePlan(manifest, levels, this.name);
+        const piece = { first: index, last: index, segment: 0 };
+        const key = this.#key(bundle, plan, piece);
+        const known = this.#sessions.has(key);
         try {
-          const session = await this.#session(bundle, plan, { first: index, last: index, segment: 0 }, hold);
+          const session = await this.#session(bundle, plan, piece, hold);
           const shape = must(grouping.shapes.get(input), `shape of '${input}'`);
           const kept = keptPositions(grouping, keepOfLevels(manifest, levels))(input);
           const axis = grouping.values.get(input)?.axis;
           const dims = shape.map((dim, at) => (at === axis && kept ? kept.length : dim));
           const size = dims.reduce((all, dim) => all * dim, 1);
           const feeds = { [input]: tensor(new Float32Array(size), dims) as FloatTensor };
-          const times: number[] = [];
-          for (let run = 0; run <= REPEATS; run++) {
-            const { seconds } = await this.#timed(session, feeds, output);
-            if (run > 0) times.push(seconds);
-          }
-          rows.push(median(times));
+          rows.push(await this.#measured(session, feeds, output));
         } catch (error) {
           if (!BedsideError.is(error, 'E_DEVICE')) throw error;
         } finally {
           this.#sessions.unpin(hold);
+          if (!known) await this.#sessions.discard(key);
         }
       }
       if (rows.length === manifest.ratios.length) this.#times.get(bundle)?.set(index, rows);
@@ -251,9 +257,10 @@ export class Device {
     };
   }
 
-  #session(bundle: string, plan: RunPlan, piece: Piece, hold: string): Promise<Session> {
+  #session(bundle: string, plan: RunPlan, piece: Piece, hold: string, samples = 1): Promise<Session> {
     const stages = this.stages(bundle);
-    const { macs, ...bytes } = this.#bytes(bundle, plan, piece);
+    const { macs, weightBytes, activationBytes } = this.#bytes(bundle, plan, piece);
+    const bytes = { weightBytes, activationBytes: samples * activationBytes };
     return this.#sessions.acquire(this.#key(bundle, plan, piece), hold, bytes, () => {
       const model =
         piece.last > piece.first
@@ -263,6 +270,18 @@ export class Device {
       const options = { name: `stage ${piece.first} on '${this.name}'`, threads };
       return macs < LONG_MACS ? createSession(model, options) : this.#thread.createSession(model, options);
     });
+  }
+
+  /** Seconds of a run at the emulated speed, without waiting for it; the first run is not counted. */
+  async #measured(session: Session, feeds: Record<string, FloatTensor>, output: string): Promise<number> {
+    const times: number[] = [];
+    for (let run = 0; run <= REPEATS; run++) {
+      const start = performance.now();
+      await session.run(feeds, [output]);
+      if (run > 0) times.push((performance.now() - start) / 1000);
+      if (times.length > 1 && times.reduce((sum, time) => sum + time, 0) > LONG_ENOUGH) break;
+    }
+    return median(times) / Math.min(1, this.options.speed ?? 1);
   }
 
   /** One run, stretched to the speed that the device is emulated at. */
@@ -276,6 +295,14 @@ export class Device {
   }
 }
 
+/** What else decides whether a plan fits. */
+export interface FitOptions {
+  /** In a batch; default 1. */
+  readonly samples?: number;
+  /** Costs of a stage at the plan's levels, where they are known already. */
+  readonly costsOf?: (stage: number) => StageCosts;
+}
+
 /**
  * Refuses a plan that needs more of a device than it has, by the costs that planning counts too.
  * @throws BedsideError E_DEVICE, naming the device and what is short
@@ -284,7 +311,7 @@ export function assertFits(
   manifest: BundleManifest,
   plan: RunPlan,
   device: DeviceOptions,
-  costsOf = (stage: number): StageCosts => stageCosts(manifest, stage, plan.levels),
+  { samples = 1, costsOf = (stage) => stageCosts(manifest, stage, plan.levels) }: FitOptions = {},
 ): void {
   let [weights, activations, joules] = [0, 0, 0];
   for (const { index, segments } of plan.stages) {
@@ -292,10 +319,10 @@ export function assertFits(
     if (own === 0) continue;
     const costs = costsOf(index);
     weights += costs.weightBytes * own;
-    activations = Math.max(activations, costs.activationBytes);
-    joules += (device.joulesPerMac ?? 0) * costs.macs * own;
+    activations = Math.max(activations, samples * costs.activationBytes);
+    joules += (device.joulesPerMac ?? 0) * samples * costs.macs * own;
     const { split } = must(manifest.stages[index], `stage ${index}`);
-    const sent = split === 'partial-sums' ? costs.outputBytes : costs.outputBytes * own;
+    const sent = samples * costs.outputBytes * (split === 'partial-sums' ? 1 : own);
     const next =
       plan.stages[index + 1]?.segments.filter((segment) => segment.device !== device.name).length ?? 1;
     joules += (device.joulesPerByteSent ?? 0) * sent * next;

@@ -1,4 +1,6 @@
 // Running plans: workers on a fabric, and the requester that asks them.
+export { Batcher, type BatchOptions } from './batches.ts';
+export { type Fallback, inferSurely, marginOf, type SureAnswer } from './confidence.ts';
 export { assertFits, Device, type DeviceOptions, type DeviceReport } from './device.ts';
 export { BEAT_MS, type Endpoint, type Fabric, type NodeHandlers, SILENCE_MS } from './fabric.ts';
 export { type FloatTensor, joinParts } from './join.ts';
@@ -6,7 +8,7 @@ export { LocalFabric } from './local/local-fabric.ts';
 export { type Here, type LocalWorker, LocalWorkers } from './local/local-workers.ts';
 export type { Assignment, ErrorWords, Message, Part } from './messages.ts';
 export type { RunPlan } from './plan.ts';
-export { type Answer, type Replan, Requester, type RequestOptions } from './requester.ts';
+export { type Answer, type Asker, type Replan, Requester, type RequestOptions } from './requester.ts';
 export type { LinkOptions } from './shaping.ts';
 export { type ChannelRange, type Joining, StageModels } from './stage-model.ts';
 export { Worker, type WorkerOptions } from './worker.ts';

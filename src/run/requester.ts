@@ -29,6 +29,11 @@ export interface Answer {
   readonly replanned: number;
 }
 
+/** Who runs a plan on an input: a requester, or what gathers requests for it. */
+export interface Asker {
+  infer(input: FloatTensor, plan: RunPlan, options?: RequestOptions): Promise<Answer>;
+}
+
 interface Pending {
   readonly id: string;
   readonly input: FloatTensor;
@@ -52,10 +57,11 @@ interface Question {
   readonly reject: (error: Error) => void;
 }
 
-const DEFAULT_DEADLINE = 60;
+/** Seconds. */
+export const DEFAULT_DEADLINE = 60;
 
 /** Asks the workers of a fabric, for one bundle. */
-export class Requester {
+export class Requester implements Asker {
   readonly name: string;
   readonly #bundle: { readonly sha256: string; readonly manifest: BundleManifest };
   readonly #pending = new Map<string, Pending>();
@@ -262,12 +268,7 @@ export class Requester {
   #miss(id: string, deadline: number): void {
     const pending = this.#pending.get(id);
     if (!pending) return;
-    this.#fail(
-      pending,
-      new BedsideError('E_DEADLINE', `no result within ${deadline} s`, {
-        hint: 'allow more time, or plan at lower levels or on faster devices',
-      }),
-    );
+    this.#fail(pending, missed(deadline));
   }
 
   #fail(pending: Pending, error: Error): void {
@@ -295,6 +296,13 @@ export class Requester {
       this.#endpoint?.send(to, question(id));
     });
   }
+}
+
+/** @param deadline seconds */
+export function missed(deadline: number): BedsideError {
+  return new BedsideError('E_DEADLINE', `no result within ${deadline} s`, {
+    hint: 'allow more time, or plan at lower levels or on faster devices',
+  });
 }
 
 function devicesOf(plan: RunPlan): string[] {

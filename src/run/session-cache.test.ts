@@ -48,6 +48,22 @@ describe('sessions under a budget', () => {
     expect(released).toEqual(['a']);
   });
 
+  it('need more room for a larger batch, and go when told unless a request needs them', async () => {
+    const { sessions, get, released } = cache(30);
+    await get('a', 'one');
+    await get('b', 'two');
+    sessions.unpin('two');
+    expect(sessions.used).toBe(25);
+    await get('a', 'one', 10, 20);
+    expect([released, sessions.used]).toEqual([['b'], 30]);
+    await expect(get('a', 'three', 10, 21)).rejects.toMatchObject({ code: 'E_DEVICE' });
+    await sessions.discard('a');
+    expect(sessions.keys).toEqual(['a']);
+    for (const request of ['one', 'three']) sessions.unpin(request);
+    await sessions.discard('a');
+    expect([released, sessions.used]).toEqual([['b', 'a'], 0]);
+  });
+
   it('that could not be made are made anew', async () => {
     const sessions = new SessionCache<number>('monitor', 10, async () => {});
     const bytes = { weightBytes: 1, activationBytes: 1 };

@@ -7,8 +7,11 @@ export interface SessionBytes {
   readonly activationBytes: number;
 }
 
-interface Entry<T> extends SessionBytes {
+interface Entry<T> {
   readonly key: string;
+  readonly weightBytes: number;
+  /** Of the largest batch so far. */
+  activationBytes: number;
   readonly value: Promise<T>;
   /** Requests that need it. */
   readonly pins: Set<string>;
@@ -48,6 +51,7 @@ export class SessionCache<T> {
   async acquire(key: string, request: string, bytes: SessionBytes, make: () => Promise<T>): Promise<T> {
     const known = this.#entries.get(key);
     if (known) {
+      if (bytes.activationBytes > known.activationBytes) await this.#grow(known, request, bytes);
       this.#entries.delete(key);
       this.#entries.set(key, known);
       known.pins.add(request);
@@ -81,11 +85,26 @@ export class SessionCache<T> {
     for (const { pins } of this.#entries.values()) pins.delete(request);
   }
 
+  /** Lets go of a session that no request holds. */
+  async discard(key: string): Promise<void> {
+    const entry = this.#entries.get(key);
+    if (!entry || entry.pins.size > 0) return;
+    this.#entries.delete(key);
+    await entry.value.then(this.#release, () => {});
+  }
+
   /** Releases everything. */
   async close(): Promise<void> {
     const all = [...this.#entries.values()];
     this.#entries.clear();
     for (const { value } of all) await value.then(this.#release, () => {});
+  }
+
+  /** A larger batch than before needs more room. */
+  async #grow(entry: Entry<T>, request: string, bytes: SessionBytes): Promise<void> {
+    entry.pins.add(request);
+    await Promise.all(this.#makeRoom({ weightBytes: 0, activationBytes: bytes.activationBytes }));
+    entry.activationBytes = Math.max(entry.activationBytes, bytes.activationBytes);
   }
 
   #pinned(): Entry<T>[] {

@@ -127,14 +127,14 @@ export class Worker {
   }
 
   /** The request's state; undefined for a dead epoch or a request that has ended. */
-  #runningOf({ request, epoch, remaining, bundle, plan, requester }: Part): Running | undefined {
+  #runningOf({ request, epoch, remaining, bundle, plan, requester, tensor }: Part): Running | undefined {
     if (epoch < (this.#known.get(request) ?? 0)) return undefined;
     const running = this.#running.get(request);
     if (running?.epoch === epoch) return running;
     if (running) this.#forget(request, running);
     this.#remember(request, epoch);
     try {
-      this.#device.check(bundle, plan);
+      this.#device.check(bundle, plan, tensor.dims[0]);
     } catch (error) {
       this.#remember(request, epoch + 1);
       this.#send(requester, { kind: 'failed', request, epoch, error: wordsOf(error) });

@@ -1,0 +1,56 @@
+// Workers and a requester in the process of the test, with a record of what they said to each other.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Bundle } from '../../bundle/index.ts';
+import { Device, type DeviceOptions } from '../device.ts';
+import type { Endpoint, Fabric, NodeHandlers } from '../fabric.ts';
+import { LocalFabric } from '../local/local-fabric.ts';
+import type { Message } from '../messages.ts';
+import { Requester } from '../requester.ts';
+import { Worker } from '../worker.ts';
+
+/** Every message, in the order it was sent. */
+type Sent = { readonly from: string; readonly to: string; readonly message: Message }[];
+
+/** Another fabric with a record of what was sent, and with `repeat` everything sent twice. */
+export class Recorded implements Fabric {
+  readonly sent: Sent = [];
+  readonly #inner: Fabric;
+  readonly #repeat: boolean;
+
+  constructor(inner: Fabric, repeat = false) {
+    this.#inner = inner;
+    this.#repeat = repeat;
+  }
+
+  async join(name: string, handlers: NodeHandlers): Promise<Endpoint> {
+    const end = await this.#inner.join(name, handlers);
+    return {
+      name,
+      send: (to, message) => {
+        this.sent.push({ from: name, to, message });
+        end.send(to, message);
+        if (this.#repeat) end.send(to, message);
+      },
+      watch: (peer) => end.watch(peer),
+      close: () => end.close(),
+    };
+  }
+}
+
+/** Workers that hold a bundle, and who asks them. */
+export async function inOneProcess(bundle: Bundle, devices: readonly DeviceOptions[], repeat = false) {
+  const dir = await mkdtemp(join(tmpdir(), 'bedside-fabric-'));
+  const fabric = new Recorded(new LocalFabric(dir), repeat);
+  const workers = devices.map((device) => new Worker(new Device(device, [bundle])));
+  for (const worker of workers) await worker.join(fabric);
+  const requester = new Requester('requester', bundle);
+  await requester.join(fabric);
+  const close = async (): Promise<void> => {
+    await requester.close();
+    for (const worker of workers) await worker.close();
+    await rm(dir, { recursive: true, force: true });
+  };
+  return { fabric, workers, requester, [Symbol.asyncDispose]: close };
+}
