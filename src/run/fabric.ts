@@ -7,6 +7,11 @@ export interface NodeHandlers {
   readonly message: (from: string, message: Message) => void;
   /** A watched node is silent or gone. Told once for each time it is lost. */
   readonly lost: (peer: string, why: string) => void;
+  /**
+   * Messages between this node and these peers, or of these peers, may have been lost on the way, and they can be reached
+   * again. Only of fabrics that lose connections without losing nodes.
+   */
+  readonly restored?: ((peers: ReadonlySet<string>) => void) | undefined;
 }
 
 /** A node's access to the others. */

@@ -32,7 +32,9 @@ export async function connectNats(access: NatsAccess, who?: string): Promise<Nat
   try {
     return await natsConnect({
       servers: servers.map((server) => server.replace(/^(nats|tls):\/\//, '')),
-      ...(credentials ? { authenticator: nkeyAuthenticator(new TextEncoder().encode(credentials.seed)) } : {}),
+      ...(credentials
+        ? { authenticator: nkeyAuthenticator(new TextEncoder().encode(credentials.seed)) }
+        : {}),
       ...(credentials?.ca === undefined ? {} : { tls: { ca: credentials.ca } }),
       inboxPrefix: inboxPrefix(own),
       name: `bedside ${own}`,

@@ -9,6 +9,8 @@ import type { Message, Part } from '../messages.ts';
 /** A fabric under test. */
 export interface FabricUnderTest {
   readonly fabric: Fabric;
+  /** What a node is called there; default as it is. */
+  readonly nameOf?: (node: string) => string;
   /** Ends all that belongs to it. */
   close(): Promise<void>;
 }
@@ -43,15 +45,18 @@ export function describeFabric(name: string, open: () => Promise<FabricUnderTest
       await under.close();
     });
 
+    const nameOf = (node: string): string => under.nameOf?.(node) ?? node;
+
     async function join(node: string) {
       const got: (readonly [string, Message])[] = [];
       const lost: string[] = [];
-      const end = await under.fabric.join(node, {
+      const end = await under.fabric.join(nameOf(node), {
         message: (from, message) => got.push([from, message]),
         lost: (peer) => lost.push(peer),
       });
       ends.push(end);
-      return { end, got, lost };
+      const send = (to: string, message: Message): void => end.send(nameOf(to), message);
+      return { end, send, got, lost };
     }
 
     it('carries tensors of any size bit by bit, in order, and whole', async () => {
@@ -65,10 +70,10 @@ export function describeFabric(name: string, open: () => Promise<FabricUnderTest
           segment,
         ),
       );
-      for (const part of sent) a.end.send('b', part);
+      for (const part of sent) a.send('b', part);
       await until(() => b.got.length === sizes.length);
       b.got.forEach(([from, message], at) => {
-        expect(from).toBe('a');
+        expect(from).toBe(nameOf('a'));
         const { tensor: got, ...rest } = message as Part;
         const { tensor: given, ...said } = sent[at] as Part;
         expect(rest).toEqual(said);
@@ -80,44 +85,47 @@ export function describeFabric(name: string, open: () => Promise<FabricUnderTest
 
     it('carries other messages both ways, also to oneself', async () => {
       const [a, b] = [await join('a'), await join('b')];
-      a.end.send('b', { kind: 'ask', id: '1' });
-      b.end.send('a', { kind: 'end', request: 'é' });
-      a.end.send('a', { kind: 'ask', id: '2' });
+      a.send('b', { kind: 'ask', id: '1' });
+      b.send('a', { kind: 'end', request: 'é' });
+      a.send('a', { kind: 'ask', id: '2' });
       await until(() => a.got.length === 2 && b.got.length === 1);
-      expect(a.got.find(([from]) => from === 'b')).toEqual(['b', { kind: 'end', request: 'é' }]);
-      expect(b.got).toEqual([['a', { kind: 'ask', id: '1' }]]);
+      expect(a.got.find(([from]) => from === nameOf('b'))).toEqual([
+        nameOf('b'),
+        { kind: 'end', request: 'é' },
+      ]);
+      expect(b.got).toEqual([[nameOf('a'), { kind: 'ask', id: '1' }]]);
     });
 
     it('refuses a name that is taken, and loses what is sent to nobody', async () => {
       const a = await join('a');
       await expect(join('a')).rejects.toMatchObject({ code: 'E_FABRIC' });
-      a.end.send('nobody', { kind: 'ask', id: '1' });
+      a.send('nobody', { kind: 'ask', id: '1' });
       const b = await join('b');
-      a.end.send('b', { kind: 'ask', id: '2' });
+      a.send('b', { kind: 'ask', id: '2' });
       await until(() => b.got.length === 1);
     });
 
     it('tells once that a watched node is gone, and nothing of one that lives', async () => {
       const [a, b, c] = [await join('a'), await join('b'), await join('c')];
-      a.end.watch('b');
-      a.end.watch('c');
-      a.end.watch('b');
+      a.end.watch(nameOf('b'));
+      a.end.watch(nameOf('c'));
+      a.end.watch(nameOf('b'));
       await b.end.close();
       await until(() => a.lost.length > 0);
       await new Promise((resolve) => setTimeout(resolve, SILENCE_MS + 500));
-      expect(a.lost).toEqual(['b']);
+      expect(a.lost).toEqual([nameOf('b')]);
       expect(c.lost).toEqual([]);
     });
 
     it('says nothing more once closed', async () => {
       const [a, b] = [await join('a'), await join('b')];
       await a.end.close();
-      a.end.send('b', { kind: 'ask', id: '1' });
-      b.end.send('a', { kind: 'ask', id: '2' });
+      a.send('b', { kind: 'ask', id: '1' });
+      b.send('a', { kind: 'ask', id: '2' });
       const c = await join('c');
-      c.end.send('b', { kind: 'ask', id: '3' });
+      c.send('b', { kind: 'ask', id: '3' });
       await until(() => b.got.length === 1);
-      expect(b.got).toEqual([['c', { kind: 'ask', id: '3' }]]);
+      expect(b.got).toEqual([[nameOf('c'), { kind: 'ask', id: '3' }]]);
       expect(a.got).toEqual([]);
     });
   });

@@ -1,6 +1,8 @@
 // A certificate authority of a ward's own, and the certificate of its server.
 import { webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
+// The library keeps its parts in a container that needs this first.
+import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 
 /** A certificate and its private key, both PEM. */

@@ -63,18 +63,27 @@ export function permissionsOf({ role, name, trusted = true }: Identity): Permiss
         subscribe: [...heard, whoSubject(own)],
       };
     case 'client':
-    case 'coordinator':
       return {
         publish: [
           ...told('worker.*', own),
           beatSubject(own),
-          whoSubject('worker.*'),
-          whoSubject(own),
+          ...[whoSubject('worker.*'), whoSubject(own)],
           ...ENTRIES,
           BUNDLE_LISTED,
-          ...(role === 'coordinator' ? bundleWriting() : []),
         ],
         subscribe: [...heard, whoSubject(own), beatSubject('worker.*')],
+      };
+    case 'coordinator':
+      return {
+        publish: [
+          ...told('*.*', own),
+          beatSubject(own),
+          whoSubject('*.*'),
+          ...ENTRIES,
+          BUNDLE_LISTED,
+          ...bundleWriting(),
+        ],
+        subscribe: [...heard, whoSubject(own), beatSubject('*.*')],
       };
     case 'observer':
       return { publish: [...ENTRIES, `${API}.INFO`], subscribe: [inbox, beatSubject('*.*')] };

@@ -1,0 +1,121 @@
+// Real NATS servers for tests, with the configuration that `bedside cluster init` writes.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { makeBuckets } from '../cluster/buckets.ts';
+import { type Credentials, parseCredentials } from '../cluster/credentials.ts';
+import type { Identity } from '../cluster/roles.ts';
+import { credentialsPath, type WrittenCluster, writeCluster } from '../cluster/write-cluster.ts';
+import { connectNats } from '../connect.ts';
+
+/** Whether there is a `nats-server` to test with; says so once where there is none. */
+export const hasNatsServer = found();
+
+function found(): boolean {
+  const there = spawnSync('nats-server', ['--version']).status === 0;
+  if (!there)
+    process.stderr.write(
+      'nats-server is not on the PATH: tests over NATS are skipped (apt install nats-server)\n',
+    );
+  return there;
+}
+
+/** Everybody that tests come as. */
+const IDENTITIES: readonly Identity[] = [
+  { role: 'worker' },
+  { role: 'worker', name: 'pinned', trusted: true },
+  { role: 'worker', name: 'guest', trusted: false },
+  { role: 'client' },
+  { role: 'coordinator' },
+  { role: 'observer' },
+  { role: 'operator' },
+];
+
+/** A running server. `await using` or `close` ends it. */
+export class TestServer implements AsyncDisposable {
+  readonly port: number;
+  readonly cluster: WrittenCluster;
+  #process: ChildProcess | undefined;
+
+  private constructor(port: number, cluster: WrittenCluster) {
+    this.port = port;
+    this.cluster = cluster;
+  }
+
+  static async start(maxPayload = 8 << 20): Promise<TestServer> {
+    const dir = await mkdtemp(join(tmpdir(), 'bedside-nats-'));
+    const [port, monitorPort] = [await freePort(), await freePort()];
+    const cluster = await writeCluster(dir, {
+      ...{
+        listen: '127.0.0.1',
+        port,
+        monitorPort,
+        hosts: ['localhost', '127.0.0.1'],
+        identities: IDENTITIES,
+      },
+      ...{ maxPayload, maxStorage: 256 << 20, days: 2 },
+    });
+    const server = new TestServer(port, cluster);
+    await server.run();
+    const operator = await connectNats({ credentials: await server.credentials('operator') });
+    await makeBuckets(operator);
+    await operator.close();
+    return server;
+  }
+
+  get url(): string {
+    return `tls://localhost:${this.port}`;
+  }
+
+  async credentials(role: Identity['role'], name?: string): Promise<Credentials> {
+    const path = credentialsPath(this.cluster.dir, { role, name });
+    return parseCredentials(await readFile(path, 'utf8'), path);
+  }
+
+  /** Starts it, again if it has been killed, and waits until it takes connections. */
+  async run(): Promise<void> {
+    const child = spawn('nats-server', ['-c', this.cluster.config], { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#process = child;
+    const lines: string[] = [];
+    await new Promise<void>((resolve, reject) => {
+      child.stderr?.on('data', (chunk) => {
+        lines.push(String(chunk));
+        if (String(chunk).includes('Server is ready')) resolve();
+      });
+      child.once('exit', (code) => reject(new Error(`nats-server ended with ${code}:\n${lines.join('')}`)));
+    });
+  }
+
+  /** Ends it as a power cut would. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  async close(): Promise<void> {
+    await this.#end('SIGKILL');
+    await rm(this.cluster.dir, { recursive: true, force: true });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#process;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    await new Promise<void>((resolve) => {
+      child.once('exit', () => resolve());
+      child.kill(signal);
+    });
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+  const { port } = server.address() as { port: number };
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  return port;
+}
