@@ -28,6 +28,14 @@ export {
   type Split,
   type Variant,
 } from './manifest.ts';
+export {
+  type BundleIndex,
+  type BundlePart,
+  type CutBundle,
+  cutBundle,
+  PartialBundle,
+  parseIndex,
+} from './parts.ts';
 export { openBundle } from './read.ts';
 export type { FloatTensor } from './safetensors.ts';
 export {

@@ -46,6 +46,9 @@ export interface DeviceReport {
 /** Runs of each stage and level when a device measures itself, after one that is not counted. */
 const REPEATS = 5;
 
+/** Who holds sessions while a device measures itself. */
+const MEASURING = 'measuring';
+
 /** Seconds that are enough for one stage and level. */
 const LONG_ENOUGH = 0.5;
 
@@ -63,9 +66,9 @@ interface Piece extends Span {
 /** Holds bundles and sessions, and runs segments of stages. */
 export class Device {
   readonly options: DeviceOptions;
-  readonly #bundles: ReadonlyMap<string, StageModels>;
+  readonly #bundles = new Map<string, StageModels>();
   readonly #sessions: SessionCache<Session>;
-  readonly #times: ReadonlyMap<string, StageTimes>;
+  readonly #times = new Map<string, StageTimes>();
   readonly #thread = new ComputeThread();
   readonly #fusing = new Fusing();
   #joules: number;
@@ -73,8 +76,7 @@ export class Device {
 
   constructor(options: DeviceOptions, bundles: readonly Bundle[]) {
     this.options = options;
-    this.#bundles = new Map(bundles.map((bundle) => [bundle.sha256, new StageModels(bundle)]));
-    this.#times = new Map(bundles.map(({ sha256, manifest }) => [sha256, new StageTimes(manifest)]));
+    for (const bundle of bundles) this.hold(bundle);
     const memory = options.memory ?? Number.POSITIVE_INFINITY;
     this.#sessions = new SessionCache(options.name, memory, (session) => session.release());
     this.#joules = options.battery ?? Number.POSITIVE_INFINITY;
@@ -87,6 +89,16 @@ export class Device {
   /** Whether its battery is spent. */
   get spent(): boolean {
     return this.#joules <= 0;
+  }
+
+  /**
+   * Takes a bundle.
+   * @param hasWeights by stage, of a bundle that comes in parts; without weights a stage is measured, and never run
+   */
+  hold(bundle: Bundle, hasWeights?: (stage: number) => boolean): void {
+    if (this.#bundles.has(bundle.sha256)) return;
+    this.#bundles.set(bundle.sha256, new StageModels(bundle, hasWeights));
+    this.#times.set(bundle.sha256, new StageTimes(bundle.manifest));
   }
 
   /** @throws BedsideError E_FABRIC for a bundle that it does not hold */
@@ -171,7 +183,7 @@ export class Device {
   async measure(bundle: string): Promise<void> {
     const stages = this.stages(bundle);
     const { manifest, grouping } = stages.bundle;
-    const hold = 'measuring';
+    const hold = MEASURING;
     for (const { index, input, output } of manifest.stages) {
       const rows: number[] = [];
       for (const level of manifest.ratios.keys()) {
@@ -244,7 +256,9 @@ export class Device {
   #key(bundle: string, plan: RunPlan, piece: Piece): string {
     const range = rangeOf(plan, piece);
     const part = range ? `${range.from}-${range.to}` : 'whole';
-    return `${bundle}|${this.stages(bundle).key(piece, plan.levels)}|${part}`;
+    const stages = this.stages(bundle);
+    const weights = stages.hasWeights(piece) ? '' : 'without weights|';
+    return `${bundle}|${weights}${stages.key(piece, plan.levels)}|${part}`;
   }
 
   #bytes(bundle: string, plan: RunPlan, span: Span) {
@@ -259,6 +273,11 @@ export class Device {
 
   #session(bundle: string, plan: RunPlan, piece: Piece, hold: string, samples = 1): Promise<Session> {
     const stages = this.stages(bundle);
+    if (hold !== MEASURING && !stages.hasWeights(piece)) {
+      throw new BedsideError('E_FABRIC', `device '${this.name}' lacks weights of stage ${piece.first}`, {
+        hint: 'this is a defect; please report it',
+      });
+    }
     const { macs, weightBytes, activationBytes } = this.#bytes(bundle, plan, piece);
     const bytes = { weightBytes, activationBytes: samples * activationBytes };
     return this.#sessions.acquire(this.#key(bundle, plan, piece), hold, bytes, () => {

@@ -53,6 +53,7 @@ interface Pending {
 
 interface Question {
   readonly to: string;
+  readonly message: Message;
   readonly resolve: (message: Message) => void;
   readonly reject: (error: Error) => void;
 }
@@ -79,6 +80,7 @@ export class Requester implements Asker {
     this.#endpoint = await fabric.join(this.name, {
       message: (from, message) => this.receive(from, message),
       lost: (peer, why) => this.#lose(peer, why),
+      restored: (peers) => this.#restore(peers),
     });
   }
 
@@ -241,6 +243,21 @@ export class Requester implements Asker {
     }
   }
 
+  /** What was on its way to or from these may be lost: it is asked again, and what still comes of the first time is dead. */
+  #restore(peers: ReadonlySet<string>): void {
+    for (const { to, message } of this.#questions.values()) {
+      if (peers.has(to)) this.#endpoint?.send(to, message);
+    }
+    for (const pending of this.#pending.values()) {
+      const planned = devicesOf(pending.plan);
+      // One that is waiting for another plan starts when that is there.
+      if (planned.some((device) => this.#lost.has(device))) continue;
+      if (!planned.some((device) => peers.has(device))) continue;
+      pending.epoch++;
+      this.#start(pending);
+    }
+  }
+
   /** Another plan on the devices that are left; the old one is dead at once. */
   #again(pending: Pending, peer: string): void {
     const why = this.#lost.get(peer) ?? 'gone';
@@ -290,10 +307,11 @@ export class Requester implements Asker {
     const why = this.#lost.get(to);
     if (why !== undefined) return Promise.reject(lostError(to, why));
     const id = `${this.name}?${this.#next++}`;
+    const message = question(id);
     return new Promise((resolve, reject) => {
-      this.#questions.set(id, { to, resolve, reject });
+      this.#questions.set(id, { to, message, resolve, reject });
       this.#endpoint?.watch(to);
-      this.#endpoint?.send(to, question(id));
+      this.#endpoint?.send(to, message);
     });
   }
 }

@@ -48,8 +48,18 @@ export class StageModels {
   readonly #groupsOf = new Map<string, readonly number[]>();
   readonly #byLevels = new Map<string, Known>();
 
-  constructor(bundle: Bundle) {
+  readonly #hasWeights: (stage: number) => boolean;
+
+  /** @param hasWeights for a bundle of which not every stage has its weights */
+  constructor(bundle: Bundle, hasWeights: (stage: number) => boolean = () => true) {
     this.bundle = bundle;
+    this.#hasWeights = hasWeights;
+  }
+
+  /** Whether all these stages have their weights. */
+  hasWeights({ first, last }: Span): boolean {
+    for (let at = first; at <= last; at++) if (!this.#hasWeights(at)) return false;
+    return true;
   }
 
   /**

@@ -1,0 +1,202 @@
+// A bundle in parts: what every holder of it needs, and the weights of each stage by itself, so that a device takes the
+// weights of its own stages only. Each part has its SHA-256; the manifest's is the identity of the bundle.
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { findGroups } from '../channels/index.ts';
+import { type Constant, extractSubgraph, type Model, readModel, sizeOf, writeModel } from '../onnx/index.ts';
+import { BedsideError, must } from '../util/index.ts';
+import { assertAgreement } from './agreement.ts';
+import type { Bundle } from './bundle.ts';
+import { parseManifest } from './parse-manifest.ts';
+import { decodeSafetensors, encodeSafetensors, type FloatTensor } from './safetensors.ts';
+
+/** Weights of fewer elements stay in the frame: shapes, bounds and the like. */
+const SMALL = 64;
+
+const PART = z.strictObject({ sha256: z.string().regex(/^[0-9a-f]{64}$/), bytes: z.int().min(0) });
+const SHAPES = z.record(z.string(), z.array(z.int().min(0)));
+
+const INDEX = z.strictObject({
+  format: z.literal('bedside-bundle-parts'),
+  version: z.literal(1),
+  manifest: PART,
+  /** The network without its weights, and small tensors: corrections of variants. */
+  frame: PART,
+  common: PART,
+  /** Weights that a stage reads, and its repaired ones, by stage. */
+  stages: z.array(PART),
+  /** Shapes of what the stages hold: constants of the network, and tensors of the bundle. */
+  constants: SHAPES,
+  tensors: SHAPES,
+});
+
+/** What parts a bundle has. */
+export type BundleIndex = z.output<typeof INDEX>;
+export type BundlePart = BundleIndex['manifest'];
+
+/** A bundle cut: its index, and the bytes of its parts by SHA-256. */
+export interface CutBundle {
+  readonly index: BundleIndex;
+  readonly parts: ReadonlyMap<string, Uint8Array>;
+}
+
+/**
+ * Cuts a bundle.
+ * @param manifest the bytes of its manifest file
+ * @throws BedsideError E_BUNDLE_HASH when these are not the bundle's
+ */
+export function cutBundle(bundle: Bundle, manifest: Uint8Array): CutBundle {
+  if (hashOf(manifest) !== bundle.sha256) {
+    throw new BedsideError('E_BUNDLE_HASH', `bundle ${bundle.dir} was replaced while it was read`, {
+      hint: 'ask again',
+    });
+  }
+  const { graph } = bundle.model;
+  const stageOf = new Map(bundle.manifest.layers.map(({ name, stage }) => [name, stage]));
+  const last = bundle.manifest.stages.length - 1;
+  const constants = new Map<string, FloatTensor>();
+  const own = bundle.manifest.stages.map(({ input, output }) => {
+    const weights = new Map<string, FloatTensor>();
+    for (const [name, constant] of extractSubgraph(bundle.model, [input], [output]).graph.constants) {
+      if (constant.type !== 'float32' || constant.data.length < SMALL) continue;
+      weights.set(`constant/${name}`, constant);
+      constants.set(name, constant);
+    }
+    return weights;
+  });
+  const common = new Map<string, FloatTensor>();
+  const ofStages = new Map<string, FloatTensor>();
+  for (const [name, tensor] of bundle.tensors) {
+    const stage = /^variant\/\d+\/head\//.test(name)
+      ? last
+      : stageOf.get(name.split('/').slice(0, -2).join('/'));
+    if (stage === undefined) common.set(name, tensor);
+    else {
+      must(own[stage], 'a stage').set(`tensor/${name}`, tensor);
+      ofStages.set(name, tensor);
+    }
+  }
+  const parts = new Map<string, Uint8Array>();
+  const part = (bytes: Uint8Array): BundlePart => {
+    const sha256 = hashOf(bytes);
+    parts.set(sha256, bytes);
+    return { sha256, bytes: bytes.length };
+  };
+  const empty = (constant: Constant): Constant =>
+    ({ ...constant, dims: [0], data: new Float32Array(0) }) as Constant;
+  const bare = new Map(
+    [...graph.constants].map(([name, constant]) => [name, constants.has(name) ? empty(constant) : constant]),
+  );
+  const index: BundleIndex = {
+    format: 'bedside-bundle-parts',
+    version: 1,
+    manifest: part(manifest),
+    frame: part(writeModel({ ...bundle.model, graph: { ...graph, constants: bare } })),
+    common: part(encodeSafetensors(common)),
+    stages: own.map((weights) => part(encodeSafetensors(weights))),
+    constants: shapesOf(constants),
+    tensors: shapesOf(ofStages),
+  };
+  return { index, parts };
+}
+
+/**
+ * Reads the bytes of an index.
+ * @throws BedsideError E_BUNDLE
+ */
+export function parseIndex(bytes: Uint8Array, name: string): BundleIndex {
+  try {
+    return INDEX.parse(JSON.parse(new TextDecoder().decode(bytes)));
+  } catch (cause) {
+    throw new BedsideError('E_BUNDLE', `${name} has no readable index of its parts`, {
+      hint: 'nodes must be of one version of bedside; publish the bundle again',
+      cause,
+    });
+  }
+}
+
+/** A bundle of which only some stages have their weights; those of the others are zeros. */
+export class PartialBundle {
+  readonly bundle: Bundle;
+  readonly index: BundleIndex;
+  readonly #held = new Set<number>();
+
+  /**
+   * The bundle without the weights of any stage.
+   * @param parts manifest, frame and common, whose hashes have been checked
+   * @throws BedsideError E_BUNDLE when they do not agree
+   */
+  constructor(
+    sha256: string,
+    index: BundleIndex,
+    parts: { readonly manifest: Uint8Array; readonly frame: Uint8Array; readonly common: Uint8Array },
+  ) {
+    const name = `bundle ${sha256.slice(0, 12)}`;
+    if (index.manifest.sha256 !== sha256 || hashOf(parts.manifest) !== sha256) {
+      throw new BedsideError('E_BUNDLE_HASH', `${name}: its manifest is not the one that names it`, {
+        hint: 'publish the bundle again',
+      });
+    }
+    const manifest = parseManifest(parts.manifest, name);
+    const model: Model = readModel(parts.frame, name);
+    const { constants } = model.graph;
+    for (const [constant, dims] of Object.entries(index.constants)) {
+      const bare = must(constants.get(constant), `constant '${constant}'`);
+      constants.set(constant, { ...bare, ...zeros(dims) } as Constant);
+    }
+    const tensors = decodeSafetensors(parts.common, name);
+    for (const [tensor, dims] of Object.entries(index.tensors)) tensors.set(tensor, zeros(dims));
+    const grouping = findGroups(model);
+    assertAgreement({ manifest, model, grouping, tensors }, name);
+    this.index = index;
+    this.bundle = { dir: name, sha256, manifest, model, grouping, tensors };
+  }
+
+  /** Whether a stage has its weights. */
+  holds(stage: number): boolean {
+    return this.#held.has(stage);
+  }
+
+  get held(): readonly number[] {
+    return [...this.#held].sort((a, b) => a - b);
+  }
+
+  /**
+   * Gives a stage its weights, in the very arrays that the bundle's models refer to.
+   * @param bytes whose hash has been checked
+   * @throws BedsideError E_BUNDLE when they are not those of the stage
+   */
+  fill(stage: number, bytes: Uint8Array): void {
+    if (this.#held.has(stage)) return;
+    const { model, tensors, dir } = this.bundle;
+    for (const [key, { dims, data }] of decodeSafetensors(bytes, `${dir}, stage ${stage}`)) {
+      const [kind, ...rest] = key.split('/');
+      const name = rest.join('/');
+      const constant = kind === 'constant' ? model.graph.constants.get(name) : undefined;
+      const place = constant?.type === 'float32' ? constant : tensors.get(name);
+      if (place?.dims.join() !== dims.join()) {
+        throw new BedsideError(
+          'E_BUNDLE',
+          `${dir}: stage ${stage} has weights '${name}' that it should not`,
+          {
+            hint: 'publish the bundle again',
+          },
+        );
+      }
+      place.data.set(data);
+    }
+    this.#held.add(stage);
+  }
+}
+
+function zeros(dims: readonly number[]): FloatTensor {
+  return { dims, data: new Float32Array(sizeOf(dims)) };
+}
+
+function shapesOf(tensors: ReadonlyMap<string, FloatTensor>): Record<string, number[]> {
+  return Object.fromEntries([...tensors].map(([name, { dims }]) => [name, [...dims]]));
+}
+
+function hashOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
