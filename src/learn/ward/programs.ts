@@ -3,6 +3,7 @@ import type { BundleManifest } from '../../bundle/index.ts';
 import {
   completeRequest,
   type Fleet,
+  type PlanningInstance,
   type PlanRequest,
   type ProblemMaker,
   problemsOf,
@@ -21,6 +22,8 @@ export class Programs {
   readonly kinds: readonly RequestKind[];
   /** Seconds that the fleet's requests have; a kind multiplies them. */
   readonly deadline: number;
+  /** By bundle: weights of the objective, for each second and joule. */
+  readonly weights: readonly PlanningInstance['weights'][];
   readonly #makers: readonly (readonly ProblemMaker[])[];
 
   /** @throws BedsideError as `buildProblem` */
@@ -34,13 +37,13 @@ export class Programs {
     this.kinds = kinds;
     const plain = completeRequest(options, fleet.request);
     this.deadline = plain.deadline;
-    this.#makers = bundles.map((manifest) => {
-      // Time and energy are counted in what the whole network takes on the unmoved fleet's source, whatever moves later.
-      const { weights } = problemsOf(manifest, plain)(fleet).instance;
-      return kinds.map(({ accuracyDrop, privacy }) => {
-        const kind = { accuracyDrop, privacy, weights: { ...weights, per: 'unit' as const } };
-        return problemsOf(manifest, completeRequest(kind, options, fleet.request));
-      });
+    // Time and energy are counted in what the whole network takes on the unmoved fleet's source, whatever moves later.
+    this.weights = bundles.map((manifest) => problemsOf(manifest, plain)(fleet).instance.weights);
+    this.#makers = bundles.map((manifest, bundle) => {
+      const weights = { ...must(this.weights[bundle], 'weights'), per: 'unit' as const };
+      return kinds.map(({ accuracyDrop, privacy }) =>
+        problemsOf(manifest, completeRequest({ accuracyDrop, privacy, weights }, options, fleet.request)),
+      );
     });
   }
 

@@ -12,12 +12,18 @@ export interface WardQuestion {
   /** Index of its bundle and of its kind. */
   readonly bundle: number;
   readonly kind: number;
+  /** Seconds from `arrived` to its deadline. */
+  readonly deadline: number;
   /** The program: its deadline is what is left after waiting for the planner and for planning. */
   readonly problem: PlanningProblem;
   /** Of `problem`. */
   readonly instance: PlanningInstance;
+  /** Least deadline that requests of this kind come with, for plans that shall serve many of them. Seconds. */
+  readonly leastDeadline: number;
   /** By device of the instance: its index in the ward's fleet. Devices that are away are not in the instance. */
   readonly devices: readonly number[];
+  /** By device of the instance: how many times as long as by the ward's fleet it computes now. */
+  readonly slowness: Float64Array;
 }
 
 /** A planner's answer; without decisions the request is refused. */
@@ -45,6 +51,7 @@ export interface WardOutcome {
   readonly bundle: number;
   readonly kind: number;
   readonly arrived: number;
+  readonly deadline: number;
   readonly end: WardEnd;
   readonly refusal?: Refusal | undefined;
   /** From arrival to the result; the deadline where there is none. */

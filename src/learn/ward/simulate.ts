@@ -1,0 +1,70 @@
+// An episode from its start to its last request, under one planner.
+import type { BundleManifest } from '../../bundle/index.ts';
+import type { Decider } from './decider.ts';
+import { Episode } from './episode.ts';
+import type { WardSpec } from './layout.ts';
+import { Programs, type WardRequestOptions } from './programs.ts';
+import type { WardOutcome } from './question.ts';
+import { type Arrivals, PoissonArrivals } from './requests.ts';
+import type { WorldView } from './world-view.ts';
+import { Worlds } from './worlds.ts';
+
+/** What happens, whoever plans. */
+export interface Scenario {
+  readonly programs: Programs;
+  readonly deadlineSpread: number;
+  /** The world and its requests, from the start; the same each time. */
+  begin(): { readonly world: WorldView; readonly arrivals: Arrivals };
+}
+
+/**
+ * A ward that moves by its parameters.
+ * @throws BedsideError as `buildProblem`
+ */
+export function wardScenario(
+  spec: WardSpec,
+  bundles: readonly BundleManifest[],
+  request: WardRequestOptions = {},
+): Scenario {
+  const { fleet, parameters, seed } = spec;
+  const programs = new Programs(bundles, fleet, parameters.requests.kinds, request);
+  return {
+    programs,
+    deadlineSpread: parameters.requests.deadlineSpread,
+    begin: () => ({
+      world: new Worlds([spec]).view(0),
+      arrivals: new PoissonArrivals(parameters.requests, programs.deadline, bundles.length, seed),
+    }),
+  };
+}
+
+/** What an episode is told beside its scenario. */
+export interface SimulateOptions {
+  /** All that come if absent, for scenarios that end. */
+  readonly requests?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((done: number) => void) | undefined;
+}
+
+/** Runs the scenario's requests under a planner: what became of each, in the order in which they ended. */
+export async function simulate(
+  scenario: Scenario,
+  decider: Decider,
+  options: SimulateOptions = {},
+): Promise<WardOutcome[]> {
+  const outcomes: WardOutcome[] = [];
+  const { programs, deadlineSpread } = scenario;
+  const episode = new Episode({
+    ...scenario.begin(),
+    programs,
+    deadlineSpread,
+    requests: options.requests,
+    onEnd: (outcome) => outcomes.push(outcome),
+  });
+  for (let question = episode.next(); question; question = episode.next()) {
+    options.signal?.throwIfAborted();
+    episode.answer(question, await decider.decide(question));
+    options.onProgress?.(episode.taken);
+  }
+  return outcomes;
+}
