@@ -82,6 +82,10 @@ describe('infer', TIMEOUT, () => {
       msPerRequest: NUMBER,
       p95: NUMBER,
       bytesMoved: NUMBER,
+      fallbacks: 0,
+      unsure: 0,
+      batches: 0,
+      adapted: 0,
       replanned: 0,
       lost: [],
     });
@@ -107,6 +111,19 @@ describe('infer', TIMEOUT, () => {
     expect(found.bytesMoved).toBeGreaterThan(0);
     // Only what crosses between devices counts, and each request moves the same.
     expect(found.bytesMoved % 30).toBe(0);
+  });
+
+  it.concurrent('runs unsure answers again unpruned, several at a time as one batch', async () => {
+    const words = 'infer ecg --data ecg.npz --limit 20 --workers 1 --batch 5 --levels';
+    const [again, unpruned] = await Promise.all([
+      json(`${words} 2,2,2,2,2,2,2 --fallback-margin 1 --measure --adapt`),
+      json(`${words} 0,0,0,0,0,0,0`),
+    ]);
+    // Nothing is as sure as that.
+    expect(again).toMatchObject({ n: 20, fallbacks: 20, unsure: 0, matchesSingleMachine: true });
+    expect(again.accuracy).toBe(unpruned.accuracy);
+    expect(again.levels).toEqual([2, 2, 2, 2, 2, 2, 2]);
+    expect([again.batches, unpruned.batches]).toEqual([8, 4]);
   });
 
   it.concurrent('takes samples without labels: agreement with the unpruned network stands in', async () => {
@@ -154,6 +171,8 @@ describe('what infer refuses', TIMEOUT, () => {
     ['an unknown fabric', 'ecg --data ecg.npz --fabric smoke', 'E_USAGE', "'smoke'"],
     ['workers and a fleet', 'ecg --data ecg.npz --workers 2 --fleet fleet.json', 'E_USAGE', 'not both'],
     ['no workers', 'ecg --data ecg.npz --workers 0', 'E_USAGE', '--workers'],
+    ['an empty batch', 'ecg --data ecg.npz --batch 0', 'E_USAGE', '--batch'],
+    ['a margin above 1', 'ecg --data ecg.npz --fallback-margin 2', 'E_USAGE', '--fallback-margin'],
     ['no data', 'ecg', 'E_USAGE', '--data'],
     ['levels of another bundle', 'ecg --data ecg.npz --levels 0,1', 'E_LEVELS', '7 groups'],
     ['levels that are none', 'ecg --data ecg.npz --levels some', 'E_USAGE', '--levels'],

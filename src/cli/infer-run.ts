@@ -3,18 +3,32 @@ import { assembleModel, type Bundle, findVariant } from '../bundle/index.ts';
 import type { Dataset } from '../data/index.ts';
 import { createSession, type Session, tensor } from '../engine/index.ts';
 import { argmax } from '../prune/index.ts';
-import type { FloatTensor, Replan, Requester, RunPlan } from '../run/index.ts';
+import {
+  type Asker,
+  type Fallback,
+  type FloatTensor,
+  inferSurely,
+  type Replan,
+  type RunPlan,
+  type SureAnswer,
+} from '../run/index.ts';
 import { BedsideError, must } from '../util/index.ts';
 
 /** How samples run. */
 export interface InferRun {
   readonly bundle: Bundle;
-  readonly requester: Requester;
+  readonly asker: Asker;
   readonly plan: RunPlan;
   readonly replan: Replan;
+  /** Samples asked for at a time. */
+  readonly together: number;
+  /** What becomes of unsure answers; asked for each time, as devices may be lost. */
+  readonly fallback: () => Fallback | undefined;
+  /** Another plan after these answers, where times have changed. */
+  readonly adapt: (answers: readonly SureAnswer[]) => Promise<RunPlan | undefined>;
   /** Seconds. */
   readonly deadline: number;
-  /** No further request is sent once it is aborted; the one that runs ends. */
+  /** No further request is sent once it is aborted; what runs ends. */
   readonly signal: AbortSignal;
   readonly onProgress: (done: number, total: number) => void;
 }
@@ -31,41 +45,50 @@ export interface Inferred {
   readonly maxDifference: number;
   /** How often a request was planned anew. */
   readonly replanned: number;
+  /** Unsure answers that ran again unpruned. */
+  readonly fallbacks: number;
+  /** Unsure answers that stood for want of time, or of a second result. */
+  readonly unsure: number;
+  /** How often the plan was changed because times had. */
+  readonly adapted: number;
   /** Requests without a result at their deadline; not among the `n`. */
   readonly missed: number;
 }
 
 /**
- * Runs samples one after another.
+ * Runs samples, `together` at a time.
  * @throws BedsideError E_DEADLINE when no sample had its result in time; what else ends a request
  */
 export async function inferAll(run: InferRun, dataset: Dataset): Promise<Inferred> {
-  const { bundle, requester, replan, deadline, signal } = run;
+  const { bundle, signal, together } = run;
   const single = new SingleMachine(bundle);
   const unpruned = bundle.manifest.groups.map(() => 0);
-  const stride = dataset.samples.length / dataset.size;
   const [predictions, expected, seconds]: [number[], number[], number[]] = [[], [], []];
-  let [maxDifference, replanned] = [0, 0];
+  let [maxDifference, replanned, fallbacks, unsure, adapted] = [0, 0, 0, 0, 0];
   const missed: Error[] = [];
   let { plan } = run;
   try {
-    for (let at = 0; at < dataset.size && !signal.aborted; at++) {
-      const sample = dataset.samples.slice(at * stride, (at + 1) * stride);
-      const input = tensor(sample, [1, ...dataset.sampleShape]) as FloatTensor;
-      const answer = await requester.infer(input, plan, { replan, deadline }).catch((error: unknown) => {
-        if (!BedsideError.is(error, 'E_DEADLINE')) throw error;
-        missed.push(error);
-      });
-      run.onProgress(at + 1, dataset.size);
-      if (!answer) continue;
-      plan = answer.plan;
-      replanned += answer.replanned;
-      seconds.push(answer.seconds);
-      const logits = answer.logits.data;
-      const same = await single.run(plan.levels, input);
-      maxDifference = Math.max(maxDifference, largestDifference(logits, same));
-      predictions.push(argmax(logits));
-      expected.push(dataset.labels?.[at] ?? argmax(await single.run(unpruned, input)));
+    for (let from = 0; from < dataset.size && !signal.aborted; from += together) {
+      const inputs = inputsOf(dataset, from, Math.min(together, dataset.size - from));
+      const answers = await Promise.all(inputs.map((input) => ask(run, input, plan, missed)));
+      run.onProgress(Math.min(from + together, dataset.size), dataset.size);
+      for (const [at, answer] of answers.entries()) {
+        if (!answer) continue;
+        if (answer.fallback !== 'taken') plan = answer.plan;
+        replanned += answer.replanned;
+        if (answer.fallback === 'taken') fallbacks++;
+        else if (answer.fallback !== 'none') unsure++;
+        seconds.push(answer.seconds);
+        const input = must(inputs[at], 'an input');
+        const logits = answer.logits.data;
+        const same = await single.run(answer.plan.levels, input);
+        maxDifference = Math.max(maxDifference, largestDifference(logits, same));
+        predictions.push(argmax(logits));
+        expected.push(dataset.labels?.[from + at] ?? argmax(await single.run(unpruned, input)));
+      }
+      const other = await run.adapt(answers.filter((answer) => answer !== undefined));
+      if (other) adapted++;
+      plan = other ?? plan;
     }
   } finally {
     await single.close();
@@ -76,14 +99,34 @@ export async function inferAll(run: InferRun, dataset: Dataset): Promise<Inferre
     missed: missed.length,
     predictions: Int32Array.from(predictions),
     expected: Int32Array.from(expected),
-    seconds,
-    maxDifference,
-    replanned,
+    ...{ seconds, maxDifference, replanned, fallbacks, unsure, adapted },
   };
 }
 
+/** One sample's answer; undefined, and noted, when its deadline passed. */
+function ask(
+  { asker, replan, deadline, fallback }: InferRun,
+  input: FloatTensor,
+  plan: RunPlan,
+  missed: Error[],
+): Promise<SureAnswer | undefined> {
+  return inferSurely(asker, input, plan, { replan, deadline }, fallback()).catch((error: unknown) => {
+    if (!BedsideError.is(error, 'E_DEADLINE')) throw error;
+    missed.push(error);
+    return undefined;
+  });
+}
+
+function inputsOf(dataset: Dataset, from: number, count: number): FloatTensor[] {
+  const stride = dataset.samples.length / dataset.size;
+  return Array.from({ length: count }, (_, at) => {
+    const sample = dataset.samples.slice((from + at) * stride, (from + at + 1) * stride);
+    return tensor(sample, [1, ...dataset.sampleShape]) as FloatTensor;
+  });
+}
+
 /** The network on one machine, at any levels. */
-class SingleMachine {
+export class SingleMachine {
   readonly #bundle: Bundle;
   readonly #sessions = new Map<string, Session>();
 

@@ -2,7 +2,7 @@
 import { freemem } from 'node:os';
 import type { BundleManifest } from '../bundle/index.ts';
 import { type Fleet, fleetOf } from '../plan/index.ts';
-import type { LocalWorker } from '../run/index.ts';
+import type { DeviceReport, LocalWorker, Requester } from '../run/index.ts';
 
 /** Measured between two processes here: about a tenth of a millisecond and a gigabyte a second. */
 const LOCAL_LINK = { latency: 1e-4, bytesPerSecond: 1e9 };
@@ -48,6 +48,31 @@ export function emulated({ devices, bandwidth, latency }: Fleet): LocalWorker[] 
       ),
     },
   }));
+}
+
+/**
+ * Has each device time every stage at each level; one after another, as they share this machine.
+ * @throws BedsideError E_LOST
+ */
+export async function measureAll(
+  requester: Requester,
+  { devices }: Fleet,
+  onProgress: (done: number, total: number) => void,
+): Promise<DeviceReport[]> {
+  const reports: DeviceReport[] = [];
+  for (const { name } of devices) {
+    reports.push(await requester.measure(name));
+    onProgress(reports.length, devices.length);
+  }
+  return reports;
+}
+
+/** What the devices that are not lost say of themselves. */
+export async function reportsOf(requester: Requester, { devices }: Fleet): Promise<DeviceReport[]> {
+  const alive = devices.filter(({ name }) => !requester.lost.has(name));
+  // One that is lost only now has done its work.
+  const asked = alive.map(({ name }) => requester.report(name).catch(() => undefined));
+  return (await Promise.all(asked)).filter((report) => report !== undefined);
 }
 
 /** What is left of a fleet; undefined when its source is gone. */

@@ -39,6 +39,7 @@ export {
   type PackProvenance,
   packModel,
 } from './pack/pack.ts';
+export { thisMachine } from './pack/seconds.ts';
 export {
   type PruneAmount,
   type PrunedModel,

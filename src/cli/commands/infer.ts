@@ -1,42 +1,35 @@
 // `bedside infer`: samples through a plan on real workers.
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Bundle, type BundleManifest, openBundle } from '../../bundle/index.ts';
 import {
-  type Bundle,
-  type BundleManifest,
-  checkLevels,
-  findVariant,
-  openBundle,
-} from '../../bundle/index.ts';
-import {
-  buildProblem,
   completeRequest,
   type Fleet,
-  type PlanRequest,
   type PlanView,
   PRIVACY_PRESETS,
   type PrivacyPreset,
   parseFleet,
-  viewPlan,
 } from '../../plan/index.ts';
-import { accuracies, describeClassifier } from '../../prune/index.ts';
-import { type DeviceReport, LocalWorkers, type Replan, Requester } from '../../run/index.ts';
+import { describeClassifier, thisMachine } from '../../prune/index.ts';
 import {
-  BedsideError,
-  formatBytes,
-  formatPercent,
-  formatSeconds,
-  median,
-  must,
-  readFileChecked,
-} from '../../util/index.ts';
+  Batcher,
+  Drift,
+  type Fallback,
+  LocalWorkers,
+  type Replan,
+  Requester,
+  type RunPlan,
+  type SureAnswer,
+} from '../../run/index.ts';
+import { BedsideError, formatSeconds, must, readFileChecked } from '../../util/index.ts';
 import { EXIT, examples } from '../command-line.ts';
-import { type Inferred, inferAll } from '../infer-run.ts';
+import { inferAll } from '../infer-run.ts';
+import { tellInferred } from '../infer-text.ts';
 import { loadData } from '../load.ts';
-import { emulated, localFleet, withoutDevices } from '../local-fleet.ts';
+import { emulated, localFleet, measureAll, reportsOf } from '../local-fleet.ts';
 import { addCommon, addData, type CommonOptions, count, type DataOptions, levelList } from '../options.ts';
 import { Output } from '../output.ts';
-import { plannerOf, SOLVERS, type SolverName } from '../solvers.ts';
-import { indent, table } from '../tables.ts';
+import { RoomPlanner, type RoomRequest } from '../room-planner.ts';
+import { SOLVERS, type SolverName } from '../solvers.ts';
 
 type LevelsOption = 'free' | 'certified' | readonly number[];
 
@@ -48,13 +41,13 @@ interface InferOptions extends CommonOptions, DataOptions {
   readonly deadline?: number;
   readonly accuracyFloor?: number;
   readonly privacy?: PrivacyPreset;
+  readonly measure?: boolean;
+  readonly adapt?: boolean;
+  readonly fallbackMargin?: number;
+  readonly batch?: number;
+  readonly batchWindow: number;
   readonly fabric: string;
 }
-
-/** How far logits may be from those of one machine. */
-const TOLERANCE = 1e-4;
-
-const PLANNING_SECONDS = 10;
 
 /** Adds the command to the program. */
 export function addInfer(program: Command): void {
@@ -93,6 +86,19 @@ export function addInfer(program: Command): void {
         PRIVACY_PRESETS,
       ),
     )
+    .option(
+      '--fallback-margin <m>',
+      'an answer whose two likeliest classes are closer than this runs again unpruned, if the deadline allows',
+      numberIn(0, 1, 'a difference of probabilities'),
+    )
+    .option('--batch <n>', 'ask for so many samples at a time, which run as one', count(1024))
+    .option('--batch-window <s>', 'how long the first of a batch waits', numberIn(0, 60, 'seconds'), 0.005)
+    .option(
+      '--measure',
+      'workers time every stage before planning: else only local ones, of a bundle timed elsewhere',
+    )
+    .option('--no-measure', "plan by the bundle's and the fleet's figures alone")
+    .option('--adapt', 'plan anew, by what stages took, when requests take longer or shorter than at first')
     .option('--fabric <where>', 'how workers reach each other: local', 'local');
   addData(command, { split: 'default test', perClass: 'at most this many samples of each class' });
   addCommon(command)
@@ -113,10 +119,12 @@ async function infer(path: string, options: InferOptions): Promise<void> {
   assertOptions(options);
   const given = options.fleet === undefined ? undefined : await readFleet(options.fleet);
   const bundle = await openBundle(path);
+  assertBatch(bundle, options);
   const fleet = given ?? localFleet(bundle.manifest, options.workers ?? 2);
-  const planned = plannerFor(bundle, fleet, options);
-  const view = await output.during('planning', () => planned(fleet));
-  if (!view) throw noPlan(path, options);
+  const planner = new RoomPlanner(bundle.manifest, fleet, roomOf(fleet, options));
+  const measures = options.measure ?? (given === undefined && !isMeasuredHere(bundle.manifest));
+  // What cannot be planned is told before anything is started.
+  if (!measures) await planned(planner, path, options, output);
   const classifier = describeClassifier(bundle.model, path);
   const dataset = await loadData(classifier, options, { split: 'test', seed: options.seed }, output);
   await using workers = await output.during(`starting ${fleet.devices.length} workers`, () =>
@@ -129,34 +137,114 @@ async function infer(path: string, options: InferOptions): Promise<void> {
   await requester.join(workers.fabric);
   const interrupt = new Interrupt(output);
   try {
+    if (measures) {
+      planner.learn(
+        await output.during('workers time their stages', (progress) =>
+          measureAll(requester, fleet, (done, total) => progress.update(done, total)),
+        ),
+      );
+    }
+    const view = await planned(planner, path, options, output);
     await requester.warm(view);
+    const fallback = await fallbackOf(planner, requester, path, options);
     output.note(`${fleet.devices.length} workers are ready`);
-    const replan: Replan = async (lost) => {
-      const left = withoutDevices(fleet, lost);
+    const replan: Replan = (lost) => {
       output.note(`lost: ${[...lost].join(', ')}; planning for the devices that are left`);
-      return left && (await planned(left));
+      return planner.plan(lost);
     };
+    const { batch, batchWindow } = options;
+    const batcher =
+      batch === undefined ? undefined : new Batcher(requester, { most: batch, window: batchWindow });
     const found = await output.during('inferring', (progress) =>
       inferAll(
         {
-          ...{ bundle, requester, plan: view, replan },
-          deadline: requestOf(fleet, options).deadline,
+          ...{ bundle, asker: batcher ?? requester, plan: view, replan, fallback },
+          together: batch ?? 1,
+          adapt: options.adapt ? adaptation(planner, requester, output) : async () => undefined,
+          deadline: roomOf(fleet, options).request.deadline,
           signal: interrupt.signal,
           onProgress: (done, total) => progress.update(done, total),
         },
         dataset,
       ),
     );
-    const alive = fleet.devices.filter(({ name }) => !requester.lost.has(name));
-    // One that is lost only now has done its work.
-    const asked = alive.map(({ name }) => requester.report(name).catch(() => undefined));
-    const reports = (await Promise.all(asked)).filter((report) => report !== undefined);
-    tell(output, { bundle, fleet, view, found, reports, lost: [...requester.lost.keys()] });
+    const reports = await reportsOf(requester, fleet);
+    const lost = [...requester.lost.keys()];
+    const batches = batcher?.batches ?? 0;
+    tellInferred(output, { bundle, fleet, view, found, reports, lost, batches });
     if (interrupt.signal.aborted) process.exitCode = EXIT.interrupted;
   } finally {
     interrupt.end();
     await requester.close();
   }
+}
+
+/** @throws BedsideError E_REQUEST when there is no plan */
+async function planned(
+  planner: RoomPlanner,
+  path: string,
+  { solver, fleet }: InferOptions,
+  output: Output,
+): Promise<PlanView> {
+  const view = await output.during('planning', () => planner.plan());
+  if (view) return view;
+  throw new BedsideError('E_REQUEST', `solver ${solver} found no plan for ${path} within the limits`, {
+    hint: `bedside plan ${path} --fleet ${fleet ?? '…'} tells what would help`,
+  });
+}
+
+/** Whether the bundle's times are from a machine like this one. */
+function isMeasuredHere({ measured }: BundleManifest): boolean {
+  return measured?.machine === thisMachine();
+}
+
+/** What becomes of unsure answers, on the devices that are left. */
+async function fallbackOf(
+  planner: RoomPlanner,
+  requester: Requester,
+  path: string,
+  { fallbackMargin: margin }: InferOptions,
+): Promise<() => Fallback | undefined> {
+  if (margin === undefined) return () => undefined;
+  let plan = await planner.unpruned();
+  if (!plan) {
+    throw new BedsideError(
+      'E_REQUEST',
+      `there is no plan for the unpruned network of ${path} to fall back to`,
+      {
+        hint: 'give devices more memory, or leave out --fallback-margin',
+      },
+    );
+  }
+  await requester.warm(plan);
+  let known = 0;
+  return () => {
+    const { lost } = requester;
+    if (lost.size > known) {
+      known = lost.size;
+      // Until it is there, the old one ends with the answer that there is.
+      void planner.unpruned(new Set(lost.keys())).then((other) => {
+        plan = other;
+      });
+    }
+    return plan && { margin, plan, seconds: plan.latency };
+  };
+}
+
+/** Plans anew by what devices have measured, once requests take longer or shorter than at first. */
+function adaptation(planner: RoomPlanner, requester: Requester, output: Output) {
+  const drift = new Drift();
+  return async (answers: readonly SureAnswer[]): Promise<RunPlan | undefined> => {
+    const drifted = answers.map(({ seconds }) => drift.note(seconds)).includes(true);
+    if (!drifted) return undefined;
+    drift.begin();
+    planner.learn(await reportsOf(requester, planner.fleet));
+    const view = await planner.plan(new Set(requester.lost.keys()));
+    if (!view) return undefined;
+    await requester.warm(view);
+    output.note(`times have changed: planned anew, ${formatSeconds(view.latency)} a request`);
+    return view;
+  };
 }
 
 /** The first Ctrl-C lets the request that runs end; the next does what it did before. */
@@ -201,125 +289,31 @@ function assertOptions({ fabric, fleet, workers }: InferOptions): void {
   }
 }
 
+function assertBatch({ model }: Bundle, { batch }: InferOptions): void {
+  const fixed = model.graph.inputs[0]?.dims?.[0];
+  if (batch === undefined || typeof fixed !== 'number') return;
+  throw new BedsideError(
+    'E_UNSUPPORTED',
+    `the network fixes its batch at ${fixed}: requests cannot run together`,
+    {
+      hint: 'leave out --batch, or export the network with a batch of any size',
+    },
+  );
+}
+
 async function readFleet(path: string): Promise<Fleet> {
   return parseFleet(new TextDecoder().decode(await readFileChecked(path, 'fleet')), `fleet ${path}`);
 }
 
-/** What a request asks for: options before what the fleet says. Levels are measured ones unless said otherwise. */
-function requestOf(fleet: Fleet, options: InferOptions): PlanRequest {
-  const { deadline, accuracyFloor, privacy, levels } = options;
+/** What requests ask for: options before what the fleet says. Levels are measured ones unless said otherwise. */
+function roomOf(
+  fleet: Fleet,
+  { deadline, accuracyFloor, privacy, levels, solver }: InferOptions,
+): RoomRequest {
   const fixed = typeof levels !== 'string';
   const given = { deadline, accuracyFloor: fixed ? 0 : accuracyFloor, privacy };
-  return completeRequest({ ...given, levels: fixed ? 'certified' : levels }, fleet.request);
-}
-
-/** Plans for what is there of the fleet. */
-function plannerFor(bundle: Bundle, fleet: Fleet, options: InferOptions) {
-  const { levels, solver } = options;
-  const manifest = typeof levels === 'string' ? bundle.manifest : onlyLevels(bundle.manifest, levels);
-  const request = requestOf(fleet, options);
-  return async (left: Fleet): Promise<PlanView | undefined> => {
-    const problem = buildProblem(manifest, left, request);
-    const { decisions } = await plannerOf(solver).plan(problem.instance, { seconds: PLANNING_SECONDS });
-    const view = decisions && viewPlan(problem, decisions);
-    return view && view.violations.length === 0 ? view : undefined;
-  };
-}
-
-/** The bundle as if these levels were its only variant. */
-function onlyLevels(manifest: BundleManifest, levels: readonly number[]): BundleManifest {
-  checkLevels(manifest, levels);
-  const { unpruned, loss } = manifest.accuracy;
-  const lost = levels.reduce((sum, level, group) => sum + (loss[group]?.[level] ?? 0), 0);
-  const index = findVariant(manifest, levels);
-  const known = index === undefined ? undefined : manifest.variants[index];
-  const accuracy = unpruned * Math.exp(-lost);
-  const [first] = manifest.variants;
-  const variant = known ?? (first && { ...first, levels, corrected: false, accuracy });
-  return { ...manifest, variants: variant ? [variant] : [] };
-}
-
-function noPlan(path: string, { solver, fleet }: InferOptions): BedsideError {
-  return new BedsideError('E_REQUEST', `solver ${solver} found no plan for ${path} within the limits`, {
-    hint: `bedside plan ${path} --fleet ${fleet ?? '…'} tells what would help`,
-  });
-}
-
-interface Outcome {
-  readonly bundle: Bundle;
-  readonly fleet: Fleet;
-  readonly view: PlanView;
-  readonly found: Inferred;
-  readonly reports: readonly DeviceReport[];
-  readonly lost: readonly string[];
-}
-
-function tell(output: Output, { bundle, fleet, view, found, reports, lost }: Outcome): void {
-  const { n, predictions, expected, seconds, maxDifference, replanned, missed } = found;
-  const { classes } = bundle.manifest.model.output;
-  const accuracy = n === 0 ? Number.NaN : accuracies(predictions, expected, classes).accuracy;
-  const [p50, p95] = [1000 * median(seconds), 1000 * percentile(seconds, 0.95)];
-  const bytesMoved = reports.reduce((sum, { bytesSent }) => sum + bytesSent, 0);
-  const matchesSingleMachine = maxDifference <= TOLERANCE;
-  output.result({
-    n,
-    missed,
-    accuracy,
-    matchesSingleMachine,
-    maxDifference,
-    msPerRequest: p50,
-    p95,
-    bytesMoved,
-    replanned,
-    lost,
-    levels: view.levels,
-    variant: findVariant(bundle.manifest, view.levels) ?? null,
-    stages: view.stages.map(({ index, level, segments }) => ({ index, level, segments })),
-    predictedMs: 1000 * view.latency,
-    devices: reports.map(({ name, sessions, memoryUsed, bytesSent }) => ({
-      name,
-      sessions,
-      memoryUsed,
-      bytesSent,
-    })),
-  });
-  output.say(
-    [
-      `${bundle.manifest.name} on ${fleet.name}: levels ${view.levels.join(',')}`,
-      '',
-      `accuracy        ${n === 0 ? '-' : formatPercent(accuracy)} of ${n} samples${missed > 0 ? `; ${missed} more had no result in time` : ''}`,
-      `one machine     ${matchesSingleMachine ? 'gives the same' : 'gives OTHER logits'}: largest difference ${maxDifference.toExponential(1)}`,
-      `time            ${formatSeconds(p50 / 1000)} a request, 95 % within ${formatSeconds(p95 / 1000)}, planned ${formatSeconds(view.latency)}`,
-      `moved           ${formatBytes(bytesMoved)} between devices`,
-      ...(lost.length > 0 ? [`lost            ${lost.join(', ')}; ${replanned} requests planned anew`] : []),
-      '',
-      indent(
-        table(
-          ['device', 'stages', '>sessions', '>memory', '>sent'],
-          reports.map(({ name, sessions, memoryUsed, bytesSent }) => [
-            name,
-            stagesOf(view, name),
-            String(sessions),
-            formatBytes(memoryUsed),
-            formatBytes(bytesSent),
-          ]),
-        ),
-      ),
-    ].join('\n'),
-  );
-}
-
-/** The stages that a device takes part in; shared ones with a slash and among how many. */
-function stagesOf({ stages }: PlanView, name: string): string {
-  const own = stages.filter(({ segments }) => segments.some(({ device }) => device === name));
-  const words = own.map(({ index, segments }) =>
-    segments.length === 1 ? `${index}` : `${index}/${segments.length}`,
-  );
-  return words.join(' ') || '-';
-}
-
-function percentile(values: readonly number[], share: number): number {
-  return values.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(share * values.length) - 1)] ?? Number.NaN;
+  const request = completeRequest({ ...given, levels: fixed ? 'certified' : levels }, fleet.request);
+  return { request, solver, levels: fixed ? levels : undefined };
 }
 
 function levelsOption(text: string): LevelsOption {

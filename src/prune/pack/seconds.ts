@@ -197,11 +197,16 @@ function some<S>(seconds: S | undefined): { readonly seconds?: S } {
   return seconds === undefined ? {} : { seconds };
 }
 
-function measuredOn(model: Model, { threads = 1, batch = 1 }: SecondsOptions): MeasuredOn {
+/** The processor of this machine, as bundles name where they were measured. */
+export function thisMachine(): string {
   const [first, ...others] = cpus();
+  return `${first?.model.trim() ?? 'unknown processor'}, ${others.length + 1} threads`;
+}
+
+function measuredOn(model: Model, { threads = 1, batch = 1 }: SecondsOptions): MeasuredOn {
   const fixed = model.graph.inputs[0]?.dims?.[0];
   return {
-    machine: `${first?.model.trim() ?? 'unknown processor'}, ${others.length + 1} threads`,
+    machine: thisMachine(),
     provider: 'cpu',
     threads,
     batch: typeof fixed === 'number' ? Math.max(1, fixed) : batch,
