@@ -31,6 +31,7 @@ export {
   heftPlanner,
   localPlanner,
   pruneOnlyPlanner,
+  randomPlanner,
 } from './heuristics/planners.ts';
 export { localPlan } from './heuristics/solutions.ts';
 export { type Diagnosis, diagnose, type Relaxation, type RelaxedNumber, type Solve } from './infeasible.ts';

@@ -11,6 +11,7 @@ import {
   heftPlanner,
   localPlanner,
   pruneOnlyPlanner,
+  randomPlanner,
 } from './heuristics/planners.ts';
 import { onSource, unpruned } from './heuristics/restrict.ts';
 import { solveGreedy, solveLocal } from './heuristics/solutions.ts';
@@ -30,6 +31,7 @@ const PLANNERS: readonly Planner[] = [
   localPlanner,
   distributeOnlyPlanner(exactPlanner),
   pruneOnlyPlanner(exactPlanner),
+  randomPlanner(1),
 ];
 
 const ratios = [0, 0.5];
@@ -140,6 +142,16 @@ describe('what the solvers are for', () => {
       expect(pruned.objective).toBeCloseTo(solveByEnumeration(onSource(instance)).objective, 9);
       const distributed = await distributeOnlyPlanner(exactPlanner).plan(instance);
       expect(distributed.objective).toBeCloseTo(solveByEnumeration(unpruned(instance)).objective, 9);
+    }
+  });
+
+  it('random plans differ by seed, and are found wherever there are plans here', async () => {
+    const instance = instanceOf('a chain');
+    const plans = await Promise.all([1, 2, 3].map((seed) => randomPlanner(seed).plan(instance)));
+    expect(new Set(plans.map(({ decisions }) => JSON.stringify(decisions))).size).toBeGreaterThan(1);
+    for (const [name, { instance: other }] of PROBLEMS) {
+      const { decisions } = await randomPlanner(1).plan(other);
+      expect(decisions !== undefined).toBe(name !== 'a deadline that nothing keeps');
     }
   });
 

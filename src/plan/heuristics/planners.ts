@@ -1,7 +1,14 @@
 // The heuristics as planners.
 import type { PlanningInstance, Solution } from '../instance.ts';
 import type { Planner, PlanResult } from '../planner.ts';
-import { solveDistributeOnly, solveGreedy, solveHeft, solveLocal, solvePruneOnly } from './solutions.ts';
+import {
+  solveDistributeOnly,
+  solveGreedy,
+  solveHeft,
+  solveLocal,
+  solvePruneOnly,
+  solveRandom,
+} from './solutions.ts';
 
 /** Stage by stage the cheapest choice that keeps pace with the budgets, then local search. */
 export const greedyPlanner: Planner = immediate('greedy', solveGreedy);
@@ -11,6 +18,11 @@ export const heftPlanner: Planner = immediate('heft', solveHeft);
 
 /** Everything unpruned on the source. */
 export const localPlanner: Planner = immediate('local', solveLocal);
+
+/** Any plan within the limits, drawn by `seed`; the same one for the same instance. */
+export function randomPlanner(seed: number): Planner {
+  return immediate('random', (instance) => solveRandom(instance, seed));
+}
 
 /** Nothing pruned; the devices chosen by `inner`. */
 export function distributeOnlyPlanner(inner: Planner): Planner {

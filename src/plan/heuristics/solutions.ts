@@ -5,6 +5,7 @@ import { greedyPlans } from './greedy.ts';
 import { heftPlans } from './heft.ts';
 import { improve } from './improve.ts';
 import { objectiveOf } from './partial.ts';
+import { randomPlan } from './random.ts';
 import { inSetsOf, onSource, unpruned } from './restrict.ts';
 
 /** Stage by stage at several paces, then local search from each of those plans. */
@@ -24,6 +25,12 @@ export function solveHeft(instance: PlanningInstance): Solution {
 /** Everything unpruned on the source. */
 export function solveLocal(instance: PlanningInstance): Solution {
   return bestOf(instance, [localPlan(instance)]);
+}
+
+/** A plan drawn by `seed`. */
+export function solveRandom(instance: PlanningInstance, seed: number): Solution {
+  const plan = randomPlan(instance, seed);
+  return bestOf(instance, plan ? [plan] : []);
 }
 
 /** The decisions of `solveLocal`, whether they keep within the limits or not. */
