@@ -110,6 +110,7 @@ function bundleWriting(): string[] {
   return [
     `$O.${BUNDLE_BUCKET}.>`,
     BUNDLE_BYTES,
+    `${API}.INFO`,
     `${API}.STREAM.INFO.${BUNDLE_STREAM}`,
     `${API}.STREAM.MSG.GET.${BUNDLE_STREAM}`,
     // The chunks of an object that could not be written whole.
