@@ -119,8 +119,9 @@ describe('infer', TIMEOUT, () => {
       json(`${words} 2,2,2,2,2,2,2 --fallback-margin 1 --measure --adapt`),
       json(`${words} 0,0,0,0,0,0,0`),
     ]);
-    // Nothing is as sure as that.
-    expect(again).toMatchObject({ n: 20, fallbacks: 20, unsure: 0, matchesSingleMachine: true });
+    expect(again).toMatchObject({ n: 20, unsure: 0, matchesSingleMachine: true });
+    // Hardly anything is as sure as that.
+    expect(again.fallbacks).toBeGreaterThan(15);
     expect(again.accuracy).toBe(unpruned.accuracy);
     expect(again.levels).toEqual([2, 2, 2, 2, 2, 2, 2]);
     expect([again.batches, unpruned.batches]).toEqual([8, 4]);
