@@ -13,6 +13,7 @@ export const ERROR_CODES = [
   'E_CRITERION', // an unknown criterion
   'E_FLEET', // a fleet is malformed: an unknown device, a missing link, a figure out of range
   'E_REQUEST', // a request is malformed, or asks for what the bundle does not have
+  'E_TRACE', // a ward's trace is malformed, or does not fit the bundles
   'E_BUNDLE', // not a bundle, or one that contradicts itself
   'E_BUNDLE_VERSION', // a bundle of a newer version
   'E_BUNDLE_MISSING', // a file that a bundle names is missing
