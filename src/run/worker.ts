@@ -82,6 +82,18 @@ export class Worker {
     }
   }
 
+  /** Requests that have not ended here. */
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** Tells who asked that it goes, and answers nothing more. */
+  leave(why: string): void {
+    if (this.#left) return;
+    for (const requester of this.#requesters) this.#endpoint?.send(requester, { kind: 'leaving', why });
+    this.#left = true;
+  }
+
   async close(): Promise<void> {
     this.#left = true;
     for (const { expiry } of this.#running.values()) clearTimeout(expiry);
@@ -237,8 +249,7 @@ export class Worker {
   }
 
   #leave(why: string): void {
-    for (const requester of this.#requesters) this.#endpoint?.send(requester, { kind: 'leaving', why });
-    this.#left = true;
+    this.leave(why);
     this.#onLeave?.(why);
   }
 }

@@ -1,0 +1,228 @@
+// A device on a NATS server: a worker that announces itself, probes its links, and fetches the bundles it is asked to run.
+import { freemem, hostname } from 'node:os';
+import { BedsideError, messageOf } from '../../util/index.ts';
+import { Device, type DeviceOptions } from '../device.ts';
+import type { Endpoint, Fabric, NodeHandlers } from '../fabric.ts';
+import type { LinkOptions } from '../shaping.ts';
+import { Worker } from '../worker.ts';
+import { ENTRY_MS } from './cluster/buckets.ts';
+import type { NatsAccess } from './connect.ts';
+import { FleetBoard, type NodeEntry } from './fleet-board.ts';
+import { HeldBundles } from './held-bundles.ts';
+import { machineSpeed } from './machine-speed.ts';
+import { type NatsEndpoint, NatsFabric } from './nats-fabric.ts';
+
+/** Milliseconds between entries: a few may be lost before one expires. */
+const ANNOUNCE_MS = ENTRY_MS / 4;
+
+/** Milliseconds after which the link to a peer is probed again. */
+const PROBE_MS = 30_000;
+
+export interface NatsWorkerOptions {
+  readonly device: DeviceOptions;
+  readonly links?: LinkOptions | undefined;
+  readonly onNote?: ((text: string) => void) | undefined;
+  /** Called once when it has left by itself: its battery is spent. */
+  readonly onLeave?: ((why: string) => void) | undefined;
+}
+
+interface Link {
+  readonly bytesPerSecond: number;
+  readonly latency: number;
+  readonly probed: number;
+}
+
+/** A running worker. `await using` or `close` ends it. */
+export class NatsWorker implements AsyncDisposable {
+  readonly device: Device;
+  readonly #options: NatsWorkerOptions;
+  readonly #trusted: boolean;
+  readonly #worker: Worker;
+  readonly #bundles: HeldBundles;
+  readonly #onNote: (text: string) => void;
+  readonly #since = new Date().toISOString();
+  readonly #links = new Map<string, Link>();
+  #endpoint: NatsEndpoint | undefined;
+  #board: FleetBoard | undefined;
+  #macsPerSecond = 1e9;
+  #timer: NodeJS.Timeout | undefined;
+  #busy = false;
+  #leaving = false;
+  #closed = false;
+
+  private constructor(access: NatsAccess, options: NatsWorkerOptions) {
+    this.#options = options;
+    this.#onNote = options.onNote ?? (() => {});
+    this.#trusted = access.credentials?.trusted ?? true;
+    this.device = new Device(options.device, []);
+    const fabric = new Keeping(new NatsFabric(access, { onNote: this.#onNote }), (endpoint) => {
+      this.#endpoint = endpoint;
+    });
+    this.#bundles = new HeldBundles(fabric, this.device, access, this.#onNote);
+    const { links, onLeave } = options;
+    const left = (why: string): void => {
+      this.#leaving = true;
+      void this.#board?.remove(this.device.name, this.#trusted);
+      onLeave?.(why);
+    };
+    this.#worker = new Worker(this.device, { links, onLeave: left });
+  }
+
+  /**
+   * Joins, and announces itself.
+   * @throws BedsideError E_FABRIC
+   */
+  static async start(access: NatsAccess, options: NatsWorkerOptions): Promise<NatsWorker> {
+    const worker = new NatsWorker(access, options);
+    const { speed = 1, threads = 1 } = options.device;
+    worker.#macsPerSecond = Math.min(1, speed) * (await machineSpeed(threads));
+    try {
+      await worker.#worker.join(worker.#bundles);
+      if (!worker.#endpoint) throw new BedsideError('E_INTERNAL', 'internal: joined without an endpoint');
+      worker.#board = await FleetBoard.open(worker.#endpoint.control);
+      await worker.#board.put(worker.entry(), worker.#trusted);
+    } catch (error) {
+      await worker.close();
+      throw error;
+    }
+    worker.#timer = setInterval(() => void worker.#tick(), ANNOUNCE_MS);
+    return worker;
+  }
+
+  /** What it says of itself now. */
+  entry(): NodeEntry {
+    const { battery, joulesPerMac, joulesPerByteSent, memory, speed, threads } = this.#options.device;
+    const report = this.device.report();
+    const { bytesPerSecond, latency } = this.#options.links ?? {};
+    const emulated = {
+      speed,
+      memory,
+      battery,
+      joulesPerMac,
+      joulesPerByteSent,
+      bytesPerSecond,
+      latency,
+      threads,
+    };
+    return {
+      version: 1,
+      name: this.device.name,
+      host: hostname(),
+      since: this.#since,
+      macsPerSecond: this.#macsPerSecond,
+      seconds: this.#measuredSeconds(report.seconds),
+      memory: memory ?? freemem() + report.memoryUsed,
+      memoryUsed: report.memoryUsed,
+      ...(report.battery === undefined ? {} : { battery: Math.max(0, report.battery) }),
+      joulesPerMac: joulesPerMac ?? 0,
+      joulesPerByteSent: joulesPerByteSent ?? 0,
+      sessions: report.sessions,
+      bytesSent: report.bytesSent,
+      emulated: Object.fromEntries(
+        Object.entries(emulated).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
+      ),
+      bundles: this.#bundles.bundles.map(({ stages, ...rest }) => ({ ...rest, stages: [...stages] })),
+      links: [...this.#links].map(([to, link]) => ({
+        to,
+        bytesPerSecond: link.bytesPerSecond,
+        latency: link.latency,
+      })),
+    };
+  }
+
+  /** Requests that run here. */
+  get running(): number {
+    return this.#worker.running;
+  }
+
+  /**
+   * Leaves in order: it is no longer in the fleet, ends what runs, then tells who asked that it goes.
+   * @param patience milliseconds for what runs
+   */
+  async drain(patience: number, why = 'it was told to stop'): Promise<void> {
+    this.#leaving = true;
+    await this.#board?.remove(this.device.name, this.#trusted);
+    const end = performance.now() + patience;
+    while (this.#worker.running > 0 && performance.now() < end) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    this.#worker.leave(why);
+    await this.close();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#leaving = true;
+    clearInterval(this.#timer);
+    await this.#worker.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Only times of its own: a bundle brings those of the machine that packed it. */
+  #measuredSeconds(
+    seconds: NodeEntry['seconds'] | ReturnType<Device['report']>['seconds'],
+  ): NodeEntry['seconds'] {
+    const measured = new Set(this.#bundles.bundles.filter((one) => one.measured).map(({ name }) => name));
+    return Object.fromEntries(
+      Object.entries(seconds)
+        .filter(([name]) => measured.has(name))
+        .map(([name, table]) => [name, table.map((row) => [...row])]),
+    );
+  }
+
+  async #tick(): Promise<void> {
+    if (this.#busy || this.#leaving) return;
+    this.#busy = true;
+    try {
+      await this.#board?.put(this.entry(), this.#trusted);
+      if (this.#leaving) await this.#board?.remove(this.device.name, this.#trusted);
+      else await this.#probe();
+    } catch (error) {
+      // The server may be away for a while; it is tried again.
+      if (!this.#leaving) this.#onNote(messageOf(error));
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /** The link that was probed the longest ago, if that is long ago; those of peers that are gone are forgotten. */
+  async #probe(): Promise<void> {
+    const peers = (await this.#board?.read())?.filter(({ name }) => name !== this.device.name) ?? [];
+    const names = new Set(peers.map(({ name }) => name));
+    for (const name of this.#links.keys()) if (!names.has(name)) this.#links.delete(name);
+    const now = performance.now();
+    for (const name of names) {
+      if (now - (this.#links.get(name)?.probed ?? Number.NEGATIVE_INFINITY) < PROBE_MS) continue;
+      if (this.#leaving || !this.#endpoint) return;
+      const found = await this.#endpoint.probes.measure(name).catch(() => undefined);
+      if (!found) continue;
+      const emulated = { ...this.#options.links, ...this.#options.links?.to?.[name] };
+      this.#links.set(name, {
+        bytesPerSecond: Math.min(found.bytesPerSecond, emulated.bytesPerSecond ?? Number.POSITIVE_INFINITY),
+        latency: Math.max(found.roundTrip / 2, emulated.latency ?? 0),
+        probed: now,
+      });
+    }
+  }
+}
+
+/** A fabric that hands out the endpoint it made as well. */
+class Keeping implements Fabric {
+  readonly #inner: NatsFabric;
+  readonly #keep: (endpoint: NatsEndpoint) => void;
+
+  constructor(inner: NatsFabric, keep: (endpoint: NatsEndpoint) => void) {
+    this.#inner = inner;
+    this.#keep = keep;
+  }
+
+  async join(name: string, handlers: NodeHandlers): Promise<Endpoint> {
+    const endpoint = await this.#inner.join(name, handlers);
+    this.#keep(endpoint);
+    return endpoint;
+  }
+}
