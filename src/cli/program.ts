@@ -10,6 +10,7 @@ import { addInspect } from './commands/inspect.ts';
 import { addPack } from './commands/pack.ts';
 import { addPlan } from './commands/plan.ts';
 import { addPrune } from './commands/prune.ts';
+import { addSimulate } from './commands/simulate.ts';
 import { VERSION } from './version.ts';
 
 /** The program; parsing throws instead of ending the process. */
@@ -37,6 +38,7 @@ export function buildProgram(): Command {
   addPrune(program);
   addPack(program);
   addPlan(program);
+  addSimulate(program);
   addInfer(program);
   addDemo(program);
   return program;

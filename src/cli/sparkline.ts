@@ -17,6 +17,15 @@ export function sortedSparkline(values: ArrayLike<number>, width: number): strin
   return heights.map((height) => BLOCKS[most > 0 ? Math.round((height / most) * 7) : 0] ?? ' ').join('');
 }
 
+/** Values in their order as heights of `most`; a blank where there is none (NaN). */
+export function meanSparkline(values: readonly number[], most: number): string {
+  return values
+    .map((value) =>
+      Number.isNaN(value) ? ' ' : (BLOCKS[most > 0 ? Math.round((value / most) * 7) : 0] ?? ' '),
+    )
+    .join('');
+}
+
 /** Which share of the whole the higher half of the values holds; 0 when all are zero. */
 export function higherHalf(values: ArrayLike<number>): number {
   const sorted = Array.from(values).sort((a, b) => b - a);

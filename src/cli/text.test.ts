@@ -5,7 +5,7 @@ import { BedsideError } from '../util/index.ts';
 import { asBedsideError, examples } from './command-line.ts';
 import { macsFraction, ratios } from './options.ts';
 import { criteria } from './ranking-options.ts';
-import { higherHalf, sortedSparkline } from './sparkline.ts';
+import { higherHalf, meanSparkline, sortedSparkline } from './sparkline.ts';
 import { indent, table } from './tables.ts';
 
 describe('table', () => {
@@ -32,6 +32,13 @@ describe('sortedSparkline', () => {
     // 8 6 4 0 in two columns: 7 and 2, of 7.
     expect(sortedSparkline([4, 8, 0, 6], 2)).toBe('█▃');
     expect(sortedSparkline(new Float64Array(1000).fill(1), 48)).toBe('█'.repeat(48));
+  });
+});
+
+describe('meanSparkline', () => {
+  it('keeps the order, with blanks where there is nothing', () => {
+    expect(meanSparkline([7, Number.NaN, 0, 3.5], 7)).toBe('█ ▁▅');
+    expect(meanSparkline([0], 0)).toBe('▁');
   });
 });
 

@@ -44,7 +44,10 @@ export function staleDecider(planner: Planner, time: DecisionTime, every: number
       const strict = { ...instance, deadline: Math.min(instance.deadline, leastDeadline) };
       const result = await planner.plan(strict);
       const seconds = time(strict, result);
-      const plan = placedPlan(question, result.decisions);
+      // Without a new plan the old one stays.
+      const plan = result.decisions
+        ? placedPlan(question, result.decisions)
+        : { time: question.time, stages: found?.stages };
       plans.set(key, plan);
       return found ? placed(found, question) : { ...placed(plan, question), seconds };
     },
@@ -62,9 +65,9 @@ interface PlacedPlan {
 
 function placedPlan(
   { instance, devices, time }: WardQuestion,
-  decisions: readonly StageDecision[] | undefined,
+  decisions: readonly StageDecision[],
 ): PlacedPlan {
-  const stages = decisions?.map(({ set, inner, level }, l) => ({
+  const stages = decisions.map(({ set, inner, level }, l) => ({
     set: must(instance.stages[l]?.sets[set], `set of stage ${l}`).map((d) => must(devices[d], 'a device')),
     inner,
     level,
