@@ -42,9 +42,11 @@ export class LocalWorkers implements AsyncDisposable {
   readonly fabric: LocalFabric;
   readonly #processes = new Map<string, ChildProcess>();
   readonly #here: Worker[] = [];
+  readonly #bundles: readonly string[];
 
-  private constructor(fabric: LocalFabric) {
+  private constructor(fabric: LocalFabric, bundles: readonly string[]) {
     this.fabric = fabric;
+    this.#bundles = bundles;
   }
 
   /**
@@ -58,21 +60,12 @@ export class LocalWorkers implements AsyncDisposable {
     here?: Here,
   ): Promise<LocalWorkers> {
     const dir = await mkdtemp(join(tmpdir(), 'bedside-'));
-    const all = new LocalWorkers(new LocalFabric(dir));
-    const processes = all.#processes;
+    const all = new LocalWorkers(new LocalFabric(dir), bundles);
     try {
       await Promise.all(
-        workers.map(async ({ device, links }) => {
-          if (device.name === here?.device) {
-            const worker = new Worker(new Device(device, here.bundles), { links });
-            all.#here.push(worker);
-            await worker.join(all.fabric);
-            return;
-          }
-          const child = startProcess();
-          processes.set(device.name, child);
-          await ready(child, { dir, device, links, bundles });
-        }),
+        workers.map((worker) =>
+          worker.device.name === here?.device ? all.#join(worker, here.bundles) : all.add(worker),
+        ),
       );
     } catch (error) {
       await all.close();
@@ -81,9 +74,25 @@ export class LocalWorkers implements AsyncDisposable {
     return all;
   }
 
-  /** Signals the process of a device, for tests and demonstrations that kill it; nothing for one that is `here`. */
-  kill(name: string, signal: NodeJS.Signals = 'SIGKILL'): void {
-    this.#processes.get(name)?.kill(signal);
+  /**
+   * Starts one more.
+   * @throws as `start`
+   */
+  async add({ device, links }: LocalWorker): Promise<void> {
+    const child = startProcess();
+    this.#processes.set(device.name, child);
+    await ready(child, { dir: this.fabric.dir, device, links, bundles: this.#bundles });
+  }
+
+  async #join({ device, links }: LocalWorker, bundles: readonly Bundle[]): Promise<void> {
+    const worker = new Worker(new Device(device, bundles), { links });
+    this.#here.push(worker);
+    await worker.join(this.fabric);
+  }
+
+  /** Signals the process of a device, for tests and demonstrations that kill it; false for one that is `here`, or has ended. */
+  kill(name: string, signal: NodeJS.Signals = 'SIGKILL'): boolean {
+    return this.#processes.get(name)?.kill(signal) ?? false;
   }
 
   async close(): Promise<void> {

@@ -6,7 +6,7 @@ import {
   contentsOf,
   randomLevels,
 } from '../../bundle/test-support/contents.ts';
-import { createSession, tensor } from '../../engine/index.ts';
+import { createSession, type Session, tensor } from '../../engine/index.ts';
 import { findStages, type Model } from '../../onnx/index.ts';
 import { outputChannels, segmentsOf } from '../../plan/index.ts';
 import { splitOf } from '../../prune/pack/split.ts';
@@ -79,10 +79,37 @@ export async function onOneMachine(
   levels: readonly number[],
   input: FloatTensor,
 ): Promise<Float32Array> {
-  const correction = findVariant(bundle.manifest, levels);
-  const session = await createSession(assembleModel(bundle, levels, { correction }), { name: 'whole' });
-  const { input: from, output } = bundle.manifest.model;
-  const result = (await session.run({ [from.name]: input }))[output.name];
-  await session.release();
-  return result?.data as Float32Array;
+  const single = new SingleMachine(bundle);
+  const result = await single.run(levels, input);
+  await single.close();
+  return result;
+}
+
+/** The network on one machine, at any levels; sessions are kept. */
+export class SingleMachine {
+  readonly #bundle: Bundle;
+  readonly #sessions = new Map<string, Promise<Session>>();
+
+  constructor(bundle: Bundle) {
+    this.#bundle = bundle;
+  }
+
+  async run(levels: readonly number[], input: FloatTensor): Promise<Float32Array> {
+    const { manifest } = this.#bundle;
+    const key = levels.join();
+    const made = this.#sessions.get(key) ?? this.#make(levels);
+    this.#sessions.set(key, made);
+    const { input: from, output } = manifest.model;
+    const result = (await (await made).run({ [from.name]: input }))[output.name];
+    return result?.data as Float32Array;
+  }
+
+  async close(): Promise<void> {
+    for (const session of this.#sessions.values()) await (await session).release();
+  }
+
+  #make(levels: readonly number[]): Promise<Session> {
+    const correction = findVariant(this.#bundle.manifest, levels);
+    return createSession(assembleModel(this.#bundle, levels, { correction }), { name: 'whole' });
+  }
 }
