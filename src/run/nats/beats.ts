@@ -10,6 +10,7 @@ export interface Beat {
 }
 
 interface Watched {
+  readonly since: number;
   session: string | undefined;
   last: number;
   lost: boolean;
@@ -41,7 +42,8 @@ export class Watch {
   /** @returns whether it is new */
   add(peer: string): boolean {
     if (this.#watched.has(peer)) return false;
-    this.#watched.set(peer, { session: undefined, last: performance.now(), lost: false, awaited: false });
+    const since = performance.now();
+    this.#watched.set(peer, { since, session: undefined, last: since, lost: false, awaited: false });
     return true;
   }
 
@@ -53,10 +55,13 @@ export class Watch {
       this.lose(peer, bye);
       return;
     }
-    watched.last = performance.now();
+    const now = performance.now();
+    // A first sign of life that comes late: others may have been lost, and what else was sent.
+    const late = watched.session === undefined && now - watched.since > 2 * BEAT_MS;
+    if (late || (watched.session !== undefined && watched.session !== session)) this.#torn.add(peer);
+    watched.last = now;
     watched.lost = false;
     watched.awaited = false;
-    if (watched.session !== undefined && watched.session !== session) this.#torn.add(peer);
     watched.session = session;
     this.#settle();
   }

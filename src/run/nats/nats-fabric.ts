@@ -135,8 +135,8 @@ export class NatsEndpoint implements Endpoint {
         if (!this.#closed) this.#assemblers[channel].take(senderOf(subject), data);
       });
     }
-    // Nobody is answered: that somebody listens is the answer.
-    this.#subscribe(control, whoSubject(this.#tokens), () => {});
+    // Nobody is answered: that somebody listens is the answer. Who begins to watch hears at once.
+    this.#subscribe(control, whoSubject(this.#tokens), () => this.#closed || this.#beat());
     await control.flush();
     await this.#connections.tensor.flush();
     // What the server refuses comes before the answer to a flush, and is told a moment later.

@@ -46,7 +46,7 @@ export class NatsWorker implements AsyncDisposable {
   #board: FleetBoard | undefined;
   #macsPerSecond = 1e9;
   #timer: NodeJS.Timeout | undefined;
-  #busy = false;
+  readonly #busy = new Set<string>();
   #leaving = false;
   #closed = false;
 
@@ -85,7 +85,7 @@ export class NatsWorker implements AsyncDisposable {
       await worker.close();
       throw error;
     }
-    worker.#timer = setInterval(() => void worker.#tick(), ANNOUNCE_MS);
+    worker.#timer = setInterval(() => worker.#tick(), ANNOUNCE_MS);
     return worker;
   }
 
@@ -141,7 +141,7 @@ export class NatsWorker implements AsyncDisposable {
    */
   async drain(patience: number, why = 'it was told to stop'): Promise<void> {
     this.#leaving = true;
-    await this.#board?.remove(this.device.name, this.#trusted);
+    void this.#board?.remove(this.device.name, this.#trusted);
     const end = performance.now() + patience;
     while (this.#worker.running > 0 && performance.now() < end) {
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -155,6 +155,9 @@ export class NatsWorker implements AsyncDisposable {
     this.#closed = true;
     this.#leaving = true;
     clearInterval(this.#timer);
+    // Without a server it expires.
+    const removed = this.#board?.remove(this.device.name, this.#trusted);
+    await Promise.race([removed, new Promise((resolve) => setTimeout(resolve, 500).unref())]);
     await this.#worker.close();
   }
 
@@ -174,22 +177,31 @@ export class NatsWorker implements AsyncDisposable {
     );
   }
 
-  async #tick(): Promise<void> {
-    if (this.#busy || this.#leaving) return;
-    this.#busy = true;
+  /** Announcing waits for no probe: a peer that does not answer must not make this one's entry expire. */
+  #tick(): void {
+    void this.#once('announcing', () => this.#announce());
+    void this.#once('probing', () => this.#probe());
+  }
+
+  async #once(what: string, work: () => Promise<void>): Promise<void> {
+    if (this.#busy.has(what) || this.#leaving) return;
+    this.#busy.add(what);
     try {
-      await this.#board?.put(this.entry(), this.#trusted);
-      if (this.#leaving) await this.#board?.remove(this.device.name, this.#trusted);
-      else await this.#probe();
+      await work();
     } catch (error) {
       // The server may be away for a while; it is tried again.
       if (!this.#leaving) this.#onNote(messageOf(error));
     } finally {
-      this.#busy = false;
+      this.#busy.delete(what);
     }
   }
 
-  /** The link that was probed the longest ago, if that is long ago; those of peers that are gone are forgotten. */
+  async #announce(): Promise<void> {
+    await this.#board?.put(this.entry(), this.#trusted);
+    if (this.#leaving) await this.#board?.remove(this.device.name, this.#trusted);
+  }
+
+  /** Links that were not probed for long; those of peers that are gone are forgotten. */
   async #probe(): Promise<void> {
     const peers = (await this.#board?.read())?.filter(({ name }) => name !== this.device.name) ?? [];
     const names = new Set(peers.map(({ name }) => name));

@@ -16,7 +16,7 @@ export interface ProbedLink {
 
 const SMALL_PROBES = 5;
 const BYTES = 1 << 18;
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 2000;
 
 /** Numbers as many as fill so many bytes. */
 function filled(bytes: number): FloatTensor {

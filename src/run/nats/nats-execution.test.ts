@@ -1,0 +1,246 @@
+// Plans over a real NATS server: the answer of one machine, whatever becomes of server, links and nodes.
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Bundle } from '../../bundle/index.ts';
+import { largestDifference } from '../../channels/test-support/net.ts';
+import { canonicalGraph } from '../../onnx/index.ts';
+import { BedsideError, Random } from '../../util/index.ts';
+import type { FloatTensor } from '../join.ts';
+import { Requester } from '../requester.ts';
+import {
+  localPlanOf,
+  onOneMachine,
+  randomPlan,
+  randomSample,
+  writtenBundle,
+} from '../test-support/bundles.ts';
+import { partOf, until } from '../test-support/fabric-suite.ts';
+import { mixedNet } from '../test-support/mixed-net.ts';
+import { toWire } from '../wire.ts';
+import { BundleStore } from './bundle-store.ts';
+import { encodeChunks } from './chunks.ts';
+import { connectNats } from './connect.ts';
+import { FleetBoard } from './fleet-board.ts';
+import { NatsFabric } from './nats-fabric.ts';
+import { NatsWorker, type NatsWorkerOptions } from './nats-worker.ts';
+import { LeakyProxy } from './test-support/leaky-proxy.ts';
+import { hasNatsServer, TestServer } from './test-support/nats-server.ts';
+
+const DEVICES = ['source', 'b', 'c', 'd'];
+
+describe.skipIf(!hasNatsServer)('plans over NATS', () => {
+  let folder: string;
+  let bundle: Bundle;
+  let server: TestServer;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'bedside-nats-run-'));
+    bundle = await writtenBundle(join(folder, 'mixed'), canonicalGraph(mixedNet()));
+    // Tensors of this network are of some kilobytes: with this they travel in chunks.
+    server = await TestServer.start(4096);
+  });
+  afterAll(async () => {
+    await server.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function start(
+    names: readonly string[],
+    options: Partial<NatsWorkerOptions> = {},
+    servers?: string[],
+  ) {
+    const credentials = await server.credentials('worker');
+    return Promise.all(
+      names.map((name) => NatsWorker.start({ credentials, servers }, { device: { name }, ...options })),
+    );
+  }
+
+  async function requesterOf(name = 'coordinator/a'): Promise<Requester> {
+    const credentials = await server.credentials('coordinator');
+    await using store = await BundleStore.open({ credentials });
+    await store.publish(bundle, await readFile(join(bundle.dir, 'bundle.json')));
+    expect(await store.has(bundle.sha256)).toBe(true);
+    const requester = new Requester(name, bundle);
+    await requester.join(new NatsFabric({ credentials }));
+    return requester;
+  }
+
+  async function expectOneMachine(logits: Float32Array, levels: readonly number[], input: FloatTensor) {
+    expect(largestDifference(logits, await onOneMachine(bundle, levels, input))).toBeLessThan(1e-4);
+  }
+
+  it('give what one machine gives; each worker fetches the weights of its own stages', async () => {
+    const workers = await start(DEVICES);
+    const requester = await requesterOf();
+    const random = new Random(1);
+    const needed = new Map(DEVICES.map((name) => [name, new Set<number>()]));
+    for (let draw = 0; draw < 8; draw++) {
+      const plan = randomPlan(bundle, DEVICES, random);
+      for (const { index, segments } of plan.stages) {
+        for (const { device } of segments) needed.get(device)?.add(index);
+      }
+      const input = randomSample(bundle, random);
+      const { logits } = await requester.infer(input, plan, { deadline: 20 });
+      await expectOneMachine(logits.data, plan.levels, input);
+    }
+    for (const worker of workers) {
+      const stages = [...(needed.get(worker.device.name) ?? [])].sort((a, b) => a - b);
+      expect(worker.entry().bundles).toEqual([
+        { name: bundle.manifest.name, sha256: bundle.sha256, stages, measured: false },
+      ]);
+    }
+    await requester.close();
+    for (const worker of workers) await worker.close();
+  });
+
+  it('are told from a board: who is there, measured times and links, and gone when they leave', async () => {
+    const [one, two] = await start(['one', 'two'], { links: { bytesPerSecond: 5e5, latency: 0.01 } });
+    const requester = await requesterOf();
+    const { seconds } = await requester.measure('one');
+    const observer = await connectNats({ credentials: await server.credentials('observer') });
+    const board = await FleetBoard.open(observer);
+    let entries = await board.read();
+    while (!(entries[0]?.seconds[bundle.manifest.name] && entries.every(({ links }) => links.length === 1))) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      entries = await board.read();
+    }
+    expect(entries.map(({ name, trusted }) => [name, trusted])).toEqual([
+      ['one', true],
+      ['two', true],
+    ]);
+    expect(entries[0]?.seconds).toEqual(seconds);
+    // Timed without any weights, and nothing was fetched but the frame.
+    expect(entries[0]?.bundles).toMatchObject([{ stages: [], measured: true }]);
+    expect(entries[0]?.links[0]).toMatchObject({ to: 'two', bytesPerSecond: 5e5, latency: 0.01 });
+    expect(entries[0]?.emulated).toEqual({ bytesPerSecond: 5e5, latency: 0.01 });
+    // The answer of a device that has measured itself on zeros is still the right one.
+    const levels = bundle.manifest.groups.map(() => 1);
+    const input = randomSample(bundle, new Random(2));
+    const { logits } = await requester.infer(input, localPlanOf(bundle, 'one', levels));
+    await expectOneMachine(logits.data, levels, input);
+    await one?.drain(1000);
+    expect((await board.read()).map(({ name }) => name)).toEqual(['two']);
+    await until(() => requester.lost.has('one'));
+    await two?.close();
+    await observer.close();
+    await requester.close();
+  });
+
+  it('survive a server that is killed and started again: each request ends once, and new ones work', async () => {
+    const workers = await start(DEVICES);
+    const requester = await requesterOf();
+    const random = new Random(3);
+    const warm = randomPlan(bundle, DEVICES, random);
+    await requester.infer(randomSample(bundle, random), warm);
+    let ended = 0;
+    const asked = Array.from({ length: 30 }, (_, at) => ({ at, input: randomSample(bundle, random) }));
+    const plans = Array.from({ length: 3 }, () => randomPlan(bundle, DEVICES, random));
+    const answers = asked.map(async ({ at, input }) => {
+      await new Promise((resolve) => setTimeout(resolve, 20 * at));
+      const plan = plans[at % plans.length] ?? warm;
+      try {
+        const { logits } = await requester.infer(input, plan, { deadline: 15 });
+        await expectOneMachine(logits.data, plan.levels, input);
+        return 'right';
+      } catch (error) {
+        return BedsideError.is(error) ? error.code : error;
+      } finally {
+        ended++;
+      }
+    });
+    await until(() => ended >= 3);
+    await server.kill();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await server.run();
+    const found = await Promise.all(answers);
+    expect(found.filter((one) => one === 'right').length).toBeGreaterThan(20);
+    expect(found.filter((one) => one !== 'right' && one !== 'E_DEADLINE' && one !== 'E_LOST')).toEqual([]);
+    expect(requester.running).toBe(0);
+    const input = randomSample(bundle, random);
+    const { logits } = await requester.infer(input, warm, { deadline: 20 });
+    await expectOneMachine(logits.data, warm.levels, input);
+    expect([...requester.lost]).toEqual([]);
+    await requester.close();
+    for (const worker of workers) await worker.close();
+  });
+
+  it('go on without a worker whose link is cut, and with it when the cut was short', async () => {
+    await using proxy = await LeakyProxy.start(server.port);
+    const [source] = await start(['source']);
+    const [far] = await start(['far'], {}, [`tls://localhost:${proxy.port}`]);
+    const requester = await requesterOf();
+    const random = new Random(4);
+    const levels = bundle.manifest.groups.map(() => 0);
+    const local = localPlanOf(bundle, 'source', levels);
+    const stages = local.stages.map((stage, at) =>
+      at === 2 ? { ...stage, segments: stage.segments.map((one) => ({ ...one, device: 'far' })) } : stage,
+    );
+    const input = randomSample(bundle, random);
+    await requester.infer(input, { levels, stages });
+    // Shorter than silence: what was lost is asked for again.
+    proxy.cut();
+    const over = requester.infer(input, { levels, stages }, { deadline: 20 });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    proxy.mend();
+    const back = await over;
+    await expectOneMachine(back.logits.data, levels, input);
+    expect(back.plan.stages).toBe(stages);
+    proxy.cut();
+    const replan = async () => local;
+    const { logits, plan } = await requester.infer(input, { levels, stages }, { deadline: 20, replan });
+    await expectOneMachine(logits.data, levels, input);
+    expect(plan).toBe(local);
+    expect([...requester.lost.keys()]).toEqual(['far']);
+    await requester.close();
+    await source?.close();
+    proxy.mend();
+    await far?.close();
+  });
+
+  it('end a request with an error when a chunk of its tensor is lost, and nothing is computed from the rest', async () => {
+    const credentials = await server.credentials('coordinator');
+    const failed: string[] = [];
+    const got: number[] = [];
+    const fabric = new NatsFabric({ credentials });
+    const end = await fabric.join('coordinator/b', {
+      message: (_, message) => {
+        if (message.kind === 'failed')
+          failed.push(message.request, message.error.code, message.error.message);
+        if (message.kind === 'part') got.push(message.tensor.data.length);
+      },
+      lost: () => {},
+    });
+    const raw = await connectNats({ credentials }, 'coordinator.a');
+    const subject = 'bedside.tensor.coordinator.b.coordinator.a';
+    const owner = { request: 'r', epoch: 0, requester: 'coordinator/b' };
+    const part = { ...partOf(new Float32Array(5000), [5000]), requester: 'coordinator/b' };
+    const chunks = [...encodeChunks(7, toWire(part), owner, 4096)];
+    expect(chunks.length).toBeGreaterThan(4);
+    for (const [at, chunk] of chunks.entries()) if (at !== 2) raw.publish(subject, chunk);
+    for (const chunk of encodeChunks(8, toWire(part), owner, 4096)) raw.publish(subject, chunk);
+    await until(() => got.length > 0);
+    expect(got).toEqual([5000]);
+    expect(failed).toEqual(['r', 'E_FABRIC', expect.stringContaining('chunk 3 of')]);
+    await raw.close();
+    await end.close();
+  });
+
+  it('are refused for a bundle that nobody published, and by a worker that it does not fit on', async () => {
+    const [small] = await start(['small'], { device: { name: 'small', memory: 100 } });
+    const unknown = new Requester('coordinator/u', { ...bundle, sha256: 'f'.repeat(64) });
+    await unknown.join(new NatsFabric({ credentials: await server.credentials('coordinator') }));
+    const levels = bundle.manifest.groups.map(() => 0);
+    const plan = localPlanOf(bundle, 'small', levels);
+    const input = randomSample(bundle, new Random(5));
+    const missing = { code: 'E_FABRIC', message: expect.stringContaining('not on the NATS server') };
+    await expect(unknown.infer(input, plan)).rejects.toMatchObject(missing);
+    await expect(unknown.warm(plan)).rejects.toMatchObject(missing);
+    await expect(unknown.measure('small')).rejects.toMatchObject(missing);
+    const requester = await requesterOf();
+    await expect(requester.infer(input, plan)).rejects.toMatchObject({ code: 'E_DEVICE' });
+    await requester.close();
+    await unknown.close();
+    await small?.close();
+  });
+});
