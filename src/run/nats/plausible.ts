@@ -59,6 +59,7 @@ function isCount(value: number): boolean {
 
 function isPlan({ levels, stages }: { readonly levels?: unknown; readonly stages?: unknown }): boolean {
   if (!Array.isArray(levels) || !levels.every(isCount) || !Array.isArray(stages)) return false;
+  if (stages.length === 0) return false;
   return stages.every(
     (stage: { index?: unknown; segments?: unknown } | null, at) =>
       stage?.index === at &&
