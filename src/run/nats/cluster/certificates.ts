@@ -1,9 +1,6 @@
 // A certificate authority of a ward's own, and the certificate of its server.
 import { webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
-// The library keeps its parts in a container that needs this first.
-import 'reflect-metadata';
-import * as x509 from '@peculiar/x509';
 
 /** A certificate and its private key, both PEM. */
 export interface Certified {
@@ -20,6 +17,9 @@ export async function certify(
   days: number,
   now = new Date(),
 ): Promise<{ readonly ca: string; readonly server: Certified }> {
+  // Slow to load, and rarely needed. It keeps its parts in a container that needs the polyfill first.
+  await import('reflect-metadata');
+  const x509 = await import('@peculiar/x509');
   x509.cryptoProvider.set(webcrypto);
   const keys = async () => webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const [authority, server] = [await keys(), await keys()];

@@ -1,12 +1,13 @@
 // The files of a cluster: configuration and certificate of its server, and credentials for each role.
-import { chmod, mkdir, readFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { BedsideError, writeFileAtomic } from '../../../util/index.ts';
+import { z } from 'zod';
+import { BedsideError, readFileChecked, writeFileAtomic } from '../../../util/index.ts';
 import { tokenOf } from '../subjects.ts';
 import { certify } from './certificates.ts';
 import { newCredentials } from './credentials.ts';
-import type { Identity } from './roles.ts';
-import { serverConfig } from './server-config.ts';
+import { type Identity, ROLES } from './roles.ts';
+import { type ServerConfig, serverConfig } from './server-config.ts';
 
 /** What a cluster is like. */
 export interface ClusterOptions {
@@ -35,6 +36,31 @@ export interface WrittenCluster {
 
 export const SERVER_CONFIG = 'server.conf';
 
+/** What the configuration was made from, so that nodes can be added: nothing in it is secret. */
+const CLUSTER_FILE = 'cluster.json';
+
+const CLUSTER = z.strictObject({
+  format: z.literal('bedside-cluster'),
+  version: z.literal(1),
+  servers: z.array(z.string()).min(1),
+  listen: z.string(),
+  port: z.int(),
+  monitorPort: z.int(),
+  maxPayload: z.int(),
+  maxStorage: z.int(),
+  users: z.array(
+    z.strictObject({
+      publicKey: z.string(),
+      identity: z.strictObject({
+        role: z.enum(ROLES),
+        name: z.string().optional(),
+        trusted: z.boolean().optional(),
+      }),
+    }),
+  ),
+});
+type ClusterFile = z.output<typeof CLUSTER>;
+
 /** Where the credentials of an identity are. */
 export function credentialsPath(dir: string, { role, name }: Identity): string {
   return join(dir, 'credentials', `${name === undefined ? role : `${role}-${tokenOf(name)}`}.json`);
@@ -58,35 +84,98 @@ export async function writeCluster(
     });
   }
   const { hosts, port, maxPayload, maxStorage, monitorPort, days, identities } = options;
-  const files = {
+  const { ca, server } = await certify(hosts, days);
+  const cluster: ClusterFile = {
+    format: 'bedside-cluster',
+    version: 1,
+    servers: [`tls://${address(hosts[0] ?? '127.0.0.1', port)}`],
+    listen: options.listen ?? '0.0.0.0',
+    ...{ port, monitorPort, maxPayload, maxStorage },
+    users: [],
+  };
+  // Of old credentials none is let in any more.
+  await rm(join(dir, 'credentials'), { recursive: true, force: true });
+  await makeFolders(dir);
+  const files = filesOf(dir);
+  await writeFileAtomic(files.ca, ca);
+  await writeFileAtomic(files.certificate, server.certificate);
+  await writeSecret(files.key, server.key);
+  return writeUsers(dir, cluster, ca, identities);
+}
+
+/**
+ * Adds nodes to a cluster; the server knows them once it has read its configuration again.
+ * @throws BedsideError E_FILE when there is no cluster; E_OUTPUT for one that is there already
+ */
+export async function addToCluster(folder: string, identities: readonly Identity[]): Promise<WrittenCluster> {
+  const dir = resolve(folder);
+  const text = new TextDecoder().decode(await readFileChecked(join(dir, CLUSTER_FILE), 'cluster'));
+  const { success, data } = CLUSTER.safeParse(parsed(text));
+  if (!success) {
+    throw new BedsideError('E_FILE', `${join(dir, CLUSTER_FILE)} is not readable as a cluster`, {
+      hint: 'bedside cluster init writes it; it must not be edited',
+    });
+  }
+  for (const identity of identities) {
+    if (await exists(credentialsPath(dir, identity))) {
+      throw new BedsideError('E_OUTPUT', `${credentialsPath(dir, identity)} is there already, and stays`, {
+        hint: 'give the node another name; to make it a new key, delete the file first',
+      });
+    }
+  }
+  const ca = new TextDecoder().decode(await readFileChecked(filesOf(dir).ca, 'certificate'));
+  return writeUsers(dir, data, ca, identities);
+}
+
+/** Keys for identities, beside those of the cluster; then its configuration. One of the same name is replaced. */
+async function writeUsers(
+  dir: string,
+  cluster: ClusterFile,
+  ca: string,
+  identities: readonly Identity[],
+): Promise<WrittenCluster> {
+  const credentials: { identity: Identity; path: string }[] = [];
+  let users = [...cluster.users];
+  for (const identity of identities) {
+    const { credentials: secret, publicKey } = newCredentials(identity, cluster.servers, ca);
+    const path = credentialsPath(dir, identity);
+    await writeSecret(path, `${JSON.stringify(secret, null, 2)}\n`);
+    credentials.push({ identity, path });
+    users = users.filter((user) => credentialsPath(dir, user.identity) !== path);
+    users.push({ publicKey, identity });
+  }
+  await writeFileAtomic(join(dir, CLUSTER_FILE), `${JSON.stringify({ ...cluster, users }, null, 2)}\n`);
+  // Last: with it, the cluster is there.
+  const config = join(dir, SERVER_CONFIG);
+  const { listen, port, monitorPort, maxPayload, maxStorage } = cluster;
+  const told: ServerConfig = {
+    host: listen,
+    port,
+    monitorPort,
+    maxPayload,
+    maxStorage,
+    ...filesOf(dir),
+    users,
+  };
+  await writeSecret(config, serverConfig(told));
+  return { dir, config, credentials };
+}
+
+function filesOf(dir: string) {
+  return {
+    ca: join(dir, 'tls', 'ca.pem'),
     certificate: join(dir, 'tls', 'server.pem'),
     key: join(dir, 'tls', 'server.key'),
     storage: join(dir, 'data'),
   };
-  const { ca, server } = await certify(hosts, days);
-  const servers = [`tls://${address(hosts[0] ?? '127.0.0.1', port)}`];
-  const made = identities.map((identity) => ({ identity, ...newCredentials(identity, servers, ca) }));
-  await makeFolders(dir);
-  await writeFileAtomic(join(dir, 'tls', 'ca.pem'), ca);
-  await writeFileAtomic(files.certificate, server.certificate);
-  await writeSecret(files.key, server.key);
-  const credentials: { identity: Identity; path: string }[] = [];
-  for (const { identity, credentials: secret } of made) {
-    const path = credentialsPath(dir, identity);
-    await writeSecret(path, `${JSON.stringify(secret, null, 2)}\n`);
-    credentials.push({ identity, path });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
-  // Last: with it, the cluster is there.
-  await writeSecret(
-    config,
-    serverConfig({
-      host: options.listen ?? '0.0.0.0',
-      ...{ port, monitorPort, maxPayload, maxStorage },
-      ...files,
-      users: made.map(({ identity, publicKey }) => ({ identity, publicKey })),
-    }),
-  );
-  return { dir, config, credentials };
 }
 
 async function makeFolders(dir: string): Promise<void> {

@@ -1,0 +1,17 @@
+// Nodes of several machines over a NATS server, and that server's files.
+export { BundleStore } from './bundle-store.ts';
+export { makeBuckets } from './cluster/buckets.ts';
+export { type Credentials, parseCredentials } from './cluster/credentials.ts';
+export { type Identity, permissionsOf, type Role } from './cluster/roles.ts';
+export {
+  addToCluster,
+  type ClusterOptions,
+  credentialsPath,
+  SERVER_CONFIG,
+  type WrittenCluster,
+  writeCluster,
+} from './cluster/write-cluster.ts';
+export { connectNats, type NatsAccess, natsError } from './connect.ts';
+export { type BoardEntry, FleetBoard, type NodeEntry } from './fleet-board.ts';
+export { NatsFabric, type NatsFabricOptions } from './nats-fabric.ts';
+export { NatsWorker, type NatsWorkerOptions } from './nats-worker.ts';
