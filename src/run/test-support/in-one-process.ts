@@ -13,9 +13,10 @@ import { Worker } from '../worker.ts';
 /** Every message, in the order it was sent. */
 type Sent = { readonly from: string; readonly to: string; readonly message: Message }[];
 
-/** Another fabric with a record of what was sent, and with `repeat` everything sent twice. */
+/** Another fabric with a record of what was sent and received, and with `repeat` everything sent twice. */
 export class Recorded implements Fabric {
   readonly sent: Sent = [];
+  readonly received: Sent = [];
   readonly #inner: Fabric;
   readonly #repeat: boolean;
 
@@ -25,7 +26,13 @@ export class Recorded implements Fabric {
   }
 
   async join(name: string, handlers: NodeHandlers): Promise<Endpoint> {
-    const end = await this.#inner.join(name, handlers);
+    const end = await this.#inner.join(name, {
+      ...handlers,
+      message: (from, message) => {
+        this.received.push({ from, to: name, message });
+        handlers.message(from, message);
+      },
+    });
     return {
       name,
       send: (to, message) => {
@@ -39,10 +46,19 @@ export class Recorded implements Fabric {
   }
 }
 
-/** Workers that hold a bundle, and who asks them. */
-export async function inOneProcess(bundle: Bundle, devices: readonly DeviceOptions[], repeat = false) {
+/**
+ * Workers that hold a bundle, and who asks them.
+ * @param sockets whether messages go over sockets, as between processes
+ */
+export async function inOneProcess(
+  bundle: Bundle,
+  devices: readonly DeviceOptions[],
+  repeat = false,
+  sockets = false,
+) {
   const dir = await mkdtemp(join(tmpdir(), 'bedside-fabric-'));
-  const fabric = new Recorded(new LocalFabric(dir), repeat);
+  const apart: Fabric = { join: (name, handlers) => new LocalFabric(dir).join(name, handlers) };
+  const fabric = new Recorded(sockets ? apart : new LocalFabric(dir), repeat);
   const workers = devices.map((device) => new Worker(new Device(device, [bundle])));
   for (const worker of workers) await worker.join(fabric);
   const requester = new Requester('requester', bundle);
