@@ -17,11 +17,10 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe('requests under faults', () => {
   it('each end once, with the right logits or a coded error', async () => {
-    const dir = join(folder, 'mixed');
-    const bundle = await writtenBundle(dir, canonicalGraph(mixedNet()));
+    const bundle = await writtenBundle(join(folder, 'mixed'), canonicalGraph(mixedNet()));
     const requests = 48;
     const { answered, moved, failed, wrong, twice, unended, faults } = await soak({
-      ...{ requests, bundle: { ...bundle, dir } },
+      ...{ requests, bundle },
       random: new Random(1),
       together: 6,
       faultEvery: 12,

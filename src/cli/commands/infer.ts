@@ -193,9 +193,9 @@ async function planned(
   });
 }
 
-/** Whether the bundle's times are from a machine like this one. */
+/** Whether the bundle's times are those of a worker on a machine like this one. */
 function isMeasuredHere({ measured }: BundleManifest): boolean {
-  return measured?.machine === thisMachine();
+  return measured?.machine === thisMachine() && measured.threads === 1;
 }
 
 /** What becomes of unsure answers, on the devices that are left. */

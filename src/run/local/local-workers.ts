@@ -95,6 +95,13 @@ export class LocalWorkers implements AsyncDisposable {
     return this.#processes.get(name)?.kill(signal) ?? false;
   }
 
+  /** The running processes' numbers, by device. */
+  get pids(): ReadonlyMap<string, number> {
+    return new Map(
+      [...this.#processes].flatMap(([name, { pid }]) => (pid === undefined ? [] : [[name, pid]])),
+    );
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#processes.values()].map(end));
     for (const worker of this.#here) await worker.close();

@@ -16,7 +16,7 @@ import { randomPlan, randomSample, SingleMachine } from './bundles.ts';
 /** What is done, and how often. */
 export interface SoakOptions {
   /** In a folder, as other processes open it. */
-  readonly bundle: Bundle & { readonly dir: string };
+  readonly bundle: Bundle;
   readonly requests: number;
   readonly random: Random;
   /** Requests at a time. */
@@ -144,7 +144,7 @@ class Room implements AsyncDisposable {
     this.#single = new SingleMachine(bundle);
   }
 
-  static async open(bundle: Bundle & { readonly dir: string }, random: Random): Promise<Room> {
+  static async open(bundle: Bundle, random: Random): Promise<Room> {
     const room = new Room(bundle, random, await LocalWorkers.start([], [bundle.dir]));
     const fabric: Fabric = { join: (name, handlers) => room.#join(name, handlers) };
     for (const name of NEAR) {

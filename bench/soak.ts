@@ -1,0 +1,162 @@
+// How every request ends under faults, and whether memory stays where it is over many requests.
+// Command: npm run bench:soak [-- --requests N | --faults N]; the ECG network's bundle is packed first where there is none.
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Bundle } from '../src/bundle/index.ts';
+import { canonicalGraph } from '../src/onnx/index.ts';
+import { LocalWorkers, Requester } from '../src/run/index.ts';
+import { randomPlan, randomSample, writtenBundle } from '../src/run/test-support/bundles.ts';
+import { mixedNet } from '../src/run/test-support/mixed-net.ts';
+import { type SoakResult, soak } from '../src/run/test-support/soak.ts';
+import { median, must, Random } from '../src/util/index.ts';
+import { sharedBundle } from './lib/bundles.ts';
+import { type ResultTable, writeResults } from './lib/results.ts';
+
+const { values } = parseArgs({
+  options: {
+    requests: { type: 'string', default: '20000' },
+    faults: { type: 'string', default: '1000' },
+  },
+});
+
+/** Requests after which memory counts: by then sessions are made and code is compiled. */
+const SETTLED = 1000;
+const PLANS = 6;
+const DEVICES = ['source', 'a', 'b'];
+
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+async function underFaults(requests: number): Promise<SoakResult> {
+  const dir = await mkdtemp(join(tmpdir(), 'bedside-soak-'));
+  try {
+    const bundle = await writtenBundle(dir, canonicalGraph(mixedNet()));
+    return await soak({
+      ...{ requests, bundle },
+      random: new Random(1),
+      together: 8,
+      faultEvery: 15,
+      deadline: 10,
+      onProgress: (done) => done % 100 === 0 && say(`under faults: ${done} of ${requests}`),
+    });
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/** Resident bytes of this process and of others, by name. */
+function resident(pids: ReadonlyMap<string, number>): Map<string, number> {
+  const all = [['asking process, with the source', process.pid] as const, ...pids];
+  return new Map(
+    all.map(([name, pid]) => [name, 1024 * Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)]))]),
+  );
+}
+
+interface Memory {
+  /** By process, in the order of time, a thousand requests apart; the first after the first thousand. */
+  readonly bytes: ReadonlyMap<string, number[]>;
+  readonly msPerRequest: number;
+}
+
+async function overMany(requests: number, bundle: Bundle): Promise<Memory> {
+  const workers = DEVICES.map((name) => ({ device: { name } }));
+  await using room = await LocalWorkers.start(workers, [bundle.dir], { device: 'source', bundles: [bundle] });
+  const requester = new Requester('requester', bundle);
+  await requester.join(room.fabric);
+  const random = new Random(2);
+  const variants = random.shuffle([...bundle.manifest.variants]).slice(0, PLANS);
+  const plans = variants.map(({ levels }) => randomPlan(bundle, DEVICES, random, levels));
+  const inputs = Array.from({ length: 32 }, () => randomSample(bundle, random));
+  const bytes = new Map<string, number[]>();
+  const seconds: number[] = [];
+  for (let at = 1; at <= requests; at++) {
+    const answer = await requester.infer(
+      must(inputs[at % 32], 'an input'),
+      must(plans[at % PLANS], 'a plan'),
+    );
+    if (at > SETTLED) seconds.push(answer.seconds);
+    if (at % SETTLED > 0) continue;
+    for (const [name, now] of resident(room.pids)) bytes.set(name, [...(bytes.get(name) ?? []), now]);
+    if (at % 5000 === 0) say(`memory: ${at} of ${requests}`);
+  }
+  await requester.close();
+  return { bytes, msPerRequest: 1000 * median(seconds) };
+}
+
+const MIB = 2 ** 20;
+const mib = (value: number): string => `${(value / MIB).toFixed(1)} MiB`;
+
+/** Bytes by which memory grows in a thousand requests: the slope between the medians of the first and last thirds. */
+function growth(values: readonly number[]): number {
+  const third = Math.max(1, Math.floor(values.length / 3));
+  return (median(values.slice(-third)) - median(values.slice(0, third))) / Math.max(1, values.length - third);
+}
+
+function faultTables(result: SoakResult, requests: number): ResultTable[] {
+  const { answered, moved, failed, wrong, twice, unended, maxDifference, late, faults } = result;
+  return [
+    {
+      title: `${requests} requests under faults`,
+      columns: ['how they ended', 'requests'],
+      rows: [
+        ['with a result', answered],
+        ['- of these, planned anew on the way', moved],
+        ...Object.entries(failed).map(([code, count]): [string, number] => [`with ${code}`, count]),
+        ['with other logits, or an error without a code', wrong.length],
+        ['twice', twice],
+        ['not at all', unended],
+      ],
+      note: `Logits are at most ${maxDifference.toExponential(1)} from those of one machine. The latest end came ${(1000 * Math.max(0, late)).toFixed(0)} ms after its deadline.`,
+    },
+    {
+      title: 'The faults',
+      columns: ['fault', 'times'],
+      rows: [
+        ['a worker killed (SIGKILL) before the request', faults.before],
+        ['a worker killed while it may compute', faults.during],
+        ['a worker killed when its part has come', faults.between],
+        ['a worker that hangs (SIGSTOP) for 2.2 s and goes on', faults.hang],
+        ['links of a worker to three others cut for .2 s', faults.cut],
+        ['messages lost to that', faults.dropped],
+        ['tensors sent twice', faults.repeated],
+        ['tensors sent again long after', faults.replayed],
+      ],
+      note: 'One of the six workers at a time is ten times slower than the others, and one request in ten has a tenth of the time.',
+    },
+  ];
+}
+
+function memoryTable({ bytes, msPerRequest }: Memory, requests: number): ResultTable {
+  return {
+    title: `Resident memory over ${requests} requests, ECG network`,
+    columns: ['process', `after ${SETTLED}`, 'median', 'most', 'last', 'growth per 1000'],
+    rows: [...bytes].map(([name, values]) => [
+      name,
+      mib(values[0] ?? 0),
+      mib(median(values)),
+      mib(Math.max(...values)),
+      mib(values.at(-1) ?? 0),
+      mib(growth(values)),
+    ]),
+    note: `${PLANS} plans at the levels of measured variants in turn, stages split at random over three workers; ${msPerRequest.toFixed(2)} ms a request in the median.`,
+  };
+}
+
+const requests = Number(values.requests);
+const faults = Number(values.faults);
+const result = await underFaults(faults);
+const memory = await overMany(requests, await sharedBundle('ecg-resnet1d'));
+const text = await writeResults('soak', {
+  title: 'Promises under faults, and memory',
+  command: `npm run bench:soak -- --requests ${requests} --faults ${faults}`,
+  about:
+    'Requests on workers of the embedded fabric, three in the process that asks and three in processes of their own, while workers are killed, hang and are started again, links are cut, and messages come again. A network with every kind of stage, random plans.',
+  tables: [...faultTables(result, faults), memoryTable(memory, requests)],
+});
+process.stdout.write(text);
+if (result.wrong.length + result.twice + result.unended > 0) {
+  say(result.wrong.join('\n'));
+  process.exitCode = 1;
+}
