@@ -11,6 +11,7 @@ import { addPack } from './commands/pack.ts';
 import { addPlan } from './commands/plan.ts';
 import { addPrune } from './commands/prune.ts';
 import { addSimulate } from './commands/simulate.ts';
+import { addTrain } from './commands/train.ts';
 import { VERSION } from './version.ts';
 
 /** The program; parsing throws instead of ending the process. */
@@ -38,6 +39,7 @@ export function buildProgram(): Command {
   addPrune(program);
   addPack(program);
   addPlan(program);
+  addTrain(program);
   addSimulate(program);
   addInfer(program);
   addDemo(program);

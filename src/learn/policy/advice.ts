@@ -1,0 +1,87 @@
+// What the network says of one request, in one run of ONNX Runtime: which sets are worth a look at every stage, which
+// levels, and what the limits cost.
+import { createSession, type Session, type Tensor, tensor } from '../../engine/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { mostSteps, type PlanningInstance } from '../../plan/index.ts';
+import { must } from '../../util/index.ts';
+import { FEATURES } from './feature-names.ts';
+import { Features } from './features.ts';
+import { unbend } from './network.ts';
+import { Prices } from './prices.ts';
+
+/** The network's answer, as it came out; `prices` in the instance's own units. */
+export interface Advice {
+  /** `[stage * sets + s]`: larger is better; legal sets only count. */
+  readonly sets: Float32Array;
+  readonly levels: Float32Array;
+  readonly prices: Prices;
+}
+
+/** A session with the arrays it reads from. */
+export class Adviser {
+  readonly features = new Features();
+  readonly #session: Session;
+  readonly #prices = new Prices();
+
+  private constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /** @throws BedsideError E_ENGINE */
+  static async open(model: Model | Uint8Array, name: string): Promise<Adviser> {
+    return new Adviser(await createSession(model, { name }));
+  }
+
+  async ask(instance: PlanningInstance): Promise<Advice> {
+    const f = this.features;
+    f.load(instance);
+    const { sets, levels, devices, prices } = await this.#session.run(this.#feeds());
+    readPrices(this.#prices, floats(prices), floats(devices), f, mostSteps(instance));
+    return { sets: floats(sets), levels: floats(levels), prices: this.#prices };
+  }
+
+  async close(): Promise<void> {
+    await this.#session.release();
+  }
+
+  #feeds(): Record<string, Tensor> {
+    const f = this.features;
+    const { stages: L, devices: D, sets: S, levels: P } = f;
+    return {
+      request: tensor(f.request, [1, 1, 1, FEATURES.request]),
+      stage: tensor(f.stage.subarray(0, L * FEATURES.stage), [1, L, 1, FEATURES.stage]),
+      device: tensor(f.device.subarray(0, D * FEATURES.device), [1, 1, D, FEATURES.device]),
+      pair: tensor(f.pair.subarray(0, L * D * FEATURES.pair), [1, L, D, FEATURES.pair]),
+      link: tensor(f.link.subarray(0, D * D * FEATURES.link), [1, D, D, FEATURES.link]),
+      set: tensor(f.set.subarray(0, L * S * FEATURES.set), [1, L, S, FEATURES.set]),
+      members: tensor(f.members.subarray(0, L * S * D), [1, L, S, D]),
+      level: tensor(f.level.subarray(0, L * P * FEATURES.level), [1, L, P, FEATURES.level]),
+    };
+  }
+}
+
+/**
+ * Prices in the instance's units from what the network gives.
+ * @param whole of the deadline and of all loss allowed; `perDevice` `[device, memory or energy]`
+ */
+export function readPrices(
+  prices: Prices,
+  whole: ArrayLike<number>,
+  perDevice: ArrayLike<number>,
+  { devices: D, unit }: { readonly devices: number; readonly unit: number },
+  most: number,
+): void {
+  prices.reset(D);
+  prices.time = unbend(whole[0] as number) * unit;
+  prices.step = (unbend(whole[1] as number) * unit) / Math.max(1, most);
+  for (let d = 0; d < D; d++) {
+    prices.memory[d] = unbend(perDevice[2 * d] as number) * unit;
+    prices.energy[d] = unbend(perDevice[2 * d + 1] as number) * unit;
+  }
+}
+
+function floats(value: Tensor | undefined): Float32Array {
+  const found = must(value, 'an output of the policy');
+  if (found.type !== 'float32') throw new Error(`policy output is ${found.type}`);
+  return found.data;
+}

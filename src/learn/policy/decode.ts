@@ -1,0 +1,117 @@
+// From the network's advice to a plan: the best sets of every stage, prices made right on them, then a narrow beam.
+import { mayRun, type PlanningInstance, type StageDecision, type StageInstance } from '../../plan/index.ts';
+import type { Advice } from './advice.ts';
+import { Beam } from './beam.ts';
+import { PricePass } from './prices.ts';
+import { grown, Program } from './program.ts';
+import { Reach } from './reach.ts';
+import { Tuner } from './tune.ts';
+
+/** How much is looked at. */
+export interface DecodeOptions {
+  /** Candidate sets a stage. */
+  readonly width: number;
+  /** Partial plans a stage, and of them with one state. */
+  readonly beam: number;
+  readonly same: number;
+  /** Passes of prices. */
+  readonly passes: number;
+  /** How much the network's scores of sets and levels count in the beam, in shares of its unit. */
+  readonly bonus: number;
+}
+
+/** What a decision takes within its two milliseconds. */
+export const QUICK: DecodeOptions = { width: 6, beam: 8, same: 3, passes: 3, bonus: 0 };
+/** When the quick one has found nothing. */
+export const WIDE: DecodeOptions = { width: 14, beam: 64, same: 8, passes: 30, bonus: 0 };
+
+/** Arrays that one request after another uses. */
+export class Decoder {
+  readonly program = new Program();
+  readonly pass = new PricePass();
+  readonly reach = new Reach();
+  readonly #beam = new Beam();
+  readonly #tuner = new Tuner();
+  readonly #candidates: number[][] = [];
+  #setBonus = new Float64Array(0);
+  #levelBonus = new Float64Array(0);
+  #scores = new Float64Array(0);
+
+  /** The best plan found, or undefined. It keeps every limit as plan/cost.ts counts. */
+  decode(
+    instance: PlanningInstance,
+    advice: Pick<Advice, 'sets' | 'levels' | 'prices'>,
+    sizes: { readonly sets: number; readonly levels: number; readonly unit: number },
+    options: DecodeOptions,
+  ): readonly StageDecision[] | undefined {
+    const candidates = this.pick(instance, advice.sets, sizes.sets, options.width);
+    if (!this.program.load(instance, candidates) || !this.reach.load(this.program)) return undefined;
+    if (!this.#tuner.run(this.program, this.pass, advice.prices, options.passes)) return undefined;
+    if (options.passes > 1) this.pass.run(this.program, this.#tuner.best);
+    const found = this.#beam.run(this.program, this.pass, this.reach, {
+      beam: options.beam,
+      same: options.same,
+      ...(options.bonus > 0 ? this.#bonuses(advice, sizes, options.bonus) : {}),
+    });
+    if (!found || this.#tuner.objective < this.#beam.objective) return this.#tuner.decisions ?? found;
+    return found;
+  }
+
+  /** For every stage the sets that the network likes best, of those that may run there. */
+  pick(instance: PlanningInstance, scores: Float32Array, stride: number, width: number): readonly number[][] {
+    const L = instance.stages.length;
+    this.#scores = grown(this.#scores, width);
+    for (let l = 0; l < L; l++) {
+      const { sets } = instance.stages[l] as StageInstance;
+      let best = this.#candidates[l];
+      if (!best) {
+        best = [];
+        this.#candidates[l] = best;
+      }
+      best.length = 0;
+      for (let s = 0; s < sets.length; s++) {
+        const score = scores[l * stride + s] as number;
+        if (best.length === width && score <= (this.#scores[width - 1] as number)) continue;
+        if (!mayRun(instance, l, sets[s] as readonly number[])) continue;
+        let at = Math.min(best.length, width - 1);
+        while (at > 0 && (this.#scores[at - 1] as number) < score) {
+          this.#scores[at] = this.#scores[at - 1] as number;
+          best[at] = best[at - 1] as number;
+          at--;
+        }
+        this.#scores[at] = score;
+        best[at] = s;
+      }
+    }
+    this.#candidates.length = L;
+    return this.#candidates;
+  }
+
+  #bonuses(
+    { sets, levels }: Pick<Advice, 'sets' | 'levels'>,
+    sizes: { readonly sets: number; readonly levels: number; readonly unit: number },
+    weight: number,
+  ): { setBonus: Float64Array; levelBonus: Float64Array } {
+    const { program } = this;
+    const [width, P] = [program.width, program.levels];
+    this.#setBonus = grown(this.#setBonus, program.stages * width);
+    this.#levelBonus = grown(this.#levelBonus, program.stages * P);
+    const scale = (weight * sizes.unit) / program.stages;
+    for (let l = 0; l < program.stages; l++) {
+      let most = Number.NEGATIVE_INFINITY;
+      const K = program.count[l] as number;
+      for (let k = 0; k < K; k++)
+        most = Math.max(most, sets[l * sizes.sets + (program.setAt[l * width + k] as number)] as number);
+      for (let k = 0; k < K; k++) {
+        const score = (sets[l * sizes.sets + (program.setAt[l * width + k] as number)] as number) - most;
+        this.#setBonus[l * width + k] = scale * Math.max(-8, score);
+      }
+      most = Number.NEGATIVE_INFINITY;
+      const levelsOut = program.levelsOut[l] as number;
+      for (let p = 0; p < levelsOut; p++) most = Math.max(most, levels[l * sizes.levels + p] as number);
+      for (let p = 0; p < levelsOut; p++)
+        this.#levelBonus[l * P + p] = scale * Math.max(-8, (levels[l * sizes.levels + p] as number) - most);
+    }
+    return { setBonus: this.#setBonus, levelBonus: this.#levelBonus };
+  }
+}

@@ -1,0 +1,441 @@
+// What the network reads of a request: numbers of the request, of each stage, device, pair of them, link, candidate set and
+// level. Everything is a share of something of the same unit, so that fleets and networks of any size look alike; shares
+// that span decades go in as logarithms. docs/policy.md lists them.
+import {
+  type DeviceInstance,
+  lossSteps,
+  mayRun,
+  mostSteps,
+  type PlanningInstance,
+  type StageInstance,
+} from '../../plan/index.ts';
+import { FEATURES } from './feature-names.ts';
+import { grown, MEMBERS } from './program.ts';
+import { Rough } from './rough.ts';
+
+/** The features of one request. Arrays are longer than they need to be; sizes say how far they are filled. */
+export class Features {
+  stages = 0;
+  devices = 0;
+  /** Sets a stage and levels a cut, at most. */
+  sets = 0;
+  levels = 0;
+  request = new Float32Array(FEATURES.request);
+  /** `[stage, feature]` and so on, dense. */
+  stage = new Float32Array(0);
+  device = new Float32Array(0);
+  pair = new Float32Array(0);
+  link = new Float32Array(0);
+  set = new Float32Array(0);
+  level = new Float32Array(0);
+  /** `[stage, set, device]`: 1 / size for members. */
+  members = new Float32Array(0);
+  /** `[stage * sets + s]`: 1 where the set may run the stage; `[stage * levels + p]`: 1 where the level exists. */
+  setLegal = new Uint8Array(0);
+  levelLegal = new Uint8Array(0);
+  /** The objective's part for time and energy of a rough plan: the unit of prices and values. */
+  unit = 1;
+  readonly rough = new Rough();
+  #mass = new Float64Array(0);
+  readonly #arrivals = new Float64Array(MEMBERS);
+
+  load(instance: PlanningInstance): void {
+    const { stages, devices } = instance;
+    this.stages = stages.length;
+    this.devices = devices.length;
+    this.sets = 1;
+    this.levels = 1;
+    for (const { sets, levelsOut } of stages) {
+      if (sets.length > this.sets) this.sets = sets.length;
+      if (levelsOut > this.levels) this.levels = levelsOut;
+    }
+    this.#reserve();
+    this.rough.load(instance);
+    this.unit = this.rough.leastCost;
+    const totals = this.#totals(instance);
+    this.#request(instance, totals);
+    this.#stages(instance, totals);
+    this.#devices(instance, totals);
+    this.#links(instance);
+    this.#sets(instance);
+    this.#levels(instance, totals);
+  }
+
+  #reserve(): void {
+    const { stages: L, devices: D, sets: S, levels: P } = this;
+    this.stage = grown(this.stage, L * FEATURES.stage);
+    this.device = grown(this.device, D * FEATURES.device);
+    this.pair = grown(this.pair, L * D * FEATURES.pair);
+    this.link = grown(this.link, D * D * FEATURES.link);
+    this.set = grown(this.set, L * S * FEATURES.set).fill(0);
+    this.level = grown(this.level, L * P * FEATURES.level).fill(0);
+    this.members = grown(this.members, L * S * D).fill(0);
+    if (this.setLegal.length < L * S) this.setLegal = new Uint8Array(L * S);
+    this.setLegal.fill(0);
+    if (this.levelLegal.length < L * P) this.levelLegal = new Uint8Array(L * P);
+    this.levelLegal.fill(0);
+    this.#mass = grown(this.#mass, 8);
+  }
+
+  /** Sums at the rough choices. */
+  #totals(instance: PlanningInstance): Totals {
+    const { stages, devices } = instance;
+    let [macs, weights, held, carried, memory, energy, perMac] = [0, 0, 0, 0, 0, 0, 0];
+    stages.forEach((stage, l) => {
+      const c = this.rough.choice[l] as number;
+      macs += stage.macs[c] as number;
+      weights += stage.weightBytes[c] as number;
+      held = Math.max(held, stage.activationBytes[c] as number);
+      carried += this.rough.bytes[l + 1] as number;
+    });
+    for (const device of devices) {
+      memory += Math.min(device.memory, 1e15);
+      energy += Math.min(device.energy, 1e15);
+      perMac += device.joulesPerMac / devices.length;
+    }
+    return {
+      macs,
+      weights,
+      held,
+      bytes: carried / stages.length,
+      memory,
+      energy,
+      perMac,
+      most: Math.max(0, mostSteps(instance)),
+    };
+  }
+
+  #request(instance: PlanningInstance, t: Totals): void {
+    const { deadline, weights, lossUnit, unprunedAccuracy, stages, devices, source } = instance;
+    const r = this.rough;
+    const f = this.request;
+    const local = this.#through(source, stages.length);
+    f[0] = log(r.leastSeconds / deadline);
+    f[1] = log(local / deadline);
+    f[2] = log((weights.time * r.leastSeconds) / this.unit);
+    f[3] = log((weights.energy * t.macs * t.perMac) / this.unit);
+    f[4] = log(t.most * lossUnit);
+    f[5] = log((weights.accuracy * unprunedAccuracy * t.most * lossUnit) / this.unit);
+    f[6] = Math.log(stages.length) / 3;
+    f[7] = Math.log(devices.length) / 2;
+    f[8] = instance.sharedChannel ? 1 : 0;
+    f[9] = log(t.weights / t.memory);
+    f[10] = log((t.macs * t.perMac) / t.energy);
+    f[11] = log(t.held / (t.memory / devices.length));
+    f[12] = devices[source]?.trusted ? 1 : 0;
+    f[13] = this.levels / 8;
+  }
+
+  /** Seconds of everything on one device. */
+  #through(d: number, L: number): number {
+    let seconds = 0;
+    for (let l = 0; l < L; l++) seconds += this.rough.seconds[l * this.devices + d] as number;
+    return seconds;
+  }
+
+  #stages(instance: PlanningInstance, t: Totals): void {
+    const { stages, deadline, weights } = instance;
+    const L = stages.length;
+    const r = this.rough;
+    stages.forEach((stage, l) => {
+      const c = r.choice[l] as number;
+      const f = l * FEATURES.stage;
+      const s = this.stage;
+      let cuts = 0;
+      let tied = 1;
+      for (let i = 0; i < stage.allowed.length; i++) {
+        if (stage.allowed[i] !== 1) continue;
+        const loss = stage.loss[i] as number;
+        if (loss > cuts) cuts = loss;
+        if (Math.floor(i / stage.levelsOut / stage.inner) !== i % stage.levelsOut) tied = 0;
+      }
+      s[f] = l / Math.max(1, L - 1);
+      s[f + 1] = log(((stage.macs[c] as number) / t.macs) * L);
+      s[f + 2] = log(((stage.weightBytes[c] as number) / t.weights) * L);
+      s[f + 3] = log((r.bytes[l] as number) / t.bytes);
+      s[f + 4] = log((r.bytes[l + 1] as number) / t.bytes);
+      s[f + 5] = stage.split === 'outputs' ? 1 : 0;
+      s[f + 6] = stage.split === 'partial-sums' ? 1 : 0;
+      s[f + 7] = l === 0 ? 0 : (stages[l - 1] as StageInstance).maxSeen;
+      s[f + 8] = stage.maxSeen;
+      s[f + 9] = log(cuts / Math.max(1e-9, t.most * instance.lossUnit));
+      s[f + 10] = tied;
+      s[f + 11] = l === 0 ? 1 : 0;
+      s[f + 12] = l === L - 1 ? 1 : 0;
+      s[f + 13] = log(stage.sets.length / 10);
+      // Least that the stage takes on any single device.
+      let least = Number.POSITIVE_INFINITY;
+      for (let d = 0; d < this.devices; d++) {
+        const value = r.seconds[l * this.devices + d] as number;
+        if (r.legal[l * this.devices + d] === 1 && value < least) least = value;
+      }
+      s[f + 14] = log((Math.min(least, deadline) / deadline) * L);
+      s[f + 15] = log(((weights.time * Math.min(least, deadline)) / this.unit) * L);
+    });
+  }
+
+  #devices(instance: PlanningInstance, t: Totals): void {
+    const { stages, devices, deadline, weights, source } = instance;
+    const [L, D] = [stages.length, devices.length];
+    const r = this.rough;
+    for (let d = 0; d < D; d++) {
+      const device = devices[d] as DeviceInstance;
+      const f = d * FEATURES.device;
+      const s = this.device;
+      const whole = this.#through(d, L);
+      let out = 0;
+      let into = 0;
+      let missing = 0;
+      for (let e = 0; e < D; e++) {
+        if (e === d) continue;
+        out += Math.min(
+          deadline,
+          (r.delay[d * D + e] as number) + t.bytes * (r.perByte[d * D + e] as number),
+        );
+        into += Math.min(
+          deadline,
+          (r.delay[e * D + d] as number) + t.bytes * (r.perByte[e * D + d] as number),
+        );
+        if ((instance.bandwidth[d]?.[e] ?? 0) === 0) missing++;
+      }
+      const others = Math.max(1, D - 1);
+      const hop = (r.delay[source * D + d] as number) + t.bytes * (r.perByte[source * D + d] as number);
+      s[f] = d === source ? 1 : 0;
+      s[f + 1] = device.trusted ? 1 : 0;
+      s[f + 2] = log(whole / deadline);
+      s[f + 3] = log((weights.time * whole) / this.unit);
+      s[f + 4] = log(t.weights / device.memory);
+      s[f + 5] = log(t.held / device.memory);
+      s[f + 6] = log((t.macs * device.joulesPerMac) / device.energy);
+      s[f + 7] = log((weights.energy * t.macs * device.joulesPerMac) / this.unit);
+      s[f + 8] = log((device.wait * L) / deadline);
+      s[f + 9] = log((out / others / deadline) * L);
+      s[f + 10] = log((into / others / deadline) * L);
+      s[f + 11] = d === source ? 0 : log((Math.min(hop, deadline) / deadline) * L);
+      s[f + 12] = missing / others;
+      s[f + 13] = log((t.bytes * L * device.joulesPerByteSent) / device.energy);
+      s[f + 14] = log(
+        (weights.energy * t.bytes * L * (device.joulesPerByteSent + device.joulesPerByteReceived)) /
+          this.unit,
+      );
+      s[f + 15] = device.seconds ? 1 : 0;
+      for (let l = 0; l < L; l++) {
+        const stage = stages[l] as StageInstance;
+        const c = r.choice[l] as number;
+        const at = l * D + d;
+        const p = at * FEATURES.pair;
+        const x = this.pair;
+        const through = (r.secondsTo[at] as number) + (r.secondsFrom[at] as number);
+        const cost = (r.costTo[at] as number) + (r.costFrom[at] as number);
+        x[p] = r.legal[at] as number;
+        x[p + 1] = regret(through, r.leastSeconds);
+        x[p + 2] = regret(cost, r.leastCost);
+        x[p + 3] = log(((r.seconds[at] as number) / deadline) * L);
+        x[p + 4] = log(((r.cost[at] as number) / this.unit) * L);
+        x[p + 5] = log((stage.weightBytes[c] as number) / device.memory);
+        x[p + 6] =
+          (stage.activationBytes[c] as number) + (stage.weightBytes[c] as number) > device.memory ? 1 : 0;
+        x[p + 7] = log(((stage.macs[c] as number) * device.joulesPerMac) / device.energy);
+        x[p + 8] = log(
+          (((r.delay[source * D + d] as number) +
+            (r.bytes[l] as number) * (r.perByte[source * D + d] as number)) /
+            deadline) *
+            L,
+        );
+        x[p + 9] = log(((weights.time * (r.seconds[at] as number)) / this.unit) * L);
+      }
+    }
+  }
+
+  #links({ deadline, devices }: PlanningInstance): void {
+    const D = devices.length;
+    const r = this.rough;
+    const bytes = this.#meanBytes();
+    for (let at = 0; at < D * D; at++) {
+      const seconds = (r.delay[at] as number) + bytes * (r.perByte[at] as number);
+      this.link[at * 2] = log((Math.min(seconds, deadline) / deadline) * this.stages);
+      this.link[at * 2 + 1] = log(((bytes * (r.carried[at] as number)) / this.unit) * this.stages);
+    }
+  }
+
+  #meanBytes(): number {
+    let sum = 0;
+    for (let l = 1; l <= this.stages; l++) sum += this.rough.bytes[l] as number;
+    return sum / this.stages;
+  }
+
+  #sets(instance: PlanningInstance): void {
+    const { stages, devices, weights, deadline, source } = instance;
+    const L = stages.length;
+    const D = devices.length;
+    const S = this.sets;
+    const r = this.rough;
+    const x = this.set;
+    const members = this.members;
+    const arrivals = this.#arrivals;
+    const one = [0];
+    const other = [0];
+    const far = FAR * deadline;
+    for (let l = 0; l < L; l++) {
+      const stage = stages[l] as StageInstance;
+      const c = r.choice[l] as number;
+      const macs = stage.macs[c] as number;
+      const bytes = stage.weightBytes[c] as number;
+      const activation = stage.activationBytes[c] as number;
+      // The cheapest device before and behind stand for all of them.
+      const before = l === 0 ? -1 : cheapest(r.costTo, (l - 1) * D, D);
+      const after = l === L - 1 ? source : cheapest(r.costFrom, (l + 1) * D, D, r.cost, r.legal);
+      one[0] = before;
+      other[0] = after;
+      const out = r.bytes[l + 1] as number;
+      const into = l === 0 ? 0 : (r.bytes[l] as number);
+      const behind = (l + 1) * D + after;
+      const costBehind = l === L - 1 ? 0 : (r.costFrom[behind] as number) + (r.cost[behind] as number);
+      const secondsBehind =
+        l === L - 1 ? 0 : (r.secondsFrom[behind] as number) + (r.seconds[behind] as number);
+      const ahead = (l - 1) * D;
+      for (let s = 0; s < stage.sets.length; s++) {
+        const set = stage.sets[s] as readonly number[];
+        const at = l * S + s;
+        if (!mayRun(instance, l, set)) continue;
+        this.setLegal[at] = 1;
+        const k = set.length;
+        let slowest = 0;
+        let joules = 0;
+        let tightest = 0;
+        let drain = 0;
+        let untrusted = 0;
+        let own = 0;
+        let priceTo = 0;
+        let priceFrom = 0;
+        for (let m = 0; m < k; m++) {
+          const d = set[m] as number;
+          const device = devices[d] as DeviceInstance;
+          members[at * D + d] = 1 / k;
+          const seconds = device.wait + ((r.seconds[l * D + d] as number) - device.wait) / k;
+          if (seconds > slowest) slowest = seconds;
+          const spent = (macs / k) * device.joulesPerMac;
+          joules += spent;
+          const held = (bytes / k + activation) / device.memory;
+          if (held > tightest) tightest = held;
+          const share = spent / device.energy;
+          if (share > drain) drain = share;
+          if (!device.trusted) untrusted++;
+          if (d === source) own = 1;
+          if (before >= 0) priceTo += r.carried[before * D + d] as number;
+          priceFrom += r.carried[d * D + after] as number;
+        }
+        let costTo = 0;
+        let secondsTo = 0;
+        if (before >= 0) {
+          r.links.transfer(one, set, into, arrivals);
+          let hop = 0;
+          for (let m = 0; m < k; m++) if ((arrivals[m] as number) > hop) hop = arrivals[m] as number;
+          if (hop > far) hop = far;
+          secondsTo = (r.secondsTo[ahead + before] as number) + hop;
+          costTo = (r.costTo[ahead + before] as number) + weights.time * hop + into * priceTo;
+          // Staying costs nothing: it may have the input already.
+          const d = set[0] as number;
+          if (k === 1 && (r.costTo[ahead + d] as number) < costTo) {
+            costTo = r.costTo[ahead + d] as number;
+            secondsTo = r.secondsTo[ahead + d] as number;
+          }
+        }
+        const sent = stage.split === 'partial-sums' ? out : out / k;
+        r.links.transfer(set, other, sent, arrivals);
+        const hop = Math.min(arrivals[0] as number, far);
+        const costFrom = weights.time * hop + sent * priceFrom + costBehind;
+        const cost = weights.time * slowest + weights.energy * joules;
+        const f = at * FEATURES.set;
+        x[f] = k === 1 ? 1 : 0;
+        x[f + 1] = k === 2 ? 1 : 0;
+        x[f + 2] = own;
+        x[f + 3] = untrusted / k;
+        x[f + 4] = log((slowest / deadline) * L);
+        x[f + 5] = log((cost / this.unit) * L);
+        x[f + 6] = log(tightest);
+        x[f + 7] = log(drain);
+        x[f + 8] = regret(costTo + cost + costFrom, r.leastCost);
+        x[f + 9] = regret(secondsTo + slowest + hop + secondsBehind, r.leastSeconds);
+        x[f + 10] = log((hop / deadline) * L);
+        x[f + 11] = tightest > 1 || drain > 1 ? 1 : 0;
+      }
+    }
+  }
+
+  #levels(instance: PlanningInstance, t: Totals): void {
+    const { stages, weights, unprunedAccuracy, lossUnit } = instance;
+    const [L, P] = [stages.length, this.levels];
+    for (let l = 0; l < L; l++) {
+      const stage = stages[l] as StageInstance;
+      const next = stages[l + 1];
+      const { levelsIn, levelsOut, inner } = stage;
+      const whole = Math.max(1e-9, stage.outputBytes[0] as number);
+      for (let p = 0; p < levelsOut; p++) {
+        const f = (l * P + p) * FEATURES.level;
+        this.levelLegal[l * P + p] = 1;
+        const from = Math.min(levelsIn - 1, Math.round((p / Math.max(1, levelsOut - 1)) * (levelsIn - 1)));
+        const c = from * inner * levelsOut + p;
+        const steps = stage.allowed[c] === 1 ? lossSteps(instance, stage.loss[c] as number) : 0;
+        const ahead = next
+          ? (next.macs[p * next.inner * next.levelsOut] as number) / Math.max(1, next.macs[0] as number)
+          : 1;
+        this.level[f] = (stage.outputBytes[p] as number) / whole;
+        this.level[f + 1] = (stage.macs[c] as number) / Math.max(1, stage.macs[0] as number);
+        this.level[f + 2] = Math.min(2, (steps / Math.max(1, t.most)) * Math.sqrt(L));
+        this.level[f + 3] = Math.min(
+          4,
+          (weights.accuracy * unprunedAccuracy * steps * lossUnit * L) / this.unit,
+        );
+        this.level[f + 4] = p / Math.max(1, levelsOut - 1);
+        this.level[f + 5] = Math.min(2, ahead);
+      }
+    }
+  }
+}
+
+const FAR = 4;
+
+interface Totals {
+  readonly macs: number;
+  readonly weights: number;
+  readonly held: number;
+  /** Of one hop, on average. */
+  readonly bytes: number;
+  readonly memory: number;
+  readonly energy: number;
+  readonly perMac: number;
+  readonly most: number;
+}
+
+/** A share on a scale of decades: 1 is 0, and a thousandth or a thousand times is about -2 or 2. */
+function log(share: number): number {
+  return share > 1e-6 ? (share < 1e6 ? Math.log(share) / 3.5 : 3.95) : -3.95;
+}
+
+/** How much more than the least, relative, bent. */
+function regret(value: number, least: number): number {
+  const more = value / least - 1;
+  return more < 1e4 ? Math.log1p(Math.max(0, more) * 10) / 2 : 5;
+}
+
+/** The device with the least of a row. */
+function cheapest(
+  values: Float64Array,
+  from: number,
+  D: number,
+  more?: Float64Array,
+  legal?: Uint8Array,
+): number {
+  let best = 0;
+  let least = Number.POSITIVE_INFINITY;
+  for (let d = 0; d < D; d++) {
+    if (legal && legal[from + d] !== 1) continue;
+    const value = (values[from + d] as number) + (more ? (more[from + d] as number) : 0);
+    if (value < least) {
+      least = value;
+      best = d;
+    }
+  }
+  return best;
+}

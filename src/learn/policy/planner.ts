@@ -1,0 +1,92 @@
+// The learned planner: one run of the network, a narrow search where it points, and a check of the whole plan. Where that
+// finds nothing it looks wider, then asks the greedy planner; a plan that breaks a limit never leaves.
+import type { Model } from '../../onnx/index.ts';
+import {
+  checkPlan,
+  greedyPlanner,
+  type Planner,
+  type PlanningInstance,
+  type PlanResult,
+  type StageDecision,
+} from '../../plan/index.ts';
+import { Adviser } from './advice.ts';
+import { type DecodeOptions, Decoder, QUICK, WIDE } from './decode.ts';
+
+/** How a plan was found. */
+export type FoundBy = 'quick' | 'wide' | 'greedy';
+
+/** How often each way was taken. */
+export type FoundCounts = Record<FoundBy | 'none', number>;
+
+/** A policy that plans one request at a time; requests that come meanwhile wait. */
+export class PolicyPlanner implements Planner {
+  readonly name = 'policy';
+  readonly counts: FoundCounts = { quick: 0, wide: 0, greedy: 0, none: 0 };
+  readonly #adviser: Adviser;
+  readonly #decoder = new Decoder();
+  readonly #options: DecodeOptions;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  private constructor(adviser: Adviser, options: DecodeOptions) {
+    this.#adviser = adviser;
+    this.#options = options;
+  }
+
+  /**
+   * Loads a policy that `exportPolicy` made.
+   * @throws BedsideError E_ENGINE when ONNX Runtime refuses it; E_MODEL when it is another kind of model
+   */
+  static async open(
+    model: Model | Uint8Array,
+    name: string,
+    options: DecodeOptions = QUICK,
+  ): Promise<PolicyPlanner> {
+    return new PolicyPlanner(await Adviser.open(model, name), options);
+  }
+
+  /**
+   * A checked plan with status `gap` and no more than the trivial bound, or `unknown`. Never `infeasible`: it proves nothing.
+   */
+  plan(instance: PlanningInstance): Promise<PlanResult> {
+    // The arrays serve one request at a time.
+    const answer = this.#queue.then(() => this.#plan(instance));
+    this.#queue = answer.catch(() => undefined);
+    return answer;
+  }
+
+  /** Frees the network. */
+  async close(): Promise<void> {
+    await this.#adviser.close();
+  }
+
+  async #plan(instance: PlanningInstance): Promise<PlanResult> {
+    const start = performance.now();
+    const bound = instance.weights.accuracy * (1 - instance.unprunedAccuracy);
+    const advice = await this.#adviser.ask(instance);
+    const sizes = this.#adviser.features;
+    let by: FoundBy = 'quick';
+    let plan = kept(instance, this.#decoder.decode(instance, advice, sizes, this.#options));
+    if (!plan) {
+      by = 'wide';
+      plan = kept(instance, this.#decoder.decode(instance, advice, sizes, WIDE));
+    }
+    if (!plan) {
+      by = 'greedy';
+      plan = kept(instance, (await greedyPlanner.plan(instance)).decisions);
+    }
+    this.counts[plan ? by : 'none']++;
+    const stats = { labels: 0, seconds: (performance.now() - start) / 1000 };
+    if (!plan) return { status: 'unknown', objective: Number.POSITIVE_INFINITY, bound, stats };
+    return { status: 'gap', ...plan, bound, stats };
+  }
+}
+
+/** Decisions with their objective, if the independent check finds every limit kept. */
+function kept(
+  instance: PlanningInstance,
+  decisions: readonly StageDecision[] | undefined,
+): { readonly decisions: readonly StageDecision[]; readonly objective: number } | undefined {
+  if (!decisions) return undefined;
+  const { violations, objective } = checkPlan(instance, decisions);
+  return violations.length === 0 ? { decisions, objective } : undefined;
+}

@@ -1,0 +1,155 @@
+// A few subgradient steps on the prices, on the candidates alone: what the network says is nearly right is made right for
+// this request. Paths that keep every limit are plans.
+import { type PlanningInstance, planCosts, type StageDecision } from '../../plan/index.ts';
+import { decisionOf } from './beam.ts';
+import { Ledger } from './ledger.ts';
+import { offsetOf, type PricePass, Prices } from './prices.ts';
+import { grown, type Program } from './program.ts';
+
+/** Prices, and what was found on the way. */
+export class Tuner {
+  /** Best so far: its bound holds for the candidates, members' times taken as their sum's. */
+  readonly best = new Prices();
+  bound = Number.NEGATIVE_INFINITY;
+  /** The best plan found on the way. */
+  objective = Number.POSITIVE_INFINITY;
+  decisions: readonly StageDecision[] | undefined;
+  readonly #now = new Prices();
+  readonly #ledger = new Ledger();
+  #slope = new Float64Array(0);
+  #direction = new Float64Array(0);
+
+  /**
+   * @param passes of the cheapest path; 1 takes the prices as they are
+   * @returns false when there is no path at all
+   */
+  run(program: Program, pass: PricePass, from: Prices, passes: number): boolean {
+    const instance = program.instance as PlanningInstance;
+    const D = program.devices;
+    const rows = 2 + 2 * D;
+    this.#slope = grown(this.#slope, rows);
+    this.#direction = grown(this.#direction, rows).fill(0);
+    this.#ledger.reserve(2, D);
+    this.#now.copy(from, D);
+    this.best.copy(from, D);
+    this.bound = Number.NEGATIVE_INFINITY;
+    this.objective = Number.POSITIVE_INFINITY;
+    this.decisions = undefined;
+    let factor = FACTOR;
+    let since = 0;
+    for (let i = 0; i < passes; i++) {
+      const cheapest = pass.run(program, this.#now);
+      if (cheapest === Number.POSITIVE_INFINITY || !pass.path(program)) return false;
+      const bound = cheapest + offsetOf(instance, program.most, this.#now);
+      if (bound > this.bound) {
+        this.bound = bound;
+        this.best.copy(this.#now, D);
+        since = 0;
+      } else if (++since > 1) {
+        factor *= SHRINK;
+        since = 0;
+      }
+      const fits = this.#use(program, pass, instance);
+      if (fits) this.#offer(program, pass, instance);
+      if (i + 1 < passes && !this.#step(program, instance, bound, factor)) break;
+    }
+    return true;
+  }
+
+  /** Shares of every limit that the path uses, less 1; true when it keeps all of them. */
+  #use(program: Program, pass: PricePass, instance: PlanningInstance): boolean {
+    const D = program.devices;
+    const ledger = this.#ledger;
+    ledger.clear(0, D);
+    for (let l = 0; l < program.stages; l++) {
+      const [k, c] = [pass.pathSet[l] as number, pass.pathChoice[l] as number];
+      const seconds = ledger.stageSeconds(program, 0, l, k, c);
+      ledger.charge(program, l, k, c, seconds);
+    }
+    const last = program.stages - 1;
+    const set = ledger.set[0] as number;
+    const level = ledger.level[0] as number;
+    const at = last * program.width + set;
+    ledger.hop(
+      instance,
+      0,
+      program.sets[at] as readonly number[],
+      [instance.source],
+      program.sent[at * program.levels + level] as number,
+    );
+    const seconds = (ledger.seconds[0] as number) + (program.home[set * program.levels + level] as number);
+    const slope = this.#slope;
+    let fits = true;
+    slope[0] = seconds / instance.deadline - 1;
+    slope[1] = ledger.steps[0] as number;
+    if ((slope[0] as number) > 1e-9 || (slope[1] as number) > program.most) fits = false;
+    for (let d = 0; d < D; d++) {
+      const { memory, energy } = instance.devices[d] as PlanningInstance['devices'][number];
+      const bytes = (ledger.weights[d] as number) + (ledger.activations[d] as number);
+      slope[2 + d] = used(bytes, memory) - 1;
+      slope[2 + D + d] = used(ledger.joules[d] as number, energy) - 1;
+      if ((slope[2 + d] as number) > 1e-9 || (slope[2 + D + d] as number) > 1e-9) fits = false;
+    }
+    return fits;
+  }
+
+  #offer(program: Program, pass: PricePass, instance: PlanningInstance): void {
+    const decisions = Array.from({ length: program.stages }, (_, l) =>
+      decisionOf(program, l, pass.pathSet[l] as number, pass.pathChoice[l] as number),
+    );
+    const { feasible, objective } = planCosts(instance, decisions);
+    if (!feasible || objective >= this.objective) return;
+    this.objective = objective;
+    this.decisions = decisions;
+  }
+
+  /** One deflected step of Polyak's length; false when there is nowhere to go. */
+  #step(program: Program, instance: PlanningInstance, bound: number, factor: number): boolean {
+    const D = program.devices;
+    const now = this.#now;
+    const slope = this.#slope;
+    const direction = this.#direction;
+    const most = program.most;
+    const width = Math.max(1, most);
+    // Accuracy's term is concave: the end of its range that is least.
+    const low = offsetOf(instance, 0, now);
+    const high = offsetOf(instance, most, now);
+    const end = low <= high ? 0 : most;
+    slope[1] = ((slope[1] as number) - end) / width;
+    let norm = 0;
+    for (let r = 0; r < 2 + 2 * D; r++) {
+      let value = slope[r] as number;
+      const price =
+        r === 0
+          ? now.time
+          : r === 1
+            ? now.step
+            : ((r < 2 + D ? now.memory[r - 2] : now.energy[r - 2 - D]) as number);
+      if (price <= 0 && value < 0) value = 0;
+      value = (1 - DEFLECTION) * value + DEFLECTION * (direction[r] as number);
+      direction[r] = value;
+      norm += value * value;
+    }
+    if (norm < 1e-14) return false;
+    const target = Number.isFinite(this.objective)
+      ? this.objective
+      : bound + AIM * Math.max(Math.abs(bound), 1e-6);
+    const length = (factor * Math.max(1e-4 * Math.abs(bound), target - bound)) / norm;
+    now.time = Math.max(0, now.time + length * (direction[0] as number));
+    now.step = Math.max(0, now.step + (length * (direction[1] as number)) / width);
+    for (let d = 0; d < D; d++) {
+      now.memory[d] = Math.max(0, (now.memory[d] as number) + length * (direction[2 + d] as number));
+      now.energy[d] = Math.max(0, (now.energy[d] as number) + length * (direction[2 + D + d] as number));
+    }
+    return true;
+  }
+}
+
+const FACTOR = 1;
+const SHRINK = 0.6;
+const DEFLECTION = 0.3;
+const AIM = 0.03;
+
+function used(amount: number, limit: number): number {
+  return limit > 0 ? Math.min(amount / limit, 10) : amount > 0 ? 10 : 0;
+}

@@ -1,0 +1,171 @@
+// The policy's environment: requests side by side, one stage decided a step. What may be chosen is masked exactly; what a
+// choice costs is the objective's share, shaped by the price of what is left (Ng, Harada and Russell, ICML 1999), which
+// changes no optimum. Nothing is allocated in a step.
+import { accuracyCost, type PlanningInstance } from '../../plan/index.ts';
+import { Ledger } from '../policy/ledger.ts';
+import { PricePass, type Prices } from '../policy/prices.ts';
+import { grown, LIMIT, Program } from '../policy/program.ts';
+import { Reach } from '../policy/reach.ts';
+
+/** What running into a limit costs, in the request's unit: as much as a whole rough plan. */
+export const DEAD_END = 1;
+
+/** One request, stage by stage. */
+export class Episode {
+  readonly program = new Program();
+  readonly #pass = new PricePass();
+  readonly #reach = new Reach();
+  readonly #ledger = new Ledger();
+  readonly #scratch = new Ledger();
+  readonly #source = [0];
+  /** `[k * levels + p]`: 1 where the choice is allowed, and how much dearer than the cheapest it is, in the request's unit. */
+  mask = new Uint8Array(0);
+  regret = new Float64Array(0);
+  #position = new Int32Array(0);
+  #seconds = new Float64Array(0);
+  #unit = 1;
+  #stage = 0;
+  #toGo = 0;
+  done = true;
+  /** Whether the last episode ended with a plan, and its objective. */
+  complete = false;
+  objective = Number.POSITIVE_INFINITY;
+
+  /** Loads a request; false when nothing can be decided from the candidates. */
+  load(
+    instance: PlanningInstance,
+    candidates: readonly (readonly number[])[],
+    prices: Prices,
+    unit: number,
+  ): boolean {
+    this.done = true;
+    this.#unit = unit;
+    const { program } = this;
+    if (!program.load(instance, candidates) || !this.#reach.load(program)) return false;
+    if (this.#pass.run(program, prices) === Number.POSITIVE_INFINITY) return false;
+    const actions = program.width * program.levels;
+    if (this.mask.length < actions) this.mask = new Uint8Array(actions);
+    this.regret = grown(this.regret, actions);
+    this.#position = grown(this.#position, actions);
+    this.#seconds = grown(this.#seconds, actions);
+    this.#ledger.reserve(2, program.devices);
+    this.#scratch.reserve(1, program.devices);
+    this.#source[0] = instance.source;
+    return true;
+  }
+
+  /** Begins at the first stage; what may be chosen there is in `mask`. */
+  reset(): void {
+    this.#stage = 0;
+    this.done = false;
+    this.complete = false;
+    this.objective = Number.POSITIVE_INFINITY;
+    this.#ledger.clear(0, this.program.devices);
+    this.#toGo = this.#pass.node[0] as number;
+    if (!this.#look()) this.done = true;
+  }
+
+  /** Stage that is decided next. */
+  get stage(): number {
+    return this.#stage;
+  }
+
+  /** Takes an allowed choice; returns its reward, in the request's unit. */
+  step(action: number): number {
+    const { program } = this;
+    const instance = program.instance as PlanningInstance;
+    const ledger = this.#ledger;
+    const l = this.#stage;
+    const k = Math.floor(action / program.levels);
+    const position = this.#position[action] as number;
+    const before = (ledger.cost[0] as number) + accuracyCost(instance, ledger.steps[0] as number);
+    ledger.extend(program, 0, l, k, position, this.#seconds[action] as number, this.#scratch, 0);
+    ledger.copyRow(this.#scratch, program.devices);
+    let cost = (ledger.cost[0] as number) + accuracyCost(instance, ledger.steps[0] as number) - before;
+    const state = (l * program.width + k) * program.levels + (ledger.level[0] as number);
+    this.#stage++;
+    let toGo = this.#pass.toGo[state] as number;
+    let reward = 0;
+    if (this.#stage === program.stages) {
+      this.done = true;
+      const home = this.#home(instance, k, state);
+      cost += home;
+      toGo = 0;
+      this.complete = home < Number.POSITIVE_INFINITY;
+      if (this.complete)
+        this.objective =
+          (ledger.cost[0] as number) + home + accuracyCost(instance, ledger.steps[0] as number);
+    } else if (!this.#look()) this.done = true;
+    // With the potential of a dead end set to what was left, running into it costs just this.
+    if (this.done && !this.complete) reward = -DEAD_END;
+    else reward = -(cost + toGo - this.#toGo) / this.#unit;
+    this.#toGo = toGo;
+    return reward;
+  }
+
+  /** The objective's part for the result's way home; Infinity where it breaks a limit. */
+  #home(instance: PlanningInstance, k: number, state: number): number {
+    const { program } = this;
+    const ledger = this.#ledger;
+    const seconds = program.home[k * program.levels + (ledger.level[0] as number)] as number;
+    if (!((ledger.seconds[0] as number) + seconds <= instance.deadline * LIMIT))
+      return Number.POSITIVE_INFINITY;
+    const set = program.sets[(program.stages - 1) * program.width + k] as readonly number[];
+    const joules = ledger.hop(instance, 0, set, this.#source, program.sent[state] as number);
+    if (joules < 0) return Number.POSITIVE_INFINITY;
+    return instance.weights.time * seconds + instance.weights.energy * joules;
+  }
+
+  /** Fills mask and regret for the next stage; false when nothing is allowed. */
+  #look(): boolean {
+    const { program } = this;
+    const instance = program.instance as PlanningInstance;
+    const { width, levels } = program;
+    const pass = this.#pass;
+    const reach = this.#reach;
+    const ledger = this.#ledger;
+    const l = this.#stage;
+    this.mask.fill(0);
+    this.regret.fill(Number.POSITIVE_INFINITY);
+    const level = ledger.level[0] as number;
+    const before = ledger.set[0] as number;
+    const left = instance.deadline * LIMIT - (ledger.seconds[0] as number);
+    const lossLeft = program.most - (ledger.steps[0] as number);
+    const bytes = l === 0 ? 0 : (program.sent[((l - 1) * width + before) * levels + level] as number);
+    const from = program.start[l * (levels + 1) + level] as number;
+    const to = program.start[l * (levels + 1) + level + 1] as number;
+    let least = Number.POSITIVE_INFINITY;
+    for (let k = 0; k < (program.count[l] as number); k++) {
+      const at = l * width + k;
+      const carried = l === 0 ? 0 : bytes * (pass.hop[(l * width + before) * width + k] as number);
+      for (let c = from; c < to; c++) {
+        const state = at * levels + (program.out[c] as number);
+        const lost = program.steps[c] as number;
+        if (lost + (reach.steps[state] as number) > lossLeft) continue;
+        const seconds = ledger.stageSeconds(program, 0, l, k, c);
+        if (!(seconds + (reach.seconds[state] as number) <= left)) continue;
+        const price =
+          carried +
+          pass.time * seconds +
+          (pass.perMac[at] as number) * (program.macs[c] as number) +
+          (pass.perByte[at] as number) * (program.weight[c] as number) +
+          pass.step * lost +
+          (pass.toGo[state] as number);
+        const action = k * levels + (program.out[c] as number);
+        if (price >= (this.regret[action] as number)) continue;
+        if (!ledger.extend(program, 0, l, k, c, seconds, this.#scratch, 0)) continue;
+        if (!reach.lasts(program, this.#scratch, l, 0)) continue;
+        this.mask[action] = 1;
+        this.regret[action] = price;
+        this.#position[action] = c;
+        this.#seconds[action] = seconds;
+        if (price < least) least = price;
+      }
+    }
+    if (least === Number.POSITIVE_INFINITY) return false;
+    for (let action = 0; action < width * levels; action++)
+      if (this.mask[action] === 1)
+        this.regret[action] = ((this.regret[action] as number) - least) / this.#unit;
+    return true;
+  }
+}

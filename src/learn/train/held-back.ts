@@ -1,0 +1,45 @@
+// How near the policy comes to the exact planner on requests that it never trains on.
+import { exactPlanner, type Planner, type PlanningInstance } from '../../plan/index.ts';
+import type { RequestSource } from './sources.ts';
+
+/** Numbers of held-back requests begin here; training never gets so far. */
+export const HELD_BACK_SEED = 100_000_000;
+
+/** A request with what the exact planner reaches. */
+export interface HeldBack {
+  readonly instance: PlanningInstance;
+  readonly objective: number;
+}
+
+/** Budget of a held-back request's plan. */
+const LABELS = 400_000;
+
+/** The request of a number; undefined when the exact planner has no plan for it. */
+export async function heldBack(source: RequestSource, number: number): Promise<HeldBack | undefined> {
+  const instance = source.at(HELD_BACK_SEED + number);
+  const { objective, decisions } = await exactPlanner.plan(instance, { labels: LABELS });
+  return decisions && { instance, objective };
+}
+
+/** What a planner does on held-back requests. */
+export interface GapReport {
+  /** Mean of (objective - exact) / exact over requests that it planned. */
+  readonly mean: number;
+  readonly worst: number;
+  /** Requests without a plan. */
+  readonly missed: number;
+}
+
+/** Plans all of them. */
+export async function gapsOf(planner: Planner, requests: readonly HeldBack[]): Promise<GapReport> {
+  let [sum, worst, planned] = [0, 0, 0];
+  for (const { instance, objective } of requests) {
+    const found = await planner.plan(instance);
+    if (!found.decisions) continue;
+    const gap = found.objective / objective - 1;
+    planned++;
+    sum += gap;
+    worst = Math.max(worst, gap);
+  }
+  return { mean: sum / Math.max(1, planned), worst, missed: requests.length - planned };
+}

@@ -1,0 +1,8 @@
+// The door to training: jax-js is loaded only by those who train.
+import type { Trainer, TrainOptions } from './trainer.ts';
+
+/** Makes a training run ready; see `Trainer`. */
+export async function startTraining(options: TrainOptions): Promise<Trainer> {
+  const { Trainer: Run } = await import('./trainer.ts');
+  return Run.start(options);
+}
