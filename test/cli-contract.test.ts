@@ -17,7 +17,18 @@ afterAll(() => cli.remove());
 const MACS = 64 * 9 * (CHANNELS + CHANNELS * CHANNELS) + CHANNELS * CLASSES;
 const PARAMETERS = 9 * (CHANNELS + CHANNELS * CHANNELS) + 2 * CHANNELS + CHANNELS * CLASSES;
 const LAYERS = [CHANNELS, CHANNELS, CLASSES];
-const COMMANDS = ['inspect', 'evaluate', 'explain', 'compare', 'prune', 'pack', 'plan', 'infer', 'demo'];
+const COMMANDS = [
+  'inspect',
+  'evaluate',
+  'explain',
+  'compare',
+  'prune',
+  'pack',
+  'plan',
+  'simulate',
+  'infer',
+  'demo',
+];
 const NUMBER = expect.any(Number) as number;
 const fraction = (value: number) => value >= 0 && value <= 1;
 

@@ -1,4 +1,5 @@
-// `bedside plan` on a bundle that `bedside pack` wrote: the contract of --json, its files, and what it refuses.
+// `bedside plan` and `bedside simulate` on a bundle that `bedside pack` wrote: the contract of --json, their files, and what
+// they refuse.
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -102,6 +103,65 @@ describe('plan', TIMEOUT, () => {
     const text = await readFile(join(folder, 'plan.lp'), 'utf8');
     expect(text).toMatch(/^\\[\s\S]*^Minimize$[\s\S]*^Subject To$[\s\S]*^End$/m);
     expect(text).toContain('stage1.on.tablet');
+  });
+});
+
+describe('simulate', TIMEOUT, () => {
+  const ward = 'simulate bundle --solver exact,beam,static,random,local --requests 40';
+
+  it.concurrent('prints one object, the same on every run', async () => {
+    const [first, second] = await Promise.all([run(ward), run(ward)]);
+    expect({ status: first.status, stderr: first.stderr }).toEqual({ status: 0, stderr: '' });
+    expect(second.stdout).toBe(first.stdout);
+    const found = JSON.parse(first.stdout);
+    expect(found).toMatchObject({ place: 'ward', requests: 40, seed: 1, decisionTime: 'counted' });
+    expect(found.rows.map(({ solver }: { solver: string }) => solver)).toEqual([
+      'exact',
+      'beam',
+      'static',
+      'random',
+      'local',
+    ]);
+    for (const row of found.rows) {
+      expect(row.served + row.late + row.lost + row.refused).toBe(40);
+      for (const key of ['objective', 'violations', 'decisionMs']) expect(row[key]).toEqual(NUMBER);
+    }
+    expect(found.rows[0]).toMatchObject({ toExact: 0, latency: NUMBER, energy: NUMBER, accuracy: NUMBER });
+    expect(found.rows[0].violations).toBe(0);
+  });
+
+  it.concurrent('records a trace whose replay is what was recorded', async () => {
+    const options = '--solver beam --requests 15 --rate 20 --preset clinic';
+    const lived = await run(`simulate bundle ${options} --record clinic.jsonl`);
+    const replayed = await run('simulate bundle --solver beam --replay clinic.jsonl --preset clinic');
+    const [one, other] = [lived, replayed].map(({ stdout }) => JSON.parse(stdout).rows[0]);
+    expect(other.served).toBe(one.served);
+    expect(other.latency).toBeCloseTo(one.latency, 9);
+    expect(other.objective).toBeCloseTo(one.objective, 9);
+  });
+
+  it.concurrent('people get a table, and the course over time', async () => {
+    const words = `simulate bundle --fleet ${WARD} --requests 30 --solver static,local --quiet`;
+    const { status, stdout } = await cli.run(words.split(' '), folder);
+    expect(status).toBe(0);
+    expect(stdout).toContain('ward, moving as ward: 30 requests, seed 1');
+    expect(stdout).toMatch(/^solver +objective +latency/m);
+    expect(stdout).toMatch(/^static +\|.{48}\|$/m);
+  });
+
+  it.concurrent.each([
+    ['an unknown solver', '--solver magic', 'E_USAGE', "'magic' is none of exact"],
+    ['an unknown place', '--preset moon', 'E_USAGE', 'Allowed choices are ward'],
+    ['two worlds', `--replay bad.jsonl --fleet ${WARD}`, 'E_USAGE', "'--fleet' cannot be used"],
+    ['a trace that is none', '--replay bad.jsonl', 'E_TRACE', 'bad.jsonl, line 2'],
+    ['the same bundle twice', 'bundle', 'E_USAGE', 'two of the bundles'],
+  ])('refuses %s', async (_, words, code, says) => {
+    await writeFile(join(folder, 'bad.jsonl'), '{"format":"bedside-trace","version":1}\n{');
+    const { status, stdout, stderr } = await run(`simulate bundle ${words}`);
+    const { error } = JSON.parse(stdout);
+    expect(error).toMatchObject({ code, hint: expect.any(String) });
+    expect(`${error.message}\n${error.hint}`).toContain(says);
+    expect({ status, stderr }).toEqual({ status: code === 'E_USAGE' ? 2 : 1, stderr: '' });
   });
 });
 

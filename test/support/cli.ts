@@ -40,7 +40,8 @@ export async function compileCli(): Promise<Cli> {
   );
   const words = [compiler, '-p', 'tsconfig.build.json', '--outDir', join(folder, 'dist')];
   await promisify(execFile)(process.execPath, words, { cwd: ROOT });
-  for (const name of ['package.json', 'models']) await symlink(join(ROOT, name), join(folder, name));
+  for (const name of ['package.json', 'models', 'examples'])
+    await symlink(join(ROOT, name), join(folder, name));
 
   const main = join(folder, 'dist', 'cli', 'main.js');
   const { BEDSIDE_DEBUG: _, ...env } = process.env;

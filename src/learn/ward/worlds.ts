@@ -2,7 +2,7 @@
 // return. All wards go one block on together, over flat arrays, and nothing is allocated on the way.
 import type { FleetDevice } from '../../plan/index.ts';
 import { must, RandomLanes } from '../../util/index.ts';
-import { clamp, exponential, innovation, persistence, shannon, within } from './dynamics.ts';
+import { clamp, innovation, persistence, shannon, within } from './dynamics.ts';
 import { layoutOf, type WardLayout, type WardSpec } from './layout.ts';
 import { slowed, type WorldView } from './world-view.ts';
 
@@ -219,42 +219,50 @@ export class Worlds {
     });
   }
 
+  // Numbers that are no integers are read from arrays and written to them: handed from one function to another they may
+  // be put on the heap.
+
   #moveLinks(w: number, links: number): void {
     const first = this.#layout.links[w] as number;
+    drift(this.#snr, w, this.signal, first, links, this.#normals, 0);
     const block = this.#block[w] as number;
     const chance = this.#outage[w] as number;
     const seconds = this.#outageSeconds[w] as number;
     for (let i = 0; i < links; i++) {
-      const link = first + i;
-      this.signal[link] = moved(this.#snr, w, this.signal[link] as number, this.#normals[i] as number);
-      const left = Math.max(0, (this.outageLeft[link] as number) - block);
+      const left = (this.outageLeft[first + i] as number) - block;
       const draw = this.#uniforms[i] as number;
-      // What is left of the draw below the chance is uniform again.
-      this.outageLeft[link] = draw < chance ? left + exponential(seconds, draw / chance) : left;
+      // Below the chance a draw is uniform again, and gives an exponential time.
+      if (left > 0) this.outageLeft[first + i] = left;
+      else if (draw < chance) this.outageLeft[first + i] = -seconds * Math.log1p(-draw / chance);
+      else this.outageLeft[first + i] = 0;
     }
   }
 
   #moveDevices(w: number, links: number, devices: number): void {
     const first = this.#layout.devices[w] as number;
+    drift(this.#load, w, this.#taken, first, devices, this.#normals, links);
+    drift(this.#memory, w, this.#holds, first, devices, this.#normals, links + devices);
     const block = this.#block[w] as number;
     const chance = this.#leave[w] as number;
+    const seconds = this.#awaySeconds[w] as number;
     for (let i = 0; i < devices; i++) {
       const d = first + i;
-      this.#taken[d] = moved(this.#load, w, this.#taken[d] as number, this.#normals[links + i] as number);
-      const noise = this.#normals[links + devices + i] as number;
-      this.#holds[d] = moved(this.#memory, w, this.#holds[d] as number, noise);
-      const left = Math.max(0, (this.#awayLeft[d] as number) - block);
+      const left = (this.#awayLeft[d] as number) - block;
       const draw = this.#uniforms[links + i] as number;
       const leaves = this.#mobile[d] === 1 && draw < chance;
-      this.#awayLeft[d] = leaves ? left + exponential(this.#awaySeconds[w] as number, draw / chance) : left;
-      if ((this.#capacity[d] as number) > 0) this.#drain(w, d, block);
+      if (left > 0) this.#awayLeft[d] = left;
+      else if (leaves) this.#awayLeft[d] = -seconds * Math.log1p(-draw / chance);
+      else this.#awayLeft[d] = 0;
     }
+    for (let d = first; d < first + devices; d++) if ((this.#capacity[d] as number) > 0) this.#drain(w, d);
   }
 
-  #drain(w: number, d: number, block: number): void {
+  /** A block's joules into or out of a battery. */
+  #drain(w: number, d: number): void {
     const capacity = this.#capacity[d] as number;
-    const watts = this.#charging[d] === 1 ? (this.#chargeWatts[d] as number) : 0;
-    const joules = (this.charge[d] as number) + (watts - (this.#idle[d] as number)) * block;
+    const watts =
+      (this.#charging[d] === 1 ? (this.#chargeWatts[d] as number) : 0) - (this.#idle[d] as number);
+    const joules = (this.charge[d] as number) + watts * (this.#block[w] as number);
     const charge = clamp(joules, 0, capacity);
     this.charge[d] = charge;
     if (charge <= capacity * (this.#charger[2 * w] as number)) this.#charging[d] = 1;
@@ -265,7 +273,8 @@ export class Worlds {
   #show(w: number): void {
     const firstDevice = this.#layout.devices[w] as number;
     const devices = this.#count(this.#layout.devices, w);
-    const [load, memory] = [this.#load.mean[w] as number, this.#memory.mean[w] as number];
+    const load = this.#load.mean[w] as number;
+    const memory = this.#memory.mean[w] as number;
     for (let i = 0; i < devices; i++) {
       const d = firstDevice + i;
       const source = this.#source[d] === 1;
@@ -274,7 +283,7 @@ export class Worlds {
       this.slowness[d] = (1 - load) / (1 - clamp(this.#taken[d] as number, 0, MOST_TAKEN));
       const free = (1 - clamp(this.#holds[d] as number, 0, MOST_TAKEN)) / (1 - memory);
       this.memory[d] = (this.#fullMemory[d] as number) * free;
-      this.energy[d] = this.#budget(w, d);
+      this.#budget(w, d);
     }
     this.#showLinks(w, firstDevice, devices);
   }
@@ -287,35 +296,50 @@ export class Worlds {
       this.bandwidth[square + d * devices + d] = Number.POSITIVE_INFINITY;
     }
     for (let link = links[w] as number; link < (links[w + 1] as number); link++) {
-      const [d, e] = [first[link] as number, second[link] as number];
+      const d = first[link] as number;
+      const e = second[link] as number;
+      const there = square + d * devices + e;
+      const back = square + e * devices + d;
       const reached = this.present[firstDevice + d] === 1 && this.present[firstDevice + e] === 1;
       const radio = this.#radio[link] === 1;
       const fades = radio ? shannon(this.signal[link] as number) / usual : 1;
       const share = !reached || (radio && (this.outageLeft[link] as number) > 0) ? 0 : fades;
-      const [there, back] = [square + d * devices + e, square + e * devices + d];
-      this.bandwidth[there] = rate(this.#nominal[there] as number, share);
-      this.bandwidth[back] = rate(this.#nominal[back] as number, share);
+      const forth = (this.#nominal[there] as number) * share;
+      const hither = (this.#nominal[back] as number) * share;
+      this.bandwidth[there] = forth < LEAST_RATE ? 0 : forth;
+      this.bandwidth[back] = hither < LEAST_RATE ? 0 : hither;
     }
   }
 
   /** Joules that a device gives to one request: less, the emptier its battery. */
-  #budget(w: number, d: number): number {
-    const full = this.#fullEnergy[d] as number;
+  #budget(w: number, d: number): void {
     const capacity = this.#capacity[d] as number;
-    if (capacity === 0) return full;
-    const [none, all] = [this.#gives[2 * w] as number, this.#gives[2 * w + 1] as number];
-    return full * clamp(((this.charge[d] as number) / capacity - none) / (all - none), 0, 1);
+    const none = this.#gives[2 * w] as number;
+    const all = this.#gives[2 * w + 1] as number;
+    const filled =
+      capacity === 0 ? 1 : clamp(((this.charge[d] as number) / capacity - none) / (all - none), 0, 1);
+    this.energy[d] =
+      filled === 1 ? (this.#fullEnergy[d] as number) : (this.#fullEnergy[d] as number) * filled;
   }
 }
 
-function rate(nominal: number, share: number): number {
-  const bytes = nominal * share;
-  return bytes < LEAST_RATE ? 0 : bytes;
-}
-
-function moved({ mean, kept, fresh }: Coefficients, w: number, value: number, noise: number): number {
+/** One step of a process for `count` values from `at` on, with normal numbers from `noise` on. */
+function drift(
+  { mean, kept, fresh }: Coefficients,
+  w: number,
+  values: Float64Array,
+  at: number,
+  count: number,
+  normals: Float64Array,
+  noise: number,
+): void {
   const center = mean[w] as number;
-  return center + (kept[w] as number) * (value - center) + (fresh[w] as number) * noise;
+  const keep = kept[w] as number;
+  const add = fresh[w] as number;
+  for (let i = 0; i < count; i++) {
+    const distance = (values[at + i] as number) - center;
+    values[at + i] = center + keep * distance + add * (normals[noise + i] as number);
+  }
 }
 
 function coefficients(
