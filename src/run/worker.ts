@@ -31,7 +31,7 @@ export interface WorkerOptions {
 /** A device that answers on a fabric until it is closed or its battery is spent. */
 export class Worker {
   readonly #device: Device;
-  readonly #links: ShapedLinks;
+  #links: ShapedLinks;
   readonly #onLeave: ((why: string) => void) | undefined;
   readonly #running = new Map<string, Running>();
   /** By request: its last epoch; Infinity when it has ended. The oldest are forgotten. */
@@ -53,6 +53,11 @@ export class Worker {
       message: (from, message) => this.receive(from, message),
       lost: () => {},
     });
+  }
+
+  /** From now on its links are emulated to be like this. */
+  shape(links: LinkOptions): void {
+    this.#links = new ShapedLinks(links);
   }
 
   /** What a message does. A duplicate, or one of an epoch that has passed, does nothing. */

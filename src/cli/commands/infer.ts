@@ -24,6 +24,7 @@ import { BedsideError, formatSeconds, must, readFileChecked } from '../../util/i
 import { EXIT, examples } from '../command-line.ts';
 import { inferAll } from '../infer-run.ts';
 import { tellInferred } from '../infer-text.ts';
+import { Interrupt } from '../interrupt.ts';
 import { loadData } from '../load.ts';
 import { emulated, localFleet, measureAll, reportsOf } from '../local-fleet.ts';
 import { addCommon, addData, type CommonOptions, count, type DataOptions, levelList } from '../options.ts';
@@ -245,32 +246,6 @@ function adaptation(planner: RoomPlanner, requester: Requester, output: Output) 
     output.note(`times have changed: planned anew, ${formatSeconds(view.latency)} a request`);
     return view;
   };
-}
-
-/** The first Ctrl-C lets the request that runs end; the next does what it did before. */
-class Interrupt {
-  readonly #control = new AbortController();
-  readonly #before = process.listeners('SIGINT');
-  readonly #stop: () => void;
-
-  constructor(output: Output) {
-    this.#stop = () => {
-      output.note('stopping after the request that runs; once more stops at once');
-      this.#control.abort();
-      this.end();
-    };
-    process.removeAllListeners('SIGINT');
-    process.once('SIGINT', this.#stop);
-  }
-
-  get signal(): AbortSignal {
-    return this.#control.signal;
-  }
-
-  end(): void {
-    process.off('SIGINT', this.#stop);
-    for (const listener of this.#before.splice(0)) process.on('SIGINT', listener);
-  }
 }
 
 function assertOptions({ fabric, fleet, workers }: InferOptions): void {

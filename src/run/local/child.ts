@@ -4,7 +4,7 @@ import { Device } from '../device.ts';
 import { wordsOf } from '../words.ts';
 import { Worker } from '../worker.ts';
 import { LocalFabric } from './local-fabric.ts';
-import type { ChildReply, ChildTask } from './local-workers.ts';
+import type { ChildOrder, ChildReply, ChildTask } from './local-workers.ts';
 
 const tell = (reply: ChildReply): Promise<void> =>
   new Promise((resolve) => process.send?.(reply, () => resolve()) ?? resolve());
@@ -25,5 +25,6 @@ async function run({ dir, device, links, bundles }: ChildTask): Promise<void> {
   const onLeave = (): void => void setTimeout(() => process.exit(0), 100);
   const worker = new Worker(new Device(device, opened), { links, onLeave });
   await worker.join(new LocalFabric(dir));
+  process.on('message', ({ links: shaped }: ChildOrder) => worker.shape(shaped));
   await tell({ ready: true });
 }

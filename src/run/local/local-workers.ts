@@ -24,6 +24,11 @@ export interface ChildTask {
 
 export type ChildReply = { readonly ready: true } | { readonly error: ErrorWords };
 
+/** What a running process is told. */
+export interface ChildOrder {
+  readonly links: LinkOptions;
+}
+
 /** One device to start. */
 export interface LocalWorker {
   readonly device: DeviceOptions;
@@ -41,7 +46,7 @@ export interface Here {
 export class LocalWorkers implements AsyncDisposable {
   readonly fabric: LocalFabric;
   readonly #processes = new Map<string, ChildProcess>();
-  readonly #here: Worker[] = [];
+  readonly #here = new Map<string, Worker>();
   readonly #bundles: readonly string[];
 
   private constructor(fabric: LocalFabric, bundles: readonly string[]) {
@@ -86,13 +91,21 @@ export class LocalWorkers implements AsyncDisposable {
 
   async #join({ device, links }: LocalWorker, bundles: readonly Bundle[]): Promise<void> {
     const worker = new Worker(new Device(device, bundles), { links });
-    this.#here.push(worker);
+    this.#here.set(device.name, worker);
     await worker.join(this.fabric);
   }
 
   /** Signals the process of a device, for tests and demonstrations that kill it; false for one that is `here`, or has ended. */
   kill(name: string, signal: NodeJS.Signals = 'SIGKILL'): boolean {
     return this.#processes.get(name)?.kill(signal) ?? false;
+  }
+
+  /** From now on the links of a device are emulated to be like this. */
+  shape(name: string, links: LinkOptions): void {
+    this.#here.get(name)?.shape(links);
+    const order: ChildOrder = { links };
+    const child = this.#processes.get(name);
+    if (child?.connected) child.send(order);
   }
 
   /** The running processes' numbers, by device. */
@@ -104,7 +117,7 @@ export class LocalWorkers implements AsyncDisposable {
 
   async close(): Promise<void> {
     await Promise.all([...this.#processes.values()].map(end));
-    for (const worker of this.#here) await worker.close();
+    for (const worker of this.#here.values()) await worker.close();
     await rm(this.fabric.dir, { recursive: true, force: true });
   }
 
