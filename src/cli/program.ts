@@ -1,10 +1,12 @@
 // The command line as a whole: commands, help, version, failures.
 import { Command, CommanderError } from 'commander';
 import { EXIT, examples, tellError } from './command-line.ts';
+import { addCluster } from './commands/cluster.ts';
 import { addCompare } from './commands/compare.ts';
 import { addDemo } from './commands/demo.ts';
 import { addEvaluate } from './commands/evaluate.ts';
 import { addExplain } from './commands/explain.ts';
+import { addFleet } from './commands/fleet.ts';
 import { addInfer } from './commands/infer.ts';
 import { addInspect } from './commands/inspect.ts';
 import { addPack } from './commands/pack.ts';
@@ -12,6 +14,7 @@ import { addPlan } from './commands/plan.ts';
 import { addPrune } from './commands/prune.ts';
 import { addSimulate } from './commands/simulate.ts';
 import { addTrain } from './commands/train.ts';
+import { addWorker } from './commands/worker.ts';
 import { VERSION } from './version.ts';
 
 /** The program; parsing throws instead of ending the process. */
@@ -42,6 +45,9 @@ export function buildProgram(): Command {
   addTrain(program);
   addSimulate(program);
   addInfer(program);
+  addWorker(program);
+  addFleet(program);
+  addCluster(program);
   addDemo(program);
   return program;
 }

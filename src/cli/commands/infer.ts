@@ -27,6 +27,8 @@ import { tellInferred } from '../infer-text.ts';
 import { Interrupt } from '../interrupt.ts';
 import { loadData } from '../load.ts';
 import { emulated, localFleet, measureAll, reportsOf } from '../local-fleet.ts';
+import { addCredentials, isServer } from '../nats/access.ts';
+import { measureThere, openNatsRoom } from '../nats/nats-room.ts';
 import { addCommon, addData, type CommonOptions, count, type DataOptions, levelList } from '../options.ts';
 import { Output } from '../output.ts';
 import { RoomPlanner, type RoomRequest } from '../room-planner.ts';
@@ -48,6 +50,8 @@ interface InferOptions extends CommonOptions, DataOptions {
   readonly batch?: number;
   readonly batchWindow: number;
   readonly fabric: string;
+  readonly credentials?: string;
+  readonly source?: string;
 }
 
 /** Adds the command to the program. */
@@ -100,7 +104,13 @@ export function addInfer(program: Command): void {
     )
     .option('--no-measure', "plan by the bundle's and the fleet's figures alone")
     .option('--adapt', 'plan anew, by what stages took, when requests take longer or shorter than at first')
-    .option('--fabric <where>', 'how workers reach each other: local', 'local');
+    .option(
+      '--fabric <where>',
+      'local: workers are processes of this machine; nats://host:port: those that joined there, docs/cluster.md',
+      'local',
+    )
+    .option('--source <device>', 'over NATS: who has the input; default: a trusted worker of this machine');
+  addCredentials(command);
   addData(command, { split: 'default test', perClass: 'at most this many samples of each class' });
   addCommon(command)
     .addHelpText(
@@ -121,27 +131,37 @@ async function infer(path: string, options: InferOptions): Promise<void> {
   const given = options.fleet === undefined ? undefined : await readFleet(options.fleet);
   const bundle = await openBundle(path);
   assertBatch(bundle, options);
-  const fleet = given ?? localFleet(bundle.manifest, options.workers ?? 2);
+  const room = options.fabric === 'local' ? undefined : await openNatsRoom(bundle, given, options, output);
+  const fleet = room?.fleet ?? given ?? localFleet(bundle.manifest, options.workers ?? 2);
   const planner = new RoomPlanner(bundle.manifest, fleet, roomOf(fleet, options));
-  const measures = options.measure ?? (given === undefined && !isMeasuredHere(bundle.manifest));
+  const untimed = room ? room.unmeasured.length > 0 : given === undefined && !isMeasuredHere(bundle.manifest);
+  const measures = options.measure ?? untimed;
   // What cannot be planned is told before anything is started.
   if (!measures) await planned(planner, path, options, output);
   const classifier = describeClassifier(bundle.model, path);
   const dataset = await loadData(classifier, options, { split: 'test', seed: options.seed }, output);
-  await using workers = await output.during(`starting ${fleet.devices.length} workers`, () =>
-    LocalWorkers.start(emulated(fleet), [path], {
-      device: must(fleet.devices[fleet.source], 'a source').name,
-      bundles: [bundle],
-    }),
-  );
-  const requester = new Requester('requester', bundle);
-  await requester.join(workers.fabric);
+  await using workers = room
+    ? undefined
+    : await output.during(`starting ${fleet.devices.length} workers`, () =>
+        LocalWorkers.start(emulated(fleet), [path], {
+          device: must(fleet.devices[fleet.source], 'a source').name,
+          bundles: [bundle],
+        }),
+      );
+  const requester = new Requester(room?.requester ?? 'requester', bundle);
+  await requester.join(must(room ?? workers, 'workers').fabric);
   const interrupt = new Interrupt(output);
   try {
     if (measures) {
       planner.learn(
         await output.during('workers time their stages', (progress) =>
-          measureAll(requester, fleet, (done, total) => progress.update(done, total)),
+          room
+            ? measureThere(
+                requester,
+                options.measure ? fleet.devices.map(({ name }) => name) : room.unmeasured,
+                (done, total) => progress.update(done, total),
+              )
+            : measureAll(requester, fleet, (done, total) => progress.update(done, total)),
         ),
       );
     }
@@ -248,14 +268,21 @@ function adaptation(planner: RoomPlanner, requester: Requester, output: Output) 
   };
 }
 
-function assertOptions({ fabric, fleet, workers }: InferOptions): void {
-  if (fabric !== 'local') {
-    const nats = fabric.startsWith('nats://');
-    throw new BedsideError(
-      nats ? 'E_UNSUPPORTED' : 'E_USAGE',
-      nats ? `workers over NATS (${fabric}) are not there yet` : `there is no fabric '${fabric}'`,
-      { hint: 'leave --fabric out: workers are then processes of this machine' },
-    );
+function assertOptions({ fabric, fleet, workers, credentials, source }: InferOptions): void {
+  if (fabric !== 'local' && !isServer(fabric)) {
+    throw new BedsideError('E_USAGE', `there is no fabric '${fabric}'`, {
+      hint: 'leave --fabric out for processes of this machine, or name a server as nats://host:port',
+    });
+  }
+  if (fabric !== 'local' && workers !== undefined) {
+    throw new BedsideError('E_USAGE', '--workers starts processes of this machine, not workers on NATS', {
+      hint: 'start bedside worker on each device',
+    });
+  }
+  if (fabric === 'local' && (credentials !== undefined || source !== undefined)) {
+    throw new BedsideError('E_USAGE', '--credentials and --source are for workers on NATS', {
+      hint: 'name the server with --fabric nats://host:port',
+    });
   }
   if (fleet !== undefined && workers !== undefined) {
     throw new BedsideError('E_USAGE', 'give either --workers or --fleet, not both', {

@@ -15,3 +15,4 @@ export { connectNats, type NatsAccess, natsError } from './connect.ts';
 export { type BoardEntry, FleetBoard, type NodeEntry } from './fleet-board.ts';
 export { NatsFabric, type NatsFabricOptions } from './nats-fabric.ts';
 export { NatsWorker, type NatsWorkerOptions } from './nats-worker.ts';
+export { readServer, type ServerInfo } from './server-info.ts';

@@ -91,7 +91,7 @@ export class NatsWorker implements AsyncDisposable {
 
   /** What it says of itself now. */
   entry(): NodeEntry {
-    const { battery, joulesPerMac, joulesPerByteSent, memory, speed, threads } = this.#options.device;
+    const { battery, joulesPerMac, joulesPerByteSent, memory, speed } = this.#options.device;
     const report = this.device.report();
     const { bytesPerSecond, latency } = this.#options.links ?? {};
     const emulated = {
@@ -102,7 +102,6 @@ export class NatsWorker implements AsyncDisposable {
       joulesPerByteSent,
       bytesPerSecond,
       latency,
-      threads,
     };
     return {
       version: 1,

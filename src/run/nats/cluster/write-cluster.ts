@@ -84,7 +84,9 @@ export async function writeCluster(
     });
   }
   const { hosts, port, maxPayload, maxStorage, monitorPort, days, identities } = options;
-  const { ca, server } = await certify(hosts, days);
+  // The machine of the server has a name for itself.
+  const all = [...new Set([...hosts, 'localhost', '127.0.0.1'])];
+  const { ca, server } = await certify(all, days);
   const cluster: ClusterFile = {
     format: 'bedside-cluster',
     version: 1,

@@ -1,0 +1,38 @@
+// Who is in a fleet, as people read it.
+import type { BoardEntry } from '../../run/index.ts';
+import { formatBytes, formatCount, formatJoules, formatSeconds } from '../../util/index.ts';
+import { table } from '../tables.ts';
+
+/** Devices with what they hold, then their links. */
+export function fleetText(entries: readonly BoardEntry[]): string {
+  if (entries.length === 0) return 'no worker is there';
+  const devices = table(
+    ['device', 'host', 'trusted', '>MAC/s', '>memory', '>used', '>battery', 'holds', 'emulated'],
+    entries.map((entry) => [
+      entry.name,
+      entry.host,
+      entry.trusted ? 'yes' : 'no',
+      formatCount(entry.macsPerSecond),
+      formatBytes(entry.memory),
+      formatBytes(entry.memoryUsed),
+      entry.battery === undefined ? '-' : formatJoules(entry.battery),
+      entry.bundles.map(held).join('; ') || '-',
+      Object.entries(entry.emulated)
+        .map(([what, value]) => `${what} ${value}`)
+        .join(', ') || '-',
+    ]),
+  );
+  const links = entries.flatMap(({ name, links: own }) =>
+    own.map(({ to, bytesPerSecond, latency }) => [
+      `${name} > ${to}`,
+      `${formatBytes(bytesPerSecond)}/s`,
+      formatSeconds(latency),
+    ]),
+  );
+  if (links.length === 0) return devices;
+  return `${devices}\n\n${table(['link', '>throughput', '>latency'], links)}`;
+}
+
+function held({ name, stages, measured }: BoardEntry['bundles'][number]): string {
+  return `${name} ${stages.length === 0 ? 'no stage' : stages.join(' ')}${measured ? ', timed' : ''}`;
+}

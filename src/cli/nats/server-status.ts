@@ -1,0 +1,74 @@
+// How a NATS server is.
+import { type BoardEntry, loadNats, type NatsAccess } from '../../run/index.ts';
+
+export interface ClusterStatus {
+  readonly server: {
+    readonly name: string;
+    readonly version: string;
+    readonly tls: boolean;
+    /** Bytes, seconds. */
+    readonly maxPayload: number;
+    readonly roundTrip: number;
+  };
+  /** Bytes; null for no limit. Absent where the credentials may not know. */
+  readonly storage?: { readonly used: number; readonly limit: number | null; readonly streams: number };
+  /** From the status page, where it can be reached. */
+  readonly connections?: readonly ServerConnection[];
+  readonly fleet: readonly BoardEntry[];
+}
+
+export interface ServerConnection {
+  readonly name: string;
+  readonly from: string;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly idle: string;
+}
+
+const PAGE_MS = 1000;
+
+/** @throws BedsideError E_FABRIC when the server cannot be reached */
+export async function readStatus(access: NatsAccess, monitor: string): Promise<ClusterStatus> {
+  const { connectNats, FleetBoard, readServer } = await loadNats();
+  const connection = await connectNats(access);
+  try {
+    const { storage, ...server } = await readServer(connection);
+    const connections = await readConnections(monitor);
+    const fleet = await (await FleetBoard.open(connection)).read();
+    return {
+      server,
+      ...(storage ? { storage } : {}),
+      ...(connections ? { connections } : {}),
+      fleet,
+    };
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Undefined where the page is not there: on any machine but the server's. */
+async function readConnections(monitor: string): Promise<ServerConnection[] | undefined> {
+  try {
+    const page = await fetch(new URL('/connz', monitor), { signal: AbortSignal.timeout(PAGE_MS) });
+    const { connections } = (await page.json()) as { connections: readonly Connz[] };
+    return connections.map(({ name = '-', ip, port, in_bytes, out_bytes, idle }) => ({
+      name,
+      from: `${ip}:${port}`,
+      bytesIn: in_bytes,
+      bytesOut: out_bytes,
+      idle,
+    }));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Of nats-server's page. */
+interface Connz {
+  readonly name?: string;
+  readonly ip: string;
+  readonly port: number;
+  readonly in_bytes: number;
+  readonly out_bytes: number;
+  readonly idle: string;
+}

@@ -1,0 +1,39 @@
+// What a server says of itself.
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+
+export interface ServerInfo {
+  readonly name: string;
+  readonly version: string;
+  readonly tls: boolean;
+  /** Bytes of a message. */
+  readonly maxPayload: number;
+  /** Seconds. */
+  readonly roundTrip: number;
+  /** Bytes; null for no limit. Absent where the credentials may not know. */
+  readonly storage?: { readonly used: number; readonly limit: number | null; readonly streams: number };
+}
+
+const TIMEOUT_MS = 2000;
+
+export async function readServer(connection: NatsConnection): Promise<ServerInfo> {
+  const start = performance.now();
+  await connection.flush();
+  const roundTrip = (performance.now() - start) / 1000;
+  const { info } = connection;
+  const storage = await readStorage(connection).catch(() => undefined);
+  return {
+    name: info?.server_name ?? 'unknown',
+    version: info?.version ?? 'unknown',
+    tls: info?.tls_required ?? false,
+    maxPayload: info?.max_payload ?? 0,
+    roundTrip,
+    ...(storage ? { storage } : {}),
+  };
+}
+
+async function readStorage(connection: NatsConnection): Promise<NonNullable<ServerInfo['storage']>> {
+  const manager = await jetstreamManager(connection, { checkAPI: false, timeout: TIMEOUT_MS });
+  const { storage, limits, streams } = await manager.getAccountInfo();
+  return { used: storage, limit: limits.max_storage > 0 ? limits.max_storage : null, streams };
+}
