@@ -153,6 +153,18 @@ export function lossSteps(instance: Pick<PlanningInstance, 'lossUnit'>, loss: nu
  * even the unpruned network is below the floor.
  */
 export function mostSteps(instance: PlanningInstance): number {
+  let most = mostOf.get(instance);
+  if (most === undefined) {
+    most = countMostSteps(instance);
+    mostOf.set(instance, most);
+  }
+  return most;
+}
+
+/** Local search asks this for thousands of plans of an instance. */
+const mostOf = new WeakMap<PlanningInstance, number>();
+
+function countMostSteps(instance: PlanningInstance): number {
   const { unprunedAccuracy, accuracyFloor, lossUnit, stages } = instance;
   let all = 0;
   for (const stage of stages) {

@@ -1,7 +1,7 @@
 // Stage by stage the cheapest choice that keeps pace with the budgets, then single changes while they help.
 import { must } from '../../util/index.ts';
 import type { PlanningInstance, StageDecision } from '../instance.ts';
-import { begin, extend, objectiveOf, type PartialPlan, usedShares } from './partial.ts';
+import { begin, extend, objectiveOf, overPace, type PartialPlan } from './partial.ts';
 
 /** How strongly a budget that is used faster than stages pass counts, in the objective's unit: each gives a plan. */
 const PACES = [0, 1, 4] as const;
@@ -47,8 +47,7 @@ function bestStep(
       for (let level = 0; level < stage.levelsOut; level++) {
         const next = extend(instance, partial, { set, inner, level });
         if (!next) continue;
-        let score = next.cost;
-        for (const share of usedShares(instance, next)) score += pace * Math.max(0, share - passed);
+        const score = next.cost + (pace > 0 ? pace * overPace(instance, next, passed) : 0);
         if (score < lowest) {
           lowest = score;
           best = next;

@@ -4,6 +4,7 @@ import {
   accuracyCost,
   choiceIndex,
   computeSeconds,
+  Links,
   lossSteps,
   mayRun,
   mostSteps,
@@ -11,12 +12,12 @@ import {
   SLACK,
   sentBytes,
   transferJoules,
-  transferSeconds,
 } from '../cost.ts';
 import type { PlanningInstance, StageDecision, StageInstance } from '../instance.ts';
 
 /** The first stages of a plan. Seconds, bytes, joules. */
 export interface PartialPlan {
+  readonly links: Links;
   readonly decisions: readonly StageDecision[];
   readonly seconds: number;
   /** Steps of the accuracy grid: lost so far, and at most. */
@@ -36,6 +37,7 @@ export function begin(instance: PlanningInstance): PartialPlan {
   const most = mostSteps(instance);
   const cost = accuracyCost(instance, 0);
   return {
+    links: new Links(instance),
     decisions: [],
     seconds: 0,
     steps: 0,
@@ -61,7 +63,7 @@ export function extend(
   const steps = partial.steps + lossSteps(instance, must(stage.loss[choice], 'loss'));
   if (steps > partial.most) return undefined;
   const next = copied(partial, decision);
-  const arrivals = hop(instance, partial.decisions, set, next.joules);
+  const arrivals = hop(instance, partial, set, next.joules);
   let seconds = 0;
   set.forEach((d, at) => {
     const device = must(instance.devices[d], `device ${d}`);
@@ -83,16 +85,14 @@ export function objectiveOf(instance: PlanningInstance, plan: readonly StageDeci
   return feasible ? objective : Number.POSITIVE_INFINITY;
 }
 
-/** Of deadline, accuracy, memory and energy of every device: the share that is used. */
-export function usedShares(instance: PlanningInstance, partial: PartialPlan): number[] {
-  return [
-    partial.seconds / instance.deadline,
-    partial.most > 0 ? partial.steps / partial.most : 0,
-    ...instance.devices.flatMap((device, d) => [
-      device.memory > 0 ? memoryOf(partial, d) / device.memory : 0,
-      device.energy > 0 ? must(partial.joules[d], 'joules') / device.energy : 0,
-    ]),
-  ];
+/** By how much more than `passed` the deadline, accuracy, memory and energy of every device are used; summed shares. */
+export function overPace(instance: PlanningInstance, partial: PartialPlan, passed: number): number {
+  const over = (used: number, limit: number): number => (limit > 0 ? Math.max(0, used / limit - passed) : 0);
+  let sum = over(partial.seconds, instance.deadline) + over(partial.steps, partial.most);
+  instance.devices.forEach(({ memory, energy }, d) => {
+    sum += over(memoryOf(partial, d), memory) + over(partial.joules[d] ?? 0, energy);
+  });
+  return sum;
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -110,7 +110,7 @@ function copied(partial: PartialPlan, decision: StageDecision): Writable<Partial
 /** Seconds until each of `next` has the whole output of the last stage; joules are added for everybody. */
 function hop(
   instance: PlanningInstance,
-  decisions: readonly StageDecision[],
+  { links, decisions }: PartialPlan,
   next: readonly number[],
   joules: Float64Array,
 ): Float64Array {
@@ -121,7 +121,7 @@ function hop(
   const decision = must(decisions[l], `decision of stage ${l}`);
   const set = setOf(stage, decision);
   const bytes = sentBytes(stage, decision.level, set.length);
-  transferSeconds(instance, set, next, bytes, arrivals);
+  links.transfer(set, next, bytes, arrivals);
   for (const from of set) {
     for (const to of next) {
       if (from === to) continue;
