@@ -164,10 +164,17 @@ describe('infer', TIMEOUT, () => {
 describe('what infer refuses', TIMEOUT, () => {
   it.concurrent.each([
     [
-      'NATS, which is not there yet',
-      'ecg --data ecg.npz --fabric nats://ward:4222',
-      'E_UNSUPPORTED',
-      'not there yet',
+      'a NATS server that is not there',
+      'ecg --data ecg.npz --fabric nats://127.0.0.1:1',
+      'E_FABRIC',
+      'cluster up',
+    ],
+    ['workers to start on NATS', 'ecg --data ecg.npz --fabric nats://a --workers 2', 'E_USAGE', '--workers'],
+    [
+      'credentials for processes of this machine',
+      'ecg --data ecg.npz --credentials x',
+      'E_USAGE',
+      '--fabric',
     ],
     ['an unknown fabric', 'ecg --data ecg.npz --fabric smoke', 'E_USAGE', "'smoke'"],
     ['workers and a fleet', 'ecg --data ecg.npz --workers 2 --fleet fleet.json', 'E_USAGE', 'not both'],

@@ -20,6 +20,8 @@ export interface Run {
 
 /** The command line, compiled for one test file. */
 export interface Cli {
+  /** The file that Node runs. */
+  readonly main: string;
   /** Runs `bedside` with these words in this folder, two processes at a time. */
   run(words: readonly string[], cwd: string): Promise<Run>;
   /** A process to talk to; the caller waits for its end. */
@@ -55,6 +57,7 @@ export async function compileCli(): Promise<Cli> {
       );
     });
   return {
+    main,
     run(given, cwd) {
       const lane = next++ % lanes.length;
       const run = (lanes[lane] ?? Promise.resolve()).then(() => start(given, cwd));

@@ -1,0 +1,208 @@
+// A ward on one machine, as people set it up: a NATS server, two workers in processes of their own, requests, faults.
+import { type ChildProcess, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { generateEcg, npyArray, writeNpz } from 'bedside/data';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Cli, compileCli } from './support/cli.ts';
+
+const DEMO = fileURLToPath(new URL('../models/ecg-demo.onnx', import.meta.url));
+const hasNatsServer = spawnSync('nats-server', ['--version']).status === 0;
+
+// Generous: tests wait for each other's processes.
+const TIMEOUT = { timeout: 180_000 };
+
+let cli: Cli;
+let folder: string;
+let port: number;
+beforeAll(async () => {
+  cli = await compileCli();
+  folder = await mkdtemp(join(tmpdir(), 'bedside-cluster-'));
+  port = await freePort();
+}, 180_000);
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+  await cli.remove();
+});
+
+// biome-ignore lint/suspicious/noExplicitAny: JSON of many shapes, looked into by each test
+async function json(words: string, expected = 0): Promise<any> {
+  const { status, stdout, stderr } = await cli.run([...words.split(' '), '--json', '--quiet'], folder);
+  expect({ status, stderr, out: status === expected ? '' : stdout }).toEqual({
+    status: expected,
+    stderr: '',
+    out: '',
+  });
+  return JSON.parse(stdout);
+}
+
+/** A process that runs until it is told to stop, and what it said. */
+class Running {
+  readonly child: ChildProcess;
+  text = '';
+
+  constructor(words: string) {
+    this.child = cli.spawn(words.split(' '), folder);
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.on('data', (chunk) => {
+        this.text += String(chunk);
+      });
+    }
+  }
+
+  async says(what: string): Promise<void> {
+    while (!this.text.includes(what)) {
+      if (this.child.exitCode !== null) throw new Error(`ended with ${this.child.exitCode}:\n${this.text}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  async end(signal: NodeJS.Signals = 'SIGINT'): Promise<number | null> {
+    if (this.child.exitCode === null && this.child.signalCode === null) {
+      const ended = once(this.child, 'exit');
+      this.child.kill(signal);
+      await ended;
+    }
+    return this.child.exitCode;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end('SIGKILL');
+  }
+}
+
+describe('cluster init', TIMEOUT, () => {
+  it('writes configuration and keys, which nobody else may read, and never over those that are there', async () => {
+    const words = `cluster init --host localhost --port ${port} --monitor-port ${await freePort()} --workers source,far`;
+    const { credentials, config } = await json(words);
+    expect(credentials.map(({ identity }: { identity: object }) => identity)).toEqual([
+      { role: 'worker', name: 'source', trusted: true },
+      { role: 'worker', name: 'far', trusted: true },
+      ...['client', 'coordinator', 'observer', 'operator'].map((role) => ({ role })),
+    ]);
+    const files: string[] = [config, ...credentials.map(({ path }: { path: string }) => path)];
+    for (const path of files) expect((await stat(path)).mode & 0o777).toBe(0o600);
+    const before = await Promise.all(files.map((path) => readFile(path, 'utf8')));
+    const { error } = await json(words, 1);
+    expect(error).toMatchObject({ code: 'E_OUTPUT', hint: expect.stringContaining('--force') });
+    expect(await Promise.all(files.map((path) => readFile(path, 'utf8')))).toEqual(before);
+    const added = await json('cluster add tv --guest');
+    expect(added.credentials).toMatchObject([{ identity: { role: 'worker', name: 'tv', trusted: false } }]);
+    expect((await json('cluster add tv', 1)).error).toMatchObject({ code: 'E_OUTPUT' });
+    // Keys that were there are still let in.
+    const users = (text: string) => text.match(/nkey: U\w+/g) ?? [];
+    const now = await readFile(config, 'utf8');
+    expect(users(now)).toEqual([...users(before[0] ?? ''), expect.any(String)]);
+  });
+
+  it('is told what is missing: no cluster, no nats-server, no server, no credentials', async () => {
+    expect((await json('cluster up --dir none', 1)).error).toMatchObject({ code: 'E_FILE' });
+    await writeFile(join(folder, 'seedless.json'), '{"format":"bedside-credentials"}');
+    for (const [words, says] of [
+      ['worker --fabric nats://127.0.0.1:1 --name a', 'cluster up'],
+      ['fleet --fabric nats://127.0.0.1:1', 'cluster up'],
+      ['worker --credentials seedless.json', 'cluster init'],
+      [`worker --fabric nats://localhost:${port} --credentials cluster --name stranger`, 'cluster init'],
+    ] as const) {
+      const { error } = await json(words, 1);
+      expect(error).toMatchObject({ code: 'E_FABRIC', hint: expect.stringContaining(says) });
+    }
+    const path = process.env.PATH;
+    process.env.PATH = folder;
+    try {
+      const bare = await compileless('cluster up');
+      expect(bare).toMatchObject({
+        code: 'E_FABRIC',
+        hint: expect.stringContaining('apt install nats-server'),
+      });
+    } finally {
+      process.env.PATH = path;
+    }
+  });
+});
+
+/** A run with the environment as it is now. */
+async function compileless(words: string): Promise<unknown> {
+  const { main } = cli;
+  const { stdout } = spawnSync(process.execPath, [main, ...words.split(' '), '--json', '--quiet'], {
+    cwd: folder,
+    env: { PATH: process.env.PATH },
+  });
+  return JSON.parse(String(stdout)).error;
+}
+
+describe.skipIf(!hasNatsServer)('a ward over NATS', TIMEOUT, () => {
+  it('is set up, measured, planned and asked; a worker that is killed is missed; all stop in order', async () => {
+    const { size, sampleShape, samples, labels } = generateEcg({ perClass: 25, seed: 5 });
+    const x = npyArray([size, ...sampleShape], samples);
+    const y = npyArray([size], BigInt64Array.from(labels ?? [], BigInt));
+    await writeFile(join(folder, 'ecg.npz'), writeNpz({ x, y }));
+    const pack =
+      'pack models --data ecg.npz --per-class 8 --validation-per-class 10 --ratios .5,.75 --criterion l1 --block 1 --variants 5 --max-positions 200 --threads 1 --out ecg --quiet --no-measure';
+    const packed = cli.run(pack.replace('models', DEMO).split(' '), folder);
+    await using up = new Running('cluster up');
+    await up.says('the server is ready');
+    expect((await json('cluster up')).started).toBe(false);
+    // Slow where the input is, so that the other one is worth its link.
+    await using source = new Running('worker --credentials cluster --name source --speed .01 --threads 1');
+    await using far = new Running('worker --credentials cluster --name far --threads 1 --json');
+    await Promise.all([source.says("'source' joined"), far.says('"event":"joined"')]);
+    expect((await packed).status).toBe(0);
+
+    const fabric = `--fabric tls://localhost:${port} --credentials cluster`;
+    const refused = await json(`infer ecg --data ecg.npz --limit 2 ${fabric}/credentials/client.json`, 1);
+    expect(refused.error).toMatchObject({
+      code: 'E_FABRIC',
+      message: expect.stringContaining('may not publish'),
+    });
+    const found = await json(`infer ecg --data ecg.npz --limit 20 ${fabric} --source source`);
+    expect(found).toMatchObject({ n: 20, missed: 0, matchesSingleMachine: true, lost: [] });
+    expect(found.bytesMoved).toBeGreaterThan(0);
+    // What is published may be asked for by clients too.
+    const client = await json(
+      `infer ecg --data ecg.npz --limit 2 ${fabric}/credentials/client.json --source source`,
+    );
+    expect(client).toMatchObject({ n: 2, matchesSingleMachine: true });
+
+    const { devices } = await json('fleet --credentials cluster --out fleet.json --source source');
+    expect(devices.map(({ name }: { name: string }) => name)).toEqual(['far', 'source']);
+    expect(devices[1]).toMatchObject({
+      emulated: { speed: 0.01 },
+      bundles: [{ name: 'ecg-demo', measured: true }],
+    });
+    const plan = await json('plan ecg --fleet fleet.json --levels certified');
+    expect(plan.status).not.toBe('infeasible');
+    const { server, fleet } = await json('cluster status --credentials cluster');
+    expect(server).toMatchObject({ tls: true, maxPayload: 8 << 20 });
+    expect(fleet).toHaveLength(2);
+
+    await using running = new Running(
+      `infer ecg --data ecg.npz --json ${fabric} --source source --deadline 20`,
+    );
+    await running.says('workers are ready');
+    await far.end('SIGKILL');
+    await once(running.child, 'close');
+    const last = JSON.parse(running.text.slice(running.text.indexOf('{"n"')).split('\n')[0] ?? '');
+    expect(last).toMatchObject({ missed: 0, matchesSingleMachine: true, lost: ['far'] });
+    expect(last.n).toBe(size);
+
+    expect(await source.end()).toBe(0);
+    expect(source.text).toContain("'source' left");
+    expect(
+      (await json('fleet --credentials cluster')).devices.map(({ name }: { name: string }) => name),
+    ).not.toContain('source');
+    expect(await up.end()).toBe(0);
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+  const { port: free } = server.address() as { port: number };
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  return free;
+}
