@@ -168,7 +168,27 @@ describe('bad input', () => {
     ['a negative deadline', ['--deadline=-1'], undefined, 'E_USAGE', /--deadline.*seconds above 0/],
     ['a floor above 1', ['--accuracy-floor', '96'], undefined, 'E_USAGE', /accuracy-floor.*\[0, 1\]/],
     ['an unknown solver', ['--solver', 'simplex'], undefined, 'E_USAGE', /exact, beam/],
-    ['a policy', ['--solver', 'policy'], undefined, 'E_UNSUPPORTED', /no learned policy/],
+    [
+      'a policy for another solver',
+      ['--policy', 'p.onnx'],
+      undefined,
+      'E_USAGE',
+      /no meaning with --solver exact/,
+    ],
+    [
+      'a policy that is not there',
+      ['--solver', 'policy', '--policy', 'none.onnx'],
+      undefined,
+      'E_FILE',
+      /none\.onnx/,
+    ],
+    [
+      'a policy that is another model',
+      ['--solver', 'policy', '--policy', 'models/ecg-demo.onnx'],
+      undefined,
+      'E_MODEL',
+      /not a policy/,
+    ],
     [
       'an unknown device',
       [],

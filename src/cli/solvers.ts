@@ -13,6 +13,7 @@ import {
   type Solution,
 } from '../plan/index.ts';
 import { must } from '../util/index.ts';
+import { policyPlanner } from './policy.ts';
 
 /** Planners by name. */
 const PLANNERS = {
@@ -24,6 +25,7 @@ const PLANNERS = {
   'distribute-only': distributeOnlyPlanner(exactPlanner),
   'prune-only': pruneOnlyPlanner(exactPlanner),
   local: localPlanner,
+  policy: policyPlanner(),
 } as const satisfies Record<string, Planner>;
 
 export type SolverName = keyof typeof PLANNERS;

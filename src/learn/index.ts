@@ -1,4 +1,20 @@
 // Learning to decide: the ward, a world in which requests come and everything moves, and policies learned for it.
+
+export { type DecodeOptions, QUICK, WIDE } from './policy/decode.ts';
+export { exportPolicy } from './policy/export.ts';
+export { FEATURE_NAMES } from './policy/feature-names.ts';
+export { type Frozen, FrozenPlanner } from './policy/freeze.ts';
+export { NETWORK, type NetworkShape, type Weights } from './policy/network.ts';
+export { type FoundCounts, PolicyPlanner } from './policy/planner.ts';
+export { type BindingConstraint, bindingConstraint, refusal } from './policy/refusal.ts';
+export { drawProblem, FLEET_RANGES } from './train/bundle-draws.ts';
+export { type Checkpoint, type HistoryRow, readCheckpoint, writeCheckpoint } from './train/checkpoint.ts';
+export { type DrawRanges, drawInstance, drawOptions, TRAINING_RANGES } from './train/draws.ts';
+export { type GapReport, gapsOf, HELD_BACK_SEED, type HeldBack, heldBack } from './train/held-back.ts';
+export type { Budget } from './train/schedule.ts';
+export { type RequestSource, requestSource } from './train/sources.ts';
+export { startTraining } from './train/start.ts';
+export type { Trainer, TrainOptions, TrainProgress } from './train/trainer.ts';
 export { type BatchWard, wardBatch } from './ward/batch.ts';
 export {
   type Decider,
@@ -23,17 +39,3 @@ export { type Scenario, type SimulateOptions, simulate, wardScenario } from './w
 export { summarise, type WardSummary } from './ward/summary.ts';
 export { parseTrace, type Trace } from './ward/trace.ts';
 export { Worlds } from './ward/worlds.ts';
-export { type DecodeOptions, QUICK, WIDE } from './policy/decode.ts';
-export { exportPolicy } from './policy/export.ts';
-export { FEATURE_NAMES } from './policy/feature-names.ts';
-export { type Frozen, FrozenPlanner } from './policy/freeze.ts';
-export { NETWORK, type NetworkShape, type Weights } from './policy/network.ts';
-export { type FoundCounts, PolicyPlanner } from './policy/planner.ts';
-export { type BindingConstraint, bindingConstraint, refusal } from './policy/refusal.ts';
-export { drawProblem, FLEET_RANGES } from './train/bundle-draws.ts';
-export { type Checkpoint, type HistoryRow, readCheckpoint, writeCheckpoint } from './train/checkpoint.ts';
-export { type DrawRanges, drawInstance, drawOptions, TRAINING_RANGES } from './train/draws.ts';
-export { type GapReport, gapsOf, HELD_BACK_SEED, type HeldBack, heldBack } from './train/held-back.ts';
-export { type RequestSource, requestSource } from './train/sources.ts';
-export { startTraining } from './train/start.ts';
-export type { Budget, Trainer, TrainOptions, TrainProgress } from './train/trainer.ts';

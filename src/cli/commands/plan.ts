@@ -10,6 +10,7 @@ import {
   exportLp,
   type Fleet,
   localPlan,
+  type Planner,
   type PlanningProblem,
   type PlanRequest,
   type PlanStatus,
@@ -37,12 +38,13 @@ import { addCommon, addData, type CommonOptions, type DataOptions } from '../opt
 import { Output } from '../output.ts';
 import { DEFAULT_VALIDATION } from '../pack-run.ts';
 import { planText, type TotalsRow, totalsText } from '../plan-text.ts';
+import { policyPlanner } from '../policy.ts';
 import { anyPlan, plannerOf, SOLVERS, type SolverName } from '../solvers.ts';
 
 interface PlanCommandOptions extends CommonOptions, Omit<DataOptions, 'data'> {
   readonly fleet: string;
   readonly request?: string;
-  readonly solver: SolverName | 'policy';
+  readonly solver: SolverName;
   readonly policy?: string;
   readonly levels?: 'free' | 'certified';
   readonly deadline?: number;
@@ -76,12 +78,15 @@ export function addPlan(program: Command): void {
       new Option(
         '--solver <name>',
         'exact (to proof), beam (guided, fast), highs (integer program, small instances), greedy, heft, ' +
-          'prune-only, distribute-only, local, or policy',
+          'prune-only, distribute-only, local, or policy (learned, a millisecond or two)',
       )
-        .choices([...SOLVERS, 'policy'])
+        .choices(SOLVERS)
         .default('exact'),
     )
-    .option('--policy <file>', 'a learned policy, as ONNX; with --solver policy')
+    .option(
+      '--policy <file>',
+      'a policy of bedside train, as ONNX, for --solver policy; else the one that is shipped',
+    )
     .addOption(
       new Option(
         '--levels <which>',
@@ -124,7 +129,8 @@ export function addPlan(program: Command): void {
 
 async function plan(path: string, options: PlanCommandOptions): Promise<void> {
   const output = new Output(options);
-  const solver = solverOf(options);
+  const { solver } = options;
+  const planner = chosenPlanner(options);
   if (options.export !== undefined) await assertWritable(options.export);
   const fleet = parseFleet(await readText(options.fleet, 'fleet'), `fleet ${options.fleet}`);
   const request = await requestOf(options, fleet);
@@ -132,13 +138,13 @@ async function plan(path: string, options: PlanCommandOptions): Promise<void> {
   const { bundle, proposals } =
     options.data === undefined
       ? { bundle: opened, proposals: [] }
-      : await measured(opened, fleet, request, { ...options, data: options.data }, solver, output);
+      : await measured(opened, fleet, request, { ...options, data: options.data }, planner, output);
   const final: PlanRequest = options.data === undefined ? request : { ...request, levels: 'certified' };
   const problem = buildProblem(bundle.manifest, fleet, final);
   if (options.export !== undefined) await writeLp(problem, options.export, output);
   const start = performance.now();
   const solution = await output.during('planning', (progress) =>
-    plannerOf(solver).plan(problem.instance, {
+    planner.plan(problem.instance, {
       seconds: options.timeLimit,
       onProgress: ({ labels, objective, bound }) =>
         progress.update(labels, labels, `planning, ${tellGap(objective, bound)}`),
@@ -162,7 +168,7 @@ function measured(
   fleet: Fleet,
   request: PlanRequest,
   options: PlanCommandOptions & DataOptions,
-  solver: SolverName,
+  planner: Planner,
   output: Output,
 ) {
   if (request.levels === 'certified') {
@@ -171,8 +177,7 @@ function measured(
     });
   }
   const data = { ...options, validationPerClass: DEFAULT_VALIDATION };
-  const solve = ({ instance }: PlanningProblem) =>
-    plannerOf(solver).plan(instance, { seconds: options.timeLimit });
+  const solve = ({ instance }: PlanningProblem) => planner.plan(instance, { seconds: options.timeLimit });
   return measureProposals(bundle, { fleet, request, solve, data, seed: options.seed }, output);
 }
 
@@ -198,15 +203,13 @@ async function requestOf(options: PlanCommandOptions, fleet: Fleet): Promise<Pla
   return completeRequest(given, read, fleet.request);
 }
 
-function solverOf({ solver, policy }: PlanCommandOptions): SolverName {
-  if (solver !== 'policy' && policy === undefined) return solver;
-  throw new BedsideError(
-    'E_UNSUPPORTED',
-    'no learned policy is available: this version plans by solvers only',
-    {
-      hint: '--solver exact proves its plan, --solver beam takes a fraction of the time',
-    },
-  );
+/** The planner that was asked for. */
+function chosenPlanner({ solver, policy }: PlanCommandOptions): Planner {
+  if (policy === undefined) return plannerOf(solver);
+  if (solver === 'policy') return policyPlanner(policy);
+  throw new BedsideError('E_USAGE', `--policy has no meaning with --solver ${solver}`, {
+    hint: 'leave one of the two out, or give --solver policy',
+  });
 }
 
 /** What the plan means; a plan that breaks a constraint is never told. */
@@ -224,7 +227,7 @@ function checkedView(problem: PlanningProblem, { decisions = [] }: Solution, sol
 
 /** Whether a solver searches the whole program, so that finding nothing says something of the request. */
 function isSearch(solver: SolverName): boolean {
-  return solver === 'exact' || solver === 'beam' || solver === 'highs';
+  return ['exact', 'beam', 'highs', 'policy'].includes(solver);
 }
 
 function diagnosed(problem: PlanningProblem, seconds: number, output: Output): Promise<Diagnosis> {

@@ -1,9 +1,9 @@
 // What the network says of one request, in one run of ONNX Runtime: which sets are worth a look at every stage, which
 // levels, and what the limits cost.
 import { createSession, type Session, type Tensor, tensor } from '../../engine/index.ts';
-import type { Model } from '../../onnx/index.ts';
-import { mostSteps, type PlanningInstance } from '../../plan/index.ts';
-import { must } from '../../util/index.ts';
+import { type Model, readModel } from '../../onnx/index.ts';
+import type { PlanningInstance } from '../../plan/index.ts';
+import { BedsideError, must } from '../../util/index.ts';
 import { FEATURES } from './feature-names.ts';
 import { Features } from './features.ts';
 import { unbend } from './network.ts';
@@ -27,8 +27,9 @@ export class Adviser {
     this.#session = session;
   }
 
-  /** @throws BedsideError E_ENGINE */
+  /** @throws BedsideError E_MODEL for another kind of model, or a policy that reads other features; E_ENGINE */
   static async open(model: Model | Uint8Array, name: string): Promise<Adviser> {
+    assertPolicy(model instanceof Uint8Array ? readModel(model, name) : model, name);
     return new Adviser(await createSession(model, { name }));
   }
 
@@ -36,7 +37,7 @@ export class Adviser {
     const f = this.features;
     f.load(instance);
     const { sets, levels, devices, prices } = await this.#session.run(this.#feeds());
-    readPrices(this.#prices, floats(prices), floats(devices), f, mostSteps(instance));
+    readPrices(this.#prices, floats(prices), floats(devices), f, f.most);
     return { sets: floats(sets), levels: floats(levels), prices: this.#prices };
   }
 
@@ -58,6 +59,16 @@ export class Adviser {
       level: tensor(f.level.subarray(0, L * P * FEATURES.level), [1, L, P, FEATURES.level]),
     };
   }
+}
+
+/** Whether a model reads what `Features` gives. */
+function assertPolicy({ graph }: Model, name: string): void {
+  const widths = new Map(graph.inputs.map((input) => [input.name, input.dims?.at(-1)]));
+  const wrong = Object.entries(FEATURES).find(([kind, width]) => widths.get(kind) !== width);
+  if (!wrong && widths.has('members')) return;
+  throw new BedsideError('E_MODEL', `${name} is not a policy of this version`, {
+    hint: 'make one with `bedside train`, or leave --policy out for the one that is shipped',
+  });
 }
 
 /**

@@ -2,6 +2,7 @@
 import { mayRun, type PlanningInstance, type StageDecision, type StageInstance } from '../../plan/index.ts';
 import type { Advice } from './advice.ts';
 import { Beam } from './beam.ts';
+import type { Features } from './features.ts';
 import { PricePass } from './prices.ts';
 import { grown, Program } from './program.ts';
 import { Reach } from './reach.ts';
@@ -41,17 +42,18 @@ export class Decoder {
   decode(
     instance: PlanningInstance,
     advice: Pick<Advice, 'sets' | 'levels' | 'prices'>,
-    sizes: { readonly sets: number; readonly levels: number; readonly unit: number },
+    features: Features,
     options: DecodeOptions,
   ): readonly StageDecision[] | undefined {
-    const candidates = this.pick(instance, advice.sets, sizes.sets, options.width);
-    if (!this.program.load(instance, candidates) || !this.reach.load(this.program)) return undefined;
+    const candidates = this.pick(instance, advice.sets, features.sets, options.width);
+    const known = { most: features.most, links: features.rough.links };
+    if (!this.program.load(instance, candidates, known) || !this.reach.load(this.program)) return undefined;
     if (!this.#tuner.run(this.program, this.pass, advice.prices, options.passes)) return undefined;
-    if (options.passes > 1) this.pass.run(this.program, this.#tuner.best);
+    if (!this.#tuner.fresh) this.pass.run(this.program, this.#tuner.best);
     const found = this.#beam.run(this.program, this.pass, this.reach, {
       beam: options.beam,
       same: options.same,
-      ...(options.bonus > 0 ? this.#bonuses(advice, sizes, options.bonus) : {}),
+      ...(options.bonus > 0 ? this.#bonuses(advice, features, options.bonus) : {}),
     });
     if (!found || this.#tuner.objective < this.#beam.objective) return this.#tuner.decisions ?? found;
     return found;

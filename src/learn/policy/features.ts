@@ -4,14 +4,15 @@
 import {
   type DeviceInstance,
   lossSteps,
-  mayRun,
   mostSteps,
   type PlanningInstance,
   type StageInstance,
 } from '../../plan/index.ts';
 import { FEATURES } from './feature-names.ts';
-import { grown, MEMBERS } from './program.ts';
+import { grown } from './program.ts';
 import { Rough } from './rough.ts';
+import { log, regret } from './scales.ts';
+import { setFeatures } from './set-features.ts';
 
 /** The features of one request. Arrays are longer than they need to be; sizes say how far they are filled. */
 export class Features {
@@ -35,9 +36,9 @@ export class Features {
   levelLegal = new Uint8Array(0);
   /** The objective's part for time and energy of a rough plan: the unit of prices and values. */
   unit = 1;
+  /** Most steps of loss, as plan/cost.ts has it. */
+  most = 0;
   readonly rough = new Rough();
-  #mass = new Float64Array(0);
-  readonly #arrivals = new Float64Array(MEMBERS);
 
   load(instance: PlanningInstance): void {
     const { stages, devices } = instance;
@@ -51,13 +52,14 @@ export class Features {
     }
     this.#reserve();
     this.rough.load(instance);
+    this.most = mostSteps(instance);
     this.unit = this.rough.leastCost;
     const totals = this.#totals(instance);
     this.#request(instance, totals);
     this.#stages(instance, totals);
     this.#devices(instance, totals);
     this.#links(instance);
-    this.#sets(instance);
+    setFeatures(instance, this);
     this.#levels(instance, totals);
   }
 
@@ -74,7 +76,6 @@ export class Features {
     this.setLegal.fill(0);
     if (this.levelLegal.length < L * P) this.levelLegal = new Uint8Array(L * P);
     this.levelLegal.fill(0);
-    this.#mass = grown(this.#mass, 8);
   }
 
   /** Sums at the rough choices. */
@@ -101,7 +102,7 @@ export class Features {
       memory,
       energy,
       perMac,
-      most: Math.max(0, mostSteps(instance)),
+      most: Math.max(0, this.most),
     };
   }
 
@@ -264,105 +265,6 @@ export class Features {
     return sum / this.stages;
   }
 
-  #sets(instance: PlanningInstance): void {
-    const { stages, devices, weights, deadline, source } = instance;
-    const L = stages.length;
-    const D = devices.length;
-    const S = this.sets;
-    const r = this.rough;
-    const x = this.set;
-    const members = this.members;
-    const arrivals = this.#arrivals;
-    const one = [0];
-    const other = [0];
-    const far = FAR * deadline;
-    for (let l = 0; l < L; l++) {
-      const stage = stages[l] as StageInstance;
-      const c = r.choice[l] as number;
-      const macs = stage.macs[c] as number;
-      const bytes = stage.weightBytes[c] as number;
-      const activation = stage.activationBytes[c] as number;
-      // The cheapest device before and behind stand for all of them.
-      const before = l === 0 ? -1 : cheapest(r.costTo, (l - 1) * D, D);
-      const after = l === L - 1 ? source : cheapest(r.costFrom, (l + 1) * D, D, r.cost, r.legal);
-      one[0] = before;
-      other[0] = after;
-      const out = r.bytes[l + 1] as number;
-      const into = l === 0 ? 0 : (r.bytes[l] as number);
-      const behind = (l + 1) * D + after;
-      const costBehind = l === L - 1 ? 0 : (r.costFrom[behind] as number) + (r.cost[behind] as number);
-      const secondsBehind =
-        l === L - 1 ? 0 : (r.secondsFrom[behind] as number) + (r.seconds[behind] as number);
-      const ahead = (l - 1) * D;
-      for (let s = 0; s < stage.sets.length; s++) {
-        const set = stage.sets[s] as readonly number[];
-        const at = l * S + s;
-        if (!mayRun(instance, l, set)) continue;
-        this.setLegal[at] = 1;
-        const k = set.length;
-        let slowest = 0;
-        let joules = 0;
-        let tightest = 0;
-        let drain = 0;
-        let untrusted = 0;
-        let own = 0;
-        let priceTo = 0;
-        let priceFrom = 0;
-        for (let m = 0; m < k; m++) {
-          const d = set[m] as number;
-          const device = devices[d] as DeviceInstance;
-          members[at * D + d] = 1 / k;
-          const seconds = device.wait + ((r.seconds[l * D + d] as number) - device.wait) / k;
-          if (seconds > slowest) slowest = seconds;
-          const spent = (macs / k) * device.joulesPerMac;
-          joules += spent;
-          const held = (bytes / k + activation) / device.memory;
-          if (held > tightest) tightest = held;
-          const share = spent / device.energy;
-          if (share > drain) drain = share;
-          if (!device.trusted) untrusted++;
-          if (d === source) own = 1;
-          if (before >= 0) priceTo += r.carried[before * D + d] as number;
-          priceFrom += r.carried[d * D + after] as number;
-        }
-        let costTo = 0;
-        let secondsTo = 0;
-        if (before >= 0) {
-          r.links.transfer(one, set, into, arrivals);
-          let hop = 0;
-          for (let m = 0; m < k; m++) if ((arrivals[m] as number) > hop) hop = arrivals[m] as number;
-          if (hop > far) hop = far;
-          secondsTo = (r.secondsTo[ahead + before] as number) + hop;
-          costTo = (r.costTo[ahead + before] as number) + weights.time * hop + into * priceTo;
-          // Staying costs nothing: it may have the input already.
-          const d = set[0] as number;
-          if (k === 1 && (r.costTo[ahead + d] as number) < costTo) {
-            costTo = r.costTo[ahead + d] as number;
-            secondsTo = r.secondsTo[ahead + d] as number;
-          }
-        }
-        const sent = stage.split === 'partial-sums' ? out : out / k;
-        r.links.transfer(set, other, sent, arrivals);
-        const hop = Math.min(arrivals[0] as number, far);
-        const costFrom = weights.time * hop + sent * priceFrom + costBehind;
-        const cost = weights.time * slowest + weights.energy * joules;
-        const f = at * FEATURES.set;
-        x[f] = k === 1 ? 1 : 0;
-        x[f + 1] = k === 2 ? 1 : 0;
-        x[f + 2] = own;
-        x[f + 3] = untrusted / k;
-        x[f + 4] = log((slowest / deadline) * L);
-        x[f + 5] = log((cost / this.unit) * L);
-        x[f + 6] = log(tightest);
-        x[f + 7] = log(drain);
-        x[f + 8] = regret(costTo + cost + costFrom, r.leastCost);
-        x[f + 9] = regret(secondsTo + slowest + hop + secondsBehind, r.leastSeconds);
-        x[f + 10] = log((hop / deadline) * L);
-        x[f + 11] = tightest > 1 || drain > 1 ? 1 : 0;
-      }
-    }
-  }
-
   #levels(instance: PlanningInstance, t: Totals): void {
     const { stages, weights, unprunedAccuracy, lossUnit } = instance;
     const [L, P] = [stages.length, this.levels];
@@ -394,8 +296,6 @@ export class Features {
   }
 }
 
-const FAR = 4;
-
 interface Totals {
   readonly macs: number;
   readonly weights: number;
@@ -406,36 +306,4 @@ interface Totals {
   readonly energy: number;
   readonly perMac: number;
   readonly most: number;
-}
-
-/** A share on a scale of decades: 1 is 0, and a thousandth or a thousand times is about -2 or 2. */
-function log(share: number): number {
-  return share > 1e-6 ? (share < 1e6 ? Math.log(share) / 3.5 : 3.95) : -3.95;
-}
-
-/** How much more than the least, relative, bent. */
-function regret(value: number, least: number): number {
-  const more = value / least - 1;
-  return more < 1e4 ? Math.log1p(Math.max(0, more) * 10) / 2 : 5;
-}
-
-/** The device with the least of a row. */
-function cheapest(
-  values: Float64Array,
-  from: number,
-  D: number,
-  more?: Float64Array,
-  legal?: Uint8Array,
-): number {
-  let best = 0;
-  let least = Number.POSITIVE_INFINITY;
-  for (let d = 0; d < D; d++) {
-    if (legal && legal[from + d] !== 1) continue;
-    const value = (values[from + d] as number) + (more ? (more[from + d] as number) : 0);
-    if (value < least) {
-      least = value;
-      best = d;
-    }
-  }
-  return best;
 }

@@ -63,12 +63,12 @@ export class PolicyPlanner implements Planner {
     const start = performance.now();
     const bound = instance.weights.accuracy * (1 - instance.unprunedAccuracy);
     const advice = await this.#adviser.ask(instance);
-    const sizes = this.#adviser.features;
+    const { features } = this.#adviser;
     let by: FoundBy = 'quick';
-    let plan = kept(instance, this.#decoder.decode(instance, advice, sizes, this.#options));
+    let plan = kept(instance, this.#decoder.decode(instance, advice, features, this.#options));
     if (!plan) {
       by = 'wide';
-      plan = kept(instance, this.#decoder.decode(instance, advice, sizes, WIDE));
+      plan = kept(instance, this.#decoder.decode(instance, advice, features, WIDE));
     }
     if (!plan) {
       by = 'greedy';

@@ -18,6 +18,12 @@ export const MEMBERS = 4;
 /** Inner choices between the same two levels, at most; of more, those on the way from least loss to least work. */
 const MOST_INNER = 6;
 
+/** What somebody else has worked out of the same instance already. */
+export interface Known {
+  readonly most: number;
+  readonly links: Links;
+}
+
 /** The arrays. One object serves one request after another; `load` overwrites everything. */
 export class Program {
   instance: PlanningInstance | undefined;
@@ -65,13 +71,13 @@ export class Program {
    * @param candidates for every stage, positions in its list of sets; those that may not run there are left out
    * @returns false when some stage has nothing left
    */
-  load(instance: PlanningInstance, candidates: readonly (readonly number[])[]): boolean {
+  load(instance: PlanningInstance, candidates: readonly (readonly number[])[], known?: Known): boolean {
     const { stages, devices } = instance;
     this.instance = instance;
     this.stages = stages.length;
     this.devices = devices.length;
-    this.most = mostSteps(instance);
-    this.links = new Links(instance);
+    this.most = known?.most ?? mostSteps(instance);
+    this.links = known?.links ?? new Links(instance);
     this.width = 1;
     this.levels = 1;
     for (let l = 0; l < this.stages; l++) {

@@ -11,6 +11,8 @@ export class Tuner {
   /** Best so far: its bound holds for the candidates, members' times taken as their sum's. */
   readonly best = new Prices();
   bound = Number.NEGATIVE_INFINITY;
+  /** Whether the pass's tables are those of the best prices. */
+  fresh = false;
   /** The best plan found on the way. */
   objective = Number.POSITIVE_INFINITY;
   decisions: readonly StageDecision[] | undefined;
@@ -38,12 +40,14 @@ export class Tuner {
     let factor = FACTOR;
     let since = 0;
     for (let i = 0; i < passes; i++) {
+      this.fresh = false;
       const cheapest = pass.run(program, this.#now);
       if (cheapest === Number.POSITIVE_INFINITY || !pass.path(program)) return false;
       const bound = cheapest + offsetOf(instance, program.most, this.#now);
       if (bound > this.bound) {
         this.bound = bound;
         this.best.copy(this.#now, D);
+        this.fresh = true;
         since = 0;
       } else if (++since > 1) {
         factor *= SHRINK;
