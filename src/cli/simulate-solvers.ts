@@ -15,14 +15,14 @@ import { plannerOf } from './solvers.ts';
  * three bundles, 2 virtual cores of a server (docs/ward.md).
  */
 const RATES = {
-  exact: { perChoice: 5.8e-7, perLabel: 7e-7 },
-  beam: { perChoice: 5.2e-7, perLabel: 7.1e-7 },
-  greedy: { perChoice: 9e-6, perLabel: 0 },
-  heft: { perChoice: 2.2e-7, perLabel: 0 },
-  'distribute-only': { perChoice: 1e-7, perLabel: 9.7e-6 },
-  'prune-only': { perChoice: 2.1e-7, perLabel: 8.3e-7 },
-  local: { perChoice: 2.4e-9, perLabel: 0 },
-  random: { perChoice: 8.4e-8, perLabel: 0 },
+  exact: { perChoice: 5.2e-7, perLabel: 7.2e-7 },
+  beam: { perChoice: 4.7e-7, perLabel: 7.2e-7 },
+  greedy: { perChoice: 3.4e-6, perLabel: 0 },
+  heft: { perChoice: 1e-7, perLabel: 0 },
+  'distribute-only': { perChoice: 9.1e-8, perLabel: 7.1e-6 },
+  'prune-only': { perChoice: 2e-7, perLabel: 8.1e-7 },
+  local: { perChoice: 1.5e-9, perLabel: 0 },
+  random: { perChoice: 3.2e-8, perLabel: 0 },
 } as const satisfies Record<string, DecisionRate>;
 
 /** Seconds for which `exact-stale` uses a plan. */
