@@ -1,11 +1,12 @@
 // Plans over a real NATS server: the answer of one machine, whatever becomes of server, links and nodes.
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bundle } from '../../bundle/index.ts';
 import { largestDifference } from '../../channels/test-support/net.ts';
-import { canonicalGraph } from '../../onnx/index.ts';
+import { canonicalGraph, loadModel } from '../../onnx/index.ts';
 import { BedsideError, Random } from '../../util/index.ts';
 import type { FloatTensor } from '../join.ts';
 import { Requester } from '../requester.ts';
@@ -29,6 +30,7 @@ import { LeakyProxy } from './test-support/leaky-proxy.ts';
 import { hasNatsServer, TestServer } from './test-support/nats-server.ts';
 
 const DEVICES = ['source', 'b', 'c', 'd'];
+const MODELS = join(process.env.BEDSIDE_SHARED ?? join(import.meta.dirname, '../../../../shared'), 'models');
 
 describe.skipIf(!hasNatsServer)('plans over NATS', () => {
   let folder: string;
@@ -49,19 +51,20 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
     names: readonly string[],
     options: Partial<NatsWorkerOptions> = {},
     servers?: string[],
+    on = server,
   ) {
-    const credentials = await server.credentials('worker');
+    const credentials = await on.credentials('worker');
     return Promise.all(
       names.map((name) => NatsWorker.start({ credentials, servers }, { device: { name }, ...options })),
     );
   }
 
-  async function requesterOf(name = 'coordinator/a'): Promise<Requester> {
-    const credentials = await server.credentials('coordinator');
+  async function requesterOf(of = bundle, on = server): Promise<Requester> {
+    const credentials = await on.credentials('coordinator');
     await using store = await BundleStore.open({ credentials });
-    await store.publish(bundle, await readFile(join(bundle.dir, 'bundle.json')));
-    expect(await store.has(bundle.sha256)).toBe(true);
-    const requester = new Requester(name, bundle);
+    await store.publish(of, await readFile(join(of.dir, 'bundle.json')));
+    expect(await store.has(of.sha256)).toBe(true);
+    const requester = new Requester('coordinator/a', of);
     await requester.join(new NatsFabric({ credentials }));
     return requester;
   }
@@ -242,5 +245,26 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
     await requester.close();
     await unknown.close();
     await small?.close();
+  });
+
+  describe.each(['ecg-resnet1d', 'medical-mnist-vgg16', 'medical-mnist-resnet18'])('of %s', (name) => {
+    const path = join(MODELS, `${name}.onnx`);
+    it.skipIf(!existsSync(path))('give the same too (needs the shared folder)', async () => {
+      const model = await writtenBundle(join(folder, name), canonicalGraph(await loadModel(path)));
+      await using large = await TestServer.start();
+      const workers = await start(DEVICES, {}, undefined, large);
+      const requester = await requesterOf(model, large);
+      const random = new Random(6);
+      let plan = randomPlan(model, DEVICES, random);
+      while (plan.stages.every(({ segments }) => segments.length === 1))
+        plan = randomPlan(model, DEVICES, random);
+      const input = randomSample(model, random);
+      const { logits } = await requester.infer(input, plan);
+      expect(largestDifference(logits.data, await onOneMachine(model, plan.levels, input))).toBeLessThan(
+        1e-4,
+      );
+      await requester.close();
+      for (const worker of workers) await worker.close();
+    });
   });
 });

@@ -59,9 +59,13 @@ export async function writtenBundle(dir: string, model: Model): Promise<Bundle> 
   const contents = contentsOf(model);
   const { stages, model: signature } = splitBundle(model).manifest;
   const { input, output, source } = signature;
+  const variants = contents.manifest.variants.map((variant) => ({
+    ...variant,
+    recall: Array.from<null>({ length: output.classes }).fill(null),
+  }));
   await writeBundle(dir, {
     ...contents,
-    manifest: { ...contents.manifest, stages, model: { input, output, source } },
+    manifest: { ...contents.manifest, stages, variants, model: { input, output, source } },
   });
   return openBundle(dir);
 }
