@@ -67,6 +67,16 @@ export async function measureAll(
   return reports;
 }
 
+/** A fleet with what devices measured of themselves as their times for a bundle. */
+export function withSeconds(fleet: Fleet, bundle: string, reports: readonly DeviceReport[]): Fleet {
+  const measured = new Map(reports.map((report) => [report.name, report.seconds[bundle]]));
+  const devices = fleet.devices.map((device) => {
+    const seconds = measured.get(device.name)?.map((row) => [...row]);
+    return seconds ? { ...device, seconds: { ...device.seconds, [bundle]: seconds } } : device;
+  });
+  return { ...fleet, devices };
+}
+
 /** What the devices that are not lost say of themselves. */
 export async function reportsOf(requester: Requester, { devices }: Fleet): Promise<DeviceReport[]> {
   const alive = devices.filter(({ name }) => !requester.lost.has(name));

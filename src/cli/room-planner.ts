@@ -2,7 +2,7 @@
 import { type BundleManifest, checkLevels, findVariant } from '../bundle/index.ts';
 import { buildProblem, type Fleet, type PlanRequest, type PlanView, viewPlan } from '../plan/index.ts';
 import type { DeviceReport } from '../run/index.ts';
-import { withoutDevices } from './local-fleet.ts';
+import { withoutDevices, withSeconds } from './local-fleet.ts';
 import { plannerOf, type SolverName } from './solvers.ts';
 
 /** What plans keep to. */
@@ -44,13 +44,7 @@ export class RoomPlanner {
 
   /** Takes what devices measured themselves as their times. */
   learn(reports: readonly DeviceReport[]): void {
-    const { name } = this.#all;
-    const measured = new Map(reports.map((report) => [report.name, report.seconds[name]]));
-    const devices = this.#fleet.devices.map((device) => {
-      const seconds = measured.get(device.name)?.map((row) => [...row]);
-      return seconds ? { ...device, seconds: { ...device.seconds, [name]: seconds } } : device;
-    });
-    this.fleet = { ...this.#fleet, devices };
+    this.fleet = withSeconds(this.#fleet, this.#all.name, reports);
   }
 
   /** The plan without these devices; the same question is answered once. Undefined when there is none. */

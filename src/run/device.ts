@@ -161,13 +161,20 @@ export class Device {
     const last = fused ? span.last : stage;
     const session = await this.#session(bundle, plan, { first: stage, last, segment }, request, samples);
     const feeds = { [stages.stage(stage).input]: input };
-    const { result, seconds } = await this.#timed(session, feeds, stages.stage(last).output);
     const share = 1 / must(plan.stages[stage], `stage ${stage}`).segments.length;
     const work = stagesOf({ first: stage, last }).map((at) => ({
       stage: at,
       macs: stages.costs(at, plan.levels).macs,
     }));
-    this.#times.get(bundle)?.note(work, share, seconds / samples);
+    const times = this.#times.get(bundle);
+    const usual = times?.measured(work, share);
+    const { result, seconds } = await this.#timed(
+      session,
+      feeds,
+      stages.stage(last).output,
+      usual && usual * samples,
+    );
+    times?.note(work, share, seconds / samples);
     const macs = work.reduce((sum, one) => sum + one.macs, 0);
     this.#joules -= (this.options.joulesPerMac ?? 0) * macs * share * samples;
     if (result.type === 'float32') return { output: result, last };
@@ -303,14 +310,25 @@ export class Device {
     return median(times) / Math.min(1, this.options.speed ?? 1);
   }
 
-  /** One run, stretched to the speed that the device is emulated at. */
-  async #timed(session: Session, feeds: Record<string, FloatTensor>, output: string) {
+  /**
+   * One run, stretched to the speed that the device is emulated at.
+   * @param usual seconds that it takes at that speed, where the device has measured it: a run in between that was slowed
+   * down by something else is not made slower by the factor too
+   */
+  async #timed(
+    session: Session,
+    feeds: Record<string, FloatTensor>,
+    output: string,
+    usual: number | undefined,
+  ) {
     const start = performance.now();
     const result = must((await session.run(feeds))[output], `output '${output}'`);
-    const took = performance.now() - start;
+    const took = (performance.now() - start) / 1000;
     const { speed = 1 } = this.options;
-    if (speed < 1) await sleep(took / speed - took);
-    return { result, seconds: took / Math.min(1, speed) / 1000 };
+    if (speed >= 1) return { result, seconds: took };
+    const seconds = Math.max(took, usual ?? took / speed);
+    await sleep(1000 * (seconds - took));
+    return { result, seconds };
   }
 }
 

@@ -17,6 +17,8 @@ describe('times of stages', () => {
     expect(times.table()).toBeUndefined();
     for (const stage of [0, 1, 2]) times.set(stage, [0.4, 0.1]);
     expect(times.table()).toEqual([0, 1, 2].map(() => [0.4, 0.1]));
+    const both = [0, 1].map((stage) => ({ stage, macs: macs(stage, 0) }));
+    expect(times.measured(both, 0.5)).toBeCloseTo(0.4);
     // Twice as slow at level 1, told by a request for half of the channels.
     for (let request = 0; request < 3; request++) times.note([{ stage: 1, macs: macs(1, 1) }], 0.5, 0.1);
     expect(times.table()?.[1]?.[0]).toBeCloseTo(0.8);
@@ -47,6 +49,7 @@ describe('times of stages', () => {
         ?.flat()
         .every((seconds) => seconds > 0),
     ).toBe(true);
+    expect(measured.measured([{ stage: 0, macs: 1 }], 1)).toBeUndefined();
     const times = new StageTimes(manifest);
     for (const stage of [0, 1, 2]) times.note([{ stage, macs: macs(stage, 0) }], 1, 1);
     expect(times.table()?.map(([first]) => first)).toEqual([1, 1, 1]);

@@ -17,6 +17,8 @@ export class StageTimes {
   readonly #uniform: readonly (readonly StageCosts[])[];
   /** `[stage][level]`; undefined where nothing was measured. */
   readonly #measured: (number[] | undefined)[];
+  /** Stages that were measured here, and not only by whoever made the bundle. */
+  readonly #own = new Set<number>();
   /** By stage: the latest requests' times over those of the table. */
   readonly #ratios: number[][];
 
@@ -41,6 +43,7 @@ export class StageTimes {
   /** What measuring a stage at each level gave; what requests said before is forgotten. */
   set(stage: number, seconds: readonly number[]): void {
     this.#measured[stage] = [...seconds];
+    this.#own.add(stage);
     this.#ratios[stage] = [];
   }
 
@@ -61,6 +64,15 @@ export class StageTimes {
       ratios?.push(seconds / (whole * share));
       if (ratios && ratios.length > LATEST) ratios.shift();
     }
+  }
+
+  /**
+   * Seconds for one sample of stages as they were measured, whatever requests took since; undefined where one was not
+   * measured here.
+   */
+  measured(stages: readonly StageWork[], share: number): number | undefined {
+    if (!stages.every(({ stage }) => this.#own.has(stage))) return undefined;
+    return share * stages.reduce((sum, { stage, macs }) => sum + this.#at(stage, macs), 0);
   }
 
   /** The table; undefined as long as a stage has neither been measured nor run. */

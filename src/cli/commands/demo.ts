@@ -4,7 +4,7 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { assertPrunable, findGroups, type Grouping } from '../../channels/index.ts';
-import { generateEcg } from '../../data/index.ts';
+import { type Dataset, disjointDraws, generateEcg } from '../../data/index.ts';
 import { findCriterion } from '../../explain/index.ts';
 import { compareCriteria, detectBlock, scoreModel, type UnitScores } from '../../prune/index.ts';
 import {
@@ -17,7 +17,7 @@ import {
   must,
   writeFileAtomic,
 } from '../../util/index.ts';
-import { examples } from '../command-line.ts';
+import { EXIT, examples } from '../command-line.ts';
 import {
   commandAsTyped,
   comparisonTables,
@@ -27,6 +27,7 @@ import {
   ranking,
   reportData,
 } from '../compare-run.ts';
+import { type Played, play } from '../demo/play.ts';
 import { reportHeatmaps } from '../heatmaps/index.ts';
 import { type LoadedModel, loadClassifier, loadTwoSets, type TwoSets } from '../load.ts';
 import { addCommon, addRun, type CommonOptions, type RunOptions } from '../options.ts';
@@ -43,7 +44,7 @@ const RATIOS = [0.1, 0.2, 0.3, 0.5];
 const MACS_LEFT = 0.5;
 /** The same place from `src` and from `dist`. */
 const SHIPPED = fileURLToPath(new URL('../../../models/ecg-demo.onnx', import.meta.url));
-const PER_CLASS = { local: 40, test: 400 };
+const PER_CLASS = { local: 40, validation: 80, test: 400 };
 
 interface DemoOptions extends CommonOptions, RunOptions {
   readonly model?: string;
@@ -58,7 +59,8 @@ export function addDemo(program: Command): void {
     .summary('the whole path on what the package ships, offline, in about a minute')
     .description(
       'Explains a network, compares criteria, prunes the network to half of its multiply-accumulates without ' +
-        'retraining, and measures it. By default on the small network that the package ships and on generated ECG ' +
+        'retraining, and measures it. Then packs it at every width, plans and runs it on four emulated devices while a ' +
+        'link is throttled and a device is killed, and compares distribution, pruning and both. By default on the small network that the package ships and on generated ECG ' +
         'beats (dynamical model of McSharry et al., IEEE TBME 2003): no download, no data needed.',
     )
     .option('--model <file>', 'an ONNX classifier of your own, with --data')
@@ -92,6 +94,7 @@ async function demo(options: DemoOptions): Promise<void> {
   const sets = await loadSets(loaded, options, output);
   tellData(output, sets);
 
+  const packed = packingSets(sets, options);
   const run = { batch: options.batch, threads: options.threads, seed: options.seed };
   const relevance = await output.during('relevance', (progress) =>
     scoreModel(loaded.canonical, grouping, findCriterion(DEFAULT_CRITERION), sets.calibration, {
@@ -144,6 +147,19 @@ async function demo(options: DemoOptions): Promise<void> {
   output.say(indent(describePruning(pruned, sets.test.labels !== undefined)));
   output.say(indent(`file size: ${formatBytes(bytes.before)} before, ${formatBytes(bytes.after)} after`));
 
+  const played = await play(
+    {
+      ...{ loaded, calibration: packed.calibration, validation: packed.validation, test: sets.test },
+      ...{
+        criterion: pruned.auto?.picked ?? pruned.criterion,
+        block: fittingBlock(grouping),
+        outDir: options.outDir,
+        seed: options.seed,
+      },
+    },
+    output,
+  );
+
   const words = {
     title: 'bedside demo: criteria compared',
     command: commandAsTyped(),
@@ -151,7 +167,7 @@ async function demo(options: DemoOptions): Promise<void> {
   };
   await writeFileAtomic(files.report, renderReport(await reportData(loaded, sets, comparison, words)));
   const seconds = (performance.now() - start) / 1000;
-  tellNext(output, loaded, options, files, seconds);
+  tellNext(output, loaded, options, files, played, seconds);
   output.result({
     model: loaded.path,
     data: { name: sets.test.name, calibration: sets.calibration.size, test: sets.test.size },
@@ -168,9 +184,30 @@ async function demo(options: DemoOptions): Promise<void> {
     seconds: comparison.seconds,
     best,
     prune: { ...pruned, bytesBefore: bytes.before, bytesAfter: bytes.after },
+    room: played,
     files,
     totalSeconds: seconds,
   });
+  if (played.interrupted) process.exitCode = EXIT.interrupted;
+}
+
+/** Local samples for packing: those that score, and others that measure mixes of levels. */
+function packingSets(
+  sets: TwoSets,
+  { data, seed }: DemoOptions,
+): { calibration: Dataset; validation: Dataset } {
+  if (data === undefined) {
+    // Another seed makes other beats.
+    const validation = generateEcg({ perClass: PER_CLASS.validation, seed: seed + 1, split: 'local' });
+    return { calibration: sets.calibration, validation };
+  }
+  const half = Math.ceil(sets.calibration.size / 2);
+  const [calibration, validation] = disjointDraws(
+    sets.calibration,
+    { first: half, second: half, classes: sets.calibration.classNames.length },
+    seed,
+  );
+  return { calibration, validation };
 }
 
 async function loadSets(loaded: LoadedModel, options: DemoOptions, output: Output): Promise<TwoSets> {
@@ -238,6 +275,7 @@ function tellNext(
   loaded: LoadedModel,
   options: DemoOptions,
   files: { readonly model: string; readonly report: string },
+  played: Played,
   seconds: number,
 ): void {
   const model = options.model ?? shown(loaded.path);
@@ -245,11 +283,12 @@ function tellNext(
     [`bedside inspect ${model}`, 'its layers and groups'],
     ['bedside compare MODEL --data DATA --report report.html', 'your own network and samples'],
     ['bedside prune MODEL --data DATA --macs .5 --out smaller.onnx', 'a smaller network'],
+    [`bedside infer ${played.bundle} --data DATA`, 'answers of the packed network, on workers'],
     ['bedside --help', 'everything else'],
   ];
   const width = Math.max(...next.map(([command]) => command.length));
   output.say(
-    `\n6. The report, one page with the chart and every number: ${files.report}\n\n` +
+    `\n9. The report, one page with the chart and every number: ${files.report}\n\n` +
       `Done in ${formatSeconds(seconds)}. What next:\n` +
       next.map(([command, what]) => `  ${command.padEnd(width)}  # ${what}`).join('\n'),
   );
