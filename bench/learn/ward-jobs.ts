@@ -64,9 +64,13 @@ async function scenarioOf({ preset, rate, seed }: WardJob): Promise<Scenario> {
 export async function runWardJob(job: WardJob): Promise<WardResult> {
   const scenario = await scenarioOf(job);
   const before = process.cpuUsage();
-  const outcomes = await simulate(scenario, deciderOf(job.solver, 'counted', job.seed), {
-    requests: job.requests,
-  });
+  const outcomes = await simulate(
+    scenario,
+    deciderOf(job.solver, { decisionTime: 'counted', seed: job.seed }),
+    {
+      requests: job.requests,
+    },
+  );
   const { user, system } = process.cpuUsage(before);
   return { job, summary: summarise(outcomes), seconds: (user + system) / 1e6 };
 }

@@ -8,21 +8,23 @@ import {
   staleDecider,
 } from '../learn/index.ts';
 import { randomPlanner } from '../plan/index.ts';
+import { policyPlanner } from './policy.ts';
 import { plannerOf } from './solvers.ts';
 
 /**
- * Seconds for each choice of an instance and for each label made: least squares over 220 requests of the four presets with
- * three bundles, 2 virtual cores of a server (docs/ward.md).
+ * Seconds for a request, for each choice of its instance and for each label made: least squares, none below 0, over 220
+ * requests of the four presets for three bundles, on 2 virtual cores of a server (docs/ward.md).
  */
 const RATES = {
-  exact: { perChoice: 5.2e-7, perLabel: 7.2e-7 },
-  beam: { perChoice: 4.7e-7, perLabel: 7.2e-7 },
-  greedy: { perChoice: 3.4e-6, perLabel: 0 },
-  heft: { perChoice: 1e-7, perLabel: 0 },
-  'distribute-only': { perChoice: 9.1e-8, perLabel: 7.1e-6 },
-  'prune-only': { perChoice: 2e-7, perLabel: 8.1e-7 },
-  local: { perChoice: 1.5e-9, perLabel: 0 },
-  random: { perChoice: 3.2e-8, perLabel: 0 },
+  policy: { base: 1.8e-3, perChoice: 1e-7, perLabel: 0 },
+  exact: { base: 7.7e-3, perChoice: 5.2e-8, perLabel: 8.5e-7 },
+  beam: { base: 6e-3, perChoice: 9.3e-8, perLabel: 8.4e-7 },
+  greedy: { base: 0, perChoice: 1.7e-6, perLabel: 0 },
+  heft: { base: 0, perChoice: 2.3e-7, perLabel: 0 },
+  'distribute-only': { base: 6.9e-4, perChoice: 1.2e-7, perLabel: 2e-5 },
+  'prune-only': { base: 1.8e-3, perChoice: 0, perLabel: 6.3e-6 },
+  local: { base: 2.3e-5, perChoice: 2.6e-9, perLabel: 0 },
+  random: { base: 4.9e-4, perChoice: 8.9e-9, perLabel: 0 },
 } as const satisfies Record<string, DecisionRate>;
 
 /** Seconds for which `exact-stale` uses a plan. */
@@ -30,6 +32,7 @@ export const STALE_SECONDS = 10;
 
 /** What may be simulated. */
 export const SIMULATED = [
+  'policy',
   'exact',
   'exact-stale',
   'beam',
@@ -44,9 +47,23 @@ export const SIMULATED = [
 
 export type SimulatedName = (typeof SIMULATED)[number];
 
+/** How planners take part. */
+export interface DeciderOptions {
+  readonly decisionTime: DecisionTimeKind;
+  /** Of `random`. */
+  readonly seed: number;
+  /** File of the learned policy; the one that the package ships if absent. */
+  readonly policy?: string | undefined;
+}
+
 /** The planner of a name, as it takes part in a ward. */
-export function deciderOf(name: SimulatedName, kind: DecisionTimeKind, seed: number): Decider {
+export function deciderOf(
+  name: SimulatedName,
+  { decisionTime: kind, seed, policy }: DeciderOptions,
+): Decider {
   switch (name) {
+    case 'policy':
+      return freshDecider(policyPlanner(policy), decisionTime(kind, RATES.policy));
     case 'exact-stale':
       return staleDecider(plannerOf('exact'), decisionTime(kind, RATES.exact), STALE_SECONDS, name);
     case 'static':

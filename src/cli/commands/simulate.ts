@@ -37,6 +37,7 @@ interface SimulateCommandOptions extends CommonOptions {
   readonly solver: readonly SimulatedName[];
   readonly requests?: number;
   readonly rate?: number;
+  readonly policy?: string;
   readonly levels?: 'free' | 'certified';
   readonly decisionTime: DecisionTimeKind;
 }
@@ -67,8 +68,9 @@ export function addSimulate(program: Command): void {
       '--solver <list>',
       `of ${SIMULATED.join(', ')}; exact-stale plans anew every ${STALE_SECONDS} s, static once`,
       solvers,
-      ['beam', 'heft', 'static', 'local'],
+      ['policy', 'beam', 'static', 'local'],
     )
+    .option('--policy <file>', 'a learned policy, as ONNX, instead of the one that the package ships')
     .option('--requests <n>', `requests; ${DEFAULT_REQUESTS}, or those of the trace`, count(10_000_000))
     .option('--rate <n>', "requests a second; absent: the preset's", rate)
     .addOption(
@@ -89,8 +91,8 @@ export function addSimulate(program: Command): void {
     .addHelpText(
       'after',
       examples(
-        ['bedside simulate ecg/ --preset ward', 'a bedside, four planners'],
-        ['bedside simulate ecg/ xray/ --preset ambulance --solver beam,exact,static', 'two networks'],
+        ['bedside simulate ecg/ --preset ward', 'one bed, four planners'],
+        ['bedside simulate ecg/ xray/ --preset ambulance --solver policy,exact,static', 'two networks'],
         ['bedside simulate ecg/ --fleet my-room.json --requests 5000 --json', 'your own devices'],
         ['bedside simulate ecg/ --replay monday.jsonl --solver beam,static', 'what was recorded'],
       ),
@@ -108,7 +110,7 @@ async function run(paths: readonly string[], options: SimulateCommandOptions): P
   const episodes: { solver: SimulatedName; outcomes: WardOutcome[] }[] = [];
   for (const [at, solver] of options.solver.entries()) {
     const told = at === 0 && options.record !== undefined ? recording(scenario, options.record) : undefined;
-    const decider = deciderOf(solver, options.decisionTime, options.seed);
+    const decider = deciderOf(solver, options);
     const outcomes = await output.during(`simulating ${solver}`, (progress) =>
       simulate(told?.scenario ?? scenario, decider, {
         requests,

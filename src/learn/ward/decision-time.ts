@@ -7,8 +7,9 @@ export const DECISION_TIMES = ['counted', 'measured', 'none'] as const;
 
 export type DecisionTimeKind = (typeof DECISION_TIMES)[number];
 
-/** Seconds of a planner: for each choice of its instance, and for each label that it made. */
+/** Seconds of a planner: for a request, for each choice of its instance, and for each label that it made. */
 export interface DecisionRate {
+  readonly base: number;
   readonly perChoice: number;
   readonly perLabel: number;
 }
@@ -25,7 +26,8 @@ export function choicesOf({ stages }: PlanningInstance): number {
 export function decisionTime(kind: DecisionTimeKind, rate: DecisionRate): DecisionTime {
   switch (kind) {
     case 'counted':
-      return (instance, { stats }) => rate.perChoice * choicesOf(instance) + rate.perLabel * stats.labels;
+      return (instance, { stats }) =>
+        rate.base + rate.perChoice * choicesOf(instance) + rate.perLabel * stats.labels;
     case 'measured':
       return (_, { stats }: PlanResult) => stats.seconds;
     case 'none':
