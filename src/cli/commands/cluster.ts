@@ -77,7 +77,7 @@ function addInit(cluster: Command): void {
     .option(
       '--max-payload <bytes>',
       'of one message; larger tensors travel in chunks',
-      bytes(4096, 64 << 20),
+      bytes(65_536, 64 << 20),
       8 << 20,
     )
     .option('--max-storage <bytes>', 'for bundles, on disk', bytes(1 << 20, 1e15), 4 * 2 ** 30)

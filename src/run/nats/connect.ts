@@ -85,11 +85,14 @@ function notConnected(
 export function natsError(what: string, cause: unknown): BedsideError {
   if (BedsideError.is(cause)) return cause;
   const why = messageOf(cause);
-  const denied = /permission/i.test(why);
-  return new BedsideError('E_FABRIC', `${what}: ${why}`, {
-    hint: denied
-      ? 'the role of these credentials may not do it; docs/cluster.md says which may'
-      : 'bedside cluster status tells how the server is',
-    cause,
-  });
+  return new BedsideError('E_FABRIC', `${what}: ${why}`, { hint: hintOf(why), cause });
+}
+
+function hintOf(why: string): string {
+  if (/permission/i.test(why))
+    return 'the role of these credentials may not do it; docs/cluster.md says which may';
+  if (/no responders|not found|not enabled|503/i.test(why)) {
+    return 'the server lacks JetStream, or the buckets that bedside cluster up makes';
+  }
+  return 'bedside cluster status tells how the server is';
 }

@@ -9,7 +9,7 @@ import {
   type Status,
   type Subscription,
 } from '@nats-io/transport-node';
-import { BedsideError } from '../../util/index.ts';
+import { BedsideError, messageOf } from '../../util/index.ts';
 import { BEAT_MS, type Endpoint, type Fabric, type NodeHandlers } from '../fabric.ts';
 import type { Message } from '../messages.ts';
 import { fromWire, toWire } from '../wire.ts';
@@ -232,7 +232,12 @@ export class NatsEndpoint implements Endpoint {
       this.#onNote(`'${from}' may not say '${String(message.kind)}', or says it wrongly; it changes nothing`);
       return;
     }
-    this.#handlers.message(from, message);
+    try {
+      this.#handlers.message(from, message);
+    } catch (error) {
+      // Whoever sent it, the node goes on.
+      this.#onNote(`what '${from}' sent cannot be used: ${messageOf(error)}`);
+    }
   }
 
   /** Part of a message never came: the request ends with an error, wherever it is waited for. */

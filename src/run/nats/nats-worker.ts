@@ -5,7 +5,7 @@ import { Device, type DeviceOptions } from '../device.ts';
 import type { Endpoint, Fabric, NodeHandlers } from '../fabric.ts';
 import type { LinkOptions } from '../shaping.ts';
 import { Worker } from '../worker.ts';
-import { ENTRY_MS } from './cluster/buckets.ts';
+import { ENTRY_MS, makeBuckets } from './cluster/buckets.ts';
 import type { NatsAccess } from './connect.ts';
 import { FleetBoard, type NodeEntry } from './fleet-board.ts';
 import { HeldBundles } from './held-bundles.ts';
@@ -79,7 +79,10 @@ export class NatsWorker implements AsyncDisposable {
     try {
       await worker.#worker.join(worker.#bundles);
       if (!worker.#endpoint) throw new BedsideError('E_INTERNAL', 'internal: joined without an endpoint');
-      worker.#board = await FleetBoard.open(worker.#endpoint.control);
+      const { control } = worker.#endpoint;
+      // Nobody has set up an open server.
+      if (!access.credentials) await makeBuckets(control);
+      worker.#board = await FleetBoard.open(control);
       await worker.#board.put(worker.entry(), worker.#trusted);
     } catch (error) {
       await worker.close();
