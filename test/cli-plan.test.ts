@@ -150,7 +150,7 @@ describe('simulate', TIMEOUT, () => {
   });
 
   it.concurrent.each([
-    ['an unknown solver', '--solver magic', 'E_USAGE', "'magic' is none of exact"],
+    ['an unknown solver', '--solver magic', 'E_USAGE', "'magic' is none of policy"],
     ['an unknown place', '--preset moon', 'E_USAGE', 'Allowed choices are ward'],
     ['two worlds', `--replay bad.jsonl --fleet ${WARD}`, 'E_USAGE', "'--fleet' cannot be used"],
     ['a trace that is none', '--replay bad.jsonl', 'E_TRACE', 'bad.jsonl, line 2'],
@@ -182,7 +182,18 @@ describe('what plan refuses', TIMEOUT, () => {
     ['a negative memory', '--fleet absurd.json', 'E_FLEET', 'devices[0].memory (gateway) is -1'],
     ['a fleet that is no fleet', '--fleet bundle/bundle.json', 'E_FLEET', 'bedside-fleet'],
     ['shares of other stages', `--fleet ${WARD} --request request.json`, 'E_REQUEST', 'maxSeen has 2 shares'],
-    ['a policy', `--fleet ${WARD} --solver policy`, 'E_UNSUPPORTED', 'no learned policy'],
+    [
+      'a policy that is none',
+      `--fleet ${WARD} --solver policy --policy bundle/model.onnx`,
+      'E_FILE',
+      'policy',
+    ],
+    [
+      'a policy for another solver',
+      `--fleet ${WARD} --policy p.onnx`,
+      'E_USAGE',
+      'no meaning with --solver exact',
+    ],
     ['data for measured levels', `--fleet ${WARD} --levels certified --data data.npz`, 'E_USAGE', '--data'],
     ['an output that is a folder', `--fleet ${WARD} --export bundle`, 'E_OUTPUT', 'bundle'],
   ])('%s', async (_, words, code, says) => {

@@ -17,7 +17,7 @@ import type { WardAnswer } from './ward-worker.ts';
 const { values } = parseArgs({
   options: {
     requests: { type: 'string', default: '10000' },
-    sample: { type: 'string', default: '600' },
+    sample: { type: 'string', default: '1000' },
     full: { type: 'boolean', default: false },
     presets: { type: 'string', default: WARD_PRESETS.join(',') },
     workers: { type: 'string', default: String(Math.min(2, availableParallelism())) },
