@@ -49,6 +49,8 @@ class TraceReader {
   readonly #requests: TracedRequest[] = [];
   #usual: Fleet | undefined;
   #begun = false;
+  /** Of the first line after the header, which is where time begins, and of the last. */
+  #origin: number | undefined;
   #time = 0;
 
   constructor(name: string) {
@@ -67,20 +69,22 @@ class TraceReader {
     const [unknown] = Object.keys(rest);
     if (unknown !== undefined) throw fail(`unknown field '${unknown}'`);
     if (typeof time !== 'number' || !(time >= 0)) throw fail('time is not a number of seconds from 0');
+    this.#origin ??= time;
     if (time < this.#time) throw fail(`time is ${time}, before that of an earlier line, ${this.#time}`);
+    const since = time - this.#origin;
     if ((fleet === undefined) === (request === undefined)) {
       throw fail('expected either a fleet or a request');
     }
     this.#time = time;
     if (request !== undefined) {
       if (this.#fleets.length === 0) throw fail('a request before the first fleet');
-      this.#requests.push(requestOf(request, time, fail));
+      this.#requests.push(requestOf(request, since, fail));
       return;
     }
     const read = this.#fleet(fleet, number);
     this.#checkSource(read, fail);
-    if (this.#fleets.at(-1)?.time === time) this.#fleets.pop();
-    this.#fleets.push({ time, fleet: read });
+    if (this.#fleets.at(-1)?.time === since) this.#fleets.pop();
+    this.#fleets.push({ time: since, fleet: read });
   }
 
   trace(): Trace {
@@ -88,11 +92,6 @@ class TraceReader {
     if (!first) {
       const what = this.#begun ? 'no fleet' : 'nothing';
       throw new BedsideError('E_TRACE', `${this.#name} has ${what} in it`, { hint: HINT });
-    }
-    if (first.time > 0) {
-      throw new BedsideError('E_TRACE', `${this.#name} has no fleet at time 0, but from ${first.time} on`, {
-        hint: HINT,
-      });
     }
     return {
       name: this.#name,
