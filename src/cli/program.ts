@@ -1,24 +1,28 @@
 // The command line as a whole: commands, help, version, failures.
 import { Command, CommanderError } from 'commander';
 import { EXIT, examples, tellError } from './command-line.ts';
-import { addCluster } from './commands/cluster.ts';
-import { addCompare } from './commands/compare.ts';
-import { addDemo } from './commands/demo.ts';
-import { addEvaluate } from './commands/evaluate.ts';
-import { addExplain } from './commands/explain.ts';
-import { addFleet } from './commands/fleet.ts';
-import { addInfer } from './commands/infer.ts';
-import { addInspect } from './commands/inspect.ts';
-import { addPack } from './commands/pack.ts';
-import { addPlan } from './commands/plan.ts';
-import { addPrune } from './commands/prune.ts';
-import { addSimulate } from './commands/simulate.ts';
-import { addTrain } from './commands/train.ts';
-import { addWorker } from './commands/worker.ts';
 import { VERSION } from './version.ts';
 
-/** The program; parsing throws instead of ending the process. */
-export function buildProgram(): Command {
+/** Commands by name, in the order of the help. Each is loaded when it is asked for: a few would else load everything. */
+const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
+  inspect: async () => (await import('./commands/inspect.ts')).addInspect,
+  evaluate: async () => (await import('./commands/evaluate.ts')).addEvaluate,
+  explain: async () => (await import('./commands/explain.ts')).addExplain,
+  compare: async () => (await import('./commands/compare.ts')).addCompare,
+  prune: async () => (await import('./commands/prune.ts')).addPrune,
+  pack: async () => (await import('./commands/pack.ts')).addPack,
+  plan: async () => (await import('./commands/plan.ts')).addPlan,
+  train: async () => (await import('./commands/train.ts')).addTrain,
+  simulate: async () => (await import('./commands/simulate.ts')).addSimulate,
+  infer: async () => (await import('./commands/infer.ts')).addInfer,
+  worker: async () => (await import('./commands/worker.ts')).addWorker,
+  fleet: async () => (await import('./commands/fleet.ts')).addFleet,
+  cluster: async () => (await import('./commands/cluster.ts')).addCluster,
+  demo: async () => (await import('./commands/demo.ts')).addDemo,
+};
+
+/** The program with one command, or with all where it names none; parsing throws instead of ending the process. */
+async function buildProgram(name: string): Promise<Command> {
   const program = new Command('bedside')
     .description('Explain a pre-trained ONNX classifier, and prune it without retraining.')
     .version(VERSION, '-V, --version', 'print the version')
@@ -35,26 +39,15 @@ export function buildProgram(): Command {
         ['bedside explain --help', 'help of one command'],
       ),
     );
-  addInspect(program);
-  addEvaluate(program);
-  addExplain(program);
-  addCompare(program);
-  addPrune(program);
-  addPack(program);
-  addPlan(program);
-  addTrain(program);
-  addSimulate(program);
-  addInfer(program);
-  addWorker(program);
-  addFleet(program);
-  addCluster(program);
-  addDemo(program);
+  const own = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  for (const load of own ? [own] : Object.values(COMMANDS)) (await load())(program);
   return program;
 }
 
 /** Runs a command line (without the first two words of argv); returns the exit status. */
 export async function runCommandLine(words: readonly string[]): Promise<number> {
-  const program = buildProgram();
+  const [name = ''] = words;
+  const program = await buildProgram(name);
   if (words.length === 0) {
     program.outputHelp();
     return EXIT.success;
@@ -65,7 +58,6 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
   } catch (error) {
     // Help and version end by an exception too.
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.success;
-    const [name = ''] = words;
     const known = program.commands.some((command) => command.name() === name);
     return tellError(error, { json: words.includes('--json'), ...(known ? { command: name } : {}) });
   }

@@ -1,5 +1,4 @@
 // 8-bit pixels, channels last, to a network's input: grey or RGB, resized, / 255, channels first.
-import sharp from 'sharp';
 import { BedsideError } from '../util/index.ts';
 import { shapeMisfit } from './fit.ts';
 
@@ -29,11 +28,15 @@ export function imageShape(sampleShape: readonly number[], name: string): ImageS
   return { channels, height, width };
 }
 
+/** Loaded with the first image: most commands see none. */
+const loadSharp = async () => (await import('sharp')).default;
+
 /**
  * Decodes an image file as its pixels are stored: no colour management, no rotation.
  * @throws whatever sharp throws for a damaged file
  */
 export async function decodeImage(content: Uint8Array): Promise<Pixels> {
+  const sharp = await loadSharp();
   // Grey becomes equal red, green and blue, exactly; 16 bits become their high 8.
   const { data, info } = await sharp(content, { failOn: 'error', ignoreIcc: true })
     .toColourspace('srgb')
@@ -87,6 +90,7 @@ function toChannels(pixels: Pixels, channels: 1 | 3): Pixels {
 async function resize(pixels: Pixels, shape: ImageShape): Promise<Pixels> {
   const { width, height } = shape;
   if (pixels.width === width && pixels.height === height) return pixels;
+  const sharp = await loadSharp();
   const { data, info } = await sharp(pixels.data, {
     raw: { width: pixels.width, height: pixels.height, channels: shape.channels },
   })
