@@ -62,7 +62,8 @@ export function refusalsText(rows: readonly SimulatedRow[]): string {
 export function courseText(
   episodes: readonly { readonly solver: string; readonly outcomes: readonly WardOutcome[] }[],
 ): string {
-  const end = Math.max(...episodes.flatMap(({ outcomes }) => outcomes.map(({ arrived }) => arrived)), 1e-9);
+  let end = 1e-9;
+  for (const { outcomes } of episodes) for (const { arrived } of outcomes) end = Math.max(end, arrived);
   const width = Math.max(...episodes.map(({ solver }) => solver.length));
   const columns = episodes.map(({ outcomes }) => meansOverTime(outcomes, end));
   const most = Math.max(...columns.flat().filter(Number.isFinite));

@@ -23,7 +23,8 @@ import {
 } from '../../learn/index.ts';
 import { parseFleet } from '../../plan/index.ts';
 import { assertWritable, BedsideError, readFileChecked } from '../../util/index.ts';
-import { examples } from '../command-line.ts';
+import { EXIT, examples } from '../command-line.ts';
+import { Interrupt } from '../interrupt.ts';
 import { addCommon, type CommonOptions, count, names } from '../options.ts';
 import { Output } from '../output.ts';
 import { deciderOf, SIMULATED, type SimulatedName, STALE_SECONDS } from '../simulate-solvers.ts';
@@ -107,19 +108,18 @@ async function run(paths: readonly string[], options: SimulateCommandOptions): P
   const bundles = await Promise.all(paths.map(async (path) => (await openBundle(path)).manifest));
   assertDistinct(bundles);
   const { scenario, requests, place } = await scenarioOf(bundles, options);
-  const episodes: { solver: SimulatedName; outcomes: WardOutcome[] }[] = [];
-  for (const [at, solver] of options.solver.entries()) {
-    const told = at === 0 && options.record !== undefined ? recording(scenario, options.record) : undefined;
-    const decider = deciderOf(solver, options);
-    const outcomes = await output.during(`simulating ${solver}`, (progress) =>
-      simulate(told?.scenario ?? scenario, decider, {
-        requests,
-        onProgress: (done) => progress.update(done, requests, `simulating ${solver}`),
-      }),
-    );
-    await told?.end();
-    episodes.push({ solver, outcomes });
+  const interrupt = new Interrupt(output);
+  const episodes: Episode[] = [];
+  try {
+    for (const solver of options.solver) {
+      if (interrupt.signal.aborted) break;
+      const record = episodes.length === 0 ? options.record : undefined;
+      episodes.push({ solver, outcomes: await episodeOf(solver, record) });
+    }
+  } finally {
+    interrupt.end();
   }
+  if (interrupt.signal.aborted) process.exitCode = EXIT.interrupted;
   const rows = rowsOf(episodes);
   const { seed, decisionTime } = options;
   output.result({
@@ -128,6 +128,7 @@ async function run(paths: readonly string[], options: SimulateCommandOptions): P
     requests,
     seed,
     decisionTime,
+    finished: !interrupt.signal.aborted,
     rows,
   });
   output.say(
@@ -141,11 +142,28 @@ async function run(paths: readonly string[], options: SimulateCommandOptions): P
     ].join('\n'),
   );
   if (options.record !== undefined) output.note(`written: ${options.record}`);
+
+  async function episodeOf(solver: SimulatedName, record: string | undefined): Promise<WardOutcome[]> {
+    const told = record === undefined ? undefined : recording(scenario, record);
+    const outcomes = await output.during(`simulating ${solver}`, (progress) =>
+      simulate(told?.scenario ?? scenario, deciderOf(solver, options), {
+        requests,
+        signal: interrupt.signal,
+        onProgress: (done) => progress.update(done, requests, `simulating ${solver}`),
+      }),
+    );
+    await told?.end();
+    return outcomes;
+  }
 }
 
-function rowsOf(
-  episodes: readonly { readonly solver: SimulatedName; readonly outcomes: readonly WardOutcome[] }[],
-): SimulatedRow[] {
+/** One planner's requests. */
+interface Episode {
+  readonly solver: SimulatedName;
+  readonly outcomes: readonly WardOutcome[];
+}
+
+function rowsOf(episodes: readonly Episode[]): SimulatedRow[] {
   const summaries = episodes.map(({ solver, outcomes }) => ({ solver, ...summarise(outcomes) }));
   const exact = summaries.find(({ solver }) => solver === 'exact')?.objective ?? null;
   return summaries.map((row) => ({

@@ -1,4 +1,5 @@
 // An episode from its start to its last request, under one planner.
+import { setImmediate } from 'node:timers/promises';
 import type { BundleManifest } from '../../bundle/index.ts';
 import type { Decider } from './decider.ts';
 import { Episode } from './episode.ts';
@@ -42,9 +43,13 @@ export function wardScenario(
 export interface SimulateOptions {
   /** All that come if absent, for scenarios that end. */
   readonly requests?: number | undefined;
+  /** Ends the episode early: what has ended so far is returned. */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number) => void) | undefined;
 }
+
+/** Requests after which the process may look at its events, an interrupt among them. */
+const EVENTS_EVERY = 16;
 
 /** Runs the scenario's requests under a planner: what became of each, in the order in which they ended. */
 export async function simulate(
@@ -62,9 +67,10 @@ export async function simulate(
     onEnd: (outcome) => outcomes.push(outcome),
   });
   for (let question = episode.next(); question; question = episode.next()) {
-    options.signal?.throwIfAborted();
     episode.answer(question, await decider.decide(question));
     options.onProgress?.(episode.taken);
+    if (question.request % EVENTS_EVERY === 0) await setImmediate();
+    if (options.signal?.aborted) break;
   }
   return outcomes;
 }
