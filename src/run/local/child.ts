@@ -3,8 +3,8 @@ import { openBundle } from '../../bundle/index.ts';
 import { Device } from '../device.ts';
 import { wordsOf } from '../words.ts';
 import { Worker } from '../worker.ts';
-import { LocalFabric } from './local-fabric.ts';
 import type { ChildOrder, ChildReply, ChildTask } from './local-workers.ts';
+import { fabricOf } from './place.ts';
 
 const tell = (reply: ChildReply): Promise<void> =>
   new Promise((resolve) => process.send?.(reply, () => resolve()) ?? resolve());
@@ -19,12 +19,12 @@ process.once('message', (task: ChildTask) => {
   });
 });
 
-async function run({ dir, device, links, bundles }: ChildTask): Promise<void> {
+async function run({ place, device, links, bundles }: ChildTask): Promise<void> {
   const opened = [];
   for (const path of bundles) opened.push(await openBundle(path));
   const onLeave = (): void => void setTimeout(() => process.exit(0), 100);
   const worker = new Worker(new Device(device, opened), { links, onLeave });
-  await worker.join(new LocalFabric(dir));
+  await worker.join(await fabricOf(place));
   process.on('message', ({ links: shaped }: ChildOrder) => worker.shape(shaped));
   await tell({ ready: true });
 }

@@ -7,15 +7,17 @@ import { fileURLToPath } from 'node:url';
 import type { Bundle } from '../../bundle/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import { Device, type DeviceOptions } from '../device.ts';
+import type { Fabric } from '../fabric.ts';
 import type { ErrorWords } from '../messages.ts';
+import type { NatsAccess } from '../nats/index.ts';
 import type { LinkOptions } from '../shaping.ts';
 import { errorOf } from '../words.ts';
 import { Worker } from '../worker.ts';
-import { LocalFabric } from './local-fabric.ts';
+import { fabricOf, type Place } from './place.ts';
 
 /** What a process is told at its start. */
 export interface ChildTask {
-  readonly dir: string;
+  readonly place: Place;
   readonly device: DeviceOptions;
   readonly links: LinkOptions | undefined;
   /** Folders of bundles. */
@@ -44,12 +46,16 @@ export interface Here {
 
 /** Running workers, and the fabric that they are on. `await using` or `close` ends them. */
 export class LocalWorkers implements AsyncDisposable {
-  readonly fabric: LocalFabric;
+  readonly fabric: Fabric;
+  readonly #place: Place;
+  readonly #dir: string;
   readonly #processes = new Map<string, ChildProcess>();
   readonly #here = new Map<string, Worker>();
   readonly #bundles: readonly string[];
 
-  private constructor(fabric: LocalFabric, bundles: readonly string[]) {
+  private constructor(dir: string, place: Place, fabric: Fabric, bundles: readonly string[]) {
+    this.#dir = dir;
+    this.#place = place;
     this.fabric = fabric;
     this.#bundles = bundles;
   }
@@ -57,15 +63,18 @@ export class LocalWorkers implements AsyncDisposable {
   /**
    * Starts a process for each device, but for one that is `here`; each opens the bundles.
    * @param bundles folders
+   * @param nats where they meet; default on local sockets
    * @throws BedsideError E_FABRIC when one does not start; what opening a bundle throws
    */
   static async start(
     workers: readonly LocalWorker[],
     bundles: readonly string[],
     here?: Here,
+    nats?: NatsAccess,
   ): Promise<LocalWorkers> {
     const dir = await mkdtemp(join(tmpdir(), 'bedside-'));
-    const all = new LocalWorkers(new LocalFabric(dir), bundles);
+    const place = nats ? { nats } : { dir };
+    const all = new LocalWorkers(dir, place, await fabricOf(place), bundles);
     try {
       await Promise.all(
         workers.map((worker) =>
@@ -86,7 +95,7 @@ export class LocalWorkers implements AsyncDisposable {
   async add({ device, links }: LocalWorker): Promise<void> {
     const child = startProcess();
     this.#processes.set(device.name, child);
-    await ready(child, { dir: this.fabric.dir, device, links, bundles: this.#bundles });
+    await ready(child, { place: this.#place, device, links, bundles: this.#bundles });
   }
 
   async #join({ device, links }: LocalWorker, bundles: readonly Bundle[]): Promise<void> {
@@ -118,7 +127,7 @@ export class LocalWorkers implements AsyncDisposable {
   async close(): Promise<void> {
     await Promise.all([...this.#processes.values()].map(end));
     for (const worker of this.#here.values()) await worker.close();
-    await rm(this.fabric.dir, { recursive: true, force: true });
+    await rm(this.#dir, { recursive: true, force: true });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
