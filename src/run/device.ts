@@ -10,7 +10,7 @@ import { keptPositions } from '../channels/index.ts';
 import { ComputeThread, createSession, type Session, tensor } from '../engine/index.ts';
 import { BedsideError, formatBytes, formatJoules, median, must } from '../util/index.ts';
 import type { FloatTensor } from './join.ts';
-import type { RunPlan } from './plan.ts';
+import { type RunPlan, wholePlan } from './plan.ts';
 import { SessionCache } from './session-cache.ts';
 import { Fusing, type Span, spanAt, spansOn } from './spans.ts';
 import { StageModels } from './stage-model.ts';
@@ -389,11 +389,6 @@ function rangeOf(plan: RunPlan, { first, segment }: Piece) {
 
 function stagesOf({ first, last }: Span): number[] {
   return Array.from({ length: last - first + 1 }, (_, at) => first + at);
-}
-
-/** Every stage whole on one device; channels do not matter then. */
-function wholePlan({ stages }: BundleManifest, levels: readonly number[], device: string): RunPlan {
-  return { levels, stages: stages.map(({ index }) => ({ index, segments: [{ device, from: 0, to: 1 }] })) };
 }
 
 function sleep(ms: number): Promise<void> {
