@@ -71,7 +71,10 @@ class Running {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.end('SIGKILL');
+    // In order if it can: what it started ends with it.
+    const late = setTimeout(() => this.child.kill('SIGKILL'), 5000);
+    await this.end();
+    clearTimeout(late);
   }
 }
 
@@ -148,7 +151,7 @@ describe.skipIf(!hasNatsServer)('a ward over NATS', TIMEOUT, () => {
     await up.says('the server is ready');
     expect((await json('cluster up')).started).toBe(false);
     // Slow where the input is, so that the other one is worth its link.
-    await using source = new Running('worker --credentials cluster --name source --speed .01 --threads 1');
+    await using source = new Running('worker --credentials cluster --name source --speed .001 --threads 1');
     await using far = new Running('worker --credentials cluster --name far --threads 1 --json');
     await Promise.all([source.says("'source' joined"), far.says('"event":"joined"')]);
     expect((await packed).status).toBe(0);
@@ -171,7 +174,7 @@ describe.skipIf(!hasNatsServer)('a ward over NATS', TIMEOUT, () => {
     const { devices } = await json('fleet --credentials cluster --out fleet.json --source source');
     expect(devices.map(({ name }: { name: string }) => name)).toEqual(['far', 'source']);
     expect(devices[1]).toMatchObject({
-      emulated: { speed: 0.01 },
+      emulated: { speed: 0.001 },
       bundles: [{ name: 'ecg-demo', measured: true }],
     });
     const plan = await json('plan ecg --fleet fleet.json --levels certified');
