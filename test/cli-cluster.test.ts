@@ -151,7 +151,7 @@ describe.skipIf(!hasNatsServer)('a ward over NATS', TIMEOUT, () => {
     await up.says('the server is ready');
     expect((await json('cluster up')).started).toBe(false);
     // Slow where the input is, so that the other one is worth its link.
-    await using source = new Running('worker --credentials cluster --name source --speed .001 --threads 1');
+    await using source = new Running('worker --credentials cluster --name source --speed .002 --threads 1');
     await using far = new Running('worker --credentials cluster --name far --threads 1 --json');
     await Promise.all([source.says("'source' joined"), far.says('"event":"joined"')]);
     expect((await packed).status).toBe(0);
@@ -174,7 +174,7 @@ describe.skipIf(!hasNatsServer)('a ward over NATS', TIMEOUT, () => {
     const { devices } = await json('fleet --credentials cluster --out fleet.json --source source');
     expect(devices.map(({ name }: { name: string }) => name)).toEqual(['far', 'source']);
     expect(devices[1]).toMatchObject({
-      emulated: { speed: 0.001 },
+      emulated: { speed: 0.002 },
       bundles: [{ name: 'ecg-demo', measured: true }],
     });
     const plan = await json('plan ecg --fleet fleet.json --levels certified');
@@ -184,14 +184,14 @@ describe.skipIf(!hasNatsServer)('a ward over NATS', TIMEOUT, () => {
     expect(fleet).toHaveLength(2);
 
     await using running = new Running(
-      `infer ecg --data ecg.npz --json ${fabric} --source source --deadline 20`,
+      `infer ecg --data ecg.npz --limit 40 --json ${fabric} --source source --deadline 20`,
     );
     await running.says('workers are ready');
     await far.end('SIGKILL');
     await once(running.child, 'close');
     const last = JSON.parse(running.text.slice(running.text.indexOf('{"n"')).split('\n')[0] ?? '');
     expect(last).toMatchObject({ missed: 0, matchesSingleMachine: true, lost: ['far'] });
-    expect(last.n).toBe(size);
+    expect(last.n).toBe(40);
 
     expect(await source.end()).toBe(0);
     expect(source.text).toContain("'source' left");

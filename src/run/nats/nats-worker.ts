@@ -89,6 +89,7 @@ export class NatsWorker implements AsyncDisposable {
       throw error;
     }
     worker.#timer = setInterval(() => worker.#tick(), ANNOUNCE_MS);
+    worker.#tick();
     return worker;
   }
 
