@@ -27,12 +27,14 @@ import { tellInferred } from '../infer-text.ts';
 import { Interrupt } from '../interrupt.ts';
 import { loadData } from '../load.ts';
 import { emulated, localFleet, measureAll, reportsOf } from '../local-fleet.ts';
+import { measureProposals } from '../measured-levels.ts';
 import { addCredentials, isServer } from '../nats/access.ts';
 import { measureThere, openNatsRoom } from '../nats/nats-room.ts';
 import { addCommon, addData, type CommonOptions, count, type DataOptions, levelList } from '../options.ts';
 import { Output } from '../output.ts';
+import { DEFAULT_VALIDATION } from '../pack-run.ts';
 import { RoomPlanner, type RoomRequest } from '../room-planner.ts';
-import { SOLVERS, type SolverName } from '../solvers.ts';
+import { plannerOf, SOLVERS, type SolverName } from '../solvers.ts';
 
 type LevelsOption = 'free' | 'certified' | readonly number[];
 
@@ -76,7 +78,7 @@ export function addInfer(program: Command): void {
     )
     .option(
       '--levels <which>',
-      'certified: measured variants; free: any mix, by the accuracy model; or the level of each group, such as 0,3,1',
+      'certified: measured variants; free: any mix, measured before it runs; or the level of each group, such as 0,3,1',
       levelsOption,
       'certified',
     )
@@ -125,11 +127,11 @@ export function addInfer(program: Command): void {
     .action((path: string, options: InferOptions) => infer(path, options));
 }
 
-async function infer(path: string, options: InferOptions): Promise<void> {
-  const output = new Output(options);
-  assertOptions(options);
-  const given = options.fleet === undefined ? undefined : await readFleet(options.fleet);
-  const bundle = await openBundle(path);
+async function infer(path: string, asked: InferOptions): Promise<void> {
+  const output = new Output(asked);
+  assertOptions(asked);
+  const given = asked.fleet === undefined ? undefined : await readFleet(asked.fleet);
+  const { bundle, options } = await measuredFirst(await openBundle(path), given, asked, output);
   assertBatch(bundle, options);
   const room = options.fabric === 'local' ? undefined : await openNatsRoom(bundle, given, options, output);
   const fleet = room?.fleet ?? given ?? localFleet(bundle.manifest, options.workers ?? 2);
@@ -200,6 +202,39 @@ async function infer(path: string, options: InferOptions): Promise<void> {
   }
 }
 
+/**
+ * Free levels are measured before they may run: what planning comes to is corrected, measured on local samples and added
+ * to the bundle, and the plan is then one over measured levels.
+ */
+async function measuredFirst(
+  bundle: Bundle,
+  given: Fleet | undefined,
+  options: InferOptions,
+  output: Output,
+): Promise<{ bundle: Bundle; options: InferOptions }> {
+  if (options.levels !== 'free') return { bundle, options };
+  const fleet = given ?? localFleet(bundle.manifest, options.workers ?? 2);
+  const { data, classes, records, skipBad, seed } = options;
+  const samples = { data, validationPerClass: DEFAULT_VALIDATION };
+  const measured = await measureProposals(
+    bundle,
+    {
+      fleet,
+      request: roomOf(fleet, options).request,
+      solve: ({ instance }) => plannerOf(options.solver).plan(instance),
+      data: {
+        ...samples,
+        ...(classes ? { classes } : {}),
+        ...(records ? { records } : {}),
+        ...(skipBad ? { skipBad } : {}),
+      },
+      seed,
+    },
+    output,
+  );
+  return { bundle: measured.bundle, options: { ...options, levels: 'certified' } };
+}
+
 /** @throws BedsideError E_REQUEST when there is no plan */
 async function planned(
   planner: RoomPlanner,
@@ -268,7 +303,16 @@ function adaptation(planner: RoomPlanner, requester: Requester, output: Output) 
   };
 }
 
-function assertOptions({ fabric, fleet, workers, credentials, source }: InferOptions): void {
+function assertOptions({ fabric, fleet, workers, credentials, source, levels }: InferOptions): void {
+  if (fabric !== 'local' && levels === 'free') {
+    throw new BedsideError(
+      'E_USAGE',
+      '--levels free are measured before they may run, which is not done over NATS',
+      {
+        hint: 'bedside plan BUNDLE --fleet … --data … measures them and adds them to the bundle; then run without --levels',
+      },
+    );
+  }
   if (fabric !== 'local' && !isServer(fabric)) {
     throw new BedsideError('E_USAGE', `there is no fabric '${fabric}'`, {
       hint: 'leave --fabric out for processes of this machine, or name a server as nats://host:port',
