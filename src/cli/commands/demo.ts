@@ -7,6 +7,7 @@ import { assertPrunable, findGroups, type Grouping } from '../../channels/index.
 import { type Dataset, disjointDraws, generateEcg } from '../../data/index.ts';
 import { findCriterion } from '../../explain/index.ts';
 import { compareCriteria, detectBlock, scoreModel, type UnitScores } from '../../prune/index.ts';
+import { loadNats, type NatsAccess } from '../../run/index.ts';
 import {
   assertWritable,
   BedsideError,
@@ -30,6 +31,7 @@ import {
 import { type Played, play } from '../demo/play.ts';
 import { reportHeatmaps } from '../heatmaps/index.ts';
 import { type LoadedModel, loadClassifier, loadTwoSets, type TwoSets } from '../load.ts';
+import { server } from '../nats/access.ts';
 import { addCommon, addRun, type CommonOptions, type RunOptions } from '../options.ts';
 import { Output } from '../output.ts';
 import { pruneAndMeasure } from '../prune-run.ts';
@@ -50,6 +52,7 @@ interface DemoOptions extends CommonOptions, RunOptions {
   readonly model?: string;
   readonly data?: string;
   readonly outDir: string;
+  readonly fabric: string;
 }
 
 /** Adds the command to the program. */
@@ -66,12 +69,19 @@ export function addDemo(program: Command): void {
     .option('--model <file>', 'an ONNX classifier of your own, with --data')
     .option('--data <dataset>', 'samples for it: an .npz, a folder of images or of WFDB records')
     .option('--out-dir <folder>', 'where the pruned model and the report go', 'bedside-demo');
+  command.option(
+    '--fabric <where>',
+    'how the devices reach each other: local, nats (a server of this machine) or nats://host:port',
+    fabric,
+    'local',
+  );
   addCommon(addRun(command))
     .addHelpText(
       'after',
       examples(
         ['bedside demo', 'about a minute'],
         ['bedside demo --model model.onnx --data scans/ --out-dir out', 'the same on your own'],
+        ['bedside demo --fabric nats://127.0.0.1:4222', 'the devices over a NATS server that runs'],
       ),
     )
     .action((options: DemoOptions) => demo(options));
@@ -85,6 +95,7 @@ async function demo(options: DemoOptions): Promise<void> {
       hint: 'bedside demo alone runs on what the package ships',
     });
   }
+  const nats = await reachable(options.fabric);
   const files = { model: join(options.outDir, 'pruned.onnx'), report: join(options.outDir, 'report.html') };
   for (const file of Object.values(files)) await assertWritable(file);
   const loaded = await loadClassifier(options.model ?? SHIPPED);
@@ -155,6 +166,7 @@ async function demo(options: DemoOptions): Promise<void> {
         block: fittingBlock(grouping),
         outDir: options.outDir,
         seed: options.seed,
+        nats,
       },
     },
     output,
@@ -189,6 +201,22 @@ async function demo(options: DemoOptions): Promise<void> {
     totalSeconds: seconds,
   });
   if (played.interrupted) process.exitCode = EXIT.interrupted;
+}
+
+/** --fabric: `nats` is a server of this machine at its usual port. */
+function fabric(text: string): string {
+  if (text === 'nats') return 'nats://127.0.0.1:4222';
+  return text === 'local' ? text : server(text);
+}
+
+/** The server that is asked for, which is better found missing now than after everything else. */
+async function reachable(place: string): Promise<NatsAccess | undefined> {
+  if (place === 'local') return undefined;
+  const access = { servers: [place] };
+  const { connectNats } = await loadNats();
+  const connection = await connectNats(access);
+  await connection.close();
+  return access;
 }
 
 /** Local samples for packing: those that score, and others that measure mixes of levels. */

@@ -6,7 +6,7 @@ import { tensor } from '../../engine/index.ts';
 import { findCriterion } from '../../explain/index.ts';
 import { type PlanRequest, REQUEST_DEFAULTS } from '../../plan/index.ts';
 import { argmax } from '../../prune/index.ts';
-import { type FloatTensor, LocalWorkers, Requester } from '../../run/index.ts';
+import { type FloatTensor, LocalWorkers, type NatsAccess, Requester } from '../../run/index.ts';
 import { formatBytes, formatPercent, formatSeconds, must } from '../../util/index.ts';
 import { SingleMachine } from '../infer-run.ts';
 import { Interrupt } from '../interrupt.ts';
@@ -17,7 +17,7 @@ import { nameOf, packAndWrite } from '../pack-run.ts';
 import { indent, table } from '../tables.ts';
 import { compareWays, FLOORS, type WayRow } from '../ways.ts';
 import { demoFleet } from './fleet.ts';
-import { measuredFleet, type StreamedRequest, SURE, stream } from './stream.ts';
+import { ASKING, measuredFleet, type StreamedRequest, SURE, stream } from './stream.ts';
 
 /** What is shown, and on what. */
 export interface PlayOptions {
@@ -31,6 +31,8 @@ export interface PlayOptions {
   readonly block: number;
   readonly outDir: string;
   readonly seed: number;
+  /** The server that devices meet on; absent: local sockets. */
+  readonly nats?: NatsAccess | undefined;
 }
 
 /** What was shown. */
@@ -62,7 +64,8 @@ export async function play(options: PlayOptions, output: Output): Promise<Played
   const privacy = 'late';
   const request: PlanRequest = { ...REQUEST_DEFAULTS, deadline: DEADLINE, levels: 'certified', privacy };
   output.say(
-    '\n7. A room: four devices, processes of this machine slowed down to unequal strength. The monitor has the input; the\n' +
+    '\n7. A room: four devices, processes of this machine slowed down to unequal strength' +
+      `${options.nats ? `, over ${options.nats.servers?.join(', ')}` : ''}. The monitor has the input; the\n` +
       '   visitor is not trusted and may see the second half of the network only. For every request the planner chooses the\n' +
       `   level of each group and the device of each stage. An answer less than ${SURE} sure runs again unpruned.\n`,
   );
@@ -71,7 +74,7 @@ export async function play(options: PlayOptions, output: Output): Promise<Played
     const source = must(fleet.devices[fleet.source], 'a source').name;
     const samples = inputsOf(options.test, options.seed);
     const here = { device: source, bundles: [bundle] };
-    const start = () => LocalWorkers.start(emulated(fleet), [dir], here);
+    const start = () => LocalWorkers.start(emulated(fleet), [dir], here, options.nats);
     const requests = await (async () => {
       await using room = await output.during('starting devices', start);
       const { labels, classNames } = options.test;
@@ -90,7 +93,7 @@ export async function play(options: PlayOptions, output: Output): Promise<Played
     const ways = await (async () => {
       if (interrupt.signal.aborted) return [];
       await using room = await output.during('starting devices', start);
-      const requester = new Requester('bedside', bundle);
+      const requester = new Requester(ASKING, bundle);
       await requester.join(room.fabric);
       const single = new SingleMachine(bundle);
       try {

@@ -64,10 +64,13 @@ export const SURE = 0.5;
 
 const BAR = 24;
 
+/** The name of who asks; on a server the part before the slash says what it may do. */
+export const ASKING = 'coordinator/demo';
+
 /** Plans, and runs requests while a link is throttled and a device is killed. */
 export async function stream(options: StreamOptions, output: Output): Promise<readonly StreamedRequest[]> {
   const { bundle, room, fleet, request } = options;
-  const requester = new Requester('bedside', bundle);
+  const requester = new Requester(ASKING, bundle);
   await requester.join(room.fabric);
   try {
     const measured = await measuredFleet(bundle, fleet, requester, output);

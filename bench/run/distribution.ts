@@ -1,0 +1,87 @@
+// Four emulated devices of unequal speed behind shaped links: distribution, pruning and both at equal accuracy.
+import { emulated, measureAll, withSeconds } from '../../src/cli/local-fleet.ts';
+import { compareWays, FLOORS, WAYS, type WayRow } from '../../src/cli/ways.ts';
+import { type Fleet, fleetOf } from '../../src/plan/index.ts';
+import { LocalWorkers, Requester } from '../../src/run/index.ts';
+import { formatPercent, must } from '../../src/util/index.ts';
+import type { ResultTable } from '../lib/results.ts';
+import type { BenchModel } from './model.ts';
+
+/** Times the speed of this machine; the first has the input. */
+const SPEEDS = { monitor: 0.02, tablet: 0.06, gateway: 0.15, station: 0.3 };
+const MBITS = [10, 50, 200];
+const LATENCY = 0.001;
+const REQUESTS = 9;
+
+function fleetAt(mbit: number, macsPerSecond: number): Fleet {
+  return fleetOf({
+    format: 'bedside-fleet',
+    version: 1,
+    name: `${mbit} Mbit/s`,
+    source: 'monitor',
+    devices: Object.entries(SPEEDS).map(([name, speed]) => ({
+      ...{ name, speed, memory: 2 ** 31, joulesPerMac: 1e-10, trusted: true },
+      macsPerSecond: macsPerSecond * speed,
+    })),
+    network: { channel: 'independent', bytesPerSecond: (1e6 * mbit) / 8, latency: LATENCY },
+  });
+}
+
+/** A table for each model. */
+export async function distributionTable(model: BenchModel): Promise<ResultTable> {
+  const { bundle, inputs, accuracyAt } = model;
+  const { name, variants, accuracy } = bundle.manifest;
+  const unpruned = must(variants[0], 'the unpruned network');
+  const speed = unpruned.macs / (unpruned.seconds ?? 1e-2);
+  const fleets = MBITS.map((mbit) => fleetAt(mbit, speed));
+  const [first] = fleets;
+  const here = { device: 'monitor', bundles: [bundle] };
+  await using room = await LocalWorkers.start(emulated(must(first, 'a fleet')), [bundle.dir], here);
+  const requester = new Requester('requester', bundle);
+  await requester.join(room.fabric);
+  const reports = await measureAll(requester, must(first, 'a fleet'), () => {});
+  const rows: (readonly [string, WayRow])[] = [];
+  for (const fleet of fleets) {
+    for (const { device, links } of emulated(fleet)) room.shape(device.name, links ?? {});
+    const found = await compareWays({
+      ...{ bundle, requester, accuracyAt, privacy: 'strict' },
+      fleet: withSeconds(fleet, name, reports),
+      inputs: inputs.filter((_, at) => at % Math.floor(inputs.length / REQUESTS) === 0).slice(0, REQUESTS),
+    });
+    rows.push(...found.map((row): [string, WayRow] => [fleet.name, row]));
+    process.stderr.write(`${name}, ${fleet.name}: done\n`);
+  }
+  await requester.close();
+  const shown = (fleet: string, way: string): string[] =>
+    FLOORS.flatMap((floor) => {
+      const found = rows.find(([of, row]) => of === fleet && row.way === way && row.floor === floor)?.[1]
+        .found;
+      if (!found) return ['no plan', '', ''];
+      const { measured, planned, devices } = found;
+      return [
+        `${(1000 * measured).toFixed(1)} (${(1000 * planned).toFixed(1)})`,
+        formatPercent(found.accuracy),
+        `${devices}`,
+      ];
+    });
+  return {
+    title: `${name}: milliseconds to the answer`,
+    columns: [
+      ...['links', 'way'],
+      ...FLOORS.flatMap((floor) => [
+        floor === 0 ? 'as unpruned' : `${100 * floor} point${floor > 0.01 ? 's' : ''} less`,
+        'accuracy',
+        'devices',
+      ]),
+    ],
+    rows: fleets.flatMap((fleet) => WAYS.map(({ way }) => [fleet.name, way, ...shown(fleet.name, way)])),
+    note:
+      `Medians of ${REQUESTS} requests, planned ones in brackets. Floors are of the bundle's own measure, on samples held apart ` +
+      `(unpruned ${formatPercent(accuracy.unpruned)}); accuracies are balanced, on ${inputs.length} test samples that nothing was chosen on.`,
+  };
+}
+
+/** The devices in words. */
+export const ROOM = Object.entries(SPEEDS)
+  .map(([name, speed]) => `${name} ${speed}`)
+  .join(', ');

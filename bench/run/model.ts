@@ -1,0 +1,59 @@
+// A shared model's bundle and test samples, as the bench of running uses them.
+import type { Bundle } from '../../src/bundle/index.ts';
+import { SingleMachine } from '../../src/cli/infer-run.ts';
+import { openDataset } from '../../src/data/index.ts';
+import { tensor } from '../../src/engine/index.ts';
+import { argmax } from '../../src/prune/index.ts';
+import type { FloatTensor } from '../../src/run/index.ts';
+import { must } from '../../src/util/index.ts';
+import { sharedBundle } from '../lib/bundles.ts';
+import { dataPath, SHARED_MODELS } from '../lib/shared.ts';
+
+const SAMPLES_PER_CLASS = 100;
+const SEED = 2026;
+
+/** A model to run. */
+export interface BenchModel {
+  readonly bundle: Bundle;
+  readonly inputs: readonly FloatTensor[];
+  /** Accuracy on the test samples. */
+  readonly accuracyAt: (levels: readonly number[]) => Promise<number>;
+}
+
+/** Opens a shared model; packs it first where there is no bundle. */
+export async function openModel(name: string): Promise<BenchModel> {
+  const shared = must(
+    SHARED_MODELS.find((model) => model.name === name),
+    'a shared model',
+  );
+  const bundle = await sharedBundle(name);
+  const { sampleShape, classes, data } = shared;
+  const test = await openDataset(dataPath(data), {
+    ...{ sampleShape, classes, seed: SEED, split: 'test', perClass: SAMPLES_PER_CLASS },
+  });
+  const stride = test.samples.length / test.size;
+  const inputs = Array.from({ length: test.size }, (_, at) => {
+    const sample = test.samples.slice(at * stride, (at + 1) * stride);
+    return tensor(sample, [1, ...test.sampleShape]) as FloatTensor;
+  });
+  const labels = must(test.labels, 'labels');
+  const known = new Map<string, number>();
+  const accuracyAt = async (levels: readonly number[]): Promise<number> => {
+    const key = levels.join();
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const single = new SingleMachine(bundle);
+    const recall = Array.from({ length: classes }, () => ({ right: 0, all: 0 }));
+    for (const [at, input] of inputs.entries()) {
+      const counts = must(recall[labels[at] ?? -1], 'a class');
+      counts.all++;
+      if (argmax(await single.run(levels, input)) === labels[at]) counts.right++;
+    }
+    await single.close();
+    const present = recall.filter(({ all }) => all > 0);
+    const balanced = present.reduce((sum, { right, all }) => sum + right / all, 0) / present.length;
+    known.set(key, balanced);
+    return balanced;
+  };
+  return { bundle, inputs, accuracyAt };
+}
