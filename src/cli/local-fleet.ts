@@ -30,7 +30,7 @@ export function localFleet(manifest: BundleManifest, workers: number): Fleet {
 }
 
 /** A worker for each device: as slow (never faster than this machine), as small and as badly connected. */
-export function emulated({ devices, bandwidth, latency }: Fleet): LocalWorker[] {
+export function emulated({ devices, bandwidth, latency, sharedChannel }: Fleet): LocalWorker[] {
   return devices.map((device, from) => ({
     device: {
       name: device.name,
@@ -40,6 +40,7 @@ export function emulated({ devices, bandwidth, latency }: Fleet): LocalWorker[] 
       joulesPerByteSent: device.joulesPerByteSent,
     },
     links: {
+      shared: sharedChannel,
       to: Object.fromEntries(
         devices.map((to, at) => [
           to.name,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ShapedLinks } from './shaping.ts';
+import { freeAir, ShapedLinks } from './shaping.ts';
 
 describe('shaped links', () => {
   it('take their time for bytes, one thing after another, and the latency on top', () => {
@@ -16,5 +16,15 @@ describe('shaped links', () => {
 
   it('that are not shaped wait for nothing', () => {
     expect(new ShapedLinks().delay('far', 1e9, 0)).toBe(0);
+  });
+
+  it('of one channel wait for each other', () => {
+    let now = 0;
+    const air = freeAir(() => now);
+    expect([air(10), air(5)]).toEqual([10, 15]);
+    now = 12;
+    expect(air(5)).toBe(8);
+    now = 100;
+    expect(air(5)).toBe(5);
   });
 });

@@ -4,7 +4,22 @@
 export interface LinkOptions {
   readonly bytesPerSecond?: number | undefined;
   readonly latency?: number | undefined;
-  readonly to?: Readonly<Record<string, Omit<LinkOptions, 'to'>>> | undefined;
+  readonly to?: Readonly<Record<string, Omit<LinkOptions, 'to' | 'shared'>>> | undefined;
+  /** One radio channel for all that share an `Air`: while one sends, the others wait. */
+  readonly shared?: boolean | undefined;
+}
+
+/** A channel that several devices share: milliseconds until so many of sending are over, which begin when it is free. */
+export type Air = (sending: number) => number | Promise<number>;
+
+/** A free channel, on a clock of milliseconds. */
+export function freeAir(clock: () => number): (sending: number) => number {
+  let free = Number.NEGATIVE_INFINITY;
+  return (sending) => {
+    const now = clock();
+    free = Math.max(now, free) + sending;
+    return free - now;
+  };
 }
 
 /** Delays what goes out; a link carries one thing after another. */
@@ -16,12 +31,23 @@ export class ShapedLinks {
     this.#options = options;
   }
 
-  /** Milliseconds from `now` until the last byte is there, and the link taken until it has been sent. */
-  delay(to: string, bytes: number, now: number): number {
+  /** Whether others send on the same channel. */
+  get shared(): boolean {
+    return this.#options.shared ?? false;
+  }
+
+  /** Milliseconds of sending so many bytes, and until the last of them is there. */
+  times(to: string, bytes: number): { readonly sending: number; readonly latency: number } {
     const link = { ...this.#options, ...this.#options.to?.[to] };
     const { bytesPerSecond = Number.POSITIVE_INFINITY, latency = 0 } = link;
-    const sent = Math.max(now, this.#free.get(to) ?? 0) + (1000 * bytes) / bytesPerSecond;
+    return { sending: (1000 * bytes) / bytesPerSecond, latency: 1000 * latency };
+  }
+
+  /** Milliseconds from `now` until the last byte is there, and the link taken until it has been sent. */
+  delay(to: string, bytes: number, now: number): number {
+    const { sending, latency } = this.times(to, bytes);
+    const sent = Math.max(now, this.#free.get(to) ?? 0) + sending;
     this.#free.set(to, sent);
-    return sent + 1000 * latency - now;
+    return sent + latency - now;
   }
 }

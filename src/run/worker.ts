@@ -5,7 +5,7 @@ import type { Device } from './device.ts';
 import type { Endpoint, Fabric } from './fabric.ts';
 import { type FloatTensor, joinParts } from './join.ts';
 import type { Message, Part } from './messages.ts';
-import { type LinkOptions, ShapedLinks } from './shaping.ts';
+import { type Air, type LinkOptions, ShapedLinks } from './shaping.ts';
 import { wordsOf } from './words.ts';
 
 /** One request, as far as it has come here. */
@@ -24,6 +24,8 @@ const REMEMBERED = 4096;
 /** Options of a worker. */
 export interface WorkerOptions {
   readonly links?: LinkOptions | undefined;
+  /** The channel that shared links are on; without one they wait for nobody. */
+  readonly air?: Air | undefined;
   /** Called once when it has left by itself. */
   readonly onLeave?: ((why: string) => void) | undefined;
 }
@@ -32,6 +34,7 @@ export interface WorkerOptions {
 export class Worker {
   readonly #device: Device;
   #links: ShapedLinks;
+  readonly #air: Air | undefined;
   readonly #onLeave: ((why: string) => void) | undefined;
   readonly #running = new Map<string, Running>();
   /** By request: its last epoch; Infinity when it has ended. The oldest are forgotten. */
@@ -45,6 +48,7 @@ export class Worker {
   constructor(device: Device, options: WorkerOptions = {}) {
     this.#device = device;
     this.#links = new ShapedLinks(options.links);
+    this.#air = options.air;
     this.#onLeave = options.onLeave;
   }
 
@@ -225,6 +229,13 @@ export class Worker {
     const over = to === message.requester && source ? source.device : to;
     const bytes = over === this.#device.name ? 0 : message.tensor.data.byteLength;
     this.#device.sent(bytes);
+    if (bytes > 0 && this.#air && this.#links.shared) {
+      const { sending, latency } = this.#links.times(over, bytes);
+      void Promise.resolve(this.#air(sending)).then((wait) =>
+        setTimeout(() => endpoint.send(to, message), wait + latency),
+      );
+      return;
+    }
     const delay = bytes === 0 ? 0 : this.#links.delay(over, bytes, performance.now());
     if (delay <= 0) endpoint.send(to, message);
     else setTimeout(() => endpoint.send(to, message), delay);

@@ -123,7 +123,8 @@ function block<T>(ops: Arithmetic<T>, { attention }: NetworkShape, b: number, to
   if (attention) {
     const likeness = ops.matmulTransposed(ops.linear(now, name('query')), ops.linear(now, name('key')));
     const weights = ops.softmax(ops.add(likeness, near));
-    now = ops.add(now, ops.matmul(weights, ops.linear(now, name('value'))));
+    // Padding attends too, and must not be heard.
+    now = ops.present(ops.add(now, ops.matmul(weights, ops.linear(now, name('value')))));
   }
   const means = ops.add(
     ops.linear(ops.mean(now, 2), name('stage')),

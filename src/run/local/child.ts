@@ -1,6 +1,7 @@
 // A worker's process: opens the bundles, joins, says that it is ready, and ends with the process that started it.
 import { openBundle } from '../../bundle/index.ts';
 import { Device } from '../device.ts';
+import type { Air } from '../shaping.ts';
 import { wordsOf } from '../words.ts';
 import { Worker } from '../worker.ts';
 import type { ChildOrder, ChildReply, ChildTask } from './local-workers.ts';
@@ -23,8 +24,22 @@ async function run({ place, device, links, bundles }: ChildTask): Promise<void> 
   const opened = [];
   for (const path of bundles) opened.push(await openBundle(path));
   const onLeave = (): void => void setTimeout(() => process.exit(0), 100);
-  const worker = new Worker(new Device(device, opened), { links, onLeave });
+  const waiting = new Map<number, (wait: number) => void>();
+  let next = 0;
+  const air: Air = (sending) =>
+    new Promise((resolve) => {
+      const id = next++;
+      waiting.set(id, resolve);
+      void tell({ kind: 'air', id, sending });
+    });
+  const worker = new Worker(new Device(device, opened), { links, air, onLeave });
   await worker.join(await fabricOf(place));
-  process.on('message', ({ links: shaped }: ChildOrder) => worker.shape(shaped));
+  process.on('message', (order: ChildOrder) => {
+    if (order.kind === 'shape') worker.shape(order.links);
+    else {
+      waiting.get(order.id)?.(order.wait);
+      waiting.delete(order.id);
+    }
+  });
   await tell({ ready: true });
 }

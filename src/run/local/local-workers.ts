@@ -10,7 +10,7 @@ import { Device, type DeviceOptions } from '../device.ts';
 import type { Fabric } from '../fabric.ts';
 import type { ErrorWords } from '../messages.ts';
 import type { NatsAccess } from '../nats/index.ts';
-import type { LinkOptions } from '../shaping.ts';
+import { freeAir, type LinkOptions } from '../shaping.ts';
 import { errorOf } from '../words.ts';
 import { Worker } from '../worker.ts';
 import { fabricOf, type Place } from './place.ts';
@@ -24,12 +24,17 @@ export interface ChildTask {
   readonly bundles: readonly string[];
 }
 
-export type ChildReply = { readonly ready: true } | { readonly error: ErrorWords };
+export type ChildReply =
+  | { readonly ready: true }
+  | { readonly error: ErrorWords }
+  /** It would send for so many milliseconds on the channel that all share. */
+  | { readonly kind: 'air'; readonly id: number; readonly sending: number };
 
 /** What a running process is told. */
-export interface ChildOrder {
-  readonly links: LinkOptions;
-}
+export type ChildOrder =
+  | { readonly kind: 'shape'; readonly links: LinkOptions }
+  /** Milliseconds until that is over. */
+  | { readonly kind: 'air'; readonly id: number; readonly wait: number };
 
 /** One device to start. */
 export interface LocalWorker {
@@ -50,6 +55,8 @@ export class LocalWorkers implements AsyncDisposable {
   readonly #place: Place;
   readonly #dir: string;
   readonly #processes = new Map<string, ChildProcess>();
+  /** Of devices whose links are one channel; this process keeps it, as they have no clock in common. */
+  readonly #air = freeAir(() => performance.now());
   readonly #here = new Map<string, Worker>();
   readonly #bundles: readonly string[];
 
@@ -95,11 +102,16 @@ export class LocalWorkers implements AsyncDisposable {
   async add({ device, links }: LocalWorker): Promise<void> {
     const child = startProcess();
     this.#processes.set(device.name, child);
+    child.on('message', (reply: ChildReply) => {
+      if (!('kind' in reply) || !child.connected) return;
+      const order: ChildOrder = { kind: 'air', id: reply.id, wait: this.#air(reply.sending) };
+      child.send(order);
+    });
     await ready(child, { place: this.#place, device, links, bundles: this.#bundles });
   }
 
   async #join({ device, links }: LocalWorker, bundles: readonly Bundle[]): Promise<void> {
-    const worker = new Worker(new Device(device, bundles), { links });
+    const worker = new Worker(new Device(device, bundles), { links, air: this.#air });
     this.#here.set(device.name, worker);
     await worker.join(this.fabric);
   }
@@ -112,7 +124,7 @@ export class LocalWorkers implements AsyncDisposable {
   /** From now on the links of a device are emulated to be like this. */
   shape(name: string, links: LinkOptions): void {
     this.#here.get(name)?.shape(links);
-    const order: ChildOrder = { links };
+    const order: ChildOrder = { kind: 'shape', links };
     const child = this.#processes.get(name);
     if (child?.connected) child.send(order);
   }
@@ -152,7 +164,7 @@ function ready(child: ChildProcess, task: ChildTask): Promise<void> {
   return new Promise((resolve, reject) => {
     child.once('message', (reply: ChildReply) => {
       if ('ready' in reply) resolve();
-      else reject(errorOf(reply.error));
+      else if ('error' in reply) reject(errorOf(reply.error));
     });
     child.once('error', (error) => reject(failed(`cannot be started: ${error.message}`)));
     child.once('exit', (code, signal) =>

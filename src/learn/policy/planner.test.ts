@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  beamPlanner,
+  checkPlan,
+  type PlanningInstance,
+  planCosts,
+  randomInstance,
+} from '../../plan/index.ts';
+import { must, Random } from '../../util/index.ts';
+import { smallMixture } from '../test-support/plans.ts';
+import { drawInstance } from '../train/draws.ts';
+import { exportPolicy } from './export.ts';
+import { FrozenPlanner } from './freeze.ts';
+import { initialWeights, NETWORK } from './network.ts';
+import { PolicyPlanner } from './planner.ts';
+import { bindingConstraint, refusal } from './refusal.ts';
+
+// Untrained: what it says is noise, so everything else has to hold on its own.
+let planner: PolicyPlanner;
+beforeAll(async () => {
+  planner = await PolicyPlanner.open(
+    exportPolicy(NETWORK, initialWeights(NETWORK, new Random(1))),
+    'untrained',
+  );
+});
+afterAll(() => planner.close());
+
+const roomy = (seed: number): PlanningInstance =>
+  randomInstance({ stages: 8, devices: 5, levels: 4, seed, tightness: 0.3, privacy: 'shares' });
+
+describe('the learned planner', () => {
+  it('gives plans that keep every limit, even untrained, or none', async () => {
+    let planned = 0;
+    for (let seed = 1; seed <= 60; seed++) {
+      const instance = randomInstance(smallMixture(seed));
+      const { status, decisions, objective, bound } = await planner.plan(instance);
+      expect(status).toBe(decisions ? 'gap' : 'unknown');
+      if (!decisions) continue;
+      const check = checkPlan(instance, decisions);
+      expect(check.violations).toEqual([]);
+      expect(objective).toBeCloseTo(planCosts(instance, decisions).objective, 9);
+      expect(bound).toBeLessThanOrEqual(objective);
+      planned++;
+    }
+    expect(planned).toBeGreaterThan(20);
+  });
+
+  it('finds a plan wherever the guided beam does, on requests with one or two binding limits', async () => {
+    let found = 0;
+    for (let seed = 1; seed <= 25; seed++) {
+      const instance = drawInstance(seed, {
+        stages: [4, 8],
+        devices: [2, 5],
+        levels: [2, 5],
+        tightness: [0.3, 0.5],
+      });
+      const beam = await beamPlanner.plan(instance, { labels: 50_000 });
+      if (!beam.decisions) continue;
+      const { objective } = await planner.plan(instance);
+      expect(objective).toBeLessThan(Number.POSITIVE_INFINITY);
+      expect(objective).toBeGreaterThanOrEqual(beam.bound - 1e-9);
+      found++;
+    }
+    expect(found).toBeGreaterThan(15);
+  });
+
+  it('says the same of the same request, whatever it planned before', async () => {
+    const [first, other] = [roomy(1), drawInstance(77)];
+    const before = await planner.plan(first);
+    await planner.plan(other);
+    expect((await planner.plan(first)).decisions).toEqual(before.decisions);
+  });
+
+  it('answers requests that come together one after another', async () => {
+    const instances = [1, 2, 3, 4].map(roomy);
+    const alone = [];
+    for (const instance of instances) alone.push((await planner.plan(instance)).decisions);
+    const together = await Promise.all(instances.map((instance) => planner.plan(instance)));
+    expect(together.map(({ decisions }) => decisions)).toEqual(alone);
+  });
+
+  it('refuses a model that is no policy', async () => {
+    const weights = initialWeights(NETWORK, new Random(1));
+    const model = exportPolicy(NETWORK, weights);
+    const [input] = model.graph.inputs;
+    model.graph.inputs[0] = { ...must(input, 'an input'), dims: [1, 1, 1, 3] };
+    await expect(PolicyPlanner.open(model, 'other.onnx')).rejects.toMatchObject({
+      code: 'E_MODEL',
+      message: expect.stringContaining('other.onnx'),
+    });
+  });
+});
+
+describe('a refusal', () => {
+  it.each([
+    ['deadline', (instance: PlanningInstance) => ({ ...instance, deadline: 1e-6 })],
+    [
+      'memory',
+      (instance: PlanningInstance) => ({
+        ...instance,
+        devices: instance.devices.map((device) => ({ ...device, memory: 10 })),
+      }),
+    ],
+    [
+      'energy',
+      (instance: PlanningInstance) => ({
+        ...instance,
+        devices: instance.devices.map((device) => ({ ...device, energy: 1e-9 })),
+      }),
+    ],
+    ['accuracy', (instance: PlanningInstance) => ({ ...instance, accuracyFloor: 0.99 })],
+  ])('names the binding constraint: %s', async (constraint, spoil) => {
+    const instance = spoil(roomy(2));
+    expect((await planner.plan(instance)).status).toBe('unknown');
+    expect(await bindingConstraint(planner, instance)).toBe(constraint);
+    const error = await refusal(planner, instance, 'ecg');
+    expect(error).toMatchObject({ code: 'E_REQUEST', hint: expect.stringContaining('bedside plan') });
+    expect(error.message).toMatch(constraint);
+  });
+});
+
+describe('a frozen planner', () => {
+  it('gives its first plan again, wherever that keeps every limit', async () => {
+    const instance = roomy(3);
+    const frozen = new FrozenPlanner(planner, 'plan');
+    const first = must((await frozen.plan(instance)).decisions, 'a plan');
+    const faster = { ...instance, bandwidth: instance.bandwidth.map((row) => row.map((speed) => speed * 3)) };
+    expect((await frozen.plan(faster)).decisions).toEqual(first);
+    expect((await frozen.plan(faster)).objective).toBeCloseTo(planCosts(faster, first).objective, 9);
+    expect(await frozen.plan({ ...instance, deadline: 1e-6 })).toMatchObject({ status: 'unknown' });
+    expect(await frozen.plan(drawInstance(5))).toMatchObject({ status: 'unknown' });
+  });
+
+  it('finds its devices by name, where they are in another order', async () => {
+    const instance = roomy(3);
+    const frozen = new FrozenPlanner(planner, 'plan');
+    const first = must((await frozen.plan(instance)).decisions, 'a plan');
+    const turned = {
+      ...instance,
+      stages: instance.stages.map((stage) => ({ ...stage, sets: [...stage.sets].reverse() })),
+    };
+    const again = must((await frozen.plan(turned)).decisions, 'a plan');
+    const devices = (own: PlanningInstance, plan: typeof first) =>
+      plan.map(({ set }, l) => own.stages[l]?.sets[set]);
+    expect(devices(turned, again)).toEqual(devices(instance, first));
+  });
+
+  it('may keep its levels alone', async () => {
+    const instance = roomy(4);
+    const frozen = new FrozenPlanner(planner, 'levels');
+    const first = must((await frozen.plan(instance)).decisions, 'a plan');
+    const without = {
+      ...instance,
+      devices: instance.devices.map((device, d) => (d === 2 ? { ...device, memory: 0 } : device)),
+    };
+    const { decisions } = await frozen.plan(without);
+    if (decisions) expect(decisions.map(({ level }) => level)).toEqual(first.map(({ level }) => level));
+    const loose = { ...instance, deadline: instance.deadline * 3 };
+    const other = must((await frozen.plan(loose)).decisions, 'a plan');
+    expect(other.map(({ level }) => level)).toEqual(first.map(({ level }) => level));
+  });
+});
