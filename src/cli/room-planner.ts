@@ -76,8 +76,11 @@ export class RoomPlanner {
 
   async #solve(manifest: BundleManifest, left: Fleet, request: PlanRequest): Promise<PlanView | undefined> {
     const problem = buildProblem(manifest, left, request);
-    const planner = plannerOf(this.#room.solver);
-    const { decisions } = await planner.plan(problem.instance, { seconds: PLANNING_SECONDS });
+    const { solver } = this.#room;
+    const ask = (name: SolverName) => plannerOf(name).plan(problem.instance, { seconds: PLANNING_SECONDS });
+    let { decisions } = await ask(solver);
+    // The policy proves nothing: where it finds no plan there may be one.
+    if (!decisions && solver === 'policy') ({ decisions } = await ask('beam'));
     const view = decisions && viewPlan(problem, decisions);
     return view && view.violations.length === 0 ? view : undefined;
   }

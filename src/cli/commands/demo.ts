@@ -316,7 +316,7 @@ function tellNext(
   ];
   const width = Math.max(...next.map(([command]) => command.length));
   output.say(
-    `\n9. The report, one page with the chart and every number: ${files.report}\n\n` +
+    `\n10. The report, one page with the chart and every number: ${files.report}\n\n` +
       `Done in ${formatSeconds(seconds)}. What next:\n` +
       next.map(([command, what]) => `  ${command.padEnd(width)}  # ${what}`).join('\n'),
   );

@@ -74,7 +74,7 @@ export function addInfer(program: Command): void {
     .addOption(
       new Option('--solver <name>', 'how to plan; bedside plan --help tells what each does')
         .choices(SOLVERS)
-        .default('beam'),
+        .default('policy'),
     )
     .option(
       '--levels <which>',

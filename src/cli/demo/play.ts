@@ -16,6 +16,7 @@ import type { Output } from '../output.ts';
 import { nameOf, packAndWrite } from '../pack-run.ts';
 import { indent, table } from '../tables.ts';
 import { compareWays, FLOORS, type WayRow } from '../ways.ts';
+import { compareDeciders, type DeciderRow, decidersTable } from './deciders.ts';
 import { demoFleet } from './fleet.ts';
 import { ASKING, measuredFleet, type StreamedRequest, SURE, stream } from './stream.ts';
 
@@ -40,6 +41,7 @@ export interface Played {
   readonly bundle: string;
   readonly requests: readonly StreamedRequest[];
   readonly ways: readonly WayRow[];
+  readonly deciders: readonly DeciderRow[];
   readonly interrupted: boolean;
 }
 
@@ -115,10 +117,22 @@ export async function play(options: PlayOptions, output: Output): Promise<Played
       }
     })();
     if (ways.length > 0) output.say(indent(waysTable(ways)));
-    return { bundle: dir, requests, ways, interrupted: interrupt.signal.aborted };
+    const deciders = interrupt.signal.aborted
+      ? []
+      : await compareDeciders(bundle.manifest, fleet, { ...request, levels: 'free', accuracyDrop: 0.03 });
+    if (deciders.length > 0) tellDeciders(output, deciders);
+    return { bundle: dir, requests, ways, deciders, interrupted: interrupt.signal.aborted };
   } finally {
     interrupt.end();
   }
+}
+
+function tellDeciders(output: Output, rows: readonly DeciderRow[]): void {
+  output.say(
+    '\n9. Who decides? One request with any mix of levels, in the room as it was at first: proven optimal, by guided search, by\n' +
+      '   the learned policy that the package ships, and greedily.\n',
+  );
+  output.say(indent(decidersTable(rows)));
 }
 
 async function pack(options: PlayOptions, dir: string, output: Output) {
