@@ -1,19 +1,21 @@
 // How near the learned policy comes to the exact planner on static requests it was not trained on, how soon it decides, what
 // each part of its training brings, and how fast it trains.
-// Command: npm run bench:learn [-- --instances N --ablations N]
+// Command: npm run bench:learn [-- --instances N --ablations N], or -- --only-ablations to add those to the tables that there are
+import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { writeFileAtomic } from '../src/util/index.ts';
 import { ablations } from './learn/ablations.ts';
 import { curves } from './learn/curves.ts';
 import { decisionTimes } from './learn/decision-times.ts';
 import { gapsByBundle, gapsBySize } from './learn/gaps.ts';
-import { writeResults } from './lib/results.ts';
+import { type ResultTable, writeResults } from './lib/results.ts';
 
 const { values } = parseArgs({
   options: {
     instances: { type: 'string', default: '1000' },
     bundles: { type: 'string', default: '50' },
     ablations: { type: 'string', default: '1' },
+    'only-ablations': { type: 'boolean', default: false },
   },
 });
 
@@ -21,13 +23,20 @@ const say = (text: string): void => {
   process.stderr.write(`${text}\n`);
 };
 
-const tables = [
+const measured = async (): Promise<ResultTable[]> => [
   ...(await gapsBySize(Number(values.instances), say)),
   await gapsByBundle(Number(values.bundles), say),
   await decisionTimes(say),
-  ...(Number(values.ablations) > 0 ? [await ablations(say)] : []),
 ];
 const { table, picture } = await curves();
+const path = new URL('results/learn.json', import.meta.url);
+const only = values['only-ablations'];
+const tables: ResultTable[] = only
+  ? (JSON.parse(await readFile(path, 'utf8')) as { tables: ResultTable[] }).tables.filter(
+      ({ title }) => title !== table.title,
+    )
+  : await measured();
+if (only || Number(values.ablations) > 0) tables.push(await ablations(say));
 const image = new URL('results/learn-curves.svg', import.meta.url);
 await writeFileAtomic(image.pathname, picture);
 const text = await writeResults('learn', {
