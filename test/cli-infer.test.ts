@@ -185,7 +185,12 @@ describe('what infer refuses', TIMEOUT, () => {
     ['levels of another bundle', 'ecg --data ecg.npz --levels 0,1', 'E_LEVELS', '7 groups'],
     ['levels that are none', 'ecg --data ecg.npz --levels some', 'E_USAGE', '--levels'],
     ['data of another shape', 'ecg --data images.npz', 'E_DATA_FIT', 'images.npz'],
-    ['a deadline that no plan keeps', 'ecg --data ecg.npz --deadline .000002', 'E_REQUEST', 'no plan'],
+    [
+      'a deadline that no plan keeps',
+      'ecg --data ecg.npz --deadline .000002',
+      'E_REQUEST',
+      'the deadline of 2 µs is too tight',
+    ],
     [
       'a deadline that no worker keeps',
       'ecg --data ecg.npz --limit 3 --fleet dream.json',

@@ -1,7 +1,16 @@
 // Plans for a room as it is now: what is left of its devices, and what they have measured.
 import { type BundleManifest, checkLevels, findVariant } from '../bundle/index.ts';
-import { buildProblem, type Fleet, type PlanRequest, type PlanView, viewPlan } from '../plan/index.ts';
+import { type Frozen, FrozenPlanner, refusal } from '../learn/index.ts';
+import {
+  buildProblem,
+  type Fleet,
+  type Planner,
+  type PlanRequest,
+  type PlanView,
+  viewPlan,
+} from '../plan/index.ts';
 import type { DeviceReport } from '../run/index.ts';
+import type { BedsideError } from '../util/index.ts';
 import { withoutDevices, withSeconds } from './local-fleet.ts';
 import { plannerOf, type SolverName } from './solvers.ts';
 
@@ -11,6 +20,8 @@ export interface RoomRequest {
   readonly solver: SolverName;
   /** These levels and no others. */
   readonly levels?: readonly number[] | undefined;
+  /** What of the first plan stays. */
+  readonly freeze?: Frozen | undefined;
 }
 
 const PLANNING_SECONDS = 10;
@@ -23,6 +34,7 @@ export class RoomPlanner {
   readonly #all: BundleManifest;
   readonly #room: RoomRequest;
   readonly #known = new Map<string, Promise<PlanView | undefined>>();
+  readonly #planner: Planner;
   #fleet: Fleet;
 
   /** @throws BedsideError E_LEVELS for levels that the bundle does not have */
@@ -31,6 +43,8 @@ export class RoomPlanner {
     this.#manifest = room.levels ? onlyLevels(manifest, room.levels) : manifest;
     this.#fleet = fleet;
     this.#room = room;
+    const planner = sure(room.solver);
+    this.#planner = room.freeze ? new FrozenPlanner(planner, room.freeze) : planner;
   }
 
   get fleet(): Fleet {
@@ -49,7 +63,9 @@ export class RoomPlanner {
 
   /** The plan without these devices; the same question is answered once. Undefined when there is none. */
   plan(lost: ReadonlySet<string> = NOBODY): Promise<PlanView | undefined> {
-    return this.#once('plan', lost, (left) => this.#solve(this.#manifest, left, this.#room.request));
+    return this.#once('plan', lost, (left) =>
+      this.#solve(this.#planner, this.#manifest, left, this.#room.request),
+    );
   }
 
   /** A plan of the unpruned network, however long it takes. */
@@ -57,7 +73,9 @@ export class RoomPlanner {
     const levels = this.#all.groups.map(() => 0);
     const { deadline: _, ...rest } = this.#room.request;
     const request: PlanRequest = { ...rest, deadline: 86_400, accuracyFloor: 0, levels: 'certified' };
-    return this.#once('unpruned', lost, (left) => this.#solve(onlyLevels(this.#all, levels), left, request));
+    return this.#once('unpruned', lost, (left) =>
+      this.#solve(sure(this.#room.solver), onlyLevels(this.#all, levels), left, request),
+    );
   }
 
   #once(
@@ -74,16 +92,36 @@ export class RoomPlanner {
     return found;
   }
 
-  async #solve(manifest: BundleManifest, left: Fleet, request: PlanRequest): Promise<PlanView | undefined> {
+  /** Why there is no plan, as an error. */
+  async refusal(name: string): Promise<BedsideError> {
+    const { instance } = buildProblem(this.#manifest, this.#fleet, this.#room.request);
+    return await refusal(plannerOf('beam'), instance, name);
+  }
+
+  async #solve(
+    planner: Planner,
+    manifest: BundleManifest,
+    left: Fleet,
+    request: PlanRequest,
+  ): Promise<PlanView | undefined> {
     const problem = buildProblem(manifest, left, request);
-    const { solver } = this.#room;
-    const ask = (name: SolverName) => plannerOf(name).plan(problem.instance, { seconds: PLANNING_SECONDS });
-    let { decisions } = await ask(solver);
-    // The policy proves nothing: where it finds no plan there may be one.
-    if (!decisions && solver === 'policy') ({ decisions } = await ask('beam'));
+    const { decisions } = await planner.plan(problem.instance, { seconds: PLANNING_SECONDS });
     const view = decisions && viewPlan(problem, decisions);
     return view && view.violations.length === 0 ? view : undefined;
   }
+}
+
+/** The planner of a name; the policy proves nothing, so where it finds no plan the guided beam looks for one. */
+function sure(solver: SolverName): Planner {
+  const planner = plannerOf(solver);
+  if (solver !== 'policy') return planner;
+  return {
+    name: solver,
+    async plan(instance, options) {
+      const found = await planner.plan(instance, options);
+      return found.decisions ? found : plannerOf('beam').plan(instance, options);
+    },
+  };
 }
 
 /** The bundle as if these levels were its only variant. */

@@ -48,6 +48,7 @@ interface InferOptions extends CommonOptions, DataOptions {
   readonly privacy?: PrivacyPreset;
   readonly measure?: boolean;
   readonly adapt?: boolean;
+  readonly freeze?: 'plan' | 'levels';
   readonly fallbackMargin?: number;
   readonly batch?: number;
   readonly batchWindow: number;
@@ -106,6 +107,12 @@ export function addInfer(program: Command): void {
     )
     .option('--no-measure', "plan by the bundle's and the fleet's figures alone")
     .option('--adapt', 'plan anew, by what stages took, when requests take longer or shorter than at first')
+    .addOption(
+      new Option(
+        '--freeze <what>',
+        'plan: the first plan stays, whatever happens; levels: its levels stay, stages may move',
+      ).choices(['plan', 'levels']),
+    )
     .option(
       '--fabric <where>',
       'local: workers are processes of this machine; nats://host:port: those that joined there, docs/cluster.md',
@@ -139,7 +146,7 @@ async function infer(path: string, asked: InferOptions): Promise<void> {
   const untimed = room ? room.unmeasured.length > 0 : given === undefined && !isMeasuredHere(bundle.manifest);
   const measures = options.measure ?? untimed;
   // What cannot be planned is told before anything is started.
-  if (!measures) await planned(planner, path, options, output);
+  if (!measures) await planned(planner, path, output);
   const classifier = describeClassifier(bundle.model, path);
   const dataset = await loadData(classifier, options, { split: 'test', seed: options.seed }, output);
   await using workers = room
@@ -167,7 +174,7 @@ async function infer(path: string, asked: InferOptions): Promise<void> {
         ),
       );
     }
-    const view = await planned(planner, path, options, output);
+    const view = await planned(planner, path, output);
     await requester.warm(view);
     const fallback = await fallbackOf(planner, requester, path, options);
     output.note(`${fleet.devices.length} workers are ready`);
@@ -236,17 +243,10 @@ async function measuredFirst(
 }
 
 /** @throws BedsideError E_REQUEST when there is no plan */
-async function planned(
-  planner: RoomPlanner,
-  path: string,
-  { solver, fleet }: InferOptions,
-  output: Output,
-): Promise<PlanView> {
+async function planned(planner: RoomPlanner, path: string, output: Output): Promise<PlanView> {
   const view = await output.during('planning', () => planner.plan());
   if (view) return view;
-  throw new BedsideError('E_REQUEST', `solver ${solver} found no plan for ${path} within the limits`, {
-    hint: `bedside plan ${path} --fleet ${fleet ?? '…'} tells what would help`,
-  });
+  throw await planner.refusal(path);
 }
 
 /** Whether the bundle's times are those of a worker on a machine like this one. */
@@ -354,12 +354,12 @@ async function readFleet(path: string): Promise<Fleet> {
 /** What requests ask for: options before what the fleet says. Levels are measured ones unless said otherwise. */
 function roomOf(
   fleet: Fleet,
-  { deadline, accuracyFloor, privacy, levels, solver }: InferOptions,
+  { deadline, accuracyFloor, privacy, levels, solver, freeze }: InferOptions,
 ): RoomRequest {
   const fixed = typeof levels !== 'string';
   const given = { deadline, accuracyFloor: fixed ? 0 : accuracyFloor, privacy };
   const request = completeRequest({ ...given, levels: fixed ? 'certified' : levels }, fleet.request);
-  return { request, solver, levels: fixed ? levels : undefined };
+  return { request, solver, levels: fixed ? levels : undefined, freeze };
 }
 
 function levelsOption(text: string): LevelsOption {

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { completeRequest, fleetOf } from '../plan/index.ts';
+import { manifestOf } from '../plan/test-support/manifests.ts';
+import { RoomPlanner } from './room-planner.ts';
+
+const manifest = manifestOf(
+  [
+    { layers: [{ gives: 0, size: 400 }] },
+    { layers: [{ reads: 0, gives: 1, size: 100 }] },
+    { layers: [{ reads: 1, gives: 2, size: 100 }] },
+    { layers: [{ reads: 2 }] },
+  ],
+  [32, 64, 64],
+);
+const device = (name: string, macsPerSecond: number) => ({
+  ...{ name, macsPerSecond, memory: 1e9, joulesPerMac: 1e-10, trusted: true },
+});
+const fleet = fleetOf({
+  ...{ format: 'bedside-fleet', version: 1, name: 'room', source: 'slow' },
+  devices: [device('slow', 1e5), device('fast', 1e9), device('other', 5e8)],
+  network: { channel: 'independent', bytesPerSecond: 1e8, latency: 1e-4 },
+});
+const request = completeRequest({ levels: 'free', accuracyFloor: 0.1 });
+const devicesOf = (view: Awaited<ReturnType<RoomPlanner['plan']>>) =>
+  view?.stages.map(({ segments }) => segments.map(({ device: name }) => name).join());
+
+describe('planning for a room', () => {
+  const open = (freeze?: 'plan' | 'levels') =>
+    new RoomPlanner(manifest, fleet, { request, solver: 'policy', freeze });
+  const lost = new Set(['fast']);
+
+  it('moves stages of a lost device, and may take other levels', async () => {
+    const planner = open();
+    expect(devicesOf(await planner.plan())).toContain('fast');
+    expect(devicesOf(await planner.plan(lost))).not.toContain('fast');
+  });
+
+  it('with a frozen plan has none when a device of it is lost', async () => {
+    const planner = open('plan');
+    expect(devicesOf(await planner.plan())).toContain('fast');
+    expect(await planner.plan(lost)).toBeUndefined();
+  });
+
+  it('with frozen levels moves stages and keeps levels', async () => {
+    const planner = open('levels');
+    const first = await planner.plan();
+    const second = await planner.plan(lost);
+    expect(second?.levels).toEqual(first?.levels);
+    expect(devicesOf(second)).not.toContain('fast');
+  });
+
+  it('names what stands in the way where there is no plan', async () => {
+    const tight = new RoomPlanner(manifest, fleet, {
+      request: { ...request, deadline: 1e-6 },
+      solver: 'policy',
+    });
+    expect(await tight.plan()).toBeUndefined();
+    expect(await tight.refusal('the network')).toMatchObject({
+      code: 'E_REQUEST',
+      message: expect.stringContaining('the deadline of 1 µs is too tight'),
+    });
+  });
+});
