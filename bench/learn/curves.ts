@@ -78,7 +78,7 @@ function picture(history: readonly HistoryRow[]): string {
   const body = charts.map(({ title, data }, at) => chart(title, data, at * (HEIGHT + 60)));
   const height = charts.length * (HEIGHT + 60) + 10;
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH + LEFT + 20} ${height}" font-family="sans-serif" font-size="12">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH + LEFT + 20} ${height}" font-family="sans-serif" font-size="12"><title>The course of training</title>`,
     `<rect width="100%" height="100%" fill="#fff"/>`,
     ...body,
     '</svg>',
