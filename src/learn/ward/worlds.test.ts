@@ -272,13 +272,14 @@ describe('many wards', () => {
     const worlds = new Worlds(Array.from({ length: 8 }, (_, w) => wardOf(LIVELY, w)));
     // The first steps are interpreted, which boxes numbers.
     for (let step = 0; step < 20_000; step++) worlds.step();
-    const used: number[] = [];
-    for (let round = 0; round < 5; round++) {
+    // How soon they are compiled depends on what else the machine does; then a round takes nothing.
+    let least = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < 60 && least >= 100_000; round++) {
       const before = process.memoryUsage().heapUsed;
       for (let step = 0; step < 5_000; step++) worlds.step();
-      used.push(process.memoryUsage().heapUsed - before);
+      least = Math.min(least, Math.abs(process.memoryUsage().heapUsed - before));
     }
     // 40,000 steps of a ward: one boxed number in each would be 480,000 bytes.
-    expect(Math.min(...used.map(Math.abs))).toBeLessThan(100_000);
+    expect(least).toBeLessThan(100_000);
   });
 });
