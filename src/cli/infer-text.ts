@@ -3,7 +3,7 @@ import { type Bundle, findVariant } from '../bundle/index.ts';
 import type { Fleet, PlanView } from '../plan/index.ts';
 import { accuracies } from '../prune/index.ts';
 import type { DeviceReport } from '../run/index.ts';
-import { formatBytes, formatPercent, formatSeconds, median } from '../util/index.ts';
+import { formatBytes, formatPercent, formatSeconds, median, percentile } from '../util/index.ts';
 import type { Inferred } from './infer-run.ts';
 import type { Output } from './output.ts';
 import { indent, table } from './tables.ts';
@@ -103,8 +103,4 @@ function stagesOf({ stages }: PlanView, name: string): string {
     segments.length === 1 ? `${index}` : `${index}/${segments.length}`,
   );
   return words.join(' ') || '-';
-}
-
-function percentile(values: readonly number[], share: number): number {
-  return values.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(share * values.length) - 1)] ?? Number.NaN;
 }

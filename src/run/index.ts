@@ -16,6 +16,7 @@ export type {
   NatsFabric,
   NatsWorker,
   NodeEntry,
+  ServerInfo,
 } from './nats/index.ts';
 export type { RunPlan } from './plan.ts';
 export { type Answer, type Asker, type Replan, Requester, type RequestOptions } from './requester.ts';

@@ -93,3 +93,11 @@ export async function readFileChecked(path: string, what: string): Promise<Uint8
   }
   return content;
 }
+
+/**
+ * Reads a file of text, UTF-8.
+ * @throws BedsideError as `readFileChecked`
+ */
+export async function readTextChecked(path: string, what: string): Promise<string> {
+  return new TextDecoder().decode(await readFileChecked(path, what));
+}

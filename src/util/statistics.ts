@@ -8,6 +8,12 @@ export function median(values: readonly number[]): number {
   return (low + (sorted[Math.floor(middle)] ?? low)) / 2;
 }
 
+/** The value below which this share of the values lies, by the nearest rank; NaN for none. */
+export function percentile(values: readonly number[], share: number): number {
+  const rank = Math.max(0, Math.ceil(share * values.length) - 1);
+  return values.toSorted((a, b) => a - b)[rank] ?? Number.NaN;
+}
+
 /**
  * One-sided lower confidence bound of a probability after `successes` in `trials` (Clopper and Pearson, Biometrika 1934):
  * the probability at which as many successes or more have the chance `1 - confidence`. 0 without trials.

@@ -29,7 +29,7 @@ import {
   formatPercent,
   formatSeconds,
   must,
-  readFileChecked,
+  readTextChecked,
   writeFileAtomic,
 } from '../../util/index.ts';
 import { examples } from '../command-line.ts';
@@ -132,7 +132,7 @@ async function plan(path: string, options: PlanCommandOptions): Promise<void> {
   const { solver } = options;
   const planner = chosenPlanner(options);
   if (options.export !== undefined) await assertWritable(options.export);
-  const fleet = parseFleet(await readText(options.fleet, 'fleet'), `fleet ${options.fleet}`);
+  const fleet = parseFleet(await readTextChecked(options.fleet, 'fleet'), `fleet ${options.fleet}`);
   const request = await requestOf(options, fleet);
   const opened = await openBundle(path);
   const { bundle, proposals } =
@@ -190,16 +190,13 @@ async function writeLp({ instance }: PlanningProblem, path: string, output: Outp
   output.note(`written: ${path}`);
 }
 
-async function readText(path: string, what: string): Promise<string> {
-  return new TextDecoder().decode(await readFileChecked(path, what));
-}
-
 /** Options first, then the request file, then what the fleet says. */
 async function requestOf(options: PlanCommandOptions, fleet: Fleet): Promise<PlanRequest> {
   const { deadline, accuracyFloor, levels, privacy } = options;
   const given: RequestInput = { deadline, accuracyFloor, levels, privacy };
   const file = options.request;
-  const read = file === undefined ? {} : parseRequest(await readText(file, 'request'), `request ${file}`);
+  const read =
+    file === undefined ? {} : parseRequest(await readTextChecked(file, 'request'), `request ${file}`);
   return completeRequest(given, read, fleet.request);
 }
 

@@ -22,7 +22,7 @@ import {
   wardScenario,
 } from '../../learn/index.ts';
 import { parseFleet } from '../../plan/index.ts';
-import { assertWritable, BedsideError, readFileChecked } from '../../util/index.ts';
+import { assertWritable, BedsideError, readTextChecked } from '../../util/index.ts';
 import { EXIT, examples } from '../command-line.ts';
 import { Interrupt } from '../interrupt.ts';
 import { addCommon, type CommonOptions, count, names } from '../options.ts';
@@ -186,7 +186,7 @@ async function scenarioOf(
   const { preset, fleet, replay, seed, levels } = options;
   const parameters = withRate(wardPreset(preset ?? 'ward'), options.rate);
   if (replay !== undefined) {
-    const trace = parseTrace(await readText(replay, 'trace'), `trace ${replay}`);
+    const trace = parseTrace(await readTextChecked(replay, 'trace'), `trace ${replay}`);
     const scenario = replayScenario(trace, bundles, {
       requests: parameters.requests,
       seed,
@@ -198,7 +198,7 @@ async function scenarioOf(
     return { scenario, requests, place: `replay of ${replay}` };
   }
   const file = fleet ?? presetFleet(preset ?? 'ward');
-  const spec = { fleet: parseFleet(await readText(file, 'fleet'), `fleet ${file}`), parameters, seed };
+  const spec = { fleet: parseFleet(await readTextChecked(file, 'fleet'), `fleet ${file}`), parameters, seed };
   return {
     scenario: wardScenario(spec, bundles, { levels }),
     requests: options.requests ?? DEFAULT_REQUESTS,
@@ -258,10 +258,6 @@ function assertDistinct(bundles: readonly BundleManifest[]): void {
   throw new BedsideError('E_USAGE', `two of the bundles are named '${twice}'`, {
     hint: 'pack one of them again with another --name',
   });
-}
-
-async function readText(path: string, what: string): Promise<string> {
-  return new TextDecoder().decode(await readFileChecked(path, what));
 }
 
 function solvers(text: string): readonly SimulatedName[] {

@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { loadNats, type NatsAccess } from '../../run/index.ts';
-import { BedsideError, readFileChecked } from '../../util/index.ts';
+import { BedsideError, readTextChecked } from '../../util/index.ts';
 
 export interface NatsOptions {
   readonly fabric?: string;
@@ -52,7 +52,7 @@ export async function accessOf({ fabric, credentials }: NatsOptions, wanted: Wan
   if (credentials === undefined) return { servers };
   const path = await fileOf(credentials, wanted);
   const { parseCredentials } = await loadNats();
-  const text = new TextDecoder().decode(await readFileChecked(path, 'credentials'));
+  const text = await readTextChecked(path, 'credentials');
   return { servers, credentials: parseCredentials(text, path) };
 }
 

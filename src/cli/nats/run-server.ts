@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Credentials, loadNats } from '../../run/index.ts';
-import { BedsideError, readFileChecked } from '../../util/index.ts';
+import { BedsideError, readTextChecked } from '../../util/index.ts';
 import type { Output } from '../output.ts';
 import { Stop } from './signals.ts';
 
@@ -58,10 +58,7 @@ export async function runServer(folder: string, output: Output): Promise<void> {
 async function operatorOf(dir: string): Promise<Credentials> {
   const { credentialsPath, parseCredentials } = await loadNats();
   const path = credentialsPath(dir, { role: 'operator' });
-  const credentials = parseCredentials(
-    new TextDecoder().decode(await readFileChecked(path, 'credentials')),
-    path,
-  );
+  const credentials = parseCredentials(await readTextChecked(path, 'credentials'), path);
   return credentials;
 }
 

@@ -1,17 +1,9 @@
 // How a NATS server is.
-import { type BoardEntry, loadNats, type NatsAccess } from '../../run/index.ts';
+import { type BoardEntry, loadNats, type NatsAccess, type ServerInfo } from '../../run/index.ts';
 
 export interface ClusterStatus {
-  readonly server: {
-    readonly name: string;
-    readonly version: string;
-    readonly tls: boolean;
-    /** Bytes, seconds. */
-    readonly maxPayload: number;
-    readonly roundTrip: number;
-  };
-  /** Bytes; null for no limit. Absent where the credentials may not know. */
-  readonly storage?: { readonly used: number; readonly limit: number | null; readonly streams: number };
+  readonly server: Omit<ServerInfo, 'storage'>;
+  readonly storage?: ServerInfo['storage'];
   /** From the status page, where it can be reached. */
   readonly connections?: readonly ServerConnection[];
   readonly fleet: readonly BoardEntry[];

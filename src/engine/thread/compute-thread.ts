@@ -1,8 +1,8 @@
 // Sessions in a thread of their own. ONNX Runtime's binding for Node opens and runs graphs on the thread that asks, which
 // then does nothing else: it cannot answer, nor give a sign of life.
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { type Model, writeModel } from '../../onnx/index.ts';
-import { BedsideError } from '../../util/index.ts';
+import { BedsideError, startThread } from '../../util/index.ts';
 import type { Session, SessionOptions, Tensor } from '../session.ts';
 import type { Asked, Done, Reply, Task } from './messages.ts';
 
@@ -59,7 +59,7 @@ export class ComputeThread {
   }
 
   #start(): Worker {
-    const worker = startThread();
+    const worker = startThread(import.meta.url, 'thread');
     worker.unref();
     worker.on('message', (reply: Reply) => this.#receive(reply));
     worker.on('error', (error) => this.#fail(`failed: ${error.message}`));
@@ -94,13 +94,4 @@ function asCopies(feeds: Readonly<Record<string, Tensor>>): Record<string, Tenso
 
 function unexpected({ kind }: Done): BedsideError {
   return new BedsideError('E_INTERNAL', `internal: the compute thread answered ${kind}`);
-}
-
-function startThread(): Worker {
-  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./thread.js', import.meta.url));
-  // From sources, as tests run it: a thread does not inherit the loader that TypeScript needs.
-  const thread = JSON.stringify(new URL('./thread.ts', import.meta.url).href);
-  const loader = JSON.stringify(import.meta.resolve('tsx/esm/api'));
-  const code = `import(${loader}).then(({ register }) => { register(); return import(${thread}); })`;
-  return new Worker(code, { eval: true });
 }

@@ -1,4 +1,6 @@
 // What a planner reached over the requests of an episode.
+
+import { percentile } from '../../util/index.ts';
 import type { Refusal, WardOutcome } from './question.ts';
 
 /** Means over requests. Seconds, joules; null where nothing is counted. */
@@ -50,8 +52,8 @@ export function summarise(outcomes: readonly WardOutcome[]): WardSummary {
     objective: mean(outcomes, ({ objective }) => objective),
     objectiveServed: mean(served, ({ objective }) => objective),
     latency: mean(served, ({ latency }) => latency),
-    latencyP50: quantile(latencies, 0.5),
-    latencyP95: quantile(latencies, 0.95),
+    latencyP50: known(percentile(latencies, 0.5)),
+    latencyP95: known(percentile(latencies, 0.95)),
     latencyError: mean(served, ({ latency, queued, deciding, predicted }) =>
       Math.abs((latency - queued - deciding) / predicted.latency - 1),
     ),
@@ -66,9 +68,9 @@ function mean(outcomes: readonly WardOutcome[], of: (outcome: WardOutcome) => nu
   return outcomes.reduce((sum, outcome) => sum + of(outcome), 0) / outcomes.length;
 }
 
-/** The value below which this share of the sorted values lies; the nearest rank. */
-function quantile(sorted: readonly number[], share: number): number | null {
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? null;
+/** Null for none. */
+function known(value: number): number | null {
+  return Number.isNaN(value) ? null : value;
 }
 
 function counted<T extends string>(names: readonly T[]): Partial<Record<T, number>> {

@@ -1,6 +1,6 @@
 // A planner in a thread of its own: the caller's thread stays free, progress comes as it is made, a signal stops it.
-import { Worker } from 'node:worker_threads';
-import { BedsideError } from '../../util/index.ts';
+import type { Worker } from 'node:worker_threads';
+import { BedsideError, startThread } from '../../util/index.ts';
 import type { Effort } from '../exact/solve.ts';
 import type { PlanningInstance } from '../instance.ts';
 import type { Planner, PlanOptions, PlanProgress, PlanResult } from '../planner.ts';
@@ -25,7 +25,7 @@ export class WorkerPlanner implements Planner {
 
   constructor(effort: Effort) {
     this.name = effort;
-    this.#worker = startThread();
+    this.#worker = startThread(import.meta.url, 'thread');
     this.#worker.unref();
     this.#worker.on('message', (reply: PlanReply) => this.#receive(reply));
     this.#worker.on('error', (error) => this.#fail(`failed: ${error.message}`));
@@ -74,13 +74,4 @@ export class WorkerPlanner implements Planner {
     for (const { reject } of this.#waiting.values()) reject(this.#failure);
     this.#waiting.clear();
   }
-}
-
-function startThread(): Worker {
-  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./thread.js', import.meta.url));
-  // From sources, as tests run it: a thread does not inherit the loader that TypeScript needs.
-  const thread = JSON.stringify(new URL('./thread.ts', import.meta.url).href);
-  const loader = JSON.stringify(import.meta.resolve('tsx/esm/api'));
-  const code = `import(${loader}).then(({ register }) => { register(); return import(${thread}); })`;
-  return new Worker(code, { eval: true });
 }

@@ -2,7 +2,7 @@
 import { chmod, mkdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { BedsideError, readFileChecked, writeFileAtomic } from '../../../util/index.ts';
+import { BedsideError, readTextChecked, writeFileAtomic } from '../../../util/index.ts';
 import { tokenOf } from '../subjects.ts';
 import { certify } from './certificates.ts';
 import { newCredentials } from './credentials.ts';
@@ -111,7 +111,7 @@ export async function writeCluster(
  */
 export async function addToCluster(folder: string, identities: readonly Identity[]): Promise<WrittenCluster> {
   const dir = resolve(folder);
-  const text = new TextDecoder().decode(await readFileChecked(join(dir, CLUSTER_FILE), 'cluster'));
+  const text = await readTextChecked(join(dir, CLUSTER_FILE), 'cluster');
   const { success, data } = CLUSTER.safeParse(parsed(text));
   if (!success) {
     throw new BedsideError('E_FILE', `${join(dir, CLUSTER_FILE)} is not readable as a cluster`, {
@@ -125,7 +125,7 @@ export async function addToCluster(folder: string, identities: readonly Identity
       });
     }
   }
-  const ca = new TextDecoder().decode(await readFileChecked(filesOf(dir).ca, 'certificate'));
+  const ca = await readTextChecked(filesOf(dir).ca, 'certificate');
   return writeUsers(dir, data, ca, identities);
 }
 
