@@ -1,15 +1,15 @@
 // Ctrl-C in commands that end what they have begun.
 import type { Output } from './output.ts';
 
-/** The first Ctrl-C lets the request that runs end; the next does what it did before. */
+/** The first Ctrl-C lets what runs end; the next does what it did before. */
 export class Interrupt {
   readonly #control = new AbortController();
   readonly #before = process.listeners('SIGINT');
   readonly #stop: () => void;
 
-  constructor(output: Output) {
+  constructor(output: Output, running = 'the request') {
     this.#stop = () => {
-      output.note('stopping after the request that runs; once more stops at once');
+      output.note(`stopping after ${running} that runs; once more stops at once`);
       this.#control.abort();
       this.end();
     };

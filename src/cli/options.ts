@@ -96,6 +96,15 @@ export function count(most: number = Number.MAX_SAFE_INTEGER): (text: string) =>
   };
 }
 
+/** A number from `least` to `most`, which `what` names in errors. */
+export function numberIn(least: number, most: number, what: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`Expected ${what} from ${least} to ${most}.`);
+  };
+}
+
 /** A fraction of channels removed, in [0, 1). */
 export function ratio(text: string): number {
   const value = number(text);

@@ -1,6 +1,6 @@
 // The learned policy as a planner: loaded when it is first asked.
 import { fileURLToPath } from 'node:url';
-import { PolicyPlanner } from '../learn/index.ts';
+import type { PolicyPlanner } from '../learn/index.ts';
 import type { Planner } from '../plan/index.ts';
 import { readFileChecked } from '../util/index.ts';
 
@@ -15,8 +15,15 @@ export function policyPlanner(path: string = SHIPPED_POLICY): Planner {
   return {
     name: 'policy',
     async plan(instance) {
-      opened ??= readFileChecked(path, 'policy').then((bytes) => PolicyPlanner.open(bytes, `policy ${path}`));
+      opened ??= open(path);
       return (await opened).plan(instance);
     },
   };
+}
+
+/** What learning needs is loaded with the first policy: most plans are made without one. */
+async function open(path: string): Promise<PolicyPlanner> {
+  const bytes = await readFileChecked(path, 'policy');
+  const { PolicyPlanner: Opened } = await import('../learn/index.ts');
+  return Opened.open(bytes, `policy ${path}`);
 }

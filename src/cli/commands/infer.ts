@@ -1,5 +1,5 @@
 // `bedside infer`: samples through a plan on real workers.
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { type Bundle, type BundleManifest, openBundle } from '../../bundle/index.ts';
 import {
   completeRequest,
@@ -20,7 +20,7 @@ import {
   type RunPlan,
   type SureAnswer,
 } from '../../run/index.ts';
-import { BedsideError, formatSeconds, must, readFileChecked } from '../../util/index.ts';
+import { BedsideError, formatSeconds, must, readTextChecked } from '../../util/index.ts';
 import { EXIT, examples } from '../command-line.ts';
 import { inferAll } from '../infer-run.ts';
 import { tellInferred } from '../infer-text.ts';
@@ -30,7 +30,15 @@ import { emulated, localFleet, measureAll, reportsOf } from '../local-fleet.ts';
 import { measureProposals } from '../measured-levels.ts';
 import { addCredentials, isServer } from '../nats/access.ts';
 import { measureThere, openNatsRoom } from '../nats/nats-room.ts';
-import { addCommon, addData, type CommonOptions, count, type DataOptions, levelList } from '../options.ts';
+import {
+  addCommon,
+  addData,
+  type CommonOptions,
+  count,
+  type DataOptions,
+  levelList,
+  numberIn,
+} from '../options.ts';
 import { Output } from '../output.ts';
 import { DEFAULT_VALIDATION } from '../pack-run.ts';
 import { RoomPlanner, type RoomRequest } from '../room-planner.ts';
@@ -348,7 +356,7 @@ function assertBatch({ model }: Bundle, { batch }: InferOptions): void {
 }
 
 async function readFleet(path: string): Promise<Fleet> {
-  return parseFleet(new TextDecoder().decode(await readFileChecked(path, 'fleet')), `fleet ${path}`);
+  return parseFleet(await readTextChecked(path, 'fleet'), `fleet ${path}`);
 }
 
 /** What requests ask for: options before what the fleet says. Levels are measured ones unless said otherwise. */
@@ -364,12 +372,4 @@ function roomOf(
 
 function levelsOption(text: string): LevelsOption {
   return text === 'free' || text === 'certified' ? text : levelList(text);
-}
-
-function numberIn(least: number, most: number, what: string): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() !== '' && value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`Expected ${what} from ${least} to ${most}.`);
-  };
 }

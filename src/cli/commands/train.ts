@@ -4,6 +4,7 @@ import { openBundle } from '../../bundle/index.ts';
 import { type Budget, requestSource, type TrainProgress } from '../../learn/index.ts';
 import { assertWritable, formatBytes, formatCount, formatPercent, formatSeconds } from '../../util/index.ts';
 import { EXIT, examples } from '../command-line.ts';
+import { Interrupt } from '../interrupt.ts';
 import { addCommon, type CommonOptions, count } from '../options.ts';
 import { Output, type Progress } from '../output.ts';
 import { type TrainResult, trainPolicy } from '../train-run.ts';
@@ -57,16 +58,7 @@ async function train(options: TrainCommandOptions): Promise<void> {
   const output = new Output(options);
   await assertWritable(options.out);
   const bundles = await Promise.all((options.bundles ?? []).map((path) => openBundle(path)));
-  let interrupted = false;
-  const stop = (): void => {
-    output.note('stopping after the unit of work that runs; once more stops at once');
-    interrupted = true;
-    process.off('SIGINT', stop);
-    for (const listener of before) process.on('SIGINT', listener);
-  };
-  const before = process.listeners('SIGINT');
-  process.removeAllListeners('SIGINT');
-  process.once('SIGINT', stop);
+  const interrupt = new Interrupt(output, 'the unit of work');
   try {
     const result = await output.during('training', (progress) =>
       trainPolicy({
@@ -75,7 +67,7 @@ async function train(options: TrainCommandOptions): Promise<void> {
         seed: options.seed,
         budget: budgetOf(options),
         resume: options.resume ?? false,
-        stopped: () => interrupted,
+        stopped: () => interrupt.signal.aborted,
         onProgress: (found) => tell(progress, found),
       }),
     );
@@ -83,8 +75,7 @@ async function train(options: TrainCommandOptions): Promise<void> {
     output.say(describe(result));
     if (!result.finished) process.exitCode = EXIT.interrupted;
   } finally {
-    process.off('SIGINT', stop);
-    if (!interrupted) for (const listener of before) process.on('SIGINT', listener);
+    interrupt.end();
   }
 }
 

@@ -1,12 +1,12 @@
 // `bedside worker`: a device that computes for others, over a NATS server.
 import { availableParallelism, hostname } from 'node:os';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { loadNats } from '../../run/index.ts';
 import { formatBytes, formatCount } from '../../util/index.ts';
 import { examples } from '../command-line.ts';
 import { accessOf, addNats, type NatsOptions } from '../nats/access.ts';
 import { Stop } from '../nats/signals.ts';
-import { addCommon, type CommonOptions, count } from '../options.ts';
+import { addCommon, type CommonOptions, count, numberIn } from '../options.ts';
 import { Output } from '../output.ts';
 
 interface WorkerOptions extends CommonOptions, NatsOptions {
@@ -39,17 +39,25 @@ export function addWorker(program: Command): void {
     .option('--name <name>', 'name in the fleet; default: that of the credentials, else of this machine');
   addNats(command)
     .option('--threads <n>', 'threads of ONNX Runtime', count(256), Math.min(2, availableParallelism()))
-    .option('--memory <bytes>', 'for weights and activations; more is refused', figure(1, 1e15, 'bytes'))
-    .option('--speed <x>', 'emulate: times the speed of this machine, at most 1', figure(1e-4, 1, 'a factor'))
+    .option('--memory <bytes>', 'for weights and activations; more is refused', numberIn(1, 1e15, 'bytes'))
+    .option(
+      '--speed <x>',
+      'emulate: times the speed of this machine, at most 1',
+      numberIn(1e-4, 1, 'a factor'),
+    )
     .option(
       '--bandwidth <bytes/s>',
       'emulate: a link of so many bytes a second',
-      figure(1, 1e13, 'bytes a second'),
+      numberIn(1, 1e13, 'bytes a second'),
     )
-    .option('--latency <s>', 'emulate: seconds that everything sent takes longer', figure(0, 3600, 'seconds'))
-    .option('--battery <joules>', 'emulate: leaves when they are spent', figure(1e-9, 1e12, 'joules'))
-    .option('--joules-per-mac <j>', 'emulate: what a multiply-accumulate costs', figure(0, 1e-3, 'joules'))
-    .option('--joules-per-byte <j>', 'emulate: what a byte sent costs', figure(0, 1, 'joules'));
+    .option(
+      '--latency <s>',
+      'emulate: seconds that everything sent takes longer',
+      numberIn(0, 3600, 'seconds'),
+    )
+    .option('--battery <joules>', 'emulate: leaves when they are spent', numberIn(1e-9, 1e12, 'joules'))
+    .option('--joules-per-mac <j>', 'emulate: what a multiply-accumulate costs', numberIn(0, 1e-3, 'joules'))
+    .option('--joules-per-byte <j>', 'emulate: what a byte sent costs', numberIn(0, 1, 'joules'));
   addCommon(command)
     .addHelpText(
       'after',
@@ -114,12 +122,4 @@ async function work(options: WorkerOptions): Promise<void> {
   } finally {
     stop.end();
   }
-}
-
-function figure(least: number, most: number, what: string): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() !== '' && value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`Expected ${what} from ${least} to ${most}.`);
-  };
 }
