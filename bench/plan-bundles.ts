@@ -1,23 +1,19 @@
 // Planning real bundles on random fleets: what is proven how soon, how far every heuristic is from the optimum, what the
 // optimum gains over simpler ways, and HiGHS on the smallest.
 // Command: npm run bench:plan-bundles (packs the shared models first where they are not in bench/.cache, which takes long)
+import { plannerOf, type SolverName } from '../src/cli/solvers.ts';
 import {
-  beamPlanner,
   buildProblem,
-  distributeOnlyPlanner,
   exactPlanner,
-  greedyPlanner,
-  heftPlanner,
   highsPlanner,
-  localPlanner,
   type Planner,
   type PlanningInstance,
   type PlanResult,
-  pruneOnlyPlanner,
   randomFleet,
 } from '../src/plan/index.ts';
 import { median, must } from '../src/util/index.ts';
 import { PACK_COMMAND, sharedBundle } from './lib/bundles.ts';
+import { processorSeconds, quantile } from './lib/figures.ts';
 import { type ResultTable, writeResults } from './lib/results.ts';
 import { SHARED_MODELS } from './lib/shared.ts';
 
@@ -28,14 +24,14 @@ const LIMIT = 10;
 const HIGHS_LIMIT = 60;
 const REPEATS = 3;
 
-const OTHERS: readonly (readonly [string, Planner])[] = [
-  ['beam', beamPlanner],
-  ['greedy', greedyPlanner],
-  ['heft', heftPlanner],
-  ['prune-only', pruneOnlyPlanner(exactPlanner)],
-  ['distribute-only', distributeOnlyPlanner(exactPlanner)],
-  ['local', localPlanner],
-];
+const OTHERS = [
+  'beam',
+  'greedy',
+  'heft',
+  'prune-only',
+  'distribute-only',
+  'local',
+] as const satisfies readonly SolverName[];
 
 /** One instance and what became of it. */
 interface Case {
@@ -53,20 +49,14 @@ interface Timed {
   readonly seconds: number;
 }
 
-/** Seconds of this process on processors: other work on the machine does not count. */
-function clock(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1e6;
-}
-
 async function timed(planner: Planner, instance: PlanningInstance, limit: number): Promise<Timed> {
-  const until = clock() + limit;
+  const until = processorSeconds() + limit;
   const signal = new Proxy(new AbortController().signal, {
-    get: (target, key) => (key === 'aborted' ? clock() > until : Reflect.get(target, key)),
+    get: (target, key) => (key === 'aborted' ? processorSeconds() > until : Reflect.get(target, key)),
   });
-  const started = clock();
+  const started = processorSeconds();
   const result = await planner.plan(instance, { labels: Number.POSITIVE_INFINITY, signal });
-  return { result, seconds: clock() - started };
+  return { result, seconds: processorSeconds() - started };
 }
 
 const show = (seconds: number): string => (Number.isFinite(seconds) ? seconds.toPrecision(2) : `> ${LIMIT}`);
@@ -84,7 +74,7 @@ async function cases(): Promise<Case[]> {
             const { instance } = buildProblem(manifest, fleet, { ...request, levels });
             const exact = await timed(exactPlanner, instance, LIMIT);
             const others: Timed[] = [];
-            for (const [, planner] of OTHERS) others.push(await timed(planner, instance, LIMIT));
+            for (const name of OTHERS) others.push(await timed(plannerOf(name), instance, LIMIT));
             found.push({ bundle: name, devices, tightness, levels, instance, exact, others });
           }
           process.stderr.write(`${name} ${levels} ${devices} ${tightness}\n`);
@@ -145,20 +135,19 @@ function gapTable(all: readonly Case[]): ResultTable {
   const optimal = all.filter(({ exact }) => exact.result.status === 'optimal');
   const groups = grouped(optimal, ({ bundle, levels }) => `${bundle} | ${levels}`);
   const rows = [...groups].flatMap(([key, some]) =>
-    OTHERS.map(([name], at) => {
+    OTHERS.map((name, at) => {
       const own = some.map((one) => must(one.others[at], name));
       const gaps = own
         .map(({ result }, i) => result.objective / must(some[i], 'a case').exact.result.objective - 1)
         .filter(Number.isFinite)
         .sort((a, b) => a - b);
-      const at90 = gaps[Math.min(gaps.length - 1, Math.floor(0.9 * gaps.length))] ?? Number.NaN;
       return [
         ...key.split(' | '),
         name,
         some.length,
         some.length - gaps.length,
         gaps.length > 0 ? percent(median(gaps)) : '',
-        gaps.length > 0 ? percent(at90) : '',
+        gaps.length > 0 ? percent(quantile(gaps, 0.9)) : '',
         gaps.length > 0 ? percent(gaps.at(-1) ?? Number.NaN) : '',
         show(median(own.map(({ seconds }) => seconds))),
       ];
@@ -217,9 +206,9 @@ async function highsTable(all: readonly Case[]): Promise<ResultTable> {
 
 /** HiGHS does not look at a signal while it runs. */
 async function timedHighs(instance: PlanningInstance): Promise<Timed> {
-  const started = clock();
+  const started = processorSeconds();
   const result = await highsPlanner.plan(instance, { seconds: HIGHS_LIMIT });
-  return { result, seconds: clock() - started };
+  return { result, seconds: processorSeconds() - started };
 }
 
 const all = await cases();

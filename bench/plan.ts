@@ -11,6 +11,7 @@ import {
   randomInstance,
 } from '../src/plan/index.ts';
 import { median } from '../src/util/index.ts';
+import { processorSeconds, quantile } from './lib/figures.ts';
 import { type ResultTable, writeResults } from './lib/results.ts';
 import { loadPrototype, type Prototype, withOneList } from './plan/prototype.ts';
 
@@ -41,16 +42,10 @@ const PROTOTYPE_SIZES: readonly Size[] = [
   [20, 12, 9, 3],
 ];
 
-/** Seconds of this process on processors: other work on the machine does not count. */
-function clock(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1e6;
-}
-
 async function timed<T>(run: () => T | Promise<T>): Promise<{ readonly value: T; readonly seconds: number }> {
-  const started = clock();
+  const started = processorSeconds();
   const value = await run();
-  return { value, seconds: clock() - started };
+  return { value, seconds: processorSeconds() - started };
 }
 
 /** The median of a few runs: a search of milliseconds is else timed with what the engine compiles beside it. */
@@ -61,12 +56,12 @@ async function repeated<T>(run: () => Promise<T>): Promise<{ readonly value: T; 
   return { value: first.value, seconds: median(seconds) };
 }
 
-/** Stops a search after so many seconds of `clock`. */
+/** Stops a search after so many seconds of the processor. */
 function within(seconds: number): SolveOptions {
-  const until = clock() + seconds;
+  const until = processorSeconds() + seconds;
   const signal = {
     get aborted() {
-      return clock() > until;
+      return processorSeconds() > until;
     },
   };
   return { labels: Number.POSITIVE_INFINITY, signal };
@@ -84,11 +79,6 @@ function instances(
 
 const show = (seconds: number): string => seconds.toPrecision(2);
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
-}
 
 /** Gaps of the guided beam to proven optima, over all sizes. */
 const beamGaps: number[] = [];

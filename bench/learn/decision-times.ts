@@ -1,7 +1,8 @@
 // How long the policy takes, from an instance to a checked plan.
 import { randomInstance } from '../../src/plan/index.ts';
+import { processorSeconds, quantile } from '../lib/figures.ts';
 import type { ResultTable } from '../lib/results.ts';
-import { quantile, shippedPolicy } from './gaps.ts';
+import { shippedPolicy } from './gaps.ts';
 
 const SIZES = [
   [10, 4, 8],
@@ -24,14 +25,13 @@ export async function decisionTimes(say: (text: string) => void): Promise<Result
     const before = { ...policy.counts };
     let processor = 0;
     for (let round = 0; round < WARM_UP + ROUNDS; round++) {
-      const own = process.cpuUsage();
+      const own = processorSeconds();
       for (const instance of instances) {
         const began = performance.now();
         await policy.plan(instance);
         if (round >= WARM_UP) wall.push(performance.now() - began);
       }
-      const used = process.cpuUsage(own);
-      if (round >= WARM_UP) processor += (used.user + used.system) / 1000;
+      if (round >= WARM_UP) processor += 1000 * (processorSeconds() - own);
     }
     const quick = policy.counts.quick - before.quick;
     const ms = (share: number): string => quantile(wall, share).toFixed(2);

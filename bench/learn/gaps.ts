@@ -13,6 +13,7 @@ import {
 } from '../../src/plan/index.ts';
 import { median } from '../../src/util/index.ts';
 import { sharedBundle } from '../lib/bundles.ts';
+import { quantile } from '../lib/figures.ts';
 import type { ResultTable } from '../lib/results.ts';
 import { SHARED_MODELS } from '../lib/shared.ts';
 
@@ -69,11 +70,6 @@ class Tally {
 }
 
 const percent = (share: number): string => (Number.isFinite(share) ? `${(100 * share).toFixed(2)} %` : '-');
-
-export function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
-}
 
 const COLUMNS = [
   'requests',

@@ -14,6 +14,7 @@ import {
 import { parseFleet } from '../../src/plan/index.ts';
 import { readFileChecked } from '../../src/util/index.ts';
 import { sharedBundle } from '../lib/bundles.ts';
+import { processorSeconds } from '../lib/figures.ts';
 
 /** One episode. */
 export interface WardJob {
@@ -63,7 +64,7 @@ async function scenarioOf({ preset, rate, seed }: WardJob): Promise<Scenario> {
 /** Runs an episode. */
 export async function runWardJob(job: WardJob): Promise<WardResult> {
   const scenario = await scenarioOf(job);
-  const before = process.cpuUsage();
+  const before = processorSeconds();
   const outcomes = await simulate(
     scenario,
     deciderOf(job.solver, { decisionTime: 'counted', seed: job.seed }),
@@ -71,8 +72,7 @@ export async function runWardJob(job: WardJob): Promise<WardResult> {
       requests: job.requests,
     },
   );
-  const { user, system } = process.cpuUsage(before);
-  return { job, summary: summarise(outcomes), seconds: (user + system) / 1e6 };
+  return { job, summary: summarise(outcomes), seconds: processorSeconds() - before };
 }
 
 /** The job in a few words. */

@@ -8,8 +8,9 @@ import { parseArgs } from 'node:util';
 import { SIMULATED, type SimulatedName, STALE_SECONDS } from '../../src/cli/simulate-solvers.ts';
 import { WARD_PRESETS, type WardPreset, Worlds, wardPreset } from '../../src/learn/index.ts';
 import { parseFleet } from '../../src/plan/index.ts';
-import { formatJoules, formatPercent, formatSeconds, readFileChecked } from '../../src/util/index.ts';
+import { formatJoules, formatPercent, formatSeconds, readTextChecked } from '../../src/util/index.ts';
 import { PACK_COMMAND, sharedBundle } from '../lib/bundles.ts';
+import { processorSeconds } from '../lib/figures.ts';
 import { type ResultTable, writeResults } from '../lib/results.ts';
 import { bundlesOf, tellJob, type WardJob, type WardResult } from './ward-jobs.ts';
 import type { WardAnswer } from './ward-worker.ts';
@@ -181,16 +182,15 @@ async function stepsTable(): Promise<ResultTable> {
   const rows: (string | number)[][] = [];
   for (const preset of PRESETS) {
     const path = fileURLToPath(new URL(`../../examples/fleets/${preset}.json`, import.meta.url));
-    const fleet = parseFleet(new TextDecoder().decode(await readFileChecked(path, 'fleet')), path);
+    const fleet = parseFleet(await readTextChecked(path, 'fleet'), path);
     for (const wards of [1, 64]) {
       const worlds = new Worlds(
         Array.from({ length: wards }, (_, seed) => ({ fleet, parameters: wardPreset(preset), seed })),
       );
       const run = (steps: number): number => {
-        const before = process.cpuUsage();
+        const before = processorSeconds();
         for (let step = 0; step < steps; step++) worlds.step();
-        const { user, system } = process.cpuUsage(before);
-        return (user + system) / 1e6;
+        return processorSeconds() - before;
       };
       run(Math.ceil(20_000 / wards));
       const steps = Math.ceil(200_000 / wards);
