@@ -9,9 +9,11 @@ describe('watching by beats', () => {
   let silent: Set<string>;
   let sessions: Map<string, string>;
   let standing: boolean;
+  let mute: boolean;
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] });
-    [lost, restored, silent, sessions, standing] = [[], [], new Set(), new Map(), false];
+    [lost, restored, silent, sessions] = [[], [], new Set(), new Map()];
+    [standing, mute] = [false, false];
     watch = new Watch({
       lost: (peer, why) => lost.push(`${peer}: ${why}`),
       restored: (peers) => restored.push([...peers].sort()),
@@ -24,7 +26,9 @@ describe('watching by beats', () => {
       for (const peer of ['a', 'b']) {
         if (!silent.has(peer)) watch.heard(peer, { session: sessions.get(peer) ?? '0' });
       }
-      if (!standing) watch.check();
+      if (standing) return;
+      watch.tick();
+      if (!mute) watch.check();
     }, BEAT_MS);
   });
   afterEach(() => {
@@ -47,6 +51,22 @@ describe('watching by beats', () => {
     silent.add('a');
     vi.advanceTimersByTime(2000);
     expect(lost).toHaveLength(2);
+  });
+
+  it('a server that is silent makes nobody silent; when it answers again, others have time to come back', () => {
+    for (const peer of ['a', 'b']) silent.add(peer);
+    mute = true;
+    const asked = performance.now();
+    vi.advanceTimersByTime(5000);
+    expect(lost).toEqual([]);
+    mute = false;
+    watch.check(asked);
+    vi.advanceTimersByTime(1000);
+    silent.delete('a');
+    vi.advanceTimersByTime(1500);
+    expect(lost).toEqual(['b: it gave no sign of life']);
+    vi.advanceTimersByTime(5000);
+    expect(lost).toHaveLength(1);
   });
 
   it('one that says that it goes is lost at once', () => {

@@ -1,4 +1,5 @@
-// Signs of life: who is watched, who is silent, and who may have missed something. Silence of the server is nobody's death.
+// Signs of life: who is watched, who is silent, and who may have missed something. Silence of the server is nobody's death,
+// also while the connection to it seems to be there.
 import { BEAT_MS, SILENCE_MS } from '../fabric.ts';
 
 /** What a node says of itself at every beat. */
@@ -27,6 +28,9 @@ export interface BeatHandlers {
 /** Milliseconds that others have to come back when the server does. */
 const RETURN_MS = 2000;
 
+/** Milliseconds after which a beat, or the server's answer, is late. */
+const LATE_MS = 2 * BEAT_MS;
+
 /** Who is watched by one node. */
 export class Watch {
   readonly #handlers: BeatHandlers;
@@ -34,6 +38,8 @@ export class Watch {
   readonly #torn = new Set<string>();
   #reachable = true;
   #tick = performance.now();
+  /** When this process last woke up after it had stood still. */
+  #stood = Number.NEGATIVE_INFINITY;
 
   constructor(handlers: BeatHandlers) {
     this.#handlers = handlers;
@@ -57,7 +63,7 @@ export class Watch {
     }
     const now = performance.now();
     // A first sign of life that comes late: others may have been lost, and what else was sent.
-    const late = watched.session === undefined && now - watched.since > 2 * BEAT_MS;
+    const late = watched.session === undefined && now - watched.since > LATE_MS;
     if (late || (watched.session !== undefined && watched.session !== session)) this.#torn.add(peer);
     watched.last = now;
     watched.lost = false;
@@ -84,15 +90,26 @@ export class Watch {
   }
 
   /** To be called every `BEAT_MS`. */
-  check(): void {
+  tick(): void {
+    const now = performance.now();
+    if (now - this.#tick > LATE_MS) this.#stood = now;
+    this.#tick = now;
+  }
+
+  /**
+   * To be called when the server has answered: what others had told it before has come.
+   * @param asked when it was asked, on the clock of `performance`
+   */
+  check(asked = performance.now()): void {
+    if (!this.#reachable) return;
     const now = performance.now();
     // Where this process itself stood still, what came meanwhile has not been read yet.
-    const late = now - this.#tick > 2 * BEAT_MS;
-    this.#tick = now;
-    if (!this.#reachable) return;
+    let patience = asked <= this.#stood ? LATE_MS : 0;
+    // Where the server was silent, others may be on their way to it still.
+    if (patience === 0 && now - asked > LATE_MS) patience = RETURN_MS;
     for (const [peer, watched] of this.#watched) {
-      if (late) watched.last = Math.max(watched.last, now - SILENCE_MS + 2 * BEAT_MS);
-      else if (now - watched.last > SILENCE_MS) this.lose(peer, 'it gave no sign of life');
+      if (patience > 0) watched.last = Math.max(watched.last, now - SILENCE_MS + patience);
+      else if (asked - watched.last > SILENCE_MS) this.lose(peer, 'it gave no sign of life');
     }
   }
 

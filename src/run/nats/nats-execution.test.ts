@@ -40,7 +40,7 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
     folder = await mkdtemp(join(tmpdir(), 'bedside-nats-run-'));
     bundle = await writtenBundle(join(folder, 'mixed'), canonicalGraph(mixedNet()));
     // Tensors of this network are of some kilobytes: with this they travel in chunks.
-    server = await TestServer.start(4096);
+    server = await TestServer.start({ maxPayload: 4096 });
   });
   afterAll(async () => {
     await server.close();

@@ -6,7 +6,7 @@ import { hasNatsServer, TestServer } from './test-support/nats-server.ts';
 describe.skipIf(!hasNatsServer)('over a real server', () => {
   describeFabric('nats', async () => {
     // Small payloads: the larger tensors of the suite travel in hundreds of chunks.
-    const server = await TestServer.start(16_384);
+    const server = await TestServer.start({ maxPayload: 16_384 });
     const fabric = new NatsFabric({ credentials: await server.credentials('coordinator') });
     return { fabric, nameOf: (node) => `coordinator/${node}`, close: () => server.close() };
   });

@@ -149,8 +149,9 @@ export class NatsEndpoint implements Endpoint {
     }
     this.#beat();
     this.#timer = setInterval(() => {
+      this.#watch.tick();
       this.#beat();
-      this.#watch.check();
+      this.#check();
     }, BEAT_MS);
     this.#timer.unref();
   }
@@ -262,6 +263,17 @@ export class NatsEndpoint implements Endpoint {
     if (this.#down.has('control')) return;
     const beat: Beat = { session: `${this.#instance} ${this.#sessions}`, bye };
     this.#connections.control.publish(beatSubject(this.#tokens), JSON.stringify(beat));
+  }
+
+  /** Who is silent is known when the server answers: a way to it that swallows all looks like the silence of everybody. */
+  #check(): void {
+    if (this.#down.has('control')) return;
+    const asked = performance.now();
+    this.#connections.control.flush().then(
+      () => this.#closed || this.#watch.check(asked),
+      // The connection is lost, which is told by its status.
+      () => {},
+    );
   }
 
   async #follow(channel: Channel, connection: NatsConnection): Promise<void> {

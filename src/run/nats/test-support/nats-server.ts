@@ -33,32 +33,50 @@ const IDENTITIES: readonly Identity[] = [
   { role: 'operator' },
 ];
 
+/** Where a server runs. */
+export interface TestServerPlace {
+  /** Bytes of a payload. */
+  readonly maxPayload?: number;
+  /** Its address; default this machine's own. */
+  readonly address?: string;
+  /** Words before its command, that run it on another host. */
+  readonly enter?: readonly string[];
+}
+
 /** A running server. `await using` or `close` ends it. */
 export class TestServer implements AsyncDisposable {
   readonly port: number;
   readonly cluster: WrittenCluster;
+  readonly #enter: readonly string[];
   #process: ChildProcess | undefined;
 
-  private constructor(port: number, cluster: WrittenCluster) {
+  private constructor(port: number, cluster: WrittenCluster, enter: readonly string[]) {
     this.port = port;
     this.cluster = cluster;
+    this.#enter = enter;
   }
 
-  static async start(maxPayload = 8 << 20): Promise<TestServer> {
+  /** Starts one; one of another host has no buckets yet, as nobody here reaches it. */
+  static async start({
+    maxPayload = 8 << 20,
+    address,
+    enter = [],
+  }: TestServerPlace = {}): Promise<TestServer> {
     const dir = await mkdtemp(join(tmpdir(), 'bedside-nats-'));
     const [port, monitorPort] = [await freePort(), await freePort()];
     const cluster = await writeCluster(dir, {
       ...{
-        listen: '127.0.0.1',
+        listen: address ?? '127.0.0.1',
         port,
         monitorPort,
-        hosts: ['localhost', '127.0.0.1'],
+        hosts: address === undefined ? ['localhost', '127.0.0.1'] : [address],
         identities: IDENTITIES,
       },
       ...{ maxPayload, maxStorage: 256 << 20, days: 2 },
     });
-    const server = new TestServer(port, cluster);
+    const server = new TestServer(port, cluster, enter);
     await server.run();
+    if (address !== undefined) return server;
     const operator = await connectNats({ credentials: await server.credentials('operator') });
     await makeBuckets(operator);
     await operator.close();
@@ -76,7 +94,8 @@ export class TestServer implements AsyncDisposable {
 
   /** Starts it, again if it has been killed, and waits until it takes connections. */
   async run(): Promise<void> {
-    const child = spawn('nats-server', ['-c', this.cluster.config], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const [command = 'nats-server', ...words] = [...this.#enter, 'nats-server', '-c', this.cluster.config];
+    const child = spawn(command, words, { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#process = child;
     const lines: string[] = [];
     await new Promise<void>((resolve, reject) => {

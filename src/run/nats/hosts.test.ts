@@ -1,0 +1,101 @@
+// A ward of several hosts with addresses of their own, as network namespaces: what loopback cannot do is to lose packets
+// without anybody being told.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { canonicalGraph } from '../../onnx/index.ts';
+import { writtenBundle } from '../test-support/bundles.ts';
+import { mixedNet } from '../test-support/mixed-net.ts';
+import { Child } from './test-support/child.ts';
+import { Hosts, hasNamespaces } from './test-support/hosts.ts';
+import { hasNatsServer, TestServer } from './test-support/nats-server.ts';
+
+const DEADLINE = 4;
+/** Bits a second that the far host sends. */
+const SHAPED = 20e6;
+
+describe.skipIf(!hasNatsServer || !hasNamespaces)('a ward of several hosts', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'bedside-hosts-'));
+    await writtenBundle(folder, canonicalGraph(mixedNet()));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it('answers as one machine does; goes on without a host whose cable is pulled, and with it when it is back', async () => {
+    await using hosts = await Hosts.open(['server', 'source', 'far', 'asker']);
+    await using server = await TestServer.start({
+      address: hosts.address('server'),
+      enter: hosts.enter('server'),
+    });
+    const isShaped = await hosts.shape('far', SHAPED);
+    await using asker = new Child('asker.ts', hosts.enter('asker'));
+    await using source = new Child('worker.ts', hosts.enter('source'));
+    await using far = new Child('worker.ts', hosts.enter('far'));
+    const [access, operator, working] = await Promise.all(
+      (['coordinator', 'operator', 'worker'] as const).map(async (role) => ({
+        credentials: await server.credentials(role),
+      })),
+    );
+    if (!access || !operator || !working) throw new Error('no credentials');
+    expect(access.credentials.servers).toEqual([`tls://${hosts.address('server')}:${server.port}`]);
+    await asker.start({ access, operator, bundle: folder });
+    await Promise.all([
+      source.start({ access: working, options: { device: { name: 'source' } } }),
+      far.start({ access: working, options: { device: { name: 'far' } } }),
+    ]);
+
+    const first = await asker.ask({ kind: 'random', devices: ['source', 'far'], requests: 8 });
+    expect(first.map(({ how }) => how)).toEqual(Array.from({ length: 8 }, () => 'right'));
+    expect(first.some((one) => one.far)).toBe(true);
+
+    // Links are measured as they are.
+    const linkOf = async (from: string) => {
+      const entries = await asker.ask({ kind: 'fleet' });
+      return entries.find(({ name }) => name === from)?.links[0];
+    };
+    while (!((await linkOf('far')) && (await linkOf('source')))) await sleep(50);
+    const slow = await linkOf('far');
+    if (isShaped && slow) {
+      expect(slow.to).toBe('source');
+      expect(slow.bytesPerSecond).toBeGreaterThan(0.6 * (SHAPED / 8));
+      expect(slow.bytesPerSecond).toBeLessThan(1.2 * (SHAPED / 8));
+    }
+
+    await asker.ask({ kind: 'stream', source: 'source', far: 'far', every: 40, deadline: DEADLINE });
+    await sleep(300);
+    const cutAt = Date.now();
+    await hosts.cut('far');
+    while ((await asker.ask({ kind: 'lost' })).length === 0) await sleep(20);
+    const [[name, since] = ['', 0]] = await asker.ask({ kind: 'lost' });
+    expect(name).toBe('far');
+    expect(since - cutAt).toBeLessThan(2000);
+    // Nobody told the server, but its entry expires.
+    const isThere = async () => (await asker.ask({ kind: 'fleet' })).some((entry) => entry.name === 'far');
+    while (await isThere()) await sleep(50);
+    const mendedAt = Date.now();
+    await hosts.mend('far');
+    while (!(await isThere())) await sleep(50);
+    const backAt = Date.now();
+    // A server that is silent, on connections that seem to be there, is nobody's death.
+    await hosts.cut('server');
+    await sleep(1800);
+    await hosts.mend('server');
+    await sleep(1500);
+    const lost = await asker.ask({ kind: 'lost' });
+    expect(lost.map(([device]) => device)).toEqual(['far']);
+
+    const { ended, asked, running } = await asker.ask({ kind: 'stop' });
+    expect([ended.length, running]).toEqual([asked - 8, 0]);
+    expect(ended.filter(({ how }) => how !== 'right')).toEqual([]);
+    for (const { ms } of ended) expect(ms).toBeLessThanOrEqual(1000 * DEADLINE);
+    expect(ended.some((one) => one.far && one.asked < cutAt)).toBe(true);
+    expect(ended.filter((one) => !one.far && one.asked > since + 50).length).toBeGreaterThan(20);
+    expect(backAt - mendedAt).toBeLessThan(5000);
+  });
+});
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
