@@ -201,7 +201,13 @@ class Unreliable implements Fabric {
         setTimeout(() => end.send(to, message), 15 * this.#random.uniform() ** 4);
       }
     };
-    return { name, send, watch: (peer) => end.watch(peer), close: () => end.close() };
+    return {
+      name,
+      send,
+      watch: (peer) => end.watch(peer),
+      leave: (why) => end.leave(why),
+      close: () => end.close(),
+    };
   }
 }
 

@@ -7,6 +7,8 @@ export interface NodeHandlers {
   readonly message: (from: string, message: Message) => void;
   /** A watched node is silent or gone. Told once for each time it is lost. */
   readonly lost: (peer: string, why: string) => void;
+  /** A node that was lost gives signs of life again, or another of its name does. */
+  readonly found?: ((peer: string) => void) | undefined;
   /**
    * Messages between this node and these peers, or of these peers, may have been lost on the way, and they can be reached
    * again. Only of fabrics that lose connections without losing nodes.
@@ -24,6 +26,8 @@ export interface Endpoint {
   send(to: string, message: Message): void;
   /** Tells `lost` when no sign of life came from a node for `SILENCE_MS`. */
   watch(peer: string): void;
+  /** It goes soon: to those who watch it, it is lost from now on. */
+  leave(why: string): void;
   close(): Promise<void>;
 }
 

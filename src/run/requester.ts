@@ -80,11 +80,12 @@ export class Requester implements Asker {
     this.#endpoint = await fabric.join(this.name, {
       message: (from, message) => this.receive(from, message),
       lost: (peer, why) => this.#lose(peer, why),
+      found: (peer) => void this.#lost.delete(peer),
       restored: (peers) => this.#restore(peers),
     });
   }
 
-  /** Devices that are lost, and why. */
+  /** Devices that are lost, and why. One that is there again is no longer among them, and new requests may need it. */
   get lost(): ReadonlyMap<string, string> {
     return this.#lost;
   }

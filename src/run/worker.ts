@@ -100,6 +100,7 @@ export class Worker {
   leave(why: string): void {
     if (this.#left) return;
     for (const requester of this.#requesters) this.#endpoint?.send(requester, { kind: 'leaving', why });
+    this.#endpoint?.leave(why);
     this.#left = true;
   }
 

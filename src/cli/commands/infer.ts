@@ -10,18 +10,10 @@ import {
   parseFleet,
 } from '../../plan/index.ts';
 import { describeClassifier, thisMachine } from '../../prune/index.ts';
-import {
-  Batcher,
-  Drift,
-  type Fallback,
-  LocalWorkers,
-  type Replan,
-  Requester,
-  type RunPlan,
-  type SureAnswer,
-} from '../../run/index.ts';
-import { BedsideError, formatSeconds, must, readTextChecked } from '../../util/index.ts';
+import { Batcher, LocalWorkers, type Replan, Requester } from '../../run/index.ts';
+import { BedsideError, must, readTextChecked } from '../../util/index.ts';
 import { EXIT, examples } from '../command-line.ts';
+import { adaptation, fallbackOf, returning } from '../infer-adapt.ts';
 import { inferAll } from '../infer-run.ts';
 import { tellInferred } from '../infer-text.ts';
 import { Interrupt } from '../interrupt.ts';
@@ -184,7 +176,7 @@ async function infer(path: string, asked: InferOptions): Promise<void> {
     }
     const view = await planned(planner, path, output);
     await requester.warm(view);
-    const fallback = await fallbackOf(planner, requester, path, options);
+    const fallback = await fallbackOf(planner, requester, path, options.fallbackMargin);
     output.note(`${fleet.devices.length} workers are ready`);
     const replan: Replan = (lost) => {
       output.note(`lost: ${[...lost].join(', ')}; planning for the devices that are left`);
@@ -193,12 +185,14 @@ async function infer(path: string, asked: InferOptions): Promise<void> {
     const { batch, batchWindow } = options;
     const batcher =
       batch === undefined ? undefined : new Batcher(requester, { most: batch, window: batchWindow });
+    const back = returning(planner, requester, output);
+    const adapt = options.adapt ? adaptation(planner, requester, output) : undefined;
     const found = await output.during('inferring', (progress) =>
       inferAll(
         {
           ...{ bundle, asker: batcher ?? requester, plan: view, replan, fallback },
           together: batch ?? 1,
-          adapt: options.adapt ? adaptation(planner, requester, output) : async () => undefined,
+          adapt: async (answers) => (await back()) ?? (await adapt?.(answers)),
           deadline: roomOf(fleet, options).request.deadline,
           signal: interrupt.signal,
           onProgress: (done, total) => progress.update(done, total),
@@ -260,55 +254,6 @@ async function planned(planner: RoomPlanner, path: string, output: Output): Prom
 /** Whether the bundle's times are those of a worker on a machine like this one. */
 function isMeasuredHere({ measured }: BundleManifest): boolean {
   return measured?.machine === thisMachine() && measured.threads === 1;
-}
-
-/** What becomes of unsure answers, on the devices that are left. */
-async function fallbackOf(
-  planner: RoomPlanner,
-  requester: Requester,
-  path: string,
-  { fallbackMargin: margin }: InferOptions,
-): Promise<() => Fallback | undefined> {
-  if (margin === undefined) return () => undefined;
-  let plan = await planner.unpruned();
-  if (!plan) {
-    throw new BedsideError(
-      'E_REQUEST',
-      `there is no plan for the unpruned network of ${path} to fall back to`,
-      {
-        hint: 'give devices more memory, or leave out --fallback-margin',
-      },
-    );
-  }
-  await requester.warm(plan);
-  let known = 0;
-  return () => {
-    const { lost } = requester;
-    if (lost.size > known) {
-      known = lost.size;
-      // Until it is there, the old one ends with the answer that there is.
-      void planner.unpruned(new Set(lost.keys())).then((other) => {
-        plan = other;
-      });
-    }
-    return plan && { margin, plan, seconds: plan.latency };
-  };
-}
-
-/** Plans anew by what devices have measured, once requests take longer or shorter than at first. */
-function adaptation(planner: RoomPlanner, requester: Requester, output: Output) {
-  const drift = new Drift();
-  return async (answers: readonly SureAnswer[]): Promise<RunPlan | undefined> => {
-    const drifted = answers.map(({ seconds }) => drift.note(seconds)).includes(true);
-    if (!drifted) return undefined;
-    drift.begin();
-    planner.learn(await reportsOf(requester, planner.fleet));
-    const view = await planner.plan(new Set(requester.lost.keys()));
-    if (!view) return undefined;
-    await requester.warm(view);
-    output.note(`times have changed: planned anew, ${formatSeconds(view.latency)} a request`);
-    return view;
-  };
 }
 
 function assertOptions({ fabric, fleet, workers, credentials, source, levels }: InferOptions): void {

@@ -47,6 +47,7 @@ class LocalEndpoint implements Endpoint {
   readonly #watched = new Map<string, Watched>();
   readonly #timer: NodeJS.Timeout;
   #beat = performance.now();
+  #isLeaving = false;
   #closed = false;
 
   constructor(dir: string, name: string, handlers: NodeHandlers, here: Map<string, LocalEndpoint>) {
@@ -89,6 +90,12 @@ class LocalEndpoint implements Endpoint {
     if (!near) this.#post(peer, { kind: 'watch' }, 'rest');
   }
 
+  leave(why: string): void {
+    this.#isLeaving = true;
+    this.#watchers.clear();
+    for (const near of this.#here.values()) near.#lose(this.name, why);
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -122,12 +129,8 @@ class LocalEndpoint implements Endpoint {
 
   #receive(from: string, frame: Exclude<Frame, { kind: 'hello' }>): void {
     if (this.#closed) return;
-    const watched = this.#watched.get(from);
-    if (watched) {
-      watched.last = Math.max(watched.last, performance.now());
-      watched.lost = false;
-    }
-    if (frame.kind === 'watch') this.#watchers.add(from);
+    this.#find(from, performance.now());
+    if (frame.kind === 'watch') this.#isLeaving || this.#watchers.add(from);
     else if (frame.kind !== 'beat') this.#handlers.message(from, frame);
   }
 
@@ -164,7 +167,25 @@ class LocalEndpoint implements Endpoint {
     for (const [peer, watched] of this.#watched) {
       if (late) watched.last = Math.max(watched.last, now - SILENCE_MS + 2 * BEAT_MS);
       else if (now - watched.last > SILENCE_MS) this.#lose(peer, 'it gave no sign of life');
+      if (watched.lost) this.#seek(peer);
     }
+  }
+
+  /** Whether a lost one is there again. */
+  #seek(peer: string): void {
+    const near = this.#here.get(peer);
+    if (near) {
+      if (!near.#isLeaving) this.#find(peer, Number.POSITIVE_INFINITY);
+    } else if (!this.#outgoing.has(`rest ${peer}`)) this.#post(peer, { kind: 'watch' }, 'rest');
+  }
+
+  #find(peer: string, last: number): void {
+    const watched = this.#watched.get(peer);
+    if (!watched || this.#closed) return;
+    const { lost } = watched;
+    watched.last = lost ? last : Math.max(watched.last, last);
+    watched.lost = false;
+    if (lost) this.#handlers.found?.(peer);
   }
 
   #lose(peer: string, why: string): void {

@@ -5,6 +5,7 @@ import { Watch } from './beats.ts';
 describe('watching by beats', () => {
   let watch: Watch;
   let lost: string[];
+  let found: string[];
   let restored: string[][];
   let silent: Set<string>;
   let sessions: Map<string, string>;
@@ -12,10 +13,11 @@ describe('watching by beats', () => {
   let mute: boolean;
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] });
-    [lost, restored, silent, sessions] = [[], [], new Set(), new Map()];
+    [lost, found, restored, silent, sessions] = [[], [], [], new Set(), new Map()];
     [standing, mute] = [false, false];
     watch = new Watch({
       lost: (peer, why) => lost.push(`${peer}: ${why}`),
+      found: (peer) => found.push(peer),
       restored: (peers) => restored.push([...peers].sort()),
     });
     for (const peer of ['a', 'b']) {
@@ -46,11 +48,14 @@ describe('watching by beats', () => {
     vi.advanceTimersByTime(10_000);
     expect(lost).toHaveLength(1);
     // Back again, and gone again.
+    expect(found).toEqual([]);
     silent.delete('a');
     vi.advanceTimersByTime(1000);
+    expect(found).toEqual(['a']);
     silent.add('a');
     vi.advanceTimersByTime(2000);
     expect(lost).toHaveLength(2);
+    expect(found).toEqual(['a']);
   });
 
   it('a server that is silent makes nobody silent; when it answers again, others have time to come back', () => {

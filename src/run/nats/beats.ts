@@ -21,6 +21,7 @@ interface Watched {
 
 export interface BeatHandlers {
   readonly lost: (peer: string, why: string) => void;
+  readonly found: (peer: string) => void;
   /** Between us and these, messages may have been lost; all that are alive can be reached again. */
   readonly restored: (peers: ReadonlySet<string>) => void;
 }
@@ -65,10 +66,12 @@ export class Watch {
     // A first sign of life that comes late: others may have been lost, and what else was sent.
     const late = watched.session === undefined && now - watched.since > LATE_MS;
     if (late || (watched.session !== undefined && watched.session !== session)) this.#torn.add(peer);
+    const { lost } = watched;
     watched.last = now;
     watched.lost = false;
     watched.awaited = false;
     watched.session = session;
+    if (lost) this.#handlers.found(peer);
     this.#settle();
   }
 

@@ -64,6 +64,7 @@ export class HeldBundles implements Fabric {
         endpoint.send(to, message);
       },
       watch: (peer) => endpoint.watch(peer),
+      leave: (why) => endpoint.leave(why),
       close: () => endpoint.close(),
     };
   }

@@ -195,10 +195,20 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
     await expectOneMachine(logits.data, levels, input);
     expect(plan).toBe(local);
     expect([...requester.lost.keys()]).toEqual(['far']);
+    // There again, the same one or another of its name, it is used again.
+    proxy.mend();
+    await until(() => requester.lost.size === 0);
+    expect((await requester.infer(input, { levels, stages })).plan.stages).toBe(stages);
+    await far?.close();
+    await until(() => requester.lost.has('far'));
+    await expect(requester.infer(input, { levels, stages })).rejects.toMatchObject({ code: 'E_LOST' });
+    const [another] = await start(['far']);
+    await until(() => requester.lost.size === 0);
+    const again = await requester.infer(input, { levels, stages });
+    await expectOneMachine(again.logits.data, levels, input);
     await requester.close();
     await source?.close();
-    proxy.mend();
-    await far?.close();
+    await another?.close();
   });
 
   it('end a request with an error when a chunk of its tensor is lost, and nothing is computed from the rest', async () => {

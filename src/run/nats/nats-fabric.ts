@@ -85,6 +85,8 @@ export class NatsEndpoint implements Endpoint {
   #next = randomBytes(4).readUInt32LE();
   #timer: NodeJS.Timeout | undefined;
   #refused: Error | undefined;
+  /** Why it goes. */
+  #leaving: string | undefined;
   #closed = false;
 
   constructor(
@@ -101,6 +103,9 @@ export class NatsEndpoint implements Endpoint {
     this.#watch = new Watch({
       lost: (peer, why) => {
         if (!this.#closed) handlers.lost(peer, why);
+      },
+      found: (peer) => {
+        if (!this.#closed) handlers.found?.(peer);
       },
       restored: (peers) => {
         if (!this.#closed) handlers.restored?.(peers);
@@ -175,13 +180,19 @@ export class NatsEndpoint implements Endpoint {
     );
   }
 
-  async close(why = 'it left'): Promise<void> {
+  leave(why: string): void {
+    this.#leaving = why;
+    this.#beat();
+  }
+
+  async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#leaving ??= 'it left';
     clearInterval(this.#timer);
     this.probes.close();
     for (const channel of ['control', 'tensor'] as const) this.#assemblers[channel].clear();
-    this.#beat(why);
+    this.#beat();
     // What was sent before still goes out, if there is a server.
     for (const connection of Object.values(this.#connections)) {
       const sent = this.#down.size > 0 ? Promise.resolve() : connection.flush().catch(() => {});
@@ -259,9 +270,9 @@ export class NatsEndpoint implements Endpoint {
     else this.send(requester, failed);
   }
 
-  #beat(bye?: string): void {
+  #beat(): void {
     if (this.#down.has('control')) return;
-    const beat: Beat = { session: `${this.#instance} ${this.#sessions}`, bye };
+    const beat: Beat = { session: `${this.#instance} ${this.#sessions}`, bye: this.#leaving };
     this.#connections.control.publish(beatSubject(this.#tokens), JSON.stringify(beat));
   }
 

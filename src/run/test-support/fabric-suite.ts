@@ -50,13 +50,15 @@ export function describeFabric(name: string, open: () => Promise<FabricUnderTest
     async function join(node: string) {
       const got: (readonly [string, Message])[] = [];
       const lost: string[] = [];
+      const found: string[] = [];
       const end = await under.fabric.join(nameOf(node), {
         message: (from, message) => got.push([from, message]),
         lost: (peer) => lost.push(peer),
+        found: (peer) => found.push(peer),
       });
       ends.push(end);
       const send = (to: string, message: Message): void => end.send(nameOf(to), message);
-      return { end, send, got, lost };
+      return { end, send, got, lost, found };
     }
 
     it('carries tensors of any size bit by bit, in order, and whole', async () => {
@@ -115,6 +117,19 @@ export function describeFabric(name: string, open: () => Promise<FabricUnderTest
       await new Promise((resolve) => setTimeout(resolve, SILENCE_MS + 500));
       expect(a.lost).toEqual([nameOf('b')]);
       expect(c.lost).toEqual([]);
+    });
+
+    it('tells that one is there again, and not of one that is about to go', async () => {
+      const [a, b, c] = [await join('a'), await join('b'), await join('c')];
+      for (const peer of ['b', 'c']) a.end.watch(nameOf(peer));
+      c.end.leave('its battery is spent');
+      await b.end.close();
+      await until(() => a.lost.includes(nameOf('b')));
+      await join('b');
+      await until(() => a.found.length > 0);
+      await until(() => a.lost.includes(nameOf('c')));
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      expect(a.found).toEqual([nameOf('b')]);
     });
 
     it('says nothing more once closed', async () => {

@@ -41,6 +41,7 @@ export class Recorded implements Fabric {
         if (this.#repeat) end.send(to, message);
       },
       watch: (peer) => end.watch(peer),
+      leave: (why) => end.leave(why),
       close: () => end.close(),
     };
   }

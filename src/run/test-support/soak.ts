@@ -245,6 +245,7 @@ class Room implements AsyncDisposable {
       name,
       send: (to, message) => this.#send(end, to, message),
       watch: (peer) => end.watch(peer),
+      leave: (why) => end.leave(why),
       close: () => end.close(),
     };
   }

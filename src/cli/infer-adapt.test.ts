@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import type { PlanView } from '../plan/index.ts';
+import { BedsideError } from '../util/index.ts';
+import { returning } from './infer-adapt.ts';
+
+describe('a device that is there again', () => {
+  const view = { levels: [1] } as unknown as PlanView;
+
+  it('is planned with once, on what is there now; not while devices only go, nor when it goes again at once', async () => {
+    const lost = new Map<string, string>();
+    const planned: string[][] = [];
+    const notes: string[] = [];
+    let warmed = (): Promise<void> => Promise.resolve();
+    const back = returning(
+      {
+        plan: async (without = new Set<string>()) => {
+          planned.push([...without]);
+          return view;
+        },
+      },
+      { lost, warm: () => warmed() },
+      { note: (text) => notes.push(text) },
+    );
+    expect(await back()).toBeUndefined();
+    lost.set('a', 'gone').set('b', 'gone');
+    expect(await back()).toBeUndefined();
+    expect(planned).toEqual([]);
+    lost.delete('a');
+    expect(await back()).toBe(view);
+    expect(await back()).toBeUndefined();
+    expect(planned).toEqual([['b']]);
+    expect(notes).toEqual(['there again: a; planned anew']);
+    lost.delete('b');
+    warmed = () => Promise.reject(new BedsideError('E_LOST', 'gone'));
+    expect(await back()).toBeUndefined();
+    lost.set('b', 'gone');
+    expect(await back()).toBeUndefined();
+    lost.delete('b');
+    warmed = () => Promise.reject(new BedsideError('E_DEVICE', 'too large'));
+    await expect(back()).rejects.toMatchObject({ code: 'E_DEVICE' });
+  });
+});
