@@ -149,7 +149,7 @@ export class StudiedModel {
     const calibration = this.calibration(job.size, job.seed);
     const ranking = rankAuto(this.model, {
       name: this.name,
-      criterion: autoCriterion(findCriterion),
+      criterion: autoCriterion(),
       calibration,
       block: 1,
       batch: SCORE_BATCH,

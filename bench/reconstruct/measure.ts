@@ -7,11 +7,12 @@ import {
   sliceModel,
 } from '../../src/channels/index.ts';
 import { type Dataset, openDataset } from '../../src/data/index.ts';
-import { type Criterion, canonicalModel, findCriterion } from '../../src/explain/index.ts';
+import { type Criterion, canonicalModel } from '../../src/explain/index.ts';
 import { loadModel, type Model, modelCosts } from '../../src/onnx/index.ts';
 import {
   autoCriterion,
   evaluate,
+  findCriterion,
   PACK_RATIOS,
   type PruneAmount,
   rankAuto,
@@ -28,7 +29,7 @@ import { dataPath, modelPath, SHARED_MODELS } from '../lib/shared.ts';
 import { type Cell, DRAWS, type Figure, FRACTIONS, type Job, MIXES } from './plan.ts';
 
 const THREADS = 2;
-const AUTO = autoCriterion(findCriterion);
+const AUTO = autoCriterion();
 
 /** Does a job. */
 export async function measureJob(job: Job): Promise<Cell> {

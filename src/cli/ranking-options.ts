@@ -1,21 +1,22 @@
 // Options of how channels are ranked: --criterion, --criteria, --target, --aggregate, --normalise, --global, --steps, --protect.
 import { type Command, Option } from 'commander';
+import { type Aggregation, type Criterion, parseAggregation } from '../explain/index.ts';
 import {
-  type Aggregation,
+  autoCriterion,
   CRITERIA,
   CRITERION_PARAMETERS,
-  type Criterion,
+  type CriterionChoice,
   findCriterion,
-  parseAggregation,
-} from '../explain/index.ts';
-import { autoCriterion, type CriterionChoice, NORMALISATIONS, type Normalisation } from '../prune/index.ts';
+  NORMALISATIONS,
+  type Normalisation,
+} from '../prune/index.ts';
 import { BedsideError } from '../util/index.ts';
 import { count, items, names } from './options.ts';
 
 /** The criterion that explains when none is named. */
 export const DEFAULT_CRITERION = 'lrp-gamma';
 /** Chooses a criterion by measurement; prunes when none is named. */
-export const AUTO = autoCriterion(findCriterion);
+export const AUTO = autoCriterion();
 
 /** What is explained; `mix` starts from the mix of classes. */
 export type TargetOption = 'label' | 'predicted' | 'mix';

@@ -11,13 +11,20 @@ export {
   parseComposite,
   parseRule,
 } from './composite.ts';
-export { type AttributionCriterion, isAttribution } from './criteria/attribution.ts';
+export { type AttributionCriterion, type CriterionFamily, isAttribution } from './criteria/attribution.ts';
 export type { CalibrationSet, Criterion, CriterionContext, LayerScores, Target } from './criterion.ts';
 export { type LinearLayer, linearLayers } from './linear.ts';
 export { type Attribution, AttributionPass, oneHot, type PassOptions, type PassResult } from './pass.ts';
 export { noisyCopies, type Points, type ReferenceKind, straightPath } from './points.ts';
 export type { ReadoutKind } from './readouts.ts';
-export { CRITERIA, CRITERION_PARAMETERS, findCriterion } from './registry.ts';
+export {
+  CRITERIA,
+  CRITERION_FAMILIES,
+  CRITERION_PARAMETERS,
+  type CriterionTable,
+  criterionTable,
+  findCriterion,
+} from './registry.ts';
 export type { RuleOf } from './relevance-rules.ts';
 export {
   alphaBetaRule,

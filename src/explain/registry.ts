@@ -7,7 +7,8 @@ import { HRANK } from './criteria/hrank.ts';
 import { FPGM, L1, L2, LAMP, RANDOM } from './criteria/weights.ts';
 import type { Criterion } from './criterion.ts';
 
-const FAMILIES: readonly CriterionFamily[] = [
+/** The criteria that need nothing but the model and samples, explainable-AI ones first. */
+export const CRITERION_FAMILIES: readonly CriterionFamily[] = [
   ...ATTRIBUTION_FAMILIES,
   ...[L1, L2, FPGM, LAMP, BN_SCALE, ACTIVATION, ACTIVATION_STD, APOZ, HRANK, RANDOM].map((criterion) => ({
     name: criterion.name,
@@ -16,32 +17,45 @@ const FAMILIES: readonly CriterionFamily[] = [
   })),
 ];
 
-/** Every criterion with its default parameter, explainable-AI ones first. */
-export const CRITERIA: readonly Criterion[] = FAMILIES.map((family) => family.make(undefined));
-
-/** What the parameter of each criterion that takes one is, by name. */
-export const CRITERION_PARAMETERS: ReadonlyMap<string, string> = new Map(
-  FAMILIES.flatMap(({ name, parameter }) => (parameter === undefined ? [] : [[name, parameter] as const])),
-);
-
-/**
- * A criterion by name, or by `name=parameter` for those that take one.
- * @throws BedsideError E_CRITERION listing the known ones
- */
-export function findCriterion(text: string): Criterion {
-  const at = text.indexOf('=');
-  const name = at < 0 ? text : text.slice(0, at);
-  const parameter = at < 0 ? undefined : text.slice(at + 1);
-  const family = FAMILIES.find((candidate) => candidate.name === name);
-  if (!family) {
-    throw new BedsideError('E_CRITERION', `unknown criterion '${name}'`, {
-      hint: `known criteria: ${FAMILIES.map((candidate) => candidate.name).join(', ')}`,
-    });
-  }
-  if (parameter !== undefined && family.parameter === undefined) {
-    throw new BedsideError('E_CRITERION', `criterion '${name}' takes no parameter, got '${parameter}'`, {
-      hint: `write ${name} alone; criteria with parameters: ${[...CRITERION_PARAMETERS.keys()].join(', ')}`,
-    });
-  }
-  return family.make(parameter);
+/** Criteria by name. */
+export interface CriterionTable {
+  /** Every criterion with its default parameter. */
+  readonly CRITERIA: readonly Criterion[];
+  /** What the parameter of each criterion that takes one is, by name. */
+  readonly CRITERION_PARAMETERS: ReadonlyMap<string, string>;
+  /**
+   * A criterion by name, or by `name=parameter` for those that take one.
+   * @throws BedsideError E_CRITERION listing the known ones
+   */
+  findCriterion(text: string): Criterion;
 }
+
+/** The table of some families. */
+export function criterionTable(families: readonly CriterionFamily[]): CriterionTable {
+  const parameters = new Map(
+    families.flatMap(({ name, parameter }) => (parameter === undefined ? [] : [[name, parameter] as const])),
+  );
+  return {
+    CRITERIA: families.map((family) => family.make(undefined)),
+    CRITERION_PARAMETERS: parameters,
+    findCriterion(text) {
+      const at = text.indexOf('=');
+      const name = at < 0 ? text : text.slice(0, at);
+      const parameter = at < 0 ? undefined : text.slice(at + 1);
+      const family = families.find((candidate) => candidate.name === name);
+      if (!family) {
+        throw new BedsideError('E_CRITERION', `unknown criterion '${name}'`, {
+          hint: `known criteria: ${families.map((candidate) => candidate.name).join(', ')}`,
+        });
+      }
+      if (parameter !== undefined && family.parameter === undefined) {
+        throw new BedsideError('E_CRITERION', `criterion '${name}' takes no parameter, got '${parameter}'`, {
+          hint: `write ${name} alone; criteria with parameters: ${[...parameters.keys()].join(', ')}`,
+        });
+      }
+      return family.make(parameter);
+    },
+  };
+}
+
+export const { CRITERIA, CRITERION_PARAMETERS, findCriterion } = criterionTable(CRITERION_FAMILIES);

@@ -1,5 +1,6 @@
 // `auto` in the place of a criterion, and what its choice says.
 import type { Criterion } from '../explain/index.ts';
+import { findCriterion } from './criteria.ts';
 
 /** What `auto` chooses from, by name. */
 export const AUTO_CANDIDATES: readonly string[] = [
@@ -17,14 +18,7 @@ export const AUTO_CANDIDATES: readonly string[] = [
 ];
 
 /** What `auto` chooses from where the cut network is repaired; the first where there is too little to choose by. */
-export const REPAIRED_CANDIDATES: readonly string[] = [
-  'l2',
-  'taylor',
-  'lrp-gamma',
-  'lrp-epsilon',
-  'deeplift-rescale=sample',
-  'expected-gradients',
-];
+export const REPAIRED_CANDIDATES: readonly string[] = ['obs', 'lrp-gamma', 'l2'];
 
 /** The criterion that is chosen by measurement. */
 export interface AutoCriterion {
@@ -38,12 +32,13 @@ export interface AutoCriterion {
 /** A criterion, or the choice of one. */
 export type CriterionChoice = Criterion | AutoCriterion;
 
-/**
- * `auto` with its usual candidates.
- * @param find a criterion by its name
- */
-export function autoCriterion(find: (name: string) => Criterion): AutoCriterion {
-  return { name: 'auto', candidates: AUTO_CANDIDATES.map(find), repaired: REPAIRED_CANDIDATES.map(find) };
+/** `auto` with its usual candidates. */
+export function autoCriterion(): AutoCriterion {
+  return {
+    name: 'auto',
+    candidates: AUTO_CANDIDATES.map(findCriterion),
+    repaired: REPAIRED_CANDIDATES.map(findCriterion),
+  };
 }
 
 /** Whether it is to be chosen by measurement. */

@@ -184,7 +184,7 @@ describe('rankAuto', () => {
 
 describe('autoCriterion', () => {
   it('is told apart from criteria', () => {
-    expect(isAuto(autoCriterion(() => GOOD))).toBe(true);
+    expect(isAuto(autoCriterion())).toBe(true);
     expect(isAuto(GOOD)).toBe(false);
   });
 });

@@ -19,6 +19,7 @@ export {
   compareCriteria,
 } from './compare.ts';
 export type { CompareRow, MixName } from './compare-rows.ts';
+export { CRITERIA, CRITERION_PARAMETERS, findCriterion } from './criteria.ts';
 export {
   accuracies,
   agreementOf,

@@ -5,8 +5,13 @@ import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { assertPrunable, findGroups, type Grouping } from '../../channels/index.ts';
 import { type Dataset, disjointDraws, generateEcg } from '../../data/index.ts';
-import { findCriterion } from '../../explain/index.ts';
-import { compareCriteria, detectBlock, scoreModel, type UnitScores } from '../../prune/index.ts';
+import {
+  compareCriteria,
+  detectBlock,
+  findCriterion,
+  scoreModel,
+  type UnitScores,
+} from '../../prune/index.ts';
 import { loadNats, type NatsAccess } from '../../run/index.ts';
 import {
   assertWritable,

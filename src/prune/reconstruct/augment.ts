@@ -17,23 +17,35 @@ export interface RepairSamples {
   readonly fitSize: number;
 }
 
+/** The same, and where each comes from. */
+export interface MadeSamples extends RepairSamples {
+  /** The given sample that each was made of, or most of it. */
+  readonly origins: Int32Array;
+}
+
 /**
  * Shuffles the samples, holds out a quarter (at least one), and makes of each part `copies` times as many: the samples
  * themselves, then mixtures of two of them, translated along the axes behind the channels.
  */
-export function repairSamples(calibration: Dataset, copies: number, random: Random): RepairSamples {
+export function repairSamples(
+  calibration: Pick<Dataset, 'size' | 'sampleShape' | 'samples'>,
+  copies: number,
+  random: Random,
+): MadeSamples {
   const { size, sampleShape } = calibration;
   const order = random.shuffle(Int32Array.from({ length: size }, (_, i) => i));
   const heldOut = Math.max(1, Math.floor(size / 4));
   const parts = [order.subarray(0, size - heldOut), order.subarray(size - heldOut)];
   const length = sizeOf(sampleShape);
   const samples = new Float32Array(size * copies * length);
+  const origins = new Int32Array(size * copies);
   let at = 0;
   for (const part of parts) {
     for (let copy = 0; copy < copies; copy++) {
       for (const index of part) {
         const own = calibration.samples.subarray(index * length, (index + 1) * length);
         const out = samples.subarray(at, at + length);
+        origins[at / length] = index;
         at += length;
         if (copy === 0) out.set(own);
         else {
@@ -44,7 +56,7 @@ export function repairSamples(calibration: Dataset, copies: number, random: Rand
       }
     }
   }
-  return { samples, size: size * copies, sampleShape, fitSize: (size - heldOut) * copies };
+  return { samples, size: size * copies, sampleShape, origins, fitSize: (size - heldOut) * copies };
 }
 
 function mix(a: Float32Array, b: Float32Array, share: number): Float32Array {

@@ -1,0 +1,166 @@
+// Optimal brain surgeon on channels as a criterion.
+import { findGroups, type Grouping } from '../../channels/index.ts';
+import {
+  type Criterion,
+  type CriterionContext,
+  type CriterionFamily,
+  findCriterion as explaining,
+  isAttribution,
+  type LayerScores,
+  type LinearLayer,
+  linearLayers,
+} from '../../explain/index.ts';
+import { BedsideError } from '../../util/index.ts';
+import { type MadeSamples, repairSamples } from '../reconstruct/augment.ts';
+import { Products } from '../reconstruct/products.ts';
+import { REPAIR_DEFAULTS, repairable } from '../reconstruct/reconstruct.ts';
+import { type Elimination, eliminate, scoresOf } from './eliminate.ts';
+import { type OpenReader, openReaders, problemOf } from './readers.ts';
+import { Reader } from './surgeon.ts';
+
+/** What weighs the errors of a layer's outputs: the name of a criterion that explains samples, or nothing. */
+const OBS = 'obs';
+const DEFAULT_WEIGHT = 'gradient';
+const UNWEIGHTED = 'none';
+/** What ranks a group that no layer reads which could be refit. */
+const UNREAD = 'l2';
+
+/**
+ * Channels that those who stay can stand in for go first: at each step the channel whose removal, the weights of all
+ * layers that read it refit by least squares, raises the squared error of what those layers give the least. Errors of
+ * output channels count by the square of their attribution (by default of `abs(df/dz)`), so that the sum estimates what
+ * happens to the explained score. Meant for networks that are repaired after the cut.
+ * Sources: Hassibi and Stork, NIPS 1992; Kurtic, Frantar and Alistarh (ZipLM), NeurIPS 2023, whose errors are not weighed.
+ * @param weight the name of an attribution criterion, or `none`: then errors count by the layer's own variance
+ * @throws BedsideError E_CRITERION for a weight that is neither
+ */
+function obsCriterion(weight: string | undefined): Criterion {
+  const by = weight ?? DEFAULT_WEIGHT;
+  const attribution = by === UNWEIGHTED ? undefined : weighing(by);
+  return {
+    name: weight === undefined ? OBS : `${OBS}=${weight}`,
+    family: 'reference',
+    summary:
+      'what the other channels, refit, cannot make up for (optimal brain surgeon); for repaired networks',
+    source: 'Hassibi and Stork, NIPS 1992; Kurtic et al., NeurIPS 2023',
+    needsSamples: true,
+    score: (context) => scoreBySurgeon(context, attribution),
+  };
+}
+
+/** `obs` and `obs=WEIGHT`. */
+export const OBS_FAMILY: CriterionFamily = {
+  name: OBS,
+  parameter: `WEIGHT, what errors are weighed by: ${DEFAULT_WEIGHT} by default, another xai criterion, or ${UNWEIGHTED}`,
+  make: obsCriterion,
+};
+
+function weighing(name: string): Criterion {
+  const criterion = explaining(name);
+  if (isAttribution(criterion)) return criterion;
+  throw new BedsideError('E_CRITERION', `criterion '${OBS}' cannot weigh errors by '${name}'`, {
+    hint: `it explains no single samples; take ${DEFAULT_WEIGHT}, lrp-epsilon, taylor or ${UNWEIGHTED}`,
+  });
+}
+
+async function scoreBySurgeon(
+  context: CriterionContext,
+  attribution: Criterion | undefined,
+): Promise<LayerScores[]> {
+  const { model, calibration, threads, batch, modelName, random, onProgress } = context;
+  const grouping = findGroups(model);
+  const { onProgress: _, ...quietly } = context;
+  const importance = new Map(
+    (attribution ? await attribution.score(quietly) : []).map(({ layer, scores }) => [layer, scores]),
+  );
+  const { copies, maxPositions } = REPAIR_DEFAULTS;
+  const samples = repairSamples({ ...calibration, size: calibration.count }, copies, random);
+  const weights = calibration.weights && weightsOf(samples, calibration.weights);
+  const layers = linearLayers(model);
+  const usable = new Map(repairable(layers).map((layer, index) => [layer.name, { layer, index }]));
+  const products = await Products.create(threads);
+  const eliminations = new Map<number, Elimination>();
+  const open = new Map<string, { readers: readonly OpenReader[]; groups: Set<number> }>();
+  try {
+    for (const [done, group] of grouping.groups.entries()) {
+      const surgeons: Reader[] = [];
+      for (const name of group.readers) {
+        const found = usable.get(name);
+        if (!found) continue;
+        const { layer, index } = found;
+        const entry = open.get(name) ?? {
+          readers: await openReaders(
+            model,
+            grouping,
+            layer,
+            (variance) => importanceOf(importance.get(name), variance),
+            samples,
+            { name: modelName, batch, threads, maxPositions, seed: random.integer(2 ** 31) + index, weights },
+            products,
+          ),
+          groups: groupsRead(grouping, layer),
+        };
+        open.set(name, entry);
+        for (const reader of entry.readers) {
+          const problem = problemOf(reader, group.id);
+          if (problem) surgeons.push(new Reader(problem, products));
+        }
+        // A reader is kept no longer than there are groups left that it reads.
+        entry.groups.delete(group.id);
+        if (entry.groups.size === 0) open.delete(name);
+      }
+      if (surgeons.length > 0) eliminations.set(group.id, await eliminate(group.channels, surgeons));
+      onProgress?.(Math.floor((calibration.count * (done + 1)) / grouping.groups.length), calibration.count);
+    }
+  } finally {
+    await products.release();
+  }
+  const unread = grouping.groups.some(({ id }) => !eliminations.has(id));
+  return layerScores(grouping, layers, eliminations, unread ? await explaining(UNREAD).score(quietly) : []);
+}
+
+/** Squared attributions of the channels; without any, shares of the layer's variance. */
+function importanceOf(scores: Float64Array | undefined, variance: Float64Array): Float64Array {
+  if (scores) return scores.map((score) => score * score);
+  const total = variance.reduce((a, b) => a + b, 0);
+  return variance.map(() => 1 / (total || 1));
+}
+
+function groupsRead(grouping: Grouping, layer: LinearLayer): Set<number> {
+  const groups = new Set(grouping.values.get(layer.input)?.group);
+  groups.delete(-1);
+  return groups;
+}
+
+/** Copies of a sample count as much as it does. */
+function weightsOf({ origins }: MadeSamples, weights: Float64Array): Float64Array {
+  let total = 0;
+  for (const weight of weights) total += weight;
+  return Float64Array.from(origins, (origin) => ((weights[origin] as number) * weights.length) / total);
+}
+
+/** Each unit's score, shared by the channels that it stands for; those of `others` where nobody reads a group. */
+function layerScores(
+  grouping: Grouping,
+  layers: readonly LinearLayer[],
+  eliminations: ReadonlyMap<number, Elimination>,
+  others: readonly LayerScores[],
+): LayerScores[] {
+  const result = new Map(layers.map(({ name, channels }) => [name, new Float64Array(channels)]));
+  const other = new Map(others.map(({ layer, scores }) => [layer, scores]));
+  for (const group of grouping.groups) {
+    const elimination = eliminations.get(group.id);
+    const own = elimination && scoresOf(elimination);
+    const channels = group.members.reduce((sum, { units }) => sum + (units[0]?.length ?? 0), 0);
+    for (const { layer, units } of group.members) {
+      const scores = result.get(layer);
+      units.forEach((positions, unit) => {
+        for (const channel of positions) {
+          if (scores)
+            scores[channel] = own ? (own[unit] as number) / channels : (other.get(layer)?.[channel] ?? 0);
+        }
+      });
+    }
+  }
+  return [...result].map(([layer, scores]) => ({ layer, scores }));
+}

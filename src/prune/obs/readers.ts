@@ -1,0 +1,225 @@
+// What each layer reads, and how much an error of what it gives counts: the least squares that elimination works on.
+import type { Grouping } from '../../channels/index.ts';
+import type { LinearLayer } from '../../explain/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import type { RepairSamples } from '../reconstruct/augment.ts';
+import { collectInputs, takesBias } from '../reconstruct/collect.ts';
+import { factorise, solveFactor } from '../reconstruct/factor.ts';
+import { cholesky } from '../reconstruct/linalg.ts';
+import { placesOf } from '../reconstruct/places.ts';
+import type { Matrix, Products } from '../reconstruct/products.ts';
+import { weightMatrices } from '../reconstruct/refit.ts';
+import type { RunOptions } from '../reconstruct/values.ts';
+import type { ReaderProblem } from './surgeon.ts';
+
+/** Ridge as a multiple of the mean diagonal of the Gram matrix. */
+const STRENGTH = 1e-3;
+
+/**
+ * Most unknowns of a reader that are told apart, and fewest rows for each; else a channel is one unknown whatever the
+ * kernel: the places of a kernel are then rows, of which there are as many times more.
+ */
+const MOST_UNKNOWNS = 2400;
+const FEWEST_ROWS = 2;
+
+/** How readers are opened. */
+export interface ReaderOptions extends RunOptions {
+  readonly maxPositions: number;
+  readonly seed: number;
+  /** How much each sample counts, by its index in `samples`; default all alike. */
+  readonly weights?: Float64Array | undefined;
+}
+
+/** One group of a layer's convolution, ready to lose units of any group of channels that it reads. */
+export interface OpenReader {
+  readonly inverse: Matrix;
+  readonly weights: Matrix;
+  /** By group of channels: the unknowns of each of its units. */
+  readonly units: ReadonlyMap<number, readonly (readonly number[])[]>;
+}
+
+/** The problem of a reader for one of the groups that it reads. */
+export function problemOf(reader: OpenReader, group: number): ReaderProblem | undefined {
+  const units = reader.units.get(group);
+  return units && { inverse: reader.inverse, weights: reader.weights, units };
+}
+
+/**
+ * Opens a layer: runs the network up to it, and inverts the Gram matrix of what it reads.
+ * @param importance what the squared error of each of its output channels counts
+ */
+export async function openReaders(
+  model: Model,
+  grouping: Grouping,
+  layer: LinearLayer,
+  importance: (variance: Float64Array) => Float64Array,
+  samples: RepairSamples,
+  options: ReaderOptions,
+  products: Products,
+): Promise<OpenReader[]> {
+  const places = placesOf(layer, samples, options.maxPositions, options.seed);
+  const { x } = await collectInputs(model, layer, places, undefined, samples, options);
+  if (options.weights) for (const rows of x) weighRows(rows, places.perSample, options.weights);
+  const weights = weightMatrices(layer);
+  const variance = new Float64Array(layer.channels);
+  const perGroup = layer.channels / x.length;
+  for (const [g, read] of x.entries()) {
+    const given = await products.ab(read, weights[g] as Matrix);
+    variance.set(variances(given), g * perGroup);
+  }
+  const counts = importance(variance);
+  const readers: OpenReader[] = [];
+  for (const [g, read] of x.entries()) {
+    const own = counts.subarray(g * perGroup, (g + 1) * perGroup);
+    readers.push(await openOne(grouping, layer, g, read, weights[g] as Matrix, own, products));
+  }
+  return readers;
+}
+
+async function openOne(
+  grouping: Grouping,
+  layer: LinearLayer,
+  g: number,
+  read: Matrix,
+  given: Matrix,
+  importance: Float64Array,
+  products: Products,
+): Promise<OpenReader> {
+  const hasBias = takesBias(layer);
+  const unknowns = read.columns - (hasBias ? 1 : 0);
+  const channels = grouping.values.get(layer.input);
+  const perGroup = layer.kind === 'dense' ? unknowns : (layer.weightDims[1] as number);
+  const taps = unknowns / perGroup;
+  const member = (position: number) => ({
+    group: channels?.group[g * perGroup + position] ?? -1,
+    unit: channels?.unit[g * perGroup + position] ?? -1,
+  });
+  const few = read.columns > MOST_UNKNOWNS || read.rows < FEWEST_ROWS * read.columns;
+  const fold = few ? foldOf(taps, perGroup, member) : undefined;
+  const x = fold ? foldRows(read, fold.width, hasBias) : read;
+  const w = fold ? foldWeights(given, fold.width, hasBias) : given;
+  const scaled = scaleOutputs(w, importance);
+  const units = new Map<number, number[][]>();
+  for (let position = 0; position < perGroup; position++) {
+    const { group, unit } = member(position);
+    if (group < 0) continue;
+    let list = units.get(group);
+    if (!list) {
+      list = Array.from({ length: grouping.groups[group]?.channels ?? 0 }, () => []);
+      units.set(group, list);
+    }
+    const own = list[unit] as number[];
+    if (!fold) for (let k = 0; k < taps; k++) own.push(position * taps + k);
+    else if ((position * taps) % fold.width === 0) own.push((position * taps) / fold.width);
+  }
+  return { inverse: await invert(x, products), weights: await narrowed(scaled, products), units };
+}
+
+/**
+ * How many neighbouring unknowns of a channel become one: the kernel's, or the places that a flattened map has. None
+ * where channels are of different sizes.
+ */
+function foldOf(
+  taps: number,
+  perGroup: number,
+  member: (position: number) => { readonly group: number; readonly unit: number },
+): { readonly width: number } | undefined {
+  if (taps > 1) return { width: taps };
+  let width = 0;
+  for (let start = 0; start < perGroup; ) {
+    const { group, unit } = member(start);
+    let end = start + 1;
+    while (end < perGroup && member(end).group === group && member(end).unit === unit) end++;
+    if (width > 0 && end - start !== width) return undefined;
+    width = end - start;
+    start = end;
+  }
+  return width > 1 ? { width } : undefined;
+}
+
+/** `[rows, channels * width]` as `[rows * width, channels]`, the column of ones kept. */
+function foldRows({ rows, columns, data }: Matrix, width: number, hasBias: boolean): Matrix {
+  const channels = (columns - (hasBias ? 1 : 0)) / width;
+  const across = channels + (hasBias ? 1 : 0);
+  const folded = new Float64Array(rows * width * across);
+  for (let r = 0; r < rows; r++) {
+    for (let k = 0; k < width; k++) {
+      const at = (r * width + k) * across;
+      for (let c = 0; c < channels; c++) folded[at + c] = data[r * columns + c * width + k] as number;
+      if (hasBias) folded[at + channels] = data[r * columns + columns - 1] as number;
+    }
+  }
+  return { rows: rows * width, columns: across, data: folded };
+}
+
+/** `[channels * width, outputs]` as `[channels, width * outputs]`; the bias makes up for means, from zero. */
+function foldWeights({ rows, columns, data }: Matrix, width: number, hasBias: boolean): Matrix {
+  const channels = (rows - (hasBias ? 1 : 0)) / width;
+  const folded = new Float64Array((channels + (hasBias ? 1 : 0)) * width * columns);
+  folded.set(data.subarray(0, channels * width * columns));
+  return { rows: channels + (hasBias ? 1 : 0), columns: width * columns, data: folded };
+}
+
+/** Multiplies outputs by the root of their importance, which is repeated where outputs are folded. */
+function scaleOutputs({ rows, columns, data }: Matrix, importance: Float64Array): Matrix {
+  const roots = importance.map(Math.sqrt);
+  const scaled = new Float64Array(data.length);
+  for (let i = 0; i < data.length; i++) {
+    scaled[i] = (data[i] as number) * (roots[(i % columns) % roots.length] as number);
+  }
+  return { rows, columns, data: scaled };
+}
+
+/** As few columns as there are rows at most: only `W W^T` counts, and its Cholesky factor has the same. */
+async function narrowed(weights: Matrix, products: Products): Promise<Matrix> {
+  const n = weights.rows;
+  if (weights.columns <= n) return weights;
+  const { data } = await products.abt(weights, weights);
+  let trace = 0;
+  for (let i = 0; i < n; i++) trace += data[i * n + i] as number;
+  for (let lift = 1e-12; lift < 1; lift *= 100) {
+    const factor = data.slice();
+    for (let i = 0; i < n; i++) factor[i * n + i] = (factor[i * n + i] as number) + (lift * trace) / n;
+    if (!cholesky(factor, n)) continue;
+    for (let i = 0; i < n; i++) factor.fill(0, i * n + i + 1, (i + 1) * n);
+    return { rows: n, columns: n, data: factor };
+  }
+  // Weights that are all zero.
+  return { rows: n, columns: 1, data: new Float64Array(n) };
+}
+
+/** `(X^T X / rows + ridge)^-1` */
+async function invert(x: Matrix, products: Products): Promise<Matrix> {
+  const gram = await products.atb(x, x);
+  const n = gram.rows;
+  let trace = 0;
+  for (let i = 0; i < gram.data.length; i++) gram.data[i] = (gram.data[i] as number) / x.rows;
+  for (let i = 0; i < n; i++) trace += gram.data[i * n + i] as number;
+  const identity = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) identity[i * n + i] = 1;
+  for (let ridge = Math.max((STRENGTH * trace) / n, 1e-30); ; ridge *= 10) {
+    const factor = await factorise(gram, products, ridge);
+    if (factor) return solveFactor(factor, { rows: n, columns: n, data: identity }, products);
+  }
+}
+
+function weighRows({ rows, columns, data }: Matrix, perSample: number, weights: Float64Array): void {
+  for (let r = 0; r < rows; r++) {
+    const root = Math.sqrt(weights[Math.floor(r / perSample)] as number);
+    for (let c = 0; c < columns; c++) data[r * columns + c] = (data[r * columns + c] as number) * root;
+  }
+}
+
+function variances({ rows, columns, data }: Matrix): Float64Array {
+  const result = new Float64Array(columns);
+  for (let c = 0; c < columns; c++) {
+    let [sum, square] = [0, 0];
+    for (let r = 0; r < rows; r++) {
+      const value = data[r * columns + c] as number;
+      sum += value;
+      square += value * value;
+    }
+    result[c] = Math.max(0, square / rows - (sum / rows) ** 2);
+  }
+  return result;
+}
