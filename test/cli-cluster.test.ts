@@ -19,12 +19,15 @@ const TIMEOUT = { timeout: 180_000 };
 let cli: Cli;
 let folder: string;
 let port: number;
+/** A server that no command looks after. */
+let leftBehind: number | undefined;
 beforeAll(async () => {
   cli = await compileCli();
   folder = await mkdtemp(join(tmpdir(), 'bedside-cluster-'));
   port = await freePort();
 }, 180_000);
 afterAll(async () => {
+  if (leftBehind !== undefined) process.kill(leftBehind);
   await rm(folder, { recursive: true, force: true });
   await cli.remove();
 });
@@ -193,12 +196,35 @@ describe.skipIf(!hasNatsServer)('a ward over NATS', TIMEOUT, () => {
     expect(last).toMatchObject({ missed: 0, matchesSingleMachine: true, lost: ['far'] });
     expect(last.n).toBe(40);
 
+    // Without the command that started it, the server goes on, and another takes it over.
+    const { process: before } = await json('cluster status --credentials cluster');
+    expect(before).toMatchObject({ by: up.child.pid, isLeft: false });
+    leftBehind = before.pid;
+    await up.end('SIGKILL');
+    const { process: left } = await json('cluster status --credentials cluster');
+    expect(left).toEqual({ ...before, isLeft: true });
+    const people = await cli.run('cluster status --credentials cluster'.split(' '), folder);
+    expect(people.stdout).toContain('left behind by a bedside cluster up that is gone');
+    await using other = new Running('cluster up --json');
+    await other.says('"takenOver":true');
+    expect(other.text).toContain(`"pid":${left.pid}`);
+    expect((await json('cluster status --credentials cluster')).process).toMatchObject({
+      by: other.child.pid,
+      isLeft: false,
+    });
+    expect(await json('cluster up')).toMatchObject({ started: false, takenOver: false, pid: left.pid });
+
     expect(await source.end()).toBe(0);
     expect(source.text).toContain("'source' left");
     expect(
       (await json('fleet --credentials cluster')).devices.map(({ name }: { name: string }) => name),
     ).not.toContain('source');
-    expect(await up.end()).toBe(0);
+    expect(await other.end()).toBe(0);
+    expect((await json('cluster status --credentials cluster', 1)).error).toMatchObject({
+      code: 'E_FABRIC',
+      message: expect.stringContaining('no NATS server answers'),
+    });
+    leftBehind = undefined;
   });
 });
 

@@ -8,6 +8,7 @@ import { examples } from '../command-line.ts';
 import { accessOf, addNats, type NatsOptions } from '../nats/access.ts';
 import { fleetText } from '../nats/fleet-text.ts';
 import { runServer } from '../nats/run-server.ts';
+import type { ServerProcess } from '../nats/server-process.ts';
 import { type ClusterStatus, readStatus } from '../nats/server-status.ts';
 import { addCommon, type CommonOptions, names } from '../options.ts';
 import { Output } from '../output.ts';
@@ -120,7 +121,8 @@ function addUp(cluster: Command): void {
     .summary('run the server in the foreground')
     .description(
       'Runs nats-server with the configuration of the cluster, makes the buckets for the fleet and for bundles, and ' +
-        'shows what it says. Where it runs already, as a service, makes the buckets alone. Ctrl-C stops it.',
+        'shows what it says. Where it runs already, as a service, makes the buckets alone; one that was left behind by a ' +
+        'bedside cluster up that is gone it takes over. Ctrl-C stops it.',
     )
     .option(DIR, 'the folder of the cluster', DEFAULT_DIR);
   addCommon(command)
@@ -212,15 +214,16 @@ interface StatusOptions extends CommonOptions, NatsOptions {
 async function status(options: StatusOptions): Promise<void> {
   const output = new Output(options);
   const access = await accessOf(options, ['operator', 'observer', 'coordinator']);
-  const found = await readStatus(access, options.monitor);
+  const found = await readStatus(access, options.monitor, options.credentials);
   output.result(found);
   output.say(statusText(found));
 }
 
-function statusText({ server, storage, connections, fleet }: ClusterStatus): string {
+function statusText({ server, storage, process, connections, fleet }: ClusterStatus): string {
   const lines = [
     `server          ${server.name}, nats-server ${server.version}, ${server.tls ? 'TLS' : 'NO TLS'}`,
     `round trip      ${formatSeconds(server.roundTrip)}; payloads up to ${formatBytes(server.maxPayload)}`,
+    ...(process ? [`process         ${processText(process)}`] : []),
     storage
       ? `stored          ${formatBytes(storage.used)} of ${storage.limit === null ? 'no limit' : formatBytes(storage.limit)} in ${storage.streams} streams`
       : 'stored          not for these credentials to know',
@@ -245,6 +248,12 @@ function statusText({ server, storage, connections, fleet }: ClusterStatus): str
     );
   }
   return [...lines, fleetText(fleet)].join('\n');
+}
+
+function processText({ pid, by, isLeft }: ServerProcess): string {
+  return isLeft
+    ? `${pid}, left behind by a bedside cluster up that is gone; bedside cluster up takes it over`
+    : `${pid}, of bedside cluster up (${by})`;
 }
 
 /** How this machine may be called: its name and addresses, then what only it can use. */

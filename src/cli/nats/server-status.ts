@@ -1,9 +1,13 @@
 // How a NATS server is.
+import { resolve } from 'node:path';
 import { type BoardEntry, loadNats, type NatsAccess, type ServerInfo } from '../../run/index.ts';
+import { readProcess, type ServerProcess } from './server-process.ts';
 
 export interface ClusterStatus {
   readonly server: Omit<ServerInfo, 'storage'>;
   readonly storage?: ServerInfo['storage'];
+  /** Where the folder of the cluster was given, and bedside cluster up has started it. */
+  readonly process?: ServerProcess;
   /** From the status page, where it can be reached. */
   readonly connections?: readonly ServerConnection[];
   readonly fleet: readonly BoardEntry[];
@@ -19,17 +23,26 @@ export interface ServerConnection {
 
 const PAGE_MS = 1000;
 
-/** @throws BedsideError E_FABRIC when the server cannot be reached */
-export async function readStatus(access: NatsAccess, monitor: string): Promise<ClusterStatus> {
+/**
+ * @param folder of the cluster, where it is on this machine
+ * @throws BedsideError E_FABRIC when the server cannot be reached
+ */
+export async function readStatus(
+  access: NatsAccess,
+  monitor: string,
+  folder: string | undefined,
+): Promise<ClusterStatus> {
   const { connectNats, FleetBoard, readServer } = await loadNats();
   const connection = await connectNats(access);
   try {
     const { storage, ...server } = await readServer(connection);
     const connections = await readConnections(monitor);
+    const process = folder === undefined ? undefined : await readProcess(resolve(folder));
     const fleet = await (await FleetBoard.open(connection)).read();
     return {
       server,
       ...(storage ? { storage } : {}),
+      ...(process ? { process } : {}),
       ...(connections ? { connections } : {}),
       fleet,
     };
