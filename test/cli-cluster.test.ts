@@ -83,7 +83,7 @@ class Running {
 
 describe('cluster init', TIMEOUT, () => {
   it('writes configuration and keys, which nobody else may read, and never over those that are there', async () => {
-    const words = `cluster init --host localhost --port ${port} --monitor-port ${await freePort()} --workers source,far`;
+    const words = `cluster init --host localhost --port ${port} --monitor-port ${await freePort()} --workers source,far --days 20`;
     const { credentials, config } = await json(words);
     expect(credentials.map(({ identity }: { identity: object }) => identity)).toEqual([
       { role: 'worker', name: 'source', trusted: true },
@@ -99,6 +99,12 @@ describe('cluster init', TIMEOUT, () => {
     const added = await json('cluster add tv --guest');
     expect(added.credentials).toMatchObject([{ identity: { role: 'worker', name: 'tv', trusted: false } }]);
     expect((await json('cluster add tv', 1)).error).toMatchObject({ code: 'E_OUTPUT' });
+    expect((await json('cluster init --renew-certificates --days 25 --guests tv', 2)).error).toMatchObject({
+      code: 'E_USAGE',
+      message: expect.stringContaining('--guests'),
+    });
+    const renewed = await json('cluster init --renew-certificates --days 25');
+    expect(renewed).toMatchObject({ authority: { kept: true }, credentials: [], missing: [] });
     // Keys that were there are still let in.
     const users = (text: string) => text.match(/nkey: U\w+/g) ?? [];
     const now = await readFile(config, 'utf8');
@@ -204,6 +210,9 @@ describe.skipIf(!hasNatsServer)('a ward over NATS', TIMEOUT, () => {
     const { process: left } = await json('cluster status --credentials cluster');
     expect(left).toEqual({ ...before, isLeft: true });
     const people = await cli.run('cluster status --credentials cluster'.split(' '), folder);
+    expect(people.stdout).toMatch(
+      /certificate +EXPIRES .*in 24 days: bedside cluster init --renew-certificates/,
+    );
     expect(people.stdout).toContain('left behind by a bedside cluster up that is gone');
     await using other = new Running('cluster up --json');
     await other.says('"takenOver":true');

@@ -16,6 +16,7 @@ export type {
   NatsFabric,
   NatsWorker,
   NodeEntry,
+  Renewed,
   ServerInfo,
 } from './nats/index.ts';
 export type { RunPlan } from './plan.ts';

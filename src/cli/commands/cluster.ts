@@ -2,8 +2,8 @@
 import { hostname, networkInterfaces } from 'node:os';
 import { relative } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import { type Identity, loadNats } from '../../run/index.ts';
-import { formatBytes, formatSeconds } from '../../util/index.ts';
+import { type Identity, loadNats, type Renewed } from '../../run/index.ts';
+import { BedsideError, formatBytes, formatSeconds } from '../../util/index.ts';
 import { examples } from '../command-line.ts';
 import { accessOf, addNats, type NatsOptions } from '../nats/access.ts';
 import { fleetText } from '../nats/fleet-text.ts';
@@ -32,6 +32,7 @@ interface InitOptions extends DirOptions {
   readonly maxStorage: number;
   readonly days: number;
   readonly force?: boolean;
+  readonly renewCertificates?: boolean;
 }
 
 interface AddOptions extends DirOptions {
@@ -83,16 +84,25 @@ function addInit(cluster: Command): void {
     )
     .option('--max-storage <bytes>', 'for bundles, on disk', bytes(1 << 20, 1e15), 4 * 2 ** 30)
     .option('--days <n>', 'how long the certificate is valid', bytes(1, 36_500), 1825)
-    .option('--force', 'make new keys, which shuts out all that have the old ones');
+    .option('--force', 'make new keys, which shuts out all that have the old ones')
+    .option(
+      '--renew-certificates',
+      'of a cluster that is there: a new certificate for its server; all keys stay. With --host and --days only',
+    );
   addCommon(command)
     .addHelpText(
       'after',
       examples(
         ['bedside cluster init', 'this machine, one key a role'],
         ['bedside cluster init --host ward7.local --workers watch,gateway --guests tv', 'one key a device'],
+        ['bedside cluster init --renew-certificates', 'before they run out; keys stay'],
       ),
     )
-    .action((options: InitOptions) => init(options));
+    .action((options: InitOptions) => {
+      if (!options.renewCertificates) return init(options);
+      const unfit = NOT_RENEWED.filter((name) => command.getOptionValueSource(name) === 'cli');
+      return renew(options, unfit);
+    });
 }
 
 function addAdd(cluster: Command): void {
@@ -143,6 +153,49 @@ function addStatus(cluster: Command): void {
   addCommon(command)
     .addHelpText('after', examples(['bedside cluster status --credentials cluster/', '']))
     .action((options: StatusOptions) => status(options));
+}
+
+/** Options of init that have no meaning for a cluster that is there. */
+const NOT_RENEWED = 'force workers guests listen port monitorPort maxPayload maxStorage'.split(' ');
+
+async function renew({ dir, host, days, ...options }: InitOptions, unfit: readonly string[]): Promise<void> {
+  if (unfit[0]) {
+    const flag = `--${unfit[0].replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    throw new BedsideError(
+      'E_USAGE',
+      `${flag} has no meaning with --renew-certificates, which keeps all else`,
+      {
+        hint: 'leave one of them out',
+      },
+    );
+  }
+  const output = new Output(options);
+  const { renewCertificates } = await loadNats();
+  const renewed = await renewCertificates(dir, { hosts: host, days });
+  output.result(renewed);
+  output.say(renewedText(renewed));
+}
+
+function renewedText({ dir, hosts, expires, authority, credentials, missing }: Renewed): string {
+  const short = (path: string): string => relative('.', path) || path;
+  const lines = [
+    `server          new certificate for ${hosts.join(', ')}; expires ${expires.slice(0, 10)}`,
+    `authority       ${authority.kept ? 'stays' : 'new'}; expires ${authority.expires.slice(0, 10)}`,
+    'keys            stay',
+    '',
+  ];
+  if (!authority.kept) {
+    lines.push('Devices trust the new authority with these files only; copy each its own again:');
+    lines.push(...credentials.map((path) => `  ${short(path)}`));
+    lines.push(
+      ...missing.map((path) => `  ${short(path)} is not here: delete that key and add it again`),
+      '',
+    );
+  }
+  lines.push(
+    `Start the server again (bedside cluster up --dir ${short(dir)}): until then it shows the old certificate.`,
+  );
+  return lines.join('\n');
 }
 
 async function init(options: InitOptions): Promise<void> {
@@ -222,6 +275,7 @@ async function status(options: StatusOptions): Promise<void> {
 function statusText({ server, storage, process, connections, fleet }: ClusterStatus): string {
   const lines = [
     `server          ${server.name}, nats-server ${server.version}, ${server.tls ? 'TLS' : 'NO TLS'}`,
+    ...(server.certificate ? [`certificate     ${certificateText(server.certificate)}`] : []),
     `round trip      ${formatSeconds(server.roundTrip)}; payloads up to ${formatBytes(server.maxPayload)}`,
     ...(process ? [`process         ${processText(process)}`] : []),
     storage
@@ -248,6 +302,13 @@ function statusText({ server, storage, process, connections, fleet }: ClusterSta
     );
   }
   return [...lines, fleetText(fleet)].join('\n');
+}
+
+function certificateText({ expires, renew }: NonNullable<ClusterStatus['server']['certificate']>): string {
+  const date = expires.slice(0, 10);
+  if (!renew) return `expires ${date}`;
+  const days = Math.max(0, Math.floor((Date.parse(expires) - Date.now()) / 86_400_000));
+  return `EXPIRES ${date}, in ${days} days: bedside cluster init --renew-certificates, then start the server again`;
 }
 
 function processText({ pid, by, isLeft }: ServerProcess): string {

@@ -4,7 +4,10 @@ import { type BoardEntry, loadNats, type NatsAccess, type ServerInfo } from '../
 import { readProcess, type ServerProcess } from './server-process.ts';
 
 export interface ClusterStatus {
-  readonly server: Omit<ServerInfo, 'storage'>;
+  readonly server: Omit<ServerInfo, 'storage' | 'certificate'> & {
+    /** The certificate in use, and whether to renew it: it, or its authority's, expires within 30 days. */
+    readonly certificate?: NonNullable<ServerInfo['certificate']> & { readonly renew: boolean };
+  };
   readonly storage?: ServerInfo['storage'];
   /** Where the folder of the cluster was given, and bedside cluster up has started it. */
   readonly process?: ServerProcess;
@@ -12,6 +15,8 @@ export interface ClusterStatus {
   readonly connections?: readonly ServerConnection[];
   readonly fleet: readonly BoardEntry[];
 }
+
+type ServerCertificate = NonNullable<ServerInfo['certificate']>;
 
 export interface ServerConnection {
   readonly name: string;
@@ -32,15 +37,20 @@ export async function readStatus(
   monitor: string,
   folder: string | undefined,
 ): Promise<ClusterStatus> {
-  const { connectNats, FleetBoard, readServer } = await loadNats();
+  const { connectNats, FleetBoard, readServer, RENEWAL_MS } = await loadNats();
   const connection = await connectNats(access);
   try {
-    const { storage, ...server } = await readServer(connection);
+    const { storage, certificate, ...server } = await readServer(connection, access.credentials?.ca);
     const connections = await readConnections(monitor);
     const process = folder === undefined ? undefined : await readProcess(resolve(folder));
     const fleet = await (await FleetBoard.open(connection)).read();
     return {
-      server,
+      server: {
+        ...server,
+        ...(certificate
+          ? { certificate: { ...certificate, renew: endsWithin(certificate, RENEWAL_MS) } }
+          : {}),
+      },
       ...(storage ? { storage } : {}),
       ...(process ? { process } : {}),
       ...(connections ? { connections } : {}),
@@ -49,6 +59,10 @@ export async function readStatus(
   } finally {
     await connection.close();
   }
+}
+
+function endsWithin({ expires, authorityExpires }: ServerCertificate, ms: number): boolean {
+  return Math.min(Date.parse(expires), Date.parse(authorityExpires)) - Date.now() < ms;
 }
 
 /** Undefined where the page is not there: on any machine but the server's. */

@@ -69,6 +69,12 @@ function notConnected(
         : 'give --credentials FILE, one of those that bedside cluster init wrote',
     );
   }
+  if (/certificate has expired/i.test(why)) {
+    return fail(
+      `the certificate of the NATS server at ${where} has expired`,
+      'on its machine: bedside cluster init --renew-certificates, then start the server again',
+    );
+  }
   if (/certificate|self.signed|altname|tls|ssl/i.test(why)) {
     return fail(
       `no trust in the NATS server at ${where}: ${why}`,

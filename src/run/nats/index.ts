@@ -2,6 +2,7 @@
 export { BundleStore } from './bundle-store.ts';
 export { makeBuckets } from './cluster/buckets.ts';
 export { type Credentials, parseCredentials } from './cluster/credentials.ts';
+export { RENEWAL_MS, type Renewed, type RenewOptions, renewCertificates } from './cluster/renew.ts';
 export { type Identity, permissionsOf, type Role } from './cluster/roles.ts';
 export {
   addToCluster,

@@ -1,11 +1,14 @@
 // What a server says of itself.
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { readCertificate, type ServerCertificate } from './server-certificate.ts';
 
 export interface ServerInfo {
   readonly name: string;
   readonly version: string;
   readonly tls: boolean;
+  /** Absent without TLS, or without the certificate of its authority. */
+  readonly certificate?: ServerCertificate;
   /** Bytes of a message. */
   readonly maxPayload: number;
   /** Seconds. */
@@ -16,16 +19,19 @@ export interface ServerInfo {
 
 const TIMEOUT_MS = 2000;
 
-export async function readServer(connection: NatsConnection): Promise<ServerInfo> {
+/** @param ca certificate of the authority that the server is trusted by */
+export async function readServer(connection: NatsConnection, ca?: string): Promise<ServerInfo> {
   const start = performance.now();
   await connection.flush();
   const roundTrip = (performance.now() - start) / 1000;
   const { info } = connection;
   const storage = await readStorage(connection).catch(() => undefined);
+  const certificate = ca === undefined ? undefined : await readCertificate(connection.getServer(), ca);
   return {
     name: info?.server_name ?? 'unknown',
     version: info?.version ?? 'unknown',
     tls: info?.tls_required ?? false,
+    ...(certificate ? { certificate } : {}),
     maxPayload: info?.max_payload ?? 0,
     roundTrip,
     ...(storage ? { storage } : {}),

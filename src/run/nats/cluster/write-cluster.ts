@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { BedsideError, readTextChecked, writeFileAtomic } from '../../../util/index.ts';
 import { tokenOf } from '../subjects.ts';
-import { certify } from './certificates.ts';
+import { certifyServer, makeAuthority } from './certificates.ts';
 import { newCredentials } from './credentials.ts';
 import { type Identity, ROLES } from './roles.ts';
 import { type ServerConfig, serverConfig } from './server-config.ts';
@@ -86,7 +86,8 @@ export async function writeCluster(
   const { hosts, port, maxPayload, maxStorage, monitorPort, days, identities } = options;
   // The machine of the server has a name for itself.
   const all = [...new Set([...hosts, 'localhost', '127.0.0.1'])];
-  const { ca, server } = await certify(all, days);
+  const authority = await makeAuthority(days);
+  const server = await certifyServer(authority, all, days);
   const cluster: ClusterFile = {
     format: 'bedside-cluster',
     version: 1,
@@ -99,10 +100,11 @@ export async function writeCluster(
   await rm(join(dir, 'credentials'), { recursive: true, force: true });
   await makeFolders(dir);
   const files = filesOf(dir);
-  await writeFileAtomic(files.ca, ca);
+  await writeFileAtomic(files.ca, authority.certificate);
+  await writeSecret(files.caKey, authority.key);
   await writeFileAtomic(files.certificate, server.certificate);
   await writeSecret(files.key, server.key);
-  return writeUsers(dir, cluster, ca, identities);
+  return writeUsers(dir, cluster, authority.certificate, identities);
 }
 
 /**
@@ -111,13 +113,7 @@ export async function writeCluster(
  */
 export async function addToCluster(folder: string, identities: readonly Identity[]): Promise<WrittenCluster> {
   const dir = resolve(folder);
-  const text = await readTextChecked(join(dir, CLUSTER_FILE), 'cluster');
-  const { success, data } = CLUSTER.safeParse(parsed(text));
-  if (!success) {
-    throw new BedsideError('E_FILE', `${join(dir, CLUSTER_FILE)} is not readable as a cluster`, {
-      hint: 'bedside cluster init writes it; it must not be edited',
-    });
-  }
+  const data = await readCluster(dir);
   for (const identity of identities) {
     if (await exists(credentialsPath(dir, identity))) {
       throw new BedsideError('E_OUTPUT', `${credentialsPath(dir, identity)} is there already, and stays`, {
@@ -127,6 +123,19 @@ export async function addToCluster(folder: string, identities: readonly Identity
   }
   const ca = await readTextChecked(filesOf(dir).ca, 'certificate');
   return writeUsers(dir, data, ca, identities);
+}
+
+/**
+ * What a cluster was made from.
+ * @throws BedsideError E_FILE when there is none
+ */
+export async function readCluster(dir: string): Promise<ClusterFile> {
+  const text = await readTextChecked(join(dir, CLUSTER_FILE), 'cluster');
+  const { success, data } = CLUSTER.safeParse(parsed(text));
+  if (success) return data;
+  throw new BedsideError('E_FILE', `${join(dir, CLUSTER_FILE)} is not readable as a cluster`, {
+    hint: 'bedside cluster init writes it; it must not be edited',
+  });
 }
 
 /** Keys for identities, beside those of the cluster; then its configuration. One of the same name is replaced. */
@@ -149,6 +158,7 @@ async function writeUsers(
   await writeFileAtomic(join(dir, CLUSTER_FILE), `${JSON.stringify({ ...cluster, users }, null, 2)}\n`);
   // Last: with it, the cluster is there.
   const config = join(dir, SERVER_CONFIG);
+  const files = filesOf(dir);
   const { listen, port, monitorPort, maxPayload, maxStorage } = cluster;
   const told: ServerConfig = {
     host: listen,
@@ -156,16 +166,17 @@ async function writeUsers(
     monitorPort,
     maxPayload,
     maxStorage,
-    ...filesOf(dir),
+    ...{ certificate: files.certificate, key: files.key, storage: files.storage },
     users,
   };
   await writeSecret(config, serverConfig(told));
   return { dir, config, credentials };
 }
 
-function filesOf(dir: string) {
+export function filesOf(dir: string) {
   return {
     ca: join(dir, 'tls', 'ca.pem'),
+    caKey: join(dir, 'tls', 'ca.key'),
     certificate: join(dir, 'tls', 'server.pem'),
     key: join(dir, 'tls', 'server.key'),
     storage: join(dir, 'data'),
@@ -195,7 +206,7 @@ async function makeFolders(dir: string): Promise<void> {
 }
 
 /** The file is never readable for others, not even for a moment. */
-async function writeSecret(path: string, content: string): Promise<void> {
+export async function writeSecret(path: string, content: string): Promise<void> {
   await writeFileAtomic(path, content, 0o600);
 }
 
