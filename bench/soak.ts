@@ -1,5 +1,6 @@
 // How every request ends under faults, and whether memory stays where it is over many requests.
-// Command: npm run bench:soak [-- --requests N | --faults N]; the ECG network's bundle is packed first where there is none.
+// Command: npm run bench:soak [-- --requests N | --faults N | --fabric nats]; the ECG network's bundle is packed first where
+// there is none. Over NATS, which needs nats-server, only faults are measured.
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,9 +9,11 @@ import { parseArgs } from 'node:util';
 import type { Bundle } from '../src/bundle/index.ts';
 import { canonicalGraph } from '../src/onnx/index.ts';
 import { LocalWorkers, Requester } from '../src/run/index.ts';
+import { NatsSoak } from '../src/run/nats/test-support/soak-nats.ts';
 import { randomPlan, randomSample, writtenBundle } from '../src/run/test-support/bundles.ts';
 import { mixedNet } from '../src/run/test-support/mixed-net.ts';
 import { type SoakResult, soak } from '../src/run/test-support/soak.ts';
+import { LocalSoak } from '../src/run/test-support/soak-local.ts';
 import { median, must, Random } from '../src/util/index.ts';
 import { sharedBundle } from './lib/bundles.ts';
 import { type ResultTable, writeResults } from './lib/results.ts';
@@ -19,6 +22,7 @@ const { values } = parseArgs({
   options: {
     requests: { type: 'string', default: '20000' },
     faults: { type: 'string', default: '1000' },
+    fabric: { type: 'string', default: 'local' },
   },
 });
 
@@ -29,18 +33,23 @@ const DEVICES = ['source', 'a', 'b'];
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
+const isNats = values.fabric === 'nats';
+
 async function underFaults(requests: number): Promise<SoakResult> {
   const dir = await mkdtemp(join(tmpdir(), 'bedside-soak-'));
   try {
     const bundle = await writtenBundle(dir, canonicalGraph(mixedNet()));
-    return await soak({
-      ...{ requests, bundle },
-      random: new Random(1),
-      together: 8,
-      faultEvery: 15,
-      deadline: 10,
-      onProgress: (done) => done % 100 === 0 && say(`under faults: ${done} of ${requests}`),
-    });
+    return await soak(
+      {
+        ...{ requests, bundle },
+        random: new Random(1),
+        together: 8,
+        faultEvery: 15,
+        deadline: 10,
+        onProgress: (done) => done % 100 === 0 && say(`under faults: ${done} of ${requests}`),
+      },
+      isNats ? NatsSoak.open : LocalSoak.open,
+    );
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
@@ -94,8 +103,36 @@ function growth(values: readonly number[]): number {
   return (median(values.slice(-third)) - median(values.slice(0, third))) / Math.max(1, values.length - third);
 }
 
+/** What happened, in words. */
+const FAULTS: Readonly<Record<string, string>> = {
+  before: 'a worker killed (SIGKILL) before the request',
+  during: 'a worker killed while it may compute',
+  between: 'a worker killed when its part has come',
+  hang: 'a worker that hangs (SIGSTOP) for 2.2 s and goes on',
+  stopped: 'a worker that hangs (SIGSTOP) for 2.2 s and goes on',
+  cut: 'links of a worker to three others cut for .2 s',
+  shortCut: 'a worker’s cable to the server cut for .5 s',
+  longCut: 'a worker’s cable to the server cut for 4 s',
+  server: 'the server killed (SIGKILL), and started again after .5 s',
+  dropped: 'messages lost to that',
+  repeated: 'tensors sent twice',
+  replayed: 'tensors sent again long after',
+};
+
 function faultTables(result: SoakResult, requests: number): ResultTable[] {
-  const { answered, moved, failed, wrong, twice, unended, maxDifference, late, faults } = result;
+  const {
+    answered,
+    moved,
+    failed,
+    failedHurried,
+    wrong,
+    twice,
+    unended,
+    maxDifference,
+    after,
+    late,
+    faults,
+  } = result;
   return [
     {
       title: `${requests} requests under faults`,
@@ -104,25 +141,18 @@ function faultTables(result: SoakResult, requests: number): ResultTable[] {
         ['with a result', answered],
         ['- of these, planned anew on the way', moved],
         ...Object.entries(failed).map(([code, count]): [string, number] => [`with ${code}`, count]),
+        ['- of these, with a tenth of the time', failedHurried],
         ['with other logits, or an error without a code', wrong.length],
         ['twice', twice],
         ['not at all', unended],
+        ['after their deadline', after],
       ],
-      note: `Logits are at most ${maxDifference.toExponential(1)} from those of one machine. The latest end came ${(1000 * Math.max(0, late)).toFixed(0)} ms after its deadline.`,
+      note: `Logits are at most ${maxDifference.toExponential(1)} from those of one machine.${after > 0 ? ` The latest end came ${(1000 * late).toFixed(1)} ms after its deadline.` : ''}`,
     },
     {
       title: 'The faults',
       columns: ['fault', 'times'],
-      rows: [
-        ['a worker killed (SIGKILL) before the request', faults.before],
-        ['a worker killed while it may compute', faults.during],
-        ['a worker killed when its part has come', faults.between],
-        ['a worker that hangs (SIGSTOP) for 2.2 s and goes on', faults.hang],
-        ['links of a worker to three others cut for .2 s', faults.cut],
-        ['messages lost to that', faults.dropped],
-        ['tensors sent twice', faults.repeated],
-        ['tensors sent again long after', faults.replayed],
-      ],
+      rows: Object.entries(faults).map(([fault, times]): [string, number] => [FAULTS[fault] ?? fault, times]),
       note: 'One of the six workers at a time is ten times slower than the others, and one request in ten has a tenth of the time.',
     },
   ];
@@ -147,13 +177,15 @@ function memoryTable({ bytes, msPerRequest }: Memory, requests: number): ResultT
 const requests = Number(values.requests);
 const faults = Number(values.faults);
 const result = await underFaults(faults);
-const memory = await overMany(requests, await sharedBundle('ecg-resnet1d'));
-const text = await writeResults('soak', {
-  title: 'Promises under faults, and memory',
-  command: `npm run bench:soak -- --requests ${requests} --faults ${faults}`,
-  about:
-    'Requests on workers of the embedded fabric, three in the process that asks and three in processes of their own, while workers are killed, hang and are started again, links are cut, and messages come again. A network with every kind of stage, random plans.',
-  tables: [...faultTables(result, faults), memoryTable(memory, requests)],
+const memory = isNats ? undefined : await overMany(requests, await sharedBundle('ecg-resnet1d'));
+const WORKERS = isNats
+  ? 'over a NATS server with the generated configuration, each in a process of its own, while workers are killed, hang and are started again under their names, the server is killed and started again, cables are cut, and tensors come again, sent by somebody who listens to all'
+  : 'of the embedded fabric, three in the process that asks and three in processes of their own, while workers are killed, hang and are started again, links are cut, and messages come again';
+const text = await writeResults(isNats ? 'soak-nats' : 'soak', {
+  title: isNats ? 'Promises under faults, over NATS' : 'Promises under faults, and memory',
+  command: `npm run bench:soak -- ${isNats ? '--fabric nats' : `--requests ${requests}`} --faults ${faults}`,
+  about: `Requests on workers ${WORKERS}. A network with every kind of stage, random plans.`,
+  tables: [...faultTables(result, faults), ...(memory ? [memoryTable(memory, requests)] : [])],
 });
 process.stdout.write(text);
 if (result.wrong.length + result.twice + result.unended > 0) {

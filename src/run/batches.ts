@@ -3,7 +3,14 @@ import { tensor } from '../engine/index.ts';
 import { BedsideError, must } from '../util/index.ts';
 import { type FloatTensor, joinParts } from './join.ts';
 import type { RunPlan } from './plan.ts';
-import { type Answer, type Asker, DEFAULT_DEADLINE, missed, type RequestOptions } from './requester.ts';
+import {
+  type Answer,
+  type Asker,
+  DEFAULT_DEADLINE,
+  missed,
+  patienceOf,
+  type RequestOptions,
+} from './requester.ts';
 
 /** How requests are gathered. */
 export interface BatchOptions {
@@ -55,7 +62,7 @@ export class Batcher implements Asker {
     const key = keyOf(plan, input);
     return new Promise((resolve, reject) => {
       // The batch that it runs in may have more time than this request has.
-      const timer = setTimeout(() => reject(missed(deadline)), 1000 * deadline);
+      const timer = setTimeout(() => reject(missed(deadline)), patienceOf(deadline));
       const end = start + 1000 * deadline;
       const waiting = { input, samples, options, start, end, timer, resolve, reject };
       const open = this.#open.get(key);

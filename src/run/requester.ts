@@ -142,7 +142,7 @@ export class Requester implements Asker {
     const start = performance.now();
     const { deadline = DEFAULT_DEADLINE } = options;
     return new Promise<Answer>((resolve, reject) => {
-      const timer = setTimeout(() => this.#miss(id, deadline), 1000 * deadline);
+      const timer = setTimeout(() => this.#miss(id, deadline), patienceOf(deadline));
       const end = start + 1000 * deadline;
       const pending: Pending = {
         ...{ id, input, options, start, end, plan, timer, resolve, reject },
@@ -315,6 +315,15 @@ export class Requester implements Asker {
       this.#endpoint?.send(to, message);
     });
   }
+}
+
+/**
+ * Milliseconds after which a request without a result ends: a little before its deadline, as timers and what else its
+ * process does are late by some.
+ * @param deadline seconds
+ */
+export function patienceOf(deadline: number): number {
+  return 1000 * deadline - Math.min(20, 50 * deadline);
 }
 
 /** @param deadline seconds */
