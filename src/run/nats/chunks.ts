@@ -65,7 +65,7 @@ export function* encodeChunks(
 
 /** What an assembler does with messages. */
 export interface AssemblerHandlers {
-  /** A whole message. The numbers belong to the receiver. */
+  /** A whole message. The numbers belong to the receiver, the head only until it returns. */
   readonly whole: (from: string, head: Buffer, data: Float32Array<ArrayBuffer>) => void;
   /** A message that will never be whole, and why. */
   readonly givenUp: (from: string, owner: Owner | undefined, why: string) => void;
@@ -126,6 +126,10 @@ export class Assembler {
       partial = undefined;
     }
     if (this.#dead.get(from) === chunk.message) return;
+    if (!partial && chunk.count === 1) {
+      this.#takeWhole(from, chunk);
+      return;
+    }
     if (!partial) {
       partial = this.#begin(from, chunk);
       if (!partial) return;
@@ -145,13 +149,27 @@ export class Assembler {
     this.#dead.clear();
   }
 
+  /** A message of one chunk, as most are: nothing waits for the rest of it. */
+  #takeWhole(from: string, chunk: Chunk): void {
+    const { headBytes, bodyBytes, bytes } = chunk;
+    if (bytes.length !== headBytes + bodyBytes || crc32(bytes) !== chunk.check) {
+      this.#refuse(from, chunk, 'its check sum is wrong');
+      return;
+    }
+    const data = new Float32Array(bodyBytes / 4);
+    new Uint8Array(data.buffer).set(bytes.subarray(headBytes));
+    this.#handlers.whole(from, bytes.subarray(0, headBytes), data);
+  }
+
+  #refuse(from: string, { message, owner }: Chunk, why: string): undefined {
+    this.#dead.set(from, message);
+    this.#handlers.givenUp(from, ownerOf(owner), why);
+  }
+
   #begin(from: string, chunk: Chunk): Partial | undefined {
-    const { message, index, count, headBytes, bodyBytes, check, owner } = chunk;
+    const { message, index, count, headBytes, bodyBytes, check } = chunk;
     const total = headBytes + bodyBytes;
-    const refuse = (why: string): undefined => {
-      this.#dead.set(from, message);
-      this.#handlers.givenUp(from, owner, why);
-    };
+    const refuse = (why: string): undefined => this.#refuse(from, chunk, why);
     if (index > 0) return refuse(`its first ${index} of ${count} chunks are missing`);
     if (this.#held + total > this.#memory) {
       return refuse(
@@ -166,7 +184,7 @@ export class Assembler {
     timer.unref();
     const head = Buffer.alloc(headBytes);
     const partial: Partial = {
-      ...{ message, count, check, owner, head, data, timer },
+      ...{ message, count, check, owner: ownerOf(chunk.owner), head, data, timer },
       body: new Uint8Array(data.buffer),
       next: 0,
       filled: 0,
@@ -225,8 +243,9 @@ interface Chunk {
   readonly headBytes: number;
   readonly bodyBytes: number;
   readonly check: number;
-  readonly owner: Owner | undefined;
-  readonly bytes: Uint8Array;
+  /** Read when it is needed. */
+  readonly owner: Buffer;
+  readonly bytes: Buffer;
 }
 
 function isSame(partial: Partial, { count, check, headBytes, bodyBytes }: Chunk): boolean {
@@ -249,8 +268,8 @@ function decode(payload: Uint8Array): Chunk | undefined {
   const start = HEADER + ownerBytes;
   const fits = index < count && start <= payload.length && bodyBytes % 4 === 0;
   if (!fits || headBytes + bodyBytes > MOST_MESSAGE) return undefined;
-  const owner = ownerOf(view.subarray(HEADER, start));
-  return { message, index, count, headBytes, bodyBytes, check, owner, bytes: payload.subarray(start) };
+  const owner = view.subarray(HEADER, start);
+  return { message, index, count, headBytes, bodyBytes, check, owner, bytes: view.subarray(start) };
 }
 
 function ownerOf(bytes: Buffer): Owner | undefined {

@@ -37,10 +37,11 @@ export interface NatsFabricOptions extends AssemblerOptions {
   readonly onNote?: ((text: string) => void) | undefined;
 }
 
-/** Where nodes of several machines meet. */
+/** Where nodes of several machines meet. Those of this process that join by one object reach each other directly. */
 export class NatsFabric implements Fabric {
   readonly access: NatsAccess;
   readonly #options: NatsFabricOptions;
+  readonly #here = new Map<string, NatsEndpoint>();
 
   constructor(access: NatsAccess, options: NatsFabricOptions = {}) {
     this.access = access;
@@ -58,8 +59,10 @@ export class NatsFabric implements Fabric {
       await assertFree(control, tokens, name);
       const tensors = await connectNats(this.access, tokens);
       connections.push(tensors);
-      const endpoint = new NatsEndpoint(name, { control, tensor: tensors }, handlers, this.#options);
+      const both = { control, tensor: tensors };
+      const endpoint = new NatsEndpoint(name, both, handlers, this.#options, this.#here);
       await endpoint.listen();
+      this.#here.set(name, endpoint);
       return endpoint;
     } catch (error) {
       for (const connection of connections) await connection.close();
@@ -75,6 +78,7 @@ export class NatsEndpoint implements Endpoint {
   readonly #tokens: string;
   readonly #connections: Readonly<Record<Channel, NatsConnection>>;
   readonly #handlers: NodeHandlers;
+  readonly #here: Map<string, NatsEndpoint>;
   readonly #onNote: (text: string) => void;
   readonly #watch: Watch;
   readonly #assemblers: Readonly<Record<Channel, Assembler>>;
@@ -94,8 +98,10 @@ export class NatsEndpoint implements Endpoint {
     connections: Readonly<Record<Channel, NatsConnection>>,
     handlers: NodeHandlers,
     options: NatsFabricOptions,
+    here: Map<string, NatsEndpoint>,
   ) {
     this.name = name;
+    this.#here = here;
     this.#tokens = tokensOf(addressOf(name));
     this.#connections = connections;
     this.#handlers = handlers;
@@ -162,7 +168,9 @@ export class NatsEndpoint implements Endpoint {
   }
 
   send(to: string, message: Message): void {
-    this.#post(to, message, message.kind === 'part' ? 'tensor' : 'control');
+    const near = this.#closed ? undefined : this.#here.get(to);
+    if (near) queueMicrotask(() => near.#deliver(this.name, message));
+    else this.#post(to, message, message.kind === 'part' ? 'tensor' : 'control');
   }
 
   watch(peer: string): void {
@@ -188,6 +196,7 @@ export class NatsEndpoint implements Endpoint {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    if (this.#here.get(this.name) === this) this.#here.delete(this.name);
     this.#leaving ??= 'it left';
     clearInterval(this.#timer);
     this.probes.close();
@@ -240,6 +249,11 @@ export class NatsEndpoint implements Endpoint {
       this.probes.receive(from, message);
       return;
     }
+    this.#deliver(from, message);
+  }
+
+  #deliver(from: string, message: Message): void {
+    if (this.#closed) return;
     if (!isPlausible(from, message)) {
       this.#onNote(`'${from}' may not say '${String(message.kind)}', or says it wrongly; it changes nothing`);
       return;
