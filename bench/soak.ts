@@ -147,7 +147,7 @@ function faultTables(result: SoakResult, requests: number): ResultTable[] {
         ['not at all', unended],
         ['after their deadline', after],
       ],
-      note: `Logits are at most ${maxDifference.toExponential(1)} from those of one machine.${after > 0 ? ` The latest end came ${(1000 * late).toFixed(1)} ms after its deadline.` : ''}`,
+      note: `Logits are at most ${maxDifference.toExponential(1)} from those of one machine.${after > 0 ? ` The latest end came ${(1000 * late).toFixed(1)} ms after its deadline: the asking process opens sessions too, and stands still meanwhile.` : ''}`,
     },
     {
       title: 'The faults',
