@@ -4,7 +4,7 @@ import { SHARED_MODELS } from '../lib/shared.ts';
 /** Shares of the multiply-accumulates that are left. */
 export const FRACTIONS = [0.5, 0.25, 0.1, 0.05] as const;
 export const SIZES = [20, 5, 1, 60] as const;
-export const CRITERIA = ['auto', 'lrp-gamma', 'taylor', 'l1', 'random'] as const;
+export const CRITERIA = ['auto', 'obs=none', 'lrp-gamma', 'taylor', 'l1', 'random'] as const;
 export const SEEDS = [1, 2, 3] as const;
 export const MIXES = ['uniform', 'adjacent', 'random', 'extreme'] as const;
 /** Mixes drawn of each kind, near each fraction. */
@@ -67,10 +67,10 @@ export function planJobs(): Job[] {
         for (const criterion of criteria)
           for (const model of models) jobs.push({ model, criterion, size, seed });
   };
-  add([ECG], [20], CRITERIA, [1]);
-  add(MODELS, [20], ['auto', 'random'], [1]);
   add([ECG], [20], CRITERIA, SEEDS);
+  add(MODELS, [20], ['auto'], [1]);
   add([ECG], SIZES, ['auto', 'random'], [1]);
+  add(MODELS, [20], ['random'], [1]);
   add(MODELS, [1, 5], ['auto', 'random'], [1]);
   add(MODELS, [20], CRITERIA, [1]);
   add(MODELS, SIZES, CRITERIA, SEEDS);

@@ -65,11 +65,16 @@ describe('repair samples', () => {
       Float32Array.from({ length: size * 12 }, () => random.normal()),
       [3, 4],
     );
-    const { samples, ...rest } = repairSamples(given, 1, new Random(1));
+    const { samples, origins, ...rest } = repairSamples(given, 1, new Random(1));
     expect(rest).toEqual({ size, sampleShape: [3, 4], fitSize: 6 });
     const rows = (data: Float32Array) =>
       Array.from({ length: size }, (_, i) => data.subarray(i * 12, (i + 1) * 12).join()).sort();
     expect(rows(samples)).toEqual(rows(given.samples));
+    for (const [at, origin] of origins.entries()) {
+      expect(samples.subarray(at * 12, (at + 1) * 12)).toEqual(
+        given.samples.subarray(origin * 12, (origin + 1) * 12),
+      );
+    }
   });
 
   it('begin each part with its samples, then mix convexly: at most half of one other', () => {
@@ -82,7 +87,9 @@ describe('repair samples', () => {
     ] as const) {
       const own = (to - from) / COPIES;
       for (let at = from; at < to; at++) {
-        const shares = sharesAt(made, at).filter((share) => share !== 0);
+        const all = sharesAt(made, at);
+        expect(made.origins[at]).toBe(all.indexOf(Math.max(...all)));
+        const shares = all.filter((share) => share !== 0);
         expect(shares.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 6);
         expect(Math.min(...shares)).toBeGreaterThan(0);
         if (at - from < own) expect(shares).toEqual([1]);

@@ -26,7 +26,7 @@ import type { RunOptions } from './values.ts';
 
 /** How tables are fitted. */
 export interface TableOptions extends ReconstructOptions {
-  /** How many networks the inputs of each table come from; default 6. */
+  /** How many networks the inputs of each table come from; default 12. */
   readonly mixes?: number | undefined;
 }
 
@@ -57,7 +57,7 @@ export async function repairTables(
   options: TableOptions,
 ): Promise<RepairTables> {
   assertEnough(options.calibration);
-  const settings = { ...REPAIR_DEFAULTS, mixes: 6, ...defined(options) };
+  const settings = { ...REPAIR_DEFAULTS, mixes: 12, ...defined(options) };
   const { seed, maxPositions, onProgress } = settings;
   const draft = new DraftBundle(model, grouping, groups);
   const samples = repairSamples(options.calibration, settings.copies, new Random(seed));
