@@ -22,6 +22,9 @@ const FIELDS: Readonly<Record<Kind, Readonly<Record<string, FieldType>>>> = {
   leaving: { why: 'string' },
 };
 
+/** Plans that are some. */
+const plans = new WeakSet<object>();
+
 /** What a worker has to say; requesters alone give orders. */
 const OF_WORKERS: ReadonlySet<Kind> = new Set<Kind>([
   'part',
@@ -41,7 +44,7 @@ export function isPlausible(from: string, message: Message): boolean {
     const value = values[field];
     if (typeof value !== type || value === null) return false;
   }
-  if ('plan' in message && !isPlan(message.plan)) return false;
+  if ('plan' in message && !isKnownPlan(message.plan)) return false;
   const fromWorker = addressOf(from).role === 'worker';
   if (fromWorker && !OF_WORKERS.has(message.kind)) return false;
   if (message.kind !== 'part') return true;
@@ -55,6 +58,14 @@ export function isPlausible(from: string, message: Message): boolean {
 
 function isCount(value: number): boolean {
   return Number.isInteger(value) && value >= 0;
+}
+
+/** Many messages share a plan. */
+function isKnownPlan(plan: object): boolean {
+  if (plans.has(plan)) return true;
+  if (!isPlan(plan)) return false;
+  plans.add(plan);
+  return true;
 }
 
 function isPlan({ levels, stages }: { readonly levels?: unknown; readonly stages?: unknown }): boolean {
