@@ -108,7 +108,10 @@ export function criteriaHelp(auto: boolean): string {
     return parameter === undefined ? [name, summary] : [`${name}[=…]`, `${summary} (${parameter})`];
   });
   if (auto)
-    rows.unshift([AUTO.name, `whichever does best: ${AUTO.candidates.map(({ name }) => name).join(', ')}`]);
+    rows.unshift([
+      AUTO.name,
+      `whichever does best by measurement: of ${listed(AUTO.repaired)} where the network is repaired, else of ${listed(AUTO.candidates)}`,
+    ]);
   const width = Math.max(...rows.map(([name]) => name.length));
   return `\nCriteria:\n${rows.map(([name, what]) => `  ${name.padEnd(width)}  ${what}`).join('\n')}`;
 }
@@ -125,5 +128,9 @@ function explaining(text: string): Criterion {
 }
 
 function known(): string {
-  return CRITERIA.map(({ name }) => name).join(', ');
+  return listed(CRITERIA);
+}
+
+function listed(those: readonly Criterion[]): string {
+  return those.map(({ name }) => name).join(', ');
 }
