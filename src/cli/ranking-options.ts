@@ -7,6 +7,7 @@ import {
   CRITERION_PARAMETERS,
   type CriterionChoice,
   findCriterion,
+  isAuto,
   NORMALISATIONS,
   type Normalisation,
 } from '../prune/index.ts';
@@ -114,6 +115,14 @@ export function criteriaHelp(auto: boolean): string {
     ]);
   const width = Math.max(...rows.map(([name]) => name.length));
   return `\nCriteria:\n${rows.map(([name, what]) => `  ${name.padEnd(width)}  ${what}`).join('\n')}`;
+}
+
+/** What to know where criteria that count on a repair rank for networks without one. */
+export function unrepairedNote(chosen: readonly CriterionChoice[], reconstruct: boolean): string | undefined {
+  const counting = reconstruct ? [] : chosen.filter((choice) => !isAuto(choice) && choice.forRepair === true);
+  if (counting.length === 0) return undefined;
+  const names = counting.map(({ name }) => name).join(', ');
+  return `${names} ranks for networks that are repaired after the cut; without the repair it keeps little`;
 }
 
 function criterionChoice(text: string): CriterionChoice {

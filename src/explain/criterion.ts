@@ -58,6 +58,8 @@ export interface Criterion {
   readonly summary: string;
   /** The paper it comes from. */
   readonly source: string;
+  /** Whether it ranks for networks that are repaired after the cut; default false. */
+  readonly forRepair?: boolean;
   /** Whether it reads calibration samples. */
   readonly needsSamples: boolean;
   /** Scores in execution order, one entry for every weighted layer. */

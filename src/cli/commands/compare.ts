@@ -34,6 +34,7 @@ import {
   criteriaOption,
   type RankingOptions,
   rankingOf,
+  unrepairedNote,
 } from '../ranking-options.ts';
 import { renderReport } from '../report/index.ts';
 
@@ -126,6 +127,8 @@ async function compare(path: string, options: CompareCommandOptions): Promise<vo
     `scoring on ${sets.calibration.size} samples, measuring on ${sets.test.size}: ` +
       `${options.criteria.length} criteria, ${options.ratios.length} ratios, ${draws.length} draws`,
   );
+  const unrepaired = unrepairedNote(options.criteria, options.reconstruct ?? false);
+  if (unrepaired !== undefined) output.note(unrepaired);
   const comparison = await output.during('comparing', (progress) =>
     compareCriteria(loaded.canonical, {
       ...rankingOf(options),

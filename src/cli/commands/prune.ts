@@ -29,6 +29,7 @@ import {
   criterionChoiceOption,
   type RankingOptions,
   rankingOf,
+  unrepairedNote,
 } from '../ranking-options.ts';
 import { indent, table } from '../tables.ts';
 
@@ -121,6 +122,8 @@ async function prune(path: string, options: PruneCommandOptions): Promise<void> 
   const block = options.block ?? detectBlock();
   const { criterion, target, batch, threads, seed, out, reconstruct, maxPositions } = options;
   const ranking = rankingOf(options);
+  const unrepaired = unrepairedNote([criterion], reconstruct);
+  if (unrepaired !== undefined) output.note(unrepaired);
   const result = await output.during('pruning', (progress) =>
     pruneAndMeasure(
       loaded,

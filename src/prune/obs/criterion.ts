@@ -43,6 +43,7 @@ function obsCriterion(weight: string | undefined): Criterion {
     summary:
       'what the other channels, refit, cannot make up for (optimal brain surgeon); for repaired networks',
     source: 'Hassibi and Stork, NIPS 1992; Kurtic et al., NeurIPS 2023',
+    forRepair: true,
     needsSamples: true,
     score: (context) => scoreBySurgeon(context, attribution),
   };
