@@ -8,7 +8,7 @@ import { factorise, solveFactor } from '../reconstruct/factor.ts';
 import { cholesky } from '../reconstruct/linalg.ts';
 import { placesOf } from '../reconstruct/places.ts';
 import type { Matrix, Products } from '../reconstruct/products.ts';
-import { weightMatrices } from '../reconstruct/refit.ts';
+import { variancesOf, weightMatrices } from '../reconstruct/refit.ts';
 import type { RunOptions } from '../reconstruct/values.ts';
 import type { ReaderProblem } from './surgeon.ts';
 
@@ -65,7 +65,7 @@ export async function openReaders(
   const perGroup = layer.channels / x.length;
   for (const [g, read] of x.entries()) {
     const given = await products.ab(read, weights[g] as Matrix);
-    variance.set(variances(given), g * perGroup);
+    variance.set(variancesOf(given), g * perGroup);
   }
   const counts = importance(variance);
   const readers: OpenReader[] = [];
@@ -208,18 +208,4 @@ function weighRows({ rows, columns, data }: Matrix, perSample: number, weights: 
     const root = Math.sqrt(weights[Math.floor(r / perSample)] as number);
     for (let c = 0; c < columns; c++) data[r * columns + c] = (data[r * columns + c] as number) * root;
   }
-}
-
-function variances({ rows, columns, data }: Matrix): Float64Array {
-  const result = new Float64Array(columns);
-  for (let c = 0; c < columns; c++) {
-    let [sum, square] = [0, 0];
-    for (let r = 0; r < rows; r++) {
-      const value = data[r * columns + c] as number;
-      sum += value;
-      square += value * value;
-    }
-    result[c] = Math.max(0, square / rows - (sum / rows) ** 2);
-  }
-  return result;
 }

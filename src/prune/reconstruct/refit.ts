@@ -129,16 +129,19 @@ function range(n: number): number[] {
   return Array.from({ length: n }, (_, i) => i);
 }
 
-function varianceOf({ data, rows, columns }: Matrix): number {
-  let total = 0;
-  for (let c = 0; c < columns; c++) {
+function varianceOf(matrix: Matrix): number {
+  return variancesOf(matrix).reduce((a, b) => a + b, 0) / matrix.columns;
+}
+
+/** The variance of each column. */
+export function variancesOf({ data, rows, columns }: Matrix): Float64Array {
+  return Float64Array.from({ length: columns }, (_, c) => {
     let [sum, square] = [0, 0];
     for (let r = 0; r < rows; r++) {
       const value = data[r * columns + c] as number;
       sum += value;
       square += value * value;
     }
-    total += square / rows - (sum / rows) ** 2;
-  }
-  return total / columns;
+    return Math.max(0, square / rows - (sum / rows) ** 2);
+  });
 }
