@@ -21,6 +21,7 @@ import {
 } from '../../src/prune/index.ts';
 import { Corrector } from '../../src/prune/pack/corrections.ts';
 import { describeModel } from '../../src/prune/pack/describe.ts';
+import { CHOSEN_AT } from '../../src/prune/pack/pack.ts';
 import { DraftBundle, repairTables, withBiases } from '../../src/prune/reconstruct/index.ts';
 import { alignedCount } from '../../src/prune/select.ts';
 import { must, Random } from '../../src/util/index.ts';
@@ -107,7 +108,7 @@ class Study {
 
   /** Networks put together of levels, without and with corrections. */
   async composed(): Promise<Figure[]> {
-    const { scores } = await this.#rank({ ratio: 0.5 });
+    const { scores } = await this.#rank({ ratio: CHOSEN_AT });
     const order = new Map(
       [...scores].map(([id, own]) => [
         id,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Criterion } from '../explain/index.ts';
 import { BedsideError } from '../util/index.ts';
 import { rankAuto } from './auto.ts';
-import { chooseRepaired, type RepairedChoiceOptions } from './auto-repaired.ts';
+import { chooseRepaired, inOrder, type RepairedChoiceOptions } from './auto-repaired.ts';
 import { plantedCriterion, plantedNet, plantedSamples } from './pack/test-support/planted.ts';
 
 const model = plantedNet();
@@ -94,6 +94,21 @@ describe('chooseRepaired', () => {
     expect(choice.criterion).toBe(GOOD);
     const few = await chooseRepaired(fixed, { ...options, calibration: plantedSamples(7, 3) }, AMOUNT);
     expect(few.halved).toBe(false);
+  });
+});
+
+describe('inOrder', () => {
+  const results = (good: number, bad: number) => [
+    { criterion: GOOD, distance: good },
+    { criterion: BAD, distance: bad },
+  ];
+
+  it('takes another than the usual candidate only where it is clearly nearer', () => {
+    expect(inOrder(results(1.1, 1), GOOD)[0]?.criterion).toBe(GOOD);
+    expect(inOrder(results(1.3, 1), GOOD)[0]?.criterion).toBe(BAD);
+    expect(inOrder(results(1, 1.1), BAD)[0]?.criterion).toBe(BAD);
+    expect(inOrder(results(0, 1), BAD)[0]?.criterion).toBe(GOOD);
+    expect(inOrder(results(1, 2), undefined)[0]?.criterion).toBe(GOOD);
   });
 });
 

@@ -16,6 +16,9 @@ import { reconstruct } from './reconstruct/index.ts';
 /** Fewer rows than for the repair itself: enough to compare. */
 const TRIAL = { maxPositions: 2048, copies: 2 } as const;
 
+/** How many times nearer another must be than the first candidate, which is the best in most rooms, to take its place. */
+const CLEARLY = 1.2;
+
 /** What is ranked, and what it is chosen from. */
 export interface RepairedChoiceOptions extends Omit<RankOptions, 'criterion' | 'onProgress'> {
   readonly candidates: readonly Criterion[];
@@ -26,7 +29,8 @@ export interface RepairedChoiceOptions extends Omit<RankOptions, 'criterion' | '
  * The criterion whose cut, repaired, stays nearest to the unpruned network: each candidate ranks and repairs on one half
  * of the calibration samples, and the other half is measured. Nearness is the geometric mean of the Kullback-Leibler
  * divergence of the class probabilities and the mean squared difference of the logits: the first sees answers, the second
- * sees what is still sure. Labels are not needed. With fewer than two samples a class the first candidate is taken.
+ * sees what is still sure. Labels are not needed. The first candidate stays unless another is clearly nearer: what is
+ * measured on a few dozen samples varies. With fewer than two samples a class the first candidate is taken.
  * @throws BedsideError E_UNSUPPORTED when no candidate works on the model; as `rankModel`
  */
 export async function chooseRepaired(
@@ -82,8 +86,8 @@ export async function chooseRepaired(
       skipped.push({ criterion: criterion.name, reason: error.message });
     }
   }
-  results.sort((a, b) => a.distance - b.distance);
-  const [best, second] = results;
+  const ordered = inOrder(results, candidates[0]);
+  const [best, second] = ordered;
   if (!best) {
     throw new BedsideError('E_UNSUPPORTED', `no criterion can rank the channels: ${skipped[0]?.reason}`, {
       hint: 'bedside inspect says which operators are not understood',
@@ -96,7 +100,7 @@ export async function chooseRepaired(
     samples: measureOn.size,
     halved,
     repaired: true,
-    candidates: results.map(
+    candidates: ordered.map(
       ({ criterion, distance, agreement }): CandidateResult => ({
         criterion: criterion.name,
         family: criterion.family,
@@ -107,10 +111,21 @@ export async function chooseRepaired(
     ),
     skipped,
     reason:
-      `${best.criterion.name}, cut and repaired on one half of the calibration samples, stays nearest to the unpruned ` +
-      `network on the other ` +
+      `${best.criterion.name}, cut and repaired on one half of the calibration samples, stays ` +
+      `${second && second.distance < best.distance ? 'about as near' : 'nearest'} to the unpruned network on the other ` +
       `${measureOn.size}: distance ${best.distance.toPrecision(3)}${before}`,
   };
+}
+
+/** The nearest first; but the usual candidate before all, unless another is clearly nearer. */
+export function inOrder<T extends { readonly criterion: Criterion; readonly distance: number }>(
+  results: readonly T[],
+  usual: Criterion | undefined,
+): T[] {
+  const sorted = results.toSorted((a, b) => a.distance - b.distance);
+  const known = sorted.find(({ criterion }) => criterion === usual);
+  if (!known || known.distance > CLEARLY * (sorted[0]?.distance ?? 0)) return sorted;
+  return [known, ...sorted.filter((result) => result !== known)];
 }
 
 function first([criterion]: readonly Criterion[], calibration: Dataset): Choice {

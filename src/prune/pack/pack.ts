@@ -250,6 +250,9 @@ export function frontierOf(variants: readonly Variant[]): Variant[] {
     .reverse();
 }
 
+/** Share of the channels that is gone where `auto` compares criteria. */
+export const CHOSEN_AT = 0.75;
+
 async function rank(model: Model, options: PackOptions) {
   const { criterion, calibration, name, block, batch, threads, seed, unmerged, onStep } = options;
   const common = { name, calibration, block, batch, threads, seed, unmerged };
@@ -261,9 +264,11 @@ async function rank(model: Model, options: PackOptions) {
     });
     return { scores, criterion: criterion.name, choice: undefined };
   }
-  // One order serves all levels: chosen where half of the channels are gone.
+  // One order serves all levels: chosen where much is gone, where orders differ the most.
   const ranking = rankAuto(model, { ...common, criterion, repaired: true, onStep });
-  const { scores, choice } = await ranking.prune({ ratio: 0.5 });
+  const { scores, choice } = await ranking.prune({
+    ratio: Math.min(CHOSEN_AT, Math.max(...(options.ratios ?? PACK_RATIOS))),
+  });
   return { scores, criterion: choice.criterion.name, choice };
 }
 
