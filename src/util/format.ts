@@ -13,20 +13,26 @@ export function formatCount(count: number): string {
 /** Seconds with a fitting unit: `350 µs`, `12.3 ms`, `4.2 s`, `3 min 20 s`. */
 export function formatSeconds(seconds: number): string {
   if (seconds < 1e-3) return `${(seconds * 1e6).toFixed(0)} µs`;
-  if (seconds < 1) return `${(seconds * 1e3).toPrecision(3)} ms`;
-  if (seconds < 120) return `${seconds.toPrecision(3)} s`;
-  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+  if (seconds < 1) return `${threeDigits(seconds * 1e3)} ms`;
+  if (seconds < 120) return `${threeDigits(seconds)} s`;
+  const whole = Math.round(seconds);
+  return `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
 /** Joules with a fitting unit: `350 µJ`, `12.3 mJ`, `4.20 J`. */
 export function formatJoules(joules: number): string {
-  if (joules < 1e-3) return `${(joules * 1e6).toPrecision(3)} µJ`;
-  return joules < 1 ? `${(joules * 1e3).toPrecision(3)} mJ` : `${joules.toPrecision(3)} J`;
+  if (joules < 1e-3) return `${threeDigits(joules * 1e6)} µJ`;
+  return joules < 1 ? `${threeDigits(joules * 1e3)} mJ` : `${threeDigits(joules)} J`;
 }
 
 /** A fraction as a percentage with one decimal: `98.4 %`. */
 export function formatPercent(fraction: number): string {
   return `${(fraction * 100).toFixed(1)} %`;
+}
+
+/** Three digits, or as many as a whole number has: never an exponent. */
+function threeDigits(value: number): string {
+  return Math.abs(value) >= 999.5 ? value.toFixed(0) : value.toPrecision(3);
 }
 
 function scaled(value: number, base: number, units: readonly string[]): string {
@@ -36,6 +42,11 @@ function scaled(value: number, base: number, units: readonly string[]): string {
     rest /= base;
     unit++;
   }
-  const digits = unit === 0 ? String(Math.round(rest)) : rest.toPrecision(3);
+  // What rounds up to the next unit is of that unit.
+  if (unit > 0 && unit < units.length - 1 && Math.round(Math.abs(rest)) >= base) {
+    rest /= base;
+    unit++;
+  }
+  const digits = unit === 0 ? String(Math.round(rest)) : threeDigits(rest);
   return `${digits} ${units[unit]}`;
 }
