@@ -98,7 +98,7 @@ async function openOne(
   const fold = few ? foldOf(taps, perGroup, member) : undefined;
   const x = fold ? foldRows(read, fold.width, hasBias) : read;
   const w = fold ? foldWeights(given, fold.width, hasBias) : given;
-  const scaled = scaleOutputs(w, importance);
+  scaleOutputs(w, importance);
   const units = new Map<number, number[][]>();
   for (let position = 0; position < perGroup; position++) {
     const { group, unit } = member(position);
@@ -112,7 +112,7 @@ async function openOne(
     if (!fold) for (let k = 0; k < taps; k++) own.push(position * taps + k);
     else if ((position * taps) % fold.width === 0) own.push((position * taps) / fold.width);
   }
-  return { inverse: await invert(x, products), weights: await narrowed(scaled, products), units };
+  return { inverse: await invert(x, products), weights: await narrowed(w, products), units };
 }
 
 /**
@@ -160,14 +160,12 @@ function foldWeights({ rows, columns, data }: Matrix, width: number, hasBias: bo
   return { rows: channels + (hasBias ? 1 : 0), columns: width * columns, data: folded };
 }
 
-/** Multiplies outputs by the root of their importance, which is repeated where outputs are folded. */
-function scaleOutputs({ rows, columns, data }: Matrix, importance: Float64Array): Matrix {
+/** Multiplies outputs by the root of their importance, in place; it is repeated where outputs are folded. */
+function scaleOutputs({ columns, data }: Matrix, importance: Float64Array): void {
   const roots = importance.map(Math.sqrt);
-  const scaled = new Float64Array(data.length);
   for (let i = 0; i < data.length; i++) {
-    scaled[i] = (data[i] as number) * (roots[(i % columns) % roots.length] as number);
+    data[i] = (data[i] as number) * (roots[(i % columns) % roots.length] as number);
   }
-  return { rows, columns, data: scaled };
 }
 
 /** As few columns as there are rows at most: only `W W^T` counts, and its Cholesky factor has the same. */
