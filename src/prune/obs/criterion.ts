@@ -72,7 +72,10 @@ async function scoreBySurgeon(
   const grouping = findGroups(model);
   const { onProgress: _, ...quietly } = context;
   const importance = new Map(
-    (attribution ? await attribution.score(quietly) : []).map(({ layer, scores }) => [layer, scores]),
+    (attribution ? await attribution.score(quietly) : []).map(({ layer, scores }) => [
+      layer,
+      scores.map((score) => score * score),
+    ]),
   );
   const { copies, maxPositions } = REPAIR_DEFAULTS;
   const samples = repairSamples({ ...calibration, size: calibration.count }, copies, random);
@@ -94,7 +97,7 @@ async function scoreBySurgeon(
             model,
             grouping,
             layer,
-            (variance) => importanceOf(importance.get(name), variance),
+            importance.get(name),
             samples,
             { name: modelName, batch, threads, maxPositions, seed: random.integer(2 ** 31) + index, weights },
             products,
@@ -118,13 +121,6 @@ async function scoreBySurgeon(
   }
   const unread = grouping.groups.some(({ id }) => !eliminations.has(id));
   return layerScores(grouping, layers, eliminations, unread ? await explaining(UNREAD).score(quietly) : []);
-}
-
-/** Squared attributions of the channels; without any, shares of the layer's variance. */
-function importanceOf(scores: Float64Array | undefined, variance: Float64Array): Float64Array {
-  if (scores) return scores.map((score) => score * score);
-  const total = variance.reduce((a, b) => a + b, 0);
-  return variance.map(() => 1 / (total || 1));
 }
 
 function groupsRead(grouping: Grouping, layer: LinearLayer): Set<number> {

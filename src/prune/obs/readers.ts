@@ -46,13 +46,14 @@ export function problemOf(reader: OpenReader, group: number): ReaderProblem | un
 
 /**
  * Opens a layer: runs the network up to it, and inverts the Gram matrix of what it reads.
- * @param importance what the squared error of each of its output channels counts
+ * @param importance what the squared error of each of its output channels counts; by default all the same, a share of
+ *   the variance of the layer
  */
 export async function openReaders(
   model: Model,
   grouping: Grouping,
   layer: LinearLayer,
-  importance: (variance: Float64Array) => Float64Array,
+  importance: Float64Array | undefined,
   samples: RepairSamples,
   options: ReaderOptions,
   products: Products,
@@ -61,13 +62,9 @@ export async function openReaders(
   const { x } = await collectInputs(model, layer, places, undefined, samples, options);
   if (options.weights) for (const rows of x) weighRows(rows, places.perSample, options.weights);
   const weights = weightMatrices(layer);
-  const variance = new Float64Array(layer.channels);
   const perGroup = layer.channels / x.length;
-  for (const [g, read] of x.entries()) {
-    const given = await products.ab(read, weights[g] as Matrix);
-    variance.set(variancesOf(given), g * perGroup);
-  }
-  const counts = importance(variance);
+  const counts =
+    importance ?? new Float64Array(layer.channels).fill(1 / ((await varianceOf(x, weights, products)) || 1));
   const readers: OpenReader[] = [];
   for (const [g, read] of x.entries()) {
     const own = counts.subarray(g * perGroup, (g + 1) * perGroup);
@@ -199,6 +196,19 @@ async function invert(x: Matrix, products: Products): Promise<Matrix> {
     const factor = await factorise(gram, products, ridge);
     if (factor) return solveFactor(factor, { rows: n, columns: n, data: identity }, products);
   }
+}
+
+/** Variance of what a layer gives, over all of its channels. */
+async function varianceOf(
+  x: readonly Matrix[],
+  weights: readonly Matrix[],
+  products: Products,
+): Promise<number> {
+  let total = 0;
+  for (const [g, read] of x.entries()) {
+    for (const variance of variancesOf(await products.ab(read, weights[g] as Matrix))) total += variance;
+  }
+  return total;
 }
 
 function weighRows({ rows, columns, data }: Matrix, perSample: number, weights: Float64Array): void {

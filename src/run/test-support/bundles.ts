@@ -117,3 +117,19 @@ export class SingleMachine {
     return createSession(assembleModel(this.#bundle, levels, { correction }), { name: 'whole' });
   }
 }
+
+/** A plan that needs a device, if one is named. */
+export function planThrough(
+  bundle: Bundle,
+  devices: readonly string[],
+  needed: string | undefined,
+  random: Random,
+  levels: readonly number[],
+): RunPlan {
+  const all = needed === undefined || devices.includes(needed) ? devices : [...devices, needed];
+  for (;;) {
+    const plan = randomPlan(bundle, all, random, levels);
+    const needs = plan.stages.some(({ segments }) => segments.some(({ device }) => device === needed));
+    if (needed === undefined || needs) return plan;
+  }
+}

@@ -10,7 +10,7 @@ import type { Message, Part } from '../messages.ts';
 import type { RunPlan } from '../plan.ts';
 import { type Answer, Requester } from '../requester.ts';
 import { Worker } from '../worker.ts';
-import { randomPlan, SingleMachine } from './bundles.ts';
+import { planThrough, randomPlan, SingleMachine } from './bundles.ts';
 import type { SoakRoom, Strike } from './soak.ts';
 
 const FAULTS = ['before', 'during', 'between', 'cut', 'hang'] as const;
@@ -88,12 +88,7 @@ export class LocalSoak implements SoakRoom {
   }
 
   planWith(victim: string | undefined, levels: readonly number[]): RunPlan {
-    const devices = [...NEAR, ...this.#far, ...(victim && !this.#far.has(victim) ? [victim] : [])];
-    for (;;) {
-      const plan = randomPlan(this.#bundle, devices, this.#random, levels);
-      const needed = plan.stages.some(({ segments }) => segments.some(({ device }) => device === victim));
-      if (victim === undefined || needed) return plan;
-    }
+    return planThrough(this.#bundle, [...NEAR, ...this.#far], victim, this.#random, levels);
   }
 
   fault(): Strike | undefined {

@@ -8,7 +8,7 @@ import { must, type Random } from '../../../util/index.ts';
 import type { FloatTensor } from '../../join.ts';
 import type { RunPlan } from '../../plan.ts';
 import { type Answer, Requester } from '../../requester.ts';
-import { randomPlan, SingleMachine } from '../../test-support/bundles.ts';
+import { planThrough, randomPlan, SingleMachine } from '../../test-support/bundles.ts';
 import type { SoakRoom, Strike } from '../../test-support/soak.ts';
 import { BundleStore } from '../bundle-store.ts';
 import { NatsFabric } from '../nats-fabric.ts';
@@ -92,12 +92,7 @@ export class NatsSoak implements SoakRoom {
 
   planWith(victim: string | undefined, levels: readonly number[]): RunPlan {
     const there = this.#there(new Set(this.#requester.lost.keys()));
-    const devices = victim === undefined || there.includes(victim) ? there : [...there, victim];
-    for (;;) {
-      const plan = randomPlan(this.#bundle, devices, this.#random, levels);
-      const needed = plan.stages.some(({ segments }) => segments.some(({ device }) => device === victim));
-      if (victim === undefined || needed) return plan;
-    }
+    return planThrough(this.#bundle, there, victim, this.#random, levels);
   }
 
   fault(): Strike | undefined {
