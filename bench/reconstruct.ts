@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util';
 import { appendLine, cellsPath, readLines } from './criteria/cells.ts';
 import { measureJob } from './reconstruct/measure.ts';
-import { type Cell, keyOf, planJobs } from './reconstruct/plan.ts';
+import { type Cell, isWhole, keyOf, newest, planJobs } from './reconstruct/plan.ts';
 import { writeReport } from './reconstruct/report.ts';
 
 const { values } = parseArgs({
@@ -16,7 +16,11 @@ const { values } = parseArgs({
 const path = cellsPath('reconstruct');
 const jobs = planJobs();
 if (!values.report) {
-  const done = new Set((await readLines<Cell>(path)).map(keyOf));
+  const done = new Set(
+    newest(await readLines<Cell>(path))
+      .filter(isWhole)
+      .map(keyOf),
+  );
   const until = Date.now() + Number(values.minutes) * 60_000;
   for (const job of jobs) {
     if (done.has(keyOf(job)) || Date.now() > until) continue;
@@ -29,4 +33,4 @@ if (!values.report) {
     }
   }
 }
-process.stdout.write(await writeReport(jobs, await readLines<Cell>(path)));
+process.stdout.write(await writeReport(jobs, newest(await readLines<Cell>(path))));

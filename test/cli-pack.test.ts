@@ -94,6 +94,30 @@ describe('pack', TIMEOUT, () => {
     expect(svg).toContain('ecg-demo');
   });
 
+  it.concurrent('corrects what still loses accuracy by changes of low rank, unless told not to', async () => {
+    const words =
+      `pack ${DEMO} --data ecg.npz --per-class 8 --validation-per-class 20 --ratios 0,.85 --no-measure ` +
+      `${QUICK.replace('--variants 6', '--variants 4')}`;
+    const found = await json(`${words} --out rich`);
+    expect(found.lowRank).toBeGreaterThan(0);
+    expect(await json(`${words} --out poor --no-low-rank`)).toMatchObject({ lowRank: 0 });
+    const [rich, poor] = [await openBundle(join(folder, 'rich')), await openBundle(join(folder, 'poor'))];
+    const own = [...rich.tensors.keys()].filter((name) => /^variant\/\d+\/(down|up)\//.test(name));
+    const variants = new Set(own.map((name) => name.split('/')[1]));
+    expect(variants.size).toBe(found.lowRank);
+    expect([...poor.tensors.keys()].filter((name) => own.includes(name))).toEqual([]);
+    // What is written out as one model gives the same answers.
+    const levels = rich.manifest.variants[Number([...variants][0])]?.levels.join() ?? '';
+    await json(`prune rich --levels ${levels} --out rich.onnx`);
+    const [put, written] = [
+      await json(`evaluate rich --levels ${levels} --data ecg.npz`),
+      await json('evaluate rich.onnx --data ecg.npz'),
+    ];
+    expect(written.accuracy).toBe(put.accuracy);
+    const [plain] = [await json(`evaluate poor --levels ${levels} --data ecg.npz`)];
+    expect(put.accuracy).toBeGreaterThan(plain.accuracy);
+  });
+
   it.concurrent('repeats by seed, and replaces a bundle', async () => {
     const words = `pack model.onnx --data data.npz --per-class 5 --levels-count 3 --no-measure ${QUICK}`;
     const [first] = [await json(`${words} --out twice --name ward --chart charts/w.svg`)];

@@ -57,6 +57,7 @@ export async function measureJob(job: Job): Promise<Cell> {
     sequentialSeconds: rounded(mean(study.sequentialSeconds), 2),
     tableSeconds: rounded(study.tableSeconds, 2),
     correctionSeconds: rounded(mean(study.correctionSeconds), 3),
+    lowRankSeconds: rounded(mean(study.lowRankSeconds), 2),
     seconds: rounded((performance.now() - began) / 1000, 1),
   };
 }
@@ -65,6 +66,7 @@ class Study {
   readonly picks: string[] = [];
   readonly sequentialSeconds: number[] = [];
   readonly correctionSeconds: number[] = [];
+  readonly lowRankSeconds: number[] = [];
   tableSeconds = 0;
   readonly #model: Model;
   readonly #grouping: Grouping;
@@ -136,23 +138,34 @@ class Study {
         for (const mix of MIXES) {
           const plain: Network[] = [];
           const corrected: Network[] = [];
+          const lowRank: Network[] = [];
           const share = (levels: readonly number[]): number => count(draft.keepAt(levels)) / total;
           for (const levels of drawMixes(mix, fraction, groups.length, share, random)) {
             const reached = share(levels);
             const put = draft.assemble(levels);
             plain.push({ reached, accuracy: await this.accuracy(put) });
+            const keep = draft.keepAt(levels);
             const start = performance.now();
-            const { correction } = await corrector.fit(put, draft.keepAt(levels));
-            this.correctionSeconds.push((performance.now() - start) / 1000);
-            const accuracy = correction
-              ? await this.accuracy(draft.assemble(levels, correction))
-              : plain.at(-1)?.accuracy;
-            corrected.push({ reached, accuracy: accuracy ?? 0 });
+            const affine = await corrector.fit(put, keep);
+            const between = performance.now();
+            const richer = await corrector.enrich(put, keep, affine);
+            this.correctionSeconds.push((between - start) / 1000);
+            this.lowRankSeconds.push((performance.now() - between) / 1000);
+            for (const [networks, { correction }] of [
+              [corrected, affine],
+              [lowRank, richer],
+            ] as const) {
+              const accuracy = correction
+                ? await this.accuracy(draft.assemble(levels, correction))
+                : (plain.at(-1)?.accuracy ?? 0);
+              networks.push({ reached, accuracy });
+            }
           }
           if (plain.length > 0)
             figures.push(
               figure('tables', mix, fraction, plain),
               figure('corrected', mix, fraction, corrected),
+              figure('low-rank', mix, fraction, lowRank),
             );
         }
       }

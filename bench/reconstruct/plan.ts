@@ -21,8 +21,8 @@ export interface Job {
 
 /** One figure. */
 export interface Figure {
-  /** `none` and `sequential` are of one network cut for itself; `tables` and `corrected` are put together of levels. */
-  readonly method: 'none' | 'sequential' | 'tables' | 'corrected';
+  /** `none` and `sequential` are of one network cut for itself; the others are put together of levels. */
+  readonly method: 'none' | 'sequential' | 'tables' | 'corrected' | 'low-rank';
   readonly mix: (typeof MIXES)[number];
   /** Share of MACs asked for, and mean share of the networks measured. */
   readonly fraction: number;
@@ -43,8 +43,18 @@ export interface Cell extends Job {
   readonly sequentialSeconds: number;
   readonly tableSeconds: number;
   readonly correctionSeconds: number;
+  /** Of what changes of low rank take beyond that (mean); cells from before there were any have none. */
+  readonly lowRankSeconds?: number;
   readonly seconds: number;
 }
+
+/** Whether a cell has all that is measured now. */
+export const isWhole = ({ lowRankSeconds }: Cell): boolean => lowRankSeconds !== undefined;
+
+/** The newest cell of each job. */
+export const newest = (cells: readonly Cell[]): Cell[] => [
+  ...new Map(cells.map((cell) => [keyOf(cell), cell])).values(),
+];
 
 /** A job's name, the same for its cell. */
 export const keyOf = ({ model, criterion, size, seed }: Job): string =>
@@ -67,8 +77,10 @@ export function planJobs(): Job[] {
         for (const criterion of criteria)
           for (const model of models) jobs.push({ model, criterion, size, seed });
   };
-  add([ECG], [20], CRITERIA, SEEDS);
+  add([ECG], [20], ['auto'], SEEDS);
   add(MODELS, [20], ['auto'], [1]);
+  add([ECG], SIZES, ['auto'], [1]);
+  add([ECG], [20], CRITERIA, SEEDS);
   add([ECG], SIZES, ['auto', 'random'], [1]);
   add(MODELS, [20], ['random'], [1]);
   add(MODELS, [1, 5], ['auto', 'random'], [1]);

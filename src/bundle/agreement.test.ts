@@ -4,7 +4,7 @@ import { Net } from '../channels/test-support/net.ts';
 import { int } from '../onnx/index.ts';
 import { assertAgreement, type Described } from './agreement.ts';
 import { bundleOf } from './test-support/contents.ts';
-import { tableBias, tableWeight, variantShift } from './weight-names.ts';
+import { tableBias, tableWeight, variantDown, variantShift, variantUp } from './weight-names.ts';
 
 /** `a` (8 channels) and `b` (4) are joined and read by a depthwise layer `d`, whose rows are both groups'. */
 const BUNDLE: Described = (() => {
@@ -102,6 +102,8 @@ describe('assertAgreement', () => {
     [tableWeight('b', 3), 'weights'],
     [tableBias('d', 1), 'biases'],
     [variantShift(1), 'corrections'],
+    [variantUp(1, 'b'), 'one factor of a change of low rank'],
+    [variantDown(1, 'd'), 'the other, of a depthwise layer'],
   ])('refuses missing or misshapen tensors: %s (%s)', (name) => {
     const tensors = new Map(BUNDLE.tensors);
     tensors.set(name, { dims: [1], data: new Float32Array(1) });

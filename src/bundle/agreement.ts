@@ -2,11 +2,13 @@
 import type { Grouping } from '../channels/index.ts';
 import { type Model, sizeOf } from '../onnx/index.ts';
 import { BedsideError } from '../util/index.ts';
-import type { BundleManifest, Share } from './manifest.ts';
+import { lowRankShape } from './correction.ts';
+import type { BundleGroup, BundleManifest, Share } from './manifest.ts';
 import type { FloatTensor } from './safetensors.ts';
 import {
   keptAt,
   keptChannels,
+  keptDims,
   type Positions,
   tableBiasLength,
   tableDims,
@@ -16,10 +18,12 @@ import {
 import {
   tableBias,
   tableWeight,
+  variantDown,
   variantHeadBias,
   variantHeadWeight,
   variantScale,
   variantShift,
+  variantUp,
 } from './weight-names.ts';
 
 /** Shares are fractions of whole numbers of channels. */
@@ -139,12 +143,31 @@ function* ofVariants(
     const length = keptChannels(views, manifest.groups, levels);
     yield* hasShape(tensors, variantScale(i), [length]);
     yield* hasShape(tensors, variantShift(i), [length]);
+    yield* ofLowRank(i, levels, manifest.groups, tensors, views);
     const head = [...views.values()].at(-1);
     if (!head || !tensors.has(variantHeadWeight(i))) continue;
-    const kept = keptAt(head.along, manifest.groups, (group) => levels[group] as number).length;
-    const dims = head.weight.dims.map((size, axis) => (axis === head.axis ? kept : size));
-    yield* hasShape(tensors, variantHeadWeight(i), dims);
+    yield* hasShape(tensors, variantHeadWeight(i), keptDims(head, manifest.groups, levels));
     if (head.bias) yield* hasShape(tensors, variantHeadBias(i), [head.outputs.group.length]);
+  }
+}
+
+function* ofLowRank(
+  variant: number,
+  levels: readonly number[],
+  groups: readonly BundleGroup[],
+  tensors: ReadonlyMap<string, FloatTensor>,
+  views: ReadonlyMap<string, WeightLayout>,
+): Generator<string> {
+  for (const [name, view] of views) {
+    const [down, up] = [variantDown(variant, name), variantUp(variant, name)];
+    if (!tensors.has(down) && !tensors.has(up)) continue;
+    const inputs = keptAt(view.inputs, groups, (group) => levels[group] as number).length;
+    const rank = tensors.get(up)?.dims[1] ?? 1;
+    const shapes = lowRankShape(view, keptDims(view, groups, levels), inputs, rank);
+    if (shapes) {
+      yield* hasShape(tensors, up, shapes.up);
+      yield* hasShape(tensors, down, shapes.down);
+    } else yield `tensors '${down}' and '${up}' are for a layer that cannot have them, or of rank 0`;
   }
 }
 

@@ -1,24 +1,29 @@
 // A mix of levels put together from a bundle equals the slow way: every weight changed where it stands, then cut.
 import { describe, expect, it } from 'vitest';
-import { sliceModel } from '../channels/index.ts';
+import { type LayerLayout, sliceModel } from '../channels/index.ts';
 import { largestDifference, Net, run } from '../channels/test-support/net.ts';
 import { randomNet } from '../channels/test-support/random-net.ts';
 import {
   type Constant,
   cloneModel,
+  floatAttribute,
   floatConstant,
   GraphBuilder,
   insertAfter,
   int,
+  ints,
   type Model,
+  type Node,
 } from '../onnx/index.ts';
 import { must, Random } from '../util/index.ts';
-import { assembleModel, type Correction } from './assemble.ts';
+import { assembleModel } from './assemble.ts';
 import type { Bundle } from './bundle.ts';
+import { type Correction, type LowRank, storedCorrection } from './correction.ts';
 import { keepOfLevels } from './levels.ts';
+import type { FloatTensor } from './safetensors.ts';
 import { bundleOf, factor, randomLevels } from './test-support/contents.ts';
 import { keptAt, weightLayouts } from './weight-layout.ts';
-import { tableWeight, variantScale, variantShift } from './weight-names.ts';
+import { tableWeight } from './weight-names.ts';
 
 /** Multiplies every entry of every weight and bias by the factor of the level of what it reads, then cuts. */
 function slowly(bundle: Bundle, levels: readonly number[]): Model {
@@ -72,6 +77,32 @@ function slowly(bundle: Bundle, levels: readonly number[]): Model {
   return sliceModel(changed, bundle.grouping, keepOfLevels(bundle.manifest, levels));
 }
 
+/** A layer with few outputs on what a layer reads, and one of kernel 1 behind it. */
+function lowRankBranch(
+  builder: GraphBuilder,
+  node: Node,
+  layout: LayerLayout,
+  { down, up }: LowRank,
+): string {
+  const input = must(node.inputs[layout.data], 'input');
+  const constant = ({ data, dims }: FloatTensor): string =>
+    builder.constant(floatConstant(data, dims), 'factor');
+  const flip = (name: string): string => builder.node('Transpose', [name], { perm: ints([1, 0]) });
+  if (node.op === 'Conv') {
+    const attributes = Object.fromEntries(node.attributes);
+    const few = builder.node('Conv', [input, constant(down)], attributes);
+    const group = must(attributes.group ?? int(1), 'group');
+    return builder.node('Conv', [few, constant({ ...up, dims: [...up.dims, 1, 1] })], { group });
+  }
+  if (layout.data === 1)
+    return builder.node('MatMul', [constant(up), builder.node('MatMul', [constant(down), input])]);
+  const given = builder.node('MatMul', [
+    builder.node('MatMul', [input, flip(constant(down))]),
+    flip(constant(up)),
+  ]);
+  return builder.node('Mul', [given, builder.scalar(floatAttribute(node, 'alpha', 1))]);
+}
+
 /** Applies a correction as nodes of their own behind every layer. */
 function correctedSlowly(
   model: Model,
@@ -87,16 +118,20 @@ function correctedSlowly(
     const value = must(view.node.outputs[0], 'output');
     const rank = must(bundle.grouping.shapes.get(value), 'shape').length;
     const dims = [kept.length, ...new Array<number>(rank - 1 - view.layout.outputAxis).fill(1)];
+    const builder = new GraphBuilder(result.graph);
+    const vector = (values: Float32Array): string =>
+      builder.constant(floatConstant(values.slice(from, from + kept.length), dims), 'correction');
+    const node = must(
+      result.graph.nodes.find((other) => other.name === layer.name),
+      layer.name,
+    );
+    const change = correction.lowRank?.get(layer.name);
     let at = value;
-    for (const [op, values] of [
-      ['Mul', correction.scale],
-      ['Add', correction.shift],
+    for (const [op, constant] of [
+      ['Mul', vector(correction.scale)],
+      ['Add', vector(correction.shift)],
+      ...(change ? [['Add', lowRankBranch(builder, node, view.layout, change)] as const] : []),
     ] as const) {
-      const builder = new GraphBuilder(result.graph);
-      const constant = builder.constant(
-        floatConstant(values.slice(from, from + kept.length), dims),
-        'correction',
-      );
       const name = builder.fresh('corrected');
       insertAfter(result.graph, at, {
         name,
@@ -127,10 +162,8 @@ async function expectMixes(model: Model, seed: number): Promise<void> {
     const expected = slowly(bundle, levels);
     await expectSame(assembleModel(bundle, levels), expected);
     if (!corrected) continue;
-    const correction = {
-      scale: must(bundle.tensors.get(variantScale(i)), 'scale').data,
-      shift: must(bundle.tensors.get(variantShift(i)), 'shift').data.slice(),
-    };
+    const correction = storedCorrection(bundle.tensors, i, bundle.manifest.layers);
+    expect(correction.lowRank?.size).toBeGreaterThan(0);
     await expectSame(
       assembleModel(bundle, levels, { correction: i }),
       correctedSlowly(expected, bundle, levels, correction),
@@ -240,6 +273,19 @@ describe('assembleModel', () => {
     };
     fails(correction(7, 0), 'E_BUNDLE');
     fails(correction(8, 0.5), 'E_BUNDLE');
+    const few = (up: number[], down: number[]): LowRank => ({
+      up: { dims: up, data: new Float32Array(up.length) },
+      down: { dims: down, data: new Float32Array(down.length) },
+    });
+    // `head` reads ten features and gives three.
+    for (const change of [
+      few([3, 1], [1, 9]),
+      few([3, 2], [1, 10]),
+      few([2, 1], [1, 10]),
+      few([3, 0], [0, 10]),
+    ]) {
+      fails({ ...correction(8, 0), lowRank: new Map([['head', change]]) }, 'E_BUNDLE');
+    }
     fails(1, 'E_LEVELS');
     fails(2, 'E_LEVELS', [2]);
     expect(assembleModel(bundle, [0], { correction: correction(8, 0) }).graph.nodes.length).toBe(4);

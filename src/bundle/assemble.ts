@@ -1,31 +1,14 @@
 // A network at any mix of levels, put together from a bundle: prefixes of channels, repaired weights of the levels
-// picked layer by layer, and a correction of each channel. Nothing is fitted here.
+// picked layer by layer, and a correction of each layer. Nothing is fitted here.
 import { sliceModel } from '../channels/index.ts';
-import {
-  type Constant,
-  floatAttribute,
-  floatConstant,
-  GraphBuilder,
-  type Model,
-  type Node,
-  opOf,
-  readsOf,
-} from '../onnx/index.ts';
+import { type Constant, floatConstant, GraphBuilder, type Model, type Node, readsOf } from '../onnx/index.ts';
 import { BedsideError, must } from '../util/index.ts';
 import type { Assembly } from './bundle.ts';
+import { addLowRank, type Correction, correctedBias, scaledWeight, storedCorrection } from './correction.ts';
 import { keepOfLevels } from './levels.ts';
 import { repairedBias, repairedWeight } from './repaired.ts';
 import type { FloatTensor } from './safetensors.ts';
 import { keptAt, keptChannels, type WeightLayout, weightLayouts } from './weight-layout.ts';
-import { variantHeadBias, variantHeadWeight, variantScale, variantShift } from './weight-names.ts';
-
-/** A factor and a summand for each kept output channel of each layer, one layer after the other. */
-export interface Correction {
-  readonly scale: Float32Array;
-  readonly shift: Float32Array;
-  /** Weight and bias of the last layer as it is at these levels, instead of its table's; scale and shift follow. */
-  readonly head?: { readonly weight: FloatTensor; readonly bias?: FloatTensor | undefined } | undefined;
-}
 
 /** How a model is put together. */
 export interface AssembleOptions {
@@ -50,6 +33,8 @@ export function assembleModel(
   const own = new OwnConstants(model);
   const nodes = new Map(model.graph.nodes.map((node) => [node.name, node]));
   const views = weightLayouts(bundle.model, grouping);
+  const inputsAt = (view: WeightLayout): number =>
+    keptAt(view.inputs, manifest.groups, (group) => levels[group] as number).length;
   let from = 0;
   for (const layer of manifest.layers) {
     const view = must(views.get(layer.name), `layer '${layer.name}'`);
@@ -66,6 +51,8 @@ export function assembleModel(
         all.subarray(from, from + kept.length),
       ) as [Float32Array, Float32Array];
       weight = scaledWeight(view, weight ?? own.read(node, view.layout.weight), scale);
+      const change = correction.lowRank?.get(layer.name);
+      if (change) addLowRank(view, layer.name, weight, inputsAt(view), change);
       bias = correctedBias(view, layer.name, bias ?? own.readBias(node, view), scale, shift);
       from += kept.length;
     }
@@ -96,11 +83,7 @@ function correctionOf(
       );
     }
     if (!variant.corrected) return undefined;
-    correction = {
-      scale: must(tensors.get(variantScale(given)), 'stored scale').data,
-      shift: must(tensors.get(variantShift(given)), 'stored shift').data,
-      head: headOf(tensors, given),
-    };
+    correction = storedCorrection(tensors, given, manifest.layers);
   } else {
     correction = given;
   }
@@ -119,11 +102,6 @@ function correctionOf(
   return correction;
 }
 
-function headOf(tensors: Assembly['tensors'], variant: number): Correction['head'] {
-  const weight = tensors.get(variantHeadWeight(variant));
-  return weight && { weight, bias: tensors.get(variantHeadBias(variant)) };
-}
-
 function sameSize(given: FloatTensor, stands: FloatTensor, what: string): FloatTensor {
   if (given.dims.join() === stands.dims.join()) return given;
   throw new BedsideError(
@@ -131,49 +109,6 @@ function sameSize(given: FloatTensor, stands: FloatTensor, what: string): FloatT
     `a correction's last ${what} is [${given.dims.join(', ')}], expected [${stands.dims.join(', ')}]`,
     { hint: 'it must have the channels that stay at these levels' },
   );
-}
-
-/** The weight with each output channel times its factor, as a copy. */
-function scaledWeight(view: WeightLayout, weight: FloatTensor, scale: Float32Array): FloatTensor {
-  const { dims } = weight;
-  const data = weight.data.slice();
-  const [first, second] = [dims[0] as number, dims[1] as number];
-  const inner = data.length / (first * second);
-  const { weightOut } = view.layout;
-  // A transposed convolution's second axis spans one convolution group; its first tells which.
-  const perGroup = weightOut === 1 ? scale.length / second : 1;
-  for (let i = 0; i < first; i++) {
-    const base = weightOut === 1 ? Math.floor((i * perGroup) / first) * second : 0;
-    for (let j = 0; j < second; j++) {
-      const factor = scale[weightOut === 1 ? base + j : i] as number;
-      const from = (i * second + j) * inner;
-      for (let k = from; k < from + inner; k++) data[k] = (data[k] as number) * factor;
-    }
-  }
-  return { dims, data };
-}
-
-/** The bias times the factors, plus the summands; undefined where the operator has no bias. */
-function correctedBias(
-  view: WeightLayout,
-  layer: string,
-  bias: FloatTensor | undefined,
-  scale: Float32Array,
-  shift: Float32Array,
-): FloatTensor | undefined {
-  const beta = opOf(view.node) === 'Gemm' ? floatAttribute(view.node, 'beta', 1) : 1;
-  if (!bias || beta === 0) {
-    if (shift.every((value) => value === 0)) return undefined;
-    throw new BedsideError('E_BUNDLE', `a correction shifts the outputs of '${layer}', which has no bias`, {
-      hint: 'its entries for this layer must be 0',
-    });
-  }
-  const data = Float32Array.from(
-    scale,
-    (factor, i) =>
-      (bias.data[bias.data.length === 1 ? 0 : i] as number) * factor + (shift[i] as number) / beta,
-  );
-  return { dims: bias.data.length === data.length ? bias.dims : [data.length], data };
 }
 
 /** Constants of one node, changed without disturbing other readers of the same ones. */

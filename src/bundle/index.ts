@@ -1,6 +1,7 @@
 // Bundles: one network at any mix of levels, as a folder that is written whole or not at all.
-export { type AssembleOptions, assembleModel, type Correction } from './assemble.ts';
+export { type AssembleOptions, assembleModel } from './assemble.ts';
 export type { Assembly, AssemblyLayer, Bundle } from './bundle.ts';
+export { type Correction, correctionTensors, type LowRank, storedCorrection } from './correction.ts';
 export {
   type Costed,
   type LayerCosts,
@@ -38,12 +39,5 @@ export {
 } from './parts.ts';
 export { openBundle } from './read.ts';
 export type { FloatTensor } from './safetensors.ts';
-export {
-  tableBias,
-  tableWeight,
-  variantHeadBias,
-  variantHeadWeight,
-  variantScale,
-  variantShift,
-} from './weight-names.ts';
+export { isOfVariant, tableBias, tableWeight } from './weight-names.ts';
 export { type BundleContents, writeBundle } from './write.ts';

@@ -9,6 +9,7 @@ import { assertAgreement } from './agreement.ts';
 import type { Bundle } from './bundle.ts';
 import { parseManifest } from './parse-manifest.ts';
 import { decodeSafetensors, encodeSafetensors, type FloatTensor } from './safetensors.ts';
+import { layerOf } from './weight-names.ts';
 
 /** Weights of fewer elements stay in the frame: shapes, bounds and the like. */
 const SMALL = 64;
@@ -53,7 +54,7 @@ export function cutBundle(bundle: Bundle, manifest: Uint8Array): CutBundle {
   }
   const { graph } = bundle.model;
   const stageOf = new Map(bundle.manifest.layers.map(({ name, stage }) => [name, stage]));
-  const last = bundle.manifest.stages.length - 1;
+  const last = bundle.manifest.layers.at(-1)?.name;
   const constants = new Map<string, FloatTensor>();
   const own = bundle.manifest.stages.map(({ input, output }) => {
     const weights = new Map<string, FloatTensor>();
@@ -67,9 +68,7 @@ export function cutBundle(bundle: Bundle, manifest: Uint8Array): CutBundle {
   const common = new Map<string, FloatTensor>();
   const ofStages = new Map<string, FloatTensor>();
   for (const [name, tensor] of bundle.tensors) {
-    const stage = /^variant\/\d+\/head\//.test(name)
-      ? last
-      : stageOf.get(name.split('/').slice(0, -2).join('/'));
+    const stage = stageOf.get(layerOf(name, last) ?? '');
     if (stage === undefined) common.set(name, tensor);
     else {
       must(own[stage], 'a stage').set(`tensor/${name}`, tensor);

@@ -90,6 +90,21 @@ export function keptChannels(
   return lengths.reduce((sum, length) => sum + length, 0);
 }
 
+/** Sizes of a layer's weight with the channels that stay at a vector of levels. */
+export function keptDims(
+  view: WeightLayout,
+  groups: readonly BundleGroup[],
+  levels: readonly number[],
+): number[] {
+  const { weight, layout, axis, along, outputs, depthwise } = view;
+  const count = (positions: Positions): number =>
+    keptAt(positions, groups, (group) => levels[group] as number).length;
+  return weight.dims.map((size, at) => {
+    if (at === axis) return count(along);
+    return at === layout.weightOut && !depthwise ? count(outputs) : size;
+  });
+}
+
 /** Shape of the weight of the table of a level. */
 export function tableDims(view: WeightLayout, groups: readonly BundleGroup[], level: number): number[] {
   const kept = keptAt(view.along, groups, () => level).length;

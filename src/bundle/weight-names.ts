@@ -7,8 +7,22 @@ export const tableBias = (layer: string, level: number): string => `${layer}/${l
 
 /** Correction of variant `index`: a factor for each kept output channel of each layer, in the manifest's order. */
 export const variantScale = (index: number): string => `variant/${index}/scale`;
+/** Correction of variant `index`: what is added after the factor. */
+export const variantShift = (index: number): string => `variant/${index}/shift`;
 /** Correction of variant `index`, optional: weight and bias of the last layer, instead of its table's. */
 export const variantHeadWeight = (index: number): string => `variant/${index}/head/weight`;
 export const variantHeadBias = (index: number): string => `variant/${index}/head/bias`;
-/** Correction of variant `index`: what is added after the factor. */
-export const variantShift = (index: number): string => `variant/${index}/shift`;
+/** Correction of variant `index`, optional: a change of low rank of a layer's weight, its two factors. */
+export const variantDown = (index: number, layer: string): string => `variant/${index}/down/${layer}`;
+export const variantUp = (index: number, layer: string): string => `variant/${index}/up/${layer}`;
+
+/** All tensors of the correction of a variant. */
+export const isOfVariant = (tensor: string, index: number): boolean => tensor.startsWith(`variant/${index}/`);
+
+/** The layer that a tensor is for; undefined for what concerns all of them. */
+export function layerOf(tensor: string, last: string | undefined): string | undefined {
+  const [, kind, layer] = /^variant\/\d+\/(?:(down|up)\/(.+)|.*)$/s.exec(tensor) ?? [];
+  if (kind) return layer;
+  if (/^variant\/\d+\/head\//.test(tensor)) return last;
+  return tensor.split('/').slice(0, -2).join('/');
+}

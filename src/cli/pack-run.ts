@@ -138,7 +138,7 @@ export async function certifyAndWrite(
   return certifyDrawn(bundle, levels, draws, options, output);
 }
 
-type CertifyOptions = Pick<PackOptions, 'batch' | 'threads'> & { readonly seed: number };
+type CertifyOptions = Pick<PackOptions, 'batch' | 'threads' | 'lowRankFrom'> & { readonly seed: number };
 
 /**
  * As `certifyAndWrite`, on draws that there are.
@@ -148,11 +148,11 @@ export async function certifyDrawn(
   bundle: Bundle,
   levels: readonly number[],
   draws: LocalDraws,
-  { batch, threads, seed }: CertifyOptions,
+  { batch, threads, seed, lowRankFrom }: CertifyOptions,
   output: Output,
 ): Promise<Certified> {
   const { contents, variant } = await output.during('measuring', () =>
-    certifyLevels(bundle, levels, { ...draws, batch, threads, seed }),
+    certifyLevels(bundle, levels, { ...draws, batch, threads, seed, lowRankFrom }),
   );
   const manifest = await writeBundle(bundle.dir, contents);
   const key = variant.levels.join();

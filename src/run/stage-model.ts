@@ -10,10 +10,7 @@ import {
   keepOfLevels,
   type StageCosts,
   stageCosts,
-  variantHeadBias,
-  variantHeadWeight,
-  variantScale,
-  variantShift,
+  storedCorrection,
 } from '../bundle/index.ts';
 import { findGroups, type Keep, keptPositions, sliceModel } from '../channels/index.ts';
 import { cloneModel, extractSubgraph, isWeighted, type Model, removeDead } from '../onnx/index.ts';
@@ -180,8 +177,8 @@ export class StageModels {
     const { manifest, tensors, grouping, model } = this.bundle;
     const variant = findVariant(manifest, levels);
     if (variant === undefined || !manifest.variants[variant]?.corrected) return undefined;
-    const scale = must(tensors.get(variantScale(variant)), 'stored scale').data;
-    const shift = must(tensors.get(variantShift(variant)), 'stored shift').data;
+    const own = manifest.layers.filter(({ stage }) => stage >= span.first && stage <= span.last);
+    const { scale, shift, lowRank, head } = storedCorrection(tensors, variant, own);
     const positions = keptPositions(grouping, keep);
     const nodes = new Map(model.graph.nodes.map((node) => [node.name, node]));
     let at = 0;
@@ -189,17 +186,15 @@ export class StageModels {
     for (const layer of manifest.layers) {
       const [output = ''] = must(nodes.get(layer.name), `layer '${layer.name}'`).outputs;
       const all = must(grouping.values.get(output), `channels of '${output}'`).group.length;
-      const own = layer.stage >= span.first && layer.stage <= span.last;
-      if (own && to === 0) from = at;
+      if (layer === own[0]) from = at;
       at += positions(output)?.length ?? all;
-      if (own) to = at;
+      if (layer === own.at(-1)) to = at;
     }
-    const isLast = manifest.layers.at(-1)?.stage === span.last;
-    const weight = isLast ? tensors.get(variantHeadWeight(variant)) : undefined;
     return {
       scale: scale.subarray(from, to),
       shift: shift.subarray(from, to),
-      head: weight && { weight, bias: tensors.get(variantHeadBias(variant)) },
+      lowRank,
+      head: own.at(-1) === manifest.layers.at(-1) ? head : undefined,
     };
   }
 }

@@ -11,6 +11,7 @@ import {
 } from '../../onnx/index.ts';
 import { must, Random } from '../../util/index.ts';
 import type { Bundle } from '../bundle.ts';
+import { lowRankShape } from '../correction.ts';
 import {
   BUNDLE_VERSION,
   type BundleLayer,
@@ -20,8 +21,15 @@ import {
   type Variant,
 } from '../manifest.ts';
 import type { FloatTensor } from '../safetensors.ts';
-import { keptAt, keptChannels, weightLayouts } from '../weight-layout.ts';
-import { tableBias, tableWeight, variantScale, variantShift } from '../weight-names.ts';
+import { keptAt, keptChannels, keptDims, weightLayouts } from '../weight-layout.ts';
+import {
+  tableBias,
+  tableWeight,
+  variantDown,
+  variantScale,
+  variantShift,
+  variantUp,
+} from '../weight-names.ts';
 import type { BundleContents } from '../write.ts';
 
 export const RATIOS: readonly number[] = [0, 0.25, 0.5, 0.7];
@@ -202,8 +210,20 @@ function tensorsOf(parts: ManifestParts, model: Model, grouping: Grouping): Map<
     });
     tensors.set(variantScale(i), draw(1));
     tensors.set(variantShift(i), draw(0));
+    for (const [at, [name, view]] of [...views].entries()) {
+      const inputs = keptAt(view.inputs, groups, (group) => levels[group] as number).length;
+      const shapes = lowRankShape(view, keptDims(view, groups, levels), inputs, 1 + (at % 2));
+      // Not every layer has one.
+      if (!shapes || at % 4 === 3) continue;
+      tensors.set(variantDown(i, name), noise(shapes.down, random));
+      tensors.set(variantUp(i, name), noise(shapes.up, random));
+    }
   }
   return tensors;
+}
+
+function noise(dims: readonly number[], random: Random): FloatTensor {
+  return { dims, data: Float32Array.from({ length: sizeOf(dims) }, () => 0.3 * random.normal()) };
 }
 
 function scaled(constant: Constant, by: number): FloatTensor {

@@ -42,6 +42,7 @@ interface PackCommandOptions extends CommonOptions, RunOptions, DrawOptions {
   readonly variants?: number;
   readonly block?: number;
   readonly measure: boolean;
+  readonly lowRank: boolean;
   readonly maxPositions?: number;
   readonly chart?: string;
   readonly certify?: readonly number[];
@@ -88,6 +89,10 @@ export function addPack(program: Command): void {
       'measure on at most this many samples of each class',
       count(),
       DEFAULT_VALIDATION,
+    )
+    .option(
+      '--no-low-rank',
+      'correct mixes by factors and summands alone: packed sooner, a smaller bundle, less accurate mixes',
     )
     .option('--no-measure', 'do not measure how long layers take on this machine')
     .option(
@@ -156,6 +161,7 @@ async function pack(path: string, options: PackCommandOptions): Promise<void> {
     batch,
     threads,
     seed,
+    lowRankFrom: lowRankFrom(options),
   };
   const result = await packAndWrite(loaded, draws, { ...settings, measureSeconds: options.measure }, output);
   const totalSeconds = (performance.now() - start) / 1000;
@@ -183,6 +189,11 @@ function levelRatios({ ratios: given, levelsCount }: PackCommandOptions): readon
   return given && [...new Set([0, ...given])];
 }
 
+/** Undefined for the usual one. */
+function lowRankFrom({ lowRank }: PackCommandOptions): number | undefined {
+  return lowRank ? undefined : Number.POSITIVE_INFINITY;
+}
+
 const LAST_RATIO = PACK_RATIOS.at(-1) ?? 0.875;
 
 interface Told {
@@ -207,6 +218,7 @@ function facts({ packed, manifest, bytes, seconds }: PackResult, told: Told): ob
     groups: groups.length,
     levels: levels.length,
     variants: variants.length,
+    lowRank: packed.lowRank,
     stages: manifest.stages.length,
     bytes,
     calibration: provenance.calibration,
@@ -230,6 +242,7 @@ function describe({ packed, manifest, bytes, seconds }: PackResult, told: Told):
     ...[...packed.fixed].map(([group, why]) => `group ${group} keeps its order: ${why}`),
     '',
     `${variants.length} mixes measured on ${provenance.validation} samples held apart; ${best} ${best === 1 ? 'is' : 'are'} not beaten in ${measureWord(manifest)} and MACs`,
+    ...(packed.lowRank > 0 ? [`${packed.lowRank} of them corrected by changes of low rank besides`] : []),
     indent(frontierTable(manifest, shownRows(manifest, SHOWN))),
     '',
     `accuracy of other mixes is predicted: mean error ${accuracy.meanError.toFixed(3)}, at most ${accuracy.maxError.toFixed(3)} on ${accuracy.checked} mixes that it was not made from`,
@@ -281,7 +294,12 @@ async function certify(
   }
   const bundle = await openBundle(path);
   checkLevels(bundle.manifest, levels);
-  const { variant, index, manifest } = await certifyAndWrite(bundle, levels, options, output);
+  const { variant, index, manifest } = await certifyAndWrite(
+    bundle,
+    levels,
+    { ...options, lowRankFrom: lowRankFrom(options) },
+    output,
+  );
   const whole = manifest.variants[0]?.macs ?? variant.macs;
   output.result({
     bundle: path,

@@ -24,12 +24,15 @@ import { type Matrix, Products } from '../reconstruct/products.ts';
 import { assertEnough } from '../reconstruct/reconstruct.ts';
 import { fitLayer, fromMatrices, weightMatrices } from '../reconstruct/refit.ts';
 import { type Lesson, Teacher } from '../reconstruct/teacher.ts';
+import { LowRankFitter } from './low-rank.ts';
 import { affordableSamples, fixedBatch, joined, runAll } from './run-all.ts';
+import { SHRINKAGE } from './shrinkage.ts';
 
-/** Pull of the factors toward 1, as a share of a channel's variance. */
-const SHRINKAGE = 0.02;
 /** Places a layer is compared at, over all samples. */
 const PLACES = 4096;
+
+/** Share of the error that changes of low rank may leave, so that they are worth their bytes. */
+const WORTH = 0.95;
 
 /** What the corrections of a bundle are fitted from. */
 export interface CorrectionOptions {
@@ -70,8 +73,11 @@ export class Corrector {
   readonly #products: Products;
   /** Of the unpruned network: its last layer, if that is a linear one that gives the logits. */
   readonly #head: LinearLayer | undefined;
+  readonly #model: Model;
+  #lowRank: LowRankFitter | undefined;
 
   private constructor(
+    model: Model,
     grouping: Grouping,
     answers: readonly Answers[],
     samples: RepairSamples,
@@ -81,6 +87,7 @@ export class Corrector {
     products: Products,
     head: LinearLayer | undefined,
   ) {
+    this.#model = model;
     this.#products = products;
     this.#head = head;
     this.#grouping = grouping;
@@ -122,7 +129,7 @@ export class Corrector {
     const head =
       last?.kind === 'dense' && last.output === output && last.inputShape.length === 2 ? last : undefined;
     const products = await Products.create(options.threads);
-    return new Corrector(grouping, answers, samples, output, logits, options, products, head);
+    return new Corrector(model, grouping, answers, samples, output, logits, options, products, head);
   }
 
   /**
@@ -153,6 +160,27 @@ export class Corrector {
       errorBefore,
       errorAfter: better ? best.error : errorBefore,
     };
+  }
+
+  /**
+   * Adds changes of low rank, if they help: better than factors and summands alone, for many times the time and bytes.
+   * @param fitted what `fit` found for the same network
+   */
+  async enrich(cut: Model, keep: Keep, fitted: FittedCorrection): Promise<FittedCorrection> {
+    this.#lowRank ??= await LowRankFitter.create(
+      this.#model,
+      this.#grouping,
+      this.#samples,
+      this.#head?.name,
+      this.#options,
+    );
+    const { model, correction } = await this.#lowRank.fit(cut, keep, this.#products);
+    if (!correction.lowRank) return fitted;
+    const values = await runAll(this.#withHeadInput(model), this.#samples, this.#options);
+    const found = await this.#refitHead(cut, values, correction);
+    return found.error < WORTH * fitted.errorAfter
+      ? { ...fitted, correction: found.correction, errorAfter: found.error }
+      : fitted;
   }
 
   /** Frees the engine's memory. */
@@ -191,6 +219,7 @@ export class Corrector {
     return {
       error: refit,
       correction: {
+        ...correction,
         scale: correction.scale.map((value, i) => (i < last ? value : 1)),
         shift: correction.shift.map((value, i) => (i < last ? value : 0)),
         head: {

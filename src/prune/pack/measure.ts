@@ -10,9 +10,10 @@ import {
   type Variant,
 } from '../../bundle/index.ts';
 import type { Dataset } from '../../data/index.ts';
+import type { Model } from '../../onnx/index.ts';
 import { BedsideError, binomialLowerBound } from '../../util/index.ts';
 import { agreementOf, type Evaluation, evaluate } from '../evaluate.ts';
-import { Corrector } from './corrections.ts';
+import { Corrector, type FittedCorrection } from './corrections.ts';
 
 /** What mixes are measured with. */
 export interface MeterOptions {
@@ -25,6 +26,8 @@ export interface MeterOptions {
   readonly seed: number;
   /** What is measured; default the mean of recalls with labels, agreement without. */
   readonly measure?: AccuracyModel['measure'] | undefined;
+  /** Accuracy that a mix may lose before it gets changes of low rank; 1 or more for never. Default `LOW_RANK_FROM`. */
+  readonly lowRankFrom?: number | undefined;
 }
 
 /** A measured mix. */
@@ -40,6 +43,12 @@ export type Measurable = Assembly & {
   readonly manifest: Assembly['manifest'] & Costed;
 };
 
+/**
+ * Accuracy that a mix may lose before it is worth changes of low rank: they take tens of times as long to fit as factors,
+ * and hundreds of times as many bytes.
+ */
+export const LOW_RANK_FROM = 0.005;
+
 /** Confidence of the lower bounds. */
 const CONFIDENCE = 0.95;
 
@@ -50,6 +59,8 @@ export class MixMeter {
   readonly #options: MeterOptions;
   readonly #corrector: Corrector;
   readonly #whole: Evaluation;
+  readonly #unprunedAccuracy: number;
+  readonly #lowRankFrom: number;
   readonly #known = new Map<string, MeasuredVariant>();
 
   private constructor(bundle: Measurable, options: MeterOptions, corrector: Corrector, whole: Evaluation) {
@@ -58,6 +69,8 @@ export class MixMeter {
     this.#corrector = corrector;
     this.#whole = whole;
     this.measure = measureOf(options);
+    this.#unprunedAccuracy = this.#accuracyOf(whole.predictions).accuracy;
+    this.#lowRankFrom = options.lowRankFrom ?? LOW_RANK_FROM;
   }
 
   /**
@@ -84,18 +97,15 @@ export class MixMeter {
     const bundle = this.#bundle;
     const plain = assembleModel(bundle, levels);
     const unpruned = levels.every((level) => level === 0);
-    const fitted = unpruned
-      ? undefined
-      : await this.#corrector.fit(plain, keepOfLevels(bundle.manifest, levels));
+    const keep = keepOfLevels(bundle.manifest, levels);
+    let fitted = unpruned ? undefined : await this.#corrector.fit(plain, keep);
+    let predictions = await this.#predict(plain, levels, fitted);
+    if (fitted && this.#unprunedAccuracy - this.#accuracyOf(predictions).accuracy > this.#lowRankFrom) {
+      const richer = await this.#corrector.enrich(plain, keep, fitted);
+      if (richer !== fitted) predictions = await this.#predict(plain, levels, richer);
+      fitted = richer;
+    }
     const correction = fitted?.correction;
-    const model = correction ? assembleModel(bundle, levels, { correction }) : plain;
-    const { name, batch, threads, validation } = this.#options;
-    const { predictions } = await evaluate(model, validation, {
-      name,
-      batch,
-      threads,
-      reference: this.#whole.predictions,
-    });
     const { seconds, ...costs } = totalCosts(bundle.manifest, levels);
     const result: MeasuredVariant = {
       variant: {
@@ -111,6 +121,17 @@ export class MixMeter {
     };
     this.#known.set(key, result);
     return result;
+  }
+
+  async #predict(
+    plain: Model,
+    levels: readonly number[],
+    fitted: FittedCorrection | undefined,
+  ): Promise<Int32Array> {
+    const correction = fitted?.correction;
+    const model = correction ? assembleModel(this.#bundle, levels, { correction }) : plain;
+    const reference = this.#whole.predictions;
+    return (await evaluate(model, this.#options.validation, { ...this.#options, reference })).predictions;
   }
 
   /** Frees the engine's memory. */

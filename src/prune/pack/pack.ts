@@ -4,13 +4,12 @@ import {
   type BundleContents,
   type BundleManifest,
   checkLevels,
+  correctionTensors,
+  type FloatTensor,
+  isOfVariant,
   type ManifestParts,
   totalCosts,
   type Variant,
-  variantHeadBias,
-  variantHeadWeight,
-  variantScale,
-  variantShift,
 } from '../../bundle/index.ts';
 import { assertPrunable, findGroups, reorderChannels } from '../../channels/index.ts';
 import type { Dataset } from '../../data/index.ts';
@@ -61,6 +60,8 @@ export interface PackOptions {
   readonly seed?: number | undefined;
   /** As for `reconstruct`; default 4096. */
   readonly maxPositions?: number | undefined;
+  /** Accuracy that a mix may lose before it is corrected by changes of low rank; 1 or more for never. Default .005. */
+  readonly lowRankFrom?: number | undefined;
   /** The model before batch normalisation was merged, for criteria that read it. */
   readonly unmerged?: Model | undefined;
   readonly onStep?: ((step: string, done: number, total: number) => void) | undefined;
@@ -73,6 +74,8 @@ export interface PackedModel {
   /** Present when the criterion was `auto`. */
   readonly choice?: Choice | undefined;
   readonly repairs: readonly TableRepair[];
+  /** How many measured mixes are corrected by changes of low rank. */
+  readonly lowRank: number;
   /** Groups whose channels could not be put in order, and why. */
   readonly fixed: ReadonlyMap<number, string>;
   /** Measured mixes that no other beats in accuracy and multiply-accumulates, the largest first. */
@@ -156,7 +159,7 @@ export async function packModel(
   return {
     contents: {
       model: ordered,
-      tensors: new Map([...draft.tensors, ...correctionTensors(stored, 0)]),
+      tensors: new Map([...draft.tensors, ...tensorsOf(stored, 0)]),
       manifest: {
         name,
         model: { source: provenance.source, ...described.signature },
@@ -183,6 +186,7 @@ export async function packModel(
     criterion,
     choice,
     repairs,
+    lowRank: stored.filter(({ correction }) => correction?.lowRank).length,
     fixed,
     frontier: frontierOf(stored.map(({ variant }) => variant)),
   };
@@ -199,7 +203,7 @@ export async function certifyLevels(
   levels: readonly number[],
   options: Omit<PackOptions, 'name' | 'criterion' | 'block' | 'ratios' | 'variants'>,
 ): Promise<{ contents: BundleContents; variant: Variant }> {
-  const { calibration, validation, batch = 32, threads = 1, seed = 1 } = options;
+  const { calibration, validation, batch = 32, threads = 1, seed = 1, lowRankFrom } = options;
   const { manifest, model, tensors } = bundle;
   checkLevels(manifest, levels);
   const meter = await MixMeter.create(bundle, {
@@ -209,6 +213,7 @@ export async function certifyLevels(
     batch,
     threads,
     seed,
+    lowRankFrom,
     measure: manifest.accuracy.measure,
   });
   try {
@@ -216,14 +221,14 @@ export async function certifyLevels(
     const key = levels.join();
     const at = manifest.variants.findIndex((variant) => variant.levels.join() === key);
     const index = at < 0 ? manifest.variants.length : at;
-    const kept = [...tensors].filter(([tensor]) => !tensor.startsWith(`variant/${index}/`));
+    const kept = [...tensors].filter(([tensor]) => !isOfVariant(tensor, index));
     const { format: _, version: __, model: part, weights: ___, ...rest } = manifest;
     const { source, input, output } = part;
     return {
       variant: added.variant,
       contents: {
         model,
-        tensors: new Map([...kept, ...correctionTensors([added], index)]),
+        tensors: new Map([...kept, ...tensorsOf([added], index)]),
         manifest: {
           ...rest,
           model: { source, input, output },
@@ -297,14 +302,25 @@ async function measureMixes(
   draft: Measurable,
   options: PackOptions & { readonly batch: number; readonly threads: number; readonly seed: number },
 ) {
-  const { name, calibration, validation, batch, threads, seed, variants = 256, onStep } = options;
+  const {
+    name,
+    calibration,
+    validation,
+    batch,
+    threads,
+    seed,
+    lowRankFrom,
+    variants = 256,
+    onStep,
+  } = options;
   const space: MixSpace = {
     groups: draft.manifest.groups.length,
     levels: draft.manifest.ratios.length,
     costs: (levels) => totalCosts(draft.manifest, levels),
   };
   const random = new Random(seed);
-  const meter = await MixMeter.create(draft, { name, calibration, validation, batch, threads, seed });
+  const limits = { batch, threads, seed, lowRankFrom };
+  const meter = await MixMeter.create(draft, { name, calibration, validation, ...limits });
   const measured = new Map<string, MeasuredVariant>();
   // Levels of equal counts are the same network for what it costs: one vector of them is enough.
   const shapes = new Set<string>();
@@ -367,19 +383,6 @@ async function measureMixes(
 }
 
 /** Tensors of the corrections of variants, the first of which has the given index. */
-function correctionTensors(
-  variants: readonly MeasuredVariant[],
-  from: number,
-): [string, { dims: readonly number[]; data: Float32Array }][] {
-  return variants.flatMap(({ correction }, i) => {
-    if (!correction) return [];
-    const { scale, shift, head } = correction;
-    const index = from + i;
-    return [
-      [variantScale(index), { dims: [scale.length], data: scale }],
-      [variantShift(index), { dims: [shift.length], data: shift }],
-      ...(head ? [[variantHeadWeight(index), head.weight]] : []),
-      ...(head?.bias ? [[variantHeadBias(index), head.bias]] : []),
-    ] as [string, { dims: readonly number[]; data: Float32Array }][];
-  });
+function tensorsOf(variants: readonly MeasuredVariant[], from: number): [string, FloatTensor][] {
+  return variants.flatMap(({ correction }, i) => (correction ? correctionTensors(correction, from + i) : []));
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { must, Random } from '../../util/index.ts';
 import { factorise, solveFactor } from './factor.ts';
-import { cholesky, invertLower } from './linalg.ts';
+import { cholesky, invertLower, leadingDirections } from './linalg.ts';
 import { type Matrix, Products } from './products.ts';
 
 function positiveDefinite(n: number, random: Random): Matrix {
@@ -92,5 +92,37 @@ describe('invertLower', () => {
         expect(sum).toBeCloseTo(i === j ? 1 : 0, 9);
       }
     }
+  });
+});
+
+describe('leadingDirections', () => {
+  it('finds the eigenvectors of the largest eigenvalues', () => {
+    // Q diag(9, 5, 2, .5, .1, 0) Q^T with Q from two reflections.
+    const n = 6;
+    const values = [9, 5, 2, 0.5, 0.1, 0];
+    const random = new Random(4);
+    const v = Array.from({ length: n }, () => random.normal());
+    const norm = v.reduce((sum, x) => sum + x * x, 0);
+    const q = (i: number, j: number): number =>
+      (i === j ? 1 : 0) - (2 * (v[i] as number) * (v[j] as number)) / norm;
+    const data = Float64Array.from({ length: n * n }, (_, at) =>
+      values.reduce((sum, value, k) => sum + value * q(Math.floor(at / n), k) * q(at % n, k), 0),
+    );
+    const found = leadingDirections({ rows: n, columns: n, data }, 3);
+    for (let c = 0; c < 3; c++) {
+      let cosine = 0;
+      for (let i = 0; i < n; i++) cosine += (found.data[i * 3 + c] as number) * q(i, c);
+      expect(Math.abs(cosine)).toBeCloseTo(1, 9);
+    }
+  });
+
+  it('has nothing to say where nothing is left', () => {
+    const found = leadingDirections({ rows: 2, columns: 2, data: Float64Array.of(1, 1, 1, 1) }, 2);
+    const half = Math.sqrt(0.5);
+    expect(Math.abs(found.data[0] as number)).toBeCloseTo(half, 9);
+    expect([found.data[1], found.data[3]].map((x) => Math.abs(x as number))).toEqual([0, 0]);
+    expect(leadingDirections({ rows: 2, columns: 2, data: new Float64Array(4) }, 1).data).toEqual(
+      new Float64Array(2),
+    );
   });
 });

@@ -1,0 +1,172 @@
+// What a measured vector of levels adds to its tables: a factor and a summand a channel, changes of low rank, a last layer.
+import { floatAttribute, opOf } from '../onnx/index.ts';
+import { BedsideError, must } from '../util/index.ts';
+import type { FloatTensor } from './safetensors.ts';
+import type { WeightLayout } from './weight-layout.ts';
+import {
+  variantDown,
+  variantHeadBias,
+  variantHeadWeight,
+  variantScale,
+  variantShift,
+  variantUp,
+} from './weight-names.ts';
+
+/**
+ * A change of a layer's weight: what a layer with few outputs (`down`) and one of kernel 1 that reads them (`up`) give
+ * together. Both have the convolution groups of the layer.
+ */
+export interface LowRank {
+  /** Rows laid out as those of a convolution, `[rank * groups, in / groups, ...kernel]`; `[rank, in]` for products. */
+  readonly down: FloatTensor;
+  /** `[out, rank]` */
+  readonly up: FloatTensor;
+}
+
+/** A factor and a summand for each kept output channel of each layer, one layer after the other. */
+export interface Correction {
+  readonly scale: Float32Array;
+  readonly shift: Float32Array;
+  /** By layer: what is added to its weight after the factors. */
+  readonly lowRank?: ReadonlyMap<string, LowRank> | undefined;
+  /** Weight and bias of the last layer as it is at these levels, instead of its table's; scale and shift follow. */
+  readonly head?: { readonly weight: FloatTensor; readonly bias?: FloatTensor | undefined } | undefined;
+}
+
+/** The correction of a variant as it is stored, with the changes of some layers. */
+export function storedCorrection(
+  tensors: ReadonlyMap<string, FloatTensor>,
+  variant: number,
+  layers: readonly { readonly name: string }[],
+): Correction {
+  const weight = tensors.get(variantHeadWeight(variant));
+  const lowRank = new Map<string, LowRank>();
+  for (const { name } of layers) {
+    const [down, up] = [tensors.get(variantDown(variant, name)), tensors.get(variantUp(variant, name))];
+    if (down && up) lowRank.set(name, { down, up });
+  }
+  return {
+    scale: must(tensors.get(variantScale(variant)), 'stored scale').data,
+    shift: must(tensors.get(variantShift(variant)), 'stored shift').data,
+    ...(lowRank.size > 0 ? { lowRank } : {}),
+    ...(weight ? { head: { weight, bias: tensors.get(variantHeadBias(variant)) } } : {}),
+  };
+}
+
+/** The tensors that a correction is stored as. */
+export function correctionTensors(
+  { scale, shift, lowRank, head }: Correction,
+  variant: number,
+): [string, FloatTensor][] {
+  return [
+    [variantScale(variant), { dims: [scale.length], data: scale }],
+    [variantShift(variant), { dims: [shift.length], data: shift }],
+    ...Array.from(lowRank ?? [], ([layer, { down, up }]): [string, FloatTensor][] => [
+      [variantDown(variant, layer), down],
+      [variantUp(variant, layer), up],
+    ]).flat(),
+    ...(head ? [[variantHeadWeight(variant), head.weight] as [string, FloatTensor]] : []),
+    ...(head?.bias ? [[variantHeadBias(variant), head.bias] as [string, FloatTensor]] : []),
+  ];
+}
+
+/** The weight with each output channel times its factor, as a copy. */
+export function scaledWeight(view: WeightLayout, weight: FloatTensor, scale: Float32Array): FloatTensor {
+  const { dims } = weight;
+  const data = weight.data.slice();
+  const [first, second] = [dims[0] as number, dims[1] as number];
+  const inner = data.length / (first * second);
+  const { weightOut } = view.layout;
+  // A transposed convolution's second axis spans one convolution group; its first tells which.
+  const perGroup = weightOut === 1 ? scale.length / second : 1;
+  for (let i = 0; i < first; i++) {
+    const base = weightOut === 1 ? Math.floor((i * perGroup) / first) * second : 0;
+    for (let j = 0; j < second; j++) {
+      const factor = scale[weightOut === 1 ? base + j : i] as number;
+      const from = (i * second + j) * inner;
+      for (let k = from; k < from + inner; k++) data[k] = (data[k] as number) * factor;
+    }
+  }
+  return { dims, data };
+}
+
+/** The bias times the factors, plus the summands; undefined where the operator has no bias. */
+export function correctedBias(
+  view: WeightLayout,
+  layer: string,
+  bias: FloatTensor | undefined,
+  scale: Float32Array,
+  shift: Float32Array,
+): FloatTensor | undefined {
+  const beta = opOf(view.node) === 'Gemm' ? floatAttribute(view.node, 'beta', 1) : 1;
+  if (!bias || beta === 0) {
+    if (shift.every((value) => value === 0)) return undefined;
+    throw new BedsideError('E_BUNDLE', `a correction shifts the outputs of '${layer}', which has no bias`, {
+      hint: 'its entries for this layer must be 0',
+    });
+  }
+  const data = Float32Array.from(
+    scale,
+    (factor, i) =>
+      (bias.data[bias.data.length === 1 ? 0 : i] as number) * factor + (shift[i] as number) / beta,
+  );
+  return { dims: bias.data.length === data.length ? bias.dims : [data.length], data };
+}
+
+/**
+ * Adds a change of low rank to a weight in place.
+ * @param inputs how many channels the layer reads at these levels
+ * @throws BedsideError E_BUNDLE when it is not one of this weight
+ */
+export function addLowRank(
+  view: WeightLayout,
+  layer: string,
+  weight: FloatTensor,
+  inputs: number,
+  { down, up }: LowRank,
+): void {
+  const [outputs = 0, rank = 0] = up.dims;
+  const expected = lowRankShape(view, weight.dims, inputs, rank);
+  if (expected?.down.join() !== down.dims.join() || expected.up.join() !== up.dims.join()) {
+    const shapes = `[${down.dims.join(', ')}] and [${up.dims.join(', ')}]`;
+    throw new BedsideError(
+      'E_BUNDLE',
+      `a correction's change of low rank ${shapes} does not fit '${layer}'`,
+      {
+        hint: `its weight is [${weight.dims.join(', ')}] at these levels`,
+      },
+    );
+  }
+  const groups = (down.dims[0] as number) / rank;
+  const length = down.data.length / (groups * rank);
+  const rowsFirst = view.layout.weightOut === 0;
+  for (let o = 0; o < outputs; o++) {
+    const base = Math.floor((o * groups) / outputs) * rank;
+    for (let r = 0; r < rank; r++) {
+      const factor = up.data[o * rank + r] as number;
+      const from = (base + r) * length;
+      for (let i = 0; i < length; i++) {
+        const at = rowsFirst ? o * length + i : i * outputs + o;
+        weight.data[at] = (weight.data[at] as number) + factor * (down.data[from + i] as number);
+      }
+    }
+  }
+}
+
+/**
+ * Shapes of a change of some rank of a weight; undefined for transposed convolutions, which have none.
+ * @param dims of the weight with the channels that stay
+ * @param inputs how many of those that the layer reads stay
+ */
+export function lowRankShape(
+  { node, layout }: WeightLayout,
+  dims: readonly number[],
+  inputs: number,
+  rank: number,
+): { down: number[]; up: number[] } | undefined {
+  const op = opOf(node);
+  if (op === 'ConvTranspose' || rank < 1) return undefined;
+  const groups = op === 'Conv' ? inputs / (dims[layout.weightIn] as number) : 1;
+  const rest = dims.filter((_, axis) => axis !== layout.weightOut);
+  return { down: [rank * groups, ...rest], up: [dims[layout.weightOut] as number, rank] };
+}

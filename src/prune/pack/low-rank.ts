@@ -1,0 +1,254 @@
+// Changes of low rank for a network put together from tables: layer by layer, by reduced-rank regression on what a layer
+// reads (Izenman, "Reduced-rank regression for the multivariate linear model", J. Multivariate Analysis 5, 1975).
+import type { Correction, LowRank } from '../../bundle/index.ts';
+import { type Grouping, type Keep, keptPositions, layerLayout } from '../../channels/index.ts';
+import { type LinearLayer, linearLayers } from '../../explain/index.ts';
+import { inferShapes, type Model } from '../../onnx/index.ts';
+import type { RepairSamples } from '../reconstruct/augment.ts';
+import { collectInputs } from '../reconstruct/collect.ts';
+import { rowsOf } from '../reconstruct/factor.ts';
+import { leadingDirections } from '../reconstruct/linalg.ts';
+import { placesOf } from '../reconstruct/places.ts';
+import type { Matrix, Products } from '../reconstruct/products.ts';
+import { repairable, targetRows } from '../reconstruct/reconstruct.ts';
+import { fromMatrices, weightMatrices } from '../reconstruct/refit.ts';
+import { solveRidge } from '../reconstruct/ridge.ts';
+import { type Lesson, Teacher } from '../reconstruct/teacher.ts';
+import type { RunOptions } from '../reconstruct/values.ts';
+import { setWeights } from '../reconstruct/weights.ts';
+import { SHRINKAGE } from './shrinkage.ts';
+
+/** Rank of a change: more forgets that tables were fitted on many networks (bench/results/reconstruct.md). */
+export const RANK = 4;
+/** Places a layer is fit at, over all samples. */
+const PLACES = 4096;
+/** What a change must take off a layer's held-out error, so that it is worth its bytes. */
+const LEAST_GAIN = 0.01;
+/** Held-out error over variance below which a layer gives what it should. */
+const EXACT = 1e-9;
+
+/** A network corrected layer by layer, and by what. */
+export interface LowRankFit {
+  readonly model: Model;
+  readonly correction: Correction;
+}
+
+/** How one layer was fit. */
+interface LayerChange {
+  readonly scale: Float32Array;
+  readonly shift: Float32Array;
+  readonly lowRank: LowRank | undefined;
+  readonly weights: readonly Matrix[];
+}
+
+/** Fits changes of low rank, behind factors and summands, for any number of variants of one network. */
+export class LowRankFitter {
+  readonly #grouping: Grouping;
+  readonly #lessons: ReadonlyMap<string, Lesson>;
+  readonly #teacher: Teacher;
+  readonly #samples: RepairSamples;
+  readonly #options: RunOptions;
+
+  private constructor(
+    grouping: Grouping,
+    lessons: ReadonlyMap<string, Lesson>,
+    teacher: Teacher,
+    samples: RepairSamples,
+    options: RunOptions,
+  ) {
+    this.#grouping = grouping;
+    this.#lessons = lessons;
+    this.#teacher = teacher;
+    this.#samples = samples;
+    this.#options = options;
+  }
+
+  /**
+   * Runs the unpruned network (in the form of `withBiases`) over the samples once.
+   * @param without a layer that is left as it is, such as a last one that is refit by itself
+   */
+  static async create(
+    model: Model,
+    grouping: Grouping,
+    samples: RepairSamples,
+    without: string | undefined,
+    options: RunOptions & { readonly seed: number },
+  ): Promise<LowRankFitter> {
+    const lessons = repairable(linearLayers(model))
+      .filter(({ name }) => name !== without)
+      .map((layer, index): Lesson => {
+        const places = placesOf(layer, samples, PLACES, options.seed + index);
+        return { layer, places, values: [layer.output] };
+      });
+    const teacher = await Teacher.ask(model, lessons, samples, options);
+    const byName = new Map(lessons.map((lesson) => [lesson.layer.name, lesson]));
+    return new LowRankFitter(grouping, byName, teacher, samples, options);
+  }
+
+  /** Corrects a network cut to `keep`, in execution order, each layer behind the corrected ones. */
+  async fit(cut: Model, keep: Keep, products: Products): Promise<LowRankFit> {
+    const positions = keptPositions(this.#grouping, keep);
+    const shapes = inferShapes(cut, 1);
+    const layers = new Map(linearLayers(cut, shapes).map((layer) => [layer.name, layer]));
+    const scales: number[] = [];
+    const shifts: number[] = [];
+    const lowRank = new Map<string, LowRank>();
+    let model = cut;
+    let start: number | undefined;
+    for (const node of cut.graph.nodes) {
+      const layout = layerLayout(cut.graph, node, (name) => shapes.get(name));
+      if (!layout) continue;
+      const lesson = this.#lessons.get(node.name);
+      const layer = layers.get(node.name);
+      if (!lesson || !layer) {
+        for (let c = 0; c < layout.outChannels; c++) {
+          scales.push(1);
+          shifts.push(0);
+        }
+        continue;
+      }
+      const { places } = lesson;
+      const { x } = await collectInputs(model, layer, places, undefined, this.#samples, this.#options);
+      const kept = positions(layer.output) ?? Array.from({ length: layer.channels }, (_, c) => c);
+      const answers = this.#teacher.answers(layer.name, layer.output);
+      const y = targetRows(answers, lesson.layer.channels, kept, x.length, undefined);
+      const fit = await fitLayer(layer, x, y, places.fitRows, start, products);
+      start = fit.strength || start;
+      scales.push(...fit.scale);
+      shifts.push(...fit.shift);
+      if (fit.lowRank) lowRank.set(layer.name, fit.lowRank);
+      const { weight, bias } = fromMatrices(layer, fit.weights);
+      model = setWeights(model, layer, weight, bias);
+    }
+    const [scale, shift] = [Float32Array.from(scales), Float32Array.from(shifts)];
+    return { model, correction: { scale, shift, lowRank: lowRank.size > 0 ? lowRank : undefined } };
+  }
+}
+
+/** Fits one layer: factors and summands first, then the change of each convolution group for what these leave. */
+async function fitLayer(
+  layer: LinearLayer,
+  x: readonly Matrix[],
+  y: readonly Matrix[],
+  fitRows: number,
+  start: number | undefined,
+  products: Products,
+): Promise<LayerChange & { readonly strength: number }> {
+  const hasBias = layer.node.op !== 'MatMul';
+  const groups = x.length;
+  const outputs = layer.channels / groups;
+  const rank = Math.min(RANK, outputs, ((x[0] as Matrix).columns - (hasBias ? 1 : 0)) as number);
+  const scale = new Float32Array(layer.channels).fill(1);
+  const shift = new Float32Array(layer.channels);
+  const unknowns = (x[0] as Matrix).columns - (hasBias ? 1 : 0);
+  const down = new Float32Array(groups * rank * unknowns);
+  const up = new Float32Array(layer.channels * rank);
+  let [strength, changed] = [0, false];
+  const weights: Matrix[] = [];
+  for (const [g, current] of weightMatrices(layer).entries()) {
+    const [xg, yg] = [x[g] as Matrix, y[g] as Matrix];
+    const affine = factorsOf(yg, await products.minusAb(yg, xg, current), fitRows, hasBias);
+    const scaled = withFactors(current, affine, hasBias);
+    const residual = await products.minusAb(yg, xg, scaled);
+    scale.set(affine.scale, g * outputs);
+    shift.set(affine.shift, g * outputs);
+    const before = squares(rowsOf(residual, fitRows, residual.rows));
+    const exact = before <= EXACT * squares(rowsOf(yg, fitRows, yg.rows));
+    const solved = exact
+      ? undefined
+      : await solveRidge({ x: xg, residual, fitRows, start: strength || start }, products);
+    strength = solved?.strength || strength;
+    const factors = solved?.change && (await reduced(xg, solved.change, rank, products));
+    const change = factors && (await products.abt(factors.down, factors.up));
+    const left = change && (await products.minusAb(residual, xg, change));
+    if (!change || !left || squares(rowsOf(left, fitRows, left.rows)) > (1 - LEAST_GAIN) * before) {
+      weights.push(scaled);
+      continue;
+    }
+    changed = true;
+    weights.push({ ...scaled, data: scaled.data.map((w, i) => w + (change.data[i] as number)) });
+    up.set(factors.up.data, g * outputs * rank);
+    for (let r = 0; r < rank; r++) {
+      for (let i = 0; i < unknowns; i++) {
+        down[(g * rank + r) * unknowns + i] = factors.down.data[i * rank + r] as number;
+      }
+    }
+    for (let o = 0; o < outputs && hasBias; o++) {
+      shift[g * outputs + o] =
+        (shift[g * outputs + o] as number) + (change.data[unknowns * outputs + o] as number);
+    }
+  }
+  const rest = layer.kind === 'dense' ? [unknowns] : layer.weightDims.slice(1);
+  return {
+    scale,
+    shift,
+    lowRank: changed
+      ? {
+          down: { dims: [groups * rank, ...rest], data: down },
+          up: { dims: [layer.channels, rank], data: up },
+        }
+      : undefined,
+    weights,
+    strength,
+  };
+}
+
+/** The change of some rank that changes what the layer gives as much like the whole one as any can. */
+async function reduced(
+  x: Matrix,
+  change: Matrix,
+  rank: number,
+  products: Products,
+): Promise<{ down: Matrix; up: Matrix }> {
+  const given = await products.ab(x, change);
+  const up = leadingDirections(await products.atb(given, given), rank);
+  return { down: await products.ab(change, up), up };
+}
+
+/** Factors and summands by least squares from what the layer gives (`y - residual`) toward what it should. */
+function factorsOf(
+  y: Matrix,
+  residual: Matrix,
+  fitRows: number,
+  hasBias: boolean,
+): { scale: Float64Array; shift: Float64Array } {
+  const { columns } = y;
+  const scale = new Float64Array(columns).fill(1);
+  const shift = new Float64Array(columns);
+  for (let c = 0; c < columns; c++) {
+    let [meanY, meanX] = [0, 0];
+    for (let at = c; at < fitRows * columns; at += columns) {
+      meanY += (y.data[at] as number) / fitRows;
+      meanX += ((y.data[at] as number) - (residual.data[at] as number)) / fitRows;
+    }
+    let [variance, covariance] = [0, 0];
+    for (let at = c; at < fitRows * columns; at += columns) {
+      const wanted = (y.data[at] as number) - meanY;
+      const given = (y.data[at] as number) - (residual.data[at] as number) - meanX;
+      variance += given * given;
+      covariance += given * wanted;
+    }
+    const pull = SHRINKAGE * variance + Number.MIN_VALUE ** 0.25;
+    scale[c] = (covariance + pull) / (variance + pull);
+    if (hasBias) shift[c] = meanY - (scale[c] as number) * meanX;
+  }
+  return { scale, shift };
+}
+
+function withFactors(
+  weights: Matrix,
+  { scale, shift }: { scale: Float64Array; shift: Float64Array },
+  hasBias: boolean,
+): Matrix {
+  const { rows, columns } = weights;
+  const data = weights.data.map((w, i) => w * (scale[i % columns] as number));
+  for (let c = 0; c < columns && hasBias; c++) {
+    const at = (rows - 1) * columns + c;
+    data[at] = (data[at] as number) + (shift[c] as number);
+  }
+  return { rows, columns, data };
+}
+
+function squares({ data }: Matrix): number {
+  return data.reduce((sum, value) => sum + value * value, 0);
+}
