@@ -147,9 +147,10 @@ async function fitLayer(
   const weights: Matrix[] = [];
   for (const [g, current] of weightMatrices(layer).entries()) {
     const [xg, yg] = [x[g] as Matrix, y[g] as Matrix];
-    const affine = factorsOf(yg, await products.minusAb(yg, xg, current), fitRows, hasBias);
+    const off = await products.minusAb(yg, xg, current);
+    const affine = factorsOf(yg, off, fitRows, hasBias);
     const scaled = withFactors(current, affine, hasBias);
-    const residual = await products.minusAb(yg, xg, scaled);
+    const residual = residualOf(yg, off, affine);
     scale.set(affine.scale, g * outputs);
     shift.set(affine.shift, g * outputs);
     const before = squares(rowsOf(residual, fitRows, residual.rows));
@@ -159,13 +160,13 @@ async function fitLayer(
       : await solveRidge({ x: xg, residual, fitRows, start: strength || start }, products);
     strength = solved?.strength || strength;
     const factors = solved?.change && (await reduced(xg, solved.change, rank, products));
-    const change = factors && (await products.abt(factors.down, factors.up));
-    const left = change && (await products.minusAb(residual, xg, change));
-    if (!change || !left || squares(rowsOf(left, fitRows, left.rows)) > (1 - LEAST_GAIN) * before) {
+    const left = factors && (await products.minusAbt(residual, factors.given, factors.up));
+    if (!left || squares(rowsOf(left, fitRows, left.rows)) > (1 - LEAST_GAIN) * before) {
       weights.push(scaled);
       continue;
     }
     changed = true;
+    const change = await products.abt(factors.down, factors.up);
     weights.push({ ...scaled, data: scaled.data.map((w, i) => w + (change.data[i] as number)) });
     up.set(factors.up.data, g * outputs * rank);
     for (let r = 0; r < rank; r++) {
@@ -199,10 +200,24 @@ async function reduced(
   change: Matrix,
   rank: number,
   products: Products,
-): Promise<{ down: Matrix; up: Matrix }> {
-  const given = await products.ab(x, change);
-  const up = leadingDirections(await products.atb(given, given), rank);
-  return { down: await products.ab(change, up), up };
+): Promise<{ down: Matrix; up: Matrix; given: Matrix }> {
+  const whole = await products.ab(x, change);
+  const up = leadingDirections(await products.atb(whole, whole), rank);
+  return { down: await products.ab(change, up), up, given: await products.ab(whole, up) };
+}
+
+/** What is left of a residual `off` when what the layer gives (`y - off`) takes these factors and summands. */
+function residualOf(
+  y: Matrix,
+  off: Matrix,
+  { scale, shift }: { scale: Float64Array; shift: Float64Array },
+): Matrix {
+  const { columns } = y;
+  const data = y.data.map((wanted, i) => {
+    const c = i % columns;
+    return wanted - (wanted - (off.data[i] as number)) * (scale[c] as number) - (shift[c] as number);
+  });
+  return { ...y, data };
 }
 
 /** Factors and summands by least squares from what the layer gives (`y - residual`) toward what it should. */

@@ -10,7 +10,7 @@ export interface Matrix {
   readonly data: Float64Array;
 }
 
-type Kind = 'ab' | 'atb' | 'abt' | 'minusAb' | 'minusAtb';
+type Kind = 'ab' | 'atb' | 'abt' | 'minusAb' | 'minusAtb' | 'minusAbt';
 
 /** The products that ridge regression needs. Holds sessions of the engine: release it. */
 export class Products {
@@ -21,14 +21,15 @@ export class Products {
   }
 
   static async create(threads: number): Promise<Products> {
-    const [ab, atb, abt, minusAb, minusAtb] = await Promise.all([
+    const [ab, atb, abt, minusAb, minusAtb, minusAbt] = await Promise.all([
       product(false, false, false, threads),
       product(true, false, false, threads),
       product(false, true, false, threads),
       product(false, false, true, threads),
       product(true, false, true, threads),
+      product(false, true, true, threads),
     ]);
-    return new Products({ ab, atb, abt, minusAb, minusAtb });
+    return new Products({ ab, atb, abt, minusAb, minusAtb, minusAbt });
   }
 
   /** `a b` */
@@ -54,6 +55,11 @@ export class Products {
   /** `c - a^T b` */
   minusAtb(c: Matrix, a: Matrix, b: Matrix): Promise<Matrix> {
     return this.#run('minusAtb', a, b, c.rows, c.columns, c);
+  }
+
+  /** `c - a b^T` */
+  minusAbt(c: Matrix, a: Matrix, b: Matrix): Promise<Matrix> {
+    return this.#run('minusAbt', a, b, c.rows, c.columns, c);
   }
 
   async release(): Promise<void> {
