@@ -4,7 +4,7 @@ import { findGroups, sliceModel } from '../../channels/index.ts';
 import { Net } from '../../channels/test-support/net.ts';
 import type { Dataset } from '../../data/index.ts';
 import { type CriterionContext, canonicalModel } from '../../explain/index.ts';
-import { floatConstant, int, type Model } from '../../onnx/index.ts';
+import { floatConstant, int, ints, type Model } from '../../onnx/index.ts';
 import { must, Random } from '../../util/index.ts';
 import { findCriterion } from '../criteria.ts';
 import { evaluate } from '../evaluate.ts';
@@ -15,7 +15,7 @@ import { reconstruct } from '../reconstruct/index.ts';
 const COPIES = 6;
 
 /** A convolution whose channels 6 to 11 are channels 0 to 5 again, scaled, and a reader that reads all twelve. */
-function repeatingNet(flatten: boolean): Model {
+function repeatingNet(read: 'convolved' | 'flattened' | 'flattened in two sizes'): Model {
   const net = new Net([2, 6, 6], 5);
   const random = new Random(4);
   const half = Float32Array.from({ length: COPIES * 2 * 9 }, () => random.normal());
@@ -24,8 +24,13 @@ function repeatingNet(flatten: boolean): Model {
   );
   const constant = net.builder.constant(floatConstant(weight, [2 * COPIES, 2, 3, 3]), 'weights');
   const a = net.relu(net.conv('a', net.input, 2, 2 * COPIES, { weight: constant, bias: false }));
-  if (flatten)
-    return canonicalModel(net.finish(net.gemm('head', net.op('Flatten', [a], { axis: int(1) }), 432, 3)));
+  const flat = net.op('Flatten', [a], { axis: int(1) });
+  if (read === 'flattened') return canonicalModel(net.finish(net.gemm('head', flat, 432, 3)));
+  if (read === 'flattened in two sizes') {
+    const pooled = net.op('MaxPool', [a], { kernel_shape: ints([2, 2]), strides: ints([2, 2]) });
+    const both = net.op('Concat', [flat, net.op('Flatten', [pooled], { axis: int(1) })], { axis: int(1) });
+    return canonicalModel(net.finish(net.gemm('head', both, 432 + 108, 3)));
+  }
   const b = net.relu(net.conv('b', a, 2 * COPIES, 8));
   const pooled = net.op('Flatten', [net.op('GlobalAveragePool', [b])], { axis: int(1) });
   return canonicalModel(net.finish(net.gemm('head', pooled, 8, 3)));
@@ -48,12 +53,13 @@ const options = (criterion: string, calibration: Dataset): RankOptions => ({
 
 describe('obs', () => {
   it.each([
-    ['obs', false],
-    ['obs=none', false],
-    ['obs=lrp-epsilon', false],
-    ['obs', true],
-  ])('%s lets one of each two channels go that say the same (flattened: %s)', async (criterion, flatten) => {
-    const ranking = await rankModel(repeatingNet(flatten), options(criterion, noise(24, [2, 6, 6])));
+    ['obs', 'convolved'],
+    ['obs=none', 'convolved'],
+    ['obs=lrp-epsilon', 'convolved'],
+    ['obs', 'flattened'],
+    ['obs', 'flattened in two sizes'],
+  ] as const)('%s lets one of each two channels go that say the same (%s)', async (criterion, read) => {
+    const ranking = await rankModel(repeatingNet(read), options(criterion, noise(24, [2, 6, 6])));
     const scores = must(ranking.scores.get(0), 'no group');
     const kept = [...scores.keys()]
       .sort((a, b) => (scores[b] as number) - (scores[a] as number))

@@ -93,68 +93,83 @@ async function openOne(
   });
   const few = read.columns > MOST_UNKNOWNS || read.rows < FEWEST_ROWS * read.columns;
   const fold = few ? foldOf(taps, perGroup, member) : undefined;
-  const x = fold ? foldRows(read, fold.width, hasBias) : read;
-  const w = fold ? foldWeights(given, fold.width, hasBias) : given;
+  const x = fold ? foldRows(read, fold, hasBias) : read;
+  const w = fold ? foldWeights(given, fold, hasBias) : given;
   scaleOutputs(w, importance);
   const units = new Map<number, number[][]>();
-  for (let position = 0; position < perGroup; position++) {
+  const add = (position: number, unknown: number): void => {
     const { group, unit } = member(position);
-    if (group < 0) continue;
-    let list = units.get(group);
-    if (!list) {
-      list = Array.from({ length: grouping.groups[group]?.channels ?? 0 }, () => []);
-      units.set(group, list);
-    }
-    const own = list[unit] as number[];
-    if (!fold) for (let k = 0; k < taps; k++) own.push(position * taps + k);
-    else if ((position * taps) % fold.width === 0) own.push((position * taps) / fold.width);
-  }
+    if (group < 0) return;
+    const list =
+      units.get(group) ?? Array.from({ length: grouping.groups[group]?.channels ?? 0 }, (): number[] => []);
+    units.set(group, list);
+    list[unit]?.push(unknown);
+  };
+  if (fold) for (const [c, start] of fold.starts.entries()) add(Math.floor(start / taps), c);
+  else for (let i = 0; i < unknowns; i++) add(Math.floor(i / taps), i);
   return { inverse: await invert(x, products), weights: await narrowed(w, products), units };
 }
 
-/**
- * How many neighbouring unknowns of a channel become one: the kernel's, or the places that a flattened map has. None
- * where channels are of different sizes.
- */
+/** Neighbouring unknowns that become one: where each run of them starts, its length, and the longest. */
+interface Fold {
+  readonly starts: readonly number[];
+  readonly lengths: readonly number[];
+  readonly width: number;
+}
+
+/** The unknowns of a channel become one: its kernel's, or the places that a flattened map has. None if it has one each. */
 function foldOf(
   taps: number,
   perGroup: number,
   member: (position: number) => { readonly group: number; readonly unit: number },
-): { readonly width: number } | undefined {
-  if (taps > 1) return { width: taps };
-  let width = 0;
+): Fold | undefined {
+  const starts: number[] = [];
+  const lengths: number[] = [];
   for (let start = 0; start < perGroup; ) {
     const { group, unit } = member(start);
+    // What no group owns has no channels to tell apart.
+    const alike = (at: number): boolean =>
+      group >= 0 && member(at).group === group && member(at).unit === unit;
     let end = start + 1;
-    while (end < perGroup && member(end).group === group && member(end).unit === unit) end++;
-    if (width > 0 && end - start !== width) return undefined;
-    width = end - start;
+    while (taps === 1 && end < perGroup && alike(end)) end++;
+    starts.push(start * taps);
+    lengths.push((end - start) * taps);
     start = end;
   }
-  return width > 1 ? { width } : undefined;
+  const width = Math.max(...lengths);
+  return width > 1 ? { starts, lengths, width } : undefined;
 }
 
-/** `[rows, channels * width]` as `[rows * width, channels]`, the column of ones kept. */
-function foldRows({ rows, columns, data }: Matrix, width: number, hasBias: boolean): Matrix {
-  const channels = (columns - (hasBias ? 1 : 0)) / width;
-  const across = channels + (hasBias ? 1 : 0);
+/** `[rows, unknowns]` as `[rows * width, channels]`, zeros where a channel has fewer, the column of ones kept. */
+function foldRows(
+  { rows, columns, data }: Matrix,
+  { starts, lengths, width }: Fold,
+  hasBias: boolean,
+): Matrix {
+  const across = starts.length + (hasBias ? 1 : 0);
   const folded = new Float64Array(rows * width * across);
   for (let r = 0; r < rows; r++) {
-    for (let k = 0; k < width; k++) {
-      const at = (r * width + k) * across;
-      for (let c = 0; c < channels; c++) folded[at + c] = data[r * columns + c * width + k] as number;
-      if (hasBias) folded[at + channels] = data[r * columns + columns - 1] as number;
+    for (const [c, start] of starts.entries()) {
+      for (let k = 0; k < (lengths[c] as number); k++) {
+        folded[(r * width + k) * across + c] = data[r * columns + start + k] as number;
+      }
+    }
+    for (let k = 0; k < width && hasBias; k++) {
+      folded[(r * width + k) * across + across - 1] = data[r * columns + columns - 1] as number;
     }
   }
   return { rows: rows * width, columns: across, data: folded };
 }
 
-/** `[channels * width, outputs]` as `[channels, width * outputs]`; the bias makes up for means, from zero. */
-function foldWeights({ rows, columns, data }: Matrix, width: number, hasBias: boolean): Matrix {
-  const channels = (rows - (hasBias ? 1 : 0)) / width;
-  const folded = new Float64Array((channels + (hasBias ? 1 : 0)) * width * columns);
-  folded.set(data.subarray(0, channels * width * columns));
-  return { rows: channels + (hasBias ? 1 : 0), columns: width * columns, data: folded };
+/** `[unknowns, outputs]` as `[channels, width * outputs]`; the bias makes up for means, from zero. */
+function foldWeights({ columns, data }: Matrix, { starts, lengths, width }: Fold, hasBias: boolean): Matrix {
+  const rows = starts.length + (hasBias ? 1 : 0);
+  const folded = new Float64Array(rows * width * columns);
+  for (const [c, start] of starts.entries()) {
+    const own = data.subarray(start * columns, (start + (lengths[c] as number)) * columns);
+    folded.set(own, c * width * columns);
+  }
+  return { rows, columns: width * columns, data: folded };
 }
 
 /** Multiplies outputs by the root of their importance, in place; it is repeated where outputs are folded. */
