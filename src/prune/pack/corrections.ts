@@ -20,13 +20,12 @@ import {
 import { must } from '../../util/index.ts';
 import type { RepairSamples } from '../reconstruct/augment.ts';
 import { placesOf } from '../reconstruct/places.ts';
-import { type Matrix, Products } from '../reconstruct/products.ts';
+import { Products } from '../reconstruct/products.ts';
 import { assertEnough } from '../reconstruct/reconstruct.ts';
-import { fitLayer, fromMatrices, weightMatrices } from '../reconstruct/refit.ts';
 import { type Lesson, Teacher } from '../reconstruct/teacher.ts';
-import { LowRankFitter } from './low-rank.ts';
+import { refitHead } from './head.ts';
+import { LowRankFitter, SHRINKAGE } from './low-rank.ts';
 import { affordableSamples, fixedBatch, joined, runAll } from './run-all.ts';
-import { SHRINKAGE } from './shrinkage.ts';
 
 /** Places a layer is compared at, over all samples. */
 const PLACES = 4096;
@@ -195,56 +194,21 @@ export class Corrector {
     correction: Correction,
   ): Promise<{ correction: Correction; error: number }> {
     const error = this.#error(values);
-    const head = this.#head;
-    if (!head) return { correction, error };
-    const { size, fitSize } = this.#samples;
+    if (!this.#head) return { correction, error };
     const layer = must(linearLayers(cut).at(-1), 'no last layer');
-    const read = must(values.get(head.input), head.input);
-    const inputs = read.length / size;
-    const [weights] = weightMatrices(layer) as [Matrix];
-    const x = { rows: size, columns: weights.rows, data: new Float64Array(size * weights.rows).fill(1) };
-    for (let s = 0; s < size; s++) {
-      for (let i = 0; i < inputs; i++) x.data[s * x.columns + i] = read[s * inputs + i] as number;
-    }
-    const classes = this.#logits.length / size;
-    const y = { rows: size, columns: classes, data: Float64Array.from(this.#logits) };
-    const problem = { x: [x], y: [y], weights: [weights], fitRows: fitSize };
-    const fit = await fitLayer(problem, this.#products, undefined);
-    const scale = fit.errorBefore > 0 ? fit.errorAfter / fit.errorBefore : 1;
-    // The fit's own error starts from the last layer without its factors, so it is measured by itself.
-    const refit = scale * this.#heldOutError(x, weights);
-    if (!fit.refit || !(refit < error)) return { correction, error };
-    const { weight, bias } = fromMatrices(layer, fit.weights);
+    const read = must(values.get(this.#head.input), this.#head.input);
+    const refit = await refitHead(layer, read, this.#logits, this.#samples, this.#products);
+    if (!refit || !(refit.error < error)) return { correction, error };
     const last = correction.scale.length - layer.channels;
     return {
-      error: refit,
+      error: refit.error,
       correction: {
         ...correction,
         scale: correction.scale.map((value, i) => (i < last ? value : 1)),
         shift: correction.shift.map((value, i) => (i < last ? value : 0)),
-        head: {
-          weight: { dims: layer.weightDims, data: weight },
-          bias: bias && { dims: [bias.length], data: bias },
-        },
+        head: refit.head,
       },
     };
-  }
-
-  /** Mean squared difference of held-out logits when the last layer has these weights. */
-  #heldOutError(x: Matrix, weights: Matrix): number {
-    const { size, fitSize } = this.#samples;
-    const classes = weights.columns;
-    let sum = 0;
-    for (let s = fitSize; s < size; s++) {
-      for (let o = 0; o < classes; o++) {
-        let value = 0;
-        for (let i = 0; i < x.columns; i++) {
-          value += (x.data[s * x.columns + i] as number) * (weights.data[i * classes + o] as number);
-        }
-        sum += (value - (this.#logits[s * classes + o] as number)) ** 2;
-      }
-    }
-    return sum / ((size - fitSize) * classes);
   }
 
   #withHeadInput(model: Model): Model {

@@ -16,8 +16,9 @@ import { solveRidge } from '../reconstruct/ridge.ts';
 import { type Lesson, Teacher } from '../reconstruct/teacher.ts';
 import type { RunOptions } from '../reconstruct/values.ts';
 import { setWeights } from '../reconstruct/weights.ts';
-import { SHRINKAGE } from './shrinkage.ts';
 
+/** Pull of a channel's factor toward 1, as a share of its variance. */
+export const SHRINKAGE = 0.02;
 /** Rank of a change: more forgets that tables were fitted on many networks (bench/results/reconstruct.md). */
 export const RANK = 4;
 /** Places a layer is fit at, over all samples. */
