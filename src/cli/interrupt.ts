@@ -1,28 +1,63 @@
-// Ctrl-C in commands that end what they have begun.
+// Ctrl-C, and being told to stop, in commands that end what they have begun.
 import type { Output } from './output.ts';
 
-/** The first Ctrl-C lets what runs end; the next does what it did before. */
+/** The first signal lets what runs end; the next does what it did before. */
 export class Interrupt {
   readonly #control = new AbortController();
-  readonly #before = process.listeners('SIGINT');
-  readonly #stop: () => void;
+  readonly #before: Map<NodeJS.Signals, NodeJS.SignalsListener[]>;
+  readonly #first: () => void;
+  /** Ends at the first signal. */
+  readonly asked: Promise<void>;
 
-  constructor(output: Output, running = 'the request') {
-    this.#stop = () => {
-      output.note(`stopping after ${running} that runs; once more stops at once`);
+  private constructor(signals: readonly NodeJS.Signals[], onFirst: () => void) {
+    this.#before = new Map(signals.map((signal) => [signal, process.listeners(signal)]));
+    this.#first = () => {
+      onFirst();
       this.#control.abort();
       this.end();
     };
-    process.removeAllListeners('SIGINT');
-    process.once('SIGINT', this.#stop);
+    this.asked = new Promise((resolve) => {
+      this.#control.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    for (const signal of signals) {
+      process.removeAllListeners(signal);
+      process.once(signal, this.#first);
+    }
+  }
+
+  /** Of a command with an end of its own: Ctrl-C, which says what it waits for. */
+  static of(output: Output, running = 'the request'): Interrupt {
+    return new Interrupt(['SIGINT'], () =>
+      output.note(`stopping after ${running} that runs; once more stops at once`),
+    );
+  }
+
+  /** Of what runs until it is told to stop: SIGINT or SIGTERM. */
+  static ofService(): Interrupt {
+    return new Interrupt(['SIGINT', 'SIGTERM'], () => {});
   }
 
   get signal(): AbortSignal {
     return this.#control.signal;
   }
 
+  /** From now on signals do what they did before. */
   end(): void {
-    process.off('SIGINT', this.#stop);
-    for (const listener of this.#before.splice(0)) process.on('SIGINT', listener);
+    for (const [signal, listeners] of this.#before) {
+      process.off(signal, this.#first);
+      for (const listener of listeners) process.on(signal, listener);
+    }
+    this.#before.clear();
+  }
+
+  /** Waits, but no longer than until the first signal; tells whether there was one. */
+  async sleep(ms: number): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<false>((resolve) => {
+      timer = setTimeout(() => resolve(false), ms);
+    });
+    const stopped = await Promise.race([this.asked.then(() => true), late]);
+    clearTimeout(timer);
+    return stopped;
   }
 }

@@ -4,10 +4,10 @@ import { fleetOf } from '../../plan/index.ts';
 import { type BoardEntry, loadNats } from '../../run/index.ts';
 import { BedsideError, writeFileAtomic } from '../../util/index.ts';
 import { examples } from '../command-line.ts';
+import { Interrupt } from '../interrupt.ts';
 import { accessOf, addNats, type NatsOptions } from '../nats/access.ts';
 import { fleetOfBoard } from '../nats/board-fleet.ts';
 import { fleetText } from '../nats/fleet-text.ts';
-import { Stop, sleepUntil } from '../nats/signals.ts';
 import { addCommon, type CommonOptions } from '../options.ts';
 import { Output } from '../output.ts';
 
@@ -56,7 +56,7 @@ async function fleet(options: FleetOptions): Promise<void> {
   const access = await accessOf(options, ['observer', 'coordinator', 'client', 'operator']);
   const { connectNats, FleetBoard } = await loadNats();
   const connection = await connectNats(access);
-  const stop = new Stop();
+  const stop = Interrupt.ofService();
   try {
     const board = await FleetBoard.open(connection);
     if (options.once || output.json || out !== undefined) {
@@ -68,7 +68,7 @@ async function fleet(options: FleetOptions): Promise<void> {
       const text = await board.read().then(fleetText, (error: Error) => error.message);
       const clear = process.stdout.isTTY ? '\x1b[2J\x1b[H' : '';
       output.say(`${clear}${new Date().toLocaleTimeString()}\n${text}\n`);
-      if (await sleepUntil(stop, EVERY_MS)) return;
+      if (await stop.sleep(EVERY_MS)) return;
     }
   } finally {
     stop.end();

@@ -159,7 +159,7 @@ async function infer(path: string, asked: InferOptions): Promise<void> {
       );
   const requester = new Requester(room?.requester ?? 'requester', bundle);
   await requester.join(must(room ?? workers, 'workers').fabric);
-  const interrupt = new Interrupt(output);
+  const interrupt = Interrupt.of(output);
   try {
     if (measures) {
       planner.learn(

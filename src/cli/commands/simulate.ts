@@ -108,7 +108,7 @@ async function run(paths: readonly string[], options: SimulateCommandOptions): P
   const bundles = await Promise.all(paths.map(async (path) => (await openBundle(path)).manifest));
   assertDistinct(bundles);
   const { scenario, requests, place } = await scenarioOf(bundles, options);
-  const interrupt = new Interrupt(output);
+  const interrupt = Interrupt.of(output);
   const episodes: Episode[] = [];
   try {
     for (const solver of options.solver) {

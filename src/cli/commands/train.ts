@@ -58,7 +58,7 @@ async function train(options: TrainCommandOptions): Promise<void> {
   const output = new Output(options);
   await assertWritable(options.out);
   const bundles = await Promise.all((options.bundles ?? []).map((path) => openBundle(path)));
-  const interrupt = new Interrupt(output, 'the unit of work');
+  const interrupt = Interrupt.of(output, 'the unit of work');
   try {
     const result = await output.during('training', (progress) =>
       trainPolicy({

@@ -4,8 +4,8 @@ import type { Command } from 'commander';
 import { loadNats } from '../../run/index.ts';
 import { formatBytes, formatCount } from '../../util/index.ts';
 import { examples } from '../command-line.ts';
+import { Interrupt } from '../interrupt.ts';
 import { accessOf, addNats, type NatsOptions } from '../nats/access.ts';
-import { Stop } from '../nats/signals.ts';
 import { addCommon, type CommonOptions, count, numberIn } from '../options.ts';
 import { Output } from '../output.ts';
 
@@ -81,7 +81,7 @@ async function work(options: WorkerOptions): Promise<void> {
     output.note(`${new Date().toISOString().slice(11, 19)} ${text}`);
     output.result({ event, name, text, ...fields });
   };
-  const stop = new Stop();
+  const stop = Interrupt.ofService();
   let left = (_: string): void => {};
   const spent = new Promise<string>((resolve) => {
     left = resolve;

@@ -70,7 +70,7 @@ export async function play(options: PlayOptions, output: Output): Promise<Played
       '   visitor is not trusted and may see the second half of the network only. For every request the planner chooses the\n' +
       `   level of each group and the device of each stage. An answer less than ${SURE} sure runs again unpruned.\n`,
   );
-  const interrupt = new Interrupt(output);
+  const interrupt = Interrupt.of(output);
   try {
     const source = must(fleet.devices[fleet.source], 'a source').name;
     const samples = inputsOf(options.test, options.seed);

@@ -4,9 +4,9 @@ import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Credentials, loadNats } from '../../run/index.ts';
 import { BedsideError, must, readTextChecked } from '../../util/index.ts';
+import { Interrupt } from '../interrupt.ts';
 import type { Output } from '../output.ts';
 import { isServerOf, readProcess, removeProcess, writeProcess } from './server-process.ts';
-import { Stop } from './signals.ts';
 
 /** What the server says. Not a pipe: it would end with the first word that nobody reads. */
 const LOG = 'server.log';
@@ -54,7 +54,7 @@ export async function runServer(folder: string, output: Output): Promise<void> {
       { hint: `wait a moment; if it stays silent, kill ${known.pid}, then bedside cluster up again` },
     );
   }
-  const stop = new Stop();
+  const stop = Interrupt.ofService();
   const log = new Log(join(dir, LOG), (text) => output.note(text));
   let server: Server | undefined;
   try {
