@@ -5,7 +5,7 @@ import { type Grouping, type Keep, keptPositions, layerLayout } from '../../chan
 import { type LinearLayer, linearLayers } from '../../explain/index.ts';
 import { inferShapes, type Model } from '../../onnx/index.ts';
 import type { RepairSamples } from '../reconstruct/augment.ts';
-import { collectInputs } from '../reconstruct/collect.ts';
+import { collectInputs, takesBias } from '../reconstruct/collect.ts';
 import { rowsOf } from '../reconstruct/factor.ts';
 import { leadingDirections } from '../reconstruct/linalg.ts';
 import { placesOf } from '../reconstruct/places.ts';
@@ -113,7 +113,7 @@ export class LowRankFitter {
       const kept = positions(layer.output) ?? Array.from({ length: layer.channels }, (_, c) => c);
       const answers = this.#teacher.answers(layer.name, layer.output);
       const y = targetRows(answers, lesson.layer.channels, kept, x.length, undefined);
-      const fit = await fitLayer(layer, x, y, places.fitRows, start, products);
+      const fit = await changeOf(layer, x, y, places.fitRows, start, products);
       start = fit.strength || start;
       scales.push(...fit.scale);
       shifts.push(...fit.shift);
@@ -127,7 +127,7 @@ export class LowRankFitter {
 }
 
 /** Fits one layer: factors and summands first, then the change of each convolution group for what these leave. */
-async function fitLayer(
+async function changeOf(
   layer: LinearLayer,
   x: readonly Matrix[],
   y: readonly Matrix[],
@@ -135,13 +135,13 @@ async function fitLayer(
   start: number | undefined,
   products: Products,
 ): Promise<LayerChange & { readonly strength: number }> {
-  const hasBias = layer.node.op !== 'MatMul';
+  const hasBias = takesBias(layer);
   const groups = x.length;
   const outputs = layer.channels / groups;
-  const rank = Math.min(RANK, outputs, ((x[0] as Matrix).columns - (hasBias ? 1 : 0)) as number);
+  const unknowns = (x[0] as Matrix).columns - (hasBias ? 1 : 0);
+  const rank = Math.min(RANK, outputs, unknowns);
   const scale = new Float32Array(layer.channels).fill(1);
   const shift = new Float32Array(layer.channels);
-  const unknowns = (x[0] as Matrix).columns - (hasBias ? 1 : 0);
   const down = new Float32Array(groups * rank * unknowns);
   const up = new Float32Array(layer.channels * rank);
   let [strength, changed] = [0, false];
