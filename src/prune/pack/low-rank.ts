@@ -4,6 +4,7 @@ import type { Correction, LowRank } from '../../bundle/index.ts';
 import { type Grouping, type Keep, keptPositions, layerLayout } from '../../channels/index.ts';
 import { type LinearLayer, linearLayers } from '../../explain/index.ts';
 import { inferShapes, type Model } from '../../onnx/index.ts';
+import { must } from '../../util/index.ts';
 import type { RepairSamples } from '../reconstruct/augment.ts';
 import { collectInputs, takesBias } from '../reconstruct/collect.ts';
 import { rowsOf } from '../reconstruct/factor.ts';
@@ -13,9 +14,11 @@ import type { Matrix, Products } from '../reconstruct/products.ts';
 import { repairable, targetRows } from '../reconstruct/reconstruct.ts';
 import { fromMatrices, weightMatrices } from '../reconstruct/refit.ts';
 import { solveRidge } from '../reconstruct/ridge.ts';
+import { type LayerTarget, repairOrder, targetOf } from '../reconstruct/targets.ts';
 import { type Lesson, Teacher } from '../reconstruct/teacher.ts';
 import type { RunOptions } from '../reconstruct/values.ts';
 import { setWeights } from '../reconstruct/weights.ts';
+import { joined } from './run-all.ts';
 
 /** Pull of a channel's factor toward 1, as a share of its variance. */
 export const SHRINKAGE = 0.02;
@@ -40,25 +43,33 @@ interface LayerChange {
   readonly shift: Float32Array;
   readonly lowRank: LowRank | undefined;
   readonly weights: readonly Matrix[];
+  /** Strength of the ridge, for the next layer to start from; 0 where nothing was fitted. */
+  readonly strength: number;
+}
+
+/** A layer, where it is read, and what it is fit toward. */
+interface Task extends Lesson {
+  readonly target: LayerTarget;
 }
 
 /** Fits changes of low rank, behind factors and summands, for any number of variants of one network. */
 export class LowRankFitter {
   readonly #grouping: Grouping;
-  readonly #lessons: ReadonlyMap<string, Lesson>;
+  /** In the order of work. */
+  readonly #tasks: readonly Task[];
   readonly #teacher: Teacher;
   readonly #samples: RepairSamples;
   readonly #options: RunOptions;
 
   private constructor(
     grouping: Grouping,
-    lessons: ReadonlyMap<string, Lesson>,
+    tasks: readonly Task[],
     teacher: Teacher,
     samples: RepairSamples,
     options: RunOptions,
   ) {
     this.#grouping = grouping;
-    this.#lessons = lessons;
+    this.#tasks = tasks;
     this.#teacher = teacher;
     this.#samples = samples;
     this.#options = options;
@@ -75,55 +86,65 @@ export class LowRankFitter {
     without: string | undefined,
     options: RunOptions & { readonly seed: number },
   ): Promise<LowRankFitter> {
-    const lessons = repairable(linearLayers(model))
-      .filter(({ name }) => name !== without)
-      .map((layer, index): Lesson => {
-        const places = placesOf(layer, samples, PLACES, options.seed + index);
-        return { layer, places, values: [layer.output] };
-      });
-    const teacher = await Teacher.ask(model, lessons, samples, options);
-    const byName = new Map(lessons.map((lesson) => [lesson.layer.name, lesson]));
-    return new LowRankFitter(grouping, byName, teacher, samples, options);
+    const shapes = inferShapes(model, 1);
+    const layers = repairable(linearLayers(model, shapes)).filter(({ name }) => name !== without);
+    const ordered = repairOrder(model, layers);
+    const pending = new Set(ordered.map(({ name }) => name));
+    const tasks = ordered.map((layer, index): Task => {
+      const target = targetOf(model, layer, pending, shapes);
+      pending.delete(layer.name);
+      const places = placesOf(layer, samples, PLACES, options.seed + index);
+      return { layer, target, places, values: [target.value] };
+    });
+    const teacher = await Teacher.ask(model, tasks, samples, options);
+    return new LowRankFitter(grouping, tasks, teacher, samples, options);
   }
 
-  /** Corrects a network cut to `keep`, in execution order, each layer behind the corrected ones. */
+  /** Corrects a network cut to `keep`, layer by layer, each behind the corrected ones. */
   async fit(cut: Model, keep: Keep, products: Products): Promise<LowRankFit> {
     const positions = keptPositions(this.#grouping, keep);
     const shapes = inferShapes(cut, 1);
     const layers = new Map(linearLayers(cut, shapes).map((layer) => [layer.name, layer]));
-    const scales: number[] = [];
-    const shifts: number[] = [];
-    const lowRank = new Map<string, LowRank>();
+    const changes = new Map<string, LayerChange>();
     let model = cut;
     let start: number | undefined;
-    for (const node of cut.graph.nodes) {
-      const layout = layerLayout(cut.graph, node, (name) => shapes.get(name));
-      if (!layout) continue;
-      const lesson = this.#lessons.get(node.name);
-      const layer = layers.get(node.name);
-      if (!lesson || !layer) {
-        for (let c = 0; c < layout.outChannels; c++) {
-          scales.push(1);
-          shifts.push(0);
-        }
-        continue;
-      }
-      const { places } = lesson;
-      const { x } = await collectInputs(model, layer, places, undefined, this.#samples, this.#options);
+    for (const { layer: whole, target, places } of this.#tasks) {
+      const layer = must(layers.get(whole.name), `no layer '${whole.name}'`);
+      const { x, minus } = await collectInputs(
+        model,
+        layer,
+        places,
+        target.minus,
+        this.#samples,
+        this.#options,
+      );
       const kept = positions(layer.output) ?? Array.from({ length: layer.channels }, (_, c) => c);
-      const answers = this.#teacher.answers(layer.name, layer.output);
-      const y = targetRows(answers, lesson.layer.channels, kept, x.length, undefined);
-      const fit = await changeOf(layer, x, y, places.fitRows, start, products);
-      start = fit.strength || start;
-      scales.push(...fit.scale);
-      shifts.push(...fit.shift);
-      if (fit.lowRank) lowRank.set(layer.name, fit.lowRank);
-      const { weight, bias } = fromMatrices(layer, fit.weights);
+      const answers = this.#teacher.answers(layer.name, target.value);
+      const y = targetRows(answers, whole.channels, kept, x.length, minus);
+      const change = await changeOf(layer, x, y, places.fitRows, start, products);
+      start = change.strength || start;
+      changes.set(layer.name, change);
+      const { weight, bias } = fromMatrices(layer, change.weights);
       model = setWeights(model, layer, weight, bias);
     }
-    const [scale, shift] = [Float32Array.from(scales), Float32Array.from(shifts)];
-    return { model, correction: { scale, shift, lowRank: lowRank.size > 0 ? lowRank : undefined } };
+    const lowRank = new Map<string, LowRank>();
+    for (const [name, change] of changes) if (change.lowRank) lowRank.set(name, change.lowRank);
+    // Bundles list layers that nothing is fitted for, too.
+    const parts = cut.graph.nodes.flatMap((node): Pick<LayerChange, 'scale' | 'shift'>[] => {
+      const layout = layerLayout(cut.graph, node, (name) => shapes.get(name));
+      return layout ? [changes.get(node.name) ?? unchanged(layout.outChannels)] : [];
+    });
+    const correction: Correction = {
+      scale: joined(parts.map(({ scale }) => scale)),
+      shift: joined(parts.map(({ shift }) => shift)),
+      lowRank: lowRank.size > 0 ? lowRank : undefined,
+    };
+    return { model, correction };
   }
+}
+
+function unchanged(channels: number): { scale: Float32Array; shift: Float32Array } {
+  return { scale: new Float32Array(channels).fill(1), shift: new Float32Array(channels) };
 }
 
 /** Fits one layer: factors and summands first, then the change of each convolution group for what these leave. */
@@ -134,14 +155,13 @@ async function changeOf(
   fitRows: number,
   start: number | undefined,
   products: Products,
-): Promise<LayerChange & { readonly strength: number }> {
+): Promise<LayerChange> {
   const hasBias = takesBias(layer);
   const groups = x.length;
   const outputs = layer.channels / groups;
   const unknowns = (x[0] as Matrix).columns - (hasBias ? 1 : 0);
   const rank = Math.min(RANK, outputs, unknowns);
-  const scale = new Float32Array(layer.channels).fill(1);
-  const shift = new Float32Array(layer.channels);
+  const { scale, shift } = unchanged(layer.channels);
   const down = new Float32Array(groups * rank * unknowns);
   const up = new Float32Array(layer.channels * rank);
   let [strength, changed] = [0, false];
@@ -149,20 +169,22 @@ async function changeOf(
   for (const [g, current] of weightMatrices(layer).entries()) {
     const [xg, yg] = [x[g] as Matrix, y[g] as Matrix];
     const off = await products.minusAb(yg, xg, current);
+    const held = (of: Matrix): number => squares(rowsOf(of, fitRows, of.rows));
     const affine = factorsOf(yg, off, fitRows, hasBias);
-    const scaled = withFactors(current, affine, hasBias);
-    const residual = residualOf(yg, off, affine);
-    scale.set(affine.scale, g * outputs);
-    shift.set(affine.shift, g * outputs);
-    const before = squares(rowsOf(residual, fitRows, residual.rows));
-    const exact = before <= EXACT * squares(rowsOf(yg, fitRows, yg.rows));
+    let [scaled, residual] = [withFactors(current, affine, hasBias), residualOf(yg, off, affine)];
+    if (held(residual) < held(off)) {
+      scale.set(affine.scale, g * outputs);
+      shift.set(affine.shift, g * outputs);
+    } else [scaled, residual] = [current, off];
+    const before = held(residual);
+    const exact = before <= EXACT * held(yg);
     const solved = exact
       ? undefined
       : await solveRidge({ x: xg, residual, fitRows, start: strength || start }, products);
     strength = solved?.strength || strength;
     const factors = solved?.change && (await reduced(xg, solved.change, rank, products));
     const left = factors && (await products.minusAbt(residual, factors.given, factors.up));
-    if (!left || squares(rowsOf(left, fitRows, left.rows)) > (1 - LEAST_GAIN) * before) {
+    if (!left || held(left) > (1 - LEAST_GAIN) * before) {
       weights.push(scaled);
       continue;
     }
