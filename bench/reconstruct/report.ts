@@ -7,14 +7,14 @@ import { type Cell, CRITERIA, type Figure, FRACTIONS, type Job, MIXES, SEEDS, SI
 const GOALS = [
   { what: 'sequential', method: 'sequential', mix: 'uniform', limits: { 0.25: 1, 0.1: 3 } },
   {
-    what: 'tables, low rank, random mixes',
-    method: 'low-rank',
+    what: 'tables, factors and summands alone, random mixes',
+    method: 'corrected',
     mix: 'random',
     limits: { 0.25: 1.5, 0.1: 4 },
   },
   {
-    what: 'tables, corrected, random mixes',
-    method: 'corrected',
+    what: 'tables, low rank besides, random mixes',
+    method: 'low-rank',
     mix: 'random',
     limits: { 0.25: 1.5, 0.1: 4 },
   },
