@@ -66,6 +66,7 @@ describe('damage of low rank', () => {
     const model = damaged(whole, name, 1);
     const correction = await fitted(whole, model);
     expect(correction.lowRank?.has(name)).toBe(true);
+    expect(await fitted(whole, model)).toEqual(correction);
     expect(await distance(whole, fold(model, correction))).toBeLessThan(
       0.03 * (await distance(whole, model)),
     );
