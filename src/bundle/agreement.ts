@@ -6,7 +6,6 @@ import { lowRankShape } from './correction.ts';
 import type { BundleGroup, BundleManifest, Share } from './manifest.ts';
 import type { FloatTensor } from './safetensors.ts';
 import {
-  keptAt,
   keptChannels,
   keptDims,
   type Positions,
@@ -161,9 +160,8 @@ function* ofLowRank(
   for (const [name, view] of views) {
     const [down, up] = [variantDown(variant, name), variantUp(variant, name)];
     if (!tensors.has(down) && !tensors.has(up)) continue;
-    const inputs = keptAt(view.inputs, groups, (group) => levels[group] as number).length;
     const rank = tensors.get(up)?.dims[1] ?? 1;
-    const shapes = lowRankShape(view, keptDims(view, groups, levels), inputs, rank);
+    const shapes = lowRankShape(view, groups, levels, rank);
     if (shapes) {
       yield* hasShape(tensors, up, shapes.up);
       yield* hasShape(tensors, down, shapes.down);

@@ -33,8 +33,6 @@ export function assembleModel(
   const own = new OwnConstants(model);
   const nodes = new Map(model.graph.nodes.map((node) => [node.name, node]));
   const views = weightLayouts(bundle.model, grouping);
-  const inputsAt = (view: WeightLayout): number =>
-    keptAt(view.inputs, manifest.groups, (group) => levels[group] as number).length;
   let from = 0;
   for (const layer of manifest.layers) {
     const view = must(views.get(layer.name), `layer '${layer.name}'`);
@@ -52,7 +50,7 @@ export function assembleModel(
       ) as [Float32Array, Float32Array];
       weight = scaledWeight(view, weight ?? own.read(node, view.layout.weight), scale);
       const change = correction.lowRank?.get(layer.name);
-      if (change) addLowRank(view, layer.name, weight, inputsAt(view), change);
+      if (change) addLowRank(view, layer.name, weight, manifest.groups, levels, change);
       bias = correctedBias(view, layer.name, bias ?? own.readBias(node, view), scale, shift);
       from += kept.length;
     }

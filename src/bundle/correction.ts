@@ -1,8 +1,9 @@
 // What a measured vector of levels adds to its tables: a factor and a summand a channel, changes of low rank, a last layer.
 import { floatAttribute, opOf } from '../onnx/index.ts';
 import { BedsideError, must } from '../util/index.ts';
+import type { BundleGroup } from './manifest.ts';
 import type { FloatTensor } from './safetensors.ts';
-import type { WeightLayout } from './weight-layout.ts';
+import { keptAt, keptDims, type WeightLayout } from './weight-layout.ts';
 import {
   variantDown,
   variantHeadBias,
@@ -114,19 +115,19 @@ export function correctedBias(
 }
 
 /**
- * Adds a change of low rank to a weight in place.
- * @param inputs how many channels the layer reads at these levels
+ * Adds a change of low rank to a weight at a vector of levels, in place.
  * @throws BedsideError E_BUNDLE when it is not one of this weight
  */
 export function addLowRank(
   view: WeightLayout,
   layer: string,
   weight: FloatTensor,
-  inputs: number,
+  groups: readonly BundleGroup[],
+  levels: readonly number[],
   { down, up }: LowRank,
 ): void {
   const [outputs = 0, rank = 0] = up.dims;
-  const expected = lowRankShape(view, weight.dims, inputs, rank);
+  const expected = lowRankShape(view, groups, levels, rank);
   if (expected?.down.join() !== down.dims.join() || expected.up.join() !== up.dims.join()) {
     const shapes = `[${down.dims.join(', ')}] and [${up.dims.join(', ')}]`;
     throw new BedsideError(
@@ -137,11 +138,11 @@ export function addLowRank(
       },
     );
   }
-  const groups = (down.dims[0] as number) / rank;
-  const length = down.data.length / (groups * rank);
+  const convolutions = (down.dims[0] as number) / rank;
+  const length = down.data.length / (convolutions * rank);
   const rowsFirst = view.layout.weightOut === 0;
   for (let o = 0; o < outputs; o++) {
-    const base = Math.floor((o * groups) / outputs) * rank;
+    const base = Math.floor((o * convolutions) / outputs) * rank;
     for (let r = 0; r < rank; r++) {
       const factor = up.data[o * rank + r] as number;
       const from = (base + r) * length;
@@ -154,19 +155,21 @@ export function addLowRank(
 }
 
 /**
- * Shapes of a change of some rank of a weight; undefined for transposed convolutions, which have none.
- * @param dims of the weight with the channels that stay
- * @param inputs how many of those that the layer reads stay
+ * Shapes of a change of some rank of a layer's weight at a vector of levels; undefined for transposed convolutions, which
+ * have none.
  */
 export function lowRankShape(
-  { node, layout }: WeightLayout,
-  dims: readonly number[],
-  inputs: number,
+  view: WeightLayout,
+  groups: readonly BundleGroup[],
+  levels: readonly number[],
   rank: number,
 ): { down: number[]; up: number[] } | undefined {
+  const { node, layout } = view;
   const op = opOf(node);
   if (op === 'ConvTranspose' || rank < 1) return undefined;
-  const groups = op === 'Conv' ? inputs / (dims[layout.weightIn] as number) : 1;
+  const dims = keptDims(view, groups, levels);
+  const inputs = keptAt(view.inputs, groups, (group) => levels[group] as number).length;
+  const convolutions = op === 'Conv' ? inputs / (dims[layout.weightIn] as number) : 1;
   const rest = dims.filter((_, axis) => axis !== layout.weightOut);
-  return { down: [rank * groups, ...rest], up: [dims[layout.weightOut] as number, rank] };
+  return { down: [rank * convolutions, ...rest], up: [dims[layout.weightOut] as number, rank] };
 }

@@ -1,4 +1,5 @@
 // Ctrl-C, and being told to stop, in commands that end what they have begun.
+import { setTimeout } from 'node:timers/promises';
 import type { Output } from './output.ts';
 
 /** The first signal lets what runs end; the next does what it did before. */
@@ -51,13 +52,7 @@ export class Interrupt {
   }
 
   /** Waits, but no longer than until the first signal; tells whether there was one. */
-  async sleep(ms: number): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<false>((resolve) => {
-      timer = setTimeout(() => resolve(false), ms);
-    });
-    const stopped = await Promise.race([this.asked.then(() => true), late]);
-    clearTimeout(timer);
-    return stopped;
+  sleep(ms: number): Promise<boolean> {
+    return setTimeout(ms, false, { signal: this.signal }).catch(() => true);
   }
 }

@@ -21,7 +21,7 @@ import {
   type Variant,
 } from '../manifest.ts';
 import type { FloatTensor } from '../safetensors.ts';
-import { keptAt, keptChannels, keptDims, weightLayouts } from '../weight-layout.ts';
+import { keptAt, keptChannels, weightLayouts } from '../weight-layout.ts';
 import {
   tableBias,
   tableWeight,
@@ -211,8 +211,7 @@ function tensorsOf(parts: ManifestParts, model: Model, grouping: Grouping): Map<
     tensors.set(variantScale(i), draw(1));
     tensors.set(variantShift(i), draw(0));
     for (const [at, [name, view]] of [...views].entries()) {
-      const inputs = keptAt(view.inputs, groups, (group) => levels[group] as number).length;
-      const shapes = lowRankShape(view, keptDims(view, groups, levels), inputs, 1 + (at % 2));
+      const shapes = lowRankShape(view, groups, levels, 1 + (at % 2));
       // Not every layer has one.
       if (!shapes || at % 4 === 3) continue;
       tensors.set(variantDown(i, name), noise(shapes.down, random));

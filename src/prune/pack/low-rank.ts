@@ -13,8 +13,8 @@ import { placesOf } from '../reconstruct/places.ts';
 import type { Matrix, Products } from '../reconstruct/products.ts';
 import { repairable, targetRows } from '../reconstruct/reconstruct.ts';
 import { fromMatrices, weightMatrices } from '../reconstruct/refit.ts';
-import { solveRidge } from '../reconstruct/ridge.ts';
-import { type LayerTarget, repairOrder, targetOf } from '../reconstruct/targets.ts';
+import { meanSquare, solveRidge } from '../reconstruct/ridge.ts';
+import { type LayerTarget, orderedTargets } from '../reconstruct/targets.ts';
 import { type Lesson, Teacher } from '../reconstruct/teacher.ts';
 import type { RunOptions } from '../reconstruct/values.ts';
 import { setWeights } from '../reconstruct/weights.ts';
@@ -88,11 +88,7 @@ export class LowRankFitter {
   ): Promise<LowRankFitter> {
     const shapes = inferShapes(model, 1);
     const layers = repairable(linearLayers(model, shapes)).filter(({ name }) => name !== without);
-    const ordered = repairOrder(model, layers);
-    const pending = new Set(ordered.map(({ name }) => name));
-    const tasks = ordered.map((layer, index): Task => {
-      const target = targetOf(model, layer, pending, shapes);
-      pending.delete(layer.name);
+    const tasks = orderedTargets(model, layers, shapes).map(({ layer, target }, index): Task => {
       const places = placesOf(layer, samples, PLACES, options.seed + index);
       return { layer, target, places, values: [target.value] };
     });
@@ -164,12 +160,12 @@ async function changeOf(
   const { scale, shift } = unchanged(layer.channels);
   const down = new Float32Array(groups * rank * unknowns);
   const up = new Float32Array(layer.channels * rank);
+  const held = (of: Matrix): number => meanSquare(rowsOf(of, fitRows, of.rows).data);
   let [strength, changed] = [0, false];
   const weights: Matrix[] = [];
   for (const [g, current] of weightMatrices(layer).entries()) {
     const [xg, yg] = [x[g] as Matrix, y[g] as Matrix];
     const off = await products.minusAb(yg, xg, current);
-    const held = (of: Matrix): number => squares(rowsOf(of, fitRows, of.rows));
     const affine = factorsOf(yg, off, fitRows, hasBias);
     let [scaled, residual] = [withFactors(current, affine, hasBias), residualOf(yg, off, affine)];
     if (held(residual) < held(off)) {
@@ -285,8 +281,4 @@ function withFactors(
     data[at] = (data[at] as number) + (shift[c] as number);
   }
   return { rows, columns, data };
-}
-
-function squares({ data }: Matrix): number {
-  return data.reduce((sum, value) => sum + value * value, 0);
 }

@@ -47,7 +47,7 @@ export type Measurable = Assembly & {
  * Accuracy that a mix may lose before it is worth changes of low rank: they take tens of times as long to fit as factors,
  * and hundreds of times as many bytes.
  */
-export const LOW_RANK_FROM = 0.005;
+const LOW_RANK_FROM = 0.005;
 
 /** Confidence of the lower bounds. */
 const CONFIDENCE = 0.95;
@@ -60,7 +60,6 @@ export class MixMeter {
   readonly #corrector: Corrector;
   readonly #whole: Evaluation;
   readonly #unprunedAccuracy: number;
-  readonly #lowRankFrom: number;
   readonly #known = new Map<string, MeasuredVariant>();
 
   private constructor(bundle: Measurable, options: MeterOptions, corrector: Corrector, whole: Evaluation) {
@@ -70,7 +69,6 @@ export class MixMeter {
     this.#whole = whole;
     this.measure = measureOf(options);
     this.#unprunedAccuracy = this.#accuracyOf(whole.predictions).accuracy;
-    this.#lowRankFrom = options.lowRankFrom ?? LOW_RANK_FROM;
   }
 
   /**
@@ -96,11 +94,12 @@ export class MixMeter {
     if (known) return known;
     const bundle = this.#bundle;
     const plain = assembleModel(bundle, levels);
+    const { lowRankFrom = LOW_RANK_FROM } = this.#options;
     const unpruned = levels.every((level) => level === 0);
     const keep = keepOfLevels(bundle.manifest, levels);
     let fitted = unpruned ? undefined : await this.#corrector.fit(plain, keep);
     let predictions = await this.#predict(plain, levels, fitted);
-    if (fitted && this.#unprunedAccuracy - this.#accuracyOf(predictions).accuracy > this.#lowRankFrom) {
+    if (fitted && this.#unprunedAccuracy - this.#accuracyOf(predictions).accuracy > lowRankFrom) {
       const richer = await this.#corrector.enrich(plain, keep, fitted);
       if (richer !== fitted) predictions = await this.#predict(plain, levels, richer);
       fitted = richer;

@@ -203,17 +203,15 @@ export async function certifyLevels(
   levels: readonly number[],
   options: Omit<PackOptions, 'name' | 'criterion' | 'block' | 'ratios' | 'variants'>,
 ): Promise<{ contents: BundleContents; variant: Variant }> {
-  const { calibration, validation, batch = 32, threads = 1, seed = 1, lowRankFrom } = options;
+  const { batch = 32, threads = 1, seed = 1 } = options;
   const { manifest, model, tensors } = bundle;
   checkLevels(manifest, levels);
   const meter = await MixMeter.create(bundle, {
+    ...options,
     name: manifest.name,
-    calibration,
-    validation,
     batch,
     threads,
     seed,
-    lowRankFrom,
     measure: manifest.accuracy.measure,
   });
   try {
@@ -302,25 +300,14 @@ async function measureMixes(
   draft: Measurable,
   options: PackOptions & { readonly batch: number; readonly threads: number; readonly seed: number },
 ) {
-  const {
-    name,
-    calibration,
-    validation,
-    batch,
-    threads,
-    seed,
-    lowRankFrom,
-    variants = 256,
-    onStep,
-  } = options;
+  const { seed, variants = 256, onStep } = options;
   const space: MixSpace = {
     groups: draft.manifest.groups.length,
     levels: draft.manifest.ratios.length,
     costs: (levels) => totalCosts(draft.manifest, levels),
   };
   const random = new Random(seed);
-  const limits = { batch, threads, seed, lowRankFrom };
-  const meter = await MixMeter.create(draft, { name, calibration, validation, ...limits });
+  const meter = await MixMeter.create(draft, options);
   const measured = new Map<string, MeasuredVariant>();
   // Levels of equal counts are the same network for what it costs: one vector of them is enough.
   const shapes = new Set<string>();

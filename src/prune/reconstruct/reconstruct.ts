@@ -12,7 +12,7 @@ import { collectInputs } from './collect.ts';
 import { type Places, placesOf } from './places.ts';
 import { type Matrix, Products } from './products.ts';
 import { fitLayer, fromMatrices, weightMatrices } from './refit.ts';
-import { repairOrder, targetOf } from './targets.ts';
+import { orderedTargets } from './targets.ts';
 import { Teacher } from './teacher.ts';
 import { setWeights } from './weights.ts';
 
@@ -73,16 +73,14 @@ export async function reconstruct(
   const positions = keptPositions(grouping, keep);
   const shapes = inferShapes(cut, 1);
   const stale = behindPruned(cut, positions);
-  const todo = repairOrder(
+  const todo = orderedTargets(
     cut,
     repairable(linearLayers(cut, shapes)).filter((layer) => stale.has(layer.input)),
+    shapes,
   );
-  const pending = new Set(todo.map((layer) => layer.name));
   const samples = repairSamples(options.calibration, settings.copies, new Random(seed));
   const uncut = new Map(linearLayers(original).map((layer) => [layer.name, layer]));
-  const lessons = todo.map((layer, index) => {
-    const target = targetOf(cut, layer, pending, shapes);
-    pending.delete(layer.name);
+  const lessons = todo.map(({ layer, target }, index) => {
     const whole = must(uncut.get(layer.name), `no layer '${layer.name}' in the uncut model`);
     return {
       cut: layer,

@@ -106,7 +106,8 @@ async function prepare(x: Matrix, y: Matrix, products: Products): Promise<Prepar
   };
 }
 
-function meanSquare(values: Float64Array): number {
+/** Mean of the squares, 0 of nothing. */
+export function meanSquare(values: Float64Array): number {
   let sum = 0;
   for (const value of values) sum += value * value;
   return sum / Math.max(1, values.length);

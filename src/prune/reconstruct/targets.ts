@@ -14,7 +14,7 @@ export interface LayerTarget {
  * Execution order, but where two weighted layers meet in a sum the one with more unknowns comes last: it is refit toward
  * the sum and makes up for what the other could not.
  */
-export function repairOrder(model: Model, layers: readonly LinearLayer[]): LinearLayer[] {
+function repairOrder(model: Model, layers: readonly LinearLayer[]): LinearLayer[] {
   const order = [...layers];
   const makers = new Map(layers.map((layer) => [layer.output, layer]));
   const readers = consumers(model.graph);
@@ -33,8 +33,23 @@ export function repairOrder(model: Model, layers: readonly LinearLayer[]): Linea
   return order;
 }
 
+/** Layers in the order in which they are refit, each with what it is refit toward. */
+export function orderedTargets(
+  model: Model,
+  layers: readonly LinearLayer[],
+  shapes: ReadonlyMap<string, readonly number[]>,
+): { readonly layer: LinearLayer; readonly target: LayerTarget }[] {
+  const order = repairOrder(model, layers);
+  const pending = new Set(order.map(({ name }) => name));
+  return order.map((layer) => {
+    const target = targetOf(model, layer, pending, shapes);
+    pending.delete(layer.name);
+    return { layer, target };
+  });
+}
+
 /** The target of a layer, given which layers (itself included) are still to be refit. */
-export function targetOf(
+function targetOf(
   model: Model,
   layer: LinearLayer,
   pending: ReadonlySet<string>,
