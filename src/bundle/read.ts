@@ -1,10 +1,9 @@
 // Opens a bundle. Nothing of it is used before its bytes are known to be the ones that were written.
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findGroups } from '../channels/index.ts';
 import { readModel } from '../onnx/index.ts';
-import { BedsideError, formatBytes, messageOf } from '../util/index.ts';
+import { BedsideError, formatBytes, MAX_TEXT_BYTES, RegularFile, readFileChecked } from '../util/index.ts';
 import { assertAgreement } from './agreement.ts';
 import type { Bundle } from './bundle.ts';
 import { type BundleManifest, type FilePart, MANIFEST_FILE } from './manifest.ts';
@@ -27,7 +26,7 @@ export async function openBundle(dir: string): Promise<Bundle> {
     const manifest = parseManifest(bytes, path);
     const parts = await readParts(dir, manifest);
     if (parts instanceof BedsideError) {
-      const replaced = !bytes.equals(await readManifest(dir, path));
+      const replaced = Buffer.compare(bytes, await readManifest(dir, path)) !== 0;
       if (replaced && attempt < ATTEMPTS) continue;
       throw parts;
     }
@@ -39,12 +38,12 @@ export async function openBundle(dir: string): Promise<Bundle> {
   }
 }
 
-async function readManifest(dir: string, path: string): Promise<Buffer> {
+async function readManifest(dir: string, path: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    return await readFileChecked(path, 'manifest', { maxBytes: MAX_TEXT_BYTES, mayBeEmpty: true });
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw unreadable(path, cause);
+    const code = codeOf(cause);
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw cause;
     throw new BedsideError('E_BUNDLE', `${dir} is not a bundle: it has no ${MANIFEST_FILE}`, {
       hint: 'name the folder that `bedside pack` wrote',
       cause,
@@ -67,20 +66,23 @@ async function readParts(
 /** The bytes of a part, if they are the right ones. */
 async function readPart(dir: string, part: FilePart): Promise<Uint8Array> {
   const path = join(dir, part.file);
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(path);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw unreadable(path, cause);
+  const file = await RegularFile.open(path, 'bundle file').catch((cause: unknown) => {
+    if (codeOf(cause) !== 'ENOENT') throw cause;
     throw new BedsideError('E_BUNDLE_MISSING', `bundle ${dir}: ${part.file} is missing`, {
       hint: 'copy the whole folder again; its files belong together',
       cause,
     });
-  }
+  });
   const hint = 'the file is damaged or was changed; copy the bundle again, or pack the model again';
-  if (bytes.length !== part.bytes) {
-    const sizes = `${formatBytes(bytes.length)} (${bytes.length} bytes), expected ${part.bytes} bytes`;
-    throw new BedsideError('E_BUNDLE_HASH', `bundle ${dir}: ${part.file} has ${sizes}`, { hint });
+  let bytes: Uint8Array;
+  try {
+    if (file.size !== part.bytes) {
+      const sizes = `${formatBytes(file.size)} (${file.size} bytes), expected ${part.bytes} bytes`;
+      throw new BedsideError('E_BUNDLE_HASH', `bundle ${dir}: ${part.file} has ${sizes}`, { hint });
+    }
+    bytes = await file.read(0, file.size);
+  } finally {
+    await file.close();
   }
   const sha256 = hashOf(bytes);
   if (sha256 !== part.sha256) {
@@ -100,9 +102,7 @@ function hashOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-function unreadable(path: string, cause: unknown): BedsideError {
-  return new BedsideError('E_FILE', `cannot read ${path}: ${messageOf(cause)}`, {
-    hint: 'check that you may read the folder and its files',
-    cause,
-  });
+/** The system's code behind an error of reading. */
+function codeOf(error: unknown): string | undefined {
+  return ((error as BedsideError).cause as NodeJS.ErrnoException | undefined)?.code;
 }

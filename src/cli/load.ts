@@ -1,6 +1,5 @@
 // Loads what commands work on: a model with its interface, and the samples that options ask for.
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import {
   type Dataset,
   npzNames,
@@ -13,7 +12,7 @@ import {
 import { canonicalModel } from '../explain/index.ts';
 import { canonicalGraph, loadModel, type Model, type ModelCosts, modelCosts } from '../onnx/index.ts';
 import { type Classifier, describeClassifier } from '../prune/index.ts';
-import { BedsideError, messageOf, must } from '../util/index.ts';
+import { BedsideError, must, RegularFile, readFileChecked } from '../util/index.ts';
 import { type ClassMixOptions, inMix, sharesOf } from './class-mix.ts';
 import { type DataOptions, DEFAULT_PER_CLASS } from './options.ts';
 import type { Output } from './output.ts';
@@ -45,9 +44,14 @@ export async function loadClassifier(path: string): Promise<LoadedModel> {
 
 /** SHA-256 of a file, in hexadecimal. */
 export async function hashFile(path: string): Promise<string> {
-  return createHash('sha256')
-    .update(await readFile(path))
-    .digest('hex');
+  const file = await RegularFile.open(path, 'file');
+  try {
+    const hash = createHash('sha256');
+    for await (const piece of file.pieces(0, file.size)) hash.update(piece);
+    return hash.digest('hex');
+  } finally {
+    await file.close();
+  }
 }
 
 /** Which samples, where the options do not say. */
@@ -179,12 +183,7 @@ function drawnSets(draws: readonly Dataset[], test: Dataset, { classMix }: TwoSe
 /** Whether the path is an archive of x and y, which every split reads in full. */
 export async function isUnsplitArchive(path: string): Promise<boolean> {
   if (!path.toLowerCase().endsWith('.npz')) return false;
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new BedsideError('E_FILE', `cannot read dataset ${path}: ${messageOf(cause)}`, {
-      hint: 'check the path; relative paths start at the current folder',
-      cause,
-    });
-  });
+  const bytes = await readFileChecked(path, 'dataset');
   const names = npzNames(bytes, path);
   return names.includes('x') && !names.some((name) => name.endsWith('_images'));
 }

@@ -1,7 +1,7 @@
 // A folder of class folders with images; or of `local` (or `train`) and `test` folders of class folders.
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { BedsideError, messageOf, must } from '../util/index.ts';
+import { BedsideError, messageOf, must, readFileChecked } from '../util/index.ts';
 import type { Dataset, DatasetOptions, Split } from './dataset.ts';
 import { allocateSamples, assertClassCount, numberedClasses } from './fit.ts';
 import { hashSamples } from './hash.ts';
@@ -100,10 +100,14 @@ async function decodeAll(
       const i = next++;
       const { path } = must(files[i], 'a file for each index');
       try {
-        await writeSample(await decodeImage(await readFile(join(folder, path))), shape, samples, i * size);
+        const content = await readFileChecked(join(folder, path), 'image', { mayBeEmpty: true });
+        await writeSample(await decodeImage(content), shape, samples, i * size);
       } catch (cause) {
-        if (BedsideError.is(cause)) throw cause;
-        const reason = messageOf(cause).trim().split('\n')[0] ?? '';
+        if (BedsideError.is(cause) && cause.code !== 'E_FILE') throw cause;
+        const reason =
+          messageOf((cause as Error).cause ?? cause)
+            .trim()
+            .split('\n')[0] ?? '';
         if (!options.skipBad) {
           failed = true;
           throw new BedsideError('E_DATA', `cannot read image ${join(folder, path)}: ${reason}`, {

@@ -1,6 +1,6 @@
 // One door to every kind of dataset: the path tells which.
-import { open, readdir, stat } from 'node:fs/promises';
-import { BedsideError, messageOf } from '../util/index.ts';
+import { readdir, stat } from 'node:fs/promises';
+import { BedsideError, messageOf, RegularFile } from '../util/index.ts';
 import type { Dataset, DatasetOptions } from './dataset.ts';
 import { readImages } from './images.ts';
 import { readNpzDataset } from './npz-dataset.ts';
@@ -31,6 +31,7 @@ async function kindOf(path: string): Promise<'npz' | 'wfdb' | 'images'> {
       return recordNames(await readdir(path)).length > 0 ? 'wfdb' : 'images';
     if (path.toLowerCase().endsWith('.npz') || (await isZip(path))) return 'npz';
   } catch (cause) {
+    if (BedsideError.is(cause)) throw cause;
     const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
     throw new BedsideError(
       'E_FILE',
@@ -47,10 +48,9 @@ async function kindOf(path: string): Promise<'npz' | 'wfdb' | 'images'> {
 }
 
 async function isZip(path: string): Promise<boolean> {
-  const file = await open(path);
+  const file = await RegularFile.open(path, 'dataset');
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
-    return bytesRead === 4 && buffer.toString('latin1') === 'PK\x03\x04';
+    return file.size >= 4 && Buffer.from(await file.read(0, 4)).toString('latin1') === 'PK\x03\x04';
   } finally {
     await file.close();
   }

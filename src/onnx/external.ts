@@ -1,10 +1,10 @@
 // Tensors kept in files beside the model: found, checked, read in, and written out.
 // Specification: https://onnx.ai/onnx/repo-docs/ExternalData.html
 
-import { type FileHandle, open, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { create } from '@bufbuild/protobuf';
-import { BedsideError, messageOf } from '../util/index.ts';
+import { BedsideError, messageOf, RegularFile } from '../util/index.ts';
 import {
   type AttributeProto,
   type GraphProto,
@@ -27,7 +27,7 @@ export async function readExternalData(model: ModelProto, modelPath: string): Pr
   const external = tensorsOf(model).filter(
     (tensor) => tensor.dataLocation === TensorProto_DataLocation.EXTERNAL,
   );
-  const files = new Map<string, FileHandle>();
+  const files = new Map<string, RegularFile>();
   try {
     for (const tensor of external) await readOne(tensor, modelPath, files);
   } finally {
@@ -74,7 +74,7 @@ export function moveToExternal(model: ModelProto, fileName: string): Uint8Array 
 async function readOne(
   tensor: TensorProto,
   modelPath: string,
-  files: Map<string, FileHandle>,
+  files: Map<string, RegularFile>,
 ): Promise<void> {
   const label = `${modelPath}: tensor '${tensor.name ?? ''}'`;
   const entry = (key: string): string | undefined =>
@@ -82,7 +82,7 @@ async function readOne(
   const location = entry('location') ?? '';
   const expected = expectedBytes(tensor, label);
   const file = await openInside(location, modelPath, label, files);
-  const { size } = await file.stat();
+  const { size } = file;
   const offset = byteCount(entry('offset') ?? '0', `${label}: offset in '${location}'`);
   const length = byteCount(
     entry('length') ?? String(Math.max(0, size - offset)),
@@ -94,14 +94,7 @@ async function readOne(
   if (offset + length > size) {
     throw invalid(`${label}: bytes ${offset} to ${offset + length} of '${location}', which has ${size}`);
   }
-  const data = new Uint8Array(length);
-  let done = 0;
-  while (done < length) {
-    const { bytesRead } = await file.read(data, done, length - done, offset + done);
-    if (bytesRead === 0) throw invalid(`${label}: '${location}' ended while it was read`);
-    done += bytesRead;
-  }
-  tensor.rawData = data;
+  tensor.rawData = await file.read(offset, offset + length);
   tensor.externalData = [];
   delete tensor.dataLocation;
 }
@@ -125,8 +118,8 @@ async function openInside(
   location: string,
   modelPath: string,
   label: string,
-  files: Map<string, FileHandle>,
-): Promise<FileHandle> {
+  files: Map<string, RegularFile>,
+): Promise<RegularFile> {
   const known = files.get(location);
   if (known) return known;
   const folder = resolve(dirname(modelPath));
@@ -146,14 +139,9 @@ async function openInside(
   if (!allowed.some((root) => isInside(real, root))) {
     throw invalid(`${label}: data file '${location}' links to a file outside the model's folder`);
   }
-  try {
-    const file = await open(real, 'r');
-    files.set(location, file);
-    if ((await file.stat()).isFile()) return file;
-  } catch (cause) {
-    throw unreadable(label, location, cause);
-  }
-  throw invalid(`${label}: data file '${location}' is not a file`);
+  const file = await RegularFile.open(real, `${label}: its data file`);
+  files.set(location, file);
+  return file;
 }
 
 function isInside(path: string, folder: string): boolean {

@@ -1,6 +1,6 @@
 // Files written whole or not at all: to a temporary name beside the target, then renamed.
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { BedsideError, messageOf } from './errors.ts';
 
@@ -68,36 +68,4 @@ function notWritable(path: string, cause: unknown): BedsideError {
     hint: 'choose an output path in a folder you may write to, that is not itself a folder',
     cause,
   });
-}
-
-/**
- * Reads a file that must exist and not be empty.
- * @throws BedsideError E_FILE
- */
-export async function readFileChecked(path: string, what: string): Promise<Uint8Array<ArrayBuffer>> {
-  let content: Uint8Array<ArrayBuffer>;
-  try {
-    content = await readFile(path);
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    const why = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'it is a folder' : messageOf(cause);
-    throw new BedsideError('E_FILE', `cannot read ${what} ${path}: ${why}`, {
-      hint: 'check the path; relative paths start at the current folder',
-      cause,
-    });
-  }
-  if (content.length === 0) {
-    throw new BedsideError('E_FILE', `${what} ${path} is empty`, {
-      hint: 'the file has 0 bytes; copy or download it again',
-    });
-  }
-  return content;
-}
-
-/**
- * Reads a file of text, UTF-8.
- * @throws BedsideError as `readFileChecked`
- */
-export async function readTextChecked(path: string, what: string): Promise<string> {
-  return new TextDecoder().decode(await readFileChecked(path, what));
 }

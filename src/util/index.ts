@@ -1,7 +1,15 @@
+export { availableMemory } from './available-memory.ts';
 export { BedsideError, ERROR_CODES, type ErrorCode, messageOf, must } from './errors.ts';
-export { assertWritable, readFileChecked, readTextChecked, writeFileAtomic } from './files.ts';
+export { assertWritable, writeFileAtomic } from './files.ts';
 export { formatBytes, formatCount, formatJoules, formatPercent, formatSeconds } from './format.ts';
 export { Random } from './random.ts';
 export { RandomLanes } from './random-lanes.ts';
+export {
+  MAX_TEXT_BYTES,
+  type ReadLimit,
+  RegularFile,
+  readFileChecked,
+  readTextChecked,
+} from './regular-file.ts';
 export { binomialLowerBound, median, percentile } from './statistics.ts';
 export { startThread } from './thread.ts';

@@ -1,11 +1,10 @@
 // The fleet on a NATS server, as `infer` runs plans on it.
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Bundle, MANIFEST_FILE } from '../../bundle/index.ts';
 import { type Fleet, fleetOf } from '../../plan/index.ts';
 import { type BoardEntry, type Fabric, loadNats, type NatsAccess, type Requester } from '../../run/index.ts';
-import { BedsideError } from '../../util/index.ts';
+import { BedsideError, readFileChecked } from '../../util/index.ts';
 import type { Output } from '../output.ts';
 import { accessOf, type NatsOptions } from './access.ts';
 import { fleetOfBoard, hasMeasured } from './board-fleet.ts';
@@ -87,7 +86,7 @@ async function publish(bundle: Bundle, access: NatsAccess, output: Output): Prom
       { hint: 'run it once with the credentials of a coordinator' },
     );
   }
-  const manifest = await readFile(join(bundle.dir, MANIFEST_FILE));
+  const manifest = await readFileChecked(join(bundle.dir, MANIFEST_FILE), 'manifest');
   await output.during('publishing the bundle', (progress) =>
     store.publish(bundle, manifest, (done, total) => progress.update(done, total)),
   );

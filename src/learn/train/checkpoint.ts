@@ -1,7 +1,6 @@
 // A training run on disk: everything that the next unit of work depends on, so that a run that was killed goes on as if it
 // had not been.
-import { readFile } from 'node:fs/promises';
-import { BedsideError, writeFileAtomic } from '../../util/index.ts';
+import { BedsideError, readTextChecked, writeFileAtomic } from '../../util/index.ts';
 import type { Weight, Weights } from '../policy/network.ts';
 import type { StoredLabel } from './labels.ts';
 
@@ -61,7 +60,7 @@ export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Pro
 export async function readCheckpoint(path: string, fingerprint: string): Promise<Checkpoint> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = await readTextChecked(path, 'checkpoint');
   } catch (cause) {
     throw new BedsideError('E_FILE', `no checkpoint to go on from: ${path}`, {
       hint: 'leave --resume out to begin anew',

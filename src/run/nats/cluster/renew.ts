@@ -1,5 +1,4 @@
 // New certificates for a cluster whose keys stay: nobody is shut out.
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { readTextChecked, writeFileAtomic } from '../../../util/index.ts';
 import { type Certified, certifyServer, expiryOf, hostsOf, isPair, makeAuthority } from './certificates.ts';
@@ -55,7 +54,7 @@ export async function renewCertificates(
   if (!kept) {
     for (const { identity } of cluster.users) {
       const path = credentialsPath(dir, identity);
-      const text = await readFile(path, 'utf8').catch(() => undefined);
+      const text = await readTextChecked(path, 'credentials').catch(() => undefined);
       if (text === undefined) missing.push(path);
       else {
         const secret = { ...parseCredentials(text, path), ca: authority.certificate };
@@ -80,7 +79,7 @@ export async function renewCertificates(
 
 /** The authority with its key, where both are there and belong together. */
 async function authorityOf({ ca, caKey }: ReturnType<typeof filesOf>): Promise<Certified | undefined> {
-  const read = (path: string): Promise<string> => readFile(path, 'utf8').catch(() => '');
+  const read = (path: string): Promise<string> => readTextChecked(path, 'certificate').catch(() => '');
   const authority = { certificate: await read(ca), key: await read(caKey) };
   return isPair(authority) ? authority : undefined;
 }

@@ -1,5 +1,5 @@
 // The files of a cluster: configuration and certificate of its server, and credentials for each role.
-import { chmod, mkdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { BedsideError, readTextChecked, writeFileAtomic } from '../../../util/index.ts';
@@ -211,7 +211,7 @@ export async function writeSecret(path: string, content: string): Promise<void> 
 }
 
 async function exists(path: string): Promise<boolean> {
-  return readFile(path).then(
+  return stat(path).then(
     () => true,
     () => false,
   );
