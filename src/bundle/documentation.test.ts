@@ -12,7 +12,7 @@ const example = /```json\n(.*?)\n```/s.exec(text)?.[1] ?? '';
 
 describe('docs/bundle.md', () => {
   it('shows a manifest that holds together', () => {
-    const manifest = parseManifest(new TextEncoder().encode(example), 'the example');
+    const manifest = parseManifest(new TextEncoder().encode(`${example}\n`), 'the example');
     expect(manifest.variants.length).toBe(2);
     for (const variant of manifest.variants)
       expect(variant).toMatchObject(withoutTimes(totalCosts(manifest, variant.levels)));

@@ -11,6 +11,7 @@ import { must, Random } from '../util/index.ts';
 import { assembleModel } from './assemble.ts';
 import { MANIFEST_FILE } from './manifest.ts';
 import { openBundle } from './read.ts';
+import { sealed } from './seal.ts';
 import { oldAndNew } from './test-support/old-and-new.ts';
 import { tableWeight } from './weight-names.ts';
 import { type BundleContents, writeBundle } from './write.ts';
@@ -30,6 +31,18 @@ async function written(contents: BundleContents = OLD): Promise<string> {
   const dir = freshFolder();
   await writeBundle(dir, contents);
   return dir;
+}
+
+/** What a manifest's bytes say, but for their hash. */
+function unsealed(text: string): object {
+  const { sha256: _, ...rest } = JSON.parse(text) as Record<string, unknown>;
+  return rest;
+}
+
+function changedAt(bytes: Uint8Array, at: number, bits: number): Uint8Array {
+  const changed = Uint8Array.from(bytes);
+  changed[at] = (bytes[at] as number) ^ bits;
+  return changed;
 }
 
 const coded = (code: string, message: RegExp | string = '') =>
@@ -114,8 +127,8 @@ describe('opening', () => {
 
   it('refuses a newer version before it looks at anything else', async () => {
     const dir = await written();
-    await writeFile(join(dir, MANIFEST_FILE), '{"format":"bedside-bundle","version":2}');
-    await expect(openBundle(dir)).rejects.toThrow(coded('E_BUNDLE_VERSION', /is of version 2; .* up to 1/));
+    await writeFile(join(dir, MANIFEST_FILE), '{"format":"bedside-bundle","version":3}');
+    await expect(openBundle(dir)).rejects.toThrow(coded('E_BUNDLE_VERSION', /is of version 3; .* up to 2/));
   });
 
   it('refuses a missing file', async () => {
@@ -154,7 +167,7 @@ describe('opening', () => {
     const text = await readFile(path, 'utf8');
     const edited = async (from: string, to: string, message: RegExp): Promise<void> => {
       expect(text).toContain(from);
-      await writeFile(path, text.replace(from, to));
+      await writeFile(path, sealed(unsealed(text.replace(from, to))));
       await expect(openBundle(dir)).rejects.toThrow(coded('E_BUNDLE', message));
     };
     await edited('"classes": 3', '"classes": 4', /recall has 3 entries: expected 4/);
@@ -162,6 +175,45 @@ describe('opening', () => {
     await edited('"share": 1', '"share": 0.5', /share of group 0/);
     await edited('"file": "model-', '"file": "../model-', /model\.file is "\.\.\/model-.*without a path/);
     await edited('"dataset": "random"', '"dataset": 7', /provenance\.dataset is 7/);
+  });
+
+  it('refuses any changed, added or missing byte of the manifest, and files that have lost their hash', async () => {
+    const dir = await written();
+    const path = join(dir, MANIFEST_FILE);
+    const original = await readFile(path);
+    const refused = async (bytes: Uint8Array): Promise<void> => {
+      await writeFile(path, bytes);
+      await expect(openBundle(dir)).rejects.toMatchObject({
+        code: expect.stringMatching(/^E_BUNDLE(_HASH|_VERSION)?$/),
+      });
+    };
+    const random = new Random(2);
+    for (let i = 0; i < 20; i++) {
+      const at = random.integer(original.length);
+      await refused(changedAt(original, at, 1 << random.integer(8)));
+    }
+    for (const [from, to] of [
+      ['"accuracy": 0.9', '"accuracy": 0.8'],
+      ['  "sha256": "', '"sha256": "'],
+    ] as const) {
+      await writeFile(path, original.toString().replace(from, to));
+      await expect(openBundle(dir)).rejects.toThrow(coded('E_BUNDLE_HASH', /not as it was written/));
+    }
+    await writeFile(path, JSON.stringify(unsealed(original.toString())));
+    await expect(openBundle(dir)).rejects.toThrow(coded('E_BUNDLE_HASH', /does not end with its SHA-256/));
+    await writeFile(path, original);
+    await openBundle(dir);
+  });
+
+  it('takes a bundle of version 1, whose manifest has no hash, and writing it again adds one', async () => {
+    const dir = await written();
+    const path = join(dir, MANIFEST_FILE);
+    const text = await readFile(path, 'utf8');
+    await writeFile(path, JSON.stringify({ ...unsealed(text), version: 1 }, null, 2));
+    const { manifest } = await openBundle(dir);
+    expect(manifest.version).toBe(1);
+    await writeBundle(dir, { ...OLD, manifest });
+    expect(await readFile(path, 'utf8')).toBe(text);
   });
 
   it('reads through a link to the folder', async () => {

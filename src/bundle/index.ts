@@ -39,5 +39,6 @@ export {
 } from './parts.ts';
 export { openBundle } from './read.ts';
 export type { FloatTensor } from './safetensors.ts';
+export { SEALED_VERSION } from './seal.ts';
 export { isOfVariant, tableBias, tableWeight } from './weight-names.ts';
 export { type BundleContents, writeBundle } from './write.ts';

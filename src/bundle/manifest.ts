@@ -1,7 +1,7 @@
 // What `bundle.json` says. Written out for readers of other languages in docs/bundle.md.
 
-/** The only version there is. A reader refuses newer ones. */
-export const BUNDLE_VERSION = 1;
+/** The version that is written. A reader refuses newer ones; of version 1, `bundle.json` had no hash of its own. */
+export const BUNDLE_VERSION = 2;
 
 export const MANIFEST_FILE = 'bundle.json';
 

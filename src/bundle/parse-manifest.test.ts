@@ -4,6 +4,7 @@ import { Net } from '../channels/test-support/net.ts';
 import { int } from '../onnx/index.ts';
 import type { BundleManifest } from './manifest.ts';
 import { parseManifest } from './parse-manifest.ts';
+import { sealed } from './seal.ts';
 import { bundleOf } from './test-support/contents.ts';
 
 /** Three layers, each in a stage of its own, of which `a` and `b` have a group; four levels, one more variant. */
@@ -14,14 +15,14 @@ const MANIFEST: BundleManifest = (() => {
   return bundleOf(net.head(joined, 12), { variants: [[1, 2]], seconds: true }).manifest;
 })();
 
-const bytes = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+const bytes = (value: object): Uint8Array => sealed(value);
 
 /** The manifest with the value at a path, such as `groups.0.id`, replaced; undefined removes it. */
 function edited(path: string, value: unknown): Uint8Array {
-  const copy: unknown = JSON.parse(JSON.stringify(MANIFEST));
+  const copy: object = JSON.parse(JSON.stringify(MANIFEST));
   const keys = path.split('.');
   const last = keys.pop() ?? '';
-  const parent = keys.reduce((at, key) => (at as Record<string, unknown>)[key], copy) as Record<
+  const parent = keys.reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], copy) as Record<
     string,
     unknown
   >;

@@ -4,12 +4,13 @@ import { BedsideError, messageOf } from '../util/index.ts';
 import { contradiction } from './consistency.ts';
 import { BUNDLE_VERSION, type BundleManifest } from './manifest.ts';
 import { manifestSchema } from './schema.ts';
+import { assertSealed } from './seal.ts';
 
 /**
  * Reads a manifest. The version is looked at first, so that nothing else of a newer bundle is judged.
  * @param path how messages call the file
  * @throws BedsideError E_BUNDLE for anything that is no manifest, or one that contradicts itself: the field, what it
- * says and what it may say; E_BUNDLE_VERSION for a newer version
+ * says and what it may say; E_BUNDLE_VERSION for a newer version; E_BUNDLE_HASH when a byte is not as it was written
  */
 export function parseManifest(bytes: Uint8Array, path: string): BundleManifest {
   let value: unknown;
@@ -36,6 +37,7 @@ export function parseManifest(bytes: Uint8Array, path: string): BundleManifest {
       { hint: 'update bedside, or pack the model again with this one' },
     );
   }
+  assertSealed(bytes, value as object, path);
   return checkManifest(value, path);
 }
 

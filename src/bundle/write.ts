@@ -21,6 +21,7 @@ import {
 } from './manifest.ts';
 import { checkManifest } from './parse-manifest.ts';
 import { encodeSafetensors, type FloatTensor } from './safetensors.ts';
+import { sealed } from './seal.ts';
 
 /** What a bundle is made of. */
 export interface BundleContents {
@@ -52,7 +53,7 @@ export async function writeBundle(dir: string, contents: BundleContents): Promis
     await writeSynced(dir, manifest.model.file, modelBytes);
     await writeSynced(dir, manifest.weights.file, weightBytes);
     await syncFolder(dir);
-    await writeSynced(dir, MANIFEST_FILE, new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`));
+    await writeSynced(dir, MANIFEST_FILE, sealed(manifest));
     await syncFolder(dir);
     await clearAway(dir, manifest);
   } catch (cause) {
@@ -65,7 +66,15 @@ export async function writeBundle(dir: string, contents: BundleContents): Promis
 }
 
 function completed(parts: ManifestParts, model: Uint8Array, weights: Uint8Array): BundleManifest {
-  const { name, model: signature, ...rest } = parts;
+  // Of a manifest that was read, what this write says anew does not count.
+  const {
+    name,
+    model: signature,
+    format: _,
+    version: __,
+    weights: ___,
+    ...rest
+  } = parts as ManifestParts & Partial<BundleManifest>;
   return {
     format: 'bedside-bundle',
     version: BUNDLE_VERSION,

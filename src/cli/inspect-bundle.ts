@@ -2,12 +2,13 @@
 import {
   type Bundle,
   type BundleManifest,
-  openBundle,
+  SEALED_VERSION,
   type TotalCosts,
   totalCosts,
 } from '../bundle/index.ts';
 import { formatBytes, formatCount, formatPercent, formatSeconds } from '../util/index.ts';
 import { frontierRows, frontierTable, measureWord, shownRows } from './frontier.ts';
+import { openedBundle } from './opened-bundle.ts';
 import type { Output } from './output.ts';
 import { indent, table } from './tables.ts';
 
@@ -17,12 +18,18 @@ import { indent, table } from './tables.ts';
  * @throws BedsideError as `openBundle`
  */
 export async function inspectBundle(path: string, output: Output): Promise<void> {
-  const bundle = await openBundle(path);
+  const bundle = await openedBundle(path, output);
   const { manifest, sha256 } = bundle;
   const costs = uniformCosts(manifest);
   const bytes = manifest.model.bytes + manifest.weights.bytes;
   output.result({ sha256, bytes, levels: costs, ...manifest });
   output.say(describe(path, bundle, costs));
+}
+
+/** What hashes vouch for. */
+function coverage({ version }: BundleManifest): string {
+  if (version >= SEALED_VERSION) return 'every byte as it was written';
+  return 'model and weights as they were written, bundle.json not covered by a hash';
 }
 
 interface LevelRow extends TotalCosts {
@@ -51,7 +58,7 @@ function describe(path: string, { manifest, sha256 }: Bundle, costs: readonly Le
   const { unpruned, maxError, meanError, fitted, checked } = accuracy;
   const engines = Object.entries(provenance.versions).map(([name, version]) => `${name} ${version}`);
   return [
-    `${path}: bundle ${manifest.name}, version ${manifest.version}, ${formatBytes(model.bytes + weights.bytes)}, every byte as it was written`,
+    `${path}: bundle ${manifest.name}, version ${manifest.version}, ${formatBytes(model.bytes + weights.bytes)}, ${coverage(manifest)}`,
     table(
       ['', ''],
       [

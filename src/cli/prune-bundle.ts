@@ -1,9 +1,10 @@
 // `bedside prune BUNDLE`: one mix of levels as a model of its own. Nothing is scored or fitted here.
 import { resolve } from 'node:path';
-import { MANIFEST_FILE, openBundle } from '../bundle/index.ts';
+import { MANIFEST_FILE } from '../bundle/index.ts';
 import { modelCosts, saveModel } from '../onnx/index.ts';
 import { assertWritable, BedsideError, formatCount, formatPercent } from '../util/index.ts';
 import { type MixOptions, mixFacts, mixOf, sayMix } from './bundle-mix.ts';
+import { openedBundle } from './opened-bundle.ts';
 import type { Output } from './output.ts';
 import { indent, table } from './tables.ts';
 
@@ -64,7 +65,7 @@ export async function pruneBundle(path: string, options: PruneBundleOptions, out
     });
   }
   await assertWritable(options.out);
-  const bundle = await openBundle(path);
+  const bundle = await openedBundle(path, output);
   const { manifest } = bundle;
   const own = [MANIFEST_FILE, manifest.model.file, manifest.weights.file].map((file) => resolve(path, file));
   if (own.includes(resolve(options.out))) {

@@ -1,6 +1,5 @@
 // `bedside evaluate`: accuracy, recall of each class and time of a model on labelled samples.
 import type { Command } from 'commander';
-import { openBundle } from '../../bundle/index.ts';
 import { type Model, modelCosts } from '../../onnx/index.ts';
 import { type Classifier, describeClassifier, evaluate } from '../../prune/index.ts';
 import { formatCount, formatPercent, formatSeconds } from '../../util/index.ts';
@@ -16,6 +15,7 @@ import {
 import { addClassMix, type ClassMixOptions, inMix, sayMix, sharesOf } from '../class-mix.ts';
 import { examples } from '../command-line.ts';
 import { loadClassifier, loadData } from '../load.ts';
+import { openedBundle } from '../opened-bundle.ts';
 import {
   addCommon,
   addData,
@@ -68,7 +68,7 @@ export function addEvaluate(program: Command): void {
     )
     .action(async (path: string, options: EvaluateCommandOptions) => {
       const output = new Output(options);
-      const { model, classifier, macs, facts, words } = await subjectOf(path, options);
+      const { model, classifier, macs, facts, words } = await subjectOf(path, options, output);
       const loaded = await loadData(classifier, options, { split: 'test', seed: options.seed }, output);
       const shares = options.classMix && sharesOf(options.classMix, loaded.classNames);
       const dataset = shares ? inMix(loaded, shares) : loaded;
@@ -128,13 +128,13 @@ interface Subject {
   readonly words: readonly string[];
 }
 
-async function subjectOf(path: string, options: EvaluateCommandOptions): Promise<Subject> {
+async function subjectOf(path: string, options: EvaluateCommandOptions, output: Output): Promise<Subject> {
   if (!(await isBundle(path))) {
     assertNoMix(path, options);
     const { model, classifier, costs } = await loadClassifier(path);
     return { model, classifier, macs: costs.macs, facts: {}, words: [] };
   }
-  const bundle = await openBundle(path);
+  const bundle = await openedBundle(path, output);
   const mix = mixOf(bundle, options);
   const { macs, parameters } = modelCosts(mix.model);
   return {

@@ -1,6 +1,6 @@
 // `bedside infer`: samples through a plan on real workers.
 import { type Command, Option } from 'commander';
-import { type Bundle, type BundleManifest, openBundle } from '../../bundle/index.ts';
+import type { Bundle, BundleManifest } from '../../bundle/index.ts';
 import {
   completeRequest,
   type Fleet,
@@ -22,6 +22,7 @@ import { emulated, localFleet, measureAll, reportsOf } from '../local-fleet.ts';
 import { measureProposals } from '../measured-levels.ts';
 import { addCredentials, isServer } from '../nats/access.ts';
 import { measureThere, openNatsRoom } from '../nats/nats-room.ts';
+import { openedBundle } from '../opened-bundle.ts';
 import {
   addCommon,
   addData,
@@ -138,7 +139,7 @@ async function infer(path: string, asked: InferOptions): Promise<void> {
   const output = new Output(asked);
   assertOptions(asked);
   const given = asked.fleet === undefined ? undefined : await readFleet(asked.fleet);
-  const { bundle, options } = await measuredFirst(await openBundle(path), given, asked, output);
+  const { bundle, options } = await measuredFirst(await openedBundle(path, output), given, asked, output);
   assertBatch(bundle, options);
   const room = options.fabric === 'local' ? undefined : await openNatsRoom(bundle, given, options, output);
   const fleet = room?.fleet ?? given ?? localFleet(bundle.manifest, options.workers ?? 2);

@@ -1,6 +1,6 @@
 // `bedside pack`: one network at any mix of levels as a folder, with measured mixes; or one more measured mix of one.
 import type { Command } from 'commander';
-import { checkLevels, openBundle } from '../../bundle/index.ts';
+import { checkLevels } from '../../bundle/index.ts';
 import { assertPrunable, findGroups } from '../../channels/index.ts';
 import { type CriterionChoice, detectBlock, PACK_RATIOS } from '../../prune/index.ts';
 import { assertWritable, BedsideError, formatBytes, formatPercent, formatSeconds } from '../../util/index.ts';
@@ -8,6 +8,7 @@ import { isBundle } from '../bundle-mix.ts';
 import { examples } from '../command-line.ts';
 import { frontierRows, frontierTable, levelsText, measureWord, shownRows } from '../frontier.ts';
 import { loadClassifier } from '../load.ts';
+import { openedBundle } from '../opened-bundle.ts';
 import {
   addCommon,
   addData,
@@ -292,7 +293,7 @@ async function certify(
       hint: 'name a folder that `bedside pack` wrote',
     });
   }
-  const bundle = await openBundle(path);
+  const bundle = await openedBundle(path, output);
   checkLevels(bundle.manifest, levels);
   const { variant, index, manifest } = await certifyAndWrite(
     bundle,

@@ -1,6 +1,6 @@
 // `bedside plan`: the levels and the devices for one request, beside what simpler plans would give.
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type Bundle, openBundle } from '../../bundle/index.ts';
+import type { Bundle } from '../../bundle/index.ts';
 import {
   buildProblem,
   checkPlan,
@@ -34,6 +34,7 @@ import {
 } from '../../util/index.ts';
 import { examples } from '../command-line.ts';
 import { measureProposals, type Proposal } from '../measured-levels.ts';
+import { openedBundle } from '../opened-bundle.ts';
 import { addCommon, addData, type CommonOptions, type DataOptions } from '../options.ts';
 import { Output } from '../output.ts';
 import { DEFAULT_VALIDATION } from '../pack-run.ts';
@@ -134,7 +135,7 @@ async function plan(path: string, options: PlanCommandOptions): Promise<void> {
   if (options.export !== undefined) await assertWritable(options.export);
   const fleet = parseFleet(await readTextChecked(options.fleet, 'fleet'), `fleet ${options.fleet}`);
   const request = await requestOf(options, fleet);
-  const opened = await openBundle(path);
+  const opened = await openedBundle(path, output);
   const { bundle, proposals } =
     options.data === undefined
       ? { bundle: opened, proposals: [] }

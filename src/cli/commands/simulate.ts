@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type BundleManifest, openBundle } from '../../bundle/index.ts';
+import type { BundleManifest } from '../../bundle/index.ts';
 import {
   DECISION_TIMES,
   type DecisionTimeKind,
@@ -25,6 +25,7 @@ import { parseFleet } from '../../plan/index.ts';
 import { assertWritable, BedsideError, readTextChecked } from '../../util/index.ts';
 import { EXIT, examples } from '../command-line.ts';
 import { Interrupt } from '../interrupt.ts';
+import { openedBundle } from '../opened-bundle.ts';
 import { addCommon, type CommonOptions, count, names } from '../options.ts';
 import { Output } from '../output.ts';
 import { deciderOf, SIMULATED, type SimulatedName, STALE_SECONDS } from '../simulate-solvers.ts';
@@ -105,7 +106,7 @@ async function run(paths: readonly string[], options: SimulateCommandOptions): P
   const output = new Output(options);
   assertOneWorld(options);
   if (options.record !== undefined) await assertWritable(options.record);
-  const bundles = await Promise.all(paths.map(async (path) => (await openBundle(path)).manifest));
+  const bundles = await Promise.all(paths.map(async (path) => (await openedBundle(path, output)).manifest));
   assertDistinct(bundles);
   const { scenario, requests, place } = await scenarioOf(bundles, options);
   const interrupt = Interrupt.of(output);

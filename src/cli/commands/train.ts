@@ -1,10 +1,10 @@
 // `bedside train`: a policy that plans in a millisecond or two, for any fleet and any bundle.
 import { type Command, InvalidArgumentError } from 'commander';
-import { openBundle } from '../../bundle/index.ts';
 import { type Budget, requestSource, type TrainProgress } from '../../learn/index.ts';
 import { assertWritable, formatBytes, formatCount, formatPercent, formatSeconds } from '../../util/index.ts';
 import { EXIT, examples } from '../command-line.ts';
 import { Interrupt } from '../interrupt.ts';
+import { openedBundle } from '../opened-bundle.ts';
 import { addCommon, type CommonOptions, count } from '../options.ts';
 import { Output, type Progress } from '../output.ts';
 import { type TrainResult, trainPolicy } from '../train-run.ts';
@@ -57,7 +57,7 @@ export function addTrain(program: Command): void {
 async function train(options: TrainCommandOptions): Promise<void> {
   const output = new Output(options);
   await assertWritable(options.out);
-  const bundles = await Promise.all((options.bundles ?? []).map((path) => openBundle(path)));
+  const bundles = await Promise.all((options.bundles ?? []).map((path) => openedBundle(path, output)));
   const interrupt = Interrupt.of(output, 'the unit of work');
   try {
     const result = await output.during('training', (progress) =>
