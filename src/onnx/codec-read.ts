@@ -20,8 +20,8 @@ import { sortNodes } from './order.ts';
 import { unlessEmpty } from './proto.ts';
 import { elemTypeOf, readTensor } from './tensor-read.ts';
 
-/** The IR and standard operator-set versions that are read. */
-export const SUPPORTED = { ir: [3, 10], opset: [7, 21] } as const;
+/** The IR and standard operator-set versions that are read: those that the engine runs (ONNX Runtime 1.30). */
+export const SUPPORTED = { ir: [3, 13], opset: [7, 26] } as const;
 
 /**
  * Reads a model from the bytes of a `.onnx` file; `name` is how messages call it.
@@ -56,7 +56,7 @@ export function modelFromProto(proto: ModelProto, name: string): Model {
   if (proto.opsetImport.length === 0)
     throw notOnnx(`${name} is not an ONNX model: it imports no operator set`);
   if (graphProto.node.length === 0) throw notOnnx(`${name}: the graph has no nodes`);
-  checkVersion(`${name}: IR version`, irVersion, SUPPORTED.ir);
+  checkVersion(`${name}: IR version`, irVersion, SUPPORTED.ir, IR_HINT);
   const opsets = readOpsets(proto.opsetImport, name);
   const graph = readGraph(graphProto, Number(irVersion), name);
   delete proto.graph;
@@ -72,7 +72,7 @@ function readOpsets(imports: readonly OperatorSetIdProto[], name: string): Map<s
   const opsets = new Map<string, number>();
   for (const { domain: raw = '', version = 0n } of imports) {
     const domain = raw === 'ai.onnx' ? '' : raw;
-    if (domain === '') checkVersion(`${name}: operator set`, version, SUPPORTED.opset);
+    if (domain === '') checkVersion(`${name}: operator set`, version, SUPPORTED.opset, OPSET_HINT);
     const known = opsets.get(domain);
     if (known !== undefined && known !== Number(version)) {
       throw notOnnx(`${name}: operator set '${domain}' is imported as version ${known} and as ${version}`);
@@ -82,10 +82,20 @@ function readOpsets(imports: readonly OperatorSetIdProto[], name: string): Map<s
   return opsets;
 }
 
-function checkVersion(what: string, version: bigint, [low, high]: readonly [number, number]): void {
+/** The version converter leaves the IR version as it is; operators do not depend on it. */
+const IR_HINT =
+  'in Python: model.ir_version = 10, then onnx.save (onnx.version_converter does not change the IR version)';
+const OPSET_HINT = 'convert the model with onnx.version_converter, or export it for operator set 17';
+
+function checkVersion(
+  what: string,
+  version: bigint,
+  [low, high]: readonly [number, number],
+  hint: string,
+): void {
   if (version >= BigInt(low) && version <= BigInt(high)) return;
   throw new BedsideError('E_UNSUPPORTED', `${what} ${version} is not supported: expected ${low} to ${high}`, {
-    hint: 'convert the model with onnx.version_converter, or export it for operator set 17',
+    hint,
   });
 }
 

@@ -1,9 +1,10 @@
 // Models as files.
+import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { readFileChecked, writeFileAtomic } from '../util/index.ts';
+import { BedsideError, formatBytes, readFileChecked, writeFileAtomic } from '../util/index.ts';
 import { modelFromProto, parseModel } from './codec-read.ts';
 import { protoFromModel } from './codec-write.ts';
-import { encodeModel } from './encode.ts';
+import { encodeModel, MAX_BYTES } from './encode.ts';
 import { moveToExternal, readExternalData } from './external.ts';
 import type { Model } from './graph.ts';
 
@@ -13,8 +14,19 @@ export { writeModel } from './codec-write.ts';
 /**
  * Loads a `.onnx` file, and the data files beside it that it names.
  * @throws BedsideError E_FILE when unreadable, E_MODEL when damaged or inconsistent, E_UNSUPPORTED for other versions
+ *   and for more than 2 GiB, in the file or beside it
  */
 export async function loadModel(path: string): Promise<Model> {
+  const size = (await stat(path).catch(() => undefined))?.size ?? 0;
+  if (size > MAX_BYTES) {
+    throw new BedsideError(
+      'E_UNSUPPORTED',
+      `model ${path} has ${formatBytes(size)}: an ONNX file holds less than 2 GiB`,
+      {
+        hint: 'it is damaged or something else; models of more keep their weights beside the file, and are not run here',
+      },
+    );
+  }
   const proto = parseModel(await readFileChecked(path, 'model'), path);
   await readExternalData(proto, path);
   return modelFromProto(proto, path);

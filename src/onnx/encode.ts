@@ -12,7 +12,7 @@ import {
 } from './onnx_pb.ts';
 
 /** Protobuf's own limit on one message. */
-const MAX_BYTES = 2 ** 31 - 1;
+export const MAX_BYTES = 2 ** 31 - 1;
 
 /**
  * The bytes of a model message.

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
@@ -110,5 +110,40 @@ describe('external data', () => {
     expect(() => readModel(new Uint8Array([]), 'x')).toThrow();
     const bytes = await readFile(path);
     expect(() => readModel(bytes, 'm')).toThrow(/tensor 'w' keeps its data in the file 'm.onnx.data'/);
+  });
+});
+
+describe('models of more than 2 GiB', () => {
+  const sparse = async (name: string, bytes: number): Promise<void> => {
+    const file = await open(join(folder, name), 'w');
+    await file.truncate(bytes);
+    await file.close();
+  };
+
+  it('in one file are refused by their size, not as unreadable', async () => {
+    await sparse('m.onnx', 2 ** 31 + 5);
+    await expect(loadModel(join(folder, 'm.onnx'))).rejects.toThrow(
+      expect.objectContaining({
+        code: 'E_UNSUPPORTED',
+        message: expect.stringMatching(/m\.onnx has 2\.0+ GiB/),
+        hint: expect.stringMatching(/beside/),
+      }),
+    );
+  });
+
+  it('in a data file are refused before any of it is read', async () => {
+    const path = await saveChanged((tensor, set) => {
+      tensor.dims = [3n * 2n ** 18n, 1024n];
+      set('offset', '0');
+      set('length', String(3 * 2 ** 30));
+    });
+    await sparse('m.onnx.data', 3 * 2 ** 30);
+    await expect(loadModel(path)).rejects.toThrow(
+      expect.objectContaining({
+        code: 'E_UNSUPPORTED',
+        message: expect.stringMatching(/3\.0+ GiB/),
+        hint: expect.stringMatching(/float16/),
+      }),
+    );
   });
 });

@@ -4,7 +4,8 @@
 import { realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { create } from '@bufbuild/protobuf';
-import { BedsideError, messageOf, RegularFile } from '../util/index.ts';
+import { BedsideError, formatBytes, messageOf, RegularFile } from '../util/index.ts';
+import { MAX_BYTES } from './encode.ts';
 import {
   type AttributeProto,
   type GraphProto,
@@ -21,7 +22,8 @@ import { readDims } from './tensor-read.ts';
 /**
  * Reads the data of every external tensor of a model (subgraphs and functions too) into the message.
  * Files must lie in the folder of the model, or of the file that the model's path links to.
- * @throws BedsideError E_MODEL for paths that leave the folder or ranges that do not fit, E_FILE when unreadable
+ * @throws BedsideError E_MODEL for paths that leave the folder or ranges that do not fit, E_FILE when unreadable,
+ *   E_UNSUPPORTED for more than 2 GiB in all, before any of it is read
  */
 export async function readExternalData(model: ModelProto, modelPath: string): Promise<void> {
   const external = tensorsOf(model).filter(
@@ -29,7 +31,11 @@ export async function readExternalData(model: ModelProto, modelPath: string): Pr
   );
   const files = new Map<string, RegularFile>();
   try {
-    for (const tensor of external) await readOne(tensor, modelPath, files);
+    const places: Place[] = [];
+    for (const tensor of external) places.push(await locate(tensor, modelPath, files));
+    const total = places.reduce((sum, { length }) => sum + length, 0);
+    if (total > MAX_BYTES) throw tooLarge(modelPath, total);
+    for (const place of places) await readOne(place);
   } finally {
     await Promise.all([...files.values()].map((file) => file.close()));
   }
@@ -71,11 +77,19 @@ export function moveToExternal(model: ModelProto, fileName: string): Uint8Array 
   return block;
 }
 
-async function readOne(
+/** Where a tensor's bytes lie. */
+interface Place {
+  readonly tensor: TensorProto;
+  readonly file: RegularFile;
+  readonly offset: number;
+  readonly length: number;
+}
+
+async function locate(
   tensor: TensorProto,
   modelPath: string,
   files: Map<string, RegularFile>,
-): Promise<void> {
+): Promise<Place> {
   const label = `${modelPath}: tensor '${tensor.name ?? ''}'`;
   const entry = (key: string): string | undefined =>
     tensor.externalData.find((pair) => pair.key === key)?.value;
@@ -94,6 +108,10 @@ async function readOne(
   if (offset + length > size) {
     throw invalid(`${label}: bytes ${offset} to ${offset + length} of '${location}', which has ${size}`);
   }
+  return { tensor, file, offset, length };
+}
+
+async function readOne({ tensor, file, offset, length }: Place): Promise<void> {
   tensor.rawData = await file.read(offset, offset + length);
   tensor.externalData = [];
   delete tensor.dataLocation;
@@ -192,6 +210,14 @@ function unreadable(label: string, location: string, cause: unknown): BedsideErr
       hint: 'keep the data file beside the .onnx file, under the name it was saved with',
       cause,
     },
+  );
+}
+
+function tooLarge(modelPath: string, bytes: number): BedsideError {
+  return new BedsideError(
+    'E_UNSUPPORTED',
+    `${modelPath} keeps ${formatBytes(bytes)} of tensors beside it: models of more than 2 GiB are not run here`,
+    { hint: 'export a smaller variant of the model, or one with its weights as float16' },
   );
 }
 

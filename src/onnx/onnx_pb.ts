@@ -1,4 +1,4 @@
-// The wire format of ONNX models (https://onnx.ai/onnx/repo-docs/IR.html), IR versions 3 to 10.
+// The wire format of ONNX models (https://onnx.ai/onnx/repo-docs/IR.html), IR versions 3 to 13; fields that IR 11 and later add travel as unknown ones.
 // Field numbers and types are those of the specification; explanations are left to it.
 // Explicit presence (`optional`) on every scalar, so that writing a model back loses nothing.
 

@@ -35,6 +35,9 @@ const BITS: ReadonlyMap<number, number> = new Map([
   [21, 4], // uint4
   [22, 4], // int4
   [23, 4], // float4e2m1
+  [24, 8], // float8e8m0
+  [25, 2], // uint2
+  [26, 2], // int2
 ]);
 
 /** Bytes of `count` raw elements of a type, or undefined for strings and unknown types. */
@@ -68,6 +71,9 @@ export function typedEntries(
     case 22:
     case 23:
       return { expected: Math.ceil(count / 2), actual: tensor.int32Data.length };
+    case 25:
+    case 26:
+      return { expected: Math.ceil(count / 4), actual: tensor.int32Data.length };
     default:
       return BITS.has(tensor.dataType ?? 0)
         ? { expected: count, actual: tensor.int32Data.length }
