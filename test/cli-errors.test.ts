@@ -3,12 +3,13 @@ import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { writeModel } from 'bedside/onnx';
+import { npyArray, writeNpz } from 'bedside/data';
+import { type Model, writeModel } from 'bedside/onnx';
 import { ERROR_CODES } from 'bedside/util';
 import { unzipSync, zipSync } from 'fflate';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Cli, compileCli, linearModel, smallData, writeSmall } from './support/cli.ts';
+import { type Cli, compileCli, linearModel, smallData, smallModel, writeSmall } from './support/cli.ts';
 
 let cli: Cli;
 beforeAll(async () => {
@@ -26,6 +27,8 @@ interface Case {
 
 const EVALUATE = 'evaluate model.onnx --data';
 const PRUNE = 'prune model.onnx --data data.npz';
+
+const OUT: Readonly<Record<string, string>> = { prune: ' --out out/p.onnx', pack: ' --out out/b' };
 
 const CASES: readonly Case[] = [
   { what: 'missing model', words: 'inspect none.onnx', code: 'E_FILE', says: ['none.onnx', 'no such file'] },
@@ -81,6 +84,26 @@ const CASES: readonly Case[] = [
     words: 'evaluate ecg.onnx --data wfdb',
     code: 'E_DATA',
     says: ['100'],
+  },
+  ...['evaluate', 'explain', 'compare', 'prune', 'pack'].map(
+    (command): Case => ({
+      what: `a NaN weight, to ${command}`,
+      words: `${command} nan.onnx --data data.npz${command === 'prune' ? ' --ratio .5' : ''}${OUT[command] ?? ''}`,
+      code: 'E_MODEL',
+      says: ['nan.onnx', 'NaN', 'scores'],
+    }),
+  ),
+  {
+    what: 'a sample beyond float32',
+    words: `${EVALUATE} huge.npz`,
+    code: 'E_DATA',
+    says: ['sample 2', 'float32'],
+  },
+  {
+    what: 'a sample that is no number',
+    words: 'explain model.onnx --data gaps.npz',
+    code: 'E_DATA',
+    says: ['sample 2'],
   },
   { what: 'no labels', words: `${EVALUATE} unlabelled.npz`, code: 'E_DATA', says: ['no labels'] },
   {
@@ -293,6 +316,9 @@ async function writeInputs(folder: string): Promise<void> {
   await writeSmall(folder);
   const linear = writeModel(linearModel());
   await write('linear.onnx', linear);
+  await write('nan.onnx', writeModel(withNan(smallModel())));
+  await write('huge.npz', oddSample(1e300));
+  await write('gaps.npz', oddSample(Number.NaN));
   await write('empty.onnx', '');
   await write('truncated.onnx', linear.subarray(0, Math.floor(linear.length / 2)));
   await write('text.onnx', 'this is not a model\n');
@@ -316,6 +342,20 @@ async function writeInputs(folder: string): Promise<void> {
     await write(join('two-classes', name, '1.png'), png);
   }
   await writeShortRecord(folder);
+}
+
+/** One weight of the last layer that reads features is NaN. */
+function withNan(model: Model): Model {
+  const gemm = model.graph.nodes.find(({ op }) => op === 'Gemm');
+  const weight = model.graph.constants.get(gemm?.inputs[1] ?? '');
+  if (weight?.type === 'float32') weight.data[5] = Number.NaN;
+  return model;
+}
+
+/** Doubles, one of which, in the third sample, is another. */
+function oddSample(value: number): Uint8Array {
+  const x = new Float64Array(4 * 64).fill(0.5).with(2 * 64 + 9, value);
+  return writeNpz({ x: npyArray([4, 1, 8, 8], x), y: npyArray([4], BigInt64Array.of(0n, 1n, 2n, 0n)) });
 }
 
 /** Turns the closing brace of an array's header into a bracket; the archive itself stays sound. */

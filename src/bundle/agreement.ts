@@ -1,7 +1,7 @@
 // Whether a manifest, its model and its weights speak of the same network.
 import type { Grouping } from '../channels/index.ts';
-import { type Model, sizeOf } from '../onnx/index.ts';
-import { BedsideError } from '../util/index.ts';
+import { type Model, nonFiniteWeight, sizeOf } from '../onnx/index.ts';
+import { BedsideError, firstNonFinite, tellNonFinite } from '../util/index.ts';
 import { lowRankShape } from './correction.ts';
 import type { BundleGroup, BundleManifest, Share } from './manifest.ts';
 import type { FloatTensor } from './safetensors.ts';
@@ -40,7 +40,7 @@ export interface Described {
 
 /**
  * Checks the manifest's groups, layers, shares, stages, input and output against the model, and that all repaired
- * weights and corrections are there, in their shapes.
+ * weights and corrections are there, in their shapes, and finite.
  * @throws BedsideError E_BUNDLE with the first disagreement
  */
 export function assertAgreement(parts: Described, path: string): void {
@@ -57,6 +57,16 @@ function* disagreements(parts: Described): Generator<string> {
   yield* ofStages(parts);
   yield* ofTables(parts, views);
   yield* ofVariants(parts, views);
+  yield* ofNumbers(parts);
+}
+
+function* ofNumbers({ model, tensors }: Described): Generator<string> {
+  const found = nonFiniteWeight(model);
+  if (found !== undefined) yield found;
+  for (const [name, { data, dims }] of tensors) {
+    const at = firstNonFinite(data);
+    if (at >= 0) yield `tensor '${name}' of the weights is ${tellNonFinite(data, at, dims)}`;
+  }
 }
 
 function* ofSignature({ manifest, model, grouping }: Described): Generator<string> {

@@ -70,6 +70,15 @@ describe('a bundle', () => {
     expect([second === first, other === first]).toEqual([true, false]);
   });
 
+  it('is refused with a weight that is not finite, by its name, before anything is written', async () => {
+    const dir = freshFolder();
+    const [name, tensor] = must([...OLD.tensors][0], 'a tensor');
+    const data = tensor.data.with(1, Number.NaN);
+    const tensors = new Map(OLD.tensors).set(name, { ...tensor, data });
+    await expect(writeBundle(dir, { ...OLD, tensors })).rejects.toThrow(coded('E_BUNDLE', `'${name}'.*NaN`));
+    await expect(readdir(dir)).rejects.toThrow('ENOENT');
+  });
+
   it('is replaced by another, and nothing of it stays', async () => {
     const dir = await written();
     await writeFile(join(dir, 'notes.txt'), 'ours');

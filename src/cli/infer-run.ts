@@ -2,7 +2,6 @@
 import { assembleModel, type Bundle, findVariant } from '../bundle/index.ts';
 import type { Dataset } from '../data/index.ts';
 import { createSession, type Session, tensor } from '../engine/index.ts';
-import { argmax } from '../prune/index.ts';
 import {
   type Asker,
   type Fallback,
@@ -12,7 +11,7 @@ import {
   type RunPlan,
   type SureAnswer,
 } from '../run/index.ts';
-import { BedsideError, must } from '../util/index.ts';
+import { argmax, assertFiniteRows, BedsideError, must } from '../util/index.ts';
 
 /** How samples run. */
 export interface InferRun {
@@ -147,7 +146,13 @@ export class SingleMachine {
     }
     const { input: from, output: to } = manifest.model;
     const output = must((await session.run({ [from.name]: input }))[to.name], 'an output');
-    if (output.type === 'float32') return output.data;
+    if (output.type === 'float32') {
+      const rows = output.dims[0] ?? 1;
+      assertFiniteRows(output.data, rows, output.data.length / rows, (row) => {
+        return `bundle '${manifest.name}': the scores of sample ${row} of a run on one machine`;
+      });
+      return output.data;
+    }
     throw new BedsideError('E_UNSUPPORTED', `bundle '${manifest.name}' gives ${output.type}, not float32`);
   }
 

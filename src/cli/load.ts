@@ -10,7 +10,14 @@ import {
   subset,
 } from '../data/index.ts';
 import { canonicalModel } from '../explain/index.ts';
-import { canonicalGraph, loadModel, type Model, type ModelCosts, modelCosts } from '../onnx/index.ts';
+import {
+  assertFiniteWeights,
+  canonicalGraph,
+  loadModel,
+  type Model,
+  type ModelCosts,
+  modelCosts,
+} from '../onnx/index.ts';
 import { type Classifier, describeClassifier } from '../prune/index.ts';
 import { BedsideError, must, RegularFile, readFileChecked } from '../util/index.ts';
 import { type ClassMixOptions, inMix, sharesOf } from './class-mix.ts';
@@ -33,13 +40,17 @@ export interface LoadedModel {
 
 /**
  * Loads a classifier.
- * @throws BedsideError E_FILE, E_MODEL; E_UNSUPPORTED when it is not a classifier
+ * @throws BedsideError E_FILE; E_MODEL, also for weights that are not finite; E_UNSUPPORTED when it is not a classifier
  */
 export async function loadClassifier(path: string): Promise<LoadedModel> {
   const model = await loadModel(path);
   const classifier = describeClassifier(model, path);
+  assertFiniteWeights(model, path);
   const unmerged = canonicalGraph(model);
-  return { path, model, canonical: canonicalModel(unmerged), unmerged, classifier, costs: modelCosts(model) };
+  const canonical = canonicalModel(unmerged);
+  // Folding may leave float32.
+  assertFiniteWeights(canonical, path);
+  return { path, model, canonical, unmerged, classifier, costs: modelCosts(model) };
 }
 
 /** SHA-256 of a file, in hexadecimal. */

@@ -153,11 +153,16 @@ function plainWriter(array: NpyArray, size: number, scale: number, name: string)
   const { data } = array;
   return (index, samples, start) => {
     for (let i = 0; i < size; i++) {
-      const value = Number(data[index * size + i]) * scale;
+      // Rounded to float32 first: a double may be too large for it.
+      const value = Math.fround(Number(data[index * size + i]) * scale);
       if (!Number.isFinite(value)) {
-        throw new BedsideError('E_DATA', `${name}: sample ${index} has a value that is not a finite number`, {
-          hint: 'remove the sample or fill its gaps',
-        });
+        throw new BedsideError(
+          'E_DATA',
+          `${name}: sample ${index} has a value that is not a finite number in float32`,
+          {
+            hint: 'remove the sample, fill its gaps, or scale values that are beyond 3.4e38',
+          },
+        );
       }
       samples[start + i] = value;
     }

@@ -1,6 +1,6 @@
 // One door to every kind of dataset: the path tells which.
 import { readdir, stat } from 'node:fs/promises';
-import { BedsideError, messageOf, RegularFile } from '../util/index.ts';
+import { assertFiniteSamples, BedsideError, messageOf, RegularFile } from '../util/index.ts';
 import type { Dataset, DatasetOptions } from './dataset.ts';
 import { readImages } from './images.ts';
 import { readNpzDataset } from './npz-dataset.ts';
@@ -9,7 +9,7 @@ import { readWfdb, recordNames } from './wfdb.ts';
 /**
  * Reads a dataset as the model reads it: an `.npz` file, a folder of WFDB records, or a folder of images.
  * @throws BedsideError E_FILE for a path that cannot be read
- * @throws BedsideError E_DATA for a malformed dataset, or a path that is none of the kinds
+ * @throws BedsideError E_DATA for a malformed dataset, a sample that is not finite, or a path that is none of the kinds
  * @throws BedsideError E_DATA_FIT when shape or classes do not fit the model; both sides are said
  * @throws BedsideError E_USAGE for an option that does not apply
  */
@@ -21,8 +21,10 @@ export async function openDataset(path: string, options: DatasetOptions): Promis
       hint: 'leave out --records: it is for folders of WFDB records',
     });
   }
-  if (kind === 'npz') return readNpzDataset(path, options);
-  return kind === 'wfdb' ? readWfdb(path, options) : readImages(path, options);
+  const read = { npz: readNpzDataset, wfdb: readWfdb, images: readImages }[kind];
+  const dataset = await read(path, options);
+  assertFiniteSamples(dataset);
+  return dataset;
 }
 
 async function kindOf(path: string): Promise<'npz' | 'wfdb' | 'images'> {

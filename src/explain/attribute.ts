@@ -1,7 +1,7 @@
 // Runs an attribution over calibration samples, batch by batch, so that memory stays bounded.
 import { createSession, tensor } from '../engine/index.ts';
 import { inferShapes } from '../onnx/index.ts';
-import { BedsideError, must, type Random } from '../util/index.ts';
+import { argmax, BedsideError, must, type Random } from '../util/index.ts';
 import { soleInput } from './backward.ts';
 import type { CalibrationSet, CriterionContext } from './criterion.ts';
 import { type Attribution, AttributionPass, oneHot, type PassResult } from './pass.ts';
@@ -211,8 +211,9 @@ async function predictedClasses(context: CriterionContext): Promise<Int32Array> 
     for (let first = 0; first < calibration.count; first += batch) {
       const count = Math.min(batch, calibration.count - first);
       const feed = tensor(rows(calibration, first, count), [count, ...calibration.sampleShape]);
-      const { data } = must((await session.run({ [input]: feed }, [output]))[output], `no output ${output}`);
-      result.set(largest(data, count), first);
+      const value = (await session.run({ [input]: feed }, [output]))[output];
+      const logits = must(value?.type === 'float32' ? value.data : undefined, `no float32 output ${output}`);
+      result.set(largest(logits, count), first);
     }
   } finally {
     await session.release();
@@ -221,15 +222,9 @@ async function predictedClasses(context: CriterionContext): Promise<Int32Array> 
 }
 
 /** The index of the largest entry of each row. */
-function largest(logits: ArrayLike<number | bigint>, count: number): Int32Array {
+function largest(logits: ArrayLike<number>, count: number): Int32Array {
   const classes = logits.length / count;
-  return Int32Array.from({ length: count }, (_, i) => {
-    let best = 0;
-    for (let k = 1; k < classes; k++) {
-      if (Number(logits[i * classes + k]) > Number(logits[i * classes + best])) best = k;
-    }
-    return best;
-  });
+  return Int32Array.from({ length: count }, (_, i) => argmax(logits, i * classes, classes));
 }
 
 /** The references of a batch of so many samples: one row for all, or one row each. */

@@ -1,7 +1,7 @@
 // An attribution pass ready to run: the backward graph in a session of the engine.
 import { createSession, type Session, type Tensor, tensor } from '../engine/index.ts';
 import { inferShapes, type Model, type OpTable, upgradeOpset } from '../onnx/index.ts';
-import { BedsideError, must } from '../util/index.ts';
+import { assertFiniteRows, BedsideError, must } from '../util/index.ts';
 import { type BackwardGraph, type BackwardRule, buildBackward } from './backward.ts';
 import { DEEPLIFT_RULES } from './deeplift-rules.ts';
 import { GRADIENT_RULES } from './gradient-rules.ts';
@@ -50,10 +50,12 @@ export interface PassResult {
 export class AttributionPass {
   readonly graph: BackwardGraph;
   readonly #session: Session;
+  readonly #name: string;
 
-  private constructor(graph: BackwardGraph, session: Session) {
+  private constructor(graph: BackwardGraph, session: Session, name: string) {
     this.graph = graph;
     this.#session = session;
+    this.#name = name;
   }
 
   /**
@@ -77,11 +79,12 @@ export class AttributionPass {
       name: `the backward pass of ${options.modelName}`,
       threads: options.threads ?? 1,
     });
-    return new AttributionPass(graph, session);
+    return new AttributionPass(graph, session, options.modelName);
   }
 
   /**
    * Runs a batch.
+   * @throws BedsideError E_NOT_FINITE for scores of the classes that are NaN or infinite
    * @param samples `[batch, ...sampleShape]`
    * @param start `[batch, classes]`: the relevance (or weight) each logit starts with; not with `start: 'predicted'`
    * @param reference `[1 or batch, ...sampleShape]`: what DeepLIFT compares with
@@ -111,8 +114,13 @@ export class AttributionPass {
         throw new BedsideError('E_UNSUPPORTED', `output '${name}' is not float32`);
       return value.data;
     };
+    const logits = read(graph.logitsName);
+    // Checked here: the graph itself may have explained the largest of them.
+    assertFiniteRows(logits, batch, logits.length / batch, (row) => {
+      return `${this.#name}: the scores of sample ${row} of a batch`;
+    });
     return {
-      logits: read(graph.logitsName),
+      logits,
       layers: graph.layers.map(({ name, channels, output }) => ({ name, channels, values: read(output) })),
       input: graph.inputRelevanceName === undefined ? undefined : read(graph.inputRelevanceName),
     };

@@ -2,6 +2,7 @@
 export { GraphBuilder } from './builder.ts';
 export { loadModel, readModel, type SaveOptions, SUPPORTED, saveModel, writeModel } from './codec.ts';
 export { type ModelCosts, modelCosts, type NodeCosts } from './costs.ts';
+export { assertFiniteWeights, nonFiniteWeight } from './finite-weights.ts';
 export { canonicalGraph } from './fold.ts';
 export { type Affine, affineOf, foldBatchNorm } from './fold-batch-norm.ts';
 export {

@@ -1,8 +1,8 @@
 // Measures a classifier on samples: accuracy, recall of each class, and time.
 import type { Dataset } from '../data/index.ts';
 import { createSession, type Session, tensor } from '../engine/index.ts';
-import type { Model } from '../onnx/index.ts';
-import { BedsideError, must } from '../util/index.ts';
+import { assertFiniteWeights, type Model } from '../onnx/index.ts';
+import { argmax, assertFiniteSamples, BedsideError, must } from '../util/index.ts';
 import { type Classifier, describeClassifier } from './evaluate-classifier.ts';
 
 /** How an evaluation runs. */
@@ -46,6 +46,7 @@ export interface Evaluation {
  * Runs a model over all samples. Its session exists only while this runs.
  * @throws BedsideError E_DATA when there are neither labels nor reference predictions, or no samples
  * @throws BedsideError E_DATA_FIT when the samples' shape is not the model's
+ * @throws BedsideError E_MODEL for weights, E_DATA for samples, E_NOT_FINITE for scores that are NaN or infinite
  * @throws BedsideError as `describeClassifier` and `createSession`
  */
 export async function evaluate(
@@ -56,6 +57,8 @@ export async function evaluate(
   const classifier = describeClassifier(model, options.name);
   const expected = expectedClasses(dataset, options);
   assertFit(classifier, dataset, options.name);
+  assertFiniteWeights(model, options.name);
+  assertFiniteSamples(dataset);
   const session = await createSession(model, { name: options.name, threads: options.threads ?? 1 });
   try {
     const { predictions, logits, milliseconds } = await predict(session, classifier, dataset, options);
@@ -166,7 +169,8 @@ async function predict(
       );
     }
     for (let i = 0; i < count; i++) {
-      predictions[first + i] = argmax(scores.data, i * classifier.classes, classifier.classes);
+      const whose = `${options.name}: the scores of sample ${first + i} of ${dataset.name}`;
+      predictions[first + i] = argmax(scores.data, i * classifier.classes, classifier.classes, whose);
     }
     logits.set(scores.data.subarray(0, count * classifier.classes), first * classifier.classes);
     options.onProgress?.(first + count, dataset.size);
@@ -191,15 +195,6 @@ function assertFit(classifier: Classifier, dataset: Dataset, name: string): void
   throw new BedsideError('E_DATA_FIT', `${name} reads samples of [${model}], ${dataset.name} has [${data}]`, {
     hint: 'use the data the model was trained for, or a model for this data',
   });
-}
-
-/** The position of the highest of `count` scores from `start`, counted from there; the lowest among equals. */
-export function argmax(scores: Float32Array, start = 0, count = scores.length): number {
-  let best = 0;
-  for (let k = 1; k < count; k++) {
-    if ((scores[start + k] as number) > (scores[start + best] as number)) best = k;
-  }
-  return best;
 }
 
 function sum(values: ArrayLike<number>): number {

@@ -1,4 +1,5 @@
 // Structured pruning without retraining: choice of channels, repair, measuring.
+export { argmax } from '../util/index.ts';
 export { type AutoOptions, type AutoRanking, chooseCriterion, rankAuto } from './auto.ts';
 export {
   AUTO_CANDIDATES,
@@ -23,7 +24,6 @@ export { CRITERIA, CRITERION_PARAMETERS, findCriterion } from './criteria.ts';
 export {
   accuracies,
   agreementOf,
-  argmax,
   batchFeeds,
   type EvaluateOptions,
   type Evaluation,

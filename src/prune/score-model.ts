@@ -4,8 +4,8 @@ import type { Grouping, Keep } from '../channels/index.ts';
 import { unitMacs } from '../channels/index.ts';
 import type { Dataset } from '../data/index.ts';
 import type { Aggregation, CalibrationSet, Criterion, LayerScores, Target } from '../explain/index.ts';
-import type { Model } from '../onnx/index.ts';
-import { BedsideError, Random } from '../util/index.ts';
+import { assertFiniteWeights, type Model } from '../onnx/index.ts';
+import { assertFiniteSamples, BedsideError, firstNonFinite, Random } from '../util/index.ts';
 import { describeClassifier } from './evaluate-classifier.ts';
 import { type Normalisation, type UnitScores, unitScores } from './score.ts';
 
@@ -37,6 +37,7 @@ export interface ScoreModelOptions {
 /**
  * Scores the output channels of every weighted layer of a canonical model.
  * @throws BedsideError E_DATA_FIT when the model fixes a batch size that is more than the samples there are
+ * @throws BedsideError E_MODEL for weights, E_DATA for samples, E_NOT_FINITE for scores that are NaN or infinite
  * @throws BedsideError as the criterion
  */
 export async function scoreLayers(
@@ -46,7 +47,9 @@ export async function scoreLayers(
   options: ScoreModelOptions,
 ): Promise<LayerScores[]> {
   const { target = 'label', threads = 1, seed = 1, name, onProgress } = options;
-  return criterion.score({
+  assertFiniteWeights(model, name);
+  assertFiniteSamples(calibration);
+  const layers = await criterion.score({
     model,
     modelName: name,
     ...calibrationBatches(model, calibration, options),
@@ -57,6 +60,15 @@ export async function scoreLayers(
     ...(options.aggregation === undefined ? {} : { aggregation: options.aggregation }),
     ...(onProgress ? { onProgress } : {}),
   });
+  for (const { layer, scores } of layers) {
+    const channel = firstNonFinite(scores);
+    if (channel < 0) continue;
+    const what = `the score of channel ${channel} of layer '${layer}' by ${criterion.name} is ${scores[channel]}`;
+    throw new BedsideError('E_NOT_FINITE', `${name}: ${what}`, {
+      hint: 'the network overflows float32 on these samples; look at its weights, or choose another criterion',
+    });
+  }
+  return layers;
 }
 
 /** How units of different groups are made comparable. */

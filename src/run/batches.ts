@@ -1,6 +1,6 @@
 // Requests with one plan that come close together run as one batch: one message a hop and one run a stage for all of them.
 import { tensor } from '../engine/index.ts';
-import { BedsideError, must } from '../util/index.ts';
+import { BedsideError, type ErrorCode, must } from '../util/index.ts';
 import { type FloatTensor, joinParts } from './join.ts';
 import type { RunPlan } from './plan.ts';
 import {
@@ -19,6 +19,9 @@ export interface BatchOptions {
   /** Seconds that the first of a batch waits for others. */
   readonly window: number;
 }
+
+/** What ends a batch, and may end one of its requests alone. */
+const ALONE: ReadonlySet<ErrorCode> = new Set(['E_DEVICE', 'E_NOT_FINITE', 'E_DATA']);
 
 interface Waiting {
   readonly input: FloatTensor;
@@ -40,8 +43,8 @@ interface Batch {
 
 /**
  * Gathers requests for an asker. Each ends once and by its own deadline, whatever becomes of the others. A request that
- * cannot afford to wait for the window runs at once, with those that wait already; a batch that does not fit on a device
- * runs one by one.
+ * cannot afford to wait for the window runs at once, with those that wait already; a batch that does not fit on a device,
+ * or of which a sample or its scores are not finite, runs one by one.
  */
 export class Batcher implements Asker {
   readonly #asker: Asker;
@@ -104,7 +107,8 @@ export class Batcher implements Asker {
       const answer = await this.#asker.infer(together, plan, { ...first.options, deadline });
       share(answer, waiting);
     } catch (error) {
-      if (BedsideError.is(error, 'E_DEVICE')) {
+      // One sample without an answer takes none from the others.
+      if (BedsideError.is(error) && ALONE.has(error.code)) {
         await Promise.all(waiting.map((one) => left(one) > 0 && this.#alone(one, plan, left(one))));
         return;
       }

@@ -1,6 +1,6 @@
 // Who asks: starts plans, notices what is lost, plans anew, and ends every request exactly once.
 import type { BundleManifest } from '../bundle/index.ts';
-import { BedsideError, must } from '../util/index.ts';
+import { assertFiniteRows, assertFiniteSamples, BedsideError, must } from '../util/index.ts';
 import type { DeviceReport } from './device.ts';
 import type { Endpoint, Fabric } from './fabric.ts';
 import { type FloatTensor, joinParts } from './join.ts';
@@ -135,9 +135,10 @@ export class Requester implements Asker {
   /**
    * Runs a plan on one input. Ends exactly once: with a result, or with a coded error before the deadline has passed.
    * @param input one sample or a batch, `[batch, …]`; only the plan's first device is sent it
-   * @throws BedsideError E_DEADLINE, E_LOST, and what a device could not do
+   * @throws BedsideError E_DATA for an input that is not finite, E_DEADLINE, E_LOST, E_NOT_FINITE for scores that are no answer, and what a device could not do
    */
-  infer(input: FloatTensor, plan: RunPlan, options: RequestOptions = {}): Promise<Answer> {
+  async infer(input: FloatTensor, plan: RunPlan, options: RequestOptions = {}): Promise<Answer> {
+    assertFiniteSamples({ name: 'a request', size: input.dims[0] ?? 1, samples: input.data });
     const id = `${this.name}-${this.#next++}`;
     const start = performance.now();
     const { deadline = DEFAULT_DEADLINE } = options;
@@ -228,7 +229,15 @@ export class Requester implements Asker {
     this.#finish(pending, new Set(devicesOf(plan)));
     const { split } = must(this.#bundle.manifest.stages[stage], 'a stage');
     const logits = joinParts(parts, split === 'partial-sums' ? { kind: 'sum' } : { kind: 'concat', axis: 1 });
-    pending.resolve({ logits, seconds: (performance.now() - start) / 1000, plan, replanned: epoch });
+    try {
+      const rows = logits.dims[0] ?? 1;
+      assertFiniteRows(logits.data, rows, logits.data.length / rows, (row) => {
+        return `the scores of sample ${row} of a request to ${devicesOf(plan).join(', ')}`;
+      });
+      pending.resolve({ logits, seconds: (performance.now() - start) / 1000, plan, replanned: epoch });
+    } catch (error) {
+      pending.reject(error as Error);
+    }
   }
 
   #lose(peer: string, why: string): void {

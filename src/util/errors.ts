@@ -23,6 +23,7 @@ export const ERROR_CODES = [
   'E_LOST', // a device is gone, and no plan without it is left
   'E_DEADLINE', // no result before the deadline
   'E_FABRIC', // nodes cannot be started or reached
+  'E_NOT_FINITE', // a network gives NaN or infinite numbers
   'E_ENGINE', // ONNX Runtime refused or failed
   'E_INTERNAL', // a defect of bedside itself
 ] as const;

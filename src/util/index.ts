@@ -1,6 +1,13 @@
 export { availableMemory } from './available-memory.ts';
 export { BedsideError, ERROR_CODES, type ErrorCode, messageOf, must } from './errors.ts';
 export { assertWritable, writeFileAtomic } from './files.ts';
+export {
+  argmax,
+  assertFiniteRows,
+  assertFiniteSamples,
+  firstNonFinite,
+  tellNonFinite,
+} from './finite.ts';
 export { formatBytes, formatCount, formatJoules, formatPercent, formatSeconds } from './format.ts';
 export { Random } from './random.ts';
 export { RandomLanes } from './random-lanes.ts';

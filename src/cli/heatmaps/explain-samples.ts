@@ -4,7 +4,7 @@ import { createSession } from '../../engine/index.ts';
 import { type AttributionCriterion, attribute } from '../../explain/index.ts';
 import type { Model } from '../../onnx/index.ts';
 import { batchFeeds, calibrationBatches } from '../../prune/index.ts';
-import { must, Random } from '../../util/index.ts';
+import { assertFiniteRows, must, Random } from '../../util/index.ts';
 import type { LoadedModel } from '../load.ts';
 import { type Explained, predicted } from './explained.ts';
 import { beatGeometry } from './kinds.ts';
@@ -119,6 +119,12 @@ async function probabilitiesOf(
       const outputs = await session.run(feeds, [classifier.output]);
       const { data } = must(outputs[classifier.output], `no output ${classifier.output}`);
       const { classes } = classifier;
+      assertFiniteRows(
+        data as Float32Array,
+        count,
+        classes,
+        (i) => `${path}: the scores of sample ${first + i}`,
+      );
       for (let i = 0; i < count; i++) {
         rows.push(read(Array.from(data.subarray(i * classes, (i + 1) * classes), Number)));
       }

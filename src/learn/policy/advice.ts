@@ -1,9 +1,9 @@
 // What the network says of one request, in one run of ONNX Runtime: which sets are worth a look at every stage, which
 // levels, and what the limits cost.
 import { createSession, type Session, type Tensor, tensor } from '../../engine/index.ts';
-import { type Model, readModel } from '../../onnx/index.ts';
+import { assertFiniteWeights, type Model, readModel } from '../../onnx/index.ts';
 import type { PlanningInstance } from '../../plan/index.ts';
-import { BedsideError, must } from '../../util/index.ts';
+import { BedsideError, firstNonFinite, must } from '../../util/index.ts';
 import { FEATURES } from './feature-names.ts';
 import { Features } from './features.ts';
 import { unbend } from './network.ts';
@@ -27,16 +27,25 @@ export class Adviser {
     this.#session = session;
   }
 
-  /** @throws BedsideError E_MODEL for another kind of model, or a policy that reads other features; E_ENGINE */
+  /**
+   * @throws BedsideError E_MODEL for another kind of model, weights that are not finite, or a policy that reads other
+   * features; E_ENGINE
+   */
   static async open(model: Model | Uint8Array, name: string): Promise<Adviser> {
-    assertPolicy(model instanceof Uint8Array ? readModel(model, name) : model, name);
+    const read = model instanceof Uint8Array ? readModel(model, name) : model;
+    assertPolicy(read, name);
+    assertFiniteWeights(read, name);
     return new Adviser(await createSession(model, { name }));
   }
 
+  /** @throws BedsideError E_NOT_FINITE for features, scores or prices that are NaN or infinite */
   async ask(instance: PlanningInstance): Promise<Advice> {
     const f = this.features;
     f.load(instance);
-    const { sets, levels, devices, prices } = await this.#session.run(this.#feeds());
+    const feeds = this.#feeds();
+    for (const [name, { data }] of Object.entries(feeds))
+      assertFinite(data as Float32Array, `reads '${name}'`);
+    const { sets, levels, devices, prices } = await this.#session.run(feeds);
     readPrices(this.#prices, floats(prices), floats(devices), f, f.most);
     return { sets: floats(sets), levels: floats(levels), prices: this.#prices };
   }
@@ -94,5 +103,14 @@ export function readPrices(
 function floats(value: Tensor | undefined): Float32Array {
   const found = must(value, 'an output of the policy');
   if (found.type !== 'float32') throw new Error(`policy output is ${found.type}`);
+  assertFinite(found.data, 'gives scores');
   return found.data;
+}
+
+function assertFinite(data: Float32Array, does: string): void {
+  const at = firstNonFinite(data);
+  if (at < 0) return;
+  throw new BedsideError('E_NOT_FINITE', `the policy ${does} of which entry ${at} is ${data[at]}`, {
+    hint: 'look at the figures of fleet and request, or leave --policy out for the policy that is shipped',
+  });
 }

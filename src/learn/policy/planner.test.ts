@@ -45,6 +45,24 @@ describe('the learned planner', () => {
     expect(planned).toBeGreaterThan(20);
   });
 
+  it('is refused when its network gives NaN, or a request reads as no number', async () => {
+    const weights = initialWeights(NETWORK, new Random(1));
+    const change = (value: number) => {
+      for (const { data } of weights.values()) data.fill(value);
+      return PolicyPlanner.open(exportPolicy(NETWORK, weights), 'broken');
+    };
+    await expect(change(Number.NaN)).rejects.toMatchObject({ code: 'E_MODEL' });
+    const broken = await change(3e38);
+    try {
+      await expect(broken.plan(roomy(1))).rejects.toMatchObject({ code: 'E_NOT_FINITE' });
+    } finally {
+      await broken.close();
+    }
+    const instance = roomy(1);
+    const odd = { ...instance, weights: { ...instance.weights, time: Number.NaN } };
+    await expect(planner.plan(odd)).rejects.toMatchObject({ code: 'E_NOT_FINITE' });
+  });
+
   it('finds a plan wherever the guided beam does, on requests with one or two binding limits', async () => {
     let found = 0;
     for (let seed = 1; seed <= 25; seed++) {

@@ -29,7 +29,11 @@ export async function refitHead(
     for (let i = 0; i < inputs; i++) x.data[s * x.columns + i] = read[s * inputs + i] as number;
   }
   const y = { rows: size, columns: logits.length / size, data: Float64Array.from(logits) };
-  const fit = await fitLayer({ x: [x], y: [y], weights: [weights], fitRows: fitSize }, products, undefined);
+  const fit = await fitLayer(
+    { name: layer.name, x: [x], y: [y], weights: [weights], fitRows: fitSize },
+    products,
+    undefined,
+  );
   if (!fit.refit) return undefined;
   const scale = fit.errorBefore > 0 ? fit.errorAfter / fit.errorBefore : 1;
   const { weight, bias } = fromMatrices(layer, fit.weights);

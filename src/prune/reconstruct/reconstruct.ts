@@ -100,7 +100,7 @@ export async function reconstruct(
       const { x, minus } = await collectInputs(model, layer, places, target.minus, samples, settings);
       const kept = positions(layer.output) ?? Array.from({ length: layer.channels }, (_, c) => c);
       const y = targetRows(teacher.answers(layer.name, target.value), whole.channels, kept, x.length, minus);
-      const problem = { x, y, weights: weightMatrices(layer), fitRows: places.fitRows };
+      const problem = { name: layer.name, x, y, weights: weightMatrices(layer), fitRows: places.fitRows };
       const fit = await fitLayer(problem, products, start);
       // Neighbouring layers want much the same: the search starts where the last one ended.
       start = fit.strength || start;

@@ -1,11 +1,14 @@
 // One layer's regressions, a group of its convolution at a time, and its weights as matrices.
 import type { LinearLayer } from '../../explain/index.ts';
+import { BedsideError, firstNonFinite } from '../../util/index.ts';
 import { takesBias } from './collect.ts';
 import type { Matrix, Products } from './products.ts';
 import { solveRidge } from './ridge.ts';
 
 /** A layer to fit: for each convolution group what it reads, what it should give, and what its weights are now. */
 export interface LayerProblem {
+  /** The layer's name, for messages. */
+  readonly name: string;
   readonly x: readonly Matrix[];
   readonly y: readonly Matrix[];
   /** `[unknowns, outputs]`, the bias last. */
@@ -25,7 +28,10 @@ export interface LayerFit {
   readonly strength: number;
 }
 
-/** Fits every group of a layer. */
+/**
+ * Fits every group of a layer.
+ * @throws BedsideError E_NOT_FINITE for a system, or fitted weights in float32, that are NaN or infinite
+ */
 export async function fitLayer(
   problem: LayerProblem,
   products: Products,
@@ -36,6 +42,8 @@ export async function fitLayer(
   const weights: Matrix[] = [];
   for (let g = 0; g < groups; g++) {
     const [x, y, current] = [problem.x[g] as Matrix, problem.y[g] as Matrix, problem.weights[g] as Matrix];
+    assertFinite(x.data, problem.name, 'what it reads on some sample');
+    assertFinite(y.data, problem.name, 'what it should give on some sample');
     const residual = await products.minusAb(y, x, current);
     const solution = await solveRidge(
       { x, residual, fitRows: problem.fitRows, start: strength || start },
@@ -47,12 +55,22 @@ export async function fitLayer(
     variance += varianceOf(y) / groups;
     const { change } = solution;
     refit ||= change !== undefined;
-    weights.push(
-      change ? { ...current, data: current.data.map((w, i) => w + (change.data[i] as number)) } : current,
-    );
+    if (change) {
+      const data = current.data.map((w, i) => w + (change.data[i] as number));
+      // They are stored in float32.
+      assertFinite(Float32Array.from(data), problem.name, 'a fitted weight');
+      weights.push({ ...current, data });
+    } else weights.push(current);
   }
   const scale = variance || 1;
   return { weights, errorBefore: before / scale, errorAfter: after / scale, refit, strength };
+}
+
+function assertFinite(values: ArrayLike<number>, layer: string, what: string): void {
+  if (firstNonFinite(values) < 0) return;
+  throw new BedsideError('E_NOT_FINITE', `layer '${layer}' cannot be repaired: ${what} is not finite`, {
+    hint: 'the network overflows float32 there; look at how samples are scaled, or prune with --no-reconstruct',
+  });
 }
 
 /**

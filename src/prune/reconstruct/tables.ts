@@ -82,7 +82,11 @@ export async function repairTables(
         const rows = (isDepthwiseLayer(layer) && positions(layer.output)) || all(layer.channels);
         const y = targetRows(answers, layer.channels, rows, x.length, undefined);
         const weights = weightMatrices(layer, positions(layer.input), rows);
-        const fit = await fitLayer({ x, y, weights, fitRows: places.fitRows }, products, start);
+        const fit = await fitLayer(
+          { name: layer.name, x, y, weights, fitRows: places.fitRows },
+          products,
+          start,
+        );
         start = fit.strength || start;
         made.push(tableOf(layer, level, fit.weights));
         repairs.push({ ...repairOf(layer, places, x[0] as Matrix, fit), level });
