@@ -35,7 +35,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
-  await cli.remove();
 });
 
 // Generous: tests wait for each other's processes.

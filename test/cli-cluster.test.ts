@@ -5,12 +5,10 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { generateEcg, npyArray, writeNpz } from 'bedside/data';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cli, compileCli } from './support/cli.ts';
+import { copyPackedEcg } from './support/packed.ts';
 
-const DEMO = fileURLToPath(new URL('../models/ecg-demo.onnx', import.meta.url));
 const hasNatsServer = spawnSync('nats-server', ['--version']).status === 0;
 
 // Generous: tests wait for each other's processes.
@@ -29,7 +27,6 @@ beforeAll(async () => {
 afterAll(async () => {
   if (leftBehind !== undefined) process.kill(leftBehind);
   await rm(folder, { recursive: true, force: true });
-  await cli.remove();
 });
 
 // biome-ignore lint/suspicious/noExplicitAny: JSON of many shapes, looked into by each test
@@ -149,13 +146,7 @@ async function compileless(words: string): Promise<unknown> {
 
 describe.skipIf(!hasNatsServer)('a ward over NATS', TIMEOUT, () => {
   it('is set up, measured, planned and asked; a worker that is killed is missed; all stop in order', async () => {
-    const { size, sampleShape, samples, labels } = generateEcg({ perClass: 25, seed: 5 });
-    const x = npyArray([size, ...sampleShape], samples);
-    const y = npyArray([size], BigInt64Array.from(labels ?? [], BigInt));
-    await writeFile(join(folder, 'ecg.npz'), writeNpz({ x, y }));
-    const pack =
-      'pack models --data ecg.npz --per-class 8 --validation-per-class 10 --ratios .5,.75 --criterion l1 --block 1 --variants 5 --max-positions 200 --threads 1 --out ecg --quiet --no-measure';
-    const packed = cli.run(pack.replace('models', DEMO).split(' '), folder);
+    const packed = copyPackedEcg(cli, folder);
     await using up = new Running('cluster up');
     await up.says('the server is ready');
     expect((await json('cluster up')).started).toBe(false);
@@ -163,7 +154,7 @@ describe.skipIf(!hasNatsServer)('a ward over NATS', TIMEOUT, () => {
     await using source = new Running('worker --credentials cluster --name source --speed .002 --threads 1');
     await using far = new Running('worker --credentials cluster --name far --threads 1 --json');
     await Promise.all([source.says("'source' joined"), far.says('"event":"joined"')]);
-    expect((await packed).status).toBe(0);
+    await packed;
 
     const fabric = `--fabric tls://localhost:${port} --credentials cluster`;
     const refused = await json(`infer ecg --data ecg.npz --limit 2 ${fabric}/credentials/client.json`, 1);

@@ -11,7 +11,6 @@ let cli: Cli;
 beforeAll(async () => {
   cli = await compileCli();
 });
-afterAll(() => cli.remove());
 
 // Multiply-accumulates by hand: an 8 x 8 image, 3 x 3 kernels, 1 -> 16 -> 16 channels, then 16 -> 3.
 const MACS = 64 * 9 * (CHANNELS + CHANNELS * CHANNELS) + CHANNELS * CLASSES;

@@ -15,7 +15,6 @@ let cli: Cli;
 beforeAll(async () => {
   cli = await compileCli();
 });
-afterAll(() => cli.remove());
 
 interface Case {
   readonly what: string;

@@ -16,7 +16,6 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await cli?.remove();
   await rm(folder, { recursive: true, force: true });
 });
 

@@ -3,14 +3,13 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { openBundle } from 'bedside/bundle';
 import { generateEcg, npyArray, writeNpz } from 'bedside/data';
 import { ERROR_CODES } from 'bedside/util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cli, compileCli, smallData } from './support/cli.ts';
+import { copyPackedEcg } from './support/packed.ts';
 
-const DEMO = fileURLToPath(new URL('../models/ecg-demo.onnx', import.meta.url));
 const NUMBER = expect.any(Number) as number;
 
 /** A source too slow for anything but what only it may do, and three helpers. */
@@ -34,26 +33,17 @@ let folder: string;
 beforeAll(async () => {
   cli = await compileCli();
   folder = await mkdtemp(join(tmpdir(), 'bedside-infers-'));
-  const { size, sampleShape, samples, labels } = generateEcg({ perClass: 25, seed: 5 });
+  await copyPackedEcg(cli, folder);
+  const { size, sampleShape, samples } = generateEcg({ perClass: 25, seed: 5 });
   const x = npyArray([size, ...sampleShape], samples);
-  const y = npyArray([size], BigInt64Array.from(labels ?? [], BigInt));
-  await writeFile(join(folder, 'ecg.npz'), writeNpz({ x, y }));
   await writeFile(join(folder, 'unlabelled.npz'), writeNpz({ x }));
   await writeFile(join(folder, 'images.npz'), smallData(4));
   await writeFile(join(folder, 'fleet.json'), fleet(0));
   await writeFile(join(folder, 'far.json'), fleet(0.2));
   await writeFile(join(folder, 'dream.json'), fleet(0, 1e15, { deadline: 1e-4 }));
-  const words =
-    '--per-class 8 --validation-per-class 10 --ratios .5,.75 --criterion l1 --block 1 --variants 5 --max-positions 200 --threads 1';
-  const packed = await cli.run(
-    ['pack', DEMO, '--data', 'ecg.npz', ...words.split(' '), '--out', 'ecg', '--quiet', '--no-measure'],
-    folder,
-  );
-  expect(packed).toMatchObject({ status: 0 });
 }, 180_000);
 afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
-  await cli.remove();
 });
 
 // Generous: tests wait for each other's processes.

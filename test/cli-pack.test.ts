@@ -34,7 +34,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
-  await cli.remove();
 });
 
 // Generous: tests wait for each other's processes.

@@ -29,7 +29,6 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
-  await cli.remove();
 });
 
 // Generous: tests wait for each other's processes.

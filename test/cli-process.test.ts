@@ -10,7 +10,6 @@ let cli: Cli;
 beforeAll(async () => {
   cli = await compileCli();
 });
-afterAll(() => cli.remove());
 
 describe('the process', { timeout: 120_000 }, () => {
   let folder: string;

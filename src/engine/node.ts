@@ -1,7 +1,11 @@
 // Sessions of ONNX Runtime on Node.
+// Before the runtime, which may read the environment as soon as it is loaded.
+import './no-telemetry.ts';
+
 import * as ort from 'onnxruntime-node';
 import { type Model, writeModel } from '../onnx/index.ts';
 import { BedsideError, messageOf, must } from '../util/index.ts';
+import { assertNoTelemetry } from './no-telemetry.ts';
 import type { Session, SessionOptions, Tensor } from './session.ts';
 
 // Warnings of the runtime concern its own graph passes, not the user.
@@ -15,9 +19,10 @@ export const ENGINE = {
 
 /**
  * Loads a graph into ONNX Runtime (CPU).
- * @throws BedsideError E_ENGINE when the runtime refuses the graph, naming it
+ * @throws BedsideError E_ENGINE when the runtime refuses the graph, naming it, or would send telemetry
  */
 export async function createSession(model: Model | Uint8Array, options: SessionOptions): Promise<Session> {
+  assertNoTelemetry();
   const bytes = model instanceof Uint8Array ? model : writeModel(model);
   let inner: ort.InferenceSession;
   try {

@@ -1,15 +1,13 @@
 // Runs the command line in a process of its own, on a small network and data built in code.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { npyArray, writeNpz } from 'bedside/data';
 import { floatConstant, GraphBuilder, int, ints, type Model, writeModel } from 'bedside/onnx';
 import { Random } from 'bedside/util';
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+import { madeOnce, ROOT } from './made-once.ts';
 
 /** What a process left behind. */
 export interface Run {
@@ -18,7 +16,7 @@ export interface Run {
   readonly stderr: string;
 }
 
-/** The command line, compiled for one test file. */
+/** The command line, compiled. */
 export interface Cli {
   /** The file that Node runs. */
   readonly main: string;
@@ -26,26 +24,11 @@ export interface Cli {
   run(words: readonly string[], cwd: string): Promise<Run>;
   /** A process to talk to; the caller waits for its end. */
   spawn(words: readonly string[], cwd: string): ChildProcess;
-  /** Removes what was compiled. */
-  remove(): Promise<void>;
 }
 
-/** Compiles the sources as they are into a folder of their own: an older `dist/` plays no part. */
+/** Compiles the sources as they are, once for all test files: an older `dist/` plays no part. */
 export async function compileCli(): Promise<Cli> {
-  const cache = join(ROOT, 'node_modules', '.cache');
-  await mkdir(cache, { recursive: true });
-  const folder = await mkdtemp(join(cache, 'bedside-cli-'));
-  const compiler = join(
-    dirname(createRequire(import.meta.url).resolve('typescript/package.json')),
-    'bin',
-    'tsc',
-  );
-  const words = [compiler, '-p', 'tsconfig.build.json', '--outDir', join(folder, 'dist')];
-  await promisify(execFile)(process.execPath, words, { cwd: ROOT });
-  for (const name of ['package.json', 'models', 'examples'])
-    await symlink(join(ROOT, name), join(folder, name));
-
-  const main = join(folder, 'dist', 'cli', 'main.js');
+  const main = join(await madeOnce('cli', compile), 'dist', 'cli', 'main.js');
   const { BEDSIDE_DEBUG: _, ...env } = process.env;
   const lanes: Promise<unknown>[] = [Promise.resolve(), Promise.resolve()];
   let next = 0;
@@ -65,8 +48,19 @@ export async function compileCli(): Promise<Cli> {
       return run;
     },
     spawn: (given, cwd) => spawn(process.execPath, [main, ...given], { cwd, env }),
-    remove: () => rm(folder, { recursive: true, force: true }),
   };
+}
+
+async function compile(folder: string): Promise<void> {
+  const compiler = join(
+    dirname(createRequire(import.meta.url).resolve('typescript/package.json')),
+    'bin',
+    'tsc',
+  );
+  const words = [compiler, '-p', 'tsconfig.build.json', '--outDir', join(folder, 'dist')];
+  await promisify(execFile)(process.execPath, words, { cwd: ROOT });
+  for (const name of ['package.json', 'models', 'examples'])
+    await symlink(join(ROOT, name), join(folder, name));
 }
 
 export const CLASSES = 3;
