@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { classMix, classWeights, type Dataset, subset } from '../data/index.ts';
 import type { Target } from '../explain/index.ts';
-import { BedsideError, must } from '../util/index.ts';
+import { BedsideError, must, plainLine } from '../util/index.ts';
 import { items } from './options.ts';
 import type { TargetOption } from './ranking-options.ts';
 
@@ -125,7 +125,9 @@ function labelsOf(dataset: Dataset): Int32Array {
 export function sayMix(shares: ArrayLike<number>, classNames: readonly string[]): string {
   return Array.from(shares)
     .flatMap((share, label) =>
-      share > 0 ? [`${+(share * 100).toFixed(1)} % ${must(classNames[label], 'a class name')}`] : [],
+      share > 0
+        ? [`${+(share * 100).toFixed(1)} % ${plainLine(must(classNames[label], 'a class name'))}`]
+        : [],
     )
     .join(', ');
 }

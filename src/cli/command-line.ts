@@ -1,6 +1,6 @@
 // What every command shares in how it is declared, run and how its failures are told.
 import { CommanderError } from 'commander';
-import { BedsideError, messageOf } from '../util/index.ts';
+import { BedsideError, messageOf, plainLine, plainText } from '../util/index.ts';
 import { Output, type OutputOptions } from './output.ts';
 
 /** Exit statuses: 0 success, 1 failure, 2 a wrong command line, 130 interrupted. */
@@ -31,11 +31,13 @@ export function tellError(error: unknown, options: OutputOptions & { readonly co
   if (options.json) {
     new Output(options).result({ error: { code, message, ...(hint === undefined ? {} : { hint }) } });
   } else {
-    process.stderr.write(`bedside: ${code}: ${message}\n${hint === undefined ? '' : `  hint: ${hint}\n`}`);
+    process.stderr.write(
+      `bedside: ${code}: ${plainLine(message)}\n${hint === undefined ? '' : `  hint: ${plainLine(hint)}\n`}`,
+    );
   }
   if (process.env.BEDSIDE_DEBUG === '1') {
-    process.stderr.write(`${told.stack}\n`);
-    if (told.cause instanceof Error) process.stderr.write(`caused by ${told.cause.stack}\n`);
+    process.stderr.write(`${plainText(told.stack ?? '')}\n`);
+    if (told.cause instanceof Error) process.stderr.write(`caused by ${plainText(told.cause.stack ?? '')}\n`);
   }
   return code === 'E_USAGE' ? EXIT.usage : EXIT.failure;
 }

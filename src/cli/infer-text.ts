@@ -3,7 +3,7 @@ import { type Bundle, findVariant } from '../bundle/index.ts';
 import type { Fleet, PlanView } from '../plan/index.ts';
 import { accuracies } from '../prune/index.ts';
 import type { DeviceReport } from '../run/index.ts';
-import { formatBytes, formatPercent, formatSeconds, median, percentile } from '../util/index.ts';
+import { formatBytes, formatPercent, formatSeconds, median, percentile, plainLine } from '../util/index.ts';
 import type { Inferred } from './infer-run.ts';
 import type { Output } from './output.ts';
 import { indent, table } from './tables.ts';
@@ -64,11 +64,13 @@ export function tellInferred(output: Output, outcome: Outcome): void {
       : []),
     ...(batches > 0 ? [`batches         ${batches} of more than one request`] : []),
     ...(found.adapted > 0 ? [`times changed   planned anew ${found.adapted} times`] : []),
-    ...(lost.length > 0 ? [`lost            ${lost.join(', ')}; ${replanned} requests planned anew`] : []),
+    ...(lost.length > 0
+      ? [plainLine(`lost            ${lost.join(', ')}; ${replanned} requests planned anew`)]
+      : []),
   ];
   output.say(
     [
-      `${bundle.manifest.name} on ${fleet.name}: levels ${view.levels.join(',')}`,
+      plainLine(`${bundle.manifest.name} on ${fleet.name}: levels ${view.levels.join(',')}`),
       '',
       `accuracy        ${n === 0 ? '-' : formatPercent(accuracy)} of ${n} samples${missed > 0 ? `; ${missed} more had no result in time` : ''}`,
       `one machine     ${matchesSingleMachine ? 'gives the same' : 'gives OTHER logits'}: largest difference ${maxDifference.toExponential(1)}`,

@@ -6,7 +6,7 @@ import {
   type TotalCosts,
   totalCosts,
 } from '../bundle/index.ts';
-import { formatBytes, formatCount, formatPercent, formatSeconds } from '../util/index.ts';
+import { formatBytes, formatCount, formatPercent, formatSeconds, plainLine } from '../util/index.ts';
 import { frontierRows, frontierTable, measureWord, shownRows } from './frontier.ts';
 import { openedBundle } from './opened-bundle.ts';
 import type { Output } from './output.ts';
@@ -58,7 +58,7 @@ function describe(path: string, { manifest, sha256 }: Bundle, costs: readonly Le
   const { unpruned, maxError, meanError, fitted, checked } = accuracy;
   const engines = Object.entries(provenance.versions).map(([name, version]) => `${name} ${version}`);
   return [
-    `${path}: bundle ${manifest.name}, version ${manifest.version}, ${formatBytes(model.bytes + weights.bytes)}, ${coverage(manifest)}`,
+    `${plainLine(`${path}: bundle ${manifest.name}`)}, version ${manifest.version}, ${formatBytes(model.bytes + weights.bytes)}, ${coverage(manifest)}`,
     table(
       ['', ''],
       [

@@ -1,6 +1,7 @@
-// Where a command's words go: results on stdout, progress and remarks on stderr, one JSON object under --json.
+// Where a command's words go: results on stdout, progress and remarks on stderr, one JSON object under --json. Nothing that
+// others wrote reaches a terminal as a control character.
 import cliProgress from 'cli-progress';
-import { formatCount, formatSeconds } from '../util/index.ts';
+import { formatCount, formatSeconds, plainJson, plainLine, plainText } from '../util/index.ts';
 
 /** How much is said. */
 export interface OutputOptions {
@@ -27,17 +28,22 @@ export class Output {
 
   /** Lines of the result for people; nothing under --json. */
   say(text: string): void {
-    if (!this.json) process.stdout.write(`${text}\n`);
+    if (!this.json) process.stdout.write(`${plainText(text)}\n`);
   }
 
-  /** A remark beside the result, on stderr; nothing under --quiet. */
+  /** Empties the screen of a terminal; nothing elsewhere, and under --json. */
+  clear(): void {
+    if (!this.json && process.stdout.isTTY) process.stdout.write('\x1b[2J\x1b[H');
+  }
+
+  /** A remark beside the result, one line on stderr; nothing under --quiet. */
   note(text: string): void {
-    if (!this.quiet) process.stderr.write(`${text}\n`);
+    if (!this.quiet) process.stderr.write(`${plainLine(text)}\n`);
   }
 
   /** The result as one JSON object, under --json. Numbers that are not finite become null. */
   result(value: object): void {
-    if (this.json) process.stdout.write(`${JSON.stringify(value)}\n`);
+    if (this.json) process.stdout.write(`${plainJson(JSON.stringify(value))}\n`);
   }
 
   /** A progress bar where stderr is a terminal, else a line now and then. */
@@ -74,10 +80,10 @@ function bar(first: string): Progress {
     update(done, total, step = first) {
       if (running) {
         single.setTotal(total);
-        single.update(done, { step });
+        single.update(done, { step: plainLine(step) });
       } else {
         running = true;
-        single.start(total, done, { step });
+        single.start(total, done, { step: plainLine(step) });
       }
     },
     stop() {
@@ -99,7 +105,7 @@ function lines(first: string): Progress {
       if (now - last < QUIET_MS) return;
       last = now;
       const seconds = formatSeconds((now - start) / 1000);
-      process.stderr.write(`${step}: ${formatCount(done)} of ${formatCount(total)}, ${seconds}\n`);
+      process.stderr.write(`${plainLine(step)}: ${formatCount(done)} of ${formatCount(total)}, ${seconds}\n`);
     },
     stop() {},
   };

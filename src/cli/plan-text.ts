@@ -1,6 +1,6 @@
 // A plan for people: a table of stages, a timeline of devices, and totals beside those of simpler plans.
 import type { PlanView } from '../plan/index.ts';
-import { formatBytes, formatJoules, formatPercent, formatSeconds } from '../util/index.ts';
+import { formatBytes, formatJoules, formatPercent, formatSeconds, plainLine } from '../util/index.ts';
 import { indent, table } from './tables.ts';
 
 /** One planner's result in the comparison of totals. */
@@ -35,7 +35,7 @@ export function timelineText({ stages, latency, result, devices }: PlanView): st
   const used = devices.filter(({ name }) =>
     stages.some(({ segments }) => segments.some(({ device }) => device === name)),
   );
-  const width = Math.max(...used.map(({ name }) => name.length));
+  const width = used.reduce((most, { name }) => Math.max(most, plainLine(name).length), 0);
   const column = (seconds: number): number =>
     Math.min(WIDTH, Math.round((seconds / Math.max(latency, Number.MIN_VALUE)) * WIDTH));
   const rows = used.map(({ name }) => {
@@ -54,7 +54,7 @@ export function timelineText({ stages, latency, result, devices }: PlanView): st
       }
     }
     if (result > 0 && name === sourceOf(stages)) paint(latency - result, latency, '-');
-    return `${name.padEnd(width)} |${cells.join('')}|`;
+    return `${plainLine(name).padEnd(width)} |${cells.join('')}|`;
   });
   const scale = formatSeconds(latency);
   return [

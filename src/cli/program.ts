@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { EXIT, examples, tellError } from './command-line.ts';
 import { VERSION } from './version.ts';
+import { ANYWHERE, groupAlone, groupError, helpAsked, inOrder, noCommand } from './words.ts';
 
 /** Commands by name, in the order of the help. Each is loaded when it is asked for: a few would else load everything. */
 const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
@@ -44,8 +45,13 @@ async function buildProgram(name: string): Promise<Command> {
   return program;
 }
 
+/** Commands that have commands of their own. */
+const GROUPS: ReadonlySet<string> = new Set(['cluster']);
+
 /** Runs a command line (without the first two words of argv); returns the exit status. */
-export async function runCommandLine(words: readonly string[]): Promise<number> {
+export async function runCommandLine(given: readonly string[]): Promise<number> {
+  const words = inOrder(given, GROUPS);
+  const json = words.includes('--json');
   const [name = ''] = words;
   const program = await buildProgram(name);
   if (words.length === 0) {
@@ -53,12 +59,23 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
     return EXIT.success;
   }
   try {
-    await program.parseAsync([...words], { from: 'user' });
+    if (name.startsWith('-') && given.every((word) => ANYWHERE.has(word))) throw noCommand();
+    const helped = helpAsked(program, words);
+    if (helped) {
+      helped.outputHelp();
+      return EXIT.success;
+    }
+    const group = groupAlone(program, words);
+    if (group) {
+      if (!json) group.outputHelp({ error: true });
+      throw groupError(group);
+    }
+    await program.parseAsync(words, { from: 'user' });
     return EXIT.success;
   } catch (error) {
     // Help and version end by an exception too.
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.success;
     const known = program.commands.some((command) => command.name() === name);
-    return tellError(error, { json: words.includes('--json'), ...(known ? { command: name } : {}) });
+    return tellError(error, { json, ...(known ? { command: name } : {}) });
   }
 }

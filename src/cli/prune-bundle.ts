@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { MANIFEST_FILE } from '../bundle/index.ts';
 import { modelCosts, saveModel } from '../onnx/index.ts';
-import { assertWritable, BedsideError, formatCount, formatPercent } from '../util/index.ts';
+import { assertWritable, BedsideError, formatCount, formatPercent, plainLine } from '../util/index.ts';
 import { type MixOptions, mixFacts, mixOf, sayMix } from './bundle-mix.ts';
 import { openedBundle } from './opened-bundle.ts';
 import type { Output } from './output.ts';
@@ -97,7 +97,7 @@ export async function pruneBundle(path: string, options: PruneBundleOptions, out
     : `not measured: bedside evaluate ${options.out} --data … does`;
   output.say(
     [
-      `${manifest.name}: ${sayMix(mix)}`,
+      plainLine(`${manifest.name}: ${sayMix(mix)}`),
       '',
       table(
         ['', '>unpruned', '>written', ''],

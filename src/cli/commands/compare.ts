@@ -1,7 +1,7 @@
 // `bedside compare`: the same network cut to the same sizes by several criteria, measured.
 import type { Command } from 'commander';
 import { type CalibrationDraw, type CriterionChoice, compareCriteria } from '../../prune/index.ts';
-import { assertWritable, BedsideError, formatSeconds, writeFileAtomic } from '../../util/index.ts';
+import { assertWritable, BedsideError, formatSeconds, plainLine, writeFileAtomic } from '../../util/index.ts';
 import { addClassMix, mixing, sayMix } from '../class-mix.ts';
 import { examples } from '../command-line.ts';
 import {
@@ -177,7 +177,7 @@ async function compare(path: string, options: CompareCommandOptions): Promise<vo
         `${formatSeconds((performance.now() - start) / 1000)}`,
     ].join('\n'),
   );
-  if (options.report !== undefined) output.say(`report: ${options.report}`);
+  if (options.report !== undefined) output.say(`report: ${plainLine(options.report)}`);
 }
 
 interface Sets {

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { type Model, modelCosts } from '../../onnx/index.ts';
 import { type Classifier, describeClassifier, evaluate } from '../../prune/index.ts';
-import { formatCount, formatPercent, formatSeconds } from '../../util/index.ts';
+import { formatCount, formatPercent, formatSeconds, plainLine } from '../../util/index.ts';
 import {
   addMix,
   assertNoMix,
@@ -142,6 +142,6 @@ async function subjectOf(path: string, options: EvaluateCommandOptions, output: 
     classifier: describeClassifier(mix.model, path),
     macs,
     facts: { bundle: bundle.sha256, name: bundle.manifest.name, ...mixFacts(mix), parameters },
-    words: [`${bundle.manifest.name}: ${sayLevels(mix)}`, ''],
+    words: [plainLine(`${bundle.manifest.name}: ${sayLevels(mix)}`), ''],
   };
 }

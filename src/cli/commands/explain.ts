@@ -11,7 +11,7 @@ import {
   type Target,
 } from '../../explain/index.ts';
 import { evaluate, scoreLayers } from '../../prune/index.ts';
-import { assertWritable, BedsideError, formatSeconds, writeFileAtomic } from '../../util/index.ts';
+import { assertWritable, BedsideError, formatSeconds, plainLine, writeFileAtomic } from '../../util/index.ts';
 import {
   channelScores,
   explainSamples,
@@ -140,7 +140,7 @@ async function explain(path: string, options: ExplainOptions): Promise<void> {
   }
   output.result(options.out === undefined ? full : { ...result, out: options.out });
   output.say(describe(path, options, target, found));
-  if (heatmaps) output.say(`heatmaps of ${heatmaps.samples} samples: ${heatmaps.index}`);
+  if (heatmaps) output.say(`heatmaps of ${heatmaps.samples} samples: ${plainLine(heatmaps.index)}`);
 }
 
 interface Found {
@@ -267,7 +267,7 @@ function describe(path: string, options: ExplainOptions, target: TargetOption, f
     ];
   });
   const lines = [
-    `${path}: ${criterion.name}, ${criterion.summary}`,
+    plainLine(`${path}: ${criterion.name}, ${criterion.summary}`),
     `  ${samples} samples, ${criterion.needsSamples ? `explained for the ${TARGET_WORDS[target]}` : 'not read by this criterion'}`,
     `  ${formatSeconds(times.pass / 1000)} a sample; a forward run takes ${formatSeconds(times.forward / 1000)}` +
       (isAttribution(criterion) ? ` (${(times.pass / times.forward).toFixed(1)} times)` : ''),
@@ -276,6 +276,6 @@ function describe(path: string, options: ExplainOptions, target: TargetOption, f
       table(['>#', 'layer', '>channels', '>best half holds', 'highest channels', 'lowest channels'], rows),
     ),
   ];
-  if (options.out !== undefined) lines.push('', `written: ${options.out}`);
+  if (options.out !== undefined) lines.push('', `written: ${plainLine(options.out)}`);
   return lines.join('\n');
 }

@@ -66,8 +66,8 @@ async function fleet(options: FleetOptions): Promise<void> {
     for (;;) {
       // A server that is away for a moment ends nothing.
       const text = await board.read().then(fleetText, (error: Error) => error.message);
-      const clear = process.stdout.isTTY ? '\x1b[2J\x1b[H' : '';
-      output.say(`${clear}${new Date().toLocaleTimeString()}\n${text}\n`);
+      output.clear();
+      output.say(`${new Date().toLocaleTimeString()}\n${text}\n`);
       if (await stop.sleep(EVERY_MS)) return;
     }
   } finally {

@@ -17,7 +17,7 @@ import {
   type Stage,
   type Value,
 } from '../../onnx/index.ts';
-import { formatBytes, formatCount, formatPercent } from '../../util/index.ts';
+import { formatBytes, formatCount, formatPercent, plainLine } from '../../util/index.ts';
 import { isBundle } from '../bundle-mix.ts';
 import { examples } from '../command-line.ts';
 import { inspectBundle } from '../inspect-bundle.ts';
@@ -159,7 +159,7 @@ function valueRow({ name, elemType, dims }: Value): ValueRow {
 function describe(path: string, inspection: Inspection): string {
   const { inputs, outputs, layers, groups, frozen, stages, unknown } = inspection;
   const parts = [
-    `${path}: ${formatCount(inspection.macs)} MACs, ${formatCount(inspection.parameters)} parameters, ` +
+    `${plainLine(path)}: ${formatCount(inspection.macs)} MACs, ${formatCount(inspection.parameters)} parameters, ` +
       `${formatBytes(inspection.peakBytes)} of values alive at once`,
     ...inputs.map((value) => `  input   ${valueText(value)}`),
     ...outputs.map((value) => `  output  ${valueText(value)}`),
@@ -201,13 +201,13 @@ function describe(path: string, inspection: Inspection): string {
   if (unknown.length > 0) {
     parts.push(
       '\nUnknown operators (carried through; channels cannot cross them)',
-      ...unknown.map(({ name, op }) => `  ${op} '${name}'`),
+      ...unknown.map(({ name, op }) => plainLine(`  ${op} '${name}'`)),
     );
   }
   const { uncounted } = inspection;
   if (uncounted.length > 0) {
     const more = uncounted.length > 5 ? `, and ${uncounted.length - 5} more` : '';
-    const shown = uncounted.slice(0, 5).join(', ');
+    const shown = plainLine(uncounted.slice(0, 5).join(', '));
     parts.push(`\nCosts are too low: sizes of ${shown}${more} are not known and count as 0`);
   }
   parts.push(
@@ -229,5 +229,6 @@ function describe(path: string, inspection: Inspection): string {
 }
 
 function valueText({ name, type, shape }: ValueRow): string {
-  return `${name}: ${type} ${shape ? `[${shape.map((dim) => dim ?? '?').join(', ')}]` : 'of unknown rank'}`;
+  const text = `${name}: ${type} ${shape ? `[${shape.map((dim) => dim ?? '?').join(', ')}]` : 'of unknown rank'}`;
+  return plainLine(text);
 }

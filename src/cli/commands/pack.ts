@@ -3,7 +3,14 @@ import type { Command } from 'commander';
 import { checkLevels } from '../../bundle/index.ts';
 import { assertPrunable, findGroups } from '../../channels/index.ts';
 import { type CriterionChoice, detectBlock, PACK_RATIOS } from '../../prune/index.ts';
-import { assertWritable, BedsideError, formatBytes, formatPercent, formatSeconds } from '../../util/index.ts';
+import {
+  assertWritable,
+  BedsideError,
+  formatBytes,
+  formatPercent,
+  formatSeconds,
+  plainLine,
+} from '../../util/index.ts';
 import { isBundle } from '../bundle-mix.ts';
 import { examples } from '../command-line.ts';
 import { frontierRows, frontierTable, levelsText, measureWord, shownRows } from '../frontier.ts';
@@ -238,9 +245,9 @@ function describe({ packed, manifest, bytes, seconds }: PackResult, told: Told):
   const ranked = choice ? `${packed.criterion}, which auto took: ${choice.reason}` : packed.criterion;
   const steps = [...seconds].map(([step, time]) => [step, formatSeconds(time)]);
   return [
-    `${manifest.name}: ${groups.length} groups at ${manifest.ratios.length} levels (${manifest.ratios.join(', ')}), in blocks of ${told.block}`,
+    `${plainLine(manifest.name)}: ${groups.length} groups at ${manifest.ratios.length} levels (${manifest.ratios.join(', ')}), in blocks of ${told.block}`,
     `ranked by ${ranked}`,
-    ...[...packed.fixed].map(([group, why]) => `group ${group} keeps its order: ${why}`),
+    ...[...packed.fixed].map(([group, why]) => `group ${group} keeps its order: ${plainLine(why)}`),
     '',
     `${variants.length} mixes measured on ${provenance.validation} samples held apart; ${best} ${best === 1 ? 'is' : 'are'} not beaten in ${measureWord(manifest)} and MACs`,
     ...(packed.lowRank > 0 ? [`${packed.lowRank} of them corrected by changes of low rank besides`] : []),
@@ -248,12 +255,12 @@ function describe({ packed, manifest, bytes, seconds }: PackResult, told: Told):
     '',
     `accuracy of other mixes is predicted: mean error ${accuracy.meanError.toFixed(3)}, at most ${accuracy.maxError.toFixed(3)} on ${accuracy.checked} mixes that it was not made from`,
     ...(measured
-      ? [`times: sums over stages run one by one, ${measured.machine}, one sample at a time`]
+      ? [`times: sums over stages run one by one, ${plainLine(measured.machine)}, one sample at a time`]
       : []),
     '',
     indent(table(['step', '>time'], [...steps, ['all', formatSeconds(told.totalSeconds)]])),
     '',
-    `written: ${told.out} (${formatBytes(bytes)}), ${told.chart}`,
+    `written: ${plainLine(told.out)} (${formatBytes(bytes)}), ${plainLine(told.chart)}`,
   ].join('\n');
 }
 
@@ -313,7 +320,7 @@ async function certify(
   });
   output.say(
     [
-      `${manifest.name}: levels ${levelsText(levels)}, now variant ${index} of ${manifest.variants.length}`,
+      `${plainLine(manifest.name)}: levels ${levelsText(levels)}, now variant ${index} of ${manifest.variants.length}`,
       `${measureWord(manifest)} ${formatPercent(variant.accuracy)}, at least ${formatPercent(variant.lowerBound)} with 95 % confidence; same answer as unpruned ${formatPercent(variant.agreement)}`,
       `${formatPercent(variant.macs / whole)} of the multiply-accumulates, ${formatBytes(variant.weightBytes)} of weights`,
       ...(variant.seconds === undefined

@@ -29,6 +29,7 @@ import {
   formatPercent,
   formatSeconds,
   must,
+  plainLine,
   readTextChecked,
   writeFileAtomic,
 } from '../../util/index.ts';
@@ -323,7 +324,7 @@ function describe(outcome: Outcome): string {
   const { bundle, problem, solver, solution, view, diagnosis, baselines, seconds } = outcome;
   const { request, accuracyFloor } = problem;
   const asked = `within ${formatSeconds(request.deadline)}, accuracy at least ${formatPercent(accuracyFloor)}, ${request.levels} levels, privacy ${request.maxSeen ? 'by stage' : request.privacy}`;
-  const title = `${bundle.manifest.name} on ${problem.fleet.name}: ${asked}`;
+  const title = plainLine(`${bundle.manifest.name} on ${problem.fleet.name}: ${asked}`);
   if (!view)
     return [title, '', noPlan(solution.status, diagnosis, solver), '', totalsText(baselines)].join('\n');
   const gap = gapOf(solution.status, solution.objective, solution.bound) ?? 0;
@@ -349,7 +350,7 @@ function standing({ variant, levels }: PlanView, { manifest, dir }: Bundle): str
   const { meanError, maxError } = manifest.accuracy;
   return [
     `accuracy is predicted (mean error ${meanError.toFixed(3)}, at most ${maxError.toFixed(3)} on checked mixes); to measure these levels before they run:`,
-    `bedside pack ${dir} --certify ${levels.join(',')} --data …   (or this command with --data)`,
+    `bedside pack ${plainLine(dir)} --certify ${levels.join(',')} --data …   (or this command with --data)`,
   ];
 }
 
@@ -363,8 +364,8 @@ function proposalLines({ proposals, problem }: Outcome): string[] {
 }
 
 function noPlan(status: PlanStatus, diagnosis: Diagnosis | undefined, solver: SolverName): string {
-  if (status === 'infeasible') return `infeasible, proven: ${diagnosis?.text ?? ''}`;
-  if (diagnosis) return `unknown: no plan was found, which proves nothing; ${diagnosis.text}`;
+  if (status === 'infeasible') return `infeasible, proven: ${plainLine(diagnosis?.text ?? '')}`;
+  if (diagnosis) return `unknown: no plan was found, which proves nothing; ${plainLine(diagnosis.text)}`;
   return `unknown: ${solver} found no plan, which proves nothing; try --solver exact or a longer --time-limit`;
 }
 

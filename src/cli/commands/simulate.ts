@@ -22,7 +22,7 @@ import {
   wardScenario,
 } from '../../learn/index.ts';
 import { parseFleet } from '../../plan/index.ts';
-import { assertWritable, BedsideError, readTextChecked } from '../../util/index.ts';
+import { assertWritable, BedsideError, plainLine, readTextChecked } from '../../util/index.ts';
 import { EXIT, examples } from '../command-line.ts';
 import { Interrupt } from '../interrupt.ts';
 import { openedBundle } from '../opened-bundle.ts';
@@ -134,7 +134,7 @@ async function run(paths: readonly string[], options: SimulateCommandOptions): P
   });
   output.say(
     [
-      `${bundles.map(({ name }) => name).join(', ')} in ${place}: ${requests} requests, seed ${seed}`,
+      `${plainLine(`${bundles.map(({ name }) => name).join(', ')} in ${place}`)}: ${requests} requests, seed ${seed}`,
       '',
       rowsText(rows),
       '',

@@ -55,7 +55,9 @@ export async function runServer(folder: string, output: Output): Promise<void> {
     );
   }
   const stop = Interrupt.ofService();
-  const log = new Log(join(dir, LOG), (text) => output.note(text));
+  const log = new Log(join(dir, LOG), (text) => {
+    for (const line of text.split('\n')) output.note(line);
+  });
   let server: Server | undefined;
   try {
     if (known) {

@@ -1,4 +1,5 @@
 // HTML as template strings whose every interpolation is escaped unless it is HTML already.
+import { plainText } from '../../util/index.ts';
 
 /** Text that is HTML. Made by `html` only. */
 export class Html {
@@ -21,11 +22,9 @@ export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): 
   return new Html(text);
 }
 
-/** Escapes text for element content and quoted attributes. Control characters that HTML forbids are dropped. */
+/** Escapes text for element content and quoted attributes. Control characters are written out, as in a terminal. */
 export function escapeHtml(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is to be removed
-  const allowed = text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g, '');
-  return allowed.replace(/[&<>"']/g, (char) => ESCAPES[char] ?? char);
+  return plainText(text).replace(/[&<>"']/g, (char) => ESCAPES[char] ?? char);
 }
 
 const ESCAPES: Readonly<Record<string, string>> = {
