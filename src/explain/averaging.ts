@@ -10,7 +10,7 @@ import {
   sizeOf,
 } from '../onnx/index.ts';
 import type { BackwardContext } from './backward.ts';
-import { positiveAxis } from './structure.ts';
+import { apart, positiveAxis } from './structure.ts';
 
 /** The adjoint of an AveragePool, GlobalAveragePool or ReduceMean, applied to `value` (shaped like the output). */
 export function unaverage(context: BackwardContext, node: Node, value: string): string {
@@ -22,7 +22,12 @@ export function unaverage(context: BackwardContext, node: Node, value: string): 
     const count = sizeOf(shape) / sizeOf(output);
     const share = builder.node('Mul', [value, builder.scalar(1 / count)], {}, 'share');
     const kept = keptDims(context, node);
-    const column = builder.node('Reshape', [share, builder.ints([-1, ...kept.slice(1)])], {}, 'share');
+    const column = builder.node(
+      'Reshape',
+      [share, builder.ints(context.openShape(input, kept))],
+      {},
+      'share',
+    );
     // Broadcasting against zeros of the input's shape spreads the share over what was averaged.
     return builder.node(
       'Add',
@@ -32,6 +37,7 @@ export function unaverage(context: BackwardContext, node: Node, value: string): 
     );
   }
   const pool = poolParameters(context.graph, node, [...shape]);
+  apart(context, node, input, 1);
   const channels = shape[1] as number;
   const spatial = output.slice(2);
   const counts = windowCounts(shape.slice(2), spatial, pool, pool.countIncludePad);

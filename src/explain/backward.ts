@@ -1,11 +1,17 @@
 // One ONNX graph with the forward pass and a backward pass over it. What flows back (relevance or gradient) is a
 // message per value; a table with one rule per operator says how a node turns its output's message into its inputs'.
 import {
+  type BatchAxis,
+  type BatchPlace,
+  batchAxes,
+  batchAxisOf,
   describeNode,
+  fixedSamples,
   type Graph,
   GraphBuilder,
   inferShapes,
   int,
+  isBatchFirst,
   type Model,
   type Node,
   type OpTable,
@@ -49,6 +55,10 @@ export interface BackwardContext {
   /** A value's positive and negative parts, made once. */
   parts(value: string): { readonly positive: string; readonly negative: string };
   shape(value: string): readonly number[];
+  /** Along which axis a value's samples lie; E_UNSUPPORTED where nobody knows. */
+  batchAxis(value: string): BatchAxis;
+  /** A value's shape (or one like it) as a Reshape takes it at any batch size: -1 on the axis of its samples. */
+  openShape(value: string, shape?: readonly number[]): number[];
   /** The same value on the reference input, of one row or one for each sample; only in passes that have one. */
   reference(value: string): string;
 }
@@ -101,14 +111,10 @@ export interface BackwardGraph {
  */
 export function buildBackward(model: Model, options: BackwardOptions): BackwardGraph {
   const shapes = inferShapes(model, 1);
+  const places = batchAxes(model);
   const input = soleInput(model);
   const logits = model.graph.outputs[0]?.name ?? '';
-  const classes = shapes.get(logits)?.at(-1);
-  if (shapes.get(logits)?.length !== 2 || classes === undefined) {
-    throw new BedsideError('E_UNSUPPORTED', `output '${logits}' is not [batch, classes]`, {
-      hint: 'explain works on classifiers whose first output has one score a class',
-    });
-  }
+  const classes = classesOf(logits, shapes, places);
   const forward = model.graph;
   const graph: Graph = {
     name: forward.name,
@@ -118,7 +124,7 @@ export function buildBackward(model: Model, options: BackwardOptions): BackwardG
     constants: new Map(forward.constants),
   };
   const builder = new GraphBuilder(graph);
-  const reference = options.withReference ? addReference(builder, forward, input, shapes) : undefined;
+  const reference = options.withReference ? addReference(builder, forward, input, shapes, places) : undefined;
   const layers = new Map<string, LinearLayer>();
   for (const node of forward.nodes) {
     const layer = linearLayer(forward, node, shapes);
@@ -162,6 +168,12 @@ export function buildBackward(model: Model, options: BackwardOptions): BackwardG
       const shape = shapes.get(value);
       if (!shape) throw new BedsideError('E_UNSUPPORTED', `the shape of '${value}' is unknown`);
       return shape;
+    },
+    batchAxis: (value) => batchAxisOf(places, value),
+    openShape(value, shape = context.shape(value)) {
+      if (places.get(value)?.kind === 'none') return [...shape];
+      const { axis } = batchAxisOf(places, value);
+      return shape.map((size, at) => (at === axis ? -1 : size));
     },
     reference: (value) => must(reference?.names.get(value), `no reference pass for '${value}'`),
   };
@@ -214,6 +226,21 @@ export function buildBackward(model: Model, options: BackwardOptions): BackwardG
     layers: outputs,
     inputRelevanceName,
   };
+}
+
+/** The number of classes, where the logits are one row for each sample. */
+function classesOf(
+  logits: string,
+  shapes: ReadonlyMap<string, readonly number[]>,
+  places: ReadonlyMap<string, BatchPlace>,
+): number {
+  const shape = shapes.get(logits);
+  const [, classes] = shape ?? [];
+  if (shape?.length === 2 && classes !== undefined && isBatchFirst(batchAxisOf(places, logits)))
+    return classes;
+  throw new BedsideError('E_UNSUPPORTED', `output '${logits}' is not [batch, classes]`, {
+    hint: 'explain works on classifiers whose first output has one score a class',
+  });
 }
 
 /** The model's one input. */
@@ -291,17 +318,21 @@ function addStart(builder: GraphBuilder, kind: BackwardOptions['start'], logits:
 
 /**
  * A second forward pass, over the reference input. One reference for all samples is passed once and broadcast later,
- * unless the model fixes its batch: then it is spread over it.
+ * unless the model fixes its batch or merges it with another axis: then it is spread over it.
  */
 function addReference(
   builder: GraphBuilder,
   forward: Graph,
   input: string,
   shapes: ReadonlyMap<string, readonly number[]>,
+  places: ReadonlyMap<string, BatchPlace>,
 ): { inputName: string; names: Map<string, string> } {
   const inputName = builder.input('reference', ['references', ...(shapes.get(input) ?? []).slice(1)]);
-  const fixed = typeof forward.inputs[0]?.dims?.[0] === 'number';
-  const spread = fixed ? spreadLike(builder, inputName, input) : inputName;
+  const merged = [...places.values()].some(
+    (place) => place.kind === 'axis' && place.before * place.after > 1,
+  );
+  const spread =
+    fixedSamples(forward) !== undefined || merged ? spreadLike(builder, inputName, input) : inputName;
   const names = new Map([...forward.constants.keys()].map((name) => [name, name]));
   names.set(input, spread);
   for (const node of forward.nodes) {

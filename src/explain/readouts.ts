@@ -1,6 +1,7 @@
 // What is read out of a backward pass at each weighted layer's output, per sample (or group of points) and channel.
 import { int } from '../onnx/index.ts';
 import type { BackwardContext, Readout } from './backward.ts';
+import { type BatchFirst, batchFirst } from './batch-first.ts';
 import { difference } from './deeplift-rules.ts';
 import type { LinearLayer } from './linear.ts';
 
@@ -35,7 +36,7 @@ export function readoutOf(kind: ReadoutKind): Readout {
           return builder.node('Mul', [message.value, difference(context, layer.output)], {}, 'contribution');
       }
     })();
-    return spatialSum(context, layer, value);
+    return spatialSum(context, samplesFirst(context, layer, value));
   };
 }
 
@@ -49,8 +50,9 @@ function conductance(points: number): Readout {
         {},
         'part',
       );
-    const gradient = pointwise(context, layer, message.value, points);
-    const activation = pointwise(context, layer, layer.output, points);
+    const first = samplesFirst(context, layer, message.value);
+    const gradient = pointwise(context, first, points);
+    const activation = pointwise(context, samplesFirst(context, layer, layer.output), points);
     const slope = builder.node('Add', [part(gradient, 0), part(gradient, 1)], {}, 'slope');
     const step = builder.node('Sub', [part(activation, 1), part(activation, 0)], {}, 'step');
     const along = builder.node(
@@ -60,31 +62,36 @@ function conductance(points: number): Readout {
       'along',
     );
     const total = builder.node('ReduceSum', [along, builder.ints([1])], { keepdims: int(0) }, 'conductance');
-    return spatialSum(context, layer, total);
+    return spatialSum(context, { ...first, value: total });
   };
 }
 
 function smooth(points: number): Readout {
   return (context, layer, message) => {
     const { builder } = context;
-    const gradient = pointwise(context, layer, message.value, points);
+    const first = samplesFirst(context, layer, message.value);
+    const gradient = pointwise(context, first, points);
     const total = builder.node('ReduceSum', [gradient, builder.ints([1])], { keepdims: int(0) }, 'total');
     const mean = builder.node('Mul', [total, builder.scalar(1 / points)], {}, 'mean');
-    return spatialSum(context, layer, builder.node('Abs', [mean], {}, 'size'));
+    return spatialSum(context, { ...first, value: builder.node('Abs', [mean], {}, 'size') });
   };
 }
 
+/** What a layer gives, or something shaped like it, one row for each sample. */
+function samplesFirst(context: BackwardContext, layer: LinearLayer, value: string): BatchFirst {
+  const place = context.batchAxis(layer.output);
+  return batchFirst(context.builder, value, place, layer.outputShape, layer.channelAxis);
+}
+
 /** `[rows * points, ...]` as `[rows, points, ...]`. */
-function pointwise(context: BackwardContext, layer: LinearLayer, value: string, points: number): string {
-  const shape = [-1, points, ...layer.outputShape.slice(1)];
-  return context.builder.node('Reshape', [value, context.builder.ints(shape)], {}, 'points');
+function pointwise(context: BackwardContext, { value, shape }: BatchFirst, points: number): string {
+  const dims = [-1, points, ...shape.slice(1)];
+  return context.builder.node('Reshape', [value, context.builder.ints(dims)], {}, 'points');
 }
 
 /** Sums all axes but the first and the channels'. */
-function spatialSum({ builder }: BackwardContext, layer: LinearLayer, value: string): string {
-  const axes = layer.outputShape
-    .map((_, axis) => axis)
-    .filter((axis) => axis !== 0 && axis !== layer.channelAxis);
+function spatialSum({ builder }: BackwardContext, { value, shape, channelAxis }: BatchFirst): string {
+  const axes = shape.map((_, axis) => axis).filter((axis) => axis !== 0 && axis !== channelAxis);
   if (axes.length === 0) return builder.node('Identity', [value], {}, 'channels');
   return builder.node('ReduceSum', [value, builder.ints(axes)], { keepdims: int(0) }, 'channels');
 }

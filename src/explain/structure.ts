@@ -67,13 +67,8 @@ export function moveMessage(
 
 /** Reshape, Flatten, Squeeze, Unsqueeze: back to the input's shape. */
 export const unreshape = moving((context, node, value) => {
-  const shape = context.shape(node.inputs[0] as string);
-  return context.builder.node(
-    'Reshape',
-    [value, context.builder.ints([-1, ...shape.slice(1)])],
-    {},
-    'unreshape',
-  );
+  const shape = context.builder.ints(context.openShape(node.inputs[0] as string));
+  return context.builder.node('Reshape', [value, shape], {}, 'unreshape');
 });
 
 /** Transpose: the inverse permutation. */
@@ -102,6 +97,7 @@ export const unconcat: BackwardRule = (context, node, [message]) => {
   if (!message) return;
   const output = node.outputs[0] as string;
   const axis = positiveAxis(intAttribute(node, 'axis', 0), context.shape(output).length);
+  apart(context, node, output, axis);
   let offset = 0;
   for (const input of node.inputs) {
     const size = context.shape(input)[axis] as number;
@@ -131,6 +127,7 @@ export const unconcat: BackwardRule = (context, node, [message]) => {
 export const unsplit: BackwardRule = (context, node, messages) => {
   const input = node.inputs[0] as string;
   const axis = positiveAxis(intAttribute(node, 'axis', 0), context.shape(input).length);
+  apart(context, node, input, axis);
   const parts = node.outputs.map((output, i) => {
     const message = messages[i];
     return message
@@ -154,7 +151,7 @@ export const unslice = moving((context, node, value) => {
     const size = input[axis] as number;
     const taken = slicedIndices(size, starts[i] as number, ends[i] as number, steps[i] as number);
     if (taken.length === size && taken[0] === 0) return;
-    if (axis === 0) refuse(context, node, []);
+    apart(context, node, node.inputs[0] as string, axis);
     const from = new Array<number>(size).fill(taken.length);
     taken.forEach((place, k) => {
       from[place] = k;
@@ -182,7 +179,8 @@ export const unpad: BackwardRule = (context, node, messages) => {
     const axes = node.inputs[3]
       ? (intsParameter(inner.graph, node, 3, 'axes') ?? [])
       : shape.map((_, i) => i);
-    const all = axes.map((axis) => positiveAxis(axis, rank)).filter((axis) => axis !== 0);
+    const { axis: batch } = inner.batchAxis(node.inputs[0] as string);
+    const all = axes.map((axis) => positiveAxis(axis, rank)).filter((axis) => axis !== batch);
     const begin = new Map(axes.map((axis, i) => [positiveAxis(axis, rank), given[i] as number]));
     const starts = all.map((axis) => begin.get(axis) as number);
     const ends = all.map((axis) => (begin.get(axis) as number) + (shape[axis] as number));
@@ -211,7 +209,7 @@ export function toWinners(
 ): string {
   const { builder } = context;
   const shape = context.shape(node.inputs[0] as string);
-  if (opOf(node) === 'GlobalMaxPool') return toGlobalWinners(context, value, input, shape);
+  if (opOf(node) === 'GlobalMaxPool') return toGlobalWinners(context, node, value, input);
   const pool = poolParameters(context.graph, node, [...shape]);
   const indices = poolIndices(context, output);
   const extents = pool.kernel.map((kernel, i) => (kernel - 1) * (pool.dilations[i] as number) + 1);
@@ -234,18 +232,25 @@ export function toWinners(
     { axis: int(0), reduction: string('add') },
     'unpool',
   );
-  return builder.node('Reshape', [scattered, builder.ints([-1, ...shape.slice(1)])], {}, 'unpool');
+  return builder.node('Reshape', [scattered, openShapeOf(context, node)], {}, 'unpool');
+}
+
+/** The shape of a node's input, as a Reshape takes it at any batch size. */
+function openShapeOf(context: BackwardContext, node: Node): string {
+  return context.builder.ints(context.openShape(node.inputs[0] as string));
+}
+
+/** What a node does along an axis must leave samples apart: the axis may not be theirs. */
+export function apart(context: BackwardContext, node: Node, value: string, axis: number): void {
+  if (context.batchAxis(value).axis === axis) refuse(context, node, []);
 }
 
 /** GlobalMaxPool: all to the first winner of each channel. */
-function toGlobalWinners(
-  context: BackwardContext,
-  value: string,
-  input: string,
-  shape: readonly number[],
-): string {
+function toGlobalWinners(context: BackwardContext, node: Node, value: string, input: string): string {
   const { builder } = context;
+  const shape = context.shape(node.inputs[0] as string);
   const channels = shape[1] as number;
+  apart(context, node, node.inputs[0] as string, 1);
   const flat = builder.node(
     'Reshape',
     [input, builder.ints([-1, channels, shape.slice(2).reduce((a, b) => a * b, 1)])],
@@ -256,7 +261,7 @@ function toGlobalWinners(
   const zeros = builder.node('Mul', [flat, builder.scalar(0)], {}, 'zeros');
   const column = builder.node('Reshape', [value, builder.ints([-1, channels, 1])], {}, 'column');
   const scattered = builder.node('ScatterElements', [zeros, winner, column], { axis: int(2) }, 'unpool');
-  return builder.node('Reshape', [scattered, builder.ints([-1, ...shape.slice(1)])], {}, 'unpool');
+  return builder.node('Reshape', [scattered, openShapeOf(context, node)], {}, 'unpool');
 }
 
 /** Sums over the axes along which `input` was broadcast to `output`'s shape. */
@@ -272,7 +277,7 @@ export function unbroadcast(context: BackwardContext, value: string, input: stri
   const kept = builder.node('ReduceSum', [value, builder.ints(axes)], { keepdims: int(1) }, 'unbroadcast');
   return lead === 0
     ? kept
-    : builder.node('Reshape', [kept, builder.ints([-1, ...to.slice(1)])], {}, 'unbroadcast');
+    : builder.node('Reshape', [kept, builder.ints(context.openShape(input))], {}, 'unbroadcast');
 }
 
 /** An axis counted from the front. */

@@ -1,4 +1,12 @@
 // ONNX models as typed graphs: files, builder, operators.
+export { batchAxes, fixedSamples } from './batch-axis/batch-axes.ts';
+export {
+  type BatchAxis,
+  type BatchPlace,
+  batchAxisOf,
+  isBatchFirst,
+  sampleOf,
+} from './batch-axis/place.ts';
 export { GraphBuilder } from './builder.ts';
 export { loadModel, readModel, type SaveOptions, SUPPORTED, saveModel, writeModel } from './codec.ts';
 export { type ModelCosts, modelCosts, type NodeCosts } from './costs.ts';

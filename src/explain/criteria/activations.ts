@@ -1,6 +1,8 @@
 // Reference criteria that read the activations of the calibration samples.
 import { createSession, type Tensor, tensor } from '../../engine/index.ts';
 import {
+  batchAxes,
+  batchAxisOf,
   cloneModel,
   consumers,
   GraphBuilder,
@@ -13,8 +15,9 @@ import {
 } from '../../onnx/index.ts';
 import { must } from '../../util/index.ts';
 import { soleInput } from '../backward.ts';
+import { type BatchFirst, batchFirst } from '../batch-first.ts';
 import type { Criterion, CriterionContext } from '../criterion.ts';
-import { type LinearLayer, linearLayers } from '../linear.ts';
+import { linearLayers } from '../linear.ts';
 
 /** What is averaged over space and samples for each channel. */
 type Moment = 'plain' | 'absolute' | 'positive' | 'square';
@@ -38,8 +41,7 @@ function activationCriterion(
       let weight = 0;
       await eachActivation(
         context,
-        (builder, layer, activated) =>
-          moments.map((moment) => spatialMean(builder, layer, activated, moment)),
+        (builder, activated) => moments.map((moment) => spatialMean(builder, activated, moment)),
         (outputs, sampleWeight) => {
           weight += sampleWeight;
           outputs.forEach((values, l) => {
@@ -84,8 +86,8 @@ export const APOZ = activationCriterion(
   (share) => share,
 );
 
-/** Makes the values wanted of a layer's activation; each output is `[batch, ...]`. */
-export type ActivationOutputs = (builder: GraphBuilder, layer: LinearLayer, activated: string) => string[];
+/** Makes the values wanted of a layer's activation, `[batch, ...]`, each again `[batch, ...]`. */
+export type ActivationOutputs = (builder: GraphBuilder, activated: BatchFirst) => string[];
 
 /**
  * Runs the model over the calibration samples and calls `visit` once a sample with the wanted values of every weighted
@@ -133,28 +135,36 @@ function rowOf(value: Tensor, row: number, rows: number): Float32Array {
 /** The model with the wanted values of every weighted layer as its outputs. */
 function withOutputs(model: Model, outputsOf: ActivationOutputs): { model: Model; outputs: string[][] } {
   const shapes = inferShapes(model, 1);
+  const places = batchAxes(model);
   const upgraded = cloneModel(upgradeOpset(model, (value) => shapes.get(value)));
   const builder = new GraphBuilder(upgraded.graph);
   const readers = consumers(upgraded.graph);
   upgraded.graph.outputs = [];
   const outputs = linearLayers(model, shapes).map((layer) => {
-    const names = outputsOf(builder, layer, activationOf(layer.output, readers));
+    const place = batchAxisOf(places, layer.output, `what layer '${layer.name}' gives`);
+    const activated = activationOf(layer.output, readers);
+    const names = outputsOf(
+      builder,
+      batchFirst(builder, activated, place, layer.outputShape, layer.channelAxis),
+    );
     for (const name of names) builder.output(name, undefined);
     return names;
   });
   return { model: upgraded, outputs };
 }
 
-function spatialMean(builder: GraphBuilder, layer: LinearLayer, activated: string, moment: Moment): string {
+function spatialMean(
+  builder: GraphBuilder,
+  { value: activated, shape, channelAxis }: BatchFirst,
+  moment: Moment,
+): string {
   const value = momentOf(builder, activated, moment);
-  const axes = layer.outputShape
-    .map((_, axis) => axis)
-    .filter((axis) => axis !== 0 && axis !== layer.channelAxis);
+  const axes = shape.map((_, axis) => axis).filter((axis) => axis !== 0 && axis !== channelAxis);
   const total =
     axes.length === 0
       ? value
       : builder.node('ReduceSum', [value, builder.ints(axes)], { keepdims: int(0) }, 'statistic');
-  const places = axes.reduce((product, axis) => product * (layer.outputShape[axis] as number), 1);
+  const places = axes.reduce((product, axis) => product * (shape[axis] as number), 1);
   return builder.node('Mul', [total, builder.scalar(1 / places)], {}, 'statistic');
 }
 

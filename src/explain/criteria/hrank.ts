@@ -1,5 +1,7 @@
 // HRank (Lin et al., CVPR 2020): the average rank of a channel's feature map.
+import { sizeOf } from '../../onnx/index.ts';
 import { must } from '../../util/index.ts';
+import type { BatchFirst } from '../batch-first.ts';
 import type { Criterion } from '../criterion.ts';
 import { linearLayers } from '../linear.ts';
 import { eachActivation } from './activations.ts';
@@ -14,19 +16,20 @@ export const HRANK: Criterion = {
   async score(context) {
     const layers = linearLayers(context.model);
     const totals = layers.map(({ channels }) => new Float64Array(channels));
+    const maps: Maps[] = [];
     let weight = 0;
     await eachActivation(
       context,
-      (builder, _layer, activated) => [builder.node('Identity', [activated], {}, 'map')],
+      (builder, activated) => {
+        maps.push(new Maps(activated));
+        return [builder.node('Identity', [activated.value], {}, 'map')];
+      },
       (values, sampleWeight) => {
         weight += sampleWeight;
-        layers.forEach((layer, l) => {
-          const map = must(values[l]?.[0], 'layers changed between batches');
-          const sums = must(totals[l], 'no totals');
-          const [rows, columns] = matrixOf(layer.outputShape, layer.channelAxis);
-          for (let c = 0; c < layer.channels; c++) {
-            const matrix = channelMatrix(map, layer.channels, layer.channelAxis === 1, c);
-            sums[c] = (sums[c] as number) + sampleWeight * rankOf(matrix, rows, columns);
+        totals.forEach((sums, l) => {
+          const data = must(values[l]?.[0], 'layers changed between batches');
+          for (let c = 0; c < sums.length; c++) {
+            sums[c] = (sums[c] as number) + sampleWeight * must(maps[l], 'no maps').meanRank(data, c);
           }
         });
       },
@@ -38,19 +41,46 @@ export const HRANK: Criterion = {
   },
 };
 
-/** A feature map's axes as rows and columns: 2-D as it is, anything else as one row. */
-function matrixOf(shape: readonly number[], channelAxis: number): [number, number] {
-  const spatial = shape.filter((_, axis) => axis !== 0 && axis !== channelAxis);
-  if (spatial.length === 2) return [spatial[0] as number, spatial[1] as number];
-  return [1, spatial.reduce((product, size) => product * size, 1)];
-}
+/** How one sample's feature maps lie: 2-D ones as they are, anything else as one row. */
+class Maps {
+  readonly #rows: number;
+  readonly #columns: number;
+  readonly #channelStride: number;
+  /** Where each element of a map lies from its start, and where each map of one channel starts. */
+  readonly #elements: Int32Array;
+  readonly #starts: Int32Array;
 
-/** One channel of `[channels, ...]`, or of `[..., channels]`. */
-function channelMatrix(map: Float32Array, channels: number, first: boolean, channel: number): Float64Array {
-  const size = map.length / channels;
-  return Float64Array.from({ length: size }, (_, i) =>
-    first ? (map[channel * size + i] as number) : (map[i * channels + channel] as number),
-  );
+  constructor({ shape, channelAxis, merged }: BatchFirst) {
+    const stride = (axis: number): number => sizeOf(shape.slice(axis + 1));
+    const spatial = [...shape.keys()].filter(
+      (axis) => axis !== 0 && axis !== channelAxis && !merged.includes(axis),
+    );
+    const sizes = spatial.map((axis) => shape[axis] as number);
+    [this.#rows, this.#columns] = sizes.length === 2 ? (sizes as [number, number]) : [1, sizeOf(sizes)];
+    this.#channelStride = stride(channelAxis);
+    const offsets = (axes: readonly number[]): Int32Array =>
+      axes.reduce(
+        (all, axis) =>
+          Int32Array.from({ length: all.length * (shape[axis] as number) }, (_, i) => {
+            const size = shape[axis] as number;
+            return (all[Math.floor(i / size)] as number) + (i % size) * stride(axis);
+          }),
+        new Int32Array(1),
+      );
+    this.#elements = offsets(spatial);
+    this.#starts = offsets(merged);
+  }
+
+  /** The rank of a channel's map in one sample, `[...]` without the batch; the mean where a sample has several. */
+  meanRank(data: Float32Array, channel: number): number {
+    let total = 0;
+    for (const start of this.#starts) {
+      const from = start + channel * this.#channelStride;
+      const matrix = Float64Array.from(this.#elements, (offset) => data[from + offset] as number);
+      total += rankOf(matrix, this.#rows, this.#columns);
+    }
+    return total / this.#starts.length;
+  }
 }
 
 /**

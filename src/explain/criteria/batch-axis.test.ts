@@ -1,0 +1,64 @@
+// Scores do not depend on how many samples run at once, nor on which axis a network holds them.
+import { describe, expect, it } from 'vitest';
+import { ints, type Model } from '../../onnx/index.ts';
+import { BATCH_NETS, BatchNet, sequence } from '../../onnx/test-support/batch-nets.ts';
+import { must } from '../../util/index.ts';
+import { canonicalModel } from '../canonical.ts';
+import type { LayerScores } from '../criterion.ts';
+import { findCriterion } from '../registry.ts';
+import { context } from '../test-support/calibration.ts';
+
+const NAMES = [
+  ...['activation-std', 'hrank', 'lrp-gamma', 'fisher', 'deeplift-rescale'],
+  ...['expected-gradients=2', 'smoothgrad=2'],
+];
+/** What lies one after the other along the batch has no way back. */
+const FORWARD = ['activation-std', 'hrank'];
+
+async function scores(model: Model, name: string, batch: number): Promise<LayerScores[]> {
+  const labels = Array.from({ length: 9 }, (_, i) => i % 5);
+  return findCriterion(name).score(context(model, { count: 9, labels, batch, seed: 3 }));
+}
+
+/** The largest difference, as a share of each layer's largest score. */
+function apart(a: readonly LayerScores[], b: readonly LayerScores[]): number {
+  expect(b.map(({ scores: own }) => own.length)).toEqual(a.map(({ scores: own }) => own.length));
+  return Math.max(
+    ...a.map(({ scores: own }, l) => {
+      const other = must(b[l], 'a layer').scores;
+      const most = Math.max(...own.map(Math.abs), 1e-12);
+      return Math.max(...own.map((score, c) => Math.abs(score - (other[c] as number)))) / most;
+    }),
+  );
+}
+
+describe('criteria', () => {
+  it.each(Object.keys(BATCH_NETS))('give the same scores whatever the batch size: %s', async (kind) => {
+    const model = canonicalModel((BATCH_NETS[kind] as () => Model)());
+    for (const name of kind === 'joined along the batch' ? FORWARD : NAMES) {
+      const alone = await scores(model, name, 1);
+      for (const { scores: own } of alone) expect(own.every(Number.isFinite), name).toBe(true);
+      for (const batch of [2, 3, 8]) {
+        expect(apart(alone, await scores(model, name, batch)), `${name}, ${batch}`).toBeLessThan(1e-5);
+      }
+    }
+  });
+
+  it.each(NAMES)('%s gives the same scores for sequences of time first and batch first', async (name) => {
+    const [timeFirst, batchFirst] = [sequence(true), sequence(false)].map(canonicalModel) as [Model, Model];
+    const expected = await scores(batchFirst, name, 4);
+    expect(apart(expected, await scores(timeFirst, name, 4))).toBeLessThan(1e-5);
+  });
+
+  it('says which node lost the samples', async () => {
+    const net = new BatchNet([4, 4]);
+    const centre = net.op('ReduceMean', [net.input], { axes: ints([0]) });
+    const mixed = net.relu(net.linear(net.op('Sub', [net.input, centre]), 4, 4));
+    const model = canonicalModel(net.classify(net.op('Flatten', [mixed]), 16));
+    for (const name of ['activation', 'lrp-gamma']) {
+      await expect(scores(model, name, 4), name).rejects.toThrow(
+        /samples.*ReduceMean 'reducemean' computes across/,
+      );
+    }
+  });
+});

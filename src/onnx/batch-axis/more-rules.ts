@@ -1,0 +1,184 @@
+// Where operators without a rule table of their own hold their samples: those that models carry through untouched.
+import { intAttribute, intsAttribute, stringAttribute } from '../ops.ts';
+import type { PlaceContext } from './context.ts';
+import { type BatchAxis, moved } from './place.ts';
+import {
+  alongAxis,
+  argument,
+  broadcasting,
+  type PlaceRule,
+  perRow,
+  pooled,
+  reduced,
+  resized,
+  same,
+  softmax,
+} from './rules.ts';
+
+/** Recurrent layers: `[time, batch, in]` to `[time, directions, batch, out]`, or batch first with `layout` 1. */
+const recurrent: PlaceRule = (context) => {
+  const layout = intAttribute(context.node, 'layout', 0);
+  const place = context.place(0);
+  const states = [5, 6].map((index) => context.place(index));
+  const lengths = context.place(4);
+  if (place && place.axis !== (layout === 0 ? 1 : 0)) context.mix();
+  const found = context.agreed([place, ...states, lengths && moved(lengths, layout === 0 ? 1 : 0)]);
+  if (!found) return undefined;
+  if (layout !== 0) return [found, found, found];
+  return [moved(found, 2), moved(found, 1), moved(found, 1)];
+};
+
+/** `ij,jk->ik`: the samples' letter must be the same in every operand that has samples, and stay. */
+const einsum: PlaceRule = (context) => {
+  const equation = stringAttribute(context.node, 'equation', '').replaceAll(' ', '');
+  const [left = '', right] = equation.split('->');
+  if (right === undefined || equation.includes('.'))
+    return context.lose('has an equation that is not read here');
+  const letters = new Set<string>();
+  const places = left.split(',').map((term, index) => {
+    const place = context.place(index);
+    const letter = place && term[place.axis];
+    if (letter) letters.add(letter);
+    return place && moved(place, right.indexOf(letter ?? ''));
+  });
+  if (letters.size > 1) context.lose('joins values that hold their samples on different axes');
+  const found = context.agreed(places);
+  if (found && found.axis < 0) context.mix();
+  return found;
+};
+
+/** Everything from an axis on is normalised together. */
+const fromAxis: PlaceRule = (context) => {
+  const place = context.place(0);
+  if (place && place.axis >= context.axis(intAttribute(context.node, 'axis', -1), context.rank(0)))
+    context.mix();
+  return place;
+};
+
+/** Batch and channels apart. */
+const perChannel: PlaceRule = (context) => {
+  const place = context.place(0);
+  if (place && place.axis !== 0) context.mix();
+  return place;
+};
+
+const meanVariance: PlaceRule = (context) => {
+  const place = context.place(0);
+  const axes = intsAttribute(context.node, 'axes') ?? [0, 2, 3];
+  if (place && axes.some((axis) => context.axis(axis, context.rank(0)) === place.axis)) context.mix();
+  return place;
+};
+
+const tiled: PlaceRule = (context) => {
+  const place = context.place(0);
+  if (!place) return undefined;
+  const repeats = context.ints(1, 'repeats')?.[place.axis];
+  if (repeats === undefined) return context.lose('is repeated a number of times that is not known');
+  return { ...place, before: place.before * repeats };
+};
+
+/** Elements picked along one axis. */
+const picked: PlaceRule = (context) => {
+  const places = context.node.inputs.map((_, index) => context.place(index));
+  const found = context.agreed(places);
+  context.apart(found, context.axis(intAttribute(context.node, 'axis', 0), context.rank(0)));
+  return found;
+};
+
+const oneHot: PlaceRule = (context) => {
+  const place = context.place(0);
+  if (!place) return undefined;
+  const axis = context.axis(intAttribute(context.node, 'axis', -1), context.rank(0) + 1);
+  return moved(place, place.axis >= axis ? place.axis + 1 : place.axis);
+};
+
+/** Scales along an axis, which stays. */
+const quantised = (context: PlaceContext): BatchAxis | undefined => {
+  const place = context.place(0);
+  if (context.place(1)) context.mix();
+  return place;
+};
+
+const ELEMENTWISE = [
+  ...['Abs', 'Acos', 'Acosh', 'Asin', 'Asinh', 'Atan', 'Atanh', 'BitwiseNot', 'Ceil', 'Celu', 'Cos', 'Cosh'],
+  ...[
+    'Floor',
+    'IsInf',
+    'IsNaN',
+    'Log',
+    'Mish',
+    'Neg',
+    'Not',
+    'Reciprocal',
+    'Round',
+    'Selu',
+    'Shrink',
+    'Sign',
+  ],
+  ...['Sin', 'Sinh', 'Softplus', 'Softsign', 'Swish', 'Tan', 'ThresholdedRelu', 'CastLike', 'EyeLike'],
+] as const;
+const BROADCASTING = [
+  ...[
+    'And',
+    'BitShift',
+    'BitwiseAnd',
+    'BitwiseOr',
+    'BitwiseXor',
+    'Equal',
+    'Greater',
+    'GreaterOrEqual',
+    'Less',
+  ],
+  ...['LessOrEqual', 'Max', 'Mean', 'Min', 'Mod', 'Or', 'Pow', 'Sum', 'Where', 'Xor'],
+] as const;
+const REDUCTIONS = ['L1', 'L2', 'LogSum', 'LogSumExp', 'Max', 'Min', 'Prod', 'Sum', 'SumSquare'] as const;
+
+/** Rules by operator. */
+export const MORE_PLACE_RULES: ReadonlyMap<string, PlaceRule> = new Map<string, PlaceRule>([
+  ...ELEMENTWISE.map((op): [string, PlaceRule] => [op, same]),
+  ...BROADCASTING.map((op): [string, PlaceRule] => [op, broadcasting]),
+  ...REDUCTIONS.map((op): [string, PlaceRule] => [`Reduce${op}`, reduced]),
+  ['ArgMax', argument],
+  ['ArgMin', argument],
+  ['CumSum', (context) => cumulative(context)],
+  ['DequantizeLinear', quantised],
+  ['Einsum', einsum],
+  ['GRU', recurrent],
+  ['GatherElements', picked],
+  ['GlobalLpPool', pooled],
+  ['GroupNormalization', perChannel],
+  ['Hardmax', softmax],
+  ['InstanceNormalization', perChannel],
+  ['LSTM', recurrent],
+  ['LayerNormalization', fromAxis],
+  ['LpNormalization', alongAxis('axis', -1)],
+  ['LpPool', pooled],
+  ['MeanVarianceNormalization', meanVariance],
+  ['OneHot', oneHot],
+  ['QuantizeLinear', quantised],
+  ['RMSNormalization', fromAxis],
+  ['RNN', recurrent],
+  ['Resize', resized],
+  ['ScatterElements', picked],
+  ['Size', () => undefined],
+  ['SpaceToDepth', perRow],
+  ['Tile', tiled],
+  ['TopK', alongAxis('axis', -1)],
+  ['Trilu', (context) => trilu(context)],
+  ['Upsample', resized],
+]);
+
+function cumulative(context: PlaceContext): BatchAxis | undefined {
+  const place = context.place(0);
+  if (!place) return undefined;
+  const [axis] = context.ints(1, 'axis') ?? [];
+  if (axis === undefined) return context.lose('works along an axis that is computed as it runs');
+  context.apart(place, context.axis(axis, context.rank(0)));
+  return place;
+}
+
+function trilu(context: PlaceContext): BatchAxis | undefined {
+  const place = context.place(0);
+  if (place && place.axis >= context.rank(0) - 2) context.mix();
+  return place;
+}
