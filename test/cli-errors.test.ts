@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { npyArray, writeNpz } from 'bedside/data';
-import { type Model, writeModel } from 'bedside/onnx';
+import { GraphBuilder, type Model, writeModel } from 'bedside/onnx';
 import { ERROR_CODES } from 'bedside/util';
 import { unzipSync, zipSync } from 'fflate';
 import sharp from 'sharp';
@@ -92,6 +92,20 @@ const CASES: readonly Case[] = [
       says: ['nan.onnx', 'NaN', 'scores'],
     }),
   ),
+  ...['evaluate', 'explain', 'compare', 'prune', 'pack'].map(
+    (command): Case => ({
+      what: `an embedding, to ${command}`,
+      words: `${command} embedding.onnx --data data.npz${command === 'prune' ? ' --ratio .5' : ''}${OUT[command] ?? ''}`,
+      code: 'E_DATA_FIT',
+      says: ["output 'scores", '[batch, 16]', 'labels from 0 to 2'],
+    }),
+  ),
+  {
+    what: 'feature maps as the first output',
+    words: 'evaluate maps.onnx --data data.npz',
+    code: 'E_UNSUPPORTED',
+    says: ["output 'maps", '[1, 1, 8, 8]', '[batch, classes]'],
+  },
   {
     what: 'a sample beyond float32',
     words: `${EVALUATE} huge.npz`,
@@ -316,6 +330,8 @@ async function writeInputs(folder: string): Promise<void> {
   const linear = writeModel(linearModel());
   await write('linear.onnx', linear);
   await write('nan.onnx', writeModel(withNan(smallModel())));
+  await write('embedding.onnx', writeModel(smallModel(1, 16)));
+  await write('maps.onnx', writeModel(mapsModel()));
   await write('huge.npz', oddSample(1e300));
   await write('gaps.npz', oddSample(Number.NaN));
   await write('empty.onnx', '');
@@ -349,6 +365,14 @@ function withNan(model: Model): Model {
   const weight = model.graph.constants.get(gemm?.inputs[1] ?? '');
   if (weight?.type === 'float32') weight.data[5] = Number.NaN;
   return model;
+}
+
+/** An image for an image. */
+function mapsModel(): Model {
+  const builder = new GraphBuilder();
+  const maps = builder.node('Relu', [builder.input('image', ['batch', 1, 8, 8])], {}, 'maps');
+  builder.output(maps, ['batch', 1, 8, 8]);
+  return builder.model();
 }
 
 /** Doubles, one of which, in the third sample, is another. */

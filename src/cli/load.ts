@@ -89,6 +89,7 @@ export async function loadData(
       openDataset(options.data, {
         sampleShape: classifier.sampleShape,
         classes: classifier.classes,
+        output: `output '${classifier.output}' [batch, ${classifier.classes}]`,
         split: options.split ?? defaults.split,
         perClass: limit,
         limit: options.limit,

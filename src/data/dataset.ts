@@ -32,6 +32,8 @@ export interface DatasetOptions {
   readonly sampleShape: readonly number[];
   /** How many classes the model tells apart. */
   readonly classes: number;
+  /** How the output with their scores is called, and its shape, for messages: `output 'logits' [batch, 5]`. */
+  readonly output?: string | undefined;
   readonly split: Split;
   /** At most this many samples of each class, drawn by the seed. */
   readonly perClass?: number | undefined;

@@ -17,20 +17,48 @@ export function shapeMisfit(model: readonly number[], data: string, name: string
   );
 }
 
+/** What a model tells apart, and how its output is called if that is known. */
+interface Scores {
+  readonly classes: number;
+  readonly output?: string | undefined;
+}
+
 /** An E_DATA_FIT error about the number of classes. */
-export function classMisfit(model: number, data: string, name: string): BedsideError {
+export function classMisfit({ classes, output }: Scores, data: string, name: string): BedsideError {
+  const told = output === undefined ? '' : ` (${output})`;
   return new BedsideError(
     'E_DATA_FIT',
-    `${name} does not fit: the model has ${model} classes, the data has ${data}`,
+    `${name} does not fit: the model has ${classes} classes${told}, the data has ${data}`,
     {
-      hint: 'use the data the model was trained for, or a model for this data',
+      hint:
+        'use the data the model was trained for, or a model for this data; its first output must be one score a class, ' +
+        'not features',
     },
   );
 }
 
 /** @throws BedsideError E_DATA_FIT unless the counts are equal */
-export function assertClassCount(model: number, names: readonly string[], name: string): void {
-  if (names.length !== model) throw classMisfit(model, `${names.length} (${names.join(', ')})`, name);
+export function assertClassCount(model: Scores, names: readonly string[], name: string): void {
+  if (names.length !== model.classes) throw classMisfit(model, `${names.length} (${names.join(', ')})`, name);
+}
+
+/** Classes that data may lack, whatever their share, before it is taken for that of another network. */
+const MAY_LACK = 8;
+
+/**
+ * Refuses labels of so few classes that the scores are not theirs: features, an embedding, another task. Fewer classes than
+ * the model's are right for local data, so only many more than twice as many are refused, and none where the
+ * classes were named.
+ * @param highest the highest label of the whole data
+ * @throws BedsideError E_DATA_FIT
+ */
+export function assertLabelsOf(model: Scores, highest: number, name: string): void {
+  const own = highest + 1;
+  if (model.classes <= Math.max(2 * own, own + MAY_LACK)) return;
+  const { code, message, hint } = classMisfit(model, `labels from 0 to ${highest}`, name);
+  throw new BedsideError(code, message, {
+    hint: `${hint}; if these are a few of its classes, name them with --classes`,
+  });
 }
 
 /** `0`, `1`, ... for data that does not name its classes. */

@@ -43,7 +43,7 @@ interface ImageList {
 export async function readImages(folder: string, options: DatasetOptions): Promise<Dataset> {
   const list = await listImages(folder, options.split);
   const shape = imageShape(options.sampleShape, folder);
-  if (list.classNames) assertClassCount(options.classes, list.classNames, folder);
+  if (list.classNames) assertClassCount(options, list.classNames, folder);
   const all = list.classNames && Int32Array.from(list.files, (file) => file.label ?? 0);
   const chosen = Array.from(selectIndices(list.files.length, all, options, folder), (i) =>
     must(list.files[i], 'a file for each index'),

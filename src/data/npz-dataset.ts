@@ -1,7 +1,14 @@
 // A dataset from an `.npz`: `<split>_images` and `<split>_labels` as MedMNIST has them, or `x` and `y`.
 import { BedsideError, must, readFileChecked } from '../util/index.ts';
 import type { Dataset, DatasetOptions, Split } from './dataset.ts';
-import { allocateSamples, classMisfit, formatShape, numberedClasses, shapeMisfit } from './fit.ts';
+import {
+  allocateSamples,
+  assertLabelsOf,
+  classMisfit,
+  formatShape,
+  numberedClasses,
+  shapeMisfit,
+} from './fit.ts';
 import { hashSamples } from './hash.ts';
 import type { NpyArray } from './npy.ts';
 import { decodeNpz, npzNames } from './npz.ts';
@@ -36,7 +43,7 @@ export async function readNpzDataset(path: string, options: DatasetOptions): Pro
 /** The same from the archive's bytes; `name` is for error messages. */
 export async function npzDataset(bytes: Uint8Array, name: string, options: DatasetOptions): Promise<Dataset> {
   const parts = readParts(bytes, name, options.split);
-  const labels = joinLabels(parts, options.classes, name);
+  const labels = joinLabels(parts, options, name);
   const writers: { readonly write: SampleWriter; readonly index: number }[] = [];
   for (const part of parts) {
     const write = sampleWriter(part.images, options.sampleShape, `${part.imagesName} in ${name}`);
@@ -88,16 +95,19 @@ function readParts(bytes: Uint8Array, name: string, split: Split): Part[] {
   }));
 }
 
-function joinLabels(parts: readonly Part[], classes: number, name: string): Int32Array | undefined {
+function joinLabels(parts: readonly Part[], options: DatasetOptions, name: string): Int32Array | undefined {
   const labelled = parts.filter((part) => part.labels);
   if (labelled.length === 0) return undefined;
   const missing = parts.find((part) => !part.labels);
   if (missing)
     throw new BedsideError('E_DATA', `${name} has ${missing.imagesName} but no ${missing.labelsName}`);
-  return Int32Array.from(parts.flatMap((part) => readLabels(part, classes, name)));
+  const labels = Int32Array.from(parts.flatMap((part) => readLabels(part, options, name)));
+  const highest = labels.reduce((most, label) => Math.max(most, label), 0);
+  if (labels.length > 0 && !options.classFilter) assertLabelsOf(options, highest, name);
+  return labels;
 }
 
-function readLabels(part: Part, classes: number, name: string): number[] {
+function readLabels(part: Part, options: DatasetOptions, name: string): number[] {
   const array = must(part.labels, 'labels');
   const count = part.images.shape[0] ?? 0;
   const { shape } = array;
@@ -121,7 +131,7 @@ function readLabels(part: Part, classes: number, name: string): number[] {
     throw new BedsideError('E_DATA', `${part.labelsName} in ${name}: a label is not a whole number from 0`);
   }
   const highest = labels.reduce((most, label) => Math.max(most, label), 0);
-  if (highest >= classes) throw classMisfit(classes, `label ${highest}`, name);
+  if (highest >= options.classes) throw classMisfit(options, `label ${highest}`, name);
   return labels;
 }
 

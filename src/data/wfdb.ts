@@ -38,7 +38,7 @@ interface Beat {
  */
 export async function readWfdb(folder: string, options: DatasetOptions): Promise<Dataset> {
   const length = windowLength(options.sampleShape, folder);
-  assertClassCount(options.classes, BEAT_CLASSES, folder);
+  assertClassCount(options, BEAT_CLASSES, folder);
   const records = await chooseRecords(folder, options.records);
 
   // Twice through the files, so that only one record's signal is in memory and only chosen windows are kept.

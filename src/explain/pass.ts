@@ -115,6 +115,16 @@ export class AttributionPass {
       return value.data;
     };
     const logits = read(graph.logitsName);
+    const given = must(raw[graph.logitsName], 'scores').dims;
+    if (given.length !== 2 || given[0] !== batch) {
+      throw new BedsideError(
+        'E_UNSUPPORTED',
+        `output '${graph.logitsName}' is [${given}] for a batch of ${batch}`,
+        {
+          hint: 'explain works on classifiers whose first output has one score a class: [batch, classes]',
+        },
+      );
+    }
     // Checked here: the graph itself may have explained the largest of them.
     assertFiniteRows(logits, batch, logits.length / batch, (row) => {
       return `${this.#name}: the scores of sample ${row} of a batch`;

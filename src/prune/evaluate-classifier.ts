@@ -1,4 +1,5 @@
 // What a classifier reads and answers: the one input, the scores, and the batch size when the model fixes one.
+import type { Tensor } from '../engine/index.ts';
 import { type Dim, ELEM, inferShapes, type Model, type Value } from '../onnx/index.ts';
 import { BedsideError } from '../util/index.ts';
 
@@ -38,22 +39,56 @@ export function describeClassifier(model: Model, name: string): Classifier {
   }
   const shapes = inferShapes(model, 1);
   const sampleShape = shapes.get(input.name)?.slice(1) ?? [];
-  const classes = (shapes.get(output.name) ?? output.dims)?.at(-1);
-  const rank = (shapes.get(output.name) ?? output.dims)?.length;
-  if (rank !== 2 || typeof classes !== 'number' || classes < 2) {
-    throw unsupported(
-      `${name}: output '${output.name}' is ${shapeText(shapes.get(output.name) ?? output.dims)}, ` +
-        'expected [batch, classes] with two classes or more',
-    );
-  }
   const [batch] = input.dims;
   const fixedBatch = typeof batch === 'number' ? batch : undefined;
+  const scores = (value: Value) => scoreClasses(shapes.get(value.name) ?? value.dims, fixedBatch ?? 1);
+  const classes = scores(output);
+  if (classes === undefined) {
+    const shape = shapes.get(output.name) ?? output.dims;
+    const message =
+      `${name}: output '${output.name}' is ${shapeText(shape)} for a batch of ${fixedBatch ?? 1}, ` +
+      `expected [${fixedBatch ?? 'batch'}, classes] with one score for each of two classes or more`;
+    throw unsupported(message, hintOf(shape, outputs.slice(1).find(scores)));
+  }
   return { input: input.name, sampleShape, output: output.name, classes, fixedBatch };
 }
 
-function unsupported(message: string): BedsideError {
+/** The number of classes of an output `[batch, classes]`; undefined for any other. */
+function scoreClasses(dims: readonly Dim[] | undefined, batch: number): number | undefined {
+  if (dims?.length !== 2) return undefined;
+  const [rows, classes] = dims;
+  if (typeof rows === 'number' && rows !== batch) return undefined;
+  return typeof classes === 'number' && classes >= 2 ? classes : undefined;
+}
+
+/**
+ * Refuses an output that the engine gives in another shape than the model declares: rows would be taken for others.
+ * @throws BedsideError E_UNSUPPORTED
+ */
+export function assertScores(
+  given: Tensor,
+  batch: number,
+  { output, classes }: Classifier,
+  name: string,
+): void {
+  const [rows, columns, ...more] = given.dims;
+  if (rows === batch && columns === classes && more.length === 0) return;
+  throw unsupported(
+    `${name}: output '${output}' is ${shapeText(given.dims)} for a batch of ${batch}, expected [${batch}, ${classes}]`,
+  );
+}
+
+function hintOf(shape: readonly Dim[] | undefined, other: Value | undefined): string | undefined {
+  if (other) return `output '${other.name}' would fit: export the model with it as its first`;
+  if (shape?.length === 2 && shape[1] === 1) {
+    return 'a single score says nothing of other classes: export two, such as [1 - p, p] or [0, logit]';
+  }
+  return undefined;
+}
+
+function unsupported(message: string, hint?: string): BedsideError {
   return new BedsideError('E_UNSUPPORTED', message, {
-    hint: 'a classifier with one float32 input and one score a class in its first output is needed',
+    hint: hint ?? 'a classifier with one float32 input and one score a class in its first output is needed',
   });
 }
 

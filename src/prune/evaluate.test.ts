@@ -1,7 +1,7 @@
 // Accuracies against counts by hand, on a model that answers what it reads.
 import { describe, expect, it } from 'vitest';
 import type { Dataset } from '../data/index.ts';
-import { type Dim, ELEM, GraphBuilder, int, type Model } from '../onnx/index.ts';
+import { type Dim, ELEM, GraphBuilder, int, intConstant, ints, type Model } from '../onnx/index.ts';
 import { accuracies, agreementOf, evaluate } from './evaluate.ts';
 import { describeClassifier } from './evaluate-classifier.ts';
 
@@ -122,6 +122,56 @@ describe('describeClassifier', () => {
     expect(() => describeClassifier(changed(change), 'odd')).toThrowError(
       expect.objectContaining({ code: 'E_UNSUPPORTED', message: expect.stringContaining('odd') }),
     );
+  });
+
+  /** One output of the sample's three numbers, in a shape of its own, and perhaps the scores behind it. */
+  const shaped = (shape: readonly number[], declared: readonly Dim[], scoresToo = false): Model => {
+    const builder = new GraphBuilder();
+    const input = builder.input('numbers', ['batch', 6]);
+    const target = builder.constant(intConstant(shape), 'shape');
+    builder.output(builder.node('Reshape', [input, target], {}, 'features'), declared);
+    if (scoresToo) builder.output(builder.node('Relu', [input], {}, 'probabilities'), ['batch', 6]);
+    return builder.model();
+  };
+
+  it.each<[string, readonly number[], readonly Dim[], string]>([
+    ['a sequence of features', [-1, 2, 3], ['batch', 2, 3], '[1, 2, 3]'],
+    ['rows that are not the batch', [-1, 3], ['rows', 3], '[2, 3]'],
+  ])('refuses %s by name and shape', (_what, shape, declared, told) => {
+    expect(() => describeClassifier(shaped(shape, declared), 'odd')).toThrowError(
+      expect.objectContaining({
+        code: 'E_UNSUPPORTED',
+        message: expect.stringMatching(/odd: output 'features\w*' is /),
+      }),
+    );
+    expect(() => describeClassifier(shaped(shape, declared), 'odd')).toThrow(`${told} for a batch of 1`);
+  });
+
+  it('names another output that has the scores', () => {
+    expect(() => describeClassifier(shaped([-1, 2, 3], ['batch', 2, 3], true), 'odd')).toThrowError(
+      expect.objectContaining({ hint: expect.stringMatching(/'probabilities\w*' would fit/) }),
+    );
+  });
+
+  it('refuses one score for several classes, and says what to export', () => {
+    const builder = new GraphBuilder();
+    const input = builder.input('numbers', ['batch', 3]);
+    const mean = builder.node('ReduceMean', [input], { axes: ints([1]) }, 'risk');
+    builder.output(mean, ['batch', 1]);
+    expect(() => describeClassifier(builder.model(), 'odd')).toThrowError(
+      expect.objectContaining({ code: 'E_UNSUPPORTED', hint: expect.stringContaining('[1 - p, p]') }),
+    );
+  });
+
+  it('refuses an output of another shape than is declared, when it runs', async () => {
+    // Of an operator that is only carried, the declaration is all that is known: here it is stale.
+    const builder = new GraphBuilder();
+    const input = builder.input('numbers', ['batch', 3]);
+    const twice = builder.node('Tile', [input, builder.constant(intConstant([1, 2]))], {}, 'scores');
+    builder.output(twice, ['batch', 3]);
+    await expect(
+      evaluate(builder.model(), dataset(ROWS, [0, 0, 0, 0, 0]), { name: 'stale' }),
+    ).rejects.toMatchObject({ code: 'E_UNSUPPORTED', message: expect.stringContaining('[5, 6]') });
   });
 
   it('refuses a chosen class instead of scores when it runs', async () => {

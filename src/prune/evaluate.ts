@@ -3,7 +3,7 @@ import type { Dataset } from '../data/index.ts';
 import { createSession, type Session, tensor } from '../engine/index.ts';
 import { assertFiniteWeights, type Model } from '../onnx/index.ts';
 import { argmax, assertFiniteSamples, BedsideError, must } from '../util/index.ts';
-import { type Classifier, describeClassifier } from './evaluate-classifier.ts';
+import { assertScores, type Classifier, describeClassifier } from './evaluate-classifier.ts';
 
 /** How an evaluation runs. */
 export interface EvaluateOptions {
@@ -47,7 +47,7 @@ export interface Evaluation {
  * @throws BedsideError E_DATA when there are neither labels nor reference predictions, or no samples
  * @throws BedsideError E_DATA_FIT when the samples' shape is not the model's
  * @throws BedsideError E_MODEL for weights, E_DATA for samples, E_NOT_FINITE for scores that are NaN or infinite
- * @throws BedsideError as `describeClassifier` and `createSession`
+ * @throws BedsideError as `describeClassifier`, `assertScores` and `createSession`
  */
 export async function evaluate(
   model: Model,
@@ -168,6 +168,7 @@ async function predict(
         },
       );
     }
+    assertScores(scores, feeds[classifier.input]?.dims[0] ?? batch, classifier, options.name);
     for (let i = 0; i < count; i++) {
       const whose = `${options.name}: the scores of sample ${first + i} of ${dataset.name}`;
       predictions[first + i] = argmax(scores.data, i * classifier.classes, classifier.classes, whose);

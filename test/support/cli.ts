@@ -67,8 +67,8 @@ export const CLASSES = 3;
 export const CHANNELS = 16;
 const SIZE = 8;
 
-/** Convolutions 1 -> 16 -> 16 of an 8 x 8 image, mean over space, linear layer to three classes. */
-export function smallModel(seed = 1): Model {
+/** Convolutions 1 -> 16 -> 16 of an 8 x 8 image, mean over space, linear layer to three classes (or so many scores). */
+export function smallModel(seed = 1, classes = CLASSES): Model {
   const random = new Random(seed);
   const builder = new GraphBuilder();
   const weights = (dims: readonly number[]): string => {
@@ -94,8 +94,8 @@ export function smallModel(seed = 1): Model {
   const input = builder.input('image', ['batch', 1, SIZE, SIZE]);
   const features = conv(conv(input, 1, CHANNELS), CHANNELS, CHANNELS);
   const pooled = builder.node('Flatten', [builder.node('GlobalAveragePool', [features])]);
-  const scores = builder.node('Gemm', [pooled, weights([CLASSES, CHANNELS])], { transB: int(1) }, 'scores');
-  builder.output(scores, ['batch', CLASSES]);
+  const scores = builder.node('Gemm', [pooled, weights([classes, CHANNELS])], { transB: int(1) }, 'scores');
+  builder.output(scores, ['batch', classes]);
   return builder.model();
 }
 
