@@ -18,8 +18,8 @@ export default defineConfig({
     pool: 'forks',
     // As many as cores: by default one is left idle, half of a machine of two.
     maxWorkers: '100%',
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     teardownTimeout: 10_000,
   },
 });

@@ -34,7 +34,7 @@ export async function compileCli(): Promise<Cli> {
   let next = 0;
   const start = (given: readonly string[], cwd: string): Promise<Run> =>
     new Promise((resolve) => {
-      const options = { cwd, env, timeout: 60_000, maxBuffer: 2 ** 26 };
+      const options = { cwd, env, timeout: 300_000, maxBuffer: 2 ** 26 };
       const child = execFile(process.execPath, [main, ...given], options, (_error, stdout, stderr) =>
         resolve({ status: child.exitCode, stdout, stderr }),
       );
