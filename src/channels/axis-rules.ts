@@ -1,7 +1,15 @@
 // Rules of operators that rearrange axes: join, split, cut, pad, reshape, move, drop and pick.
-import { describeNode, intAttribute, intsAttribute, intsParameter } from '../onnx/index.ts';
+import {
+  describeNode,
+  intAttribute,
+  integersOf,
+  intsAttribute,
+  intsParameter,
+  type Node,
+  opOf,
+} from '../onnx/index.ts';
 import { anyComputed, normalAxis, padEntries, sliceRange } from './parameters.ts';
-import type { ChannelRule } from './propagation.ts';
+import type { ChannelRule, Propagation } from './propagation.ts';
 import { innerPartThroughReshape, mapThroughReshape } from './reshape.ts';
 
 export const concat: ChannelRule = (walk, node) => {
@@ -140,7 +148,7 @@ export const expand: ChannelRule = (walk, node) => {
   const label = walk.label(input);
   if (!label) return;
   const [from, to] = [walk.shape(input), walk.shape(node.outputs[0])];
-  if (!from || !to || walk.constant(node.inputs[1])?.type !== 'int64') {
+  if (!from || !to || !integersOf(walk.constant(node.inputs[1]))) {
     return walk.freezeInputs(node, 'has a shape that is not known before run time');
   }
   walk.set(node.outputs[0], { axis: label.axis + to.length - from.length, ids: label.ids });
@@ -150,7 +158,8 @@ export const gather: ChannelRule = (walk, node) => {
   const [data, indices] = [node.inputs[0], walk.constant(node.inputs[1])];
   const label = walk.label(data);
   const rank = walk.shape(data)?.length;
-  if (!label || indices?.type !== 'int64' || rank === undefined) {
+  const picked = integersOf(indices);
+  if (!label || !indices || !picked || rank === undefined) {
     return walk.freezeInputs(node, 'picks by indices that are computed');
   }
   const axis = normalAxis(intAttribute(node, 'axis', 0), rank);
@@ -160,19 +169,26 @@ export const gather: ChannelRule = (walk, node) => {
   }
   if (indices.dims.length !== 1) return walk.freezeInputs(node, 'picks single channels');
   const count = label.ids.length;
-  const positions = Array.from(indices.data, (i) => (i < 0n ? Number(i) + count : Number(i)));
-  const ids = positions.flatMap((position) => label.ids[position] ?? []);
+  const ids = picked.flatMap((i) => label.ids[i < 0 ? i + count : i] ?? []);
   walk.set(node.outputs[0], { axis, ids: Int32Array.from(ids) });
 };
 
-/** A shape read at run time may carry the channel count anywhere, unless only another axis is picked from it. */
+/**
+ * A shape read at run time may carry the channel count anywhere: to an output, into a subgraph, through any node. Only
+ * picking the sizes of other axes is harmless.
+ */
 export const shapeOf: ChannelRule = (walk, node) => {
   const label = walk.label(node.inputs[0]);
   if (!label) return;
-  const readers = walk.graph.nodes.filter((other) => other.inputs.includes(node.outputs[0] ?? ''));
-  const harmless = readers.every((reader) => {
-    const index = reader.op === 'Gather' ? walk.constant(reader.inputs[1]) : undefined;
-    return index?.type === 'int64' && index.data.every((i) => i >= 0n && Number(i) !== label.axis);
-  });
+  const output = node.outputs[0] ?? '';
+  if (walk.isOutput(output)) return walk.freezeInputs(node, 'gives their number as an output');
+  const harmless = walk.readersOf(output).every((reader) => picksOther(walk, reader, output, label.axis));
   if (!harmless || node.attributes.has('start')) walk.freezeInputs(node, 'reads their number at run time');
 };
+
+/** Whether a node only picks sizes of axes other than `axis` from a shape: as data, by constant indices. */
+function picksOther(walk: Propagation, reader: Node, shape: string, axis: number): boolean {
+  if (opOf(reader) !== 'Gather' || reader.inputs[0] !== shape || reader.inputs[1] === shape) return false;
+  const index = integersOf(walk.constant(reader.inputs[1]));
+  return index?.every((i) => i >= 0 && i !== axis) === true;
+}

@@ -3,7 +3,7 @@ import {
   type Constant,
   type Graph,
   GraphBuilder,
-  intConstant,
+  integersLike,
   ints,
   type Node,
   readsOf,
@@ -66,7 +66,7 @@ export class Cut {
   /** Writes integers where the node has them: in a constant input, or in an attribute. */
   setInts(node: Node, input: number, attribute: string, values: readonly number[]): void {
     if (node.inputs[input]) {
-      this.#replace(node, input, `=${values.join()}`, (old) => intConstant(values, old.dims));
+      this.#replace(node, input, `=${values.join()}`, (old) => integersLike(old, values, old.dims));
     } else {
       node.attributes.set(attribute, ints(values));
     }
@@ -74,7 +74,7 @@ export class Cut {
 
   /** Writes a list of indices of another length in place of the constant at an input. */
   setIndices(node: Node, input: number, indices: readonly number[]): void {
-    this.#replace(node, input, `=${indices.join()}`, () => intConstant(indices));
+    this.#replace(node, input, `=${indices.join()}`, (old) => integersLike(old, indices));
   }
 
   /** Adds an int64 constant as a further input. */

@@ -148,7 +148,7 @@ function assemble(walk: Propagation, shapes: ReadonlyMap<string, readonly number
       unit: roots.map((r) => unitOf[r] as number),
     });
   }
-  const groups = [...drafts.values()].map((draft, id) => makeGroup(id, draft, walk, groupOf, unitOf));
+  const groups = makeGroups([...drafts.values()], walk, groupOf, unitOf);
   return { groups, frozen: frozenRows(walk), values, shapes };
 }
 
@@ -173,37 +173,49 @@ function signatures(walk: Propagation): Int32Array {
   return signature;
 }
 
-function makeGroup(
-  id: number,
-  draft: Draft,
+/** One pass over the layers, whatever the number of groups. */
+function makeGroups(
+  drafts: readonly Draft[],
   walk: Propagation,
   groupOf: Int32Array,
   unitOf: Int32Array,
-): Group {
+): Group[] {
   const { variables } = walk;
-  const carries = (ids: Int32Array): boolean => ids.some((v) => groupOf[variables.find(v)] === id);
-  const members = walk.layers
-    .filter((layer) => carries(layer.ids))
-    .map(({ name, ids }): GroupMember => {
-      const units: number[][] = draft.roots.map(() => []);
-      ids.forEach((v, channel) => {
-        const root = variables.find(v);
-        if (groupOf[root] === id) units[unitOf[root] as number]?.push(channel);
-      });
-      return { layer: name, units: units.map((channels) => Int32Array.from(channels)) };
+  const members = drafts.map((): GroupMember[] => []);
+  for (const { name, ids } of walk.layers) {
+    const units = new Map<number, number[][]>();
+    ids.forEach((v, channel) => {
+      const root = variables.find(v);
+      const group = groupOf[root] as number;
+      const draft = drafts[group];
+      if (!draft) return;
+      const known = units.get(group) ?? draft.roots.map((): number[] => []);
+      units.set(group, known);
+      known[unitOf[root] as number]?.push(channel);
     });
-  return {
+    for (const [group, channels] of units) {
+      members[group]?.push({ layer: name, units: channels.map((list) => Int32Array.from(list)) });
+    }
+  }
+  const readers = drafts.map((): string[] => []);
+  for (const { name, ids } of walk.readers) {
+    const read = new Set<number>();
+    for (const id of ids) read.add(groupOf[variables.find(id)] as number);
+    for (const group of read) readers[group]?.push(name);
+  }
+  return drafts.map((draft, id) => ({
     id,
     channels: draft.roots.length,
-    layers: members.map((member) => member.layer),
-    members,
-    readers: walk.readers.filter((reader) => carries(reader.ids)).map((reader) => reader.name),
-  };
+    layers: members[id]?.map((member) => member.layer) ?? [],
+    members: members[id] ?? [],
+    readers: readers[id] ?? [],
+  }));
 }
 
 function frozenRows(walk: Propagation): FrozenChannels[] {
   const rows: FrozenChannels[] = [];
-  for (const { name, ids } of walk.layers) {
+  for (const { name, ids, fixed } of walk.layers) {
+    if (fixed) rows.push({ layer: name, ...fixed });
     const counts = new Map<string, number>();
     for (const id of ids) {
       const reason = walk.variables.reason(id);

@@ -1,5 +1,5 @@
 // Integer parameters of operators, whichever way the operator set passes them.
-import { type Graph, intsParameter, type Node } from '../onnx/index.ts';
+import { type Graph, integersOf, intsParameter, type Node } from '../onnx/index.ts';
 
 /** A half-open range of positions on an axis. */
 export interface Range {
@@ -12,11 +12,11 @@ export function normalAxis(axis: number, rank: number): number {
   return axis < 0 ? axis + rank : Number.isFinite(rank) ? axis : Number.NaN;
 }
 
-/** Whether one of these inputs is there but is not an int64 constant. */
+/** Whether one of these inputs is there but is not a constant of integers. */
 export function anyComputed(graph: Graph, node: Node, inputs: readonly number[]): boolean {
   return inputs.some((index) => {
     const name = node.inputs[index];
-    return name ? graph.constants.get(name)?.type !== 'int64' : false;
+    return name ? integersOf(graph.constants.get(name)) === undefined : false;
   });
 }
 

@@ -1,5 +1,13 @@
 // The state of one walk over a graph while channel variables are handed from value to value.
-import { type Constant, describeNode, type Graph, type Model, type Node } from '../onnx/index.ts';
+import {
+  type Constant,
+  describeNode,
+  type Graph,
+  type Model,
+  type Node,
+  producers,
+  readsOf,
+} from '../onnx/index.ts';
 import { BedsideError } from '../util/index.ts';
 import { ChannelVariables, type Label } from './channels.ts';
 
@@ -7,6 +15,8 @@ import { ChannelVariables, type Label } from './channels.ts';
 export interface LayerChannels {
   readonly name: string;
   readonly ids: Int32Array;
+  /** For a layer whose weights cannot be cut at all: how many output channels it has, and why. It has no variables. */
+  readonly fixed?: { readonly channels: number; readonly reason: string };
 }
 
 /** Labels a node's outputs from its inputs, or freezes what it cannot hand on. */
@@ -24,8 +34,11 @@ export class Propagation {
   readonly readers: LayerChannels[] = [];
   readonly #shapes: ReadonlyMap<string, readonly number[]>;
   readonly #names = new Set<string>();
+  #index: ReadIndex | undefined;
 
-  constructor(model: Model, shapes: ReadonlyMap<string, readonly number[]>) {
+  /** @param index of the model's graph, where it is there already */
+  constructor(model: Model, shapes: ReadonlyMap<string, readonly number[]>, index?: ReadIndex) {
+    this.#index = index;
     this.graph = model.graph;
     this.opset = model.opsets.get('') ?? model.opsets.get('ai.onnx') ?? 1;
     this.#shapes = shapes;
@@ -34,6 +47,23 @@ export class Propagation {
   /** The shape of a value for one sample, or undefined where it is not known. */
   shape(name: string | undefined): readonly number[] | undefined {
     return name ? (this.#shapes.get(name) ?? this.graph.constants.get(name)?.dims) : undefined;
+  }
+
+  /** Nodes that read a value, directly or inside a subgraph. */
+  readersOf(name: string): readonly Node[] {
+    this.#index ??= new ReadIndex(this.graph);
+    return this.#index.readers.get(name) ?? [];
+  }
+
+  /** The node that makes a value. */
+  maker(name: string | undefined): Node | undefined {
+    this.#index ??= new ReadIndex(this.graph);
+    return name ? this.#index.makers.get(name) : undefined;
+  }
+
+  isOutput(name: string): boolean {
+    this.#index ??= new ReadIndex(this.graph);
+    return this.#index.outputs.has(name);
   }
 
   label(name: string | undefined): Label | undefined {
@@ -65,6 +95,12 @@ export class Propagation {
     if (label) this.variables.freeze(label.ids, `${describeNode(node)} ${why}`);
   }
 
+  /** Records a layer whose output channels all stay, because of its weights. */
+  addFixed(node: Node, channels: number, reason: string): void {
+    const name = node.name || (node.outputs[0] ?? '');
+    this.layers.push({ name, ids: new Int32Array(), fixed: { channels, reason } });
+  }
+
   /** Records a weighted layer. */
   addLayer(node: Node, ids: Int32Array): void {
     if (node.name === '' || this.#names.has(node.name)) {
@@ -75,5 +111,24 @@ export class Propagation {
     }
     this.#names.add(node.name);
     this.layers.push({ name: node.name, ids });
+  }
+}
+
+/** Who makes and who reads each value of a graph (directly or inside a subgraph), and what its outputs are. */
+export class ReadIndex {
+  readonly readers = new Map<string, Node[]>();
+  readonly makers: ReadonlyMap<string, Node>;
+  readonly outputs: ReadonlySet<string>;
+
+  constructor(graph: Graph) {
+    this.makers = producers(graph);
+    this.outputs = new Set(graph.outputs.map((value) => value.name));
+    for (const node of graph.nodes) {
+      for (const name of new Set(readsOf(node))) {
+        const list = this.readers.get(name);
+        if (list) list.push(node);
+        else this.readers.set(name, [node]);
+      }
+    }
   }
 }

@@ -7,7 +7,7 @@ import { BedsideError, must } from '../util/index.ts';
 import { Cut } from './cut.ts';
 import { type CutRule, cutBatchNormalization, cutElementwise, cutGather, cutLayer } from './cut-rules.ts';
 import type { Grouping, ValueChannels } from './groups.ts';
-import { Propagation } from './propagation.ts';
+import { Propagation, ReadIndex } from './propagation.ts';
 import { RULES } from './rules.ts';
 
 /** A model in a new order. */
@@ -66,6 +66,7 @@ function safePlaces(
   order: ReadonlyMap<number, readonly number[]>,
   fixed: Map<number, string>,
 ): Places {
+  const index = new ReadIndex(model.graph);
   const free = new Map([...order].filter(([, units]) => units.some((unit, u) => unit !== u)));
   for (;;) {
     const before = free.size;
@@ -80,7 +81,7 @@ function safePlaces(
       if (moved) places.set(name, moved);
     }
     for (const node of model.graph.nodes) {
-      for (const id of broken(node, model, grouping, places)) {
+      for (const id of broken(node, model, grouping, places, index)) {
         if (free.delete(id)) fixed.set(id, `${node.op} '${node.name}' relies on the order of its units`);
       }
     }
@@ -129,13 +130,13 @@ function placesOf(
  * Groups that a node would mix up. The node's channel rule is asked how it hands on channels that are all different;
  * exchanging channels before it must then be the same as exchanging them after it.
  */
-function broken(node: Node, model: Model, grouping: Grouping, places: Places): Set<number> {
+function broken(node: Node, model: Model, grouping: Grouping, places: Places, index: ReadIndex): Set<number> {
   const found = new Set<number>();
   const op = opOf(node);
   const names = [...new Set([...node.inputs, ...node.outputs])].filter((name) => grouping.values.has(name));
   // A Gather's indices are rewritten, so any order will do.
   if (op === undefined || op === 'Gather' || !names.some((name) => places.has(name))) return found;
-  const walk = new Propagation(model, grouping.shapes);
+  const walk = new Propagation(model, grouping.shapes, index);
   const inputs = [...new Set(node.inputs)].filter((name) => grouping.values.has(name));
   /** For each variable: the one that comes to stand in its place, and the group it is of. */
   const next: number[] = [];

@@ -14,12 +14,14 @@ import {
   transpose,
 } from './axis-rules.ts';
 import type { Label } from './channels.ts';
+import { unknownLayer } from './fixed-layers.ts';
 import { weightedLayer } from './layer-rule.ts';
 import { normalAxis } from './parameters.ts';
 import type { ChannelRule } from './propagation.ts';
 
 /** For operators that the table does not have: whatever they read, directly or inside a subgraph, stays. */
 export const freezeUnknown: ChannelRule = (walk, node) => {
+  unknownLayer(walk, node);
   const why = 'is an operator whose channels are not known';
   for (const name of readsOf(node)) walk.freeze(walk.label(name), node, why);
 };

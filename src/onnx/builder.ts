@@ -10,28 +10,23 @@ import {
   type Model,
   type Value,
 } from './graph.ts';
+import { NameAllocator } from './names.ts';
 
 /** Appends to a graph; every method that makes a value returns its name. */
 export class GraphBuilder {
   readonly graph: Graph;
-  readonly #names = new Set<string>();
+  readonly #names: NameAllocator;
   readonly #shared = new Map<string, string>();
 
   /** Starts from `graph` (which is changed in place), or from an empty one. */
   constructor(graph: Graph = { name: 'bedside', inputs: [], outputs: [], nodes: [], constants: new Map() }) {
     this.graph = graph;
-    for (const value of [...graph.inputs, ...graph.outputs]) this.#names.add(value.name);
-    for (const name of graph.constants.keys()) this.#names.add(name);
-    for (const node of graph.nodes)
-      for (const name of [...node.inputs, ...node.outputs]) this.#names.add(name);
+    this.#names = NameAllocator.of(graph);
   }
 
-  /** A name not yet in the graph. */
+  /** A name that no value and no node of the graph has, at any depth. */
   fresh(hint: string): string {
-    let name = hint;
-    for (let i = 1; this.#names.has(name); i++) name = `${hint}_${i}`;
-    this.#names.add(name);
-    return name;
+    return this.#names.fresh(hint);
   }
 
   /** Adds an input, float32 unless said otherwise; its name is changed if it is taken. */

@@ -38,7 +38,9 @@ export function readModel(bytes: Uint8Array, name: string): Model {
  */
 export function parseModel(bytes: Uint8Array, name: string): ModelProto {
   try {
-    return fromBinary(ModelProtoSchema, bytes);
+    // A plain array even where a file gave a Buffer, whose slice() does not copy.
+    const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return fromBinary(ModelProtoSchema, plain);
   } catch (cause) {
     throw new BedsideError('E_MODEL', `${name} is not an ONNX model, or is truncated: ${messageOf(cause)}`, {
       hint: 'check that the file is a complete .onnx file; copy or export it again',

@@ -5,6 +5,7 @@ import { constantOfNode, type Known, knownOf } from './known.ts';
 import { intAttribute, type OpName } from './ops.ts';
 import { NotKnown, type ShapeContext } from './shape-context.ts';
 import { permutation, shapeRange, sliceRanges } from './shape-rules.ts';
+import { isExact, roundTo } from './tensor-values.ts';
 
 type Evaluator = (context: ShapeContext, dims: readonly number[]) => Float64Array;
 
@@ -59,22 +60,27 @@ const EVALUATORS: { readonly [K in OpName]?: Evaluator } = {
 };
 
 function cast(context: ShapeContext): Float64Array {
-  const { data } = context.known(0);
-  switch (intAttribute(context.node, 'to', 0)) {
-    case ELEM.float32:
-      return data.map(Math.fround);
-    case ELEM.float64:
-      return data;
-    case ELEM.bool:
-      return data.map((value) => (value === 0 ? 0 : 1));
-    case ELEM.int64:
-    case ELEM.int32:
-      if (data.some((value) => !Number.isFinite(value) || Math.abs(value) >= 2 ** 31)) throw new NotKnown();
-      return data.map(Math.trunc);
-    default:
-      throw new NotKnown();
-  }
+  const { data, elemType } = context.known(0);
+  const to = intAttribute(context.node, 'to', 0);
+  if (hasClamped(elemType, data)) throw new NotKnown();
+  // Halves are rounded from float32, as the engine does; what does not fit an integer type is left to the engine.
+  const half = to === ELEM.float16 || to === ELEM.bfloat16;
+  const result = data.map((value) => roundTo(to, half ? Math.fround(value) : value));
+  if (result.some((value, i) => Number.isNaN(value) && !(isFloat(to) && Number.isNaN(data[i]))))
+    throw new NotKnown();
+  return result;
 }
+
+/** Whether a 64-bit integer may have been clamped to the safe range, so that it cannot be computed with. */
+function hasClamped(elemType: number, data: Float64Array): boolean {
+  return !isFloat(elemType) && data.some((value) => Math.abs(value) >= Number.MAX_SAFE_INTEGER);
+}
+
+function isFloat(elemType: number): boolean {
+  return FLOATS.has(elemType);
+}
+
+const FLOATS: ReadonlySet<number> = new Set([ELEM.float32, ELEM.float64, ELEM.float16, ELEM.bfloat16]);
 
 function constant(context: ShapeContext): Float64Array {
   const made = constantOfNode(context.node);
@@ -102,15 +108,17 @@ function arithmetic(
   const result = left.map((value, i) => combine(value, right[i] ?? 0));
   // One operation in doubles, then rounded, is the float32 result (double rounding is harmless: 53 >= 2 * 24 + 2).
   if (a.elemType === ELEM.float32) return result.map(Math.fround);
-  if (a.elemType !== ELEM.float64 && result.some((value) => !Number.isSafeInteger(value)))
-    throw new NotKnown();
-  return result;
+  if (a.elemType === ELEM.float64) return result;
+  if (hasClamped(a.elemType, a.data) || hasClamped(b.elemType, b.data)) throw new NotKnown();
+  // Integers that would wrap around, and halves that would be rounded, are left to the engine.
+  const whole = isFloat(a.elemType) ? result : result.map((value) => value + 0);
+  if (!whole.every((value) => isExact(a.elemType, value))) throw new NotKnown();
+  return whole;
 }
 
 function divide(context: ShapeContext, dims: readonly number[]): Float64Array {
   const { elemType } = context.known(0);
-  if (elemType === ELEM.float32 || elemType === ELEM.float64)
-    return arithmetic(context, dims, (a, b) => a / b);
+  if (isFloat(elemType)) return arithmetic(context, dims, (a, b) => a / b);
   if (context.known(1).data.some((value) => value === 0)) throw new NotKnown();
   return arithmetic(context, dims, (a, b) => Math.trunc(a / b));
 }

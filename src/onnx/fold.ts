@@ -1,31 +1,41 @@
 // A model in canonical form: constants folded, sizes resolved, windows explicit, nothing superfluous. Same outputs.
+import { BedsideError } from '../util/index.ts';
+import { FoldBudget } from './fold-budget.ts';
 import { type Constant, cloneModel, type Graph, intConstant, ints, type Model, type Node } from './graph.ts';
 import { constantOfKnown, constantOfNode, type Known } from './known.ts';
-import { constantInput, intAttribute, intsAttribute, opOf } from './ops.ts';
+import { NameAllocator } from './names.ts';
+import { intAttribute, intsAttribute, opOf } from './ops.ts';
 import type { Inferred } from './shape-context.ts';
 import { evaluateConstant, inferValues } from './shapes.ts';
-import { forgetShapes, pinnedValues, removeDead, replaceUses } from './surgery.ts';
+import { forgetShapes, pinnedValues, removeDead } from './surgery.ts';
+import { assertInference } from './training.ts';
 import { convParameters, poolParameters, transposedOutput } from './window.ts';
 
-/** Constants of more elements than this (512 MiB as doubles) are not computed here. */
-const FOLD_LIMIT = 2 ** 26;
-/** Batch sizes at which values are compared; three, so that rounding in a division does not look constant. */
+/**
+ * Batch sizes at which values are compared; what is equal at all of them does not depend on the batch. Besides small
+ * ones a large prime, since a batch divided by a constant (and rounded) looks constant below it.
+ */
 const BATCHES = [2, 3, 7] as const;
+/** Others, at which a model need not work: a batch of one may squeeze an axis away, a large one be too large. */
+const MORE_BATCHES = [1, 1009, 1_048_583] as const;
 
 /**
- * The same computation with: Constant nodes and constant subgraphs folded; sizes computed from shapes written as
- * constants (an entry that follows the batch becomes 0 or -1); Identity and inference Dropout gone, except where
- * they make a graph output; auto_pad resolved; every node named, uniquely; dead nodes and unread constants gone.
- * @throws BedsideError as `inferShapes`
+ * The same computation with: Constant nodes and constant subgraphs folded, within the bounds of `FoldBudget`; sizes
+ * computed from shapes written as constants (an entry that follows the batch becomes 0 or -1); Identity and inference
+ * Dropout gone, except where they make a graph output; auto_pad resolved; every node named, uniquely; dead nodes and
+ * unread constants gone.
+ * @throws BedsideError as `inferShapes`; E_UNSUPPORTED for batch normalisation or Dropout in training mode
  */
 export function canonicalGraph(model: Model): Model {
   const result = cloneModel(model);
   const { graph } = result;
+  const budget = FoldBudget.of(graph);
   foldConstantNodes(graph);
-  foldConstants(result);
+  foldConstants(result, budget);
+  assertInference(result);
   dropPassThrough(graph);
   foldShapes(result);
-  foldConstants(result);
+  foldConstants(result, budget);
   resolveWindows(result);
   removeDead(graph);
   nameNodes(graph);
@@ -44,12 +54,17 @@ function foldConstantNodes(graph: Graph): void {
   });
 }
 
+/** Nodes are in execution order, so what each reads is renamed before it is looked at. */
 function dropPassThrough(graph: Graph): void {
   const pinned = pinnedValues(graph);
+  const read = new Set(pinned);
+  for (const node of graph.nodes) for (const name of node.inputs) read.add(name);
+  const renamed = new Map<string, string>();
   graph.nodes = graph.nodes.filter((node) => {
+    node.inputs = node.inputs.map((name) => renamed.get(name) ?? name);
     const [output] = node.outputs;
     const [input] = node.inputs;
-    if (!input || !output || !isPassThrough(graph, node)) return true;
+    if (!input || !output || !isPassThrough(node, read)) return true;
     if (pinned.has(output)) {
       if (opOf(node) === 'Dropout') {
         node.op = 'Identity';
@@ -59,32 +74,19 @@ function dropPassThrough(graph: Graph): void {
       }
       return true;
     }
-    replaceUses(graph, output, input);
+    renamed.set(output, input);
     return false;
   });
 }
 
-function isPassThrough(graph: Graph, node: Node): boolean {
+/** Whether a node gives its first input as it is; Dropout does so (training mode is refused before) unless its mask is read. */
+function isPassThrough(node: Node, read: ReadonlySet<string>): boolean {
   const op = opOf(node);
-  if (op === 'Identity') return true;
-  if (op !== 'Dropout') return false;
-  const mask = node.outputs[1];
-  const maskRead =
-    Boolean(mask) &&
-    (graph.nodes.some((other) => other.inputs.includes(mask ?? '')) || pinnedValues(graph).has(mask ?? ''));
-  // A training flag that is a constant true, or computed, may switch dropping on.
-  const flag = constantInput(graph, node, 2);
-  const off = !node.inputs[2] || (flag?.type === 'other' && isZero(flag));
-  return off && !maskRead;
-}
-
-function isZero(flag: Extract<Constant, { type: 'other' }>): boolean {
-  const { rawData, int32Data } = flag.carried;
-  return (rawData ? [...rawData] : int32Data).every((value) => value === 0);
+  return op === 'Identity' || (op === 'Dropout' && !read.has(node.outputs[1] || '-'));
 }
 
 /** Evaluates nodes all of whose inputs are constants. */
-function foldConstants(model: Model): void {
+function foldConstants(model: Model, budget: FoldBudget): void {
   const { graph } = model;
   const pinned = new Set(graph.outputs.map((value) => value.name));
   graph.nodes = graph.nodes.filter((node) => {
@@ -93,9 +95,11 @@ function foldConstants(model: Model): void {
     if (!op || !output || node.outputs.length !== 1 || pinned.has(output) || node.inputs.length === 0)
       return true;
     if (node.inputs.some((name) => name && !graph.constants.has(name))) return true;
-    const known = evaluateConstant(model, node, FOLD_LIMIT);
+    const limit = budget.limitFor(graph, node);
+    const known = limit > 0 ? evaluateConstant(model, node, limit) : undefined;
     const folded = known && constantOfKnown(known);
     if (!folded) return true;
+    budget.spend(known.data.length);
     graph.constants.set(output, folded);
     return false;
   });
@@ -104,7 +108,7 @@ function foldConstants(model: Model): void {
 /** Writes values that follow from shapes as constants, and shape inputs of Reshape in terms of 0 and -1. */
 function foldShapes(model: Model): void {
   const { graph } = model;
-  const runs = BATCHES.map((batch) => inferValues(model, batch));
+  const runs = runsOf(model);
   const pinned = new Set(graph.outputs.map((value) => value.name));
   for (const node of graph.nodes) {
     const [output] = node.outputs;
@@ -113,16 +117,31 @@ function foldShapes(model: Model): void {
     if (constant) graph.constants.set(output, constant);
   }
   graph.nodes = graph.nodes.filter((node) => !node.outputs.some((name) => graph.constants.has(name)));
-  const taken = new Set(graph.constants.keys());
+  const names = NameAllocator.of(graph);
   for (const node of graph.nodes) {
     if (opOf(node) !== 'Reshape') continue;
     const shape = reshapeTarget(node, runs);
     const old = node.inputs[1];
     if (!shape || !old || graph.constants.has(old)) continue;
-    const name = freshName(`${node.outputs[0]}_shape`, taken);
+    const name = names.fresh(`${node.outputs[0]}_shape`);
     graph.constants.set(name, intConstant(shape));
     node.inputs = [node.inputs[0] ?? '', name];
   }
+}
+
+/** What is known at several batch sizes; at one where the model fixes its batch. */
+function runsOf(model: Model): Inferred[] {
+  const isFixed = model.graph.inputs.every(({ dims }) => dims?.every((dim) => typeof dim === 'number'));
+  if (isFixed) return [inferValues(model, 1)];
+  const runs = BATCHES.map((batch) => inferValues(model, batch));
+  for (const batch of MORE_BATCHES) {
+    try {
+      runs.push(inferValues(model, batch));
+    } catch (error) {
+      if (!BedsideError.is(error)) throw error;
+    }
+  }
+  return runs;
 }
 
 function constantAcross(values: readonly (Known | undefined)[]): Constant | undefined {
@@ -184,23 +203,18 @@ function resolveWindows(model: Model): void {
   }
 }
 
+/** A node may bear the name of a value (the one it makes), so only names of nodes are looked at. */
 function nameNodes(graph: Graph): void {
-  const taken = new Set<string>();
+  const names = new NameAllocator(new Set());
   for (const node of graph.nodes) {
-    if (node.name && !taken.has(node.name)) taken.add(node.name);
+    if (node.name && !names.has(node.name)) names.take(node.name);
     else node.name = '';
   }
-  for (const node of graph.nodes) node.name ||= freshName(node.outputs.find(Boolean) ?? node.op, taken);
-}
-
-function freshName(hint: string, taken: Set<string>): string {
-  let name = hint;
-  for (let i = 1; taken.has(name); i++) name = `${hint}_${i}`;
-  taken.add(name);
-  return name;
+  for (const node of graph.nodes) node.name ||= names.fresh(node.outputs.find(Boolean) ?? node.op);
 }
 
 function forgetGone(graph: Graph): void {
-  const made = new Set(graph.nodes.flatMap((node) => node.outputs));
+  const made = new Set<string>();
+  for (const node of graph.nodes) for (const name of node.outputs) made.add(name);
   forgetShapes(graph, made);
 }

@@ -91,6 +91,7 @@ export const ELEM = {
   bool: 9,
   float16: 10,
   float64: 11,
+  bfloat16: 16,
 } as const;
 
 /** Attribute constructors. */

@@ -35,6 +35,7 @@ export {
   string,
   type Value,
 } from './graph.ts';
+export { integersLike, integersOf, knownOf } from './known.ts';
 export {
   constantInput,
   describeNode,
@@ -64,6 +65,7 @@ export {
   replaceUses,
   sliceAxis,
 } from './surgery.ts';
+export { elemTypeName } from './tensor-read.ts';
 export { upgradeOpset } from './upgrade.ts';
 export {
   type ConvParameters,

@@ -1,17 +1,18 @@
 // Values known without running the model: constants, and what is computed from them and from shapes.
 import { create } from '@bufbuild/protobuf';
 import { type Constant, ELEM, floatConstant, intConstant, type Node, sizeOf } from './graph.ts';
+import { toNumber } from './numbers.ts';
 import { TensorProtoSchema } from './onnx_pb.ts';
-import { toNumber } from './ops.ts';
+import { decodeValues, encodeValues } from './tensor-values.ts';
 
-/** A known tensor. Doubles hold every element type here exactly, but int64 only up to 2^53. */
+/** A known tensor. Doubles hold every element type here exactly, but 64-bit integers only up to 2^53. */
 export interface Known {
   readonly elemType: number;
   readonly dims: readonly number[];
   readonly data: Float64Array;
 }
 
-/** A constant as known values, or undefined for element types that are only carried. int64 clamps to 2^53. */
+/** A constant as known values, or undefined for element types that are only carried. 64-bit integers clamp to 2^53. */
 export function knownOf(constant: Constant): Known | undefined {
   const { dims } = constant;
   if (constant.type === 'float32')
@@ -19,27 +20,8 @@ export function knownOf(constant: Constant): Known | undefined {
   if (constant.type === 'int64')
     return { elemType: ELEM.int64, dims, data: Float64Array.from(constant.data, toNumber) };
   const { elemType, carried } = constant;
-  const data = decode(elemType, carried.rawData, carried.int32Data, carried.doubleData);
-  return data && data.length === sizeOf(dims) ? { elemType, dims, data } : undefined;
-}
-
-function decode(
-  elemType: number,
-  raw: Uint8Array | undefined,
-  int32Data: readonly number[],
-  doubleData: readonly number[],
-): Float64Array | undefined {
-  const copy = raw?.slice();
-  switch (elemType) {
-    case ELEM.int32:
-      return Float64Array.from(copy ? new Int32Array(copy.buffer) : int32Data);
-    case ELEM.bool:
-      return Float64Array.from(copy ?? int32Data);
-    case ELEM.float64:
-      return copy ? new Float64Array(copy.buffer) : Float64Array.from(doubleData);
-    default:
-      return undefined;
-  }
+  const data = decodeValues(carried, elemType, sizeOf(dims));
+  return data && { elemType, dims, data };
 }
 
 /** Known values as a constant, or undefined when that would not be exact. */
@@ -52,22 +34,40 @@ export function constantOfKnown(known: Known): Constant | undefined {
       return data.every((value) => Math.abs(value) < Number.MAX_SAFE_INTEGER)
         ? intConstant(Array.from(data), dims)
         : undefined;
-    case ELEM.int32:
-      return data.every((value) => value === (value | 0))
-        ? carriedConstant(elemType, dims, new Uint8Array(Int32Array.from(data).buffer))
-        : undefined;
-    case ELEM.bool:
-      return carriedConstant(elemType, dims, Uint8Array.from(data));
-    case ELEM.float64:
-      return carriedConstant(elemType, dims, new Uint8Array(data.slice().buffer));
     default:
-      return undefined;
+      return carriedConstant(elemType, dims, data);
   }
 }
 
-function carriedConstant(elemType: number, dims: readonly number[], rawData: Uint8Array): Constant {
+function carriedConstant(
+  elemType: number,
+  dims: readonly number[],
+  data: Float64Array,
+): Constant | undefined {
+  const rawData = encodeValues(elemType, data);
+  if (!rawData) return undefined;
   const carried = create(TensorProtoSchema, { dims: dims.map(BigInt), dataType: elemType, rawData });
   return { type: 'other', elemType, dims, carried };
+}
+
+/** The integers of an int64 or int32 constant (64-bit ones clamped to the safe range); undefined for other types. */
+export function integersOf(constant: Constant | undefined): number[] | undefined {
+  if (constant?.type === 'int64') return Array.from(constant.data, toNumber);
+  if (constant?.type !== 'other' || constant.elemType !== ELEM.int32) return undefined;
+  const known = knownOf(constant);
+  return known && Array.from(known.data);
+}
+
+/** Integers as a constant of the type that `like` has (int64 or int32), one axis long unless `dims` says otherwise. */
+export function integersLike(
+  like: Constant | undefined,
+  values: readonly number[],
+  dims: readonly number[] = [values.length],
+): Constant {
+  const isInt32 = like?.type === 'other' && like.elemType === ELEM.int32;
+  const data = Float64Array.from(values);
+  const small = isInt32 ? constantOfKnown({ elemType: ELEM.int32, dims, data }) : undefined;
+  return small ?? intConstant(values, dims);
 }
 
 /** What a Constant node makes, or undefined for strings and sparse tensors. */

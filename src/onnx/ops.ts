@@ -2,6 +2,10 @@
 // so leaving an operator out of one does not compile. Any other operator is carried through untouched.
 import { BedsideError } from '../util/index.ts';
 import type { Constant, Graph, Node } from './graph.ts';
+import { integersOf } from './known.ts';
+import { toNumber } from './numbers.ts';
+
+export { toNumber } from './numbers.ts';
 
 export const OPS = [
   'Add',
@@ -123,22 +127,15 @@ export function intsParameter(
 ): number[] | undefined {
   const name = node.inputs[index];
   if (!name) return intsAttribute(node, attribute);
-  const constant = graph.constants.get(name);
-  if (constant?.type === 'int64') return Array.from(constant.data, toNumber);
+  const values = integersOf(graph.constants.get(name));
+  if (values) return values;
   throw new BedsideError(
     'E_UNSUPPORTED',
-    `${describeNode(node)}: input '${name}' (${attribute}) is not a constant`,
+    `${describeNode(node)}: input '${name}' (${attribute}) is not a constant of integers`,
     {
       hint: 'fold constants first, or export the model with fixed sizes apart from the batch',
     },
   );
-}
-
-/** A bigint as a number, clamped to the safe integer range. */
-export function toNumber(value: bigint): number {
-  if (value > BigInt(Number.MAX_SAFE_INTEGER)) return Number.MAX_SAFE_INTEGER;
-  if (value < BigInt(Number.MIN_SAFE_INTEGER)) return Number.MIN_SAFE_INTEGER;
-  return Number(value);
 }
 
 function wrongAttribute(node: Node, name: string, expected: string): BedsideError {

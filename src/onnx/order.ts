@@ -3,14 +3,14 @@ import { BedsideError } from '../util/index.ts';
 import type { Graph, Node } from './graph.ts';
 import type { GraphProto } from './onnx_pb.ts';
 import { describeNode } from './ops.ts';
+import { graphsOf } from './subgraphs.ts';
 
 /** Every value a node reads: its inputs, and outer values read inside its subgraphs (If, Loop, Scan). */
 export function readsOf(node: Node): string[] {
   const reads = node.inputs.filter((name) => name !== '');
   for (const attribute of node.attributes.values()) {
     if (attribute.type !== 'other') continue;
-    const { g, graphs } = attribute.carried;
-    for (const graph of g ? [g, ...graphs] : graphs) reads.push(...outerReads(graph));
+    for (const graph of graphsOf([attribute.carried])) for (const name of outerReads(graph)) reads.push(name);
   }
   return reads;
 }
@@ -95,20 +95,23 @@ function schedule(waiting: number[], readers: ReadonlyMap<number, readonly numbe
   }
 }
 
+/** Values of the enclosing graph that a subgraph reads, also from further inside; recursion is as deep as the file. */
 function outerReads(graph: GraphProto): string[] {
   const inner = new Set<string>();
   for (const value of graph.input) inner.add(value.name ?? '');
   for (const tensor of graph.initializer) inner.add(tensor.name ?? '');
   for (const sparse of graph.sparseInitializer) inner.add(sparse.values?.name ?? '');
   for (const node of graph.node) for (const name of node.output) inner.add(name);
-  const reads: string[] = graph.output.map((value) => value.name ?? '');
+  const reads = new Set<string>();
+  const add = (name: string | undefined): void => {
+    if (name && !inner.has(name)) reads.add(name);
+  };
+  for (const value of graph.output) add(value.name);
   for (const node of graph.node) {
-    reads.push(...node.input);
-    for (const { g, graphs } of node.attribute) {
-      for (const nested of g ? [g, ...graphs] : graphs) reads.push(...outerReads(nested));
-    }
+    for (const name of node.input) add(name);
+    for (const nested of graphsOf(node.attribute)) for (const name of outerReads(nested)) add(name);
   }
-  return reads.filter((name) => name !== '' && !inner.has(name));
+  return [...reads];
 }
 
 function broken(message: string): BedsideError {

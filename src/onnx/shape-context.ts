@@ -1,8 +1,8 @@
 // What a shape rule sees of its node: input shapes and known input values.
 import { BedsideError } from '../util/index.ts';
 import { ELEM, type Graph, type Node } from './graph.ts';
-import { type Known, knownOf } from './known.ts';
-import { describeNode, intsAttribute, toNumber } from './ops.ts';
+import { integersOf, type Known, knownOf } from './known.ts';
+import { describeNode, intsAttribute } from './ops.ts';
 
 /** Thrown by a rule whose inputs are not known enough; the node's outputs are then left out. Never escapes. */
 export class NotKnown extends Error {}
@@ -63,8 +63,9 @@ export class ShapeContext {
     if (!this.has(index)) return intsAttribute(this.node, attribute);
     const constant = this.graph.constants.get(this.node.inputs[index] ?? '');
     // Read past the limit: a list of axes or sizes is short whatever the limit.
-    if (constant?.type === 'int64' && constant.data.length <= 1024)
-      return Array.from(constant.data, toNumber);
+    const size = constant?.dims.reduce((product, dim) => product * dim, 1) ?? 0;
+    const values = size <= 1024 ? integersOf(constant) : undefined;
+    if (values) return values;
     return Array.from(this.known(index).data);
   }
 

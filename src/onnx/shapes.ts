@@ -11,6 +11,10 @@ import { elemTypeOf } from './tensor-read.ts';
 
 /** Enough for any shape arithmetic, too little to evaluate weights. */
 const SHAPE_LIMIT = 4096;
+/** Elements of all values known in one walk together (64 MiB as doubles), so that a long graph of them stays small. */
+const KNOWN_TOTAL = 2 ** 23;
+/** Axes that a value may have: more than any engine takes, few enough for long lists of shapes. */
+const MAX_RANK = 64;
 
 /**
  * The shape of every value (inputs and constants too) when the inputs' first, symbolic, axis is `batch`.
@@ -33,9 +37,11 @@ export function inferValues(model: Model, batch: number, limit = SHAPE_LIMIT): I
     inferred.types.set(input.name, input.elemType);
   }
   let declared: Map<string, Value> | undefined;
+  let room = KNOWN_TOTAL;
   for (const node of graph.nodes) {
     const op = opOf(node);
-    if (op) inferNode(op, new ShapeContext(graph, node, limit, inferred), inferred);
+    if (op) inferNode(op, new ShapeContext(graph, node, Math.min(limit, room), inferred), inferred);
+    room -= inferred.known.get(node.outputs[0] ?? '')?.data.length ?? 0;
     for (const name of node.outputs) {
       if (!name || inferred.shapes.has(name)) continue;
       declared ??= declarations(graph);
@@ -96,6 +102,7 @@ function inferNode(op: OpName, context: ShapeContext, inferred: Inferred): void 
   node.outputs.forEach((name, index) => {
     const shape = shapes[index];
     if (!name || !shape) return;
+    if (shape.length > MAX_RANK) throw context.wrong(`its output would have ${shape.length} axes`);
     if (shape.some((size) => !Number.isSafeInteger(size) || size < 0)) {
       throw context.wrong(`its output would have shape [${shape}]`);
     }

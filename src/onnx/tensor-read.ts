@@ -23,7 +23,7 @@ export function readTensor(tensor: TensorProto, where: string): Constant {
     else data.set(tensor.int64Data);
     return withCarried({ type: 'int64', dims, data }, tensor);
   }
-  if (tensor.rawData !== undefined) tensor.rawData = tensor.rawData.slice();
+  if (tensor.rawData !== undefined) tensor.rawData = new Uint8Array(tensor.rawData); // Buffer's own slice() would be a view
   return { type: 'other', elemType: tensor.dataType ?? 0, dims, carried: tensor };
 }
 
@@ -92,3 +92,37 @@ function withCarried(constant: Exclude<Constant, { type: 'other' }>, tensor: Ten
 export function elemTypeOf(constant: Constant): number {
   return constant.type === 'other' ? constant.elemType : ELEM[constant.type];
 }
+
+/** What an element type is called in messages, for a constant. */
+export function elemTypeName(constant: Constant): string {
+  const type = elemTypeOf(constant);
+  return TYPE_NAMES[type] ?? `type ${type}`;
+}
+
+/** By TensorProto.DataType. */
+const TYPE_NAMES: readonly (string | undefined)[] = [
+  undefined,
+  'float32',
+  'uint8',
+  'int8',
+  'uint16',
+  'int16',
+  'int32',
+  'int64',
+  'string',
+  'bool',
+  'float16',
+  'double',
+  'uint32',
+  'uint64',
+  'complex64',
+  'complex128',
+  'bfloat16',
+  'float8e4m3fn',
+  'float8e4m3fnuz',
+  'float8e5m2',
+  'float8e5m2fnuz',
+  'uint4',
+  'int4',
+  'float4e2m1',
+];

@@ -122,22 +122,34 @@ async function inspect(path: string): Promise<Inspection> {
 }
 
 function layerRows(graph: Graph, costs: ModelCosts, grouping: Grouping): LayerRow[] {
+  const groupsOf = new Map<string, number[]>();
+  for (const { id, layers } of grouping.groups) for (const layer of layers) listAt(groupsOf, layer).push(id);
+  const frozenOf = new Map<string, Grouping['frozen'][number][]>();
+  for (const row of grouping.frozen) listAt(frozenOf, row.layer).push(row);
   return graph.nodes.flatMap((node, index) => {
     if (!isWeighted(graph, node)) return [];
-    const groups = grouping.groups.filter(({ layers }) => layers.includes(node.name)).map(({ id }) => id);
-    const reasons = grouping.frozen.filter(({ layer }) => layer === node.name);
+    const groups = groupsOf.get(node.name) ?? [];
+    const frozen = frozenOf.get(node.name) ?? [];
     return [
       {
         name: node.name,
         op: node.op,
-        channels: channelsOf(graph, node, grouping),
+        channels: channelsOf(graph, node, grouping) || (frozen[0]?.channels ?? 0),
         macs: costs.nodes[index]?.macs ?? 0,
         group: groups[0] ?? null,
         ...(groups.length > 1 ? { groups } : {}),
-        ...(reasons.length > 0 ? { reason: reasons.map(({ reason }) => reason).join('; ') } : {}),
+        ...(frozen.length > 0 ? { reason: frozen.map(({ reason }) => reason).join('; ') } : {}),
       },
     ];
   });
+}
+
+function listAt<T>(map: Map<string, T[]>, key: string): T[] {
+  const known = map.get(key);
+  if (known) return known;
+  const list: T[] = [];
+  map.set(key, list);
+  return list;
 }
 
 /** Output channels: from the value's own channels, else from the weights (where shapes are not known). */
