@@ -125,4 +125,7 @@ const TYPE_NAMES: readonly (string | undefined)[] = [
   'uint4',
   'int4',
   'float4e2m1',
+  'float8e8m0',
+  'uint2',
+  'int2',
 ];
