@@ -23,8 +23,12 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
+type Typed = Partial<
+  Pick<TensorProto, 'floatData' | 'int32Data' | 'int64Data' | 'doubleData' | 'uint64Data'>
+>;
+
 /** For each DataType: name, values, little-endian bytes and typed field, written by hand. */
-const TYPES: readonly [number, string, number[], number[], Partial<TensorProto>][] = [
+const TYPES: readonly [number, string, number[], number[], Typed][] = [
   [1, 'float32', [1.5, -2], [0, 0, 0xc0, 0x3f, 0, 0, 0, 0xc0], { floatData: [1.5, -2] }],
   [2, 'uint8', [7, 255], [7, 255], { int32Data: [7, 255] }],
   [3, 'int8', [7, -1], [7, 255], { int32Data: [7, -1] }],
@@ -74,7 +78,7 @@ function modelWith(tensor: TensorProto, shift: number): Uint8Array {
   );
 }
 
-async function stored(how: string, elemType: number, bytes: number[], typed: Partial<TensorProto>) {
+async function stored(how: string, elemType: number, bytes: number[], typed: Typed) {
   const base = { name: 'c', dims: [2n], dataType: elemType };
   if (how === 'typed') return create(TensorProtoSchema, { ...base, ...typed });
   if (how === 'raw') return create(TensorProtoSchema, { ...base, rawData: Uint8Array.from(bytes) });
