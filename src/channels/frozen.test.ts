@@ -196,4 +196,16 @@ describe('weights that cannot be cut', () => {
     expect(grouping.groups.map(({ layers }) => layers)).toEqual([['a']]);
     expect(reasonOf(grouping, 'left')).toContain('weights on the left');
   });
+
+  it('on the left of a product, beside a layer that can be scored: they go together', async () => {
+    const net = new Net([2, 6, 6]);
+    const a = net.conv('a', net.input, 2, 8);
+    const flat = net.op('Reshape', [net.relu(a), net.ints([0, 8, 36])]);
+    const back = net.op('Reshape', [
+      net.op('MatMul', [net.weights([8, 8], 1), flat], {}, 'left'),
+      net.ints([0, 8, 6, 6]),
+    ]);
+    const grouping = await expectCutEqualsMasked(net.head(net.relu(net.op('Add', [back, a])), 8));
+    expect(grouping.groups.map(({ layers }) => layers)).toEqual([['a', 'left']]);
+  });
 });

@@ -103,6 +103,8 @@ export function assertPrunable(grouping: Grouping, name: string): void {
 interface Draft {
   readonly roots: number[];
   readonly unitOf: Map<number, number>;
+  /** Whether a layer that criteria can score makes the units. */
+  isScored: boolean;
 }
 
 function assemble(walk: Propagation, shapes: ReadonlyMap<string, readonly number[]>): Grouping {
@@ -116,17 +118,20 @@ function assemble(walk: Propagation, shapes: ReadonlyMap<string, readonly number
       const key = signature[root] as number;
       let draft = drafts.get(key);
       if (!draft) {
-        draft = { roots: [], unitOf: new Map() };
+        draft = { roots: [], unitOf: new Map(), isScored: false };
         drafts.set(key, draft);
       }
+      if (!layer.isLeft) draft.isScored = true;
       if (!draft.unitOf.has(root)) draft.unitOf.set(root, draft.roots.push(root) - 1);
     }
   }
   for (const [key, draft] of drafts) {
-    if (draft.roots.length > 1) continue;
+    if (draft.roots.length > 1 && draft.isScored) continue;
     variables.freeze(
       Int32Array.from(draft.roots),
-      'they can only go all at once, which would empty the layer',
+      draft.isScored
+        ? 'they can only go all at once, which would empty the layer'
+        : 'only layers with weights on the left of a product make them, which criteria cannot score',
     );
     drafts.delete(key);
   }

@@ -1,5 +1,5 @@
 // The channel rule of weighted layers: new variables out, the layer noted as reader of the variables that go in.
-import { describeNode, type Node } from '../onnx/index.ts';
+import type { Node } from '../onnx/index.ts';
 import type { Label } from './channels.ts';
 import { uncuttable } from './fixed-layers.ts';
 import { isDepthwise, type LayerLayout, layerLayout } from './layers.ts';
@@ -15,9 +15,7 @@ export function weightedLayer(walk: Propagation, node: Node): void {
   const input = readable(walk, node, layout);
   const shared = input !== undefined && isDepthwise(layout);
   const ids = shared ? depthwiseOutput(input, layout) : newOutput(walk, layout);
-  walk.addLayer(node, ids);
-  // Criteria and repair know weights on the right alone; channels that such a layer reads can still go.
-  if (layout.weight === 0) walk.variables.freeze(ids, `${describeNode(node)} has its weights on the left`);
+  walk.addLayer(node, ids, layout.weight === 0);
   walk.set(node.outputs[0], { axis: layout.outputAxis, ids });
   if (!input || shared) return;
   walk.variables.tieParts(input.ids, layout.groups);

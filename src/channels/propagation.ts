@@ -15,6 +15,8 @@ import { ChannelVariables, type Label } from './channels.ts';
 export interface LayerChannels {
   readonly name: string;
   readonly ids: Int32Array;
+  /** Whether its weights are on the left of a product, where criteria and repair do not read them. */
+  readonly isLeft?: boolean;
   /** For a layer whose weights cannot be cut at all: how many output channels it has, and why. It has no variables. */
   readonly fixed?: { readonly channels: number; readonly reason: string };
 }
@@ -102,7 +104,7 @@ export class Propagation {
   }
 
   /** Records a weighted layer. */
-  addLayer(node: Node, ids: Int32Array): void {
+  addLayer(node: Node, ids: Int32Array, isLeft = false): void {
     if (node.name === '' || this.#names.has(node.name)) {
       throw new BedsideError(
         'E_INTERNAL',
@@ -110,7 +112,7 @@ export class Propagation {
       );
     }
     this.#names.add(node.name);
-    this.layers.push({ name: node.name, ids });
+    this.layers.push({ name: node.name, ids, isLeft });
   }
 }
 

@@ -167,7 +167,8 @@ describe('sliceModel equals maskModel', () => {
     const left = net.op('MatMul', [net.weights([6, 8], 0.4), turned], {}, 'left');
     const z = net.op('ReduceMean', [net.relu(left)], { axes: ints([2]), keepdims: int(0) });
     const grouping = await expectCutEqualsMasked(net.finish(net.gemm('head', z, 6, 3)));
-    expect(summary(grouping)).toEqual(['right+again:8', 'left:6']);
+    expect(summary(grouping)).toEqual(['right+again:8']);
+    expect(grouping.frozen[0]?.layer).toBe('left'); // no criterion reads weights on the left
   });
 
   it.each(['attribute', 'input', 'implied'])('Split along channels, sizes as %s', async (how) => {
