@@ -2,6 +2,7 @@
 export { AGGREGATIONS, type Aggregation, Aggregator, parseAggregation } from './aggregate.ts';
 export { type AttributionBatch, type AttributionSpec, Attributor, attribute } from './attribute.ts';
 export { type BackwardGraph, buildBackward, soleInput } from './backward.ts';
+export { type BatchFirst, batchFirst } from './batch-first.ts';
 export { canonicalModel } from './canonical.ts';
 export {
   type CompositeEntry,

@@ -9,13 +9,13 @@ import {
   floatConstant,
   type Graph,
   type GraphBuilder,
-  inferShapes,
   int,
   intAttribute,
   ints,
   type Model,
   type Node,
   opOf,
+  sampleShapes,
   sizeOf,
 } from '../onnx/index.ts';
 import { BedsideError, must } from '../util/index.ts';
@@ -27,7 +27,7 @@ export interface LinearLayer {
   /** Value names. */
   readonly input: string;
   readonly output: string;
-  /** Shapes for a batch of one. Reading an unknown one throws E_UNSUPPORTED: weights can be read all the same. */
+  /** Shapes for one sample. Reading an unknown one throws E_UNSUPPORTED: weights can be read all the same. */
   readonly inputShape: readonly number[];
   readonly outputShape: readonly number[];
   /** Axis of the output's channels. */
@@ -49,7 +49,7 @@ export interface LinearLayer {
  */
 export function linearLayers(
   model: Model,
-  shapes: ReadonlyMap<string, readonly number[]> = inferShapes(model, 1),
+  shapes: ReadonlyMap<string, readonly number[]> = sampleShapes(model),
 ): LinearLayer[] {
   const layers: LinearLayer[] = [];
   for (const node of model.graph.nodes) {

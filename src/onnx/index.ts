@@ -7,6 +7,7 @@ export {
   isBatchFirst,
   sampleOf,
 } from './batch-axis/place.ts';
+export { sampleShapes } from './batch-axis/sample-shapes.ts';
 export { GraphBuilder } from './builder.ts';
 export { loadModel, readModel, type SaveOptions, SUPPORTED, saveModel, writeModel } from './codec.ts';
 export { type ModelCosts, modelCosts, type NodeCosts } from './costs.ts';

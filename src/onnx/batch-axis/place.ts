@@ -39,6 +39,9 @@ export function samePlace(a: BatchAxis, b: BatchAxis): boolean {
   return a.axis === b.axis && a.before === b.before && a.after === b.after;
 }
 
+const EXPORT_HINT =
+  'export the model so that each sample is computed by itself; criteria that read weights alone (l1, l2) still work';
+
 /**
  * The axis of a value's samples.
  * @param what the value in a message, such as "what layer 'conv1' gives"
@@ -48,6 +51,7 @@ export function batchAxisOf(
   places: ReadonlyMap<string, BatchPlace>,
   value: string,
   what = `'${value}'`,
+  hint = EXPORT_HINT,
 ): BatchAxis {
   const place = places.get(value);
   if (place?.kind === 'axis') return place;
@@ -58,7 +62,7 @@ export function batchAxisOf(
         ? 'since it does not depend on the input'
         : 'since no node makes it';
   throw new BedsideError('E_UNSUPPORTED', `which samples ${what} belongs to is not known, ${why}`, {
-    hint: 'export the model so that each sample is computed by itself; criteria that read weights alone (l1, l2) still work',
+    hint,
   });
 }
 

@@ -137,3 +137,18 @@ export function sequence(timeFirst: boolean, batch?: number | string): Model {
   const sum = net.op('Add', [steps, net.relu(net.linear(a, 10, 6))]);
   return net.classify(net.mean(sum, [timeFirst ? 0 : 1]), 6);
 }
+
+/** The network on slices of a volume with the batch left alone: convolutions in three dimensions, one slice deep. */
+export function volume(batch?: number | string): Model {
+  const net = new BatchNet([4, 6, 6], 6, batch);
+  const deep = net.op('Unsqueeze', [net.input, net.builder.ints([1])]);
+  const a = net.conv(net.conv(deep, 1, 6, [1, 3, 3]), 6, 8, [1, 3, 3]);
+  const slices = net.turned(net.mean(a, [3, 4]), [0, 2, 1]);
+  return net.classify(net.mean(net.relu(net.linear(slices, 8, 10)), [1]), 10);
+}
+
+/** Networks that hold their samples on another axis or merged, each with one of the same weights that does not. */
+export const TWINS: readonly (readonly [string, () => Model, () => Model])[] = [
+  ['sequences, time first', () => sequence(true), () => sequence(false)],
+  ['slices of a volume', () => must(BATCH_NETS['slices of a volume'], 'a net')(), () => volume()],
+];

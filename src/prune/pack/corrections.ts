@@ -5,17 +5,19 @@ import type { Correction } from '../../bundle/index.ts';
 import { type Grouping, type Keep, keptPositions, layerLayout } from '../../channels/index.ts';
 import type { Dataset } from '../../data/index.ts';
 import { type Tensor, tensor } from '../../engine/index.ts';
-import { type LinearLayer, linearLayers } from '../../explain/index.ts';
+import { type BatchFirst, batchFirst, type LinearLayer, linearLayers } from '../../explain/index.ts';
 import {
+  batchAxes,
+  batchAxisOf,
   type Constant,
   cloneModel,
   floatConstant,
   GraphBuilder,
-  inferShapes,
   int,
   intConstant,
   ints,
   type Model,
+  sampleShapes,
 } from '../../onnx/index.ts';
 import { must } from '../../util/index.ts';
 import type { RepairSamples } from '../reconstruct/augment.ts';
@@ -58,6 +60,15 @@ interface Answers {
   /** `[samples, channels, places]` of the samples that fit, less its mean; and the mean by channel. */
   readonly centred: Float32Array;
   readonly mean: Float32Array;
+}
+
+/** What a layer gives before it is corrected, as it is and with its samples first, and the value that readers take. */
+interface Uncorrected {
+  readonly raw: string;
+  readonly rows: BatchFirst;
+  readonly value: string;
+  /** Number of axes. */
+  readonly rank: number;
 }
 
 /** Fits corrections for any number of variants of one network. */
@@ -234,7 +245,8 @@ export class Corrector {
     const model = cloneModel(cut);
     const builder = new GraphBuilder(model.graph);
     const nodes = model.graph.nodes.splice(0);
-    const shapes = inferShapes(cut, 1);
+    const shapes = sampleShapes(cut);
+    const places = batchAxes(cut);
     const layers: { channels: number; names?: [string, string] }[] = [];
     const feeds: Record<string, Tensor> = {};
     const byName = new Map(this.#answers.map((answer) => [answer.layer.name, answer]));
@@ -251,8 +263,9 @@ export class Corrector {
       const kept = positions(value) ?? Array.from({ length: answer.layer.channels }, (_, c) => c);
       const raw = builder.fresh(`${value}_raw`);
       node.outputs = [raw];
-      const rank = must(shapes.get(value), `no shape of '${value}'`).length;
-      const names = this.#correct(builder, feeds, answer, kept, raw, value, rank);
+      const shape = must(shapes.get(value), `no shape of '${value}'`);
+      const rows = batchFirst(builder, raw, batchAxisOf(places, value), shape, answer.layer.channelAxis);
+      const names = this.#correct(builder, feeds, answer, kept, { raw, rows, value, rank: shape.length });
       layers.push({ channels: kept.length, names });
     }
     for (const name of layers.flatMap(({ names = [] }) => names)) builder.output(name, undefined);
@@ -265,9 +278,7 @@ export class Corrector {
     feeds: Record<string, Tensor>,
     { layer, positions, centred, mean }: Answers,
     kept: readonly number[],
-    raw: string,
-    value: string,
-    rank: number,
+    { raw, rows: samples, value, rank }: Uncorrected,
   ): [string, string] {
     const { fitSize } = this.#samples;
     const k = positions.length;
@@ -279,10 +290,8 @@ export class Corrector {
     const target =
       c === layer.channels ? input : builder.node('Gather', [input, shape(kept)], { axis: int(1) });
     // [samples that fit, channels, places]
-    const first = builder.node('Slice', [raw, shape([0]), shape([fitSize]), shape([0])]);
-    const flat = builder.node('Reshape', [first, shape(layer.channelAxis === 1 ? [0, c, -1] : [0, -1, c])]);
-    const rows =
-      layer.channelAxis === 1 ? flat : builder.node('Transpose', [flat], { perm: ints([0, 2, 1]) });
+    const first = builder.node('Slice', [samples.value, shape([0]), shape([fitSize]), shape([0])]);
+    const rows = channelsSecond(builder, { ...samples, value: first });
     const picked = builder.node('Gather', [rows, shape([...positions])], { axis: int(2) });
     const count = builder.scalar(1 / (fitSize * k));
     const average = (of: string): string =>
@@ -317,6 +326,15 @@ export class Corrector {
     const list = (of: string): string => builder.node('Reshape', [of, shape([c])]);
     return [list(scale), list(shift)];
   }
+}
+
+/** A value with its samples first as `[samples, channels, places]`. */
+function channelsSecond(builder: GraphBuilder, { value, shape, channelAxis }: BatchFirst): string {
+  const axes = [...shape.keys()].filter((axis) => axis !== 0 && axis !== channelAxis);
+  const perm = ints([0, channelAxis, ...axes]);
+  const turned = channelAxis === 1 ? value : builder.node('Transpose', [value], { perm });
+  const dims = intConstant([0, shape[channelAxis] as number, -1]);
+  return builder.node('Reshape', [turned, builder.constant(dims)]);
 }
 
 /** `[rows, channels]` of all samples as `[samples, channels, places]` of those that fit, centred. */

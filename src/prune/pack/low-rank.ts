@@ -3,7 +3,7 @@
 import type { Correction, LowRank } from '../../bundle/index.ts';
 import { type Grouping, type Keep, keptPositions, layerLayout } from '../../channels/index.ts';
 import { type LinearLayer, linearLayers } from '../../explain/index.ts';
-import { inferShapes, type Model } from '../../onnx/index.ts';
+import { type Model, sampleShapes } from '../../onnx/index.ts';
 import { must } from '../../util/index.ts';
 import type { RepairSamples } from '../reconstruct/augment.ts';
 import { collectInputs, takesBias } from '../reconstruct/collect.ts';
@@ -86,7 +86,7 @@ export class LowRankFitter {
     without: string | undefined,
     options: RunOptions & { readonly seed: number },
   ): Promise<LowRankFitter> {
-    const shapes = inferShapes(model, 1);
+    const shapes = sampleShapes(model);
     const layers = repairable(linearLayers(model, shapes)).filter(({ name }) => name !== without);
     const tasks = orderedTargets(model, layers, shapes).map(({ layer, target }, index): Task => {
       const places = placesOf(layer, samples, PLACES, options.seed + index);
@@ -99,7 +99,7 @@ export class LowRankFitter {
   /** Corrects a network cut to `keep`, layer by layer, each behind the corrected ones. */
   async fit(cut: Model, keep: Keep, products: Products): Promise<LowRankFit> {
     const positions = keptPositions(this.#grouping, keep);
-    const shapes = inferShapes(cut, 1);
+    const shapes = sampleShapes(cut);
     const layers = new Map(linearLayers(cut, shapes).map((layer) => [layer.name, layer]));
     const changes = new Map<string, LayerChange>();
     let model = cut;

@@ -1,7 +1,7 @@
 // All samples of a correction in one run of a graph, so that statistics over them can be part of it.
 import type { Dataset } from '../../data/index.ts';
 import { createSession, type Tensor, tensor } from '../../engine/index.ts';
-import { inferShapes, type Model, sizeOf } from '../../onnx/index.ts';
+import { type Model, sampleShapes, sizeOf } from '../../onnx/index.ts';
 import { must, Random } from '../../util/index.ts';
 import { type RepairSamples, repairSamples } from '../reconstruct/augment.ts';
 import { type RunOptions, visitValues } from '../reconstruct/values.ts';
@@ -14,7 +14,7 @@ const SAMPLES = 256;
 
 /** As many samples, and copies of them, as the largest value leaves room for. */
 export function affordableSamples(model: Model, calibration: Dataset, seed: number): RepairSamples {
-  const largest = Math.max(...Array.from(inferShapes(model, 1).values(), sizeOf));
+  const largest = Math.max(...Array.from(sampleShapes(model).values(), sizeOf));
   const most = Math.max(8, Math.floor(VALUE_BYTES / (4 * largest)));
   const copies = Math.max(1, Math.min(4, Math.floor(Math.min(most, SAMPLES) / calibration.size)));
   const all = repairSamples(calibration, copies, new Random(seed));

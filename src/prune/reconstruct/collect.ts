@@ -2,7 +2,7 @@
 import type { LinearLayer } from '../../explain/index.ts';
 import type { Model } from '../../onnx/index.ts';
 import type { RepairSamples } from './augment.ts';
-import { channelAt, type Places } from './places.ts';
+import type { Places } from './places.ts';
 import type { Matrix } from './products.ts';
 import { Unfolding } from './rows.ts';
 import { type RunOptions, visitValues } from './values.ts';
@@ -48,7 +48,7 @@ export async function collectInputs(
       }
       if (!branch || !other) return;
       for (let c = 0; c < layer.channels; c++) {
-        other[row * layer.channels + c] = channelAt(branch, c, position, unfolding.positions, layer);
+        other[row * layer.channels + c] = unfolding.channelAt(branch, c, position);
       }
     });
   });

@@ -32,15 +32,3 @@ export function placesOf(
   const perSample = positions[0]?.length ?? 0;
   return { positions, perSample, rows: perSample * samples.size, fitRows: perSample * samples.fitSize };
 }
-
-/** One value of a sample: `[channels, ...positions]`, or `[...positions, channels]` for dense layers. */
-export function channelAt(
-  values: Float32Array,
-  channel: number,
-  position: number,
-  positions: number,
-  layer: LinearLayer,
-): number {
-  if (layer.channelAxis === 1) return values[channel * positions + position] as number;
-  return values[position * (values.length / positions) + channel] as number;
-}

@@ -5,7 +5,7 @@
 import { type Grouping, type Keep, keptPositions } from '../../channels/index.ts';
 import type { Dataset } from '../../data/index.ts';
 import { type LinearLayer, linearLayers } from '../../explain/index.ts';
-import { inferShapes, type Model } from '../../onnx/index.ts';
+import { type Model, sampleShapes } from '../../onnx/index.ts';
 import { BedsideError, must, Random } from '../../util/index.ts';
 import { repairSamples } from './augment.ts';
 import { collectInputs } from './collect.ts';
@@ -71,7 +71,7 @@ export async function reconstruct(
   const settings = { ...REPAIR_DEFAULTS, ...defined(options) };
   const { seed, threads, maxPositions, onProgress } = settings;
   const positions = keptPositions(grouping, keep);
-  const shapes = inferShapes(cut, 1);
+  const shapes = sampleShapes(cut);
   const stale = behindPruned(cut, positions);
   const todo = orderedTargets(
     cut,

@@ -19,36 +19,40 @@ export function samplePositions(
 /** Unfolds one layer's input. Made once a layer; `columns` counts the unknowns of one group without the bias. */
 export class Unfolding {
   readonly columns: number;
-  /** Number of output positions of a sample. */
+  /** Number of output positions of a sample, of all its rows (slices, leads, frames) one after the other. */
   readonly positions: number;
   readonly #layer: LinearLayer;
   readonly #offsets: Int32Array;
   readonly #kernelPositions: number;
-  /** Size of one input channel, or of the whole input of a dense layer. */
+  /** Size of one channel of a row, of the input and of the output. */
   readonly #plane: number;
+  readonly #outputPlane: number;
+  readonly #inputChannels: number;
 
   constructor(layer: LinearLayer) {
     this.#layer = layer;
     const { inputShape } = layer;
-    const inputSize = inputShape.slice(1).reduce((a, b) => a * b, 1);
+    this.#inputChannels = inputShape[1] as number;
     if (layer.kind === 'dense') {
-      this.#plane = inputSize;
+      this.#plane = 1;
+      this.#outputPlane = 1;
       this.columns = layer.weightDims[0] as number;
-      this.positions = inputSize / this.columns;
+      this.positions = inputShape.reduce((a, b) => a * b, 1) / this.columns;
       this.#offsets = new Int32Array(0);
       this.#kernelPositions = 1;
       return;
     }
     const conv = must(layer.conv, `${layer.name} has no convolution parameters`);
-    this.#plane = inputSize / (inputShape[1] as number);
     const spatialIn = inputShape.slice(2);
     const spatialOut = layer.outputShape.slice(2);
     this.#kernelPositions = conv.kernel.reduce((a, b) => a * b, 1);
     this.columns = (layer.weightDims[1] as number) * this.#kernelPositions;
-    this.positions = spatialOut.reduce((a, b) => a * b, 1);
+    this.#plane = spatialIn.reduce((a, b) => a * b, 1);
+    this.#outputPlane = spatialOut.reduce((a, b) => a * b, 1);
+    this.positions = (inputShape[0] as number) * this.#outputPlane;
     // For each output position and kernel position, the input position, or -1 in the padding.
-    this.#offsets = new Int32Array(this.positions * this.#kernelPositions);
-    for (let o = 0; o < this.positions; o++) {
+    this.#offsets = new Int32Array(this.#outputPlane * this.#kernelPositions);
+    for (let o = 0; o < this.#outputPlane; o++) {
       const at = unravel(o, spatialOut);
       for (let k = 0; k < this.#kernelPositions; k++) {
         const tap = unravel(k, conv.kernel);
@@ -74,13 +78,23 @@ export class Unfolding {
     }
     const taps = this.#kernelPositions;
     const channels = this.columns / taps;
+    const place = position % this.#outputPlane;
+    const row = ((position - place) / this.#outputPlane) * this.#inputChannels;
     for (let c = 0; c < channels; c++) {
-      const base = (group * channels + c) * this.#plane;
+      const base = (row + group * channels + c) * this.#plane;
       for (let k = 0; k < taps; k++) {
-        const offset = this.#offsets[position * taps + k] as number;
+        const offset = this.#offsets[place * taps + k] as number;
         out[at + c * taps + k] = offset < 0 ? 0 : (input[base + offset] as number);
       }
     }
+  }
+
+  /** What the layer gives for a sample in one channel, at a position; `values` are laid out as its output. */
+  channelAt(values: Float32Array, channel: number, position: number): number {
+    const { channels } = this.#layer;
+    const place = position % this.#outputPlane;
+    const row = (position - place) / this.#outputPlane;
+    return values[(row * channels + channel) * this.#outputPlane + place] as number;
   }
 }
 

@@ -3,7 +3,7 @@ import type { LinearLayer } from '../../explain/index.ts';
 import type { Model } from '../../onnx/index.ts';
 import { must } from '../../util/index.ts';
 import type { RepairSamples } from './augment.ts';
-import { channelAt, type Places } from './places.ts';
+import type { Places } from './places.ts';
 import { Unfolding } from './rows.ts';
 import { type RunOptions, visitValues } from './values.ts';
 
@@ -29,22 +29,22 @@ export class Teacher {
   ): Promise<Teacher> {
     const teacher = new Teacher();
     const wanted = lessons.flatMap(({ layer, places, values }) => {
-      const { positions } = new Unfolding(layer);
+      const unfolding = new Unfolding(layer);
       return [...new Set(values)].map((value) => {
         const answers = new Float32Array(places.rows * layer.channels);
         teacher.#answers.set(keyOf(layer.name, value), answers);
-        return { layer, places, value, positions, answers };
+        return { layer, places, value, unfolding, answers };
       });
     });
     const names = wanted.map(({ value }) => value);
     await visitValues(model, names, samples, options, (sample, read) => {
-      for (const { layer, places, value, positions, answers } of wanted) {
+      for (const { layer, places, value, unfolding, answers } of wanted) {
         const data = read(value);
         const own = places.positions[sample] as Int32Array;
         own.forEach((position, k) => {
           const at = (sample * places.perSample + k) * layer.channels;
           for (let c = 0; c < layer.channels; c++) {
-            answers[at + c] = channelAt(data, c, position, positions, layer);
+            answers[at + c] = unfolding.channelAt(data, c, position);
           }
         });
       }

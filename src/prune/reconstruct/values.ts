@@ -1,7 +1,7 @@
 // Reads values of a network at sampled places, for as many samples as there are, a batch at a time.
 import { createSession, type Tensor, tensor } from '../../engine/index.ts';
 import { soleInput } from '../../explain/index.ts';
-import { extractSubgraph, type Model, sizeOf } from '../../onnx/index.ts';
+import { batchAxes, batchAxisOf, extractSubgraph, type Model, sampleOf, sizeOf } from '../../onnx/index.ts';
 import { must } from '../../util/index.ts';
 import type { RepairSamples } from './augment.ts';
 
@@ -12,12 +12,15 @@ export interface RunOptions {
   readonly threads: number;
 }
 
-/** Sees one sample's values, by name. */
+const HINT = 'export the model so that each sample is computed by itself, or prune with --no-reconstruct';
+
+/** Sees one sample's values, by name, each laid out as with a batch of one. */
 export type Visitor = (sample: number, read: (value: string) => Float32Array) => void;
 
 /**
  * Runs what the values need of a model and shows them, sample by sample. The model's input can be read too. A batch size
  * that the model fixes is used instead of the option, the last batch filled up with zeros.
+ * @throws BedsideError E_UNSUPPORTED for a value of which nobody knows what belongs to which sample
  */
 export async function visitValues(
   model: Model,
@@ -27,6 +30,10 @@ export async function visitValues(
   visit: Visitor,
 ): Promise<void> {
   const input = soleInput(model);
+  const places = batchAxes(model);
+  for (const value of values) {
+    if (places.get(value)?.kind !== 'none') batchAxisOf(places, value, undefined, HINT);
+  }
   const computed = [...new Set(values)].filter((value) => value !== input);
   const length = sizeOf(sampleShape);
   const declared = model.graph.inputs.find(({ name }) => name === input)?.dims?.[0];
@@ -47,8 +54,12 @@ export async function visitValues(
       for (let i = 0; i < count; i++) {
         visit(first + i, (value) => {
           const read = found[value] ?? feed[value];
-          const all = must(read?.type === 'float32' ? read.data : undefined, `'${value}' is not float32`);
-          return all.subarray((i * all.length) / run, ((i + 1) * all.length) / run);
+          const { data: all, dims } = must(
+            read?.type === 'float32' ? read : undefined,
+            `'${value}' is not float32`,
+          );
+          const place = places.get(value);
+          return place?.kind === 'axis' ? sampleOf(all, dims, place, i) : all;
         });
       }
     }

@@ -1,0 +1,113 @@
+// Networks that hold their samples elsewhere than on the first axis are cut, repaired and corrected as their twins that
+// do: the same channels, the same places, the same weights.
+import { describe, expect, it } from 'vitest';
+import { findGroups, type Keep, maskModel, sliceModel } from '../channels/index.ts';
+import { canonicalModel } from '../explain/index.ts';
+import type { Model } from '../onnx/index.ts';
+import { BATCH_NETS, TWINS } from '../onnx/test-support/batch-nets.ts';
+import { randomFeeds, run } from '../onnx/test-support/models.ts';
+import { must, Random } from '../util/index.ts';
+import { findCriterion } from './criteria.ts';
+import { Corrector } from './pack/corrections.ts';
+import { reconstruct } from './reconstruct/index.ts';
+import { samplesFor } from './reconstruct/test-support/nets.ts';
+import { withBiases } from './reconstruct/weights.ts';
+
+async function logits(model: Model, batch = 3): Promise<Float32Array> {
+  const { y } = await run(model, randomFeeds(model, batch));
+  return must(y?.type === 'float32' ? y.data : undefined, 'no logits');
+}
+
+/** The largest difference, as a share of the largest value. */
+function apart(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  expect(b.length).toBe(a.length);
+  const most = Math.max(...Array.from(a, Math.abs));
+  return Math.max(...Array.from(a, (x, i) => Math.abs(x - (b[i] as number)))) / most;
+}
+
+/** Every second unit of each group. */
+function halved(model: Model) {
+  const grouping = findGroups(model);
+  const keep: Keep = new Map(
+    grouping.groups.map(({ id, channels }) => [id, Array.from({ length: channels >> 1 }, (_, i) => 2 * i)]),
+  );
+  return { grouping, keep, cut: sliceModel(model, grouping, keep) };
+}
+
+describe('the batch on another axis', () => {
+  it.each(Object.keys(BATCH_NETS))('cut equals masked, and most layers can be cut: %s', async (kind) => {
+    const model = canonicalModel((BATCH_NETS[kind] as () => Model)());
+    const { grouping, keep, cut } = halved(model);
+    expect(grouping.groups.length).toBeGreaterThan(1);
+    expect(apart(await logits(maskModel(model, grouping, keep)), await logits(cut))).toBeLessThan(1e-5);
+  });
+
+  it.each(TWINS)('repaired as its twin: %s', async (_, make, plain) => {
+    const repaired = await Promise.all(
+      [make(), plain()].map(async (given) => {
+        const model = canonicalModel(given);
+        const { grouping, keep, cut } = halved(model);
+        const calibration = samplesFor(model, 16);
+        // Fewer places than there are, so that they are drawn.
+        const options = { name: 'net', calibration, maxPositions: 256 };
+        const result = await reconstruct(model, cut, grouping, keep, options);
+        return { layers: result.layers, logits: await logits(result.model), cut: await logits(cut) };
+      }),
+    );
+    const [own, twin] = repaired as [(typeof repaired)[0], (typeof repaired)[0]];
+    expect(own.layers.some(({ refit }) => refit)).toBe(true);
+    expect(own.layers.map(({ rows }) => rows)).toEqual(twin.layers.map(({ rows }) => rows));
+    expect(apart(twin.cut, own.cut)).toBeLessThan(1e-5);
+    expect(apart(twin.logits, own.logits)).toBeLessThan(1e-3);
+    expect(apart(twin.cut, twin.logits)).toBeGreaterThan(0.01);
+  });
+
+  it.each(TWINS)(
+    'corrected as its twin, by factors and by changes of low rank: %s',
+    async (_, make, plain) => {
+      const [own, twin] = await Promise.all(
+        [make(), plain()].map(async (given) => {
+          const model = withBiases(canonicalModel(given));
+          const { grouping, keep, cut } = halved(model);
+          const options = { name: 'net', calibration: samplesFor(model, 16), threads: 1, batch: 5, seed: 3 };
+          const corrector = await Corrector.create(model, grouping, options);
+          try {
+            const fitted = await corrector.fit(cut, keep);
+            return { fitted, enriched: await corrector.enrich(cut, keep, fitted) };
+          } finally {
+            await corrector.release();
+          }
+        }),
+      );
+      for (const step of ['fitted', 'enriched'] as const) {
+        const [a, b] = [must(own, 'own')[step], must(twin, 'twin')[step]];
+        expect(a.errorAfter / a.errorBefore).toBeLessThan(1);
+        expect(a.errorAfter / b.errorAfter).toBeCloseTo(1, 2);
+        const [x, y] = [must(a.correction, 'a correction'), must(b.correction, 'a correction')];
+        expect(apart(y.scale, x.scale)).toBeLessThan(1e-2);
+      }
+    },
+  );
+
+  it.each(TWINS)('ranked by obs as its twin: %s', async (_, make, plain) => {
+    const [own, twin] = await Promise.all(
+      [make(), plain()].map((given) => {
+        const model = canonicalModel(given);
+        const { samples, size, sampleShape } = samplesFor(model, 12);
+        return findCriterion('obs').score({
+          model,
+          modelName: 'net',
+          calibration: { samples, count: size, sampleShape, labels: undefined },
+          random: new Random(2),
+          target: 'label',
+          batch: 5,
+          threads: 1,
+        });
+      }),
+    );
+    must(own, 'scores').forEach(({ scores }, l) => {
+      const expected = must(twin?.[l], 'a layer').scores;
+      if (expected.some((score) => score !== 0)) expect(apart(expected, scores)).toBeLessThan(1e-3);
+    });
+  });
+});
