@@ -1,7 +1,7 @@
 // A ward on one machine, as people set it up: a NATS server, two workers in processes of their own, requests, faults.
 import { type ChildProcess, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -102,19 +102,37 @@ describe('cluster init', TIMEOUT, () => {
     });
     const renewed = await json('cluster init --renew-certificates --days 25');
     expect(renewed).toMatchObject({ authority: { kept: true }, credentials: [], missing: [] });
-    // Keys that were there are still let in.
+    // Keys that were there are still let in; the new one comes by two doors.
     const users = (text: string) => text.match(/nkey: U\w+/g) ?? [];
     const now = await readFile(config, 'utf8');
-    expect(users(now)).toEqual([...users(before[0] ?? ''), expect.any(String)]);
+    expect(users(now)).toEqual(expect.arrayContaining(users(before[0] ?? '')));
+    expect(users(now)).toHaveLength(users(before[0] ?? '').length + 2);
+    // Without the key that the cluster signs with, nobody is added.
+    const signing = join(folder, 'cluster', 'tls', 'signing.key');
+    expect((await stat(signing)).mode & 0o777).toBe(0o600);
+    await rename(signing, `${signing}.away`);
+    const unsigned = await json('cluster add radio', 1);
+    expect(unsigned.error).toMatchObject({ code: 'E_FILE', message: expect.stringContaining('signing.key') });
+    await rename(`${signing}.away`, signing);
   });
 
   it('is told what is missing: no cluster, no nats-server, no server, no credentials', async () => {
     expect((await json('cluster up --dir none', 1)).error).toMatchObject({ code: 'E_FILE' });
     await writeFile(join(folder, 'seedless.json'), '{"format":"bedside-credentials"}');
+    // Files of before certificates, on whose servers any key could speak for others.
+    await writeFile(join(folder, 'old.json'), '{"format":"bedside-credentials","version":1,"seed":"SU"}');
+    await mkdir(join(folder, 'old'));
+    await writeFile(join(folder, 'old', 'server.conf'), '');
+    await writeFile(join(folder, 'old', 'cluster.json'), '{"format":"bedside-cluster","version":1}');
+    expect((await json('cluster up --dir old', 1)).error).toMatchObject({
+      code: 'E_FILE',
+      hint: expect.stringContaining('cluster init --force'),
+    });
     for (const [words, says] of [
       ['worker --fabric nats://127.0.0.1:1 --name a', 'cluster up'],
       ['fleet --fabric nats://127.0.0.1:1', 'cluster up'],
       ['worker --credentials seedless.json', 'cluster init'],
+      ['worker --credentials old.json', 'cluster init --force'],
       [`worker --fabric nats://localhost:${port} --credentials cluster --name stranger`, 'cluster init'],
     ] as const) {
       const { error } = await json(words, 1);

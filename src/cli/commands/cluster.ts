@@ -130,8 +130,8 @@ function addUp(cluster: Command): void {
     .command('up')
     .summary('run the server in the foreground')
     .description(
-      'Runs nats-server with the configuration of the cluster, makes the buckets for the fleet and for bundles, and ' +
-        'shows what it says. Where it runs already, as a service, makes the buckets alone; one that was left behind by a ' +
+      'Runs nats-server with the configuration of the cluster, makes the bucket for bundles, and ' +
+        'shows what it says. Where it runs already, as a service, makes the bucket alone; one that was left behind by a ' +
         'bedside cluster up that is gone it takes over. Ctrl-C stops it.',
     )
     .option(DIR, 'the folder of the cluster', DEFAULT_DIR);

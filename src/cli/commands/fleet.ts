@@ -58,7 +58,7 @@ async function fleet(options: FleetOptions): Promise<void> {
   const connection = await connectNats(access);
   const stop = Interrupt.ofService();
   try {
-    const board = await FleetBoard.open(connection);
+    const board = await FleetBoard.open(connection, access.credentials);
     if (options.once || output.json || out !== undefined) {
       await showOnce(await board.read(), options, output);
       return;

@@ -41,7 +41,10 @@ export async function openNatsRoom(
   const connection = await connectNats(access);
   let entries: BoardEntry[];
   try {
-    entries = await (await FleetBoard.open(connection)).read();
+    const board = await FleetBoard.open(connection, access.credentials);
+    const { source } = options;
+    const expected = given?.devices.map(({ name }) => name) ?? (source === undefined ? [] : [source]);
+    entries = await board.read(expected);
   } finally {
     await connection.close();
   }

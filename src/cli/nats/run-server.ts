@@ -21,13 +21,13 @@ interface Server {
 }
 
 /**
- * Runs the server of a cluster until it is told to stop. Where it runs already, only makes its buckets; one that was left
+ * Runs the server of a cluster until it is told to stop. Where it runs already, only makes its bucket; one that was left
  * behind by a command that is gone is taken over.
  * @throws BedsideError E_FILE without a cluster; E_FABRIC when nats-server is not there or does not start
  */
 export async function runServer(folder: string, output: Output): Promise<void> {
   const dir = resolve(folder);
-  const { SERVER_CONFIG } = await loadNats();
+  const { SERVER_CONFIG, readCluster } = await loadNats();
   const config = join(dir, SERVER_CONFIG);
   const told = await readFile(config).catch(() => undefined);
   if (!told) {
@@ -35,6 +35,8 @@ export async function runServer(folder: string, output: Output): Promise<void> {
       hint: `bedside cluster init --dir ${folder} writes it`,
     });
   }
+  // One of an earlier version is not run: there, any key can speak for others.
+  await readCluster(dir);
   const credentials = await operatorOf(dir);
   const { servers } = credentials;
   const already = await makeBuckets(credentials).catch((error: unknown) => {
@@ -43,7 +45,7 @@ export async function runServer(folder: string, output: Output): Promise<void> {
   });
   const known = await readProcess(dir);
   if (already !== undefined && !known?.isLeft) {
-    output.note(`the server at ${servers.join(', ')} runs already; its buckets are there`);
+    output.note(`the server at ${servers.join(', ')} runs already; its bucket is there`);
     output.result({ running: true, started: false, takenOver: false, servers, pid: known?.pid });
     return;
   }
@@ -107,7 +109,8 @@ async function makeBuckets(credentials: Credentials): Promise<boolean> {
   const nats = await loadNats();
   // By the name that every machine has for itself, for which the certificate is good too, then by the others.
   const local = credentials.servers.map((server) => server.replace(/\/\/.*:/, '//localhost:'));
-  const connection = await nats.connectNats({ credentials, servers: [...local, ...credentials.servers] });
+  const access = { credentials, servers: [...local, ...credentials.servers] };
+  const connection = await nats.connectNats(access, { door: 'store' });
   try {
     return await nats.makeBuckets(connection);
   } finally {

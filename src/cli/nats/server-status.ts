@@ -40,10 +40,10 @@ export async function readStatus(
   const { connectNats, FleetBoard, readServer, RENEWAL_MS } = await loadNats();
   const connection = await connectNats(access);
   try {
-    const { storage, certificate, ...server } = await readServer(connection, access.credentials?.ca);
+    const { storage, certificate, ...server } = await readServer(connection, access);
     const connections = await readConnections(monitor);
     const process = folder === undefined ? undefined : await readProcess(resolve(folder));
-    const fleet = await (await FleetBoard.open(connection)).read();
+    const fleet = await (await FleetBoard.open(connection, access.credentials)).read();
     return {
       server: {
         ...server,

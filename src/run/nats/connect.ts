@@ -20,12 +20,18 @@ const PING_MS = 1000;
 
 const TIMEOUT_MS = 5000;
 
+/** Which of the server's accounts to come to: where nodes meet, or where bundles are. An open server has but one. */
+export type Door = 'fabric' | 'store';
+
 /**
  * Connects, and from then on comes back by itself whenever the connection is lost.
  * @param who two tokens of a node, under which the server's answers come in; by default what the credentials say
  * @throws BedsideError E_FABRIC
  */
-export async function connectNats(access: NatsAccess, who?: string): Promise<NatsConnection> {
+export async function connectNats(
+  access: NatsAccess,
+  { who, door = 'fabric' }: { readonly who?: string; readonly door?: Door } = {},
+): Promise<NatsConnection> {
   const { credentials } = access;
   const servers = access.servers ?? credentials?.servers ?? ['nats://127.0.0.1:4222'];
   const own = who ?? `${credentials?.role ?? 'any'}.${tokenOf(credentials?.name ?? 'any')}`;
@@ -33,7 +39,7 @@ export async function connectNats(access: NatsAccess, who?: string): Promise<Nat
     return await natsConnect({
       servers: servers.map((server) => server.replace(/^(nats|tls):\/\//, '')),
       ...(credentials
-        ? { authenticator: nkeyAuthenticator(new TextEncoder().encode(credentials.seed)) }
+        ? { authenticator: nkeyAuthenticator(new TextEncoder().encode(credentials.seeds[door])) }
         : {}),
       ...(credentials?.ca === undefined ? {} : { tls: { ca: credentials.ca } }),
       inboxPrefix: inboxPrefix(own),

@@ -8,12 +8,14 @@ export {
   addToCluster,
   type ClusterOptions,
   credentialsPath,
+  readCluster,
   SERVER_CONFIG,
   type WrittenCluster,
   writeCluster,
 } from './cluster/write-cluster.ts';
-export { connectNats, type NatsAccess, natsError } from './connect.ts';
-export { type BoardEntry, FleetBoard, type NodeEntry } from './fleet-board.ts';
+export { connectNats, type Door, type NatsAccess, natsError } from './connect.ts';
+export { FleetBoard } from './fleet-board.ts';
 export { NatsFabric, type NatsFabricOptions } from './nats-fabric.ts';
 export { NatsWorker, type NatsWorkerOptions } from './nats-worker.ts';
+export type { BoardEntry, NodeEntry } from './node-entry.ts';
 export { readServer, type ServerInfo } from './server-info.ts';

@@ -102,7 +102,7 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
     const requester = await requesterOf();
     const { seconds } = await requester.measure('one');
     const observer = await connectNats({ credentials: await server.credentials('observer') });
-    const board = await FleetBoard.open(observer);
+    const board = await FleetBoard.open(observer, await server.credentials('observer'));
     let entries = await board.read();
     while (!(entries[0]?.seconds[bundle.manifest.name] && entries.every(({ links }) => links.length === 1))) {
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -224,7 +224,7 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
       },
       lost: () => {},
     });
-    const raw = await connectNats({ credentials }, 'coordinator.a');
+    const raw = await connectNats({ credentials }, { who: 'coordinator.a' });
     const subject = 'bedside.tensor.coordinator.b.coordinator.a';
     const owner = { request: 'r', epoch: 0, requester: 'coordinator/b' };
     const part = { ...partOf(new Float32Array(5000), [5000]), requester: 'coordinator/b' };

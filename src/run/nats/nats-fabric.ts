@@ -54,10 +54,10 @@ export class NatsFabric implements Fabric {
     const tokens = tokensOf(addressOf(name));
     const connections: NatsConnection[] = [];
     try {
-      const control = await connectNats(this.access, tokens);
+      const control = await connectNats(this.access, { who: tokens });
       connections.push(control);
       await assertFree(control, tokens, name);
-      const tensors = await connectNats(this.access, tokens);
+      const tensors = await connectNats(this.access, { who: tokens });
       connections.push(tensors);
       const both = { control, tensor: tensors };
       const endpoint = new NatsEndpoint(name, both, handlers, this.#options, this.#here);

@@ -5,17 +5,18 @@ import { Device, type DeviceOptions } from '../device.ts';
 import type { Endpoint, Fabric, NodeHandlers } from '../fabric.ts';
 import type { LinkOptions } from '../shaping.ts';
 import { Worker } from '../worker.ts';
-import { ENTRY_MS, makeBuckets } from './cluster/buckets.ts';
+import { makeBuckets } from './cluster/buckets.ts';
 import type { NatsAccess } from './connect.ts';
-import { FleetBoard, type NodeEntry } from './fleet-board.ts';
+import { FleetBoard } from './fleet-board.ts';
 import { HeldBundles } from './held-bundles.ts';
 import { machineSpeed } from './machine-speed.ts';
 import { type NatsEndpoint, NatsFabric } from './nats-fabric.ts';
+import type { NodeEntry } from './node-entry.ts';
+import { Presence } from './presence.ts';
+import { addressOf, tokensOf } from './subjects.ts';
 
-/** Milliseconds between entries: a few may be lost before one expires. */
-const ANNOUNCE_MS = ENTRY_MS / 4;
-
-/** Milliseconds after which the link to a peer is probed again. */
+/** Milliseconds between looks at who is there, and after which the link to a peer is probed again. */
+const LOOK_MS = 1250;
 const PROBE_MS = 30_000;
 
 export interface NatsWorkerOptions {
@@ -36,7 +37,6 @@ interface Link {
 export class NatsWorker implements AsyncDisposable {
   readonly device: Device;
   readonly #options: NatsWorkerOptions;
-  readonly #trusted: boolean;
   readonly #worker: Worker;
   readonly #bundles: HeldBundles;
   readonly #onNote: (text: string) => void;
@@ -44,16 +44,16 @@ export class NatsWorker implements AsyncDisposable {
   readonly #links = new Map<string, Link>();
   #endpoint: NatsEndpoint | undefined;
   #board: FleetBoard | undefined;
+  #presence: Presence | undefined;
   #macsPerSecond = 1e9;
   #timer: NodeJS.Timeout | undefined;
-  readonly #busy = new Set<string>();
+  #probing = false;
   #leaving = false;
   #closed = false;
 
   private constructor(access: NatsAccess, options: NatsWorkerOptions) {
     this.#options = options;
     this.#onNote = options.onNote ?? (() => {});
-    this.#trusted = access.credentials?.trusted ?? true;
     this.device = new Device(options.device, []);
     const fabric = new Keeping(new NatsFabric(access, { onNote: this.#onNote }), (endpoint) => {
       this.#endpoint = endpoint;
@@ -62,7 +62,7 @@ export class NatsWorker implements AsyncDisposable {
     const { links, onLeave } = options;
     const left = (why: string): void => {
       this.#leaving = true;
-      void this.#board?.remove(this.device.name, this.#trusted);
+      this.#presence?.remove();
       onLeave?.(why);
     };
     this.#worker = new Worker(this.device, { links, onLeave: left });
@@ -82,14 +82,19 @@ export class NatsWorker implements AsyncDisposable {
       const { control } = worker.#endpoint;
       // Nobody has set up an open server.
       if (!access.credentials) await makeBuckets(control);
-      worker.#board = await FleetBoard.open(control);
-      await worker.#board.put(worker.entry(), worker.#trusted);
+      const { credentials } = access;
+      const who = tokensOf(addressOf(worker.device.name));
+      worker.#board = await FleetBoard.open(control, credentials, { who, beats: false });
+      worker.#presence = new Presence(control, credentials, () => worker.entry(), worker.#onNote);
+      worker.#presence.start();
+      // Who asks from now on is told of it.
+      await control.flush();
     } catch (error) {
       await worker.close();
       throw error;
     }
-    worker.#timer = setInterval(() => worker.#tick(), ANNOUNCE_MS);
-    worker.#tick();
+    worker.#timer = setInterval(() => void worker.#look(), LOOK_MS);
+    void worker.#look();
     return worker;
   }
 
@@ -144,7 +149,7 @@ export class NatsWorker implements AsyncDisposable {
    */
   async drain(patience: number, why = 'it was told to stop'): Promise<void> {
     this.#leaving = true;
-    void this.#board?.remove(this.device.name, this.#trusted);
+    this.#presence?.remove();
     const end = performance.now() + patience;
     while (this.#worker.running > 0 && performance.now() < end) {
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -159,8 +164,7 @@ export class NatsWorker implements AsyncDisposable {
     this.#leaving = true;
     clearInterval(this.#timer);
     // Without a server it expires.
-    const removed = this.#board?.remove(this.device.name, this.#trusted);
-    await Promise.race([removed, new Promise((resolve) => setTimeout(resolve, 500).unref())]);
+    this.#presence?.remove();
     await this.#worker.close();
   }
 
@@ -180,33 +184,22 @@ export class NatsWorker implements AsyncDisposable {
     );
   }
 
-  /** Announcing waits for no probe: a peer that does not answer must not make this one's entry expire. */
-  #tick(): void {
-    void this.#once('announcing', () => this.#announce());
-    void this.#once('probing', () => this.#probe());
-  }
-
-  async #once(what: string, work: () => Promise<void>): Promise<void> {
-    if (this.#busy.has(what) || this.#leaving) return;
-    this.#busy.add(what);
+  async #look(): Promise<void> {
+    if (this.#probing || this.#leaving) return;
+    this.#probing = true;
     try {
-      await work();
+      await this.#probe();
     } catch (error) {
       // The server may be away for a while; it is tried again.
       if (!this.#leaving) this.#onNote(messageOf(error));
     } finally {
-      this.#busy.delete(what);
+      this.#probing = false;
     }
-  }
-
-  async #announce(): Promise<void> {
-    await this.#board?.put(this.entry(), this.#trusted);
-    if (this.#leaving) await this.#board?.remove(this.device.name, this.#trusted);
   }
 
   /** Links that were not probed for long; those of peers that are gone are forgotten. */
   async #probe(): Promise<void> {
-    const peers = (await this.#board?.read())?.filter(({ name }) => name !== this.device.name) ?? [];
+    const peers = this.#board?.entries().filter(({ name }) => name !== this.device.name) ?? [];
     const names = new Set(peers.map(({ name }) => name));
     for (const name of this.#links.keys()) if (!names.has(name)) this.#links.delete(name);
     const now = performance.now();

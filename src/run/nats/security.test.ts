@@ -1,31 +1,17 @@
 // Who may read and say what on a server with the generated configuration: each role tried on each kind of subject.
 import { readFile, stat } from 'node:fs/promises';
-import { errors, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Message } from '../messages.ts';
 import { partOf, until } from '../test-support/fabric-suite.ts';
 import { toWire } from '../wire.ts';
 import { encodeChunks } from './chunks.ts';
-import type { Role } from './cluster/roles.ts';
 import { credentialsPath } from './cluster/write-cluster.ts';
 import { connectNats } from './connect.ts';
-import { FleetBoard, type NodeEntry } from './fleet-board.ts';
 import { NatsFabric } from './nats-fabric.ts';
 import { hasNatsServer, TestServer } from './test-support/nats-server.ts';
+import { ALL, People, type Who, WORKERS } from './test-support/people.ts';
 
-/** Everybody, with the name that some are bound to. */
-const WHO = {
-  worker: { role: 'worker' },
-  pinned: { role: 'worker', name: 'pinned' },
-  guest: { role: 'worker', name: 'guest' },
-  client: { role: 'client' },
-  coordinator: { role: 'coordinator' },
-  observer: { role: 'observer' },
-  operator: { role: 'operator' },
-} as const satisfies Record<string, { role: Role; name?: string }>;
-type Who = keyof typeof WHO;
-
-/** Who may subscribe to a subject; nobody else. */
+/** Who may subscribe to a subject where nodes meet; nobody else. */
 const READERS: Readonly<Record<string, readonly Who[]>> = {
   '>': [],
   'bedside.>': [],
@@ -35,28 +21,33 @@ const READERS: Readonly<Record<string, readonly Who[]>> = {
   'bedside.tensor.worker.guest.*.*': ['worker', 'guest'],
   'bedside.tensor.worker.*.*.*': ['worker'],
   'bedside.control.worker.pinned.*.*': ['worker', 'pinned'],
+  'bedside.hello.worker.pinned.*.*': ['worker', 'pinned'],
   'bedside.tensor.client.x.*.*': ['client'],
   'bedside.control.client.x.*.*': ['client'],
+  'bedside.hello.client.x.*.*': ['client'],
   'bedside.tensor.coordinator.x.*.*': ['coordinator'],
   'bedside.beat.worker.pinned': ['client', 'coordinator', 'observer', 'operator'],
   'bedside.beat.client.x': ['coordinator', 'observer', 'operator'],
+  'bedside.entry.worker.*': ALL,
+  'bedside.joined.*.*': [...WORKERS, 'client', 'coordinator'],
+  'bedside.roll.*.*': WORKERS,
   '_INBOX.>': [],
   '_INBOX.worker.pinned.>': ['worker', 'pinned'],
   '_INBOX.worker.other.>': ['worker'],
   '_INBOX.client.x.>': ['client'],
   '_INBOX.coordinator.x.>': ['coordinator'],
   '_INBOX.observer.any.>': ['observer'],
-  '$KV.bedside-fleet.>': [],
+  '$KV.>': [],
   '$O.bedside-bundles.>': [],
   '$JS.API.>': [],
   '$JS.EVENT.>': [],
+  '$JS.FC.>': [],
+  '$JS.ACK.>': [],
+  '_R_.>': [],
   '$SYS.>': [],
 };
 
-const ALL = Object.keys(WHO) as Who[];
-const WORKERS: readonly Who[] = ['worker', 'pinned', 'guest'];
-
-/** Who may publish to a subject; nobody else. */
+/** Who may publish to a subject where nodes meet; nobody else. */
 const SPEAKERS: Readonly<Record<string, readonly Who[]>> = {
   'bedside.tensor.worker.pinned.worker.guest': ['worker', 'guest'],
   'bedside.tensor.worker.pinned.worker.other': ['worker'],
@@ -69,102 +60,57 @@ const SPEAKERS: Readonly<Record<string, readonly Who[]>> = {
   'bedside.control.client.x.worker.pinned': ['worker', 'pinned'],
   'bedside.control.client.x.client.y': [],
   'bedside.control.client.x.coordinator.y': ['coordinator'],
+  'bedside.hello.worker.pinned.coordinator.x': ['coordinator'],
+  'bedside.hello.worker.pinned.worker.guest': ['worker', 'guest'],
+  'bedside.hello.client.x.client.y': [],
   'bedside.beat.worker.pinned': ['worker', 'pinned'],
   'bedside.beat.coordinator.x': ['coordinator'],
   'bedside.who.worker.pinned': [...WORKERS, 'client', 'coordinator'],
-  '$KV.bedside-fleet.trusted.pinned': ['worker', 'pinned'],
-  '$KV.bedside-fleet.trusted.guest': ['worker'],
-  '$KV.bedside-fleet.guest.guest': ['guest'],
-  '$KV.bedside-fleet.guest.pinned': [],
-  '$O.bedside-bundles.M.eA==': ['coordinator'],
-  '$O.bedside-bundles.C.x': ['coordinator'],
-  '$JS.API.INFO': ['coordinator', 'observer', 'operator'],
-  '$JS.API.DIRECT.GET.OBJ_bedside-bundles': [...WORKERS, 'coordinator'],
-  '$JS.API.DIRECT.GET.OBJ_bedside-bundles.$O.bedside-bundles.M.eA==': [
-    ...WORKERS,
-    'client',
-    'coordinator',
-    'operator',
-  ],
-  '$JS.API.DIRECT.GET.OBJ_bedside-bundles.$O.bedside-bundles.C.x': [],
-  '$JS.API.DIRECT.GET.KV_bedside-fleet.$KV.bedside-fleet.trusted.pinned': ALL,
-  '$JS.API.DIRECT.GET.KV_bedside-fleet': [],
-  '$JS.API.STREAM.INFO.KV_bedside-fleet': ALL,
-  '$JS.API.STREAM.INFO.OBJ_bedside-bundles': ['coordinator', 'operator'],
-  '$JS.API.STREAM.MSG.GET.OBJ_bedside-bundles': ['coordinator'],
-  '$JS.API.STREAM.MSG.GET.KV_bedside-fleet': [],
-  '$JS.API.STREAM.MSG.DELETE.OBJ_bedside-bundles': [],
-  '$JS.API.STREAM.PURGE.OBJ_bedside-bundles': ['coordinator', 'operator'],
-  '$JS.API.STREAM.PURGE.KV_bedside-fleet': ['operator'],
-  '$JS.API.STREAM.CREATE.OTHER': [],
-  '$JS.API.STREAM.LIST': [],
-  '$JS.API.STREAM.NAMES': [],
-  '$JS.API.STREAM.SNAPSHOT.OBJ_bedside-bundles': [],
-  '$JS.API.CONSUMER.CREATE.OBJ_bedside-bundles': [],
-  '$JS.API.CONSUMER.CREATE.KV_bedside-fleet': [],
-  '$JS.API.CONSUMER.DURABLE.CREATE.OBJ_bedside-bundles.d': [],
-  '$JS.API.CONSUMER.MSG.NEXT.OBJ_bedside-bundles.d': [],
+  'bedside.joined.worker.pinned': ['worker', 'pinned'],
+  'bedside.joined.coordinator.x': ['coordinator'],
+  'bedside.entry.worker.pinned': ['worker', 'pinned'],
+  'bedside.entry.worker.guest': ['worker', 'guest'],
+  'bedside.entry.client.x': [],
+  'bedside.roll.observer.any': ['observer'],
+  'bedside.roll.worker.guest': ['worker', 'guest'],
+  '$KV.bedside-fleet.trusted.pinned': [],
+  '$O.bedside-bundles.M.eA==': [],
   '_INBOX.client.x.1': [],
   '_INBOX.worker.pinned.1': [],
+  '_R_.x': [],
+  '$JS.ACK.x': [],
   '$SYS.REQ.SERVER.PING': [],
+  '$SYS.REQ.SERVER.PING.CONNZ': [],
+  '$SYS.REQ.ACCOUNT.PING.CONNZ': [],
+  '$SYS.REQ.USER.INFO': [],
 };
 
 describe.skipIf(!hasNatsServer)('who may do what', () => {
   let server: TestServer;
-  const connections = new Map<Who, NatsConnection>();
-  /** What the server refused, of everybody. */
-  const refused = new Map<Who, Set<string>>();
+  let people: People;
   beforeAll(async () => {
     server = await TestServer.start();
-    for (const who of ALL) {
-      const identity: { role: Role; name?: string } = WHO[who];
-      const connection = await connectNats({
-        credentials: await server.credentials(identity.role, identity.name),
-      });
-      const own = new Set<string>();
-      refused.set(who, own);
-      connections.set(who, connection);
-      void (async () => {
-        for await (const status of connection.status()) {
-          if (status.type !== 'error' || !(status.error instanceof errors.PermissionViolationError)) continue;
-          own.add(`${status.error.operation} ${status.error.subject}`);
-        }
-      })();
-    }
+    people = await People.come(server, 'fabric');
   });
   afterAll(async () => {
-    for (const connection of connections.values()) await connection.close();
+    await people.leave();
     await server.close();
   });
 
-  const connectionOf = (who: Who) => connections.get(who) as NatsConnection;
-
-  async function settled(connection: NatsConnection): Promise<void> {
-    await connection.flush();
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  const connectionOf = (who: Who) => people.connection(who);
 
   it.each(ALL)('%s subscribes to its own subjects alone', async (who) => {
-    const connection = connectionOf(who);
-    const subscriptions = Object.keys(READERS).map((subject) =>
-      connection.subscribe(subject, { callback: () => {} }),
+    const subjects = Object.keys(READERS);
+    expect(await people.subscribes(who, subjects)).toEqual(
+      subjects.filter((subject) => READERS[subject]?.includes(who)),
     );
-    await settled(connection);
-    const allowed = Object.keys(READERS).filter(
-      (subject) => !refused.get(who)?.has(`subscription ${subject}`),
-    );
-    for (const subscription of subscriptions) subscription.unsubscribe();
-    expect(allowed).toEqual(Object.keys(READERS).filter((subject) => READERS[subject]?.includes(who)));
   });
 
   it.each(ALL)('%s publishes to its own subjects alone', async (who) => {
-    const connection = connectionOf(who);
     const subjects = Object.keys(SPEAKERS);
-    // Not what would change something: nothing of it is well formed.
-    for (const subject of subjects) connection.publish(subject, 'x');
-    await settled(connection);
-    const allowed = subjects.filter((subject) => !refused.get(who)?.has(`publish ${subject}`));
-    expect(allowed).toEqual(subjects.filter((subject) => SPEAKERS[subject]?.includes(who)));
+    expect(await people.publishes(who, subjects)).toEqual(
+      subjects.filter((subject) => SPEAKERS[subject]?.includes(who)),
+    );
   });
 
   it('nobody comes in without a key, with another, or without TLS', async () => {
@@ -224,9 +170,9 @@ describe.skipIf(!hasNatsServer)('who may do what', () => {
     // Nor a client in that of another.
     say('client', 'bedside.tensor.worker.pinned.client.y', input);
     say('client', 'bedside.tensor.worker.pinned.client.x', { ...input, plan: { levels: [0], stages: [] } });
-    await Promise.all(ALL.map((who) => settled(connectionOf(who))));
+    await Promise.all(ALL.map((who) => people.settled(who)));
     say('client', 'bedside.tensor.worker.pinned.client.x', input);
-    await settled(connectionOf('client'));
+    await people.settled('client');
     await until(() => got.length > 0);
     expect(got).toEqual([['client/x', 'part']]);
     expect(notes).toHaveLength(5);
@@ -237,19 +183,7 @@ describe.skipIf(!hasNatsServer)('who may do what', () => {
     await pinned.close();
   });
 
-  it('a guest cannot make itself trusted, and nobody hears what is between others', async () => {
-    const entry: NodeEntry = {
-      ...{ version: 1, name: 'guest', host: 'h', since: '', macsPerSecond: 1, seconds: {}, memory: 1 },
-      ...{ memoryUsed: 0, joulesPerMac: 0, joulesPerByteSent: 0, sessions: 0, bytesSent: 0 },
-      ...{ emulated: {}, bundles: [], links: [] },
-    };
-    const board = await FleetBoard.open(connectionOf('guest'));
-    const claimed = board.put(entry, true);
-    await expect(claimed).rejects.toMatchObject({ code: 'E_FABRIC' });
-    await board.put(entry, false);
-    const seen = await (await FleetBoard.open(connectionOf('observer'))).read();
-    expect(seen.filter(({ name }) => name === 'guest').map(({ trusted }) => trusted)).toEqual([false]);
-
+  it('nobody hears what is between others', async () => {
     const heard: string[] = [];
     for (const who of ['guest', 'client', 'observer', 'operator'] as const) {
       for (const subject of ['>', 'bedside.>', 'bedside.tensor.worker.pinned.*.*', '_INBOX.>']) {
@@ -268,7 +202,7 @@ describe.skipIf(!hasNatsServer)('who may do what', () => {
     const part = { ...partOf(new Float32Array(9), [9]), requester: 'coordinator/x', stage: -1 };
     for (let at = 0; at < 5; at++) asker.send('pinned', part);
     await until(() => got === 5);
-    await Promise.all(ALL.map((who) => settled(connectionOf(who))));
+    await Promise.all(ALL.map((who) => people.settled(who)));
     expect(heard).toEqual([]);
     await asker.close();
     await pinned.close();

@@ -1,6 +1,7 @@
 // What a server says of itself.
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { connectNats, type NatsAccess } from './connect.ts';
 import { readCertificate, type ServerCertificate } from './server-certificate.ts';
 
 export interface ServerInfo {
@@ -19,13 +20,14 @@ export interface ServerInfo {
 
 const TIMEOUT_MS = 2000;
 
-/** @param ca certificate of the authority that the server is trusted by */
-export async function readServer(connection: NatsConnection, ca?: string): Promise<ServerInfo> {
+/** @param connection in the account where nodes meet; what is stored is asked for by another */
+export async function readServer(connection: NatsConnection, access: NatsAccess): Promise<ServerInfo> {
   const start = performance.now();
   await connection.flush();
   const roundTrip = (performance.now() - start) / 1000;
   const { info } = connection;
-  const storage = await readStorage(connection).catch(() => undefined);
+  const storage = await readStorage(access).catch(() => undefined);
+  const ca = access.credentials?.ca;
   const certificate = ca === undefined ? undefined : await readCertificate(connection.getServer(), ca);
   return {
     name: info?.server_name ?? 'unknown',
@@ -38,8 +40,13 @@ export async function readServer(connection: NatsConnection, ca?: string): Promi
   };
 }
 
-async function readStorage(connection: NatsConnection): Promise<NonNullable<ServerInfo['storage']>> {
-  const manager = await jetstreamManager(connection, { checkAPI: false, timeout: TIMEOUT_MS });
-  const { storage, limits, streams } = await manager.getAccountInfo();
-  return { used: storage, limit: limits.max_storage > 0 ? limits.max_storage : null, streams };
+async function readStorage(access: NatsAccess): Promise<NonNullable<ServerInfo['storage']>> {
+  const connection = await connectNats(access, { door: 'store' });
+  try {
+    const manager = await jetstreamManager(connection, { checkAPI: false, timeout: TIMEOUT_MS });
+    const { storage, limits, streams } = await manager.getAccountInfo();
+    return { used: storage, limit: limits.max_storage > 0 ? limits.max_storage : null, streams };
+  } finally {
+    await connection.close();
+  }
 }

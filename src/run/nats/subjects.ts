@@ -6,14 +6,15 @@ import { must } from '../../util/index.ts';
 export const NODE_ROLES = ['worker', 'client', 'coordinator'] as const;
 export type NodeRole = (typeof NODE_ROLES)[number];
 
-/** Bucket of presence and fleet entries, and of bundles; and the streams that hold them. */
-export const FLEET_BUCKET = 'bedside-fleet';
-export const FLEET_STREAM = `KV_${FLEET_BUCKET}`;
+/** Bucket of bundles, and the stream that holds it. */
 export const BUNDLE_BUCKET = 'bedside-bundles';
 export const BUNDLE_STREAM = `OBJ_${BUNDLE_BUCKET}`;
 
 /** What goes over the connection of tensors, and over that of the rest. */
 export type Channel = 'tensor' | 'control';
+
+/** What nodes tell each other: `hello` makes the keys of the rest. */
+export type Told = Channel | 'hello';
 
 export interface NodeAddress {
   readonly role: NodeRole;
@@ -55,7 +56,7 @@ export function nameOfToken(token: string): string {
 }
 
 /** What `from` tells `to`. Either may be a pair of wildcards. */
-export function messageSubject(channel: Channel, to: string, from: string): string {
+export function messageSubject(channel: Told, to: string, from: string): string {
   return `bedside.${channel}.${to}.${from}`;
 }
 
@@ -76,9 +77,14 @@ export const beatSubject = (tokens: string): string => `bedside.beat.${tokens}`;
 /** Asked before joining: the server says whether somebody listens, and nobody answers. */
 export const whoSubject = (tokens: string): string => `bedside.who.${tokens}`;
 
-/** Key of a worker's entry. Its first part is what the server lets it claim to be. */
-export const entryKey = (trusted: boolean, token: string): string =>
-  `${trusted ? 'trusted' : 'guest'}.${token}`;
+/** Said once by who joins: keys made with the one before of its name are void. */
+export const joinedSubject = (tokens: string): string => `bedside.joined.${tokens}`;
+
+/** What a worker says of itself. */
+export const entrySubject = (tokens: string): string => `bedside.entry.${tokens}`;
+
+/** Asked of all workers by who wants their entries. */
+export const rollSubject = (tokens: string): string => `bedside.roll.${tokens}`;
 
 /** Where answers of the server come in. */
 export const inboxPrefix = (tokens: string): string => `_INBOX.${tokens}`;

@@ -1,32 +1,41 @@
-// What each role may publish and subscribe to: the whole of who is believed and who reads what. No role may make consumers:
-// a consumer could be told to deliver to any subject, past all of this. Written out in docs/cluster.md.
+// What each role may publish and subscribe to, in each account of the server. Written out in docs/cluster.md.
+//
+// The server answers questions to JetStream on whatever subject the asker names, without asking whether the asker may
+// publish there. So nodes meet in an account that has no JetStream and imports nothing, where nobody can have the server say
+// anything. Bundles lie in an account of their own, of which two more import single questions: one to read, one to write.
+// Answers come in the account of who asks, so nobody but the operator can have anything said where bundles are.
 import {
   BUNDLE_BUCKET,
   BUNDLE_STREAM,
   beatSubject,
-  entryKey,
-  FLEET_BUCKET,
-  FLEET_STREAM,
+  entrySubject,
   inboxPrefix,
+  joinedSubject,
   messageSubject,
   NODE_ROLES,
+  rollSubject,
+  type Told,
   tokenOf,
   whoSubject,
 } from '../subjects.ts';
 
 /**
  * `worker` computes; `client` asks for results; `coordinator` also publishes bundles; `observer` sees the fleet;
- * `operator` makes the buckets.
+ * `operator` makes the bucket.
  */
 export const ROLES = [...NODE_ROLES, 'observer', 'operator'] as const;
 export type Role = (typeof ROLES)[number];
+
+/** Where nodes meet; where bundles lie; and from where they are written and read. */
+export const ACCOUNTS = ['FABRIC', 'STORE', 'WRITE', 'READ'] as const;
+export type Account = (typeof ACCOUNTS)[number];
 
 /** One who may connect. */
 export interface Identity {
   readonly role: Role;
   /** The only name that it may bear; absent: any of its role. */
   readonly name?: string | undefined;
-  /** Workers: whether they may say that they are trusted. */
+  /** Workers: whether the operator trusts them. */
   readonly trusted?: boolean | undefined;
 }
 
@@ -37,83 +46,75 @@ export interface Permissions {
 }
 
 const API = '$JS.API';
-const ENTRIES = [`${API}.STREAM.INFO.${FLEET_STREAM}`, `${API}.DIRECT.GET.${FLEET_STREAM}.>`];
-const BUNDLE_LISTED = `${API}.DIRECT.GET.${BUNDLE_STREAM}.$O.${BUNDLE_BUCKET}.M.>`;
+const BUNDLE_LISTED = `${API}.DIRECT.GET.${BUNDLE_STREAM}.$O.${BUNDLE_BUCKET}.M.*`;
 const BUNDLE_BYTES = `${API}.DIRECT.GET.${BUNDLE_STREAM}`;
 
-/** What the server lets an identity do. */
-export function permissionsOf({ role, name, trusted = true }: Identity): Permissions {
-  const token = name === undefined ? '*' : tokenOf(name);
-  const own = `${role}.${token}`;
-  const inbox = `${inboxPrefix(own)}.>`;
-  const heard = [messageSubject('tensor', own, '*.*'), messageSubject('control', own, '*.*'), inbox];
-  switch (role) {
-    case 'worker':
-      return {
-        publish: [
-          ...told('*.*', own),
-          beatSubject(own),
-          // Whether a name, or a peer, is there.
-          whoSubject('worker.*'),
-          `$KV.${FLEET_BUCKET}.${entryKey(trusted, token)}`,
-          ...ENTRIES,
-          BUNDLE_LISTED,
-          BUNDLE_BYTES,
-        ],
-        subscribe: [...heard, whoSubject(own)],
-      };
-    case 'client':
-      return {
-        publish: [
-          ...told('worker.*', own),
-          beatSubject(own),
-          ...[whoSubject('worker.*'), whoSubject(own)],
-          ...ENTRIES,
-          BUNDLE_LISTED,
-        ],
-        subscribe: [...heard, whoSubject(own), beatSubject('worker.*')],
-      };
-    case 'coordinator':
-      return {
-        publish: [
-          ...told('*.*', own),
-          beatSubject(own),
-          whoSubject('*.*'),
-          ...ENTRIES,
-          BUNDLE_LISTED,
-          ...bundleWriting(),
-        ],
-        subscribe: [...heard, whoSubject(own), beatSubject('*.*')],
-      };
-    case 'observer':
-      return { publish: [...ENTRIES, `${API}.INFO`], subscribe: [inbox, beatSubject('*.*')] };
-    case 'operator':
-      return {
-        publish: [
-          `${API}.INFO`,
-          ...[FLEET_STREAM, BUNDLE_STREAM].flatMap((stream) =>
-            ['CREATE', 'UPDATE', 'INFO', 'DELETE', 'PURGE'].map((verb) => `${API}.STREAM.${verb}.${stream}`),
-          ),
-          `${API}.DIRECT.GET.${FLEET_STREAM}.>`,
-          BUNDLE_LISTED,
-        ],
-        subscribe: [inbox, beatSubject('*.*')],
-      };
-  }
-}
-
-function told(to: string, own: string): string[] {
-  return [messageSubject('tensor', to, own), messageSubject('control', to, own)];
-}
-
-function bundleWriting(): string[] {
-  return [
+/** What accounts import of `STORE`, as services, and nothing else. */
+export const IMPORTS: Readonly<Record<'READ' | 'WRITE', readonly string[]>> = {
+  READ: [BUNDLE_LISTED, BUNDLE_BYTES, `${API}.INFO`],
+  WRITE: [
     `$O.${BUNDLE_BUCKET}.>`,
-    BUNDLE_BYTES,
-    `${API}.INFO`,
+    ...[BUNDLE_LISTED, BUNDLE_BYTES, `${API}.INFO`],
     `${API}.STREAM.INFO.${BUNDLE_STREAM}`,
     `${API}.STREAM.MSG.GET.${BUNDLE_STREAM}`,
     // The chunks of an object that could not be written whole.
     `${API}.STREAM.PURGE.${BUNDLE_STREAM}`,
-  ];
+  ],
+};
+
+/** The account in which a role reaches bundles. */
+export function storeOf(role: Role): Exclude<Account, 'FABRIC'> {
+  if (role === 'operator') return 'STORE';
+  return role === 'coordinator' ? 'WRITE' : 'READ';
+}
+
+/** What the server lets an identity do in an account; nothing where it is no user of it. */
+export function permissionsOf(identity: Identity, account: Account): Permissions {
+  const { role, name } = identity;
+  const own = `${role}.${name === undefined ? '*' : tokenOf(name)}`;
+  const inbox = `${inboxPrefix(own)}.>`;
+  if (account === 'FABRIC') return fabricOf(role, own, inbox);
+  const publish = storeOf(role) === account ? STORED[role] : [];
+  return { publish, subscribe: publish.length > 0 ? [inbox] : [] };
+}
+
+/** Of JetStream's API. */
+const STORED: Readonly<Record<Role, readonly string[]>> = {
+  worker: [BUNDLE_LISTED, BUNDLE_BYTES],
+  client: [BUNDLE_LISTED],
+  observer: [`${API}.INFO`],
+  coordinator: IMPORTS.WRITE,
+  operator: [
+    `${API}.INFO`,
+    ...['CREATE', 'INFO', 'DELETE', 'PURGE'].map((verb) => `${API}.STREAM.${verb}.${BUNDLE_STREAM}`),
+  ],
+};
+
+function fabricOf(role: Role, own: string, inbox: string): Permissions {
+  const told: readonly Told[] = ['tensor', 'control', 'hello'];
+  const tell = (to: string): string[] => told.map((one) => messageSubject(one, to, own));
+  const heard = [...told.map((one) => messageSubject(one, own, '*.*')), inbox, whoSubject(own)];
+  const node = [beatSubject(own), joinedSubject(own), rollSubject(own)];
+  const entries = entrySubject('worker.*');
+  switch (role) {
+    case 'worker':
+      return {
+        // Whether a name, or a peer, is there.
+        publish: [...tell('*.*'), ...node, entrySubject(own), whoSubject('worker.*')],
+        subscribe: [...heard, joinedSubject('*.*'), entries, rollSubject('*.*')],
+      };
+    case 'client':
+      return {
+        publish: [...tell('worker.*'), ...node, whoSubject('worker.*'), whoSubject(own)],
+        subscribe: [...heard, joinedSubject('*.*'), entries, beatSubject('worker.*')],
+      };
+    case 'coordinator':
+      return {
+        publish: [...tell('*.*'), ...node, whoSubject('*.*')],
+        subscribe: [...heard, joinedSubject('*.*'), entries, beatSubject('*.*')],
+      };
+    case 'observer':
+    case 'operator':
+      return { publish: [rollSubject(own)], subscribe: [inbox, entries, beatSubject('*.*')] };
+  }
 }

@@ -1,5 +1,5 @@
 // The configuration file of a ward's NATS server.
-import { type Identity, permissionsOf } from './roles.ts';
+import { ACCOUNTS, type Account, type Identity, IMPORTS, permissionsOf, storeOf } from './roles.ts';
 
 /** What the server is told. */
 export interface ServerConfig {
@@ -15,7 +15,13 @@ export interface ServerConfig {
   /** Bytes. */
   readonly maxPayload: number;
   readonly maxStorage: number;
-  readonly users: readonly { readonly publicKey: string; readonly identity: Identity }[];
+  readonly users: readonly User[];
+}
+
+/** One who may connect, and the public keys that he comes with: an NKey is of one account of a server. */
+export interface User {
+  readonly identity: Identity;
+  readonly keys: { readonly fabric: string; readonly store: string };
 }
 
 /** The text of `server.conf`. Whoever has no key in it is not let in. */
@@ -51,28 +57,64 @@ jetstream {
 
 authorization {
   timeout: 3
-  users: [
-${users.map(user).join('\n')}
-  ]
+}
+
+accounts {
+${ACCOUNTS.map((account) => accountText(account, users)).join('\n')}
 }
 `;
 }
 
-function user({ publicKey, identity }: ServerConfig['users'][number]): string {
-  const { publish, subscribe } = permissionsOf(identity);
+/** Only what an account exports and another imports goes from one to the other. */
+const SHARED: Readonly<Record<Account, string>> = {
+  FABRIC:
+    '    # Core NATS alone: no JetStream, no imports. So the server never says anything here for anybody.',
+  STORE: `    jetstream: enabled
+    exports: [
+${exportsText()}
+    ]`,
+  WRITE: importsText('WRITE'),
+  READ: importsText('READ'),
+};
+
+function exportsText(): string {
+  const all = [...new Set([...IMPORTS.READ, ...IMPORTS.WRITE])];
+  const to = (subject: string): string =>
+    (['READ', 'WRITE'] as const).filter((account) => IMPORTS[account].includes(subject)).join(', ');
+  return all.map((subject) => `      { service: ${quoted(subject)}, accounts: [${to(subject)}] }`).join('\n');
+}
+
+function importsText(account: 'READ' | 'WRITE'): string {
+  return `    imports: [
+${IMPORTS[account].map((subject) => `      { service: { account: STORE, subject: ${quoted(subject)} } }`).join('\n')}
+    ]`;
+}
+
+function accountText(account: Account, users: readonly User[]): string {
+  const own = users.filter(({ identity }) => account === 'FABRIC' || storeOf(identity.role) === account);
+  return `  ${account} {
+${SHARED[account]}
+    users: [
+${own.map((user) => userText(user, account)).join('\n')}
+    ]
+  }`;
+}
+
+function userText({ keys, identity }: User, account: Account): string {
+  const { publish, subscribe } = permissionsOf(identity, account);
   const list = (subjects: readonly string[]): string =>
-    subjects.map((subject) => `          ${quoted(subject)}`).join('\n');
-  return `    # ${JSON.stringify(identity).replaceAll('\n', ' ')}
-    { nkey: ${publicKey}
-      permissions: {
-        publish: { allow: [
+    subjects.map((subject) => `            ${quoted(subject)}`).join('\n');
+  return `      # ${JSON.stringify(identity).replaceAll('\n', ' ')}
+      { nkey: ${account === 'FABRIC' ? keys.fabric : keys.store}
+        permissions: {
+          publish: { allow: [
 ${list(publish)}
-        ] }
-        subscribe: { allow: [
+          ] }
+          subscribe: { allow: [
 ${list(subscribe)}
-        ] }
-      }
-    }`;
+          ] }
+        }
+      }`;
 }
 
 /** As the server's parser reads it: `$` in quotes is no variable. */

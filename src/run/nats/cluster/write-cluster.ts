@@ -3,9 +3,10 @@ import { chmod, mkdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { BedsideError, readTextChecked, writeFileAtomic } from '../../../util/index.ts';
+import { newSigningKey, type Signer, signerOf } from '../identity/signing.ts';
 import { tokenOf } from '../subjects.ts';
 import { certifyServer, makeAuthority } from './certificates.ts';
-import { newCredentials } from './credentials.ts';
+import { NEW_KEYS, newCredentials } from './credentials.ts';
 import { type Identity, ROLES } from './roles.ts';
 import { type ServerConfig, serverConfig } from './server-config.ts';
 
@@ -41,7 +42,9 @@ const CLUSTER_FILE = 'cluster.json';
 
 const CLUSTER = z.strictObject({
   format: z.literal('bedside-cluster'),
-  version: z.literal(1),
+  version: z.literal(2),
+  /** Public key of the cluster, which signs who its nodes are. */
+  signer: z.string(),
   servers: z.array(z.string()).min(1),
   listen: z.string(),
   port: z.int(),
@@ -50,7 +53,7 @@ const CLUSTER = z.strictObject({
   maxStorage: z.int(),
   users: z.array(
     z.strictObject({
-      publicKey: z.string(),
+      keys: z.strictObject({ fabric: z.string(), store: z.string() }),
       identity: z.strictObject({
         role: z.enum(ROLES),
         name: z.string().optional(),
@@ -88,9 +91,12 @@ export async function writeCluster(
   const all = [...new Set([...hosts, 'localhost', '127.0.0.1'])];
   const authority = await makeAuthority(days);
   const server = await certifyServer(authority, all, days);
+  const signingKey = newSigningKey();
+  const signer = signerOf(signingKey);
   const cluster: ClusterFile = {
     format: 'bedside-cluster',
-    version: 1,
+    version: 2,
+    signer: signer.publicKey,
     servers: [`tls://${address(hosts[0] ?? '127.0.0.1', port)}`],
     listen: options.listen ?? '0.0.0.0',
     ...{ port, monitorPort, maxPayload, maxStorage },
@@ -104,12 +110,14 @@ export async function writeCluster(
   await writeSecret(files.caKey, authority.key);
   await writeFileAtomic(files.certificate, server.certificate);
   await writeSecret(files.key, server.key);
-  return writeUsers(dir, cluster, authority.certificate, identities);
+  await writeSecret(files.signingKey, `${signingKey}\n`);
+  return writeUsers(dir, cluster, { ca: authority.certificate, signer }, identities);
 }
 
 /**
  * Adds nodes to a cluster; the server knows them once it has read its configuration again.
- * @throws BedsideError E_FILE when there is no cluster; E_OUTPUT for one that is there already
+ * @throws BedsideError E_FILE when there is no cluster, or not the key that it signs with; E_OUTPUT for a node that is there
+ * already
  */
 export async function addToCluster(folder: string, identities: readonly Identity[]): Promise<WrittenCluster> {
   const dir = resolve(folder);
@@ -122,7 +130,27 @@ export async function addToCluster(folder: string, identities: readonly Identity
     }
   }
   const ca = await readTextChecked(filesOf(dir).ca, 'certificate');
-  return writeUsers(dir, data, ca, identities);
+  return writeUsers(dir, data, { ca, signer: await signerIn(dir, data.signer) }, identities);
+}
+
+/** The key that says who nodes are. Kept elsewhere, it has to be brought back for a new one. */
+async function signerIn(dir: string, publicKey: string): Promise<Signer> {
+  const path = filesOf(dir).signingKey;
+  const hint =
+    'bring back the file that bedside cluster init wrote; without it, bedside cluster init --force makes all keys anew';
+  const text = await readTextChecked(path, 'signing key').catch((cause: unknown) => {
+    throw new BedsideError('E_FILE', `${path}, with which a cluster signs for its nodes, is not there`, {
+      hint,
+      cause,
+    });
+  });
+  try {
+    const signer = signerOf(text.trim());
+    if (signer.publicKey === publicKey) return signer;
+  } catch {
+    // As below.
+  }
+  throw new BedsideError('E_FILE', `${path} is not the key that this cluster signs with`, { hint });
 }
 
 /**
@@ -131,8 +159,16 @@ export async function addToCluster(folder: string, identities: readonly Identity
  */
 export async function readCluster(dir: string): Promise<ClusterFile> {
   const text = await readTextChecked(join(dir, CLUSTER_FILE), 'cluster');
-  const { success, data } = CLUSTER.safeParse(parsed(text));
+  const value = parsed(text);
+  const { success, data } = CLUSTER.safeParse(value);
   if (success) return data;
+  if ((value as { version?: unknown } | null | undefined)?.version === 1) {
+    throw new BedsideError(
+      'E_FILE',
+      `${dir} has a cluster of an earlier version, on whose server any key can speak for others`,
+      { hint: NEW_KEYS },
+    );
+  }
   throw new BedsideError('E_FILE', `${join(dir, CLUSTER_FILE)} is not readable as a cluster`, {
     hint: 'bedside cluster init writes it; it must not be edited',
   });
@@ -142,18 +178,19 @@ export async function readCluster(dir: string): Promise<ClusterFile> {
 async function writeUsers(
   dir: string,
   cluster: ClusterFile,
-  ca: string,
+  { ca, signer }: { readonly ca: string; readonly signer: Signer },
   identities: readonly Identity[],
 ): Promise<WrittenCluster> {
   const credentials: { identity: Identity; path: string }[] = [];
   let users = [...cluster.users];
   for (const identity of identities) {
-    const { credentials: secret, publicKey } = newCredentials(identity, cluster.servers, ca);
+    const told = { servers: cluster.servers, ca, signer };
+    const { credentials: secret, keys } = newCredentials(identity, told);
     const path = credentialsPath(dir, identity);
     await writeSecret(path, `${JSON.stringify(secret, null, 2)}\n`);
     credentials.push({ identity, path });
     users = users.filter((user) => credentialsPath(dir, user.identity) !== path);
-    users.push({ publicKey, identity });
+    users.push({ keys, identity });
   }
   await writeFileAtomic(join(dir, CLUSTER_FILE), `${JSON.stringify({ ...cluster, users }, null, 2)}\n`);
   // Last: with it, the cluster is there.
@@ -179,6 +216,8 @@ export function filesOf(dir: string) {
     caKey: join(dir, 'tls', 'ca.key'),
     certificate: join(dir, 'tls', 'server.pem'),
     key: join(dir, 'tls', 'server.key'),
+    /** Private key with which the cluster says who its nodes are. */
+    signingKey: join(dir, 'tls', 'signing.key'),
     storage: join(dir, 'data'),
   };
 }

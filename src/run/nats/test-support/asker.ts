@@ -44,7 +44,7 @@ class Asker {
   }
 
   static async start({ access, operator, bundle: dir }: AskerTask): Promise<Asker> {
-    const maker = await connectNats(operator);
+    const maker = await connectNats(operator, { door: 'store' });
     await makeBuckets(maker);
     await maker.close();
     const bundle = await openBundle(dir);
@@ -52,7 +52,7 @@ class Asker {
     await store.publish(bundle, await readFile(join(dir, MANIFEST_FILE)));
     const requester = new Requester('coordinator/asker', bundle);
     await requester.join(new NatsFabric(access));
-    return new Asker(bundle, requester, await FleetBoard.open(await connectNats(access)));
+    return new Asker(bundle, requester, await FleetBoard.open(await connectNats(access), access.credentials));
   }
 
   async answer(order: AskerOrder): Promise<unknown> {

@@ -3,8 +3,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { NatsAccess } from '../connect.ts';
-import type { NodeEntry } from '../fleet-board.ts';
 import type { NatsWorkerOptions } from '../nats-worker.ts';
+import type { NodeEntry } from '../node-entry.ts';
 
 /** A worker as `bedside worker` starts it. */
 export interface WorkerTask {

@@ -1,12 +1,15 @@
 // Real NATS servers for tests, with the configuration that `bedside cluster init` writes.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createUser, type KeyPair } from '@nats-io/nkeys';
+import { connect, type NatsConnection, nkeyAuthenticator } from '@nats-io/transport-node';
+import { must } from '../../../util/index.ts';
 import { makeBuckets } from '../cluster/buckets.ts';
 import { type Credentials, parseCredentials } from '../cluster/credentials.ts';
-import type { Identity } from '../cluster/roles.ts';
+import { ACCOUNTS, type Account, type Identity } from '../cluster/roles.ts';
 import { credentialsPath, type WrittenCluster, writeCluster } from '../cluster/write-cluster.ts';
 import { connectNats } from '../connect.ts';
 
@@ -39,6 +42,8 @@ export interface TestServerPlace {
   readonly maxPayload?: number;
   /** Its address; default this machine's own. */
   readonly address?: string;
+  /** Whether each account has somebody who may hear and say everything, as only tests have. */
+  readonly ears?: boolean;
   /** Words before its command, that run it on another host. */
   readonly enter?: readonly string[];
 }
@@ -48,6 +53,7 @@ export class TestServer implements AsyncDisposable {
   readonly port: number;
   readonly cluster: WrittenCluster;
   readonly #enter: readonly string[];
+  readonly #ears = new Map<Account, KeyPair>();
   #process: ChildProcess | undefined;
 
   private constructor(port: number, cluster: WrittenCluster, enter: readonly string[]) {
@@ -61,6 +67,7 @@ export class TestServer implements AsyncDisposable {
     maxPayload = 8 << 20,
     address,
     enter = [],
+    ears = false,
   }: TestServerPlace = {}): Promise<TestServer> {
     const dir = await mkdtemp(join(tmpdir(), 'bedside-nats-'));
     const [port, monitorPort] = [await freePort(), await freePort()];
@@ -75,9 +82,13 @@ export class TestServer implements AsyncDisposable {
       ...{ maxPayload, maxStorage: 256 << 20, days: 2 },
     });
     const server = new TestServer(port, cluster, enter);
+    if (ears) await server.#addEars();
     await server.run();
     if (address !== undefined) return server;
-    const operator = await connectNats({ credentials: await server.credentials('operator') });
+    const operator = await connectNats(
+      { credentials: await server.credentials('operator') },
+      { door: 'store' },
+    );
     await makeBuckets(operator);
     await operator.close();
     return server;
@@ -90,6 +101,28 @@ export class TestServer implements AsyncDisposable {
   async credentials(role: Identity['role'], name?: string): Promise<Credentials> {
     const path = credentialsPath(this.cluster.dir, { role, name });
     return parseCredentials(await readFile(path, 'utf8'), path);
+  }
+
+  /** Somebody who hears and says everything in an account. */
+  async ear(account: Account): Promise<NatsConnection> {
+    const { ca } = await this.credentials('observer');
+    return connect({
+      servers: `localhost:${this.port}`,
+      authenticator: nkeyAuthenticator(must(this.#ears.get(account), 'an ear').getSeed()),
+      tls: { ca: must(ca, 'a certificate') },
+      inboxPrefix: '_INBOX.ear',
+    });
+  }
+
+  async #addEars(): Promise<void> {
+    let text = await readFile(this.cluster.config, 'utf8');
+    for (const account of ACCOUNTS) {
+      const key = createUser();
+      this.#ears.set(account, key);
+      const at = text.indexOf('users: [', text.indexOf(`  ${account} {`)) + 'users: ['.length;
+      text = `${text.slice(0, at)}\n      { nkey: ${key.getPublicKey()} }${text.slice(at)}`;
+    }
+    await writeFile(this.cluster.config, text);
   }
 
   /** Starts it, again if it has been killed, and waits until it takes connections. */

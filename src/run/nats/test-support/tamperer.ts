@@ -34,7 +34,7 @@ export class Tamperer implements AsyncDisposable {
   ): Promise<Tamperer> {
     const [worker, coordinator] = await Promise.all(
       (['worker', 'coordinator'] as const).map(async (role) =>
-        connectNats({ credentials: await server.credentials(role) }, `${role}.tamperer`),
+        connectNats({ credentials: await server.credentials(role) }, { who: `${role}.tamperer` }),
       ),
     );
     const connections = {

@@ -1,0 +1,78 @@
+// Ed25519 signatures of nodes and of clusters. Each is for one purpose, so that what was signed for one is worth nothing for
+// another. Keys of their own: with an NKey a server has its nonces signed, whatever they are.
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  verify,
+} from 'node:crypto';
+
+/** What a signature is for. */
+export type Purpose = 'certificate' | 'entry' | 'farewell' | 'hello' | 'index';
+
+/** Before the 32 bytes of a key, DER says that they are one. */
+const PRIVATE = Buffer.from('302e020100300506032b657004220420', 'hex');
+const PUBLIC = Buffer.from('302a300506032b6570032100', 'hex');
+
+const KEY_BYTES = 32;
+const SIGNATURE_BYTES = 64;
+
+/** A private key, and what it is known by. */
+export interface Signer {
+  /** 32 bytes, base64url. */
+  readonly publicKey: string;
+  /** Of the UTF-8 bytes of a text; base64url. */
+  sign(purpose: Purpose, text: string): string;
+}
+
+/** A new private key: 32 bytes, base64url. Secret. */
+export function newSigningKey(): string {
+  const { privateKey } = generateKeyPairSync('ed25519');
+  return privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(PRIVATE.length).toString('base64url');
+}
+
+/** @throws Error when the text is no key; it never repeats it */
+export function signerOf(key: string): Signer {
+  const raw = bytesOf(key, KEY_BYTES);
+  if (!raw) throw new Error('it is no private key of 32 bytes');
+  const privateKey = createPrivateKey({ key: Buffer.concat([PRIVATE, raw]), format: 'der', type: 'pkcs8' });
+  const publicKey = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
+  return {
+    publicKey: publicKey.subarray(PUBLIC.length).toString('base64url'),
+    sign: (purpose, text) => sign(null, said(purpose, text), privateKey).toString('base64url'),
+  };
+}
+
+/** Whether the holder of a public key has signed a text for this purpose. */
+export function isSigned(publicKey: string, purpose: Purpose, text: string, signature: string): boolean {
+  const key = keyOf(publicKey);
+  const bytes = bytesOf(signature, SIGNATURE_BYTES);
+  return key !== undefined && bytes !== undefined && verify(null, said(purpose, text), key, bytes);
+}
+
+function said(purpose: Purpose, text: string): Buffer {
+  return Buffer.from(`bedside ${purpose}\n${text}`);
+}
+
+/** Public keys that were read: the latest. */
+const keys = new Map<string, KeyObject>();
+const MOST_KEYS = 256;
+
+function keyOf(text: string): KeyObject | undefined {
+  const before = keys.get(text);
+  if (before) return before;
+  const raw = bytesOf(text, KEY_BYTES);
+  if (!raw) return undefined;
+  const key = createPublicKey({ key: Buffer.concat([PUBLIC, raw]), format: 'der', type: 'spki' });
+  if (keys.size >= MOST_KEYS) keys.clear();
+  keys.set(text, key);
+  return key;
+}
+
+/** Bytes of base64url, if they are so many, and written the one way they can be. */
+export function bytesOf(text: string, length: number): Buffer | undefined {
+  const bytes = Buffer.from(text, 'base64url');
+  return bytes.length === length && bytes.toString('base64url') === text ? bytes : undefined;
+}
