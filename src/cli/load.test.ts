@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Dataset, npyArray, writeNpz } from '../data/index.ts';
 import type { Classifier } from '../prune/index.ts';
 import { loadData, loadTwoSets } from './load.ts';
@@ -32,6 +32,20 @@ function rows(count: number, from = 0) {
 
 const ids = (dataset: Dataset): number[] =>
   Array.from({ length: dataset.size }, (_, i) => dataset.samples[2 * i] ?? -1);
+
+/** The remarks in the JSON result. */
+function remarksOf(output: Output): unknown {
+  const written: string[] = [];
+  const write = vi
+    .spyOn(process.stdout, 'write')
+    .mockImplementation((text) => written.push(String(text)) > 0);
+  try {
+    Object.assign(output, { json: true }).result({});
+  } finally {
+    write.mockRestore();
+  }
+  return (JSON.parse(written.join('')) as { remarks?: unknown }).remarks;
+}
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'bedside-load-'));
@@ -69,6 +83,56 @@ describe('loadTwoSets', () => {
     const { calibration, test } = await loadTwoSets(vector, { data: at('x.npz'), limit: 30 }, 1, quiet);
     expect([calibration.size, test.size]).toEqual([30, 200]);
     expect(ids(calibration).filter((id) => ids(test).includes(id))).toEqual([]);
+  });
+
+  it.each(['local', 'test', 'all'] as const)(
+    'divides it as well when --split %s is given, and says so',
+    async (split) => {
+      const output = new Output({ quiet: true });
+      const { calibration, test } = await loadTwoSets(vector, { data: at('xy.npz'), split }, 1, output);
+      expect([calibration.size, test.size]).toEqual([2 * 20, 200]);
+      expect(ids(calibration).filter((id) => ids(test).includes(id))).toEqual([]);
+      expect(remarksOf(output)).toEqual([expect.stringContaining(`--split ${split} chose nothing`)]);
+    },
+  );
+
+  it.each(['xy.zip', 'xy'])('divides it under any name: %s', async (name) => {
+    const { x, y } = rows(300);
+    await writeFile(at(name), writeNpz({ x, y }));
+    const { calibration, test } = await loadTwoSets(vector, { data: at(name) }, 1, quiet);
+    expect([calibration.size, test.size]).toEqual([2 * 20, 200]);
+    expect(ids(calibration).filter((id) => ids(test).includes(id))).toEqual([]);
+  });
+
+  it.each(['all', 'test'] as const)(
+    'measures on no sample that scores when both come from --split %s',
+    async (split) => {
+      const { calibration, test } = await loadTwoSets(
+        vector,
+        { data: at('split.npz'), split, perClass: 25 },
+        1,
+        quiet,
+      );
+      expect(calibration.size).toBe(50);
+      const used = ids(calibration).filter((id) => id >= 1000);
+      expect(used.length).toBeGreaterThan(5);
+      expect(test.size).toBe(60 - used.length);
+      expect(ids(test).filter((id) => used.includes(id))).toEqual([]);
+      await expect(
+        loadTwoSets(vector, { data: at('split.npz'), split: 'test', perClass: 30 }, 1, quiet),
+      ).rejects.toMatchObject({ code: 'E_DATA', message: expect.stringContaining('too few samples') });
+    },
+  );
+
+  it('counts samples that measure and are copies of samples that score', async () => {
+    const [train, test] = [rows(40), rows(30, 20)];
+    const arrays = { train_images: train.x, train_labels: train.y, test_images: test.x, test_labels: test.y };
+    await writeFile(at('copies.npz'), writeNpz(arrays));
+    const output = new Output({ quiet: true });
+    await loadTwoSets(vector, { data: at('copies.npz') }, 1, output);
+    expect(remarksOf(output)).toEqual([
+      '20 of 30 samples that are measured on are copies, number for number, of samples that score',
+    ]);
   });
 
   it('takes the splits that there are, and limits each on its own', async () => {

@@ -1,8 +1,10 @@
 // Loads what commands work on: a model with its interface, and the samples that options ask for.
 import { createHash } from 'node:crypto';
 import {
+  countIdentical,
   type Dataset,
-  npzNames,
+  indicesOutside,
+  isUnsplitArchive,
   openDataset,
   type Split,
   selectIndices,
@@ -19,7 +21,7 @@ import {
   modelCosts,
 } from '../onnx/index.ts';
 import { type Classifier, describeClassifier } from '../prune/index.ts';
-import { BedsideError, must, RegularFile, readFileChecked } from '../util/index.ts';
+import { BedsideError, must, RegularFile } from '../util/index.ts';
 import { type ClassMixOptions, inMix, sharesOf } from './class-mix.ts';
 import { type DataOptions, DEFAULT_PER_CLASS } from './options.ts';
 import type { Output } from './output.ts';
@@ -109,7 +111,7 @@ export async function loadData(
     const limit = perClass * classifier.classes;
     return subset(whole, selectIndices(whole.size, undefined, { limit, seed: defaults.seed }, whole.name));
   });
-  tellSkipped(dataset, output);
+  tellRead(dataset, output);
   return dataset;
 }
 
@@ -133,8 +135,9 @@ export interface TwoSetsOptions extends DataOptions, ClassMixOptions {
 }
 
 /**
- * Reads both sets: calibration from the local split and limited, the rest from the test split. Data without splits is
- * divided: a third (by class and seed) for calibration, what calibration did not take for measuring.
+ * Reads both sets: calibration from the local split (or that of --split) and limited, the rest from the test split, without
+ * samples of the calibration. Archives without splits are divided, whatever --split says: a third (by class and seed) for
+ * calibration, the others for measuring.
  * @throws BedsideError as `openDataset`; as `sharesOf` and `inMix`
  */
 export async function loadTwoSets(
@@ -149,7 +152,7 @@ export async function loadTwoSets(
 
 /**
  * The same with one draw of samples for scoring for each seed. What is measured on does not depend on their number,
- * but for images without split folders, where no image that scores is measured on.
+ * but where scoring draws from the same split, of which no sample that scores is measured on.
  * @throws BedsideError as `loadTwoSets`
  */
 export async function loadDraws(
@@ -159,17 +162,18 @@ export async function loadDraws(
   output: Output,
 ): Promise<DrawnSets> {
   const [seed = 1] = seeds;
-  if (options.split === undefined && (await isUnsplitArchive(options.data))) {
-    const { perClass, limit, ...rest } = options;
+  if (await isUnsplitArchive(options.data)) {
+    const { perClass, limit, split, ...rest } = options;
     const all = await loadData(classifier, rest, { split: 'all', seed }, output);
     const [local, test] = splitInTwo(all, 1 / 3, seed);
     const wanted = perClass ?? (limit === undefined && local.labels ? DEFAULT_PER_CLASS : undefined);
     output.note('the data has no local and test split: a third was set apart for scoring');
+    if (split !== undefined) output.remark(`--split ${split} chose nothing: the data has no splits`);
     const draws = seeds.map((one) => {
       const selection = { perClass: wanted, limit, seed: one };
       return subset(local, selectIndices(local.size, local.labels, selection, local.name));
     });
-    return drawnSets(draws, limited(test, options.testLimit, seed), options);
+    return drawnSets(draws, limited(test, options.testLimit, seed), options, output);
   }
   const draws: Dataset[] = [];
   for (const one of seeds) {
@@ -181,23 +185,21 @@ export async function loadDraws(
   const scoring = draws.reduce((sum, { size }) => sum + size, 0);
   const enough = testLimit === undefined ? {} : { limit: testLimit + scoring };
   const all = await loadData(classifier, { ...rest, ...enough }, { split: 'test', seed }, output);
-  const test = withoutOrigins(all, draws, output);
-  return drawnSets(draws, limited(test, testLimit, seed), options);
+  const test = withoutUsed(all, draws, output);
+  return drawnSets(draws, limited(test, testLimit, seed), options, output);
 }
 
-function drawnSets(draws: readonly Dataset[], test: Dataset, { classMix }: TwoSetsOptions): DrawnSets {
+function drawnSets(
+  draws: readonly Dataset[],
+  test: Dataset,
+  { classMix }: TwoSetsOptions,
+  output: Output,
+): DrawnSets {
+  tellIdentical(draws, test, output);
   const shares = classMix && sharesOf(classMix, test.classNames);
   const chosen = shares ? draws.map((draw) => (draw.labels ? inMix(draw, shares) : draw)) : draws;
   const measured = shares && test.labels ? inMix(test, shares) : test;
   return { calibration: must(chosen[0], 'a draw of samples'), draws: chosen, test: measured, shares };
-}
-
-/** Whether the path is an archive of x and y, which every split reads in full. */
-export async function isUnsplitArchive(path: string): Promise<boolean> {
-  if (!path.toLowerCase().endsWith('.npz')) return false;
-  const bytes = await readFileChecked(path, 'dataset');
-  const names = npzNames(bytes, path);
-  return names.includes('x') && !names.some((name) => name.endsWith('_images'));
 }
 
 function limited(dataset: Dataset, limit: number | undefined, seed: number): Dataset {
@@ -205,26 +207,50 @@ function limited(dataset: Dataset, limit: number | undefined, seed: number): Dat
   return subset(dataset, selectIndices(dataset.size, dataset.labels, { limit, seed }, dataset.name));
 }
 
-/** A folder of images without split folders is read whole for both sets; files used for scoring are then left out. */
-export function withoutOrigins(test: Dataset, draws: readonly Dataset[], output: Output): Dataset {
-  const { origins } = test;
-  if (test.kind !== 'images' || !origins) return test;
-  const used = new Set(draws.flatMap((draw) => draw.origins ?? []));
-  const rest = origins.flatMap((origin, i) => (used.has(origin) ? [] : [i]));
+/**
+ * What is left to measure on when the samples that score are taken away: there are such where both come from one split.
+ * @throws BedsideError E_DATA when nothing is left
+ */
+export function withoutUsed(test: Dataset, draws: readonly Dataset[], output: Output): Dataset {
+  const rest = indicesOutside(test, draws);
   if (rest.length === test.size) return test;
+  const what = test.kind === 'images' ? 'images' : 'samples';
   if (rest.length === 0) {
     throw new BedsideError(
       'E_DATA',
-      `${test.name} has too few images: all ${test.size} are used for scoring`,
+      `${test.name} has too few ${what}: all ${test.size} are used for scoring`,
       {
-        hint: 'score on fewer with --per-class or --limit, or give the data local and test folders',
+        hint:
+          test.kind === 'images'
+            ? 'score on fewer with --per-class or --limit, or give the data local and test folders'
+            : 'score on fewer with --per-class or --limit, or leave out --split',
       },
     );
   }
-  output.note(`${test.size - rest.length} images that scoring uses are left out of the measurement`);
+  output.note(`${test.size - rest.length} ${what} that scoring uses are left out of the measurement`);
   return subset(test, rest);
 }
 
-function tellSkipped(dataset: Dataset, output: Output): void {
-  for (const { path, reason } of dataset.skipped) output.note(`skipped ${path}: ${reason}`);
+/** Says how many samples that measure have the very numbers of one that scores: copies, which measure nothing new. */
+export function tellIdentical(scoring: readonly Dataset[], measured: Dataset, output: Output): void {
+  const count = countIdentical(measured, scoring);
+  if (count === 0) return;
+  output.remark(
+    `${count} of ${measured.size} samples that are measured on are copies, number for number, of samples that score`,
+  );
+}
+
+// More lines than these help nobody.
+const MOST_NAMED = 20;
+const MOST_EXAMPLES = 5;
+
+/** Says what of the data was not read, and what was assumed to read the rest. */
+function tellRead({ skipped, passedOver = [], remarks = [] }: Dataset, output: Output): void {
+  for (const { path, reason } of skipped.slice(0, MOST_NAMED)) output.note(`skipped ${path}: ${reason}`);
+  if (skipped.length > 0) {
+    const examples = skipped.slice(0, MOST_EXAMPLES).map(({ path }) => path);
+    output.skip({ reason: 'images that cannot be read', count: skipped.length, examples });
+  }
+  for (const entry of passedOver) output.skip(entry);
+  for (const remark of remarks) output.remark(remark);
 }

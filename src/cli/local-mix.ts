@@ -1,9 +1,16 @@
 // What `compare --local` compares: samples for scoring from the local mix, from everybody alike, and from the wrong mix.
-import { classMix, type Dataset, selectIndices, splitInTwo, subset } from '../data/index.ts';
+import {
+  classMix,
+  type Dataset,
+  isUnsplitArchive,
+  selectIndices,
+  splitInTwo,
+  subset,
+} from '../data/index.ts';
 import type { CalibrationDraw, Classifier } from '../prune/index.ts';
 import { BedsideError, Random } from '../util/index.ts';
 import { mixing } from './class-mix.ts';
-import { type DrawnSets, isUnsplitArchive, loadData, type TwoSetsOptions, withoutOrigins } from './load.ts';
+import { type DrawnSets, loadData, type TwoSetsOptions, withoutUsed } from './load.ts';
 import type { Output } from './output.ts';
 import type { TargetOption } from './ranking-options.ts';
 
@@ -55,7 +62,7 @@ export async function localMixes(
   }
   if (!words) throw new BedsideError('E_INTERNAL', 'internal: no draw of local samples');
   const calibrations = draws.map(({ calibration }) => calibration);
-  return { draws, test: withoutOrigins(sets.test, calibrations, output), words };
+  return { draws, test: withoutUsed(sets.test, calibrations, output), words };
 }
 
 /** @throws BedsideError E_USAGE */
@@ -83,11 +90,12 @@ async function wholePool(
   output: Output,
 ): Promise<Dataset> {
   const { data, split, skipBad } = options;
-  const rest = { data, ...(split === undefined ? {} : { split }), ...(skipBad ? { skipBad } : {}) };
-  if (split === undefined && (await isUnsplitArchive(data))) {
-    const all = await loadData(classifier, rest, { split: 'all', seed }, output);
+  const common = { data, ...(skipBad ? { skipBad } : {}) };
+  if (await isUnsplitArchive(data)) {
+    const all = await loadData(classifier, common, { split: 'all', seed }, output);
     return splitInTwo(all, 1 / 3, seed)[0];
   }
+  const rest = { ...common, ...(split === undefined ? {} : { split }) };
   return loadData(classifier, rest, { split: 'local', seed }, output);
 }
 

@@ -12,7 +12,7 @@ import {
 import { describeClassifier } from '../prune/index.ts';
 import { must } from '../util/index.ts';
 import type { Output } from './output.ts';
-import { certifyDrawn, type DrawOptions, type LocalDraws, localDraws } from './pack-run.ts';
+import { certifyDrawn, type DrawOptions, type LocalDraws, localDraws, tellOtherDraws } from './pack-run.ts';
 
 /** Proposals that are measured at most. */
 const MOST = 6;
@@ -62,7 +62,10 @@ export async function measureProposals(
     if (!decisions) break;
     const { levels, accuracy: predicted } = viewPlan(problem, decisions);
     if (findVariant(bundle.manifest, levels) === undefined) {
-      draws ??= await localDraws(describeClassifier(bundle.model, bundle.dir), data, seed, output);
+      if (!draws) {
+        draws = await localDraws(describeClassifier(bundle.model, bundle.dir), data, seed, output);
+        tellOtherDraws(start, draws, { data: data.data, seed }, output);
+      }
       await certifyDrawn(bundle, levels, draws, { batch, threads, seed }, output);
       bundle = await openBundle(bundle.dir);
     }

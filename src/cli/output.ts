@@ -9,6 +9,13 @@ export interface OutputOptions {
   readonly quiet?: boolean | undefined;
 }
 
+/** Data that was not read, for one reason; `examples` are the first few. */
+export interface Skipped {
+  readonly reason: string;
+  readonly count: number;
+  readonly examples: readonly string[];
+}
+
 /** How far a long step is. */
 export interface Progress {
   update(done: number, total: number, step?: string): void;
@@ -20,6 +27,8 @@ export interface Progress {
 export class Output {
   readonly json: boolean;
   readonly quiet: boolean;
+  readonly #remarks = new Set<string>();
+  readonly #skipped = new Map<string, Skipped>();
 
   constructor(options: OutputOptions) {
     this.json = options.json ?? false;
@@ -41,9 +50,33 @@ export class Output {
     if (!this.quiet) process.stderr.write(`${plainLine(text)}\n`);
   }
 
-  /** The result as one JSON object, under --json. Numbers that are not finite become null. */
+  /** A remark that belongs to the result: once on stderr, and in `remarks` of the JSON object. */
+  remark(text: string): void {
+    if (this.#remarks.has(text)) return;
+    this.#remarks.add(text);
+    this.note(text);
+  }
+
+  /** Data that was passed over: a remark, and an entry of `skipped` in the JSON object. The same again is not counted twice. */
+  skip(skipped: Skipped): void {
+    const key = JSON.stringify(skipped);
+    if (this.#skipped.has(key)) return;
+    this.#skipped.set(key, skipped);
+    const { reason, count, examples } = skipped;
+    const few = examples.join(', ') + (count > examples.length ? ', ...' : '');
+    this.note(`passed over: ${count} ${reason}${few === '' ? '' : ` (${few})`}`);
+  }
+
+  /**
+   * The result as one JSON object, under --json, with `remarks` and `skipped` where there are any. Numbers that are not
+   * finite become null.
+   */
   result(value: object): void {
-    if (this.json) process.stdout.write(`${plainJson(JSON.stringify(value))}\n`);
+    if (!this.json) return;
+    const remarks = [...this.#remarks];
+    const skipped = [...this.#skipped.values()];
+    const beside = { ...(remarks.length > 0 && { remarks }), ...(skipped.length > 0 && { skipped }) };
+    process.stdout.write(`${plainJson(JSON.stringify({ ...value, ...beside }))}\n`);
   }
 
   /** A progress bar where stderr is a terminal, else a line now and then. */

@@ -1,6 +1,6 @@
 // Draws samples, packs a model, writes the bundle and the chart; and measures one more mix of a bundle.
 import { readdir, stat } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
+import { basename, extname, join, resolve } from 'node:path';
 import {
   type Bundle,
   type BundleManifest,
@@ -10,7 +10,7 @@ import {
   type Variant,
   writeBundle,
 } from '../bundle/index.ts';
-import { type Dataset, disjointDraws } from '../data/index.ts';
+import { type Dataset, disjointDraws, isUnsplitArchive } from '../data/index.ts';
 import { ENGINE } from '../engine/index.ts';
 import {
   type Classifier,
@@ -22,7 +22,7 @@ import {
 } from '../prune/index.ts';
 import { assertWritable, BedsideError, writeFileAtomic } from '../util/index.ts';
 import { frontierChart } from './frontier-chart.ts';
-import { hashFile, isUnsplitArchive, type LoadedModel, loadData } from './load.ts';
+import { hashFile, type LoadedModel, loadData, tellIdentical } from './load.ts';
 import { type DataOptions, DEFAULT_PER_CLASS } from './options.ts';
 import type { Output } from './output.ts';
 import { VERSION } from './version.ts';
@@ -58,6 +58,7 @@ export async function localDraws(
   const all = await loadData(classifier, rest, { split, seed, perClass: limit }, output);
   const limits = { first: perClass, second: validationPerClass, classes: classifier.classes };
   const [calibration, validation] = disjointDraws(all, limits, seed);
+  tellIdentical([calibration], validation, output);
   output.note(`ranking and repairing on ${calibration.size} samples, measuring on ${validation.size} others`);
   return { calibration, validation };
 }
@@ -135,7 +136,31 @@ export async function certifyAndWrite(
 ): Promise<Certified> {
   const classifier = describeClassifier(bundle.model, bundle.dir);
   const draws = await localDraws(classifier, options, options.seed, output);
+  tellOtherDraws(bundle, draws, options, output);
   return certifyDrawn(bundle, levels, draws, options, output);
+}
+
+/**
+ * Says when samples that measure may be among those that ranked and repaired the bundle: the draws that packed it come again
+ * only from the same data, seed and counts.
+ */
+export function tellOtherDraws(
+  { manifest: { provenance } }: Bundle,
+  { calibration, validation }: LocalDraws,
+  { data, seed }: { readonly data: string; readonly seed: number },
+  output: Output,
+): void {
+  const same =
+    basename(resolve(provenance.dataset)) === basename(resolve(data)) &&
+    provenance.seed === seed &&
+    provenance.calibration === calibration.size &&
+    provenance.validation === validation.size;
+  if (same) return;
+  output.remark(
+    'measured on other draws than the bundle was packed with: some of these samples may have ranked or repaired it; ' +
+      `it was packed with --data ${provenance.dataset} --seed ${provenance.seed}, ` +
+      `${provenance.calibration} samples that ranked and ${provenance.validation} that measured`,
+  );
 }
 
 type CertifyOptions = Pick<PackOptions, 'batch' | 'threads' | 'lowRankFrom'> & { readonly seed: number };

@@ -1,5 +1,13 @@
 // What every reader of recordings and images produces.
 
+/** What of the data was not read, for one reason. */
+export interface PassedOver {
+  readonly reason: string;
+  readonly count: number;
+  /** The first few, by name. */
+  readonly examples: readonly string[];
+}
+
 /** Samples as a network reads them, all in memory. */
 export interface Dataset {
   readonly kind: 'npz' | 'images' | 'wfdb' | 'synthetic';
@@ -19,6 +27,19 @@ export interface Dataset {
   readonly origins: readonly string[] | undefined;
   /** Files left out with `skipBad`, and why. */
   readonly skipped: readonly { readonly path: string; readonly reason: string }[];
+  /**
+   * Where each sample stands in the data, whatever was chosen and by which split: the same number is the same sample.
+   * Undefined where origins tell (images), and for samples that are made.
+   */
+  readonly positions?: Float64Array | undefined;
+  /** What else was passed over, by reason; hidden files of the system do not count. */
+  readonly passedOver?: readonly PassedOver[] | undefined;
+  /** What a user must know of how the data was read: what was assumed, taken in another's place, or is not there. */
+  readonly remarks?: readonly string[] | undefined;
+  /** Of signals: samples a second, as they are in `samples`. */
+  readonly rate?: number | undefined;
+  /** Of signals: how many records each lead was taken from, by the lead's name. */
+  readonly leads?: Readonly<Record<string, number>> | undefined;
   /** SHA-256 over samples and labels, in hexadecimal. */
   readonly hash: string;
 }
@@ -41,6 +62,10 @@ export interface DatasetOptions {
   readonly limit?: number | undefined;
   /** Only samples of these classes; labels stay the model's. */
   readonly classFilter?: readonly number[] | undefined;
+  /** Samples a second of the signals that the model reads; undefined where nobody says. */
+  readonly rate?: number | undefined;
+  /** The most pixels that an image may have; default 2^28. */
+  readonly maxPixels?: number | undefined;
   /** Only these records of a WFDB folder. */
   readonly records?: readonly string[] | undefined;
   readonly seed: number;

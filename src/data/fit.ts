@@ -1,5 +1,5 @@
 // Refusals when data and model do not fit, both sides said; and when the samples do not fit into memory.
-import { BedsideError, formatBytes } from '../util/index.ts';
+import { availableMemory, BedsideError, formatBytes } from '../util/index.ts';
 
 /** `[1, 64, 64]` */
 export function formatShape(shape: readonly (number | string)[]): string {
@@ -71,13 +71,39 @@ export function numberedClasses(count: number): string[] {
  * @throws BedsideError E_DATA when memory does not hold them
  */
 export function allocateSamples(count: number, size: number, name: string): Float32Array<ArrayBuffer> {
-  try {
-    return new Float32Array(count * size);
-  } catch (cause) {
-    throw new BedsideError(
-      'E_DATA',
-      `${name}: ${count} samples take ${formatBytes(count * size * 4)}, more than can be allocated`,
-      { hint: 'take fewer with --limit or --per-class', cause },
-    );
+  const room = availableMemory();
+  const bytes = count * size * 4;
+  let cause: unknown;
+  if (bytes <= room) {
+    try {
+      return new Float32Array(count * size);
+    } catch (error) {
+      cause = error;
+    }
   }
+  throw new BedsideError(
+    'E_DATA',
+    `${name}: ${count} samples take ${formatBytes(bytes)}, more than can be allocated (${formatBytes(room)} are free)`,
+    { hint: 'take fewer with --limit or --per-class', cause },
+  );
+}
+
+/**
+ * A remark that names the classes which no sample of the data has, of those asked for; none where all are there.
+ * @param labels of all samples that could be chosen
+ */
+export function absentClasses(
+  labels: Int32Array | undefined,
+  classNames: readonly string[],
+  classFilter: readonly number[] | undefined,
+  name: string,
+): string[] {
+  if (!labels) return [];
+  const present = new Uint8Array(classNames.length);
+  for (const label of labels) present[label] = 1;
+  const absent = classNames.filter((_, i) => !present[i] && (classFilter?.includes(i) ?? true));
+  if (absent.length === 0) return [];
+  const few = absent.slice(0, 10).join(', ');
+  const more = absent.length > 10 ? ` and ${absent.length - 10} more` : '';
+  return [`${name} has no sample of ${absent.length === 1 ? 'class' : 'classes'} ${few}${more}`];
 }

@@ -10,7 +10,7 @@ export interface NpyHeader {
 type Value = string | boolean | readonly number[];
 
 // NumPy itself writes well below this, and refuses to read more than 10,000 characters.
-const MAX_LENGTH = 65536;
+export const MAX_HEADER_LENGTH = 65536;
 const MAX_AXES = 64;
 
 /**
@@ -18,7 +18,7 @@ const MAX_AXES = 64;
  * @throws BedsideError E_DATA
  */
 export function parseNpyHeader(text: string, name: string): NpyHeader {
-  if (text.length > MAX_LENGTH) throw wrong(name, `it is ${text.length} characters long`);
+  if (text.length > MAX_HEADER_LENGTH) throw wrong(name, `it is ${text.length} characters long`);
   const tokens = tokenize(text, name);
   let at = 0;
   const take = (expected: string): void => {

@@ -1,6 +1,6 @@
 // NumPy's array format, versions 1 to 3 (numpy.lib.format): one header line in Python syntax, then the numbers.
 import { BedsideError } from '../util/index.ts';
-import { parseNpyHeader } from './npy-header.ts';
+import { MAX_HEADER_LENGTH, parseNpyHeader } from './npy-header.ts';
 
 interface ArrayTypes {
   readonly bool: Uint8Array;
@@ -9,6 +9,9 @@ interface ArrayTypes {
   readonly int16: Int16Array;
   readonly int32: Int32Array;
   readonly int64: BigInt64Array;
+  readonly uint16: Uint16Array;
+  readonly uint32: Uint32Array;
+  readonly uint64: BigUint64Array;
   readonly float32: Float32Array;
   readonly float64: Float64Array;
 }
@@ -36,6 +39,9 @@ const DTYPES: {
   int16: { descr: '<i2', bytes: 2, view: (buffer) => new Int16Array(buffer) },
   int32: { descr: '<i4', bytes: 4, view: (buffer) => new Int32Array(buffer) },
   int64: { descr: '<i8', bytes: 8, view: (buffer) => new BigInt64Array(buffer) },
+  uint16: { descr: '<u2', bytes: 2, view: (buffer) => new Uint16Array(buffer) },
+  uint32: { descr: '<u4', bytes: 4, view: (buffer) => new Uint32Array(buffer) },
+  uint64: { descr: '<u8', bytes: 8, view: (buffer) => new BigUint64Array(buffer) },
   float32: { descr: '<f4', bytes: 4, view: (buffer) => new Float32Array(buffer) },
   float64: { descr: '<f8', bytes: 8, view: (buffer) => new Float64Array(buffer) },
 };
@@ -43,13 +49,28 @@ const DTYPES: {
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]; // "\x93NUMPY"
 const PREAMBLE = MAGIC.length + 2;
 
+/** What stands before an array's numbers. */
+export interface NpyHead {
+  readonly dtype: NpyDtype;
+  readonly bigEndian: boolean;
+  readonly fortranOrder: boolean;
+  readonly shape: readonly number[];
+  readonly itemBytes: number;
+  /** Where the numbers start. */
+  readonly start: number;
+}
+
+/** No head that is read is longer. */
+export const MAX_HEAD_BYTES = PREAMBLE + 4 + MAX_HEADER_LENGTH;
+
 /**
- * Reads one `.npy` array. Fortran order is turned into C order and big-endian numbers into native ones; the length
- * is checked against the shape before anything is allocated.
+ * Reads what stands before an array's numbers; shape and type are checked against the array's size.
+ * @param bytes the array's first bytes, `MAX_HEAD_BYTES` of them or all there are
+ * @param total bytes of the whole array
  * @param name how the array is called in error messages
  * @throws BedsideError E_DATA
  */
-export function decodeNpy(bytes: Uint8Array, name: string): NpyArray {
+export function parseNpyHead(bytes: Uint8Array, total: number, name: string): NpyHead {
   if (bytes.length < PREAMBLE + 2 || MAGIC.some((byte, i) => bytes[i] !== byte)) {
     throw malformed(name, 'it does not begin with the NumPy signature and a header');
   }
@@ -61,26 +82,48 @@ export function decodeNpy(bytes: Uint8Array, name: string): NpyArray {
   if (bytes.length < start) throw malformed(name, 'the header is cut off');
   const headerLength = version === 1 ? view.getUint16(PREAMBLE, true) : view.getUint32(PREAMBLE, true);
   const end = start + headerLength;
-  if (end > bytes.length) {
-    throw malformed(name, `expected ${headerLength} header bytes, got ${bytes.length - start}`);
+  if (end > total) {
+    throw malformed(name, `expected ${headerLength} header bytes, got ${total - start}`);
   }
+  if (headerLength > MAX_HEADER_LENGTH) throw malformed(name, `its header has ${headerLength} bytes`);
   const encoding = version === 3 ? 'utf-8' : 'latin1';
   const header = parseNpyHeader(new TextDecoder(encoding).decode(bytes.subarray(start, end)), name);
 
   const { dtype, bigEndian } = parseDescr(header.descr, name);
   const itemBytes = DTYPES[dtype].bytes;
   const expected = elementCount(header.shape, name) * itemBytes;
-  if (expected !== bytes.length - end) {
+  if (expected !== total - end) {
     throw malformed(
       name,
-      `expected ${expected} bytes for ${dtype} [${header.shape.join(', ')}], got ${bytes.length - end}`,
+      `expected ${expected} bytes for ${dtype} [${header.shape.join(', ')}], got ${total - end}`,
     );
   }
+  const { fortranOrder, shape } = header;
+  return { dtype, bigEndian, fortranOrder, shape, itemBytes, start: end };
+}
+
+/**
+ * Reads one `.npy` array. Fortran order is turned into C order and big-endian numbers into native ones; the length
+ * is checked against the shape before anything is allocated.
+ * @param name how the array is called in error messages
+ * @throws BedsideError E_DATA
+ */
+export function decodeNpy(bytes: Uint8Array, name: string): NpyArray {
+  const head = parseNpyHead(bytes, bytes.length, name);
   // A copy, to be aligned; slice() would not copy from a Buffer.
-  const content = new Uint8Array(bytes.subarray(end));
-  if (bigEndian) swapBytes(content, itemBytes);
-  const ordered = header.fortranOrder ? toRowMajor(content, header.shape, itemBytes) : content;
-  return { dtype, shape: header.shape, data: DTYPES[dtype].view(ordered.buffer) } as NpyArray;
+  const content = new Uint8Array(bytes.subarray(head.start));
+  if (head.bigEndian) swapBytes(content, head.itemBytes);
+  const ordered = head.fortranOrder ? toRowMajor(content, head.shape, head.itemBytes) : content;
+  return numbersOf(head.dtype, head.shape, ordered);
+}
+
+/** An array from native bytes in C order that start at the beginning of their buffer. */
+export function numbersOf(
+  dtype: NpyDtype,
+  shape: readonly number[],
+  { buffer }: Uint8Array<ArrayBuffer>,
+): NpyArray {
+  return { dtype, shape, data: DTYPES[dtype].view(buffer) } as NpyArray;
 }
 
 /**
@@ -123,6 +166,9 @@ function dtypeOf(data: NpyData): NpyDtype {
   if (data instanceof Int16Array) return 'int16';
   if (data instanceof Int32Array) return 'int32';
   if (data instanceof BigInt64Array) return 'int64';
+  if (data instanceof Uint16Array) return 'uint16';
+  if (data instanceof Uint32Array) return 'uint32';
+  if (data instanceof BigUint64Array) return 'uint64';
   if (data instanceof Float32Array) return 'float32';
   if (data instanceof Float64Array) return 'float64';
   data satisfies never;
@@ -150,7 +196,8 @@ function elementCount(shape: readonly number[], name: string): number {
   return count;
 }
 
-function swapBytes(bytes: Uint8Array, itemBytes: number): void {
+/** Turns the bytes of every item around. */
+export function swapBytes(bytes: Uint8Array, itemBytes: number): void {
   for (let i = 0; i < bytes.length; i += itemBytes) bytes.subarray(i, i + itemBytes).reverse();
 }
 

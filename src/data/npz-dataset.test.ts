@@ -80,6 +80,40 @@ describe('npzDataset', () => {
     }
   });
 
+  it('divides bytes of the shape of the model by 255, whatever the rank, and takes other integers as they are', async () => {
+    for (const shape of [[6], [2, 3], [1, 2, 3], [1, 1, 2, 3], [2, 1, 3], [1, 1, 1, 2, 3]]) {
+      const { samples } = await read({ x: bytes([2, ...shape], 100) }, { sampleShape: shape });
+      expect(times255(samples)).toEqual(Array.from({ length: 12 }, (_, i) => 100 + i));
+    }
+    const withoutChannel = await read({ x: bytes([2, 2, 3, 2]) }, { sampleShape: [1, 2, 3, 2] });
+    expect(times255(withoutChannel.samples)).toEqual(Array.from({ length: 24 }, (_, i) => i));
+    const plain = Int16Array.of(-5, 300, 7, 8, 9, 10);
+    const table = await read({ x: npyArray([1, 6], plain) }, { sampleShape: [6] });
+    expect([...table.samples]).toEqual([...plain]);
+  });
+
+  it('takes labels of any integer type, but refuses samples of which nothing says what is white', async () => {
+    for (const values of [Uint16Array.of(2, 1), Uint32Array.of(2, 1), BigUint64Array.of(2n, 1n)]) {
+      const { labels } = await read({ x: bytes([2, 2, 2]), y: npyArray([2], values) });
+      expect([...labels!]).toEqual([2, 1]);
+    }
+    const wide = { x: npyArray([1, 2, 2], Uint16Array.of(0, 1, 2, 4095)) };
+    await expect(read(wide)).rejects.toMatchObject({
+      code: 'E_DATA',
+      message: expect.stringContaining('x in f.npz is uint16: nothing says which value is white'),
+    });
+  });
+
+  it('says which classes no sample has, and where each sample stands in the data', async () => {
+    const some = await read({ x: bytes([2, 2, 2]), y: labels(1, 1) });
+    expect(some.remarks).toEqual(['f.npz has no sample of classes 0, 2']);
+    expect((await read({ x: bytes([2, 2, 2]), y: labels(1, 1) }, { classFilter: [1] })).remarks).toEqual([]);
+    const all = await read(medmnist);
+    const test = await read(medmnist, { split: 'test' });
+    expect(new Set(all.positions).size).toBe(5);
+    expect([...test.positions!]).toEqual([...all.positions!.subarray(3)]);
+  });
+
   it('goes without labels', async () => {
     expect((await read({ x: bytes([2, 2, 2]) })).labels).toBeUndefined();
     await expect(read({ x: bytes([2, 2, 2]) }, { classFilter: [0] })).rejects.toThrow(/no labels/);

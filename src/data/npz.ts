@@ -1,8 +1,9 @@
 // NumPy's `.npz`: a zip archive of `.npy` arrays.
 import { zipSync } from 'fflate';
 import { BedsideError, formatBytes, readFileChecked } from '../util/index.ts';
+import type { ByteSource } from './byte-source.ts';
 import { decodeNpy, encodeNpy, type NpyArray } from './npy.ts';
-import { listZip, readZipEntry, type ZipEntry } from './zip.ts';
+import { listZip, listZipOf, readZipEntry, type ZipEntry } from './zip.ts';
 
 export interface ReadNpzOptions {
   /** Which arrays to unpack; all of them unless given. */
@@ -35,11 +36,7 @@ export function decodeNpz(
   const maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
   const chosen = new Map<string, ZipEntry>();
   let total = 0;
-  for (const entry of listZip(bytes, name)) {
-    if (!entry.name.endsWith('.npy')) continue;
-    const key = entry.name.slice(0, -'.npy'.length);
-    if (options.only && !options.only(key)) continue;
-    if (chosen.has(key)) throw new BedsideError('E_DATA', `${name} holds array ${key} twice`);
+  for (const [key, entry] of arrayEntries(listZip(bytes, name), name, options.only)) {
     chosen.set(key, entry);
     total += entry.bytes;
   }
@@ -55,6 +52,30 @@ export function decodeNpz(
     arrays.set(key, decodeNpy(readZipEntry(bytes, entry, name), `${key} in ${name}`));
   }
   return arrays;
+}
+
+/**
+ * The members of an archive that are arrays, by name (without `.npy`), in its order, without unpacking any.
+ * @throws BedsideError E_DATA; E_FILE when a file cannot be read
+ */
+export async function npzEntries(source: ByteSource, name: string): Promise<Map<string, ZipEntry>> {
+  return arrayEntries(await listZipOf(source, name), name);
+}
+
+function arrayEntries(
+  entries: readonly ZipEntry[],
+  name: string,
+  only: (name: string) => boolean = () => true,
+): Map<string, ZipEntry> {
+  const chosen = new Map<string, ZipEntry>();
+  for (const entry of entries) {
+    if (!entry.name.endsWith('.npy')) continue;
+    const key = entry.name.slice(0, -'.npy'.length);
+    if (!only(key)) continue;
+    if (chosen.has(key)) throw new BedsideError('E_DATA', `${name} holds array ${key} twice`);
+    chosen.set(key, entry);
+  }
+  return chosen;
 }
 
 /** The names of the arrays in an archive, in its order, without unpacking any. @throws BedsideError E_DATA */

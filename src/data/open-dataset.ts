@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { assertFiniteSamples, BedsideError, messageOf, RegularFile } from '../util/index.ts';
 import type { Dataset, DatasetOptions } from './dataset.ts';
 import { readImages } from './images.ts';
-import { readNpzDataset } from './npz-dataset.ts';
+import { isUnsplitNpz, readNpzDataset } from './npz-dataset.ts';
 import { readWfdb, recordNames } from './wfdb.ts';
 
 /**
@@ -25,6 +25,20 @@ export async function openDataset(path: string, options: DatasetOptions): Promis
   const dataset = await read(path, options);
   assertFiniteSamples(dataset);
   return dataset;
+}
+
+/**
+ * Whether a path is an archive of `x` and `y` alone, whatever its name: it has no splits, and every split reads it in full.
+ * @throws BedsideError E_FILE, E_DATA for a path that is no dataset
+ */
+export async function isUnsplitArchive(path: string): Promise<boolean> {
+  if ((await kindOf(path)) !== 'npz') return false;
+  const file = await RegularFile.open(path, 'dataset');
+  try {
+    return await isUnsplitNpz(file, path);
+  } finally {
+    await file.close();
+  }
 }
 
 async function kindOf(path: string): Promise<'npz' | 'wfdb' | 'images'> {

@@ -35,6 +35,12 @@ describe('selectIndices', () => {
     expect(select({})).toEqual(Array.from({ length: 90 }, (_, i) => i));
   });
 
+  it('takes as many samples as a day of heartbeats has', () => {
+    const labels = new Int32Array(300_000);
+    const chosen = selectIndices(labels.length, labels, { perClass: 250_000, seed: 1 }, 'd');
+    expect(chosen.length).toBe(250_000);
+  });
+
   it('limits each class, in order, by the seed', () => {
     const chosen = select({ perClass: 15 });
     expect(tally(chosen)).toEqual([15, 15, 0, 10]);
@@ -114,6 +120,17 @@ describe('disjointDraws', () => {
     must(part.origins, 'origins').map((origin) => Number(origin.slice(1)));
   const draws = (first: number, second: number, seed = 1, of = dataset()) =>
     disjointDraws(of, { first, second, classes: 4 }, seed).map(numbers) as [number[], number[]];
+
+  it('take as many samples as a day of heartbeats has', () => {
+    const size = 400_000;
+    const large = { ...dataset(), size, samples: new Float32Array(size), sampleShape: [1] };
+    const [first, second] = disjointDraws(
+      { ...large, labels: new Int32Array(size), origins: undefined },
+      { first: 200_000, second: 200_000, classes: 1 },
+      1,
+    );
+    expect([first.size, second.size]).toEqual([200_000, 200_000]);
+  });
 
   it('share no sample, whatever the limits and the seed', () => {
     for (let seed = 0; seed < 50; seed++) {

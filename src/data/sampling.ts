@@ -37,7 +37,7 @@ export function selectIndices(
   if (labels && selection.perClass !== undefined) {
     const kept: number[] = [];
     for (const members of indicesByClass(labels))
-      kept.push(...draw(members, selection.perClass, random.fork()));
+      for (const i of draw(members, selection.perClass, random.fork())) kept.push(i);
     chosen = Int32Array.from(kept).sort();
   }
   const wanted = selection.classFilter && new Set(selection.classFilter);
@@ -57,6 +57,7 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
   const samples = new Float32Array(indices.length * stride);
   const labels = dataset.labels && new Int32Array(indices.length);
   const origins: string[] | undefined = dataset.origins && [];
+  const positions = dataset.positions && new Float64Array(indices.length);
   for (let to = 0; to < indices.length; to++) {
     const from = indices[to] ?? -1;
     if (from < 0 || from >= dataset.size) {
@@ -64,9 +65,11 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
     }
     samples.set(dataset.samples.subarray(from * stride, (from + 1) * stride), to * stride);
     if (labels && dataset.labels) labels[to] = dataset.labels[from] ?? 0;
+    if (positions && dataset.positions) positions[to] = dataset.positions[from] ?? 0;
     if (origins && dataset.origins) origins.push(must(dataset.origins[from], 'an origin for each sample'));
   }
-  return { ...dataset, size: indices.length, samples, labels, origins, hash: hashSamples(samples, labels) };
+  const hash = hashSamples(samples, labels);
+  return { ...dataset, size: indices.length, samples, labels, origins, positions, hash };
 }
 
 /**
@@ -126,8 +129,8 @@ export function disjointDraws(
     // No sample is in both, since each is taken from its own part of one order.
     const { length } = members;
     const border = Math.min(first, Math.max(Math.ceil(length / 2), length - second));
-    drawn[0].push(...shuffled.subarray(0, border));
-    drawn[1].push(...shuffled.subarray(border, border + second));
+    for (const i of shuffled.subarray(0, border)) drawn[0].push(i);
+    for (const i of shuffled.subarray(border, border + second)) drawn[1].push(i);
   }
   if (drawn[0].length === 0 || drawn[1].length === 0) {
     throw new BedsideError(

@@ -181,7 +181,7 @@ function tensorsOf(model: ModelProto): TensorProto[] {
   return found;
 
   function fromGraph(graph: GraphProto): void {
-    found.push(...graph.initializer);
+    for (const tensor of graph.initializer) found.push(tensor);
     graph.sparseInitializer.forEach(fromSparse);
     graph.node.forEach(fromNode);
   }
@@ -190,7 +190,7 @@ function tensorsOf(model: ModelProto): TensorProto[] {
   }
   function fromAttribute({ t, tensors, g, graphs, sparseTensor, sparseTensors }: AttributeProto): void {
     if (t) found.push(t);
-    found.push(...tensors);
+    for (const tensor of tensors) found.push(tensor);
     if (g) fromGraph(g);
     graphs.forEach(fromGraph);
     if (sparseTensor) fromSparse(sparseTensor);

@@ -158,7 +158,7 @@ function cutTies(manifest: BundleManifest, places: readonly (Place | undefined)[
   for (const span of spans.sort((a, b) => a.first - b.first)) {
     const last = merged.at(-1);
     if (last && span.first <= last.last) {
-      last.groups.push(...span.groups);
+      for (const group of span.groups) last.groups.push(group);
       last.last = Math.max(last.last, span.last);
     } else merged.push(span);
   }

@@ -215,8 +215,8 @@ class Chooser {
     for (const [i, fold] of folds.entries()) {
       const { model } = await must(rankings[i], 'a ranking for each fold').prune(amount);
       const result = await this.#evaluate(model, fold.measureOn);
-      predictions.push(...result.predictions);
-      expected.push(...(fold.measureOn.labels ?? fold.predictions));
+      for (const label of result.predictions) predictions.push(label);
+      for (const label of fold.measureOn.labels ?? fold.predictions) expected.push(label);
       difference += squaredDifference(result.logits, fold.logits, this.#classes);
     }
     const { calibration } = this.#options;

@@ -9,6 +9,7 @@ export {
   tellNonFinite,
 } from './finite.ts';
 export { formatBytes, formatCount, formatJoules, formatPercent, formatSeconds } from './format.ts';
+export { hashArrays } from './hash-arrays.ts';
 export { plainJson, plainLine, plainText } from './plain.ts';
 export { Random } from './random.ts';
 export { RandomLanes } from './random-lanes.ts';

@@ -1,7 +1,7 @@
 // `bedside explain`: one score for every channel, by a criterion, on local samples.
 import { extname } from 'node:path';
 import type { Command } from 'commander';
-import { type Dataset, type NpyArray, npyArray, writeNpz } from '../../data/index.ts';
+import { type Dataset, isUnsplitArchive, type NpyArray, npyArray, writeNpz } from '../../data/index.ts';
 import {
   type Aggregation,
   CRITERIA,
@@ -22,7 +22,7 @@ import {
 import { addClassMix, type ClassMixOptions, inMix, mixing, sharesOf } from '../class-mix.ts';
 import { examples } from '../command-line.ts';
 import { addHeatmapOptions, type HeatmapOptions, planHeatmaps } from '../heatmaps/index.ts';
-import { isUnsplitArchive, type LoadedModel, loadClassifier, loadData } from '../load.ts';
+import { type LoadedModel, loadClassifier, loadData } from '../load.ts';
 import {
   addCommon,
   addData,

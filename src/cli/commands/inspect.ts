@@ -213,7 +213,7 @@ function describe(path: string, inspection: Inspection): string {
   if (unknown.length > 0) {
     parts.push(
       '\nUnknown operators (carried through; channels cannot cross them)',
-      ...unknown.map(({ name, op }) => plainLine(`  ${op} '${name}'`)),
+      unknown.map(({ name, op }) => plainLine(`  ${op} '${name}'`)).join('\n'),
     );
   }
   const { uncounted } = inspection;

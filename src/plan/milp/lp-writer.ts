@@ -11,14 +11,16 @@ export function writeLp(program: Program, comment = ''): string {
   const lines = comment === '' ? [] : comment.split('\n').map((line) => `\\ ${line}`);
   lines.push('Minimize');
   const costs = columns.flatMap(({ cost }, index) => (cost === 0 ? [] : [term(cost, name(index))]));
-  lines.push(...wrapped(' cost:', costs.length > 0 ? costs : [`0 ${name(0)}`]));
+  const objective = wrapped(' cost:', costs.length > 0 ? costs : [`0 ${name(0)}`]);
+  for (const line of objective) lines.push(line);
   lines.push('Subject To');
-  for (const row of rows) lines.push(...rowLines(row, name));
+  for (const row of rows) for (const line of rowLines(row, name)) lines.push(line);
   lines.push('Bounds');
   for (const { name: own, upper, integer } of columns) {
     if (!integer && Number.isFinite(upper)) lines.push(` 0 <= ${own} <= ${upper}`);
   }
-  lines.push('Binaries', ...columns.filter(({ integer }) => integer).map(({ name: own }) => ` ${own}`));
+  lines.push('Binaries');
+  for (const { name: own, integer } of columns) if (integer) lines.push(` ${own}`);
   lines.push('End', '');
   return lines.join('\n');
 }

@@ -136,7 +136,7 @@ function foldOf(
     lengths.push((end - start) * taps);
     start = end;
   }
-  const width = Math.max(...lengths);
+  const width = lengths.reduce((most, length) => Math.max(most, length), 0);
   return width > 1 ? { starts, lengths, width } : undefined;
 }
 

@@ -14,7 +14,7 @@ const SAMPLES = 256;
 
 /** As many samples, and copies of them, as the largest value leaves room for. */
 export function affordableSamples(model: Model, calibration: Dataset, seed: number): RepairSamples {
-  const largest = Math.max(...Array.from(sampleShapes(model).values(), sizeOf));
+  const largest = [...sampleShapes(model).values()].reduce((most, shape) => Math.max(most, sizeOf(shape)), 0);
   const most = Math.max(8, Math.floor(VALUE_BYTES / (4 * largest)));
   const copies = Math.max(1, Math.min(4, Math.floor(Math.min(most, SAMPLES) / calibration.size)));
   const all = repairSamples(calibration, copies, new Random(seed));

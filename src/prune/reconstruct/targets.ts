@@ -78,7 +78,7 @@ function nodesAbove(model: Model, value: string): Set<Node> {
     const node = makers.get(name);
     if (!node || found.has(node)) continue;
     found.add(node);
-    queue.push(...node.inputs);
+    for (const input of node.inputs) queue.push(input);
   }
   return found;
 }

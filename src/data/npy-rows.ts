@@ -1,0 +1,109 @@
+// Chosen rows (entries of the first axis) of a `.npy` array that comes in pieces, so that only one row is in memory.
+import { availableMemory, BedsideError, formatBytes } from '../util/index.ts';
+import {
+  decodeNpy,
+  MAX_HEAD_BYTES,
+  type NpyArray,
+  type NpyHead,
+  numbersOf,
+  parseNpyHead,
+  swapBytes,
+} from './npy.ts';
+
+type Pieces = AsyncIterable<Uint8Array>;
+
+/** Called with each chosen row, in order; the row's numbers are valid until the call's promise is done. */
+type RowReader = (row: number, numbers: NpyArray['data']) => Promise<void> | void;
+
+/**
+ * What stands before the numbers of an array.
+ * @param total bytes of the whole array
+ * @throws BedsideError E_DATA
+ */
+export async function npyHeadOf(pieces: Pieces, total: number, name: string): Promise<NpyHead> {
+  const first: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of pieces) {
+    first.push(piece);
+    length += piece.length;
+    if (length >= Math.min(total, MAX_HEAD_BYTES)) break;
+  }
+  return parseNpyHead(Buffer.concat(first, length), total, name);
+}
+
+/**
+ * Reads an array whole.
+ * @param total bytes of the whole array; more than memory holds is refused
+ * @throws BedsideError E_DATA
+ */
+export async function npyOf(pieces: Pieces, total: number, name: string): Promise<NpyArray> {
+  // The bytes, and the aligned copy that the numbers are.
+  assertRoom(2 * total, name);
+  const bytes = new Uint8Array(total);
+  let length = 0;
+  for await (const piece of pieces) {
+    bytes.set(piece, length);
+    length += piece.length;
+  }
+  return decodeNpy(bytes, name);
+}
+
+/**
+ * Gives the chosen rows of an array to `onRow`. All pieces are taken, so that the array's checksum is verified. An array in
+ * Fortran order is read whole, as its rows lie scattered over it.
+ * @param chosen indices of rows, ascending
+ * @throws BedsideError E_DATA
+ */
+export async function readNpyRows(
+  pieces: Pieces,
+  head: NpyHead,
+  total: number,
+  chosen: ArrayLike<number>,
+  name: string,
+  onRow: RowReader,
+): Promise<void> {
+  const { shape, itemBytes, dtype } = head;
+  const inner = shape.slice(1);
+  const rowLength = inner.reduce((product, axis) => product * axis, 1);
+  if (head.fortranOrder) {
+    const { data } = await npyOf(pieces, total, name);
+    for (let i = 0; i < chosen.length; i++) {
+      const row = chosen[i] ?? 0;
+      await onRow(row, data.subarray(row * rowLength, (row + 1) * rowLength));
+    }
+    return;
+  }
+  const rowBytes = rowLength * itemBytes;
+  assertRoom(rowBytes, name);
+  const bytes = new Uint8Array(rowBytes);
+  const { data } = numbersOf(dtype, inner, bytes);
+  let next = 0;
+  let at = -head.start;
+  for await (const piece of pieces) {
+    const end = at + piece.length;
+    while (next < chosen.length) {
+      const row = chosen[next] ?? 0;
+      const from = row * rowBytes;
+      if (from >= end) break;
+      const start = Math.max(from, at);
+      const stop = Math.min(from + rowBytes, end);
+      bytes.set(piece.subarray(start - at, stop - at), start - from);
+      // The rest of the row is in the next piece.
+      if (stop < from + rowBytes) break;
+      if (head.bigEndian) swapBytes(bytes, itemBytes);
+      await onRow(row, data);
+      next++;
+    }
+    at = end;
+  }
+}
+
+function assertRoom(bytes: number, name: string): void {
+  const room = availableMemory();
+  if (bytes <= room && bytes < 2 ** 32) return;
+  throw new BedsideError(
+    'E_DATA',
+    `${name} takes ${formatBytes(bytes)} at once, more than memory holds (${formatBytes(room)} are free)`,
+    { hint: 'write it with numpy.save in C order, or use a machine with more memory' },
+  );
+}
