@@ -5,10 +5,18 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openBundle, totalCosts } from 'bedside/bundle';
 import { generateEcg, npyArray, writeNpz } from 'bedside/data';
-import { writeModel } from 'bedside/onnx';
+import { floatConstant, type Model, writeModel } from 'bedside/onnx';
 import { ERROR_CODES } from 'bedside/util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Cli, compileCli, linearModel, smallData, writeSmall } from './support/cli.ts';
+import {
+  CHANNELS,
+  type Cli,
+  compileCli,
+  linearModel,
+  smallData,
+  smallModel,
+  writeSmall,
+} from './support/cli.ts';
 
 const DEMO = fileURLToPath(new URL('../models/ecg-demo.onnx', import.meta.url));
 /** Little of everything, so that it is soon done. */
@@ -22,6 +30,7 @@ beforeAll(async () => {
   await writeSmall(folder);
   await writeFile(join(folder, 'linear.onnx'), writeModel(linearModel()));
   await writeFile(join(folder, 'one.npz'), smallData(1));
+  await writeFile(join(folder, 'two-heads.onnx'), writeModel(twoHeads()));
   await writeFile(join(folder, 'unlabelled.npz'), smallData(40, { labels: false }));
   await mkdir(join(folder, 'used'));
   await writeFile(join(folder, 'used', 'notes.txt'), 'not a bundle\n');
@@ -204,6 +213,22 @@ interface Case {
 }
 
 const PACK = 'pack model.onnx --data data.npz';
+describe('a packed network runs', TIMEOUT, () => {
+  it.concurrent('whatever else its file gave, and whatever batch it fixed: the first output, as evaluate reads it', async () => {
+    const whole = await json('evaluate two-heads.onnx --data data.npz');
+    const words = '--data data.npz --per-class 5 --validation-per-class 9 --ratios .5 --variants 3 --block 1';
+    const packed = await json(
+      `pack two-heads.onnx ${words} --criterion l1 --no-measure --no-low-rank --out heads`,
+    );
+    expect(packed).toMatchObject({ freedBatch: 4, dropped: { outputs: ['aside'], nodes: ['aside'] } });
+    for (const how of ['--levels 0,0', '--solver local --accuracy-floor 0', '--levels 1,1 --batch 3']) {
+      const found = await json(`infer heads --data data.npz --no-measure ${how}`);
+      expect(found).toMatchObject({ n: 60, missed: 0 });
+      if (how === '--levels 0,0') expect(found.accuracy).toBeCloseTo(whole.accuracy, 12);
+    }
+  });
+});
+
 const CASES: readonly Case[] = [
   { what: 'no folder', words: PACK, code: 'E_USAGE', says: ["'--out <folder>' not specified"] },
   { what: 'no data', words: 'pack model.onnx --out out', code: 'E_USAGE', says: ['--data'] },
@@ -293,3 +318,23 @@ describe('pack refuses', TIMEOUT, () => {
     expect(await readdir(join(folder, 'used'))).toEqual(['notes.txt']);
   });
 });
+
+/** The small network with a batch of 4 and a second output of its own, which cares for other things. */
+function twoHeads(): Model {
+  const model = smallModel();
+  const { graph } = model;
+  const pooled = graph.nodes.find(({ op }) => op === 'Flatten')?.outputs[0] ?? '';
+  const weight = Float32Array.from({ length: 2 * CHANNELS }, (_, i) => (i % 5) - 2);
+  graph.constants.set('aside_weight', floatConstant(weight, [CHANNELS, 2]));
+  const node = {
+    name: 'aside',
+    op: 'Gemm',
+    domain: '',
+    inputs: [pooled, 'aside_weight'],
+    outputs: ['aside'],
+  };
+  graph.nodes.push({ ...node, attributes: new Map() });
+  graph.outputs.push({ name: 'aside', elemType: 1, dims: [4, 2] });
+  for (const value of [...graph.inputs, ...graph.outputs]) value.dims = value.dims?.with(0, 4);
+  return model;
+}

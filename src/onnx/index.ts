@@ -14,6 +14,7 @@ export { type ModelCosts, modelCosts, type NodeCosts } from './costs.ts';
 export { assertFiniteWeights, nonFiniteWeight } from './finite-weights.ts';
 export { canonicalGraph } from './fold.ts';
 export { type Affine, affineOf, foldBatchNorm } from './fold-batch-norm.ts';
+export { fixedBatchOf, freeBatch } from './free-batch.ts';
 export {
   type Attribute,
   type Constant,

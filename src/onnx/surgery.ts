@@ -219,11 +219,16 @@ export function floatData(
 
 /** Adds a float32 constant under a name not yet used in the graph, and returns the name. */
 export function addFloats(graph: Graph, hint: string, data: Float32Array, dims: readonly number[]): string {
+  return addConstant(graph, hint, floatConstant(data, dims));
+}
+
+/** Adds a constant under a name not yet used in the graph, and returns the name. */
+export function addConstant(graph: Graph, hint: string, constant: Constant): string {
   const taken = new Set(graph.constants.keys());
   for (const value of graph.inputs) taken.add(value.name);
   for (const node of graph.nodes) for (const name of [...readsOf(node), ...node.outputs]) taken.add(name);
   let name = hint;
   for (let i = 1; taken.has(name); i++) name = `${hint}_${i}`;
-  graph.constants.set(name, floatConstant(data, dims));
+  graph.constants.set(name, constant);
   return name;
 }

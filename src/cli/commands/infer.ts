@@ -1,6 +1,7 @@
 // `bedside infer`: samples through a plan on real workers.
 import { type Command, Option } from 'commander';
 import type { Bundle, BundleManifest } from '../../bundle/index.ts';
+import { fixedBatchOf } from '../../onnx/index.ts';
 import {
   completeRequest,
   type Fleet,
@@ -289,9 +290,19 @@ function assertOptions({ fabric, fleet, workers, credentials, source, levels }: 
   }
 }
 
-function assertBatch({ model }: Bundle, { batch }: InferOptions): void {
-  const fixed = model.graph.inputs[0]?.dims?.[0];
-  if (batch === undefined || typeof fixed !== 'number') return;
+function assertBatch({ model, dir }: Bundle, { batch }: InferOptions): void {
+  const fixed = fixedBatchOf(model);
+  if (fixed === undefined) return;
+  if (fixed > 1) {
+    throw new BedsideError(
+      'E_UNSUPPORTED',
+      `the network of ${dir} fixes a batch of ${fixed}: workers run one sample`,
+      {
+        hint: 'pack the model again: its batch is left open where that changes nothing',
+      },
+    );
+  }
+  if (batch === undefined) return;
   throw new BedsideError(
     'E_UNSUPPORTED',
     `the network fixes its batch at ${fixed}: requests cannot run together`,

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { checkLevels } from '../../bundle/index.ts';
 import { assertPrunable, findGroups } from '../../channels/index.ts';
-import { type CriterionChoice, detectBlock, PACK_RATIOS } from '../../prune/index.ts';
+import { type CriterionChoice, detectBlock, PACK_RATIOS, type PackedModel } from '../../prune/index.ts';
 import {
   assertWritable,
   BedsideError,
@@ -178,6 +178,21 @@ async function pack(path: string, options: PackCommandOptions): Promise<void> {
   output.say(describe(result, told));
 }
 
+/** What of the model's file the bundle does not have. */
+function givenLines({ given: { dropped, freedBatch } }: PackedModel): string[] {
+  const lines: string[] = [];
+  if (dropped.outputs.length > 0) {
+    const only = dropped.nodes.length > 0 ? `, and ${dropped.nodes.length} nodes that only they need` : '';
+    lines.push(plainLine(`left out: outputs behind the first (${dropped.outputs.join(', ')})${only}`));
+  }
+  if (freedBatch !== undefined) {
+    lines.push(
+      `the model fixes a batch of ${freedBatch}, the bundle none: tried on samples, the scores are the same`,
+    );
+  }
+  return lines;
+}
+
 /** The levels that options ask for; undefined for the usual ones. */
 function levelRatios({ ratios: given, levelsCount }: PackCommandOptions): readonly number[] | undefined {
   if (given && levelsCount !== undefined) {
@@ -232,6 +247,8 @@ function facts({ packed, manifest, bytes, seconds }: PackResult, told: Told): ob
     calibration: provenance.calibration,
     validation: provenance.validation,
     accuracyModel: accuracy,
+    ...(packed.given.dropped.outputs.length > 0 ? { dropped: packed.given.dropped } : {}),
+    ...(packed.given.freedBatch === undefined ? {} : { freedBatch: packed.given.freedBatch }),
     ...(packed.fixed.size > 0 ? { unordered: Object.fromEntries(packed.fixed) } : {}),
     frontier: frontierRows(manifest),
     seconds: { ...Object.fromEntries(seconds), total: told.totalSeconds },
@@ -247,6 +264,7 @@ function describe({ packed, manifest, bytes, seconds }: PackResult, told: Told):
   return [
     `${plainLine(manifest.name)}: ${groups.length} groups at ${manifest.ratios.length} levels (${manifest.ratios.join(', ')}), in blocks of ${told.block}`,
     `ranked by ${ranked}`,
+    ...givenLines(packed),
     ...[...packed.fixed].map(([group, why]) => `group ${group} keeps its order: ${plainLine(why)}`),
     '',
     `${variants.length} mixes measured on ${provenance.validation} samples held apart; ${best} ${best === 1 ? 'is' : 'are'} not beaten in ${measureWord(manifest)} and MACs`,

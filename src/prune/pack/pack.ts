@@ -13,8 +13,8 @@ import {
 } from '../../bundle/index.ts';
 import { assertPrunable, findGroups, reorderChannels } from '../../channels/index.ts';
 import type { Dataset } from '../../data/index.ts';
-import type { Model } from '../../onnx/index.ts';
-import { BedsideError, must, Random } from '../../util/index.ts';
+import { assertFiniteWeights, type Model } from '../../onnx/index.ts';
+import { assertFiniteSamples, BedsideError, must, Random } from '../../util/index.ts';
 import { rankAuto } from '../auto.ts';
 import { type Choice, type CriterionChoice, isAuto } from '../auto-criterion.ts';
 import { rankModel } from '../prune-model.ts';
@@ -24,6 +24,7 @@ import { fitAccuracyModel } from './accuracy-model.ts';
 import { fitAdditive } from './additive.ts';
 import { describeModel } from './describe.ts';
 import { type Measurable, type MeasuredVariant, MixMeter } from './measure.ts';
+import { type Runnable, runnable } from './runnable.ts';
 import {
   type CostName,
   greedyPath,
@@ -76,6 +77,8 @@ export interface PackedModel {
   readonly repairs: readonly TableRepair[];
   /** How many measured mixes are corrected by changes of low rank. */
   readonly lowRank: number;
+  /** What of the model as it was given is not in the bundle. */
+  readonly given: Omit<Runnable, 'model'>;
   /** Groups whose channels could not be put in order, and why. */
   readonly fixed: ReadonlyMap<number, string>;
   /** Measured mixes that no other beats in accuracy and multiply-accumulates, the largest first. */
@@ -92,9 +95,9 @@ export type PackProvenance = Pick<ManifestParts, 'preprocessing'> & {
 };
 
 /**
- * Packs a canonical model.
+ * Packs a canonical model, in the form that workers run: with its first output alone, and an open batch.
  * @throws BedsideError E_NO_CHANNELS when nothing can be pruned; E_USAGE for ratios that are no levels; E_DATA with
- * fewer than two calibration samples or no validation samples; as the criterion
+ * fewer than two calibration samples or no validation samples; E_UNSUPPORTED as `runnable`; as the criterion
  */
 export async function packModel(
   model: Model,
@@ -108,7 +111,10 @@ export async function packModel(
       hint: 'give more local samples, or fewer of them to --per-class',
     });
   }
-  const biased = withBiases(model);
+  assertFiniteWeights(model, name);
+  assertFiniteSamples(calibration);
+  const { model: network, ...given } = await runnable(model, name, calibration);
+  const biased = withBiases(network);
   const found = findGroups(biased);
   assertPrunable(found, name);
   const { scores, criterion, choice } = await rank(biased, options);
@@ -185,6 +191,7 @@ export async function packModel(
     },
     criterion,
     choice,
+    given,
     repairs,
     lowRank: stored.filter(({ correction }) => correction?.lowRank).length,
     fixed,

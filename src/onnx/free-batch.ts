@@ -1,0 +1,58 @@
+// A model that fixes its batch, with the batch left open: declared sizes and the sizes written into reshapes follow it.
+// Whether what comes out still gives each sample what it gave is for the caller to try: see `prune/pack/runnable.ts`.
+import { cloneModel, type Dim, type Graph, intConstant, type Model, type Node } from './graph.ts';
+import { opOf } from './ops.ts';
+import { inferShapes } from './shapes.ts';
+import { addConstant, forgetShapes } from './surgery.ts';
+
+/** The batch that a model's first input fixes; undefined when it takes any. */
+export function fixedBatchOf({ graph }: Model): number | undefined {
+  const input = graph.inputs.find(({ name }) => !graph.constants.has(name));
+  const batch = input?.dims?.[0];
+  return typeof batch === 'number' ? batch : undefined;
+}
+
+/** The model with its batch open, of a canonical model with one input; the same model when nothing is fixed. */
+export function freeBatch(model: Model): Model {
+  const batch = fixedBatchOf(model);
+  if (batch === undefined) return model;
+  const shapes = inferShapes(model, batch);
+  const result = cloneModel(model);
+  const { graph } = result;
+  const open = (dims: readonly Dim[] | undefined): readonly Dim[] | undefined =>
+    dims?.map((dim, axis) => (axis === 0 && dim === batch ? 'batch' : dim));
+  for (const value of [...graph.inputs, ...graph.outputs]) value.dims = open(value.dims);
+  for (const node of graph.nodes) {
+    if (opOf(node) === 'Reshape') openReshape(graph, node, shapes, batch);
+    if (opOf(node) === 'Expand') openExpand(graph, node, batch);
+  }
+  forgetShapes(graph);
+  return result;
+}
+
+/** The first size that the batch is a part of becomes what is left over, the others what they are. */
+function openReshape(
+  graph: Graph,
+  node: Node,
+  shapes: ReadonlyMap<string, readonly number[]>,
+  batch: number,
+): void {
+  const target = graph.constants.get(node.inputs[1] ?? '');
+  const output = shapes.get(node.outputs[0] ?? '');
+  const input = shapes.get(node.inputs[0] ?? '');
+  if (target?.type !== 'int64' || !output || !input || Number(target.data[0]) === 0) return;
+  // Where it was, alone or merged with others; else where it is split from them.
+  const kept = input.findIndex((size, i) => size === batch && (output[i] ?? 1) % batch === 0 && output[i]);
+  const axis = output[0] === batch ? 0 : kept >= 0 ? kept : output.indexOf(batch);
+  if (axis < 0) return;
+  const sizes = output.map((size, i) => (i === axis ? -1 : size));
+  node.inputs[1] = addConstant(graph, `${node.inputs[1]}_open`, intConstant(sizes));
+}
+
+/** A size of 1 keeps what the value has. */
+function openExpand(graph: Graph, node: Node, batch: number): void {
+  const target = graph.constants.get(node.inputs[1] ?? '');
+  if (target?.type !== 'int64' || Number(target.data[0]) !== batch) return;
+  const sizes = Array.from(target.data, (size, i) => (i === 0 ? 1 : Number(size)));
+  node.inputs[1] = addConstant(graph, `${node.inputs[1]}_open`, intConstant(sizes));
+}
