@@ -30,6 +30,23 @@ describe('the process', { timeout: 120_000 }, () => {
     expect(await readdir(folder, { recursive: true })).toEqual([]);
   });
 
+  it.each([
+    ['--version', 0],
+    ['inspect none.onnx', 1],
+    ['inspect --nope', 2],
+  ])(
+    "%s: its exit status is the command's, and it says the same as within a process",
+    async (words, code) => {
+      const [alone, here] = [
+        await cli.runProcess(words.split(' '), folder),
+        await cli.run(words.split(' '), folder),
+      ];
+      expect(alone).toEqual(here);
+      expect(alone.status).toBe(code);
+      expect(alone.stdout === '').toBe(code > 0);
+    },
+  );
+
   it('ends quietly when nobody reads its output any more', async () => {
     const child = cli.spawn(['--help'], folder);
     const text: string[] = [];

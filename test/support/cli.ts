@@ -1,4 +1,4 @@
-// Runs the command line in a process of its own, on a small network and data built in code.
+// Runs the command line, on a small network and data built in code.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { npyArray, writeNpz } from 'bedside/data';
 import { floatConstant, GraphBuilder, int, ints, type Model, writeModel } from 'bedside/onnx';
 import { Random } from 'bedside/util';
+import { runHere } from './in-process.ts';
 import { madeOnce, ROOT } from './made-once.ts';
 
 /** What a process left behind. */
@@ -20,8 +21,10 @@ export interface Run {
 export interface Cli {
   /** The file that Node runs. */
   readonly main: string;
-  /** Runs `bedside` with these words in this folder, two processes at a time. */
+  /** Runs `bedside` with these words in this folder, within this process, one after the other. */
   run(words: readonly string[], cwd: string): Promise<Run>;
+  /** The same as a process of its own. */
+  runProcess(words: readonly string[], cwd: string): Promise<Run>;
   /** A process to talk to; the caller waits for its end. */
   spawn(words: readonly string[], cwd: string): ChildProcess;
 }
@@ -30,23 +33,16 @@ export interface Cli {
 export async function compileCli(): Promise<Cli> {
   const main = join(await madeOnce('cli', compile), 'dist', 'cli', 'main.js');
   const { BEDSIDE_DEBUG: _, ...env } = process.env;
-  const lanes: Promise<unknown>[] = [Promise.resolve(), Promise.resolve()];
-  let next = 0;
-  const start = (given: readonly string[], cwd: string): Promise<Run> =>
-    new Promise((resolve) => {
-      const options = { cwd, env, timeout: 300_000, maxBuffer: 2 ** 26 };
-      const child = execFile(process.execPath, [main, ...given], options, (_error, stdout, stderr) =>
-        resolve({ status: child.exitCode, stdout, stderr }),
-      );
-    });
   return {
     main,
-    run(given, cwd) {
-      const lane = next++ % lanes.length;
-      const run = (lanes[lane] ?? Promise.resolve()).then(() => start(given, cwd));
-      lanes[lane] = run;
-      return run;
-    },
+    run: (given, cwd) => runHere(main, given, cwd),
+    runProcess: (given, cwd) =>
+      new Promise((resolve) => {
+        const options = { cwd, env, timeout: 300_000, maxBuffer: 2 ** 26 };
+        const child = execFile(process.execPath, [main, ...given], options, (_error, stdout, stderr) =>
+          resolve({ status: child.exitCode, stdout, stderr }),
+        );
+      }),
     spawn: (given, cwd) => spawn(process.execPath, [main, ...given], { cwd, env }),
   };
 }
