@@ -1,14 +1,9 @@
 // One device: what it holds, runs and measures; emulated ones are slower, smaller or run on a battery.
-import {
-  type Bundle,
-  type BundleManifest,
-  keepOfLevels,
-  type StageCosts,
-  stageCosts,
-} from '../bundle/index.ts';
+import { type Bundle, keepOfLevels } from '../bundle/index.ts';
 import { keptPositions } from '../channels/index.ts';
 import { ComputeThread, createSession, type Session, tensor } from '../engine/index.ts';
-import { BedsideError, formatBytes, formatJoules, median, must } from '../util/index.ts';
+import { BedsideError, median, must } from '../util/index.ts';
+import { assertFits } from './fits.ts';
 import type { FloatTensor } from './join.ts';
 import { type RunPlan, wholePlan } from './plan.ts';
 import { SessionCache } from './session-cache.ts';
@@ -73,6 +68,7 @@ export class Device {
   readonly #fusing = new Fusing();
   #joules: number;
   #bytesSent = 0;
+  #isStopping = false;
 
   constructor(options: DeviceOptions, bundles: readonly Bundle[]) {
     this.options = options;
@@ -99,6 +95,14 @@ export class Device {
     if (this.#bundles.has(bundle.sha256)) return;
     this.#bundles.set(bundle.sha256, new StageModels(bundle, hasWeights));
     this.#times.set(bundle.sha256, new StageTimes(bundle.manifest));
+  }
+
+  /** Lets go of a bundle that no request needs. */
+  async drop(bundle: string): Promise<void> {
+    const own = this.#sessions.keys.filter((key) => key.startsWith(`${bundle}|`));
+    this.#bundles.delete(bundle);
+    this.#times.delete(bundle);
+    await Promise.all(own.map((key) => this.#sessions.discard(key)));
   }
 
   /** @throws BedsideError E_FABRIC for a bundle that it does not hold */
@@ -185,7 +189,7 @@ export class Device {
 
   /**
    * Times every stage with all groups at each level, on zeros. What does not fit into memory is left out.
-   * @throws BedsideError as `stages`
+   * @throws BedsideError as `stages`; E_LOST when it is told to stop meanwhile
    */
   async measure(bundle: string): Promise<void> {
     const stages = this.stages(bundle);
@@ -194,6 +198,7 @@ export class Device {
     for (const { index, input, output } of manifest.stages) {
       const rows: number[] = [];
       for (const level of manifest.ratios.keys()) {
+        if (this.#isStopping) throw new BedsideError('E_LOST', `device '${this.name}' was told to stop`);
         const levels = manifest.groups.map(() => level);
         const plan = wholePlan(manifest, levels, this.name);
         const piece = { first: index, last: index, segment: 0 };
@@ -217,6 +222,11 @@ export class Device {
       }
       if (rows.length === manifest.ratios.length) this.#times.get(bundle)?.set(index, rows);
     }
+  }
+
+  /** Measuring ends with the stage and level that runs. */
+  stopMeasuring(): void {
+    this.#isStopping = true;
   }
 
   /** Counts what was sent. */
@@ -329,55 +339,6 @@ export class Device {
     const seconds = Math.max(took, usual ?? took / speed);
     await sleep(1000 * (seconds - took));
     return { result, seconds };
-  }
-}
-
-/** What else decides whether a plan fits. */
-export interface FitOptions {
-  /** In a batch; default 1. */
-  readonly samples?: number;
-  /** Costs of a stage at the plan's levels, where they are known already. */
-  readonly costsOf?: (stage: number) => StageCosts;
-}
-
-/**
- * Refuses a plan that needs more of a device than it has, by the costs that planning counts too.
- * @throws BedsideError E_DEVICE, naming the device and what is short
- */
-export function assertFits(
-  manifest: BundleManifest,
-  plan: RunPlan,
-  device: DeviceOptions,
-  { samples = 1, costsOf = (stage) => stageCosts(manifest, stage, plan.levels) }: FitOptions = {},
-): void {
-  let [weights, activations, joules] = [0, 0, 0];
-  for (const { index, segments } of plan.stages) {
-    const own = segments.filter((segment) => segment.device === device.name).length / segments.length;
-    if (own === 0) continue;
-    const costs = costsOf(index);
-    weights += costs.weightBytes * own;
-    activations = Math.max(activations, samples * costs.activationBytes);
-    joules += (device.joulesPerMac ?? 0) * samples * costs.macs * own;
-    const { split } = must(manifest.stages[index], `stage ${index}`);
-    const sent = samples * costs.outputBytes * (split === 'partial-sums' ? 1 : own);
-    const next =
-      plan.stages[index + 1]?.segments.filter((segment) => segment.device !== device.name).length ?? 1;
-    joules += (device.joulesPerByteSent ?? 0) * sent * next;
-  }
-  const needed = weights + activations;
-  if (needed > (device.memory ?? Number.POSITIVE_INFINITY)) {
-    throw new BedsideError(
-      'E_DEVICE',
-      `device '${device.name}' has too little memory for the plan: ${formatBytes(device.memory ?? 0)}, ${formatBytes(needed)} needed`,
-      { hint: 'plan for a fleet that tells its memory, or at lower levels' },
-    );
-  }
-  if (joules > (device.battery ?? Number.POSITIVE_INFINITY)) {
-    throw new BedsideError(
-      'E_DEVICE',
-      `device '${device.name}' has too little battery for the plan: ${formatJoules(device.battery ?? 0)}, ${formatJoules(joules)} needed`,
-      { hint: 'plan without it, or at lower levels' },
-    );
   }
 }
 

@@ -1,9 +1,10 @@
 // Running plans: workers on a fabric, and the requester that asks them.
 export { Batcher, type BatchOptions } from './batches.ts';
 export { type Fallback, inferSurely, marginOf, type SureAnswer } from './confidence.ts';
-export { assertFits, Device, type DeviceOptions, type DeviceReport } from './device.ts';
+export { Device, type DeviceOptions, type DeviceReport } from './device.ts';
 export { Drift } from './drift.ts';
 export { BEAT_MS, type Endpoint, type Fabric, type NodeHandlers, SILENCE_MS } from './fabric.ts';
+export { assertFits } from './fits.ts';
 export { type FloatTensor, joinParts } from './join.ts';
 export { LocalFabric } from './local/local-fabric.ts';
 export { type Here, type LocalWorker, LocalWorkers } from './local/local-workers.ts';

@@ -9,7 +9,7 @@ export type FloatTensor = Extract<Tensor, { type: 'float32' }>;
 /**
  * The whole tensor from its parts, in the order of their segments, which makes sums the same on every receiver. One part
  * is passed on as it is.
- * @throws BedsideError E_INTERNAL for parts that do not fit together
+ * @throws BedsideError E_DEVICE for parts that do not fit together
  */
 export function joinParts(parts: readonly FloatTensor[], joining: Joining): FloatTensor {
   const first = must(parts[0], 'a part');
@@ -60,7 +60,8 @@ function product(dims: readonly number[]): number {
 
 function unfit(first: FloatTensor, part: FloatTensor): BedsideError {
   return new BedsideError(
-    'E_INTERNAL',
-    `internal: parts of [${first.dims.join(', ')}] and [${part.dims.join(', ')}] do not fit together`,
+    'E_DEVICE',
+    `parts of [${first.dims.join(', ')}] and [${part.dims.join(', ')}] do not fit together`,
+    { hint: 'a device of the plan computes something else than the plan says' },
   );
 }

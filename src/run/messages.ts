@@ -12,29 +12,43 @@ export interface ErrorWords {
   readonly hint?: string | undefined;
 }
 
-/** What one request is, told with every part so that no node needs to be told before. */
-export interface Assignment {
+/** Whose something is. An id is one of its requester's: two requesters may use the same, and never meet. */
+export interface RequestId {
+  /** 128 random bits: nobody who was not told can name it. */
   readonly request: string;
   readonly epoch: number;
   /** The node that wants the result. */
   readonly requester: string;
+}
+
+/** What one request is. Its requester alone says so, to each device of the plan itself. */
+export interface Assignment extends RequestId {
   /** SHA-256 of the bundle. */
   readonly bundle: string;
   readonly plan: RunPlan;
+  /** In the batch. */
+  readonly samples: number;
   /** Milliseconds left when it was sent: clocks of nodes need not agree. */
   readonly remaining: number;
 }
 
 /** What one segment of a stage gave; stage -1 is the input. */
-export interface Part extends Assignment {
+export interface Part extends RequestId {
   readonly kind: 'part';
   readonly stage: number;
   readonly segment: number;
+  readonly remaining: number;
   readonly tensor: FloatTensor;
 }
 
+/** The input, with what its request is: stage -1, from the requester to the first device. */
+export interface InputPart extends Part, Assignment {}
+
 export type Message =
   | Part
+  | InputPart
+  /** What a request is, to its other devices: parts of it come from where this plan says, and from nowhere else. */
+  | ({ readonly kind: 'plan' } & Assignment)
   | {
       readonly kind: 'failed';
       readonly request: string;
@@ -46,6 +60,8 @@ export type Message =
   /** Make the sessions of a plan. */
   | { readonly kind: 'warm'; readonly id: string; readonly bundle: string; readonly plan: RunPlan }
   | { readonly kind: 'warmed'; readonly id: string; readonly error?: ErrorWords | undefined }
+  /** What was asked is being done still. */
+  | { readonly kind: 'working'; readonly id: string }
   | { readonly kind: 'ask'; readonly id: string }
   /** Time every stage at each level, then report. */
   | { readonly kind: 'measure'; readonly id: string; readonly bundle: string }

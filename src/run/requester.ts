@@ -1,12 +1,14 @@
 // Who asks: starts plans, notices what is lost, plans anew, and ends every request exactly once.
 import type { BundleManifest } from '../bundle/index.ts';
 import { assertFiniteRows, assertFiniteSamples, BedsideError, must } from '../util/index.ts';
+import { assertResult, credibleReport } from './credible.ts';
 import type { DeviceReport } from './device.ts';
 import type { Endpoint, Fabric } from './fabric.ts';
 import { type FloatTensor, joinParts } from './join.ts';
-import type { Message, Part } from './messages.ts';
+import type { Assignment, Message, Part } from './messages.ts';
 import type { RunPlan } from './plan.ts';
-import { errorOf } from './words.ts';
+import { type AnswerMessage, freshId, type Question, type QuestionLimits, Questions } from './questions.ts';
+import { errorOf, shortText } from './words.ts';
 
 /** Another plan without the devices that are lost; undefined when there is none. */
 export type Replan = (lost: ReadonlySet<string>) => Promise<RunPlan | undefined>;
@@ -51,29 +53,32 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-interface Question {
-  readonly to: string;
-  readonly message: Message;
-  readonly resolve: (message: Message) => void;
-  readonly reject: (error: Error) => void;
-}
-
 /** Seconds. */
 export const DEFAULT_DEADLINE = 60;
 
-/** Asks the workers of a fabric, for one bundle. */
+/**
+ * Asks the workers of a fabric, for one bundle. What comes is compared with its own plans: results, failures and answers
+ * count from the devices that they were asked of alone, and no plan in a message is read.
+ */
 export class Requester implements Asker {
   readonly name: string;
   readonly #bundle: { readonly sha256: string; readonly manifest: BundleManifest };
   readonly #pending = new Map<string, Pending>();
-  readonly #questions = new Map<string, Question>();
+  readonly #questions: Questions;
+  /** Devices of its plans, and those that it asked. */
+  readonly #watched = new Set<string>();
   readonly #lost = new Map<string, string>();
   #endpoint: Endpoint | undefined;
-  #next = 0;
 
-  constructor(name: string, bundle: { readonly sha256: string; readonly manifest: BundleManifest }) {
+  /** @param limits for devices that do not answer questions */
+  constructor(
+    name: string,
+    bundle: { readonly sha256: string; readonly manifest: BundleManifest },
+    limits?: QuestionLimits,
+  ) {
     this.name = name;
     this.#bundle = bundle;
+    this.#questions = new Questions((device, why) => this.#lose(device, why), limits);
   }
 
   async join(fabric: Fabric): Promise<void> {
@@ -100,34 +105,45 @@ export class Requester implements Asker {
    * @throws BedsideError E_DEVICE from a device that it does not fit on; E_LOST
    */
   async warm(plan: RunPlan): Promise<void> {
+    for (const error of (await this.prepare(plan)).values()) throw error;
+  }
+
+  /** As `warm`, but tells of each device that is not ready why it is not. Each is waited for by itself. */
+  async prepare(plan: RunPlan): Promise<ReadonlyMap<string, BedsideError>> {
     const { sha256: bundle } = this.#bundle;
-    const answers = await Promise.all(
-      devicesOf(plan).map((device) => this.#ask(device, (id) => ({ kind: 'warm', id, bundle, plan }))),
+    const unready = new Map<string, BedsideError>();
+    await Promise.all(
+      devicesOf(plan).map(async (device) => {
+        try {
+          const answer = await this.#ask(device, { kind: 'warm', id: freshId(), bundle, plan });
+          if (answer.kind === 'warmed' && answer.error) unready.set(device, errorOf(answer.error));
+        } catch (error) {
+          unready.set(device, BedsideError.is(error) ? error : lostError(device, 'it cannot be asked'));
+        }
+      }),
     );
-    for (const answer of answers) {
-      if (answer.kind === 'warmed' && answer.error) throw errorOf(answer.error);
-    }
+    return unready;
   }
 
   /**
    * What a device says of itself.
-   * @throws BedsideError E_LOST
+   * @throws BedsideError E_LOST when it is gone or does not answer; E_DEVICE for what cannot be so
    */
   async report(device: string): Promise<DeviceReport> {
-    return this.#reported(device, (id) => ({ kind: 'ask', id }));
+    return this.#reported(device, { kind: 'ask', id: freshId() });
   }
 
   /**
    * Has a device time every stage at each level, and report.
-   * @throws BedsideError E_LOST
+   * @throws BedsideError as `report`, and why the device refuses
    */
   async measure(device: string): Promise<DeviceReport> {
-    return this.#reported(device, (id) => ({ kind: 'measure', id, bundle: this.#bundle.sha256 }));
+    return this.#reported(device, { kind: 'measure', id: freshId(), bundle: this.#bundle.sha256 });
   }
 
-  async #reported(device: string, question: (id: string) => Message): Promise<DeviceReport> {
+  async #reported(device: string, question: Question): Promise<DeviceReport> {
     const answer = await this.#ask(device, question);
-    if (answer.kind === 'report') return answer.report;
+    if (answer.kind === 'report') return credibleReport(device, this.#bundle.manifest, answer.report);
     if (answer.kind === 'refused') throw errorOf(answer.error);
     throw new BedsideError('E_INTERNAL', `internal: '${device}' answered ${answer.kind}`);
   }
@@ -139,7 +155,7 @@ export class Requester implements Asker {
    */
   async infer(input: FloatTensor, plan: RunPlan, options: RequestOptions = {}): Promise<Answer> {
     assertFiniteSamples({ name: 'a request', size: input.dims[0] ?? 1, samples: input.data });
-    const id = `${this.name}-${this.#next++}`;
+    const id = freshId();
     const start = performance.now();
     const { deadline = DEFAULT_DEADLINE } = options;
     return new Promise<Answer>((resolve, reject) => {
@@ -158,27 +174,23 @@ export class Requester implements Asker {
     });
   }
 
-  /** What a message does. A duplicate, or one of an epoch that has passed, does nothing. */
+  /** What a message does. A duplicate, one of an epoch that has passed, or of somebody who was not asked, does nothing. */
   receive(from: string, message: Message): void {
     switch (message.kind) {
       case 'part':
-        this.#take(message);
+        this.#take(from, message);
         break;
       case 'failed': {
         const pending = this.#pending.get(message.request);
-        if (pending?.epoch === message.epoch) this.#fail(pending, errorOf(message.error));
+        if (pending?.epoch !== message.epoch || !devicesOf(pending.plan).includes(from)) break;
+        this.#fail(pending, errorOf(message.error));
         break;
       }
-      case 'warmed':
-      case 'report':
-      case 'refused':
-        this.#questions.get(message.id)?.resolve(message);
-        this.#questions.delete(message.id);
-        break;
       case 'leaving':
-        this.#lose(from, message.why);
+        if (this.#watched.has(from)) this.#lose(from, message.why);
         break;
       default:
+        this.#questions.receive(from, message);
     }
   }
 
@@ -187,67 +199,79 @@ export class Requester implements Asker {
     for (const pending of [...this.#pending.values()]) {
       this.#fail(pending, new BedsideError('E_LOST', `the requester '${this.name}' was closed`));
     }
+    this.#questions.lose(new BedsideError('E_LOST', `the requester '${this.name}' was closed`));
     await this.#endpoint?.close();
   }
 
   #start(pending: Pending): void {
     const { id, epoch, plan, input, end } = pending;
     const [first] = must(plan.stages[0], 'a stage').segments;
+    const source = must(first, 'a segment').device;
+    const assignment: Assignment = {
+      ...{ request: id, epoch, requester: this.name, bundle: this.#bundle.sha256, plan },
+      samples: input.dims[0] ?? 1,
+      remaining: end - performance.now(),
+    };
+    pending.parts = Array.from({ length: must(plan.stages.at(-1), 'a stage').segments.length });
     for (const device of devicesOf(plan)) {
       pending.told.add(device);
-      this.#endpoint?.watch(device);
+      this.#watch(device);
+      // What comes to the others from devices before them, they take only for what they were told of here.
+      if (device !== source) this.#endpoint?.send(device, { kind: 'plan', ...assignment });
     }
-    pending.parts = Array.from({ length: must(plan.stages.at(-1), 'a stage').segments.length });
-    this.#endpoint?.send(must(first, 'a segment').device, {
-      kind: 'part',
-      request: id,
-      epoch,
-      requester: this.name,
-      bundle: this.#bundle.sha256,
-      plan,
-      remaining: end - performance.now(),
-      stage: -1,
-      segment: 0,
-      tensor: input,
-    });
+    this.#endpoint?.send(source, { kind: 'part', ...assignment, stage: -1, segment: 0, tensor: input });
   }
 
-  #take({ request, epoch, stage, segment, tensor }: Part): void {
+  #watch(device: string): void {
+    this.#watched.add(device);
+    this.#endpoint?.watch(device);
+  }
+
+  #take(from: string, { request, epoch, stage, segment, tensor }: Part): void {
     const pending = this.#pending.get(request);
     if (pending?.epoch !== epoch || stage !== pending.plan.stages.length - 1) return;
-    if (segment >= pending.parts.length || pending.parts[segment]) return;
+    if (must(pending.plan.stages[stage], 'a stage').segments[segment]?.device !== from) return;
+    if (pending.parts[segment]) return;
+    const { start, plan, end, id, options, input } = pending;
+    const { manifest } = this.#bundle;
+    try {
+      assertResult(manifest, plan, segment, input.dims[0] ?? 1, tensor);
+    } catch (error) {
+      this.#fail(pending, error as BedsideError);
+      return;
+    }
     pending.parts[segment] = tensor;
     const parts = pending.parts.filter((part) => part !== undefined);
     if (parts.length < pending.parts.length) return;
-    const { start, plan, end, id, options } = pending;
     // Timers are late by up to a millisecond and more.
     if (performance.now() > end) {
       this.#miss(id, options.deadline ?? DEFAULT_DEADLINE);
       return;
     }
-    // A device that has run all its parts of a plan has ended by itself.
-    this.#finish(pending, new Set(devicesOf(plan)));
-    const { split } = must(this.#bundle.manifest.stages[stage], 'a stage');
-    const logits = joinParts(parts, split === 'partial-sums' ? { kind: 'sum' } : { kind: 'concat', axis: 1 });
+    const { split } = must(manifest.stages[stage], 'a stage');
     try {
+      const logits = joinParts(
+        parts,
+        split === 'partial-sums' ? { kind: 'sum' } : { kind: 'concat', axis: 1 },
+      );
       const rows = logits.dims[0] ?? 1;
+      // Parts that are finite may have a sum that is not.
       assertFiniteRows(logits.data, rows, logits.data.length / rows, (row) => {
         return `the scores of sample ${row} of a request to ${devicesOf(plan).join(', ')}`;
       });
+      // A device that has run all its parts of a plan has ended by itself.
+      this.#finish(pending, new Set(devicesOf(plan)));
       pending.resolve({ logits, seconds: (performance.now() - start) / 1000, plan, replanned: epoch });
     } catch (error) {
-      pending.reject(error as Error);
+      this.#fail(pending, error as BedsideError);
     }
   }
 
-  #lose(peer: string, why: string): void {
+  #lose(peer: string, told: string): void {
     if (this.#lost.has(peer)) return;
+    const why = shortText(told);
     this.#lost.set(peer, why);
-    for (const [id, question] of this.#questions) {
-      if (question.to !== peer) continue;
-      this.#questions.delete(id);
-      question.reject(lostError(peer, why));
-    }
+    this.#questions.lose(lostError(peer, why), peer);
     for (const pending of [...this.#pending.values()]) {
       if (devicesOf(pending.plan).includes(peer)) this.#again(pending, peer);
     }
@@ -255,9 +279,7 @@ export class Requester implements Asker {
 
   /** What was on its way to or from these may be lost: it is asked again, and what still comes of the first time is dead. */
   #restore(peers: ReadonlySet<string>): void {
-    for (const { to, message } of this.#questions.values()) {
-      if (peers.has(to)) this.#endpoint?.send(to, message);
-    }
+    for (const [to, question] of this.#questions.to(peers)) this.#endpoint?.send(to, question);
     for (const pending of this.#pending.values()) {
       const planned = devicesOf(pending.plan);
       // One that is waiting for another plan starts when that is there.
@@ -313,16 +335,13 @@ export class Requester implements Asker {
     }
   }
 
-  #ask(to: string, question: (id: string) => Message): Promise<Message> {
+  #ask(to: string, question: Question): Promise<AnswerMessage> {
     const why = this.#lost.get(to);
     if (why !== undefined) return Promise.reject(lostError(to, why));
-    const id = `${this.name}?${this.#next++}`;
-    const message = question(id);
-    return new Promise((resolve, reject) => {
-      this.#questions.set(id, { to, message, resolve, reject });
-      this.#endpoint?.watch(to);
-      this.#endpoint?.send(to, message);
-    });
+    const answer = this.#questions.ask(to, question);
+    this.#watch(to);
+    this.#endpoint?.send(to, question);
+    return answer;
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Part } from './messages.ts';
+import type { InputPart } from './messages.ts';
 import type { RunPlan } from './plan.ts';
 import { partOf } from './test-support/fabric-suite.ts';
 import { fromWire, toWire } from './wire.ts';
@@ -9,13 +9,13 @@ const planOf = (device: string): RunPlan => ({
   stages: [{ index: 0, segments: [{ device, from: 0, to: 3 }] }],
 });
 
-function part(plan: RunPlan): Part {
+function part(plan: RunPlan): InputPart {
   return { ...partOf(Float32Array.of(1, 2), [1, 2]), plan };
 }
 
-function there(message: Part): Part {
+function there(message: InputPart): InputPart {
   const { head, body } = toWire(message);
-  return fromWire<Part>(head, new Float32Array(body.slice().buffer));
+  return fromWire<InputPart>(head, new Float32Array(body.slice().buffer));
 }
 
 describe('messages as bytes', () => {

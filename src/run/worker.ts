@@ -1,25 +1,27 @@
 // A worker: a device on a fabric. Runs requests as dataflow: a segment starts when all its inputs are there, and what it
-// gives goes straight to those who need it.
-import { must } from '../util/index.ts';
+// gives goes straight to those who need it. What a request is, its requester alone says; what comes of it, the holders
+// that this plan names.
+import { BedsideError, must } from '../util/index.ts';
 import type { Device } from './device.ts';
+import { EarlyParts } from './early-parts.ts';
 import type { Endpoint, Fabric } from './fabric.ts';
 import { type FloatTensor, joinParts } from './join.ts';
-import type { Message, Part } from './messages.ts';
+import type { Assignment, InputPart, Message, Part } from './messages.ts';
+import { type AnswerMessage, type Question, WORKING_MS } from './questions.ts';
+import { RequestBook, type Running } from './request-book.ts';
 import { type Air, type LinkOptions, ShapedLinks } from './shaping.ts';
 import { wordsOf } from './words.ts';
 
-/** One request, as far as it has come here. */
-interface Running {
-  readonly epoch: number;
-  /** Parts by stage and segment. */
-  readonly parts: Map<number, (FloatTensor | undefined)[]>;
-  /** Stages, or segments of them, that this device has not run yet. */
-  left: number;
-  readonly expiry: NodeJS.Timeout;
+/** What brings the bundles of a device that does not hold them from the start. */
+export interface BundleSupply {
+  /**
+   * Brings a bundle, with the weights of these stages; undefined when all of it is there.
+   * @throws BedsideError E_FABRIC, as what is returned
+   */
+  bring(bundle: string, stages: readonly number[]): Promise<void> | undefined;
+  /** The device has timed its stages. */
+  measured(bundle: string): void;
 }
-
-/** How many ended requests are remembered, so that what comes late of them changes nothing. */
-const REMEMBERED = 4096;
 
 /** Options of a worker. */
 export interface WorkerOptions {
@@ -28,18 +30,21 @@ export interface WorkerOptions {
   readonly air?: Air | undefined;
   /** Called once when it has left by itself. */
   readonly onLeave?: ((why: string) => void) | undefined;
+  readonly supply?: BundleSupply | undefined;
 }
+
+/** Questions of one requester that are worked on at a time. */
+const MOST_ASKED = 8;
 
 /** A device that answers on a fabric until it is closed or its battery is spent. */
 export class Worker {
   readonly #device: Device;
   #links: ShapedLinks;
-  readonly #air: Air | undefined;
-  readonly #onLeave: ((why: string) => void) | undefined;
-  readonly #running = new Map<string, Running>();
-  /** By request: its last epoch; Infinity when it has ended. The oldest are forgotten. */
-  readonly #known = new Map<string, number>();
-  readonly #requesters = new Set<string>();
+  readonly #options: WorkerOptions;
+  readonly #book: RequestBook;
+  readonly #early = new EarlyParts();
+  /** Ids of questions that are worked on, by who asked. */
+  readonly #asked = new Map<string, Set<string>>();
   /** One stage at a time. */
   #turn: Promise<void> = Promise.resolve();
   #endpoint: Endpoint | undefined;
@@ -48,8 +53,10 @@ export class Worker {
   constructor(device: Device, options: WorkerOptions = {}) {
     this.#device = device;
     this.#links = new ShapedLinks(options.links);
-    this.#air = options.air;
-    this.#onLeave = options.onLeave;
+    this.#options = options;
+    this.#book = new RequestBook(device.name, device.options.memory, (running) =>
+      device.end(holdOf(running)),
+    );
   }
 
   async join(fabric: Fabric): Promise<void> {
@@ -67,158 +74,254 @@ export class Worker {
   /** What a message does. A duplicate, or one of an epoch that has passed, does nothing. */
   receive(from: string, message: Message): void {
     if (this.#left) return;
-    this.#requesters.add(message.kind === 'part' ? message.requester : from);
     switch (message.kind) {
       case 'part':
-        this.#guarded(message, () => this.#take(message));
+        if ('plan' in message) this.#input(from, message);
+        else this.#part(from, message);
+        break;
+      case 'plan':
+        this.#open(from, message);
         break;
       case 'end':
-        this.#end(message.request);
+        this.#book.end(from, message.request);
         break;
       case 'warm':
-        this.#device.warm(message.bundle, message.plan).then(
-          () => this.#send(from, { kind: 'warmed', id: message.id }),
-          (error: unknown) => this.#send(from, { kind: 'warmed', id: message.id, error: wordsOf(error) }),
-        );
-        break;
       case 'ask':
-        this.#send(from, { kind: 'report', id: message.id, report: this.#device.report() });
-        break;
       case 'measure':
-        this.#measure(from, message.id, message.bundle);
+        this.#answer(from, message);
         break;
       default:
     }
   }
 
-  /** Requests that have not ended here. */
+  /** Requests that have all they need, and have not ended here. */
   get running(): number {
-    return this.#running.size;
+    return this.#book.running;
+  }
+
+  /** Whether a request that has not ended here needs a bundle. */
+  needs(bundle: string): boolean {
+    return this.#book.all().some((running) => running.bundle === bundle);
   }
 
   /** Tells who asked that it goes, and answers nothing more. */
   leave(why: string): void {
     if (this.#left) return;
-    for (const requester of this.#requesters) this.#endpoint?.send(requester, { kind: 'leaving', why });
+    for (const requester of this.#book.requesters) this.#endpoint?.send(requester, { kind: 'leaving', why });
     this.#endpoint?.leave(why);
     this.#left = true;
   }
 
   async close(): Promise<void> {
     this.#left = true;
-    for (const { expiry } of this.#running.values()) clearTimeout(expiry);
-    this.#running.clear();
+    this.#device.stopMeasuring();
+    this.#early.clear();
+    this.#book.clear();
     await this.#turn;
     await this.#endpoint?.close();
     await this.#device.close();
   }
 
-  /** In turn with stages, which would disturb it. */
-  #measure(from: string, id: string, bundle: string): void {
-    this.#turn = this.#turn.then(() =>
-      this.#device.measure(bundle).then(
-        () => this.#send(from, { kind: 'report', id, report: this.#device.report() }),
-        (error: unknown) => this.#send(from, { kind: 'refused', id, error: wordsOf(error) }),
-      ),
+  /** The input comes from the requester, and says what its request is. */
+  #input(from: string, input: InputPart): void {
+    const { requester, request, epoch, tensor } = input;
+    const [source] = input.plan.stages[0]?.segments ?? [];
+    if (input.stage >= 0 || source?.device !== this.#device.name) return;
+    this.#open(from, input);
+    const running = this.#book.find(requester, request, epoch);
+    if (typeof running === 'object' && from === requester) this.#take(running, -1, 0, tensor);
+  }
+
+  /** A part counts from the holder that the request's plan names, and waits a moment for that plan. */
+  #part(from: string, part: Part): void {
+    const { requester, request, epoch, stage, segment, tensor } = part;
+    const running = this.#book.find(requester, request, epoch);
+    if (running === 'early') this.#early.add(from, part);
+    if (typeof running !== 'object') return;
+    if (running.plan.stages[stage]?.segments[segment]?.device !== from) return;
+    this.#take(running, stage, segment, tensor);
+  }
+
+  /** What a request is: the first word of its requester under an epoch counts, and a later one is of a later epoch. */
+  #open(from: string, told: Assignment): void {
+    const { requester, request, epoch, bundle, plan } = told;
+    const own = plan.stages.filter(({ segments }) =>
+      segments.some(({ device }) => device === this.#device.name),
     );
-  }
-
-  /** Whatever goes wrong with a part, its requester is told. */
-  #guarded({ requester, request, epoch }: Part, work: () => void): void {
+    if (from !== requester || own.length === 0) return;
+    if (this.#book.find(requester, request, epoch) !== 'early') return;
+    const fail = (error: unknown): void => this.#fail({ requester, request, epoch }, error);
+    let running: Running;
+    let supplied: Promise<void> | undefined;
     try {
-      work();
+      running = this.#book.open(told);
+      supplied = this.#options.supply?.bring(
+        bundle,
+        own.map(({ index }) => index),
+      );
     } catch (error) {
-      this.#send(requester, { kind: 'failed', request, epoch, error: wordsOf(error) });
+      fail(error);
+      return;
     }
+    if (supplied !== undefined) supplied.then(() => this.#begin(running), fail);
+    else this.#begin(running);
+    for (const { from: holder, part } of this.#early.take(requester, request, epoch))
+      this.#part(holder, part);
   }
 
-  #take(part: Part): void {
-    const { stage, segment, plan } = part;
-    const running = this.#runningOf(part);
-    if (!running) return;
-    const expected = stage < 0 ? 1 : must(plan.stages[stage], `stage ${stage}`).segments.length;
-    const parts = running.parts.get(stage) ?? Array.from<FloatTensor | undefined>({ length: expected });
-    running.parts.set(stage, parts);
-    if (segment >= expected || parts[segment]) return;
-    parts[segment] = part.tensor;
-    const there = parts.filter((one) => one !== undefined);
-    if (there.length < expected) return;
-    plan.stages[stage + 1]?.segments.forEach(({ device }, own) => {
-      if (device === this.#device.name) this.#queue(part, running, there, own);
+  /** All that the stages of a request need is here. */
+  #begin(running: Running): void {
+    if (this.#left || !this.#isCurrent(running)) return;
+    this.#guarded(running, () => {
+      this.#device.check(running.bundle, running.plan, running.samples);
+      running.ready = true;
+      for (const stage of [...running.arrived.keys()]) this.#start(running, stage);
     });
   }
 
-  /** The request's state; undefined for a dead epoch or a request that has ended. */
-  #runningOf({ request, epoch, remaining, bundle, plan, requester, tensor }: Part): Running | undefined {
-    if (epoch < (this.#known.get(request) ?? 0)) return undefined;
-    const running = this.#running.get(request);
-    if (running?.epoch === epoch) return running;
-    if (running) this.#forget(request, running);
-    this.#remember(request, epoch);
-    try {
-      this.#device.check(bundle, plan, tensor.dims[0]);
-    } catch (error) {
-      this.#remember(request, epoch + 1);
-      this.#send(requester, { kind: 'failed', request, epoch, error: wordsOf(error) });
-      return undefined;
-    }
-    const fresh: Running = {
-      epoch,
-      parts: new Map(),
-      left: plan.stages
-        .flatMap(({ segments }) => segments)
-        .filter(({ device }) => device === this.#device.name).length,
-      // The requester tells when a request has ended; this is for requesters that are gone.
-      expiry: setTimeout(() => this.#end(request), Math.max(0, remaining) + 1000),
-    };
-    fresh.expiry.unref();
-    this.#running.set(request, fresh);
-    return fresh;
+  /** A part from where it may come from. */
+  #take(running: Running, stage: number, segment: number, tensor: FloatTensor): void {
+    this.#guarded(running, () => {
+      this.#book.take(running, stage, segment, tensor);
+      if (running.ready) this.#start(running, stage);
+    });
   }
 
-  #queue(part: Part, running: Running, inputs: readonly FloatTensor[], segment: number): void {
-    const start = performance.now();
+  /** Whatever goes wrong with a request, it ends here, and its requester is told. */
+  #guarded(running: Running, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#fail(running, error);
+    }
+  }
+
+  #fail(
+    { requester, request, epoch }: Pick<Running, 'requester' | 'request' | 'epoch'>,
+    error: unknown,
+  ): void {
+    const running = this.#book.find(requester, request, epoch);
+    if (typeof running === 'object') this.#book.close(running);
+    this.#send(requester, { kind: 'failed', request, epoch, error: wordsOf(error) });
+  }
+
+  /** Runs the own segments behind a stage once all its parts are there. */
+  #start(running: Running, stage: number): void {
+    const inputs = this.#book.whole(running, stage);
+    if (!inputs) return;
+    const bytes = inputs.reduce((sum, { data }) => sum + data.byteLength, 0);
+    const own = running.plan.stages[stage + 1]?.segments.flatMap(({ device }, segment) =>
+      device === this.#device.name ? [segment] : [],
+    );
     this.#turn = this.#turn.then(async () => {
-      const { request, epoch, requester } = part;
-      if (this.#running.get(request) !== running) return;
       try {
-        await this.#run(part, running, inputs, segment, start);
+        for (const segment of own ?? []) await this.#run(running, stage, inputs, segment);
       } catch (error) {
-        this.#send(requester, { kind: 'failed', request, epoch, error: wordsOf(error) });
+        this.#fail(running, error);
       }
+      if (this.#isCurrent(running)) this.#book.release(running, bytes);
+      // It ended meanwhile: sessions that it took since are held for nobody.
+      else this.#device.end(holdOf(running));
     });
   }
 
   async #run(
-    part: Part,
     running: Running,
+    before: number,
     inputs: readonly FloatTensor[],
     segment: number,
-    start: number,
   ): Promise<void> {
-    const { request, bundle, plan } = part;
-    const stage = part.stage + 1;
-    const joining = part.stage < 0 ? undefined : this.#device.stages(bundle).joining(part.stage);
+    const { request, requester, epoch, bundle, plan } = running;
+    if (this.#left || !this.#isCurrent(running)) return;
+    const stage = before + 1;
+    const joining = before < 0 ? undefined : this.#device.stages(bundle).joining(before);
     const input = joining ? joinParts(inputs, joining) : must(inputs[0], 'the input');
-    const { output, last } = await this.#device.run(request, bundle, plan, stage, segment, input);
-    if (this.#running.get(request) !== running) return;
-    const remaining = part.remaining - (performance.now() - start);
-    const next = plan.stages[last + 1]?.segments.map(({ device }) => device) ?? [part.requester];
-    const result: Part = { ...part, stage: last, segment, remaining, tensor: output };
-    for (const to of new Set(next)) {
-      if (to !== this.#device.name) this.#send(to, result);
-    }
-    if (next.includes(this.#device.name)) this.#take(result);
+    const hold = holdOf(running);
+    const { output, last } = await this.#device.run(hold, bundle, plan, stage, segment, input);
+    if (this.#left || !this.#isCurrent(running)) return;
+    const next = plan.stages[last + 1]?.segments.map(({ device }) => device) ?? [requester];
+    const result: Part = {
+      ...{ kind: 'part', request, epoch, requester, stage: last, segment },
+      remaining: Math.max(0, running.end - performance.now()),
+      tensor: output,
+    };
+    for (const to of new Set(next)) if (to !== this.#device.name) this.#send(to, result, plan);
+    if (next.includes(this.#device.name)) this.#take(running, last, segment, output);
     running.left -= last - stage + 1;
     // Nothing more to do here in this epoch: no need to be told that it ended.
-    if (running.left === 0) {
-      this.#remember(request, running.epoch + 1);
-      this.#forget(request, running);
-    }
+    if (running.left === 0) this.#book.close(running);
     if (this.#device.spent) this.#leave(`the battery of '${this.#device.name}' is spent`);
   }
 
-  #send(to: string, message: Message): void {
+  #isCurrent(running: Running): boolean {
+    return this.#book.find(running.requester, running.request, running.epoch) === running;
+  }
+
+  /** What is asked takes a while: whoever asked hears that it is being done. */
+  #answer(from: string, question: Question): void {
+    const { id, kind } = question;
+    if (kind === 'ask') {
+      this.#send(from, { kind: 'report', id, report: this.#device.report() });
+      return;
+    }
+    const asked = this.#asked.get(from) ?? new Set();
+    // Asked again: it is being done.
+    if (asked.has(id)) return;
+    const refused = (error: unknown): AnswerMessage =>
+      kind === 'warm'
+        ? { kind: 'warmed', id, error: wordsOf(error) }
+        : { kind: 'refused', id, error: wordsOf(error) };
+    try {
+      this.#book.note(from);
+      if (asked.size >= MOST_ASKED) throw this.#busy();
+    } catch (error) {
+      this.#send(from, refused(error));
+      return;
+    }
+    this.#asked.set(from, asked.add(id));
+    const working = (): void => this.#send(from, { kind: 'working', id });
+    working();
+    const timer = setInterval(working, WORKING_MS);
+    timer.unref();
+    const done = kind === 'warm' ? this.#warm(question) : this.#measure(question);
+    void done.catch(refused).then((answer) => {
+      clearInterval(timer);
+      asked.delete(id);
+      if (asked.size === 0) this.#asked.delete(from);
+      this.#send(from, answer);
+    });
+  }
+
+  #busy(): BedsideError {
+    return new BedsideError('E_DEVICE', `device '${this.#device.name}' is asked too much at a time`, {
+      hint: 'wait for its answers',
+    });
+  }
+
+  async #warm({ id, bundle, plan }: Extract<Question, { kind: 'warm' }>): Promise<AnswerMessage> {
+    const own = plan.stages.filter(({ segments }) =>
+      segments.some(({ device }) => device === this.#device.name),
+    );
+    await this.#options.supply?.bring(
+      bundle,
+      own.map(({ index }) => index),
+    );
+    await this.#device.warm(bundle, plan);
+    return { kind: 'warmed', id };
+  }
+
+  /** In turn with stages, which would disturb it. */
+  async #measure({ id, bundle }: Extract<Question, { kind: 'measure' }>): Promise<AnswerMessage> {
+    await this.#options.supply?.bring(bundle, []);
+    const measured = this.#turn.then(() => this.#device.measure(bundle));
+    this.#turn = measured.catch(() => {});
+    await measured;
+    this.#options.supply?.measured(bundle);
+    return { kind: 'report', id, report: this.#device.report() };
+  }
+
+  /** @param plan of a part: whose way it goes */
+  #send(to: string, message: Message, plan?: Running['plan']): void {
     const endpoint = this.#endpoint;
     if (!endpoint || this.#left) return;
     if (message.kind !== 'part') {
@@ -226,13 +329,14 @@ export class Worker {
       return;
     }
     // The requester stands beside the device that has the input: the result's way is the way to that device.
-    const [source] = must(message.plan.stages[0], 'a stage').segments;
+    const [source] = plan?.stages[0]?.segments ?? [];
     const over = to === message.requester && source ? source.device : to;
     const bytes = over === this.#device.name ? 0 : message.tensor.data.byteLength;
     this.#device.sent(bytes);
-    if (bytes > 0 && this.#air && this.#links.shared) {
+    const { air } = this.#options;
+    if (bytes > 0 && air && this.#links.shared) {
       const { sending, latency } = this.#links.times(over, bytes);
-      void Promise.resolve(this.#air(sending)).then((wait) =>
+      void Promise.resolve(air(sending)).then((wait) =>
         setTimeout(() => endpoint.send(to, message), wait + latency),
       );
       return;
@@ -242,31 +346,13 @@ export class Worker {
     else setTimeout(() => endpoint.send(to, message), delay);
   }
 
-  #end(request: string): void {
-    this.#remember(request, Number.POSITIVE_INFINITY);
-    const running = this.#running.get(request);
-    if (running) this.#forget(request, running);
-  }
-
-  #forget(request: string, { expiry }: Running): void {
-    clearTimeout(expiry);
-    this.#running.delete(request);
-    this.#device.end(request);
-  }
-
-  #remember(request: string, epoch: number): void {
-    this.#known.delete(request);
-    this.#known.set(request, epoch);
-    if (this.#known.size <= REMEMBERED) return;
-    for (const oldest of this.#known.keys()) {
-      if (this.#running.has(oldest)) continue;
-      this.#known.delete(oldest);
-      break;
-    }
-  }
-
   #leave(why: string): void {
     this.leave(why);
-    this.#onLeave?.(why);
+    this.#options.onLeave?.(why);
   }
+}
+
+/** Who holds sessions for a request. */
+function holdOf({ requester, request, epoch }: Pick<Running, 'requester' | 'request' | 'epoch'>): string {
+  return `${requester} ${request} ${epoch}`;
 }

@@ -106,8 +106,8 @@ export class Watch {
   check(asked = performance.now()): void {
     if (!this.#reachable) return;
     const now = performance.now();
-    // Where this process itself stood still, what came meanwhile has not been read yet.
-    let patience = asked <= this.#stood ? LATE_MS : 0;
+    // Where this process itself stood still, what came meanwhile has not been read yet, and others may have stood with it.
+    let patience = asked - this.#stood < LATE_MS ? LATE_MS : 0;
     // Where the server was silent, others may be on their way to it still.
     if (patience === 0 && now - asked > LATE_MS) patience = RETURN_MS;
     for (const [peer, watched] of this.#watched) {

@@ -1,10 +1,9 @@
-// The bundles of a device on a fabric: their parts are fetched when a message needs them, before it is handled.
+// The bundles of a device on a server: their parts are fetched when a plan needs them, and the least recent go when there
+// are too many.
 import { PartialBundle } from '../../bundle/index.ts';
-import { formatBytes } from '../../util/index.ts';
+import { BedsideError, formatBytes } from '../../util/index.ts';
 import type { Device } from '../device.ts';
-import type { Endpoint, Fabric, NodeHandlers } from '../fabric.ts';
-import type { Message } from '../messages.ts';
-import { wordsOf } from '../words.ts';
+import type { BundleSupply } from '../worker.ts';
 import { BundleStore } from './bundle-store.ts';
 import type { NatsAccess } from './connect.ts';
 
@@ -18,26 +17,32 @@ export interface HeldBundle {
   readonly measured: boolean;
 }
 
-type Needing = Extract<Message, { readonly bundle: string }>;
+/** Bundles that a device holds at most. */
+export const MOST_HELD = 8;
 
-/** A fabric on which a device is handed messages when it has what they need. */
-export class HeldBundles implements Fabric {
-  readonly #inner: Fabric;
+export interface HeldOptions {
+  readonly onNote?: ((text: string) => void) | undefined;
+  /** Whether a request that runs needs a bundle. */
+  readonly isUsed: (sha256: string) => boolean;
+}
+
+/** Brings bundles to a device. */
+export class HeldBundles implements BundleSupply {
   readonly #device: Device;
   readonly #access: NatsAccess;
-  readonly #onNote: (text: string) => void;
+  readonly #options: HeldOptions;
+  /** The least recently needed first. */
   readonly #held = new Map<string, PartialBundle>();
   readonly #measured = new Set<string>();
-  /** By bundle: messages wait for what is fetched for those before them. */
+  /** By bundle: what is fetched waits for what is fetched before. */
   readonly #queues = new Map<string, Promise<void>>();
-  /** By question: the bundle that is being measured. */
-  readonly #measuring = new Map<string, string>();
+  readonly #stores = new Set<BundleStore>();
+  #closed = false;
 
-  constructor(inner: Fabric, device: Device, access: NatsAccess, onNote: (text: string) => void = () => {}) {
-    this.#inner = inner;
+  constructor(device: Device, access: NatsAccess, options: HeldOptions) {
     this.#device = device;
     this.#access = access;
-    this.#onNote = onNote;
+    this.#options = options;
   }
 
   get bundles(): readonly HeldBundle[] {
@@ -49,100 +54,101 @@ export class HeldBundles implements Fabric {
     }));
   }
 
-  async join(name: string, handlers: NodeHandlers): Promise<Endpoint> {
-    const endpoint = await this.#inner.join(name, {
-      ...handlers,
-      message: (from, message) => {
-        if ('bundle' in message) this.#take(endpoint, handlers, from, message);
-        else handlers.message(from, message);
-      },
-    });
-    return {
-      name: endpoint.name,
-      send: (to, message) => {
-        if (message.kind === 'report') this.#reported(message.id);
-        endpoint.send(to, message);
-      },
-      watch: (peer) => endpoint.watch(peer),
-      leave: (why) => endpoint.leave(why),
-      close: () => endpoint.close(),
+  measured(sha256: string): void {
+    if (this.#held.has(sha256)) this.#measured.add(sha256);
+  }
+
+  /** @throws BedsideError E_DEVICE when too many are needed at a time */
+  bring(sha256: string, stages: readonly number[]): Promise<void> | undefined {
+    const held = this.#held.get(sha256);
+    if (held) {
+      this.#held.delete(sha256);
+      this.#held.set(sha256, held);
+    }
+    const before = this.#queues.get(sha256);
+    if (!before && held && stages.every((stage) => held.holds(stage))) return undefined;
+    if (!before && this.#queues.size >= MOST_HELD) throw this.#tooMany('fetches');
+    const turn = (before ?? Promise.resolve()).catch(() => {}).then(() => this.#fetch(sha256, stages));
+    this.#queues.set(sha256, turn);
+    const done = (): void => {
+      if (this.#queues.get(sha256) === turn) this.#queues.delete(sha256);
     };
+    turn.then(done, done);
+    return turn;
   }
 
-  #take(endpoint: Endpoint, handlers: NodeHandlers, from: string, message: Needing): void {
-    const { bundle } = message;
-    if (message.kind === 'measure') this.#measuring.set(message.id, bundle);
-    const before = this.#queues.get(bundle);
-    if (!before && this.#lacks(message).length === 0 && this.#held.has(bundle)) {
-      handlers.message(from, message);
-      return;
-    }
-    const turn = (before ?? Promise.resolve())
-      .then(() => this.#fetch(message))
-      .then(
-        () => handlers.message(from, message),
-        (error: unknown) => refuse(endpoint, from, message, error),
-      );
-    this.#queues.set(bundle, turn);
-    void turn.finally(() => {
-      if (this.#queues.get(bundle) === turn) this.#queues.delete(bundle);
-    });
+  /** Ends what is being fetched. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const store of this.#stores) await store.close();
   }
 
-  /** Stages of this device in the message's plan that it has no weights of. */
-  #lacks(message: Needing): number[] {
-    if (message.kind === 'measure') return [];
-    const own = message.plan.stages.filter(({ segments }) =>
-      segments.some(({ device }) => device === this.#device.name),
-    );
-    const held = this.#held.get(message.bundle);
-    return own.map(({ index }) => index).filter((stage) => !held?.holds(stage));
-  }
-
-  async #fetch(message: Needing): Promise<void> {
-    const { bundle: sha256 } = message;
-    if (this.#held.has(sha256) && this.#lacks(message).length === 0) return;
+  async #fetch(sha256: string, stages: readonly number[]): Promise<void> {
+    const lacking = (): number[] => {
+      const held = this.#held.get(sha256);
+      return stages.filter((stage) => !held?.holds(stage));
+    };
+    if (this.#held.has(sha256) && lacking().length === 0) return;
+    if (this.#closed) throw this.#closing();
     await using store = await BundleStore.open(this.#access);
-    let held = this.#held.get(sha256);
-    if (!held) {
-      const index = await store.index(sha256);
-      held = new PartialBundle(sha256, index, {
-        manifest: await store.part(index.manifest),
-        frame: await store.part(index.frame),
-        common: await store.part(index.common),
-      });
-      const made = held;
-      this.#held.set(sha256, made);
-      this.#device.hold(made.bundle, (stage) => made.holds(stage));
-    }
-    const { name } = held.bundle.manifest;
-    const lacking = this.#lacks(message);
-    let bytes = 0;
-    for (const stage of lacking) {
-      const part = held.index.stages[stage];
-      if (!part) continue;
-      held.fill(stage, await store.part(part));
-      bytes += part.bytes;
-    }
-    if (lacking.length > 0) {
-      this.#onNote(`fetched stages ${lacking.join(', ')} of '${name}', ${formatBytes(bytes)}`);
+    this.#stores.add(store);
+    try {
+      if (this.#closed) throw this.#closing();
+      const held = this.#held.get(sha256) ?? (await this.#begin(store, sha256));
+      const missing = lacking();
+      let bytes = 0;
+      for (const stage of missing) {
+        const part = held.index.stages[stage];
+        if (!part) continue;
+        held.fill(stage, await store.part(part));
+        bytes += part.bytes;
+      }
+      if (missing.length === 0) return;
+      const { name } = held.bundle.manifest;
+      this.#options.onNote?.(`fetched stages ${missing.join(', ')} of '${name}', ${formatBytes(bytes)}`);
+    } catch (error) {
+      throw this.#closed ? this.#closing() : error;
+    } finally {
+      this.#stores.delete(store);
     }
   }
 
-  #reported(id: string): void {
-    const bundle = this.#measuring.get(id);
-    if (bundle === undefined) return;
-    this.#measuring.delete(id);
-    this.#measured.add(bundle);
+  /** A bundle without weights. */
+  async #begin(store: BundleStore, sha256: string): Promise<PartialBundle> {
+    const index = await store.index(sha256);
+    const held = new PartialBundle(sha256, index, {
+      manifest: await store.part(index.manifest),
+      frame: await store.part(index.frame),
+      common: await store.part(index.common),
+    });
+    await this.#makeRoom();
+    this.#held.set(sha256, held);
+    this.#device.hold(held.bundle, (stage) => held.holds(stage));
+    return held;
   }
-}
 
-/** Whoever waits is told. */
-function refuse(endpoint: Endpoint, from: string, message: Needing, cause: unknown): void {
-  const error = wordsOf(cause);
-  if (message.kind === 'part') {
-    const { request, epoch, requester } = message;
-    endpoint.send(requester, { kind: 'failed', request, epoch, error });
-  } else if (message.kind === 'warm') endpoint.send(from, { kind: 'warmed', id: message.id, error });
-  else endpoint.send(from, { kind: 'refused', id: message.id, error });
+  async #makeRoom(): Promise<void> {
+    while (this.#held.size >= MOST_HELD) {
+      const [idle] = [...this.#held.keys()].filter(
+        (sha256) => !this.#queues.has(sha256) && !this.#options.isUsed(sha256),
+      );
+      if (idle === undefined) throw this.#tooMany('holds');
+      this.#options.onNote?.(`let go of '${this.#held.get(idle)?.bundle.manifest.name}'`);
+      this.#held.delete(idle);
+      this.#measured.delete(idle);
+      await this.#device.drop(idle);
+    }
+  }
+
+  #tooMany(does: string): BedsideError {
+    return new BedsideError(
+      'E_DEVICE',
+      `device '${this.#device.name}' ${does} ${MOST_HELD} bundles already, and all are needed`,
+      { hint: 'ask again when requests with other bundles have ended' },
+    );
+  }
+
+  #closing(): BedsideError {
+    return new BedsideError('E_LOST', `device '${this.#device.name}' was told to stop`);
+  }
 }

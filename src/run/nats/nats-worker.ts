@@ -38,6 +38,7 @@ export class NatsWorker implements AsyncDisposable {
   readonly device: Device;
   readonly #options: NatsWorkerOptions;
   readonly #worker: Worker;
+  readonly #fabric: Fabric;
   readonly #bundles: HeldBundles;
   readonly #onNote: (text: string) => void;
   readonly #since = new Date().toISOString();
@@ -58,14 +59,18 @@ export class NatsWorker implements AsyncDisposable {
     const fabric = new Keeping(new NatsFabric(access, { onNote: this.#onNote }), (endpoint) => {
       this.#endpoint = endpoint;
     });
-    this.#bundles = new HeldBundles(fabric, this.device, access, this.#onNote);
+    this.#fabric = fabric;
+    this.#bundles = new HeldBundles(this.device, access, {
+      onNote: this.#onNote,
+      isUsed: (sha256) => this.#worker.needs(sha256),
+    });
     const { links, onLeave } = options;
     const left = (why: string): void => {
       this.#leaving = true;
       this.#presence?.remove();
       onLeave?.(why);
     };
-    this.#worker = new Worker(this.device, { links, onLeave: left });
+    this.#worker = new Worker(this.device, { links, onLeave: left, supply: this.#bundles });
   }
 
   /**
@@ -77,7 +82,7 @@ export class NatsWorker implements AsyncDisposable {
     const { speed = 1, threads = 1 } = options.device;
     worker.#macsPerSecond = Math.min(1, speed) * (await machineSpeed(threads));
     try {
-      await worker.#worker.join(worker.#bundles);
+      await worker.#worker.join(worker.#fabric);
       if (!worker.#endpoint) throw new BedsideError('E_INTERNAL', 'internal: joined without an endpoint');
       const { control } = worker.#endpoint;
       // Nobody has set up an open server.
@@ -165,6 +170,7 @@ export class NatsWorker implements AsyncDisposable {
     clearInterval(this.#timer);
     // Without a server it expires.
     this.#presence?.remove();
+    await this.#bundles.close();
     await this.#worker.close();
   }
 

@@ -4,7 +4,7 @@ import { tensor } from '../../engine/index.ts';
 import { Random } from '../../util/index.ts';
 import { type Endpoint, type Fabric, SILENCE_MS } from '../fabric.ts';
 import type { FloatTensor } from '../join.ts';
-import type { Message, Part } from '../messages.ts';
+import type { InputPart, Message } from '../messages.ts';
 
 /** A fabric under test. */
 export interface FabricUnderTest {
@@ -15,8 +15,8 @@ export interface FabricUnderTest {
   close(): Promise<void>;
 }
 
-/** A part with a tensor of these numbers. */
-export function partOf(data: Float32Array, dims: readonly number[], segment = 0): Part {
+/** A part with a tensor of these numbers, and all that an input has. */
+export function partOf(data: Float32Array, dims: readonly number[], segment = 0): InputPart {
   return {
     kind: 'part',
     request: 'r',
@@ -24,6 +24,7 @@ export function partOf(data: Float32Array, dims: readonly number[], segment = 0)
     requester: 'a',
     bundle: 'b',
     plan: { levels: [1, 2], stages: [{ index: 0, segments: [{ device: 'a', from: 0, to: 3 }] }] },
+    samples: 1,
     remaining: 1000,
     stage: 0,
     segment,
@@ -76,8 +77,8 @@ export function describeFabric(name: string, open: () => Promise<FabricUnderTest
       await until(() => b.got.length === sizes.length);
       b.got.forEach(([from, message], at) => {
         expect(from).toBe(nameOf('a'));
-        const { tensor: got, ...rest } = message as Part;
-        const { tensor: given, ...said } = sent[at] as Part;
+        const { tensor: got, ...rest } = message as InputPart;
+        const { tensor: given, ...said } = sent[at] as InputPart;
         expect(rest).toEqual(said);
         expect(got.dims).toEqual(given.dims);
         expect(Buffer.compare(Buffer.from(got.data.buffer), Buffer.from(given.data.buffer))).toBe(0);

@@ -41,14 +41,13 @@ export class LocalSoak implements SoakRoom {
   /** Workers of other processes that nothing has happened to yet. */
   readonly #far = new Set<string>();
   readonly #starting = new Set<Promise<void>>();
-  /** By request: who is killed when a part of it comes from him. */
-  readonly #between = new Map<string, string>();
+  /** Who is killed when a part of a request comes from him. */
+  readonly #between = new Set<string>();
   readonly #old: { readonly to: string; readonly part: Part; readonly end: Endpoint }[] = [];
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #single: SingleMachine;
   #named = 0;
   #struck = 0;
-  #asked = 0;
 
   private constructor(bundle: Bundle, random: Random, workers: LocalWorkers) {
     this.#bundle = bundle;
@@ -76,7 +75,6 @@ export class LocalSoak implements SoakRoom {
   }
 
   infer(input: FloatTensor, plan: RunPlan, deadline: number): Promise<Answer> {
-    this.#asked++;
     const replan = async (lost: ReadonlySet<string>): Promise<RunPlan> =>
       randomPlan(
         this.#bundle,
@@ -99,11 +97,11 @@ export class LocalSoak implements SoakRoom {
     return {
       victim,
       hurried: fault === 'cut',
-      strike: () => this.#strike(fault, victim, `requester-${this.#asked}`),
+      strike: () => this.#strike(fault, victim),
     };
   }
 
-  #strike(fault: Fault, victim: string, request: string): void {
+  #strike(fault: Fault, victim: string): void {
     this.faults[fault]++;
     switch (fault) {
       case 'before':
@@ -113,7 +111,7 @@ export class LocalSoak implements SoakRoom {
         this.#later(() => this.#kill(victim), 6 * this.#random.uniform());
         break;
       case 'between':
-        this.#between.set(request, victim);
+        this.#between.add(victim);
         this.#later(() => this.#kill(victim), 300);
         break;
       case 'hang':
@@ -148,7 +146,7 @@ export class LocalSoak implements SoakRoom {
     const end = await this.#workers.fabric.join(name, {
       ...handlers,
       message: (from, message) => {
-        if (message.kind === 'part' && this.#between.get(message.request) === from) this.#kill(from);
+        if (message.kind === 'part' && this.#between.delete(from)) this.#kill(from);
         handlers.message(from, message);
       },
     });
