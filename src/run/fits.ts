@@ -1,8 +1,16 @@
 // Whether a plan fits on a device.
 import { type BundleManifest, type StageCosts, stageCosts } from '../bundle/index.ts';
 import { BedsideError, formatBytes, formatJoules, must } from '../util/index.ts';
-import type { DeviceOptions } from './device.ts';
 import type { RunPlan } from './plan.ts';
+
+/** What of a device a plan may take; as `DeviceOptions`. */
+export interface DeviceRoom {
+  readonly name: string;
+  readonly memory?: number | undefined;
+  readonly battery?: number | undefined;
+  readonly joulesPerMac?: number | undefined;
+  readonly joulesPerByteSent?: number | undefined;
+}
 
 /** What else decides whether a plan fits. */
 export interface FitOptions {
@@ -19,7 +27,7 @@ export interface FitOptions {
 export function assertFits(
   manifest: BundleManifest,
   plan: RunPlan,
-  device: DeviceOptions,
+  device: DeviceRoom,
   { samples = 1, costsOf = (stage) => stageCosts(manifest, stage, plan.levels) }: FitOptions = {},
 ): void {
   let [weights, activations, joules] = [0, 0, 0];
