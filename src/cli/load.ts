@@ -19,6 +19,7 @@ import {
   type Model,
   type ModelCosts,
   modelCosts,
+  withSqueezeAxes,
 } from '../onnx/index.ts';
 import { type Classifier, describeClassifier } from '../prune/index.ts';
 import { BedsideError, must, RegularFile } from '../util/index.ts';
@@ -45,7 +46,7 @@ export interface LoadedModel {
  * @throws BedsideError E_FILE; E_MODEL, also for weights that are not finite; E_UNSUPPORTED when it is not a classifier
  */
 export async function loadClassifier(path: string): Promise<LoadedModel> {
-  const model = await loadModel(path);
+  const model = withSqueezeAxes(await loadModel(path));
   const classifier = describeClassifier(model, path);
   assertFiniteWeights(model, path);
   const unmerged = canonicalGraph(model);

@@ -4,9 +4,11 @@ import { FoldBudget } from './fold-budget.ts';
 import { type Constant, cloneModel, type Graph, intConstant, ints, type Model, type Node } from './graph.ts';
 import { constantOfKnown, constantOfNode, type Known } from './known.ts';
 import { NameAllocator } from './names.ts';
+import { inferOpen } from './open-batch.ts';
 import { intAttribute, intsAttribute, opOf } from './ops.ts';
 import type { Inferred } from './shape-context.ts';
 import { evaluateConstant, inferValues } from './shapes.ts';
+import { withSqueezeAxes } from './squeeze-axes.ts';
 import { forgetShapes, pinnedValues, removeDead } from './surgery.ts';
 import { assertInference } from './training.ts';
 import { convParameters, poolParameters, transposedOutput } from './window.ts';
@@ -21,13 +23,13 @@ const MORE_BATCHES = [1, 1009, 1_048_583] as const;
 
 /**
  * The same computation with: Constant nodes and constant subgraphs folded, within the bounds of `FoldBudget`; sizes
- * computed from shapes written as constants (an entry that follows the batch becomes 0 or -1); Identity and inference
+ * computed from shapes written as constants (an entry that follows the batch becomes 0 or -1); axes of every Squeeze named; Identity and inference
  * Dropout gone, except where they make a graph output; auto_pad resolved; every node named, uniquely; dead nodes and
  * unread constants gone.
  * @throws BedsideError as `inferShapes`; E_UNSUPPORTED for batch normalisation or Dropout in training mode
  */
 export function canonicalGraph(model: Model): Model {
-  const result = cloneModel(model);
+  const result = cloneModel(withSqueezeAxes(model));
   const { graph } = result;
   const budget = FoldBudget.of(graph);
   foldConstantNodes(graph);
@@ -133,7 +135,7 @@ function foldShapes(model: Model): void {
 function runsOf(model: Model): Inferred[] {
   const isFixed = model.graph.inputs.every(({ dims }) => dims?.every((dim) => typeof dim === 'number'));
   if (isFixed) return [inferValues(model, 1)];
-  const runs = BATCHES.map((batch) => inferValues(model, batch));
+  const runs = BATCHES.map((batch) => inferOpen(model, batch));
   for (const batch of MORE_BATCHES) {
     try {
       runs.push(inferValues(model, batch));

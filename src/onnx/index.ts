@@ -55,6 +55,7 @@ export {
 export { readsOf } from './order.ts';
 export { rawBytes } from './proto.ts';
 export { inferShapes, symbolicShapes } from './shapes.ts';
+export { withSqueezeAxes } from './squeeze-axes.ts';
 export { findStages, isWeighted, type Stage } from './stages.ts';
 export {
   extractSubgraph,

@@ -38,9 +38,20 @@ export function inferValues(model: Model, batch: number, limit = SHAPE_LIMIT): I
   }
   let declared: Map<string, Value> | undefined;
   let room = KNOWN_TOTAL;
+  // A batch of one must not look like an axis that is always 1.
+  const fixed = typeof graph.inputs[0]?.dims?.[0] === 'number';
+  const open = batch === 1 && !fixed && graph.nodes.some(isBareSqueeze) ? inferShapes(model, 2) : undefined;
   for (const node of graph.nodes) {
     const op = opOf(node);
     if (op) inferNode(op, new ShapeContext(graph, node, Math.min(limit, room), inferred), inferred);
+    const wide = open && isBareSqueeze(node) ? open.get(node.inputs[0] ?? '') : undefined;
+    const shape = wide && inferred.shapes.get(node.inputs[0] ?? '');
+    if (shape?.length === wide?.length && shape) {
+      inferred.shapes.set(
+        node.outputs[0] ?? '',
+        shape.filter((_, axis) => wide?.[axis] !== 1),
+      );
+    }
     room -= inferred.known.get(node.outputs[0] ?? '')?.data.length ?? 0;
     for (const name of node.outputs) {
       if (!name || inferred.shapes.has(name)) continue;
@@ -53,6 +64,11 @@ export function inferValues(model: Model, batch: number, limit = SHAPE_LIMIT): I
     }
   }
   return inferred;
+}
+
+/** Whether a node is a Squeeze that names no axes. */
+export function isBareSqueeze(node: Node): boolean {
+  return opOf(node) === 'Squeeze' && !node.inputs[1] && !node.attributes.has('axes');
 }
 
 /** The shapes of `inferShapes`, with the axes that follow the batch as the inputs' symbol for it, or `batch`. */
@@ -155,6 +171,14 @@ function inputShape(input: Value, batch: number, symbols: ReadonlySet<string>): 
     throw new BedsideError('E_UNSUPPORTED', `input '${input.name}' declares no shape`, {
       hint: 'export the model with its input sizes, only the batch left open',
     });
+  }
+  const twice = input.dims.filter((dim, axis) => axis > 0 && dim !== undefined && dim === input.dims?.[0]);
+  if (typeof twice[0] === 'string') {
+    throw new BedsideError(
+      'E_UNSUPPORTED',
+      `input '${input.name}' is [${input.dims.map((dim) => dim ?? '?').join(', ')}]: '${twice[0]}' is the batch and the size of other axes`,
+      { hint: 'export the model with fixed sizes apart from the batch, which needs a name of its own' },
+    );
   }
   return input.dims.map((dim, axis) => {
     if (typeof dim === 'number') return dim;

@@ -1,7 +1,7 @@
 // Measures a classifier on samples: accuracy, recall of each class, and time.
 import type { Dataset } from '../data/index.ts';
 import { createSession, type Session, tensor } from '../engine/index.ts';
-import { assertFiniteWeights, type Model } from '../onnx/index.ts';
+import { assertFiniteWeights, type Model, withSqueezeAxes } from '../onnx/index.ts';
 import { argmax, assertFiniteSamples, BedsideError, must } from '../util/index.ts';
 import { assertScores, type Classifier, describeClassifier } from './evaluate-classifier.ts';
 
@@ -59,7 +59,10 @@ export async function evaluate(
   assertFit(classifier, dataset, options.name);
   assertFiniteWeights(model, options.name);
   assertFiniteSamples(dataset);
-  const session = await createSession(model, { name: options.name, threads: options.threads ?? 1 });
+  const session = await createSession(withSqueezeAxes(model), {
+    name: options.name,
+    threads: options.threads ?? 1,
+  });
   try {
     const { predictions, logits, milliseconds } = await predict(session, classifier, dataset, options);
     return {

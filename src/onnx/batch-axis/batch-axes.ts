@@ -1,5 +1,6 @@
 // For every value of a graph: along which axis its samples lie, and what else lies along it.
 import type { Graph, Model, Node, Value } from '../graph.ts';
+import { inferOpen } from '../open-batch.ts';
 import { describeNode, opOf } from '../ops.ts';
 import { readsOf } from '../order.ts';
 import { NotKnown } from '../shape-context.ts';
@@ -23,7 +24,7 @@ export function batchAxes(model: Model): Map<string, BatchPlace> {
   const fixed = fixedSamples(graph);
   if (fixed === 1) return onlySample(model);
   const runs = (fixed === undefined ? SIZES : [fixed]).map(
-    (samples): SizedRun => ({ samples, inferred: inferValues(model, samples) }),
+    (samples): SizedRun => ({ samples, inferred: inferOpen(model, samples) }),
   );
   const places = new Map<string, BatchPlace>();
   for (const name of graph.constants.keys()) places.set(name, { kind: 'none' });
