@@ -33,6 +33,7 @@ class Asker {
   readonly #running = new Set<Promise<void>>();
   readonly #ended: Ended[] = [];
   #asked = 0;
+  #losses = 0;
   #timer: NodeJS.Timeout | undefined;
 
   private constructor(bundle: Bundle, requester: Requester, board: FleetBoard) {
@@ -78,6 +79,10 @@ class Asker {
         await Promise.all(this.#running);
         return { ended: this.#ended.splice(0), asked: this.#asked, running: this.#requester.running };
       }
+      case 'ended':
+        return this.#ended;
+      case 'losses':
+        return this.#losses;
       case 'lost':
         return [...this.#lost];
       case 'fleet':
@@ -117,6 +122,10 @@ class Asker {
   #look(): void {
     const { lost } = this.#requester;
     for (const name of this.#lost.keys()) if (!lost.has(name)) this.#lost.delete(name);
-    for (const name of lost.keys()) if (!this.#lost.has(name)) this.#lost.set(name, Date.now());
+    for (const name of lost.keys()) {
+      if (this.#lost.has(name)) continue;
+      this.#lost.set(name, Date.now());
+      this.#losses++;
+    }
   }
 }

@@ -42,16 +42,22 @@ export type AskerOrder =
       readonly every: number;
       readonly deadline: number;
     }
+  /** How those of the stream have ended so far. */
+  | { readonly kind: 'ended' }
   /** How those of the stream ended, of which no more come. */
   | { readonly kind: 'stop' }
   /** Devices that count as lost, and since when (milliseconds since the epoch). */
   | { readonly kind: 'lost' }
+  /** How often one has come to count as lost. */
+  | { readonly kind: 'losses' }
   | { readonly kind: 'fleet' };
 
 /** Answers by order. */
 export interface AskerAnswers {
   readonly random: readonly Ended[];
   readonly stream: null;
+  readonly ended: readonly Ended[];
+  readonly losses: number;
   readonly stop: { readonly ended: readonly Ended[]; readonly asked: number; readonly running: number };
   readonly lost: readonly (readonly [string, number])[];
   readonly fleet: readonly NodeEntry[];
