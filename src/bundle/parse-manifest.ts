@@ -55,7 +55,10 @@ export function checkManifest(value: unknown, path: string): BundleManifest {
 
 function malformed(path: string, value: unknown, issues: readonly z.core.$ZodIssue[]): BedsideError {
   const lines = issues.slice(0, 3).map(({ path: keys, message }) => {
-    const expected = message.replace(/^[A-Z]/, (letter) => letter.toLowerCase());
+    const expected = message
+      .replace(/^Invalid input: /, '')
+      .replace(/, received .*$/, '')
+      .replace(/^[A-Z]/, (letter) => letter.toLowerCase());
     return `${fieldName(keys)} is ${shown(lookUp(value, keys))}: ${expected}`;
   });
   const more = issues.length - lines.length;

@@ -103,11 +103,11 @@ function parseHeader(text: Uint8Array, fail: (what: string) => BedsideError): En
     .map(([key, value]): Entry => {
       if (!isRecord(value)) throw fail(`tensor '${key}' is not described by an object`);
       const { dtype, shape, data_offsets: offsets } = value;
-      if (dtype !== 'F32') throw fail(`tensor '${key}' is of type ${JSON.stringify(dtype)}, expected "F32"`);
-      if (!isSizes(shape)) throw fail(`tensor '${key}' has the shape ${JSON.stringify(shape)}`);
+      if (dtype !== 'F32') throw fail(`tensor '${key}' is of type ${shown(dtype)}, expected "F32"`);
+      if (!isSizes(shape)) throw fail(`tensor '${key}' has the shape ${shown(shape)}`);
       const [from, to] = isSizes(offsets) && offsets.length === 2 ? offsets : [];
       if (from === undefined || to === undefined || to < from) {
-        throw fail(`tensor '${key}' has the offsets ${JSON.stringify(offsets)}`);
+        throw fail(`tensor '${key}' has the offsets ${shown(offsets)}`);
       }
       return { key, dims: shape, from, to };
     });
@@ -131,4 +131,8 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
+}
+
+function shown(value: unknown): string {
+  return JSON.stringify(value) ?? 'nothing';
 }

@@ -107,7 +107,8 @@ async function decodeAll(
         const reason =
           messageOf((cause as Error).cause ?? cause)
             .trim()
-            .split('\n')[0] ?? '';
+            .split('\n')[0]
+            ?.replace(/^vips\w*: /, '') ?? '';
         if (!options.skipBad) {
           failed = true;
           throw new BedsideError('E_DATA', `cannot read image ${join(folder, path)}: ${reason}`, {

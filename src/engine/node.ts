@@ -7,6 +7,7 @@ import { type Model, writeModel } from '../onnx/index.ts';
 import { BedsideError, messageOf, must } from '../util/index.ts';
 import { assertNoTelemetry } from './no-telemetry.ts';
 import type { Session, SessionOptions, Tensor } from './session.ts';
+import { engineWords } from './words.ts';
 
 // Warnings of the runtime concern its own graph passes, not the user.
 ort.env.logLevel = 'error';
@@ -35,10 +36,14 @@ export async function createSession(model: Model | Uint8Array, options: SessionO
       logSeverityLevel: 4,
     });
   } catch (cause) {
-    throw new BedsideError('E_ENGINE', `ONNX Runtime cannot load ${options.name}: ${messageOf(cause)}`, {
-      hint: 'the model may use an operator or version the runtime does not have',
-      cause,
-    });
+    throw new BedsideError(
+      'E_ENGINE',
+      `ONNX Runtime cannot load ${options.name}: ${engineWords(messageOf(cause))}`,
+      {
+        hint: 'the model may use an operator or version the runtime does not have',
+        cause,
+      },
+    );
   }
   return new NodeSession(inner, options.name);
 }
@@ -74,7 +79,7 @@ class NodeSession implements Session {
       if (BedsideError.is(cause)) throw cause;
       throw new BedsideError(
         'E_ENGINE',
-        `ONNX Runtime failed while running ${this.name}: ${messageOf(cause)}`,
+        `ONNX Runtime failed while running ${this.name}: ${engineWords(messageOf(cause))}`,
         {
           hint: "check that the input's shape is what the model declares",
           cause,

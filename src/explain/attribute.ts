@@ -7,6 +7,7 @@ import type { CalibrationSet, CriterionContext } from './criterion.ts';
 import { type Attribution, AttributionPass, oneHot, type PassResult } from './pass.ts';
 import type { Points, ReferenceKind } from './points.ts';
 import type { ReadoutKind } from './readouts.ts';
+import { shapeUnknown } from './unknown-shape.ts';
 
 /** What an attribution is, apart from model and samples. */
 export interface AttributionSpec {
@@ -169,7 +170,8 @@ interface Starts {
 async function startsOf(context: CriterionContext, spec: AttributionSpec): Promise<Starts | undefined> {
   const { calibration, model, target } = context;
   const logits = must(model.graph.outputs[0], 'a model without outputs').name;
-  const classes = must(inferShapes(model, 1).get(logits)?.at(-1), `the shape of '${logits}' is unknown`);
+  const classes = inferShapes(model, 1).get(logits)?.at(-1);
+  if (classes === undefined) throw shapeUnknown(logits);
   if (typeof target === 'object') {
     if (target.length !== classes) {
       throw new BedsideError(

@@ -21,6 +21,7 @@ import {
 import { BedsideError, must } from '../util/index.ts';
 import { type LinearLayer, linearLayer } from './linear.ts';
 import { nonNegativeValues } from './sign.ts';
+import { shapeUnknown } from './unknown-shape.ts';
 
 /**
  * What arrives at a value: `value`, or `base * value` when a base is named (both broadcast to the value's shape).
@@ -166,7 +167,7 @@ export function buildBackward(model: Model, options: BackwardOptions): BackwardG
     },
     shape(value) {
       const shape = shapes.get(value);
-      if (!shape) throw new BedsideError('E_UNSUPPORTED', `the shape of '${value}' is unknown`);
+      if (!shape) throw shapeUnknown(value);
       return shape;
     },
     batchAxis: (value) => batchAxisOf(places, value),

@@ -327,7 +327,11 @@ function floatInput(graph: Graph, node: Node, index: number): Extract<Constant, 
   const name = node.inputs[index] as string;
   const constant = graph.constants.get(name);
   if (!constant)
-    throw unsupported(node, `its parameter '${name}' is computed at run time`, 'fold constants on export');
+    throw unsupported(
+      node,
+      name ? `its parameter '${name}' is computed at run time` : 'a parameter is missing',
+      'fold constants on export',
+    );
   if (constant.type !== 'float32') {
     throw unsupported(node, `its parameter '${name}' is not float32`, 'export the model in float32');
   }

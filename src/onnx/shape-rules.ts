@@ -263,7 +263,7 @@ function pad(context: ShapeContext): number[][] {
   const axes = context.has(3) ? context.ints(3, 'axes') : undefined;
   const padded = axes?.map((axis) => context.axis(axis, shape.length)) ?? shape.map((_, axis) => axis);
   if (pads?.length !== 2 * padded.length)
-    throw context.wrong(`pads [${pads}] do not fit ${padded.length} axes`);
+    throw context.wrong(`pads [${pads ?? ''}] do not fit ${padded.length} axes`);
   const result = [...shape];
   padded.forEach((axis, index) => {
     result[axis] = (shape[axis] ?? 0) + (pads[index] ?? 0) + (pads[index + padded.length] ?? 0);

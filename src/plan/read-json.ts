@@ -63,10 +63,15 @@ function tellIssue(issue: z.core.$ZodIssue, root: unknown): string {
   }
   const { input } = issue;
   if (input === undefined && issue.code === 'invalid_type') {
-    return `${path} is missing: ${issue.message}`;
+    return `${path} is missing: ${expected(issue.message)}`;
   }
   const given = input === undefined || typeof input === 'object' ? '' : ` is ${JSON.stringify(input)}`;
-  return `${path || 'the file'}${given}: ${issue.message}`;
+  return `${path || 'the file'}${given}: ${expected(issue.message)}`;
+}
+
+/** Of the library's own messages, what is expected; what was given is told already. */
+function expected(message: string): string {
+  return message.replace(/^Invalid input: /, '').replace(/, received .*$/, '');
 }
 
 /** `devices[2].memory (tablet-2)`: the name of the entry helps where indices do not. */

@@ -3,7 +3,7 @@
 import { createSession, type Session, type Tensor, tensor } from '../../engine/index.ts';
 import { assertFiniteWeights, type Model, readModel } from '../../onnx/index.ts';
 import type { PlanningInstance } from '../../plan/index.ts';
-import { BedsideError, firstNonFinite, must } from '../../util/index.ts';
+import { BedsideError, firstNonFinite } from '../../util/index.ts';
 import { FEATURES } from './feature-names.ts';
 import { Features } from './features.ts';
 import { unbend } from './network.ts';
@@ -38,16 +38,21 @@ export class Adviser {
     return new Adviser(await createSession(model, { name }));
   }
 
-  /** @throws BedsideError E_NOT_FINITE for features, scores or prices that are NaN or infinite */
+  /** @throws BedsideError E_MODEL for a policy with other outputs; E_NOT_FINITE for features, scores or prices that are NaN or infinite */
   async ask(instance: PlanningInstance): Promise<Advice> {
     const f = this.features;
     f.load(instance);
     const feeds = this.#feeds();
     for (const [name, { data }] of Object.entries(feeds))
       assertFinite(data as Float32Array, `reads '${name}'`);
-    const { sets, levels, devices, prices } = await this.#session.run(feeds);
-    readPrices(this.#prices, floats(prices), floats(devices), f, f.most);
-    return { sets: floats(sets), levels: floats(levels), prices: this.#prices };
+    const given = await this.#session.run(feeds);
+    const { stages: L, devices: D, sets: S, levels: P } = f;
+    readPrices(this.#prices, floats(given, 'prices', 2), floats(given, 'devices', 2 * D), f, f.most);
+    return {
+      sets: floats(given, 'sets', L * S),
+      levels: floats(given, 'levels', L * P),
+      prices: this.#prices,
+    };
   }
 
   async close(): Promise<void> {
@@ -100,11 +105,21 @@ export function readPrices(
   }
 }
 
-function floats(value: Tensor | undefined): Float32Array {
-  const found = must(value, 'an output of the policy');
-  if (found.type !== 'float32') throw new Error(`policy output is ${found.type}`);
-  assertFinite(found.data, 'gives scores');
-  return found.data;
+/** @throws BedsideError E_MODEL for a policy that does not give as many; E_NOT_FINITE */
+function floats(given: Record<string, Tensor>, name: string, length: number): Float32Array {
+  const value = given[name];
+  if (value?.type !== 'float32' || value.data.length !== length) {
+    const what = value ? `${value.type} [${value.dims.join(', ')}]` : 'nothing';
+    throw new BedsideError(
+      'E_MODEL',
+      `the policy gives ${what} as '${name}', expected float32, ${length} in all`,
+      {
+        hint: 'make one with `bedside train`, or leave --policy out for the one that is shipped',
+      },
+    );
+  }
+  assertFinite(value.data, 'gives scores');
+  return value.data;
 }
 
 function assertFinite(data: Float32Array, does: string): void {

@@ -91,9 +91,13 @@ export function parseCredentials(text: string, path: string): Credentials {
   if (!success) {
     const [issue] = error.issues;
     const where = issue?.path.join('.') || 'the whole';
-    throw new BedsideError('E_FABRIC', `${path} is no credentials file: ${where}: ${issue?.message}`, {
-      hint,
-    });
+    throw new BedsideError(
+      'E_FABRIC',
+      `${path} is no credentials file: ${where}: ${issue?.message.replace(/, received .*$/, '')}`,
+      {
+        hint,
+      },
+    );
   }
   assertWhole(data, path);
   return data;

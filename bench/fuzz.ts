@@ -1,0 +1,90 @@
+// Damaged inputs of every kind: how each ends, and whether memory grows.
+// Command: npm run bench:fuzz [-- --cases N --first SEED]; faults are told as they are found, with the seed that repeats each.
+import { parseArgs } from 'node:util';
+import { formatBytes } from '../src/util/index.ts';
+import { type Ended, fuzz } from '../test/support/fuzz/fuzz.ts';
+import { KINDS } from '../test/support/fuzz/kinds.ts';
+import { type ResultTable, writeResults } from './lib/results.ts';
+
+const { values } = parseArgs({
+  options: { cases: { type: 'string', default: '20000' }, first: { type: 'string', default: '1000' } },
+});
+const [cases, first] = [Number(values.cases), Number(values.first)];
+
+/** Cases after which memory counts: by then code is compiled. */
+const SETTLED = 1000;
+const LIMIT_SECONDS = 10;
+
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+const memory: { readonly done: number; readonly bytes: number }[] = [];
+
+const ends = await fuzz({
+  first,
+  cases,
+  limit: LIMIT_SECONDS,
+  onCase: ({ seed, kind, words, fault }, done) => {
+    if (fault !== undefined) say(`seed ${seed}, ${kind}: ${words.join(' ')}\n  ${fault}`);
+    if (done % 500 !== 0) return;
+    memory.push({ done, bytes: process.memoryUsage().rss });
+    say(`${done} of ${cases}`);
+  },
+});
+
+function endsTable(): ResultTable {
+  const count = (list: readonly Ended[], how: RegExp): number =>
+    list.filter((one) => how.test(one.how)).length;
+  return {
+    title: 'How they ended',
+    columns: ['what was damaged', 'cases', 'taken', 'refused with a code', 'faults', 'longest'],
+    rows: KINDS.map(({ name }) => {
+      const own = ends.filter(({ kind }) => kind === name);
+      return [
+        name,
+        own.length,
+        count(own, /^taken$/),
+        count(own, /^E_(?!INTERNAL)/),
+        own.filter(({ fault }) => fault !== undefined).length,
+        `${Math.max(...own.map(({ seconds }) => seconds)).toFixed(1)} s`,
+      ];
+    }),
+    note: `A fault is E_INTERNAL, an error without a code or without a hint, words of the engine or of JavaScript, a case of more than ${LIMIT_SECONDS} s, or a file left behind.`,
+  };
+}
+
+function codesTable(): ResultTable {
+  const counts = new Map<string, number>();
+  for (const { how } of ends) counts.set(how, (counts.get(how) ?? 0) + 1);
+  return {
+    title: 'Codes',
+    columns: ['code', 'cases'],
+    rows: [...counts].sort(([, a], [, b]) => b - a),
+  };
+}
+
+function memoryTable(): ResultTable {
+  const settled = memory.filter(({ done }) => done >= SETTLED);
+  const [start, end] = [settled[0], settled.at(-1)];
+  const growth = start && end ? ((end.bytes - start.bytes) / Math.max(1, end.done - start.done)) * 1000 : 0;
+  const most = settled.reduce((largest, { bytes }) => Math.max(largest, bytes), 0);
+  return {
+    title: 'Resident memory',
+    columns: ['cases', `after ${SETTLED}`, 'most', 'last', 'growth per 1000'],
+    rows: [
+      [
+        cases,
+        ...[start?.bytes ?? 0, most, end?.bytes ?? 0].map(formatBytes),
+        `${growth < 0 ? '-' : ''}${formatBytes(Math.abs(growth))}`,
+      ],
+    ],
+  };
+}
+
+process.stdout.write(
+  await writeResults('fuzz', {
+    title: 'Damaged inputs',
+    command: `npm run bench:fuzz -- --cases ${cases} --first ${first}`,
+    about:
+      'Valid inputs of every kind, damaged at random: bytes turned, lost, doubled; models with attributes, shapes, types, names and edges changed; JSON fields gone or of another kind; bundles with right hashes and wrong content. Each is given to a command in one process, by seed.',
+    tables: [endsTable(), codesTable(), memoryTable()],
+  }),
+);

@@ -1,0 +1,124 @@
+// Damaged inputs of every kind, by seed: each must be taken, or refused with a code of its own, soon, and leave nothing behind.
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runHere } from '../../../src/cli/test-support/in-process.ts';
+import { BedsideError, ERROR_CODES, Random } from '../../../src/util/index.ts';
+import { pick } from './damage.ts';
+import { type Act, KINDS, type Kind } from './kinds.ts';
+import { type Seeds, writeSeeds } from './seeds.ts';
+
+/** Words of the engine, of JavaScript and of libraries that tell users nothing. */
+const RAW =
+  /ONNXRuntimeError|Non-zero status|TypeError|RangeError|Cannot (read|convert|mix|set|destructure)|is not (a function|iterable|defined)|undefined|\[object|Maximum call stack|Invalid (array|typed array|string) length|^\s+at |node_modules|onnxruntime|vips|E_INTERNAL/m;
+
+/** How a case ended. */
+export interface Ended {
+  readonly seed: number;
+  readonly kind: string;
+  readonly words: readonly string[];
+  /** `taken`, or the code with which it was refused. */
+  readonly how: string;
+  readonly seconds: number;
+  /** What is wrong with that; absent where nothing is. */
+  readonly fault?: string;
+}
+
+export interface FuzzOptions {
+  /** Cases are those of the seeds `first` to `first + cases - 1`. */
+  readonly first: number;
+  readonly cases: number;
+  /** Seconds that one may take. */
+  readonly limit: number;
+  readonly onCase?: (ended: Ended, done: number) => void;
+}
+
+/** Runs the cases, one after another in this process, with a temporary folder of their own. */
+export async function fuzz({ first, cases, limit, onCase }: FuzzOptions): Promise<Ended[]> {
+  const root = await mkdtemp(join(tmpdir(), 'fuzz-'));
+  const valid = join(root, 'valid');
+  const { TMPDIR } = process.env;
+  for (const name of ['valid', 'temporary']) await mkdir(join(root, name));
+  try {
+    process.env.TMPDIR = join(root, 'temporary');
+    const seeds = await writeSeeds(valid);
+    const before = await readdir(root, { recursive: true });
+    const ends: Ended[] = [];
+    for (let seed = first; seed < first + cases; seed++) {
+      let ended = await runCase(seed, { root, valid, seeds, limit });
+      const stray = (await readdir(root, { recursive: true })).filter((name) => !before.includes(name));
+      if (stray.length > 0) ended = { ...ended, fault: `left behind: ${stray.join(', ')}` };
+      ends.push(ended);
+      onCase?.(ended, ends.length);
+    }
+    return ends;
+  } finally {
+    if (TMPDIR === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = TMPDIR;
+    await rm(root, { recursive: true, force: true });
+  }
+}
+
+interface Room {
+  readonly root: string;
+  readonly valid: string;
+  readonly seeds: Seeds;
+  readonly limit: number;
+}
+
+async function runCase(seed: number, { root, valid, seeds, limit }: Room): Promise<Ended> {
+  const random = new Random(seed);
+  const kind = kindOf(random);
+  const own = join(root, 'case');
+  await mkdir(own);
+  const start = performance.now();
+  try {
+    const act = await kind.make({ seeds, valid, own, random });
+    const { how, fault } = await judged(act, own);
+    const seconds = (performance.now() - start) / 1000;
+    const late = seconds > limit ? `took ${seconds.toFixed(1)} s` : undefined;
+    const found = fault ?? late;
+    const words = 'words' in act ? act.words.map((word) => word.replace(`${root}/`, '')) : ['(library)'];
+    return { seed, kind: kind.name, words, how, seconds, ...(found === undefined ? {} : { fault: found }) };
+  } finally {
+    await rm(own, { recursive: true, force: true });
+  }
+}
+
+function kindOf(random: Random): Kind {
+  const all = KINDS.flatMap((kind) => new Array<Kind>(kind.share).fill(kind));
+  return pick(random, all);
+}
+
+async function judged(act: Act, own: string): Promise<{ how: string; fault?: string }> {
+  try {
+    if ('call' in act) {
+      await act.call();
+      return { how: 'taken' };
+    }
+    const { status, stdout } = await runHere([...act.words, '--json', '--quiet']);
+    const temporary = (await readdir(own, { recursive: true })).filter((name) => name.endsWith('.tmp'));
+    if (temporary.length > 0) return { how: 'taken', fault: `left behind: ${temporary.join(', ')}` };
+    const told = JSON.parse(stdout) as { error?: { code: string; message: string; hint?: string } };
+    if (!told.error) return status === 0 ? { how: 'taken' } : { how: 'taken', fault: `status ${status}` };
+    return refusal(told.error, status);
+  } catch (error) {
+    if (BedsideError.is(error)) return refusal(error, 1);
+    return { how: 'thrown', fault: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  }
+}
+
+function refusal(
+  { code, message, hint }: { code: string; message: string; hint?: string | undefined },
+  status: number,
+): { how: string; fault?: string } {
+  const text = `${message}\n${hint ?? ''}`;
+  const known = (ERROR_CODES as readonly string[]).includes(code);
+  const fault =
+    (code === 'E_INTERNAL' && text) ||
+    (!known && `unknown code ${code}`) ||
+    (status === 0 && `status 0 with ${code}`) ||
+    (hint === undefined && `no hint: ${code}: ${message}`) ||
+    (RAW.test(text) && `raw words: ${code}: ${text}`);
+  return fault ? { how: code, fault } : { how: code };
+}
