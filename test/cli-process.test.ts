@@ -1,10 +1,14 @@
 // The command line as a process: interrupted, and read by someone who stops reading.
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { writeBundle } from 'bedside/bundle';
+import { canonicalGraph } from 'bedside/onnx';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Cli, compileCli } from './support/cli.ts';
+import { contentsOf } from '../src/bundle/test-support/contents.ts';
+import { type Cli, compileCli, smallData, smallModel } from './support/cli.ts';
 
 let cli: Cli;
 beforeAll(async () => {
@@ -13,10 +17,16 @@ beforeAll(async () => {
 
 describe('the process', { timeout: 120_000 }, () => {
   let folder: string;
+  let given: string;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'bedside-process-'));
+    given = await mkdtemp(join(tmpdir(), 'bedside-process-'));
+    await writeBundle(join(given, 'bundle'), contentsOf(canonicalGraph(smallModel()), { seconds: true }));
+    await writeFile(join(given, 'data.npz'), smallData(6));
   });
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  afterAll(async () => {
+    for (const dir of [folder, given]) await rm(dir, { recursive: true, force: true });
+  });
 
   it('ends with 130 on an interrupt, in the middle of work, and leaves no part of a file', async () => {
     const child = cli.spawn(['demo'], folder);
@@ -47,6 +57,38 @@ describe('the process', { timeout: 120_000 }, () => {
     },
   );
 
+  // The signals of a closed terminal, of Ctrl-C before a command's own handler, and of `kill`.
+  it.runIf(process.platform === 'linux').each([
+    ['SIGHUP', 129],
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)(
+    'on %s while its workers start ends with %d: none of them stays, nor their folder',
+    async (signal, status) => {
+      const temporary = await mkdtemp(join(given, 'tmp-'));
+      const child = cli.spawn(['infer', 'bundle', '--data', 'data.npz', '--workers', '3', '--quiet'], given, {
+        TMPDIR: temporary,
+      });
+      const text: string[] = [];
+      child.stderr?.on('data', (chunk) => text.push(String(chunk)));
+      let workers: number[] = [];
+      while (workers.length === 0 && child.exitCode === null) {
+        await sleep(5);
+        workers = await childrenOf(child.pid ?? 0);
+      }
+      expect(await readdir(temporary)).toHaveLength(1);
+      child.kill(signal);
+      const [ended] = await once(child, 'exit');
+      expect({ ended, text: text.join('').replace(/\s*bedside: (interrupted|terminated)\s*/, '') }).toEqual({
+        ended: status,
+        text: '',
+      });
+      expect(await readdir(temporary, { recursive: true })).toEqual([]);
+      expect(workers.length).toBeGreaterThan(0);
+      await expect.poll(() => workers.filter(isAlive), { timeout: 20_000 }).toEqual([]);
+    },
+  );
+
   it('ends quietly when nobody reads its output any more', async () => {
     const child = cli.spawn(['--help'], folder);
     const text: string[] = [];
@@ -56,3 +98,18 @@ describe('the process', { timeout: 120_000 }, () => {
     expect({ status, text: text.join('') }).toEqual({ status: 0, text: '' });
   });
 });
+
+/** Processes that this one started and that live, by the list that Linux keeps. */
+async function childrenOf(pid: number): Promise<number[]> {
+  const list = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  return list.trim().split(' ').filter(Boolean).map(Number);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -3,12 +3,12 @@
 // The model and the weights bear the start of their hash as names, so new ones stand beside the old ones. They are on
 // the disk before the new manifest takes the old one's name, in one step: from then on the bundle is the new one.
 // What the manifest does not name is cleared away afterwards, or by the next write.
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findGroups } from '../channels/index.ts';
 import { type Model, readModel, writeModel } from '../onnx/index.ts';
-import { BedsideError, messageOf } from '../util/index.ts';
+import { BedsideError, messageOf, throughTemporary } from '../util/index.ts';
 import { assertAgreement } from './agreement.ts';
 import {
   BUNDLE_VERSION,
@@ -92,20 +92,15 @@ function filePart(bytes: Uint8Array, name: (sha256: string) => string): FilePart
 
 /** A file that is on the disk, whole, before it has its name. */
 async function writeSynced(dir: string, name: string, bytes: Uint8Array): Promise<void> {
-  const temporary = join(dir, `.${name}.${randomBytes(6).toString('hex')}.tmp`);
-  try {
-    const file = await open(temporary, 'wx');
+  await throughTemporary(join(dir, name), async (temporary) => {
+    const file = await open(temporary, 'r+');
     try {
       await file.writeFile(bytes);
       await file.sync();
     } finally {
       await file.close();
     }
-    await rename(temporary, join(dir, name));
-  } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw cause;
-  }
+  });
 }
 
 /** Puts new names on the disk. Not every system can open a folder for this; there, the names follow later. */
@@ -116,10 +111,11 @@ async function syncFolder(dir: string): Promise<void> {
 }
 
 const PART = /^(model-[0-9a-f]{12}\.onnx|weights-[0-9a-f]{12}\.safetensors)$/;
+/** As they were called before their names said whose they are. */
 const TEMPORARY =
   /^\.(bundle\.json|model-[0-9a-f]{12}\.onnx|weights-[0-9a-f]{12}\.safetensors)\.[0-9a-f]{12}\.tmp$/;
 
-/** Removes parts of earlier bundles, and what writers that were killed left behind; nothing else. */
+/** Removes parts of earlier bundles, and what writers of earlier versions left behind; nothing else. */
 async function clearAway(dir: string, { model, weights }: BundleManifest): Promise<void> {
   for (const name of await readdir(dir)) {
     const stale = PART.test(name) && name !== model.file && name !== weights.file;

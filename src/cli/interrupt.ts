@@ -33,9 +33,9 @@ export class Interrupt {
     );
   }
 
-  /** Of what runs until it is told to stop: SIGINT or SIGTERM. */
+  /** Of what runs until it is told to stop: Ctrl-C, SIGTERM, or the end of its terminal. */
   static ofService(): Interrupt {
-    return new Interrupt(['SIGINT', 'SIGTERM'], () => {});
+    return new Interrupt(['SIGINT', 'SIGTERM', 'SIGHUP'], () => {});
   }
 
   get signal(): AbortSignal {

@@ -1,14 +1,13 @@
 #!/usr/bin/env node
 // Entry of the `bedside` command: runs it in this process and sets its exit status.
-import { EXIT, tellError } from './command-line.ts';
-import { runCommandLine } from './program.ts';
+import './signals.ts';
+
+// Everything else comes when signals are heeded.
+const { EXIT, tellError } = await import('./command-line.ts');
+const { runCommandLine } = await import('./program.ts');
 
 const words = process.argv.slice(2);
 
-process.on('SIGINT', () => {
-  process.stderr.write('\nbedside: interrupted\n');
-  process.exit(EXIT.interrupted);
-});
 // A reader that has seen enough (`bedside … | head`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(EXIT.success);

@@ -1,6 +1,7 @@
 // ONNX bytes -> Model. Everything not modelled stays in `carried`, so that writing loses nothing.
 import { fromBinary } from '@bufbuild/protobuf';
 import { BedsideError, messageOf } from '../util/index.ts';
+import { assertArity } from './arity.ts';
 import { readAttribute } from './attribute-read.ts';
 import type { Attribute, Constant, Dim, Graph, Model, Node, Value } from './graph.ts';
 import {
@@ -177,6 +178,7 @@ function readNode(proto: NodeProto, model: string): Node {
     outputs: proto.output,
     attributes,
   };
+  assertArity(node, label);
   const rest: NodeProto = { ...proto, input: [], output: [], attribute: rests };
   for (const field of ['name', 'opType', 'domain'] as const) delete rest[field];
   const carried = unlessEmpty(NodeProtoSchema, rest);

@@ -1,8 +1,9 @@
 // Files written whole or not at all: to a temporary name beside the target, then renamed.
-import { randomBytes } from 'node:crypto';
+import { closeSync, openSync } from 'node:fs';
 import { mkdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { BedsideError, messageOf } from './errors.ts';
+import { clearLeftovers, removedAtExit, temporaryFile } from './leftovers.ts';
 
 /**
  * Writes a file atomically; a reader sees the old content or the new, never a part.
@@ -16,14 +17,39 @@ export async function writeFileAtomic(
   mode?: number,
 ): Promise<void> {
   const folder = dirname(path);
-  const temporary = join(folder, `.${randomBytes(6).toString('hex')}.tmp`);
   try {
     await mkdir(folder, { recursive: true });
-    await writeFile(temporary, content, mode === undefined ? {} : { mode });
+    await throughTemporary(path, (temporary) => writeFile(temporary, content, { flag: 'r+' }), mode);
+  } catch (cause) {
+    throw notWritable(path, cause);
+  }
+}
+
+/**
+ * Makes a file under a temporary name in the folder of `path`, has it filled and gives it its name. Whatever happens, the
+ * temporary file goes: with the error, with the process, or by the next one that writes there.
+ * @param fill gets the name of an empty file
+ * @throws what `fill` and the file system throw
+ */
+export async function throughTemporary(
+  path: string,
+  fill: (temporary: string) => Promise<void>,
+  mode?: number,
+): Promise<void> {
+  const folder = dirname(path);
+  clearLeftovers(folder);
+  const temporary = temporaryFile(folder);
+  const forget = removedAtExit(temporary);
+  try {
+    // At once, so that no file can come into being after the process has cleared up.
+    closeSync(openSync(temporary, 'wx', mode));
+    await fill(temporary);
     await rename(temporary, path);
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => {});
-    throw notWritable(path, cause);
+    throw cause;
+  } finally {
+    forget();
   }
 }
 
@@ -38,17 +64,21 @@ export async function assertWritable(path: string): Promise<void> {
     throw new BedsideError('E_OUTPUT', `cannot write ${path}: it is a folder`, { hint: 'name a file' });
   }
   const folder = dirname(path);
-  const probe = join(folder, `.${randomBytes(6).toString('hex')}.tmp`);
+  const probe = temporaryFile(folder);
+  const forget = removedAtExit(probe);
   try {
     const made = await mkdir(folder, { recursive: true });
     try {
-      await writeFile(probe, '');
+      clearLeftovers(folder);
+      closeSync(openSync(probe, 'wx'));
     } finally {
       await rm(probe, { force: true });
       if (made !== undefined) await removeEmpty(folder, made);
     }
   } catch (cause) {
     throw notWritable(path, cause);
+  } finally {
+    forget();
   }
 }
 

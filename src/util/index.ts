@@ -1,6 +1,6 @@
 export { availableMemory } from './available-memory.ts';
 export { BedsideError, ERROR_CODES, type ErrorCode, messageOf, must } from './errors.ts';
-export { assertWritable, writeFileAtomic } from './files.ts';
+export { assertWritable, throughTemporary, writeFileAtomic } from './files.ts';
 export {
   argmax,
   assertFiniteRows,
@@ -10,6 +10,7 @@ export {
 } from './finite.ts';
 export { formatBytes, formatCount, formatJoules, formatPercent, formatSeconds } from './format.ts';
 export { hashArrays } from './hash-arrays.ts';
+export { atExit, clearLeftovers, removedAtExit, temporaryFolder } from './leftovers.ts';
 export { plainJson, plainLine, plainText } from './plain.ts';
 export { Random } from './random.ts';
 export { RandomLanes } from './random-lanes.ts';

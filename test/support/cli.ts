@@ -26,7 +26,7 @@ export interface Cli {
   /** The same as a process of its own. */
   runProcess(words: readonly string[], cwd: string): Promise<Run>;
   /** A process to talk to; the caller waits for its end. */
-  spawn(words: readonly string[], cwd: string): ChildProcess;
+  spawn(words: readonly string[], cwd: string, more?: NodeJS.ProcessEnv): ChildProcess;
 }
 
 /** Compiles the sources as they are, once for all test files: an older `dist/` plays no part. */
@@ -43,7 +43,8 @@ export async function compileCli(): Promise<Cli> {
           resolve({ status: child.exitCode, stdout, stderr }),
         );
       }),
-    spawn: (given, cwd) => spawn(process.execPath, [main, ...given], { cwd, env }),
+    spawn: (given, cwd, more = {}) =>
+      spawn(process.execPath, [main, ...given], { cwd, env: { ...env, ...more } }),
   };
 }
 

@@ -8,6 +8,7 @@ import { BedsideError, messageOf } from '../../util/index.ts';
 import { BEAT_MS, type Endpoint, type Fabric, type NodeHandlers, SILENCE_MS } from '../fabric.ts';
 import type { Message } from '../messages.ts';
 import { encodeFrame, type Frame, FrameReader } from './frames.ts';
+import { MOST_PATH } from './socket-folder.ts';
 
 /** Where nodes of one machine meet. */
 export class LocalFabric implements Fabric {
@@ -60,7 +61,9 @@ class LocalEndpoint implements Endpoint {
     this.#timer.unref();
   }
 
+  /** @throws BedsideError E_FABRIC when the name is taken, or the folder cannot hold sockets */
   listen(): Promise<void> {
+    assertShort(this.#dir);
     return new Promise((resolve, reject) => {
       this.#server.once('error', (cause) => {
         clearInterval(this.#timer);
@@ -194,6 +197,15 @@ class LocalEndpoint implements Endpoint {
     watched.lost = true;
     this.#handlers.lost(peer, why);
   }
+}
+
+/** @throws BedsideError E_FABRIC: the system would only say that an argument is invalid */
+function assertShort(dir: string): void {
+  const bytes = Buffer.byteLength(pathOf(dir, ''));
+  if (process.platform === 'win32' || bytes <= MOST_PATH) return;
+  throw new BedsideError('E_FABRIC', `${dir} is too long a path for sockets, by ${bytes - MOST_PATH} bytes`, {
+    hint: 'choose a folder with a shorter path, such as one in /tmp',
+  });
 }
 
 /** Socket paths are short everywhere (104 bytes on macOS), so names are hashed. */

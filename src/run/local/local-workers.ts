@@ -1,11 +1,8 @@
 // Workers of one machine: a process for each, which cannot take the others down.
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Bundle } from '../../bundle/index.ts';
-import { BedsideError } from '../../util/index.ts';
+import { atExit, BedsideError } from '../../util/index.ts';
 import { Device, type DeviceOptions } from '../device.ts';
 import type { Fabric } from '../fabric.ts';
 import type { ErrorWords } from '../messages.ts';
@@ -14,6 +11,7 @@ import { freeAir, type LinkOptions } from '../shaping.ts';
 import { errorOf } from '../words.ts';
 import { Worker } from '../worker.ts';
 import { fabricOf, type Place } from './place.ts';
+import { makeSocketFolder, type SocketFolder } from './socket-folder.ts';
 
 /** What a process is told at its start. */
 export interface ChildTask {
@@ -53,15 +51,15 @@ export interface Here {
 export class LocalWorkers implements AsyncDisposable {
   readonly fabric: Fabric;
   readonly #place: Place;
-  readonly #dir: string;
+  readonly #folder: SocketFolder;
   readonly #processes = new Map<string, ChildProcess>();
   /** Of devices whose links are one channel; this process keeps it, as they have no clock in common. */
   readonly #air = freeAir(() => performance.now());
   readonly #here = new Map<string, Worker>();
   readonly #bundles: readonly string[];
 
-  private constructor(dir: string, place: Place, fabric: Fabric, bundles: readonly string[]) {
-    this.#dir = dir;
+  private constructor(folder: SocketFolder, place: Place, fabric: Fabric, bundles: readonly string[]) {
+    this.#folder = folder;
     this.#place = place;
     this.fabric = fabric;
     this.#bundles = bundles;
@@ -79,9 +77,9 @@ export class LocalWorkers implements AsyncDisposable {
     here?: Here,
     nats?: NatsAccess,
   ): Promise<LocalWorkers> {
-    const dir = await mkdtemp(join(tmpdir(), 'bedside-'));
-    const place = nats ? { nats } : { dir };
-    const all = new LocalWorkers(dir, place, await fabricOf(place), bundles);
+    const folder = await makeSocketFolder();
+    const place = nats ? { nats } : { dir: folder.path };
+    const all = new LocalWorkers(folder, place, await fabricOf(place), bundles);
     try {
       await Promise.all(
         workers.map((worker) =>
@@ -139,7 +137,7 @@ export class LocalWorkers implements AsyncDisposable {
   async close(): Promise<void> {
     await Promise.all([...this.#processes.values()].map(end));
     for (const worker of this.#here.values()) await worker.close();
-    await rm(this.#dir, { recursive: true, force: true });
+    await this.#folder.remove();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -152,7 +150,13 @@ function startProcess(): ChildProcess {
   const path = fileURLToPath(new URL(compiled ? './child.js' : './child.ts', import.meta.url));
   // From sources, as tests run it, the process needs the loader for TypeScript.
   const execArgv = compiled ? [] : ['--import', import.meta.resolve('tsx')];
-  return fork(path, [], { execArgv, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const child = fork(path, [], { execArgv, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  // It ends by itself when this process is gone, but only when what it computes lets it.
+  child.once(
+    'exit',
+    atExit(() => child.kill('SIGKILL')),
+  );
+  return child;
 }
 
 function ready(child: ChildProcess, task: ChildTask): Promise<void> {
