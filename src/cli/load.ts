@@ -19,9 +19,10 @@ import {
   type Model,
   type ModelCosts,
   modelCosts,
+  withMetadata,
   withSqueezeAxes,
 } from '../onnx/index.ts';
-import { type Classifier, describeClassifier } from '../prune/index.ts';
+import { type Classifier, describeClassifier, SAMPLING_RATE } from '../prune/index.ts';
 import { BedsideError, must, RegularFile } from '../util/index.ts';
 import { type ClassMixOptions, inMix, sharesOf } from './class-mix.ts';
 import { type DataOptions, DEFAULT_PER_CLASS } from './options.ts';
@@ -42,11 +43,16 @@ export interface LoadedModel {
 }
 
 /**
- * Loads a classifier.
+ * Loads a classifier. A sampling rate that is given becomes part of it, so that what is made of it says it as well.
  * @throws BedsideError E_FILE; E_MODEL, also for weights that are not finite; E_UNSUPPORTED when it is not a classifier
  */
-export async function loadClassifier(path: string): Promise<LoadedModel> {
-  const model = withSqueezeAxes(await loadModel(path));
+export async function loadClassifier(
+  path: string,
+  { samplingRate }: { readonly samplingRate?: number } = {},
+): Promise<LoadedModel> {
+  const stored = withSqueezeAxes(await loadModel(path));
+  const model =
+    samplingRate === undefined ? stored : withMetadata(stored, SAMPLING_RATE, String(samplingRate));
   const classifier = describeClassifier(model, path);
   assertFiniteWeights(model, path);
   const unmerged = canonicalGraph(model);
@@ -98,6 +104,7 @@ export async function loadData(
         limit: options.limit,
         classFilter: options.classes,
         records: options.records,
+        rate: options.samplingRate ?? classifier.samplingRate,
         seed: defaults.seed,
         skipBad: options.skipBad,
         onProgress: (done, total) => progress.update(done, total),
@@ -246,7 +253,7 @@ const MOST_NAMED = 20;
 const MOST_EXAMPLES = 5;
 
 /** Says what of the data was not read, and what was assumed to read the rest. */
-function tellRead({ skipped, passedOver = [], remarks = [] }: Dataset, output: Output): void {
+function tellRead({ skipped, passedOver = [], remarks = [], rate, leads }: Dataset, output: Output): void {
   for (const { path, reason } of skipped.slice(0, MOST_NAMED)) output.note(`skipped ${path}: ${reason}`);
   if (skipped.length > 0) {
     const examples = skipped.slice(0, MOST_EXAMPLES).map(({ path }) => path);
@@ -254,4 +261,10 @@ function tellRead({ skipped, passedOver = [], remarks = [] }: Dataset, output: O
   }
   for (const entry of passedOver) output.skip(entry);
   for (const remark of remarks) output.remark(remark);
+  if (rate === undefined || leads === undefined) return;
+  const told = Object.entries(leads).map(
+    ([lead, count]) => `${lead} (${count} ${count === 1 ? 'record' : 'records'})`,
+  );
+  output.note(`lead ${told.join(', ')}, ${rate} samples a second`);
+  output.beside('signals', { rate, leads });
 }

@@ -89,9 +89,8 @@ async function wholePool(
   seed: number,
   output: Output,
 ): Promise<Dataset> {
-  const { data, split, skipBad } = options;
-  const common = { data, ...(skipBad ? { skipBad } : {}) };
-  if (await isUnsplitArchive(data)) {
+  const { split, perClass: _, limit: __, classes: ___, records: ____, testLimit: _____, ...common } = options;
+  if (await isUnsplitArchive(common.data)) {
     const all = await loadData(classifier, common, { split: 'all', seed }, output);
     return splitInTwo(all, 1 / 3, seed)[0];
   }

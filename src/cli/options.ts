@@ -31,6 +31,7 @@ export interface DataOptions {
   readonly classes?: readonly number[];
   readonly records?: readonly string[];
   readonly skipBad?: boolean;
+  readonly samplingRate?: number;
 }
 
 /** --seed, --json and --quiet. */
@@ -65,6 +66,11 @@ export function addData(
     .option('--limit <n>', 'at most this many samples, drawn by the seed after --per-class', count())
     .option('--classes <list>', 'only samples of these classes, such as 0,2', integers)
     .option('--records <list>', 'only these records of a WFDB folder, such as 100,106', names)
+    .option(
+      '--sampling-rate <hz>',
+      'samples a second of the signals that the network reads, where its metadata does not say so; default 360',
+      numberIn(1, 1e6, 'samples a second'),
+    )
     .option('--skip-bad', 'leave corrupt images out, and name them, instead of stopping at the first');
 }
 

@@ -9,6 +9,9 @@ export interface OutputOptions {
   readonly quiet?: boolean | undefined;
 }
 
+/** So many names stand for the rest. */
+const EXAMPLES = 5;
+
 /** Data that was not read, for one reason; `examples` are the first few. */
 export interface Skipped {
   readonly reason: string;
@@ -27,6 +30,7 @@ export interface Progress {
 export class Output {
   readonly json: boolean;
   readonly quiet: boolean;
+  readonly #beside: Record<string, object> = {};
   readonly #remarks = new Set<string>();
   readonly #skipped = new Map<string, Skipped>();
 
@@ -63,8 +67,13 @@ export class Output {
     if (this.#skipped.has(key)) return;
     this.#skipped.set(key, skipped);
     const { reason, count, examples } = skipped;
-    const few = examples.join(', ') + (count > examples.length ? ', ...' : '');
+    const few = examples.join(', ') + (examples.length >= EXAMPLES ? ', ...' : '');
     this.note(`passed over: ${count} ${reason}${few === '' ? '' : ` (${few})`}`);
+  }
+
+  /** A field of the JSON object beside the result: what a remark or a note says in words. */
+  beside(field: string, value: object): void {
+    this.#beside[field] = value;
   }
 
   /**
@@ -75,7 +84,11 @@ export class Output {
     if (!this.json) return;
     const remarks = [...this.#remarks];
     const skipped = [...this.#skipped.values()];
-    const beside = { ...(remarks.length > 0 && { remarks }), ...(skipped.length > 0 && { skipped }) };
+    const beside = {
+      ...this.#beside,
+      ...(remarks.length > 0 && { remarks }),
+      ...(skipped.length > 0 && { skipped }),
+    };
     process.stdout.write(`${plainJson(JSON.stringify({ ...value, ...beside }))}\n`);
   }
 

@@ -1,37 +1,40 @@
-// Heartbeats from a folder of WFDB records (PhysioNet): a window around each annotated R peak of one lead, normalised on
-// its own, labelled with the five classes of ANSI/AAMI EC57.
+// Heartbeats from a folder of WFDB records (PhysioNet): a window around each annotated R peak of one lead, at the network's
+// sampling rate, normalised on its own, labelled with the five classes of ANSI/AAMI EC57.
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { BedsideError, must, readFileChecked } from '../util/index.ts';
+import { BedsideError, must } from '../util/index.ts';
+import { BeatWindows, DEFAULT_RATE } from './beat-windows.ts';
 import type { Dataset, DatasetOptions, Split } from './dataset.ts';
-import { allocateSamples, assertClassCount, shapeMisfit } from './fit.ts';
+import { absentClasses, allocateSamples, assertClassCount, shapeMisfit } from './fit.ts';
 import { hashSamples } from './hash.ts';
+import { isHidden } from './hidden.ts';
+import { PassedOverCount } from './passed-over.ts';
 import { selectIndices } from './sampling.ts';
-import { annotationResolution, parseAnnotations } from './wfdb-annotations.ts';
-import { parseWfdbHeader, type WfdbHeader, type WfdbSignal } from './wfdb-header.ts';
-import { decodeSignal } from './wfdb-signals.ts';
+import { LEAD, type Lead, type Peak, readLead, readPeaks, withoutAnnotations } from './wfdb-record.ts';
 
 /** The classes of ANSI/AAMI EC57: normal, supraventricular, ventricular, fusion, unclassifiable or paced. */
 export const BEAT_CLASSES: readonly string[] = ['N', 'S', 'V', 'F', 'Q'];
 
-/** Annotation symbols of each class; all others are no beats. */
-const BEAT_SYMBOLS: readonly string[] = ['NLRej', 'AaJS', 'VE', 'F', '/fQ'];
+/** Far more than a record has annotations, so that record and annotation make one number. */
+const RECORD_STRIDE = 2 ** 32;
 
-// The documented geometry: 256 samples of which 100 stand before the R peak; other lengths scale it.
-const WINDOW = 256;
-const BEFORE = 100;
-const LEAD = 'MLII';
-
-interface Beat {
+interface Beat extends Peak {
   readonly record: string;
-  /** First sample of the window. */
-  readonly start: number;
-  readonly label: number;
+  readonly position: number;
+}
+
+/** What is known of the records when all have been looked through. */
+interface Survey {
+  readonly beats: readonly Beat[];
+  /** Without signals. */
+  readonly leads: readonly Omit<Lead, 'signal'>[];
+  readonly passedOver: PassedOverCount;
 }
 
 /**
  * Reads the beats of a folder's records. A window that leaves its record or has missing samples is left out. Of each
- * record's beats in time order, the first two thirds are the local split and the rest the test split.
+ * record's beats in time order, the first two thirds are the local split and the rest the test split. A record of another
+ * sampling rate than the network's (360 Hz where nothing says it) is resampled. Records without annotations are passed over,
+ * unless they were asked for by name.
  * @throws BedsideError E_DATA_FIT unless the model reads `[1, length]` and has five classes
  * @throws BedsideError E_DATA for an unknown record, a damaged file, or missing annotations
  * @throws BedsideError E_FILE for a file that cannot be read
@@ -39,32 +42,24 @@ interface Beat {
 export async function readWfdb(folder: string, options: DatasetOptions): Promise<Dataset> {
   const length = windowLength(options.sampleShape, folder);
   assertClassCount(options, BEAT_CLASSES, folder);
-  const records = await chooseRecords(folder, options.records);
+  const windows = new BeatWindows(length, options.rate ?? DEFAULT_RATE);
 
   // Twice through the files, so that only one record's signal is in memory and only chosen windows are kept.
-  const beats: Beat[] = [];
-  for (const [done, record] of records.entries()) {
-    options.onProgress?.(done, records.length);
-    beats.push(...inSplit(await readBeats(folder, record, length), options.split));
-  }
-  options.onProgress?.(records.length, records.length);
-  const chosen = selectIndices(
-    beats.length,
-    Int32Array.from(beats, (beat) => beat.label),
-    options,
-    folder,
-  );
+  const { beats, leads, passedOver } = await survey(folder, windows, options);
+  const all = Int32Array.from(beats, (beat) => beat.label);
+  const chosen = selectIndices(beats.length, all, options, folder);
 
   const samples = allocateSamples(chosen.length, length, folder);
   const labels = new Int32Array(chosen.length);
+  const positions = new Float64Array(chosen.length);
   const origins: string[] = [];
-  let signal: Float64Array | undefined;
+  let lead: Lead | undefined;
   for (const [to, from] of chosen.entries()) {
     const beat = must(beats[from], 'a beat for each index');
-    if (!signal || beat.record !== origins.at(-1)) signal = (await readLead(folder, beat.record)).signal;
-    const window = signal.subarray(beat.start, beat.start + length);
-    samples.set(normalised(window), to * length);
+    if (lead?.record !== beat.record) lead = await readLead(folder, beat.record);
+    samples.set(normalised(windows.cut(lead, beat.frame)), to * length);
     labels[to] = beat.label;
+    positions[to] = beat.position;
     origins.push(beat.record);
   }
   return {
@@ -76,7 +71,16 @@ export async function readWfdb(folder: string, options: DatasetOptions): Promise
     labels,
     classNames: BEAT_CLASSES,
     origins,
+    positions,
     skipped: [],
+    passedOver: passedOver.list(),
+    remarks: [
+      ...leadRemarks(leads),
+      ...rateRemarks(leads, windows.rate, options.rate === undefined),
+      ...absentClasses(all, BEAT_CLASSES, options.classFilter, folder),
+    ],
+    rate: windows.rate,
+    leads: leadCounts(leads),
     hash: hashSamples(samples, labels),
   };
 }
@@ -97,11 +101,53 @@ function windowLength(sampleShape: readonly number[], folder: string): number {
   return length;
 }
 
-async function chooseRecords(
+async function survey(folder: string, windows: BeatWindows, options: DatasetOptions): Promise<Survey> {
+  const passedOver = new PassedOverCount();
+  const known = await knownRecords(folder, passedOver);
+  const records = chosenRecords(folder, known, options.records);
+  const beats: Beat[] = [];
+  const leads: Omit<Lead, 'signal'>[] = [];
+  const without: string[] = [];
+  for (const [done, record] of records.entries()) {
+    options.onProgress?.(done, records.length);
+    const lead = await readLead(folder, record);
+    const peaks = await readPeaks(folder, lead);
+    if (!peaks) {
+      if (options.records) throw withoutAnnotations(folder, record);
+      without.push(record);
+      continue;
+    }
+    const { signal: _, ...facts } = lead;
+    leads.push(facts);
+    if (peaks.length === 0) passedOver.add('records of which no annotation (.atr) marks a beat', record);
+    const whole = windows.whole(lead, peaks, passedOver);
+    const place = known.indexOf(record) * RECORD_STRIDE;
+    for (const peak of inSplit(whole, options.split)) {
+      beats.push({ ...peak, record, position: place + peak.annotation });
+    }
+  }
+  options.onProgress?.(records.length, records.length);
+  const [first] = without;
+  if (first !== undefined && leads.length === 0) throw withoutAnnotations(folder, first);
+  for (const record of without) passedOver.add('records without annotations (.atr)', record);
+  return { beats, leads, passedOver };
+}
+
+/** All records of the folder; what else it holds in folders of its own is passed over. */
+async function knownRecords(folder: string, passedOver: PassedOverCount): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  for (const entry of entries) {
+    if (entry.isDirectory() && !isHidden(entry.name))
+      passedOver.add('folders beside the records, which are not read', entry.name);
+  }
+  return recordNames(entries.map(({ name }) => name));
+}
+
+function chosenRecords(
   folder: string,
+  known: readonly string[],
   wanted: readonly string[] | undefined,
-): Promise<readonly string[]> {
-  const known = recordNames(await readdir(folder));
+): readonly string[] {
   if (!wanted) return known;
   const unknown = wanted.filter((record) => !known.includes(record));
   if (unknown.length > 0) {
@@ -112,59 +158,7 @@ async function chooseRecords(
   return known.filter((record) => wanted.includes(record));
 }
 
-async function readBeats(folder: string, record: string, length: number): Promise<Beat[]> {
-  const { header, signal } = await readLead(folder, record);
-  const annotations = parseAnnotations(await readAnnotationFile(folder, record), record);
-  const resolution = annotationResolution(annotations);
-  const framesPerTick = resolution === undefined ? 1 : header.rate / resolution;
-  const before = Math.round((length * BEFORE) / WINDOW);
-  const beats: Beat[] = [];
-  for (const { time, symbol } of annotations) {
-    const label = BEAT_SYMBOLS.findIndex((symbols) => symbols.includes(symbol));
-    if (label < 0) continue;
-    const start = Math.round(time * framesPerTick) - before;
-    if (start < 0 || start + length > signal.length) continue;
-    if (hasGap(signal, start, start + length)) continue;
-    beats.push({ record, start, label });
-  }
-  return beats;
-}
-
-function hasGap(signal: Float64Array, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) if (Number.isNaN(signal[i])) return true;
-  return false;
-}
-
-async function readLead(
-  folder: string,
-  record: string,
-): Promise<{ header: WfdbHeader; signal: Float64Array }> {
-  const text = await readFileChecked(join(folder, `${record}.hea`), 'header');
-  const header = parseWfdbHeader(Buffer.from(text).toString('latin1'), record);
-  const lead = chooseLead(header);
-  const content = await readFileChecked(join(folder, lead.file), `signal file of record ${record}`);
-  return { header, signal: decodeSignal(header, lead, content) };
-}
-
-function chooseLead(header: WfdbHeader): WfdbSignal {
-  const lead = header.signals.find((signal) => signal.description === LEAD) ?? header.signals[0];
-  if (lead) return lead;
-  throw new BedsideError('E_DATA', `record ${header.record} has no signals`, {
-    hint: 'leave it out with --records',
-  });
-}
-
-async function readAnnotationFile(folder: string, record: string): Promise<Uint8Array> {
-  const file = `${record}.atr`;
-  return readFileChecked(join(folder, file), 'annotations').catch((cause: unknown) => {
-    throw new BedsideError('E_DATA', `record ${record} has no readable annotations ${file} in ${folder}`, {
-      hint: 'beats are cut around annotated R peaks: put the .atr file beside the header, or use --records',
-      cause,
-    });
-  });
-}
-
-function inSplit(beats: readonly Beat[], split: Split): readonly Beat[] {
+function inSplit(beats: readonly Peak[], split: Split): readonly Peak[] {
   // Rounded up: a beat that straddles the border was learned from, so that accuracy is never measured on it.
   const local = Math.ceil((beats.length * 2) / 3);
   if (split === 'all') return beats;
@@ -177,4 +171,47 @@ function normalised(window: Float64Array): Float64Array {
   const variance = window.reduce((sum, value) => sum + (value - mean) ** 2, 0) / window.length;
   const scale = 1 / (Math.sqrt(variance) + 1e-6);
   return window.map((value) => (value - mean) * scale);
+}
+
+function leadCounts(leads: readonly Pick<Lead, 'name'>[]): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const { name } of leads) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return Object.fromEntries(counts);
+}
+
+const FEW = 5;
+
+function few(items: readonly string[]): string {
+  return items.slice(0, FEW).join(', ') + (items.length > FEW ? ', ...' : '');
+}
+
+/** Says which records gave another lead than the one that is looked for. */
+function leadRemarks(leads: readonly Pick<Lead, 'record' | 'name' | 'isFallback'>[]): string[] {
+  const others = leads.filter(({ isFallback }) => isFallback);
+  if (others.length === 0) return [];
+  const named = few(others.map(({ record, name }) => `${record} (${name})`));
+  return [
+    `${others.length} of ${leads.length} records have no lead ${LEAD}; their first one was taken: ${named}`,
+  ];
+}
+
+/** Says which records were resampled, and whether the rate that they were brought to is known or assumed. */
+function rateRemarks(
+  leads: readonly Pick<Lead, 'record' | 'rate'>[],
+  rate: number,
+  isAssumed: boolean,
+): string[] {
+  const rates = [...new Set(leads.map((lead) => lead.rate))].sort((a, b) => a - b);
+  if (rates.every((other) => other === rate)) return [];
+  const told = rates.map((other) => {
+    const records = leads.filter((lead) => lead.rate === other).map(({ record }) => record);
+    return `${other} Hz (${few(records)})`;
+  });
+  const target = isAssumed
+    ? `${rate} Hz, which is assumed as the network does not say its rate (--sampling-rate says another)`
+    : `the network's ${rate} Hz`;
+  const slowest = rates[0] ?? rate;
+  const lacking = slowest < rate ? `; above ${slowest / 2} Hz the slowest hold nothing` : '';
+  const what = rates.length === 1 ? 'records sampled at' : 'records differ in sampling rate:';
+  return [`${what} ${told.join(', ')} were brought to ${target}${lacking}`];
 }

@@ -38,6 +38,7 @@ export {
   type Value,
 } from './graph.ts';
 export { integersLike, integersOf, knownOf } from './known.ts';
+export { metadataOf, withMetadata } from './metadata.ts';
 export {
   constantInput,
   describeNode,

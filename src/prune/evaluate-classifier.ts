@@ -1,6 +1,6 @@
 // What a classifier reads and answers: the one input, the scores, and the batch size when the model fixes one.
 import type { Tensor } from '../engine/index.ts';
-import { type Dim, ELEM, inferShapes, type Model, type Value } from '../onnx/index.ts';
+import { type Dim, ELEM, inferShapes, type Model, metadataOf, type Value } from '../onnx/index.ts';
 import { BedsideError } from '../util/index.ts';
 
 /** The interface of a model that has one float32 input `[batch, ...]` and scores `[batch, classes]`. */
@@ -13,6 +13,8 @@ export interface Classifier {
   readonly classes: number;
   /** The batch size that the model fixes, or undefined when it takes any. */
   readonly fixedBatch: number | undefined;
+  /** Samples a second of the signals that it reads, where its metadata says so (`sampling_rate`, in Hz). */
+  readonly samplingRate?: number | undefined;
 }
 
 /**
@@ -50,7 +52,26 @@ export function describeClassifier(model: Model, name: string): Classifier {
       `expected [${fixedBatch ?? 'batch'}, classes] with one score for each of two classes or more`;
     throw unsupported(message, hintOf(shape, outputs.slice(1).find(scores)));
   }
-  return { input: input.name, sampleShape, output: output.name, classes, fixedBatch };
+  const samplingRate = samplingRateOf(model);
+  return {
+    input: input.name,
+    sampleShape,
+    output: output.name,
+    classes,
+    fixedBatch,
+    ...(samplingRate !== undefined && { samplingRate }),
+  };
+}
+
+/** The key of a model's metadata under which `prune` and `pack` keep the sampling rate. */
+export const SAMPLING_RATE = 'sampling_rate';
+
+/** What others call it. */
+const RATE_KEYS = [SAMPLING_RATE, 'sample_rate', 'sampling_frequency', 'fs'];
+
+function samplingRateOf(model: Model): number | undefined {
+  const rates = RATE_KEYS.map((key) => Number(metadataOf(model, key) ?? Number.NaN));
+  return rates.find((rate) => rate > 0 && Number.isFinite(rate));
 }
 
 /** The number of classes of an output `[batch, classes]`; undefined for any other. */

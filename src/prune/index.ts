@@ -29,7 +29,7 @@ export {
   type Evaluation,
   evaluate,
 } from './evaluate.ts';
-export { type Classifier, describeClassifier } from './evaluate-classifier.ts';
+export { type Classifier, describeClassifier, SAMPLING_RATE } from './evaluate-classifier.ts';
 export { measureSpeedup, type Speed, type SpeedOptions } from './evaluate-speed.ts';
 export {
   certifyLevels,

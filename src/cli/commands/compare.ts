@@ -121,7 +121,7 @@ async function compare(path: string, options: CompareCommandOptions): Promise<vo
   assertRecallRatio(options);
   if (options.report !== undefined) await assertWritable(options.report);
   const start = performance.now();
-  const loaded = await loadClassifier(path);
+  const loaded = await loadClassifier(path, options);
   const { sets, draws, mixes } = await loadSets(loaded, options, output);
   output.note(
     `scoring on ${sets.calibration.size} samples, measuring on ${sets.test.size}: ` +

@@ -131,7 +131,7 @@ interface Subject {
 async function subjectOf(path: string, options: EvaluateCommandOptions, output: Output): Promise<Subject> {
   if (!(await isBundle(path))) {
     assertNoMix(path, options);
-    const { model, classifier, costs } = await loadClassifier(path);
+    const { model, classifier, costs } = await loadClassifier(path, options);
     return { model, classifier, macs: costs.macs, facts: {}, words: [] };
   }
   const bundle = await openedBundle(path, output);

@@ -96,7 +96,7 @@ async function explain(path: string, options: ExplainOptions): Promise<void> {
   const output = new Output(options);
   checkPerSample(options);
   if (options.out !== undefined) await assertWritable(options.out);
-  const loaded = await loadClassifier(path);
+  const loaded = await loadClassifier(path, options);
   const planned = await planHeatmaps(loaded, options);
   const perClass = (await isUnsplitArchive(options.data)) ? undefined : DEFAULT_PER_CLASS;
   const defaults = { split: 'local', seed: options.seed, perClass } as const;

@@ -151,7 +151,7 @@ async function pack(path: string, options: PackCommandOptions): Promise<void> {
   const levels = levelRatios(options);
   await assertBundleFolder(out);
   await assertWritable(chart);
-  const loaded = await loadClassifier(path);
+  const loaded = await loadClassifier(path, options);
   assertPrunable(findGroups(loaded.canonical), path);
   const { batch, threads, seed, variants, maxPositions, criterion, name = nameOf(path) } = options;
   const block = options.block ?? detectBlock();

@@ -116,7 +116,7 @@ async function prune(path: string, options: PruneCommandOptions): Promise<void> 
   const amount = amountOf(options);
   await assertOther(path, options.out);
   await assertWritable(options.out);
-  const loaded = await loadClassifier(path);
+  const loaded = await loadClassifier(path, options);
   const sets = await loadTwoSets(loaded.classifier, options, options.seed, output);
   output.note(`scoring on ${sets.calibration.size} samples, measuring on ${sets.test.size}`);
   const block = options.block ?? detectBlock();

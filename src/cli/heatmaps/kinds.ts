@@ -6,7 +6,7 @@ import type { Picture } from './frame.ts';
 import { imagePicture } from './image-picture.ts';
 import { MOST_TRACES, tracePicture } from './trace-picture.ts';
 
-/** The data sets' beat windows: 360 samples a second, R at 100 of 256; other lengths scale it. */
+/** Beats whose rate nobody says, such as synthetic ones. R is at 100 of 256 samples; other lengths scale it. */
 const RATE = 360;
 const PEAK = 100 / 256;
 
@@ -38,9 +38,10 @@ export function pictureKind(shape: readonly number[], name: string): PictureKind
 export function beatGeometry({
   kind,
   sampleShape,
-}: Pick<Dataset, 'kind' | 'sampleShape'>): BeatGeometry | undefined {
+  rate = RATE,
+}: Pick<Dataset, 'kind' | 'sampleShape' | 'rate'>): BeatGeometry | undefined {
   if (kind !== 'wfdb' && kind !== 'synthetic') return undefined;
-  return { rate: RATE, peak: Math.round(PEAK * (sampleShape.at(-1) ?? 0)) };
+  return { rate, peak: Math.round(PEAK * (sampleShape.at(-1) ?? 0)) };
 }
 
 /** The picture of a sample. */

@@ -1,0 +1,17 @@
+// What a model says of itself beside its graph: pairs of key and value (ModelProto.metadata_props).
+import { create } from '@bufbuild/protobuf';
+import type { Model } from './graph.ts';
+import { ModelProtoSchema, StringStringEntryProtoSchema } from './onnx_pb.ts';
+
+/** The value of a key; undefined where the model does not have it. */
+export function metadataOf(model: Model, key: string): string | undefined {
+  return model.carried?.metadataProps.find((entry) => entry.key === key)?.value;
+}
+
+/** The model with a key set to a value; nothing else changes. */
+export function withMetadata(model: Model, key: string, value: string): Model {
+  const carried = model.carried ?? create(ModelProtoSchema);
+  const others = carried.metadataProps.filter((entry) => entry.key !== key);
+  const entry = create(StringStringEntryProtoSchema, { key, value });
+  return { ...model, carried: { ...carried, metadataProps: [...others, entry] } };
+}
