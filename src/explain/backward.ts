@@ -17,6 +17,7 @@ import {
   type OpTable,
   opOf,
   producers,
+  readsOf,
 } from '../onnx/index.ts';
 import { BedsideError, must } from '../util/index.ts';
 import { type LinearLayer, linearLayer } from './linear.ts';
@@ -123,6 +124,7 @@ export function buildBackward(model: Model, options: BackwardOptions): BackwardG
     outputs: [],
     nodes: [...forward.nodes],
     constants: new Map(forward.constants),
+    ...(forward.carried && { carried: { ...forward.carried, valueInfo: [] } }), // sparse tensors among them
   };
   const builder = new GraphBuilder(graph);
   const reference = options.withReference ? addReference(builder, forward, input, shapes, places) : undefined;
@@ -219,7 +221,7 @@ export function buildBackward(model: Model, options: BackwardOptions): BackwardG
   }
   builder.output(logits, ['batch', classes]);
   return {
-    model: { irVersion: Math.max(model.irVersion, 8), opsets: new Map(model.opsets), graph },
+    model: { ...model, irVersion: Math.max(model.irVersion, 8), opsets: new Map(model.opsets), graph },
     inputName: input,
     startName,
     referenceName: reference?.inputName,
@@ -338,9 +340,15 @@ function addReference(
   names.set(input, spread);
   for (const node of forward.nodes) {
     const outputs = node.outputs.map((name) => (name ? builder.fresh(`${name}_reference`) : ''));
+    const captured = readsOf(node).find((name) => !node.inputs.includes(name) && !forward.constants.has(name));
+    if (captured !== undefined) {
+      throw new BedsideError('E_UNSUPPORTED', `${describeNode(node)}: its subgraph reads '${captured}'`, {
+        hint: 'DeepLIFT passes a reference through the network as well; take another criterion',
+      });
+    }
     builder.graph.nodes.push({
       ...node,
-      name: `${node.name}_reference`,
+      name: builder.fresh(`${node.name}_reference`),
       inputs: node.inputs.map((name) => names.get(name) ?? name),
       outputs,
     });

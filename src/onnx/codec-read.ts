@@ -156,7 +156,8 @@ function uniqueNames(values: readonly ValueInfoProto[], what: string): ValueInfo
   return [...values];
 }
 
-function readNode(proto: NodeProto, model: string): Node {
+/** A node, its message consumed. */
+export function readNode(proto: NodeProto, model: string): Node {
   const attributes = new Map<string, Attribute>();
   const rests: AttributeProto[] = [];
   const op = proto.opType ?? '';

@@ -105,7 +105,8 @@ function describes(carried: ValueInfoProto, constant: Constant): boolean {
   return dims.length === constant.dims.length && dims.every((dim, axis) => fits(dim, constant.dims[axis]));
 }
 
-function writeNode(node: Node): NodeProto {
+/** The message of a node; tensor data is shared with it. */
+export function writeNode(node: Node): NodeProto {
   const proto: NodeProto = {
     ...(node.carried ?? create(NodeProtoSchema)),
     input: node.inputs,

@@ -3,14 +3,16 @@ import {
   cloneModel,
   consumers,
   float,
+  floatConstant,
   type Graph,
   type Model,
   type Node,
   producers,
   sizeOf,
 } from './graph.ts';
+import { NameAllocator } from './names.ts';
 import { floatAttribute, intAttribute, intsAttribute, opOf, stringAttribute } from './ops.ts';
-import { addFloats, floatData, forgetShapes, pinnedValues, removeDead, replaceUses } from './surgery.ts';
+import { floatData, forgetShapes, pinnedValues, removeDead } from './surgery.ts';
 
 /**
  * The model with every BatchNormalization merged that follows, as its only reader, a Conv, ConvTranspose or Gemm, or
@@ -20,15 +22,63 @@ import { addFloats, floatData, forgetShapes, pinnedValues, removeDead, replaceUs
 export function foldBatchNorm(model: Model): Model {
   const result = cloneModel(model);
   const { graph } = result;
-  for (const node of [...graph.nodes]) {
+  const uses = new Uses(graph);
+  for (const node of graph.nodes) {
     const affine = affineOf(graph, node);
-    if (affine) {
-      mergeForward(graph, node, affine) || mergeBackward(graph, node, affine);
-    }
+    if (affine) mergeForward(uses, node, affine) || mergeBackward(uses, node, affine);
   }
+  graph.nodes = graph.nodes.filter((node) => !uses.gone.has(node));
   removeDead(graph);
-  forgetShapes(graph, new Set(graph.nodes.flatMap((node) => node.outputs)));
+  const made = new Set<string>();
+  for (const node of graph.nodes) for (const name of node.outputs) made.add(name);
+  forgetShapes(graph, made);
   return result;
+}
+
+/** Who makes and reads each value, kept up to date while nodes go, so that a long graph is walked once. */
+class Uses {
+  readonly graph: Graph;
+  readonly names: NameAllocator;
+  readonly makers: Map<string, Node>;
+  readonly gone = new Set<Node>();
+  readonly #readers: Map<string, Node[]>;
+  readonly #pinned: ReadonlySet<string>;
+
+  constructor(graph: Graph) {
+    this.graph = graph;
+    this.names = NameAllocator.of(graph);
+    this.makers = producers(graph);
+    this.#readers = consumers(graph);
+    this.#pinned = pinnedValues(graph);
+  }
+
+  /** The only node that reads a value, if nothing else relies on it. */
+  onlyReader(value: string): Node | undefined {
+    const readers = this.#readers.get(value);
+    return readers?.length === 1 && !this.#pinned.has(value) ? readers[0] : undefined;
+  }
+
+  /** A layer takes over the output of the normalisation behind it. */
+  takeOutput(layer: Node, norm: Node, input: string, output: string): void {
+    layer.outputs = layer.outputs.map((name) => (name === input ? output : name));
+    this.makers.delete(input);
+    this.makers.set(output, layer);
+    this.#readers.delete(input);
+    this.gone.add(norm);
+  }
+
+  /** A layer reads what the normalisation before it read. */
+  takeInput(layer: Node, norm: Node, input: string, output: string): void {
+    layer.inputs = layer.inputs.map((name) => (name === output ? input : name));
+    const readers = this.#readers.get(input) ?? [];
+    this.#readers.set(
+      input,
+      readers.map((reader) => (reader === norm ? layer : reader)),
+    );
+    this.#readers.delete(output);
+    this.makers.delete(output);
+    this.gone.add(norm);
+  }
 }
 
 /** A batch normalisation as its per-channel affine map. */
@@ -52,11 +102,12 @@ export function affineOf(graph: Graph, node: Node): Affine | undefined {
 }
 
 /** Merges into the layer that makes the normalised value, if nothing else reads that value. */
-function mergeForward(graph: Graph, norm: Node, affine: Affine): boolean {
+function mergeForward(uses: Uses, norm: Node, affine: Affine): boolean {
+  const { graph } = uses;
   const [input] = norm.inputs;
   const [output] = norm.outputs;
-  const layer = input ? producers(graph).get(input) : undefined;
-  if (!layer || !input || !output || !onlyReader(graph, input, norm)) return false;
+  const layer = input ? uses.makers.get(input) : undefined;
+  if (!layer || !input || !output || uses.onlyReader(input) !== norm) return false;
   const weight = floatData(graph, layer.inputs[1]);
   const channels = affine.scale.length;
   if (!weight) return false;
@@ -74,24 +125,23 @@ function mergeForward(graph: Graph, norm: Node, affine: Affine): boolean {
     return value * (affine.scale[group * perGroup + c] ?? 0);
   });
   setWeights(
-    graph,
+    uses,
     layer,
     scaled,
     bias.map((value, c) => value * (affine.scale[c] ?? 0) + (affine.shift[c] ?? 0)),
     weight.dims,
   );
-  layer.outputs = layer.outputs.map((name) => (name === input ? output : name));
-  graph.nodes = graph.nodes.filter((node) => node !== norm);
+  uses.takeOutput(layer, norm, input, output);
   return true;
 }
 
 /** Merges into the only layer that reads the normalised value. */
-function mergeBackward(graph: Graph, norm: Node, affine: Affine): boolean {
+function mergeBackward(uses: Uses, norm: Node, affine: Affine): boolean {
+  const { graph } = uses;
   const [input] = norm.inputs;
   const [output] = norm.outputs;
-  const layer = output ? consumers(graph).get(output)?.[0] : undefined;
-  if (!layer || !input || !output || layer.inputs[0] !== output || !onlyReader(graph, output, layer))
-    return false;
+  const layer = output ? uses.onlyReader(output) : undefined;
+  if (!layer || !input || !output || layer.inputs[0] !== output) return false;
   const weight = floatData(graph, layer.inputs[1]);
   const op = opOf(layer);
   if (
@@ -119,15 +169,9 @@ function mergeBackward(graph: Graph, norm: Node, affine: Affine): boolean {
     scaled[index] = value * (affine.scale[channel] ?? 0);
     bias[o] = (bias[o] ?? 0) + alpha * value * (affine.shift[channel] ?? 0);
   });
-  setWeights(graph, layer, scaled, bias, weight.dims);
-  replaceUses(graph, output, input);
-  graph.nodes = graph.nodes.filter((node) => node !== norm);
+  setWeights(uses, layer, scaled, bias, weight.dims);
+  uses.takeInput(layer, norm, input, output);
   return true;
-}
-
-function onlyReader(graph: Graph, value: string, reader: Node): boolean {
-  const readers = consumers(graph).get(value) ?? [];
-  return readers.length === 1 && readers[0] === reader && !pinnedValues(graph).has(value);
 }
 
 /** The weight axis that holds output channels, for layers whose output channels are axis 1. */
@@ -165,7 +209,7 @@ function biasOf(graph: Graph, layer: Node, channels: number): Float64Array | und
 }
 
 function setWeights(
-  graph: Graph,
+  { graph, names }: Uses,
   layer: Node,
   weight: Float32Array,
   bias: Float64Array,
@@ -173,8 +217,10 @@ function setWeights(
 ): void {
   const [input = '', oldWeight = ''] = layer.inputs;
   const biasName = layer.inputs[2] || `${oldWeight}_bias`;
-  const newWeight = addFloats(graph, `${oldWeight}_folded`, weight, dims);
-  const newBias = addFloats(graph, `${biasName}_folded`, Float32Array.from(bias), [bias.length]);
+  const newWeight = names.fresh(`${oldWeight}_folded`);
+  graph.constants.set(newWeight, floatConstant(weight, dims));
+  const newBias = names.fresh(`${biasName}_folded`);
+  graph.constants.set(newBias, floatConstant(Float32Array.from(bias)));
   layer.inputs = [input, newWeight, newBias];
   if (layer.attributes.has('beta')) layer.attributes.set('beta', float(1));
 }

@@ -36,19 +36,20 @@ export function* innerNodes(model: Model): Generator<InnerNode> {
   const outer = (name: string): Constant | undefined => model.graph.constants.get(name);
   const waiting = outerSubgraphs(model.graph).map((graph) => ({ graph, outer }));
   for (let next = waiting.pop(); next; next = waiting.pop()) {
-    const constant = constantsIn(next.graph.initializer, next.graph.node, next.outer);
+    const constant = constantsOf(next.graph.initializer, next.graph.node, next.outer);
     for (const node of next.graph.node) {
       yield { node, constant };
       for (const graph of graphsOf(node.attribute)) waiting.push({ graph, outer: constant });
     }
   }
   for (const { node: nodes } of model.carried?.functions ?? []) {
-    const constant = constantsIn([], nodes, () => undefined);
+    const constant = constantsOf([], nodes, () => undefined);
     for (const node of nodes) yield { node, constant };
   }
 }
 
-function constantsIn(
+/** The constants that names stand for inside a graph: its initializers, its Constant nodes, else those around it. */
+export function constantsOf(
   initializers: readonly TensorProto[],
   nodes: readonly NodeProto[],
   outer: (name: string) => Constant | undefined,

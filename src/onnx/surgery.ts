@@ -4,13 +4,13 @@ import {
   type Constant,
   type Dim,
   ELEM,
-  floatConstant,
   type Graph,
   type Model,
   type Node,
   sizeOf,
   type Value,
 } from './graph.ts';
+import { NameAllocator } from './names.ts';
 import { describeNode } from './ops.ts';
 import { readsOf } from './order.ts';
 import { inferValues, symbolicShapes } from './shapes.ts';
@@ -217,18 +217,9 @@ export function floatData(
   return constant?.type === 'float32' ? constant : undefined;
 }
 
-/** Adds a float32 constant under a name not yet used in the graph, and returns the name. */
-export function addFloats(graph: Graph, hint: string, data: Float32Array, dims: readonly number[]): string {
-  return addConstant(graph, hint, floatConstant(data, dims));
-}
-
-/** Adds a constant under a name not yet used in the graph, and returns the name. */
+/** Adds a constant under a name not yet used in the graph, and returns the name; many at once by one `NameAllocator`. */
 export function addConstant(graph: Graph, hint: string, constant: Constant): string {
-  const taken = new Set(graph.constants.keys());
-  for (const value of graph.inputs) taken.add(value.name);
-  for (const node of graph.nodes) for (const name of [...readsOf(node), ...node.outputs]) taken.add(name);
-  let name = hint;
-  for (let i = 1; taken.has(name); i++) name = `${hint}_${i}`;
+  const name = NameAllocator.of(graph).fresh(hint);
   graph.constants.set(name, constant);
   return name;
 }

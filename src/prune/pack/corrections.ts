@@ -18,6 +18,7 @@ import {
   ints,
   type Model,
   sampleShapes,
+  upgradeOpset,
 } from '../../onnx/index.ts';
 import { must } from '../../util/index.ts';
 import type { RepairSamples } from '../reconstruct/augment.ts';
@@ -242,11 +243,12 @@ export class Corrector {
 
   /** The cut network with every layer's output corrected from its own statistics. */
   #graph(cut: Model, positions: (value: string) => number[] | undefined) {
-    const model = cloneModel(cut);
-    const builder = new GraphBuilder(model.graph);
-    const nodes = model.graph.nodes.splice(0);
     const shapes = sampleShapes(cut);
     const places = batchAxes(cut);
+    // The nodes that are added are written in the terms of newer operator sets.
+    const model = cloneModel(upgradeOpset(cut, (value) => shapes.get(value)));
+    const builder = new GraphBuilder(model.graph);
+    const nodes = model.graph.nodes.splice(0);
     const layers: { channels: number; names?: [string, string] }[] = [];
     const feeds: Record<string, Tensor> = {};
     const byName = new Map(this.#answers.map((answer) => [answer.layer.name, answer]));
@@ -255,7 +257,7 @@ export class Corrector {
       const answer = byName.get(node.name);
       if (!answer) {
         // Bundles list layers that nothing is fitted for, such as products with a constant on the left.
-        const layout = layerLayout(cut.graph, node, (name) => shapes.get(name));
+        const layout = layerLayout(model.graph, node, (name) => shapes.get(name));
         if (layout) layers.push({ channels: layout.outChannels });
         continue;
       }
