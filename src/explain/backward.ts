@@ -340,7 +340,9 @@ function addReference(
   names.set(input, spread);
   for (const node of forward.nodes) {
     const outputs = node.outputs.map((name) => (name ? builder.fresh(`${name}_reference`) : ''));
-    const captured = readsOf(node).find((name) => !node.inputs.includes(name) && !forward.constants.has(name));
+    const captured = readsOf(node).find(
+      (name) => !node.inputs.includes(name) && !forward.constants.has(name),
+    );
     if (captured !== undefined) {
       throw new BedsideError('E_UNSUPPORTED', `${describeNode(node)}: its subgraph reads '${captured}'`, {
         hint: 'DeepLIFT passes a reference through the network as well; take another criterion',
