@@ -1,5 +1,7 @@
 // Cuts a model into stages: runs of nodes between points where a single value crosses.
 
+import { batchAxes } from './batch-axis/batch-axes.ts';
+import { isBatchFirst } from './batch-axis/place.ts';
 import { bytesOf, fixedBatch, floatElements, modelCosts } from './costs.ts';
 import type { Graph, Model, Node } from './graph.ts';
 import { opOf } from './ops.ts';
@@ -7,7 +9,7 @@ import { givenNames, readsOf } from './order.ts';
 import { rawBytes } from './proto.ts';
 import { inferValues } from './shapes.ts';
 
-/** A run of nodes between two single-tensor cut points. */
+/** A run of nodes between two single-tensor cut points, where the batch is alone on the first axis. */
 export interface Stage {
   readonly index: number;
   /** Names of its nodes, in execution order. */
@@ -34,7 +36,7 @@ export function findStages(model: Model): Stage[] {
   const costs = modelCosts(model);
   const stages: Stage[] = [];
   let from = 0;
-  for (const { end, output } of stageEnds(graph)) {
+  for (const { end, output } of stageEnds(model)) {
     const nodes = graph.nodes.slice(from, end);
     stages.push({
       index: stages.length,
@@ -55,14 +57,20 @@ interface Cut {
   readonly output: string;
 }
 
-/** The chosen cuts: the last one before each run that holds a weighted layer, and the end of the graph. */
-function stageEnds(graph: Graph): Cut[] {
+/**
+ * The chosen cuts: the last one before each run that holds a weighted layer, and the end of the graph. Only where the
+ * value that crosses is `[batch, ...]`: what runs stages counts samples by its first axis, and joins them along it.
+ */
+function stageEnds(model: Model): Cut[] {
+  const { graph } = model;
+  const places = batchAxes(model);
   const ends: Cut[] = [];
   let weighted = false;
   let from = 0;
   let previous: Cut | undefined;
   const last: Cut = { end: graph.nodes.length, output: graph.outputs[0]?.name ?? '' };
-  for (const cut of [...cutPoints(graph), last]) {
+  const cuts = cutPoints(graph).filter(({ output }) => isBatchFirst(places.get(output)));
+  for (const cut of [...cuts, last]) {
     if (graph.nodes.slice(from, cut.end).some((node) => isWeighted(graph, node))) {
       if (weighted && previous) ends.push(previous);
       weighted = true;

@@ -3,12 +3,15 @@
 import { describe, expect, it } from 'vitest';
 import { findGroups, type Keep, maskModel, sliceModel } from '../channels/index.ts';
 import { canonicalModel } from '../explain/index.ts';
-import type { Model } from '../onnx/index.ts';
+import { batchAxes, isBatchFirst, type Model } from '../onnx/index.ts';
 import { BATCH_NETS, TWINS } from '../onnx/test-support/batch-nets.ts';
 import { randomFeeds, run } from '../onnx/test-support/models.ts';
 import { must, Random } from '../util/index.ts';
 import { findCriterion } from './criteria.ts';
 import { Corrector } from './pack/corrections.ts';
+import { describeModel } from './pack/describe.ts';
+import { layerParts, partFor } from './pack/parts.ts';
+import { isTimeable } from './pack/timing.ts';
 import { reconstruct } from './reconstruct/index.ts';
 import { samplesFor } from './reconstruct/test-support/nets.ts';
 import { withBiases } from './reconstruct/weights.ts';
@@ -35,6 +38,31 @@ function halved(model: Model) {
 }
 
 describe('the batch on another axis', () => {
+  it.each(Object.keys(BATCH_NETS))('stages and timed parts make the network: %s', async (kind) => {
+    const model = canonicalModel((BATCH_NETS[kind] as () => Model)());
+    const grouping = findGroups(model);
+    const counts = grouping.groups.map(({ channels }) => [channels, channels >> 1]);
+    const { stages } = describeModel(model, grouping, counts, new Set());
+    const places = batchAxes(model);
+    for (const { output } of stages) expect(isBatchFirst(places.get(output)), output).toBe(true);
+    expect(stages.length).toBeGreaterThan(1);
+    const parts = [...layerParts(model, stages).values()].map((part) => partFor(part, places, 3));
+    const values = new Map(Object.entries(randomFeeds(model, 3)));
+    for (const part of parts) {
+      expect(isTimeable(part)).toBe(true);
+      const feeds = part.graph.inputs.map(({ name, dims }) => {
+        const value = must(values.get(name), name);
+        // Sizes that are open are those of the batch alone.
+        expect(dims?.map((dim) => (typeof dim === 'number' ? dim : 3))).toEqual(value.dims);
+        return [name, value] as const;
+      });
+      for (const [name, value] of Object.entries(await run(part, Object.fromEntries(feeds))))
+        values.set(name, value);
+    }
+    const { y } = Object.fromEntries(values);
+    expect(apart(await logits(model), y?.data as Float32Array)).toBeLessThan(1e-5);
+  });
+
   it.each(Object.keys(BATCH_NETS))('cut equals masked, and most layers can be cut: %s', async (kind) => {
     const model = canonicalModel((BATCH_NETS[kind] as () => Model)());
     const { grouping, keep, cut } = halved(model);

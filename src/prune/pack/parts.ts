@@ -1,7 +1,15 @@
 // The parts of a network that are timed: each weighted layer with the unweighted nodes up to the next, and each stage.
 import type { BundleManifest, BundleStage } from '../../bundle/index.ts';
 import { type Grouping, type Keep, keptPositions, sliceModel } from '../../channels/index.ts';
-import { cloneModel, extractSubgraph, type Model, type Node, readsOf } from '../../onnx/index.ts';
+import {
+  type BatchPlace,
+  cloneModel,
+  extractSubgraph,
+  isBatchFirst,
+  type Model,
+  type Node,
+  readsOf,
+} from '../../onnx/index.ts';
 
 /**
  * For each weighted layer its part of the stage: the nodes from it up to the next one in execution order, those before
@@ -39,6 +47,21 @@ export function layerParts(
 /** One stage as a model of its own. */
 export function stagePart(model: Model, { input, output }: Pick<BundleStage, 'input' | 'output'>): Model {
   return extractSubgraph(model, [input], [output]);
+}
+
+/**
+ * A part whose inputs take so many samples, where they hold them elsewhere than on their first axis alone; others leave
+ * their batch open.
+ * @param places of the values of the whole model
+ */
+export function partFor(part: Model, places: ReadonlyMap<string, BatchPlace>, samples: number): Model {
+  const inputs = part.graph.inputs.map((input) => {
+    const place = places.get(input.name);
+    if (place?.kind !== 'axis' || isBatchFirst(place)) return input;
+    const size = place.before * place.after * samples;
+    return { ...input, dims: input.dims?.map((dim, axis) => (axis === place.axis ? size : dim)) };
+  });
+  return { ...part, graph: { ...part.graph, inputs } };
 }
 
 /** Some nodes as a model of its own, from all that they read to all that others read of them. */

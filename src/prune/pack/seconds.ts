@@ -4,10 +4,10 @@
 import { cpus } from 'node:os';
 import type { BundleLayer, BundleManifest, MeasuredOn } from '../../bundle/index.ts';
 import type { Grouping } from '../../channels/index.ts';
-import type { Model } from '../../onnx/index.ts';
+import { batchAxes, fixedSamples, type Model } from '../../onnx/index.ts';
 import { must } from '../../util/index.ts';
 import { type Fineness, type Grid, gridOf, implausible, tableFrom } from './grid.ts';
-import { keepAt, layerParts, slicePart, stagePart } from './parts.ts';
+import { keepAt, layerParts, partFor, slicePart, stagePart } from './parts.ts';
 import { expectedSeconds, isTimeable, medianSeconds, type TimingOptions } from './timing.ts';
 
 /** How seconds are measured. */
@@ -49,10 +49,12 @@ export async function measureSeconds(
   model: Model,
   grouping: Grouping,
   described: Pick<BundleManifest, 'groups' | 'layers' | 'stages'>,
-  options: SecondsOptions,
+  given: SecondsOptions,
 ): Promise<MeasuredSeconds> {
   const { groups, layers, stages } = described;
-  const works = worksOf(model, grouping, described);
+  const samples = Math.max(1, fixedSamples(model.graph) ?? given.batch ?? 1);
+  const options = { ...given, samples };
+  const works = worksOf(model, grouping, described, samples);
   const grids = await affordableGrids(works, grouping, options);
   const tables = new Map<Work, number[][]>();
   for (const [index, work] of works.entries()) {
@@ -82,7 +84,7 @@ export async function measureSeconds(
   return {
     layers: layers.map((layer) => ({ ...layer, ...some(tableOf(layer.name)) })),
     stages: stages.map((stage) => ({ ...stage, ...some(secondsOf(stage)) })),
-    measured: measuredOn(model, options),
+    measured: measuredOn(options),
     timed: grids.reduce((sum, { pairs }) => sum + pairs.length, 0),
     entries: works.reduce((sum, { layer }) => sum + (layer === undefined ? levels : levels * levels), 0),
   };
@@ -103,11 +105,16 @@ function worksOf(
   model: Model,
   grouping: Grouping,
   { groups, layers, stages }: Pick<BundleManifest, 'groups' | 'layers' | 'stages'>,
+  samples: number,
 ): Work[] {
   const parts = layerParts(model, stages);
+  const places = batchAxes(model);
   const ofLayers = layers.flatMap((layer): Work[] => {
     const part = parts.get(layer.name);
-    return part ? [{ layer: layer.name, ...workOf(part, grouping, groups, readOnly(layer)) }] : [];
+    if (!part) return [];
+    return [
+      { layer: layer.name, ...workOf(partFor(part, places, samples), grouping, groups, readOnly(layer)) },
+    ];
   });
   // A stage of one layer is that layer's part.
   const ofStages = stages
@@ -159,7 +166,7 @@ function cutOf({ part, keep }: Work, grouping: Grouping, pair: readonly [number,
 async function affordableGrids(
   works: readonly Work[],
   grouping: Grouping,
-  options: SecondsOptions,
+  options: SecondsOptions & Pick<TimingOptions, 'samples'>,
 ): Promise<Grid[]> {
   const { maxSeconds = 30 } = options;
   const gridsOf = (fineness: Fineness): Grid[] =>
@@ -203,13 +210,12 @@ export function thisMachine(): string {
   return `${first?.model.trim() ?? 'unknown processor'}, ${others.length + 1} threads`;
 }
 
-function measuredOn(model: Model, { threads = 1, batch = 1 }: SecondsOptions): MeasuredOn {
-  const fixed = model.graph.inputs[0]?.dims?.[0];
+function measuredOn({ threads = 1, samples }: SecondsOptions & { samples: number }): MeasuredOn {
   return {
     machine: thisMachine(),
     provider: 'cpu',
     threads,
-    batch: typeof fixed === 'number' ? Math.max(1, fixed) : batch,
+    batch: samples,
     date: new Date().toISOString(),
   };
 }

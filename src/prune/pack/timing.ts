@@ -7,8 +7,10 @@ import { median, must, Random } from '../../util/index.ts';
 export interface TimingOptions {
   /** How the graphs are called in error messages. */
   readonly name: string;
-  /** Samples in one run; default 1. Graphs that fix their batch size keep theirs. */
+  /** Samples in one run, where a graph's inputs leave their first axis open; default 1. */
   readonly batch?: number | undefined;
+  /** Samples that one run is taken for; default what the first axis of the first input has. */
+  readonly samples?: number | undefined;
   /** Threads of the engine; default 1. */
   readonly threads?: number | undefined;
   /** Times that each graph has its turn; default 9. */
@@ -47,7 +49,7 @@ export async function expectedSeconds(model: Model, options: TimingOptions): Pro
   const session = await createSession(model, { name, threads });
   try {
     const opened = performance.now() - start;
-    const runner = { session, ...feedsOf(model, options.batch ?? 1) };
+    const runner = { session, ...feedsOf(model, options) };
     await turn(runner, 1);
     const run = await turn(runner, 1);
     return (opened + 3 * run + rounds * Math.max(TURN_MS, run)) / 1000;
@@ -84,7 +86,7 @@ async function timeTogether(models: readonly Model[], options: TimingOptions): P
   const runners: Runner[] = [];
   try {
     for (const model of models) {
-      const { feeds, samples } = feedsOf(model, options.batch ?? 1);
+      const { feeds, samples } = feedsOf(model, options);
       runners.push({ session: await createSession(model, { name, threads }), feeds, samples });
     }
     const runs: number[] = [];
@@ -113,7 +115,7 @@ async function turn({ session, feeds }: Runner, runs: number): Promise<number> {
   return (performance.now() - start) / runs;
 }
 
-function feedsOf({ graph }: Model, batch: number): Pick<Runner, 'feeds' | 'samples'> {
+function feedsOf({ graph }: Model, { batch = 1, samples }: TimingOptions): Pick<Runner, 'feeds' | 'samples'> {
   const random = new Random(1);
   const first = graph.inputs[0]?.dims?.[0];
   const feeds = graph.inputs.map(({ name, dims = [] }): [string, Tensor] => {
@@ -123,6 +125,6 @@ function feedsOf({ graph }: Model, batch: number): Pick<Runner, 'feeds' | 'sampl
   });
   return {
     feeds: Object.fromEntries(feeds),
-    samples: typeof first === 'number' ? Math.max(1, first) : batch,
+    samples: samples ?? (typeof first === 'number' ? Math.max(1, first) : batch),
   };
 }
