@@ -10,6 +10,7 @@ import { epsilonRule } from '../src/explain/index.ts';
 import { relevanceRules } from '../src/explain/relevance-rules.ts';
 import { passThrough, refuse, stop } from '../src/explain/structure.ts';
 import { OPS, type OpName, type OpTable } from '../src/onnx/index.ts';
+import { CONTRIB_MACS, FURTHER_MACS } from '../src/onnx/mac-rules.ts';
 import { SHAPE_RULES } from '../src/onnx/shape-rules.ts';
 import { BedsideError } from '../src/util/index.ts';
 
@@ -145,9 +146,16 @@ export function supportTable(): string {
     line(header.map(() => '---')),
     ...rows.map(line),
     '',
-    `Any other operator is carried through: \`inspect\`, \`evaluate\` and criteria of weights or activations work (as long as`,
-    'no weighted layer behind it needs its shape), channels it reads are kept, and an attribution that would have to cross',
-    'it is refused by name. Where a cell says "refused", the same holds for that operator.',
+    `Any other operator is carried through: \`inspect\`, \`evaluate\`, \`pack\` and criteria of weights or activations work,`,
+    'channels it reads are kept, and an attribution that would have to cross it is refused by name. Its shapes come from the',
+    'engine, which runs the model once at two batch sizes; a model that the engine cannot run is refused, with the operator',
+    'named. Where a cell says "refused", the same holds for that operator.',
+    '',
+    'Multiply-accumulates are counted for Conv, ConvTranspose, Gemm and MatMul, whatever their factors are, and for',
+    `${list(FURTHER_MACS)}; of ONNX Runtime's own operators for ${list(CONTRIB_MACS)}.`,
+    'The other standard operators have none (elementwise products and sums do not count), but for branches and loops with',
+    'multiplications in them, AffineGrid, Det, DFT and STFT: these, and operators of domains that are not known here, are',
+    'named wherever a count or a share is shown (`uncounted` under `--json`).',
     '',
     'Relevance starts at the score before a final Softmax or LogSoftmax. Factors of a product that are gates: constants,',
     'then Sigmoid, HardSigmoid, Softmax and Clip, then Tanh, also behind constant factors and changes of shape; between',
@@ -155,6 +163,12 @@ export function supportTable(): string {
     'holds only where no single input equals its reference.',
     '',
   ].join('\n');
+}
+
+/** Names in a row. */
+function list(rules: object): string {
+  const names = Object.keys(rules);
+  return `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }
 
 /** The description of the operator that shares this one's rule. */

@@ -86,7 +86,7 @@ function costsOfStage(manifest: Costed, stage: BundleStage, levels: readonly num
     : 4 * manifest.model.input.shape.reduce((product, size) => product * size, 1);
   const outputBytes = stage.outputBytes * keptShare(manifest, stage.outputShares, levels);
   return {
-    macs: sum(costs.map((layer) => layer.macs)),
+    macs: sum(costs.map((layer) => layer.macs)) + (stage.otherMacs ?? 0),
     weightBytes: sum(costs.map((layer) => layer.weightBytes)) + stage.otherBytes,
     inputBytes,
     outputBytes,

@@ -30,6 +30,8 @@ export interface BundleManifest {
   /** Weighted layers in execution order. */
   readonly layers: readonly BundleLayer[];
   readonly stages: readonly BundleStage[];
+  /** Nodes whose multiply-accumulates are not known and count as 0 everywhere; absent where all are known. */
+  readonly uncounted?: readonly { readonly name: string; readonly op: string }[] | undefined;
   /** Where `seconds` were measured; absent where nothing was. */
   readonly measured?: MeasuredOn | undefined;
   readonly accuracy: AccuracyModel;
@@ -124,6 +126,11 @@ export interface BundleStage {
   readonly outputShares: readonly Share[];
   /** Bytes of constants that are no layer's weights. */
   readonly otherBytes: number;
+  /**
+   * Multiply-accumulates of nodes that are no weighted layers (recurrent ones, products of computed values), for one
+   * sample, the same at every level; absent where there are none.
+   */
+  readonly otherMacs?: number | undefined;
   readonly split: Split;
   /** For `partial-sums`: the group of the inner channels. */
   readonly splitGroup?: number | undefined;

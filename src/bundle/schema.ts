@@ -50,6 +50,7 @@ const stage = z.object({
   outputBytes: amount,
   outputShares: z.array(share),
   otherBytes: amount,
+  otherMacs: amount.optional(),
   split: z.enum(['outputs', 'partial-sums', 'none']),
   splitGroup: count.optional(),
   seconds: z.array(seconds).optional(),
@@ -85,6 +86,10 @@ export const manifestSchema = z.object({
   groups: z.array(group),
   layers: z.array(layer).min(1),
   stages: z.array(stage).min(1),
+  uncounted: z
+    .array(z.object({ name: z.string(), op: name }))
+    .min(1)
+    .optional(),
   measured: z
     .object({
       machine: z.string(),

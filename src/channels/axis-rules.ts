@@ -50,7 +50,10 @@ export const split: ChannelRule = (walk, node) => {
     for (const name of node.outputs) walk.set(name, label);
     return;
   }
-  const sizes = node.outputs.map((name) => walk.shape(name)?.[label.axis] ?? Number.NaN);
+  const computed = anyComputed(walk.graph, node, [1]);
+  const sizes = node.outputs.map((name) =>
+    computed ? Number.NaN : (walk.shape(name)?.[label.axis] ?? Number.NaN),
+  );
   if (sizes.reduce((sum, size) => sum + size, 0) !== label.ids.length) {
     return walk.freezeInputs(node, 'splits them into parts of unknown size');
   }

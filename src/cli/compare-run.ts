@@ -16,8 +16,8 @@ export function jsonRows(comparison: Comparison): readonly Omit<CompareRow, 'fam
 
 /** What the unpruned network measures. */
 export function jsonBase({ base }: Comparison) {
-  const { accuracy, balancedAccuracy, recall, macs, parameters, n, msPerSample } = base;
-  return { accuracy, balancedAccuracy, recall, macs, parameters, n, msPerSample };
+  const { accuracy, balancedAccuracy, recall, macs, uncounted, parameters, n, msPerSample } = base;
+  return { accuracy, balancedAccuracy, recall, macs, uncounted, parameters, n, msPerSample };
 }
 
 /** Criteria from the best to the worst by the mean over the ratios. */
@@ -152,6 +152,7 @@ export async function reportData(
       name: basename(loaded.path),
       sha256: await hashFile(loaded.path),
       macs: base.macs,
+      uncounted: base.uncounted,
       parameters: base.parameters,
     },
     data: {

@@ -11,6 +11,7 @@ import { frontierRows, frontierTable, measureWord, shownRows } from './frontier.
 import { openedBundle } from './opened-bundle.ts';
 import type { Output } from './output.ts';
 import { indent, table } from './tables.ts';
+import { sayUncounted } from './uncounted.ts';
 
 /**
  * Opens a bundle, which checks every byte of it, and says what it holds: under --json its manifest, its hash, and the
@@ -22,7 +23,7 @@ export async function inspectBundle(path: string, output: Output): Promise<void>
   const { manifest, sha256 } = bundle;
   const costs = uniformCosts(manifest);
   const bytes = manifest.model.bytes + manifest.weights.bytes;
-  output.result({ sha256, bytes, levels: costs, ...manifest });
+  output.result({ sha256, bytes, levels: costs, uncounted: [], ...manifest });
   output.say(describe(path, bundle, costs));
 }
 
@@ -105,6 +106,7 @@ function describe(path: string, { manifest, sha256 }: Bundle, costs: readonly Le
         ]),
       ),
     ),
+    ...sayUncounted(manifest.uncounted).map((line) => `  ${line}`),
     section(
       `Groups, in the order of --levels (${groups.length})`,
       table(
@@ -123,7 +125,7 @@ function describe(path: string, { manifest, sha256 }: Bundle, costs: readonly Le
           return [
             String(stage.index),
             stage.layers.join(', '),
-            formatCount(sum((layer) => layer.macs)),
+            formatCount(sum((layer) => layer.macs) + (stage.otherMacs ?? 0)),
             formatBytes(sum((layer) => layer.weightBytes + layer.biasBytes) + stage.otherBytes),
             formatBytes(stage.outputBytes),
             SPLITS[stage.split],

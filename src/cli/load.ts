@@ -11,6 +11,7 @@ import {
   splitInTwo,
   subset,
 } from '../data/index.ts';
+import { withEngineShapes } from '../engine/index.ts';
 import { canonicalModel } from '../explain/index.ts';
 import {
   assertFiniteWeights,
@@ -31,7 +32,7 @@ import type { Output } from './output.ts';
 /** A classifier from a file. */
 export interface LoadedModel {
   readonly path: string;
-  /** As the file has it. */
+  /** As the file has it, with the engine's shapes where no rule gives any. */
   readonly model: Model;
   /** Constants folded, every node named, batch normalisation merged. */
   readonly canonical: Model;
@@ -44,13 +45,14 @@ export interface LoadedModel {
 
 /**
  * Loads a classifier. A sampling rate that is given becomes part of it, so that what is made of it says it as well.
- * @throws BedsideError E_FILE; E_MODEL, also for weights that are not finite; E_UNSUPPORTED when it is not a classifier
+ * @throws BedsideError E_FILE; E_MODEL, also for weights that are not finite; E_UNSUPPORTED when it is not a classifier;
+ *   as `withEngineShapes`
  */
 export async function loadClassifier(
   path: string,
   { samplingRate }: { readonly samplingRate?: number } = {},
 ): Promise<LoadedModel> {
-  const stored = withSqueezeAxes(await loadModel(path));
+  const stored = withSqueezeAxes(await withEngineShapes(await loadModel(path), path));
   const model =
     samplingRate === undefined ? stored : withMetadata(stored, SAMPLING_RATE, String(samplingRate));
   const classifier = describeClassifier(model, path);

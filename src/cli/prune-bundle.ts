@@ -7,6 +7,7 @@ import { type MixOptions, mixFacts, mixOf, sayMix } from './bundle-mix.ts';
 import { openedBundle } from './opened-bundle.ts';
 import type { Output } from './output.ts';
 import { indent, table } from './tables.ts';
+import { sayUncounted } from './uncounted.ts';
 
 /** Which levels, and where to. */
 export interface PruneBundleOptions extends MixOptions {
@@ -85,6 +86,7 @@ export async function pruneBundle(path: string, options: PruneBundleOptions, out
     ...mixFacts(mix),
     macs: costs.macs,
     macsFraction: costs.macs / whole.macs,
+    uncounted: costs.uncounted,
     parameters: costs.parameters,
     parametersFraction: costs.parameters / whole.parameters,
     measure: manifest.accuracy.measure,
@@ -111,6 +113,7 @@ export async function pruneBundle(path: string, options: PruneBundleOptions, out
           ],
         ],
       ),
+      ...sayUncounted(costs.uncounted),
       '',
       measured,
       '',

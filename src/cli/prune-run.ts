@@ -1,5 +1,6 @@
 // Prunes a model, writes it, and measures what was written: shared by `prune` and `demo`.
-import { loadModel, modelCosts, saveModel } from '../onnx/index.ts';
+import { withEngineShapes } from '../engine/index.ts';
+import { loadModel, modelCosts, saveModel, type Uncounted } from '../onnx/index.ts';
 import {
   agreementOf,
   type Choice,
@@ -52,6 +53,8 @@ export interface PruneResult {
   readonly repairs?: readonly LayerRepair[];
   readonly macs: number;
   readonly macsFraction: number;
+  /** Nodes whose multiply-accumulates are not known and count as 0, before and after. */
+  readonly uncounted: readonly Uncounted[];
   readonly parameters: number;
   readonly parametersFraction: number;
   readonly accuracyBefore: number;
@@ -101,7 +104,7 @@ export async function pruneAndMeasure(
   // Protobuf ends at 2 GiB.
   await saveModel(cut, out, { externalData: modelCosts(cut).parameters * 4 > 1.9e9 });
 
-  const written = await loadModel(out);
+  const written = await withEngineShapes(await loadModel(out), out);
   const costs = modelCosts(written);
   const measure = (name: string, of: typeof model, reference?: Int32Array) =>
     evaluate(of, sets.test, {
@@ -128,6 +131,7 @@ export async function pruneAndMeasure(
     ...(repaired ? { repairs: repaired.layers } : {}),
     macs: costs.macs,
     macsFraction: costs.macs / loaded.costs.macs,
+    uncounted: costs.uncounted,
     parameters: costs.parameters,
     parametersFraction: costs.parameters / loaded.costs.parameters,
     // Without labels the unpruned network is its own reference.

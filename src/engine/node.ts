@@ -23,11 +23,21 @@ export const ENGINE = {
  * @throws BedsideError E_ENGINE when the runtime refuses the graph, naming it, or would send telemetry
  */
 export async function createSession(model: Model | Uint8Array, options: SessionOptions): Promise<Session> {
+  return new NodeSession(await openSession(model, options), options.name);
+}
+
+/** Tensors of the runtime itself, of any element type. */
+export const EngineTensor = ort.Tensor;
+
+/** The runtime's own session, for what `Session` does not do. @throws BedsideError as `createSession` */
+export async function openSession(
+  model: Model | Uint8Array,
+  options: SessionOptions,
+): Promise<ort.InferenceSession> {
   assertNoTelemetry();
   const bytes = model instanceof Uint8Array ? model : writeModel(model);
-  let inner: ort.InferenceSession;
   try {
-    inner = await ort.InferenceSession.create(bytes, {
+    return await ort.InferenceSession.create(bytes, {
       executionProviders: ['cpu'],
       intraOpNumThreads: options.threads ?? 1,
       interOpNumThreads: 1,
@@ -45,7 +55,6 @@ export async function createSession(model: Model | Uint8Array, options: SessionO
       },
     );
   }
-  return new NodeSession(inner, options.name);
 }
 
 class NodeSession implements Session {

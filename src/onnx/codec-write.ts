@@ -159,12 +159,13 @@ function writeTensor(constant: Constant): TensorProto {
   };
 }
 
-function writeValue(value: Value): ValueInfoProto {
+/** The message of a value; what it carried stays. */
+export function writeValue(value: Value): ValueInfoProto {
   const { carried } = value;
   const proto: ValueInfoProto = { ...(carried ?? create(ValueInfoProtoSchema)), name: value.name };
   const old = carried?.type;
-  // A sequence, map or optional has no element type of its own and is written as it came.
-  if (value.elemType === 0 && carried && old?.value.case !== 'tensorType') return proto;
+  // A sequence, map or optional has no element type of its own and is written as it came; others without are bare.
+  if (value.elemType === 0 && old?.value.case !== 'tensorType') return proto;
   const oldTensor = old?.value.case === 'tensorType' ? old.value.value : undefined;
   const tensor = { ...(oldTensor ?? create(TypeProto_TensorSchema)), elemType: value.elemType };
   if (value.dims) tensor.shape = writeShape(value.dims, oldTensor?.shape);

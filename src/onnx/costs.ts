@@ -1,6 +1,8 @@
 // What a model costs for one sample: multiply-accumulates, parameters, activation bytes.
 import { type Constant, type Graph, type Model, type Node, sizeOf } from './graph.ts';
-import { describeNode, type OpTable, opOf } from './ops.ts';
+import { CONTRIB_MACS, FURTHER_MACS, isFree, MACS, type MacRule } from './mac-rules.ts';
+import type { GraphProto, NodeProto } from './onnx_pb.ts';
+import { describeNode, opOf } from './ops.ts';
 import { readsOf } from './order.ts';
 import { rawBytes } from './proto.ts';
 import type { Inferred } from './shape-context.ts';
@@ -11,6 +13,7 @@ import { pinnedValues } from './surgery.ts';
 export interface NodeCosts {
   readonly name: string;
   readonly op: string;
+  /** Multiply-accumulates; 0 where they are not known (see `ModelCosts.uncounted`). */
   readonly macs: number;
   /** Elements of the float constants it reads. */
   readonly parameters: number;
@@ -20,7 +23,7 @@ export interface NodeCosts {
 
 /** What a model costs for one sample. */
 export interface ModelCosts {
-  /** Multiply-accumulates of Conv, ConvTranspose, Gemm and MatMul. */
+  /** Multiply-accumulates of convolutions, matrix products, Einsum, recurrent layers and attention. */
   readonly macs: number;
   /** Elements of the float constants that the outputs depend on; a shared one counts once. */
   readonly parameters: number;
@@ -29,8 +32,17 @@ export interface ModelCosts {
   /** The most bytes of inputs and computed values alive at once, in execution order. */
   readonly peakBytes: number;
   readonly nodes: readonly NodeCosts[];
-  /** Nodes whose sizes are not known (unknown operators and what follows): their costs count as 0. */
+  /** Nodes whose multiply-accumulates are not known and count as 0, so that `macs` is too low. */
+  readonly uncounted: readonly Uncounted[];
+  /** Nodes the size of whose outputs is not known: their bytes count as 0. */
   readonly unknown: readonly string[];
+}
+
+/** A node whose multiply-accumulates are not known. */
+export interface Uncounted {
+  /** The node's name, or its first output where it has none. */
+  readonly name: string;
+  readonly op: string;
 }
 
 /**
@@ -45,6 +57,7 @@ export function modelCosts(model: Model): ModelCosts {
   const live = liveNodes(graph);
   const parameters = new Map<string, number>();
   const unknown: string[] = [];
+  const uncounted: Uncounted[] = [];
   const nodes = graph.nodes.map((node): NodeCosts => {
     let own = 0;
     for (const name of new Set(readsOf(node))) {
@@ -54,11 +67,13 @@ export function modelCosts(model: Model): ModelCosts {
     }
     if (node.outputs.some((name) => name && bytesOf(inferred, name) === undefined))
       unknown.push(describeNode(node));
+    const macs = macsOf(model, node, inferred);
+    if (macs === undefined) uncounted.push({ name: node.name || (node.outputs[0] ?? ''), op: node.op });
     const outputBytes = node.outputs.reduce((sum, name) => sum + (name ? bytes(name) : 0), 0);
     return {
       name: node.name,
       op: node.op,
-      macs: macsOf(node, inferred) / samples,
+      macs: (macs ?? 0) / samples,
       parameters: own,
       outputBytes,
     };
@@ -69,6 +84,7 @@ export function modelCosts(model: Model): ModelCosts {
     activationBytes: nodes.reduce((sum, node) => sum + node.outputBytes, 0),
     peakBytes: peak(graph, bytes),
     nodes,
+    uncounted,
     unknown,
   };
 }
@@ -97,78 +113,54 @@ export function floatElements(constant: Constant | undefined): number {
 /** float16, double, bfloat16 and the 8-bit floats. */
 const FLOAT_TYPES: ReadonlySet<number> = new Set([10, 11, 16, 17, 18, 19, 20]);
 
-type MacRule = (inputs: readonly (readonly number[])[], output: readonly number[], node: Node) => number;
-
-const none: MacRule = () => 0;
-/** Each output element sums over the weight's input channels and kernel. */
-const conv: MacRule = ([, weight = []], output) => sizeOf(output) * sizeOf(weight.slice(1));
-/** Each input element is spread over the weight's output channels and kernel. */
-const convTranspose: MacRule = ([input = [], weight = []]) => sizeOf(input) * sizeOf(weight.slice(1));
-const gemm: MacRule = ([a = []], output, node) => {
-  const transposed = node.attributes.get('transA');
-  const inner = transposed?.type === 'int' && transposed.value !== 0n ? a[0] : a[1];
-  return sizeOf(output) * (inner ?? 0);
-};
-const matMul: MacRule = ([a = []], output) => sizeOf(output) * (a.at(-1) ?? 0);
-
-const MACS: OpTable<MacRule> = {
-  Add: none,
-  AveragePool: none,
-  BatchNormalization: none,
-  Cast: none,
-  Clip: none,
-  Concat: none,
-  Constant: none,
-  ConstantOfShape: none,
-  Conv: conv,
-  ConvTranspose: convTranspose,
-  DepthToSpace: none,
-  Div: none,
-  Dropout: none,
-  Elu: none,
-  Erf: none,
-  Exp: none,
-  Expand: none,
-  Flatten: none,
-  Gather: none,
-  Gelu: none,
-  Gemm: gemm,
-  GlobalAveragePool: none,
-  GlobalMaxPool: none,
-  HardSigmoid: none,
-  HardSwish: none,
-  Identity: none,
-  LRN: none,
-  LeakyRelu: none,
-  LogSoftmax: none,
-  MatMul: matMul,
-  MaxPool: none,
-  Mul: none,
-  PRelu: none,
-  Pad: none,
-  ReduceMean: none,
-  Relu: none,
-  Reshape: none,
-  Shape: none,
-  Sigmoid: none,
-  Slice: none,
-  Softmax: none,
-  Split: none,
-  Sqrt: none,
-  Squeeze: none,
-  Sub: none,
-  Tanh: none,
-  Transpose: none,
-  Unsqueeze: none,
-};
-
-function macsOf(node: Node, inferred: Inferred): number {
-  const op = opOf(node);
-  const output = inferred.shapes.get(node.outputs[0] ?? '');
-  const inputs = node.inputs.slice(0, 2).map((name) => inferred.shapes.get(name));
-  if (!op || !output || !inputs.every((shape) => shape !== undefined)) return 0;
-  return MACS[op](inputs, output, node);
+/** Multiply-accumulates of a node, or undefined where its operator or a shape that matters is not known. */
+function macsOf(model: Model, node: Node, inferred: Inferred): number | undefined {
+  const rule = ruleOf(node);
+  const shapeOf = (name: string | undefined): readonly number[] | undefined =>
+    name ? inferred.shapes.get(name) : undefined;
+  if (!rule) return isFreeNode(model, node) ? 0 : undefined;
+  return rule({
+    graph: model.graph,
+    node,
+    input: (index) => shapeOf(node.inputs[index]),
+    output: (index) => shapeOf(node.outputs[index]),
+  });
 }
+
+function ruleOf(node: Node): MacRule | undefined {
+  const op = opOf(node);
+  if (op) return MACS[op];
+  if (node.domain === 'com.microsoft') return CONTRIB_MACS[node.op];
+  return node.domain === '' || node.domain === 'ai.onnx' ? FURTHER_MACS[node.op] : undefined;
+}
+
+/** Whether a node has none for sure: by its operator, or as all it is made of (branches, a function) has none. */
+function isFreeNode(model: Model, node: Node): boolean {
+  const bodies = [...node.attributes.values()].flatMap((attribute) => {
+    if (attribute.type !== 'other') return [];
+    const { g, graphs } = attribute.carried;
+    return g ? [g, ...graphs] : graphs;
+  });
+  const functions = model.carried?.functions ?? [];
+  const free = (op: string, domain: string, inside: readonly GraphProto[], depth: number): boolean => {
+    if (depth > DEEPEST) return false;
+    if (isFree(op, domain)) return true;
+    const own = functions.find((one) => one.name === op && (one.domain ?? '') === domain);
+    const made = own ? [own.node] : inside.map((graph) => graph.node);
+    return made.length > 0 && made.every((nodes) => nodes.every((one) => freeProto(one, depth + 1)));
+  };
+  const freeProto = ({ opType = '', domain = '', attribute }: NodeProto, depth: number): boolean =>
+    free(
+      opType,
+      domain,
+      attribute.flatMap(({ g, graphs }) => (g ? [g, ...graphs] : graphs)),
+      depth,
+    );
+  return free(node.op, node.domain, bodies, 0);
+}
+
+/** Functions that call each other are looked into so deep. */
+const DEEPEST = 8;
 
 function liveNodes(graph: Graph): Set<Node> {
   const needed = new Set(graph.outputs.map((value) => value.name));

@@ -7,6 +7,7 @@ import { canonicalGraph } from './fold.ts';
 import { type Attribute, ELEM, floatConstant, int, intConstant, ints, type Model, string } from './graph.ts';
 import { AttributeProto_AttributeType, AttributeProtoSchema } from './onnx_pb.ts';
 import { intsAttribute } from './ops.ts';
+import { inferShapes } from './shapes.ts';
 import { compareModels, randomConstant, SHARED_MODELS, sharedModel } from './test-support/models.ts';
 
 const ops = (model: Model): string[] => model.graph.nodes.map((node) => node.op);
@@ -181,6 +182,21 @@ describe('canonicalGraph', () => {
     const canonical = await checked(builder, builder.node('ConvTranspose', inputs, attributes));
     expect(canonical.graph.nodes[0]?.attributes.has('output_shape')).toBe(false);
   });
+  it.each([8, 11, 12])(
+    'resolves an output_shape of %d, within or beyond what the window reaches',
+    async (size) => {
+      const builder = new GraphBuilder();
+      builder.input('x', ['N', 2, 5]);
+      const weight = builder.constant(randomConstant(random, [2, 3, 3]));
+      const attributes = { strides: ints([2]), output_shape: ints([size]) };
+      builder.output(builder.node('ConvTranspose', ['x', weight], attributes, 'y'), undefined);
+      const model = builder.model();
+      expect(inferShapes(model, 4).get('y')).toEqual([4, 3, size]);
+      const canonical = canonicalGraph(model);
+      expect(canonical.graph.nodes[0]?.attributes.has('output_shape')).toBe(false);
+      expect(await compareModels(canonical, model)).toBe(0);
+    },
+  );
 
   it('names every node, uniquely, as ONNX Runtime demands', async () => {
     const builder = started();

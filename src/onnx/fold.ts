@@ -5,13 +5,13 @@ import { type Constant, cloneModel, type Graph, intConstant, ints, type Model, t
 import { constantOfKnown, constantOfNode, type Known } from './known.ts';
 import { NameAllocator } from './names.ts';
 import { inferOpen } from './open-batch.ts';
-import { intAttribute, intsAttribute, opOf } from './ops.ts';
+import { intAttribute, opOf } from './ops.ts';
 import type { Inferred } from './shape-context.ts';
 import { evaluateConstant, inferValues } from './shapes.ts';
 import { withSqueezeAxes } from './squeeze-axes.ts';
 import { forgetShapes, pinnedValues, removeDead } from './surgery.ts';
 import { assertInference } from './training.ts';
-import { convParameters, poolParameters, transposedOutput } from './window.ts';
+import { convParameters, poolParameters } from './window.ts';
 
 /**
  * Batch sizes at which values are compared; what is equal at all of them does not depend on the batch. Besides small
@@ -195,10 +195,9 @@ function resolveWindows(model: Model): void {
     const isPool = op === 'MaxPool' || op === 'AveragePool';
     const weight = shapes.get(node.inputs[1] ?? '');
     const window = isPool ? poolParameters(graph, node, shape) : convParameters(graph, node, shape, weight);
-    const wanted = intsAttribute(node, 'output_shape')?.slice(2 - shape.length);
-    // An output larger than the window can reach has no equivalent in pads.
-    if (wanted && 'outputPadding' in window && transposedOutput(node, shape, window).join() !== wanted.join())
-      continue;
+    if ('outputPadding' in window && window.outputPadding.some((size) => size > 0)) {
+      node.attributes.set('output_padding', ints(window.outputPadding));
+    }
     node.attributes.delete('auto_pad');
     node.attributes.delete('output_shape');
     node.attributes.set('pads', ints([...window.padsBegin, ...window.padsEnd]));

@@ -10,11 +10,19 @@ export {
 export { sampleShapes } from './batch-axis/sample-shapes.ts';
 export { GraphBuilder } from './builder.ts';
 export { loadModel, readModel, type SaveOptions, SUPPORTED, saveModel, writeModel } from './codec.ts';
-export { type ModelCosts, modelCosts, type NodeCosts } from './costs.ts';
+export { type ModelCosts, modelCosts, type NodeCosts, type Uncounted } from './costs.ts';
 export { assertFiniteWeights, nonFiniteWeight } from './finite-weights.ts';
 export { canonicalGraph } from './fold.ts';
 export { type Affine, affineOf, foldBatchNorm } from './fold-batch-norm.ts';
 export { fixedBatchOf, freeBatch } from './free-batch.ts';
+export {
+  askedFirst,
+  declarationOf,
+  type Measured,
+  unknownShape,
+  valuesWithoutShape,
+  withDeclarations,
+} from './given-shapes.ts';
 export {
   type Attribute,
   type Constant,
@@ -55,7 +63,7 @@ export {
 } from './ops.ts';
 export { readsOf } from './order.ts';
 export { rawBytes } from './proto.ts';
-export { inferShapes, symbolicShapes } from './shapes.ts';
+export { batchSymbols, inferShapes, inputShapes, symbolicShapes } from './shapes.ts';
 export { withSqueezeAxes } from './squeeze-axes.ts';
 export { findStages, isWeighted, type Stage } from './stages.ts';
 export {

@@ -18,29 +18,43 @@ const MAX_RANK = 64;
 
 /**
  * The shape of every value (inputs and constants too) when the inputs' first, symbolic, axis is `batch`.
- * Outputs of unknown operators have the shape that the file declares, else they and what follows are left out.
+ * Outputs of operators without a rule have the shape that the model declares, else they and what follows are left
+ * out. What a file declares may be stale: `withEngineShapes` puts what the engine gives in its place.
  * @throws BedsideError E_UNSUPPORTED for an input with another symbolic axis, E_MODEL where shapes contradict
  */
 export function inferShapes(model: Model, batch: number): Map<string, number[]> {
   return inferValues(model, batch).shapes;
 }
 
-/** Shapes, element types, and the values that depend on shapes and small constants alone. */
-export function inferValues(model: Model, batch: number, limit = SHAPE_LIMIT): Inferred {
+/**
+ * Shapes, element types, and the values that depend on shapes and small constants alone.
+ * @param given what is taken where no rule gives a shape: what the model declares, unless said otherwise
+ */
+export function inferValues(
+  model: Model,
+  batch: number,
+  limit = SHAPE_LIMIT,
+  given?: ReadonlyMap<string, Value>,
+): Inferred {
   const { graph } = model;
   const inferred: Inferred = { shapes: new Map(), types: new Map(), known: new Map() };
   const symbols = batchSymbols(graph);
   for (const [name, constant] of graph.constants) addConstant(inferred, name, constant);
+  for (const { dims, values } of graph.carried?.sparseInitializer ?? []) {
+    if (values?.name) inferred.shapes.set(values.name, dims.map(Number));
+    if (values?.name) inferred.types.set(values.name, values.dataType ?? 0);
+  }
   for (const input of graph.inputs) {
     if (input.elemType === 0) continue; // not a tensor
     inferred.shapes.set(input.name, inputShape(input, batch, symbols));
     inferred.types.set(input.name, input.elemType);
   }
-  let declared: Map<string, Value> | undefined;
+  let declared = given;
   let room = KNOWN_TOTAL;
   // A batch of one must not look like an axis that is always 1.
   const fixed = typeof graph.inputs[0]?.dims?.[0] === 'number';
-  const open = batch === 1 && !fixed && graph.nodes.some(isBareSqueeze) ? inferShapes(model, 2) : undefined;
+  const bare = batch === 1 && !fixed && graph.nodes.some(isBareSqueeze);
+  const open = bare ? inferValues(model, 2, limit, given).shapes : undefined;
   for (const node of graph.nodes) {
     const op = opOf(node);
     if (op) inferNode(op, new ShapeContext(graph, node, Math.min(limit, room), inferred), inferred);
@@ -160,10 +174,23 @@ function constantType(node: Node): number {
   return elemTypeOf(constant);
 }
 
-function batchSymbols(graph: Graph): Set<string> {
+/** What the inputs call their first axis where it is open; `batch` where one has no name for it. */
+export function batchSymbols(graph: Graph): Set<string> {
   const symbols = new Set<string>();
-  for (const { dims } of graph.inputs) if (typeof dims?.[0] === 'string') symbols.add(dims[0]);
+  for (const { dims } of graph.inputs) {
+    if (!dims || dims.length === 0 || typeof dims[0] === 'number') continue;
+    symbols.add(dims[0] ?? 'batch');
+  }
   return symbols;
+}
+
+/**
+ * The shapes of the inputs alone, at a batch size.
+ * @throws BedsideError E_UNSUPPORTED as `inferShapes`
+ */
+export function inputShapes({ graph }: Model, batch: number): Map<string, number[]> {
+  const symbols = batchSymbols(graph);
+  return new Map(graph.inputs.map((input) => [input.name, inputShape(input, batch, symbols)]));
 }
 
 function inputShape(input: Value, batch: number, symbols: ReadonlySet<string>): number[] {
@@ -206,6 +233,12 @@ function declaredShape(
   batch: number,
   symbols: ReadonlySet<string>,
 ): number[] | undefined {
-  const shape = dims?.map((dim) => (typeof dim === 'string' && symbols.has(dim) ? batch : dim));
+  const shape = dims?.map((dim) => {
+    if (typeof dim !== 'string') return dim;
+    if (symbols.has(dim)) return batch;
+    // Where other axes are merged with the batch: `4*N`.
+    const [, factor, symbol = ''] = /^(\d+)\*(.+)$/.exec(dim) ?? [];
+    return factor !== undefined && symbols.has(symbol) ? Number(factor) * batch : dim;
+  });
   return shape?.every((dim): dim is number => typeof dim === 'number') ? shape : undefined;
 }

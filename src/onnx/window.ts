@@ -53,7 +53,7 @@ export function convParameters(
   const zeros = spatial.map(() => 0);
   if (node.op !== 'ConvTranspose') return { ...resolvePads(node, window), groups, outputPadding: zeros };
   const outputPadding = axesList(node, 'output_padding', spatial.length, 0) ?? zeros;
-  return { ...resolveTransposedPads(node, window, outputPadding), groups, outputPadding };
+  return { ...resolveTransposedPads(node, window, outputPadding), groups };
 }
 
 /**
@@ -148,22 +148,30 @@ function resolveTransposedPads(
   node: Node,
   window: OpenWindow,
   outputPadding: readonly number[],
-): WindowParameters {
+): WindowParameters & Pick<ConvParameters, 'outputPadding'> {
   const { spatial, kernel, strides, dilations } = window;
   const rest = { kernel, strides, dilations };
   const same = autoPad(node);
   const wanted = intsAttribute(node, 'output_shape')?.slice(-spatial.length);
   if (wanted && wanted.length !== spatial.length)
     throw wrong(node, `output_shape needs ${spatial.length} sizes`);
-  if (!wanted && same === undefined) return { ...rest, ...explicitPads(node, spatial.length) };
-  const totals = spatial.map((size, axis) => {
+  if (!wanted && same === undefined) return { ...rest, ...explicitPads(node, spatial.length), outputPadding };
+  // What the window reaches beyond the output; negative where an output asked for reaches beyond it: padded at its end.
+  const excess = spatial.map((size, axis) => {
     if (!wanted && same === 'VALID') return 0;
     const stride = at(strides, axis);
     const extent = at(dilations, axis) * (at(kernel, axis) - 1) + 1;
     const output = wanted ? at(wanted, axis) : size * stride;
-    return Math.max(0, stride * (size - 1) + at(outputPadding, axis) + extent - output);
+    return stride * (size - 1) + at(outputPadding, axis) + extent - output;
   });
-  return { ...rest, ...splitPads(totals, same !== 'SAME_UPPER') };
+  const totals = excess.map((total) => Math.max(0, total));
+  return {
+    ...rest,
+    ...splitPads(totals, same !== 'SAME_UPPER'),
+    outputPadding: wanted
+      ? excess.map((total, axis) => at(outputPadding, axis) + Math.max(0, -total))
+      : outputPadding,
+  };
 }
 
 /** `auto_pad`, or undefined when pads are explicit. */

@@ -4,7 +4,7 @@ import type { Keep } from '../channels/index.ts';
 import { assertPrunable, findGroups } from '../channels/index.ts';
 import type { Dataset } from '../data/index.ts';
 import type { Criterion, Target } from '../explain/index.ts';
-import { type Model, modelCosts } from '../onnx/index.ts';
+import { type Model, modelCosts, type Uncounted } from '../onnx/index.ts';
 import { must } from '../util/index.ts';
 import { rankAuto } from './auto.ts';
 import { type CriterionChoice, isAuto } from './auto-criterion.ts';
@@ -53,7 +53,12 @@ export interface CompareOptions extends Partial<Omit<RankOptions, 'name' | 'crit
 
 /** A finished comparison. */
 export interface Comparison {
-  readonly base: Evaluation & { readonly macs: number; readonly parameters: number };
+  readonly base: Evaluation & {
+    readonly macs: number;
+    /** Nodes whose multiply-accumulates are not known and count as 0, in every row too. */
+    readonly uncounted: readonly Uncounted[];
+    readonly parameters: number;
+  };
   /** Criteria in the order asked for, then mixes, then ratios ascending. */
   readonly rows: readonly CompareRow[];
   /** Seconds that scoring took, by criterion; the mean over draws. For `auto`, the choice is included. */
@@ -148,7 +153,11 @@ export async function compareCriteria(model: Model, options: CompareOptions): Pr
     seconds[word] = scoring / 1000 / draws.length;
     rows.push(...mergeRows(singles));
   }
-  return { base: { ...base, macs: costs.macs, parameters: costs.parameters }, rows, seconds };
+  return {
+    base: { ...base, macs: costs.macs, parameters: costs.parameters, uncounted: costs.uncounted },
+    rows,
+    seconds,
+  };
 }
 
 type Pruner = (ratio: number) => Promise<PrunedModel & { readonly picked?: Criterion }>;

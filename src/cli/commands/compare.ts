@@ -37,6 +37,7 @@ import {
   unrepairedNote,
 } from '../ranking-options.ts';
 import { renderReport } from '../report/index.ts';
+import { sayUncounted } from '../uncounted.ts';
 
 const DEFAULT_CRITERIA = 'lrp-gamma,lrp-zplus,lrp-epsilon,taylor,gradient,l1,activation,apoz,random';
 const DEFAULT_RATIOS = '.1,.2,.3,.4,.5';
@@ -173,6 +174,7 @@ async function compare(path: string, options: CompareCommandOptions): Promise<vo
       '',
       ...(mixes ? sayMixes(mixes) : []),
       ...[picksOf(comparison) ?? []].flat(),
+      ...sayUncounted(comparison.base.uncounted),
       `${sets.calibration.size} samples for scoring, ${sets.test.size} for measuring, ` +
         `${formatSeconds((performance.now() - start) / 1000)}`,
     ].join('\n'),

@@ -44,6 +44,7 @@ import { AUTO, DEFAULT_CRITERION } from '../ranking-options.ts';
 import { renderReport } from '../report/index.ts';
 import { higherHalf, sortedSparkline } from '../sparkline.ts';
 import { indent } from '../tables.ts';
+import { sayUncounted } from '../uncounted.ts';
 import { describePruning } from './prune.ts';
 
 const CRITERIA = ['lrp-gamma', 'lrp-epsilon', 'taylor', 'l1', 'activation', 'random'];
@@ -188,7 +189,7 @@ async function demo(options: DemoOptions): Promise<void> {
   output.result({
     model: loaded.path,
     data: { name: sets.test.name, calibration: sets.calibration.size, test: sets.test.size },
-    network: { macs: loaded.costs.macs, parameters: loaded.costs.parameters, groups: grouping.groups.length },
+    network: networkFacts(loaded, grouping),
     base: jsonBase(comparison),
     relevance: {
       criterion: DEFAULT_CRITERION,
@@ -269,6 +270,11 @@ function fittingBlock(grouping: Grouping): number {
   return block;
 }
 
+function networkFacts({ costs }: LoadedModel, { groups }: Grouping) {
+  const { macs, uncounted, parameters } = costs;
+  return { macs, uncounted, parameters, groups: groups.length };
+}
+
 function tellNetwork(output: Output, { path, costs, classifier }: LoadedModel, grouping: Grouping): void {
   const channels = grouping.groups.reduce((sum, group) => sum + group.channels, 0);
   output.say(
@@ -276,7 +282,9 @@ function tellNetwork(output: Output, { path, costs, classifier }: LoadedModel, g
       `   It reads samples of [${classifier.sampleShape.join(', ')}] and tells ${classifier.classes} classes apart, with ` +
       `${formatCount(costs.macs)} multiply-accumulates (MACs) and ${formatCount(costs.parameters)} parameters.\n` +
       `   ${channels} channels can be pruned. They form ${grouping.groups.length} groups: channels that a sum or a ` +
-      'concatenation ties together can only go together.',
+      `concatenation ties together can only go together.${sayUncounted(costs.uncounted)
+        .map((line) => `\n   ${line}`)
+        .join('')}`,
   );
 }
 

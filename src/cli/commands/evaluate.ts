@@ -1,6 +1,6 @@
 // `bedside evaluate`: accuracy, recall of each class and time of a model on labelled samples.
 import type { Command } from 'commander';
-import { type Model, modelCosts } from '../../onnx/index.ts';
+import { type Model, modelCosts, type Uncounted } from '../../onnx/index.ts';
 import { type Classifier, describeClassifier, evaluate } from '../../prune/index.ts';
 import { formatCount, formatPercent, formatSeconds, plainLine } from '../../util/index.ts';
 import {
@@ -27,6 +27,7 @@ import {
 } from '../options.ts';
 import { Output } from '../output.ts';
 import { indent, table } from '../tables.ts';
+import { sayUncounted } from '../uncounted.ts';
 
 interface EvaluateCommandOptions
   extends CommonOptions,
@@ -68,7 +69,7 @@ export function addEvaluate(program: Command): void {
     )
     .action(async (path: string, options: EvaluateCommandOptions) => {
       const output = new Output(options);
-      const { model, classifier, macs, facts, words } = await subjectOf(path, options, output);
+      const { model, classifier, macs, uncounted, facts, words } = await subjectOf(path, options, output);
       const loaded = await loadData(classifier, options, { split: 'test', seed: options.seed }, output);
       const shares = options.classMix && sharesOf(options.classMix, loaded.classNames);
       const dataset = shares ? inMix(loaded, shares) : loaded;
@@ -88,6 +89,7 @@ export function addEvaluate(program: Command): void {
       output.result({
         ...found,
         macs,
+        uncounted,
         ...facts,
         classNames: dataset.classNames,
         ...(shares ? { classMix: Array.from(shares) } : {}),
@@ -102,6 +104,7 @@ export function addEvaluate(program: Command): void {
           `time               ${formatSeconds(found.msPerSample / 1000)} a sample, ` +
             `${options.threads} thread${options.threads === 1 ? '' : 's'}, batches of ${classifier.fixedBatch ?? options.batch}`,
           `cost               ${formatCount(macs)} MACs a sample`,
+          ...sayUncounted(uncounted),
           '',
           indent(
             table(
@@ -124,6 +127,7 @@ interface Subject {
   readonly model: Model;
   readonly classifier: Classifier;
   readonly macs: number;
+  readonly uncounted: readonly Uncounted[];
   readonly facts: object;
   readonly words: readonly string[];
 }
@@ -132,15 +136,17 @@ async function subjectOf(path: string, options: EvaluateCommandOptions, output: 
   if (!(await isBundle(path))) {
     assertNoMix(path, options);
     const { model, classifier, costs } = await loadClassifier(path, options);
-    return { model, classifier, macs: costs.macs, facts: {}, words: [] };
+    const { macs, uncounted } = costs;
+    return { model, classifier, macs, uncounted, facts: {}, words: [] };
   }
   const bundle = await openedBundle(path, output);
   const mix = mixOf(bundle, options);
-  const { macs, parameters } = modelCosts(mix.model);
+  const { macs, parameters, uncounted } = modelCosts(mix.model);
   return {
     model: mix.model,
     classifier: describeClassifier(mix.model, path),
     macs,
+    uncounted,
     facts: { bundle: bundle.sha256, name: bundle.manifest.name, ...mixFacts(mix), parameters },
     words: [plainLine(`${bundle.manifest.name}: ${sayLevels(mix)}`), ''],
   };

@@ -1,29 +1,28 @@
 // `bedside inspect`: what a model is made of, which channels can go, and what it costs.
 import type { Command } from 'commander';
 import { findGroups, type Grouping } from '../../channels/index.ts';
+import { withEngineShapes } from '../../engine/index.ts';
 import { canonicalModel } from '../../explain/index.ts';
 import {
-  constantInput,
   ELEM,
   findStages,
-  type Graph,
-  intAttribute,
-  isWeighted,
   loadModel,
-  type ModelCosts,
+  type Model,
   modelCosts,
-  type Node,
   opOf,
   type Stage,
+  type Uncounted,
   type Value,
 } from '../../onnx/index.ts';
-import { formatBytes, formatCount, formatPercent, plainLine } from '../../util/index.ts';
+import { BedsideError, formatBytes, formatCount, formatPercent, plainLine } from '../../util/index.ts';
 import { isBundle } from '../bundle-mix.ts';
 import { examples } from '../command-line.ts';
 import { inspectBundle } from '../inspect-bundle.ts';
+import { type LayerRow, layerRows } from '../inspect-layers.ts';
 import { addCommon, type CommonOptions } from '../options.ts';
 import { Output } from '../output.ts';
 import { indent, table } from '../tables.ts';
+import { sayUncounted } from '../uncounted.ts';
 
 /** Adds the command to the program. */
 export function addInspect(program: Command): void {
@@ -53,19 +52,6 @@ export function addInspect(program: Command): void {
     });
 }
 
-interface LayerRow {
-  readonly name: string;
-  readonly op: string;
-  readonly channels: number;
-  readonly macs: number;
-  /** Id of the first group its channels belong to; null when all of them are frozen. */
-  readonly group: number | null;
-  /** Only for a layer whose channels belong to several groups. */
-  readonly groups?: readonly number[];
-  /** Why channels must stay, if any. */
-  readonly reason?: string;
-}
-
 interface Inspection {
   readonly inputs: readonly ValueRow[];
   readonly outputs: readonly ValueRow[];
@@ -85,8 +71,12 @@ interface Inspection {
   readonly stages: readonly Omit<Stage, 'output'>[];
   /** Nodes whose operator is not known here. */
   readonly unknown: readonly { readonly name: string; readonly op: string }[];
-  /** Nodes whose sizes are not known, so that their costs count as 0. */
-  readonly uncounted: readonly string[];
+  /** Nodes whose multiply-accumulates are not known and count as 0. */
+  readonly uncounted: readonly Uncounted[];
+  /** Nodes the size of whose outputs is not known, so that their bytes count as 0. */
+  readonly unsized: readonly string[];
+  /** Where the engine cannot run the model: why. Shapes that no rule gives are then as the file declares them. */
+  readonly unmeasured?: string;
 }
 
 interface ValueRow {
@@ -96,9 +86,21 @@ interface ValueRow {
   readonly shape: readonly (number | string | null)[] | null;
 }
 
+/** A model that the engine cannot run can be looked at all the same. */
+async function loadMeasured(path: string): Promise<{ model: Model; unmeasured?: string }> {
+  const model = await loadModel(path);
+  try {
+    return { model: await withEngineShapes(model, path) };
+  } catch (error) {
+    if (!BedsideError.is(error, 'E_ENGINE')) throw error;
+    return { model, unmeasured: error.message };
+  }
+}
+
 /** @throws BedsideError E_FILE, E_MODEL, E_UNSUPPORTED */
 async function inspect(path: string): Promise<Inspection> {
-  const model = canonicalModel(await loadModel(path));
+  const { unmeasured, ...loaded } = await loadMeasured(path);
+  const model = canonicalModel(loaded.model);
   const { graph } = model;
   const costs = modelCosts(model);
   const grouping = findGroups(model);
@@ -117,50 +119,10 @@ async function inspect(path: string): Promise<Inspection> {
     unknown: graph.nodes.flatMap((node) =>
       opOf(node) === undefined ? [{ name: node.name, op: node.op }] : [],
     ),
-    uncounted: costs.unknown,
+    uncounted: costs.uncounted,
+    unsized: costs.unknown,
+    ...(unmeasured === undefined ? {} : { unmeasured }),
   };
-}
-
-function layerRows(graph: Graph, costs: ModelCosts, grouping: Grouping): LayerRow[] {
-  const groupsOf = new Map<string, number[]>();
-  for (const { id, layers } of grouping.groups) for (const layer of layers) listAt(groupsOf, layer).push(id);
-  const frozenOf = new Map<string, Grouping['frozen'][number][]>();
-  for (const row of grouping.frozen) listAt(frozenOf, row.layer).push(row);
-  return graph.nodes.flatMap((node, index) => {
-    if (!isWeighted(graph, node)) return [];
-    const groups = groupsOf.get(node.name) ?? [];
-    const frozen = frozenOf.get(node.name) ?? [];
-    return [
-      {
-        name: node.name,
-        op: node.op,
-        channels: channelsOf(graph, node, grouping) || (frozen[0]?.channels ?? 0),
-        macs: costs.nodes[index]?.macs ?? 0,
-        group: groups[0] ?? null,
-        ...(groups.length > 1 ? { groups } : {}),
-        ...(frozen.length > 0 ? { reason: frozen.map(({ reason }) => reason).join('; ') } : {}),
-      },
-    ];
-  });
-}
-
-function listAt<T>(map: Map<string, T[]>, key: string): T[] {
-  const known = map.get(key);
-  if (known) return known;
-  const list: T[] = [];
-  map.set(key, list);
-  return list;
-}
-
-/** Output channels: from the value's own channels, else from the weights (where shapes are not known). */
-function channelsOf(graph: Graph, node: Node, grouping: Grouping): number {
-  const labelled = grouping.values.get(node.outputs[0] ?? '');
-  if (labelled) return labelled.group.length;
-  const dims = constantInput(graph, node, 1)?.dims ?? constantInput(graph, node, 0)?.dims ?? [];
-  if (node.op === 'Conv') return dims[0] ?? 0;
-  if (node.op === 'ConvTranspose') return (dims[1] ?? 0) * intAttribute(node, 'group', 1);
-  if (node.op === 'Gemm' && intAttribute(node, 'transB', 0) !== 0) return dims[0] ?? 0;
-  return dims.at(-1) ?? 0;
 }
 
 function valueRow({ name, elemType, dims }: Value): ValueRow {
@@ -216,12 +178,7 @@ function describe(path: string, inspection: Inspection): string {
       unknown.map(({ name, op }) => plainLine(`  ${op} '${name}'`)).join('\n'),
     );
   }
-  const { uncounted } = inspection;
-  if (uncounted.length > 0) {
-    const more = uncounted.length > 5 ? `, and ${uncounted.length - 5} more` : '';
-    const shown = plainLine(uncounted.slice(0, 5).join(', '));
-    parts.push(`\nCosts are too low: sizes of ${shown}${more} are not known and count as 0`);
-  }
+  parts.push(...doubtsOf(inspection));
   parts.push(
     `\nStages between single-tensor cut points (${stages.length})`,
     indent(
@@ -238,6 +195,22 @@ function describe(path: string, inspection: Inspection): string {
     ),
   );
   return parts.join('\n');
+}
+
+/** What of the costs is not to be relied on. */
+function doubtsOf({ uncounted, unsized, unmeasured }: Inspection): string[] {
+  const lines = sayUncounted(uncounted).map((line) => `\nCosts are too low: ${line}`);
+  if (unsized.length > 0) {
+    const more = unsized.length > 5 ? `, and ${unsized.length - 5} more` : '';
+    const names = plainLine(unsized.slice(0, 5).join(', '));
+    lines.push(`\nBytes are too low: sizes of ${names}${more} are not known and count as 0`);
+  }
+  if (unmeasured !== undefined) {
+    lines.push(
+      `\nShapes that no rule gives are as the file declares them, which may be stale: ${unmeasured}`,
+    );
+  }
+  return lines;
 }
 
 function valueText({ name, type, shape }: ValueRow): string {

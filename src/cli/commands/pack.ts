@@ -40,6 +40,7 @@ import {
 } from '../pack-run.ts';
 import { criteriaHelp, criterionChoiceOption } from '../ranking-options.ts';
 import { indent, table } from '../tables.ts';
+import { sayUncounted } from '../uncounted.ts';
 
 interface PackCommandOptions extends CommonOptions, RunOptions, DrawOptions {
   readonly out?: string;
@@ -243,6 +244,7 @@ function facts({ packed, manifest, bytes, seconds }: PackResult, told: Told): ob
     variants: variants.length,
     lowRank: packed.lowRank,
     stages: manifest.stages.length,
+    uncounted: manifest.uncounted ?? [],
     bytes,
     calibration: provenance.calibration,
     validation: provenance.validation,
@@ -270,6 +272,7 @@ function describe({ packed, manifest, bytes, seconds }: PackResult, told: Told):
     `${variants.length} mixes measured on ${provenance.validation} samples held apart; ${best} ${best === 1 ? 'is' : 'are'} not beaten in ${measureWord(manifest)} and MACs`,
     ...(packed.lowRank > 0 ? [`${packed.lowRank} of them corrected by changes of low rank besides`] : []),
     indent(frontierTable(manifest, shownRows(manifest, SHOWN))),
+    ...sayUncounted(manifest.uncounted),
     '',
     `accuracy of other mixes is predicted: mean error ${accuracy.meanError.toFixed(3)}, at most ${accuracy.maxError.toFixed(3)} on ${accuracy.checked} mixes that it was not made from`,
     ...(measured
@@ -334,6 +337,7 @@ async function certify(
     variants: manifest.variants.length,
     measure: manifest.accuracy.measure,
     macsFraction: variant.macs / whole,
+    uncounted: manifest.uncounted ?? [],
     ...variant,
   });
   output.say(
@@ -341,6 +345,7 @@ async function certify(
       `${plainLine(manifest.name)}: levels ${levelsText(levels)}, now variant ${index} of ${manifest.variants.length}`,
       `${measureWord(manifest)} ${formatPercent(variant.accuracy)}, at least ${formatPercent(variant.lowerBound)} with 95 % confidence; same answer as unpruned ${formatPercent(variant.agreement)}`,
       `${formatPercent(variant.macs / whole)} of the multiply-accumulates, ${formatBytes(variant.weightBytes)} of weights`,
+      ...sayUncounted(manifest.uncounted),
       ...(variant.seconds === undefined
         ? []
         : [`${formatSeconds(variant.seconds)} a sample, by the bundle's tables`]),

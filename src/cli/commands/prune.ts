@@ -32,6 +32,7 @@ import {
   unrepairedNote,
 } from '../ranking-options.ts';
 import { indent, table } from '../tables.ts';
+import { sayUncounted } from '../uncounted.ts';
 
 interface PruneCommandOptions
   extends CommonOptions,
@@ -117,6 +118,9 @@ async function prune(path: string, options: PruneCommandOptions): Promise<void> 
   await assertOther(path, options.out);
   await assertWritable(options.out);
   const loaded = await loadClassifier(path, options);
+  if (options.macs !== undefined) {
+    for (const line of sayUncounted(loaded.costs.uncounted)) output.note(`--macs ${options.macs}: ${line}`);
+  }
   const sets = await loadTwoSets(loaded.classifier, options, options.seed, output);
   output.note(`scoring on ${sets.calibration.size} samples, measuring on ${sets.test.size}`);
   const block = options.block ?? detectBlock();
@@ -169,6 +173,7 @@ export function describePruning(result: PruneResult, labelled: boolean): string 
   ];
   return [
     table(['', '>before', '>after', ''], pairs),
+    ...sayUncounted(result.uncounted),
     '',
     ...(result.auto ? describeChoice(result.auto) : []),
     ...(result.repairs ? describeRepairs(result.repairs) : []),

@@ -1,5 +1,6 @@
 // A comparison as one HTML page that needs nothing else: no scripts, no requests, readable on paper and in the dark.
 import { formatCount } from '../../util/index.ts';
+import { sayUncounted } from '../uncounted.ts';
 import { chart } from './chart.ts';
 import { Html, html, type Part } from './html.ts';
 import type { MixRow, ReportData, ReportHeatmap } from './report-data.ts';
@@ -122,6 +123,7 @@ function facts(data: ReportData): Html {
       'Model',
       html`${data.model.name}: ${formatCount(data.model.macs)} multiply-accumulates a sample, ${formatCount(data.model.parameters)} parameters`,
     ],
+    ...sayUncounted(data.model.uncounted).map((line): [string, Part] => ['Multiply-accumulates', line]),
     ['Model’s SHA-256', html`<code>${data.model.sha256}</code>`],
     [
       'Data',

@@ -49,6 +49,8 @@ export interface ReportData {
     readonly name: string;
     readonly sha256: string;
     readonly macs: number;
+    /** Nodes whose multiply-accumulates are not known and count as 0. */
+    readonly uncounted?: readonly { readonly name: string; readonly op: string }[];
     readonly parameters: number;
   };
   readonly data: {

@@ -18,6 +18,7 @@ import {
   ints,
   type Model,
   sampleShapes,
+  unknownShape,
   upgradeOpset,
 } from '../../onnx/index.ts';
 import { must } from '../../util/index.ts';
@@ -265,7 +266,8 @@ export class Corrector {
       const kept = positions(value) ?? Array.from({ length: answer.layer.channels }, (_, c) => c);
       const raw = builder.fresh(`${value}_raw`);
       node.outputs = [raw];
-      const shape = must(shapes.get(value), `no shape of '${value}'`);
+      const shape = shapes.get(value);
+      if (!shape) throw unknownShape(cut, value);
       const rows = batchFirst(builder, raw, batchAxisOf(places, value), shape, answer.layer.channelAxis);
       const names = this.#correct(builder, feeds, answer, kept, { raw, rows, value, rank: shape.length });
       layers.push({ channels: kept.length, names });

@@ -17,7 +17,15 @@ import { findGroups, macsCounter, reorderChannels, sliceModel } from '../../chan
 import { Net } from '../../channels/test-support/net.ts';
 import { randomNet } from '../../channels/test-support/random-net.ts';
 import { canonicalModel } from '../../explain/index.ts';
-import { inferShapes, int, loadModel, type Model, modelCosts, sizeOf } from '../../onnx/index.ts';
+import {
+  inferShapes,
+  int,
+  loadModel,
+  type Model,
+  modelCosts,
+  sizeOf,
+  withDeclarations,
+} from '../../onnx/index.ts';
 import { must, Random } from '../../util/index.ts';
 import { withBiases } from '../reconstruct/index.ts';
 import { describeModel } from './describe.ts';
@@ -202,6 +210,53 @@ describe('a described network', () => {
     const model = net.finish(net.gemm('head', net.op('Flatten', [scaled], { axis: int(1) }), 128, 3));
     const { stages } = describeModel(model, findGroups(model), [[8]], new Set());
     expect(stages.map(({ otherBytes }) => otherBytes)).toEqual([2 * 8 + 4 * 128, 0]);
+  });
+});
+
+describe('nodes that are no weighted layers', () => {
+  it('count for their stage at every level, as they do in the cut network', () => {
+    const net = new Net([2, 4, 4]);
+    const stem = net.relu(net.conv('stem', net.input, 2, 8));
+    const left = net.op('Reshape', [net.conv('left', stem, 8, 3), net.ints([0, 3, 16])]);
+    const right = net.op('Reshape', [net.conv('right', stem, 8, 4), net.ints([0, 16, 4])]);
+    const product = net.op('MatMul', [left, right]);
+    const model = net.finish(net.gemm('head', net.op('Flatten', [product], { axis: int(1) }), 12, 3));
+    const grouping = findGroups(model);
+    const counts = [[8, 5]];
+    const described = describeModel(model, grouping, counts, new Set());
+    expect(described.uncounted).toBeUndefined();
+    expect(described.stages.map(({ otherMacs }) => otherMacs)).toEqual([undefined, 3 * 4 * 16, undefined]);
+    const manifest = { ...described, name: 'net', ratios: [0, 0.4], model: described.signature };
+    for (const level of [0, 1]) {
+      const kept = Array.from({ length: counts[0]?.[level] ?? 0 }, (_, unit) => unit);
+      const cut = sliceModel(model, grouping, new Map([[0, kept]]));
+      expect(totalCosts(manifest, [level]).macs).toBe(modelCosts(cut).macs);
+    }
+  });
+
+  it('are named where their multiply-accumulates are not known', () => {
+    const net = new Net([2, 4, 4]);
+    const odd = net.op('Det', [net.relu(net.conv('stem', net.input, 2, 8))]);
+    const model = withDeclarations(
+      net.finish(net.gemm('head', odd, 8, 3)),
+      new Map([[odd, { name: odd, elemType: 1, dims: ['batch', 8] }]]),
+      [],
+    );
+    const { uncounted } = describeModel(model, findGroups(model), [[8]], new Set());
+    expect(uncounted?.map(({ op }) => op)).toEqual(['Det']);
+  });
+
+  it('refuse a network whose shapes end somewhere, and say where', () => {
+    const net = new Net([2, 4, 4]);
+    const odd = net.op('Magic', [net.relu(net.conv('stem', net.input, 2, 8))]);
+    const model = net.finish(net.gemm('head', odd, 8, 3));
+    expect(() => describeModel(model, findGroups(model), [[8]], new Set())).toThrow(
+      expect.objectContaining({
+        code: 'E_UNSUPPORTED',
+        message: expect.stringMatching(/Magic/),
+        hint: expect.stringMatching(/onnx\.shape_inference/),
+      }),
+    );
   });
 });
 

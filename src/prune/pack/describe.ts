@@ -9,20 +9,22 @@ import {
   modelCosts,
   rawBytes,
   readsOf,
+  type Stage,
   sizeOf,
+  unknownShape,
 } from '../../onnx/index.ts';
 import { must } from '../../util/index.ts';
 import { valueShares } from '../reconstruct/index.ts';
 import { splitOf } from './split.ts';
 
 /** The parts of a manifest that follow from the network alone. */
-export interface Description extends Pick<BundleManifest, 'groups' | 'layers' | 'stages'> {
+export interface Description extends Pick<BundleManifest, 'groups' | 'layers' | 'stages' | 'uncounted'> {
   readonly signature: Pick<BundleManifest['model'], 'input' | 'output'>;
 }
 
 /**
  * Describes a canonical model. Costs are unpruned and for one sample; a batch size that the model fixes is divided out.
- * Products of two computed values (attention) belong to no layer, and their multiply-accumulates are not counted.
+ * Products of two computed values (attention) and recurrent layers are no weighted layers: they count for their stage.
  * @param counts units kept, `[group][level]`
  * @param tabled layers with repaired weights for each level of what they read
  */
@@ -35,14 +37,18 @@ export function describeModel(
   const { graph } = model;
   const stages = findStages(model);
   const stageOf = new Map(stages.flatMap(({ index, nodes }) => nodes.map((name) => [name, index] as const)));
-  const macs = new Map(modelCosts(model).nodes.map((node) => [node.name, node.macs]));
+  const { nodes: costs, uncounted } = modelCosts(model);
+  const macs = new Map(costs.map((node) => [node.name, node.macs]));
   const input = must(
     graph.inputs.find(({ name }) => !graph.constants.has(name)),
     'no input',
   );
   const output = must(graph.outputs[0], 'no output');
-  const shapeOf = (value: string): readonly number[] =>
-    must(grouping.shapes.get(value), `shape of '${value}'`);
+  const shapeOf = (value: string): readonly number[] => {
+    const shape = grouping.shapes.get(value);
+    if (!shape) throw unknownShape(model, value);
+    return shape;
+  };
   const samples = fixedBatch(model, grouping, input.name);
   const bytes = (value: string): number => (4 * sizeOf(shapeOf(value))) / samples;
   const weights = new Set<string>();
@@ -90,9 +96,11 @@ export function describeModel(
         outputBytes: stage.outputBytes,
         outputShares: valueShares(grouping, result),
         otherBytes: otherBytes(model, nodes, weights),
+        ...otherMacs(stage, layers),
         ...splitOf(model, grouping, stage),
       };
     }),
+    ...(uncounted.length > 0 ? { uncounted } : {}),
     signature: {
       input: { name: input.name, shape: shapeOf(input.name).slice(1) },
       output: { name: output.name, classes: sizeOf(shapeOf(output.name).slice(1)) },
@@ -113,6 +121,13 @@ function otherBytes({ graph }: Model, nodes: readonly string[], weights: Readonl
   return [...read]
     .filter((name) => !weights.has(name))
     .reduce((sum, name) => sum + constantBytes(graph.constants.get(name)), 0);
+}
+
+/** Multiply-accumulates of a stage's nodes that are no weighted layers. */
+function otherMacs({ index, macs }: Stage, layers: readonly BundleLayer[]): Pick<BundleStage, 'otherMacs'> {
+  const own = layers.filter(({ stage }) => stage === index).reduce((sum, layer) => sum + layer.macs, 0);
+  // Rounding, where a batch size was divided out, is none.
+  return macs - own > 1e-9 * macs ? { otherMacs: macs - own } : {};
 }
 
 function constantBytes(constant: Constant | undefined): number {

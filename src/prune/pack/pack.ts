@@ -174,6 +174,7 @@ export async function packModel(
         groups: described.groups,
         layers,
         stages,
+        ...(described.uncounted ? { uncounted: described.uncounted } : {}),
         ...('measured' in timed ? { measured: timed.measured } : {}),
         accuracy: measured.accuracy,
         variants: stored.map(({ variant }) => variant),

@@ -1,0 +1,209 @@
+// Shapes that no rule gives, from the engine itself: the model runs at two batch sizes with the values in question as
+// outputs, so that the batch's place in each shape is known too. Most models need none of it, and are not run.
+import {
+  askedFirst,
+  batchSymbols,
+  declarationOf,
+  describeNode,
+  inputShapes,
+  type Measured,
+  type Model,
+  producers,
+  sizeOf,
+  type Value,
+  valuesWithoutShape,
+  withDeclarations,
+} from '../onnx/index.ts';
+import { BedsideError, messageOf, must, Random } from '../util/index.ts';
+import { EngineTensor, openSession } from './node.ts';
+
+/** Neither is 1, at which axes may be dropped, and neither is a multiple of the other. */
+const BATCHES = [2, 3] as const;
+
+/** ONNX element types by the runtime's names. */
+const ELEM_TYPES: Readonly<Record<string, number>> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  string: 8,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  uint32: 12,
+  uint64: 13,
+};
+
+/**
+ * The same model with the shapes of all values that no rule gives, as the engine computes them; what the file declares
+ * of these is not believed. Values whose size depends on the data stay without. A model whose shapes all follow from
+ * rules is given back as it is, and not run.
+ * @param name how messages call the model
+ * @throws BedsideError E_ENGINE, naming the operator whose shape is wanted, when the engine cannot run the model;
+ *   otherwise as `inferShapes`
+ */
+export async function withEngineShapes(model: Model, name: string): Promise<Model> {
+  const wanted = valuesWithoutShape(model);
+  if (wanted.length === 0) return model;
+  const declared = await declarations(model, askedFirst(model, wanted), name);
+  const rest = valuesWithoutShape(model, declared).filter((value) => !declared.has(value));
+  if (rest.length > 0) {
+    for (const [value, declaration] of await declarations(model, rest, name))
+      declared.set(value, declaration);
+  }
+  return withDeclarations(model, declared, wanted);
+}
+
+async function declarations(
+  model: Model,
+  values: readonly string[],
+  name: string,
+): Promise<Map<string, Value>> {
+  const { graph } = model;
+  // A model that fixes its batch runs at that one alone.
+  const batches = batchSymbols(graph).size > 0 ? BATCHES : ([1, 1] as const);
+  const [first, second] = await measure(model, values, batches, name);
+  const found = new Map<string, Value>();
+  for (const [value, one] of first) {
+    const other = second.get(value);
+    if (other) found.set(value, declarationOf(graph, value, [one, other], batches));
+  }
+  return found;
+}
+
+type Run = ReadonlyMap<string, Measured>;
+
+/** What the engine gives for `values` at both batch sizes; without those that it cannot give at all (sequences). */
+async function measure(
+  model: Model,
+  values: readonly string[],
+  batches: readonly [number, number],
+  name: string,
+): Promise<readonly [Run, Run]> {
+  try {
+    return await runTwice(model, values, batches, name);
+  } catch (cause) {
+    // Either the model does not run at all, or one of the values is none that can be asked for.
+    await runTwice(model, [], batches, name).catch(() => {
+      throw cannotRun(model, values, name, cause);
+    });
+  }
+  const [first, second] = [new Map<string, Measured>(), new Map<string, Measured>()];
+  for (const value of values) {
+    const runs = await runTwice(model, [value], batches, name).catch(() => undefined);
+    for (const [key, measured] of runs?.[0] ?? []) first.set(key, measured);
+    for (const [key, measured] of runs?.[1] ?? []) second.set(key, measured);
+  }
+  return [first, second];
+}
+
+async function runTwice(
+  model: Model,
+  values: readonly string[],
+  [first, second]: readonly [number, number],
+  name: string,
+): Promise<readonly [Run, Run]> {
+  const session = await openSession(withOutputs(model, values), { name, optimization: 'disabled' });
+  const wanted = values.length > 0 ? values : model.graph.outputs.map((value) => value.name);
+  const random = new Random(1);
+  const run = async (batch: number): Promise<Run> => {
+    const results = await session.run(feedsOf(model, batch, random), [...wanted]);
+    return new Map(
+      values.map((value): [string, Measured] => {
+        const { dims, type } = must(results[value], `value '${value}'`);
+        return [value, { dims: [...dims], elemType: ELEM_TYPES[type] ?? 0 }];
+      }),
+    );
+  };
+  try {
+    const one = await run(first);
+    return [one, second === first ? one : await run(second)];
+  } finally {
+    await session.release();
+  }
+}
+
+/** The model with more outputs, and without anything that it says of intermediate shapes. */
+function withOutputs(model: Model, values: readonly string[]): Model {
+  const { graph } = model;
+  const own = new Set(graph.outputs.map((value) => value.name));
+  const more = values.filter((value) => !own.has(value));
+  const { carried } = graph;
+  return {
+    ...model,
+    graph: {
+      ...graph,
+      outputs: [
+        ...graph.outputs.map((value) => ({ ...value, dims: undefined })),
+        ...more.map((value): Value => ({ name: value, elemType: 0, dims: undefined })),
+      ],
+      ...(carried ? { carried: { ...carried, valueInfo: [] } } : {}),
+    },
+  };
+}
+
+type Data =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array;
+
+/** Numbers between 0 and 1, others 1: valid as indices, counts and flags in most places. */
+function feedsOf(
+  model: Model,
+  batch: number,
+  random: Random,
+): Record<string, InstanceType<typeof EngineTensor>> {
+  const shapes = inputShapes(model, batch);
+  return Object.fromEntries(
+    model.graph.inputs.map(({ name, elemType }) => {
+      const dims = must(shapes.get(name), `shape of input '${name}'`);
+      const [type] = Object.entries(ELEM_TYPES).find(([, code]) => code === elemType) ?? [];
+      const make = type && MAKE[type];
+      if (!type || !make)
+        throw new BedsideError('E_UNSUPPORTED', `input '${name}' is of a type that is not fed`);
+      return [name, new EngineTensor(type as 'float32', make(sizeOf(dims), random) as Float32Array, dims)];
+    }),
+  );
+}
+
+const floats = (length: number, random: Random): Float32Array<ArrayBuffer> =>
+  Float32Array.from({ length }, () => random.uniform());
+
+const MAKE: Readonly<Record<string, (length: number, random: Random) => Data>> = {
+  float32: floats,
+  float64: (length, random) => Float64Array.from(floats(length, random)),
+  // .5, as bits.
+  float16: (length) => new Uint16Array(length).fill(0x3800),
+  int8: (length) => new Int8Array(length).fill(1),
+  uint8: (length) => new Uint8Array(length).fill(1),
+  int16: (length) => new Int16Array(length).fill(1),
+  uint16: (length) => new Uint16Array(length).fill(1),
+  int32: (length) => new Int32Array(length).fill(1),
+  uint32: (length) => new Uint32Array(length).fill(1),
+  int64: (length) => new BigInt64Array(length).fill(1n),
+  uint64: (length) => new BigUint64Array(length).fill(1n),
+  bool: (length) => new Uint8Array(length).fill(1),
+};
+
+function cannotRun(model: Model, values: readonly string[], name: string, cause: unknown): BedsideError {
+  const node = producers(model.graph).get(values[0] ?? '');
+  const operator = node ? describeNode(node) : `'${values[0]}'`;
+  return new BedsideError(
+    'E_ENGINE',
+    `${name}: the shape behind ${operator} is the engine's to give, which cannot run the model: ${messageOf(cause)}`,
+    {
+      hint: 'check that ONNX Runtime runs the model; else export it with operators that it has (docs/operators.md lists those with shape rules)',
+      cause,
+    },
+  );
+}

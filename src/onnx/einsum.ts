@@ -1,0 +1,61 @@
+// Multiply-accumulates of an Einsum. Specification: https://onnx.ai/onnx/operators/onnx__Einsum.html
+
+/** An operand's labels, one for each axis; axes of an ellipsis are named by their place from the end. */
+type Labels = readonly string[];
+
+/**
+ * Multiply-accumulates of an equation over operands of these shapes, or undefined when they do not fit it. Two operands
+ * meet once for every combination of all their labels; of more, the engine joins the first two, then each further one
+ * to what came out, and a label goes as soon as neither the result nor a later operand has it. One operand has none.
+ */
+export function einsumMacs(equation: string, shapes: readonly (readonly number[])[]): number | undefined {
+  const [left = '', right] = equation.replaceAll(' ', '').split('->');
+  const terms = left.split(',');
+  if (terms.length !== shapes.length) return undefined;
+  const sizes = new Map<string, number>();
+  const operands: Labels[] = [];
+  for (const [index, term] of terms.entries()) {
+    const shape = shapes[index] ?? [];
+    const labels = labelsOf(term, shape.length);
+    if (!labels) return undefined;
+    operands.push(labels);
+    for (const [axis, label] of labels.entries()) {
+      const size = shape[axis] ?? 1;
+      // An axis of one is broadcast.
+      const known = sizes.get(label);
+      if (known === undefined || known === 1) sizes.set(label, size);
+    }
+  }
+  const result = new Set(right === undefined ? implicitResult(operands) : resultOf(right, sizes));
+  let total = 0;
+  let joined = new Set(operands[0]);
+  for (const [index, labels] of operands.entries()) {
+    if (index === 0) continue;
+    const all = new Set([...joined, ...labels]);
+    total += [...all].reduce((product, label) => product * (sizes.get(label) ?? 1), 1);
+    const later = new Set(operands.slice(index + 1).flat());
+    joined = new Set([...all].filter((label) => result.has(label) || later.has(label)));
+  }
+  return total;
+}
+
+/** One label an axis: letters, and `.1`, `.2` ... from the last axis of an ellipsis. */
+function labelsOf(term: string, rank: number): Labels | undefined {
+  const [before = '', after] = term.split('...');
+  if (after === undefined) return before.length === rank ? [...before] : undefined;
+  const hidden = rank - before.length - after.length;
+  if (hidden < 0) return undefined;
+  const dots = Array.from({ length: hidden }, (_, i) => `.${hidden - i}`);
+  return [...before, ...dots, ...after];
+}
+
+function resultOf(term: string, sizes: ReadonlyMap<string, number>): string[] {
+  const dots = term.includes('...') ? [...sizes.keys()].filter((label) => label.startsWith('.')) : [];
+  return [...term.replace('...', ''), ...dots];
+}
+
+/** Without an arrow: labels that stand once, and the axes of ellipses. */
+function implicitResult(operands: readonly Labels[]): string[] {
+  const all = operands.flat();
+  return all.filter((label) => label.startsWith('.') || all.indexOf(label) === all.lastIndexOf(label));
+}
