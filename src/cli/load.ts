@@ -106,6 +106,7 @@ export async function loadData(
         limit: options.limit,
         classFilter: options.classes,
         records: options.records,
+        maxPixels: options.maxPixels,
         rate: options.samplingRate ?? classifier.samplingRate,
         seed: defaults.seed,
         skipBad: options.skipBad,

@@ -32,6 +32,7 @@ export interface DataOptions {
   readonly records?: readonly string[];
   readonly skipBad?: boolean;
   readonly samplingRate?: number;
+  readonly maxPixels?: number;
 }
 
 /** --seed, --json and --quiet. */
@@ -70,6 +71,11 @@ export function addData(
       '--sampling-rate <hz>',
       'samples a second of the signals that the network reads, where its metadata does not say so; default 360',
       numberIn(1, 1e6, 'samples a second'),
+    )
+    .option(
+      '--max-pixels <n>',
+      'refuse images of more pixels before they are decoded; default 268435456 (2^28)',
+      count(),
     )
     .option('--skip-bad', 'leave corrupt images out, and name them, instead of stopping at the first');
 }

@@ -1,47 +1,44 @@
 // A folder of class folders with images; or of `local` (or `train`) and `test` folders of class folders.
-import { readdir, stat } from 'node:fs/promises';
-import { extname, join } from 'node:path';
-import { BedsideError, messageOf, must, readFileChecked } from '../util/index.ts';
-import type { Dataset, DatasetOptions, Split } from './dataset.ts';
-import { allocateSamples, assertClassCount, numberedClasses } from './fit.ts';
+import { join } from 'node:path';
+import {
+  availableMemory,
+  BedsideError,
+  formatBytes,
+  formatCount,
+  messageOf,
+  must,
+  RegularFile,
+} from '../util/index.ts';
+import type { Dataset, DatasetOptions } from './dataset.ts';
+import { absentClasses, allocateSamples, assertClassCount, numberedClasses } from './fit.ts';
 import { hashSamples } from './hash.ts';
-import { decodeImage, type ImageShape, imageShape, writeSample } from './pixels.ts';
+import { type ImageFile, listImages } from './image-files.ts';
+import { MemoryBudget } from './memory-budget.ts';
+import { PassedOverCount } from './passed-over.ts';
+import type { Pixels } from './pixel-data.ts';
+import { decodeImage, type ImageShape, imageShape, imageSize, MAX_PIXELS, writeSample } from './pixels.ts';
 import { selectIndices } from './sampling.ts';
-
-/** File name endings of images, in any case. */
-export const IMAGE_EXTENSIONS: readonly string[] = [
-  '.jpg',
-  '.jpeg',
-  '.png',
-  '.webp',
-  '.gif',
-  '.tif',
-  '.tiff',
-];
 
 // Decoding runs on libuv's four threads; a few more keep them fed, and memory stays small.
 const CONCURRENCY = 8;
-const LOCAL_FOLDERS = ['local', 'train'];
-const TEST_FOLDERS = ['test'];
-
-interface ImageFile {
-  readonly path: string;
-  readonly label: number | undefined;
-}
-
-interface ImageList {
-  readonly classNames: readonly string[] | undefined;
-  readonly files: readonly ImageFile[];
-}
+/** At most so much is decoded at a time, and at most a quarter of what memory has left. */
+const MOST_DECODED = 2 ** 30;
+/** A decoded pixel takes four bytes, and as many again for the channels that the model reads. */
+const BYTES_PER_PIXEL = 8;
+/** No image file has more bytes. */
+const MAX_FILE_BYTES = 2 ** 30;
+const LARGE_FILE = 16 * 2 ** 20;
 
 /**
- * Reads a folder's images; classes are its class folders in sorted order. A folder that holds images itself and no
- * class folders is unlabelled. Without split folders every split is the whole folder.
+ * Reads a folder's images, also those in folders within a class folder (patients); classes are its class folders in sorted
+ * order. A folder that holds images itself and no class folders is unlabelled. Without split folders every split is the whole
+ * folder. What is passed over is counted.
  * @throws BedsideError E_DATA_FIT when the model does not read images or has another number of classes
  * @throws BedsideError E_DATA when there are no images, or one is corrupt (named; left out with `skipBad`)
  */
 export async function readImages(folder: string, options: DatasetOptions): Promise<Dataset> {
-  const list = await listImages(folder, options.split);
+  const passedOver = new PassedOverCount();
+  const list = await listImages(folder, options.split, passedOver);
   const shape = imageShape(options.sampleShape, folder);
   if (list.classNames) assertClassCount(options, list.classNames, folder);
   const all = list.classNames && Int32Array.from(list.files, (file) => file.label ?? 0);
@@ -65,6 +62,7 @@ export async function readImages(folder: string, options: DatasetOptions): Promi
   const kept = good.length === chosen.length ? samples : samples.slice(0, good.length * size);
   const files = good.map((i) => must(chosen[i], 'a file for each index'));
   const labels = list.classNames && Int32Array.from(files, (file) => file.label ?? 0);
+  const classNames = list.classNames ?? numberedClasses(options.classes);
   return {
     kind: 'images',
     name: folder,
@@ -72,12 +70,14 @@ export async function readImages(folder: string, options: DatasetOptions): Promi
     sampleShape: [...options.sampleShape],
     samples: kept,
     labels,
-    classNames: list.classNames ?? numberedClasses(options.classes),
+    classNames,
     origins: files.map((file) => file.path),
     skipped: chosen.flatMap((file, i) => {
       const reason = reasons[i];
       return reason === undefined ? [] : [{ path: file.path, reason }];
     }),
+    passedOver: passedOver.list(),
+    remarks: absentClasses(all, classNames, options.classFilter, folder),
     hash: hashSamples(kept, labels),
   };
 }
@@ -92,6 +92,7 @@ async function decodeAll(
 ): Promise<(string | undefined)[]> {
   const size = shape.channels * shape.height * shape.width;
   const reasons = new Array<string | undefined>(files.length).fill(undefined);
+  const budget = new MemoryBudget(Math.min(MOST_DECODED, availableMemory() / 4));
   let next = 0;
   let done = 0;
   let failed = false;
@@ -100,8 +101,9 @@ async function decodeAll(
       const i = next++;
       const { path } = must(files[i], 'a file for each index');
       try {
-        const content = await readFileChecked(join(folder, path), 'image', { mayBeEmpty: true });
-        await writeSample(await decodeImage(content), shape, samples, i * size);
+        await decodeOne(join(folder, path), options.maxPixels ?? MAX_PIXELS, budget, (pixels) =>
+          writeSample(pixels, shape, samples, i * size),
+        );
       } catch (cause) {
         if (BedsideError.is(cause) && cause.code !== 'E_FILE') throw cause;
         const reason =
@@ -125,82 +127,46 @@ async function decodeAll(
   return reasons;
 }
 
-async function listImages(folder: string, split: Split): Promise<ImageList> {
-  const { folders } = await listFolder(folder);
-  const local = LOCAL_FOLDERS.find((name) => folders.includes(name));
-  const test = TEST_FOLDERS.find((name) => folders.includes(name));
-  const onlySplits = folders.every((name) => [...LOCAL_FOLDERS, ...TEST_FOLDERS, 'val'].includes(name));
-  const isSplit = (local !== undefined && test !== undefined) || (folders.length > 0 && onlySplits);
-  if (!isSplit) return listClassFolders(folder, '');
-
-  const wanted = split === 'all' ? [local, test] : [split === 'local' ? local : test];
-  const parts: ImageList[] = [];
-  for (const part of wanted.filter((name) => name !== undefined))
-    parts.push(await listClassFolders(folder, part));
-  const [first, ...others] = parts;
-  if (!first) {
-    const names = split === 'local' ? LOCAL_FOLDERS : TEST_FOLDERS;
-    throw new BedsideError('E_DATA', `${folder} has no ${names.join(' or ')} folder for the ${split} split`, {
-      hint: 'choose another --split, or --split all',
-    });
-  }
-  for (const other of others) {
-    if (other.classNames?.join('/') !== first.classNames?.join('/')) {
-      throw new BedsideError(
-        'E_DATA',
-        `the ${wanted.join(' and ')} folders of ${folder} have different class folders`,
-        {
-          hint: 'give both the same class folders, empty ones where a class has no images',
-        },
-      );
-    }
-  }
-  return { classNames: first.classNames, files: parts.flatMap((part) => part.files) };
-}
-
-/** The images of one folder of class folders; paths are relative to `root`. */
-async function listClassFolders(root: string, part: string): Promise<ImageList> {
-  const here = await listFolder(join(root, part));
-  const files: ImageFile[] = [];
-  for (const [label, name] of here.folders.entries()) {
-    const inside = await listFolder(join(root, part, name));
-    files.push(...inside.images.map((image) => ({ path: join(part, name, image), label })));
-  }
-  if (files.length > 0) return { classNames: here.folders, files };
-  if (here.images.length > 0) {
-    return {
-      classNames: undefined,
-      files: here.images.map((image) => ({ path: join(part, image), label: undefined })),
+/** Decodes a file when there is room for it, and hands it on. @throws Error, saying what is wrong with the image */
+async function decodeOne(
+  path: string,
+  maxPixels: number,
+  budget: MemoryBudget,
+  use: (pixels: Pixels) => Promise<void>,
+): Promise<void> {
+  const file = await RegularFile.open(path, 'image');
+  try {
+    if (file.size > MAX_FILE_BYTES)
+      throw new Error(`${formatBytes(file.size)}, more than the ${formatBytes(MAX_FILE_BYTES)} of any image`);
+    const read = async (): Promise<[Uint8Array, number]> => {
+      const content = await file.read(0, file.size);
+      return [content, await pixelsOf(content, maxPixels)];
     };
+    // A large file is read and decoded alone; of small ones what they decode to is counted.
+    if (file.size > LARGE_FILE) {
+      await budget.with(Number.POSITIVE_INFINITY, async () => {
+        const [content] = await read();
+        await use(await decodeImage(content, maxPixels));
+      });
+    } else {
+      const [content, pixels] = await read();
+      await budget.with(pixels * BYTES_PER_PIXEL, async () => use(await decodeImage(content, maxPixels)));
+    }
+  } finally {
+    await file.close();
   }
-  throw new BedsideError(
-    'E_DATA',
-    `${join(root, part)} is not a dataset: no WFDB records, no images, no class folders`,
-    {
-      hint:
-        'looked for .hea headers (WFDB), for folders named after classes with images ' +
-        `(${IMAGE_EXTENSIONS.join(' ')}), also below local, train and test, and for images without class folders`,
-    },
-  );
 }
 
-/** Folders and images directly in a folder, each sorted by code unit; hidden ones are passed over. */
-async function listFolder(folder: string): Promise<{ folders: string[]; images: string[] }> {
-  const folders: string[] = [];
-  const images: string[] = [];
-  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
-    throw new BedsideError('E_FILE', `cannot read folder ${folder}: ${messageOf(cause)}`, {
-      hint: 'check its permissions',
-      cause,
-    });
-  });
-  for (const entry of entries) {
-    if (entry.name.startsWith('.')) continue;
-    // A link counts as what it leads to; one that leads nowhere is passed over.
-    const kind = entry.isSymbolicLink() ? await stat(join(folder, entry.name)).catch(() => undefined) : entry;
-    if (kind?.isDirectory()) folders.push(entry.name);
-    else if (kind?.isFile() && IMAGE_EXTENSIONS.includes(extname(entry.name).toLowerCase()))
-      images.push(entry.name);
+/** How many pixels an image has, if they are no more than allowed and memory holds them. */
+async function pixelsOf(content: Uint8Array, maxPixels: number): Promise<number> {
+  const { width, height } = await imageSize(content);
+  const pixels = width * height;
+  if (pixels > maxPixels) {
+    const [has, most] = [formatCount(pixels), formatCount(maxPixels)];
+    throw new Error(`${width} x ${height} are ${has} pixels, more than the ${most} allowed (--max-pixels)`);
   }
-  return { folders: folders.sort(), images: images.sort() };
+  const bytes = pixels * BYTES_PER_PIXEL;
+  if (bytes > availableMemory())
+    throw new Error(`decoding it takes ${formatBytes(bytes)}, more than memory has left`);
+  return pixels;
 }

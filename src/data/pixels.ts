@@ -1,14 +1,9 @@
 // 8-bit pixels, channels last, to a network's input: grey or RGB, resized, / 255, channels first.
 import { BedsideError } from '../util/index.ts';
+import { bmpSize, decodeBmp, isBmp } from './bmp.ts';
 import { shapeMisfit } from './fit.ts';
-
-/** Interleaved 8-bit pixels: grey (1), grey and alpha (2), RGB (3) or RGB and alpha (4). */
-export interface Pixels {
-  readonly data: Uint8Array;
-  readonly width: number;
-  readonly height: number;
-  readonly channels: number;
-}
+import type { Pixels } from './pixel-data.ts';
+import { decodePnm, isPnm, pnmSize } from './pnm.ts';
 
 /** A network's image input. */
 export interface ImageShape {
@@ -31,14 +26,36 @@ export function imageShape(sampleShape: readonly number[], name: string): ImageS
 /** Loaded with the first image: most commands see none. */
 const loadSharp = async () => (await import('sharp')).default;
 
+/** The most pixels that an image may have, unless said otherwise. */
+export const MAX_PIXELS = 2 ** 28;
+
 /**
- * Decodes an image file as its pixels are stored: no colour management, no rotation.
+ * Width and height of an image file, without decoding it.
+ * @throws whatever sharp throws for what is no image
+ */
+export async function imageSize(content: Uint8Array): Promise<{ width: number; height: number }> {
+  if (isBmp(content)) return bmpSize(content);
+  if (isPnm(content)) return pnmSize(content);
+  const sharp = await loadSharp();
+  // How large it is, is judged by who asks.
+  return sharp(content, { limitInputPixels: false }).metadata();
+}
+
+/**
+ * Decodes an image file as its pixels are stored: no colour management, no rotation. The content tells the format.
+ * @param maxPixels more are refused before they are decoded
  * @throws whatever sharp throws for a damaged file
  */
-export async function decodeImage(content: Uint8Array): Promise<Pixels> {
+export async function decodeImage(content: Uint8Array, maxPixels: number = MAX_PIXELS): Promise<Pixels> {
+  if (isBmp(content)) return decodeBmp(content);
+  if (isPnm(content)) return decodePnm(content);
   const sharp = await loadSharp();
   // Grey becomes equal red, green and blue, exactly; 16 bits become their high 8.
-  const { data, info } = await sharp(content, { failOn: 'error', ignoreIcc: true })
+  const { data, info } = await sharp(content, {
+    failOn: 'error',
+    ignoreIcc: true,
+    limitInputPixels: maxPixels,
+  })
     .toColourspace('srgb')
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true });
@@ -81,7 +98,9 @@ function toChannels(pixels: Pixels, channels: 1 | 3): Pixels {
       // The weights sum to 2^16, so equal red, green and blue stay exactly themselves.
       result[i] = (19595 * red + 38470 * green + 7471 * blue + 32768) >> 16;
     } else {
-      result.set([red, green, blue], i * 3);
+      result[i * 3] = red;
+      result[i * 3 + 1] = green;
+      result[i * 3 + 2] = blue;
     }
   }
   return { data: result, width, height, channels };
