@@ -12,10 +12,9 @@ import {
   subset,
 } from '../data/index.ts';
 import { withEngineShapes } from '../engine/index.ts';
-import { canonicalModel } from '../explain/index.ts';
+import { canonicalModel, unmergedModel } from '../explain/index.ts';
 import {
   assertFiniteWeights,
-  canonicalGraph,
   loadModel,
   type Model,
   type ModelCosts,
@@ -57,7 +56,7 @@ export async function loadClassifier(
     samplingRate === undefined ? stored : withMetadata(stored, SAMPLING_RATE, String(samplingRate));
   const classifier = describeClassifier(model, path);
   assertFiniteWeights(model, path);
-  const unmerged = canonicalGraph(model);
+  const unmerged = unmergedModel(model);
   const canonical = canonicalModel(unmerged);
   // Folding may leave float32.
   assertFiniteWeights(canonical, path);

@@ -20,7 +20,8 @@ import {
   readsOf,
 } from '../onnx/index.ts';
 import { BedsideError, must } from '../util/index.ts';
-import { type LinearLayer, linearLayer } from './linear.ts';
+import { biasedLayers } from './bias.ts';
+import type { LinearLayer } from './linear.ts';
 import { nonNegativeValues } from './sign.ts';
 import { shapeUnknown } from './unknown-shape.ts';
 
@@ -128,11 +129,7 @@ export function buildBackward(model: Model, options: BackwardOptions): BackwardG
   };
   const builder = new GraphBuilder(graph);
   const reference = options.withReference ? addReference(builder, forward, input, shapes, places) : undefined;
-  const layers = new Map<string, LinearLayer>();
-  for (const node of forward.nodes) {
-    const layer = linearLayer(forward, node, shapes);
-    if (layer) layers.set(node.name, layer);
-  }
+  const { layers, biases } = biasedLayers(forward, shapes);
   const asked = new Set(options.layers ?? layers.keys());
   for (const name of asked) if (!layers.has(name)) throw unknownLayer(name, [...layers.keys()]);
   const wantedValues = reachable(forward, layers, asked, options.wantInput ? input : undefined);
@@ -188,9 +185,12 @@ export function buildBackward(model: Model, options: BackwardOptions): BackwardG
 
   const readouts = new Map<string, string>();
   for (const node of [...forward.nodes].reverse()) {
-    const messages = node.outputs.map((name) => collect(context, pending.get(name)));
-    if (messages.every((message) => message === undefined)) continue;
+    // What arrives behind a bias is taken up at its layer.
+    if (biases.has(node)) continue;
     const layer = layers.get(node.name);
+    const values = layer ? [layer.output] : node.outputs;
+    const messages = values.map((name) => collect(context, pending.get(name)));
+    if (messages.every((message) => message === undefined)) continue;
     if (layer && messages[0] && asked.has(node.name)) {
       const whole: Message = {
         value: context.materialise(messages[0]),

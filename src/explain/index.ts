@@ -3,7 +3,7 @@ export { AGGREGATIONS, type Aggregation, Aggregator, parseAggregation } from './
 export { type AttributionBatch, type AttributionSpec, Attributor, attribute } from './attribute.ts';
 export { type BackwardGraph, buildBackward, soleInput } from './backward.ts';
 export { type BatchFirst, batchFirst } from './batch-first.ts';
-export { canonicalModel } from './canonical.ts';
+export { canonicalModel, unmergedModel } from './canonical.ts';
 export {
   type CompositeEntry,
   composite,

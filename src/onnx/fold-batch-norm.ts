@@ -36,7 +36,7 @@ export function foldBatchNorm(model: Model): Model {
 }
 
 /** Who makes and reads each value, kept up to date while nodes go, so that a long graph is walked once. */
-class Uses {
+export class Uses {
   readonly graph: Graph;
   readonly names: NameAllocator;
   readonly makers: Map<string, Node>;
@@ -58,7 +58,7 @@ class Uses {
     return readers?.length === 1 && !this.#pinned.has(value) ? readers[0] : undefined;
   }
 
-  /** A layer takes over the output of the normalisation behind it. */
+  /** A layer takes over the output of the normalisation, or another node, behind it. */
   takeOutput(layer: Node, norm: Node, input: string, output: string): void {
     layer.outputs = layer.outputs.map((name) => (name === input ? output : name));
     this.makers.delete(input);
@@ -103,14 +103,25 @@ export function affineOf(graph: Graph, node: Node): Affine | undefined {
 
 /** Merges into the layer that makes the normalised value, if nothing else reads that value. */
 function mergeForward(uses: Uses, norm: Node, affine: Affine): boolean {
-  const { graph } = uses;
   const [input] = norm.inputs;
   const [output] = norm.outputs;
   const layer = input ? uses.makers.get(input) : undefined;
   if (!layer || !input || !output || uses.onlyReader(input) !== norm) return false;
+  if (opOf(layer) === 'MatMul' || !mergeIntoLayer(uses, layer, affine)) return false;
+  uses.takeOutput(layer, norm, input, output);
+  return true;
+}
+
+/**
+ * Puts y = scale * x + shift, one of each an output channel, into the weights and the bias of a layer, which gets a bias if it
+ * has none; a MatMul of two axes is then a Gemm, which the caller makes of it. Whether nothing else reads the layer is
+ * for the caller too.
+ */
+export function mergeIntoLayer(uses: Uses, layer: Node, affine: Affine): boolean {
+  const { graph } = uses;
   const weight = floatData(graph, layer.inputs[1]);
   const channels = affine.scale.length;
-  if (!weight) return false;
+  if (!weight || (opOf(layer) === 'MatMul' && weight.dims.length !== 2)) return false;
   const axis = outputAxis(layer);
   if (axis === undefined) return false;
   const groups = opOf(layer) === 'ConvTranspose' ? intAttribute(layer, 'group', 1) : 1;
@@ -120,18 +131,20 @@ function mergeForward(uses: Uses, norm: Node, affine: Affine): boolean {
   // ConvTranspose keeps the outputs of each group of inputs on axis 1.
   const perGroup = channels / groups;
   const inputsPerGroup = (weight.dims[0] ?? 1) / groups;
-  const scaled = mapAxis(weight, axis, (value, c, first) => {
-    const group = groups > 1 ? Math.floor(first / inputsPerGroup) : 0;
-    return value * (affine.scale[group * perGroup + c] ?? 0);
-  });
+  // Weights without a factor stay the tensor that they are.
+  const plain = affine.scale.every((value) => value === 1);
+  const scaled = (): Float32Array =>
+    mapAxis(weight, axis, (value, c, first) => {
+      const group = groups > 1 ? Math.floor(first / inputsPerGroup) : 0;
+      return value * (affine.scale[group * perGroup + c] ?? 0);
+    });
   setWeights(
     uses,
     layer,
-    scaled,
+    plain ? undefined : scaled(),
     bias.map((value, c) => value * (affine.scale[c] ?? 0) + (affine.shift[c] ?? 0)),
     weight.dims,
   );
-  uses.takeOutput(layer, norm, input, output);
   return true;
 }
 
@@ -183,6 +196,8 @@ function outputAxis(layer: Node): 0 | 1 | undefined {
       return 1;
     case 'Gemm':
       return intAttribute(layer, 'transB', 0) ? 0 : 1;
+    case 'MatMul':
+      return 1;
     default:
       return undefined;
   }
@@ -211,14 +226,17 @@ function biasOf(graph: Graph, layer: Node, channels: number): Float64Array | und
 function setWeights(
   { graph, names }: Uses,
   layer: Node,
-  weight: Float32Array,
+  weight: Float32Array | undefined,
   bias: Float64Array,
   dims: readonly number[],
 ): void {
   const [input = '', oldWeight = ''] = layer.inputs;
   const biasName = layer.inputs[2] || `${oldWeight}_bias`;
-  const newWeight = names.fresh(`${oldWeight}_folded`);
-  graph.constants.set(newWeight, floatConstant(weight, dims));
+  let newWeight = oldWeight;
+  if (weight) {
+    newWeight = names.fresh(`${oldWeight}_folded`);
+    graph.constants.set(newWeight, floatConstant(weight, dims));
+  }
   const newBias = names.fresh(`${biasName}_folded`);
   graph.constants.set(newBias, floatConstant(Float32Array.from(bias)));
   layer.inputs = [input, newWeight, newBias];

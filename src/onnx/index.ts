@@ -14,6 +14,7 @@ export { type ModelCosts, modelCosts, type NodeCosts, type Uncounted } from './c
 export { assertFiniteWeights, nonFiniteWeight } from './finite-weights.ts';
 export { canonicalGraph } from './fold.ts';
 export { type Affine, affineOf, foldBatchNorm } from './fold-batch-norm.ts';
+export { biasBehind, foldBias, viewOf } from './fold-bias.ts';
 export { fixedBatchOf, freeBatch } from './free-batch.ts';
 export {
   askedFirst,

@@ -16,6 +16,7 @@ import {
 import { must } from '../../util/index.ts';
 import { soleInput } from '../backward.ts';
 import { type BatchFirst, batchFirst } from '../batch-first.ts';
+import { layersWithBias } from '../bias.ts';
 import type { Criterion, CriterionContext } from '../criterion.ts';
 import { linearLayers } from '../linear.ts';
 
@@ -140,7 +141,7 @@ function withOutputs(model: Model, outputsOf: ActivationOutputs): { model: Model
   const builder = new GraphBuilder(upgraded.graph);
   const readers = consumers(upgraded.graph);
   upgraded.graph.outputs = [];
-  const outputs = linearLayers(model, shapes).map((layer) => {
+  const outputs = layersWithBias(model, shapes).map((layer) => {
     const place = batchAxisOf(places, layer.output, `what layer '${layer.name}' gives`);
     const activated = activationOf(layer.output, readers);
     const names = outputsOf(
