@@ -2,7 +2,7 @@
 import { type ChildProcess, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -114,6 +114,20 @@ describe('cluster init', TIMEOUT, () => {
     const unsigned = await json('cluster add radio', 1);
     expect(unsigned.error).toMatchObject({ code: 'E_FILE', message: expect.stringContaining('signing.key') });
     await rename(`${signing}.away`, signing);
+  });
+
+  it('a worker that is told to stop while it starts stops, once is enough', async () => {
+    // A server that says nothing: whoever connects waits.
+    const mute = createServer(() => {}).listen(0, '127.0.0.1');
+    await once(mute, 'listening');
+    const { port: at } = mute.address() as AddressInfo;
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      const worker = new Running(`worker --fabric nats://127.0.0.1:${at} --name early`);
+      await once(mute, 'connection');
+      expect(await worker.end(signal)).toBe(0);
+      expect(worker.text).toContain("'early' was told to stop while it was starting");
+    }
+    mute.close();
   });
 
   it('is told what is missing: no cluster, no nats-server, no server, no credentials', async () => {

@@ -1,5 +1,6 @@
 // Four emulated devices of unequal speed behind shaped links: distribution, pruning and both at equal accuracy.
-import { emulated, measureAll, withSeconds } from '../../src/cli/local-fleet.ts';
+import { emulated, withSeconds } from '../../src/cli/local-fleet.ts';
+import { measureDevices } from '../../src/cli/ready-plan.ts';
 import { compareWays, FLOORS, WAYS, type WayRow } from '../../src/cli/ways.ts';
 import { type Fleet, fleetOf } from '../../src/plan/index.ts';
 import { LocalWorkers, Requester } from '../../src/run/index.ts';
@@ -39,7 +40,9 @@ export async function distributionTable(model: BenchModel): Promise<ResultTable>
   await using room = await LocalWorkers.start(emulated(must(first, 'a fleet')), [bundle.dir], here);
   const requester = new Requester('requester', bundle);
   await requester.join(room.fabric);
-  const reports = await measureAll(requester, must(first, 'a fleet'), () => {});
+  const names = must(first, 'a fleet').devices.map(({ name }) => name);
+  const { reports, failed } = await measureDevices(requester, names, false, () => {});
+  for (const error of failed.values()) throw error;
   const rows: (readonly [string, WayRow])[] = [];
   for (const fleet of fleets) {
     for (const { device, links } of emulated(fleet)) room.shape(device.name, links ?? {});

@@ -1,8 +1,11 @@
 // What changes a plan between requests: devices that are there again, other times, and what unsure answers fall back to.
+
+import type { PlanView } from '../plan/index.ts';
 import { Drift, type Fallback, type Requester, type RunPlan, type SureAnswer } from '../run/index.ts';
 import { BedsideError, formatSeconds } from '../util/index.ts';
 import { reportsOf } from './local-fleet.ts';
 import type { Output } from './output.ts';
+import type { ReadyPlans } from './ready-plan.ts';
 import type { RoomPlanner } from './room-planner.ts';
 
 /**
@@ -11,22 +14,19 @@ import type { RoomPlanner } from './room-planner.ts';
  */
 export async function fallbackOf(
   planner: RoomPlanner,
+  plans: ReadyPlans,
   requester: Requester,
   path: string,
   margin: number | undefined,
 ): Promise<() => Fallback | undefined> {
   if (margin === undefined) return () => undefined;
-  let plan = await planner.unpruned();
-  if (!plan) {
-    throw new BedsideError(
-      'E_REQUEST',
-      `there is no plan for the unpruned network of ${path} to fall back to`,
-      {
+  let plan: PlanView | undefined = await plans.ready(
+    () => planner.unpruned(),
+    async () =>
+      new BedsideError('E_REQUEST', `there is no plan for the unpruned network of ${path} to fall back to`, {
         hint: 'give devices more memory, or leave out --fallback-margin',
-      },
-    );
-  }
-  await requester.warm(plan);
+      }),
+  );
   let known = '';
   return () => {
     const lost = new Set([...requester.lost.keys()].sort());
@@ -52,7 +52,14 @@ export function adaptation(planner: RoomPlanner, requester: Requester, output: O
     planner.learn(await reportsOf(requester, planner.fleet));
     const view = await planner.plan(new Set(requester.lost.keys()));
     if (!view) return undefined;
-    await requester.warm(view);
+    const [unready] = await requester.prepare(view);
+    if (unready !== undefined) {
+      // The plan stays; should a device of it be gone, it is made anew for the next request.
+      output.note(
+        `times have changed, but '${unready[0]}' is not ready for another plan: ${unready[1].message}`,
+      );
+      return undefined;
+    }
     output.note(`times have changed: planned anew, ${formatSeconds(view.latency)} a request`);
     return view;
   };
@@ -77,9 +84,11 @@ export function returning(
       output.note(`there again: ${back.join(', ')}; planned anew`);
       return view;
     } catch (error) {
-      // Gone again already: the plan stays.
-      if (BedsideError.is(error, 'E_LOST')) return undefined;
-      throw error;
+      // Gone again already, or not ready: the plan stays.
+      if (!BedsideError.is(error)) throw error;
+      if (error.code !== 'E_LOST')
+        output.note(`there again: ${back.join(', ')}; not planned anew: ${error.message}`);
+      return undefined;
     }
   };
 }

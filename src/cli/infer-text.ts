@@ -6,6 +6,7 @@ import type { DeviceReport } from '../run/index.ts';
 import { formatBytes, formatPercent, formatSeconds, median, percentile, plainLine } from '../util/index.ts';
 import type { Inferred } from './infer-run.ts';
 import type { Output } from './output.ts';
+import type { LeftOut } from './ready-plan.ts';
 import { indent, table } from './tables.ts';
 
 /** What happened. */
@@ -16,6 +17,8 @@ export interface Outcome {
   readonly found: Inferred;
   readonly reports: readonly DeviceReport[];
   readonly lost: readonly string[];
+  /** Devices that took no part. */
+  readonly leftOut: readonly LeftOut[];
   /** Batches of more than one request. */
   readonly batches: number;
 }
@@ -25,7 +28,7 @@ const TOLERANCE = 1e-4;
 
 /** Says it, and under --json gives it as one object. */
 export function tellInferred(output: Output, outcome: Outcome): void {
-  const { bundle, fleet, view, found, reports, lost, batches } = outcome;
+  const { bundle, fleet, view, found, reports, lost, leftOut, batches } = outcome;
   const { n, predictions, expected, seconds, maxDifference, replanned, missed, fallbacks, unsure } = found;
   const { classes } = bundle.manifest.model.output;
   const accuracy = n === 0 ? Number.NaN : accuracies(predictions, expected, classes).accuracy;
@@ -47,6 +50,7 @@ export function tellInferred(output: Output, outcome: Outcome): void {
     replanned,
     adapted: found.adapted,
     lost,
+    leftOut,
     levels: view.levels,
     variant: findVariant(bundle.manifest, view.levels) ?? null,
     stages: view.stages.map(({ index, level, segments }) => ({ index, level, segments })),
@@ -67,6 +71,7 @@ export function tellInferred(output: Output, outcome: Outcome): void {
     ...(lost.length > 0
       ? [plainLine(`lost            ${lost.join(', ')}; ${replanned} requests planned anew`)]
       : []),
+    ...leftOut.map(({ device, message }) => plainLine(`left out        ${device}: ${message}`)),
   ];
   output.say(
     [

@@ -33,6 +33,11 @@ export class Interrupt {
     );
   }
 
+  /** Of what can be given up at once: Ctrl-C. */
+  static atOnce(output: Output): Interrupt {
+    return new Interrupt(['SIGINT'], () => output.note('stopping'));
+  }
+
   /** Of what runs until it is told to stop: Ctrl-C, SIGTERM, or the end of its terminal. */
   static ofService(): Interrupt {
     return new Interrupt(['SIGINT', 'SIGTERM', 'SIGHUP'], () => {});
@@ -49,6 +54,13 @@ export class Interrupt {
       for (const listener of listeners) process.on(signal, listener);
     }
     this.#before.clear();
+  }
+
+  /** What comes of work, or undefined at the first signal: what runs of it then is nobody's concern any more. */
+  async orStop<T extends object>(work: Promise<T>): Promise<T | undefined> {
+    const stopped = this.asked.then(() => undefined);
+    work.catch(() => {});
+    return Promise.race([stopped, work]);
   }
 
   /** Waits, but no longer than until the first signal; tells whether there was one. */

@@ -51,23 +51,6 @@ export function emulated({ devices, bandwidth, latency, sharedChannel }: Fleet):
   }));
 }
 
-/**
- * Has each device time every stage at each level; one after another, as they share this machine.
- * @throws BedsideError E_LOST
- */
-export async function measureAll(
-  requester: Requester,
-  { devices }: Fleet,
-  onProgress: (done: number, total: number) => void,
-): Promise<DeviceReport[]> {
-  const reports: DeviceReport[] = [];
-  for (const { name } of devices) {
-    reports.push(await requester.measure(name));
-    onProgress(reports.length, devices.length);
-  }
-  return reports;
-}
-
 /** A fleet with what devices measured of themselves as their times for a bundle. */
 export function withSeconds(fleet: Fleet, bundle: string, reports: readonly DeviceReport[]): Fleet {
   const measured = new Map(reports.map((report) => [report.name, report.seconds[bundle]]));

@@ -98,6 +98,15 @@ describe('a device', () => {
     await device.close();
   });
 
+  it('stops measuring where it is when it is told to', async () => {
+    const device = new Device({ name: 'monitor' }, [bundle]);
+    const measured = device.measure(sha256);
+    device.stopMeasuring();
+    await expect(measured).rejects.toMatchObject({ code: 'E_LOST' });
+    expect(device.report().seconds).toEqual({});
+    await device.close();
+  });
+
   it('refuses a plan for want of memory before anything runs, and runs it with just enough', async () => {
     const needed = costsOf(bundle);
     const small = new Device({ name: 'monitor', memory: needed - 1 }, [bundle]);

@@ -11,7 +11,7 @@ import {
   parseFleet,
 } from '../../plan/index.ts';
 import { describeClassifier, thisMachine } from '../../prune/index.ts';
-import { Batcher, LocalWorkers, type Replan, Requester } from '../../run/index.ts';
+import { Batcher, type Fallback, LocalWorkers, type Replan, Requester } from '../../run/index.ts';
 import { BedsideError, must, readTextChecked } from '../../util/index.ts';
 import { EXIT, examples } from '../command-line.ts';
 import { adaptation, fallbackOf, returning } from '../infer-adapt.ts';
@@ -19,10 +19,10 @@ import { inferAll } from '../infer-run.ts';
 import { tellInferred } from '../infer-text.ts';
 import { Interrupt } from '../interrupt.ts';
 import { loadData } from '../load.ts';
-import { emulated, localFleet, measureAll, reportsOf } from '../local-fleet.ts';
+import { emulated, localFleet, reportsOf } from '../local-fleet.ts';
 import { measureProposals } from '../measured-levels.ts';
 import { addCredentials, isServer } from '../nats/access.ts';
-import { measureThere, openNatsRoom } from '../nats/nats-room.ts';
+import { type NatsRoom, openNatsRoom } from '../nats/nats-room.ts';
 import { openedBundle } from '../opened-bundle.ts';
 import {
   addCommon,
@@ -35,6 +35,7 @@ import {
 } from '../options.ts';
 import { Output } from '../output.ts';
 import { DEFAULT_VALIDATION } from '../pack-run.ts';
+import { measureDevices, ReadyPlans } from '../ready-plan.ts';
 import { RoomPlanner, type RoomRequest } from '../room-planner.ts';
 import { plannerOf, SOLVERS, type SolverName } from '../solvers.ts';
 
@@ -161,25 +162,21 @@ async function infer(path: string, asked: InferOptions): Promise<void> {
       );
   const requester = new Requester(room?.requester ?? 'requester', bundle);
   await requester.join(must(room ?? workers, 'workers').fabric);
-  const interrupt = Interrupt.of(output);
+  const starting = Interrupt.atOnce(output);
+  const plans = new ReadyPlans(planner, requester, output, starting.signal);
+  let interrupt: Interrupt | undefined;
   try {
-    if (measures) {
-      planner.learn(
-        await output.during('workers time their stages', (progress) =>
-          room
-            ? measureThere(
-                requester,
-                options.measure ? fleet.devices.map(({ name }) => name) : room.unmeasured,
-                (done, total) => progress.update(done, total),
-              )
-            : measureAll(requester, fleet, (done, total) => progress.update(done, total)),
-        ),
-      );
+    const measured = measures ? measuredBy(options, room, planner.fleet) : undefined;
+    const ready = await starting.orStop(
+      makeReady({ planner, requester, plans, path }, options, measured, output),
+    );
+    starting.end();
+    if (!ready) {
+      process.exitCode = EXIT.interrupted;
+      return;
     }
-    const view = await planned(planner, path, output);
-    await requester.warm(view);
-    const fallback = await fallbackOf(planner, requester, path, options.fallbackMargin);
-    output.note(`${fleet.devices.length} workers are ready`);
+    const { view, fallback } = ready;
+    interrupt = Interrupt.of(output);
     const replan: Replan = (lost) => {
       output.note(`lost: ${[...lost].join(', ')}; planning for the devices that are left`);
       return planner.plan(lost);
@@ -196,21 +193,67 @@ async function infer(path: string, asked: InferOptions): Promise<void> {
           together: batch ?? 1,
           adapt: async (answers) => (await back()) ?? (await adapt?.(answers)),
           deadline: roomOf(fleet, options).request.deadline,
-          signal: interrupt.signal,
+          signal: must(interrupt, 'signals').signal,
           onProgress: (done, total) => progress.update(done, total),
         },
         dataset,
       ),
     );
-    const reports = await reportsOf(requester, fleet);
-    const lost = [...requester.lost.keys()];
+    const reports = await reportsOf(requester, planner.fleet);
+    const { leftOut } = plans;
+    const out = new Set(leftOut.map(({ device }) => device));
+    const lost = [...requester.lost.keys()].filter((name) => !out.has(name));
     const batches = batcher?.batches ?? 0;
-    tellInferred(output, { bundle, fleet, view, found, reports, lost, batches });
+    tellInferred(output, { bundle, fleet, view, found, reports, lost, leftOut, batches });
     if (interrupt.signal.aborted) process.exitCode = EXIT.interrupted;
   } finally {
-    interrupt.end();
+    starting.end();
+    interrupt?.end();
     await requester.close();
   }
+}
+
+/** Who is asked to time stages, and whether all at once. */
+interface Measuring {
+  readonly devices: readonly string[];
+  readonly together: boolean;
+}
+
+function measuredBy({ measure }: InferOptions, room: NatsRoom | undefined, { devices }: Fleet): Measuring {
+  const all = devices.map(({ name }) => name);
+  return { devices: room && !measure ? room.unmeasured : all, together: room !== undefined };
+}
+
+interface Making {
+  readonly planner: RoomPlanner;
+  readonly requester: Requester;
+  readonly plans: ReadyPlans;
+  readonly path: string;
+}
+
+/** The first plan, and what unsure answers fall back to, on devices that are ready for them. */
+async function makeReady(
+  { planner, requester, plans, path }: Making,
+  options: InferOptions,
+  measuring: Measuring | undefined,
+  output: Output,
+): Promise<{ readonly view: PlanView; readonly fallback: () => Fallback | undefined }> {
+  if (measuring) {
+    const { reports, failed } = await output.during('workers time their stages', (progress) =>
+      measureDevices(requester, measuring.devices, measuring.together, (done, total) =>
+        progress.update(done, total),
+      ),
+    );
+    planner.learn(reports);
+    plans.leave(failed);
+  }
+  const view = await plans.ready(
+    () => output.during('planning', () => planner.plan()),
+    () => planner.refusal(path),
+  );
+  const fallback = await fallbackOf(planner, plans, requester, path, options.fallbackMargin);
+  output.note(`${planner.fleet.devices.length} workers are ready`);
+  return { view, fallback };
 }
 
 /**

@@ -24,6 +24,9 @@ interface WorkerOptions extends CommonOptions, NatsOptions {
 /** Milliseconds that what runs has to end. */
 const DRAIN_MS = 10_000;
 
+/** Milliseconds that a start which is given up has to end. */
+const STARTING_MS = 500;
+
 /** Adds the command to the program. */
 export function addWorker(program: Command): void {
   const command = program
@@ -87,7 +90,7 @@ async function work(options: WorkerOptions): Promise<void> {
     left = resolve;
   });
   try {
-    await using worker = await NatsWorker.start(access, {
+    const start = NatsWorker.start(access, {
       device: {
         name,
         speed,
@@ -101,7 +104,16 @@ async function work(options: WorkerOptions): Promise<void> {
         bandwidth === undefined && latency === undefined ? undefined : { bytesPerSecond: bandwidth, latency },
       onNote: (text) => say('note', text),
       onLeave: (why) => left(why),
+      signal: stop.signal,
     });
+    const started = await stop.orStop(start);
+    if (!started) {
+      say('left', `'${name}' was told to stop while it was starting`);
+      // Its start ends with the step that it is at; one that waits for a server is not waited for.
+      setTimeout(() => process.exit(), STARTING_MS).unref();
+      return;
+    }
+    await using worker = started;
     const entry = worker.entry();
     const emulated = Object.keys(entry.emulated);
     say(

@@ -13,8 +13,9 @@ import {
   type SureAnswer,
 } from '../../run/index.ts';
 import { formatSeconds, must } from '../../util/index.ts';
-import { emulated, measureAll, withSeconds } from '../local-fleet.ts';
+import { emulated, withSeconds } from '../local-fleet.ts';
 import type { Output } from '../output.ts';
+import { measureDevices } from '../ready-plan.ts';
 import { RoomPlanner, type RoomRequest } from '../room-planner.ts';
 import { withLink } from './fleet.ts';
 
@@ -90,9 +91,11 @@ export async function measuredFleet(
   requester: Requester,
   output: Output,
 ): Promise<Fleet> {
-  const reports = await output.during('devices time their stages', (progress) =>
-    measureAll(requester, fleet, (done, total) => progress.update(done, total)),
+  const names = fleet.devices.map(({ name }) => name);
+  const { reports, failed } = await output.during('devices time their stages', (progress) =>
+    measureDevices(requester, names, false, (done, total) => progress.update(done, total)),
   );
+  for (const error of failed.values()) throw error;
   return withSeconds(fleet, manifest.name, reports);
 }
 

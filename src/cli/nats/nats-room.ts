@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { type Bundle, MANIFEST_FILE } from '../../bundle/index.ts';
 import { type Fleet, fleetOf } from '../../plan/index.ts';
-import { type BoardEntry, type Fabric, loadNats, type NatsAccess, type Requester } from '../../run/index.ts';
+import { type BoardEntry, type Fabric, loadNats, type NatsAccess } from '../../run/index.ts';
 import { BedsideError, readFileChecked } from '../../util/index.ts';
 import type { Output } from '../output.ts';
 import { accessOf, type NatsOptions } from './access.ts';
@@ -60,22 +60,6 @@ export async function openNatsRoom(
     requester: `${role}/${name ?? `infer-${randomBytes(4).toString('hex')}`}`,
     unmeasured: unmeasured.map((one) => one.name),
   };
-}
-
-/** Has devices time the bundle's stages, all at once: each is a machine of its own. */
-export async function measureThere(
-  requester: Requester,
-  devices: readonly string[],
-  onProgress: (done: number, total: number) => void,
-) {
-  let done = 0;
-  return Promise.all(
-    devices.map(async (device) => {
-      const report = await requester.measure(device);
-      onProgress(++done, devices.length);
-      return report;
-    }),
-  );
 }
 
 async function publish(bundle: Bundle, access: NatsAccess, output: Output): Promise<void> {

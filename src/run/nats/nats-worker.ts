@@ -25,6 +25,8 @@ export interface NatsWorkerOptions {
   readonly onNote?: ((text: string) => void) | undefined;
   /** Called once when it has left by itself: its battery is spent. */
   readonly onLeave?: ((why: string) => void) | undefined;
+  /** Told to stop while it starts: it ends with the step that it is at. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 interface Link {
@@ -75,14 +77,20 @@ export class NatsWorker implements AsyncDisposable {
 
   /**
    * Joins, and announces itself.
-   * @throws BedsideError E_FABRIC
+   * @throws BedsideError E_FABRIC; E_LOST when it is told to stop meanwhile
    */
   static async start(access: NatsAccess, options: NatsWorkerOptions): Promise<NatsWorker> {
     const worker = new NatsWorker(access, options);
-    const { speed = 1, threads = 1 } = options.device;
-    worker.#macsPerSecond = Math.min(1, speed) * (await machineSpeed(threads));
+    const { speed = 1, threads = 1, name } = options.device;
+    const goOn = (): void => {
+      if (options.signal?.aborted) throw new BedsideError('E_LOST', `'${name}' was told to stop`);
+    };
     try {
+      goOn();
+      worker.#macsPerSecond = Math.min(1, speed) * (await machineSpeed(threads));
+      goOn();
       await worker.#worker.join(worker.#fabric);
+      goOn();
       if (!worker.#endpoint) throw new BedsideError('E_INTERNAL', 'internal: joined without an endpoint');
       const { control } = worker.#endpoint;
       // Nobody has set up an open server.
@@ -90,10 +98,12 @@ export class NatsWorker implements AsyncDisposable {
       const { credentials } = access;
       const who = tokensOf(addressOf(worker.device.name));
       worker.#board = await FleetBoard.open(control, credentials, { who, beats: false });
+      goOn();
       worker.#presence = new Presence(control, credentials, () => worker.entry(), worker.#onNote);
       worker.#presence.start();
       // Who asks from now on is told of it.
       await control.flush();
+      goOn();
     } catch (error) {
       await worker.close();
       throw error;
