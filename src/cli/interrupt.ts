@@ -7,6 +7,8 @@ export class Interrupt {
   readonly #control = new AbortController();
   readonly #before: Map<NodeJS.Signals, NodeJS.SignalsListener[]>;
   readonly #first: () => void;
+  /** What ends first. */
+  private running: string | undefined;
   /** Ends at the first signal. */
   readonly asked: Promise<void>;
 
@@ -28,14 +30,24 @@ export class Interrupt {
 
   /** Of a command with an end of its own: Ctrl-C, which says what it waits for. */
   static of(output: Output, running = 'the request'): Interrupt {
-    return new Interrupt(['SIGINT'], () =>
-      output.note(`stopping after ${running} that runs; once more stops at once`),
-    );
+    return Interrupt.atOnce(output).waitingFor(running);
   }
 
-  /** Of what can be given up at once: Ctrl-C. */
+  /** Of what can be given up at once, until `waitingFor` says otherwise: Ctrl-C. */
   static atOnce(output: Output): Interrupt {
-    return new Interrupt(['SIGINT'], () => output.note('stopping'));
+    const made: Interrupt = new Interrupt(['SIGINT'], () => {
+      const { running } = made;
+      output.note(
+        running === undefined ? 'stopping' : `stopping after ${running} that runs; once more stops at once`,
+      );
+    });
+    return made;
+  }
+
+  /** From now on what runs ends first. Listeners stay, as a signal on its way is lost when they are changed. */
+  waitingFor(running: string): this {
+    this.running = running;
+    return this;
   }
 
   /** Of what runs until it is told to stop: Ctrl-C, SIGTERM, or the end of its terminal. */

@@ -162,21 +162,20 @@ async function infer(path: string, asked: InferOptions): Promise<void> {
       );
   const requester = new Requester(room?.requester ?? 'requester', bundle);
   await requester.join(must(room ?? workers, 'workers').fabric);
-  const starting = Interrupt.atOnce(output);
-  const plans = new ReadyPlans(planner, requester, output, starting.signal);
-  let interrupt: Interrupt | undefined;
+  const interrupt = Interrupt.atOnce(output);
+  const plans = new ReadyPlans(planner, requester, output, interrupt.signal);
   try {
     const measured = measures ? measuredBy(options, room, planner.fleet) : undefined;
-    const ready = await starting.orStop(
+    const ready = await interrupt.orStop(
       makeReady({ planner, requester, plans, path }, options, measured, output),
     );
-    starting.end();
     if (!ready) {
       process.exitCode = EXIT.interrupted;
       return;
     }
     const { view, fallback } = ready;
-    interrupt = Interrupt.of(output);
+    interrupt.waitingFor('the request');
+    output.note(`${planner.fleet.devices.length} workers are ready`);
     const replan: Replan = (lost) => {
       output.note(`lost: ${[...lost].join(', ')}; planning for the devices that are left`);
       return planner.plan(lost);
@@ -193,7 +192,7 @@ async function infer(path: string, asked: InferOptions): Promise<void> {
           together: batch ?? 1,
           adapt: async (answers) => (await back()) ?? (await adapt?.(answers)),
           deadline: roomOf(fleet, options).request.deadline,
-          signal: must(interrupt, 'signals').signal,
+          signal: interrupt.signal,
           onProgress: (done, total) => progress.update(done, total),
         },
         dataset,
@@ -207,8 +206,7 @@ async function infer(path: string, asked: InferOptions): Promise<void> {
     tellInferred(output, { bundle, fleet, view, found, reports, lost, leftOut, batches });
     if (interrupt.signal.aborted) process.exitCode = EXIT.interrupted;
   } finally {
-    starting.end();
-    interrupt?.end();
+    interrupt.end();
     await requester.close();
   }
 }
@@ -252,7 +250,6 @@ async function makeReady(
     () => planner.refusal(path),
   );
   const fallback = await fallbackOf(planner, plans, requester, path, options.fallbackMargin);
-  output.note(`${planner.fleet.devices.length} workers are ready`);
   return { view, fallback };
 }
 
