@@ -8,7 +8,7 @@ export class Interrupt {
   readonly #before: Map<NodeJS.Signals, NodeJS.SignalsListener[]>;
   readonly #first: () => void;
   /** What ends first. */
-  private running: string | undefined;
+  #running: string | undefined;
   /** Ends at the first signal. */
   readonly asked: Promise<void>;
 
@@ -36,7 +36,7 @@ export class Interrupt {
   /** Of what can be given up at once, until `waitingFor` says otherwise: Ctrl-C. */
   static atOnce(output: Output): Interrupt {
     const made: Interrupt = new Interrupt(['SIGINT'], () => {
-      const { running } = made;
+      const running = made.#running;
       output.note(
         running === undefined ? 'stopping' : `stopping after ${running} that runs; once more stops at once`,
       );
@@ -46,7 +46,7 @@ export class Interrupt {
 
   /** From now on what runs ends first. Listeners stay, as a signal on its way is lost when they are changed. */
   waitingFor(running: string): this {
-    this.running = running;
+    this.#running = running;
     return this;
   }
 
