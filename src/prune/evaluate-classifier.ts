@@ -1,6 +1,16 @@
 // What a classifier reads and answers: the one input, the scores, and the batch size when the model fixes one.
 import type { Tensor } from '../engine/index.ts';
-import { type Dim, ELEM, inferShapes, type Model, metadataOf, type Value } from '../onnx/index.ts';
+import {
+  type BatchPlace,
+  batchAxes,
+  type Dim,
+  ELEM,
+  inferShapes,
+  isBatchFirst,
+  type Model,
+  metadataOf,
+  type Value,
+} from '../onnx/index.ts';
 import { BedsideError } from '../util/index.ts';
 
 /** The interface of a model that has one float32 input `[batch, ...]` and scores `[batch, classes]`. */
@@ -53,6 +63,7 @@ export function describeClassifier(model: Model, name: string): Classifier {
     throw unsupported(message, hintOf(shape, outputs.slice(1).find(scores)));
   }
   const samplingRate = samplingRateOf(model);
+  assertApart(model, output.name, name);
   return {
     input: input.name,
     sampleShape,
@@ -61,6 +72,26 @@ export function describeClassifier(model: Model, name: string): Classifier {
     fixedBatch,
     ...(samplingRate !== undefined && { samplingRate }),
   };
+}
+
+/** Refuses a model whose scores of a sample depend on which others run with it, or lie on another axis. */
+function assertApart(model: Model, output: string, name: string): void {
+  let place: BatchPlace | undefined;
+  try {
+    place = batchAxes(model).get(output);
+  } catch (error) {
+    // A model that takes one sample alone has none to tell apart.
+    if (!BedsideError.is(error)) throw error;
+  }
+  if (place?.kind === 'unknown' && place.mixes) {
+    throw unsupported(
+      `${name}: the scores of a sample depend on the others in its batch: ${place.node} ${place.reason}`,
+      'export the model so that each sample is computed by itself, or with a batch of 1',
+    );
+  }
+  if (place?.kind === 'axis' && !isBatchFirst(place)) {
+    throw unsupported(`${name}: output '${output}' does not have one row for each sample on its first axis`);
+  }
 }
 
 /** The key of a model's metadata under which `prune` and `pack` keep the sampling rate. */

@@ -85,6 +85,29 @@ describe('evaluate', () => {
 });
 
 describe('describeClassifier', () => {
+  it('refuses scores that depend on the other samples of a batch, naming the node', async () => {
+    const builder = new GraphBuilder();
+    const input = builder.input('x', ['batch', 3]);
+    const mean = builder.node('ReduceMean', [input], { axes: ints([0]) }, 'centre');
+    builder.output(builder.node('Sub', [input, mean], {}, 'scores'), ['batch', 3]);
+    const model = builder.model(13);
+    expect(() => describeClassifier(model, 'odd')).toThrowError(
+      expect.objectContaining({
+        code: 'E_UNSUPPORTED',
+        message: expect.stringMatching(
+          /depend on the others in its batch: ReduceMean 'centre' computes across samples/,
+        ),
+      }),
+    );
+    await expect(evaluate(model, dataset(ROWS, [0, 1, 0, 1, 1]), { name: 'odd' })).rejects.toThrow(
+      'computes across',
+    );
+    // With one sample in every run there are no others.
+    model.graph.inputs = [{ name: 'x', elemType: ELEM.float32, dims: [1, 3] }];
+    model.graph.outputs = [{ name: 'scores', elemType: ELEM.float32, dims: [1, 3] }];
+    expect(describeClassifier(model, 'odd').fixedBatch).toBe(1);
+  });
+
   const changed = (change: (model: Model) => void): Model => {
     const model = echo();
     change(model);

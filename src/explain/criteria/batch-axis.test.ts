@@ -55,6 +55,19 @@ describe('criteria', () => {
     },
   );
 
+  it.each(Object.keys(BATCH_NETS))('are the same with a batch that is fixed: %s', async (kind) => {
+    const [open, fixed, alone] = [undefined, 3, 1].map((batch) => {
+      return canonicalModel((BATCH_NETS[kind] as (size?: number) => Model)(batch));
+    }) as [Model, Model, Model];
+    const names =
+      kind === 'joined along the batch' ? FORWARD : ['activation-std', 'lrp-gamma', 'deeplift-rescale'];
+    for (const name of names) {
+      const expected = await scores(open, name, 4);
+      expect(apart(expected, await scores(fixed, name, 3)), `${name}, 3`).toBeLessThan(1e-5);
+      expect(apart(expected, await scores(alone, name, 1)), `${name}, 1`).toBeLessThan(1e-5);
+    }
+  });
+
   it('says which node lost the samples', async () => {
     const net = new BatchNet([4, 4]);
     const centre = net.op('ReduceMean', [net.input], { axes: ints([0]) });

@@ -88,7 +88,8 @@ function placesOf(
   const rule = ruleOf(node);
   const all = (place: BatchPlace): BatchPlace[] => node.outputs.map(() => place);
   if (!rule) {
-    return all({ kind: 'unknown', node: describeNode(node), reason: 'is an operator that is not followed' });
+    const reason = 'is an operator that is not followed';
+    return all({ kind: 'unknown', node: describeNode(node), reason, mixes: false });
   }
   try {
     const found = rule(new PlaceContext(model, node, places, runs));
@@ -98,7 +99,7 @@ function placesOf(
     if (error instanceof Lost) return all(error.place);
     if (!(error instanceof NotKnown)) throw error;
     const reason = 'works with sizes that are computed as it runs';
-    return all({ kind: 'unknown', node: describeNode(node), reason });
+    return all({ kind: 'unknown', node: describeNode(node), reason, mixes: false });
   }
 }
 

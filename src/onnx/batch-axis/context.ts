@@ -112,11 +112,11 @@ export class PlaceContext {
   }
 
   mix(): never {
-    return this.lose('computes across samples');
+    return this.lose('computes across samples', true);
   }
 
-  lose(reason: string): never {
-    throw new Lost({ kind: 'unknown', node: describeNode(this.node), reason });
+  lose(reason: string, mixes = false): never {
+    throw new Lost({ kind: 'unknown', node: describeNode(this.node), reason, mixes });
   }
 
   #shapesOf(name: string): (readonly number[])[] {
@@ -127,6 +127,6 @@ export class PlaceContext {
   #shapeless(name: string): never {
     const maker = this.#model.graph.nodes.find(({ outputs }) => outputs.includes(name)) ?? this.node;
     const reason = `gives '${name}', whose shape is not known`;
-    throw new Lost({ kind: 'unknown', node: describeNode(maker), reason });
+    throw new Lost({ kind: 'unknown', node: describeNode(maker), reason, mixes: false });
   }
 }

@@ -18,6 +18,8 @@ export interface UnknownPlace {
   readonly kind: 'unknown';
   readonly node: string;
   readonly reason: string;
+  /** Whether what one sample gets is known to depend on the others in its batch. */
+  readonly mixes: boolean;
 }
 
 /** Where a value holds its samples: along an axis, not at all (the same for every batch), or nobody knows. */
