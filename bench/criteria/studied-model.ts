@@ -111,7 +111,7 @@ export class StudiedModel {
     criterion: Criterion,
     calibration: Dataset,
     seed: number,
-  ): Promise<{ layers: LayerScores[]; seconds: number; msPerSample: number | null }> {
+  ): Promise<{ layers: readonly LayerScores[]; seconds: number; msPerSample: number | null }> {
     const began = performance.now();
     let first: { at: number; done: number } | undefined;
     let last = { at: began, done: 0 };

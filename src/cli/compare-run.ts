@@ -113,7 +113,7 @@ function matrix({ base, rows }: Comparison, measure: Measure, title: string): st
   const ratios = [...new Set(rows.map((row) => row.ratio))];
   const cell = (criterion: string, ratio: number): CompareRow | undefined =>
     rows.find((row) => row.criterion === criterion && row.ratio === ratio);
-  const order = ranking({ base, rows, seconds: {} }, measure);
+  const order = ranking({ base, rows, seconds: {}, remarks: {} }, measure);
   const body = order.map((criterion) => {
     const cells = ratios.map((ratio) => cell(criterion, ratio));
     const mean = cells.reduce((sum, row) => sum + (row?.[measure] ?? Number.NaN), 0) / cells.length;

@@ -14,6 +14,7 @@ import {
   pruneModel,
   rankAuto,
   reconstruct,
+  type ScoreRemark,
 } from '../prune/index.ts';
 import { mixing } from './class-mix.ts';
 import type { LoadedModel, TwoSets } from './load.ts';
@@ -68,6 +69,8 @@ export interface PruneResult {
   readonly speedup: number;
   readonly msPerSampleBefore: number;
   readonly msPerSampleAfter: number;
+  /** Layers that another criterion ranked, and ties; absent where there are none. */
+  readonly remarks?: readonly ScoreRemark[];
   readonly groups: readonly {
     readonly id: number;
     readonly channels: number;
@@ -88,7 +91,7 @@ export async function pruneAndMeasure(
 ): Promise<PruneResult> {
   const { path, model } = loaded;
   const { criterion, block, batch, threads, out } = settings;
-  const { model: pruned, keep, grouping, choice } = await prune(loaded, sets, settings, progress);
+  const { model: pruned, keep, grouping, choice, remarks } = await prune(loaded, sets, settings, progress);
   const repaired = settings.reconstruct
     ? await reconstruct(loaded.canonical, pruned, grouping, keep, {
         name: path,
@@ -144,6 +147,7 @@ export async function pruneAndMeasure(
     speedup: speed.speedup,
     msPerSampleBefore: speed.before,
     msPerSampleAfter: speed.after,
+    ...(remarks.length > 0 ? { remarks } : {}),
     groups: grouping.groups.map(({ id, channels, layers }) => ({
       id,
       channels,

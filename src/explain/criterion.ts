@@ -9,6 +9,8 @@ export interface LayerScores {
   readonly layer: string;
   /** One finite score a channel. */
   readonly scores: Float64Array;
+  /** The criterion that some of these scores are of, where the one asked for says nothing of its own making. */
+  readonly standIn?: string;
 }
 
 /** Calibration samples; labels may be missing, then the predicted class stands in. */

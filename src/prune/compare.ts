@@ -12,6 +12,7 @@ import { type CompareRow, type MixName, mergeRows } from './compare-rows.ts';
 import { accuracies, agreementOf, type Evaluation, evaluate } from './evaluate.ts';
 import { type PrunedModel, type RankOptions, rankModel } from './prune-model.ts';
 import { reconstruct } from './reconstruct/index.ts';
+import type { ScoreRemark } from './unexplained.ts';
 
 /** Samples for scoring, drawn once. */
 export interface CalibrationDraw {
@@ -63,6 +64,8 @@ export interface Comparison {
   readonly rows: readonly CompareRow[];
   /** Seconds that scoring took, by criterion; the mean over draws. For `auto`, the choice is included. */
   readonly seconds: Readonly<Record<string, number>>;
+  /** Layers that another criterion ranked, and ties, by criterion; of the first draw. */
+  readonly remarks: Readonly<Record<string, readonly ScoreRemark[]>>;
 }
 
 /**
@@ -96,6 +99,7 @@ export async function compareCriteria(model: Model, options: CompareOptions): Pr
 
   const rows: CompareRow[] = [];
   const seconds: Record<string, number> = {};
+  const remarks: Record<string, readonly ScoreRemark[]> = {};
   const measured = new Map<string, Omit<CompareRow, 'criterion' | 'family' | 'ratio' | 'mix' | 'picked'>>();
   for (const criterion of criteria) {
     const word = criterion.name;
@@ -110,7 +114,8 @@ export async function compareCriteria(model: Model, options: CompareOptions): Pr
       scoring += performance.now() - start;
       for (const ratio of ratios) {
         const begun = performance.now();
-        const { model: cut, grouping, keep, picked } = await prune(ratio);
+        const { model: cut, grouping, keep, picked, remarks: own } = await prune(ratio);
+        if (own.length > 0) remarks[word] ??= own;
         if (auto) scoring += performance.now() - begun;
         // Criteria that do not read samples cut the same network for every draw; repaired, it is another.
         const key = options.reconstruct ? `${index}:${keepKey(keep)}` : keepKey(keep);
@@ -157,6 +162,7 @@ export async function compareCriteria(model: Model, options: CompareOptions): Pr
     base: { ...base, macs: costs.macs, parameters: costs.parameters, uncounted: costs.uncounted },
     rows,
     seconds,
+    remarks,
   };
 }
 

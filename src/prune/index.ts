@@ -66,8 +66,10 @@ export {
 export {
   calibrationBatches,
   type ScoreModelOptions,
+  scoreBy,
   scoreLayers,
   scoreModel,
   type UnitOptions,
 } from './score-model.ts';
 export { type SelectOptions, selectGlobal, selectUniform } from './select.ts';
+export { remarksOn, type ScoreRemark, withStandIns } from './unexplained.ts';

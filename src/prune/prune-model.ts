@@ -18,6 +18,7 @@ import { nearestNames } from './near.ts';
 import type { UnitScores } from './score.ts';
 import { comparableScores, type ScoreModelOptions, scoreLayers, type UnitOptions } from './score-model.ts';
 import { selectGlobal, selectUniform } from './select.ts';
+import { remarksOn, type ScoreRemark } from './unexplained.ts';
 
 /** How much goes: a fraction of the channels, or what may be left of the multiply-accumulates. */
 export type PruneAmount = { readonly ratio: number } | { readonly macsFraction: number };
@@ -44,6 +45,8 @@ export interface PrunedModel {
   readonly keep: Keep;
   /** Scores of the original's units, before anything was cut. */
   readonly scores: UnitScores;
+  /** Layers that another criterion ranked, and ties. */
+  readonly remarks: readonly ScoreRemark[];
 }
 
 /** A model whose units have been scored, ready to be cut to any size. */
@@ -51,6 +54,7 @@ export interface Ranking {
   readonly grouping: Grouping;
   /** Of the uncut model. */
   readonly scores: UnitScores;
+  readonly remarks: readonly ScoreRemark[];
   /**
    * Cuts to an amount. In one step nothing is scored again; in k steps, k - 1 smaller networks are.
    * @throws BedsideError E_USAGE for an amount out of range or out of reach
@@ -80,6 +84,7 @@ export async function rankModel(model: Model, options: RankOptions): Promise<Ran
   const protect = protectedGroups(model, grouping, options.protect ?? []);
   const layers = await scoreLayers(model, criterion, calibration, options);
   const scores = comparableScores(model, grouping, layers, options);
+  const remarks = remarksOn(criterion.name, layers, grouping, scores);
 
   const select = (amount: PruneAmount, by: UnitScores, within: Keep | undefined): Map<number, number[]> =>
     'ratio' in amount
@@ -94,6 +99,7 @@ export async function rankModel(model: Model, options: RankOptions): Promise<Ran
   return {
     grouping,
     scores,
+    remarks,
     async prune(amount) {
       // An amount out of reach is told before any work is done for it.
       let keep = select(steps === 1 ? amount : partOf(amount, 1 / steps), scores, undefined);
@@ -102,7 +108,7 @@ export async function rankModel(model: Model, options: RankOptions): Promise<Ran
         const left = await rescore(model, grouping, keep, options);
         keep = select(partOf(amount, step / steps), left, keep);
       }
-      return { model: sliceModel(model, grouping, keep), grouping, keep, scores };
+      return { model: sliceModel(model, grouping, keep), grouping, keep, scores, remarks };
     },
   };
 }

@@ -8,6 +8,7 @@ import { assertFiniteWeights, type Model } from '../onnx/index.ts';
 import { assertFiniteSamples, BedsideError, firstNonFinite, Random } from '../util/index.ts';
 import { describeClassifier } from './evaluate-classifier.ts';
 import { type Normalisation, type UnitScores, unitScores } from './score.ts';
+import { withStandIns } from './unexplained.ts';
 
 /** How channels are scored. */
 export interface ScoreModelOptions {
@@ -35,7 +36,8 @@ export interface ScoreModelOptions {
 }
 
 /**
- * Scores the output channels of every weighted layer of a canonical model.
+ * Scores the output channels of every weighted layer of a canonical model; where relevance says nothing of a whole group, as
+ * inside gates, by `taylor` instead, see `withStandIns`.
  * @throws BedsideError E_DATA_FIT when the model fixes a batch size that is more than the samples there are
  * @throws BedsideError E_MODEL for weights, E_DATA for samples, E_NOT_FINITE for scores that are NaN or infinite
  * @throws BedsideError as the criterion
@@ -45,11 +47,40 @@ export async function scoreLayers(
   criterion: Criterion,
   calibration: Dataset,
   options: ScoreModelOptions,
-): Promise<LayerScores[]> {
-  const { target = 'label', threads = 1, seed = 1, name, onProgress } = options;
+): Promise<readonly LayerScores[]> {
+  const { name } = options;
   assertFiniteWeights(model, name);
   assertFiniteSamples(calibration);
-  const layers = await criterion.score({
+  const layers = await withStandIns(
+    model,
+    criterion,
+    await scoreBy(model, criterion, calibration, options),
+    'groups',
+    (other) => scoreBy(model, other, calibration, options),
+  );
+  for (const { layer, scores } of layers) {
+    const channel = firstNonFinite(scores);
+    if (channel < 0) continue;
+    const what = `the score of channel ${channel} of layer '${layer}' by ${criterion.name} is ${scores[channel]}`;
+    throw new BedsideError('E_NOT_FINITE', `${name}: ${what}`, {
+      hint: 'the network overflows float32 on these samples; look at its weights, or choose another criterion',
+    });
+  }
+  return layers;
+}
+
+/**
+ * As `scoreLayers`, whatever comes of it.
+ * @throws BedsideError as the criterion
+ */
+export function scoreBy(
+  model: Model,
+  criterion: Criterion,
+  calibration: Dataset,
+  options: ScoreModelOptions,
+): Promise<LayerScores[]> {
+  const { target = 'label', threads = 1, seed = 1, name, onProgress } = options;
+  return criterion.score({
     model,
     modelName: name,
     ...calibrationBatches(model, calibration, options),
@@ -60,15 +91,6 @@ export async function scoreLayers(
     ...(options.aggregation === undefined ? {} : { aggregation: options.aggregation }),
     ...(onProgress ? { onProgress } : {}),
   });
-  for (const { layer, scores } of layers) {
-    const channel = firstNonFinite(scores);
-    if (channel < 0) continue;
-    const what = `the score of channel ${channel} of layer '${layer}' by ${criterion.name} is ${scores[channel]}`;
-    throw new BedsideError('E_NOT_FINITE', `${name}: ${what}`, {
-      hint: 'the network overflows float32 on these samples; look at its weights, or choose another criterion',
-    });
-  }
-  return layers;
 }
 
 /** How units of different groups are made comparable. */

@@ -161,6 +161,7 @@ async function compare(path: string, options: CompareCommandOptions): Promise<vo
     base: jsonBase(comparison),
     rows: jsonRows(comparison),
     seconds: comparison.seconds,
+    ...(Object.keys(comparison.remarks).length > 0 ? { remarks: comparison.remarks } : {}),
     calibration: sets.calibration.size,
     ...(sets.shares ? { classMix: Array.from(sets.shares) } : {}),
     ...(mixes ? { mixes: mixes.words } : {}),
@@ -175,6 +176,7 @@ async function compare(path: string, options: CompareCommandOptions): Promise<vo
       ...(mixes ? sayMixes(mixes) : []),
       ...[picksOf(comparison) ?? []].flat(),
       ...sayUncounted(comparison.base.uncounted),
+      ...Object.values(comparison.remarks).flatMap((remarks) => remarks.map(({ text }) => plainLine(text))),
       `${sets.calibration.size} samples for scoring, ${sets.test.size} for measuring, ` +
         `${formatSeconds((performance.now() - start) / 1000)}`,
     ].join('\n'),

@@ -1,6 +1,7 @@
 // `bedside explain`: one score for every channel, by a criterion, on local samples.
 import { extname } from 'node:path';
 import type { Command } from 'commander';
+import { findGroups } from '../../channels/index.ts';
 import { type Dataset, isUnsplitArchive, type NpyArray, npyArray, writeNpz } from '../../data/index.ts';
 import {
   type Aggregation,
@@ -10,7 +11,7 @@ import {
   type LayerScores,
   type Target,
 } from '../../explain/index.ts';
-import { evaluate, scoreLayers } from '../../prune/index.ts';
+import { evaluate, remarksOn, scoreBy, scoreLayers, withStandIns } from '../../prune/index.ts';
 import { assertWritable, BedsideError, formatSeconds, plainLine, writeFileAtomic } from '../../util/index.ts';
 import {
   channelScores,
@@ -116,6 +117,7 @@ async function explain(path: string, options: ExplainOptions): Promise<void> {
   );
 
   const { layers, perSample, times, samples } = found;
+  const remarks = remarksOn(options.criterion.name, layers, findGroups(loaded.canonical));
   const heatmaps = await planned?.write(
     dataset,
     { target: target === 'mix' ? 'predicted' : target, layers, samples },
@@ -128,6 +130,7 @@ async function explain(path: string, options: ExplainOptions): Promise<void> {
     msPerSample: times.pass,
     forwardMsPerSample: times.forward,
     ...(heatmaps ? { heatmaps } : {}),
+    ...(remarks.length > 0 ? { remarks } : {}),
     layers: layers.map(({ layer, scores }) => ({ name: layer, scores: Array.from(scores) })),
   };
   const full = perSample ? { ...result, layers: perSampleRows(perSample) } : result;
@@ -140,6 +143,7 @@ async function explain(path: string, options: ExplainOptions): Promise<void> {
   }
   output.result(options.out === undefined ? full : { ...result, out: options.out });
   output.say(describe(path, options, target, found));
+  if (remarks.length > 0) output.say(remarks.map(({ text }) => plainLine(text)).join('\n'));
   if (heatmaps) output.say(`heatmaps of ${heatmaps.samples} samples: ${plainLine(heatmaps.index)}`);
 }
 
@@ -160,9 +164,14 @@ async function score(
   const settings = { target, batch, threads, seed, onProgress };
   if (isAttribution(criterion)) {
     const each = await explainSamples(loaded, criterion, dataset, settings);
+    const own = channelScores(each, aggregation ?? criterion.aggregation, weights);
+    // Shown layer by layer: each that no relevance reaches has another's scores, and the remark says so.
+    const layers = await withStandIns(loaded.canonical, criterion, own, 'layers', (other) =>
+      scoreBy(loaded.canonical, other, dataset, { ...settings, name: loaded.path, aggregation, weights }),
+    );
     const times = await timePass(loaded, criterion, dataset, settings);
     return {
-      layers: channelScores(each, aggregation ?? criterion.aggregation, weights),
+      layers,
       perSample: perSample ? each : undefined,
       samples: each.samples,
       times,

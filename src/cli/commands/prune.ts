@@ -3,7 +3,14 @@ import { realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type CriterionChoice, detectBlock, type LayerRepair, type PruneAmount } from '../../prune/index.ts';
-import { assertWritable, BedsideError, formatCount, formatPercent, formatSeconds } from '../../util/index.ts';
+import {
+  assertWritable,
+  BedsideError,
+  formatCount,
+  formatPercent,
+  formatSeconds,
+  plainLine,
+} from '../../util/index.ts';
 import { addMix, assertNoMix, isBundle, type MixOptions } from '../bundle-mix.ts';
 import { addClassMix } from '../class-mix.ts';
 import { examples } from '../command-line.ts';
@@ -176,6 +183,7 @@ export function describePruning(result: PruneResult, labelled: boolean): string 
     ...sayUncounted(result.uncounted),
     '',
     ...(result.auto ? describeChoice(result.auto) : []),
+    ...(result.remarks ?? []).map(({ text }) => plainLine(text)),
     ...(result.repairs ? describeRepairs(result.repairs) : []),
     `Channels kept, by ${result.auto?.picked ?? result.criterion}, in blocks of ${result.block}`,
     indent(

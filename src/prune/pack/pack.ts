@@ -20,6 +20,7 @@ import { type Choice, type CriterionChoice, isAuto } from '../auto-criterion.ts'
 import { rankModel } from '../prune-model.ts';
 import { repairTables, type TableRepair, tableTensors, withBiases } from '../reconstruct/index.ts';
 import { alignedCount, ranked } from '../select.ts';
+import type { ScoreRemark } from '../unexplained.ts';
 import { fitAccuracyModel } from './accuracy-model.ts';
 import { fitAdditive } from './additive.ts';
 import { describeModel } from './describe.ts';
@@ -79,6 +80,8 @@ export interface PackedModel {
   readonly lowRank: number;
   /** What of the model as it was given is not in the bundle. */
   readonly given: Omit<Runnable, 'model'>;
+  /** Layers that another criterion ranked, and ties. */
+  readonly remarks: readonly ScoreRemark[];
   /** Groups whose channels could not be put in order, and why. */
   readonly fixed: ReadonlyMap<number, string>;
   /** Measured mixes that no other beats in accuracy and multiply-accumulates, the largest first. */
@@ -117,7 +120,7 @@ export async function packModel(
   const biased = withBiases(network);
   const found = findGroups(biased);
   assertPrunable(found, name);
-  const { scores, criterion, choice } = await rank(biased, options);
+  const { scores, criterion, choice, remarks } = await rank(biased, options);
   const order = new Map(found.groups.map((group) => [group.id, ranked(group, scores)]));
   const { model: ordered, fixed } = reorderChannels(biased, found, order);
   const grouping = findGroups(ordered);
@@ -193,6 +196,7 @@ export async function packModel(
     criterion,
     choice,
     given,
+    remarks,
     repairs,
     lowRank: stored.filter(({ correction }) => correction?.lowRank).length,
     fixed,
@@ -268,19 +272,19 @@ async function rank(model: Model, options: PackOptions) {
   const { criterion, calibration, name, block, batch, threads, seed, unmerged, onStep } = options;
   const common = { name, calibration, block, batch, threads, seed, unmerged };
   if (!isAuto(criterion)) {
-    const { scores } = await rankModel(model, {
+    const { scores, remarks } = await rankModel(model, {
       ...common,
       criterion,
       onProgress: (done, total) => onStep?.(`scoring by ${criterion.name}`, done, total),
     });
-    return { scores, criterion: criterion.name, choice: undefined };
+    return { scores, remarks, criterion: criterion.name, choice: undefined };
   }
   // One order serves all levels: chosen where much is gone, where orders differ the most.
   const ranking = rankAuto(model, { ...common, criterion, repaired: true, onStep });
-  const { scores, choice } = await ranking.prune({
+  const { scores, choice, remarks } = await ranking.prune({
     ratio: Math.min(CHOSEN_AT, Math.max(...(options.ratios ?? PACK_RATIOS))),
   });
-  return { scores, criterion: choice.criterion.name, choice };
+  return { scores, remarks, criterion: choice.criterion.name, choice };
 }
 
 function checkedRatios(ratios: readonly number[]): readonly number[] {
