@@ -5,7 +5,7 @@ import { GraphBuilder } from './builder.ts';
 import { canonicalGraph } from './fold.ts';
 import { foldBatchNorm } from './fold-batch-norm.ts';
 import { foldBias } from './fold-bias.ts';
-import { type Attribute, int, type Model } from './graph.ts';
+import { type Attribute, int, ints, type Model } from './graph.ts';
 import { compareModels, randomConstant } from './test-support/models.ts';
 
 const C = 6;
@@ -124,6 +124,25 @@ describe('a constant behind a layer', () => {
   ])('stays: %s', (_what, form) => {
     const model = network(LAYERS.conv as Layer, form);
     expect(ops(foldBias(model))).toEqual(ops(model));
+  });
+
+  it('of signals written as images, channels last, becomes that of the convolution', async () => {
+    // As Keras exports Conv1D: axes are moved to the convolution and back before the bias is added.
+    const random = new Random(6);
+    const builder = new GraphBuilder();
+    const x = builder.input('x', ['batch', 9, 2]);
+    const axes = (): string => builder.constant({ type: 'int64', dims: [1], data: BigInt64Array.of(2n) });
+    const turned = builder.node('Transpose', [x], { perm: ints([0, 2, 1]) });
+    const high = builder.node('Unsqueeze', [turned, axes()]);
+    const conv = builder.node('Conv', [high, builder.constant(randomConstant(random, [C, 2, 1, 3]))]);
+    const flat = builder.node('Squeeze', [conv, axes()]);
+    const back = builder.node('Transpose', [flat], { perm: ints([0, 2, 1]) });
+    const bias = builder.constant(randomConstant(random, [C]));
+    builder.output(builder.node('Relu', [builder.node('Add', [back, bias])]), undefined);
+    const model = canonicalGraph(builder.model());
+    const merged = canonicalGraph(foldBias(model));
+    expect(ops(merged)).toEqual(['Transpose', 'Unsqueeze', 'Conv', 'Squeeze', 'Transpose', 'Relu']);
+    expect(await compareModels(model, merged, 3)).toBeLessThan(1e-4);
   });
 
   it('of a MatMul of three axes stays, as there is no place for it', () => {

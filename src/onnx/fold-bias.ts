@@ -2,7 +2,7 @@
 // tf2onnx and Keras write them, scales, and batch normalisation taken apart. A layer is then one node, whatever the exporter.
 import { type Affine, mergeIntoLayer, Uses } from './fold-batch-norm.ts';
 import { cloneModel, type Graph, type Model, type Node, sizeOf } from './graph.ts';
-import { type OpName, opOf } from './ops.ts';
+import { intsAttribute, intsParameter, type OpName, opOf } from './ops.ts';
 import { inferShapes } from './shapes.ts';
 import { floatData, forgetShapes, removeDead } from './surgery.ts';
 
@@ -24,7 +24,8 @@ export function foldBias(model: Model): Model {
     if (!affine || !mergeIntoLayer(uses, layer, affine)) continue;
     // What a product of two axes lacks is a place for the bias.
     if (layer.op === 'MatMul') layer.op = 'Gemm';
-    uses.takeOutput(layer, node, found.value, node.outputs[0] as string);
+    const last = uses.makers.get(found.value) ?? layer;
+    uses.takeOutput(last, node, found.value, node.outputs[0] as string);
   }
   if (uses.gone.size === 0) return model;
   graph.nodes = graph.nodes.filter((node) => !uses.gone.has(node));
@@ -62,23 +63,77 @@ export function biasBehind(
 
 const ELEMENTWISE: ReadonlySet<OpName | undefined> = new Set(['Add', 'Sub', 'Mul', 'Div']);
 
-/** The layer whose output the node alone reads, with a constant of one number a channel at input `at`. */
-function elementwise(graph: Graph, node: Node, { shapes, uses }: View) {
+/** The layer whose output the node alone reads, axes moved or not, with a constant of one number a channel at input `at`. */
+function elementwise(graph: Graph, node: Node, view: View) {
   if (!ELEMENTWISE.has(opOf(node)) || node.inputs.length !== 2) return undefined;
   const at = node.inputs.findIndex((name) => graph.constants.has(name));
   const value = node.inputs[1 - at];
   if (at < 0 || value === undefined) return undefined;
-  const layer = uses.makers.get(value);
   const constant = floatData(graph, node.inputs[at]);
-  const shape = shapes.get(value);
-  if (!layer || !constant || !shape || uses.onlyReader(value) !== node) return undefined;
-  const axis = channelAxis(graph, layer, shape);
-  if (axis === undefined || constant.dims.length > shape.length) return undefined;
+  const shape = view.shapes.get(value);
+  if (!constant || !shape || constant.dims.length > shape.length) return undefined;
+  const found = view.uses.onlyReader(value) === node ? layerBefore(graph, value, view) : undefined;
+  if (!found) return undefined;
+  const { layer, axis } = found;
   const channels = shape[axis] as number;
   // Aligned at the last axis; a number for all is no bias, but part of what follows, unless there is one channel.
   const own = axis - (shape.length - constant.dims.length);
   const perChannel = constant.dims.every((size, i) => size === (i === own ? channels : 1));
   return perChannel && sizeOf(constant.dims) === channels ? { layer, value, channels, at } : undefined;
+}
+
+/** How many nodes that only move axes are looked through. */
+const MOVES = 6;
+
+/**
+ * The layer that makes a value, and the axis on which its channels lie there: also through nodes that only move axes, such as
+ * those around a convolution of signals that is written as one of images.
+ */
+function layerBefore(graph: Graph, value: string, { shapes, uses }: View) {
+  const moves: Node[] = [];
+  for (let at = value; moves.length <= MOVES; ) {
+    const maker = uses.makers.get(at);
+    const shape = shapes.get(at);
+    if (!maker || !shape) return undefined;
+    const own = channelAxis(graph, maker, shape);
+    if (own !== undefined) {
+      const axis = moves.reduceRight<number | undefined>(
+        (before, move) => (before === undefined ? before : movedAxis(graph, move, before, shapes)),
+        own,
+      );
+      return axis === undefined ? undefined : { layer: maker, axis };
+    }
+    const [input = ''] = maker.inputs;
+    if (!MOVING.has(opOf(maker)) || uses.onlyReader(input) !== maker) return undefined;
+    moves.push(maker);
+    at = input;
+  }
+  return undefined;
+}
+
+const MOVING: ReadonlySet<OpName | undefined> = new Set(['Transpose', 'Squeeze', 'Unsqueeze']);
+
+/** Where an axis of what a node reads lies in what it gives; undefined when it is gone or not known. */
+function movedAxis(
+  graph: Graph,
+  node: Node,
+  axis: number,
+  shapes: ReadonlyMap<string, readonly number[]>,
+): number | undefined {
+  const [from, to] = [shapes.get(node.inputs[0] ?? '')?.length, shapes.get(node.outputs[0] ?? '')?.length];
+  if (from === undefined || to === undefined) return undefined;
+  const op = opOf(node);
+  if (op === 'Transpose') {
+    const order = intsAttribute(node, 'perm');
+    return order ? order.indexOf(axis) : from - 1 - axis;
+  }
+  if (node.inputs[1] && !graph.constants.has(node.inputs[1])) return undefined;
+  const wide = Math.max(from, to);
+  const axes = intsParameter(graph, node, 1, 'axes')?.map((one) => (one < 0 ? one + wide : one));
+  if (!axes) return undefined;
+  const left = Array.from({ length: wide }, (_, i) => i).filter((i) => !axes.includes(i));
+  const moved = op === 'Squeeze' ? left.indexOf(axis) : left[axis];
+  return moved === undefined || moved < 0 ? undefined : moved;
 }
 
 function channelAxis(graph: Graph, layer: Node, shape: readonly number[]): number | undefined {
