@@ -296,6 +296,7 @@ describe('the contract of --json', TIMEOUT, () => {
       out: 'p.onnx',
       macs,
       macsFraction: macs / MACS,
+      uncounted: [],
       parameters: 9 * (half + half * half) + 2 * half + half * CLASSES,
       accuracyBefore: NUMBER,
       accuracyAfter: NUMBER,

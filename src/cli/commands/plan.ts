@@ -281,7 +281,7 @@ interface Outcome {
 
 /** The JSON object. Numbers that there are not are null. */
 function resultOf(outcome: Outcome): object {
-  const { proposals, problem, solver, solution, view, diagnosis, baselines, seconds } = outcome;
+  const { bundle, proposals, problem, solver, solution, view, diagnosis, baselines, seconds } = outcome;
   const { status, objective, bound } = solution;
   const totals = (of: PlanView | undefined) =>
     of
@@ -297,6 +297,7 @@ function resultOf(outcome: Outcome): object {
     levels: view?.levels ?? null,
     variant: view?.variant ?? null,
     devices: view?.devices ?? [],
+    uncounted: bundle.manifest.uncounted ?? [],
     deadline: problem.request.deadline,
     accuracyFloor: problem.accuracyFloor,
     baselines: Object.fromEntries(baselines.map(({ name, view: own }) => [name, totals(own)])),
