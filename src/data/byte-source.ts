@@ -6,7 +6,7 @@ export interface ByteSource {
   readonly size: number;
   /** The bytes from `start` up to `end`, both within `size`. */
   read(start: number, end: number): Promise<Uint8Array>;
-  /** The same range in pieces, one after another. */
+  /** The same range in pieces, one after another; each is valid until the next is asked for. */
   pieces(start: number, end: number): AsyncIterable<Uint8Array>;
 }
 

@@ -24,7 +24,7 @@ export async function npyHeadOf(pieces: Pieces, total: number, name: string): Pr
   const first: Uint8Array[] = [];
   let length = 0;
   for await (const piece of pieces) {
-    first.push(piece);
+    first.push(Uint8Array.from(piece));
     length += piece.length;
     if (length >= Math.min(total, MAX_HEAD_BYTES)) break;
   }

@@ -50,6 +50,11 @@ export async function* zipPieces(
   if (crc !== entry.crc) throw wrongChecksum(where);
 }
 
+/** The stream may ask for the next piece before it is done with one, and pieces may share memory. */
+async function* copies(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) yield Uint8Array.from(piece);
+}
+
 function inflatedAtOnce(packed: Uint8Array, { bytes }: ZipEntry, where: string): Uint8Array {
   try {
     return inflateRawSync(packed, { maxOutputLength: bytes + 1 });
@@ -60,7 +65,9 @@ function inflatedAtOnce(packed: Uint8Array, { bytes }: ZipEntry, where: string):
 
 async function* inflated(packed: AsyncIterable<Uint8Array>, where: string): AsyncGenerator<Uint8Array> {
   const inflate = createInflateRaw({ chunkSize: UNPACKED_PIECE });
-  const feeding = pipeline(Readable.from(packed), inflate).catch((error: unknown) => error);
+  const feeding = pipeline(Readable.from(copies(packed), { highWaterMark: 1 }), inflate).catch(
+    (error: unknown) => error,
+  );
   try {
     for await (const piece of inflate) yield piece as Uint8Array;
   } catch (cause) {

@@ -8,6 +8,8 @@ import { formatBytes } from './format.ts';
 
 // One read call gives at most 2 GiB less a byte; smaller pieces keep the event loop going.
 const PIECE = 64 * 2 ** 20;
+// Large enough that calls do not count.
+const STREAMED = 2 ** 20;
 // Opening a pipe for reading otherwise waits for its writer; Windows has neither.
 const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
@@ -53,6 +55,25 @@ export class RegularFile {
    */
   async read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
     const bytes = allocate(end - start, this);
+    await this.#fill(bytes, start);
+    return bytes;
+  }
+
+  /**
+   * The pieces of the range one after another, each of at most `most` bytes. A piece is valid until the next is asked for:
+   * they share their memory.
+   * @throws as `read`
+   */
+  async *pieces(start: number, end: number, most = STREAMED): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    const memory = allocate(Math.max(0, Math.min(most, end - start)), this);
+    for (let at = start; at < end; at += most) {
+      const piece = memory.subarray(0, Math.min(most, end - at));
+      await this.#fill(piece, at);
+      yield piece;
+    }
+  }
+
+  async #fill(bytes: Uint8Array, start: number): Promise<void> {
     for (let at = 0; at < bytes.length; ) {
       const piece = bytes.subarray(at, Math.min(at + PIECE, bytes.length));
       const { bytesRead } = await this.#handle
@@ -67,12 +88,6 @@ export class RegularFile {
       }
       at += bytesRead;
     }
-    return bytes;
-  }
-
-  /** The pieces of the range one after another, each of at most `most` bytes. @throws as `read` */
-  async *pieces(start: number, end: number, most = PIECE): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-    for (let at = start; at < end; at += most) yield await this.read(at, Math.min(at + most, end));
   }
 
   async close(): Promise<void> {
