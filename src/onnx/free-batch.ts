@@ -1,6 +1,14 @@
 // A model that fixes its batch, with the batch left open: declared sizes and the sizes written into reshapes follow it.
 // Whether what comes out still gives each sample what it gave is for the caller to try: see `prune/pack/runnable.ts`.
-import { cloneModel, type Dim, type Graph, intConstant, type Model, type Node } from './graph.ts';
+import {
+  type Constant,
+  cloneModel,
+  type Dim,
+  type Graph,
+  intConstant,
+  type Model,
+  type Node,
+} from './graph.ts';
 import { opOf } from './ops.ts';
 import { inferShapes } from './shapes.ts';
 import { addConstant, forgetShapes } from './surgery.ts';
@@ -25,6 +33,7 @@ export function freeBatch(model: Model): Model {
   for (const node of graph.nodes) {
     if (opOf(node) === 'Reshape') openReshape(graph, node, shapes, batch);
     if (opOf(node) === 'Expand') openExpand(graph, node, batch);
+    if (RECURRENT.has(node.op)) openRecurrent(graph, node);
   }
   forgetShapes(graph);
   return result;
@@ -38,15 +47,32 @@ function openReshape(
   batch: number,
 ): void {
   const target = graph.constants.get(node.inputs[1] ?? '');
-  const output = shapes.get(node.outputs[0] ?? '');
-  const input = shapes.get(node.inputs[0] ?? '');
-  if (target?.type !== 'int64' || !output || !input || Number(target.data[0]) === 0) return;
+  const output = shapes.get(node.outputs[0] ?? '') ?? wholeSizes(target);
+  const input = shapes.get(node.inputs[0] ?? '') ?? [];
+  if (target?.type !== 'int64' || !output || Number(target.data[0]) === 0) return;
   // Where it was, alone or merged with others; else where it is split from them.
   const kept = input.findIndex((size, i) => size === batch && (output[i] ?? 1) % batch === 0 && output[i]);
   const axis = output[0] === batch ? 0 : kept >= 0 ? kept : output.indexOf(batch);
   if (axis < 0) return;
   const sizes = output.map((size, i) => (i === axis ? -1 : size));
   node.inputs[1] = addConstant(graph, `${node.inputs[1]}_open`, intConstant(sizes));
+}
+
+const RECURRENT: ReadonlySet<string> = new Set(['LSTM', 'GRU', 'RNN']);
+
+/** First states of zeros, one row for each sample, are what a recurrent layer starts from by itself. */
+function openRecurrent(graph: Graph, node: Node): void {
+  node.inputs = node.inputs.map((name, at) => {
+    const state = at >= 5 && at <= 6 ? graph.constants.get(name) : undefined;
+    return state?.type === 'float32' && state.data.every((value) => value === 0) ? '' : name;
+  });
+  while (node.inputs.at(-1) === '') node.inputs.pop();
+}
+
+/** A target that says every size itself. */
+function wholeSizes(target: Constant | undefined): readonly number[] | undefined {
+  const sizes = target?.type === 'int64' ? Array.from(target.data, Number) : [];
+  return sizes.length > 0 && sizes.every((size) => size > 0) ? sizes : undefined;
 }
 
 /** A size of 1 keeps what the value has. */

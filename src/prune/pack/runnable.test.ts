@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createSession, tensor } from '../../engine/index.ts';
 import { canonicalModel } from '../../explain/index.ts';
 import { Net, normals } from '../../explain/test-support/nets.ts';
-import { fixedBatchOf, int, intConstant, ints, type Model } from '../../onnx/index.ts';
+import { fixedBatchOf, floatConstant, int, intConstant, ints, type Model } from '../../onnx/index.ts';
 import { runnable, withFirstOutput } from './runnable.ts';
 
 const SHAPE = [2, 6, 6];
@@ -50,6 +50,23 @@ describe('a fixed batch', () => {
     all.subarray(0, batch * 3).forEach((value, i) => {
       expect(value).toBeCloseTo(expected[i] as number, 4);
     });
+  });
+
+  it('of a recurrent layer with first states of zeros for each sample is left open, too', async () => {
+    const net = new Net(SHAPE, 3);
+    const input = net.builder.graph.inputs[0];
+    if (input) input.dims = [4, ...SHAPE];
+    const steps = net.op('Reshape', [net.input, net.builder.constant(intConstant([4, 12, 6]))]);
+    const zeros = (): string => net.builder.constant(floatConstant(new Float32Array(20), [1, 4, 5]));
+    const [w, r] = [net.weights([1, 20, 6]), net.weights([1, 20, 5])];
+    const turned = net.op('Transpose', [steps], { perm: ints([1, 0, 2]) });
+    const states = net.op('LSTM', [turned, w, r, '', '', zeros(), zeros()], { hidden_size: int(5) });
+    const back = net.op('Transpose', [states], { perm: ints([2, 0, 1, 3]) });
+    const flat = net.op('Reshape', [back, net.builder.constant(intConstant([4, 60]))]);
+    net.builder.output(net.gemm(flat, 60, 3), [4, 3]);
+    const fixed = canonicalModel(net.builder.model());
+    const { model, freedBatch } = await runnable(fixed, 'net', DATA);
+    expect([freedBatch, fixedBatchOf(model)]).toEqual([4, undefined]);
   });
 
   it('above 1 is refused where a sample is told by the others of its batch', async () => {
