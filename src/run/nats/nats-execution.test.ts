@@ -27,7 +27,7 @@ import { FleetBoard } from './fleet-board.ts';
 import { NatsFabric } from './nats-fabric.ts';
 import { NatsWorker, type NatsWorkerOptions } from './nats-worker.ts';
 import { LeakyProxy } from './test-support/leaky-proxy.ts';
-import { hasNatsServer, TestServer } from './test-support/nats-server.ts';
+import { hasNatsServer, OpenServer, TestServer } from './test-support/nats-server.ts';
 
 const DEVICES = ['source', 'b', 'c', 'd'];
 const MODELS = join(process.env.BEDSIDE_SHARED ?? join(import.meta.dirname, '../../../../shared'), 'models');
@@ -212,10 +212,12 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
   });
 
   it('end a request with an error when a chunk of its tensor is lost, and nothing is computed from the rest', async () => {
-    const credentials = await server.credentials('coordinator');
+    // Who loses a chunk cannot seal the next: on a server without keys.
+    await using open = await OpenServer.start();
+    const notes: string[] = [];
     const failed: string[] = [];
     const got: number[] = [];
-    const fabric = new NatsFabric({ credentials });
+    const fabric = new NatsFabric(open.access, { onNote: (text) => notes.push(text) });
     const end = await fabric.join('coordinator/b', {
       message: (_, message) => {
         if (message.kind === 'failed')
@@ -224,7 +226,8 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
       },
       lost: () => {},
     });
-    const raw = await connectNats({ credentials }, { who: 'coordinator.a' });
+    expect(notes).toEqual([expect.stringContaining('nothing is protected')]);
+    const raw = await connectNats(open.access, { who: 'coordinator.a' });
     const subject = 'bedside.tensor.coordinator.b.coordinator.a';
     const owner = { request: 'r', epoch: 0, requester: 'coordinator/b' };
     const part = { ...partOf(new Float32Array(5000), [5000]), requester: 'coordinator/b' };
@@ -255,6 +258,24 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
     await requester.close();
     await unknown.close();
     await small?.close();
+  });
+
+  it('run on a server without credentials, as people try things out', async () => {
+    await using open = await OpenServer.start();
+    await using worker = await NatsWorker.start(open.access, { device: { name: 'a' } });
+    await using store = await BundleStore.open(open.access);
+    await store.publish(bundle, await readFile(join(bundle.dir, 'bundle.json')));
+    const requester = new Requester('coordinator/a', bundle);
+    await requester.join(new NatsFabric(open.access));
+    const levels = bundle.manifest.groups.map(() => 0);
+    const input = randomSample(bundle, new Random(7));
+    const { logits } = await requester.infer(input, localPlanOf(bundle, worker.device.name, levels));
+    await expectOneMachine(logits.data, levels, input);
+    const anybody = await connectNats(open.access);
+    const entries = await (await FleetBoard.open(anybody, undefined)).read();
+    expect(entries.map(({ name, trusted }) => [name, trusted])).toEqual([['a', true]]);
+    await anybody.close();
+    await requester.close();
   });
 
   describe.each(['ecg-resnet1d', 'medical-mnist-vgg16', 'medical-mnist-resnet18'])('of %s', (name) => {

@@ -1,41 +1,17 @@
-// Nodes of several machines over a NATS server: tensors on a connection of their own, so that a flood of them never
-// silences signs of life, which go with the rest. Core NATS carries each message at most once; what that means for a
-// request when a connection is lost is told by `restored`.
-import { randomBytes } from 'node:crypto';
-import {
-  errors,
-  type Msg,
-  type NatsConnection,
-  type Status,
-  type Subscription,
-} from '@nats-io/transport-node';
-import { BedsideError, messageOf } from '../../util/index.ts';
-import { BEAT_MS, type Endpoint, type Fabric, type NodeHandlers } from '../fabric.ts';
-import type { Message } from '../messages.ts';
-import { fromWire, toWire } from '../wire.ts';
-import { type Beat, Watch } from './beats.ts';
-import { Assembler, type AssemblerOptions, encodeChunks, type Owner } from './chunks.ts';
+// Where nodes of several machines meet: each has a connection for tensors and one for the rest.
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Fabric, NodeHandlers } from '../fabric.ts';
 import { connectNats, type NatsAccess } from './connect.ts';
-import { isPlausible } from './plausible.ts';
-import { type ProbeMessage, Probes } from './probes.ts';
-import {
-  addressOf,
-  beatSubject,
-  type Channel,
-  messageSubject,
-  senderOf,
-  tokenOf,
-  tokensOf,
-  whoSubject,
-} from './subjects.ts';
+import { identificationOf } from './identity/statement.ts';
+import { assertFree, assertMay } from './joining.ts';
+import { NatsEndpoint, type NatsEndpointOptions } from './nats-endpoint.ts';
+import { addressOf, tokensOf } from './subjects.ts';
 
-/** Milliseconds in which the server says that nobody has a name. */
-const WHO_MS = 500;
+/** Said where nothing is protected. */
+const OPEN =
+  'without credentials nothing is protected: whoever reaches this server can read and say everything; bedside cluster init makes one that holds';
 
-export interface NatsFabricOptions extends AssemblerOptions {
-  /** Told of what is no failure of anything: connections lost and found, messages given up. */
-  readonly onNote?: ((text: string) => void) | undefined;
-}
+export type NatsFabricOptions = NatsEndpointOptions;
 
 /** Where nodes of several machines meet. Those of this process that join by one object reach each other directly. */
 export class NatsFabric implements Fabric {
@@ -51,6 +27,7 @@ export class NatsFabric implements Fabric {
   /** @throws BedsideError E_FABRIC also when the credentials do not allow the name */
   async join(name: string, handlers: NodeHandlers): Promise<NatsEndpoint> {
     assertMay(this.access, name);
+    if (!this.access.credentials) this.#options.onNote?.(OPEN);
     const tokens = tokensOf(addressOf(name));
     const connections: NatsConnection[] = [];
     try {
@@ -60,7 +37,9 @@ export class NatsFabric implements Fabric {
       const tensors = await connectNats(this.access, { who: tokens });
       connections.push(tensors);
       const both = { control, tensor: tensors };
-      const endpoint = new NatsEndpoint(name, both, handlers, this.#options, this.#here);
+      const own = identificationOf(this.access.credentials);
+      const near = { own, here: this.#here };
+      const endpoint = new NatsEndpoint(name, both, handlers, this.#options, near);
       await endpoint.listen();
       this.#here.set(name, endpoint);
       return endpoint;
@@ -69,307 +48,4 @@ export class NatsFabric implements Fabric {
       throw error;
     }
   }
-}
-
-/** A node on a NATS server. */
-export class NatsEndpoint implements Endpoint {
-  readonly name: string;
-  readonly probes: Probes;
-  readonly #tokens: string;
-  readonly #connections: Readonly<Record<Channel, NatsConnection>>;
-  readonly #handlers: NodeHandlers;
-  readonly #here: Map<string, NatsEndpoint>;
-  readonly #onNote: (text: string) => void;
-  readonly #watch: Watch;
-  readonly #assemblers: Readonly<Record<Channel, Assembler>>;
-  readonly #down = new Set<Channel>();
-  readonly #instance = randomBytes(6).toString('hex');
-  readonly #subjects = new Map<string, string>();
-  #sessions = 0;
-  #next = randomBytes(4).readUInt32LE();
-  #timer: NodeJS.Timeout | undefined;
-  #refused: Error | undefined;
-  /** Why it goes. */
-  #leaving: string | undefined;
-  #closed = false;
-
-  constructor(
-    name: string,
-    connections: Readonly<Record<Channel, NatsConnection>>,
-    handlers: NodeHandlers,
-    options: NatsFabricOptions,
-    here: Map<string, NatsEndpoint>,
-  ) {
-    this.name = name;
-    this.#here = here;
-    this.#tokens = tokensOf(addressOf(name));
-    this.#connections = connections;
-    this.#handlers = handlers;
-    this.#onNote = options.onNote ?? (() => {});
-    this.#watch = new Watch({
-      lost: (peer, why) => {
-        if (!this.#closed) handlers.lost(peer, why);
-      },
-      found: (peer) => {
-        if (!this.#closed) handlers.found?.(peer);
-      },
-      restored: (peers) => {
-        if (!this.#closed) handlers.restored?.(peers);
-      },
-    });
-    const assembler = (): Assembler =>
-      new Assembler(
-        {
-          whole: (from, head, data) => this.#receive(from, head, data),
-          givenUp: (from, owner, why) => this.#giveUp(from, owner, why),
-        },
-        options,
-      );
-    this.#assemblers = { control: assembler(), tensor: assembler() };
-    this.probes = new Probes((to, probe) =>
-      this.#post(to, probe, probe.kind === 'probe' ? 'tensor' : 'control'),
-    );
-  }
-
-  /** The connection of what is no tensor. */
-  get control(): NatsConnection {
-    return this.#connections.control;
-  }
-
-  /** @throws BedsideError E_FABRIC when the server does not allow it */
-  async listen(): Promise<void> {
-    const { control } = this.#connections;
-    for (const channel of ['control', 'tensor'] as const) {
-      const connection = this.#connections[channel];
-      void this.#follow(channel, connection);
-      this.#subscribe(connection, messageSubject(channel, this.#tokens, '*.*'), ({ subject, data }) => {
-        if (!this.#closed) this.#assemblers[channel].take(senderOf(subject), data);
-      });
-    }
-    // Nobody is answered: that somebody listens is the answer. Who begins to watch hears at once.
-    this.#subscribe(control, whoSubject(this.#tokens), () => this.#closed || this.#beat());
-    await control.flush();
-    await this.#connections.tensor.flush();
-    // What the server refuses comes before the answer to a flush, and is told a moment later.
-    await new Promise((resolve) => setImmediate(resolve));
-    if (this.#refused) {
-      throw new BedsideError('E_FABRIC', `node '${this.name}' may not join: ${this.#refused.message}`, {
-        hint: 'use credentials of the role that the node has; docs/cluster.md',
-        cause: this.#refused,
-      });
-    }
-    this.#beat();
-    this.#timer = setInterval(() => {
-      this.#watch.tick();
-      this.#beat();
-      this.#check();
-    }, BEAT_MS);
-    this.#timer.unref();
-  }
-
-  send(to: string, message: Message): void {
-    const near = this.#closed ? undefined : this.#here.get(to);
-    if (near) queueMicrotask(() => near.#deliver(this.name, message));
-    else this.#post(to, message, message.kind === 'part' ? 'tensor' : 'control');
-  }
-
-  watch(peer: string): void {
-    if (!this.#watch.add(peer) || this.#closed) return;
-    const tokens = tokensOf(addressOf(peer));
-    const { control } = this.#connections;
-    this.#subscribe(control, beatSubject(tokens), ({ data }) => {
-      const beat = beatOf(data);
-      if (beat) this.#watch.heard(peer, beat);
-    });
-    isFree(control, tokens).then(
-      (free) => free && this.#watch.lose(peer, 'nobody of that name is there'),
-      // The server is away; silence will tell.
-      () => {},
-    );
-  }
-
-  leave(why: string): void {
-    this.#leaving = why;
-    this.#beat();
-  }
-
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    if (this.#here.get(this.name) === this) this.#here.delete(this.name);
-    this.#leaving ??= 'it left';
-    clearInterval(this.#timer);
-    this.probes.close();
-    for (const channel of ['control', 'tensor'] as const) this.#assemblers[channel].clear();
-    this.#beat();
-    // What was sent before still goes out, if there is a server.
-    for (const connection of Object.values(this.#connections)) {
-      const sent = this.#down.size > 0 ? Promise.resolve() : connection.flush().catch(() => {});
-      await Promise.race([sent, new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
-      await connection.close();
-    }
-  }
-
-  #subscribe(connection: NatsConnection, subject: string, take: (msg: Msg) => void): Subscription {
-    return connection.subscribe(subject, {
-      callback: (error, msg) => {
-        if (!error) take(msg);
-        else this.#refused ??= error;
-      },
-    });
-  }
-
-  #post(to: string, message: Message | ProbeMessage, channel: Channel): void {
-    // What cannot be sent now is lost: nothing waits in memory for a server to come back.
-    if (this.#closed || this.#down.has(channel)) return;
-    const connection = this.#connections[channel];
-    const most = connection.info?.max_payload ?? 1 << 20;
-    const key = `${channel} ${to}`;
-    let subject = this.#subjects.get(key);
-    if (subject === undefined) {
-      subject = messageSubject(channel, tokensOf(addressOf(to)), this.#tokens);
-      this.#subjects.set(key, subject);
-    }
-    this.#next = (this.#next + 1) >>> 0;
-    const owner = message.kind === 'part' ? ownerOf(message) : undefined;
-    for (const chunk of encodeChunks(this.#next, toWire(message), owner, most)) {
-      connection.publish(subject, chunk);
-    }
-  }
-
-  #receive(from: string, head: Buffer, data: Float32Array): void {
-    let message: Message | ProbeMessage;
-    try {
-      message = fromWire<Message | ProbeMessage>(head, data);
-    } catch {
-      this.#onNote(`what came from '${from}' is no message`);
-      return;
-    }
-    if (message.kind === 'probe' || message.kind === 'echo') {
-      this.probes.receive(from, message);
-      return;
-    }
-    this.#deliver(from, message);
-  }
-
-  #deliver(from: string, message: Message): void {
-    if (this.#closed) return;
-    if (!isPlausible(from, message)) {
-      this.#onNote(`'${from}' may not say '${String(message.kind)}', or says it wrongly; it changes nothing`);
-      return;
-    }
-    try {
-      this.#handlers.message(from, message);
-    } catch (error) {
-      // Whoever sent it, the node goes on.
-      this.#onNote(`what '${from}' sent cannot be used: ${messageOf(error)}`);
-    }
-  }
-
-  /** Part of a message never came: the request ends with an error, wherever it is waited for. */
-  #giveUp(from: string, owner: Owner | undefined, why: string): void {
-    this.#onNote(`a message from '${from}' is given up: ${why}`);
-    if (!owner || this.#closed) return;
-    const { request, epoch, requester } = owner;
-    const failed: Message = {
-      kind: 'failed',
-      ...{ request, epoch },
-      error: {
-        code: 'E_FABRIC',
-        message: `a tensor from '${from}' did not come whole to '${this.name}': ${why}`,
-        hint: 'ask again; if it comes back, the network or max_pending of the NATS server is too small',
-      },
-    };
-    if (requester === this.name) this.#handlers.message(from, failed);
-    else this.send(requester, failed);
-  }
-
-  #beat(): void {
-    if (this.#down.has('control')) return;
-    const beat: Beat = { session: `${this.#instance} ${this.#sessions}`, bye: this.#leaving };
-    this.#connections.control.publish(beatSubject(this.#tokens), JSON.stringify(beat));
-  }
-
-  /** Who is silent is known when the server answers: a way to it that swallows all looks like the silence of everybody. */
-  #check(): void {
-    if (this.#down.has('control')) return;
-    const asked = performance.now();
-    this.#connections.control.flush().then(
-      () => this.#closed || this.#watch.check(asked),
-      // The connection is lost, which is told by its status.
-      () => {},
-    );
-  }
-
-  async #follow(channel: Channel, connection: NatsConnection): Promise<void> {
-    for await (const status of connection.status()) this.#changed(channel, status);
-  }
-
-  #changed(channel: Channel, status: Status): void {
-    if (this.#closed) return;
-    if (status.type === 'disconnect') {
-      if (this.#down.size === 0) this.#onNote('the connection to the NATS server is lost; coming back');
-      this.#down.add(channel);
-      this.#watch.unreachable();
-      // The rest of what was half there will not come.
-      this.#assemblers[channel].clear();
-    }
-    if (status.type === 'reconnect') {
-      this.#down.delete(channel);
-      this.#sessions++;
-      if (this.#down.size > 0) return;
-      this.#onNote('the NATS server is there again');
-      this.#beat();
-      this.#watch.reachable();
-    }
-    if (status.type === 'error' && status.error instanceof errors.PermissionViolationError) {
-      this.#onNote(`the NATS server refuses: ${status.error.message}`);
-    }
-  }
-}
-
-function ownerOf({ request, epoch, requester }: Owner): Owner {
-  return { request, epoch, requester };
-}
-
-function beatOf(data: Uint8Array): Beat | undefined {
-  try {
-    const { session, bye } = JSON.parse(Buffer.from(data).toString()) as Beat;
-    return typeof session === 'string' ? { session, bye } : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Whether nobody listens under these tokens. */
-async function isFree(connection: NatsConnection, tokens: string): Promise<boolean> {
-  try {
-    await connection.request(whoSubject(tokens), '', { timeout: WHO_MS });
-  } catch (error) {
-    if (error instanceof errors.NoRespondersError) return true;
-    if (error instanceof errors.RequestError && error.isNoResponders()) return true;
-    if (!(error instanceof errors.TimeoutError)) throw error;
-  }
-  return false;
-}
-
-async function assertFree(connection: NatsConnection, tokens: string, name: string): Promise<void> {
-  if (await isFree(connection, tokens)) return;
-  throw new BedsideError('E_FABRIC', `node '${name}' cannot join: the name is taken`, {
-    hint: 'give every node a name of its own; one that has just been killed is gone after a few seconds',
-  });
-}
-
-/** What the server would refuse is told before, in words. */
-function assertMay({ credentials }: NatsAccess, name: string): void {
-  if (!credentials) return;
-  const { role, name: only } = credentials;
-  const wanted = addressOf(name);
-  const fits = role === wanted.role && (only === undefined || tokenOf(only) === wanted.token);
-  if (fits) return;
-  throw new BedsideError(
-    'E_FABRIC',
-    `these credentials are for ${only === undefined ? `any ${role}` : `the ${role} '${only}'`}, not for '${name}'`,
-    { hint: 'bedside cluster init writes credentials for each role, and with --workers for each device' },
-  );
 }

@@ -11,7 +11,7 @@ import { makeBuckets } from '../cluster/buckets.ts';
 import { type Credentials, parseCredentials } from '../cluster/credentials.ts';
 import { ACCOUNTS, type Account, type Identity } from '../cluster/roles.ts';
 import { credentialsPath, type WrittenCluster, writeCluster } from '../cluster/write-cluster.ts';
-import { connectNats } from '../connect.ts';
+import { connectNats, type NatsAccess } from '../connect.ts';
 
 /** Whether there is a `nats-server` to test with; says so once where there is none. */
 export const hasNatsServer = found();
@@ -130,14 +130,7 @@ export class TestServer implements AsyncDisposable {
     const [command = 'nats-server', ...words] = [...this.#enter, 'nats-server', '-c', this.cluster.config];
     const child = spawn(command, words, { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#process = child;
-    const lines: string[] = [];
-    await new Promise<void>((resolve, reject) => {
-      child.stderr?.on('data', (chunk) => {
-        lines.push(String(chunk));
-        if (String(chunk).includes('Server is ready')) resolve();
-      });
-      child.once('exit', (code) => reject(new Error(`nats-server ended with ${code}:\n${lines.join('')}`)));
-    });
+    await isReady(child);
   }
 
   /** Ends it as a power cut would. */
@@ -162,6 +155,46 @@ export class TestServer implements AsyncDisposable {
       child.kill(signal);
     });
   }
+}
+
+/** A server without configuration, as people start one to try things out: everybody is anybody. */
+export class OpenServer implements AsyncDisposable {
+  readonly access: NatsAccess;
+  readonly #process: ChildProcess;
+  readonly #dir: string;
+
+  private constructor(port: number, dir: string, child: ChildProcess) {
+    this.access = { servers: [`nats://127.0.0.1:${port}`] };
+    this.#dir = dir;
+    this.#process = child;
+  }
+
+  static async start(): Promise<OpenServer> {
+    const dir = await mkdtemp(join(tmpdir(), 'bedside-open-'));
+    const port = await freePort();
+    const words = ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', dir];
+    const child = spawn('nats-server', words, { stdio: ['ignore', 'ignore', 'pipe'] });
+    await isReady(child);
+    return new OpenServer(port, dir, child);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const ended = new Promise((resolve) => this.#process.once('exit', resolve));
+    this.#process.kill('SIGKILL');
+    await ended;
+    await rm(this.#dir, { recursive: true, force: true });
+  }
+}
+
+function isReady(child: ChildProcess): Promise<void> {
+  const lines: string[] = [];
+  return new Promise<void>((resolve, reject) => {
+    child.stderr?.on('data', (chunk) => {
+      lines.push(String(chunk));
+      if (String(chunk).includes('Server is ready')) resolve();
+    });
+    child.once('exit', (code) => reject(new Error(`nats-server ended with ${code}:\n${lines.join('')}`)));
+  });
 }
 
 async function freePort(): Promise<number> {

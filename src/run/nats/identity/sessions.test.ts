@@ -1,0 +1,226 @@
+// Sessions between nodes without a server: what is carried is carried by hand, lost, repeated, changed or sent elsewhere.
+import { describe, expect, it } from 'vitest';
+import type { Channel } from '../subjects.ts';
+import { certify } from './certificate.ts';
+import type { Session } from './session.ts';
+import { Sessions } from './sessions.ts';
+import { newSigningKey, signerOf } from './signing.ts';
+import type { Identification } from './statement.ts';
+
+const cluster = signerOf(newSigningKey());
+
+function identify(role: 'worker' | 'coordinator', name?: string, by = cluster): Identification {
+  const signer = signerOf(newSigningKey());
+  const certificate = certify(by, { role, name, trusted: role === 'worker', key: signer.publicKey });
+  return { certificate, signer, cluster: cluster.publicKey };
+}
+
+interface Carried {
+  readonly what: 'hello' | Channel;
+  readonly from: string;
+  readonly to: string;
+  readonly bytes: Buffer;
+}
+
+/** Nodes, and all that was carried between them. */
+class Wires {
+  readonly nodes = new Map<string, Sessions>();
+  readonly all: Carried[] = [];
+  readonly got: string[] = [];
+  readonly notes: string[] = [];
+  #lives = 0;
+  /** What is not carried. */
+  loses: (one: Carried) => boolean = () => false;
+
+  join(name: string, own: Identification, where = name): Sessions {
+    const sessions = new Sessions(
+      { name, own, instance: `life ${++this.#lives}` },
+      {
+        carry: (what, to, bytes) => this.carry({ what, from: name, to, bytes: Buffer.from(bytes) }),
+        onNote: (text) => this.notes.push(text),
+      },
+    );
+    this.nodes.set(where, sessions);
+    return sessions;
+  }
+
+  carry(one: Carried): void {
+    this.all.push(one);
+    if (!this.loses(one)) this.deliver(one);
+  }
+
+  deliver({ what, from, to, bytes }: Carried): void {
+    const node = this.nodes.get(to);
+    if (what === 'hello') {
+      node?.hear(from, bytes);
+      return;
+    }
+    const payload = node?.open(from, what, bytes);
+    if (payload && payload.length > 0) this.got.push(`${from} to ${to}: ${payload.toString()}`);
+  }
+
+  say(from: string, to: string, text: string, channel: Channel = 'tensor'): void {
+    this.nodes.get(from)?.with(to, text.length, (session: Session) => {
+      this.carry({ what: channel, from, to, bytes: session.seal(channel, Buffer.from(text)) });
+    });
+  }
+}
+
+const coordinator = identify('coordinator', 'x');
+
+function two(): Wires {
+  const wires = new Wires();
+  wires.join('coordinator/x', coordinator);
+  wires.join('w', identify('worker', 'w'));
+  return wires;
+}
+
+describe('sessions', () => {
+  it('carry what is said both ways, in order, and only sealed', () => {
+    const wires = two();
+    wires.say('coordinator/x', 'w', 'one');
+    wires.say('coordinator/x', 'w', 'two');
+    wires.say('w', 'coordinator/x', 'three', 'control');
+    expect(wires.got).toEqual([
+      'coordinator/x to w: one',
+      'coordinator/x to w: two',
+      'w to coordinator/x: three',
+    ]);
+    expect(wires.all.some(({ bytes }) => bytes.includes('one') || bytes.includes('three'))).toBe(false);
+    // One hello each: who was greeted needs none of its own.
+    expect(wires.all.filter(({ what }) => what === 'hello')).toHaveLength(2);
+  });
+
+  it('open nothing again: not on the other channel, not sent back, not changed, not to another', () => {
+    const wires = two();
+    wires.join('v', identify('worker', 'v'));
+    wires.say('coordinator/x', 'w', 'order');
+    wires.say('coordinator/x', 'v', 'order');
+    wires.say('w', 'coordinator/x', 'answer', 'control');
+    const before = [...wires.got];
+    const sealed = wires.all.filter(({ what }) => what !== 'hello');
+    for (const one of [...sealed]) {
+      wires.deliver(one);
+      for (const what of ['tensor', 'control'] as const) {
+        wires.deliver({ ...one, what });
+        wires.deliver({ ...one, what, from: one.to, to: one.from });
+        for (const to of ['v', 'w']) wires.deliver({ ...one, what, to });
+        for (const from of ['v', 'w', 'coordinator/x', 'coordinator/y'])
+          wires.deliver({ ...one, what, from });
+      }
+      for (let at = 0; at < one.bytes.length; at++) {
+        const bytes = Buffer.from(one.bytes);
+        bytes[at] = (bytes[at] ?? 0) ^ 1;
+        wires.deliver({ ...one, bytes });
+      }
+      for (const size of [0, 7, 14, 29, one.bytes.length - 1]) {
+        wires.deliver({ ...one, bytes: one.bytes.subarray(0, size) });
+      }
+    }
+    expect(wires.got).toEqual(before);
+    wires.say('coordinator/x', 'w', 'next');
+    expect(wires.got.at(-1)).toBe('coordinator/x to w: next');
+  });
+
+  it('are made with nobody but those whom the cluster has signed for, under their own name', () => {
+    const other = signerOf(newSigningKey());
+    for (const [name, own] of [
+      ['coordinator/x', identify('worker', 'guest')],
+      ['coordinator/x', identify('coordinator', 'y')],
+      ['coordinator/x', identify('coordinator', 'x', other)],
+      ['v', identify('worker', 'guest')],
+      ['coordinator/x', { ...identify('worker', 'guest'), certificate: coordinator.certificate }],
+    ] as const) {
+      const wires = new Wires();
+      wires.join('w', identify('worker', 'w'));
+      wires.join(name, own);
+      wires.say(name, 'w', 'order');
+      wires.say('w', name, 'tensor');
+      expect(wires.got).toEqual([]);
+      expect(wires.notes[0]).toContain('not known by its hello');
+      expect(wires.all.filter(({ what }) => what !== 'hello')).toEqual([]);
+    }
+  });
+
+  it('are not made by hellos of before, or of others: nothing of an earlier life is opened', () => {
+    const wires = two();
+    wires.say('coordinator/x', 'w', 'order');
+    wires.say('w', 'coordinator/x', 'answer');
+    const old = [...wires.all];
+    const before = [...wires.got];
+    // The worker starts again: all that was said to it is said again, in order.
+    wires.nodes.get('w')?.close();
+    wires.join('w', identify('worker', 'w'));
+    for (const one of old) if (one.to === 'w') wires.deliver(one);
+    expect(wires.got).toEqual(before);
+    // And so does who asked: what its worker had answered is no answer now.
+    wires.nodes.get('coordinator/x')?.close();
+    wires.join('coordinator/x', coordinator);
+    for (const one of old) wires.deliver(one);
+    expect(wires.got).toEqual(before);
+    wires.join('v', identify('worker', 'v'));
+    // A hello is for one: another gives no session with it.
+    const asked = wires.all.length;
+    for (const one of old) if (one.what === 'hello') wires.deliver({ ...one, to: 'v' });
+    expect(wires.all.slice(asked)).toEqual([]);
+    wires.say('coordinator/x', 'w', 'again');
+    expect(wires.got).toEqual([...before, 'coordinator/x to w: again']);
+  });
+
+  it('are made anew when a peer is in another life, by its word or because it does not know the old one', () => {
+    const wires = two();
+    wires.say('coordinator/x', 'w', 'one');
+    const first = wires.nodes.get('coordinator/x')?.instanceOf('w');
+    wires.nodes.get('w')?.close();
+    wires.join('w', identify('worker', 'w'));
+    // This one is lost, and tells that there is another life.
+    wires.say('coordinator/x', 'w', 'two');
+    wires.say('coordinator/x', 'w', 'three');
+    expect(wires.got).toEqual(['coordinator/x to w: one', 'coordinator/x to w: three']);
+    const second = wires.nodes.get('coordinator/x')?.instanceOf('w');
+    expect(second).not.toBe(first);
+    wires.nodes.get('w')?.close();
+    wires.join('w', identify('worker', 'w'));
+    wires.nodes.get('coordinator/x')?.doubt('w', 'life 4');
+    wires.say('coordinator/x', 'w', 'four');
+    expect(wires.got.at(-1)).toBe('coordinator/x to w: four');
+    // The same life again changes nothing.
+    const hellos = wires.all.length;
+    wires.nodes.get('coordinator/x')?.doubt('w', 'life 4');
+    wires.say('coordinator/x', 'w', 'five');
+    expect(wires.all.slice(hellos).map(({ what }) => what)).toEqual(['tensor']);
+  });
+
+  it('come about though hellos are lost; what waits goes out in order, and a peer that is not there costs only its own', async () => {
+    const wires = two();
+    let lost = 0;
+    wires.loses = ({ what }) => what === 'hello' && lost++ < 2;
+    wires.say('coordinator/x', 'w', 'one');
+    wires.say('coordinator/x', 'w', 'two');
+    wires.say('coordinator/x', 'nobody', 'lost');
+    expect(wires.got).toEqual([]);
+    await wires.nodes.get('coordinator/x')?.settled(5000);
+    expect(wires.got).toEqual(['coordinator/x to w: one', 'coordinator/x to w: two']);
+  });
+
+  it('hold no more of what waits than there is room for', () => {
+    const wires = two();
+    const one = wires.nodes.get('coordinator/x');
+    for (let at = 0; at < 30; at++) one?.with('nobody', 1e7, () => {});
+    expect(wires.notes).toHaveLength(5);
+    one?.close();
+  });
+
+  it('are made as often as they may be, and no oftener', () => {
+    const wires = two();
+    wires.say('coordinator/x', 'w', 'one');
+    const hello = wires.all.find(({ what }) => what === 'hello');
+    const answers = () => wires.all.filter(({ what, from }) => what === 'hello' && from === 'w').length;
+    const before = answers();
+    for (let at = 0; at < 200; at++) if (hello) wires.deliver(hello);
+    expect(answers() - before).toBeLessThan(50);
+    // What was repeated has not pushed out the session that is used.
+    wires.say('coordinator/x', 'w', 'two');
+    expect(wires.got.at(-1)).toBe('coordinator/x to w: two');
+  });
+});

@@ -1,0 +1,347 @@
+// A node's sessions with others. Who has something to say to a peer that he has no session with says hello, signed, and waits
+// for the answer; so both know each other by their certificates, and that the other lives now. What is not sealed in a session
+// is not opened, and what was said in the life of a node before its present one cannot be.
+import { randomBytes } from 'node:crypto';
+import type { Channel } from '../subjects.ts';
+import { Ephemeral, idOf, Session, type Side } from './session.ts';
+import { heard, type Identification, state } from './statement.ts';
+
+/** Milliseconds between hellos without an answer, and after which what waits for one is lost. */
+const AGAIN_MS = 250;
+const PATIENCE_MS = 2000;
+
+/** Hellos of one peer that are read at once, and each second. */
+const MOST_HELLOS = 10;
+
+const MOST_HELLO_BYTES = 4096;
+
+/** Bytes that may wait for sessions, of all peers. */
+const MOST_WAITING = 256e6;
+
+/** Peers that are known; sessions with one of them that are open, and that are not used yet. */
+const MOST_PEERS = 1024;
+const MOST_OPEN = 3;
+const MOST_NEW = 2;
+
+/** Milliseconds between two words to one peer that it seals in a session that is not known here. */
+const DOUBT_MS = 200;
+
+/** Something that waits for a session. */
+type Waiting = (session: Session) => void;
+
+interface Peer {
+  /** For what is sent. */
+  out: Session | undefined;
+  /** By name, the oldest first. */
+  readonly open: Map<string, Session>;
+  /** Sessions that the peer began, and has sealed nothing in yet. */
+  readonly begun: Map<string, Session>;
+  readonly waiting: Waiting[];
+  waitingBytes: number;
+  /** The hello that waits for an answer. */
+  nonce: string | undefined;
+  since: number;
+  timer: NodeJS.Timeout | undefined;
+  hellos: number;
+  refilled: number;
+}
+
+interface Hello {
+  readonly from: string;
+  readonly to: string;
+  readonly key: string;
+  readonly nonce: string;
+  readonly instance: string;
+  /** The nonce of the hello that this one answers. */
+  readonly answer?: string;
+}
+
+/** Who a node is. */
+export interface Self {
+  readonly name: string;
+  /** Which life of it this is. */
+  readonly instance: string;
+  readonly own: Identification;
+}
+
+export interface SessionsHandlers {
+  /** Carries a hello, or what was sealed on the channel of what is no tensor, to a peer. */
+  readonly carry: (what: 'hello' | 'control', to: string, bytes: Uint8Array) => void;
+  readonly onNote: (text: string) => void;
+}
+
+export class Sessions {
+  readonly #self: Self;
+  readonly #handlers: SessionsHandlers;
+  readonly #ephemeral = new Ephemeral();
+  readonly #peers = new Map<string, Peer>();
+  readonly #doubted = new Map<string, number>();
+  #waiting = 0;
+  #closed = false;
+
+  constructor(self: Self, handlers: SessionsHandlers) {
+    this.#self = self;
+    this.#handlers = handlers;
+  }
+
+  /**
+   * Calls `send` with a session: at once, or when there is one; never for a peer that does not answer.
+   * @param bytes that wait meanwhile
+   */
+  with(to: string, bytes: number, send: Waiting): void {
+    if (this.#closed) return;
+    const peer = this.#peer(to);
+    if (peer.out) {
+      send(peer.out);
+      return;
+    }
+    if (this.#waiting + bytes > MOST_WAITING) {
+      this.#handlers.onNote(`too much waits for '${to}' and others to answer; what is sent is lost`);
+      return;
+    }
+    peer.waiting.push(send);
+    peer.waitingBytes += bytes;
+    this.#waiting += bytes;
+    this.greet(to);
+  }
+
+  /** Makes a session, if there is none. */
+  greet(to: string): void {
+    const peer = this.#peer(to);
+    if (this.#closed || peer.out || peer.nonce !== undefined) return;
+    peer.since = performance.now();
+    this.#sayHello(to, peer);
+  }
+
+  /** What a peer has sealed; undefined for what it has not, or has said before. */
+  open(from: string, channel: Channel, sealed: Buffer): Buffer | undefined {
+    const peer = this.#peers.get(from);
+    const id = idOf(sealed);
+    const session = peer?.open.get(id) ?? peer?.begun.get(id);
+    if (!peer || !session) {
+      this.#doubt(from, id);
+      return undefined;
+    }
+    const payload = session.open(channel, sealed);
+    if (payload && peer.begun.delete(id)) {
+      // It lives: who only repeats a hello cannot seal anything.
+      this.#add(peer, session);
+      this.#ready(peer, session);
+    }
+    return payload;
+  }
+
+  /** What came on the subject of hellos. */
+  hear(from: string, bytes: Uint8Array): void {
+    if (this.#closed || bytes.length > MOST_HELLO_BYTES) return;
+    const text = Buffer.from(bytes).toString();
+    if (text.startsWith(UNKNOWN)) {
+      const peer = this.#peers.get(from);
+      if (peer?.out && text === `${UNKNOWN}${hexOf(peer.out.id)}`) this.#renew(from, peer);
+      return;
+    }
+    const known = this.#peers.get(from);
+    if (known && !isWithin(known)) return;
+    const { own, name } = this.#self;
+    const statement = heard(own, 'hello', text, from);
+    const hello = statement && readHello(statement.text);
+    if (!hello || hello.from !== from || hello.to !== name) {
+      this.#handlers.onNote(
+        `'${from}' is not known by its hello: it has no certificate of this cluster for that name`,
+      );
+      return;
+    }
+    const shared = this.#ephemeral.share(hello.key);
+    if (!shared) return;
+    const peer = this.#peer(from);
+    if (hello.answer === undefined) this.#answer(peer, hello, shared);
+    else this.#answered(peer, hello, shared);
+  }
+
+  /** Whether a peer has another life than that which sessions are with is asked before anything else is said to it. */
+  doubt(name: string, instance: string): void {
+    const peer = this.#peers.get(name);
+    if (peer?.out && peer.out.instance !== instance) this.#renew(name, peer);
+  }
+
+  /** Something may have been lost between this node and all others. */
+  doubtAll(): void {
+    for (const [name, peer] of this.#peers) {
+      peer.out = undefined;
+      this.#forget(peer);
+      if (peer.waiting.length > 0) this.greet(name);
+    }
+  }
+
+  /** Which life of a peer the last session is with. */
+  instanceOf(name: string): string | undefined {
+    const peer = this.#peers.get(name);
+    return peer?.out?.instance ?? [...(peer?.open.values() ?? [])].at(-1)?.instance;
+  }
+
+  /** Waits until nothing waits, or for so many milliseconds. */
+  async settled(most: number): Promise<void> {
+    const end = performance.now() + most;
+    while ([...this.#peers.values()].some(({ waiting }) => waiting.length > 0)) {
+      if (performance.now() > end) return;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const { timer } of this.#peers.values()) clearTimeout(timer);
+    this.#peers.clear();
+  }
+
+  #peer(name: string): Peer {
+    const before = this.#peers.get(name);
+    if (before) return before;
+    if (this.#peers.size >= MOST_PEERS) this.#evict();
+    const peer: Peer = {
+      ...{ out: undefined, open: new Map(), begun: new Map(), waiting: [], waitingBytes: 0 },
+      ...{ nonce: undefined, since: 0, timer: undefined, hellos: MOST_HELLOS, refilled: performance.now() },
+    };
+    this.#peers.set(name, peer);
+    return peer;
+  }
+
+  /** The one that is known for longest and that nothing waits for; should it be there, it says hello again. */
+  #evict(): void {
+    for (const [name, peer] of this.#peers) {
+      if (peer.waiting.length > 0) continue;
+      this.#forget(peer);
+      this.#peers.delete(name);
+      return;
+    }
+  }
+
+  #sayHello(to: string, peer: Peer): void {
+    const nonce = newNonce();
+    peer.nonce = nonce;
+    this.#state(to, { nonce });
+    peer.timer = setTimeout(() => {
+      if (peer.out || peer.nonce === undefined) return;
+      const late = performance.now() - peer.since > PATIENCE_MS;
+      if (late) this.#drop(peer);
+      // Whom nothing waits for is not asked again.
+      if (late || peer.waiting.length === 0) this.#forget(peer);
+      else this.#sayHello(to, peer);
+    }, AGAIN_MS);
+    peer.timer.unref();
+  }
+
+  #state(to: string, { nonce, answer }: { readonly nonce: string; readonly answer?: string }): void {
+    const { name, instance, own } = this.#self;
+    const said: Hello = {
+      ...{ from: name, to, key: this.#ephemeral.publicKey, nonce, instance },
+      ...(answer === undefined ? {} : { answer }),
+    };
+    this.#handlers.carry('hello', to, Buffer.from(state(own, 'hello', JSON.stringify(said))));
+  }
+
+  /** A peer begins. */
+  #answer(peer: Peer, hello: Hello, shared: Buffer): void {
+    const own = this.#side(newNonce());
+    const session = new Session(shared, [sideOf(hello), own], false, hello.instance);
+    if (peer.begun.size >= MOST_NEW) peer.begun.delete(firstOf(peer.begun));
+    peer.begun.set(session.id, session);
+    this.#state(hello.from, { nonce: own.nonce, answer: hello.nonce });
+  }
+
+  /** A peer answers: it lives, as it has signed the nonce. */
+  #answered(peer: Peer, hello: Hello, shared: Buffer): void {
+    if (peer.nonce === undefined || hello.answer !== peer.nonce) return;
+    const session = new Session(shared, [this.#side(peer.nonce), sideOf(hello)], true, hello.instance);
+    this.#add(peer, session);
+    // Nothing is said in it, so that the peer may use it too.
+    this.#handlers.carry('control', hello.from, session.seal('control', new Uint8Array(0)));
+    this.#ready(peer, session);
+  }
+
+  #side(nonce: string): Side {
+    return { name: this.#self.name, key: this.#ephemeral.publicKey, nonce };
+  }
+
+  #add({ open }: Peer, session: Session): void {
+    if (open.size >= MOST_OPEN) open.delete(firstOf(open));
+    open.set(session.id, session);
+  }
+
+  #ready(peer: Peer, session: Session): void {
+    peer.out = session;
+    this.#forget(peer);
+    const waiting = peer.waiting.splice(0);
+    this.#waiting -= peer.waitingBytes;
+    peer.waitingBytes = 0;
+    for (const send of waiting) send(session);
+  }
+
+  #renew(name: string, peer: Peer): void {
+    peer.out = undefined;
+    this.greet(name);
+  }
+
+  /** The hello that waits. */
+  #forget(peer: Peer): void {
+    clearTimeout(peer.timer);
+    peer.timer = undefined;
+    peer.nonce = undefined;
+  }
+
+  #drop(peer: Peer): void {
+    peer.waiting.length = 0;
+    this.#waiting -= peer.waitingBytes;
+    peer.waitingBytes = 0;
+  }
+
+  /** Who seals in a session that is not known here may not know that this is another life. */
+  #doubt(from: string, id: string): void {
+    const now = performance.now();
+    if (now - (this.#doubted.get(from) ?? Number.NEGATIVE_INFINITY) < DOUBT_MS) return;
+    if (this.#doubted.size >= MOST_PEERS) this.#doubted.clear();
+    this.#doubted.set(from, now);
+    this.#handlers.carry('hello', from, Buffer.from(`${UNKNOWN}${hexOf(id)}`));
+  }
+}
+
+/** Said of a session, unsigned: at worst it makes another. */
+const UNKNOWN = 'unknown ';
+
+function hexOf(id: string): string {
+  return Buffer.from(id, 'latin1').toString('hex');
+}
+
+function newNonce(): string {
+  return randomBytes(16).toString('base64url');
+}
+
+function sideOf({ from, key, nonce }: Hello): Side {
+  return { name: from, key, nonce };
+}
+
+function firstOf(map: ReadonlyMap<string, unknown>): string {
+  for (const key of map.keys()) return key;
+  return '';
+}
+
+/** Whether a peer says hello no oftener than it may: each costs signatures. */
+function isWithin(peer: Peer): boolean {
+  const now = performance.now();
+  peer.hellos = Math.min(MOST_HELLOS, peer.hellos + ((now - peer.refilled) / 1000) * MOST_HELLOS);
+  peer.refilled = now;
+  if (peer.hellos < 1) return false;
+  peer.hellos--;
+  return true;
+}
+
+function readHello(text: string): Hello | undefined {
+  try {
+    const hello = JSON.parse(text) as Hello;
+    const { from, to, key, nonce, instance, answer = '' } = hello;
+    const all: readonly unknown[] = [from, to, key, nonce, instance, answer];
+    return all.every((value) => typeof value === 'string' && value.length <= 1024) ? hello : undefined;
+  } catch {
+    return undefined;
+  }
+}
