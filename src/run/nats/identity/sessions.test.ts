@@ -1,5 +1,6 @@
 // Sessions between nodes without a server: what is carried is carried by hand, lost, repeated, changed or sent elsewhere.
 import { describe, expect, it } from 'vitest';
+import { until } from '../../test-support/fabric-suite.ts';
 import type { Channel } from '../subjects.ts';
 import { certify } from './certificate.ts';
 import type { Session } from './session.ts';
@@ -199,8 +200,30 @@ describe('sessions', () => {
     wires.say('coordinator/x', 'w', 'two');
     wires.say('coordinator/x', 'nobody', 'lost');
     expect(wires.got).toEqual([]);
-    await wires.nodes.get('coordinator/x')?.settled(5000);
+    await until(() => wires.got.length === 2);
     expect(wires.got).toEqual(['coordinator/x to w: one', 'coordinator/x to w: two']);
+  });
+
+  it('come about though answers are slower than hellos are said again', async () => {
+    const wires = two();
+    // Held back until the sixth: a link, or a machine, that takes its time.
+    const late: Carried[] = [];
+    wires.loses = (one) => {
+      if (one.what !== 'hello' || one.from !== 'w') return false;
+      late.push(one);
+      return true;
+    };
+    wires.say('coordinator/x', 'w', 'one');
+    await until(() => late.length >= 6);
+    wires.loses = () => false;
+    for (const one of late) wires.deliver(one);
+    wires.say('coordinator/x', 'w', 'two');
+    wires.say('w', 'coordinator/x', 'three');
+    expect(wires.got).toEqual([
+      'coordinator/x to w: one',
+      'coordinator/x to w: two',
+      'w to coordinator/x: three',
+    ]);
   });
 
   it('hold no more of what waits than there is room for', () => {

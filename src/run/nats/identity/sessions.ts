@@ -8,7 +8,7 @@ import { heard, type Identification, state } from './statement.ts';
 
 /** Milliseconds between hellos without an answer, and after which what waits for one is lost. */
 const AGAIN_MS = 250;
-const PATIENCE_MS = 2000;
+const PATIENCE_MS = 5000;
 
 /** Hellos of one peer that are read at once, and each second. */
 const MOST_HELLOS = 10;
@@ -35,15 +35,22 @@ interface Peer {
   /** By name, the oldest first. */
   readonly open: Map<string, Session>;
   /** Sessions that the peer began, and has sealed nothing in yet. */
-  readonly begun: Map<string, Session>;
+  readonly begun: Map<string, Begun>;
   readonly waiting: Waiting[];
   waitingBytes: number;
-  /** The hello that waits for an answer. */
+  /** Of the hello that waits for an answer; said again, it has the same. */
   nonce: string | undefined;
   since: number;
   timer: NodeJS.Timeout | undefined;
   hellos: number;
   refilled: number;
+}
+
+interface Begun {
+  readonly session: Session;
+  /** Of the hello that began it, and of the answer. */
+  readonly nonce: string;
+  readonly answered: string;
 }
 
 interface Hello {
@@ -117,7 +124,7 @@ export class Sessions {
   open(from: string, channel: Channel, sealed: Buffer): Buffer | undefined {
     const peer = this.#peers.get(from);
     const id = idOf(sealed);
-    const session = peer?.open.get(id) ?? peer?.begun.get(id);
+    const session = peer?.open.get(id) ?? peer?.begun.get(id)?.session;
     if (!peer || !session) {
       this.#doubt(from, id);
       return undefined;
@@ -190,7 +197,7 @@ export class Sessions {
 
   close(): void {
     this.#closed = true;
-    for (const { timer } of this.#peers.values()) clearTimeout(timer);
+    for (const { timer } of this.#peers.values()) clearInterval(timer);
     this.#peers.clear();
   }
 
@@ -220,13 +227,11 @@ export class Sessions {
     const nonce = newNonce();
     peer.nonce = nonce;
     this.#state(to, { nonce });
-    peer.timer = setTimeout(() => {
-      if (peer.out || peer.nonce === undefined) return;
-      const late = performance.now() - peer.since > PATIENCE_MS;
-      if (late) this.#drop(peer);
-      // Whom nothing waits for is not asked again.
-      if (late || peer.waiting.length === 0) this.#forget(peer);
-      else this.#sayHello(to, peer);
+    peer.timer = setInterval(() => {
+      if (performance.now() - peer.since > PATIENCE_MS) {
+        this.#drop(peer);
+        this.#forget(peer);
+      } else if (peer.waiting.length > 0) this.#state(to, { nonce });
     }, AGAIN_MS);
     peer.timer.unref();
   }
@@ -242,10 +247,16 @@ export class Sessions {
 
   /** A peer begins. */
   #answer(peer: Peer, hello: Hello, shared: Buffer): void {
+    // Said again because the answer was late: it is the same session.
+    const before = [...peer.begun.values()].find(({ nonce }) => nonce === hello.nonce);
+    if (before) {
+      this.#state(hello.from, { nonce: before.answered, answer: hello.nonce });
+      return;
+    }
     const own = this.#side(newNonce());
     const session = new Session(shared, [sideOf(hello), own], false, hello.instance);
     if (peer.begun.size >= MOST_NEW) peer.begun.delete(firstOf(peer.begun));
-    peer.begun.set(session.id, session);
+    peer.begun.set(session.id, { session, nonce: hello.nonce, answered: own.nonce });
     this.#state(hello.from, { nonce: own.nonce, answer: hello.nonce });
   }
 
@@ -284,7 +295,7 @@ export class Sessions {
 
   /** The hello that waits. */
   #forget(peer: Peer): void {
-    clearTimeout(peer.timer);
+    clearInterval(peer.timer);
     peer.timer = undefined;
     peer.nonce = undefined;
   }
