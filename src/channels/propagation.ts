@@ -103,13 +103,15 @@ export class Propagation {
     this.layers.push({ name, ids: new Int32Array(), fixed: { channels, reason } });
   }
 
-  /** Records a weighted layer. */
+  /**
+   * Records a weighted layer.
+   * @throws BedsideError E_MODEL when it has no name of its own
+   */
   addLayer(node: Node, ids: Int32Array, isLeft = false): void {
     if (node.name === '' || this.#names.has(node.name)) {
-      throw new BedsideError(
-        'E_INTERNAL',
-        `internal: ${describeNode(node)}: weighted layers need names of their own`,
-      );
+      throw new BedsideError('E_MODEL', `${describeNode(node)}: weighted layers need names of their own`, {
+        hint: 'give each node a name that no other has, or read the model by `canonicalGraph`, which does',
+      });
     }
     this.#names.add(node.name);
     this.layers.push({ name: node.name, ids, isLeft });

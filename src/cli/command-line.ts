@@ -1,6 +1,6 @@
 // What every command shares in how it is declared, run and how its failures are told.
 import { CommanderError } from 'commander';
-import { BedsideError, messageOf, plainLine, plainText } from '../util/index.ts';
+import { BedsideError, largest, messageOf, plainLine, plainText } from '../util/index.ts';
 import { Output, type OutputOptions } from './output.ts';
 
 /** Exit statuses: 0 success, 1 failure, 2 a wrong command line, 130 interrupted. */
@@ -8,7 +8,7 @@ export const EXIT = { success: 0, failure: 1, usage: 2, interrupted: 130 } as co
 
 /** Examples below a command's help. */
 export function examples(...lines: readonly (readonly [command: string, what: string])[]): string {
-  const width = Math.max(...lines.map(([command]) => command.length));
+  const width = largest(lines.map(([command]) => command.length));
   const one = ([command, what]: readonly [string, string]): string =>
     width > 70 ? `  # ${what}\n  ${command}` : `  ${command.padEnd(width)}  # ${what}`;
   return `\nExamples:\n${lines.map(one).join('\n')}`;

@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import type { Dataset } from '../data/index.ts';
 import type { CompareRow, Comparison, MixName } from '../prune/index.ts';
-import { formatPercent } from '../util/index.ts';
+import { formatPercent, largest, smallest } from '../util/index.ts';
 import type { ReportHeatmap } from './heatmaps/index.ts';
 import { hashFile, type LoadedModel } from './load.ts';
 import type { MixRow, ReportData } from './report/report-data.ts';
@@ -35,7 +35,7 @@ export function isImbalanced(dataset: Dataset): boolean {
   const counts = new Map<number, number>();
   for (const label of dataset.labels) counts.set(label, (counts.get(label) ?? 0) + 1);
   const present = [...counts.values()];
-  return Math.min(...present) * 2 < Math.max(...present);
+  return smallest(present) * 2 < largest(present);
 }
 
 /** Criterion by ratio, best first: accuracy, and balanced accuracy where classes are far from equally many. */
@@ -121,7 +121,7 @@ function matrix({ base, rows }: Comparison, measure: Measure, title: string): st
   });
   const macs = ratios.map((ratio) => {
     const all = rows.filter((row) => row.ratio === ratio).map((row) => row.macsFraction);
-    const [low, high] = [Math.min(...all), Math.max(...all)];
+    const [low, high] = [smallest(all), largest(all)];
     return formatPercent(low) === formatPercent(high)
       ? formatPercent(low)
       : `${(low * 100).toFixed(0)}-${(high * 100).toFixed(0)} %`;

@@ -1,6 +1,6 @@
 // The chart of a bundle's variants: accuracy against multiply-accumulates left, as one SVG file that stands alone.
 import type { BundleManifest } from '../bundle/index.ts';
-import { formatBytes, formatPercent, formatSeconds } from '../util/index.ts';
+import { formatBytes, formatPercent, formatSeconds, largest, smallest } from '../util/index.ts';
 import { type FrontierRow, frontierRows, levelsText, measureWord, variantRows } from './frontier.ts';
 import { type Html, html } from './report/html.ts';
 import { linearScale, type Scale } from './report/scale.ts';
@@ -19,8 +19,8 @@ export function frontierChart(
   const rows = variantRows(manifest);
   const fractions = rows.map(({ macsFraction }) => macsFraction);
   const values = rows.flatMap(({ accuracy, lowerBound }) => [accuracy, lowerBound]);
-  const x = linearScale(Math.min(...fractions), Math.max(...fractions), PLOT.right, PLOT.left);
-  const y = linearScale(Math.min(...values), Math.max(...values), PLOT.bottom, PLOT.top);
+  const x = linearScale(smallest(fractions), largest(fractions), PLOT.right, PLOT.left);
+  const y = linearScale(smallest(values), largest(values), PLOT.bottom, PLOT.top);
   const best = frontierRows(manifest);
   const line = best.map((row) => `${px(x(row.macsFraction))},${px(y(row.accuracy))}`).join(' ');
   const isBest = ({ variant }: FrontierRow): boolean =>

@@ -11,7 +11,7 @@ import {
   NORMALISATIONS,
   type Normalisation,
 } from '../prune/index.ts';
-import { BedsideError } from '../util/index.ts';
+import { BedsideError, largest } from '../util/index.ts';
 import { count, items, names } from './options.ts';
 
 /** The criterion that explains when none is named. */
@@ -113,7 +113,7 @@ export function criteriaHelp(auto: boolean): string {
       AUTO.name,
       `whichever does best by measurement: of ${listed(AUTO.repaired)} where the network is repaired, else of ${listed(AUTO.candidates)}`,
     ]);
-  const width = Math.max(...rows.map(([name]) => name.length));
+  const width = largest(rows.map(([name]) => name.length));
   return `\nCriteria:\n${rows.map(([name, what]) => `  ${name.padEnd(width)}  ${what}`).join('\n')}`;
 }
 

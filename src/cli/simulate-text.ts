@@ -1,6 +1,6 @@
 // A simulated ward for people: what planners reached, and how it went over time.
 import type { WardOutcome, WardSummary } from '../learn/index.ts';
-import { formatJoules, formatPercent, formatSeconds } from '../util/index.ts';
+import { formatJoules, formatPercent, formatSeconds, largest } from '../util/index.ts';
 import { meanSparkline } from './sparkline.ts';
 import { table } from './tables.ts';
 
@@ -64,9 +64,9 @@ export function courseText(
 ): string {
   let end = 1e-9;
   for (const { outcomes } of episodes) for (const { arrived } of outcomes) end = Math.max(end, arrived);
-  const width = Math.max(...episodes.map(({ solver }) => solver.length));
+  const width = largest(episodes.map(({ solver }) => solver.length));
   const columns = episodes.map(({ outcomes }) => meansOverTime(outcomes, end));
-  const most = Math.max(...columns.flat().filter(Number.isFinite));
+  const most = largest(columns.flat().filter(Number.isFinite));
   const rows = episodes.map(
     ({ solver }, i) => `${solver.padEnd(width)} |${meanSparkline(columns[i] ?? [], most)}|`,
   );

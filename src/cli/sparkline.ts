@@ -1,4 +1,5 @@
 // A row of numbers as a row of blocks.
+import { largest } from '../util/index.ts';
 
 const BLOCKS = '▁▂▃▄▅▆▇█';
 
@@ -13,7 +14,7 @@ export function sortedSparkline(values: ArrayLike<number>, width: number): strin
     );
     return part.reduce((sum, value) => sum + value, 0) / part.length;
   });
-  const most = Math.max(...heights);
+  const most = largest(heights);
   return heights.map((height) => BLOCKS[most > 0 ? Math.round((height / most) * 7) : 0] ?? ' ').join('');
 }
 

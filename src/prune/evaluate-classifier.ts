@@ -9,9 +9,13 @@ import {
   isBatchFirst,
   type Model,
   metadataOf,
+  sizeOf,
   type Value,
 } from '../onnx/index.ts';
-import { BedsideError } from '../util/index.ts';
+import { BedsideError, formatBytes } from '../util/index.ts';
+
+/** What one run may read; a model that fixes more is damaged, or none for samples. */
+const MOST_BYTES = 2 ** 31;
 
 /** The interface of a model that has one float32 input `[batch, ...]` and scores `[batch, classes]`. */
 export interface Classifier {
@@ -53,6 +57,14 @@ export function describeClassifier(model: Model, name: string): Classifier {
   const sampleShape = shapes.get(input.name)?.slice(1) ?? [];
   const [batch] = input.dims;
   const fixedBatch = typeof batch === 'number' ? batch : undefined;
+  const bytes = 4 * sizeOf([fixedBatch ?? 1, ...sampleShape]);
+  if (!(bytes <= MOST_BYTES)) {
+    const shape = shapeText([fixedBatch ?? 1, ...sampleShape]);
+    throw unsupported(
+      `${name} reads ${shape} at once, ${formatBytes(bytes)}`,
+      'export it with a free batch axis and the size of one sample',
+    );
+  }
   const scores = (value: Value) => scoreClasses(shapes.get(value.name) ?? value.dims, fixedBatch ?? 1);
   const classes = scores(output);
   if (classes === undefined) {

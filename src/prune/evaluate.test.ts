@@ -131,6 +131,10 @@ describe('describeClassifier', () => {
     ],
     ['no output', ({ graph }) => graph.outputs.splice(0)],
     ['bytes', ({ graph }) => void Object.assign(graph.inputs[0] ?? {}, { elemType: ELEM.uint8 })],
+    [
+      'a batch that no memory holds',
+      ({ graph }) => void Object.assign(graph.inputs[0] ?? {}, { dims: [2 ** 31, 3] }),
+    ],
     ['no batch axis', ({ graph }) => void Object.assign(graph.inputs[0] ?? {}, { dims: [3] })],
     [
       'scores of rank 3',

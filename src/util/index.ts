@@ -1,5 +1,6 @@
 export { availableMemory } from './available-memory.ts';
 export { BedsideError, ERROR_CODES, type ErrorCode, messageOf, must } from './errors.ts';
+export { largest, smallest } from './extremes.ts';
 export { assertWritable, throughTemporary, writeFileAtomic } from './files.ts';
 export {
   argmax,

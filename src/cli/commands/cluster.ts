@@ -186,11 +186,9 @@ function renewedText({ dir, hosts, expires, authority, credentials, missing }: R
   ];
   if (!authority.kept) {
     lines.push('Devices trust the new authority with these files only; copy each its own again:');
-    lines.push(...credentials.map((path) => `  ${short(path)}`));
-    lines.push(
-      ...missing.map((path) => `  ${short(path)} is not here: delete that key and add it again`),
-      '',
-    );
+    for (const path of credentials) lines.push(`  ${short(path)}`);
+    for (const path of missing) lines.push(`  ${short(path)} is not here: delete that key and add it again`);
+    lines.push('');
   }
   lines.push(
     `Start the server again (bedside cluster up --dir ${short(dir)}): until then it shows the old certificate.`,

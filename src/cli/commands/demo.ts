@@ -20,7 +20,9 @@ import {
   formatCount,
   formatPercent,
   formatSeconds,
+  largest,
   must,
+  smallest,
   writeFileAtomic,
 } from '../../util/index.ts';
 import { EXIT, examples } from '../command-line.ts';
@@ -264,7 +266,7 @@ function affordableSamples(macs: number): number {
 
 /** The engine's block, halved until the narrowest group has four of them: coarser steps would cost it too much. */
 function fittingBlock(grouping: Grouping): number {
-  const narrowest = Math.min(...grouping.groups.map((group) => group.channels));
+  const narrowest = smallest(grouping.groups.map((group) => group.channels));
   let block = detectBlock();
   while (block > 1 && block * 4 > narrowest) block /= 2;
   return block;
@@ -327,7 +329,7 @@ function tellNext(
     [`bedside infer ${played.bundle} --data DATA`, 'answers of the packed network, on workers'],
     ['bedside --help', 'everything else'],
   ];
-  const width = Math.max(...next.map(([command]) => command.length));
+  const width = largest(next.map(([command]) => command.length));
   output.say(
     `\n10. The report, one page with the chart and every number: ${files.report}\n\n` +
       `Done in ${formatSeconds(seconds)}. What next:\n` +

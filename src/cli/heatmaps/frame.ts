@@ -1,5 +1,7 @@
 // What every heatmap has around its picture: the question it answers, who is asked, the scale in words, the class
 // probabilities and where the method comes from. One self-contained SVG.
+
+import { largest } from '../../util/index.ts';
 import { type Html, html } from '../report/html.ts';
 import { hexOf, relevanceColour } from './colour-map.ts';
 import { className, described, type Explained, predicted, probabilityText } from './explained.ts';
@@ -124,7 +126,7 @@ function probabilities(explained: Explained, classes: readonly number[]): Html {
   const { probabilities: all, target, label } = explained;
   const names = classes.map((k) => shortened(className(explained, k), 14));
   // No text is measured here: eight pixels a letter are enough for nearly all.
-  const left = 8 + 8 * Math.max(...names.map((name) => [...name].length));
+  const left = 8 + 8 * largest(names.map((name) => [...name].length));
   const rows = classes.map((k, i) => {
     const value = all[k] as number;
     const marks = [k === target && 'explained', k === label && 'true class'].filter((mark) => mark !== false);

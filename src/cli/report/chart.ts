@@ -1,5 +1,7 @@
 // The chart of accuracy against multiply-accumulates: one line a criterion, named at its end, as inline SVG.
 // Work left decreases to the right, so lines start together at the unpruned network and end where pruning is hardest.
+
+import { largest, smallest } from '../../util/index.ts';
 import { type Html, html } from './html.ts';
 import type { ReportData, ReportRow } from './report-data.ts';
 import { linearScale, type Scale, spread } from './scale.ts';
@@ -43,7 +45,7 @@ export function chart(
     { kind: 'chance', name: 'one class for all', value: chance ?? Number.NaN },
   ].filter(({ value }) => Number.isFinite(value));
   const height = MARGIN.top + MARGIN.bottom + Math.max(least, (drawn.length + levels.length) * LABEL_GAP);
-  const longest = Math.max(...[...drawn, ...levels].map(({ name }) => name.length), 0);
+  const longest = Math.max(largest([...drawn, ...levels].map(({ name }) => name.length)), 0);
   const plot = {
     left: MARGIN.left,
     right: WIDTH - Math.round(longest * 7.4 + 96),
@@ -52,8 +54,8 @@ export function chart(
   };
   const values = [...rows.flatMap((row) => limits(row, measure)), ...levels.map(({ value }) => value)];
   const fractions = [1, ...rows.map((row) => row.macsFraction)];
-  const x = linearScale(Math.min(...fractions), Math.max(...fractions), plot.right, plot.left);
-  const y = linearScale(Math.min(...values, 1), Math.max(...values, 0), plot.bottom, plot.top);
+  const x = linearScale(smallest(fractions), largest(fractions), plot.right, plot.left);
+  const y = linearScale(Math.min(smallest(values), 1), Math.max(largest(values), 0), plot.bottom, plot.top);
   const ends = [
     ...drawn.map((one): LineEnd => {
       const last = one.rows.at(-1) as ReportRow;

@@ -1,4 +1,6 @@
 // The rows of a report as series to draw and tables to fill: one series for each criterion, with and without reconstruction.
+
+import { largest, smallest } from '../../util/index.ts';
 import type { MixRow, ReportData, ReportRow } from './report-data.ts';
 
 /** One of the two accuracies. */
@@ -73,7 +75,7 @@ export function deviationOf(row: ReportRow, measure: Measure): number | undefine
 export function seedsText(rows: readonly ReportRow[]): string | undefined {
   const counts = rows.flatMap((row) => row.seeds ?? []);
   if (counts.length === 0) return undefined;
-  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  const [least, most] = [smallest(counts), largest(counts)];
   return `${least === most ? '' : `${least} to `}${most} ${most === 1 ? 'seed' : 'seeds'}`;
 }
 
@@ -90,7 +92,7 @@ export function chanceOf(data: ReportData, measure: Measure): number | undefined
   const counts = data.data.testPerClass;
   if (measure === 'accuracy' && counts) {
     const total = counts.reduce((sum, count) => sum + count, 0);
-    return total > 0 ? Math.max(...counts) / total : undefined;
+    return total > 0 ? largest(counts) / total : undefined;
   }
   if (measure === 'accuracy' && isImbalanced(data)) return undefined;
   // A class without samples has no recall, and is left out of balanced accuracy.

@@ -1,5 +1,7 @@
 // The report's one sentence: the best criterion at the largest ratio against the best reference criterion.
 // It claims a difference only when that exceeds twice the standard error, and says when nothing beats chance.
+
+import { largest } from '../../util/index.ts';
 import type { ReportData, ReportRow } from './report-data.ts';
 import {
   chanceOf,
@@ -21,7 +23,7 @@ export function summarise(data: ReportData): string {
   const alone = measured.filter((row) => !row.reconstruct);
   const rows = alone.length > 0 ? alone : measured;
   if (rows.length === 0) return `No pruned network was measured. ${unpruned}`;
-  const ratio = Math.max(...rows.map((row) => row.ratio));
+  const ratio = largest(rows.map((row) => row.ratio));
   const hardest = rows.filter((row) => row.ratio === ratio);
   const xai = best(hardest, measure, 'xai');
   const reference = best(hardest, measure, 'reference');

@@ -1,5 +1,5 @@
 // The report's tables: criterion by ratio, recall by class, seconds.
-import { formatSeconds } from '../../util/index.ts';
+import { formatSeconds, largest, smallest } from '../../util/index.ts';
 import { styleClass } from './chart.ts';
 import { type Html, html, type Part } from './html.ts';
 import type { ReportData } from './report-data.ts';
@@ -13,8 +13,8 @@ export function measureTable(data: ReportData, series: readonly Series[], measur
     const fractions = rows.map((row) => row.macsFraction);
     return {
       ratio,
-      best: Math.max(...rows.map((row) => row[measure]).filter(Number.isFinite)),
-      same: Math.max(...fractions) - Math.min(...fractions) < 5e-4,
+      best: largest(rows.map((row) => row[measure]).filter(Number.isFinite)),
+      same: largest(fractions) - smallest(fractions) < 5e-4,
       fraction: rows[0]?.macsFraction,
     };
   });
@@ -67,7 +67,7 @@ export function secondsTable(data: ReportData, series: readonly Series[]): Html 
   const times = Object.entries(data.seconds)
     .filter(([, seconds]) => Number.isFinite(seconds))
     .sort(([, a], [, b]) => a - b);
-  const longest = Math.max(0, ...times.map(([, seconds]) => seconds));
+  const longest = Math.max(0, largest(times.map(([, seconds]) => seconds)));
   return html`<table class="bars"><tbody>${times.map(([criterion, seconds]) => {
     const one = series.find((candidate) => candidate.criterion === criterion);
     const width = longest > 0 ? ((seconds / longest) * 100).toFixed(1) : '0';
