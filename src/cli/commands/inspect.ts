@@ -178,7 +178,7 @@ function describe(path: string, inspection: Inspection): string {
       unknown.map(({ name, op }) => plainLine(`  ${op} '${name}'`)).join('\n'),
     );
   }
-  parts.push(...doubtsOf(inspection));
+  for (const doubt of doubtsOf(inspection)) parts.push(doubt);
   parts.push(
     `\nStages between single-tensor cut points (${stages.length})`,
     indent(
