@@ -294,7 +294,8 @@ function objectiveWeights(
 
 function assertCosts(manifest: BundleManifest): void {
   const without = manifest.stages.find(
-    (stage) => !manifest.layers.some((layer) => layer.stage === stage.index && layer.macs > 0),
+    ({ index, otherMacs = 0 }) =>
+      otherMacs === 0 && !manifest.layers.some((layer) => layer.stage === index && layer.macs > 0),
   );
   if (!without && manifest.stages.length > 0 && manifest.accuracy.unpruned > 0) return;
   const what = without

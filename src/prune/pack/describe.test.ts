@@ -20,6 +20,7 @@ import { canonicalModel } from '../../explain/index.ts';
 import {
   inferShapes,
   int,
+  ints,
   loadModel,
   type Model,
   modelCosts,
@@ -232,6 +233,18 @@ describe('nodes that are no weighted layers', () => {
       const cut = sliceModel(model, grouping, new Map([[0, kept]]));
       expect(totalCosts(manifest, [level]).macs).toBe(modelCosts(cut).macs);
     }
+  });
+
+  it('keep their stage on one device: every device of a split one would do them whole', () => {
+    const net = new Net([4, 4]);
+    const turned = net.op('Transpose', [net.input], { perm: ints([0, 2, 1]) });
+    const flat = net.op('Flatten', [net.op('MatMul', [net.input, turned])], { axis: int(1) });
+    const model = net.finish(net.gemm('head', net.relu(net.gemm('hidden', flat, 16, 8)), 8, 3));
+    const { stages } = describeModel(model, findGroups(model), [[8]], new Set());
+    expect(stages.map(({ otherMacs, split }) => [otherMacs, split])).toEqual([
+      [64, 'none'],
+      [undefined, 'outputs'],
+    ]);
   });
 
   it('are named where their multiply-accumulates are not known', () => {

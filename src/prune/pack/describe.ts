@@ -97,7 +97,7 @@ export function describeModel(
         outputShares: valueShares(grouping, result),
         otherBytes: otherBytes(model, nodes, weights),
         ...otherMacs(stage, layers),
-        ...splitOf(model, grouping, stage),
+        ...(isWhole(stage, layers, uncounted) ? { split: 'none' } : splitOf(model, grouping, stage)),
       };
     }),
     ...(uncounted.length > 0 ? { uncounted } : {}),
@@ -121,6 +121,18 @@ function otherBytes({ graph }: Model, nodes: readonly string[], weights: Readonl
   return [...read]
     .filter((name) => !weights.has(name))
     .reduce((sum, name) => sum + constantBytes(graph.constants.get(name)), 0);
+}
+
+/** Whether every device of a split stage would do work that no split divides: what is no weighted layer, or not known. */
+function isWhole(
+  stage: Stage,
+  layers: readonly BundleLayer[],
+  uncounted: readonly { readonly name: string }[],
+): boolean {
+  return (
+    otherMacs(stage, layers).otherMacs !== undefined ||
+    uncounted.some(({ name }) => stage.nodes.includes(name))
+  );
 }
 
 /** Multiply-accumulates of a stage's nodes that are no weighted layers. */
