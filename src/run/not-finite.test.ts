@@ -21,10 +21,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** What a worker holds whose memory went wrong: the last layer's first weight is another. */
-function damaged(value: number): Bundle {
+/** What a worker holds whose memory went wrong: a layer's first weight is another. */
+function damaged(value: number, layer = -1): Bundle {
   const model = cloneModel(bundle.model);
-  const last = must(model.graph.nodes.filter((node) => isWeighted(model.graph, node)).at(-1), 'a layer');
+  const last = must(model.graph.nodes.filter((node) => isWeighted(model.graph, node)).at(layer), 'a layer');
   const name = last.inputs[1] ?? '';
   const weight = must(model.graph.constants.get(name), name);
   if (weight.type !== 'float32') throw new Error('not float32');
@@ -45,6 +45,21 @@ describe('a worker without finite scores', () => {
       });
     },
   );
+
+  it('is told at the stage that gave them, before others make numbers of it again', async () => {
+    await using run = await inOneProcess(damaged(Number.NaN, 0), [{ name: 'tablet' }, { name: 'watch' }]);
+    const plan = localPlanOf(bundle, 'tablet', UNPRUNED);
+    const stages = plan.stages.map((stage) =>
+      stage.index === 0
+        ? stage
+        : { ...stage, segments: stage.segments.map((segment) => ({ ...segment, device: 'watch' })) },
+    );
+    const asked = run.requester.infer(randomSample(bundle, new Random(1)), { ...plan, stages });
+    await expect(asked).rejects.toMatchObject({
+      code: 'E_NOT_FINITE',
+      message: expect.stringMatching(/stage 0 gave on 'tablet'/),
+    });
+  });
 
   it('or a sample that is none, takes no answer from the others of a batch', async () => {
     await using run = await inOneProcess(bundle, [{ name: 'tablet' }]);

@@ -1,7 +1,7 @@
 // A worker: a device on a fabric. Runs requests as dataflow: a segment starts when all its inputs are there, and what it
 // gives goes straight to those who need it. What a request is, its requester alone says; what comes of it, the holders
 // that this plan names.
-import { BedsideError, must } from '../util/index.ts';
+import { BedsideError, firstNonFinite, must } from '../util/index.ts';
 import type { Device } from './device.ts';
 import { EarlyParts } from './early-parts.ts';
 import type { Endpoint, Fabric } from './fabric.ts';
@@ -182,6 +182,7 @@ export class Worker {
   /** A part from where it may come from. */
   #take(running: Running, stage: number, segment: number, tensor: FloatTensor): void {
     this.#guarded(running, () => {
+      assertFinitePart(running, stage, segment, tensor);
       this.#book.take(running, stage, segment, tensor);
       if (running.ready) this.#start(running, stage);
     });
@@ -355,4 +356,13 @@ export class Worker {
 /** Who holds sessions for a request. */
 function holdOf({ requester, request, epoch }: Pick<Running, 'requester' | 'request' | 'epoch'>): string {
   return `${requester} ${request} ${epoch}`;
+}
+
+/** What is not finite is told at the stage that gave it: a ReLU behind it may make numbers of it again. */
+function assertFinitePart({ plan }: Running, stage: number, segment: number, { data }: FloatTensor): void {
+  if (firstNonFinite(data) < 0) return;
+  const { device } = plan.stages[stage]?.segments[segment] ?? { device: 'the requester' };
+  throw new BedsideError('E_NOT_FINITE', `what stage ${stage} gave on '${device}' is not finite`, {
+    hint: 'the network overflows float32 there, or the memory of that device is damaged; plan without it',
+  });
 }
