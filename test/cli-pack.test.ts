@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openBundle, totalCosts } from 'bedside/bundle';
+import { openBundle, totalCosts, writeBundle } from 'bedside/bundle';
 import { generateEcg, npyArray, writeNpz } from 'bedside/data';
 import { floatConstant, type Model, writeModel } from 'bedside/onnx';
 import { ERROR_CODES } from 'bedside/util';
@@ -226,6 +226,22 @@ describe('a packed network runs', TIMEOUT, () => {
       expect(found).toMatchObject({ n: 60, missed: 0 });
       if (how === '--levels 0,0') expect(found.accuracy).toBeCloseTo(whole.accuracy, 12);
     }
+    // As bundles were written that kept the batch of their file.
+    const { manifest, model: network, tensors } = await openBundle(join(folder, 'heads'));
+    const { format: _, version: __, model: part, weights: ___, ...rest } = manifest;
+    const { source, input, output } = part;
+    const inputs = network.graph.inputs.map((value) => ({ ...value, dims: value.dims?.with(0, 4) }));
+    await writeBundle(join(folder, 'old'), {
+      manifest: { ...rest, model: { source, input, output } },
+      model: { ...network, graph: { ...network.graph, inputs } },
+      tensors,
+    });
+    const { status, stdout } = await cli.run('infer old --data data.npz --json --quiet'.split(' '), folder);
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout).error).toMatchObject({
+      code: 'E_UNSUPPORTED',
+      message: expect.stringContaining('fixes a batch of 4'),
+    });
   });
 });
 
