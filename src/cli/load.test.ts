@@ -177,3 +177,13 @@ describe('loadData', () => {
     });
   });
 });
+
+describe('a batch that the model fixes', () => {
+  it('leaves samples over, which is said and is in the result', async () => {
+    const output = new Output({ quiet: true });
+    const options = { data: at('xy.npz'), perClass: 5 };
+    const { calibration } = await loadTwoSets({ ...vector, fixedBatch: 4 }, options, 1, output);
+    expect(calibration.size).toBe(10);
+    expect(remarksOf(output)).toEqual([expect.stringMatching(/fixes a batch of 4: 2 of 10 samples/)]);
+  });
+});

@@ -183,6 +183,7 @@ export async function loadDraws(
       const selection = { perClass: wanted, limit, seed: one };
       return subset(local, selectIndices(local.size, local.labels, selection, local.name));
     });
+    noteLeftOver(classifier, draws, output);
     return drawnSets(draws, limited(test, options.testLimit, seed), options, output);
   }
   const draws: Dataset[] = [];
@@ -196,7 +197,18 @@ export async function loadDraws(
   const enough = testLimit === undefined ? {} : { limit: testLimit + scoring };
   const all = await loadData(classifier, { ...rest, ...enough }, { split: 'test', seed }, output);
   const test = withoutUsed(all, draws, output);
+  noteLeftOver(classifier, draws, output);
   return drawnSets(draws, limited(test, testLimit, seed), options, output);
+}
+
+/** Says how many samples a batch that the model fixes leaves over: scoring runs whole batches. */
+export function noteLeftOver({ fixedBatch }: Classifier, draws: readonly Dataset[], output: Output): void {
+  const [draw] = draws;
+  const left = fixedBatch === undefined || !draw ? 0 : draw.size % fixedBatch;
+  if (left === 0 || left === draw?.size) return;
+  output.remark(
+    `the model fixes a batch of ${fixedBatch}: ${left} of ${draw?.size} samples for scoring are left over, and not scored with`,
+  );
 }
 
 function drawnSets(

@@ -70,7 +70,7 @@ export interface PruneResult {
   readonly msPerSampleBefore: number;
   readonly msPerSampleAfter: number;
   /** Layers that another criterion ranked, and ties; absent where there are none. */
-  readonly remarks?: readonly ScoreRemark[];
+  readonly scoreRemarks?: readonly ScoreRemark[];
   readonly groups: readonly {
     readonly id: number;
     readonly channels: number;
@@ -147,7 +147,7 @@ export async function pruneAndMeasure(
     speedup: speed.speedup,
     msPerSampleBefore: speed.before,
     msPerSampleAfter: speed.after,
-    ...(remarks.length > 0 ? { remarks } : {}),
+    ...(remarks.length > 0 ? { scoreRemarks: remarks } : {}),
     groups: grouping.groups.map(({ id, channels, layers }) => ({
       id,
       channels,

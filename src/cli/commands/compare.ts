@@ -37,6 +37,7 @@ import {
   unrepairedNote,
 } from '../ranking-options.ts';
 import { renderReport } from '../report/index.ts';
+import { jsonScoreRemarks, sayScoreRemarks } from '../score-remarks.ts';
 import { sayUncounted } from '../uncounted.ts';
 
 const DEFAULT_CRITERIA = 'lrp-gamma,lrp-zplus,lrp-epsilon,taylor,gradient,l1,activation,apoz,random';
@@ -157,11 +158,12 @@ async function compare(path: string, options: CompareCommandOptions): Promise<vo
     };
     await writeFileAtomic(options.report, renderReport(await reportData(loaded, sets, comparison, words)));
   }
+  const scoreRemarks = Object.values(comparison.remarks).flat();
   output.result({
     base: jsonBase(comparison),
     rows: jsonRows(comparison),
     seconds: comparison.seconds,
-    ...(Object.keys(comparison.remarks).length > 0 ? { remarks: comparison.remarks } : {}),
+    ...jsonScoreRemarks(output, scoreRemarks),
     calibration: sets.calibration.size,
     ...(sets.shares ? { classMix: Array.from(sets.shares) } : {}),
     ...(mixes ? { mixes: mixes.words } : {}),
@@ -176,7 +178,7 @@ async function compare(path: string, options: CompareCommandOptions): Promise<vo
       ...(mixes ? sayMixes(mixes) : []),
       ...[picksOf(comparison) ?? []].flat(),
       ...sayUncounted(comparison.base.uncounted),
-      ...Object.values(comparison.remarks).flatMap((remarks) => remarks.map(({ text }) => plainLine(text))),
+      ...sayScoreRemarks(scoreRemarks),
       `${sets.calibration.size} samples for scoring, ${sets.test.size} for measuring, ` +
         `${formatSeconds((performance.now() - start) / 1000)}`,
     ].join('\n'),

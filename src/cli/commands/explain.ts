@@ -23,7 +23,7 @@ import {
 import { addClassMix, type ClassMixOptions, inMix, mixing, sharesOf } from '../class-mix.ts';
 import { examples } from '../command-line.ts';
 import { addHeatmapOptions, type HeatmapOptions, planHeatmaps } from '../heatmaps/index.ts';
-import { type LoadedModel, loadClassifier, loadData } from '../load.ts';
+import { type LoadedModel, loadClassifier, loadData, noteLeftOver } from '../load.ts';
 import {
   addCommon,
   addData,
@@ -41,6 +41,7 @@ import {
   type TargetOption,
   targetOption,
 } from '../ranking-options.ts';
+import { jsonScoreRemarks, sayScoreRemarks } from '../score-remarks.ts';
 import { indent, table } from '../tables.ts';
 
 interface ExplainOptions extends CommonOptions, RunOptions, DataOptions, HeatmapOptions, ClassMixOptions {
@@ -105,6 +106,7 @@ async function explain(path: string, options: ExplainOptions): Promise<void> {
   const shares = options.classMix && sharesOf(options.classMix, read.classNames);
   const dataset = shares && read.labels ? inMix(read, shares) : read;
   const target = targetOf(options, dataset);
+  noteLeftOver(loaded.classifier, [dataset], output);
   const mix = mixing(dataset, shares, options.target);
   const found = await output.during(`${options.criterion.name}`, (progress) =>
     score(
@@ -130,7 +132,7 @@ async function explain(path: string, options: ExplainOptions): Promise<void> {
     msPerSample: times.pass,
     forwardMsPerSample: times.forward,
     ...(heatmaps ? { heatmaps } : {}),
-    ...(remarks.length > 0 ? { remarks } : {}),
+    ...jsonScoreRemarks(output, remarks),
     layers: layers.map(({ layer, scores }) => ({ name: layer, scores: Array.from(scores) })),
   };
   const full = perSample ? { ...result, layers: perSampleRows(perSample) } : result;
@@ -143,7 +145,7 @@ async function explain(path: string, options: ExplainOptions): Promise<void> {
   }
   output.result(options.out === undefined ? full : { ...result, out: options.out });
   output.say(describe(path, options, target, found));
-  if (remarks.length > 0) output.say(remarks.map(({ text }) => plainLine(text)).join('\n'));
+  if (remarks.length > 0) output.say(sayScoreRemarks(remarks).join('\n'));
   if (heatmaps) output.say(`heatmaps of ${heatmaps.samples} samples: ${plainLine(heatmaps.index)}`);
 }
 

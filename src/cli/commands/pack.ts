@@ -39,6 +39,7 @@ import {
   packAndWrite,
 } from '../pack-run.ts';
 import { criteriaHelp, criterionChoiceOption } from '../ranking-options.ts';
+import { jsonScoreRemarks, sayScoreRemarks } from '../score-remarks.ts';
 import { indent, table } from '../tables.ts';
 import { sayUncounted } from '../uncounted.ts';
 
@@ -174,7 +175,7 @@ async function pack(path: string, options: PackCommandOptions): Promise<void> {
   };
   const result = await packAndWrite(loaded, draws, { ...settings, measureSeconds: options.measure }, output);
   const totalSeconds = (performance.now() - start) / 1000;
-  const told = { out, chart, block, totalSeconds };
+  const told = { output, out, chart, block, totalSeconds };
   output.result(facts(result, told));
   output.say(describe(result, told));
 }
@@ -221,6 +222,7 @@ function lowRankFrom({ lowRank }: PackCommandOptions): number | undefined {
 const LAST_RATIO = PACK_RATIOS.at(-1) ?? 0.875;
 
 interface Told {
+  readonly output: Output;
   readonly out: string;
   readonly chart: string;
   readonly block: number;
@@ -251,7 +253,7 @@ function facts({ packed, manifest, bytes, seconds }: PackResult, told: Told): ob
     accuracyModel: accuracy,
     ...(packed.given.dropped.outputs.length > 0 ? { dropped: packed.given.dropped } : {}),
     ...(packed.given.freedBatch === undefined ? {} : { freedBatch: packed.given.freedBatch }),
-    ...(packed.remarks.length > 0 ? { remarks: packed.remarks } : {}),
+    ...jsonScoreRemarks(told.output, packed.remarks),
     ...(packed.fixed.size > 0 ? { unordered: Object.fromEntries(packed.fixed) } : {}),
     frontier: frontierRows(manifest),
     seconds: { ...Object.fromEntries(seconds), total: told.totalSeconds },
@@ -268,7 +270,7 @@ function describe({ packed, manifest, bytes, seconds }: PackResult, told: Told):
     `${plainLine(manifest.name)}: ${groups.length} groups at ${manifest.ratios.length} levels (${manifest.ratios.join(', ')}), in blocks of ${told.block}`,
     `ranked by ${ranked}`,
     ...givenLines(packed),
-    ...packed.remarks.map(({ text }) => plainLine(text)),
+    ...sayScoreRemarks(packed.remarks),
     ...[...packed.fixed].map(([group, why]) => `group ${group} keeps its order: ${plainLine(why)}`),
     '',
     `${variants.length} mixes measured on ${provenance.validation} samples held apart; ${best} ${best === 1 ? 'is' : 'are'} not beaten in ${measureWord(manifest)} and MACs`,

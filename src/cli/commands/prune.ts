@@ -3,14 +3,7 @@ import { realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type CriterionChoice, detectBlock, type LayerRepair, type PruneAmount } from '../../prune/index.ts';
-import {
-  assertWritable,
-  BedsideError,
-  formatCount,
-  formatPercent,
-  formatSeconds,
-  plainLine,
-} from '../../util/index.ts';
+import { assertWritable, BedsideError, formatCount, formatPercent, formatSeconds } from '../../util/index.ts';
 import { addMix, assertNoMix, isBundle, type MixOptions } from '../bundle-mix.ts';
 import { addClassMix } from '../class-mix.ts';
 import { examples } from '../command-line.ts';
@@ -38,6 +31,7 @@ import {
   rankingOf,
   unrepairedNote,
 } from '../ranking-options.ts';
+import { jsonScoreRemarks, sayScoreRemarks } from '../score-remarks.ts';
 import { indent, table } from '../tables.ts';
 import { sayUncounted } from '../uncounted.ts';
 
@@ -148,7 +142,7 @@ async function prune(path: string, options: PruneCommandOptions): Promise<void> 
       `nothing was removed: with blocks of ${block} the nearest counts are the whole groups (see --block)`,
     );
   }
-  output.result(result);
+  output.result({ ...result, ...jsonScoreRemarks(output, result.scoreRemarks ?? []) });
   output.say(describePruning(result, sets.test.labels !== undefined));
 }
 
@@ -183,7 +177,7 @@ export function describePruning(result: PruneResult, labelled: boolean): string 
     ...sayUncounted(result.uncounted),
     '',
     ...(result.auto ? describeChoice(result.auto) : []),
-    ...(result.remarks ?? []).map(({ text }) => plainLine(text)),
+    ...sayScoreRemarks(result.scoreRemarks ?? []),
     ...(result.repairs ? describeRepairs(result.repairs) : []),
     `Channels kept, by ${result.auto?.picked ?? result.criterion}, in blocks of ${result.block}`,
     indent(
