@@ -4,6 +4,7 @@ import { BedsideError, messageOf } from '../util/index.ts';
 import { assertArity } from './arity.ts';
 import { readAttribute } from './attribute-read.ts';
 import type { Attribute, Constant, Dim, Graph, Model, Node, Value } from './graph.ts';
+import { assertNesting } from './nesting.ts';
 import {
   type AttributeProto,
   type GraphProto,
@@ -34,15 +35,27 @@ export function readModel(bytes: Uint8Array, name: string): Model {
 }
 
 /**
- * The protobuf message of a model, unchecked beyond being one.
- * @throws BedsideError E_MODEL
+ * The protobuf message of a model, unchecked beyond being one that is not nested too deeply.
+ * @throws BedsideError E_MODEL, E_UNSUPPORTED
  */
 export function parseModel(bytes: Uint8Array, name: string): ModelProto {
+  const model = decodeModel(bytes, name);
+  assertNesting(model, name);
+  return model;
+}
+
+function decodeModel(bytes: Uint8Array, name: string): ModelProto {
   try {
     // A plain array even where a file gave a Buffer, whose slice() does not copy.
     const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     return fromBinary(ModelProtoSchema, plain);
   } catch (cause) {
+    if (/recursion depth|call stack/.test(messageOf(cause))) {
+      throw new BedsideError('E_MODEL', `${name}: subgraphs or types stand inside each other too deeply`, {
+        hint: 'readers of the format take 100 messages inside each other, 32 subgraphs; export it without',
+        cause,
+      });
+    }
     throw new BedsideError('E_MODEL', `${name} is not an ONNX model, or is truncated: ${messageOf(cause)}`, {
       hint: 'check that the file is a complete .onnx file; copy or export it again',
       cause,

@@ -5,7 +5,15 @@ import { integersOf, type Known, knownOf } from './known.ts';
 import { describeNode, intsAttribute } from './ops.ts';
 
 /** Thrown by a rule whose inputs are not known enough; the node's outputs are then left out. Never escapes. */
-export class NotKnown extends Error {}
+export class NotKnown extends Error {
+  /** Without a stack trace, which takes longer than most rules. */
+  constructor() {
+    const limit = Error.stackTraceLimit;
+    Error.stackTraceLimit = 0;
+    super();
+    Error.stackTraceLimit = limit;
+  }
+}
 
 /** Everything inferred so far. */
 export interface Inferred {
