@@ -26,6 +26,9 @@ export interface RoomRequest {
 
 const PLANNING_SECONDS = 10;
 
+/** Plans that are kept. */
+const MOST_KNOWN = 256;
+
 const NOBODY: ReadonlySet<string> = new Set();
 
 /** Plans on what is known of a fleet, which may change. */
@@ -86,6 +89,8 @@ export class RoomPlanner {
     const key = [kind, ...[...lost].sort()].join('\n');
     const known = this.#known.get(key);
     if (known !== undefined) return known;
+    // Devices may come and go without end.
+    if (this.#known.size >= MOST_KNOWN) this.#known.clear();
     const left = lost.size === 0 ? this.#fleet : withoutDevices(this.#fleet, lost);
     const found = left ? solve(left) : Promise.resolve(undefined);
     this.#known.set(key, found);

@@ -49,7 +49,7 @@ export function credibleReport(
   manifest: BundleManifest,
   told: Readonly<Partial<Record<keyof DeviceReport, unknown>>>,
 ): DeviceReport {
-  const { name, sessions, memoryUsed, battery, bytesSent, seconds } = told;
+  const { name, sessions, memoryUsed, battery, bytesSent, seconds } = told ?? {};
   const refuse = (what: string): BedsideError =>
     new BedsideError('E_DEVICE', `what device '${device}' reports cannot be so: ${what}`, {
       hint: 'leave it out: it is of another version, or not what it claims to be',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SessionCache } from './session-cache.ts';
+import { MOST_SESSIONS, SessionCache } from './session-cache.ts';
 
 function cache(budget: number) {
   const released: string[] = [];
@@ -62,6 +62,17 @@ describe('sessions under a budget', () => {
     for (const request of ['one', 'three']) sessions.unpin(request);
     await sessions.discard('a');
     expect([released, sessions.used]).toEqual([['b', 'a'], 0]);
+  });
+
+  it('are no more than so many, also where memory has no limit; those of running requests stay', async () => {
+    const { sessions, get } = cache(Number.POSITIVE_INFINITY);
+    await get('kept', 'running');
+    for (let at = 0; at < MOST_SESSIONS + 50; at++) {
+      await get(`${at}`, 'r');
+      sessions.unpin('r');
+    }
+    expect(sessions.keys).toHaveLength(MOST_SESSIONS);
+    expect(sessions.has('kept')).toBe(true);
   });
 
   it('that could not be made are made anew', async () => {

@@ -17,6 +17,9 @@ interface Entry<T> {
   readonly pins: Set<string>;
 }
 
+/** Sessions that are kept, whatever the memory; those of running requests stay. */
+export const MOST_SESSIONS = 512;
+
 /** Anything that must be released, by key. */
 export class SessionCache<T> {
   readonly budget: number;
@@ -123,7 +126,8 @@ export class SessionCache<T> {
     }
     const gone: Promise<void>[] = [];
     for (const entry of [...this.#entries.values()]) {
-      if (usedBy([...this.#entries.values(), bytes]) <= this.budget) break;
+      const few = this.#entries.size < MOST_SESSIONS;
+      if (few && usedBy([...this.#entries.values(), bytes]) <= this.budget) break;
       if (entry.pins.size > 0) continue;
       this.#entries.delete(entry.key);
       gone.push(entry.value.then(this.#release, () => {}));

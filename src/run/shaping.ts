@@ -22,6 +22,9 @@ export function freeAir(clock: () => number): (sending: number) => number {
   };
 }
 
+/** Links of which is kept when they are free. */
+const MOST_LINKS = 1024;
+
 /** Delays what goes out; a link carries one thing after another. */
 export class ShapedLinks {
   readonly #options: LinkOptions;
@@ -47,6 +50,9 @@ export class ShapedLinks {
   delay(to: string, bytes: number, now: number): number {
     const { sending, latency } = this.times(to, bytes);
     const sent = Math.max(now, this.#free.get(to) ?? 0) + sending;
+    // Links that are free again are as if nothing had been sent.
+    if (this.#free.size >= MOST_LINKS)
+      for (const [one, until] of this.#free) if (until <= now) this.#free.delete(one);
     this.#free.set(to, sent);
     return sent + latency - now;
   }

@@ -66,7 +66,12 @@ function textOf(plan: RunPlan): string {
 /** What is read may be no plan yet: whether it is one is asked of every message. */
 function planOf(text: string): unknown {
   const before = known.get(text);
-  if (before) return before;
+  if (before) {
+    // Those that come again and again stay.
+    known.delete(text);
+    known.set(text, before);
+    return before;
+  }
   const plan = parsed(text);
   if (typeof plan !== 'object' || plan === null || text.length > MOST_LETTERS) return plan;
   if (known.size >= MOST_KNOWN) {

@@ -19,7 +19,7 @@ export function wordsOf(error: unknown): ErrorWords {
  * may have come.
  */
 export function errorOf(told: ErrorWords): BedsideError {
-  const { code, message, hint }: Readonly<Partial<Record<keyof ErrorWords, unknown>>> = told;
+  const { code, message, hint }: Readonly<Partial<Record<keyof ErrorWords, unknown>>> = told ?? {};
   const text = shortText(message);
   return new BedsideError(
     CODES.has(code) ? (code as ErrorCode) : 'E_FABRIC',

@@ -13,6 +13,9 @@ export type Frame =
 /** Heads are small; a larger one is no message of ours. */
 const MOST_HEAD = 1 << 24;
 
+/** No tensor of a network comes near it. */
+const MOST_BODY = 1 << 30;
+
 /** Bytes of a tensor up to which a copy costs less than a second piece. */
 const SMALL = 1 << 14;
 
@@ -44,7 +47,7 @@ export class FrameReader {
       if (this.#length < 8) return;
       const sizes = this.#peek(8);
       const [head, body] = [sizes.readUInt32LE(0), sizes.readUInt32LE(4)];
-      if (head > MOST_HEAD || body % 4 !== 0) throw unreadable();
+      if (head > MOST_HEAD || body > MOST_BODY || body % 4 !== 0) throw unreadable();
       if (this.#length < 8 + head + body) return;
       this.#take(8);
       const json = this.#take(head);

@@ -10,6 +10,9 @@ import type { Message } from '../messages.ts';
 import { encodeFrame, type Frame, FrameReader } from './frames.ts';
 import { MOST_PATH } from './socket-folder.ts';
 
+/** Nodes that a node gives signs of life to. */
+const MOST_WATCHERS = 1024;
+
 /** Where nodes of one machine meet. */
 export class LocalFabric implements Fabric {
   readonly dir: string;
@@ -133,7 +136,8 @@ class LocalEndpoint implements Endpoint {
   #receive(from: string, frame: Exclude<Frame, { kind: 'hello' }>): void {
     if (this.#closed) return;
     this.#find(from, performance.now());
-    if (frame.kind === 'watch') this.#isLeaving || this.#watchers.add(from);
+    if (frame.kind === 'watch')
+      this.#isLeaving || this.#watchers.size >= MOST_WATCHERS || this.#watchers.add(from);
     else if (frame.kind !== 'beat') this.#handlers.message(from, frame);
   }
 

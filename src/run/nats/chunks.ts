@@ -12,6 +12,8 @@ export interface Owner {
   readonly request: string;
   readonly epoch: number;
   readonly requester: string;
+  /** Milliseconds until its deadline; what is not whole by then is given up. */
+  readonly remaining?: number | undefined;
 }
 
 const FIELDS = 7;
@@ -19,6 +21,9 @@ const HEADER = 4 * FIELDS;
 
 /** Larger chunks carry nothing faster, and hold up others longer. */
 const MOST_CHUNK = 1 << 20;
+
+/** Milliseconds after its request's deadline that a message is waited for: until then its requester tells that it has ended. */
+const GRACE_MS = 1000;
 
 /** Bytes of one message. No tensor of a network comes near it. */
 const MOST_MESSAGE = 1 << 30;
@@ -72,10 +77,14 @@ export interface AssemblerHandlers {
 }
 
 export interface AssemblerOptions {
-  /** Bytes of messages that are not whole yet, of all senders; default 256 MB. */
+  /** Bytes of messages that are not whole yet, of all senders; of one of them half. Default 256 MB. */
   readonly memory?: number;
   /** Milliseconds without a further chunk; default 5000. */
   readonly patience?: number;
+  /** Milliseconds that a message has in all, if its request has no less; default 300 000. */
+  readonly most?: number;
+  /** Senders with a message that is not whole, and those of whom something is remembered; default 1024. */
+  readonly senders?: number;
 }
 
 interface Partial {
@@ -83,10 +92,12 @@ interface Partial {
   readonly count: number;
   readonly check: number;
   readonly owner: Owner | undefined;
-  readonly head: Buffer;
-  readonly data: Float32Array<ArrayBuffer>;
-  readonly body: Uint8Array;
-  readonly timer: NodeJS.Timeout;
+  readonly headBytes: number;
+  readonly bodyBytes: number;
+  /** What came: room is taken for that alone, and not for what is said to come. */
+  readonly pieces: Buffer[];
+  readonly silence: NodeJS.Timeout;
+  readonly end: NodeJS.Timeout;
   next: number;
   filled: number;
 }
@@ -94,22 +105,29 @@ interface Partial {
 /** Puts messages together, of each sender one at a time: that is how a connection carries them. */
 export class Assembler {
   readonly #handlers: AssemblerHandlers;
-  readonly #memory: number;
-  readonly #patience: number;
+  readonly #options: Required<AssemblerOptions>;
+  /** By sender, the least recently heard first. */
   readonly #partial = new Map<string, Partial>();
-  /** By sender: the message last given up, of which more may come. */
+  /** By sender: the message last given up, of which more may come. The oldest are forgotten. */
   readonly #dead = new Map<string, number>();
   #held = 0;
 
-  constructor(handlers: AssemblerHandlers, { memory = 256e6, patience = 5000 }: AssemblerOptions = {}) {
+  constructor(
+    handlers: AssemblerHandlers,
+    { memory = 256e6, patience = 5000, most = 300_000, senders = 1024 }: AssemblerOptions = {},
+  ) {
     this.#handlers = handlers;
-    this.#memory = memory;
-    this.#patience = patience;
+    this.#options = { memory, patience, most, senders };
   }
 
   /** Bytes held for messages that are not whole. */
   get held(): number {
     return this.#held;
+  }
+
+  /** Senders of whom something is kept. */
+  get senders(): number {
+    return new Set([...this.#partial.keys(), ...this.#dead.keys()]).size;
   }
 
   /** One payload. What is no chunk is not believed, and changes nothing. */
@@ -162,54 +180,74 @@ export class Assembler {
   }
 
   #refuse(from: string, { message, owner }: Chunk, why: string): undefined {
-    this.#dead.set(from, message);
+    this.#bury(from, message);
     this.#handlers.givenUp(from, ownerOf(owner), why);
   }
 
   #begin(from: string, chunk: Chunk): Partial | undefined {
     const { message, index, count, headBytes, bodyBytes, check } = chunk;
-    const total = headBytes + bodyBytes;
-    const refuse = (why: string): undefined => this.#refuse(from, chunk, why);
-    if (index > 0) return refuse(`its first ${index} of ${count} chunks are missing`);
-    if (this.#held + total > this.#memory) {
-      return refuse(
-        `${formatBytes(total)} are too much: of messages not whole yet, ${formatBytes(this.#memory)} are held at most`,
+    const { patience, most, senders, memory } = this.#options;
+    if (index > 0) return this.#refuse(from, chunk, `its first ${index} of ${count} chunks are missing`);
+    if (headBytes + bodyBytes > memory / 2) {
+      return this.#refuse(
+        from,
+        chunk,
+        `${formatBytes(headBytes + bodyBytes)} are too much: of one sender, ${formatBytes(memory / 2)} are held at most`,
       );
     }
-    const data = new Float32Array(bodyBytes / 4);
-    const timer = setTimeout(() => {
+    if (this.#partial.size >= senders) {
+      const [idle] = this.#partial;
+      if (idle) this.#giveUp(...idle, 'too many others send at the same time');
+    }
+    const owner = ownerOf(chunk.owner);
+    const within = Math.min(most, GRACE_MS + Math.max(0, owner?.remaining ?? most));
+    const giveUp = (why: string) => (): void => {
       const late = this.#partial.get(from);
-      if (late) this.#giveUp(from, late, `nothing more of it came for ${this.#patience / 1000} s`);
-    }, this.#patience);
-    timer.unref();
-    const head = Buffer.alloc(headBytes);
+      if (late?.message === message) this.#giveUp(from, late, why);
+    };
     const partial: Partial = {
-      ...{ message, count, check, owner: ownerOf(chunk.owner), head, data, timer },
-      body: new Uint8Array(data.buffer),
+      ...{ message, count, check, owner, headBytes, bodyBytes, pieces: [] },
+      silence: setTimeout(giveUp(`nothing more of it came for ${patience / 1000} s`), patience).unref(),
+      end: setTimeout(giveUp(`it was not whole within ${within / 1000} s`), within).unref(),
       next: 0,
       filled: 0,
     };
-    this.#held += total;
     this.#partial.set(from, partial);
     return partial;
   }
 
-  #fill(from: string, partial: Partial, bytes: Uint8Array): void {
-    const { head, body, data, count, check } = partial;
-    const inHead = Math.max(0, Math.min(bytes.length, head.length - partial.filled));
-    if (partial.filled + bytes.length > head.length + body.length) {
+  #fill(from: string, partial: Partial, bytes: Buffer): void {
+    const { headBytes, bodyBytes, count, check, pieces } = partial;
+    if (partial.filled + bytes.length > headBytes + bodyBytes) {
       this.#giveUp(from, partial, 'its chunks are longer than it');
       return;
     }
-    if (inHead > 0) head.set(bytes.subarray(0, inHead), partial.filled);
-    body.set(bytes.subarray(inHead), Math.max(0, partial.filled - head.length));
+    if (bytes.length > 0) pieces.push(Buffer.from(bytes));
     partial.filled += bytes.length;
     partial.next++;
+    this.#held += bytes.length;
     if (partial.next < count) {
-      partial.timer.refresh();
+      partial.silence.refresh();
+      this.#partial.delete(from);
+      this.#partial.set(from, partial);
+      this.#makeRoom();
       return;
     }
-    if (partial.filled !== head.length + body.length || checkOf(head, body) !== check) {
+    if (partial.filled !== headBytes + bodyBytes) {
+      this.#giveUp(from, partial, 'its check sum is wrong');
+      return;
+    }
+    const data = new Float32Array(bodyBytes / 4);
+    const body = new Uint8Array(data.buffer);
+    const head = Buffer.alloc(headBytes);
+    let at = 0;
+    for (const piece of pieces) {
+      const inHead = Math.max(0, Math.min(piece.length, headBytes - at));
+      if (inHead > 0) head.set(piece.subarray(0, inHead), at);
+      body.set(piece.subarray(inHead), Math.max(0, at - headBytes));
+      at += piece.length;
+    }
+    if (checkOf(head, body) !== check) {
       this.#giveUp(from, partial, 'its check sum is wrong');
       return;
     }
@@ -217,16 +255,39 @@ export class Assembler {
     this.#handlers.whole(from, head, data);
   }
 
+  /** Who holds most gives way. */
+  #makeRoom(): void {
+    while (this.#held > this.#options.memory) {
+      const [largest] = [...this.#partial].sort(([, a], [, b]) => b.filled - a.filled);
+      if (!largest) return;
+      this.#giveUp(
+        ...largest,
+        `of messages not whole yet, ${formatBytes(this.#options.memory)} are held at most`,
+      );
+    }
+  }
+
   #giveUp(from: string, partial: Partial, why: string): void {
     this.#drop(from, partial);
-    this.#dead.set(from, partial.message);
+    this.#bury(from, partial.message);
     this.#handlers.givenUp(from, partial.owner, why);
   }
 
-  #drop(from: string, { timer, head, body }: Partial): void {
-    clearTimeout(timer);
+  #bury(from: string, message: number): void {
+    this.#dead.delete(from);
+    this.#dead.set(from, message);
+    if (this.#dead.size <= this.#options.senders) return;
+    for (const oldest of this.#dead.keys()) {
+      this.#dead.delete(oldest);
+      break;
+    }
+  }
+
+  #drop(from: string, { silence, end, filled }: Partial): void {
+    clearTimeout(silence);
+    clearTimeout(end);
     this.#partial.delete(from);
-    this.#held -= head.length + body.length;
+    this.#held -= filled;
   }
 }
 
@@ -249,12 +310,11 @@ interface Chunk {
 }
 
 function isSame(partial: Partial, { count, check, headBytes, bodyBytes }: Chunk): boolean {
-  const { head, body } = partial;
   return (
     count === partial.count &&
     check === partial.check &&
-    headBytes === head.length &&
-    bodyBytes === body.length
+    headBytes === partial.headBytes &&
+    bodyBytes === partial.bodyBytes
   );
 }
 
@@ -274,10 +334,11 @@ function decode(payload: Uint8Array): Chunk | undefined {
 
 function ownerOf(bytes: Buffer): Owner | undefined {
   try {
-    const { request, epoch, requester } = JSON.parse(bytes.toString()) as Record<string, unknown>;
+    const told = JSON.parse(bytes.toString()) as Record<string, unknown>;
+    const { request, epoch, requester, remaining } = told;
     if (typeof request !== 'string' || typeof requester !== 'string' || typeof epoch !== 'number')
       return undefined;
-    return { request, epoch, requester };
+    return { request, epoch, requester, ...(typeof remaining === 'number' ? { remaining } : {}) };
   } catch {
     return undefined;
   }

@@ -20,6 +20,7 @@ import { SEAL_BYTES, type Session } from './identity/session.ts';
 import { Sessions } from './identity/sessions.ts';
 import type { Identification } from './identity/statement.ts';
 import { isFree } from './joining.ts';
+import { fewNotes } from './notes.ts';
 import { isPlausible } from './plausible.ts';
 import { type ProbeMessage, Probes } from './probes.ts';
 import {
@@ -36,6 +37,9 @@ import {
 
 /** Milliseconds that who closes waits for those whom it has something to say to. */
 const SETTLE_MS = 500;
+
+/** Subjects that are kept. */
+const MOST_SUBJECTS = 4096;
 
 /** Senders of whom it is said once that what they send is dropped. */
 const MOST_DROPPED = 64;
@@ -85,7 +89,8 @@ export class NatsEndpoint implements Endpoint {
     this.#tokens = tokensOf(addressOf(name));
     this.#connections = connections;
     this.#handlers = handlers;
-    this.#onNote = options.onNote ?? (() => {});
+    // Whoever sends what makes notes must not fill a log with them.
+    this.#onNote = fewNotes(options.onNote ?? (() => {}));
     this.#watch = new Watch({
       lost: (peer, why) => {
         if (!this.#closed) handlers.lost(peer, why);
@@ -253,6 +258,8 @@ export class NatsEndpoint implements Endpoint {
     let subject = this.#subjects.get(key);
     if (subject === undefined) {
       subject = messageSubject(channel, tokensOf(addressOf(to)), this.#tokens);
+      // Made again when they are needed: names are as many as others make up.
+      if (this.#subjects.size >= MOST_SUBJECTS) this.#subjects.clear();
       this.#subjects.set(key, subject);
     }
     return subject;
@@ -364,6 +371,6 @@ export class NatsEndpoint implements Endpoint {
   }
 }
 
-function ownerOf({ request, epoch, requester }: Owner): Owner {
-  return { request, epoch, requester };
+function ownerOf({ request, epoch, requester, remaining }: Owner): Owner {
+  return { request, epoch, requester, remaining };
 }
