@@ -70,6 +70,17 @@ describe('modelCosts', () => {
     expect(modelCosts(builder.model()).nodes.map((node) => node.macs)).toEqual([48, 96, 90]);
   });
 
+  it('divides a fixed batch out where another output has none, and leaves out what nothing depends on', () => {
+    const builder = new GraphBuilder();
+    builder.input('x', [4, 3]);
+    const y = builder.node('MatMul', ['x', zeros(builder, 3, 5)], {}, 'y');
+    builder.node('MatMul', [y, zeros(builder, 5, 7)], {}, 'dead');
+    builder.output(y, [4, 5]);
+    builder.output(builder.node('ReduceMean', [y], { axes: ints([0]) }, 'mean'), [1, 5]);
+    const costs = modelCosts(builder.model());
+    expect([costs.macs, costs.nodes.map(({ macs }) => macs)]).toEqual([15, [15, 0, 0]]);
+  });
+
   it('says which nodes it cannot size', () => {
     const builder = new GraphBuilder();
     builder.input('x', ['N', 4]);

@@ -67,7 +67,8 @@ export function modelCosts(model: Model): ModelCosts {
     }
     if (node.outputs.some((name) => name && bytesOf(inferred, name) === undefined))
       unknown.push(describeNode(node));
-    const macs = macsOf(model, node, inferred);
+    // What no output depends on is never computed.
+    const macs = live.has(node) ? macsOf(model, node, inferred) : 0;
     if (macs === undefined) uncounted.push({ name: node.name || (node.outputs[0] ?? ''), op: node.op });
     const outputBytes = node.outputs.reduce((sum, name) => sum + (name ? bytes(name) : 0), 0);
     return {
@@ -95,12 +96,12 @@ export function bytesOf(inferred: Inferred, name: string): number | undefined {
   return shape && rawBytes(inferred.types.get(name) ?? 0, sizeOf(shape));
 }
 
-/** The batch size that a model fixes: what its first input and all outputs have as their first axis, else 1. */
+/** The batch size that a model fixes: what its first input and one of its outputs have as their first axis, else 1. */
 export function fixedBatch(graph: Graph, inferred: Inferred): number {
   const first = (name: string | undefined): number | undefined => inferred.shapes.get(name ?? '')?.[0];
   const batch = first(graph.inputs[0]?.name);
   if (batch === undefined || batch < 1) return 1;
-  return graph.outputs.every((value) => first(value.name) === batch) ? batch : 1;
+  return graph.outputs.some((value) => first(value.name) === batch) ? batch : 1;
 }
 
 /** Elements of a constant of a floating-point type; 0 for others. */

@@ -149,8 +149,8 @@ function constantBytes(constant: Constant | undefined): number {
   return (constant.type === 'int64' ? 8 : 4) * elements;
 }
 
-/** The batch size that a model fixes, as the first axis of its input and of all its outputs; else 1. */
+/** The batch size that a model fixes, as the first axis of its input and of one of its outputs; else 1. */
 function fixedBatch({ graph }: Model, { shapes }: Grouping, input: string): number {
   const batch = shapes.get(input)?.[0] ?? 1;
-  return graph.outputs.every(({ name }) => shapes.get(name)?.[0] === batch) ? Math.max(1, batch) : 1;
+  return graph.outputs.some(({ name }) => shapes.get(name)?.[0] === batch) ? Math.max(1, batch) : 1;
 }
