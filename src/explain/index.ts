@@ -36,3 +36,4 @@ export {
   type LinearRule,
   zplusRule,
 } from './rules.ts';
+export { trySamples } from './try-samples.ts';

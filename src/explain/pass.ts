@@ -1,12 +1,13 @@
 // An attribution pass ready to run: the backward graph in a session of the engine.
 import { createSession, type Session, type Tensor, tensor } from '../engine/index.ts';
-import { inferShapes, type Model, type OpTable, upgradeOpset } from '../onnx/index.ts';
+import { batchAxes, inferShapes, type Model, type OpTable, upgradeOpset } from '../onnx/index.ts';
 import { assertFiniteRows, BedsideError, must } from '../util/index.ts';
 import { type BackwardGraph, type BackwardRule, buildBackward } from './backward.ts';
 import { DEEPLIFT_RULES } from './deeplift-rules.ts';
 import { GRADIENT_RULES } from './gradient-rules.ts';
 import { type ReadoutKind, readoutOf } from './readouts.ts';
 import { type RuleOf, relevanceRules } from './relevance-rules.ts';
+import { trySamples } from './try-samples.ts';
 
 /** What flows backwards: relevance by a composite, the gradient of the explained score, or DeepLIFT's multipliers. */
 export type Attribution =
@@ -75,6 +76,7 @@ export class AttributionPass {
         withReference: options.attribution.kind === 'deeplift',
       },
     );
+    await trySamples(model, batchAxes(model), options.modelName);
     const session = await createSession(graph.model, {
       name: `the backward pass of ${options.modelName}`,
       threads: options.threads ?? 1,

@@ -1,5 +1,5 @@
 // ONNX models as typed graphs: files, builder, operators.
-export { batchAxes, fixedSamples } from './batch-axis/batch-axes.ts';
+export { assumedSamples, batchAxes, fixedSamples } from './batch-axis/batch-axes.ts';
 export {
   type BatchAxis,
   type BatchPlace,

@@ -1,6 +1,7 @@
 // Reference criteria that read the activations of the calibration samples.
 import { createSession, type Tensor, tensor } from '../../engine/index.ts';
 import {
+  type BatchPlace,
   batchAxes,
   batchAxisOf,
   cloneModel,
@@ -19,6 +20,7 @@ import { type BatchFirst, batchFirst } from '../batch-first.ts';
 import { layersWithBias } from '../bias.ts';
 import type { Criterion, CriterionContext } from '../criterion.ts';
 import { linearLayers } from '../linear.ts';
+import { trySamples } from '../try-samples.ts';
 
 /** What is averaged over space and samples for each channel. */
 type Moment = 'plain' | 'absolute' | 'positive' | 'square';
@@ -99,7 +101,9 @@ export async function eachActivation(
   outputsOf: ActivationOutputs,
   visit: (values: readonly (readonly Float32Array[])[], weight: number) => void,
 ): Promise<void> {
-  const { model, outputs } = withOutputs(context.model, outputsOf);
+  const places = batchAxes(context.model);
+  await trySamples(context.model, places, context.modelName);
+  const { model, outputs } = withOutputs(context.model, places, outputsOf);
   const { calibration } = context;
   const input = soleInput(model);
   const session = await createSession(model, {
@@ -134,9 +138,12 @@ function rowOf(value: Tensor, row: number, rows: number): Float32Array {
 }
 
 /** The model with the wanted values of every weighted layer as its outputs. */
-function withOutputs(model: Model, outputsOf: ActivationOutputs): { model: Model; outputs: string[][] } {
+function withOutputs(
+  model: Model,
+  places: ReadonlyMap<string, BatchPlace>,
+  outputsOf: ActivationOutputs,
+): { model: Model; outputs: string[][] } {
   const shapes = inferShapes(model, 1);
-  const places = batchAxes(model);
   const upgraded = cloneModel(upgradeOpset(model, (value) => shapes.get(value)));
   const builder = new GraphBuilder(upgraded.graph);
   const readers = consumers(upgraded.graph);

@@ -5,6 +5,7 @@ import { describeNode, opOf } from '../ops.ts';
 import { readsOf } from '../order.ts';
 import { NotKnown } from '../shape-context.ts';
 import { inferValues } from '../shapes.ts';
+import { assumedPlaces, assumedValues } from './assumed.ts';
 import { Lost, PlaceContext, type SizedRun } from './context.ts';
 import { MORE_PLACE_RULES } from './more-rules.ts';
 import { along, type BatchAxis, type BatchPlace } from './place.ts';
@@ -36,6 +37,12 @@ export function batchAxes(model: Model): Map<string, BatchPlace> {
     });
   }
   return places;
+}
+
+/** Values whose place is assumed from shapes alone, of `batchAxes`: outputs of operators without a rule. */
+export function assumedSamples(model: Model, places: ReadonlyMap<string, BatchPlace>): string[] {
+  if (fixedSamples(model.graph) === 1) return [];
+  return assumedValues(model, places, (node) => ruleOf(node) !== undefined);
 }
 
 /** The batch size that a model fixes. */
@@ -87,10 +94,7 @@ function placesOf(
   if (!carrying) return [];
   const rule = ruleOf(node);
   const all = (place: BatchPlace): BatchPlace[] => node.outputs.map(() => place);
-  if (!rule) {
-    const reason = 'is an operator that is not followed';
-    return all({ kind: 'unknown', node: describeNode(node), reason, mixes: false });
-  }
+  if (!rule) return assumedPlaces(node, places, runs);
   try {
     const found = rule(new PlaceContext(model, node, places, runs));
     if (found === undefined) return [];

@@ -31,9 +31,14 @@ export const along = (axis: number): BatchAxis => ({ kind: 'axis', axis, before:
 /** The same samples on another axis. */
 export const moved = (place: BatchAxis, axis: number): BatchAxis => ({ ...place, axis });
 
+/** Whether nothing else lies along the samples' axis. */
+export function isAlone(place: BatchPlace): boolean {
+  return place.kind === 'axis' && place.before * place.after === 1;
+}
+
 /** Whether the value is `[batch, ...]`, one position of the first axis for each sample. */
 export function isBatchFirst(place: BatchPlace | undefined): boolean {
-  return place?.kind === 'axis' && place.axis === 0 && place.before * place.after === 1;
+  return place?.kind === 'axis' && place.axis === 0 && isAlone(place);
 }
 
 /** Whether two values hold their samples alike. */

@@ -1,6 +1,6 @@
 // Reads values of a network at sampled places, for as many samples as there are, a batch at a time.
 import { createSession, type Tensor, tensor } from '../../engine/index.ts';
-import { soleInput } from '../../explain/index.ts';
+import { soleInput, trySamples } from '../../explain/index.ts';
 import { batchAxes, batchAxisOf, extractSubgraph, type Model, sampleOf, sizeOf } from '../../onnx/index.ts';
 import { must } from '../../util/index.ts';
 import type { RepairSamples } from './augment.ts';
@@ -34,6 +34,7 @@ export async function visitValues(
   for (const value of values) {
     if (places.get(value)?.kind !== 'none') batchAxisOf(places, value, undefined, HINT);
   }
+  await trySamples(model, places, options.name);
   const computed = [...new Set(values)].filter((value) => value !== input);
   const length = sizeOf(sampleShape);
   const declared = model.graph.inputs.find(({ name }) => name === input)?.dims?.[0];
