@@ -266,6 +266,7 @@ async function status(options: StatusOptions): Promise<void> {
   const output = new Output(options);
   const access = await accessOf(options, ['operator', 'observer', 'coordinator']);
   const found = await readStatus(access, options.monitor, options.credentials);
+  if (!access.credentials) output.note((await loadNats()).OPEN_NOTE);
   output.result(found);
   output.say(statusText(found));
 }

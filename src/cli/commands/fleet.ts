@@ -54,8 +54,9 @@ async function fleet(options: FleetOptions): Promise<void> {
     });
   }
   const access = await accessOf(options, ['observer', 'coordinator', 'client', 'operator']);
-  const { connectNats, FleetBoard } = await loadNats();
+  const { connectNats, FleetBoard, OPEN_NOTE } = await loadNats();
   const connection = await connectNats(access);
+  if (!access.credentials) output.note(OPEN_NOTE);
   const stop = Interrupt.ofService();
   try {
     const board = await FleetBoard.open(connection, access.credentials);

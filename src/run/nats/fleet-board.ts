@@ -18,8 +18,11 @@ const PATIENCE_MS = 2000;
 /** Milliseconds after which they are asked again. */
 const AGAIN_MS = 400;
 
-/** Milliseconds between two entries of one worker that are read; and between two questions because of somebody unknown. */
+/** Milliseconds between two entries of one worker that are read. */
 const APART_MS = 20;
+
+/** Milliseconds between two questions because of somebody unknown: each is answered by everybody. */
+const UNKNOWN_MS = 250;
 
 /** Entries that are held, and bytes of all together. */
 const MOST_ENTRIES = 1024;
@@ -153,7 +156,7 @@ export class FleetBoard {
       if (said.counter <= before.said.counter || !before.said.entry) return;
     } else if (!said.asked.some((nonce) => this.#asked.includes(nonce))) {
       // It may be there again, or somebody repeats what it once said: it is asked.
-      if (now - this.#askedAt > APART_MS) this.#ask();
+      if (now - this.#askedAt > UNKNOWN_MS) this.#ask();
       return;
     }
     this.#forget(name);

@@ -15,7 +15,7 @@ export {
 } from './cluster/write-cluster.ts';
 export { connectNats, type Door, type NatsAccess, natsError } from './connect.ts';
 export { FleetBoard } from './fleet-board.ts';
-export { NatsFabric, type NatsFabricOptions } from './nats-fabric.ts';
+export { NatsFabric, type NatsFabricOptions, OPEN_NOTE } from './nats-fabric.ts';
 export { NatsWorker, type NatsWorkerOptions } from './nats-worker.ts';
 export type { BoardEntry, NodeEntry } from './node-entry.ts';
 export { readServer, type ServerInfo } from './server-info.ts';

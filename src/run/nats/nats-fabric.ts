@@ -7,8 +7,8 @@ import { assertFree, assertMay } from './joining.ts';
 import { NatsEndpoint, type NatsEndpointOptions } from './nats-endpoint.ts';
 import { addressOf, tokensOf } from './subjects.ts';
 
-/** Said where nothing is protected. */
-const OPEN =
+/** Said once where nothing is protected. */
+export const OPEN_NOTE =
   'without credentials nothing is protected: whoever reaches this server can read and say everything; bedside cluster init makes one that holds';
 
 export type NatsFabricOptions = NatsEndpointOptions;
@@ -18,6 +18,7 @@ export class NatsFabric implements Fabric {
   readonly access: NatsAccess;
   readonly #options: NatsFabricOptions;
   readonly #here = new Map<string, NatsEndpoint>();
+  #told = false;
 
   constructor(access: NatsAccess, options: NatsFabricOptions = {}) {
     this.access = access;
@@ -27,12 +28,15 @@ export class NatsFabric implements Fabric {
   /** @throws BedsideError E_FABRIC also when the credentials do not allow the name */
   async join(name: string, handlers: NodeHandlers): Promise<NatsEndpoint> {
     assertMay(this.access, name);
-    if (!this.access.credentials) this.#options.onNote?.(OPEN);
     const tokens = tokensOf(addressOf(name));
     const connections: NatsConnection[] = [];
     try {
       const control = await connectNats(this.access, { who: tokens });
       connections.push(control);
+      if (!this.access.credentials && !this.#told) {
+        this.#told = true;
+        this.#options.onNote?.(OPEN_NOTE);
+      }
       await assertFree(control, tokens, name);
       const tensors = await connectNats(this.access, { who: tokens });
       connections.push(tensors);

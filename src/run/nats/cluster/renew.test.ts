@@ -1,14 +1,16 @@
 // Certificates run out; keys do not.
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { connectNats } from '../connect.ts';
+import { readCertificate } from '../identity/certificate.ts';
 import { readServer } from '../server-info.ts';
 import { hasNatsServer, TestServer } from '../test-support/nats-server.ts';
 import { expiryOf, hostsOf, isPair } from './certificates.ts';
+import { parseCredentials } from './credentials.ts';
 import { renewCertificates } from './renew.ts';
-import { filesOf, writeCluster } from './write-cluster.ts';
+import { addToCluster, filesOf, writeCluster } from './write-cluster.ts';
 
 const DAY = 86_400_000;
 
@@ -59,6 +61,31 @@ describe('certificates', () => {
     const ca = await text(filesOf(dir).ca);
     expect(JSON.parse(await client())).toEqual({ ...before, ca });
     expect(ca).not.toBe(before.ca);
+  });
+
+  it('are not given to a cluster of before keys were signed for; by force it is made anew', async () => {
+    const path = join(dir, 'cluster.json');
+    const { signer: _, ...old } = { ...JSON.parse(await text(path)), version: 1, users: [] };
+    await writeFile(path, JSON.stringify(old));
+    const refused = { code: 'E_FILE', hint: expect.stringContaining('cluster init --force') };
+    await expect(renewCertificates(dir, { days: 1 })).rejects.toMatchObject(refused);
+    await expect(addToCluster(dir, [{ role: 'worker', name: 'b' }])).rejects.toMatchObject(refused);
+    const options = {
+      ...{ port: 4222, monitorPort: 8222, hosts: ['ward7.local'], maxPayload: 1 << 20, maxStorage: 1 << 20 },
+      ...{ days: 10, identities: [{ role: 'client' } as const] },
+    };
+    const before = parseCredentials(await client(), 'client.json');
+    await writeCluster(dir, options, true);
+    await addToCluster(dir, [{ role: 'worker', name: 'b' }]);
+    // Certificates of the cluster of before are of another one.
+    const after = parseCredentials(await client(), 'client.json');
+    expect(readCertificate(before.certificate, after.cluster)).toBeUndefined();
+    expect(readCertificate(after.certificate, after.cluster)).toMatchObject({
+      role: 'client',
+      trusted: false,
+    });
+    const edited = JSON.stringify({ ...after, role: 'coordinator' });
+    expect(() => parseCredentials(edited, 'client.json')).toThrow(/certificate is not that of its keys/);
   });
 
   it('need a cluster', async () => {
