@@ -12,6 +12,7 @@ import { passThrough, refuse, stop } from '../src/explain/structure.ts';
 import { OPS, type OpName, type OpTable } from '../src/onnx/index.ts';
 import { CONTRIB_MACS, FURTHER_MACS } from '../src/onnx/mac-rules.ts';
 import { SHAPE_RULES } from '../src/onnx/shape-rules.ts';
+import { CHANGES } from '../src/onnx/upgrade-table.ts';
 import { BedsideError } from '../src/util/index.ts';
 
 /** Where the table is written. */
@@ -156,6 +157,15 @@ export function supportTable(): string {
     'The other standard operators have none (elementwise products and sums do not count), but for branches and loops with',
     'multiplications in them, AffineGrid, Det, DFT and STFT: these, and operators of domains that are not known here, are',
     'named wherever a count or a share is shown (`uncounted` under `--json`).',
+    '',
+    'Graphs that are made from a model of an operator set below 16 are written as 16 has it. These operators changed on the',
+    'way, and are rewritten, also inside subgraphs; what cannot be written otherwise is refused by name (Scan of set 8, old',
+    'Softmax over several axes, batch normalisation of each position, Resize by scales that are not constant or that enlarge',
+    'one axis and shrink another, functions of the model that use one of these operators):',
+    `${Object.entries(CHANGES)
+      .map(([op, { changedIn }]) => `${op} (${changedIn.join(', ')})`)
+      .join(', ')}.`,
+    'All others only gained element types, optional inputs, or attributes whose default is the old meaning.',
     '',
     'Relevance starts at the score before a final Softmax or LogSoftmax. Factors of a product that are gates: constants,',
     'then Sigmoid, HardSigmoid, Softmax and Clip, then Tanh, also behind constant factors and changes of shape; between',

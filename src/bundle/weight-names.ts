@@ -1,9 +1,16 @@
 // Names of the tensors in a bundle's weights file.
 
+/**
+ * A layer as its tables name it: one whose name would read as a variant's gets a `=` in front, as does one that begins so
+ * already.
+ */
+const tableName = (layer: string): string => (/^=*variant(\/|$)/.test(layer) ? `=${layer}` : layer);
+const layerOfTable = (name: string): string => (/^=+variant(\/|$)/.test(name) ? name.slice(1) : name);
+
 /** Weight of a layer, repaired for its input groups at `level` (above 0). Laid out as the node's in the model. */
-export const tableWeight = (layer: string, level: number): string => `${layer}/${level}/weight`;
+export const tableWeight = (layer: string, level: number): string => `${tableName(layer)}/${level}/weight`;
 /** Bias of a layer, repaired for its input groups at `level` (above 0). */
-export const tableBias = (layer: string, level: number): string => `${layer}/${level}/bias`;
+export const tableBias = (layer: string, level: number): string => `${tableName(layer)}/${level}/bias`;
 
 /** Correction of variant `index`: a factor for each kept output channel of each layer, in the manifest's order. */
 export const variantScale = (index: number): string => `variant/${index}/scale`;
@@ -24,5 +31,5 @@ export function layerOf(tensor: string, last: string | undefined): string | unde
   const [, kind, layer] = /^variant\/\d+\/(?:(down|up)\/(.+)|.*)$/s.exec(tensor) ?? [];
   if (kind) return layer;
   if (/^variant\/\d+\/head\//.test(tensor)) return last;
-  return tensor.split('/').slice(0, -2).join('/');
+  return layerOfTable(tensor.split('/').slice(0, -2).join('/'));
 }
