@@ -32,7 +32,7 @@ export interface WfdbHeader {
 const DEFAULT_RATE = 250;
 const DEFAULT_GAIN = 200;
 const NUMBER = String.raw`[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?`;
-const RECORD = /^(?<record>[A-Za-z0-9_-]+)(?<segments>\/\d+)?\s+(?<signals>\d+)(?:\s+(?<rest>.*))?$/;
+const RECORD = /^(?<record>[^\s/\\]+)(?<segments>\/\d+)?\s+(?<signals>\d+)(?:\s+(?<rest>.*))?$/;
 const RATE = new RegExp(`^(?<rate>${NUMBER})(?:/${NUMBER}(?:\\(${NUMBER}\\))?)?$`);
 const FORMAT = /^(?<format>\d+)(?:x(?<perFrame>\d+))?(?::(?<skew>\d+))?(?:\+(?<offset>\d+))?$/;
 const GAIN = new RegExp(`^(?<gain>${NUMBER})(?:\\((?<baseline>[+-]?\\d+)\\))?(?:/(?<units>\\S+))?$`);
@@ -45,6 +45,9 @@ const GAIN = new RegExp(`^(?<gain>${NUMBER})(?:\\((?<baseline>[+-]?\\d+)\\))?(?:
 export function parseWfdbHeader(text: string, name: string): WfdbHeader {
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.trimStart().startsWith('#'));
   const first = RECORD.exec((lines[0] ?? '').trim())?.groups;
+  const own = (lines[0] ?? '').trim().split(/\s+/)[0] ?? '';
+  if (/[/\\]/.test(own) && !/^[^/\\]+\/\d+$/.test(own))
+    throw wrong(name, `it names the record '${own}', in another folder: records are read from their own`);
   if (!first?.record) throw wrong(name, 'its first line is not a record line');
   if (first.segments !== undefined) throw wrong(name, 'records of several segments are not read');
   const [rateText, framesText] = (first.rest ?? '').split(/\s+/);

@@ -42,6 +42,10 @@ describe('parseWfdbHeader', () => {
     });
   });
 
+  it('reads names with a dot, as of records in .mat files', () => {
+    expect(parseWfdbHeader('E07.mat 1 500\nE07.mat 16+24 1000/mV\n', 'E07').record).toBe('E07.mat');
+  });
+
   it('fills in what may be left out: 250 Hz, gain 200, ADC zero 0', () => {
     const header = parseWfdbHeader('r 2\nr.dat 16\nr.dat 16 0 12 7\n', 'r');
     expect(header).toMatchObject({ rate: 250, frames: undefined });
@@ -52,6 +56,8 @@ describe('parseWfdbHeader', () => {
   it.each([
     ['', /record line/],
     ['r/3 2 360', /several segments/],
+    ['sub/r 1 360\nr.dat 16', /names the record 'sub\/r', in another folder/],
+    ['../r 1 360\nr.dat 16', /in another folder/],
     ['r 1 zero\nr.dat 16', /sampling rate/],
     ['r 1 -5\nr.dat 16', /sampling rate/],
     ['r 1 360 1.5\nr.dat 16', /number of samples/],

@@ -149,6 +149,17 @@ describe('what is passed over', () => {
   });
 });
 
+describe('records without a beat', () => {
+  it('are refused by what they lack', async () => {
+    const folder = await folderOf('rhythms', {});
+    await writeRecord(folder, 'r', { ...recordOf(360), beats: [[5, 28]] });
+    await expect(openDataset(folder, OPTIONS)).rejects.toMatchObject({
+      code: 'E_DATA',
+      message: expect.stringMatching(/no annotation of .*rhythms .* marks a beat/),
+    });
+  });
+});
+
 describe('a day of heartbeats', () => {
   it('is read: 130,000 beats of one record', async () => {
     const beats = Array.from({ length: 130_000 }, (_, i): [number, number] => [10 + i, 1]);

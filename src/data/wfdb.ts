@@ -108,6 +108,7 @@ async function survey(folder: string, windows: BeatWindows, options: DatasetOpti
   const beats: Beat[] = [];
   const leads: Omit<Lead, 'signal'>[] = [];
   const without: string[] = [];
+  let hasPeaks = false;
   for (const [done, record] of records.entries()) {
     options.onProgress?.(done, records.length);
     const lead = await readLead(folder, record);
@@ -119,6 +120,7 @@ async function survey(folder: string, windows: BeatWindows, options: DatasetOpti
     }
     const { signal: _, ...facts } = lead;
     leads.push(facts);
+    hasPeaks ||= peaks.length > 0;
     if (peaks.length === 0) passedOver.add('records of which no annotation (.atr) marks a beat', record);
     const whole = windows.whole(lead, peaks, passedOver);
     const place = known.indexOf(record) * RECORD_STRIDE;
@@ -129,6 +131,11 @@ async function survey(folder: string, windows: BeatWindows, options: DatasetOpti
   options.onProgress?.(records.length, records.length);
   const [first] = without;
   if (first !== undefined && leads.length === 0) throw withoutAnnotations(folder, first);
+  if (leads.length > 0 && beats.length === 0 && !hasPeaks) {
+    throw new BedsideError('E_DATA', `no annotation of ${folder} (.atr) marks a beat`, {
+      hint: 'some databases keep beats in files of other endings (.qrs, .ecg): copy them to .atr',
+    });
+  }
   for (const record of without) passedOver.add('records without annotations (.atr)', record);
   return { beats, leads, passedOver };
 }

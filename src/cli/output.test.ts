@@ -1,0 +1,73 @@
+// What is said of the data beside a result: once in words, and in the JSON object.
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { Bundle } from '../bundle/index.ts';
+import type { Dataset } from '../data/index.ts';
+import { Output } from './output.ts';
+import { tellOtherDraws } from './pack-run.ts';
+
+afterEach(() => vi.restoreAllMocks());
+
+/** Runs `work` with an output, and gives what it wrote. */
+function written(work: (output: Output) => void, options = { json: true }): { out: string; err: string } {
+  const texts = { out: '', err: '' };
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    texts.out += String(text);
+    return true;
+  });
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    texts.err += String(text);
+    return true;
+  });
+  work(new Output(options));
+  return texts;
+}
+
+describe('Output', () => {
+  it('adds remarks and what was passed over to the result, each once', () => {
+    const skipped = {
+      reason: 'files ending in .dcm, which are not read',
+      count: 7,
+      examples: ['a', 'b', 'c', 'd', 'e'],
+    };
+    const { out, err } = written((output) => {
+      for (let i = 0; i < 2; i++) {
+        output.remark('something was assumed');
+        output.skip(skipped);
+      }
+      output.beside('signals', { rate: 360 });
+      output.result({ n: 3 });
+    });
+    expect(JSON.parse(out)).toEqual({
+      n: 3,
+      signals: { rate: 360 },
+      remarks: ['something was assumed'],
+      skipped: [skipped],
+    });
+    expect(err).toBe(
+      'something was assumed\npassed over: 7 files ending in .dcm, which are not read (a, b, c, d, e, ...)\n',
+    );
+  });
+
+  it('adds nothing where there is nothing to say', () => {
+    expect(written((output) => output.result({ n: 3 }))).toEqual({ out: '{"n":3}\n', err: '' });
+  });
+});
+
+describe('tellOtherDraws', () => {
+  const provenance = { dataset: 'x/mitdb', seed: 1, calibration: 100, validation: 400 };
+  const bundle = { manifest: { provenance } } as unknown as Bundle;
+  const told = (data: string, seed: number, calibration: number): string =>
+    written((output) => {
+      const of = (size: number) => ({ size }) as Dataset;
+      tellOtherDraws(bundle, { calibration: of(calibration), validation: of(400) }, { data, seed }, output);
+    }).err;
+
+  it('is silent for the draws that packed the bundle, and says that others may have ranked it', () => {
+    expect(told('mitdb/', 1, 100)).toBe('');
+    for (const other of [told('mitdb', 2, 100), told('mitdb', 1, 99), told('svdb', 1, 100)]) {
+      expect(other).toMatch(
+        /some of these samples may have ranked or repaired it; .*--data x\/mitdb --seed 1/,
+      );
+    }
+  });
+});
