@@ -66,7 +66,7 @@ export function withFirstOutput(model: Model): Pick<Runnable, 'model' | 'dropped
 /** How far scores may be apart, of their largest: other kernels sum in another order. */
 const TOLERANCE = 1e-4;
 /** Samples that are tried at most, and batches of the open network. */
-const TRIED = 16;
+const TRIED = 8;
 const OPEN_BATCHES = [1, 3, 7] as const;
 
 /** The network with its batch open; or what it then does otherwise, in words. */
