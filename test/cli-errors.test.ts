@@ -311,6 +311,14 @@ describe('bad input', { timeout: 180_000 }, () => {
     expect(stderr).toContain(join('b', 'broken.png'));
   });
 
+  it('shows a model with a NaN weight all the same, and names it', async () => {
+    const { status, stdout } = await cli.run(['inspect', 'nan.onnx'], folder);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(
+      /Not a network that gives scores: tensor 'weight\w*', which Gemm '\w+' reads, is NaN at/,
+    );
+  });
+
   it('has written nothing', async () => {
     expect(await listing(folder)).toEqual(before);
   });

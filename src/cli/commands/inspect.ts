@@ -9,6 +9,7 @@ import {
   loadModel,
   type Model,
   modelCosts,
+  nonFiniteWeight,
   opOf,
   type Stage,
   type Uncounted,
@@ -77,6 +78,8 @@ interface Inspection {
   readonly unsized: readonly string[];
   /** Where the engine cannot run the model: why. Shapes that no rule gives are then as the file declares them. */
   readonly unmeasured?: string;
+  /** A weight that is NaN or infinite, in words: other commands refuse the model. */
+  readonly notFinite?: string;
 }
 
 interface ValueRow {
@@ -100,6 +103,7 @@ async function loadMeasured(path: string): Promise<{ model: Model; unmeasured?: 
 /** @throws BedsideError E_FILE, E_MODEL, E_UNSUPPORTED */
 async function inspect(path: string): Promise<Inspection> {
   const { unmeasured, ...loaded } = await loadMeasured(path);
+  const notFinite = nonFiniteWeight(loaded.model);
   const model = canonicalModel(loaded.model);
   const { graph } = model;
   const costs = modelCosts(model);
@@ -122,6 +126,7 @@ async function inspect(path: string): Promise<Inspection> {
     uncounted: costs.uncounted,
     unsized: costs.unknown,
     ...(unmeasured === undefined ? {} : { unmeasured }),
+    ...(notFinite === undefined ? {} : { notFinite }),
   };
 }
 
@@ -198,13 +203,14 @@ function describe(path: string, inspection: Inspection): string {
 }
 
 /** What of the costs is not to be relied on. */
-function doubtsOf({ uncounted, unsized, unmeasured }: Inspection): string[] {
+function doubtsOf({ uncounted, unsized, unmeasured, notFinite }: Inspection): string[] {
   const lines = sayUncounted(uncounted).map((line) => `\nCosts are too low: ${line}`);
   if (unsized.length > 0) {
     const more = unsized.length > 5 ? `, and ${unsized.length - 5} more` : '';
     const names = plainLine(unsized.slice(0, 5).join(', '));
     lines.push(`\nBytes are too low: sizes of ${names}${more} are not known and count as 0`);
   }
+  if (notFinite !== undefined) lines.push(`\nNot a network that gives scores: ${plainLine(notFinite)}`);
   if (unmeasured !== undefined) {
     lines.push(
       `\nShapes that no rule gives are as the file declares them, which may be stale: ${unmeasured}`,
