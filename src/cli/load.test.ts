@@ -2,11 +2,14 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Dataset, npyArray, writeNpz } from '../data/index.ts';
+import { ELEM, GraphBuilder, int, writeModel } from '../onnx/index.ts';
+import { TensorProtoSchema } from '../onnx/onnx_pb.ts';
 import type { Classifier } from '../prune/index.ts';
-import { loadData, loadTwoSets } from './load.ts';
+import { loadClassifier, loadData, loadTwoSets } from './load.ts';
 import { Output } from './output.ts';
 
 const CLASSES = 2;
@@ -185,5 +188,22 @@ describe('a batch that the model fixes', () => {
     const { calibration } = await loadTwoSets({ ...vector, fixedBatch: 4 }, options, 1, output);
     expect(calibration.size).toBe(10);
     expect(remarksOf(output)).toEqual([expect.stringMatching(/fixes a batch of 4: 2 of 10 samples/)]);
+  });
+});
+
+describe('weights that leave float32', () => {
+  it('when doubles are made floats are refused, by their name', async () => {
+    const builder = new GraphBuilder();
+    const input = builder.input('x', ['batch', 2]);
+    const bytes = new Uint8Array(Float64Array.of(1, 2, 1e300, 4).buffer);
+    const carried = create(TensorProtoSchema, { dims: [2n, 2n], dataType: ELEM.float64, rawData: bytes });
+    const wide = builder.constant({ type: 'other', elemType: ELEM.float64, dims: [2, 2], carried }, 'wide');
+    const weight = builder.node('Cast', [wide], { to: int(ELEM.float32) }, 'weight');
+    builder.output(builder.node('MatMul', [input, weight], {}, 'scores'), ['batch', 2]);
+    await writeFile(at('wide.onnx'), writeModel(builder.model()));
+    await expect(loadClassifier(at('wide.onnx'))).rejects.toMatchObject({
+      code: 'E_MODEL',
+      message: expect.stringMatching(/MatMul '\w+' reads, is Infinity at \[1, 0\]/),
+    });
   });
 });
