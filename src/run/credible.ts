@@ -5,6 +5,9 @@ import type { DeviceReport } from './device.ts';
 import type { FloatTensor } from './join.ts';
 import type { RunPlan } from './plan.ts';
 
+/** Seconds of a stage that can be so: those of a fleet file. */
+const [LEAST_SECONDS, MOST_SECONDS] = [1e-9, 3600];
+
 /**
  * Refuses a result that is not of the shape that the bundle and the plan give it, or not finite.
  * @param tensor of a segment of the last stage
@@ -77,7 +80,9 @@ function isTable(table: unknown, { stages, ratios }: BundleManifest): table is n
     table.length === stages.length &&
     table.every(
       (row: unknown) =>
-        Array.isArray(row) && row.length === ratios.length && row.every((one) => isAmount(one) && one > 0),
+        Array.isArray(row) &&
+        row.length === ratios.length &&
+        row.every((one) => isFigure(one) && one >= LEAST_SECONDS && one <= MOST_SECONDS),
     )
   );
 }

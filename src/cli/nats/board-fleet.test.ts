@@ -1,8 +1,9 @@
 import { hostname } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { fleetOf } from '../../plan/index.ts';
+import { manifestOf } from '../../plan/test-support/manifests.ts';
 import type { BoardEntry } from '../../run/index.ts';
-import { fleetOfBoard } from './board-fleet.ts';
+import { fleetOfBoard, hasMeasured, takenFrom } from './board-fleet.ts';
 
 function entry(name: string, given: Partial<BoardEntry> = {}): BoardEntry {
   return {
@@ -45,5 +46,44 @@ describe('a fleet of a board', () => {
     expect(() => sourceOf('other')).toThrow(/not there/);
     expect(() => fleetOfBoard(entries.slice(0, 2))).toThrow(/no trusted worker/);
     expect(() => fleetOfBoard([])).toThrow(/no worker/);
+  });
+
+  it('is not spoilt by what one device says wrongly of itself', () => {
+    const manifest = manifestOf([{ layers: [{ gives: 0 }] }, { layers: [{ reads: 0 }] }], [8]);
+    const { name } = manifest;
+    const bundle = { sha256: 'x', manifest };
+    const fine = manifest.stages.map(() => manifest.ratios.map(() => 0.1));
+    const bundles = [{ name, sha256: 'x', stages: [], measured: true }];
+    const withTable = (table: number[][]) => entry('liar', { bundles, seconds: { [name]: table } });
+    expect(hasMeasured(withTable(fine), bundle)).toBe(true);
+    for (const table of [
+      [],
+      fine.slice(1),
+      fine.map(() => []),
+      fine.map(() => [1]),
+      fine.map((row) => row.with(0, 1e-300)),
+      fine.map((row) => row.with(0, 1e9)),
+    ]) {
+      const liar = withTable(table);
+      expect(hasMeasured(liar, bundle)).toBe(false);
+      const [, second] = fleetOf(fleetOfBoard([entry('a'), liar], { bundle })).devices;
+      expect(second?.seconds).toBeUndefined();
+    }
+    const link = { to: 'a', bytesPerSecond: 1e6, latency: 0 };
+    const links = [link, { ...link, latency: 1 }, { ...link, to: 'liar' }, { ...link, to: 'nobody' }];
+    const long = entry('l'.repeat(200));
+    const odd = entry('liar', { links, battery: 1e300, seconds: { other: [[1e300]] } });
+    expect(fleetOf(fleetOfBoard([entry('a'), odd, long])).devices).toHaveLength(2);
+  });
+
+  it('has 64 devices at most: the source and trusted ones before guests', () => {
+    const guests = Array.from({ length: 100 }, (_, at) => entry(`guest-${at}`, { trusted: false }));
+    const fleet = fleetOf(fleetOfBoard([...guests, entry('trusted'), entry('here')], { source: 'here' }));
+    expect(fleet.devices).toHaveLength(64);
+    expect(fleet.devices.filter(({ trusted }) => trusted).map(({ name }) => name)).toEqual([
+      'trusted',
+      'here',
+    ]);
+    expect(takenFrom([...guests, entry('here')], 'here').left).toHaveLength(37);
   });
 });

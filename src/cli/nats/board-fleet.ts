@@ -5,6 +5,13 @@ import type { FleetFile } from '../../plan/index.ts';
 import type { BoardEntry } from '../../run/index.ts';
 import { BedsideError } from '../../util/index.ts';
 
+/** Devices of a fleet at most, and letters of their names. */
+const MOST_DEVICES = 64;
+const MOST_NAME = 64;
+
+/** Seconds of a stage that can be so: those of a fleet file. */
+const [LEAST_SECONDS, MOST_SECONDS] = [1e-9, 3600];
+
 /** Of links that nobody has probed yet: a weak radio link. */
 const UNKNOWN_LINK = { bytesPerSecond: 1e6, latency: 0.005 };
 
@@ -16,22 +23,24 @@ export interface BoardFleetOptions {
 }
 
 /**
- * A fleet file of the entries of a board, for `bedside plan` and for planning.
+ * A fleet file of the entries of a board, for `bedside plan` and for planning. What one device says wrongly of itself is left
+ * out, and spoils nothing for the others.
  * @throws BedsideError E_FLEET when nobody is there, or the source is not or is not trusted
  */
 export function fleetOfBoard(entries: readonly BoardEntry[], options: BoardFleetOptions = {}): unknown {
   const source = sourceOf(entries, options.source);
-  const names = new Set(entries.map(({ name }) => name));
+  const { taken } = takenFrom(entries, source);
+  const names = new Set(taken.map(({ name }) => name));
   return {
     format: 'bedside-fleet',
     version: 1,
     name: 'the fleet on NATS',
     source,
-    devices: entries.map((entry) => deviceOf(entry, options)),
+    devices: taken.map((entry) => deviceOf(entry, options)),
     network: { channel: 'independent', ...UNKNOWN_LINK },
-    links: entries.flatMap(({ name: from, links }) =>
-      links
-        .filter(({ to }) => names.has(to))
+    links: taken.flatMap(({ name: from, links }) =>
+      [...new Map(links.map((link) => [link.to, link])).values()]
+        .filter(({ to }) => to !== from && names.has(to))
         .map(({ to, bytesPerSecond, latency }) => ({
           ...{ from, to, oneWay: true },
           bytesPerSecond: clamp(bytesPerSecond, 1, 1e13),
@@ -41,24 +50,58 @@ export function fleetOfBoard(entries: readonly BoardEntry[], options: BoardFleet
   };
 }
 
-/** Whether a device has timed a bundle's stages itself. */
-export function hasMeasured({ bundles }: BoardEntry, sha256: string): boolean {
-  return bundles.some((bundle) => bundle.sha256 === sha256 && bundle.measured);
+/** The source, then trusted devices, then others, as many as a fleet can have; and the names of those that are left. */
+export function takenFrom(
+  entries: readonly BoardEntry[],
+  source: string,
+): { readonly taken: readonly BoardEntry[]; readonly left: readonly string[] } {
+  const named = entries.filter(({ name }) => name.length <= MOST_NAME);
+  const rank = ({ name, trusted }: BoardEntry): number => (name === source ? 0 : trusted ? 1 : 2);
+  const sorted = named.toSorted((a, b) => rank(a) - rank(b));
+  const names = new Set(sorted.slice(0, MOST_DEVICES).map(({ name }) => name));
+  return {
+    taken: entries.filter(({ name }) => names.has(name)),
+    left: entries.flatMap(({ name }) => (names.has(name) ? [] : [name])),
+  };
+}
+
+/** Whether a device has timed a bundle's stages itself, and says of it what can be so. */
+export function hasMeasured(
+  { bundles, seconds }: BoardEntry,
+  { sha256, manifest }: { readonly sha256: string; readonly manifest: BundleManifest },
+): boolean {
+  const { name, stages, ratios } = manifest;
+  const table = Object.hasOwn(seconds, name) ? seconds[name] : undefined;
+  return (
+    bundles.some((bundle) => bundle.sha256 === sha256 && bundle.measured) &&
+    table?.length === stages.length &&
+    table.every((row) => row.length === ratios.length) &&
+    isTable(table)
+  );
+}
+
+function isTable(table: readonly (readonly number[])[]): boolean {
+  return (
+    table.length > 0 &&
+    table.every((row) => row.length > 0 && row.every((one) => one >= LEAST_SECONDS && one <= MOST_SECONDS))
+  );
 }
 
 function deviceOf(entry: BoardEntry, { bundle }: BoardFleetOptions): FleetFile['devices'][number] {
   const { name, host, emulated, macsPerSecond, memory, battery, joulesPerMac, joulesPerByteSent, trusted } =
     entry;
   const said = Object.entries(emulated).map(([what, value]) => `${what} ${value}`);
-  const foreign = bundle && !hasMeasured(entry, bundle.sha256) ? bundle.manifest.name : undefined;
-  const seconds = Object.fromEntries(Object.entries(entry.seconds).filter(([of]) => of !== foreign));
+  const foreign = bundle && !hasMeasured(entry, bundle) ? bundle.manifest.name : undefined;
+  const seconds = Object.fromEntries(
+    Object.entries(entry.seconds).filter(([of, table]) => of !== foreign && isTable(table)),
+  );
   return {
     name,
     description: said.length > 0 ? `on ${host}; emulated: ${said.join(', ')}` : `on ${host}`,
     macsPerSecond: clamp(macsPerSecond, 1e3, 1e16),
     ...(Object.keys(seconds).length > 0 ? { seconds } : {}),
     memory: clamp(memory, 0, 1e15),
-    ...(battery === undefined ? {} : { energy: battery }),
+    ...(battery === undefined ? {} : { energy: clamp(battery, 0, 1e12) }),
     joulesPerMac: clamp(joulesPerMac, 0, 1e-3),
     joulesPerByteSent: clamp(joulesPerByteSent, 0, 1),
     trusted,

@@ -52,7 +52,10 @@ export async function openNatsRoom(
     ? present(given, entries)
     : fleetOf(fleetOfBoard(entries, { source: options.source, bundle }));
   const names = new Set(fleet.devices.map(({ name }) => name));
-  const unmeasured = entries.filter((one) => names.has(one.name) && !hasMeasured(one, bundle.sha256));
+  const left = given ? [] : entries.flatMap(({ name }) => (names.has(name) ? [] : [name]));
+  if (left.length > 0)
+    output.note(`a fleet has 64 devices at most, with names of 64 letters; left out: ${left.join(', ')}`);
+  const unmeasured = entries.filter((one) => names.has(one.name) && !hasMeasured(one, bundle));
   const { role = 'coordinator', name } = access.credentials ?? {};
   return {
     fabric: new NatsFabric(access, { onNote: (text) => output.note(text) }),
