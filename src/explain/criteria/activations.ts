@@ -155,8 +155,10 @@ function withOutputs(
       builder,
       batchFirst(builder, activated, place, layer.outputShape, layer.channelAxis),
     );
-    for (const name of names) builder.output(name, undefined);
-    return names;
+    return names.map((name) => {
+      const taken = upgraded.graph.outputs.some((output) => output.name === name);
+      return builder.output(taken ? builder.node('Identity', [name]) : name, undefined).name;
+    });
   });
   return { model: upgraded, outputs };
 }

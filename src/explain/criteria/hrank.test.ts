@@ -1,6 +1,6 @@
 // HRank against ranks by construction and by singular values (one-sided Jacobi).
 import { describe, expect, it } from 'vitest';
-import { cloneModel, floatConstant, type Model } from '../../onnx/index.ts';
+import { cloneModel, floatConstant, ints, type Model } from '../../onnx/index.ts';
 import { Random } from '../../util/index.ts';
 import { context, smallNetwork } from '../test-support/calibration.ts';
 import { runModel } from '../test-support/differences.ts';
@@ -144,5 +144,18 @@ describe('hrank', () => {
         expect(scores[i]?.scores[c]).toBeCloseTo(value, 10);
       });
     }
+  });
+
+  it('reads activations that are padded for an average pool behind them, twice', async () => {
+    const net = new Net([2, 8, 8], 6);
+    const pooled = (x: string, from: number): string => {
+      const elu = net.op('Elu', [net.conv(x, from, 4, { pads: [1, 1, 1, 1] })]);
+      const padded = net.op('Pad', [elu, net.builder.ints([0, 0, 0, 0, 0, 0, 0, 0])]);
+      return net.op('AveragePool', [padded], { kernel_shape: ints([2, 2]), strides: ints([2, 2]) });
+    };
+    const model = net.classify(pooled(pooled(net.input, 2), 4), 16, 3);
+    const [first, second] = await HRANK.score(context(model, { count: 3 }));
+    expect([...(first?.scores ?? [])].every((rank) => rank > 6 && rank <= 8)).toBe(true);
+    expect([...(second?.scores ?? [])].every((rank) => rank > 2 && rank <= 4)).toBe(true);
   });
 });
