@@ -91,7 +91,7 @@ describe('decodeSafetensors', () => {
     ['a negative size', file(entry('[-1]', '[0,4]'), [1]), /shape \[-1\]/],
     ['a size that is no integer', file(entry('[0.5]', '[0,2]'), [1]), /shape \[0.5\]/],
     ['offsets in the wrong order', file(entry('[1]', '[4,0]'), [1]), /offsets \[4,0\]/],
-    ['missing offsets', file('{"w":{"dtype":"F32","shape":[1]}}', [1]), /offsets undefined/],
+    ['missing offsets', file('{"w":{"dtype":"F32","shape":[1]}}', [1]), /offsets nothing/],
     ['a hole', file(entry('[1]', '[4,8]'), [1, 2]), /starts at byte 4 of the data, expected 0/],
     ['too little data for the shape', file(entry('[2]', '[0,4]'), [1]), /has 4 bytes, expected 8/],
     ['a truncated file', file(entry('[2]', '[0,8]'), [1]), /after the file's/],
