@@ -8,8 +8,10 @@ import { partOf, until } from '../test-support/fabric-suite.ts';
 import { toWire } from '../wire.ts';
 import { encodeChunks } from './chunks.ts';
 import type { Credentials } from './cluster/credentials.ts';
+import { connectNats } from './connect.ts';
 import { beatText } from './farewell.ts';
-import { identificationOf } from './identity/statement.ts';
+import { Ephemeral } from './identity/session.ts';
+import { identificationOf, state } from './identity/statement.ts';
 import { NatsFabric } from './nats-fabric.ts';
 import { hasNatsServer, TestServer } from './test-support/nats-server.ts';
 
@@ -177,6 +179,21 @@ describe.skipIf(!hasNatsServer)('whoever hears all and says what he likes', () =
     expect(
       heard.slice(from).filter(({ subject }) => subject === 'bedside.hello.coordinator.x.worker.pinned'),
     ).toEqual([]);
-    await Promise.all([liar.end.close(), pinned.end.close()]);
+    await liar.end.close();
+    // Nor as a worker whose name reads as a coordinator's, where its key may bear any name.
+    const any = await server.credentials('worker');
+    const raw = await connectNats({ credentials: any }, { who: 'worker.coordinator=2fx' });
+    const said = { from: 'coordinator/x', to: 'pinned', key: new Ephemeral().publicKey, instance: 'i' };
+    const hello = state(identificationOf(any), 'hello', JSON.stringify({ ...said, nonce: 'n' }));
+    raw.publish('bedside.hello.worker.pinned.worker.coordinator=2fx', hello);
+    const before = pinned.notes.length;
+    await raw.flush();
+    await until(() => pinned.notes.length > before);
+    await settled();
+    expect(heard.slice(from).some(({ subject }) => subject.startsWith('bedside.hello.coordinator.x'))).toBe(
+      false,
+    );
+    expect(pinned.got).toEqual([]);
+    await Promise.all([raw.close(), pinned.end.close()]);
   });
 });
