@@ -135,6 +135,12 @@ function foldShapes(model: Model): void {
 function runsOf(model: Model): Inferred[] {
   const isFixed = model.graph.inputs.every(({ dims }) => dims?.every((dim) => typeof dim === 'number'));
   if (isFixed) return [inferValues(model, 1)];
+  // Only a Shape makes a value of the batch: without one, one walk finds what contradicts itself, and all that is known.
+  const { nodes, constants } = model.graph;
+  const isOpen = nodes.some(
+    (node) => opOf(node) === 'Shape' || (opOf(node) === 'Reshape' && !constants.has(node.inputs[1] ?? '')),
+  );
+  if (!isOpen) return [inferOpen(model, BATCHES[0])];
   const runs = BATCHES.map((batch) => inferOpen(model, batch));
   for (const batch of MORE_BATCHES) {
     try {
