@@ -204,4 +204,24 @@ describe('withEngineShapes', () => {
     expect(BedsideError.is(refused, 'E_ENGINE')).toBe(true);
     expect(refused).toMatchObject({ message: expect.stringMatching(/wand\.onnx.*Magic 'odd'/) });
   });
+
+  it('says in plain words why a node does not run, and does not try what memory would not hold', async () => {
+    const builder = new GraphBuilder();
+    const x = builder.input('x', [4, 1, 3]);
+    const weights = [builder.constant(numbers(1, 16, 9)), builder.constant(numbers(1, 16, 4))];
+    const all = builder.node('LSTM', [x, ...weights], { hidden_size: int(4) }, 'all');
+    builder.output(all, undefined);
+    const model = builder.model();
+    await expect(withEngineShapes(model, 'net')).rejects.toMatchObject({
+      code: 'E_ENGINE',
+      message: expect.not.stringMatching(/Non-zero|ONNXRuntimeError|onnxruntime/),
+    });
+    const inputs = model.graph.inputs.map((input) => ({ ...input, dims: [2 ** 31, 1, 9] }));
+    await expect(
+      withEngineShapes({ ...model, graph: { ...model.graph, inputs } }, 'net'),
+    ).rejects.toMatchObject({
+      code: 'E_ENGINE',
+      message: expect.stringMatching(/'x' has 19327352832 numbers, too many to try/),
+    });
+  });
 });

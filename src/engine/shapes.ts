@@ -16,6 +16,7 @@ import {
 } from '../onnx/index.ts';
 import { BedsideError, messageOf, must, Random } from '../util/index.ts';
 import { EngineTensor, openSession } from './node.ts';
+import { engineWords } from './words.ts';
 
 /** Neither is 1, at which axes may be dropped, and neither is a multiple of the other. */
 const BATCHES = [2, 3] as const;
@@ -153,6 +154,9 @@ function withOutputs(model: Model, values: readonly string[]): Model {
   };
 }
 
+/** What a trial run reads at most: 1 GiB of float32. */
+const MOST_NUMBERS = 2 ** 28;
+
 type Data =
   | Float32Array
   | Float64Array
@@ -177,11 +181,17 @@ function feedsOf(
       const dims = must(shapes.get(name), `shape of input '${name}'`);
       const [type] = Object.entries(ELEM_TYPES).find(([, code]) => code === elemType) ?? [];
       const make = type && MAKE[type];
-      if (!type || !make)
-        throw new BedsideError('E_UNSUPPORTED', `input '${name}' is of a type that is not fed`);
+      if (!type || !make) throw notFed(name, 'is of a type that is not fed');
+      if (!(sizeOf(dims) <= MOST_NUMBERS)) throw notFed(name, `has ${sizeOf(dims)} numbers, too many to try`);
       return [name, new EngineTensor(type as 'float32', make(sizeOf(dims), random) as Float32Array, dims)];
     }),
   );
+}
+
+function notFed(input: string, why: string): BedsideError {
+  return new BedsideError('E_UNSUPPORTED', `input '${input}' ${why}`, {
+    hint: 'export the model with one float32 input of the size of a sample',
+  });
 }
 
 const floats = (length: number, random: Random): Float32Array<ArrayBuffer> =>
@@ -208,7 +218,7 @@ function cannotRun(model: Model, values: readonly string[], name: string, cause:
   const operator = node ? describeNode(node) : `'${values[0]}'`;
   return new BedsideError(
     'E_ENGINE',
-    `${name}: the shape behind ${operator} is the engine's to give, which cannot run the model: ${messageOf(cause)}`,
+    `${name}: the shape behind ${operator} is the engine's to give, which cannot run the model: ${engineWords(messageOf(cause))}`,
     {
       hint: 'check that ONNX Runtime runs the model; else export it with operators that it has (docs/operators.md lists those with shape rules)',
       cause,

@@ -213,7 +213,7 @@ function doubtsOf({ uncounted, unsized, unmeasured, notFinite }: Inspection): st
   if (notFinite !== undefined) lines.push(`\nNot a network that gives scores: ${plainLine(notFinite)}`);
   if (unmeasured !== undefined) {
     lines.push(
-      `\nShapes that no rule gives are as the file declares them, which may be stale: ${unmeasured}`,
+      `\nShapes that no rule gives are as the file declares them, which may be stale: ${plainLine(unmeasured)}`,
     );
   }
   return lines;
