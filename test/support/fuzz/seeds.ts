@@ -2,7 +2,6 @@
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createUser } from '@nats-io/nkeys';
 import sharp from 'sharp';
 import { writeBundle } from '../../../src/bundle/index.ts';
 import { contentsOf } from '../../../src/bundle/test-support/contents.ts';
@@ -10,6 +9,8 @@ import { Net } from '../../../src/channels/test-support/net.ts';
 import { runHere } from '../../../src/cli/test-support/in-process.ts';
 import { npyArray, writeNpz } from '../../../src/data/index.ts';
 import { canonicalGraph, int, ints, type Model, writeModel } from '../../../src/onnx/index.ts';
+import { newCredentials } from '../../../src/run/nats/cluster/credentials.ts';
+import { newSigningKey, signerOf } from '../../../src/run/nats/identity/signing.ts';
 import { mixedNet } from '../../../src/run/test-support/mixed-net.ts';
 import { Random } from '../../../src/util/index.ts';
 
@@ -98,11 +99,9 @@ export async function writeSeeds(folder: string): Promise<Seeds> {
     accuracyDrop: 0.2,
     levels: 'free',
   };
-  const seed = new TextDecoder().decode(createUser().getSeed());
-  const credentials = {
-    ...{ format: 'bedside-credentials', version: 1, role: 'observer', name: 'a' },
-    ...{ servers: ['tls://127.0.0.1:1'], seed },
-  };
+  const signer = signerOf(newSigningKey());
+  const of = { servers: ['tls://127.0.0.1:1'], ca: 'x', signer };
+  const { credentials } = newCredentials({ role: 'observer', name: 'a' }, of);
   return { models, fleet, request, credentials };
 }
 
