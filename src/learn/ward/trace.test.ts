@@ -149,7 +149,7 @@ describe('a bad trace', () => {
   it.each([
     ['nothing', '', 'has nothing in it'],
     ['no fleet', header, 'has no fleet in it'],
-    ['no header', fleet(0), 'line 1: format is undefined'],
+    ['no header', fleet(0), 'line 1: format is missing'],
     ['another version', '{"format":"bedside-trace","version":2}', 'line 1: version is 2, not 1'],
     ['not JSON', `${header}\n${fleet(0)}\n{"time":`, 'line 3: not JSON'],
     ['a list', `${header}\n[1]`, 'line 2: not a JSON object'],

@@ -104,8 +104,9 @@ class TraceReader {
   #header(entry: Record<string, unknown>, number: number, fail: Fail): void {
     const { format, version, fleet, ...rest } = entry;
     if (format !== TRACE_FORMAT.format)
-      throw fail(`format is ${JSON.stringify(format)}, not 'bedside-trace'`);
-    if (version !== TRACE_FORMAT.version) throw fail(`version is ${JSON.stringify(version)}, not 1`);
+      throw fail(`format is ${JSON.stringify(format) ?? 'missing'}, not 'bedside-trace'`);
+    if (version !== TRACE_FORMAT.version)
+      throw fail(`version is ${JSON.stringify(version) ?? 'missing'}, not 1`);
     const [unknown] = Object.keys(rest);
     if (unknown !== undefined) throw fail(`unknown field '${unknown}'`);
     if (fleet !== undefined) this.#usual = this.#fleet(fleet, number);

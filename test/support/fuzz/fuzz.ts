@@ -12,6 +12,9 @@ import { type Seeds, writeSeeds } from './seeds.ts';
 const RAW =
   /ONNXRuntimeError|Non-zero status|TypeError|RangeError|Cannot (read|convert|mix|set|destructure)|is not (a function|iterable|defined)|undefined|\[object|Maximum call stack|Invalid (array|typed array|string) length|^\s+at |node_modules|onnxruntime|vips|E_INTERNAL/m;
 
+/** What runs sources as they are keeps its cache in the temporary folder. */
+const TOOLS = /^temporary\/(tsx-|node-)/;
+
 /** How a case ended. */
 export interface Ended {
   readonly seed: number;
@@ -46,7 +49,9 @@ export async function fuzz({ first, cases, limit, onCase }: FuzzOptions): Promis
     const ends: Ended[] = [];
     for (let seed = first; seed < first + cases; seed++) {
       let ended = await runCase(seed, { root, valid, seeds, limit });
-      const stray = (await readdir(root, { recursive: true })).filter((name) => !before.includes(name));
+      const stray = (await readdir(root, { recursive: true })).filter(
+        (name) => !before.includes(name) && !TOOLS.test(name),
+      );
       if (stray.length > 0) ended = { ...ended, fault: `left behind: ${stray.join(', ')}` };
       ends.push(ended);
       onCase?.(ended, ends.length);
