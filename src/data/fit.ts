@@ -43,7 +43,7 @@ export function assertClassCount(model: Scores, names: readonly string[], name: 
 }
 
 /** Classes that data may lack, whatever their share, before it is taken for that of another network. */
-const MAY_LACK = 5;
+const MAY_LACK = 10;
 
 /**
  * Refuses labels of so few classes that the scores are not theirs: features, an embedding, another task. Fewer classes than
