@@ -16,8 +16,10 @@ export default defineConfig({
     globals: false,
     // Native addons (onnxruntime-node, sharp) keep state per process: worker threads would share and may crash on it.
     pool: 'forks',
-    // As many as cores: by default one is left idle, half of a machine of two.
-    maxWorkers: '100%',
+    // A file's modules are loaded once for all files of a process; no test changes them.
+    isolate: false,
+    // More than cores: several tests mostly wait, for faults to be noticed and for processes to start.
+    maxWorkers: '150%',
     testTimeout: 300_000,
     hookTimeout: 300_000,
     teardownTimeout: 10_000,

@@ -21,7 +21,7 @@ describe('requests under faults', () => {
     const bundle = await writtenBundle(join(folder, 'mixed'), canonicalGraph(mixedNet()));
     const requests = 48;
     const { answered, moved, failed, wrong, twice, unended, faults } = await soak(
-      { requests, bundle, random: new Random(1), together: 6, faultEvery: 12, deadline: 30 },
+      { requests, bundle, random: new Random(1), together: 6, faultEvery: 12, deadline: 8 },
       LocalSoak.open,
     );
     const errors = Object.values(failed).reduce((sum, count) => sum + count, 0);

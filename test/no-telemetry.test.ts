@@ -2,12 +2,18 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { floatConstant, GraphBuilder, writeModel } from 'bedside/onnx';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { floatConstant, GraphBuilder, writeModel } from '../onnx/index.ts';
+import { compileCli } from './support/cli.ts';
 
-const ENGINE = JSON.stringify(new URL('index.ts', import.meta.url).href);
-const TSX = import.meta.resolve('tsx');
+/** The compiled engine. */
+let engine: string;
+beforeAll(async () => {
+  const { main } = await compileCli();
+  engine = JSON.stringify(pathToFileURL(join(dirname(main), '..', 'engine', 'index.js')).href);
+});
 
 /** Adds one to its input. */
 function bytes(): string {
@@ -17,7 +23,7 @@ function bytes(): string {
   return `Buffer.from('${Buffer.from(writeModel(builder.model())).toString('base64')}', 'base64')`;
 }
 
-const OPEN = `const { createSession, tensor } = await import(${ENGINE});
+const open = (): string => `const { createSession, tensor } = await import(${engine});
 const session = await createSession(${bytes()}, { name: 'm' });
 const result = await session.run({ x: tensor(new Float32Array([1]), [1]) });
 console.log(Object.values(result)[0].data[0]);`;
@@ -25,7 +31,7 @@ console.log(Object.values(result)[0].data[0]);`;
 /** `code` in a worker thread, whose copy of the environment says anything. */
 const inThread = (code: string): string =>
   `const { Worker } = await import('node:worker_threads');
-const code = ${JSON.stringify(`import(${JSON.stringify(import.meta.resolve('tsx/esm/api'))}).then(async ({ register }) => { register(); ${code} }).catch((error) => console.log(error.code, error.message));`)};
+const code = ${JSON.stringify(`(async () => { ${code} })().catch((error) => console.log(error.code, error.message));`)};
 await new Promise((resolve) => new Worker(code, { eval: true, env: { ...process.env, ORT_DISABLE_TELEMETRY: '1' } }).on('exit', resolve));`;
 
 describe("the runtime's telemetry", { timeout: 120_000 }, () => {
@@ -42,16 +48,15 @@ describe("the runtime's telemetry", { timeout: 120_000 }, () => {
     const env = {
       ...rest,
       ...(variable === undefined ? {} : { ORT_DISABLE_TELEMETRY: variable }),
-      ...{ HOME: home, XDG_CACHE_HOME: join(home, 'cache'), TMPDIR: home, TSX_DISABLE_CACHE: '1' },
+      ...{ HOME: home, XDG_CACHE_HOME: join(home, 'cache'), TMPDIR: home },
     };
-    const words = ['--import', TSX, '--input-type=module', '--eval', code];
+    const words = ['--input-type=module', '--eval', code];
     const printed = await new Promise<string>((resolve) => {
       execFile(process.execPath, words, { env, cwd: import.meta.dirname }, (_error, out, err) =>
         resolve(out + err),
       );
     });
-    const left = (await readdir(home, { recursive: true })).filter((name) => !name.startsWith('tsx-'));
-    return { printed: printed.trim(), left };
+    return { printed: printed.trim(), left: await readdir(home, { recursive: true }) };
   }
 
   it('begins where nobody switches it off, and would leave files', async (context) => {
@@ -64,24 +69,24 @@ describe("the runtime's telemetry", { timeout: 120_000 }, () => {
     ['nothing is said', undefined],
     ['the environment says otherwise', '0'],
   ])('never begins where %s', async (_, variable) => {
-    expect(await run(OPEN, variable)).toEqual({ printed: '2', left: [] });
+    expect(await run(open(), variable)).toEqual({ printed: '2', left: [] });
   });
 
   it('is no matter for who loads the runtime first and opens nothing', async () => {
-    expect(await run(`await import('onnxruntime-node'); ${OPEN}`)).toEqual({ printed: '2', left: [] });
+    expect(await run(`await import('onnxruntime-node'); ${open()}`)).toEqual({ printed: '2', left: [] });
   });
 
   it('ends the use of the engine where it runs already', async (context) => {
     context.skip(process.platform !== 'linux', 'which files is known of Linux');
     const other = `const ort = await import('onnxruntime-node'); await ort.InferenceSession.create(${bytes()});`;
     const { printed } = await run(
-      `${other} try { ${OPEN} } catch (error) { console.log(error.code, error.message); }`,
+      `${other} try { ${open()} } catch (error) { console.log(error.code, error.message); }`,
     );
     expect(printed).toBe('E_ENGINE ONNX Runtime would send telemetry from this process: it runs already');
   });
 
   it('ends the use of the engine in a thread that has only a copy of the environment', async () => {
-    const { printed, left } = await run(inThread(OPEN));
+    const { printed, left } = await run(inThread(open()));
     expect({ printed, left }).toEqual({
       printed:
         'E_ENGINE ONNX Runtime would send telemetry from this process: it cannot be switched off from here: a worker thread has a copy of the environment',
@@ -90,6 +95,6 @@ describe("the runtime's telemetry", { timeout: 120_000 }, () => {
   });
 
   it('is off in a thread whose process has switched it off', async () => {
-    expect(await run(`await import(${ENGINE}); ${inThread(OPEN)}`)).toEqual({ printed: '2', left: [] });
+    expect(await run(`await import(${engine}); ${inThread(open())}`)).toEqual({ printed: '2', left: [] });
   });
 });
