@@ -261,6 +261,7 @@ describe('a writer that is killed', () => {
     }
     expect(done()).toBe(true);
     await writeBundle(dir, OLD);
-    expect(await readdir(dir)).toHaveLength(3);
+    const names = await readdir(dir);
+    expect(names.length, names.join(' ')).toBe(3);
   });
 });

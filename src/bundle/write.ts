@@ -8,7 +8,7 @@ import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findGroups } from '../channels/index.ts';
 import { type Model, readModel, writeModel } from '../onnx/index.ts';
-import { BedsideError, messageOf, throughTemporary } from '../util/index.ts';
+import { BedsideError, messageOf, removeLeftovers, throughTemporary } from '../util/index.ts';
 import { assertAgreement } from './agreement.ts';
 import {
   BUNDLE_VERSION,
@@ -115,8 +115,9 @@ const PART = /^(model-[0-9a-f]{12}\.onnx|weights-[0-9a-f]{12}\.safetensors)$/;
 const TEMPORARY =
   /^\.(bundle\.json|model-[0-9a-f]{12}\.onnx|weights-[0-9a-f]{12}\.safetensors)\.[0-9a-f]{12}\.tmp$/;
 
-/** Removes parts of earlier bundles, and what writers of earlier versions left behind; nothing else. */
+/** Removes parts of earlier bundles, and what other writers left behind; nothing else. */
 async function clearAway(dir: string, { model, weights }: BundleManifest): Promise<void> {
+  removeLeftovers(dir);
   for (const name of await readdir(dir)) {
     const stale = PART.test(name) && name !== model.file && name !== weights.file;
     if (stale || TEMPORARY.test(name)) await rm(join(dir, name), { force: true }).catch(() => {});

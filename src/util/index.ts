@@ -11,7 +11,7 @@ export {
 } from './finite.ts';
 export { formatBytes, formatCount, formatJoules, formatPercent, formatSeconds } from './format.ts';
 export { hashArrays } from './hash-arrays.ts';
-export { atExit, clearLeftovers, removedAtExit, temporaryFolder } from './leftovers.ts';
+export { atExit, clearLeftovers, removedAtExit, removeLeftovers, temporaryFolder } from './leftovers.ts';
 export { plainJson, plainLine, plainText } from './plain.ts';
 export { Random } from './random.ts';
 export { RandomLanes } from './random-lanes.ts';

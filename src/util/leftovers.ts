@@ -54,13 +54,18 @@ export function removedAtExit(path: string): () => void {
 
 const looked = new Set<string>();
 
-/**
- * Removes from a folder what processes of this machine left there that are gone; once a folder. Nothing else is touched, and
- * nothing is told: what cannot be removed stays.
- */
+/** Does `removeLeftovers` once a folder. */
 export function clearLeftovers(folder: string): void {
   if (looked.has(folder)) return;
   looked.add(folder);
+  removeLeftovers(folder);
+}
+
+/**
+ * Removes from a folder what processes of this machine left there that are gone. Nothing else is touched, and nothing is told:
+ * what cannot be removed stays.
+ */
+export function removeLeftovers(folder: string): void {
   let names: string[] = [];
   try {
     names = readdirSync(folder);
