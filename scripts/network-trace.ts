@@ -35,11 +35,11 @@ export async function traced(words: readonly string[], cwd: string): Promise<Tra
       string,
     ];
     await Promise.all([mkdir(home), mkdir(temporary)]);
-    const { ORT_DISABLE_TELEMETRY: _, XDG_CACHE_HOME: __, ...rest } = process.env;
     const options = ['-f', '--seccomp-bpf', '-qq', '-e', 'trace=%network,open,openat', '-o', log];
     const child = spawn('strace', [...options, ...words], {
       cwd,
-      env: { ...rest, HOME: home, TMPDIR: temporary },
+      // Nothing else: what CI or a person has set may switch off what is looked for.
+      env: { PATH: process.env.PATH, HOME: home, TMPDIR: temporary },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const [stdout, stderr, status] = await Promise.all([

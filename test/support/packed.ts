@@ -7,7 +7,7 @@ import { madeOnce, ROOT } from './made-once.ts';
 
 export const DEMO = join(ROOT, 'models', 'ecg-demo.onnx');
 
-const WORDS = `--data ecg.npz --per-class 8 --validation-per-class 10 --ratios .5,.75 --criterion l1 --block 1 --variants 3 --max-positions 200 --threads 1 --out ecg --quiet --no-measure`;
+const WORDS = `--data ecg.npz --per-class 8 --validation-per-class 10 --ratios .5,.75 --criterion l1 --block 1 --variants 3 --max-positions 200 --threads 1 --out ecg --quiet --no-measure --no-low-rank`;
 
 /** Puts `ecg.npz` (25 beats a class) and the bundle `ecg` into a folder. */
 export async function copyPackedEcg(cli: Cli, folder: string): Promise<void> {
