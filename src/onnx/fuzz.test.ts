@@ -13,7 +13,8 @@ import { findStages } from './stages.ts';
 import { randomConstant } from './test-support/models.ts';
 import { richProto } from './test-support/rich-model.ts';
 
-const ROUNDS = 2000;
+/** `npm run test:long` tries more. */
+const ROUNDS = process.env.BEDSIDE_LONG === '1' ? 2000 : 800;
 
 /** A small network with shape arithmetic, as exporters write it. */
 function network(): Uint8Array {
