@@ -9,6 +9,7 @@ import { canonicalGraph } from 'bedside/onnx';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { contentsOf } from '../src/bundle/test-support/contents.ts';
 import { type Cli, compileCli, smallData, smallModel } from './support/cli.ts';
+import { isAlive } from './support/made-once.ts';
 
 let cli: Cli;
 beforeAll(async () => {
@@ -103,13 +104,4 @@ describe('the process', { timeout: 120_000 }, () => {
 async function childrenOf(pid: number): Promise<number[]> {
   const list = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
   return list.trim().split(' ').filter(Boolean).map(Number);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
