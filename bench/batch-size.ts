@@ -4,8 +4,15 @@
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { withEngineShapes } from '../src/engine/index.ts';
-import { canonicalModel, findCriterion, type LayerScores } from '../src/explain/index.ts';
-import { fixedSamples, loadModel, type Model, sampleShapes, sizeOf } from '../src/onnx/index.ts';
+import { findCriterion, type LayerScores } from '../src/explain/index.ts';
+import {
+  canonicalModel,
+  fixedSamples,
+  loadModel,
+  type Model,
+  sampleShapes,
+  sizeOf,
+} from '../src/onnx/index.ts';
 import { BedsideError, must, Random } from '../src/util/index.ts';
 import { type ResultTable, writeResults } from './lib/results.ts';
 

@@ -3,8 +3,8 @@
 // Command: npm run bench:local [-- --report | --minutes N]
 import { parseArgs } from 'node:util';
 import { subset } from '../src/data/index.ts';
+import { accuracies } from '../src/evaluate/index.ts';
 import { findCriterion } from '../src/explain/index.ts';
-import { accuracies } from '../src/prune/index.ts';
 import { must } from '../src/util/index.ts';
 import { appendLine, cellsPath, readLines, rounded } from './criteria/cells.ts';
 import { type LocalStudy, MIXES, pairs, patients } from './criteria/local-cases.ts';

@@ -4,13 +4,12 @@ import { createSession, tensor } from '../src/engine/index.ts';
 import {
   type Attribution,
   AttributionPass,
-  canonicalModel,
   convolutional,
   oneHot,
   parseRule,
   type ReadoutKind,
 } from '../src/explain/index.ts';
-import { loadModel } from '../src/onnx/index.ts';
+import { canonicalModel, loadModel } from '../src/onnx/index.ts';
 import { median, must, Random } from '../src/util/index.ts';
 import { writeResults } from './lib/results.ts';
 import { modelPath, SHARED_MODELS } from './lib/shared.ts';

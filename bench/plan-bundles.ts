@@ -218,7 +218,7 @@ process.stdout.write(
     command: 'npm run bench:plan-bundles',
     about:
       `Bundles of the three shared models, each made by \`${PACK_COMMAND}\`, on random fleets of 2 to 12 devices ` +
-      '(`src/plan/random-fleet.ts`), half of them at tightness 0.5 and half at 0.8. Seconds are those of the process on ' +
+      '(`src/plan/random/random-fleet.ts`), half of them at tightness 0.5 and half at 0.8. Seconds are those of the process on ' +
       'its processors, so that other work on the machine does not count; garbage collection does.',
     tables: [proofTable(all), gapTable(all), await highsTable(all)],
   }),

@@ -285,7 +285,7 @@ process.stdout.write(
     title: 'Exact planning',
     command: 'npm run bench:plan',
     about:
-      'Random instances (`src/plan/random-instance.ts`). Seconds are those of the process on its processors, so that other work on the machine does not count; garbage collection does.',
+      'Random instances (`src/plan/random/random-instance.ts`). Seconds are those of the process on its processors, so that other work on the machine does not count; garbage collection does.',
     tables,
   }),
 );

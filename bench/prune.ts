@@ -3,9 +3,10 @@
 
 import { findGroups, sliceModel } from '../src/channels/index.ts';
 import { openDataset } from '../src/data/index.ts';
-import { canonicalModel, findCriterion } from '../src/explain/index.ts';
-import { loadModel, modelCosts } from '../src/onnx/index.ts';
-import { detectBlock, evaluate, measureSpeedup, scoreModel, selectForMacs } from '../src/prune/index.ts';
+import { evaluate, measureSpeedup } from '../src/evaluate/index.ts';
+import { findCriterion } from '../src/explain/index.ts';
+import { canonicalModel, loadModel, modelCosts } from '../src/onnx/index.ts';
+import { detectBlock, scoreModel, selectForMacs } from '../src/prune/index.ts';
 import { writeResults } from './lib/results.ts';
 import { dataPath, modelPath, SHARED_MODELS } from './lib/shared.ts';
 

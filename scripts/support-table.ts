@@ -3,12 +3,12 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { RULES as CHANNEL_RULES } from '../src/channels/rules.ts';
-import type { BackwardRule } from '../src/explain/backward.ts';
-import { DEEPLIFT_RULES } from '../src/explain/deeplift-rules.ts';
-import { GRADIENT_RULES } from '../src/explain/gradient-rules.ts';
+import type { BackwardRule } from '../src/explain/backward/backward.ts';
+import { DEEPLIFT_RULES } from '../src/explain/backward/deeplift-rules.ts';
+import { GRADIENT_RULES } from '../src/explain/backward/gradient-rules.ts';
+import { passThrough, refuse, stop } from '../src/explain/backward/shape-adjoints.ts';
 import { epsilonRule } from '../src/explain/index.ts';
-import { relevanceRules } from '../src/explain/relevance-rules.ts';
-import { passThrough, refuse, stop } from '../src/explain/structure.ts';
+import { relevanceRules } from '../src/explain/lrp/relevance-rules.ts';
 import { OPS, type OpName, type OpTable } from '../src/onnx/index.ts';
 import { CONTRIB_MACS, FURTHER_MACS } from '../src/onnx/mac-rules.ts';
 import { SHAPE_RULES } from '../src/onnx/shape-rules.ts';

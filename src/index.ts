@@ -12,16 +12,17 @@ export {
   writeNpz,
 } from './data/index.ts';
 export { createSession, type Session, type SessionOptions, type Tensor, tensor } from './engine/index.ts';
+export { type EvaluateOptions, type Evaluation, evaluate, measureSpeedup } from './evaluate/index.ts';
 export {
   type Attribution,
   AttributionPass,
   type Criterion,
-  canonicalModel,
   type LayerScores,
   type PassOptions,
   type PassResult,
 } from './explain/index.ts';
 export {
+  canonicalModel,
   findStages,
   inferShapes,
   loadModel,
@@ -39,22 +40,16 @@ export {
   CRITERIA,
   compareCriteria,
   detectBlock,
-  type EvaluateOptions,
-  type Evaluation,
-  evaluate,
   findCriterion,
-  measureSpeedup,
   type PruneAmount,
   type PrunedModel,
   pruneModel,
   type Ranking,
-  type Reconstruction,
-  type ReconstructOptions,
   rankModel,
-  reconstruct,
   scoreModel,
   selectForMacs,
   selectGlobal,
   selectUniform,
 } from './prune/index.ts';
+export { type Reconstruction, type ReconstructOptions, reconstruct } from './repair/index.ts';
 export { BedsideError, type ErrorCode, Random } from './util/index.ts';

@@ -5,13 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assembleModel, keepOfLevels, openBundle, totalCosts, writeBundle } from 'bedside/bundle';
 import { openDataset } from 'bedside/data';
-import { canonicalModel } from 'bedside/explain';
-import { loadModel, modelCosts } from 'bedside/onnx';
-import { evaluate } from 'bedside/prune';
+import { evaluate } from 'bedside/evaluate';
+import { canonicalModel, loadModel, modelCosts } from 'bedside/onnx';
 import { ERROR_CODES } from 'bedside/util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { contentsOf, RATIOS } from '../src/bundle/test-support/contents.ts';
-import { withBiases } from '../src/prune/reconstruct/index.ts';
+import { withBiases } from '../src/repair/weights.ts';
 import { CHANNELS, CLASSES, type Cli, compileCli, smallModel, writeSmall } from './support/cli.ts';
 
 let cli: Cli;

@@ -108,7 +108,15 @@ describe('the scanner', () => {
   it('refuses to pass by index.ts', () => {
     const edges = scan({ 'src/onnx/x.ts': `import { a } from '../util/errors.ts';` });
     expect(folderViolations(edges, FOLDERS)).toEqual([
-      'src/onnx/x.ts: imports src/util/errors.ts, not src/util/index.ts',
+      'src/onnx/x.ts: imports src/util/errors.ts, not src/util/index.ts or src/util/internal.ts',
+    ]);
+  });
+
+  it('lets sibling folders through internal.ts, and neither the command line nor the root', () => {
+    const text = `import { a } from '../util/internal.ts';`;
+    expect(folderViolations(scan({ 'src/onnx/x.ts': text }), FOLDERS)).toEqual([]);
+    expect(folderViolations(scan({ 'src/cli/x.ts': text }), FOLDERS)).toEqual([
+      'src/cli/x.ts: imports src/util/internal.ts, not src/util/index.ts',
     ]);
   });
 

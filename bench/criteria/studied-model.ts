@@ -2,13 +2,11 @@
 
 import { findGroups, type Grouping, type Keep, sliceModel } from '../../src/channels/index.ts';
 import { type Dataset, openDataset, selectIndices, subset } from '../../src/data/index.ts';
-import { type Criterion, canonicalModel, findCriterion, type LayerScores } from '../../src/explain/index.ts';
-import { loadModel, type Model, modelCosts } from '../../src/onnx/index.ts';
+import { agreementOf, type Evaluation, evaluate } from '../../src/evaluate/index.ts';
+import { type Criterion, findCriterion, type LayerScores } from '../../src/explain/index.ts';
+import { canonicalModel, loadModel, type Model, modelCosts } from '../../src/onnx/index.ts';
 import {
-  agreementOf,
   autoCriterion,
-  type Evaluation,
-  evaluate,
   rankAuto,
   scoreLayers,
   selectGlobal,

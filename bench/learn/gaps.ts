@@ -220,6 +220,6 @@ export async function gapsByBundle(count: number, say: (text: string) => void): 
     title: 'Bundles of models not trained on',
     columns: ['bundle', 'stages', ...COLUMNS, 'greedy, mean'],
     rows,
-    note: 'Random fleets of 2 to 12 devices (src/plan/random-fleet.ts); half with certified levels, half with free ones.',
+    note: 'Random fleets of 2 to 12 devices (src/plan/random/random-fleet.ts); half with certified levels, half with free ones.',
   };
 }

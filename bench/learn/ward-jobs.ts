@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import type { BundleManifest } from '../../src/bundle/index.ts';
 import { deciderOf, type SimulatedName } from '../../src/cli/simulate-solvers.ts';
+import { parseFleet } from '../../src/plan/index.ts';
 import {
   type Scenario,
   simulate,
@@ -10,8 +11,7 @@ import {
   type WardSummary,
   wardPreset,
   wardScenario,
-} from '../../src/learn/index.ts';
-import { parseFleet } from '../../src/plan/index.ts';
+} from '../../src/simulate/index.ts';
 import { readFileChecked } from '../../src/util/index.ts';
 import { sharedBundle } from '../lib/bundles.ts';
 import { processorSeconds } from '../lib/figures.ts';

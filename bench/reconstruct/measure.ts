@@ -7,23 +7,25 @@ import {
   sliceModel,
 } from '../../src/channels/index.ts';
 import { type Dataset, openDataset } from '../../src/data/index.ts';
-import { type Criterion, canonicalModel } from '../../src/explain/index.ts';
-import { loadModel, type Model, modelCosts } from '../../src/onnx/index.ts';
+import { evaluate } from '../../src/evaluate/index.ts';
+import type { Criterion } from '../../src/explain/index.ts';
+import { canonicalModel, loadModel, type Model, modelCosts } from '../../src/onnx/index.ts';
+import { Corrector } from '../../src/pack/correction/affine.ts';
+import { describeModel } from '../../src/pack/describe.ts';
+import { PACK_RATIOS } from '../../src/pack/index.ts';
+import { CHOSEN_AT } from '../../src/pack/pack.ts';
 import {
   autoCriterion,
-  evaluate,
   findCriterion,
-  PACK_RATIOS,
   type PruneAmount,
   rankAuto,
   rankModel,
-  reconstruct,
 } from '../../src/prune/index.ts';
-import { Corrector } from '../../src/prune/pack/corrections.ts';
-import { describeModel } from '../../src/prune/pack/describe.ts';
-import { CHOSEN_AT } from '../../src/prune/pack/pack.ts';
-import { DraftBundle, repairTables, withBiases } from '../../src/prune/reconstruct/index.ts';
-import { alignedCount } from '../../src/prune/select.ts';
+import { alignedCount } from '../../src/prune/select/select.ts';
+import { reconstruct } from '../../src/repair/index.ts';
+import { DraftBundle } from '../../src/repair/partial-bundle.ts';
+import { repairTables } from '../../src/repair/tables.ts';
+import { withBiases } from '../../src/repair/weights.ts';
 import { must, Random } from '../../src/util/index.ts';
 import { rounded } from '../criteria/cells.ts';
 import { dataPath, modelPath, SHARED_MODELS } from '../lib/shared.ts';

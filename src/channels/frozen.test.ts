@@ -1,9 +1,9 @@
 // Channels that must stay, and the reason that is given for each layer.
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
-import { canonicalModel } from '../explain/index.ts';
 import {
   type Attribute,
+  canonicalModel,
   ELEM,
   float,
   floatConstant,

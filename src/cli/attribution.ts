@@ -1,6 +1,7 @@
 // What `explain` measures beside the scores: one attribution a sample, and the time of a pass against a forward run.
 import type { Dataset } from '../data/index.ts';
 import { createSession } from '../engine/index.ts';
+import { batchFeeds } from '../evaluate/index.ts';
 import {
   type Aggregation,
   Aggregator,
@@ -13,7 +14,7 @@ import {
   type Target,
 } from '../explain/index.ts';
 import type { Model } from '../onnx/index.ts';
-import { batchFeeds, calibrationBatches } from '../prune/index.ts';
+import { calibrationBatches } from '../prune/index.ts';
 import { median, must, Random } from '../util/index.ts';
 import type { LoadedModel } from './load.ts';
 

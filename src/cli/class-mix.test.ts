@@ -1,7 +1,7 @@
 // The mix of classes: how it is typed, what it weighs, and what is refused.
 import { describe, expect, it } from 'vitest';
 import type { Dataset } from '../data/index.ts';
-import { accuracies } from '../prune/index.ts';
+import { accuracies } from '../evaluate/index.ts';
 import { inMix, mixing, parseClassMix, sayMix, sharesOf, targetOf, weightsOf } from './class-mix.ts';
 
 const NAMES = ['N', 'S', 'V'];

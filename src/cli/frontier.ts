@@ -1,6 +1,6 @@
 // The measured variants of a bundle: what each costs and how accurate it is, as rows and as a table.
 import type { BundleManifest, Variant } from '../bundle/index.ts';
-import { frontierOf } from '../prune/index.ts';
+import { frontierOf } from '../pack/index.ts';
 import { formatBytes, formatPercent, formatSeconds, must } from '../util/index.ts';
 import { table } from './tables.ts';
 

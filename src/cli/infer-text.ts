@@ -1,7 +1,7 @@
 // What `bedside infer` tells, for people and for programs.
 import { type Bundle, findVariant } from '../bundle/index.ts';
+import { accuracies } from '../evaluate/index.ts';
 import type { Fleet, PlanView } from '../plan/index.ts';
-import { accuracies } from '../prune/index.ts';
 import type { DeviceReport } from '../run/index.ts';
 import { formatBytes, formatPercent, formatSeconds, median, percentile, plainLine } from '../util/index.ts';
 import type { Inferred } from './infer-run.ts';

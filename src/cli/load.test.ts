@@ -6,9 +6,9 @@ import { create } from '@bufbuild/protobuf';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Dataset, npyArray, writeNpz } from '../data/index.ts';
+import type { Classifier } from '../evaluate/index.ts';
 import { ELEM, GraphBuilder, int, writeModel } from '../onnx/index.ts';
 import { TensorProtoSchema } from '../onnx/onnx_pb.ts';
-import type { Classifier } from '../prune/index.ts';
 import { loadClassifier, loadData, loadTwoSets } from './load.ts';
 import { Output } from './output.ts';
 

@@ -12,17 +12,18 @@ import {
   subset,
 } from '../data/index.ts';
 import { withEngineShapes } from '../engine/index.ts';
-import { canonicalModel, unmergedModel } from '../explain/index.ts';
+import { type Classifier, describeClassifier, SAMPLING_RATE } from '../evaluate/index.ts';
 import {
   assertFiniteWeights,
+  canonicalModel,
   loadModel,
   type Model,
   type ModelCosts,
   modelCosts,
+  unmergedModel,
   withMetadata,
   withSqueezeAxes,
 } from '../onnx/index.ts';
-import { type Classifier, describeClassifier, SAMPLING_RATE } from '../prune/index.ts';
 import { BedsideError, must, RegularFile } from '../util/index.ts';
 import { type ClassMixOptions, inMix, sharesOf } from './class-mix.ts';
 import { type DataOptions, DEFAULT_PER_CLASS } from './options.ts';

@@ -7,7 +7,8 @@ import {
   splitInTwo,
   subset,
 } from '../data/index.ts';
-import type { CalibrationDraw, Classifier } from '../prune/index.ts';
+import type { Classifier } from '../evaluate/index.ts';
+import type { CalibrationDraw } from '../prune/index.ts';
 import { BedsideError, Random } from '../util/index.ts';
 import { mixing } from './class-mix.ts';
 import { type DrawnSets, loadData, type TwoSetsOptions, withoutUsed } from './load.ts';

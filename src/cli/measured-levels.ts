@@ -1,6 +1,7 @@
 // Free levels before they may run: what a planner proposes by the accuracy model is corrected and measured, and proposed
 // anew with a higher promise as long as the measurement falls short of the floor.
 import { type Bundle, findVariant, openBundle } from '../bundle/index.ts';
+import { describeClassifier } from '../evaluate/index.ts';
 import {
   buildProblem,
   type Fleet,
@@ -9,7 +10,6 @@ import {
   type Solution,
   viewPlan,
 } from '../plan/index.ts';
-import { describeClassifier } from '../prune/index.ts';
 import { must } from '../util/index.ts';
 import type { Output } from './output.ts';
 import { certifyDrawn, type DrawOptions, type LocalDraws, localDraws, tellOtherDraws } from './pack-run.ts';

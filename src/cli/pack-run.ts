@@ -12,14 +12,8 @@ import {
 } from '../bundle/index.ts';
 import { type Dataset, disjointDraws, isUnsplitArchive } from '../data/index.ts';
 import { ENGINE } from '../engine/index.ts';
-import {
-  type Classifier,
-  certifyLevels,
-  describeClassifier,
-  type PackedModel,
-  type PackOptions,
-  packModel,
-} from '../prune/index.ts';
+import { type Classifier, describeClassifier } from '../evaluate/index.ts';
+import { certifyLevels, type PackedModel, type PackOptions, packModel } from '../pack/index.ts';
 import { assertWritable, BedsideError, writeFileAtomic } from '../util/index.ts';
 import { frontierChart } from './frontier-chart.ts';
 import { hashFile, type LoadedModel, loadData, tellIdentical } from './load.ts';

@@ -1,21 +1,18 @@
 // Prunes a model, writes it, and measures what was written: shared by `prune` and `demo`.
 import { withEngineShapes } from '../engine/index.ts';
+import { agreementOf, evaluate, measureSpeedup } from '../evaluate/index.ts';
 import { loadModel, modelCosts, saveModel, type Uncounted } from '../onnx/index.ts';
 import {
-  agreementOf,
   type Choice,
   type CriterionChoice,
-  evaluate,
   isAuto,
-  type LayerRepair,
-  measureSpeedup,
   type PruneAmount,
   type PrunedModel,
   pruneModel,
   rankAuto,
-  reconstruct,
   type ScoreRemark,
 } from '../prune/index.ts';
+import { type LayerRepair, reconstruct } from '../repair/index.ts';
 import { mixing } from './class-mix.ts';
 import type { LoadedModel, TwoSets } from './load.ts';
 import type { Progress } from './output.ts';

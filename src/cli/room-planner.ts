@@ -1,12 +1,14 @@
 // Plans for a room as it is now: what is left of its devices, and what they have measured.
 import { type BundleManifest, checkLevels, findVariant } from '../bundle/index.ts';
-import { type Frozen, FrozenPlanner, refusal } from '../learn/index.ts';
 import {
   buildProblem,
   type Fleet,
+  type Frozen,
+  FrozenPlanner,
   type Planner,
   type PlanRequest,
   type PlanView,
+  refusal,
   viewPlan,
 } from '../plan/index.ts';
 import type { DeviceReport } from '../run/index.ts';

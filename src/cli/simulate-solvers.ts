@@ -1,4 +1,6 @@
 // How planners take part in a ward: by name, with what their planning counts against deadlines.
+
+import { randomPlanner } from '../plan/index.ts';
 import {
   type Decider,
   type DecisionRate,
@@ -6,8 +8,7 @@ import {
   decisionTime,
   freshDecider,
   staleDecider,
-} from '../learn/index.ts';
-import { randomPlanner } from '../plan/index.ts';
+} from '../simulate/index.ts';
 import { policyPlanner } from './policy.ts';
 import { plannerOf } from './solvers.ts';
 

@@ -1,5 +1,5 @@
 // A simulated ward for people: what planners reached, and how it went over time.
-import type { WardOutcome, WardSummary } from '../learn/index.ts';
+import type { WardOutcome, WardSummary } from '../simulate/index.ts';
 import { formatJoules, formatPercent, formatSeconds, largest } from '../util/index.ts';
 import { meanSparkline } from './sparkline.ts';
 import { table } from './tables.ts';

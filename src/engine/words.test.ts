@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createSession, tensor } from '../engine/index.ts';
 import { floatConstant, GraphBuilder, intConstant, writeModel } from '../onnx/index.ts';
+import { createSession, tensor } from './index.ts';
 import { engineWords } from './words.ts';
 
 describe('what the engine says', () => {

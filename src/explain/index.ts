@@ -1,9 +1,25 @@
 // Explaining: relevance and gradient passes, and criteria that score channels.
 export { AGGREGATIONS, type Aggregation, Aggregator, parseAggregation } from './aggregate.ts';
-export { type AttributionBatch, type AttributionSpec, Attributor, attribute } from './attribute.ts';
-export { type BackwardGraph, buildBackward, soleInput } from './backward.ts';
-export { type BatchFirst, batchFirst } from './batch-first.ts';
-export { canonicalModel, unmergedModel } from './canonical.ts';
+export {
+  type AttributionBatch,
+  type AttributionSpec,
+  Attributor,
+  attribute,
+} from './attribution/attribute.ts';
+export {
+  type Attribution,
+  AttributionPass,
+  oneHot,
+  type PassOptions,
+  type PassResult,
+} from './attribution/pass.ts';
+export type { ReadoutKind } from './attribution/readouts.ts';
+export { noisyCopies, type Points, type ReferenceKind, straightPath } from './attribution/sampling-path.ts';
+export { trySamples } from './attribution/try-samples.ts';
+export { type BackwardGraph, buildBackward, soleInput } from './backward/backward.ts';
+export { type BatchFirst, batchFirst } from './backward/batch-first.ts';
+export { type AttributionCriterion, type CriterionFamily, isAttribution } from './criteria/attribution.ts';
+export type { CalibrationSet, Criterion, CriterionContext, LayerScores, Target } from './criterion.ts';
 export {
   type CompositeEntry,
   composite,
@@ -11,22 +27,8 @@ export {
   type LayerMatch,
   parseComposite,
   parseRule,
-} from './composite.ts';
-export { type AttributionCriterion, type CriterionFamily, isAttribution } from './criteria/attribution.ts';
-export type { CalibrationSet, Criterion, CriterionContext, LayerScores, Target } from './criterion.ts';
-export { type LinearLayer, linearLayers } from './linear.ts';
-export { type Attribution, AttributionPass, oneHot, type PassOptions, type PassResult } from './pass.ts';
-export { noisyCopies, type Points, type ReferenceKind, straightPath } from './points.ts';
-export type { ReadoutKind } from './readouts.ts';
-export {
-  CRITERIA,
-  CRITERION_FAMILIES,
-  CRITERION_PARAMETERS,
-  type CriterionTable,
-  criterionTable,
-  findCriterion,
-} from './registry.ts';
-export type { RuleOf } from './relevance-rules.ts';
+} from './lrp/composite.ts';
+export type { RuleOf } from './lrp/relevance-rules.ts';
 export {
   alphaBetaRule,
   type Branch,
@@ -35,5 +37,12 @@ export {
   gammaRule,
   type LinearRule,
   zplusRule,
-} from './rules.ts';
-export { trySamples } from './try-samples.ts';
+} from './lrp/rules.ts';
+export {
+  CRITERIA,
+  CRITERION_FAMILIES,
+  CRITERION_PARAMETERS,
+  type CriterionTable,
+  criterionTable,
+  findCriterion,
+} from './registry.ts';

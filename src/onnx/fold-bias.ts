@@ -9,7 +9,7 @@ import { floatData, forgetShapes, removeDead } from './surgery.ts';
 /**
  * The model with every Add, Sub, Mul and Div by a constant of one number a channel merged that is the only reader of a
  * Conv, ConvTranspose, Gemm, or MatMul with weights. A MatMul of two axes becomes a Gemm where it gets a bias; one of more
- * axes has no place for a bias, so an Add behind it stays (see `explain/bias.ts`). Outputs are equal up to rounding.
+ * axes has no place for a bias, so an Add behind it stays (see `explain/backward/bias.ts`). Outputs are equal up to rounding.
  */
 export function foldBias(model: Model): Model {
   const result = cloneModel(model);

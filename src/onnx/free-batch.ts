@@ -1,5 +1,5 @@
 // A model that fixes its batch, with the batch left open: declared sizes and the sizes written into reshapes follow it.
-// Whether what comes out still gives each sample what it gave is for the caller to try: see `prune/pack/runnable.ts`.
+// Whether what comes out still gives each sample what it gave is for the caller to try: see `pack/runnable.ts`.
 import {
   type Constant,
   cloneModel,

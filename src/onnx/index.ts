@@ -1,14 +1,10 @@
 // ONNX models as typed graphs: files, builder, operators.
+
 export { assumedSamples, batchAxes, fixedSamples } from './batch-axis/batch-axes.ts';
-export {
-  type BatchAxis,
-  type BatchPlace,
-  batchAxisOf,
-  isBatchFirst,
-  sampleOf,
-} from './batch-axis/place.ts';
+export { type BatchAxis, type BatchPlace, batchAxisOf, isBatchFirst, sampleOf } from './batch-axis/place.ts';
 export { sampleShapes } from './batch-axis/sample-shapes.ts';
 export { GraphBuilder } from './builder.ts';
+export { canonicalModel, unmergedModel } from './canonical.ts';
 export { loadModel, readModel, type SaveOptions, SUPPORTED, saveModel, writeModel } from './codec.ts';
 export { type ModelCosts, modelCosts, type NodeCosts, type Uncounted } from './costs.ts';
 export { assertFiniteWeights, nonFiniteWeight } from './finite-weights.ts';
@@ -80,6 +76,7 @@ export {
 } from './surgery.ts';
 export { elemTypeName } from './tensor-read.ts';
 export { upgradeOpset } from './upgrade.ts';
+export { type LinearLayer, linearLayers } from './weighted-layer.ts';
 export {
   type ConvParameters,
   convParameters,

@@ -1,10 +1,10 @@
 // The two ways to price a plan, written apart from each other, agree on random plans of random instances.
 import { describe, expect, it } from 'vitest';
 import { must, Random } from '../util/index.ts';
-import { checkPlan } from './check-plan.ts';
-import { planCosts } from './cost.ts';
-import type { PlanningInstance, StageDecision } from './instance.ts';
-import { randomInstance } from './random-instance.ts';
+import { planCosts } from './problem/cost.ts';
+import type { PlanningInstance, StageDecision } from './problem/instance.ts';
+import { randomInstance } from './random/random-instance.ts';
+import { checkPlan } from './result/check-plan.ts';
 
 const KINDS = ['plain', 'everything', 'shared channel', 'missing links'] as const;
 

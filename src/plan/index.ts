@@ -1,4 +1,37 @@
 // Planning: the level of every group and the devices of every stage, for one request.
+
+export { beamPlanner, exactPlanner } from './exact/planners.ts';
+export {
+  distributeOnlyPlanner,
+  greedyPlanner,
+  heftPlanner,
+  localPlanner,
+  pruneOnlyPlanner,
+  randomPlanner,
+} from './heuristics/planners.ts';
+export { localPlan } from './heuristics/solutions.ts';
+export { type Fleet, type FleetDevice, type FleetFile, fleetOf, parseFleet } from './input/fleet.ts';
+export {
+  completeRequest,
+  maxSeenOf,
+  type PlanRequest,
+  PRIVACY_PRESETS,
+  type PrivacyPreset,
+  parseRequest,
+  REQUEST_DEFAULTS,
+  type RequestInput,
+} from './input/request.ts';
+export { exportLp, highsPlanner } from './milp/highs.ts';
+export { type Frozen, FrozenPlanner } from './pinned-planner.ts';
+export type {
+  Multipliers,
+  Planner,
+  PlanOptions,
+  PlanProgress,
+  PlanResult,
+  PlanStats,
+  WarmStart,
+} from './planner.ts';
 export {
   type BuildOptions,
   buildProblem,
@@ -6,8 +39,7 @@ export {
   type PlanningProblem,
   type ProblemMaker,
   problemsOf,
-} from './build-instance.ts';
-export { checkPlan, type PlanCheck, type Violation } from './check-plan.ts';
+} from './problem/build-instance.ts';
 export {
   accuracyCost,
   choiceIndex,
@@ -22,19 +54,7 @@ export {
   sentBytes,
   transferJoules,
   transferSeconds,
-} from './cost.ts';
-export { beamPlanner, exactPlanner } from './exact/planners.ts';
-export { type Fleet, type FleetDevice, type FleetFile, fleetOf, parseFleet } from './fleet.ts';
-export {
-  distributeOnlyPlanner,
-  greedyPlanner,
-  heftPlanner,
-  localPlanner,
-  pruneOnlyPlanner,
-  randomPlanner,
-} from './heuristics/planners.ts';
-export { localPlan } from './heuristics/solutions.ts';
-export { type Diagnosis, diagnose, type Relaxation, type RelaxedNumber, type Solve } from './infeasible.ts';
+} from './problem/cost.ts';
 export type {
   DeviceInstance,
   PlanningInstance,
@@ -43,30 +63,19 @@ export type {
   SplitKind,
   StageDecision,
   StageInstance,
-} from './instance.ts';
-export { type Choice, type LevelSpace, levelVector } from './level-space.ts';
-export { exportLp, highsPlanner } from './milp/highs.ts';
-export { type DeviceView, type PlanView, type StageView, viewPlan } from './plan-view.ts';
-export type {
-  Multipliers,
-  Planner,
-  PlanOptions,
-  PlanProgress,
-  PlanResult,
-  PlanStats,
-  WarmStart,
-} from './planner.ts';
-export { type RandomFleetOptions, randomFleet } from './random-fleet.ts';
-export { type RandomInstanceOptions, randomInstance } from './random-instance.ts';
+} from './problem/instance.ts';
+export { type Choice, type LevelSpace, levelVector } from './problem/level-space.ts';
+export { outputChannels, type Segment, segmentsOf } from './problem/segments.ts';
+export { type RandomFleetOptions, randomFleet } from './random/random-fleet.ts';
+export { type RandomInstanceOptions, randomInstance } from './random/random-instance.ts';
+export { type BindingConstraint, bindingConstraint, refusal } from './refusal.ts';
+export { checkPlan, type PlanCheck, type Violation } from './result/check-plan.ts';
 export {
-  completeRequest,
-  maxSeenOf,
-  type PlanRequest,
-  PRIVACY_PRESETS,
-  type PrivacyPreset,
-  parseRequest,
-  REQUEST_DEFAULTS,
-  type RequestInput,
-} from './request.ts';
-export { outputChannels, type Segment, segmentsOf } from './segments.ts';
+  type Diagnosis,
+  diagnose,
+  type Relaxation,
+  type RelaxedNumber,
+  type Solve,
+} from './result/diagnosis.ts';
+export { type DeviceView, type PlanView, type StageView, viewPlan } from './result/plan-view.ts';
 export { WorkerPlanner } from './worker/worker-planner.ts';

@@ -1,5 +1,5 @@
 // What every planner offers; the table from names to planners stands in the command line.
-import type { PlanningInstance, Solution, StageDecision } from './instance.ts';
+import type { PlanningInstance, Solution, StageDecision } from './problem/instance.ts';
 
 /**
  * Prices of an instance's limits, as the Lagrangian root left them: how much the objective would gain if a limit were

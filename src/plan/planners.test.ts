@@ -2,8 +2,6 @@
 // never better than the best of all plans.
 import { describe, expect, it } from 'vitest';
 import { must } from '../util/index.ts';
-import { buildProblem, type PlanningProblem } from './build-instance.ts';
-import { checkPlan } from './check-plan.ts';
 import { beamPlanner, exactPlanner } from './exact/planners.ts';
 import {
   distributeOnlyPlanner,
@@ -15,9 +13,11 @@ import {
 } from './heuristics/planners.ts';
 import { onSource, unpruned } from './heuristics/restrict.ts';
 import { solveGreedy, solveLocal } from './heuristics/solutions.ts';
-import type { PlanningInstance } from './instance.ts';
+import { completeRequest, type RequestInput } from './input/request.ts';
 import type { Planner, PlanResult } from './planner.ts';
-import { completeRequest, type RequestInput } from './request.ts';
+import { buildProblem, type PlanningProblem } from './problem/build-instance.ts';
+import type { PlanningInstance } from './problem/instance.ts';
+import { checkPlan } from './result/check-plan.ts';
 import { solveByEnumeration } from './test-support/enumerate.ts';
 import { type DeviceSketch, fleetOfDevices } from './test-support/fleets.ts';
 import { chainManifest, residualManifest } from './test-support/manifests.ts';

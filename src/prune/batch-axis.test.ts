@@ -2,19 +2,18 @@
 // do: the same channels, the same places, the same weights.
 import { describe, expect, it } from 'vitest';
 import { findGroups, type Keep, maskModel, sliceModel } from '../channels/index.ts';
-import { canonicalModel } from '../explain/index.ts';
-import { batchAxes, isBatchFirst, type Model } from '../onnx/index.ts';
+import { batchAxes, canonicalModel, isBatchFirst, type Model } from '../onnx/index.ts';
 import { BATCH_NETS, TWINS } from '../onnx/test-support/batch-nets.ts';
 import { randomFeeds, run } from '../onnx/test-support/models.ts';
+import { Corrector } from '../pack/correction/affine.ts';
+import { describeModel } from '../pack/describe.ts';
+import { layerParts, partFor } from '../pack/timing/timed-subgraphs.ts';
+import { isTimeable } from '../pack/timing/timing.ts';
+import { reconstruct } from '../repair/repair.ts';
+import { samplesFor } from '../repair/test-support/nets.ts';
+import { withBiases } from '../repair/weights.ts';
 import { must, Random } from '../util/index.ts';
 import { findCriterion } from './criteria.ts';
-import { Corrector } from './pack/corrections.ts';
-import { describeModel } from './pack/describe.ts';
-import { layerParts, partFor } from './pack/parts.ts';
-import { isTimeable } from './pack/timing.ts';
-import { reconstruct } from './reconstruct/index.ts';
-import { samplesFor } from './reconstruct/test-support/nets.ts';
-import { withBiases } from './reconstruct/weights.ts';
 
 async function logits(model: Model, batch = 3): Promise<Float32Array> {
   const { y } = await run(model, randomFeeds(model, batch));

@@ -1,11 +1,18 @@
 // One function written in two ways has one score a channel, wherever the exporter put the biases.
 import { describe, expect, it } from 'vitest';
 import type { Dataset } from '../data/index.ts';
-import { canonicalModel, unmergedModel } from '../explain/index.ts';
 import { Net, normals } from '../explain/test-support/nets.ts';
-import { type Constant, floatConstant, ints, type Model, sizeOf } from '../onnx/index.ts';
+import {
+  type Constant,
+  canonicalModel,
+  floatConstant,
+  ints,
+  type Model,
+  sizeOf,
+  unmergedModel,
+} from '../onnx/index.ts';
 import { CRITERIA, findCriterion } from './criteria.ts';
-import { scoreLayers } from './score-model.ts';
+import { scoreLayers } from './score/score-model.ts';
 
 function data(sampleShape: readonly number[], count = 10): Dataset {
   const samples = normals(count * sizeOf(sampleShape), 5);

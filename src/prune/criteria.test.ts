@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CRITERIA as EXPLAINED } from '../explain/index.ts';
-import { AUTO_CANDIDATES, REPAIRED_CANDIDATES } from './auto-criterion.ts';
+import { AUTO_CANDIDATES, REPAIRED_CANDIDATES } from './auto/criterion-choice.ts';
 import { CRITERIA, CRITERION_PARAMETERS, findCriterion } from './criteria.ts';
 
 describe('the table of criteria', () => {

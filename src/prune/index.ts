@@ -1,6 +1,6 @@
-// Structured pruning without retraining: choice of channels, repair, measuring.
+// Structured pruning without retraining: scores of channels, the choice of those that stay, and comparisons.
 export { argmax } from '../util/index.ts';
-export { type AutoOptions, type AutoRanking, chooseCriterion, rankAuto } from './auto.ts';
+export { type AutoOptions, type AutoRanking, chooseCriterion, rankAuto } from './auto/auto.ts';
 export {
   AUTO_CANDIDATES,
   type AutoCriterion,
@@ -10,37 +10,15 @@ export {
   type CriterionChoice,
   isAuto,
   REPAIRED_CANDIDATES,
-} from './auto-criterion.ts';
-export { detectBlock } from './block.ts';
-export { type BudgetOptions, selectForMacs } from './budget.ts';
+} from './auto/criterion-choice.ts';
 export {
   type CalibrationDraw,
   type CompareOptions,
   type Comparison,
   compareCriteria,
-} from './compare.ts';
-export type { CompareRow, MixName } from './compare-rows.ts';
+} from './compare/compare.ts';
+export type { CompareRow, MixName } from './compare/compare-rows.ts';
 export { CRITERIA, CRITERION_PARAMETERS, findCriterion } from './criteria.ts';
-export {
-  accuracies,
-  agreementOf,
-  batchFeeds,
-  type EvaluateOptions,
-  type Evaluation,
-  evaluate,
-} from './evaluate.ts';
-export { type Classifier, describeClassifier, SAMPLING_RATE } from './evaluate-classifier.ts';
-export { measureSpeedup, type Speed, type SpeedOptions } from './evaluate-speed.ts';
-export {
-  certifyLevels,
-  frontierOf,
-  PACK_RATIOS,
-  type PackedModel,
-  type PackOptions,
-  type PackProvenance,
-  packModel,
-} from './pack/pack.ts';
-export { thisMachine } from './pack/seconds.ts';
 export {
   type PruneAmount,
   type PrunedModel,
@@ -51,25 +29,21 @@ export {
   rankModel,
 } from './prune-model.ts';
 export {
-  type LayerRepair,
-  type Reconstruction,
-  type ReconstructOptions,
-  reconstruct,
-} from './reconstruct/index.ts';
-export {
-  NORMALISATIONS,
-  type Normalisation,
-  type ScoreOptions,
-  type UnitScores,
-  unitScores,
-} from './score.ts';
-export {
   calibrationBatches,
   type ScoreModelOptions,
   scoreBy,
   scoreLayers,
   scoreModel,
   type UnitOptions,
-} from './score-model.ts';
-export { type SelectOptions, selectGlobal, selectUniform } from './select.ts';
-export { remarksOn, type ScoreRemark, withStandIns } from './unexplained.ts';
+} from './score/score-model.ts';
+export { remarksOn, type ScoreRemark, withStandIns } from './score/unexplained.ts';
+export {
+  NORMALISATIONS,
+  type Normalisation,
+  type ScoreOptions,
+  type UnitScores,
+  unitScores,
+} from './score/unit-scores.ts';
+export { detectBlock } from './select/block.ts';
+export { type BudgetOptions, selectForMacs } from './select/budget.ts';
+export { type SelectOptions, selectGlobal, selectUniform } from './select/select.ts';

@@ -2,14 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import { findGroups, sliceModel } from '../channels/index.ts';
 import type { Dataset } from '../data/index.ts';
-import { canonicalModel } from '../explain/index.ts';
+import { evaluate } from '../evaluate/accuracy.ts';
 import { Net, normals } from '../explain/test-support/nets.ts';
-import { cloneModel, floatConstant, type Model } from '../onnx/index.ts';
+import { canonicalModel, cloneModel, floatConstant, type Model } from '../onnx/index.ts';
+import { reconstruct } from '../repair/repair.ts';
 import { BedsideError } from '../util/index.ts';
 import { CRITERIA, findCriterion } from './criteria.ts';
-import { evaluate } from './evaluate.ts';
-import { reconstruct } from './reconstruct/index.ts';
-import { scoreLayers } from './score-model.ts';
+import { scoreLayers } from './score/score-model.ts';
 
 const SHAPE = [2, 4, 4];
 const SIZE = 32;

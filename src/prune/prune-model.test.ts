@@ -3,14 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { findGroups, sliceModel, unitMacs } from '../channels/index.ts';
 import { Net, run } from '../channels/test-support/net.ts';
 import type { Dataset } from '../data/index.ts';
-import { type Criterion, canonicalModel, findCriterion } from '../explain/index.ts';
-import { canonicalGraph, type Model, modelCosts } from '../onnx/index.ts';
+import { type Criterion, findCriterion } from '../explain/index.ts';
+import { canonicalGraph, canonicalModel, type Model, modelCosts } from '../onnx/index.ts';
+import { nearestNames } from '../util/closest-names.ts';
 import { Random } from '../util/index.ts';
-import { nearestNames } from './near.ts';
 import { pruneModel, type RankOptions, rankModel } from './prune-model.ts';
-import { unitScores } from './score.ts';
-import { scoreModel } from './score-model.ts';
-import { selectGlobal, selectUniform } from './select.ts';
+import { scoreModel } from './score/score-model.ts';
+import { unitScores } from './score/unit-scores.ts';
+import { selectGlobal, selectUniform } from './select/select.ts';
 
 const SAMPLE = [2, 10];
 

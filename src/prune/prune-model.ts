@@ -13,12 +13,17 @@ import type { Dataset } from '../data/index.ts';
 import type { Criterion, LayerScores } from '../explain/index.ts';
 import type { Model } from '../onnx/index.ts';
 import { BedsideError, must } from '../util/index.ts';
-import { selectForMacs } from './budget.ts';
-import { nearestNames } from './near.ts';
-import type { UnitScores } from './score.ts';
-import { comparableScores, type ScoreModelOptions, scoreLayers, type UnitOptions } from './score-model.ts';
-import { selectGlobal, selectUniform } from './select.ts';
-import { remarksOn, type ScoreRemark } from './unexplained.ts';
+import { nearestNames } from '../util/internal.ts';
+import {
+  comparableScores,
+  type ScoreModelOptions,
+  scoreLayers,
+  type UnitOptions,
+} from './score/score-model.ts';
+import { remarksOn, type ScoreRemark } from './score/unexplained.ts';
+import type { UnitScores } from './score/unit-scores.ts';
+import { selectForMacs } from './select/budget.ts';
+import { selectGlobal, selectUniform } from './select/select.ts';
 
 /** How much goes: a fraction of the channels, or what may be left of the multiply-accumulates. */
 export type PruneAmount = { readonly ratio: number } | { readonly macsFraction: number };

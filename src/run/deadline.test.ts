@@ -3,9 +3,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { bundleOf } from '../bundle/test-support/contents.ts';
 import { tensor } from '../engine/index.ts';
 import { canonicalGraph } from '../onnx/index.ts';
-import { Batcher } from './batches.ts';
-import type { FloatTensor } from './join.ts';
-import { type Asker, Requester } from './requester.ts';
+import { Batcher } from './client/batches.ts';
+import { type Asker, Requester } from './client/coordinator.ts';
+import type { FloatTensor } from './device/merge-segments.ts';
 import { localPlanOf } from './test-support/bundles.ts';
 import { mixedNet } from './test-support/mixed-net.ts';
 

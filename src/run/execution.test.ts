@@ -7,13 +7,14 @@ import { type Bundle, stageCosts } from '../bundle/index.ts';
 import { largestDifference } from '../channels/test-support/net.ts';
 import { canonicalGraph } from '../onnx/index.ts';
 import { Random } from '../util/index.ts';
-import { Device, type DeviceOptions } from './device.ts';
-import type { Endpoint, Fabric, NodeHandlers } from './fabric.ts';
-import type { FloatTensor } from './join.ts';
+import { Requester } from './client/coordinator.ts';
+import { Device, type DeviceOptions } from './device/device.ts';
+import type { FloatTensor } from './device/merge-segments.ts';
+import { Worker } from './device/worker.ts';
 import { LocalFabric } from './local/local-fabric.ts';
 import { LocalWorkers } from './local/local-workers.ts';
-import type { InputPart, Message } from './messages.ts';
-import { Requester } from './requester.ts';
+import type { Endpoint, Fabric, NodeHandlers } from './protocol/fabric.ts';
+import type { InputPart, Message } from './protocol/messages.ts';
 import {
   localPlanOf,
   onOneMachine,
@@ -25,7 +26,6 @@ import {
 import { until } from './test-support/fabric-suite.ts';
 import { inOneProcess } from './test-support/in-one-process.ts';
 import { mixedNet } from './test-support/mixed-net.ts';
-import { Worker } from './worker.ts';
 
 const DEVICES = ['source', 'b', 'c', 'd'];
 

@@ -1,14 +1,22 @@
 // Running plans: workers on a fabric, and the requester that asks them.
-export { Batcher, type BatchOptions } from './batches.ts';
-export { type Fallback, inferSurely, marginOf, type SureAnswer } from './confidence.ts';
-export { Device, type DeviceOptions, type DeviceReport } from './device.ts';
-export { Drift } from './drift.ts';
-export { BEAT_MS, type Endpoint, type Fabric, type NodeHandlers, SILENCE_MS } from './fabric.ts';
-export { assertFits } from './fits.ts';
-export { type FloatTensor, joinParts } from './join.ts';
+export { Batcher, type BatchOptions } from './client/batches.ts';
+export { type Fallback, inferSurely, marginOf, type SureAnswer } from './client/confidence.ts';
+export {
+  type Answer,
+  type Asker,
+  type Replan,
+  Requester,
+  type RequestOptions,
+} from './client/coordinator.ts';
+export { Drift } from './client/latency-drift.ts';
+export { Device, type DeviceOptions, type DeviceReport } from './device/device.ts';
+export { assertFits } from './device/fits.ts';
+export type { LinkOptions } from './device/link-emulation.ts';
+export { type FloatTensor, joinParts } from './device/merge-segments.ts';
+export { type ChannelRange, type Joining, StageModels } from './device/stage-model.ts';
+export { Worker, type WorkerOptions } from './device/worker.ts';
 export { LocalFabric } from './local/local-fabric.ts';
 export { type Here, type LocalWorker, LocalWorkers } from './local/local-workers.ts';
-export type { Assignment, ErrorWords, Message, Part } from './messages.ts';
 export type {
   BoardEntry,
   Credentials,
@@ -20,11 +28,9 @@ export type {
   Renewed,
   ServerInfo,
 } from './nats/index.ts';
-export type { RunPlan } from './plan.ts';
-export { type Answer, type Asker, type Replan, Requester, type RequestOptions } from './requester.ts';
-export type { LinkOptions } from './shaping.ts';
-export { type ChannelRange, type Joining, StageModels } from './stage-model.ts';
-export { Worker, type WorkerOptions } from './worker.ts';
+export { BEAT_MS, type Endpoint, type Fabric, type NodeHandlers, SILENCE_MS } from './protocol/fabric.ts';
+export type { Assignment, ErrorWords, Message, Part } from './protocol/messages.ts';
+export type { RunPlan } from './protocol/plan.ts';
 
 /** All of the NATS fabric. Loaded when it is asked for: what runs on one machine does without. */
 export const loadNats = (): Promise<typeof import('./nats/index.ts')> => import('./nats/index.ts');

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bundle } from '../bundle/index.ts';
 import { canonicalGraph, cloneModel, floatConstant, isWeighted } from '../onnx/index.ts';
 import { must, Random } from '../util/index.ts';
-import { Batcher } from './batches.ts';
+import { Batcher } from './client/batches.ts';
 import { localPlanOf, randomSample, writtenBundle } from './test-support/bundles.ts';
 import { inOneProcess } from './test-support/in-one-process.ts';
 import { mixedNet } from './test-support/mixed-net.ts';

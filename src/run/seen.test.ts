@@ -14,7 +14,7 @@ import {
 } from '../plan/index.ts';
 import { fleetOfDevices } from '../plan/test-support/fleets.ts';
 import { must, Random } from '../util/index.ts';
-import type { Part } from './messages.ts';
+import type { Part } from './protocol/messages.ts';
 import { onOneMachine, randomSample, splitBundle } from './test-support/bundles.ts';
 import { inOneProcess } from './test-support/in-one-process.ts';
 import { mixedNet } from './test-support/mixed-net.ts';

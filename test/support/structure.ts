@@ -4,6 +4,9 @@ import { posix } from 'node:path';
 import { parseSync, Visitor } from 'oxc-parser';
 import { type FolderRule, ROOT } from './folders.ts';
 
+/** Folders that see of others only what is published: `internal.ts` is for sibling folders below them. */
+const OUTER: ReadonlySet<string> = new Set([ROOT, 'cli']);
+
 /** Sources by path from the repository's root, `/` between folders. */
 export type Sources = ReadonlyMap<string, string>;
 
@@ -27,7 +30,7 @@ export function importEdges(sources: Sources): ImportEdge[] {
   return [...sources].filter(([path]) => isShipped(path)).flatMap(([path, text]) => edgesOf(path, text));
 }
 
-/** Imports between folders that the rules do not allow, or that bypass a folder's `index.ts`. */
+/** Imports between folders that the rules do not allow, or that bypass a folder's doors. */
 export function folderViolations(
   edges: readonly ImportEdge[],
   rules: Readonly<Record<string, FolderRule>>,
@@ -45,8 +48,8 @@ export function folderViolations(
       } else if (!rule.imports.includes(target) && !typeOnly) {
         problems.push(`${from}: '${source}' may import only types of '${target}', with \`import type\``);
       }
-      if (to !== `src/${target}/index.ts`)
-        problems.push(`${from}: imports ${to}, not src/${target}/index.ts`);
+      const doors = [`src/${target}/index.ts`, ...(OUTER.has(source) ? [] : [`src/${target}/internal.ts`])];
+      if (!doors.includes(to)) problems.push(`${from}: imports ${to}, not ${doors.join(' or ')}`);
     }
   }
   return problems;

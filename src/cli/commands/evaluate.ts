@@ -1,7 +1,7 @@
 // `bedside evaluate`: accuracy, recall of each class and time of a model on labelled samples.
 import type { Command } from 'commander';
+import { type Classifier, describeClassifier, evaluate } from '../../evaluate/index.ts';
 import { type Model, modelCosts, type Uncounted } from '../../onnx/index.ts';
-import { type Classifier, describeClassifier, evaluate } from '../../prune/index.ts';
 import { formatCount, formatPercent, formatSeconds, plainLine } from '../../util/index.ts';
 import {
   addMix,

@@ -3,6 +3,7 @@ import { extname } from 'node:path';
 import type { Command } from 'commander';
 import { findGroups } from '../../channels/index.ts';
 import { type Dataset, isUnsplitArchive, type NpyArray, npyArray, writeNpz } from '../../data/index.ts';
+import { evaluate } from '../../evaluate/index.ts';
 import {
   type Aggregation,
   CRITERIA,
@@ -11,7 +12,7 @@ import {
   type LayerScores,
   type Target,
 } from '../../explain/index.ts';
-import { evaluate, remarksOn, scoreBy, scoreLayers, withStandIns } from '../../prune/index.ts';
+import { remarksOn, scoreBy, scoreLayers, withStandIns } from '../../prune/index.ts';
 import { assertWritable, BedsideError, formatSeconds, plainLine, writeFileAtomic } from '../../util/index.ts';
 import {
   channelScores,

@@ -1,7 +1,9 @@
 // `bedside infer`: samples through a plan on real workers.
 import { type Command, Option } from 'commander';
 import type { Bundle, BundleManifest } from '../../bundle/index.ts';
+import { describeClassifier } from '../../evaluate/index.ts';
 import { fixedBatchOf } from '../../onnx/index.ts';
+import { thisMachine } from '../../pack/index.ts';
 import {
   completeRequest,
   type Fleet,
@@ -10,7 +12,6 @@ import {
   type PrivacyPreset,
   parseFleet,
 } from '../../plan/index.ts';
-import { describeClassifier, thisMachine } from '../../prune/index.ts';
 import { Batcher, type Fallback, LocalWorkers, type Replan, Requester } from '../../run/index.ts';
 import { BedsideError, must, readTextChecked } from '../../util/index.ts';
 import { EXIT, examples } from '../command-line.ts';

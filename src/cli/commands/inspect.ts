@@ -2,8 +2,8 @@
 import type { Command } from 'commander';
 import { findGroups, type Grouping } from '../../channels/index.ts';
 import { withEngineShapes } from '../../engine/index.ts';
-import { canonicalModel } from '../../explain/index.ts';
 import {
+  canonicalModel,
   ELEM,
   findStages,
   loadModel,

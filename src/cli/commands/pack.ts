@@ -2,7 +2,8 @@
 import type { Command } from 'commander';
 import { checkLevels } from '../../bundle/index.ts';
 import { assertPrunable, findGroups } from '../../channels/index.ts';
-import { type CriterionChoice, detectBlock, PACK_RATIOS, type PackedModel } from '../../prune/index.ts';
+import { PACK_RATIOS, type PackedModel } from '../../pack/index.ts';
+import { type CriterionChoice, detectBlock } from '../../prune/index.ts';
 import {
   assertWritable,
   BedsideError,

@@ -2,7 +2,8 @@
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { type CriterionChoice, detectBlock, type LayerRepair, type PruneAmount } from '../../prune/index.ts';
+import { type CriterionChoice, detectBlock, type PruneAmount } from '../../prune/index.ts';
+import type { LayerRepair } from '../../repair/index.ts';
 import { assertWritable, BedsideError, formatCount, formatPercent, formatSeconds } from '../../util/index.ts';
 import { addMix, assertNoMix, isBundle, type MixOptions } from '../bundle-mix.ts';
 import { addClassMix } from '../class-mix.ts';

@@ -5,6 +5,7 @@ import { createWriteStream } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { BundleManifest } from '../../bundle/index.ts';
+import { parseFleet } from '../../plan/index.ts';
 import {
   DECISION_TIMES,
   type DecisionTimeKind,
@@ -20,8 +21,7 @@ import {
   type WardPreset,
   wardPreset,
   wardScenario,
-} from '../../learn/index.ts';
-import { parseFleet } from '../../plan/index.ts';
+} from '../../simulate/index.ts';
 import { assertWritable, BedsideError, plainLine, readTextChecked } from '../../util/index.ts';
 import { EXIT, examples } from '../command-line.ts';
 import { Interrupt } from '../interrupt.ts';

@@ -1,9 +1,16 @@
 // Which samples are explained and how: on a linear network, where gradient x input is weight x input.
 import { describe, expect, it } from 'vitest';
 import type { Dataset } from '../../data/index.ts';
-import { CRITERIA, canonicalModel, findCriterion, isAttribution } from '../../explain/index.ts';
-import { floatConstant, GraphBuilder, int, type Model, modelCosts } from '../../onnx/index.ts';
-import { describeClassifier } from '../../prune/index.ts';
+import { describeClassifier } from '../../evaluate/index.ts';
+import { CRITERIA, findCriterion, isAttribution } from '../../explain/index.ts';
+import {
+  canonicalModel,
+  floatConstant,
+  GraphBuilder,
+  int,
+  type Model,
+  modelCosts,
+} from '../../onnx/index.ts';
 import { BedsideError, Random } from '../../util/index.ts';
 import type { LoadedModel } from '../load.ts';
 import { explainedSamples, meaningOf, type SampleRequest, softmax } from './explain-samples.ts';

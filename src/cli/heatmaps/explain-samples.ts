@@ -1,9 +1,10 @@
 // The samples to draw: some of each class, each explained down to its input, with the network's probabilities.
 import { type Dataset, selectIndices, subset } from '../../data/index.ts';
 import { createSession } from '../../engine/index.ts';
+import { batchFeeds } from '../../evaluate/index.ts';
 import { type AttributionCriterion, attribute } from '../../explain/index.ts';
 import type { Model } from '../../onnx/index.ts';
-import { batchFeeds, calibrationBatches } from '../../prune/index.ts';
+import { calibrationBatches } from '../../prune/index.ts';
 import { assertFiniteRows, must, Random } from '../../util/index.ts';
 import type { LoadedModel } from '../load.ts';
 import { type Explained, predicted } from './explained.ts';

@@ -9,18 +9,18 @@ import {
   GraphBuilder,
   inferShapes,
   int,
+  linearLayers,
   type Model,
   type Node,
   opOf,
   upgradeOpset,
 } from '../../onnx/index.ts';
 import { must } from '../../util/index.ts';
-import { soleInput } from '../backward.ts';
-import { type BatchFirst, batchFirst } from '../batch-first.ts';
-import { layersWithBias } from '../bias.ts';
+import { trySamples } from '../attribution/try-samples.ts';
+import { soleInput } from '../backward/backward.ts';
+import { type BatchFirst, batchFirst } from '../backward/batch-first.ts';
+import { layersWithBias } from '../backward/bias.ts';
 import type { Criterion, CriterionContext } from '../criterion.ts';
-import { linearLayers } from '../linear.ts';
-import { trySamples } from '../try-samples.ts';
 
 /** What is averaged over space and samples for each channel. */
 type Moment = 'plain' | 'absolute' | 'positive' | 'square';

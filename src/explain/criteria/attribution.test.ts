@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { cloneModel, type Model } from '../../onnx/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
-import { attribute } from '../attribute.ts';
+import { attribute } from '../attribution/attribute.ts';
+import { oneHot } from '../attribution/pass.ts';
 import type { Criterion } from '../criterion.ts';
-import { oneHot } from '../pass.ts';
 import { CRITERIA, findCriterion } from '../registry.ts';
 import { context, smallNetwork } from '../test-support/calibration.ts';
 import { differences, runModel } from '../test-support/differences.ts';

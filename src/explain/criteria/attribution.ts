@@ -1,10 +1,10 @@
 // Criteria that run a backward pass over the calibration samples: relevance, gradients, DeepLIFT, paths.
 import { BedsideError } from '../../util/index.ts';
 import { type Aggregation, Aggregator } from '../aggregate.ts';
-import { type AttributionSpec, attribute } from '../attribute.ts';
-import { convolutional, parseComposite, parseRule } from '../composite.ts';
+import { type AttributionSpec, attribute } from '../attribution/attribute.ts';
+import { noisyCopies, straightPath } from '../attribution/sampling-path.ts';
 import type { Criterion, CriterionContext, LayerScores } from '../criterion.ts';
-import { noisyCopies, straightPath } from '../points.ts';
+import { convolutional, parseComposite, parseRule } from '../lrp/composite.ts';
 
 /** A criterion that can explain single samples too. */
 export interface AttributionCriterion extends Criterion {

@@ -1,9 +1,9 @@
 // The scale of batch normalisation, read before it is merged.
 import { describe, expect, it } from 'vitest';
+import { canonicalModel } from '../../onnx/canonical.ts';
 import { canonicalGraph } from '../../onnx/index.ts';
+import { linearLayers } from '../../onnx/weighted-layer.ts';
 import { BedsideError } from '../../util/index.ts';
-import { canonicalModel } from '../canonical.ts';
-import { linearLayers } from '../linear.ts';
 import { context, smallNetwork, withNormalisation } from '../test-support/calibration.ts';
 import { BN_SCALE } from './batch-norm.ts';
 

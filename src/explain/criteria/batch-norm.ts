@@ -1,8 +1,7 @@
 // The reference criterion that reads batch normalisation, before it is merged.
-import { consumers, opOf } from '../../onnx/index.ts';
+import { consumers, linearLayers, opOf } from '../../onnx/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { Criterion } from '../criterion.ts';
-import { linearLayers } from '../linear.ts';
 
 export const BN_SCALE: Criterion = {
   name: 'bn-scale',

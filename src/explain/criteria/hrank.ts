@@ -1,9 +1,8 @@
 // HRank (Lin et al., CVPR 2020): the average rank of a channel's feature map.
-import { sizeOf } from '../../onnx/index.ts';
+import { linearLayers, sizeOf } from '../../onnx/index.ts';
 import { must } from '../../util/index.ts';
-import type { BatchFirst } from '../batch-first.ts';
+import type { BatchFirst } from '../backward/batch-first.ts';
 import type { Criterion } from '../criterion.ts';
-import { linearLayers } from '../linear.ts';
 import { eachActivation } from './activations.ts';
 
 export const HRANK: Criterion = {

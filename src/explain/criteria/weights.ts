@@ -1,6 +1,7 @@
 // Reference criteria that read the weights alone.
+
+import { type LinearLayer, linearLayers } from '../../onnx/index.ts';
 import type { Criterion } from '../criterion.ts';
-import { type LinearLayer, linearLayers } from '../linear.ts';
 
 /** Calls `visit` with every weight of each output channel. */
 export function eachWeight(layer: LinearLayer, visit: (channel: number, weight: number) => void): void {

@@ -1,9 +1,9 @@
 // Runs the relevance pass and its slow twin on the same network and samples.
 import { expect } from 'vitest';
 import { type Model, type Node, sizeOf } from '../../onnx/index.ts';
-import { composite } from '../composite.ts';
-import { AttributionPass, type PassResult } from '../pass.ts';
-import { alphaBetaRule, epsilonRule, gammaRule, type LinearRule, zplusRule } from '../rules.ts';
+import { AttributionPass, type PassResult } from '../attribution/pass.ts';
+import { composite } from '../lrp/composite.ts';
+import { alphaBetaRule, epsilonRule, gammaRule, type LinearRule, zplusRule } from '../lrp/rules.ts';
 import { normals } from './nets.ts';
 import { positionOf } from './positions.ts';
 import { forward, relevance, type Trace, type TwinRule } from './twin.ts';

@@ -1,7 +1,7 @@
 // A narrow beam of partial plans through a program: ranked by what they cost under the prices, with what is cheapest from
 // there on and what the network thinks of the choice; counted and masked exactly.
 import { accuracyCost, type PlanningInstance, type StageDecision } from '../../plan/index.ts';
-import { Ledger } from './ledger.ts';
+import { Ledger } from './partial-plans.ts';
 import type { PricePass } from './prices.ts';
 import { grown, LIMIT, type Program } from './program.ts';
 import type { Reach } from './reach.ts';

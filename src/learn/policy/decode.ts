@@ -1,8 +1,8 @@
 // From the network's advice to a plan: the best sets of every stage, prices made right on them, then a narrow beam.
 import { mayRun, type PlanningInstance, type StageDecision, type StageInstance } from '../../plan/index.ts';
-import type { Advice } from './advice.ts';
 import { Beam } from './beam.ts';
 import type { Features } from './features.ts';
+import type { Advice } from './policy-output.ts';
 import { PricePass } from './prices.ts';
 import { grown, Program } from './program.ts';
 import { Reach } from './reach.ts';
@@ -38,7 +38,7 @@ export class Decoder {
   #levelBonus = new Float64Array(0);
   #scores = new Float64Array(0);
 
-  /** The best plan found, or undefined. It keeps every limit as plan/cost.ts counts. */
+  /** The best plan found, or undefined. It keeps every limit as plan/problem/cost.ts counts. */
   decode(
     instance: PlanningInstance,
     advice: Pick<Advice, 'sets' | 'levels' | 'prices'>,

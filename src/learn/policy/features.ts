@@ -10,7 +10,7 @@ import {
 } from '../../plan/index.ts';
 import { FEATURES } from './feature-names.ts';
 import { grown } from './program.ts';
-import { Rough } from './rough.ts';
+import { Rough } from './relaxation.ts';
 import { log, regret } from './scales.ts';
 import { setFeatures } from './set-features.ts';
 
@@ -36,7 +36,7 @@ export class Features {
   levelLegal = new Uint8Array(0);
   /** The objective's part for time and energy of a rough plan: the unit of prices and values. */
   unit = 1;
-  /** Most steps of loss, as plan/cost.ts has it. */
+  /** Most steps of loss, as plan/problem/cost.ts has it. */
   most = 0;
   readonly rough = new Rough();
 

@@ -5,11 +5,10 @@ import { createSession } from '../../engine/index.ts';
 import { type PlanningInstance, randomInstance } from '../../plan/index.ts';
 import { must, Random } from '../../util/index.ts';
 import { batchOf, sampleOf } from '../train/batch.ts';
+import { labelled } from '../train/demonstrations.ts';
 import { arraysOfBatch, forwardOf, imitationLoss, labelledArrays } from '../train/imitate.ts';
 import type { Parameters } from '../train/jax-arithmetic.ts';
-import { labelled } from '../train/labels.ts';
 import { arraysOf } from '../train/optimiser.ts';
-import { Adviser } from './advice.ts';
 import { exportPolicy } from './export.ts';
 import { FEATURE_NAMES } from './feature-names.ts';
 import { Features } from './features.ts';
@@ -22,6 +21,7 @@ import {
   type NetworkShape,
   unbend,
 } from './network.ts';
+import { Adviser } from './policy-output.ts';
 
 const SMALL: NetworkShape = { hidden: 8, blocks: 2, attention: true };
 const instance = randomInstance({

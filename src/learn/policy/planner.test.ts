@@ -6,14 +6,14 @@ import {
   planCosts,
   randomInstance,
 } from '../../plan/index.ts';
+import { FrozenPlanner } from '../../plan/pinned-planner.ts';
+import { bindingConstraint, refusal } from '../../plan/refusal.ts';
 import { must, Random } from '../../util/index.ts';
 import { smallMixture } from '../test-support/plans.ts';
 import { drawInstance } from '../train/draws.ts';
 import { exportPolicy } from './export.ts';
-import { FrozenPlanner } from './freeze.ts';
 import { initialWeights, NETWORK } from './network.ts';
 import { PolicyPlanner } from './planner.ts';
-import { bindingConstraint, refusal } from './refusal.ts';
 
 // Untrained: what it says is noise, so everything else has to hold on its own.
 let planner: PolicyPlanner;

@@ -9,8 +9,8 @@ import {
   type PlanResult,
   type StageDecision,
 } from '../../plan/index.ts';
-import { Adviser } from './advice.ts';
 import { type DecodeOptions, Decoder, QUICK, WIDE } from './decode.ts';
+import { Adviser } from './policy-output.ts';
 
 /** How a plan was found. */
 export type FoundBy = 'quick' | 'wide' | 'greedy';

@@ -260,7 +260,7 @@ export class PricePass {
   }
 }
 
-/** What a path's price must be corrected by to bound the objective; see plan/exact/root.ts. */
+/** What a path's price must be corrected by to bound the objective; see plan/exact/bounds/root.ts. */
 export function offsetOf(instance: PlanningInstance, most: number, prices: Prices): number {
   const low = accuracyCost(instance, 0);
   const high = accuracyCost(instance, most) - prices.step * most;

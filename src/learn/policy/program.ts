@@ -1,5 +1,5 @@
 // A request's program cut down to a few candidate sets a stage, in flat arrays that are filled anew for every request and
-// never given back: what decoding works on. Times are those of plan/cost.ts; a test compares whole plans.
+// never given back: what decoding works on. Times are those of plan/problem/cost.ts; a test compares whole plans.
 import {
   type DeviceInstance,
   Links,
@@ -297,7 +297,7 @@ export class Program {
   }
 }
 
-/** A limit with the slack that plan/cost.ts allows for rounding. */
+/** A limit with the slack that plan/problem/cost.ts allows for rounding. */
 export const LIMIT = 1 + 1e-9;
 
 /** The array, or a longer one. Old contents are not kept. */

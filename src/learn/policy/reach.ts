@@ -1,7 +1,7 @@
 // What every plan still needs from a state on, at least: seconds, steps of loss, and what devices that all remaining
 // candidates use must hold and spend. A choice that leaves less than this is masked; nothing that has a plan is.
 import type { DeviceInstance, PlanningInstance } from '../../plan/index.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger } from './partial-plans.ts';
 import { grown, LIMIT, type Program } from './program.ts';
 
 /** Lower bounds, state by state. */

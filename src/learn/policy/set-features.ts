@@ -2,7 +2,7 @@
 import { type DeviceInstance, mayRun, type PlanningInstance, type StageInstance } from '../../plan/index.ts';
 import { FEATURES } from './feature-names.ts';
 import { MEMBERS } from './program.ts';
-import type { Rough } from './rough.ts';
+import type { Rough } from './relaxation.ts';
 import { log, regret } from './scales.ts';
 
 /** Longest hop that is told apart, in deadlines. */

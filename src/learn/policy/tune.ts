@@ -2,7 +2,7 @@
 // this request. Paths that keep every limit are plans.
 import { type PlanningInstance, planCosts, type StageDecision } from '../../plan/index.ts';
 import { decisionOf } from './beam.ts';
-import { Ledger } from './ledger.ts';
+import { Ledger } from './partial-plans.ts';
 import { offsetOf, type PricePass, Prices } from './prices.ts';
 import { grown, type Program } from './program.ts';
 

@@ -2,7 +2,7 @@
 // had not been.
 import { BedsideError, readTextChecked, writeFileAtomic } from '../../util/index.ts';
 import type { Weight, Weights } from '../policy/network.ts';
-import type { StoredLabel } from './labels.ts';
+import type { StoredLabel } from './demonstrations.ts';
 
 /** A line of the curves. */
 export interface HistoryRow {

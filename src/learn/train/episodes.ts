@@ -2,7 +2,7 @@
 // choice costs is the objective's share, shaped by the price of what is left (Ng, Harada and Russell, ICML 1999), which
 // changes no optimum. Nothing is allocated in a step.
 import { accuracyCost, type PlanningInstance } from '../../plan/index.ts';
-import { Ledger } from '../policy/ledger.ts';
+import { Ledger } from '../policy/partial-plans.ts';
 import { PricePass, type Prices } from '../policy/prices.ts';
 import { grown, LIMIT, Program } from '../policy/program.ts';
 import { Reach } from '../policy/reach.ts';

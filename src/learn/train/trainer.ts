@@ -7,8 +7,10 @@ import { initialWeights, NETWORK, type NetworkShape, type Weight, type Weights }
 import { PolicyPlanner } from '../policy/planner.ts';
 import { type BatchShape, batchOf } from './batch.ts';
 import type { Checkpoint, HistoryRow } from './checkpoint.ts';
-import { type GapReport, gapsOf, HELD_BACK_SEED, type HeldBack, heldBack } from './held-back.ts';
+import { labelOf, type StoredLabel } from './demonstrations.ts';
 import { arraysOfBatch, type ImitationStep, imitationStep, labelledArrays } from './imitate.ts';
+import { rateOf, restoredState, type TrainState, weightsOf } from './optimiser.ts';
+import { ValueScale } from './ppo.ts';
 import {
   IMPROVE,
   type ImproveOptions,
@@ -20,10 +22,7 @@ import {
   type Trials,
   Trier,
   trialArrays,
-} from './improve.ts';
-import { labelOf, type StoredLabel } from './labels.ts';
-import { rateOf, restoredState, type TrainState, weightsOf } from './optimiser.ts';
-import { ValueScale } from './ppo.ts';
+} from './ppo-finetune.ts';
 import {
   type Budget,
   type Done,
@@ -36,6 +35,7 @@ import {
 import { keyOf } from './sizes.ts';
 import type { RequestSource } from './sources.ts';
 import { TrainingSet } from './training-set.ts';
+import { type GapReport, gapsOf, HELD_BACK_SEED, type HeldBack, heldBack } from './validation.ts';
 
 /** A run's options. */
 export interface TrainOptions {

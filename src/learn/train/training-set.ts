@@ -3,8 +3,8 @@ import type { PlanningInstance } from '../../plan/index.ts';
 import type { Random } from '../../util/index.ts';
 import { Features } from '../policy/features.ts';
 import type { BatchShape } from './batch.ts';
+import { labelled, type StoredLabel } from './demonstrations.ts';
 import type { Labelled } from './imitate.ts';
-import { labelled, type StoredLabel } from './labels.ts';
 import { keyOf, shapeOf } from './sizes.ts';
 
 /** Rows of one class of sizes. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { checkPlan } from '../check-plan.ts';
 import { highsPlanner } from '../milp/highs.ts';
-import { randomInstance } from '../random-instance.ts';
+import { randomInstance } from '../random/random-instance.ts';
+import { checkPlan } from '../result/check-plan.ts';
 import { bruteForce } from '../test-support/brute-force.ts';
 import { mixture, smallInstance } from '../test-support/small-instances.ts';
 import { solve } from './solve.ts';

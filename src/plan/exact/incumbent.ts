@@ -1,7 +1,7 @@
 // The best plan so far. Every offer is evaluated anew by the plan's costs before it counts.
-import { planCosts } from '../cost.ts';
-import type { StageDecision } from '../instance.ts';
-import { decisionsOf, type Graph, type Path } from './graph.ts';
+import { planCosts } from '../problem/cost.ts';
+import type { StageDecision } from '../problem/instance.ts';
+import { decisionsOf, type Graph, type Path } from './graph/graph.ts';
 
 export class Incumbent {
   readonly #graph: Graph;

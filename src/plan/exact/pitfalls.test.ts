@@ -1,21 +1,21 @@
 // Four mistakes that an earlier search of this kind made.
 import { describe, expect, it } from 'vitest';
 import { must } from '../../util/index.ts';
-import { planCosts } from '../cost.ts';
 import { highsPlanner } from '../milp/highs.ts';
 import { buildModel, pathOfValues } from '../milp/model.ts';
-import { randomInstance } from '../random-instance.ts';
+import { planCosts } from '../problem/cost.ts';
+import { randomInstance } from '../random/random-instance.ts';
 import { bruteForce } from '../test-support/brute-force.ts';
 import { smallInstance } from '../test-support/small-instances.ts';
-import { buildGraph } from './graph.ts';
-import { pricesFor, tuneGrid } from './grid.ts';
+import { pricesFor, tuneGrid } from './bounds/accuracy-dp.ts';
+import { reduceGraph } from './bounds/arc-fixing.ts';
+import { Pricing } from './bounds/lagrangian-pass.ts';
+import { lagrangianRoot } from './bounds/root.ts';
+import { rowsOf } from './graph/constraints.ts';
+import { buildGraph } from './graph/graph.ts';
 import { Incumbent } from './incumbent.ts';
-import { Pricing } from './pricing.ts';
-import { reduceGraph } from './reduced.ts';
-import { lagrangianRoot } from './root.ts';
-import { rowsOf } from './rows.ts';
+import { Work } from './search-budget.ts';
 import { solve } from './solve.ts';
-import { Work } from './work.ts';
 
 const NEVER = { labels: Number.POSITIVE_INFINITY, seconds: Number.POSITIVE_INFINITY };
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { PlanningInstance } from '../instance.ts';
-import { randomInstance } from '../random-instance.ts';
+import type { PlanningInstance } from '../problem/instance.ts';
+import { randomInstance } from '../random/random-instance.ts';
 import { smallInstance } from '../test-support/small-instances.ts';
 import { solve } from './solve.ts';
 

@@ -1,19 +1,20 @@
 // One graph's search: root, guided beams, then windows of rising width above the bound, each settled by label setting and
 // branching, until the plan is proven. A bound found on a graph reduced at a threshold holds up to that threshold only, and
 // up to the best plan: it is taken anew wherever either changes. Only an empty window without any limit is infeasible.
-import type { PlanStatus } from '../instance.ts';
+
 import type { PlanProgress, PlanResult, PlanStats, SearchOptions } from '../planner.ts';
-import { branchAndBound, MANY_ARCS, type Tightened, tighten } from './branch.ts';
-import type { Graph } from './graph.ts';
-import { pricesFor } from './grid.ts';
+import type { PlanStatus } from '../problem/instance.ts';
+import { pricesFor } from './bounds/accuracy-dp.ts';
+import { reduceGraph } from './bounds/arc-fixing.ts';
+import { type Prices, Pricing } from './bounds/lagrangian-pass.ts';
+import { multipliersOf, pricesOf } from './bounds/multipliers.ts';
+import { lagrangianRoot, offsetOf } from './bounds/root.ts';
+import { type Rows, rowsOf } from './graph/constraints.ts';
+import type { Graph } from './graph/graph.ts';
 import { Incumbent } from './incumbent.ts';
-import { LabelSearch } from './labels.ts';
-import { multipliersOf, pricesOf } from './multipliers.ts';
-import { type Prices, Pricing } from './pricing.ts';
-import { reduceGraph } from './reduced.ts';
-import { lagrangianRoot, offsetOf } from './root.ts';
-import { type Rows, rowsOf } from './rows.ts';
-import type { Stop, Work } from './work.ts';
+import { branchAndBound, MANY_ARCS, type Tightened, tighten } from './labels/branch.ts';
+import { LabelSearch } from './labels/labels.ts';
+import type { Stop, Work } from './search-budget.ts';
 
 /** How long to search: to the first guided beam that finds a plan, or to proof. */
 export type Effort = 'beam' | 'exact';

@@ -1,10 +1,11 @@
 // Exact planning of any instance: one search, or one for each level where all cuts keep one level.
-import type { PlanningInstance } from '../instance.ts';
+
 import type { PlanResult } from '../planner.ts';
-import { atLevel, commonLevels, withLevel } from './certified.ts';
-import { buildGraph } from './graph.ts';
+import type { PlanningInstance } from '../problem/instance.ts';
+import { buildGraph } from './graph/graph.ts';
+import { atLevel, commonLevels, withLevel } from './per-level.ts';
 import { concluded, type Effort, Search, type SolveOptions, spentOf } from './search.ts';
-import { Work } from './work.ts';
+import { Work } from './search-budget.ts';
 
 export type { Effort, SolveOptions } from './search.ts';
 

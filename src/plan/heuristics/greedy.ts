@@ -1,6 +1,6 @@
 // Stage by stage the cheapest choice that keeps pace with the budgets, then single changes while they help.
 import { must } from '../../util/index.ts';
-import type { PlanningInstance, StageDecision } from '../instance.ts';
+import type { PlanningInstance, StageDecision } from '../problem/instance.ts';
 import { begin, extend, objectiveOf, overPace, type PartialPlan } from './partial.ts';
 
 /** How strongly a budget that is used faster than stages pass counts, in the objective's unit: each gives a plan. */

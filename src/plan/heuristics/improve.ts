@@ -1,6 +1,6 @@
 // Local search: the devices of a stage, its inner choice, or the level of a run of cuts that must keep one level.
 import { must } from '../../util/index.ts';
-import type { PlanningInstance, StageDecision } from '../instance.ts';
+import type { PlanningInstance, StageDecision } from '../problem/instance.ts';
 import { objectiveOf } from './partial.ts';
 
 /** Changes tried, at most: a bound on the work that does not depend on the machine. */

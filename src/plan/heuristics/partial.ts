@@ -12,8 +12,8 @@ import {
   SLACK,
   sentBytes,
   transferJoules,
-} from '../cost.ts';
-import type { PlanningInstance, StageDecision, StageInstance } from '../instance.ts';
+} from '../problem/cost.ts';
+import type { PlanningInstance, StageDecision, StageInstance } from '../problem/instance.ts';
 
 /** The first stages of a plan. Seconds, bytes, joules. */
 export interface PartialPlan {

@@ -1,6 +1,7 @@
 // The heuristics as planners.
-import type { PlanningInstance, Solution } from '../instance.ts';
+
 import type { Planner, PlanResult } from '../planner.ts';
+import type { PlanningInstance, Solution } from '../problem/instance.ts';
 import {
   solveDistributeOnly,
   solveGreedy,

@@ -1,6 +1,6 @@
 // A random plan within the limits: what any planner must be better than.
 import { Random } from '../../util/index.ts';
-import type { PlanningInstance, StageDecision } from '../instance.ts';
+import type { PlanningInstance, StageDecision } from '../problem/instance.ts';
 import { begin, extend, objectiveOf, type PartialPlan } from './partial.ts';
 
 /** Walks from the first stage to the last, and decisions tried at each. */

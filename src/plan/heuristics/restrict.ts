@@ -1,6 +1,6 @@
 // Smaller programs: everything on the source, or nothing pruned. Their plans are plans of the whole program.
 import { must } from '../../util/index.ts';
-import type { PlanningInstance, StageDecision } from '../instance.ts';
+import type { PlanningInstance, StageDecision } from '../problem/instance.ts';
 
 /** Every stage on the source alone. */
 export function onSource(instance: PlanningInstance): PlanningInstance {

@@ -1,6 +1,6 @@
 // Plans of heuristics as solutions. Their bound is what any plan costs at least: the accuracy that is lost unpruned.
 import { must } from '../../util/index.ts';
-import type { PlanningInstance, Solution, StageDecision } from '../instance.ts';
+import type { PlanningInstance, Solution, StageDecision } from '../problem/instance.ts';
 import { greedyPlans } from './greedy.ts';
 import { heftPlans } from './heft.ts';
 import { improve } from './improve.ts';

@@ -1,10 +1,10 @@
 // The linear program solved by HiGHS (npm `highs`, WebAssembly): for small instances, and as a second opinion.
 import type { ModelData } from 'highs';
 import { BedsideError } from '../../util/index.ts';
-import { buildGraph, type Graph } from '../exact/graph.ts';
+import { buildGraph, type Graph } from '../exact/graph/graph.ts';
 import { Incumbent } from '../exact/incumbent.ts';
-import type { PlanningInstance } from '../instance.ts';
 import type { Planner, PlanOptions, PlanResult } from '../planner.ts';
+import type { PlanningInstance } from '../problem/instance.ts';
 import { writeLp } from './lp-writer.ts';
 import { buildModel, type Model, pathOfValues } from './model.ts';
 import type { Program } from './program.ts';

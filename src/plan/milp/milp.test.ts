@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { must } from '../../util/index.ts';
-import { buildGraph } from '../exact/graph.ts';
+import { buildGraph } from '../exact/graph/graph.ts';
 import { solve } from '../exact/solve.ts';
-import { randomInstance } from '../random-instance.ts';
+import { randomInstance } from '../random/random-instance.ts';
 import { smallInstance } from '../test-support/small-instances.ts';
 import { exportLp, highsPlanner } from './highs.ts';
 import { buildModel } from './model.ts';

@@ -2,8 +2,8 @@
 // docs/formulation.md. `run` (y), `send` (f) and `work` (g) are flows of one unit from the first stage to the last. `run`
 // and `lost` are integer; `work` follows from `run` unless a stage has inner choices, which could be mixed otherwise.
 import { must } from '../../util/index.ts';
-import { Links, sentBytes, transferJoules } from '../cost.ts';
-import { type Graph, type Layer, MEMBERS, type Path } from '../exact/graph.ts';
+import { type Graph, type Layer, MEMBERS, type Path } from '../exact/graph/graph.ts';
+import { Links, sentBytes, transferJoules } from '../problem/cost.ts';
 import { safeNames } from './names.ts';
 import { Program, Terms } from './program.ts';
 

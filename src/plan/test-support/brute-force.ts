@@ -1,6 +1,6 @@
 // Every plan of a small instance, one after another, evaluated on its own.
-import { planCosts } from '../cost.ts';
-import type { PlanningInstance, Solution, StageDecision } from '../instance.ts';
+import { planCosts } from '../problem/cost.ts';
+import type { PlanningInstance, Solution, StageDecision } from '../problem/instance.ts';
 
 /** The best plan by looking at all of them; `status` is `optimal` or `infeasible`. */
 export function bruteForce(instance: PlanningInstance): Solution {

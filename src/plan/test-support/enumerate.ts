@@ -1,7 +1,7 @@
 // Every plan of a small instance, one after another: the slowest solver there is, and the surest.
 
-import { checkPlan } from '../check-plan.ts';
-import type { PlanningInstance, Solution, StageDecision } from '../instance.ts';
+import type { PlanningInstance, Solution, StageDecision } from '../problem/instance.ts';
+import { checkPlan } from '../result/check-plan.ts';
 
 /** The best plan by looking at all of them, each judged by the independent checker. */
 export function solveByEnumeration(instance: PlanningInstance): Solution {

@@ -1,5 +1,5 @@
 // Fleets for tests.
-import { type Fleet, type FleetFile, fleetOf } from '../fleet.ts';
+import { type Fleet, type FleetFile, fleetOf } from '../input/fleet.ts';
 
 /** What a test says of a device; the rest is the same for all. */
 export type DeviceSketch = Partial<FleetFile['devices'][number]>;

@@ -1,7 +1,7 @@
 // Small random instances of every kind: what a bundle and a fleet can contain, in all mixtures.
 
-import type { PlanningInstance } from '../instance.ts';
-import { type RandomInstanceOptions, randomInstance } from '../random-instance.ts';
+import type { PlanningInstance } from '../problem/instance.ts';
+import { type RandomInstanceOptions, randomInstance } from '../random/random-instance.ts';
 
 /** Options of the seed-th mixture; 3 to 5 stages on 2 to 4 devices unless said otherwise. */
 export function mixture(seed: number, sizes: Partial<RandomInstanceOptions> = {}): RandomInstanceOptions {

@@ -1,7 +1,7 @@
 // What goes between a planner's worker thread and the thread that started it.
 import type { Effort } from '../exact/solve.ts';
-import type { PlanningInstance } from '../instance.ts';
 import type { PlanProgress, PlanResult, SearchOptions } from '../planner.ts';
+import type { PlanningInstance } from '../problem/instance.ts';
 
 /** One request. `stop` is shared: the worker, busy, cannot receive a message. */
 export interface PlanTask {

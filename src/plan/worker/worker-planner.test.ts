@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { solve } from '../exact/solve.ts';
 import type { PlanProgress } from '../planner.ts';
-import { randomInstance } from '../random-instance.ts';
+import { randomInstance } from '../random/random-instance.ts';
 import { WorkerPlanner } from './worker-planner.ts';
 
 describe('a planner in a worker thread', () => {

@@ -2,8 +2,8 @@
 import type { Worker } from 'node:worker_threads';
 import { BedsideError, startThread } from '../../util/index.ts';
 import type { Effort } from '../exact/solve.ts';
-import type { PlanningInstance } from '../instance.ts';
 import type { Planner, PlanOptions, PlanProgress, PlanResult } from '../planner.ts';
+import type { PlanningInstance } from '../problem/instance.ts';
 import type { PlanReply, PlanTask } from './messages.ts';
 
 interface Waiting {

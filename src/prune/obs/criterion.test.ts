@@ -3,14 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { findGroups, sliceModel } from '../../channels/index.ts';
 import { Net } from '../../channels/test-support/net.ts';
 import type { Dataset } from '../../data/index.ts';
-import { type CriterionContext, canonicalModel } from '../../explain/index.ts';
-import { floatConstant, int, ints, type Model } from '../../onnx/index.ts';
+import { evaluate } from '../../evaluate/accuracy.ts';
+import type { CriterionContext } from '../../explain/index.ts';
+import { canonicalModel, floatConstant, int, ints, type Model } from '../../onnx/index.ts';
+import { plantedNet, plantedSamples } from '../../pack/test-support/planted.ts';
+import { reconstruct } from '../../repair/repair.ts';
 import { must, Random } from '../../util/index.ts';
 import { findCriterion } from '../criteria.ts';
-import { evaluate } from '../evaluate.ts';
-import { plantedNet, plantedSamples } from '../pack/test-support/planted.ts';
 import { type RankOptions, rankModel } from '../prune-model.ts';
-import { reconstruct } from '../reconstruct/index.ts';
 
 const COPIES = 6;
 

@@ -7,13 +7,16 @@ import {
   findCriterion as explaining,
   isAttribution,
   type LayerScores,
-  type LinearLayer,
-  linearLayers,
 } from '../../explain/index.ts';
+import { type LinearLayer, linearLayers } from '../../onnx/index.ts';
+import {
+  type MadeSamples,
+  Products,
+  REPAIR_DEFAULTS,
+  repairable,
+  repairSamples,
+} from '../../repair/internal.ts';
 import { BedsideError } from '../../util/index.ts';
-import { type MadeSamples, repairSamples } from '../reconstruct/augment.ts';
-import { Products } from '../reconstruct/products.ts';
-import { REPAIR_DEFAULTS, repairable } from '../reconstruct/reconstruct.ts';
 import { type Elimination, eliminate, scoresOf } from './eliminate.ts';
 import { type OpenReader, openReaders, problemOf } from './readers.ts';
 import { Reader } from './surgeon.ts';

@@ -1,15 +1,17 @@
 // What each layer reads, and how much an error of what it gives counts: the least squares that elimination works on.
 import type { Grouping } from '../../channels/index.ts';
-import type { LinearLayer } from '../../explain/index.ts';
-import type { Model } from '../../onnx/index.ts';
-import type { RepairSamples } from '../reconstruct/augment.ts';
-import { collectInputs, takesBias } from '../reconstruct/collect.ts';
-import { factorise, solveFactor } from '../reconstruct/factor.ts';
-import { cholesky } from '../reconstruct/linalg.ts';
-import { placesOf } from '../reconstruct/places.ts';
-import type { Matrix, Products } from '../reconstruct/products.ts';
-import { variancesOf, weightMatrices } from '../reconstruct/refit.ts';
-import type { RunOptions } from '../reconstruct/values.ts';
+import type { LinearLayer, Model } from '../../onnx/index.ts';
+import type { Matrix, Products, RepairSamples, RunOptions } from '../../repair/internal.ts';
+import {
+  cholesky,
+  collectInputs,
+  factorise,
+  placesOf,
+  solveFactor,
+  takesBias,
+  variancesOf,
+  weightMatrices,
+} from '../../repair/internal.ts';
 import type { ReaderProblem } from './surgeon.ts';
 
 /** Ridge as a multiple of the mean diagonal of the Gram matrix. */

@@ -1,8 +1,9 @@
 // Optimal brain surgeon on whole channels: what a reader of channels loses when one goes and the weights of those that
 // stay are refit at once, and the network's state after that (Hassibi and Stork, NIPS 1992; for structures Kurtic et al.,
 // ZipLM, NeurIPS 2023).
-import { cholesky } from '../reconstruct/linalg.ts';
-import type { Matrix, Products } from '../reconstruct/products.ts';
+
+import type { Matrix, Products } from '../../repair/internal.ts';
+import { cholesky } from '../../repair/internal.ts';
 
 /** Columns of changes that are put off before they are applied to the whole inverse, which the engine does. */
 const PUT_OFF = 192;

@@ -1,11 +1,11 @@
 // A worker's process: opens the bundles, joins, says that it is ready, and ends with the process that started it.
 import { openBundle } from '../../bundle/index.ts';
-import { Device } from '../device.ts';
-import type { Air } from '../shaping.ts';
-import { wordsOf } from '../words.ts';
-import { Worker } from '../worker.ts';
+import { Device } from '../device/device.ts';
+import type { Air } from '../device/link-emulation.ts';
+import { Worker } from '../device/worker.ts';
+import { wordsOf } from '../protocol/error-codec.ts';
 import type { ChildOrder, ChildReply, ChildTask } from './local-workers.ts';
-import { fabricOf } from './place.ts';
+import { fabricOf } from './transport-address.ts';
 
 const tell = (reply: ChildReply): Promise<void> =>
   new Promise((resolve) => process.send?.(reply, () => resolve()) ?? resolve());

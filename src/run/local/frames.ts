@@ -1,7 +1,7 @@
 // Messages as bytes: the length of the head and of the tensor (uint32, little endian), the head as JSON, the tensor's
 // own bytes. Signs of life and greetings travel the same way.
-import type { Message } from '../messages.ts';
-import { fromWire, toWire, unreadable } from '../wire.ts';
+import type { Message } from '../protocol/messages.ts';
+import { fromWire, toWire, unreadable } from '../protocol/wire.ts';
 
 /** What goes over a connection. */
 export type Frame =

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Fabric } from '../fabric.ts';
+import type { Fabric } from '../protocol/fabric.ts';
 import { describeFabric, partOf } from '../test-support/fabric-suite.ts';
 import { encodeFrame, type Frame, FrameReader } from './frames.ts';
 import { LocalFabric } from './local-fabric.ts';

@@ -5,8 +5,8 @@ import { createHash } from 'node:crypto';
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { BedsideError, messageOf } from '../../util/index.ts';
-import { BEAT_MS, type Endpoint, type Fabric, type NodeHandlers, SILENCE_MS } from '../fabric.ts';
-import type { Message } from '../messages.ts';
+import { BEAT_MS, type Endpoint, type Fabric, type NodeHandlers, SILENCE_MS } from '../protocol/fabric.ts';
+import type { Message } from '../protocol/messages.ts';
 import { encodeFrame, type Frame, FrameReader } from './frames.ts';
 import { MOST_PATH } from './socket-folder.ts';
 

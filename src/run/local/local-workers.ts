@@ -3,15 +3,15 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Bundle } from '../../bundle/index.ts';
 import { atExit, BedsideError } from '../../util/index.ts';
-import { Device, type DeviceOptions } from '../device.ts';
-import type { Fabric } from '../fabric.ts';
-import type { ErrorWords } from '../messages.ts';
+import { Device, type DeviceOptions } from '../device/device.ts';
+import { freeAir, type LinkOptions } from '../device/link-emulation.ts';
+import { Worker } from '../device/worker.ts';
 import type { NatsAccess } from '../nats/index.ts';
-import { freeAir, type LinkOptions } from '../shaping.ts';
-import { errorOf } from '../words.ts';
-import { Worker } from '../worker.ts';
-import { fabricOf, type Place } from './place.ts';
+import { errorOf } from '../protocol/error-codec.ts';
+import type { Fabric } from '../protocol/fabric.ts';
+import type { ErrorWords } from '../protocol/messages.ts';
 import { makeSocketFolder, type SocketFolder } from './socket-folder.ts';
+import { fabricOf, type Place } from './transport-address.ts';
 
 /** What a process is told at its start. */
 export interface ChildTask {

@@ -1,6 +1,6 @@
 // What a node says of itself at every beat, as bytes. That it lives anybody may say under its subject; that it goes it must
 // sign, for the life that it has now.
-import type { Beat } from './beats.ts';
+import type { Beat } from './heartbeat.ts';
 import { heard, type Identification, state } from './identity/statement.ts';
 
 /** Which life of a node it is, and how many connections it has lost in it. */

@@ -2,7 +2,7 @@
 // for whom to wait. What is not signed by the worker itself, or was said once and comes again, changes nothing.
 import { randomBytes } from 'node:crypto';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
-import { BEAT_MS } from '../fabric.ts';
+import { BEAT_MS } from '../protocol/fabric.ts';
 import type { Credentials } from './cluster/credentials.ts';
 import { natsError } from './connect.ts';
 import { heard, type Identification, identificationOf } from './identity/statement.ts';

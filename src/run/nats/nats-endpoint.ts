@@ -10,18 +10,18 @@ import {
   type Subscription,
 } from '@nats-io/transport-node';
 import { BedsideError, messageOf } from '../../util/index.ts';
-import { BEAT_MS, type Endpoint, type NodeHandlers } from '../fabric.ts';
-import type { Message } from '../messages.ts';
-import { fromWire, toWire } from '../wire.ts';
-import { Watch } from './beats.ts';
+import { BEAT_MS, type Endpoint, type NodeHandlers } from '../protocol/fabric.ts';
+import type { Message } from '../protocol/messages.ts';
+import { fromWire, toWire } from '../protocol/wire.ts';
 import { Assembler, type AssemblerOptions, encodeChunks, type Owner } from './chunks.ts';
 import { beatOf, beatText } from './farewell.ts';
+import { Watch } from './heartbeat.ts';
 import { SEAL_BYTES, type Session } from './identity/session.ts';
 import { Sessions } from './identity/sessions.ts';
 import type { Identification } from './identity/statement.ts';
 import { isFree } from './joining.ts';
+import { isPlausible } from './message-validation.ts';
 import { fewNotes } from './notes.ts';
-import { isPlausible } from './plausible.ts';
 import { type ProbeMessage, Probes } from './probes.ts';
 import {
   addressOf,

@@ -8,8 +8,9 @@ import type { Bundle } from '../../bundle/index.ts';
 import { largestDifference } from '../../channels/test-support/net.ts';
 import { canonicalGraph, loadModel } from '../../onnx/index.ts';
 import { BedsideError, Random } from '../../util/index.ts';
-import type { FloatTensor } from '../join.ts';
-import { Requester } from '../requester.ts';
+import { Requester } from '../client/coordinator.ts';
+import type { FloatTensor } from '../device/merge-segments.ts';
+import { toWire } from '../protocol/wire.ts';
 import {
   localPlanOf,
   onOneMachine,
@@ -19,7 +20,6 @@ import {
 } from '../test-support/bundles.ts';
 import { partOf, until } from '../test-support/fabric-suite.ts';
 import { mixedNet } from '../test-support/mixed-net.ts';
-import { toWire } from '../wire.ts';
 import { BundleStore } from './bundle-store.ts';
 import { encodeChunks } from './chunks.ts';
 import { connectNats } from './connect.ts';

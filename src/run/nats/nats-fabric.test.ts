@@ -1,5 +1,5 @@
 import { describe } from 'vitest';
-import type { Fabric } from '../fabric.ts';
+import type { Fabric } from '../protocol/fabric.ts';
 import { describeFabric } from '../test-support/fabric-suite.ts';
 import { NatsFabric } from './nats-fabric.ts';
 import { hasNatsServer, TestServer } from './test-support/nats-server.ts';

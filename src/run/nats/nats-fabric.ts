@@ -1,6 +1,6 @@
 // Where nodes of several machines meet: each has a connection for tensors and one for the rest.
 import type { NatsConnection } from '@nats-io/transport-node';
-import type { Fabric, NodeHandlers } from '../fabric.ts';
+import type { Fabric, NodeHandlers } from '../protocol/fabric.ts';
 import { connectNats, type NatsAccess } from './connect.ts';
 import { identificationOf } from './identity/statement.ts';
 import { assertFree, assertMay } from './joining.ts';

@@ -1,14 +1,14 @@
 // A device on a NATS server: a worker that announces itself, probes its links, and fetches the bundles it is asked to run.
 import { freemem, hostname } from 'node:os';
 import { BedsideError, messageOf } from '../../util/index.ts';
-import { Device, type DeviceOptions } from '../device.ts';
-import type { Endpoint, Fabric, NodeHandlers } from '../fabric.ts';
-import type { LinkOptions } from '../shaping.ts';
-import { Worker } from '../worker.ts';
+import { Device, type DeviceOptions } from '../device/device.ts';
+import type { LinkOptions } from '../device/link-emulation.ts';
+import { Worker } from '../device/worker.ts';
+import type { Endpoint, Fabric, NodeHandlers } from '../protocol/fabric.ts';
+import { HeldBundles } from './bundle-cache.ts';
 import { makeBuckets } from './cluster/buckets.ts';
 import type { NatsAccess } from './connect.ts';
 import { FleetBoard } from './fleet-board.ts';
-import { HeldBundles } from './held-bundles.ts';
 import { machineSpeed } from './machine-speed.ts';
 import type { NatsEndpoint } from './nats-endpoint.ts';
 import { NatsFabric } from './nats-fabric.ts';

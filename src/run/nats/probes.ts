@@ -1,7 +1,7 @@
 // How long a message takes to a peer and how much a second gets there, found by sending.
 import { tensor } from '../../engine/index.ts';
 import { BedsideError } from '../../util/index.ts';
-import type { FloatTensor } from '../join.ts';
+import type { FloatTensor } from '../device/merge-segments.ts';
 
 export type ProbeMessage =
   | { readonly kind: 'probe'; readonly id: string; readonly tensor: FloatTensor }

@@ -2,10 +2,10 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { headers } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Endpoint } from '../fabric.ts';
-import type { Message } from '../messages.ts';
+import type { Endpoint } from '../protocol/fabric.ts';
+import type { Message } from '../protocol/messages.ts';
+import { toWire } from '../protocol/wire.ts';
 import { partOf, until } from '../test-support/fabric-suite.ts';
-import { toWire } from '../wire.ts';
 import { encodeChunks } from './chunks.ts';
 import type { Credentials } from './cluster/credentials.ts';
 import { connectNats } from './connect.ts';

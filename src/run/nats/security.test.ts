@@ -1,9 +1,9 @@
 // Who may read and say what on a server with the generated configuration: each role tried on each kind of subject.
 import { readFile, stat } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Message } from '../messages.ts';
+import type { Message } from '../protocol/messages.ts';
+import { toWire } from '../protocol/wire.ts';
 import { partOf, until } from '../test-support/fabric-suite.ts';
-import { toWire } from '../wire.ts';
 import { encodeChunks } from './chunks.ts';
 import type { Role } from './cluster/roles.ts';
 import { credentialsPath } from './cluster/write-cluster.ts';

@@ -8,11 +8,11 @@ import {
 } from '../../bundle/test-support/contents.ts';
 import { createSession, type Session, tensor } from '../../engine/index.ts';
 import { findStages, type Model } from '../../onnx/index.ts';
+import { splitOf } from '../../pack/split.ts';
 import { outputChannels, segmentsOf } from '../../plan/index.ts';
-import { splitOf } from '../../prune/pack/split.ts';
 import { must, type Random } from '../../util/index.ts';
-import type { FloatTensor } from '../join.ts';
-import type { RunPlan } from '../plan.ts';
+import type { FloatTensor } from '../device/merge-segments.ts';
+import type { RunPlan } from '../protocol/plan.ts';
 
 /** A bundle of a canonical network, with its splits. */
 export function splitBundle(model: Model, options: ContentsOptions = {}): Bundle {

@@ -2,9 +2,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tensor } from '../../engine/index.ts';
 import { Random } from '../../util/index.ts';
-import { type Endpoint, type Fabric, SILENCE_MS } from '../fabric.ts';
-import type { FloatTensor } from '../join.ts';
-import type { InputPart, Message } from '../messages.ts';
+import type { FloatTensor } from '../device/merge-segments.ts';
+import { type Endpoint, type Fabric, SILENCE_MS } from '../protocol/fabric.ts';
+import type { InputPart, Message } from '../protocol/messages.ts';
 
 /** A fabric under test. */
 export interface FabricUnderTest {

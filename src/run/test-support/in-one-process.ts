@@ -3,12 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Bundle } from '../../bundle/index.ts';
-import { Device, type DeviceOptions } from '../device.ts';
-import type { Endpoint, Fabric, NodeHandlers } from '../fabric.ts';
+import { Requester } from '../client/coordinator.ts';
+import { Device, type DeviceOptions } from '../device/device.ts';
+import { Worker } from '../device/worker.ts';
 import { LocalFabric } from '../local/local-fabric.ts';
-import type { Message } from '../messages.ts';
-import { Requester } from '../requester.ts';
-import { Worker } from '../worker.ts';
+import type { Endpoint, Fabric, NodeHandlers } from '../protocol/fabric.ts';
+import type { Message } from '../protocol/messages.ts';
 
 /** Every message, in the order it was sent. */
 type Sent = { readonly from: string; readonly to: string; readonly message: Message }[];

@@ -2,14 +2,14 @@
 // messages that come twice, late, of a plan that was given up, or of a request that has ended.
 import type { Bundle } from '../../bundle/index.ts';
 import { must, type Random } from '../../util/index.ts';
-import { Device } from '../device.ts';
-import type { Endpoint, Fabric, NodeHandlers } from '../fabric.ts';
-import type { FloatTensor } from '../join.ts';
+import { type Answer, Requester } from '../client/coordinator.ts';
+import { Device } from '../device/device.ts';
+import type { FloatTensor } from '../device/merge-segments.ts';
+import { Worker } from '../device/worker.ts';
 import { LocalWorkers } from '../local/local-workers.ts';
-import type { Message, Part } from '../messages.ts';
-import type { RunPlan } from '../plan.ts';
-import { type Answer, Requester } from '../requester.ts';
-import { Worker } from '../worker.ts';
+import type { Endpoint, Fabric, NodeHandlers } from '../protocol/fabric.ts';
+import type { Message, Part } from '../protocol/messages.ts';
+import type { RunPlan } from '../protocol/plan.ts';
 import { planThrough, randomPlan, SingleMachine } from './bundles.ts';
 import type { SoakRoom, Strike } from './soak.ts';
 

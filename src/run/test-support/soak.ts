@@ -2,9 +2,9 @@
 import type { Bundle } from '../../bundle/index.ts';
 import { randomLevels } from '../../bundle/test-support/contents.ts';
 import { BedsideError, must, type Random } from '../../util/index.ts';
-import type { FloatTensor } from '../join.ts';
-import type { RunPlan } from '../plan.ts';
-import type { Answer } from '../requester.ts';
+import type { Answer } from '../client/coordinator.ts';
+import type { FloatTensor } from '../device/merge-segments.ts';
+import type { RunPlan } from '../protocol/plan.ts';
 import { randomSample } from './bundles.ts';
 
 /** What is done, and how often. */

@@ -1,0 +1,90 @@
+// How much faster one model is than another, measured so that the machine's ups and downs meet both alike.
+import type { Dataset } from '../data/index.ts';
+import { createSession, type Session, type Tensor } from '../engine/index.ts';
+import type { Model } from '../onnx/index.ts';
+import { median } from '../util/index.ts';
+import { batchFeeds } from './accuracy.ts';
+import { describeClassifier } from './classifier.ts';
+
+/** How a speed is measured. */
+export interface SpeedOptions {
+  /** Samples per run of the engine; default 32. */
+  readonly batch?: number | undefined;
+  /** Threads of the engine; default 1. */
+  readonly threads?: number | undefined;
+  /** Alternating rounds; default 15. */
+  readonly rounds?: number | undefined;
+}
+
+/** The times of two models on the same batch. */
+export interface Speed {
+  /** The first model's median time over the second's. */
+  readonly speedup: number;
+  /** Median milliseconds a sample, over the rounds. */
+  readonly before: number;
+  readonly after: number;
+  readonly rounds: number;
+}
+
+/**
+ * Times two models in turn on one batch of the dataset, in one process. Every round times both, the order alternating;
+ * a time is of as many runs as fill about 20 ms, so that small models are not below the clock's resolution.
+ * @throws BedsideError as `describeClassifier` and `createSession`
+ */
+export async function measureSpeedup(
+  before: { readonly model: Model; readonly name: string },
+  after: { readonly model: Model; readonly name: string },
+  dataset: Dataset,
+  options: SpeedOptions = {},
+): Promise<Speed> {
+  const { batch = 32, threads = 1, rounds = 15 } = options;
+  const open: Runner[] = [];
+  try {
+    for (const { model, name } of [before, after]) {
+      const classifier = describeClassifier(model, name);
+      const size = classifier.fixedBatch ?? batch;
+      const { feeds, count } = batchFeeds(classifier, dataset, 0, size);
+      open.push({ session: await createSession(model, { name, threads }), feeds, count });
+    }
+    const [first, second] = open as [Runner, Runner];
+    const runs = [await runsFor(first), await runsFor(second)] as const;
+    const times: [number, number][] = [];
+    for (let round = 0; round < rounds; round++) {
+      // Whichever runs second may find warmer caches, so they take turns.
+      if (round % 2 === 0) {
+        const a = await time(first, runs[0]);
+        times.push([a, await time(second, runs[1])]);
+      } else {
+        const b = await time(second, runs[1]);
+        times.push([await time(first, runs[0]), b]);
+      }
+    }
+    const a = median(times.map(([time]) => time));
+    const b = median(times.map(([, time]) => time));
+    return { speedup: a / b, before: a, after: b, rounds };
+  } finally {
+    for (const { session } of open) await session.release();
+  }
+}
+
+interface Runner {
+  readonly session: Session;
+  readonly feeds: Readonly<Record<string, Tensor>>;
+  readonly count: number;
+}
+
+const LEAST_MS = 20;
+
+/** Runs that take about 20 ms together; the first two warm up. */
+async function runsFor(runner: Runner): Promise<number> {
+  await time(runner, 2);
+  const ms = (await time(runner, 1)) * runner.count;
+  return Math.max(1, Math.ceil(LEAST_MS / Math.max(ms, 0.01)));
+}
+
+/** Milliseconds a sample. */
+async function time(runner: Runner, runs: number): Promise<number> {
+  const start = performance.now();
+  for (let i = 0; i < runs; i++) await runner.session.run(runner.feeds);
+  return (performance.now() - start) / runs / runner.count;
+}

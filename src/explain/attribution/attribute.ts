@@ -1,0 +1,302 @@
+// Runs an attribution over calibration samples, batch by batch, so that memory stays bounded.
+import { createSession, tensor } from '../../engine/index.ts';
+import { inferShapes } from '../../onnx/index.ts';
+import { argmax, BedsideError, must, type Random } from '../../util/index.ts';
+import { soleInput } from '../backward/backward.ts';
+import { shapeUnknown } from '../backward/unknown-shape.ts';
+import type { CalibrationSet, CriterionContext } from '../criterion.ts';
+import { type Attribution, AttributionPass, oneHot, type PassResult } from './pass.ts';
+import type { ReadoutKind } from './readouts.ts';
+import type { Points, ReferenceKind } from './sampling-path.ts';
+
+/** What an attribution is, apart from model and samples. */
+export interface AttributionSpec {
+  readonly attribution: Attribution;
+  readonly readout: ReadoutKind;
+  /** Explain the target's score (default), or the loss against it. */
+  readonly start?: 'target' | 'loss';
+  /** What DeepLIFT and paths compare with; default zeros. */
+  readonly reference?: ReferenceKind;
+  /** Several inputs for each sample. */
+  readonly points?: Points;
+  /** What a heatmap shows of what arrives at the input; default as it arrives. */
+  readonly input?: 'times-input' | 'times-difference';
+}
+
+/** One batch of per-sample attributions. */
+export interface AttributionBatch {
+  /** Index of the first sample, and how many. */
+  readonly first: number;
+  readonly count: number;
+  /** Per layer in execution order: `[count, channels]`, signed where the attribution is. */
+  readonly layers: PassResult['layers'];
+  /** The class each sample was explained for; -1 for a mix of classes. */
+  readonly targets: Int32Array;
+  /** `[count, classes]`; with points, one row for each point. */
+  readonly logits: Float32Array;
+  /** `[count, ...sampleShape]`, when asked for. */
+  readonly input: Float32Array | undefined;
+}
+
+/** An attribution opened for a model and calibration samples. Release it after use. */
+export class Attributor {
+  readonly #pass: AttributionPass;
+  readonly #context: CriterionContext;
+  readonly #spec: AttributionSpec;
+  readonly #starts: Starts | undefined;
+  readonly #references: References;
+
+  private constructor(
+    pass: AttributionPass,
+    context: CriterionContext,
+    spec: AttributionSpec,
+    starts: Starts | undefined,
+  ) {
+    this.#pass = pass;
+    this.#context = context;
+    this.#spec = spec;
+    this.#starts = starts;
+    this.#references = referencesOf(context.calibration, spec.reference ?? 'zero', context.random);
+  }
+
+  /** @throws BedsideError E_UNSUPPORTED when an operator has no rule, E_ENGINE when the engine refuses the graph */
+  static async create(
+    context: CriterionContext,
+    spec: AttributionSpec,
+    options: { readonly wantInput?: boolean } = {},
+  ): Promise<Attributor> {
+    assertBatchFits(context, spec);
+    const starts = await startsOf(context, spec);
+    const pass = await AttributionPass.create(context.model, {
+      attribution: spec.attribution,
+      readout: spec.readout,
+      start: starts === undefined ? 'predicted' : spec.start === 'loss' ? 'loss' : 'given',
+      threads: context.threads,
+      modelName: context.modelName,
+      wantInput: options.wantInput ?? false,
+    });
+    return new Attributor(pass, context, spec, starts);
+  }
+
+  /** Samples per run, so that a run has no more inputs than the context's batch (but at least one sample). */
+  get step(): number {
+    return stepOf(this.#context, this.#spec);
+  }
+
+  /**
+   * Attributes `count` samples from index `first`.
+   * @throws BedsideError E_DATA_FIT for a label outside the classes
+   */
+  async run(first: number, count: number): Promise<AttributionBatch> {
+    const { calibration, random } = this.#context;
+    const { points } = this.#spec;
+    const samples = rows(calibration, first, count);
+    const reference = this.#references(count);
+    const inputs = points ? spread(points, samples, reference, random, count) : samples;
+    const perSample = points?.count ?? 1;
+    const dims = [count * perSample, ...calibration.sampleShape];
+    const result = await this.#pass.run(
+      inputs,
+      dims,
+      this.#starts?.values(first, count, perSample),
+      reference,
+    );
+    return {
+      first,
+      count,
+      layers: result.layers,
+      targets: this.#starts ? this.#starts.targets(first, count) : largest(result.logits, count),
+      logits: result.logits,
+      input: result.input && inputAttribution(this.#spec, result.input, inputs, reference, count),
+    };
+  }
+
+  /** Frees the engine's memory. */
+  async release(): Promise<void> {
+    await this.#pass.release();
+  }
+}
+
+/**
+ * Attributes every calibration sample.
+ * @param visit called once a batch, in order
+ * @throws BedsideError as `Attributor`
+ */
+export async function attribute(
+  context: CriterionContext,
+  spec: AttributionSpec,
+  visit: (batch: AttributionBatch) => void,
+  options: { readonly wantInput?: boolean } = {},
+): Promise<void> {
+  const { count: total } = context.calibration;
+  const attributor = await Attributor.create(context, spec, options);
+  try {
+    for (let first = 0; first < total; first += attributor.step) {
+      const count = Math.min(attributor.step, total - first);
+      visit(await attributor.run(first, count));
+      context.onProgress?.(first + count, total);
+    }
+  } finally {
+    await attributor.release();
+  }
+}
+
+function stepOf({ batch }: CriterionContext, { points }: AttributionSpec): number {
+  return Math.max(1, Math.floor(batch / (points?.count ?? 1)));
+}
+
+/** A model that fixes its batch takes the points of whole samples only where they fill it. */
+function assertBatchFits(context: CriterionContext, spec: AttributionSpec): void {
+  const fixed = context.model.graph.inputs[0]?.dims?.[0];
+  if (typeof fixed !== 'number' || !spec.points || stepOf(context, spec) * spec.points.count === fixed)
+    return;
+  throw new BedsideError(
+    'E_UNSUPPORTED',
+    `${context.modelName} fixes a batch of ${fixed}, which ${spec.points.count} inputs for each sample do not fill`,
+    {
+      hint: 'export the model with a free batch axis, or choose a criterion of one input a sample, such as taylor',
+    },
+  );
+}
+
+/** What the passes start from. */
+interface Starts {
+  /** `[count * perSample, classes]`. */
+  values(first: number, count: number, perSample: number): Float32Array;
+  targets(first: number, count: number): Int32Array;
+}
+
+/** What each sample's pass starts from; undefined where the graph finds the predicted class itself. */
+async function startsOf(context: CriterionContext, spec: AttributionSpec): Promise<Starts | undefined> {
+  const { calibration, model, target } = context;
+  const logits = must(model.graph.outputs[0], 'a model without outputs').name;
+  const classes = inferShapes(model, 1).get(logits)?.at(-1);
+  if (classes === undefined) throw shapeUnknown(logits);
+  if (typeof target === 'object') {
+    if (target.length !== classes) {
+      throw new BedsideError(
+        'E_DATA_FIT',
+        `the mix has ${target.length} classes, ${context.modelName} has ${classes}`,
+        { hint: 'give one weight for each class of the model' },
+      );
+    }
+    return {
+      values: (_first, count, perSample) =>
+        Float32Array.from({ length: count * perSample * classes }, (_, i) => target[i % classes] as number),
+      targets: (_first, count) => new Int32Array(count).fill(-1),
+    };
+  }
+  let known = target === 'label' ? calibration.labels : undefined;
+  // Along a path or under noise the prediction may change: what is explained must not.
+  if (!known && (spec.points || spec.start === 'loss')) known = await predictedClasses(context);
+  if (!known) return undefined;
+  const labels = known;
+  return {
+    values(first, count, perSample) {
+      const repeated = Int32Array.from({ length: count * perSample }, (_, i) => {
+        return labels[first + Math.floor(i / perSample)] as number;
+      });
+      return oneHot(repeated, classes);
+    },
+    targets: (first, count) => labels.slice(first, first + count),
+  };
+}
+
+/** The class of the largest logit of each sample. */
+async function predictedClasses(context: CriterionContext): Promise<Int32Array> {
+  const { calibration, model, modelName, threads, batch } = context;
+  const input = soleInput(model);
+  const output = must(model.graph.outputs[0], 'a model without outputs').name;
+  const session = await createSession(model, { name: modelName, threads });
+  const result = new Int32Array(calibration.count);
+  try {
+    for (let first = 0; first < calibration.count; first += batch) {
+      const count = Math.min(batch, calibration.count - first);
+      const feed = tensor(rows(calibration, first, count), [count, ...calibration.sampleShape]);
+      const value = (await session.run({ [input]: feed }, [output]))[output];
+      const logits = must(value?.type === 'float32' ? value.data : undefined, `no float32 output ${output}`);
+      result.set(largest(logits, count), first);
+    }
+  } finally {
+    await session.release();
+  }
+  return result;
+}
+
+/** The index of the largest entry of each row. */
+function largest(logits: ArrayLike<number>, count: number): Int32Array {
+  const classes = logits.length / count;
+  return Int32Array.from({ length: count }, (_, i) => argmax(logits, i * classes, classes));
+}
+
+/** The references of a batch of so many samples: one row for all, or one row each. */
+type References = (count: number) => Float32Array;
+
+function referencesOf(calibration: CalibrationSet, kind: ReferenceKind, random: Random): References {
+  const size = calibration.samples.length / Math.max(1, calibration.count);
+  if (kind === 'sample') {
+    return (count) => {
+      const result = new Float32Array(count * size);
+      for (let i = 0; i < count; i++) {
+        result.set(rows(calibration, random.integer(calibration.count), 1), i * size);
+      }
+      return result;
+    };
+  }
+  const common = new Float32Array(size);
+  if (kind === 'mean') {
+    calibration.samples.forEach((value, i) => {
+      common[i % size] = (common[i % size] as number) + value / calibration.count;
+    });
+  }
+  return () => common;
+}
+
+function rows(calibration: CalibrationSet, first: number, count: number): Float32Array {
+  const size = calibration.samples.length / Math.max(1, calibration.count);
+  return calibration.samples.subarray(first * size, (first + count) * size);
+}
+
+function spread(
+  points: Points,
+  samples: Float32Array,
+  reference: Float32Array,
+  random: Random,
+  count: number,
+): Float32Array {
+  const size = samples.length / count;
+  const result = new Float32Array(samples.length * points.count);
+  for (let i = 0; i < count; i++) {
+    const from = reference.length === size ? reference : reference.subarray(i * size, (i + 1) * size);
+    const out = result.subarray(i * size * points.count, (i + 1) * size * points.count);
+    points.fill(samples.subarray(i * size, (i + 1) * size), from, random, out);
+  }
+  return result;
+}
+
+function inputAttribution(
+  spec: AttributionSpec,
+  arrived: Float32Array,
+  inputs: Float32Array,
+  reference: Float32Array,
+  count: number,
+): Float32Array {
+  const { points } = spec;
+  if (points) {
+    const size = arrived.length / count;
+    const parts = Array.from({ length: count }, (_, i) =>
+      points.combine(inputs.subarray(i * size, (i + 1) * size), arrived.subarray(i * size, (i + 1) * size)),
+    );
+    const result = new Float32Array(arrived.length / points.count);
+    parts.forEach((part, i) => {
+      result.set(part, i * part.length);
+    });
+    return result;
+  }
+  if (spec.input === undefined) return arrived;
+  const differences = spec.input === 'times-difference';
+  return arrived.map((value, i) => {
+    const from = differences ? (reference[i % reference.length] as number) : 0;
+    return value * ((inputs[i] as number) - from);
+  });
+}

@@ -1,0 +1,174 @@
+// An attribution pass ready to run: the backward graph in a session of the engine.
+import { createSession, type Session, type Tensor, tensor } from '../../engine/index.ts';
+import { batchAxes, inferShapes, type Model, type OpTable, upgradeOpset } from '../../onnx/index.ts';
+import { assertFiniteRows, BedsideError, must } from '../../util/index.ts';
+import { type BackwardGraph, type BackwardRule, buildBackward } from '../backward/backward.ts';
+import { DEEPLIFT_RULES } from '../backward/deeplift-rules.ts';
+import { GRADIENT_RULES } from '../backward/gradient-rules.ts';
+import { type RuleOf, relevanceRules } from '../lrp/relevance-rules.ts';
+import { type ReadoutKind, readoutOf } from './readouts.ts';
+import { trySamples } from './try-samples.ts';
+
+/** What flows backwards: relevance by a composite, the gradient of the explained score, or DeepLIFT's multipliers. */
+export type Attribution =
+  | { readonly kind: 'relevance'; readonly ruleOf: RuleOf }
+  | { readonly kind: 'gradient' }
+  | { readonly kind: 'deeplift' };
+
+/** How a pass is made. */
+export interface PassOptions {
+  readonly attribution: Attribution;
+  /** What is read at each weighted layer's output, per sample and channel; default `sum`. */
+  readonly readout?: ReadoutKind;
+  /** Names of weighted layers; all by default. */
+  readonly layers?: readonly string[];
+  /** Also give what arrives at the input. */
+  readonly wantInput?: boolean;
+  /**
+   * `given`: the caller gives the start per sample; `predicted`: 1 at the largest logit; `loss`: the gradient of the
+   * cross-entropy against the distribution the caller gives.
+   */
+  readonly start: 'given' | 'predicted' | 'loss';
+  readonly threads?: number;
+  readonly modelName: string;
+}
+
+/** The result for a batch. */
+export interface PassResult {
+  /** `[batch, classes]`. */
+  readonly logits: Float32Array;
+  /** Per layer in execution order: `[batch, channels]` (one row for each group of points, where there are several). */
+  readonly layers: readonly {
+    readonly name: string;
+    readonly channels: number;
+    readonly values: Float32Array;
+  }[];
+  /** `[batch, ...sampleShape]`, when asked for. */
+  readonly input: Float32Array | undefined;
+}
+
+/** A backward pass loaded into the engine. Release it after use. */
+export class AttributionPass {
+  readonly graph: BackwardGraph;
+  readonly #session: Session;
+  readonly #name: string;
+
+  private constructor(graph: BackwardGraph, session: Session, name: string) {
+    this.graph = graph;
+    this.#session = session;
+    this.#name = name;
+  }
+
+  /**
+   * Builds and loads the pass for a canonical model.
+   * @throws BedsideError E_UNSUPPORTED when an operator has no rule, E_ENGINE when the engine refuses the graph
+   */
+  static async create(model: Model, options: PassOptions): Promise<AttributionPass> {
+    const shapes = inferShapes(model, 1);
+    const graph = buildBackward(
+      upgradeOpset(model, (value) => shapes.get(value)),
+      {
+        rules: rulesOf(options.attribution),
+        readout: readoutOf(options.readout ?? 'sum'),
+        ...(options.layers ? { layers: options.layers } : {}),
+        wantInput: options.wantInput ?? false,
+        start: options.start === 'given' ? 'input' : options.start,
+        withReference: options.attribution.kind === 'deeplift',
+      },
+    );
+    await trySamples(model, batchAxes(model), options.modelName);
+    const session = await createSession(graph.model, {
+      name: `the backward pass of ${options.modelName}`,
+      threads: options.threads ?? 1,
+    });
+    return new AttributionPass(graph, session, options.modelName);
+  }
+
+  /**
+   * Runs a batch.
+   * @throws BedsideError E_NOT_FINITE for scores of the classes that are NaN or infinite
+   * @param samples `[batch, ...sampleShape]`
+   * @param start `[batch, classes]`: the relevance (or weight) each logit starts with; not with `start: 'predicted'`
+   * @param reference `[1 or batch, ...sampleShape]`: what DeepLIFT compares with
+   */
+  async run(
+    samples: Float32Array,
+    dims: readonly number[],
+    start?: Float32Array,
+    reference?: Float32Array,
+  ): Promise<PassResult> {
+    const { graph } = this;
+    const batch = must(dims[0], 'a batch without axes');
+    const feeds: Record<string, Tensor> = { [graph.inputName]: tensor(samples, dims) };
+    if (graph.startName !== undefined) {
+      const given = must(start, 'this pass needs a start');
+      feeds[graph.startName] = tensor(given, [batch, given.length / batch]);
+    }
+    if (graph.referenceName !== undefined) {
+      const given = must(reference, 'this pass needs a reference');
+      const rows = given.length / (samples.length / batch);
+      feeds[graph.referenceName] = tensor(given, [rows, ...dims.slice(1)]);
+    }
+    const raw = await this.#session.run(feeds);
+    const read = (name: string): Float32Array => {
+      const value = must(raw[name], `no output ${name}`);
+      if (value.type !== 'float32')
+        throw new BedsideError('E_UNSUPPORTED', `output '${name}' is not float32`);
+      return value.data;
+    };
+    const logits = read(graph.logitsName);
+    const given = must(raw[graph.logitsName], 'scores').dims;
+    if (given.length !== 2 || given[0] !== batch) {
+      throw new BedsideError(
+        'E_UNSUPPORTED',
+        `output '${graph.logitsName}' is [${given}] for a batch of ${batch}`,
+        {
+          hint: 'explain works on classifiers whose first output has one score a class: [batch, classes]',
+        },
+      );
+    }
+    // Checked here: the graph itself may have explained the largest of them.
+    assertFiniteRows(logits, batch, logits.length / batch, (row) => {
+      return `${this.#name}: the scores of sample ${row} of a batch`;
+    });
+    return {
+      logits,
+      layers: graph.layers.map(({ name, channels, output }) => ({ name, channels, values: read(output) })),
+      input: graph.inputRelevanceName === undefined ? undefined : read(graph.inputRelevanceName),
+    };
+  }
+
+  /** Frees the engine's memory. */
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+/**
+ * One-hot starts `[labels.length, classes]`.
+ * @throws BedsideError E_DATA_FIT for a label that is not one of the classes
+ */
+export function oneHot(labels: ArrayLike<number>, classes: number): Float32Array {
+  const start = new Float32Array(labels.length * classes);
+  for (let i = 0; i < labels.length; i++) {
+    const label = labels[i] as number;
+    if (!Number.isInteger(label) || label < 0 || label >= classes) {
+      throw new BedsideError('E_DATA_FIT', `label ${label} is not one of the model's ${classes} classes`, {
+        hint: `labels count from 0 to ${classes - 1}`,
+      });
+    }
+    start[i * classes + label] = 1;
+  }
+  return start;
+}
+
+function rulesOf(attribution: Attribution): OpTable<BackwardRule> {
+  switch (attribution.kind) {
+    case 'relevance':
+      return relevanceRules(attribution.ruleOf);
+    case 'gradient':
+      return GRADIENT_RULES;
+    case 'deeplift':
+      return DEEPLIFT_RULES;
+  }
+}

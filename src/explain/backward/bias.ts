@@ -1,0 +1,50 @@
+// Weighted layers with the bias that stands behind them as a node of its own, for what looks at their outputs: a MatMul
+// of more than two axes has no place for one.
+import {
+  biasBehind,
+  type Graph,
+  inferShapes,
+  type LinearLayer,
+  type Model,
+  type Node,
+  viewOf,
+} from '../../onnx/index.ts';
+import { linearLayer } from '../../onnx/internal.ts';
+
+/** The layers of a canonical model, by name, and the nodes that are the bias of one. */
+export interface BiasedLayers {
+  /** In execution order; `output` is behind the bias. */
+  readonly layers: ReadonlyMap<string, LinearLayer>;
+  /** Whatever flows back at what they give is the layer's. */
+  readonly biases: ReadonlySet<Node>;
+}
+
+/** @throws BedsideError as `linearLayer` */
+export function biasedLayers(graph: Graph, shapes: ReadonlyMap<string, readonly number[]>): BiasedLayers {
+  const layers = new Map<string, LinearLayer>();
+  const biases = new Set<Node>();
+  const view = viewOf(graph, shapes);
+  for (const node of graph.nodes) {
+    const layer = linearLayer(graph, node, shapes);
+    if (!layer) continue;
+    const behind = layer.bias ? undefined : biasBehind(graph, node, view);
+    if (behind) biases.add(behind.node);
+    layers.set(node.name, behind ? withBias(layer, behind.node.outputs[0] as string, behind.bias) : layer);
+  }
+  return { layers, biases };
+}
+
+/** The same as a list. */
+export function layersWithBias(model: Model, shapes = inferShapes(model, 1)): LinearLayer[] {
+  return [...biasedLayers(model.graph, shapes).layers.values()];
+}
+
+/** Shapes stay what is asked for only when needed: they may be unknown. */
+function withBias(layer: LinearLayer, output: string, bias: Float32Array): LinearLayer {
+  const own = Object.getOwnPropertyDescriptors(layer);
+  return Object.defineProperties({} as LinearLayer, {
+    ...own,
+    output: { ...own.output, value: output },
+    bias: { ...own.bias, value: bias },
+  });
+}

@@ -1,0 +1,87 @@
+// Which values can never be negative, whatever the input: lets relevance rules skip half of their work.
+import {
+  constantInput,
+  floatAttribute,
+  type Graph,
+  type Node,
+  type OpTable,
+  opOf,
+} from '../../onnx/index.ts';
+
+type SignRule = (graph: Graph, node: Node, known: ReadonlySet<string>) => boolean;
+
+/** The values that are zero or more for every input. */
+export function nonNegativeValues(graph: Graph): Set<string> {
+  const known = new Set<string>();
+  for (const [name, constant] of graph.constants) {
+    if (constant.type === 'float32' && constant.data.every((value) => value >= 0)) known.add(name);
+  }
+  for (const node of graph.nodes) {
+    const op = opOf(node);
+    if (op && RULES[op](graph, node, known)) for (const name of node.outputs) known.add(name);
+  }
+  return known;
+}
+
+const always: SignRule = () => true;
+const never: SignRule = () => false;
+const keeps: SignRule = (_graph, node, known) => known.has(node.inputs[0] ?? '');
+const keepsAll: SignRule = (_graph, node, known) => node.inputs.every((name) => known.has(name));
+
+const RULES: OpTable<SignRule> = {
+  Add: keepsAll,
+  AveragePool: keeps,
+  BatchNormalization: never,
+  Cast: keeps,
+  Clip: (graph, node, known) => {
+    if (known.has(node.inputs[0] ?? '') && !node.inputs[2]) return true;
+    const constant = constantInput(graph, node, 1);
+    const lowest = constant?.type === 'float32' ? (constant.data[0] ?? -1) : floatAttribute(node, 'min', -1);
+    return lowest >= 0;
+  },
+  Concat: keepsAll,
+  Constant: never,
+  ConstantOfShape: never,
+  Conv: never,
+  ConvTranspose: never,
+  DepthToSpace: keeps,
+  Div: keepsAll,
+  Dropout: keeps,
+  Elu: keeps,
+  Erf: keeps,
+  Exp: always,
+  Expand: keeps,
+  Flatten: keeps,
+  Gather: keeps,
+  Gelu: keeps,
+  Gemm: never,
+  GlobalAveragePool: keeps,
+  GlobalMaxPool: keeps,
+  HardSigmoid: always,
+  HardSwish: keeps,
+  Identity: keeps,
+  LRN: keeps,
+  LeakyRelu: keeps,
+  LogSoftmax: never,
+  MatMul: keepsAll,
+  MaxPool: keeps,
+  Mul: keepsAll,
+  PRelu: keeps,
+  // A constant other than zero may be padded in; only the default is known to be harmless.
+  Pad: (_graph, node, known) =>
+    known.has(node.inputs[0] ?? '') && !node.inputs[2] && !node.attributes.has('value'),
+  ReduceMean: keeps,
+  Relu: always,
+  Reshape: keeps,
+  Shape: never,
+  Sigmoid: always,
+  Slice: keeps,
+  Softmax: always,
+  Split: keeps,
+  Sqrt: always,
+  Squeeze: keeps,
+  Sub: never,
+  Tanh: keeps,
+  Transpose: keeps,
+  Unsqueeze: keeps,
+};

@@ -1,0 +1,301 @@
+// How relevance crosses each operator. Weighted layers follow the composite's rule (rules.ts); everything else:
+// sums and averages share by contribution, activations pass, max pools give all to the winner, gates give all to the signal.
+import type { LinearLayer, Node, OpTable } from '../../onnx/index.ts';
+import { apply, applyTransposed } from '../../onnx/internal.ts';
+import { must } from '../../util/index.ts';
+import type { BackwardContext, BackwardRule, Message } from '../backward/backward.ts';
+import { normalisationScale } from '../backward/batch-norm.ts';
+import { unaverage } from '../backward/pool-adjoint.ts';
+import {
+  passThrough,
+  refuse,
+  spaceToDepth,
+  stop,
+  unbroadcast,
+  unconcat,
+  unpad,
+  unpool,
+  unreshape,
+  unslice,
+  unsplit,
+  untranspose,
+} from '../backward/shape-adjoints.ts';
+import { type Branch, DEFAULT_EPSILON, identity, type LinearRule } from './rules.ts';
+
+/** The rule of each weighted layer; depth is 0 for the first in execution order and 1 for the last. */
+export type RuleOf = (layer: LinearLayer, depth: number) => LinearRule;
+
+/** The table of relevance rules for a choice of rules of weighted layers. */
+export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
+  const linear: BackwardRule = (context, node, [message]) => {
+    if (!message) return;
+    const layer = context.layer(node);
+    if (layer) linearRelevance(context, layer, ruleOf(layer, context.depth(layer)), message);
+    else refuse(context, node, []);
+  };
+  return {
+    Add: (context, node, [message]) => message && share(context, node, message, ['', '']),
+    AveragePool: averaged,
+    BatchNormalization: normalised,
+    Cast: passThrough,
+    Clip: passThrough,
+    Concat: unconcat,
+    Constant: stop,
+    ConstantOfShape: stop,
+    Conv: linear,
+    ConvTranspose: linear,
+    DepthToSpace: spaceToDepth,
+    Div: divides,
+    Dropout: passThrough,
+    Elu: passThrough,
+    Erf: passThrough,
+    Exp: passThrough,
+    Expand: repeated,
+    Flatten: unreshape,
+    Gather: refuse,
+    Gelu: passThrough,
+    Gemm: linear,
+    GlobalAveragePool: averaged,
+    GlobalMaxPool: unpool,
+    HardSigmoid: passThrough,
+    HardSwish: passThrough,
+    Identity: passThrough,
+    LRN: passThrough,
+    LeakyRelu: passThrough,
+    // The score before the softmax is explained: relevance starts at the logit.
+    LogSoftmax: passThrough,
+    MatMul: linear,
+    MaxPool: unpool,
+    Mul: gated,
+    PRelu: passThrough,
+    Pad: unpad,
+    ReduceMean: averaged,
+    Relu: passThrough,
+    Reshape: unreshape,
+    Shape: stop,
+    Sigmoid: passThrough,
+    Slice: unslice,
+    Softmax: passThrough,
+    Split: unsplit,
+    Sqrt: passThrough,
+    Squeeze: unreshape,
+    Sub: (context, node, [message]) => message && share(context, node, message, ['', 'Neg']),
+    Tanh: passThrough,
+    Transpose: untranspose,
+    Unsqueeze: unreshape,
+  };
+}
+
+/** `R / stabilised(z)` for the message at `z`; where relevance is known to vanish for z <= 0 no sign is needed. */
+function divided(context: BackwardContext, message: Message, z: string, epsilon: number): string {
+  const { builder } = context;
+  const zero = message.zeroWhere ?? message.base;
+  let denominator: string;
+  if (zero !== undefined && rectifies(context, zero, z)) {
+    denominator = builder.node('Add', [zero, builder.scalar(epsilon)], {}, 'stable');
+  } else if (context.nonNegative.has(z)) {
+    denominator = builder.node('Add', [z, builder.scalar(epsilon)], {}, 'stable');
+  } else {
+    const sign = builder.node('GreaterOrEqual', [z, builder.scalar(0)], {}, 'sign');
+    const shift = builder.node(
+      'Where',
+      [sign, builder.scalar(epsilon), builder.scalar(-epsilon)],
+      {},
+      'shift',
+    );
+    denominator = builder.node('Add', [z, shift], {}, 'stable');
+  }
+  return builder.node('Div', [context.materialise(message), denominator], {}, 's');
+}
+
+/** Whether `y` is Relu(z). */
+function rectifies(context: BackwardContext, y: string, z: string): boolean {
+  return context.maker(y)?.op === 'Relu' && context.maker(y)?.inputs[0] === z;
+}
+
+/** Sums: each addend takes its share of the sum. */
+function share(
+  context: BackwardContext,
+  node: Node,
+  message: Message,
+  signs: readonly ['', '' | 'Neg'],
+): void {
+  const output = node.outputs[0] as string;
+  const s = divided(context, message, output, DEFAULT_EPSILON);
+  node.inputs.forEach((input, i) => {
+    if (!context.wanted(input)) return;
+    const signed = signs[i] === 'Neg' ? context.builder.node('Neg', [s], {}, 'minus') : s;
+    context.send(input, {
+      value: unbroadcast(context, signed, input, output),
+      base: input,
+      zeroWhere: undefined,
+    });
+  });
+}
+
+const averaged: BackwardRule = (context, node, [message]) => {
+  if (!message) return;
+  const input = node.inputs[0] as string;
+  const s = divided(context, message, node.outputs[0] as string, DEFAULT_EPSILON);
+  context.send(input, { value: unaverage(context, node, s), base: input, zeroWhere: undefined });
+};
+
+/** A batch normalisation that could not be merged is a scale and a shift a channel: epsilon rule. */
+const normalised: BackwardRule = (context, node, [message]) => {
+  if (!message) return;
+  const s = divided(context, message, node.outputs[0] as string, DEFAULT_EPSILON);
+  const value = context.builder.node('Mul', [s, normalisationScale(context, node)], {}, 'scaled');
+  context.send(node.inputs[0] as string, { value, base: node.inputs[0], zeroWhere: undefined });
+};
+
+/** Copies: what arrives at them adds up. */
+const repeated: BackwardRule = (context, node, [message]) => {
+  if (message) takeAll(context, node, message, node.inputs[0] as string);
+};
+
+/** How much the output of an operator is a gate, between two factors of a product. */
+const GATES: ReadonlyMap<string, number> = new Map([
+  ['Sigmoid', 2],
+  ['HardSigmoid', 2],
+  ['Softmax', 2],
+  ['Clip', 2],
+  ['Tanh', 1],
+]);
+
+/** Operators behind which a gate is still one, such as the division by 6 of a hard sigmoid in parts. */
+const CARRIES_GATE: ReadonlySet<string> = new Set([
+  'Cast',
+  'Expand',
+  'Identity',
+  'Reshape',
+  'Squeeze',
+  'Unsqueeze',
+]);
+
+/** How much a factor is a gate: 3 for constants. */
+function gateLevel(context: BackwardContext, name: string): number {
+  if (context.graph.constants.has(name)) return 3;
+  const maker = context.maker(name);
+  if (!maker) return 0;
+  const [first = '', second = ''] = maker.inputs;
+  if (CARRIES_GATE.has(maker.op)) return gateLevel(context, first);
+  if ((maker.op === 'Mul' || maker.op === 'Div') && context.graph.constants.has(second)) {
+    return gateLevel(context, first);
+  }
+  if (maker.op === 'Mul' && context.graph.constants.has(first)) return gateLevel(context, second);
+  return GATES.get(maker.op) ?? 0;
+}
+
+/** Products: a constant factor passes relevance on; of two computed ones the signal takes all (Arras et al., 2017). */
+const gated: BackwardRule = (context, node, [message]) => {
+  const [a, b] = node.inputs as [string, string];
+  if (message) takeAll(context, node, message, gateLevel(context, a) > gateLevel(context, b) ? b : a);
+};
+
+/** Quotients: the numerator takes all, or the denominator of a constant. */
+const divides: BackwardRule = (context, node, [message]) => {
+  const [a, b] = node.inputs as [string, string];
+  if (message) takeAll(context, node, message, context.graph.constants.has(a) ? b : a);
+};
+
+function takeAll(context: BackwardContext, node: Node, message: Message, signal: string): void {
+  const value = unbroadcast(context, context.materialise(message), signal, node.outputs[0] as string);
+  context.send(signal, { value, base: undefined, zeroWhere: undefined });
+}
+
+/** Splits relevance at a weighted layer's output over its inputs, by the branches of a rule. */
+function linearRelevance(
+  context: BackwardContext,
+  layer: LinearLayer,
+  rule: LinearRule,
+  message: Message,
+): void {
+  const { builder } = context;
+  const zero = message.zeroWhere ?? message.base;
+  const vanishes = zero !== undefined && rectifies(context, zero, layer.output);
+  const branches = rule.branches.filter((branch) => !(vanishes && branch.outputs === 'negative'));
+  const oneSign = context.nonNegative.has(layer.input);
+  const parts = oneSign ? undefined : context.parts(layer.input);
+  const relevance: Message = { value: context.materialise(message), base: undefined, zeroWhere: zero };
+
+  const terms = branches.map((branch) => {
+    const positiveWeight = mapped(layer.weight, branch.positiveInputs);
+    const symmetric = branch.positiveInputs === branch.negativeInputs;
+    const negativeWeight = symmetric ? positiveWeight : mapped(layer.weight, branch.negativeInputs);
+    const s = branchFactor(context, layer, rule, branch, relevance, vanishes, positiveWeight, negativeWeight);
+    return { s, positiveWeight, negativeWeight, symmetric };
+  });
+  const hint = `${layer.name}_back`;
+  const forPositive = (): string =>
+    applyTransposed(
+      builder,
+      layer,
+      terms.map(({ s, positiveWeight }) => ({ s, weight: positiveWeight })),
+      hint,
+    );
+  if (!parts || terms.every((term) => term.symmetric)) {
+    context.send(layer.input, { value: forPositive(), base: layer.input, zeroWhere: undefined });
+    return;
+  }
+  const forNegative = applyTransposed(
+    builder,
+    layer,
+    terms.map(({ s, negativeWeight }) => ({ s, weight: negativeWeight })),
+    hint,
+  );
+  const up = builder.node('Mul', [parts.positive, forPositive()], {}, 'up');
+  const down = builder.node('Mul', [parts.negative, forNegative], {}, 'down');
+  const value = builder.node('Add', [up, down], {}, 'relevance');
+  context.send(layer.input, { value, base: undefined, zeroWhere: undefined });
+}
+
+/** `coefficient * R / stabilised(z_branch)`, zero where the branch does not apply. */
+function branchFactor(
+  context: BackwardContext,
+  layer: LinearLayer,
+  rule: LinearRule,
+  branch: Branch,
+  message: Message,
+  vanishes: boolean,
+  positiveWeight: Float32Array,
+  negativeWeight: Float32Array,
+): string {
+  const { builder } = context;
+  const scaled = (s: string): string =>
+    branch.coefficient === 1 ? s : builder.node('Mul', [s, builder.scalar(branch.coefficient)], {}, 's');
+  const plain = [branch.positiveInputs, branch.negativeInputs, branch.bias].every((map) => map === identity);
+  if (plain) return scaled(divided(context, message, layer.output, rule.epsilon));
+
+  const sign = must(branch.sign, `rule ${rule.name} has a branch whose denominator has no known sign`);
+  const shift = sign * rule.epsilon;
+  // The stabiliser rides in the bias, and Clip fuses into the convolution.
+  const bias = Float32Array.from(
+    { length: layer.channels },
+    (_, c) => branch.bias(layer.bias?.[c] ?? 0) + shift,
+  );
+  const hint = `${layer.name}_z`;
+  let z: string;
+  if (context.nonNegative.has(layer.input)) {
+    z = apply(builder, layer, layer.input, { weight: positiveWeight, bias }, hint);
+  } else {
+    const parts = context.parts(layer.input);
+    const up = apply(builder, layer, parts.positive, { weight: positiveWeight, bias }, hint);
+    const down = apply(builder, layer, parts.negative, { weight: negativeWeight, bias: undefined }, hint);
+    z = builder.node('Add', [up, down], {}, hint);
+  }
+  if (branch.outputs === 'all') return scaled(builder.node('Div', [message.value, z], {}, 's'));
+  const bounds = sign > 0 ? [z, builder.scalar(shift)] : [z, '', builder.scalar(shift)];
+  const s = builder.node('Div', [message.value, builder.node('Clip', bounds, {}, 'bounded')], {}, 's');
+  if (vanishes) return scaled(s);
+  const applies = builder.node(
+    sign > 0 ? 'Greater' : 'Less',
+    [layer.output, builder.scalar(0)],
+    {},
+    'applies',
+  );
+  return scaled(builder.node('Where', [applies, s, builder.scalar(0)], {}, 's'));
+}
+
+function mapped(weight: Float32Array, map: (weight: number) => number): Float32Array {
+  return map === identity ? weight : weight.map(map);
+}

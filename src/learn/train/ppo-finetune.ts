@@ -1,0 +1,329 @@
+// Improvement by trial: requests decided by drawing from the policy, and PPO on what came of it, with imitation beside it so
+// that prices stay what they are.
+import { jit, numpy as np, valueAndGrad } from '@jax-js/jax';
+import { mostSteps, type PlanningInstance } from '../../plan/index.ts';
+import type { Random } from '../../util/index.ts';
+import { Decoder } from '../policy/decode.ts';
+import type { NetworkShape } from '../policy/network.ts';
+import { readPrices } from '../policy/policy-output.ts';
+import { Prices } from '../policy/prices.ts';
+import type { BatchShape, Dense } from './batch.ts';
+import { Episode } from './episodes.ts';
+import {
+  type Arrays,
+  arraysOfBatch,
+  forwardOf,
+  imitationLoss,
+  type Labelled,
+  labelledArrays,
+} from './imitate.ts';
+import type { Parameters } from './jax-arithmetic.ts';
+import { adam, type TrainState } from './optimiser.ts';
+import { gae, ppoLoss, type ValueScale } from './ppo.ts';
+
+/** How requests are tried. */
+export interface ImproveOptions {
+  /** Candidate sets a stage. */
+  readonly width: number;
+  /** Trials of each request. */
+  readonly trials: number;
+  /** How sharply what a choice costs counts beside the network's scores: a difference of this much is one nat. */
+  readonly temperature: number;
+  readonly gamma: number;
+  readonly lambda: number;
+  /** Weight of imitation. */
+  readonly imitation: number;
+  /** Without masks a choice that breaks a limit may be drawn, and ends the trial; for the ablation. */
+  readonly masking: boolean;
+}
+
+export const IMPROVE: ImproveOptions = {
+  ...{ width: 6, trials: 4, temperature: 0.02, gamma: 1, lambda: 0.95, imitation: 0.3 },
+  masking: true,
+};
+
+/** What was tried with one batch of requests. */
+export interface Trials {
+  readonly arrays: Record<string, Dense>;
+  readonly rows: readonly Labelled[];
+  readonly steps: number;
+  /** Sum of rewards, and number of trials with a plan. */
+  readonly reward: number;
+  readonly complete: number;
+  readonly count: number;
+  readonly returns: readonly number[];
+}
+
+/** The network's scores as plain arrays. */
+export interface Scores {
+  readonly sets: Float32Array;
+  readonly levels: Float32Array;
+  readonly devices: Float32Array;
+  readonly request: Float32Array;
+  readonly critic: Float32Array;
+}
+
+export type ScoreStep = (parameters: Parameters, arrays: Arrays) => np.Array[];
+
+/** A compiled forward pass. */
+export function scoreStep(shape: NetworkShape): ScoreStep {
+  return jit((parameters: Parameters, arrays: Arrays) => {
+    const out = forwardOf(shape, parameters, arrays);
+    return [out.sets, out.levels, out.devices, out.request, out.critic];
+  }) as unknown as ScoreStep;
+}
+
+/** Reads scores back. */
+export async function readScores(values: readonly np.Array[]): Promise<Scores> {
+  const [sets, levels, devices, request, critic] = await Promise.all(
+    values.map(async (value) => (await value.data()) as Float32Array),
+  );
+  const empty = new Float32Array(0);
+  return {
+    sets: sets ?? empty,
+    levels: levels ?? empty,
+    devices: devices ?? empty,
+    request: request ?? empty,
+    critic: critic ?? empty,
+  };
+}
+
+/** Environments and buffers that batch after batch uses. */
+export class Trier {
+  readonly #episodes: Episode[] = [];
+  readonly #decoder = new Decoder();
+  readonly #prices = new Prices();
+  #logits = new Float64Array(0);
+
+  /** Decides each request some times by drawing from the policy. */
+  run(
+    rows: readonly Labelled[],
+    instances: readonly PlanningInstance[],
+    scores: Scores,
+    shape: BatchShape,
+    scale: ValueScale,
+    random: Random,
+    options: ImproveOptions,
+  ): Trials {
+    const { batch: B, stages: L, sets: S, levels: P } = shape;
+    const { width: K, trials: R, temperature } = options;
+    const A = K * P;
+    const dense = (...dims: number[]): Dense => ({
+      dims,
+      data: new Float32Array(dims.reduce((product, dim) => product * dim, 1)),
+    });
+    const out = {
+      pick: dense(B, L, K, S),
+      offset: dense(B, R, L, A),
+      mask: dense(B * R * L, A),
+      chosen: dense(B * R * L, A),
+      oldLogProbability: dense(B * R * L),
+      advantage: dense(B * R * L),
+      target: dense(B * R * L),
+      weight: dense(B * R * L),
+    };
+    this.#logits = this.#logits.length < A ? new Float64Array(A) : this.#logits;
+    const rewards = new Float32Array(B * R * L);
+    const values = new Float32Array(B * R * L);
+    const returns = new Float32Array(B * R * L);
+    const all: number[] = [];
+    let [steps, total, complete, count] = [0, 0, 0, 0];
+    for (let b = 0; b < rows.length; b++) {
+      const { sample } = rows[b] as Labelled;
+      const instance = instances[b] as PlanningInstance;
+      const episode = this.#episode(b);
+      const { devices: D } = shape;
+      const own = { devices: sample.devices, unit: sample.unit };
+      readPrices(
+        this.#prices,
+        scores.request.subarray(b * 2, b * 2 + 2),
+        scores.devices.subarray(b * D * 2, (b + 1) * D * 2),
+        own,
+        mostSteps(instance),
+      );
+      const candidates = this.#decoder.pick(instance, scores.sets.subarray(b * L * S), S, K);
+      if (!episode.load(instance, candidates, this.#prices, sample.unit)) continue;
+      const { program } = episode;
+      for (let l = 0; l < sample.stages; l++)
+        for (let k = 0; k < (program.count[l] as number); k++)
+          out.pick.data[((b * L + l) * K + k) * S + (program.setAt[l * program.width + k] as number)] = 1;
+      for (let r = 0; r < R; r++) {
+        episode.reset();
+        count++;
+        const base = (b * R + r) * L;
+        let length = 0;
+        while (!episode.done) {
+          const l = episode.stage;
+          const row = base + l;
+          const action = this.#draw(
+            episode,
+            b,
+            l,
+            scores,
+            shape,
+            K,
+            temperature,
+            random,
+            out,
+            row,
+            options.masking,
+          );
+          if (action < 0) {
+            // Only without masks: a choice that is not allowed.
+            rewards[row] = -1;
+            length = l + 1;
+            values[row] = scale.real(scores.critic[b * L + l] as number);
+            break;
+          }
+          values[row] = scale.real(scores.critic[b * L + l] as number);
+          rewards[row] = episode.step(action);
+          length = l + 1;
+        }
+        if (episode.complete) complete++;
+        gae(rewards, values, length, options.gamma, options.lambda, out.advantage.data, returns, base);
+        for (let t = 0; t < length; t++) {
+          total += rewards[base + t] as number;
+          all.push(returns[base + t] as number);
+          out.target.data[base + t] = scale.normal(returns[base + t] as number);
+          out.weight.data[base + t] = 1;
+        }
+        steps += length;
+      }
+    }
+    normalise(out.advantage.data, out.weight.data, steps);
+    return { arrays: out, rows, steps, reward: total, complete, count, returns: all };
+  }
+
+  #episode(b: number): Episode {
+    const known = this.#episodes[b];
+    if (known) return known;
+    const episode = new Episode();
+    this.#episodes[b] = episode;
+    return episode;
+  }
+
+  /** Draws a choice and writes down what the loss needs of it; -1 for one that is not allowed. */
+  #draw(
+    episode: Episode,
+    b: number,
+    l: number,
+    scores: Scores,
+    { stages: L, sets: S, levels: P }: BatchShape,
+    K: number,
+    temperature: number,
+    random: Random,
+    out: Record<'offset' | 'mask' | 'chosen' | 'oldLogProbability', Dense>,
+    row: number,
+    masking: boolean,
+  ): number {
+    const { program, mask, regret } = episode;
+    const logits = this.#logits;
+    const A = K * P;
+    const own = program.levels;
+    let highest = Number.NEGATIVE_INFINITY;
+    for (let k = 0; k < K; k++) {
+      for (let p = 0; p < P; p++) {
+        const a = k * P + p;
+        logits[a] = Number.NEGATIVE_INFINITY;
+        const exists = k < (program.count[l] as number) && p < (program.levelsOut[l] as number);
+        const allowed = exists && mask[k * own + p] === 1;
+        if (!allowed && (masking || !exists)) continue;
+        const at = l * program.width + k;
+        const offset = allowed ? -Math.min(20, (regret[k * own + p] as number) / temperature) : 0;
+        out.offset.data[row * A + a] = offset;
+        out.mask.data[row * A + a] = 1;
+        const logit =
+          (scores.sets[(b * L + l) * S + (program.setAt[at] as number)] as number) +
+          (scores.levels[(b * L + l) * P + p] as number) +
+          offset;
+        logits[a] = logit;
+        if (logit > highest) highest = logit;
+      }
+    }
+    let sum = 0;
+    for (let a = 0; a < A; a++) sum += Math.exp((logits[a] as number) - highest);
+    let rest = random.uniform() * sum;
+    let chosen = -1;
+    for (let a = 0; a < A; a++) {
+      const share = Math.exp((logits[a] as number) - highest);
+      if (share === 0) continue;
+      chosen = a;
+      rest -= share;
+      if (rest <= 0) break;
+    }
+    out.chosen.data[row * A + chosen] = 1;
+    out.oldLogProbability.data[row] = (logits[chosen] as number) - highest - Math.log(sum);
+    const action = Math.floor(chosen / P) * own + (chosen % P);
+    return mask[action] === 1 ? action : -1;
+  }
+}
+
+/** Advantages to mean 0 and deviation 1 over the steps that there are; weights to 1 / steps. */
+function normalise(advantage: Float32Array, weight: Float32Array, steps: number): void {
+  let [sum, square] = [0, 0];
+  for (let i = 0; i < advantage.length; i++) {
+    if (weight[i] === 0) continue;
+    sum += advantage[i] as number;
+    square += (advantage[i] as number) ** 2;
+  }
+  const mean = sum / Math.max(1, steps);
+  const deviation = Math.sqrt(Math.max(1e-10, square / Math.max(1, steps) - mean ** 2));
+  for (let i = 0; i < advantage.length; i++) {
+    if (weight[i] === 0) continue;
+    advantage[i] = ((advantage[i] as number) - mean) / deviation;
+    weight[i] = 1 / steps;
+  }
+}
+
+export type ImproveStep = (
+  state: TrainState,
+  arrays: Arrays,
+  rate: np.Array,
+  entropy: np.Array,
+) => [np.Array, TrainState];
+
+/** A compiled step of PPO for batches of one shape. */
+export function improveStep(network: NetworkShape, shape: BatchShape, options: ImproveOptions): ImproveStep {
+  const { batch: B, stages: L, levels: P } = shape;
+  const { width: K, trials: R, imitation } = options;
+  const loss = (parameters: Parameters, arrays: Arrays, entropy: np.Array): np.Array => {
+    const of = (name: string): np.Array => (arrays[name] as np.Array).ref;
+    const out = forwardOf(network, parameters, arrays);
+    const sets = np.matmul(of('pick'), np.expandDims(out.sets, 3));
+    const scores = sets.add(np.expandDims(out.levels, 2)).reshape([B, 1, L, K * P]);
+    const logits = scores.add(of('offset')).reshape([B * R * L, K * P]);
+    const values = np.broadcastTo(out.critic.reshape([B, 1, L]), [B, R, L]).reshape([B * R * L]);
+    const own = ppoLoss(
+      logits,
+      values,
+      {
+        mask: of('mask'),
+        chosen: of('chosen'),
+        oldLogProbability: of('oldLogProbability'),
+        advantage: of('advantage'),
+        target: of('target'),
+        weight: of('weight'),
+      },
+      entropy,
+    );
+    return imitation > 0 ? own.add(imitationLoss(network, parameters, arrays, B).mul(imitation)) : own;
+  };
+  const step = (
+    state: TrainState,
+    arrays: Arrays,
+    rate: np.Array,
+    entropy: np.Array,
+  ): [np.Array, TrainState] => {
+    const own = Object.fromEntries(
+      Object.entries(state.parameters).map(([name, value]) => [name, value.ref]),
+    );
+    const [value, gradients] = valueAndGrad(loss)(own, arrays, entropy) as [np.Array, Parameters];
+    return [value, adam(state, gradients, rate).state];
+  };
+  return jit(step) as unknown as ImproveStep;
+}
+
+/** Everything one step of PPO reads. */
+export function trialArrays(trials: Trials, shape: BatchShape): Arrays {
+  return { ...labelledArrays(trials.rows, shape), ...arraysOfBatch(trials.arrays) };
+}

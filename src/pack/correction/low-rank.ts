@@ -1,0 +1,289 @@
+// Changes of low rank for a network put together from tables: layer by layer, by reduced-rank regression on what a layer
+// reads (Izenman, "Reduced-rank regression for the multivariate linear model", J. Multivariate Analysis 5, 1975).
+import type { Correction, LowRank } from '../../bundle/index.ts';
+import { type Grouping, type Keep, keptPositions, layerLayout } from '../../channels/index.ts';
+import { type LinearLayer, linearLayers, type Model, sampleShapes } from '../../onnx/index.ts';
+import type { Matrix, Products, RepairSamples, RunOptions } from '../../repair/internal.ts';
+import {
+  collectInputs,
+  fromMatrices,
+  type LayerTarget,
+  type Lesson,
+  leadingDirections,
+  meanSquare,
+  orderedTargets,
+  placesOf,
+  repairable,
+  rowsOf,
+  setWeights,
+  solveRidge,
+  Teacher,
+  takesBias,
+  targetRows,
+  weightMatrices,
+} from '../../repair/internal.ts';
+import { must } from '../../util/index.ts';
+import { joined } from './single-batch.ts';
+
+/** Pull of a channel's factor toward 1, as a share of its variance. */
+export const SHRINKAGE = 0.02;
+/** Rank of a change: more forgets that tables were fitted on many networks (bench/results/reconstruct.md). */
+export const RANK = 4;
+/** Places a layer is fit at, over all samples. */
+const PLACES = 4096;
+/** What a change must take off a layer's held-out error, so that it is worth its bytes. */
+const LEAST_GAIN = 0.01;
+/** Held-out error over variance below which a layer gives what it should. */
+const EXACT = 1e-9;
+
+/** A network corrected layer by layer, and by what. */
+export interface LowRankFit {
+  readonly model: Model;
+  readonly correction: Correction;
+}
+
+/** How one layer was fit. */
+interface LayerChange {
+  readonly scale: Float32Array;
+  readonly shift: Float32Array;
+  readonly lowRank: LowRank | undefined;
+  readonly weights: readonly Matrix[];
+  /** Strength of the ridge, for the next layer to start from; 0 where nothing was fitted. */
+  readonly strength: number;
+}
+
+/** A layer, where it is read, and what it is fit toward. */
+interface Task extends Lesson {
+  readonly target: LayerTarget;
+}
+
+/** Fits changes of low rank, behind factors and summands, for any number of variants of one network. */
+export class LowRankFitter {
+  readonly #grouping: Grouping;
+  /** In the order of work. */
+  readonly #tasks: readonly Task[];
+  readonly #teacher: Teacher;
+  readonly #samples: RepairSamples;
+  readonly #options: RunOptions;
+
+  private constructor(
+    grouping: Grouping,
+    tasks: readonly Task[],
+    teacher: Teacher,
+    samples: RepairSamples,
+    options: RunOptions,
+  ) {
+    this.#grouping = grouping;
+    this.#tasks = tasks;
+    this.#teacher = teacher;
+    this.#samples = samples;
+    this.#options = options;
+  }
+
+  /**
+   * Runs the unpruned network (in the form of `withBiases`) over the samples once.
+   * @param without a layer that is left as it is, such as a last one that is refit by itself
+   */
+  static async create(
+    model: Model,
+    grouping: Grouping,
+    samples: RepairSamples,
+    without: string | undefined,
+    options: RunOptions & { readonly seed: number },
+  ): Promise<LowRankFitter> {
+    const shapes = sampleShapes(model);
+    const layers = repairable(linearLayers(model, shapes)).filter(({ name }) => name !== without);
+    const tasks = orderedTargets(model, layers, shapes).map(({ layer, target }, index): Task => {
+      const places = placesOf(layer, samples, PLACES, options.seed + index);
+      return { layer, target, places, values: [target.value] };
+    });
+    const teacher = await Teacher.ask(model, tasks, samples, options);
+    return new LowRankFitter(grouping, tasks, teacher, samples, options);
+  }
+
+  /** Corrects a network cut to `keep`, layer by layer, each behind the corrected ones. */
+  async fit(cut: Model, keep: Keep, products: Products): Promise<LowRankFit> {
+    const positions = keptPositions(this.#grouping, keep);
+    const shapes = sampleShapes(cut);
+    const layers = new Map(linearLayers(cut, shapes).map((layer) => [layer.name, layer]));
+    const changes = new Map<string, LayerChange>();
+    let model = cut;
+    let start: number | undefined;
+    for (const { layer: whole, target, places } of this.#tasks) {
+      const layer = must(layers.get(whole.name), `no layer '${whole.name}'`);
+      const { x, minus } = await collectInputs(
+        model,
+        layer,
+        places,
+        target.minus,
+        this.#samples,
+        this.#options,
+      );
+      const kept = positions(layer.output) ?? Array.from({ length: layer.channels }, (_, c) => c);
+      const answers = this.#teacher.answers(layer.name, target.value);
+      const y = targetRows(answers, whole.channels, kept, x.length, minus);
+      const change = await changeOf(layer, x, y, places.fitRows, start, products);
+      start = change.strength || start;
+      changes.set(layer.name, change);
+      const { weight, bias } = fromMatrices(layer, change.weights);
+      model = setWeights(model, layer, weight, bias);
+    }
+    const lowRank = new Map<string, LowRank>();
+    for (const [name, change] of changes) if (change.lowRank) lowRank.set(name, change.lowRank);
+    // Bundles list layers that nothing is fitted for, too.
+    const parts = cut.graph.nodes.flatMap((node): Pick<LayerChange, 'scale' | 'shift'>[] => {
+      const layout = layerLayout(cut.graph, node, (name) => shapes.get(name));
+      return layout ? [changes.get(node.name) ?? unchanged(layout.outChannels)] : [];
+    });
+    const correction: Correction = {
+      scale: joined(parts.map(({ scale }) => scale)),
+      shift: joined(parts.map(({ shift }) => shift)),
+      lowRank: lowRank.size > 0 ? lowRank : undefined,
+    };
+    return { model, correction };
+  }
+}
+
+function unchanged(channels: number): { scale: Float32Array; shift: Float32Array } {
+  return { scale: new Float32Array(channels).fill(1), shift: new Float32Array(channels) };
+}
+
+/** Fits one layer: factors and summands first, then the change of each convolution group for what these leave. */
+async function changeOf(
+  layer: LinearLayer,
+  x: readonly Matrix[],
+  y: readonly Matrix[],
+  fitRows: number,
+  start: number | undefined,
+  products: Products,
+): Promise<LayerChange> {
+  const hasBias = takesBias(layer);
+  const groups = x.length;
+  const outputs = layer.channels / groups;
+  const unknowns = (x[0] as Matrix).columns - (hasBias ? 1 : 0);
+  const rank = Math.min(RANK, outputs, unknowns);
+  const { scale, shift } = unchanged(layer.channels);
+  const down = new Float32Array(groups * rank * unknowns);
+  const up = new Float32Array(layer.channels * rank);
+  const held = (of: Matrix): number => meanSquare(rowsOf(of, fitRows, of.rows).data);
+  let [strength, changed] = [0, false];
+  const weights: Matrix[] = [];
+  for (const [g, current] of weightMatrices(layer).entries()) {
+    const [xg, yg] = [x[g] as Matrix, y[g] as Matrix];
+    const off = await products.minusAb(yg, xg, current);
+    const affine = factorsOf(yg, off, fitRows, hasBias);
+    let [scaled, residual] = [withFactors(current, affine, hasBias), residualOf(yg, off, affine)];
+    if (held(residual) < held(off)) {
+      scale.set(affine.scale, g * outputs);
+      shift.set(affine.shift, g * outputs);
+    } else [scaled, residual] = [current, off];
+    const before = held(residual);
+    const exact = before <= EXACT * held(yg);
+    const solved = exact
+      ? undefined
+      : await solveRidge({ x: xg, residual, fitRows, start: strength || start }, products);
+    strength = solved?.strength || strength;
+    const factors = solved?.change && (await reduced(xg, solved.change, rank, products));
+    const left = factors && (await products.minusAbt(residual, factors.given, factors.up));
+    if (!left || held(left) > (1 - LEAST_GAIN) * before) {
+      weights.push(scaled);
+      continue;
+    }
+    changed = true;
+    const change = await products.abt(factors.down, factors.up);
+    weights.push({ ...scaled, data: scaled.data.map((w, i) => w + (change.data[i] as number)) });
+    up.set(factors.up.data, g * outputs * rank);
+    for (let r = 0; r < rank; r++) {
+      for (let i = 0; i < unknowns; i++) {
+        down[(g * rank + r) * unknowns + i] = factors.down.data[i * rank + r] as number;
+      }
+    }
+    for (let o = 0; o < outputs && hasBias; o++) {
+      shift[g * outputs + o] =
+        (shift[g * outputs + o] as number) + (change.data[unknowns * outputs + o] as number);
+    }
+  }
+  const rest = layer.kind === 'dense' ? [unknowns] : layer.weightDims.slice(1);
+  return {
+    scale,
+    shift,
+    lowRank: changed
+      ? {
+          down: { dims: [groups * rank, ...rest], data: down },
+          up: { dims: [layer.channels, rank], data: up },
+        }
+      : undefined,
+    weights,
+    strength,
+  };
+}
+
+/** The change of some rank that changes what the layer gives as much like the whole one as any can. */
+async function reduced(
+  x: Matrix,
+  change: Matrix,
+  rank: number,
+  products: Products,
+): Promise<{ down: Matrix; up: Matrix; given: Matrix }> {
+  const whole = await products.ab(x, change);
+  const up = leadingDirections(await products.atb(whole, whole), rank);
+  return { down: await products.ab(change, up), up, given: await products.ab(whole, up) };
+}
+
+/** What is left of a residual `off` when what the layer gives (`y - off`) takes these factors and summands. */
+function residualOf(
+  y: Matrix,
+  off: Matrix,
+  { scale, shift }: { scale: Float64Array; shift: Float64Array },
+): Matrix {
+  const { columns } = y;
+  const data = y.data.map((wanted, i) => {
+    const c = i % columns;
+    return wanted - (wanted - (off.data[i] as number)) * (scale[c] as number) - (shift[c] as number);
+  });
+  return { ...y, data };
+}
+
+/** Factors and summands by least squares from what the layer gives (`y - residual`) toward what it should. */
+function factorsOf(
+  y: Matrix,
+  residual: Matrix,
+  fitRows: number,
+  hasBias: boolean,
+): { scale: Float64Array; shift: Float64Array } {
+  const { columns } = y;
+  const scale = new Float64Array(columns).fill(1);
+  const shift = new Float64Array(columns);
+  for (let c = 0; c < columns; c++) {
+    let [meanY, meanX] = [0, 0];
+    for (let at = c; at < fitRows * columns; at += columns) {
+      meanY += (y.data[at] as number) / fitRows;
+      meanX += ((y.data[at] as number) - (residual.data[at] as number)) / fitRows;
+    }
+    let [variance, covariance] = [0, 0];
+    for (let at = c; at < fitRows * columns; at += columns) {
+      const wanted = (y.data[at] as number) - meanY;
+      const given = (y.data[at] as number) - (residual.data[at] as number) - meanX;
+      variance += given * given;
+      covariance += given * wanted;
+    }
+    const pull = SHRINKAGE * variance + Number.MIN_VALUE ** 0.25;
+    scale[c] = (covariance + pull) / (variance + pull);
+    if (hasBias) shift[c] = meanY - (scale[c] as number) * meanX;
+  }
+  return { scale, shift };
+}
+
+function withFactors(
+  weights: Matrix,
+  { scale, shift }: { scale: Float64Array; shift: Float64Array },
+  hasBias: boolean,
+): Matrix {
+  const { rows, columns } = weights;
+  const data = weights.data.map((w, i) => w * (scale[i % columns] as number));
+  for (let c = 0; c < columns && hasBias; c++) {
+    const at = (rows - 1) * columns + c;
+    data[at] = (data[at] as number) + (shift[c] as number);
+  }
+  return { rows, columns, data };
+}

@@ -1,0 +1,84 @@
+// All samples of a correction in one run of a graph, so that statistics over them can be part of it.
+import type { Dataset } from '../../data/index.ts';
+import { createSession, type Tensor, tensor } from '../../engine/index.ts';
+import { type Model, sampleShapes, sizeOf } from '../../onnx/index.ts';
+import { type RepairSamples, type RunOptions, repairSamples, visitValues } from '../../repair/internal.ts';
+import { must, Random } from '../../util/index.ts';
+
+/** Bytes that the largest value may take over all samples. */
+const VALUE_BYTES = 192 * 2 ** 20;
+
+/** Samples that copies are made up to: every variant runs them three times. */
+const SAMPLES = 256;
+
+/** As many samples, and copies of them, as the largest value leaves room for. */
+export function affordableSamples(model: Model, calibration: Dataset, seed: number): RepairSamples {
+  const largest = [...sampleShapes(model).values()].reduce((most, shape) => Math.max(most, sizeOf(shape)), 0);
+  const most = Math.max(8, Math.floor(VALUE_BYTES / (4 * largest)));
+  const copies = Math.max(1, Math.min(4, Math.floor(Math.min(most, SAMPLES) / calibration.size)));
+  const all = repairSamples(calibration, copies, new Random(seed));
+  if (all.size <= most) return all;
+  const length = sizeOf(all.sampleShape);
+  const fitSize = Math.max(1, Math.floor((most * all.fitSize) / all.size));
+  const held = Math.max(1, most - fitSize);
+  const samples = new Float32Array((fitSize + held) * length);
+  samples.set(all.samples.subarray(0, fitSize * length));
+  samples.set(all.samples.subarray(all.fitSize * length, (all.fitSize + held) * length), fitSize * length);
+  return { samples, size: fitSize + held, sampleShape: all.sampleShape, fitSize };
+}
+
+/** The model's outputs over all samples, by one run unless the model fixes its batch. */
+export async function runAll(
+  model: Model,
+  samples: RepairSamples,
+  options: RunOptions,
+  feeds: Readonly<Record<string, Tensor>> = {},
+): Promise<Map<string, Float32Array>> {
+  const names = model.graph.outputs.map(({ name }) => name);
+  if (fixedBatch(model) !== undefined) {
+    const parts = names.map((): Float32Array[] => []);
+    await visitValues(model, names, samples, options, (_, read) => {
+      names.forEach((name, i) => {
+        parts[i]?.push(read(name).slice());
+      });
+    });
+    return new Map(names.map((name, i) => [name, joined(parts[i] ?? [])]));
+  }
+  const input = soleInput(model, feeds);
+  const session = await createSession(model, options);
+  try {
+    const all = tensor(samples.samples, [samples.size, ...samples.sampleShape]);
+    const found = await session.run({ ...feeds, [input.name]: all });
+    return new Map(
+      names.map((name) => {
+        const value = found[name];
+        return [name, must(value?.type === 'float32' ? value.data : undefined, `'${name}' is not float32`)];
+      }),
+    );
+  } finally {
+    await session.release();
+  }
+}
+
+/** Parts one after the other. */
+export function joined(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** The input that samples go to. */
+function soleInput({ graph }: Model, feeds: Readonly<Record<string, Tensor>> = {}) {
+  const found = graph.inputs.find(({ name }) => !(name in feeds) && !graph.constants.has(name));
+  return must(found, 'no input');
+}
+
+/** The batch size that a model fixes. */
+export function fixedBatch(model: Model): number | undefined {
+  const batch = soleInput(model).dims?.[0];
+  return typeof batch === 'number' ? batch : undefined;
+}

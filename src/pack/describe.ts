@@ -1,0 +1,156 @@
+// What a bundle says of its network: groups, layers and stages, each with what it costs unpruned and the groups of the
+// channels that it reads and gives.
+import type { BundleLayer, BundleManifest, BundleStage, Share } from '../bundle/index.ts';
+import { type Grouping, isDepthwise, layerLayout } from '../channels/index.ts';
+import {
+  type Constant,
+  findStages,
+  type Model,
+  modelCosts,
+  rawBytes,
+  readsOf,
+  type Stage,
+  sizeOf,
+  unknownShape,
+} from '../onnx/index.ts';
+import { valueShares } from '../repair/internal.ts';
+import { must } from '../util/index.ts';
+import { splitOf } from './split.ts';
+
+/** The parts of a manifest that follow from the network alone. */
+export interface Description extends Pick<BundleManifest, 'groups' | 'layers' | 'stages' | 'uncounted'> {
+  readonly signature: Pick<BundleManifest['model'], 'input' | 'output'>;
+}
+
+/**
+ * Describes a canonical model. Costs are unpruned and for one sample; a batch size that the model fixes is divided out.
+ * Products of two computed values (attention) and recurrent layers are no weighted layers: they count for their stage.
+ * @param counts units kept, `[group][level]`
+ * @param tabled layers with repaired weights for each level of what they read
+ */
+export function describeModel(
+  model: Model,
+  grouping: Grouping,
+  counts: readonly (readonly number[])[],
+  tabled: ReadonlySet<string>,
+): Description {
+  const { graph } = model;
+  const stages = findStages(model);
+  const stageOf = new Map(stages.flatMap(({ index, nodes }) => nodes.map((name) => [name, index] as const)));
+  const { nodes: costs, uncounted } = modelCosts(model);
+  const macs = new Map(costs.map((node) => [node.name, node.macs]));
+  const input = must(
+    graph.inputs.find(({ name }) => !graph.constants.has(name)),
+    'no input',
+  );
+  const output = must(graph.outputs[0], 'no output');
+  const shapeOf = (value: string): readonly number[] => {
+    const shape = grouping.shapes.get(value);
+    if (!shape) throw unknownShape(model, value);
+    return shape;
+  };
+  const samples = fixedBatch(model, grouping, input.name);
+  const bytes = (value: string): number => (4 * sizeOf(shapeOf(value))) / samples;
+  const weights = new Set<string>();
+  const layers = graph.nodes.flatMap((node): BundleLayer[] => {
+    const layout = layerLayout(graph, node, (name) => grouping.shapes.get(name));
+    if (!layout) return [];
+    const [data = '', weight = ''] = [node.inputs[layout.data], node.inputs[layout.weight]];
+    const bias = layout.bias === undefined ? '' : (node.inputs[layout.bias] ?? '');
+    const result = node.outputs[0] ?? '';
+    weights.add(weight);
+    weights.add(bias);
+    const reads = sharesOf(grouping, data, layout.dataAxis, layout.inChannels);
+    return [
+      {
+        name: node.name,
+        stage: must(stageOf.get(node.name), `stage of '${node.name}'`),
+        inputs: isDepthwise(layout) ? [] : reads,
+        outputs: sharesOf(grouping, result, layout.outputAxis, layout.outChannels),
+        macs: macs.get(node.name) ?? 0,
+        weightBytes: constantBytes(graph.constants.get(weight)),
+        biasBytes: constantBytes(graph.constants.get(bias)),
+        inputBytes: bytes(data),
+        outputBytes: bytes(result),
+        reads,
+        tables: tabled.has(node.name),
+      },
+    ];
+  });
+  return {
+    groups: grouping.groups.map(({ id, channels, layers: own }) => ({
+      id,
+      channels,
+      layers: own,
+      counts: must(counts[id], `counts of group ${id}`),
+    })),
+    layers,
+    stages: stages.map((stage): BundleStage => {
+      const { index, nodes, output: result } = stage;
+      return {
+        index,
+        nodes,
+        layers: layers.filter((layer) => layer.stage === index).map(({ name }) => name),
+        input: stages[index - 1]?.output ?? input.name,
+        output: result,
+        outputBytes: stage.outputBytes,
+        outputShares: valueShares(grouping, result),
+        otherBytes: otherBytes(model, nodes, weights),
+        ...otherMacs(stage, layers),
+        ...(isWhole(stage, layers, uncounted) ? { split: 'none' } : splitOf(model, grouping, stage)),
+      };
+    }),
+    ...(uncounted.length > 0 ? { uncounted } : {}),
+    signature: {
+      input: { name: input.name, shape: shapeOf(input.name).slice(1) },
+      output: { name: output.name, classes: sizeOf(shapeOf(output.name).slice(1)) },
+    },
+  };
+}
+
+/** Shares of a value as a layer sees it: nothing where the channels lie on another axis than the one it works along. */
+function sharesOf(grouping: Grouping, value: string, axis: number, size: number): Share[] {
+  const channels = grouping.values.get(value);
+  return channels?.axis === axis && channels.group.length === size ? valueShares(grouping, value) : [];
+}
+
+/** Bytes of the constants that a stage's nodes read and that are no layer's weights. */
+function otherBytes({ graph }: Model, nodes: readonly string[], weights: ReadonlySet<string>): number {
+  const own = new Set(nodes);
+  const read = new Set(graph.nodes.filter(({ name }) => own.has(name)).flatMap(readsOf));
+  return [...read]
+    .filter((name) => !weights.has(name))
+    .reduce((sum, name) => sum + constantBytes(graph.constants.get(name)), 0);
+}
+
+/** Whether every device of a split stage would do work that no split divides: what is no weighted layer, or not known. */
+function isWhole(
+  stage: Stage,
+  layers: readonly BundleLayer[],
+  uncounted: readonly { readonly name: string }[],
+): boolean {
+  return (
+    otherMacs(stage, layers).otherMacs !== undefined ||
+    uncounted.some(({ name }) => stage.nodes.includes(name))
+  );
+}
+
+/** Multiply-accumulates of a stage's nodes that are no weighted layers. */
+function otherMacs({ index, macs }: Stage, layers: readonly BundleLayer[]): Pick<BundleStage, 'otherMacs'> {
+  const own = layers.filter(({ stage }) => stage === index).reduce((sum, layer) => sum + layer.macs, 0);
+  // Rounding, where a batch size was divided out, is none.
+  return macs - own > 1e-9 * macs ? { otherMacs: macs - own } : {};
+}
+
+function constantBytes(constant: Constant | undefined): number {
+  if (!constant) return 0;
+  const elements = sizeOf(constant.dims);
+  if (constant.type === 'other') return rawBytes(constant.elemType, elements) ?? 0;
+  return (constant.type === 'int64' ? 8 : 4) * elements;
+}
+
+/** The batch size that a model fixes, as the first axis of its input and of one of its outputs; else 1. */
+function fixedBatch({ graph }: Model, { shapes }: Grouping, input: string): number {
+  const batch = shapes.get(input)?.[0] ?? 1;
+  return graph.outputs.some(({ name }) => shapes.get(name)?.[0] === batch) ? Math.max(1, batch) : 1;
+}

@@ -1,0 +1,11 @@
+// Packing: one network at many levels of pruning, measured and corrected, as a bundle.
+export {
+  certifyLevels,
+  frontierOf,
+  PACK_RATIOS,
+  type PackedModel,
+  type PackOptions,
+  type PackProvenance,
+  packModel,
+} from './pack.ts';
+export { thisMachine } from './timing/layer-timing.ts';

@@ -1,0 +1,137 @@
+// The network that a bundle holds: what workers run sample by sample. One output, and a batch that is open.
+import { createSession, type Session, tensor } from '../engine/index.ts';
+import { type Classifier, describeClassifier } from '../evaluate/index.ts';
+import {
+  canonicalGraph,
+  cloneModel,
+  fixedBatchOf,
+  freeBatch,
+  type Model,
+  removeDead,
+} from '../onnx/index.ts';
+import { assertFiniteRows, BedsideError, messageOf, must } from '../util/index.ts';
+
+/** A network as a bundle holds it, and what of the file's is not in it. */
+export interface Runnable {
+  readonly model: Model;
+  /** Names of outputs behind the first, which are left out, and of the nodes that only they need. */
+  readonly dropped: { readonly outputs: readonly string[]; readonly nodes: readonly string[] };
+  /** The batch that the file fixes and the bundle does not. */
+  readonly freedBatch: number | undefined;
+}
+
+/** Samples, as a dataset has them. */
+interface Samples {
+  readonly samples: Float32Array;
+  readonly size: number;
+}
+
+/**
+ * A canonical model with its first output alone, and its batch open if that changes nothing: samples are run by the model
+ * as it is, and one by one and in larger batches by the open one.
+ * @throws BedsideError E_UNSUPPORTED for a fixed batch above 1 that cannot be opened: one sample could not be asked for
+ */
+export async function runnable(model: Model, name: string, data: Samples): Promise<Runnable> {
+  const { model: sole, dropped } = withFirstOutput(model);
+  const fixed = fixedBatchOf(sole);
+  if (fixed === undefined || data.size === 0) return { model: sole, dropped, freedBatch: undefined };
+  const open = await opened(sole, name, data);
+  if (typeof open !== 'string') return { model: open, dropped, freedBatch: fixed };
+  // A batch of 1 is what one sample is asked for with.
+  if (fixed === 1) return { model: sole, dropped, freedBatch: undefined };
+  throw new BedsideError(
+    'E_UNSUPPORTED',
+    `${name} fixes a batch of ${fixed}, and with an open one ${open}: workers run one sample at a time`,
+    { hint: 'export the model with a free batch axis (dynamic_axes), or a batch of 1' },
+  );
+}
+
+/** Outputs behind the first are gone, with what only they need. */
+export function withFirstOutput(model: Model): Pick<Runnable, 'model' | 'dropped'> {
+  const [first, ...others] = model.graph.outputs;
+  if (!first || others.length === 0) return { model, dropped: { outputs: [], nodes: [] } };
+  const result = cloneModel(model);
+  result.graph.outputs = [must(result.graph.outputs[0], 'an output')];
+  removeDead(result.graph);
+  const left = new Set(result.graph.nodes.map(({ name }) => name));
+  return {
+    model: result,
+    dropped: {
+      outputs: others.map(({ name }) => name),
+      nodes: model.graph.nodes.flatMap((node) => (left.has(node.name) ? [] : [node.name])),
+    },
+  };
+}
+
+/** How far scores may be apart, of their largest: other kernels sum in another order. */
+const TOLERANCE = 1e-4;
+/** Samples that are tried at most, and batches of the open network. */
+const TRIED = 8;
+const OPEN_BATCHES = [1, 3, 7] as const;
+
+/** The network with its batch open; or what it then does otherwise, in words. */
+async function opened(fixed: Model, name: string, data: Samples): Promise<Model | string> {
+  const classifier = describeClassifier(fixed, name);
+  const size = must(classifier.fixedBatch, 'a fixed batch');
+  const count = Math.max(size, Math.min(TRIED, data.size)) + 1;
+  const expected = await scoresOf(fixed, classifier, name, repeated(data, count), size, true);
+  const scale = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  try {
+    const open = canonicalGraph(freeBatch(fixed));
+    for (const batch of [...OPEN_BATCHES, size]) {
+      const given = await scoresOf(open, classifier, name, repeated(data, count), batch, false);
+      const far = given.findIndex(
+        (value, i) => !(Math.abs(value - (expected[i] as number)) <= TOLERANCE * scale),
+      );
+      if (far >= 0)
+        return `it gives sample ${Math.floor(far / classifier.classes)} other scores in a batch of ${batch}`;
+    }
+    return open;
+  } catch (error) {
+    if (!BedsideError.is(error)) throw error;
+    return `it does not run (${messageOf(error)})`;
+  }
+}
+
+/** So many samples, from the first again where there are too few. */
+function repeated({ samples, size }: Samples, count: number): Float32Array[] {
+  const stride = samples.length / size;
+  return Array.from({ length: count }, (_, i) =>
+    samples.subarray((i % size) * stride, ((i % size) + 1) * stride),
+  );
+}
+
+/** Scores of samples, batch by batch; with `whole`, the last is filled up by the first samples. */
+async function scoresOf(
+  model: Model,
+  { input, output, sampleShape, classes }: Classifier,
+  name: string,
+  samples: readonly Float32Array[],
+  batch: number,
+  whole: boolean,
+): Promise<Float32Array> {
+  const session: Session = await createSession(model, { name });
+  const scores = new Float32Array(samples.length * classes);
+  try {
+    for (let first = 0; first < samples.length; first += batch) {
+      const count = Math.min(batch, samples.length - first);
+      const rows = whole ? batch : count;
+      const stride = samples[0]?.length ?? 0;
+      const data = new Float32Array(rows * stride);
+      for (let i = 0; i < rows; i++)
+        data.set(must(samples[(first + i) % samples.length], 'a sample'), i * stride);
+      const found = (await session.run({ [input]: tensor(data, [rows, ...sampleShape]) }, [output]))[output];
+      if (found?.type !== 'float32' || found.dims.join() !== [rows, classes].join()) {
+        throw new BedsideError(
+          'E_UNSUPPORTED',
+          `output '${output}' is [${found?.dims ?? ''}] for a batch of ${rows}`,
+        );
+      }
+      assertFiniteRows(found.data, rows, classes, (i) => `${name}: the scores of sample ${first + i}`);
+      scores.set(found.data.subarray(0, count * classes), first * classes);
+    }
+  } finally {
+    await session.release();
+  }
+  return scores;
+}

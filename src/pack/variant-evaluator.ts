@@ -1,0 +1,181 @@
+// Puts a mix of levels together, corrects it, and measures it on samples held apart.
+import {
+  type AccuracyModel,
+  type Assembly,
+  assembleModel,
+  type Correction,
+  type Costed,
+  keepOfLevels,
+  totalCosts,
+  type Variant,
+} from '../bundle/index.ts';
+import type { Dataset } from '../data/index.ts';
+import { agreementOf, type Evaluation, evaluate } from '../evaluate/index.ts';
+import type { Model } from '../onnx/index.ts';
+import { BedsideError, binomialLowerBound } from '../util/index.ts';
+import { Corrector, type FittedCorrection } from './correction/affine.ts';
+
+/** What mixes are measured with. */
+export interface MeterOptions {
+  readonly name: string;
+  readonly calibration: Dataset;
+  /** Shares no sample with `calibration`. */
+  readonly validation: Dataset;
+  readonly batch: number;
+  readonly threads: number;
+  readonly seed: number;
+  /** What is measured; default the mean of recalls with labels, agreement without. */
+  readonly measure?: AccuracyModel['measure'] | undefined;
+  /** Accuracy that a mix may lose before it gets changes of low rank; 1 or more for never. Default `LOW_RANK_FROM`. */
+  readonly lowRankFrom?: number | undefined;
+}
+
+/** A measured mix. */
+export interface MeasuredVariant {
+  readonly variant: Variant;
+  readonly correction: Correction | undefined;
+  /** Mean squared difference of held-out calibration logits from the unpruned ones. */
+  readonly error: number;
+}
+
+/** What a meter needs of a bundle in the making. */
+export type Measurable = Assembly & {
+  readonly manifest: Assembly['manifest'] & Costed;
+};
+
+/**
+ * Accuracy that a mix may lose before it is worth changes of low rank: they take tens of times as long to fit as factors,
+ * and hundreds of times as many bytes.
+ */
+const LOW_RANK_FROM = 0.005;
+
+/** Confidence of the lower bounds. */
+const CONFIDENCE = 0.95;
+
+/** Measures mixes of one bundle. */
+export class MixMeter {
+  readonly measure: AccuracyModel['measure'];
+  readonly #bundle: Measurable;
+  readonly #options: MeterOptions;
+  readonly #corrector: Corrector;
+  readonly #whole: Evaluation;
+  readonly #unprunedAccuracy: number;
+  readonly #known = new Map<string, MeasuredVariant>();
+
+  private constructor(bundle: Measurable, options: MeterOptions, corrector: Corrector, whole: Evaluation) {
+    this.#bundle = bundle;
+    this.#options = options;
+    this.#corrector = corrector;
+    this.#whole = whole;
+    this.measure = measureOf(options);
+    this.#unprunedAccuracy = this.#accuracyOf(whole.predictions).accuracy;
+  }
+
+  /**
+   * Runs the unpruned network on the samples.
+   * @throws BedsideError E_DATA with fewer than two calibration samples, no validation samples, or no labels where they
+   * are what is measured by
+   */
+  static async create(bundle: Measurable, options: MeterOptions): Promise<MixMeter> {
+    measureOf(options);
+    const { model, grouping } = bundle;
+    const whole = await evaluate(model, options.validation, {
+      ...options,
+      reference: new Int32Array(options.validation.size),
+    });
+    const corrector = await Corrector.create(model, grouping, options);
+    return new MixMeter(bundle, options, corrector, whole);
+  }
+
+  /** Measures a mix once; asked again it answers from memory. */
+  async measureMix(levels: readonly number[]): Promise<MeasuredVariant> {
+    const key = levels.join();
+    const known = this.#known.get(key);
+    if (known) return known;
+    const bundle = this.#bundle;
+    const plain = assembleModel(bundle, levels);
+    const { lowRankFrom = LOW_RANK_FROM } = this.#options;
+    const unpruned = levels.every((level) => level === 0);
+    const keep = keepOfLevels(bundle.manifest, levels);
+    let fitted = unpruned ? undefined : await this.#corrector.fit(plain, keep);
+    let predictions = await this.#predict(plain, levels, fitted);
+    if (fitted && this.#unprunedAccuracy - this.#accuracyOf(predictions).accuracy > lowRankFrom) {
+      const richer = await this.#corrector.enrich(plain, keep, fitted);
+      if (richer !== fitted) predictions = await this.#predict(plain, levels, richer);
+      fitted = richer;
+    }
+    const correction = fitted?.correction;
+    const { seconds, ...costs } = totalCosts(bundle.manifest, levels);
+    const result: MeasuredVariant = {
+      variant: {
+        levels: [...levels],
+        corrected: correction !== undefined,
+        ...this.#accuracyOf(predictions),
+        agreement: agreementOf(this.#whole.predictions, predictions),
+        ...costs,
+        ...(seconds === undefined ? {} : { seconds }),
+      },
+      correction,
+      error: fitted?.errorAfter ?? 0,
+    };
+    this.#known.set(key, result);
+    return result;
+  }
+
+  async #predict(
+    plain: Model,
+    levels: readonly number[],
+    fitted: FittedCorrection | undefined,
+  ): Promise<Int32Array> {
+    const correction = fitted?.correction;
+    const model = correction ? assembleModel(this.#bundle, levels, { correction }) : plain;
+    const reference = this.#whole.predictions;
+    return (await evaluate(model, this.#options.validation, { ...this.#options, reference })).predictions;
+  }
+
+  /** Frees the engine's memory. */
+  async release(): Promise<void> {
+    await this.#corrector.release();
+  }
+
+  #accuracyOf(predictions: Int32Array): Pick<Variant, 'accuracy' | 'lowerBound' | 'recall'> {
+    const labels = this.measure === 'agreement' ? undefined : this.#options.validation.labels;
+    const classes = this.#whole.recall.length;
+    const expected = labels ?? this.#whole.predictions;
+    const counts = new Int32Array(classes);
+    const right = new Int32Array(classes);
+    expected.forEach((label, i) => {
+      counts[label] = (counts[label] as number) + 1;
+      if (predictions[i] === label) right[label] = (right[label] as number) + 1;
+    });
+    const present = Array.from(counts.keys()).filter((label) => (counts[label] as number) > 0);
+    const mean = (of: (label: number) => number): number =>
+      present.reduce((sum, label) => sum + of(label), 0) / Math.max(1, present.length);
+    const recall = Array.from(counts, (count, label) =>
+      labels && count > 0 ? (right[label] as number) / count : null,
+    );
+    if (this.measure !== 'balanced') {
+      const total = right.reduce((a, b) => a + b, 0);
+      return {
+        accuracy: total / expected.length,
+        lowerBound: binomialLowerBound(total, expected.length, CONFIDENCE),
+        recall,
+      };
+    }
+    return {
+      accuracy: mean((label) => (right[label] as number) / (counts[label] as number)),
+      lowerBound: mean((label) =>
+        binomialLowerBound(right[label] as number, counts[label] as number, CONFIDENCE),
+      ),
+      recall,
+    };
+  }
+}
+
+function measureOf({ measure, validation }: MeterOptions): AccuracyModel['measure'] {
+  if (measure === undefined) return validation.labels ? 'balanced' : 'agreement';
+  if (measure === 'agreement' || validation.labels) return measure;
+  throw new BedsideError('E_DATA', `${validation.name} has no labels, so accuracy cannot be measured`, {
+    hint: 'give labelled samples: the other variants of this bundle were measured on such',
+  });
+}

@@ -1,0 +1,234 @@
+// On a reduced graph: the cheapest way from every node to the end by steps of loss made so far, under prices of the
+// limits. Accuracy is exact here, floor and concave term alike; only the limits of devices and the deadline are priced.
+
+import { pathOf, type ReducedArcs, type ReducedGraph } from '../graph/reduced-graph.ts';
+import type { Incumbent } from '../incumbent.ts';
+import type { Work } from '../search-budget.ts';
+
+/** Tables for one set of prices. */
+export interface GridTable {
+  /** By row of the reduced graph. */
+  readonly prices: Float64Array;
+  /** Prices times what may be used. */
+  readonly capacity: number;
+  /** By arc layer: cost with what the arc's use is priced at. */
+  readonly priced: readonly Float64Array[];
+  /** By node layer: `[node * width + steps so far]`. */
+  readonly toGo: readonly Float64Array[];
+  readonly width: number;
+  /** Proven: no plan in the graph is better. Infinity when no path keeps the floor. */
+  readonly bound: number;
+}
+
+/** One pass from the end to the root. */
+export function gridTable(reduced: ReducedGraph, prices: Float64Array): GridTable {
+  const { arcs, nodes, graph, capacity } = reduced;
+  const width = graph.mostSteps + 1;
+  const m = prices.length;
+  const priced = arcs.map(({ cost, use }) => {
+    const values = cost.slice();
+    for (let k = 0; k < values.length; k++) {
+      let value = values[k] as number;
+      for (let r = 0; r < m; r++) value += (prices[r] as number) * (use[k * m + r] as number);
+      values[k] = value;
+    }
+    return values;
+  });
+  const toGo: Float64Array[] = nodes.map(() => new Float64Array(0));
+  toGo[nodes.length - 1] = graph.accuracy;
+  for (let l = arcs.length - 1; l >= 0; l--) {
+    const { start, to, steps } = arcs[l] as ReducedArcs;
+    const cost = priced[l] as Float64Array;
+    const next = toGo[l + 1] as Float64Array;
+    const table = new Float64Array((nodes[l] as number) * width).fill(Number.POSITIVE_INFINITY);
+    for (let i = 0; i + 1 < start.length; i++) {
+      const row = i * width;
+      const end = start[i + 1] as number;
+      for (let k = start[i] as number; k < end; k++) {
+        const here = cost[k] as number;
+        const lost = steps[k] as number;
+        const base = (to[k] as number) * width + lost;
+        for (let r = width - 1 - lost; r >= 0; r--) {
+          const value = here + (next[base + r] as number);
+          if (value < (table[row + r] as number)) table[row + r] = value;
+        }
+      }
+    }
+    toGo[l] = table;
+  }
+  let spare = 0;
+  for (let r = 0; r < m; r++) spare += (prices[r] as number) * (capacity[r] as number);
+  const bound = ((toGo[0] as Float64Array)[0] as number) - spare;
+  return { prices, capacity: spare, priced, toGo, width, bound };
+}
+
+/** The arcs of the cheapest path; they keep the floor. */
+export function gridPath({ arcs }: ReducedGraph, { priced, toGo, width }: GridTable): Int32Array {
+  const path = new Int32Array(arcs.length);
+  let node = 0;
+  let lost = 0;
+  arcs.forEach(({ start, to, steps }, l) => {
+    let best = Number.POSITIVE_INFINITY;
+    let arc = start[node] as number;
+    const next = toGo[l + 1] as Float64Array;
+    for (let k = arc; k < (start[node + 1] as number); k++) {
+      const after = lost + (steps[k] as number);
+      if (after >= width) continue;
+      const value =
+        ((priced[l] as Float64Array)[k] as number) + (next[(to[k] as number) * width + after] as number);
+      if (value < best) {
+        best = value;
+        arc = k;
+      }
+    }
+    path[l] = arc;
+    lost += steps[arc] as number;
+    node = to[arc] as number;
+  });
+  return path;
+}
+
+/** Prices of the graph's rows for those of a reduced graph. */
+export function pricesFor({ rows }: ReducedGraph, all: Float64Array): Float64Array {
+  return Float64Array.from(rows, (row) => all[row] as number);
+}
+
+/** The best table of a few subgradient steps, and the last ones before it. */
+export interface Tuned {
+  readonly best: GridTable;
+  /** Some others, for prices away from the best. */
+  readonly others: readonly GridTable[];
+  /** The cheapest path of each pass, as arc numbers: together they are near what a fractional optimum would be. */
+  readonly paths: readonly Int32Array[];
+}
+
+/**
+ * Raises the bound by subgradient steps on the grid. Paths that keep every limit are offered as plans.
+ * @param target what the bound can reach at most
+ */
+export function tuneGrid(
+  reduced: ReducedGraph,
+  from: Float64Array,
+  incumbent: Incumbent,
+  target: number,
+  passes: number,
+  work: Work,
+): Tuned {
+  const m = from.length;
+  const { arcs, capacity } = reduced;
+  const prices = from.slice();
+  const direction = new Float64Array(m);
+  const tables: GridTable[] = [];
+  const paths: Int32Array[] = [];
+  let best: GridTable | undefined;
+  let factor = 1;
+  let since = 0;
+  let fresh = true;
+  for (let pass = 0; pass < passes; pass++) {
+    const table = gridTable(reduced, prices.slice());
+    work.pass(reduced.arcCount * Math.ceil(table.width / 8));
+    if (table.bound === Number.POSITIVE_INFINITY) return { best: table, others: [], paths };
+    if (!best || table.bound > best.bound) {
+      if (best) tables.push(best);
+      best = table;
+      since = 0;
+    } else {
+      tables.push(table);
+      if (++since > 2) {
+        factor *= 0.5;
+        since = 0;
+        prices.set(best.prices);
+        fresh = true;
+        if (factor < 0.01) break;
+      }
+    }
+    const path = gridPath(reduced, table);
+    paths.push(path);
+    const slope = new Float64Array(m);
+    let cost = 0;
+    let steps = 0;
+    path.forEach((k, l) => {
+      const layer = arcs[l] as ReducedArcs;
+      cost += layer.cost[k] as number;
+      steps += layer.steps[k] as number;
+      for (let r = 0; r < m; r++) slope[r] = (slope[r] as number) + (layer.use[k * m + r] as number);
+    });
+    let fits = true;
+    let norm = 0;
+    for (let r = 0; r < m; r++) {
+      let value = (slope[r] as number) - (capacity[r] as number);
+      if (value > 1e-9) fits = false;
+      if ((prices[r] as number) <= 0 && value < 0) value = 0;
+      if (!fresh) value = 0.7 * value + 0.3 * (direction[r] as number);
+      direction[r] = value;
+      norm += value * value;
+    }
+    fresh = false;
+    if (fits) incumbent.offer(pathOf(reduced, path), cost + (reduced.graph.accuracy[steps] as number));
+    const reach = Math.min(target, incumbent.objective);
+    if (norm < 1e-14 || best.bound >= reach || work.spent) break;
+    const aim = Number.isFinite(reach) ? reach : best.bound + 0.05 * Math.abs(best.bound);
+    const length = (factor * Math.max(1e-6 * Math.abs(aim), aim - table.bound)) / norm;
+    for (let r = 0; r < m; r++)
+      prices[r] = Math.max(0, (prices[r] as number) + length * (direction[r] as number));
+  }
+  return { best: best as GridTable, others: tables, paths };
+}
+
+/**
+ * Tables for prices away from the best: each price that counts, alone, raised and lowered. They bound labels that have
+ * used up a limit early, or hardly any of it.
+ */
+export function tablesAround(reduced: ReducedGraph, { prices }: GridTable, work: Work): GridTable[] {
+  const tables: GridTable[] = [];
+  prices.forEach((price, r) => {
+    if (price <= 1e-9) return;
+    for (const factor of [2, 0.3]) {
+      const other = prices.slice();
+      other[r] = price * factor;
+      tables.push(gridTable(reduced, other));
+      work.pass(reduced.arcCount * Math.ceil((tables[0]?.width ?? 1) / 8));
+    }
+  });
+  return tables;
+}
+
+/** For every arc whether some path through it, floor kept, stays below a limit under a table's prices. */
+export function arcsBelow(
+  { arcs, nodes }: ReducedGraph,
+  table: GridTable,
+  limit: number,
+): { readonly keep: readonly Uint8Array[]; readonly kept: number } {
+  const { width, priced, toGo } = table;
+  const most = limit + table.capacity;
+  let reached = new Float64Array(width).fill(Number.POSITIVE_INFINITY);
+  reached[0] = 0;
+  let kept = 0;
+  const keep = arcs.map(({ start, to, steps }, l) => {
+    const flags = new Uint8Array(to.length);
+    const next = new Float64Array((nodes[l + 1] as number) * width).fill(Number.POSITIVE_INFINITY);
+    const cost = priced[l] as Float64Array;
+    const rest = toGo[l + 1] as Float64Array;
+    for (let i = 0; i + 1 < start.length; i++) {
+      const row = i * width;
+      for (let k = start[i] as number; k < (start[i + 1] as number); k++) {
+        const here = cost[k] as number;
+        const lost = steps[k] as number;
+        const base = (to[k] as number) * width + lost;
+        let below = 0;
+        for (let r = 0; r < width - lost; r++) {
+          const value = here + (reached[row + r] as number);
+          if (value + (rest[base + r] as number) < most) {
+            below = 1;
+            if (value < (next[base + r] as number)) next[base + r] = value;
+          }
+        }
+        flags[k] = below;
+        kept += below;
+      }
+    }
+    reached = next;
+    return flags;
+  });
+  return { keep, kept };
+}

@@ -1,0 +1,30 @@
+// Prices as they leave a search and come back to a later one: by device, not by row.
+import type { Multipliers } from '../../planner.ts';
+import { energyRow, memoryRow, type Rows, TIME_ROW } from '../graph/constraints.ts';
+import type { Graph } from '../graph/graph.ts';
+import type { Prices } from './lagrangian-pass.ts';
+
+/** Undefined for those of another number of devices. */
+export function pricesOf(multipliers: Multipliers, rows: Rows, { instance }: Graph): Prices | undefined {
+  const D = instance.devices.length;
+  if (multipliers.memory.length !== D || multipliers.energy.length !== D) return undefined;
+  const prices = new Float64Array(rows.count);
+  prices[TIME_ROW] = multipliers.time;
+  for (let d = 0; d < D; d++) {
+    prices[memoryRow(d)] = multipliers.memory[d] ?? 0;
+    prices[energyRow(d, D)] = multipliers.energy[d] ?? 0;
+  }
+  return { rows: prices, step: multipliers.step };
+}
+
+/** Of limits that no plan can break: 0. */
+export function multipliersOf(prices: Prices, rows: Rows, { instance }: Graph): Multipliers {
+  const price = (row: number) => (rows.active[row] ? (prices.rows[row] ?? 0) : 0);
+  const D = instance.devices.length;
+  return {
+    time: price(TIME_ROW),
+    memory: instance.devices.map((_, d) => price(memoryRow(d))),
+    energy: instance.devices.map((_, d) => price(energyRow(d, D))),
+    step: prices.step,
+  };
+}

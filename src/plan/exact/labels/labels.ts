@@ -1,0 +1,325 @@
+// Label setting on a reduced graph, layer by layer: a label is a way from the root to a node with its cost, its steps of
+// loss and what it uses of every limit. A label goes when its bound reaches the threshold, when it cannot keep a limit any
+// more, or when another at its node is at least as good whatever comes. Every label kept: exact. The best few of a layer
+// kept: the guided beam, whose guide is the bound itself.
+
+import type { GridTable } from '../bounds/accuracy-dp.ts';
+import { type Futures, futuresOf } from '../bounds/completion-bounds.ts';
+import { pathOf, type ReducedArcs, type ReducedGraph } from '../graph/reduced-graph.ts';
+import type { Incumbent } from '../incumbent.ts';
+import type { Work } from '../search-budget.ts';
+import { Labels, orderBy, rootLabel } from './label-store.ts';
+
+export interface LabelOptions {
+  /** Labels kept a layer; all by default. */
+  readonly beam?: number | undefined;
+  /** Labels whose bound is not below it are not looked at. */
+  readonly threshold: number;
+  /** Labels made, at most; more stop the search. */
+  readonly labels?: number | undefined;
+}
+
+export interface LabelResult {
+  /** False when the budget or the memory ended the search. */
+  readonly complete: boolean;
+  /** The least bound of the labels a beam left out: no plan below both it and the threshold was missed. */
+  readonly dropped: number;
+}
+
+const TOLERANCE = 9e-10;
+const TINY = 1e-13;
+/** Comparisons for dominance, at most, for one label. */
+const COMPARISONS = 600;
+/** Labels kept in one layer, at most: a bound on memory. */
+const MOST_IN_LAYER = 400_000;
+
+/** Arcs into each node: their numbers and the nodes they come from. */
+interface Incoming {
+  readonly start: Int32Array;
+  readonly arc: Int32Array;
+  readonly from: Int32Array;
+}
+
+/** A reduced graph made ready for searching it, perhaps several times. */
+export class LabelSearch {
+  readonly #graph: ReducedGraph;
+  readonly #futures: Futures;
+  /** By arc layer. */
+  readonly #into: readonly Incoming[];
+  /** The labels of one node while they are made. */
+  readonly #bucket: Labels;
+
+  constructor(graph: ReducedGraph) {
+    this.#graph = graph;
+    this.#futures = futuresOf(graph);
+    this.#into = graph.arcs.map((arcs, l) => incoming(arcs, graph.nodes[l + 1] as number));
+    this.#bucket = new Labels(graph.rows.length, graph.peaks.length);
+  }
+
+  /** Looks for plans better than the threshold and offers what it finds. The first table gives the order. */
+  run(tables: readonly GridTable[], options: LabelOptions, incumbent: Incumbent, work: Work): LabelResult {
+    const graph = this.#graph;
+    const { arcs, nodes } = graph;
+    const beam = options.beam ?? Number.POSITIVE_INFINITY;
+    const layers: Labels[] = [rootLabel(graph.rows.length, graph.peaks.length)];
+    const last = work.labels + (options.labels ?? Number.POSITIVE_INFINITY);
+    let dropped = Number.POSITIVE_INFINITY;
+    for (let l = 0; l < arcs.length; l++) {
+      const current = layers[l] as Labels;
+      let next = new Labels(graph.rows.length, graph.peaks.length);
+      const first = firstByNode(current, nodes[l] as number);
+      for (let node = 0; node < (nodes[l + 1] as number); node++) {
+        const limit = Math.min(options.threshold, incumbent.objective * (1 - TINY));
+        const made = this.#extend(l, node, current, first, next, tables, limit);
+        work.labels += made;
+        if (work.spent || work.labels > last || next.count > MOST_IN_LAYER)
+          return { complete: false, dropped };
+      }
+      if (next.count > beam) {
+        const cut = next.best(beam);
+        dropped = Math.min(dropped, cut.dropped);
+        next = cut.labels;
+      }
+      if (next.count === 0) return { complete: true, dropped };
+      layers.push(next);
+    }
+    offerBest(graph, layers, incumbent);
+    return { complete: true, dropped };
+  }
+
+  /** All labels at one node that are not dominated, appended to `next`; returns how many were made. */
+  #extend(
+    l: number,
+    node: number,
+    current: Labels,
+    first: Int32Array,
+    next: Labels,
+    tables: readonly GridTable[],
+    limit: number,
+  ): number {
+    const { rows, peaks, capacity } = this.#graph;
+    const m = rows.length;
+    const q = peaks.length;
+    const layer = this.#graph.arcs[l] as ReducedArcs;
+    const into = this.#into[l] as Incoming;
+    const guide = tables[0] as GridTable;
+    const { width } = guide;
+    const priced = guide.priced[l] as Float64Array;
+    const toGo = guide.toGo[l + 1] as Float64Array;
+    const least = this.#futures.least[l + 1] as Float64Array;
+    const leastHeld = this.#futures.leastHeld[l + 1] as Float64Array;
+    const bucket = this.#bucket;
+    bucket.count = 0;
+    let made = 0;
+    for (let e = into.start[node] as number; e < (into.start[node + 1] as number); e++) {
+      const arc = into.arc[e] as number;
+      const from = into.from[e] as number;
+      const lost = layer.steps[arc] as number;
+      const cost = layer.cost[arc] as number;
+      const price = (priced[arc] as number) - guide.capacity;
+      const end = first[from + 1] as number;
+      for (let x = first[from] as number; x < end; x++) {
+        const steps = (current.steps[x] as number) + lost;
+        if (steps >= width) continue;
+        const spent = (current.priced[x] as number) + price;
+        let bound = spent + (toGo[node * width + steps] as number);
+        if (!(bound < limit)) continue;
+        made++;
+        const at = bucket.grow();
+        let fits = true;
+        const { use, peak } = bucket;
+        for (let r = 0; r < m; r++) {
+          const value = (current.use[x * m + r] as number) + (layer.use[arc * m + r] as number);
+          use[at * m + r] = value;
+          if (value + (least[node * m + r] as number) > (capacity[r] as number) + TOLERANCE) {
+            fits = false;
+            break;
+          }
+        }
+        if (!fits) continue;
+        for (let i = 0; i < q; i++) {
+          const r = peaks[i] as number;
+          const held = layer.held[arc * q + i] as number;
+          const before = current.use[x * m + r] as number;
+          const weight = layer.use[arc * m + r] as number;
+          const value = Math.max(current.peak[x * q + i] as number, before + held) + weight;
+          peak[at * q + i] = value;
+          const reach = Math.max(value, before + weight + (leastHeld[node * q + i] as number));
+          if (reach + (least[node * m + r] as number) > 1 + TOLERANCE) {
+            fits = false;
+            break;
+          }
+        }
+        if (!fits) continue;
+        const total = (current.cost[x] as number) + cost;
+        for (let t = 1; t < tables.length; t++) {
+          const other = tables[t] as GridTable;
+          let value =
+            total - other.capacity + ((other.toGo[l + 1] as Float64Array)[node * width + steps] as number);
+          for (let r = 0; r < m; r++) value += (other.prices[r] as number) * (use[at * m + r] as number);
+          if (value > bound) bound = value;
+          if (!(bound < limit)) {
+            fits = false;
+            break;
+          }
+        }
+        if (!fits) continue;
+        bucket.node[at] = node;
+        bucket.steps[at] = steps;
+        bucket.cost[at] = total;
+        // The capacity is taken off once, in the price of the arc; the label itself carries none.
+        bucket.priced[at] = spent + guide.capacity;
+        bucket.bound[at] = bound;
+        bucket.parent[at] = x;
+        bucket.arc[at] = arc;
+        bucket.count++;
+      }
+    }
+    this.#keep(l + 1, node, bucket, next);
+    return made;
+  }
+
+  /** Appends the labels of a bucket that none of the others dominates. */
+  #keep(l: number, node: number, bucket: Labels, next: Labels): void {
+    const n = bucket.count;
+    if (n === 0) return;
+    const begin = next.count;
+    if (n === 1) {
+      next.copy(bucket, 0);
+      return;
+    }
+    const order = orderBy(bucket.bound, n);
+    const rows = this.#contested(l, node, bucket);
+    const accuracy = this.#graph.graph.accuracy;
+    const width = accuracy.length;
+    const fewest = (this.#futures.leastSteps[l] as Int32Array)[node] as number;
+    const mostSteps = (this.#futures.mostSteps[l] as Int32Array)[node] as number;
+    for (let at = 0; at < n; at++) {
+      const y = order[at] as number;
+      const steps = bucket.steps[y] as number;
+      const cost = bucket.cost[y] as number;
+      // Accuracy is concave: fewer steps are worth least at the far end of what may still be lost, more steps cost most at
+      // the near end.
+      const far = Math.min(mostSteps, width - 1 - steps);
+      const costFar = cost + (accuracy[steps + far] as number) + TINY;
+      const costNear = cost + (accuracy[steps + fewest] as number) + TINY;
+      let dominated = false;
+      const stop = Math.min(next.count, begin + COMPARISONS);
+      for (let z = begin; z < stop; z++) {
+        const other = next.steps[z] as number;
+        if (other <= steps) {
+          if ((next.cost[z] as number) + (accuracy[other + far] as number) > costFar) continue;
+        } else {
+          if (other + mostSteps >= width) continue;
+          if ((next.cost[z] as number) + (accuracy[other + fewest] as number) > costNear) continue;
+        }
+        if (this.#noMoreUse(next, z, bucket, y, rows, l, node)) {
+          dominated = true;
+          break;
+        }
+      }
+      if (!dominated) next.copy(bucket, y);
+    }
+  }
+
+  /** Rows that some label of the bucket could still break. */
+  #contested(l: number, node: number, bucket: Labels): number[] {
+    const m = this.#graph.rows.length;
+    const contested: number[] = [];
+    for (let r = 0; r < m; r++) {
+      for (let x = 0; x < bucket.count; x++) {
+        if (!this.#safe(l, node, bucket, x, r)) {
+          contested.push(r);
+          break;
+        }
+      }
+    }
+    return contested;
+  }
+
+  /** Whether nothing that can follow makes a label break a row. */
+  #safe(l: number, node: number, labels: Labels, x: number, r: number): boolean {
+    const { rows, peaks, capacity } = this.#graph;
+    const m = rows.length;
+    const use = labels.use[x * m + r] as number;
+    const most = (this.#futures.most[l] as Float64Array)[node * m + r] as number;
+    const i = peaks.indexOf(r);
+    if (i < 0) return use + most <= (capacity[r] as number) + TOLERANCE;
+    const held = (this.#futures.mostHeld[l] as Float64Array)[node * peaks.length + i] as number;
+    const peak = labels.peak[x * peaks.length + i] as number;
+    return Math.max(peak, use + held) + most <= 1 + TOLERANCE;
+  }
+
+  #noMoreUse(
+    kept: Labels,
+    z: number,
+    bucket: Labels,
+    y: number,
+    contested: readonly number[],
+    l: number,
+    node: number,
+  ): boolean {
+    const { rows, peaks } = this.#graph;
+    const m = rows.length;
+    const q = peaks.length;
+    for (let at = 0; at < contested.length; at++) {
+      const r = contested[at] as number;
+      let more = (kept.use[z * m + r] as number) > (bucket.use[y * m + r] as number) + TINY;
+      if (!more && q > 0) {
+        const i = peaks.indexOf(r);
+        more = i >= 0 && (kept.peak[z * q + i] as number) > (bucket.peak[y * q + i] as number) + TINY;
+      }
+      if (more && !this.#safe(l, node, kept, z, r)) return false;
+    }
+    return true;
+  }
+}
+
+/** Where each node's labels begin; labels stand in the order of their nodes. */
+function firstByNode({ node, count }: Labels, nodes: number): Int32Array {
+  const first = new Int32Array(nodes + 1);
+  for (let x = 0; x < count; x++) {
+    const at = (node[x] as number) + 1;
+    first[at] = (first[at] as number) + 1;
+  }
+  for (let i = 1; i <= nodes; i++) first[i] = (first[i] as number) + (first[i - 1] as number);
+  return first;
+}
+
+function incoming(arcs: ReducedArcs, nodes: number): Incoming {
+  const start = new Int32Array(nodes + 1);
+  for (const node of arcs.to) start[node + 1] = (start[node + 1] as number) + 1;
+  for (let i = 1; i <= nodes; i++) start[i] = (start[i] as number) + (start[i - 1] as number);
+  const next = start.slice();
+  const arc = new Int32Array(arcs.to.length);
+  const from = new Int32Array(arcs.to.length);
+  for (let i = 0; i + 1 < arcs.start.length; i++) {
+    for (let k = arcs.start[i] as number; k < (arcs.start[i + 1] as number); k++) {
+      const at = next[arcs.to[k] as number] as number;
+      next[arcs.to[k] as number] = at + 1;
+      arc[at] = k;
+      from[at] = i;
+    }
+  }
+  return { start, arc, from };
+}
+
+/** Offers the best plan among labels at the end. */
+function offerBest(graph: ReducedGraph, layers: readonly Labels[], incumbent: Incumbent): void {
+  const end = layers[layers.length - 1] as Labels;
+  const { accuracy } = graph.graph;
+  const objective = Float64Array.from(
+    { length: end.count },
+    (_, x) => (end.cost[x] as number) + (accuracy[end.steps[x] as number] as number),
+  );
+  for (const best of orderBy(objective, end.count)) {
+    if (!((objective[best] as number) < incumbent.objective)) return;
+    const numbers = new Int32Array(layers.length - 1);
+    for (let l = layers.length - 1, x = best; l >= 1; l--) {
+      const labels = layers[l] as Labels;
+      numbers[l - 1] = labels.arc[x] as number;
+      x = labels.parent[x] as number;
+    }
+    if (incumbent.offer(pathOf(graph, numbers), objective[best] as number)) return;
+  }
+}

@@ -1,0 +1,73 @@
+// Pinning: the first plan found stays, or its levels do, until the planner is made anew. For operators who want what was
+// tested to be what runs.
+
+import type { Planner, PlanOptions, PlanResult } from './planner.ts';
+import type { PlanningInstance, StageDecision } from './problem/instance.ts';
+import { checkPlan } from './result/check-plan.ts';
+
+/** What stays. `plan`: levels and devices; `levels`: levels alone, devices may change. */
+export type Frozen = 'plan' | 'levels';
+
+/** A planner whose first answer stays. A request that it does not fit has no plan: `unknown`. */
+export class FrozenPlanner implements Planner {
+  readonly name: string;
+  readonly #inner: Planner;
+  readonly #what: Frozen;
+  #pinned: readonly StageDecision[] | undefined;
+  /** By stage, the devices of the pinned plan by name. */
+  #devices: readonly (readonly string[])[] = [];
+
+  constructor(inner: Planner, what: Frozen) {
+    this.#inner = inner;
+    this.#what = what;
+    this.name = inner.name;
+  }
+
+  async plan(instance: PlanningInstance, options?: PlanOptions): Promise<PlanResult> {
+    const pinned = this.#pinned;
+    if (!pinned) {
+      const first = await this.#inner.plan(instance, options);
+      if (first.decisions) {
+        this.#pinned = first.decisions;
+        this.#devices = first.decisions.map(({ set }, l) => namesOf(instance, l, set));
+      }
+      return first;
+    }
+    const bound = instance.weights.accuracy * (1 - instance.unprunedAccuracy);
+    const none: PlanResult = {
+      ...{ status: 'unknown', objective: Number.POSITIVE_INFINITY, bound },
+      stats: { labels: 0, seconds: 0 },
+    };
+    if (pinned.length !== instance.stages.length) return none;
+    if (this.#what === 'levels') return this.#inner.plan(withLevels(instance, pinned), options);
+    const decisions = pinned.map((decision, l) => ({
+      ...decision,
+      set:
+        instance.stages[l]?.sets.findIndex((_, at) =>
+          same(namesOf(instance, l, at), this.#devices[l] ?? []),
+        ) ?? -1,
+    }));
+    if (decisions.some(({ set }) => set < 0)) return none;
+    const { violations, objective } = checkPlan(instance, decisions);
+    return violations.length > 0 ? none : { ...none, status: 'gap', decisions, objective };
+  }
+}
+
+/** The instance with the levels of a plan alone. */
+function withLevels(instance: PlanningInstance, pinned: readonly StageDecision[]): PlanningInstance {
+  const stages = instance.stages.map((stage, l) => {
+    const { inner, levelsOut } = stage;
+    const before = l === 0 ? 0 : (pinned[l - 1]?.level ?? 0);
+    const kept = (before * inner + (pinned[l]?.inner ?? 0)) * levelsOut + (pinned[l]?.level ?? 0);
+    return { ...stage, allowed: stage.allowed.map((allowed, choice) => (choice === kept ? allowed : 0)) };
+  });
+  return { ...instance, stages };
+}
+
+function namesOf({ stages, devices }: PlanningInstance, l: number, set: number): string[] {
+  return (stages[l]?.sets[set] ?? []).map((d) => devices[d]?.name ?? '');
+}
+
+function same(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, at) => name === b[at]);
+}

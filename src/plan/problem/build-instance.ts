@@ -1,0 +1,338 @@
+// A bundle, a fleet and a request become one program in numbers, and a solver's decisions become levels and segments.
+import { type BundleManifest, type StageCosts, stageCosts } from '../../bundle/index.ts';
+import { BedsideError, must } from '../../util/index.ts';
+import type { Fleet, FleetDevice } from '../input/fleet.ts';
+import { maxSeenOf, type PlanRequest } from '../input/request.ts';
+import { candidateSets } from './device-sets.ts';
+import type { DeviceInstance, PlanningInstance, StageInstance } from './instance.ts';
+import { type Choice, certifiedLevels, freeLevels, type LevelSpace } from './level-space.ts';
+import { outputChannels } from './segments.ts';
+
+/** A program with what it was made from. */
+export interface PlanningProblem {
+  readonly manifest: BundleManifest;
+  readonly fleet: Fleet;
+  readonly request: PlanRequest;
+  readonly space: LevelSpace;
+  readonly instance: PlanningInstance;
+  /** What the plan's accuracy must reach; the instance's own floor may stand for it in other numbers. */
+  readonly accuracyFloor: number;
+}
+
+/** How many sets of devices a stage has. */
+export interface BuildOptions {
+  readonly pairs?: number | undefined;
+  readonly quads?: number | undefined;
+}
+
+/** Sets of two and of four for each stage, beside all single devices. */
+export const DEFAULT_SETS = { pairs: 12, quads: 8 } as const;
+
+/** Steps of the accuracy grid for each stage: rounding up wastes at most a twentieth of what may be lost. */
+const STEPS_PER_STAGE = 20;
+const LEAST_UNIT = 1e-7;
+
+/**
+ * The program of one request. Units: seconds, bytes, joules, multiply-accumulates, nats; for one sample.
+ * @throws BedsideError E_BUNDLE for a bundle without costs; E_REQUEST when `maxSeen` does not fit the stages; E_FLEET when
+ *   a device's measured seconds do not fit the bundle
+ */
+export function buildProblem(
+  manifest: BundleManifest,
+  fleet: Fleet,
+  request: PlanRequest,
+  options: BuildOptions = {},
+): PlanningProblem {
+  return problemsOf(manifest, request, options)(fleet);
+}
+
+/** Makes the program of a request on a fleet. `deadline` goes before the request's; seconds. */
+export type ProblemMaker = (fleet: Fleet, deadline?: number) => PlanningProblem;
+
+/**
+ * Programs of one request on many fleets, or on one that changes: what does not depend on the fleet is worked out once.
+ * @throws BedsideError as `buildProblem`; what concerns the fleet, when it is given
+ */
+export function problemsOf(
+  manifest: BundleManifest,
+  request: PlanRequest,
+  options: BuildOptions = {},
+): ProblemMaker {
+  assertCosts(manifest);
+  const maxSeen = checkedMaxSeen(request, manifest);
+  const accuracyFloor =
+    request.accuracyFloor ?? Math.max(0, manifest.accuracy.unpruned - request.accuracyDrop);
+  const space = levelSpace(manifest, request, accuracyFloor);
+  const tables = manifest.stages.map((_, stage) => stageTable(manifest, space, stage));
+  const grid = accuracyGrid(space, tables, request, accuracyFloor);
+  const { inputBytes } = stageCosts(
+    manifest,
+    0,
+    manifest.groups.map(() => 0),
+  );
+  return (fleet, deadline = request.deadline) => {
+    const devices = fleet.devices.map((device) => deviceInstance(manifest, device, tables));
+    const instance: PlanningInstance = {
+      stages: tables.map((table, l) => ({
+        ...table.stage,
+        maxSeen: must(maxSeen[l], 'maxSeen'),
+        sets: stageSets(manifest, fleet, devices, tables, maxSeen, l, options),
+      })),
+      devices,
+      bandwidth: fleet.bandwidth.map((row) => Float64Array.from(row)),
+      latency: fleet.latency.map((row) => Float64Array.from(row)),
+      sharedChannel: fleet.sharedChannel,
+      source: fleet.source,
+      deadline,
+      inputBytes,
+      unprunedAccuracy: space.unprunedAccuracy,
+      ...grid,
+      weights: objectiveWeights(fleet, devices, tables, request),
+    };
+    return { manifest, fleet, request: { ...request, deadline }, space, instance, accuracyFloor };
+  };
+}
+
+/** One stage in numbers, and the costs they are from. */
+interface StageTable {
+  readonly stage: Omit<StageInstance, 'maxSeen' | 'sets'>;
+  /** By choice. */
+  readonly costs: readonly (StageCosts | undefined)[];
+  /** With every group at each level of the bundle. */
+  readonly uniform: readonly StageCosts[];
+}
+
+/** A position in a stage's arrays as a choice. */
+export function choiceAt(stage: Pick<StageInstance, 'inner' | 'levelsOut'>, index: number): Choice {
+  const out = index % stage.levelsOut;
+  const rest = Math.floor(index / stage.levelsOut);
+  return { in: Math.floor(rest / stage.inner), inner: rest % stage.inner, out };
+}
+
+function stageTable(manifest: BundleManifest, space: LevelSpace, l: number): StageTable {
+  const bundled = must(manifest.stages[l], `stage ${l}`);
+  const sizes = {
+    levelsIn: must(space.cuts[l], `cut ${l}`),
+    inner: must(space.inner[l], `inner choices of stage ${l}`),
+    levelsOut: must(space.cuts[l + 1], `cut ${l + 1}`),
+  };
+  const { length } = Array.from({ length: sizes.levelsIn * sizes.inner * sizes.levelsOut });
+  const array = () => new Float64Array(length);
+  const table = { macs: array(), weightBytes: array(), activationBytes: array(), loss: array() };
+  const allowed = new Uint8Array(length);
+  const outputBytes = new Float64Array(sizes.levelsOut);
+  const costs: (StageCosts | undefined)[] = [];
+  const vector = manifest.groups.map(() => 0);
+  for (let index = 0; index < length; index++) {
+    const choice = choiceAt(sizes, index);
+    const levels = space.levels(l, choice);
+    costs.push(undefined);
+    if (!levels) continue;
+    vector.fill(0);
+    for (const [group, level] of levels) vector[group] = level;
+    const cost = stageCosts(manifest, l, vector);
+    costs[index] = cost;
+    allowed[index] = 1;
+    table.macs[index] = cost.macs;
+    table.weightBytes[index] = cost.weightBytes;
+    table.activationBytes[index] = cost.activationBytes;
+    table.loss[index] = Math.max(0, space.loss(l, choice));
+    outputBytes[choice.out] = cost.outputBytes;
+  }
+  const uniform = manifest.ratios.map((_, level) =>
+    stageCosts(
+      manifest,
+      l,
+      manifest.groups.map(() => level),
+    ),
+  );
+  const stage = { name: `stage${l}`, ...sizes, allowed, ...table, outputBytes, split: bundled.split };
+  return { stage, costs, uniform };
+}
+
+/** Levels that may be chosen; certified ones above the floor, or all when none is, which then is infeasible. */
+function levelSpace(manifest: BundleManifest, request: PlanRequest, floor: number): LevelSpace {
+  if (request.levels === 'free') return freeLevels(manifest);
+  const all = manifest.variants.map((_, index) => index);
+  const enough = all.filter((index) => (manifest.variants[index]?.accuracy ?? 0) >= floor);
+  return certifiedLevels(manifest, enough.length > 0 ? enough : all);
+}
+
+/**
+ * The step of the accuracy grid, and a floor to go with it: of free levels the request's, unless it is so low that no
+ * choice breaks it; of variants, which were measured, one that none of those above the request's breaks by rounding.
+ */
+function accuracyGrid(
+  space: LevelSpace,
+  tables: readonly StageTable[],
+  request: PlanRequest,
+  floor: number,
+): { accuracyFloor: number; lossUnit: number } {
+  const most = tables.reduce((sum, { stage }) => sum + Math.max(...stage.loss), 0);
+  const budget = Math.min(most, Math.log(space.unprunedAccuracy / floor));
+  const lossUnit = Math.max(LEAST_UNIT, budget / (STEPS_PER_STAGE * tables.length));
+  const never = space.unprunedAccuracy * Math.exp(-most - tables.length * lossUnit);
+  if (request.levels === 'free') return { accuracyFloor: Math.max(floor, never), lossUnit };
+  const worst = space.unprunedAccuracy * Math.exp(-most);
+  return { accuracyFloor: worst >= floor * (1 - 1e-12) ? never : floor, lossUnit };
+}
+
+function deviceInstance(
+  manifest: BundleManifest,
+  device: FleetDevice,
+  tables: readonly StageTable[],
+): DeviceInstance {
+  const measured = device.seconds?.[manifest.name];
+  if (measured) assertMeasured(manifest, device.name, measured);
+  return {
+    name: device.name,
+    speed: device.macsPerSecond,
+    seconds: tables.map(({ costs, uniform }, l) => {
+      const own = measured?.[l];
+      if (own) {
+        return Float64Array.from(costs, (cost) =>
+          cost
+            ? interpolate(
+                uniform.map(({ macs }) => macs),
+                own,
+                cost.macs,
+              )
+            : 0,
+        );
+      }
+      const { speed } = device;
+      if (speed === undefined || costs.some((cost) => cost && cost.seconds === undefined)) return undefined;
+      return Float64Array.from(costs, (cost) => (cost?.seconds ?? 0) / speed);
+    }),
+    memory: device.memory,
+    energy: device.energy,
+    joulesPerMac: device.joulesPerMac,
+    joulesPerByteSent: device.joulesPerByteSent,
+    joulesPerByteReceived: device.joulesPerByteReceived,
+    trusted: device.trusted,
+    wait: device.wait,
+  };
+}
+
+/** Seconds at a number of multiply-accumulates between those of two levels; in proportion beyond the last. */
+function interpolate(macs: readonly number[], seconds: readonly number[], at: number): number {
+  for (let level = 1; level < macs.length; level++) {
+    const [more, less] = [macs[level - 1] ?? 0, macs[level] ?? 0];
+    const [slow, fast] = [seconds[level - 1] ?? 0, seconds[level] ?? 0];
+    if (at >= more) return level === 1 && more > 0 ? (slow * at) / more : slow;
+    if (at >= less) return fast + ((slow - fast) * (at - less)) / (more - less);
+  }
+  const [least, fastest] = [macs.at(-1) ?? 0, seconds.at(-1) ?? 0];
+  return least > 0 ? (fastest * at) / least : fastest;
+}
+
+function stageSets(
+  manifest: BundleManifest,
+  fleet: Fleet,
+  devices: readonly DeviceInstance[],
+  tables: readonly StageTable[],
+  maxSeen: readonly number[],
+  l: number,
+  options: BuildOptions,
+): readonly (readonly number[])[] {
+  if (l === 0) return [[fleet.source]];
+  const { stage, uniform } = must(tables[l], `stage ${l}`);
+  // A device sees the whole input of its stage, and of the output what it makes; a partial sum counts as the whole.
+  const inputSeen = maxSeen[l - 1] ?? 0;
+  const legal = (device: number, size: number): boolean => {
+    if (devices[device]?.trusted) return true;
+    const share = stage.split === 'outputs' ? 1 / size : 1;
+    return inputSeen >= 1 && share <= (maxSeen[l] ?? 0);
+  };
+  const fewest = Math.min(
+    ...manifest.ratios.map((_, level) =>
+      outputChannels(
+        manifest,
+        l,
+        manifest.groups.map(() => level),
+      ),
+    ),
+  );
+  return candidateSets({
+    devices: devices.map((device) => ({
+      trusted: device.trusted,
+      seconds: secondsUnpruned(device, tables, l),
+    })),
+    bandwidth: fleet.bandwidth,
+    source: fleet.source,
+    inputBytes: uniform[0]?.inputBytes ?? 0,
+    legal,
+    most: stage.split === 'none' ? 1 : fewest,
+    pairs: options.pairs ?? DEFAULT_SETS.pairs,
+    quads: options.quads ?? DEFAULT_SETS.quads,
+  });
+}
+
+/** Of a whole stage on one device: choice 0 is unpruned, except among variants, where it is the first of them. */
+function secondsUnpruned(device: DeviceInstance, tables: readonly StageTable[], l: number): number {
+  const table = must(tables[l], `stage ${l}`);
+  const macs = table.uniform[0]?.macs ?? 0;
+  const first = table.stage.allowed.indexOf(1);
+  return device.seconds?.[l]?.[first] ?? macs / device.speed;
+}
+
+/** Weights per second and joule. `local`: counted in what the unpruned network takes on the source alone. */
+function objectiveWeights(
+  fleet: Fleet,
+  devices: readonly DeviceInstance[],
+  tables: readonly StageTable[],
+  request: PlanRequest,
+): PlanningInstance['weights'] {
+  const { time, energy, accuracy, per } = request.weights;
+  if (per === 'unit') return { time, energy, accuracy };
+  const source = must(devices[fleet.source], 'the source');
+  const seconds = tables.reduce((sum, _, l) => sum + secondsUnpruned(source, tables, l), 0);
+  const macs = tables.reduce((sum, { uniform }) => sum + (uniform[0]?.macs ?? 0), 0);
+  const joules = macs * source.joulesPerMac;
+  return { time: time / seconds, energy: joules > 0 ? energy / joules : 0, accuracy };
+}
+
+function assertCosts(manifest: BundleManifest): void {
+  const without = manifest.stages.find(
+    ({ index, otherMacs = 0 }) =>
+      otherMacs === 0 && !manifest.layers.some((layer) => layer.stage === index && layer.macs > 0),
+  );
+  if (!without && manifest.stages.length > 0 && manifest.accuracy.unpruned > 0) return;
+  const what = without
+    ? `no multiply-accumulates for stage ${without.index} (${without.output})`
+    : manifest.stages.length === 0
+      ? 'no stages'
+      : 'an unpruned accuracy of 0';
+  throw new BedsideError('E_BUNDLE', `bundle '${manifest.name}' cannot be planned: it has ${what}`, {
+    hint: 'make it again with `bedside pack`, which measures costs and accuracy',
+  });
+}
+
+function checkedMaxSeen(request: PlanRequest, manifest: BundleManifest): number[] {
+  const stages = manifest.stages.length;
+  if (request.maxSeen && request.maxSeen.length !== stages) {
+    throw new BedsideError(
+      'E_REQUEST',
+      `maxSeen has ${request.maxSeen.length} shares, but bundle '${manifest.name}' has ${stages} stages`,
+      { hint: "give one share in [0, 1] for each stage, or a preset: privacy 'strict', 'late' or 'open'" },
+    );
+  }
+  return maxSeenOf(request, stages);
+}
+
+function assertMeasured(
+  manifest: BundleManifest,
+  device: string,
+  measured: readonly (readonly number[])[],
+): void {
+  const [stages, levels] = [manifest.stages.length, manifest.ratios.length];
+  const wrong = measured.findIndex((row) => row.length !== levels);
+  if (measured.length === stages && wrong < 0) return;
+  const what =
+    measured.length === stages
+      ? `${measured[wrong]?.length} levels for stage ${wrong}, not ${levels}`
+      : `${measured.length} stages, not ${stages}`;
+  throw new BedsideError('E_FLEET', `seconds of device '${device}' for bundle '${manifest.name}': ${what}`, {
+    hint: 'they were measured with another bundle of that name; measure again, or leave them out',
+  });
+}

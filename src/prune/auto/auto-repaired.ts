@@ -1,0 +1,153 @@
+// Chooses a criterion for networks that are repaired after the cut: the order of criteria is another one then, and the
+// accuracy on a few dozen samples cannot tell them apart. How far the logits are from the unpruned network's can.
+import { type Keep, sliceModel } from '../../channels/index.ts';
+import type { Dataset } from '../../data/index.ts';
+import { agreementOf, describeClassifier, evaluate } from '../../evaluate/index.ts';
+import { klDivergence } from '../../evaluate/internal.ts';
+import type { Criterion } from '../../explain/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { reconstruct } from '../../repair/index.ts';
+import { BedsideError } from '../../util/index.ts';
+import { type PruneAmount, type RankOptions, rankModel } from '../prune-model.ts';
+import type { CandidateResult, Choice } from './criterion-choice.ts';
+import { halves, samplesAt } from './cross-fit-folds.ts';
+
+/** Fewer rows than for the repair itself: enough to compare. */
+const TRIAL = { maxPositions: 2048, copies: 2 } as const;
+
+/** How many times nearer another must be than the first candidate, which is the best in most rooms, to take its place. */
+const CLEARLY = 1.2;
+
+/** What is ranked, and what it is chosen from. */
+export interface RepairedChoiceOptions extends Omit<RankOptions, 'criterion' | 'onProgress'> {
+  readonly candidates: readonly Criterion[];
+  readonly onStep?: ((step: string, done: number, total: number) => void) | undefined;
+}
+
+/**
+ * The criterion whose cut, repaired, stays nearest to the unpruned network: each candidate ranks and repairs on one half
+ * of the calibration samples, and the other half is measured. Nearness is the geometric mean of the Kullback-Leibler
+ * divergence of the class probabilities and the mean squared difference of the logits: the first sees answers, the second
+ * sees what is still sure. Labels are not needed. The first candidate stays unless another is clearly nearer: what is
+ * measured on a few dozen samples varies. With fewer than two samples a class the first candidate is taken.
+ * @throws BedsideError E_UNSUPPORTED when no candidate works on the model; as `rankModel`
+ */
+export async function chooseRepaired(
+  model: Model,
+  options: RepairedChoiceOptions,
+  amount: PruneAmount,
+): Promise<Choice> {
+  const { calibration, weights, candidates, name, batch, threads, seed = 1, onStep } = options;
+  const { classes, fixedBatch = 1 } = describeClassifier(model, name);
+  const skipped: { criterion: string; reason: string }[] = [];
+  const halved = calibration.size >= 2 * Math.max(classes, fixedBatch);
+  if (!halved) return first(candidates, calibration);
+  const [own, other] = halves(calibration, seed);
+  const rankOn = samplesAt(calibration, own);
+  const measureOn = samplesAt(calibration, other);
+  const run = (of: Model) =>
+    evaluate(of, measureOn, { name, batch, threads, reference: new Int32Array(measureOn.size) });
+  const whole = await run(model);
+  const results: { criterion: Criterion; distance: number; agreement: number }[] = [];
+  const tried = new Map<string, { distance: number; agreement: number }>();
+  for (const [done, criterion] of candidates.entries()) {
+    onStep?.(`choosing: ${criterion.name}, repaired`, done, candidates.length);
+    try {
+      const ranking = await rankModel(model, {
+        ...options,
+        criterion,
+        calibration: rankOn,
+        weights: weights && Float64Array.from(own, (i) => weights[i] as number),
+      });
+      const { keep } = await ranking.prune(amount);
+      const key = keyOf(keep);
+      let result = tried.get(key);
+      if (!result) {
+        const cut = sliceModel(model, ranking.grouping, keep);
+        const repaired = await reconstruct(model, cut, ranking.grouping, keep, {
+          name,
+          calibration: rankOn,
+          batch,
+          threads,
+          seed,
+          ...TRIAL,
+        });
+        const found = await run(repaired.model);
+        result = {
+          distance: distanceOf(whole.logits, found.logits, classes),
+          agreement: agreementOf(whole.predictions, found.predictions),
+        };
+        tried.set(key, result);
+      }
+      results.push({ criterion, ...result });
+    } catch (error) {
+      if (!BedsideError.is(error, 'E_UNSUPPORTED') && !BedsideError.is(error, 'E_CRITERION')) throw error;
+      skipped.push({ criterion: criterion.name, reason: error.message });
+    }
+  }
+  const ordered = inOrder(results, candidates[0]);
+  const [best, second] = ordered;
+  if (!best) {
+    throw new BedsideError('E_UNSUPPORTED', `no criterion can rank the channels: ${skipped[0]?.reason}`, {
+      hint: 'bedside inspect says which operators are not understood',
+    });
+  }
+  const before = second ? `, before ${second.criterion.name} with ${second.distance.toPrecision(3)}` : '';
+  return {
+    criterion: best.criterion,
+    measure: 'agreement',
+    samples: measureOn.size,
+    halved,
+    repaired: true,
+    candidates: ordered.map(
+      ({ criterion, distance, agreement }): CandidateResult => ({
+        criterion: criterion.name,
+        family: criterion.family,
+        measure: agreement,
+        screened: agreement,
+        difference: distance,
+      }),
+    ),
+    skipped,
+    reason:
+      `${best.criterion.name}, cut and repaired on one half of the calibration samples, stays ` +
+      `${second && second.distance < best.distance ? 'about as near' : 'nearest'} to the unpruned network on the other ` +
+      `${measureOn.size}: distance ${best.distance.toPrecision(3)}${before}`,
+  };
+}
+
+/** The nearest first; but the usual candidate before all, unless another is clearly nearer. */
+export function inOrder<T extends { readonly criterion: Criterion; readonly distance: number }>(
+  results: readonly T[],
+  usual: Criterion | undefined,
+): T[] {
+  const sorted = results.toSorted((a, b) => a.distance - b.distance);
+  const known = sorted.find(({ criterion }) => criterion === usual);
+  if (!known || known.distance > CLEARLY * (sorted[0]?.distance ?? 0)) return sorted;
+  return [known, ...sorted.filter((result) => result !== known)];
+}
+
+function first([criterion]: readonly Criterion[], calibration: Dataset): Choice {
+  if (!criterion) throw new BedsideError('E_INTERNAL', 'internal: nothing to choose from');
+  return {
+    criterion,
+    measure: 'agreement',
+    samples: calibration.size,
+    halved: false,
+    repaired: true,
+    candidates: [],
+    skipped: [],
+    reason: `${criterion.name} without a comparison: too few samples to rank on one half and measure on the other`,
+  };
+}
+
+/** Geometric mean of the two distances; 0 where the networks agree exactly. */
+function distanceOf(a: Float32Array, b: Float32Array, classes: number): number {
+  let squares = 0;
+  for (let i = 0; i < a.length; i++) squares += ((a[i] as number) - (b[i] as number)) ** 2;
+  return Math.sqrt((klDivergence(a, b, classes) * squares) / a.length);
+}
+
+function keyOf(keep: Keep): string {
+  return JSON.stringify([...keep]);
+}

@@ -1,0 +1,292 @@
+// Chooses a criterion by what it does to the network: a short list is screened on all calibration samples, and the best
+// rank on one half of them and are measured on the other, both ways round.
+import type { Dataset } from '../../data/index.ts';
+import { accuracies, describeClassifier, evaluate } from '../../evaluate/index.ts';
+import { squaredDifference } from '../../evaluate/internal.ts';
+import type { Criterion } from '../../explain/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { BedsideError, must } from '../../util/index.ts';
+import {
+  type PruneAmount,
+  type PrunedModel,
+  type Ranking,
+  type RankOptions,
+  rankModel,
+} from '../prune-model.ts';
+import { chooseRepaired } from './auto-repaired.ts';
+import type { AutoCriterion, Choice } from './criterion-choice.ts';
+import { halves, samplesAt } from './cross-fit-folds.ts';
+
+/** How many candidates are measured on halves. */
+const FINALISTS = 3;
+
+/** What is ranked, and how. */
+export interface AutoOptions extends Omit<RankOptions, 'criterion' | 'onProgress'> {
+  readonly criterion: AutoCriterion;
+  /** Whether the cut network will be repaired: then candidates are compared repaired, see `chooseRepaired`. */
+  readonly repaired?: boolean | undefined;
+  /** The shares of the classes that accuracy is wanted for; default balanced accuracy. */
+  readonly mix?: ArrayLike<number> | undefined;
+  /** Called with what is being done and how far it is. */
+  readonly onStep?: ((step: string, done: number, total: number) => void) | undefined;
+}
+
+/** A model that can be cut to any amount, each time by the criterion that does best there. */
+export interface AutoRanking {
+  /** The criterion for an amount. What was scored for one amount serves the next. */
+  choose(amount: PruneAmount): Promise<Choice>;
+  /** Ranks by the chosen criterion on all samples, and cuts. */
+  prune(amount: PruneAmount): Promise<PrunedModel & { readonly choice: Choice }>;
+}
+
+/**
+ * The criterion that keeps the most after pruning to an amount, measured on the calibration samples. Every candidate
+ * ranks on all of them and the network it would cut is measured on them; the best three also rank on one half and are
+ * measured on the other, and the other way round, so that every sample is measured once by a ranking that has not read
+ * it. The mean of both decides: the first is of the very network that will be written, the second is not of samples that
+ * ranked it. Balanced accuracy is measured (with a mix of classes, the accuracy in it; without labels, agreement with the
+ * uncut network, balanced over its answers); between equals the nearness of the class probabilities decides.
+ * With fewer than two samples of most classes there are no halves, and the first measure decides alone.
+ * @throws BedsideError E_UNSUPPORTED when no candidate works on the model; as `rankModel`
+ */
+export async function chooseCriterion(model: Model, options: AutoOptions & PruneAmount): Promise<Choice> {
+  return rankAuto(model, options).choose('ratio' in options ? { ratio: options.ratio } : options);
+}
+
+/** Opens the choice of `chooseCriterion` for several amounts. */
+export function rankAuto(model: Model, options: AutoOptions): AutoRanking {
+  const chooser = new Chooser(model, options);
+  const choose = (amount: PruneAmount): Promise<Choice> =>
+    options.repaired
+      ? chooseRepaired(model, { ...options, candidates: options.criterion.repaired }, amount)
+      : chooser.choose(amount);
+  return {
+    choose,
+    async prune(amount) {
+      const choice = await choose(amount);
+      const ranking = await chooser.full(choice.criterion);
+      return { ...(await ranking.prune(amount)), choice };
+    },
+  };
+}
+
+/** Samples to rank on and samples to measure on. */
+interface Fold {
+  readonly rankOn: Dataset;
+  readonly weights: Float64Array | undefined;
+  readonly measureOn: Dataset;
+  /** Of the uncut network. */
+  readonly logits: Float32Array;
+  readonly predictions: Int32Array;
+}
+
+/** What networks cut by a criterion did on the samples of some folds. */
+interface Measured {
+  readonly value: number;
+  readonly difference: number;
+}
+
+interface Entry {
+  readonly criterion: Criterion;
+  readonly screened: Measured;
+  readonly halves?: Measured;
+}
+
+class Chooser {
+  readonly #model: Model;
+  readonly #options: AutoOptions;
+  readonly #candidates: readonly Criterion[];
+  readonly #classes: number;
+  readonly #full = new Map<string, Ranking>();
+  readonly #halved = new Map<string, readonly Ranking[]>();
+  readonly #skipped = new Map<string, string>();
+  #whole: Fold | undefined;
+  #halves: readonly Fold[] | undefined;
+
+  constructor(model: Model, options: AutoOptions) {
+    this.#model = model;
+    this.#options = options;
+    this.#candidates = options.criterion.candidates;
+    this.#classes = describeClassifier(model, options.name).classes;
+  }
+
+  async choose(amount: PruneAmount): Promise<Choice> {
+    const screened = (await this.#screen(amount)).sort(better);
+    const halved = this.#canHalve();
+    const finalists = halved ? await this.#measureHalves(screened.slice(0, FINALISTS), amount) : [];
+    const entries = [...finalists.sort(better), ...screened.slice(finalists.length)];
+    const [best] = entries;
+    if (!best) throw this.#noneLeft();
+    return this.#choice(best, entries, halved);
+  }
+
+  /** The ranking on all samples. */
+  async full(criterion: Criterion): Promise<Ranking> {
+    const known = this.#full.get(criterion.name);
+    if (known) return known;
+    const ranking = await rankModel(this.#model, { ...this.#options, criterion });
+    this.#full.set(criterion.name, ranking);
+    return ranking;
+  }
+
+  async #screen(amount: PruneAmount): Promise<Entry[]> {
+    const { calibration, weights } = this.#options;
+    this.#whole ??= await this.#fold(calibration, weights, calibration);
+    const entries: Entry[] = [];
+    for (const [done, criterion] of this.#candidates.entries()) {
+      this.#tell(`choosing: ${criterion.name}`, done);
+      const ranking = this.#skipped.has(criterion.name)
+        ? undefined
+        : await this.#attempt(criterion, () => this.full(criterion));
+      if (!ranking) continue;
+      entries.push({ criterion, screened: await this.#measure([ranking], [this.#whole], amount) });
+    }
+    return entries;
+  }
+
+  async #measureHalves(entries: readonly Entry[], amount: PruneAmount): Promise<Entry[]> {
+    const { calibration, weights, seed = 1 } = this.#options;
+    const [first, second] = halves(calibration, seed);
+    const part = async (rankOn: Int32Array, measureOn: Int32Array): Promise<Fold> =>
+      this.#fold(
+        samplesAt(calibration, rankOn),
+        weights && Float64Array.from(rankOn, (i) => weights[i] as number),
+        samplesAt(calibration, measureOn),
+      );
+    this.#halves ??= [await part(first, second), await part(second, first)];
+    const measured: Entry[] = [];
+    for (const [done, entry] of entries.entries()) {
+      const { criterion } = entry;
+      this.#tell(`choosing: ${criterion.name} on halves`, this.#candidates.length + done);
+      let rankings = this.#halved.get(criterion.name);
+      if (!rankings) {
+        const list: Ranking[] = [];
+        for (const { rankOn, weights: own } of this.#halves) {
+          list.push(
+            await rankModel(this.#model, { ...this.#options, criterion, calibration: rankOn, weights: own }),
+          );
+        }
+        rankings = list;
+        this.#halved.set(criterion.name, rankings);
+      }
+      measured.push({ ...entry, halves: await this.#measure(rankings, this.#halves, amount) });
+    }
+    return measured;
+  }
+
+  /** Whether most classes (that the samples show) have two samples or more, and halves fill a fixed batch. */
+  #canHalve(): boolean {
+    const { calibration, name } = this.#options;
+    const { fixedBatch = 1 } = describeClassifier(this.#model, name);
+    if (calibration.size < 2 * fixedBatch) return false;
+    if (!calibration.labels) return calibration.size >= 2 * this.#classes;
+    const counts = new Map<number, number>();
+    for (const label of calibration.labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+    const enough = [...counts.values()].filter((count) => count >= 2).length;
+    return enough * 2 > counts.size;
+  }
+
+  async #fold(rankOn: Dataset, weights: Float64Array | undefined, measureOn: Dataset): Promise<Fold> {
+    const { logits, predictions } = await this.#evaluate(this.#model, measureOn);
+    return { rankOn, weights, measureOn, logits, predictions };
+  }
+
+  /** The result, or undefined when the model cannot be explained by the criterion. */
+  async #attempt<T>(criterion: Criterion, work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!BedsideError.is(error, 'E_UNSUPPORTED') && !BedsideError.is(error, 'E_CRITERION')) throw error;
+      this.#skipped.set(criterion.name, error.message);
+      return undefined;
+    }
+  }
+
+  /** Each ranking's network on the samples of its fold, put together. */
+  async #measure(
+    rankings: readonly Ranking[],
+    folds: readonly Fold[],
+    amount: PruneAmount,
+  ): Promise<Measured> {
+    const predictions: number[] = [];
+    const expected: number[] = [];
+    let difference = 0;
+    for (const [i, fold] of folds.entries()) {
+      const { model } = await must(rankings[i], 'a ranking for each fold').prune(amount);
+      const result = await this.#evaluate(model, fold.measureOn);
+      for (const label of result.predictions) predictions.push(label);
+      for (const label of fold.measureOn.labels ?? fold.predictions) expected.push(label);
+      difference += squaredDifference(result.logits, fold.logits, this.#classes);
+    }
+    const { calibration } = this.#options;
+    const mix = calibration.labels ? this.#options.mix : undefined;
+    const found = accuracies(Int32Array.from(predictions), Int32Array.from(expected), this.#classes, mix);
+    return {
+      value: mix ? found.accuracy : found.balancedAccuracy,
+      difference: difference / calibration.size,
+    };
+  }
+
+  #choice(best: Entry, entries: readonly Entry[], halved: boolean): Choice {
+    const { calibration, mix } = this.#options;
+    const measure = !calibration.labels ? 'agreement' : mix ? 'accuracy' : 'balanced accuracy';
+    const [, second] = entries;
+    const before = second
+      ? ` before ${second.criterion.name} with ${decisive(second).value.toFixed(3)}` +
+        (decisive(second).value === decisive(best).value ? ' and a larger change of probabilities' : '')
+      : '';
+    const how = halved
+      ? 'measured as cut and, ranked on one half, on the other'
+      : 'too few to rank on one half and measure on the other (that takes two a class), so measured as cut alone';
+    return {
+      criterion: best.criterion,
+      measure,
+      samples: calibration.size,
+      halved,
+      repaired: false,
+      candidates: entries.map((entry) => ({
+        criterion: entry.criterion.name,
+        family: entry.criterion.family,
+        measure: decisive(entry).value,
+        screened: entry.screened.value,
+        ...(entry.halves ? { halves: entry.halves.value } : {}),
+        difference: decisive(entry).difference,
+      })),
+      skipped: [...this.#skipped].map(([criterion, reason]) => ({ criterion, reason })),
+      reason:
+        `${best.criterion.name} keeps the highest ${measure}, ${decisive(best).value.toFixed(3)}${before}, on ` +
+        `${calibration.size} calibration samples, ${how}`,
+    };
+  }
+
+  #tell(step: string, done: number): void {
+    const total = this.#candidates.length + (this.#canHalve() ? FINALISTS : 0);
+    this.#options.onStep?.(step, done, total);
+  }
+
+  #evaluate(model: Model, samples: Dataset) {
+    const { name, batch, threads } = this.#options;
+    return evaluate(model, samples, { name, batch, threads, reference: new Int32Array(samples.size) });
+  }
+
+  #noneLeft(): BedsideError {
+    const [reason = ''] = this.#skipped.values();
+    return new BedsideError('E_UNSUPPORTED', `no criterion can rank the channels: ${reason}`, {
+      hint: 'bedside inspect says which operators are not understood',
+    });
+  }
+}
+
+/** What decides on an entry. */
+function decisive({ screened, halves: halved }: Entry): Measured {
+  if (!halved) return screened;
+  return {
+    value: (screened.value + halved.value) / 2,
+    difference: (screened.difference + halved.difference) / 2,
+  };
+}
+
+function better(a: Entry, b: Entry): number {
+  const [first, second] = [decisive(a), decisive(b)];
+  return second.value - first.value || first.difference - second.difference;
+}

@@ -1,0 +1,50 @@
+// Two halves of a set of samples, for measuring what was ranked on the other.
+import type { Dataset } from '../../data/index.ts';
+import { hashArrays, Random } from '../../util/index.ts';
+
+/**
+ * Indices of two parts that share no sample, drawn by the seed: half of each class (of all, without labels) in each.
+ * What is left of odd classes goes to the parts in turn, so that the parts differ by one sample at most.
+ */
+export function halves(dataset: Dataset, seed: number): readonly [Int32Array, Int32Array] {
+  const random = new Random(seed);
+  const members = new Map<number, number[]>();
+  for (let i = 0; i < dataset.size; i++) {
+    const label = dataset.labels?.[i] ?? 0;
+    const list = members.get(label);
+    if (list) list.push(i);
+    else members.set(label, [i]);
+  }
+  const parts: [number[], number[]] = [[], []];
+  for (const [, list] of [...members].sort(([a], [b]) => a - b)) {
+    const [first, second] = parts;
+    const larger = first.length <= second.length ? first : second;
+    const smaller = larger === first ? second : first;
+    const shuffled = random.shuffle(list);
+    const middle = Math.ceil(list.length / 2);
+    for (const i of shuffled.slice(0, middle)) larger.push(i);
+    for (const i of shuffled.slice(middle)) smaller.push(i);
+  }
+  const sorted = (list: readonly number[]): Int32Array => Int32Array.from(list).sort();
+  return [sorted(parts[0]), sorted(parts[1])];
+}
+
+/** The samples at these indices, as a dataset of their own: with the hash of what they hold. */
+export function samplesAt(dataset: Dataset, indices: Int32Array): Dataset {
+  const stride = dataset.samples.length / dataset.size;
+  const samples = new Float32Array(indices.length * stride);
+  indices.forEach((from, to) => {
+    samples.set(dataset.samples.subarray(from * stride, (from + 1) * stride), to * stride);
+  });
+  const { origins, positions } = dataset;
+  const labels = dataset.labels && Int32Array.from(indices, (i) => dataset.labels?.[i] as number);
+  return {
+    ...dataset,
+    size: indices.length,
+    samples,
+    labels,
+    origins: origins && Array.from(indices, (i) => origins[i] as string),
+    positions: positions && Float64Array.from(indices, (i) => positions[i] as number),
+    hash: labels ? hashArrays(samples, labels) : hashArrays(samples),
+  };
+}

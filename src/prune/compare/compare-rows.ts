@@ -1,0 +1,76 @@
+// The rows of a comparison; those of several draws of samples become one, with mean and standard deviation.
+import { must } from '../../util/index.ts';
+
+/** Where samples for scoring come from, where that is what is compared. */
+export type MixName = 'local' | 'uniform' | 'wrong';
+
+/** Measured networks: one, or the mean over several draws of samples for scoring. */
+export interface CompareRow {
+  readonly criterion: string;
+  readonly family: 'xai' | 'reference';
+  readonly ratio: number;
+  readonly reconstruct: boolean;
+  readonly accuracy: number;
+  readonly balancedAccuracy: number;
+  readonly recall: readonly number[];
+  /** Share of samples whose predicted class is that of the uncut network. */
+  readonly agreement: number;
+  readonly macs: number;
+  readonly macsFraction: number;
+  /** Where the samples for scoring came from, if several places are compared. */
+  readonly mix?: MixName;
+  /** What `auto` chose; with several draws, what it chose most often. */
+  readonly picked?: string;
+  /** With several draws: how many, and the standard deviation over them (n - 1). */
+  readonly seeds?: number;
+  readonly accuracyStd?: number;
+  readonly balancedAccuracyStd?: number;
+}
+
+/** Puts rows of one criterion together that have the same mix and ratio, in the order of their first. */
+export function mergeRows(rows: readonly CompareRow[]): CompareRow[] {
+  const groups = new Map<string, CompareRow[]>();
+  for (const row of rows) {
+    const key = `${row.criterion} ${row.mix ?? ''} ${row.ratio}`;
+    const group = groups.get(key);
+    if (group) group.push(row);
+    else groups.set(key, [row]);
+  }
+  return [...groups.values()].map(merged);
+}
+
+function merged(rows: readonly CompareRow[]): CompareRow {
+  const first = must(rows[0], 'a row to merge');
+  if (rows.length === 1) return first;
+  const mean = (of: (row: CompareRow) => number): number =>
+    rows.reduce((sum, row) => sum + of(row), 0) / rows.length;
+  const std = (of: (row: CompareRow) => number): number => {
+    const centre = mean(of);
+    return Math.sqrt(rows.reduce((sum, row) => sum + (of(row) - centre) ** 2, 0) / (rows.length - 1));
+  };
+  const picked = mostFrequent(rows.flatMap((row) => row.picked ?? []));
+  return {
+    ...first,
+    family: rows.find((row) => row.picked === picked)?.family ?? first.family,
+    accuracy: mean((row) => row.accuracy),
+    balancedAccuracy: mean((row) => row.balancedAccuracy),
+    recall: first.recall.map((_, label) => mean((row) => row.recall[label] ?? Number.NaN)),
+    agreement: mean((row) => row.agreement),
+    macs: Math.round(mean((row) => row.macs)),
+    macsFraction: mean((row) => row.macsFraction),
+    ...(picked === undefined ? {} : { picked }),
+    seeds: rows.length,
+    accuracyStd: std((row) => row.accuracy),
+    balancedAccuracyStd: std((row) => row.balancedAccuracy),
+  };
+}
+
+/** The first of those that occur most often. */
+function mostFrequent(names: readonly string[]): string | undefined {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts].reduce<[string, number] | undefined>(
+    (best, entry) => (best === undefined || entry[1] > best[1] ? entry : best),
+    undefined,
+  )?.[0];
+}

@@ -1,0 +1,205 @@
+// Compares criteria: the same network cut to the same sizes by each, without retraining, and measured.
+
+import type { Keep } from '../../channels/index.ts';
+import { assertPrunable, findGroups } from '../../channels/index.ts';
+import type { Dataset } from '../../data/index.ts';
+import { accuracies, agreementOf, type Evaluation, evaluate } from '../../evaluate/index.ts';
+import type { Criterion, Target } from '../../explain/index.ts';
+import { type Model, modelCosts, type Uncounted } from '../../onnx/index.ts';
+import { reconstruct } from '../../repair/index.ts';
+import { must } from '../../util/index.ts';
+import { rankAuto } from '../auto/auto.ts';
+import { type CriterionChoice, isAuto } from '../auto/criterion-choice.ts';
+import { type PrunedModel, type RankOptions, rankModel } from '../prune-model.ts';
+import type { ScoreRemark } from '../score/unexplained.ts';
+import { type CompareRow, type MixName, mergeRows } from './compare-rows.ts';
+
+/** Samples for scoring, drawn once. */
+export interface CalibrationDraw {
+  /** Rows are kept apart by it; default none. */
+  readonly mix?: MixName | undefined;
+  readonly calibration: Dataset;
+  /** How much each sample counts; default all alike. */
+  readonly weights?: Float64Array | undefined;
+  /** Default as in `CompareOptions`. */
+  readonly target?: Target | undefined;
+  readonly seed?: number | undefined;
+}
+
+/** What is compared, on what, and how. Ranking is as in `rankModel`. */
+export interface CompareOptions extends Partial<Omit<RankOptions, 'name' | 'criterion' | 'onProgress'>> {
+  /** How the model is called in error messages. */
+  readonly name: string;
+  /** `auto` chooses one for each ratio; see `chooseCriterion`. */
+  readonly criteria: readonly CriterionChoice[];
+  /** Fractions of channels removed, each in [0, 1). */
+  readonly ratios: readonly number[];
+  /** Samples that the criteria read. */
+  readonly calibration: Dataset;
+  /**
+   * Several draws of samples instead of `calibration`: those of one mix make one row with mean and standard deviation.
+   */
+  readonly draws?: readonly CalibrationDraw[] | undefined;
+  /** Samples that the cut networks are measured on; without labels accuracy is agreement with the uncut network. */
+  readonly test: Dataset;
+  /** The shares of the classes that accuracy is wanted for; default as the samples are. */
+  readonly mix?: ArrayLike<number> | undefined;
+  /** Channels that counts are aligned to; default 1, so that criteria are compared at equal counts. */
+  readonly block?: number;
+  /** Repair every cut network from the calibration samples before it is measured; default false. */
+  readonly reconstruct?: boolean | undefined;
+  /** Called before each step, and with how far the step is. */
+  readonly onProgress?: ((step: string, done: number, total: number) => void) | undefined;
+}
+
+/** A finished comparison. */
+export interface Comparison {
+  readonly base: Evaluation & {
+    readonly macs: number;
+    /** Nodes whose multiply-accumulates are not known and count as 0, in every row too. */
+    readonly uncounted: readonly Uncounted[];
+    readonly parameters: number;
+  };
+  /** Criteria in the order asked for, then mixes, then ratios ascending. */
+  readonly rows: readonly CompareRow[];
+  /** Seconds that scoring took, by criterion; the mean over draws. For `auto`, the choice is included. */
+  readonly seconds: Readonly<Record<string, number>>;
+  /** Layers that another criterion ranked, and ties, by criterion; of the first draw. */
+  readonly remarks: Readonly<Record<string, readonly ScoreRemark[]>>;
+}
+
+/**
+ * Scores a canonical model once per criterion and draw, and measures it at every ratio. One engine session exists at a
+ * time.
+ * @throws BedsideError E_NO_CHANNELS when nothing can be pruned; as the criteria, `evaluate` and `rankModel`
+ */
+export async function compareCriteria(model: Model, options: CompareOptions): Promise<Comparison> {
+  const { name, test, onProgress, criteria } = options;
+  assertPrunable(findGroups(model), name);
+  const { calibration, weights, seed } = options;
+  const draws = options.draws ?? [{ calibration, weights, seed }];
+  const ratios = options.ratios.toSorted((a, b) => a - b);
+  const measure = (cut: Model, step: string, reference?: Int32Array): Promise<Evaluation> =>
+    evaluate(cut, test, {
+      name,
+      batch: options.batch,
+      threads: options.threads,
+      reference,
+      mix: options.mix,
+      onProgress: (done, total) => onProgress?.(step, done, total),
+    });
+  const costs = modelCosts(model);
+  // Without labels the uncut network is its own reference.
+  const unlabelled = test.labels === undefined;
+  const first = await measure(model, 'unpruned', unlabelled ? new Int32Array(test.size) : undefined);
+  const { predictions, recall } = first;
+  const base = unlabelled
+    ? { ...first, ...accuracies(predictions, predictions, recall.length, options.mix) }
+    : first;
+
+  const rows: CompareRow[] = [];
+  const seconds: Record<string, number> = {};
+  const remarks: Record<string, readonly ScoreRemark[]> = {};
+  const measured = new Map<string, Omit<CompareRow, 'criterion' | 'family' | 'ratio' | 'mix' | 'picked'>>();
+  for (const criterion of criteria) {
+    const word = criterion.name;
+    const auto = isAuto(criterion);
+    const singles: CompareRow[] = [];
+    let scoring = 0;
+    for (const [index, draw] of draws.entries()) {
+      const which = [draw.mix, draws.length > 1 && `draw ${index + 1} of ${draws.length}`].filter(Boolean);
+      const label = which.length > 0 ? `${word} (${which.join(', ')})` : word;
+      const start = performance.now();
+      const prune = await opened(model, options, criterion, draw, label);
+      scoring += performance.now() - start;
+      for (const ratio of ratios) {
+        const begun = performance.now();
+        const { model: cut, grouping, keep, picked, remarks: own } = await prune(ratio);
+        if (own.length > 0) remarks[word] ??= own;
+        if (auto) scoring += performance.now() - begun;
+        // Criteria that do not read samples cut the same network for every draw; repaired, it is another.
+        const key = options.reconstruct ? `${index}:${keepKey(keep)}` : keepKey(keep);
+        let numbers = measured.get(key);
+        if (!numbers) {
+          const step = `${label} at ${ratio}`;
+          const repaired = options.reconstruct
+            ? await reconstruct(model, cut, grouping, keep, {
+                name,
+                calibration: draw.calibration,
+                threads: options.threads,
+                seed: draw.seed ?? options.seed,
+                onProgress: (done, total) => onProgress?.(`${step}: repairing`, done, total),
+              })
+            : undefined;
+          const result = await measure(repaired?.model ?? cut, step, base.predictions);
+          const { macs } = modelCosts(cut);
+          numbers = {
+            reconstruct: options.reconstruct ?? false,
+            accuracy: result.accuracy,
+            balancedAccuracy: result.balancedAccuracy,
+            recall: result.recall,
+            agreement: agreementOf(result.predictions, base.predictions),
+            macs,
+            macsFraction: macs / costs.macs,
+          };
+          measured.set(key, numbers);
+        }
+        const { family } = isAuto(criterion) ? must(picked, 'a choice of auto') : criterion;
+        singles.push({
+          criterion: word,
+          family,
+          ratio,
+          ...numbers,
+          ...(draw.mix === undefined ? {} : { mix: draw.mix }),
+          ...(picked ? { picked: picked.name } : {}),
+        });
+      }
+    }
+    seconds[word] = scoring / 1000 / draws.length;
+    rows.push(...mergeRows(singles));
+  }
+  return {
+    base: { ...base, macs: costs.macs, parameters: costs.parameters, uncounted: costs.uncounted },
+    rows,
+    seconds,
+    remarks,
+  };
+}
+
+type Pruner = (ratio: number) => Promise<PrunedModel & { readonly picked?: Criterion }>;
+
+/** Scores by the criterion on the draw; the function then cuts to a ratio. */
+async function opened(
+  model: Model,
+  options: CompareOptions,
+  criterion: CriterionChoice,
+  draw: CalibrationDraw,
+  label: string,
+): Promise<Pruner> {
+  const { block = 1, onProgress, draws: _, mix, ...rest } = options;
+  const { calibration, weights } = draw;
+  const target = draw.target ?? options.target;
+  const common = { ...rest, block, calibration, weights, target, seed: draw.seed ?? options.seed };
+  if (isAuto(criterion)) {
+    const ranking = rankAuto(model, {
+      ...common,
+      criterion,
+      mix,
+      onStep: (step, done, total) => onProgress?.(`${label}: ${step}`, done, total),
+    });
+    return async (ratio) => {
+      const pruned = await ranking.prune({ ratio });
+      return { ...pruned, picked: pruned.choice.criterion };
+    };
+  }
+  const ranking = await rankModel(model, {
+    ...common,
+    criterion,
+    onProgress: (done, total) => onProgress?.(`${label}: scoring`, done, total),
+  });
+  return (ratio) => ranking.prune({ ratio });
+}
+
+function keepKey(keep: Keep): string {
+  return [...keep].map(([group, units]) => `${group}:${units.join()}`).join(';');
+}

@@ -1,0 +1,2 @@
+// For sibling folders only: nothing here is published.
+export { alignedCount, ranked } from './select/select.ts';

@@ -1,0 +1,166 @@
+// From a criterion and calibration samples to one score for each unit of each group.
+
+import type { Grouping, Keep } from '../../channels/index.ts';
+import { unitMacs } from '../../channels/index.ts';
+import type { Dataset } from '../../data/index.ts';
+import { describeClassifier } from '../../evaluate/index.ts';
+import type { Aggregation, CalibrationSet, Criterion, LayerScores, Target } from '../../explain/index.ts';
+import { assertFiniteWeights, type Model } from '../../onnx/index.ts';
+import { assertFiniteSamples, BedsideError, firstNonFinite, Random } from '../../util/index.ts';
+import { withStandIns } from './unexplained.ts';
+import { type Normalisation, type UnitScores, unitScores } from './unit-scores.ts';
+
+/** How channels are scored. */
+export interface ScoreModelOptions {
+  /** How the model is called in error messages. */
+  readonly name: string;
+  /**
+   * What is explained; default `label`, which falls back to the predicted class where there are no labels. A list is a
+   * mix of classes.
+   */
+  readonly target?: Target | undefined;
+  /** How samples are put together; default as the criterion. */
+  readonly aggregation?: Aggregation | undefined;
+  /** How much each sample counts; default all alike. */
+  readonly weights?: Float64Array | undefined;
+  /** The model before batch normalisation was merged, for criteria that read it. */
+  readonly unmerged?: Model | undefined;
+  /** Samples per run of the engine; default 32. */
+  readonly batch?: number | undefined;
+  /** Threads of the engine; default 1. */
+  readonly threads?: number | undefined;
+  /** For criteria that draw numbers; the same seed gives the same scores, whatever was scored before. */
+  readonly seed?: number | undefined;
+  /** Called with the number of samples done. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/**
+ * Scores the output channels of every weighted layer of a canonical model; where relevance says nothing of a whole group, as
+ * inside gates, by `taylor` instead, see `withStandIns`.
+ * @throws BedsideError E_DATA_FIT when the model fixes a batch size that is more than the samples there are
+ * @throws BedsideError E_MODEL for weights, E_DATA for samples, E_NOT_FINITE for scores that are NaN or infinite
+ * @throws BedsideError as the criterion
+ */
+export async function scoreLayers(
+  model: Model,
+  criterion: Criterion,
+  calibration: Dataset,
+  options: ScoreModelOptions,
+): Promise<readonly LayerScores[]> {
+  const { name } = options;
+  assertFiniteWeights(model, name);
+  assertFiniteSamples(calibration);
+  const layers = await withStandIns(
+    model,
+    criterion,
+    await scoreBy(model, criterion, calibration, options),
+    'groups',
+    (other) => scoreBy(model, other, calibration, options),
+  );
+  for (const { layer, scores } of layers) {
+    const channel = firstNonFinite(scores);
+    if (channel < 0) continue;
+    const what = `the score of channel ${channel} of layer '${layer}' by ${criterion.name} is ${scores[channel]}`;
+    throw new BedsideError('E_NOT_FINITE', `${name}: ${what}`, {
+      hint: 'the network overflows float32 on these samples; look at its weights, or choose another criterion',
+    });
+  }
+  return layers;
+}
+
+/**
+ * As `scoreLayers`, whatever comes of it.
+ * @throws BedsideError as the criterion
+ */
+export function scoreBy(
+  model: Model,
+  criterion: Criterion,
+  calibration: Dataset,
+  options: ScoreModelOptions,
+): Promise<LayerScores[]> {
+  const { target = 'label', threads = 1, seed = 1, name, onProgress } = options;
+  return criterion.score({
+    model,
+    modelName: name,
+    ...calibrationBatches(model, calibration, options),
+    random: new Random(seed),
+    target,
+    threads,
+    ...(options.unmerged ? { unmerged: options.unmerged } : {}),
+    ...(options.aggregation === undefined ? {} : { aggregation: options.aggregation }),
+    ...(onProgress ? { onProgress } : {}),
+  });
+}
+
+/** How units of different groups are made comparable. */
+export interface UnitOptions {
+  /** Whether groups are ranked together; default false. */
+  readonly global?: boolean | undefined;
+  /** Default `l2` where groups are ranked together (Molchanov et al., ICLR 2017), else `none`. */
+  readonly normalise?: Normalisation | undefined;
+}
+
+/**
+ * One score for each unit of each group of a canonical model.
+ * @throws BedsideError as `scoreLayers` and `unitScores`
+ */
+export async function scoreModel(
+  model: Model,
+  grouping: Grouping,
+  criterion: Criterion,
+  calibration: Dataset,
+  options: ScoreModelOptions & UnitOptions,
+): Promise<UnitScores> {
+  const layers = await scoreLayers(model, criterion, calibration, options);
+  return comparableScores(model, grouping, layers, options);
+}
+
+/**
+ * Scores of layers as scores of units that can be ranked together.
+ * @param keep what an earlier cut left; default everything
+ */
+export function comparableScores(
+  model: Model,
+  grouping: Grouping,
+  layers: readonly LayerScores[],
+  { global = false, normalise = global ? 'l2' : 'none' }: UnitOptions,
+  keep?: Keep,
+): UnitScores {
+  const costs = normalise === 'per-mac' ? { unitMacs: unitMacs(model, grouping, keep) } : {};
+  return unitScores(grouping, layers, { normalise, ...costs });
+}
+
+/** The samples as criteria take them, in whole batches where the model fixes the batch size. */
+export function calibrationBatches(
+  model: Model,
+  dataset: Dataset,
+  options: {
+    readonly name: string;
+    readonly batch?: number | undefined;
+    readonly weights?: Float64Array | undefined;
+  },
+): { readonly calibration: CalibrationSet; readonly batch: number } {
+  const { fixedBatch } = describeClassifier(model, options.name);
+  const batch = fixedBatch ?? options.batch ?? 32;
+  const count = fixedBatch === undefined ? dataset.size : dataset.size - (dataset.size % fixedBatch);
+  if (count === 0) {
+    throw new BedsideError(
+      'E_DATA_FIT',
+      `${options.name} fixes a batch of ${batch} samples, ${dataset.name} has ${dataset.size}`,
+      { hint: 'take more samples, or export the model with a free batch axis' },
+    );
+  }
+  const stride = dataset.samples.length / dataset.size;
+  const { samples, labels, sampleShape } = dataset;
+  return {
+    calibration: {
+      samples: samples.subarray(0, count * stride),
+      count,
+      sampleShape,
+      labels: labels?.subarray(0, count),
+      ...(options.weights ? { weights: options.weights.subarray(0, count) } : {}),
+    },
+    batch,
+  };
+}

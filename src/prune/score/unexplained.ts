@@ -1,0 +1,136 @@
+// Channels that a criterion says nothing of: inside a gate relevance is zero by its rules, as the signal takes all, and what
+// goes would be decided by the order of the channels. They are ranked by another criterion, and it is said; so are ties.
+import { findGroups, type Grouping } from '../../channels/index.ts';
+import { type Criterion, findCriterion, isAttribution, type LayerScores } from '../../explain/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { BedsideError } from '../../util/index.ts';
+import type { UnitScores } from './unit-scores.ts';
+
+/** What ranks where relevance is zero of itself: gradient x activation, which a gate's layers have. */
+const STANDS_IN = 'taylor';
+
+/** What is to be known of a ranking: layers ranked by another criterion, or all of whose channels score alike. */
+export interface ScoreRemark {
+  readonly kind: 'stand-in' | 'ties';
+  readonly layers: readonly string[];
+  /** The criterion that ranked them. */
+  readonly by: string;
+  /** One sentence. */
+  readonly text: string;
+}
+
+/** Scores the channels of all layers by another criterion, on the same samples. */
+export type ScoreBy = (criterion: Criterion) => Promise<readonly LayerScores[]>;
+
+/**
+ * The scores with those of `taylor` where relevance is zero of itself.
+ * @param where `groups`: channels of groups of which nothing else has a score, so that no sum is of two criteria; `layers`:
+ * every layer without a score, for what shows layers one by one
+ */
+export async function withStandIns(
+  model: Model,
+  criterion: Criterion,
+  layers: readonly LayerScores[],
+  where: 'groups' | 'layers',
+  scoreBy: ScoreBy,
+): Promise<readonly LayerScores[]> {
+  if (!mayBeSilent(criterion) || !layers.some(({ scores }) => isSilent(scores))) return layers;
+  const silent = silentChannels(model, layers, where);
+  if (silent.size === 0) return layers;
+  const others = await scoreBy(findCriterion(STANDS_IN)).catch((error: unknown) => {
+    // An operator without a derivative: the ties are told instead.
+    if (BedsideError.is(error, 'E_UNSUPPORTED')) return [];
+    throw error;
+  });
+  const byName = new Map(others.map(({ layer, scores }) => [layer, scores]));
+  return layers.map((own) => {
+    const [channels, other] = [silent.get(own.layer), byName.get(own.layer)];
+    if (!channels || !other || channels.every((channel) => other[channel] === 0)) return own;
+    const scores = own.scores.slice();
+    for (const channel of channels) scores[channel] = other[channel] ?? 0;
+    return { layer: own.layer, scores, standIn: STANDS_IN };
+  });
+}
+
+/** Relevance, and what weighs errors by attributions. */
+function mayBeSilent(criterion: Criterion): boolean {
+  if (isAttribution(criterion)) return criterion.spec.attribution.kind === 'relevance';
+  return criterion.forRepair === true;
+}
+
+function isSilent(scores: Float64Array): boolean {
+  return scores.every((score) => score === 0);
+}
+
+function silentChannels(
+  model: Model,
+  layers: readonly LayerScores[],
+  where: 'groups' | 'layers',
+): Map<string, readonly number[]> {
+  if (where === 'layers') {
+    return new Map(
+      layers.flatMap(({ layer, scores }) => (isSilent(scores) ? [[layer, [...scores.keys()]]] : [])),
+    );
+  }
+  const byName = new Map(layers.map(({ layer, scores }) => [layer, scores]));
+  const result = new Map<string, readonly number[]>();
+  for (const { members } of findGroups(model).groups) {
+    const own = members.map(({ layer, units }) => ({ layer, channels: units.flatMap((unit) => [...unit]) }));
+    const scored = own.some(({ layer, channels }) =>
+      channels.some((c) => (byName.get(layer)?.[c] ?? 0) !== 0),
+    );
+    if (scored) continue;
+    for (const { layer, channels } of own) result.set(layer, [...(result.get(layer) ?? []), ...channels]);
+  }
+  return result;
+}
+
+/**
+ * What is to be told of scores of layers.
+ * @param units what they were put together to, for ties of those instead
+ */
+export function remarksOn(
+  criterion: string,
+  layers: readonly LayerScores[],
+  grouping: Grouping,
+  units?: UnitScores,
+): readonly ScoreRemark[] {
+  const remarks: ScoreRemark[] = [];
+  const standIns = layers.filter(({ standIn }) => standIn !== undefined);
+  const [first] = standIns;
+  if (first?.standIn !== undefined) {
+    const names = standIns.map(({ layer }) => layer);
+    const text =
+      `${listed(names)}: ${criterion} gives them nothing, as in a gate the signal takes all; ` +
+      `ranked by ${first.standIn} (gradient x activation)`;
+    remarks.push({ kind: 'stand-in', layers: names, by: first.standIn, text });
+  }
+  const tied = units ? tiedGroups(grouping, units) : tiedLayers(grouping, layers);
+  if (tied.length > 0) {
+    const text = `${listed(tied)}: all channels score alike by ${criterion}; which of them go is decided by their order`;
+    remarks.push({ kind: 'ties', layers: tied, by: criterion, text });
+  }
+  return remarks;
+}
+
+/** Names that a sentence has room for. */
+const NAMED = 8;
+
+function listed(names: readonly string[]): string {
+  const more = names.length - NAMED;
+  return `${names.slice(0, NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+function tiedGroups({ groups }: Grouping, units: UnitScores): string[] {
+  return groups.flatMap(({ id, layers }) => (isTied(units.get(id)) ? layers : []));
+}
+
+/** Of layers that may lose channels: all classes may well count alike. */
+function tiedLayers({ groups }: Grouping, layers: readonly LayerScores[]): string[] {
+  const cut = new Set(groups.flatMap((group) => group.layers));
+  return layers.flatMap(({ layer, scores }) => (cut.has(layer) && isTied(scores) ? [layer] : []));
+}
+
+function isTied(scores: Float64Array | undefined): boolean {
+  return scores !== undefined && scores.length > 1 && scores.every((score) => score === scores[0]);
+}

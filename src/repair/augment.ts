@@ -1,0 +1,86 @@
+// More samples than there are: repair needs inputs like those of the room, not their labels, since the unpruned network
+// says what it gives for any of them. Convex mixtures (Zhang et al., "mixup", ICLR 2018) and small translations do.
+import type { Dataset } from '../data/index.ts';
+import { sizeOf } from '../onnx/index.ts';
+import type { Random } from '../util/index.ts';
+
+/** Largest share of the other sample in a mixture, and largest translation as a fraction of an axis, to whole places. */
+const MOST_MIXED = 0.5;
+const MOST_SHIFTED = 1 / 30;
+
+/** Samples to fit on, then samples held out; no held-out one has anything of a fitted one. */
+export interface RepairSamples {
+  readonly samples: Float32Array;
+  readonly size: number;
+  readonly sampleShape: readonly number[];
+  /** The first so many fit. */
+  readonly fitSize: number;
+}
+
+/** The same, and where each comes from. */
+export interface MadeSamples extends RepairSamples {
+  /** The given sample that each was made of, or most of it. */
+  readonly origins: Int32Array;
+}
+
+/**
+ * Shuffles the samples, holds out a quarter (at least one), and makes of each part `copies` times as many: the samples
+ * themselves, then mixtures of two of them, translated along the axes behind the channels.
+ */
+export function repairSamples(
+  calibration: Pick<Dataset, 'size' | 'sampleShape' | 'samples'>,
+  copies: number,
+  random: Random,
+): MadeSamples {
+  const { size, sampleShape } = calibration;
+  const order = random.shuffle(Int32Array.from({ length: size }, (_, i) => i));
+  const heldOut = Math.max(1, Math.floor(size / 4));
+  const parts = [order.subarray(0, size - heldOut), order.subarray(size - heldOut)];
+  const length = sizeOf(sampleShape);
+  const samples = new Float32Array(size * copies * length);
+  const origins = new Int32Array(size * copies);
+  let at = 0;
+  for (const part of parts) {
+    for (let copy = 0; copy < copies; copy++) {
+      for (const index of part) {
+        const own = calibration.samples.subarray(index * length, (index + 1) * length);
+        const out = samples.subarray(at, at + length);
+        origins[at / length] = index;
+        at += length;
+        if (copy === 0) out.set(own);
+        else {
+          const other = (part[random.integer(part.length)] as number) * length;
+          const mixed = mix(own, calibration.samples.subarray(other, other + length), random.uniform());
+          translate(mixed, sampleShape, out, random);
+        }
+      }
+    }
+  }
+  return { samples, size: size * copies, sampleShape, origins, fitSize: (size - heldOut) * copies };
+}
+
+function mix(a: Float32Array, b: Float32Array, share: number): Float32Array {
+  const w = share * MOST_MIXED;
+  return a.map((value, i) => (1 - w) * value + w * (b[i] as number));
+}
+
+/** Moves `[channels, ...axes]` along every axis; edges are repeated. */
+function translate(from: Float32Array, shape: readonly number[], to: Float32Array, random: Random): void {
+  const axes = shape.slice(1);
+  const shifts = axes.map((extent) => Math.round((2 * random.uniform() - 1) * MOST_SHIFTED * extent));
+  const plane = sizeOf(axes);
+  const source = Int32Array.from({ length: plane }, (_, position) => {
+    let [rest, flat, stride] = [position, 0, 1];
+    for (let axis = axes.length - 1; axis >= 0; axis--) {
+      const extent = axes[axis] as number;
+      const place = (rest % extent) - (shifts[axis] as number);
+      flat += Math.min(Math.max(place, 0), extent - 1) * stride;
+      rest = Math.floor(rest / extent);
+      stride *= extent;
+    }
+    return flat;
+  });
+  for (let start = 0; start < from.length; start += plane) {
+    for (let k = 0; k < plane; k++) to[start + k] = from[start + (source[k] as number)] as number;
+  }
+}

@@ -1,0 +1,60 @@
+// The left side of a layer's regression: what the network as it is now gives it to read.
+import type { LinearLayer, Model } from '../onnx/index.ts';
+import type { RepairSamples } from './augment.ts';
+import type { Matrix } from './products.ts';
+import { Unfolding } from './rows.ts';
+import type { Places } from './sample-positions.ts';
+import { type RunOptions, visitValues } from './values.ts';
+
+/** What a layer reads at its places. */
+export interface LayerInputs {
+  /** One matrix for each convolution group, `[rows, unknowns]`, with a 1 for the bias last. */
+  readonly x: readonly Matrix[];
+  /** `[rows, channels]`: what the other branch of a sum gives at the layer's places; absent where none was asked for. */
+  readonly minus: Float32Array | undefined;
+}
+
+/** Runs the network up to the layer and unfolds what it reads. */
+export async function collectInputs(
+  model: Model,
+  layer: LinearLayer,
+  places: Places,
+  minus: string | undefined,
+  samples: RepairSamples,
+  options: RunOptions,
+): Promise<LayerInputs> {
+  const unfolding = new Unfolding(layer);
+  const groups = layer.conv?.groups ?? 1;
+  const width = unfolding.columns + (takesBias(layer) ? 1 : 0);
+  const { rows, perSample } = places;
+  const x = Array.from({ length: groups }, () => ({
+    rows,
+    columns: width,
+    data: new Float64Array(rows * width),
+  }));
+  const other = minus === undefined ? undefined : new Float32Array(rows * layer.channels);
+  const values = minus === undefined ? [layer.input] : [layer.input, minus];
+  await visitValues(model, values, samples, options, (sample, read) => {
+    const source = read(layer.input);
+    const branch = minus === undefined ? undefined : read(minus);
+    const own = places.positions[sample] as Int32Array;
+    own.forEach((position, k) => {
+      const row = sample * perSample + k;
+      for (let g = 0; g < groups; g++) {
+        const { data } = x[g] as Matrix;
+        unfolding.write(source, g, position, data, row * width);
+        if (width > unfolding.columns) data[row * width + width - 1] = 1;
+      }
+      if (!branch || !other) return;
+      for (let c = 0; c < layer.channels; c++) {
+        other[row * layer.channels + c] = unfolding.channelAt(branch, c, position);
+      }
+    });
+  });
+  return { x, minus: other };
+}
+
+/** Whether the layer's operator has a place for a bias. */
+export function takesBias(layer: LinearLayer): boolean {
+  return layer.node.op !== 'MatMul';
+}

@@ -1,0 +1,119 @@
+// A bundle in the making: networks at any mix of levels, with the tables that there are so far.
+import {
+  type Assembly,
+  type AssemblyLayer,
+  assembleModel,
+  type BundleGroup,
+  type Correction,
+  keepOfLevels,
+  type Share,
+  tableBias,
+  tableWeight,
+} from '../bundle/index.ts';
+import { type Grouping, type Keep, keptPositions } from '../channels/index.ts';
+import type { Model } from '../onnx/index.ts';
+import { type LinearLayer, linearLayers } from '../onnx/index.ts';
+
+/** Weights of one layer for one level of what it reads, with the rows of all its outputs. */
+export interface LayerTable {
+  readonly layer: string;
+  /** Above 0. */
+  readonly level: number;
+  /** Laid out as the layer's weight in the model: `[out, in/groups, ...kernel]` or `[in, out]`. */
+  readonly weight: Float32Array;
+  readonly weightDims: readonly number[];
+  readonly bias: Float32Array | undefined;
+}
+
+/** The tensors of a bundle's weights file that hold tables. */
+export function tableTensors(tables: readonly LayerTable[]): Assembly['tensors'] {
+  return new Map(
+    tables.flatMap(({ layer, level, weight, weightDims, bias }) => [
+      [tableWeight(layer, level), { dims: weightDims, data: weight }] as const,
+      ...(bias ? [[tableBias(layer, level), { dims: [bias.length], data: bias }] as const] : []),
+    ]),
+  );
+}
+
+/** The parts of a bundle that exist while its tables are fitted. */
+export class DraftBundle {
+  readonly groups: readonly BundleGroup[];
+  readonly #model: Model;
+  readonly #grouping: Grouping;
+  readonly #tables: LayerTable[] = [];
+  /** As the tables so far make it. */
+  #assembly: Assembly;
+  readonly #reads: ReadonlyMap<string, readonly Share[]>;
+
+  constructor(model: Model, grouping: Grouping, groups: readonly BundleGroup[]) {
+    this.#model = model;
+    this.#grouping = grouping;
+    this.groups = groups;
+    this.#reads = new Map(
+      linearLayers(model).map((layer) => [layer.name, valueShares(grouping, layer.input)]),
+    );
+    this.#assembly = this.#put();
+  }
+
+  /** Number of levels, the unpruned one included. */
+  get levels(): number {
+    return this.groups[0]?.counts.length ?? 1;
+  }
+
+  /** Groups that a layer reads units of. */
+  readsOf(layer: string): readonly number[] {
+    return (this.#reads.get(layer) ?? []).map(({ group }) => group);
+  }
+
+  /** The tables of a layer at all levels: from now on networks are put together with them. */
+  add(tables: readonly LayerTable[]): void {
+    this.#tables.push(...tables);
+    this.#assembly = this.#put();
+  }
+
+  /** The network at a vector of levels. */
+  assemble(levels: readonly number[], correction?: Correction): Model {
+    return assembleModel(this.#assembly, levels, { correction });
+  }
+
+  /** Positions of a value that stay when every group is at one level, or undefined when all do. */
+  positionsAt(level: number): (value: string) => number[] | undefined {
+    return keptPositions(this.#grouping, this.keepAt(this.groups.map(() => level)));
+  }
+
+  /** What stays at a vector of levels. */
+  keepAt(levels: readonly number[]): Keep {
+    return keepOfLevels(this.#assembly.manifest, levels);
+  }
+
+  #put(): Assembly {
+    const made = new Set(this.#tables.map(({ layer }) => layer));
+    const layers = Array.from(
+      this.#reads,
+      ([name, reads]): AssemblyLayer => ({ name, reads, tables: made.has(name) }),
+    );
+    const ratios = Array.from({ length: this.levels }, (_, level) => level / this.levels);
+    return {
+      manifest: { name: 'draft', groups: this.groups, ratios, layers, variants: [] },
+      model: this.#model,
+      grouping: this.#grouping,
+      tensors: tableTensors(this.#tables),
+    };
+  }
+}
+
+/** The groups on the channel axis of a value, ascending, with the share of the channels that each has. */
+export function valueShares(grouping: Grouping, value: string): Share[] {
+  const channels = grouping.values.get(value);
+  if (!channels) return [];
+  const positions = new Map<number, number>();
+  for (const id of channels.group) if (id >= 0) positions.set(id, (positions.get(id) ?? 0) + 1);
+  return [...positions]
+    .sort(([a], [b]) => a - b)
+    .map(([group, count]) => ({ group, share: count / channels.group.length }));
+}
+
+/** Whether each output of a layer reads one input only. */
+export function isDepthwiseLayer(layer: LinearLayer): boolean {
+  return layer.kind === 'conv' && layer.channels > 1 && layer.conv?.groups === layer.channels;
+}

@@ -1,0 +1,165 @@
+// One layer's regressions, a group of its convolution at a time, and its weights as matrices.
+import type { LinearLayer } from '../onnx/index.ts';
+import { BedsideError, firstNonFinite } from '../util/index.ts';
+import { takesBias } from './collect.ts';
+import type { Matrix, Products } from './products.ts';
+import { solveRidge } from './ridge.ts';
+
+/** A layer to fit: for each convolution group what it reads, what it should give, and what its weights are now. */
+export interface LayerProblem {
+  /** The layer's name, for messages. */
+  readonly name: string;
+  readonly x: readonly Matrix[];
+  readonly y: readonly Matrix[];
+  /** `[unknowns, outputs]`, the bias last. */
+  readonly weights: readonly Matrix[];
+  /** The first so many rows fit while lambda is chosen. */
+  readonly fitRows: number;
+}
+
+/** Fitted weights, shaped like the given ones; those of a group that no lambda improves are as they were. */
+export interface LayerFit {
+  readonly weights: readonly Matrix[];
+  /** Held-out squared error over the variance of what the layer should give. */
+  readonly errorBefore: number;
+  readonly errorAfter: number;
+  readonly refit: boolean;
+  /** Strength of the ridge, for the next layer to start from; 0 where nothing was fitted. */
+  readonly strength: number;
+}
+
+/**
+ * Fits every group of a layer.
+ * @throws BedsideError E_NOT_FINITE for a system, or fitted weights in float32, that are NaN or infinite
+ */
+export async function fitLayer(
+  problem: LayerProblem,
+  products: Products,
+  start: number | undefined,
+): Promise<LayerFit> {
+  const groups = problem.x.length;
+  let [before, after, variance, strength, refit] = [0, 0, 0, 0, false];
+  const weights: Matrix[] = [];
+  for (let g = 0; g < groups; g++) {
+    const [x, y, current] = [problem.x[g] as Matrix, problem.y[g] as Matrix, problem.weights[g] as Matrix];
+    assertFinite(x.data, problem.name, 'what it reads on some sample');
+    assertFinite(y.data, problem.name, 'what it should give on some sample');
+    const residual = await products.minusAb(y, x, current);
+    const solution = await solveRidge(
+      { x, residual, fitRows: problem.fitRows, start: strength || start },
+      products,
+    );
+    strength = solution.strength;
+    before += solution.errorBefore / groups;
+    after += solution.errorAfter / groups;
+    variance += varianceOf(y) / groups;
+    const { change } = solution;
+    refit ||= change !== undefined;
+    if (change) {
+      const data = current.data.map((w, i) => w + (change.data[i] as number));
+      // They are stored in float32.
+      assertFinite(Float32Array.from(data), problem.name, 'a fitted weight');
+      weights.push({ ...current, data });
+    } else weights.push(current);
+  }
+  const scale = variance || 1;
+  return { weights, errorBefore: before / scale, errorAfter: after / scale, refit, strength };
+}
+
+function assertFinite(values: ArrayLike<number>, layer: string, what: string): void {
+  if (firstNonFinite(values) < 0) return;
+  throw new BedsideError('E_NOT_FINITE', `layer '${layer}' cannot be repaired: ${what} is not finite`, {
+    hint: 'the network overflows float32 there; look at how samples are scaled, or prune with --no-reconstruct',
+  });
+}
+
+/**
+ * A layer's weights as `[unknowns, outputs]` for each convolution group, the bias last where there is a place for one.
+ * @param inputs positions of the channels that are read, of all groups; default all
+ * @param outputs positions of the channels that are given; default all
+ */
+export function weightMatrices(
+  layer: LinearLayer,
+  inputs?: readonly number[],
+  outputs?: readonly number[],
+): Matrix[] {
+  const { groups, taps, perGroup } = extents(layer);
+  const hasBias = takesBias(layer);
+  const own = outputs ?? range(layer.channels);
+  // A depthwise layer that lost channels has lost groups.
+  const live = groups === layer.channels && groups > 1 ? own : range(groups);
+  return live.map((g) => {
+    const given = own.filter((c) => Math.floor(c / (layer.channels / groups)) === g);
+    const read = inputs && perGroup > 1 ? within(inputs, g, perGroup) : range(perGroup);
+    const columns = read.length * taps + (hasBias ? 1 : 0);
+    const data = new Float64Array(columns * given.length);
+    given.forEach((c, o) => {
+      read.forEach((i, r) => {
+        for (let k = 0; k < taps; k++) {
+          const at = layer.kind === 'dense' ? i * layer.channels + c : (c * perGroup + i) * taps + k;
+          data[(r * taps + k) * given.length + o] = layer.weight[at] as number;
+        }
+      });
+      if (hasBias) data[(columns - 1) * given.length + o] = layer.bias?.[c] ?? 0;
+    });
+    return { rows: columns, columns: given.length, data };
+  });
+}
+
+/** Weight (laid out as a `LinearLayer`'s) and bias of chosen outputs of each group. */
+export function fromMatrices(
+  layer: LinearLayer,
+  matrices: readonly Matrix[],
+  outputsOf: (group: number) => readonly number[] = (g) => range((matrices[g] as Matrix).columns),
+): { weight: Float32Array; bias: Float32Array | undefined } {
+  const hasBias = takesBias(layer);
+  const chosen = matrices.map((_, g) => outputsOf(g));
+  const total = chosen.reduce((sum, outputs) => sum + outputs.length, 0);
+  const unknowns = (matrices[0] as Matrix).rows - (hasBias ? 1 : 0);
+  const weight = new Float32Array(total * unknowns);
+  const bias = new Float32Array(hasBias ? total : 0);
+  let row = 0;
+  matrices.forEach(({ data, columns }, g) => {
+    for (const o of chosen[g] as readonly number[]) {
+      for (let i = 0; i < unknowns; i++) {
+        const at = layer.kind === 'dense' ? i * total + row : row * unknowns + i;
+        weight[at] = data[i * columns + o] as number;
+      }
+      if (hasBias) bias[row] = data[unknowns * columns + o] as number;
+      row++;
+    }
+  });
+  return { weight, bias: hasBias ? bias : undefined };
+}
+
+function extents(layer: LinearLayer): { groups: number; taps: number; perGroup: number } {
+  if (layer.kind === 'dense') return { groups: 1, taps: 1, perGroup: layer.weightDims[0] as number };
+  const taps = layer.weightDims.slice(2).reduce((a, b) => a * b, 1);
+  return { groups: layer.conv?.groups ?? 1, taps, perGroup: layer.weightDims[1] as number };
+}
+
+/** Positions inside one group of equal parts, from positions of the whole. */
+function within(positions: readonly number[], group: number, size: number): number[] {
+  return positions.filter((p) => Math.floor(p / size) === group).map((p) => p - group * size);
+}
+
+function range(n: number): number[] {
+  return Array.from({ length: n }, (_, i) => i);
+}
+
+function varianceOf(matrix: Matrix): number {
+  return variancesOf(matrix).reduce((a, b) => a + b, 0) / matrix.columns;
+}
+
+/** The variance of each column. */
+export function variancesOf({ data, rows, columns }: Matrix): Float64Array {
+  return Float64Array.from({ length: columns }, (_, c) => {
+    let [sum, square] = [0, 0];
+    for (let r = 0; r < rows; r++) {
+      const value = data[r * columns + c] as number;
+      sum += value;
+      square += value * value;
+    }
+    return Math.max(0, square / rows - (sum / rows) ** 2);
+  });
+}

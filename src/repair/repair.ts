@@ -1,0 +1,182 @@
+// Repair after pruning, without retraining: every layer behind a pruned one is refit in closed form, in execution order,
+// so that on a few unlabelled samples it gives again what the unpruned layer gave (layer-wise least squares, as in
+// He et al., ICCV 2017, with a ridge toward the sliced weights).
+
+import { type Grouping, type Keep, keptPositions } from '../channels/index.ts';
+import type { Dataset } from '../data/index.ts';
+import { type LinearLayer, linearLayers, type Model, sampleShapes } from '../onnx/index.ts';
+import { BedsideError, must, Random } from '../util/index.ts';
+import { repairSamples } from './augment.ts';
+import { collectInputs } from './collect.ts';
+import { type Matrix, Products } from './products.ts';
+import { Teacher } from './reference-activations.ts';
+import { fitLayer, fromMatrices, weightMatrices } from './refit.ts';
+import { type Places, placesOf } from './sample-positions.ts';
+import { orderedTargets } from './targets.ts';
+import { setWeights } from './weights.ts';
+
+/** What the repair reads, and its limits. */
+export interface ReconstructOptions {
+  /** How the model is called in error messages. */
+  readonly name: string;
+  /** Samples; labels are not read. */
+  readonly calibration: Dataset;
+  /** Samples per run of the engine; default 16. */
+  readonly batch?: number | undefined;
+  readonly threads?: number | undefined;
+  readonly seed?: number | undefined;
+  /** Most output positions that a layer is fit on, over all samples; bounds memory. Default 8192. */
+  readonly maxPositions?: number | undefined;
+  /** How many times as many samples are made of those given, by mixing and moving them; default 4, 1 for none. */
+  readonly copies?: number | undefined;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/** What happened to one layer. */
+export interface LayerRepair {
+  readonly layer: string;
+  /** Held-out squared error over the variance of what the unpruned layer gives. */
+  readonly errorBefore: number;
+  readonly errorAfter: number;
+  /** Regression rows and unknowns of each output (of one group of a grouped convolution). */
+  readonly rows: number;
+  readonly unknowns: number;
+  /** False where the refit would not have lowered the held-out error: the layer keeps its sliced weights. */
+  readonly refit: boolean;
+}
+
+/** A repaired model. */
+export interface Reconstruction {
+  readonly model: Model;
+  readonly layers: readonly LayerRepair[];
+}
+
+/** The defaults of `ReconstructOptions`. */
+export const REPAIR_DEFAULTS = { batch: 16, threads: 1, seed: 1, maxPositions: 8192, copies: 4 } as const;
+
+/**
+ * Refits a pruned model against the model it was cut from (both canonical, the same names).
+ * @param keep the units that the cut kept
+ * @throws BedsideError E_DATA with fewer than two samples: one must be held out
+ */
+export async function reconstruct(
+  original: Model,
+  cut: Model,
+  grouping: Grouping,
+  keep: Keep,
+  options: ReconstructOptions,
+): Promise<Reconstruction> {
+  assertEnough(options.calibration);
+  const settings = { ...REPAIR_DEFAULTS, ...defined(options) };
+  const { seed, threads, maxPositions, onProgress } = settings;
+  const positions = keptPositions(grouping, keep);
+  const shapes = sampleShapes(cut);
+  const stale = behindPruned(cut, positions);
+  const todo = orderedTargets(
+    cut,
+    repairable(linearLayers(cut, shapes)).filter((layer) => stale.has(layer.input)),
+    shapes,
+  );
+  const samples = repairSamples(options.calibration, settings.copies, new Random(seed));
+  const uncut = new Map(linearLayers(original).map((layer) => [layer.name, layer]));
+  const lessons = todo.map(({ layer, target }, index) => {
+    const whole = must(uncut.get(layer.name), `no layer '${layer.name}' in the uncut model`);
+    return {
+      cut: layer,
+      target,
+      layer: whole,
+      places: placesOf(whole, samples, maxPositions, seed + index),
+      values: [target.value],
+    };
+  });
+  const teacher = await Teacher.ask(original, lessons, samples, settings);
+  const products = await Products.create(threads);
+  let model = cut;
+  const repairs: LayerRepair[] = [];
+  let start: number | undefined;
+  try {
+    for (const [index, { cut: layer, layer: whole, target, places }] of lessons.entries()) {
+      const { x, minus } = await collectInputs(model, layer, places, target.minus, samples, settings);
+      const kept = positions(layer.output) ?? Array.from({ length: layer.channels }, (_, c) => c);
+      const y = targetRows(teacher.answers(layer.name, target.value), whole.channels, kept, x.length, minus);
+      const problem = { name: layer.name, x, y, weights: weightMatrices(layer), fitRows: places.fitRows };
+      const fit = await fitLayer(problem, products, start);
+      // Neighbouring layers want much the same: the search starts where the last one ended.
+      start = fit.strength || start;
+      if (fit.refit) {
+        const { weight, bias } = fromMatrices(layer, fit.weights);
+        model = setWeights(model, layer, weight, bias);
+      }
+      repairs.push(repairOf(layer, places, x[0] as Matrix, fit));
+      onProgress?.(index + 1, lessons.length);
+    }
+  } finally {
+    await products.release();
+  }
+  return { model, layers: repairs };
+}
+
+/** @throws BedsideError E_DATA with fewer than two samples: one must be held out */
+export function assertEnough(calibration: Dataset): void {
+  if (calibration.size >= 2) return;
+  throw new BedsideError(
+    'E_DATA',
+    `${calibration.name}: ${calibration.size} sample to reconstruct from, need 2`,
+    { hint: 'give more calibration samples, or prune with --no-reconstruct' },
+  );
+}
+
+/** Layers that a repair can refit. */
+export function repairable(layers: readonly LinearLayer[]): LinearLayer[] {
+  return layers.filter((layer) => layer.kind !== 'conv-transpose');
+}
+
+/** The options that are given: an undefined one must not hide a default. */
+export function defined<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as { [K in keyof T]: Exclude<T[K], undefined> };
+}
+
+/** Values that differ from the unpruned model's: those behind a layer that lost channels. */
+function behindPruned(model: Model, positions: (value: string) => number[] | undefined): Set<string> {
+  const stale = new Set<string>();
+  for (const node of model.graph.nodes) {
+    const touched = node.inputs.some((name) => stale.has(name));
+    for (const name of node.outputs) if (touched || positions(name)) stale.add(name);
+  }
+  return stale;
+}
+
+/** `[rows, outputs]` of each convolution group: the unpruned network's kept channels, less the other branch's. */
+export function targetRows(
+  answers: Float32Array,
+  channels: number,
+  kept: readonly number[],
+  groups: number,
+  minus: Float32Array | undefined,
+): Matrix[] {
+  const rows = answers.length / channels;
+  const outputs = kept.length / groups;
+  return Array.from({ length: groups }, (_, g) => {
+    const data = new Float64Array(rows * outputs);
+    for (let row = 0; row < rows; row++) {
+      for (let o = 0; o < outputs; o++) {
+        const c = g * outputs + o;
+        const off = minus ? (minus[row * kept.length + c] as number) : 0;
+        data[row * outputs + o] = (answers[row * channels + (kept[c] as number)] as number) - off;
+      }
+    }
+    return { rows, columns: outputs, data };
+  });
+}
+
+/** The report of one layer's fit. */
+export function repairOf(
+  layer: LinearLayer,
+  places: Places,
+  x: Matrix,
+  { errorBefore, errorAfter, refit }: { errorBefore: number; errorAfter: number; refit: boolean },
+): LayerRepair {
+  const { rows } = places;
+  return { layer: layer.name, errorBefore, errorAfter, rows, unknowns: x.columns, refit };
+}

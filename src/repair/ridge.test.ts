@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { must, Random } from '../util/index.ts';
+import { type Matrix, Products } from './products.ts';
+import { solveRidge } from './ridge.ts';
+
+let products: Products;
+beforeAll(async () => {
+  products = await Products.create(1);
+});
+afterAll(() => products.release());
+
+function matrix(rows: number, columns: number, value: (row: number, column: number) => number): Matrix {
+  const data = new Float64Array(rows * columns);
+  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) data[r * columns + c] = value(r, c);
+  return { rows, columns, data };
+}
+
+/** Rows of a linear map with a little noise. */
+async function planted(rows: number, unknowns: number, noise: number, seed: number) {
+  const random = new Random(seed);
+  const x = matrix(rows, unknowns, () => random.normal());
+  const truth = matrix(unknowns, 2, () => random.normal());
+  const clean = await products.ab(x, truth);
+  const residual = { ...clean, data: clean.data.map((value) => value + noise * random.normal()) };
+  return { x, truth, residual, fitRows: Math.floor(rows * 0.75) };
+}
+
+describe('solveRidge', () => {
+  it('finds a planted map from more rows than unknowns (primal)', async () => {
+    const { x, truth, residual, fitRows } = await planted(200, 12, 0.01, 1);
+    const solution = await solveRidge({ x, residual, fitRows }, products);
+    must(solution.change, 'no change').data.forEach((value, i) => {
+      expect(value).toBeCloseTo(truth.data[i] as number, 1);
+    });
+    expect(solution.errorAfter).toBeLessThan(0.001 * solution.errorBefore);
+  });
+
+  it('satisfies the normal equations, from fewer rows than unknowns too (dual)', async () => {
+    for (const [rows, unknowns] of [
+      [60, 10],
+      [30, 50],
+    ] as const) {
+      const { x, residual, fitRows } = await planted(rows, unknowns, 0.1, rows);
+      const solution = await solveRidge({ x, residual, fitRows }, products);
+      const change = must(solution.change, 'no change');
+      const gram = await products.atb(x, x);
+      let trace = 0;
+      for (let i = 0; i < unknowns; i++) trace += gram.data[i * unknowns + i] as number;
+      const lambda = (solution.strength * trace) / unknowns;
+      const left = await products.ab(gram, change);
+      const right = await products.atb(x, residual);
+      left.data.forEach((value, i) => {
+        expect(value + lambda * (change.data[i] as number)).toBeCloseTo(right.data[i] as number, 5);
+      });
+    }
+  });
+
+  it('leaves the weights alone when nothing lowers the held-out error', async () => {
+    const random = new Random(3);
+    const x = matrix(40, 30, () => random.normal());
+    // What the held-out rows show is the opposite of what the fitted ones do.
+    const sum = (r: number): number =>
+      Array.from({ length: 30 }, (_, c) => x.data[r * 30 + c] as number).reduce((a, b) => a + b);
+    const residual = matrix(40, 1, (r) => (r < 30 ? sum(r) : -sum(r)));
+    const solution = await solveRidge({ x, residual, fitRows: 30 }, products);
+    expect(solution.change).toBeUndefined();
+    expect(solution.errorAfter).toBe(solution.errorBefore);
+  });
+
+  it('keeps dead inputs at their weights', async () => {
+    const random = new Random(4);
+    const x = matrix(50, 4, (_r, c) => (c === 2 ? 0 : random.normal()));
+    const residual = matrix(50, 1, (r) => x.data[r * 4] as number);
+    const { change } = await solveRidge({ x, residual, fitRows: 38 }, products);
+    expect(must(change, 'no change').data[2]).toBe(0);
+  });
+});

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { Net, run } from '../channels/test-support/net.ts';
+import { linearLayers } from '../onnx/index.ts';
+import { must, Random } from '../util/index.ts';
+import { samplePositions, Unfolding } from './rows.ts';
+
+describe('Unfolding', () => {
+  it.each([
+    ['2-D', [4, 7, 6], { kernel: 3, stride: 1 }],
+    ['stride 2', [4, 7, 6], { kernel: 3, stride: 2 }],
+    ['1-D, kernel 5', [4, 11], { kernel: 5 }],
+    ['groups', [4, 6, 6], { kernel: 3, group: 2 }],
+    ['depthwise', [4, 6, 6], { kernel: 3, group: 4 }],
+    ['1 x 1, stride 2', [4, 6, 6], { kernel: 1, stride: 2 }],
+  ] as const)('times the weights is the convolution: %s', async (_name, sample, options) => {
+    const net = new Net([...sample]);
+    const out = net.conv('conv', net.input, 4, 4, options);
+    net.builder.output(out, undefined);
+    const model = net.builder.model(14, 8);
+    const layer = must(linearLayers(model)[0], 'no layer');
+    const expected = await run(model, 1, 7);
+    const random = new Random(7);
+    const input = Float32Array.from({ length: sample.reduce((a, b) => a * b, 1) }, () => random.normal());
+
+    const unfolding = new Unfolding(layer);
+    const groups = must(layer.conv, 'no parameters').groups;
+    const row = new Float64Array(unfolding.columns);
+    for (let position = 0; position < unfolding.positions; position++) {
+      for (let channel = 0; channel < 4; channel++) {
+        unfolding.write(input, Math.floor(channel / (4 / groups)), position, row, 0);
+        const weights = layer.weight.subarray(channel * unfolding.columns, (channel + 1) * unfolding.columns);
+        const value = row.reduce((sum, x, i) => sum + x * (weights[i] as number), layer.bias?.[channel] ?? 0);
+        expect(value).toBeCloseTo(expected[channel * unfolding.positions + position] as number, 4);
+      }
+    }
+  });
+});
+
+describe('samplePositions', () => {
+  it('takes as many positions of every sample as fit, without repeats', () => {
+    const places = samplePositions(5, 20, 37, new Random(1));
+    expect(places.map((list) => list.length)).toEqual([7, 7, 7, 7, 7]);
+    for (const list of places) {
+      expect(new Set(list).size).toBe(7);
+      expect([...list].every((place) => place >= 0 && place < 20)).toBe(true);
+    }
+    expect(samplePositions(3, 4, 100, new Random(1)).every((list) => list.length === 4)).toBe(true);
+    expect(samplePositions(30, 4, 10, new Random(1)).every((list) => list.length === 1)).toBe(true);
+  });
+});

@@ -1,0 +1,109 @@
+// The rows of a layer's regression: what it reads at sampled output positions, unfolded, and what it should give there.
+import type { LinearLayer } from '../onnx/index.ts';
+import { must, type Random } from '../util/index.ts';
+
+/** Where rows are taken: for each sample its output positions, the same for every sample count and thread. */
+export function samplePositions(
+  samples: number,
+  positions: number,
+  maxRows: number,
+  random: Random,
+): Int32Array[] {
+  const perSample = Math.max(1, Math.min(positions, Math.floor(maxRows / Math.max(1, samples))));
+  const all = Int32Array.from({ length: positions }, (_, i) => i);
+  return Array.from({ length: samples }, () =>
+    perSample === positions ? all : random.shuffle(all.slice()).subarray(0, perSample).slice(),
+  );
+}
+
+/** Unfolds one layer's input. Made once a layer; `columns` counts the unknowns of one group without the bias. */
+export class Unfolding {
+  readonly columns: number;
+  /** Number of output positions of a sample, of all its rows (slices, leads, frames) one after the other. */
+  readonly positions: number;
+  readonly #layer: LinearLayer;
+  readonly #offsets: Int32Array;
+  readonly #kernelPositions: number;
+  /** Size of one channel of a row, of the input and of the output. */
+  readonly #plane: number;
+  readonly #outputPlane: number;
+  readonly #inputChannels: number;
+
+  constructor(layer: LinearLayer) {
+    this.#layer = layer;
+    const { inputShape } = layer;
+    this.#inputChannels = inputShape[1] as number;
+    if (layer.kind === 'dense') {
+      this.#plane = 1;
+      this.#outputPlane = 1;
+      this.columns = layer.weightDims[0] as number;
+      this.positions = inputShape.reduce((a, b) => a * b, 1) / this.columns;
+      this.#offsets = new Int32Array(0);
+      this.#kernelPositions = 1;
+      return;
+    }
+    const conv = must(layer.conv, `${layer.name} has no convolution parameters`);
+    const spatialIn = inputShape.slice(2);
+    const spatialOut = layer.outputShape.slice(2);
+    this.#kernelPositions = conv.kernel.reduce((a, b) => a * b, 1);
+    this.columns = (layer.weightDims[1] as number) * this.#kernelPositions;
+    this.#plane = spatialIn.reduce((a, b) => a * b, 1);
+    this.#outputPlane = spatialOut.reduce((a, b) => a * b, 1);
+    this.positions = (inputShape[0] as number) * this.#outputPlane;
+    // For each output position and kernel position, the input position, or -1 in the padding.
+    this.#offsets = new Int32Array(this.#outputPlane * this.#kernelPositions);
+    for (let o = 0; o < this.#outputPlane; o++) {
+      const at = unravel(o, spatialOut);
+      for (let k = 0; k < this.#kernelPositions; k++) {
+        const tap = unravel(k, conv.kernel);
+        let flat = 0;
+        for (let axis = 0; axis < spatialIn.length; axis++) {
+          const place =
+            (at[axis] as number) * (conv.strides[axis] as number) -
+            (conv.padsBegin[axis] as number) +
+            (tap[axis] as number) * (conv.dilations[axis] as number);
+          if (place < 0 || place >= (spatialIn[axis] as number)) flat = -1;
+          if (flat >= 0) flat = flat * (spatialIn[axis] as number) + place;
+        }
+        this.#offsets[o * this.#kernelPositions + k] = flat;
+      }
+    }
+  }
+
+  /** Writes what one group of the layer reads at a position, from one sample's input, at `out[at]` onward. */
+  write(input: Float32Array, group: number, position: number, out: Float64Array, at: number): void {
+    if (this.#layer.kind === 'dense') {
+      for (let i = 0; i < this.columns; i++) out[at + i] = input[position * this.columns + i] as number;
+      return;
+    }
+    const taps = this.#kernelPositions;
+    const channels = this.columns / taps;
+    const place = position % this.#outputPlane;
+    const row = ((position - place) / this.#outputPlane) * this.#inputChannels;
+    for (let c = 0; c < channels; c++) {
+      const base = (row + group * channels + c) * this.#plane;
+      for (let k = 0; k < taps; k++) {
+        const offset = this.#offsets[place * taps + k] as number;
+        out[at + c * taps + k] = offset < 0 ? 0 : (input[base + offset] as number);
+      }
+    }
+  }
+
+  /** What the layer gives for a sample in one channel, at a position; `values` are laid out as its output. */
+  channelAt(values: Float32Array, channel: number, position: number): number {
+    const { channels } = this.#layer;
+    const place = position % this.#outputPlane;
+    const row = (position - place) / this.#outputPlane;
+    return values[(row * channels + channel) * this.#outputPlane + place] as number;
+  }
+}
+
+function unravel(flat: number, dims: readonly number[]): number[] {
+  const result = new Array<number>(dims.length);
+  let rest = flat;
+  for (let axis = dims.length - 1; axis >= 0; axis--) {
+    result[axis] = rest % (dims[axis] as number);
+    rest = Math.floor(rest / (dims[axis] as number));
+  }
+  return result;
+}

@@ -1,0 +1,210 @@
+// Composable repair: weights of every layer for each level of what it reads, rows of all its outputs included. Any mix of
+// levels is then put together by picking tables and slicing rows.
+import type { BundleGroup } from '../bundle/index.ts';
+import { type Grouping, sliceModel } from '../channels/index.ts';
+import { type LinearLayer, linearLayers, type Model, sizeOf } from '../onnx/index.ts';
+import { must, Random } from '../util/index.ts';
+import { type RepairSamples, repairSamples } from './augment.ts';
+import { collectInputs } from './collect.ts';
+import { DraftBundle, isDepthwiseLayer, type LayerTable } from './partial-bundle.ts';
+import { type Matrix, Products } from './products.ts';
+import { type Lesson, Teacher } from './reference-activations.ts';
+import { fitLayer, fromMatrices, weightMatrices } from './refit.ts';
+import {
+  assertEnough,
+  defined,
+  type LayerRepair,
+  REPAIR_DEFAULTS,
+  type ReconstructOptions,
+  repairable,
+  repairOf,
+  targetRows,
+} from './repair.ts';
+import { type Places, placesOf } from './sample-positions.ts';
+import type { RunOptions } from './values.ts';
+
+/** How tables are fitted. */
+export interface TableOptions extends ReconstructOptions {
+  /** How many networks the inputs of each table come from; default 12. */
+  readonly mixes?: number | undefined;
+}
+
+/** What the fit of one table did. */
+export interface TableRepair extends LayerRepair {
+  readonly level: number;
+}
+
+/** Tables of every layer that can have them, at every level above 0. */
+export interface RepairTables {
+  readonly tables: readonly LayerTable[];
+  readonly repairs: readonly TableRepair[];
+}
+
+/**
+ * Fits the tables of a network whose units are in order of importance (in the form of `withBiases`).
+ *
+ * Layers are visited in execution order. A layer's table for a level is fitted on what the layer reads in several
+ * networks put together from the tables made so far, all with that level at its input: one uniform, others with the
+ * remaining groups near it, others with them anywhere. A table so made holds for mixes of levels; made in the uniform
+ * network alone it does not.
+ * @throws BedsideError E_DATA with fewer than two samples
+ */
+export async function repairTables(
+  model: Model,
+  grouping: Grouping,
+  groups: readonly BundleGroup[],
+  options: TableOptions,
+): Promise<RepairTables> {
+  assertEnough(options.calibration);
+  const settings = { ...REPAIR_DEFAULTS, mixes: 12, ...defined(options) };
+  const { seed, maxPositions, onProgress } = settings;
+  const draft = new DraftBundle(model, grouping, groups);
+  const samples = repairSamples(options.calibration, settings.copies, new Random(seed));
+  const lessons = tabledLayers(model, grouping, draft).map((layer, index): Lesson => {
+    const places = placesOf(layer, samples, maxPositions, seed + index);
+    return { layer, places, values: [layer.output] };
+  });
+  const teacher = await Teacher.ask(model, lessons, samples, settings);
+  const products = await Products.create(settings.threads);
+  const random = new Random(seed);
+  const tables: LayerTable[] = [];
+  const repairs: TableRepair[] = [];
+  try {
+    for (const { layer, places } of lessons) {
+      let start: number | undefined;
+      const answers = teacher.answers(layer.name, layer.output);
+      const made: LayerTable[] = [];
+      for (let level = 1; level < draft.levels; level++) {
+        const drawn = drawMixes(random, settings.mixes, level, draft, layer.name);
+        const x = await pooledInputs(draft, drawn, layer, places, samples, settings);
+        const positions = draft.positionsAt(level);
+        const rows = (isDepthwiseLayer(layer) && positions(layer.output)) || all(layer.channels);
+        const y = targetRows(answers, layer.channels, rows, x.length, undefined);
+        const weights = weightMatrices(layer, positions(layer.input), rows);
+        const fit = await fitLayer(
+          { name: layer.name, x, y, weights, fitRows: places.fitRows },
+          products,
+          start,
+        );
+        start = fit.strength || start;
+        made.push(tableOf(layer, level, fit.weights));
+        repairs.push({ ...repairOf(layer, places, x[0] as Matrix, fit), level });
+        onProgress?.(repairs.length, lessons.length * (draft.levels - 1));
+      }
+      draft.add(made);
+      tables.push(...made);
+    }
+  } finally {
+    await products.release();
+  }
+  return { tables, repairs };
+}
+
+/**
+ * Level vectors with one level at a layer's input: the uniform one, then by turns the other groups near it and anywhere.
+ */
+function drawMixes(
+  random: Random,
+  count: number,
+  level: number,
+  draft: DraftBundle,
+  layer: string,
+): number[][] {
+  const { levels, groups } = draft;
+  const read = new Set(draft.readsOf(layer));
+  return Array.from({ length: count }, (_, mix) =>
+    groups.map(({ id }) => {
+      if (mix === 0 || read.has(id)) return level;
+      if (mix % 2 === 0) return random.integer(levels);
+      return Math.min(Math.max(level - 1 + random.integer(3), 0), levels - 1);
+    }),
+  );
+}
+
+/** What a layer reads at its places, each sample in one of the networks. */
+async function pooledInputs(
+  draft: DraftBundle,
+  mixes: readonly (readonly number[])[],
+  layer: LinearLayer,
+  places: Places,
+  samples: RepairSamples,
+  options: RunOptions,
+): Promise<Matrix[]> {
+  let pooled: Matrix[] = [];
+  for (const [index, levels] of mixes.entries()) {
+    const own = Int32Array.from({ length: samples.size }, (_, i) => i).filter(
+      (i) => i % mixes.length === index,
+    );
+    const model = draft.assemble(levels);
+    const cut = must(
+      linearLayers(model).find(({ name }) => name === layer.name),
+      `no layer '${layer.name}'`,
+    );
+    const { x } = await collectInputs(
+      model,
+      cut,
+      some(places, own),
+      undefined,
+      chosen(samples, own),
+      options,
+    );
+    if (pooled.length === 0) {
+      pooled = x.map(({ columns }) => ({
+        rows: places.rows,
+        columns,
+        data: new Float64Array(places.rows * columns),
+      }));
+    }
+    x.forEach(({ data, columns }, g) => {
+      const size = places.perSample * columns;
+      own.forEach((sample, i) => {
+        (pooled[g] as Matrix).data.set(data.subarray(i * size, (i + 1) * size), sample * size);
+      });
+    });
+  }
+  return pooled;
+}
+
+function some(places: Places, samples: Int32Array): Places {
+  const positions = Array.from(samples, (sample) => places.positions[sample] as Int32Array);
+  return { ...places, positions, rows: places.perSample * samples.length };
+}
+
+function chosen({ samples, sampleShape, fitSize }: RepairSamples, indices: Int32Array): RepairSamples {
+  const length = sizeOf(sampleShape);
+  const data = new Float32Array(indices.length * length);
+  indices.forEach((sample, i) => {
+    data.set(samples.subarray(sample * length, (sample + 1) * length), i * length);
+  });
+  const fit = indices.filter((sample) => sample < fitSize).length;
+  return { samples: data, size: indices.length, sampleShape, fitSize: fit };
+}
+
+/** Layers with tables: those that read units of a group, unless cutting changes how their convolution is grouped. */
+function tabledLayers(model: Model, grouping: Grouping, draft: DraftBundle): LinearLayer[] {
+  const cuts = all(draft.levels).map((level) => {
+    const keep = draft.keepAt(draft.groups.map(() => level));
+    return new Map(
+      linearLayers(sliceModel(model, grouping, keep)).map((layer) => [layer.name, layer.conv?.groups]),
+    );
+  });
+  return repairable(linearLayers(model)).filter(
+    (layer) =>
+      draft.readsOf(layer.name).length > 0 &&
+      (isDepthwiseLayer(layer) || cuts.every((groups) => groups.get(layer.name) === layer.conv?.groups)),
+  );
+}
+
+function tableOf(layer: LinearLayer, level: number, matrices: readonly Matrix[]): LayerTable {
+  const { weight, bias } = fromMatrices(layer, matrices);
+  const outputs = matrices.reduce((total, { columns }) => total + columns, 0);
+  const dims = layer.weightDims;
+  const taps = layer.kind === 'dense' ? [] : dims.slice(2);
+  const inputs = weight.length / outputs / sizeOf(taps);
+  const weightDims = layer.kind === 'dense' ? [inputs, outputs] : [outputs, inputs, ...taps];
+  return { layer: layer.name, level, weight, weightDims, bias };
+}
+
+function all(n: number): number[] {
+  return Array.from({ length: n }, (_, i) => i);
+}

@@ -1,0 +1,82 @@
+// Unsure answers: a second run unpruned, if there is time, and one answer in the end.
+import { describe, expect, it } from 'vitest';
+import { tensor } from '../../engine/index.ts';
+import { BedsideError } from '../../util/index.ts';
+import type { FloatTensor } from '../device/merge-segments.ts';
+import type { RunPlan } from '../protocol/plan.ts';
+import { inferSurely, marginOf } from './confidence.ts';
+import type { Asker, RequestOptions } from './coordinator.ts';
+
+const input = tensor(Float32Array.of(1), [1, 1]) as FloatTensor;
+const pruned: RunPlan = { levels: [0, 2], stages: [] };
+const unpruned: RunPlan = { levels: [0, 0], stages: [] };
+
+/** Answers by plan; what was asked for. */
+function asker(answer: (plan: RunPlan) => Float32Array | BedsideError) {
+  const asked: { plan: RunPlan; options: RequestOptions | undefined }[] = [];
+  const infer: Asker['infer'] = async (_, plan, options) => {
+    asked.push({ plan, options });
+    const given = answer(plan);
+    if (given instanceof BedsideError) throw given;
+    const logits = tensor(given, [1, given.length]) as FloatTensor;
+    return { logits, seconds: 0.001, plan, replanned: 0 };
+  };
+  return { infer, asked };
+}
+
+const SURE = Float32Array.of(9, 0, 0);
+const UNSURE = Float32Array.of(0.1, 0, 0);
+
+describe('the margin of an answer', () => {
+  it('is the difference of the two largest probabilities, of logits or of probabilities', () => {
+    expect(marginOf([Math.log(6), Math.log(3), Math.log(1)])).toBeCloseTo(0.3);
+    expect(marginOf([0.2, 0.7, 0.1])).toBeCloseTo(0.5);
+    expect(marginOf([1000, -1000])).toBe(1);
+    expect(marginOf([2, 2, 2])).toBe(0);
+    expect(marginOf([5])).toBe(1);
+  });
+});
+
+describe('an unsure answer', () => {
+  const fallback = { margin: 0.5, plan: unpruned, seconds: 0.1 };
+  const deadline = 10;
+
+  it('is given again by the unpruned network, in the time that is left', async () => {
+    const asks = asker((plan) => (plan === pruned ? UNSURE : SURE));
+    const answer = await inferSurely(asks, input, pruned, { deadline }, fallback);
+    expect(answer).toMatchObject({ plan: unpruned, fallback: 'taken', margin: marginOf(SURE) });
+    expect(asks.asked.map(({ plan }) => plan)).toEqual([pruned, unpruned]);
+    expect(asks.asked[1]?.options?.deadline).toBeLessThan(deadline);
+  });
+
+  it('stands when it is sure enough, when nothing was pruned, and when nobody asked', async () => {
+    for (const [plan, logits, way] of [
+      [pruned, SURE, fallback],
+      [unpruned, UNSURE, fallback],
+      [pruned, UNSURE, undefined],
+    ] as const) {
+      const asks = asker(() => logits);
+      const answer = await inferSurely(asks, input, plan, { deadline }, way);
+      expect(answer).toMatchObject({ plan, fallback: 'none' });
+      expect(asks.asked).toHaveLength(1);
+    }
+  });
+
+  it('stands when the time left is less than predicted', async () => {
+    const asks = asker(() => UNSURE);
+    const answer = await inferSurely(asks, input, pruned, { deadline }, { ...fallback, seconds: 10 });
+    expect(answer).toMatchObject({ plan: pruned, fallback: 'late' });
+    expect(asks.asked).toHaveLength(1);
+  });
+
+  it('stands when the second run has no result, and an error of the first is the request’s', async () => {
+    const late = new BedsideError('E_DEADLINE', 'no result');
+    const asks = asker((plan) => (plan === pruned ? UNSURE : late));
+    const answer = await inferSurely(asks, input, pruned, { deadline }, fallback);
+    expect(answer).toMatchObject({ plan: pruned, fallback: 'failed', margin: marginOf(UNSURE) });
+    const lost = asker(() => new BedsideError('E_LOST', 'gone'));
+    await expect(inferSurely(lost, input, pruned, { deadline }, fallback)).rejects.toMatchObject({
+      code: 'E_LOST',
+    });
+  });
+});

@@ -1,0 +1,378 @@
+// Who asks: starts plans, notices what is lost, plans anew, and ends every request exactly once.
+import type { BundleManifest } from '../../bundle/index.ts';
+import { assertFiniteRows, assertFiniteSamples, BedsideError, must } from '../../util/index.ts';
+import type { DeviceReport } from '../device/device.ts';
+import { type FloatTensor, joinParts } from '../device/merge-segments.ts';
+import { errorOf, shortText } from '../protocol/error-codec.ts';
+import type { Endpoint, Fabric } from '../protocol/fabric.ts';
+import type { Assignment, Message, Part } from '../protocol/messages.ts';
+import type { RunPlan } from '../protocol/plan.ts';
+import {
+  type AnswerMessage,
+  freshId,
+  type Question,
+  type QuestionLimits,
+  Questions,
+} from '../protocol/questions.ts';
+import { assertResult, credibleReport } from './credible.ts';
+
+/** Another plan without the devices that are lost; undefined when there is none. */
+export type Replan = (lost: ReadonlySet<string>) => Promise<RunPlan | undefined>;
+
+/** What is asked of a requester. */
+export interface RequestOptions {
+  /** Seconds; default 60. */
+  readonly deadline?: number | undefined;
+  /** Without it, a lost device ends the request with E_LOST. */
+  readonly replan?: Replan | undefined;
+}
+
+/** A result. */
+export interface Answer {
+  readonly logits: FloatTensor;
+  /** Seconds from the request to its result. */
+  readonly seconds: number;
+  /** The plan that gave it, and how many were given up before. */
+  readonly plan: RunPlan;
+  readonly replanned: number;
+}
+
+/** Who runs a plan on an input: a requester, or what gathers requests for it. */
+export interface Asker {
+  infer(input: FloatTensor, plan: RunPlan, options?: RequestOptions): Promise<Answer>;
+}
+
+interface Pending {
+  readonly id: string;
+  readonly input: FloatTensor;
+  readonly options: RequestOptions;
+  readonly start: number;
+  readonly end: number;
+  epoch: number;
+  plan: RunPlan;
+  /** Devices of this plan and of those before. */
+  readonly told: Set<string>;
+  /** Of the last stage, by segment. */
+  parts: (FloatTensor | undefined)[];
+  readonly timer: NodeJS.Timeout;
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Seconds. */
+export const DEFAULT_DEADLINE = 60;
+
+/**
+ * Asks the workers of a fabric, for one bundle. What comes is compared with its own plans: results, failures and answers
+ * count from the devices that they were asked of alone, and no plan in a message is read.
+ */
+export class Requester implements Asker {
+  readonly name: string;
+  readonly #bundle: { readonly sha256: string; readonly manifest: BundleManifest };
+  readonly #pending = new Map<string, Pending>();
+  readonly #questions: Questions;
+  /** Devices of its plans, and those that it asked. */
+  readonly #watched = new Set<string>();
+  readonly #lost = new Map<string, string>();
+  #endpoint: Endpoint | undefined;
+
+  /** @param limits for devices that do not answer questions */
+  constructor(
+    name: string,
+    bundle: { readonly sha256: string; readonly manifest: BundleManifest },
+    limits?: QuestionLimits,
+  ) {
+    this.name = name;
+    this.#bundle = bundle;
+    this.#questions = new Questions((device, why) => this.#lose(device, why), limits);
+  }
+
+  async join(fabric: Fabric): Promise<void> {
+    this.#endpoint = await fabric.join(this.name, {
+      message: (from, message) => this.receive(from, message),
+      lost: (peer, why) => this.#lose(peer, why),
+      found: (peer) => void this.#lost.delete(peer),
+      restored: (peers) => this.#restore(peers),
+    });
+  }
+
+  /** Devices that are lost, and why. One that is there again is no longer among them, and new requests may need it. */
+  get lost(): ReadonlyMap<string, string> {
+    return this.#lost;
+  }
+
+  /** Requests that have not ended. */
+  get running(): number {
+    return this.#pending.size;
+  }
+
+  /**
+   * Makes all that a plan needs on every device of it, and watches them.
+   * @throws BedsideError E_DEVICE from a device that it does not fit on; E_LOST
+   */
+  async warm(plan: RunPlan): Promise<void> {
+    for (const error of (await this.prepare(plan)).values()) throw error;
+  }
+
+  /** As `warm`, but tells of each device that is not ready why it is not. Each is waited for by itself. */
+  async prepare(plan: RunPlan): Promise<ReadonlyMap<string, BedsideError>> {
+    const { sha256: bundle } = this.#bundle;
+    const unready = new Map<string, BedsideError>();
+    await Promise.all(
+      devicesOf(plan).map(async (device) => {
+        try {
+          const answer = await this.#ask(device, { kind: 'warm', id: freshId(), bundle, plan });
+          if (answer.kind === 'warmed' && answer.error) unready.set(device, errorOf(answer.error));
+        } catch (error) {
+          unready.set(device, BedsideError.is(error) ? error : lostError(device, 'it cannot be asked'));
+        }
+      }),
+    );
+    return unready;
+  }
+
+  /**
+   * What a device says of itself.
+   * @throws BedsideError E_LOST when it is gone or does not answer; E_DEVICE for what cannot be so
+   */
+  async report(device: string): Promise<DeviceReport> {
+    return this.#reported(device, { kind: 'ask', id: freshId() });
+  }
+
+  /**
+   * Has a device time every stage at each level, and report.
+   * @throws BedsideError as `report`, and why the device refuses
+   */
+  async measure(device: string): Promise<DeviceReport> {
+    return this.#reported(device, { kind: 'measure', id: freshId(), bundle: this.#bundle.sha256 });
+  }
+
+  async #reported(device: string, question: Question): Promise<DeviceReport> {
+    const answer = await this.#ask(device, question);
+    if (answer.kind === 'report') return credibleReport(device, this.#bundle.manifest, answer.report);
+    if (answer.kind === 'refused') throw errorOf(answer.error);
+    throw new BedsideError('E_INTERNAL', `internal: '${device}' answered ${answer.kind}`);
+  }
+
+  /**
+   * Runs a plan on one input. Ends exactly once: with a result, or with a coded error before the deadline has passed.
+   * @param input one sample or a batch, `[batch, …]`; only the plan's first device is sent it
+   * @throws BedsideError E_DATA for an input that is not finite, E_DEADLINE, E_LOST, E_NOT_FINITE for scores that are no answer, and what a device could not do
+   */
+  async infer(input: FloatTensor, plan: RunPlan, options: RequestOptions = {}): Promise<Answer> {
+    assertFiniteSamples({ name: 'a request', size: input.dims[0] ?? 1, samples: input.data });
+    const id = freshId();
+    const start = performance.now();
+    const { deadline = DEFAULT_DEADLINE } = options;
+    return new Promise<Answer>((resolve, reject) => {
+      const timer = setTimeout(() => this.#miss(id, deadline), patienceOf(deadline));
+      const end = start + 1000 * deadline;
+      const pending: Pending = {
+        ...{ id, input, options, start, end, plan, timer, resolve, reject },
+        epoch: 0,
+        told: new Set(),
+        parts: [],
+      };
+      this.#pending.set(id, pending);
+      const gone = devicesOf(plan).find((device) => this.#lost.has(device));
+      if (gone === undefined) this.#start(pending);
+      else this.#again(pending, gone);
+    });
+  }
+
+  /** What a message does. A duplicate, one of an epoch that has passed, or of somebody who was not asked, does nothing. */
+  receive(from: string, message: Message): void {
+    switch (message.kind) {
+      case 'part':
+        this.#take(from, message);
+        break;
+      case 'failed': {
+        const pending = this.#pending.get(message.request);
+        if (pending?.epoch !== message.epoch || !devicesOf(pending.plan).includes(from)) break;
+        this.#fail(pending, errorOf(message.error));
+        break;
+      }
+      case 'leaving':
+        if (this.#watched.has(from)) this.#lose(from, message.why);
+        break;
+      default:
+        this.#questions.receive(from, message);
+    }
+  }
+
+  /** Ends what runs with E_LOST. */
+  async close(): Promise<void> {
+    for (const pending of [...this.#pending.values()]) {
+      this.#fail(pending, new BedsideError('E_LOST', `the requester '${this.name}' was closed`));
+    }
+    this.#questions.lose(new BedsideError('E_LOST', `the requester '${this.name}' was closed`));
+    await this.#endpoint?.close();
+  }
+
+  #start(pending: Pending): void {
+    const { id, epoch, plan, input, end } = pending;
+    const [first] = must(plan.stages[0], 'a stage').segments;
+    const source = must(first, 'a segment').device;
+    const assignment: Assignment = {
+      ...{ request: id, epoch, requester: this.name, bundle: this.#bundle.sha256, plan },
+      samples: input.dims[0] ?? 1,
+      remaining: end - performance.now(),
+    };
+    pending.parts = Array.from({ length: must(plan.stages.at(-1), 'a stage').segments.length });
+    for (const device of devicesOf(plan)) {
+      pending.told.add(device);
+      this.#watch(device);
+      // What comes to the others from devices before them, they take only for what they were told of here.
+      if (device !== source) this.#endpoint?.send(device, { kind: 'plan', ...assignment });
+    }
+    this.#endpoint?.send(source, { kind: 'part', ...assignment, stage: -1, segment: 0, tensor: input });
+  }
+
+  #watch(device: string): void {
+    this.#watched.add(device);
+    this.#endpoint?.watch(device);
+  }
+
+  #take(from: string, { request, epoch, stage, segment, tensor }: Part): void {
+    const pending = this.#pending.get(request);
+    if (pending?.epoch !== epoch || stage !== pending.plan.stages.length - 1) return;
+    if (must(pending.plan.stages[stage], 'a stage').segments[segment]?.device !== from) return;
+    if (pending.parts[segment]) return;
+    const { start, plan, end, id, options, input } = pending;
+    const { manifest } = this.#bundle;
+    try {
+      assertResult(manifest, plan, segment, input.dims[0] ?? 1, tensor);
+    } catch (error) {
+      this.#fail(pending, error as BedsideError);
+      return;
+    }
+    pending.parts[segment] = tensor;
+    const parts = pending.parts.filter((part) => part !== undefined);
+    if (parts.length < pending.parts.length) return;
+    // Timers are late by up to a millisecond and more.
+    if (performance.now() > end) {
+      this.#miss(id, options.deadline ?? DEFAULT_DEADLINE);
+      return;
+    }
+    const { split } = must(manifest.stages[stage], 'a stage');
+    try {
+      const logits = joinParts(
+        parts,
+        split === 'partial-sums' ? { kind: 'sum' } : { kind: 'concat', axis: 1 },
+      );
+      const rows = logits.dims[0] ?? 1;
+      // Parts that are finite may have a sum that is not.
+      assertFiniteRows(logits.data, rows, logits.data.length / rows, (row) => {
+        return `the scores of sample ${row} of a request to ${devicesOf(plan).join(', ')}`;
+      });
+      // A device that has run all its parts of a plan has ended by itself.
+      this.#finish(pending, new Set(devicesOf(plan)));
+      pending.resolve({ logits, seconds: (performance.now() - start) / 1000, plan, replanned: epoch });
+    } catch (error) {
+      this.#fail(pending, error as BedsideError);
+    }
+  }
+
+  #lose(peer: string, told: string): void {
+    if (this.#lost.has(peer)) return;
+    const why = shortText(told);
+    this.#lost.set(peer, why);
+    this.#questions.lose(lostError(peer, why), peer);
+    for (const pending of [...this.#pending.values()]) {
+      if (devicesOf(pending.plan).includes(peer)) this.#again(pending, peer);
+    }
+  }
+
+  /** What was on its way to or from these may be lost: it is asked again, and what still comes of the first time is dead. */
+  #restore(peers: ReadonlySet<string>): void {
+    for (const [to, question] of this.#questions.to(peers)) this.#endpoint?.send(to, question);
+    for (const pending of this.#pending.values()) {
+      const planned = devicesOf(pending.plan);
+      // One that is waiting for another plan starts when that is there.
+      if (planned.some((device) => this.#lost.has(device))) continue;
+      if (!planned.some((device) => peers.has(device))) continue;
+      pending.epoch++;
+      this.#start(pending);
+    }
+  }
+
+  /** Another plan on the devices that are left; the old one is dead at once. */
+  #again(pending: Pending, peer: string): void {
+    const why = this.#lost.get(peer) ?? 'gone';
+    const epoch = ++pending.epoch;
+    const { replan } = pending.options;
+    const current = (): boolean => this.#pending.get(pending.id) === pending && pending.epoch === epoch;
+    const planned = replan ? replan(new Set(this.#lost.keys())) : Promise.resolve(undefined);
+    planned.then(
+      (plan) => {
+        if (!current()) return;
+        if (!plan || devicesOf(plan).some((device) => this.#lost.has(device))) {
+          this.#fail(pending, lostError(peer, why));
+          return;
+        }
+        pending.plan = plan;
+        this.#start(pending);
+      },
+      (error: unknown) => {
+        if (!current()) return;
+        this.#fail(pending, error instanceof Error ? error : lostError(peer, why));
+      },
+    );
+  }
+
+  #miss(id: string, deadline: number): void {
+    const pending = this.#pending.get(id);
+    if (!pending) return;
+    this.#fail(pending, missed(deadline));
+  }
+
+  #fail(pending: Pending, error: Error): void {
+    this.#finish(pending);
+    pending.reject(error);
+  }
+
+  /** The request has ended, here and on every device that may still know of it. */
+  #finish({ id, timer, told }: Pending, ended: ReadonlySet<string> = new Set()): void {
+    clearTimeout(timer);
+    this.#pending.delete(id);
+    for (const device of told) {
+      if (!ended.has(device) && !this.#lost.has(device))
+        this.#endpoint?.send(device, { kind: 'end', request: id });
+    }
+  }
+
+  #ask(to: string, question: Question): Promise<AnswerMessage> {
+    const why = this.#lost.get(to);
+    if (why !== undefined) return Promise.reject(lostError(to, why));
+    const answer = this.#questions.ask(to, question);
+    this.#watch(to);
+    this.#endpoint?.send(to, question);
+    return answer;
+  }
+}
+
+/**
+ * Milliseconds after which a request without a result ends: a little before its deadline, as timers and what else its
+ * process does are late by some.
+ * @param deadline seconds
+ */
+export function patienceOf(deadline: number): number {
+  return 1000 * deadline - Math.min(20, 50 * deadline);
+}
+
+/** @param deadline seconds */
+export function missed(deadline: number): BedsideError {
+  return new BedsideError('E_DEADLINE', `no result within ${deadline} s`, {
+    hint: 'allow more time, or plan at lower levels or on faster devices',
+  });
+}
+
+function devicesOf(plan: RunPlan): string[] {
+  return [...new Set(plan.stages.flatMap(({ segments }) => segments.map(({ device }) => device)))];
+}
+
+function lostError(peer: string, why: string): BedsideError {
+  return new BedsideError('E_LOST', `device '${peer}' is lost: ${why}`, {
+    hint: 'start it again, or plan for the devices that are left',
+  });
+}

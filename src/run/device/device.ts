@@ -1,0 +1,357 @@
+// One device: what it holds, runs and measures; emulated ones are slower, smaller or run on a battery.
+import { type Bundle, keepOfLevels } from '../../bundle/index.ts';
+import { keptPositions } from '../../channels/index.ts';
+import { ComputeThread, createSession, type Session, tensor } from '../../engine/index.ts';
+import { BedsideError, median, must } from '../../util/index.ts';
+import { type RunPlan, wholePlan } from '../protocol/plan.ts';
+import { assertFits } from './fits.ts';
+import type { FloatTensor } from './merge-segments.ts';
+import { SessionCache } from './session-cache.ts';
+import { Fusing, type Span, spanAt, spansOn } from './stage-fusion.ts';
+import { StageModels } from './stage-model.ts';
+import { StageTimes } from './stage-times.ts';
+
+/** A device as it is, or as it is emulated to be. */
+export interface DeviceOptions {
+  readonly name: string;
+  /** Times the speed of this machine: 0.25 sleeps three times as long as it computed. At most 1; default 1. */
+  readonly speed?: number | undefined;
+  /** Bytes for weights and activations; default no limit. */
+  readonly memory?: number | undefined;
+  /** Joules left; default no limit. It leaves when they are spent. */
+  readonly battery?: number | undefined;
+  readonly joulesPerMac?: number | undefined;
+  readonly joulesPerByteSent?: number | undefined;
+  /** ONNX Runtime's; default 1. */
+  readonly threads?: number | undefined;
+}
+
+/** What a device says of itself. Bytes, joules, seconds. */
+export interface DeviceReport {
+  readonly name: string;
+  readonly sessions: number;
+  readonly memoryUsed: number;
+  /** Absent without a battery. */
+  readonly battery?: number | undefined;
+  readonly bytesSent: number;
+  /** By name of bundle: seconds for one sample by stage and level, as a fleet's device has them. */
+  readonly seconds: Readonly<Record<string, readonly (readonly number[])[]>>;
+}
+
+/** Runs of each stage and level when a device measures itself, after one that is not counted. */
+const REPEATS = 5;
+
+/** Who holds sessions while a device measures itself. */
+const MEASURING = 'measuring';
+
+/** Seconds that are enough for one stage and level. */
+const LONG_ENOUGH = 0.5;
+
+/**
+ * Multiply-accumulates of a sample from which a session runs on a thread of its own, so that the device goes on giving
+ * signs of life: a quarter of a second on a weak device (1e8 a second). Below, the way to the thread would cost more.
+ */
+const LONG_MACS = 2.5e7;
+
+/** A segment of a stage; `last` is the last of the stages that run as one with it. */
+interface Piece extends Span {
+  readonly segment: number;
+}
+
+/** Holds bundles and sessions, and runs segments of stages. */
+export class Device {
+  readonly options: DeviceOptions;
+  readonly #bundles = new Map<string, StageModels>();
+  readonly #sessions: SessionCache<Session>;
+  readonly #times = new Map<string, StageTimes>();
+  readonly #thread = new ComputeThread();
+  readonly #fusing = new Fusing();
+  #joules: number;
+  #bytesSent = 0;
+  #isStopping = false;
+
+  constructor(options: DeviceOptions, bundles: readonly Bundle[]) {
+    this.options = options;
+    for (const bundle of bundles) this.hold(bundle);
+    const memory = options.memory ?? Number.POSITIVE_INFINITY;
+    this.#sessions = new SessionCache(options.name, memory, (session) => session.release());
+    this.#joules = options.battery ?? Number.POSITIVE_INFINITY;
+  }
+
+  get name(): string {
+    return this.options.name;
+  }
+
+  /** Whether its battery is spent. */
+  get spent(): boolean {
+    return this.#joules <= 0;
+  }
+
+  /**
+   * Takes a bundle.
+   * @param hasWeights by stage, of a bundle that comes in parts; without weights a stage is measured, and never run
+   */
+  hold(bundle: Bundle, hasWeights?: (stage: number) => boolean): void {
+    if (this.#bundles.has(bundle.sha256)) return;
+    this.#bundles.set(bundle.sha256, new StageModels(bundle, hasWeights));
+    this.#times.set(bundle.sha256, new StageTimes(bundle.manifest));
+  }
+
+  /** Lets go of a bundle that no request needs. */
+  async drop(bundle: string): Promise<void> {
+    const own = this.#sessions.keys.filter((key) => key.startsWith(`${bundle}|`));
+    this.#bundles.delete(bundle);
+    this.#times.delete(bundle);
+    await Promise.all(own.map((key) => this.#sessions.discard(key)));
+  }
+
+  /** @throws BedsideError E_FABRIC for a bundle that it does not hold */
+  stages(bundle: string): StageModels {
+    const stages = this.#bundles.get(bundle);
+    if (stages) return stages;
+    throw new BedsideError('E_FABRIC', `device '${this.name}' does not hold bundle ${bundle.slice(0, 12)}`, {
+      hint: 'start it with the bundle that requests name',
+    });
+  }
+
+  /**
+   * Refuses a plan that needs more than there is.
+   * @param samples in the batch
+   * @throws BedsideError E_DEVICE
+   */
+  check(bundle: string, plan: RunPlan, samples = 1): void {
+    const stages = this.stages(bundle);
+    const left = { ...this.options, battery: this.#joules };
+    assertFits(stages.bundle.manifest, plan, left, {
+      samples,
+      costsOf: (stage) => stages.costs(stage, plan.levels),
+    });
+  }
+
+  /** Makes the sessions that a plan will need, and runs nothing. */
+  async warm(bundle: string, plan: RunPlan): Promise<void> {
+    this.check(bundle, plan);
+    const hold = 'warm-up';
+    try {
+      for (const span of spansOn(plan, this.name)) {
+        for (const [segment, { device }] of must(plan.stages[span.first], 'a stage').segments.entries()) {
+          if (device === this.name) await this.#session(bundle, plan, { ...span, segment }, hold);
+        }
+      }
+    } finally {
+      this.#sessions.unpin(hold);
+    }
+  }
+
+  /**
+   * Runs one segment of a stage, or this whole stage and the whole ones that follow it here as one, where there is a
+   * session for them. Sessions stay until `end` of the request.
+   * @returns what the stage `last` gives
+   */
+  async run(
+    request: string,
+    bundle: string,
+    plan: RunPlan,
+    stage: number,
+    segment: number,
+    input: FloatTensor,
+  ): Promise<{ readonly output: FloatTensor; readonly last: number }> {
+    const stages = this.stages(bundle);
+    const span = spanAt(plan, stage, this.name);
+    const samples = input.dims[0] ?? 1;
+    const key = this.#key(bundle, plan, { ...span, segment });
+    const fused = span.last > stage && this.#sessions.has(key);
+    if (span.last > stage && !fused) this.#fusing.missed(request, key, { bundle, plan, span });
+    const last = fused ? span.last : stage;
+    const session = await this.#session(bundle, plan, { first: stage, last, segment }, request, samples);
+    const feeds = { [stages.stage(stage).input]: input };
+    const share = 1 / must(plan.stages[stage], `stage ${stage}`).segments.length;
+    const work = stagesOf({ first: stage, last }).map((at) => ({
+      stage: at,
+      macs: stages.costs(at, plan.levels).macs,
+    }));
+    const times = this.#times.get(bundle);
+    const usual = times?.measured(work, share);
+    const { result, seconds } = await this.#timed(
+      session,
+      feeds,
+      stages.stage(last).output,
+      usual && usual * samples,
+    );
+    times?.note(work, share, seconds / samples);
+    const macs = work.reduce((sum, one) => sum + one.macs, 0);
+    this.#joules -= (this.options.joulesPerMac ?? 0) * macs * share * samples;
+    if (result.type === 'float32') return { output: result, last };
+    throw new BedsideError('E_UNSUPPORTED', `stage ${last} gives ${result.type}, not float32`, {
+      hint: 'networks whose stages pass on float32 tensors can be distributed',
+    });
+  }
+
+  /**
+   * Times every stage with all groups at each level, on zeros. What does not fit into memory is left out.
+   * @throws BedsideError as `stages`; E_LOST when it is told to stop meanwhile
+   */
+  async measure(bundle: string): Promise<void> {
+    const stages = this.stages(bundle);
+    const { manifest, grouping } = stages.bundle;
+    const hold = MEASURING;
+    for (const { index, input, output } of manifest.stages) {
+      const rows: number[] = [];
+      for (const level of manifest.ratios.keys()) {
+        if (this.#isStopping) throw new BedsideError('E_LOST', `device '${this.name}' was told to stop`);
+        const levels = manifest.groups.map(() => level);
+        const plan = wholePlan(manifest, levels, this.name);
+        const piece = { first: index, last: index, segment: 0 };
+        const key = this.#key(bundle, plan, piece);
+        const known = this.#sessions.has(key);
+        try {
+          const session = await this.#session(bundle, plan, piece, hold);
+          const shape = must(grouping.shapes.get(input), `shape of '${input}'`);
+          const kept = keptPositions(grouping, keepOfLevels(manifest, levels))(input);
+          const axis = grouping.values.get(input)?.axis;
+          const dims = shape.map((dim, at) => (at === axis && kept ? kept.length : dim));
+          const size = dims.reduce((all, dim) => all * dim, 1);
+          const feeds = { [input]: tensor(new Float32Array(size), dims) as FloatTensor };
+          rows.push(await this.#measured(session, feeds, output));
+        } catch (error) {
+          if (!BedsideError.is(error, 'E_DEVICE')) throw error;
+        } finally {
+          this.#sessions.unpin(hold);
+          if (!known) await this.#sessions.discard(key);
+        }
+      }
+      if (rows.length === manifest.ratios.length) this.#times.get(bundle)?.set(index, rows);
+    }
+  }
+
+  /** Measuring ends with the stage and level that runs. */
+  stopMeasuring(): void {
+    this.#isStopping = true;
+  }
+
+  /** Counts what was sent. */
+  sent(bytes: number): void {
+    this.#bytesSent += bytes;
+    this.#joules -= (this.options.joulesPerByteSent ?? 0) * bytes;
+  }
+
+  /** The request needs its sessions no longer. Whole stages that it ran one by one, as others did before, become one. */
+  end(request: string): void {
+    this.#sessions.unpin(request);
+    for (const { bundle, plan, span } of this.#fusing.due(request)) void this.#fuse(bundle, plan, span);
+  }
+
+  async #fuse(bundle: string, plan: RunPlan, span: Span): Promise<void> {
+    if (!this.#sessions.fits(this.#bytes(bundle, plan, span))) return;
+    const hold = `fusing ${span.first}-${span.last}`;
+    // What goes wrong with it goes wrong for the request that needs it, in its own name.
+    await this.#session(bundle, plan, { ...span, segment: 0 }, hold).catch(() => {});
+    this.#sessions.unpin(hold);
+  }
+
+  report(): DeviceReport {
+    return {
+      name: this.name,
+      sessions: this.#sessions.keys.length,
+      memoryUsed: this.#sessions.used,
+      ...(Number.isFinite(this.#joules) ? { battery: this.#joules } : {}),
+      bytesSent: this.#bytesSent,
+      seconds: Object.fromEntries(
+        [...this.#times].flatMap(([bundle, times]) => {
+          const table = times.table();
+          return table ? [[this.stages(bundle).bundle.manifest.name, table]] : [];
+        }),
+      ),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#sessions.close();
+    await this.#thread.close();
+  }
+
+  #key(bundle: string, plan: RunPlan, piece: Piece): string {
+    const range = rangeOf(plan, piece);
+    const part = range ? `${range.from}-${range.to}` : 'whole';
+    const stages = this.stages(bundle);
+    const weights = stages.hasWeights(piece) ? '' : 'without weights|';
+    return `${bundle}|${weights}${stages.key(piece, plan.levels)}|${part}`;
+  }
+
+  #bytes(bundle: string, plan: RunPlan, span: Span) {
+    const count = must(plan.stages[span.first], 'a stage').segments.length;
+    const costs = stagesOf(span).map((stage) => this.stages(bundle).costs(stage, plan.levels));
+    return {
+      weightBytes: costs.reduce((sum, { weightBytes }) => sum + weightBytes, 0) / count,
+      activationBytes: Math.max(...costs.map(({ activationBytes }) => activationBytes)),
+      macs: costs.reduce((sum, { macs }) => sum + macs, 0) / count,
+    };
+  }
+
+  #session(bundle: string, plan: RunPlan, piece: Piece, hold: string, samples = 1): Promise<Session> {
+    const stages = this.stages(bundle);
+    if (hold !== MEASURING && !stages.hasWeights(piece)) {
+      throw new BedsideError('E_FABRIC', `device '${this.name}' lacks weights of stage ${piece.first}`, {
+        hint: 'this is a defect; please report it',
+      });
+    }
+    const { macs, weightBytes, activationBytes } = this.#bytes(bundle, plan, piece);
+    const bytes = { weightBytes, activationBytes: samples * activationBytes };
+    return this.#sessions.acquire(this.#key(bundle, plan, piece), hold, bytes, () => {
+      const model =
+        piece.last > piece.first
+          ? stages.span(piece, plan.levels)
+          : stages.model(piece.first, plan.levels, rangeOf(plan, piece));
+      const { threads = 1 } = this.options;
+      const options = { name: `stage ${piece.first} on '${this.name}'`, threads };
+      return macs < LONG_MACS ? createSession(model, options) : this.#thread.createSession(model, options);
+    });
+  }
+
+  /** Seconds of a run at the emulated speed, without waiting for it; the first run is not counted. */
+  async #measured(session: Session, feeds: Record<string, FloatTensor>, output: string): Promise<number> {
+    const times: number[] = [];
+    for (let run = 0; run <= REPEATS; run++) {
+      const start = performance.now();
+      await session.run(feeds, [output]);
+      if (run > 0) times.push((performance.now() - start) / 1000);
+      if (times.length > 1 && times.reduce((sum, time) => sum + time, 0) > LONG_ENOUGH) break;
+    }
+    return median(times) / Math.min(1, this.options.speed ?? 1);
+  }
+
+  /**
+   * One run, stretched to the speed that the device is emulated at.
+   * @param usual seconds that it takes at that speed, where the device has measured it: a run in between that was slowed
+   * down by something else is not made slower by the factor too
+   */
+  async #timed(
+    session: Session,
+    feeds: Record<string, FloatTensor>,
+    output: string,
+    usual: number | undefined,
+  ) {
+    const start = performance.now();
+    const result = must((await session.run(feeds))[output], `output '${output}'`);
+    const took = (performance.now() - start) / 1000;
+    const { speed = 1 } = this.options;
+    if (speed >= 1) return { result, seconds: took };
+    const seconds = Math.max(took, usual ?? took / speed);
+    await sleep(1000 * (seconds - took));
+    return { result, seconds };
+  }
+}
+
+/** The channels of a segment; undefined for a whole stage. */
+function rangeOf(plan: RunPlan, { first, segment }: Piece) {
+  const { segments } = must(plan.stages[first], `stage ${first}`);
+  return segments.length === 1 ? undefined : must(segments[segment], `segment ${segment}`);
+}
+
+function stagesOf({ first, last }: Span): number[] {
+  return Array.from({ length: last - first + 1 }, (_, at) => first + at);
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

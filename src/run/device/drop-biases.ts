@@ -1,0 +1,83 @@
+// Of several parts that are summed, all but one must leave out what does not depend on the channels they are split by.
+import {
+  constantInput,
+  floatConstant,
+  GraphBuilder,
+  isWeighted,
+  type Model,
+  type Node,
+  opOf,
+  readsOf,
+  symbolicShapes,
+} from '../../onnx/index.ts';
+import { BedsideError, must } from '../../util/index.ts';
+
+/** Inputs of a node that are added to its result, whatever it reads else. */
+const ADDED: Readonly<Record<string, readonly number[]>> = {
+  Conv: [2],
+  ConvTranspose: [2],
+  Gemm: [2],
+  // Bias and running mean.
+  BatchNormalization: [2, 3],
+};
+
+/**
+ * From the last weighted layer to the output: biases become 0 and other summands go, in place.
+ * @throws BedsideError E_INTERNAL where what follows the layer is no chain
+ */
+export function dropSummands(model: Model): void {
+  const { graph } = model;
+  const shapes = symbolicShapes(model);
+  const builder = new GraphBuilder(graph);
+  const output = must(graph.outputs[0], 'an output').name;
+  let node = must(
+    graph.nodes.findLast((one) => isWeighted(graph, one)),
+    'a weighted layer',
+  );
+  zero(model, builder, node);
+  for (let value = node.outputs[0] ?? ''; value !== output; value = node.outputs[0] ?? '') {
+    const readers = graph.nodes.filter((one) => readsOf(one).includes(value));
+    if (readers.length !== 1) {
+      throw new BedsideError(
+        'E_INTERNAL',
+        `internal: '${value}' has ${readers.length} readers in a split stage`,
+      );
+    }
+    node = must(readers[0], 'a reader');
+    const op = opOf(node);
+    if (op === 'Add' || op === 'Sub') {
+      const same = shapes.get(value)?.join() === shapes.get(node.outputs[0] ?? '')?.join();
+      dropOther(builder, node, value, same);
+    } else {
+      zero(model, builder, node);
+    }
+  }
+}
+
+/** A sum with one operand left: as it is, or negated; broadcast as before where the other operand is larger. */
+function dropOther(builder: GraphBuilder, node: Node, value: string, same: boolean): void {
+  const at = node.inputs.indexOf(value);
+  const other = node.inputs[1 - at] ?? '';
+  if (!same) {
+    node.inputs[1 - at] = builder.node('Sub', [other, other], {}, `${node.name}_none`);
+    const { nodes } = builder.graph;
+    const made = must(nodes.pop(), 'a node');
+    nodes.splice(nodes.indexOf(node), 0, made);
+    return;
+  }
+  node.op = opOf(node) === 'Sub' && at === 1 ? 'Neg' : 'Identity';
+  node.inputs = [value];
+}
+
+function zero({ graph }: Model, builder: GraphBuilder, node: Node): void {
+  for (const input of ADDED[opOf(node) ?? ''] ?? []) {
+    const name = node.inputs[input];
+    if (!name) continue;
+    const constant = must(constantInput(graph, node, input), `constant '${name}'`);
+    const size = constant.dims.reduce((product, dim) => product * dim, 1);
+    node.inputs[input] = builder.constant(
+      floatConstant(new Float32Array(size), constant.dims),
+      `${name}_none`,
+    );
+  }
+}

@@ -1,0 +1,119 @@
+// Parts that come before their requester has told what they belong to: they wait a moment, and not for everything. Who
+// holds most gives way first, so that nobody pushes out what others sent.
+import type { Part } from '../protocol/messages.ts';
+
+export interface EarlyOptions {
+  /** Bytes of all parts that wait; default 64 MB. */
+  readonly memory?: number;
+  /** Parts that wait; default 4096. */
+  readonly most?: number;
+  /** Milliseconds that one waits; default 5000. */
+  readonly patience?: number;
+}
+
+/** A part, and who sent it. */
+export interface Early {
+  readonly from: string;
+  readonly part: Part;
+  readonly until: number;
+}
+
+/** Bytes that count for a part beside its numbers. */
+const HEAD = 256;
+
+export class EarlyParts {
+  readonly #options: Required<EarlyOptions>;
+  /** By sender: bytes, and parts in the order they came. */
+  readonly #senders = new Map<string, { bytes: number; parts: Early[] }>();
+  #bytes = 0;
+  #count = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor({ memory = 64e6, most = 4096, patience = 5000 }: EarlyOptions = {}) {
+    this.#options = { memory, most, patience };
+  }
+
+  /** Bytes and parts that wait. */
+  get held(): { readonly bytes: number; readonly parts: number } {
+    return { bytes: this.#bytes, parts: this.#count };
+  }
+
+  add(from: string, part: Part): void {
+    const now = performance.now();
+    const { patience, memory, most } = this.#options;
+    this.#expire(now);
+    const own = this.#senders.get(from) ?? { bytes: 0, parts: [] };
+    this.#senders.set(from, own);
+    own.parts.push({ from, part, until: now + Math.min(patience, Math.max(0, part.remaining)) });
+    own.bytes += sizeOf(part);
+    this.#bytes += sizeOf(part);
+    this.#count++;
+    while (this.#bytes > memory || this.#count > most) this.#drop();
+    this.#timer ??= this.#later();
+  }
+
+  /** What came of a request under an epoch. */
+  take(requester: string, request: string, epoch: number): Early[] {
+    if (this.#count === 0) return [];
+    this.#expire(performance.now());
+    const found: Early[] = [];
+    this.#keep((early) => {
+      const { part } = early;
+      const is = part.request === request && part.requester === requester && part.epoch === epoch;
+      if (is) found.push(early);
+      return !is;
+    });
+    return found;
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#keep(() => false);
+  }
+
+  /** The oldest part of whoever holds most goes. */
+  #drop(): void {
+    let [most, weight] = ['', -1];
+    for (const [from, { bytes, parts }] of this.#senders) {
+      const share = Math.max(bytes / this.#options.memory, parts.length / this.#options.most);
+      if (share > weight) [most, weight] = [from, share];
+    }
+    const sender = this.#senders.get(most);
+    const oldest = sender?.parts.shift();
+    if (!sender || !oldest) return;
+    sender.bytes -= sizeOf(oldest.part);
+    this.#bytes -= sizeOf(oldest.part);
+    this.#count--;
+    if (sender.parts.length === 0) this.#senders.delete(most);
+  }
+
+  #expire(now: number): void {
+    if (this.#count > 0) this.#keep(({ until }) => until > now);
+  }
+
+  #later(): NodeJS.Timeout {
+    const timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#expire(performance.now());
+      if (this.#count > 0) this.#timer = this.#later();
+    }, this.#options.patience);
+    return timer.unref();
+  }
+
+  #keep(keeps: (early: Early) => boolean): void {
+    for (const [from, sender] of this.#senders) {
+      const kept = sender.parts.filter(keeps);
+      if (kept.length === sender.parts.length) continue;
+      const bytes = kept.reduce((sum, { part }) => sum + sizeOf(part), 0);
+      this.#bytes -= sender.bytes - bytes;
+      this.#count -= sender.parts.length - kept.length;
+      if (kept.length === 0) this.#senders.delete(from);
+      else this.#senders.set(from, { bytes, parts: kept });
+    }
+  }
+}
+
+function sizeOf({ tensor }: Part): number {
+  return HEAD + tensor.data.byteLength;
+}

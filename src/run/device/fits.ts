@@ -1,0 +1,62 @@
+// Whether a plan fits on a device.
+import { type BundleManifest, type StageCosts, stageCosts } from '../../bundle/index.ts';
+import { BedsideError, formatBytes, formatJoules, must } from '../../util/index.ts';
+import type { RunPlan } from '../protocol/plan.ts';
+
+/** What of a device a plan may take; as `DeviceOptions`. */
+export interface DeviceRoom {
+  readonly name: string;
+  readonly memory?: number | undefined;
+  readonly battery?: number | undefined;
+  readonly joulesPerMac?: number | undefined;
+  readonly joulesPerByteSent?: number | undefined;
+}
+
+/** What else decides whether a plan fits. */
+export interface FitOptions {
+  /** In a batch; default 1. */
+  readonly samples?: number;
+  /** Costs of a stage at the plan's levels, where they are known already. */
+  readonly costsOf?: (stage: number) => StageCosts;
+}
+
+/**
+ * Refuses a plan that needs more of a device than it has, by the costs that planning counts too.
+ * @throws BedsideError E_DEVICE, naming the device and what is short
+ */
+export function assertFits(
+  manifest: BundleManifest,
+  plan: RunPlan,
+  device: DeviceRoom,
+  { samples = 1, costsOf = (stage) => stageCosts(manifest, stage, plan.levels) }: FitOptions = {},
+): void {
+  let [weights, activations, joules] = [0, 0, 0];
+  for (const { index, segments } of plan.stages) {
+    const own = segments.filter((segment) => segment.device === device.name).length / segments.length;
+    if (own === 0) continue;
+    const costs = costsOf(index);
+    weights += costs.weightBytes * own;
+    activations = Math.max(activations, samples * costs.activationBytes);
+    joules += (device.joulesPerMac ?? 0) * samples * costs.macs * own;
+    const { split } = must(manifest.stages[index], `stage ${index}`);
+    const sent = samples * costs.outputBytes * (split === 'partial-sums' ? 1 : own);
+    const next =
+      plan.stages[index + 1]?.segments.filter((segment) => segment.device !== device.name).length ?? 1;
+    joules += (device.joulesPerByteSent ?? 0) * sent * next;
+  }
+  const needed = weights + activations;
+  if (needed > (device.memory ?? Number.POSITIVE_INFINITY)) {
+    throw new BedsideError(
+      'E_DEVICE',
+      `device '${device.name}' has too little memory for the plan: ${formatBytes(device.memory ?? 0)}, ${formatBytes(needed)} needed`,
+      { hint: 'plan for a fleet that tells its memory, or at lower levels' },
+    );
+  }
+  if (joules > (device.battery ?? Number.POSITIVE_INFINITY)) {
+    throw new BedsideError(
+      'E_DEVICE',
+      `device '${device.name}' has too little battery for the plan: ${formatJoules(device.battery ?? 0)}, ${formatJoules(joules)} needed`,
+      { hint: 'plan without it, or at lower levels' },
+    );
+  }
+}

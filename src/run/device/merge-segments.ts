@@ -1,0 +1,67 @@
+// Puts together what the segments of a stage gave.
+import { type Tensor, tensor } from '../../engine/index.ts';
+import { BedsideError, must } from '../../util/index.ts';
+import type { Joining } from './stage-model.ts';
+
+/** A float32 tensor: what goes from stage to stage. */
+export type FloatTensor = Extract<Tensor, { type: 'float32' }>;
+
+/**
+ * The whole tensor from its parts, in the order of their segments, which makes sums the same on every receiver. One part
+ * is passed on as it is.
+ * @throws BedsideError E_DEVICE for parts that do not fit together
+ */
+export function joinParts(parts: readonly FloatTensor[], joining: Joining): FloatTensor {
+  const first = must(parts[0], 'a part');
+  if (parts.length === 1) return first;
+  return joining.kind === 'sum' ? summed(first, parts) : concatenated(first, parts, joining.axis);
+}
+
+function summed(first: FloatTensor, parts: readonly FloatTensor[]): FloatTensor {
+  const data = first.data.slice();
+  for (const part of parts.slice(1)) {
+    if (part.dims.join() !== first.dims.join()) throw unfit(first, part);
+    for (let i = 0; i < data.length; i++) data[i] = (data[i] as number) + (part.data[i] as number);
+  }
+  return asFloat(data, first.dims);
+}
+
+function concatenated(first: FloatTensor, parts: readonly FloatTensor[], axis: number): FloatTensor {
+  const inner = product(first.dims.slice(axis + 1));
+  const outer = product(first.dims.slice(0, axis));
+  const sizes = parts.map((part) => {
+    const same = first.dims.every((dim, at) => at === axis || dim === part.dims[at]);
+    if (!same || part.dims.length !== first.dims.length) throw unfit(first, part);
+    return (part.dims[axis] ?? 0) * inner;
+  });
+  const row = sizes.reduce((sum, size) => sum + size, 0);
+  const data = new Float32Array(outer * row);
+  let offset = 0;
+  parts.forEach((part, at) => {
+    const size = sizes[at] ?? 0;
+    for (let o = 0; o < outer; o++) {
+      data.set(part.data.subarray(o * size, (o + 1) * size), o * row + offset);
+    }
+    offset += size;
+  });
+  return asFloat(
+    data,
+    first.dims.map((dim, at) => (at === axis ? row / inner : dim)),
+  );
+}
+
+function asFloat(data: Float32Array, dims: readonly number[]): FloatTensor {
+  return tensor(data, dims) as FloatTensor;
+}
+
+function product(dims: readonly number[]): number {
+  return dims.reduce((all, dim) => all * dim, 1);
+}
+
+function unfit(first: FloatTensor, part: FloatTensor): BedsideError {
+  return new BedsideError(
+    'E_DEVICE',
+    `parts of [${first.dims.join(', ')}] and [${part.dims.join(', ')}] do not fit together`,
+    { hint: 'a device of the plan computes something else than the plan says' },
+  );
+}

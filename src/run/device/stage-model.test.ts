@@ -1,0 +1,122 @@
+// Stages run part by part give what the whole network gives on one machine.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { assembleModel, type Bundle, findVariant } from '../../bundle/index.ts';
+import { largestDifference } from '../../channels/test-support/net.ts';
+import { randomNet } from '../../channels/test-support/random-net.ts';
+import { createSession, tensor } from '../../engine/index.ts';
+import { canonicalGraph, loadModel, type Model } from '../../onnx/index.ts';
+import { Random } from '../../util/index.ts';
+import type { RunPlan } from '../protocol/plan.ts';
+import { randomPlan, splitBundle } from '../test-support/bundles.ts';
+import { mixedNet } from '../test-support/mixed-net.ts';
+import { type FloatTensor, joinParts } from './merge-segments.ts';
+import { StageModels } from './stage-model.ts';
+
+const FOLDER = join(process.env.BEDSIDE_SHARED ?? join(import.meta.dirname, '../../../shared'), 'models');
+const DEVICES = ['a', 'b', 'c', 'd'];
+
+async function once(model: Model, input: string, value: FloatTensor): Promise<FloatTensor> {
+  const session = await createSession(model, { name: 'part' });
+  const [output] = Object.values(await session.run({ [input]: value }));
+  await session.release();
+  if (output?.type !== 'float32') throw new Error('no float32 output');
+  return output;
+}
+
+function sample({ manifest }: Bundle, random: Random): FloatTensor {
+  const { shape } = manifest.model.input;
+  const data = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal());
+  return tensor(data, [1, ...shape]) as FloatTensor;
+}
+
+async function byParts(bundle: Bundle, plan: RunPlan, input: FloatTensor): Promise<FloatTensor> {
+  const stages = new StageModels(bundle);
+  let value = input;
+  for (const { index, segments } of plan.stages) {
+    const parts: FloatTensor[] = [];
+    for (const segment of segments) {
+      const range = segments.length === 1 ? undefined : segment;
+      parts.push(await once(stages.model(index, plan.levels, range), stages.stage(index).input, value));
+    }
+    value = joinParts(parts, stages.joining(index));
+  }
+  return value;
+}
+
+async function expectSame(bundle: Bundle, plan: RunPlan, random: Random): Promise<void> {
+  const input = sample(bundle, random);
+  const correction = findVariant(bundle.manifest, plan.levels);
+  const whole = await once(
+    assembleModel(bundle, plan.levels, { correction }),
+    bundle.manifest.model.input.name,
+    input,
+  );
+  const parts = await byParts(bundle, plan, input);
+  expect(parts.dims).toEqual(whole.dims);
+  expect(largestDifference(parts.data, whole.data)).toBeLessThan(1e-4);
+}
+
+describe('stages of random networks', () => {
+  it.each([1, 2, 3, 4, 5, 6])('give the whole network, net %i', async (seed) => {
+    const random = new Random(seed);
+    const model = canonicalGraph(randomNet(seed));
+    const bundle = splitBundle(model);
+    for (let draw = 0; draw < 3; draw++)
+      await expectSame(bundle, randomPlan(bundle, DEVICES, random), random);
+  });
+});
+
+describe('stages that can be split', () => {
+  const model = canonicalGraph(mixedNet());
+  const plain = splitBundle(model);
+
+  it('are split by outputs, by partial sums, and not at all', () => {
+    expect(new Set(plain.manifest.stages.map(({ split }) => split))).toEqual(
+      new Set(['outputs', 'partial-sums', 'none']),
+    );
+  });
+
+  it('give the whole network for random levels and segments', async () => {
+    const random = new Random(3);
+    for (let draw = 0; draw < 12; draw++) await expectSame(plain, randomPlan(plain, DEVICES, random), random);
+  });
+
+  it('take the correction of a variant', async () => {
+    const random = new Random(5);
+    const levels = plain.manifest.groups.map((_, group) => group % 4);
+    const bundle = splitBundle(model, { variants: [levels] });
+    for (let draw = 0; draw < 4; draw++) {
+      await expectSame(bundle, randomPlan(bundle, DEVICES, random, levels), random);
+    }
+  });
+
+  it('depend on the levels of their own groups only', () => {
+    const stages = new StageModels(plain);
+    const zeros = plain.manifest.groups.map(() => 0);
+    const other = zeros.with(-1, 1);
+    const changed = plain.manifest.stages.filter(
+      ({ index }) =>
+        stages.key({ first: index, last: index }, zeros).split('|')[1] !==
+        stages.key({ first: index, last: index }, other).split('|')[1],
+    );
+    expect(changed.length).toBeGreaterThan(0);
+    expect(changed.length).toBeLessThan(plain.manifest.stages.length);
+  });
+});
+
+describe.each(['ecg-resnet1d', 'medical-mnist-vgg16', 'medical-mnist-resnet18'])('%s', (name) => {
+  const path = join(FOLDER, `${name}.onnx`);
+
+  it.skipIf(!existsSync(path))(
+    'gives the same by parts (needs the shared folder)',
+    { timeout: 60_000 },
+    async () => {
+      const random = new Random(11);
+      const bundle = splitBundle(canonicalGraph(await loadModel(path)));
+      for (let draw = 0; draw < 2; draw++)
+        await expectSame(bundle, randomPlan(bundle, DEVICES, random), random);
+    },
+  );
+});

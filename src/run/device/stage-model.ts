@@ -1,0 +1,235 @@
+// The graph that one device runs for its part of a stage: weights of the levels put together, then cut to a range of
+// channels. Only slicing; what the segments of a stage give, joined, is what the whole stage gives.
+import {
+  type Assembly,
+  assembleModel,
+  type Bundle,
+  type BundleStage,
+  type Correction,
+  findVariant,
+  keepOfLevels,
+  type StageCosts,
+  stageCosts,
+  storedCorrection,
+} from '../../bundle/index.ts';
+import { findGroups, type Keep, keptPositions, sliceModel } from '../../channels/index.ts';
+import { cloneModel, extractSubgraph, isWeighted, type Model, removeDead } from '../../onnx/index.ts';
+import { BedsideError, must } from '../../util/index.ts';
+import { dropSummands } from './drop-biases.ts';
+import type { Span } from './stage-fusion.ts';
+
+/** Channels `from` up to, not including, `to`: of the output, or for partial sums of those inside the stage. */
+export interface ChannelRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** How parts of a stage become its output. */
+export type Joining = { readonly kind: 'concat'; readonly axis: number } | { readonly kind: 'sum' };
+
+/** What is asked at every request, by stage. */
+interface Known {
+  readonly keys: Map<string, string>;
+  readonly costs: (StageCosts | undefined)[];
+  /** Whose correction these levels take. */
+  readonly variant: number | undefined;
+}
+
+/** How many vectors of levels are remembered. */
+const REMEMBERED = 256;
+
+/** Stages of one bundle as models of their own. Assembles a stage's layers only, not the whole network. */
+export class StageModels {
+  readonly bundle: Bundle;
+  readonly #parts = new Map<string, Model>();
+  readonly #groupsOf = new Map<string, readonly number[]>();
+  readonly #byLevels = new Map<string, Known>();
+
+  readonly #hasWeights: (stage: number) => boolean;
+
+  /** @param hasWeights for a bundle of which not every stage has its weights */
+  constructor(bundle: Bundle, hasWeights: (stage: number) => boolean = () => true) {
+    this.bundle = bundle;
+    this.#hasWeights = hasWeights;
+  }
+
+  /** Whether all these stages have their weights. */
+  hasWeights({ first, last }: Span): boolean {
+    for (let at = first; at <= last; at++) if (!this.#hasWeights(at)) return false;
+    return true;
+  }
+
+  /**
+   * A stage at these levels; with `range`, the part of it that computes those channels. Levels of a variant take its
+   * correction. Of partial sums, the part from channel 0 also adds what does not depend on the inner channels.
+   * @param levels of all groups
+   * @throws BedsideError E_LEVELS for levels the bundle does not have; E_INTERNAL for a range the stage does not have
+   */
+  model(stage: number, levels: readonly number[], range?: ChannelRange): Model {
+    const whole = this.span({ first: stage, last: stage }, levels);
+    if (!range) return whole;
+    const { split } = this.stage(stage);
+    if (split === 'none') {
+      if (range.from === 0) return whole;
+      throw new BedsideError('E_INTERNAL', `internal: stage ${stage} cannot be split`);
+    }
+    return cutTo(whole, split, range);
+  }
+
+  /** Consecutive whole stages at these levels, as one graph. */
+  span(span: Span, levels: readonly number[]): Model {
+    const { manifest, grouping, tensors } = this.bundle;
+    const part = this.#part(span);
+    const own = new Set<string>();
+    for (let at = span.first; at <= span.last; at++) for (const name of this.stage(at).layers) own.add(name);
+    const layers = manifest.layers.filter(({ name }) => own.has(name));
+    const assembly: Assembly = { model: part, grouping, tensors, manifest: { ...manifest, layers } };
+    const keep = keepOfLevels(manifest, levels);
+    const model = assembleModel(assembly, levels, { correction: this.#correction(span, levels, keep) });
+    const positions = keptPositions(grouping, keep);
+    for (const value of [...model.graph.inputs, ...model.graph.outputs]) {
+      const axis = grouping.values.get(value.name)?.axis;
+      const kept = positions(value.name);
+      if (kept) value.dims = value.dims?.map((dim, at) => (at === axis ? kept.length : dim));
+    }
+    return model;
+  }
+
+  /** How parts of a stage become its output. */
+  joining(stage: number): Joining {
+    const { split, output } = this.stage(stage);
+    if (split === 'partial-sums') return { kind: 'sum' };
+    return { kind: 'concat', axis: this.bundle.grouping.values.get(output)?.axis ?? 1 };
+  }
+
+  /**
+   * What the weights of stages depend on, as a key: the levels of groups that their values carry, and the variant whose
+   * correction they take. Levels of other groups are left out, so that a change of theirs costs no new session.
+   */
+  key(span: Span, levels: readonly number[]): string {
+    const known = this.#known(levels);
+    const name = `${span.first}-${span.last}`;
+    let key = known.keys.get(name);
+    if (key === undefined) {
+      const own = this.#groups(span).map((group) => `${group}:${levels[group]}`);
+      key = `${name}|${own.join()}|${known.variant === undefined ? '' : `variant ${known.variant}`}`;
+      known.keys.set(name, key);
+    }
+    return key;
+  }
+
+  /** As `stageCosts`, for levels that come again and again. */
+  costs(stage: number, levels: readonly number[]): StageCosts {
+    const known = this.#known(levels);
+    const costs = known.costs[stage] ?? stageCosts(this.bundle.manifest, stage, levels);
+    known.costs[stage] = costs;
+    return costs;
+  }
+
+  stage(stage: number): BundleStage {
+    return must(this.bundle.manifest.stages[stage], `stage ${stage}`);
+  }
+
+  /** Groups that the values of these stages carry. */
+  #groups(span: Span): readonly number[] {
+    const name = `${span.first}-${span.last}`;
+    const known = this.#groupsOf.get(name);
+    if (known) return known;
+    const { values } = this.bundle.grouping;
+    const groups = new Set<number>();
+    for (const { inputs, outputs } of this.#part(span).graph.nodes) {
+      for (const value of [...inputs, ...outputs]) {
+        for (const group of values.get(value)?.group ?? []) if (group >= 0) groups.add(group);
+      }
+    }
+    const sorted = [...groups].sort((a, b) => a - b);
+    this.#groupsOf.set(name, sorted);
+    return sorted;
+  }
+
+  #known(levels: readonly number[]): Known {
+    const name = levels.join();
+    let known = this.#byLevels.get(name);
+    if (!known) {
+      const variant = findVariant(this.bundle.manifest, levels);
+      const corrected = variant !== undefined && this.bundle.manifest.variants[variant]?.corrected;
+      known = { keys: new Map(), costs: [], variant: corrected ? variant : undefined };
+      if (this.#byLevels.size >= REMEMBERED) this.#byLevels.clear();
+      this.#byLevels.set(name, known);
+    }
+    return known;
+  }
+
+  /** Stages of the unpruned network. */
+  #part({ first, last }: Span): Model {
+    const name = `${first}-${last}`;
+    let part = this.#parts.get(name);
+    if (!part) {
+      const { input } = this.stage(first);
+      part = extractSubgraph(this.bundle.model, [input], [this.stage(last).output]);
+      this.#parts.set(name, part);
+    }
+    return part;
+  }
+
+  /** These stages' entries of the stored correction of the variant with these levels, if there is one. */
+  #correction(span: Span, levels: readonly number[], keep: Keep): Correction | undefined {
+    const { manifest, tensors, grouping, model } = this.bundle;
+    const variant = findVariant(manifest, levels);
+    if (variant === undefined || !manifest.variants[variant]?.corrected) return undefined;
+    const own = manifest.layers.filter(({ stage }) => stage >= span.first && stage <= span.last);
+    const { scale, shift, lowRank, head } = storedCorrection(tensors, variant, own);
+    const positions = keptPositions(grouping, keep);
+    const nodes = new Map(model.graph.nodes.map((node) => [node.name, node]));
+    let at = 0;
+    let [from, to] = [0, 0];
+    for (const layer of manifest.layers) {
+      const [output = ''] = must(nodes.get(layer.name), `layer '${layer.name}'`).outputs;
+      const all = must(grouping.values.get(output), `channels of '${output}'`).group.length;
+      if (layer === own[0]) from = at;
+      at += positions(output)?.length ?? all;
+      if (layer === own.at(-1)) to = at;
+    }
+    return {
+      scale: scale.subarray(from, to),
+      shift: shift.subarray(from, to),
+      lowRank,
+      head: own.at(-1) === manifest.layers.at(-1) ? head : undefined,
+    };
+  }
+}
+
+/** The whole stage cut to a range of the channels that its first layer makes. */
+function cutTo(whole: Model, split: 'outputs' | 'partial-sums', range: ChannelRange): Model {
+  const { graph } = whole;
+  // Without outputs nothing is frozen: channels of the output are cut like any others.
+  const free: Model = { ...whole, graph: { ...graph, outputs: [] } };
+  const grouping = findGroups(free);
+  const [first] = graph.nodes.filter((node) => isWeighted(graph, node));
+  const made = grouping.values.get(first?.outputs[0] ?? '');
+  const group = grouping.groups[made?.group[0] ?? -1];
+  const channels = made?.group.length ?? 0;
+  if (range.from === 0 && range.to === channels) return whole;
+  if (
+    !group ||
+    group.channels !== channels ||
+    !(range.from >= 0 && range.from < range.to && range.to <= channels)
+  ) {
+    throw new BedsideError(
+      'E_INTERNAL',
+      `internal: no channels ${range.from} to ${range.to} of ${channels} of '${graph.outputs[0]?.name}'`,
+    );
+  }
+  const units = Array.from({ length: range.to - range.from }, (_, at) => range.from + at);
+  const cut = cloneModel(sliceModel(whole, grouping, new Map([[group.id, units]])));
+  const axis = grouping.values.get(graph.outputs[0]?.name ?? '')?.axis;
+  if (split === 'outputs') {
+    for (const value of cut.graph.outputs) {
+      value.dims = value.dims?.map((dim, at) => (at === axis ? undefined : dim));
+    }
+  } else if (range.from > 0) {
+    dropSummands(cut);
+    removeDead(cut.graph);
+  }
+  return cut;
+}

@@ -1,0 +1,85 @@
+// What a ward asks a planner, and how a request ended.
+import type { PlanningInstance, PlanningProblem, StageDecision, Violation } from '../plan/index.ts';
+
+/** One request, on the fleet as it is when its planning begins. */
+export interface WardQuestion {
+  /** Number of the ward, and of the request in it; both from 0. */
+  readonly ward: number;
+  readonly request: number;
+  /** Seconds since the start of the ward: when the request came, and when its planning begins. */
+  readonly arrived: number;
+  readonly time: number;
+  /** Index of its bundle and of its kind. */
+  readonly bundle: number;
+  readonly kind: number;
+  /** Seconds from `arrived` to its deadline. */
+  readonly deadline: number;
+  /** The program: its deadline is what is left after waiting for the planner and for planning. */
+  readonly problem: PlanningProblem;
+  /** Of `problem`. */
+  readonly instance: PlanningInstance;
+  /** Least deadline that requests of this kind come with, for plans that shall serve many of them. Seconds. */
+  readonly leastDeadline: number;
+  /** By device of the instance: its index in the ward's fleet. Devices that are away are not in the instance. */
+  readonly devices: readonly number[];
+  /** By device of the instance: how many times as long as by the ward's fleet it computes now. */
+  readonly slowness: Float64Array;
+}
+
+/** A planner's answer; without decisions the request is refused. */
+export interface WardAnswer {
+  readonly decisions?: readonly StageDecision[] | undefined;
+  /** The instance that `decisions` index, where it is not the question's own: same devices, other lists of sets. */
+  readonly instance?: PlanningInstance | undefined;
+  /** Seconds of deciding, counted against the deadline; 0 if absent. */
+  readonly seconds?: number | undefined;
+}
+
+/**
+ * How a request ended, once: `served` in time, `late` (no result at its deadline), `lost` (a device left with what it had)
+ * or `refused` (not begun).
+ */
+export type WardEnd = 'served' | 'late' | 'lost' | 'refused';
+
+/** Why a request was refused. */
+export type Refusal = 'no plan' | 'no time' | 'broken plan' | 'device left' | 'memory' | 'energy';
+
+/** What became of one request. Seconds, joules. */
+export interface WardOutcome {
+  readonly ward: number;
+  readonly request: number;
+  readonly bundle: number;
+  readonly kind: number;
+  readonly arrived: number;
+  readonly deadline: number;
+  readonly end: WardEnd;
+  readonly refusal?: Refusal | undefined;
+  /** From arrival to the result; the deadline where there is none. */
+  readonly latency: number;
+  /** Of it: waiting for the planner, and planning. */
+  readonly queued: number;
+  readonly deciding: number;
+  /** Spent by all devices. */
+  readonly energy: number;
+  /** By the bundle's model; 0 without a result. */
+  readonly accuracy: number;
+  /** `time * latency + energy * energy + accuracy * (1 - accuracy)`, of what came out. */
+  readonly objective: number;
+  /** Constraints that the plan broke on the fleet that its planner saw; such a plan is refused. */
+  readonly violations: readonly Violation[];
+  /** Of the plan on the fleet that its planner saw; NaN without a plan. */
+  readonly predicted: { readonly latency: number; readonly objective: number };
+}
+
+/**
+ * Many wards for training. They step together; each stops at its next request.
+ * `next` gives the open question of every ward, `answer` lets the ward run the plan and go on.
+ */
+export interface WardBatch {
+  readonly count: number;
+  /** One question for each ward, in their order; the same ones until they are answered. */
+  next(): readonly WardQuestion[];
+  answer(question: WardQuestion, answer: WardAnswer): void;
+  /** Outcomes since the last call. */
+  outcomes(): readonly WardOutcome[];
+}

@@ -1,0 +1,85 @@
+// One ward's world as requests meet it, whether it is simulated or replayed.
+import type { Fleet, FleetDevice } from '../plan/index.ts';
+import { must } from '../util/index.ts';
+
+/** Devices are those of `fleet`, all that there will ever be; some are away. Nothing changes but in `step` and `spend`. */
+export interface WorldView {
+  readonly fleet: Fleet;
+  /** Seconds since the start at which the present state began, and at which it ends. */
+  readonly since: number;
+  readonly until: number;
+  /** By device: 1 where it is there. */
+  readonly present: Uint8Array;
+  /** By device: how many times as long as by `fleet` it computes. */
+  readonly slowness: Float64Array;
+  /** By device: bytes free, joules that a request may spend, seconds until it serves a request when idle. */
+  readonly memory: Float64Array;
+  readonly energy: Float64Array;
+  readonly wait: Float64Array;
+  /** `[from * devices + to]`: bytes a second, 0 for no link now; seconds. */
+  readonly bandwidth: Float64Array;
+  readonly latency: Float64Array;
+  /** Goes on to the next state. */
+  step(): void;
+  /** A device has spent joules on requests. */
+  spend(device: number, joules: number): void;
+  /** The device's entry in a fleet as it is now, but for memory, energy and wait. */
+  entry(device: number): FleetDevice;
+}
+
+/** What requests under way take of a world; by device. */
+export interface Occupation {
+  /** Bytes held, and the second at which the device is done with all that it has been sent. */
+  readonly held: Float64Array;
+  readonly busyUntil: Float64Array;
+}
+
+/** The fleet as a planner sees it at `time`, and for each of its devices the index in the ward's own. */
+export function fleetNow(
+  world: WorldView,
+  { held, busyUntil }: Occupation,
+  time: number,
+): { readonly fleet: Fleet; readonly devices: readonly number[] } {
+  const { fleet, present, memory, energy, wait } = world;
+  const all = fleet.devices.length;
+  const devices: number[] = [];
+  for (let d = 0; d < all; d++) if (present[d]) devices.push(d);
+  const at = (values: Float64Array, d: number): number => values[d] as number;
+  const square = (values: Float64Array) => devices.map((d) => devices.map((e) => at(values, d * all + e)));
+  const source = devices.indexOf(fleet.source);
+  return {
+    devices,
+    fleet: {
+      ...fleet,
+      source: must(source < 0 ? undefined : source, 'the source is away'),
+      devices: devices.map((d) => ({
+        ...world.entry(d),
+        memory: Math.max(0, at(memory, d) - at(held, d)),
+        energy: at(energy, d),
+        wait: at(wait, d) + Math.max(0, at(busyUntil, d) - time),
+      })),
+      bandwidth: square(world.bandwidth),
+      latency: square(world.latency),
+    },
+  };
+}
+
+/** An entry of a device that computes `slowness` times as long. */
+export function slowed(device: FleetDevice, slowness: number): FleetDevice {
+  const { speed, seconds } = device;
+  return {
+    ...device,
+    macsPerSecond: device.macsPerSecond / slowness,
+    ...(speed === undefined ? {} : { speed: speed / slowness }),
+    ...(seconds === undefined
+      ? {}
+      : {
+          seconds: Object.fromEntries(
+            Object.entries(seconds).map(([name, stages]) => [
+              name,
+              stages.map((row) => row.map((value) => value * slowness)),
+            ]),
+          ),
+        }),
+  };
+}

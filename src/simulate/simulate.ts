@@ -1,0 +1,76 @@
+// An episode from its start to its last request, under one planner.
+import { setImmediate } from 'node:timers/promises';
+import type { BundleManifest } from '../bundle/index.ts';
+import type { WardOutcome } from './decision-request.ts';
+import type { WorldView } from './environment-view.ts';
+import { Episode } from './episode.ts';
+import type { WardSpec } from './layout.ts';
+import type { Decider } from './planning-strategy.ts';
+import { Programs, type WardRequestOptions } from './problem-factory.ts';
+import { type Arrivals, PoissonArrivals } from './requests.ts';
+import { Worlds } from './vector-environment.ts';
+
+/** What happens, whoever plans. */
+export interface Scenario {
+  readonly programs: Programs;
+  readonly deadlineSpread: number;
+  /** The world and its requests, from the start; the same each time. */
+  begin(): { readonly world: WorldView; readonly arrivals: Arrivals };
+}
+
+/**
+ * A ward that moves by its parameters.
+ * @throws BedsideError as `buildProblem`
+ */
+export function wardScenario(
+  spec: WardSpec,
+  bundles: readonly BundleManifest[],
+  request: WardRequestOptions = {},
+): Scenario {
+  const { fleet, parameters, seed } = spec;
+  const programs = new Programs(bundles, fleet, parameters.requests.kinds, request);
+  return {
+    programs,
+    deadlineSpread: parameters.requests.deadlineSpread,
+    begin: () => ({
+      world: new Worlds([spec]).view(0),
+      arrivals: new PoissonArrivals(parameters.requests, programs.deadline, bundles.length, seed),
+    }),
+  };
+}
+
+/** What an episode is told beside its scenario. */
+export interface SimulateOptions {
+  /** All that come if absent, for scenarios that end. */
+  readonly requests?: number | undefined;
+  /** Ends the episode early: what has ended so far is returned. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((done: number) => void) | undefined;
+}
+
+/** Requests after which the process may look at its events, an interrupt among them. */
+const EVENTS_EVERY = 16;
+
+/** Runs the scenario's requests under a planner: what became of each, in the order in which they ended. */
+export async function simulate(
+  scenario: Scenario,
+  decider: Decider,
+  options: SimulateOptions = {},
+): Promise<WardOutcome[]> {
+  const outcomes: WardOutcome[] = [];
+  const { programs, deadlineSpread } = scenario;
+  const episode = new Episode({
+    ...scenario.begin(),
+    programs,
+    deadlineSpread,
+    requests: options.requests,
+    onEnd: (outcome) => outcomes.push(outcome),
+  });
+  for (let question = episode.next(); question; question = episode.next()) {
+    episode.answer(question, await decider.decide(question));
+    options.onProgress?.(episode.taken);
+    if (question.request % EVENTS_EVERY === 0) await setImmediate();
+    if (options.signal?.aborted) break;
+  }
+  return outcomes;
+}

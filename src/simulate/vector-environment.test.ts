@@ -1,0 +1,287 @@
+// The worlds against the formulas of their processes, and what they must keep to.
+import { describe, expect, it } from 'vitest';
+import { must } from '../util/index.ts';
+import { persistence, shannon } from './dynamics.ts';
+import type { WardParameters } from './parameters.ts';
+import { WARD_DEFAULTS } from './presets.ts';
+import { STILL, wardOf } from './test-support/wards.ts';
+import { Worlds } from './vector-environment.ts';
+
+const LIVELY: Partial<WardParameters> = {
+  radio: { ...WARD_DEFAULTS.radio, outagesPerHour: 200 },
+  load: WARD_DEFAULTS.load,
+  memory: WARD_DEFAULTS.memory,
+  battery: { ...WARD_DEFAULTS.battery, all: { capacity: 500, idle: 1, charge: 5 } },
+  presence: { stays: 30, away: 10 },
+};
+
+const average = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+describe('signals', () => {
+  const snr = { mean: 18, deviation: 5, seconds: 2 };
+  const radio = { ...STILL.radio, snr };
+  // Many wards one after another in time give more independent values than one ward.
+  const worlds = new Worlds(Array.from({ length: 40 }, (_, w) => wardOf({ radio }, w + 1)));
+  const paths: number[][] = Array.from({ length: worlds.signal.length }, () => []);
+  const STEPS = 2000;
+  for (let step = 0; step < STEPS; step++) {
+    worlds.signal.forEach((value, link) => {
+      paths[link]?.push(value - snr.mean);
+    });
+    worlds.step();
+  }
+
+  it('keep the mean and the deviation that they begin with', () => {
+    const first = paths.map((path) => path[0] ?? 0);
+    const all = paths.flat();
+    // 240,000 values, an independent one every 40: standard errors of 0.06 dB and 0.05 dB.
+    expect(Math.abs(average(all))).toBeLessThan(0.3);
+    expect(Math.sqrt(average(all.map((x) => x * x)))).toBeCloseTo(snr.deviation, 0);
+    expect(Math.abs(Math.sqrt(average(all.map((x) => x * x))) - snr.deviation)).toBeLessThan(0.25);
+    // 120 values at the start: 0.32 dB.
+    expect(Math.abs(Math.sqrt(average(first.map((x) => x * x))) - snr.deviation)).toBeLessThan(1.2);
+  });
+
+  it.each([1, 5, 20, 60])('are correlated over %d blocks as Gauss-Markov processes are', (lag) => {
+    const products = paths.flatMap((path) =>
+      path.slice(lag).map((value, at) => value * must(path[at], 'a value')),
+    );
+    const wanted = persistence(snr.seconds, lag * STILL.block);
+    expect(Math.abs(average(products) / snr.deviation ** 2 - wanted)).toBeLessThan(0.06);
+    // By hand: after 2 s, 1/e.
+    if (lag === 20) expect(wanted).toBeCloseTo(Math.exp(-1), 12);
+  });
+
+  it('of different links have nothing in common', () => {
+    const [one, other] = [must(paths[0], 'a path'), must(paths[1], 'a path')];
+    const correlation = average(one.map((value, i) => value * (other[i] ?? 0))) / snr.deviation ** 2;
+    expect(Math.abs(correlation)).toBeLessThan(0.25);
+  });
+});
+
+describe('rates', () => {
+  it('Shannon by hand', () => {
+    // 20 dB are 100 times: log2(101) = 6.6582 bits a second and hertz; 0 dB: log2(2).
+    expect(shannon(20)).toBeCloseTo(6.658211, 6);
+    expect(shannon(0)).toBe(1);
+    expect(shannon(-300)).toBeCloseTo(0, 12);
+  });
+
+  it("follow the signal, the fleet's figure at the mean", () => {
+    const snr = { mean: 20, deviation: 6, seconds: 1 };
+    const worlds = new Worlds([wardOf({ radio: { ...STILL.radio, snr } })]);
+    const view = worlds.view(0);
+    for (let step = 0; step < 50; step++) {
+      worlds.step();
+      // The first link joins devices 0 and 1. Bandwidth in hertz that gives 1e6 bytes a second at 20 dB:
+      const hertz = (8 * 1e6) / Math.log2(1 + 100);
+      const wanted = (hertz * Math.log2(1 + 10 ** (must(worlds.signal[0], 'a signal') / 10))) / 8;
+      expect(view.bandwidth[1]).toBeCloseTo(wanted, 4);
+      expect(view.bandwidth[3]).toBe(view.bandwidth[1]);
+    }
+  });
+
+  it('of cables do not change', () => {
+    const snr = { mean: 20, deviation: 6, seconds: 1 };
+    const spec = wardOf({ radio: { ...STILL.radio, snr, cableBelow: 0.01, outagesPerHour: 3600 } });
+    const worlds = new Worlds([spec]);
+    for (let step = 0; step < 100; step++) {
+      worlds.step();
+      expect(worlds.view(0).bandwidth[1]).toBe(1e6);
+    }
+  });
+
+  it('are 0 in outages, as often and as long as told', () => {
+    const radio = { ...STILL.radio, outagesPerHour: 120, outageSeconds: 2 };
+    const worlds = new Worlds([wardOf({ radio }, 3), wardOf({ radio }, 4)]);
+    const view = worlds.view(0);
+    let [out, begun, steps, wrong] = [0, 0, 0, 0];
+    const before = new Uint8Array(worlds.outageLeft.length);
+    for (; steps < 40_000; steps++) {
+      worlds.step();
+      worlds.outageLeft.forEach((left, link) => {
+        const now = left > 0 ? 1 : 0;
+        out += now;
+        if (now === 1 && before[link] === 0) begun++;
+        before[link] = now;
+      });
+      if ((view.bandwidth[1] === 0) !== (worlds.outageLeft[0] ?? 0) > 0) wrong++;
+    }
+    expect(wrong).toBe(0);
+    const links = worlds.outageLeft.length;
+    const hours = (links * steps * STILL.block) / 3600;
+    // 30 s of service, then 2 s without, in turn; about 750 times.
+    expect(Math.abs(out / (links * steps) - 2 / 32)).toBeLessThan(0.01);
+    expect(Math.abs(begun / hours / (3600 / 32) - 1)).toBeLessThan(0.12);
+  });
+});
+
+describe('devices', () => {
+  it('as the fleet tells them while nothing moves', () => {
+    const spec = wardOf();
+    const worlds = new Worlds([spec]);
+    for (let step = 0; step < 3; step++) {
+      const view = worlds.view(0);
+      spec.fleet.devices.forEach((device, d) => {
+        expect(view.present[d]).toBe(1);
+        expect(view.slowness[d]).toBe(1);
+        expect(view.memory[d]).toBe(device.memory);
+        expect(view.energy[d]).toBe(device.energy);
+        expect(view.entry(d)).toMatchObject({ macsPerSecond: device.macsPerSecond });
+      });
+      expect([...view.bandwidth]).toEqual(spec.fleet.bandwidth.flat());
+      worlds.step();
+    }
+  });
+
+  it('are slower and smaller, the more others take; what others take has the mean that is told', () => {
+    const worlds = new Worlds([wardOf({ load: { mean: 0.4, deviation: 0.1, seconds: 1 } })]);
+    const view = worlds.view(0);
+    const taken: number[] = [];
+    for (let step = 0; step < 20_000; step++) {
+      worlds.step();
+      taken.push(1 - 0.6 / must(view.slowness[0], 'slowness'));
+      expect(view.entry(0).macsPerSecond * must(view.slowness[0], 'slowness')).toBeCloseTo(2e7, 3);
+    }
+    expect(Math.abs(average(taken) - 0.4)).toBeLessThan(0.02);
+  });
+
+  it('come and go, but for the source and for trusted ones with a plug', () => {
+    const devices = [{}, { energy: 1 }, { trusted: false }, {}];
+    const worlds = new Worlds([wardOf({ presence: { stays: 20, away: 10 } }, 5, devices)]);
+    const view = worlds.view(0);
+    const there = [0, 0, 0, 0];
+    const steps = 100_000;
+    for (let step = 0; step < steps; step++) {
+      worlds.step();
+      for (let d = 0; d < 4; d++) there[d] = must(there[d], 'a count') + must(view.present[d], 'presence');
+      // Nothing reaches those who are away.
+      if (view.present[1] === 0) expect(view.bandwidth[0 * 4 + 1] || view.bandwidth[1 * 4 + 2]).toBe(0);
+    }
+    expect([there[0], there[3]]).toEqual([steps, steps]);
+    // 20 s there, 10 s away in turn, some 330 times.
+    for (const d of [1, 2]) {
+      expect(Math.abs(must(there[d], 'a count') / steps - 2 / 3)).toBeLessThan(0.06);
+    }
+  });
+});
+
+describe('batteries', () => {
+  const battery: WardParameters['battery'] = {
+    all: { capacity: 100, idle: 2, charge: 22 },
+    of: {},
+    start: [0.5, 0.5],
+    gives: [0.1, 0.3],
+    charger: [0.08, 0.9],
+  };
+  const begin = () => {
+    const worlds = new Worlds([wardOf({ battery })]);
+    return { worlds, view: worlds.view(0) };
+  };
+
+  it('drain without requests and with them', () => {
+    const { worlds, view } = begin();
+    expect(worlds.charge[1]).toBe(50);
+    for (let step = 0; step < 10; step++) worlds.step();
+    // 10 blocks of 0.1 s at 2 W.
+    expect(worlds.charge[1]).toBeCloseTo(48, 9);
+    view.spend(1, 28);
+    expect(worlds.charge[1]).toBeCloseTo(20, 9);
+    // What requests may spend follows at the next block: 19.8 J are 9.8 of the 20 % between the shares.
+    expect(view.energy[1]).toBe(1);
+    worlds.step();
+    expect(view.energy[1]).toBeCloseTo(0.49, 9);
+  });
+
+  it('are charged away, until they are nearly full', () => {
+    const { worlds, view } = begin();
+    view.spend(1, 41);
+    for (let step = 0; step < 6; step++) worlds.step();
+    // 7.8 J: to the charger.
+    expect([view.present[1], view.energy[1]]).toEqual([0, 0]);
+    let steps = 0;
+    for (; view.present[1] === 0; steps++) worlds.step();
+    // 20 W more than it uses: 41 blocks to 89.8 J, and one to more than 90 J.
+    expect(steps).toBe(42);
+    expect(worlds.charge[1]).toBeCloseTo(91.8, 9);
+  });
+
+  it('of the source are charged where it is', () => {
+    const devices = [{ energy: 1 }, {}];
+    const worlds = new Worlds([wardOf({ battery }, 1, devices)]);
+    const view = worlds.view(0);
+    view.spend(0, 49);
+    for (let step = 0; step < 30; step++) {
+      worlds.step();
+      expect(view.present[0]).toBe(1);
+    }
+    expect(must(worlds.charge[0], 'charge')).toBeGreaterThan(50);
+  });
+
+  it('are only in devices whose energy is limited', () => {
+    const { worlds, view } = begin();
+    worlds.step();
+    expect([view.energy[0], worlds.charge[0]]).toEqual([Number.POSITIVE_INFINITY, 0]);
+  });
+});
+
+describe('many wards', () => {
+  const states = (worlds: Worlds, w: number) => {
+    const { since, present, slowness, memory, energy, bandwidth } = worlds.view(w);
+    return { since, all: [present, slowness, memory, energy, bandwidth].map((values) => [...values]) };
+  };
+  const wards = [
+    wardOf(LIVELY, 1),
+    wardOf(LIVELY, 2, [{}, { energy: 2 }, { trusted: false }, {}, { energy: 1 }]),
+    wardOf(LIVELY, 3, [{}]),
+  ];
+
+  it('go each its own way, the same alone as together, the same on every run', () => {
+    const together = new Worlds(wards);
+    for (let step = 0; step < 300; step++) together.step();
+    wards.forEach((ward, w) => {
+      const alone = new Worlds([ward]);
+      for (let step = 0; step < 300; step++) alone.step();
+      expect(states(alone, 0)).toEqual(states(together, w));
+    });
+    expect(states(together, 0).all).not.toEqual(states(new Worlds([wardOf(LIVELY, 9)]), 0).all);
+  });
+
+  it('stand still where they are told to', () => {
+    const worlds = new Worlds(wards);
+    const before = states(worlds, 1);
+    worlds.step(Uint8Array.of(1, 0, 1));
+    expect(states(worlds, 1)).toEqual(before);
+    expect(states(worlds, 0).since).toBe(STILL.block);
+  });
+
+  it('draw the same whatever requests spend', () => {
+    const [one, other] = [new Worlds(wards), new Worlds(wards)];
+    for (let step = 0; step < 200; step++) {
+      other.spend(0, 1, 0.2);
+      one.step();
+      other.step();
+    }
+    expect([...one.signal]).toEqual([...other.signal]);
+    expect([...one.slowness]).toEqual([...other.slowness]);
+    expect([...one.charge]).not.toEqual([...other.charge]);
+  });
+
+  it('allocate nothing while they step', () => {
+    const worlds = new Worlds(Array.from({ length: 8 }, (_, w) => wardOf(LIVELY, w)));
+    // The first steps are interpreted, which boxes numbers.
+    for (let step = 0; step < 20_000; step++) worlds.step();
+    // Bytes in 40,000 steps of a ward if each made one object or array. A number that the compiler boxes, as it may or
+    // may not, is less than half of that.
+    const OBJECTS = 40_000 * 32;
+    // How soon they are compiled depends on what else the machine does.
+    let least = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < 60 && least >= OBJECTS; round++) {
+      const before = process.memoryUsage().heapUsed;
+      for (let step = 0; step < 5_000; step++) worlds.step();
+      least = Math.min(least, Math.abs(process.memoryUsage().heapUsed - before));
+    }
+    expect(least).toBeLessThan(OBJECTS);
+  });
+});
