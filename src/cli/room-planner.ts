@@ -4,7 +4,7 @@ import {
   buildProblem,
   type Fleet,
   type Frozen,
-  FrozenPlanner,
+  PinnedPlanner,
   type Planner,
   type PlanRequest,
   type PlanView,
@@ -49,7 +49,7 @@ export class RoomPlanner {
     this.#fleet = fleet;
     this.#room = room;
     const planner = sure(room.solver);
-    this.#planner = room.freeze ? new FrozenPlanner(planner, room.freeze) : planner;
+    this.#planner = room.freeze ? new PinnedPlanner(planner, room.freeze) : planner;
   }
 
   get fleet(): Fleet {

@@ -22,7 +22,7 @@ export {
   type RequestInput,
 } from './input/request.ts';
 export { exportLp, highsPlanner } from './milp/highs.ts';
-export { type Frozen, FrozenPlanner } from './pinned-planner.ts';
+export { type Frozen, PinnedPlanner } from './pinned-planner.ts';
 export type {
   Multipliers,
   Planner,

@@ -9,7 +9,7 @@ import { checkPlan } from './result/check-plan.ts';
 export type Frozen = 'plan' | 'levels';
 
 /** A planner whose first answer stays. A request that it does not fit has no plan: `unknown`. */
-export class FrozenPlanner implements Planner {
+export class PinnedPlanner implements Planner {
   readonly name: string;
   readonly #inner: Planner;
   readonly #what: Frozen;

@@ -6,7 +6,7 @@ import {
   planCosts,
   randomInstance,
 } from '../../plan/index.ts';
-import { FrozenPlanner } from '../../plan/pinned-planner.ts';
+import { PinnedPlanner } from '../../plan/pinned-planner.ts';
 import { bindingConstraint, refusal } from '../../plan/refusal.ts';
 import { must, Random } from '../../util/index.ts';
 import { smallMixture } from '../test-support/plans.ts';
@@ -140,7 +140,7 @@ describe('a refusal', () => {
 describe('a frozen planner', () => {
   it('gives its first plan again, wherever that keeps every limit', async () => {
     const instance = roomy(3);
-    const frozen = new FrozenPlanner(planner, 'plan');
+    const frozen = new PinnedPlanner(planner, 'plan');
     const first = must((await frozen.plan(instance)).decisions, 'a plan');
     const faster = { ...instance, bandwidth: instance.bandwidth.map((row) => row.map((speed) => speed * 3)) };
     expect((await frozen.plan(faster)).decisions).toEqual(first);
@@ -151,7 +151,7 @@ describe('a frozen planner', () => {
 
   it('finds its devices by name, where they are in another order', async () => {
     const instance = roomy(3);
-    const frozen = new FrozenPlanner(planner, 'plan');
+    const frozen = new PinnedPlanner(planner, 'plan');
     const first = must((await frozen.plan(instance)).decisions, 'a plan');
     const turned = {
       ...instance,
@@ -165,7 +165,7 @@ describe('a frozen planner', () => {
 
   it('may keep its levels alone', async () => {
     const instance = roomy(4);
-    const frozen = new FrozenPlanner(planner, 'levels');
+    const frozen = new PinnedPlanner(planner, 'levels');
     const first = must((await frozen.plan(instance)).decisions, 'a plan');
     const without = {
       ...instance,
