@@ -1,4 +1,5 @@
 // Tests import the package by its public names; those resolve to the sources, so no build is needed first.
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -19,7 +20,7 @@ export default defineConfig({
     // A file's modules are loaded once for all files of a process; no test changes them.
     isolate: false,
     // More than cores: several tests mostly wait, for faults to be noticed and for processes to start.
-    maxWorkers: '150%',
+    maxWorkers: Math.ceil(1.5 * availableParallelism()),
     testTimeout: 300_000,
     hookTimeout: 300_000,
     teardownTimeout: 10_000,
