@@ -1,0 +1,95 @@
+// What a use case says while it works: notes and progress go to a reporter as they come; remarks and data that was passed over are
+// also part of the result.
+
+/** Takes what a use case says while it works. A terminal prints it, a service logs it, a test collects it. */
+export interface Reporter {
+  /** One line beside the result. */
+  note(text: string): void;
+  /** A long task has come so far. Called often: take what is shown from the latest call. */
+  progress(task: string, done: number, total: number): void;
+  /** A task has ended, or failed; not called for one without progress. */
+  finished?(task: string): void;
+}
+
+/** Data that was not read, for one reason; `examples` are the first few names. */
+export interface Skipped {
+  readonly reason: string;
+  readonly count: number;
+  readonly examples: readonly string[];
+}
+
+/** How far a task is. */
+export interface Progress {
+  /** @param step takes the place of the task's name */
+  update(done: number, total: number, step?: string): void;
+}
+
+/** What the parts of a use case write to. */
+export interface Journal {
+  /** A line beside the result. */
+  note(text: string): void;
+  /** A line that belongs to the result. The same again is said once. */
+  remark(text: string): void;
+  /** Data that was passed over: belongs to the result. The same again is counted once. */
+  skip(skipped: Skipped): void;
+  /** Runs `work` as a task whose progress is shown, and ended however it ends. */
+  during<T>(task: string, work: (progress: Progress) => Promise<T>): Promise<T>;
+}
+
+/** What a result says beside its figures. */
+export interface Said {
+  /** What is guessed, approximated or ignored, in sentences. */
+  readonly remarks: readonly string[];
+  /** Data that was not read. */
+  readonly skipped: readonly Skipped[];
+}
+
+/** So many names stand for the rest. */
+const EXAMPLES = 5;
+
+/** A journal that hands on to a reporter, and keeps what belongs to the result. */
+export class KeptJournal implements Journal, Said {
+  readonly #reporter: Reporter | undefined;
+  readonly #remarks = new Set<string>();
+  readonly #skipped = new Map<string, Skipped>();
+
+  constructor(reporter?: Reporter) {
+    this.#reporter = reporter;
+  }
+
+  get remarks(): readonly string[] {
+    return [...this.#remarks];
+  }
+
+  get skipped(): readonly Skipped[] {
+    return [...this.#skipped.values()];
+  }
+
+  note(text: string): void {
+    this.#reporter?.note(text);
+  }
+
+  remark(text: string): void {
+    if (this.#remarks.has(text)) return;
+    this.#remarks.add(text);
+    this.note(text);
+  }
+
+  skip(skipped: Skipped): void {
+    const key = JSON.stringify(skipped);
+    if (this.#skipped.has(key)) return;
+    this.#skipped.set(key, skipped);
+    const { reason, count, examples } = skipped;
+    const few = examples.join(', ') + (examples.length >= EXAMPLES ? ', ...' : '');
+    this.note(`passed over: ${count} ${reason}${few === '' ? '' : ` (${few})`}`);
+  }
+
+  async during<T>(task: string, work: (progress: Progress) => Promise<T>): Promise<T> {
+    const reporter = this.#reporter;
+    try {
+      return await work({ update: (done, total, step = task) => reporter?.progress(step, done, total) });
+    } finally {
+      reporter?.finished?.(task);
+    }
+  }
+}
