@@ -1,7 +1,7 @@
 // Planning real bundles on random fleets: what is proven how soon, how far every heuristic is from the optimum, what the
 // optimum gains over simpler ways, and HiGHS on the smallest.
 // Command: npm run bench:plan-bundles (packs the shared models first where they are not in bench/.cache, which takes long)
-import { plannerOf, type SolverName } from '../src/cli/solvers.ts';
+import { plannerOf, type SolverName } from '../src/app/index.ts';
 import {
   buildProblem,
   exactPlanner,

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { SOLVERS } from '../app/index.ts';
 import { writeBundle } from '../bundle/index.ts';
 import { contentsOf } from '../bundle/test-support/contents.ts';
 import { floatConstant, GraphBuilder, ints, type Model } from '../onnx/index.ts';
 import { Random } from '../util/index.ts';
 import { runCommandLine } from './program.ts';
-import { SOLVERS } from './solvers.ts';
 
 const WARD = fileURLToPath(new URL('../../examples/fleets/ward.json', import.meta.url));
 

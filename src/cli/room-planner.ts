@@ -1,4 +1,5 @@
 // Plans for a room as it is now: what is left of its devices, and what they have measured.
+import { plannerOf, type SolverName } from '../app/index.ts';
 import { type BundleManifest, checkLevels, findVariant } from '../bundle/index.ts';
 import {
   buildProblem,
@@ -14,7 +15,6 @@ import {
 import type { DeviceReport } from '../run/index.ts';
 import type { BedsideError } from '../util/index.ts';
 import { withoutDevices, withSeconds } from './local-fleet.ts';
-import { plannerOf, type SolverName } from './solvers.ts';
 
 /** What plans keep to. */
 export interface RoomRequest {

@@ -1,5 +1,6 @@
 // How planners take part in a ward: by name, with what their planning counts against deadlines.
 
+import { plannerOf } from '../app/index.ts';
 import { randomPlanner } from '../plan/index.ts';
 import {
   type Decider,
@@ -9,8 +10,6 @@ import {
   freshDecider,
   staleDecider,
 } from '../simulate/index.ts';
-import { policyPlanner } from './policy.ts';
-import { plannerOf } from './solvers.ts';
 
 /**
  * Seconds for a request, for each choice of its instance and for each label made: least squares, none below 0, over 220
@@ -64,7 +63,7 @@ export function deciderOf(
 ): Decider {
   switch (name) {
     case 'policy':
-      return freshDecider(policyPlanner(policy), decisionTime(kind, RATES.policy));
+      return freshDecider(plannerOf('policy', policy), decisionTime(kind, RATES.policy));
     case 'exact-stale':
       return staleDecider(plannerOf('exact'), decisionTime(kind, RATES.exact), STALE_SECONDS, name);
     case 'static':

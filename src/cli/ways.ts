@@ -1,10 +1,11 @@
 // The ways to answer sooner, beside each other at equal accuracy: distribution alone, pruning alone, both.
+
+import type { SolverName } from '../app/index.ts';
 import type { Bundle } from '../bundle/index.ts';
 import { completeRequest, type Fleet, type PlanView, type PrivacyPreset } from '../plan/index.ts';
 import type { FloatTensor, Requester } from '../run/index.ts';
 import { median, must } from '../util/index.ts';
 import { RoomPlanner } from './room-planner.ts';
-import type { SolverName } from './solvers.ts';
 
 /** A way, and the planner that knows no other. A learned planner has its place beside `exact`. */
 export const WAYS = [

@@ -1,5 +1,6 @@
 // `bedside infer`: samples through a plan on real workers.
 import { type Command, Option } from 'commander';
+import { plannerOf, SOLVERS, type SolverName } from '../../app/index.ts';
 import type { Bundle, BundleManifest } from '../../bundle/index.ts';
 import { describeClassifier } from '../../evaluate/index.ts';
 import { fixedBatchOf } from '../../onnx/index.ts';
@@ -38,7 +39,6 @@ import { Output } from '../output.ts';
 import { DEFAULT_VALIDATION } from '../pack-run.ts';
 import { measureDevices, ReadyPlans } from '../ready-plan.ts';
 import { RoomPlanner, type RoomRequest } from '../room-planner.ts';
-import { plannerOf, SOLVERS, type SolverName } from '../solvers.ts';
 
 type LevelsOption = 'free' | 'certified' | readonly number[];
 

@@ -1,5 +1,6 @@
 // `bedside plan`: the levels and the devices for one request, beside what simpler plans would give.
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { anyPlan, plannerOf, SOLVERS, type SolverName } from '../../app/index.ts';
 import type { Bundle } from '../../bundle/index.ts';
 import {
   buildProblem,
@@ -40,8 +41,6 @@ import { addCommon, addData, type CommonOptions, type DataOptions } from '../opt
 import { Output } from '../output.ts';
 import { DEFAULT_VALIDATION } from '../pack-run.ts';
 import { planText, type TotalsRow, totalsText } from '../plan-text.ts';
-import { policyPlanner } from '../policy.ts';
-import { anyPlan, plannerOf, SOLVERS, type SolverName } from '../solvers.ts';
 
 interface PlanCommandOptions extends CommonOptions, Omit<DataOptions, 'data'> {
   readonly fleet: string;
@@ -205,7 +204,7 @@ async function requestOf(options: PlanCommandOptions, fleet: Fleet): Promise<Pla
 /** The planner that was asked for. */
 function chosenPlanner({ solver, policy }: PlanCommandOptions): Planner {
   if (policy === undefined) return plannerOf(solver);
-  if (solver === 'policy') return policyPlanner(policy);
+  if (solver === 'policy') return plannerOf(solver, policy);
   throw new BedsideError('E_USAGE', `--policy has no meaning with --solver ${solver}`, {
     hint: 'leave one of the two out, or give --solver policy',
   });

@@ -1,8 +1,8 @@
 // How near planners come to the optimum, and how soon: the same request, decided by each.
+import { plannerOf, type SolverName } from '../../app/index.ts';
 import type { BundleManifest } from '../../bundle/index.ts';
 import { buildProblem, type Fleet, type PlanRequest } from '../../plan/index.ts';
 import { formatPercent, formatSeconds, median } from '../../util/index.ts';
-import { plannerOf, type SolverName } from '../solvers.ts';
 import { table } from '../tables.ts';
 
 /** One planner's decision. */
