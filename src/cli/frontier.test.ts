@@ -3,8 +3,9 @@ import type { Variant } from '../bundle/index.ts';
 import { contentsOf } from '../bundle/test-support/contents.ts';
 import { randomNet } from '../channels/test-support/random-net.ts';
 import { must } from '../util/index.ts';
-import { frontierRows, frontierTable, levelsText, shownRows, variantRows } from './frontier.ts';
+import { frontierRows, levelsText, shownRows, variantRows } from './frontier.ts';
 import { frontierChart } from './frontier-chart.ts';
+import { frontierTable } from './frontier-table.ts';
 
 /** A bundle with the given multiply-accumulates and accuracies, the unpruned network first. */
 function bundle(...points: readonly (readonly [macs: number, accuracy: number])[]) {

@@ -1,8 +1,7 @@
-// The measured variants of a bundle: what each costs and how accurate it is, as rows and as a table.
+// The measured variants of a bundle: what each costs and how accurate it is, as rows.
 import type { BundleManifest, Variant } from '../bundle/index.ts';
 import { frontierOf } from '../pack/index.ts';
-import { formatBytes, formatPercent, formatSeconds, must } from '../util/index.ts';
-import { table } from './tables.ts';
+import { must } from '../util/index.ts';
 
 /** One variant, beside the unpruned network. */
 export interface FrontierRow extends Omit<Variant, 'recall'> {
@@ -12,7 +11,8 @@ export interface FrontierRow extends Omit<Variant, 'recall'> {
   readonly macsFraction: number;
 }
 
-type Measured = Pick<BundleManifest, 'variants' | 'accuracy'>;
+/** What of a bundle the frontier is read from. */
+export type Measured = Pick<BundleManifest, 'variants' | 'accuracy'>;
 
 /** From the most work to the least. */
 export function variantRows({ variants }: Measured): FrontierRow[] {
@@ -48,34 +48,6 @@ export function shownRows(manifest: Measured, most: number): FrontierRow[] {
       : Array.from({ length: most }, (_, i) => must(rows[Math.round(i * step)], 'a row'));
   const whole = variantRows(manifest).find(({ variant }) => variant === 0);
   return whole && !thinned.some(({ variant }) => variant === 0) ? [whole, ...thinned] : [...thinned];
-}
-
-/** One line a row. */
-export function frontierTable(manifest: Measured, rows: readonly FrontierRow[]): string {
-  const timed = rows.some(({ seconds }) => seconds !== undefined);
-  const word = manifest.accuracy.measure === 'balanced' ? '>balanced' : '>accuracy';
-  return table(
-    [
-      '>variant',
-      '>MACs',
-      '>weights',
-      ...(timed ? ['>time'] : []),
-      word,
-      '>at least',
-      '>same answer',
-      'levels',
-    ],
-    rows.map((row) => [
-      String(row.variant),
-      formatPercent(row.macsFraction),
-      formatBytes(row.weightBytes),
-      ...(timed ? [row.seconds === undefined ? '' : formatSeconds(row.seconds)] : []),
-      formatPercent(row.accuracy),
-      formatPercent(row.lowerBound),
-      formatPercent(row.agreement),
-      levelsText(row.levels),
-    ]),
-  );
 }
 
 /** `all 3`, or the levels with commas as --levels takes them. */

@@ -7,7 +7,8 @@ import {
   totalCosts,
 } from '../bundle/index.ts';
 import { formatBytes, formatCount, formatPercent, formatSeconds, plainLine } from '../util/index.ts';
-import { frontierRows, frontierTable, measureWord, shownRows } from './frontier.ts';
+import { frontierRows, measureWord, shownRows } from './frontier.ts';
+import { frontierTable } from './frontier-table.ts';
 import { openedBundle } from './opened-bundle.ts';
 import type { Output } from './output.ts';
 import { indent, table } from './tables.ts';

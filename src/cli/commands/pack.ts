@@ -14,7 +14,8 @@ import {
 } from '../../util/index.ts';
 import { isBundle } from '../bundle-mix.ts';
 import { examples } from '../command-line.ts';
-import { frontierRows, frontierTable, levelsText, measureWord, shownRows } from '../frontier.ts';
+import { frontierRows, levelsText, measureWord, shownRows } from '../frontier.ts';
+import { frontierTable } from '../frontier-table.ts';
 import { loadClassifier } from '../load.ts';
 import { openedBundle } from '../opened-bundle.ts';
 import {

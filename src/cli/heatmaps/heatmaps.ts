@@ -5,11 +5,10 @@ import type { Criterion, LayerScores } from '../../explain/index.ts';
 import { writeFileAtomic } from '../../util/index.ts';
 import type { LoadedModel } from '../load.ts';
 import type { Output } from '../output.ts';
+import { drawAll, sectionsOf } from './draw.ts';
 import { explainedSamples, type SampleRequest } from './explain-samples.ts';
-import { className, type Explained, fileName } from './explained.ts';
-import { frame, words } from './frame.ts';
 import { indexPage } from './index-page.ts';
-import { type PictureKind, pictureKind, pictureOf } from './kinds.ts';
+import { pictureKind } from './kinds.ts';
 import { layersPicture } from './layers-picture.ts';
 import { assertHeatmaps, type HeatmapOptions } from './options.ts';
 
@@ -75,41 +74,4 @@ export async function planHeatmaps(
       return { folder, index, samples: drawn.length };
     },
   };
-}
-
-/** One picture as a file. */
-export interface Drawn {
-  readonly file: string;
-  readonly title: string;
-  readonly svg: string;
-  readonly explained: Explained;
-}
-
-/** Draws each sample. File names are numbered by position among `size` samples. */
-export async function drawAll(
-  samples: readonly Explained[],
-  kind: PictureKind,
-  size: number,
-): Promise<Drawn[]> {
-  const digits = String(Math.max(0, size - 1)).length;
-  const drawn: Drawn[] = [];
-  for (const explained of samples) {
-    const svg = frame(explained, await pictureOf(kind, explained));
-    drawn.push({ file: fileName(explained, digits), title: words(explained).title, svg, explained });
-  }
-  return drawn;
-}
-
-function sectionsOf(drawn: readonly Drawn[], dataset: Dataset) {
-  const groups = new Map<number, Drawn[]>();
-  for (const one of drawn) {
-    const key = one.explained.label ?? one.explained.target;
-    groups.set(key, [...(groups.get(key) ?? []), one]);
-  }
-  return [...groups]
-    .sort(([a], [b]) => a - b)
-    .map(([label, pictures]) => {
-      const name = className(dataset, label);
-      return { name: dataset.labels ? `True class ${name}` : `Taken for ${name}`, pictures };
-    });
 }

@@ -3,8 +3,8 @@ import type { Dataset } from '../../data/index.ts';
 import { type AttributionCriterion, type Criterion, isAttribution } from '../../explain/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { LoadedModel } from '../load.ts';
+import { drawAll } from './draw.ts';
 import { explainedSamples, type SampleRequest } from './explain-samples.ts';
-import { drawAll } from './heatmaps.ts';
 import { pictureKind } from './kinds.ts';
 
 /** A picture for the report. */

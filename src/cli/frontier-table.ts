@@ -1,0 +1,32 @@
+// The accuracy-cost frontier of a bundle as a table for a terminal.
+import { formatBytes, formatPercent, formatSeconds } from '../util/index.ts';
+import { type FrontierRow, levelsText, type Measured } from './frontier.ts';
+import { table } from './tables.ts';
+
+/** One line a row. */
+export function frontierTable(manifest: Measured, rows: readonly FrontierRow[]): string {
+  const timed = rows.some(({ seconds }) => seconds !== undefined);
+  const word = manifest.accuracy.measure === 'balanced' ? '>balanced' : '>accuracy';
+  return table(
+    [
+      '>variant',
+      '>MACs',
+      '>weights',
+      ...(timed ? ['>time'] : []),
+      word,
+      '>at least',
+      '>same answer',
+      'levels',
+    ],
+    rows.map((row) => [
+      String(row.variant),
+      formatPercent(row.macsFraction),
+      formatBytes(row.weightBytes),
+      ...(timed ? [row.seconds === undefined ? '' : formatSeconds(row.seconds)] : []),
+      formatPercent(row.accuracy),
+      formatPercent(row.lowerBound),
+      formatPercent(row.agreement),
+      levelsText(row.levels),
+    ]),
+  );
+}

@@ -1,0 +1,43 @@
+// Explained samples as pictures with file names, and the pictures in the sections of a page.
+import type { Dataset } from '../../data/index.ts';
+import { className, type Explained, fileName } from './explained.ts';
+import { frame, words } from './frame.ts';
+import { type PictureKind, pictureOf } from './kinds.ts';
+
+/** One picture as a file. */
+export interface Drawn {
+  readonly file: string;
+  readonly title: string;
+  readonly svg: string;
+  readonly explained: Explained;
+}
+
+/** Draws each sample. File names are numbered by position among `size` samples. */
+export async function drawAll(
+  samples: readonly Explained[],
+  kind: PictureKind,
+  size: number,
+): Promise<Drawn[]> {
+  const digits = String(Math.max(0, size - 1)).length;
+  const drawn: Drawn[] = [];
+  for (const explained of samples) {
+    const svg = frame(explained, await pictureOf(kind, explained));
+    drawn.push({ file: fileName(explained, digits), title: words(explained).title, svg, explained });
+  }
+  return drawn;
+}
+
+/** The pictures by true class, or by explained class where no true one is known. */
+export function sectionsOf(drawn: readonly Drawn[], dataset: Pick<Dataset, 'classNames' | 'labels'>) {
+  const groups = new Map<number, Drawn[]>();
+  for (const one of drawn) {
+    const key = one.explained.label ?? one.explained.target;
+    groups.set(key, [...(groups.get(key) ?? []), one]);
+  }
+  return [...groups]
+    .sort(([a], [b]) => a - b)
+    .map(([label, pictures]) => {
+      const name = className(dataset, label);
+      return { name: dataset.labels ? `True class ${name}` : `Taken for ${name}`, pictures };
+    });
+}
