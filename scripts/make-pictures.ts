@@ -12,10 +12,10 @@ import { dataPath, modelPath } from '../bench/lib/shared.ts';
 import { planHeatmaps } from '../src/cli/heatmaps/index.ts';
 import { loadClassifier } from '../src/cli/load.ts';
 import { Output } from '../src/cli/output.ts';
-import { type ReportRow, renderReport } from '../src/cli/report/index.ts';
 import { type Dataset, generateEcg, openDataset } from '../src/data/index.ts';
 import { findCriterion } from '../src/explain/index.ts';
 import { type Comparison, compareCriteria } from '../src/prune/index.ts';
+import { type ReportRow, renderReport } from '../src/report/index.ts';
 import { BedsideError, formatBytes, messageOf, must, writeFileAtomic } from '../src/util/index.ts';
 
 const WIDTH = 1600;

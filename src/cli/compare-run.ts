@@ -2,10 +2,9 @@
 import { basename } from 'node:path';
 import type { Dataset } from '../data/index.ts';
 import type { CompareRow, Comparison, MixName } from '../prune/index.ts';
+import type { MixRow, ReportData, ReportHeatmap } from '../report/index.ts';
 import { formatPercent, largest, smallest } from '../util/index.ts';
-import type { ReportHeatmap } from './heatmaps/index.ts';
 import { hashFile, type LoadedModel } from './load.ts';
-import type { MixRow, ReportData } from './report/report-data.ts';
 import { indent, table } from './tables.ts';
 import { VERSION } from './version.ts';
 

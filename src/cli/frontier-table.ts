@@ -1,6 +1,7 @@
 // The accuracy-cost frontier of a bundle as a table for a terminal.
+
+import { type FrontierRow, levelsText, type Measured } from '../report/index.ts';
 import { formatBytes, formatPercent, formatSeconds } from '../util/index.ts';
-import { type FrontierRow, levelsText, type Measured } from './frontier.ts';
 import { table } from './tables.ts';
 
 /** One line a row. */

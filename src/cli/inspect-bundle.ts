@@ -6,13 +6,12 @@ import {
   type TotalCosts,
   totalCosts,
 } from '../bundle/index.ts';
+import { describeUncounted, frontierRows, measureWord, shownRows } from '../report/index.ts';
 import { formatBytes, formatCount, formatPercent, formatSeconds, plainLine } from '../util/index.ts';
-import { frontierRows, measureWord, shownRows } from './frontier.ts';
 import { frontierTable } from './frontier-table.ts';
 import { openedBundle } from './opened-bundle.ts';
 import type { Output } from './output.ts';
 import { indent, table } from './tables.ts';
-import { sayUncounted } from './uncounted.ts';
 
 /**
  * Opens a bundle, which checks every byte of it, and says what it holds: under --json its manifest, its hash, and the
@@ -107,7 +106,7 @@ function describe(path: string, { manifest, sha256 }: Bundle, costs: readonly Le
         ]),
       ),
     ),
-    ...sayUncounted(manifest.uncounted).map((line) => `  ${line}`),
+    ...describeUncounted(manifest.uncounted).map((line) => `  ${line}`),
     section(
       `Groups, in the order of --levels (${groups.length})`,
       table(

@@ -1,7 +1,7 @@
 // Bundles as commands open them: what a bundle cannot vouch for is said.
 import { type Bundle, openBundle, SEALED_VERSION } from '../bundle/index.ts';
+import { describeUncounted } from '../report/index.ts';
 import type { Output } from './output.ts';
-import { sayUncounted } from './uncounted.ts';
 
 /**
  * Opens a bundle. Of one whose manifest has no hash of its own a remark says so: its times and accuracies may have changed
@@ -17,6 +17,6 @@ export async function openedBundle(path: string, output: Output): Promise<Bundle
         'would go unnoticed; pack the model again, or add a variant by `bedside pack --certify`, which writes it with one',
     );
   }
-  for (const line of sayUncounted(uncounted)) output.note(`${path}: ${line}`);
+  for (const line of describeUncounted(uncounted)) output.note(`${path}: ${line}`);
   return bundle;
 }

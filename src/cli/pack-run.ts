@@ -14,8 +14,8 @@ import { type Dataset, disjointDraws, isUnsplitArchive } from '../data/index.ts'
 import { ENGINE } from '../engine/index.ts';
 import { type Classifier, describeClassifier } from '../evaluate/index.ts';
 import { certifyLevels, type PackedModel, type PackOptions, packModel } from '../pack/index.ts';
+import { frontierChart } from '../report/index.ts';
 import { assertWritable, BedsideError, writeFileAtomic } from '../util/index.ts';
-import { frontierChart } from './frontier-chart.ts';
 import { hashFile, type LoadedModel, loadData, tellIdentical } from './load.ts';
 import { type DataOptions, DEFAULT_PER_CLASS } from './options.ts';
 import type { Output } from './output.ts';

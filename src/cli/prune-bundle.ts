@@ -2,12 +2,12 @@
 import { resolve } from 'node:path';
 import { MANIFEST_FILE } from '../bundle/index.ts';
 import { modelCosts, saveModel } from '../onnx/index.ts';
+import { describeUncounted } from '../report/index.ts';
 import { assertWritable, BedsideError, formatCount, formatPercent, plainLine } from '../util/index.ts';
 import { type MixOptions, mixFacts, mixOf, sayMix } from './bundle-mix.ts';
 import { openedBundle } from './opened-bundle.ts';
 import type { Output } from './output.ts';
 import { indent, table } from './tables.ts';
-import { sayUncounted } from './uncounted.ts';
 
 /** Which levels, and where to. */
 export interface PruneBundleOptions extends MixOptions {
@@ -113,7 +113,7 @@ export async function pruneBundle(path: string, options: PruneBundleOptions, out
           ],
         ],
       ),
-      ...sayUncounted(costs.uncounted),
+      ...describeUncounted(costs.uncounted),
       '',
       measured,
       '',

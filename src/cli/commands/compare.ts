@@ -1,6 +1,7 @@
 // `bedside compare`: the same network cut to the same sizes by several criteria, measured.
 import type { Command } from 'commander';
 import { type CalibrationDraw, type CriterionChoice, compareCriteria } from '../../prune/index.ts';
+import { describeUncounted, renderReport } from '../../report/index.ts';
 import { assertWritable, BedsideError, formatSeconds, plainLine, writeFileAtomic } from '../../util/index.ts';
 import { addClassMix, mixing, sayMix } from '../class-mix.ts';
 import { examples } from '../command-line.ts';
@@ -36,9 +37,7 @@ import {
   rankingOf,
   unrepairedNote,
 } from '../ranking-options.ts';
-import { renderReport } from '../report/index.ts';
 import { jsonScoreRemarks, sayScoreRemarks } from '../score-remarks.ts';
-import { sayUncounted } from '../uncounted.ts';
 
 const DEFAULT_CRITERIA = 'lrp-gamma,lrp-zplus,lrp-epsilon,taylor,gradient,l1,activation,apoz,random';
 const DEFAULT_RATIOS = '.1,.2,.3,.4,.5';
@@ -177,7 +176,7 @@ async function compare(path: string, options: CompareCommandOptions): Promise<vo
       '',
       ...(mixes ? sayMixes(mixes) : []),
       ...[picksOf(comparison) ?? []].flat(),
-      ...sayUncounted(comparison.base.uncounted),
+      ...describeUncounted(comparison.base.uncounted),
       ...sayScoreRemarks(scoreRemarks),
       `${sets.calibration.size} samples for scoring, ${sets.test.size} for measuring, ` +
         `${formatSeconds((performance.now() - start) / 1000)}`,

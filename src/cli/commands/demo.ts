@@ -12,6 +12,7 @@ import {
   scoreModel,
   type UnitScores,
 } from '../../prune/index.ts';
+import { describeUncounted, renderReport } from '../../report/index.ts';
 import { loadNats, type NatsAccess } from '../../run/index.ts';
 import {
   assertWritable,
@@ -43,10 +44,8 @@ import { addCommon, addRun, type CommonOptions, type RunOptions } from '../optio
 import { Output } from '../output.ts';
 import { pruneAndMeasure } from '../prune-run.ts';
 import { AUTO, DEFAULT_CRITERION } from '../ranking-options.ts';
-import { renderReport } from '../report/index.ts';
 import { higherHalf, sortedSparkline } from '../sparkline.ts';
 import { indent } from '../tables.ts';
-import { sayUncounted } from '../uncounted.ts';
 import { describePruning } from './prune.ts';
 
 const CRITERIA = ['lrp-gamma', 'lrp-epsilon', 'taylor', 'l1', 'activation', 'random'];
@@ -284,7 +283,7 @@ function tellNetwork(output: Output, { path, costs, classifier }: LoadedModel, g
       `   It reads samples of [${classifier.sampleShape.join(', ')}] and tells ${classifier.classes} classes apart, with ` +
       `${formatCount(costs.macs)} multiply-accumulates (MACs) and ${formatCount(costs.parameters)} parameters.\n` +
       `   ${channels} channels can be pruned. They form ${grouping.groups.length} groups: channels that a sum or a ` +
-      `concatenation ties together can only go together.${sayUncounted(costs.uncounted)
+      `concatenation ties together can only go together.${describeUncounted(costs.uncounted)
         .map((line) => `\n   ${line}`)
         .join('')}`,
   );

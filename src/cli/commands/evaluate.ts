@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { type Classifier, describeClassifier, evaluate } from '../../evaluate/index.ts';
 import { type Model, modelCosts, type Uncounted } from '../../onnx/index.ts';
+import { describeUncounted } from '../../report/index.ts';
 import { formatCount, formatPercent, formatSeconds, plainLine } from '../../util/index.ts';
 import {
   addMix,
@@ -27,7 +28,6 @@ import {
 } from '../options.ts';
 import { Output } from '../output.ts';
 import { indent, table } from '../tables.ts';
-import { sayUncounted } from '../uncounted.ts';
 
 interface EvaluateCommandOptions
   extends CommonOptions,
@@ -104,7 +104,7 @@ export function addEvaluate(program: Command): void {
           `time               ${formatSeconds(found.msPerSample / 1000)} a sample, ` +
             `${options.threads} thread${options.threads === 1 ? '' : 's'}, batches of ${classifier.fixedBatch ?? options.batch}`,
           `cost               ${formatCount(macs)} MACs a sample`,
-          ...sayUncounted(uncounted),
+          ...describeUncounted(uncounted),
           '',
           indent(
             table(

@@ -15,6 +15,7 @@ import {
   type Uncounted,
   type Value,
 } from '../../onnx/index.ts';
+import { describeUncounted } from '../../report/index.ts';
 import { BedsideError, formatBytes, formatCount, formatPercent, plainLine } from '../../util/index.ts';
 import { isBundle } from '../bundle-mix.ts';
 import { examples } from '../command-line.ts';
@@ -23,7 +24,6 @@ import { type LayerRow, layerRows } from '../inspect-layers.ts';
 import { addCommon, type CommonOptions } from '../options.ts';
 import { Output } from '../output.ts';
 import { indent, table } from '../tables.ts';
-import { sayUncounted } from '../uncounted.ts';
 
 /** Adds the command to the program. */
 export function addInspect(program: Command): void {
@@ -204,7 +204,7 @@ function describe(path: string, inspection: Inspection): string {
 
 /** What of the costs is not to be relied on. */
 function doubtsOf({ uncounted, unsized, unmeasured, notFinite }: Inspection): string[] {
-  const lines = sayUncounted(uncounted).map((line) => `\nCosts are too low: ${line}`);
+  const lines = describeUncounted(uncounted).map((line) => `\nCosts are too low: ${line}`);
   if (unsized.length > 0) {
     const more = unsized.length > 5 ? `, and ${unsized.length - 5} more` : '';
     const names = plainLine(unsized.slice(0, 5).join(', '));

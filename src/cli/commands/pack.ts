@@ -4,6 +4,7 @@ import { checkLevels } from '../../bundle/index.ts';
 import { assertPrunable, findGroups } from '../../channels/index.ts';
 import { PACK_RATIOS, type PackedModel } from '../../pack/index.ts';
 import { type CriterionChoice, detectBlock } from '../../prune/index.ts';
+import { describeUncounted, frontierRows, levelsText, measureWord, shownRows } from '../../report/index.ts';
 import {
   assertWritable,
   BedsideError,
@@ -14,7 +15,6 @@ import {
 } from '../../util/index.ts';
 import { isBundle } from '../bundle-mix.ts';
 import { examples } from '../command-line.ts';
-import { frontierRows, levelsText, measureWord, shownRows } from '../frontier.ts';
 import { frontierTable } from '../frontier-table.ts';
 import { loadClassifier } from '../load.ts';
 import { openedBundle } from '../opened-bundle.ts';
@@ -43,7 +43,6 @@ import {
 import { criteriaHelp, criterionChoiceOption } from '../ranking-options.ts';
 import { jsonScoreRemarks, sayScoreRemarks } from '../score-remarks.ts';
 import { indent, table } from '../tables.ts';
-import { sayUncounted } from '../uncounted.ts';
 
 interface PackCommandOptions extends CommonOptions, RunOptions, DrawOptions {
   readonly out?: string;
@@ -278,7 +277,7 @@ function describe({ packed, manifest, bytes, seconds }: PackResult, told: Told):
     `${variants.length} mixes measured on ${provenance.validation} samples held apart; ${best} ${best === 1 ? 'is' : 'are'} not beaten in ${measureWord(manifest)} and MACs`,
     ...(packed.lowRank > 0 ? [`${packed.lowRank} of them corrected by changes of low rank besides`] : []),
     indent(frontierTable(manifest, shownRows(manifest, SHOWN))),
-    ...sayUncounted(manifest.uncounted),
+    ...describeUncounted(manifest.uncounted),
     '',
     `accuracy of other mixes is predicted: mean error ${accuracy.meanError.toFixed(3)}, at most ${accuracy.maxError.toFixed(3)} on ${accuracy.checked} mixes that it was not made from`,
     ...(measured
@@ -351,7 +350,7 @@ async function certify(
       `${plainLine(manifest.name)}: levels ${levelsText(levels)}, now variant ${index} of ${manifest.variants.length}`,
       `${measureWord(manifest)} ${formatPercent(variant.accuracy)}, at least ${formatPercent(variant.lowerBound)} with 95 % confidence; same answer as unpruned ${formatPercent(variant.agreement)}`,
       `${formatPercent(variant.macs / whole)} of the multiply-accumulates, ${formatBytes(variant.weightBytes)} of weights`,
-      ...sayUncounted(manifest.uncounted),
+      ...describeUncounted(manifest.uncounted),
       ...(variant.seconds === undefined
         ? []
         : [`${formatSeconds(variant.seconds)} a sample, by the bundle's tables`]),

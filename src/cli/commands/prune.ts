@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type CriterionChoice, detectBlock, type PruneAmount } from '../../prune/index.ts';
 import type { LayerRepair } from '../../repair/index.ts';
+import { describeUncounted } from '../../report/index.ts';
 import { assertWritable, BedsideError, formatCount, formatPercent, formatSeconds } from '../../util/index.ts';
 import { addMix, assertNoMix, isBundle, type MixOptions } from '../bundle-mix.ts';
 import { addClassMix } from '../class-mix.ts';
@@ -34,7 +35,6 @@ import {
 } from '../ranking-options.ts';
 import { jsonScoreRemarks, sayScoreRemarks } from '../score-remarks.ts';
 import { indent, table } from '../tables.ts';
-import { sayUncounted } from '../uncounted.ts';
 
 interface PruneCommandOptions
   extends CommonOptions,
@@ -121,7 +121,8 @@ async function prune(path: string, options: PruneCommandOptions): Promise<void> 
   await assertWritable(options.out);
   const loaded = await loadClassifier(path, options);
   if (options.macs !== undefined) {
-    for (const line of sayUncounted(loaded.costs.uncounted)) output.note(`--macs ${options.macs}: ${line}`);
+    for (const line of describeUncounted(loaded.costs.uncounted))
+      output.note(`--macs ${options.macs}: ${line}`);
   }
   const sets = await loadTwoSets(loaded.classifier, options, options.seed, output);
   output.note(`scoring on ${sets.calibration.size} samples, measuring on ${sets.test.size}`);
@@ -175,7 +176,7 @@ export function describePruning(result: PruneResult, labelled: boolean): string 
   ];
   return [
     table(['', '>before', '>after', ''], pairs),
-    ...sayUncounted(result.uncounted),
+    ...describeUncounted(result.uncounted),
     '',
     ...(result.auto ? describeChoice(result.auto) : []),
     ...sayScoreRemarks(result.scoreRemarks ?? []),

@@ -5,10 +5,9 @@ import { batchFeeds } from '../../evaluate/index.ts';
 import { type AttributionCriterion, attribute } from '../../explain/index.ts';
 import type { Model } from '../../onnx/index.ts';
 import { calibrationBatches } from '../../prune/index.ts';
+import { beatGeometry, type Explained, predicted } from '../../report/index.ts';
 import { assertFiniteRows, must, Random } from '../../util/index.ts';
 import type { LoadedModel } from '../load.ts';
-import { type Explained, predicted } from './explained.ts';
-import { beatGeometry } from './kinds.ts';
 
 /** What is explained, and how. */
 export interface SampleRequest {

@@ -2,14 +2,11 @@
 import { basename, join } from 'node:path';
 import type { Dataset } from '../../data/index.ts';
 import type { Criterion, LayerScores } from '../../explain/index.ts';
+import { drawAll, indexPage, layersPicture, pictureKind, sectionsOf } from '../../report/index.ts';
 import { writeFileAtomic } from '../../util/index.ts';
 import type { LoadedModel } from '../load.ts';
 import type { Output } from '../output.ts';
-import { drawAll, sectionsOf } from './draw.ts';
 import { explainedSamples, type SampleRequest } from './explain-samples.ts';
-import { indexPage } from './index-page.ts';
-import { pictureKind } from './kinds.ts';
-import { layersPicture } from './layers-picture.ts';
 import { assertHeatmaps, type HeatmapOptions } from './options.ts';
 
 /** What was written. */

@@ -1,17 +1,10 @@
 // The heatmaps of a comparison's report: one sample of each class, by one of the compared criteria.
 import type { Dataset } from '../../data/index.ts';
 import { type AttributionCriterion, type Criterion, isAttribution } from '../../explain/index.ts';
+import { drawAll, pictureKind, type ReportHeatmap } from '../../report/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { LoadedModel } from '../load.ts';
-import { drawAll } from './draw.ts';
 import { explainedSamples, type SampleRequest } from './explain-samples.ts';
-import { pictureKind } from './kinds.ts';
-
-/** A picture for the report. */
-export interface ReportHeatmap {
-  readonly title: string;
-  readonly svg: string;
-}
 
 /**
  * One picture of each class, by the first criterion that explains single samples; none where there is no such

@@ -1,7 +1,8 @@
 // Channel scores as small multiples: for each weighted layer its scores from the highest to the lowest.
 import type { LayerScores } from '../../explain/index.ts';
-import { type Html, html } from '../report/html.ts';
-import { hexOf, relevanceColour } from './colour-map.ts';
+import { type Html, html } from '../html/html.ts';
+import { hexOf, relevanceColour } from '../svg/colour-map.ts';
+import { finePx } from '../svg/pixels.ts';
 import { FONT, INK, MARGIN, relevanceText, SOFT, shortened, WIDTH } from './frame.ts';
 
 const COLUMNS = 4;
@@ -55,7 +56,7 @@ function cell({ layer, scores }: LayerScores, index: number): Html {
   const shape = bars
     ? Array.from(sorted, (value, k) => {
         const [top, bottom] = [y(Math.max(value, 0)), y(Math.min(value, 0))];
-        return html`<rect x="${px(k * width)}" y="${px(top)}" width="${px(width * 0.82)}" height="${px(Math.max(bottom - top, 0))}" fill="${value < 0 ? FILL.negative : FILL.positive}"/>`;
+        return html`<rect x="${finePx(k * width)}" y="${finePx(top)}" width="${finePx(width * 0.82)}" height="${finePx(Math.max(bottom - top, 0))}" fill="${value < 0 ? FILL.negative : FILL.positive}"/>`;
       })
     : [
         outline(sorted.subarray(0, above), 0, width, y, FILL.positive),
@@ -63,7 +64,7 @@ function cell({ layer, scores }: LayerScores, index: number): Html {
       ];
   return html`<text y="12" font-weight="600">${index}. ${shortened(layer, 24)}</text>
 ${shape}
-<line x1="0" x2="${CELL.width}" y1="${px(y(0))}" y2="${px(y(0))}" stroke="#8a939d"/>
+<line x1="0" x2="${CELL.width}" y1="${finePx(y(0))}" y2="${finePx(y(0))}" stroke="#8a939d"/>
 <text y="${26 + CELL.plot + 16}" font-size="11.5" fill="${SOFT}">${sorted.length} channels</text>
 <text x="${CELL.width}" y="${26 + CELL.plot + 16}" font-size="11.5" fill="${SOFT}" text-anchor="end">highest ${relevanceText(sorted[0] ?? 0)}</text>`;
 }
@@ -76,15 +77,13 @@ function outline(
   fill: string,
 ): Html | undefined {
   if (values.length === 0) return undefined;
-  const steps = Array.from(values, (value, i) => `V${px(y(value))}H${px((first + i + 1) * width)}`).join('');
-  return html`<path d="M${px(first * width)},${px(y(0))}${steps}V${px(y(0))}Z" fill="${fill}"/>`;
+  const steps = Array.from(
+    values,
+    (value, i) => `V${finePx(y(value))}H${finePx((first + i + 1) * width)}`,
+  ).join('');
+  return html`<path d="M${finePx(first * width)},${finePx(y(0))}${steps}V${finePx(y(0))}Z" fill="${fill}"/>`;
 }
 
 function highest(scores: Float64Array): number {
   return scores.reduce((most, score) => Math.max(most, score), Number.NEGATIVE_INFINITY);
-}
-
-/** Pixels to a hundredth. */
-function px(value: number): number {
-  return Math.round(value * 100) / 100;
 }

@@ -1,7 +1,7 @@
 // The measured variants of a bundle: what each costs and how accurate it is, as rows.
-import type { BundleManifest, Variant } from '../bundle/index.ts';
-import { frontierOf } from '../pack/index.ts';
-import { must } from '../util/index.ts';
+import type { BundleManifest, Variant } from '../../bundle/index.ts';
+import { frontierOf } from '../../pack/index.ts';
+import { must } from '../../util/index.ts';
 
 /** One variant, beside the unpruned network. */
 export interface FrontierRow extends Omit<Variant, 'recall'> {

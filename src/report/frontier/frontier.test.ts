@@ -1,29 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { Variant } from '../bundle/index.ts';
-import { contentsOf } from '../bundle/test-support/contents.ts';
-import { randomNet } from '../channels/test-support/random-net.ts';
-import { must } from '../util/index.ts';
 import { frontierRows, levelsText, shownRows, variantRows } from './frontier.ts';
 import { frontierChart } from './frontier-chart.ts';
-import { frontierTable } from './frontier-table.ts';
+import { bundleOf } from './test-support/bundle.ts';
 
-/** A bundle with the given multiply-accumulates and accuracies, the unpruned network first. */
-function bundle(...points: readonly (readonly [macs: number, accuracy: number])[]) {
-  const { manifest } = contentsOf(randomNet(0));
-  const like = must(manifest.variants[0], 'a variant');
-  const variants = points.map(
-    ([macs, accuracy], i): Variant => ({
-      ...like,
-      levels: like.levels.map((_, group) => Math.floor(i / 4 ** group) % 4),
-      macs,
-      accuracy,
-      lowerBound: accuracy - 0.1,
-    }),
-  );
-  return { ...manifest, name: 'a <b> & c', variants };
-}
-
-const BUNDLE = bundle([100, 0.9], [50, 0.8], [60, 0.95], [70, 0.85], [20, 0.5]);
+const BUNDLE = bundleOf([100, 0.9], [50, 0.8], [60, 0.95], [70, 0.85], [20, 0.5]);
 
 describe('the frontier', () => {
   it('is what no other beats in accuracy and work, the most work first', () => {
@@ -38,11 +18,7 @@ describe('the frontier', () => {
   it('is shown with the unpruned network, thinned with its ends', () => {
     expect(shownRows(BUNDLE, 10).map(({ variant }) => variant)).toEqual([0, 2, 1, 4]);
     expect(shownRows(BUNDLE, 2).map(({ variant }) => variant)).toEqual([0, 2, 4]);
-    expect(shownRows(bundle([9, 0.9], [5, 0.5]), 5).map(({ variant }) => variant)).toEqual([0, 1]);
-    const text = frontierTable(BUNDLE, shownRows(BUNDLE, 10));
-    expect(text.split('\n')).toHaveLength(5);
-    expect(text).toMatch(/60\.0 %.*95\.0 %.*85\.0 %/);
-    expect(text).not.toContain('time');
+    expect(shownRows(bundleOf([9, 0.9], [5, 0.5]), 5).map(({ variant }) => variant)).toEqual([0, 1]);
   });
 
   it('is drawn: every variant a mark, names escaped, whiskers for the best', () => {
@@ -51,7 +27,7 @@ describe('the frontier', () => {
     expect(svg.match(/class="whisker"/g)).toHaveLength(4);
     expect(svg).toContain('a &lt;b&gt; &amp; c');
     expect(svg).not.toMatch(/NaN|undefined/);
-    expect(frontierChart(bundle([9, 0.9]))).not.toMatch(/NaN|Infinity/);
+    expect(frontierChart(bundleOf([9, 0.9]))).not.toMatch(/NaN|Infinity/);
   });
 
   it('names levels as --levels takes them', () => {

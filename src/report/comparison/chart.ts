@@ -2,9 +2,10 @@
 // Work left decreases to the right, so lines start together at the unpruned network and end where pruning is hardest.
 
 import { largest, smallest } from '../../util/index.ts';
-import { type Html, html } from './html.ts';
+import { type Html, html } from '../html/html.ts';
+import { px } from '../svg/pixels.ts';
+import { linearScale, type Scale, spread } from '../svg/scale.ts';
 import type { ReportData, ReportRow } from './report-data.ts';
-import { linearScale, type Scale, spread } from './scale.ts';
 import { chanceOf, deviationOf, type Measure, percent, ratioText, type Series } from './series.ts';
 
 const WIDTH = 960;
@@ -199,9 +200,4 @@ function describe(
 
 function isFiniteRow(row: ReportRow, measure: Measure): boolean {
   return Number.isFinite(row[measure]) && Number.isFinite(row.macsFraction);
-}
-
-/** Pixels to a tenth. */
-function px(value: number): number {
-  return Math.round(value * 10) / 10;
 }

@@ -11,10 +11,10 @@ export class Html {
 }
 
 /** What may stand in a template: lists are joined, `undefined` and `false` are nothing. */
-export type Part = Html | string | number | undefined | false | readonly Part[];
+export type HtmlPart = Html | string | number | undefined | false | readonly HtmlPart[];
 
 /** A template; strings and numbers in it are escaped for text and for quoted attributes. */
-export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {
+export function html(strings: TemplateStringsArray, ...parts: readonly HtmlPart[]): Html {
   let text = strings[0] ?? '';
   parts.forEach((part, i) => {
     text += render(part) + (strings[i + 1] ?? '');
@@ -35,7 +35,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-function render(part: Part): string {
+function render(part: HtmlPart): string {
   if (part === undefined || part === false) return '';
   if (part instanceof Html) return part.text;
   if (typeof part === 'string') return escapeHtml(part);

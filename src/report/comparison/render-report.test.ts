@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { renderReport } from './index.ts';
+import { renderReport } from '../index.ts';
 import { ROWS, reportData, row } from './test-support/data.ts';
 
 describe('the chart', () => {

@@ -1,8 +1,9 @@
 // The heatmap of a trace: its line marked in the colours of relevance, as with a highlighter, fainter the ground behind
 // it, and relevance itself as bars below. Time in seconds from the R peak where that is known, with the fine and coarse
 // lines of ECG paper (0.04 and 0.2 s).
-import { type Html, html } from '../report/html.ts';
-import { hexOf, relevanceColour, relevanceScale, scaled } from './colour-map.ts';
+import { type Html, html } from '../html/html.ts';
+import { hexOf, relevanceColour, relevanceScale, scaled } from '../svg/colour-map.ts';
+import { px } from '../svg/pixels.ts';
 import type { Explained } from './explained.ts';
 import { INK, MARGIN, type Picture, relevanceText, SOFT, WIDTH } from './frame.ts';
 
@@ -228,9 +229,4 @@ function midpoint(sample: Float32Array, i: number, time: TimeAxis, y: (value: nu
 
 function clamp(value: number, low: number, high: number): number {
   return Math.min(high, Math.max(low, Number.isNaN(value) ? 0 : value));
-}
-
-/** Pixels to a tenth. */
-function px(value: number): number {
-  return Math.round(value * 10) / 10;
 }

@@ -1,6 +1,6 @@
 // Words around the pictures: titles, verdicts, legends, probabilities, file names; nothing breaks out of its place.
 import { describe, expect, it } from 'vitest';
-import { html } from '../report/html.ts';
+import { html } from '../html/html.ts';
 import { fileName, probabilityText } from './explained.ts';
 import { frame, type Picture, relevanceText, words } from './frame.ts';
 import { indexPage } from './index-page.ts';

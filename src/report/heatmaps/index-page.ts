@@ -1,5 +1,5 @@
 // The page that shows all pictures of a folder, by class; they stand beside it as files.
-import { Html, html } from '../report/html.ts';
+import { Html, html } from '../html/html.ts';
 
 /** What the page shows. */
 export interface IndexPage {

@@ -1,12 +1,12 @@
 // A comparison as one HTML page that needs nothing else: no scripts, no requests, readable on paper and in the dark.
 import { formatCount } from '../../util/index.ts';
-import { sayUncounted } from '../uncounted.ts';
+import { Html, type HtmlPart, html } from '../html/html.ts';
+import { describeUncounted } from '../uncounted.ts';
 import { chart } from './chart.ts';
-import { Html, html, type Part } from './html.ts';
 import type { MixRow, ReportData, ReportHeatmap } from './report-data.ts';
 import { isImbalanced, mixSeriesOf, ratioText, type Series, seedsText, seriesOf } from './series.ts';
 import { STYLE } from './style.ts';
-import { summarise } from './summary.ts';
+import { summariseComparison } from './summary.ts';
 import { measureTable, recallRatio, recallTable, secondsTable } from './tables.ts';
 
 /**
@@ -31,7 +31,7 @@ export function renderReport(data: ReportData): string {
 <body>
 <header>
 <h1>${data.title}</h1>
-<p class="lead">${summarise(data)}</p>
+<p class="lead">${summariseComparison(data)}</p>
 </header>
 <main>
 ${imbalanced && charts(data, series, 'balancedAccuracy')}
@@ -115,7 +115,7 @@ function heatmaps(pictures: readonly ReportHeatmap[]): Html {
 
 function facts(data: ReportData): Html {
   const reconstruction = new Set(data.rows.map((row) => row.reconstruct));
-  const entries: [string, Part][] = [
+  const entries: [string, HtmlPart][] = [
     ['Command', html`<code>${data.command}</code>`],
     ['Date', data.date],
     ['bedside', data.version],
@@ -123,7 +123,10 @@ function facts(data: ReportData): Html {
       'Model',
       html`${data.model.name}: ${formatCount(data.model.macs)} multiply-accumulates a sample, ${formatCount(data.model.parameters)} parameters`,
     ],
-    ...sayUncounted(data.model.uncounted).map((line): [string, Part] => ['Multiply-accumulates', line]),
+    ...describeUncounted(data.model.uncounted).map((line): [string, HtmlPart] => [
+      'Multiply-accumulates',
+      line,
+    ]),
     ['Model’s SHA-256', html`<code>${data.model.sha256}</code>`],
     [
       'Data',

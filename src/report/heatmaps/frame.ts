@@ -2,8 +2,8 @@
 // probabilities and where the method comes from. One self-contained SVG.
 
 import { largest } from '../../util/index.ts';
-import { type Html, html } from '../report/html.ts';
-import { hexOf, relevanceColour } from './colour-map.ts';
+import { type Html, html } from '../html/html.ts';
+import { hexOf, relevanceColour } from '../svg/colour-map.ts';
 import { className, described, type Explained, predicted, probabilityText } from './explained.ts';
 
 export const WIDTH = 960;

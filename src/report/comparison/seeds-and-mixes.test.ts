@@ -1,6 +1,6 @@
 // The optional parts of a report: spread over seeds, class mixes, a chosen ratio for recalls, heatmaps.
 import { describe, expect, it } from 'vitest';
-import { type MixRow, renderReport } from './index.ts';
+import { type MixRow, renderReport } from '../index.ts';
 import { mixSeriesOf } from './series.ts';
 import { ROWS, reportData, row } from './test-support/data.ts';
 

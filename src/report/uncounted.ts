@@ -6,7 +6,7 @@ import { plainLine } from '../util/index.ts';
 const SHOWN = 5;
 
 /** One line that names the nodes whose multiply-accumulates are not known; none where all are. */
-export function sayUncounted(uncounted: readonly Uncounted[] | undefined): string[] {
+export function describeUncounted(uncounted: readonly Uncounted[] | undefined): string[] {
   if (!uncounted || uncounted.length === 0) return [];
   const names = uncounted.slice(0, SHOWN).map(({ name, op }) => plainLine(`${op} '${name}'`));
   const more = uncounted.length > SHOWN ? ` and ${uncounted.length - SHOWN} more` : '';

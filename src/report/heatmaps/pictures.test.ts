@@ -1,7 +1,7 @@
 // What is drawn and where: images pixel by pixel, traces by their geometry, channel scores by their bars.
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { hexOf, relevanceColour } from './colour-map.ts';
+import { hexOf, relevanceColour } from '../svg/colour-map.ts';
 import type { Picture } from './frame.ts';
 import { imagePicture, overlaid, summedOverChannels, visible } from './image-picture.ts';
 import { beatGeometry, pictureKind } from './kinds.ts';

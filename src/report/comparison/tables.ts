@@ -1,7 +1,7 @@
 // The report's tables: criterion by ratio, recall by class, seconds.
 import { formatSeconds, largest, smallest } from '../../util/index.ts';
+import { type Html, type HtmlPart, html } from '../html/html.ts';
 import { styleClass } from './chart.ts';
-import { type Html, html, type Part } from './html.ts';
 import type { ReportData } from './report-data.ts';
 import { chanceOf, deviationOf, type Measure, percent, ratiosOf, ratioText, type Series } from './series.ts';
 
@@ -43,7 +43,7 @@ export function measureTable(data: ReportData, series: readonly Series[], measur
 
 /** Recall of every class at one ratio, the unpruned network first. */
 export function recallTable(data: ReportData, series: readonly Series[], ratio: number): Html {
-  const lines: { name: Part; recall: readonly number[]; base?: boolean }[] = [
+  const lines: { name: HtmlPart; recall: readonly number[]; base?: boolean }[] = [
     { name: html`${swatch(undefined)}unpruned`, recall: data.base.recall, base: true },
   ];
   for (const one of series) {

@@ -1,7 +1,6 @@
 // The heatmap of an image: the image, its relevance, and both in one, pixel for pixel.
-import sharp from 'sharp';
-import { type Html, html } from '../report/html.ts';
-import { type Rgb, relevanceColour, relevanceScale, scaled } from './colour-map.ts';
+import { type Html, html } from '../html/html.ts';
+import { type Rgb, relevanceColour, relevanceScale, scaled } from '../svg/colour-map.ts';
 import { className, type Explained } from './explained.ts';
 import { MARGIN, type Picture, SOFT, WIDTH } from './frame.ts';
 
@@ -95,6 +94,8 @@ function fitted(width: number, height: number): { readonly width: number; readon
 }
 
 async function pngUri(pixels: readonly Rgb[], width: number, height: number): Promise<string> {
+  // Loaded here: most commands that print a report's words draw no image.
+  const { default: sharp } = await import('sharp');
   const factor = Math.max(1, Math.ceil(SHARP_SIZE / Math.max(width, height)));
   const raw = Uint8Array.from(pixels.flat());
   const png = await sharp(raw, { raw: { width, height, channels: 3 } })

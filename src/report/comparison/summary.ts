@@ -14,7 +14,7 @@ import {
 } from './series.ts';
 
 /** One or two sentences of plain text. */
-export function summarise(data: ReportData): string {
+export function summariseComparison(data: ReportData): string {
   const measure: Measure = isImbalanced(data) ? 'balancedAccuracy' : 'accuracy';
   const word = measure === 'accuracy' ? 'accuracy' : 'balanced accuracy';
   const unpruned = `The unpruned network has ${percent(data.base[measure])}.`;

@@ -1,9 +1,10 @@
 // The chart of a bundle's variants: accuracy against multiply-accumulates left, as one SVG file that stands alone.
-import type { BundleManifest } from '../bundle/index.ts';
-import { formatBytes, formatPercent, formatSeconds, largest, smallest } from '../util/index.ts';
+import type { BundleManifest } from '../../bundle/index.ts';
+import { formatBytes, formatPercent, formatSeconds, largest, smallest } from '../../util/index.ts';
+import { type Html, html } from '../html/html.ts';
+import { px } from '../svg/pixels.ts';
+import { linearScale, type Scale } from '../svg/scale.ts';
 import { type FrontierRow, frontierRows, levelsText, measureWord, variantRows } from './frontier.ts';
-import { type Html, html } from './report/html.ts';
-import { linearScale, type Scale } from './report/scale.ts';
 
 const WIDTH = 760;
 const HEIGHT = 460;
@@ -93,9 +94,4 @@ function describe(rows: readonly FrontierRow[], word: string): string {
   const [first, last] = [rows[0], rows.at(-1)];
   if (!first || !last) return 'Nothing measured.';
   return `${word}: ${formatPercent(first.accuracy)} unpruned, ${formatPercent(last.accuracy)} at ${formatPercent(last.macsFraction)} of the multiply-accumulates.`;
-}
-
-/** Pixels to a tenth. */
-function px(value: number): number {
-  return Math.round(value * 10) / 10;
 }
