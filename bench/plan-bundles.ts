@@ -7,8 +7,8 @@ import {
   exactPlanner,
   highsPlanner,
   type Planner,
+  type PlannerResult,
   type PlanningInstance,
-  type PlanResult,
   randomFleet,
 } from '../src/plan/index.ts';
 import { median, must } from '../src/util/index.ts';
@@ -45,7 +45,7 @@ interface Case {
 }
 
 interface Timed {
-  readonly result: PlanResult;
+  readonly result: PlannerResult;
   readonly seconds: number;
 }
 

@@ -1,5 +1,5 @@
 // Short trainings with a part left out each, on the same labels, with the same gap measure.
-import { type Checkpoint, requestSource, startTraining, type TrainOptions } from '../../src/learn/index.ts';
+import { type Checkpoint, requestSource, startTraining, type TrainerOptions } from '../../src/learn/index.ts';
 import type { ResultTable } from '../lib/results.ts';
 
 const SEED = 11;
@@ -10,7 +10,7 @@ const HELD_BACK = 60;
 
 interface Variant {
   readonly name: string;
-  readonly change: (options: TrainOptions) => TrainOptions;
+  readonly change: (options: TrainerOptions) => TrainerOptions;
 }
 
 const VARIANTS: readonly Variant[] = [
@@ -28,7 +28,7 @@ const VARIANTS: readonly Variant[] = [
 /** One row for each variant. */
 export async function ablations(say: (text: string) => void): Promise<ResultTable> {
   const budget = { labels: LABELS, epochs: EPOCHS, steps: STEPS };
-  const base: TrainOptions = { source: requestSource([]), seed: SEED, budget, heldBack: HELD_BACK };
+  const base: TrainerOptions = { source: requestSource([]), seed: SEED, budget, heldBack: HELD_BACK };
   const from = await labelsOnly(base);
   const rows: (string | number)[][] = [];
   for (const { name, change } of VARIANTS) {
@@ -66,7 +66,7 @@ export async function ablations(say: (text: string) => void): Promise<ResultTabl
 }
 
 /** A checkpoint with labels and nothing learned. */
-async function labelsOnly(options: TrainOptions): Promise<Checkpoint> {
+async function labelsOnly(options: TrainerOptions): Promise<Checkpoint> {
   const trainer = await startTraining({ ...options, budget: { ...options.budget, epochs: 0, steps: 0 } });
   for (let progress = await trainer.next(); progress; progress = await trainer.next());
   return trainer.checkpoint('labels');

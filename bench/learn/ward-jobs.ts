@@ -4,8 +4,8 @@ import type { BundleManifest } from '../../src/bundle/index.ts';
 import { deciderOf, type SimulatedName } from '../../src/cli/simulate-solvers.ts';
 import { parseFleet } from '../../src/plan/index.ts';
 import {
+  runScenario,
   type Scenario,
-  simulate,
   summarise,
   type WardPreset,
   type WardSummary,
@@ -65,7 +65,7 @@ async function scenarioOf({ preset, rate, seed }: WardJob): Promise<Scenario> {
 export async function runWardJob(job: WardJob): Promise<WardResult> {
   const scenario = await scenarioOf(job);
   const before = processorSeconds();
-  const outcomes = await simulate(
+  const outcomes = await runScenario(
     scenario,
     deciderOf(job.solver, { decisionTime: 'counted', seed: job.seed }),
     {

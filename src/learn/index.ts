@@ -10,5 +10,5 @@ export { type DrawRanges, drawInstance, drawOptions, TRAINING_RANGES } from './t
 export type { Budget } from './train/schedule.ts';
 export { type RequestSource, requestSource } from './train/sources.ts';
 export { startTraining } from './train/start.ts';
-export type { Trainer, TrainOptions, TrainProgress } from './train/trainer.ts';
+export type { Trainer, TrainerOptions, TrainProgress } from './train/trainer.ts';
 export { type GapReport, gapsOf, HELD_BACK_SEED, type HeldBack, heldBack } from './train/validation.ts';

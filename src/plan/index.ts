@@ -26,9 +26,9 @@ export { type Frozen, PinnedPlanner } from './pinned-planner.ts';
 export type {
   Multipliers,
   Planner,
-  PlanOptions,
+  PlannerOptions,
+  PlannerResult,
   PlanProgress,
-  PlanResult,
   PlanStats,
   WarmStart,
 } from './planner.ts';

@@ -1,7 +1,7 @@
 // Pinning: the first plan found stays, or its levels do, until the planner is made anew. For operators who want what was
 // tested to be what runs.
 
-import type { Planner, PlanOptions, PlanResult } from './planner.ts';
+import type { Planner, PlannerOptions, PlannerResult } from './planner.ts';
 import type { PlanningInstance, StageDecision } from './problem/instance.ts';
 import { checkPlan } from './result/check-plan.ts';
 
@@ -23,7 +23,7 @@ export class PinnedPlanner implements Planner {
     this.name = inner.name;
   }
 
-  async plan(instance: PlanningInstance, options?: PlanOptions): Promise<PlanResult> {
+  async plan(instance: PlanningInstance, options?: PlannerOptions): Promise<PlannerResult> {
     const pinned = this.#pinned;
     if (!pinned) {
       const first = await this.#inner.plan(instance, options);
@@ -34,7 +34,7 @@ export class PinnedPlanner implements Planner {
       return first;
     }
     const bound = instance.weights.accuracy * (1 - instance.unprunedAccuracy);
-    const none: PlanResult = {
+    const none: PlannerResult = {
       ...{ status: 'unknown', objective: Number.POSITIVE_INFINITY, bound },
       stats: { labels: 0, seconds: 0 },
     };

@@ -32,7 +32,7 @@ export interface PlanProgress {
 }
 
 /** Budgets and starting points. A planner that has no use for one ignores it. */
-export interface PlanOptions extends SearchOptions {
+export interface PlannerOptions extends SearchOptions {
   /** Stops the search; the best plan so far is returned. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -70,7 +70,7 @@ export interface PlanStats {
 }
 
 /** A planner's answer. */
-export interface PlanResult extends Solution {
+export interface PlannerResult extends Solution {
   readonly stats: PlanStats;
   readonly multipliers?: Multipliers | undefined;
 }
@@ -78,5 +78,5 @@ export interface PlanResult extends Solution {
 /** Solves one instance, in the calling thread unless it says otherwise. Deterministic unless stopped by `seconds` or `signal`. */
 export interface Planner {
   readonly name: string;
-  plan(instance: PlanningInstance, options?: PlanOptions): Promise<PlanResult>;
+  plan(instance: PlanningInstance, options?: PlannerOptions): Promise<PlannerResult>;
 }

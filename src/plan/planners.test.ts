@@ -14,7 +14,7 @@ import {
 import { onSource, unpruned } from './heuristics/restrict.ts';
 import { solveGreedy, solveLocal } from './heuristics/solutions.ts';
 import { completeRequest, type RequestInput } from './input/request.ts';
-import type { Planner, PlanResult } from './planner.ts';
+import type { Planner, PlannerResult } from './planner.ts';
 import { buildProblem, type PlanningProblem } from './problem/build-instance.ts';
 import type { PlanningInstance } from './problem/instance.ts';
 import { checkPlan } from './result/check-plan.ts';
@@ -112,7 +112,7 @@ describe.each(PROBLEMS)('%s', (name, { instance }) => {
 });
 
 /** What must repeat; times do not. */
-function withoutStats({ stats: _, ...solution }: PlanResult): Partial<PlanResult> {
+function withoutStats({ stats: _, ...solution }: PlannerResult): Partial<PlannerResult> {
   return solution;
 }
 

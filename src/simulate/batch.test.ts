@@ -6,7 +6,7 @@ import { wardBatch } from './batch.ts';
 import type { WardOutcome } from './decision-request.ts';
 import { freshDecider } from './planning-strategy.ts';
 import { WARD_DEFAULTS } from './presets.ts';
-import { simulate, wardScenario } from './simulate.ts';
+import { runScenario, wardScenario } from './simulate.ts';
 import { wardOf } from './test-support/wards.ts';
 
 const ratios = [0, 0.5];
@@ -49,7 +49,7 @@ describe('a batch of wards', () => {
       ended.push(...batch.outcomes());
     }
     for (const [w, ward] of wards.entries()) {
-      const alone = await simulate(wardScenario(ward, ward.bundles), decider, { requests: ROUNDS });
+      const alone = await runScenario(wardScenario(ward, ward.bundles), decider, { requests: ROUNDS });
       const own = ended.filter((outcome) => outcome.ward === w).map((outcome) => ({ ...outcome, ward: 0 }));
       expect(own.length).toBeGreaterThan(ROUNDS - 5);
       for (const outcome of own) {

@@ -1,5 +1,5 @@
 // How many seconds planning takes, as a ward counts them against the deadline.
-import type { PlanningInstance, PlanResult } from '../plan/index.ts';
+import type { PlannerResult, PlanningInstance } from '../plan/index.ts';
 import type { DecisionTime } from './planning-strategy.ts';
 
 /** `counted`: from what was looked at, so that runs repeat; `measured`: by the clock; `none`: planning takes no time. */
@@ -29,7 +29,7 @@ export function decisionTime(kind: DecisionTimeKind, rate: DecisionRate): Decisi
       return (instance, { stats }) =>
         rate.base + rate.perChoice * choicesOf(instance) + rate.perLabel * stats.labels;
     case 'measured':
-      return (_, { stats }: PlanResult) => stats.seconds;
+      return (_, { stats }: PlannerResult) => stats.seconds;
     case 'none':
       return () => 0;
     default:

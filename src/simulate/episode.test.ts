@@ -21,7 +21,7 @@ import { type Decider, freshDecider, staleDecider } from './planning-strategy.ts
 import { WARD_DEFAULTS } from './presets.ts';
 import { Programs } from './problem-factory.ts';
 import type { Arrival, Arrivals } from './requests.ts';
-import { type Scenario, simulate, wardScenario } from './simulate.ts';
+import { runScenario, type Scenario, wardScenario } from './simulate.ts';
 import { summarise } from './summary.ts';
 import { DEVICES, STILL, wardOf } from './test-support/wards.ts';
 import { Worlds } from './vector-environment.ts';
@@ -83,7 +83,7 @@ describe('a plan costs the same in the ward as in planning, while nothing moves'
           },
         };
         const expected: ReturnType<typeof planCosts>[] = [];
-        const outcomes = await simulate(scenario, decider, { requests: 3 });
+        const outcomes = await runScenario(scenario, decider, { requests: 3 });
         expect(outcomes.map(({ end }) => end)).toEqual(['served', 'served', 'served']);
         outcomes.forEach((outcome, i) => {
           const costs = must(expected[i], 'costs');
@@ -111,7 +111,7 @@ describe('every request', () => {
     staleDecider(exactPlanner, none, 2, 'stale'),
     staleDecider(exactPlanner, none, Number.POSITIVE_INFINITY, 'static'),
   ];
-  const run = (decider: Decider, requests = 200) => simulate(scenario, decider, { requests });
+  const run = (decider: Decider, requests = 200) => runScenario(scenario, decider, { requests });
 
   it.each(deciders().map(({ name }, i) => [name, i] as const))('ends once: %s', async (name, i) => {
     const outcomes = await run(must(deciders()[i], name));
@@ -142,7 +142,9 @@ describe('every request', () => {
     const outcomes = await run(decider, 60);
     expect(await run(again, 60)).toEqual(outcomes);
     const other = wardScenario(wardOf(LIVELY, 8), [CHAIN, RESIDUAL]);
-    expect(await simulate(other, must(deciders()[0], 'a decider'), { requests: 60 })).not.toEqual(outcomes);
+    expect(await runScenario(other, must(deciders()[0], 'a decider'), { requests: 60 })).not.toEqual(
+      outcomes,
+    );
   });
 
   it('comes at the same time for the same thing, whoever plans', async () => {
@@ -158,11 +160,11 @@ describe('every request', () => {
 describe('what requests do to each other', () => {
   const local = freshDecider(localPlanner, none);
   const alone = async (): Promise<number> =>
-    must((await simulate(scripted(wardOf(), [0]), local, { requests: 1 }))[0], 'an outcome').latency;
+    must((await runScenario(scripted(wardOf(), [0]), local, { requests: 1 }))[0], 'an outcome').latency;
 
   it('queue on devices', async () => {
     const seconds = await alone();
-    const outcomes = await simulate(scripted(wardOf(), [1, 1, 1]), local, { requests: 3 });
+    const outcomes = await runScenario(scripted(wardOf(), [1, 1, 1]), local, { requests: 3 });
     const latencies = outcomes.map(({ latency }) => latency).sort((a, b) => a - b);
     // Stages of three requests in turn on one device: the last ends when all work is done.
     expect(latencies[2]).toBeCloseTo(3 * seconds, 9);
@@ -178,7 +180,7 @@ describe('what requests do to each other', () => {
         return { decisions: localPlan(instance) };
       },
     };
-    await simulate(scripted(wardOf(), [1, 1.001, 90]), watcher, { requests: 3 });
+    await runScenario(scripted(wardOf(), [1, 1.001, 90]), watcher, { requests: 3 });
     expect(waits[0]).toBe(0);
     expect(waits[1]).toBeGreaterThan(0);
     expect(waits[2]).toBe(0);
@@ -188,7 +190,7 @@ describe('what requests do to each other', () => {
     const needed = await memoryOfLocal();
     // Enough for one, not for two.
     const devices = [{ macsPerSecond: 2e7, memory: 1.5 * needed }];
-    const outcomes = await simulate(scripted(wardOf({}, 1, devices), [1, 1.0001, 50]), local, {
+    const outcomes = await runScenario(scripted(wardOf({}, 1, devices), [1, 1.0001, 50]), local, {
       requests: 3,
     });
     expect(outcomes.map(({ request, end, refusal }) => [request, end, refusal]).sort()).toEqual([
@@ -197,7 +199,7 @@ describe('what requests do to each other', () => {
       [2, 'served', undefined],
     ]);
     // Planned at the same moment, the second is refused where it would begin.
-    const both = await simulate(
+    const both = await runScenario(
       scripted(wardOf({}, 1, devices), [1, 1]),
       freshDecider(localPlanner, () => 1e-9),
       {
@@ -217,14 +219,14 @@ describe('what requests do to each other', () => {
         return {};
       },
     };
-    await simulate(scripted(wardOf(), [0]), watcher, { requests: 1 });
+    await runScenario(scripted(wardOf(), [0]), watcher, { requests: 1 });
     return bytes;
   }
 
   it('wait for the planner, whose time counts', async () => {
     const slow = freshDecider(localPlanner, () => 0.1);
     const seconds = await alone();
-    const outcomes = await simulate(scripted(wardOf(), [1, 1, 1]), slow, { requests: 3 });
+    const outcomes = await runScenario(scripted(wardOf(), [1, 1, 1]), slow, { requests: 3 });
     const sorted = outcomes.toSorted((a, b) => a.request - b.request);
     sorted.forEach(({ queued, deciding }, i) => {
       expect(queued).toBeCloseTo(0.1 * i, 9);
@@ -232,7 +234,9 @@ describe('what requests do to each other', () => {
     });
     expect(sorted[0]?.latency).toBeCloseTo(0.1 + seconds, 9);
     // With less time than planning takes nothing begins, and once that is known nothing is planned.
-    const hasty = await simulate(scripted(wardOf(), [1, 2, 3, 4, 5, 6, 7, 8], 0.08), slow, { requests: 8 });
+    const hasty = await runScenario(scripted(wardOf(), [1, 2, 3, 4, 5, 6, 7, 8], 0.08), slow, {
+      requests: 8,
+    });
     expect(new Set(hasty.map(({ end }) => end))).toEqual(new Set(['refused']));
     expect(hasty.some(({ refusal, deciding }) => refusal === 'no time' && deciding === 0)).toBe(true);
   });
@@ -261,7 +265,7 @@ describe('what the world does to requests', () => {
       name: 'slow',
       decide: async (question) => ({ ...(await afar.decide(question)), seconds: 0.3 }),
     };
-    const outcomes = await simulate(scripted(spec, times, 1.5), slow, { requests: 60 });
+    const outcomes = await runScenario(scripted(spec, times, 1.5), slow, { requests: 60 });
     const usual = must(outcomes.map(({ latency }) => latency).sort((a, b) => a - b)[0], 'a latency');
     const held = outcomes.filter(({ end, latency }) => end === 'served' && latency > usual + 0.1);
     expect(held.length).toBeGreaterThan(3);
@@ -278,7 +282,10 @@ describe('what the world does to requests', () => {
       return { ...spec, fleet: { ...spec.fleet, bandwidth } };
     };
     const run = async (parameters: Partial<WardParameters>): Promise<WardOutcome> =>
-      must((await simulate(scripted(slow(parameters), [0.03], 60), afar, { requests: 1 }))[0], 'an outcome');
+      must(
+        (await runScenario(scripted(slow(parameters), [0.03], 60), afar, { requests: 1 }))[0],
+        'an outcome',
+      );
     const still = await run({});
     expect(still.latency).toBeGreaterThan(5 * STILL.block);
     expect(still.latency).toBeCloseTo(still.predicted.latency, 9);
@@ -292,7 +299,7 @@ describe('what the world does to requests', () => {
       { macsPerSecond: 1e5, energy: 1 },
     ]);
     const times = Array.from({ length: 40 }, (_, i) => 20 * i);
-    const outcomes = await simulate(scripted(spec, times, 60), afar2, { requests: 40 });
+    const outcomes = await runScenario(scripted(spec, times, 60), afar2, { requests: 40 });
     const ends = new Set(outcomes.map(({ end, refusal }) => refusal ?? end));
     expect(ends).toContain('lost');
     expect(ends).toContain('device left');
@@ -309,7 +316,7 @@ describe('what the world does to requests', () => {
 
   it('a busy device takes longer, by as much as others take', async () => {
     const run = (deviation: number) =>
-      simulate(
+      runScenario(
         scripted(wardOf({ load: { mean: 0.3, deviation, seconds: 1e9 } }, 5), [0]),
         freshDecider(localPlanner, none),
         { requests: 1 },
@@ -362,7 +369,7 @@ describe('plans that are used again', () => {
         return answer;
       },
     };
-    const outcomes = await simulate(scripted(spec, times), watcher, { requests: 60 });
+    const outcomes = await runScenario(scripted(spec, times), watcher, { requests: 60 });
     // One plan by the ward's own devices, whoever else is there.
     expect(new Set(plans).size).toBe(1);
     expect(DEVICES).toHaveLength(3);
@@ -381,7 +388,7 @@ describe('plans that are used again', () => {
       },
     };
     const times = [0, 1, 9, 11, 12, 25];
-    await simulate(scripted(wardOf(), times), staleDecider(counting, none, 10, 'stale'), { requests: 6 });
+    await runScenario(scripted(wardOf(), times), staleDecider(counting, none, 10, 'stale'), { requests: 6 });
     expect(asked).toHaveLength(3);
   });
 });

@@ -21,7 +21,7 @@ export { type Decider, type DecisionTime, freshDecider, staleDecider } from './p
 export { WARD_DEFAULTS, WARD_PRESETS, type WardPreset, wardPreset } from './presets.ts';
 export { recorded } from './record.ts';
 export { type ReplayOptions, replayScenario } from './replay.ts';
-export { type Scenario, type SimulateOptions, simulate, wardScenario } from './simulate.ts';
+export { runScenario, type Scenario, type ScenarioOptions, wardScenario } from './simulate.ts';
 export { summarise, type WardSummary } from './summary.ts';
 export { parseTrace, type Trace } from './trace.ts';
 export { Worlds } from './vector-environment.ts';

@@ -1,10 +1,10 @@
 // Planners in a ward: asked anew at each request, now and then, or once.
-import type { Planner, PlanningInstance, PlanResult, StageDecision, WarmStart } from '../plan/index.ts';
+import type { Planner, PlannerResult, PlanningInstance, StageDecision, WarmStart } from '../plan/index.ts';
 import { must } from '../util/index.ts';
 import type { WardAnswer, WardQuestion } from './decision-request.ts';
 
 /** Seconds that a plan took, as they count against the deadline. */
-export type DecisionTime = (instance: PlanningInstance, result: PlanResult) => number;
+export type DecisionTime = (instance: PlanningInstance, result: PlannerResult) => number;
 
 /** Answers a ward's questions. */
 export interface Decider {

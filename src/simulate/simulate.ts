@@ -40,7 +40,7 @@ export function wardScenario(
 }
 
 /** What an episode is told beside its scenario. */
-export interface SimulateOptions {
+export interface ScenarioOptions {
   /** All that come if absent, for scenarios that end. */
   readonly requests?: number | undefined;
   /** Ends the episode early: what has ended so far is returned. */
@@ -52,10 +52,10 @@ export interface SimulateOptions {
 const EVENTS_EVERY = 16;
 
 /** Runs the scenario's requests under a planner: what became of each, in the order in which they ended. */
-export async function simulate(
+export async function runScenario(
   scenario: Scenario,
   decider: Decider,
-  options: SimulateOptions = {},
+  options: ScenarioOptions = {},
 ): Promise<WardOutcome[]> {
   const outcomes: WardOutcome[] = [];
   const { programs, deadlineSpread } = scenario;

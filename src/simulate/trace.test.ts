@@ -8,7 +8,7 @@ import { freshDecider } from './planning-strategy.ts';
 import { WARD_DEFAULTS } from './presets.ts';
 import { recorded } from './record.ts';
 import { replayScenario } from './replay.ts';
-import { simulate, wardScenario } from './simulate.ts';
+import { runScenario, wardScenario } from './simulate.ts';
 import { wardOf } from './test-support/wards.ts';
 import { fleetFile, parseTrace } from './trace.ts';
 
@@ -30,7 +30,7 @@ const greedy = () => freshDecider(greedyPlanner, () => 0.003);
 
 async function record(count = 80) {
   const lines: string[] = [];
-  const outcomes = await simulate(
+  const outcomes = await runScenario(
     recorded(SCENARIO, (line) => lines.push(line)),
     greedy(),
     { requests: count },
@@ -43,7 +43,7 @@ describe('a replay', () => {
     const { text, outcomes } = await record();
     const trace = parseTrace(text);
     const scenario = replayScenario(trace, [CHAIN], { requests, seed: 9 });
-    const again = await simulate(scenario, greedy(), { requests: trace.requests.length });
+    const again = await runScenario(scenario, greedy(), { requests: trace.requests.length });
     expect(again).toHaveLength(outcomes.length);
     again.forEach((outcome, i) => {
       const wanted = must(outcomes[i], 'an outcome');
@@ -81,7 +81,7 @@ describe('a replay', () => {
     const { lines } = await record(10);
     const fleets = lines.filter((line) => !line.includes('"request":{"bundle"')).join('\n');
     const scenario = replayScenario(parseTrace(fleets), [CHAIN], { requests, seed: 9 });
-    const outcomes = await simulate(
+    const outcomes = await runScenario(
       scenario,
       freshDecider(localPlanner, () => 0),
       { requests: 30 },

@@ -12,8 +12,8 @@ import {
   parseTrace,
   recorded,
   replayScenario,
+  runScenario,
   type Scenario,
-  simulate,
   summarise,
   WARD_PRESETS,
   type WardOutcome,
@@ -147,7 +147,7 @@ async function run(paths: readonly string[], options: SimulateCommandOptions): P
   async function episodeOf(solver: SimulatedName, record: string | undefined): Promise<WardOutcome[]> {
     const told = record === undefined ? undefined : recording(scenario, record);
     const outcomes = await output.during(`simulating ${solver}`, (progress) =>
-      simulate(told?.scenario ?? scenario, deciderOf(solver, options), {
+      runScenario(told?.scenario ?? scenario, deciderOf(solver, options), {
         requests,
         signal: interrupt.signal,
         onProgress: (done) => progress.update(done, requests, `simulating ${solver}`),

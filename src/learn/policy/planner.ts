@@ -5,8 +5,8 @@ import {
   checkPlan,
   greedyPlanner,
   type Planner,
+  type PlannerResult,
   type PlanningInstance,
-  type PlanResult,
   type StageDecision,
 } from '../../plan/index.ts';
 import { type DecodeOptions, Decoder, QUICK, WIDE } from './decode.ts';
@@ -47,7 +47,7 @@ export class PolicyPlanner implements Planner {
   /**
    * A checked plan with status `gap` and no more than the trivial bound, or `unknown`. Never `infeasible`: it proves nothing.
    */
-  plan(instance: PlanningInstance): Promise<PlanResult> {
+  plan(instance: PlanningInstance): Promise<PlannerResult> {
     // The arrays serve one request at a time.
     const answer = this.#queue.then(() => this.#plan(instance));
     this.#queue = answer.catch(() => undefined);
@@ -59,7 +59,7 @@ export class PolicyPlanner implements Planner {
     await this.#adviser.close();
   }
 
-  async #plan(instance: PlanningInstance): Promise<PlanResult> {
+  async #plan(instance: PlanningInstance): Promise<PlannerResult> {
     const start = performance.now();
     const bound = instance.weights.accuracy * (1 - instance.unprunedAccuracy);
     const advice = await this.#adviser.ask(instance);

@@ -1,8 +1,8 @@
 // The door to training: jax-js is loaded only by those who train.
-import type { Trainer, TrainOptions } from './trainer.ts';
+import type { Trainer, TrainerOptions } from './trainer.ts';
 
 /** Makes a training run ready; see `Trainer`. */
-export async function startTraining(options: TrainOptions): Promise<Trainer> {
+export async function startTraining(options: TrainerOptions): Promise<Trainer> {
   const { Trainer: Run } = await import('./trainer.ts');
   return Run.start(options);
 }

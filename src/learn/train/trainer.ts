@@ -38,7 +38,7 @@ import { TrainingSet } from './training-set.ts';
 import { type GapReport, gapsOf, HELD_BACK_SEED, type HeldBack, heldBack } from './validation.ts';
 
 /** A run's options. */
-export interface TrainOptions {
+export interface TrainerOptions {
   readonly source: RequestSource;
   readonly seed: number;
   readonly budget: Budget;
@@ -74,7 +74,7 @@ const GAP_EVERY = 10;
 /** One run; call `next` until it says that there is no more. */
 export class Trainer {
   readonly network: NetworkShape;
-  readonly #options: TrainOptions;
+  readonly #options: TrainerOptions;
   readonly #improve: ImproveOptions;
   readonly #set = new TrainingSet();
   readonly #trier = new Trier();
@@ -96,7 +96,7 @@ export class Trainer {
   #trying = 0;
   #reward = 0;
 
-  private constructor(options: TrainOptions) {
+  private constructor(options: TrainerOptions) {
     this.#options = options;
     this.network = options.network ?? NETWORK;
     this.#improve = { ...IMPROVE, ...options.improve };
@@ -115,7 +115,7 @@ export class Trainer {
   }
 
   /** Makes a run ready: starts the arithmetic, and goes on from a checkpoint if there is one. */
-  static async start(options: TrainOptions): Promise<Trainer> {
+  static async start(options: TrainerOptions): Promise<Trainer> {
     await init('wasm');
     defaultDevice('wasm');
     return new Trainer(options);

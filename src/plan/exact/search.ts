@@ -2,7 +2,7 @@
 // branching, until the plan is proven. A bound found on a graph reduced at a threshold holds up to that threshold only, and
 // up to the best plan: it is taken anew wherever either changes. Only an empty window without any limit is infeasible.
 
-import type { PlanProgress, PlanResult, PlanStats, SearchOptions } from '../planner.ts';
+import type { PlannerResult, PlanProgress, PlanStats, SearchOptions } from '../planner.ts';
 import type { PlanStatus } from '../problem/instance.ts';
 import { pricesFor } from './bounds/accuracy-dp.ts';
 import { reduceGraph } from './bounds/arc-fixing.ts';
@@ -123,7 +123,7 @@ export class Search {
     if (this.#bound >= this.#ceiling) this.#bound = Number.POSITIVE_INFINITY;
   }
 
-  run(): PlanResult {
+  run(): PlannerResult {
     this.root();
     // A plan so near its bound is settled at once; the search begins with a beam anyway.
     const near = this.#gapNow <= NEAR && this.#effort === 'exact';
@@ -308,7 +308,7 @@ export class Search {
     }
   }
 
-  #result(): PlanResult {
+  #result(): PlannerResult {
     const { objective, decisions } = this.#incumbent;
     return {
       ...concluded(objective, this.#bound, this.#gap),

@@ -1,6 +1,6 @@
 // Exact planning of any instance: one search, or one for each level where all cuts keep one level.
 
-import type { PlanResult } from '../planner.ts';
+import type { PlannerResult } from '../planner.ts';
 import type { PlanningInstance } from '../problem/instance.ts';
 import { buildGraph } from './graph/graph.ts';
 import { atLevel, commonLevels, withLevel } from './per-level.ts';
@@ -13,7 +13,7 @@ export type { Effort, SolveOptions } from './search.ts';
 export const DEFAULT_LABELS = { exact: 4_000_000, beam: 400_000 } as const;
 
 /** Solves an instance. */
-export function solve(instance: PlanningInstance, effort: Effort, options: SolveOptions = {}): PlanResult {
+export function solve(instance: PlanningInstance, effort: Effort, options: SolveOptions = {}): PlannerResult {
   const work = new Work(
     options.labels ?? DEFAULT_LABELS[effort],
     options.seconds ?? Number.POSITIVE_INFINITY,
@@ -25,7 +25,7 @@ export function solve(instance: PlanningInstance, effort: Effort, options: Solve
   return graph ? new Search(graph, effort, options, work).run() : impossible(work);
 }
 
-function impossible(work: Work): PlanResult {
+function impossible(work: Work): PlannerResult {
   const bound = Number.POSITIVE_INFINITY;
   return {
     status: 'infeasible',
@@ -42,7 +42,7 @@ function solveLevels(
   effort: Effort,
   options: SolveOptions,
   work: Work,
-): PlanResult {
+): PlannerResult {
   const searches = Array.from({ length: levels }, (_, level) => {
     const graph = buildGraph(atLevel(instance, level));
     // A plan of the whole instance is one of this level alone, if it is of this level.
@@ -54,7 +54,7 @@ function solveLevels(
   }).filter((entry) => entry !== undefined);
   for (const { search } of searches) search.root();
   searches.sort((a, b) => a.search.bound - b.search.bound || a.level - b.level);
-  let best: PlanResult = impossible(work);
+  let best: PlannerResult = impossible(work);
   let bound = Number.POSITIVE_INFINITY;
   for (const { level, search } of searches) {
     search.limitTo(best.objective);

@@ -1,6 +1,6 @@
 // The heuristics as planners.
 
-import type { Planner, PlanResult } from '../planner.ts';
+import type { Planner, PlannerResult } from '../planner.ts';
 import type { PlanningInstance, Solution } from '../problem/instance.ts';
 import {
   solveDistributeOnly,
@@ -58,7 +58,7 @@ function restricted(
     name,
     async plan(instance, { warm: _, ...options } = {}) {
       // What an earlier plan of the whole program left does not fit the smaller one.
-      let stats: PlanResult['stats'] = { labels: 0, seconds: 0 };
+      let stats: PlannerResult['stats'] = { labels: 0, seconds: 0 };
       const solution = await solve(instance, async (smaller) => {
         const result = await inner.plan(smaller, options);
         stats = result.stats;

@@ -3,7 +3,7 @@ import type { ModelData } from 'highs';
 import { BedsideError } from '../../util/index.ts';
 import { buildGraph, type Graph } from '../exact/graph/graph.ts';
 import { Incumbent } from '../exact/incumbent.ts';
-import type { Planner, PlanOptions, PlanResult } from '../planner.ts';
+import type { Planner, PlannerOptions, PlannerResult } from '../planner.ts';
 import type { PlanningInstance } from '../problem/instance.ts';
 import { writeLp } from './lp-writer.ts';
 import { buildModel, type Model, pathOfValues } from './model.ts';
@@ -44,12 +44,12 @@ export function exportLp(instance: PlanningInstance): string | undefined {
   return writeLp(buildModel(graph).program, head.join('\n'));
 }
 
-function proven(): PlanResult {
+function proven(): PlannerResult {
   const bound = Number.POSITIVE_INFINITY;
   return { status: 'infeasible', objective: bound, bound, stats: { labels: 0, seconds: 0 } };
 }
 
-async function solveModel(graph: Graph, options: PlanOptions): Promise<PlanResult> {
+async function solveModel(graph: Graph, options: PlannerOptions): Promise<PlannerResult> {
   const highs = await loadHighs();
   const built = buildModel(graph);
   const model = highs.createModel(modelData(built.program, highs.constants.objectiveSense.minimize));
@@ -103,7 +103,7 @@ function answer(
   optimal: boolean,
   bound: number,
   columns: ArrayLike<number> | undefined,
-): PlanResult {
+): PlannerResult {
   const incumbent = new Incumbent(graph);
   if (columns) incumbent.offer(pathOfValues(graph, model, columns), Number.NEGATIVE_INFINITY);
   const { objective, decisions } = incumbent;

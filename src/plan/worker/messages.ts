@@ -1,6 +1,6 @@
 // What goes between a planner's worker thread and the thread that started it.
 import type { Effort } from '../exact/solve.ts';
-import type { PlanProgress, PlanResult, SearchOptions } from '../planner.ts';
+import type { PlannerResult, PlanProgress, SearchOptions } from '../planner.ts';
 import type { PlanningInstance } from '../problem/instance.ts';
 
 /** One request. `stop` is shared: the worker, busy, cannot receive a message. */
@@ -14,5 +14,5 @@ export interface PlanTask {
 
 export type PlanReply =
   | { readonly id: number; readonly progress: PlanProgress }
-  | { readonly id: number; readonly result: PlanResult }
+  | { readonly id: number; readonly result: PlannerResult }
   | { readonly id: number; readonly error: string };

@@ -2,12 +2,12 @@
 import type { Worker } from 'node:worker_threads';
 import { BedsideError, startThread } from '../../util/index.ts';
 import type { Effort } from '../exact/solve.ts';
-import type { Planner, PlanOptions, PlanProgress, PlanResult } from '../planner.ts';
+import type { Planner, PlannerOptions, PlannerResult, PlanProgress } from '../planner.ts';
 import type { PlanningInstance } from '../problem/instance.ts';
 import type { PlanReply, PlanTask } from './messages.ts';
 
 interface Waiting {
-  readonly resolve: (result: PlanResult) => void;
+  readonly resolve: (result: PlannerResult) => void;
   readonly reject: (error: Error) => void;
   readonly onProgress: ((progress: PlanProgress) => void) | undefined;
 }
@@ -33,7 +33,7 @@ export class WorkerPlanner implements Planner {
   }
 
   /** @throws BedsideError E_INTERNAL when the thread failed or was closed */
-  plan(instance: PlanningInstance, options: PlanOptions = {}): Promise<PlanResult> {
+  plan(instance: PlanningInstance, options: PlannerOptions = {}): Promise<PlannerResult> {
     if (this.#failure) return Promise.reject(this.#failure);
     const { signal, onProgress, ...rest } = options;
     const id = this.#next++;
@@ -44,7 +44,7 @@ export class WorkerPlanner implements Planner {
     if (signal?.aborted) abort();
     signal?.addEventListener('abort', abort, { once: true });
     const task: PlanTask = { id, effort: this.name, instance, options: rest, stop };
-    const answer = new Promise<PlanResult>((resolve, reject) => {
+    const answer = new Promise<PlannerResult>((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject, onProgress });
       this.#worker.ref();
       this.#worker.postMessage(task);
