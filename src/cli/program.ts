@@ -16,9 +16,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   train: async () => (await import('./commands/train.ts')).addTrain,
   simulate: async () => (await import('./commands/simulate.ts')).addSimulate,
   infer: async () => (await import('./commands/infer.ts')).addInfer,
-  worker: async () => (await import('./commands/worker.ts')).addWorker,
-  fleet: async () => (await import('./commands/fleet.ts')).addFleet,
-  cluster: async () => (await import('./commands/cluster.ts')).addCluster,
+  worker: async () => (await import('./commands/worker/command.ts')).addWorker,
+  fleet: async () => (await import('./commands/fleet/command.ts')).addFleet,
+  cluster: async () => (await import('./commands/cluster/command.ts')).addCluster,
   demo: async () => (await import('./commands/demo.ts')).addDemo,
 };
 

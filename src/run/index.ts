@@ -27,6 +27,7 @@ export type {
   NodeEntry,
   Renewed,
   ServerInfo,
+  WrittenCluster,
 } from './nats/index.ts';
 export { BEAT_MS, type Endpoint, type Fabric, type NodeHandlers, SILENCE_MS } from './protocol/fabric.ts';
 export type { Assignment, ErrorWords, Message, Part } from './protocol/messages.ts';

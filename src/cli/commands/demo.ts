@@ -39,7 +39,7 @@ import {
 import { type Played, play } from '../demo/play.ts';
 import { reportHeatmaps } from '../heatmaps/index.ts';
 import { type LoadedModel, loadClassifier, loadTwoSets, type TwoSets } from '../load.ts';
-import { server } from '../nats/access.ts';
+import { serverUrl } from '../options/nats.ts';
 import { addCommon, addRun, type CommonOptions, type RunOptions } from '../options.ts';
 import { Output } from '../output.ts';
 import { pruneAndMeasure } from '../prune-run.ts';
@@ -213,7 +213,7 @@ async function demo(options: DemoOptions): Promise<void> {
 /** --fabric: `nats` is a server of this machine at its usual port. */
 function fabric(text: string): string {
   if (text === 'nats') return 'nats://127.0.0.1:4222';
-  return text === 'local' ? text : server(text);
+  return text === 'local' ? text : serverUrl(text);
 }
 
 /** The server that is asked for, which is better found missing now than after everything else. */

@@ -1,6 +1,6 @@
 // `bedside infer`: samples through a plan on real workers.
 import { type Command, Option } from 'commander';
-import { plannerOf, SOLVERS, type SolverName } from '../../app/index.ts';
+import { isServerUrl, plannerOf, SOLVERS, type SolverName } from '../../app/index.ts';
 import type { Bundle, BundleManifest } from '../../bundle/index.ts';
 import { describeClassifier } from '../../evaluate/index.ts';
 import { fixedBatchOf } from '../../onnx/index.ts';
@@ -23,9 +23,9 @@ import { Interrupt } from '../interrupt.ts';
 import { loadData } from '../load.ts';
 import { emulated, localFleet, reportsOf } from '../local-fleet.ts';
 import { measureProposals } from '../measured-levels.ts';
-import { addCredentials, isServer } from '../nats/access.ts';
 import { type NatsRoom, openNatsRoom } from '../nats/nats-room.ts';
 import { openedBundle } from '../opened-bundle.ts';
+import { addCredentials } from '../options/nats.ts';
 import {
   addCommon,
   addData,
@@ -309,7 +309,7 @@ function assertOptions({ fabric, fleet, workers, credentials, source, levels }: 
       },
     );
   }
-  if (fabric !== 'local' && !isServer(fabric)) {
+  if (fabric !== 'local' && !isServerUrl(fabric)) {
     throw new BedsideError('E_USAGE', `there is no fabric '${fabric}'`, {
       hint: 'leave --fabric out for processes of this machine, or name a server as nats://host:port',
     });

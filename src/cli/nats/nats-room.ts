@@ -1,13 +1,12 @@
 // The fleet on a NATS server, as `infer` runs plans on it.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { findAccess, fleetFileOf, hasMeasured, type ServerOptions } from '../../app/index.ts';
 import { type Bundle, MANIFEST_FILE } from '../../bundle/index.ts';
 import { type Fleet, fleetOf } from '../../plan/index.ts';
 import { type BoardEntry, type Fabric, loadNats, type NatsAccess } from '../../run/index.ts';
 import { BedsideError, readFileChecked } from '../../util/index.ts';
 import type { Output } from '../output.ts';
-import { accessOf, type NatsOptions } from './access.ts';
-import { fleetOfBoard, hasMeasured } from './board-fleet.ts';
 
 /** Where plans run. */
 export interface NatsRoom {
@@ -19,7 +18,7 @@ export interface NatsRoom {
   readonly unmeasured: readonly string[];
 }
 
-export interface NatsRoomOptions extends NatsOptions {
+export interface NatsRoomOptions extends ServerOptions {
   /** The device that has the input. */
   readonly source?: string | undefined;
 }
@@ -35,7 +34,7 @@ export async function openNatsRoom(
   options: NatsRoomOptions,
   output: Output,
 ): Promise<NatsRoom> {
-  const access = await accessOf(options, ['coordinator', 'client']);
+  const access = await findAccess(options, ['coordinator', 'client']);
   const { NatsFabric, connectNats, FleetBoard } = await loadNats();
   await publish(bundle, access, output);
   const connection = await connectNats(access);
@@ -50,7 +49,7 @@ export async function openNatsRoom(
   }
   const fleet = given
     ? present(given, entries)
-    : fleetOf(fleetOfBoard(entries, { source: options.source, bundle }));
+    : fleetOf(fleetFileOf(entries, { source: options.source, bundle }));
   const names = new Set(fleet.devices.map(({ name }) => name));
   const left = given ? [] : entries.flatMap(({ name }) => (names.has(name) ? [] : [name]));
   if (left.length > 0)

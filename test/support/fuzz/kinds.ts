@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { copyFile, cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { findAccess } from '../../../src/app/cluster/access.ts';
 import { sealed } from '../../../src/bundle/seal.ts';
-import { accessOf } from '../../../src/cli/nats/access.ts';
 import type { Random } from '../../../src/util/index.ts';
 import { changeOne, damagedBytes, damagedJson, pick } from './damage.ts';
 import { damagedModel } from './mutate-model.ts';
@@ -199,7 +199,7 @@ async function policy({ valid, own, random }: Place): Promise<Act> {
 async function credentials({ seeds, own, random }: Place): Promise<Act> {
   const path = join(own, 'observer.json');
   await writeFile(path, damagedJson(seeds.credentials, random));
-  return { call: () => accessOf({ credentials: path }, ['observer']) };
+  return { call: () => findAccess({ credentials: path }, ['observer']) };
 }
 
 async function trace({ valid, own, random }: Place): Promise<Act> {

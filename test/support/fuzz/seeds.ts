@@ -3,10 +3,10 @@ import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
+import { findAccess } from '../../../src/app/cluster/access.ts';
 import { writeBundle } from '../../../src/bundle/index.ts';
 import { contentsOf } from '../../../src/bundle/test-support/contents.ts';
 import { Net } from '../../../src/channels/test-support/net.ts';
-import { accessOf } from '../../../src/cli/nats/access.ts';
 import { runHere } from '../../../src/cli/test-support/in-process.ts';
 import { npyArray, writeNpz } from '../../../src/data/index.ts';
 import { canonicalGraph, int, ints, type Model, writeModel } from '../../../src/onnx/index.ts';
@@ -105,7 +105,7 @@ export async function writeSeeds(folder: string): Promise<Seeds> {
   const { credentials } = newCredentials({ role: 'observer', name: 'a' }, of);
   // Of a format that has moved on, all would be refused for that alone.
   await writeFile(to('observer.json'), JSON.stringify(credentials));
-  await accessOf({ credentials: to('observer.json') }, ['observer']);
+  await findAccess({ credentials: to('observer.json') }, ['observer']);
   return { models, fleet, request, credentials };
 }
 

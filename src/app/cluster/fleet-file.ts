@@ -1,33 +1,33 @@
-// A fleet as its devices say it is.
+// A fleet file of the workers on a server, by what they announce of themselves.
 import { hostname } from 'node:os';
 import type { BundleManifest } from '../../bundle/index.ts';
 import type { FleetFile } from '../../plan/index.ts';
 import type { BoardEntry } from '../../run/index.ts';
 import { BedsideError } from '../../util/index.ts';
 
-/** Devices of a fleet at most, and letters of their names. */
+/** Most devices of a fleet, and most letters of their names. */
 const MOST_DEVICES = 64;
 const MOST_NAME = 64;
 
-/** Seconds of a stage that can be so: those of a fleet file. */
+/** Limits of a stage's seconds, as in a fleet file. */
 const [LEAST_SECONDS, MOST_SECONDS] = [1e-9, 3600];
 
-/** Of links that nobody has probed yet: a weak radio link. */
+/** Assumed for links that nobody has probed yet: a weak radio link. */
 const UNKNOWN_LINK = { bytesPerSecond: 1e6, latency: 0.005 };
 
-export interface BoardFleetOptions {
+/** How workers become a fleet. */
+export interface FleetFileOptions {
   /** The device that has the input. */
   readonly source?: string | undefined;
-  /** Measured times of other bundles of the same name are left out. */
+  /** The bundle to plan for: measured times of other bundles of the same name are left out. */
   readonly bundle?: { readonly sha256: string; readonly manifest: BundleManifest } | undefined;
 }
 
 /**
- * A fleet file of the entries of a board, for `bedside plan` and for planning. What one device says wrongly of itself is left
- * out, and spoils nothing for the others.
- * @throws BedsideError E_FLEET when nobody is there, or the source is not or is not trusted
+ * A fleet file of the announced workers. A figure that cannot be true is clamped or left out; it does not affect other devices.
+ * @throws BedsideError E_FLEET when nobody is there, or the source is missing or not trusted
  */
-export function fleetOfBoard(entries: readonly BoardEntry[], options: BoardFleetOptions = {}): unknown {
+export function fleetFileOf(entries: readonly BoardEntry[], options: FleetFileOptions = {}): unknown {
   const source = sourceOf(entries, options.source);
   const { taken } = takenFrom(entries, source);
   const names = new Set(taken.map(({ name }) => name));
@@ -50,7 +50,7 @@ export function fleetOfBoard(entries: readonly BoardEntry[], options: BoardFleet
   };
 }
 
-/** The source, then trusted devices, then others, as many as a fleet can have; and the names of those that are left. */
+/** As many as a fleet can have: first the source, then trusted devices, then others. `left` names the rest. */
 export function takenFrom(
   entries: readonly BoardEntry[],
   source: string,
@@ -65,7 +65,7 @@ export function takenFrom(
   };
 }
 
-/** Whether a device has timed a bundle's stages itself, and says of it what can be so. */
+/** Whether a device has timed the stages of a bundle itself, and announces times that can be true. */
 export function hasMeasured(
   { bundles, seconds }: BoardEntry,
   { sha256, manifest }: { readonly sha256: string; readonly manifest: BundleManifest },
@@ -87,7 +87,7 @@ function isTable(table: readonly (readonly number[])[]): boolean {
   );
 }
 
-function deviceOf(entry: BoardEntry, { bundle }: BoardFleetOptions): FleetFile['devices'][number] {
+function deviceOf(entry: BoardEntry, { bundle }: FleetFileOptions): FleetFile['devices'][number] {
   const { name, host, emulated, macsPerSecond, memory, battery, joulesPerMac, joulesPerByteSent, trusted } =
     entry;
   const said = Object.entries(emulated).map(([what, value]) => `${what} ${value}`);
@@ -110,7 +110,7 @@ function deviceOf(entry: BoardEntry, { bundle }: BoardFleetOptions): FleetFile['
   };
 }
 
-/** The one that is named; else a trusted one of this machine, where the input is. */
+/** The named device; otherwise a trusted one of this machine, where the input is. */
 function sourceOf(entries: readonly BoardEntry[], named: string | undefined): string {
   const there = entries.map(({ name }) => name).join(', ') || 'nobody';
   if (entries.length === 0) {

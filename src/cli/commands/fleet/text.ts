@@ -1,10 +1,10 @@
-// Who is in a fleet, as people read it.
-import type { BoardEntry } from '../../run/index.ts';
-import { formatBytes, formatCount, formatJoules, formatSeconds } from '../../util/index.ts';
-import { table } from '../tables.ts';
+// The workers of a fleet as text.
+import type { BoardEntry } from '../../../run/index.ts';
+import { formatBytes, formatCount, formatJoules, formatSeconds } from '../../../util/index.ts';
+import { table } from '../../tables.ts';
 
-/** Devices with what they hold, then their links. */
-export function fleetText(entries: readonly BoardEntry[]): string {
+/** A table of devices with what they hold, and a table of their links. */
+export function describeFleet(entries: readonly BoardEntry[]): string {
   if (entries.length === 0) return 'no worker is there';
   const devices = table(
     ['device', 'host', 'trusted', '>MAC/s', '>memory', '>used', '>battery', 'holds', 'emulated'],
@@ -16,7 +16,7 @@ export function fleetText(entries: readonly BoardEntry[]): string {
       formatBytes(entry.memory),
       formatBytes(entry.memoryUsed),
       entry.battery === undefined ? '-' : formatJoules(entry.battery),
-      entry.bundles.map(held).join('; ') || '-',
+      entry.bundles.map(describeHeld).join('; ') || '-',
       Object.entries(entry.emulated)
         .map(([what, value]) => `${what} ${value}`)
         .join(', ') || '-',
@@ -33,6 +33,6 @@ export function fleetText(entries: readonly BoardEntry[]): string {
   return `${devices}\n\n${table(['link', '>throughput', '>latency'], links)}`;
 }
 
-function held({ name, stages, measured }: BoardEntry['bundles'][number]): string {
+function describeHeld({ name, stages, measured }: BoardEntry['bundles'][number]): string {
   return `${name} ${stages.length === 0 ? 'no stage' : stages.join(' ')}${measured ? ', timed' : ''}`;
 }

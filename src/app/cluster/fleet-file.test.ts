@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { fleetOf } from '../../plan/index.ts';
 import { manifestOf } from '../../plan/test-support/manifests.ts';
 import type { BoardEntry } from '../../run/index.ts';
-import { fleetOfBoard, hasMeasured, takenFrom } from './board-fleet.ts';
+import { fleetFileOf, hasMeasured, takenFrom } from './fleet-file.ts';
 
 function entry(name: string, given: Partial<BoardEntry> = {}): BoardEntry {
   return {
@@ -14,10 +14,10 @@ function entry(name: string, given: Partial<BoardEntry> = {}): BoardEntry {
   };
 }
 
-describe('a fleet of a board', () => {
+describe('a fleet file of announced workers', () => {
   it('has measured times and links, and says what is emulated', () => {
     const fleet = fleetOf(
-      fleetOfBoard([
+      fleetFileOf([
         entry('a', {
           seconds: { ecg: [[0.1, 0.05]] },
           bundles: [{ name: 'ecg', sha256: 'x', stages: [0], measured: true }],
@@ -39,13 +39,13 @@ describe('a fleet of a board', () => {
 
   it('takes as source a trusted device of this machine, or the one that is named', () => {
     const entries = [entry('far', { host: 'elsewhere' }), entry('guest', { trusted: false }), entry('here')];
-    const sourceOf = (source?: string) => (fleetOfBoard(entries, { source }) as { source: string }).source;
+    const sourceOf = (source?: string) => (fleetFileOf(entries, { source }) as { source: string }).source;
     expect(sourceOf()).toBe('here');
     expect(sourceOf('far')).toBe('far');
     expect(() => sourceOf('guest')).toThrow(/not trusted/);
     expect(() => sourceOf('other')).toThrow(/not there/);
-    expect(() => fleetOfBoard(entries.slice(0, 2))).toThrow(/no trusted worker/);
-    expect(() => fleetOfBoard([])).toThrow(/no worker/);
+    expect(() => fleetFileOf(entries.slice(0, 2))).toThrow(/no trusted worker/);
+    expect(() => fleetFileOf([])).toThrow(/no worker/);
   });
 
   it('is not spoilt by what one device says wrongly of itself', () => {
@@ -66,19 +66,19 @@ describe('a fleet of a board', () => {
     ]) {
       const liar = withTable(table);
       expect(hasMeasured(liar, bundle)).toBe(false);
-      const [, second] = fleetOf(fleetOfBoard([entry('a'), liar], { bundle })).devices;
+      const [, second] = fleetOf(fleetFileOf([entry('a'), liar], { bundle })).devices;
       expect(second?.seconds).toBeUndefined();
     }
     const link = { to: 'a', bytesPerSecond: 1e6, latency: 0 };
     const links = [link, { ...link, latency: 1 }, { ...link, to: 'liar' }, { ...link, to: 'nobody' }];
     const long = entry('l'.repeat(200));
     const odd = entry('liar', { links, battery: 1e300, seconds: { other: [[1e300]] } });
-    expect(fleetOf(fleetOfBoard([entry('a'), odd, long])).devices).toHaveLength(2);
+    expect(fleetOf(fleetFileOf([entry('a'), odd, long])).devices).toHaveLength(2);
   });
 
   it('has 64 devices at most: the source and trusted ones before guests', () => {
     const guests = Array.from({ length: 100 }, (_, at) => entry(`guest-${at}`, { trusted: false }));
-    const fleet = fleetOf(fleetOfBoard([...guests, entry('trusted'), entry('here')], { source: 'here' }));
+    const fleet = fleetOf(fleetFileOf([...guests, entry('trusted'), entry('here')], { source: 'here' }));
     expect(fleet.devices).toHaveLength(64);
     expect(fleet.devices.filter(({ trusted }) => trusted).map(({ name }) => name)).toEqual([
       'trusted',

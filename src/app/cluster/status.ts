@@ -1,15 +1,21 @@
-// How a NATS server is.
+// State of a cluster: its server, what is stored, and its fleet.
 import { resolve } from 'node:path';
-import { type BoardEntry, loadNats, type NatsAccess, type ServerInfo } from '../../run/index.ts';
+import { type BoardEntry, loadNats, type ServerInfo } from '../../run/index.ts';
+import type { Journal } from '../reporter.ts';
+import { findAccess, type ServerOptions } from './access.ts';
 import { readProcess, type ServerProcess } from './server-process.ts';
 
+/** Page of a server where only its own machine can read who is connected. */
+export const MONITOR_URL = 'http://127.0.0.1:8222';
+
+/** State of a cluster. */
 export interface ClusterStatus {
   readonly server: Omit<ServerInfo, 'storage' | 'certificate'> & {
-    /** The certificate in use, and whether to renew it: it, or its authority's, expires within 30 days. */
-    readonly certificate?: NonNullable<ServerInfo['certificate']> & { readonly renew: boolean };
+    /** The certificate in use. `renew`: it, or that of its authority, expires within 30 days. */
+    readonly certificate?: ServerCertificate & { readonly renew: boolean };
   };
   readonly storage?: ServerInfo['storage'];
-  /** Where the folder of the cluster was given, and bedside cluster up has started it. */
+  /** Where the folder of the cluster was given, and `ClusterServer` has started the server. */
   readonly process?: ServerProcess;
   /** From the status page, where it can be reached. */
   readonly connections?: readonly ServerConnection[];
@@ -18,6 +24,7 @@ export interface ClusterStatus {
 
 type ServerCertificate = NonNullable<ServerInfo['certificate']>;
 
+/** One connection to a server. */
 export interface ServerConnection {
   readonly name: string;
   readonly from: string;
@@ -29,31 +36,32 @@ export interface ServerConnection {
 const PAGE_MS = 1000;
 
 /**
- * @param folder of the cluster, where it is on this machine
- * @throws BedsideError E_FABRIC when the server cannot be reached
+ * Asks a server for its state, and the fleet for its members.
+ * @param options `monitor` is the URL of the server's status page
+ * @throws BedsideError E_FABRIC when the server cannot be reached; E_FILE for credentials that cannot be read
  */
-export async function readStatus(
-  access: NatsAccess,
-  monitor: string,
-  folder: string | undefined,
+export async function readClusterStatus(
+  options: ServerOptions & { readonly monitor?: string | undefined },
+  journal?: Pick<Journal, 'note'>,
 ): Promise<ClusterStatus> {
-  const { connectNats, FleetBoard, readServer, RENEWAL_MS } = await loadNats();
+  const { monitor = MONITOR_URL, credentials: folder } = options;
+  const access = await findAccess(options, ['operator', 'observer', 'coordinator']);
+  const { connectNats, FleetBoard, readServer, RENEWAL_MS, OPEN_NOTE } = await loadNats();
   const connection = await connectNats(access);
   try {
     const { storage, certificate, ...server } = await readServer(connection, access);
     const connections = await readConnections(monitor);
     const process = folder === undefined ? undefined : await readProcess(resolve(folder));
     const fleet = await (await FleetBoard.open(connection, access.credentials)).read();
+    if (!access.credentials) journal?.note(OPEN_NOTE);
     return {
       server: {
         ...server,
-        ...(certificate
-          ? { certificate: { ...certificate, renew: endsWithin(certificate, RENEWAL_MS) } }
-          : {}),
+        ...(certificate && { certificate: { ...certificate, renew: endsWithin(certificate, RENEWAL_MS) } }),
       },
-      ...(storage ? { storage } : {}),
-      ...(process ? { process } : {}),
-      ...(connections ? { connections } : {}),
+      ...(storage && { storage }),
+      ...(process && { process }),
+      ...(connections && { connections }),
       fleet,
     };
   } finally {
@@ -65,7 +73,7 @@ function endsWithin({ expires, authorityExpires }: ServerCertificate, ms: number
   return Math.min(Date.parse(expires), Date.parse(authorityExpires)) - Date.now() < ms;
 }
 
-/** Undefined where the page is not there: on any machine but the server's. */
+/** Undefined where the page cannot be reached: on every machine but the server's. */
 async function readConnections(monitor: string): Promise<ServerConnection[] | undefined> {
   try {
     const page = await fetch(new URL('/connz', monitor), { signal: AbortSignal.timeout(PAGE_MS) });
@@ -82,7 +90,7 @@ async function readConnections(monitor: string): Promise<ServerConnection[] | un
   }
 }
 
-/** Of nats-server's page. */
+/** An entry of nats-server's status page. */
 interface Connz {
   readonly name?: string;
   readonly ip: string;
