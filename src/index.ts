@@ -1,14 +1,21 @@
 // bedside: explain a pre-trained ONNX classifier and prune it without retraining. The parts in full stand behind the
 // subpaths `bedside/onnx`, `engine`, `data`, `channels`, `explain`, `prune` and `util`.
 
-export { findGroups, type Group, type Grouping, type Keep, maskModel, sliceModel } from './channels/index.ts';
+export {
+  findGroups,
+  type Group,
+  type Grouping,
+  type KeptUnits,
+  maskModel,
+  sliceModel,
+} from './channels/index.ts';
 export {
   type Dataset,
   type DatasetOptions,
+  type DatasetSplit,
   generateEcg,
   openDataset,
   readNpz,
-  type Split,
   writeNpz,
 } from './data/index.ts';
 export { createSession, type Session, type SessionOptions, type Tensor, tensor } from './engine/index.ts';
@@ -51,5 +58,5 @@ export {
   selectGlobal,
   selectUniform,
 } from './prune/index.ts';
-export { type Reconstruction, type ReconstructOptions, reconstruct } from './repair/index.ts';
+export { type RepairOptions, type RepairResult, repair } from './repair/index.ts';
 export { BedsideError, type ErrorCode, Random } from './util/index.ts';

@@ -3,7 +3,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assembleModel, keepOfLevels, openBundle, totalCosts, writeBundle } from 'bedside/bundle';
+import { assembleModel, keptUnitsAt, openBundle, totalCosts, writeBundle } from 'bedside/bundle';
 import { openDataset } from 'bedside/data';
 import { evaluate } from 'bedside/evaluate';
 import { canonicalModel, loadModel, modelCosts } from 'bedside/onnx';
@@ -119,7 +119,7 @@ describe('prune BUNDLE', TIMEOUT, () => {
     });
     expect(found.macsFraction).toBeLessThan(1);
     const { manifest } = await openBundle(join(folder, 'ward'));
-    const keep = keepOfLevels(manifest, levels);
+    const keep = keptUnitsAt(manifest, levels);
     expect(found.groups).toMatchObject(
       [0, 1].map((id) => ({ id, channels: CHANNELS, kept: keep.get(id)?.length })),
     );

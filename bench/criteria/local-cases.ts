@@ -1,6 +1,6 @@
 // The cases of the local study: patients of mitdb, and pairs of classes of medical-mnist; with the samples that each
 // mix of classes would score from.
-import { classMix, type Dataset, openDataset, selectIndices, subset } from '../../src/data/index.ts';
+import { classPrior, type Dataset, openDataset, selectIndices, subset } from '../../src/data/index.ts';
 import { must, Random } from '../../src/util/index.ts';
 import { dataPath } from '../lib/shared.ts';
 import { StudiedModel } from './studied-model.ts';
@@ -186,7 +186,7 @@ function byOrigin(dataset: Dataset): Map<string, Int32Array> {
 
 function countsOf(dataset: Dataset, indices: Int32Array, classes: number): number[] {
   const labels = must(dataset.labels, 'samples without labels');
-  const mix = classMix(
+  const mix = classPrior(
     indices.map((i) => labels[i] as number),
     classes,
   );

@@ -1,5 +1,5 @@
 // The local study's tables, made from whatever cells are there.
-import { classMix } from '../../src/data/index.ts';
+import { classPrior } from '../../src/data/index.ts';
 import { accuracies } from '../../src/evaluate/index.ts';
 import { must } from '../../src/util/index.ts';
 import { type ResultTable, writeResults } from '../lib/results.ts';
@@ -210,7 +210,7 @@ const unpruned = (study: LocalStudy, measure: Measure): number =>
 /** A network that has collapsed to the place's most frequent class. */
 const constant = (study: LocalStudy, measure: Measure): number =>
   meanOf(study, measure, (labels) => {
-    const mix = classMix(labels, study.test.classNames.length);
+    const mix = classPrior(labels, study.test.classNames.length);
     return new Int32Array(labels.length).fill(mix.indexOf(Math.max(...mix)));
   });
 

@@ -1,6 +1,6 @@
 // A shared model opened once for many measurements: its groups, its local samples, a fixed part of its test samples.
 
-import { findGroups, type Grouping, type Keep, sliceModel } from '../../src/channels/index.ts';
+import { findGroups, type Grouping, type KeptUnits, sliceModel } from '../../src/channels/index.ts';
 import { type Dataset, openDataset, selectIndices, subset } from '../../src/data/index.ts';
 import { agreementOf, type Evaluation, evaluate } from '../../src/evaluate/index.ts';
 import { type Criterion, findCriterion, type LayerScores } from '../../src/explain/index.ts';
@@ -176,7 +176,7 @@ export class StudiedModel {
     return { ...job, measured: whole, ...nothing };
   }
 
-  async #measure(keep: Keep): Promise<Measured> {
+  async #measure(keep: KeptUnits): Promise<Measured> {
     const cut = sliceModel(this.model, this.grouping, keep);
     const { balancedAccuracy, predictions } = await this.evaluate(cut, this.test);
     return [

@@ -10,7 +10,7 @@ import { type Dataset, openDataset } from '../../src/data/index.ts';
 import { evaluate } from '../../src/evaluate/index.ts';
 import type { Criterion } from '../../src/explain/index.ts';
 import { canonicalModel, loadModel, type Model, modelCosts } from '../../src/onnx/index.ts';
-import { Corrector } from '../../src/pack/correction/affine.ts';
+import { AffineCorrector } from '../../src/pack/correction/affine.ts';
 import { describeModel } from '../../src/pack/describe.ts';
 import { PACK_RATIOS } from '../../src/pack/index.ts';
 import { CHOSEN_AT } from '../../src/pack/pack.ts';
@@ -22,8 +22,8 @@ import {
   rankModel,
 } from '../../src/prune/index.ts';
 import { alignedCount } from '../../src/prune/select/select.ts';
-import { reconstruct } from '../../src/repair/index.ts';
-import { DraftBundle } from '../../src/repair/partial-bundle.ts';
+import { repair } from '../../src/repair/index.ts';
+import { DraftBundle } from '../../src/repair/draft-bundle.ts';
 import { repairTables } from '../../src/repair/tables.ts';
 import { withBiases } from '../../src/repair/weights.ts';
 import { must, Random } from '../../src/util/index.ts';
@@ -98,7 +98,7 @@ class Study {
       const cut = sliceModel(this.#model, this.#grouping, keep);
       const reached = modelCosts(cut).macs / total;
       const began = performance.now();
-      const repaired = await reconstruct(this.#model, cut, this.#grouping, keep, this.#common);
+      const repaired = await repair(this.#model, cut, this.#grouping, keep, this.#common);
       this.sequentialSeconds.push((performance.now() - began) / 1000);
       const one = (method: Figure['method'], accuracy: number): Figure =>
         figure(method, 'uniform', fraction, [{ reached, accuracy }]);
@@ -130,7 +130,7 @@ class Study {
     this.tableSeconds = (performance.now() - began) / 1000;
     const draft = new DraftBundle(model, grouping, groups);
     draft.add(tables);
-    const corrector = await Corrector.create(model, grouping, this.#common);
+    const corrector = await AffineCorrector.create(model, grouping, this.#common);
     const count = macsCounter(model, grouping);
     const total = modelCosts(model).macs;
     const random = new Random(this.#job.seed);

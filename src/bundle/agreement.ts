@@ -4,7 +4,7 @@ import { type Model, nonFiniteWeight, sizeOf } from '../onnx/index.ts';
 import { BedsideError, firstNonFinite, tellNonFinite } from '../util/index.ts';
 import { lowRankShape } from './correction.ts';
 import type { BundleGroup, BundleManifest, Share } from './manifest.ts';
-import type { FloatTensor } from './safetensors.ts';
+import type { StoredTensor } from './safetensors.ts';
 import {
   keptChannels,
   keptDims,
@@ -35,7 +35,7 @@ export interface Described {
   };
   readonly model: Model;
   readonly grouping: Grouping;
-  readonly tensors: ReadonlyMap<string, FloatTensor>;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
 
 /**
@@ -164,7 +164,7 @@ function* ofLowRank(
   variant: number,
   levels: readonly number[],
   groups: readonly BundleGroup[],
-  tensors: ReadonlyMap<string, FloatTensor>,
+  tensors: ReadonlyMap<string, StoredTensor>,
   views: ReadonlyMap<string, WeightLayout>,
 ): Generator<string> {
   for (const [name, view] of views) {
@@ -180,7 +180,7 @@ function* ofLowRank(
 }
 
 function* hasShape(
-  tensors: ReadonlyMap<string, FloatTensor>,
+  tensors: ReadonlyMap<string, StoredTensor>,
   name: string,
   dims: readonly number[],
 ): Generator<string> {

@@ -19,8 +19,8 @@ import { must, Random } from '../util/index.ts';
 import { assembleModel } from './assemble.ts';
 import type { Bundle } from './bundle.ts';
 import { type Correction, type LowRank, storedCorrection } from './correction.ts';
-import { keepOfLevels } from './levels.ts';
-import type { FloatTensor } from './safetensors.ts';
+import { keptUnitsAt } from './levels.ts';
+import type { StoredTensor } from './safetensors.ts';
 import { bundleOf, factor, randomLevels } from './test-support/contents.ts';
 import { keptAt, weightLayouts } from './weight-layout.ts';
 import { tableWeight } from './weight-names.ts';
@@ -74,7 +74,7 @@ function slowly(bundle: Bundle, levels: readonly number[]): Model {
       ),
     );
   }
-  return sliceModel(changed, bundle.grouping, keepOfLevels(bundle.manifest, levels));
+  return sliceModel(changed, bundle.grouping, keptUnitsAt(bundle.manifest, levels));
 }
 
 /** A layer with few outputs on what a layer reads, and one of kernel 1 behind it. */
@@ -85,7 +85,7 @@ function lowRankBranch(
   { down, up }: LowRank,
 ): string {
   const input = must(node.inputs[layout.data], 'input');
-  const constant = ({ data, dims }: FloatTensor): string =>
+  const constant = ({ data, dims }: StoredTensor): string =>
     builder.constant(floatConstant(data, dims), 'factor');
   const flip = (name: string): string => builder.node('Transpose', [name], { perm: ints([1, 0]) });
   if (node.op === 'Conv') {
@@ -129,7 +129,7 @@ function correctedSlowly(
     let at = value;
     for (const [op, constant] of [
       ['Mul', vector(correction.scale)],
-      ['Add', vector(correction.shift)],
+      ['Add', vector(correction.bias)],
       ...(change ? [['Add', lowRankBranch(builder, node, view.layout, change)] as const] : []),
     ] as const) {
       const name = builder.fresh('corrected');
@@ -226,7 +226,7 @@ describe('assembleModel', () => {
     const levels = [0, 2];
     const random = new Random(1);
     const draw = (): Float32Array => Float32Array.from({ length: 4 + 3 + 3 }, () => random.normal());
-    const correction = { scale: draw(), shift: draw() };
+    const correction = { scale: draw(), bias: draw() };
     const expected = correctedSlowly(slowly(bundle, levels), bundle, levels, correction);
     await expectSame(assembleModel(bundle, levels, { correction }), expected);
   });
@@ -264,7 +264,7 @@ describe('assembleModel', () => {
     const bundle = bundleOf(net.finish(net.gemm('head', flat, 10, 3)), { variants: [[2]] });
     const correction = (length: number, shift: number): Correction => ({
       scale: new Float32Array(length).fill(1),
-      shift: new Float32Array(length).fill(shift),
+      bias: new Float32Array(length).fill(shift),
     });
     const fails = (given: Correction | number, code: string, levels = [0]): void => {
       expect(() => assembleModel(bundle, levels, { correction: given })).toThrow(

@@ -5,9 +5,9 @@ import { type Constant, floatConstant, GraphBuilder, type Model, type Node, read
 import { BedsideError, must } from '../util/index.ts';
 import type { Assembly } from './bundle.ts';
 import { addLowRank, type Correction, correctedBias, scaledWeight, storedCorrection } from './correction.ts';
-import { keepOfLevels } from './levels.ts';
+import { keptUnitsAt } from './levels.ts';
 import { repairedBias, repairedWeight } from './repaired.ts';
-import type { FloatTensor } from './safetensors.ts';
+import type { StoredTensor } from './safetensors.ts';
 import { keptAt, keptChannels, type WeightLayout, weightLayouts } from './weight-layout.ts';
 
 /** How a model is put together. */
@@ -27,7 +27,7 @@ export function assembleModel(
   options: AssembleOptions = {},
 ): Model {
   const { manifest, grouping } = bundle;
-  const keep = keepOfLevels(manifest, levels);
+  const keep = keptUnitsAt(manifest, levels);
   const correction = correctionOf(bundle, levels, options.correction);
   const model = sliceModel(bundle.model, grouping, keep);
   const own = new OwnConstants(model);
@@ -45,7 +45,7 @@ export function assembleModel(
       bias = correction.head.bias;
     }
     if (correction) {
-      const [scale, shift] = [correction.scale, correction.shift].map((all) =>
+      const [scale, shift] = [correction.scale, correction.bias].map((all) =>
         all.subarray(from, from + kept.length),
       ) as [Float32Array, Float32Array];
       weight = scaledWeight(view, weight ?? own.read(node, view.layout.weight), scale);
@@ -86,7 +86,7 @@ function correctionOf(
     correction = given;
   }
   const wanted = keptChannels(weightLayouts(model, grouping), manifest.groups, levels);
-  for (const name of ['scale', 'shift'] as const) {
+  for (const name of ['scale', 'bias'] as const) {
     const values = correction[name];
     if (values.length === wanted) continue;
     throw new BedsideError(
@@ -100,7 +100,7 @@ function correctionOf(
   return correction;
 }
 
-function sameSize(given: FloatTensor, stands: FloatTensor, what: string): FloatTensor {
+function sameSize(given: StoredTensor, stands: StoredTensor, what: string): StoredTensor {
   if (given.dims.join() === stands.dims.join()) return given;
   throw new BedsideError(
     'E_BUNDLE',
@@ -124,7 +124,7 @@ class OwnConstants {
     }
   }
 
-  read(node: Node, input: number): FloatTensor {
+  read(node: Node, input: number): StoredTensor {
     const name = node.inputs[input] ?? '';
     const constant: Constant | undefined = this.#model.graph.constants.get(name);
     if (constant?.type !== 'float32')
@@ -132,11 +132,11 @@ class OwnConstants {
     return constant;
   }
 
-  readBias(node: Node, view: WeightLayout): FloatTensor | undefined {
+  readBias(node: Node, view: WeightLayout): StoredTensor | undefined {
     return view.layout.bias === undefined ? undefined : this.read(node, view.layout.bias);
   }
 
-  write(node: Node, input: number, tensor: FloatTensor): void {
+  write(node: Node, input: number, tensor: StoredTensor): void {
     const name = node.inputs[input] ?? '';
     const constant = floatConstant(tensor.data, tensor.dims);
     const uses = this.#uses.get(name) ?? 0;

@@ -2,7 +2,7 @@
 import type { Grouping } from '../channels/index.ts';
 import type { Model } from '../onnx/index.ts';
 import type { BundleLayer, BundleManifest } from './manifest.ts';
-import type { FloatTensor } from './safetensors.ts';
+import type { StoredTensor } from './safetensors.ts';
 
 /** An opened bundle: every byte checked, and its parts known to agree. */
 export interface Bundle {
@@ -14,7 +14,7 @@ export interface Bundle {
   readonly model: Model;
   readonly grouping: Grouping;
   /** Repaired weights and corrections, by the names of `weight-names.ts`. */
-  readonly tensors: ReadonlyMap<string, FloatTensor>;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
 
 /** What putting a network together needs to know of a layer. */

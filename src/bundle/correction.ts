@@ -2,7 +2,7 @@
 import { floatAttribute, opOf } from '../onnx/index.ts';
 import { BedsideError, must } from '../util/index.ts';
 import type { BundleGroup } from './manifest.ts';
-import type { FloatTensor } from './safetensors.ts';
+import type { StoredTensor } from './safetensors.ts';
 import { keptAt, keptDims, type WeightLayout } from './weight-layout.ts';
 import {
   variantDown,
@@ -19,24 +19,24 @@ import {
  */
 export interface LowRank {
   /** Rows laid out as those of a convolution, `[rank * groups, in / groups, ...kernel]`; `[rank, in]` for products. */
-  readonly down: FloatTensor;
+  readonly down: StoredTensor;
   /** `[out, rank]` */
-  readonly up: FloatTensor;
+  readonly up: StoredTensor;
 }
 
 /** A factor and a summand for each kept output channel of each layer, one layer after the other. */
 export interface Correction {
   readonly scale: Float32Array;
-  readonly shift: Float32Array;
+  readonly bias: Float32Array;
   /** By layer: what is added to its weight after the factors. */
   readonly lowRank?: ReadonlyMap<string, LowRank> | undefined;
   /** Weight and bias of the last layer as it is at these levels, instead of its table's; scale and shift follow. */
-  readonly head?: { readonly weight: FloatTensor; readonly bias?: FloatTensor | undefined } | undefined;
+  readonly head?: { readonly weight: StoredTensor; readonly bias?: StoredTensor | undefined } | undefined;
 }
 
 /** The correction of a variant as it is stored, with the changes of some layers. */
 export function storedCorrection(
-  tensors: ReadonlyMap<string, FloatTensor>,
+  tensors: ReadonlyMap<string, StoredTensor>,
   variant: number,
   layers: readonly { readonly name: string }[],
 ): Correction {
@@ -48,7 +48,7 @@ export function storedCorrection(
   }
   return {
     scale: must(tensors.get(variantScale(variant)), 'stored scale').data,
-    shift: must(tensors.get(variantShift(variant)), 'stored shift').data,
+    bias: must(tensors.get(variantShift(variant)), 'stored shift').data,
     ...(lowRank.size > 0 ? { lowRank } : {}),
     ...(weight ? { head: { weight, bias: tensors.get(variantHeadBias(variant)) } } : {}),
   };
@@ -56,23 +56,23 @@ export function storedCorrection(
 
 /** The tensors that a correction is stored as. */
 export function correctionTensors(
-  { scale, shift, lowRank, head }: Correction,
+  { scale, bias, lowRank, head }: Correction,
   variant: number,
-): [string, FloatTensor][] {
+): [string, StoredTensor][] {
   return [
     [variantScale(variant), { dims: [scale.length], data: scale }],
-    [variantShift(variant), { dims: [shift.length], data: shift }],
-    ...Array.from(lowRank ?? [], ([layer, { down, up }]): [string, FloatTensor][] => [
+    [variantShift(variant), { dims: [bias.length], data: bias }],
+    ...Array.from(lowRank ?? [], ([layer, { down, up }]): [string, StoredTensor][] => [
       [variantDown(variant, layer), down],
       [variantUp(variant, layer), up],
     ]).flat(),
-    ...(head ? [[variantHeadWeight(variant), head.weight] as [string, FloatTensor]] : []),
-    ...(head?.bias ? [[variantHeadBias(variant), head.bias] as [string, FloatTensor]] : []),
+    ...(head ? [[variantHeadWeight(variant), head.weight] as [string, StoredTensor]] : []),
+    ...(head?.bias ? [[variantHeadBias(variant), head.bias] as [string, StoredTensor]] : []),
   ];
 }
 
 /** The weight with each output channel times its factor, as a copy. */
-export function scaledWeight(view: WeightLayout, weight: FloatTensor, scale: Float32Array): FloatTensor {
+export function scaledWeight(view: WeightLayout, weight: StoredTensor, scale: Float32Array): StoredTensor {
   const { dims } = weight;
   const data = weight.data.slice();
   const [first, second] = [dims[0] as number, dims[1] as number];
@@ -95,10 +95,10 @@ export function scaledWeight(view: WeightLayout, weight: FloatTensor, scale: Flo
 export function correctedBias(
   view: WeightLayout,
   layer: string,
-  bias: FloatTensor | undefined,
+  bias: StoredTensor | undefined,
   scale: Float32Array,
   shift: Float32Array,
-): FloatTensor | undefined {
+): StoredTensor | undefined {
   const beta = opOf(view.node) === 'Gemm' ? floatAttribute(view.node, 'beta', 1) : 1;
   if (!bias || beta === 0) {
     if (shift.every((value) => value === 0)) return undefined;
@@ -121,7 +121,7 @@ export function correctedBias(
 export function addLowRank(
   view: WeightLayout,
   layer: string,
-  weight: FloatTensor,
+  weight: StoredTensor,
   groups: readonly BundleGroup[],
   levels: readonly number[],
   { down, up }: LowRank,

@@ -5,7 +5,7 @@ import { randomNet } from '../channels/test-support/random-net.ts';
 import { inferShapes, modelCosts, sizeOf } from '../onnx/index.ts';
 import { must, Random } from '../util/index.ts';
 import { layerCosts, stageCosts, totalCosts } from './costs.ts';
-import { keepOfLevels } from './levels.ts';
+import { keptUnitsAt } from './levels.ts';
 import type { BundleManifest, Share } from './manifest.ts';
 import { bundleOf, randomLevels } from './test-support/contents.ts';
 import { weightLayouts } from './weight-layout.ts';
@@ -31,7 +31,7 @@ describe('costs', () => {
     const random = new Random(seed);
     for (let mix = 0; mix < 4; mix++) {
       const levels = randomLevels(manifest, random);
-      const keep = keepOfLevels(manifest, levels);
+      const keep = keptUnitsAt(manifest, levels);
       const cut = sliceModel(model, grouping, keep);
       const shapes = inferShapes(cut, 1);
       const bytes = (value: string): number => 4 * sizeOf(must(shapes.get(value), value));

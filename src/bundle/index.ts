@@ -11,7 +11,7 @@ export {
   type TotalCosts,
   totalCosts,
 } from './costs.ts';
-export { checkLevels, findVariant, keepOfLevels, levelsOfRatio } from './levels.ts';
+export { checkLevels, findVariant, keptUnitsAt, levelsOfRatio } from './levels.ts';
 export {
   type AccuracyModel,
   BUNDLE_VERSION,
@@ -26,7 +26,7 @@ export {
   type Preprocessing,
   type Provenance,
   type Share,
-  type Split,
+  type StageSplit,
   type Variant,
 } from './manifest.ts';
 export {
@@ -38,7 +38,7 @@ export {
   parseIndex,
 } from './parts.ts';
 export { openBundle } from './read.ts';
-export type { FloatTensor } from './safetensors.ts';
+export type { StoredTensor } from './safetensors.ts';
 export { SEALED_VERSION } from './seal.ts';
 export { isOfVariant, tableBias, tableWeight } from './weight-names.ts';
 export { type BundleContents, writeBundle } from './write.ts';

@@ -1,6 +1,6 @@
 // Vectors of levels: what is accepted, found, and said of what is not.
 import { describe, expect, it } from 'vitest';
-import { checkLevels, findVariant, keepOfLevels, levelsOfRatio } from './levels.ts';
+import { checkLevels, findVariant, keptUnitsAt, levelsOfRatio } from './levels.ts';
 
 const group = (id: number, counts: readonly number[]) => ({
   id,
@@ -20,11 +20,11 @@ describe('levels', () => {
   ])('%j are refused', (levels, message) => {
     const refusal = expect.objectContaining({ code: 'E_LEVELS', message: expect.stringMatching(message) });
     expect(() => checkLevels(manifest, levels)).toThrow(refusal);
-    expect(() => keepOfLevels(manifest, levels)).toThrow(refusal);
+    expect(() => keptUnitsAt(manifest, levels)).toThrow(refusal);
   });
 
   it('keep the first units of each group', () => {
-    expect(keepOfLevels(manifest, [2, 1])).toEqual(
+    expect(keptUnitsAt(manifest, [2, 1])).toEqual(
       new Map([
         [0, [0, 1, 2, 3]],
         [1, [0, 1]],

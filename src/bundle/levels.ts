@@ -1,5 +1,5 @@
 // Vectors of levels: one level for each group of a bundle.
-import type { Keep } from '../channels/index.ts';
+import type { KeptUnits } from '../channels/index.ts';
 import { BedsideError, must } from '../util/index.ts';
 import type { BundleManifest } from './manifest.ts';
 
@@ -60,7 +60,7 @@ export function findVariant(
  * The units that stay: of each group the first ones.
  * @throws BedsideError E_LEVELS as `checkLevels`
  */
-export function keepOfLevels(manifest: Leveled, levels: readonly number[]): Keep {
+export function keptUnitsAt(manifest: Leveled, levels: readonly number[]): KeptUnits {
   checkLevels(manifest, levels);
   return new Map(
     manifest.groups.map(({ id, counts }) => {

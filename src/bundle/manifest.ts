@@ -110,7 +110,7 @@ export interface BundleLayer {
  * what they add to the whole output, which the next holders sum; one of them also adds what does not depend on the inner
  * channels, such as the second bias and a residual's other branch; `none`: one device only.
  */
-export type Split = 'outputs' | 'partial-sums' | 'none';
+export type StageSplit = 'outputs' | 'partial-sums' | 'none';
 
 /** A run of nodes between two single-tensor cut points: the unit of placement. */
 export interface BundleStage {
@@ -131,7 +131,7 @@ export interface BundleStage {
    * sample, the same at every level; absent where there are none.
    */
   readonly otherMacs?: number | undefined;
-  readonly split: Split;
+  readonly split: StageSplit;
   /** For `partial-sums`: the group of the inner channels. */
   readonly splitGroup?: number | undefined;
   /**

@@ -8,7 +8,7 @@ import { BedsideError, must } from '../util/index.ts';
 import { assertAgreement } from './agreement.ts';
 import type { Bundle } from './bundle.ts';
 import { parseManifest } from './parse-manifest.ts';
-import { decodeSafetensors, encodeSafetensors, type FloatTensor } from './safetensors.ts';
+import { decodeSafetensors, encodeSafetensors, type StoredTensor } from './safetensors.ts';
 import { layerOf } from './weight-names.ts';
 
 /** Weights of fewer elements stay in the frame: shapes, bounds and the like. */
@@ -55,9 +55,9 @@ export function cutBundle(bundle: Bundle, manifest: Uint8Array): CutBundle {
   const { graph } = bundle.model;
   const stageOf = new Map(bundle.manifest.layers.map(({ name, stage }) => [name, stage]));
   const last = bundle.manifest.layers.at(-1)?.name;
-  const constants = new Map<string, FloatTensor>();
+  const constants = new Map<string, StoredTensor>();
   const own = bundle.manifest.stages.map(({ input, output }) => {
-    const weights = new Map<string, FloatTensor>();
+    const weights = new Map<string, StoredTensor>();
     for (const [name, constant] of extractSubgraph(bundle.model, [input], [output]).graph.constants) {
       if (constant.type !== 'float32' || constant.data.length < SMALL) continue;
       weights.set(`constant/${name}`, constant);
@@ -65,8 +65,8 @@ export function cutBundle(bundle: Bundle, manifest: Uint8Array): CutBundle {
     }
     return weights;
   });
-  const common = new Map<string, FloatTensor>();
-  const ofStages = new Map<string, FloatTensor>();
+  const common = new Map<string, StoredTensor>();
+  const ofStages = new Map<string, StoredTensor>();
   for (const [name, tensor] of bundle.tensors) {
     const stage = stageOf.get(layerOf(name, last) ?? '');
     if (stage === undefined) common.set(name, tensor);
@@ -188,11 +188,11 @@ export class PartialBundle {
   }
 }
 
-function zeros(dims: readonly number[]): FloatTensor {
+function zeros(dims: readonly number[]): StoredTensor {
   return { dims, data: new Float32Array(sizeOf(dims)) };
 }
 
-function shapesOf(tensors: ReadonlyMap<string, FloatTensor>): Record<string, number[]> {
+function shapesOf(tensors: ReadonlyMap<string, StoredTensor>): Record<string, number[]> {
   return Object.fromEntries([...tensors].map(([name, { dims }]) => [name, [...dims]]));
 }
 

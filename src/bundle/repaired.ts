@@ -2,7 +2,7 @@
 import { must } from '../util/index.ts';
 import type { Assembly, AssemblyLayer } from './bundle.ts';
 import type { Share } from './manifest.ts';
-import type { FloatTensor } from './safetensors.ts';
+import type { StoredTensor } from './safetensors.ts';
 import { around, keptAt, tableDims, type WeightLayout } from './weight-layout.ts';
 import { tableBias, tableWeight } from './weight-names.ts';
 
@@ -25,7 +25,7 @@ export function repairedWeight(
   layer: AssemblyLayer,
   levels: readonly number[],
   outputs: readonly number[],
-): FloatTensor | undefined {
+): StoredTensor | undefined {
   const weights = levelWeights(layer.reads, levels);
   if ([...weights.keys()].every((level) => level === 0)) return undefined;
   const runs = sourceRuns(bundle, view, layer, levels, weights);
@@ -73,7 +73,7 @@ export function repairedBias(
   layer: AssemblyLayer,
   levels: readonly number[],
   outputs: readonly number[],
-): FloatTensor | undefined {
+): StoredTensor | undefined {
   const { bias } = view;
   const weights = levelWeights(layer.reads, levels);
   if (!bias || [...weights.keys()].every((level) => level === 0)) return undefined;
@@ -199,6 +199,6 @@ function spans(positions: readonly number[]): { from: number; length: number }[]
   return found;
 }
 
-function table(bundle: Assembly, name: string): FloatTensor {
+function table(bundle: Assembly, name: string): StoredTensor {
   return must(bundle.tensors.get(name), `tensor '${name}'`);
 }

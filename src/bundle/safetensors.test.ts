@@ -1,9 +1,9 @@
 // The safetensors format, to the byte, and what is refused.
 import { describe, expect, it } from 'vitest';
 import { Random } from '../util/index.ts';
-import { decodeSafetensors, encodeSafetensors, type FloatTensor } from './safetensors.ts';
+import { decodeSafetensors, encodeSafetensors, type StoredTensor } from './safetensors.ts';
 
-const tensor = (dims: readonly number[], values: readonly number[]): FloatTensor => ({
+const tensor = (dims: readonly number[], values: readonly number[]): StoredTensor => ({
   dims,
   data: Float32Array.from(values),
 });
@@ -34,7 +34,7 @@ describe('encodeSafetensors', () => {
   });
 
   it('gives the same bytes in whichever order tensors come', () => {
-    const entries: [string, FloatTensor][] = ['c', 'a', 'b'].map((name, i) => [name, tensor([2], [i, -i])]);
+    const entries: [string, StoredTensor][] = ['c', 'a', 'b'].map((name, i) => [name, tensor([2], [i, -i])]);
     expect(encodeSafetensors(new Map(entries))).toEqual(encodeSafetensors(new Map(entries.reverse())));
   });
 
@@ -47,7 +47,7 @@ describe('decodeSafetensors', () => {
   it('gives back what was written: scalars, empty tensors, odd names, views into a buffer', () => {
     const random = new Random(1);
     const shared = Float32Array.from({ length: 9 }, () => random.normal());
-    const tensors = new Map<string, FloatTensor>([
+    const tensors = new Map<string, StoredTensor>([
       ['a/1/weight', { dims: [2, 3], data: shared.subarray(2, 8) }],
       ['', tensor([], [5])],
       ['empty', tensor([0, 4], [])],

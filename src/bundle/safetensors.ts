@@ -3,7 +3,7 @@
 import { BedsideError } from '../util/index.ts';
 
 /** A tensor of 32-bit floats, row-major. */
-export interface FloatTensor {
+export interface StoredTensor {
   readonly dims: readonly number[];
   readonly data: Float32Array;
 }
@@ -15,7 +15,7 @@ const MAX_HEADER = 100_000_000;
  * The bytes of a file with these tensors. The same tensors give the same bytes, in whichever order they come.
  * @throws BedsideError E_INTERNAL when the data of a tensor does not fill its shape
  */
-export function encodeSafetensors(tensors: ReadonlyMap<string, FloatTensor>): Uint8Array<ArrayBuffer> {
+export function encodeSafetensors(tensors: ReadonlyMap<string, StoredTensor>): Uint8Array<ArrayBuffer> {
   const sorted = [...tensors].sort(([a], [b]) => (a < b ? -1 : 1));
   let offset = 0;
   const entries = sorted.map(([name, { dims, data }]) => {
@@ -49,7 +49,7 @@ export function encodeSafetensors(tensors: ReadonlyMap<string, FloatTensor>): Ui
  * @param name how messages call the file
  * @throws BedsideError E_BUNDLE for anything that is not such a file, whole and of float32 alone
  */
-export function decodeSafetensors(bytes: Uint8Array, name: string): Map<string, FloatTensor> {
+export function decodeSafetensors(bytes: Uint8Array, name: string): Map<string, StoredTensor> {
   const fail = (what: string): BedsideError =>
     new BedsideError('E_BUNDLE', `${name} is not a safetensors file of float32 tensors: ${what}`, {
       hint: 'copy the file again, or pack the bundle again',
@@ -62,7 +62,7 @@ export function decodeSafetensors(bytes: Uint8Array, name: string): Map<string, 
   }
   const start = 8 + Number(length);
   const entries = parseHeader(bytes.subarray(8, start), fail);
-  const tensors = new Map<string, FloatTensor>();
+  const tensors = new Map<string, StoredTensor>();
   let end = 0;
   for (const { key, dims, from, to } of entries) {
     if (from !== end) throw fail(`tensor '${key}' starts at byte ${from} of the data, expected ${end}`);

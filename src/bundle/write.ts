@@ -20,7 +20,7 @@ import {
   weightsFile,
 } from './manifest.ts';
 import { checkManifest } from './parse-manifest.ts';
-import { encodeSafetensors, type FloatTensor } from './safetensors.ts';
+import { encodeSafetensors, type StoredTensor } from './safetensors.ts';
 import { sealed } from './seal.ts';
 
 /** What a bundle is made of. */
@@ -29,7 +29,7 @@ export interface BundleContents {
   /** Canonical, with the units of every group from the most to the least important. */
   readonly model: Model;
   /** Repaired weights and corrections, by the names of `weight-names.ts`. */
-  readonly tensors: ReadonlyMap<string, FloatTensor>;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
 
 /**

@@ -8,7 +8,7 @@ export {
   type GroupMember,
   type ValueChannels,
 } from './groups.ts';
-export { type Keep, keptPositions } from './keep.ts';
+export { type KeptUnits, keptPositions } from './keep.ts';
 export { isDepthwise, type LayerLayout, layerLayout } from './layers.ts';
 export { macsCounter, unitMacs } from './macs.ts';
 export { maskModel } from './mask.ts';

@@ -3,14 +3,14 @@ import { BedsideError } from '../util/index.ts';
 import type { Grouping } from './groups.ts';
 
 /** Which units of each group are kept, ascending; a group that is not listed is kept whole. */
-export type Keep = ReadonlyMap<number, readonly number[]>;
+export type KeptUnits = ReadonlyMap<number, readonly number[]>;
 
 /**
  * The positions that stay on a value's channel axis, or undefined when all do (or it has no channels).
  * Made once for a plan; the checks are made here.
  * @throws BedsideError E_INTERNAL for an unknown group, an empty one, or units out of range or order
  */
-export function keptPositions(grouping: Grouping, keep: Keep): (value: string) => number[] | undefined {
+export function keptPositions(grouping: Grouping, keep: KeptUnits): (value: string) => number[] | undefined {
   const kept = grouping.groups.map((group) => new Uint8Array(group.channels).fill(1));
   for (const [id, units] of keep) {
     const flags = kept[id];

@@ -6,7 +6,7 @@ import { isDepthwise, type LayerLayout, layerLayout } from './layers.ts';
 import type { Propagation } from './propagation.ts';
 
 /** Conv, ConvTranspose, Gemm and MatMul. */
-export function weightedLayer(walk: Propagation, node: Node): void {
+export function weightedLayerRule(walk: Propagation, node: Node): void {
   const layout = layerLayout(walk.graph, node, (name) => walk.shape(name));
   if (!layout) {
     uncuttable(walk, node);

@@ -1,7 +1,7 @@
 // Multiply-accumulates of a model as it would be after a cut, without cutting it.
 import { type Model, modelCosts } from '../onnx/index.ts';
 import type { Grouping } from './groups.ts';
-import { type Keep, keptPositions } from './keep.ts';
+import { type KeptUnits, keptPositions } from './keep.ts';
 import { isDepthwise, layerLayout } from './layers.ts';
 
 /**
@@ -9,7 +9,7 @@ import { isDepthwise, layerLayout } from './layers.ts';
  * says of the result of `sliceModel`, since a layer's count is proportional to its input and to its output channels.
  * @throws BedsideError as `modelCosts`; the function, as `sliceModel`
  */
-export function macsCounter(model: Model, grouping: Grouping): (keep: Keep) => number {
+export function macsCounter(model: Model, grouping: Grouping): (keep: KeptUnits) => number {
   const { graph } = model;
   const costs = modelCosts(model);
   const layers = graph.nodes.flatMap((node, index) => {
@@ -36,7 +36,7 @@ export function macsCounter(model: Model, grouping: Grouping): (keep: Keep) => n
 export function unitMacs(
   model: Model,
   grouping: Grouping,
-  keep: Keep = new Map(),
+  keep: KeptUnits = new Map(),
 ): Map<number, Float64Array<ArrayBuffer>> {
   const count = macsCounter(model, grouping);
   const full = count(keep);

@@ -3,13 +3,13 @@
 import { cloneModel, floatConstant, GraphBuilder, type Model, type Node } from '../onnx/index.ts';
 import { must } from '../util/index.ts';
 import type { Grouping } from './groups.ts';
-import { type Keep, keptPositions } from './keep.ts';
+import { type KeptUnits, keptPositions } from './keep.ts';
 
 /**
  * A model of unchanged shapes in which every reader of a removed channel sees zeros there.
  * @throws BedsideError E_INTERNAL for an unknown group, one that would be emptied, or units out of range or order
  */
-export function maskModel(model: Model, grouping: Grouping, keep: Keep): Model {
+export function maskModel(model: Model, grouping: Grouping, keep: KeptUnits): Model {
   const result = cloneModel(model);
   const { graph } = result;
   const kept = keptPositions(grouping, keep);

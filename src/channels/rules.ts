@@ -15,7 +15,7 @@ import {
 } from './axis-rules.ts';
 import type { Label } from './channels.ts';
 import { unknownLayer } from './fixed-layers.ts';
-import { weightedLayer } from './layer-rule.ts';
+import { weightedLayerRule } from './layer-rule.ts';
 import { normalAxis } from './parameters.ts';
 import type { ChannelRule } from './propagation.ts';
 
@@ -115,8 +115,8 @@ export const RULES: OpTable<ChannelRule> = {
   Concat: concat,
   Constant: nothing,
   ConstantOfShape: nothing,
-  Conv: weightedLayer,
-  ConvTranspose: weightedLayer,
+  Conv: weightedLayerRule,
+  ConvTranspose: weightedLayerRule,
   DepthToSpace: (walk, node) => walk.freezeInputs(node, 'moves them into space'),
   Div: elementwise,
   Dropout: pass,
@@ -127,7 +127,7 @@ export const RULES: OpTable<ChannelRule> = {
   Flatten: reshape,
   Gather: gather,
   Gelu: pass,
-  Gemm: weightedLayer,
+  Gemm: weightedLayerRule,
   GlobalAveragePool: pool,
   GlobalMaxPool: pool,
   HardSigmoid: pass,
@@ -136,7 +136,7 @@ export const RULES: OpTable<ChannelRule> = {
   LRN: localResponse,
   LeakyRelu: pass,
   LogSoftmax: softmax,
-  MatMul: weightedLayer,
+  MatMul: weightedLayerRule,
   MaxPool: pool,
   Mul: elementwise,
   PRelu: elementwise,

@@ -14,14 +14,14 @@ import {
   cutSplit,
 } from './cut-rules.ts';
 import type { Grouping } from './groups.ts';
-import { type Keep, keptPositions } from './keep.ts';
+import { type KeptUnits, keptPositions } from './keep.ts';
 
 /**
  * A physically smaller model with only the kept units, and the same inputs and outputs. `grouping` must be that of
  * `model`; groups that `keep` does not list stay whole. The model is not changed; tensors that need no cut are shared.
  * @throws BedsideError E_INTERNAL for an unknown group, one that would be emptied, or units out of range or order
  */
-export function sliceModel(model: Model, grouping: Grouping, keep: Keep): Model {
+export function sliceModel(model: Model, grouping: Grouping, keep: KeptUnits): Model {
   const result = cloneModel(model);
   const { graph } = result;
   const opset = model.opsets.get('') ?? model.opsets.get('ai.onnx') ?? 1;

@@ -5,7 +5,7 @@ import {
   assembleModel,
   type Bundle,
   findVariant,
-  keepOfLevels,
+  keptUnitsAt,
   levelsOfRatio,
   type Variant,
 } from '../bundle/index.ts';
@@ -76,7 +76,7 @@ export function assertNoMix(path: string, { levels, correction, ratio }: MixOpti
 export function mixOf(bundle: Bundle, options: MixOptions): Mix {
   const { manifest } = bundle;
   const levels = levelsOf(bundle, options);
-  const keep = keepOfLevels(manifest, levels);
+  const keep = keptUnitsAt(manifest, levels);
   const index = findVariant(manifest, levels);
   const found = index === undefined ? undefined : manifest.variants[index];
   const corrected = options.correction && (found?.corrected ?? false);

@@ -1,6 +1,6 @@
 // The local mix of classes: --class-mix as typed, as shares of the model's classes, and as weights of samples.
 import { type Command, InvalidArgumentError } from 'commander';
-import { classMix, classWeights, type Dataset, subset } from '../data/index.ts';
+import { classPrior, classWeights, type Dataset, subset } from '../data/index.ts';
 import type { Target } from '../explain/index.ts';
 import { BedsideError, must, plainLine } from '../util/index.ts';
 import { items } from './options.ts';
@@ -111,7 +111,7 @@ export function targetOf(
   shares: Float64Array | undefined,
 ): Target | undefined {
   if (option !== 'mix') return option;
-  return Float32Array.from(shares ?? classMix(labelsOf(dataset), dataset.classNames.length));
+  return Float32Array.from(shares ?? classPrior(labelsOf(dataset), dataset.classNames.length));
 }
 
 function labelsOf(dataset: Dataset): Int32Array {

@@ -1,7 +1,7 @@
 // A comparison of criteria as `compare` and `demo` show it: tables for people, rows for programs, the report's data.
 import { basename } from 'node:path';
 import type { Dataset } from '../data/index.ts';
-import type { CompareRow, Comparison, MixName } from '../prune/index.ts';
+import type { CalibrationDrawName, CompareRow, Comparison } from '../prune/index.ts';
 import type { MixRow, ReportData, ReportHeatmap } from '../report/index.ts';
 import { formatPercent, largest, smallest } from '../util/index.ts';
 import { hashFile, type LoadedModel } from './load.ts';
@@ -46,7 +46,7 @@ export function comparisonTables(comparison: Comparison, test: Dataset): string 
 
 /** Scores from the local mix beside those from the two others, for each criterion and ratio. */
 export function mixTables({ base, rows }: Comparison, test: Dataset): string {
-  const found = (row: CompareRow, mix: MixName): CompareRow | undefined =>
+  const found = (row: CompareRow, mix: CalibrationDrawName): CompareRow | undefined =>
     rows.find((other) => other.criterion === row.criterion && other.ratio === row.ratio && other.mix === mix);
   return measures(test)
     .map(([measure, word]) => {

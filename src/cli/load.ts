@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import {
   countIdentical,
   type Dataset,
+  type DatasetSplit,
   indicesOutside,
   isUnsplitArchive,
   openDataset,
-  type Split,
   selectIndices,
   splitInTwo,
   subset,
@@ -78,7 +78,7 @@ export async function hashFile(path: string): Promise<string> {
 
 /** Which samples, where the options do not say. */
 export interface DataDefaults {
-  readonly split: Split;
+  readonly split: DatasetSplit;
   readonly seed: number;
   /** At most this many of each class, if the data has labels and neither --per-class nor --limit is given. */
   readonly perClass?: number | undefined;

@@ -1,6 +1,6 @@
 // What `compare --local` compares: samples for scoring from the local mix, from everybody alike, and from the wrong mix.
 import {
-  classMix,
+  classPrior,
   type Dataset,
   isUnsplitArchive,
   selectIndices,
@@ -146,7 +146,7 @@ function ownMix(
   if (pool.kind !== 'wfdb' || !labels || !origins) return undefined;
   const had = new Set(drawn.labels);
   const members = labels.filter((label, i) => had.has(label) && belongs(origins[i] ?? ''));
-  return members.length === 0 ? undefined : classMix(members, pool.classNames.length);
+  return members.length === 0 ? undefined : classPrior(members, pool.classNames.length);
 }
 
 /** The largest share for the class with the smallest, and so on. */

@@ -1,7 +1,7 @@
 // Options that several commands share: each is declared and checked here once, before any work begins.
 import { availableParallelism } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
-import type { Split } from '../data/index.ts';
+import type { DatasetSplit } from '../data/index.ts';
 import { BedsideError } from '../util/index.ts';
 
 /** Samples of each class that criteria read unless said otherwise. */
@@ -25,7 +25,7 @@ export interface RunOptions {
 /** Which samples. */
 export interface DataOptions {
   readonly data: string;
-  readonly split?: Split;
+  readonly split?: DatasetSplit;
   readonly perClass?: number;
   readonly limit?: number;
   readonly classes?: readonly number[];
@@ -146,7 +146,7 @@ function seed(text: string): number {
   return value;
 }
 
-function split(text: string): Split {
+function split(text: string): DatasetSplit {
   if (text === 'train') return 'local';
   if (text === 'local' || text === 'test' || text === 'all') return text;
   throw new InvalidArgumentError('Expected local, train, test or all.');

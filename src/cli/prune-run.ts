@@ -3,7 +3,7 @@ import { withEngineShapes } from '../engine/index.ts';
 import { agreementOf, evaluate, measureSpeedup } from '../evaluate/index.ts';
 import { loadModel, modelCosts, saveModel, type Uncounted } from '../onnx/index.ts';
 import {
-  type Choice,
+  type AutoChoice,
   type CriterionChoice,
   isAuto,
   type PruneAmount,
@@ -12,7 +12,7 @@ import {
   rankAuto,
   type ScoreRemark,
 } from '../prune/index.ts';
-import { type LayerRepair, reconstruct } from '../repair/index.ts';
+import { type LayerRepair, repair } from '../repair/index.ts';
 import { mixing } from './class-mix.ts';
 import type { LoadedModel, TwoSets } from './load.ts';
 import type { Progress } from './output.ts';
@@ -35,7 +35,7 @@ export interface PruneSettings {
 }
 
 /** What `auto` took, and why. */
-export interface AutoResult extends Omit<Choice, 'criterion'> {
+export interface AutoResult extends Omit<AutoChoice, 'criterion'> {
   readonly picked: string;
 }
 
@@ -90,7 +90,7 @@ export async function pruneAndMeasure(
   const { criterion, block, batch, threads, out } = settings;
   const { model: pruned, keep, grouping, choice, remarks } = await prune(loaded, sets, settings, progress);
   const repaired = settings.reconstruct
-    ? await reconstruct(loaded.canonical, pruned, grouping, keep, {
+    ? await repair(loaded.canonical, pruned, grouping, keep, {
         name: path,
         calibration: sets.calibration,
         batch,
@@ -112,7 +112,7 @@ export async function pruneAndMeasure(
       batch,
       threads,
       reference,
-      mix: sets.shares,
+      classPrior: sets.shares,
       onProgress: (done, total) => progress.update(done, total, `measuring ${name}`),
     });
   const reference = sets.test.labels ? undefined : new Int32Array(sets.test.size);
@@ -160,7 +160,7 @@ async function prune(
   { calibration, shares }: TwoSets,
   settings: PruneSettings,
   progress: Progress,
-): Promise<PrunedModel & { readonly choice?: Choice }> {
+): Promise<PrunedModel & { readonly choice?: AutoChoice }> {
   const { criterion, amount, ranking, block, batch, threads, seed } = settings;
   const common = {
     ...ranking,
@@ -177,7 +177,7 @@ async function prune(
     return rankAuto(canonical, {
       ...common,
       criterion,
-      mix: shares,
+      classPrior: shares,
       repaired: settings.reconstruct,
       onStep: (step, done, total) => progress.update(done, total, step),
     }).prune(amount);
@@ -190,6 +190,6 @@ async function prune(
   });
 }
 
-function autoResult({ criterion, ...rest }: Choice): AutoResult {
+function autoResult({ criterion, ...rest }: AutoChoice): AutoResult {
   return { picked: criterion.name, ...rest };
 }

@@ -17,14 +17,14 @@ export function countIdentical(dataset: Dataset, others: readonly Dataset[]): nu
   const known = new Map<number, Int32Array[]>();
   for (const other of others) {
     for (const sample of bitsOf(other)) {
-      const list = known.get(mixed(sample));
+      const list = known.get(hashOf(sample));
       if (list) list.push(sample);
-      else known.set(mixed(sample), [sample]);
+      else known.set(hashOf(sample), [sample]);
     }
   }
   let count = 0;
   for (const sample of bitsOf(dataset)) {
-    if (known.get(mixed(sample))?.some((other) => equal(sample, other))) count++;
+    if (known.get(hashOf(sample))?.some((other) => equal(sample, other))) count++;
   }
   return count;
 }
@@ -47,7 +47,7 @@ function* bitsOf({ samples, size }: Dataset): Generator<Int32Array> {
 }
 
 /** A hash of 32 bits (FNV-1a, a word at a time). */
-function mixed(words: Int32Array): number {
+function hashOf(words: Int32Array): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < words.length; i++) hash = Math.imul(hash ^ (words[i] as number), 0x01000193);
   return hash;

@@ -45,7 +45,7 @@ export interface Dataset {
 }
 
 /** `local` is what may be learned from (called train elsewhere), `test` what accuracy is measured on. */
-export type Split = 'local' | 'test' | 'all';
+export type DatasetSplit = 'local' | 'test' | 'all';
 
 /** What is asked of a reader. */
 export interface DatasetOptions {
@@ -55,7 +55,7 @@ export interface DatasetOptions {
   readonly classes: number;
   /** How the output with their scores is called, and its shape, for messages: `output 'logits' [batch, 5]`. */
   readonly output?: string | undefined;
-  readonly split: Split;
+  readonly split: DatasetSplit;
   /** At most this many samples of each class, drawn by the seed. */
   readonly perClass?: number | undefined;
   /** At most this many samples overall, drawn by the seed after `perClass`. */

@@ -60,7 +60,7 @@ export function drawStrip(kind: BeatClass, random: Random): Strip {
       case 'F': {
         const rr = usual * between(random, 0.82, 1);
         const share = between(random, 0.3, 0.72);
-        return { rr, waves: mix(sinus.waves(random, rr), ectopic.waves(random, rr), share) };
+        return { rr, waves: blendWaves(sinus.waves(random, rr), ectopic.waves(random, rr), share) };
       }
       case 'Q':
         return { rr: usual, waves: pacer.waves(random, usual) };
@@ -197,7 +197,7 @@ function premature(usual: number, sinus: Sinus, random: Random): Beat {
 }
 
 /** Two wave fronts at once: their fields add up. */
-function mix(a: readonly Wave[], b: readonly Wave[], share: number): Wave[] {
+function blendWaves(a: readonly Wave[], b: readonly Wave[], share: number): Wave[] {
   const scaled = (waves: readonly Wave[], by: number): Wave[] =>
     waves.map((wave) => ({ ...wave, height: wave.height * by }));
   // The atria beat as always, so that the P wave keeps its height.

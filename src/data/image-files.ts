@@ -3,7 +3,7 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { BedsideError, messageOf } from '../util/index.ts';
-import type { Split } from './dataset.ts';
+import type { DatasetSplit } from './dataset.ts';
 import { isHidden } from './hidden.ts';
 import { PassedOverCount } from './passed-over.ts';
 
@@ -56,7 +56,7 @@ interface Listing {
  */
 export async function listImages(
   root: string,
-  split: Split,
+  split: DatasetSplit,
   passedOver: PassedOverCount,
 ): Promise<ImageList> {
   return new ImageLister(root, passedOver).list(split);
@@ -71,7 +71,7 @@ class ImageLister {
     this.#passedOver = passedOver;
   }
 
-  async list(split: Split): Promise<ImageList> {
+  async list(split: DatasetSplit): Promise<ImageList> {
     // Nothing is counted yet: where there are no split folders, the folder is listed again as one of class folders.
     const { folders } = await new ImageLister(this.#root, new PassedOverCount()).#listFolder('');
     const local = LOCAL_FOLDERS.find((name) => folders.includes(name));

@@ -2,7 +2,7 @@
 // by row, so that neither the archive nor its arrays need to fit in memory, only what was chosen of them.
 import { BedsideError, must, RegularFile } from '../util/index.ts';
 import { type ByteSource, memorySource } from './byte-source.ts';
-import type { Dataset, DatasetOptions, Split } from './dataset.ts';
+import type { Dataset, DatasetOptions, DatasetSplit } from './dataset.ts';
 import {
   absentClasses,
   allocateSamples,
@@ -21,7 +21,7 @@ import type { ZipEntry } from './zip.ts';
 import { zipPieces } from './zip-pieces.ts';
 
 /** The archive's parts by split, in the order in which `all` has them. */
-const SPLITS: { readonly [S in Split]: readonly string[] } = {
+const SPLITS: { readonly [S in DatasetSplit]: readonly string[] } = {
   local: ['train'],
   test: ['test'],
   all: ['train', 'val', 'test'],
@@ -38,7 +38,7 @@ interface Archive {
   readonly entries: ReadonlyMap<string, ZipEntry>;
 }
 
-interface Part {
+interface ArchivePart {
   readonly imagesName: string;
   readonly labelsName: string;
   readonly head: NpyHead;
@@ -83,7 +83,7 @@ export async function isUnsplitNpz(source: ByteSource, name: string): Promise<bo
 
 async function datasetOf(source: ByteSource, name: string, options: DatasetOptions): Promise<Dataset> {
   const archive = { source, name, entries: await npzEntries(source, name) };
-  const parts: Part[] = [];
+  const parts: ArchivePart[] = [];
   for (const part of partsOf(archive, options.split)) parts.push(await readPart(archive, part, options));
   const labels = joinLabels(parts, options, name);
   const size = options.sampleShape.reduce((product, axis) => product * axis, 1);
@@ -112,7 +112,7 @@ async function datasetOf(source: ByteSource, name: string, options: DatasetOptio
 /** Writes the chosen samples, part by part, and tells where in the data each stands. */
 async function readSamples(
   archive: Archive,
-  parts: readonly Part[],
+  parts: readonly ArchivePart[],
   chosen: Int32Array,
   samples: Float32Array,
   { onProgress }: DatasetOptions,
@@ -139,7 +139,7 @@ async function readSamples(
 /** Names of the arrays that a split reads, and where the part stands in the data. */
 function partsOf(
   { entries, name }: Archive,
-  split: Split,
+  split: DatasetSplit,
 ): { images: string; labels: string; position: number }[] {
   const found = SPLITS[split]
     .map((part) => ({
@@ -160,7 +160,7 @@ async function readPart(
   archive: Archive,
   { images, labels, position }: { images: string; labels: string; position: number },
   options: DatasetOptions,
-): Promise<Part> {
+): Promise<ArchivePart> {
   const { source, name, entries } = archive;
   const where = `${images} in ${name}`;
   const headOf = (array: string, entry: ZipEntry): Promise<NpyHead> =>
@@ -215,7 +215,11 @@ async function readLabels(
   return labels;
 }
 
-function joinLabels(parts: readonly Part[], options: DatasetOptions, name: string): Int32Array | undefined {
+function joinLabels(
+  parts: readonly ArchivePart[],
+  options: DatasetOptions,
+  name: string,
+): Int32Array | undefined {
   if (!parts.some(({ labels }) => labels)) return undefined;
   const joined = new Int32Array(parts.reduce((sum, { count }) => sum + count, 0));
   let at = 0;

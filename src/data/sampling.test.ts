@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { must } from '../util/index.ts';
 import type { Dataset } from './dataset.ts';
 import { hashSamples } from './hash.ts';
-import { classMix, classWeights, disjointDraws, selectIndices, splitInTwo, subset } from './sampling.ts';
+import { classPrior, classWeights, disjointDraws, selectIndices, splitInTwo, subset } from './sampling.ts';
 
 // 90 samples: 60 of class 0, 20 of class 1, 10 of class 3, mixed.
 const LABELS = Int32Array.from({ length: 90 }, (_, i) => (i % 9 < 6 ? 0 : i % 9 < 8 ? 1 : 3));
@@ -171,7 +171,7 @@ describe('disjointDraws', () => {
 
 describe('classWeights', () => {
   it('turns the mix of the labels into the one wanted', () => {
-    expect([...classMix(LABELS, 4)]).toEqual([60 / 90, 20 / 90, 0, 10 / 90]);
+    expect([...classPrior(LABELS, 4)]).toEqual([60 / 90, 20 / 90, 0, 10 / 90]);
     const weights = classWeights(LABELS, [1, 1, 0, 2]);
     const weighed = new Float64Array(4);
     for (const label of LABELS) weighed[label] = weighed[label]! + weights[label]! / 90;

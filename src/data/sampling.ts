@@ -146,7 +146,7 @@ export function disjointDraws(
 }
 
 /** The share of each class among the labels; sums to 1. */
-export function classMix(labels: Int32Array, classes: number): Float64Array {
+export function classPrior(labels: Int32Array, classes: number): Float64Array {
   const counts = new Float64Array(classes);
   for (const label of labels) counts[label] = (counts[label] ?? 0) + 1;
   return counts.map((count) => count / Math.max(labels.length, 1));
@@ -164,7 +164,7 @@ export function classWeights(labels: Int32Array, mix: ArrayLike<number>): Float6
   if (!(total > 0) || !Number.isFinite(total) || wanted.some((share) => share < 0)) {
     throw new BedsideError('E_USAGE', 'a class mix needs non-negative shares with a positive sum');
   }
-  const present = classMix(labels, wanted.length);
+  const present = classPrior(labels, wanted.length);
   return wanted.map((share, label) => {
     if (share === 0) return 0;
     const there = present[label] ?? 0;

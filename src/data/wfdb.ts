@@ -3,7 +3,7 @@
 import { readdir } from 'node:fs/promises';
 import { BedsideError, must } from '../util/index.ts';
 import { BeatWindows, DEFAULT_RATE } from './beat-windows.ts';
-import type { Dataset, DatasetOptions, Split } from './dataset.ts';
+import type { Dataset, DatasetOptions, DatasetSplit } from './dataset.ts';
 import { absentClasses, allocateSamples, assertClassCount, shapeMisfit } from './fit.ts';
 import { hashSamples } from './hash.ts';
 import { isHidden } from './hidden.ts';
@@ -165,7 +165,7 @@ function chosenRecords(
   return known.filter((record) => wanted.includes(record));
 }
 
-function inSplit(beats: readonly Peak[], split: Split): readonly Peak[] {
+function inSplit(beats: readonly Peak[], split: DatasetSplit): readonly Peak[] {
   // Rounded up: a beat that straddles the border was learned from, so that accuracy is never measured on it.
   const local = Math.ceil((beats.length * 2) / 3);
   if (split === 'all') return beats;

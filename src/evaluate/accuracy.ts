@@ -19,7 +19,7 @@ export interface EvaluateOptions {
    */
   readonly reference?: Int32Array | undefined;
   /** The share of each class, non-negative: accuracy is then for that mix, whatever the samples' own; see `accuracies`. */
-  readonly mix?: ArrayLike<number> | undefined;
+  readonly classPrior?: ArrayLike<number> | undefined;
   /** Called with the number of samples done. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
@@ -67,7 +67,7 @@ export async function evaluate(
     const { predictions, logits, milliseconds } = await predict(session, classifier, dataset, options);
     return {
       n: dataset.size,
-      ...accuracies(predictions, expected, classifier.classes, options.mix),
+      ...accuracies(predictions, expected, classifier.classes, options.classPrior),
       predictions,
       logits,
       msPerSample: milliseconds / dataset.size,
@@ -96,7 +96,7 @@ export function accuracies(
     if (predictions[i] === label) right[label] = (right[label] ?? 0) + 1;
   });
   const recall = Array.from(total, (count, label) => (right[label] ?? 0) / count);
-  if (mix) return { ...mixedAccuracies(recall, mix), recall };
+  if (mix) return { ...accuraciesForPrior(recall, mix), recall };
   const present = recall.filter((value) => !Number.isNaN(value));
   return {
     accuracy: sum(right) / expected.length,
@@ -105,7 +105,7 @@ export function accuracies(
   };
 }
 
-function mixedAccuracies(recall: readonly number[], mix: ArrayLike<number>) {
+function accuraciesForPrior(recall: readonly number[], mix: ArrayLike<number>) {
   const total = sum(mix);
   const local = recall.flatMap((value, label) => {
     const share = (mix[label] ?? 0) / total;

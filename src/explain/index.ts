@@ -14,7 +14,12 @@ export {
   type PassResult,
 } from './attribution/pass.ts';
 export type { ReadoutKind } from './attribution/readouts.ts';
-export { noisyCopies, type Points, type ReferenceKind, straightPath } from './attribution/sampling-path.ts';
+export {
+  noisyCopies,
+  type ReferenceKind,
+  type SamplingPath,
+  straightPath,
+} from './attribution/sampling-path.ts';
 export { trySamples } from './attribution/try-samples.ts';
 export { type BackwardGraph, buildBackward, soleInput } from './backward/backward.ts';
 export { type BatchFirst, batchFirst } from './backward/batch-first.ts';
@@ -35,7 +40,7 @@ export {
   DEFAULT_EPSILON,
   epsilonRule,
   gammaRule,
-  type LinearRule,
+  type LrpRule,
   zplusRule,
 } from './lrp/rules.ts';
 export {

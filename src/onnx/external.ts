@@ -31,7 +31,7 @@ export async function readExternalData(model: ModelProto, modelPath: string): Pr
   );
   const files = new Map<string, RegularFile>();
   try {
-    const places: Place[] = [];
+    const places: ExternalLocation[] = [];
     for (const tensor of external) places.push(await locate(tensor, modelPath, files));
     const total = places.reduce((sum, { length }) => sum + length, 0);
     if (total > MAX_BYTES) throw tooLarge(modelPath, total);
@@ -78,7 +78,7 @@ export function moveToExternal(model: ModelProto, fileName: string): Uint8Array 
 }
 
 /** Where a tensor's bytes lie. */
-interface Place {
+interface ExternalLocation {
   readonly tensor: TensorProto;
   readonly file: RegularFile;
   readonly offset: number;
@@ -89,7 +89,7 @@ async function locate(
   tensor: TensorProto,
   modelPath: string,
   files: Map<string, RegularFile>,
-): Promise<Place> {
+): Promise<ExternalLocation> {
   const label = `${modelPath}: tensor '${tensor.name ?? ''}'`;
   const entry = (key: string): string | undefined =>
     tensor.externalData.find((pair) => pair.key === key)?.value;
@@ -111,7 +111,7 @@ async function locate(
   return { tensor, file, offset, length };
 }
 
-async function readOne({ tensor, file, offset, length }: Place): Promise<void> {
+async function readOne({ tensor, file, offset, length }: ExternalLocation): Promise<void> {
   tensor.rawData = await file.read(offset, offset + length);
   tensor.externalData = [];
   delete tensor.dataLocation;

@@ -76,7 +76,7 @@ export {
 } from './surgery.ts';
 export { elemTypeName } from './tensor-read.ts';
 export { upgradeOpset } from './upgrade.ts';
-export { type LinearLayer, linearLayers } from './weighted-layer.ts';
+export { type WeightedLayer, weightedLayers } from './weighted-layer.ts';
 export {
   type ConvParameters,
   convParameters,

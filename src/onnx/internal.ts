@@ -1,2 +1,2 @@
 // For sibling folders only: nothing here is published.
-export { apply, applyTransposed, linearLayer } from './weighted-layer.ts';
+export { applyLayer, applyTransposedLayer, weightedLayer } from './weighted-layer.ts';

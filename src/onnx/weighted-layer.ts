@@ -1,5 +1,5 @@
 // Weighted layers (Conv, ConvTranspose, Gemm, MatMul with a constant) seen as one thing: a linear map with a bias.
-// `apply` adds the map with any weights to a graph, `applyTransposed` its transpose (the input gradient).
+// `applyLayer` adds the map with any weights to a graph, `applyTransposedLayer` its transpose (the input gradient).
 
 import { BedsideError, must } from '../util/index.ts';
 import { sampleShapes } from './batch-axis/sample-shapes.ts';
@@ -18,7 +18,7 @@ import { describeNode, floatAttribute, intAttribute, opOf } from './ops.ts';
 import { type ConvParameters, convParameters } from './window.ts';
 
 /** A weighted layer of a model, independent of how ONNX spells it. */
-export interface LinearLayer {
+export interface WeightedLayer {
   readonly name: string;
   readonly node: Node;
   /** Value names. */
@@ -44,24 +44,24 @@ export interface LinearLayer {
  * The weighted layers in execution order.
  * @throws BedsideError E_UNSUPPORTED when a weight is computed at run time or not float32
  */
-export function linearLayers(
+export function weightedLayers(
   model: Model,
   shapes: ReadonlyMap<string, readonly number[]> = sampleShapes(model),
-): LinearLayer[] {
-  const layers: LinearLayer[] = [];
+): WeightedLayer[] {
+  const layers: WeightedLayer[] = [];
   for (const node of model.graph.nodes) {
-    const layer = linearLayer(model.graph, node, shapes);
+    const layer = weightedLayer(model.graph, node, shapes);
     if (layer) layers.push(layer);
   }
   return layers;
 }
 
 /** The layer a node is, or undefined when it is not a weighted one. */
-export function linearLayer(
+export function weightedLayer(
   graph: Graph,
   node: Node,
   shapes: ReadonlyMap<string, readonly number[]>,
-): LinearLayer | undefined {
+): WeightedLayer | undefined {
   switch (opOf(node)) {
     case 'Conv':
     case 'ConvTranspose':
@@ -76,17 +76,17 @@ export function linearLayer(
 }
 
 /** A copy of the layer's weights with every element mapped; bias alike. */
-export interface Weights {
+export interface LayerWeights {
   readonly weight: Float32Array;
   readonly bias: Float32Array | undefined;
 }
 
 /** Adds `map(x)` with the given weights to the graph; returns the value's name. */
-export function apply(
+export function applyLayer(
   builder: GraphBuilder,
-  layer: LinearLayer,
+  layer: WeightedLayer,
   x: string,
-  weights: Weights,
+  weights: LayerWeights,
   hint: string,
 ): string {
   const weight = builder.constant(floatConstant(weights.weight, layer.weightDims), `${hint}_w`);
@@ -105,9 +105,9 @@ export function apply(
  * Adds the transpose of the map to the graph: `s` shaped like the layer's output becomes shaped like its input.
  * Several terms (with weights of their own) are summed.
  */
-export function applyTransposed(
+export function applyTransposedLayer(
   builder: GraphBuilder,
-  layer: LinearLayer,
+  layer: WeightedLayer,
   terms: readonly { readonly s: string; readonly weight: Float32Array }[],
   hint: string,
 ): string {
@@ -117,7 +117,7 @@ export function applyTransposed(
 
 function transposed(
   builder: GraphBuilder,
-  layer: LinearLayer,
+  layer: WeightedLayer,
   s: string,
   weight: Float32Array,
   hint: string,
@@ -177,7 +177,7 @@ function transposed(
   );
 }
 
-function convAttributes(layer: LinearLayer) {
+function convAttributes(layer: WeightedLayer) {
   const conv = must(layer.conv, `${layer.name} has no convolution parameters`);
   const extra = layer.node.attributes.get('output_padding');
   return { ...windowAttributes(conv), group: int(conv.groups), ...(extra ? { output_padding: extra } : {}) };
@@ -218,7 +218,7 @@ function transpose(data: Float32Array, rows: number, columns: number): Float32Ar
   return result;
 }
 
-function convLayer(graph: Graph, node: Node, shapes: ReadonlyMap<string, readonly number[]>): LinearLayer {
+function convLayer(graph: Graph, node: Node, shapes: ReadonlyMap<string, readonly number[]>): WeightedLayer {
   const weight = floatInput(graph, node, 1);
   const kind = opOf(node) === 'Conv' ? 'conv' : 'conv-transpose';
   const [first, second] = weight.dims as [number, number];
@@ -245,7 +245,7 @@ function convLayer(graph: Graph, node: Node, shapes: ReadonlyMap<string, readonl
   };
 }
 
-function gemmLayer(graph: Graph, node: Node, shapes: ReadonlyMap<string, readonly number[]>): LinearLayer {
+function gemmLayer(graph: Graph, node: Node, shapes: ReadonlyMap<string, readonly number[]>): WeightedLayer {
   const b = floatInput(graph, node, 1);
   const alpha = floatAttribute(node, 'alpha', 1);
   const beta = floatAttribute(node, 'beta', 1);
@@ -278,7 +278,11 @@ function gemmLayer(graph: Graph, node: Node, shapes: ReadonlyMap<string, readonl
   };
 }
 
-function matmulLayer(graph: Graph, node: Node, shapes: ReadonlyMap<string, readonly number[]>): LinearLayer {
+function matmulLayer(
+  graph: Graph,
+  node: Node,
+  shapes: ReadonlyMap<string, readonly number[]>,
+): WeightedLayer {
   const weight = floatInput(graph, node, 1);
   if (weight.dims.length !== 2) {
     throw unsupported(node, `its constant has ${weight.dims.length} axes, not 2`, 'use a two-axis weight');

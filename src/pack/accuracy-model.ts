@@ -1,9 +1,9 @@
 // Predicts the accuracy of any mix of levels from measured ones.
 import type { AccuracyModel, Variant } from '../bundle/index.ts';
-import { fitAdditive, sumOf } from './additive-loss-model.ts';
+import { additiveValue, fitAdditiveModel } from './additive-loss-model.ts';
 
 /** What was measured of a mix. */
-export type MeasuredMix = Pick<Variant, 'levels' | 'accuracy'>;
+export type MeasuredLevels = Pick<Variant, 'levels' | 'accuracy'>;
 
 /** Accuracies below this share of the unpruned one say no more than that all is lost. */
 const LOST = 0.05;
@@ -15,8 +15,8 @@ const LOST = 0.05;
 export function fitAccuracyModel(
   unpruned: number,
   measure: AccuracyModel['measure'],
-  fitted: readonly MeasuredMix[],
-  checked: readonly MeasuredMix[],
+  fitted: readonly MeasuredLevels[],
+  checked: readonly MeasuredLevels[],
   levels: number,
 ): AccuracyModel {
   const groups = fitted[0]?.levels.length ?? 0;
@@ -25,10 +25,10 @@ export function fitAccuracyModel(
     // Where the unpruned network is never right there is nothing to lose.
     value: unpruned > 0 ? Math.max(0, -Math.log(Math.max(accuracy / unpruned, LOST))) : 0,
   }));
-  const loss = fitAdditive(observations, groups, levels);
+  const loss = fitAdditiveModel(observations, groups, levels);
   // Spaces of a few mixes may leave none to check on; no error would read as a perfect model.
   const errors = (checked.length > 0 ? checked : fitted).map(({ levels: own, accuracy }) =>
-    Math.abs(unpruned * Math.exp(-sumOf(loss, own)) - accuracy),
+    Math.abs(unpruned * Math.exp(-additiveValue(loss, own)) - accuracy),
   );
   return {
     unpruned,

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { allMixes } from '../repair/test-support/nets.ts';
 import { must, Random } from '../util/index.ts';
-import { fitAdditive, type Observation, sumOf } from './additive-loss-model.ts';
+import { additiveValue, fitAdditiveModel, type Observation } from './additive-loss-model.ts';
 
 /** Solves a small linear system by elimination with pivots. */
 function solve(matrix: readonly (readonly number[])[], right: readonly number[]): number[] {
@@ -26,7 +26,7 @@ function solve(matrix: readonly (readonly number[])[], right: readonly number[])
 /** What is minimised: squared errors, and a thousandth of the squared steps for each observation. */
 function objective(table: readonly (readonly number[])[], observations: readonly Observation[]): number {
   const errors = observations.reduce(
-    (sum, { levels, value }) => sum + (sumOf(table, levels) - value) ** 2,
+    (sum, { levels, value }) => sum + (additiveValue(table, levels) - value) ** 2,
     0,
   );
   const steps = table.flatMap((row) => row.slice(1).map((value, i) => value - (row[i] as number)));
@@ -90,7 +90,7 @@ describe('fitAdditive', () => {
       value: random.normal(),
     }));
     const wanted = bruteForce(observations, groups, levels);
-    const found = fitAdditive(observations, groups, levels);
+    const found = fitAdditiveModel(observations, groups, levels);
     expectNear(found, wanted, 5);
     expect(objective(found, observations)).toBeLessThanOrEqual(objective(wanted, observations) + 1e-9);
     // The case is one in which the bound matters.
@@ -104,10 +104,10 @@ describe('fitAdditive', () => {
       for (let s = 0; s < 3; s++) row.push((row[s] as number) + random.uniform() ** 2);
       return row;
     });
-    const observations = allMixes(3, 4).map((levels) => ({ levels, value: sumOf(truth, levels) }));
-    const found = fitAdditive(observations, 3, 4);
+    const observations = allMixes(3, 4).map((levels) => ({ levels, value: additiveValue(truth, levels) }));
+    const found = fitAdditiveModel(observations, 3, 4);
     for (const { levels, value } of observations) {
-      expect(Math.abs(sumOf(found, levels) - value)).toBeLessThan(0.01 * (1 + value));
+      expect(Math.abs(additiveValue(found, levels) - value)).toBeLessThan(0.01 * (1 + value));
     }
   });
 
@@ -118,7 +118,7 @@ describe('fitAdditive', () => {
         levels: Array.from({ length: 4 }, () => random.integer(5)),
         value: 3 * random.normal(),
       }));
-      for (const row of fitAdditive(observations, 4, 5)) {
+      for (const row of fitAdditiveModel(observations, 4, 5)) {
         expect(row).toHaveLength(5);
         expect(row[0]).toBe(0);
         row.forEach((value, i) => {
@@ -130,7 +130,7 @@ describe('fitAdditive', () => {
 
   it('shares evenly between groups that only moved together', () => {
     const observations = [0, 1, 2].map((level) => ({ levels: [level, level], value: 2 * level }));
-    const found = fitAdditive(observations, 2, 3);
+    const found = fitAdditiveModel(observations, 2, 3);
     expectNear(
       found,
       [
@@ -145,7 +145,7 @@ describe('fitAdditive', () => {
 describe('sumOf', () => {
   it('adds one entry of each group', () => {
     expect(
-      sumOf(
+      additiveValue(
         [
           [0, 1, 5],
           [0, 2, 7],
@@ -153,6 +153,6 @@ describe('sumOf', () => {
         [2, 1],
       ),
     ).toBe(7);
-    expect(sumOf([], [])).toBe(0);
+    expect(additiveValue([], [])).toBe(0);
   });
 });

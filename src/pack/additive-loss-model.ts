@@ -18,7 +18,7 @@ const TOLERANCE = 1e-10;
  * for the non-negative least squares problem", CAIP 2005).
  * @returns `[group][level]`
  */
-export function fitAdditive(
+export function fitAdditiveModel(
   observations: readonly Observation[],
   groups: number,
   levels: number,
@@ -56,6 +56,6 @@ export function fitAdditive(
 }
 
 /** The sum of the table over the groups. */
-export function sumOf(table: readonly (readonly number[])[], levels: readonly number[]): number {
+export function additiveValue(table: readonly (readonly number[])[], levels: readonly number[]): number {
   return levels.reduce((sum, level, group) => sum + (table[group]?.[level] ?? 0), 0);
 }

@@ -4,14 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  keepOfLevels,
-  layerCosts,
-  openBundle,
-  stageCosts,
-  totalCosts,
-  writeBundle,
-} from '../bundle/index.ts';
+import { keptUnitsAt, layerCosts, openBundle, stageCosts, totalCosts, writeBundle } from '../bundle/index.ts';
 import { contentsOf, manifestOf } from '../bundle/test-support/contents.ts';
 import { findGroups, macsCounter, reorderChannels, sliceModel } from '../channels/index.ts';
 import { Net } from '../channels/test-support/net.ts';
@@ -67,7 +60,7 @@ function expectTrue(model: Model, seed: number, mixes: number): void {
   const count = macsCounter(model, grouping);
   for (let mix = 0; mix < mixes; mix++) {
     const levels = manifest.groups.map(() => (mix === 0 ? 0 : random.integer(LEVELS)));
-    const keep = keepOfLevels(manifest, levels);
+    const keep = keptUnitsAt(manifest, levels);
     const cut = sliceModel(model, grouping, keep);
     const shapes = inferShapes(cut, 1);
     const bytes = (value: string): number => 4 * sizeOf(must(shapes.get(value), value));

@@ -3,12 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { Random } from '../util/index.ts';
 import {
   type CostName,
+  evenlySpaced,
   greedyPath,
-  type MixSpace,
-  randomMixes,
-  singleMixes,
-  spread,
-  uniformMixes,
+  type LevelVectorSpace,
+  randomLevelVectors,
+  singleGroupLevels,
+  uniformLevels,
 } from './level-search.ts';
 
 const WEIGHTS = [
@@ -18,7 +18,7 @@ const WEIGHTS = [
 ] as const;
 
 /** Costs that fall with every group's level: products of neighbours, as layers' are, and sums. */
-const SPACE: MixSpace = {
+const SPACE: LevelVectorSpace = {
   groups: 3,
   levels: 4,
   costs(levels) {
@@ -65,7 +65,7 @@ describe('greedyPath', () => {
   });
 
   it('keeps levels even where all is alike', () => {
-    const alike: MixSpace = {
+    const alike: LevelVectorSpace = {
       groups: 3,
       levels: 4,
       costs: (levels) => {
@@ -82,7 +82,7 @@ describe('greedyPath', () => {
 
 describe('the other mixes', () => {
   it('are uniform from unpruned to smallest', () => {
-    expect(uniformMixes(SPACE)).toEqual([
+    expect(uniformLevels(SPACE)).toEqual([
       [0, 0, 0],
       [1, 1, 1],
       [2, 2, 2],
@@ -91,7 +91,7 @@ describe('the other mixes', () => {
   });
 
   it('raise one group alone, half way and all the way', () => {
-    expect(singleMixes(SPACE)).toEqual([
+    expect(singleGroupLevels(SPACE)).toEqual([
       [2, 0, 0],
       [3, 0, 0],
       [0, 2, 0],
@@ -99,12 +99,12 @@ describe('the other mixes', () => {
       [0, 0, 2],
       [0, 0, 3],
     ]);
-    expect(singleMixes({ ...SPACE, groups: 1, levels: 2 })).toEqual([[1]]);
+    expect(singleGroupLevels({ ...SPACE, groups: 1, levels: 2 })).toEqual([[1]]);
   });
 
   it('are random: levels that there are, half of them near each other, the same by the seed', () => {
-    const wide: MixSpace = { ...SPACE, groups: 6, levels: 8 };
-    const mixes = randomMixes(wide, 400, new Random(1));
+    const wide: LevelVectorSpace = { ...SPACE, groups: 6, levels: 8 };
+    const mixes = randomLevelVectors(wide, 400, new Random(1));
     expect(mixes).toHaveLength(400);
     const seen = new Set(mixes.flat());
     expect([...seen].sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
@@ -113,8 +113,8 @@ describe('the other mixes', () => {
     expect(Math.max(...near.map(range))).toBeLessThanOrEqual(2);
     const anywhere = mixes.filter((_, i) => i % 2 === 1).map(range);
     expect(anywhere.reduce((a, b) => a + b) / anywhere.length).toBeGreaterThan(4);
-    expect(randomMixes(wide, 400, new Random(1))).toEqual(mixes);
-    expect(randomMixes(wide, 400, new Random(2))).not.toEqual(mixes);
+    expect(randomLevelVectors(wide, 400, new Random(1))).toEqual(mixes);
+    expect(randomLevelVectors(wide, 400, new Random(2))).not.toEqual(mixes);
   });
 });
 
@@ -122,7 +122,7 @@ describe('spread', () => {
   const items = Array.from({ length: 20 }, (_, i) => i);
 
   it.each([1, 2, 3, 7, 19])('chooses %i evenly, the last included', (count) => {
-    const chosen = spread(items, count);
+    const chosen = evenlySpaced(items, count);
     expect(chosen).toHaveLength(count);
     expect(chosen.at(-1)).toBe(19);
     const gaps = chosen.map((item, i) => item - (chosen[i - 1] ?? -1));
@@ -131,9 +131,9 @@ describe('spread', () => {
   });
 
   it('keeps all where there are no more, and none of none', () => {
-    expect(spread(items, 20)).toEqual(items);
-    expect(spread(items, 50)).toEqual(items);
-    expect(spread(items, 0)).toEqual([]);
-    expect(spread([], 3)).toEqual([]);
+    expect(evenlySpaced(items, 20)).toEqual(items);
+    expect(evenlySpaced(items, 50)).toEqual(items);
+    expect(evenlySpaced(items, 0)).toEqual([]);
+    expect(evenlySpaced([], 3)).toEqual([]);
   });
 });

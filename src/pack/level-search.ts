@@ -1,31 +1,31 @@
 // Which level vectors are worth measuring: along the frontier of accuracy against each kind of cost.
 import type { Random } from '../util/index.ts';
-import { sumOf } from './additive-loss-model.ts';
+import { additiveValue } from './additive-loss-model.ts';
 
 /** Costs of a level vector that matter on devices. */
-export interface MixCosts {
+export interface LevelVectorCosts {
   readonly macs: number;
   readonly weightBytes: number;
   readonly crossingBytes: number;
   readonly seconds?: number | undefined;
 }
 
-export type CostName = keyof MixCosts;
+export type CostName = keyof LevelVectorCosts;
 
 /** The space of level vectors. */
-export interface MixSpace {
+export interface LevelVectorSpace {
   readonly groups: number;
   readonly levels: number;
-  costs(levels: readonly number[]): MixCosts;
+  costs(levels: readonly number[]): LevelVectorCosts;
 }
 
 /** Every group at the same level, from unpruned to the smallest. */
-export function uniformMixes({ groups, levels }: MixSpace): number[][] {
+export function uniformLevels({ groups, levels }: LevelVectorSpace): number[][] {
   return Array.from({ length: levels }, (_, level) => new Array<number>(groups).fill(level));
 }
 
 /** One group alone at the middle and at the last level: how sensitive each is. */
-export function singleMixes({ groups, levels }: MixSpace): number[][] {
+export function singleGroupLevels({ groups, levels }: LevelVectorSpace): number[][] {
   const middle = Math.ceil((levels - 1) / 2);
   return Array.from({ length: groups }, (_, group) =>
     [...new Set([middle, levels - 1])].map((level) => {
@@ -37,7 +37,11 @@ export function singleMixes({ groups, levels }: MixSpace): number[][] {
 }
 
 /** Random mixes around a random level: half of them near it, half anywhere. */
-export function randomMixes({ groups, levels }: MixSpace, count: number, random: Random): number[][] {
+export function randomLevelVectors(
+  { groups, levels }: LevelVectorSpace,
+  count: number,
+  random: Random,
+): number[][] {
   return Array.from({ length: count }, (_, index) => {
     const center = random.integer(levels);
     return Array.from({ length: groups }, () =>
@@ -53,7 +57,7 @@ export function randomMixes({ groups, levels }: MixSpace, count: number, random:
  * the error, by a table of errors.
  */
 export function greedyPath(
-  space: MixSpace,
+  space: LevelVectorSpace,
   error: readonly (readonly number[])[],
   cost: CostName,
   curvature = 0,
@@ -63,7 +67,7 @@ export function greedyPath(
   const costOf = (mix: readonly number[]): number => space.costs(mix)[cost] ?? 0;
   for (;;) {
     const before = costOf(current);
-    const least = 1e-6 * (1 + sumOf(error, current));
+    const least = 1e-6 * (1 + additiveValue(error, current));
     const options = current.flatMap((level, group) => {
       if (level + 1 >= space.levels) return [];
       const next = current.with(group, level + 1);
@@ -84,7 +88,7 @@ export function greedyPath(
 }
 
 /** At most `count` entries, evenly spread, the last one included. */
-export function spread<T>(items: readonly T[], count: number): T[] {
+export function evenlySpaced<T>(items: readonly T[], count: number): T[] {
   if (items.length <= count) return [...items];
   return Array.from(
     { length: count },

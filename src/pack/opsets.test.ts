@@ -7,7 +7,7 @@ import { canonicalModel } from '../onnx/index.ts';
 import { samplesFor } from '../repair/test-support/nets.ts';
 import { withBiases } from '../repair/weights.ts';
 import { must } from '../util/index.ts';
-import { Corrector, type FittedCorrection } from './correction/affine.ts';
+import { AffineCorrector, type FittedCorrection } from './correction/affine.ts';
 
 /** Two convolutions and a linear layer; Softmax at the end, whose default axis changed at 13. */
 function network(opset: number, names: readonly string[] = []): Model {
@@ -27,7 +27,7 @@ async function fitted(model: Model): Promise<FittedCorrection> {
   const whole = withBiases(canonicalModel(model));
   const grouping = findGroups(whole);
   const keep = new Map(grouping.groups.map(({ id, channels }) => [id, [...Array(channels / 2).keys()]]));
-  const corrector = await Corrector.create(whole, grouping, {
+  const corrector = await AffineCorrector.create(whole, grouping, {
     name: 'net',
     threads: 1,
     batch: 8,
@@ -45,7 +45,7 @@ async function fitted(model: Model): Promise<FittedCorrection> {
 function expectSame(found: FittedCorrection, expected: FittedCorrection): void {
   const [a, b] = [must(found.correction, 'one'), must(expected.correction, 'another')];
   expect(largestDifference(Float32Array.from(a.scale), Float32Array.from(b.scale))).toBeLessThan(1e-3);
-  expect(largestDifference(Float32Array.from(a.shift), Float32Array.from(b.shift))).toBeLessThan(1e-3);
+  expect(largestDifference(Float32Array.from(a.bias), Float32Array.from(b.bias))).toBeLessThan(1e-3);
   expect(found.errorAfter).toBeCloseTo(expected.errorAfter, 5);
   expect(found.errorAfter).toBeLessThan(found.errorBefore);
 }

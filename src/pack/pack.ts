@@ -5,9 +5,9 @@ import {
   type BundleManifest,
   checkLevels,
   correctionTensors,
-  type FloatTensor,
   isOfVariant,
   type ManifestParts,
+  type StoredTensor,
   totalCosts,
   type Variant,
 } from '../bundle/index.ts';
@@ -15,25 +15,25 @@ import { assertPrunable, findGroups, reorderChannels } from '../channels/index.t
 import type { Dataset } from '../data/index.ts';
 import { assertFiniteWeights, type Model } from '../onnx/index.ts';
 import type { ScoreRemark } from '../prune/index.ts';
-import { type Choice, type CriterionChoice, isAuto, rankAuto, rankModel } from '../prune/index.ts';
+import { type AutoChoice, type CriterionChoice, isAuto, rankAuto, rankModel } from '../prune/index.ts';
 import { alignedCount, ranked } from '../prune/internal.ts';
 import { repairTables, type TableRepair, tableTensors, withBiases } from '../repair/internal.ts';
 import { assertFiniteSamples, BedsideError, must, Random } from '../util/index.ts';
 import { fitAccuracyModel } from './accuracy-model.ts';
-import { fitAdditive } from './additive-loss-model.ts';
+import { fitAdditiveModel } from './additive-loss-model.ts';
 import { describeModel } from './describe.ts';
 import {
   type CostName,
+  evenlySpaced,
   greedyPath,
-  type MixSpace,
-  randomMixes,
-  singleMixes,
-  spread,
-  uniformMixes,
+  type LevelVectorSpace,
+  randomLevelVectors,
+  singleGroupLevels,
+  uniformLevels,
 } from './level-search.ts';
 import { type Runnable, runnable } from './runnable.ts';
-import { measureSeconds } from './timing/layer-timing.ts';
-import { type Measurable, type MeasuredVariant, MixMeter } from './variant-evaluator.ts';
+import { timeLayers } from './timing/layer-timing.ts';
+import { type MeasurableBundle, type MeasuredVariant, VariantEvaluator } from './variant-evaluator.ts';
 
 /** Fractions of channels removed at each level, unless said otherwise. */
 export const PACK_RATIOS: readonly number[] = [0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875];
@@ -58,7 +58,7 @@ export interface PackOptions {
   readonly batch?: number | undefined;
   readonly threads?: number | undefined;
   readonly seed?: number | undefined;
-  /** As for `reconstruct`; default 4096. */
+  /** As for `repair`; default 4096. */
   readonly maxPositions?: number | undefined;
   /** Accuracy that a mix may lose before it is corrected by changes of low rank; 1 or more for never. Default .005. */
   readonly lowRankFrom?: number | undefined;
@@ -72,7 +72,7 @@ export interface PackedModel {
   readonly contents: BundleContents;
   readonly criterion: string;
   /** Present when the criterion was `auto`. */
-  readonly choice?: Choice | undefined;
+  readonly choice?: AutoChoice | undefined;
   readonly repairs: readonly TableRepair[];
   /** How many measured mixes are corrected by changes of low rank. */
   readonly lowRank: number;
@@ -142,12 +142,12 @@ export async function packModel(
   const timed =
     options.measureSeconds === false
       ? described
-      : await measureSeconds(ordered, grouping, described, {
+      : await timeLayers(ordered, grouping, described, {
           name,
           onProgress: (done, total) => onStep?.('timing layers', done, total),
         });
   const { layers, stages } = timed;
-  const draft: Measurable = {
+  const draft: MeasurableBundle = {
     manifest: {
       name,
       model: described.signature,
@@ -161,7 +161,7 @@ export async function packModel(
     grouping,
     tensors: tableTensors(tables),
   };
-  const measured = await measureMixes(draft, { ...options, batch, threads, seed });
+  const measured = await measureFrontier(draft, { ...options, batch, threads, seed });
   const stored = measured.variants;
   return {
     contents: {
@@ -216,7 +216,7 @@ export async function certifyLevels(
   const { batch = 32, threads = 1, seed = 1 } = options;
   const { manifest, model, tensors } = bundle;
   checkLevels(manifest, levels);
-  const meter = await MixMeter.create(bundle, {
+  const meter = await VariantEvaluator.create(bundle, {
     ...options,
     name: manifest.name,
     batch,
@@ -225,7 +225,7 @@ export async function certifyLevels(
     measure: manifest.accuracy.measure,
   });
   try {
-    const added = await meter.measureMix(levels);
+    const added = await meter.measureLevels(levels);
     const key = levels.join();
     const at = manifest.variants.findIndex((variant) => variant.levels.join() === key);
     const index = at < 0 ? manifest.variants.length : at;
@@ -306,18 +306,18 @@ const RANDOM = 16;
 const COSTS: readonly CostName[] = ['macs', 'weightBytes', 'crossingBytes', 'seconds'];
 
 /** Measures the frontier: uniform mixes and single groups first, then paths guided by what those lose. */
-async function measureMixes(
-  draft: Measurable,
+async function measureFrontier(
+  draft: MeasurableBundle,
   options: PackOptions & { readonly batch: number; readonly threads: number; readonly seed: number },
 ) {
   const { seed, variants = 256, onStep } = options;
-  const space: MixSpace = {
+  const space: LevelVectorSpace = {
     groups: draft.manifest.groups.length,
     levels: draft.manifest.ratios.length,
     costs: (levels) => totalCosts(draft.manifest, levels),
   };
   const random = new Random(seed);
-  const meter = await MixMeter.create(draft, options);
+  const meter = await VariantEvaluator.create(draft, options);
   const measured = new Map<string, MeasuredVariant>();
   // Levels of equal counts are the same network for what it costs: one vector of them is enough.
   const shapes = new Set<string>();
@@ -331,7 +331,7 @@ async function measureMixes(
       const shape = shapeOf(levels);
       if (shapes.has(shape) && !measured.has(levels.join())) continue;
       shapes.add(shape);
-      const result = await meter.measureMix(levels);
+      const result = await meter.measureLevels(levels);
       measured.set(levels.join(), result);
       results.push(result);
       onStep?.('measuring mixes of levels', Math.min(++done, total), total);
@@ -339,19 +339,19 @@ async function measureMixes(
     return results;
   };
   try {
-    const checks = await measure(randomMixes(space, CHECKS, random));
+    const checks = await measure(randomLevelVectors(space, CHECKS, random));
     measured.clear();
     shapes.clear();
-    await measure(uniformMixes(space));
+    await measure(uniformLevels(space));
     const room = (): number => Math.max(0, variants - measured.size);
-    await measure(spread(singleMixes(space), Math.floor(room() / 3)));
-    await measure(randomMixes(space, Math.min(RANDOM, room()), random));
+    await measure(evenlySpaced(singleGroupLevels(space), Math.floor(room() / 3)));
+    await measure(randomLevelVectors(space, Math.min(RANDOM, room()), random));
     const costs = COSTS.filter(
       (cost) => cost !== 'seconds' || space.costs(new Array(space.groups).fill(0)).seconds,
     );
     // Two rounds: the second is guided by what the first found on its way.
     for (const round of [1, 2]) {
-      const error = fitAdditive(
+      const error = fitAdditiveModel(
         [...measured.values()].map(({ variant, error: value }) => ({ levels: variant.levels, value })),
         space.groups,
         space.levels,
@@ -359,7 +359,7 @@ async function measureMixes(
       const scale = (error.flat().reduce((a, b) => a + b, 0) || 1) / (space.groups * space.levels);
       const share = Math.floor(room() / (costs.length * (3 - round)));
       for (const cost of costs) {
-        await measure(spread(greedyPath(space, error, cost, round === 1 ? scale : scale / 10), share));
+        await measure(evenlySpaced(greedyPath(space, error, cost, round === 1 ? scale : scale / 10), share));
       }
     }
     const all = [...measured.values()];
@@ -380,6 +380,6 @@ async function measureMixes(
 }
 
 /** Tensors of the corrections of variants, the first of which has the given index. */
-function tensorsOf(variants: readonly MeasuredVariant[], from: number): [string, FloatTensor][] {
+function tensorsOf(variants: readonly MeasuredVariant[], from: number): [string, StoredTensor][] {
   return variants.flatMap(({ correction }, i) => (correction ? correctionTensors(correction, from + i) : []));
 }

@@ -5,7 +5,7 @@ import {
   assembleModel,
   type Correction,
   type Costed,
-  keepOfLevels,
+  keptUnitsAt,
   totalCosts,
   type Variant,
 } from '../bundle/index.ts';
@@ -13,10 +13,10 @@ import type { Dataset } from '../data/index.ts';
 import { agreementOf, type Evaluation, evaluate } from '../evaluate/index.ts';
 import type { Model } from '../onnx/index.ts';
 import { BedsideError, binomialLowerBound } from '../util/index.ts';
-import { Corrector, type FittedCorrection } from './correction/affine.ts';
+import { AffineCorrector, type FittedCorrection } from './correction/affine.ts';
 
 /** What mixes are measured with. */
-export interface MeterOptions {
+export interface VariantEvaluatorOptions {
   readonly name: string;
   readonly calibration: Dataset;
   /** Shares no sample with `calibration`. */
@@ -39,7 +39,7 @@ export interface MeasuredVariant {
 }
 
 /** What a meter needs of a bundle in the making. */
-export type Measurable = Assembly & {
+export type MeasurableBundle = Assembly & {
   readonly manifest: Assembly['manifest'] & Costed;
 };
 
@@ -53,16 +53,21 @@ const LOW_RANK_FROM = 0.005;
 const CONFIDENCE = 0.95;
 
 /** Measures mixes of one bundle. */
-export class MixMeter {
+export class VariantEvaluator {
   readonly measure: AccuracyModel['measure'];
-  readonly #bundle: Measurable;
-  readonly #options: MeterOptions;
-  readonly #corrector: Corrector;
+  readonly #bundle: MeasurableBundle;
+  readonly #options: VariantEvaluatorOptions;
+  readonly #corrector: AffineCorrector;
   readonly #whole: Evaluation;
   readonly #unprunedAccuracy: number;
   readonly #known = new Map<string, MeasuredVariant>();
 
-  private constructor(bundle: Measurable, options: MeterOptions, corrector: Corrector, whole: Evaluation) {
+  private constructor(
+    bundle: MeasurableBundle,
+    options: VariantEvaluatorOptions,
+    corrector: AffineCorrector,
+    whole: Evaluation,
+  ) {
     this.#bundle = bundle;
     this.#options = options;
     this.#corrector = corrector;
@@ -76,19 +81,19 @@ export class MixMeter {
    * @throws BedsideError E_DATA with fewer than two calibration samples, no validation samples, or no labels where they
    * are what is measured by
    */
-  static async create(bundle: Measurable, options: MeterOptions): Promise<MixMeter> {
+  static async create(bundle: MeasurableBundle, options: VariantEvaluatorOptions): Promise<VariantEvaluator> {
     measureOf(options);
     const { model, grouping } = bundle;
     const whole = await evaluate(model, options.validation, {
       ...options,
       reference: new Int32Array(options.validation.size),
     });
-    const corrector = await Corrector.create(model, grouping, options);
-    return new MixMeter(bundle, options, corrector, whole);
+    const corrector = await AffineCorrector.create(model, grouping, options);
+    return new VariantEvaluator(bundle, options, corrector, whole);
   }
 
   /** Measures a mix once; asked again it answers from memory. */
-  async measureMix(levels: readonly number[]): Promise<MeasuredVariant> {
+  async measureLevels(levels: readonly number[]): Promise<MeasuredVariant> {
     const key = levels.join();
     const known = this.#known.get(key);
     if (known) return known;
@@ -96,7 +101,7 @@ export class MixMeter {
     const plain = assembleModel(bundle, levels);
     const { lowRankFrom = LOW_RANK_FROM } = this.#options;
     const unpruned = levels.every((level) => level === 0);
-    const keep = keepOfLevels(bundle.manifest, levels);
+    const keep = keptUnitsAt(bundle.manifest, levels);
     let fitted = unpruned ? undefined : await this.#corrector.fit(plain, keep);
     let predictions = await this.#predict(plain, levels, fitted);
     if (fitted && this.#unprunedAccuracy - this.#accuracyOf(predictions).accuracy > lowRankFrom) {
@@ -172,7 +177,7 @@ export class MixMeter {
   }
 }
 
-function measureOf({ measure, validation }: MeterOptions): AccuracyModel['measure'] {
+function measureOf({ measure, validation }: VariantEvaluatorOptions): AccuracyModel['measure'] {
   if (measure === undefined) return validation.labels ? 'balanced' : 'agreement';
   if (measure === 'agreement' || validation.labels) return measure;
   throw new BedsideError('E_DATA', `${validation.name} has no labels, so accuracy cannot be measured`, {

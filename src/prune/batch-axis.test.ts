@@ -1,15 +1,15 @@
 // Networks that hold their samples elsewhere than on the first axis are cut, repaired and corrected as their twins that
 // do: the same channels, the same places, the same weights.
 import { describe, expect, it } from 'vitest';
-import { findGroups, type Keep, maskModel, sliceModel } from '../channels/index.ts';
+import { findGroups, type KeptUnits, maskModel, sliceModel } from '../channels/index.ts';
 import { batchAxes, canonicalModel, isBatchFirst, type Model } from '../onnx/index.ts';
 import { BATCH_NETS, TWINS } from '../onnx/test-support/batch-nets.ts';
 import { randomFeeds, run } from '../onnx/test-support/models.ts';
-import { Corrector } from '../pack/correction/affine.ts';
+import { AffineCorrector } from '../pack/correction/affine.ts';
 import { describeModel } from '../pack/describe.ts';
-import { layerParts, partFor } from '../pack/timing/timed-subgraphs.ts';
+import { layerSubgraphs, withSamples } from '../pack/timing/timed-subgraphs.ts';
 import { isTimeable } from '../pack/timing/timing.ts';
-import { reconstruct } from '../repair/repair.ts';
+import { repair } from '../repair/repair.ts';
 import { samplesFor } from '../repair/test-support/nets.ts';
 import { withBiases } from '../repair/weights.ts';
 import { must, Random } from '../util/index.ts';
@@ -30,7 +30,7 @@ function apart(a: ArrayLike<number>, b: ArrayLike<number>): number {
 /** Every second unit of each group. */
 function halved(model: Model) {
   const grouping = findGroups(model);
-  const keep: Keep = new Map(
+  const keep: KeptUnits = new Map(
     grouping.groups.map(({ id, channels }) => [id, Array.from({ length: channels >> 1 }, (_, i) => 2 * i)]),
   );
   return { grouping, keep, cut: sliceModel(model, grouping, keep) };
@@ -45,7 +45,7 @@ describe('the batch on another axis', () => {
     const places = batchAxes(model);
     for (const { output } of stages) expect(isBatchFirst(places.get(output)), output).toBe(true);
     expect(stages.length).toBeGreaterThan(1);
-    const parts = [...layerParts(model, stages).values()].map((part) => partFor(part, places, 3));
+    const parts = [...layerSubgraphs(model, stages).values()].map((part) => withSamples(part, places, 3));
     const values = new Map(Object.entries(randomFeeds(model, 3)));
     for (const part of parts) {
       expect(isTimeable(part)).toBe(true);
@@ -77,7 +77,7 @@ describe('the batch on another axis', () => {
         const calibration = samplesFor(model, 16);
         // Fewer places than there are, so that they are drawn.
         const options = { name: 'net', calibration, maxPositions: 256 };
-        const result = await reconstruct(model, cut, grouping, keep, options);
+        const result = await repair(model, cut, grouping, keep, options);
         return { layers: result.layers, logits: await logits(result.model), cut: await logits(cut) };
       }),
     );
@@ -97,7 +97,7 @@ describe('the batch on another axis', () => {
           const model = withBiases(canonicalModel(given));
           const { grouping, keep, cut } = halved(model);
           const options = { name: 'net', calibration: samplesFor(model, 16), threads: 1, batch: 5, seed: 3 };
-          const corrector = await Corrector.create(model, grouping, options);
+          const corrector = await AffineCorrector.create(model, grouping, options);
           try {
             const fitted = await corrector.fit(cut, keep);
             return { fitted, enriched: await corrector.enrich(cut, keep, fitted) };

@@ -3,10 +3,10 @@ export { argmax } from '../util/index.ts';
 export { type AutoOptions, type AutoRanking, chooseCriterion, rankAuto } from './auto/auto.ts';
 export {
   AUTO_CANDIDATES,
+  type AutoChoice,
   type AutoCriterion,
   autoCriterion,
   type CandidateResult,
-  type Choice,
   type CriterionChoice,
   isAuto,
   REPAIRED_CANDIDATES,
@@ -17,7 +17,7 @@ export {
   type Comparison,
   compareCriteria,
 } from './compare/compare.ts';
-export type { CompareRow, MixName } from './compare/compare-rows.ts';
+export type { CalibrationDrawName, CompareRow } from './compare/compare-rows.ts';
 export { CRITERIA, CRITERION_PARAMETERS, findCriterion } from './criteria.ts';
 export {
   type PruneAmount,

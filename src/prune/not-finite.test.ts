@@ -5,7 +5,7 @@ import type { Dataset } from '../data/index.ts';
 import { evaluate } from '../evaluate/accuracy.ts';
 import { Net, normals } from '../explain/test-support/nets.ts';
 import { canonicalModel, cloneModel, floatConstant, type Model } from '../onnx/index.ts';
-import { reconstruct } from '../repair/repair.ts';
+import { repair } from '../repair/repair.ts';
 import { BedsideError } from '../util/index.ts';
 import { CRITERIA, findCriterion } from './criteria.ts';
 import { scoreLayers } from './score/score-model.ts';
@@ -126,7 +126,7 @@ describe('repair', () => {
     const grouping = findGroups(huge);
     const keep = new Map(grouping.groups.map(({ id, channels }) => [id, [...Array(channels - 2).keys()]]));
     const cut = sliceModel(huge, grouping, keep);
-    const work = reconstruct(huge, cut, grouping, keep, { name: 'net.onnx', calibration: data() });
+    const work = repair(huge, cut, grouping, keep, { name: 'net.onnx', calibration: data() });
     const { code, message } = await failure(work);
     expect({ code, message }).toEqual({
       code: 'E_NOT_FINITE',

@@ -4,7 +4,7 @@ import {
   assertPrunable,
   findGroups,
   type Grouping,
-  type Keep,
+  type KeptUnits,
   keptPositions,
   layerLayout,
   sliceModel,
@@ -47,7 +47,7 @@ export interface PrunedModel {
   /** The groups of the original model. */
   readonly grouping: Grouping;
   /** Units of those groups that stayed. */
-  readonly keep: Keep;
+  readonly keep: KeptUnits;
   /** Scores of the original's units, before anything was cut. */
   readonly scores: UnitScores;
   /** Layers that another criterion ranked, and ties. */
@@ -91,7 +91,11 @@ export async function rankModel(model: Model, options: RankOptions): Promise<Ran
   const scores = comparableScores(model, grouping, layers, options);
   const remarks = remarksOn(criterion.name, layers, grouping, scores);
 
-  const select = (amount: PruneAmount, by: UnitScores, within: Keep | undefined): Map<number, number[]> =>
+  const select = (
+    amount: PruneAmount,
+    by: UnitScores,
+    within: KeptUnits | undefined,
+  ): Map<number, number[]> =>
     'ratio' in amount
       ? (global ? selectGlobal : selectUniform)(grouping, by, { ratio: amount.ratio, block, protect, within })
       : selectForMacs(model, grouping, by, {
@@ -130,7 +134,7 @@ function partOf(amount: PruneAmount, share: number): PruneAmount {
 async function rescore(
   model: Model,
   grouping: Grouping,
-  keep: Keep,
+  keep: KeptUnits,
   options: RankOptions,
 ): Promise<UnitScores> {
   const cut = sliceModel(model, grouping, keep);
@@ -156,7 +160,7 @@ async function rescore(
 }
 
 /** Another form of the same model, with the same names of layers, cut to the same channels. */
-function sliceAlike(other: Model, grouping: Grouping, keep: Keep): Model {
+function sliceAlike(other: Model, grouping: Grouping, keep: KeptUnits): Model {
   const gone = new Map<string, Set<number>>();
   for (const group of grouping.groups) {
     const kept = new Set(keep.get(group.id) ?? group.members[0]?.units.keys());

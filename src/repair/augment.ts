@@ -50,7 +50,7 @@ export function repairSamples(
         if (copy === 0) out.set(own);
         else {
           const other = (part[random.integer(part.length)] as number) * length;
-          const mixed = mix(own, calibration.samples.subarray(other, other + length), random.uniform());
+          const mixed = mixup(own, calibration.samples.subarray(other, other + length), random.uniform());
           translate(mixed, sampleShape, out, random);
         }
       }
@@ -59,7 +59,7 @@ export function repairSamples(
   return { samples, size: size * copies, sampleShape, origins, fitSize: (size - heldOut) * copies };
 }
 
-function mix(a: Float32Array, b: Float32Array, share: number): Float32Array {
+function mixup(a: Float32Array, b: Float32Array, share: number): Float32Array {
   const w = share * MOST_MIXED;
   return a.map((value, i) => (1 - w) * value + w * (b[i] as number));
 }

@@ -1,16 +1,16 @@
-// What a layer reads at its places, times its weights, is what the network gives there: the sides of every regression
+// What a layer reads at its sampled, times its weights, is what the network gives there: the sides of every regression
 // hold together, for each kind of layer.
 import { describe, expect, it } from 'vitest';
 import { largestDifference, Net, run } from '../channels/test-support/net.ts';
-import { canonicalModel, extractSubgraph, linearLayers, type Model } from '../onnx/index.ts';
+import { canonicalModel, extractSubgraph, type Model, weightedLayers } from '../onnx/index.ts';
 import { must, Random } from '../util/index.ts';
 import { type RepairSamples, repairSamples } from './augment.ts';
 import { collectInputs } from './collect.ts';
 import type { Matrix } from './products.ts';
-import { Teacher } from './reference-activations.ts';
+import { ReferenceActivations } from './reference-activations.ts';
 import { fromMatrices, weightMatrices } from './refit.ts';
 import { targetRows } from './repair.ts';
-import { placesOf } from './sample-positions.ts';
+import { samplePositionsOf } from './sample-positions.ts';
 import { KINDS, ofKind, samplesFor } from './test-support/nets.ts';
 import { visitValues } from './values.ts';
 
@@ -39,27 +39,27 @@ describe('what a layer reads and gives', () => {
   it.each(MODELS)('fits together: %s', async (_name, make) => {
     const model = make();
     const samples = madeFor(model);
-    const layers = linearLayers(model);
-    // Few enough that not all places are taken.
-    const lessons = layers.map((layer, i) => ({
+    const layers = weightedLayers(model);
+    // Few enough that not all sampled are taken.
+    const tasks = layers.map((layer, i) => ({
       layer,
-      places: placesOf(layer, samples, 3 * samples.size, i),
+      sampled: samplePositionsOf(layer, samples, 3 * samples.size, i),
       values: [layer.output],
     }));
-    const teacher = await Teacher.ask(model, lessons, samples, RUN);
-    for (const { layer, places } of lessons) {
-      const { x, minus } = await collectInputs(model, layer, places, undefined, samples, RUN);
+    const reference = await ReferenceActivations.collect(model, tasks, samples, RUN);
+    for (const { layer, sampled } of tasks) {
+      const { x, minus } = await collectInputs(model, layer, sampled, undefined, samples, RUN);
       expect(minus).toBeUndefined();
       const all = Array.from({ length: layer.channels }, (_, c) => c);
       const y = targetRows(
-        teacher.answers(layer.name, layer.output),
+        reference.valuesAt(layer.name, layer.output),
         layer.channels,
         all,
         x.length,
         undefined,
       );
       const weights = weightMatrices(layer);
-      expect(places.rows).toBe(places.perSample * samples.size);
+      expect(sampled.rows).toBe(sampled.perSample * samples.size);
       x.forEach((matrix, g) => {
         const given = multiplied(matrix, must(weights[g], 'weights'));
         const wanted = must(y[g], 'targets').data;
@@ -77,7 +77,7 @@ describe('what a layer reads and gives', () => {
   it('takes another branch off the target', async () => {
     const model = ofKind('a residual sum');
     const samples = madeFor(model);
-    const [, , outer] = linearLayers(model);
+    const [, , outer] = weightedLayers(model);
     const layer = must(outer, 'outer');
     const sum = must(
       model.graph.nodes.find((node) => node.op === 'Add'),
@@ -87,16 +87,16 @@ describe('what a layer reads and gives', () => {
       sum.inputs.find((name) => name !== layer.output),
       'other',
     );
-    const places = placesOf(layer, samples, 1000, 1);
+    const sampled = samplePositionsOf(layer, samples, 1000, 1);
     const values = [layer.output, sum.outputs[0] as string];
-    const teacher = await Teacher.ask(model, [{ layer, places, values }], samples, RUN);
-    const { minus } = await collectInputs(model, layer, places, other, samples, RUN);
+    const reference = await ReferenceActivations.collect(model, [{ layer, sampled, values }], samples, RUN);
+    const { minus } = await collectInputs(model, layer, sampled, other, samples, RUN);
     const kept = [1, 5, 6];
     const rows = (value: string, less?: Float32Array) =>
-      Float32Array.from(targetRows(teacher.answers('outer', value), 8, kept, 1, less)[0]?.data ?? []);
+      Float32Array.from(targetRows(reference.valuesAt('outer', value), 8, kept, 1, less)[0]?.data ?? []);
     // A cut layer has the kept channels only, and so has the branch that it meets.
     const branch = Float32Array.from(
-      { length: places.rows * 3 },
+      { length: sampled.rows * 3 },
       (_, i) => must(minus, 'branch')[Math.floor(i / 3) * 8 + (kept[i % 3] as number)] as number,
     );
     expect(largestDifference(rows(sum.outputs[0] as string, branch), rows(layer.output))).toBeLessThan(1e-5);
@@ -106,7 +106,7 @@ describe('what a layer reads and gives', () => {
 describe('visitValues', () => {
   it('shows each sample once, in order, whatever the batch', async () => {
     const model = ofKind('convolutions and a linear layer');
-    const [, b] = linearLayers(model);
+    const [, b] = weightedLayers(model);
     const value = must(b, 'b').output;
     const samples = madeFor(model, 5);
     const seen = async (batch: number) => {
@@ -140,21 +140,21 @@ describe('visitValues', () => {
 });
 
 describe('placesOf', () => {
-  it('takes as many places of each sample as fit, none twice, and repeats by the seed', () => {
+  it('takes as many sampled of each sample as fit, none twice, and repeats by the seed', () => {
     const model = ofKind('convolutions and a linear layer');
     const samples = madeFor(model, 8);
-    const layer = must(linearLayers(model)[0], 'a');
-    const places = placesOf(layer, samples, 10 * samples.size + 5, 3);
-    expect(places).toMatchObject({ perSample: 10, rows: 160, fitRows: 10 * samples.fitSize });
-    for (const own of places.positions) {
+    const layer = must(weightedLayers(model)[0], 'a');
+    const sampled = samplePositionsOf(layer, samples, 10 * samples.size + 5, 3);
+    expect(sampled).toMatchObject({ perSample: 10, rows: 160, fitRows: 10 * samples.fitSize });
+    for (const own of sampled.positions) {
       expect(new Set(own).size).toBe(10);
       for (const position of own) expect(position).toBeLessThan(64);
     }
-    expect(new Set(places.positions.map(String)).size).toBeGreaterThan(1);
-    expect(placesOf(layer, samples, 10 * samples.size + 5, 3)).toEqual(places);
+    expect(new Set(sampled.positions.map(String)).size).toBeGreaterThan(1);
+    expect(samplePositionsOf(layer, samples, 10 * samples.size + 5, 3)).toEqual(sampled);
     // At least one of each sample, and never more than there are.
-    expect(placesOf(layer, samples, 1, 3).perSample).toBe(1);
-    expect(placesOf(layer, samples, 1e9, 3).perSample).toBe(64);
+    expect(samplePositionsOf(layer, samples, 1, 3).perSample).toBe(1);
+    expect(samplePositionsOf(layer, samples, 1e9, 3).perSample).toBe(64);
   });
 });
 

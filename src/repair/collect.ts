@@ -1,24 +1,24 @@
 // The left side of a layer's regression: what the network as it is now gives it to read.
-import type { LinearLayer, Model } from '../onnx/index.ts';
+import type { Model, WeightedLayer } from '../onnx/index.ts';
 import type { RepairSamples } from './augment.ts';
 import type { Matrix } from './products.ts';
 import { Unfolding } from './rows.ts';
-import type { Places } from './sample-positions.ts';
+import type { SamplePositions } from './sample-positions.ts';
 import { type RunOptions, visitValues } from './values.ts';
 
-/** What a layer reads at its places. */
+/** What a layer reads at its sampled. */
 export interface LayerInputs {
   /** One matrix for each convolution group, `[rows, unknowns]`, with a 1 for the bias last. */
   readonly x: readonly Matrix[];
-  /** `[rows, channels]`: what the other branch of a sum gives at the layer's places; absent where none was asked for. */
+  /** `[rows, channels]`: what the other branch of a sum gives at the layer's sampled; absent where none was asked for. */
   readonly minus: Float32Array | undefined;
 }
 
 /** Runs the network up to the layer and unfolds what it reads. */
 export async function collectInputs(
   model: Model,
-  layer: LinearLayer,
-  places: Places,
+  layer: WeightedLayer,
+  sampled: SamplePositions,
   minus: string | undefined,
   samples: RepairSamples,
   options: RunOptions,
@@ -26,7 +26,7 @@ export async function collectInputs(
   const unfolding = new Unfolding(layer);
   const groups = layer.conv?.groups ?? 1;
   const width = unfolding.columns + (takesBias(layer) ? 1 : 0);
-  const { rows, perSample } = places;
+  const { rows, perSample } = sampled;
   const x = Array.from({ length: groups }, () => ({
     rows,
     columns: width,
@@ -37,7 +37,7 @@ export async function collectInputs(
   await visitValues(model, values, samples, options, (sample, read) => {
     const source = read(layer.input);
     const branch = minus === undefined ? undefined : read(minus);
-    const own = places.positions[sample] as Int32Array;
+    const own = sampled.positions[sample] as Int32Array;
     own.forEach((position, k) => {
       const row = sample * perSample + k;
       for (let g = 0; g < groups; g++) {
@@ -55,6 +55,6 @@ export async function collectInputs(
 }
 
 /** Whether the layer's operator has a place for a bias. */
-export function takesBias(layer: LinearLayer): boolean {
+export function takesBias(layer: WeightedLayer): boolean {
   return layer.node.op !== 'MatMul';
 }

@@ -3,13 +3,13 @@ export { type MadeSamples, type RepairSamples, repairSamples } from './augment.t
 export { collectInputs, takesBias } from './collect.ts';
 export { factorise, rowsOf, solveFactor } from './factor.ts';
 export { cholesky, leadingDirections } from './linalg.ts';
-export { tableTensors, valueShares } from './partial-bundle.ts';
+export { tableTensors, valueShares } from './draft-bundle.ts';
 export { type Matrix, Products } from './products.ts';
-export { type Lesson, Teacher } from './reference-activations.ts';
+export { ReferenceActivations, type RefitTask } from './reference-activations.ts';
 export { fitLayer, fromMatrices, variancesOf, weightMatrices } from './refit.ts';
 export { assertEnough, REPAIR_DEFAULTS, repairable, targetRows } from './repair.ts';
 export { meanSquare, solveRidge } from './ridge.ts';
-export { placesOf } from './sample-positions.ts';
+export { samplePositionsOf } from './sample-positions.ts';
 export { repairTables, type TableRepair } from './tables.ts';
 export { type LayerTarget, orderedTargets } from './targets.ts';
 export { type RunOptions, visitValues } from './values.ts';

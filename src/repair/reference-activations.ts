@@ -1,59 +1,59 @@
-// What the unpruned network gives at the places where its layers are fit: read once, for any number of repairs.
-import type { LinearLayer, Model } from '../onnx/index.ts';
+// The unpruned network's values at the positions where its layers are fitted: computed once, for any number of repairs.
+import type { Model, WeightedLayer } from '../onnx/index.ts';
 import { must } from '../util/index.ts';
 import type { RepairSamples } from './augment.ts';
 import { Unfolding } from './rows.ts';
-import type { Places } from './sample-positions.ts';
+import type { SamplePositions } from './sample-positions.ts';
 import { type RunOptions, visitValues } from './values.ts';
 
-/** A layer of the unpruned network, where it is read, and the values it may be fit toward (shaped like its output). */
-export interface Lesson {
-  readonly layer: LinearLayer;
-  readonly places: Places;
+/** A layer of the unpruned network to refit, its positions, and the values to fit it to (all shaped like its output). */
+export interface RefitTask {
+  readonly layer: WeightedLayer;
+  readonly sampled: SamplePositions;
   readonly values: readonly string[];
 }
 
-/** The unpruned network's answers. */
-export class Teacher {
-  readonly #answers = new Map<string, Float32Array>();
+/** Values of the unpruned network at the positions of its layers. */
+export class ReferenceActivations {
+  readonly #values = new Map<string, Float32Array>();
 
   private constructor() {}
 
-  /** Runs the unpruned network once over the samples. */
-  static async ask(
+  /** Runs the unpruned network over the samples once. */
+  static async collect(
     model: Model,
-    lessons: readonly Lesson[],
+    tasks: readonly RefitTask[],
     samples: RepairSamples,
     options: RunOptions,
-  ): Promise<Teacher> {
-    const teacher = new Teacher();
-    const wanted = lessons.flatMap(({ layer, places, values }) => {
+  ): Promise<ReferenceActivations> {
+    const reference = new ReferenceActivations();
+    const wanted = tasks.flatMap(({ layer, sampled, values }) => {
       const unfolding = new Unfolding(layer);
       return [...new Set(values)].map((value) => {
-        const answers = new Float32Array(places.rows * layer.channels);
-        teacher.#answers.set(keyOf(layer.name, value), answers);
-        return { layer, places, value, unfolding, answers };
+        const rows = new Float32Array(sampled.rows * layer.channels);
+        reference.#values.set(keyOf(layer.name, value), rows);
+        return { layer, sampled, value, unfolding, rows };
       });
     });
     const names = wanted.map(({ value }) => value);
     await visitValues(model, names, samples, options, (sample, read) => {
-      for (const { layer, places, value, unfolding, answers } of wanted) {
+      for (const { layer, sampled, value, unfolding, rows } of wanted) {
         const data = read(value);
-        const own = places.positions[sample] as Int32Array;
-        own.forEach((position, k) => {
-          const at = (sample * places.perSample + k) * layer.channels;
+        const positions = sampled.positions[sample] as Int32Array;
+        positions.forEach((position, k) => {
+          const at = (sample * sampled.perSample + k) * layer.channels;
           for (let c = 0; c < layer.channels; c++) {
-            answers[at + c] = unfolding.channelAt(data, c, position);
+            rows[at + c] = unfolding.channelAt(data, c, position);
           }
         });
       }
     });
-    return teacher;
+    return reference;
   }
 
-  /** `[rows, channels]` at a layer's places. */
-  answers(layer: string, value: string): Float32Array {
-    return must(this.#answers.get(keyOf(layer, value)), `'${value}' was not asked for at '${layer}'`);
+  /** A value at a layer's positions, `[rows, channels]`. */
+  valuesAt(layer: string, value: string): Float32Array {
+    return must(this.#values.get(keyOf(layer, value)), `'${value}' was not collected for '${layer}'`);
   }
 }
 

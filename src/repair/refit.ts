@@ -1,5 +1,5 @@
 // One layer's regressions, a group of its convolution at a time, and its weights as matrices.
-import type { LinearLayer } from '../onnx/index.ts';
+import type { WeightedLayer } from '../onnx/index.ts';
 import { BedsideError, firstNonFinite } from '../util/index.ts';
 import { takesBias } from './collect.ts';
 import type { Matrix, Products } from './products.ts';
@@ -79,7 +79,7 @@ function assertFinite(values: ArrayLike<number>, layer: string, what: string): v
  * @param outputs positions of the channels that are given; default all
  */
 export function weightMatrices(
-  layer: LinearLayer,
+  layer: WeightedLayer,
   inputs?: readonly number[],
   outputs?: readonly number[],
 ): Matrix[] {
@@ -106,9 +106,9 @@ export function weightMatrices(
   });
 }
 
-/** Weight (laid out as a `LinearLayer`'s) and bias of chosen outputs of each group. */
+/** Weight (laid out as a `WeightedLayer`'s) and bias of chosen outputs of each group. */
 export function fromMatrices(
-  layer: LinearLayer,
+  layer: WeightedLayer,
   matrices: readonly Matrix[],
   outputsOf: (group: number) => readonly number[] = (g) => range((matrices[g] as Matrix).columns),
 ): { weight: Float32Array; bias: Float32Array | undefined } {
@@ -132,7 +132,7 @@ export function fromMatrices(
   return { weight, bias: hasBias ? bias : undefined };
 }
 
-function extents(layer: LinearLayer): { groups: number; taps: number; perGroup: number } {
+function extents(layer: WeightedLayer): { groups: number; taps: number; perGroup: number } {
   if (layer.kind === 'dense') return { groups: 1, taps: 1, perGroup: layer.weightDims[0] as number };
   const taps = layer.weightDims.slice(2).reduce((a, b) => a * b, 1);
   return { groups: layer.conv?.groups ?? 1, taps, perGroup: layer.weightDims[1] as number };

@@ -4,7 +4,7 @@ import { findGroups, sliceModel } from '../channels/index.ts';
 import { Net } from '../channels/test-support/net.ts';
 import { canonicalModel, int, type Model, modelCosts } from '../onnx/index.ts';
 import { must } from '../util/index.ts';
-import { reconstruct } from './repair.ts';
+import { repair } from './repair.ts';
 import { distance, samplesFor } from './test-support/nets.ts';
 
 /** Makes the second half of a weighted node's output channels copies of the first half. */
@@ -28,7 +28,7 @@ async function repairHalf(model: Model, size = 24) {
     grouping.groups.map(({ id, channels }) => [id, Array.from({ length: channels >> 1 }, (_, i) => i)]),
   );
   const cut = sliceModel(model, grouping, keep);
-  const repaired = await reconstruct(model, cut, grouping, keep, {
+  const repaired = await repair(model, cut, grouping, keep, {
     name: 'net',
     calibration: samplesFor(model, size),
   });
@@ -36,7 +36,7 @@ async function repairHalf(model: Model, size = 24) {
   return { cut, repaired, before: await distance(model, cut), after: await distance(model, repaired.model) };
 }
 
-describe('reconstruct', () => {
+describe('repair', () => {
   it('is exact where pruned channels are copies of kept ones', async () => {
     const net = new Net([2, 8, 8]);
     const a = net.relu(net.conv('a', net.input, 2, 8));
@@ -115,8 +115,8 @@ describe('reconstruct', () => {
     const keep = new Map([[1, [0, 2, 4, 6]]]);
     const cut = sliceModel(model, grouping, keep);
     const options = { name: 'net', calibration: samplesFor(model, 12), seed: 5 };
-    const first = await reconstruct(model, cut, grouping, keep, options);
-    const second = await reconstruct(model, cut, grouping, keep, options);
+    const first = await repair(model, cut, grouping, keep, options);
+    const second = await repair(model, cut, grouping, keep, options);
     // Only the last layer reads pruned channels.
     expect(first.layers.map(({ layer }) => layer)).toEqual(['head']);
     expect(await distance(first.model, second.model)).toBe(0);
@@ -129,6 +129,6 @@ describe('reconstruct', () => {
     const keep = new Map([[0, [0, 1, 2, 3]]]);
     const cut = sliceModel(model, grouping, keep);
     const options = { name: 'net', calibration: samplesFor(model, 1) };
-    await expect(reconstruct(model, cut, grouping, keep, options)).rejects.toMatchObject({ code: 'E_DATA' });
+    await expect(repair(model, cut, grouping, keep, options)).rejects.toMatchObject({ code: 'E_DATA' });
   });
 });

@@ -2,21 +2,21 @@
 // so that on a few unlabelled samples it gives again what the unpruned layer gave (layer-wise least squares, as in
 // He et al., ICCV 2017, with a ridge toward the sliced weights).
 
-import { type Grouping, type Keep, keptPositions } from '../channels/index.ts';
+import { type Grouping, type KeptUnits, keptPositions } from '../channels/index.ts';
 import type { Dataset } from '../data/index.ts';
-import { type LinearLayer, linearLayers, type Model, sampleShapes } from '../onnx/index.ts';
+import { type Model, sampleShapes, type WeightedLayer, weightedLayers } from '../onnx/index.ts';
 import { BedsideError, must, Random } from '../util/index.ts';
 import { repairSamples } from './augment.ts';
 import { collectInputs } from './collect.ts';
 import { type Matrix, Products } from './products.ts';
-import { Teacher } from './reference-activations.ts';
+import { ReferenceActivations } from './reference-activations.ts';
 import { fitLayer, fromMatrices, weightMatrices } from './refit.ts';
-import { type Places, placesOf } from './sample-positions.ts';
+import { type SamplePositions, samplePositionsOf } from './sample-positions.ts';
 import { orderedTargets } from './targets.ts';
 import { setWeights } from './weights.ts';
 
 /** What the repair reads, and its limits. */
-export interface ReconstructOptions {
+export interface RepairOptions {
   /** How the model is called in error messages. */
   readonly name: string;
   /** Samples; labels are not read. */
@@ -46,12 +46,12 @@ export interface LayerRepair {
 }
 
 /** A repaired model. */
-export interface Reconstruction {
+export interface RepairResult {
   readonly model: Model;
   readonly layers: readonly LayerRepair[];
 }
 
-/** The defaults of `ReconstructOptions`. */
+/** The defaults of `RepairOptions`. */
 export const REPAIR_DEFAULTS = { batch: 16, threads: 1, seed: 1, maxPositions: 8192, copies: 4 } as const;
 
 /**
@@ -59,13 +59,13 @@ export const REPAIR_DEFAULTS = { batch: 16, threads: 1, seed: 1, maxPositions: 8
  * @param keep the units that the cut kept
  * @throws BedsideError E_DATA with fewer than two samples: one must be held out
  */
-export async function reconstruct(
+export async function repair(
   original: Model,
   cut: Model,
   grouping: Grouping,
-  keep: Keep,
-  options: ReconstructOptions,
-): Promise<Reconstruction> {
+  keep: KeptUnits,
+  options: RepairOptions,
+): Promise<RepairResult> {
   assertEnough(options.calibration);
   const settings = { ...REPAIR_DEFAULTS, ...defined(options) };
   const { seed, threads, maxPositions, onProgress } = settings;
@@ -74,32 +74,38 @@ export async function reconstruct(
   const stale = behindPruned(cut, positions);
   const todo = orderedTargets(
     cut,
-    repairable(linearLayers(cut, shapes)).filter((layer) => stale.has(layer.input)),
+    repairable(weightedLayers(cut, shapes)).filter((layer) => stale.has(layer.input)),
     shapes,
   );
   const samples = repairSamples(options.calibration, settings.copies, new Random(seed));
-  const uncut = new Map(linearLayers(original).map((layer) => [layer.name, layer]));
-  const lessons = todo.map(({ layer, target }, index) => {
+  const uncut = new Map(weightedLayers(original).map((layer) => [layer.name, layer]));
+  const tasks = todo.map(({ layer, target }, index) => {
     const whole = must(uncut.get(layer.name), `no layer '${layer.name}' in the uncut model`);
     return {
       cut: layer,
       target,
       layer: whole,
-      places: placesOf(whole, samples, maxPositions, seed + index),
+      sampled: samplePositionsOf(whole, samples, maxPositions, seed + index),
       values: [target.value],
     };
   });
-  const teacher = await Teacher.ask(original, lessons, samples, settings);
+  const reference = await ReferenceActivations.collect(original, tasks, samples, settings);
   const products = await Products.create(threads);
   let model = cut;
   const repairs: LayerRepair[] = [];
   let start: number | undefined;
   try {
-    for (const [index, { cut: layer, layer: whole, target, places }] of lessons.entries()) {
-      const { x, minus } = await collectInputs(model, layer, places, target.minus, samples, settings);
+    for (const [index, { cut: layer, layer: whole, target, sampled }] of tasks.entries()) {
+      const { x, minus } = await collectInputs(model, layer, sampled, target.minus, samples, settings);
       const kept = positions(layer.output) ?? Array.from({ length: layer.channels }, (_, c) => c);
-      const y = targetRows(teacher.answers(layer.name, target.value), whole.channels, kept, x.length, minus);
-      const problem = { name: layer.name, x, y, weights: weightMatrices(layer), fitRows: places.fitRows };
+      const y = targetRows(
+        reference.valuesAt(layer.name, target.value),
+        whole.channels,
+        kept,
+        x.length,
+        minus,
+      );
+      const problem = { name: layer.name, x, y, weights: weightMatrices(layer), fitRows: sampled.fitRows };
       const fit = await fitLayer(problem, products, start);
       // Neighbouring layers want much the same: the search starts where the last one ended.
       start = fit.strength || start;
@@ -107,8 +113,8 @@ export async function reconstruct(
         const { weight, bias } = fromMatrices(layer, fit.weights);
         model = setWeights(model, layer, weight, bias);
       }
-      repairs.push(repairOf(layer, places, x[0] as Matrix, fit));
-      onProgress?.(index + 1, lessons.length);
+      repairs.push(repairOf(layer, sampled, x[0] as Matrix, fit));
+      onProgress?.(index + 1, tasks.length);
     }
   } finally {
     await products.release();
@@ -127,7 +133,7 @@ export function assertEnough(calibration: Dataset): void {
 }
 
 /** Layers that a repair can refit. */
-export function repairable(layers: readonly LinearLayer[]): LinearLayer[] {
+export function repairable(layers: readonly WeightedLayer[]): WeightedLayer[] {
   return layers.filter((layer) => layer.kind !== 'conv-transpose');
 }
 
@@ -172,11 +178,11 @@ export function targetRows(
 
 /** The report of one layer's fit. */
 export function repairOf(
-  layer: LinearLayer,
-  places: Places,
+  layer: WeightedLayer,
+  sampled: SamplePositions,
   x: Matrix,
   { errorBefore, errorAfter, refit }: { errorBefore: number; errorAfter: number; refit: boolean },
 ): LayerRepair {
-  const { rows } = places;
+  const { rows } = sampled;
   return { layer: layer.name, errorBefore, errorAfter, rows, unknowns: x.columns, refit };
 }

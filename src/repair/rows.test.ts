@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Net, run } from '../channels/test-support/net.ts';
-import { linearLayers } from '../onnx/index.ts';
+import { weightedLayers } from '../onnx/index.ts';
 import { must, Random } from '../util/index.ts';
-import { samplePositions, Unfolding } from './rows.ts';
+import { drawPositions, Unfolding } from './rows.ts';
 
 describe('Unfolding', () => {
   it.each([
@@ -17,7 +17,7 @@ describe('Unfolding', () => {
     const out = net.conv('conv', net.input, 4, 4, options);
     net.builder.output(out, undefined);
     const model = net.builder.model(14, 8);
-    const layer = must(linearLayers(model)[0], 'no layer');
+    const layer = must(weightedLayers(model)[0], 'no layer');
     const expected = await run(model, 1, 7);
     const random = new Random(7);
     const input = Float32Array.from({ length: sample.reduce((a, b) => a * b, 1) }, () => random.normal());
@@ -38,13 +38,13 @@ describe('Unfolding', () => {
 
 describe('samplePositions', () => {
   it('takes as many positions of every sample as fit, without repeats', () => {
-    const places = samplePositions(5, 20, 37, new Random(1));
+    const places = drawPositions(5, 20, 37, new Random(1));
     expect(places.map((list) => list.length)).toEqual([7, 7, 7, 7, 7]);
     for (const list of places) {
       expect(new Set(list).size).toBe(7);
       expect([...list].every((place) => place >= 0 && place < 20)).toBe(true);
     }
-    expect(samplePositions(3, 4, 100, new Random(1)).every((list) => list.length === 4)).toBe(true);
-    expect(samplePositions(30, 4, 10, new Random(1)).every((list) => list.length === 1)).toBe(true);
+    expect(drawPositions(3, 4, 100, new Random(1)).every((list) => list.length === 4)).toBe(true);
+    expect(drawPositions(30, 4, 10, new Random(1)).every((list) => list.length === 1)).toBe(true);
   });
 });

@@ -1,9 +1,9 @@
 // The rows of a layer's regression: what it reads at sampled output positions, unfolded, and what it should give there.
-import type { LinearLayer } from '../onnx/index.ts';
+import type { WeightedLayer } from '../onnx/index.ts';
 import { must, type Random } from '../util/index.ts';
 
 /** Where rows are taken: for each sample its output positions, the same for every sample count and thread. */
-export function samplePositions(
+export function drawPositions(
   samples: number,
   positions: number,
   maxRows: number,
@@ -21,7 +21,7 @@ export class Unfolding {
   readonly columns: number;
   /** Number of output positions of a sample, of all its rows (slices, leads, frames) one after the other. */
   readonly positions: number;
-  readonly #layer: LinearLayer;
+  readonly #layer: WeightedLayer;
   readonly #offsets: Int32Array;
   readonly #kernelPositions: number;
   /** Size of one channel of a row, of the input and of the output. */
@@ -29,7 +29,7 @@ export class Unfolding {
   readonly #outputPlane: number;
   readonly #inputChannels: number;
 
-  constructor(layer: LinearLayer) {
+  constructor(layer: WeightedLayer) {
     this.#layer = layer;
     const { inputShape } = layer;
     this.#inputChannels = inputShape[1] as number;

@@ -67,9 +67,9 @@ describe('tables', () => {
     }
     const model = withBiases(canonicalModel(net.head(x, 12)));
     const calibration = samplesFor(model, 40);
-    const errorOf = async (mixes: number): Promise<number> => {
+    const errorOf = async (networks: number): Promise<number> => {
       const { grouping, groups, draft } = draftOf(model, [1, 0.75, 0.5]);
-      draft.add((await repairTables(model, grouping, groups, { ...COMMON, calibration, mixes })).tables);
+      draft.add((await repairTables(model, grouping, groups, { ...COMMON, calibration, networks })).tables);
       const random = new Random(5);
       let sum = 0;
       for (let turn = 0; turn < 12; turn++) {

@@ -2,31 +2,31 @@
 // levels is then put together by picking tables and slicing rows.
 import type { BundleGroup } from '../bundle/index.ts';
 import { type Grouping, sliceModel } from '../channels/index.ts';
-import { type LinearLayer, linearLayers, type Model, sizeOf } from '../onnx/index.ts';
+import { type Model, sizeOf, type WeightedLayer, weightedLayers } from '../onnx/index.ts';
 import { must, Random } from '../util/index.ts';
 import { type RepairSamples, repairSamples } from './augment.ts';
 import { collectInputs } from './collect.ts';
-import { DraftBundle, isDepthwiseLayer, type LayerTable } from './partial-bundle.ts';
+import { DraftBundle, isDepthwiseLayer, type LayerTable } from './draft-bundle.ts';
 import { type Matrix, Products } from './products.ts';
-import { type Lesson, Teacher } from './reference-activations.ts';
+import { ReferenceActivations, type RefitTask } from './reference-activations.ts';
 import { fitLayer, fromMatrices, weightMatrices } from './refit.ts';
 import {
   assertEnough,
   defined,
   type LayerRepair,
   REPAIR_DEFAULTS,
-  type ReconstructOptions,
+  type RepairOptions,
   repairable,
   repairOf,
   targetRows,
 } from './repair.ts';
-import { type Places, placesOf } from './sample-positions.ts';
+import { type SamplePositions, samplePositionsOf } from './sample-positions.ts';
 import type { RunOptions } from './values.ts';
 
 /** How tables are fitted. */
-export interface TableOptions extends ReconstructOptions {
+export interface TableOptions extends RepairOptions {
   /** How many networks the inputs of each table come from; default 12. */
-  readonly mixes?: number | undefined;
+  readonly networks?: number | undefined;
 }
 
 /** What the fit of one table did. */
@@ -56,40 +56,40 @@ export async function repairTables(
   options: TableOptions,
 ): Promise<RepairTables> {
   assertEnough(options.calibration);
-  const settings = { ...REPAIR_DEFAULTS, mixes: 12, ...defined(options) };
+  const settings = { ...REPAIR_DEFAULTS, networks: 12, ...defined(options) };
   const { seed, maxPositions, onProgress } = settings;
   const draft = new DraftBundle(model, grouping, groups);
   const samples = repairSamples(options.calibration, settings.copies, new Random(seed));
-  const lessons = tabledLayers(model, grouping, draft).map((layer, index): Lesson => {
-    const places = placesOf(layer, samples, maxPositions, seed + index);
-    return { layer, places, values: [layer.output] };
+  const tasks = tabledLayers(model, grouping, draft).map((layer, index): RefitTask => {
+    const sampled = samplePositionsOf(layer, samples, maxPositions, seed + index);
+    return { layer, sampled, values: [layer.output] };
   });
-  const teacher = await Teacher.ask(model, lessons, samples, settings);
+  const reference = await ReferenceActivations.collect(model, tasks, samples, settings);
   const products = await Products.create(settings.threads);
   const random = new Random(seed);
   const tables: LayerTable[] = [];
   const repairs: TableRepair[] = [];
   try {
-    for (const { layer, places } of lessons) {
+    for (const { layer, sampled } of tasks) {
       let start: number | undefined;
-      const answers = teacher.answers(layer.name, layer.output);
+      const answers = reference.valuesAt(layer.name, layer.output);
       const made: LayerTable[] = [];
       for (let level = 1; level < draft.levels; level++) {
-        const drawn = drawMixes(random, settings.mixes, level, draft, layer.name);
-        const x = await pooledInputs(draft, drawn, layer, places, samples, settings);
+        const drawn = drawLevelVectors(random, settings.networks, level, draft, layer.name);
+        const x = await pooledInputs(draft, drawn, layer, sampled, samples, settings);
         const positions = draft.positionsAt(level);
         const rows = (isDepthwiseLayer(layer) && positions(layer.output)) || all(layer.channels);
         const y = targetRows(answers, layer.channels, rows, x.length, undefined);
         const weights = weightMatrices(layer, positions(layer.input), rows);
         const fit = await fitLayer(
-          { name: layer.name, x, y, weights, fitRows: places.fitRows },
+          { name: layer.name, x, y, weights, fitRows: sampled.fitRows },
           products,
           start,
         );
         start = fit.strength || start;
         made.push(tableOf(layer, level, fit.weights));
-        repairs.push({ ...repairOf(layer, places, x[0] as Matrix, fit), level });
-        onProgress?.(repairs.length, lessons.length * (draft.levels - 1));
+        repairs.push({ ...repairOf(layer, sampled, x[0] as Matrix, fit), level });
+        onProgress?.(repairs.length, tasks.length * (draft.levels - 1));
       }
       draft.add(made);
       tables.push(...made);
@@ -103,7 +103,7 @@ export async function repairTables(
 /**
  * Level vectors with one level at a layer's input: the uniform one, then by turns the other groups near it and anywhere.
  */
-function drawMixes(
+function drawLevelVectors(
   random: Random,
   count: number,
   level: number,
@@ -121,12 +121,12 @@ function drawMixes(
   );
 }
 
-/** What a layer reads at its places, each sample in one of the networks. */
+/** What a layer reads at its sampled, each sample in one of the networks. */
 async function pooledInputs(
   draft: DraftBundle,
   mixes: readonly (readonly number[])[],
-  layer: LinearLayer,
-  places: Places,
+  layer: WeightedLayer,
+  sampled: SamplePositions,
   samples: RepairSamples,
   options: RunOptions,
 ): Promise<Matrix[]> {
@@ -137,26 +137,26 @@ async function pooledInputs(
     );
     const model = draft.assemble(levels);
     const cut = must(
-      linearLayers(model).find(({ name }) => name === layer.name),
+      weightedLayers(model).find(({ name }) => name === layer.name),
       `no layer '${layer.name}'`,
     );
     const { x } = await collectInputs(
       model,
       cut,
-      some(places, own),
+      some(sampled, own),
       undefined,
       chosen(samples, own),
       options,
     );
     if (pooled.length === 0) {
       pooled = x.map(({ columns }) => ({
-        rows: places.rows,
+        rows: sampled.rows,
         columns,
-        data: new Float64Array(places.rows * columns),
+        data: new Float64Array(sampled.rows * columns),
       }));
     }
     x.forEach(({ data, columns }, g) => {
-      const size = places.perSample * columns;
+      const size = sampled.perSample * columns;
       own.forEach((sample, i) => {
         (pooled[g] as Matrix).data.set(data.subarray(i * size, (i + 1) * size), sample * size);
       });
@@ -165,9 +165,9 @@ async function pooledInputs(
   return pooled;
 }
 
-function some(places: Places, samples: Int32Array): Places {
-  const positions = Array.from(samples, (sample) => places.positions[sample] as Int32Array);
-  return { ...places, positions, rows: places.perSample * samples.length };
+function some(sampled: SamplePositions, samples: Int32Array): SamplePositions {
+  const positions = Array.from(samples, (sample) => sampled.positions[sample] as Int32Array);
+  return { ...sampled, positions, rows: sampled.perSample * samples.length };
 }
 
 function chosen({ samples, sampleShape, fitSize }: RepairSamples, indices: Int32Array): RepairSamples {
@@ -181,21 +181,21 @@ function chosen({ samples, sampleShape, fitSize }: RepairSamples, indices: Int32
 }
 
 /** Layers with tables: those that read units of a group, unless cutting changes how their convolution is grouped. */
-function tabledLayers(model: Model, grouping: Grouping, draft: DraftBundle): LinearLayer[] {
+function tabledLayers(model: Model, grouping: Grouping, draft: DraftBundle): WeightedLayer[] {
   const cuts = all(draft.levels).map((level) => {
     const keep = draft.keepAt(draft.groups.map(() => level));
     return new Map(
-      linearLayers(sliceModel(model, grouping, keep)).map((layer) => [layer.name, layer.conv?.groups]),
+      weightedLayers(sliceModel(model, grouping, keep)).map((layer) => [layer.name, layer.conv?.groups]),
     );
   });
-  return repairable(linearLayers(model)).filter(
+  return repairable(weightedLayers(model)).filter(
     (layer) =>
       draft.readsOf(layer.name).length > 0 &&
       (isDepthwiseLayer(layer) || cuts.every((groups) => groups.get(layer.name) === layer.conv?.groups)),
   );
 }
 
-function tableOf(layer: LinearLayer, level: number, matrices: readonly Matrix[]): LayerTable {
+function tableOf(layer: WeightedLayer, level: number, matrices: readonly Matrix[]): LayerTable {
   const { weight, bias } = fromMatrices(layer, matrices);
   const outputs = matrices.reduce((total, { columns }) => total + columns, 0);
   const dims = layer.weightDims;

@@ -1,5 +1,5 @@
 // What each layer is refit toward, and in which order.
-import type { LinearLayer } from '../onnx/index.ts';
+import type { WeightedLayer } from '../onnx/index.ts';
 import { consumers, type Model, type Node, opOf, producers } from '../onnx/index.ts';
 
 /** What a layer should give: its own output, or what makes a residual sum right given the other branch as it is now. */
@@ -14,7 +14,7 @@ export interface LayerTarget {
  * Execution order, but where two weighted layers meet in a sum the one with more unknowns comes last: it is refit toward
  * the sum and makes up for what the other could not.
  */
-function repairOrder(model: Model, layers: readonly LinearLayer[]): LinearLayer[] {
+function repairOrder(model: Model, layers: readonly WeightedLayer[]): WeightedLayer[] {
   const order = [...layers];
   const makers = new Map(layers.map((layer) => [layer.output, layer]));
   const readers = consumers(model.graph);
@@ -36,9 +36,9 @@ function repairOrder(model: Model, layers: readonly LinearLayer[]): LinearLayer[
 /** Layers in the order in which they are refit, each with what it is refit toward. */
 export function orderedTargets(
   model: Model,
-  layers: readonly LinearLayer[],
+  layers: readonly WeightedLayer[],
   shapes: ReadonlyMap<string, readonly number[]>,
-): { readonly layer: LinearLayer; readonly target: LayerTarget }[] {
+): { readonly layer: WeightedLayer; readonly target: LayerTarget }[] {
   const order = repairOrder(model, layers);
   const pending = new Set(order.map(({ name }) => name));
   return order.map((layer) => {
@@ -51,7 +51,7 @@ export function orderedTargets(
 /** The target of a layer, given which layers (itself included) are still to be refit. */
 function targetOf(
   model: Model,
-  layer: LinearLayer,
+  layer: WeightedLayer,
   pending: ReadonlySet<string>,
   shapes: ReadonlyMap<string, readonly number[]>,
 ): LayerTarget {
@@ -65,7 +65,7 @@ function targetOf(
   return alike && finished ? { value: sum.outputs[0] as string, minus: other } : own;
 }
 
-function unknowns(layer: LinearLayer): number {
+function unknowns(layer: WeightedLayer): number {
   return layer.weight.length / layer.channels;
 }
 

@@ -9,8 +9,8 @@ import {
   floatConstant,
   int,
   intAttribute,
-  linearLayers,
   type Model,
+  weightedLayers,
 } from '../onnx/index.ts';
 import { must } from '../util/index.ts';
 import { setWeights, withBiases } from './weights.ts';
@@ -21,7 +21,7 @@ async function expectSame(model: Model): Promise<Model> {
   expect(largestDifference(await run(biased), await run(model))).toBeLessThan(1e-5);
   // The model that was given is left alone.
   expect(model).toEqual(before);
-  for (const { node } of linearLayers(biased)) {
+  for (const { node } of weightedLayers(biased)) {
     if (node.op !== 'MatMul') expect(biased.graph.constants.has(node.inputs[2] ?? ''), node.name).toBe(true);
     if (node.op !== 'Gemm') continue;
     expect(intAttribute(node, 'transB', 0)).toBe(0);
@@ -61,7 +61,7 @@ describe('withBiases', () => {
     const pooled = net.op('Flatten', [net.op('GlobalAveragePool', [c])], { axis: int(1) });
     const last = net.op('MatMul', [pooled, net.weights([4, 3], 1)], {}, 'head');
     const biased = await expectSame(canonicalModel(net.finish(last)));
-    expect(linearLayers(biased).map(({ name, bias }) => [name, bias?.length])).toEqual([
+    expect(weightedLayers(biased).map(({ name, bias }) => [name, bias?.length])).toEqual([
       ['a', 6],
       ['depthwise', 6],
       ['transposed', 4],
@@ -95,10 +95,10 @@ describe('setWeights', () => {
     const weight = net.weights([4, 4, 3, 3], 0.3);
     const a = net.relu(net.conv('a', net.input, 4, 4, { weight }));
     const model = canonicalModel(net.head(net.relu(net.conv('b', a, 4, 4, { weight })), 4));
-    const before = linearLayers(model);
+    const before = weightedLayers(model);
     const layer = must(before[1], 'b');
     const given = { weight: layer.weight.map((value) => 2 * value), bias: new Float32Array(4).fill(7) };
-    const after = linearLayers(setWeights(model, layer, given.weight, given.bias));
+    const after = weightedLayers(setWeights(model, layer, given.weight, given.bias));
     expect(after.map(({ weight: w, bias }) => [w, bias])).toEqual([
       [before[0]?.weight, before[0]?.bias],
       [given.weight, given.bias],

@@ -4,19 +4,19 @@ import {
   floatConstant,
   GraphBuilder,
   int,
-  type LinearLayer,
-  linearLayers,
   type Model,
+  type WeightedLayer,
+  weightedLayers,
 } from '../onnx/index.ts';
 import { must } from '../util/index.ts';
 
 /**
- * The model with a layer's weight (laid out as in `LinearLayer`) and bias replaced. Constants that other nodes read too
+ * The model with a layer's weight (laid out as in `WeightedLayer`) and bias replaced. Constants that other nodes read too
  * are left to them. `bias` is undefined where the operator has none.
  */
 export function setWeights(
   model: Model,
-  layer: LinearLayer,
+  layer: WeightedLayer,
   weight: Float32Array,
   bias: Float32Array | undefined,
 ): Model {
@@ -34,7 +34,7 @@ export function setWeights(
   ];
   if (bias) node.inputs.push(builder.constant(floatConstant(bias), `${layer.name}.bias`));
   if (node.op === 'Gemm') {
-    // `LinearLayer` has the scale folded in and the weight as [in, out].
+    // `WeightedLayer` has the scale folded in and the weight as [in, out].
     node.attributes.delete('alpha');
     node.attributes.delete('beta');
     node.attributes.set('transB', int(0));
@@ -49,7 +49,7 @@ export function setWeights(
  * lie as `[in, out]` without factors: the form that repaired weights are stored for.
  */
 export function withBiases(model: Model): Model {
-  return linearLayers(model)
+  return weightedLayers(model)
     .filter((layer) => layer.node.op !== 'MatMul')
     .reduce((result, layer) => {
       const bias = layer.bias ?? new Float32Array(layer.channels);

@@ -20,7 +20,7 @@ import {
   type Share,
   type Variant,
 } from '../manifest.ts';
-import type { FloatTensor } from '../safetensors.ts';
+import type { StoredTensor } from '../safetensors.ts';
 import { keptAt, keptChannels, weightLayouts } from '../weight-layout.ts';
 import {
   tableBias,
@@ -181,10 +181,10 @@ function sharesOf(grouping: Grouping, value: string): Share[] {
     }));
 }
 
-function tensorsOf(parts: ManifestParts, model: Model, grouping: Grouping): Map<string, FloatTensor> {
+function tensorsOf(parts: ManifestParts, model: Model, grouping: Grouping): Map<string, StoredTensor> {
   const { groups, layers, variants } = parts;
   const views = weightLayouts(model, grouping);
-  const tensors = new Map<string, FloatTensor>();
+  const tensors = new Map<string, StoredTensor>();
   for (const { name, tables } of layers) {
     if (!tables) continue;
     const view = must(views.get(name), name);
@@ -204,7 +204,7 @@ function tensorsOf(parts: ManifestParts, model: Model, grouping: Grouping): Map<
   for (const [i, { levels, corrected }] of variants.entries()) {
     if (!corrected) continue;
     const length = keptChannels(views, groups, levels);
-    const draw = (mean: number): FloatTensor => ({
+    const draw = (mean: number): StoredTensor => ({
       dims: [length],
       data: Float32Array.from({ length }, () => mean + 0.3 * random.normal()),
     });
@@ -221,11 +221,11 @@ function tensorsOf(parts: ManifestParts, model: Model, grouping: Grouping): Map<
   return tensors;
 }
 
-function noise(dims: readonly number[], random: Random): FloatTensor {
+function noise(dims: readonly number[], random: Random): StoredTensor {
   return { dims, data: Float32Array.from({ length: sizeOf(dims) }, () => 0.3 * random.normal()) };
 }
 
-function scaled(constant: Constant, by: number): FloatTensor {
+function scaled(constant: Constant, by: number): StoredTensor {
   if (constant.type !== 'float32') throw new Error('float32 only');
   return { dims: constant.dims, data: constant.data.map((value) => value * by) };
 }

@@ -16,7 +16,7 @@ import {
 } from '../../onnx/index.ts';
 import { Random } from '../../util/index.ts';
 import { findGroups, type Grouping } from '../groups.ts';
-import type { Keep } from '../keep.ts';
+import type { KeptUnits } from '../keep.ts';
 import { layerLayout } from '../layers.ts';
 import { macsCounter } from '../macs.ts';
 import { maskModel } from '../mask.ts';
@@ -175,7 +175,7 @@ export async function expectCutEqualsMasked(model: Model, seed = 5): Promise<Gro
 async function expectEqual(
   model: Model,
   grouping: Grouping,
-  keep: Keep,
+  keep: KeptUnits,
   full: Float32Array,
 ): Promise<number> {
   const cut = sliceModel(model, grouping, keep);
@@ -185,7 +185,7 @@ async function expectEqual(
   return largestDifference(masked, full);
 }
 
-function expectCounts(model: Model, cut: Model, grouping: Grouping, keep: Keep): void {
+function expectCounts(model: Model, cut: Model, grouping: Grouping, keep: KeptUnits): void {
   const shapes = inferShapes(cut, 1);
   for (const node of cut.graph.nodes) {
     const before = model.graph.nodes.find((other) => other.name === node.name);

@@ -135,7 +135,7 @@ async function compare(path: string, options: CompareCommandOptions): Promise<vo
       ...rankingOf(options),
       ...sets,
       draws,
-      mix: sets.shares,
+      classPrior: sets.shares,
       name: path,
       unmerged: loaded.unmerged,
       criteria: options.criteria,

@@ -82,7 +82,7 @@ export function addEvaluate(program: Command): void {
           name: path,
           batch: options.batch,
           threads: options.threads,
-          mix: shares,
+          classPrior: shares,
           onProgress: (done, total) => progress.update(done, total),
         }),
       );

@@ -4,10 +4,10 @@ import type { Worker } from 'node:worker_threads';
 import { type Model, writeModel } from '../../onnx/index.ts';
 import { BedsideError, startThread } from '../../util/index.ts';
 import type { Session, SessionOptions, Tensor } from '../session.ts';
-import type { Asked, Done, Reply, Task } from './messages.ts';
+import type { Task, TaskOutcome, TaskReply, TaskRequest } from './messages.ts';
 
 interface Waiting {
-  readonly resolve: (done: Done) => void;
+  readonly resolve: (done: TaskOutcome) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -46,11 +46,11 @@ export class ComputeThread {
     await this.#worker?.terminate();
   }
 
-  #ask(session: number, task: Task): Promise<Done> {
+  #ask(session: number, task: Task): Promise<TaskOutcome> {
     if (this.#failure) return Promise.reject(this.#failure);
     this.#worker ??= this.#start();
     const worker = this.#worker;
-    const asked: Asked = { ...task, session, id: this.#next++ };
+    const asked: TaskRequest = { ...task, session, id: this.#next++ };
     return new Promise((resolve, reject) => {
       this.#waiting.set(asked.id, { resolve, reject });
       worker.ref();
@@ -61,13 +61,13 @@ export class ComputeThread {
   #start(): Worker {
     const worker = startThread(import.meta.url, 'thread');
     worker.unref();
-    worker.on('message', (reply: Reply) => this.#receive(reply));
+    worker.on('message', (reply: TaskReply) => this.#receive(reply));
     worker.on('error', (error) => this.#fail(`failed: ${error.message}`));
     worker.on('exit', () => this.#fail('has ended'));
     return worker;
   }
 
-  #receive(reply: Reply): void {
+  #receive(reply: TaskReply): void {
     const waiting = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);
     if (this.#waiting.size === 0) this.#worker?.unref();
@@ -92,6 +92,6 @@ function asCopies(feeds: Readonly<Record<string, Tensor>>): Record<string, Tenso
   );
 }
 
-function unexpected({ kind }: Done): BedsideError {
+function unexpected({ kind }: TaskOutcome): BedsideError {
   return new BedsideError('E_INTERNAL', `internal: the compute thread answered ${kind}`);
 }

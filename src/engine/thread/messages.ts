@@ -12,10 +12,10 @@ export type Task =
     }
   | { readonly kind: 'release' };
 
-export type Asked = Task & { readonly id: number; readonly session: number };
+export type TaskRequest = Task & { readonly id: number; readonly session: number };
 
 /** What a task gives. */
-export type Done =
+export type TaskOutcome =
   | {
       readonly kind: 'created';
       readonly inputNames: readonly string[];
@@ -30,4 +30,4 @@ export type Done =
       readonly hint: string | undefined;
     };
 
-export type Reply = Done & { readonly id: number };
+export type TaskReply = TaskOutcome & { readonly id: number };

@@ -3,14 +3,14 @@ import { parentPort } from 'node:worker_threads';
 import { BedsideError, messageOf, must } from '../../util/index.ts';
 import { createSession } from '../node.ts';
 import type { Session, Tensor } from '../session.ts';
-import type { Asked, Done, Reply } from './messages.ts';
+import type { TaskOutcome, TaskReply, TaskRequest } from './messages.ts';
 
 const port = must(parentPort, 'a compute thread has a parent');
 const sessions = new Map<number, Session>();
 
-port.on('message', (asked: Asked) => {
-  const reply = (done: Done): void => {
-    const message: Reply = { ...done, id: asked.id };
+port.on('message', (asked: TaskRequest) => {
+  const reply = (done: TaskOutcome): void => {
+    const message: TaskReply = { ...done, id: asked.id };
     port.postMessage(message, done.kind === 'result' ? buffersOf(done.result) : []);
   };
   perform(asked).then(reply, (error: unknown) => {
@@ -21,7 +21,7 @@ port.on('message', (asked: Asked) => {
   });
 });
 
-async function perform(asked: Asked): Promise<Done> {
+async function perform(asked: TaskRequest): Promise<TaskOutcome> {
   switch (asked.kind) {
     case 'create': {
       const session = await createSession(asked.bytes, asked.options);

@@ -7,7 +7,7 @@ import { shapeUnknown } from '../backward/unknown-shape.ts';
 import type { CalibrationSet, CriterionContext } from '../criterion.ts';
 import { type Attribution, AttributionPass, oneHot, type PassResult } from './pass.ts';
 import type { ReadoutKind } from './readouts.ts';
-import type { Points, ReferenceKind } from './sampling-path.ts';
+import type { ReferenceKind, SamplingPath } from './sampling-path.ts';
 
 /** What an attribution is, apart from model and samples. */
 export interface AttributionSpec {
@@ -18,7 +18,7 @@ export interface AttributionSpec {
   /** What DeepLIFT and paths compare with; default zeros. */
   readonly reference?: ReferenceKind;
   /** Several inputs for each sample. */
-  readonly points?: Points;
+  readonly points?: SamplingPath;
   /** What a heatmap shows of what arrives at the input; default as it arrives. */
   readonly input?: 'times-input' | 'times-difference';
 }
@@ -258,7 +258,7 @@ function rows(calibration: CalibrationSet, first: number, count: number): Float3
 }
 
 function spread(
-  points: Points,
+  points: SamplingPath,
   samples: Float32Array,
   reference: Float32Array,
   random: Random,

@@ -1,6 +1,6 @@
 // What is read out of a backward pass at each weighted layer's output, per sample (or group of points) and channel.
 
-import type { LinearLayer } from '../../onnx/index.ts';
+import type { WeightedLayer } from '../../onnx/index.ts';
 import { int } from '../../onnx/index.ts';
 import type { BackwardContext, Readout } from '../backward/backward.ts';
 import { type BatchFirst, batchFirst } from '../backward/batch-first.ts';
@@ -79,7 +79,7 @@ function smooth(points: number): Readout {
 }
 
 /** What a layer gives, or something shaped like it, one row for each sample. */
-function samplesFirst(context: BackwardContext, layer: LinearLayer, value: string): BatchFirst {
+function samplesFirst(context: BackwardContext, layer: WeightedLayer, value: string): BatchFirst {
   const place = context.batchAxis(layer.output);
   return batchFirst(context.builder, value, place, layer.outputShape, layer.channelAxis);
 }

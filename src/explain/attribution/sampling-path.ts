@@ -5,7 +5,7 @@ import type { Random } from '../../util/index.ts';
 export type ReferenceKind = 'zero' | 'mean' | 'sample';
 
 /** How one sample becomes several. */
-export interface Points {
+export interface SamplingPath {
   readonly count: number;
   /** Writes `[count, ...sample]`. */
   fill(sample: Float32Array, reference: Float32Array, random: Random, out: Float32Array): void;
@@ -14,7 +14,7 @@ export interface Points {
 }
 
 /** Integrated gradients (Sundararajan et al., ICML 2017): `steps` intervals on the straight line from the reference. */
-export function straightPath(steps: number): Points {
+export function straightPath(steps: number): SamplingPath {
   const count = steps + 1;
   return {
     count,
@@ -46,7 +46,7 @@ export function straightPath(steps: number): Points {
  * SmoothGrad (Smilkov et al., 2017): `draws` copies with Gaussian noise, its standard deviation `spread` times the
  * sample's range.
  */
-export function noisyCopies(draws: number, spread = 0.15): Points {
+export function noisyCopies(draws: number, spread = 0.15): SamplingPath {
   return {
     count: draws,
     fill(sample, _reference, random, out) {

@@ -1,7 +1,7 @@
 // One ONNX graph with the forward pass and a backward pass over it. What flows back (relevance or gradient) is a
 // message per value; a table with one rule per operator says how a node turns its output's message into its inputs'.
 
-import type { LinearLayer } from '../../onnx/index.ts';
+import type { WeightedLayer } from '../../onnx/index.ts';
 import {
   type BatchAxis,
   type BatchPlace,
@@ -30,7 +30,7 @@ import { shapeUnknown } from './unknown-shape.ts';
  * What arrives at a value: `value`, or `base * value` when a base is named (both broadcast to the value's shape).
  * Keeping the factor apart saves multiplications, since most rules divide it out or pass it on.
  */
-export interface Message {
+export interface BackwardMessage {
   readonly value: string;
   readonly base: string | undefined;
   /** What arrives is zero wherever this non-negative value is zero. */
@@ -45,15 +45,15 @@ export interface BackwardContext {
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly nonNegative: ReadonlySet<string>;
   /** The weighted layer a node is, if it is one. */
-  layer(node: Node): LinearLayer | undefined;
+  layer(node: Node): WeightedLayer | undefined;
   /** Where a weighted layer stands in execution order: 0 the first, 1 the last. */
-  depth(layer: LinearLayer): number;
+  depth(layer: WeightedLayer): number;
   /** Whether anything above this value is asked for. */
   wanted(value: string): boolean;
   /** Adds to what arrives at a value. */
-  send(value: string, message: Message): void;
+  send(value: string, message: BackwardMessage): void;
   /** The message as one tensor. */
-  materialise(message: Message): string;
+  materialise(message: BackwardMessage): string;
   /** The node that makes a value; undefined for inputs and constants. */
   maker(value: string): Node | undefined;
   /** A value's positive and negative parts, made once. */
@@ -71,11 +71,11 @@ export interface BackwardContext {
 export type BackwardRule = (
   context: BackwardContext,
   node: Node,
-  messages: readonly (Message | undefined)[],
+  messages: readonly (BackwardMessage | undefined)[],
 ) => void;
 
 /** What is read out of the backward pass at each weighted layer's output. */
-export type Readout = (context: BackwardContext, layer: LinearLayer, message: Message) => string;
+export type Readout = (context: BackwardContext, layer: WeightedLayer, message: BackwardMessage) => string;
 
 /** What to build. */
 export interface BackwardOptions {
@@ -134,7 +134,7 @@ export function buildBackward(model: Model, options: BackwardOptions): BackwardG
   const asked = new Set(options.layers ?? layers.keys());
   for (const name of asked) if (!layers.has(name)) throw unknownLayer(name, [...layers.keys()]);
   const wantedValues = reachable(forward, layers, asked, options.wantInput ? input : undefined);
-  const pending = new Map<string, Message[]>();
+  const pending = new Map<string, BackwardMessage[]>();
   const makers = producers(forward);
   const parts = new Map<string, { positive: string; negative: string }>();
 
@@ -193,7 +193,7 @@ export function buildBackward(model: Model, options: BackwardOptions): BackwardG
     const messages = values.map((name) => collect(context, pending.get(name)));
     if (messages.every((message) => message === undefined)) continue;
     if (layer && messages[0] && asked.has(node.name)) {
-      const whole: Message = {
+      const whole: BackwardMessage = {
         value: context.materialise(messages[0]),
         base: undefined,
         zeroWhere: messages[0].zeroWhere ?? messages[0].base,
@@ -273,7 +273,10 @@ function ruleOf(rules: OpTable<BackwardRule>, node: Node): BackwardRule {
 }
 
 /** Adds up what arrived; equal bases stay factored out. */
-function collect(context: BackwardContext, messages: readonly Message[] | undefined): Message | undefined {
+function collect(
+  context: BackwardContext,
+  messages: readonly BackwardMessage[] | undefined,
+): BackwardMessage | undefined {
   if (!messages || messages.length === 0) return undefined;
   return messages.reduce((a, b) => {
     const zeroA = a.zeroWhere ?? a.base;
@@ -289,7 +292,7 @@ function collect(context: BackwardContext, messages: readonly Message[] | undefi
 /** Values at or below an asked-for layer's output (or the input): only there the pass has to go. */
 function reachable(
   graph: Graph,
-  layers: ReadonlyMap<string, LinearLayer>,
+  layers: ReadonlyMap<string, WeightedLayer>,
   asked: ReadonlySet<string>,
   input: string | undefined,
 ): Set<string> {

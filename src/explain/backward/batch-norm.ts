@@ -4,7 +4,7 @@ import { BedsideError } from '../../util/index.ts';
 import type { BackwardContext } from './backward.ts';
 
 /** Adds the scale `gamma / sqrt(variance + epsilon)` as a constant that broadcasts over the node's output. */
-export function normalisationScale(context: BackwardContext, node: Node): string {
+export function batchNormScale(context: BackwardContext, node: Node): string {
   const scale = constantInput(context.graph, node, 1);
   const variance = constantInput(context.graph, node, 4);
   if (scale?.type !== 'float32' || variance?.type !== 'float32') {

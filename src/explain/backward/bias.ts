@@ -4,28 +4,28 @@ import {
   biasBehind,
   type Graph,
   inferShapes,
-  type LinearLayer,
   type Model,
   type Node,
   viewOf,
+  type WeightedLayer,
 } from '../../onnx/index.ts';
-import { linearLayer } from '../../onnx/internal.ts';
+import { weightedLayer } from '../../onnx/internal.ts';
 
 /** The layers of a canonical model, by name, and the nodes that are the bias of one. */
 export interface BiasedLayers {
   /** In execution order; `output` is behind the bias. */
-  readonly layers: ReadonlyMap<string, LinearLayer>;
+  readonly layers: ReadonlyMap<string, WeightedLayer>;
   /** Whatever flows back at what they give is the layer's. */
   readonly biases: ReadonlySet<Node>;
 }
 
 /** @throws BedsideError as `linearLayer` */
 export function biasedLayers(graph: Graph, shapes: ReadonlyMap<string, readonly number[]>): BiasedLayers {
-  const layers = new Map<string, LinearLayer>();
+  const layers = new Map<string, WeightedLayer>();
   const biases = new Set<Node>();
   const view = viewOf(graph, shapes);
   for (const node of graph.nodes) {
-    const layer = linearLayer(graph, node, shapes);
+    const layer = weightedLayer(graph, node, shapes);
     if (!layer) continue;
     const behind = layer.bias ? undefined : biasBehind(graph, node, view);
     if (behind) biases.add(behind.node);
@@ -35,14 +35,14 @@ export function biasedLayers(graph: Graph, shapes: ReadonlyMap<string, readonly 
 }
 
 /** The same as a list. */
-export function layersWithBias(model: Model, shapes = inferShapes(model, 1)): LinearLayer[] {
+export function layersWithBias(model: Model, shapes = inferShapes(model, 1)): WeightedLayer[] {
   return [...biasedLayers(model.graph, shapes).layers.values()];
 }
 
 /** Shapes stay what is asked for only when needed: they may be unknown. */
-function withBias(layer: LinearLayer, output: string, bias: Float32Array): LinearLayer {
+function withBias(layer: WeightedLayer, output: string, bias: Float32Array): WeightedLayer {
   const own = Object.getOwnPropertyDescriptors(layer);
-  return Object.defineProperties({} as LinearLayer, {
+  return Object.defineProperties({} as WeightedLayer, {
     ...own,
     output: { ...own.output, value: output },
     bias: { ...own.bias, value: bias },

@@ -9,23 +9,23 @@ import {
   type OpTable,
   stringAttribute,
 } from '../../onnx/index.ts';
-import { applyTransposed } from '../../onnx/internal.ts';
+import { applyTransposedLayer } from '../../onnx/internal.ts';
 import type { BackwardContext, BackwardRule } from './backward.ts';
-import { normalisationScale } from './batch-norm.ts';
-import { unaverage } from './pool-adjoint.ts';
+import { batchNormScale } from './batch-norm.ts';
+import { averagePoolAdjoint } from './pool-adjoint.ts';
 import {
+  broadcastAdjoint,
+  concatAdjoint,
+  depthToSpaceAdjoint,
+  maxPoolAdjoint,
+  padAdjoint,
   passThrough,
   refuse,
-  spaceToDepth,
+  reshapeAdjoint,
+  sliceAdjoint,
+  splitAdjoint,
   stop,
-  unbroadcast,
-  unconcat,
-  unpad,
-  unpool,
-  unreshape,
-  unslice,
-  unsplit,
-  untranspose,
+  transposeAdjoint,
 } from './shape-adjoints.ts';
 
 /** The derivative of an elementwise function as values in the graph, or a gate for `Where`. */
@@ -61,7 +61,7 @@ const linear: BackwardRule = (context, node, [message]) => {
   const layer = context.layer(node);
   if (!layer) return refuse(context, node, []);
   const terms = [{ s: context.materialise(message), weight: layer.weight }];
-  const value = applyTransposed(context.builder, layer, terms, `${layer.name}_back`);
+  const value = applyTransposedLayer(context.builder, layer, terms, `${layer.name}_back`);
   context.send(layer.input, { value, base: undefined, zeroWhere: undefined });
 };
 
@@ -69,7 +69,7 @@ const linear: BackwardRule = (context, node, [message]) => {
 export function sendTo(context: BackwardContext, node: Node, input: string, value: string): void {
   const output = node.outputs[0] as string;
   context.send(input, {
-    value: unbroadcast(context, value, input, output),
+    value: broadcastAdjoint(context, value, input, output),
     base: undefined,
     zeroWhere: undefined,
   });
@@ -104,7 +104,7 @@ const bound = (constant: Constant | undefined): number | undefined =>
 
 const averaged: BackwardRule = (context, node, [message]) => {
   if (!message) return;
-  const value = unaverage(context, node, context.materialise(message));
+  const value = averagePoolAdjoint(context, node, context.materialise(message));
   context.send(node.inputs[0] as string, { value, base: undefined, zeroWhere: undefined });
 };
 
@@ -207,15 +207,15 @@ export const GRADIENT_RULES: OpTable<BackwardRule> = {
     for (const input of node.inputs) if (context.wanted(input)) sendTo(context, node, input, g);
   },
   AveragePool: averaged,
-  BatchNormalization: elementwise((tools, _x, _y, node) => normalisationScale(tools.context, node)),
+  BatchNormalization: elementwise((tools, _x, _y, node) => batchNormScale(tools.context, node)),
   Cast: passThrough,
   Clip: elementwise(clip),
-  Concat: unconcat,
+  Concat: concatAdjoint,
   Constant: stop,
   ConstantOfShape: stop,
   Conv: linear,
   ConvTranspose: linear,
-  DepthToSpace: spaceToDepth,
+  DepthToSpace: depthToSpaceAdjoint,
   Div: (context, node, [message]) => {
     if (!message) return;
     const [a, b] = node.inputs as [string, string];
@@ -237,12 +237,12 @@ export const GRADIENT_RULES: OpTable<BackwardRule> = {
   Expand: (context, node, [message]) => {
     if (message) sendTo(context, node, node.inputs[0] as string, context.materialise(message));
   },
-  Flatten: unreshape,
+  Flatten: reshapeAdjoint,
   Gather: refuse,
   Gelu: elementwise(gelu),
   Gemm: linear,
   GlobalAveragePool: averaged,
-  GlobalMaxPool: unpool,
+  GlobalMaxPool: maxPoolAdjoint,
   HardSigmoid: elementwise((tools, _x, y, node) =>
     tools.op(
       'Where',
@@ -267,7 +267,7 @@ export const GRADIENT_RULES: OpTable<BackwardRule> = {
   ),
   LogSoftmax: logSoftmax,
   MatMul: linear,
-  MaxPool: unpool,
+  MaxPool: maxPoolAdjoint,
   Mul: (context, node, [message]) => {
     if (!message) return;
     const [a, b] = node.inputs as [string, string];
@@ -279,17 +279,17 @@ export const GRADIENT_RULES: OpTable<BackwardRule> = {
   PRelu: elementwise((tools, x, _y, node) =>
     tools.op('Where', tools.op('Greater', x, 0), 1, node.inputs[1] as string),
   ),
-  Pad: unpad,
+  Pad: padAdjoint,
   ReduceMean: averaged,
   Relu: relu,
-  Reshape: unreshape,
+  Reshape: reshapeAdjoint,
   Shape: stop,
   Sigmoid: elementwise((tools, _x, y) => tools.op('Mul', y, tools.op('Sub', 1, y))),
-  Slice: unslice,
+  Slice: sliceAdjoint,
   Softmax: softmax,
-  Split: unsplit,
+  Split: splitAdjoint,
   Sqrt: elementwise((tools, _x, y) => tools.op('Div', 0.5, y)),
-  Squeeze: unreshape,
+  Squeeze: reshapeAdjoint,
   Sub: (context, node, [message]) => {
     if (!message) return;
     const [a, b] = node.inputs as [string, string];
@@ -298,6 +298,6 @@ export const GRADIENT_RULES: OpTable<BackwardRule> = {
     if (context.wanted(b)) sendTo(context, node, b, context.builder.node('Neg', [g], {}, 'minus'));
   },
   Tanh: elementwise((tools, _x, y) => tools.op('Sub', 1, tools.op('Mul', y, y))),
-  Transpose: untranspose,
-  Unsqueeze: unreshape,
+  Transpose: transposeAdjoint,
+  Unsqueeze: reshapeAdjoint,
 };

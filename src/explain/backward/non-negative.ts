@@ -8,7 +8,7 @@ import {
   opOf,
 } from '../../onnx/index.ts';
 
-type SignRule = (graph: Graph, node: Node, known: ReadonlySet<string>) => boolean;
+type NonNegativeRule = (graph: Graph, node: Node, known: ReadonlySet<string>) => boolean;
 
 /** The values that are zero or more for every input. */
 export function nonNegativeValues(graph: Graph): Set<string> {
@@ -23,12 +23,12 @@ export function nonNegativeValues(graph: Graph): Set<string> {
   return known;
 }
 
-const always: SignRule = () => true;
-const never: SignRule = () => false;
-const keeps: SignRule = (_graph, node, known) => known.has(node.inputs[0] ?? '');
-const keepsAll: SignRule = (_graph, node, known) => node.inputs.every((name) => known.has(name));
+const always: NonNegativeRule = () => true;
+const never: NonNegativeRule = () => false;
+const keeps: NonNegativeRule = (_graph, node, known) => known.has(node.inputs[0] ?? '');
+const keepsAll: NonNegativeRule = (_graph, node, known) => node.inputs.every((name) => known.has(name));
 
-const RULES: OpTable<SignRule> = {
+const RULES: OpTable<NonNegativeRule> = {
   Add: keepsAll,
   AveragePool: keeps,
   BatchNormalization: never,

@@ -13,7 +13,7 @@ import type { BackwardContext } from './backward.ts';
 import { apart, positiveAxis } from './shape-adjoints.ts';
 
 /** The adjoint of an AveragePool, GlobalAveragePool or ReduceMean, applied to `value` (shaped like the output). */
-export function unaverage(context: BackwardContext, node: Node, value: string): string {
+export function averagePoolAdjoint(context: BackwardContext, node: Node, value: string): string {
   const { builder } = context;
   const input = node.inputs[0] as string;
   const shape = context.shape(input);

@@ -14,7 +14,7 @@ import {
   stringAttribute,
 } from '../../onnx/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
-import type { BackwardContext, BackwardRule, Message } from './backward.ts';
+import type { BackwardContext, BackwardMessage, BackwardRule } from './backward.ts';
 
 /** Hands the message on unchanged, whatever it is. */
 export const passThrough: BackwardRule = (context, node, [message]) => {
@@ -55,24 +55,24 @@ export function moving(
 /** Moves a message from an output to an input along an adjoint, keeping the base factored out where it is the output. */
 export function moveMessage(
   context: BackwardContext,
-  message: Message,
+  message: BackwardMessage,
   output: string,
   input: string,
   adjoint: (value: string) => string,
-): Message {
+): BackwardMessage {
   const zeroWhere = (message.zeroWhere ?? message.base) === output ? input : undefined;
   if (message.base === output) return { value: adjoint(message.value), base: input, zeroWhere };
   return { value: adjoint(context.materialise(message)), base: undefined, zeroWhere };
 }
 
 /** Reshape, Flatten, Squeeze, Unsqueeze: back to the input's shape. */
-export const unreshape = moving((context, node, value) => {
+export const reshapeAdjoint = moving((context, node, value) => {
   const shape = context.builder.ints(context.openShape(node.inputs[0] as string));
   return context.builder.node('Reshape', [value, shape], {}, 'unreshape');
 });
 
 /** Transpose: the inverse permutation. */
-export const untranspose = moving((context, node, value) => {
+export const transposeAdjoint = moving((context, node, value) => {
   const rank = context.shape(node.inputs[0] as string).length;
   const forward = intsAttribute(node, 'perm') ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
   const inverse = forward.map((_, axis) => forward.indexOf(axis));
@@ -80,7 +80,7 @@ export const untranspose = moving((context, node, value) => {
 });
 
 /** DepthToSpace: SpaceToDepth, and back into CRD order where that was used. */
-export const spaceToDepth: BackwardRule = (context, node, messages) => {
+export const depthToSpaceAdjoint: BackwardRule = (context, node, messages) => {
   if (stringAttribute(node, 'mode', 'DCR') !== 'DCR') return refuse(context, node, messages);
   moving((inner, _node, value) =>
     inner.builder.node(
@@ -93,7 +93,7 @@ export const spaceToDepth: BackwardRule = (context, node, messages) => {
 };
 
 /** Concat: each input takes its part. */
-export const unconcat: BackwardRule = (context, node, [message]) => {
+export const concatAdjoint: BackwardRule = (context, node, [message]) => {
   if (!message) return;
   const output = node.outputs[0] as string;
   const axis = positiveAxis(intAttribute(node, 'axis', 0), context.shape(output).length);
@@ -124,7 +124,7 @@ export const unconcat: BackwardRule = (context, node, [message]) => {
 };
 
 /** Split: the parts joined, with zeros for those nothing came back to. */
-export const unsplit: BackwardRule = (context, node, messages) => {
+export const splitAdjoint: BackwardRule = (context, node, messages) => {
   const input = node.inputs[0] as string;
   const axis = positiveAxis(intAttribute(node, 'axis', 0), context.shape(input).length);
   apart(context, node, input, axis);
@@ -139,7 +139,7 @@ export const unsplit: BackwardRule = (context, node, messages) => {
 };
 
 /** Slice with any step: a row of zeros is appended, and every input place takes its output place or that row. */
-export const unslice = moving((context, node, value) => {
+export const sliceAdjoint = moving((context, node, value) => {
   const input = context.shape(node.inputs[0] as string);
   const starts = must(intsParameter(context.graph, node, 1, 'starts'), 'Slice without starts');
   const ends = must(intsParameter(context.graph, node, 2, 'ends'), 'Slice without ends');
@@ -170,7 +170,7 @@ export const unslice = moving((context, node, value) => {
 });
 
 /** Pad with a constant: the middle. */
-export const unpad: BackwardRule = (context, node, messages) => {
+export const padAdjoint: BackwardRule = (context, node, messages) => {
   if (stringAttribute(node, 'mode', 'constant') !== 'constant') return refuse(context, node, messages);
   moving((inner, _node, value) => {
     const shape = inner.shape(node.inputs[0] as string);
@@ -195,7 +195,7 @@ export const unpad: BackwardRule = (context, node, messages) => {
 };
 
 /** MaxPool: all to the winner, found by the pool's own indices; overlapping windows add up. */
-export const unpool = moving((context, node, value) =>
+export const maxPoolAdjoint = moving((context, node, value) =>
   toWinners(context, node, value, node.inputs[0] as string, node.outputs[0] as string),
 );
 
@@ -265,7 +265,12 @@ function toGlobalWinners(context: BackwardContext, node: Node, value: string, in
 }
 
 /** Sums over the axes along which `input` was broadcast to `output`'s shape. */
-export function unbroadcast(context: BackwardContext, value: string, input: string, output: string): string {
+export function broadcastAdjoint(
+  context: BackwardContext,
+  value: string,
+  input: string,
+  output: string,
+): string {
   const from = context.shape(output);
   const to = context.shape(input);
   const lead = from.length - to.length;

@@ -9,11 +9,11 @@ import {
   GraphBuilder,
   inferShapes,
   int,
-  linearLayers,
   type Model,
   type Node,
   opOf,
   upgradeOpset,
+  weightedLayers,
 } from '../../onnx/index.ts';
 import { must } from '../../util/index.ts';
 import { trySamples } from '../attribution/try-samples.ts';
@@ -39,7 +39,7 @@ function activationCriterion(
     source,
     needsSamples: true,
     async score(context) {
-      const layers = linearLayers(context.model);
+      const layers = weightedLayers(context.model);
       const totals = layers.map(({ channels }) => moments.map(() => new Float64Array(channels)));
       let weight = 0;
       await eachActivation(

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { canonicalModel } from '../../onnx/canonical.ts';
 import { canonicalGraph } from '../../onnx/index.ts';
-import { linearLayers } from '../../onnx/weighted-layer.ts';
+import { weightedLayers } from '../../onnx/weighted-layer.ts';
 import { BedsideError } from '../../util/index.ts';
 import { context, smallNetwork, withNormalisation } from '../test-support/calibration.ts';
 import { BN_SCALE } from './batch-norm.ts';
@@ -27,8 +27,8 @@ describe('bn-scale', () => {
   });
 
   it('finds layers under the same names before and after merging', () => {
-    expect(linearLayers(unmerged).map(({ name }) => name)).toEqual(
-      linearLayers(model).map(({ name }) => name),
+    expect(weightedLayers(unmerged).map(({ name }) => name)).toEqual(
+      weightedLayers(model).map(({ name }) => name),
     );
   });
 

@@ -1,5 +1,5 @@
 // The reference criterion that reads batch normalisation, before it is merged.
-import { consumers, linearLayers, opOf } from '../../onnx/index.ts';
+import { consumers, opOf, weightedLayers } from '../../onnx/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { Criterion } from '../criterion.ts';
 
@@ -28,7 +28,7 @@ export const BN_SCALE: Criterion = {
         },
       );
     }
-    return linearLayers(context.model).map(({ name, channels }) => {
+    return weightedLayers(context.model).map(({ name, channels }) => {
       const scale = scales.get(name);
       // A layer without batch normalisation says nothing of its channels: all alike.
       return {

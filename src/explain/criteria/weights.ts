@@ -1,10 +1,10 @@
 // Reference criteria that read the weights alone.
 
-import { type LinearLayer, linearLayers } from '../../onnx/index.ts';
+import { type WeightedLayer, weightedLayers } from '../../onnx/index.ts';
 import type { Criterion } from '../criterion.ts';
 
 /** Calls `visit` with every weight of each output channel. */
-export function eachWeight(layer: LinearLayer, visit: (channel: number, weight: number) => void): void {
+export function eachWeight(layer: WeightedLayer, visit: (channel: number, weight: number) => void): void {
   const { weight, weightDims, kind } = layer;
   if (kind === 'dense') {
     const columns = weightDims[1] as number;
@@ -32,7 +32,7 @@ function layerCriterion(
   name: string,
   summary: string,
   source: string,
-  score: (layer: LinearLayer) => Float64Array,
+  score: (layer: WeightedLayer) => Float64Array,
 ): Criterion {
   return {
     name,
@@ -42,13 +42,13 @@ function layerCriterion(
     needsSamples: false,
     score: (context) =>
       Promise.resolve(
-        linearLayers(context.model).map((layer) => ({ layer: layer.name, scores: score(layer) })),
+        weightedLayers(context.model).map((layer) => ({ layer: layer.name, scores: score(layer) })),
       ),
   };
 }
 
 /** One sum over the weights of each output channel. */
-function channelSums(layer: LinearLayer, term: (weight: number) => number): Float64Array {
+function channelSums(layer: WeightedLayer, term: (weight: number) => number): Float64Array {
   const sums = new Float64Array(layer.channels);
   eachWeight(layer, (channel, weight) => {
     sums[channel] = (sums[channel] as number) + term(weight);
@@ -72,7 +72,7 @@ export const L2 = layerCriterion(
 );
 
 /** The weights of each output channel as one vector. */
-function channelVectors(layer: LinearLayer): Float64Array[] {
+function channelVectors(layer: WeightedLayer): Float64Array[] {
   const size = layer.weight.length / layer.channels;
   const vectors = Array.from({ length: layer.channels }, () => new Float64Array(size));
   const next = new Int32Array(layer.channels);
@@ -130,7 +130,7 @@ export const RANDOM: Criterion = {
   needsSamples: false,
   score: (context) =>
     Promise.resolve(
-      linearLayers(context.model).map((layer) => ({
+      weightedLayers(context.model).map((layer) => ({
         layer: layer.name,
         scores: Float64Array.from({ length: layer.channels }, () => context.random.uniform()),
       })),

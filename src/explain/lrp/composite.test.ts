@@ -1,20 +1,13 @@
 // Names of rules, and which layer gets which.
 import { describe, expect, it } from 'vitest';
-import { type LinearLayer, linearLayers } from '../../onnx/weighted-layer.ts';
+import { type WeightedLayer, weightedLayers } from '../../onnx/weighted-layer.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import { Net } from '../test-support/nets.ts';
 import { composite, convolutional, parseComposite, parseRule } from './composite.ts';
-import {
-  alphaBetaRule,
-  DEFAULT_EPSILON,
-  epsilonRule,
-  gammaRule,
-  type LinearRule,
-  zplusRule,
-} from './rules.ts';
+import { alphaBetaRule, DEFAULT_EPSILON, epsilonRule, gammaRule, type LrpRule, zplusRule } from './rules.ts';
 
 /** What a rule does to a few weights: functions are compared by their values. */
-function described(rule: LinearRule): unknown {
+function described(rule: LrpRule): unknown {
   const probes = [-2, -0.5, 0, 0.5, 2];
   return {
     name: rule.name,
@@ -78,8 +71,8 @@ describe('parseRule', () => {
 describe('composites', () => {
   const net = new Net([2, 4, 4]);
   const up = net.convTranspose(net.conv(net.input, 2, 3, { pads: [1, 1, 1, 1] }), 3, 3);
-  const layers = linearLayers(net.classify(up, 108));
-  const layer = (name: string): LinearLayer =>
+  const layers = weightedLayers(net.classify(up, 108));
+  const layer = (name: string): WeightedLayer =>
     must(
       layers.find((candidate) => candidate.name === name),
       name,

@@ -1,9 +1,9 @@
 // Which rule each weighted layer gets. A composite is an ordered list of (layer family -> rule); the first match counts.
 
-import type { LinearLayer } from '../../onnx/index.ts';
+import type { WeightedLayer } from '../../onnx/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { RuleOf } from './relevance-rules.ts';
-import { alphaBetaRule, epsilonRule, gammaRule, type LinearRule, zplusRule } from './rules.ts';
+import { alphaBetaRule, epsilonRule, gammaRule, type LrpRule, zplusRule } from './rules.ts';
 
 /** Layer families: convolutions, dense layers, one layer by its name, or every layer. */
 export type LayerMatch = 'conv' | 'dense' | 'any' | { readonly layer: string };
@@ -11,7 +11,7 @@ export type LayerMatch = 'conv' | 'dense' | 'any' | { readonly layer: string };
 /** An entry of a composite. */
 export interface CompositeEntry {
   readonly match: LayerMatch;
-  readonly rule: LinearRule;
+  readonly rule: LrpRule;
 }
 
 /** The rule of the first entry that matches; LRP-epsilon where none does. */
@@ -21,7 +21,7 @@ export function composite(entries: readonly CompositeEntry[]): RuleOf {
 }
 
 /** The usual composite: one rule in convolutions, LRP-epsilon in dense layers. */
-export function convolutional(rule: LinearRule): RuleOf {
+export function convolutional(rule: LrpRule): RuleOf {
   return composite([{ match: 'conv', rule }]);
 }
 
@@ -29,7 +29,7 @@ export function convolutional(rule: LinearRule): RuleOf {
  * A rule by name: `epsilon`, `epsilon=1e-3`, `zplus`, `gamma`, `gamma=0.1`, `alpha2beta1`, `alpha-beta=3`.
  * @throws BedsideError E_USAGE for an unknown name or a parameter out of range
  */
-export function parseRule(text: string): LinearRule {
+export function parseRule(text: string): LrpRule {
   const at = text.indexOf('=');
   const name = (at < 0 ? text : text.slice(0, at)).trim();
   const given = at < 0 ? undefined : text.slice(at + 1).trim();
@@ -80,7 +80,7 @@ interface ParsedEntry {
   readonly match: LayerMatch;
   readonly from: number;
   readonly to: number;
-  ruleAt(depth: number): LinearRule;
+  ruleAt(depth: number): LrpRule;
 }
 
 function parseEntry(text: string): ParsedEntry {
@@ -114,7 +114,7 @@ function unknownRule(text: string, why: string): BedsideError {
   });
 }
 
-function matches(match: LayerMatch, layer: LinearLayer): boolean {
+function matches(match: LayerMatch, layer: WeightedLayer): boolean {
   if (typeof match === 'object') return match.layer === layer.name;
   return match === 'any' || (match === 'dense') === (layer.kind === 'dense');
 }

@@ -10,11 +10,11 @@ import { must } from '../../util/index.ts';
 import { AttributionPass, oneHot, type PassResult } from '../attribution/pass.ts';
 import { worst } from '../test-support/compare.ts';
 import { convolutional } from './composite.ts';
-import { alphaBetaRule, epsilonRule, gammaRule, type LinearRule, zplusRule } from './rules.ts';
+import { alphaBetaRule, epsilonRule, gammaRule, type LrpRule, zplusRule } from './rules.ts';
 
 const SHARED = process.env.BEDSIDE_SHARED ?? join(import.meta.dirname, '../../../shared');
 
-const RULES: Record<string, LinearRule> = {
+const RULES: Record<string, LrpRule> = {
   epsilon: epsilonRule(),
   zplus: zplusRule(),
   gamma: gammaRule(0.25),
@@ -46,7 +46,7 @@ describe.each(NETWORKS)('against the oracle: $name', ({ name, convolutions, clas
 
   const read = (key: string): Float64Array => Float64Array.from(must(oracle.get(key), key).data, Number);
 
-  async function relevanceOf(rule: LinearRule): Promise<PassResult> {
+  async function relevanceOf(rule: LrpRule): Promise<PassResult> {
     const pass = await AttributionPass.create(model, {
       attribution: { kind: 'relevance', ruleOf: convolutional(rule) },
       start: 'given',

@@ -1,36 +1,36 @@
 // How relevance crosses each operator. Weighted layers follow the composite's rule (rules.ts); everything else:
 // sums and averages share by contribution, activations pass, max pools give all to the winner, gates give all to the signal.
-import type { LinearLayer, Node, OpTable } from '../../onnx/index.ts';
-import { apply, applyTransposed } from '../../onnx/internal.ts';
+import type { Node, OpTable, WeightedLayer } from '../../onnx/index.ts';
+import { applyLayer, applyTransposedLayer } from '../../onnx/internal.ts';
 import { must } from '../../util/index.ts';
-import type { BackwardContext, BackwardRule, Message } from '../backward/backward.ts';
-import { normalisationScale } from '../backward/batch-norm.ts';
-import { unaverage } from '../backward/pool-adjoint.ts';
+import type { BackwardContext, BackwardMessage, BackwardRule } from '../backward/backward.ts';
+import { batchNormScale } from '../backward/batch-norm.ts';
+import { averagePoolAdjoint } from '../backward/pool-adjoint.ts';
 import {
+  broadcastAdjoint,
+  concatAdjoint,
+  depthToSpaceAdjoint,
+  maxPoolAdjoint,
+  padAdjoint,
   passThrough,
   refuse,
-  spaceToDepth,
+  reshapeAdjoint,
+  sliceAdjoint,
+  splitAdjoint,
   stop,
-  unbroadcast,
-  unconcat,
-  unpad,
-  unpool,
-  unreshape,
-  unslice,
-  unsplit,
-  untranspose,
+  transposeAdjoint,
 } from '../backward/shape-adjoints.ts';
-import { type Branch, DEFAULT_EPSILON, identity, type LinearRule } from './rules.ts';
+import { type Branch, DEFAULT_EPSILON, identity, type LrpRule } from './rules.ts';
 
 /** The rule of each weighted layer; depth is 0 for the first in execution order and 1 for the last. */
-export type RuleOf = (layer: LinearLayer, depth: number) => LinearRule;
+export type RuleOf = (layer: WeightedLayer, depth: number) => LrpRule;
 
 /** The table of relevance rules for a choice of rules of weighted layers. */
 export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
   const linear: BackwardRule = (context, node, [message]) => {
     if (!message) return;
     const layer = context.layer(node);
-    if (layer) linearRelevance(context, layer, ruleOf(layer, context.depth(layer)), message);
+    if (layer) weightedLayerRelevance(context, layer, ruleOf(layer, context.depth(layer)), message);
     else refuse(context, node, []);
   };
   return {
@@ -39,24 +39,24 @@ export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
     BatchNormalization: normalised,
     Cast: passThrough,
     Clip: passThrough,
-    Concat: unconcat,
+    Concat: concatAdjoint,
     Constant: stop,
     ConstantOfShape: stop,
     Conv: linear,
     ConvTranspose: linear,
-    DepthToSpace: spaceToDepth,
+    DepthToSpace: depthToSpaceAdjoint,
     Div: divides,
     Dropout: passThrough,
     Elu: passThrough,
     Erf: passThrough,
     Exp: passThrough,
     Expand: repeated,
-    Flatten: unreshape,
+    Flatten: reshapeAdjoint,
     Gather: refuse,
     Gelu: passThrough,
     Gemm: linear,
     GlobalAveragePool: averaged,
-    GlobalMaxPool: unpool,
+    GlobalMaxPool: maxPoolAdjoint,
     HardSigmoid: passThrough,
     HardSwish: passThrough,
     Identity: passThrough,
@@ -65,29 +65,29 @@ export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
     // The score before the softmax is explained: relevance starts at the logit.
     LogSoftmax: passThrough,
     MatMul: linear,
-    MaxPool: unpool,
+    MaxPool: maxPoolAdjoint,
     Mul: gated,
     PRelu: passThrough,
-    Pad: unpad,
+    Pad: padAdjoint,
     ReduceMean: averaged,
     Relu: passThrough,
-    Reshape: unreshape,
+    Reshape: reshapeAdjoint,
     Shape: stop,
     Sigmoid: passThrough,
-    Slice: unslice,
+    Slice: sliceAdjoint,
     Softmax: passThrough,
-    Split: unsplit,
+    Split: splitAdjoint,
     Sqrt: passThrough,
-    Squeeze: unreshape,
+    Squeeze: reshapeAdjoint,
     Sub: (context, node, [message]) => message && share(context, node, message, ['', 'Neg']),
     Tanh: passThrough,
-    Transpose: untranspose,
-    Unsqueeze: unreshape,
+    Transpose: transposeAdjoint,
+    Unsqueeze: reshapeAdjoint,
   };
 }
 
 /** `R / stabilised(z)` for the message at `z`; where relevance is known to vanish for z <= 0 no sign is needed. */
-function divided(context: BackwardContext, message: Message, z: string, epsilon: number): string {
+function divided(context: BackwardContext, message: BackwardMessage, z: string, epsilon: number): string {
   const { builder } = context;
   const zero = message.zeroWhere ?? message.base;
   let denominator: string;
@@ -117,7 +117,7 @@ function rectifies(context: BackwardContext, y: string, z: string): boolean {
 function share(
   context: BackwardContext,
   node: Node,
-  message: Message,
+  message: BackwardMessage,
   signs: readonly ['', '' | 'Neg'],
 ): void {
   const output = node.outputs[0] as string;
@@ -126,7 +126,7 @@ function share(
     if (!context.wanted(input)) return;
     const signed = signs[i] === 'Neg' ? context.builder.node('Neg', [s], {}, 'minus') : s;
     context.send(input, {
-      value: unbroadcast(context, signed, input, output),
+      value: broadcastAdjoint(context, signed, input, output),
       base: input,
       zeroWhere: undefined,
     });
@@ -137,14 +137,14 @@ const averaged: BackwardRule = (context, node, [message]) => {
   if (!message) return;
   const input = node.inputs[0] as string;
   const s = divided(context, message, node.outputs[0] as string, DEFAULT_EPSILON);
-  context.send(input, { value: unaverage(context, node, s), base: input, zeroWhere: undefined });
+  context.send(input, { value: averagePoolAdjoint(context, node, s), base: input, zeroWhere: undefined });
 };
 
 /** A batch normalisation that could not be merged is a scale and a shift a channel: epsilon rule. */
 const normalised: BackwardRule = (context, node, [message]) => {
   if (!message) return;
   const s = divided(context, message, node.outputs[0] as string, DEFAULT_EPSILON);
-  const value = context.builder.node('Mul', [s, normalisationScale(context, node)], {}, 'scaled');
+  const value = context.builder.node('Mul', [s, batchNormScale(context, node)], {}, 'scaled');
   context.send(node.inputs[0] as string, { value, base: node.inputs[0], zeroWhere: undefined });
 };
 
@@ -198,17 +198,17 @@ const divides: BackwardRule = (context, node, [message]) => {
   if (message) takeAll(context, node, message, context.graph.constants.has(a) ? b : a);
 };
 
-function takeAll(context: BackwardContext, node: Node, message: Message, signal: string): void {
-  const value = unbroadcast(context, context.materialise(message), signal, node.outputs[0] as string);
+function takeAll(context: BackwardContext, node: Node, message: BackwardMessage, signal: string): void {
+  const value = broadcastAdjoint(context, context.materialise(message), signal, node.outputs[0] as string);
   context.send(signal, { value, base: undefined, zeroWhere: undefined });
 }
 
 /** Splits relevance at a weighted layer's output over its inputs, by the branches of a rule. */
-function linearRelevance(
+function weightedLayerRelevance(
   context: BackwardContext,
-  layer: LinearLayer,
-  rule: LinearRule,
-  message: Message,
+  layer: WeightedLayer,
+  rule: LrpRule,
+  message: BackwardMessage,
 ): void {
   const { builder } = context;
   const zero = message.zeroWhere ?? message.base;
@@ -216,7 +216,11 @@ function linearRelevance(
   const branches = rule.branches.filter((branch) => !(vanishes && branch.outputs === 'negative'));
   const oneSign = context.nonNegative.has(layer.input);
   const parts = oneSign ? undefined : context.parts(layer.input);
-  const relevance: Message = { value: context.materialise(message), base: undefined, zeroWhere: zero };
+  const relevance: BackwardMessage = {
+    value: context.materialise(message),
+    base: undefined,
+    zeroWhere: zero,
+  };
 
   const terms = branches.map((branch) => {
     const positiveWeight = mapped(layer.weight, branch.positiveInputs);
@@ -227,7 +231,7 @@ function linearRelevance(
   });
   const hint = `${layer.name}_back`;
   const forPositive = (): string =>
-    applyTransposed(
+    applyTransposedLayer(
       builder,
       layer,
       terms.map(({ s, positiveWeight }) => ({ s, weight: positiveWeight })),
@@ -237,7 +241,7 @@ function linearRelevance(
     context.send(layer.input, { value: forPositive(), base: layer.input, zeroWhere: undefined });
     return;
   }
-  const forNegative = applyTransposed(
+  const forNegative = applyTransposedLayer(
     builder,
     layer,
     terms.map(({ s, negativeWeight }) => ({ s, weight: negativeWeight })),
@@ -252,10 +256,10 @@ function linearRelevance(
 /** `coefficient * R / stabilised(z_branch)`, zero where the branch does not apply. */
 function branchFactor(
   context: BackwardContext,
-  layer: LinearLayer,
-  rule: LinearRule,
+  layer: WeightedLayer,
+  rule: LrpRule,
   branch: Branch,
-  message: Message,
+  message: BackwardMessage,
   vanishes: boolean,
   positiveWeight: Float32Array,
   negativeWeight: Float32Array,
@@ -276,11 +280,17 @@ function branchFactor(
   const hint = `${layer.name}_z`;
   let z: string;
   if (context.nonNegative.has(layer.input)) {
-    z = apply(builder, layer, layer.input, { weight: positiveWeight, bias }, hint);
+    z = applyLayer(builder, layer, layer.input, { weight: positiveWeight, bias }, hint);
   } else {
     const parts = context.parts(layer.input);
-    const up = apply(builder, layer, parts.positive, { weight: positiveWeight, bias }, hint);
-    const down = apply(builder, layer, parts.negative, { weight: negativeWeight, bias: undefined }, hint);
+    const up = applyLayer(builder, layer, parts.positive, { weight: positiveWeight, bias }, hint);
+    const down = applyLayer(
+      builder,
+      layer,
+      parts.negative,
+      { weight: negativeWeight, bias: undefined },
+      hint,
+    );
     z = builder.node('Add', [up, down], {}, hint);
   }
   if (branch.outputs === 'all') return scaled(builder.node('Div', [message.value, z], {}, 's'));

@@ -20,7 +20,7 @@ export interface Branch {
 }
 
 /** A rule for weighted layers. */
-export interface LinearRule {
+export interface LrpRule {
   readonly name: string;
   readonly branches: readonly Branch[];
   /** Stabiliser of the denominator. */
@@ -36,7 +36,7 @@ const negative: WeightMap = (weight) => Math.min(weight, 0);
 export const DEFAULT_EPSILON = 1e-6;
 
 /** LRP-epsilon. */
-export function epsilonRule(epsilon = DEFAULT_EPSILON): LinearRule {
+export function epsilonRule(epsilon = DEFAULT_EPSILON): LrpRule {
   const branch: Branch = {
     outputs: 'all',
     coefficient: 1,
@@ -53,12 +53,12 @@ export function epsilonRule(epsilon = DEFAULT_EPSILON): LinearRule {
 }
 
 /** LRP-z+: only contributions that raise the output count. */
-export function zplusRule(epsilon = DEFAULT_EPSILON): LinearRule {
+export function zplusRule(epsilon = DEFAULT_EPSILON): LrpRule {
   return { name: 'zplus', branches: [raising(1)], epsilon };
 }
 
 /** LRP-alpha-beta with beta = alpha - 1, so that relevance is conserved. */
-export function alphaBetaRule(alpha: number, epsilon = DEFAULT_EPSILON): LinearRule {
+export function alphaBetaRule(alpha: number, epsilon = DEFAULT_EPSILON): LrpRule {
   const beta = alpha - 1;
   const lowering: Branch = {
     outputs: 'all',
@@ -73,7 +73,7 @@ export function alphaBetaRule(alpha: number, epsilon = DEFAULT_EPSILON): LinearR
 }
 
 /** LRP-gamma, generalised: contributions with the sign of the output are favoured by `gamma`. */
-export function gammaRule(gamma: number, epsilon = DEFAULT_EPSILON): LinearRule {
+export function gammaRule(gamma: number, epsilon = DEFAULT_EPSILON): LrpRule {
   const up: WeightMap = (weight) => weight + gamma * positive(weight);
   const down: WeightMap = (weight) => weight + gamma * negative(weight);
   return {

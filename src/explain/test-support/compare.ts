@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { type Model, type Node, sizeOf } from '../../onnx/index.ts';
 import { AttributionPass, type PassResult } from '../attribution/pass.ts';
 import { composite } from '../lrp/composite.ts';
-import { alphaBetaRule, epsilonRule, gammaRule, type LinearRule, zplusRule } from '../lrp/rules.ts';
+import { alphaBetaRule, epsilonRule, gammaRule, type LrpRule, zplusRule } from '../lrp/rules.ts';
 import { normals } from './nets.ts';
 import { positionOf } from './positions.ts';
 import { forward, relevance, type Trace, type TwinRule } from './twin.ts';
@@ -11,7 +11,7 @@ import { forward, relevance, type Trace, type TwinRule } from './twin.ts';
 /** A rule and its formula. */
 export interface RulePair {
   readonly name: string;
-  readonly rule: LinearRule;
+  readonly rule: LrpRule;
   readonly twin: TwinRule;
 }
 
@@ -70,7 +70,7 @@ export function setting(model: Model, batch = 2, seed = 1): Setting {
 /** The pass under test, every layer and the input. */
 export async function runPass(
   { model, dims, samples, start }: Setting,
-  ruleOf: (name: string) => LinearRule,
+  ruleOf: (name: string) => LrpRule,
 ): Promise<PassResult> {
   const names = model.graph.nodes.map((node) => node.name);
   const pass = await AttributionPass.create(model, {

@@ -2,19 +2,19 @@
 import { describe, expect, it } from 'vitest';
 import { findGroups } from '../../channels/index.ts';
 import { Net, run } from '../../channels/test-support/net.ts';
-import { canonicalModel, cloneModel, int, linearLayers, type Model } from '../../onnx/index.ts';
+import { canonicalModel, cloneModel, int, type Model, weightedLayers } from '../../onnx/index.ts';
 import { allMixes, distance, draftOf, KINDS, ofKind, samplesFor } from '../../repair/test-support/nets.ts';
 import { visitValues } from '../../repair/values.ts';
 import { setWeights, withBiases } from '../../repair/weights.ts';
 import { must, Random } from '../../util/index.ts';
-import { Corrector, type FittedCorrection } from './affine.ts';
+import { AffineCorrector, type FittedCorrection } from './affine.ts';
 import { affordableSamples } from './single-batch.ts';
 
 const OPTIONS = { name: 'net', threads: 1, batch: 8, seed: 2 } as const;
 
 /** Fits the correction of a whole network that gives other values than the one it is corrected toward. */
 async function correct(whole: Model, damaged: Model, size = 16) {
-  const corrector = await Corrector.create(whole, findGroups(whole), {
+  const corrector = await AffineCorrector.create(whole, findGroups(whole), {
     ...OPTIONS,
     calibration: samplesFor(whole, size),
   });
@@ -31,7 +31,7 @@ async function correct(whole: Model, damaged: Model, size = 16) {
 /** Multiplies each output channel of a layer by a factor, then adds to it. */
 function scaled(model: Model, name: string, factors: readonly number[], added: readonly number[]): Model {
   const layer = must(
-    linearLayers(model).find((one) => one.name === name),
+    weightedLayers(model).find((one) => one.name === name),
     name,
   );
   const inner = layer.weight.length / layer.channels;
@@ -44,14 +44,14 @@ function scaled(model: Model, name: string, factors: readonly number[], added: r
 
 /** The part of a correction that belongs to one layer of a whole network. */
 function partOf({ correction }: FittedCorrection, model: Model, name: string) {
-  const { scale, shift } = must(correction, 'a correction');
-  const layers = linearLayers(model);
+  const { scale, bias } = must(correction, 'a correction');
+  const layers = weightedLayers(model);
   const at = layers.findIndex((layer) => layer.name === name);
   const from = layers.slice(0, at).reduce((sum, { channels }) => sum + channels, 0);
   const to = from + (layers[at]?.channels ?? 0);
   return {
     scale: [...scale.subarray(from, to)],
-    shift: [...shift.subarray(from, to)],
+    shift: [...bias.subarray(from, to)],
     others: [...scale.subarray(0, from), ...scale.subarray(to)],
   };
 }
@@ -80,7 +80,7 @@ function endingInConvolution(): Model {
 async function meansOf(model: Model, name: string, size = 16): Promise<number[]> {
   const samples = affordableSamples(model, samplesFor(model, size), OPTIONS.seed);
   const layer = must(
-    linearLayers(model).find((one) => one.name === name),
+    weightedLayers(model).find((one) => one.name === name),
     name,
   );
   const sums = new Float64Array(layer.channels);
@@ -162,7 +162,7 @@ describe('a last layer', () => {
     'that was damaged is refit: %s',
     async (kind) => {
       const whole = ofKind(kind);
-      const layer = must(linearLayers(whole).at(-1), 'head');
+      const layer = must(weightedLayers(whole).at(-1), 'head');
       const random = new Random(6);
       const noise = layer.weight.map((value) => value + random.normal());
       const damaged = setWeights(
@@ -172,12 +172,12 @@ describe('a last layer', () => {
         layer.bias?.map(() => 1),
       );
       const { fitted, model } = await correct(whole, damaged);
-      const { head, scale, shift } = must(fitted.correction, 'a correction');
+      const { head, scale, bias } = must(fitted.correction, 'a correction');
       expect(head?.weight.dims).toEqual(layer.weightDims);
       expect(head?.bias?.data.length).toBe(layer.bias?.length);
       // Its own factors are in its weights.
       expect([...scale.subarray(-3)]).toEqual([1, 1, 1]);
-      expect([...shift.subarray(-3)]).toEqual([0, 0, 0]);
+      expect([...bias.subarray(-3)]).toEqual([0, 0, 0]);
       expect(await distance(whole, damaged)).toBeGreaterThan(0.01);
       expect(await distance(whole, model)).toBeLessThan(1e-4 * (await distance(whole, damaged)));
     },
@@ -187,7 +187,7 @@ describe('a last layer', () => {
 describe('cut networks', () => {
   async function fitMixes(model: Model, mixes: (groups: number) => number[][], size = 24) {
     const { grouping, groups, draft } = draftOf(model, [1, 0.75, 0.5]);
-    const corrector = await Corrector.create(model, grouping, {
+    const corrector = await AffineCorrector.create(model, grouping, {
       ...OPTIONS,
       calibration: samplesFor(model, size),
     });

@@ -2,7 +2,7 @@
 // gives unpruned, and a last layer refit behind them. Fitted in execution order, in closed form, by one run of one graph:
 // each layer's correction is computed from its output over all samples and applied before the next layer reads it.
 import type { Correction } from '../../bundle/index.ts';
-import { type Grouping, type Keep, keptPositions, layerLayout } from '../../channels/index.ts';
+import { type Grouping, type KeptUnits, keptPositions, layerLayout } from '../../channels/index.ts';
 import type { Dataset } from '../../data/index.ts';
 import { type Tensor, tensor } from '../../engine/index.ts';
 import { type BatchFirst, batchFirst } from '../../explain/index.ts';
@@ -16,19 +16,25 @@ import {
   int,
   intConstant,
   ints,
-  type LinearLayer,
-  linearLayers,
   type Model,
   sampleShapes,
   unknownShape,
   upgradeOpset,
+  type WeightedLayer,
+  weightedLayers,
 } from '../../onnx/index.ts';
 import type { RepairSamples } from '../../repair/internal.ts';
-import { assertEnough, type Lesson, Products, placesOf, Teacher } from '../../repair/internal.ts';
+import {
+  assertEnough,
+  Products,
+  ReferenceActivations,
+  type RefitTask,
+  samplePositionsOf,
+} from '../../repair/internal.ts';
 import { must } from '../../util/index.ts';
-import { refitHead } from './classifier-head.ts';
+import { refitClassifierHead } from './classifier-head.ts';
 import { LowRankFitter, SHRINKAGE } from './low-rank.ts';
-import { affordableSamples, fixedBatch, joined, runAll } from './single-batch.ts';
+import { affordableSamples, concatenated, fixedBatch, runInOneBatch } from './single-batch.ts';
 
 /** Places a layer is compared at, over all samples. */
 const PLACES = 4096;
@@ -55,8 +61,8 @@ export interface FittedCorrection {
 }
 
 /** The unpruned network's outputs at a layer's places. */
-interface Answers {
-  readonly layer: LinearLayer;
+interface ReferenceOutputs {
+  readonly layer: WeightedLayer;
   readonly positions: Int32Array;
   /** `[samples, channels, places]` of the samples that fit, less its mean; and the mean by channel. */
   readonly centred: Float32Array;
@@ -73,9 +79,9 @@ interface Uncorrected {
 }
 
 /** Fits corrections for any number of variants of one network. */
-export class Corrector {
+export class AffineCorrector {
   readonly #grouping: Grouping;
-  readonly #answers: readonly Answers[];
+  readonly #answers: readonly ReferenceOutputs[];
   readonly #samples: RepairSamples;
   /** Name of the logits, and what they are unpruned. */
   readonly #output: string;
@@ -83,20 +89,20 @@ export class Corrector {
   readonly #options: CorrectionOptions;
   readonly #products: Products;
   /** Of the unpruned network: its last layer, if that is a linear one that gives the logits. */
-  readonly #head: LinearLayer | undefined;
+  readonly #head: WeightedLayer | undefined;
   readonly #model: Model;
   #lowRank: LowRankFitter | undefined;
 
   private constructor(
     model: Model,
     grouping: Grouping,
-    answers: readonly Answers[],
+    answers: readonly ReferenceOutputs[],
     samples: RepairSamples,
     output: string,
     logits: Float32Array,
     options: CorrectionOptions,
     products: Products,
-    head: LinearLayer | undefined,
+    head: WeightedLayer | undefined,
   ) {
     this.#model = model;
     this.#products = products;
@@ -113,21 +119,25 @@ export class Corrector {
    * Runs the unpruned network (in the form of `withBiases`) over the samples once.
    * @throws BedsideError E_DATA with fewer than two samples: one must be held out
    */
-  static async create(model: Model, grouping: Grouping, options: CorrectionOptions): Promise<Corrector> {
+  static async create(
+    model: Model,
+    grouping: Grouping,
+    options: CorrectionOptions,
+  ): Promise<AffineCorrector> {
     assertEnough(options.calibration);
     const samples = affordableSamples(model, options.calibration, options.seed);
-    const layers = linearLayers(model);
-    const lessons = layers.map((layer, index): Lesson => {
-      const places = placesOf(layer, samples, PLACES, options.seed + index);
+    const layers = weightedLayers(model);
+    const tasks = layers.map((layer, index): RefitTask => {
+      const places = samplePositionsOf(layer, samples, PLACES, options.seed + index);
       // The same positions for all samples, so that one index picks them inside the graph.
       const first = places.positions[0] as Int32Array;
       const shared = places.positions.map(() => first);
-      return { layer, places: { ...places, positions: shared }, values: [layer.output] };
+      return { layer, sampled: { ...places, positions: shared }, values: [layer.output] };
     });
-    const teacher = await Teacher.ask(model, lessons, samples, options);
-    const answers = lessons.map(({ layer, places }): Answers => {
-      const given = teacher.answers(layer.name, layer.output);
-      const positions = places.positions[0] as Int32Array;
+    const reference = await ReferenceActivations.collect(model, tasks, samples, options);
+    const answers = tasks.map(({ layer, sampled }): ReferenceOutputs => {
+      const given = reference.valuesAt(layer.name, layer.output);
+      const positions = sampled.positions[0] as Int32Array;
       return {
         layer,
         positions,
@@ -135,21 +145,21 @@ export class Corrector {
       };
     });
     const output = soleOutput(model);
-    const logits = must((await runAll(model, samples, options)).get(output), 'no logits');
+    const logits = must((await runInOneBatch(model, samples, options)).get(output), 'no logits');
     const last = layers.at(-1);
     const head =
       last?.kind === 'dense' && last.output === output && last.inputShape.length === 2 ? last : undefined;
     const products = await Products.create(options.threads);
-    return new Corrector(model, grouping, answers, samples, output, logits, options, products, head);
+    return new AffineCorrector(model, grouping, answers, samples, output, logits, options, products, head);
   }
 
   /**
    * Fits the correction of a network cut to `keep`: of channels or none, each with a last layer refit behind it. Channels
    * of a network that fixes its batch are left as they are: their statistics need all samples in one run.
    */
-  async fit(cut: Model, keep: Keep): Promise<FittedCorrection> {
+  async fit(cut: Model, keep: KeptUnits): Promise<FittedCorrection> {
     const positions = keptPositions(this.#grouping, keep);
-    const plain = await runAll(this.#withHeadInput(cut), this.#samples, this.#options);
+    const plain = await runInOneBatch(this.#withHeadInput(cut), this.#samples, this.#options);
     const errorBefore = this.#error(plain);
     const { model, layers, feeds } = this.#graph(cut, positions);
     const none = layers.map(({ channels }) => [
@@ -158,7 +168,7 @@ export class Corrector {
     ]);
     const tried = [await this.#refitHead(cut, plain, correctionOf(none))];
     if (fixedBatch(cut) === undefined) {
-      const affine = await runAll(this.#withHeadInput(model), this.#samples, this.#options, feeds);
+      const affine = await runInOneBatch(this.#withHeadInput(model), this.#samples, this.#options, feeds);
       const found = layers.map(({ names }, at) =>
         names ? names.map((name) => must(affine.get(name), name)) : (none[at] as Float32Array[]),
       );
@@ -177,7 +187,7 @@ export class Corrector {
    * Adds changes of low rank, if they help: better than factors and summands alone, for many times the time and bytes.
    * @param fitted what `fit` found for the same network
    */
-  async enrich(cut: Model, keep: Keep, fitted: FittedCorrection): Promise<FittedCorrection> {
+  async enrich(cut: Model, keep: KeptUnits, fitted: FittedCorrection): Promise<FittedCorrection> {
     this.#lowRank ??= await LowRankFitter.create(
       this.#model,
       this.#grouping,
@@ -187,7 +197,7 @@ export class Corrector {
     );
     const { model, correction } = await this.#lowRank.fit(cut, keep, this.#products);
     if (!correction.lowRank) return fitted;
-    const values = await runAll(this.#withHeadInput(model), this.#samples, this.#options);
+    const values = await runInOneBatch(this.#withHeadInput(model), this.#samples, this.#options);
     const found = await this.#refitHead(cut, values, correction);
     return found.error < WORTH * fitted.errorAfter
       ? { ...fitted, correction: found.correction, errorAfter: found.error }
@@ -207,9 +217,9 @@ export class Corrector {
   ): Promise<{ correction: Correction; error: number }> {
     const error = this.#error(values);
     if (!this.#head) return { correction, error };
-    const layer = must(linearLayers(cut).at(-1), 'no last layer');
+    const layer = must(weightedLayers(cut).at(-1), 'no last layer');
     const read = must(values.get(this.#head.input), this.#head.input);
-    const refit = await refitHead(layer, read, this.#logits, this.#samples, this.#products);
+    const refit = await refitClassifierHead(layer, read, this.#logits, this.#samples, this.#products);
     if (!refit || !(refit.error < error)) return { correction, error };
     const last = correction.scale.length - layer.channels;
     return {
@@ -217,7 +227,7 @@ export class Corrector {
       correction: {
         ...correction,
         scale: correction.scale.map((value, i) => (i < last ? value : 1)),
-        shift: correction.shift.map((value, i) => (i < last ? value : 0)),
+        bias: correction.bias.map((value, i) => (i < last ? value : 0)),
         head: refit.head,
       },
     };
@@ -279,7 +289,7 @@ export class Corrector {
   #correct(
     builder: GraphBuilder,
     feeds: Record<string, Tensor>,
-    { layer, positions, centred, mean }: Answers,
+    { layer, positions, centred, mean }: ReferenceOutputs,
     kept: readonly number[],
     { raw, rows: samples, value, rank }: Uncorrected,
   ): [string, string] {
@@ -361,8 +371,8 @@ function centre(given: Float32Array, samples: number, channels: number, places: 
 
 /** Factors and summands of each layer, one layer after the other. */
 function correctionOf(layers: readonly (readonly Float32Array[])[]): Correction {
-  const [scale, shift] = [0, 1].map((at) => joined(layers.map((layer) => must(layer[at], 'a layer'))));
-  return { scale: must(scale, 'factors'), shift: must(shift, 'summands') };
+  const [scale, shift] = [0, 1].map((at) => concatenated(layers.map((layer) => must(layer[at], 'a layer'))));
+  return { scale: must(scale, 'factors'), bias: must(shift, 'summands') };
 }
 
 function soleOutput(model: Model): string {

@@ -1,11 +1,11 @@
 // The last layer of a network put together from tables, refit toward the unpruned logits.
 import type { Correction } from '../../bundle/index.ts';
-import type { LinearLayer } from '../../onnx/index.ts';
+import type { WeightedLayer } from '../../onnx/index.ts';
 import type { Matrix, Products, RepairSamples } from '../../repair/internal.ts';
 import { fitLayer, fromMatrices, weightMatrices } from '../../repair/internal.ts';
 
 /** A last layer, and the mean squared difference of held-out logits with it. */
-export interface RefitHead {
+export interface RefitClassifierHead {
   readonly head: NonNullable<Correction['head']>;
   readonly error: number;
 }
@@ -14,13 +14,13 @@ export interface RefitHead {
  * Refits a last linear layer on what it reads, `[samples, in]`, toward `logits`, `[samples, classes]`; undefined where no
  * ridge lowers the held-out error.
  */
-export async function refitHead(
-  layer: LinearLayer,
+export async function refitClassifierHead(
+  layer: WeightedLayer,
   read: Float32Array,
   logits: Float32Array,
   { size, fitSize }: RepairSamples,
   products: Products,
-): Promise<RefitHead | undefined> {
+): Promise<RefitClassifierHead | undefined> {
   const inputs = read.length / size;
   const [weights] = weightMatrices(layer) as [Matrix];
   const x = { rows: size, columns: weights.rows, data: new Float64Array(size * weights.rows).fill(1) };

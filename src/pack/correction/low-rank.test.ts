@@ -3,12 +3,12 @@ import { describe, expect, it } from 'vitest';
 import type { Correction } from '../../bundle/index.ts';
 import { findGroups } from '../../channels/index.ts';
 import type { Model } from '../../onnx/index.ts';
-import { type LinearLayer, linearLayers } from '../../onnx/index.ts';
+import { type WeightedLayer, weightedLayers } from '../../onnx/index.ts';
 import { Products } from '../../repair/products.ts';
 import { allMixes, distance, draftOf, KINDS, ofKind, samplesFor } from '../../repair/test-support/nets.ts';
 import { setWeights } from '../../repair/weights.ts';
 import { must, Random } from '../../util/index.ts';
-import { Corrector } from './affine.ts';
+import { AffineCorrector } from './affine.ts';
 import { LowRankFitter, RANK } from './low-rank.ts';
 import { affordableSamples } from './single-batch.ts';
 
@@ -17,7 +17,7 @@ const OPTIONS = { name: 'net', threads: 1, batch: 8, seed: 2 } as const;
 /** Adds to a layer's weight what one of less rank gives. */
 function damaged(model: Model, name: string, rank: number): Model {
   const layer = must(
-    linearLayers(model).find((one) => one.name === name),
+    weightedLayers(model).find((one) => one.name === name),
     name,
   );
   const random = new Random(5);
@@ -90,7 +90,7 @@ describe('changes for cut networks', () => {
     const model = ofKind(kind);
     const { grouping, groups, draft } = draftOf(model, [1, 0.75, 0.5]);
     const calibration = samplesFor(model, 40);
-    const corrector = await Corrector.create(model, grouping, { ...OPTIONS, calibration });
+    const corrector = await AffineCorrector.create(model, grouping, { ...OPTIONS, calibration });
     const samples = affordableSamples(model, calibration, OPTIONS.seed);
     const fitter = await LowRankFitter.create(model, grouping, samples, undefined, OPTIONS);
     const products = await Products.create(1);
@@ -99,7 +99,7 @@ describe('changes for cut networks', () => {
       for (const levels of levelsOf(groups.length)) {
         const [cut, keep] = [draft.assemble(levels), draft.keepAt(levels)];
         const { model: given, correction } = await fitter.fit(cut, keep, products);
-        const layers = new Map(linearLayers(cut).map((layer) => [layer.name, layer]));
+        const layers = new Map(weightedLayers(cut).map((layer) => [layer.name, layer]));
         for (const [name, { up, down }] of correction.lowRank ?? []) {
           expectShapes(must(layers.get(name), name), up.dims, down.dims);
         }
@@ -121,7 +121,7 @@ describe('changes for cut networks', () => {
   });
 });
 
-function expectShapes(layer: LinearLayer, up: readonly number[], down: readonly number[]): void {
+function expectShapes(layer: WeightedLayer, up: readonly number[], down: readonly number[]): void {
   const groups = layer.conv?.groups ?? 1;
   const rank = must(up[1], 'rank');
   expect(rank).toBeLessThanOrEqual(RANK);

@@ -1,29 +1,29 @@
 // Changes of low rank for a network put together from tables: layer by layer, by reduced-rank regression on what a layer
 // reads (Izenman, "Reduced-rank regression for the multivariate linear model", J. Multivariate Analysis 5, 1975).
 import type { Correction, LowRank } from '../../bundle/index.ts';
-import { type Grouping, type Keep, keptPositions, layerLayout } from '../../channels/index.ts';
-import { type LinearLayer, linearLayers, type Model, sampleShapes } from '../../onnx/index.ts';
+import { type Grouping, type KeptUnits, keptPositions, layerLayout } from '../../channels/index.ts';
+import { type Model, sampleShapes, type WeightedLayer, weightedLayers } from '../../onnx/index.ts';
 import type { Matrix, Products, RepairSamples, RunOptions } from '../../repair/internal.ts';
 import {
   collectInputs,
   fromMatrices,
   type LayerTarget,
-  type Lesson,
   leadingDirections,
   meanSquare,
   orderedTargets,
-  placesOf,
+  ReferenceActivations,
+  type RefitTask,
   repairable,
   rowsOf,
+  samplePositionsOf,
   setWeights,
   solveRidge,
-  Teacher,
   takesBias,
   targetRows,
   weightMatrices,
 } from '../../repair/internal.ts';
 import { must } from '../../util/index.ts';
-import { joined } from './single-batch.ts';
+import { concatenated } from './single-batch.ts';
 
 /** Pull of a channel's factor toward 1, as a share of its variance. */
 export const SHRINKAGE = 0.02;
@@ -53,7 +53,7 @@ interface LayerChange {
 }
 
 /** A layer, where it is read, and what it is fit toward. */
-interface Task extends Lesson {
+interface Task extends RefitTask {
   readonly target: LayerTarget;
 }
 
@@ -62,20 +62,20 @@ export class LowRankFitter {
   readonly #grouping: Grouping;
   /** In the order of work. */
   readonly #tasks: readonly Task[];
-  readonly #teacher: Teacher;
+  readonly #reference: ReferenceActivations;
   readonly #samples: RepairSamples;
   readonly #options: RunOptions;
 
   private constructor(
     grouping: Grouping,
     tasks: readonly Task[],
-    teacher: Teacher,
+    reference: ReferenceActivations,
     samples: RepairSamples,
     options: RunOptions,
   ) {
     this.#grouping = grouping;
     this.#tasks = tasks;
-    this.#teacher = teacher;
+    this.#reference = reference;
     this.#samples = samples;
     this.#options = options;
   }
@@ -92,37 +92,37 @@ export class LowRankFitter {
     options: RunOptions & { readonly seed: number },
   ): Promise<LowRankFitter> {
     const shapes = sampleShapes(model);
-    const layers = repairable(linearLayers(model, shapes)).filter(({ name }) => name !== without);
+    const layers = repairable(weightedLayers(model, shapes)).filter(({ name }) => name !== without);
     const tasks = orderedTargets(model, layers, shapes).map(({ layer, target }, index): Task => {
-      const places = placesOf(layer, samples, PLACES, options.seed + index);
-      return { layer, target, places, values: [target.value] };
+      const sampled = samplePositionsOf(layer, samples, PLACES, options.seed + index);
+      return { layer, target, sampled, values: [target.value] };
     });
-    const teacher = await Teacher.ask(model, tasks, samples, options);
-    return new LowRankFitter(grouping, tasks, teacher, samples, options);
+    const reference = await ReferenceActivations.collect(model, tasks, samples, options);
+    return new LowRankFitter(grouping, tasks, reference, samples, options);
   }
 
   /** Corrects a network cut to `keep`, layer by layer, each behind the corrected ones. */
-  async fit(cut: Model, keep: Keep, products: Products): Promise<LowRankFit> {
+  async fit(cut: Model, keep: KeptUnits, products: Products): Promise<LowRankFit> {
     const positions = keptPositions(this.#grouping, keep);
     const shapes = sampleShapes(cut);
-    const layers = new Map(linearLayers(cut, shapes).map((layer) => [layer.name, layer]));
+    const layers = new Map(weightedLayers(cut, shapes).map((layer) => [layer.name, layer]));
     const changes = new Map<string, LayerChange>();
     let model = cut;
     let start: number | undefined;
-    for (const { layer: whole, target, places } of this.#tasks) {
+    for (const { layer: whole, target, sampled } of this.#tasks) {
       const layer = must(layers.get(whole.name), `no layer '${whole.name}'`);
       const { x, minus } = await collectInputs(
         model,
         layer,
-        places,
+        sampled,
         target.minus,
         this.#samples,
         this.#options,
       );
       const kept = positions(layer.output) ?? Array.from({ length: layer.channels }, (_, c) => c);
-      const answers = this.#teacher.answers(layer.name, target.value);
+      const answers = this.#reference.valuesAt(layer.name, target.value);
       const y = targetRows(answers, whole.channels, kept, x.length, minus);
-      const change = await changeOf(layer, x, y, places.fitRows, start, products);
+      const change = await changeOf(layer, x, y, sampled.fitRows, start, products);
       start = change.strength || start;
       changes.set(layer.name, change);
       const { weight, bias } = fromMatrices(layer, change.weights);
@@ -136,8 +136,8 @@ export class LowRankFitter {
       return layout ? [changes.get(node.name) ?? unchanged(layout.outChannels)] : [];
     });
     const correction: Correction = {
-      scale: joined(parts.map(({ scale }) => scale)),
-      shift: joined(parts.map(({ shift }) => shift)),
+      scale: concatenated(parts.map(({ scale }) => scale)),
+      bias: concatenated(parts.map(({ shift }) => shift)),
       lowRank: lowRank.size > 0 ? lowRank : undefined,
     };
     return { model, correction };
@@ -150,7 +150,7 @@ function unchanged(channels: number): { scale: Float32Array; shift: Float32Array
 
 /** Fits one layer: factors and summands first, then the change of each convolution group for what these leave. */
 async function changeOf(
-  layer: LinearLayer,
+  layer: WeightedLayer,
   x: readonly Matrix[],
   y: readonly Matrix[],
   fitRows: number,

@@ -28,7 +28,7 @@ export function affordableSamples(model: Model, calibration: Dataset, seed: numb
 }
 
 /** The model's outputs over all samples, by one run unless the model fixes its batch. */
-export async function runAll(
+export async function runInOneBatch(
   model: Model,
   samples: RepairSamples,
   options: RunOptions,
@@ -42,7 +42,7 @@ export async function runAll(
         parts[i]?.push(read(name).slice());
       });
     });
-    return new Map(names.map((name, i) => [name, joined(parts[i] ?? [])]));
+    return new Map(names.map((name, i) => [name, concatenated(parts[i] ?? [])]));
   }
   const input = soleInput(model, feeds);
   const session = await createSession(model, options);
@@ -61,7 +61,7 @@ export async function runAll(
 }
 
 /** Parts one after the other. */
-export function joined(parts: readonly Float32Array[]): Float32Array {
+export function concatenated(parts: readonly Float32Array[]): Float32Array {
   const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

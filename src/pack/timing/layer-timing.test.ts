@@ -10,8 +10,8 @@ import { createSession, type Tensor, tensor } from '../../engine/index.ts';
 import { canonicalModel, inferShapes, type Model, modelCosts, sizeOf } from '../../onnx/index.ts';
 import { must, Random } from '../../util/index.ts';
 import { describeModel } from '../describe.ts';
-import { measureSeconds } from './layer-timing.ts';
-import { keepAt, layerParts, slicePart } from './timed-subgraphs.ts';
+import { timeLayers } from './layer-timing.ts';
+import { keepAt, layerSubgraphs, sliceSubgraph } from './timed-subgraphs.ts';
 import { medianSeconds } from './timing.ts';
 
 const RATIOS = [0, 0.25, 0.5];
@@ -50,13 +50,13 @@ describe('the parts of layers', () => {
     async (seed) => {
       const model = canonicalModel(randomNet(seed));
       const { grouping, stages, groups, layers } = described(model);
-      const parts = layerParts(model, stages);
+      const parts = layerSubgraphs(model, stages);
       expect([...parts.keys()]).toEqual(layers.map(({ name }) => name));
       const random = new Random(seed);
       const levels = groups.map(() => random.integer(RATIOS.length));
       const keep = keepAt(groups, (id) => levels[id] ?? 0);
       const cut = sliceModel(model, grouping, keep);
-      const cutParts = [...parts.values()].map((part) => slicePart(part, grouping, keep));
+      const cutParts = [...parts.values()].map((part) => sliceSubgraph(part, grouping, keep));
       expect(cutParts.reduce((sum, part) => sum + modelCosts(part).macs, 0)).toBe(modelCosts(cut).macs);
       const input = must(model.graph.inputs[0], 'input');
       const dims = [3, ...(inferShapes(model, 1).get(input.name) ?? []).slice(1)];
@@ -90,7 +90,7 @@ describe('measured seconds', () => {
     const model = net.head(net.relu(block), 8);
     const { grouping, signature, ...parts } = described(model);
     const done: number[] = [];
-    const found = await measureSeconds(model, grouping, parts, {
+    const found = await timeLayers(model, grouping, parts, {
       name: 'net',
       onProgress: (at) => void done.push(at),
     });
@@ -129,8 +129,8 @@ describe('measured seconds', () => {
   it('become coarser when there is no time', async () => {
     const model = canonicalModel(randomNet(3));
     const { grouping, signature, ...parts } = described(model);
-    const all = await measureSeconds(model, grouping, parts, { name: 'net', maxSeconds: 1e9 });
-    const few = await measureSeconds(model, grouping, parts, { name: 'net', maxSeconds: 0 });
+    const all = await timeLayers(model, grouping, parts, { name: 'net', maxSeconds: 1e9 });
+    const few = await timeLayers(model, grouping, parts, { name: 'net', maxSeconds: 0 });
     expect(few.timed).toBeLessThan(all.timed);
     const { manifest } = contentsOf(model);
     expectTables(
@@ -144,7 +144,7 @@ describe('measured seconds', () => {
     for (const value of [...model.graph.inputs, ...model.graph.outputs])
       value.dims = [4, ...(value.dims ?? []).slice(1)];
     const { grouping, signature, ...parts } = described(model);
-    const { measured, layers } = await measureSeconds(model, grouping, parts, { name: 'net' });
+    const { measured, layers } = await timeLayers(model, grouping, parts, { name: 'net' });
     expect(measured.batch).toBe(4);
     expect(layers.every(({ seconds }) => seconds?.flat().every((value) => value > 0))).toBe(true);
   });

@@ -6,19 +6,19 @@ import type { BundleLayer, BundleManifest, MeasuredOn } from '../../bundle/index
 import type { Grouping } from '../../channels/index.ts';
 import { batchAxes, fixedSamples, type Model } from '../../onnx/index.ts';
 import { must } from '../../util/index.ts';
-import { type Fineness, type Grid, gridOf, implausible, tableFrom } from './time-grid.ts';
-import { keepAt, layerParts, partFor, slicePart, stagePart } from './timed-subgraphs.ts';
+import { type Fineness, implausible, type TimeGrid, tableFrom, timeGridOf } from './time-grid.ts';
+import { keepAt, layerSubgraphs, sliceSubgraph, stageSubgraph, withSamples } from './timed-subgraphs.ts';
 import { expectedSeconds, isTimeable, medianSeconds, type TimingOptions } from './timing.ts';
 
 /** How seconds are measured. */
-export interface SecondsOptions extends Pick<TimingOptions, 'name' | 'batch' | 'threads'> {
+export interface LayerTimingOptions extends Pick<TimingOptions, 'name' | 'batch' | 'threads'> {
   /** About how long measuring may take, in seconds; grids become coarser for it, down to corners. Default 30. */
   readonly maxSeconds?: number | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /** Layers and stages with their seconds, where and how they were measured, and how much of it was. */
-export interface MeasuredSeconds extends Pick<BundleManifest, 'layers' | 'stages'> {
+export interface TimedLayers extends Pick<BundleManifest, 'layers' | 'stages'> {
   readonly measured: MeasuredOn;
   /** Graphs that were timed, and entries of all tables that follow from them. */
   readonly timed: number;
@@ -45,18 +45,18 @@ const FINENESS: readonly Fineness[] = [
  * @param model canonical, with the units of every group in order of importance
  * @throws BedsideError as `createSession`
  */
-export async function measureSeconds(
+export async function timeLayers(
   model: Model,
   grouping: Grouping,
   described: Pick<BundleManifest, 'groups' | 'layers' | 'stages'>,
-  given: SecondsOptions,
-): Promise<MeasuredSeconds> {
+  given: LayerTimingOptions,
+): Promise<TimedLayers> {
   const { groups, layers, stages } = described;
   const samples = Math.max(1, fixedSamples(model.graph) ?? given.batch ?? 1);
   const options = { ...given, samples };
   const works = worksOf(model, grouping, described, samples);
   const grids = await affordableGrids(works, grouping, options);
-  const tables = new Map<Work, number[][]>();
+  const tables = new Map<TimingTask, number[][]>();
   for (const [index, work] of works.entries()) {
     const grid = must(grids[index], 'a grid');
     const cuts = grid.pairs.map((pair) => cutOf(work, grouping, pair));
@@ -91,7 +91,7 @@ export async function measureSeconds(
 }
 
 /** A table to measure: of a layer, by two levels, or of a whole stage, by one. */
-interface Work {
+interface TimingTask {
   readonly layer?: string;
   readonly stage?: number;
   readonly part: Model;
@@ -106,23 +106,23 @@ function worksOf(
   grouping: Grouping,
   { groups, layers, stages }: Pick<BundleManifest, 'groups' | 'layers' | 'stages'>,
   samples: number,
-): Work[] {
-  const parts = layerParts(model, stages);
+): TimingTask[] {
+  const parts = layerSubgraphs(model, stages);
   const places = batchAxes(model);
-  const ofLayers = layers.flatMap((layer): Work[] => {
+  const ofLayers = layers.flatMap((layer): TimingTask[] => {
     const part = parts.get(layer.name);
     if (!part) return [];
     return [
-      { layer: layer.name, ...workOf(partFor(part, places, samples), grouping, groups, readOnly(layer)) },
+      { layer: layer.name, ...workOf(withSamples(part, places, samples), grouping, groups, readOnly(layer)) },
     ];
   });
   // A stage of one layer is that layer's part.
   const ofStages = stages
     .filter((stage) => stage.layers.length !== 1)
     .map(
-      (stage): Work => ({
+      (stage): TimingTask => ({
         stage: stage.index,
-        ...workOf(stagePart(model, stage), grouping, groups, new Set()),
+        ...workOf(stageSubgraph(model, stage), grouping, groups, new Set()),
       }),
     );
   return [...ofLayers, ...ofStages].filter(({ part }) => isTimeable(part));
@@ -133,7 +133,7 @@ function workOf(
   grouping: Grouping,
   groups: Groups,
   first: ReadonlySet<number>,
-): Omit<Work, 'layer' | 'stage'> {
+): Omit<TimingTask, 'layer' | 'stage'> {
   const present = groupsIn(part, grouping);
   const counts = (chosen: (id: number) => boolean): number[][] => {
     const own = groups.filter(({ id }) => present.has(id) && chosen(id));
@@ -158,20 +158,20 @@ function groupsIn({ graph }: Model, { values }: Grouping): ReadonlySet<number> {
   return new Set(names.flatMap((name) => [...new Set(values.get(name)?.group)]));
 }
 
-function cutOf({ part, keep }: Work, grouping: Grouping, pair: readonly [number, number]): Model {
-  return slicePart(part, grouping, keep(pair));
+function cutOf({ part, keep }: TimingTask, grouping: Grouping, pair: readonly [number, number]): Model {
+  return sliceSubgraph(part, grouping, keep(pair));
 }
 
 /** The finest grids that can be measured in time, judged by opening and running each unpruned part once. */
 async function affordableGrids(
-  works: readonly Work[],
+  works: readonly TimingTask[],
   grouping: Grouping,
-  options: SecondsOptions & Pick<TimingOptions, 'samples'>,
-): Promise<Grid[]> {
+  options: LayerTimingOptions & Pick<TimingOptions, 'samples'>,
+): Promise<TimeGrid[]> {
   const { maxSeconds = 30 } = options;
-  const gridsOf = (fineness: Fineness): Grid[] =>
-    works.map(({ inputs, outputs }) => gridOf(inputs, outputs, fineness));
-  let grids: Grid[] = [];
+  const gridsOf = (fineness: Fineness): TimeGrid[] =>
+    works.map(({ inputs, outputs }) => timeGridOf(inputs, outputs, fineness));
+  let grids: TimeGrid[] = [];
   const each: number[] = [];
   for (const fineness of FINENESS) {
     grids = gridsOf(fineness);
@@ -186,8 +186,8 @@ async function affordableGrids(
 }
 
 /** Seconds that a grid takes, given those of its largest entry. */
-function costOf({ pairs, inputs, outputs }: Grid, largest: number): number {
-  const share = ({ sizes, classes }: Grid['inputs'], level: number): number =>
+function costOf({ pairs, inputs, outputs }: TimeGrid, largest: number): number {
+  const share = ({ sizes, classes }: TimeGrid['inputs'], level: number): number =>
     (sizes[classes[level] ?? 0] ?? 0) / (sizes[0] || 1) || 1;
   return pairs.reduce(
     (sum, [input, output]) => sum + largest * (0.2 + 0.8 * share(inputs, input) * share(outputs, output)),
@@ -210,7 +210,7 @@ export function thisMachine(): string {
   return `${first?.model.trim() ?? 'unknown processor'}, ${others.length + 1} threads`;
 }
 
-function measuredOn({ threads = 1, samples }: SecondsOptions & { samples: number }): MeasuredOn {
+function measuredOn({ threads = 1, samples }: LayerTimingOptions & { samples: number }): MeasuredOn {
   return {
     machine: thisMachine(),
     provider: 'cpu',

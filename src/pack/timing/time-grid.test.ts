@@ -1,38 +1,38 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../util/index.ts';
-import { gridOf, implausible, tableFrom } from './time-grid.ts';
+import { implausible, tableFrom, timeGridOf } from './time-grid.ts';
 
 const ALL = { size: Number.POSITIVE_INFINITY, diagonal: true };
 const levels = (...counts: number[]): number[][] => counts.map((count) => [count]);
 
 describe('grids', () => {
   it('hold every pair of different counts once', () => {
-    const grid = gridOf(levels(8, 8, 4), levels(6, 3, 3), ALL);
+    const grid = timeGridOf(levels(8, 8, 4), levels(6, 3, 3), ALL);
     expect(grid.pairs).toEqual([
       [0, 0],
       [0, 1],
       [2, 0],
       [2, 1],
     ]);
-    expect(gridOf([[], [], []], levels(6, 6, 6), ALL).pairs).toEqual([[0, 0]]);
+    expect(timeGridOf([[], [], []], levels(6, 6, 6), ALL).pairs).toEqual([[0, 0]]);
   });
 
   it('are coarser where asked, with the ends and the diagonal', () => {
     const counts = levels(80, 70, 60, 50, 40, 30, 20, 10);
-    const corners = gridOf(counts, counts, { size: 2, diagonal: false });
+    const corners = timeGridOf(counts, counts, { size: 2, diagonal: false });
     expect(corners.pairs).toEqual([
       [0, 0],
       [0, 7],
       [7, 0],
       [7, 7],
     ]);
-    const coarse = gridOf(counts, counts, { size: 4, diagonal: true });
+    const coarse = timeGridOf(counts, counts, { size: 4, diagonal: true });
     expect(coarse.pairs).toHaveLength(16 + 4);
     for (let level = 0; level < 8; level++) expect(coarse.pairs).toContainEqual([level, level]);
   });
 
   it('give back what was measured', () => {
-    const grid = gridOf(levels(8, 8, 4), levels(6, 3, 3), ALL);
+    const grid = timeGridOf(levels(8, 8, 4), levels(6, 3, 3), ALL);
     expect(tableFrom(grid, [9, 7, 5, 3])).toEqual([
       [9, 7, 7],
       [9, 7, 7],
@@ -48,7 +48,7 @@ describe('grids', () => {
       { size: 2, diagonal: false },
       { size: 3, diagonal: true },
     ]) {
-      const grid = gridOf(ins, outs, fineness);
+      const grid = timeGridOf(ins, outs, fineness);
       const table = tableFrom(
         grid,
         grid.pairs.map(([i, o]) => truth(i, o)),
@@ -64,7 +64,7 @@ describe('grids', () => {
   it.each([1, 2, 3])('never rise by level, whatever was measured, seed %i', (seed) => {
     const random = new Random(seed);
     const counts = levels(32, 24, 24, 16, 12, 8);
-    const grid = gridOf(counts, counts, { size: 3, diagonal: true });
+    const grid = timeGridOf(counts, counts, { size: 3, diagonal: true });
     const table = tableFrom(
       grid,
       grid.pairs.map(() => random.uniform()),
@@ -78,7 +78,7 @@ describe('grids', () => {
   });
 
   it('say which values are hardly true', () => {
-    const grid = gridOf(levels(8, 4), levels(6, 3), ALL);
+    const grid = timeGridOf(levels(8, 4), levels(6, 3), ALL);
     expect(implausible(grid, [10, 8, 6, 4])).toEqual([]);
     expect(implausible(grid, [10, 8, 6, 7])).toEqual([3]);
     expect(implausible(grid, [10, 30, 6, 4])).toEqual([1]);

@@ -7,7 +7,7 @@ export interface Fineness {
 }
 
 /** Pairs to measure of a table of levels by levels. Levels with equal counts are one class, measured once. */
-export interface Grid {
+export interface TimeGrid {
   /** Levels of what goes in and of what comes out, each the first of its class. */
   readonly pairs: readonly (readonly [input: number, output: number])[];
   readonly inputs: Axis;
@@ -31,11 +31,11 @@ interface Axis {
  * @param inputs counts by level; those of one level are compared as a whole
  * @param outputs the same of what comes out, for as many levels
  */
-export function gridOf(
+export function timeGridOf(
   inputs: readonly (readonly number[])[],
   outputs: readonly (readonly number[])[],
   { size, diagonal }: Fineness,
-): Grid {
+): TimeGrid {
   const [rows, columns] = [axisOf(inputs, size), axisOf(outputs, size)];
   const cells = rows.chosen.flatMap((row) => columns.chosen.map((column) => [row, column] as const));
   if (diagonal) cells.push(...rows.classes.map((row, level) => [row, columns.classes[level] ?? 0] as const));
@@ -69,7 +69,7 @@ function axisOf(counts: readonly (readonly number[])[], size: number): Axis {
  * The table `[level in][level out]` from the values of a grid's pairs: between them bilinear in the counts, and at last
  * never rising by level: the mean of the least of what is larger and of the most of what is smaller.
  */
-export function tableFrom(grid: Grid, values: readonly number[]): number[][] {
+export function tableFrom(grid: TimeGrid, values: readonly number[]): number[][] {
   const { inputs, outputs, pairs } = grid;
   const known = new Map(
     pairs.map(([input, output], at) => [
@@ -84,8 +84,8 @@ export function tableFrom(grid: Grid, values: readonly number[]): number[][] {
       if (measured !== undefined) return measured;
       const [top, bottom, down] = between(inputs, row);
       const [left, right, across] = between(outputs, column);
-      const upper = mix(at(top, left), at(top, right), across);
-      return mix(upper, mix(at(bottom, left), at(bottom, right), across), down);
+      const upper = interpolate(at(top, left), at(top, right), across);
+      return interpolate(upper, interpolate(at(bottom, left), at(bottom, right), across), down);
     }),
   );
   const falling = descending(full);
@@ -93,7 +93,7 @@ export function tableFrom(grid: Grid, values: readonly number[]): number[][] {
 }
 
 /** Pairs that took much longer than one that keeps no less in both respects: hardly more than the machine's noise. */
-export function implausible({ pairs }: Grid, values: readonly number[]): number[] {
+export function implausible({ pairs }: TimeGrid, values: readonly number[]): number[] {
   return [...pairs.keys()].filter((at) => {
     const [input, output] = pairs[at] ?? [0, 0];
     const larger = values.filter((_, other) => {
@@ -141,7 +141,7 @@ function descending(values: readonly (readonly number[])[]): number[][] {
   return least.map((row, r) => row.map((value, c) => (value + (most[r]?.[c] ?? value)) / 2));
 }
 
-function mix(a: number, b: number, at: number): number {
+function interpolate(a: number, b: number, at: number): number {
   return a + (b - a) * at;
 }
 

@@ -1,6 +1,6 @@
 // The parts of a network that are timed: each weighted layer with the unweighted nodes up to the next, and each stage.
 import type { BundleManifest, BundleStage } from '../../bundle/index.ts';
-import { type Grouping, type Keep, keptPositions, sliceModel } from '../../channels/index.ts';
+import { type Grouping, type KeptUnits, keptPositions, sliceModel } from '../../channels/index.ts';
 import {
   type BatchPlace,
   cloneModel,
@@ -15,7 +15,7 @@ import {
  * For each weighted layer its part of the stage: the nodes from it up to the next one in execution order, those before
  * the first one with the first.
  */
-export function layerParts(
+export function layerSubgraphs(
   model: Model,
   stages: readonly Pick<BundleStage, 'nodes' | 'layers'>[],
 ): Map<string, Model> {
@@ -34,7 +34,7 @@ export function layerParts(
     for (const [layer, names] of runs) {
       parts.set(
         layer,
-        partOf(
+        subgraphOf(
           model,
           names.flatMap((name) => nodes.get(name) ?? []),
         ),
@@ -45,7 +45,7 @@ export function layerParts(
 }
 
 /** One stage as a model of its own. */
-export function stagePart(model: Model, { input, output }: Pick<BundleStage, 'input' | 'output'>): Model {
+export function stageSubgraph(model: Model, { input, output }: Pick<BundleStage, 'input' | 'output'>): Model {
   return extractSubgraph(model, [input], [output]);
 }
 
@@ -54,7 +54,7 @@ export function stagePart(model: Model, { input, output }: Pick<BundleStage, 'in
  * their batch open.
  * @param places of the values of the whole model
  */
-export function partFor(part: Model, places: ReadonlyMap<string, BatchPlace>, samples: number): Model {
+export function withSamples(part: Model, places: ReadonlyMap<string, BatchPlace>, samples: number): Model {
   const inputs = part.graph.inputs.map((input) => {
     const place = places.get(input.name);
     if (place?.kind !== 'axis' || isBatchFirst(place)) return input;
@@ -65,7 +65,7 @@ export function partFor(part: Model, places: ReadonlyMap<string, BatchPlace>, sa
 }
 
 /** Some nodes as a model of its own, from all that they read to all that others read of them. */
-function partOf(model: Model, nodes: readonly Node[]): Model {
+function subgraphOf(model: Model, nodes: readonly Node[]): Model {
   const { graph } = model;
   const own = new Set(nodes);
   const made = new Set(nodes.flatMap((node) => node.outputs).filter(Boolean));
@@ -80,7 +80,7 @@ function partOf(model: Model, nodes: readonly Node[]): Model {
 }
 
 /** A part with only the kept channels, its inputs' and outputs' declared sizes included. */
-export function slicePart(part: Model, grouping: Grouping, keep: Keep): Model {
+export function sliceSubgraph(part: Model, grouping: Grouping, keep: KeptUnits): Model {
   const result = cloneModel(sliceModel(part, grouping, keep));
   const positions = keptPositions(grouping, keep);
   for (const value of [...result.graph.inputs, ...result.graph.outputs]) {
@@ -92,7 +92,7 @@ export function slicePart(part: Model, grouping: Grouping, keep: Keep): Model {
 }
 
 /** The units that stay when each group is at a level: of each the first ones. */
-export function keepAt(groups: BundleManifest['groups'], levelOf: (group: number) => number): Keep {
+export function keepAt(groups: BundleManifest['groups'], levelOf: (group: number) => number): KeptUnits {
   return new Map(
     groups.map(({ id, counts }) => [id, Array.from({ length: counts[levelOf(id)] ?? 1 }, (_, unit) => unit)]),
   );

@@ -5,7 +5,7 @@ import type {
   BundleManifest,
   BundleStage,
   Share,
-  Split,
+  StageSplit,
 } from '../../bundle/index.ts';
 
 /** A layer in short. Groups by id; a missing one means channels that no group owns. */
@@ -22,7 +22,7 @@ export interface LayerSketch {
 /** A stage in short. */
 export interface StageSketch {
   readonly layers: readonly LayerSketch[];
-  readonly split?: Split;
+  readonly split?: StageSplit;
   readonly splitGroup?: number;
   /** Groups of the output, if not those of the last layer. */
   readonly output?: readonly Share[];

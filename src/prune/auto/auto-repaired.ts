@@ -1,16 +1,16 @@
 // Chooses a criterion for networks that are repaired after the cut: the order of criteria is another one then, and the
 // accuracy on a few dozen samples cannot tell them apart. How far the logits are from the unpruned network's can.
-import { type Keep, sliceModel } from '../../channels/index.ts';
+import { type KeptUnits, sliceModel } from '../../channels/index.ts';
 import type { Dataset } from '../../data/index.ts';
 import { agreementOf, describeClassifier, evaluate } from '../../evaluate/index.ts';
 import { klDivergence } from '../../evaluate/internal.ts';
 import type { Criterion } from '../../explain/index.ts';
 import type { Model } from '../../onnx/index.ts';
-import { reconstruct } from '../../repair/index.ts';
+import { repair } from '../../repair/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import { type PruneAmount, type RankOptions, rankModel } from '../prune-model.ts';
-import type { CandidateResult, Choice } from './criterion-choice.ts';
-import { halves, samplesAt } from './cross-fit-folds.ts';
+import type { AutoChoice, CandidateResult } from './criterion-choice.ts';
+import { crossFitFolds, samplesAt } from './cross-fit-folds.ts';
 
 /** Fewer rows than for the repair itself: enough to compare. */
 const TRIAL = { maxPositions: 2048, copies: 2 } as const;
@@ -36,13 +36,13 @@ export async function chooseRepaired(
   model: Model,
   options: RepairedChoiceOptions,
   amount: PruneAmount,
-): Promise<Choice> {
+): Promise<AutoChoice> {
   const { calibration, weights, candidates, name, batch, threads, seed = 1, onStep } = options;
   const { classes, fixedBatch = 1 } = describeClassifier(model, name);
   const skipped: { criterion: string; reason: string }[] = [];
   const halved = calibration.size >= 2 * Math.max(classes, fixedBatch);
   if (!halved) return first(candidates, calibration);
-  const [own, other] = halves(calibration, seed);
+  const [own, other] = crossFitFolds(calibration, seed);
   const rankOn = samplesAt(calibration, own);
   const measureOn = samplesAt(calibration, other);
   const run = (of: Model) =>
@@ -64,7 +64,7 @@ export async function chooseRepaired(
       let result = tried.get(key);
       if (!result) {
         const cut = sliceModel(model, ranking.grouping, keep);
-        const repaired = await reconstruct(model, cut, ranking.grouping, keep, {
+        const repaired = await repair(model, cut, ranking.grouping, keep, {
           name,
           calibration: rankOn,
           batch,
@@ -127,7 +127,7 @@ export function inOrder<T extends { readonly criterion: Criterion; readonly dist
   return [known, ...sorted.filter((result) => result !== known)];
 }
 
-function first([criterion]: readonly Criterion[], calibration: Dataset): Choice {
+function first([criterion]: readonly Criterion[], calibration: Dataset): AutoChoice {
   if (!criterion) throw new BedsideError('E_INTERNAL', 'internal: nothing to choose from');
   return {
     criterion,
@@ -148,6 +148,6 @@ function distanceOf(a: Float32Array, b: Float32Array, classes: number): number {
   return Math.sqrt((klDivergence(a, b, classes) * squares) / a.length);
 }
 
-function keyOf(keep: Keep): string {
+function keyOf(keep: KeptUnits): string {
   return JSON.stringify([...keep]);
 }

@@ -8,7 +8,7 @@ import { BedsideError, Random } from '../../util/index.ts';
 import { compareCriteria } from '../compare/compare.ts';
 import { chooseCriterion, rankAuto } from './auto.ts';
 import { type AutoCriterion, autoCriterion, isAuto } from './criterion-choice.ts';
-import { halves, samplesAt } from './cross-fit-folds.ts';
+import { crossFitFolds, samplesAt } from './cross-fit-folds.ts';
 
 const UNITS = 12;
 
@@ -140,13 +140,13 @@ describe('chooseCriterion', () => {
     // One keeps the units of classes 0 and 1, the other that of class 2 alone.
     const two = planted('two', (unit) => (unit < 2 ? 20 : unit === 2 ? 0 : 1));
     const one = planted('one', (unit) => (unit === 2 ? 20 : unit < 2 ? 0 : 1));
-    const choose = async (mix: number[]) =>
+    const choose = async (classPrior: number[]) =>
       (
         await chooseCriterion(model, {
           ...common,
           criterion: auto(two, one),
           calibration: samples(5),
-          mix,
+          classPrior,
           ratio: 0.75,
         })
       ).criterion.name;
@@ -189,10 +189,10 @@ describe('autoCriterion', () => {
   });
 });
 
-describe('halves', () => {
+describe('crossFitFolds', () => {
   it('share nothing, have half of each class, and repeat by the seed', () => {
     const data = samples(5);
-    const [a, b] = halves(data, 7);
+    const [a, b] = crossFitFolds(data, 7);
     expect([...a, ...b].sort((x, y) => x - y)).toEqual(Array.from({ length: 15 }, (_, i) => i));
     for (const part of [a, b]) {
       const { labels } = samplesAt(data, part);
@@ -202,7 +202,7 @@ describe('halves', () => {
       }
     }
     expect(Math.abs(a.length - b.length)).toBe(1);
-    expect(halves(data, 7)).toEqual([a, b]);
-    expect(halves(data, 8)).not.toEqual([a, b]);
+    expect(crossFitFolds(data, 7)).toEqual([a, b]);
+    expect(crossFitFolds(data, 8)).not.toEqual([a, b]);
   });
 });

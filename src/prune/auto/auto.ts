@@ -14,8 +14,8 @@ import {
   rankModel,
 } from '../prune-model.ts';
 import { chooseRepaired } from './auto-repaired.ts';
-import type { AutoCriterion, Choice } from './criterion-choice.ts';
-import { halves, samplesAt } from './cross-fit-folds.ts';
+import type { AutoChoice, AutoCriterion } from './criterion-choice.ts';
+import { crossFitFolds, samplesAt } from './cross-fit-folds.ts';
 
 /** How many candidates are measured on halves. */
 const FINALISTS = 3;
@@ -26,7 +26,7 @@ export interface AutoOptions extends Omit<RankOptions, 'criterion' | 'onProgress
   /** Whether the cut network will be repaired: then candidates are compared repaired, see `chooseRepaired`. */
   readonly repaired?: boolean | undefined;
   /** The shares of the classes that accuracy is wanted for; default balanced accuracy. */
-  readonly mix?: ArrayLike<number> | undefined;
+  readonly classPrior?: ArrayLike<number> | undefined;
   /** Called with what is being done and how far it is. */
   readonly onStep?: ((step: string, done: number, total: number) => void) | undefined;
 }
@@ -34,9 +34,9 @@ export interface AutoOptions extends Omit<RankOptions, 'criterion' | 'onProgress
 /** A model that can be cut to any amount, each time by the criterion that does best there. */
 export interface AutoRanking {
   /** The criterion for an amount. What was scored for one amount serves the next. */
-  choose(amount: PruneAmount): Promise<Choice>;
+  choose(amount: PruneAmount): Promise<AutoChoice>;
   /** Ranks by the chosen criterion on all samples, and cuts. */
-  prune(amount: PruneAmount): Promise<PrunedModel & { readonly choice: Choice }>;
+  prune(amount: PruneAmount): Promise<PrunedModel & { readonly choice: AutoChoice }>;
 }
 
 /**
@@ -49,14 +49,14 @@ export interface AutoRanking {
  * With fewer than two samples of most classes there are no halves, and the first measure decides alone.
  * @throws BedsideError E_UNSUPPORTED when no candidate works on the model; as `rankModel`
  */
-export async function chooseCriterion(model: Model, options: AutoOptions & PruneAmount): Promise<Choice> {
+export async function chooseCriterion(model: Model, options: AutoOptions & PruneAmount): Promise<AutoChoice> {
   return rankAuto(model, options).choose('ratio' in options ? { ratio: options.ratio } : options);
 }
 
 /** Opens the choice of `chooseCriterion` for several amounts. */
 export function rankAuto(model: Model, options: AutoOptions): AutoRanking {
   const chooser = new Chooser(model, options);
-  const choose = (amount: PruneAmount): Promise<Choice> =>
+  const choose = (amount: PruneAmount): Promise<AutoChoice> =>
     options.repaired
       ? chooseRepaired(model, { ...options, candidates: options.criterion.repaired }, amount)
       : chooser.choose(amount);
@@ -110,7 +110,7 @@ class Chooser {
     this.#classes = describeClassifier(model, options.name).classes;
   }
 
-  async choose(amount: PruneAmount): Promise<Choice> {
+  async choose(amount: PruneAmount): Promise<AutoChoice> {
     const screened = (await this.#screen(amount)).sort(better);
     const halved = this.#canHalve();
     const finalists = halved ? await this.#measureHalves(screened.slice(0, FINALISTS), amount) : [];
@@ -146,7 +146,7 @@ class Chooser {
 
   async #measureHalves(entries: readonly Entry[], amount: PruneAmount): Promise<Entry[]> {
     const { calibration, weights, seed = 1 } = this.#options;
-    const [first, second] = halves(calibration, seed);
+    const [first, second] = crossFitFolds(calibration, seed);
     const part = async (rankOn: Int32Array, measureOn: Int32Array): Promise<Fold> =>
       this.#fold(
         samplesAt(calibration, rankOn),
@@ -219,7 +219,7 @@ class Chooser {
       difference += squaredDifference(result.logits, fold.logits, this.#classes);
     }
     const { calibration } = this.#options;
-    const mix = calibration.labels ? this.#options.mix : undefined;
+    const mix = calibration.labels ? this.#options.classPrior : undefined;
     const found = accuracies(Int32Array.from(predictions), Int32Array.from(expected), this.#classes, mix);
     return {
       value: mix ? found.accuracy : found.balancedAccuracy,
@@ -227,9 +227,9 @@ class Chooser {
     };
   }
 
-  #choice(best: Entry, entries: readonly Entry[], halved: boolean): Choice {
-    const { calibration, mix } = this.#options;
-    const measure = !calibration.labels ? 'agreement' : mix ? 'accuracy' : 'balanced accuracy';
+  #choice(best: Entry, entries: readonly Entry[], halved: boolean): AutoChoice {
+    const { calibration, classPrior } = this.#options;
+    const measure = !calibration.labels ? 'agreement' : classPrior ? 'accuracy' : 'balanced accuracy';
     const [, second] = entries;
     const before = second
       ? ` before ${second.criterion.name} with ${decisive(second).value.toFixed(3)}` +

@@ -64,7 +64,7 @@ export interface CandidateResult {
 }
 
 /** A criterion chosen for one amount of pruning, and why. */
-export interface Choice {
+export interface AutoChoice {
   readonly criterion: Criterion;
   /** What was measured. */
   readonly measure: 'balanced accuracy' | 'accuracy' | 'agreement';

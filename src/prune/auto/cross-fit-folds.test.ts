@@ -1,7 +1,7 @@
 // Two halves: together all samples, none in both, each with what it holds said of it and nothing else.
 import { describe, expect, it } from 'vitest';
 import { type Dataset, hashSamples } from '../../data/index.ts';
-import { halves, samplesAt } from './cross-fit-folds.ts';
+import { crossFitFolds, samplesAt } from './cross-fit-folds.ts';
 
 function numbered(size: number): Dataset {
   const samples = Float32Array.from({ length: 2 * size }, (_, i) => i);
@@ -34,10 +34,10 @@ describe('samplesAt', () => {
   });
 });
 
-describe('halves', () => {
+describe('crossFitFolds', () => {
   it('divides 400,000 samples of one class', () => {
     const whole = { ...numbered(400_000), labels: undefined };
-    const [first, second] = halves(whole, 1);
+    const [first, second] = crossFitFolds(whole, 1);
     expect([first.length, second.length]).toEqual([200_000, 200_000]);
     expect(new Set([...first, ...second]).size).toBe(400_000);
   });

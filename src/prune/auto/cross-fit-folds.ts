@@ -6,7 +6,7 @@ import { hashArrays, Random } from '../../util/index.ts';
  * Indices of two parts that share no sample, drawn by the seed: half of each class (of all, without labels) in each.
  * What is left of odd classes goes to the parts in turn, so that the parts differ by one sample at most.
  */
-export function halves(dataset: Dataset, seed: number): readonly [Int32Array, Int32Array] {
+export function crossFitFolds(dataset: Dataset, seed: number): readonly [Int32Array, Int32Array] {
   const random = new Random(seed);
   const members = new Map<number, number[]>();
   for (let i = 0; i < dataset.size; i++) {

@@ -2,7 +2,7 @@
 import { must } from '../../util/index.ts';
 
 /** Where samples for scoring come from, where that is what is compared. */
-export type MixName = 'local' | 'uniform' | 'wrong';
+export type CalibrationDrawName = 'local' | 'uniform' | 'wrong';
 
 /** Measured networks: one, or the mean over several draws of samples for scoring. */
 export interface CompareRow {
@@ -18,7 +18,7 @@ export interface CompareRow {
   readonly macs: number;
   readonly macsFraction: number;
   /** Where the samples for scoring came from, if several places are compared. */
-  readonly mix?: MixName;
+  readonly mix?: CalibrationDrawName;
   /** What `auto` chose; with several draws, what it chose most often. */
   readonly picked?: string;
   /** With several draws: how many, and the standard deviation over them (n - 1). */

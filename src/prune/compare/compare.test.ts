@@ -158,14 +158,14 @@ describe('compareCriteria', () => {
 
   it('weighs accuracy by a mix of classes', async () => {
     const model = canonicalGraph(network(12));
-    const mix = [0.7, 0.3, 0];
+    const classPrior = [0.7, 0.3, 0];
     const { base, rows } = await compareCriteria(model, {
       name: 'net',
       criteria: CRITERIA,
       ratios: [0.25],
       calibration: samples(5, true),
       test: samples(60, true),
-      mix,
+      classPrior,
     });
     for (const { accuracy, recall } of [base, ...rows]) {
       expect(accuracy).toBeCloseTo(0.7 * (recall[0] as number) + 0.3 * (recall[1] as number), 12);

@@ -1,23 +1,23 @@
 // Compares criteria: the same network cut to the same sizes by each, without retraining, and measured.
 
-import type { Keep } from '../../channels/index.ts';
+import type { KeptUnits } from '../../channels/index.ts';
 import { assertPrunable, findGroups } from '../../channels/index.ts';
 import type { Dataset } from '../../data/index.ts';
 import { accuracies, agreementOf, type Evaluation, evaluate } from '../../evaluate/index.ts';
 import type { Criterion, Target } from '../../explain/index.ts';
 import { type Model, modelCosts, type Uncounted } from '../../onnx/index.ts';
-import { reconstruct } from '../../repair/index.ts';
+import { repair } from '../../repair/index.ts';
 import { must } from '../../util/index.ts';
 import { rankAuto } from '../auto/auto.ts';
 import { type CriterionChoice, isAuto } from '../auto/criterion-choice.ts';
 import { type PrunedModel, type RankOptions, rankModel } from '../prune-model.ts';
 import type { ScoreRemark } from '../score/unexplained.ts';
-import { type CompareRow, type MixName, mergeRows } from './compare-rows.ts';
+import { type CalibrationDrawName, type CompareRow, mergeRows } from './compare-rows.ts';
 
 /** Samples for scoring, drawn once. */
 export interface CalibrationDraw {
   /** Rows are kept apart by it; default none. */
-  readonly mix?: MixName | undefined;
+  readonly mix?: CalibrationDrawName | undefined;
   readonly calibration: Dataset;
   /** How much each sample counts; default all alike. */
   readonly weights?: Float64Array | undefined;
@@ -43,7 +43,7 @@ export interface CompareOptions extends Partial<Omit<RankOptions, 'name' | 'crit
   /** Samples that the cut networks are measured on; without labels accuracy is agreement with the uncut network. */
   readonly test: Dataset;
   /** The shares of the classes that accuracy is wanted for; default as the samples are. */
-  readonly mix?: ArrayLike<number> | undefined;
+  readonly classPrior?: ArrayLike<number> | undefined;
   /** Channels that counts are aligned to; default 1, so that criteria are compared at equal counts. */
   readonly block?: number;
   /** Repair every cut network from the calibration samples before it is measured; default false. */
@@ -85,7 +85,7 @@ export async function compareCriteria(model: Model, options: CompareOptions): Pr
       batch: options.batch,
       threads: options.threads,
       reference,
-      mix: options.mix,
+      classPrior: options.classPrior,
       onProgress: (done, total) => onProgress?.(step, done, total),
     });
   const costs = modelCosts(model);
@@ -94,7 +94,7 @@ export async function compareCriteria(model: Model, options: CompareOptions): Pr
   const first = await measure(model, 'unpruned', unlabelled ? new Int32Array(test.size) : undefined);
   const { predictions, recall } = first;
   const base = unlabelled
-    ? { ...first, ...accuracies(predictions, predictions, recall.length, options.mix) }
+    ? { ...first, ...accuracies(predictions, predictions, recall.length, options.classPrior) }
     : first;
 
   const rows: CompareRow[] = [];
@@ -123,7 +123,7 @@ export async function compareCriteria(model: Model, options: CompareOptions): Pr
         if (!numbers) {
           const step = `${label} at ${ratio}`;
           const repaired = options.reconstruct
-            ? await reconstruct(model, cut, grouping, keep, {
+            ? await repair(model, cut, grouping, keep, {
                 name,
                 calibration: draw.calibration,
                 threads: options.threads,
@@ -176,7 +176,7 @@ async function opened(
   draw: CalibrationDraw,
   label: string,
 ): Promise<Pruner> {
-  const { block = 1, onProgress, draws: _, mix, ...rest } = options;
+  const { block = 1, onProgress, draws: _, classPrior, ...rest } = options;
   const { calibration, weights } = draw;
   const target = draw.target ?? options.target;
   const common = { ...rest, block, calibration, weights, target, seed: draw.seed ?? options.seed };
@@ -184,7 +184,7 @@ async function opened(
     const ranking = rankAuto(model, {
       ...common,
       criterion,
-      mix,
+      classPrior,
       onStep: (step, done, total) => onProgress?.(`${label}: ${step}`, done, total),
     });
     return async (ratio) => {
@@ -200,6 +200,6 @@ async function opened(
   return (ratio) => ranking.prune({ ratio });
 }
 
-function keepKey(keep: Keep): string {
+function keepKey(keep: KeptUnits): string {
   return [...keep].map(([group, units]) => `${group}:${units.join()}`).join(';');
 }

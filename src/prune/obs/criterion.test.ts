@@ -7,7 +7,7 @@ import { evaluate } from '../../evaluate/accuracy.ts';
 import type { CriterionContext } from '../../explain/index.ts';
 import { canonicalModel, floatConstant, int, ints, type Model } from '../../onnx/index.ts';
 import { plantedNet, plantedSamples } from '../../pack/test-support/planted.ts';
-import { reconstruct } from '../../repair/repair.ts';
+import { repair } from '../../repair/repair.ts';
 import { must, Random } from '../../util/index.ts';
 import { findCriterion } from '../criteria.ts';
 import { type RankOptions, rankModel } from '../prune-model.ts';
@@ -78,7 +78,7 @@ describe('obs', () => {
     for (const criterion of ['obs', 'l2', 'activation']) {
       const { keep } = await (await rankModel(model, options(criterion, calibration))).prune({ ratio: 0.5 });
       const cut = sliceModel(model, grouping, keep);
-      const repaired = await reconstruct(model, cut, grouping, keep, { name: 'net', calibration, seed: 1 });
+      const repaired = await repair(model, cut, grouping, keep, { name: 'net', calibration, seed: 1 });
       const { logits } = await run(repaired.model);
       errors.push(logits.reduce((sum, value, i) => sum + (value - (whole[i] as number)) ** 2, 0));
     }

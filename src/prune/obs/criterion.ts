@@ -8,7 +8,7 @@ import {
   isAttribution,
   type LayerScores,
 } from '../../explain/index.ts';
-import { type LinearLayer, linearLayers } from '../../onnx/index.ts';
+import { type WeightedLayer, weightedLayers } from '../../onnx/index.ts';
 import {
   type MadeSamples,
   Products,
@@ -83,7 +83,7 @@ async function scoreBySurgeon(
   const { copies, maxPositions } = REPAIR_DEFAULTS;
   const samples = repairSamples({ ...calibration, size: calibration.count }, copies, random);
   const weights = calibration.weights && weightsOf(samples, calibration.weights);
-  const layers = linearLayers(model);
+  const layers = weightedLayers(model);
   const usable = new Map(repairable(layers).map((layer, index) => [layer.name, { layer, index }]));
   const products = await Products.create(threads);
   const eliminations = new Map<number, Elimination>();
@@ -126,7 +126,7 @@ async function scoreBySurgeon(
   return layerScores(grouping, layers, eliminations, unread ? await explaining(UNREAD).score(quietly) : []);
 }
 
-function groupsRead(grouping: Grouping, layer: LinearLayer): Set<number> {
+function groupsRead(grouping: Grouping, layer: WeightedLayer): Set<number> {
   const groups = new Set(grouping.values.get(layer.input)?.group);
   groups.delete(-1);
   return groups;
@@ -142,7 +142,7 @@ function weightsOf({ origins }: MadeSamples, weights: Float64Array): Float64Arra
 /** Each unit's score, shared by the channels that it stands for; those of `others` where nobody reads a group. */
 function layerScores(
   grouping: Grouping,
-  layers: readonly LinearLayer[],
+  layers: readonly WeightedLayer[],
   eliminations: ReadonlyMap<number, Elimination>,
   others: readonly LayerScores[],
 ): LayerScores[] {

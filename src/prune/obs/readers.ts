@@ -1,12 +1,12 @@
 // What each layer reads, and how much an error of what it gives counts: the least squares that elimination works on.
 import type { Grouping } from '../../channels/index.ts';
-import type { LinearLayer, Model } from '../../onnx/index.ts';
+import type { Model, WeightedLayer } from '../../onnx/index.ts';
 import type { Matrix, Products, RepairSamples, RunOptions } from '../../repair/internal.ts';
 import {
   cholesky,
   collectInputs,
   factorise,
-  placesOf,
+  samplePositionsOf,
   solveFactor,
   takesBias,
   variancesOf,
@@ -54,13 +54,13 @@ export function problemOf(reader: OpenReader, group: number): ReaderProblem | un
 export async function openReaders(
   model: Model,
   grouping: Grouping,
-  layer: LinearLayer,
+  layer: WeightedLayer,
   importance: Float64Array | undefined,
   samples: RepairSamples,
   options: ReaderOptions,
   products: Products,
 ): Promise<OpenReader[]> {
-  const places = placesOf(layer, samples, options.maxPositions, options.seed);
+  const places = samplePositionsOf(layer, samples, options.maxPositions, options.seed);
   const { x } = await collectInputs(model, layer, places, undefined, samples, options);
   if (options.weights) for (const rows of x) weighRows(rows, places.perSample, options.weights);
   const weights = weightMatrices(layer);
@@ -77,7 +77,7 @@ export async function openReaders(
 
 async function openOne(
   grouping: Grouping,
-  layer: LinearLayer,
+  layer: WeightedLayer,
   g: number,
   read: Matrix,
   given: Matrix,

@@ -1,6 +1,6 @@
 // From a criterion and calibration samples to one score for each unit of each group.
 
-import type { Grouping, Keep } from '../../channels/index.ts';
+import type { Grouping, KeptUnits } from '../../channels/index.ts';
 import { unitMacs } from '../../channels/index.ts';
 import type { Dataset } from '../../data/index.ts';
 import { describeClassifier } from '../../evaluate/index.ts';
@@ -125,7 +125,7 @@ export function comparableScores(
   grouping: Grouping,
   layers: readonly LayerScores[],
   { global = false, normalise = global ? 'l2' : 'none' }: UnitOptions,
-  keep?: Keep,
+  keep?: KeptUnits,
 ): UnitScores {
   const costs = normalise === 'per-mac' ? { unitMacs: unitMacs(model, grouping, keep) } : {};
   return unitScores(grouping, layers, { normalise, ...costs });

@@ -1,6 +1,6 @@
 // Which units stay: by one ratio for all groups, or by one ranking over all of them.
 
-import type { Group, Grouping, Keep } from '../../channels/index.ts';
+import type { Group, Grouping, KeptUnits } from '../../channels/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { UnitScores } from '../score/unit-scores.ts';
 
@@ -13,7 +13,7 @@ export interface SelectOptions {
   /** Ids of groups that stay whole; default none. */
   readonly protect?: ReadonlySet<number> | undefined;
   /** Only these units may stay, as an earlier cut left them; default all. */
-  readonly within?: Keep | undefined;
+  readonly within?: KeptUnits | undefined;
 }
 
 /**
@@ -112,7 +112,7 @@ function best(ranks: readonly number[], count: number): number[] {
 }
 
 /** The units that may stay, from the most to the least important. */
-export function ranked(group: Group, scores: UnitScores, within?: Keep | undefined): number[] {
+export function ranked(group: Group, scores: UnitScores, within?: KeptUnits | undefined): number[] {
   const own = scoresOf(group, scores);
   const units = within?.get(group.id) ?? own.keys();
   return Array.from(units).sort((a, b) => compare(own[b] as number, own[a] as number) || a - b);

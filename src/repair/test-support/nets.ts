@@ -4,7 +4,7 @@ import { Net, run } from '../../channels/test-support/net.ts';
 import type { Dataset } from '../../data/index.ts';
 import { canonicalModel, int, intAttribute, type Model, sizeOf } from '../../onnx/index.ts';
 import { must, Random } from '../../util/index.ts';
-import { DraftBundle } from '../partial-bundle.ts';
+import { DraftBundle } from '../draft-bundle.ts';
 import { withBiases } from '../weights.ts';
 
 /** Unlabelled normal noise of the model's shape. */

@@ -1,5 +1,5 @@
 // One device: what it holds, runs and measures; emulated ones are slower, smaller or run on a battery.
-import { type Bundle, keepOfLevels } from '../../bundle/index.ts';
+import { type Bundle, keptUnitsAt } from '../../bundle/index.ts';
 import { keptPositions } from '../../channels/index.ts';
 import { ComputeThread, createSession, type Session, tensor } from '../../engine/index.ts';
 import { BedsideError, median, must } from '../../util/index.ts';
@@ -207,7 +207,7 @@ export class Device {
         try {
           const session = await this.#session(bundle, plan, piece, hold);
           const shape = must(grouping.shapes.get(input), `shape of '${input}'`);
-          const kept = keptPositions(grouping, keepOfLevels(manifest, levels))(input);
+          const kept = keptPositions(grouping, keptUnitsAt(manifest, levels))(input);
           const axis = grouping.values.get(input)?.axis;
           const dims = shape.map((dim, at) => (at === axis && kept ? kept.length : dim));
           const size = dims.reduce((all, dim) => all * dim, 1);

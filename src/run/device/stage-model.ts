@@ -7,12 +7,12 @@ import {
   type BundleStage,
   type Correction,
   findVariant,
-  keepOfLevels,
+  keptUnitsAt,
   type StageCosts,
   stageCosts,
   storedCorrection,
 } from '../../bundle/index.ts';
-import { findGroups, type Keep, keptPositions, sliceModel } from '../../channels/index.ts';
+import { findGroups, type KeptUnits, keptPositions, sliceModel } from '../../channels/index.ts';
 import { cloneModel, extractSubgraph, isWeighted, type Model, removeDead } from '../../onnx/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import { dropSummands } from './drop-biases.ts';
@@ -84,7 +84,7 @@ export class StageModels {
     for (let at = span.first; at <= span.last; at++) for (const name of this.stage(at).layers) own.add(name);
     const layers = manifest.layers.filter(({ name }) => own.has(name));
     const assembly: Assembly = { model: part, grouping, tensors, manifest: { ...manifest, layers } };
-    const keep = keepOfLevels(manifest, levels);
+    const keep = keptUnitsAt(manifest, levels);
     const model = assembleModel(assembly, levels, { correction: this.#correction(span, levels, keep) });
     const positions = keptPositions(grouping, keep);
     for (const value of [...model.graph.inputs, ...model.graph.outputs]) {
@@ -173,12 +173,12 @@ export class StageModels {
   }
 
   /** These stages' entries of the stored correction of the variant with these levels, if there is one. */
-  #correction(span: Span, levels: readonly number[], keep: Keep): Correction | undefined {
+  #correction(span: Span, levels: readonly number[], keep: KeptUnits): Correction | undefined {
     const { manifest, tensors, grouping, model } = this.bundle;
     const variant = findVariant(manifest, levels);
     if (variant === undefined || !manifest.variants[variant]?.corrected) return undefined;
     const own = manifest.layers.filter(({ stage }) => stage >= span.first && stage <= span.last);
-    const { scale, shift, lowRank, head } = storedCorrection(tensors, variant, own);
+    const { scale, bias, lowRank, head } = storedCorrection(tensors, variant, own);
     const positions = keptPositions(grouping, keep);
     const nodes = new Map(model.graph.nodes.map((node) => [node.name, node]));
     let at = 0;
@@ -192,7 +192,7 @@ export class StageModels {
     }
     return {
       scale: scale.subarray(from, to),
-      shift: shift.subarray(from, to),
+      bias: bias.subarray(from, to),
       lowRank,
       head: own.at(-1) === manifest.layers.at(-1) ? head : undefined,
     };

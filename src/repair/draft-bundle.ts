@@ -5,14 +5,14 @@ import {
   assembleModel,
   type BundleGroup,
   type Correction,
-  keepOfLevels,
+  keptUnitsAt,
   type Share,
   tableBias,
   tableWeight,
 } from '../bundle/index.ts';
-import { type Grouping, type Keep, keptPositions } from '../channels/index.ts';
+import { type Grouping, type KeptUnits, keptPositions } from '../channels/index.ts';
 import type { Model } from '../onnx/index.ts';
-import { type LinearLayer, linearLayers } from '../onnx/index.ts';
+import { type WeightedLayer, weightedLayers } from '../onnx/index.ts';
 
 /** Weights of one layer for one level of what it reads, with the rows of all its outputs. */
 export interface LayerTable {
@@ -50,7 +50,7 @@ export class DraftBundle {
     this.#grouping = grouping;
     this.groups = groups;
     this.#reads = new Map(
-      linearLayers(model).map((layer) => [layer.name, valueShares(grouping, layer.input)]),
+      weightedLayers(model).map((layer) => [layer.name, valueShares(grouping, layer.input)]),
     );
     this.#assembly = this.#put();
   }
@@ -82,8 +82,8 @@ export class DraftBundle {
   }
 
   /** What stays at a vector of levels. */
-  keepAt(levels: readonly number[]): Keep {
-    return keepOfLevels(this.#assembly.manifest, levels);
+  keepAt(levels: readonly number[]): KeptUnits {
+    return keptUnitsAt(this.#assembly.manifest, levels);
   }
 
   #put(): Assembly {
@@ -114,6 +114,6 @@ export function valueShares(grouping: Grouping, value: string): Share[] {
 }
 
 /** Whether each output of a layer reads one input only. */
-export function isDepthwiseLayer(layer: LinearLayer): boolean {
+export function isDepthwiseLayer(layer: WeightedLayer): boolean {
   return layer.kind === 'conv' && layer.channels > 1 && layer.conv?.groups === layer.channels;
 }
