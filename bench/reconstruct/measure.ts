@@ -22,8 +22,8 @@ import {
   rankModel,
 } from '../../src/prune/index.ts';
 import { alignedCount } from '../../src/prune/select/select.ts';
-import { repair } from '../../src/repair/index.ts';
 import { DraftBundle } from '../../src/repair/draft-bundle.ts';
+import { repair } from '../../src/repair/index.ts';
 import { repairTables } from '../../src/repair/tables.ts';
 import { withBiases } from '../../src/repair/weights.ts';
 import { must, Random } from '../../src/util/index.ts';
