@@ -30,6 +30,9 @@ import { LeakyProxy } from './test-support/leaky-proxy.ts';
 import { hasNatsServer, OpenServer, TestServer } from './test-support/nats-server.ts';
 
 const DEVICES = ['source', 'b', 'c', 'd'];
+/** Two more networks of 20 to 40 MB take half a minute: `npm run test:long`. */
+const LONG = process.env.BEDSIDE_LONG === '1';
+const SMALL = 'ecg-resnet1d';
 const MODELS = join(process.env.BEDSIDE_SHARED ?? join(import.meta.dirname, '../../../../shared'), 'models');
 
 describe.skipIf(!hasNatsServer)('plans over NATS', () => {
@@ -278,24 +281,27 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
     await requester.close();
   });
 
-  describe.each(['ecg-resnet1d', 'medical-mnist-vgg16', 'medical-mnist-resnet18'])('of %s', (name) => {
-    const path = join(MODELS, `${name}.onnx`);
-    it.skipIf(!existsSync(path))('give the same too (needs the shared folder)', async () => {
-      const model = await writtenBundle(join(folder, name), canonicalGraph(await loadModel(path)));
-      await using large = await TestServer.start();
-      const workers = await start(DEVICES, {}, undefined, large);
-      const requester = await requesterOf(model, large);
-      const random = new Random(6);
-      let plan = randomPlan(model, DEVICES, random);
-      while (plan.stages.every(({ segments }) => segments.length === 1))
-        plan = randomPlan(model, DEVICES, random);
-      const input = randomSample(model, random);
-      const { logits } = await requester.infer(input, plan);
-      expect(largestDifference(logits.data, await onOneMachine(model, plan.levels, input))).toBeLessThan(
-        1e-4,
-      );
-      await requester.close();
-      for (const worker of workers) await worker.close();
-    });
-  });
+  describe.each(LONG ? [SMALL, 'medical-mnist-vgg16', 'medical-mnist-resnet18'] : [SMALL])(
+    'of %s',
+    (name) => {
+      const path = join(MODELS, `${name}.onnx`);
+      it.skipIf(!existsSync(path))('give the same too (needs the shared folder)', async () => {
+        const model = await writtenBundle(join(folder, name), canonicalGraph(await loadModel(path)));
+        await using large = await TestServer.start();
+        const workers = await start(DEVICES, {}, undefined, large);
+        const requester = await requesterOf(model, large);
+        const random = new Random(6);
+        let plan = randomPlan(model, DEVICES, random);
+        while (plan.stages.every(({ segments }) => segments.length === 1))
+          plan = randomPlan(model, DEVICES, random);
+        const input = randomSample(model, random);
+        const { logits } = await requester.infer(input, plan);
+        expect(largestDifference(logits.data, await onOneMachine(model, plan.levels, input))).toBeLessThan(
+          1e-4,
+        );
+        await requester.close();
+        for (const worker of workers) await worker.close();
+      });
+    },
+  );
 });
