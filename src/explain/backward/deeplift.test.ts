@@ -231,7 +231,7 @@ describe('a model that fixes its batch', () => {
   });
 });
 
-const SHARED = process.env.BEDSIDE_SHARED ?? join(import.meta.dirname, '../../../shared');
+const SHARED = process.env.BEDSIDE_SHARED ?? join(import.meta.dirname, '../../../../shared');
 
 describe.each(['ecg-resnet1d', 'medical-mnist-vgg16', 'medical-mnist-resnet18'])('on %s', (name) => {
   const path = join(SHARED, 'models', `${name}.onnx`);

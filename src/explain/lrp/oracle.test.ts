@@ -12,7 +12,7 @@ import { worst } from '../test-support/compare.ts';
 import { convolutional } from './composite.ts';
 import { alphaBetaRule, epsilonRule, gammaRule, type LrpRule, zplusRule } from './rules.ts';
 
-const SHARED = process.env.BEDSIDE_SHARED ?? join(import.meta.dirname, '../../../shared');
+const SHARED = process.env.BEDSIDE_SHARED ?? join(import.meta.dirname, '../../../../shared');
 
 const RULES: Record<string, LrpRule> = {
   epsilon: epsilonRule(),

@@ -13,8 +13,8 @@ import {
   type Question,
   type QuestionLimits,
   Questions,
-} from '../protocol/questions.ts';
-import { assertResult, credibleReport } from './credible.ts';
+} from '../protocol/queries.ts';
+import { assertResult, credibleReport } from './result-validation.ts';
 
 /** Another plan without the devices that are lost; undefined when there is none. */
 export type Replan = (lost: ReadonlySet<string>) => Promise<RunPlan | undefined>;

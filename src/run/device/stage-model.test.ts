@@ -14,7 +14,7 @@ import { mixedNet } from '../test-support/mixed-net.ts';
 import { type FloatTensor, joinParts } from './merge-segments.ts';
 import { StageModels } from './stage-model.ts';
 
-const FOLDER = join(process.env.BEDSIDE_SHARED ?? join(import.meta.dirname, '../../../shared'), 'models');
+const FOLDER = join(process.env.BEDSIDE_SHARED ?? join(import.meta.dirname, '../../../../shared'), 'models');
 const DEVICES = ['a', 'b', 'c', 'd'];
 
 async function once(model: Model, input: string, value: FloatTensor): Promise<FloatTensor> {

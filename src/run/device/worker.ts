@@ -5,12 +5,12 @@ import { BedsideError, firstNonFinite, must } from '../../util/index.ts';
 import { wordsOf } from '../protocol/error-codec.ts';
 import type { Endpoint, Fabric } from '../protocol/fabric.ts';
 import type { Assignment, InputPart, Message, Part } from '../protocol/messages.ts';
-import { type AnswerMessage, type Question, WORKING_MS } from '../protocol/questions.ts';
+import { type AnswerMessage, type Question, WORKING_MS } from '../protocol/queries.ts';
 import type { Device } from './device.ts';
-import { EarlyParts } from './early-parts.ts';
+import { EarlyParts } from './early-messages.ts';
 import { type Air, type LinkOptions, ShapedLinks } from './link-emulation.ts';
 import { type FloatTensor, joinParts } from './merge-segments.ts';
-import { RequestBook, type Running } from './request-book.ts';
+import { RequestBook, type Running } from './request-registry.ts';
 
 /** What brings the bundles of a device that does not hold them from the start. */
 export interface BundleSupply {

@@ -7,9 +7,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canonicalGraph } from '../../onnx/index.ts';
 import { writtenBundle } from '../test-support/bundles.ts';
 import { mixedNet } from '../test-support/mixed-net.ts';
-import { Child, type Ended } from './test-support/child.ts';
 import { Hosts, hasNamespaces } from './test-support/hosts.ts';
 import { hasNatsServer, TestServer } from './test-support/nats-server.ts';
+import { Child, type Ended } from './test-support/node-process.ts';
 
 /** Seconds: more than a busy machine takes to notice and to plan anew. */
 const DEADLINE = 30;
@@ -31,9 +31,9 @@ describe.skipIf(!hasNatsServer || !hasNamespaces)('a ward of several hosts', () 
       enter: hosts.enter('server'),
     });
     const isShaped = await hosts.shape('far', SHAPED);
-    await using asker = new Child('asker.ts', hosts.enter('asker'));
-    await using source = new Child('worker.ts', hosts.enter('source'));
-    await using far = new Child('worker.ts', hosts.enter('far'));
+    await using asker = new Child('client-process.ts', hosts.enter('asker'));
+    await using source = new Child('worker-process.ts', hosts.enter('source'));
+    await using far = new Child('worker-process.ts', hosts.enter('far'));
     const [access, operator, working] = await Promise.all(
       (['coordinator', 'operator', 'worker'] as const).map(async (role) => ({
         credentials: await server.credentials(role),

@@ -1,9 +1,10 @@
 // Nodes of several machines over a NATS server, and that server's files.
-export { BundleStore } from './bundle-store.ts';
+export { BundleStore } from './bundles/bundle-store.ts';
 export { makeBuckets } from './cluster/buckets.ts';
 export { type Credentials, parseCredentials } from './cluster/credentials.ts';
 export { RENEWAL_MS, type Renewed, type RenewOptions, renewCertificates } from './cluster/renew.ts';
 export { type Identity, permissionsOf, type Role } from './cluster/roles.ts';
+export { readServer, type ServerInfo } from './cluster/server-info.ts';
 export {
   addToCluster,
   type ClusterOptions,
@@ -13,9 +14,8 @@ export {
   type WrittenCluster,
   writeCluster,
 } from './cluster/write-cluster.ts';
-export { connectNats, type Door, type NatsAccess, natsError } from './connect.ts';
-export { FleetBoard } from './fleet-board.ts';
 export { NatsFabric, type NatsFabricOptions, OPEN_NOTE } from './nats-fabric.ts';
 export { NatsWorker, type NatsWorkerOptions } from './nats-worker.ts';
-export type { BoardEntry, NodeEntry } from './node-entry.ts';
-export { readServer, type ServerInfo } from './server-info.ts';
+export type { BoardEntry, NodeEntry } from './presence/announcement.ts';
+export { FleetBoard } from './presence/fleet-directory.ts';
+export { connectNats, type Door, type NatsAccess, natsError } from './transport/connect.ts';

@@ -20,14 +20,14 @@ import {
 } from '../test-support/bundles.ts';
 import { partOf, until } from '../test-support/fabric-suite.ts';
 import { mixedNet } from '../test-support/mixed-net.ts';
-import { BundleStore } from './bundle-store.ts';
-import { encodeChunks } from './chunks.ts';
-import { connectNats } from './connect.ts';
-import { FleetBoard } from './fleet-board.ts';
+import { BundleStore } from './bundles/bundle-store.ts';
 import { NatsFabric } from './nats-fabric.ts';
 import { NatsWorker, type NatsWorkerOptions } from './nats-worker.ts';
+import { FleetBoard } from './presence/fleet-directory.ts';
 import { LeakyProxy } from './test-support/leaky-proxy.ts';
 import { hasNatsServer, OpenServer, TestServer } from './test-support/nats-server.ts';
+import { encodeChunks } from './transport/chunks.ts';
+import { connectNats } from './transport/connect.ts';
 
 const DEVICES = ['source', 'b', 'c', 'd'];
 /** Two more networks of 20 to 40 MB take half a minute: `npm run test:long`. */

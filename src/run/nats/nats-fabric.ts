@@ -1,11 +1,11 @@
 // Where nodes of several machines meet: each has a connection for tensors and one for the rest.
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Fabric, NodeHandlers } from '../protocol/fabric.ts';
-import { connectNats, type NatsAccess } from './connect.ts';
 import { identificationOf } from './identity/statement.ts';
-import { assertFree, assertMay } from './joining.ts';
-import { NatsEndpoint, type NatsEndpointOptions } from './nats-endpoint.ts';
-import { addressOf, tokensOf } from './subjects.ts';
+import { connectNats, type NatsAccess } from './transport/connect.ts';
+import { assertFree, assertMay } from './transport/name-check.ts';
+import { NatsEndpoint, type NatsEndpointOptions } from './transport/nats-endpoint.ts';
+import { addressOf, tokensOf } from './transport/subjects.ts';
 
 /** Said once where nothing is protected. */
 export const OPEN_NOTE =

@@ -3,18 +3,18 @@ import { freemem, hostname } from 'node:os';
 import { BedsideError, messageOf } from '../../util/index.ts';
 import { Device, type DeviceOptions } from '../device/device.ts';
 import type { LinkOptions } from '../device/link-emulation.ts';
+import { machineSpeed } from '../device/machine-speed.ts';
 import { Worker } from '../device/worker.ts';
 import type { Endpoint, Fabric, NodeHandlers } from '../protocol/fabric.ts';
-import { HeldBundles } from './bundle-cache.ts';
+import { HeldBundles } from './bundles/bundle-cache.ts';
 import { makeBuckets } from './cluster/buckets.ts';
-import type { NatsAccess } from './connect.ts';
-import { FleetBoard } from './fleet-board.ts';
-import { machineSpeed } from './machine-speed.ts';
-import type { NatsEndpoint } from './nats-endpoint.ts';
 import { NatsFabric } from './nats-fabric.ts';
-import type { NodeEntry } from './node-entry.ts';
-import { Presence } from './presence.ts';
-import { addressOf, tokensOf } from './subjects.ts';
+import type { NodeEntry } from './presence/announcement.ts';
+import { FleetBoard } from './presence/fleet-directory.ts';
+import { Presence } from './presence/presence-announcer.ts';
+import type { NatsAccess } from './transport/connect.ts';
+import type { NatsEndpoint } from './transport/nats-endpoint.ts';
+import { addressOf, tokensOf } from './transport/subjects.ts';
 
 /** Milliseconds between looks at who is there, and after which the link to a peer is probed again. */
 const LOOK_MS = 1250;

@@ -2,8 +2,8 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { Objm } from '@nats-io/obj';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { natsError } from '../connect.ts';
-import { BUNDLE_BUCKET, BUNDLE_STREAM } from '../subjects.ts';
+import { natsError } from '../transport/connect.ts';
+import { BUNDLE_BUCKET, BUNDLE_STREAM } from '../transport/subjects.ts';
 
 /**
  * Makes the bucket of bundles, where it is not there yet.

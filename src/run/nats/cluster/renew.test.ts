@@ -3,13 +3,13 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { connectNats } from '../connect.ts';
 import { readCertificate } from '../identity/certificate.ts';
-import { readServer } from '../server-info.ts';
 import { hasNatsServer, TestServer } from '../test-support/nats-server.ts';
+import { connectNats } from '../transport/connect.ts';
 import { expiryOf, hostsOf, isPair } from './certificates.ts';
 import { parseCredentials } from './credentials.ts';
 import { renewCertificates } from './renew.ts';
+import { readServer } from './server-info.ts';
 import { addToCluster, filesOf, writeCluster } from './write-cluster.ts';
 
 const DAY = 86_400_000;

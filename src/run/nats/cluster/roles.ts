@@ -17,7 +17,7 @@ import {
   type Told,
   tokenOf,
   whoSubject,
-} from '../subjects.ts';
+} from '../transport/subjects.ts';
 
 /**
  * `worker` computes; `client` asks for results; `coordinator` also publishes bundles; `observer` sees the fleet;

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { BedsideError, readTextChecked, writeFileAtomic } from '../../../util/index.ts';
 import { newSigningKey, type Signer, signerOf } from '../identity/signing.ts';
-import { tokenOf } from '../subjects.ts';
+import { tokenOf } from '../transport/subjects.ts';
 import { certifyServer, makeAuthority } from './certificates.ts';
 import { NEW_KEYS, newCredentials } from './credentials.ts';
 import { type Identity, ROLES } from './roles.ts';

@@ -2,7 +2,7 @@
 // that key's public half can check one, wherever it comes from.
 import { z } from 'zod';
 import { ROLES } from '../cluster/roles.ts';
-import { addressOf, tokenOf } from '../subjects.ts';
+import { addressOf, tokenOf } from '../transport/subjects.ts';
 import { isSigned, type Signer } from './signing.ts';
 
 const SCHEMA = z.strictObject({

@@ -12,7 +12,7 @@ import {
   hkdfSync,
   type KeyObject,
 } from 'node:crypto';
-import type { Channel } from '../subjects.ts';
+import type { Channel } from '../transport/subjects.ts';
 import { bytesOf } from './signing.ts';
 
 const CIPHER = 'aes-256-gcm';

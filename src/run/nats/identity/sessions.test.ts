@@ -1,7 +1,7 @@
 // Sessions between nodes without a server: what is carried is carried by hand, lost, repeated, changed or sent elsewhere.
 import { describe, expect, it } from 'vitest';
 import { until } from '../../test-support/fabric-suite.ts';
-import type { Channel } from '../subjects.ts';
+import type { Channel } from '../transport/subjects.ts';
 import { certify } from './certificate.ts';
 import type { Session } from './session.ts';
 import { Sessions } from './sessions.ts';

@@ -2,7 +2,7 @@
 // for the answer; so both know each other by their certificates, and that the other lives now. What is not sealed in a session
 // is not opened, and what was said in the life of a node before its present one cannot be.
 import { randomBytes } from 'node:crypto';
-import type { Channel } from '../subjects.ts';
+import type { Channel } from '../transport/subjects.ts';
 import { Ephemeral, idOf, Session, type Side } from './session.ts';
 import { heard, type Identification, state } from './statement.ts';
 

@@ -11,7 +11,7 @@ import { makeBuckets } from '../cluster/buckets.ts';
 import { type Credentials, parseCredentials } from '../cluster/credentials.ts';
 import { ACCOUNTS, type Account, type Identity } from '../cluster/roles.ts';
 import { credentialsPath, type WrittenCluster, writeCluster } from '../cluster/write-cluster.ts';
-import { connectNats, type NatsAccess } from '../connect.ts';
+import { connectNats, type NatsAccess } from '../transport/connect.ts';
 
 /** Whether there is a `nats-server` to test with; says so once where there is none. */
 export const hasNatsServer = found();

@@ -10,11 +10,11 @@ import type { FloatTensor } from '../../device/merge-segments.ts';
 import type { RunPlan } from '../../protocol/plan.ts';
 import { planThrough, randomPlan, SingleMachine } from '../../test-support/bundles.ts';
 import type { SoakRoom, Strike } from '../../test-support/soak.ts';
-import { BundleStore } from '../bundle-store.ts';
+import { BundleStore } from '../bundles/bundle-store.ts';
 import { NatsFabric } from '../nats-fabric.ts';
-import { Child } from './child.ts';
 import { LeakyProxy } from './leaky-proxy.ts';
 import { TestServer } from './nats-server.ts';
+import { Child } from './node-process.ts';
 import { Tamperer } from './tamperer.ts';
 
 const FAULTS = ['before', 'during', 'between', 'stopped', 'shortCut', 'longCut', 'server'] as const;
@@ -182,7 +182,7 @@ export class NatsSoak implements SoakRoom {
     const speed = name === 'slow' ? 0.1 : FAR.includes(name) ? 0.5 : 1;
     // The server may be away, or not know yet that the one before is gone.
     for (let attempt = 0; ; attempt++) {
-      const child = new Child('worker.ts');
+      const child = new Child('worker-process.ts');
       this.#children.set(name, child);
       try {
         await child.start({ access, options: { device: { name, speed } } });

@@ -2,8 +2,8 @@
 // were planned anew. Only keys that may bear any name can do so, which is why wards give each device its own.
 import type { NatsConnection } from '@nats-io/transport-node';
 import { must, type Random } from '../../../util/index.ts';
-import { connectNats } from '../connect.ts';
-import { messageSubject, senderOf } from '../subjects.ts';
+import { connectNats } from '../transport/connect.ts';
+import { messageSubject, senderOf } from '../transport/subjects.ts';
 import type { TestServer } from './nats-server.ts';
 
 interface Heard {

@@ -1,0 +1,162 @@
+// Who is believed of what, also by those who could publish on any subject, as somebody does who has found a way around the
+// server's permissions: entries of the fleet, trust, and indexes of bundles.
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Objm } from '@nats-io/obj';
+import { headers, type NatsConnection } from '@nats-io/transport-node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Bundle, cutBundle, MANIFEST_FILE } from '../../../bundle/index.ts';
+import { canonicalGraph } from '../../../onnx/index.ts';
+import { writtenBundle } from '../../test-support/bundles.ts';
+import { until } from '../../test-support/fabric-suite.ts';
+import { mixedNet } from '../../test-support/mixed-net.ts';
+import { BundleStore } from '../bundles/bundle-store.ts';
+import type { Credentials } from '../cluster/credentials.ts';
+import type { NodeEntry } from '../presence/announcement.ts';
+import { FleetBoard } from '../presence/fleet-directory.ts';
+import { Presence } from '../presence/presence-announcer.ts';
+import { hasNatsServer, TestServer } from '../test-support/nats-server.ts';
+import { connectNats } from '../transport/connect.ts';
+import { certify } from './certificate.ts';
+import { newSigningKey, signerOf } from './signing.ts';
+import { identificationOf, state } from './statement.ts';
+
+const entryOf = (name: string): NodeEntry => ({
+  ...{ version: 1, name, host: 'h', since: '', macsPerSecond: 1, seconds: {}, memory: 1 },
+  ...{ memoryUsed: 0, joulesPerMac: 0, joulesPerByteSent: 0, sessions: 0, bytesSent: 0 },
+  ...{ emulated: {}, bundles: [], links: [] },
+});
+
+describe.skipIf(!hasNatsServer)('whoever could publish anywhere', () => {
+  let server: TestServer;
+  /** Has no permissions to keep to. */
+  let ear: NatsConnection;
+  let watching: NatsConnection;
+  let guest: Credentials;
+  beforeAll(async () => {
+    server = await TestServer.start({ ears: true });
+    ear = await server.ear('FABRIC');
+    watching = await connectNats({ credentials: await server.credentials('observer') });
+    guest = await server.credentials('worker', 'guest');
+  });
+  afterAll(async () => {
+    await Promise.all([ear.close(), watching.close()]);
+    await server.close();
+  });
+
+  const board = async () => FleetBoard.open(watching, await server.credentials('observer'));
+
+  /** Somebody who says what he likes as a worker of this name, and answers who asks. */
+  function claim(name: string, credentials: Credentials): Presence {
+    const presence = new Presence(ear, credentials, () => entryOf(name));
+    presence.start();
+    return presence;
+  }
+
+  async function seen(name: string): Promise<boolean[]> {
+    const entries = await (await board()).read();
+    return entries.filter((entry) => entry.name === name).map(({ trusted }) => trusted);
+  }
+
+  it('cannot enter itself as trusted, nor as another', async () => {
+    const honest = claim('guest', guest);
+    expect(await seen('guest')).toEqual([false]);
+    honest.remove();
+    const signer = signerOf(guest.signing);
+    const said = { role: 'worker', name: 'guest', trusted: true, key: signer.publicKey } as const;
+    const forger = signerOf(newSigningKey());
+    const [head = '', signature = ''] = guest.certificate.split('.');
+    const edited = JSON.parse(Buffer.from(head, 'base64url').toString()) as object;
+    const changed = Buffer.from(JSON.stringify({ ...edited, trusted: true })).toString('base64url');
+    for (const certificate of [
+      certify(signer, said),
+      certify(forger, said),
+      `${changed}.${signature}`,
+      (await server.credentials('worker', 'pinned')).certificate,
+      (await server.credentials('coordinator')).certificate,
+    ]) {
+      const one = claim('guest', { ...guest, certificate });
+      expect(await seen('guest')).toEqual([]);
+      one.remove();
+    }
+    // In the name of another, with a certificate of its own.
+    const other = claim('pinned', guest);
+    expect(await seen('pinned')).toEqual([]);
+    other.remove();
+    // What an entry says of trust is nothing; and nothing comes with headers.
+    const liar = new Presence(ear, guest, () => ({ ...entryOf('guest'), trusted: true }) as NodeEntry);
+    liar.start();
+    expect(await seen('guest')).toEqual([false]);
+    liar.remove();
+  });
+
+  it('cannot bring back an entry, or take one away, with what was said before', async () => {
+    const recorded: Uint8Array[] = [];
+    ear.subscribe('bedside.entry.worker.pinned', {
+      callback: (_, { data }) => void recorded.push(data.slice()),
+    });
+    const pinned = await server.credentials('worker', 'pinned');
+    const own = await connectNats({ credentials: pinned });
+    const first = new Presence(own, pinned, () => entryOf('pinned'));
+    first.start();
+    const before = await board();
+    const there = async (one: FleetBoard) => (await one.read()).some(({ name }) => name === 'pinned');
+    expect(await there(before)).toBe(true);
+    first.remove();
+    await own.flush();
+    await until(() => !before.entries().some(({ name }) => name === 'pinned'));
+    const after = await board();
+    const old = [...recorded];
+    expect(old.length).toBeGreaterThan(2);
+    const again = async (...[say]: [(data: Uint8Array) => void]) => {
+      for (const data of old) {
+        say(data);
+        // Apart, so that each is looked at.
+        await new Promise((resolve) => setTimeout(resolve, 30));
+      }
+      await Promise.all([ear.flush(), watching.flush()]);
+    };
+    await again((data) => ear.publish('bedside.entry.worker.pinned', data));
+    await again((data) => ear.publish('bedside.entry.worker.pinned', data, { headers: headers() }));
+    for (const one of [before, after]) expect(one.entries().map(({ name }) => name)).not.toContain('pinned');
+    // Its farewell does not take away the next of its name.
+    const second = new Presence(own, pinned, () => entryOf('pinned'));
+    second.start();
+    expect(await there(after)).toBe(true);
+    await again((data) => ear.publish('bedside.entry.worker.pinned', data));
+    expect(after.entries().map(({ name }) => name)).toContain('pinned');
+    second.remove();
+    await own.close();
+  });
+
+  it('cannot name the parts of a bundle: only coordinators sign for indexes', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'bedside-index-'));
+    try {
+      const bundle: Bundle = await writtenBundle(join(folder, 'b'), canonicalGraph(mixedNet()));
+      const manifest = await readFile(join(bundle.dir, MANIFEST_FILE));
+      const index = JSON.stringify(cutBundle(bundle, manifest).index);
+      const store = await server.ear('STORE');
+      const objects = await new Objm(store).open('bedside-bundles');
+      const name = `bundle-${bundle.sha256}`;
+      await using reader = await BundleStore.open({ credentials: guest });
+      await using writer = await BundleStore.open({ credentials: await server.credentials('coordinator') });
+      const forged = [
+        index,
+        state(identificationOf(guest), 'index', index),
+        state(identificationOf(await server.credentials('client')), 'index', index),
+        state(identificationOf(await server.credentials('coordinator')), 'entry', index),
+      ];
+      for (const said of forged) {
+        await objects.putBlob({ name }, Buffer.from(said));
+        await expect(reader.index(bundle.sha256)).rejects.toMatchObject({ code: 'E_BUNDLE' });
+        expect(await writer.has(bundle.sha256)).toBe(false);
+      }
+      await writer.publish(bundle, manifest);
+      expect(JSON.stringify(await reader.index(bundle.sha256))).toBe(index);
+      await store.close();
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});

@@ -1,0 +1,199 @@
+// What nodes believe on a real server of somebody who hears everything and could publish on any subject: nothing.
+import type { NatsConnection } from '@nats-io/transport-node';
+import { headers } from '@nats-io/transport-node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Endpoint } from '../../protocol/fabric.ts';
+import type { Message } from '../../protocol/messages.ts';
+import { toWire } from '../../protocol/wire.ts';
+import { partOf, until } from '../../test-support/fabric-suite.ts';
+import type { Credentials } from '../cluster/credentials.ts';
+import { NatsFabric } from '../nats-fabric.ts';
+import { hasNatsServer, TestServer } from '../test-support/nats-server.ts';
+import { encodeChunks } from '../transport/chunks.ts';
+import { connectNats } from '../transport/connect.ts';
+import { beatText } from '../transport/heartbeat-codec.ts';
+import { Ephemeral } from './session.ts';
+import { identificationOf, state } from './statement.ts';
+
+interface Heard {
+  readonly subject: string;
+  readonly data: Uint8Array;
+}
+
+/** A node, and what came of its life. */
+interface Node {
+  readonly end: Endpoint;
+  readonly got: (readonly [string, string])[];
+  readonly lost: string[];
+  readonly notes: string[];
+}
+
+describe.skipIf(!hasNatsServer)('whoever hears all and says what he likes', () => {
+  let server: TestServer;
+  let ear: NatsConnection;
+  const heard: Heard[] = [];
+  const nodes: Node[] = [];
+  beforeAll(async () => {
+    server = await TestServer.start({ ears: true });
+    ear = await server.ear('FABRIC');
+    // But who asks whether a name is taken: to listen is to answer.
+    for (const what of ['tensor', 'control', 'hello', 'beat', 'joined']) {
+      ear.subscribe(`bedside.${what}.>`, {
+        callback: (_, { subject, data }) => void heard.push({ subject, data: data.slice() }),
+      });
+    }
+    await ear.flush();
+  });
+  afterAll(async () => {
+    for (const { end } of nodes) await end.close();
+    await ear.close();
+    await server.close();
+  });
+
+  async function join(name: string, credentials: Credentials): Promise<Node> {
+    const [got, lost, notes]: [Node['got'], string[], string[]] = [[], [], []];
+    const handlers = {
+      message: (from: string, { kind }: Message) => got.push([from, kind]),
+      lost: (peer: string) => lost.push(peer),
+    };
+    const fabric = new NatsFabric({ credentials }, { onNote: (text) => notes.push(text) });
+    const node = { end: await fabric.join(name, handlers), got, lost, notes };
+    nodes.push(node);
+    return node;
+  }
+
+  const worker = () => server.credentials('worker', 'pinned').then((own) => join('pinned', own));
+  const asker = () => server.credentials('coordinator').then((own) => join('coordinator/x', own));
+
+  /** Everything has come that the ear has said so far. */
+  async function settled(): Promise<void> {
+    await ear.flush();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+
+  const part: Message = { ...partOf(new Float32Array(9), [9]), requester: 'coordinator/x', stage: -1 };
+  const ask: Message = { kind: 'ask', id: '1' };
+
+  /** As nodes say it without keys. */
+  const plainly = (message: Message): Uint8Array[] => [
+    ...encodeChunks(1, toWire(message), undefined, 1 << 20),
+  ];
+
+  it('gives no orders and no answers in the name of others, in the clear or as it was said before', async () => {
+    const [pinned, x] = [await worker(), await asker()];
+    x.end.send('pinned', part);
+    x.end.send('pinned', ask);
+    pinned.end.send('coordinator/x', { kind: 'leaving', why: 'y' });
+    await until(() => pinned.got.length === 2 && x.got.length === 1);
+    for (const message of [part, ask]) {
+      for (const data of plainly(message)) {
+        for (const channel of ['tensor', 'control']) {
+          ear.publish(`bedside.${channel}.worker.pinned.coordinator.x`, data);
+          ear.publish(`bedside.${channel}.worker.pinned.coordinator.x`, data, { headers: headers() });
+        }
+      }
+    }
+    for (const data of plainly({ kind: 'leaving', why: 'z' })) {
+      ear.publish('bedside.control.coordinator.x.worker.pinned', data);
+    }
+    const said = heard.filter(({ subject }) => /\.(tensor|control|hello)\./.test(subject));
+    expect(said.length).toBeGreaterThanOrEqual(6);
+    for (const { subject, data } of said) {
+      ear.publish(subject, data);
+      ear.publish(subject.replace('tensor', 'control'), data);
+      ear.publish(subject, data, { headers: headers() });
+    }
+    await settled();
+    expect([pinned.got.length, x.got.length]).toEqual([2, 1]);
+    expect(pinned.notes.filter((note) => note.includes('is dropped'))).toHaveLength(1);
+    // What is said in the clear can be read by nobody: 9 zeros are not in it, nor who asks for what.
+    expect(said.some(({ data }) => Buffer.from(data).includes('"ask"'))).toBe(false);
+    // In its next life a worker opens nothing of the one before.
+    await pinned.end.close();
+    const again = await worker();
+    for (const { subject, data } of said) ear.publish(subject, data);
+    await settled();
+    expect(again.got).toEqual([]);
+    x.end.send('pinned', ask);
+    await until(() => again.got.length === 1);
+    await Promise.all([again.end.close(), x.end.close()]);
+  });
+
+  it('is not believed a farewell: unsigned, signed by others, or of an earlier life', async () => {
+    const [first, x] = [await worker(), await asker()];
+    x.end.watch('pinned');
+    x.end.send('pinned', ask);
+    await until(() => first.got.length === 1);
+    first.end.leave('it is told to');
+    await until(() => x.lost.length === 1);
+    await first.end.close();
+    const farewells = heard.filter(
+      ({ subject, data }) =>
+        subject === 'bedside.beat.worker.pinned' && Buffer.from(data).includes('farewell'),
+    );
+    expect(farewells.length).toBeGreaterThan(0);
+    const second = await worker();
+    // Everybody knows that it is there.
+    await settled();
+    x.end.send('pinned', ask);
+    await until(() => second.got.length === 1);
+    const now = JSON.parse(
+      Buffer.from(
+        heard.findLast(({ subject }) => subject === 'bedside.beat.worker.pinned')?.data ?? [],
+      ).toString(),
+    ) as { instance: string };
+    const life = { name: 'pinned', instance: now.instance, connections: 0 };
+    const guest = identificationOf(await server.credentials('worker', 'guest'));
+    const said = [
+      ...farewells.map(({ data }) => Buffer.from(data).toString()),
+      beatText(life, 'as I say', undefined),
+      beatText(life, 'as I say', guest),
+      JSON.stringify({ session: `${now.instance} 0`, bye: 'as I say' }),
+      // Of its earlier life, as if it were of this one.
+      ...farewells.map(({ data }) =>
+        JSON.stringify({ ...(JSON.parse(Buffer.from(data).toString()) as object), instance: now.instance }),
+      ),
+    ];
+    for (const text of said) ear.publish('bedside.beat.worker.pinned', text);
+    await settled();
+    expect(x.lost).toEqual(['pinned']);
+    second.end.leave('it is told to');
+    await until(() => x.lost.length === 2);
+    await Promise.all([second.end.close(), x.end.close()]);
+  });
+
+  it('makes no session in the name of another with a key of its own', async () => {
+    const pinned = await worker();
+    const from = heard.length;
+    const guest = await server.credentials('worker', 'guest');
+    // A guest that could use every subject: it says hello as the coordinator.
+    const forged = { ...guest, role: 'coordinator', name: 'x' } as const;
+    const seeds = { ...guest.seeds, fabric: (await server.credentials('coordinator')).seeds.fabric };
+    const liar = await join('coordinator/x', { ...forged, seeds });
+    liar.end.send('pinned', ask);
+    liar.end.send('pinned', part);
+    await settled();
+    expect(pinned.got).toEqual([]);
+    expect(pinned.notes.some((note) => note.includes('not known by its hello'))).toBe(true);
+    // It gets no answer either.
+    expect(
+      heard.slice(from).filter(({ subject }) => subject === 'bedside.hello.coordinator.x.worker.pinned'),
+    ).toEqual([]);
+    await liar.end.close();
+    // Nor as a worker whose name reads as a coordinator's, where its key may bear any name.
+    const any = await server.credentials('worker');
+    const raw = await connectNats({ credentials: any }, { who: 'worker.coordinator=2fx' });
+    const said = { from: 'coordinator/x', to: 'pinned', key: new Ephemeral().publicKey, instance: 'i' };
+    const hello = state(identificationOf(any), 'hello', JSON.stringify({ ...said, nonce: 'n' }));
+    raw.publish('bedside.hello.worker.pinned.worker.coordinator=2fx', hello);
+    const before = pinned.notes.length;
+    await raw.flush();
+    await until(() => pinned.notes.length > before);
+    await settled();
+    expect(heard.slice(from).some(({ subject }) => subject.startsWith('bedside.hello.coordinator.x'))).toBe(
+      false,
+    );
+    expect(pinned.got).toEqual([]);
+    await Promise.all([raw.close(), pinned.end.close()]);
+  });
+});

@@ -1,0 +1,131 @@
+// The process of who asks, as tests start it on a host of its own: runs requests and tells how each ended.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Bundle, MANIFEST_FILE, openBundle } from '../../../bundle/index.ts';
+import { largestDifference } from '../../../channels/test-support/net.ts';
+import { BedsideError, must, Random } from '../../../util/index.ts';
+import { Requester } from '../../client/coordinator.ts';
+import type { RunPlan } from '../../protocol/plan.ts';
+import { localPlanOf, randomPlan, randomSample, SingleMachine } from '../../test-support/bundles.ts';
+import { BundleStore } from '../bundles/bundle-store.ts';
+import { makeBuckets } from '../cluster/buckets.ts';
+import { NatsFabric } from '../nats-fabric.ts';
+import { FleetBoard } from '../presence/fleet-directory.ts';
+import { connectNats } from '../transport/connect.ts';
+import { type AskerOrder, type AskerTask, type Ended, serve } from './node-process.ts';
+
+let asker: Asker | undefined;
+serve(async (told: AskerTask | AskerOrder) => {
+  if (!('kind' in told)) {
+    asker = await Asker.start(told);
+    return null;
+  }
+  return must(asker, 'an asker').answer(told);
+});
+
+class Asker {
+  readonly #bundle: Bundle;
+  readonly #requester: Requester;
+  readonly #board: FleetBoard;
+  readonly #single: SingleMachine;
+  readonly #random = new Random(11);
+  readonly #lost = new Map<string, number>();
+  readonly #running = new Set<Promise<void>>();
+  readonly #ended: Ended[] = [];
+  #asked = 0;
+  #losses = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  private constructor(bundle: Bundle, requester: Requester, board: FleetBoard) {
+    this.#bundle = bundle;
+    this.#requester = requester;
+    this.#board = board;
+    this.#single = new SingleMachine(bundle);
+    setInterval(() => this.#look(), 10);
+  }
+
+  static async start({ access, operator, bundle: dir }: AskerTask): Promise<Asker> {
+    const maker = await connectNats(operator, { door: 'store' });
+    await makeBuckets(maker);
+    await maker.close();
+    const bundle = await openBundle(dir);
+    await using store = await BundleStore.open(access);
+    await store.publish(bundle, await readFile(join(dir, MANIFEST_FILE)));
+    const requester = new Requester('coordinator/asker', bundle);
+    await requester.join(new NatsFabric(access));
+    return new Asker(bundle, requester, await FleetBoard.open(await connectNats(access), access.credentials));
+  }
+
+  async answer(order: AskerOrder): Promise<unknown> {
+    switch (order.kind) {
+      case 'random': {
+        for (let at = 0; at < order.requests; at++)
+          await this.#ask(randomPlan(this.#bundle, order.devices, this.#random), 20);
+        return this.#ended.splice(0);
+      }
+      case 'stream': {
+        const { source, far, every, deadline } = order;
+        const near = this.#planOn(source, source);
+        const both = this.#planOn(source, far);
+        this.#timer = setInterval(() => {
+          const done = this.#ask(this.#requester.lost.has(far) ? near : both, deadline, near);
+          this.#running.add(done);
+          void done.finally(() => this.#running.delete(done));
+        }, every);
+        return null;
+      }
+      case 'stop': {
+        clearInterval(this.#timer);
+        await Promise.all(this.#running);
+        return { ended: this.#ended.splice(0), asked: this.#asked, running: this.#requester.running };
+      }
+      case 'ended':
+        return this.#ended;
+      case 'losses':
+        return this.#losses;
+      case 'lost':
+        return [...this.#lost];
+      case 'fleet':
+        return this.#board.read();
+    }
+  }
+
+  /** Unpruned, with the third stage on another device. */
+  #planOn(source: string, other: string): RunPlan {
+    const levels = this.#bundle.manifest.groups.map(() => 0);
+    const { stages } = localPlanOf(this.#bundle, source, levels);
+    const moved = must(stages[2], 'a stage');
+    const segments = moved.segments.map((segment) => ({ ...segment, device: other }));
+    return { levels, stages: stages.with(2, { ...moved, segments }) };
+  }
+
+  async #ask(plan: RunPlan, deadline: number, otherwise?: RunPlan): Promise<void> {
+    const input = randomSample(this.#bundle, this.#random);
+    const asked = Date.now();
+    const start = performance.now();
+    const tell = (ms: number, how: string, used = plan): void => {
+      const devices = new Set(used.stages.flatMap(({ segments }) => segments.map(({ device }) => device)));
+      this.#ended.push({ asked, ms, how, far: devices.size > 1 });
+    };
+    this.#asked++;
+    const replan = otherwise && (async () => otherwise);
+    try {
+      const { logits, plan: used } = await this.#requester.infer(input, plan, { deadline, replan });
+      const ms = performance.now() - start;
+      const difference = largestDifference(logits.data, await this.#single.run(used.levels, input));
+      tell(ms, difference < 1e-4 ? 'right' : 'wrong', used);
+    } catch (error) {
+      tell(performance.now() - start, BedsideError.is(error) ? error.code : String(error));
+    }
+  }
+
+  #look(): void {
+    const { lost } = this.#requester;
+    for (const name of this.#lost.keys()) if (!lost.has(name)) this.#lost.delete(name);
+    for (const name of lost.keys()) {
+      if (this.#lost.has(name)) continue;
+      this.#lost.set(name, Date.now());
+      this.#losses++;
+    }
+  }
+}

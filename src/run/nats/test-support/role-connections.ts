@@ -1,0 +1,76 @@
+// Everybody who may come to a server, each with a connection, and what the server refuses them.
+import { errors, type NatsConnection } from '@nats-io/transport-node';
+import { must } from '../../../util/index.ts';
+import type { Role } from '../cluster/roles.ts';
+import { connectNats, type Door } from '../transport/connect.ts';
+import type { TestServer } from './nats-server.ts';
+
+/** Everybody, with the name that some are bound to. */
+const WHO = {
+  worker: { role: 'worker' },
+  pinned: { role: 'worker', name: 'pinned' },
+  guest: { role: 'worker', name: 'guest' },
+  client: { role: 'client' },
+  coordinator: { role: 'coordinator' },
+  observer: { role: 'observer' },
+  operator: { role: 'operator' },
+} as const satisfies Record<string, { role: Role; name?: string }>;
+export type Who = keyof typeof WHO;
+
+export const ALL = Object.keys(WHO) as Who[];
+export const WORKERS: readonly Who[] = ['worker', 'pinned', 'guest'];
+
+export class People {
+  readonly #connections = new Map<Who, NatsConnection>();
+  readonly #refused = new Map<Who, Set<string>>();
+
+  static async come(server: TestServer, door: Door): Promise<People> {
+    const people = new People();
+    for (const who of ALL) {
+      const identity: { role: Role; name?: string } = WHO[who];
+      const credentials = await server.credentials(identity.role, identity.name);
+      const connection = await connectNats({ credentials }, { door });
+      const own = new Set<string>();
+      people.#refused.set(who, own);
+      people.#connections.set(who, connection);
+      void (async () => {
+        for await (const status of connection.status()) {
+          if (status.type !== 'error' || !(status.error instanceof errors.PermissionViolationError)) continue;
+          own.add(`${status.error.operation} ${status.error.subject}`);
+        }
+      })();
+    }
+    return people;
+  }
+
+  connection(who: Who): NatsConnection {
+    return must(this.#connections.get(who), 'a connection');
+  }
+
+  /** What the server thinks of what was sent has come. */
+  async settled(who: Who): Promise<void> {
+    await this.connection(who).flush();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+
+  /** Subjects that somebody may subscribe to. */
+  async subscribes(who: Who, subjects: readonly string[]): Promise<string[]> {
+    const subscriptions = subjects.map((subject) =>
+      this.connection(who).subscribe(subject, { callback: () => {} }),
+    );
+    await this.settled(who);
+    for (const subscription of subscriptions) subscription.unsubscribe();
+    return subjects.filter((subject) => !this.#refused.get(who)?.has(`subscription ${subject}`));
+  }
+
+  /** Subjects that somebody may publish to; nothing that is sent is well formed. */
+  async publishes(who: Who, subjects: readonly string[]): Promise<string[]> {
+    for (const subject of subjects) this.connection(who).publish(subject, 'x');
+    await this.settled(who);
+    return subjects.filter((subject) => !this.#refused.get(who)?.has(`publish ${subject}`));
+  }
+
+  async leave(): Promise<void> {
+    for (const connection of this.#connections.values()) await connection.close();
+  }
+}

@@ -1,0 +1,8 @@
+// The process of a worker, as tests start it.
+import { NatsWorker } from '../nats-worker.ts';
+import { serve, type WorkerTask } from './node-process.ts';
+
+serve(async ({ access, options }: WorkerTask) => {
+  await NatsWorker.start(access, options);
+  return null;
+});

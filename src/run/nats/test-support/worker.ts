@@ -1,8 +1,0 @@
-// The process of a worker, as tests start it.
-import { NatsWorker } from '../nats-worker.ts';
-import { serve, type WorkerTask } from './child.ts';
-
-serve(async ({ access, options }: WorkerTask) => {
-  await NatsWorker.start(access, options);
-  return null;
-});

@@ -1,0 +1,345 @@
+// A message as payloads that the server carries: cut into chunks, checked, and put together whole or given up. Nothing of
+// a message is handed on before its last byte is there and its CRC-32 is right.
+//
+// A chunk (little endian): uint32 message, index, count, bytes of the head, bytes of the body, CRC-32 of head and body,
+// bytes of the owner; then the owner as JSON, then its share of head and body. The owner says whom to tell when a message
+// of a request is given up, whichever of its chunks are lost.
+import { crc32 } from 'node:zlib';
+import { BedsideError, formatBytes } from '../../../util/index.ts';
+
+/** Whose request a message belongs to. */
+export interface Owner {
+  readonly request: string;
+  readonly epoch: number;
+  readonly requester: string;
+  /** Milliseconds until its deadline; what is not whole by then is given up. */
+  readonly remaining?: number | undefined;
+}
+
+const FIELDS = 7;
+const HEADER = 4 * FIELDS;
+
+/** Larger chunks carry nothing faster, and hold up others longer. */
+const MOST_CHUNK = 1 << 20;
+
+/** Milliseconds after its request's deadline that a message is waited for: until then its requester tells that it has ended. */
+const GRACE_MS = 1000;
+
+/** Bytes of one message. No tensor of a network comes near it. */
+const MOST_MESSAGE = 1 << 30;
+
+/**
+ * The payloads of a message.
+ * @param most bytes of a payload: what the server allows
+ * @throws BedsideError E_FABRIC when not even a head fits
+ */
+export function* encodeChunks(
+  message: number,
+  { head, body }: { readonly head: Uint8Array; readonly body: Uint8Array },
+  owner: Owner | undefined,
+  most: number,
+): Generator<Uint8Array> {
+  const told = owner ? Buffer.from(JSON.stringify(owner)) : Buffer.alloc(0);
+  const total = head.length + body.length;
+  const room = Math.min(most, MOST_CHUNK) - HEADER - told.length;
+  if (room < 1 || total > MOST_MESSAGE) {
+    throw new BedsideError(
+      'E_FABRIC',
+      `a message of ${formatBytes(total)} cannot be sent in payloads of ${formatBytes(most)}`,
+      { hint: 'raise max_payload of the NATS server; bedside cluster init sets 8 MB' },
+    );
+  }
+  const count = Math.max(1, Math.ceil(total / room));
+  const check = checkOf(head, body);
+  for (let index = 0; index < count; index++) {
+    const from = index * room;
+    const size = Math.min(room, total - from);
+    const chunk = Buffer.allocUnsafe(HEADER + told.length + size);
+    [message, index, count, head.length, body.length, check, told.length].forEach((value, at) => {
+      chunk.writeUInt32LE(value, 4 * at);
+    });
+    chunk.set(told, HEADER);
+    const start = HEADER + told.length;
+    const ofHead = head.subarray(from, from + size);
+    chunk.set(ofHead, start);
+    const inBody = Math.max(0, from - head.length);
+    chunk.set(body.subarray(inBody, inBody + size - ofHead.length), start + ofHead.length);
+    yield chunk;
+  }
+}
+
+/** What an assembler does with messages. */
+export interface AssemblerHandlers {
+  /** A whole message. The numbers belong to the receiver, the head only until it returns. */
+  readonly whole: (from: string, head: Buffer, data: Float32Array<ArrayBuffer>) => void;
+  /** A message that will never be whole, and why. */
+  readonly givenUp: (from: string, owner: Owner | undefined, why: string) => void;
+}
+
+export interface AssemblerOptions {
+  /** Bytes of messages that are not whole yet, of all senders; of one of them half. Default 256 MB. */
+  readonly memory?: number;
+  /** Milliseconds without a further chunk; default 5000. */
+  readonly patience?: number;
+  /** Milliseconds that a message has in all, if its request has no less; default 300 000. */
+  readonly most?: number;
+  /** Senders with a message that is not whole, and those of whom something is remembered; default 1024. */
+  readonly senders?: number;
+}
+
+interface Partial {
+  readonly message: number;
+  readonly count: number;
+  readonly check: number;
+  readonly owner: Owner | undefined;
+  readonly headBytes: number;
+  readonly bodyBytes: number;
+  /** What came: room is taken for that alone, and not for what is said to come. */
+  readonly pieces: Buffer[];
+  readonly silence: NodeJS.Timeout;
+  readonly end: NodeJS.Timeout;
+  next: number;
+  filled: number;
+}
+
+/** Puts messages together, of each sender one at a time: that is how a connection carries them. */
+export class Assembler {
+  readonly #handlers: AssemblerHandlers;
+  readonly #options: Required<AssemblerOptions>;
+  /** By sender, the least recently heard first. */
+  readonly #partial = new Map<string, Partial>();
+  /** By sender: the message last given up, of which more may come. The oldest are forgotten. */
+  readonly #dead = new Map<string, number>();
+  #held = 0;
+
+  constructor(
+    handlers: AssemblerHandlers,
+    { memory = 256e6, patience = 5000, most = 300_000, senders = 1024 }: AssemblerOptions = {},
+  ) {
+    this.#handlers = handlers;
+    this.#options = { memory, patience, most, senders };
+  }
+
+  /** Bytes held for messages that are not whole. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** Senders of whom something is kept. */
+  get senders(): number {
+    return new Set([...this.#partial.keys(), ...this.#dead.keys()]).size;
+  }
+
+  /** One payload. What is no chunk is not believed, and changes nothing. */
+  take(from: string, payload: Uint8Array): void {
+    const chunk = decode(payload);
+    if (!chunk) return;
+    let partial = this.#partial.get(from);
+    if (partial && partial.message !== chunk.message) {
+      this.#giveUp(
+        from,
+        partial,
+        `${partial.count - partial.next} of its ${partial.count} chunks are missing`,
+      );
+      partial = undefined;
+    }
+    if (this.#dead.get(from) === chunk.message) return;
+    if (!partial && chunk.count === 1) {
+      this.#takeWhole(from, chunk);
+      return;
+    }
+    if (!partial) {
+      partial = this.#begin(from, chunk);
+      if (!partial) return;
+    }
+    // A chunk that has been taken before says nothing new.
+    if (chunk.index < partial.next) return;
+    if (chunk.index > partial.next || !isSame(partial, chunk)) {
+      this.#giveUp(from, partial, `chunk ${partial.next + 1} of ${partial.count} is missing`);
+      return;
+    }
+    this.#fill(from, partial, chunk.bytes);
+  }
+
+  /** Forgets what is not whole: the connection was lost, and the rest will not come. */
+  clear(): void {
+    for (const [from, partial] of [...this.#partial]) this.#drop(from, partial);
+    this.#dead.clear();
+  }
+
+  /** A message of one chunk, as most are: nothing waits for the rest of it. */
+  #takeWhole(from: string, chunk: Chunk): void {
+    const { headBytes, bodyBytes, bytes } = chunk;
+    if (bytes.length !== headBytes + bodyBytes || crc32(bytes) !== chunk.check) {
+      this.#refuse(from, chunk, 'its check sum is wrong');
+      return;
+    }
+    const data = new Float32Array(bodyBytes / 4);
+    new Uint8Array(data.buffer).set(bytes.subarray(headBytes));
+    this.#handlers.whole(from, bytes.subarray(0, headBytes), data);
+  }
+
+  #refuse(from: string, { message, owner }: Chunk, why: string): undefined {
+    this.#bury(from, message);
+    this.#handlers.givenUp(from, ownerOf(owner), why);
+  }
+
+  #begin(from: string, chunk: Chunk): Partial | undefined {
+    const { message, index, count, headBytes, bodyBytes, check } = chunk;
+    const { patience, most, senders, memory } = this.#options;
+    if (index > 0) return this.#refuse(from, chunk, `its first ${index} of ${count} chunks are missing`);
+    if (headBytes + bodyBytes > memory / 2) {
+      return this.#refuse(
+        from,
+        chunk,
+        `${formatBytes(headBytes + bodyBytes)} are too much: of one sender, ${formatBytes(memory / 2)} are held at most`,
+      );
+    }
+    if (this.#partial.size >= senders) {
+      const [idle] = this.#partial;
+      if (idle) this.#giveUp(...idle, 'too many others send at the same time');
+    }
+    const owner = ownerOf(chunk.owner);
+    const within = Math.min(most, GRACE_MS + Math.max(0, owner?.remaining ?? most));
+    const giveUp = (why: string) => (): void => {
+      const late = this.#partial.get(from);
+      if (late?.message === message) this.#giveUp(from, late, why);
+    };
+    const partial: Partial = {
+      ...{ message, count, check, owner, headBytes, bodyBytes, pieces: [] },
+      silence: setTimeout(giveUp(`nothing more of it came for ${patience / 1000} s`), patience).unref(),
+      end: setTimeout(giveUp(`it was not whole within ${within / 1000} s`), within).unref(),
+      next: 0,
+      filled: 0,
+    };
+    this.#partial.set(from, partial);
+    return partial;
+  }
+
+  #fill(from: string, partial: Partial, bytes: Buffer): void {
+    const { headBytes, bodyBytes, count, check, pieces } = partial;
+    if (partial.filled + bytes.length > headBytes + bodyBytes) {
+      this.#giveUp(from, partial, 'its chunks are longer than it');
+      return;
+    }
+    if (bytes.length > 0) pieces.push(Buffer.from(bytes));
+    partial.filled += bytes.length;
+    partial.next++;
+    this.#held += bytes.length;
+    if (partial.next < count) {
+      partial.silence.refresh();
+      this.#partial.delete(from);
+      this.#partial.set(from, partial);
+      this.#makeRoom();
+      return;
+    }
+    if (partial.filled !== headBytes + bodyBytes) {
+      this.#giveUp(from, partial, 'its check sum is wrong');
+      return;
+    }
+    const data = new Float32Array(bodyBytes / 4);
+    const body = new Uint8Array(data.buffer);
+    const head = Buffer.alloc(headBytes);
+    let at = 0;
+    for (const piece of pieces) {
+      const inHead = Math.max(0, Math.min(piece.length, headBytes - at));
+      if (inHead > 0) head.set(piece.subarray(0, inHead), at);
+      body.set(piece.subarray(inHead), Math.max(0, at - headBytes));
+      at += piece.length;
+    }
+    if (checkOf(head, body) !== check) {
+      this.#giveUp(from, partial, 'its check sum is wrong');
+      return;
+    }
+    this.#drop(from, partial);
+    this.#handlers.whole(from, head, data);
+  }
+
+  /** Who holds most gives way. */
+  #makeRoom(): void {
+    while (this.#held > this.#options.memory) {
+      const [largest] = [...this.#partial].sort(([, a], [, b]) => b.filled - a.filled);
+      if (!largest) return;
+      this.#giveUp(
+        ...largest,
+        `of messages not whole yet, ${formatBytes(this.#options.memory)} are held at most`,
+      );
+    }
+  }
+
+  #giveUp(from: string, partial: Partial, why: string): void {
+    this.#drop(from, partial);
+    this.#bury(from, partial.message);
+    this.#handlers.givenUp(from, partial.owner, why);
+  }
+
+  #bury(from: string, message: number): void {
+    this.#dead.delete(from);
+    this.#dead.set(from, message);
+    if (this.#dead.size <= this.#options.senders) return;
+    for (const oldest of this.#dead.keys()) {
+      this.#dead.delete(oldest);
+      break;
+    }
+  }
+
+  #drop(from: string, { silence, end, filled }: Partial): void {
+    clearTimeout(silence);
+    clearTimeout(end);
+    this.#partial.delete(from);
+    this.#held -= filled;
+  }
+}
+
+/** Of nothing at an address of its own, zlib forgets what it had. */
+function checkOf(head: Uint8Array, body: Uint8Array): number {
+  const ofHead = crc32(head);
+  return body.length === 0 ? ofHead : crc32(body, ofHead);
+}
+
+interface Chunk {
+  readonly message: number;
+  readonly index: number;
+  readonly count: number;
+  readonly headBytes: number;
+  readonly bodyBytes: number;
+  readonly check: number;
+  /** Read when it is needed. */
+  readonly owner: Buffer;
+  readonly bytes: Buffer;
+}
+
+function isSame(partial: Partial, { count, check, headBytes, bodyBytes }: Chunk): boolean {
+  return (
+    count === partial.count &&
+    check === partial.check &&
+    headBytes === partial.headBytes &&
+    bodyBytes === partial.bodyBytes
+  );
+}
+
+/** A chunk; undefined for bytes that are none. */
+function decode(payload: Uint8Array): Chunk | undefined {
+  if (payload.length < HEADER) return undefined;
+  const view = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  const field = (at: number): number => view.readUInt32LE(4 * at);
+  const [message, index, count, headBytes, bodyBytes] = [field(0), field(1), field(2), field(3), field(4)];
+  const [check, ownerBytes] = [field(5), field(6)];
+  const start = HEADER + ownerBytes;
+  const fits = index < count && start <= payload.length && bodyBytes % 4 === 0;
+  if (!fits || headBytes + bodyBytes > MOST_MESSAGE) return undefined;
+  const owner = view.subarray(HEADER, start);
+  return { message, index, count, headBytes, bodyBytes, check, owner, bytes: view.subarray(start) };
+}
+
+function ownerOf(bytes: Buffer): Owner | undefined {
+  try {
+    const told = JSON.parse(bytes.toString()) as Record<string, unknown>;
+    const { request, epoch, requester, remaining } = told;
+    if (typeof request !== 'string' || typeof requester !== 'string' || typeof epoch !== 'number')
+      return undefined;
+    return { request, epoch, requester, ...(typeof remaining === 'number' ? { remaining } : {}) };
+  } catch {
+    return undefined;
+  }
+}

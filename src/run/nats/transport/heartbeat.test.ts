@@ -1,0 +1,123 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { BEAT_MS } from '../../protocol/fabric.ts';
+import { Watch } from './heartbeat.ts';
+
+describe('watching by beats', () => {
+  let watch: Watch;
+  let lost: string[];
+  let found: string[];
+  let restored: string[][];
+  let silent: Set<string>;
+  let sessions: Map<string, string>;
+  let standing: boolean;
+  let mute: boolean;
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] });
+    [lost, found, restored, silent, sessions] = [[], [], [], new Set(), new Map()];
+    [standing, mute] = [false, false];
+    watch = new Watch({
+      lost: (peer, why) => lost.push(`${peer}: ${why}`),
+      found: (peer) => found.push(peer),
+      restored: (peers) => restored.push([...peers].sort()),
+    });
+    for (const peer of ['a', 'b']) {
+      watch.add(peer);
+      watch.heard(peer, { session: '0' });
+    }
+    setInterval(() => {
+      for (const peer of ['a', 'b']) {
+        if (!silent.has(peer)) watch.heard(peer, { session: sessions.get(peer) ?? '0' });
+      }
+      if (standing) return;
+      watch.tick();
+      if (!mute) watch.check();
+    }, BEAT_MS);
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('a silent peer is lost within 2 s, once, and one that is heard never', () => {
+    vi.advanceTimersByTime(10_000);
+    expect(lost).toEqual([]);
+    silent.add('a');
+    vi.advanceTimersByTime(1000);
+    expect(lost).toEqual([]);
+    vi.advanceTimersByTime(1000);
+    expect(lost).toEqual(['a: it gave no sign of life']);
+    vi.advanceTimersByTime(10_000);
+    expect(lost).toHaveLength(1);
+    // Back again, and gone again.
+    expect(found).toEqual([]);
+    silent.delete('a');
+    vi.advanceTimersByTime(1000);
+    expect(found).toEqual(['a']);
+    silent.add('a');
+    vi.advanceTimersByTime(2000);
+    expect(lost).toHaveLength(2);
+    expect(found).toEqual(['a']);
+  });
+
+  it('a server that is silent makes nobody silent; when it answers again, others have time to come back', () => {
+    for (const peer of ['a', 'b']) silent.add(peer);
+    mute = true;
+    const asked = performance.now();
+    vi.advanceTimersByTime(5000);
+    expect(lost).toEqual([]);
+    mute = false;
+    watch.check(asked);
+    vi.advanceTimersByTime(1000);
+    silent.delete('a');
+    vi.advanceTimersByTime(1500);
+    expect(lost).toEqual(['b: it gave no sign of life']);
+    vi.advanceTimersByTime(5000);
+    expect(lost).toHaveLength(1);
+  });
+
+  it('one that says that it goes is lost at once', () => {
+    watch.heard('b', { session: '0', bye: 'its battery is spent' });
+    expect(lost).toEqual(['b: its battery is spent']);
+  });
+
+  it('without a server nobody is lost; back again, who stays silent is, and the others are asked again', () => {
+    for (const peer of ['a', 'b']) silent.add(peer);
+    watch.unreachable();
+    vi.advanceTimersByTime(60_000);
+    expect(lost).toEqual([]);
+    watch.reachable();
+    vi.advanceTimersByTime(500);
+    silent.delete('b');
+    vi.advanceTimersByTime(500);
+    expect([lost, restored]).toEqual([[], []]);
+    vi.advanceTimersByTime(5000);
+    expect(lost).toEqual(['a: it gave no sign of life']);
+    expect(restored).toEqual([['b']]);
+  });
+
+  it('a peer whose connection was away for less than silence is asked again', () => {
+    sessions.set('a', '1');
+    vi.advanceTimersByTime(1000);
+    expect([lost, restored]).toEqual([[], [['a']]]);
+  });
+
+  it('a first sign of life that is late is taken for one after a loss', () => {
+    watch.add('c');
+    watch.heard('c', { session: '5' });
+    expect(restored).toEqual([]);
+    watch.add('d');
+    vi.advanceTimersByTime(1000);
+    watch.heard('d', { session: '5' });
+    expect(restored).toEqual([['d']]);
+  });
+
+  it('a process that stood still itself does not blame others', () => {
+    silent.add('a');
+    standing = true;
+    vi.advanceTimersByTime(5000);
+    standing = false;
+    vi.advanceTimersByTime(BEAT_MS);
+    silent.delete('a');
+    vi.advanceTimersByTime(2000);
+    expect(lost).toEqual([]);
+  });
+});

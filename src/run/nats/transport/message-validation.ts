@@ -1,0 +1,113 @@
+// What may be believed of whom, and whether it is what it claims to be: the server says who spoke, this what he may say.
+import type { InputPart, Message } from '../../protocol/messages.ts';
+import { addressOf } from './subjects.ts';
+
+type Kind = Message['kind'];
+type FieldType = 'string' | 'number' | 'object';
+
+/** Of an input, and of what tells of a request. */
+const ASSIGNED: Readonly<Record<string, FieldType>> = {
+  ...{ request: 'string', epoch: 'number', requester: 'string', bundle: 'string', plan: 'object' },
+  ...{ samples: 'number', remaining: 'number' },
+};
+
+/** Fields that a message of a kind must have. */
+const FIELDS: Readonly<Record<Kind, Readonly<Record<string, FieldType>>>> = {
+  part: {
+    ...{ request: 'string', epoch: 'number', requester: 'string', remaining: 'number' },
+    ...{ stage: 'number', segment: 'number', tensor: 'object' },
+  },
+  plan: ASSIGNED,
+  failed: { request: 'string', epoch: 'number', error: 'object' },
+  end: { request: 'string' },
+  warm: { id: 'string', bundle: 'string', plan: 'object' },
+  warmed: { id: 'string' },
+  working: { id: 'string' },
+  ask: { id: 'string' },
+  measure: { id: 'string', bundle: 'string' },
+  refused: { id: 'string', error: 'object' },
+  report: { id: 'string', report: 'object' },
+  leaving: { why: 'string' },
+};
+
+/** Letters of an id or a name. */
+const MOST_NAME = 1024;
+
+/** Plans that are some. */
+const plans = new WeakSet<object>();
+
+/** What a worker has to say; requesters alone give orders. */
+const OF_WORKERS: ReadonlySet<Kind> = new Set<Kind>([
+  'part',
+  'failed',
+  'warmed',
+  'working',
+  'refused',
+  'report',
+  'leaving',
+]);
+
+/** Whether a message is well formed, and its sender's to send. */
+export function isPlausible(from: string, message: Message): boolean {
+  const fields = Object.hasOwn(FIELDS, message.kind) ? FIELDS[message.kind] : undefined;
+  if (!fields) return false;
+  if (!hasFields(message, fields) || !hasShortNames(message)) return false;
+  if ('plan' in message && !isKnownPlan(message.plan)) return false;
+  const fromWorker = addressOf(from).role === 'worker';
+  if (fromWorker && !OF_WORKERS.has(message.kind)) return false;
+  if ('epoch' in message && !isCount(message.epoch)) return false;
+  if (message.kind === 'plan') return message.requester === from && isCount(message.samples);
+  if (message.kind !== 'part') return true;
+  if (!isCount(message.segment) || !isCount(message.stage + 1)) return false;
+  // What a request is, he alone says who wants the result; whose the other parts are, his plan says.
+  if (message.stage >= 0) return !(fromWorker && 'plan' in message);
+  if (fromWorker || message.requester !== from) return false;
+  return hasFields(message, ASSIGNED) && isCount((message as InputPart).samples);
+}
+
+function hasFields(message: Message, fields: Readonly<Record<string, FieldType>>): boolean {
+  const values = message as unknown as Readonly<Record<string, unknown>>;
+  return Object.entries(fields).every(([field, type]) => {
+    const value = values[field];
+    return typeof value === type && value !== null;
+  });
+}
+
+/** Ids and names are kept for a while. */
+function hasShortNames(message: Message): boolean {
+  const values = message as unknown as Readonly<Record<string, unknown>>;
+  return ['id', 'request', 'requester', 'bundle'].every((field) => {
+    const value = values[field];
+    return value === undefined || (typeof value === 'string' && value.length <= MOST_NAME);
+  });
+}
+
+function isCount(value: number): boolean {
+  return Number.isInteger(value) && value >= 0;
+}
+
+/** Many messages share a plan. */
+function isKnownPlan(plan: object): boolean {
+  if (plans.has(plan)) return true;
+  if (!isPlan(plan)) return false;
+  plans.add(plan);
+  return true;
+}
+
+function isPlan({ levels, stages }: { readonly levels?: unknown; readonly stages?: unknown }): boolean {
+  if (!Array.isArray(levels) || !levels.every(isCount) || !Array.isArray(stages)) return false;
+  if (stages.length === 0) return false;
+  return stages.every(
+    (stage: { index?: unknown; segments?: unknown } | null, at) =>
+      stage?.index === at &&
+      Array.isArray(stage.segments) &&
+      stage.segments.length > 0 &&
+      stage.segments.every(isSegment),
+  );
+}
+
+function isSegment(segment: { device?: unknown; from?: unknown; to?: unknown } | null): boolean {
+  return (
+    typeof segment?.device === 'string' && isCount(segment.from as number) && isCount(segment.to as number)
+  );
+}
