@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Bundle } from '../src/bundle/index.ts';
 import { canonicalGraph } from '../src/onnx/index.ts';
-import { LocalWorkers, Requester } from '../src/run/index.ts';
+import { Coordinator, LocalWorkers } from '../src/run/index.ts';
 import { NatsSoak } from '../src/run/nats/test-support/soak-nats.ts';
 import { randomPlan, randomSample, writtenBundle } from '../src/run/test-support/bundles.ts';
 import { mixedNet } from '../src/run/test-support/mixed-net.ts';
@@ -72,7 +72,7 @@ interface Memory {
 async function overMany(requests: number, bundle: Bundle): Promise<Memory> {
   const workers = DEVICES.map((name) => ({ device: { name } }));
   await using room = await LocalWorkers.start(workers, [bundle.dir], { device: 'source', bundles: [bundle] });
-  const requester = new Requester('requester', bundle);
+  const requester = new Coordinator('requester', bundle);
   await requester.join(room.fabric);
   const random = new Random(2);
   const variants = random.shuffle([...bundle.manifest.variants]).slice(0, PLANS);

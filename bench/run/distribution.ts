@@ -3,7 +3,7 @@ import { emulated, withSeconds } from '../../src/cli/local-fleet.ts';
 import { measureDevices } from '../../src/cli/ready-plan.ts';
 import { compareWays, FLOORS, WAYS, type WayRow } from '../../src/cli/ways.ts';
 import { type Fleet, fleetOf } from '../../src/plan/index.ts';
-import { LocalWorkers, Requester } from '../../src/run/index.ts';
+import { Coordinator, LocalWorkers } from '../../src/run/index.ts';
 import { formatPercent, must } from '../../src/util/index.ts';
 import type { ResultTable } from '../lib/results.ts';
 import type { BenchModel } from './model.ts';
@@ -38,14 +38,14 @@ export async function distributionTable(model: BenchModel): Promise<ResultTable>
   const [first] = fleets;
   const here = { device: 'monitor', bundles: [bundle] };
   await using room = await LocalWorkers.start(emulated(must(first, 'a fleet')), [bundle.dir], here);
-  const requester = new Requester('requester', bundle);
+  const requester = new Coordinator('requester', bundle);
   await requester.join(room.fabric);
   const names = must(first, 'a fleet').devices.map(({ name }) => name);
   const { reports, failed } = await measureDevices(requester, names, false, () => {});
   for (const error of failed.values()) throw error;
   const rows: (readonly [string, WayRow])[] = [];
   for (const fleet of fleets) {
-    for (const { device, links } of emulated(fleet)) room.shape(device.name, links ?? {});
+    for (const { device, links } of emulated(fleet)) room.setLinks(device.name, links ?? {});
     const found = await compareWays({
       ...{ bundle, requester, accuracyAt, privacy: 'strict' },
       fleet: withSeconds(fleet, name, reports),

@@ -1,6 +1,6 @@
 // One request against the sum of what its stages compute, and the wire: in the asking process, on a worker, and cut in two.
 import { stageCosts } from '../../src/bundle/index.ts';
-import { Device, type FloatTensor, LocalWorkers, Requester, type RunPlan } from '../../src/run/index.ts';
+import { Coordinator, Device, type FloatTensor, LocalWorkers, type RunPlan } from '../../src/run/index.ts';
 import { median, must } from '../../src/util/index.ts';
 import type { ResultTable } from '../lib/results.ts';
 import type { BenchModel } from './model.ts';
@@ -77,7 +77,7 @@ async function timed(
 }
 
 /** What the devices' latest requests took for the stages of a plan, by their own clocks. */
-async function inPlaceSeconds(requester: Requester, bundle: string, plan: RunPlan): Promise<number> {
+async function inPlaceSeconds(requester: Coordinator, bundle: string, plan: RunPlan): Promise<number> {
   const reports = new Map<string, readonly (readonly number[])[]>();
   for (const name of [SOURCE, OTHER]) {
     reports.set(name, (await requester.report(name)).seconds[bundle] ?? []);
@@ -117,7 +117,7 @@ export async function overheadTable(models: readonly BenchModel[]): Promise<Resu
       const workers = [SOURCE, OTHER].map((name) => ({ device: { name } }));
       const here = { device: SOURCE, bundles: [bundle] };
       await using room = await LocalWorkers.start(workers, [bundle.dir], here, access);
-      const requester = new Requester('coordinator/bench', bundle);
+      const requester = new Coordinator('coordinator/bench', bundle);
       await requester.join(room.fabric);
       for (const [name, plan] of plansOf(bundle)) {
         await requester.warm(plan);

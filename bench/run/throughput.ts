@@ -1,5 +1,5 @@
 // Requests a second with one and with two workers of one thread each.
-import { LocalWorkers, Requester, type RunPlan } from '../../src/run/index.ts';
+import { Coordinator, LocalWorkers, type RunPlan } from '../../src/run/index.ts';
 import { must } from '../../src/util/index.ts';
 import type { ResultTable } from '../lib/results.ts';
 import type { BenchModel } from './model.ts';
@@ -27,7 +27,7 @@ export async function throughputTable(models: readonly BenchModel[]): Promise<Re
 async function perSecond({ bundle, inputs }: BenchModel, names: readonly string[]): Promise<number> {
   const workers = names.map((name) => ({ device: { name } }));
   await using room = await LocalWorkers.start(workers, [bundle.dir]);
-  const requester = new Requester('requester', bundle);
+  const requester = new Coordinator('requester', bundle);
   await requester.join(room.fabric);
   const levels = bundle.manifest.groups.map(() => 0);
   const plans = names.map(

@@ -1,7 +1,13 @@
 // What changes a plan between requests: devices that are there again, other times, and what unsure answers fall back to.
 
 import type { PlanView } from '../plan/index.ts';
-import { Drift, type Fallback, type Requester, type RunPlan, type SureAnswer } from '../run/index.ts';
+import {
+  type Coordinator,
+  type Fallback,
+  type FallbackResult,
+  LatencyDrift,
+  type RunPlan,
+} from '../run/index.ts';
 import { BedsideError, formatSeconds } from '../util/index.ts';
 import { reportsOf } from './local-fleet.ts';
 import type { Output } from './output.ts';
@@ -15,7 +21,7 @@ import type { RoomPlanner } from './room-planner.ts';
 export async function fallbackOf(
   planner: RoomPlanner,
   plans: ReadyPlans,
-  requester: Requester,
+  requester: Coordinator,
   path: string,
   margin: number | undefined,
 ): Promise<() => Fallback | undefined> {
@@ -43,12 +49,12 @@ export async function fallbackOf(
 }
 
 /** Plans anew by what devices have measured, once requests take longer or shorter than at first. */
-export function adaptation(planner: RoomPlanner, requester: Requester, output: Output) {
-  const drift = new Drift();
-  return async (answers: readonly SureAnswer[]): Promise<RunPlan | undefined> => {
-    const drifted = answers.map(({ seconds }) => drift.note(seconds)).includes(true);
+export function adaptation(planner: RoomPlanner, requester: Coordinator, output: Output) {
+  const drift = new LatencyDrift();
+  return async (answers: readonly FallbackResult[]): Promise<RunPlan | undefined> => {
+    const drifted = answers.map(({ seconds }) => drift.record(seconds)).includes(true);
     if (!drifted) return undefined;
-    drift.begin();
+    drift.reset();
     planner.learn(await reportsOf(requester, planner.fleet));
     const view = await planner.plan(new Set(requester.lost.keys()));
     if (!view) return undefined;
@@ -68,7 +74,7 @@ export function adaptation(planner: RoomPlanner, requester: Requester, output: O
 /** Plans anew when a device that was lost is there again. */
 export function returning(
   planner: Pick<RoomPlanner, 'plan'>,
-  requester: Pick<Requester, 'lost' | 'warm'>,
+  requester: Pick<Coordinator, 'lost' | 'warm'>,
   output: Pick<Output, 'note'>,
 ): () => Promise<RunPlan | undefined> {
   let known: ReadonlySet<string> = new Set();

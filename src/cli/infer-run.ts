@@ -3,20 +3,20 @@ import { assembleModel, type Bundle, findVariant } from '../bundle/index.ts';
 import type { Dataset } from '../data/index.ts';
 import { createSession, type Session, tensor } from '../engine/index.ts';
 import {
-  type Asker,
   type Fallback,
+  type FallbackResult,
   type FloatTensor,
-  inferSurely,
+  type InferenceClient,
+  inferWithFallback,
   type Replan,
   type RunPlan,
-  type SureAnswer,
 } from '../run/index.ts';
 import { argmax, assertFiniteRows, BedsideError, must } from '../util/index.ts';
 
 /** How samples run. */
 export interface InferRun {
   readonly bundle: Bundle;
-  readonly asker: Asker;
+  readonly asker: InferenceClient;
   readonly plan: RunPlan;
   readonly replan: Replan;
   /** Samples asked for at a time. */
@@ -24,7 +24,7 @@ export interface InferRun {
   /** What becomes of unsure answers; asked for each time, as devices may be lost. */
   readonly fallback: () => Fallback | undefined;
   /** Another plan after these answers, where times have changed. */
-  readonly adapt: (answers: readonly SureAnswer[]) => Promise<RunPlan | undefined>;
+  readonly adapt: (answers: readonly FallbackResult[]) => Promise<RunPlan | undefined>;
   /** Seconds. */
   readonly deadline: number;
   /** No further request is sent once it is aborted; what runs ends. */
@@ -108,8 +108,8 @@ function ask(
   input: FloatTensor,
   plan: RunPlan,
   missed: Error[],
-): Promise<SureAnswer | undefined> {
-  return inferSurely(asker, input, plan, { replan, deadline }, fallback()).catch((error: unknown) => {
+): Promise<FallbackResult | undefined> {
+  return inferWithFallback(asker, input, plan, { replan, deadline }, fallback()).catch((error: unknown) => {
     if (!BedsideError.is(error, 'E_DEADLINE')) throw error;
     missed.push(error);
     return undefined;

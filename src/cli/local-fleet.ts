@@ -2,7 +2,7 @@
 import { freemem } from 'node:os';
 import type { BundleManifest } from '../bundle/index.ts';
 import { type Fleet, fleetOf } from '../plan/index.ts';
-import type { DeviceReport, LocalWorker, Requester } from '../run/index.ts';
+import type { Coordinator, DeviceReport, LocalWorker } from '../run/index.ts';
 
 /** Measured between two processes here: about a tenth of a millisecond and a gigabyte a second. */
 const LOCAL_LINK = { latency: 1e-4, bytesPerSecond: 1e9 };
@@ -62,7 +62,7 @@ export function withSeconds(fleet: Fleet, bundle: string, reports: readonly Devi
 }
 
 /** What the devices that are not lost say of themselves. */
-export async function reportsOf(requester: Requester, { devices }: Fleet): Promise<DeviceReport[]> {
+export async function reportsOf(requester: Coordinator, { devices }: Fleet): Promise<DeviceReport[]> {
   const alive = devices.filter(({ name }) => !requester.lost.has(name));
   // One that is lost only now has done its work.
   const asked = alive.map(({ name }) => requester.report(name).catch(() => undefined));

@@ -1,6 +1,6 @@
 // From a fleet to a plan that its devices are ready for: those that do not answer, or refuse, cost their own place alone.
 import type { PlanView } from '../plan/index.ts';
-import type { DeviceReport, Requester } from '../run/index.ts';
+import type { Coordinator, DeviceReport } from '../run/index.ts';
 import { BedsideError, type ErrorCode, must } from '../util/index.ts';
 import { withoutDevices } from './local-fleet.ts';
 import type { Output } from './output.ts';
@@ -25,7 +25,7 @@ export interface Measured {
  * @throws what is no failure of a device
  */
 export async function measureDevices(
-  requester: Pick<Requester, 'measure'>,
+  requester: Pick<Coordinator, 'measure'>,
   devices: readonly string[],
   together: boolean,
   onProgress: (done: number, total: number) => void,
@@ -51,14 +51,14 @@ export async function measureDevices(
 export class ReadyPlans {
   readonly leftOut: LeftOut[] = [];
   readonly #planner: RoomPlanner;
-  readonly #requester: Pick<Requester, 'prepare'>;
+  readonly #requester: Pick<Coordinator, 'prepare'>;
   readonly #output: Pick<Output, 'note'>;
   readonly #signal: AbortSignal | undefined;
 
   /** @param signal once it is aborted, nothing is said any more, and what is being made ends */
   constructor(
     planner: RoomPlanner,
-    requester: Pick<Requester, 'prepare'>,
+    requester: Pick<Coordinator, 'prepare'>,
     output: Pick<Output, 'note'>,
     signal?: AbortSignal,
   ) {

@@ -3,7 +3,7 @@
 import type { SolverName } from '../app/index.ts';
 import type { Bundle } from '../bundle/index.ts';
 import { completeRequest, type Fleet, type PlanView, type PrivacyPreset } from '../plan/index.ts';
-import type { FloatTensor, Requester } from '../run/index.ts';
+import type { Coordinator, FloatTensor } from '../run/index.ts';
 import { median, must } from '../util/index.ts';
 import { RoomPlanner } from './room-planner.ts';
 
@@ -23,7 +23,7 @@ export interface WaysRoom {
   readonly bundle: Bundle;
   /** With what devices measured. */
   readonly fleet: Fleet;
-  readonly requester: Requester;
+  readonly requester: Coordinator;
   readonly inputs: readonly FloatTensor[];
   readonly privacy: PrivacyPreset;
   /** Accuracy at these levels, on samples that no choice was made on. */

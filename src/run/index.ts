@@ -1,25 +1,25 @@
 // Running plans: workers on a fabric, and the requester that asks them.
 export { Batcher, type BatchOptions } from './client/batches.ts';
-export { type Fallback, inferSurely, marginOf, type SureAnswer } from './client/confidence.ts';
+export { type Fallback, type FallbackResult, inferWithFallback, marginOf } from './client/confidence.ts';
 export {
-  type Answer,
-  type Asker,
+  Coordinator,
+  type InferenceClient,
+  type InferenceOptions,
+  type InferenceResult,
   type Replan,
-  Requester,
-  type RequestOptions,
 } from './client/coordinator.ts';
-export { Drift } from './client/latency-drift.ts';
+export { LatencyDrift } from './client/latency-drift.ts';
 export { Device, type DeviceOptions, type DeviceReport } from './device/device.ts';
 export { assertFits } from './device/fits.ts';
 export type { LinkOptions } from './device/link-emulation.ts';
-export { type FloatTensor, joinParts } from './device/merge-segments.ts';
-export { type ChannelRange, type Joining, StageModels } from './device/stage-model.ts';
+export { type FloatTensor, mergeSegments } from './device/merge-segments.ts';
+export { type ChannelRange, type MergeRule, StageModels } from './device/stage-model.ts';
 export { Worker, type WorkerOptions } from './device/worker.ts';
 export { LocalFabric } from './local/local-fabric.ts';
-export { type Here, type LocalWorker, LocalWorkers } from './local/local-workers.ts';
+export { type InProcessNode, type LocalWorker, LocalWorkers } from './local/local-workers.ts';
 export type {
-  BoardEntry,
   Credentials,
+  DirectoryEntry,
   Identity,
   NatsAccess,
   NatsFabric,
@@ -29,8 +29,14 @@ export type {
   ServerInfo,
   WrittenCluster,
 } from './nats/index.ts';
-export { BEAT_MS, type Endpoint, type Fabric, type NodeHandlers, SILENCE_MS } from './protocol/fabric.ts';
-export type { Assignment, ErrorWords, Message, Part } from './protocol/messages.ts';
+export {
+  type Endpoint,
+  type Fabric,
+  HEARTBEAT_MS,
+  type NodeHandlers,
+  SILENCE_MS,
+} from './protocol/fabric.ts';
+export type { Assignment, NodeMessage, SerializedError, TensorMessage } from './protocol/messages.ts';
 export type { RunPlan } from './protocol/plan.ts';
 
 /** All of the NATS fabric. Loaded when it is asked for: what runs on one machine does without. */

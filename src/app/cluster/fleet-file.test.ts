@@ -2,10 +2,10 @@ import { hostname } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { fleetOf } from '../../plan/index.ts';
 import { manifestOf } from '../../plan/test-support/manifests.ts';
-import type { BoardEntry } from '../../run/index.ts';
+import type { FleetEntry } from '../../run/index.ts';
 import { fleetFileOf, hasMeasured, takenFrom } from './fleet-file.ts';
 
-function entry(name: string, given: Partial<BoardEntry> = {}): BoardEntry {
+function entry(name: string, given: Partial<FleetEntry> = {}): FleetEntry {
   return {
     ...{ version: 1, name, host: hostname(), since: '', macsPerSecond: 2e9, seconds: {}, memory: 1e9 },
     ...{ memoryUsed: 0, joulesPerMac: 0, joulesPerByteSent: 0, sessions: 0, bytesSent: 0 },

@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import type { BundleManifest } from '../../bundle/index.ts';
 import type { FleetFile } from '../../plan/index.ts';
-import type { BoardEntry } from '../../run/index.ts';
+import type { FleetEntry } from '../../run/index.ts';
 import { BedsideError } from '../../util/index.ts';
 
 /** Most devices of a fleet, and most letters of their names. */
@@ -27,7 +27,7 @@ export interface FleetFileOptions {
  * A fleet file of the announced workers. A figure that cannot be true is clamped or left out; it does not affect other devices.
  * @throws BedsideError E_FLEET when nobody is there, or the source is missing or not trusted
  */
-export function fleetFileOf(entries: readonly BoardEntry[], options: FleetFileOptions = {}): unknown {
+export function fleetFileOf(entries: readonly FleetEntry[], options: FleetFileOptions = {}): unknown {
   const source = sourceOf(entries, options.source);
   const { taken } = takenFrom(entries, source);
   const names = new Set(taken.map(({ name }) => name));
@@ -52,11 +52,11 @@ export function fleetFileOf(entries: readonly BoardEntry[], options: FleetFileOp
 
 /** As many as a fleet can have: first the source, then trusted devices, then others. `left` names the rest. */
 export function takenFrom(
-  entries: readonly BoardEntry[],
+  entries: readonly FleetEntry[],
   source: string,
-): { readonly taken: readonly BoardEntry[]; readonly left: readonly string[] } {
+): { readonly taken: readonly FleetEntry[]; readonly left: readonly string[] } {
   const named = entries.filter(({ name }) => name.length <= MOST_NAME);
-  const rank = ({ name, trusted }: BoardEntry): number => (name === source ? 0 : trusted ? 1 : 2);
+  const rank = ({ name, trusted }: FleetEntry): number => (name === source ? 0 : trusted ? 1 : 2);
   const sorted = named.toSorted((a, b) => rank(a) - rank(b));
   const names = new Set(sorted.slice(0, MOST_DEVICES).map(({ name }) => name));
   return {
@@ -67,7 +67,7 @@ export function takenFrom(
 
 /** Whether a device has timed the stages of a bundle itself, and announces times that can be true. */
 export function hasMeasured(
-  { bundles, seconds }: BoardEntry,
+  { bundles, seconds }: FleetEntry,
   { sha256, manifest }: { readonly sha256: string; readonly manifest: BundleManifest },
 ): boolean {
   const { name, stages, ratios } = manifest;
@@ -87,7 +87,7 @@ function isTable(table: readonly (readonly number[])[]): boolean {
   );
 }
 
-function deviceOf(entry: BoardEntry, { bundle }: FleetFileOptions): FleetFile['devices'][number] {
+function deviceOf(entry: FleetEntry, { bundle }: FleetFileOptions): FleetFile['devices'][number] {
   const { name, host, emulated, macsPerSecond, memory, battery, joulesPerMac, joulesPerByteSent, trusted } =
     entry;
   const said = Object.entries(emulated).map(([what, value]) => `${what} ${value}`);
@@ -111,7 +111,7 @@ function deviceOf(entry: BoardEntry, { bundle }: FleetFileOptions): FleetFile['d
 }
 
 /** The named device; otherwise a trusted one of this machine, where the input is. */
-function sourceOf(entries: readonly BoardEntry[], named: string | undefined): string {
+function sourceOf(entries: readonly FleetEntry[], named: string | undefined): string {
   const there = entries.map(({ name }) => name).join(', ') || 'nobody';
   if (entries.length === 0) {
     throw new BedsideError('E_FLEET', 'no worker is there', {

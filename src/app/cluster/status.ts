@@ -1,6 +1,6 @@
 // State of a cluster: its server, what is stored, and its fleet.
 import { resolve } from 'node:path';
-import { type BoardEntry, loadNats, type ServerInfo } from '../../run/index.ts';
+import { type FleetEntry, loadNats, type ServerInfo } from '../../run/index.ts';
 import type { Journal } from '../reporter.ts';
 import { findAccess, type ServerOptions } from './access.ts';
 import { readProcess, type ServerProcess } from './server-process.ts';
@@ -19,7 +19,7 @@ export interface ClusterStatus {
   readonly process?: ServerProcess;
   /** From the status page, where it can be reached. */
   readonly connections?: readonly ServerConnection[];
-  readonly fleet: readonly BoardEntry[];
+  readonly fleet: readonly FleetEntry[];
 }
 
 type ServerCertificate = NonNullable<ServerInfo['certificate']>;
@@ -46,13 +46,13 @@ export async function readClusterStatus(
 ): Promise<ClusterStatus> {
   const { monitor = MONITOR_URL, credentials: folder } = options;
   const access = await findAccess(options, ['operator', 'observer', 'coordinator']);
-  const { connectNats, FleetBoard, readServer, RENEWAL_MS, OPEN_NOTE } = await loadNats();
+  const { connectNats, FleetDirectory, readServerInfo, RENEWAL_MS, OPEN_NOTE } = await loadNats();
   const connection = await connectNats(access);
   try {
-    const { storage, certificate, ...server } = await readServer(connection, access);
+    const { storage, certificate, ...server } = await readServerInfo(connection, access);
     const connections = await readConnections(monitor);
     const process = folder === undefined ? undefined : await readProcess(resolve(folder));
-    const fleet = await (await FleetBoard.open(connection, access.credentials)).read();
+    const fleet = await (await FleetDirectory.open(connection, access.credentials)).read();
     if (!access.credentials) journal?.note(OPEN_NOTE);
     return {
       server: {

@@ -13,7 +13,7 @@ import {
   type PrivacyPreset,
   parseFleet,
 } from '../../plan/index.ts';
-import { Batcher, type Fallback, LocalWorkers, type Replan, Requester } from '../../run/index.ts';
+import { Batcher, Coordinator, type Fallback, LocalWorkers, type Replan } from '../../run/index.ts';
 import { BedsideError, must, readTextChecked } from '../../util/index.ts';
 import { EXIT, examples } from '../command-line.ts';
 import { adaptation, fallbackOf, returning } from '../infer-adapt.ts';
@@ -161,7 +161,7 @@ async function infer(path: string, asked: InferOptions): Promise<void> {
           bundles: [bundle],
         }),
       );
-  const requester = new Requester(room?.requester ?? 'requester', bundle);
+  const requester = new Coordinator(room?.requester ?? 'requester', bundle);
   await requester.join(must(room ?? workers, 'workers').fabric);
   const interrupt = Interrupt.atOnce(output);
   const plans = new ReadyPlans(planner, requester, output, interrupt.signal);
@@ -225,7 +225,7 @@ function measuredBy({ measure }: InferOptions, room: NatsRoom | undefined, { dev
 
 interface Making {
   readonly planner: RoomPlanner;
-  readonly requester: Requester;
+  readonly requester: Coordinator;
   readonly plans: ReadyPlans;
   readonly path: string;
 }

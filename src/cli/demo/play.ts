@@ -5,7 +5,7 @@ import type { Dataset } from '../../data/index.ts';
 import { tensor } from '../../engine/index.ts';
 import { type PlanRequest, REQUEST_DEFAULTS } from '../../plan/index.ts';
 import { argmax, findCriterion } from '../../prune/index.ts';
-import { type FloatTensor, LocalWorkers, type NatsAccess, Requester } from '../../run/index.ts';
+import { Coordinator, type FloatTensor, LocalWorkers, type NatsAccess } from '../../run/index.ts';
 import { formatBytes, formatPercent, formatSeconds, must } from '../../util/index.ts';
 import { SingleMachine } from '../infer-run.ts';
 import { Interrupt } from '../interrupt.ts';
@@ -94,7 +94,7 @@ export async function play(options: PlayOptions, output: Output): Promise<Played
     const ways = await (async () => {
       if (interrupt.signal.aborted) return [];
       await using room = await output.during('starting devices', start);
-      const requester = new Requester(ASKING, bundle);
+      const requester = new Coordinator(ASKING, bundle);
       await requester.join(room.fabric);
       const single = new SingleMachine(bundle);
       try {

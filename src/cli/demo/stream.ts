@@ -3,14 +3,14 @@ import type { Bundle } from '../../bundle/index.ts';
 import type { Fleet, PlanView } from '../../plan/index.ts';
 import { argmax } from '../../prune/index.ts';
 import {
+  Coordinator,
   type Fabric,
+  type FallbackResult,
   type FloatTensor,
-  inferSurely,
+  inferWithFallback,
   type LinkOptions,
   type Replan,
-  Requester,
   type RunPlan,
-  type SureAnswer,
 } from '../../run/index.ts';
 import { formatSeconds, must } from '../../util/index.ts';
 import { emulated, withSeconds } from '../local-fleet.ts';
@@ -23,7 +23,7 @@ import { withLink } from './fleet.ts';
 export interface DemoRoom {
   readonly fabric: Fabric;
   kill(device: string): unknown;
-  shape(device: string, links: LinkOptions): unknown;
+  setLinks(device: string, links: LinkOptions): unknown;
 }
 
 /** What the stream needs. */
@@ -45,7 +45,7 @@ export interface StreamedRequest {
   readonly answer: string;
   readonly right: boolean | null;
   readonly margin: number;
-  readonly fallback: SureAnswer['fallback'];
+  readonly fallback: FallbackResult['fallback'];
   readonly levels: readonly number[];
   readonly devices: readonly string[];
   readonly seconds: number;
@@ -71,7 +71,7 @@ export const ASKING = 'coordinator/demo';
 /** Plans, and runs requests while a link is throttled and a device is killed. */
 export async function stream(options: StreamOptions, output: Output): Promise<readonly StreamedRequest[]> {
   const { bundle, room, fleet, request } = options;
-  const requester = new Requester(ASKING, bundle);
+  const requester = new Coordinator(ASKING, bundle);
   await requester.join(room.fabric);
   try {
     const measured = await measuredFleet(bundle, fleet, requester, output);
@@ -88,7 +88,7 @@ export async function stream(options: StreamOptions, output: Output): Promise<re
 export async function measuredFleet(
   { manifest }: Bundle,
   fleet: Fleet,
-  requester: Requester,
+  requester: Coordinator,
   output: Output,
 ): Promise<Fleet> {
   const names = fleet.devices.map(({ name }) => name);
@@ -103,14 +103,14 @@ export async function measuredFleet(
 class Teller {
   readonly told: StreamedRequest[] = [];
   readonly #options: StreamOptions;
-  readonly #requester: Requester;
+  readonly #requester: Coordinator;
   readonly #planner: RoomPlanner;
   readonly #output: Output;
   readonly #views = new Map<RunPlan, PlanView>();
   /** Seconds that fill a bar. */
   #longest = 0;
 
-  constructor(options: StreamOptions, requester: Requester, planner: RoomPlanner, output: Output) {
+  constructor(options: StreamOptions, requester: Coordinator, planner: RoomPlanner, output: Output) {
     this.#options = options;
     this.#requester = requester;
     this.#planner = planner;
@@ -131,7 +131,7 @@ class Teller {
     const [linked] = devicesOf(view).filter((name) => name !== source);
     if (linked !== undefined) {
       const slow = withLink(this.#planner.fleet, source, linked, THROTTLE);
-      for (const { device, links } of emulated(slow)) room.shape(device.name, links ?? {});
+      for (const { device, links } of emulated(slow)) room.setLinks(device.name, links ?? {});
       this.#say(`the link ${source} - ${linked} falls to a twentieth`);
       view = await this.#act('link throttled', view, UNAWARE);
       this.#planner.fleet = slow;
@@ -160,7 +160,7 @@ class Teller {
     return now;
   }
 
-  async #infer(view: PlanView): Promise<SureAnswer> {
+  async #infer(view: PlanView): Promise<FallbackResult> {
     const { inputs, request } = this.#options;
     const input = must(inputs[this.told.length % inputs.length], 'an input');
     const replan: Replan = async (lost) => {
@@ -170,7 +170,7 @@ class Teller {
     };
     const plan = await this.#planner.unpruned(new Set(this.#requester.lost.keys()));
     if (plan) this.#views.set(plan, plan);
-    return inferSurely(
+    return inferWithFallback(
       this.#requester,
       input,
       view,
@@ -187,7 +187,7 @@ class Teller {
   }
 
   /** Tells a request; returns the plan that the next one goes by. */
-  #tell(act: string, answer: SureAnswer, before: PlanView): PlanView {
+  #tell(act: string, answer: FallbackResult, before: PlanView): PlanView {
     const { classes, labels, inputs } = this.#options;
     const view = this.#views.get(answer.plan) ?? before;
     const sample = this.told.length % inputs.length;

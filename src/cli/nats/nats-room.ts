@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { findAccess, fleetFileOf, hasMeasured, type ServerOptions } from '../../app/index.ts';
 import { type Bundle, MANIFEST_FILE } from '../../bundle/index.ts';
 import { type Fleet, fleetOf } from '../../plan/index.ts';
-import { type BoardEntry, type Fabric, loadNats, type NatsAccess } from '../../run/index.ts';
+import { type FleetEntry, type Fabric, loadNats, type NatsAccess } from '../../run/index.ts';
 import { BedsideError, readFileChecked } from '../../util/index.ts';
 import type { Output } from '../output.ts';
 
@@ -35,12 +35,12 @@ export async function openNatsRoom(
   output: Output,
 ): Promise<NatsRoom> {
   const access = await findAccess(options, ['coordinator', 'client']);
-  const { NatsFabric, connectNats, FleetBoard } = await loadNats();
+  const { NatsFabric, connectNats, FleetDirectory } = await loadNats();
   await publish(bundle, access, output);
   const connection = await connectNats(access);
-  let entries: BoardEntry[];
+  let entries: FleetEntry[];
   try {
-    const board = await FleetBoard.open(connection, access.credentials);
+    const board = await FleetDirectory.open(connection, access.credentials);
     const { source } = options;
     const expected = given?.devices.map(({ name }) => name) ?? (source === undefined ? [] : [source]);
     entries = await board.read(expected);
@@ -83,7 +83,7 @@ async function publish(bundle: Bundle, access: NatsAccess, output: Output): Prom
 }
 
 /** The given fleet, if all of it is there. */
-function present(given: Fleet, entries: readonly BoardEntry[]): Fleet {
+function present(given: Fleet, entries: readonly FleetEntry[]): Fleet {
   const there = new Map(entries.map((entry) => [entry.name, entry]));
   const missing = given.devices.filter(({ name }) => !there.has(name)).map(({ name }) => name);
   if (missing.length > 0) {

@@ -11,7 +11,7 @@ import { localPlanOf, onOneMachine, randomPlan, randomSample, splitBundle } from
 import { inOneProcess } from '../test-support/in-one-process.ts';
 import { mixedNet } from '../test-support/mixed-net.ts';
 import { Batcher } from './batches.ts';
-import type { Asker } from './coordinator.ts';
+import type { InferenceClient } from './coordinator.ts';
 
 const DEVICES = ['source', 'b', 'c', 'd'];
 
@@ -76,7 +76,7 @@ describe('a batch', () => {
 
   it('that has more time than one of its requests leaves that one its deadline', async () => {
     let answer = (): void => {};
-    const asker: Asker = {
+    const asker: InferenceClient = {
       infer: (logits) =>
         new Promise((resolve) => {
           answer = () => resolve({ logits, seconds: 1, plan, replanned: 0 });
@@ -94,7 +94,7 @@ describe('a batch', () => {
 
   it('that fails fails for each, and a request in a hurry waits for nobody', async () => {
     const seen: (number | undefined)[] = [];
-    const asker: Asker = {
+    const asker: InferenceClient = {
       infer: async ({ dims }) => {
         seen.push(dims[0]);
         throw new BedsideError('E_LOST', 'gone');

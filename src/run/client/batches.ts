@@ -1,15 +1,15 @@
 // Requests with one plan that come close together run as one batch: one message a hop and one run a stage for all of them.
 import { tensor } from '../../engine/index.ts';
 import { BedsideError, type ErrorCode, must } from '../../util/index.ts';
-import { type FloatTensor, joinParts } from '../device/merge-segments.ts';
+import { type FloatTensor, mergeSegments } from '../device/merge-segments.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import {
-  type Answer,
-  type Asker,
   DEFAULT_DEADLINE,
-  missed,
-  patienceOf,
-  type RequestOptions,
+  deadlineError,
+  type InferenceClient,
+  type InferenceOptions,
+  type InferenceResult,
+  timeoutOf,
 } from './coordinator.ts';
 
 /** How requests are gathered. */
@@ -26,12 +26,12 @@ const ALONE: ReadonlySet<ErrorCode> = new Set(['E_DEVICE', 'E_NOT_FINITE', 'E_DA
 interface Waiting {
   readonly input: FloatTensor;
   readonly samples: number;
-  readonly options: RequestOptions;
+  readonly options: InferenceOptions;
   readonly start: number;
   /** Milliseconds, on the clock of `performance`. */
   readonly end: number;
   readonly timer: NodeJS.Timeout;
-  readonly resolve: (answer: Answer) => void;
+  readonly resolve: (answer: InferenceResult) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -46,26 +46,26 @@ interface Batch {
  * cannot afford to wait for the window runs at once, with those that wait already; a batch that does not fit on a device,
  * or of which a sample or its scores are not finite, runs one by one.
  */
-export class Batcher implements Asker {
-  readonly #asker: Asker;
+export class Batcher implements InferenceClient {
+  readonly #asker: InferenceClient;
   readonly #options: BatchOptions;
   readonly #open = new Map<string, Batch>();
   /** How many batches of more than one request there were. */
   batches = 0;
 
-  constructor(asker: Asker, options: BatchOptions) {
+  constructor(asker: InferenceClient, options: BatchOptions) {
     this.#asker = asker;
     this.#options = options;
   }
 
-  infer(input: FloatTensor, plan: RunPlan, options: RequestOptions = {}): Promise<Answer> {
+  infer(input: FloatTensor, plan: RunPlan, options: InferenceOptions = {}): Promise<InferenceResult> {
     const start = performance.now();
     const { deadline = DEFAULT_DEADLINE } = options;
     const samples = input.dims[0] ?? 1;
     const key = keyOf(plan, input);
     return new Promise((resolve, reject) => {
       // The batch that it runs in may have more time than this request has.
-      const timer = setTimeout(() => reject(missed(deadline)), patienceOf(deadline));
+      const timer = setTimeout(() => reject(deadlineError(deadline)), timeoutOf(deadline));
       const end = start + 1000 * deadline;
       const waiting = { input, samples, options, start, end, timer, resolve, reject };
       const open = this.#open.get(key);
@@ -103,7 +103,7 @@ export class Batcher implements Asker {
     const inputs = waiting.map(({ input }) => input);
     const deadline = Math.max(...waiting.map(left));
     try {
-      const together = joinParts(inputs, { kind: 'concat', axis: 0 });
+      const together = mergeSegments(inputs, { kind: 'concat', axis: 0 });
       const answer = await this.#asker.infer(together, plan, { ...first.options, deadline });
       share(answer, waiting);
     } catch (error) {
@@ -126,7 +126,7 @@ export class Batcher implements Asker {
 }
 
 /** To each request its own rows. */
-function share(answer: Answer, waiting: readonly Waiting[]): void {
+function share(answer: InferenceResult, waiting: readonly Waiting[]): void {
   const { data, dims } = answer.logits;
   const row = data.length / must(dims[0], 'a batch');
   let at = 0;

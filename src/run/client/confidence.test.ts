@@ -4,8 +4,8 @@ import { tensor } from '../../engine/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { FloatTensor } from '../device/merge-segments.ts';
 import type { RunPlan } from '../protocol/plan.ts';
-import { inferSurely, marginOf } from './confidence.ts';
-import type { Asker, RequestOptions } from './coordinator.ts';
+import { inferWithFallback, marginOf } from './confidence.ts';
+import type { InferenceClient, InferenceOptions } from './coordinator.ts';
 
 const input = tensor(Float32Array.of(1), [1, 1]) as FloatTensor;
 const pruned: RunPlan = { levels: [0, 2], stages: [] };
@@ -13,8 +13,8 @@ const unpruned: RunPlan = { levels: [0, 0], stages: [] };
 
 /** Answers by plan; what was asked for. */
 function asker(answer: (plan: RunPlan) => Float32Array | BedsideError) {
-  const asked: { plan: RunPlan; options: RequestOptions | undefined }[] = [];
-  const infer: Asker['infer'] = async (_, plan, options) => {
+  const asked: { plan: RunPlan; options: InferenceOptions | undefined }[] = [];
+  const infer: InferenceClient['infer'] = async (_, plan, options) => {
     asked.push({ plan, options });
     const given = answer(plan);
     if (given instanceof BedsideError) throw given;
@@ -43,7 +43,7 @@ describe('an unsure answer', () => {
 
   it('is given again by the unpruned network, in the time that is left', async () => {
     const asks = asker((plan) => (plan === pruned ? UNSURE : SURE));
-    const answer = await inferSurely(asks, input, pruned, { deadline }, fallback);
+    const answer = await inferWithFallback(asks, input, pruned, { deadline }, fallback);
     expect(answer).toMatchObject({ plan: unpruned, fallback: 'taken', margin: marginOf(SURE) });
     expect(asks.asked.map(({ plan }) => plan)).toEqual([pruned, unpruned]);
     expect(asks.asked[1]?.options?.deadline).toBeLessThan(deadline);
@@ -56,7 +56,7 @@ describe('an unsure answer', () => {
       [pruned, UNSURE, undefined],
     ] as const) {
       const asks = asker(() => logits);
-      const answer = await inferSurely(asks, input, plan, { deadline }, way);
+      const answer = await inferWithFallback(asks, input, plan, { deadline }, way);
       expect(answer).toMatchObject({ plan, fallback: 'none' });
       expect(asks.asked).toHaveLength(1);
     }
@@ -64,7 +64,7 @@ describe('an unsure answer', () => {
 
   it('stands when the time left is less than predicted', async () => {
     const asks = asker(() => UNSURE);
-    const answer = await inferSurely(asks, input, pruned, { deadline }, { ...fallback, seconds: 10 });
+    const answer = await inferWithFallback(asks, input, pruned, { deadline }, { ...fallback, seconds: 10 });
     expect(answer).toMatchObject({ plan: pruned, fallback: 'late' });
     expect(asks.asked).toHaveLength(1);
   });
@@ -72,10 +72,10 @@ describe('an unsure answer', () => {
   it('stands when the second run has no result, and an error of the first is the request’s', async () => {
     const late = new BedsideError('E_DEADLINE', 'no result');
     const asks = asker((plan) => (plan === pruned ? UNSURE : late));
-    const answer = await inferSurely(asks, input, pruned, { deadline }, fallback);
+    const answer = await inferWithFallback(asks, input, pruned, { deadline }, fallback);
     expect(answer).toMatchObject({ plan: pruned, fallback: 'failed', margin: marginOf(UNSURE) });
     const lost = asker(() => new BedsideError('E_LOST', 'gone'));
-    await expect(inferSurely(lost, input, pruned, { deadline }, fallback)).rejects.toMatchObject({
+    await expect(inferWithFallback(lost, input, pruned, { deadline }, fallback)).rejects.toMatchObject({
       code: 'E_LOST',
     });
   });

@@ -2,7 +2,7 @@
 import { BedsideError } from '../../util/index.ts';
 import type { FloatTensor } from '../device/merge-segments.ts';
 import type { RunPlan } from '../protocol/plan.ts';
-import type { Answer, Asker, RequestOptions } from './coordinator.ts';
+import type { InferenceClient, InferenceOptions, InferenceResult } from './coordinator.ts';
 
 /** When a request runs again, and how. */
 export interface Fallback {
@@ -15,7 +15,7 @@ export interface Fallback {
 }
 
 /** An answer, with what was done about its confidence. */
-export interface SureAnswer extends Answer {
+export interface FallbackResult extends InferenceResult {
   /** Of the answer that is given. */
   readonly margin: number;
   /** `taken`: unpruned; `late`, `failed`: wanted, but there was no time left, or it had no result in time. */
@@ -41,13 +41,13 @@ export function marginOf(output: ArrayLike<number>): number {
  * of the second run, the answer of the first is given: an unsure answer is better than none, and it says that it is.
  * @throws as `Asker.infer`
  */
-export async function inferSurely(
-  asker: Asker,
+export async function inferWithFallback(
+  asker: InferenceClient,
   input: FloatTensor,
   plan: RunPlan,
-  options: RequestOptions & { readonly deadline: number },
+  options: InferenceOptions & { readonly deadline: number },
   fallback?: Fallback,
-): Promise<SureAnswer> {
+): Promise<FallbackResult> {
   const start = performance.now();
   const first = await asker.infer(input, plan, options);
   const margin = marginOf(first.logits.data);

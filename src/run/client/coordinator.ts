@@ -2,25 +2,25 @@
 import type { BundleManifest } from '../../bundle/index.ts';
 import { assertFiniteRows, assertFiniteSamples, BedsideError, must } from '../../util/index.ts';
 import type { DeviceReport } from '../device/device.ts';
-import { type FloatTensor, joinParts } from '../device/merge-segments.ts';
-import { errorOf, shortText } from '../protocol/error-codec.ts';
+import { type FloatTensor, mergeSegments } from '../device/merge-segments.ts';
+import { deserializeError, displayText } from '../protocol/error-codec.ts';
 import type { Endpoint, Fabric } from '../protocol/fabric.ts';
-import type { Assignment, Message, Part } from '../protocol/messages.ts';
+import type { Assignment, NodeMessage, TensorMessage } from '../protocol/messages.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import {
-  type AnswerMessage,
-  freshId,
-  type Question,
-  type QuestionLimits,
-  Questions,
+  newId,
+  PendingQueries,
+  type Query,
+  type QueryReply,
+  type QueryTimeouts,
 } from '../protocol/queries.ts';
-import { assertResult, credibleReport } from './result-validation.ts';
+import { assertResult, validatedReport } from './result-validation.ts';
 
 /** Another plan without the devices that are lost; undefined when there is none. */
 export type Replan = (lost: ReadonlySet<string>) => Promise<RunPlan | undefined>;
 
 /** What is asked of a requester. */
-export interface RequestOptions {
+export interface InferenceOptions {
   /** Seconds; default 60. */
   readonly deadline?: number | undefined;
   /** Without it, a lost device ends the request with E_LOST. */
@@ -28,7 +28,7 @@ export interface RequestOptions {
 }
 
 /** A result. */
-export interface Answer {
+export interface InferenceResult {
   readonly logits: FloatTensor;
   /** Seconds from the request to its result. */
   readonly seconds: number;
@@ -38,14 +38,14 @@ export interface Answer {
 }
 
 /** Who runs a plan on an input: a requester, or what gathers requests for it. */
-export interface Asker {
-  infer(input: FloatTensor, plan: RunPlan, options?: RequestOptions): Promise<Answer>;
+export interface InferenceClient {
+  infer(input: FloatTensor, plan: RunPlan, options?: InferenceOptions): Promise<InferenceResult>;
 }
 
 interface Pending {
   readonly id: string;
   readonly input: FloatTensor;
-  readonly options: RequestOptions;
+  readonly options: InferenceOptions;
   readonly start: number;
   readonly end: number;
   epoch: number;
@@ -55,7 +55,7 @@ interface Pending {
   /** Of the last stage, by segment. */
   parts: (FloatTensor | undefined)[];
   readonly timer: NodeJS.Timeout;
-  readonly resolve: (answer: Answer) => void;
+  readonly resolve: (answer: InferenceResult) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -66,11 +66,11 @@ export const DEFAULT_DEADLINE = 60;
  * Asks the workers of a fabric, for one bundle. What comes is compared with its own plans: results, failures and answers
  * count from the devices that they were asked of alone, and no plan in a message is read.
  */
-export class Requester implements Asker {
+export class Coordinator implements InferenceClient {
   readonly name: string;
   readonly #bundle: { readonly sha256: string; readonly manifest: BundleManifest };
   readonly #pending = new Map<string, Pending>();
-  readonly #questions: Questions;
+  readonly #questions: PendingQueries;
   /** Devices of its plans, and those that it asked. */
   readonly #watched = new Set<string>();
   readonly #lost = new Map<string, string>();
@@ -80,11 +80,11 @@ export class Requester implements Asker {
   constructor(
     name: string,
     bundle: { readonly sha256: string; readonly manifest: BundleManifest },
-    limits?: QuestionLimits,
+    limits?: QueryTimeouts,
   ) {
     this.name = name;
     this.#bundle = bundle;
-    this.#questions = new Questions((device, why) => this.#lose(device, why), limits);
+    this.#questions = new PendingQueries((device, why) => this.#lose(device, why), limits);
   }
 
   async join(fabric: Fabric): Promise<void> {
@@ -121,8 +121,8 @@ export class Requester implements Asker {
     await Promise.all(
       devicesOf(plan).map(async (device) => {
         try {
-          const answer = await this.#ask(device, { kind: 'warm', id: freshId(), bundle, plan });
-          if (answer.kind === 'warmed' && answer.error) unready.set(device, errorOf(answer.error));
+          const answer = await this.#ask(device, { kind: 'warm', id: newId(), bundle, plan });
+          if (answer.kind === 'warmed' && answer.error) unready.set(device, deserializeError(answer.error));
         } catch (error) {
           unready.set(device, BedsideError.is(error) ? error : lostError(device, 'it cannot be asked'));
         }
@@ -136,7 +136,7 @@ export class Requester implements Asker {
    * @throws BedsideError E_LOST when it is gone or does not answer; E_DEVICE for what cannot be so
    */
   async report(device: string): Promise<DeviceReport> {
-    return this.#reported(device, { kind: 'ask', id: freshId() });
+    return this.#reported(device, { kind: 'ask', id: newId() });
   }
 
   /**
@@ -144,13 +144,13 @@ export class Requester implements Asker {
    * @throws BedsideError as `report`, and why the device refuses
    */
   async measure(device: string): Promise<DeviceReport> {
-    return this.#reported(device, { kind: 'measure', id: freshId(), bundle: this.#bundle.sha256 });
+    return this.#reported(device, { kind: 'measure', id: newId(), bundle: this.#bundle.sha256 });
   }
 
-  async #reported(device: string, question: Question): Promise<DeviceReport> {
+  async #reported(device: string, question: Query): Promise<DeviceReport> {
     const answer = await this.#ask(device, question);
-    if (answer.kind === 'report') return credibleReport(device, this.#bundle.manifest, answer.report);
-    if (answer.kind === 'refused') throw errorOf(answer.error);
+    if (answer.kind === 'report') return validatedReport(device, this.#bundle.manifest, answer.report);
+    if (answer.kind === 'refused') throw deserializeError(answer.error);
     throw new BedsideError('E_INTERNAL', `internal: '${device}' answered ${answer.kind}`);
   }
 
@@ -159,13 +159,13 @@ export class Requester implements Asker {
    * @param input one sample or a batch, `[batch, …]`; only the plan's first device is sent it
    * @throws BedsideError E_DATA for an input that is not finite, E_DEADLINE, E_LOST, E_NOT_FINITE for scores that are no answer, and what a device could not do
    */
-  async infer(input: FloatTensor, plan: RunPlan, options: RequestOptions = {}): Promise<Answer> {
+  async infer(input: FloatTensor, plan: RunPlan, options: InferenceOptions = {}): Promise<InferenceResult> {
     assertFiniteSamples({ name: 'a request', size: input.dims[0] ?? 1, samples: input.data });
-    const id = freshId();
+    const id = newId();
     const start = performance.now();
     const { deadline = DEFAULT_DEADLINE } = options;
-    return new Promise<Answer>((resolve, reject) => {
-      const timer = setTimeout(() => this.#miss(id, deadline), patienceOf(deadline));
+    return new Promise<InferenceResult>((resolve, reject) => {
+      const timer = setTimeout(() => this.#miss(id, deadline), timeoutOf(deadline));
       const end = start + 1000 * deadline;
       const pending: Pending = {
         ...{ id, input, options, start, end, plan, timer, resolve, reject },
@@ -181,7 +181,7 @@ export class Requester implements Asker {
   }
 
   /** What a message does. A duplicate, one of an epoch that has passed, or of somebody who was not asked, does nothing. */
-  receive(from: string, message: Message): void {
+  receive(from: string, message: NodeMessage): void {
     switch (message.kind) {
       case 'part':
         this.#take(from, message);
@@ -189,7 +189,7 @@ export class Requester implements Asker {
       case 'failed': {
         const pending = this.#pending.get(message.request);
         if (pending?.epoch !== message.epoch || !devicesOf(pending.plan).includes(from)) break;
-        this.#fail(pending, errorOf(message.error));
+        this.#fail(pending, deserializeError(message.error));
         break;
       }
       case 'leaving':
@@ -233,7 +233,7 @@ export class Requester implements Asker {
     this.#endpoint?.watch(device);
   }
 
-  #take(from: string, { request, epoch, stage, segment, tensor }: Part): void {
+  #take(from: string, { request, epoch, stage, segment, tensor }: TensorMessage): void {
     const pending = this.#pending.get(request);
     if (pending?.epoch !== epoch || stage !== pending.plan.stages.length - 1) return;
     if (must(pending.plan.stages[stage], 'a stage').segments[segment]?.device !== from) return;
@@ -256,7 +256,7 @@ export class Requester implements Asker {
     }
     const { split } = must(manifest.stages[stage], 'a stage');
     try {
-      const logits = joinParts(
+      const logits = mergeSegments(
         parts,
         split === 'partial-sums' ? { kind: 'sum' } : { kind: 'concat', axis: 1 },
       );
@@ -275,7 +275,7 @@ export class Requester implements Asker {
 
   #lose(peer: string, told: string): void {
     if (this.#lost.has(peer)) return;
-    const why = shortText(told);
+    const why = displayText(told);
     this.#lost.set(peer, why);
     this.#questions.lose(lostError(peer, why), peer);
     for (const pending of [...this.#pending.values()]) {
@@ -323,7 +323,7 @@ export class Requester implements Asker {
   #miss(id: string, deadline: number): void {
     const pending = this.#pending.get(id);
     if (!pending) return;
-    this.#fail(pending, missed(deadline));
+    this.#fail(pending, deadlineError(deadline));
   }
 
   #fail(pending: Pending, error: Error): void {
@@ -341,7 +341,7 @@ export class Requester implements Asker {
     }
   }
 
-  #ask(to: string, question: Question): Promise<AnswerMessage> {
+  #ask(to: string, question: Query): Promise<QueryReply> {
     const why = this.#lost.get(to);
     if (why !== undefined) return Promise.reject(lostError(to, why));
     const answer = this.#questions.ask(to, question);
@@ -356,12 +356,12 @@ export class Requester implements Asker {
  * process does are late by some.
  * @param deadline seconds
  */
-export function patienceOf(deadline: number): number {
+export function timeoutOf(deadline: number): number {
   return 1000 * deadline - Math.min(20, 50 * deadline);
 }
 
 /** @param deadline seconds */
-export function missed(deadline: number): BedsideError {
+export function deadlineError(deadline: number): BedsideError {
   return new BedsideError('E_DEADLINE', `no result within ${deadline} s`, {
     hint: 'allow more time, or plan at lower levels or on faster devices',
   });

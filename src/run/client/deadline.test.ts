@@ -7,7 +7,7 @@ import type { FloatTensor } from '../device/merge-segments.ts';
 import { localPlanOf } from '../test-support/bundles.ts';
 import { mixedNet } from '../test-support/mixed-net.ts';
 import { Batcher } from './batches.ts';
-import { type Asker, Requester } from './coordinator.ts';
+import { Coordinator, type InferenceClient } from './coordinator.ts';
 
 describe('a deadline', () => {
   beforeEach(() => {
@@ -29,9 +29,9 @@ describe('a deadline', () => {
     [10, 9979, 9981],
     [0.1, 94, 96],
   ])('of %f s is met by 20 ms, or a twentieth of it', async (deadline, before, after) => {
-    const requester = new Requester('requester', { ...bundle, sha256: '' });
+    const requester = new Coordinator('requester', { ...bundle, sha256: '' });
     const batcher = new Batcher(requester, { most: 4, window: 0.01 });
-    for (const asker of [requester, batcher] satisfies Asker[]) {
+    for (const asker of [requester, batcher] satisfies InferenceClient[]) {
       let code = '';
       asker.infer(input, plan, { deadline }).catch((error) => {
         code = error.code;

@@ -13,7 +13,7 @@ import { Worker } from '../device/worker.ts';
 import { LocalFabric } from '../local/local-fabric.ts';
 import { LocalWorkers } from '../local/local-workers.ts';
 import type { Endpoint, Fabric, NodeHandlers } from '../protocol/fabric.ts';
-import type { InputPart, Message } from '../protocol/messages.ts';
+import type { InputMessage, NodeMessage } from '../protocol/messages.ts';
 import {
   localPlanOf,
   onOneMachine,
@@ -25,7 +25,7 @@ import {
 import { until } from '../test-support/fabric-suite.ts';
 import { inOneProcess } from '../test-support/in-one-process.ts';
 import { mixedNet } from '../test-support/mixed-net.ts';
-import { Requester } from './coordinator.ts';
+import { Coordinator } from './coordinator.ts';
 
 const DEVICES = ['source', 'b', 'c', 'd'];
 
@@ -107,7 +107,7 @@ describe('plans on workers', () => {
     const input = randomSample(bundle, new Random(4));
     await run.requester.infer(input, plan);
     const started = run.fabric.sent.find(({ message }) => message.kind === 'part' && message.stage === -1);
-    const message = started?.message as InputPart;
+    const message = started?.message as InputMessage;
     const results = () =>
       run.fabric.sent.filter(({ to, message: m }) => to === 'requester' && m.kind === 'part').length;
     expect(results()).toBe(1);
@@ -153,7 +153,7 @@ describe('plans on workers', () => {
     await using run = await inProcess([{ name: 'source' }]);
     const { seconds } = await run.requester.measure('source');
     expect(seconds[bundle.manifest.name]).toHaveLength(bundle.manifest.stages.length);
-    const stranger = new Requester('stranger', { ...bundle, sha256: 'other' });
+    const stranger = new Coordinator('stranger', { ...bundle, sha256: 'other' });
     await stranger.join(run.fabric);
     await expect(stranger.measure('source')).rejects.toMatchObject({ code: 'E_FABRIC' });
     await stranger.close();
@@ -194,7 +194,7 @@ class Unreliable implements Fabric {
 
   async join(name: string, handlers: NodeHandlers): Promise<Endpoint> {
     const end = await this.#inner.join(name, handlers);
-    const send = (to: string, message: Message): void => {
+    const send = (to: string, message: NodeMessage): void => {
       const fate = this.#random.uniform();
       if (fate < 0.01) return;
       const copies = fate < 0.3 ? 2 : 1;
@@ -220,7 +220,7 @@ describe('an unreliable fabric', () => {
     const devices = DEVICES.map((name) => new Device({ name }, [bundle]));
     const workers = devices.map((device) => new Worker(device));
     for (const worker of workers) await worker.join(fabric);
-    const requester = new Requester('requester', bundle);
+    const requester = new Coordinator('requester', bundle);
     await requester.join(fabric);
     const plans = Array.from({ length: 4 }, () => randomPlan(bundle, DEVICES, random));
     const found = { right: 0, late: 0 };
@@ -259,7 +259,7 @@ describe('workers in processes of their own', () => {
       [{ device: { name: 'source' } }, { device: { name: 'b', speed: 0.1 } }, { device: { name: 'c' } }],
       [bundle.dir],
     );
-    const requester = new Requester('requester', bundle);
+    const requester = new Coordinator('requester', bundle);
     await requester.join(workers.fabric);
     const random = new Random(8);
     const all = ['source', 'b', 'c'];

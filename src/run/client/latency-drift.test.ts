@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { Drift } from './latency-drift.ts';
+import { LatencyDrift } from './latency-drift.ts';
 
 describe('drift of a plan', () => {
-  const note = (drift: Drift, seconds: number, times: number): boolean[] =>
-    Array.from({ length: times }, () => drift.note(seconds));
+  const note = (drift: LatencyDrift, seconds: number, times: number): boolean[] =>
+    Array.from({ length: times }, () => drift.record(seconds));
 
   it('is told when requests take longer or shorter than at first, by their median', () => {
     for (const factor of [1.6, 0.6]) {
-      const drift = new Drift();
+      const drift = new LatencyDrift();
       expect(note(drift, 1, 40)).not.toContain(true);
       // Half of the latest are not yet most of them.
       expect(note(drift, factor, 7)).not.toContain(true);
@@ -16,10 +16,10 @@ describe('drift of a plan', () => {
   });
 
   it('is not told of a few slow requests, nor of a new plan', () => {
-    const drift = new Drift();
+    const drift = new LatencyDrift();
     note(drift, 1, 24);
     expect(note(drift, 50, 7)).not.toContain(true);
-    drift.begin();
+    drift.reset();
     expect(note(drift, 50, 40)).not.toContain(true);
   });
 });

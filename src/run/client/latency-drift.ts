@@ -7,18 +7,18 @@ const LATEST = 16;
 const FACTOR = 1.5;
 
 /** Seconds of the requests of one plan. */
-export class Drift {
+export class LatencyDrift {
   #first: number[] = [];
   #latest: number[] = [];
 
   /** A plan is new. */
-  begin(): void {
+  reset(): void {
     this.#first = [];
     this.#latest = [];
   }
 
   /** Takes one request's seconds; true when the latest take half as long again as the first did, or less than two thirds. */
-  note(seconds: number): boolean {
+  record(seconds: number): boolean {
     if (this.#first.length < FIRST) {
       this.#first.push(seconds);
       return false;

@@ -47,7 +47,7 @@ export function assertResult(
  * @param told what came
  * @throws BedsideError E_DEVICE for one that cannot be so
  */
-export function credibleReport(
+export function validatedReport(
   device: string,
   manifest: BundleManifest,
   told: Readonly<Partial<Record<keyof DeviceReport, unknown>>>,

@@ -7,7 +7,7 @@ import { type RunPlan, wholePlan } from '../protocol/plan.ts';
 import { assertFits } from './fits.ts';
 import type { FloatTensor } from './merge-segments.ts';
 import { SessionCache } from './session-cache.ts';
-import { Fusing, type Span, spanAt, spansOn } from './stage-fusion.ts';
+import { StageFusion, type StageSpan, spanAt, spansOn } from './stage-fusion.ts';
 import { StageModels } from './stage-model.ts';
 import { StageTimes } from './stage-times.ts';
 
@@ -54,7 +54,7 @@ const LONG_ENOUGH = 0.5;
 const LONG_MACS = 2.5e7;
 
 /** A segment of a stage; `last` is the last of the stages that run as one with it. */
-interface Piece extends Span {
+interface Piece extends StageSpan {
   readonly segment: number;
 }
 
@@ -65,7 +65,7 @@ export class Device {
   readonly #sessions: SessionCache<Session>;
   readonly #times = new Map<string, StageTimes>();
   readonly #thread = new ComputeThread();
-  readonly #fusing = new Fusing();
+  readonly #fusing = new StageFusion();
   #joules: number;
   #bytesSent = 0;
   #isStopping = false;
@@ -161,7 +161,7 @@ export class Device {
     const samples = input.dims[0] ?? 1;
     const key = this.#key(bundle, plan, { ...span, segment });
     const fused = span.last > stage && this.#sessions.has(key);
-    if (span.last > stage && !fused) this.#fusing.missed(request, key, { bundle, plan, span });
+    if (span.last > stage && !fused) this.#fusing.recordUnfused(request, key, { bundle, plan, span });
     const last = fused ? span.last : stage;
     const session = await this.#session(bundle, plan, { first: stage, last, segment }, request, samples);
     const feeds = { [stages.stage(stage).input]: input };
@@ -178,7 +178,7 @@ export class Device {
       stages.stage(last).output,
       usual && usual * samples,
     );
-    times?.note(work, share, seconds / samples);
+    times?.record(work, share, seconds / samples);
     const macs = work.reduce((sum, one) => sum + one.macs, 0);
     this.#joules -= (this.options.joulesPerMac ?? 0) * macs * share * samples;
     if (result.type === 'float32') return { output: result, last };
@@ -238,10 +238,10 @@ export class Device {
   /** The request needs its sessions no longer. Whole stages that it ran one by one, as others did before, become one. */
   end(request: string): void {
     this.#sessions.unpin(request);
-    for (const { bundle, plan, span } of this.#fusing.due(request)) void this.#fuse(bundle, plan, span);
+    for (const { bundle, plan, span } of this.#fusing.takeDue(request)) void this.#fuse(bundle, plan, span);
   }
 
-  async #fuse(bundle: string, plan: RunPlan, span: Span): Promise<void> {
+  async #fuse(bundle: string, plan: RunPlan, span: StageSpan): Promise<void> {
     if (!this.#sessions.fits(this.#bytes(bundle, plan, span))) return;
     const hold = `fusing ${span.first}-${span.last}`;
     // What goes wrong with it goes wrong for the request that needs it, in its own name.
@@ -278,7 +278,7 @@ export class Device {
     return `${bundle}|${weights}${stages.key(piece, plan.levels)}|${part}`;
   }
 
-  #bytes(bundle: string, plan: RunPlan, span: Span) {
+  #bytes(bundle: string, plan: RunPlan, span: StageSpan) {
     const count = must(plan.stages[span.first], 'a stage').segments.length;
     const costs = stagesOf(span).map((stage) => this.stages(bundle).costs(stage, plan.levels));
     return {
@@ -348,7 +348,7 @@ function rangeOf(plan: RunPlan, { first, segment }: Piece) {
   return segments.length === 1 ? undefined : must(segments[segment], `segment ${segment}`);
 }
 
-function stagesOf({ first, last }: Span): number[] {
+function stagesOf({ first, last }: StageSpan): number[] {
   return Array.from({ length: last - first + 1 }, (_, at) => first + at);
 }
 

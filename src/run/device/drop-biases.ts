@@ -25,7 +25,7 @@ const ADDED: Readonly<Record<string, readonly number[]>> = {
  * From the last weighted layer to the output: biases become 0 and other summands go, in place.
  * @throws BedsideError E_INTERNAL where what follows the layer is no chain
  */
-export function dropSummands(model: Model): void {
+export function dropBiases(model: Model): void {
   const { graph } = model;
   const shapes = symbolicShapes(model);
   const builder = new GraphBuilder(graph);

@@ -1,8 +1,8 @@
 // Parts that come before their requester has told what they belong to: they wait a moment, and not for everything. Who
 // holds most gives way first, so that nobody pushes out what others sent.
-import type { Part } from '../protocol/messages.ts';
+import type { TensorMessage } from '../protocol/messages.ts';
 
-export interface EarlyOptions {
+export interface EarlyMessageOptions {
   /** Bytes of all parts that wait; default 64 MB. */
   readonly memory?: number;
   /** Parts that wait; default 4096. */
@@ -12,24 +12,24 @@ export interface EarlyOptions {
 }
 
 /** A part, and who sent it. */
-export interface Early {
+export interface EarlyMessage {
   readonly from: string;
-  readonly part: Part;
+  readonly part: TensorMessage;
   readonly until: number;
 }
 
 /** Bytes that count for a part beside its numbers. */
 const HEAD = 256;
 
-export class EarlyParts {
-  readonly #options: Required<EarlyOptions>;
+export class EarlyMessages {
+  readonly #options: Required<EarlyMessageOptions>;
   /** By sender: bytes, and parts in the order they came. */
-  readonly #senders = new Map<string, { bytes: number; parts: Early[] }>();
+  readonly #senders = new Map<string, { bytes: number; parts: EarlyMessage[] }>();
   #bytes = 0;
   #count = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ memory = 64e6, most = 4096, patience = 5000 }: EarlyOptions = {}) {
+  constructor({ memory = 64e6, most = 4096, patience = 5000 }: EarlyMessageOptions = {}) {
     this.#options = { memory, most, patience };
   }
 
@@ -38,7 +38,7 @@ export class EarlyParts {
     return { bytes: this.#bytes, parts: this.#count };
   }
 
-  add(from: string, part: Part): void {
+  add(from: string, part: TensorMessage): void {
     const now = performance.now();
     const { patience, memory, most } = this.#options;
     this.#expire(now);
@@ -53,10 +53,10 @@ export class EarlyParts {
   }
 
   /** What came of a request under an epoch. */
-  take(requester: string, request: string, epoch: number): Early[] {
+  take(requester: string, request: string, epoch: number): EarlyMessage[] {
     if (this.#count === 0) return [];
     this.#expire(performance.now());
-    const found: Early[] = [];
+    const found: EarlyMessage[] = [];
     this.#keep((early) => {
       const { part } = early;
       const is = part.request === request && part.requester === requester && part.epoch === epoch;
@@ -101,7 +101,7 @@ export class EarlyParts {
     return timer.unref();
   }
 
-  #keep(keeps: (early: Early) => boolean): void {
+  #keep(keeps: (early: EarlyMessage) => boolean): void {
     for (const [from, sender] of this.#senders) {
       const kept = sender.parts.filter(keeps);
       if (kept.length === sender.parts.length) continue;
@@ -114,6 +114,6 @@ export class EarlyParts {
   }
 }
 
-function sizeOf({ tensor }: Part): number {
+function sizeOf({ tensor }: TensorMessage): number {
   return HEAD + tensor.data.byteLength;
 }

@@ -4,7 +4,7 @@ import { BedsideError, formatBytes, formatJoules, must } from '../../util/index.
 import type { RunPlan } from '../protocol/plan.ts';
 
 /** What of a device a plan may take; as `DeviceOptions`. */
-export interface DeviceRoom {
+export interface DeviceCapacity {
   readonly name: string;
   readonly memory?: number | undefined;
   readonly battery?: number | undefined;
@@ -27,7 +27,7 @@ export interface FitOptions {
 export function assertFits(
   manifest: BundleManifest,
   plan: RunPlan,
-  device: DeviceRoom,
+  device: DeviceCapacity,
   { samples = 1, costsOf = (stage) => stageCosts(manifest, stage, plan.levels) }: FitOptions = {},
 ): void {
   let [weights, activations, joules] = [0, 0, 0];

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { freeAir, ShapedLinks } from './link-emulation.ts';
+import { EmulatedLinks, newSharedChannel } from './link-emulation.ts';
 
 describe('shaped links', () => {
   it('take their time for bytes, one thing after another, and the latency on top', () => {
-    const links = new ShapedLinks({
+    const links = new EmulatedLinks({
       bytesPerSecond: 1000,
       latency: 0.01,
       to: { near: { bytesPerSecond: 1e6 } },
@@ -15,12 +15,12 @@ describe('shaped links', () => {
   });
 
   it('that are not shaped wait for nothing', () => {
-    expect(new ShapedLinks().delay('far', 1e9, 0)).toBe(0);
+    expect(new EmulatedLinks().delay('far', 1e9, 0)).toBe(0);
   });
 
   it('of one channel wait for each other', () => {
     let now = 0;
-    const air = freeAir(() => now);
+    const air = newSharedChannel(() => now);
     expect([air(10), air(5)]).toEqual([10, 15]);
     now = 12;
     expect(air(5)).toBe(8);

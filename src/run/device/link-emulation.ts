@@ -10,10 +10,10 @@ export interface LinkOptions {
 }
 
 /** A channel that several devices share: milliseconds until so many of sending are over, which begin when it is free. */
-export type Air = (sending: number) => number | Promise<number>;
+export type SharedChannel = (sending: number) => number | Promise<number>;
 
 /** A free channel, on a clock of milliseconds. */
-export function freeAir(clock: () => number): (sending: number) => number {
+export function newSharedChannel(clock: () => number): (sending: number) => number {
   let free = Number.NEGATIVE_INFINITY;
   return (sending) => {
     const now = clock();
@@ -23,10 +23,10 @@ export function freeAir(clock: () => number): (sending: number) => number {
 }
 
 /** Links of which is kept when they are free. */
-const MOST_LINKS = 1024;
+const MAX_LINKS = 1024;
 
 /** Delays what goes out; a link carries one thing after another. */
-export class ShapedLinks {
+export class EmulatedLinks {
   readonly #options: LinkOptions;
   readonly #free = new Map<string, number>();
 
@@ -51,7 +51,7 @@ export class ShapedLinks {
     const { sending, latency } = this.times(to, bytes);
     const sent = Math.max(now, this.#free.get(to) ?? 0) + sending;
     // Links that are free again are as if nothing had been sent.
-    if (this.#free.size >= MOST_LINKS)
+    if (this.#free.size >= MAX_LINKS)
       for (const [one, until] of this.#free) if (until <= now) this.#free.delete(one);
     this.#free.set(to, sent);
     return sent + latency - now;

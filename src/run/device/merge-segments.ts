@@ -1,7 +1,7 @@
 // Puts together what the segments of a stage gave.
 import { type Tensor, tensor } from '../../engine/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
-import type { Joining } from './stage-model.ts';
+import type { MergeRule } from './stage-model.ts';
 
 /** A float32 tensor: what goes from stage to stage. */
 export type FloatTensor = Extract<Tensor, { type: 'float32' }>;
@@ -11,7 +11,7 @@ export type FloatTensor = Extract<Tensor, { type: 'float32' }>;
  * is passed on as it is.
  * @throws BedsideError E_DEVICE for parts that do not fit together
  */
-export function joinParts(parts: readonly FloatTensor[], joining: Joining): FloatTensor {
+export function mergeSegments(parts: readonly FloatTensor[], joining: MergeRule): FloatTensor {
   const first = must(parts[0], 'a part');
   if (parts.length === 1) return first;
   return joining.kind === 'sum' ? summed(first, parts) : concatenated(first, parts, joining.axis);

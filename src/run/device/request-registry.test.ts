@@ -1,10 +1,10 @@
 // What a device keeps of requests, and of whom.
 import { afterEach, describe, expect, it } from 'vitest';
 import { tensor } from '../../engine/index.ts';
-import type { Assignment, Part } from '../protocol/messages.ts';
-import { EarlyParts } from './early-messages.ts';
+import type { Assignment, TensorMessage } from '../protocol/messages.ts';
+import { EarlyMessages } from './early-messages.ts';
 import type { FloatTensor } from './merge-segments.ts';
-import { MOST_REMEMBERED, MOST_REQUESTERS, MOST_RUNNING, RequestBook } from './request-registry.ts';
+import { MAX_REMEMBERED, MAX_REQUESTERS, MAX_RUNNING, RequestRegistry } from './request-registry.ts';
 
 const floats = (count: number): FloatTensor => tensor(new Float32Array(count), [count]) as FloatTensor;
 
@@ -21,13 +21,15 @@ function told(requester: string, request: string, given: Partial<Assignment> = {
 }
 
 describe('requests on a device', () => {
-  const books: RequestBook[] = [];
+  const books: RequestRegistry[] = [];
   afterEach(() => {
     for (const book of books.splice(0)) book.clear();
   });
   function bookOf(memory?: number) {
     const forgotten: string[] = [];
-    const book = new RequestBook('me', memory, ({ request, epoch }) => forgotten.push(`${request} ${epoch}`));
+    const book = new RequestRegistry('me', memory, ({ request, epoch }) =>
+      forgotten.push(`${request} ${epoch}`),
+    );
     books.push(book);
     return { book, forgotten };
   }
@@ -50,13 +52,13 @@ describe('requests on a device', () => {
   it('are so many of one requester, and of so many requesters; those of others stay', () => {
     const { book } = bookOf();
     const kept = book.open(told('a', 'r'));
-    for (let at = 0; at < MOST_RUNNING; at++) book.open(told('greedy', `r${at}`));
+    for (let at = 0; at < MAX_RUNNING; at++) book.open(told('greedy', `r${at}`));
     expect(() => book.open(told('greedy', 'more'))).toThrow(/2048 requests of 'greedy'/);
     expect(() => book.open(told('b', 'r'))).not.toThrow();
-    for (let at = 0; at < 3 * MOST_REQUESTERS; at++) book.note(`idle ${at}`);
-    expect(book.requesters).toHaveLength(MOST_REQUESTERS);
+    for (let at = 0; at < 3 * MAX_REQUESTERS; at++) book.addRequester(`idle ${at}`);
+    expect(book.requesters).toHaveLength(MAX_REQUESTERS);
     expect(book.find('a', 'r', 0)).toBe(kept);
-    for (let at = 0; at < MOST_REQUESTERS - 3; at++) book.open(told(`busy ${at}`, 'r'));
+    for (let at = 0; at < MAX_REQUESTERS - 3; at++) book.open(told(`busy ${at}`, 'r'));
     expect(() => book.open(told('one more', 'r'))).toThrow(/256 requesters/);
     expect(book.find('a', 'r', 0)).toBe(kept);
   });
@@ -65,11 +67,11 @@ describe('requests on a device', () => {
     const { book } = bookOf();
     book.open(told('a', 'r'));
     book.end('a', 'r');
-    book.note('b');
-    for (let at = 0; at < 3 * MOST_REMEMBERED; at++) book.end('b', `r${at}`);
+    book.addRequester('b');
+    for (let at = 0; at < 3 * MAX_REMEMBERED; at++) book.end('b', `r${at}`);
     expect(book.find('a', 'r', 0)).toBe('dead');
     expect(book.find('b', 'r0', 0)).toBe('early');
-    expect(book.find('b', `r${3 * MOST_REMEMBERED - 1}`, 0)).toBe('dead');
+    expect(book.find('b', `r${3 * MAX_REMEMBERED - 1}`, 0)).toBe('dead');
   });
 
   it('hold parts within the memory of the device, of one requester half of it', () => {
@@ -77,19 +79,19 @@ describe('requests on a device', () => {
     const { book } = bookOf(1);
     const megabyte = 1 << 18;
     const greedy = Array.from({ length: 9 }, (_, at) => book.open(told('greedy', `r${at}`)));
-    for (const running of greedy.slice(0, 8)) book.take(running, 0, 0, floats(megabyte));
-    expect(() => book.take(greedy[8] as never, 0, 0, floats(megabyte))).toThrow(/no room .* 'greedy'/);
+    for (const running of greedy.slice(0, 8)) book.addTensor(running, 0, 0, floats(megabyte));
+    expect(() => book.addTensor(greedy[8] as never, 0, 0, floats(megabyte))).toThrow(/no room .* 'greedy'/);
     const other = book.open(told('a', 'r'));
     book.open(told('a', 's'));
-    expect(() => book.take(other, 0, 0, floats(megabyte))).not.toThrow();
+    expect(() => book.addTensor(other, 0, 0, floats(megabyte))).not.toThrow();
     // What came before is not taken again, and what ends makes room.
-    book.take(greedy[0] as never, 0, 0, floats(megabyte));
+    book.addTensor(greedy[0] as never, 0, 0, floats(megabyte));
     book.end('greedy', 'r1');
-    expect(() => book.take(greedy[8] as never, 0, 0, floats(megabyte))).not.toThrow();
+    expect(() => book.addTensor(greedy[8] as never, 0, 0, floats(megabyte))).not.toThrow();
     book.end('greedy', 'r2');
-    book.take(greedy[0] as never, 0, 1, floats(1));
-    expect(book.whole(greedy[0] as never, 0)?.map(({ data }) => data.length)).toEqual([megabyte, 1]);
-    expect(book.whole(greedy[0] as never, 0)).toBeUndefined();
+    book.addTensor(greedy[0] as never, 0, 1, floats(1));
+    expect(book.takeComplete(greedy[0] as never, 0)?.map(({ data }) => data.length)).toEqual([megabyte, 1]);
+    expect(book.takeComplete(greedy[0] as never, 0)).toBeUndefined();
   });
 
   it('end a while after their deadline, however far that is said to be', () => {
@@ -103,7 +105,7 @@ describe('requests on a device', () => {
 });
 
 describe('parts that come too early', () => {
-  function partOf(request: string, size: number, given: Partial<Part> = {}): Part {
+  function partOf(request: string, size: number, given: Partial<TensorMessage> = {}): TensorMessage {
     return {
       ...{ kind: 'part', request, epoch: 0, requester: 'a', stage: 0, segment: 0, remaining: 60_000 },
       ...{ tensor: floats(size), ...given },
@@ -111,7 +113,7 @@ describe('parts that come too early', () => {
   }
 
   it('wait for their request and epoch', () => {
-    const early = new EarlyParts();
+    const early = new EarlyMessages();
     for (const part of [partOf('r', 1), partOf('r', 2, { epoch: 1 }), partOf('s', 3)]) early.add('b', part);
     early.add('c', partOf('r', 4));
     const sizes = early.take('a', 'r', 0).map(({ from, part }) => `${from} ${part.tensor.data.length}`);
@@ -123,7 +125,7 @@ describe('parts that come too early', () => {
   });
 
   it('are held within bounds, and who sends most loses them first', () => {
-    const early = new EarlyParts({ memory: 100_000, most: 50 });
+    const early = new EarlyMessages({ memory: 100_000, most: 50 });
     early.add('honest', partOf('r', 1000));
     for (let at = 0; at < 1000; at++) early.add('greedy', partOf(`large ${at}`, 5000));
     for (let at = 0; at < 1000; at++) early.add('many', partOf(`small ${at}`, 0));
@@ -137,7 +139,7 @@ describe('parts that come too early', () => {
   });
 
   it('wait a moment, and no longer than their request', async () => {
-    const early = new EarlyParts({ patience: 40 });
+    const early = new EarlyMessages({ patience: 40 });
     early.add('b', partOf('gone', 1, { remaining: 0 }));
     expect(early.take('a', 'gone', 0)).toEqual([]);
     early.add('b', partOf('r', 1));

@@ -7,16 +7,16 @@ import type { RunPlan } from '../protocol/plan.ts';
 import type { FloatTensor } from './merge-segments.ts';
 
 /** Requests of one requester that run here at a time. */
-export const MOST_RUNNING = 2048;
+export const MAX_RUNNING = 2048;
 
 /** Requests of one requester that are remembered, so that what comes late of them changes nothing. */
-export const MOST_REMEMBERED = 1024;
+export const MAX_REMEMBERED = 1024;
 
 /** Requesters that are known at a time; of those without running requests the least recent goes first. */
-export const MOST_REQUESTERS = 256;
+export const MAX_REQUESTERS = 256;
 
 /** Milliseconds that a request runs here at most, whatever its deadline: a day. */
-export const MOST_REMAINING = 86_400_000;
+export const MAX_REMAINING = 86_400_000;
 
 /** Milliseconds after its deadline at which a request ends here: its requester, which tells when it ended, may be gone. */
 const GRACE_MS = 1000;
@@ -25,13 +25,13 @@ const GRACE_MS = 1000;
 const LEAST_WAITING = 16 << 20;
 
 /** Parts of a stage that came. */
-interface Arrived {
+interface StageInputs {
   readonly tensors: (FloatTensor | undefined)[];
   left: number;
 }
 
 /** One request, as its requester told of it here; its plan, bundle and requester stay as they are. */
-export interface Running {
+export interface ActiveRequest {
   readonly requester: string;
   readonly request: string;
   readonly epoch: number;
@@ -41,7 +41,7 @@ export interface Running {
   /** Milliseconds, on the clock of `performance`. */
   readonly end: number;
   /** By stage. */
-  readonly arrived: Map<number, Arrived>;
+  readonly arrived: Map<number, StageInputs>;
   /** Of parts that wait or are being computed with. */
   bytes: number;
   /** Whether all that its stages need is here. */
@@ -52,31 +52,31 @@ export interface Running {
 }
 
 /** What is known of one requester. */
-interface Known {
-  readonly running: Map<string, Running>;
+interface RequesterState {
+  readonly running: Map<string, ActiveRequest>;
   /** By request: its last epoch; Infinity when it has ended. The oldest are forgotten. */
   readonly epochs: Map<string, number>;
   bytes: number;
 }
 
 /** What a message of a request is for. */
-export type Standing = Running | 'early' | 'dead';
+export type RequestState = ActiveRequest | 'early' | 'dead';
 
 /** Requests that have not ended here, and what is remembered of those that have. */
-export class RequestBook {
+export class RequestRegistry {
   readonly #device: string;
   /** Bytes of parts that wait, of all requesters; of one of them half. */
   readonly #memory: number;
-  readonly #onForgotten: (running: Running) => void;
+  readonly #onForgotten: (running: ActiveRequest) => void;
   /** The least recent first. */
-  readonly #known = new Map<string, Known>();
+  readonly #known = new Map<string, RequesterState>();
 
   /**
    * @param device whose plans they are
    * @param memory bytes of the device; unknown: of the machine
    * @param onForgotten a request ended here, in whatever way
    */
-  constructor(device: string, memory: number | undefined, onForgotten: (running: Running) => void) {
+  constructor(device: string, memory: number | undefined, onForgotten: (running: ActiveRequest) => void) {
     this.#device = device;
     this.#memory = Math.max(LEAST_WAITING, Math.min(memory ?? Number.POSITIVE_INFINITY, totalmem() / 4));
     this.#onForgotten = onForgotten;
@@ -92,17 +92,17 @@ export class RequestBook {
     return [...this.#known.keys()];
   }
 
-  all(): Running[] {
+  all(): ActiveRequest[] {
     return [...this.#known.values()].flatMap(({ running }) => [...running.values()]);
   }
 
   /** Takes note of somebody who asks. */
-  note(requester: string): void {
+  addRequester(requester: string): void {
     this.#of(requester);
   }
 
   /** What is to be done with a message of a request. */
-  find(requester: string, request: string, epoch: number): Standing {
+  find(requester: string, request: string, epoch: number): RequestState {
     const known = this.#known.get(requester);
     const running = known?.running.get(request);
     if (running?.epoch === epoch) return running;
@@ -113,22 +113,22 @@ export class RequestBook {
    * Opens a request under an epoch; one of its earlier epochs ends.
    * @throws BedsideError E_DEVICE when there are too many
    */
-  open({ requester, request, epoch, bundle, plan, samples, remaining }: Assignment): Running {
+  open({ requester, request, epoch, bundle, plan, samples, remaining }: Assignment): ActiveRequest {
     const known = this.#of(requester);
     const before = known.running.get(request);
     if (before) this.#forget(known, before);
     this.#remember(known, request, epoch);
-    if (known.running.size >= MOST_RUNNING) {
-      throw this.#tooMuch(`runs ${MOST_RUNNING} requests of '${requester}' already`);
+    if (known.running.size >= MAX_RUNNING) {
+      throw this.#tooMuch(`runs ${MAX_RUNNING} requests of '${requester}' already`);
     }
     // A number that is none is no time at all.
-    const left = remaining > 0 ? Math.min(remaining, MOST_REMAINING) : 0;
-    const running: Running = {
+    const left = remaining > 0 ? Math.min(remaining, MAX_REMAINING) : 0;
+    const running: ActiveRequest = {
       ...{ requester, request, epoch, bundle, plan, samples, arrived: new Map(), bytes: 0, ready: false },
       end: performance.now() + left,
       left: plan.stages.flatMap(({ segments }) => segments).filter(({ device }) => device === this.#device)
         .length,
-      expiry: setTimeout(() => this.end(requester, request), Math.min(left + GRACE_MS, MOST_REMAINING)),
+      expiry: setTimeout(() => this.end(requester, request), Math.min(left + GRACE_MS, MAX_REMAINING)),
     };
     running.expiry.unref();
     known.running.set(request, running);
@@ -139,7 +139,7 @@ export class RequestBook {
    * Takes a part from its holder by the plan; one that came before, or that nothing here needs, is not taken.
    * @throws BedsideError E_DEVICE when parts of this requester take too much memory
    */
-  take(running: Running, stage: number, segment: number, tensor: FloatTensor): void {
+  addTensor(running: ActiveRequest, stage: number, segment: number, tensor: FloatTensor): void {
     const expected = stage < 0 ? 1 : (running.plan.stages[stage]?.segments.length ?? 0);
     const arrived = running.arrived.get(stage) ?? {
       tensors: Array.from<FloatTensor | undefined>({ length: expected }),
@@ -153,14 +153,14 @@ export class RequestBook {
   }
 
   /** All parts of a stage, once they are there: given one time. */
-  whole(running: Running, stage: number): readonly FloatTensor[] | undefined {
+  takeComplete(running: ActiveRequest, stage: number): readonly FloatTensor[] | undefined {
     const arrived = running.arrived.get(stage);
     if (arrived?.left !== 0 || arrived.tensors.length === 0) return undefined;
     return arrived.tensors.splice(0).filter((tensor) => tensor !== undefined);
   }
 
   /** What parts held is free again. */
-  release(running: Running, bytes: number): void {
+  release(running: ActiveRequest, bytes: number): void {
     const known = this.#known.get(running.requester);
     if (known?.running.get(running.request) !== running) return;
     running.bytes -= bytes;
@@ -178,7 +178,7 @@ export class RequestBook {
   }
 
   /** This epoch of a request has ended here; a later one may come. */
-  close(running: Running): void {
+  close(running: ActiveRequest): void {
     const known = this.#known.get(running.requester);
     if (known?.running.get(running.request) === running) this.#forget(known, running);
   }
@@ -190,7 +190,7 @@ export class RequestBook {
     }
   }
 
-  #hold(running: Running, bytes: number): void {
+  #hold(running: ActiveRequest, bytes: number): void {
     const known = this.#of(running.requester);
     const all = [...this.#known.values()].reduce((sum, one) => sum + one.bytes, 0);
     // A single request has the room that its plan was checked for.
@@ -210,22 +210,22 @@ export class RequestBook {
     });
   }
 
-  #of(requester: string): Known {
+  #of(requester: string): RequesterState {
     const known = this.#known.get(requester) ?? { running: new Map(), epochs: new Map(), bytes: 0 };
     this.#known.delete(requester);
     this.#known.set(requester, known);
-    if (this.#known.size > MOST_REQUESTERS) {
+    if (this.#known.size > MAX_REQUESTERS) {
       const idle = [...this.#known].find(([name, { running }]) => name !== requester && running.size === 0);
       if (!idle) {
         this.#known.delete(requester);
-        throw this.#tooMuch(`works for ${MOST_REQUESTERS} requesters already`);
+        throw this.#tooMuch(`works for ${MAX_REQUESTERS} requesters already`);
       }
       this.#known.delete(idle[0]);
     }
     return known;
   }
 
-  #forget(known: Known, running: Running): void {
+  #forget(known: RequesterState, running: ActiveRequest): void {
     clearTimeout(running.expiry);
     known.running.delete(running.request);
     known.bytes -= running.bytes;
@@ -234,10 +234,10 @@ export class RequestBook {
     this.#onForgotten(running);
   }
 
-  #remember(known: Known, request: string, epoch: number): void {
+  #remember(known: RequesterState, request: string, epoch: number): void {
     known.epochs.delete(request);
     known.epochs.set(request, epoch);
-    if (known.epochs.size <= MOST_REMEMBERED + known.running.size) return;
+    if (known.epochs.size <= MAX_REMEMBERED + known.running.size) return;
     for (const oldest of known.epochs.keys()) {
       if (known.running.has(oldest)) continue;
       known.epochs.delete(oldest);

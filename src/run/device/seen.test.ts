@@ -14,7 +14,7 @@ import {
 } from '../../plan/index.ts';
 import { fleetOfDevices } from '../../plan/test-support/fleets.ts';
 import { must, Random } from '../../util/index.ts';
-import type { Part } from '../protocol/messages.ts';
+import type { TensorMessage } from '../protocol/messages.ts';
 import { onOneMachine, randomSample, splitBundle } from '../test-support/bundles.ts';
 import { inOneProcess } from '../test-support/in-one-process.ts';
 import { mixedNet } from '../test-support/mixed-net.ts';
@@ -53,7 +53,11 @@ async function planned(given: RequestInput, random: Random): Promise<PlanView | 
 }
 
 /** By stage, the channels of its output that a device has received or made, and of how many. Stage -1 is the input. */
-function seenBy(device: string, plan: PlanView, parts: readonly Part[]): Map<number, [number, number]> {
+function seenBy(
+  device: string,
+  plan: PlanView,
+  parts: readonly TensorMessage[],
+): Map<number, [number, number]> {
   const segments = new Map<number, Set<number>>();
   const see = (stage: number, segment: number): void => {
     segments.set(stage, (segments.get(stage) ?? new Set()).add(segment));
@@ -86,7 +90,7 @@ async function run(plan: PlanView, random: Random): Promise<Map<string, Map<numb
   logits.data.forEach((value, at) => {
     expect(value).toBeCloseTo(single[at] ?? Number.NaN, 4);
   });
-  const partsOf = (name: string): Part[] =>
+  const partsOf = (name: string): TensorMessage[] =>
     room.fabric.received.flatMap(({ to, message }) =>
       to === name && message.kind === 'part' ? [message] : [],
     );

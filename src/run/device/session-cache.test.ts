@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MOST_SESSIONS, SessionCache } from './session-cache.ts';
+import { MAX_SESSIONS, SessionCache } from './session-cache.ts';
 
 function cache(budget: number) {
   const released: string[] = [];
@@ -67,11 +67,11 @@ describe('sessions under a budget', () => {
   it('are no more than so many, also where memory has no limit; those of running requests stay', async () => {
     const { sessions, get } = cache(Number.POSITIVE_INFINITY);
     await get('kept', 'running');
-    for (let at = 0; at < MOST_SESSIONS + 50; at++) {
+    for (let at = 0; at < MAX_SESSIONS + 50; at++) {
       await get(`${at}`, 'r');
       sessions.unpin('r');
     }
-    expect(sessions.keys).toHaveLength(MOST_SESSIONS);
+    expect(sessions.keys).toHaveLength(MAX_SESSIONS);
     expect(sessions.has('kept')).toBe(true);
   });
 

@@ -18,7 +18,7 @@ interface Entry<T> {
 }
 
 /** Sessions that are kept, whatever the memory; those of running requests stay. */
-export const MOST_SESSIONS = 512;
+export const MAX_SESSIONS = 512;
 
 /** Anything that must be released, by key. */
 export class SessionCache<T> {
@@ -126,7 +126,7 @@ export class SessionCache<T> {
     }
     const gone: Promise<void>[] = [];
     for (const entry of [...this.#entries.values()]) {
-      const few = this.#entries.size < MOST_SESSIONS;
+      const few = this.#entries.size < MAX_SESSIONS;
       if (few && usedBy([...this.#entries.values(), bytes]) <= this.budget) break;
       if (entry.pins.size > 0) continue;
       this.#entries.delete(entry.key);

@@ -4,14 +4,14 @@ import { must } from '../../util/index.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 
 /** Consecutive stages, both ends included. */
-export interface Span {
+export interface StageSpan {
   readonly first: number;
   readonly last: number;
 }
 
 /** The parts of a plan on a device: stages that are split, each for itself, and whole ones as long as they follow on. */
-export function spansOn(plan: RunPlan, device: string): Span[] {
-  const spans: Span[] = [];
+export function spansOn(plan: RunPlan, device: string): StageSpan[] {
+  const spans: StageSpan[] = [];
   plan.stages.forEach(({ segments }, first) => {
     if (!segments.some((segment) => segment.device === device)) return;
     if (!isWholeOn(plan, first, device) || !isWholeOn(plan, first - 1, device)) {
@@ -25,7 +25,7 @@ export function spansOn(plan: RunPlan, device: string): Span[] {
  * The span that begins with a stage. Alone if it is split, and if the stage before is whole on the device too: then it is
  * in the middle of a span that runs one by one.
  */
-export function spanAt(plan: RunPlan, first: number, device: string): Span {
+export function spanAt(plan: RunPlan, first: number, device: string): StageSpan {
   let last = first;
   if (!isWholeOn(plan, first, device) || isWholeOn(plan, first - 1, device)) return { first, last };
   while (isWholeOn(plan, last + 1, device)) last++;
@@ -38,10 +38,10 @@ function isWholeOn({ stages }: RunPlan, stage: number, device: string): boolean 
 }
 
 /** A span that could have run as one. */
-export interface Missed {
+export interface UnfusedSpan {
   readonly bundle: string;
   readonly plan: RunPlan;
-  readonly span: Span;
+  readonly span: StageSpan;
 }
 
 /** How many keys are counted. */
@@ -51,12 +51,12 @@ const REMEMBERED = 1024;
  * Counts spans that ran one by one. A plan that comes once is not worth a session of its own, as its stages' sessions serve
  * other plans too; one that comes again is.
  */
-export class Fusing {
+export class StageFusion {
   readonly #times = new Map<string, number>();
-  readonly #byRequest = new Map<string, Missed[]>();
+  readonly #byRequest = new Map<string, UnfusedSpan[]>();
 
   /** A request ran a span one by one. */
-  missed(request: string, key: string, missed: Missed): void {
+  recordUnfused(request: string, key: string, missed: UnfusedSpan): void {
     const times = (this.#times.get(key) ?? 0) + 1;
     if (this.#times.size >= REMEMBERED) this.#times.clear();
     this.#times.set(key, times);
@@ -65,7 +65,7 @@ export class Fusing {
   }
 
   /** What is to become one, now that the request has ended. */
-  due(request: string): readonly Missed[] {
+  takeDue(request: string): readonly UnfusedSpan[] {
     const due = this.#byRequest.get(request) ?? [];
     this.#byRequest.delete(request);
     return due;

@@ -11,7 +11,7 @@ import { Random } from '../../util/index.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import { randomPlan, splitBundle } from '../test-support/bundles.ts';
 import { mixedNet } from '../test-support/mixed-net.ts';
-import { type FloatTensor, joinParts } from './merge-segments.ts';
+import { type FloatTensor, mergeSegments } from './merge-segments.ts';
 import { StageModels } from './stage-model.ts';
 
 const FOLDER = join(process.env.BEDSIDE_SHARED ?? join(import.meta.dirname, '../../../../shared'), 'models');
@@ -40,7 +40,7 @@ async function byParts(bundle: Bundle, plan: RunPlan, input: FloatTensor): Promi
       const range = segments.length === 1 ? undefined : segment;
       parts.push(await once(stages.model(index, plan.levels, range), stages.stage(index).input, value));
     }
-    value = joinParts(parts, stages.joining(index));
+    value = mergeSegments(parts, stages.mergeRule(index));
   }
   return value;
 }

@@ -15,8 +15,8 @@ import {
 import { findGroups, type KeptUnits, keptPositions, sliceModel } from '../../channels/index.ts';
 import { cloneModel, extractSubgraph, isWeighted, type Model, removeDead } from '../../onnx/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
-import { dropSummands } from './drop-biases.ts';
-import type { Span } from './stage-fusion.ts';
+import { dropBiases } from './drop-biases.ts';
+import type { StageSpan } from './stage-fusion.ts';
 
 /** Channels `from` up to, not including, `to`: of the output, or for partial sums of those inside the stage. */
 export interface ChannelRange {
@@ -25,7 +25,7 @@ export interface ChannelRange {
 }
 
 /** How parts of a stage become its output. */
-export type Joining = { readonly kind: 'concat'; readonly axis: number } | { readonly kind: 'sum' };
+export type MergeRule = { readonly kind: 'concat'; readonly axis: number } | { readonly kind: 'sum' };
 
 /** What is asked at every request, by stage. */
 interface Known {
@@ -54,7 +54,7 @@ export class StageModels {
   }
 
   /** Whether all these stages have their weights. */
-  hasWeights({ first, last }: Span): boolean {
+  hasWeights({ first, last }: StageSpan): boolean {
     for (let at = first; at <= last; at++) if (!this.#hasWeights(at)) return false;
     return true;
   }
@@ -77,7 +77,7 @@ export class StageModels {
   }
 
   /** Consecutive whole stages at these levels, as one graph. */
-  span(span: Span, levels: readonly number[]): Model {
+  span(span: StageSpan, levels: readonly number[]): Model {
     const { manifest, grouping, tensors } = this.bundle;
     const part = this.#part(span);
     const own = new Set<string>();
@@ -96,7 +96,7 @@ export class StageModels {
   }
 
   /** How parts of a stage become its output. */
-  joining(stage: number): Joining {
+  mergeRule(stage: number): MergeRule {
     const { split, output } = this.stage(stage);
     if (split === 'partial-sums') return { kind: 'sum' };
     return { kind: 'concat', axis: this.bundle.grouping.values.get(output)?.axis ?? 1 };
@@ -106,7 +106,7 @@ export class StageModels {
    * What the weights of stages depend on, as a key: the levels of groups that their values carry, and the variant whose
    * correction they take. Levels of other groups are left out, so that a change of theirs costs no new session.
    */
-  key(span: Span, levels: readonly number[]): string {
+  key(span: StageSpan, levels: readonly number[]): string {
     const known = this.#known(levels);
     const name = `${span.first}-${span.last}`;
     let key = known.keys.get(name);
@@ -131,7 +131,7 @@ export class StageModels {
   }
 
   /** Groups that the values of these stages carry. */
-  #groups(span: Span): readonly number[] {
+  #groups(span: StageSpan): readonly number[] {
     const name = `${span.first}-${span.last}`;
     const known = this.#groupsOf.get(name);
     if (known) return known;
@@ -161,7 +161,7 @@ export class StageModels {
   }
 
   /** Stages of the unpruned network. */
-  #part({ first, last }: Span): Model {
+  #part({ first, last }: StageSpan): Model {
     const name = `${first}-${last}`;
     let part = this.#parts.get(name);
     if (!part) {
@@ -173,7 +173,7 @@ export class StageModels {
   }
 
   /** These stages' entries of the stored correction of the variant with these levels, if there is one. */
-  #correction(span: Span, levels: readonly number[], keep: KeptUnits): Correction | undefined {
+  #correction(span: StageSpan, levels: readonly number[], keep: KeptUnits): Correction | undefined {
     const { manifest, tensors, grouping, model } = this.bundle;
     const variant = findVariant(manifest, levels);
     if (variant === undefined || !manifest.variants[variant]?.corrected) return undefined;
@@ -228,7 +228,7 @@ function cutTo(whole: Model, split: 'outputs' | 'partial-sums', range: ChannelRa
       value.dims = value.dims?.map((dim, at) => (at === axis ? undefined : dim));
     }
   } else if (range.from > 0) {
-    dropSummands(cut);
+    dropBiases(cut);
     removeDead(cut.graph);
   }
   return cut;

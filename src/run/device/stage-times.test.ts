@@ -20,12 +20,12 @@ describe('times of stages', () => {
     const both = [0, 1].map((stage) => ({ stage, macs: macs(stage, 0) }));
     expect(times.measured(both, 0.5)).toBeCloseTo(0.4);
     // Twice as slow at level 1, told by a request for half of the channels.
-    for (let request = 0; request < 3; request++) times.note([{ stage: 1, macs: macs(1, 1) }], 0.5, 0.1);
+    for (let request = 0; request < 3; request++) times.record([{ stage: 1, macs: macs(1, 1) }], 0.5, 0.1);
     expect(times.table()?.[1]?.[0]).toBeCloseTo(0.8);
     expect(times.table()?.[1]?.[1]).toBeCloseTo(0.2);
     expect(times.table()?.[0]).toEqual([0.4, 0.1]);
     // Newer requests outvote older ones.
-    for (let request = 0; request < 16; request++) times.note([{ stage: 1, macs: macs(1, 0) }], 1, 0.4);
+    for (let request = 0; request < 16; request++) times.record([{ stage: 1, macs: macs(1, 0) }], 1, 0.4);
     expect(times.table()?.[1]?.[1]).toBeCloseTo(0.1);
   });
 
@@ -34,7 +34,7 @@ describe('times of stages', () => {
     times.set(0, [0.4, 0.1]);
     times.set(1, [0.2, 0.1]);
     const both = [0, 1].map((stage) => ({ stage, macs: macs(stage, 0) }));
-    times.note(both, 1, 0.3);
+    times.record(both, 1, 0.3);
     times.set(2, [0.1, 0.1]);
     expect(times.table()?.map(([first]) => first)).toEqual(
       [0.2, 0.1, 0.1].map((value) => expect.closeTo(value)),
@@ -51,7 +51,7 @@ describe('times of stages', () => {
     ).toBe(true);
     expect(measured.measured([{ stage: 0, macs: 1 }], 1)).toBeUndefined();
     const times = new StageTimes(manifest);
-    for (const stage of [0, 1, 2]) times.note([{ stage, macs: macs(stage, 0) }], 1, 1);
+    for (const stage of [0, 1, 2]) times.record([{ stage, macs: macs(stage, 0) }], 1, 1);
     expect(times.table()?.map(([first]) => first)).toEqual([1, 1, 1]);
     // The first layer reads the whole input, so half of its channels are half of its work.
     expect(times.table()?.[0]?.[1]).toBeCloseTo(0.5);

@@ -53,7 +53,7 @@ export class StageTimes {
    * @param share of the channels
    * @param seconds for one sample
    */
-  note(stages: readonly StageWork[], share: number, seconds: number): void {
+  record(stages: readonly StageWork[], share: number, seconds: number): void {
     const known = stages.filter(({ stage }) => this.#measured[stage]).length;
     // Seconds of one stage and multiply-accumulates of another cannot be added.
     if (known > 0 && known < stages.length) return;

@@ -2,23 +2,23 @@
 // gives goes straight to those who need it. What a request is, its requester alone says; what comes of it, the holders
 // that this plan names.
 import { BedsideError, firstNonFinite, must } from '../../util/index.ts';
-import { wordsOf } from '../protocol/error-codec.ts';
+import { serializeError } from '../protocol/error-codec.ts';
 import type { Endpoint, Fabric } from '../protocol/fabric.ts';
-import type { Assignment, InputPart, Message, Part } from '../protocol/messages.ts';
-import { type AnswerMessage, type Question, WORKING_MS } from '../protocol/queries.ts';
+import type { Assignment, InputMessage, NodeMessage, TensorMessage } from '../protocol/messages.ts';
+import { type Query, type QueryReply, WORKING_MS } from '../protocol/queries.ts';
 import type { Device } from './device.ts';
-import { EarlyParts } from './early-messages.ts';
-import { type Air, type LinkOptions, ShapedLinks } from './link-emulation.ts';
-import { type FloatTensor, joinParts } from './merge-segments.ts';
-import { RequestBook, type Running } from './request-registry.ts';
+import { EarlyMessages } from './early-messages.ts';
+import { EmulatedLinks, type LinkOptions, type SharedChannel } from './link-emulation.ts';
+import { type FloatTensor, mergeSegments } from './merge-segments.ts';
+import { type ActiveRequest, RequestRegistry } from './request-registry.ts';
 
 /** What brings the bundles of a device that does not hold them from the start. */
-export interface BundleSupply {
+export interface BundleSource {
   /**
    * Brings a bundle, with the weights of these stages; undefined when all of it is there.
    * @throws BedsideError E_FABRIC, as what is returned
    */
-  bring(bundle: string, stages: readonly number[]): Promise<void> | undefined;
+  load(bundle: string, stages: readonly number[]): Promise<void> | undefined;
   /** The device has timed its stages. */
   measured(bundle: string): void;
 }
@@ -27,10 +27,10 @@ export interface BundleSupply {
 export interface WorkerOptions {
   readonly links?: LinkOptions | undefined;
   /** The channel that shared links are on; without one they wait for nobody. */
-  readonly air?: Air | undefined;
+  readonly sharedChannel?: SharedChannel | undefined;
   /** Called once when it has left by itself. */
   readonly onLeave?: ((why: string) => void) | undefined;
-  readonly supply?: BundleSupply | undefined;
+  readonly bundleSource?: BundleSource | undefined;
 }
 
 /** Questions of one requester that are worked on at a time. */
@@ -39,10 +39,10 @@ const MOST_ASKED = 8;
 /** A device that answers on a fabric until it is closed or its battery is spent. */
 export class Worker {
   readonly #device: Device;
-  #links: ShapedLinks;
+  #links: EmulatedLinks;
   readonly #options: WorkerOptions;
-  readonly #book: RequestBook;
-  readonly #early = new EarlyParts();
+  readonly #book: RequestRegistry;
+  readonly #early = new EarlyMessages();
   /** Ids of questions that are worked on, by who asked. */
   readonly #asked = new Map<string, Set<string>>();
   /** One stage at a time. */
@@ -52,9 +52,9 @@ export class Worker {
 
   constructor(device: Device, options: WorkerOptions = {}) {
     this.#device = device;
-    this.#links = new ShapedLinks(options.links);
+    this.#links = new EmulatedLinks(options.links);
     this.#options = options;
-    this.#book = new RequestBook(device.name, device.options.memory, (running) =>
+    this.#book = new RequestRegistry(device.name, device.options.memory, (running) =>
       device.end(holdOf(running)),
     );
   }
@@ -67,12 +67,12 @@ export class Worker {
   }
 
   /** From now on its links are emulated to be like this. */
-  shape(links: LinkOptions): void {
-    this.#links = new ShapedLinks(links);
+  setLinks(links: LinkOptions): void {
+    this.#links = new EmulatedLinks(links);
   }
 
   /** What a message does. A duplicate, or one of an epoch that has passed, does nothing. */
-  receive(from: string, message: Message): void {
+  receive(from: string, message: NodeMessage): void {
     if (this.#left) return;
     switch (message.kind) {
       case 'part':
@@ -123,7 +123,7 @@ export class Worker {
   }
 
   /** The input comes from the requester, and says what its request is. */
-  #input(from: string, input: InputPart): void {
+  #input(from: string, input: InputMessage): void {
     const { requester, request, epoch, tensor } = input;
     const [source] = input.plan.stages[0]?.segments ?? [];
     if (input.stage >= 0 || source?.device !== this.#device.name) return;
@@ -133,7 +133,7 @@ export class Worker {
   }
 
   /** A part counts from the holder that the request's plan names, and waits a moment for that plan. */
-  #part(from: string, part: Part): void {
+  #part(from: string, part: TensorMessage): void {
     const { requester, request, epoch, stage, segment, tensor } = part;
     const running = this.#book.find(requester, request, epoch);
     if (running === 'early') this.#early.add(from, part);
@@ -151,11 +151,11 @@ export class Worker {
     if (from !== requester || own.length === 0) return;
     if (this.#book.find(requester, request, epoch) !== 'early') return;
     const fail = (error: unknown): void => this.#fail({ requester, request, epoch }, error);
-    let running: Running;
+    let running: ActiveRequest;
     let supplied: Promise<void> | undefined;
     try {
       running = this.#book.open(told);
-      supplied = this.#options.supply?.bring(
+      supplied = this.#options.bundleSource?.load(
         bundle,
         own.map(({ index }) => index),
       );
@@ -170,7 +170,7 @@ export class Worker {
   }
 
   /** All that the stages of a request need is here. */
-  #begin(running: Running): void {
+  #begin(running: ActiveRequest): void {
     if (this.#left || !this.#isCurrent(running)) return;
     this.#guarded(running, () => {
       this.#device.check(running.bundle, running.plan, running.samples);
@@ -180,16 +180,16 @@ export class Worker {
   }
 
   /** A part from where it may come from. */
-  #take(running: Running, stage: number, segment: number, tensor: FloatTensor): void {
+  #take(running: ActiveRequest, stage: number, segment: number, tensor: FloatTensor): void {
     this.#guarded(running, () => {
       assertFinitePart(running, stage, segment, tensor);
-      this.#book.take(running, stage, segment, tensor);
+      this.#book.addTensor(running, stage, segment, tensor);
       if (running.ready) this.#start(running, stage);
     });
   }
 
   /** Whatever goes wrong with a request, it ends here, and its requester is told. */
-  #guarded(running: Running, work: () => void): void {
+  #guarded(running: ActiveRequest, work: () => void): void {
     try {
       work();
     } catch (error) {
@@ -198,17 +198,17 @@ export class Worker {
   }
 
   #fail(
-    { requester, request, epoch }: Pick<Running, 'requester' | 'request' | 'epoch'>,
+    { requester, request, epoch }: Pick<ActiveRequest, 'requester' | 'request' | 'epoch'>,
     error: unknown,
   ): void {
     const running = this.#book.find(requester, request, epoch);
     if (typeof running === 'object') this.#book.close(running);
-    this.#send(requester, { kind: 'failed', request, epoch, error: wordsOf(error) });
+    this.#send(requester, { kind: 'failed', request, epoch, error: serializeError(error) });
   }
 
   /** Runs the own segments behind a stage once all its parts are there. */
-  #start(running: Running, stage: number): void {
-    const inputs = this.#book.whole(running, stage);
+  #start(running: ActiveRequest, stage: number): void {
+    const inputs = this.#book.takeComplete(running, stage);
     if (!inputs) return;
     const bytes = inputs.reduce((sum, { data }) => sum + data.byteLength, 0);
     const own = running.plan.stages[stage + 1]?.segments.flatMap(({ device }, segment) =>
@@ -227,7 +227,7 @@ export class Worker {
   }
 
   async #run(
-    running: Running,
+    running: ActiveRequest,
     before: number,
     inputs: readonly FloatTensor[],
     segment: number,
@@ -235,13 +235,13 @@ export class Worker {
     const { request, requester, epoch, bundle, plan } = running;
     if (this.#left || !this.#isCurrent(running)) return;
     const stage = before + 1;
-    const joining = before < 0 ? undefined : this.#device.stages(bundle).joining(before);
-    const input = joining ? joinParts(inputs, joining) : must(inputs[0], 'the input');
+    const joining = before < 0 ? undefined : this.#device.stages(bundle).mergeRule(before);
+    const input = joining ? mergeSegments(inputs, joining) : must(inputs[0], 'the input');
     const hold = holdOf(running);
     const { output, last } = await this.#device.run(hold, bundle, plan, stage, segment, input);
     if (this.#left || !this.#isCurrent(running)) return;
     const next = plan.stages[last + 1]?.segments.map(({ device }) => device) ?? [requester];
-    const result: Part = {
+    const result: TensorMessage = {
       ...{ kind: 'part', request, epoch, requester, stage: last, segment },
       remaining: Math.max(0, running.end - performance.now()),
       tensor: output,
@@ -254,12 +254,12 @@ export class Worker {
     if (this.#device.spent) this.#leave(`the battery of '${this.#device.name}' is spent`);
   }
 
-  #isCurrent(running: Running): boolean {
+  #isCurrent(running: ActiveRequest): boolean {
     return this.#book.find(running.requester, running.request, running.epoch) === running;
   }
 
   /** What is asked takes a while: whoever asked hears that it is being done. */
-  #answer(from: string, question: Question): void {
+  #answer(from: string, question: Query): void {
     const { id, kind } = question;
     if (kind === 'ask') {
       this.#send(from, { kind: 'report', id, report: this.#device.report() });
@@ -268,12 +268,12 @@ export class Worker {
     const asked = this.#asked.get(from) ?? new Set();
     // Asked again: it is being done.
     if (asked.has(id)) return;
-    const refused = (error: unknown): AnswerMessage =>
+    const refused = (error: unknown): QueryReply =>
       kind === 'warm'
-        ? { kind: 'warmed', id, error: wordsOf(error) }
-        : { kind: 'refused', id, error: wordsOf(error) };
+        ? { kind: 'warmed', id, error: serializeError(error) }
+        : { kind: 'refused', id, error: serializeError(error) };
     try {
-      this.#book.note(from);
+      this.#book.addRequester(from);
       if (asked.size >= MOST_ASKED) throw this.#busy();
     } catch (error) {
       this.#send(from, refused(error));
@@ -299,11 +299,11 @@ export class Worker {
     });
   }
 
-  async #warm({ id, bundle, plan }: Extract<Question, { kind: 'warm' }>): Promise<AnswerMessage> {
+  async #warm({ id, bundle, plan }: Extract<Query, { kind: 'warm' }>): Promise<QueryReply> {
     const own = plan.stages.filter(({ segments }) =>
       segments.some(({ device }) => device === this.#device.name),
     );
-    await this.#options.supply?.bring(
+    await this.#options.bundleSource?.load(
       bundle,
       own.map(({ index }) => index),
     );
@@ -312,17 +312,17 @@ export class Worker {
   }
 
   /** In turn with stages, which would disturb it. */
-  async #measure({ id, bundle }: Extract<Question, { kind: 'measure' }>): Promise<AnswerMessage> {
-    await this.#options.supply?.bring(bundle, []);
+  async #measure({ id, bundle }: Extract<Query, { kind: 'measure' }>): Promise<QueryReply> {
+    await this.#options.bundleSource?.load(bundle, []);
     const measured = this.#turn.then(() => this.#device.measure(bundle));
     this.#turn = measured.catch(() => {});
     await measured;
-    this.#options.supply?.measured(bundle);
+    this.#options.bundleSource?.measured(bundle);
     return { kind: 'report', id, report: this.#device.report() };
   }
 
   /** @param plan of a part: whose way it goes */
-  #send(to: string, message: Message, plan?: Running['plan']): void {
+  #send(to: string, message: NodeMessage, plan?: ActiveRequest['plan']): void {
     const endpoint = this.#endpoint;
     if (!endpoint || this.#left) return;
     if (message.kind !== 'part') {
@@ -334,10 +334,10 @@ export class Worker {
     const over = to === message.requester && source ? source.device : to;
     const bytes = over === this.#device.name ? 0 : message.tensor.data.byteLength;
     this.#device.sent(bytes);
-    const { air } = this.#options;
-    if (bytes > 0 && air && this.#links.shared) {
+    const { sharedChannel } = this.#options;
+    if (bytes > 0 && sharedChannel && this.#links.shared) {
       const { sending, latency } = this.#links.times(over, bytes);
-      void Promise.resolve(air(sending)).then((wait) =>
+      void Promise.resolve(sharedChannel(sending)).then((wait) =>
         setTimeout(() => endpoint.send(to, message), wait + latency),
       );
       return;
@@ -354,12 +354,21 @@ export class Worker {
 }
 
 /** Who holds sessions for a request. */
-function holdOf({ requester, request, epoch }: Pick<Running, 'requester' | 'request' | 'epoch'>): string {
+function holdOf({
+  requester,
+  request,
+  epoch,
+}: Pick<ActiveRequest, 'requester' | 'request' | 'epoch'>): string {
   return `${requester} ${request} ${epoch}`;
 }
 
 /** What is not finite is told at the stage that gave it: a ReLU behind it may make numbers of it again. */
-function assertFinitePart({ plan }: Running, stage: number, segment: number, { data }: FloatTensor): void {
+function assertFinitePart(
+  { plan }: ActiveRequest,
+  stage: number,
+  segment: number,
+  { data }: FloatTensor,
+): void {
   if (firstNonFinite(data) < 0) return;
   const { device } = plan.stages[stage]?.segments[segment] ?? { device: 'the requester' };
   throw new BedsideError('E_NOT_FINITE', `what stage ${stage} gave on '${device}' is not finite`, {

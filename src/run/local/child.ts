@@ -1,11 +1,11 @@
 // A worker's process: opens the bundles, joins, says that it is ready, and ends with the process that started it.
 import { openBundle } from '../../bundle/index.ts';
 import { Device } from '../device/device.ts';
-import type { Air } from '../device/link-emulation.ts';
+import type { SharedChannel } from '../device/link-emulation.ts';
 import { Worker } from '../device/worker.ts';
-import { wordsOf } from '../protocol/error-codec.ts';
+import { serializeError } from '../protocol/error-codec.ts';
 import type { ChildOrder, ChildReply, ChildTask } from './local-workers.ts';
-import { fabricOf } from './transport-address.ts';
+import { openFabric } from './transport-address.ts';
 
 const tell = (reply: ChildReply): Promise<void> =>
   new Promise((resolve) => process.send?.(reply, () => resolve()) ?? resolve());
@@ -15,7 +15,7 @@ process.on('SIGINT', () => {});
 process.once('disconnect', () => process.exit(0));
 process.once('message', (task: ChildTask) => {
   void run(task).catch(async (error: unknown) => {
-    await tell({ error: wordsOf(error) });
+    await tell({ error: serializeError(error) });
     process.exit(1);
   });
 });
@@ -26,16 +26,16 @@ async function run({ place, device, links, bundles }: ChildTask): Promise<void> 
   const onLeave = (): void => void setTimeout(() => process.exit(0), 100);
   const waiting = new Map<number, (wait: number) => void>();
   let next = 0;
-  const air: Air = (sending) =>
+  const sharedChannel: SharedChannel = (sending) =>
     new Promise((resolve) => {
       const id = next++;
       waiting.set(id, resolve);
-      void tell({ kind: 'air', id, sending });
+      void tell({ kind: 'channel', id, sending });
     });
-  const worker = new Worker(new Device(device, opened), { links, air, onLeave });
-  await worker.join(await fabricOf(place));
+  const worker = new Worker(new Device(device, opened), { links, sharedChannel, onLeave });
+  await worker.join(await openFabric(place));
   process.on('message', (order: ChildOrder) => {
-    if (order.kind === 'shape') worker.shape(order.links);
+    if (order.kind === 'links') worker.setLinks(order.links);
     else {
       waiting.get(order.id)?.(order.wait);
       waiting.delete(order.id);

@@ -1,6 +1,6 @@
 // Messages as bytes: the length of the head and of the tensor (uint32, little endian), the head as JSON, the tensor's
 // own bytes. Signs of life and greetings travel the same way.
-import type { Message } from '../protocol/messages.ts';
+import type { NodeMessage } from '../protocol/messages.ts';
 import { fromWire, toWire, unreadable } from '../protocol/wire.ts';
 
 /** What goes over a connection. */
@@ -8,7 +8,7 @@ export type Frame =
   | { readonly kind: 'hello'; readonly from: string }
   | { readonly kind: 'watch' }
   | { readonly kind: 'beat' }
-  | Message;
+  | NodeMessage;
 
 /** Heads are small; a larger one is no message of ours. */
 const MOST_HEAD = 1 << 24;

@@ -5,10 +5,16 @@ import { createHash } from 'node:crypto';
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { BedsideError, messageOf } from '../../util/index.ts';
-import { BEAT_MS, type Endpoint, type Fabric, type NodeHandlers, SILENCE_MS } from '../protocol/fabric.ts';
-import type { Message } from '../protocol/messages.ts';
+import {
+  type Endpoint,
+  type Fabric,
+  HEARTBEAT_MS,
+  type NodeHandlers,
+  SILENCE_MS,
+} from '../protocol/fabric.ts';
+import type { NodeMessage } from '../protocol/messages.ts';
 import { encodeFrame, type Frame, FrameReader } from './frames.ts';
-import { MOST_PATH } from './socket-folder.ts';
+import { MAX_SOCKET_PATH } from './socket-folder.ts';
 
 /** Nodes that a node gives signs of life to. */
 const MOST_WATCHERS = 1024;
@@ -60,7 +66,7 @@ class LocalEndpoint implements Endpoint {
     this.#dir = dir;
     this.#handlers = handlers;
     this.#server = createServer((socket) => this.#accept(socket));
-    this.#timer = setInterval(() => this.#tick(), BEAT_MS);
+    this.#timer = setInterval(() => this.#tick(), HEARTBEAT_MS);
     this.#timer.unref();
   }
 
@@ -81,7 +87,7 @@ class LocalEndpoint implements Endpoint {
     });
   }
 
-  send(to: string, message: Message): void {
+  send(to: string, message: NodeMessage): void {
     const near = this.#here.get(to);
     if (this.#closed) return;
     if (near) queueMicrotask(() => near.#receive(this.name, message));
@@ -168,11 +174,11 @@ class LocalEndpoint implements Endpoint {
   #tick(): void {
     const now = performance.now();
     // Where this process itself stood still, what came meanwhile has not been read yet.
-    const late = now - this.#beat > 2 * BEAT_MS;
+    const late = now - this.#beat > 2 * HEARTBEAT_MS;
     this.#beat = now;
     for (const watcher of this.#watchers) this.#post(watcher, { kind: 'beat' }, 'rest');
     for (const [peer, watched] of this.#watched) {
-      if (late) watched.last = Math.max(watched.last, now - SILENCE_MS + 2 * BEAT_MS);
+      if (late) watched.last = Math.max(watched.last, now - SILENCE_MS + 2 * HEARTBEAT_MS);
       else if (now - watched.last > SILENCE_MS) this.#lose(peer, 'it gave no sign of life');
       if (watched.lost) this.#seek(peer);
     }
@@ -206,10 +212,14 @@ class LocalEndpoint implements Endpoint {
 /** @throws BedsideError E_FABRIC: the system would only say that an argument is invalid */
 function assertShort(dir: string): void {
   const bytes = Buffer.byteLength(pathOf(dir, ''));
-  if (process.platform === 'win32' || bytes <= MOST_PATH) return;
-  throw new BedsideError('E_FABRIC', `${dir} is too long a path for sockets, by ${bytes - MOST_PATH} bytes`, {
-    hint: 'choose a folder with a shorter path, such as one in /tmp',
-  });
+  if (process.platform === 'win32' || bytes <= MAX_SOCKET_PATH) return;
+  throw new BedsideError(
+    'E_FABRIC',
+    `${dir} is too long a path for sockets, by ${bytes - MAX_SOCKET_PATH} bytes`,
+    {
+      hint: 'choose a folder with a shorter path, such as one in /tmp',
+    },
+  );
 }
 
 /** Socket paths are short everywhere (104 bytes on macOS), so names are hashed. */

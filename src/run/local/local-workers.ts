@@ -4,18 +4,18 @@ import { fileURLToPath } from 'node:url';
 import type { Bundle } from '../../bundle/index.ts';
 import { atExit, BedsideError } from '../../util/index.ts';
 import { Device, type DeviceOptions } from '../device/device.ts';
-import { freeAir, type LinkOptions } from '../device/link-emulation.ts';
+import { type LinkOptions, newSharedChannel } from '../device/link-emulation.ts';
 import { Worker } from '../device/worker.ts';
 import type { NatsAccess } from '../nats/index.ts';
-import { errorOf } from '../protocol/error-codec.ts';
+import { deserializeError } from '../protocol/error-codec.ts';
 import type { Fabric } from '../protocol/fabric.ts';
-import type { ErrorWords } from '../protocol/messages.ts';
+import type { SerializedError } from '../protocol/messages.ts';
 import { makeSocketFolder, type SocketFolder } from './socket-folder.ts';
-import { fabricOf, type Place } from './transport-address.ts';
+import { openFabric, type TransportAddress } from './transport-address.ts';
 
 /** What a process is told at its start. */
 export interface ChildTask {
-  readonly place: Place;
+  readonly place: TransportAddress;
   readonly device: DeviceOptions;
   readonly links: LinkOptions | undefined;
   /** Folders of bundles. */
@@ -24,15 +24,15 @@ export interface ChildTask {
 
 export type ChildReply =
   | { readonly ready: true }
-  | { readonly error: ErrorWords }
+  | { readonly error: SerializedError }
   /** It would send for so many milliseconds on the channel that all share. */
-  | { readonly kind: 'air'; readonly id: number; readonly sending: number };
+  | { readonly kind: 'channel'; readonly id: number; readonly sending: number };
 
 /** What a running process is told. */
 export type ChildOrder =
-  | { readonly kind: 'shape'; readonly links: LinkOptions }
+  | { readonly kind: 'links'; readonly links: LinkOptions }
   /** Milliseconds until that is over. */
-  | { readonly kind: 'air'; readonly id: number; readonly wait: number };
+  | { readonly kind: 'channel'; readonly id: number; readonly wait: number };
 
 /** One device to start. */
 export interface LocalWorker {
@@ -41,7 +41,7 @@ export interface LocalWorker {
 }
 
 /** A device that runs in the process that starts the others: the one that has the input, of which nothing then travels. */
-export interface Here {
+export interface InProcessNode {
   readonly device: string;
   /** The bundles that the others open, opened. */
   readonly bundles: readonly Bundle[];
@@ -50,15 +50,20 @@ export interface Here {
 /** Running workers, and the fabric that they are on. `await using` or `close` ends them. */
 export class LocalWorkers implements AsyncDisposable {
   readonly fabric: Fabric;
-  readonly #place: Place;
+  readonly #place: TransportAddress;
   readonly #folder: SocketFolder;
   readonly #processes = new Map<string, ChildProcess>();
   /** Of devices whose links are one channel; this process keeps it, as they have no clock in common. */
-  readonly #air = freeAir(() => performance.now());
+  readonly #sharedChannel = newSharedChannel(() => performance.now());
   readonly #here = new Map<string, Worker>();
   readonly #bundles: readonly string[];
 
-  private constructor(folder: SocketFolder, place: Place, fabric: Fabric, bundles: readonly string[]) {
+  private constructor(
+    folder: SocketFolder,
+    place: TransportAddress,
+    fabric: Fabric,
+    bundles: readonly string[],
+  ) {
     this.#folder = folder;
     this.#place = place;
     this.fabric = fabric;
@@ -74,12 +79,12 @@ export class LocalWorkers implements AsyncDisposable {
   static async start(
     workers: readonly LocalWorker[],
     bundles: readonly string[],
-    here?: Here,
+    here?: InProcessNode,
     nats?: NatsAccess,
   ): Promise<LocalWorkers> {
     const folder = await makeSocketFolder();
     const place = nats ? { nats } : { dir: folder.path };
-    const all = new LocalWorkers(folder, place, await fabricOf(place), bundles);
+    const all = new LocalWorkers(folder, place, await openFabric(place), bundles);
     try {
       await Promise.all(
         workers.map((worker) =>
@@ -102,14 +107,14 @@ export class LocalWorkers implements AsyncDisposable {
     this.#processes.set(device.name, child);
     child.on('message', (reply: ChildReply) => {
       if (!('kind' in reply) || !child.connected) return;
-      const order: ChildOrder = { kind: 'air', id: reply.id, wait: this.#air(reply.sending) };
+      const order: ChildOrder = { kind: 'channel', id: reply.id, wait: this.#sharedChannel(reply.sending) };
       child.send(order);
     });
     await ready(child, { place: this.#place, device, links, bundles: this.#bundles });
   }
 
   async #join({ device, links }: LocalWorker, bundles: readonly Bundle[]): Promise<void> {
-    const worker = new Worker(new Device(device, bundles), { links, air: this.#air });
+    const worker = new Worker(new Device(device, bundles), { links, sharedChannel: this.#sharedChannel });
     this.#here.set(device.name, worker);
     await worker.join(this.fabric);
   }
@@ -120,9 +125,9 @@ export class LocalWorkers implements AsyncDisposable {
   }
 
   /** From now on the links of a device are emulated to be like this. */
-  shape(name: string, links: LinkOptions): void {
-    this.#here.get(name)?.shape(links);
-    const order: ChildOrder = { kind: 'shape', links };
+  setLinks(name: string, links: LinkOptions): void {
+    this.#here.get(name)?.setLinks(links);
+    const order: ChildOrder = { kind: 'links', links };
     const child = this.#processes.get(name);
     if (child?.connected) child.send(order);
   }
@@ -168,7 +173,7 @@ function ready(child: ChildProcess, task: ChildTask): Promise<void> {
   return new Promise((resolve, reject) => {
     child.once('message', (reply: ChildReply) => {
       if ('ready' in reply) resolve();
-      else if ('error' in reply) reject(errorOf(reply.error));
+      else if ('error' in reply) reject(deserializeError(reply.error));
     });
     child.once('error', (error) => reject(failed(`cannot be started: ${error.message}`)));
     child.once('exit', (code, signal) =>

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { LocalFabric } from './local-fabric.ts';
-import { MOST_PATH, makeSocketFolder } from './socket-folder.ts';
+import { MAX_SOCKET_PATH, makeSocketFolder } from './socket-folder.ts';
 
 const { TMPDIR } = process.env;
 const LONG = 'a-folder-with-a-long-name'.repeat(4);
@@ -60,7 +60,7 @@ it('a folder that is too long for sockets is refused by name, and not by the sys
   await expect(joined).rejects.toMatchObject({
     code: 'E_FABRIC',
     message: expect.stringMatching(
-      new RegExp(`too long a path for sockets, by ${Buffer.byteLength(dir) + 13 - MOST_PATH} bytes`),
+      new RegExp(`too long a path for sockets, by ${Buffer.byteLength(dir) + 13 - MAX_SOCKET_PATH} bytes`),
     ),
     hint: expect.stringContaining('shorter'),
   });

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { BedsideError, clearLeftovers, messageOf, removedAtExit, temporaryFolder } from '../../util/index.ts';
 
 /** Bytes that the path of a socket may have: 107 on Linux, 103 on macOS and the BSDs. */
-export const MOST_PATH = 103;
+export const MAX_SOCKET_PATH = 103;
 
 /** `/` and the 12 digits that stand for a node. */
 const NAME = 13;
@@ -33,7 +33,7 @@ export async function makeSocketFolder(): Promise<SocketFolder> {
   for (const parent of new Set(parents())) {
     const start = temporaryFolder(parent);
     // On Windows sockets are pipes, whose names may be longer.
-    if (process.platform !== 'win32' && Buffer.byteLength(start) + 6 + NAME > MOST_PATH) {
+    if (process.platform !== 'win32' && Buffer.byteLength(start) + 6 + NAME > MAX_SOCKET_PATH) {
       reasons.push(`${parent}: its path is too long for sockets`);
       continue;
     }

@@ -9,7 +9,7 @@ import { writtenBundle } from '../test-support/bundles.ts';
 import { mixedNet } from '../test-support/mixed-net.ts';
 import { Hosts, hasNamespaces } from './test-support/hosts.ts';
 import { hasNatsServer, TestServer } from './test-support/nats-server.ts';
-import { Child, type Ended } from './test-support/node-process.ts';
+import { type EndedRequest, NodeProcess } from './test-support/node-process.ts';
 
 /** Seconds: more than a busy machine takes to notice and to plan anew. */
 const DEADLINE = 30;
@@ -31,9 +31,9 @@ describe.skipIf(!hasNatsServer || !hasNamespaces)('a ward of several hosts', () 
       enter: hosts.enter('server'),
     });
     const isShaped = await hosts.shape('far', SHAPED);
-    await using asker = new Child('client-process.ts', hosts.enter('asker'));
-    await using source = new Child('worker-process.ts', hosts.enter('source'));
-    await using far = new Child('worker-process.ts', hosts.enter('far'));
+    await using asker = new NodeProcess('client-process.ts', hosts.enter('asker'));
+    await using source = new NodeProcess('worker-process.ts', hosts.enter('source'));
+    await using far = new NodeProcess('worker-process.ts', hosts.enter('far'));
     const [access, operator, working] = await Promise.all(
       (['coordinator', 'operator', 'worker'] as const).map(async (role) => ({
         credentials: await server.credentials(role),
@@ -66,7 +66,7 @@ describe.skipIf(!hasNatsServer || !hasNamespaces)('a ward of several hosts', () 
 
     await asker.ask({ kind: 'stream', source: 'source', far: 'far', every: 40, deadline: DEADLINE });
     /** Waits until so many have ended that are like this; the test's own time limit is the only one. */
-    const until = async (count: number, like: (one: Ended) => boolean): Promise<void> => {
+    const until = async (count: number, like: (one: EndedRequest) => boolean): Promise<void> => {
       while ((await asker.ask({ kind: 'ended' })).filter(like).length < count) await sleep(50);
     };
     await until(3, ({ far }) => far);

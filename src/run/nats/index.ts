@@ -4,7 +4,7 @@ export { makeBuckets } from './cluster/buckets.ts';
 export { type Credentials, parseCredentials } from './cluster/credentials.ts';
 export { RENEWAL_MS, type Renewed, type RenewOptions, renewCertificates } from './cluster/renew.ts';
 export { type Identity, permissionsOf, type Role } from './cluster/roles.ts';
-export { readServer, type ServerInfo } from './cluster/server-info.ts';
+export { readServerInfo, type ServerInfo } from './cluster/server-info.ts';
 export {
   addToCluster,
   type ClusterOptions,
@@ -16,6 +16,6 @@ export {
 } from './cluster/write-cluster.ts';
 export { NatsFabric, type NatsFabricOptions, OPEN_NOTE } from './nats-fabric.ts';
 export { NatsWorker, type NatsWorkerOptions } from './nats-worker.ts';
-export type { BoardEntry, NodeEntry } from './presence/announcement.ts';
-export { FleetBoard } from './presence/fleet-directory.ts';
-export { connectNats, type Door, type NatsAccess, natsError } from './transport/connect.ts';
+export type { DirectoryEntry, NodeEntry } from './presence/announcement.ts';
+export { FleetDirectory } from './presence/fleet-directory.ts';
+export { connectNats, type NatsAccess, type NatsAccount, natsError } from './transport/connect.ts';

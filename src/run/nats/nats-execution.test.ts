@@ -8,7 +8,7 @@ import type { Bundle } from '../../bundle/index.ts';
 import { largestDifference } from '../../channels/test-support/net.ts';
 import { canonicalGraph, loadModel } from '../../onnx/index.ts';
 import { BedsideError, Random } from '../../util/index.ts';
-import { Requester } from '../client/coordinator.ts';
+import { Coordinator } from '../client/coordinator.ts';
 import type { FloatTensor } from '../device/merge-segments.ts';
 import { toWire } from '../protocol/wire.ts';
 import {
@@ -23,7 +23,7 @@ import { mixedNet } from '../test-support/mixed-net.ts';
 import { BundleStore } from './bundles/bundle-store.ts';
 import { NatsFabric } from './nats-fabric.ts';
 import { NatsWorker, type NatsWorkerOptions } from './nats-worker.ts';
-import { FleetBoard } from './presence/fleet-directory.ts';
+import { FleetDirectory } from './presence/fleet-directory.ts';
 import { LeakyProxy } from './test-support/leaky-proxy.ts';
 import { hasNatsServer, OpenServer, TestServer } from './test-support/nats-server.ts';
 import { encodeChunks } from './transport/chunks.ts';
@@ -62,12 +62,12 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
     );
   }
 
-  async function requesterOf(of = bundle, on = server): Promise<Requester> {
+  async function requesterOf(of = bundle, on = server): Promise<Coordinator> {
     const credentials = await on.credentials('coordinator');
     await using store = await BundleStore.open({ credentials });
     await store.publish(of, await readFile(join(of.dir, 'bundle.json')));
     expect(await store.has(of.sha256)).toBe(true);
-    const requester = new Requester('coordinator/a', of);
+    const requester = new Coordinator('coordinator/a', of);
     await requester.join(new NatsFabric({ credentials }));
     return requester;
   }
@@ -105,7 +105,7 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
     const requester = await requesterOf();
     const { seconds } = await requester.measure('one');
     const observer = await connectNats({ credentials: await server.credentials('observer') });
-    const board = await FleetBoard.open(observer, await server.credentials('observer'));
+    const board = await FleetDirectory.open(observer, await server.credentials('observer'));
     let entries = await board.read();
     while (!(entries[0]?.seconds[bundle.manifest.name] && entries.every(({ links }) => links.length === 1))) {
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -247,7 +247,7 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
 
   it('are refused for a bundle that nobody published, and by a worker that it does not fit on', async () => {
     const [small] = await start(['small'], { device: { name: 'small', memory: 100 } });
-    const unknown = new Requester('coordinator/u', { ...bundle, sha256: 'f'.repeat(64) });
+    const unknown = new Coordinator('coordinator/u', { ...bundle, sha256: 'f'.repeat(64) });
     await unknown.join(new NatsFabric({ credentials: await server.credentials('coordinator') }));
     const levels = bundle.manifest.groups.map(() => 0);
     const plan = localPlanOf(bundle, 'small', levels);
@@ -268,14 +268,14 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
     await using worker = await NatsWorker.start(open.access, { device: { name: 'a' } });
     await using store = await BundleStore.open(open.access);
     await store.publish(bundle, await readFile(join(bundle.dir, 'bundle.json')));
-    const requester = new Requester('coordinator/a', bundle);
+    const requester = new Coordinator('coordinator/a', bundle);
     await requester.join(new NatsFabric(open.access));
     const levels = bundle.manifest.groups.map(() => 0);
     const input = randomSample(bundle, new Random(7));
     const { logits } = await requester.infer(input, localPlanOf(bundle, worker.device.name, levels));
     await expectOneMachine(logits.data, levels, input);
     const anybody = await connectNats(open.access);
-    const entries = await (await FleetBoard.open(anybody, undefined)).read();
+    const entries = await (await FleetDirectory.open(anybody, undefined)).read();
     expect(entries.map(({ name, trusted }) => [name, trusted])).toEqual([['a', true]]);
     await anybody.close();
     await requester.close();

@@ -1,9 +1,9 @@
 // Where nodes of several machines meet: each has a connection for tensors and one for the rest.
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Fabric, NodeHandlers } from '../protocol/fabric.ts';
-import { identificationOf } from './identity/statement.ts';
+import { signingIdentityOf } from './identity/statement.ts';
 import { connectNats, type NatsAccess } from './transport/connect.ts';
-import { assertFree, assertMay } from './transport/name-check.ts';
+import { assertNameAllowed, assertNameFree } from './transport/name-check.ts';
 import { NatsEndpoint, type NatsEndpointOptions } from './transport/nats-endpoint.ts';
 import { addressOf, tokensOf } from './transport/subjects.ts';
 
@@ -27,7 +27,7 @@ export class NatsFabric implements Fabric {
 
   /** @throws BedsideError E_FABRIC also when the credentials do not allow the name */
   async join(name: string, handlers: NodeHandlers): Promise<NatsEndpoint> {
-    assertMay(this.access, name);
+    assertNameAllowed(this.access, name);
     const tokens = tokensOf(addressOf(name));
     const connections: NatsConnection[] = [];
     try {
@@ -37,11 +37,11 @@ export class NatsFabric implements Fabric {
         this.#told = true;
         this.#options.onNote?.(OPEN_NOTE);
       }
-      await assertFree(control, tokens, name);
+      await assertNameFree(control, tokens, name);
       const tensors = await connectNats(this.access, { who: tokens });
       connections.push(tensors);
       const both = { control, tensor: tensors };
-      const own = identificationOf(this.access.credentials);
+      const own = signingIdentityOf(this.access.credentials);
       const near = { own, here: this.#here };
       const endpoint = new NatsEndpoint(name, both, handlers, this.#options, near);
       await endpoint.listen();

@@ -6,12 +6,12 @@ import type { LinkOptions } from '../device/link-emulation.ts';
 import { machineSpeed } from '../device/machine-speed.ts';
 import { Worker } from '../device/worker.ts';
 import type { Endpoint, Fabric, NodeHandlers } from '../protocol/fabric.ts';
-import { HeldBundles } from './bundles/bundle-cache.ts';
+import { BundleCache } from './bundles/bundle-cache.ts';
 import { makeBuckets } from './cluster/buckets.ts';
 import { NatsFabric } from './nats-fabric.ts';
 import type { NodeEntry } from './presence/announcement.ts';
-import { FleetBoard } from './presence/fleet-directory.ts';
-import { Presence } from './presence/presence-announcer.ts';
+import { FleetDirectory } from './presence/fleet-directory.ts';
+import { PresenceAnnouncer } from './presence/presence-announcer.ts';
 import type { NatsAccess } from './transport/connect.ts';
 import type { NatsEndpoint } from './transport/nats-endpoint.ts';
 import { addressOf, tokensOf } from './transport/subjects.ts';
@@ -42,13 +42,13 @@ export class NatsWorker implements AsyncDisposable {
   readonly #options: NatsWorkerOptions;
   readonly #worker: Worker;
   readonly #fabric: Fabric;
-  readonly #bundles: HeldBundles;
+  readonly #bundles: BundleCache;
   readonly #onNote: (text: string) => void;
   readonly #since = new Date().toISOString();
   readonly #links = new Map<string, Link>();
   #endpoint: NatsEndpoint | undefined;
-  #board: FleetBoard | undefined;
-  #presence: Presence | undefined;
+  #board: FleetDirectory | undefined;
+  #presence: PresenceAnnouncer | undefined;
   #macsPerSecond = 1e9;
   #timer: NodeJS.Timeout | undefined;
   #probing = false;
@@ -63,7 +63,7 @@ export class NatsWorker implements AsyncDisposable {
       this.#endpoint = endpoint;
     });
     this.#fabric = fabric;
-    this.#bundles = new HeldBundles(this.device, access, {
+    this.#bundles = new BundleCache(this.device, access, {
       onNote: this.#onNote,
       isUsed: (sha256) => this.#worker.needs(sha256),
     });
@@ -73,7 +73,7 @@ export class NatsWorker implements AsyncDisposable {
       this.#presence?.remove();
       onLeave?.(why);
     };
-    this.#worker = new Worker(this.device, { links, onLeave: left, supply: this.#bundles });
+    this.#worker = new Worker(this.device, { links, onLeave: left, bundleSource: this.#bundles });
   }
 
   /**
@@ -98,9 +98,9 @@ export class NatsWorker implements AsyncDisposable {
       if (!access.credentials) await makeBuckets(control);
       const { credentials } = access;
       const who = tokensOf(addressOf(worker.device.name));
-      worker.#board = await FleetBoard.open(control, credentials, { who, beats: false });
+      worker.#board = await FleetDirectory.open(control, credentials, { who, beats: false });
       goOn();
-      worker.#presence = new Presence(control, credentials, () => worker.entry(), worker.#onNote);
+      worker.#presence = new PresenceAnnouncer(control, credentials, () => worker.entry(), worker.#onNote);
       worker.#presence.start();
       // Who asks from now on is told of it.
       await control.flush();

@@ -1,10 +1,10 @@
 // How nodes reach each other: the interface only. `test-support/fabric-suite.ts` is what every implementation keeps to.
-import type { Message } from './messages.ts';
+import type { NodeMessage } from './messages.ts';
 
 /** What a node does with what comes. */
 export interface NodeHandlers {
   /** A whole message: never a half tensor. From one sender, messages with tensors come in the order they were sent. */
-  readonly message: (from: string, message: Message) => void;
+  readonly message: (from: string, message: NodeMessage) => void;
   /** A watched node is silent or gone. Told once for each time it is lost. */
   readonly lost: (peer: string, why: string) => void;
   /** A node that was lost gives signs of life again, or another of its name does. */
@@ -23,7 +23,7 @@ export interface Endpoint {
    * Sends at most once, and does not wait; what is sent to a node that is gone is lost. The tensor of a message belongs
    * to the fabric from then on.
    */
-  send(to: string, message: Message): void;
+  send(to: string, message: NodeMessage): void;
   /** Tells `lost` when no sign of life came from a node for `SILENCE_MS`. */
   watch(peer: string): void;
   /** It goes soon: to those who watch it, it is lost from now on. */
@@ -38,5 +38,5 @@ export interface Fabric {
 }
 
 /** Milliseconds between signs of life, and after which a silent node counts as lost: within 2 s all told. */
-export const BEAT_MS = 250;
+export const HEARTBEAT_MS = 250;
 export const SILENCE_MS = 1500;

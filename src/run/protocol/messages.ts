@@ -6,7 +6,7 @@ import type { FloatTensor } from '../device/merge-segments.ts';
 import type { RunPlan } from './plan.ts';
 
 /** An error on its way. */
-export interface ErrorWords {
+export interface SerializedError {
   readonly code: ErrorCode;
   readonly message: string;
   readonly hint?: string | undefined;
@@ -33,7 +33,7 @@ export interface Assignment extends RequestId {
 }
 
 /** What one segment of a stage gave; stage -1 is the input. */
-export interface Part extends RequestId {
+export interface TensorMessage extends RequestId {
   readonly kind: 'part';
   readonly stage: number;
   readonly segment: number;
@@ -42,30 +42,30 @@ export interface Part extends RequestId {
 }
 
 /** The input, with what its request is: stage -1, from the requester to the first device. */
-export interface InputPart extends Part, Assignment {}
+export interface InputMessage extends TensorMessage, Assignment {}
 
-export type Message =
-  | Part
-  | InputPart
+export type NodeMessage =
+  | TensorMessage
+  | InputMessage
   /** What a request is, to its other devices: parts of it come from where this plan says, and from nowhere else. */
   | ({ readonly kind: 'plan' } & Assignment)
   | {
       readonly kind: 'failed';
       readonly request: string;
       readonly epoch: number;
-      readonly error: ErrorWords;
+      readonly error: SerializedError;
     }
   /** The request has ended: its sessions may go, and what still comes of it is dead. */
   | { readonly kind: 'end'; readonly request: string }
   /** Make the sessions of a plan. */
   | { readonly kind: 'warm'; readonly id: string; readonly bundle: string; readonly plan: RunPlan }
-  | { readonly kind: 'warmed'; readonly id: string; readonly error?: ErrorWords | undefined }
+  | { readonly kind: 'warmed'; readonly id: string; readonly error?: SerializedError | undefined }
   /** What was asked is being done still. */
   | { readonly kind: 'working'; readonly id: string }
   | { readonly kind: 'ask'; readonly id: string }
   /** Time every stage at each level, then report. */
   | { readonly kind: 'measure'; readonly id: string; readonly bundle: string }
-  | { readonly kind: 'refused'; readonly id: string; readonly error: ErrorWords }
+  | { readonly kind: 'refused'; readonly id: string; readonly error: SerializedError }
   | { readonly kind: 'report'; readonly id: string; readonly report: DeviceReport }
   /** The node goes: its battery is spent, or it was told to. */
   | { readonly kind: 'leaving'; readonly why: string };

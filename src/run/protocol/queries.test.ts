@@ -1,7 +1,7 @@
 // How long answers are waited for.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { BedsideError } from '../../util/index.ts';
-import { Questions } from './queries.ts';
+import { PendingQueries } from './queries.ts';
 
 describe('a question', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
@@ -9,7 +9,7 @@ describe('a question', () => {
 
   function asked(limits = { silence: 10, total: 100 }) {
     const silent: (readonly [string, string])[] = [];
-    const questions = new Questions((to, why) => {
+    const questions = new PendingQueries((to, why) => {
       silent.push([to, why]);
       questions.lose(new BedsideError('E_LOST', why), to);
     }, limits);

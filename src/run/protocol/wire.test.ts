@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { partOf } from '../test-support/fabric-suite.ts';
-import type { InputPart } from './messages.ts';
+import type { InputMessage } from './messages.ts';
 import type { RunPlan } from './plan.ts';
 import { fromWire, toWire } from './wire.ts';
 
@@ -9,13 +9,13 @@ const planOf = (device: string): RunPlan => ({
   stages: [{ index: 0, segments: [{ device, from: 0, to: 3 }] }],
 });
 
-function part(plan: RunPlan): InputPart {
+function part(plan: RunPlan): InputMessage {
   return { ...partOf(Float32Array.of(1, 2), [1, 2]), plan };
 }
 
-function there(message: InputPart): InputPart {
+function there(message: InputMessage): InputMessage {
   const { head, body } = toWire(message);
-  return fromWire<InputPart>(head, new Float32Array(body.slice().buffer));
+  return fromWire<InputMessage>(head, new Float32Array(body.slice().buffer));
 }
 
 describe('messages as bytes', () => {

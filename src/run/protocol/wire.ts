@@ -2,7 +2,7 @@
 // A plan stands on a line of its own in the head: many requests have the same, which is written and read once.
 import { BedsideError } from '../../util/index.ts';
 import type { FloatTensor } from '../device/merge-segments.ts';
-import type { Message } from './messages.ts';
+import type { NodeMessage } from './messages.ts';
 import type { RunPlan } from './plan.ts';
 
 /** Anything that is told to a node; only parts carry a tensor. */
@@ -19,7 +19,7 @@ const MOST_KNOWN = 64;
 const MOST_LETTERS = 16_384;
 
 /** Head and tensor of a message; tensor data is not copied. Of a plan only what running needs is told. */
-export function toWire(message: Message | Told): { readonly head: Buffer; readonly body: Uint8Array } {
+export function toWire(message: NodeMessage | Told): { readonly head: Buffer; readonly body: Uint8Array } {
   const tensor = 'tensor' in message ? message.tensor : undefined;
   const plan = 'plan' in message ? message.plan : undefined;
   let head = message as object;
@@ -36,7 +36,7 @@ export function toWire(message: Message | Told): { readonly head: Buffer; readon
  * The message of a head and its numbers, which are not copied. Messages may share a plan.
  * @throws BedsideError E_FABRIC for a head that is none, or numbers that do not fill the shape
  */
-export function fromWire<T extends Told = Message>(head: Buffer, data: Float32Array): T {
+export function fromWire<T extends Told = NodeMessage>(head: Buffer, data: Float32Array): T {
   const text = head.toString();
   // JSON has no line breaks in it but those that are put there for people.
   const line = text.indexOf('\n');

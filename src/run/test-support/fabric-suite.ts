@@ -4,7 +4,7 @@ import { tensor } from '../../engine/index.ts';
 import { Random } from '../../util/index.ts';
 import type { FloatTensor } from '../device/merge-segments.ts';
 import { type Endpoint, type Fabric, SILENCE_MS } from '../protocol/fabric.ts';
-import type { InputPart, Message } from '../protocol/messages.ts';
+import type { InputMessage, NodeMessage } from '../protocol/messages.ts';
 
 /** A fabric under test. */
 export interface FabricUnderTest {
@@ -16,7 +16,7 @@ export interface FabricUnderTest {
 }
 
 /** A part with a tensor of these numbers, and all that an input has. */
-export function partOf(data: Float32Array, dims: readonly number[], segment = 0): InputPart {
+export function partOf(data: Float32Array, dims: readonly number[], segment = 0): InputMessage {
   return {
     kind: 'part',
     request: 'r',
@@ -49,7 +49,7 @@ export function describeFabric(name: string, open: () => Promise<FabricUnderTest
     const nameOf = (node: string): string => under.nameOf?.(node) ?? node;
 
     async function join(node: string) {
-      const got: (readonly [string, Message])[] = [];
+      const got: (readonly [string, NodeMessage])[] = [];
       const lost: string[] = [];
       const found: string[] = [];
       const end = await under.fabric.join(nameOf(node), {
@@ -58,7 +58,7 @@ export function describeFabric(name: string, open: () => Promise<FabricUnderTest
         found: (peer) => found.push(peer),
       });
       ends.push(end);
-      const send = (to: string, message: Message): void => end.send(nameOf(to), message);
+      const send = (to: string, message: NodeMessage): void => end.send(nameOf(to), message);
       return { end, send, got, lost, found };
     }
 
@@ -77,8 +77,8 @@ export function describeFabric(name: string, open: () => Promise<FabricUnderTest
       await until(() => b.got.length === sizes.length);
       b.got.forEach(([from, message], at) => {
         expect(from).toBe(nameOf('a'));
-        const { tensor: got, ...rest } = message as InputPart;
-        const { tensor: given, ...said } = sent[at] as InputPart;
+        const { tensor: got, ...rest } = message as InputMessage;
+        const { tensor: given, ...said } = sent[at] as InputMessage;
         expect(rest).toEqual(said);
         expect(got.dims).toEqual(given.dims);
         expect(Buffer.compare(Buffer.from(got.data.buffer), Buffer.from(given.data.buffer))).toBe(0);

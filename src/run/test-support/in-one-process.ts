@@ -3,15 +3,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Bundle } from '../../bundle/index.ts';
-import { Requester } from '../client/coordinator.ts';
+import { Coordinator } from '../client/coordinator.ts';
 import { Device, type DeviceOptions } from '../device/device.ts';
 import { Worker } from '../device/worker.ts';
 import { LocalFabric } from '../local/local-fabric.ts';
 import type { Endpoint, Fabric, NodeHandlers } from '../protocol/fabric.ts';
-import type { Message } from '../protocol/messages.ts';
+import type { NodeMessage } from '../protocol/messages.ts';
 
 /** Every message, in the order it was sent. */
-type Sent = { readonly from: string; readonly to: string; readonly message: Message }[];
+type Sent = { readonly from: string; readonly to: string; readonly message: NodeMessage }[];
 
 /** Another fabric with a record of what was sent and received, and with `repeat` everything sent twice. */
 export class Recorded implements Fabric {
@@ -62,7 +62,7 @@ export async function inOneProcess(
   const fabric = new Recorded(sockets ? apart : new LocalFabric(dir), repeat);
   const workers = devices.map((device) => new Worker(new Device(device, [bundle])));
   for (const worker of workers) await worker.join(fabric);
-  const requester = new Requester('requester', bundle);
+  const requester = new Coordinator('requester', bundle);
   await requester.join(fabric);
   const close = async (): Promise<void> => {
     await requester.close();

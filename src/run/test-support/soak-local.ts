@@ -2,16 +2,16 @@
 // messages that come twice, late, of a plan that was given up, or of a request that has ended.
 import type { Bundle } from '../../bundle/index.ts';
 import { must, type Random } from '../../util/index.ts';
-import { type Answer, Requester } from '../client/coordinator.ts';
+import { Coordinator, type InferenceResult } from '../client/coordinator.ts';
 import { Device } from '../device/device.ts';
 import type { FloatTensor } from '../device/merge-segments.ts';
 import { Worker } from '../device/worker.ts';
 import { LocalWorkers } from '../local/local-workers.ts';
 import type { Endpoint, Fabric, NodeHandlers } from '../protocol/fabric.ts';
-import type { Message, Part } from '../protocol/messages.ts';
+import type { NodeMessage, TensorMessage } from '../protocol/messages.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import { planThrough, randomPlan, SingleMachine } from './bundles.ts';
-import type { SoakRoom, Strike } from './soak.ts';
+import type { SoakFixture, Strike } from './soak.ts';
 
 const FAULTS = ['before', 'during', 'between', 'cut', 'hang'] as const;
 type Fault = (typeof FAULTS)[number];
@@ -21,7 +21,7 @@ const NEAR = ['source', 'near', 'slow'];
 const FAR = 3;
 
 /** Three workers in this process, whose messages can be tampered with, and three that can be killed. */
-export class LocalSoak implements SoakRoom {
+export class LocalSoak implements SoakFixture {
   readonly faults = {
     before: 0,
     during: 0,
@@ -36,14 +36,14 @@ export class LocalSoak implements SoakRoom {
   readonly #random: Random;
   readonly #workers: LocalWorkers;
   readonly #near: Worker[] = [];
-  readonly #requester: Requester;
+  readonly #requester: Coordinator;
   readonly #cut = new Set<string>();
   /** Workers of other processes that nothing has happened to yet. */
   readonly #far = new Set<string>();
   readonly #starting = new Set<Promise<void>>();
   /** Who is killed when a part of a request comes from him. */
   readonly #between = new Set<string>();
-  readonly #old: { readonly to: string; readonly part: Part; readonly end: Endpoint }[] = [];
+  readonly #old: { readonly to: string; readonly part: TensorMessage; readonly end: Endpoint }[] = [];
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #single: SingleMachine;
   #named = 0;
@@ -53,7 +53,7 @@ export class LocalSoak implements SoakRoom {
     this.#bundle = bundle;
     this.#random = random.fork();
     this.#workers = workers;
-    this.#requester = new Requester('requester', bundle);
+    this.#requester = new Coordinator('requester', bundle);
     this.#single = new SingleMachine(bundle);
   }
 
@@ -74,7 +74,7 @@ export class LocalSoak implements SoakRoom {
     return this.#requester.running;
   }
 
-  infer(input: FloatTensor, plan: RunPlan, deadline: number): Promise<Answer> {
+  infer(input: FloatTensor, plan: RunPlan, deadline: number): Promise<InferenceResult> {
     const replan = async (lost: ReadonlySet<string>): Promise<RunPlan> =>
       randomPlan(
         this.#bundle,
@@ -127,7 +127,7 @@ export class LocalSoak implements SoakRoom {
     }
   }
 
-  async difference({ logits, plan }: Answer, input: FloatTensor): Promise<number> {
+  async difference({ logits, plan }: InferenceResult, input: FloatTensor): Promise<number> {
     const same = await this.#single.run(plan.levels, input);
     if (same.length !== logits.data.length) return Number.POSITIVE_INFINITY;
     return same.reduce((most, value, i) => Math.max(most, Math.abs(value - (logits.data[i] ?? 0))), 0);
@@ -159,7 +159,7 @@ export class LocalSoak implements SoakRoom {
     };
   }
 
-  #send(end: Endpoint, to: string, message: Message): void {
+  #send(end: Endpoint, to: string, message: NodeMessage): void {
     if (this.#cut.has(pair(end.name, to))) {
       this.faults.dropped++;
       return;

@@ -2,7 +2,7 @@
 import type { Bundle } from '../../bundle/index.ts';
 import { randomLevels } from '../../bundle/test-support/contents.ts';
 import { BedsideError, must, type Random } from '../../util/index.ts';
-import type { Answer } from '../client/coordinator.ts';
+import type { InferenceResult } from '../client/coordinator.ts';
 import type { FloatTensor } from '../device/merge-segments.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import { randomSample } from './bundles.ts';
@@ -32,7 +32,7 @@ export interface Strike {
 }
 
 /** Workers, who asks them, and what may happen to them. */
-export interface SoakRoom extends AsyncDisposable {
+export interface SoakFixture extends AsyncDisposable {
   /** Requests that have not ended. */
   readonly running: number;
   /** How often what happened. */
@@ -41,9 +41,9 @@ export interface SoakRoom extends AsyncDisposable {
   fault(): Strike | undefined;
   /** A random plan, which needs the victim where there is one. */
   planWith(victim: string | undefined, levels: readonly number[]): RunPlan;
-  infer(input: FloatTensor, plan: RunPlan, deadline: number): Promise<Answer>;
+  infer(input: FloatTensor, plan: RunPlan, deadline: number): Promise<InferenceResult>;
   /** Of the answer's logits to those of one machine. */
-  difference(answer: Answer, input: FloatTensor): Promise<number>;
+  difference(answer: InferenceResult, input: FloatTensor): Promise<number>;
 }
 
 /** How requests ended. */
@@ -70,7 +70,7 @@ export interface SoakResult {
 /** Runs requests under faults. */
 export async function soak(
   options: SoakOptions,
-  open: (bundle: Bundle, random: Random) => Promise<SoakRoom>,
+  open: (bundle: Bundle, random: Random) => Promise<SoakFixture>,
 ): Promise<SoakResult> {
   const { bundle, random, requests, together } = options;
   await using room = await open(bundle, random);
@@ -94,7 +94,7 @@ export async function soak(
       if (over > 0) after++;
       late = Math.max(late, over);
     };
-    let answer: Answer;
+    let answer: InferenceResult;
     try {
       answer = await room.infer(input, plan, deadline).finally(end);
     } catch (error) {

@@ -6,19 +6,19 @@ import { largestDifference } from '../../channels/test-support/net.ts';
 import { tensor } from '../../engine/index.ts';
 import { canonicalGraph } from '../../onnx/index.ts';
 import { must, Random } from '../../util/index.ts';
-import { Requester } from '../client/coordinator.ts';
+import { Coordinator } from '../client/coordinator.ts';
 import { Device } from '../device/device.ts';
 import type { FloatTensor } from '../device/merge-segments.ts';
 import { Worker } from '../device/worker.ts';
 import type { Endpoint, Fabric, NodeHandlers } from '../protocol/fabric.ts';
-import type { Assignment, InputPart, Message } from '../protocol/messages.ts';
+import type { Assignment, InputMessage, NodeMessage } from '../protocol/messages.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import { localPlanOf, randomPlan, randomSample, SingleMachine, splitBundle } from './bundles.ts';
 import { until } from './fabric-suite.ts';
 import { mixedNet } from './mixed-net.ts';
 
 /** A place under test: each node by itself, as if in a process of its own. */
-export interface TrustRoom {
+export interface TrustFixture {
   join(role: 'worker' | 'requester', name: string, handlers: NodeHandlers): Promise<Endpoint>;
   /** What a requester of a name is called there. */
   readonly requesterName: (name: string) => string;
@@ -30,16 +30,16 @@ const WORKERS = ['source', 'b', 'c'];
 /** Milliseconds by which the liar is ahead. */
 const AHEAD_MS = 15;
 
-type Heard = (message: Message) => void;
+type Heard = (message: NodeMessage) => void;
 
 /** Runs the suite in a room that `open` makes. */
-export function describeTrust(name: string, open: () => Promise<TrustRoom>): void {
+export function describeTrust(name: string, open: () => Promise<TrustFixture>): void {
   describe(`liars on ${name}`, () => {
     const random = new Random(1);
-    let room: TrustRoom;
+    let room: TrustFixture;
     let bundle: Bundle;
     let single: SingleMachine;
-    let requester: Requester;
+    let requester: Coordinator;
     let mallory: Endpoint;
     const ends = new Map<string, Endpoint>();
     const closing: { close(): Promise<void> }[] = [];
@@ -51,7 +51,7 @@ export function describeTrust(name: string, open: () => Promise<TrustRoom>): voi
       join: async (node, handlers) => {
         const end = await room.join(role, node, handlers);
         ends.set(node, end);
-        const send = (to: string, message: Message): void => {
+        const send = (to: string, message: NodeMessage): void => {
           const spy = spies.get(node);
           if (!spy) {
             end.send(to, message);
@@ -75,7 +75,7 @@ export function describeTrust(name: string, open: () => Promise<TrustRoom>): voi
         await worker.join(spied('worker'));
         closing.push(worker);
       }
-      requester = new Requester(room.requesterName('asker'), bundle, { silence: 10_000, total: 60_000 });
+      requester = new Coordinator(room.requesterName('asker'), bundle, { silence: 10_000, total: 60_000 });
       await requester.join(spied('requester'));
       mallory = await room.join('worker', 'mallory', { message: () => {}, lost: () => {} });
       closing.push(requester, mallory);
@@ -100,11 +100,11 @@ export function describeTrust(name: string, open: () => Promise<TrustRoom>): voi
       tensor(Float32Array.of(9, -9, 0), [samples, 3]) as FloatTensor;
 
     /** Everything that may be said of a request, by somebody who has no say in it. */
-    function lies(told: Assignment, from: string): (readonly [string, Message])[] {
+    function lies(told: Assignment, from: string): (readonly [string, NodeMessage])[] {
       const { plan } = told;
       const { request, requester: asker, remaining, bundle: sha256 } = told;
       const own = localPlanOf(bundle, from, plan.levels);
-      const said: (readonly [string, Message])[] = [];
+      const said: (readonly [string, NodeMessage])[] = [];
       for (const epoch of [told.epoch, told.epoch + 1, 1e9]) {
         const error = { code: 'E_DEVICE', message: 'mallory says no' } as const;
         const id = { request, epoch, requester: asker };
@@ -123,7 +123,7 @@ export function describeTrust(name: string, open: () => Promise<TrustRoom>): voi
               said.push([to, part]);
               // Plans that come with a part, of the request or of the liar.
               for (const claimed of [plan, own]) {
-                said.push([to, { ...part, bundle: sha256, plan: claimed, samples: 1 } as InputPart]);
+                said.push([to, { ...part, bundle: sha256, plan: claimed, samples: 1 } as InputMessage]);
               }
             }
           }
@@ -216,7 +216,10 @@ export function describeTrust(name: string, open: () => Promise<TrustRoom>): voi
     });
 
     it('that were asked and never answer cost their own place, and nobody else’s time', async () => {
-      const hurried = new Requester(room.requesterName('hurried'), bundle, { silence: 1500, total: 60_000 });
+      const hurried = new Coordinator(room.requesterName('hurried'), bundle, {
+        silence: 1500,
+        total: 60_000,
+      });
       await hurried.join(spied('requester'));
       const answers = await Promise.allSettled([
         hurried.measure('mallory'),
@@ -242,7 +245,7 @@ export function describeTrust(name: string, open: () => Promise<TrustRoom>): voi
     it('in a plan can fail it, in words that can be shown', async () => {
       const levels = bundle.manifest.groups.map(() => 0);
       const plan = localPlanOf(bundle, 'liar', levels);
-      let say: (input: InputPart) => Message = () => ({ kind: 'leaving', why: '' });
+      let say: (input: InputMessage) => NodeMessage = () => ({ kind: 'leaving', why: '' });
       const liar = await room.join('worker', 'liar', {
         message: (from, message) => {
           if (message.kind === 'part' && 'plan' in message) liar.send(from, say(message));
@@ -265,7 +268,7 @@ export function describeTrust(name: string, open: () => Promise<TrustRoom>): voi
         message: expect.stringMatching(/^\[2J no x{300}/),
       });
       expect((failed as Error).message.length).toBeLessThan(500);
-      const result = (input: InputPart, values: number[], dims: number[]): Message => ({
+      const result = (input: InputMessage, values: number[], dims: number[]): NodeMessage => ({
         ...{ kind: 'part', request: input.request, epoch: input.epoch, requester: input.requester },
         ...{ stage: plan.stages.length - 1, segment: 0, remaining: 1 },
         tensor: tensor(Float32Array.from(values), dims) as FloatTensor,

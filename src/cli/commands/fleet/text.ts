@@ -1,10 +1,10 @@
 // The workers of a fleet as text.
-import type { BoardEntry } from '../../../run/index.ts';
+import type { FleetEntry } from '../../../run/index.ts';
 import { formatBytes, formatCount, formatJoules, formatSeconds } from '../../../util/index.ts';
 import { table } from '../../tables.ts';
 
 /** A table of devices with what they hold, and a table of their links. */
-export function describeFleet(entries: readonly BoardEntry[]): string {
+export function describeFleet(entries: readonly FleetEntry[]): string {
   if (entries.length === 0) return 'no worker is there';
   const devices = table(
     ['device', 'host', 'trusted', '>MAC/s', '>memory', '>used', '>battery', 'holds', 'emulated'],
@@ -33,6 +33,6 @@ export function describeFleet(entries: readonly BoardEntry[]): string {
   return `${devices}\n\n${table(['link', '>throughput', '>latency'], links)}`;
 }
 
-function describeHeld({ name, stages, measured }: BoardEntry['bundles'][number]): string {
+function describeHeld({ name, stages, measured }: FleetEntry['bundles'][number]): string {
   return `${name} ${stages.length === 0 ? 'no stage' : stages.join(' ')}${measured ? ', timed' : ''}`;
 }

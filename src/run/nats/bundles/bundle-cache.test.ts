@@ -10,7 +10,7 @@ import { Device } from '../../device/device.ts';
 import { localPlanOf, writtenBundle } from '../../test-support/bundles.ts';
 import { mixedNet } from '../../test-support/mixed-net.ts';
 import { hasNatsServer, TestServer } from '../test-support/nats-server.ts';
-import { HeldBundles, MOST_HELD } from './bundle-cache.ts';
+import { BundleCache, MAX_BUNDLES } from './bundle-cache.ts';
 import { BundleStore } from './bundle-store.ts';
 
 describe.skipIf(!hasNatsServer)('bundles of a device', () => {
@@ -21,7 +21,7 @@ describe.skipIf(!hasNatsServer)('bundles of a device', () => {
     folder = await mkdtemp(join(tmpdir(), 'bedside-held-'));
     server = await TestServer.start();
     await using store = await BundleStore.open({ credentials: await server.credentials('coordinator') });
-    for (let seed = 1; seed <= MOST_HELD + 2; seed++) {
+    for (let seed = 1; seed <= MAX_BUNDLES + 2; seed++) {
       const bundle = await writtenBundle(join(folder, `${seed}`), canonicalGraph(mixedNet(seed)));
       await store.publish(bundle, await readFile(join(bundle.dir, MANIFEST_FILE)));
       bundles.push(bundle);
@@ -35,7 +35,7 @@ describe.skipIf(!hasNatsServer)('bundles of a device', () => {
   it('are so many; the least recent goes with its sessions, and one that is needed stays', async () => {
     const device = new Device({ name: 'a' }, []);
     const used = new Set<string>();
-    const held = new HeldBundles(
+    const held = new BundleCache(
       device,
       { credentials: await server.credentials('worker') },
       { isUsed: (sha256) => used.has(sha256) },
@@ -48,16 +48,16 @@ describe.skipIf(!hasNatsServer)('bundles of a device', () => {
       'a',
       [0, 0, 0, 0, 0, 0, 0, 0].slice(0, bundles[1]?.manifest.groups.length),
     );
-    await held.bring(
+    await held.load(
       must(second, 'a bundle'),
       plan.stages.map(({ index }) => index),
     );
     await device.warm(must(second, 'a bundle'), plan);
     expect(device.report().sessions).toBeGreaterThan(0);
-    await held.bring(needed, []);
+    await held.load(needed, []);
     for (const sha256 of rest) {
-      await held.bring(sha256, []);
-      expect(held.bundles.length).toBeLessThanOrEqual(MOST_HELD);
+      await held.load(sha256, []);
+      expect(held.bundles.length).toBeLessThanOrEqual(MAX_BUNDLES);
     }
     const names = held.bundles.map(({ sha256 }) => sha256);
     expect(names).toContain(needed);
@@ -65,12 +65,12 @@ describe.skipIf(!hasNatsServer)('bundles of a device', () => {
     expect(device.report().sessions).toBe(0);
     expect(() => device.stages(must(second, 'a bundle'))).toThrow(/does not hold/);
     for (const sha256 of names) used.add(sha256);
-    await expect(held.bring(must(second, 'a bundle'), [])).rejects.toMatchObject({
+    await expect(held.load(must(second, 'a bundle'), [])).rejects.toMatchObject({
       code: 'E_DEVICE',
       message: expect.stringContaining('holds 8 bundles'),
     });
     await held.close();
-    await expect(held.bring('f'.repeat(64), [])).rejects.toMatchObject({ code: 'E_LOST' });
+    await expect(held.load('f'.repeat(64), [])).rejects.toMatchObject({ code: 'E_LOST' });
     await device.close();
   });
 });

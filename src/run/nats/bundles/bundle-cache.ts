@@ -3,12 +3,12 @@
 import { PartialBundle } from '../../../bundle/index.ts';
 import { BedsideError, formatBytes } from '../../../util/index.ts';
 import type { Device } from '../../device/device.ts';
-import type { BundleSupply } from '../../device/worker.ts';
+import type { BundleSource } from '../../device/worker.ts';
 import type { NatsAccess } from '../transport/connect.ts';
 import { BundleStore } from './bundle-store.ts';
 
 /** What a device has of a bundle. */
-export interface HeldBundle {
+export interface CachedBundle {
   readonly name: string;
   readonly sha256: string;
   /** Stages that it has the weights of. */
@@ -18,19 +18,19 @@ export interface HeldBundle {
 }
 
 /** Bundles that a device holds at most. */
-export const MOST_HELD = 8;
+export const MAX_BUNDLES = 8;
 
-export interface HeldOptions {
+export interface BundleCacheOptions {
   readonly onNote?: ((text: string) => void) | undefined;
   /** Whether a request that runs needs a bundle. */
   readonly isUsed: (sha256: string) => boolean;
 }
 
 /** Brings bundles to a device. */
-export class HeldBundles implements BundleSupply {
+export class BundleCache implements BundleSource {
   readonly #device: Device;
   readonly #access: NatsAccess;
-  readonly #options: HeldOptions;
+  readonly #options: BundleCacheOptions;
   /** The least recently needed first. */
   readonly #held = new Map<string, PartialBundle>();
   readonly #measured = new Set<string>();
@@ -39,13 +39,13 @@ export class HeldBundles implements BundleSupply {
   readonly #stores = new Set<BundleStore>();
   #closed = false;
 
-  constructor(device: Device, access: NatsAccess, options: HeldOptions) {
+  constructor(device: Device, access: NatsAccess, options: BundleCacheOptions) {
     this.#device = device;
     this.#access = access;
     this.#options = options;
   }
 
-  get bundles(): readonly HeldBundle[] {
+  get bundles(): readonly CachedBundle[] {
     return [...this.#held].map(([sha256, { bundle, held }]) => ({
       name: bundle.manifest.name,
       sha256,
@@ -59,7 +59,7 @@ export class HeldBundles implements BundleSupply {
   }
 
   /** @throws BedsideError E_DEVICE when too many are needed at a time */
-  bring(sha256: string, stages: readonly number[]): Promise<void> | undefined {
+  load(sha256: string, stages: readonly number[]): Promise<void> | undefined {
     const held = this.#held.get(sha256);
     if (held) {
       this.#held.delete(sha256);
@@ -67,7 +67,7 @@ export class HeldBundles implements BundleSupply {
     }
     const before = this.#queues.get(sha256);
     if (!before && held && stages.every((stage) => held.holds(stage))) return undefined;
-    if (!before && this.#queues.size >= MOST_HELD) throw this.#tooMany('fetches');
+    if (!before && this.#queues.size >= MAX_BUNDLES) throw this.#tooMany('fetches');
     const turn = (before ?? Promise.resolve()).catch(() => {}).then(() => this.#fetch(sha256, stages));
     this.#queues.set(sha256, turn);
     const done = (): void => {
@@ -128,7 +128,7 @@ export class HeldBundles implements BundleSupply {
   }
 
   async #makeRoom(): Promise<void> {
-    while (this.#held.size >= MOST_HELD) {
+    while (this.#held.size >= MAX_BUNDLES) {
       const [idle] = [...this.#held.keys()].filter(
         (sha256) => !this.#queues.has(sha256) && !this.#options.isUsed(sha256),
       );
@@ -143,7 +143,7 @@ export class HeldBundles implements BundleSupply {
   #tooMany(does: string): BedsideError {
     return new BedsideError(
       'E_DEVICE',
-      `device '${this.#device.name}' ${does} ${MOST_HELD} bundles already, and all are needed`,
+      `device '${this.#device.name}' ${does} ${MAX_BUNDLES} bundles already, and all are needed`,
       { hint: 'ask again when requests with other bundles have ended' },
     );
   }

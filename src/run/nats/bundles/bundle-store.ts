@@ -17,7 +17,12 @@ import {
   parseIndex,
 } from '../../../bundle/index.ts';
 import { BedsideError, formatBytes, messageOf } from '../../../util/index.ts';
-import { heard, type Identification, identificationOf, state } from '../identity/statement.ts';
+import {
+  type SigningIdentity,
+  signingIdentityOf,
+  signStatement,
+  verifyStatement,
+} from '../identity/statement.ts';
 import { connectNats, type NatsAccess, natsError } from '../transport/connect.ts';
 import { BUNDLE_BUCKET, BUNDLE_STREAM } from '../transport/subjects.ts';
 
@@ -36,14 +41,14 @@ const indexName = (sha256: string): string => `bundle-${sha256}`;
 export class BundleStore implements AsyncDisposable {
   readonly #connection: NatsConnection;
   readonly #manager: JetStreamManager;
-  readonly #own: Identification | undefined;
+  readonly #own: SigningIdentity | undefined;
   /** Clients may know that a bundle is there, and no more. */
   readonly #mayRead: boolean;
 
   private constructor(connection: NatsConnection, manager: JetStreamManager, { credentials }: NatsAccess) {
     this.#connection = connection;
     this.#manager = manager;
-    this.#own = identificationOf(credentials);
+    this.#own = signingIdentityOf(credentials);
     this.#mayRead = credentials?.role !== 'client';
   }
 
@@ -96,7 +101,7 @@ export class BundleStore implements AsyncDisposable {
         onProgress(done, total);
       }
       if (await this.has(bundle.sha256)) return;
-      const told = Buffer.from(state(this.#own, 'index', JSON.stringify(index)));
+      const told = Buffer.from(signStatement(this.#own, 'index', JSON.stringify(index)));
       await objects.putBlob({ name: indexName(bundle.sha256), options: { max_chunk_size: CHUNK } }, told);
     } catch (cause) {
       throw natsError(`bundle '${bundle.manifest.name}' cannot be published`, cause);
@@ -107,7 +112,7 @@ export class BundleStore implements AsyncDisposable {
   async index(sha256: string): Promise<BundleIndex> {
     const name = `bundle ${sha256.slice(0, 12)}`;
     const bytes = await this.#read(indexName(sha256), name, MOST_INDEX);
-    const statement = heard(this.#own, 'index', Buffer.from(bytes).toString());
+    const statement = verifyStatement(this.#own, 'index', Buffer.from(bytes).toString());
     const by = statement?.certificate?.role;
     if (!statement || (this.#own && by !== 'coordinator')) {
       throw new BedsideError('E_BUNDLE', `no coordinator of this cluster has signed for ${name}`, {

@@ -9,7 +9,7 @@ import { connectNats } from '../transport/connect.ts';
 import { expiryOf, hostsOf, isPair } from './certificates.ts';
 import { parseCredentials } from './credentials.ts';
 import { renewCertificates } from './renew.ts';
-import { readServer } from './server-info.ts';
+import { readServerInfo } from './server-info.ts';
 import { addToCluster, filesOf, writeCluster } from './write-cluster.ts';
 
 const DAY = 86_400_000;
@@ -99,7 +99,7 @@ describe.skipIf(!hasNatsServer)('a server with a new certificate', () => {
     const before = await server.credentials('observer');
     const expires = async (credentials = before) => {
       const connection = await connectNats({ credentials });
-      const { certificate } = await readServer(connection, { credentials });
+      const { certificate } = await readServerInfo(connection, { credentials });
       await connection.close();
       return certificate?.expires;
     };

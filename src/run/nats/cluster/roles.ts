@@ -5,18 +5,18 @@
 // anything. Bundles lie in an account of their own, of which two more import single questions: one to read, one to write.
 // Answers come in the account of who asks, so nobody but the operator can have anything said where bundles are.
 import {
+  announcementSubject,
   BUNDLE_BUCKET,
   BUNDLE_STREAM,
-  beatSubject,
-  entrySubject,
+  heartbeatSubject,
   inboxPrefix,
   joinedSubject,
   messageSubject,
   NODE_ROLES,
-  rollSubject,
-  type Told,
+  nameCheckSubject,
+  rollCallSubject,
+  type SubjectChannel,
   tokenOf,
-  whoSubject,
 } from '../transport/subjects.ts';
 
 /**
@@ -91,30 +91,30 @@ const STORED: Readonly<Record<Role, readonly string[]>> = {
 };
 
 function fabricOf(role: Role, own: string, inbox: string): Permissions {
-  const told: readonly Told[] = ['tensor', 'control', 'hello'];
+  const told: readonly SubjectChannel[] = ['tensor', 'control', 'hello'];
   const tell = (to: string): string[] => told.map((one) => messageSubject(one, to, own));
-  const heard = [...told.map((one) => messageSubject(one, own, '*.*')), inbox, whoSubject(own)];
-  const node = [beatSubject(own), joinedSubject(own), rollSubject(own)];
-  const entries = entrySubject('worker.*');
+  const heard = [...told.map((one) => messageSubject(one, own, '*.*')), inbox, nameCheckSubject(own)];
+  const node = [heartbeatSubject(own), joinedSubject(own), rollCallSubject(own)];
+  const entries = announcementSubject('worker.*');
   switch (role) {
     case 'worker':
       return {
         // Whether a name, or a peer, is there.
-        publish: [...tell('*.*'), ...node, entrySubject(own), whoSubject('worker.*')],
-        subscribe: [...heard, joinedSubject('*.*'), entries, rollSubject('*.*')],
+        publish: [...tell('*.*'), ...node, announcementSubject(own), nameCheckSubject('worker.*')],
+        subscribe: [...heard, joinedSubject('*.*'), entries, rollCallSubject('*.*')],
       };
     case 'client':
       return {
-        publish: [...tell('worker.*'), ...node, whoSubject('worker.*'), whoSubject(own)],
-        subscribe: [...heard, joinedSubject('*.*'), entries, beatSubject('worker.*')],
+        publish: [...tell('worker.*'), ...node, nameCheckSubject('worker.*'), nameCheckSubject(own)],
+        subscribe: [...heard, joinedSubject('*.*'), entries, heartbeatSubject('worker.*')],
       };
     case 'coordinator':
       return {
-        publish: [...tell('*.*'), ...node, whoSubject('*.*')],
-        subscribe: [...heard, joinedSubject('*.*'), entries, beatSubject('*.*')],
+        publish: [...tell('*.*'), ...node, nameCheckSubject('*.*')],
+        subscribe: [...heard, joinedSubject('*.*'), entries, heartbeatSubject('*.*')],
       };
     case 'observer':
     case 'operator':
-      return { publish: [rollSubject(own)], subscribe: [inbox, entries, beatSubject('*.*')] };
+      return { publish: [rollCallSubject(own)], subscribe: [inbox, entries, heartbeatSubject('*.*')] };
   }
 }

@@ -5,7 +5,7 @@ import { Objm } from '@nats-io/obj';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hasNatsServer, TestServer } from '../test-support/nats-server.ts';
-import { ALL, People, type Who, WORKERS } from '../test-support/role-connections.ts';
+import { ALL, RoleConnections, type TestRole, WORKERS } from '../test-support/role-connections.ts';
 import type { Account } from './roles.ts';
 
 const STREAM = 'OBJ_bedside-bundles';
@@ -39,7 +39,7 @@ const VERBS = [
 /** The whole of what each role may ask, at the door to the bundles. */
 const listed = `DIRECT.GET.${STREAM}.${META}`;
 const read = [`DIRECT.GET.${STREAM}`, listed];
-const MAY: Readonly<Record<Who, readonly string[]>> = {
+const MAY: Readonly<Record<TestRole, readonly string[]>> = {
   worker: read,
   pinned: read,
   guest: read,
@@ -70,10 +70,13 @@ const VICTIMS = [
 
 describe.skipIf(!hasNatsServer)('JetStream', () => {
   let server: TestServer;
-  let doors: Readonly<Record<'fabric' | 'store', People>>;
+  let doors: Readonly<Record<'fabric' | 'store', RoleConnections>>;
   beforeAll(async () => {
     server = await TestServer.start({ ears: true });
-    doors = { fabric: await People.come(server, 'fabric'), store: await People.come(server, 'store') };
+    doors = {
+      fabric: await RoleConnections.come(server, 'fabric'),
+      store: await RoleConnections.come(server, 'store'),
+    };
   });
   afterAll(async () => {
     for (const people of Object.values(doors)) await people.leave();
@@ -130,7 +133,7 @@ describe.skipIf(!hasNatsServer)('JetStream', () => {
   });
 
   /** Has the server asked for all that may be asked, with answers to everybody. */
-  async function tryAll(who: Who): Promise<void> {
+  async function tryAll(who: TestRole): Promise<void> {
     for (const door of ['fabric', 'store'] as const) {
       const connection = doors[door].connection(who);
       const verbs = new Set(

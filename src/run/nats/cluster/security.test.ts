@@ -1,19 +1,19 @@
 // Who may read and say what on a server with the generated configuration: each role tried on each kind of subject.
 import { readFile, stat } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Message } from '../../protocol/messages.ts';
+import type { NodeMessage } from '../../protocol/messages.ts';
 import { toWire } from '../../protocol/wire.ts';
 import { partOf, until } from '../../test-support/fabric-suite.ts';
 import { NatsFabric } from '../nats-fabric.ts';
 import { hasNatsServer, TestServer } from '../test-support/nats-server.ts';
-import { ALL, People, type Who, WORKERS } from '../test-support/role-connections.ts';
+import { ALL, RoleConnections, type TestRole, WORKERS } from '../test-support/role-connections.ts';
 import { encodeChunks } from '../transport/chunks.ts';
 import { connectNats } from '../transport/connect.ts';
 import type { Role } from './roles.ts';
 import { credentialsPath } from './write-cluster.ts';
 
 /** Who may subscribe to a subject where nodes meet; nobody else. */
-const READERS: Readonly<Record<string, readonly Who[]>> = {
+const READERS: Readonly<Record<string, readonly TestRole[]>> = {
   '>': [],
   'bedside.>': [],
   'bedside.tensor.>': [],
@@ -49,7 +49,7 @@ const READERS: Readonly<Record<string, readonly Who[]>> = {
 };
 
 /** Who may publish to a subject where nodes meet; nobody else. */
-const SPEAKERS: Readonly<Record<string, readonly Who[]>> = {
+const SPEAKERS: Readonly<Record<string, readonly TestRole[]>> = {
   'bedside.tensor.worker.pinned.worker.guest': ['worker', 'guest'],
   'bedside.tensor.worker.pinned.worker.other': ['worker'],
   'bedside.tensor.worker.pinned.client.x': ['client'],
@@ -88,17 +88,17 @@ const SPEAKERS: Readonly<Record<string, readonly Who[]>> = {
 
 describe.skipIf(!hasNatsServer)('who may do what', () => {
   let server: TestServer;
-  let people: People;
+  let people: RoleConnections;
   beforeAll(async () => {
     server = await TestServer.start();
-    people = await People.come(server, 'fabric');
+    people = await RoleConnections.come(server, 'fabric');
   });
   afterAll(async () => {
     await people.leave();
     await server.close();
   });
 
-  const connectionOf = (who: Who) => people.connection(who);
+  const connectionOf = (who: TestRole) => people.connection(who);
 
   it.each(ALL)('%s subscribes to its own subjects alone', async (who) => {
     const subjects = Object.keys(READERS);
@@ -151,10 +151,13 @@ describe.skipIf(!hasNatsServer)('who may do what', () => {
       { credentials: await server.credentials('worker', 'pinned') },
       { onNote: (text) => notes.push(text) },
     );
-    const handlers = { message: (from: string, { kind }: Message) => got.push([from, kind]), lost: () => {} };
+    const handlers = {
+      message: (from: string, { kind }: NodeMessage) => got.push([from, kind]),
+      lost: () => {},
+    };
     const pinned = await fabric.join('pinned', handlers);
-    const ask: Message = { kind: 'ask', id: '1' };
-    const input: Message = { ...partOf(new Float32Array(3), [3]), requester: 'client/x', stage: -1 };
+    const ask: NodeMessage = { kind: 'ask', id: '1' };
+    const input: NodeMessage = { ...partOf(new Float32Array(3), [3]), requester: 'client/x', stage: -1 };
     // Past what the server allows them.
     for (const who of ['observer', 'operator', 'guest'] as const) {
       for (const message of [ask, input]) {

@@ -16,7 +16,10 @@ const PATIENCE_MS = 3000;
  * @param server `host:port`
  * @param ca certificate of the authority that it is trusted by
  */
-export async function readCertificate(server: string, ca: string): Promise<ServerCertificate | undefined> {
+export async function readServerCertificate(
+  server: string,
+  ca: string,
+): Promise<ServerCertificate | undefined> {
   const { hostname, port } = new URL(`tls://${server}`);
   const host = hostname.replace(/^\[|\]$/g, '');
   const socket = dial({ host, port: Number(port) });

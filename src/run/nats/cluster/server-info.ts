@@ -2,7 +2,7 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { connectNats, type NatsAccess } from '../transport/connect.ts';
-import { readCertificate, type ServerCertificate } from './server-certificate.ts';
+import { readServerCertificate, type ServerCertificate } from './server-certificate.ts';
 
 export interface ServerInfo {
   readonly name: string;
@@ -21,14 +21,14 @@ export interface ServerInfo {
 const TIMEOUT_MS = 2000;
 
 /** @param connection in the account where nodes meet; what is stored is asked for by another */
-export async function readServer(connection: NatsConnection, access: NatsAccess): Promise<ServerInfo> {
+export async function readServerInfo(connection: NatsConnection, access: NatsAccess): Promise<ServerInfo> {
   const start = performance.now();
   await connection.flush();
   const roundTrip = (performance.now() - start) / 1000;
   const { info } = connection;
   const storage = await readStorage(access).catch(() => undefined);
   const ca = access.credentials?.ca;
-  const certificate = ca === undefined ? undefined : await readCertificate(connection.getServer(), ca);
+  const certificate = ca === undefined ? undefined : await readServerCertificate(connection.getServer(), ca);
   return {
     name: info?.server_name ?? 'unknown',
     version: info?.version ?? 'unknown',

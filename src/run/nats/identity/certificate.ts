@@ -57,7 +57,7 @@ export function readCertificate(text: string, cluster: string): Certificate | un
 }
 
 /** Whether a certificate is that of a node, called as others call it. */
-export function isOf({ role, name }: Certificate, node: string): boolean {
+export function isCertificateOf({ role, name }: Certificate, node: string): boolean {
   const address = addressOf(node);
   return role === address.role && (name === undefined || tokenOf(name) === address.token);
 }

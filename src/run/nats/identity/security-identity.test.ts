@@ -14,13 +14,13 @@ import { mixedNet } from '../../test-support/mixed-net.ts';
 import { BundleStore } from '../bundles/bundle-store.ts';
 import type { Credentials } from '../cluster/credentials.ts';
 import type { NodeEntry } from '../presence/announcement.ts';
-import { FleetBoard } from '../presence/fleet-directory.ts';
-import { Presence } from '../presence/presence-announcer.ts';
+import { FleetDirectory } from '../presence/fleet-directory.ts';
+import { PresenceAnnouncer } from '../presence/presence-announcer.ts';
 import { hasNatsServer, TestServer } from '../test-support/nats-server.ts';
 import { connectNats } from '../transport/connect.ts';
 import { certify } from './certificate.ts';
 import { newSigningKey, signerOf } from './signing.ts';
-import { identificationOf, state } from './statement.ts';
+import { signingIdentityOf, signStatement } from './statement.ts';
 
 const entryOf = (name: string): NodeEntry => ({
   ...{ version: 1, name, host: 'h', since: '', macsPerSecond: 1, seconds: {}, memory: 1 },
@@ -45,11 +45,11 @@ describe.skipIf(!hasNatsServer)('whoever could publish anywhere', () => {
     await server.close();
   });
 
-  const board = async () => FleetBoard.open(watching, await server.credentials('observer'));
+  const board = async () => FleetDirectory.open(watching, await server.credentials('observer'));
 
   /** Somebody who says what he likes as a worker of this name, and answers who asks. */
-  function claim(name: string, credentials: Credentials): Presence {
-    const presence = new Presence(ear, credentials, () => entryOf(name));
+  function claim(name: string, credentials: Credentials): PresenceAnnouncer {
+    const presence = new PresenceAnnouncer(ear, credentials, () => entryOf(name));
     presence.start();
     return presence;
   }
@@ -85,7 +85,11 @@ describe.skipIf(!hasNatsServer)('whoever could publish anywhere', () => {
     expect(await seen('pinned')).toEqual([]);
     other.remove();
     // What an entry says of trust is nothing; and nothing comes with headers.
-    const liar = new Presence(ear, guest, () => ({ ...entryOf('guest'), trusted: true }) as NodeEntry);
+    const liar = new PresenceAnnouncer(
+      ear,
+      guest,
+      () => ({ ...entryOf('guest'), trusted: true }) as NodeEntry,
+    );
     liar.start();
     expect(await seen('guest')).toEqual([false]);
     liar.remove();
@@ -98,10 +102,10 @@ describe.skipIf(!hasNatsServer)('whoever could publish anywhere', () => {
     });
     const pinned = await server.credentials('worker', 'pinned');
     const own = await connectNats({ credentials: pinned });
-    const first = new Presence(own, pinned, () => entryOf('pinned'));
+    const first = new PresenceAnnouncer(own, pinned, () => entryOf('pinned'));
     first.start();
     const before = await board();
-    const there = async (one: FleetBoard) => (await one.read()).some(({ name }) => name === 'pinned');
+    const there = async (one: FleetDirectory) => (await one.read()).some(({ name }) => name === 'pinned');
     expect(await there(before)).toBe(true);
     first.remove();
     await own.flush();
@@ -121,7 +125,7 @@ describe.skipIf(!hasNatsServer)('whoever could publish anywhere', () => {
     await again((data) => ear.publish('bedside.entry.worker.pinned', data, { headers: headers() }));
     for (const one of [before, after]) expect(one.entries().map(({ name }) => name)).not.toContain('pinned');
     // Its farewell does not take away the next of its name.
-    const second = new Presence(own, pinned, () => entryOf('pinned'));
+    const second = new PresenceAnnouncer(own, pinned, () => entryOf('pinned'));
     second.start();
     expect(await there(after)).toBe(true);
     await again((data) => ear.publish('bedside.entry.worker.pinned', data));
@@ -143,9 +147,9 @@ describe.skipIf(!hasNatsServer)('whoever could publish anywhere', () => {
       await using writer = await BundleStore.open({ credentials: await server.credentials('coordinator') });
       const forged = [
         index,
-        state(identificationOf(guest), 'index', index),
-        state(identificationOf(await server.credentials('client')), 'index', index),
-        state(identificationOf(await server.credentials('coordinator')), 'entry', index),
+        signStatement(signingIdentityOf(guest), 'index', index),
+        signStatement(signingIdentityOf(await server.credentials('client')), 'index', index),
+        signStatement(signingIdentityOf(await server.credentials('coordinator')), 'entry', index),
       ];
       for (const said of forged) {
         await objects.putBlob({ name }, Buffer.from(said));

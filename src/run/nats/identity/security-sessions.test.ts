@@ -3,7 +3,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { headers } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Endpoint } from '../../protocol/fabric.ts';
-import type { Message } from '../../protocol/messages.ts';
+import type { NodeMessage } from '../../protocol/messages.ts';
 import { toWire } from '../../protocol/wire.ts';
 import { partOf, until } from '../../test-support/fabric-suite.ts';
 import type { Credentials } from '../cluster/credentials.ts';
@@ -11,9 +11,9 @@ import { NatsFabric } from '../nats-fabric.ts';
 import { hasNatsServer, TestServer } from '../test-support/nats-server.ts';
 import { encodeChunks } from '../transport/chunks.ts';
 import { connectNats } from '../transport/connect.ts';
-import { beatText } from '../transport/heartbeat-codec.ts';
-import { Ephemeral } from './session.ts';
-import { identificationOf, state } from './statement.ts';
+import { encodeHeartbeat } from '../transport/heartbeat-codec.ts';
+import { EphemeralKey } from './session.ts';
+import { signingIdentityOf, signStatement } from './statement.ts';
 
 interface Heard {
   readonly subject: string;
@@ -53,7 +53,7 @@ describe.skipIf(!hasNatsServer)('whoever hears all and says what he likes', () =
   async function join(name: string, credentials: Credentials): Promise<Node> {
     const [got, lost, notes]: [Node['got'], string[], string[]] = [[], [], []];
     const handlers = {
-      message: (from: string, { kind }: Message) => got.push([from, kind]),
+      message: (from: string, { kind }: NodeMessage) => got.push([from, kind]),
       lost: (peer: string) => lost.push(peer),
     };
     const fabric = new NatsFabric({ credentials }, { onNote: (text) => notes.push(text) });
@@ -71,11 +71,11 @@ describe.skipIf(!hasNatsServer)('whoever hears all and says what he likes', () =
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 
-  const part: Message = { ...partOf(new Float32Array(9), [9]), requester: 'coordinator/x', stage: -1 };
-  const ask: Message = { kind: 'ask', id: '1' };
+  const part: NodeMessage = { ...partOf(new Float32Array(9), [9]), requester: 'coordinator/x', stage: -1 };
+  const ask: NodeMessage = { kind: 'ask', id: '1' };
 
   /** As nodes say it without keys. */
-  const plainly = (message: Message): Uint8Array[] => [
+  const plainly = (message: NodeMessage): Uint8Array[] => [
     ...encodeChunks(1, toWire(message), undefined, 1 << 20),
   ];
 
@@ -143,11 +143,11 @@ describe.skipIf(!hasNatsServer)('whoever hears all and says what he likes', () =
       ).toString(),
     ) as { instance: string };
     const life = { name: 'pinned', instance: now.instance, connections: 0 };
-    const guest = identificationOf(await server.credentials('worker', 'guest'));
+    const guest = signingIdentityOf(await server.credentials('worker', 'guest'));
     const said = [
       ...farewells.map(({ data }) => Buffer.from(data).toString()),
-      beatText(life, 'as I say', undefined),
-      beatText(life, 'as I say', guest),
+      encodeHeartbeat(life, 'as I say', undefined),
+      encodeHeartbeat(life, 'as I say', guest),
       JSON.stringify({ session: `${now.instance} 0`, bye: 'as I say' }),
       // Of its earlier life, as if it were of this one.
       ...farewells.map(({ data }) =>
@@ -183,8 +183,8 @@ describe.skipIf(!hasNatsServer)('whoever hears all and says what he likes', () =
     // Nor as a worker whose name reads as a coordinator's, where its key may bear any name.
     const any = await server.credentials('worker');
     const raw = await connectNats({ credentials: any }, { who: 'worker.coordinator=2fx' });
-    const said = { from: 'coordinator/x', to: 'pinned', key: new Ephemeral().publicKey, instance: 'i' };
-    const hello = state(identificationOf(any), 'hello', JSON.stringify({ ...said, nonce: 'n' }));
+    const said = { from: 'coordinator/x', to: 'pinned', key: new EphemeralKey().publicKey, instance: 'i' };
+    const hello = signStatement(signingIdentityOf(any), 'hello', JSON.stringify({ ...said, nonce: 'n' }));
     raw.publish('bedside.hello.worker.pinned.worker.coordinator=2fx', hello);
     const before = pinned.notes.length;
     await raw.flush();

@@ -32,7 +32,7 @@ const PUBLIC = Buffer.from('302a300506032b656e032100', 'hex');
 const CHANNELS: Readonly<Record<Channel, number>> = { tensor: 1, control: 2 };
 
 /** A key that lives as long as a node. */
-export class Ephemeral {
+export class EphemeralKey {
   /** 32 bytes, base64url. */
   readonly publicKey: string;
   readonly #privateKey: KeyObject;
@@ -61,7 +61,7 @@ export class Ephemeral {
 }
 
 /** What one side brings to a session, as both know it. */
-export interface Side {
+export interface SessionSide {
   readonly name: string;
   /** Ephemeral public key, and a nonce for this session alone. */
   readonly key: string;
@@ -69,7 +69,7 @@ export interface Side {
 }
 
 /** Keys of two nodes, one of whom began. */
-export class Session {
+export class SecureSession {
   /** Names it in all that is sealed. */
   readonly id: string;
   /** Which life of the peer it is with. */
@@ -84,7 +84,12 @@ export class Session {
    * @param shared what the ephemeral keys of both give
    * @param began whether this node is the first side
    */
-  constructor(shared: Buffer, [first, second]: readonly [Side, Side], began: boolean, instance: string) {
+  constructor(
+    shared: Buffer,
+    [first, second]: readonly [SessionSide, SessionSide],
+    began: boolean,
+    instance: string,
+  ) {
     const salt = `${first.nonce} ${second.nonce}`;
     const info = JSON.stringify(['bedside session', first.name, first.key, second.name, second.key]);
     const made = Buffer.from(hkdfSync('sha256', shared, salt, info, 2 * KEY_BYTES + ID_BYTES));
@@ -92,7 +97,7 @@ export class Session {
     this.#sending = createSecretKey(began ? one : two);
     this.#receiving = createSecretKey(began ? two : one);
     this.#id = made.subarray(2 * KEY_BYTES);
-    this.id = idOf(this.#id);
+    this.id = sessionIdOf(this.#id);
     this.instance = instance;
   }
 
@@ -131,7 +136,7 @@ export class Session {
 }
 
 /** The name of the session that something claims to be sealed in. */
-export function idOf(sealed: Buffer): string {
+export function sessionIdOf(sealed: Buffer): string {
   return sealed.toString('latin1', 0, ID_BYTES);
 }
 

@@ -3,14 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { until } from '../../test-support/fabric-suite.ts';
 import type { Channel } from '../transport/subjects.ts';
 import { certify } from './certificate.ts';
-import type { Session } from './session.ts';
-import { Sessions } from './sessions.ts';
+import type { SecureSession } from './session.ts';
+import { SecureSessions } from './sessions.ts';
 import { newSigningKey, signerOf } from './signing.ts';
-import type { Identification } from './statement.ts';
+import type { SigningIdentity } from './statement.ts';
 
 const cluster = signerOf(newSigningKey());
 
-function identify(role: 'worker' | 'coordinator', name?: string, by = cluster): Identification {
+function identify(role: 'worker' | 'coordinator', name?: string, by = cluster): SigningIdentity {
   const signer = signerOf(newSigningKey());
   const certificate = certify(by, { role, name, trusted: role === 'worker', key: signer.publicKey });
   return { certificate, signer, cluster: cluster.publicKey };
@@ -25,7 +25,7 @@ interface Carried {
 
 /** Nodes, and all that was carried between them. */
 class Wires {
-  readonly nodes = new Map<string, Sessions>();
+  readonly nodes = new Map<string, SecureSessions>();
   readonly all: Carried[] = [];
   readonly got: string[] = [];
   readonly notes: string[] = [];
@@ -33,8 +33,8 @@ class Wires {
   /** What is not carried. */
   loses: (one: Carried) => boolean = () => false;
 
-  join(name: string, own: Identification, where = name): Sessions {
-    const sessions = new Sessions(
+  join(name: string, own: SigningIdentity, where = name): SecureSessions {
+    const sessions = new SecureSessions(
       { name, own, instance: `life ${++this.#lives}` },
       {
         carry: (what, to, bytes) => this.carry({ what, from: name, to, bytes: Buffer.from(bytes) }),
@@ -53,7 +53,7 @@ class Wires {
   deliver({ what, from, to, bytes }: Carried): void {
     const node = this.nodes.get(to);
     if (what === 'hello') {
-      node?.hear(from, bytes);
+      node?.receiveHello(from, bytes);
       return;
     }
     const payload = node?.open(from, what, bytes);
@@ -61,7 +61,7 @@ class Wires {
   }
 
   say(from: string, to: string, text: string, channel: Channel = 'tensor'): void {
-    this.nodes.get(from)?.with(to, text.length, (session: Session) => {
+    this.nodes.get(from)?.withSession(to, text.length, (session: SecureSession) => {
       this.carry({ what: channel, from, to, bytes: session.seal(channel, Buffer.from(text)) });
     });
   }
@@ -182,12 +182,12 @@ describe('sessions', () => {
     expect(second).not.toBe(first);
     wires.nodes.get('w')?.close();
     wires.join('w', identify('worker', 'w'));
-    wires.nodes.get('coordinator/x')?.doubt('w', 'life 4');
+    wires.nodes.get('coordinator/x')?.noteInstance('w', 'life 4');
     wires.say('coordinator/x', 'w', 'four');
     expect(wires.got.at(-1)).toBe('coordinator/x to w: four');
     // The same life again changes nothing.
     const hellos = wires.all.length;
-    wires.nodes.get('coordinator/x')?.doubt('w', 'life 4');
+    wires.nodes.get('coordinator/x')?.noteInstance('w', 'life 4');
     wires.say('coordinator/x', 'w', 'five');
     expect(wires.all.slice(hellos).map(({ what }) => what)).toEqual(['tensor']);
   });
@@ -229,7 +229,7 @@ describe('sessions', () => {
   it('hold no more of what waits than there is room for', () => {
     const wires = two();
     const one = wires.nodes.get('coordinator/x');
-    for (let at = 0; at < 30; at++) one?.with('nobody', 1e7, () => {});
+    for (let at = 0; at < 30; at++) one?.withSession('nobody', 1e7, () => {});
     expect(wires.notes).toHaveLength(5);
     one?.close();
   });

@@ -3,8 +3,8 @@
 // is not opened, and what was said in the life of a node before its present one cannot be.
 import { randomBytes } from 'node:crypto';
 import type { Channel } from '../transport/subjects.ts';
-import { Ephemeral, idOf, Session, type Side } from './session.ts';
-import { heard, type Identification, state } from './statement.ts';
+import { EphemeralKey, SecureSession, type SessionSide, sessionIdOf } from './session.ts';
+import { type SigningIdentity, signStatement, verifyStatement } from './statement.ts';
 
 /** Milliseconds between hellos without an answer, and after which what waits for one is lost. */
 const AGAIN_MS = 250;
@@ -27,13 +27,13 @@ const MOST_NEW = 2;
 const DOUBT_MS = 200;
 
 /** Something that waits for a session. */
-type Waiting = (session: Session) => void;
+type Waiting = (session: SecureSession) => void;
 
 interface Peer {
   /** For what is sent. */
-  out: Session | undefined;
+  out: SecureSession | undefined;
   /** By name, the oldest first. */
-  readonly open: Map<string, Session>;
+  readonly open: Map<string, SecureSession>;
   /** Sessions that the peer began, and has sealed nothing in yet. */
   readonly begun: Map<string, Begun>;
   readonly waiting: Waiting[];
@@ -47,7 +47,7 @@ interface Peer {
 }
 
 interface Begun {
-  readonly session: Session;
+  readonly session: SecureSession;
   /** Of the hello that began it, and of the answer. */
   readonly nonce: string;
   readonly answered: string;
@@ -64,29 +64,29 @@ interface Hello {
 }
 
 /** Who a node is. */
-export interface Self {
+export interface LocalNode {
   readonly name: string;
   /** Which life of it this is. */
   readonly instance: string;
-  readonly own: Identification;
+  readonly own: SigningIdentity;
 }
 
-export interface SessionsHandlers {
+export interface SecureSessionsHandlers {
   /** Carries a hello, or what was sealed on the channel of what is no tensor, to a peer. */
   readonly carry: (what: 'hello' | 'control', to: string, bytes: Uint8Array) => void;
   readonly onNote: (text: string) => void;
 }
 
-export class Sessions {
-  readonly #self: Self;
-  readonly #handlers: SessionsHandlers;
-  readonly #ephemeral = new Ephemeral();
+export class SecureSessions {
+  readonly #self: LocalNode;
+  readonly #handlers: SecureSessionsHandlers;
+  readonly #ephemeral = new EphemeralKey();
   readonly #peers = new Map<string, Peer>();
   readonly #doubted = new Map<string, number>();
   #waiting = 0;
   #closed = false;
 
-  constructor(self: Self, handlers: SessionsHandlers) {
+  constructor(self: LocalNode, handlers: SecureSessionsHandlers) {
     this.#self = self;
     this.#handlers = handlers;
   }
@@ -95,7 +95,7 @@ export class Sessions {
    * Calls `send` with a session: at once, or when there is one; never for a peer that does not answer.
    * @param bytes that wait meanwhile
    */
-  with(to: string, bytes: number, send: Waiting): void {
+  withSession(to: string, bytes: number, send: Waiting): void {
     if (this.#closed) return;
     const peer = this.#peer(to);
     if (peer.out) {
@@ -109,11 +109,11 @@ export class Sessions {
     peer.waiting.push(send);
     peer.waitingBytes += bytes;
     this.#waiting += bytes;
-    this.greet(to);
+    this.ensureSession(to);
   }
 
   /** Makes a session, if there is none. */
-  greet(to: string): void {
+  ensureSession(to: string): void {
     const peer = this.#peer(to);
     if (this.#closed || peer.out || peer.nonce !== undefined) return;
     peer.since = performance.now();
@@ -123,7 +123,7 @@ export class Sessions {
   /** What a peer has sealed; undefined for what it has not, or has said before. */
   open(from: string, channel: Channel, sealed: Buffer): Buffer | undefined {
     const peer = this.#peers.get(from);
-    const id = idOf(sealed);
+    const id = sessionIdOf(sealed);
     const session = peer?.open.get(id) ?? peer?.begun.get(id)?.session;
     if (!peer || !session) {
       this.#doubt(from, id);
@@ -139,7 +139,7 @@ export class Sessions {
   }
 
   /** What came on the subject of hellos. */
-  hear(from: string, bytes: Uint8Array): void {
+  receiveHello(from: string, bytes: Uint8Array): void {
     if (this.#closed || bytes.length > MOST_HELLO_BYTES) return;
     const text = Buffer.from(bytes).toString();
     if (text.startsWith(UNKNOWN)) {
@@ -150,7 +150,7 @@ export class Sessions {
     const known = this.#peers.get(from);
     if (known && !isWithin(known)) return;
     const { own, name } = this.#self;
-    const statement = heard(own, 'hello', text, from);
+    const statement = verifyStatement(own, 'hello', text, from);
     const hello = statement && readHello(statement.text);
     if (!hello || hello.from !== from || hello.to !== name) {
       this.#handlers.onNote(
@@ -166,17 +166,17 @@ export class Sessions {
   }
 
   /** Whether a peer has another life than that which sessions are with is asked before anything else is said to it. */
-  doubt(name: string, instance: string): void {
+  noteInstance(name: string, instance: string): void {
     const peer = this.#peers.get(name);
     if (peer?.out && peer.out.instance !== instance) this.#renew(name, peer);
   }
 
   /** Something may have been lost between this node and all others. */
-  doubtAll(): void {
+  renewAll(): void {
     for (const [name, peer] of this.#peers) {
       peer.out = undefined;
       this.#forget(peer);
-      if (peer.waiting.length > 0) this.greet(name);
+      if (peer.waiting.length > 0) this.ensureSession(name);
     }
   }
 
@@ -187,7 +187,7 @@ export class Sessions {
   }
 
   /** Waits until nothing waits, or for so many milliseconds. */
-  async settled(most: number): Promise<void> {
+  async whenSettled(most: number): Promise<void> {
     const end = performance.now() + most;
     while ([...this.#peers.values()].some(({ waiting }) => waiting.length > 0)) {
       if (performance.now() > end) return;
@@ -242,7 +242,7 @@ export class Sessions {
       ...{ from: name, to, key: this.#ephemeral.publicKey, nonce, instance },
       ...(answer === undefined ? {} : { answer }),
     };
-    this.#handlers.carry('hello', to, Buffer.from(state(own, 'hello', JSON.stringify(said))));
+    this.#handlers.carry('hello', to, Buffer.from(signStatement(own, 'hello', JSON.stringify(said))));
   }
 
   /** A peer begins. */
@@ -254,7 +254,7 @@ export class Sessions {
       return;
     }
     const own = this.#side(newNonce());
-    const session = new Session(shared, [sideOf(hello), own], false, hello.instance);
+    const session = new SecureSession(shared, [sideOf(hello), own], false, hello.instance);
     if (peer.begun.size >= MOST_NEW) peer.begun.delete(firstOf(peer.begun));
     peer.begun.set(session.id, { session, nonce: hello.nonce, answered: own.nonce });
     this.#state(hello.from, { nonce: own.nonce, answer: hello.nonce });
@@ -263,23 +263,23 @@ export class Sessions {
   /** A peer answers: it lives, as it has signed the nonce. */
   #answered(peer: Peer, hello: Hello, shared: Buffer): void {
     if (peer.nonce === undefined || hello.answer !== peer.nonce) return;
-    const session = new Session(shared, [this.#side(peer.nonce), sideOf(hello)], true, hello.instance);
+    const session = new SecureSession(shared, [this.#side(peer.nonce), sideOf(hello)], true, hello.instance);
     this.#add(peer, session);
     // Nothing is said in it, so that the peer may use it too.
     this.#handlers.carry('control', hello.from, session.seal('control', new Uint8Array(0)));
     this.#ready(peer, session);
   }
 
-  #side(nonce: string): Side {
+  #side(nonce: string): SessionSide {
     return { name: this.#self.name, key: this.#ephemeral.publicKey, nonce };
   }
 
-  #add({ open }: Peer, session: Session): void {
+  #add({ open }: Peer, session: SecureSession): void {
     if (open.size >= MOST_OPEN) open.delete(firstOf(open));
     open.set(session.id, session);
   }
 
-  #ready(peer: Peer, session: Session): void {
+  #ready(peer: Peer, session: SecureSession): void {
     peer.out = session;
     this.#forget(peer);
     const waiting = peer.waiting.splice(0);
@@ -290,7 +290,7 @@ export class Sessions {
 
   #renew(name: string, peer: Peer): void {
     peer.out = undefined;
-    this.greet(name);
+    this.ensureSession(name);
   }
 
   /** The hello that waits. */
@@ -327,7 +327,7 @@ function newNonce(): string {
   return randomBytes(16).toString('base64url');
 }
 
-function sideOf({ from, key, nonce }: Hello): Side {
+function sideOf({ from, key, nonce }: Hello): SessionSide {
   return { name: from, key, nonce };
 }
 

@@ -1,11 +1,11 @@
 // Texts that a node signs, with the certificate that says who it is: `certificate`, `signature`, and what was said, a line
 // each. A receiver decides by the certificate alone.
 import type { Credentials } from '../cluster/credentials.ts';
-import { type Certificate, isOf, readCertificate } from './certificate.ts';
+import { type Certificate, isCertificateOf, readCertificate } from './certificate.ts';
 import { isSigned, type Purpose, type Signer, signerOf } from './signing.ts';
 
 /** What a node signs with, and checks others by. */
-export interface Identification {
+export interface SigningIdentity {
   readonly certificate: string;
   readonly signer: Signer;
   /** Public key of the cluster. */
@@ -13,14 +13,14 @@ export interface Identification {
 }
 
 /** Undefined on an open server, where everybody is anybody. */
-export function identificationOf(credentials: Credentials | undefined): Identification | undefined {
+export function signingIdentityOf(credentials: Credentials | undefined): SigningIdentity | undefined {
   if (!credentials) return undefined;
   const { certificate, signing, cluster } = credentials;
   return { certificate, signer: signerOf(signing), cluster };
 }
 
 /** What is said, signed. Without identification it is said as it is. */
-export function state(own: Identification | undefined, purpose: Purpose, text: string): string {
+export function signStatement(own: SigningIdentity | undefined, purpose: Purpose, text: string): string {
   return own ? `${own.certificate}\n${own.signer.sign(purpose, text)}\n${text}` : text;
 }
 
@@ -34,8 +34,8 @@ export interface Statement {
  * Reads what was signed; undefined for what does not hold.
  * @param node who is to have said it; absent: anybody with a certificate
  */
-export function heard(
-  own: Identification | undefined,
+export function verifyStatement(
+  own: SigningIdentity | undefined,
   purpose: Purpose,
   said: string,
   node?: string,
@@ -45,7 +45,7 @@ export function heard(
   const second = said.indexOf('\n', first + 1);
   if (first < 0 || second < 0) return undefined;
   const certificate = readCertificate(said.slice(0, first), own.cluster);
-  if (!certificate || (node !== undefined && !isOf(certificate, node))) return undefined;
+  if (!certificate || (node !== undefined && !isCertificateOf(certificate, node))) return undefined;
   const text = said.slice(second + 1);
   if (!isSigned(certificate.key, purpose, text, said.slice(first + 1, second))) return undefined;
   return { text, certificate };

@@ -5,7 +5,7 @@ import { z } from 'zod';
 export const ENTRY_MS = 5000;
 
 /** Bytes of an entry as it is sent; longer ones are not read. */
-export const MOST_ENTRY_BYTES = 1 << 20;
+export const MAX_ENTRY_BYTES = 1 << 20;
 
 const SECONDS = z.record(z.string(), z.array(z.array(z.number().positive())));
 
@@ -48,13 +48,13 @@ const ENTRY = z.object({
 export type NodeEntry = z.output<typeof ENTRY>;
 
 /** An entry as the board has it: whether a worker is trusted is not its own to say, but its key's. */
-export type BoardEntry = NodeEntry & { readonly trusted: boolean };
+export type DirectoryEntry = NodeEntry & { readonly trusted: boolean };
 
 /**
  * An entry as it is sent. Who reads takes the first of a session for what somebody says now, and not for something said once
  * and repeated by another, only if it has what he himself asked with; then each must be newer than the one before.
  */
-export const SAID = z.object({
+export const ANNOUNCEMENT = z.object({
   /** Another one each time a worker starts. */
   session: z.string().max(64),
   counter: z.int().min(0),
@@ -64,4 +64,4 @@ export const SAID = z.object({
   entry: ENTRY.optional(),
 });
 
-export type Said = z.output<typeof SAID>;
+export type Announcement = z.output<typeof ANNOUNCEMENT>;

@@ -2,15 +2,27 @@
 // for whom to wait. What is not signed by the worker itself, or was said once and comes again, changes nothing.
 import { randomBytes } from 'node:crypto';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
-import { BEAT_MS } from '../../protocol/fabric.ts';
+import { HEARTBEAT_MS } from '../../protocol/fabric.ts';
 import type { Credentials } from '../cluster/credentials.ts';
-import { heard, type Identification, identificationOf } from '../identity/statement.ts';
+import { type SigningIdentity, signingIdentityOf, verifyStatement } from '../identity/statement.ts';
 import { natsError } from '../transport/connect.ts';
-import { beatSubject, entrySubject, rollSubject, senderOf, tokenOf } from '../transport/subjects.ts';
-import { type BoardEntry, ENTRY_MS, MOST_ENTRY_BYTES, SAID, type Said } from './announcement.ts';
+import {
+  announcementSubject,
+  heartbeatSubject,
+  rollCallSubject,
+  senderOf,
+  tokenOf,
+} from '../transport/subjects.ts';
+import {
+  ANNOUNCEMENT,
+  type Announcement,
+  type DirectoryEntry,
+  ENTRY_MS,
+  MAX_ENTRY_BYTES,
+} from './announcement.ts';
 
 /** Milliseconds that signs of life are listened for, before the first answer: each is given every `BEAT_MS`. */
-const LISTEN_MS = 3 * BEAT_MS;
+const LISTEN_MS = 3 * HEARTBEAT_MS;
 
 /** Milliseconds that are waited for somebody who gives signs of life, or who must be there. */
 const PATIENCE_MS = 2000;
@@ -32,15 +44,15 @@ const MOST_BYTES = 64 << 20;
 const MOST_ASKED = 8;
 
 interface Known {
-  readonly said: Said;
+  readonly said: Announcement;
   readonly trusted: boolean;
   readonly bytes: number;
   readonly at: number;
 }
 
-export class FleetBoard {
+export class FleetDirectory {
   readonly #connection: NatsConnection;
-  readonly #own: Identification | undefined;
+  readonly #own: SigningIdentity | undefined;
   /** Who asks, as a token pair and as answers name him. */
   readonly #tokens: string;
   readonly #known = new Map<string, Known>();
@@ -54,7 +66,7 @@ export class FleetBoard {
 
   private constructor(connection: NatsConnection, credentials: Credentials | undefined, who: string) {
     this.#connection = connection;
-    this.#own = identificationOf(credentials);
+    this.#own = signingIdentityOf(credentials);
     this.#tokens = who;
   }
 
@@ -68,9 +80,9 @@ export class FleetBoard {
     connection: NatsConnection,
     credentials: Credentials | undefined,
     { who, beats = true }: { readonly who?: string; readonly beats?: boolean } = {},
-  ): Promise<FleetBoard> {
+  ): Promise<FleetDirectory> {
     const { role = 'client', name = `any-${randomBytes(6).toString('hex')}` } = credentials ?? {};
-    const board = new FleetBoard(connection, credentials, who ?? `${role}.${tokenOf(name)}`);
+    const board = new FleetDirectory(connection, credentials, who ?? `${role}.${tokenOf(name)}`);
     const listen = (subject: string, take: (msg: Msg) => void): void => {
       connection.subscribe(subject, {
         callback: (error, msg) => {
@@ -78,8 +90,8 @@ export class FleetBoard {
         },
       });
     };
-    listen(entrySubject('worker.*'), (msg) => board.#take(senderOf(msg.subject), msg));
-    if (beats) listen(beatSubject('worker.*'), ({ subject }) => board.#live(senderOf(subject)));
+    listen(announcementSubject('worker.*'), (msg) => board.#take(senderOf(msg.subject), msg));
+    if (beats) listen(heartbeatSubject('worker.*'), ({ subject }) => board.#live(senderOf(subject)));
     try {
       board.#ask();
       await connection.flush();
@@ -94,7 +106,7 @@ export class FleetBoard {
    * @param expected names that are waited for, should they be slow to answer
    * @throws BedsideError E_FABRIC
    */
-  async read(expected: readonly string[] = []): Promise<BoardEntry[]> {
+  async read(expected: readonly string[] = []): Promise<DirectoryEntry[]> {
     const start = performance.now();
     try {
       this.#ask();
@@ -111,7 +123,7 @@ export class FleetBoard {
   }
 
   /** What is known without asking. */
-  entries(): BoardEntry[] {
+  entries(): DirectoryEntry[] {
     const oldest = performance.now() - ENTRY_MS;
     for (const [name, { at }] of this.#known) if (at < oldest) this.#forget(name);
     return [...this.#known.values()]
@@ -133,7 +145,7 @@ export class FleetBoard {
     this.#asked.push(nonce);
     if (this.#asked.length > MOST_ASKED) this.#asked.shift();
     this.#askedAt = performance.now();
-    this.#connection.publish(rollSubject(this.#tokens), nonce);
+    this.#connection.publish(rollCallSubject(this.#tokens), nonce);
   }
 
   #live(name: string): void {
@@ -143,11 +155,11 @@ export class FleetBoard {
 
   #take(name: string, { data, headers }: Msg): void {
     const now = performance.now();
-    if (headers || data.length > MOST_ENTRY_BYTES) return;
+    if (headers || data.length > MAX_ENTRY_BYTES) return;
     if (now - (this.#looked.get(name) ?? Number.NEGATIVE_INFINITY) < APART_MS) return;
     if (this.#looked.size >= MOST_ENTRIES) this.#looked.clear();
     this.#looked.set(name, now);
-    const statement = heard(this.#own, 'entry', Buffer.from(data).toString(), name);
+    const statement = verifyStatement(this.#own, 'entry', Buffer.from(data).toString(), name);
     const said = statement && readSaid(statement.text, name);
     if (!said) return;
     const before = this.#known.get(name);
@@ -173,13 +185,13 @@ export class FleetBoard {
   }
 }
 
-function readSaid(text: string, name: string): Said | undefined {
+function readSaid(text: string, name: string): Announcement | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     return undefined;
   }
-  const { data } = SAID.safeParse(value);
+  const { data } = ANNOUNCEMENT.safeParse(value);
   return data && (data.entry?.name ?? name) === name ? data : undefined;
 }

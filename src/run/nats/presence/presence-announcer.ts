@@ -3,12 +3,12 @@ import { randomBytes } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { BedsideError, formatBytes } from '../../../util/index.ts';
 import type { Credentials } from '../cluster/credentials.ts';
-import { type Identification, identificationOf, state } from '../identity/statement.ts';
-import { addressOf, entrySubject, rollSubject, tokensOf } from '../transport/subjects.ts';
-import { ENTRY_MS, MOST_ENTRY_BYTES, type NodeEntry, type Said } from './announcement.ts';
+import { type SigningIdentity, signingIdentityOf, signStatement } from '../identity/statement.ts';
+import { addressOf, announcementSubject, rollCallSubject, tokensOf } from '../transport/subjects.ts';
+import { type Announcement, ENTRY_MS, MAX_ENTRY_BYTES, type NodeEntry } from './announcement.ts';
 
 /** Milliseconds between entries: a few may be lost before one expires. */
-export const ANNOUNCE_MS = ENTRY_MS / 4;
+export const ANNOUNCE_INTERVAL_MS = ENTRY_MS / 4;
 
 /** Milliseconds in which questions are answered together. */
 const TOGETHER_MS = 25;
@@ -18,10 +18,10 @@ const MOST_ASKERS = 64;
 const MOST_OF_ONE = 4;
 const MOST_NONCE = 64;
 
-export class Presence {
+export class PresenceAnnouncer {
   readonly #connection: NatsConnection;
   readonly #subject: string;
-  readonly #own: Identification | undefined;
+  readonly #own: SigningIdentity | undefined;
   readonly #entry: () => NodeEntry;
   readonly #onNote: (text: string) => void;
   readonly #session = randomBytes(12).toString('base64url');
@@ -38,10 +38,10 @@ export class Presence {
     onNote: (text: string) => void = () => {},
   ) {
     this.#connection = connection;
-    this.#own = identificationOf(credentials);
+    this.#own = signingIdentityOf(credentials);
     this.#entry = entry;
     this.#onNote = onNote;
-    this.#subject = entrySubject(tokensOf(addressOf(entry().name)));
+    this.#subject = announcementSubject(tokensOf(addressOf(entry().name)));
   }
 
   /**
@@ -50,13 +50,13 @@ export class Presence {
    */
   start(): void {
     this.#tell();
-    this.#connection.subscribe(rollSubject('*.*'), {
+    this.#connection.subscribe(rollCallSubject('*.*'), {
       callback: (error, { subject, data, headers }) => {
         if (!error && !headers && data.length <= MOST_NONCE)
           this.#asked(subject, Buffer.from(data).toString());
       },
     });
-    this.#timer = setInterval(() => this.#again(), ANNOUNCE_MS);
+    this.#timer = setInterval(() => this.#again(), ANNOUNCE_INTERVAL_MS);
     this.#timer.unref();
   }
 
@@ -95,9 +95,9 @@ export class Presence {
   #publish(entry: NodeEntry | undefined): void {
     const asked = [...this.#askers.values()].flat();
     this.#askers.clear();
-    const said: Said = { session: this.#session, counter: this.#counter++, asked, entry };
-    const bytes = Buffer.from(state(this.#own, 'entry', JSON.stringify(said)));
-    const most = Math.min(MOST_ENTRY_BYTES, this.#connection.info?.max_payload ?? MOST_ENTRY_BYTES);
+    const said: Announcement = { session: this.#session, counter: this.#counter++, asked, entry };
+    const bytes = Buffer.from(signStatement(this.#own, 'entry', JSON.stringify(said)));
+    const most = Math.min(MAX_ENTRY_BYTES, this.#connection.info?.max_payload ?? MAX_ENTRY_BYTES);
     if (bytes.length > most) {
       throw new BedsideError(
         'E_FABRIC',

@@ -4,39 +4,39 @@ import { join } from 'node:path';
 import { type Bundle, MANIFEST_FILE, openBundle } from '../../../bundle/index.ts';
 import { largestDifference } from '../../../channels/test-support/net.ts';
 import { BedsideError, must, Random } from '../../../util/index.ts';
-import { Requester } from '../../client/coordinator.ts';
+import { Coordinator } from '../../client/coordinator.ts';
 import type { RunPlan } from '../../protocol/plan.ts';
 import { localPlanOf, randomPlan, randomSample, SingleMachine } from '../../test-support/bundles.ts';
 import { BundleStore } from '../bundles/bundle-store.ts';
 import { makeBuckets } from '../cluster/buckets.ts';
 import { NatsFabric } from '../nats-fabric.ts';
-import { FleetBoard } from '../presence/fleet-directory.ts';
+import { FleetDirectory } from '../presence/fleet-directory.ts';
 import { connectNats } from '../transport/connect.ts';
-import { type AskerOrder, type AskerTask, type Ended, serve } from './node-process.ts';
+import { type ClientOrder, type ClientTask, type EndedRequest, serve } from './node-process.ts';
 
-let asker: Asker | undefined;
-serve(async (told: AskerTask | AskerOrder) => {
+let asker: ClientProcess | undefined;
+serve(async (told: ClientTask | ClientOrder) => {
   if (!('kind' in told)) {
-    asker = await Asker.start(told);
+    asker = await ClientProcess.start(told);
     return null;
   }
   return must(asker, 'an asker').answer(told);
 });
 
-class Asker {
+class ClientProcess {
   readonly #bundle: Bundle;
-  readonly #requester: Requester;
-  readonly #board: FleetBoard;
+  readonly #requester: Coordinator;
+  readonly #board: FleetDirectory;
   readonly #single: SingleMachine;
   readonly #random = new Random(11);
   readonly #lost = new Map<string, number>();
   readonly #running = new Set<Promise<void>>();
-  readonly #ended: Ended[] = [];
+  readonly #ended: EndedRequest[] = [];
   #asked = 0;
   #losses = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  private constructor(bundle: Bundle, requester: Requester, board: FleetBoard) {
+  private constructor(bundle: Bundle, requester: Coordinator, board: FleetDirectory) {
     this.#bundle = bundle;
     this.#requester = requester;
     this.#board = board;
@@ -44,19 +44,23 @@ class Asker {
     setInterval(() => this.#look(), 10);
   }
 
-  static async start({ access, operator, bundle: dir }: AskerTask): Promise<Asker> {
+  static async start({ access, operator, bundle: dir }: ClientTask): Promise<ClientProcess> {
     const maker = await connectNats(operator, { door: 'store' });
     await makeBuckets(maker);
     await maker.close();
     const bundle = await openBundle(dir);
     await using store = await BundleStore.open(access);
     await store.publish(bundle, await readFile(join(dir, MANIFEST_FILE)));
-    const requester = new Requester('coordinator/asker', bundle);
+    const requester = new Coordinator('coordinator/asker', bundle);
     await requester.join(new NatsFabric(access));
-    return new Asker(bundle, requester, await FleetBoard.open(await connectNats(access), access.credentials));
+    return new ClientProcess(
+      bundle,
+      requester,
+      await FleetDirectory.open(await connectNats(access), access.credentials),
+    );
   }
 
-  async answer(order: AskerOrder): Promise<unknown> {
+  async answer(order: ClientOrder): Promise<unknown> {
     switch (order.kind) {
       case 'random': {
         for (let at = 0; at < order.requests; at++)

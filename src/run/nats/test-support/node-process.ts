@@ -13,7 +13,7 @@ export interface WorkerTask {
 }
 
 /** Who asks for one bundle; makes the buckets as operator, and publishes the bundle. */
-export interface AskerTask {
+export interface ClientTask {
   readonly access: NatsAccess;
   readonly operator: NatsAccess;
   /** Folder of the bundle. */
@@ -21,7 +21,7 @@ export interface AskerTask {
 }
 
 /** How one request ended. */
-export interface Ended {
+export interface EndedRequest {
   /** Milliseconds since the epoch. */
   readonly asked: number;
   readonly ms: number;
@@ -31,7 +31,7 @@ export interface Ended {
   readonly far: boolean;
 }
 
-export type AskerOrder =
+export type ClientOrder =
   /** Random plans over these devices, one after the other. */
   | { readonly kind: 'random'; readonly devices: readonly string[]; readonly requests: number }
   /** From now on a request every so many milliseconds, with a stage on the far device unless it is lost. */
@@ -53,18 +53,22 @@ export type AskerOrder =
   | { readonly kind: 'fleet' };
 
 /** Answers by order. */
-export interface AskerAnswers {
-  readonly random: readonly Ended[];
+export interface ClientReplies {
+  readonly random: readonly EndedRequest[];
   readonly stream: null;
-  readonly ended: readonly Ended[];
+  readonly ended: readonly EndedRequest[];
   readonly losses: number;
-  readonly stop: { readonly ended: readonly Ended[]; readonly asked: number; readonly running: number };
+  readonly stop: {
+    readonly ended: readonly EndedRequest[];
+    readonly asked: number;
+    readonly running: number;
+  };
   readonly lost: readonly (readonly [string, number])[];
   readonly fleet: readonly NodeEntry[];
 }
 
 /** A process of one of the files beside this one. `await using` kills it. */
-export class Child implements AsyncDisposable {
+export class NodeProcess implements AsyncDisposable {
   readonly #process: ChildProcess;
   readonly #ended: Promise<void>;
   readonly #waiting: { resolve: (value: unknown) => void; reject: (error: Error) => void }[] = [];
@@ -89,14 +93,14 @@ export class Child implements AsyncDisposable {
   }
 
   /** What it is to be. */
-  start(task: WorkerTask | AskerTask): Promise<unknown> {
+  start(task: WorkerTask | ClientTask): Promise<unknown> {
     return this.#tell(task);
   }
 
-  ask<Kind extends AskerOrder['kind']>(
-    order: Extract<AskerOrder, { kind: Kind }>,
-  ): Promise<AskerAnswers[Kind]> {
-    return this.#tell(order) as Promise<AskerAnswers[Kind]>;
+  ask<Kind extends ClientOrder['kind']>(
+    order: Extract<ClientOrder, { kind: Kind }>,
+  ): Promise<ClientReplies[Kind]> {
+    return this.#tell(order) as Promise<ClientReplies[Kind]>;
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -112,7 +116,7 @@ export class Child implements AsyncDisposable {
     return this.kill();
   }
 
-  #tell(what: WorkerTask | AskerTask | AskerOrder): Promise<unknown> {
+  #tell(what: WorkerTask | ClientTask | ClientOrder): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
       this.#process.send(what, (error) => error && reject(error));

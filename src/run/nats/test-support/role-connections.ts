@@ -2,7 +2,7 @@
 import { errors, type NatsConnection } from '@nats-io/transport-node';
 import { must } from '../../../util/index.ts';
 import type { Role } from '../cluster/roles.ts';
-import { connectNats, type Door } from '../transport/connect.ts';
+import { connectNats, type NatsAccount } from '../transport/connect.ts';
 import type { TestServer } from './nats-server.ts';
 
 /** Everybody, with the name that some are bound to. */
@@ -15,17 +15,17 @@ const WHO = {
   observer: { role: 'observer' },
   operator: { role: 'operator' },
 } as const satisfies Record<string, { role: Role; name?: string }>;
-export type Who = keyof typeof WHO;
+export type TestRole = keyof typeof WHO;
 
-export const ALL = Object.keys(WHO) as Who[];
-export const WORKERS: readonly Who[] = ['worker', 'pinned', 'guest'];
+export const ALL = Object.keys(WHO) as TestRole[];
+export const WORKERS: readonly TestRole[] = ['worker', 'pinned', 'guest'];
 
-export class People {
-  readonly #connections = new Map<Who, NatsConnection>();
-  readonly #refused = new Map<Who, Set<string>>();
+export class RoleConnections {
+  readonly #connections = new Map<TestRole, NatsConnection>();
+  readonly #refused = new Map<TestRole, Set<string>>();
 
-  static async come(server: TestServer, door: Door): Promise<People> {
-    const people = new People();
+  static async come(server: TestServer, door: NatsAccount): Promise<RoleConnections> {
+    const people = new RoleConnections();
     for (const who of ALL) {
       const identity: { role: Role; name?: string } = WHO[who];
       const credentials = await server.credentials(identity.role, identity.name);
@@ -43,18 +43,18 @@ export class People {
     return people;
   }
 
-  connection(who: Who): NatsConnection {
+  connection(who: TestRole): NatsConnection {
     return must(this.#connections.get(who), 'a connection');
   }
 
   /** What the server thinks of what was sent has come. */
-  async settled(who: Who): Promise<void> {
+  async settled(who: TestRole): Promise<void> {
     await this.connection(who).flush();
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 
   /** Subjects that somebody may subscribe to. */
-  async subscribes(who: Who, subjects: readonly string[]): Promise<string[]> {
+  async subscribes(who: TestRole, subjects: readonly string[]): Promise<string[]> {
     const subscriptions = subjects.map((subject) =>
       this.connection(who).subscribe(subject, { callback: () => {} }),
     );
@@ -64,7 +64,7 @@ export class People {
   }
 
   /** Subjects that somebody may publish to; nothing that is sent is well formed. */
-  async publishes(who: Who, subjects: readonly string[]): Promise<string[]> {
+  async publishes(who: TestRole, subjects: readonly string[]): Promise<string[]> {
     for (const subject of subjects) this.connection(who).publish(subject, 'x');
     await this.settled(who);
     return subjects.filter((subject) => !this.#refused.get(who)?.has(`publish ${subject}`));

@@ -5,16 +5,16 @@ import { join } from 'node:path';
 import { type Bundle, MANIFEST_FILE } from '../../../bundle/index.ts';
 import { largestDifference } from '../../../channels/test-support/net.ts';
 import { must, type Random } from '../../../util/index.ts';
-import { type Answer, Requester } from '../../client/coordinator.ts';
+import { Coordinator, type InferenceResult } from '../../client/coordinator.ts';
 import type { FloatTensor } from '../../device/merge-segments.ts';
 import type { RunPlan } from '../../protocol/plan.ts';
 import { planThrough, randomPlan, SingleMachine } from '../../test-support/bundles.ts';
-import type { SoakRoom, Strike } from '../../test-support/soak.ts';
+import type { SoakFixture, Strike } from '../../test-support/soak.ts';
 import { BundleStore } from '../bundles/bundle-store.ts';
 import { NatsFabric } from '../nats-fabric.ts';
 import { LeakyProxy } from './leaky-proxy.ts';
 import { TestServer } from './nats-server.ts';
-import { Child } from './node-process.ts';
+import { NodeProcess } from './node-process.ts';
 import { Tamperer } from './tamperer.ts';
 
 const FAULTS = ['before', 'during', 'between', 'stopped', 'shortCut', 'longCut', 'server'] as const;
@@ -28,16 +28,16 @@ const FAR = ['far-0', 'far-1', 'far-2'];
 const REQUESTER = 'coordinator/soak';
 
 /** Six processes of workers, a server, and who asks in this process. */
-export class NatsSoak implements SoakRoom {
+export class NatsSoak implements SoakFixture {
   readonly #counts: Record<Fault, number> = {
     ...{ before: 0, during: 0, between: 0, stopped: 0, shortCut: 0, longCut: 0, server: 0 },
   };
   readonly #bundle: Bundle;
   readonly #random: Random;
   readonly #server: TestServer;
-  readonly #requester: Requester;
+  readonly #requester: Coordinator;
   readonly #single: SingleMachine;
-  readonly #children = new Map<string, Child>();
+  readonly #children = new Map<string, NodeProcess>();
   readonly #cables = new Map<string, LeakyProxy>();
   readonly #whole = new Set(FAR);
   readonly #working = new Set<Promise<void>>();
@@ -51,7 +51,7 @@ export class NatsSoak implements SoakRoom {
     this.#bundle = bundle;
     this.#random = random.fork();
     this.#server = server;
-    this.#requester = new Requester(REQUESTER, bundle);
+    this.#requester = new Coordinator(REQUESTER, bundle);
     this.#single = new SingleMachine(bundle);
   }
 
@@ -82,7 +82,7 @@ export class NatsSoak implements SoakRoom {
     return { ...this.#counts, repeated, replayed };
   }
 
-  infer(input: FloatTensor, plan: RunPlan, deadline: number): Promise<Answer> {
+  infer(input: FloatTensor, plan: RunPlan, deadline: number): Promise<InferenceResult> {
     const replan = async (lost: ReadonlySet<string>): Promise<RunPlan> =>
       randomPlan(this.#bundle, this.#there(lost), this.#random, plan.levels);
     return this.#requester.infer(input, plan, { deadline, replan });
@@ -105,7 +105,7 @@ export class NatsSoak implements SoakRoom {
     };
   }
 
-  async difference({ logits, plan }: Answer, input: FloatTensor): Promise<number> {
+  async difference({ logits, plan }: InferenceResult, input: FloatTensor): Promise<number> {
     return largestDifference(logits.data, await this.#single.run(plan.levels, input));
   }
 
@@ -182,7 +182,7 @@ export class NatsSoak implements SoakRoom {
     const speed = name === 'slow' ? 0.1 : FAR.includes(name) ? 0.5 : 1;
     // The server may be away, or not know yet that the one before is gone.
     for (let attempt = 0; ; attempt++) {
-      const child = new Child('worker-process.ts');
+      const child = new NodeProcess('worker-process.ts');
       this.#children.set(name, child);
       try {
         await child.start({ access, options: { device: { name, speed } } });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../../util/index.ts';
-import { Assembler, type AssemblerOptions, encodeChunks, type Owner } from './chunks.ts';
+import { Assembler, type AssemblerOptions, encodeChunks, type MessageOwner } from './chunks.ts';
 
-const OWNER: Owner = { request: 'r', epoch: 2, requester: 'client/a' };
+const OWNER: MessageOwner = { request: 'r', epoch: 2, requester: 'client/a' };
 const random = new Random(1);
 
 function message(size: number) {
@@ -12,7 +12,7 @@ function message(size: number) {
 
 function assembler(options: AssemblerOptions = {}) {
   const whole: { from: string; head: string; data: Float32Array }[] = [];
-  const givenUp: (readonly [string, Owner | undefined, string])[] = [];
+  const givenUp: (readonly [string, MessageOwner | undefined, string])[] = [];
   const made = new Assembler(
     {
       whole: (from, head, data) => whole.push({ from, head: head.toString(), data }),

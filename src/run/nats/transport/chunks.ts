@@ -8,7 +8,7 @@ import { crc32 } from 'node:zlib';
 import { BedsideError, formatBytes } from '../../../util/index.ts';
 
 /** Whose request a message belongs to. */
-export interface Owner {
+export interface MessageOwner {
   readonly request: string;
   readonly epoch: number;
   readonly requester: string;
@@ -36,7 +36,7 @@ const MOST_MESSAGE = 1 << 30;
 export function* encodeChunks(
   message: number,
   { head, body }: { readonly head: Uint8Array; readonly body: Uint8Array },
-  owner: Owner | undefined,
+  owner: MessageOwner | undefined,
   most: number,
 ): Generator<Uint8Array> {
   const told = owner ? Buffer.from(JSON.stringify(owner)) : Buffer.alloc(0);
@@ -73,7 +73,7 @@ export interface AssemblerHandlers {
   /** A whole message. The numbers belong to the receiver, the head only until it returns. */
   readonly whole: (from: string, head: Buffer, data: Float32Array<ArrayBuffer>) => void;
   /** A message that will never be whole, and why. */
-  readonly givenUp: (from: string, owner: Owner | undefined, why: string) => void;
+  readonly givenUp: (from: string, owner: MessageOwner | undefined, why: string) => void;
 }
 
 export interface AssemblerOptions {
@@ -91,7 +91,7 @@ interface Partial {
   readonly message: number;
   readonly count: number;
   readonly check: number;
-  readonly owner: Owner | undefined;
+  readonly owner: MessageOwner | undefined;
   readonly headBytes: number;
   readonly bodyBytes: number;
   /** What came: room is taken for that alone, and not for what is said to come. */
@@ -332,7 +332,7 @@ function decode(payload: Uint8Array): Chunk | undefined {
   return { message, index, count, headBytes, bodyBytes, check, owner, bytes: view.subarray(start) };
 }
 
-function ownerOf(bytes: Buffer): Owner | undefined {
+function ownerOf(bytes: Buffer): MessageOwner | undefined {
   try {
     const told = JSON.parse(bytes.toString()) as Record<string, unknown>;
     const { request, epoch, requester, remaining } = told;

@@ -21,7 +21,7 @@ const PING_MS = 1000;
 const TIMEOUT_MS = 5000;
 
 /** Which of the server's accounts to come to: where nodes meet, or where bundles are. An open server has but one. */
-export type Door = 'fabric' | 'store';
+export type NatsAccount = 'fabric' | 'store';
 
 /**
  * Connects, and from then on comes back by itself whenever the connection is lost.
@@ -30,7 +30,7 @@ export type Door = 'fabric' | 'store';
  */
 export async function connectNats(
   access: NatsAccess,
-  { who, door = 'fabric' }: { readonly who?: string; readonly door?: Door } = {},
+  { who, door = 'fabric' }: { readonly who?: string; readonly door?: NatsAccount } = {},
 ): Promise<NatsConnection> {
   const { credentials } = access;
   const servers = access.servers ?? credentials?.servers ?? ['nats://127.0.0.1:4222'];

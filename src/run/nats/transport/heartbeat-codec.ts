@@ -1,11 +1,11 @@
 // What a node says of itself at every beat, as bytes. That it lives anybody may say under its subject; that it goes it must
 // sign, for the life that it has now.
 
-import { heard, type Identification, state } from '../identity/statement.ts';
-import type { Beat } from './heartbeat.ts';
+import { type SigningIdentity, signStatement, verifyStatement } from '../identity/statement.ts';
+import type { Heartbeat } from './heartbeat.ts';
 
 /** Which life of a node it is, and how many connections it has lost in it. */
-export interface Life {
+export interface NodeInstance {
   readonly name: string;
   readonly instance: string;
   readonly connections: number;
@@ -14,13 +14,15 @@ export interface Life {
 const MOST_BYTES = 8192;
 
 /** @param bye why it goes */
-export function beatText(
-  { name, instance, connections }: Life,
+export function encodeHeartbeat(
+  { name, instance, connections }: NodeInstance,
   bye: string | undefined,
-  own: Identification | undefined,
+  own: SigningIdentity | undefined,
 ): string {
   const farewell =
-    bye === undefined ? undefined : state(own, 'farewell', JSON.stringify({ name, instance, why: bye }));
+    bye === undefined
+      ? undefined
+      : signStatement(own, 'farewell', JSON.stringify({ name, instance, why: bye }));
   return JSON.stringify({ instance, connections, farewell });
 }
 
@@ -28,11 +30,11 @@ export function beatText(
  * A beat, and the life that it is of; undefined for what is none, and for a farewell that does not hold.
  * @param of whom it is to be of; on a server with credentials, a farewell holds for the life that a session is with
  */
-export function beatOf(
+export function decodeHeartbeat(
   data: Uint8Array,
-  own: Identification | undefined,
+  own: SigningIdentity | undefined,
   { peer, instance: life }: { readonly peer: string; readonly instance: string | undefined },
-): (Beat & { readonly instance: string }) | undefined {
+): (Heartbeat & { readonly instance: string }) | undefined {
   if (data.length > MOST_BYTES) return undefined;
   try {
     const { instance, connections, farewell } = JSON.parse(Buffer.from(data).toString()) as {
@@ -41,7 +43,8 @@ export function beatOf(
     if (typeof instance !== 'string' || typeof connections !== 'number') return undefined;
     const session = `${instance} ${connections}`;
     if (farewell === undefined) return { session, instance };
-    const statement = typeof farewell === 'string' ? heard(own, 'farewell', farewell, peer) : undefined;
+    const statement =
+      typeof farewell === 'string' ? verifyStatement(own, 'farewell', farewell, peer) : undefined;
     if (!statement) return undefined;
     const said = JSON.parse(statement.text) as { readonly [key: string]: unknown };
     if (said.name !== peer || said.instance !== instance || typeof said.why !== 'string') return undefined;

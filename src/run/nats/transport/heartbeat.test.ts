@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { BEAT_MS } from '../../protocol/fabric.ts';
-import { Watch } from './heartbeat.ts';
+import { HEARTBEAT_MS } from '../../protocol/fabric.ts';
+import { HeartbeatMonitor } from './heartbeat.ts';
 
 describe('watching by beats', () => {
-  let watch: Watch;
+  let watch: HeartbeatMonitor;
   let lost: string[];
   let found: string[];
   let restored: string[][];
@@ -15,7 +15,7 @@ describe('watching by beats', () => {
     vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] });
     [lost, found, restored, silent, sessions] = [[], [], [], new Set(), new Map()];
     [standing, mute] = [false, false];
-    watch = new Watch({
+    watch = new HeartbeatMonitor({
       lost: (peer, why) => lost.push(`${peer}: ${why}`),
       found: (peer) => found.push(peer),
       restored: (peers) => restored.push([...peers].sort()),
@@ -31,7 +31,7 @@ describe('watching by beats', () => {
       if (standing) return;
       watch.tick();
       if (!mute) watch.check();
-    }, BEAT_MS);
+    }, HEARTBEAT_MS);
   });
   afterEach(() => {
     vi.useRealTimers();
@@ -115,7 +115,7 @@ describe('watching by beats', () => {
     standing = true;
     vi.advanceTimersByTime(5000);
     standing = false;
-    vi.advanceTimersByTime(BEAT_MS);
+    vi.advanceTimersByTime(HEARTBEAT_MS);
     silent.delete('a');
     vi.advanceTimersByTime(2000);
     expect(lost).toEqual([]);

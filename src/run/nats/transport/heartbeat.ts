@@ -1,9 +1,9 @@
 // Signs of life: who is watched, who is silent, and who may have missed something. Silence of the server is nobody's death,
 // also while the connection to it seems to be there.
-import { BEAT_MS, SILENCE_MS } from '../../protocol/fabric.ts';
+import { HEARTBEAT_MS, SILENCE_MS } from '../../protocol/fabric.ts';
 
 /** What a node says of itself at every beat. */
-export interface Beat {
+export interface Heartbeat {
   /** Another whenever one of its connections has been lost in between. */
   readonly session: string;
   /** Why it goes. */
@@ -19,7 +19,7 @@ interface Watched {
   awaited: boolean;
 }
 
-export interface BeatHandlers {
+export interface HeartbeatHandlers {
   readonly lost: (peer: string, why: string) => void;
   readonly found: (peer: string) => void;
   /** Between us and these, messages may have been lost; all that are alive can be reached again. */
@@ -30,11 +30,11 @@ export interface BeatHandlers {
 const RETURN_MS = 2000;
 
 /** Milliseconds after which a beat, or the server's answer, is late. */
-const LATE_MS = 2 * BEAT_MS;
+const LATE_MS = 2 * HEARTBEAT_MS;
 
 /** Who is watched by one node. */
-export class Watch {
-  readonly #handlers: BeatHandlers;
+export class HeartbeatMonitor {
+  readonly #handlers: HeartbeatHandlers;
   readonly #watched = new Map<string, Watched>();
   readonly #torn = new Set<string>();
   #reachable = true;
@@ -42,7 +42,7 @@ export class Watch {
   /** When this process last woke up after it had stood still. */
   #stood = Number.NEGATIVE_INFINITY;
 
-  constructor(handlers: BeatHandlers) {
+  constructor(handlers: HeartbeatHandlers) {
     this.#handlers = handlers;
   }
 
@@ -55,7 +55,7 @@ export class Watch {
   }
 
   /** A sign of life. */
-  heard(peer: string, { session, bye }: Beat): void {
+  heard(peer: string, { session, bye }: Heartbeat): void {
     const watched = this.#watched.get(peer);
     if (!watched) return;
     if (bye !== undefined) {

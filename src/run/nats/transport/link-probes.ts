@@ -8,7 +8,7 @@ export type ProbeMessage =
   | { readonly kind: 'echo'; readonly id: string };
 
 /** A link as it was found. */
-export interface ProbedLink {
+export interface LinkMeasurement {
   /** Seconds there and back, of next to nothing. */
   readonly roundTrip: number;
   readonly bytesPerSecond: number;
@@ -24,7 +24,7 @@ function filled(bytes: number): FloatTensor {
 }
 
 /** Probes that a node sends, and answers. */
-export class Probes {
+export class LinkProbes {
   readonly #post: (to: string, message: ProbeMessage) => void;
   readonly #waiting = new Map<string, { readonly to: string; readonly done: () => void }>();
   #next = 0;
@@ -37,7 +37,7 @@ export class Probes {
    * Measures the way to a peer: the shortest of a few round trips, and what a quarter of a megabyte takes beyond it.
    * @throws BedsideError E_LOST when no answer comes
    */
-  async measure(to: string): Promise<ProbedLink> {
+  async measure(to: string): Promise<LinkMeasurement> {
     const times: number[] = [];
     for (let at = 0; at < SMALL_PROBES; at++) times.push(await this.#once(to, 4));
     const roundTrip = Math.min(...times);

@@ -1,8 +1,8 @@
 // What may be believed of whom, and whether it is what it claims to be: the server says who spoke, this what he may say.
-import type { InputPart, Message } from '../../protocol/messages.ts';
+import type { InputMessage, NodeMessage } from '../../protocol/messages.ts';
 import { addressOf } from './subjects.ts';
 
-type Kind = Message['kind'];
+type Kind = NodeMessage['kind'];
 type FieldType = 'string' | 'number' | 'object';
 
 /** Of an input, and of what tells of a request. */
@@ -48,7 +48,7 @@ const OF_WORKERS: ReadonlySet<Kind> = new Set<Kind>([
 ]);
 
 /** Whether a message is well formed, and its sender's to send. */
-export function isPlausible(from: string, message: Message): boolean {
+export function isValidMessage(from: string, message: NodeMessage): boolean {
   const fields = Object.hasOwn(FIELDS, message.kind) ? FIELDS[message.kind] : undefined;
   if (!fields) return false;
   if (!hasFields(message, fields) || !hasShortNames(message)) return false;
@@ -62,10 +62,10 @@ export function isPlausible(from: string, message: Message): boolean {
   // What a request is, he alone says who wants the result; whose the other parts are, his plan says.
   if (message.stage >= 0) return !(fromWorker && 'plan' in message);
   if (fromWorker || message.requester !== from) return false;
-  return hasFields(message, ASSIGNED) && isCount((message as InputPart).samples);
+  return hasFields(message, ASSIGNED) && isCount((message as InputMessage).samples);
 }
 
-function hasFields(message: Message, fields: Readonly<Record<string, FieldType>>): boolean {
+function hasFields(message: NodeMessage, fields: Readonly<Record<string, FieldType>>): boolean {
   const values = message as unknown as Readonly<Record<string, unknown>>;
   return Object.entries(fields).every(([field, type]) => {
     const value = values[field];
@@ -74,7 +74,7 @@ function hasFields(message: Message, fields: Readonly<Record<string, FieldType>>
 }
 
 /** Ids and names are kept for a while. */
-function hasShortNames(message: Message): boolean {
+function hasShortNames(message: NodeMessage): boolean {
   const values = message as unknown as Readonly<Record<string, unknown>>;
   return ['id', 'request', 'requester', 'bundle'].every((field) => {
     const value = values[field];

@@ -2,15 +2,15 @@
 import { errors, type NatsConnection } from '@nats-io/transport-node';
 import { BedsideError } from '../../../util/index.ts';
 import type { NatsAccess } from './connect.ts';
-import { addressOf, tokenOf, whoSubject } from './subjects.ts';
+import { addressOf, nameCheckSubject, tokenOf } from './subjects.ts';
 
 /** Milliseconds in which the server says that nobody has a name. */
 const WHO_MS = 500;
 
 /** Whether nobody listens under these tokens. */
-export async function isFree(connection: NatsConnection, tokens: string): Promise<boolean> {
+export async function isNameFree(connection: NatsConnection, tokens: string): Promise<boolean> {
   try {
-    await connection.request(whoSubject(tokens), '', { timeout: WHO_MS });
+    await connection.request(nameCheckSubject(tokens), '', { timeout: WHO_MS });
   } catch (error) {
     if (error instanceof errors.NoRespondersError) return true;
     if (error instanceof errors.RequestError && error.isNoResponders()) return true;
@@ -19,15 +19,19 @@ export async function isFree(connection: NatsConnection, tokens: string): Promis
   return false;
 }
 
-export async function assertFree(connection: NatsConnection, tokens: string, name: string): Promise<void> {
-  if (await isFree(connection, tokens)) return;
+export async function assertNameFree(
+  connection: NatsConnection,
+  tokens: string,
+  name: string,
+): Promise<void> {
+  if (await isNameFree(connection, tokens)) return;
   throw new BedsideError('E_FABRIC', `node '${name}' cannot join: the name is taken`, {
     hint: 'give every node a name of its own; one that has just been killed is gone after a few seconds',
   });
 }
 
 /** What the server would refuse is told before, in words. */
-export function assertMay({ credentials }: NatsAccess, name: string): void {
+export function assertNameAllowed({ credentials }: NatsAccess, name: string): void {
   if (!credentials) return;
   const { role, name: only } = credentials;
   const wanted = addressOf(name);

@@ -10,29 +10,29 @@ import {
   type Subscription,
 } from '@nats-io/transport-node';
 import { BedsideError, messageOf } from '../../../util/index.ts';
-import { BEAT_MS, type Endpoint, type NodeHandlers } from '../../protocol/fabric.ts';
-import type { Message } from '../../protocol/messages.ts';
+import { type Endpoint, HEARTBEAT_MS, type NodeHandlers } from '../../protocol/fabric.ts';
+import type { NodeMessage } from '../../protocol/messages.ts';
 import { fromWire, toWire } from '../../protocol/wire.ts';
-import { SEAL_BYTES, type Session } from '../identity/session.ts';
-import { Sessions } from '../identity/sessions.ts';
-import type { Identification } from '../identity/statement.ts';
-import { Assembler, type AssemblerOptions, encodeChunks, type Owner } from './chunks.ts';
-import { Watch } from './heartbeat.ts';
-import { beatOf, beatText } from './heartbeat-codec.ts';
-import { type ProbeMessage, Probes } from './link-probes.ts';
-import { isPlausible } from './message-validation.ts';
-import { isFree } from './name-check.ts';
-import { fewNotes } from './note-limiter.ts';
+import { SEAL_BYTES, type SecureSession } from '../identity/session.ts';
+import { SecureSessions } from '../identity/sessions.ts';
+import type { SigningIdentity } from '../identity/statement.ts';
+import { Assembler, type AssemblerOptions, encodeChunks, type MessageOwner } from './chunks.ts';
+import { HeartbeatMonitor } from './heartbeat.ts';
+import { decodeHeartbeat, encodeHeartbeat } from './heartbeat-codec.ts';
+import { LinkProbes, type ProbeMessage } from './link-probes.ts';
+import { isValidMessage } from './message-validation.ts';
+import { isNameFree } from './name-check.ts';
+import { limitNotes } from './note-limiter.ts';
 import {
   addressOf,
-  beatSubject,
   type Channel,
+  heartbeatSubject,
   joinedSubject,
   messageSubject,
+  nameCheckSubject,
+  type SubjectChannel,
   senderOf,
-  type Told,
   tokensOf,
-  whoSubject,
 } from './subjects.ts';
 
 /** Milliseconds that who closes waits for those whom it has something to say to. */
@@ -52,16 +52,16 @@ export interface NatsEndpointOptions extends AssemblerOptions {
 /** A node on a NATS server. */
 export class NatsEndpoint implements Endpoint {
   readonly name: string;
-  readonly probes: Probes;
+  readonly probes: LinkProbes;
   readonly #tokens: string;
   readonly #connections: Readonly<Record<Channel, NatsConnection>>;
   readonly #handlers: NodeHandlers;
   readonly #here: Map<string, NatsEndpoint>;
-  readonly #own: Identification | undefined;
+  readonly #own: SigningIdentity | undefined;
   /** Undefined on an open server, where everybody is anybody. */
-  readonly #keys: Sessions | undefined;
+  readonly #keys: SecureSessions | undefined;
   readonly #onNote: (text: string) => void;
-  readonly #watch: Watch;
+  readonly #watch: HeartbeatMonitor;
   readonly #assemblers: Readonly<Record<Channel, Assembler>>;
   readonly #down = new Set<Channel>();
   readonly #instance = randomBytes(6).toString('hex');
@@ -81,7 +81,7 @@ export class NatsEndpoint implements Endpoint {
     connections: Readonly<Record<Channel, NatsConnection>>,
     handlers: NodeHandlers,
     options: NatsEndpointOptions,
-    { own, here }: { readonly own: Identification | undefined; readonly here: Map<string, NatsEndpoint> },
+    { own, here }: { readonly own: SigningIdentity | undefined; readonly here: Map<string, NatsEndpoint> },
   ) {
     this.name = name;
     this.#own = own;
@@ -90,8 +90,8 @@ export class NatsEndpoint implements Endpoint {
     this.#connections = connections;
     this.#handlers = handlers;
     // Whoever sends what makes notes must not fill a log with them.
-    this.#onNote = fewNotes(options.onNote ?? (() => {}));
-    this.#watch = new Watch({
+    this.#onNote = limitNotes(options.onNote ?? (() => {}));
+    this.#watch = new HeartbeatMonitor({
       lost: (peer, why) => {
         if (!this.#closed) handlers.lost(peer, why);
       },
@@ -113,14 +113,14 @@ export class NatsEndpoint implements Endpoint {
     this.#assemblers = { control: assembler(), tensor: assembler() };
     this.#keys =
       own &&
-      new Sessions(
+      new SecureSessions(
         { name, own, instance: this.#instance },
         {
           carry: (what, to, bytes) => this.#publish('control', this.#subjectOf(what, to), bytes),
           onNote: this.#onNote,
         },
       );
-    this.probes = new Probes((to, probe) =>
+    this.probes = new LinkProbes((to, probe) =>
       this.#post(to, probe, probe.kind === 'probe' ? 'tensor' : 'control'),
     );
   }
@@ -143,14 +143,14 @@ export class NatsEndpoint implements Endpoint {
     const keys = this.#keys;
     if (keys) {
       this.#subscribe(control, messageSubject('hello', this.#tokens, '*.*'), ({ subject, data }) => {
-        keys.hear(senderOf(subject), data);
+        keys.receiveHello(senderOf(subject), data);
       });
       this.#subscribe(control, joinedSubject('*.*'), ({ subject, data }) => {
-        keys.doubt(senderOf(subject), Buffer.from(data).toString());
+        keys.noteInstance(senderOf(subject), Buffer.from(data).toString());
       });
     }
     // Nobody is answered: that somebody listens is the answer. Who begins to watch hears at once.
-    this.#subscribe(control, whoSubject(this.#tokens), () => this.#closed || this.#beat());
+    this.#subscribe(control, nameCheckSubject(this.#tokens), () => this.#closed || this.#beat());
     await control.flush();
     await this.#connections.tensor.flush();
     // What the server refuses comes before the answer to a flush, and is told a moment later.
@@ -167,11 +167,11 @@ export class NatsEndpoint implements Endpoint {
       this.#watch.tick();
       this.#beat();
       this.#check();
-    }, BEAT_MS);
+    }, HEARTBEAT_MS);
     this.#timer.unref();
   }
 
-  send(to: string, message: Message): void {
+  send(to: string, message: NodeMessage): void {
     if (this.#closing) return;
     const near = this.#here.get(to);
     if (near) queueMicrotask(() => near.#deliver(this.name, message));
@@ -182,15 +182,15 @@ export class NatsEndpoint implements Endpoint {
     if (!this.#watch.add(peer) || this.#closed) return;
     const tokens = tokensOf(addressOf(peer));
     const { control } = this.#connections;
-    this.#keys?.greet(peer);
-    this.#subscribe(control, beatSubject(tokens), ({ data }) => {
-      const beat = beatOf(data, this.#own, { peer, instance: this.#keys?.instanceOf(peer) });
+    this.#keys?.ensureSession(peer);
+    this.#subscribe(control, heartbeatSubject(tokens), ({ data }) => {
+      const beat = decodeHeartbeat(data, this.#own, { peer, instance: this.#keys?.instanceOf(peer) });
       if (!beat) return;
-      this.#keys?.doubt(peer, beat.instance);
-      this.#keys?.greet(peer);
+      this.#keys?.noteInstance(peer, beat.instance);
+      this.#keys?.ensureSession(peer);
       this.#watch.heard(peer, beat);
     });
-    isFree(control, tokens).then(
+    isNameFree(control, tokens).then(
       (free) => free && this.#watch.lose(peer, 'nobody of that name is there'),
       // The server is away; silence will tell.
       () => {},
@@ -206,7 +206,7 @@ export class NatsEndpoint implements Endpoint {
     if (this.#closing) return;
     this.#closing = true;
     // What was sent before still goes out, to those who are there.
-    await this.#keys?.settled(SETTLE_MS);
+    await this.#keys?.whenSettled(SETTLE_MS);
     this.#closed = true;
     if (this.#here.get(this.name) === this) this.#here.delete(this.name);
     this.#leaving ??= 'it left';
@@ -232,12 +232,12 @@ export class NatsEndpoint implements Endpoint {
     });
   }
 
-  #post(to: string, message: Message | ProbeMessage, channel: Channel): void {
+  #post(to: string, message: NodeMessage | ProbeMessage, channel: Channel): void {
     // What cannot be sent now is lost: nothing waits in memory for a server to come back.
     if (this.#closed || this.#down.has(channel)) return;
     const owner = message.kind === 'part' ? ownerOf(message) : undefined;
     const wire = toWire(message);
-    const send = (session?: Session): void => {
+    const send = (session?: SecureSession): void => {
       const most = this.#connections[channel].info?.max_payload ?? 1 << 20;
       const subject = this.#subjectOf(channel, to);
       this.#next = (this.#next + 1) >>> 0;
@@ -245,7 +245,7 @@ export class NatsEndpoint implements Endpoint {
         this.#publish(channel, subject, session ? session.seal(channel, chunk) : chunk);
       }
     };
-    if (this.#keys) this.#keys.with(to, wire.head.length + wire.body.length, send);
+    if (this.#keys) this.#keys.withSession(to, wire.head.length + wire.body.length, send);
     else send();
   }
 
@@ -253,7 +253,7 @@ export class NatsEndpoint implements Endpoint {
     if (!this.#closed && !this.#down.has(channel)) this.#connections[channel].publish(subject, bytes);
   }
 
-  #subjectOf(channel: Told, to: string): string {
+  #subjectOf(channel: SubjectChannel, to: string): string {
     const key = `${channel} ${to}`;
     let subject = this.#subjects.get(key);
     if (subject === undefined) {
@@ -279,9 +279,9 @@ export class NatsEndpoint implements Endpoint {
   }
 
   #receive(from: string, head: Buffer, data: Float32Array): void {
-    let message: Message | ProbeMessage;
+    let message: NodeMessage | ProbeMessage;
     try {
-      message = fromWire<Message | ProbeMessage>(head, data);
+      message = fromWire<NodeMessage | ProbeMessage>(head, data);
     } catch {
       this.#onNote(`what came from '${from}' is no message`);
       return;
@@ -293,9 +293,9 @@ export class NatsEndpoint implements Endpoint {
     this.#deliver(from, message);
   }
 
-  #deliver(from: string, message: Message): void {
+  #deliver(from: string, message: NodeMessage): void {
     if (this.#closed) return;
-    if (!isPlausible(from, message)) {
+    if (!isValidMessage(from, message)) {
       this.#onNote(`'${from}' may not say '${String(message.kind)}', or says it wrongly; it changes nothing`);
       return;
     }
@@ -308,11 +308,11 @@ export class NatsEndpoint implements Endpoint {
   }
 
   /** Part of a message never came: the request ends with an error, wherever it is waited for. */
-  #giveUp(from: string, owner: Owner | undefined, why: string): void {
+  #giveUp(from: string, owner: MessageOwner | undefined, why: string): void {
     this.#onNote(`a message from '${from}' is given up: ${why}`);
     if (!owner || this.#closed) return;
     const { request, epoch, requester } = owner;
-    const failed: Message = {
+    const failed: NodeMessage = {
       kind: 'failed',
       ...{ request, epoch },
       error: {
@@ -328,7 +328,10 @@ export class NatsEndpoint implements Endpoint {
   #beat(): void {
     if (this.#down.has('control')) return;
     const life = { name: this.name, instance: this.#instance, connections: this.#sessions };
-    this.#connections.control.publish(beatSubject(this.#tokens), beatText(life, this.#leaving, this.#own));
+    this.#connections.control.publish(
+      heartbeatSubject(this.#tokens),
+      encodeHeartbeat(life, this.#leaving, this.#own),
+    );
   }
 
   /** Who is silent is known when the server answers: a way to it that swallows all looks like the silence of everybody. */
@@ -359,7 +362,7 @@ export class NatsEndpoint implements Endpoint {
       this.#down.delete(channel);
       this.#sessions++;
       // Others may have begun another life meanwhile.
-      this.#keys?.doubtAll();
+      this.#keys?.renewAll();
       if (this.#down.size > 0) return;
       this.#onNote('the NATS server is there again');
       this.#beat();
@@ -371,6 +374,6 @@ export class NatsEndpoint implements Endpoint {
   }
 }
 
-function ownerOf({ request, epoch, requester, remaining }: Owner): Owner {
+function ownerOf({ request, epoch, requester, remaining }: MessageOwner): MessageOwner {
   return { request, epoch, requester, remaining };
 }

@@ -1,14 +1,14 @@
 // Notes of what others do: so many at a time, and how many more there were.
 
 /** Notes in a window, and its milliseconds. */
-export const MOST_NOTES = 20;
+export const MAX_NOTES = 20;
 export const NOTES_MS = 10_000;
 
 /**
  * Lets the first notes of a window through, and counts the others.
  * @param clock milliseconds
  */
-export function fewNotes(
+export function limitNotes(
   tell: (text: string) => void,
   clock: () => number = () => performance.now(),
 ): (text: string) => void {
@@ -19,7 +19,7 @@ export function fewNotes(
       if (more > 0) tell(`${more} more notes like these were left out`);
       [since, told, more] = [now, 0, 0];
     }
-    if (told++ < MOST_NOTES) tell(text);
+    if (told++ < MAX_NOTES) tell(text);
     else more++;
   };
 }

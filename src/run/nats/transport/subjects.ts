@@ -14,7 +14,7 @@ export const BUNDLE_STREAM = `OBJ_${BUNDLE_BUCKET}`;
 export type Channel = 'tensor' | 'control';
 
 /** What nodes tell each other: `hello` makes the keys of the rest. */
-export type Told = Channel | 'hello';
+export type SubjectChannel = Channel | 'hello';
 
 export interface NodeAddress {
   readonly role: NodeRole;
@@ -56,7 +56,7 @@ export function nameOfToken(token: string): string {
 }
 
 /** What `from` tells `to`. Either may be a pair of wildcards. */
-export function messageSubject(channel: Told, to: string, from: string): string {
+export function messageSubject(channel: SubjectChannel, to: string, from: string): string {
   return `bedside.${channel}.${to}.${from}`;
 }
 
@@ -72,19 +72,19 @@ export function senderOf(subject: string): string {
 }
 
 /** Signs of life of a node. */
-export const beatSubject = (tokens: string): string => `bedside.beat.${tokens}`;
+export const heartbeatSubject = (tokens: string): string => `bedside.beat.${tokens}`;
 
 /** Asked before joining: the server says whether somebody listens, and nobody answers. */
-export const whoSubject = (tokens: string): string => `bedside.who.${tokens}`;
+export const nameCheckSubject = (tokens: string): string => `bedside.who.${tokens}`;
 
 /** Said once by who joins: keys made with the one before of its name are void. */
 export const joinedSubject = (tokens: string): string => `bedside.joined.${tokens}`;
 
 /** What a worker says of itself. */
-export const entrySubject = (tokens: string): string => `bedside.entry.${tokens}`;
+export const announcementSubject = (tokens: string): string => `bedside.entry.${tokens}`;
 
 /** Asked of all workers by who wants their entries. */
-export const rollSubject = (tokens: string): string => `bedside.roll.${tokens}`;
+export const rollCallSubject = (tokens: string): string => `bedside.roll.${tokens}`;
 
 /** Where answers of the server come in. */
 export const inboxPrefix = (tokens: string): string => `_INBOX.${tokens}`;
