@@ -19,7 +19,7 @@ export { LocalFabric } from './local/local-fabric.ts';
 export { type InProcessNode, type LocalWorker, LocalWorkers } from './local/local-workers.ts';
 export type {
   Credentials,
-  DirectoryEntry,
+  FleetEntry,
   Identity,
   NatsAccess,
   NatsFabric,

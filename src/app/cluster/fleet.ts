@@ -1,6 +1,6 @@
 // The workers on a NATS server: who is there, what each can do and holds, and how fast the links are.
 import { fleetOf } from '../../plan/index.ts';
-import { type BoardEntry, loadNats } from '../../run/index.ts';
+import { type FleetEntry, loadNats } from '../../run/index.ts';
 import { writeFileAtomic } from '../../util/index.ts';
 import type { Journal } from '../reporter.ts';
 import { findAccess, type ServerOptions } from './access.ts';
@@ -8,10 +8,10 @@ import { fleetFileOf } from './fleet-file.ts';
 
 /** Reads the fleet of a server, as often as it is asked. `await using` or `close` ends its connection. */
 export class FleetReader implements AsyncDisposable {
-  readonly #read: () => Promise<readonly BoardEntry[]>;
+  readonly #read: () => Promise<readonly FleetEntry[]>;
   readonly #close: () => Promise<void>;
 
-  private constructor(read: () => Promise<readonly BoardEntry[]>, close: () => Promise<void>) {
+  private constructor(read: () => Promise<readonly FleetEntry[]>, close: () => Promise<void>) {
     this.#read = read;
     this.#close = close;
   }
@@ -19,11 +19,11 @@ export class FleetReader implements AsyncDisposable {
   /** @throws BedsideError E_FABRIC when the server cannot be reached; E_FILE for credentials that cannot be read */
   static async connect(server: ServerOptions, journal?: Pick<Journal, 'note'>): Promise<FleetReader> {
     const access = await findAccess(server, ['observer', 'coordinator', 'client', 'operator']);
-    const { connectNats, FleetBoard, OPEN_NOTE } = await loadNats();
+    const { connectNats, FleetDirectory, OPEN_NOTE } = await loadNats();
     const connection = await connectNats(access);
     if (!access.credentials) journal?.note(OPEN_NOTE);
     try {
-      const board = await FleetBoard.open(connection, access.credentials);
+      const board = await FleetDirectory.open(connection, access.credentials);
       return new FleetReader(
         () => board.read(),
         () => connection.close(),
@@ -38,7 +38,7 @@ export class FleetReader implements AsyncDisposable {
    * Asks all workers. A worker that has been silent for five seconds is gone.
    * @throws BedsideError E_FABRIC while the server is away
    */
-  read(): Promise<readonly BoardEntry[]> {
+  read(): Promise<readonly FleetEntry[]> {
     return this.#read();
   }
 
@@ -58,7 +58,7 @@ export class FleetReader implements AsyncDisposable {
  */
 export async function writeFleetFile(
   path: string,
-  entries: readonly BoardEntry[],
+  entries: readonly FleetEntry[],
   source?: string,
 ): Promise<void> {
   const file = fleetFileOf(entries, { source });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { findAccess, fleetFileOf, hasMeasured, type ServerOptions } from '../../app/index.ts';
 import { type Bundle, MANIFEST_FILE } from '../../bundle/index.ts';
 import { type Fleet, fleetOf } from '../../plan/index.ts';
-import { type FleetEntry, type Fabric, loadNats, type NatsAccess } from '../../run/index.ts';
+import { type Fabric, type FleetEntry, loadNats, type NatsAccess } from '../../run/index.ts';
 import { BedsideError, readFileChecked } from '../../util/index.ts';
 import type { Output } from '../output.ts';
 

@@ -16,6 +16,6 @@ export {
 } from './cluster/write-cluster.ts';
 export { NatsFabric, type NatsFabricOptions, OPEN_NOTE } from './nats-fabric.ts';
 export { NatsWorker, type NatsWorkerOptions } from './nats-worker.ts';
-export type { DirectoryEntry, NodeEntry } from './presence/announcement.ts';
+export type { FleetEntry, NodeEntry } from './presence/announcement.ts';
 export { FleetDirectory } from './presence/fleet-directory.ts';
 export { connectNats, type NatsAccess, type NatsAccount, natsError } from './transport/connect.ts';

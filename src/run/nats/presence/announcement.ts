@@ -48,7 +48,7 @@ const ENTRY = z.object({
 export type NodeEntry = z.output<typeof ENTRY>;
 
 /** An entry as the board has it: whether a worker is trusted is not its own to say, but its key's. */
-export type DirectoryEntry = NodeEntry & { readonly trusted: boolean };
+export type FleetEntry = NodeEntry & { readonly trusted: boolean };
 
 /**
  * An entry as it is sent. Who reads takes the first of a session for what somebody says now, and not for something said once

@@ -16,12 +16,12 @@ import {
 import {
   ANNOUNCEMENT,
   type Announcement,
-  type DirectoryEntry,
   ENTRY_MS,
+  type FleetEntry,
   MAX_ENTRY_BYTES,
 } from './announcement.ts';
 
-/** Milliseconds that signs of life are listened for, before the first answer: each is given every `BEAT_MS`. */
+/** Milliseconds that signs of life are listened for, before the first answer: each is given every `HEARTBEAT_MS`. */
 const LISTEN_MS = 3 * HEARTBEAT_MS;
 
 /** Milliseconds that are waited for somebody who gives signs of life, or who must be there. */
@@ -106,7 +106,7 @@ export class FleetDirectory {
    * @param expected names that are waited for, should they be slow to answer
    * @throws BedsideError E_FABRIC
    */
-  async read(expected: readonly string[] = []): Promise<DirectoryEntry[]> {
+  async read(expected: readonly string[] = []): Promise<FleetEntry[]> {
     const start = performance.now();
     try {
       this.#ask();
@@ -123,7 +123,7 @@ export class FleetDirectory {
   }
 
   /** What is known without asking. */
-  entries(): DirectoryEntry[] {
+  entries(): FleetEntry[] {
     const oldest = performance.now() - ENTRY_MS;
     for (const [name, { at }] of this.#known) if (at < oldest) this.#forget(name);
     return [...this.#known.values()]

@@ -92,7 +92,7 @@ export class HeartbeatMonitor {
     this.#settle();
   }
 
-  /** To be called every `BEAT_MS`. */
+  /** To be called every `HEARTBEAT_MS`. */
   tick(): void {
     const now = performance.now();
     if (now - this.#tick > LATE_MS) this.#stood = now;
