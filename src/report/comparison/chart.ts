@@ -1,5 +1,5 @@
-// The chart of accuracy against multiply-accumulates: one line a criterion, named at its end, as inline SVG.
-// Work left decreases to the right, so lines start together at the unpruned network and end where pruning is hardest.
+// Accuracy against multiply-accumulates as inline SVG: one line per criterion, named at its end.
+// The remaining work decreases to the right: all lines start at the unpruned network and end at the smallest one.
 
 import { largest, smallest } from '../../util/index.ts';
 import { type Html, html } from '../html/html.ts';
@@ -11,7 +11,7 @@ import { chanceOf, deviationOf, type Measure, percent, ratioText, type Series } 
 const WIDTH = 960;
 const MARGIN = { top: 34, bottom: 56, left: 64 };
 const LABEL_GAP = 19;
-/** Colours that the style sheet defines for XAI criteria. */
+/** Number of colours that the style sheet defines for XAI criteria. */
 export const COLOURS = 8;
 
 const CIRCLE = 'M-4.5,0a4.5,4.5 0 1,0 9,0a4.5,4.5 0 1,0 -9,0Z';
@@ -26,7 +26,11 @@ const MARKERS = [
 ];
 const DASHES = ['7 4', '2 3', '9 3 2 3', '12 5', '4 2 1 2', '1 4', '6 2 2 2 2 2'];
 
-/** One chart. `id` must be unique in the page; `least` is the least height of the plot. */
+/**
+ * Draws one chart.
+ * @param id unique in the page
+ * @param least minimum height of the plot, in pixels
+ */
 export function chart(
   data: ReportData,
   series: readonly Series[],
@@ -65,7 +69,7 @@ export function chart(
     }),
     ...levels.map(({ kind, name, value }) => ({ name, value, style: kind, x: plot.right, y: y(value) })),
   ];
-  // Reference lines lie below.
+  // Reference criteria are drawn first, below the others.
   const lines = [...drawn].reverse().map((one) => line(one, measure, base, x, y));
   return html`<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-labelledby="${id}-title ${id}-desc">
 <title id="${id}-title">${word} against multiply-accumulates left</title>
@@ -80,7 +84,7 @@ ${labels(ends, plot)}
 </svg>`;
 }
 
-/** Where a line ends, and what is written there. */
+/** The end of a line and its label. */
 interface LineEnd {
   readonly name: string;
   readonly value: number;
@@ -108,7 +112,7 @@ function axes(word: string, x: Scale, y: Scale, plot: Plot): Html {
   );
   return html`<g class="axes">${across}${down}
 <text class="name" x="${plot.left - 10}" y="${plot.top - 18}">${word}</text>
-<text class="name" x="${plot.right}" y="${plot.bottom + 44}" text-anchor="end">share of the multiply-accumulates left (pruned more →)</text></g>`;
+<text class="name" x="${plot.right}" y="${plot.bottom + 44}" text-anchor="end">share of multiply-accumulates left (more pruning →)</text></g>`;
 }
 
 function line(series: Series, measure: Measure, base: number, x: Scale, y: Scale): Html {
@@ -116,7 +120,7 @@ function line(series: Series, measure: Measure, base: number, x: Scale, y: Scale
   const start: [number, number][] = Number.isFinite(base) ? [[x(1), y(base)]] : [];
   const path = [...start, ...points].map(([px1, py1]) => `${px(px1)},${px(py1)}`).join(' ');
   const dashes = series.family === 'reference' && DASHES[series.style % DASHES.length];
-  // Colours come round before markers do, so each pair is one criterion's alone.
+  // There are 8 colours and 7 markers, so each pair of them belongs to one criterion.
   const marker = series.family === 'reference' ? CIRCLE : MARKERS[series.style % MARKERS.length];
   const marks = series.rows.map(
     (row, i) =>
@@ -127,7 +131,7 @@ function line(series: Series, measure: Measure, base: number, x: Scale, y: Scale
 ${marks}</g>`;
 }
 
-/** The spread over seeds: a whisker at each mark, and a band between them. */
+/** The spread over seeds: a whisker at each mark and a band between the whiskers. */
 function spreadOf(series: Series, measure: Measure, x: Scale, y: Scale): Html | undefined {
   const rows = series.rows.filter((row) => deviationOf(row, measure) !== undefined);
   if (rows.length === 0) return undefined;
@@ -145,13 +149,13 @@ ${rows.length > 1 && html`<polygon points="${outline.join(' ')}"/>`}<path d="${w
 `;
 }
 
-/** A measure less and plus its standard deviation, inside [0, 1]. */
+/** A measure minus and plus its standard deviation, clipped to [0, 1]. */
 function limits(row: ReportRow, measure: Measure): [number, number] {
   const deviation = deviationOf(row, measure) ?? 0;
   return [Math.max(0, row[measure] - deviation), Math.min(1, row[measure] + deviation)];
 }
 
-/** Names at the lines' ends, spread apart, each joined to its line by a thin leader. */
+/** Labels at the ends of the lines, spread apart; a thin leader joins each to its line. */
 function labels(ends: readonly LineEnd[], plot: Plot): Html {
   const half = LABEL_GAP / 2;
   const wanted = ends.map((end) => end.y);
@@ -175,7 +179,7 @@ function tip(series: Series, row: ReportRow): string {
     `${series.name}: ${ratioText(row.ratio)} of the channels removed`,
     `accuracy ${withDeviation(row, 'accuracy')}, balanced ${withDeviation(row, 'balancedAccuracy')}`,
     `${percent(row.macsFraction)} of the multiply-accumulates left`,
-    `same answer as the unpruned network: ${percent(row.agreement)}`,
+    `agreement with the unpruned network: ${percent(row.agreement)}`,
   ].join('\n');
 }
 
@@ -194,8 +198,8 @@ function describe(
     const last = rows.at(-1) as ReportRow;
     return `${name} ${percent(last[measure])} at ${percent(last.macsFraction)}`;
   });
-  const level = chance === undefined ? '' : ` One class for all samples: ${percent(chance)}.`;
-  return `Unpruned: ${percent(base)}.${level} At the most channels removed: ${ends.join('; ') || 'nothing measured'}.`;
+  const level = chance === undefined ? '' : ` Predicting one class for all samples: ${percent(chance)}.`;
+  return `Unpruned: ${percent(base)}.${level} With the most channels removed: ${ends.join('; ') || 'nothing measured'}.`;
 }
 
 function isFiniteRow(row: ReportRow, measure: Measure): boolean {

@@ -81,10 +81,10 @@ describe('the chart', () => {
     expect(renderReport(known)).toContain('one class for all</tspan> 85.0 %');
   });
 
-  it('keeps reconstructed rows apart', () => {
+  it('keeps repaired rows apart', () => {
     const both = renderReport(reportData([...ROWS, row('l1', 0.5, 0.93, { reconstruct: true })]));
     expect(marks(both, 'l1')).toHaveLength(3);
-    expect(marks(both, 'l1 + reconstruction')).toHaveLength(1);
+    expect(marks(both, 'l1 + repair')).toHaveLength(1);
   });
 });
 
@@ -139,9 +139,9 @@ describe('the page', () => {
       'bedside compare model.onnx --data samples',
       '2026-01-02',
       '1.2.3',
-      'model.onnx: 1.00 k multiply-accumulates a sample, 500 parameters',
+      'model.onnx: 1.00 k multiply-accumulates per sample, 500 parameters',
       'aa'.repeat(32),
-      'samples: 40 samples to score channels, 1000 to test',
+      'samples: 40 samples for scoring, 1000 for testing',
       'bb'.repeat(32),
     ]) {
       expect(page).toContain(fact);

@@ -1,4 +1,4 @@
-// A comparison as one HTML page that needs nothing else: no scripts, no requests, readable on paper and in the dark.
+// A comparison as one self-contained HTML page: no scripts, no requests, readable on paper and in dark mode.
 import { formatCount } from '../../util/index.ts';
 import { Html, type HtmlPart, html } from '../html/html.ts';
 import { describeUncounted } from '../uncounted.ts';
@@ -9,14 +9,12 @@ import { STYLE } from './style.ts';
 import { summariseComparison } from './summary.ts';
 import { measureTable, recallRatio, recallTable, secondsTable } from './tables.ts';
 
-/**
- * The page as text. Everything in the data is escaped; numbers that were not measured (NaN) become dashes.
- */
+/** Renders the page. Escapes all text of the data; a number that was not measured (NaN) becomes a dash. */
 export function renderReport(data: ReportData): string {
   const series = seriesOf(data);
   const imbalanced = isImbalanced(data);
   const ratio = recallRatio(data);
-  // Pictures come inside the page; without them nothing but style is let in.
+  // Pictures are embedded as data URIs. Without them the page may load nothing but its style.
   const images = data.heatmaps && data.heatmaps.length > 0 ? '; img-src data:' : '';
   const page = html`<!doctype html>
 <html lang="en">
@@ -40,7 +38,7 @@ ${
   ratio !== undefined &&
   html`<section>
 <h2>Recall of each class, ${ratioText(ratio)} of the channels removed</h2>
-<p class="note">The share of a class’s test samples that the network answers right. A dash: no samples.</p>
+<p class="note">The share of each class’s test samples that the network classifies correctly. A dash: the class has no samples.</p>
 ${recallTable(data, series, ratio)}
 </section>`
 }
@@ -69,22 +67,22 @@ function charts(data: ReportData, series: readonly Series[], measure: 'accuracy'
   const seeds = seedsText(data.rows);
   const [title, note] =
     measure === 'accuracy'
-      ? ['Accuracy', 'The share of test samples answered right.']
+      ? ['Accuracy', 'The share of test samples that the network classifies correctly.']
       : [
           'Balanced accuracy',
-          'The mean of the classes’ recalls. The classes are uneven, so accuracy alone flatters a network that answers the most frequent one.',
+          'The mean recall over the classes. Their sizes differ, so accuracy alone flatters a network that always predicts the most frequent class.',
         ];
   return html`<section>
 <h2>${title}</h2>
-<p class="note">${note} ${series.some((one) => one.family === 'reference') && 'Grey and dashed: reference criteria.'}
-Point at a mark for its figures.${seeds !== undefined && ` Means over ${seeds}; whiskers, bands and ± are one standard deviation.`}</p>
+<p class="note">${note} ${series.some((one) => one.family === 'reference') && 'Grey dashed lines: reference criteria.'}
+Hover over a mark to see its figures.${seeds !== undefined && ` Means over ${seeds}; whiskers, bands and ± are one standard deviation.`}</p>
 <figure>${chart(data, series, measure, measure)}</figure>
-<p class="note">Shaded from chance to the unpruned network. Bold: the best of its column, chosen on these same test samples.</p>
+<p class="note">The shading runs from chance to the unpruned network. Bold: the best value of the column, chosen on these same test samples.</p>
 ${measureTable(data, series, measure)}
 </section>`;
 }
 
-/** Scores from the local mix of classes against those from other mixes. */
+/** Scores on samples of the local class mix against scores on other samples. */
 function mixes(data: ReportData, rows: readonly MixRow[]): Html {
   const series = mixSeriesOf(rows);
   const measure = isImbalanced({ ...data, rows }) ? 'balancedAccuracy' : 'accuracy';
@@ -92,8 +90,8 @@ function mixes(data: ReportData, rows: readonly MixRow[]): Html {
   const seeds = seedsText(rows);
   return html`<section>
 <h2>Scores from the local class mix</h2>
-<p class="note">${word} on the local test samples, when channels are scored on samples of the local mix of classes, of all
-classes alike (grey, uniform), or of the wrong classes (grey, wrong).${
+<p class="note">${word} on the local test samples. Channels are scored on samples of the local class mix, of all classes
+equally (grey, uniform), or of the wrong classes (grey, wrong).${
     seeds !== undefined && ` Means over ${seeds}; whiskers, bands and ± are one standard deviation.`
   }</p>
 <figure>${chart(data, series, measure, 'mix', 240)}</figure>
@@ -101,7 +99,7 @@ ${measureTable(data, series, measure)}
 </section>`;
 }
 
-/** Pictures as images: their styles and names stay apart from the page's, and nothing in them can run. */
+/** Pictures as images: their styles and ids cannot clash with the page's, and nothing in them can run. */
 function heatmaps(pictures: readonly ReportHeatmap[]): Html {
   return html`<section>
 <h2>What the network looks at</h2>
@@ -114,14 +112,14 @@ function heatmaps(pictures: readonly ReportHeatmap[]): Html {
 }
 
 function facts(data: ReportData): Html {
-  const reconstruction = new Set(data.rows.map((row) => row.reconstruct));
+  const repair = new Set(data.rows.map((row) => row.reconstruct));
   const entries: [string, HtmlPart][] = [
     ['Command', html`<code>${data.command}</code>`],
     ['Date', data.date],
     ['bedside', data.version],
     [
       'Model',
-      html`${data.model.name}: ${formatCount(data.model.macs)} multiply-accumulates a sample, ${formatCount(data.model.parameters)} parameters`,
+      html`${data.model.name}: ${formatCount(data.model.macs)} multiply-accumulates per sample, ${formatCount(data.model.parameters)} parameters`,
     ],
     ...describeUncounted(data.model.uncounted).map((line): [string, HtmlPart] => [
       'Multiply-accumulates',
@@ -130,14 +128,13 @@ function facts(data: ReportData): Html {
     ['Model’s SHA-256', html`<code>${data.model.sha256}</code>`],
     [
       'Data',
-      html`${data.data.name}: ${data.data.calibration} samples to score channels, ${data.data.test} to test`,
+      html`${data.data.name}: ${data.data.calibration} samples for scoring, ${data.data.test} for testing`,
     ],
     ['Data’s SHA-256', html`<code>${data.data.sha256}</code>`],
   ];
-  if (reconstruction.size > 0) {
-    const text =
-      reconstruction.size === 2 ? 'with and without' : reconstruction.has(true) ? 'in all rows' : 'none';
-    entries.push(['Reconstruction', text]);
+  if (repair.size > 0) {
+    const text = repair.size === 2 ? 'with and without' : repair.has(true) ? 'in all rows' : 'none';
+    entries.push(['Repair', text]);
   }
   return html`<dl>${entries.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
 }

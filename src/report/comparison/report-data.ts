@@ -1,6 +1,6 @@
-// What a comparison report shows; `compare` and `demo` fill it, `render-report.ts` draws it.
+// The data of a comparison report. `compare` and `demo` fill it in; `render-report.ts` draws it.
 
-/** One measured pruned network. */
+/** The measurements of one pruned network. */
 export interface ReportRow {
   readonly criterion: string;
   readonly family: 'xai' | 'reference';
@@ -9,7 +9,7 @@ export interface ReportRow {
   readonly reconstruct: boolean;
   readonly accuracy: number;
   readonly balancedAccuracy: number;
-  /** Recall per class; NaN where the class has no sample. */
+  /** Recall per class; NaN if the class has no sample. */
   readonly recall: readonly number[];
   /** Share of samples whose predicted class is that of the unpruned network. */
   readonly agreement: number;
@@ -19,25 +19,25 @@ export interface ReportRow {
   /** Standard deviations over seeds; the measures above are then means. */
   readonly accuracyStd?: number;
   readonly balancedAccuracyStd?: number;
-  /** How many seeds. */
+  /** Number of seeds. */
   readonly seeds?: number;
 }
 
-/** A network pruned by scores from a mix of classes, measured on the local samples. */
+/** A network pruned by scores on one kind of samples, measured on the local test samples. */
 export interface MixRow extends ReportRow {
-  /** Scores from the local mix of classes, from a uniform one, or from a mix of other classes. */
+  /** Samples of the local class mix, of all classes equally, or of the wrong classes. */
   readonly mix: 'local' | 'uniform' | 'wrong';
 }
 
-/** A picture of what matters in a sample. */
+/** A heatmap of one sample. */
 export interface ReportHeatmap {
-  /** What it shows, in words. */
+  /** Describes the picture; its alternative text. */
   readonly title: string;
   /** A self-contained SVG. */
   readonly svg: string;
 }
 
-/** Everything in a report. */
+/** All data of a report. */
 export interface ReportData {
   readonly title: string;
   /** The command that made it, as typed. */
@@ -49,7 +49,7 @@ export interface ReportData {
     readonly name: string;
     readonly sha256: string;
     readonly macs: number;
-    /** Nodes whose multiply-accumulates are not known and count as 0. */
+    /** Nodes with unknown multiply-accumulates, which count as 0. */
     readonly uncounted?: readonly { readonly name: string; readonly op: string }[];
     readonly parameters: number;
   };
@@ -58,7 +58,7 @@ export interface ReportData {
     readonly sha256: string;
     readonly calibration: number;
     readonly test: number;
-    /** Test samples of each class. Without it no statement about an imbalanced set's sampling error is made. */
+    /** Test samples of each class. If absent, the report does not state the sampling error of an imbalanced data set. */
     readonly testPerClass?: readonly number[];
   };
   readonly classNames: readonly string[];
@@ -68,11 +68,11 @@ export interface ReportData {
     readonly recall: readonly number[];
   };
   readonly rows: readonly ReportRow[];
-  /** Seconds each criterion took to score the channels. */
+  /** Seconds that each criterion took to score the channels. */
   readonly seconds: Readonly<Record<string, number>>;
-  /** Rows of the comparison of class mixes. */
+  /** Rows of the comparison of calibration sources (`--local`). */
   readonly mix?: readonly MixRow[];
-  /** The ratio at which recalls are shown, the nearest one measured; default the middle one. */
+  /** The report shows recalls at the measured ratio nearest to this one; default: the middle ratio. */
   readonly recallRatio?: number;
   readonly heatmaps?: readonly ReportHeatmap[];
 }

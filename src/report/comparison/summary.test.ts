@@ -46,7 +46,7 @@ describe('summariseComparison', () => {
 
   it('does not praise what stays at chance', () => {
     expect(summariseComparison(reportData([row('lrp-gamma', 0.5, 0.27), row('l1', 0.5, 0.25)]))).toContain(
-      'no criterion is clearly above the 25.0 % of answering a single class: the best, lrp-gamma, reaches 27.0 % accuracy.',
+      'no criterion is clearly above the 25.0 % of predicting a single class: the best, lrp-gamma, reaches 27.0 % accuracy.',
     );
   });
 
@@ -81,13 +81,11 @@ describe('summariseComparison', () => {
     );
   });
 
-  it('compares criteria alone, unless all rows are reconstructed', () => {
+  it('compares criteria alone, unless all rows are repaired', () => {
     const repaired = row('l1', 0.5, 0.95, { reconstruct: true });
     expect(summariseComparison(reportData([...ROWS, repaired]))).toContain(
       'lrp-gamma reaches 80.0 % accuracy',
     );
-    expect(summariseComparison(reportData([repaired]))).toContain(
-      'channels removed and the rest reconstructed',
-    );
+    expect(summariseComparison(reportData([repaired]))).toContain('channels removed and the rest repaired');
   });
 });

@@ -1,5 +1,5 @@
-// The report's one sentence: the best criterion at the largest ratio against the best reference criterion.
-// It claims a difference only when that exceeds twice the standard error, and says when nothing beats chance.
+// The summary of a report: the best criterion at the largest ratio against the best of the other family.
+// It claims a difference only if it exceeds twice the standard error, and says so if no criterion beats chance.
 
 import { largest } from '../../util/index.ts';
 import type { ReportData, ReportRow } from './report-data.ts';
@@ -13,13 +13,13 @@ import {
   seedsText,
 } from './series.ts';
 
-/** One or two sentences of plain text. */
+/** Returns one or two sentences of plain text. */
 export function summariseComparison(data: ReportData): string {
   const measure: Measure = isImbalanced(data) ? 'balancedAccuracy' : 'accuracy';
   const word = measure === 'accuracy' ? 'accuracy' : 'balanced accuracy';
   const unpruned = `The unpruned network has ${percent(data.base[measure])}.`;
   const measured = data.rows.filter((row) => Number.isFinite(row[measure]));
-  // Criteria are compared alone where they were measured alone: reconstruction hides their differences.
+  // Rows without repair come first: a repair hides the differences between criteria.
   const alone = measured.filter((row) => !row.reconstruct);
   const rows = alone.length > 0 ? alone : measured;
   if (rows.length === 0) return `No pruned network was measured. ${unpruned}`;
@@ -30,11 +30,11 @@ export function summariseComparison(data: ReportData): string {
   const top = [xai, reference]
     .filter((row) => row !== undefined)
     .reduce((a, b) => (b[measure] > a[measure] ? b : a));
-  const condition = `With ${ratioText(ratio)} of the channels removed${alone.length > 0 ? '' : ' and the rest reconstructed'} (${percent(top.macsFraction)} of the multiply-accumulates left)`;
+  const condition = `With ${ratioText(ratio)} of the channels removed${alone.length > 0 ? '' : ' and the rest repaired'} (${percent(top.macsFraction)} of the multiply-accumulates left)`;
   const chance = chanceOf(data, measure);
   const topError = errorOf(data, top, measure);
   if (chance !== undefined && top[measure] <= chance + 2 * (topError ?? 0)) {
-    return `${condition}, no criterion is clearly above the ${percent(chance)} of answering a single class: the best, ${top.criterion}, reaches ${percent(top[measure])} ${word}. ${unpruned}`;
+    return `${condition}, no criterion is clearly above the ${percent(chance)} of predicting a single class: the best, ${top.criterion}, reaches ${percent(top[measure])} ${word}. ${unpruned}`;
   }
   if (!xai || !reference) {
     const only = xai ? 'no reference criterion was measured' : 'no XAI criterion was measured';
@@ -69,13 +69,13 @@ function best(
     .reduce<ReportRow | undefined>((a, b) => (a && a[measure] >= b[measure] ? a : b), undefined);
 }
 
-/** Standard error of a difference; samples are shared, so the sum of variances bounds it from above in practice. */
+/** Standard error of a difference. Both networks see the same samples, so in practice the sum of variances is an upper bound. */
 function differenceError(data: ReportData, a: ReportRow, b: ReportRow, measure: Measure): number | undefined {
   const [first, second] = [errorOf(data, a, measure), errorOf(data, b, measure)];
   return first === undefined || second === undefined ? undefined : Math.hypot(first, second);
 }
 
-/** Standard error: of the test samples, and of the mean over seeds where there are several. */
+/** Standard error from the test samples and, with several seeds, from the mean over seeds. */
 function errorOf(data: ReportData, row: ReportRow, measure: Measure): number | undefined {
   const binomial = binomialError(data, row, measure);
   const { seeds = 1 } = row;
@@ -83,7 +83,7 @@ function errorOf(data: ReportData, row: ReportRow, measure: Measure): number | u
   return binomial === undefined ? undefined : Math.hypot(binomial, deviation / Math.sqrt(seeds));
 }
 
-/** Binomial standard error; for balanced accuracy from each class's count, undefined when those are unknown. */
+/** Binomial standard error. Balanced accuracy needs the count of each class; undefined if unknown. */
 function binomialError(data: ReportData, row: ReportRow, measure: Measure): number | undefined {
   const { test, testPerClass } = data.data;
   if (measure === 'accuracy')

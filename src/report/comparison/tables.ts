@@ -1,11 +1,11 @@
-// The report's tables: criterion by ratio, recall by class, seconds.
+// The tables of the report: measure by criterion and ratio, recall by class, seconds.
 import { formatSeconds, largest, smallest } from '../../util/index.ts';
 import { type Html, type HtmlPart, html } from '../html/html.ts';
 import { styleClass } from './chart.ts';
 import type { ReportData } from './report-data.ts';
 import { chanceOf, deviationOf, type Measure, percent, ratiosOf, ratioText, type Series } from './series.ts';
 
-/** Criterion by ratio, shaded from chance to the unpruned network; the best of each column is bold. */
+/** A measure by criterion and ratio, shaded from chance to the unpruned network; the best of each column is bold. */
 export function measureTable(data: ReportData, series: readonly Series[], measure: Measure): Html {
   const all = series.flatMap((one) => one.rows);
   const columns = ratiosOf(all).map((ratio) => {
@@ -41,7 +41,7 @@ export function measureTable(data: ReportData, series: readonly Series[], measur
   )}</tbody></table></div>`;
 }
 
-/** Recall of every class at one ratio, the unpruned network first. */
+/** Recall of every class at one ratio; the unpruned network comes first. */
 export function recallTable(data: ReportData, series: readonly Series[], ratio: number): Html {
   const lines: { name: HtmlPart; recall: readonly number[]; base?: boolean }[] = [
     { name: html`${swatch(undefined)}unpruned`, recall: data.base.recall, base: true },
@@ -62,7 +62,7 @@ ${counts && html`<tr class="sub"><th scope="row">test samples</th>${data.classNa
   )}</tbody></table></div>`;
 }
 
-/** How long each criterion took to score the channels, with bars; slowest last. */
+/** Seconds that each criterion took to score the channels, with bars; slowest last. */
 export function secondsTable(data: ReportData, series: readonly Series[]): Html {
   const times = Object.entries(data.seconds)
     .filter(([, seconds]) => Number.isFinite(seconds))
@@ -81,7 +81,7 @@ interface CellOptions {
   readonly note?: Html | undefined | false;
 }
 
-/** A shaded cell: the shade grows from `low` to `high`. */
+/** A cell whose shade grows from `low` to `high`. */
 function cell(value: number | undefined, low: number, high: number, options: CellOptions = {}): Html {
   if (value === undefined || !Number.isFinite(value)) return html`<td class="none">–${options.note}</td>`;
   const share = high > low ? (value - low) / (high - low) : 1;
@@ -95,7 +95,7 @@ function swatch(series: Series | undefined): Html {
   return html`<span class="swatch ${series ? styleClass(series) : 'unpruned'}" aria-hidden="true"></span>`;
 }
 
-/** The ratio measured that is nearest to the one wanted; without one the middle, the larger of two. */
+/** The measured ratio nearest to the wanted one; by default the middle ratio, the larger one of two. */
 export function recallRatio({ rows, recallRatio: wanted }: ReportData): number | undefined {
   const ratios = ratiosOf(rows);
   if (wanted === undefined) return ratios[Math.floor(ratios.length / 2)];

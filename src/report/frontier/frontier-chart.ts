@@ -1,4 +1,4 @@
-// The chart of a bundle's variants: accuracy against multiply-accumulates left, as one SVG file that stands alone.
+// The chart of a bundle's variants: accuracy against remaining multiply-accumulates, as one self-contained SVG file.
 import type { BundleManifest } from '../../bundle/index.ts';
 import { formatBytes, formatPercent, formatSeconds, largest, smallest } from '../../util/index.ts';
 import { type Html, html } from '../html/html.ts';
@@ -11,8 +11,8 @@ const HEIGHT = 460;
 const PLOT = { left: 64, right: WIDTH - 28, top: 66, bottom: HEIGHT - 56 };
 
 /**
- * Work left decreases to the right. A dot is a measured variant, filled where every group is at the same level; the
- * line joins those that no other beats, whose whiskers end at their lower bounds. Pointing at a dot tells its numbers.
+ * Renders the chart. The remaining work decreases to the right. A dot is a measured variant; it is filled if all groups have
+ * the same level. The line joins the frontier, whose whiskers end at the lower bounds. Hovering over a dot shows its numbers.
  */
 export function frontierChart(
   manifest: Pick<BundleManifest, 'name' | 'variants' | 'accuracy' | 'provenance'>,
@@ -28,14 +28,14 @@ export function frontierChart(
     variant === 0 || best.some((row) => row.variant === variant);
   const word = measureWord(manifest);
   const { criterion, validation } = manifest.provenance;
-  const title = `${manifest.name}: ${word} of ${rows.length} measured mixes of levels`;
+  const title = `${manifest.name}: ${word} of ${rows.length} measured variants`;
   return html`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="title desc">
 <title id="title">${title}</title>
 <desc id="desc">${describe(rows, word)}</desc>
 <style>${STYLE}</style>
 <rect class="page" width="${WIDTH}" height="${HEIGHT}"/>
 <text class="title" x="${PLOT.left}" y="26">${title}</text>
-<text x="${PLOT.left}" y="45">ranked by ${criterion}; measured on ${validation} samples held apart; whiskers end at the 95 % lower bound</text>
+<text x="${PLOT.left}" y="45">ranked by ${criterion}; measured on ${validation} validation samples; whiskers end at the 95 % lower bound</text>
 ${axes(x, y)}
 <polyline class="best" points="${line}"/>
 ${rows.filter((row) => !isUniform(row)).map((row) => mark(row, isBest(row), x, y))}
@@ -67,7 +67,7 @@ function axes(x: Scale, y: Scale): Html {
 <text class="x" x="${px(x(tick))}" y="${PLOT.bottom + 20}">${Math.round(tick * 100)} %</text>`,
   );
   return html`<g>${across}${down}
-<text class="end" x="${PLOT.right}" y="${PLOT.bottom + 42}">share of the multiply-accumulates left (pruned more →)</text></g>`;
+<text class="end" x="${PLOT.right}" y="${PLOT.bottom + 42}">share of multiply-accumulates left (more pruning →)</text></g>`;
 }
 
 function isUniform({ levels }: FrontierRow): boolean {
@@ -84,9 +84,9 @@ function mark(row: FrontierRow, best: boolean, x: Scale, y: Scale): Html {
 function tip(row: FrontierRow): string {
   return [
     `variant ${row.variant}, levels ${levelsText(row.levels)}`,
-    `${formatPercent(row.accuracy)}, at least ${formatPercent(row.lowerBound)}; same answer ${formatPercent(row.agreement)}`,
+    `${formatPercent(row.accuracy)}, at least ${formatPercent(row.lowerBound)}; agreement ${formatPercent(row.agreement)}`,
     `${formatPercent(row.macsFraction)} of the multiply-accumulates, ${formatBytes(row.weightBytes)} of weights`,
-    ...(row.seconds === undefined ? [] : [`${formatSeconds(row.seconds)} a sample`]),
+    ...(row.seconds === undefined ? [] : [`${formatSeconds(row.seconds)} per sample`]),
   ].join('\n');
 }
 

@@ -1,9 +1,9 @@
-// The measured variants of a bundle: what each costs and how accurate it is, as rows.
+// The measured variants of a bundle as rows: cost and accuracy of each.
 import type { BundleManifest, Variant } from '../../bundle/index.ts';
 import { frontierOf } from '../../pack/index.ts';
 import { must } from '../../util/index.ts';
 
-/** One variant, beside the unpruned network. */
+/** One variant, with its share of the unpruned network's work. */
 export interface FrontierRow extends Omit<Variant, 'recall'> {
   /** Index into the bundle's variants. */
   readonly variant: number;
@@ -11,10 +11,10 @@ export interface FrontierRow extends Omit<Variant, 'recall'> {
   readonly macsFraction: number;
 }
 
-/** What of a bundle the frontier is read from. */
+/** The parts of a manifest that the frontier needs. */
 export type Measured = Pick<BundleManifest, 'variants' | 'accuracy'>;
 
-/** From the most work to the least. */
+/** All variants, from the most work to the least. */
 export function variantRows({ variants }: Measured): FrontierRow[] {
   const whole = variants[0]?.macs ?? 1;
   return variants
@@ -26,19 +26,19 @@ export function variantRows({ variants }: Measured): FrontierRow[] {
     .sort((a, b) => b.macs - a.macs);
 }
 
-/** Those that no other beats in accuracy and multiply-accumulates. */
+/** The frontier: variants that no other beats in both accuracy and multiply-accumulates. */
 export function frontierRows(manifest: Measured): FrontierRow[] {
   const best = new Set(frontierOf(manifest.variants).map(({ levels }) => levels.join()));
   return variantRows(manifest).filter(({ levels }) => best.has(levels.join()));
 }
 
-/** What the accuracy of a bundle is, in words. */
+/** The name of a bundle's accuracy measure. */
 export function measureWord({ accuracy }: Pick<BundleManifest, 'accuracy'>): string {
   if (accuracy.measure === 'balanced') return 'balanced accuracy';
   return accuracy.measure === 'agreement' ? 'agreement with the unpruned network' : 'accuracy';
 }
 
-/** The unpruned network, and at most as many rows of the frontier, evenly chosen, its ends among them. */
+/** The unpruned network and at most `most` rows of the frontier, evenly chosen and including both ends. */
 export function shownRows(manifest: Measured, most: number): FrontierRow[] {
   const rows = frontierRows(manifest);
   const step = (rows.length - 1) / (most - 1);
@@ -50,7 +50,7 @@ export function shownRows(manifest: Measured, most: number): FrontierRow[] {
   return whole && !thinned.some(({ variant }) => variant === 0) ? [whole, ...thinned] : [...thinned];
 }
 
-/** `all 3`, or the levels with commas as --levels takes them. */
+/** `all 3` if all levels are equal, otherwise the levels separated by commas, as `--levels` takes them. */
 export function levelsText(levels: readonly number[]): string {
   const [first] = levels;
   return levels.length > 1 && levels.every((level) => level === first) ? `all ${first}` : levels.join(',');

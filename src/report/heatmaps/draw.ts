@@ -1,10 +1,10 @@
-// Explained samples as pictures with file names, and the pictures in the sections of a page.
+// Draws explained samples as named SVG files, and sorts them into the sections of a page.
 import type { Dataset } from '../../data/index.ts';
 import { className, type Explained, fileName } from './explained.ts';
 import { frame, words } from './frame.ts';
 import { type PictureKind, pictureOf } from './kinds.ts';
 
-/** One picture as a file. */
+/** One picture and its file name. */
 export interface Drawn {
   readonly file: string;
   readonly title: string;
@@ -12,7 +12,10 @@ export interface Drawn {
   readonly explained: Explained;
 }
 
-/** Draws each sample. File names are numbered by position among `size` samples. */
+/**
+ * Draws each sample.
+ * @param size number of samples of the data set; file names get as many digits as it needs
+ */
 export async function drawAll(
   samples: readonly Explained[],
   kind: PictureKind,
@@ -27,7 +30,7 @@ export async function drawAll(
   return drawn;
 }
 
-/** The pictures by true class, or by explained class where no true one is known. */
+/** Groups pictures by true class, or by explained class without labels. */
 export function sectionsOf(drawn: readonly Drawn[], dataset: Pick<Dataset, 'classNames' | 'labels'>) {
   const groups = new Map<number, Drawn[]>();
   for (const one of drawn) {

@@ -1,6 +1,6 @@
-// What one heatmap shows: a sample, the relevance of its values, and what the network says.
+// The data of one heatmap: a sample, the relevance of its values, and the network's answer.
 
-/** Where a beat's R peak is. */
+/** The position of a beat's R peak. */
 export interface BeatGeometry {
   /** Samples a second. */
   readonly rate: number;
@@ -10,34 +10,34 @@ export interface BeatGeometry {
 
 /** One explained sample. */
 export interface Explained {
-  /** Position in the data set. */
+  /** Index in the data set. */
   readonly index: number;
   /** The record or file it comes from. */
   readonly origin: string | undefined;
   /** `[channels, length]` or `[channels, height, width]`. */
   readonly shape: readonly number[];
   readonly sample: Float32Array;
-  /** As long as `sample`: positive speaks for the explained class. */
+  /** One value for each of `sample`; positive values speak for the explained class. */
   readonly relevance: Float32Array;
   /** The class explained. */
   readonly target: number;
-  /** The true class, where known. */
+  /** The true class; undefined without labels. */
   readonly label: number | undefined;
-  /** One a class. */
+  /** One per class. */
   readonly probabilities: ArrayLike<number>;
   readonly classNames: readonly string[];
-  /** Given for beats cut around their R peak. */
+  /** Defined for heartbeats that are cut around their R peak. */
   readonly beat: BeatGeometry | undefined;
   readonly criterion: {
     readonly name: string;
     readonly summary: string;
     readonly source: string;
-    /** Whether values are contributions of the signal that is there, or what more signal would do. */
+    /** Contribution: the effect of the signal as it is. Sensitivity: the effect of more signal. */
     readonly meaning: 'contribution' | 'sensitivity';
   };
 }
 
-/** The name of a class; its number where it has none. */
+/** The name of a class; its number if it has no name. */
 export function className({ classNames }: Pick<Explained, 'classNames'>, index: number): string {
   return classNames[index] ?? String(index);
 }
@@ -51,7 +51,7 @@ const BEAT_WORDS: Readonly<Record<string, string>> = {
   Q: 'paced or unclassifiable beat',
 };
 
-/** The name of a class, with the words for it where it is a kind of beat. */
+/** The name of a class, followed by a description if it is a kind of heartbeat. */
 export function described(explained: Pick<Explained, 'classNames' | 'beat'>, index: number): string {
   const name = className(explained, index);
   const words = explained.beat && BEAT_WORDS[name];
@@ -67,7 +67,7 @@ export function predicted({ probabilities }: Pick<Explained, 'probabilities'>): 
   return best;
 }
 
-/** `97.2 %`; probabilities that only round to 0 or 100 % say so. */
+/** `97.2 %`; probabilities that would round to 0 or 100 % become `< 0.1 %` and `> 99.9 %`. */
 export function probabilityText(value: number): string {
   if (!Number.isFinite(value)) return '–';
   if (value > 0 && value < 0.0005) return '< 0.1 %';
@@ -75,7 +75,7 @@ export function probabilityText(value: number): string {
   return `${(100 * value).toFixed(1)} %`;
 }
 
-/** `<index>-<class>.svg`: safe on every file system, sorted like the samples. */
+/** `<index>-<class>.svg`: safe on every file system; names sort in the order of the samples. */
 export function fileName({ index, label, target, classNames }: Explained, digits: number): string {
   const name = className({ classNames }, label ?? target)
     .normalize('NFC')

@@ -12,7 +12,7 @@ describe('the words', () => {
   it('ask why, and say how probable it is and what is true', () => {
     expect(words(explained())).toEqual({
       title: 'Why ‘b’? 97.2 % probability',
-      subtitle: 'True class: b · the network answers b, which is right · sample 7',
+      subtitle: 'True class: b · the network answers b, which is correct · sample 7',
     });
   });
 

@@ -1,5 +1,5 @@
-// What every heatmap has around its picture: the question it answers, who is asked, the scale in words, the class
-// probabilities and where the method comes from. One self-contained SVG.
+// The frame around the picture of a heatmap: the question it answers, the sample, the colour scale, the class
+// probabilities and the source of the method. The result is one self-contained SVG.
 
 import { largest } from '../../util/index.ts';
 import { type Html, html } from '../html/html.ts';
@@ -8,14 +8,14 @@ import { className, described, type Explained, predicted, probabilityText } from
 
 export const WIDTH = 960;
 export const MARGIN = 36;
-/** Where the picture begins. */
+/** Top of the picture, in pixels. */
 const TOP = 104;
 const LEGEND = { width: 400, height: 14, steps: 80 };
 const SHOWN_CLASSES = 6;
-/** Longer class names put the legend's two sides on two lines. */
+/** With longer class names the two sides of the legend take two lines. */
 const SHORT_NAME = 8;
 const LINE = 22;
-/** The length of a bar of probability 1. */
+/** Length of the bar for probability 1, in pixels. */
 const BAR = 110;
 
 export const FONT =
@@ -25,17 +25,17 @@ export const SOFT = '#59626d';
 const RED = hexOf(relevanceColour(0.85));
 const BLUE = hexOf(relevanceColour(-0.85));
 
-/** A picture to be framed: `height` pixels, drawn from (0, 0), `WIDTH` wide. */
+/** The picture inside the frame, drawn from (0, 0), `WIDTH` pixels wide. */
 export interface Picture {
   readonly height: number;
   readonly body: Html;
-  /** Relevance at full colour. */
+  /** The relevance that has the full colour. */
   readonly scale: number;
-  /** Remarks in small type. */
+  /** Remarks below the picture, in small type. */
   readonly notes: readonly string[];
 }
 
-/** The whole SVG. */
+/** Renders the whole SVG. */
 export function frame(explained: Explained, picture: Picture): string {
   const { title, subtitle } = words(explained);
   const { criterion } = explained;
@@ -61,21 +61,21 @@ export function frame(explained: Explained, picture: Picture): string {
   return svg.text;
 }
 
-/** The question and its circumstances, in words. */
+/** The question that the heatmap answers, and the circumstances. */
 export function words(explained: Explained): { readonly title: string; readonly subtitle: string } {
   const { target, label, probabilities: all, index, origin } = explained;
   const answer = predicted(explained);
   const title = `Why ‘${shortened(className(explained, target), 40)}’? ${probabilityText(all[target] as number)} probability`;
   const parts = [];
   if (label !== undefined) parts.push(`True class: ${described(explained, label)}`);
-  const verdict = label === undefined ? '' : answer === label ? ', which is right' : ', which is wrong';
+  const verdict = label === undefined ? '' : answer === label ? ', which is correct' : ', which is wrong';
   const said = label === undefined ? described(explained, answer) : className(explained, answer);
   parts.push(`the network answers ${said}${verdict}`);
   parts.push(`sample ${index}${origin === undefined ? '' : `, from ${shortened(origin, 40)}`}`);
   return { title, subtitle: capital(parts.join(' · ')) };
 }
 
-/** Relevance in two significant digits. */
+/** Relevance with two significant digits. */
 export function relevanceText(value: number): string {
   if (value === 0 || !Number.isFinite(value)) return '0';
   const text = String(Number(Math.abs(value).toPrecision(2)));
@@ -95,7 +95,7 @@ function legend(explained: Explained, scale: number): Html {
     const colour = hexOf(relevanceColour((2 * (i + 0.5)) / steps - 1));
     return html`<rect x="${i * cell}" y="32" width="${cell}" height="${height}" fill="${colour}"/>`;
   });
-  // What does not fit beside each other stands on two lines.
+  // Two lines if the texts do not fit beside each other.
   const fits =
     explained.criterion.meaning === 'contribution' &&
     className(explained, explained.target).length <= SHORT_NAME;
@@ -107,11 +107,11 @@ function legend(explained: Explained, scale: number): Html {
 <g font-size="12" fill="${SOFT}"><text y="63">${relevanceText(-scale)}</text>
 <text x="${width / 2}" y="63" text-anchor="middle">0</text>
 <text x="${width}" y="63" text-anchor="end">${relevanceText(scale)}</text>
-<text y="84" font-size="11.5">Full colour: the 99.5th percentile of the absolute relevance, and beyond.</text>
+<text y="84" font-size="11.5">Full colour: the 99.5th percentile of absolute relevance, and above.</text>
 <text y="101" font-size="11.5">White: no influence.</text></g>`;
 }
 
-/** The most probable classes, with the explained and the true one whatever their rank. */
+/** The most probable classes, and always the explained and the true one. */
 function shownClasses(explained: Explained): number[] {
   const { probabilities: all, target, label } = explained;
   const order = Array.from({ length: all.length }, (_, k) => k).sort(
@@ -125,7 +125,7 @@ function shownClasses(explained: Explained): number[] {
 function probabilities(explained: Explained, classes: readonly number[]): Html {
   const { probabilities: all, target, label } = explained;
   const names = classes.map((k) => shortened(className(explained, k), 14));
-  // No text is measured here: eight pixels a letter are enough for nearly all.
+  // Text cannot be measured here; eight pixels per letter are enough for nearly all names.
   const left = 8 + 8 * largest(names.map((name) => [...name].length));
   const rows = classes.map((k, i) => {
     const value = all[k] as number;
@@ -142,7 +142,7 @@ function probabilities(explained: Explained, classes: readonly number[]): Html {
   return html`<text y="14" font-weight="600">Probabilities${more}</text>${rows}`;
 }
 
-/** The end of a text is what tells paths apart. */
+/** Keeps the end of a long text, since paths differ at their ends. */
 export function shortened(text: string, most = 48): string {
   const letters = [...text];
   return letters.length <= most ? text : `…${letters.slice(-(most - 1)).join('')}`;

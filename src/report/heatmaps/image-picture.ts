@@ -1,4 +1,4 @@
-// The heatmap of an image: the image, its relevance, and both in one, pixel for pixel.
+// The heatmap of an image in three panels: the image, its relevance, and both combined, pixel for pixel.
 import { type Html, html } from '../html/html.ts';
 import { type Rgb, relevanceColour, relevanceScale, scaled } from '../svg/colour-map.ts';
 import { className, type Explained } from './explained.ts';
@@ -7,7 +7,7 @@ import { MARGIN, type Picture, SOFT, WIDTH } from './frame.ts';
 const GAP = 24;
 const CAPTION = 24;
 const PANEL = (WIDTH - 2 * MARGIN - 2 * GAP) / 3;
-/** Images are enlarged to at least so many pixels, for viewers that would smooth them. */
+/** Enlarges images to at least this size in pixels, because some viewers would smooth smaller ones. */
 const SHARP_SIZE = 256;
 
 /** Draws an image `[1 or 3, height, width]`; relevance is summed over channels. */
@@ -40,25 +40,25 @@ export async function imagePicture(explained: Explained): Promise<Picture> {
   return { height: CAPTION + size.height, body: html`${drawn}`, scale, notes };
 }
 
-/** The sum over channels of `[channels, places]`. */
+/** Sums `[channels, positions]` over channels. */
 export function summedOverChannels(values: Float32Array, channels: number): Float64Array {
-  const places = values.length / channels;
-  const sums = new Float64Array(places);
+  const positions = values.length / channels;
+  const sums = new Float64Array(positions);
   values.forEach((value, i) => {
-    sums[i % places] = (sums[i % places] as number) + value;
+    sums[i % positions] = (sums[i % positions] as number) + value;
   });
   return sums;
 }
 
 /**
- * A sample as it looks: values in [0, 1] as they are, others stretched to that range, which the note then says.
+ * The colours of a sample. Values in [0, 1] are used directly; other values are stretched to that range, and the note says so.
  * @param channels 1 (grey) or 3 (red, green, blue)
  */
 export function visible(
   sample: Float32Array,
   channels: number,
 ): { colours: Rgb[]; note: string | undefined } {
-  const places = sample.length / channels;
+  const positions = sample.length / channels;
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const value of sample) {
     if (value < low) low = value;
@@ -70,15 +70,15 @@ export function visible(
     const unit = asIs ? value : (value - low) / span;
     return Math.round(255 * Math.min(1, Math.max(0, unit || 0)));
   };
-  const colours = Array.from({ length: places }, (_, i): Rgb => {
+  const colours = Array.from({ length: positions }, (_, i): Rgb => {
     const first = level(sample[i] as number);
     if (channels === 1) return [first, first, first];
-    return [first, level(sample[places + i] as number), level(sample[2 * places + i] as number)];
+    return [first, level(sample[positions + i] as number), level(sample[2 * positions + i] as number)];
   });
   return { colours, note: asIs ? undefined : 'The image is shown with its contrast stretched' };
 }
 
-/** Relevance over a lightened grey image; where there is none the image shows. */
+/** Relevance over a lightened grey image; the image shows where relevance is small. */
 export function overlaid([red, green, blue]: Rgb, value: number): Rgb {
   const grey = 110 + (145 * (0.299 * red + 0.587 * green + 0.114 * blue)) / 255;
   const weight = 0.9 * Math.min(1, Math.abs(value) || 0) ** 0.6;
@@ -87,14 +87,14 @@ export function overlaid([red, green, blue]: Rgb, value: number): Rgb {
   return [mix(r), mix(g), mix(b)];
 }
 
-/** As large as fits a panel, whatever its proportions. */
+/** The largest size that fits a panel. */
 function fitted(width: number, height: number): { readonly width: number; readonly height: number } {
   const factor = Math.min(PANEL / width, (1.25 * PANEL) / height);
   return { width: Math.max(2, Math.round(width * factor)), height: Math.max(2, Math.round(height * factor)) };
 }
 
 async function pngUri(pixels: readonly Rgb[], width: number, height: number): Promise<string> {
-  // Loaded here: most commands that print a report's words draw no image.
+  // Loaded only for images: most commands draw none.
   const { default: sharp } = await import('sharp');
   const factor = Math.max(1, Math.ceil(SHARP_SIZE / Math.max(width, height)));
   const raw = Uint8Array.from(pixels.flat());

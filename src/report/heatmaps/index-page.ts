@@ -1,16 +1,16 @@
-// The page that shows all pictures of a folder, by class; they stand beside it as files.
+// The page that shows all pictures of a folder, by class. The pictures are files beside it.
 import { Html, html } from '../html/html.ts';
 
-/** What the page shows. */
+/** The contents of the page. */
 export interface IndexPage {
   readonly title: string;
   readonly lead: string;
-  /** The classes in order, each with its pictures. */
+  /** One section for each class, in order, with its pictures. */
   readonly sections: readonly {
     readonly name: string;
     readonly pictures: readonly { readonly file: string; readonly title: string }[];
   }[];
-  /** The picture of the channel scores. */
+  /** File name of the picture of the channel scores. */
   readonly layers: string;
 }
 
@@ -33,7 +33,7 @@ a:focus-visible { outline: 3px solid #0067a3; }
 @media print { body { background: #fff; padding: 0; } .grid a { break-inside: avoid; } }
 `;
 
-/** The page as text. */
+/** Renders the page. */
 export function indexPage({ title, lead, sections, layers }: IndexPage): string {
   const page = html`<!doctype html>
 <html lang="en">

@@ -1,4 +1,4 @@
-// Which samples can be drawn, and how: images and traces by the shape that the model reads.
+// Chooses how to draw samples, by the shape that the model reads: as images or as traces.
 import type { Dataset } from '../../data/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { BeatGeometry, Explained } from './explained.ts';
@@ -6,15 +6,15 @@ import type { Picture } from './frame.ts';
 import { imagePicture } from './image-picture.ts';
 import { MOST_TRACES, tracePicture } from './trace-picture.ts';
 
-/** Beats whose rate nobody says, such as synthetic ones. R is at 100 of 256 samples; other lengths scale it. */
+/** Defaults for beats of unknown rate, such as synthetic ones. The R peak is at sample 100 of 256, or in proportion. */
 const RATE = 360;
 const PEAK = 100 / 256;
 
-/** How samples of a shape are drawn. */
+/** Image or trace. */
 export type PictureKind = 'image' | 'trace';
 
 /**
- * How samples of this shape are drawn: `[channels, length]` (also with an axis of 1 more) as traces,
+ * Chooses how to draw samples of a shape: `[channels, length]`, also with one more axis of 1, as traces, and
  * `[1 or 3, height, width]` as images.
  * @throws BedsideError E_UNSUPPORTED for other shapes
  */
@@ -34,7 +34,7 @@ export function pictureKind(shape: readonly number[], name: string): PictureKind
   );
 }
 
-/** Where the R peak is, for data cut around it. */
+/** The position of the R peak in windows that are cut around it; undefined for other data. */
 export function beatGeometry({
   kind,
   sampleShape,
@@ -44,7 +44,7 @@ export function beatGeometry({
   return { rate, peak: Math.round(PEAK * (sampleShape.at(-1) ?? 0)) };
 }
 
-/** The picture of a sample. */
+/** Draws a sample. */
 export async function pictureOf(kind: PictureKind, explained: Explained): Promise<Picture> {
   return kind === 'image' ? await imagePicture(explained) : tracePicture(explained);
 }

@@ -1,4 +1,4 @@
-// Channel scores as small multiples: for each weighted layer its scores from the highest to the lowest.
+// Channel scores as small multiples: one chart per weighted layer, from the highest score to the lowest.
 import type { LayerScores } from '../../explain/index.ts';
 import { type Html, html } from '../html/html.ts';
 import { hexOf, relevanceColour } from '../svg/colour-map.ts';
@@ -9,10 +9,10 @@ const COLUMNS = 4;
 const GAP = 26;
 const CELL = { width: (WIDTH - 2 * MARGIN - (COLUMNS - 1) * GAP) / COLUMNS, plot: 84, height: 158 };
 const TOP = 104;
-/** Above zero dark, below zero blue as in the heatmaps. */
+/** Scores above zero are dark; scores below zero are blue, as in the heatmaps. */
 const FILL = { positive: '#4b5561', negative: hexOf(relevanceColour(-0.7)) };
 
-/** The whole SVG. */
+/** Renders the whole SVG. */
 export function layersPicture(
   layers: readonly LayerScores[],
   criterion: { readonly name: string; readonly summary: string; readonly source: string },
@@ -50,7 +50,7 @@ function cell({ layer, scores }: LayerScores, index: number): Html {
   const y = (value: number): number => 26 + ((high - value) / span) * CELL.plot;
   const count = Math.max(1, sorted.length);
   const width = CELL.width / count;
-  // Bars with a gap while there is room for one, else an outline filled.
+  // Separate bars if there is room for gaps, otherwise one filled outline.
   const bars = sorted.length <= 64;
   const above = sorted.filter((value) => value > 0).length;
   const shape = bars

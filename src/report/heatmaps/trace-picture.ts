@@ -1,5 +1,5 @@
-// The heatmap of a trace: its line marked in the colours of relevance, as with a highlighter, fainter the ground behind
-// it, and relevance itself as bars below. Time in seconds from the R peak where that is known, with the fine and coarse
+// The heatmap of a trace: the line and, more faintly, its background in the colours of relevance, as with a highlighter,
+// and the relevance itself as bars below. Time runs in seconds from the R peak if that is known, with the fine and coarse
 // lines of ECG paper (0.04 and 0.2 s).
 import { type Html, html } from '../html/html.ts';
 import { hexOf, relevanceColour, relevanceScale, scaled } from '../svg/colour-map.ts';
@@ -7,18 +7,18 @@ import { px } from '../svg/pixels.ts';
 import type { Explained } from './explained.ts';
 import { INK, MARGIN, type Picture, relevanceText, SOFT, WIDTH } from './frame.ts';
 
-/** Channels that can be drawn one below the other. */
+/** The most channels that are drawn one below the other. */
 export const MOST_TRACES = 16;
-/** Steps of colour on each side of zero: neighbours of one step are drawn as one. */
+/** Steps of colour on each side of zero; neighbours with the same step become one shape. */
 const LEVELS = 24;
-/** More columns than this would be narrower than a pixel. */
+/** The most columns; more would be narrower than a pixel. */
 const MOST_COLUMNS = 850;
 
 const PLOT = { left: MARGIN + 44, right: WIDTH - MARGIN, top: 24 };
 const BARS = { gap: 36, height: 76 };
 const GRID = { coarse: '#d5dbe1', fine: '#eceff2' };
 
-/** Draws `[channels, length]`, one below the other. */
+/** Draws `[channels, length]`, one channel below the other. */
 export function tracePicture(explained: Explained): Picture {
   const [channels = 1] = explained.shape;
   const length = explained.sample.length / channels;
@@ -45,7 +45,7 @@ ${timeLabels(time, bottom)}`;
   return { height: bottom + 40, body, scale, notes: [] };
 }
 
-/** Sample positions to pixels, with ticks. */
+/** Maps sample positions to pixels, with ticks. */
 interface TimeAxis {
   readonly length: number;
   /** The pixel of a position, in samples; sample i covers [i, i + 1). */
@@ -70,7 +70,7 @@ function timeAxis(length: number, beat: Explained['beat']): TimeAxis {
     return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
   };
   const position = (seconds: number): number => zero + seconds * beat.rate;
-  // Other rates than the usual ones may make the lines of ECG paper too many or too few.
+  // At unusual rates ECG paper would have too many or too few lines.
   const seconds = length / beat.rate;
   const step = seconds >= 0.4 && seconds <= 4 ? 0.2 : roundStep(seconds / 8);
   return {
@@ -104,7 +104,7 @@ function trace(
   const width = (x1 - x0) / columns;
   const points = Array.from(sample, (value, i) => `${px(time.x(i + 0.5))},${px(y(value))}`);
   const coloured = runs(levels).filter(({ level }) => level !== 0);
-  // Strong relevance lies on top.
+  // Strong relevance is drawn last, on top.
   coloured.sort((a, b) => Math.abs(a.level) - Math.abs(b.level));
   const segments = coloured.map(({ from, to, level }) => {
     const path = [
@@ -130,7 +130,7 @@ ${ticks.map((tick) => html`<line x1="${x0}" x2="${x1}" y1="${px(y(tick))}" y2="$
 <rect x="${x0}" y="${top}" width="${x1 - x0}" height="${height}" fill="none" stroke="#b9c0c8"/>`;
 }
 
-/** Relevance itself: bars up and down. */
+/** Relevance as bars up and down. */
 function bar(relevance: Float32Array, scale: number, time: TimeAxis, top: number): Html {
   const middle = top + BARS.height / 2;
   const half = BARS.height / 2 - 2;
@@ -165,7 +165,7 @@ function timeLabels({ coarse, x, name }: TimeAxis, bottom: number): Html {
 <text x="${(PLOT.left + PLOT.right) / 2}" y="${bottom + 36}" font-size="12.5">${name}</text></g>`;
 }
 
-/** Each value as a step of colour from -LEVELS to LEVELS. */
+/** Quantises each value to a step of colour from -LEVELS to LEVELS. */
 function levelsOf(values: Float32Array, scale: number): Float64Array {
   return Float64Array.from(values, (value) => Math.round(clamp(scaled(value, scale), -1, 1) * LEVELS) || 0);
 }
@@ -174,7 +174,7 @@ function colourOf(level: number): string {
   return hexOf(relevanceColour(level / LEVELS));
 }
 
-/** At most MOST_COLUMNS values: of each bin the one that is furthest from zero. */
+/** Reduces to at most MOST_COLUMNS values: the value furthest from zero of each bin. */
 export function pooled(values: Float64Array, most = MOST_COLUMNS): Float64Array {
   if (values.length <= most) return values;
   const result = new Float64Array(most);
@@ -185,7 +185,7 @@ export function pooled(values: Float64Array, most = MOST_COLUMNS): Float64Array 
   return result;
 }
 
-/** Neighbours of one level as `[from, to)`. */
+/** Runs of equal levels as `[from, to)`. */
 export function runs(levels: ArrayLike<number>): { from: number; to: number; level: number }[] {
   const found: { from: number; to: number; level: number }[] = [];
   for (let i = 0; i < levels.length; i++) {
@@ -197,7 +197,7 @@ export function runs(levels: ArrayLike<number>): { from: number; to: number; lev
   return found;
 }
 
-/** Round numbers around the values, and a tick at each. */
+/** The range of round numbers around the values, with its ticks. */
 function valueRange(values: Float32Array): { low: number; high: number; ticks: number[] } {
   let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const value of values) {

@@ -1,7 +1,7 @@
-// HTML as template strings whose every interpolation is escaped unless it is HTML already.
+// HTML from template strings. Every interpolated value is escaped unless it is HTML already.
 import { plainText } from '../../util/index.ts';
 
-/** Text that is HTML. Made by `html` only. */
+/** Text that is HTML. Only `html` makes it. */
 export class Html {
   readonly text: string;
 
@@ -10,10 +10,10 @@ export class Html {
   }
 }
 
-/** What may stand in a template: lists are joined, `undefined` and `false` are nothing. */
+/** A value in a template. Lists are joined; `undefined` and `false` print nothing. */
 export type HtmlPart = Html | string | number | undefined | false | readonly HtmlPart[];
 
-/** A template; strings and numbers in it are escaped for text and for quoted attributes. */
+/** Builds HTML from a template; escapes strings for text and for quoted attributes. */
 export function html(strings: TemplateStringsArray, ...parts: readonly HtmlPart[]): Html {
   let text = strings[0] ?? '';
   parts.forEach((part, i) => {
@@ -22,7 +22,7 @@ export function html(strings: TemplateStringsArray, ...parts: readonly HtmlPart[
   return new Html(text);
 }
 
-/** Escapes text for element content and quoted attributes. Control characters are written out, as in a terminal. */
+/** Escapes text for element content and quoted attributes. Control characters become visible, as in a terminal. */
 export function escapeHtml(text: string): string {
   return plainText(text).replace(/[&<>"']/g, (char) => ESCAPES[char] ?? char);
 }

@@ -1,6 +1,6 @@
-// The colours of relevance: white at zero, red for what speaks for a class and blue for what speaks against it, equally
-// light at equal size. Red against blue is told apart with any colour vision. Mixed in OKLab (Ottosson, 2020), where
-// equal steps look equal.
+// The colours of relevance: white at zero, red for a class and blue against it, with equal lightness at equal size.
+// People with any colour vision can distinguish red from blue. Colours are mixed in OKLab (Ottosson, 2020), where equal
+// steps look equal.
 
 /** Red, green and blue, each from 0 to 255. */
 export type Rgb = readonly [number, number, number];
@@ -9,14 +9,14 @@ export type Rgb = readonly [number, number, number];
 const HUE = { positive: 30, negative: 252 };
 /** Lightness at full size; white is 1. */
 const DARKEST = 0.43;
-/** The most chroma that both hues have in sRGB at the middle of the scale. */
+/** The largest chroma that both hues have in sRGB at the middle of the scale. */
 const CHROMA = 0.142;
 
-/** The colour of a value in [-1, 1]; what lies outside takes the end's colour, NaN is white. */
+/** The colour of a value in [-1, 1]. Values outside get the colour of the nearer end; NaN is white. */
 export function relevanceColour(value: number): Rgb {
   const size = Math.min(1, Math.abs(value) || 0);
   const lightness = 1 - (1 - DARKEST) * size;
-  // Chroma rises at once, so that small relevance is seen, and falls a little where dark colours allow less.
+  // Chroma rises quickly, so that small relevance is visible, and falls a little for dark colours, which allow less.
   const chroma = CHROMA * Math.sin((Math.PI / 2) * Math.min(1, 1.45 * size)) * (1 - 0.12 * size ** 4);
   const hue = ((value < 0 ? HUE.negative : HUE.positive) * Math.PI) / 180;
   return fromOklab(lightness, chroma * Math.cos(hue), chroma * Math.sin(hue));
@@ -28,8 +28,8 @@ export function hexOf([red, green, blue]: Rgb): string {
 }
 
 /**
- * Relevance that takes the full colour: the given quantile of its absolute values (nearest rank, default 99.5 %), so
- * that one outlier does not bleach the rest. The maximum if that quantile is zero; zero when all is zero.
+ * The relevance that gets the full colour: a quantile of the absolute values (nearest rank, default 99.5 %), so that one
+ * outlier does not bleach the rest. Returns the maximum if that quantile is zero, and zero if all values are zero.
  */
 export function relevanceScale(values: ArrayLike<number>, quantile = 0.995): number {
   const sizes = Float64Array.from({ length: values.length }, (_, i) => Math.abs(values[i] as number)).sort();
@@ -38,12 +38,12 @@ export function relevanceScale(values: ArrayLike<number>, quantile = 0.995): num
   return chosen > 0 ? chosen : (sizes.at(-1) ?? 0);
 }
 
-/** Relevance over the scale; zero where there is no scale. */
+/** Relevance divided by the scale; zero if the scale is zero. */
 export function scaled(value: number, scale: number): number {
   return scale > 0 ? value / scale : 0;
 }
 
-/** OKLab to sRGB, clipped to what sRGB holds. */
+/** Converts OKLab to sRGB; clips colours that sRGB does not have. */
 function fromOklab(lightness: number, a: number, b: number): Rgb {
   const l = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3;
   const m = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3;

@@ -1,4 +1,4 @@
-// Linear scales with round ticks, and labels spread so that none covers another.
+// Linear scales with round ticks, and the placement of labels without overlap.
 
 /** Maps a domain onto pixels. */
 export interface Scale {
@@ -9,12 +9,14 @@ export interface Scale {
 }
 
 /**
- * A linear scale over the round numbers around `[low, high]` (fractions, kept inside [0, 1] if the values are),
- * with about six ticks. `from` is the pixel of the low end, `to` that of the high end; `to < from` is fine.
+ * A linear scale over the round numbers around `[low, high]`, with about six ticks. The values are fractions; the scale
+ * stays inside [0, 1] if they do.
+ * @param from pixel of the low end
+ * @param to pixel of the high end; may be less than `from`
  */
 export function linearScale(low: number, high: number, from: number, to: number): Scale {
   const step = stepOf(high - low);
-  // The subtraction keeps 0.30000000000000004 from asking for one more step.
+  // The small tolerance keeps 0.30000000000000004 from needing one more step.
   let first = Math.floor(low / step + 1e-9);
   let last = Math.ceil(high / step - 1e-9);
   if (first === last) {
@@ -27,14 +29,14 @@ export function linearScale(low: number, high: number, from: number, to: number)
   return Object.assign(scale, { ticks, low: start, high: end });
 }
 
-/** 0.01, 0.02, 0.05, 0.1 or 0.2, so that the span has at most seven steps. */
+/** The step: 0.01, 0.02, 0.05, 0.1 or 0.2, so that the span has at most seven steps. */
 function stepOf(span: number): number {
   return [0.01, 0.02, 0.05, 0.1].find((step) => span / step <= 6) ?? 0.2;
 }
 
 /**
- * Positions nearest to the wanted ones (least squares) in the same order, at least `gap` apart and inside
- * `[low, high]` if they fit there. Neighbours that collide are merged into blocks and centred, as in isotonic regression.
+ * Moves positions apart: at least `gap` between neighbours, inside `[low, high]` if they fit, in the same order, and as
+ * near to the wanted ones as possible (least squares). Merges colliding neighbours into blocks, as isotonic regression does.
  */
 export function spread(wanted: readonly number[], gap: number, low: number, high: number): number[] {
   const order = wanted.map((_, i) => i).sort((a, b) => (wanted[a] as number) - (wanted[b] as number));
@@ -53,7 +55,7 @@ export function spread(wanted: readonly number[], gap: number, low: number, high
       previous = blocks.at(-1)
     ) {
       blocks.pop();
-      // Each later label wants its own place less its distance from the block's first.
+      // A later label wants its own position minus its distance from the first label of the block.
       const sum = previous.sum + block.sum - block.count * previous.count * gap;
       block = { start: 0, count: previous.count + block.count, sum };
       block.start = place(block);
