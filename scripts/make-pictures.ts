@@ -14,7 +14,7 @@ import { loadClassifier } from '../src/cli/load.ts';
 import { Output } from '../src/cli/output.ts';
 import { type Dataset, generateEcg, openDataset } from '../src/data/index.ts';
 import { findCriterion } from '../src/explain/index.ts';
-import { type Comparison, compareCriteria } from '../src/prune/index.ts';
+import { type CriteriaComparison, compareCriteria } from '../src/prune/index.ts';
 import { type ReportRow, renderReport } from '../src/report/index.ts';
 import { BedsideError, formatBytes, messageOf, must, writeFileAtomic } from '../src/util/index.ts';
 
@@ -84,7 +84,7 @@ async function comparePicture(chromium: string): Promise<void> {
   const open = (split: 'local' | 'test', perClass: number, seed: number): Promise<Dataset> =>
     openDataset(dataPath(COMPARE.data), { sampleShape, classes, split, perClass, seed });
   const test = await open('test', COMPARE.test, 1);
-  const runs: Comparison[] = [];
+  const runs: CriteriaComparison[] = [];
   for (const seed of seeds) {
     const calibration = await open('local', COMPARE.local, seed);
     runs.push(
@@ -106,7 +106,11 @@ async function comparePicture(chromium: string): Promise<void> {
   }
 }
 
-async function drawComparison(chromium: string, runs: readonly Comparison[], test: Dataset): Promise<void> {
+async function drawComparison(
+  chromium: string,
+  runs: readonly CriteriaComparison[],
+  test: Dataset,
+): Promise<void> {
   const [first] = runs;
   const { base, rows } = must(first, 'no run');
   const report = renderReport({

@@ -42,9 +42,9 @@ export {
   writeModel,
 } from './onnx/index.ts';
 export {
-  type CompareOptions,
-  type Comparison,
+  type CompareCriteriaOptions,
   CRITERIA,
+  type CriteriaComparison,
   compareCriteria,
   detectBlock,
   findCriterion,

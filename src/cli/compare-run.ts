@@ -1,7 +1,7 @@
 // A comparison of criteria as `compare` and `demo` show it: tables for people, rows for programs, the report's data.
 import { basename } from 'node:path';
 import type { Dataset } from '../data/index.ts';
-import type { CalibrationDrawName, CompareRow, Comparison } from '../prune/index.ts';
+import type { CalibrationDrawName, CompareRow, CriteriaComparison } from '../prune/index.ts';
 import type { MixRow, ReportData, ReportHeatmap } from '../report/index.ts';
 import { formatPercent, largest, smallest } from '../util/index.ts';
 import { hashFile, type LoadedModel } from './load.ts';
@@ -9,18 +9,18 @@ import { indent, table } from './tables.ts';
 import { VERSION } from './version.ts';
 
 /** The rows of the contract: without what only the report shows. */
-export function jsonRows(comparison: Comparison): readonly Omit<CompareRow, 'family'>[] {
+export function jsonRows(comparison: CriteriaComparison): readonly Omit<CompareRow, 'family'>[] {
   return comparison.rows.map(({ family: _, ...row }) => row);
 }
 
 /** What the unpruned network measures. */
-export function jsonBase({ base }: Comparison) {
+export function jsonBase({ base }: CriteriaComparison) {
   const { accuracy, balancedAccuracy, recall, macs, uncounted, parameters, n, msPerSample } = base;
   return { accuracy, balancedAccuracy, recall, macs, uncounted, parameters, n, msPerSample };
 }
 
 /** Criteria from the best to the worst by the mean over the ratios. */
-export function ranking(comparison: Comparison, measure: 'accuracy' | 'balancedAccuracy'): string[] {
+export function ranking(comparison: CriteriaComparison, measure: 'accuracy' | 'balancedAccuracy'): string[] {
   const means = new Map<string, number>();
   for (const row of comparison.rows) {
     means.set(row.criterion, (means.get(row.criterion) ?? 0) + row[measure]);
@@ -38,14 +38,14 @@ export function isImbalanced(dataset: Dataset): boolean {
 }
 
 /** Criterion by ratio, best first: accuracy, and balanced accuracy where classes are far from equally many. */
-export function comparisonTables(comparison: Comparison, test: Dataset): string {
+export function comparisonTables(comparison: CriteriaComparison, test: Dataset): string {
   return measures(test)
     .map(([measure, word]) => matrix(comparison, measure, word))
     .join('\n\n');
 }
 
 /** Scores from the local mix beside those from the two others, for each criterion and ratio. */
-export function mixTables({ base, rows }: Comparison, test: Dataset): string {
+export function mixTables({ base, rows }: CriteriaComparison, test: Dataset): string {
   const found = (row: CompareRow, mix: CalibrationDrawName): CompareRow | undefined =>
     rows.find((other) => other.criterion === row.criterion && other.ratio === row.ratio && other.mix === mix);
   return measures(test)
@@ -78,7 +78,7 @@ export function mixTables({ base, rows }: Comparison, test: Dataset): string {
 }
 
 /** What `auto` took at each ratio. */
-export function picksOf({ rows }: Comparison): string | undefined {
+export function picksOf({ rows }: CriteriaComparison): string | undefined {
   const picks = rows.flatMap(({ picked, ratio, mix }) =>
     picked === undefined ? [] : [`${picked} at ${+(ratio * 100).toFixed(2)} %${mix ? ` (${mix})` : ''}`],
   );
@@ -108,7 +108,7 @@ function points(difference: number): string {
   return `${difference < 0 ? '-' : '+'}${Math.abs(difference * 100).toFixed(1)}`;
 }
 
-function matrix({ base, rows }: Comparison, measure: Measure, title: string): string {
+function matrix({ base, rows }: CriteriaComparison, measure: Measure, title: string): string {
   const ratios = [...new Set(rows.map((row) => row.ratio))];
   const cell = (criterion: string, ratio: number): CompareRow | undefined =>
     rows.find((row) => row.criterion === criterion && row.ratio === ratio);
@@ -133,7 +133,7 @@ function matrix({ base, rows }: Comparison, measure: Measure, title: string): st
 export async function reportData(
   loaded: LoadedModel,
   sets: { readonly calibration: Dataset; readonly test: Dataset },
-  comparison: Comparison,
+  comparison: CriteriaComparison,
   words: {
     readonly title: string;
     readonly command: string;

@@ -13,8 +13,8 @@ export {
 } from './auto/criterion-choice.ts';
 export {
   type CalibrationDraw,
-  type CompareOptions,
-  type Comparison,
+  type CompareCriteriaOptions,
+  type CriteriaComparison,
   compareCriteria,
 } from './compare/compare.ts';
 export type { CalibrationDrawName, CompareRow } from './compare/compare-rows.ts';

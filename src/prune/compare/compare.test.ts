@@ -11,7 +11,7 @@ import { Random } from '../../util/index.ts';
 import { scoreModel } from '../score/score-model.ts';
 import { unitScores } from '../score/unit-scores.ts';
 import { selectGlobal, selectUniform } from '../select/select.ts';
-import { type CompareOptions, compareCriteria } from './compare.ts';
+import { type CompareCriteriaOptions, compareCriteria } from './compare.ts';
 import type { CompareRow } from './compare-rows.ts';
 
 const SAMPLE = [2, 10];
@@ -75,7 +75,7 @@ describe('compareCriteria', () => {
     const model = canonicalGraph(network(12));
     const grouping = findGroups(model);
     const test = samples(60, labelled);
-    const options: CompareOptions = {
+    const options: CompareCriteriaOptions = {
       name: 'net',
       criteria: CRITERIA,
       ratios: [0.5, 0.25],

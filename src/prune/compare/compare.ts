@@ -21,13 +21,14 @@ export interface CalibrationDraw {
   readonly calibration: Dataset;
   /** How much each sample counts; default all alike. */
   readonly weights?: Float64Array | undefined;
-  /** Default as in `CompareOptions`. */
+  /** Default as in `CompareCriteriaOptions`. */
   readonly target?: Target | undefined;
   readonly seed?: number | undefined;
 }
 
 /** What is compared, on what, and how. Ranking is as in `rankModel`. */
-export interface CompareOptions extends Partial<Omit<RankOptions, 'name' | 'criterion' | 'onProgress'>> {
+export interface CompareCriteriaOptions
+  extends Partial<Omit<RankOptions, 'name' | 'criterion' | 'onProgress'>> {
   /** How the model is called in error messages. */
   readonly name: string;
   /** `auto` chooses one for each ratio; see `chooseCriterion`. */
@@ -53,7 +54,7 @@ export interface CompareOptions extends Partial<Omit<RankOptions, 'name' | 'crit
 }
 
 /** A finished comparison. */
-export interface Comparison {
+export interface CriteriaComparison {
   readonly base: Evaluation & {
     readonly macs: number;
     /** Nodes whose multiply-accumulates are not known and count as 0, in every row too. */
@@ -73,7 +74,10 @@ export interface Comparison {
  * time.
  * @throws BedsideError E_NO_CHANNELS when nothing can be pruned; as the criteria, `evaluate` and `rankModel`
  */
-export async function compareCriteria(model: Model, options: CompareOptions): Promise<Comparison> {
+export async function compareCriteria(
+  model: Model,
+  options: CompareCriteriaOptions,
+): Promise<CriteriaComparison> {
   const { name, test, onProgress, criteria } = options;
   assertPrunable(findGroups(model), name);
   const { calibration, weights, seed } = options;
@@ -171,7 +175,7 @@ type Pruner = (ratio: number) => Promise<PrunedModel & { readonly picked?: Crite
 /** Scores by the criterion on the draw; the function then cuts to a ratio. */
 async function opened(
   model: Model,
-  options: CompareOptions,
+  options: CompareCriteriaOptions,
   criterion: CriterionChoice,
   draw: CalibrationDraw,
   label: string,
