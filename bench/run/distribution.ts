@@ -1,6 +1,7 @@
 // Four emulated devices of unequal speed behind shaped links: distribution, pruning and both at equal accuracy.
-import { emulated, withSeconds } from '../../src/cli/local-fleet.ts';
-import { measureDevices } from '../../src/cli/ready-plan.ts';
+import { withMeasuredTimes } from '../../src/app/run/fleet-changes.ts';
+import { emulatedWorkers } from '../../src/app/run/local-fleet.ts';
+import { measureDevices } from '../../src/app/run/measure-devices.ts';
 import { compareWays, FLOORS, WAYS, type WayRow } from '../../src/cli/ways.ts';
 import { type Fleet, fleetOf } from '../../src/plan/index.ts';
 import { Coordinator, LocalWorkers } from '../../src/run/index.ts';
@@ -37,7 +38,7 @@ export async function distributionTable(model: BenchModel): Promise<ResultTable>
   const fleets = MBITS.map((mbit) => fleetAt(mbit, speed));
   const [first] = fleets;
   const here = { device: 'monitor', bundles: [bundle] };
-  await using room = await LocalWorkers.start(emulated(must(first, 'a fleet')), [bundle.dir], here);
+  await using room = await LocalWorkers.start(emulatedWorkers(must(first, 'a fleet')), [bundle.dir], here);
   const requester = new Coordinator('requester', bundle);
   await requester.join(room.fabric);
   const names = must(first, 'a fleet').devices.map(({ name }) => name);
@@ -45,10 +46,10 @@ export async function distributionTable(model: BenchModel): Promise<ResultTable>
   for (const error of failed.values()) throw error;
   const rows: (readonly [string, WayRow])[] = [];
   for (const fleet of fleets) {
-    for (const { device, links } of emulated(fleet)) room.setLinks(device.name, links ?? {});
+    for (const { device, links } of emulatedWorkers(fleet)) room.setLinks(device.name, links ?? {});
     const found = await compareWays({
       ...{ bundle, requester, accuracyAt, privacy: 'strict' },
-      fleet: withSeconds(fleet, name, reports),
+      fleet: withMeasuredTimes(fleet, name, reports),
       inputs: inputs.filter((_, at) => at % Math.floor(inputs.length / REQUESTS) === 0).slice(0, REQUESTS),
     });
     rows.push(...found.map((row): [string, WayRow] => [fleet.name, row]));

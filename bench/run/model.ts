@@ -1,6 +1,7 @@
 // A shared model's bundle and test samples, as the bench of running uses them.
+
+import { SingleMachine } from '../../src/app/run/single-machine.ts';
 import type { Bundle } from '../../src/bundle/index.ts';
-import { SingleMachine } from '../../src/cli/infer-run.ts';
 import { openDataset } from '../../src/data/index.ts';
 import { tensor } from '../../src/engine/index.ts';
 import { argmax } from '../../src/prune/index.ts';

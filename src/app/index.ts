@@ -1,5 +1,5 @@
 // Use cases: what the command line does, as a library. Nothing here knows of options, terminals or exit codes.
-export { findAccess, isServerUrl, type ServerOptions } from './cluster/access.ts';
+export { isServerUrl, type ServerOptions } from './cluster/access.ts';
 export {
   ADDED_ROLES,
   addToCluster,
@@ -11,7 +11,6 @@ export {
   renewCluster,
 } from './cluster/cluster-files.ts';
 export { FleetReader, writeFleetFile } from './cluster/fleet.ts';
-export { fleetFileOf, hasMeasured } from './cluster/fleet-file.ts';
 export { ClusterServer, type ServerState } from './cluster/server.ts';
 export { type ClusterStatus, MONITOR_URL, readClusterStatus } from './cluster/status.ts';
 export { runWorker, type WorkerEvent, type WorkerSettings } from './cluster/worker.ts';
@@ -24,3 +23,14 @@ export {
   type Said,
   type Skipped,
 } from './reporter.ts';
+export { BATCH_WINDOW, Deployment, type DeploymentOptions, type Sample } from './run/deployment.ts';
+export { withMeasuredTimes } from './run/fleet-changes.ts';
+export { type InferOptions, type InferResult, infer } from './run/infer.ts';
+export { emulatedWorkers, localFleet } from './run/local-fleet.ts';
+export { LocalPool, type LocalPoolOptions } from './run/local-pool.ts';
+export { type Measured, measureDevices } from './run/measure-devices.ts';
+export { NatsPool, type NatsPoolOptions } from './run/nats-pool.ts';
+export type { WorkerPool } from './run/pool.ts';
+export type { LeftOut } from './run/ready-plans.ts';
+export { Replanner, type ReplannerOptions } from './run/replanner.ts';
+export { SingleMachine } from './run/single-machine.ts';

@@ -93,3 +93,8 @@ export class KeptJournal implements Journal, Said {
     }
   }
 }
+
+/** The journal of a use case: one that is given, or a new one that hands on to a reporter. */
+export function journalOf(reporter?: Reporter | Journal): Journal {
+  return reporter !== undefined && 'during' in reporter ? reporter : new KeptJournal(reporter);
+}

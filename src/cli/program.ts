@@ -15,7 +15,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   plan: async () => (await import('./commands/plan.ts')).addPlan,
   train: async () => (await import('./commands/train.ts')).addTrain,
   simulate: async () => (await import('./commands/simulate.ts')).addSimulate,
-  infer: async () => (await import('./commands/infer.ts')).addInfer,
+  infer: async () => (await import('./commands/infer/command.ts')).addInfer,
   worker: async () => (await import('./commands/worker/command.ts')).addWorker,
   fleet: async () => (await import('./commands/fleet/command.ts')).addFleet,
   cluster: async () => (await import('./commands/cluster/command.ts')).addCluster,

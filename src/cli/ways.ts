@@ -1,11 +1,11 @@
 // The ways to answer sooner, beside each other at equal accuracy: distribution alone, pruning alone, both.
 
 import type { SolverName } from '../app/index.ts';
+import { Replanner } from '../app/index.ts';
 import type { Bundle } from '../bundle/index.ts';
 import { completeRequest, type Fleet, type PlanView, type PrivacyPreset } from '../plan/index.ts';
 import type { Coordinator, FloatTensor } from '../run/index.ts';
 import { median, must } from '../util/index.ts';
-import { RoomPlanner } from './room-planner.ts';
 
 /** A way, and the planner that knows no other. A learned planner has its place beside `exact`. */
 export const WAYS = [
@@ -82,7 +82,7 @@ function planWay(
     privacy,
     weights: { time: 1, energy: 0, accuracy: 0, per: 'local' },
   });
-  return new RoomPlanner(bundle.manifest, fleet, { request, solver }).plan();
+  return new Replanner(bundle.manifest, fleet, { request, solver }).plan();
 }
 
 async function run({ requester, inputs, accuracyAt }: WaysRoom, view: PlanView): Promise<WayRow['found']> {

@@ -1,5 +1,6 @@
 // The demo's second half: the network packed at every width, planned and run in a room of four devices.
 import { join } from 'node:path';
+import { emulatedWorkers, SingleMachine } from '../../app/index.ts';
 import { openBundle } from '../../bundle/index.ts';
 import type { Dataset } from '../../data/index.ts';
 import { tensor } from '../../engine/index.ts';
@@ -7,10 +8,8 @@ import { type PlanRequest, REQUEST_DEFAULTS } from '../../plan/index.ts';
 import { argmax, findCriterion } from '../../prune/index.ts';
 import { Coordinator, type FloatTensor, LocalWorkers, type NatsAccess } from '../../run/index.ts';
 import { formatBytes, formatPercent, formatSeconds, must } from '../../util/index.ts';
-import { SingleMachine } from '../infer-run.ts';
 import { Interrupt } from '../interrupt.ts';
 import type { LoadedModel } from '../load.ts';
-import { emulated } from '../local-fleet.ts';
 import type { Output } from '../output.ts';
 import { nameOf, packAndWrite } from '../pack-run.ts';
 import { indent, table } from '../tables.ts';
@@ -75,7 +74,7 @@ export async function play(options: PlayOptions, output: Output): Promise<Played
     const source = must(fleet.devices[fleet.source], 'a source').name;
     const samples = inputsOf(options.test, options.seed);
     const here = { device: source, bundles: [bundle] };
-    const start = () => LocalWorkers.start(emulated(fleet), [dir], here, options.nats);
+    const start = () => LocalWorkers.start(emulatedWorkers(fleet), [dir], here, options.nats);
     const requests = await (async () => {
       await using room = await output.during('starting devices', start);
       const { labels, classNames } = options.test;

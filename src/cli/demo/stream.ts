@@ -1,4 +1,12 @@
 // A stream of requests in a room where things happen, told request by request.
+
+import {
+  emulatedWorkers,
+  measureDevices,
+  Replanner,
+  type ReplannerOptions,
+  withMeasuredTimes,
+} from '../../app/index.ts';
 import type { Bundle } from '../../bundle/index.ts';
 import type { Fleet, PlanView } from '../../plan/index.ts';
 import { argmax } from '../../prune/index.ts';
@@ -13,10 +21,7 @@ import {
   type RunPlan,
 } from '../../run/index.ts';
 import { formatSeconds, must } from '../../util/index.ts';
-import { emulated, withSeconds } from '../local-fleet.ts';
 import type { Output } from '../output.ts';
-import { measureDevices } from '../ready-plan.ts';
-import { RoomPlanner, type RoomRequest } from '../room-planner.ts';
 import { withLink } from './fleet.ts';
 
 /** Running devices, whatever joins them. */
@@ -31,7 +36,7 @@ export interface StreamOptions {
   readonly bundle: Bundle;
   readonly room: DemoRoom;
   readonly fleet: Fleet;
-  readonly request: RoomRequest;
+  readonly request: ReplannerOptions;
   readonly inputs: readonly FloatTensor[];
   /** Names of classes. */
   readonly classes: readonly string[];
@@ -75,7 +80,7 @@ export async function stream(options: StreamOptions, output: Output): Promise<re
   await requester.join(room.fabric);
   try {
     const measured = await measuredFleet(bundle, fleet, requester, output);
-    const planner = new RoomPlanner(bundle.manifest, measured, request);
+    const planner = new Replanner(bundle.manifest, measured, request);
     const teller = new Teller(options, requester, planner, output);
     await teller.play();
     return teller.told;
@@ -96,7 +101,7 @@ export async function measuredFleet(
     measureDevices(requester, names, false, (done, total) => progress.update(done, total)),
   );
   for (const error of failed.values()) throw error;
-  return withSeconds(fleet, manifest.name, reports);
+  return withMeasuredTimes(fleet, manifest.name, reports);
 }
 
 /** Plays the acts. */
@@ -104,13 +109,13 @@ class Teller {
   readonly told: StreamedRequest[] = [];
   readonly #options: StreamOptions;
   readonly #requester: Coordinator;
-  readonly #planner: RoomPlanner;
+  readonly #planner: Replanner;
   readonly #output: Output;
   readonly #views = new Map<RunPlan, PlanView>();
   /** Seconds that fill a bar. */
   #longest = 0;
 
-  constructor(options: StreamOptions, requester: Coordinator, planner: RoomPlanner, output: Output) {
+  constructor(options: StreamOptions, requester: Coordinator, planner: Replanner, output: Output) {
     this.#options = options;
     this.#requester = requester;
     this.#planner = planner;
@@ -131,7 +136,7 @@ class Teller {
     const [linked] = devicesOf(view).filter((name) => name !== source);
     if (linked !== undefined) {
       const slow = withLink(this.#planner.fleet, source, linked, THROTTLE);
-      for (const { device, links } of emulated(slow)) room.setLinks(device.name, links ?? {});
+      for (const { device, links } of emulatedWorkers(slow)) room.setLinks(device.name, links ?? {});
       this.#say(`the link ${source} - ${linked} falls to a twentieth`);
       view = await this.#act('link throttled', view, UNAWARE);
       this.#planner.fleet = slow;

@@ -1,6 +1,5 @@
-// Plans for a room as it is now: what is left of its devices, and what they have measured.
-import { plannerOf, type SolverName } from '../app/index.ts';
-import { type BundleManifest, checkLevels, findVariant } from '../bundle/index.ts';
+// Plans for a fleet that changes: devices are lost and come back, and measure their own times.
+import { type BundleManifest, checkLevels, findVariant } from '../../bundle/index.ts';
 import {
   buildProblem,
   type Fleet,
@@ -11,45 +10,47 @@ import {
   type PlanView,
   refusal,
   viewPlan,
-} from '../plan/index.ts';
-import type { DeviceReport } from '../run/index.ts';
-import type { BedsideError } from '../util/index.ts';
-import { withoutDevices, withSeconds } from './local-fleet.ts';
+} from '../../plan/index.ts';
+import type { DeviceReport } from '../../run/index.ts';
+import type { BedsideError } from '../../util/index.ts';
+import { plannerOf, type SolverName } from '../planners.ts';
+import { withMeasuredTimes, withoutDevices } from './fleet-changes.ts';
 
-/** What plans keep to. */
-export interface RoomRequest {
+/** How plans are made. */
+export interface ReplannerOptions {
   readonly request: PlanRequest;
   readonly solver: SolverName;
   /** These levels and no others. */
   readonly levels?: readonly number[] | undefined;
-  /** What of the first plan stays. */
+  /** The part of the first plan that every later plan keeps. */
   readonly freeze?: Frozen | undefined;
 }
 
+/** Seconds for one plan. */
 const PLANNING_SECONDS = 10;
 
-/** Plans that are kept. */
-const MOST_KNOWN = 256;
+/** Plans that are remembered. */
+const MAX_REMEMBERED = 256;
 
 const NOBODY: ReadonlySet<string> = new Set();
 
-/** Plans on what is known of a fleet, which may change. */
-export class RoomPlanner {
+/** Plans for a fleet as it is now. */
+export class Replanner {
   readonly #manifest: BundleManifest;
   readonly #all: BundleManifest;
-  readonly #room: RoomRequest;
+  readonly #options: ReplannerOptions;
   readonly #known = new Map<string, Promise<PlanView | undefined>>();
   readonly #planner: Planner;
   #fleet: Fleet;
 
   /** @throws BedsideError E_LEVELS for levels that the bundle does not have */
-  constructor(manifest: BundleManifest, fleet: Fleet, room: RoomRequest) {
+  constructor(manifest: BundleManifest, fleet: Fleet, options: ReplannerOptions) {
     this.#all = manifest;
-    this.#manifest = room.levels ? onlyLevels(manifest, room.levels) : manifest;
+    this.#manifest = options.levels ? onlyLevels(manifest, options.levels) : manifest;
     this.#fleet = fleet;
-    this.#room = room;
-    const planner = sure(room.solver);
-    this.#planner = room.freeze ? new PinnedPlanner(planner, room.freeze) : planner;
+    this.#options = options;
+    const planner = withBeam(options.solver);
+    this.#planner = options.freeze ? new PinnedPlanner(planner, options.freeze) : planner;
   }
 
   get fleet(): Fleet {
@@ -61,26 +62,32 @@ export class RoomPlanner {
     this.#known.clear();
   }
 
-  /** Takes what devices measured themselves as their times. */
+  /** Plans from now on by the times that devices measured themselves. */
   learn(reports: readonly DeviceReport[]): void {
-    this.fleet = withSeconds(this.#fleet, this.#all.name, reports);
+    this.fleet = withMeasuredTimes(this.#fleet, this.#all.name, reports);
   }
 
-  /** The plan without these devices; the same question is answered once. Undefined when there is none. */
+  /** The plan without the lost devices, made once for the same devices; undefined when there is none. */
   plan(lost: ReadonlySet<string> = NOBODY): Promise<PlanView | undefined> {
     return this.#once('plan', lost, (left) =>
-      this.#solve(this.#planner, this.#manifest, left, this.#room.request),
+      this.#solve(this.#planner, this.#manifest, left, this.#options.request),
     );
   }
 
-  /** A plan of the unpruned network, however long it takes. */
+  /** A plan for the unpruned network, without a deadline; undefined when it fits nowhere. */
   unpruned(lost: ReadonlySet<string> = NOBODY): Promise<PlanView | undefined> {
     const levels = this.#all.groups.map(() => 0);
-    const { deadline: _, ...rest } = this.#room.request;
+    const { deadline: _, ...rest } = this.#options.request;
     const request: PlanRequest = { ...rest, deadline: 86_400, accuracyFloor: 0, levels: 'certified' };
     return this.#once('unpruned', lost, (left) =>
-      this.#solve(sure(this.#room.solver), onlyLevels(this.#all, levels), left, request),
+      this.#solve(withBeam(this.#options.solver), onlyLevels(this.#all, levels), left, request),
     );
+  }
+
+  /** The error that explains why there is no plan. */
+  async refusal(name: string): Promise<BedsideError> {
+    const { instance } = buildProblem(this.#manifest, this.#fleet, this.#options.request);
+    return await refusal(plannerOf('beam'), instance, name);
   }
 
   #once(
@@ -92,17 +99,11 @@ export class RoomPlanner {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     // Devices may come and go without end.
-    if (this.#known.size >= MOST_KNOWN) this.#known.clear();
+    if (this.#known.size >= MAX_REMEMBERED) this.#known.clear();
     const left = lost.size === 0 ? this.#fleet : withoutDevices(this.#fleet, lost);
     const found = left ? solve(left) : Promise.resolve(undefined);
     this.#known.set(key, found);
     return found;
-  }
-
-  /** Why there is no plan, as an error. */
-  async refusal(name: string): Promise<BedsideError> {
-    const { instance } = buildProblem(this.#manifest, this.#fleet, this.#room.request);
-    return await refusal(plannerOf('beam'), instance, name);
   }
 
   async #solve(
@@ -118,8 +119,8 @@ export class RoomPlanner {
   }
 }
 
-/** The planner of a name; the policy proves nothing, so where it finds no plan the guided beam looks for one. */
-function sure(solver: SolverName): Planner {
+/** The planner of a name. The policy proves nothing: where it finds no plan, the guided beam searches for one. */
+function withBeam(solver: SolverName): Planner {
   const planner = plannerOf(solver);
   if (solver !== 'policy') return planner;
   return {

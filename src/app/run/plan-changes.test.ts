@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { PlanView } from '../plan/index.ts';
-import { BedsideError } from '../util/index.ts';
-import { returning } from './infer-adapt.ts';
+import type { PlanView } from '../../plan/index.ts';
+import { BedsideError } from '../../util/index.ts';
+import { planOnReturn } from './plan-changes.ts';
 
 describe('a device that is there again', () => {
   const view = { levels: [1] } as unknown as PlanView;
@@ -11,7 +11,7 @@ describe('a device that is there again', () => {
     const planned: string[][] = [];
     const notes: string[] = [];
     let warmed = (): Promise<void> => Promise.resolve();
-    const back = returning(
+    const back = planOnReturn(
       {
         plan: async (without = new Set<string>()) => {
           planned.push([...without]);
@@ -29,7 +29,7 @@ describe('a device that is there again', () => {
     expect(await back()).toBe(view);
     expect(await back()).toBeUndefined();
     expect(planned).toEqual([['b']]);
-    expect(notes).toEqual(['there again: a; planned anew']);
+    expect(notes).toEqual(['there again: a; planned again']);
     lost.delete('b');
     warmed = () => Promise.reject(new BedsideError('E_LOST', 'gone'));
     expect(await back()).toBeUndefined();
@@ -39,6 +39,6 @@ describe('a device that is there again', () => {
     warmed = () => Promise.reject(new BedsideError('E_DEVICE', 'too large'));
     // One that refuses ends nothing.
     expect(await back()).toBeUndefined();
-    expect(notes.at(-1)).toBe('there again: b; not planned anew: too large');
+    expect(notes.at(-1)).toBe('there again: b; not planned again: too large');
   });
 });

@@ -1,11 +1,12 @@
 // Devices that do not answer or refuse cost their own place, and are named.
 import { describe, expect, it } from 'vitest';
-import { completeRequest, fleetOf, type PlanView } from '../plan/index.ts';
-import { manifestOf } from '../plan/test-support/manifests.ts';
-import type { RunPlan } from '../run/index.ts';
-import { BedsideError } from '../util/index.ts';
-import { measureDevices, ReadyPlans } from './ready-plan.ts';
-import { RoomPlanner } from './room-planner.ts';
+import { completeRequest, fleetOf, type PlanView } from '../../plan/index.ts';
+import { manifestOf } from '../../plan/test-support/manifests.ts';
+import type { RunPlan } from '../../run/index.ts';
+import { BedsideError } from '../../util/index.ts';
+import { measureDevices } from './measure-devices.ts';
+import { ReadyPlans } from './ready-plans.ts';
+import { Replanner } from './replanner.ts';
 
 const manifest = manifestOf(
   [
@@ -28,7 +29,7 @@ const refused = (message = 'no') => new BedsideError('E_LOST', message);
 
 /** Plans of a room some of whose devices never get ready. */
 function room(unready: readonly string[], signal?: AbortSignal) {
-  const planner = new RoomPlanner(manifest, fleet, { request, solver: 'policy' });
+  const planner = new Replanner(manifest, fleet, { request, solver: 'policy' });
   const notes: string[] = [];
   const asked: string[][] = [];
   const prepare = async ({ stages }: RunPlan) => {

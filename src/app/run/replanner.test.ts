@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { completeRequest, fleetOf } from '../plan/index.ts';
-import { manifestOf } from '../plan/test-support/manifests.ts';
-import { RoomPlanner } from './room-planner.ts';
+import { completeRequest, fleetOf } from '../../plan/index.ts';
+import { manifestOf } from '../../plan/test-support/manifests.ts';
+import { Replanner } from './replanner.ts';
 
 const manifest = manifestOf(
   [
@@ -21,12 +21,12 @@ const fleet = fleetOf({
   network: { channel: 'independent', bytesPerSecond: 1e8, latency: 1e-4 },
 });
 const request = completeRequest({ levels: 'free', accuracyFloor: 0.1 });
-const devicesOf = (view: Awaited<ReturnType<RoomPlanner['plan']>>) =>
+const devicesOf = (view: Awaited<ReturnType<Replanner['plan']>>) =>
   view?.stages.map(({ segments }) => segments.map(({ device: name }) => name).join());
 
-describe('planning for a room', () => {
+describe('a replanner', () => {
   const open = (freeze?: 'plan' | 'levels') =>
-    new RoomPlanner(manifest, fleet, { request, solver: 'policy', freeze });
+    new Replanner(manifest, fleet, { request, solver: 'policy', freeze });
   const lost = new Set(['fast']);
 
   it('moves stages of a lost device, and may take other levels', async () => {
@@ -50,7 +50,7 @@ describe('planning for a room', () => {
   });
 
   it('names what stands in the way where there is no plan', async () => {
-    const tight = new RoomPlanner(manifest, fleet, {
+    const tight = new Replanner(manifest, fleet, {
       request: { ...request, deadline: 1e-6 },
       solver: 'policy',
     });

@@ -1,0 +1,29 @@
+// A fleet after its devices were measured, or after some of them were lost.
+import type { Fleet } from '../../plan/index.ts';
+import type { DeviceReport } from '../../run/index.ts';
+
+/** A fleet whose devices have the stage times that they measured themselves, for the bundle of this name. */
+export function withMeasuredTimes(fleet: Fleet, bundle: string, reports: readonly DeviceReport[]): Fleet {
+  const measured = new Map(reports.map((report) => [report.name, report.seconds[bundle]]));
+  const devices = fleet.devices.map((device) => {
+    const seconds = measured.get(device.name)?.map((row) => [...row]);
+    return seconds ? { ...device, seconds: { ...device.seconds, [bundle]: seconds } } : device;
+  });
+  return { ...fleet, devices };
+}
+
+/** A fleet without the lost devices; undefined when its source is lost. */
+export function withoutDevices(fleet: Fleet, lost: ReadonlySet<string>): Fleet | undefined {
+  const left = fleet.devices.flatMap(({ name }, at) => (lost.has(name) ? [] : [at]));
+  const source = left.indexOf(fleet.source);
+  if (source < 0) return undefined;
+  const rows = (table: readonly (readonly number[])[]) =>
+    left.map((from) => left.map((to) => table[from]?.[to] ?? 0));
+  return {
+    ...fleet,
+    source,
+    devices: fleet.devices.filter((_, at) => left.includes(at)),
+    bandwidth: rows(fleet.bandwidth),
+    latency: rows(fleet.latency),
+  };
+}

@@ -1,0 +1,137 @@
+// A bundle computed by several workers: samples through a plan, each answer compared with that of one machine.
+import { type Bundle, findVariant, openBundle } from '../../bundle/index.ts';
+import type { Dataset } from '../../data/index.ts';
+import { accuracies } from '../../evaluate/index.ts';
+import type { PlanView } from '../../plan/index.ts';
+import type { DeviceReport } from '../../run/index.ts';
+import { BedsideError, median, percentile } from '../../util/index.ts';
+import { type Journal, journalOf, type Reporter } from '../reporter.ts';
+import { assertRunnable, Deployment, type DeploymentOptions } from './deployment.ts';
+import { type InferredSamples, inferSamples } from './infer-samples.ts';
+import { LocalPool, type LocalPoolOptions } from './local-pool.ts';
+import { NatsPool, type NatsPoolOptions } from './nats-pool.ts';
+import type { WorkerPool } from './pool.ts';
+import type { LeftOut } from './ready-plans.ts';
+
+/** What is inferred, by whom and how. Without `pool`, workers are started for it, or those of the server `fabric` are used. */
+export interface InferOptions extends DeploymentOptions, LocalPoolOptions, NatsPoolOptions {
+  /** Samples, or how to read them: only once a plan is known to exist. */
+  readonly data: Dataset | (() => Promise<Dataset>);
+  /** Workers that run already, with the same bundle. */
+  readonly pool?: WorkerPool | undefined;
+  /** Once aborted, running requests end and the result is that of the samples so far. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Called when workers run, and when the first request is about to be sent. Before the first request an abort rejects at
+   * once, with the signal's reason.
+   */
+  readonly onPhase?: ((phase: 'preparing' | 'running') => void) | undefined;
+}
+
+/** How far scores may be from those of one machine. */
+const TOLERANCE = 1e-4;
+
+/** Answers of a bundle, and what they cost. */
+export interface InferResult extends Omit<InferredSamples, 'seconds'> {
+  /** Names of the bundle and the fleet. */
+  readonly bundle: string;
+  readonly fleet: string;
+  /** Share of right answers; without labels, of answers that agree with the unpruned network. NaN without any answer. */
+  readonly accuracy: number;
+  /** Whether all scores are within 1e-4 of those of one machine at the same levels. */
+  readonly matchesSingleMachine: boolean;
+  /** Median and 95th percentile of the milliseconds of a request. */
+  readonly msPerRequest: number;
+  readonly p95: number;
+  /** Bytes that devices sent to each other. */
+  readonly bytesMoved: number;
+  /** Batches of more than one request. */
+  readonly batches: number;
+  /** Devices that were lost, and those that took no part. */
+  readonly lost: readonly string[];
+  readonly leftOut: readonly LeftOut[];
+  /** The first plan, and the index of its levels among the bundle's variants; null if it is none of them. */
+  readonly plan: PlanView;
+  readonly variant: number | null;
+  readonly devices: readonly DeviceReport[];
+}
+
+/**
+ * Runs samples through a plan on workers. Devices that are lost or come back change the plan; every answer is compared with
+ * that of one machine at the same levels.
+ * @param bundle an opened one, or its folder
+ * @throws BedsideError E_REQUEST when there is no plan; E_FABRIC when workers do not start or the server cannot be reached;
+ *   E_DEADLINE when no sample had its result in time; E_LOST when no plan without a lost device is left; E_LEVELS; as
+ *   `assertRunnable`. The signal's reason when it is aborted before the first request
+ */
+export async function infer(
+  bundle: Bundle | string,
+  options: InferOptions,
+  reporter?: Reporter | Journal,
+): Promise<InferResult> {
+  const journal = journalOf(reporter);
+  const opened = typeof bundle === 'string' ? await openBundle(bundle) : bundle;
+  assertRunnable(opened, options);
+  if (options.pool) return await inferOn(options.pool, opened, options, journal);
+  await using pool = await poolOf(opened, options, journal);
+  return await inferOn(pool, opened, options, journal);
+}
+
+async function poolOf(bundle: Bundle, options: InferOptions, journal: Journal): Promise<WorkerPool> {
+  const { fabric, credentials } = options;
+  if (fabric === undefined && credentials === undefined) return LocalPool.of(bundle, options);
+  return await NatsPool.join(bundle, options, journal);
+}
+
+async function inferOn(
+  pool: WorkerPool,
+  bundle: Bundle,
+  options: InferOptions,
+  journal: Journal,
+): Promise<InferResult> {
+  if (pool.bundle.sha256 !== bundle.sha256) {
+    throw new BedsideError('E_BUNDLE', `the workers of the pool have another bundle than ${bundle.dir}`, {
+      hint: 'start the pool with the bundle that is inferred with',
+    });
+  }
+  const { data, batch = 1, onPhase, signal = new AbortController().signal } = options;
+  await using deployment = new Deployment(pool, options, journal);
+  await deployment.check();
+  const dataset = typeof data === 'function' ? await data() : data;
+  await deployment.connect();
+  onPhase?.('preparing');
+  await deployment.prepare(signal);
+  onPhase?.('running');
+  journal.note(`${deployment.fleet.devices.length} workers are ready`);
+  const found = await journal.during('inferring', (progress) =>
+    inferSamples(deployment, bundle, dataset, {
+      together: batch,
+      signal,
+      onProgress: (done, total) => progress.update(done, total),
+    }),
+  );
+  return await resultOf(deployment, pool, found);
+}
+
+async function resultOf(
+  deployment: Deployment,
+  { bundle: { manifest }, fleet }: WorkerPool,
+  { seconds, ...found }: InferredSamples,
+): Promise<InferResult> {
+  const { n, predictions, expected, maxDifference } = found;
+  const devices = await deployment.reports();
+  const { firstPlan: plan, lost, leftOut, batches } = deployment;
+  const { classes } = manifest.model.output;
+  return {
+    ...found,
+    bundle: manifest.name,
+    fleet: fleet.name,
+    accuracy: n === 0 ? Number.NaN : accuracies(predictions, expected, classes).accuracy,
+    matchesSingleMachine: maxDifference <= TOLERANCE,
+    msPerRequest: 1000 * median(seconds),
+    p95: 1000 * percentile(seconds, 0.95),
+    bytesMoved: devices.reduce((sum, { bytesSent }) => sum + bytesSent, 0),
+    ...{ batches, lost, leftOut, plan, devices },
+    variant: findVariant(manifest, plan.levels) ?? null,
+  };
+}

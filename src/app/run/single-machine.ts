@@ -1,0 +1,48 @@
+// The network of a bundle on this machine alone: what distributed answers are compared with.
+import { assembleModel, type Bundle, findVariant } from '../../bundle/index.ts';
+import { createSession, type Session } from '../../engine/index.ts';
+import type { FloatTensor } from '../../run/index.ts';
+import { assertFiniteRows, BedsideError, must } from '../../util/index.ts';
+
+/** Runs a bundle in this process, at any levels. `close` releases its sessions. */
+export class SingleMachine {
+  readonly #bundle: Bundle;
+  readonly #sessions = new Map<string, Session>();
+
+  constructor(bundle: Bundle) {
+    this.#bundle = bundle;
+  }
+
+  /**
+   * The scores of a batch, row after row.
+   * @param levels one for each group
+   * @param input `[batch, …]`
+   * @throws BedsideError E_NOT_FINITE; E_UNSUPPORTED for scores that are not float32
+   */
+  async run(levels: readonly number[], input: FloatTensor): Promise<Float32Array> {
+    const { manifest } = this.#bundle;
+    const key = levels.join();
+    let session = this.#sessions.get(key);
+    if (!session) {
+      const correction = findVariant(manifest, levels);
+      session = await createSession(assembleModel(this.#bundle, levels, { correction }), {
+        name: manifest.name,
+      });
+      this.#sessions.set(key, session);
+    }
+    const { input: from, output: to } = manifest.model;
+    const output = must((await session.run({ [from.name]: input }))[to.name], 'an output');
+    if (output.type === 'float32') {
+      const rows = output.dims[0] ?? 1;
+      assertFiniteRows(output.data, rows, output.data.length / rows, (row) => {
+        return `bundle '${manifest.name}': the scores of sample ${row} of a run on one machine`;
+      });
+      return output.data;
+    }
+    throw new BedsideError('E_UNSUPPORTED', `bundle '${manifest.name}' gives ${output.type}, not float32`);
+  }
+
+  async close(): Promise<void> {
+    for (const session of this.#sessions.values()) await session.release();
+  }
+}
