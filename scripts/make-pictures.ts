@@ -9,9 +9,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { dataPath, modelPath } from '../bench/lib/shared.ts';
+import { loadNetwork } from '../src/app/network.ts';
 import { planHeatmaps } from '../src/cli/heatmaps/index.ts';
-import { loadClassifier } from '../src/cli/load.ts';
-import { Output } from '../src/cli/output.ts';
+import { Output } from '../src/cli/terminal/output.ts';
 import { type Dataset, generateEcg, openDataset } from '../src/data/index.ts';
 import { findCriterion } from '../src/explain/index.ts';
 import { type CriteriaComparison, compareCriteria } from '../src/prune/index.ts';
@@ -55,7 +55,7 @@ async function main(asked: readonly string[]): Promise<void> {
 /** A ventricular beat of the generator, explained by the network that the package ships. */
 async function heatmapPicture(chromium: string): Promise<void> {
   const { criterion: name, kind, seed } = HEATMAP;
-  const loaded = await loadClassifier(root(HEATMAP.model));
+  const loaded = await loadNetwork(root(HEATMAP.model));
   const all = generateEcg({ perClass: 1, seed, split: 'test' });
   const label = all.classNames.indexOf(kind);
   const dataset = generateEcg({
@@ -79,7 +79,7 @@ async function heatmapPicture(chromium: string): Promise<void> {
 /** The accuracy chart of a report on the VGG: mean and spread over draws of the calibration samples. */
 async function comparePicture(chromium: string): Promise<void> {
   const { criteria, ratios, seeds } = COMPARE;
-  const loaded = await loadClassifier(modelPath(COMPARE.model));
+  const loaded = await loadNetwork(modelPath(COMPARE.model));
   const { sampleShape, classes } = loaded.classifier;
   const open = (split: 'local' | 'test', perClass: number, seed: number): Promise<Dataset> =>
     openDataset(dataPath(COMPARE.data), { sampleShape, classes, split, perClass, seed });

@@ -1,4 +1,23 @@
 // Use cases: what the command line does, as a library. Nothing here knows of options, terminals or exit codes.
+
+export {
+  isBundle,
+  type LevelOptions,
+  levelFields,
+  type NetworkAtLevels,
+  networkAtLevels,
+} from './bundle-levels.ts';
+export { assertLocal, type CalibrationSources, calibrationSources } from './calibration-sources.ts';
+export {
+  type ClassPrior,
+  type ClassPriorOptions,
+  describePrior,
+  explanationTarget,
+  priorShares,
+  priorWeighting,
+  samplesInPrior,
+  sampleWeights,
+} from './class-prior.ts';
 export { isServerUrl, type ServerOptions } from './cluster/access.ts';
 export {
   ADDED_ROLES,
@@ -14,13 +33,25 @@ export { FleetReader, writeFleetFile } from './cluster/fleet.ts';
 export { ClusterServer, type ServerState } from './cluster/server.ts';
 export { type ClusterStatus, MONITOR_URL, readClusterStatus } from './cluster/status.ts';
 export { runWorker, type WorkerEvent, type WorkerSettings } from './cluster/worker.ts';
+export { hashFile, loadNetwork, type Network } from './network.ts';
+export { loadBundle } from './open-bundle.ts';
+export { type DataOptions, DEFAULT_PER_CLASS, type EngineOptions } from './options.ts';
 export { anyPlan, plannerOf, SOLVERS, type SolverName } from './planners.ts';
+export {
+  AUTO,
+  DEFAULT_CRITERION,
+  type RankingOptions,
+  rankingOf,
+  type TargetOption,
+  unrepairedNote,
+} from './ranking.ts';
 export {
   type Journal,
   KeptJournal,
   type Progress,
   type Reporter,
   type Said,
+  type Signals,
   type Skipped,
 } from './reporter.ts';
 export { BATCH_WINDOW, Deployment, type DeploymentOptions, type Sample } from './run/deployment.ts';
@@ -34,3 +65,15 @@ export type { WorkerPool } from './run/pool.ts';
 export type { LeftOut } from './run/ready-plans.ts';
 export { Replanner, type ReplannerOptions } from './run/replanner.ts';
 export { SingleMachine } from './run/single-machine.ts';
+export {
+  type DataDefaults,
+  type DrawnSets,
+  loadDraws,
+  loadSamples,
+  loadTwoSets,
+  noteLeftOver,
+  remarkIdentical,
+  type TwoSets,
+  type TwoSetsOptions,
+  withoutUsed,
+} from './samples.ts';

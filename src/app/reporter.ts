@@ -18,6 +18,14 @@ export interface Skipped {
   readonly examples: readonly string[];
 }
 
+/** How signals were read. */
+export interface Signals {
+  /** Samples a second. */
+  readonly rate: number;
+  /** Records by the lead that was read of them. */
+  readonly leads: Readonly<Record<string, number>>;
+}
+
 /** How far a task is. */
 export interface Progress {
   /** @param step takes the place of the task's name */
@@ -32,6 +40,8 @@ export interface Journal {
   remark(text: string): void;
   /** Data that was passed over: belongs to the result. The same again is counted once. */
   skip(skipped: Skipped): void;
+  /** How signals were read: belongs to the result. */
+  signals(signals: Signals): void;
   /** Runs `work` as a task whose progress is shown, and ended however it ends. */
   during<T>(task: string, work: (progress: Progress) => Promise<T>): Promise<T>;
 }
@@ -42,27 +52,31 @@ export interface Said {
   readonly remarks: readonly string[];
   /** Data that was not read. */
   readonly skipped: readonly Skipped[];
+  /** How signals were read; absent for other data. */
+  readonly signals?: Signals;
 }
 
 /** So many names stand for the rest. */
 const EXAMPLES = 5;
 
 /** A journal that hands on to a reporter, and keeps what belongs to the result. */
-export class KeptJournal implements Journal, Said {
+export class KeptJournal implements Journal {
   readonly #reporter: Reporter | undefined;
   readonly #remarks = new Set<string>();
   readonly #skipped = new Map<string, Skipped>();
+  #signals: Signals | undefined;
 
   constructor(reporter?: Reporter) {
     this.#reporter = reporter;
   }
 
-  get remarks(): readonly string[] {
-    return [...this.#remarks];
-  }
-
-  get skipped(): readonly Skipped[] {
-    return [...this.#skipped.values()];
+  /** What was kept, for the result. */
+  said(): Said {
+    return {
+      remarks: [...this.#remarks],
+      skipped: [...this.#skipped.values()],
+      ...(this.#signals ? { signals: this.#signals } : {}),
+    };
   }
 
   note(text: string): void {
@@ -82,6 +96,10 @@ export class KeptJournal implements Journal, Said {
     const { reason, count, examples } = skipped;
     const few = examples.join(', ') + (examples.length >= EXAMPLES ? ', ...' : '');
     this.note(`passed over: ${count} ${reason}${few === '' ? '' : ` (${few})`}`);
+  }
+
+  signals(signals: Signals): void {
+    this.#signals = signals;
   }
 
   async during<T>(task: string, work: (progress: Progress) => Promise<T>): Promise<T> {

@@ -1,4 +1,6 @@
 // What `explain` measures beside the scores: one attribution a sample, and the time of a pass against a forward run.
+
+import type { Network } from '../app/index.ts';
 import type { Dataset } from '../data/index.ts';
 import { createSession } from '../engine/index.ts';
 import { batchFeeds } from '../evaluate/index.ts';
@@ -16,7 +18,6 @@ import {
 import type { Model } from '../onnx/index.ts';
 import { calibrationBatches } from '../prune/index.ts';
 import { median, must, Random } from '../util/index.ts';
-import type { LoadedModel } from './load.ts';
 
 /** How a pass runs. */
 export interface PassSettings {
@@ -45,20 +46,20 @@ export interface SampleScores {
  * @throws BedsideError as `AttributionPass.create`
  */
 export async function explainSamples(
-  { canonical, path }: LoadedModel,
+  { canonical, name }: Network,
   criterion: AttributionCriterion,
   dataset: Dataset,
   settings: PassSettings,
 ): Promise<SampleScores> {
   const { calibration, batch } = calibrationBatches(canonical, dataset, {
-    name: path,
+    name,
     batch: settings.batch,
   });
   const { onProgress } = settings;
   const targets = new BigInt64Array(calibration.count);
   let layers: { name: string; channels: number; values: Float32Array }[] | undefined;
   const context = {
-    ...contextOf(canonical, path, calibration, batch, settings),
+    ...contextOf(canonical, name, calibration, batch, settings),
     ...(onProgress ? { onProgress } : {}),
   };
   await attribute(context, criterion.spec, (result) => {
@@ -117,23 +118,23 @@ const ROUNDS = 5;
  * @throws BedsideError as `AttributionPass.create`
  */
 export async function timePass(
-  loaded: LoadedModel,
+  loaded: Network,
   criterion: AttributionCriterion,
   dataset: Dataset,
   settings: PassSettings,
 ): Promise<PassTimes> {
-  const { canonical, path, classifier } = loaded;
+  const { canonical, name, classifier } = loaded;
   const { calibration, batch } = calibrationBatches(canonical, dataset, {
-    name: path,
+    name,
     batch: settings.batch,
   });
   const pass = await Attributor.create(
-    contextOf(canonical, path, calibration, batch, settings),
+    contextOf(canonical, name, calibration, batch, settings),
     criterion.spec,
   );
   const count = Math.min(pass.step, calibration.count);
   try {
-    const forward = await createSession(loaded.model, { name: path, threads: settings.threads });
+    const forward = await createSession(loaded.original, { name, threads: settings.threads });
     try {
       const { feeds } = batchFeeds(classifier, dataset, 0, count);
       const runs = {

@@ -1,7 +1,7 @@
 // What every command shares in how it is declared, run and how its failures are told.
 import { CommanderError } from 'commander';
 import { BedsideError, largest, messageOf, plainLine, plainText } from '../util/index.ts';
-import { Output, type OutputOptions } from './output.ts';
+import { Output, type OutputOptions } from './terminal/output.ts';
 
 /** Exit statuses: 0 success, 1 failure, 2 a wrong command line, 130 interrupted. */
 export const EXIT = { success: 0, failure: 1, usage: 2, interrupted: 130 } as const;

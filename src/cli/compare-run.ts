@@ -1,12 +1,11 @@
 // A comparison of criteria as `compare` and `demo` show it: tables for people, rows for programs, the report's data.
 import { basename } from 'node:path';
+import { hashFile, type Network } from '../app/index.ts';
 import type { Dataset } from '../data/index.ts';
 import type { CalibrationDrawName, CompareRow, CriteriaComparison } from '../prune/index.ts';
 import type { MixRow, ReportData, ReportHeatmap } from '../report/index.ts';
-import { formatPercent, largest, smallest } from '../util/index.ts';
-import { hashFile, type LoadedModel } from './load.ts';
-import { indent, table } from './tables.ts';
-import { VERSION } from './version.ts';
+import { formatPercent, largest, smallest, VERSION } from '../util/index.ts';
+import { indent, table } from './terminal/tables.ts';
 
 /** The rows of the contract: without what only the report shows. */
 export function jsonRows(comparison: CriteriaComparison): readonly Omit<CompareRow, 'family'>[] {
@@ -131,7 +130,7 @@ function matrix({ base, rows }: CriteriaComparison, measure: Measure, title: str
 
 /** What the report draws. */
 export async function reportData(
-  loaded: LoadedModel,
+  loaded: Network,
   sets: { readonly calibration: Dataset; readonly test: Dataset },
   comparison: CriteriaComparison,
   words: {
@@ -148,8 +147,8 @@ export async function reportData(
     date: new Date().toISOString(),
     version: VERSION,
     model: {
-      name: basename(loaded.path),
-      sha256: await hashFile(loaded.path),
+      name: basename(loaded.name),
+      sha256: await hashFile(loaded.name),
       macs: base.macs,
       uncounted: base.uncounted,
       parameters: base.parameters,

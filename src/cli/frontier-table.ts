@@ -2,7 +2,7 @@
 
 import { type FrontierRow, levelsText, type Measured } from '../report/index.ts';
 import { formatBytes, formatPercent, formatSeconds } from '../util/index.ts';
-import { table } from './tables.ts';
+import { table } from './terminal/tables.ts';
 
 /** One line a row. */
 export function frontierTable(manifest: Measured, rows: readonly FrontierRow[]): string {

@@ -1,4 +1,6 @@
 // `bedside inspect BUNDLE`: levels, groups, stages, measured variants, and where the bundle comes from.
+
+import { loadBundle } from '../app/index.ts';
 import {
   type Bundle,
   type BundleManifest,
@@ -9,9 +11,8 @@ import {
 import { describeUncounted, frontierRows, measureWord, shownRows } from '../report/index.ts';
 import { formatBytes, formatCount, formatPercent, formatSeconds, plainLine } from '../util/index.ts';
 import { frontierTable } from './frontier-table.ts';
-import { openedBundle } from './opened-bundle.ts';
-import type { Output } from './output.ts';
-import { indent, table } from './tables.ts';
+import type { Output } from './terminal/output.ts';
+import { indent, table } from './terminal/tables.ts';
 
 /**
  * Opens a bundle, which checks every byte of it, and says what it holds: under --json its manifest, its hash, and the
@@ -19,7 +20,7 @@ import { indent, table } from './tables.ts';
  * @throws BedsideError as `openBundle`
  */
 export async function inspectBundle(path: string, output: Output): Promise<void> {
-  const bundle = await openedBundle(path, output);
+  const bundle = await loadBundle(path, output);
   const { manifest, sha256 } = bundle;
   const costs = uniformCosts(manifest);
   const bytes = manifest.model.bytes + manifest.weights.bytes;

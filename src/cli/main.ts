@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Entry of the `bedside` command: runs it in this process and sets its exit status.
-import './signals.ts';
+import './terminal/signals.ts';
 
 // Everything else comes when signals are heeded.
 const { EXIT, tellError } = await import('./command-line.ts');

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { Dataset } from '../data/index.ts';
 import { largest, smallest } from '../util/index.ts';
 import { isImbalanced } from './compare-run.ts';
-import { indent, table } from './tables.ts';
+import { indent, table } from './terminal/tables.ts';
 
 const MANY = 200_000;
 

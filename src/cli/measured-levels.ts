@@ -11,8 +11,8 @@ import {
   viewPlan,
 } from '../plan/index.ts';
 import { must } from '../util/index.ts';
-import type { Output } from './output.ts';
 import { certifyDrawn, type DrawOptions, type LocalDraws, localDraws, tellOtherDraws } from './pack-run.ts';
+import type { Output } from './terminal/output.ts';
 
 /** Proposals that are measured at most. */
 const MOST = 6;

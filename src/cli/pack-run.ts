@@ -2,6 +2,14 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join, resolve } from 'node:path';
 import {
+  type DataOptions,
+  DEFAULT_PER_CLASS,
+  hashFile,
+  loadSamples,
+  type Network,
+  remarkIdentical,
+} from '../app/index.ts';
+import {
   type Bundle,
   type BundleManifest,
   MANIFEST_FILE,
@@ -15,11 +23,8 @@ import { ENGINE } from '../engine/index.ts';
 import { type Classifier, describeClassifier } from '../evaluate/index.ts';
 import { certifyLevels, type PackedModel, type PackOptions, packModel } from '../pack/index.ts';
 import { frontierChart } from '../report/index.ts';
-import { assertWritable, BedsideError, writeFileAtomic } from '../util/index.ts';
-import { hashFile, type LoadedModel, loadData, tellIdentical } from './load.ts';
-import { type DataOptions, DEFAULT_PER_CLASS } from './options.ts';
-import type { Output } from './output.ts';
-import { VERSION } from './version.ts';
+import { assertWritable, BedsideError, VERSION, writeFileAtomic } from '../util/index.ts';
+import type { Output } from './terminal/output.ts';
 
 /** Samples of each class to measure on, unless said otherwise. */
 export const DEFAULT_VALIDATION = 100;
@@ -49,10 +54,10 @@ export async function localDraws(
   const whole = options.split === undefined && (await isUnsplitArchive(options.data));
   const split = whole ? 'all' : 'local';
   const limit = perClass + validationPerClass;
-  const all = await loadData(classifier, rest, { split, seed, perClass: limit }, output);
+  const all = await loadSamples(classifier, rest, { split, seed, perClass: limit }, output);
   const limits = { first: perClass, second: validationPerClass, classes: classifier.classes };
   const [calibration, validation] = disjointDraws(all, limits, seed);
-  tellIdentical([calibration], validation, output);
+  remarkIdentical([calibration], validation, output);
   output.note(`ranking and repairing on ${calibration.size} samples, measuring on ${validation.size} others`);
   return { calibration, validation };
 }
@@ -79,7 +84,7 @@ export interface PackResult {
  * @throws BedsideError as `packModel` and `writeBundle`
  */
 export async function packAndWrite(
-  loaded: LoadedModel,
+  loaded: Network,
   draws: LocalDraws,
   settings: PackSettings,
   output: Output,
@@ -87,7 +92,7 @@ export async function packAndWrite(
   const { out, chart, ...options } = settings;
   const clock = new StepClock();
   const provenance = {
-    source: { file: basename(loaded.path), sha256: await hashFile(loaded.path) },
+    source: { file: basename(loaded.name), sha256: await hashFile(loaded.name) },
     preprocessing: preprocessingOf(draws.calibration, loaded.classifier),
     dataset: draws.calibration.name,
     versions: { bedside: VERSION, [ENGINE.name]: ENGINE.version },

@@ -1,7 +1,7 @@
 // A plan for people: a table of stages, a timeline of devices, and totals beside those of simpler plans.
 import type { PlanView } from '../plan/index.ts';
 import { formatBytes, formatJoules, formatPercent, formatSeconds, plainLine } from '../util/index.ts';
-import { indent, table } from './tables.ts';
+import { indent, table } from './terminal/tables.ts';
 
 /** One planner's result in the comparison of totals. */
 export interface TotalsRow {

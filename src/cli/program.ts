@@ -1,17 +1,17 @@
 // The command line as a whole: commands, help, version, failures.
 import { Command, CommanderError } from 'commander';
+import { VERSION } from '../util/index.ts';
 import { EXIT, examples, tellError } from './command-line.ts';
-import { VERSION } from './version.ts';
 import { ANYWHERE, groupAlone, groupError, helpAsked, inOrder, noCommand } from './words.ts';
 
 /** Commands by name, in the order of the help. Each is loaded when it is asked for: a few would else load everything. */
 const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
-  inspect: async () => (await import('./commands/inspect.ts')).addInspect,
-  evaluate: async () => (await import('./commands/evaluate.ts')).addEvaluate,
+  inspect: async () => (await import('./commands/inspect/command.ts')).addInspect,
+  evaluate: async () => (await import('./commands/evaluate/command.ts')).addEvaluate,
   explain: async () => (await import('./commands/explain.ts')).addExplain,
   compare: async () => (await import('./commands/compare.ts')).addCompare,
-  prune: async () => (await import('./commands/prune.ts')).addPrune,
-  pack: async () => (await import('./commands/pack.ts')).addPack,
+  prune: async () => (await import('./commands/prune/command.ts')).addPrune,
+  pack: async () => (await import('./commands/pack/command.ts')).addPack,
   plan: async () => (await import('./commands/plan.ts')).addPlan,
   train: async () => (await import('./commands/train.ts')).addTrain,
   simulate: async () => (await import('./commands/simulate.ts')).addSimulate,

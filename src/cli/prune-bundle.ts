@@ -1,16 +1,16 @@
 // `bedside prune BUNDLE`: one mix of levels as a model of its own. Nothing is scored or fitted here.
 import { resolve } from 'node:path';
+import { type LevelOptions, levelFields, loadBundle, networkAtLevels } from '../app/index.ts';
 import { MANIFEST_FILE } from '../bundle/index.ts';
 import { modelCosts, saveModel } from '../onnx/index.ts';
 import { describeUncounted } from '../report/index.ts';
 import { assertWritable, BedsideError, formatCount, formatPercent, plainLine } from '../util/index.ts';
-import { type MixOptions, mixFacts, mixOf, sayMix } from './bundle-mix.ts';
-import { openedBundle } from './opened-bundle.ts';
-import type { Output } from './output.ts';
-import { indent, table } from './tables.ts';
+import { describeLevels } from './options/levels.ts';
+import type { Output } from './terminal/output.ts';
+import { indent, table } from './terminal/tables.ts';
 
 /** Which levels, and where to. */
-export interface PruneBundleOptions extends MixOptions {
+export interface PruneBundleOptions extends LevelOptions {
   readonly out: string;
 }
 
@@ -29,7 +29,7 @@ const OF_MODELS: ReadonlyMap<string, string> = new Map([
   ['normalise', '--normalise'],
   ['steps', '--steps'],
   ['protect', '--protect'],
-  ['classMix', '--class-mix'],
+  ['classPrior', '--class-mix'],
   ['split', '--split'],
   ['perClass', '--per-class'],
   ['limit', '--limit'],
@@ -66,7 +66,7 @@ export async function pruneBundle(path: string, options: PruneBundleOptions, out
     });
   }
   await assertWritable(options.out);
-  const bundle = await openedBundle(path, output);
+  const bundle = await loadBundle(path, output);
   const { manifest } = bundle;
   const own = [MANIFEST_FILE, manifest.model.file, manifest.weights.file].map((file) => resolve(path, file));
   if (own.includes(resolve(options.out))) {
@@ -74,7 +74,7 @@ export async function pruneBundle(path: string, options: PruneBundleOptions, out
       hint: 'choose another file name',
     });
   }
-  const mix = mixOf(bundle, options);
+  const mix = networkAtLevels(bundle, options);
   const costs = modelCosts(mix.model);
   await saveModel(mix.model, options.out, { externalData: costs.parameters * 4 > 1.9e9 });
   const whole = modelCosts(bundle.model);
@@ -83,7 +83,7 @@ export async function pruneBundle(path: string, options: PruneBundleOptions, out
     out: options.out,
     name: manifest.name,
     bundle: bundle.sha256,
-    ...mixFacts(mix),
+    ...levelFields(mix),
     macs: costs.macs,
     macsFraction: costs.macs / whole.macs,
     uncounted: costs.uncounted,
@@ -99,7 +99,7 @@ export async function pruneBundle(path: string, options: PruneBundleOptions, out
     : `not measured: bedside evaluate ${options.out} --data … does`;
   output.say(
     [
-      plainLine(`${manifest.name}: ${sayMix(mix)}`),
+      plainLine(`${manifest.name}: ${describeLevels(mix)}`),
       '',
       table(
         ['', '>unpruned', '>written', ''],

@@ -1,4 +1,12 @@
 // Prunes a model, writes it, and measures what was written: shared by `prune` and `demo`.
+
+import {
+  type Network,
+  priorWeighting,
+  type rankingOf,
+  type TargetOption,
+  type TwoSets,
+} from '../app/index.ts';
 import { withEngineShapes } from '../engine/index.ts';
 import { agreementOf, evaluate, measureSpeedup } from '../evaluate/index.ts';
 import { loadModel, modelCosts, saveModel, type Uncounted } from '../onnx/index.ts';
@@ -13,10 +21,7 @@ import {
   type ScoreRemark,
 } from '../prune/index.ts';
 import { type LayerRepair, repair } from '../repair/index.ts';
-import { mixing } from './class-mix.ts';
-import type { LoadedModel, TwoSets } from './load.ts';
-import type { Progress } from './output.ts';
-import type { rankingOf, TargetOption } from './ranking-options.ts';
+import type { Progress } from './terminal/output.ts';
 
 /** What is pruned, by what, and how it runs. */
 export interface PruneSettings {
@@ -81,17 +86,17 @@ export interface PruneResult {
  * @throws BedsideError E_NO_CHANNELS, E_USAGE for an amount that cannot be met, E_OUTPUT
  */
 export async function pruneAndMeasure(
-  loaded: LoadedModel,
+  loaded: Network,
   sets: TwoSets,
   settings: PruneSettings,
   progress: Progress,
 ): Promise<PruneResult> {
-  const { path, model } = loaded;
+  const { name, original } = loaded;
   const { criterion, block, batch, threads, out } = settings;
   const { model: pruned, keep, grouping, choice, remarks } = await prune(loaded, sets, settings, progress);
   const repaired = settings.reconstruct
     ? await repair(loaded.canonical, pruned, grouping, keep, {
-        name: path,
+        name,
         calibration: sets.calibration,
         batch,
         threads,
@@ -106,7 +111,7 @@ export async function pruneAndMeasure(
 
   const written = await withEngineShapes(await loadModel(out), out);
   const costs = modelCosts(written);
-  const measure = (name: string, of: typeof model, reference?: Int32Array) =>
+  const measure = (name: string, of: typeof original, reference?: Int32Array) =>
     evaluate(of, sets.test, {
       name,
       batch,
@@ -116,9 +121,9 @@ export async function pruneAndMeasure(
       onProgress: (done, total) => progress.update(done, total, `measuring ${name}`),
     });
   const reference = sets.test.labels ? undefined : new Int32Array(sets.test.size);
-  const before = await measure(path, model, reference);
+  const before = await measure(name, original, reference);
   const after = await measure(out, written, before.predictions);
-  const speed = await measureSpeedup({ model, name: path }, { model: written, name: out }, sets.test, {
+  const speed = await measureSpeedup({ model: original, name }, { model: written, name: out }, sets.test, {
     batch,
     threads,
   });
@@ -156,7 +161,7 @@ export async function pruneAndMeasure(
 
 /** The smaller model, and what `auto` chose if it was asked to. */
 async function prune(
-  { canonical, unmerged, path }: LoadedModel,
+  { canonical, unmerged, name }: Network,
   { calibration, shares }: TwoSets,
   settings: PruneSettings,
   progress: Progress,
@@ -164,8 +169,8 @@ async function prune(
   const { criterion, amount, ranking, block, batch, threads, seed } = settings;
   const common = {
     ...ranking,
-    ...mixing(calibration, shares, settings.target),
-    name: path,
+    ...priorWeighting(calibration, shares, settings.target),
+    name,
     calibration,
     unmerged,
     block,

@@ -1,8 +1,8 @@
 // A simulated ward for people: what planners reached, and how it went over time.
 import type { WardOutcome, WardSummary } from '../simulate/index.ts';
 import { formatJoules, formatPercent, formatSeconds, largest } from '../util/index.ts';
-import { meanSparkline } from './sparkline.ts';
-import { table } from './tables.ts';
+import { meanSparkline } from './terminal/sparkline.ts';
+import { table } from './terminal/tables.ts';
 
 /** One planner's row. */
 export interface SimulatedRow extends WardSummary {

@@ -3,10 +3,10 @@ import { CommanderError } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { BedsideError } from '../util/index.ts';
 import { asBedsideError, examples } from './command-line.ts';
-import { macsFraction, ratios } from './options.ts';
-import { criteria } from './ranking-options.ts';
-import { higherHalf, meanSparkline, sortedSparkline } from './sparkline.ts';
-import { indent, table } from './tables.ts';
+import { macsFraction, ratios } from './options/numbers.ts';
+import { criteria } from './options/ranking.ts';
+import { higherHalf, meanSparkline, sortedSparkline } from './terminal/sparkline.ts';
+import { indent, table } from './terminal/tables.ts';
 
 describe('table', () => {
   it('aligns columns, and leaves no blanks at the ends of lines', () => {

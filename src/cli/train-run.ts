@@ -15,8 +15,7 @@ import {
   writeCheckpoint,
 } from '../learn/index.ts';
 import { writeModel } from '../onnx/index.ts';
-import { writeFileAtomic } from '../util/index.ts';
-import { VERSION } from './version.ts';
+import { VERSION, writeFileAtomic } from '../util/index.ts';
 
 /** What to train, and where to. */
 export interface TrainRun {

@@ -24,3 +24,4 @@ export {
 } from './regular-file.ts';
 export { binomialLowerBound, median, percentile } from './statistics.ts';
 export { startThread } from './thread.ts';
+export { VERSION } from './version.ts';

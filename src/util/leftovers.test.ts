@@ -29,7 +29,7 @@ const named = (path: string, pid: number): string => path.replace(`-${process.pi
 async function writing() {
   const url = (name: string): string => JSON.stringify(new URL(name, import.meta.url).href);
   const code = `
-    import(${url('../cli/signals.ts')}).then(async () => {
+    import(${url('../cli/terminal/signals.ts')}).then(async () => {
       const { throughTemporary } = await import(${url('./files.ts')});
       const { removedAtExit, temporaryFolder } = await import(${url('./leftovers.ts')});
       const { mkdtempSync } = await import('node:fs');

@@ -1,9 +1,25 @@
 // `bedside compare`: the same network cut to the same sizes by several criteria, measured.
 import type { Command } from 'commander';
+import {
+  assertLocal,
+  type CalibrationSources,
+  calibrationSources,
+  DEFAULT_PER_CLASS,
+  type DrawnSets,
+  describePrior,
+  type EngineOptions,
+  loadDraws,
+  loadNetwork,
+  type Network,
+  priorWeighting,
+  type RankingOptions,
+  rankingOf,
+  type TwoSetsOptions,
+  unrepairedNote,
+} from '../../app/index.ts';
 import { type CalibrationDraw, type CriterionChoice, compareCriteria } from '../../prune/index.ts';
 import { describeUncounted, renderReport } from '../../report/index.ts';
 import { assertWritable, BedsideError, formatSeconds, plainLine, writeFileAtomic } from '../../util/index.ts';
-import { addClassMix, mixing, sayMix } from '../class-mix.ts';
 import { examples } from '../command-line.ts';
 import {
   commandAsTyped,
@@ -15,34 +31,18 @@ import {
   reportData,
 } from '../compare-run.ts';
 import { reportHeatmaps } from '../heatmaps/index.ts';
-import { type DrawnSets, type LoadedModel, loadClassifier, loadDraws, type TwoSetsOptions } from '../load.ts';
-import { assertLocal, type LocalMixes, localMixes } from '../local-mix.ts';
-import {
-  addCommon,
-  addData,
-  addRun,
-  type CommonOptions,
-  count,
-  DEFAULT_PER_CLASS,
-  type RunOptions,
-  ratio,
-  ratios,
-} from '../options.ts';
-import { Output } from '../output.ts';
-import {
-  addRanking,
-  criteriaHelp,
-  criteriaOption,
-  type RankingOptions,
-  rankingOf,
-  unrepairedNote,
-} from '../ranking-options.ts';
-import { jsonScoreRemarks, sayScoreRemarks } from '../score-remarks.ts';
+import { addClassPrior } from '../options/class-prior.ts';
+import { addCommon, addRun, type CommonOptions } from '../options/common.ts';
+import { addData } from '../options/data.ts';
+import { count, ratio, ratios } from '../options/numbers.ts';
+import { addRanking, criteriaHelp, criteriaOption } from '../options/ranking.ts';
+import { Output } from '../terminal/output.ts';
+import { jsonScoreRemarks, sayScoreRemarks } from '../terminal/score-remarks.ts';
 
 const DEFAULT_CRITERIA = 'lrp-gamma,lrp-zplus,lrp-epsilon,taylor,gradient,l1,activation,apoz,random';
 const DEFAULT_RATIOS = '.1,.2,.3,.4,.5';
 
-interface CompareCommandOptions extends CommonOptions, RunOptions, TwoSetsOptions, RankingOptions {
+interface CompareCommandOptions extends CommonOptions, EngineOptions, TwoSetsOptions, RankingOptions {
   readonly criteria: readonly CriterionChoice[];
   readonly ratios: readonly number[];
   readonly seeds: number;
@@ -94,7 +94,7 @@ export function addCompare(program: Command): void {
   for (const option of command.options) {
     if (option.attributeName() === 'ratios') option.defaultValueDescription = DEFAULT_RATIOS;
   }
-  addClassMix(addRanking(command), 'samples for scoring weigh so, and accuracy is for this mix');
+  addClassPrior(addRanking(command), 'samples for scoring weigh so, and accuracy is for this mix');
   addData(command, {
     split: 'what channels are scored on; default local',
     perClass: `score on at most this many samples of each class; default ${DEFAULT_PER_CLASS}`,
@@ -122,7 +122,7 @@ async function compare(path: string, options: CompareCommandOptions): Promise<vo
   assertRecallRatio(options);
   if (options.report !== undefined) await assertWritable(options.report);
   const start = performance.now();
-  const loaded = await loadClassifier(path, options);
+  const loaded = await loadNetwork(path, options);
   const { sets, draws, mixes } = await loadSets(loaded, options, output);
   output.note(
     `scoring on ${sets.calibration.size} samples, measuring on ${sets.test.size}: ` +
@@ -171,7 +171,7 @@ async function compare(path: string, options: CompareCommandOptions): Promise<vo
   const { classNames } = sets.test;
   output.say(
     [
-      ...(sets.shares ? [`For the mix ${sayMix(sets.shares, classNames)}`, ''] : []),
+      ...(sets.shares ? [`For the mix ${describePrior(sets.shares, classNames)}`, ''] : []),
       mixes ? mixTables(comparison, sets.test) : comparisonTables(comparison, sets.test),
       '',
       ...(mixes ? sayMixes(mixes) : []),
@@ -188,25 +188,25 @@ async function compare(path: string, options: CompareCommandOptions): Promise<vo
 interface Sets {
   readonly sets: DrawnSets;
   readonly draws: readonly CalibrationDraw[];
-  readonly mixes: LocalMixes | undefined;
+  readonly mixes: CalibrationSources | undefined;
 }
 
-async function loadSets(loaded: LoadedModel, options: CompareCommandOptions, output: Output): Promise<Sets> {
+async function loadSets(loaded: Network, options: CompareCommandOptions, output: Output): Promise<Sets> {
   const seeds = Array.from({ length: options.seeds }, (_, i) => (options.seed + i) >>> 0);
   const sets = await loadDraws(loaded.classifier, options, seeds, output);
   if (options.local) {
-    const mixes = await localMixes(loaded.classifier, options, sets, seeds, output);
+    const mixes = await calibrationSources(loaded.classifier, options, sets, seeds, output);
     return { sets: { ...sets, test: mixes.test }, draws: mixes.draws, mixes };
   }
   const draws = sets.draws.map((calibration, i) => ({
     calibration,
-    ...mixing(calibration, sets.shares, options.target),
+    ...priorWeighting(calibration, sets.shares, options.target),
     seed: seeds[i],
   }));
   return { sets, draws, mixes: undefined };
 }
 
-function sayMixes({ words }: LocalMixes): string[] {
+function sayMixes({ words }: CalibrationSources): string[] {
   return [`local: ${words.local}`, `uniform: ${words.uniform}`, `wrong: ${words.wrong}`, ''];
 }
 

@@ -3,6 +3,15 @@ import { stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
+import {
+  AUTO,
+  DEFAULT_CRITERION,
+  type EngineOptions,
+  loadNetwork,
+  loadTwoSets,
+  type Network,
+  type TwoSets,
+} from '../../app/index.ts';
 import { assertPrunable, findGroups, type Grouping } from '../../channels/index.ts';
 import { type Dataset, disjointDraws, generateEcg } from '../../data/index.ts';
 import {
@@ -38,15 +47,13 @@ import {
 } from '../compare-run.ts';
 import { type Played, play } from '../demo/play.ts';
 import { reportHeatmaps } from '../heatmaps/index.ts';
-import { type LoadedModel, loadClassifier, loadTwoSets, type TwoSets } from '../load.ts';
+import { addCommon, addRun, type CommonOptions } from '../options/common.ts';
 import { serverUrl } from '../options/nats.ts';
-import { addCommon, addRun, type CommonOptions, type RunOptions } from '../options.ts';
-import { Output } from '../output.ts';
 import { pruneAndMeasure } from '../prune-run.ts';
-import { AUTO, DEFAULT_CRITERION } from '../ranking-options.ts';
-import { higherHalf, sortedSparkline } from '../sparkline.ts';
-import { indent } from '../tables.ts';
-import { describePruning } from './prune.ts';
+import { Output } from '../terminal/output.ts';
+import { higherHalf, sortedSparkline } from '../terminal/sparkline.ts';
+import { indent } from '../terminal/tables.ts';
+import { describePruning } from './prune/command.ts';
 
 const CRITERIA = ['lrp-gamma', 'lrp-epsilon', 'taylor', 'l1', 'activation', 'random'];
 const RATIOS = [0.1, 0.2, 0.3, 0.5];
@@ -55,7 +62,7 @@ const MACS_LEFT = 0.5;
 const SHIPPED = fileURLToPath(new URL('../../../models/ecg-demo.onnx', import.meta.url));
 const PER_CLASS = { local: 40, validation: 200, test: 400 };
 
-interface DemoOptions extends CommonOptions, RunOptions {
+interface DemoOptions extends CommonOptions, EngineOptions {
   readonly model?: string;
   readonly data?: string;
   readonly outDir: string;
@@ -105,9 +112,9 @@ async function demo(options: DemoOptions): Promise<void> {
   const nats = await reachable(options.fabric);
   const files = { model: join(options.outDir, 'pruned.onnx'), report: join(options.outDir, 'report.html') };
   for (const file of Object.values(files)) await assertWritable(file);
-  const loaded = await loadClassifier(options.model ?? SHIPPED);
+  const loaded = await loadNetwork(options.model ?? SHIPPED);
   const grouping = findGroups(loaded.canonical);
-  assertPrunable(grouping, loaded.path);
+  assertPrunable(grouping, loaded.name);
   tellNetwork(output, loaded, grouping);
   const sets = await loadSets(loaded, options, output);
   tellData(output, sets);
@@ -117,7 +124,7 @@ async function demo(options: DemoOptions): Promise<void> {
   const relevance = await output.during('relevance', (progress) =>
     scoreModel(loaded.canonical, grouping, findCriterion(DEFAULT_CRITERION), sets.calibration, {
       ...run,
-      name: loaded.path,
+      name: loaded.name,
       onProgress: (done, total) => progress.update(done, total),
     }),
   );
@@ -131,7 +138,7 @@ async function demo(options: DemoOptions): Promise<void> {
     compareCriteria(loaded.canonical, {
       ...run,
       ...sets,
-      name: loaded.path,
+      name: loaded.name,
       criteria: CRITERIA.map(findCriterion),
       ratios: RATIOS,
       onProgress: (step, done, total) => progress.update(done, total, step),
@@ -161,7 +168,7 @@ async function demo(options: DemoOptions): Promise<void> {
       progress,
     ),
   );
-  const bytes = { before: (await stat(loaded.path)).size, after: (await stat(files.model)).size };
+  const bytes = { before: (await stat(loaded.name)).size, after: (await stat(files.model)).size };
   output.say(indent(describePruning(pruned, sets.test.labels !== undefined)));
   output.say(indent(`file size: ${formatBytes(bytes.before)} before, ${formatBytes(bytes.after)} after`));
 
@@ -188,7 +195,7 @@ async function demo(options: DemoOptions): Promise<void> {
   const seconds = (performance.now() - start) / 1000;
   tellNext(output, loaded, options, files, played, seconds);
   output.result({
-    model: loaded.path,
+    model: loaded.name,
     data: { name: sets.test.name, calibration: sets.calibration.size, test: sets.test.size },
     network: networkFacts(loaded, grouping),
     base: jsonBase(comparison),
@@ -245,7 +252,7 @@ function packingSets(
   return { calibration, validation };
 }
 
-async function loadSets(loaded: LoadedModel, options: DemoOptions, output: Output): Promise<TwoSets> {
+async function loadSets(loaded: Network, options: DemoOptions, output: Output): Promise<TwoSets> {
   const { seed } = options;
   if (options.data === undefined) {
     return {
@@ -271,15 +278,15 @@ function fittingBlock(grouping: Grouping): number {
   return block;
 }
 
-function networkFacts({ costs }: LoadedModel, { groups }: Grouping) {
+function networkFacts({ costs }: Network, { groups }: Grouping) {
   const { macs, uncounted, parameters } = costs;
   return { macs, uncounted, parameters, groups: groups.length };
 }
 
-function tellNetwork(output: Output, { path, costs, classifier }: LoadedModel, grouping: Grouping): void {
+function tellNetwork(output: Output, { name, costs, classifier }: Network, grouping: Grouping): void {
   const channels = grouping.groups.reduce((sum, group) => sum + group.channels, 0);
   output.say(
-    `1. The network: ${shown(path)}\n` +
+    `1. The network: ${shown(name)}\n` +
       `   It reads samples of [${classifier.sampleShape.join(', ')}] and tells ${classifier.classes} classes apart, with ` +
       `${formatCount(costs.macs)} multiply-accumulates (MACs) and ${formatCount(costs.parameters)} parameters.\n` +
       `   ${channels} channels can be pruned. They form ${grouping.groups.length} groups: channels that a sum or a ` +
@@ -314,13 +321,13 @@ function tellRelevance(output: Output, grouping: Grouping, relevance: UnitScores
 
 function tellNext(
   output: Output,
-  loaded: LoadedModel,
+  loaded: Network,
   options: DemoOptions,
   files: { readonly model: string; readonly report: string },
   played: Played,
   seconds: number,
 ): void {
-  const model = options.model ?? shown(loaded.path);
+  const model = options.model ?? shown(loaded.name);
   const next: readonly (readonly [string, string])[] = [
     [`bedside inspect ${model}`, 'its layers and groups'],
     ['bedside compare MODEL --data DATA --report report.html', 'your own network and samples'],

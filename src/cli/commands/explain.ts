@@ -1,6 +1,20 @@
 // `bedside explain`: one score for every channel, by a criterion, on local samples.
 import { extname } from 'node:path';
 import type { Command } from 'commander';
+import {
+  type ClassPriorOptions,
+  type DataOptions,
+  DEFAULT_PER_CLASS,
+  type EngineOptions,
+  loadNetwork,
+  loadSamples,
+  type Network,
+  noteLeftOver,
+  priorShares,
+  priorWeighting,
+  samplesInPrior,
+  type TargetOption,
+} from '../../app/index.ts';
 import { findGroups } from '../../channels/index.ts';
 import { type Dataset, isUnsplitArchive, type NpyArray, npyArray, writeNpz } from '../../data/index.ts';
 import { evaluate } from '../../evaluate/index.ts';
@@ -21,31 +35,22 @@ import {
   type SampleScores,
   timePass,
 } from '../attribution.ts';
-import { addClassMix, type ClassMixOptions, inMix, mixing, sharesOf } from '../class-mix.ts';
 import { examples } from '../command-line.ts';
 import { addHeatmapOptions, type HeatmapOptions, planHeatmaps } from '../heatmaps/index.ts';
-import { type LoadedModel, loadClassifier, loadData, noteLeftOver } from '../load.ts';
-import {
-  addCommon,
-  addData,
-  addRun,
-  type CommonOptions,
-  type DataOptions,
-  DEFAULT_PER_CLASS,
-  type RunOptions,
-} from '../options.ts';
-import { Output } from '../output.ts';
-import {
-  aggregateOption,
-  criteriaHelp,
-  criterionOption,
-  type TargetOption,
-  targetOption,
-} from '../ranking-options.ts';
-import { jsonScoreRemarks, sayScoreRemarks } from '../score-remarks.ts';
-import { indent, table } from '../tables.ts';
+import { addClassPrior } from '../options/class-prior.ts';
+import { addCommon, addRun, type CommonOptions } from '../options/common.ts';
+import { addData } from '../options/data.ts';
+import { aggregateOption, criteriaHelp, criterionOption, targetOption } from '../options/ranking.ts';
+import { Output } from '../terminal/output.ts';
+import { jsonScoreRemarks, sayScoreRemarks } from '../terminal/score-remarks.ts';
+import { indent, table } from '../terminal/tables.ts';
 
-interface ExplainOptions extends CommonOptions, RunOptions, DataOptions, HeatmapOptions, ClassMixOptions {
+interface ExplainOptions
+  extends CommonOptions,
+    EngineOptions,
+    DataOptions,
+    HeatmapOptions,
+    ClassPriorOptions {
   readonly criterion: Criterion;
   readonly target?: TargetOption;
   readonly aggregate?: Aggregation;
@@ -74,7 +79,7 @@ export function addExplain(program: Command): void {
         '_targets, the explained classes) or to a .json file',
       outFile,
     );
-  addClassMix(addHeatmapOptions(command), 'samples weigh so');
+  addClassPrior(addHeatmapOptions(command), 'samples weigh so');
   addData(command, {
     split: 'default local',
     perClass:
@@ -99,16 +104,16 @@ async function explain(path: string, options: ExplainOptions): Promise<void> {
   const output = new Output(options);
   checkPerSample(options);
   if (options.out !== undefined) await assertWritable(options.out);
-  const loaded = await loadClassifier(path, options);
+  const loaded = await loadNetwork(path, options);
   const planned = await planHeatmaps(loaded, options);
   const perClass = (await isUnsplitArchive(options.data)) ? undefined : DEFAULT_PER_CLASS;
   const defaults = { split: 'local', seed: options.seed, perClass } as const;
-  const read = await loadData(loaded.classifier, options, defaults, output);
-  const shares = options.classMix && sharesOf(options.classMix, read.classNames);
-  const dataset = shares && read.labels ? inMix(read, shares) : read;
+  const read = await loadSamples(loaded.classifier, options, defaults, output);
+  const shares = options.classPrior && priorShares(options.classPrior, read.classNames);
+  const dataset = shares && read.labels ? samplesInPrior(read, shares) : read;
   const target = targetOf(options, dataset);
   noteLeftOver(loaded.classifier, [dataset], output);
-  const mix = mixing(dataset, shares, options.target);
+  const mix = priorWeighting(dataset, shares, options.target);
   const found = await output.during(`${options.criterion.name}`, (progress) =>
     score(
       loaded,
@@ -158,7 +163,7 @@ interface Found {
 }
 
 async function score(
-  loaded: LoadedModel,
+  loaded: Network,
   dataset: Dataset,
   { target, weights }: { readonly target: Target; readonly weights: Float64Array | undefined },
   { criterion, batch, threads, seed, perSample, aggregate: aggregation }: ExplainOptions,
@@ -170,7 +175,7 @@ async function score(
     const own = channelScores(each, aggregation ?? criterion.aggregation, weights);
     // Shown layer by layer: each that no relevance reaches has another's scores, and the remark says so.
     const layers = await withStandIns(loaded.canonical, criterion, own, 'layers', (other) =>
-      scoreBy(loaded.canonical, other, dataset, { ...settings, name: loaded.path, aggregation, weights }),
+      scoreBy(loaded.canonical, other, dataset, { ...settings, name: loaded.name, aggregation, weights }),
     );
     const times = await timePass(loaded, criterion, dataset, settings);
     return {
@@ -183,14 +188,14 @@ async function score(
   const start = performance.now();
   const layers = await scoreLayers(loaded.canonical, criterion, dataset, {
     ...settings,
-    name: loaded.path,
+    name: loaded.name,
     unmerged: loaded.unmerged,
     aggregation,
     weights,
   });
   const pass = (performance.now() - start) / dataset.size;
   const reference = new Int32Array(dataset.size);
-  const forward = await evaluate(loaded.model, dataset, { name: loaded.path, batch, threads, reference });
+  const forward = await evaluate(loaded.original, dataset, { name: loaded.name, batch, threads, reference });
   return {
     layers,
     perSample: undefined,

@@ -1,6 +1,13 @@
 // `bedside plan`: the levels and the devices for one request, beside what simpler plans would give.
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { anyPlan, plannerOf, SOLVERS, type SolverName } from '../../app/index.ts';
+import {
+  anyPlan,
+  type DataOptions,
+  loadBundle,
+  plannerOf,
+  SOLVERS,
+  type SolverName,
+} from '../../app/index.ts';
 import type { Bundle } from '../../bundle/index.ts';
 import {
   buildProblem,
@@ -36,11 +43,11 @@ import {
 } from '../../util/index.ts';
 import { examples } from '../command-line.ts';
 import { measureProposals, type Proposal } from '../measured-levels.ts';
-import { openedBundle } from '../opened-bundle.ts';
-import { addCommon, addData, type CommonOptions, type DataOptions } from '../options.ts';
-import { Output } from '../output.ts';
+import { addCommon, type CommonOptions } from '../options/common.ts';
+import { addData } from '../options/data.ts';
 import { DEFAULT_VALIDATION } from '../pack-run.ts';
 import { planText, type TotalsRow, totalsText } from '../plan-text.ts';
+import { Output } from '../terminal/output.ts';
 
 interface PlanCommandOptions extends CommonOptions, Omit<DataOptions, 'data'> {
   readonly fleet: string;
@@ -135,7 +142,7 @@ async function plan(path: string, options: PlanCommandOptions): Promise<void> {
   if (options.export !== undefined) await assertWritable(options.export);
   const fleet = parseFleet(await readTextChecked(options.fleet, 'fleet'), `fleet ${options.fleet}`);
   const request = await requestOf(options, fleet);
-  const opened = await openedBundle(path, output);
+  const opened = await loadBundle(path, output);
   const { bundle, proposals } =
     options.data === undefined
       ? { bundle: opened, proposals: [] }

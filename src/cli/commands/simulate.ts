@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { loadBundle } from '../../app/index.ts';
 import type { BundleManifest } from '../../bundle/index.ts';
 import { parseFleet } from '../../plan/index.ts';
 import {
@@ -24,12 +25,12 @@ import {
 } from '../../simulate/index.ts';
 import { assertWritable, BedsideError, plainLine, readTextChecked } from '../../util/index.ts';
 import { EXIT, examples } from '../command-line.ts';
-import { Interrupt } from '../interrupt.ts';
-import { openedBundle } from '../opened-bundle.ts';
-import { addCommon, type CommonOptions, count, names } from '../options.ts';
-import { Output } from '../output.ts';
+import { addCommon, type CommonOptions } from '../options/common.ts';
+import { count, names } from '../options/numbers.ts';
 import { deciderOf, SIMULATED, type SimulatedName, STALE_SECONDS } from '../simulate-solvers.ts';
 import { courseText, refusalsText, rowsText, type SimulatedRow } from '../simulate-text.ts';
+import { Interrupt } from '../terminal/interrupt.ts';
+import { Output } from '../terminal/output.ts';
 
 interface SimulateCommandOptions extends CommonOptions {
   readonly preset?: WardPreset;
@@ -106,7 +107,7 @@ async function run(paths: readonly string[], options: SimulateCommandOptions): P
   const output = new Output(options);
   assertOneWorld(options);
   if (options.record !== undefined) await assertWritable(options.record);
-  const bundles = await Promise.all(paths.map(async (path) => (await openedBundle(path, output)).manifest));
+  const bundles = await Promise.all(paths.map(async (path) => (await loadBundle(path, output)).manifest));
   assertDistinct(bundles);
   const { scenario, requests, place } = await scenarioOf(bundles, options);
   const interrupt = Interrupt.of(output);

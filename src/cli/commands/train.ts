@@ -1,12 +1,13 @@
 // `bedside train`: a policy that plans in a millisecond or two, for any fleet and any bundle.
 import { type Command, InvalidArgumentError } from 'commander';
+import { loadBundle } from '../../app/index.ts';
 import { type Budget, requestSource, type TrainProgress } from '../../learn/index.ts';
 import { assertWritable, formatBytes, formatCount, formatPercent, formatSeconds } from '../../util/index.ts';
 import { EXIT, examples } from '../command-line.ts';
-import { Interrupt } from '../interrupt.ts';
-import { openedBundle } from '../opened-bundle.ts';
-import { addCommon, type CommonOptions, count } from '../options.ts';
-import { Output, type Progress } from '../output.ts';
+import { addCommon, type CommonOptions } from '../options/common.ts';
+import { count } from '../options/numbers.ts';
+import { Interrupt } from '../terminal/interrupt.ts';
+import { Output, type Progress } from '../terminal/output.ts';
 import { type TrainResult, trainPolicy } from '../train-run.ts';
 
 interface TrainCommandOptions extends CommonOptions {
@@ -57,7 +58,7 @@ export function addTrain(program: Command): void {
 async function train(options: TrainCommandOptions): Promise<void> {
   const output = new Output(options);
   await assertWritable(options.out);
-  const bundles = await Promise.all((options.bundles ?? []).map((path) => openedBundle(path, output)));
+  const bundles = await Promise.all((options.bundles ?? []).map((path) => loadBundle(path, output)));
   const interrupt = Interrupt.of(output, 'the unit of work');
   try {
     const result = await output.during('training', (progress) =>

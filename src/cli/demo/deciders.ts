@@ -3,7 +3,7 @@ import { plannerOf, type SolverName } from '../../app/index.ts';
 import type { BundleManifest } from '../../bundle/index.ts';
 import { buildProblem, type Fleet, type PlanRequest } from '../../plan/index.ts';
 import { formatPercent, formatSeconds, median } from '../../util/index.ts';
-import { table } from '../tables.ts';
+import { table } from '../terminal/tables.ts';
 
 /** One planner's decision. */
 export interface DeciderRow {

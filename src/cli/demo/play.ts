@@ -1,6 +1,6 @@
 // The demo's second half: the network packed at every width, planned and run in a room of four devices.
 import { join } from 'node:path';
-import { emulatedWorkers, SingleMachine } from '../../app/index.ts';
+import { emulatedWorkers, type Network, SingleMachine } from '../../app/index.ts';
 import { openBundle } from '../../bundle/index.ts';
 import type { Dataset } from '../../data/index.ts';
 import { tensor } from '../../engine/index.ts';
@@ -8,11 +8,10 @@ import { type PlanRequest, REQUEST_DEFAULTS } from '../../plan/index.ts';
 import { argmax, findCriterion } from '../../prune/index.ts';
 import { Coordinator, type FloatTensor, LocalWorkers, type NatsAccess } from '../../run/index.ts';
 import { formatBytes, formatPercent, formatSeconds, must } from '../../util/index.ts';
-import { Interrupt } from '../interrupt.ts';
-import type { LoadedModel } from '../load.ts';
-import type { Output } from '../output.ts';
 import { nameOf, packAndWrite } from '../pack-run.ts';
-import { indent, table } from '../tables.ts';
+import { Interrupt } from '../terminal/interrupt.ts';
+import type { Output } from '../terminal/output.ts';
+import { indent, table } from '../terminal/tables.ts';
 import { compareWays, FLOORS, type WayRow } from '../ways.ts';
 import { compareDeciders, type DeciderRow, decidersTable } from './deciders.ts';
 import { demoFleet } from './fleet.ts';
@@ -20,7 +19,7 @@ import { ASKING, measuredFleet, type StreamedRequest, SURE, stream } from './str
 
 /** What is shown, and on what. */
 export interface PlayOptions {
-  readonly loaded: LoadedModel;
+  readonly loaded: Network;
   /** Samples that rank and repair, and those that measure mixes of levels. */
   readonly calibration: Dataset;
   readonly validation: Dataset;
@@ -139,7 +138,7 @@ async function pack(options: PlayOptions, dir: string, output: Output) {
     loaded,
     { calibration, validation },
     {
-      ...{ out: dir, chart: `${dir}.svg`, name: nameOf(loaded.path), block, seed },
+      ...{ out: dir, chart: `${dir}.svg`, name: nameOf(loaded.name), block, seed },
       criterion: findCriterion(criterion),
       ratios: RATIOS,
       variants: VARIANTS,

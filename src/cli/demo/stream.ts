@@ -21,7 +21,7 @@ import {
   type RunPlan,
 } from '../../run/index.ts';
 import { formatSeconds, must } from '../../util/index.ts';
-import type { Output } from '../output.ts';
+import type { Output } from '../terminal/output.ts';
 import { withLink } from './fleet.ts';
 
 /** Running devices, whatever joins them. */

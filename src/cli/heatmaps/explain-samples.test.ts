@@ -1,5 +1,6 @@
 // Which samples are explained and how: on a linear network, where gradient x input is weight x input.
 import { describe, expect, it } from 'vitest';
+import type { Network } from '../../app/network.ts';
 import type { Dataset } from '../../data/index.ts';
 import { describeClassifier } from '../../evaluate/index.ts';
 import { CRITERIA, findCriterion, isAttribution } from '../../explain/index.ts';
@@ -12,7 +13,6 @@ import {
   modelCosts,
 } from '../../onnx/index.ts';
 import { BedsideError, Random } from '../../util/index.ts';
-import type { LoadedModel } from '../load.ts';
 import { explainedSamples, meaningOf, type SampleRequest, softmax } from './explain-samples.ts';
 
 const LENGTH = 6;
@@ -158,12 +158,12 @@ function linear({ batch, last }: { batch?: number; last?: string } = {}): Model 
   return builder.model();
 }
 
-function loaded(model: Model): LoadedModel {
+function loaded(model: Model): Network {
   const path = 'linear.onnx';
   const classifier = describeClassifier(model, path);
   return {
-    path,
-    model,
+    name: path,
+    original: model,
     canonical: canonicalModel(model),
     unmerged: model,
     classifier,

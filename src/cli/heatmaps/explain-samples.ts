@@ -1,4 +1,6 @@
 // The samples to draw: some of each class, each explained down to its input, with the network's probabilities.
+
+import type { Network } from '../../app/index.ts';
 import { type Dataset, selectIndices, subset } from '../../data/index.ts';
 import { createSession } from '../../engine/index.ts';
 import { batchFeeds } from '../../evaluate/index.ts';
@@ -7,7 +9,6 @@ import type { Model } from '../../onnx/index.ts';
 import { calibrationBatches } from '../../prune/index.ts';
 import { beatGeometry, type Explained, predicted } from '../../report/index.ts';
 import { assertFiniteRows, must, Random } from '../../util/index.ts';
-import type { LoadedModel } from '../load.ts';
 
 /** What is explained, and how. */
 export interface SampleRequest {
@@ -26,7 +27,7 @@ export interface SampleRequest {
  * @throws BedsideError as `attribute` and `calibrationBatches`
  */
 export async function explainedSamples(
-  loaded: LoadedModel,
+  loaded: Network,
   dataset: Dataset,
   request: SampleRequest,
 ): Promise<Explained[]> {
@@ -37,7 +38,7 @@ export async function explainedSamples(
   const chosen = subset(dataset, inWholeBatches(indices, loaded.classifier.fixedBatch));
   const probabilities = await probabilitiesOf(loaded, chosen, request);
   const { calibration, batch } = calibrationBatches(loaded.canonical, chosen, {
-    name: loaded.path,
+    name: loaded.name,
     batch: request.batch,
   });
 
@@ -48,7 +49,7 @@ export async function explainedSamples(
   await attribute(
     {
       model: loaded.canonical,
-      modelName: loaded.path,
+      modelName: loaded.name,
       calibration,
       random: new Random(seed),
       target,
@@ -103,15 +104,15 @@ export function meaningOf({ spec }: AttributionCriterion): Explained['criterion'
  * softmax.
  */
 async function probabilitiesOf(
-  { model, path, classifier }: LoadedModel,
+  { original, name, classifier }: Network,
   dataset: Dataset,
   { batch: wanted, threads }: SampleRequest,
 ): Promise<Float64Array[]> {
   const batch = classifier.fixedBatch ?? wanted;
-  const read = endsInProbabilities(model, classifier.output)
+  const read = endsInProbabilities(original, classifier.output)
     ? (row: readonly number[]) => Float64Array.from(row)
     : softmax;
-  const session = await createSession(model, { name: path, threads });
+  const session = await createSession(original, { name, threads });
   const rows: Float64Array[] = [];
   try {
     for (let first = 0; first < dataset.size; first += batch) {
@@ -123,7 +124,7 @@ async function probabilitiesOf(
         data as Float32Array,
         count,
         classes,
-        (i) => `${path}: the scores of sample ${first + i}`,
+        (i) => `${name}: the scores of sample ${first + i}`,
       );
       for (let i = 0; i < count; i++) {
         rows.push(read(Array.from(data.subarray(i * classes, (i + 1) * classes), Number)));

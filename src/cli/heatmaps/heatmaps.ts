@@ -1,11 +1,11 @@
 // The folder that `explain --heatmaps` writes: a picture for each sample, one of the channel scores, and a page of all.
 import { basename, join } from 'node:path';
+import type { Network } from '../../app/index.ts';
 import type { Dataset } from '../../data/index.ts';
 import type { Criterion, LayerScores } from '../../explain/index.ts';
 import { drawAll, indexPage, layersPicture, pictureKind, sectionsOf } from '../../report/index.ts';
 import { writeFileAtomic } from '../../util/index.ts';
-import type { LoadedModel } from '../load.ts';
-import type { Output } from '../output.ts';
+import type { Output } from '../terminal/output.ts';
 import { explainedSamples, type SampleRequest } from './explain-samples.ts';
 import { assertHeatmaps, type HeatmapOptions } from './options.ts';
 
@@ -36,13 +36,13 @@ type RunOptions = Pick<SampleRequest, 'batch' | 'threads' | 'seed'>;
  * @throws BedsideError as `assertHeatmaps`; E_UNSUPPORTED for samples that are neither images nor traces
  */
 export async function planHeatmaps(
-  loaded: LoadedModel,
+  loaded: Network,
   options: HeatmapOptions & RunOptions & { readonly criterion: Criterion },
 ): Promise<PlannedHeatmaps | undefined> {
   const { heatmaps: folder, heatmapSamples: perClass, batch, threads, seed } = options;
   if (folder === undefined) return undefined;
   const criterion = await assertHeatmaps(folder, options.criterion);
-  const kind = pictureKind(loaded.classifier.sampleShape, loaded.path);
+  const kind = pictureKind(loaded.classifier.sampleShape, loaded.name);
   return {
     async write(dataset, { target, layers, samples }, output) {
       const drawn = await output.during('heatmaps', async (progress) => {
@@ -62,7 +62,7 @@ export async function planHeatmaps(
       await writeFileAtomic(
         index,
         indexPage({
-          title: `What ${basename(loaded.path)} looks at`,
+          title: `What ${basename(loaded.name)} looks at`,
           lead,
           sections: sectionsOf(drawn, dataset),
           layers: 'layers.svg',

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { type AttributionCriterion, CRITERIA, type Criterion, isAttribution } from '../../explain/index.ts';
 import { assertWritable, BedsideError } from '../../util/index.ts';
-import { count } from '../options.ts';
+import { count } from '../options/numbers.ts';
 
 /** What `addHeatmapOptions` adds. */
 export interface HeatmapOptions {

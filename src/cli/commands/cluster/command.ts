@@ -9,10 +9,10 @@ import {
   readClusterStatus,
 } from '../../../app/index.ts';
 import { examples } from '../../command-line.ts';
-import { Interrupt } from '../../interrupt.ts';
+import { addCommon, type CommonOptions } from '../../options/common.ts';
 import { addNats, type NatsOptions } from '../../options/nats.ts';
-import { addCommon, type CommonOptions } from '../../options.ts';
-import { Output } from '../../output.ts';
+import { Interrupt } from '../../terminal/interrupt.ts';
+import { Output } from '../../terminal/output.ts';
 import { addInit, DEFAULT_DIR, DIR } from './init.ts';
 import { describeAdded, describeServer, describeStatus } from './text.ts';
 

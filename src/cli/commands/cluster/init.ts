@@ -3,8 +3,9 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { CLUSTER_DEFAULTS, initCluster, renewCluster } from '../../../app/index.ts';
 import { BedsideError } from '../../../util/index.ts';
 import { examples } from '../../command-line.ts';
-import { addCommon, type CommonOptions, names } from '../../options.ts';
-import { Output } from '../../output.ts';
+import { addCommon, type CommonOptions } from '../../options/common.ts';
+import { names } from '../../options/numbers.ts';
+import { Output } from '../../terminal/output.ts';
 import { describeNewCluster, describeRenewed } from './text.ts';
 
 /** The folder of a cluster, and where it is unless given. */

@@ -3,7 +3,7 @@ import { relative } from 'node:path';
 import type { ClusterStatus, NewCluster, ServerState } from '../../../app/index.ts';
 import type { Renewed, WrittenCluster } from '../../../run/index.ts';
 import { formatBytes, formatSeconds } from '../../../util/index.ts';
-import { table } from '../../tables.ts';
+import { table } from '../../terminal/tables.ts';
 import { describeFleet } from '../fleet/text.ts';
 
 const short = (path: string): string => relative('.', path) || path;

@@ -3,10 +3,10 @@ import type { Command } from 'commander';
 import { FleetReader, writeFleetFile } from '../../../app/index.ts';
 import { BedsideError } from '../../../util/index.ts';
 import { examples } from '../../command-line.ts';
-import { Interrupt } from '../../interrupt.ts';
+import { addCommon, type CommonOptions } from '../../options/common.ts';
 import { addNats, type NatsOptions } from '../../options/nats.ts';
-import { addCommon, type CommonOptions } from '../../options.ts';
-import { Output } from '../../output.ts';
+import { Interrupt } from '../../terminal/interrupt.ts';
+import { Output } from '../../terminal/output.ts';
 import { describeFleet } from './text.ts';
 
 interface FleetOptions extends CommonOptions, NatsOptions {

@@ -1,7 +1,7 @@
 // The workers of a fleet as text.
 import type { FleetEntry } from '../../../run/index.ts';
 import { formatBytes, formatCount, formatJoules, formatSeconds } from '../../../util/index.ts';
-import { table } from '../../tables.ts';
+import { table } from '../../terminal/tables.ts';
 
 /** A table of devices with what they hold, and a table of their links. */
 export function describeFleet(entries: readonly FleetEntry[]): string {

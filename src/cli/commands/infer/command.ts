@@ -2,9 +2,12 @@
 import { type Command, Option } from 'commander';
 import {
   BATCH_WINDOW,
+  type DataOptions,
   type InferOptions,
   infer,
   isServerUrl,
+  loadBundle,
+  loadSamples,
   localFleet,
   plannerOf,
   SOLVERS,
@@ -21,22 +24,14 @@ import {
 } from '../../../plan/index.ts';
 import { BedsideError, readTextChecked } from '../../../util/index.ts';
 import { EXIT, examples } from '../../command-line.ts';
-import { Interrupt } from '../../interrupt.ts';
-import { loadData } from '../../load.ts';
 import { measureProposals } from '../../measured-levels.ts';
-import { openedBundle } from '../../opened-bundle.ts';
+import { addCommon, type CommonOptions } from '../../options/common.ts';
+import { addData } from '../../options/data.ts';
 import { addCredentials } from '../../options/nats.ts';
-import {
-  addCommon,
-  addData,
-  type CommonOptions,
-  count,
-  type DataOptions,
-  levelList,
-  numberIn,
-} from '../../options.ts';
-import { Output } from '../../output.ts';
+import { count, levelList, numberIn } from '../../options/numbers.ts';
 import { DEFAULT_VALIDATION } from '../../pack-run.ts';
+import { Interrupt } from '../../terminal/interrupt.ts';
+import { Output } from '../../terminal/output.ts';
 import { inferredJson } from './json.ts';
 import { describeInferred } from './text.ts';
 
@@ -153,7 +148,7 @@ async function run(path: string, given: InferCommandOptions): Promise<void> {
   const output = new Output(given);
   assertOptions(given);
   const fleet = given.fleet === undefined ? undefined : await readFleet(given.fleet);
-  const opened = await openedBundle(path, output);
+  const opened = await loadBundle(path, output);
   const { bundle, options } = await measuredFirst(opened, fleet, given, output);
   const control = new AbortController();
   let interrupt: Interrupt | undefined;
@@ -166,7 +161,12 @@ async function run(path: string, given: InferCommandOptions): Promise<void> {
     interrupt.signal.addEventListener('abort', () => control.abort());
   };
   const data = () =>
-    loadData(describeClassifier(bundle.model, path), options, { split: 'test', seed: options.seed }, output);
+    loadSamples(
+      describeClassifier(bundle.model, path),
+      options,
+      { split: 'test', seed: options.seed },
+      output,
+    );
   const { signal } = control;
   try {
     const fabric = options.fabric === 'local' ? undefined : options.fabric;

@@ -1,7 +1,7 @@
 // The answers of a bundle, and what they cost, as text.
 import type { InferResult } from '../../../app/index.ts';
 import { formatBytes, formatPercent, formatSeconds, plainLine } from '../../../util/index.ts';
-import { indent, table } from '../../tables.ts';
+import { indent, table } from '../../terminal/tables.ts';
 
 /** The result of a run: its figures, what happened meanwhile, and a table of devices. */
 export function describeInferred(result: InferResult): string {

@@ -3,10 +3,11 @@ import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import { runWorker, type WorkerEvent, type WorkerSettings } from '../../../app/index.ts';
 import { examples } from '../../command-line.ts';
-import { Interrupt } from '../../interrupt.ts';
+import { addCommon, type CommonOptions } from '../../options/common.ts';
 import { addNats, type NatsOptions } from '../../options/nats.ts';
-import { addCommon, type CommonOptions, count, numberIn } from '../../options.ts';
-import { Output } from '../../output.ts';
+import { count, numberIn } from '../../options/numbers.ts';
+import { Interrupt } from '../../terminal/interrupt.ts';
+import { Output } from '../../terminal/output.ts';
 
 type WorkerOptions = CommonOptions & NatsOptions & WorkerSettings;
 

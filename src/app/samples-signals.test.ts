@@ -3,10 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Output } from '../cli/terminal/output.ts';
 import { writeRecord } from '../data/test-support/wfdb-record.ts';
 import { GraphBuilder, saveModel } from '../onnx/index.ts';
-import { loadClassifier, loadData } from './load.ts';
-import { Output } from './output.ts';
+import { loadNetwork } from './network.ts';
+import { loadSamples } from './samples.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -34,18 +35,18 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 it('is what the option says, and stays in the model', async () => {
   const output = new Output({ quiet: true });
-  const plain = await loadClassifier(join(folder, 'm.onnx'));
+  const plain = await loadNetwork(join(folder, 'm.onnx'));
   expect(plain.classifier.samplingRate).toBeUndefined();
   const defaults = { split: 'all', seed: 1 } as const;
-  expect((await loadData(plain.classifier, { data: folder }, defaults, output)).rate).toBe(360);
-  const asked = await loadData(plain.classifier, { data: folder, samplingRate: 100 }, defaults, output);
+  expect((await loadSamples(plain.classifier, { data: folder }, defaults, output)).rate).toBe(360);
+  const asked = await loadSamples(plain.classifier, { data: folder, samplingRate: 100 }, defaults, output);
   expect(asked.rate).toBe(100);
 
-  const told = await loadClassifier(join(folder, 'm.onnx'), { samplingRate: 200 });
+  const told = await loadNetwork(join(folder, 'm.onnx'), { samplingRate: 200 });
   await saveModel(told.canonical, join(folder, 'told.onnx'));
-  const { classifier } = await loadClassifier(join(folder, 'told.onnx'));
+  const { classifier } = await loadNetwork(join(folder, 'told.onnx'));
   expect(classifier.samplingRate).toBe(200);
-  const dataset = await loadData(classifier, { data: folder }, defaults, output);
+  const dataset = await loadSamples(classifier, { data: folder }, defaults, output);
   expect(dataset.rate).toBe(200);
   expect(dataset.remarks?.join()).not.toContain('Hz');
 });

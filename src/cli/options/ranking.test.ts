@@ -1,6 +1,7 @@
 // What is said of the choice of criteria.
 import { describe, expect, it } from 'vitest';
-import { criteria, criteriaHelp, unrepairedNote } from './ranking-options.ts';
+import { unrepairedNote } from '../../app/ranking.ts';
+import { criteria, criteriaHelp } from './ranking.ts';
 
 describe('unrepairedNote', () => {
   it('names criteria that count on a repair, where there is none', () => {

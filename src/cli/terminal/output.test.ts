@@ -1,9 +1,9 @@
 // What is said of the data beside a result: once in words, and in the JSON object.
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Bundle } from '../bundle/index.ts';
-import type { Dataset } from '../data/index.ts';
+import type { Bundle } from '../../bundle/index.ts';
+import type { Dataset } from '../../data/index.ts';
+import { tellOtherDraws } from '../pack-run.ts';
 import { Output } from './output.ts';
-import { tellOtherDraws } from './pack-run.ts';
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -34,12 +34,12 @@ describe('Output', () => {
         output.remark('something was assumed');
         output.skip(skipped);
       }
-      output.beside('signals', { rate: 360 });
+      output.signals({ rate: 360, leads: { MLII: 2 } });
       output.result({ n: 3 });
     });
     expect(JSON.parse(out)).toEqual({
       n: 3,
-      signals: { rate: 360 },
+      signals: { rate: 360, leads: { MLII: 2 } },
       remarks: ['something was assumed'],
       skipped: [skipped],
     });

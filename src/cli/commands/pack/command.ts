@@ -1,10 +1,23 @@
 // `bedside pack`: one network at any mix of levels as a folder, with measured mixes; or one more measured mix of one.
 import type { Command } from 'commander';
-import { checkLevels } from '../../bundle/index.ts';
-import { assertPrunable, findGroups } from '../../channels/index.ts';
-import { PACK_RATIOS, type PackedModel } from '../../pack/index.ts';
-import { type CriterionChoice, detectBlock } from '../../prune/index.ts';
-import { describeUncounted, frontierRows, levelsText, measureWord, shownRows } from '../../report/index.ts';
+import {
+  DEFAULT_PER_CLASS,
+  type EngineOptions,
+  isBundle,
+  loadBundle,
+  loadNetwork,
+} from '../../../app/index.ts';
+import { checkLevels } from '../../../bundle/index.ts';
+import { assertPrunable, findGroups } from '../../../channels/index.ts';
+import { PACK_RATIOS, type PackedModel } from '../../../pack/index.ts';
+import { type CriterionChoice, detectBlock } from '../../../prune/index.ts';
+import {
+  describeUncounted,
+  frontierRows,
+  levelsText,
+  measureWord,
+  shownRows,
+} from '../../../report/index.ts';
 import {
   assertWritable,
   BedsideError,
@@ -12,24 +25,13 @@ import {
   formatPercent,
   formatSeconds,
   plainLine,
-} from '../../util/index.ts';
-import { isBundle } from '../bundle-mix.ts';
-import { examples } from '../command-line.ts';
-import { frontierTable } from '../frontier-table.ts';
-import { loadClassifier } from '../load.ts';
-import { openedBundle } from '../opened-bundle.ts';
-import {
-  addCommon,
-  addData,
-  addRun,
-  type CommonOptions,
-  count,
-  DEFAULT_PER_CLASS,
-  levelList,
-  type RunOptions,
-  ratios,
-} from '../options.ts';
-import { Output } from '../output.ts';
+} from '../../../util/index.ts';
+import { examples } from '../../command-line.ts';
+import { frontierTable } from '../../frontier-table.ts';
+import { addCommon, addRun, type CommonOptions } from '../../options/common.ts';
+import { addData } from '../../options/data.ts';
+import { count, levelList, ratios } from '../../options/numbers.ts';
+import { criteriaHelp, criterionChoiceOption } from '../../options/ranking.ts';
 import {
   assertBundleFolder,
   certifyAndWrite,
@@ -39,12 +41,12 @@ import {
   nameOf,
   type PackResult,
   packAndWrite,
-} from '../pack-run.ts';
-import { criteriaHelp, criterionChoiceOption } from '../ranking-options.ts';
-import { jsonScoreRemarks, sayScoreRemarks } from '../score-remarks.ts';
-import { indent, table } from '../tables.ts';
+} from '../../pack-run.ts';
+import { Output } from '../../terminal/output.ts';
+import { jsonScoreRemarks, sayScoreRemarks } from '../../terminal/score-remarks.ts';
+import { indent, table } from '../../terminal/tables.ts';
 
-interface PackCommandOptions extends CommonOptions, RunOptions, DrawOptions {
+interface PackCommandOptions extends CommonOptions, EngineOptions, DrawOptions {
   readonly out?: string;
   readonly name?: string;
   readonly criterion: CriterionChoice;
@@ -154,7 +156,7 @@ async function pack(path: string, options: PackCommandOptions): Promise<void> {
   const levels = levelRatios(options);
   await assertBundleFolder(out);
   await assertWritable(chart);
-  const loaded = await loadClassifier(path, options);
+  const loaded = await loadNetwork(path, options);
   assertPrunable(findGroups(loaded.canonical), path);
   const { batch, threads, seed, variants, maxPositions, criterion, name = nameOf(path) } = options;
   const block = options.block ?? detectBlock();
@@ -326,7 +328,7 @@ async function certify(
       hint: 'name a folder that `bedside pack` wrote',
     });
   }
-  const bundle = await openedBundle(path, output);
+  const bundle = await loadBundle(path, output);
   checkLevels(bundle.manifest, levels);
   const { variant, index, manifest } = await certifyAndWrite(
     bundle,

@@ -1,6 +1,6 @@
 // What is to be known of a ranking, where its scores are told: beside the table for people, in two fields for programs.
-import type { ScoreRemark } from '../prune/index.ts';
-import { plainLine } from '../util/index.ts';
+import type { ScoreRemark } from '../../prune/index.ts';
+import { plainLine } from '../../util/index.ts';
 import type { Output } from './output.ts';
 
 /** Under --json: each as a sentence among `remarks`, and all as they are in the field that is returned. */

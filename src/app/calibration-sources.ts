@@ -1,4 +1,5 @@
 // What `compare --local` compares: samples for scoring from the local mix, from everybody alike, and from the wrong mix.
+
 import {
   classPrior,
   type Dataset,
@@ -10,13 +11,13 @@ import {
 import type { Classifier } from '../evaluate/index.ts';
 import type { CalibrationDraw } from '../prune/index.ts';
 import { BedsideError, Random } from '../util/index.ts';
-import { mixing } from './class-mix.ts';
-import { type DrawnSets, loadData, type TwoSetsOptions, withoutUsed } from './load.ts';
-import type { Output } from './output.ts';
-import type { TargetOption } from './ranking-options.ts';
+import { priorWeighting } from './class-prior.ts';
+import type { TargetOption } from './ranking.ts';
+import type { Journal } from './reporter.ts';
+import { type DrawnSets, loadSamples, type TwoSetsOptions, withoutUsed } from './samples.ts';
 
 /** The draws of all three, in words, and what is left to measure on. */
-export interface LocalMixes {
+export interface CalibrationSources {
   readonly draws: readonly CalibrationDraw[];
   readonly test: Dataset;
   /** What each is. */
@@ -32,53 +33,57 @@ export interface LocalMixes {
  *   reverse, the largest for the class that has the smallest.
  * @throws BedsideError E_USAGE when no option says what is local; E_DATA when there is nothing to be wrong with
  */
-export async function localMixes(
+export async function calibrationSources(
   classifier: Classifier,
   options: TwoSetsOptions & { readonly target?: TargetOption },
   sets: DrawnSets,
   seeds: readonly number[],
-  output: Output,
-): Promise<LocalMixes> {
+  journal: Journal,
+): Promise<CalibrationSources> {
   assertLocal(options);
-  const pool = await wholePool(classifier, options, seeds[0] ?? 1, output);
+  const pool = await wholePool(classifier, options, seeds[0] ?? 1, journal);
   const draws: CalibrationDraw[] = [];
-  let words: LocalMixes['words'] | undefined;
+  let words: CalibrationSources['words'] | undefined;
   for (const [i, local] of sets.draws.entries()) {
     const seed = seeds[i] ?? 1;
     const all = Array.from({ length: classifier.classes }, (_, label) => label);
     const shares = sets.shares ?? ownMix(pool, local, (origin) => options.records?.includes(origin) ?? false);
     const uniform = alike(pool, all, local.size, seed);
     const wrong = wrongMix(pool, local, shares, options, seed);
-    words ??= { local: sayLocal(options), uniform: 'all classes alike, from everybody', wrong: wrong.words };
+    words ??= {
+      local: describeLocal(options),
+      uniform: 'all classes alike, from everybody',
+      wrong: wrong.words,
+    };
     draws.push(
-      { mix: 'local', calibration: local, ...mixing(local, shares, options.target), seed },
-      { mix: 'uniform', calibration: uniform, ...mixing(uniform, undefined, options.target), seed },
+      { mix: 'local', calibration: local, ...priorWeighting(local, shares, options.target), seed },
+      { mix: 'uniform', calibration: uniform, ...priorWeighting(uniform, undefined, options.target), seed },
       {
         mix: 'wrong',
         calibration: wrong.samples,
-        ...mixing(wrong.samples, wrong.shares, options.target),
+        ...priorWeighting(wrong.samples, wrong.shares, options.target),
         seed,
       },
     );
   }
   if (!words) throw new BedsideError('E_INTERNAL', 'internal: no draw of local samples');
   const calibrations = draws.map(({ calibration }) => calibration);
-  return { draws, test: withoutUsed(sets.test, calibrations, output), words };
+  return { draws, test: withoutUsed(sets.test, calibrations, journal), words };
 }
 
 /** @throws BedsideError E_USAGE */
-export function assertLocal({ records, classMix, classes }: TwoSetsOptions): void {
-  if (records || classMix || classes) return;
+export function assertLocal({ records, classPrior, classes }: TwoSetsOptions): void {
+  if (records || classPrior || classes) return;
   throw new BedsideError('E_USAGE', '--local needs to know what is local', {
     hint: 'add --class-mix N:.9,V:.1, --classes 0,2 or --records 208',
   });
 }
 
-function sayLocal({ records, classMix, classes }: TwoSetsOptions): string {
+function describeLocal({ records, classPrior, classes }: TwoSetsOptions): string {
   const parts = [
-    records && `records ${records.join(', ')}${classMix ? '' : ' in their own mix'}`,
+    records && `records ${records.join(', ')}${classPrior ? '' : ' in their own mix'}`,
     classes && `classes ${classes.join(', ')} alike`,
-    classMix && `mix ${[...classMix].map(([name, share]) => `${name}:${share}`).join(', ')}`,
+    classPrior && `mix ${[...classPrior].map(([name, share]) => `${name}:${share}`).join(', ')}`,
   ];
   return parts.filter(Boolean).join(', ');
 }
@@ -88,15 +93,15 @@ async function wholePool(
   classifier: Classifier,
   options: TwoSetsOptions,
   seed: number,
-  output: Output,
+  journal: Journal,
 ): Promise<Dataset> {
   const { split, perClass: _, limit: __, classes: ___, records: ____, testLimit: _____, ...common } = options;
   if (await isUnsplitArchive(common.data)) {
-    const all = await loadData(classifier, common, { split: 'all', seed }, output);
+    const all = await loadSamples(classifier, common, { split: 'all', seed }, journal);
     return splitInTwo(all, 1 / 3, seed)[0];
   }
   const rest = { ...common, ...(split === undefined ? {} : { split }) };
-  return loadData(classifier, rest, { split: 'local', seed }, output);
+  return loadSamples(classifier, rest, { split: 'local', seed }, journal);
 }
 
 function wrongMix(

@@ -1,5 +1,5 @@
-// Loads what commands work on: a model with its interface, and the samples that options ask for.
-import { createHash } from 'node:crypto';
+// The samples that a use case reads: one set, or samples to score with and others to measure on.
+
 import {
   countIdentical,
   type Dataset,
@@ -11,70 +11,11 @@ import {
   splitInTwo,
   subset,
 } from '../data/index.ts';
-import { withEngineShapes } from '../engine/index.ts';
-import { type Classifier, describeClassifier, SAMPLING_RATE } from '../evaluate/index.ts';
-import {
-  assertFiniteWeights,
-  canonicalModel,
-  loadModel,
-  type Model,
-  type ModelCosts,
-  modelCosts,
-  unmergedModel,
-  withMetadata,
-  withSqueezeAxes,
-} from '../onnx/index.ts';
-import { BedsideError, must, RegularFile } from '../util/index.ts';
-import { type ClassMixOptions, inMix, sharesOf } from './class-mix.ts';
+import type { Classifier } from '../evaluate/index.ts';
+import { BedsideError, must } from '../util/index.ts';
+import { type ClassPriorOptions, priorShares, samplesInPrior } from './class-prior.ts';
 import { type DataOptions, DEFAULT_PER_CLASS } from './options.ts';
-import type { Output } from './output.ts';
-
-/** A classifier from a file. */
-export interface LoadedModel {
-  readonly path: string;
-  /** As the file has it, with the engine's shapes where no rule gives any. */
-  readonly model: Model;
-  /** Constants folded, every node named, batch normalisation merged. */
-  readonly canonical: Model;
-  /** The same before batch normalisation was merged. */
-  readonly unmerged: Model;
-  readonly classifier: Classifier;
-  /** Of the model as the file has it. */
-  readonly costs: ModelCosts;
-}
-
-/**
- * Loads a classifier. A sampling rate that is given becomes part of it, so that what is made of it says it as well.
- * @throws BedsideError E_FILE; E_MODEL, also for weights that are not finite; E_UNSUPPORTED when it is not a classifier;
- *   as `withEngineShapes`
- */
-export async function loadClassifier(
-  path: string,
-  { samplingRate }: { readonly samplingRate?: number } = {},
-): Promise<LoadedModel> {
-  const stored = withSqueezeAxes(await withEngineShapes(await loadModel(path), path));
-  const model =
-    samplingRate === undefined ? stored : withMetadata(stored, SAMPLING_RATE, String(samplingRate));
-  const classifier = describeClassifier(model, path);
-  assertFiniteWeights(model, path);
-  const unmerged = unmergedModel(model);
-  const canonical = canonicalModel(unmerged);
-  // Folding may leave float32.
-  assertFiniteWeights(canonical, path);
-  return { path, model, canonical, unmerged, classifier, costs: modelCosts(model) };
-}
-
-/** SHA-256 of a file, in hexadecimal. */
-export async function hashFile(path: string): Promise<string> {
-  const file = await RegularFile.open(path, 'file');
-  try {
-    const hash = createHash('sha256');
-    for await (const piece of file.pieces(0, file.size)) hash.update(piece);
-    return hash.digest('hex');
-  } finally {
-    await file.close();
-  }
-}
+import type { Journal } from './reporter.ts';
 
 /** Which samples, where the options do not say. */
 export interface DataDefaults {
@@ -88,15 +29,15 @@ export interface DataDefaults {
  * Reads the samples that the options ask for, as the model reads them.
  * @throws BedsideError as `openDataset`
  */
-export async function loadData(
+export async function loadSamples(
   classifier: Classifier,
   options: DataOptions,
   defaults: DataDefaults,
-  output: Output,
+  journal: Journal,
 ): Promise<Dataset> {
   const { perClass = options.limit === undefined ? defaults.perClass : undefined } = options;
   const open = (limit: number | undefined): Promise<Dataset> =>
-    output.during(`reading ${options.data}`, (progress) =>
+    journal.during(`reading ${options.data}`, (progress) =>
       openDataset(options.data, {
         sampleShape: classifier.sampleShape,
         classes: classifier.classes,
@@ -122,7 +63,7 @@ export async function loadData(
     const limit = perClass * classifier.classes;
     return subset(whole, selectIndices(whole.size, undefined, { limit, seed: defaults.seed }, whole.name));
   });
-  tellRead(dataset, output);
+  remarkRead(dataset, journal);
   return dataset;
 }
 
@@ -141,7 +82,7 @@ export interface DrawnSets extends TwoSets {
 }
 
 /** Options of commands that score and measure. */
-export interface TwoSetsOptions extends DataOptions, ClassMixOptions {
+export interface TwoSetsOptions extends DataOptions, ClassPriorOptions {
   readonly testLimit?: number;
 }
 
@@ -149,15 +90,15 @@ export interface TwoSetsOptions extends DataOptions, ClassMixOptions {
  * Reads both sets: calibration from the local split (or that of --split) and limited, the rest from the test split, without
  * samples of the calibration. Archives without splits are divided, whatever --split says: a third (by class and seed) for
  * calibration, the others for measuring.
- * @throws BedsideError as `openDataset`; as `sharesOf` and `inMix`
+ * @throws BedsideError as `openDataset`; as `priorShares` and `samplesInPrior`
  */
 export async function loadTwoSets(
   classifier: Classifier,
   options: TwoSetsOptions,
   seed: number,
-  output: Output,
+  journal: Journal,
 ): Promise<TwoSets> {
-  const { calibration, test, shares } = await loadDraws(classifier, options, [seed], output);
+  const { calibration, test, shares } = await loadDraws(classifier, options, [seed], journal);
   return { calibration, test, shares };
 }
 
@@ -170,44 +111,44 @@ export async function loadDraws(
   classifier: Classifier,
   options: TwoSetsOptions,
   seeds: readonly number[],
-  output: Output,
+  journal: Journal,
 ): Promise<DrawnSets> {
   const [seed = 1] = seeds;
   if (await isUnsplitArchive(options.data)) {
     const { perClass, limit, split, ...rest } = options;
-    const all = await loadData(classifier, rest, { split: 'all', seed }, output);
+    const all = await loadSamples(classifier, rest, { split: 'all', seed }, journal);
     const [local, test] = splitInTwo(all, 1 / 3, seed);
     const wanted = perClass ?? (limit === undefined && local.labels ? DEFAULT_PER_CLASS : undefined);
-    output.note('the data has no local and test split: a third was set apart for scoring');
-    if (split !== undefined) output.remark(`--split ${split} chose nothing: the data has no splits`);
+    journal.note('the data has no local and test split: a third was set apart for scoring');
+    if (split !== undefined) journal.remark(`--split ${split} chose nothing: the data has no splits`);
     const draws = seeds.map((one) => {
       const selection = { perClass: wanted, limit, seed: one };
       return subset(local, selectIndices(local.size, local.labels, selection, local.name));
     });
-    noteLeftOver(classifier, draws, output);
-    return drawnSets(draws, limited(test, options.testLimit, seed), options, output);
+    noteLeftOver(classifier, draws, journal);
+    return drawnSets(draws, limited(test, options.testLimit, seed), options, journal);
   }
   const draws: Dataset[] = [];
   for (const one of seeds) {
     const defaults = { split: 'local', seed: one, perClass: DEFAULT_PER_CLASS } as const;
-    draws.push(await loadData(classifier, options, defaults, output));
+    draws.push(await loadSamples(classifier, options, defaults, journal));
   }
   const { split: _, perClass: __, limit: ___, testLimit, ...rest } = options;
   // Enough for the limit even if every sample for scoring is among them.
   const scoring = draws.reduce((sum, { size }) => sum + size, 0);
   const enough = testLimit === undefined ? {} : { limit: testLimit + scoring };
-  const all = await loadData(classifier, { ...rest, ...enough }, { split: 'test', seed }, output);
-  const test = withoutUsed(all, draws, output);
-  noteLeftOver(classifier, draws, output);
-  return drawnSets(draws, limited(test, testLimit, seed), options, output);
+  const all = await loadSamples(classifier, { ...rest, ...enough }, { split: 'test', seed }, journal);
+  const test = withoutUsed(all, draws, journal);
+  noteLeftOver(classifier, draws, journal);
+  return drawnSets(draws, limited(test, testLimit, seed), options, journal);
 }
 
 /** Says how many samples a batch that the model fixes leaves over: scoring runs whole batches. */
-export function noteLeftOver({ fixedBatch }: Classifier, draws: readonly Dataset[], output: Output): void {
+export function noteLeftOver({ fixedBatch }: Classifier, draws: readonly Dataset[], journal: Journal): void {
   const [draw] = draws;
   const left = fixedBatch === undefined || !draw ? 0 : draw.size % fixedBatch;
   if (left === 0 || left === draw?.size) return;
-  output.remark(
+  journal.remark(
     `the model fixes a batch of ${fixedBatch}: ${left} of ${draw?.size} samples for scoring are left over, and not scored with`,
   );
 }
@@ -215,13 +156,13 @@ export function noteLeftOver({ fixedBatch }: Classifier, draws: readonly Dataset
 function drawnSets(
   draws: readonly Dataset[],
   test: Dataset,
-  { classMix }: TwoSetsOptions,
-  output: Output,
+  { classPrior }: TwoSetsOptions,
+  journal: Journal,
 ): DrawnSets {
-  tellIdentical(draws, test, output);
-  const shares = classMix && sharesOf(classMix, test.classNames);
-  const chosen = shares ? draws.map((draw) => (draw.labels ? inMix(draw, shares) : draw)) : draws;
-  const measured = shares && test.labels ? inMix(test, shares) : test;
+  remarkIdentical(draws, test, journal);
+  const shares = classPrior && priorShares(classPrior, test.classNames);
+  const chosen = shares ? draws.map((draw) => (draw.labels ? samplesInPrior(draw, shares) : draw)) : draws;
+  const measured = shares && test.labels ? samplesInPrior(test, shares) : test;
   return { calibration: must(chosen[0], 'a draw of samples'), draws: chosen, test: measured, shares };
 }
 
@@ -234,7 +175,7 @@ function limited(dataset: Dataset, limit: number | undefined, seed: number): Dat
  * What is left to measure on when the samples that score are taken away: there are such where both come from one split.
  * @throws BedsideError E_DATA when nothing is left
  */
-export function withoutUsed(test: Dataset, draws: readonly Dataset[], output: Output): Dataset {
+export function withoutUsed(test: Dataset, draws: readonly Dataset[], journal: Journal): Dataset {
   const rest = indicesOutside(test, draws);
   if (rest.length === test.size) return test;
   const what = test.kind === 'images' ? 'images' : 'samples';
@@ -250,15 +191,15 @@ export function withoutUsed(test: Dataset, draws: readonly Dataset[], output: Ou
       },
     );
   }
-  output.note(`${test.size - rest.length} ${what} that scoring uses are left out of the measurement`);
+  journal.note(`${test.size - rest.length} ${what} that scoring uses are left out of the measurement`);
   return subset(test, rest);
 }
 
 /** Says how many samples that measure have the very numbers of one that scores: copies, which measure nothing new. */
-export function tellIdentical(scoring: readonly Dataset[], measured: Dataset, output: Output): void {
+export function remarkIdentical(scoring: readonly Dataset[], measured: Dataset, journal: Journal): void {
   const count = countIdentical(measured, scoring);
   if (count === 0) return;
-  output.remark(
+  journal.remark(
     `${count} of ${measured.size} samples that are measured on are copies, number for number, of samples that score`,
   );
 }
@@ -268,18 +209,21 @@ const MOST_NAMED = 20;
 const MOST_EXAMPLES = 5;
 
 /** Says what of the data was not read, and what was assumed to read the rest. */
-function tellRead({ skipped, passedOver = [], remarks = [], rate, leads }: Dataset, output: Output): void {
-  for (const { path, reason } of skipped.slice(0, MOST_NAMED)) output.note(`skipped ${path}: ${reason}`);
+function remarkRead(
+  { skipped, passedOver = [], remarks = [], rate, leads }: Dataset,
+  journal: Journal,
+): void {
+  for (const { path, reason } of skipped.slice(0, MOST_NAMED)) journal.note(`skipped ${path}: ${reason}`);
   if (skipped.length > 0) {
     const examples = skipped.slice(0, MOST_EXAMPLES).map(({ path }) => path);
-    output.skip({ reason: 'images that cannot be read', count: skipped.length, examples });
+    journal.skip({ reason: 'images that cannot be read', count: skipped.length, examples });
   }
-  for (const entry of passedOver) output.skip(entry);
-  for (const remark of remarks) output.remark(remark);
+  for (const entry of passedOver) journal.skip(entry);
+  for (const remark of remarks) journal.remark(remark);
   if (rate === undefined || leads === undefined) return;
   const told = Object.entries(leads).map(
     ([lead, count]) => `${lead} (${count} ${count === 1 ? 'record' : 'records'})`,
   );
-  output.note(`lead ${told.join(', ')}, ${rate} samples a second`);
-  output.beside('signals', { rate, leads });
+  journal.note(`lead ${told.join(', ')}, ${rate} samples a second`);
+  journal.signals({ rate, leads });
 }

@@ -2,46 +2,47 @@
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { type CriterionChoice, detectBlock, type PruneAmount } from '../../prune/index.ts';
-import type { LayerRepair } from '../../repair/index.ts';
-import { describeUncounted } from '../../report/index.ts';
-import { assertWritable, BedsideError, formatCount, formatPercent, formatSeconds } from '../../util/index.ts';
-import { addMix, assertNoMix, isBundle, type MixOptions } from '../bundle-mix.ts';
-import { addClassMix } from '../class-mix.ts';
-import { examples } from '../command-line.ts';
-import { loadClassifier, loadTwoSets, type TwoSetsOptions } from '../load.ts';
 import {
-  addCommon,
-  addData,
-  addRun,
-  assertData,
-  type CommonOptions,
-  count,
   DEFAULT_PER_CLASS,
-  macsFraction,
-  type RunOptions,
-  ratio,
-} from '../options.ts';
-import { Output } from '../output.ts';
-import { assertBundleOptions, pruneBundle } from '../prune-bundle.ts';
-import { type AutoResult, type PruneResult, pruneAndMeasure } from '../prune-run.ts';
-import {
-  addRanking,
-  criteriaHelp,
-  criterionChoiceOption,
+  type EngineOptions,
+  isBundle,
+  type LevelOptions,
+  loadNetwork,
+  loadTwoSets,
   type RankingOptions,
   rankingOf,
+  type TwoSetsOptions,
   unrepairedNote,
-} from '../ranking-options.ts';
-import { jsonScoreRemarks, sayScoreRemarks } from '../score-remarks.ts';
-import { indent, table } from '../tables.ts';
+} from '../../../app/index.ts';
+import { type CriterionChoice, detectBlock, type PruneAmount } from '../../../prune/index.ts';
+import type { LayerRepair } from '../../../repair/index.ts';
+import { describeUncounted } from '../../../report/index.ts';
+import {
+  assertWritable,
+  BedsideError,
+  formatCount,
+  formatPercent,
+  formatSeconds,
+} from '../../../util/index.ts';
+import { examples } from '../../command-line.ts';
+import { addClassPrior } from '../../options/class-prior.ts';
+import { addCommon, addRun, type CommonOptions } from '../../options/common.ts';
+import { addData, assertData } from '../../options/data.ts';
+import { addLevels, assertNoLevels } from '../../options/levels.ts';
+import { count, macsFraction, ratio } from '../../options/numbers.ts';
+import { addRanking, criteriaHelp, criterionChoiceOption } from '../../options/ranking.ts';
+import { assertBundleOptions, pruneBundle } from '../../prune-bundle.ts';
+import { type AutoResult, type PruneResult, pruneAndMeasure } from '../../prune-run.ts';
+import { Output } from '../../terminal/output.ts';
+import { jsonScoreRemarks, sayScoreRemarks } from '../../terminal/score-remarks.ts';
+import { indent, table } from '../../terminal/tables.ts';
 
 interface PruneCommandOptions
   extends CommonOptions,
-    RunOptions,
+    EngineOptions,
     Omit<TwoSetsOptions, 'data'>,
     RankingOptions,
-    MixOptions {
+    LevelOptions {
   readonly data?: string;
   readonly macs?: number;
   readonly criterion: CriterionChoice;
@@ -81,8 +82,8 @@ export function addPrune(program: Command): void {
       count(4096),
     )
     .option('--test-limit <n>', 'measure on at most this many samples; default all', count());
-  addMix(command);
-  addClassMix(addRanking(command), 'samples for scoring weigh so, and accuracy is for this mix');
+  addLevels(command);
+  addClassPrior(addRanking(command), 'samples for scoring weigh so, and accuracy is for this mix');
   addData(command, {
     split: 'what channels are scored on; default local',
     perClass: `score on at most this many samples of each class; default ${DEFAULT_PER_CLASS}`,
@@ -114,12 +115,12 @@ export function addPrune(program: Command): void {
 
 async function prune(path: string, options: PruneCommandOptions): Promise<void> {
   const output = new Output(options);
-  assertNoMix(path, { levels: options.levels, correction: options.correction });
+  assertNoLevels(path, { levels: options.levels, correction: options.correction });
   assertData(options, 'prune');
   const amount = amountOf(options);
   await assertOther(path, options.out);
   await assertWritable(options.out);
-  const loaded = await loadClassifier(path, options);
+  const loaded = await loadNetwork(path, options);
   if (options.macs !== undefined) {
     for (const line of describeUncounted(loaded.costs.uncounted))
       output.note(`--macs ${options.macs}: ${line}`);

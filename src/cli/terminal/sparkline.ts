@@ -1,5 +1,5 @@
 // A row of numbers as a row of blocks.
-import { largest } from '../util/index.ts';
+import { largest } from '../../util/index.ts';
 
 const BLOCKS = '▁▂▃▄▅▆▇█';
 

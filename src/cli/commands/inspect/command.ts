@@ -1,7 +1,8 @@
 // `bedside inspect`: what a model is made of, which channels can go, and what it costs.
 import type { Command } from 'commander';
-import { findGroups, type Grouping } from '../../channels/index.ts';
-import { withEngineShapes } from '../../engine/index.ts';
+import { isBundle } from '../../../app/index.ts';
+import { findGroups, type Grouping } from '../../../channels/index.ts';
+import { withEngineShapes } from '../../../engine/index.ts';
 import {
   canonicalModel,
   ELEM,
@@ -14,16 +15,15 @@ import {
   type Stage,
   type Uncounted,
   type Value,
-} from '../../onnx/index.ts';
-import { describeUncounted } from '../../report/index.ts';
-import { BedsideError, formatBytes, formatCount, formatPercent, plainLine } from '../../util/index.ts';
-import { isBundle } from '../bundle-mix.ts';
-import { examples } from '../command-line.ts';
-import { inspectBundle } from '../inspect-bundle.ts';
-import { type LayerRow, layerRows } from '../inspect-layers.ts';
-import { addCommon, type CommonOptions } from '../options.ts';
-import { Output } from '../output.ts';
-import { indent, table } from '../tables.ts';
+} from '../../../onnx/index.ts';
+import { describeUncounted } from '../../../report/index.ts';
+import { BedsideError, formatBytes, formatCount, formatPercent, plainLine } from '../../../util/index.ts';
+import { examples } from '../../command-line.ts';
+import { inspectBundle } from '../../inspect-bundle.ts';
+import { type LayerRow, layerRows } from '../../inspect-layers.ts';
+import { addCommon, type CommonOptions } from '../../options/common.ts';
+import { Output } from '../../terminal/output.ts';
+import { indent, table } from '../../terminal/tables.ts';
 
 /** Adds the command to the program. */
 export function addInspect(program: Command): void {

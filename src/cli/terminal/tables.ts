@@ -1,5 +1,5 @@
 // Plain aligned tables: no lines, no colours, numbers to the right.
-import { plainLine } from '../util/index.ts';
+import { plainLine } from '../../util/index.ts';
 
 const GAP = '  ';
 

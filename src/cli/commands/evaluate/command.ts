@@ -1,40 +1,39 @@
 // `bedside evaluate`: accuracy, recall of each class and time of a model on labelled samples.
 import type { Command } from 'commander';
-import { type Classifier, describeClassifier, evaluate } from '../../evaluate/index.ts';
-import { type Model, modelCosts, type Uncounted } from '../../onnx/index.ts';
-import { describeUncounted } from '../../report/index.ts';
-import { formatCount, formatPercent, formatSeconds, plainLine } from '../../util/index.ts';
 import {
-  addMix,
-  assertNoMix,
-  isBundle,
-  type MixOptions,
-  mixFacts,
-  mixOf,
-  sayMix as sayLevels,
-} from '../bundle-mix.ts';
-import { addClassMix, type ClassMixOptions, inMix, sayMix, sharesOf } from '../class-mix.ts';
-import { examples } from '../command-line.ts';
-import { loadClassifier, loadData } from '../load.ts';
-import { openedBundle } from '../opened-bundle.ts';
-import {
-  addCommon,
-  addData,
-  addRun,
-  type CommonOptions,
+  type ClassPriorOptions,
   type DataOptions,
-  type RunOptions,
-  ratio,
-} from '../options.ts';
-import { Output } from '../output.ts';
-import { indent, table } from '../tables.ts';
+  describePrior,
+  type EngineOptions,
+  isBundle,
+  type LevelOptions,
+  levelFields,
+  loadBundle,
+  loadNetwork,
+  loadSamples,
+  networkAtLevels,
+  priorShares,
+  samplesInPrior,
+} from '../../../app/index.ts';
+import { type Classifier, describeClassifier, evaluate } from '../../../evaluate/index.ts';
+import { type Model, modelCosts, type Uncounted } from '../../../onnx/index.ts';
+import { describeUncounted } from '../../../report/index.ts';
+import { formatCount, formatPercent, formatSeconds, plainLine } from '../../../util/index.ts';
+import { examples } from '../../command-line.ts';
+import { addClassPrior } from '../../options/class-prior.ts';
+import { addCommon, addRun, type CommonOptions } from '../../options/common.ts';
+import { addData } from '../../options/data.ts';
+import { addLevels, assertNoLevels, describeLevels as sayLevels } from '../../options/levels.ts';
+import { ratio } from '../../options/numbers.ts';
+import { Output } from '../../terminal/output.ts';
+import { indent, table } from '../../terminal/tables.ts';
 
 interface EvaluateCommandOptions
   extends CommonOptions,
-    RunOptions,
+    EngineOptions,
     DataOptions,
-    ClassMixOptions,
-    MixOptions {}
+    ClassPriorOptions,
+    LevelOptions {}
 
 /** Adds the command to the program. */
 export function addEvaluate(program: Command): void {
@@ -53,9 +52,9 @@ export function addEvaluate(program: Command): void {
       'of a bundle: every group at the level nearest to this fraction of channels removed',
       ratio,
     );
-  addMix(command);
+  addLevels(command);
   addData(command, { split: 'default test', perClass: 'at most this many samples of each class' });
-  addClassMix(command, 'accuracy is for this mix');
+  addClassPrior(command, 'accuracy is for this mix');
   addCommon(addRun(command))
     .addHelpText(
       'after',
@@ -70,9 +69,9 @@ export function addEvaluate(program: Command): void {
     .action(async (path: string, options: EvaluateCommandOptions) => {
       const output = new Output(options);
       const { model, classifier, macs, uncounted, facts, words } = await subjectOf(path, options, output);
-      const loaded = await loadData(classifier, options, { split: 'test', seed: options.seed }, output);
-      const shares = options.classMix && sharesOf(options.classMix, loaded.classNames);
-      const dataset = shares ? inMix(loaded, shares) : loaded;
+      const loaded = await loadSamples(classifier, options, { split: 'test', seed: options.seed }, output);
+      const shares = options.classPrior && priorShares(options.classPrior, loaded.classNames);
+      const dataset = shares ? samplesInPrior(loaded, shares) : loaded;
       const {
         predictions: _,
         logits: __,
@@ -99,7 +98,7 @@ export function addEvaluate(program: Command): void {
       output.say(
         [
           ...words,
-          `accuracy           ${formatPercent(found.accuracy)} of ${found.n} samples${shares ? `, for ${sayMix(shares, dataset.classNames)}` : ''}`,
+          `accuracy           ${formatPercent(found.accuracy)} of ${found.n} samples${shares ? `, for ${describePrior(shares, dataset.classNames)}` : ''}`,
           `balanced accuracy  ${formatPercent(found.balancedAccuracy)}`,
           `time               ${formatSeconds(found.msPerSample / 1000)} a sample, ` +
             `${options.threads} thread${options.threads === 1 ? '' : 's'}, batches of ${classifier.fixedBatch ?? options.batch}`,
@@ -134,20 +133,20 @@ interface Subject {
 
 async function subjectOf(path: string, options: EvaluateCommandOptions, output: Output): Promise<Subject> {
   if (!(await isBundle(path))) {
-    assertNoMix(path, options);
-    const { model, classifier, costs } = await loadClassifier(path, options);
+    assertNoLevels(path, options);
+    const { original: model, classifier, costs } = await loadNetwork(path, options);
     const { macs, uncounted } = costs;
     return { model, classifier, macs, uncounted, facts: {}, words: [] };
   }
-  const bundle = await openedBundle(path, output);
-  const mix = mixOf(bundle, options);
+  const bundle = await loadBundle(path, output);
+  const mix = networkAtLevels(bundle, options);
   const { macs, parameters, uncounted } = modelCosts(mix.model);
   return {
     model: mix.model,
     classifier: describeClassifier(mix.model, path),
     macs,
     uncounted,
-    facts: { bundle: bundle.sha256, name: bundle.manifest.name, ...mixFacts(mix), parameters },
+    facts: { bundle: bundle.sha256, name: bundle.manifest.name, ...levelFields(mix), parameters },
     words: [plainLine(`${bundle.manifest.name}: ${sayLevels(mix)}`), ''],
   };
 }

@@ -1,36 +1,16 @@
 // Options of how channels are ranked: --criterion, --criteria, --target, --aggregate, --normalise, --global, --steps, --protect.
 import { type Command, Option } from 'commander';
-import { type Aggregation, type Criterion, parseAggregation } from '../explain/index.ts';
+import { AUTO, DEFAULT_CRITERION } from '../../app/index.ts';
+import { type Criterion, parseAggregation } from '../../explain/index.ts';
 import {
-  autoCriterion,
   CRITERIA,
   CRITERION_PARAMETERS,
   type CriterionChoice,
   findCriterion,
-  isAuto,
   NORMALISATIONS,
-  type Normalisation,
-} from '../prune/index.ts';
-import { BedsideError, largest } from '../util/index.ts';
-import { count, items, names } from './options.ts';
-
-/** The criterion that explains when none is named. */
-export const DEFAULT_CRITERION = 'lrp-gamma';
-/** Chooses a criterion by measurement; prunes when none is named. */
-export const AUTO = autoCriterion();
-
-/** What is explained; `mix` starts from the mix of classes. */
-export type TargetOption = 'label' | 'predicted' | 'mix';
-
-/** What `addRanking` adds. */
-export interface RankingOptions {
-  readonly target?: TargetOption;
-  readonly aggregate?: Aggregation;
-  readonly normalise?: Normalisation;
-  readonly global?: boolean;
-  readonly steps: number;
-  readonly protect?: readonly string[];
-}
+} from '../../prune/index.ts';
+import { BedsideError, largest } from '../../util/index.ts';
+import { count, items, names } from './numbers.ts';
 
 /** --criterion of `explain`: any but `auto`. */
 export function criterionOption(): Option {
@@ -92,11 +72,6 @@ export function addRanking(command: Command): Command {
     .option('--protect <layers>', 'layers, with commas, whose channels all stay (inspect lists them)', names);
 }
 
-/** The same as the library takes it. */
-export function rankingOf({ aggregate, normalise, global, steps, protect }: RankingOptions) {
-  return { aggregation: aggregate, normalise, global, steps, protect };
-}
-
 /** Criteria by name, without repeats. */
 export function criteria(text: string): readonly CriterionChoice[] {
   return [...new Map(items(text).map((name) => [name, criterionChoice(name)])).values()];
@@ -115,14 +90,6 @@ export function criteriaHelp(auto: boolean): string {
     ]);
   const width = largest(rows.map(([name]) => name.length));
   return `\nCriteria:\n${rows.map(([name, what]) => `  ${name.padEnd(width)}  ${what}`).join('\n')}`;
-}
-
-/** What to know where criteria that count on a repair rank for networks without one. */
-export function unrepairedNote(chosen: readonly CriterionChoice[], reconstruct: boolean): string | undefined {
-  const counting = reconstruct ? [] : chosen.filter((choice) => !isAuto(choice) && choice.forRepair === true);
-  if (counting.length === 0) return undefined;
-  const names = counting.map(({ name }) => name).join(', ');
-  return `${names} ranks for networks that are repaired after the cut; without the repair it keeps little`;
 }
 
 function criterionChoice(text: string): CriterionChoice {

@@ -1,7 +1,8 @@
 // Where a command's words go: results on stdout, progress and remarks on stderr, one JSON object under --json. Nothing that
 // others wrote reaches a terminal as a control character.
 import cliProgress from 'cli-progress';
-import { formatCount, formatSeconds, plainJson, plainLine, plainText } from '../util/index.ts';
+import type { Journal, Signals, Skipped } from '../../app/index.ts';
+import { formatCount, formatSeconds, plainJson, plainLine, plainText } from '../../util/index.ts';
 
 /** How much is said. */
 export interface OutputOptions {
@@ -12,13 +13,6 @@ export interface OutputOptions {
 /** So many names stand for the rest. */
 const EXAMPLES = 5;
 
-/** Data that was not read, for one reason; `examples` are the first few. */
-export interface Skipped {
-  readonly reason: string;
-  readonly count: number;
-  readonly examples: readonly string[];
-}
-
 /** How far a long step is. */
 export interface Progress {
   update(done: number, total: number, step?: string): void;
@@ -27,7 +21,7 @@ export interface Progress {
 }
 
 /** What commands write to. */
-export class Output {
+export class Output implements Journal {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly #beside: Record<string, object> = {};
@@ -71,9 +65,9 @@ export class Output {
     this.note(`passed over: ${count} ${reason}${few === '' ? '' : ` (${few})`}`);
   }
 
-  /** A field of the JSON object beside the result: what a remark or a note says in words. */
-  beside(field: string, value: object): void {
-    this.#beside[field] = value;
+  /** How signals were read: the field `signals` of the JSON object. */
+  signals(signals: Signals): void {
+    this.#beside.signals = signals;
   }
 
   /**

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { writeBundle } from '../bundle/index.ts';
 import { contentsOf } from '../bundle/test-support/contents.ts';
 import { randomNet } from '../channels/test-support/random-net.ts';
-import { openedBundle } from './opened-bundle.ts';
-import { Output } from './output.ts';
+import { Output } from '../cli/terminal/output.ts';
+import { loadBundle } from './open-bundle.ts';
 
 let dir: string;
 beforeAll(async () => {
@@ -19,11 +19,11 @@ it('a bundle whose manifest no hash covers is opened with a remark, any other wi
   const notes = vi.spyOn(Output.prototype, 'note').mockImplementation(() => {});
   const output = new Output({});
   const path = join(dir, 'bundle.json');
-  await openedBundle(dir, output);
+  await loadBundle(dir, output);
   expect(notes).not.toHaveBeenCalled();
   const { sha256: _, ...rest } = JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
   await writeFile(path, JSON.stringify({ ...rest, version: 1 }));
-  await openedBundle(dir, output);
+  await loadBundle(dir, output);
   expect(notes.mock.calls.flat().join()).toMatch(/version 1: .*not covered by a hash.*--certify/);
   notes.mockRestore();
 });

@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseClassPrior } from '../cli/options/class-prior.ts';
+import { Output } from '../cli/terminal/output.ts';
 import { type Dataset, npyArray, writeNpz } from '../data/index.ts';
 import type { Classifier } from '../evaluate/index.ts';
 import type { CalibrationDraw } from '../prune/index.ts';
-import { parseClassMix } from './class-mix.ts';
-import { loadData, loadDraws, type TwoSetsOptions } from './load.ts';
-import { localMixes } from './local-mix.ts';
-import { Output } from './output.ts';
+import { calibrationSources } from './calibration-sources.ts';
+import { loadDraws, loadSamples, type TwoSetsOptions } from './samples.ts';
 
 const CLASSES = 4;
 const quiet = new Output({ quiet: true });
@@ -37,7 +37,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 async function mixes(options: Omit<TwoSetsOptions, 'data'>, seeds: readonly number[] = [1]) {
   const given = { data: join(folder, 'xy.npz'), perClass: 6, ...options };
   const sets = await loadDraws(vector, given, seeds, quiet);
-  return { sets, ...(await localMixes(vector, given, sets, seeds, quiet)) };
+  return { sets, ...(await calibrationSources(vector, given, sets, seeds, quiet)) };
 }
 
 const ids = ({ size, samples }: Dataset): number[] =>
@@ -50,7 +50,7 @@ function counts({ calibration }: CalibrationDraw): number[] {
   );
 }
 
-describe('localMixes', () => {
+describe('calibrationSources', () => {
   it('takes all classes, and those that are not local, as many samples each', async () => {
     const { draws, test, words } = await mixes({ classes: [0, 2] });
     expect(draws.map(({ mix }) => mix)).toEqual(['local', 'uniform', 'wrong']);
@@ -67,7 +67,7 @@ describe('localMixes', () => {
   });
 
   it('weighs by the mix, and turns it round where every class is local', async () => {
-    const some = await mixes({ classMix: parseClassMix('0:3,1:1') });
+    const some = await mixes({ classPrior: parseClassPrior('0:3,1:1') });
     expect(some.draws.map(counts)).toEqual([
       [6, 6, 0, 0],
       [3, 3, 3, 3],
@@ -80,7 +80,7 @@ describe('localMixes', () => {
     );
     expect(uniform?.weights).toBeUndefined();
 
-    const all = await mixes({ classMix: parseClassMix('0:4,1:3,2:2,3:1') });
+    const all = await mixes({ classPrior: parseClassPrior('0:4,1:3,2:2,3:1') });
     const wrong = all.draws[2];
     expect(wrong?.calibration).toBe(all.sets.calibration);
     // Shares .4 .3 .2 .1 become .1 .2 .3 .4 of classes with a quarter of the samples each.
@@ -110,12 +110,12 @@ describe('localMixes', () => {
 const SHARED = process.env.BEDSIDE_SHARED ?? fileURLToPath(new URL('../../../shared', import.meta.url));
 const MITDB = join(SHARED, 'data', 'mitdb');
 
-describe.skipIf(!existsSync(MITDB))('localMixes of a record (skipped where mitdb is missing)', () => {
+describe.skipIf(!existsSync(MITDB))('calibrationSources of a record (skipped where mitdb is missing)', () => {
   it('weighs by the mix of the record, and compares with the same classes of other records', async () => {
     const beat: Classifier = { ...vector, sampleShape: [1, 256], classes: 5 };
     const options = { data: MITDB, records: ['208'], perClass: 4 };
     const sets = await loadDraws(beat, options, [1], quiet);
-    const { draws } = await localMixes(beat, options, sets, [1], quiet);
+    const { draws } = await calibrationSources(beat, options, sets, [1], quiet);
     const [local, uniform, wrong] = draws;
     expect(new Set(local?.calibration.origins)).toEqual(new Set(['208']));
     expect(wrong?.calibration.origins).not.toContain('208');
@@ -123,7 +123,12 @@ describe.skipIf(!existsSync(MITDB))('localMixes of a record (skipped where mitdb
     expect(sorted(wrong)).toEqual(sorted(local));
     expect(uniform?.weights).toBeUndefined();
 
-    const all = await loadData(beat, { data: MITDB, records: ['208'] }, { split: 'local', seed: 1 }, quiet);
+    const all = await loadSamples(
+      beat,
+      { data: MITDB, records: ['208'] },
+      { split: 'local', seed: 1 },
+      quiet,
+    );
     const share = (label: number): number =>
       (all.labels?.filter((other) => other === label).length ?? 0) / all.size;
     const weighed = (label: number): number => {

@@ -1,6 +1,5 @@
 // Bundles where commands also take models: telling them apart, and the network at the levels that options ask for.
 import { stat } from 'node:fs/promises';
-import type { Command } from 'commander';
 import {
   assembleModel,
   type Bundle,
@@ -11,10 +10,9 @@ import {
 } from '../bundle/index.ts';
 import type { Model } from '../onnx/index.ts';
 import { BedsideError } from '../util/index.ts';
-import { levelList } from './options.ts';
 
-/** What `addMix` adds; `ratio` is the command's own. */
-export interface MixOptions {
+/** Which levels of a bundle: one a group, or every group at the level nearest to a ratio; unpruned unless either is given. */
+export interface LevelOptions {
   readonly levels?: readonly number[] | undefined;
   readonly ratio?: number | undefined;
   /** False by --no-correction. */
@@ -22,7 +20,7 @@ export interface MixOptions {
 }
 
 /** The network of a bundle at one level for each group. */
-export interface Mix {
+export interface NetworkAtLevels {
   readonly levels: readonly number[];
   /** The variant with these levels, if they have been measured. */
   readonly variant: (Variant & { readonly index: number }) | undefined;
@@ -33,47 +31,16 @@ export interface Mix {
   readonly kept: readonly number[];
 }
 
-/** --levels and --no-correction. */
-export function addMix(command: Command): Command {
-  return command
-    .option(
-      '--levels <list>',
-      'of a bundle: the level of each group, in the order that inspect lists them, such as 0,3,1',
-      levelList,
-    )
-    .option(
-      '--no-correction',
-      'of a bundle: leave out the correction that is stored for levels that have been measured',
-    );
-}
-
 /** Whether a path is a folder, and so a bundle or nothing: models are files. */
 export async function isBundle(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
 }
 
 /**
- * @throws BedsideError E_USAGE for options that only bundles have
- */
-export function assertNoMix(path: string, { levels, correction, ratio }: MixOptions): void {
-  const given = levels
-    ? '--levels'
-    : ratio !== undefined
-      ? '--ratio'
-      : correction
-        ? undefined
-        : '--no-correction';
-  if (given === undefined) return;
-  throw new BedsideError('E_USAGE', `${given} needs a bundle, and ${path} is a model`, {
-    hint: 'name a folder that `bedside pack` wrote; a model is made smaller by `bedside prune --ratio`',
-  });
-}
-
-/**
  * The network at the levels that options ask for: those of --levels, or all at the one nearest to --ratio, or unpruned.
  * @throws BedsideError E_USAGE for both at once; E_LEVELS for levels that the bundle does not have
  */
-export function mixOf(bundle: Bundle, options: MixOptions): Mix {
+export function networkAtLevels(bundle: Bundle, options: LevelOptions): NetworkAtLevels {
   const { manifest } = bundle;
   const levels = levelsOf(bundle, options);
   const keep = keptUnitsAt(manifest, levels);
@@ -89,7 +56,7 @@ export function mixOf(bundle: Bundle, options: MixOptions): Mix {
   };
 }
 
-function levelsOf({ manifest }: Bundle, { levels, ratio }: MixOptions): readonly number[] {
+function levelsOf({ manifest }: Bundle, { levels, ratio }: LevelOptions): readonly number[] {
   if (levels && ratio !== undefined) {
     throw new BedsideError('E_USAGE', 'give either --levels or --ratio, not both', {
       hint: '--ratio takes the same level for every group, --levels one for each',
@@ -99,15 +66,6 @@ function levelsOf({ manifest }: Bundle, { levels, ratio }: MixOptions): readonly
 }
 
 /** What JSON says of a mix. */
-export function mixFacts({ levels, variant, corrected }: Mix): object {
+export function levelFields({ levels, variant, corrected }: NetworkAtLevels): object {
   return { levels, variant: variant?.index ?? null, corrected };
-}
-
-/** The same for people. */
-export function sayMix({ levels, variant, corrected }: Mix): string {
-  const [first] = levels;
-  const same = levels.every((level) => level === first);
-  const which = same ? `every group at level ${first ?? 0}` : `levels ${levels.join(',')}`;
-  if (!variant) return `${which}, not measured before`;
-  return `${which}, variant ${variant.index}${corrected ? ', corrected' : ''}`;
 }

@@ -1,53 +1,22 @@
 // The local mix of classes: --class-mix as typed, as shares of the model's classes, and as weights of samples.
-import { type Command, InvalidArgumentError } from 'commander';
 import { classPrior, classWeights, type Dataset, subset } from '../data/index.ts';
 import type { Target } from '../explain/index.ts';
 import { BedsideError, must, plainLine } from '../util/index.ts';
-import { items } from './options.ts';
-import type { TargetOption } from './ranking-options.ts';
+import type { TargetOption } from './ranking.ts';
 
 /** Shares as typed: classes by name or number, any non-negative amounts. */
-export type TypedMix = ReadonlyMap<string, number>;
+export type ClassPrior = ReadonlyMap<string, number>;
 
-/** What `addClassMix` adds. */
-export interface ClassMixOptions {
-  readonly classMix?: TypedMix;
-}
-
-/** --class-mix. `uses` says what it changes. */
-export function addClassMix(command: Command, uses: string): Command {
-  return command.option(
-    '--class-mix <shares>',
-    `the local mix of classes, by name or number, such as N:.9,V:.1: ${uses}; other classes are left out`,
-    parseClassMix,
-  );
-}
-
-/** Reads `N:.9,V:.1`. */
-export function parseClassMix(text: string): TypedMix {
-  const mix = new Map<string, number>();
-  for (const item of items(text)) {
-    const at = item.lastIndexOf(':');
-    const [name, typed] = [item.slice(0, at).trim(), item.slice(at + 1).trim()];
-    const share = Number(typed);
-    if (at < 1 || name === '' || typed === '' || !Number.isFinite(share)) {
-      throw new InvalidArgumentError(`'${item}' is not a class and a share, such as N:.9.`);
-    }
-    if (share < 0) throw new InvalidArgumentError(`The share of '${name}' is negative.`);
-    if (mix.has(name)) throw new InvalidArgumentError(`Class '${name}' is there twice.`);
-    mix.set(name, share);
-  }
-  if (![...mix.values()].some((share) => share > 0)) {
-    throw new InvalidArgumentError('All shares are 0.');
-  }
-  return mix;
+/** The share of each class where the network will run. */
+export interface ClassPriorOptions {
+  readonly classPrior?: ClassPrior;
 }
 
 /**
  * The share of each class, with a sum of 1.
  * @throws BedsideError E_USAGE for a class that is neither a name nor a number of the data's classes, or is there twice
  */
-export function sharesOf(typed: TypedMix, classNames: readonly string[]): Float64Array {
+export function priorShares(typed: ClassPrior, classNames: readonly string[]): Float64Array {
   const shares = new Float64Array(classNames.length);
   const total = [...typed.values()].reduce((sum, share) => sum + share, 0);
   const seen = new Set<number>();
@@ -79,7 +48,7 @@ function labelOf(name: string, classNames: readonly string[]): number {
  * The samples of the classes in the mix.
  * @throws BedsideError E_DATA without labels, or when none is left
  */
-export function inMix(dataset: Dataset, shares: Float64Array): Dataset {
+export function samplesInPrior(dataset: Dataset, shares: Float64Array): Dataset {
   const labels = labelsOf(dataset);
   const chosen = Array.from(labels.keys()).filter((i) => (shares[labels[i] as number] ?? 0) > 0);
   if (chosen.length === 0) {
@@ -94,7 +63,7 @@ export function inMix(dataset: Dataset, shares: Float64Array): Dataset {
  * One weight a sample, so that the samples of each class weigh its share together.
  * @throws BedsideError E_DATA when the mix asks for a class that no sample has
  */
-export function weightsOf(dataset: Dataset, shares: Float64Array): Float64Array {
+export function sampleWeights(dataset: Dataset, shares: Float64Array): Float64Array {
   const labels = labelsOf(dataset);
   const weights = classWeights(labels, shares);
   return Float64Array.from(labels, (label) => weights[label] as number);
@@ -105,7 +74,7 @@ export function weightsOf(dataset: Dataset, shares: Float64Array): Float64Array 
  * @param shares of --class-mix, if given; the mix is that of the samples otherwise
  * @throws BedsideError E_DATA when the mix is to be that of samples without labels
  */
-export function targetOf(
+export function explanationTarget(
   option: TargetOption | undefined,
   dataset: Dataset,
   shares: Float64Array | undefined,
@@ -122,7 +91,7 @@ function labelsOf(dataset: Dataset): Int32Array {
 }
 
 /** The mix as it is said: `90 % N, 10 % V`. */
-export function sayMix(shares: ArrayLike<number>, classNames: readonly string[]): string {
+export function describePrior(shares: ArrayLike<number>, classNames: readonly string[]): string {
   return Array.from(shares)
     .flatMap((share, label) =>
       share > 0
@@ -135,16 +104,16 @@ export function sayMix(shares: ArrayLike<number>, classNames: readonly string[])
 /**
  * How samples for scoring stand for the mix: a weight each, and what relevance starts from. Without labels a mix can
  * only be what relevance starts from.
- * @throws BedsideError E_DATA as `weightsOf` and `targetOf`
+ * @throws BedsideError E_DATA as `sampleWeights` and `explanationTarget`
  */
-export function mixing(
+export function priorWeighting(
   dataset: Dataset,
   shares: Float64Array | undefined,
   option: TargetOption | undefined,
 ): { readonly weights: Float64Array | undefined; readonly target: Target | undefined } {
   const unweighted = shares === undefined || (option === 'mix' && !dataset.labels);
   return {
-    weights: unweighted ? undefined : weightsOf(dataset, shares),
-    target: targetOf(option, dataset, shares),
+    weights: unweighted ? undefined : sampleWeights(dataset, shares),
+    target: explanationTarget(option, dataset, shares),
   };
 }

@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Output } from '../cli/terminal/output.ts';
 import { type Dataset, npyArray, writeNpz } from '../data/index.ts';
 import type { Classifier } from '../evaluate/index.ts';
 import { ELEM, GraphBuilder, int, writeModel } from '../onnx/index.ts';
 import { TensorProtoSchema } from '../onnx/onnx_pb.ts';
-import { loadClassifier, loadData, loadTwoSets } from './load.ts';
-import { Output } from './output.ts';
+import { loadNetwork } from './network.ts';
+import { loadSamples, loadTwoSets } from './samples.ts';
 
 const CLASSES = 2;
 const quiet = new Output({ quiet: true });
@@ -155,26 +156,26 @@ describe('loadTwoSets', () => {
   });
 });
 
-describe('loadData', () => {
+describe('loadSamples', () => {
   const defaults = { split: 'local', seed: 1, perClass: 20 } as const;
 
   it('limits each class by default, unless another limit is given', async () => {
     const sizeOf = async (options: { limit?: number; perClass?: number }) =>
-      (await loadData(vector, { data: at('xy.npz'), ...options }, defaults, quiet)).size;
+      (await loadSamples(vector, { data: at('xy.npz'), ...options }, defaults, quiet)).size;
     expect(await sizeOf({})).toBe(40);
     expect(await sizeOf({ limit: 100 })).toBe(100);
     expect(await sizeOf({ perClass: 3 })).toBe(6);
   });
 
   it('limits data without labels as a whole by default, but refuses a limit a class that was asked for', async () => {
-    expect((await loadData(vector, { data: at('x.npz') }, defaults, quiet)).size).toBe(40);
+    expect((await loadSamples(vector, { data: at('x.npz') }, defaults, quiet)).size).toBe(40);
     const asked = { data: at('x.npz'), perClass: 3 };
-    await expect(loadData(vector, asked, defaults, quiet)).rejects.toMatchObject({ code: 'E_DATA' });
+    await expect(loadSamples(vector, asked, defaults, quiet)).rejects.toMatchObject({ code: 'E_DATA' });
   });
 
   it('still says what is wrong with damaged data', async () => {
     await writeFile(at('bad.npz'), 'no archive');
-    await expect(loadData(vector, { data: at('bad.npz') }, defaults, quiet)).rejects.toMatchObject({
+    await expect(loadSamples(vector, { data: at('bad.npz') }, defaults, quiet)).rejects.toMatchObject({
       code: 'E_DATA',
       message: expect.stringContaining('bad.npz'),
     });
@@ -201,7 +202,7 @@ describe('weights that leave float32', () => {
     const weight = builder.node('Cast', [wide], { to: int(ELEM.float32) }, 'weight');
     builder.output(builder.node('MatMul', [input, weight], {}, 'scores'), ['batch', 2]);
     await writeFile(at('wide.onnx'), writeModel(builder.model()));
-    await expect(loadClassifier(at('wide.onnx'))).rejects.toMatchObject({
+    await expect(loadNetwork(at('wide.onnx'))).rejects.toMatchObject({
       code: 'E_MODEL',
       message: expect.stringMatching(/MatMul '\w+' reads, is Infinity at \[1, 0\]/),
     });

@@ -1,8 +1,16 @@
 // The mix of classes: how it is typed, what it weighs, and what is refused.
 import { describe, expect, it } from 'vitest';
+import { parseClassPrior } from '../cli/options/class-prior.ts';
 import type { Dataset } from '../data/index.ts';
 import { accuracies } from '../evaluate/index.ts';
-import { inMix, mixing, parseClassMix, sayMix, sharesOf, targetOf, weightsOf } from './class-mix.ts';
+import {
+  describePrior,
+  explanationTarget,
+  priorShares,
+  priorWeighting,
+  samplesInPrior,
+  sampleWeights,
+} from './class-prior.ts';
 
 const NAMES = ['N', 'S', 'V'];
 
@@ -22,24 +30,24 @@ function dataset(labels: readonly number[] | undefined): Dataset {
   };
 }
 
-describe('parseClassMix and sharesOf', () => {
+describe('parseClassPrior and priorShares', () => {
   it('reads names and numbers, and makes the shares sum to 1', () => {
-    expect(sharesOf(parseClassMix('N:9, V:1'), NAMES)).toEqual(Float64Array.of(0.9, 0, 0.1));
-    expect(sharesOf(parseClassMix('2:.5,n:1.5'), NAMES)).toEqual(Float64Array.of(0.75, 0, 0.25));
+    expect(priorShares(parseClassPrior('N:9, V:1'), NAMES)).toEqual(Float64Array.of(0.9, 0, 0.1));
+    expect(priorShares(parseClassPrior('2:.5,n:1.5'), NAMES)).toEqual(Float64Array.of(0.75, 0, 0.25));
     // A name counts before a number, and may hold a colon.
-    expect(sharesOf(parseClassMix('1:1'), ['1', '0'])).toEqual(Float64Array.of(1, 0));
-    expect(sharesOf(parseClassMix('a:b:1'), ['x', 'a:b'])).toEqual(Float64Array.of(0, 1));
+    expect(priorShares(parseClassPrior('1:1'), ['1', '0'])).toEqual(Float64Array.of(1, 0));
+    expect(priorShares(parseClassPrior('a:b:1'), ['x', 'a:b'])).toEqual(Float64Array.of(0, 1));
   });
 
   it.each(['', 'N', 'N:', ':1', 'N:x', 'N:-1', 'N:1,,V:1', 'N:1,N:2', 'N:0,V:0', 'N:Infinity'])(
     "refuses '%s'",
     (text) => {
-      expect(() => parseClassMix(text)).toThrow();
+      expect(() => parseClassPrior(text)).toThrow();
     },
   );
 
   it.each(['X:1', '3:1', 'N:1,0:1'])("refuses '%s' for these classes, and lists them", (text) => {
-    expect(() => sharesOf(parseClassMix(text), NAMES)).toThrowError(
+    expect(() => priorShares(parseClassPrior(text), NAMES)).toThrowError(
       expect.objectContaining({ code: 'E_USAGE', hint: expect.stringMatching(/0 N, 1 S, 2 V|once/) }),
     );
   });
@@ -50,9 +58,9 @@ describe('samples of a mix', () => {
   const shares = Float64Array.of(0.9, 0, 0.1);
 
   it('are those of its classes, and those of each class weigh its share together', () => {
-    const chosen = inMix(data, shares);
+    const chosen = samplesInPrior(data, shares);
     expect(Array.from(chosen.samples)).toEqual([0, 1, 2, 4, 5]);
-    const weights = weightsOf(chosen, shares);
+    const weights = sampleWeights(chosen, shares);
     const total = weights.reduce((sum, weight) => sum + weight, 0);
     expect(((weights[0] as number) * 3) / total).toBeCloseTo(0.9, 12);
     expect(((weights[3] as number) * 2) / total).toBeCloseTo(0.1, 12);
@@ -60,31 +68,33 @@ describe('samples of a mix', () => {
   });
 
   it('are refused when a class of the mix has none, or nothing has a label', () => {
-    expect(() => weightsOf(dataset([0, 0]), shares)).toThrowError(
+    expect(() => sampleWeights(dataset([0, 0]), shares)).toThrowError(
       expect.objectContaining({ code: 'E_DATA' }),
     );
-    expect(() => inMix(dataset([1, 1]), shares)).toThrowError(expect.objectContaining({ code: 'E_DATA' }));
-    expect(() => mixing(dataset(undefined), shares, undefined)).toThrowError(
+    expect(() => samplesInPrior(dataset([1, 1]), shares)).toThrowError(
+      expect.objectContaining({ code: 'E_DATA' }),
+    );
+    expect(() => priorWeighting(dataset(undefined), shares, undefined)).toThrowError(
       expect.objectContaining({ code: 'E_DATA' }),
     );
   });
 
   it('start relevance from the mix that is given, else from their own', () => {
-    expect(targetOf('mix', data, shares)).toEqual(Float32Array.of(0.9, 0, 0.1));
-    expect(targetOf('mix', data, undefined)).toEqual(Float32Array.of(3 / 6, 1 / 6, 2 / 6));
-    expect(targetOf('label', data, shares)).toBe('label');
-    expect(() => targetOf('mix', dataset(undefined), undefined)).toThrowError(
+    expect(explanationTarget('mix', data, shares)).toEqual(Float32Array.of(0.9, 0, 0.1));
+    expect(explanationTarget('mix', data, undefined)).toEqual(Float32Array.of(3 / 6, 1 / 6, 2 / 6));
+    expect(explanationTarget('label', data, shares)).toBe('label');
+    expect(() => explanationTarget('mix', dataset(undefined), undefined)).toThrowError(
       expect.objectContaining({ code: 'E_DATA' }),
     );
     // Without labels a given mix can still be what relevance starts from.
-    expect(mixing(dataset(undefined), shares, 'mix')).toEqual({
+    expect(priorWeighting(dataset(undefined), shares, 'mix')).toEqual({
       weights: undefined,
       target: Float32Array.of(0.9, 0, 0.1),
     });
   });
 
   it('are said in words', () => {
-    expect(sayMix(shares, NAMES)).toBe('90 % N, 10 % V');
+    expect(describePrior(shares, NAMES)).toBe('90 % N, 10 % V');
   });
 });
 

@@ -1,0 +1,34 @@
+// --class-mix as typed.
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { ClassPrior } from '../../app/index.ts';
+import { items } from './numbers.ts';
+
+/** --class-mix. `uses` says what it changes. */
+export function addClassPrior(command: Command, uses: string): Command {
+  const option = new Option(
+    '--class-mix <shares>',
+    `the local mix of classes, by name or number, such as N:.9,V:.1: ${uses}; other classes are left out`,
+  );
+  option.attributeName = () => 'classPrior';
+  return command.addOption(option.argParser(parseClassPrior));
+}
+
+/** Reads `N:.9,V:.1`. */
+export function parseClassPrior(text: string): ClassPrior {
+  const mix = new Map<string, number>();
+  for (const item of items(text)) {
+    const at = item.lastIndexOf(':');
+    const [name, typed] = [item.slice(0, at).trim(), item.slice(at + 1).trim()];
+    const share = Number(typed);
+    if (at < 1 || name === '' || typed === '' || !Number.isFinite(share)) {
+      throw new InvalidArgumentError(`'${item}' is not a class and a share, such as N:.9.`);
+    }
+    if (share < 0) throw new InvalidArgumentError(`The share of '${name}' is negative.`);
+    if (mix.has(name)) throw new InvalidArgumentError(`Class '${name}' is there twice.`);
+    mix.set(name, share);
+  }
+  if (![...mix.values()].some((share) => share > 0)) {
+    throw new InvalidArgumentError('All shares are 0.');
+  }
+  return mix;
+}
