@@ -1,5 +1,5 @@
 // Builds `dist/` from nothing: compiled sources, their types, and a command that can be executed.
-// Run by `npm run build`, and through `prepare` after `npm ci` and before `npm pack`.
+// Run by `npm run build`, and after `npm ci` and before `npm pack` (`dependencies` and `prepack` in package.json).
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -28,6 +28,9 @@ const SOURCES = [
   'LICENSE',
   'README.md',
   'CHANGELOG.md',
+  'SECURITY.md',
+  'docs',
+  'examples',
 ];
 
 interface Manifest {
@@ -40,6 +43,7 @@ describe('the packed package', () => {
   const user = join(temporary, 'user');
   const installed = join(user, 'node_modules', 'bedside');
   let unreachable: string | undefined;
+  let warnings: readonly string[] = [];
 
   beforeAll(async () => {
     const tarball = await pack(join(temporary, 'package'), temporary);
@@ -52,6 +56,7 @@ describe('the packed package', () => {
     );
     if (result.status !== 0 && offline) unreachable = `the package registry is unreachable (${offline[0]})`;
     else if (result.status !== 0) throw new Error(`npm install failed:\n${result.stderr}`);
+    warnings = result.stderr.split('\n').filter((line) => line.startsWith('npm warn'));
   }, 180_000);
 
   afterAll(() => rmSync(temporary, { recursive: true, force: true }));
@@ -60,12 +65,24 @@ describe('the packed package', () => {
     if (unreachable) context.skip(unreachable);
   });
 
+  it('is installed without a warning', () => {
+    // Of an install script that the user has not yet allowed, npm speaks on its own account: the engine's is not needed.
+    expect(warnings.filter((line) => !line.startsWith('npm warn install-scripts'))).toEqual([]);
+    expect(warnings.filter((line) => line.includes('bedside@'))).toEqual([]);
+  });
+
   it('holds the compiled sources and no others', () => {
     const files = readdirSync(installed, { recursive: true, encoding: 'utf8' });
-    expect(files).toEqual(expect.arrayContaining(['LICENSE', 'package.json', 'dist/cli/main.js']));
-    expect(files.filter((file) => /\.test\.|test-support|^src|^scripts|(?<!\.d)\.ts$/.test(file))).toEqual(
-      [],
-    );
+    const documents = [
+      'LICENSE',
+      'README.md',
+      'SECURITY.md',
+      'docs/glossary.md',
+      'examples/fleets/ward.json',
+    ];
+    expect(files).toEqual(expect.arrayContaining([...documents, 'package.json', 'dist/cli/main.js']));
+    const sources = files.filter((file) => /\.test\.|test-support|^src|^scripts|(?<!\.d)\.ts$/.test(file));
+    expect(sources.filter((file) => !/^examples\/[^/]+\.ts$/.test(file))).toEqual([]);
   });
 
   it('has a file and its types for every subpath', () => {

@@ -1,5 +1,6 @@
 // 8-bit pixels, channels last, to a network's input: grey or RGB, resized, / 255, channels first.
 import { BedsideError } from '../util/index.ts';
+import { loadOptional } from '../util/internal.ts';
 import { bmpSize, decodeBmp, isBmp } from './bmp.ts';
 import { shapeMisfit } from './fit.ts';
 import type { Pixels } from './pixel-data.ts';
@@ -24,7 +25,7 @@ export function imageShape(sampleShape: readonly number[], name: string): ImageS
 }
 
 /** Loaded with the first image: most commands see none. */
-const loadSharp = async () => (await import('sharp')).default;
+const loadSharp = async () => (await loadOptional('reading images', () => import('sharp'))).default;
 
 /** The most pixels that an image may have, unless said otherwise. */
 export const MAX_PIXELS = 2 ** 28;

@@ -1,6 +1,7 @@
 // The linear program solved by HiGHS (npm `highs`, WebAssembly): for small instances, and as a second opinion.
 import type { ModelData } from 'highs';
 import { BedsideError } from '../../util/index.ts';
+import { loadOptional } from '../../util/internal.ts';
 import { buildGraph, type Graph } from '../exact/graph/graph.ts';
 import { Incumbent } from '../exact/incumbent.ts';
 import type { Planner, PlannerOptions, PlannerResult } from '../planner.ts';
@@ -92,7 +93,9 @@ let loaded: ReturnType<Loader> | undefined;
 
 /** Compiled once; models share nothing but the code. */
 function loadHighs(): ReturnType<Loader> {
-  loaded ??= import('highs').then(({ default: load }) => (load as unknown as Loader)());
+  loaded ??= loadOptional('the MILP planner', () => import('highs')).then(({ default: load }) =>
+    (load as unknown as Loader)(),
+  );
   return loaded;
 }
 

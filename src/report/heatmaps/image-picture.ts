@@ -1,4 +1,5 @@
 // The heatmap of an image in three panels: the image, its relevance, and both combined, pixel for pixel.
+import { loadOptional } from '../../util/internal.ts';
 import { type Html, html } from '../html/html.ts';
 import { type Rgb, relevanceColour, relevanceScale, scaled } from '../svg/colour-map.ts';
 import { className, type Explained } from './explained.ts';
@@ -95,7 +96,7 @@ function fitted(width: number, height: number): { readonly width: number; readon
 
 async function pngUri(pixels: readonly Rgb[], width: number, height: number): Promise<string> {
   // Loaded only for images: most commands draw none.
-  const { default: sharp } = await import('sharp');
+  const { default: sharp } = await loadOptional('drawing heatmaps of images', () => import('sharp'));
   const factor = Math.max(1, Math.ceil(SHARP_SIZE / Math.max(width, height)));
   const raw = Uint8Array.from(pixels.flat());
   const png = await sharp(raw, { raw: { width, height, channels: 3 } })

@@ -1,6 +1,7 @@
 // A certificate authority of a ward's own, and the certificate of its server.
 import { createPrivateKey, webcrypto, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
+import { loadOptional } from '../../../util/internal.ts';
 
 /** A certificate and its private key, both PEM. */
 export interface Certified {
@@ -92,8 +93,10 @@ export function isPair({ certificate, key }: Certified): boolean {
 
 async function load(): Promise<typeof import('@peculiar/x509')> {
   // Slow to load, and rarely needed. It keeps its parts in a container that needs the polyfill first.
-  await import('reflect-metadata');
-  const x509 = await import('@peculiar/x509');
+  const x509 = await loadOptional('making certificates', async () => {
+    await import('reflect-metadata');
+    return import('@peculiar/x509');
+  });
   x509.cryptoProvider.set(webcrypto);
   return x509;
 }
