@@ -1,20 +1,13 @@
 // What `compare --local` compares: samples for scoring from the local mix, from everybody alike, and from the wrong mix.
 
-import {
-  classPrior,
-  type Dataset,
-  isUnsplitArchive,
-  selectIndices,
-  splitInTwo,
-  subset,
-} from '../data/index.ts';
+import { classPrior, type Dataset, selectIndices, splitInTwo, subset } from '../data/index.ts';
 import type { Classifier } from '../evaluate/index.ts';
 import type { CalibrationDraw } from '../prune/index.ts';
 import { BedsideError, Random } from '../util/index.ts';
 import { priorWeighting } from './class-prior.ts';
 import type { TargetOption } from './ranking.ts';
 import type { Journal } from './reporter.ts';
-import { type DrawnSets, loadSamples, type TwoSetsOptions, withoutUsed } from './samples.ts';
+import { type DrawnSets, hasNoSplits, loadSamples, type TwoSetsOptions, withoutUsed } from './samples.ts';
 
 /** The draws of all three, in words, and what is left to measure on. */
 export interface CalibrationSources {
@@ -96,7 +89,7 @@ async function wholePool(
   journal: Journal,
 ): Promise<Dataset> {
   const { split, perClass: _, limit: __, classes: ___, records: ____, testLimit: _____, ...common } = options;
-  if (await isUnsplitArchive(common.data)) {
+  if (await hasNoSplits(common.data)) {
     const all = await loadSamples(classifier, common, { split: 'all', seed }, journal);
     return splitInTwo(all, 1 / 3, seed)[0];
   }

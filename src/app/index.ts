@@ -33,9 +33,9 @@ export { FleetReader, writeFleetFile } from './cluster/fleet.ts';
 export { ClusterServer, type ServerState } from './cluster/server.ts';
 export { type ClusterStatus, MONITOR_URL, readClusterStatus } from './cluster/status.ts';
 export { runWorker, type WorkerEvent, type WorkerSettings } from './cluster/worker.ts';
-export { hashFile, loadNetwork, type Network } from './network.ts';
+export { hashFile, loadNetwork, type Network, type NetworkSource, networkOf } from './network.ts';
 export { loadBundle } from './open-bundle.ts';
-export { type DataOptions, DEFAULT_PER_CLASS, type EngineOptions } from './options.ts';
+export { type DataOptions, DEFAULT_PER_CLASS, type EngineOptions, runSettings } from './options.ts';
 export { anyPlan, plannerOf, SOLVERS, type SolverName } from './planners.ts';
 export {
   AUTO,
@@ -68,6 +68,8 @@ export { SingleMachine } from './run/single-machine.ts';
 export {
   type DataDefaults,
   type DrawnSets,
+  dataName,
+  hasNoSplits,
   loadDraws,
   loadSamples,
   loadTwoSets,

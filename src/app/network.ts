@@ -30,6 +30,20 @@ export interface Network {
   readonly costs: ModelCosts;
 }
 
+/** The path of an ONNX file, or a network that is loaded already. */
+export type NetworkSource = string | Network;
+
+/**
+ * The network of a source.
+ * @throws BedsideError as `loadNetwork`
+ */
+export async function networkOf(
+  source: NetworkSource,
+  options: { readonly samplingRate?: number } = {},
+): Promise<Network> {
+  return typeof source === 'string' ? await loadNetwork(source, options) : source;
+}
+
 /**
  * Loads a classifier. A sampling rate that is given becomes part of it, so that what is made of it says it as well.
  * @throws BedsideError E_FILE; E_MODEL, also for weights that are not finite; E_UNSUPPORTED when it is not a classifier;

@@ -1,5 +1,5 @@
 // Which samples a use case reads, and how its computations run.
-import type { DatasetSplit } from '../data/index.ts';
+import type { Dataset, DatasetSplit } from '../data/index.ts';
 
 /** Samples of each class that criteria read unless said otherwise. */
 export const DEFAULT_PER_CLASS = 20;
@@ -10,9 +10,16 @@ export interface EngineOptions {
   readonly batch: number;
 }
 
+/** How computations run, and the seed, with their defaults. */
+export function runSettings(options: Partial<EngineOptions> & { readonly seed?: number | undefined }) {
+  const { threads = 1, batch = 32, seed = 1 } = options;
+  return { threads, batch, seed };
+}
+
 /** Which samples. */
 export interface DataOptions {
-  readonly data: string;
+  /** The path of a data set, or one that is read already: it counts as one without splits. */
+  readonly data: string | Dataset;
   readonly split?: DatasetSplit;
   readonly perClass?: number;
   readonly limit?: number;

@@ -42,6 +42,8 @@ export interface Journal {
   skip(skipped: Skipped): void;
   /** How signals were read: belongs to the result. */
   signals(signals: Signals): void;
+  /** What belongs to the result so far. */
+  said(): Said;
   /** Runs `work` as a task whose progress is shown, and ended however it ends. */
   during<T>(task: string, work: (progress: Progress) => Promise<T>): Promise<T>;
 }
@@ -70,7 +72,6 @@ export class KeptJournal implements Journal {
     this.#reporter = reporter;
   }
 
-  /** What was kept, for the result. */
   said(): Said {
     return {
       remarks: [...this.#remarks],

@@ -11,6 +11,7 @@ import {
   splitInTwo,
   subset,
 } from '../data/index.ts';
+import { assertClassCount, shapeMisfit } from '../data/internal.ts';
 import type { Classifier } from '../evaluate/index.ts';
 import { BedsideError, must } from '../util/index.ts';
 import { type ClassPriorOptions, priorShares, samplesInPrior } from './class-prior.ts';
@@ -37,23 +38,27 @@ export async function loadSamples(
 ): Promise<Dataset> {
   const { perClass = options.limit === undefined ? defaults.perClass : undefined } = options;
   const open = (limit: number | undefined): Promise<Dataset> =>
-    journal.during(`reading ${options.data}`, (progress) =>
-      openDataset(options.data, {
+    journal.during(`reading ${dataName(options.data)}`, async (progress) => {
+      const selection = {
+        perClass: limit,
+        limit: options.limit,
+        classFilter: options.classes,
+        seed: defaults.seed,
+      };
+      if (typeof options.data !== 'string') return selected(options.data, classifier, selection);
+      return await openDataset(options.data, {
+        ...selection,
         sampleShape: classifier.sampleShape,
         classes: classifier.classes,
         output: `output '${classifier.output}' [batch, ${classifier.classes}]`,
         split: options.split ?? defaults.split,
-        perClass: limit,
-        limit: options.limit,
-        classFilter: options.classes,
         records: options.records,
         maxPixels: options.maxPixels,
         rate: options.samplingRate ?? classifier.samplingRate,
-        seed: defaults.seed,
         skipBad: options.skipBad,
         onProgress: (done, total) => progress.update(done, total),
-      }),
-    );
+      });
+    });
   const dataset = await open(perClass).catch(async (error: unknown) => {
     // A limit for each class that nobody asked for must not refuse data without labels.
     if (options.perClass !== undefined || perClass === undefined || !BedsideError.is(error, 'E_DATA'))
@@ -65,6 +70,28 @@ export async function loadSamples(
   });
   remarkRead(dataset, journal);
   return dataset;
+}
+
+/** Chooses samples of a data set that is read already. */
+function selected(
+  dataset: Dataset,
+  { sampleShape, classes }: Classifier,
+  selection: Parameters<typeof selectIndices>[2],
+): Dataset {
+  const { name, sampleShape: own, classNames, size, labels } = dataset;
+  if (own.join() !== sampleShape.join()) throw shapeMisfit(sampleShape, `[${own.join(', ')}]`, name);
+  assertClassCount({ classes }, classNames, name);
+  return subset(dataset, selectIndices(size, labels, selection, name));
+}
+
+/** Whether data has no local and test split: an archive of x and y, or a data set that is read already. */
+export async function hasNoSplits(data: string | Dataset): Promise<boolean> {
+  return typeof data !== 'string' || (await isUnsplitArchive(data));
+}
+
+/** The name of data in messages. */
+export function dataName(data: string | Dataset): string {
+  return typeof data === 'string' ? data : data.name;
 }
 
 /** Samples to score channels with, and samples to measure on, with none in common. */
@@ -114,7 +141,7 @@ export async function loadDraws(
   journal: Journal,
 ): Promise<DrawnSets> {
   const [seed = 1] = seeds;
-  if (await isUnsplitArchive(options.data)) {
+  if (await hasNoSplits(options.data)) {
     const { perClass, limit, split, ...rest } = options;
     const all = await loadSamples(classifier, rest, { split: 'all', seed }, journal);
     const [local, test] = splitInTwo(all, 1 / 3, seed);

@@ -4,7 +4,9 @@ import { basename, extname, join, resolve } from 'node:path';
 import {
   type DataOptions,
   DEFAULT_PER_CLASS,
+  dataName,
   hashFile,
+  hasNoSplits,
   loadSamples,
   type Network,
   remarkIdentical,
@@ -18,7 +20,7 @@ import {
   type Variant,
   writeBundle,
 } from '../bundle/index.ts';
-import { type Dataset, disjointDraws, isUnsplitArchive } from '../data/index.ts';
+import { type Dataset, disjointDraws } from '../data/index.ts';
 import { ENGINE } from '../engine/index.ts';
 import { type Classifier, describeClassifier } from '../evaluate/index.ts';
 import { certifyLevels, type PackedModel, type PackOptions, packModel } from '../pack/index.ts';
@@ -51,7 +53,7 @@ export async function localDraws(
   output: Output,
 ): Promise<LocalDraws> {
   const { perClass = DEFAULT_PER_CLASS, validationPerClass, ...rest } = options;
-  const whole = options.split === undefined && (await isUnsplitArchive(options.data));
+  const whole = options.split === undefined && (await hasNoSplits(options.data));
   const split = whole ? 'all' : 'local';
   const limit = perClass + validationPerClass;
   const all = await loadSamples(classifier, rest, { split, seed, perClass: limit }, output);
@@ -146,11 +148,11 @@ export async function certifyAndWrite(
 export function tellOtherDraws(
   { manifest: { provenance } }: Bundle,
   { calibration, validation }: LocalDraws,
-  { data, seed }: { readonly data: string; readonly seed: number },
+  { data, seed }: { readonly data: string | Dataset; readonly seed: number },
   output: Output,
 ): void {
   const same =
-    basename(resolve(provenance.dataset)) === basename(resolve(data)) &&
+    basename(resolve(provenance.dataset)) === basename(resolve(dataName(data))) &&
     provenance.seed === seed &&
     provenance.calibration === calibration.size &&
     provenance.validation === validation.size;

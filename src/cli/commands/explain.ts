@@ -6,6 +6,7 @@ import {
   type DataOptions,
   DEFAULT_PER_CLASS,
   type EngineOptions,
+  hasNoSplits,
   loadNetwork,
   loadSamples,
   type Network,
@@ -16,7 +17,7 @@ import {
   type TargetOption,
 } from '../../app/index.ts';
 import { findGroups } from '../../channels/index.ts';
-import { type Dataset, isUnsplitArchive, type NpyArray, npyArray, writeNpz } from '../../data/index.ts';
+import { type Dataset, type NpyArray, npyArray, writeNpz } from '../../data/index.ts';
 import { evaluate } from '../../evaluate/index.ts';
 import {
   type Aggregation,
@@ -106,7 +107,7 @@ async function explain(path: string, options: ExplainOptions): Promise<void> {
   if (options.out !== undefined) await assertWritable(options.out);
   const loaded = await loadNetwork(path, options);
   const planned = await planHeatmaps(loaded, options);
-  const perClass = (await isUnsplitArchive(options.data)) ? undefined : DEFAULT_PER_CLASS;
+  const perClass = (await hasNoSplits(options.data)) ? undefined : DEFAULT_PER_CLASS;
   const defaults = { split: 'local', seed: options.seed, perClass } as const;
   const read = await loadSamples(loaded.classifier, options, defaults, output);
   const shares = options.classPrior && priorShares(options.classPrior, read.classNames);

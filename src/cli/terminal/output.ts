@@ -1,7 +1,7 @@
 // Where a command's words go: results on stdout, progress and remarks on stderr, one JSON object under --json. Nothing that
 // others wrote reaches a terminal as a control character.
 import cliProgress from 'cli-progress';
-import type { Journal, Signals, Skipped } from '../../app/index.ts';
+import type { Journal, Said, Signals, Skipped } from '../../app/index.ts';
 import { formatCount, formatSeconds, plainJson, plainLine, plainText } from '../../util/index.ts';
 
 /** How much is said. */
@@ -24,9 +24,9 @@ export interface Progress {
 export class Output implements Journal {
   readonly json: boolean;
   readonly quiet: boolean;
-  readonly #beside: Record<string, object> = {};
   readonly #remarks = new Set<string>();
   readonly #skipped = new Map<string, Skipped>();
+  #signals: Signals | undefined;
 
   constructor(options: OutputOptions) {
     this.json = options.json ?? false;
@@ -67,7 +67,13 @@ export class Output implements Journal {
 
   /** How signals were read: the field `signals` of the JSON object. */
   signals(signals: Signals): void {
-    this.#beside.signals = signals;
+    this.#signals = signals;
+  }
+
+  said(): Said {
+    const remarks = [...this.#remarks];
+    const skipped = [...this.#skipped.values()];
+    return { ...(this.#signals ? { signals: this.#signals } : {}), remarks, skipped };
   }
 
   /**
@@ -76,10 +82,9 @@ export class Output implements Journal {
    */
   result(value: object): void {
     if (!this.json) return;
-    const remarks = [...this.#remarks];
-    const skipped = [...this.#skipped.values()];
+    const { remarks, skipped, ...signals } = this.said();
     const beside = {
-      ...this.#beside,
+      ...signals,
       ...(remarks.length > 0 && { remarks }),
       ...(skipped.length > 0 && { skipped }),
     };
