@@ -1,11 +1,14 @@
 // A bundle computed by several workers: samples through a plan, each answer compared with that of one machine.
-import { type Bundle, findVariant, openBundle } from '../../bundle/index.ts';
+import { type Bundle, findVariant } from '../../bundle/index.ts';
 import type { Dataset } from '../../data/index.ts';
-import { accuracies } from '../../evaluate/index.ts';
-import type { PlanView } from '../../plan/index.ts';
+import { accuracies, describeClassifier } from '../../evaluate/index.ts';
+import type { Fleet, PlanView } from '../../plan/index.ts';
 import type { DeviceReport } from '../../run/index.ts';
 import { BedsideError, median, percentile } from '../../util/index.ts';
+import { loadBundle } from '../open-bundle.ts';
+import type { DataOptions } from '../options.ts';
 import { type Journal, journalOf, type Reporter } from '../reporter.ts';
+import { loadSamples } from '../samples.ts';
 import { assertRunnable, Deployment, type DeploymentOptions } from './deployment.ts';
 import { type InferredSamples, inferSamples } from './infer-samples.ts';
 import { LocalPool, type LocalPoolOptions } from './local-pool.ts';
@@ -14,9 +17,16 @@ import type { WorkerPool } from './pool.ts';
 import type { LeftOut } from './ready-plans.ts';
 
 /** What is inferred, by whom and how. Without `pool`, workers are started for it, or those of the server `fabric` are used. */
-export interface InferOptions extends DeploymentOptions, LocalPoolOptions, NatsPoolOptions {
-  /** Samples, or how to read them: only once a plan is known to exist. */
-  readonly data: Dataset | (() => Promise<Dataset>);
+export interface InferOptions
+  extends DeploymentOptions,
+    LocalPoolOptions,
+    NatsPoolOptions,
+    Omit<DataOptions, 'data'> {
+  /** A file or folder of samples, or samples in memory; the other options of data choose samples of a file or folder. */
+  readonly data: string | Dataset;
+  readonly fleet?: Fleet | undefined;
+  /** Of the choice of samples; default 1. */
+  readonly seed?: number | undefined;
   /** Workers that run already, with the same bundle. */
   readonly pool?: WorkerPool | undefined;
   /** Once aborted, running requests end and the result is that of the samples so far. */
@@ -62,7 +72,7 @@ export interface InferResult extends Omit<InferredSamples, 'seconds'> {
  * @param bundle an opened one, or its folder
  * @throws BedsideError E_REQUEST when there is no plan; E_FABRIC when workers do not start or the server cannot be reached;
  *   E_DEADLINE when no sample had its result in time; E_LOST when no plan without a lost device is left; E_LEVELS; as
- *   `assertRunnable`. The signal's reason when it is aborted before the first request
+ *   `assertRunnable`, `openBundle` and `openDataset`. The signal's reason when it is aborted before the first request
  */
 export async function infer(
   bundle: Bundle | string,
@@ -70,7 +80,7 @@ export async function infer(
   reporter?: Reporter | Journal,
 ): Promise<InferResult> {
   const journal = journalOf(reporter);
-  const opened = typeof bundle === 'string' ? await openBundle(bundle) : bundle;
+  const opened = typeof bundle === 'string' ? await loadBundle(bundle, journal) : bundle;
   assertRunnable(opened, options);
   if (options.pool) return await inferOn(options.pool, opened, options, journal);
   await using pool = await poolOf(opened, options, journal);
@@ -94,10 +104,10 @@ async function inferOn(
       hint: 'start the pool with the bundle that is inferred with',
     });
   }
-  const { data, batch = 1, onPhase, signal = new AbortController().signal } = options;
+  const { batch = 1, onPhase, signal = new AbortController().signal } = options;
   await using deployment = new Deployment(pool, options, journal);
   await deployment.check();
-  const dataset = typeof data === 'function' ? await data() : data;
+  const dataset = await samplesOf(bundle, options, journal);
   await deployment.connect();
   onPhase?.('preparing');
   await deployment.prepare(signal);
@@ -111,6 +121,13 @@ async function inferOn(
     }),
   );
   return await resultOf(deployment, pool, found);
+}
+
+async function samplesOf(bundle: Bundle, options: InferOptions, journal: Journal): Promise<Dataset> {
+  const { data, seed = 1 } = options;
+  if (typeof data !== 'string') return data;
+  const classifier = describeClassifier(bundle.model, bundle.dir);
+  return await loadSamples(classifier, { ...options, data }, { split: 'test', seed }, journal);
 }
 
 async function resultOf(
