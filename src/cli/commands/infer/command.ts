@@ -20,11 +20,11 @@ export function addInfer(program: Command): void {
     .command('infer')
     .summary('run a bundle on several workers, by a plan')
     .description(
-      'Starts workers, plans, and sends one sample after another through the plan: each worker computes its stages, or ' +
-        'its share of a stage, and passes the output straight to the next worker. Every answer is compared with that of ' +
-        'one machine at the same levels. Workers are processes of this machine; with --fleet each emulates one device, ' +
-        'with its speed, memory and links. The stages of a worker that dies move to the others. Ctrl-C lets the running ' +
-        'request end, prints the result so far, and stops.',
+      'Runs samples through a bundle on several workers, by a plan, and compares every answer with that of one machine. ' +
+        'Each worker computes its stages, or its share of a stage, and passes the output straight to the next worker. ' +
+        'Workers are processes of this machine; with --fleet each emulates one device, with its speed, memory and links. ' +
+        'The stages of a worker that dies move to the others. Ctrl-C lets the running request end, prints the result so ' +
+        'far, and stops.',
     )
     .argument('<bundle>', 'a folder written by bedside pack');
   addInferOptions(command);
