@@ -35,7 +35,7 @@ export async function openModel(name: string): Promise<BenchModel> {
   const stride = test.samples.length / test.size;
   const inputs = Array.from({ length: test.size }, (_, at) => {
     const sample = test.samples.slice(at * stride, (at + 1) * stride);
-    return tensor(sample, [1, ...test.sampleShape]) as FloatTensor;
+    return tensor(sample, [1, ...test.sampleShape]);
   });
   const labels = must(test.labels, 'labels');
   const known = new Map<string, number>();

@@ -1,4 +1,4 @@
 export { createSession, ENGINE } from './node.ts';
-export { type Session, type SessionOptions, type Tensor, tensor } from './session.ts';
+export { type FloatTensor, type Session, type SessionOptions, type Tensor, tensor } from './session.ts';
 export { withEngineShapes } from './shapes.ts';
 export { ComputeThread } from './thread/compute-thread.ts';

@@ -30,7 +30,10 @@ export interface Session {
   release(): Promise<void>;
 }
 
-/** A float32 tensor. */
-export function tensor(data: Float32Array, dims: readonly number[]): Tensor {
+/** A tensor of float32 numbers: what networks pass from layer to layer. */
+export type FloatTensor = Extract<Tensor, { type: 'float32' }>;
+
+/** A float32 tensor; the data is not copied. */
+export function tensor(data: Float32Array, dims: readonly number[]): FloatTensor {
   return { type: 'float32', dims, data };
 }

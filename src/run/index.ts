@@ -1,4 +1,5 @@
 // Running plans: workers on a fabric, and the requester that asks them.
+export type { FloatTensor } from '../engine/index.ts';
 export { Batcher, type BatchOptions } from './client/batches.ts';
 export { type Fallback, type FallbackResult, inferWithFallback, marginOf } from './client/confidence.ts';
 export {
@@ -12,7 +13,7 @@ export { LatencyDrift } from './client/latency-drift.ts';
 export { Device, type DeviceOptions, type DeviceReport } from './device/device.ts';
 export { assertFits } from './device/fits.ts';
 export type { LinkOptions } from './device/link-emulation.ts';
-export { type FloatTensor, mergeSegments } from './device/merge-segments.ts';
+export { mergeSegments } from './device/merge-segments.ts';
 export { type ChannelRange, type MergeRule, StageModels } from './device/stage-model.ts';
 export { Worker, type WorkerOptions } from './device/worker.ts';
 export { LocalFabric } from './local/local-fabric.ts';

@@ -168,7 +168,7 @@ function inputsOf(test: Dataset, seed: number): Sample[] {
   return Array.from({ length: Math.min(test.size, 32) }, (_, at) => {
     const index = (seed + at * step) % test.size;
     const data = test.samples.slice(index * stride, (index + 1) * stride);
-    return { index, input: tensor(data, [1, ...test.sampleShape]) as FloatTensor };
+    return { index, input: tensor(data, [1, ...test.sampleShape]) };
   });
 }
 
@@ -184,7 +184,7 @@ function accuracyOn(test: Dataset, single: SingleMachine): (levels: readonly num
   const known = new Map<string, number>();
   const predict = async (index: number, levels: readonly number[]): Promise<number> => {
     const data = test.samples.slice(index * stride, (index + 1) * stride);
-    return argmax(await single.run(levels, tensor(data, [1, ...test.sampleShape]) as FloatTensor));
+    return argmax(await single.run(levels, tensor(data, [1, ...test.sampleShape])));
   };
   return async (levels) => {
     const key = levels.join();

@@ -2,10 +2,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Bundle, stageCosts } from '../../bundle/index.ts';
 import { largestDifference } from '../../channels/test-support/net.ts';
-import { tensor } from '../../engine/index.ts';
+import { type FloatTensor, tensor } from '../../engine/index.ts';
 import { canonicalGraph } from '../../onnx/index.ts';
 import { BedsideError, Random } from '../../util/index.ts';
-import type { FloatTensor } from '../device/merge-segments.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import { localPlanOf, onOneMachine, randomPlan, randomSample, splitBundle } from '../test-support/bundles.ts';
 import { inOneProcess } from '../test-support/in-one-process.ts';
@@ -72,7 +71,7 @@ describe('requests that come close together', () => {
 
 describe('a batch', () => {
   const plan: RunPlan = { levels: [0], stages: [] };
-  const sample = (value: number) => tensor(Float32Array.of(value), [1, 1]) as FloatTensor;
+  const sample = (value: number) => tensor(Float32Array.of(value), [1, 1]);
 
   it('that has more time than one of its requests leaves that one its deadline', async () => {
     let answer = (): void => {};

@@ -1,7 +1,7 @@
 // Requests with one plan that come close together run as one batch: one message a hop and one run a stage for all of them.
-import { tensor } from '../../engine/index.ts';
+import { type FloatTensor, tensor } from '../../engine/index.ts';
 import { BedsideError, type ErrorCode, must } from '../../util/index.ts';
-import { type FloatTensor, mergeSegments } from '../device/merge-segments.ts';
+import { mergeSegments } from '../device/merge-segments.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import {
   DEFAULT_DEADLINE,
@@ -131,7 +131,7 @@ function share(answer: InferenceResult, waiting: readonly Waiting[]): void {
   const row = data.length / must(dims[0], 'a batch');
   let at = 0;
   for (const { samples, start, timer, resolve } of waiting) {
-    const logits = tensor(data.slice(at * row, (at + samples) * row), dims.with(0, samples)) as FloatTensor;
+    const logits = tensor(data.slice(at * row, (at + samples) * row), dims.with(0, samples));
     at += samples;
     clearTimeout(timer);
     resolve({ ...answer, logits, seconds: (performance.now() - start) / 1000 });

@@ -2,12 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import { tensor } from '../../engine/index.ts';
 import { BedsideError } from '../../util/index.ts';
-import type { FloatTensor } from '../device/merge-segments.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import { inferWithFallback, marginOf } from './confidence.ts';
 import type { InferenceClient, InferenceOptions } from './coordinator.ts';
 
-const input = tensor(Float32Array.of(1), [1, 1]) as FloatTensor;
+const input = tensor(Float32Array.of(1), [1, 1]);
 const pruned: RunPlan = { levels: [0, 2], stages: [] };
 const unpruned: RunPlan = { levels: [0, 0], stages: [] };
 
@@ -18,7 +17,7 @@ function asker(answer: (plan: RunPlan) => Float32Array | BedsideError) {
     asked.push({ plan, options });
     const given = answer(plan);
     if (given instanceof BedsideError) throw given;
-    const logits = tensor(given, [1, given.length]) as FloatTensor;
+    const logits = tensor(given, [1, given.length]);
     return { logits, seconds: 0.001, plan, replanned: 0 };
   };
   return { infer, asked };

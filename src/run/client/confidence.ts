@@ -1,6 +1,6 @@
 // How sure an answer is, and what is done about one that is not: the request runs again unpruned, if there is time.
+import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError } from '../../util/index.ts';
-import type { FloatTensor } from '../device/merge-segments.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import type { InferenceClient, InferenceOptions, InferenceResult } from './coordinator.ts';
 

@@ -1,8 +1,10 @@
 // Who asks: starts plans, notices what is lost, plans anew, and ends every request exactly once.
+
 import type { BundleManifest } from '../../bundle/index.ts';
+import type { FloatTensor } from '../../engine/index.ts';
 import { assertFiniteRows, assertFiniteSamples, BedsideError, must } from '../../util/index.ts';
 import type { DeviceReport } from '../device/device.ts';
-import { type FloatTensor, mergeSegments } from '../device/merge-segments.ts';
+import { mergeSegments } from '../device/merge-segments.ts';
 import { deserializeError, displayText } from '../protocol/error-codec.ts';
 import type { Endpoint, Fabric } from '../protocol/fabric.ts';
 import type { Assignment, NodeMessage, TensorMessage } from '../protocol/messages.ts';

@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { bundleOf } from '../../bundle/test-support/contents.ts';
 import { tensor } from '../../engine/index.ts';
 import { canonicalGraph } from '../../onnx/index.ts';
-import type { FloatTensor } from '../device/merge-segments.ts';
 import { localPlanOf } from '../test-support/bundles.ts';
 import { mixedNet } from '../test-support/mixed-net.ts';
 import { Batcher } from './batches.ts';
@@ -18,7 +17,7 @@ describe('a deadline', () => {
   });
 
   const bundle = bundleOf(canonicalGraph(mixedNet()));
-  const input = tensor(new Float32Array(1), [1, 1]) as FloatTensor;
+  const input = tensor(new Float32Array(1), [1, 1]);
   const plan = localPlanOf(
     bundle,
     'nobody',

@@ -1,14 +1,15 @@
 // Plans on workers: the answer of one machine, each request ended once, whatever comes twice, late or not at all.
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Bundle, stageCosts } from '../../bundle/index.ts';
 import { largestDifference } from '../../channels/test-support/net.ts';
+import type { FloatTensor } from '../../engine/index.ts';
 import { canonicalGraph } from '../../onnx/index.ts';
 import { Random } from '../../util/index.ts';
 import { Device, type DeviceOptions } from '../device/device.ts';
-import type { FloatTensor } from '../device/merge-segments.ts';
 import { Worker } from '../device/worker.ts';
 import { LocalFabric } from '../local/local-fabric.ts';
 import { LocalWorkers } from '../local/local-workers.ts';

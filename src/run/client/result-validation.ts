@@ -1,8 +1,9 @@
 // Whether what devices say can be so: results beside the requester's own plan, reports beside the bundle.
+
 import type { BundleManifest } from '../../bundle/index.ts';
+import type { FloatTensor } from '../../engine/index.ts';
 import { assertFiniteRows, BedsideError, must } from '../../util/index.ts';
 import type { DeviceReport } from '../device/device.ts';
-import type { FloatTensor } from '../device/merge-segments.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 
 /** Seconds of a stage that can be so: those of a fleet file. */

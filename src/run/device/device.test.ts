@@ -1,18 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { type Bundle, stageCosts } from '../../bundle/index.ts';
 import { largestDifference } from '../../channels/test-support/net.ts';
-import { tensor } from '../../engine/index.ts';
+import { type FloatTensor, tensor } from '../../engine/index.ts';
 import { canonicalGraph } from '../../onnx/index.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import { localPlanOf, splitBundle } from '../test-support/bundles.ts';
 import { mixedNet } from '../test-support/mixed-net.ts';
 import { Device } from './device.ts';
-import type { FloatTensor } from './merge-segments.ts';
 
 const bundle = splitBundle(canonicalGraph(mixedNet()));
 const levels = bundle.manifest.groups.map(() => 1);
 const plan = localPlanOf(bundle, 'monitor', levels);
-const input = tensor(new Float32Array(72).fill(0.5), [1, 2, 6, 6]) as FloatTensor;
+const input = tensor(new Float32Array(72).fill(0.5), [1, 2, 6, 6]);
 const { sha256 } = bundle;
 
 /** Bytes of all stages at the levels. */

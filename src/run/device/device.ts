@@ -1,11 +1,10 @@
 // One device: what it holds, runs and measures; emulated ones are slower, smaller or run on a battery.
 import { type Bundle, keptUnitsAt } from '../../bundle/index.ts';
 import { keptPositions } from '../../channels/index.ts';
-import { ComputeThread, createSession, type Session, tensor } from '../../engine/index.ts';
+import { ComputeThread, createSession, type FloatTensor, type Session, tensor } from '../../engine/index.ts';
 import { BedsideError, median, must } from '../../util/index.ts';
 import { type RunPlan, wholePlan } from '../protocol/plan.ts';
 import { assertFits } from './fits.ts';
-import type { FloatTensor } from './merge-segments.ts';
 import { SessionCache } from './session-cache.ts';
 import { StageFusion, type StageSpan, spanAt, spansOn } from './stage-fusion.ts';
 import { StageModels } from './stage-model.ts';
@@ -211,7 +210,7 @@ export class Device {
           const axis = grouping.values.get(input)?.axis;
           const dims = shape.map((dim, at) => (at === axis && kept ? kept.length : dim));
           const size = dims.reduce((all, dim) => all * dim, 1);
-          const feeds = { [input]: tensor(new Float32Array(size), dims) as FloatTensor };
+          const feeds = { [input]: tensor(new Float32Array(size), dims) };
           rows.push(await this.#measured(session, feeds, output));
         } catch (error) {
           if (!BedsideError.is(error, 'E_DEVICE')) throw error;

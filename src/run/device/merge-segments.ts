@@ -1,10 +1,7 @@
 // Puts together what the segments of a stage gave.
-import { type Tensor, tensor } from '../../engine/index.ts';
+import { type FloatTensor, tensor } from '../../engine/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import type { MergeRule } from './stage-model.ts';
-
-/** A float32 tensor: what goes from stage to stage. */
-export type FloatTensor = Extract<Tensor, { type: 'float32' }>;
 
 /**
  * The whole tensor from its parts, in the order of their segments, which makes sums the same on every receiver. One part
@@ -23,7 +20,7 @@ function summed(first: FloatTensor, parts: readonly FloatTensor[]): FloatTensor 
     if (part.dims.join() !== first.dims.join()) throw unfit(first, part);
     for (let i = 0; i < data.length; i++) data[i] = (data[i] as number) + (part.data[i] as number);
   }
-  return asFloat(data, first.dims);
+  return tensor(data, first.dims);
 }
 
 function concatenated(first: FloatTensor, parts: readonly FloatTensor[], axis: number): FloatTensor {
@@ -44,14 +41,10 @@ function concatenated(first: FloatTensor, parts: readonly FloatTensor[], axis: n
     }
     offset += size;
   });
-  return asFloat(
+  return tensor(
     data,
     first.dims.map((dim, at) => (at === axis ? row / inner : dim)),
   );
-}
-
-function asFloat(data: Float32Array, dims: readonly number[]): FloatTensor {
-  return tensor(data, dims) as FloatTensor;
 }
 
 function product(dims: readonly number[]): number {

@@ -1,12 +1,11 @@
 // What a device keeps of requests, and of whom.
 import { afterEach, describe, expect, it } from 'vitest';
-import { tensor } from '../../engine/index.ts';
+import { type FloatTensor, tensor } from '../../engine/index.ts';
 import type { Assignment, TensorMessage } from '../protocol/messages.ts';
 import { EarlyMessages } from './early-messages.ts';
-import type { FloatTensor } from './merge-segments.ts';
 import { MAX_REMEMBERED, MAX_REQUESTERS, MAX_RUNNING, RequestRegistry } from './request-registry.ts';
 
-const floats = (count: number): FloatTensor => tensor(new Float32Array(count), [count]) as FloatTensor;
+const floats = (count: number): FloatTensor => tensor(new Float32Array(count), [count]);
 
 function told(requester: string, request: string, given: Partial<Assignment> = {}): Assignment {
   const segments = [

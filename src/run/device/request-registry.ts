@@ -1,10 +1,11 @@
 // The requests that a device runs, by who asked for them. What is here of one requester has bounds of its own, so that
 // none can push out what belongs to others, and no id of one means anything for another.
+
 import { totalmem } from 'node:os';
+import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError, formatBytes } from '../../util/index.ts';
 import type { Assignment } from '../protocol/messages.ts';
 import type { RunPlan } from '../protocol/plan.ts';
-import type { FloatTensor } from './merge-segments.ts';
 
 /** Requests of one requester that run here at a time. */
 export const MAX_RUNNING = 2048;

@@ -5,13 +5,13 @@ import { describe, expect, it } from 'vitest';
 import { assembleModel, type Bundle, findVariant } from '../../bundle/index.ts';
 import { largestDifference } from '../../channels/test-support/net.ts';
 import { randomNet } from '../../channels/test-support/random-net.ts';
-import { createSession, tensor } from '../../engine/index.ts';
+import { createSession, type FloatTensor, tensor } from '../../engine/index.ts';
 import { canonicalGraph, loadModel, type Model } from '../../onnx/index.ts';
 import { Random } from '../../util/index.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import { randomPlan, splitBundle } from '../test-support/bundles.ts';
 import { mixedNet } from '../test-support/mixed-net.ts';
-import { type FloatTensor, mergeSegments } from './merge-segments.ts';
+import { mergeSegments } from './merge-segments.ts';
 import { StageModels } from './stage-model.ts';
 
 const FOLDER = join(process.env.BEDSIDE_SHARED ?? join(import.meta.dirname, '../../../../shared'), 'models');
@@ -28,7 +28,7 @@ async function once(model: Model, input: string, value: FloatTensor): Promise<Fl
 function sample({ manifest }: Bundle, random: Random): FloatTensor {
   const { shape } = manifest.model.input;
   const data = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal());
-  return tensor(data, [1, ...shape]) as FloatTensor;
+  return tensor(data, [1, ...shape]);
 }
 
 async function byParts(bundle: Bundle, plan: RunPlan, input: FloatTensor): Promise<FloatTensor> {

@@ -1,6 +1,7 @@
 // A worker: a device on a fabric. Runs requests as dataflow: a segment starts when all its inputs are there, and what it
 // gives goes straight to those who need it. What a request is, its requester alone says; what comes of it, the holders
 // that this plan names.
+import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError, firstNonFinite, must } from '../../util/index.ts';
 import { serializeError } from '../protocol/error-codec.ts';
 import type { Endpoint, Fabric } from '../protocol/fabric.ts';
@@ -9,7 +10,7 @@ import { type Query, type QueryReply, WORKING_MS } from '../protocol/queries.ts'
 import type { Device } from './device.ts';
 import { EarlyMessages } from './early-messages.ts';
 import { EmulatedLinks, type LinkOptions, type SharedChannel } from './link-emulation.ts';
-import { type FloatTensor, mergeSegments } from './merge-segments.ts';
+import { mergeSegments } from './merge-segments.ts';
 import { type ActiveRequest, RequestRegistry } from './request-registry.ts';
 
 /** What brings the bundles of a device that does not hold them from the start. */

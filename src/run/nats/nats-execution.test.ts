@@ -1,4 +1,5 @@
 // Plans over a real NATS server: the answer of one machine, whatever becomes of server, links and nodes.
+
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,10 +7,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bundle } from '../../bundle/index.ts';
 import { largestDifference } from '../../channels/test-support/net.ts';
+import type { FloatTensor } from '../../engine/index.ts';
 import { canonicalGraph, loadModel } from '../../onnx/index.ts';
 import { BedsideError, Random } from '../../util/index.ts';
 import { Coordinator } from '../client/coordinator.ts';
-import type { FloatTensor } from '../device/merge-segments.ts';
 import { toWire } from '../protocol/wire.ts';
 import {
   localPlanOf,

@@ -1,8 +1,8 @@
 // What nodes say to each other. Everything that belongs to a request carries its epoch: a plan made anew for the same
 // request has a higher one, and what comes of a lower one changes nothing.
+import type { FloatTensor } from '../../engine/index.ts';
 import type { ErrorCode } from '../../util/index.ts';
 import type { DeviceReport } from '../device/device.ts';
-import type { FloatTensor } from '../device/merge-segments.ts';
 import type { RunPlan } from './plan.ts';
 
 /** An error on its way. */

@@ -1,7 +1,7 @@
 // Messages as bytes: a head as JSON, and beside it the numbers of a tensor as they lie in memory (float32, little endian).
 // A plan stands on a line of its own in the head: many requests have the same, which is written and read once.
+import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError } from '../../util/index.ts';
-import type { FloatTensor } from '../device/merge-segments.ts';
 import type { NodeMessage } from './messages.ts';
 import type { RunPlan } from './plan.ts';
 

@@ -6,12 +6,11 @@ import {
   contentsOf,
   randomLevels,
 } from '../../bundle/test-support/contents.ts';
-import { createSession, type Session, tensor } from '../../engine/index.ts';
+import { createSession, type FloatTensor, type Session, tensor } from '../../engine/index.ts';
 import { findStages, type Model } from '../../onnx/index.ts';
 import { splitOf } from '../../pack/split.ts';
 import { outputChannels, segmentsOf } from '../../plan/index.ts';
 import { must, type Random } from '../../util/index.ts';
-import type { FloatTensor } from '../device/merge-segments.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 
 /** A bundle of a canonical network, with its splits. */
@@ -74,7 +73,7 @@ export async function writtenBundle(dir: string, model: Model): Promise<Bundle> 
 export function randomSample({ manifest }: Bundle, random: Random): FloatTensor {
   const { shape } = manifest.model.input;
   const data = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal());
-  return tensor(data, [1, ...shape]) as FloatTensor;
+  return tensor(data, [1, ...shape]);
 }
 
 /** What one machine gives at these levels, corrected where they are those of a variant. */

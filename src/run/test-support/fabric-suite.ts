@@ -2,7 +2,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tensor } from '../../engine/index.ts';
 import { Random } from '../../util/index.ts';
-import type { FloatTensor } from '../device/merge-segments.ts';
 import { type Endpoint, type Fabric, SILENCE_MS } from '../protocol/fabric.ts';
 import type { InputMessage, NodeMessage } from '../protocol/messages.ts';
 
@@ -28,7 +27,7 @@ export function partOf(data: Float32Array, dims: readonly number[], segment = 0)
     remaining: 1000,
     stage: 0,
     segment,
-    tensor: tensor(data, dims) as FloatTensor,
+    tensor: tensor(data, dims),
   };
 }
 

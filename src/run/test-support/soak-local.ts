@@ -1,10 +1,11 @@
 // Faults on the embedded fabric: workers killed before, during and between stages, or hanging; links cut; slow workers;
 // messages that come twice, late, of a plan that was given up, or of a request that has ended.
+
 import type { Bundle } from '../../bundle/index.ts';
+import type { FloatTensor } from '../../engine/index.ts';
 import { must, type Random } from '../../util/index.ts';
 import { Coordinator, type InferenceResult } from '../client/coordinator.ts';
 import { Device } from '../device/device.ts';
-import type { FloatTensor } from '../device/merge-segments.ts';
 import { Worker } from '../device/worker.ts';
 import { LocalWorkers } from '../local/local-workers.ts';
 import type { Endpoint, Fabric, NodeHandlers } from '../protocol/fabric.ts';

@@ -1,9 +1,10 @@
 // Requests under faults, on any fabric: how every one of them ends.
+
 import type { Bundle } from '../../bundle/index.ts';
 import { randomLevels } from '../../bundle/test-support/contents.ts';
+import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError, must, type Random } from '../../util/index.ts';
 import type { InferenceResult } from '../client/coordinator.ts';
-import type { FloatTensor } from '../device/merge-segments.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import { randomSample } from './bundles.ts';
 

@@ -3,12 +3,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bundle } from '../../bundle/index.ts';
 import { largestDifference } from '../../channels/test-support/net.ts';
-import { tensor } from '../../engine/index.ts';
+import { type FloatTensor, tensor } from '../../engine/index.ts';
 import { canonicalGraph } from '../../onnx/index.ts';
 import { must, Random } from '../../util/index.ts';
 import { Coordinator } from '../client/coordinator.ts';
 import { Device } from '../device/device.ts';
-import type { FloatTensor } from '../device/merge-segments.ts';
 import { Worker } from '../device/worker.ts';
 import type { Endpoint, Fabric, NodeHandlers } from '../protocol/fabric.ts';
 import type { Assignment, InputMessage, NodeMessage } from '../protocol/messages.ts';
@@ -96,8 +95,7 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
       expect([...requester.lost.keys()].filter((one) => WORKERS.includes(one))).toEqual([]);
     }
 
-    const wrong = (samples = 1): FloatTensor =>
-      tensor(Float32Array.of(9, -9, 0), [samples, 3]) as FloatTensor;
+    const wrong = (samples = 1): FloatTensor => tensor(Float32Array.of(9, -9, 0), [samples, 3]);
 
     /** Everything that may be said of a request, by somebody who has no say in it. */
     function lies(told: Assignment, from: string): (readonly [string, NodeMessage])[] {
@@ -271,7 +269,7 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
       const result = (input: InputMessage, values: number[], dims: number[]): NodeMessage => ({
         ...{ kind: 'part', request: input.request, epoch: input.epoch, requester: input.requester },
         ...{ stage: plan.stages.length - 1, segment: 0, remaining: 1 },
-        tensor: tensor(Float32Array.from(values), dims) as FloatTensor,
+        tensor: tensor(Float32Array.from(values), dims),
       });
       for (const [values, dims] of [
         [

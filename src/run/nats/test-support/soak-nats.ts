@@ -1,12 +1,13 @@
 // Faults over NATS: processes of workers killed before, during and between stages and started again, or stopped for a
 // while; cables cut; the server killed; tensors that come twice, or long after.
+
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Bundle, MANIFEST_FILE } from '../../../bundle/index.ts';
 import { largestDifference } from '../../../channels/test-support/net.ts';
+import type { FloatTensor } from '../../../engine/index.ts';
 import { must, type Random } from '../../../util/index.ts';
 import { Coordinator, type InferenceResult } from '../../client/coordinator.ts';
-import type { FloatTensor } from '../../device/merge-segments.ts';
 import type { RunPlan } from '../../protocol/plan.ts';
 import { planThrough, randomPlan, SingleMachine } from '../../test-support/bundles.ts';
 import type { SoakFixture, Strike } from '../../test-support/soak.ts';

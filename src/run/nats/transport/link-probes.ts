@@ -1,7 +1,6 @@
 // How long a message takes to a peer and how much a second gets there, found by sending.
-import { tensor } from '../../../engine/index.ts';
+import { type FloatTensor, tensor } from '../../../engine/index.ts';
 import { BedsideError } from '../../../util/index.ts';
-import type { FloatTensor } from '../../device/merge-segments.ts';
 
 export type ProbeMessage =
   | { readonly kind: 'probe'; readonly id: string; readonly tensor: FloatTensor }
@@ -20,7 +19,7 @@ const PATIENCE_MS = 2000;
 
 /** Numbers as many as fill so many bytes. */
 function filled(bytes: number): FloatTensor {
-  return tensor(new Float32Array(bytes / 4), [bytes / 4]) as FloatTensor;
+  return tensor(new Float32Array(bytes / 4), [bytes / 4]);
 }
 
 /** Probes that a node sends, and answers. */
