@@ -1,4 +1,5 @@
 // One device: what it holds, runs and measures; emulated ones are slower, smaller or run on a battery.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Bundle, keptUnitsAt } from '../../bundle/index.ts';
 import { keptPositions } from '../../channels/index.ts';
 import { ComputeThread, createSession, type FloatTensor, type Session, tensor } from '../../engine/index.ts';
@@ -349,8 +350,4 @@ function rangeOf(plan: RunPlan, { first, segment }: Piece) {
 
 function stagesOf({ first, last }: StageSpan): number[] {
   return Array.from({ length: last - first + 1 }, (_, at) => first + at);
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,4 +1,5 @@
 // What a device keeps of requests, and of whom.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type FloatTensor, tensor } from '../../engine/index.ts';
 import type { Assignment, TensorMessage } from '../protocol/messages.ts';
@@ -142,7 +143,7 @@ describe('parts that come too early', () => {
     early.add('b', partOf('gone', 1, { remaining: 0 }));
     expect(early.take('a', 'gone', 0)).toEqual([]);
     early.add('b', partOf('r', 1));
-    while (early.held.parts > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (early.held.parts > 0) await sleep(5);
     expect(early.take('a', 'r', 0)).toEqual([]);
   });
 });

@@ -1,8 +1,10 @@
 // A ward of several hosts with addresses of their own, as network namespaces: what loopback cannot do is to lose packets
 // without anybody being told.
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canonicalGraph } from '../../onnx/index.ts';
 import { writtenBundle } from '../test-support/bundles.ts';
@@ -102,7 +104,3 @@ describe.skipIf(!hasNatsServer || !hasNamespaces)('a ward of several hosts', () 
     if (losses === 1) expect(ended.filter((one) => !one.far && one.asked > usedAt + 50)).toEqual([]);
   });
 });
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}

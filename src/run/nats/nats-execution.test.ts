@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bundle } from '../../bundle/index.ts';
 import { largestDifference } from '../../channels/test-support/net.ts';
@@ -109,7 +110,7 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
     const board = await FleetDirectory.open(observer, await server.credentials('observer'));
     let entries = await board.read();
     while (!(entries[0]?.seconds[bundle.manifest.name] && entries.every(({ links }) => links.length === 1))) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await sleep(50);
       entries = await board.read();
     }
     expect(entries.map(({ name, trusted }) => [name, trusted])).toEqual([
@@ -144,7 +145,7 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
     const asked = Array.from({ length: 30 }, (_, at) => ({ at, input: randomSample(bundle, random) }));
     const plans = Array.from({ length: 3 }, () => randomPlan(bundle, DEVICES, random));
     const answers = asked.map(async ({ at, input }) => {
-      await new Promise((resolve) => setTimeout(resolve, 20 * at));
+      await sleep(20 * at);
       const plan = plans[at % plans.length] ?? warm;
       try {
         const { logits } = await requester.infer(input, plan, { deadline: 15 });
@@ -158,7 +159,7 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
     });
     await until(() => ended >= 3);
     await server.kill();
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await sleep(300);
     await server.run();
     const found = await Promise.all(answers);
     expect(found.filter((one) => one === 'right').length).toBeGreaterThan(20);
@@ -188,7 +189,7 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
     // Shorter than silence: what was lost is asked for again.
     proxy.cut();
     const over = requester.infer(input, { levels, stages }, { deadline: 20 });
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await sleep(300);
     proxy.mend();
     const back = await over;
     await expectOneMachine(back.logits.data, levels, input);

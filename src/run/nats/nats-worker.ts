@@ -1,5 +1,7 @@
 // A device on a NATS server: a worker that announces itself, probes its links, and fetches the bundles it is asked to run.
+
 import { freemem, hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { BedsideError, messageOf } from '../../util/index.ts';
 import { Device, type DeviceOptions } from '../device/device.ts';
 import type { LinkOptions } from '../device/link-emulation.ts';
@@ -168,7 +170,7 @@ export class NatsWorker implements AsyncDisposable {
     this.#presence?.remove();
     const end = performance.now() + patience;
     while (this.#worker.running > 0 && performance.now() < end) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await sleep(20);
     }
     this.#worker.leave(why);
     await this.close();

@@ -11,7 +11,7 @@ import { findStages, type Model } from '../../onnx/index.ts';
 import { splitOf } from '../../pack/split.ts';
 import { outputChannels, segmentsOf } from '../../plan/index.ts';
 import { must, type Random } from '../../util/index.ts';
-import type { RunPlan } from '../protocol/plan.ts';
+import { devicesOf, type RunPlan } from '../protocol/plan.ts';
 
 /** A bundle of a canonical network, with its splits. */
 export function splitBundle(model: Model, options: ContentsOptions = {}): Bundle {
@@ -120,15 +120,13 @@ export class SingleMachine {
 /** A plan that needs a device, if one is named. */
 export function planThrough(
   bundle: Bundle,
-  devices: readonly string[],
-  needed: string | undefined,
+  { devices, needed }: { readonly devices: readonly string[]; readonly needed: string | undefined },
   random: Random,
   levels: readonly number[],
 ): RunPlan {
   const all = needed === undefined || devices.includes(needed) ? devices : [...devices, needed];
   for (;;) {
     const plan = randomPlan(bundle, all, random, levels);
-    const needs = plan.stages.some(({ segments }) => segments.some(({ device }) => device === needed));
-    if (needed === undefined || needs) return plan;
+    if (needed === undefined || devicesOf(plan).includes(needed)) return plan;
   }
 }

@@ -1,4 +1,5 @@
 // What every fabric keeps to, whatever carries its messages.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tensor } from '../../engine/index.ts';
 import { Random } from '../../util/index.ts';
@@ -114,7 +115,7 @@ export function describeFabric(name: string, open: () => Promise<FabricUnderTest
       a.end.watch(nameOf('b'));
       await b.end.close();
       await until(() => a.lost.length > 0);
-      await new Promise((resolve) => setTimeout(resolve, SILENCE_MS + 500));
+      await sleep(SILENCE_MS + 500);
       expect(a.lost).toEqual([nameOf('b')]);
       expect(c.lost).toEqual([]);
     });
@@ -128,7 +129,7 @@ export function describeFabric(name: string, open: () => Promise<FabricUnderTest
       await join('b');
       await until(() => a.found.length > 0);
       await until(() => a.lost.includes(nameOf('c')));
-      await new Promise((resolve) => setTimeout(resolve, 600));
+      await sleep(600);
       expect(a.found).toEqual([nameOf('b')]);
     });
 
@@ -148,5 +149,5 @@ export function describeFabric(name: string, open: () => Promise<FabricUnderTest
 
 /** Waits until something holds; a test that waits in vain is ended by its own limit. */
 export async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (!holds()) await sleep(5);
 }

@@ -1,153 +1,102 @@
-// Faults on the embedded fabric: workers killed before, during and between stages, or hanging; links cut; slow workers;
-// messages that come twice, late, of a plan that was given up, or of a request that has ended.
-
+// Faults on local sockets: workers are killed before, during and between stages, or hang; links are cut; workers are slow.
+// Messages come twice, late, for a plan that was given up, or for a request that has ended.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bundle } from '../../bundle/index.ts';
-import type { FloatTensor } from '../../engine/index.ts';
 import { must, type Random } from '../../util/index.ts';
-import { Coordinator, type InferenceResult } from '../client/coordinator.ts';
 import { Device } from '../device/device.ts';
 import { Worker } from '../device/worker.ts';
 import { LocalWorkers } from '../local/local-workers.ts';
 import type { Endpoint, Fabric, NodeHandlers } from '../protocol/fabric.ts';
 import type { NodeMessage, TensorMessage } from '../protocol/messages.ts';
-import type { RunPlan } from '../protocol/plan.ts';
-import { planThrough, randomPlan, SingleMachine } from './bundles.ts';
-import type { SoakFixture, Strike } from './soak.ts';
+import { SoakBase } from './soak-base.ts';
 
 const FAULTS = ['before', 'during', 'between', 'cut', 'hang'] as const;
 type Fault = (typeof FAULTS)[number];
 
-/** Nodes of this process; the first is the source. */
+/** Workers in this process; the first is the source. */
 const NEAR = ['source', 'near', 'slow'];
+
+/** Workers in processes of their own. */
 const FAR = 3;
 
-/** Three workers in this process, whose messages can be tampered with, and three that can be killed. */
-export class LocalSoak implements SoakFixture {
-  readonly faults = {
-    before: 0,
-    during: 0,
-    between: 0,
-    hang: 0,
-    cut: 0,
-    repeated: 0,
-    replayed: 0,
-    dropped: 0,
-  };
-  readonly #bundle: Bundle;
-  readonly #random: Random;
+/** Three workers in this process, whose messages are tampered with, and three that can be killed. */
+export class LocalSoak extends SoakBase<Fault> {
   readonly #workers: LocalWorkers;
   readonly #near: Worker[] = [];
-  readonly #requester: Coordinator;
+  /** Pairs of nodes that do not reach each other now. */
   readonly #cut = new Set<string>();
-  /** Workers of other processes that nothing has happened to yet. */
-  readonly #far = new Set<string>();
-  readonly #starting = new Set<Promise<void>>();
-  /** Who is killed when a part of a request comes from him. */
-  readonly #between = new Set<string>();
-  readonly #old: { readonly to: string; readonly part: TensorMessage; readonly end: Endpoint }[] = [];
+  readonly #old: { readonly to: string; readonly message: TensorMessage; readonly end: Endpoint }[] = [];
   readonly #timers = new Set<NodeJS.Timeout>();
-  readonly #single: SingleMachine;
+  readonly #messages = { repeated: 0, replayed: 0, dropped: 0 };
   #named = 0;
-  #struck = 0;
+  #isClosing = false;
 
   private constructor(bundle: Bundle, random: Random, workers: LocalWorkers) {
-    this.#bundle = bundle;
-    this.#random = random.fork();
+    super({
+      ...{ bundle, random, coordinator: 'requester', steady: NEAR, faults: FAULTS, hurried: ['cut'] },
+    });
     this.#workers = workers;
-    this.#requester = new Coordinator('requester', bundle);
-    this.#single = new SingleMachine(bundle);
   }
 
   static async open(bundle: Bundle, random: Random): Promise<LocalSoak> {
-    const room = new LocalSoak(bundle, random, await LocalWorkers.start([], [bundle.dir]));
-    const fabric: Fabric = { join: (name, handlers) => room.#join(name, handlers) };
+    const soak = new LocalSoak(bundle, random, await LocalWorkers.start([], [bundle.dir]));
+    const fabric: Fabric = { join: (name, handlers) => soak.#join(name, handlers) };
     for (const name of NEAR) {
       const worker = new Worker(new Device({ name, speed: name === 'slow' ? 0.1 : 1 }, [bundle]));
       await worker.join(fabric);
-      room.#near.push(worker);
+      soak.#near.push(worker);
     }
-    await room.#requester.join(fabric);
-    await Promise.all(Array.from({ length: FAR }, () => room.#start()));
-    return room;
+    await soak.coordinator.join(fabric);
+    await Promise.all(Array.from({ length: FAR }, () => soak.#start()));
+    return soak;
   }
 
-  get running(): number {
-    return this.#requester.running;
-  }
-
-  infer(input: FloatTensor, plan: RunPlan, deadline: number): Promise<InferenceResult> {
-    const replan = async (lost: ReadonlySet<string>): Promise<RunPlan> =>
-      randomPlan(
-        this.#bundle,
-        [...NEAR, ...this.#far].filter((name) => !lost.has(name)),
-        this.#random,
-        plan.levels,
-      );
-    return this.#requester.infer(input, plan, { deadline, replan });
-  }
-
-  planWith(victim: string | undefined, levels: readonly number[]): RunPlan {
-    return planThrough(this.#bundle, [...NEAR, ...this.#far], victim, this.#random, levels);
-  }
-
-  fault(): Strike | undefined {
-    const [victim] = this.#random.shuffle([...this.#far]);
-    if (victim === undefined) return undefined;
-    const fault = must(FAULTS[this.#struck++ % FAULTS.length], 'a fault');
-    if (fault !== 'cut') this.#far.delete(victim);
-    return {
-      victim,
-      hurried: fault === 'cut',
-      strike: () => this.#strike(fault, victim),
-    };
-  }
-
-  #strike(fault: Fault, victim: string): void {
-    this.faults[fault]++;
+  protected async strike(fault: Fault, victim: string): Promise<void> {
     switch (fault) {
       case 'before':
-        this.#kill(victim);
-        break;
+        return this.#kill(victim);
       case 'during':
-        this.#later(() => this.#kill(victim), 6 * this.#random.uniform());
-        break;
+        await sleep(6 * this.random.uniform());
+        return this.#kill(victim);
       case 'between':
-        this.#between.add(victim);
-        this.#later(() => this.#kill(victim), 300);
-        break;
+        this.killedBetween.add(victim);
+        await sleep(300);
+        return this.#kill(victim);
       case 'hang':
         this.#workers.kill(victim, 'SIGSTOP');
-        // Awake again when it counts as lost, it goes on with plans that were given up.
-        this.#later(() => this.#workers.kill(victim, 'SIGCONT'), 2200);
-        this.#later(() => this.#kill(victim), 2700);
-        break;
+        // It wakes up after it was declared lost, and goes on with plans that were given up.
+        await sleep(2200);
+        this.#workers.kill(victim, 'SIGCONT');
+        await sleep(500);
+        return this.#kill(victim);
       case 'cut':
+        this.targets.add(victim);
         for (const near of NEAR) this.#cut.add(pair(near, victim));
-        this.#later(() => this.#cut.clear(), 200);
-        break;
+        await sleep(200);
+        this.#cut.clear();
     }
   }
 
-  async difference({ logits, plan }: InferenceResult, input: FloatTensor): Promise<number> {
-    const same = await this.#single.run(plan.levels, input);
-    if (same.length !== logits.data.length) return Number.POSITIVE_INFINITY;
-    return same.reduce((most, value, i) => Math.max(most, Math.abs(value - (logits.data[i] ?? 0))), 0);
+  protected others(): Iterable<string> {
+    return this.targets;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  protected messageFaults(): Readonly<Record<string, number>> {
+    return this.#messages;
+  }
+
+  protected async stop(): Promise<void> {
+    this.#isClosing = true;
     for (const timer of this.#timers) clearTimeout(timer);
-    await Promise.all(this.#starting);
-    await this.#requester.close();
     for (const worker of this.#near) await worker.close();
     await this.#workers.close();
-    await this.#single.close();
   }
 
   async #join(name: string, handlers: NodeHandlers): Promise<Endpoint> {
     const end = await this.#workers.fabric.join(name, {
       ...handlers,
       message: (from, message) => {
-        if (message.kind === 'part' && this.#between.delete(from)) this.#kill(from);
+        if (message.kind === 'part' && this.killedBetween.delete(from)) void this.#kill(from);
         handlers.message(from, message);
       },
     });
@@ -162,39 +111,35 @@ export class LocalSoak implements SoakFixture {
 
   #send(end: Endpoint, to: string, message: NodeMessage): void {
     if (this.#cut.has(pair(end.name, to))) {
-      this.faults.dropped++;
+      this.#messages.dropped++;
       return;
     }
     end.send(to, message);
     if (message.kind !== 'part') return;
-    if (this.#random.integer(8) === 0) {
-      this.faults.repeated++;
-      this.#later(() => end.send(to, message), 100 * this.#random.uniform() ** 4);
+    if (this.random.integer(8) === 0) {
+      this.#messages.repeated++;
+      this.#later(() => end.send(to, message), 100 * this.random.uniform() ** 4);
     }
-    // Long after: of requests that have ended, and of plans that were given up.
-    this.#old.push({ to, part: message, end });
-    if (this.#old.length > 50 && this.#random.integer(4) === 0) {
-      const old = must(this.#old[this.#random.integer(20)], 'an old message');
-      this.faults.replayed++;
-      old.end.send(old.to, old.part);
+    // Long after: for requests that have ended, and for plans that were given up.
+    this.#old.push({ to, message, end });
+    if (this.#old.length > 50 && this.random.integer(4) === 0) {
+      const old = must(this.#old[this.random.integer(20)], 'an old message');
+      this.#messages.replayed++;
+      old.end.send(old.to, old.message);
     }
     if (this.#old.length > 100) this.#old.splice(0, 20);
   }
 
-  #kill(name: string): void {
-    if (!this.#workers.kill(name)) return;
-    this.#track(this.#start());
+  /** Kills a worker; another one starts in its place. */
+  async #kill(name: string): Promise<void> {
+    if (this.#isClosing || !this.#workers.kill(name)) return;
+    await this.#start();
   }
 
   async #start(): Promise<void> {
     const name = `far-${this.#named++}`;
     await this.#workers.add({ device: { name, speed: 0.5 } });
-    this.#far.add(name);
-  }
-
-  #track(work: Promise<void>): void {
-    this.#starting.add(work);
-    void work.finally(() => this.#starting.delete(work));
+    this.targets.add(name);
   }
 
   #later(work: () => void, ms: number): void {

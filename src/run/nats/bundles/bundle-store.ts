@@ -5,7 +5,9 @@
 //
 // Objects are written in the format of NATS' Object Store. They are read chunk by chunk, each asked for and each with a
 // time-out: a consumer can stall without a word, and the permission to make one would be one to read everything.
+
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { Objm } from '@nats-io/obj';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -195,7 +197,7 @@ export class BundleStore implements AsyncDisposable {
         if (attempt >= ATTEMPTS || /permission/i.test(messageOf(cause))) {
           throw natsError(`${what} cannot be read from the NATS server`, cause);
         }
-        await new Promise((resolve) => setTimeout(resolve, 100 * attempt));
+        await sleep(100 * attempt);
       }
     }
   }

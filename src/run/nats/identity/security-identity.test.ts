@@ -1,8 +1,10 @@
 // Who is believed of what, also by those who could publish on any subject, as somebody does who has found a way around the
 // server's permissions: entries of the fleet, trust, and indexes of bundles.
+
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Objm } from '@nats-io/obj';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -117,7 +119,7 @@ describe.skipIf(!hasNatsServer)('whoever could publish anywhere', () => {
       for (const data of old) {
         say(data);
         // Apart, so that each is looked at.
-        await new Promise((resolve) => setTimeout(resolve, 30));
+        await sleep(30);
       }
       await Promise.all([ear.flush(), watching.flush()]);
     };

@@ -1,4 +1,5 @@
 // What nodes believe on a real server of somebody who hears everything and could publish on any subject: nothing.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { headers } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -68,7 +69,7 @@ describe.skipIf(!hasNatsServer)('whoever hears all and says what he likes', () =
   /** Everything has come that the ear has said so far. */
   async function settled(): Promise<void> {
     await ear.flush();
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await sleep(100);
   }
 
   const part: NodeMessage = { ...partOf(new Float32Array(9), [9]), requester: 'coordinator/x', stage: -1 };

@@ -1,7 +1,9 @@
 // A node's sessions with others. Who has something to say to a peer that he has no session with says hello, signed, and waits
 // for the answer; so both know each other by their certificates, and that the other lives now. What is not sealed in a session
 // is not opened, and what was said in the life of a node before its present one cannot be.
+
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Channel } from '../transport/subjects.ts';
 import { EphemeralKey, SecureSession, type SessionSide, sessionIdOf } from './session.ts';
 import { type SigningIdentity, signStatement, verifyStatement } from './statement.ts';
@@ -191,7 +193,7 @@ export class SecureSessions {
     const end = performance.now() + most;
     while ([...this.#peers.values()].some(({ waiting }) => waiting.length > 0)) {
       if (performance.now() > end) return;
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await sleep(5);
     }
   }
 

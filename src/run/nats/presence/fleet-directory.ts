@@ -1,6 +1,8 @@
 // Who is in a fleet: entries of workers, collected from what they say. A reader asks all of them, and knows by signs of life
 // for whom to wait. What is not signed by the worker itself, or was said once and comes again, changes nothing.
+
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import { HEARTBEAT_MS } from '../../protocol/fabric.ts';
 import type { Credentials } from '../cluster/credentials.ts';
@@ -113,7 +115,7 @@ export class FleetDirectory {
       // A server that is away says nothing of the fleet.
       await this.#connection.flush();
       while (!this.#isWhole(start, expected)) {
-        await new Promise((resolve) => setTimeout(resolve, 5));
+        await sleep(5);
         if (performance.now() - this.#askedAt > AGAIN_MS) this.#ask();
       }
     } catch (cause) {

@@ -1,4 +1,5 @@
 // Everybody who may come to a server, each with a connection, and what the server refuses them.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { errors, type NatsConnection } from '@nats-io/transport-node';
 import { must } from '../../../util/index.ts';
 import type { Role } from '../cluster/roles.ts';
@@ -50,7 +51,7 @@ export class RoleConnections {
   /** What the server thinks of what was sent has come. */
   async settled(who: TestRole): Promise<void> {
     await this.connection(who).flush();
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
   }
 
   /** Subjects that somebody may subscribe to. */

@@ -1,16 +1,11 @@
-// Faults over NATS: processes of workers killed before, during and between stages and started again, or stopped for a
-// while; cables cut; the server killed; tensors that come twice, or long after.
-
+// Faults over NATS: workers are killed before, during and between stages and start again, or hang for a while; cables are
+// cut; the server is killed; tensors come twice, or long after.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Bundle, MANIFEST_FILE } from '../../../bundle/index.ts';
-import { largestDifference } from '../../../channels/test-support/net.ts';
-import type { FloatTensor } from '../../../engine/index.ts';
 import { must, type Random } from '../../../util/index.ts';
-import { Coordinator, type InferenceResult } from '../../client/coordinator.ts';
-import type { RunPlan } from '../../protocol/plan.ts';
-import { planThrough, randomPlan, SingleMachine } from '../../test-support/bundles.ts';
-import type { SoakFixture, Strike } from '../../test-support/soak.ts';
+import { SoakBase } from '../../test-support/soak-base.ts';
 import { BundleStore } from '../bundles/bundle-store.ts';
 import { NatsFabric } from '../nats-fabric.ts';
 import { LeakyProxy } from './leaky-proxy.ts';
@@ -23,123 +18,83 @@ type Fault = (typeof FAULTS)[number];
 
 /** Workers that nothing happens to; the first is the source. */
 const STEADY = ['source', 'near', 'slow'];
+
 /** Workers that come and go, each behind a cable of its own. */
 const FAR = ['far-0', 'far-1', 'far-2'];
 
-const REQUESTER = 'coordinator/soak';
-
-/** Six processes of workers, a server, and who asks in this process. */
-export class NatsSoak implements SoakFixture {
-  readonly #counts: Record<Fault, number> = {
-    ...{ before: 0, during: 0, between: 0, stopped: 0, shortCut: 0, longCut: 0, server: 0 },
-  };
-  readonly #bundle: Bundle;
-  readonly #random: Random;
+/** Six worker processes, a server, and a coordinator in this process. */
+export class NatsSoak extends SoakBase<Fault> {
   readonly #server: TestServer;
-  readonly #requester: Coordinator;
-  readonly #single: SingleMachine;
   readonly #children = new Map<string, NodeProcess>();
   readonly #cables = new Map<string, LeakyProxy>();
-  readonly #whole = new Set(FAR);
-  readonly #working = new Set<Promise<void>>();
-  /** Who is killed when a part of a request comes from him. */
-  readonly #between = new Set<string>();
   #tamperer: Tamperer | undefined;
-  #struck = 0;
-  #isClosed = false;
 
   private constructor(bundle: Bundle, random: Random, server: TestServer) {
-    this.#bundle = bundle;
-    this.#random = random.fork();
+    super({
+      ...{ bundle, random, coordinator: 'coordinator/soak' },
+      ...{ steady: STEADY, faults: FAULTS, hurried: ['shortCut'] },
+    });
     this.#server = server;
-    this.#requester = new Coordinator(REQUESTER, bundle);
-    this.#single = new SingleMachine(bundle);
+    for (const name of FAR) this.targets.add(name);
   }
 
   static async open(bundle: Bundle, random: Random): Promise<NatsSoak> {
     const server = await TestServer.start();
-    const room = new NatsSoak(bundle, random, server);
+    const soak = new NatsSoak(bundle, random, server);
     try {
       const access = { credentials: await server.credentials('coordinator') };
       await using store = await BundleStore.open(access);
       await store.publish(bundle, await readFile(join(bundle.dir, MANIFEST_FILE)));
-      for (const name of FAR) room.#cables.set(name, await LeakyProxy.start(server.port));
-      await Promise.all([...STEADY, ...FAR].map((name) => room.#start(name)));
-      room.#tamperer = await Tamperer.start(server, random.fork(), (from) => room.#heard(from));
-      await room.#requester.join(new NatsFabric(access));
+      for (const name of FAR) soak.#cables.set(name, await LeakyProxy.start(server.port));
+      await Promise.all([...STEADY, ...FAR].map((name) => soak.#start(name)));
+      soak.#tamperer = await Tamperer.start(server, random.fork(), (from) => soak.#onTensor(from));
+      await soak.coordinator.join(new NatsFabric(access));
     } catch (error) {
-      await room[Symbol.asyncDispose]();
+      await soak[Symbol.asyncDispose]();
       throw error;
     }
-    return room;
+    return soak;
   }
 
-  get running(): number {
-    return this.#requester.running;
+  protected async strike(fault: Fault, victim: string): Promise<void> {
+    await this.#strike(fault, victim);
+    this.targets.add(victim);
   }
 
-  get faults(): Readonly<Record<string, number>> {
+  protected others(): Iterable<string> {
+    return FAR;
+  }
+
+  protected messageFaults(): Readonly<Record<string, number>> {
     const { repeated = 0, replayed = 0 } = this.#tamperer ?? {};
-    return { ...this.#counts, repeated, replayed };
+    return { repeated, replayed };
   }
 
-  infer(input: FloatTensor, plan: RunPlan, deadline: number): Promise<InferenceResult> {
-    const replan = async (lost: ReadonlySet<string>): Promise<RunPlan> =>
-      randomPlan(this.#bundle, this.#there(lost), this.#random, plan.levels);
-    return this.#requester.infer(input, plan, { deadline, replan });
-  }
-
-  planWith(victim: string | undefined, levels: readonly number[]): RunPlan {
-    const there = this.#there(new Set(this.#requester.lost.keys()));
-    return planThrough(this.#bundle, there, victim, this.#random, levels);
-  }
-
-  fault(): Strike | undefined {
-    const [victim] = this.#random.shuffle([...this.#whole]);
-    if (victim === undefined) return undefined;
-    const fault = must(FAULTS[this.#struck++ % FAULTS.length], 'a fault');
-    this.#whole.delete(victim);
-    return {
-      victim,
-      hurried: fault === 'shortCut',
-      strike: () => this.#track(this.#strike(fault, victim).then(() => void this.#whole.add(victim))),
-    };
-  }
-
-  async difference({ logits, plan }: InferenceResult, input: FloatTensor): Promise<number> {
-    return largestDifference(logits.data, await this.#single.run(plan.levels, input));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#isClosed = true;
-    await Promise.all(this.#working);
-    await this.#requester.close();
+  protected async stop(): Promise<void> {
     await this.#tamperer?.[Symbol.asyncDispose]();
     await Promise.all([...this.#children.values()].map((child) => child.kill()));
     for (const cable of this.#cables.values()) await cable[Symbol.asyncDispose]();
     await this.#server.close();
-    await this.#single.close();
   }
 
-  /** Ends when the victim is as before. */
+  /** Ends when the victim is as it was before. */
   async #strike(fault: Fault, victim: string): Promise<void> {
-    this.#counts[fault]++;
     const child = must(this.#children.get(victim), 'a process');
     const cable = must(this.#cables.get(victim), 'a cable');
     switch (fault) {
       case 'before':
         return this.#restart(victim);
       case 'during':
-        await sleep(6 * this.#random.uniform());
+        await sleep(6 * this.random.uniform());
         return this.#restart(victim);
       case 'between': {
-        this.#between.add(victim);
+        this.killedBetween.add(victim);
         await sleep(300);
-        this.#between.delete(victim);
+        this.killedBetween.delete(victim);
         return this.#restart(victim);
       }
       case 'stopped':
-        // Awake again when it counts as lost, it goes on with plans that were given up.
+        // It wakes up after it was declared lost, and goes on with plans that were given up.
         child.signal('SIGSTOP');
         await sleep(2200);
         child.signal('SIGCONT');
@@ -162,18 +117,14 @@ export class NatsSoak implements SoakFixture {
     }
   }
 
-  #there(lost: ReadonlySet<string>): string[] {
-    return [...STEADY, ...FAR].filter((name) => !lost.has(name));
-  }
-
-  /** The tamperer hears parts on their way. */
-  #heard(from: string): void {
-    if (this.#between.delete(from)) this.#children.get(from)?.signal('SIGKILL');
+  /** The tamperer hears tensors on their way. */
+  #onTensor(from: string): void {
+    if (this.killedBetween.delete(from)) this.#children.get(from)?.signal('SIGKILL');
   }
 
   async #restart(name: string): Promise<void> {
     await this.#children.get(name)?.kill();
-    if (!this.#isClosed) await this.#start(name);
+    await this.#start(name);
   }
 
   async #start(name: string): Promise<void> {
@@ -195,13 +146,4 @@ export class NatsSoak implements SoakFixture {
       }
     }
   }
-
-  #track(work: Promise<void>): void {
-    this.#working.add(work);
-    void work.finally(() => this.#working.delete(work));
-  }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../../util/index.ts';
 import { Assembler, type AssemblerOptions, encodeChunks, type MessageOwner } from './chunks.ts';
@@ -88,7 +89,7 @@ describe('messages in chunks', () => {
     const { made, whole, givenUp } = assembler({ patience: 20 });
     const [first, second] = [...encodeChunks(1, message(300), OWNER, 200)];
     made.take('a', first as Uint8Array);
-    while (givenUp.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (givenUp.length === 0) await sleep(5);
     expect(givenUp).toEqual([['a', OWNER, expect.stringContaining('nothing more')]]);
     made.take('a', second as Uint8Array);
     expect([whole.length, givenUp.length, made.held]).toEqual([0, 1, 0]);
@@ -122,7 +123,7 @@ describe('messages in chunks', () => {
     for (const chunk of chunks) {
       if (givenUp.length > 0) break;
       made.take('a', chunk);
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await sleep(5);
     }
     expect(givenUp).toEqual([['a', OWNER, expect.stringContaining('not whole within')]]);
     expect(made.held).toBe(0);
@@ -130,7 +131,7 @@ describe('messages in chunks', () => {
     const soon = assembler({ patience: 60_000 });
     const hurried = { ...OWNER, remaining: -990 };
     soon.made.take('a', [...encodeChunks(1, message(300), hurried, 200)][0] as Uint8Array);
-    while (soon.givenUp.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (soon.givenUp.length === 0) await sleep(20);
     expect(soon.givenUp[0]?.[1]).toEqual(hurried);
   });
 
