@@ -53,7 +53,11 @@ async function computeSeconds({ bundle, inputs }: BenchModel, plan: RunPlan): Pr
     for (let stage = 0; stage < plan.stages.length; ) {
       const [segment] = must(plan.stages[stage], 'a stage').segments;
       const device = must(devices.get(must(segment, 'a segment').device), 'a device');
-      const { output, last } = await device.run('bench', bundle.sha256, plan, stage, 0, value);
+      const { output, last } = await device.run(
+        'bench',
+        { bundle: bundle.sha256, plan, stage, segment: 0 },
+        value,
+      );
       [value, stage] = [output, last + 1];
     }
   });

@@ -75,13 +75,13 @@ describe('a batch', () => {
 
   it('that has more time than one of its requests leaves that one its deadline', async () => {
     let answer = (): void => {};
-    const asker: InferenceClient = {
+    const client: InferenceClient = {
       infer: (logits) =>
         new Promise((resolve) => {
           answer = () => resolve({ logits, seconds: 1, plan, replanned: 0 });
         }),
     };
-    const batcher = new Batcher(asker, { most: 2, window: 0.01 });
+    const batcher = new Batcher(client, { most: 2, window: 0.01 });
     const [short, long] = [
       batcher.infer(sample(1), plan, { deadline: 0.03 }),
       batcher.infer(sample(2), plan, { deadline: 60 }),
@@ -93,13 +93,13 @@ describe('a batch', () => {
 
   it('that fails fails for each, and a request in a hurry waits for nobody', async () => {
     const seen: (number | undefined)[] = [];
-    const asker: InferenceClient = {
+    const client: InferenceClient = {
       infer: async ({ dims }) => {
         seen.push(dims[0]);
         throw new BedsideError('E_LOST', 'gone');
       },
     };
-    const batcher = new Batcher(asker, { most: 8, window: 30 });
+    const batcher = new Batcher(client, { most: 8, window: 30 });
     const ends = await Promise.allSettled([
       batcher.infer(sample(1), plan, { deadline: 90 }),
       batcher.infer(sample(2), plan, { deadline: 1 }),

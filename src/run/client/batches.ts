@@ -1,4 +1,4 @@
-// Requests with one plan that come close together run as one batch: one message a hop and one run a stage for all of them.
+// Requests with the same plan that arrive close together run as one batch: one message a hop and one run a stage for all.
 import { type FloatTensor, tensor } from '../../engine/index.ts';
 import { BedsideError, type ErrorCode, must } from '../../util/index.ts';
 import { mergeSegments } from '../device/merge-segments.ts';
@@ -14,13 +14,13 @@ import {
 
 /** How requests are gathered. */
 export interface BatchOptions {
-  /** Samples in a batch at most. */
+  /** Largest number of samples in a batch. */
   readonly most: number;
-  /** Seconds that the first of a batch waits for others. */
+  /** Seconds that the first request of a batch waits for others. */
   readonly window: number;
 }
 
-/** What ends a batch, and may end one of its requests alone. */
+/** Errors of a batch that a single request of it may have caused. */
 const ALONE: ReadonlySet<ErrorCode> = new Set(['E_DEVICE', 'E_NOT_FINITE', 'E_DATA']);
 
 interface Waiting {
@@ -42,19 +42,19 @@ interface Batch {
 }
 
 /**
- * Gathers requests for an asker. Each ends once and by its own deadline, whatever becomes of the others. A request that
- * cannot afford to wait for the window runs at once, with those that wait already; a batch that does not fit on a device,
- * or of which a sample or its scores are not finite, runs one by one.
+ * Gathers requests for another client. Each request ends once and by its own deadline, whatever happens to the others. A
+ * request with too little time for the window runs at once, together with those that already wait. The requests of a batch
+ * run one by one if the batch does not fit on a device, or if a sample or its scores are not finite.
  */
 export class Batcher implements InferenceClient {
-  readonly #asker: InferenceClient;
+  readonly #client: InferenceClient;
   readonly #options: BatchOptions;
   readonly #open = new Map<string, Batch>();
-  /** How many batches of more than one request there were. */
+  /** Number of batches with more than one request so far. */
   batches = 0;
 
-  constructor(asker: InferenceClient, options: BatchOptions) {
-    this.#asker = asker;
+  constructor(client: InferenceClient, options: BatchOptions) {
+    this.#client = client;
     this.#options = options;
   }
 
@@ -64,7 +64,7 @@ export class Batcher implements InferenceClient {
     const samples = input.dims[0] ?? 1;
     const key = keyOf(plan, input);
     return new Promise((resolve, reject) => {
-      // The batch that it runs in may have more time than this request has.
+      // Its batch may have more time than this request.
       const timer = setTimeout(() => reject(deadlineError(deadline)), timeoutOf(deadline));
       const end = start + 1000 * deadline;
       const waiting = { input, samples, options, start, end, timer, resolve, reject };
@@ -104,10 +104,10 @@ export class Batcher implements InferenceClient {
     const deadline = Math.max(...waiting.map(left));
     try {
       const together = mergeSegments(inputs, { kind: 'concat', axis: 0 });
-      const answer = await this.#asker.infer(together, plan, { ...first.options, deadline });
+      const answer = await this.#client.infer(together, plan, { ...first.options, deadline });
       share(answer, waiting);
     } catch (error) {
-      // One sample without an answer takes none from the others.
+      // One bad sample must not take the answers of the others.
       if (BedsideError.is(error) && ALONE.has(error.code)) {
         await Promise.all(waiting.map((one) => left(one) > 0 && this.#alone(one, plan, left(one))));
         return;
@@ -118,14 +118,14 @@ export class Batcher implements InferenceClient {
 
   async #alone(one: Waiting, plan: RunPlan, deadline: number): Promise<void> {
     try {
-      share(await this.#asker.infer(one.input, plan, { ...one.options, deadline }), [one]);
+      share(await this.#client.infer(one.input, plan, { ...one.options, deadline }), [one]);
     } catch (error) {
       fail(one, error);
     }
   }
 }
 
-/** To each request its own rows. */
+/** Gives each request its own rows of the result. */
 function share(answer: InferenceResult, waiting: readonly Waiting[]): void {
   const { data, dims } = answer.logits;
   const row = data.length / must(dims[0], 'a batch');
@@ -147,7 +147,7 @@ function sizeOf({ waiting }: Batch): number {
   return waiting.reduce((sum, { samples }) => sum + samples, 0);
 }
 
-/** Equal for plans that run the same on inputs of one shape. */
+/** Equal for plans that run the same way, on inputs of the same shape. */
 function keyOf({ levels, stages }: RunPlan, { dims }: FloatTensor): string {
   const segments = stages.map((stage) => stage.segments.map(({ device, from, to }) => [device, from, to]));
   return JSON.stringify([levels, segments, dims.slice(1)]);

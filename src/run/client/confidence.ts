@@ -1,30 +1,33 @@
-// How sure an answer is, and what is done about one that is not: the request runs again unpruned, if there is time.
+// The confidence of a result. A request with an uncertain result runs again on the unpruned network, if there is time.
 import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import type { InferenceClient, InferenceOptions, InferenceResult } from './coordinator.ts';
 
-/** When a request runs again, and how. */
+/** When a request runs again, and with which plan. */
 export interface Fallback {
-  /** Least margin of an answer that is sure enough, in [0, 1]. */
+  /** Smallest margin of a result that is certain enough, in [0, 1]. */
   readonly margin: number;
   /** A plan with every group at level 0. */
   readonly plan: RunPlan;
-  /** What it is predicted to take; it runs only if that much is left until the deadline. */
+  /** Predicted seconds of that plan. It runs only if so much time is left until the deadline. */
   readonly seconds: number;
 }
 
-/** An answer, with what was done about its confidence. */
+/** A result, its confidence, and whether the fallback was used. */
 export interface FallbackResult extends InferenceResult {
-  /** Of the answer that is given. */
+  /** Confidence of this result, in [0, 1]. */
   readonly margin: number;
-  /** `taken`: unpruned; `late`, `failed`: wanted, but there was no time left, or it had no result in time. */
+  /**
+   * `none`: not needed. `taken`: this is the result of the unpruned network. `late`: needed, but too little time was left.
+   * `failed`: needed, but it gave no result in time.
+   */
   readonly fallback: 'none' | 'taken' | 'late' | 'failed';
 }
 
 /**
- * The difference between the two largest class probabilities of one sample, in [0, 1]. Outputs that already are
- * probabilities (none negative, their sum 1) are taken as such, others as logits.
+ * The difference between the two largest class probabilities of one sample, in [0, 1]. Outputs that are non-negative and
+ * sum to 1 are read as probabilities, all others as logits.
  */
 export function marginOf(output: ArrayLike<number>): number {
   const values = Array.from(output);
@@ -37,26 +40,26 @@ export function marginOf(output: ArrayLike<number>): number {
 }
 
 /**
- * Runs one sample, and again unpruned when the margin of its answer is too small and the deadline allows. Without a result
- * of the second run, the answer of the first is given: an unsure answer is better than none, and it says that it is.
+ * Runs one sample. Runs it again on the unpruned network if the margin is too small and the deadline allows. If the second
+ * run fails, the first result is returned with its small margin: an uncertain result is better than none.
  * @throws as `Asker.infer`
  */
 export async function inferWithFallback(
-  asker: InferenceClient,
+  client: InferenceClient,
   input: FloatTensor,
   plan: RunPlan,
   options: InferenceOptions & { readonly deadline: number },
   fallback?: Fallback,
 ): Promise<FallbackResult> {
   const start = performance.now();
-  const first = await asker.infer(input, plan, options);
+  const first = await client.infer(input, plan, options);
   const margin = marginOf(first.logits.data);
   const unpruned = first.plan.levels.every((level) => level === 0);
   if (!fallback || unpruned || margin >= fallback.margin) return { ...first, margin, fallback: 'none' };
   const left = options.deadline - (performance.now() - start) / 1000;
   if (fallback.seconds > left) return { ...first, margin, fallback: 'late' };
   try {
-    const again = await asker.infer(input, fallback.plan, { deadline: left });
+    const again = await client.infer(input, fallback.plan, { deadline: left });
     const seconds = (performance.now() - start) / 1000;
     return {
       ...again,

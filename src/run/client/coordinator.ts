@@ -1,4 +1,4 @@
-// Who asks: starts plans, notices what is lost, plans anew, and ends every request exactly once.
+// The coordinator: starts plans, notices lost devices, replans, and ends every request exactly once.
 
 import type { BundleManifest } from '../../bundle/index.ts';
 import type { FloatTensor } from '../../engine/index.ts';
@@ -8,7 +8,7 @@ import { mergeSegments } from '../device/merge-segments.ts';
 import { deserializeError, displayText } from '../protocol/error-codec.ts';
 import type { Endpoint, Fabric } from '../protocol/fabric.ts';
 import type { Assignment, NodeMessage, TensorMessage } from '../protocol/messages.ts';
-import type { RunPlan } from '../protocol/plan.ts';
+import { devicesOf, type RunPlan } from '../protocol/plan.ts';
 import {
   newId,
   PendingQueries,
@@ -21,7 +21,7 @@ import { assertResult, validatedReport } from './result-validation.ts';
 /** Another plan without the devices that are lost; undefined when there is none. */
 export type Replan = (lost: ReadonlySet<string>) => Promise<RunPlan | undefined>;
 
-/** What is asked of a requester. */
+/** Options of one inference request. */
 export interface InferenceOptions {
   /** Seconds; default 60. */
   readonly deadline?: number | undefined;
@@ -29,22 +29,22 @@ export interface InferenceOptions {
   readonly replan?: Replan | undefined;
 }
 
-/** A result. */
+/** The result of a request. */
 export interface InferenceResult {
   readonly logits: FloatTensor;
   /** Seconds from the request to its result. */
   readonly seconds: number;
-  /** The plan that gave it, and how many were given up before. */
+  /** The plan that gave it, and how many plans were given up before. */
   readonly plan: RunPlan;
   readonly replanned: number;
 }
 
-/** Who runs a plan on an input: a requester, or what gathers requests for it. */
+/** Runs plans on inputs. Implemented by the coordinator, and by components that wrap it, such as `Batcher`. */
 export interface InferenceClient {
   infer(input: FloatTensor, plan: RunPlan, options?: InferenceOptions): Promise<InferenceResult>;
 }
 
-interface Pending {
+interface PendingRequest {
   readonly id: string;
   readonly input: FloatTensor;
   readonly options: InferenceOptions;
@@ -52,9 +52,9 @@ interface Pending {
   readonly end: number;
   epoch: number;
   plan: RunPlan;
-  /** Devices of this plan and of those before. */
-  readonly told: Set<string>;
-  /** Of the last stage, by segment. */
+  /** Devices of this plan and of earlier plans of the request. */
+  readonly informed: Set<string>;
+  /** Outputs of the last stage, by segment. */
   parts: (FloatTensor | undefined)[];
   readonly timer: NodeJS.Timeout;
   readonly resolve: (answer: InferenceResult) => void;
@@ -65,30 +65,31 @@ interface Pending {
 export const DEFAULT_DEADLINE = 60;
 
 /**
- * Asks the workers of a fabric, for one bundle. What comes is compared with its own plans: results, failures and answers
- * count from the devices that they were asked of alone, and no plan in a message is read.
+ * Runs plans for one bundle on the workers of a fabric. It trusts its own plans only: results, failures and replies count
+ * if they come from the device that was asked, and plans inside received messages are ignored.
  */
 export class Coordinator implements InferenceClient {
   readonly name: string;
   readonly #bundle: { readonly sha256: string; readonly manifest: BundleManifest };
-  readonly #pending = new Map<string, Pending>();
-  readonly #questions: PendingQueries;
-  /** Devices of its plans, and those that it asked. */
+  readonly #pending = new Map<string, PendingRequest>();
+  readonly #queries: PendingQueries;
+  /** Devices of its plans, and those that it queried. */
   readonly #watched = new Set<string>();
   readonly #lost = new Map<string, string>();
   #endpoint: Endpoint | undefined;
 
-  /** @param limits for devices that do not answer questions */
+  /** @param timeouts for devices that do not reply to queries */
   constructor(
     name: string,
     bundle: { readonly sha256: string; readonly manifest: BundleManifest },
-    limits?: QueryTimeouts,
+    timeouts?: QueryTimeouts,
   ) {
     this.name = name;
     this.#bundle = bundle;
-    this.#questions = new PendingQueries((device, why) => this.#lose(device, why), limits);
+    this.#queries = new PendingQueries((device, why) => this.#lose(device, why), timeouts);
   }
 
+  /** @throws BedsideError E_FABRIC, as `Fabric.join` */
   async join(fabric: Fabric): Promise<void> {
     this.#endpoint = await fabric.join(this.name, {
       message: (from, message) => this.receive(from, message),
@@ -98,7 +99,7 @@ export class Coordinator implements InferenceClient {
     });
   }
 
-  /** Devices that are lost, and why. One that is there again is no longer among them, and new requests may need it. */
+  /** Devices that are lost, and why. A device that comes back is removed, and new requests may use it. */
   get lost(): ReadonlyMap<string, string> {
     return this.#lost;
   }
@@ -109,14 +110,14 @@ export class Coordinator implements InferenceClient {
   }
 
   /**
-   * Makes all that a plan needs on every device of it, and watches them.
-   * @throws BedsideError E_DEVICE from a device that it does not fit on; E_LOST
+   * Prepares a plan on all its devices (bundles, sessions) and watches them.
+   * @throws BedsideError E_DEVICE from a device on which the plan does not fit; E_LOST
    */
   async warm(plan: RunPlan): Promise<void> {
     for (const error of (await this.prepare(plan)).values()) throw error;
   }
 
-  /** As `warm`, but tells of each device that is not ready why it is not. Each is waited for by itself. */
+  /** As `warm`, but returns the errors of all devices that are not ready, by name. */
   async prepare(plan: RunPlan): Promise<ReadonlyMap<string, BedsideError>> {
     const { sha256: bundle } = this.#bundle;
     const unready = new Map<string, BedsideError>();
@@ -134,32 +135,33 @@ export class Coordinator implements InferenceClient {
   }
 
   /**
-   * What a device says of itself.
-   * @throws BedsideError E_LOST when it is gone or does not answer; E_DEVICE for what cannot be so
+   * Asks a device for its report.
+   * @throws BedsideError E_LOST if it is gone or does not reply; E_DEVICE for an invalid report
    */
   async report(device: string): Promise<DeviceReport> {
-    return this.#reported(device, { kind: 'ask', id: newId() });
+    return this.#queryReport(device, { kind: 'ask', id: newId() });
   }
 
   /**
-   * Has a device time every stage at each level, and report.
-   * @throws BedsideError as `report`, and why the device refuses
+   * Asks a device to time every stage at each level, and then for its report.
+   * @throws BedsideError as `report`, and the reason why the device refuses
    */
   async measure(device: string): Promise<DeviceReport> {
-    return this.#reported(device, { kind: 'measure', id: newId(), bundle: this.#bundle.sha256 });
+    return this.#queryReport(device, { kind: 'measure', id: newId(), bundle: this.#bundle.sha256 });
   }
 
-  async #reported(device: string, question: Query): Promise<DeviceReport> {
-    const answer = await this.#ask(device, question);
+  async #queryReport(device: string, query: Query): Promise<DeviceReport> {
+    const answer = await this.#ask(device, query);
     if (answer.kind === 'report') return validatedReport(device, this.#bundle.manifest, answer.report);
     if (answer.kind === 'refused') throw deserializeError(answer.error);
     throw new BedsideError('E_INTERNAL', `internal: '${device}' answered ${answer.kind}`);
   }
 
   /**
-   * Runs a plan on one input. Ends exactly once: with a result, or with a coded error before the deadline has passed.
-   * @param input one sample or a batch, `[batch, …]`; only the plan's first device is sent it
-   * @throws BedsideError E_DATA for an input that is not finite, E_DEADLINE, E_LOST, E_NOT_FINITE for scores that are no answer, and what a device could not do
+   * Runs a plan on one input. It ends exactly once: with a result, or with a coded error before the deadline has passed.
+   * @param input one sample or a batch, `[batch, …]`; it is sent only to the first device of the plan
+   * @throws BedsideError E_DATA for an input that is not finite; E_DEADLINE; E_LOST; E_NOT_FINITE for scores that are not
+   * finite; the error of a device
    */
   async infer(input: FloatTensor, plan: RunPlan, options: InferenceOptions = {}): Promise<InferenceResult> {
     assertFiniteSamples({ name: 'a request', size: input.dims[0] ?? 1, samples: input.data });
@@ -169,20 +171,20 @@ export class Coordinator implements InferenceClient {
     return new Promise<InferenceResult>((resolve, reject) => {
       const timer = setTimeout(() => this.#miss(id, deadline), timeoutOf(deadline));
       const end = start + 1000 * deadline;
-      const pending: Pending = {
+      const pending: PendingRequest = {
         ...{ id, input, options, start, end, plan, timer, resolve, reject },
         epoch: 0,
-        told: new Set(),
+        informed: new Set(),
         parts: [],
       };
       this.#pending.set(id, pending);
       const gone = devicesOf(plan).find((device) => this.#lost.has(device));
       if (gone === undefined) this.#start(pending);
-      else this.#again(pending, gone);
+      else this.#replan(pending, gone);
     });
   }
 
-  /** What a message does. A duplicate, one of an epoch that has passed, or of somebody who was not asked, does nothing. */
+  /** Handles a message. Duplicates, messages of earlier epochs and those from devices that were not asked are ignored. */
   receive(from: string, message: NodeMessage): void {
     switch (message.kind) {
       case 'part':
@@ -198,20 +200,20 @@ export class Coordinator implements InferenceClient {
         if (this.#watched.has(from)) this.#lose(from, message.why);
         break;
       default:
-        this.#questions.receive(from, message);
+        this.#queries.receive(from, message);
     }
   }
 
-  /** Ends what runs with E_LOST. */
+  /** Ends running requests with E_LOST, and leaves the fabric. */
   async close(): Promise<void> {
     for (const pending of [...this.#pending.values()]) {
       this.#fail(pending, new BedsideError('E_LOST', `the requester '${this.name}' was closed`));
     }
-    this.#questions.lose(new BedsideError('E_LOST', `the requester '${this.name}' was closed`));
+    this.#queries.lose(new BedsideError('E_LOST', `the requester '${this.name}' was closed`));
     await this.#endpoint?.close();
   }
 
-  #start(pending: Pending): void {
+  #start(pending: PendingRequest): void {
     const { id, epoch, plan, input, end } = pending;
     const [first] = must(plan.stages[0], 'a stage').segments;
     const source = must(first, 'a segment').device;
@@ -222,9 +224,9 @@ export class Coordinator implements InferenceClient {
     };
     pending.parts = Array.from({ length: must(plan.stages.at(-1), 'a stage').segments.length });
     for (const device of devicesOf(plan)) {
-      pending.told.add(device);
+      pending.informed.add(device);
       this.#watch(device);
-      // What comes to the others from devices before them, they take only for what they were told of here.
+      // The other devices accept tensors from their predecessors only for requests that they know from here.
       if (device !== source) this.#endpoint?.send(device, { kind: 'plan', ...assignment });
     }
     this.#endpoint?.send(source, { kind: 'part', ...assignment, stage: -1, segment: 0, tensor: input });
@@ -251,7 +253,7 @@ export class Coordinator implements InferenceClient {
     pending.parts[segment] = tensor;
     const parts = pending.parts.filter((part) => part !== undefined);
     if (parts.length < pending.parts.length) return;
-    // Timers are late by up to a millisecond and more.
+    // Timers may be late by a millisecond and more.
     if (performance.now() > end) {
       this.#miss(id, options.deadline ?? DEFAULT_DEADLINE);
       return;
@@ -263,11 +265,11 @@ export class Coordinator implements InferenceClient {
         split === 'partial-sums' ? { kind: 'sum' } : { kind: 'concat', axis: 1 },
       );
       const rows = logits.dims[0] ?? 1;
-      // Parts that are finite may have a sum that is not.
+      // Finite partial sums may have a sum that is not finite.
       assertFiniteRows(logits.data, rows, logits.data.length / rows, (row) => {
         return `the scores of sample ${row} of a request to ${devicesOf(plan).join(', ')}`;
       });
-      // A device that has run all its parts of a plan has ended by itself.
+      // A device that has run all its segments of a plan has already ended the request by itself.
       this.#finish(pending, new Set(devicesOf(plan)));
       pending.resolve({ logits, seconds: (performance.now() - start) / 1000, plan, replanned: epoch });
     } catch (error) {
@@ -275,22 +277,22 @@ export class Coordinator implements InferenceClient {
     }
   }
 
-  #lose(peer: string, told: string): void {
+  #lose(peer: string, reason: string): void {
     if (this.#lost.has(peer)) return;
-    const why = displayText(told);
+    const why = displayText(reason);
     this.#lost.set(peer, why);
-    this.#questions.lose(lostError(peer, why), peer);
+    this.#queries.lose(lostError(peer, why), peer);
     for (const pending of [...this.#pending.values()]) {
-      if (devicesOf(pending.plan).includes(peer)) this.#again(pending, peer);
+      if (devicesOf(pending.plan).includes(peer)) this.#replan(pending, peer);
     }
   }
 
-  /** What was on its way to or from these may be lost: it is asked again, and what still comes of the first time is dead. */
+  /** Messages to or from these peers may be lost: queries and requests are sent again, the latter under a new epoch. */
   #restore(peers: ReadonlySet<string>): void {
-    for (const [to, question] of this.#questions.to(peers)) this.#endpoint?.send(to, question);
+    for (const [to, query] of this.#queries.to(peers)) this.#endpoint?.send(to, query);
     for (const pending of this.#pending.values()) {
       const planned = devicesOf(pending.plan);
-      // One that is waiting for another plan starts when that is there.
+      // A request that waits for a new plan starts when it has one.
       if (planned.some((device) => this.#lost.has(device))) continue;
       if (!planned.some((device) => peers.has(device))) continue;
       pending.epoch++;
@@ -298,8 +300,8 @@ export class Coordinator implements InferenceClient {
     }
   }
 
-  /** Another plan on the devices that are left; the old one is dead at once. */
-  #again(pending: Pending, peer: string): void {
+  /** Gives up the current plan at once, and asks for another one on the devices that are left. */
+  #replan(pending: PendingRequest, peer: string): void {
     const why = this.#lost.get(peer) ?? 'gone';
     const epoch = ++pending.epoch;
     const { replan } = pending.options;
@@ -328,49 +330,47 @@ export class Coordinator implements InferenceClient {
     this.#fail(pending, deadlineError(deadline));
   }
 
-  #fail(pending: Pending, error: Error): void {
+  #fail(pending: PendingRequest, error: Error): void {
     this.#finish(pending);
     pending.reject(error);
   }
 
-  /** The request has ended, here and on every device that may still know of it. */
-  #finish({ id, timer, told }: Pending, ended: ReadonlySet<string> = new Set()): void {
+  /**
+   * Ends a request here and on every device that may still work on it.
+   * @param ended devices that have ended it by themselves
+   */
+  #finish({ id, timer, informed }: PendingRequest, ended: ReadonlySet<string> = new Set()): void {
     clearTimeout(timer);
     this.#pending.delete(id);
-    for (const device of told) {
+    for (const device of informed) {
       if (!ended.has(device) && !this.#lost.has(device))
         this.#endpoint?.send(device, { kind: 'end', request: id });
     }
   }
 
-  #ask(to: string, question: Query): Promise<QueryReply> {
+  #ask(to: string, query: Query): Promise<QueryReply> {
     const why = this.#lost.get(to);
     if (why !== undefined) return Promise.reject(lostError(to, why));
-    const answer = this.#questions.ask(to, question);
+    const answer = this.#queries.ask(to, query);
     this.#watch(to);
-    this.#endpoint?.send(to, question);
+    this.#endpoint?.send(to, query);
     return answer;
   }
 }
 
 /**
- * Milliseconds after which a request without a result ends: a little before its deadline, as timers and what else its
- * process does are late by some.
+ * Milliseconds after which a request without a result ends: a little before its deadline, because timers may be late.
  * @param deadline seconds
  */
 export function timeoutOf(deadline: number): number {
   return 1000 * deadline - Math.min(20, 50 * deadline);
 }
 
-/** @param deadline seconds */
+/** The error of a request that missed its deadline. @param deadline seconds */
 export function deadlineError(deadline: number): BedsideError {
   return new BedsideError('E_DEADLINE', `no result within ${deadline} s`, {
     hint: 'allow more time, or plan at lower levels or on faster devices',
   });
-}
-
-function devicesOf(plan: RunPlan): string[] {
-  return [...new Set(plan.stages.flatMap(({ segments }) => segments.map(({ device }) => device)))];
 }
 
 function lostError(peer: string, why: string): BedsideError {

@@ -28,9 +28,9 @@ describe('a deadline', () => {
     [10, 9979, 9981],
     [0.1, 94, 96],
   ])('of %f s is met by 20 ms, or a twentieth of it', async (deadline, before, after) => {
-    const requester = new Coordinator('requester', { ...bundle, sha256: '' });
-    const batcher = new Batcher(requester, { most: 4, window: 0.01 });
-    for (const asker of [requester, batcher] satisfies InferenceClient[]) {
+    const coordinator = new Coordinator('requester', { ...bundle, sha256: '' });
+    const batcher = new Batcher(coordinator, { most: 4, window: 0.01 });
+    for (const asker of [coordinator, batcher] satisfies InferenceClient[]) {
       let code = '';
       asker.infer(input, plan, { deadline }).catch((error) => {
         code = error.code;

@@ -221,8 +221,8 @@ describe('an unreliable fabric', () => {
     const devices = DEVICES.map((name) => new Device({ name }, [bundle]));
     const workers = devices.map((device) => new Worker(device));
     for (const worker of workers) await worker.join(fabric);
-    const requester = new Coordinator('requester', bundle);
-    await requester.join(fabric);
+    const coordinator = new Coordinator('requester', bundle);
+    await coordinator.join(fabric);
     const plans = Array.from({ length: 4 }, () => randomPlan(bundle, DEVICES, random));
     const found = { right: 0, late: 0 };
     const single = new SingleMachine(bundle);
@@ -236,7 +236,7 @@ describe('an unreliable fabric', () => {
     for (const plan of plans) await Promise.all(devices.map((device) => device.warm(bundle.sha256, plan)));
     const asked = questions.map(async ({ plan, input, right }) => {
       try {
-        const { logits } = await requester.infer(input, plan, { deadline: 6 });
+        const { logits } = await coordinator.infer(input, plan, { deadline: 6 });
         expect(largestDifference(logits.data, right)).toBeLessThan(1e-4);
         found.right++;
       } catch (error) {
@@ -247,9 +247,9 @@ describe('an unreliable fabric', () => {
     await Promise.all(asked);
     expect(found.right + found.late).toBe(100);
     expect(found.right).toBeGreaterThan(40);
-    expect(requester.running).toBe(0);
+    expect(coordinator.running).toBe(0);
     await single.close();
-    await requester.close();
+    await coordinator.close();
     for (const worker of workers) await worker.close();
   });
 });
@@ -260,8 +260,8 @@ describe('workers in processes of their own', () => {
       [{ device: { name: 'source' } }, { device: { name: 'b', speed: 0.1 } }, { device: { name: 'c' } }],
       [bundle.dir],
     );
-    const requester = new Coordinator('requester', bundle);
-    await requester.join(workers.fabric);
+    const coordinator = new Coordinator('requester', bundle);
+    await coordinator.join(workers.fabric);
     const random = new Random(8);
     const all = ['source', 'b', 'c'];
     const replan = async (lost: ReadonlySet<string>) => {
@@ -274,7 +274,7 @@ describe('workers in processes of their own', () => {
     }));
     let ended = 0;
     const answers = asked.map(({ input, plan }) =>
-      requester.infer(input, plan, { replan, deadline: 30 }).finally(() => ended++),
+      coordinator.infer(input, plan, { replan, deadline: 30 }).finally(() => ended++),
     );
     await until(() => ended >= 3);
     workers.kill('b');
@@ -282,20 +282,20 @@ describe('workers in processes of their own', () => {
       const { input } = asked[at] as (typeof asked)[number];
       await expectOneMachine(answer.logits.data, answer.plan.levels, input);
     }
-    expect([ended, requester.running, [...requester.lost.keys()]]).toEqual([20, 0, ['b']]);
+    expect([ended, coordinator.running, [...coordinator.lost.keys()]]).toEqual([20, 0, ['b']]);
 
     // One that hangs is noticed by its silence; without another plan, the request ends with a coded error.
     workers.kill('c', 'SIGSTOP');
     const levels = bundle.manifest.groups.map(() => 0);
-    const asleep = requester.infer(randomSample(bundle, random), localPlanOf(bundle, 'c', levels));
+    const asleep = coordinator.infer(randomSample(bundle, random), localPlanOf(bundle, 'c', levels));
     await expect(asleep).rejects.toMatchObject({ code: 'E_LOST', message: expect.stringContaining("'c'") });
     workers.kill('source');
-    const gone = requester.infer(randomSample(bundle, random), localPlanOf(bundle, 'source', levels), {
+    const gone = coordinator.infer(randomSample(bundle, random), localPlanOf(bundle, 'source', levels), {
       replan,
     });
     await expect(gone).rejects.toMatchObject({ code: 'E_LOST' });
-    expect(requester.running).toBe(0);
-    await requester.close();
+    expect(coordinator.running).toBe(0);
+    await coordinator.close();
   });
 
   it('that cannot open the bundle say why', async () => {

@@ -1,23 +1,26 @@
-// Whether requests take as long as they did when their plan was new.
+// Detects that requests take longer or shorter than when their plan was new.
 import { median } from '../../util/index.ts';
 
-/** Requests that say how long a plan takes, and how much longer or shorter is another matter. */
+/** Number of first and of latest requests that are compared, and the ratio of their medians that counts as drift. */
 const FIRST = 8;
 const LATEST = 16;
 const FACTOR = 1.5;
 
-/** Seconds of the requests of one plan. */
+/** Compares the latest requests of a plan with its first ones. */
 export class LatencyDrift {
   #first: number[] = [];
   #latest: number[] = [];
 
-  /** A plan is new. */
+  /** Starts over, because the plan is new. */
   reset(): void {
     this.#first = [];
     this.#latest = [];
   }
 
-  /** Takes one request's seconds; true when the latest take half as long again as the first did, or less than two thirds. */
+  /**
+   * Records the seconds of one request.
+   * @returns true if the latest requests took more than 1.5 times as long as the first ones, or less than two thirds
+   */
   record(seconds: number): boolean {
     if (this.#first.length < FIRST) {
       this.#first.push(seconds);

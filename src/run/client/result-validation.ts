@@ -1,4 +1,4 @@
-// Whether what devices say can be so: results beside the requester's own plan, reports beside the bundle.
+// Checks what devices send: results against the coordinator's own plan, reports against the bundle.
 
 import type { BundleManifest } from '../../bundle/index.ts';
 import type { FloatTensor } from '../../engine/index.ts';
@@ -6,12 +6,13 @@ import { assertFiniteRows, BedsideError, must } from '../../util/index.ts';
 import type { DeviceReport } from '../device/device.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 
-/** Seconds of a stage that can be so: those of a fleet file. */
-const [LEAST_SECONDS, MOST_SECONDS] = [1e-9, 3600];
+/** Valid seconds of a stage, as in a fleet file. */
+const [MIN_SECONDS, MAX_SECONDS] = [1e-9, 3600];
 
 /**
- * Refuses a result that is not of the shape that the bundle and the plan give it, or not finite.
- * @param tensor of a segment of the last stage
+ * Refuses a result that has another shape than the bundle and the plan say, or that is not finite.
+ * @param segment index of the segment of the last stage that `tensor` comes from
+ * @param samples number of samples in the batch
  * @throws BedsideError E_DEVICE, E_NOT_FINITE, naming the device
  */
 export function assertResult(
@@ -32,7 +33,7 @@ export function assertResult(
     throw new BedsideError(
       'E_DEVICE',
       `device '${device}' gave a result of [${tensor.dims.slice(0, 8).join(', ')}], not [${expected.join(', ')}]`,
-      { hint: 'plan without it: it computes something else than the plan says' },
+      { hint: 'plan without it: it does not compute what the plan says' },
     );
   }
   assertFiniteRows(
@@ -44,16 +45,16 @@ export function assertResult(
 }
 
 /**
- * A report as it can be used: of the device that was asked, with finite figures, and times of this bundle alone.
- * @param told what came
- * @throws BedsideError E_DEVICE for one that cannot be so
+ * A report that can be used: it is from the right device, its figures are finite, and it keeps only the times of this bundle.
+ * @param received the report as it arrived
+ * @throws BedsideError E_DEVICE for an invalid one
  */
 export function validatedReport(
   device: string,
   manifest: BundleManifest,
-  told: Readonly<Partial<Record<keyof DeviceReport, unknown>>>,
+  received: Readonly<Partial<Record<keyof DeviceReport, unknown>>>,
 ): DeviceReport {
-  const { name, sessions, memoryUsed, battery, bytesSent, seconds } = told ?? {};
+  const { name, sessions, memoryUsed, battery, bytesSent, seconds } = received ?? {};
   const refuse = (what: string): BedsideError =>
     new BedsideError('E_DEVICE', `what device '${device}' reports cannot be so: ${what}`, {
       hint: 'leave it out: it is of another version, or not what it claims to be',
@@ -83,7 +84,7 @@ function isTable(table: unknown, { stages, ratios }: BundleManifest): table is n
       (row: unknown) =>
         Array.isArray(row) &&
         row.length === ratios.length &&
-        row.every((one) => isFigure(one) && one >= LEAST_SECONDS && one <= MOST_SECONDS),
+        row.every((one) => isFigure(one) && one >= MIN_SECONDS && one <= MAX_SECONDS),
     )
   );
 }

@@ -28,7 +28,7 @@ describe('a device', () => {
   async function through(device: Device, request: string, plan: RunPlan): Promise<[FloatTensor, number]> {
     let [value, runs] = [input, 0];
     for (let stage = 0; stage < plan.stages.length; runs++) {
-      const { output, last } = await device.run(request, sha256, plan, stage, 0, value);
+      const { output, last } = await device.run(request, { bundle: sha256, plan, stage, segment: 0 }, value);
       [value, stage] = [output, last + 1];
     }
     device.end(request);
@@ -40,7 +40,7 @@ describe('a device', () => {
     await through(device, 'r1', plan);
     const { sessions } = device.report();
     expect(sessions).toBe(plan.stages.length);
-    await device.run('r2', sha256, plan, 0, 0, input);
+    await device.run('r2', { bundle: sha256, plan, stage: 0, segment: 0 }, input);
     expect(device.report().sessions).toBe(sessions);
     await through(device, 'r3', localPlanOf(bundle, 'monitor', levels.with(-1, 2)));
     const grown = device.report().sessions;
@@ -68,7 +68,7 @@ describe('a device', () => {
     const all = costsOf(bundle);
     const device = new Device({ name: 'monitor', memory: all }, [bundle]);
     await through(device, 'r1', plan);
-    await device.run('r2', sha256, plan, 0, 0, input);
+    await device.run('r2', { bundle: sha256, plan, stage: 0, segment: 0 }, input);
     const [, runs] = await through(device, 'r3', plan);
     expect(runs).toBe(plan.stages.length);
     expect((await through(device, 'r4', plan))[1]).toBe(plan.stages.length);
@@ -90,7 +90,7 @@ describe('a device', () => {
     const table = device.report().seconds[name];
     expect(table?.map((row) => row.length)).toEqual(stages.map(() => ratios.length));
     expect(table?.flat().every((seconds) => seconds > 0)).toBe(true);
-    await device.run('r1', sha256, plan, 0, 0, input);
+    await device.run('r1', { bundle: sha256, plan, stage: 0, segment: 0 }, input);
     const after = device.report().seconds[name];
     expect(after?.slice(1)).toEqual(table?.slice(1));
     expect(after?.[0]).not.toEqual(table?.[0]);
@@ -126,7 +126,7 @@ describe('a device', () => {
     const device = new Device(battery, [bundle]);
     expect(() => device.check(sha256, plan)).toThrow(/'monitor' has too little battery/);
     expect(device.spent).toBe(false);
-    await device.run('r1', sha256, plan, 0, 0, input);
+    await device.run('r1', { bundle: sha256, plan, stage: 0, segment: 0 }, input);
     expect(device.report().battery).toBeCloseTo(0);
     device.sent(1);
     expect(device.spent).toBe(true);

@@ -1,4 +1,4 @@
-// One device: what it holds, runs and measures; emulated ones are slower, smaller or run on a battery.
+// A device: holds bundles and sessions, runs segments of stages and measures itself. It can emulate a weaker device.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Bundle, keptUnitsAt } from '../../bundle/index.ts';
 import { keptPositions } from '../../channels/index.ts';
@@ -11,50 +11,59 @@ import { StageFusion, type StageSpan, spanAt, spansOn } from './stage-fusion.ts'
 import { StageModels } from './stage-model.ts';
 import { StageTimes } from './stage-times.ts';
 
-/** A device as it is, or as it is emulated to be. */
+/** A device's resources, real or emulated. */
 export interface DeviceOptions {
   readonly name: string;
-  /** Times the speed of this machine: 0.25 sleeps three times as long as it computed. At most 1; default 1. */
+  /** Speed relative to this machine: at 0.25 it sleeps three times as long as it computed. At most 1; default 1. */
   readonly speed?: number | undefined;
-  /** Bytes for weights and activations; default no limit. */
+  /** Bytes for weights and activations; default: no limit. */
   readonly memory?: number | undefined;
-  /** Joules left; default no limit. It leaves when they are spent. */
+  /** Joules in the battery; default: no limit. The device leaves when they are spent. */
   readonly battery?: number | undefined;
   readonly joulesPerMac?: number | undefined;
   readonly joulesPerByteSent?: number | undefined;
-  /** ONNX Runtime's; default 1. */
+  /** Threads of ONNX Runtime; default 1. */
   readonly threads?: number | undefined;
 }
 
-/** What a device says of itself. Bytes, joules, seconds. */
+/** What a device reports about itself. Bytes, joules, seconds. */
 export interface DeviceReport {
   readonly name: string;
   readonly sessions: number;
   readonly memoryUsed: number;
-  /** Absent without a battery. */
+  /** Joules left; absent without a battery. */
   readonly battery?: number | undefined;
   readonly bytesSent: number;
-  /** By name of bundle: seconds for one sample by stage and level, as a fleet's device has them. */
+  /** By bundle name: seconds for one sample, `[stage][level]`, as in a fleet file. */
   readonly seconds: Readonly<Record<string, readonly (readonly number[])[]>>;
 }
 
-/** Runs of each stage and level when a device measures itself, after one that is not counted. */
+/** Measured runs of each stage and level, after one warm-up run. */
 const REPEATS = 5;
 
-/** Who holds sessions while a device measures itself. */
+/** The holder of sessions while a device measures itself. */
 const MEASURING = 'measuring';
 
-/** Seconds that are enough for one stage and level. */
-const LONG_ENOUGH = 0.5;
+/** Measuring one stage and level ends early after so many seconds. */
+const ENOUGH_SECONDS = 0.5;
 
 /**
- * Multiply-accumulates of a sample from which a session runs on a thread of its own, so that the device goes on giving
- * signs of life: a quarter of a second on a weak device (1e8 a second). Below, the way to the thread would cost more.
+ * MACs of a sample from which on a session runs on a thread of its own, so that the device keeps sending heartbeats. They
+ * take a quarter of a second on a weak device (1e8 MACs a second). For shorter runs the hop to the thread costs more.
  */
-const LONG_MACS = 2.5e7;
+const THREAD_MACS = 2.5e7;
 
-/** A segment of a stage; `last` is the last of the stages that run as one with it. */
-interface Piece extends StageSpan {
+/** A segment of a stage, or of several whole stages that run as one. */
+interface SpanSegment extends StageSpan {
+  readonly segment: number;
+}
+
+/** One segment to run. */
+export interface SegmentRun {
+  /** SHA-256 of the bundle. */
+  readonly bundle: string;
+  readonly plan: RunPlan;
+  readonly stage: number;
   readonly segment: number;
 }
 
@@ -65,7 +74,7 @@ export class Device {
   readonly #sessions: SessionCache<Session>;
   readonly #times = new Map<string, StageTimes>();
   readonly #thread = new ComputeThread();
-  readonly #fusing = new StageFusion();
+  readonly #fusion = new StageFusion();
   #joules: number;
   #bytesSent = 0;
   #isStopping = false;
@@ -82,14 +91,14 @@ export class Device {
     return this.options.name;
   }
 
-  /** Whether its battery is spent. */
+  /** Whether its battery is empty. */
   get spent(): boolean {
     return this.#joules <= 0;
   }
 
   /**
-   * Takes a bundle.
-   * @param hasWeights by stage, of a bundle that comes in parts; without weights a stage is measured, and never run
+   * Adds a bundle. One that is already here stays as it is.
+   * @param hasWeights whether a stage has its weights; a stage without weights can be measured, but not run
    */
   hold(bundle: Bundle, hasWeights?: (stage: number) => boolean): void {
     if (this.#bundles.has(bundle.sha256)) return;
@@ -97,7 +106,7 @@ export class Device {
     this.#times.set(bundle.sha256, new StageTimes(bundle.manifest));
   }
 
-  /** Lets go of a bundle that no request needs. */
+  /** Removes a bundle that no request needs, with its sessions. */
   async drop(bundle: string): Promise<void> {
     const own = this.#sessions.keys.filter((key) => key.startsWith(`${bundle}|`));
     this.#bundles.delete(bundle);
@@ -105,7 +114,7 @@ export class Device {
     await Promise.all(own.map((key) => this.#sessions.discard(key)));
   }
 
-  /** @throws BedsideError E_FABRIC for a bundle that it does not hold */
+  /** The stages of a bundle. @throws BedsideError E_FABRIC for a bundle that the device does not hold */
   stages(bundle: string): StageModels {
     const stages = this.#bundles.get(bundle);
     if (stages) return stages;
@@ -115,8 +124,8 @@ export class Device {
   }
 
   /**
-   * Refuses a plan that needs more than there is.
-   * @param samples in the batch
+   * Refuses a plan that needs more memory or battery than the device has.
+   * @param samples number of samples in the batch
    * @throws BedsideError E_DEVICE
    */
   check(bundle: string, plan: RunPlan, samples = 1): void {
@@ -128,7 +137,7 @@ export class Device {
     });
   }
 
-  /** Makes the sessions that a plan will need, and runs nothing. */
+  /** Creates the sessions that a plan needs, without running anything. @throws BedsideError E_DEVICE, as `check` */
   async warm(bundle: string, plan: RunPlan): Promise<void> {
     this.check(bundle, plan);
     const hold = 'warm-up';
@@ -144,16 +153,15 @@ export class Device {
   }
 
   /**
-   * Runs one segment of a stage, or this whole stage and the whole ones that follow it here as one, where there is a
-   * session for them. Sessions stay until `end` of the request.
-   * @returns what the stage `last` gives
+   * Runs one segment of a stage. If there is a fused session for this whole stage and those that follow it here, runs all
+   * of them. Sessions stay until `end` of the request.
+   * @param request holder of the sessions
+   * @returns the output of stage `last`
+   * @throws BedsideError E_FABRIC for a bundle that is not here; E_DEVICE without memory; E_UNSUPPORTED; E_ENGINE
    */
   async run(
     request: string,
-    bundle: string,
-    plan: RunPlan,
-    stage: number,
-    segment: number,
+    { bundle, plan, stage, segment }: SegmentRun,
     input: FloatTensor,
   ): Promise<{ readonly output: FloatTensor; readonly last: number }> {
     const stages = this.stages(bundle);
@@ -161,7 +169,7 @@ export class Device {
     const samples = input.dims[0] ?? 1;
     const key = this.#key(bundle, plan, { ...span, segment });
     const fused = span.last > stage && this.#sessions.has(key);
-    if (span.last > stage && !fused) this.#fusing.recordUnfused(request, key, { bundle, plan, span });
+    if (span.last > stage && !fused) this.#fusion.recordUnfused(request, key, { bundle, plan, span });
     const last = fused ? span.last : stage;
     const session = await this.#session(bundle, plan, { first: stage, last, segment }, request, samples);
     const feeds = { [stages.stage(stage).input]: input };
@@ -188,8 +196,8 @@ export class Device {
   }
 
   /**
-   * Times every stage with all groups at each level, on zeros. What does not fit into memory is left out.
-   * @throws BedsideError as `stages`; E_LOST when it is told to stop meanwhile
+   * Times every stage with all groups at each level, on an input of zeros. Stages that do not fit into memory are left out.
+   * @throws BedsideError as `stages`; E_LOST when measuring is stopped
    */
   async measure(bundle: string): Promise<void> {
     const stages = this.stages(bundle);
@@ -224,27 +232,27 @@ export class Device {
     }
   }
 
-  /** Measuring ends with the stage and level that runs. */
+  /** Stops measuring after the current stage and level. */
   stopMeasuring(): void {
     this.#isStopping = true;
   }
 
-  /** Counts what was sent. */
+  /** Counts bytes that were sent, and the energy they cost. */
   sent(bytes: number): void {
     this.#bytesSent += bytes;
     this.#joules -= (this.options.joulesPerByteSent ?? 0) * bytes;
   }
 
-  /** The request needs its sessions no longer. Whole stages that it ran one by one, as others did before, become one. */
+  /** Releases the sessions of a request. Whole stages that several requests ran one by one are fused now. */
   end(request: string): void {
     this.#sessions.unpin(request);
-    for (const { bundle, plan, span } of this.#fusing.takeDue(request)) void this.#fuse(bundle, plan, span);
+    for (const { bundle, plan, span } of this.#fusion.takeDue(request)) void this.#fuse(bundle, plan, span);
   }
 
   async #fuse(bundle: string, plan: RunPlan, span: StageSpan): Promise<void> {
     if (!this.#sessions.fits(this.#bytes(bundle, plan, span))) return;
     const hold = `fusing ${span.first}-${span.last}`;
-    // What goes wrong with it goes wrong for the request that needs it, in its own name.
+    // Errors are ignored here: a request that needs the stages meets them itself.
     await this.#session(bundle, plan, { ...span, segment: 0 }, hold).catch(() => {});
     this.#sessions.unpin(hold);
   }
@@ -270,7 +278,7 @@ export class Device {
     await this.#thread.close();
   }
 
-  #key(bundle: string, plan: RunPlan, piece: Piece): string {
+  #key(bundle: string, plan: RunPlan, piece: SpanSegment): string {
     const range = rangeOf(plan, piece);
     const part = range ? `${range.from}-${range.to}` : 'whole';
     const stages = this.stages(bundle);
@@ -288,7 +296,7 @@ export class Device {
     };
   }
 
-  #session(bundle: string, plan: RunPlan, piece: Piece, hold: string, samples = 1): Promise<Session> {
+  #session(bundle: string, plan: RunPlan, piece: SpanSegment, hold: string, samples = 1): Promise<Session> {
     const stages = this.stages(bundle);
     if (hold !== MEASURING && !stages.hasWeights(piece)) {
       throw new BedsideError('E_FABRIC', `device '${this.name}' lacks weights of stage ${piece.first}`, {
@@ -304,26 +312,26 @@ export class Device {
           : stages.model(piece.first, plan.levels, rangeOf(plan, piece));
       const { threads = 1 } = this.options;
       const options = { name: `stage ${piece.first} on '${this.name}'`, threads };
-      return macs < LONG_MACS ? createSession(model, options) : this.#thread.createSession(model, options);
+      return macs < THREAD_MACS ? createSession(model, options) : this.#thread.createSession(model, options);
     });
   }
 
-  /** Seconds of a run at the emulated speed, without waiting for it; the first run is not counted. */
+  /** Median seconds of a run at the emulated speed, without sleeping. The first run is not counted. */
   async #measured(session: Session, feeds: Record<string, FloatTensor>, output: string): Promise<number> {
     const times: number[] = [];
     for (let run = 0; run <= REPEATS; run++) {
       const start = performance.now();
       await session.run(feeds, [output]);
       if (run > 0) times.push((performance.now() - start) / 1000);
-      if (times.length > 1 && times.reduce((sum, time) => sum + time, 0) > LONG_ENOUGH) break;
+      if (times.length > 1 && times.reduce((sum, time) => sum + time, 0) > ENOUGH_SECONDS) break;
     }
     return median(times) / Math.min(1, this.options.speed ?? 1);
   }
 
   /**
-   * One run, stretched to the speed that the device is emulated at.
-   * @param usual seconds that it takes at that speed, where the device has measured it: a run in between that was slowed
-   * down by something else is not made slower by the factor too
+   * One run, slowed down to the emulated speed.
+   * @param usual seconds of the run at that speed, if measured; then a run that something else slowed down is not slowed
+   * down by the factor as well
    */
   async #timed(
     session: Session,
@@ -342,8 +350,8 @@ export class Device {
   }
 }
 
-/** The channels of a segment; undefined for a whole stage. */
-function rangeOf(plan: RunPlan, { first, segment }: Piece) {
+/** The channels of a segment, or undefined for a whole stage. */
+function rangeOf(plan: RunPlan, { first, segment }: SpanSegment) {
   const { segments } = must(plan.stages[first], `stage ${first}`);
   return segments.length === 1 ? undefined : must(segments[segment], `segment ${segment}`);
 }

@@ -1,4 +1,4 @@
-// Of several parts that are summed, all but one must leave out what does not depend on the channels they are split by.
+// Partial sums: only one of them may add the biases, so the others drop everything that does not depend on their channels.
 import {
   constantInput,
   floatConstant,
@@ -12,7 +12,7 @@ import {
 } from '../../onnx/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
 
-/** Inputs of a node that are added to its result, whatever it reads else. */
+/** Indices of the inputs that an operator adds to its result. */
 const ADDED: Readonly<Record<string, readonly number[]>> = {
   Conv: [2],
   ConvTranspose: [2],
@@ -22,8 +22,8 @@ const ADDED: Readonly<Record<string, readonly number[]>> = {
 };
 
 /**
- * From the last weighted layer to the output: biases become 0 and other summands go, in place.
- * @throws BedsideError E_INTERNAL where what follows the layer is no chain
+ * From the last weighted layer to the output, sets biases to 0 and removes other summands. Changes the model in place.
+ * @throws BedsideError E_INTERNAL if the nodes after that layer are not a chain
  */
 export function dropBiases(model: Model): void {
   const { graph } = model;
@@ -34,7 +34,7 @@ export function dropBiases(model: Model): void {
     graph.nodes.findLast((one) => isWeighted(graph, one)),
     'a weighted layer',
   );
-  zero(model, builder, node);
+  zeroBiases(model, builder, node);
   for (let value = node.outputs[0] ?? ''; value !== output; value = node.outputs[0] ?? '') {
     const readers = graph.nodes.filter((one) => readsOf(one).includes(value));
     if (readers.length !== 1) {
@@ -49,12 +49,12 @@ export function dropBiases(model: Model): void {
       const same = shapes.get(value)?.join() === shapes.get(node.outputs[0] ?? '')?.join();
       dropOther(builder, node, value, same);
     } else {
-      zero(model, builder, node);
+      zeroBiases(model, builder, node);
     }
   }
 }
 
-/** A sum with one operand left: as it is, or negated; broadcast as before where the other operand is larger. */
+/** Removes the other operand of a sum. If the sum broadcasts its value, the operand becomes zeros of the same shape instead. */
 function dropOther(builder: GraphBuilder, node: Node, value: string, same: boolean): void {
   const at = node.inputs.indexOf(value);
   const other = node.inputs[1 - at] ?? '';
@@ -69,7 +69,7 @@ function dropOther(builder: GraphBuilder, node: Node, value: string, same: boole
   node.inputs = [value];
 }
 
-function zero({ graph }: Model, builder: GraphBuilder, node: Node): void {
+function zeroBiases({ graph }: Model, builder: GraphBuilder, node: Node): void {
   for (const input of ADDED[opOf(node) ?? ''] ?? []) {
     const name = node.inputs[input];
     if (!name) continue;

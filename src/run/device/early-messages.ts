@@ -1,29 +1,30 @@
-// Parts that come before their requester has told what they belong to: they wait a moment, and not for everything. Who
-// holds most gives way first, so that nobody pushes out what others sent.
+// Tensors that arrive before the request that they belong to. They wait for a moment and within bounds. When there are too
+// many, the sender with the most loses its oldest first, so that no sender pushes out the tensors of others.
 import type { TensorMessage } from '../protocol/messages.ts';
 
 export interface EarlyMessageOptions {
-  /** Bytes of all parts that wait; default 64 MB. */
+  /** Bytes of all waiting tensors; default 64 MB. */
   readonly memory?: number;
-  /** Parts that wait; default 4096. */
+  /** Number of waiting tensors; default 4096. */
   readonly most?: number;
-  /** Milliseconds that one waits; default 5000. */
+  /** Milliseconds that a tensor waits; default 5000. */
   readonly patience?: number;
 }
 
-/** A part, and who sent it. */
+/** A tensor and its sender. */
 export interface EarlyMessage {
   readonly from: string;
   readonly part: TensorMessage;
   readonly until: number;
 }
 
-/** Bytes that count for a part beside its numbers. */
+/** Bytes that are counted for a message besides its numbers. */
 const HEAD = 256;
 
+/** Keeps tensors of requests that are not known yet. */
 export class EarlyMessages {
   readonly #options: Required<EarlyMessageOptions>;
-  /** By sender: bytes, and parts in the order they came. */
+  /** By sender: bytes, and messages in the order of arrival. */
   readonly #senders = new Map<string, { bytes: number; parts: EarlyMessage[] }>();
   #bytes = 0;
   #count = 0;
@@ -33,7 +34,7 @@ export class EarlyMessages {
     this.#options = { memory, most, patience };
   }
 
-  /** Bytes and parts that wait. */
+  /** Number of bytes and messages that wait. */
   get held(): { readonly bytes: number; readonly parts: number } {
     return { bytes: this.#bytes, parts: this.#count };
   }
@@ -52,7 +53,7 @@ export class EarlyMessages {
     this.#timer ??= this.#later();
   }
 
-  /** What came of a request under an epoch. */
+  /** Removes and returns the messages of a request under an epoch. */
   take(requester: string, request: string, epoch: number): EarlyMessage[] {
     if (this.#count === 0) return [];
     this.#expire(performance.now());
@@ -72,7 +73,7 @@ export class EarlyMessages {
     this.#keep(() => false);
   }
 
-  /** The oldest part of whoever holds most goes. */
+  /** Drops the oldest message of the sender with the largest share. */
   #drop(): void {
     let [most, weight] = ['', -1];
     for (const [from, { bytes, parts }] of this.#senders) {

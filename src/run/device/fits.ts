@@ -1,9 +1,9 @@
-// Whether a plan fits on a device.
+// Checks whether a plan fits on a device.
 import { type BundleManifest, type StageCosts, stageCosts } from '../../bundle/index.ts';
 import { BedsideError, formatBytes, formatJoules, must } from '../../util/index.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 
-/** What of a device a plan may take; as `DeviceOptions`. */
+/** The resources of a device that limit a plan; fields as in `DeviceOptions`. */
 export interface DeviceCapacity {
   readonly name: string;
   readonly memory?: number | undefined;
@@ -12,17 +12,17 @@ export interface DeviceCapacity {
   readonly joulesPerByteSent?: number | undefined;
 }
 
-/** What else decides whether a plan fits. */
+/** Further inputs of the check. */
 export interface FitOptions {
-  /** In a batch; default 1. */
+  /** Samples in a batch; default 1. */
   readonly samples?: number;
-  /** Costs of a stage at the plan's levels, where they are known already. */
+  /** Costs of a stage at the plan's levels; default: computed from the manifest. */
   readonly costsOf?: (stage: number) => StageCosts;
 }
 
 /**
- * Refuses a plan that needs more of a device than it has, by the costs that planning counts too.
- * @throws BedsideError E_DEVICE, naming the device and what is short
+ * Refuses a plan that needs more memory or battery than a device has. Uses the same costs as planning.
+ * @throws BedsideError E_DEVICE, naming the device and the resource
  */
 export function assertFits(
   manifest: BundleManifest,
@@ -49,7 +49,7 @@ export function assertFits(
     throw new BedsideError(
       'E_DEVICE',
       `device '${device.name}' has too little memory for the plan: ${formatBytes(device.memory ?? 0)}, ${formatBytes(needed)} needed`,
-      { hint: 'plan for a fleet that tells its memory, or at lower levels' },
+      { hint: 'plan with a fleet file that gives its memory, or at lower levels' },
     );
   }
   if (joules > (device.battery ?? Number.POSITIVE_INFINITY)) {

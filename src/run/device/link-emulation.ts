@@ -1,18 +1,21 @@
-// Links as an emulated device has them: what is sent waits as it would on the air.
+// Emulated links: messages are delayed as a slower link would delay them.
 
-/** Bytes a second and seconds, by receiver where they differ. */
+/** Bandwidth and latency (seconds) of a device's links; `to` overrides them for single receivers. */
 export interface LinkOptions {
   readonly bytesPerSecond?: number | undefined;
   readonly latency?: number | undefined;
   readonly to?: Readonly<Record<string, Omit<LinkOptions, 'to' | 'shared'>>> | undefined;
-  /** One radio channel for all that share an `Air`: while one sends, the others wait. */
+  /** Whether the link is on the radio channel of a `SharedChannel`: while one device sends, the others wait. */
   readonly shared?: boolean | undefined;
 }
 
-/** A channel that several devices share: milliseconds until so many of sending are over, which begin when it is free. */
+/**
+ * A radio channel that several devices share. Reserves it for `sending` milliseconds, starting when it is free, and returns
+ * the milliseconds until the reservation ends.
+ */
 export type SharedChannel = (sending: number) => number | Promise<number>;
 
-/** A free channel, on a clock of milliseconds. */
+/** A channel that is free now. @param clock current time in milliseconds */
 export function newSharedChannel(clock: () => number): (sending: number) => number {
   let free = Number.NEGATIVE_INFINITY;
   return (sending) => {
@@ -22,10 +25,10 @@ export function newSharedChannel(clock: () => number): (sending: number) => numb
   };
 }
 
-/** Links of which is kept when they are free. */
+/** Number of links whose busy time is remembered. */
 const MAX_LINKS = 1024;
 
-/** Delays what goes out; a link carries one thing after another. */
+/** Computes the delays of outgoing messages; a link carries one message after another. */
 export class EmulatedLinks {
   readonly #options: LinkOptions;
   readonly #free = new Map<string, number>();
@@ -34,23 +37,23 @@ export class EmulatedLinks {
     this.#options = options;
   }
 
-  /** Whether others send on the same channel. */
+  /** Whether the links are on a shared channel. */
   get shared(): boolean {
     return this.#options.shared ?? false;
   }
 
-  /** Milliseconds of sending so many bytes, and until the last of them is there. */
+  /** Milliseconds that sending so many bytes takes, and the latency of the link. */
   times(to: string, bytes: number): { readonly sending: number; readonly latency: number } {
     const link = { ...this.#options, ...this.#options.to?.[to] };
     const { bytesPerSecond = Number.POSITIVE_INFINITY, latency = 0 } = link;
     return { sending: (1000 * bytes) / bytesPerSecond, latency: 1000 * latency };
   }
 
-  /** Milliseconds from `now` until the last byte is there, and the link taken until it has been sent. */
+  /** Reserves the link. @returns milliseconds from `now` until the last byte arrives */
   delay(to: string, bytes: number, now: number): number {
     const { sending, latency } = this.times(to, bytes);
     const sent = Math.max(now, this.#free.get(to) ?? 0) + sending;
-    // Links that are free again are as if nothing had been sent.
+    // A link that is free again need not be remembered.
     if (this.#free.size >= MAX_LINKS)
       for (const [one, until] of this.#free) if (until <= now) this.#free.delete(one);
     this.#free.set(to, sent);

@@ -1,4 +1,4 @@
-// How fast this machine is before it has a bundle to measure.
+// The speed of this machine, measured without a bundle.
 import { createSession, tensor } from '../../engine/index.ts';
 import { floatConstant, GraphBuilder, ints } from '../../onnx/index.ts';
 import { median } from '../../util/index.ts';
@@ -7,7 +7,7 @@ const CHANNELS = 32;
 const SIZE = 32;
 const REPEATS = 5;
 
-/** Multiply-accumulates a second of a 3x3 convolution of 32 channels on 32x32, batch 1, on the CPU. */
+/** MACs a second of a 3x3 convolution with 32 channels on 32x32, batch 1, on the CPU. Takes well under a second. */
 export async function machineSpeed(threads: number): Promise<number> {
   const builder = new GraphBuilder();
   const input = builder.input('input', [1, CHANNELS, SIZE, SIZE]);

@@ -1,17 +1,17 @@
-// Puts together what the segments of a stage gave.
+// Merges the outputs of a stage's segments into one tensor.
 import { type FloatTensor, tensor } from '../../engine/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import type { MergeRule } from './stage-model.ts';
 
 /**
- * The whole tensor from its parts, in the order of their segments, which makes sums the same on every receiver. One part
- * is passed on as it is.
+ * The whole tensor from its parts. They are merged in the order of their segments, so that every receiver gets the same
+ * sums. A single part is returned as it is.
  * @throws BedsideError E_DEVICE for parts that do not fit together
  */
-export function mergeSegments(parts: readonly FloatTensor[], joining: MergeRule): FloatTensor {
+export function mergeSegments(parts: readonly FloatTensor[], rule: MergeRule): FloatTensor {
   const first = must(parts[0], 'a part');
   if (parts.length === 1) return first;
-  return joining.kind === 'sum' ? summed(first, parts) : concatenated(first, parts, joining.axis);
+  return rule.kind === 'sum' ? summed(first, parts) : concatenated(first, parts, rule.axis);
 }
 
 function summed(first: FloatTensor, parts: readonly FloatTensor[]): FloatTensor {
@@ -55,6 +55,6 @@ function unfit(first: FloatTensor, part: FloatTensor): BedsideError {
   return new BedsideError(
     'E_DEVICE',
     `parts of [${first.dims.join(', ')}] and [${part.dims.join(', ')}] do not fit together`,
-    { hint: 'a device of the plan computes something else than the plan says' },
+    { hint: 'a device does not compute what the plan says' },
   );
 }

@@ -1,5 +1,5 @@
-// The requests that a device runs, by who asked for them. What is here of one requester has bounds of its own, so that
-// none can push out what belongs to others, and no id of one means anything for another.
+// The requests that a device runs, by requester (the coordinator that asked). Each requester has bounds of its own, so that
+// none can push out the requests of others, and ids of one requester mean nothing for another.
 
 import { totalmem } from 'node:os';
 import type { FloatTensor } from '../../engine/index.ts';
@@ -7,31 +7,31 @@ import { BedsideError, formatBytes } from '../../util/index.ts';
 import type { Assignment } from '../protocol/messages.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 
-/** Requests of one requester that run here at a time. */
+/** Requests of one requester that may run here at a time. */
 export const MAX_RUNNING = 2048;
 
-/** Requests of one requester that are remembered, so that what comes late of them changes nothing. */
+/** Ended requests of one requester that are remembered, so that their late messages are ignored. */
 export const MAX_REMEMBERED = 1024;
 
-/** Requesters that are known at a time; of those without running requests the least recent goes first. */
+/** Requesters that are known at a time. The least recent one without running requests is forgotten first. */
 export const MAX_REQUESTERS = 256;
 
-/** Milliseconds that a request runs here at most, whatever its deadline: a day. */
+/** Milliseconds that a request may run here, whatever its deadline: a day. */
 export const MAX_REMAINING = 86_400_000;
 
-/** Milliseconds after its deadline at which a request ends here: its requester, which tells when it ended, may be gone. */
+/** Milliseconds after its deadline at which a request ends here even without an `end` message: its requester may be gone. */
 const GRACE_MS = 1000;
 
-/** Bytes of waiting parts that even a device with less memory takes. */
-const LEAST_WAITING = 16 << 20;
+/** Bytes of waiting tensors that every device accepts, however little memory it has. */
+const MIN_WAITING = 16 << 20;
 
-/** Parts of a stage that came. */
+/** The outputs of a stage that have arrived. */
 interface StageInputs {
   readonly tensors: (FloatTensor | undefined)[];
   left: number;
 }
 
-/** One request, as its requester told of it here; its plan, bundle and requester stay as they are. */
+/** A request that runs here. Its plan, bundle and requester never change. */
 export interface ActiveRequest {
   readonly requester: string;
   readonly request: string;
@@ -41,54 +41,54 @@ export interface ActiveRequest {
   readonly samples: number;
   /** Milliseconds, on the clock of `performance`. */
   readonly end: number;
-  /** By stage. */
+  /** By the stage that they come from. */
   readonly arrived: Map<number, StageInputs>;
-  /** Of parts that wait or are being computed with. */
+  /** Bytes of tensors that wait or are in use. */
   bytes: number;
-  /** Whether all that its stages need is here. */
+  /** Whether the bundle with the weights of its stages is here. */
   ready: boolean;
-  /** Stages, or segments of them, that this device has not run yet. */
+  /** Number of segments that this device has not run so far. */
   left: number;
   readonly expiry: NodeJS.Timeout;
 }
 
-/** What is known of one requester. */
+/** The requests of one requester. */
 interface RequesterState {
   readonly running: Map<string, ActiveRequest>;
-  /** By request: its last epoch; Infinity when it has ended. The oldest are forgotten. */
+  /** By request: its latest epoch, or Infinity when it has ended. The oldest are forgotten. */
   readonly epochs: Map<string, number>;
   bytes: number;
 }
 
-/** What a message of a request is for. */
+/** How a message relates to its request: to one that runs, to one that is not known so far, or to one that has ended. */
 export type RequestState = ActiveRequest | 'early' | 'dead';
 
-/** Requests that have not ended here, and what is remembered of those that have. */
+/** The requests that run here, and the memory of those that have ended. */
 export class RequestRegistry {
   readonly #device: string;
-  /** Bytes of parts that wait, of all requesters; of one of them half. */
+  /** Bytes of waiting tensors of all requesters; a single requester may have half of it. */
   readonly #memory: number;
   readonly #onForgotten: (running: ActiveRequest) => void;
   /** The least recent first. */
   readonly #known = new Map<string, RequesterState>();
 
   /**
-   * @param device whose plans they are
-   * @param memory bytes of the device; unknown: of the machine
-   * @param onForgotten a request ended here, in whatever way
+   * @param device name of this device in plans
+   * @param memory bytes of the device; undefined: those of the machine
+   * @param onForgotten called when a request has ended here, in whatever way
    */
   constructor(device: string, memory: number | undefined, onForgotten: (running: ActiveRequest) => void) {
     this.#device = device;
-    this.#memory = Math.max(LEAST_WAITING, Math.min(memory ?? Number.POSITIVE_INFINITY, totalmem() / 4));
+    this.#memory = Math.max(MIN_WAITING, Math.min(memory ?? Number.POSITIVE_INFINITY, totalmem() / 4));
     this.#onForgotten = onForgotten;
   }
 
-  /** Requests that have all they need. */
+  /** Number of requests whose bundle is here. */
   get running(): number {
     return this.all().filter(({ ready }) => ready).length;
   }
 
-  /** Who has asked for something. */
+  /** All requesters that are known. */
   get requesters(): readonly string[] {
     return [...this.#known.keys()];
   }
@@ -97,12 +97,12 @@ export class RequestRegistry {
     return [...this.#known.values()].flatMap(({ running }) => [...running.values()]);
   }
 
-  /** Takes note of somebody who asks. */
+  /** Adds a requester. @throws BedsideError E_DEVICE when there are too many */
   addRequester(requester: string): void {
     this.#of(requester);
   }
 
-  /** What is to be done with a message of a request. */
+  /** The request that a message belongs to, or why there is none. */
   find(requester: string, request: string, epoch: number): RequestState {
     const known = this.#known.get(requester);
     const running = known?.running.get(request);
@@ -111,7 +111,7 @@ export class RequestRegistry {
   }
 
   /**
-   * Opens a request under an epoch; one of its earlier epochs ends.
+   * Opens a request under an epoch, and ends its earlier epoch.
    * @throws BedsideError E_DEVICE when there are too many
    */
   open({ requester, request, epoch, bundle, plan, samples, remaining }: Assignment): ActiveRequest {
@@ -122,7 +122,7 @@ export class RequestRegistry {
     if (known.running.size >= MAX_RUNNING) {
       throw this.#tooMuch(`runs ${MAX_RUNNING} requests of '${requester}' already`);
     }
-    // A number that is none is no time at all.
+    // NaN counts as no time left.
     const left = remaining > 0 ? Math.min(remaining, MAX_REMAINING) : 0;
     const running: ActiveRequest = {
       ...{ requester, request, epoch, bundle, plan, samples, arrived: new Map(), bytes: 0, ready: false },
@@ -137,8 +137,8 @@ export class RequestRegistry {
   }
 
   /**
-   * Takes a part from its holder by the plan; one that came before, or that nothing here needs, is not taken.
-   * @throws BedsideError E_DEVICE when parts of this requester take too much memory
+   * Adds the output of a segment, from the device that the plan names. Duplicates are ignored.
+   * @throws BedsideError E_DEVICE when tensors of this requester take too much memory
    */
   addTensor(running: ActiveRequest, stage: number, segment: number, tensor: FloatTensor): void {
     const expected = stage < 0 ? 1 : (running.plan.stages[stage]?.segments.length ?? 0);
@@ -153,14 +153,14 @@ export class RequestRegistry {
     arrived.left--;
   }
 
-  /** All parts of a stage, once they are there: given one time. */
+  /** Removes and returns all outputs of a stage, or undefined if some are missing or they were taken before. */
   takeComplete(running: ActiveRequest, stage: number): readonly FloatTensor[] | undefined {
     const arrived = running.arrived.get(stage);
     if (arrived?.left !== 0 || arrived.tensors.length === 0) return undefined;
     return arrived.tensors.splice(0).filter((tensor) => tensor !== undefined);
   }
 
-  /** What parts held is free again. */
+  /** Frees the bytes of tensors that are no longer in use. */
   release(running: ActiveRequest, bytes: number): void {
     const known = this.#known.get(running.requester);
     if (known?.running.get(running.request) !== running) return;
@@ -168,23 +168,23 @@ export class RequestRegistry {
     known.bytes -= bytes;
   }
 
-  /** A request ended for its requester: nothing of it is taken any more. */
+  /** Ends a request because its requester says so. Later messages of it are ignored. */
   end(requester: string, request: string): void {
     const known = this.#known.get(requester);
-    // Somebody who never asked has nothing to end.
+    // An unknown requester has no requests to end.
     if (!known) return;
     this.#remember(known, request, Number.POSITIVE_INFINITY);
     const running = known.running.get(request);
     if (running) this.#forget(known, running);
   }
 
-  /** This epoch of a request has ended here; a later one may come. */
+  /** Ends this epoch of a request; a later epoch may follow. */
   close(running: ActiveRequest): void {
     const known = this.#known.get(running.requester);
     if (known?.running.get(running.request) === running) this.#forget(known, running);
   }
 
-  /** Ends everything. */
+  /** Ends all requests. */
   clear(): void {
     for (const known of this.#known.values()) {
       for (const running of [...known.running.values()]) this.#forget(known, running);
@@ -194,7 +194,7 @@ export class RequestRegistry {
   #hold(running: ActiveRequest, bytes: number): void {
     const known = this.#of(running.requester);
     const all = [...this.#known.values()].reduce((sum, one) => sum + one.bytes, 0);
-    // A single request has the room that its plan was checked for.
+    // A single request always fits: its plan was checked against the memory.
     const fits = known.bytes + bytes <= this.#memory / 2 && all + bytes <= this.#memory;
     if (!fits && known.running.size > 1) {
       throw this.#tooMuch(
@@ -239,6 +239,7 @@ export class RequestRegistry {
     known.epochs.delete(request);
     known.epochs.set(request, epoch);
     if (known.epochs.size <= MAX_REMEMBERED + known.running.size) return;
+    // Epochs of running requests are kept.
     for (const oldest of known.epochs.keys()) {
       if (known.running.has(oldest)) continue;
       known.epochs.delete(oldest);

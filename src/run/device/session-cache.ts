@@ -1,7 +1,7 @@
-// Sessions under a budget of bytes: least recently used go first, those of a running request stay.
+// Sessions within a budget of bytes. The least recently used are released first; those of running requests stay.
 import { BedsideError, formatBytes } from '../../util/index.ts';
 
-/** What a session holds. Activations are shared: a device runs one stage at a time. */
+/** Memory of a session. Sessions share the memory for activations, because a device runs one stage at a time. */
 export interface SessionBytes {
   readonly weightBytes: number;
   readonly activationBytes: number;
@@ -10,17 +10,17 @@ export interface SessionBytes {
 interface Entry<T> {
   readonly key: string;
   readonly weightBytes: number;
-  /** Of the largest batch so far. */
+  /** For the largest batch so far. */
   activationBytes: number;
   readonly value: Promise<T>;
-  /** Requests that need it. */
+  /** Requests that need the session. */
   readonly pins: Set<string>;
 }
 
-/** Sessions that are kept, whatever the memory; those of running requests stay. */
+/** Largest number of sessions, whatever the memory. */
 export const MAX_SESSIONS = 512;
 
-/** Anything that must be released, by key. */
+/** Caches values that must be released, by key. */
 export class SessionCache<T> {
   readonly budget: number;
   readonly #owner: string;
@@ -29,8 +29,8 @@ export class SessionCache<T> {
   readonly #entries = new Map<string, Entry<T>>();
 
   /**
-   * @param owner the device, as errors name it
-   * @param budget bytes: the sum of weights and the largest activations stay below it
+   * @param owner name of the device, for errors
+   * @param budget bytes: all weights plus the largest activations stay within it
    */
   constructor(owner: string, budget: number, release: (value: T) => Promise<void>) {
     this.#owner = owner;
@@ -38,7 +38,7 @@ export class SessionCache<T> {
     this.#release = release;
   }
 
-  /** Bytes that are held. */
+  /** Bytes in use. */
   get used(): number {
     return usedBy([...this.#entries.values()]);
   }
@@ -48,8 +48,8 @@ export class SessionCache<T> {
   }
 
   /**
-   * The session of a key, made if it is not there, and kept until `unpin` of the request.
-   * @throws BedsideError E_DEVICE when it does not fit beside what running requests hold; what `make` throws
+   * The session of a key. It is made if it is not there, and kept until the request is unpinned.
+   * @throws BedsideError E_DEVICE if it does not fit beside the sessions of running requests; errors of `make`
    */
   async acquire(key: string, request: string, bytes: SessionBytes, make: () => Promise<T>): Promise<T> {
     const known = this.#entries.get(key);
@@ -60,7 +60,7 @@ export class SessionCache<T> {
       known.pins.add(request);
       return known.value;
     }
-    // No waiting before the entry stands: who asks next for the same must find it.
+    // No await before the entry is stored: the next call for the same key must find it.
     const gone = this.#makeRoom(bytes);
     const value = Promise.all(gone).then(make);
     const entry: Entry<T> = { key, ...bytes, value, pins: new Set([request]) };
@@ -73,22 +73,22 @@ export class SessionCache<T> {
     }
   }
 
-  /** Whether a session is there, or being made. */
+  /** Whether a session exists or is being made. */
   has(key: string): boolean {
     return this.#entries.has(key);
   }
 
-  /** Whether a session would fit beside those that running requests hold. */
+  /** Whether a session would fit beside those of running requests. */
   fits(bytes: SessionBytes): boolean {
     return usedBy([...this.#pinned(), bytes]) <= this.budget;
   }
 
-  /** Ends a request's hold on its sessions. */
+  /** Allows the sessions of a request to be released. */
   unpin(request: string): void {
     for (const { pins } of this.#entries.values()) pins.delete(request);
   }
 
-  /** Lets go of a session that no request holds. */
+  /** Releases a session, unless a request needs it. */
   async discard(key: string): Promise<void> {
     const entry = this.#entries.get(key);
     if (!entry || entry.pins.size > 0) return;
@@ -96,14 +96,14 @@ export class SessionCache<T> {
     await entry.value.then(this.#release, () => {});
   }
 
-  /** Releases everything. */
+  /** Releases all sessions. */
   async close(): Promise<void> {
     const all = [...this.#entries.values()];
     this.#entries.clear();
     for (const { value } of all) await value.then(this.#release, () => {});
   }
 
-  /** A larger batch than before needs more room. */
+  /** Makes room for a larger batch than before. */
   async #grow(entry: Entry<T>, request: string, bytes: SessionBytes): Promise<void> {
     entry.pins.add(request);
     await Promise.all(this.#makeRoom({ weightBytes: 0, activationBytes: bytes.activationBytes }));
@@ -114,7 +114,7 @@ export class SessionCache<T> {
     return [...this.#entries.values()].filter(({ pins }) => pins.size > 0);
   }
 
-  /** Lets go of what may go; what is returned ends when it has. */
+  /** Releases the least recently used sessions until `bytes` fit; the promises settle when that is done. */
   #makeRoom(bytes: SessionBytes): Promise<void>[] {
     const least = usedBy([...this.#pinned(), bytes]);
     if (least > this.budget) {

@@ -1,5 +1,5 @@
-// Whole stages that follow each other on one device: one session runs them, without a session's start and a tensor's way
-// between each two. Which of them become one.
+// Stage fusion: one session runs consecutive whole stages of a device, which saves the start of a session and the handover
+// of a tensor between each two. This file decides which stages are fused.
 import { must } from '../../util/index.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 
@@ -9,7 +9,7 @@ export interface StageSpan {
   readonly last: number;
 }
 
-/** The parts of a plan on a device: stages that are split, each for itself, and whole ones as long as they follow on. */
+/** The spans of a plan on a device: each split stage alone, and consecutive whole stages together. */
 export function spansOn(plan: RunPlan, device: string): StageSpan[] {
   const spans: StageSpan[] = [];
   plan.stages.forEach(({ segments }, first) => {
@@ -22,8 +22,8 @@ export function spansOn(plan: RunPlan, device: string): StageSpan[] {
 }
 
 /**
- * The span that begins with a stage. Alone if it is split, and if the stage before is whole on the device too: then it is
- * in the middle of a span that runs one by one.
+ * The span that begins with a stage. It is the stage alone if the stage is split, or if the stage before is whole on the
+ * device too: then the device is in the middle of a span that it runs stage by stage.
  */
 export function spanAt(plan: RunPlan, first: number, device: string): StageSpan {
   let last = first;
@@ -37,25 +37,25 @@ function isWholeOn({ stages }: RunPlan, stage: number, device: string): boolean 
   return segments?.length === 1 && must(segments[0], 'a segment').device === device;
 }
 
-/** A span that could have run as one. */
+/** A span that ran stage by stage. */
 export interface UnfusedSpan {
   readonly bundle: string;
   readonly plan: RunPlan;
   readonly span: StageSpan;
 }
 
-/** How many keys are counted. */
+/** Number of spans that are counted. */
 const REMEMBERED = 1024;
 
 /**
- * Counts spans that ran one by one. A plan that comes once is not worth a session of its own, as its stages' sessions serve
- * other plans too; one that comes again is.
+ * Counts spans that ran stage by stage. A span is fused when it comes a second time. Earlier it is not worth a session of
+ * its own, because the sessions of single stages serve other plans too.
  */
 export class StageFusion {
   readonly #times = new Map<string, number>();
   readonly #byRequest = new Map<string, UnfusedSpan[]>();
 
-  /** A request ran a span one by one. */
+  /** Records that a request ran a span stage by stage. */
   recordUnfused(request: string, key: string, missed: UnfusedSpan): void {
     const times = (this.#times.get(key) ?? 0) + 1;
     if (this.#times.size >= REMEMBERED) this.#times.clear();
@@ -64,7 +64,7 @@ export class StageFusion {
     this.#byRequest.set(request, [...(this.#byRequest.get(request) ?? []), missed]);
   }
 
-  /** What is to become one, now that the request has ended. */
+  /** Removes and returns the spans to fuse now that a request has ended. */
   takeDue(request: string): readonly UnfusedSpan[] {
     const due = this.#byRequest.get(request) ?? [];
     this.#byRequest.delete(request);

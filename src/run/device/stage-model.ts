@@ -1,5 +1,5 @@
-// The graph that one device runs for its part of a stage: weights of the levels put together, then cut to a range of
-// channels. Only slicing; what the segments of a stage give, joined, is what the whole stage gives.
+// The graph that a device runs for its segment of a stage: the weights of the levels are assembled, then sliced to a range
+// of channels. The merged outputs of all segments equal the output of the whole stage.
 import {
   type Assembly,
   assembleModel,
@@ -18,36 +18,36 @@ import { BedsideError, must } from '../../util/index.ts';
 import { dropBiases } from './drop-biases.ts';
 import type { StageSpan } from './stage-fusion.ts';
 
-/** Channels `from` up to, not including, `to`: of the output, or for partial sums of those inside the stage. */
+/** Channels `from` to `to` (exclusive): of the stage's output, or for partial sums of its inner value. */
 export interface ChannelRange {
   readonly from: number;
   readonly to: number;
 }
 
-/** How parts of a stage become its output. */
+/** How the outputs of a stage's segments become its output. */
 export type MergeRule = { readonly kind: 'concat'; readonly axis: number } | { readonly kind: 'sum' };
 
-/** What is asked at every request, by stage. */
-interface Known {
+/** What every request needs to know about a level vector. */
+interface LevelVectorFacts {
   readonly keys: Map<string, string>;
   readonly costs: (StageCosts | undefined)[];
-  /** Whose correction these levels take. */
+  /** Index of the variant with these levels, if it has a correction. */
   readonly variant: number | undefined;
 }
 
-/** How many vectors of levels are remembered. */
+/** Number of level vectors that are remembered. */
 const REMEMBERED = 256;
 
-/** Stages of one bundle as models of their own. Assembles a stage's layers only, not the whole network. */
+/** The stages of one bundle as models of their own. Only the layers of a stage are assembled, not the whole network. */
 export class StageModels {
   readonly bundle: Bundle;
   readonly #parts = new Map<string, Model>();
   readonly #groupsOf = new Map<string, readonly number[]>();
-  readonly #byLevels = new Map<string, Known>();
+  readonly #byLevels = new Map<string, LevelVectorFacts>();
 
   readonly #hasWeights: (stage: number) => boolean;
 
-  /** @param hasWeights for a bundle of which not every stage has its weights */
+  /** @param hasWeights whether a stage has its weights, for a bundle that was fetched in part */
   constructor(bundle: Bundle, hasWeights: (stage: number) => boolean = () => true) {
     this.bundle = bundle;
     this.#hasWeights = hasWeights;
@@ -60,10 +60,10 @@ export class StageModels {
   }
 
   /**
-   * A stage at these levels; with `range`, the part of it that computes those channels. Levels of a variant take its
-   * correction. Of partial sums, the part from channel 0 also adds what does not depend on the inner channels.
+   * A stage at these levels; with `range`, the part of it that computes those channels. The levels of a variant bring its
+   * correction. For partial sums, the part from channel 0 also adds the biases.
    * @param levels of all groups
-   * @throws BedsideError E_LEVELS for levels the bundle does not have; E_INTERNAL for a range the stage does not have
+   * @throws BedsideError E_LEVELS for levels that the bundle lacks; E_INTERNAL for a range that the stage lacks
    */
   model(stage: number, levels: readonly number[], range?: ChannelRange): Model {
     const whole = this.span({ first: stage, last: stage }, levels);
@@ -95,7 +95,7 @@ export class StageModels {
     return model;
   }
 
-  /** How parts of a stage become its output. */
+  /** How the outputs of a stage's segments become its output. */
   mergeRule(stage: number): MergeRule {
     const { split, output } = this.stage(stage);
     if (split === 'partial-sums') return { kind: 'sum' };
@@ -103,8 +103,8 @@ export class StageModels {
   }
 
   /**
-   * What the weights of stages depend on, as a key: the levels of groups that their values carry, and the variant whose
-   * correction they take. Levels of other groups are left out, so that a change of theirs costs no new session.
+   * A key for all that the weights of these stages depend on: the levels of the groups that occur in them, and the variant
+   * whose correction they use. Levels of other groups are left out, so that changing them costs no new session.
    */
   key(span: StageSpan, levels: readonly number[]): string {
     const known = this.#known(levels);
@@ -118,7 +118,7 @@ export class StageModels {
     return key;
   }
 
-  /** As `stageCosts`, for levels that come again and again. */
+  /** As `stageCosts`, but remembered. */
   costs(stage: number, levels: readonly number[]): StageCosts {
     const known = this.#known(levels);
     const costs = known.costs[stage] ?? stageCosts(this.bundle.manifest, stage, levels);
@@ -126,11 +126,12 @@ export class StageModels {
     return costs;
   }
 
+  /** The manifest's entry of a stage. */
   stage(stage: number): BundleStage {
     return must(this.bundle.manifest.stages[stage], `stage ${stage}`);
   }
 
-  /** Groups that the values of these stages carry. */
+  /** Groups whose channels occur in these stages. */
   #groups(span: StageSpan): readonly number[] {
     const name = `${span.first}-${span.last}`;
     const known = this.#groupsOf.get(name);
@@ -147,7 +148,7 @@ export class StageModels {
     return sorted;
   }
 
-  #known(levels: readonly number[]): Known {
+  #known(levels: readonly number[]): LevelVectorFacts {
     const name = levels.join();
     let known = this.#byLevels.get(name);
     if (!known) {
@@ -160,7 +161,7 @@ export class StageModels {
     return known;
   }
 
-  /** Stages of the unpruned network. */
+  /** The subgraph of these stages in the unpruned network. */
   #part({ first, last }: StageSpan): Model {
     const name = `${first}-${last}`;
     let part = this.#parts.get(name);
@@ -172,7 +173,7 @@ export class StageModels {
     return part;
   }
 
-  /** These stages' entries of the stored correction of the variant with these levels, if there is one. */
+  /** The correction of the variant with these levels, cut to these stages; undefined if there is none. */
   #correction(span: StageSpan, levels: readonly number[], keep: KeptUnits): Correction | undefined {
     const { manifest, tensors, grouping, model } = this.bundle;
     const variant = findVariant(manifest, levels);
@@ -199,10 +200,10 @@ export class StageModels {
   }
 }
 
-/** The whole stage cut to a range of the channels that its first layer makes. */
+/** The stage, sliced to a range of the output channels of its first weighted layer. */
 function cutTo(whole: Model, split: 'outputs' | 'partial-sums', range: ChannelRange): Model {
   const { graph } = whole;
-  // Without outputs nothing is frozen: channels of the output are cut like any others.
+  // Without graph outputs no channel is frozen, so that the stage's output can be sliced too.
   const free: Model = { ...whole, graph: { ...graph, outputs: [] } };
   const grouping = findGroups(free);
   const [first] = graph.nodes.filter((node) => isWeighted(graph, node));

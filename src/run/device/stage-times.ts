@@ -1,28 +1,28 @@
-// What a device takes for each stage of a bundle, as a fleet tells it: measured, and kept up by what requests took.
+// The seconds that a device takes for each stage of a bundle: measured once, then corrected by the times of requests.
 import { type BundleManifest, type StageCosts, stageCosts } from '../../bundle/index.ts';
 import { median } from '../../util/index.ts';
 
-/** How many of the latest requests say how fast a stage is now. */
+/** Number of latest requests that correct the time of a stage. */
 const LATEST = 16;
 
-/** A stage, and its multiply-accumulates for one sample. */
+/** A stage and its MACs for one sample. */
 export interface StageWork {
   readonly stage: number;
   readonly macs: number;
 }
 
-/** Seconds for one sample by stage and level of the bundle, as a fleet's field `seconds` has them. */
+/** Seconds for one sample by stage and level, as in the field `seconds` of a fleet file. */
 export class StageTimes {
-  /** Of whole stages with every group at each level. */
+  /** Costs of whole stages with all groups at one level, `[stage][level]`. */
   readonly #uniform: readonly (readonly StageCosts[])[];
-  /** `[stage][level]`; undefined where nothing was measured. */
+  /** Seconds, `[stage][level]`; undefined where nothing was measured. */
   readonly #measured: (number[] | undefined)[];
-  /** Stages that were measured here, and not only by whoever made the bundle. */
+  /** Stages that were measured on this device, not only on the machine that packed the bundle. */
   readonly #own = new Set<number>();
-  /** By stage: the latest requests' times over those of the table. */
+  /** By stage: times of the latest requests divided by those of the table. */
   readonly #ratios: number[][];
 
-  /** Starts from what the bundle says, which was measured elsewhere. */
+  /** Starts with the times in the bundle, which were measured on another machine. */
   constructor(manifest: BundleManifest) {
     this.#uniform = manifest.stages.map(({ index }) =>
       manifest.ratios.map((_, level) =>
@@ -40,7 +40,7 @@ export class StageTimes {
     this.#ratios = manifest.stages.map(() => []);
   }
 
-  /** What measuring a stage at each level gave; what requests said before is forgotten. */
+  /** Stores the measured seconds of a stage at each level, and forgets the corrections from requests. */
   set(stage: number, seconds: readonly number[]): void {
     this.#measured[stage] = [...seconds];
     this.#own.add(stage);
@@ -48,14 +48,14 @@ export class StageTimes {
   }
 
   /**
-   * One run of a stage, or of several as one: what these took is told apart in the proportion of the table.
-   * @param stages with the multiply-accumulates of each whole stage, for one sample
-   * @param share of the channels
+   * Records one run of a stage, or of several fused stages. The time of fused stages is divided as the table says.
+   * @param stages with the MACs of each whole stage, for one sample
+   * @param share of the channels that ran, in (0, 1]
    * @param seconds for one sample
    */
   record(stages: readonly StageWork[], share: number, seconds: number): void {
     const known = stages.filter(({ stage }) => this.#measured[stage]).length;
-    // Seconds of one stage and multiply-accumulates of another cannot be added.
+    // Seconds of one stage and MACs of another cannot be added.
     if (known > 0 && known < stages.length) return;
     const whole = stages.reduce((sum, { stage, macs }) => sum + this.#at(stage, macs), 0);
     if (!(whole > 0)) return;
@@ -66,16 +66,13 @@ export class StageTimes {
     }
   }
 
-  /**
-   * Seconds for one sample of stages as they were measured, whatever requests took since; undefined where one was not
-   * measured here.
-   */
+  /** Measured seconds of stages for one sample, without corrections; undefined if one was not measured on this device. */
   measured(stages: readonly StageWork[], share: number): number | undefined {
     if (!stages.every(({ stage }) => this.#own.has(stage))) return undefined;
     return share * stages.reduce((sum, { stage, macs }) => sum + this.#at(stage, macs), 0);
   }
 
-  /** The table; undefined as long as a stage has neither been measured nor run. */
+  /** The corrected table, `[stage][level]`; undefined as long as a stage has neither been measured nor run. */
   table(): number[][] | undefined {
     const rows = this.#uniform.map((row, stage) => {
       const ratios = this.#ratios[stage] ?? [];
@@ -86,7 +83,7 @@ export class StageTimes {
     return rows.every((row) => row !== undefined) ? rows : undefined;
   }
 
-  /** Seconds of the table between two levels by multiply-accumulates; without a table these themselves. */
+  /** Seconds of the table, interpolated between two levels by MACs; without a table the MACs themselves. */
   #at(stage: number, macs: number): number {
     const row = this.#uniform[stage] ?? [];
     const seconds = this.#measured[stage];

@@ -1,11 +1,12 @@
-// A worker: a device on a fabric. Runs requests as dataflow: a segment starts when all its inputs are there, and what it
-// gives goes straight to those who need it. What a request is, its requester alone says; what comes of it, the holders
-// that this plan names.
+// A worker: a device on a fabric. It runs requests as dataflow: a segment starts when all its inputs are there, and its
+// output goes straight to the devices that need it. A worker accepts a request only from its requester, and tensors of it
+// only from the devices that the plan names.
 import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError, firstNonFinite, must } from '../../util/index.ts';
 import { serializeError } from '../protocol/error-codec.ts';
 import type { Endpoint, Fabric } from '../protocol/fabric.ts';
 import type { Assignment, InputMessage, NodeMessage, TensorMessage } from '../protocol/messages.ts';
+import { stagesOn } from '../protocol/plan.ts';
 import { type Query, type QueryReply, WORKING_MS } from '../protocol/queries.ts';
 import type { Device } from './device.ts';
 import { EarlyMessages } from './early-messages.ts';
@@ -13,40 +14,40 @@ import { EmulatedLinks, type LinkOptions, type SharedChannel } from './link-emul
 import { mergeSegments } from './merge-segments.ts';
 import { type ActiveRequest, RequestRegistry } from './request-registry.ts';
 
-/** What brings the bundles of a device that does not hold them from the start. */
+/** Loads bundles onto a device that does not have them from the start. */
 export interface BundleSource {
   /**
-   * Brings a bundle, with the weights of these stages; undefined when all of it is there.
-   * @throws BedsideError E_FABRIC, as what is returned
+   * Loads a bundle with the weights of these stages; returns undefined if all of it is already there.
+   * @throws BedsideError E_FABRIC, at once or as a rejection
    */
   load(bundle: string, stages: readonly number[]): Promise<void> | undefined;
-  /** The device has timed its stages. */
+  /** Called when the device has timed the bundle's stages. */
   measured(bundle: string): void;
 }
 
 /** Options of a worker. */
 export interface WorkerOptions {
   readonly links?: LinkOptions | undefined;
-  /** The channel that shared links are on; without one they wait for nobody. */
+  /** The channel that shared links are on; without it they do not wait for other devices. */
   readonly sharedChannel?: SharedChannel | undefined;
-  /** Called once when it has left by itself. */
+  /** Called once when the worker has left by itself. */
   readonly onLeave?: ((why: string) => void) | undefined;
   readonly bundleSource?: BundleSource | undefined;
 }
 
-/** Questions of one requester that are worked on at a time. */
-const MOST_ASKED = 8;
+/** Queries of one requester that are worked on at a time. */
+const MAX_QUERIES = 8;
 
-/** A device that answers on a fabric until it is closed or its battery is spent. */
+/** A device that serves requests on a fabric until it is closed or its battery is empty. */
 export class Worker {
   readonly #device: Device;
   #links: EmulatedLinks;
   readonly #options: WorkerOptions;
-  readonly #book: RequestRegistry;
+  readonly #requests: RequestRegistry;
   readonly #early = new EarlyMessages();
-  /** Ids of questions that are worked on, by who asked. */
-  readonly #asked = new Map<string, Set<string>>();
-  /** One stage at a time. */
+  /** Ids of queries that are worked on, by requester. */
+  readonly #queries = new Map<string, Set<string>>();
+  /** The queue of stages and measurements: one at a time. */
   #turn: Promise<void> = Promise.resolve();
   #endpoint: Endpoint | undefined;
   #left = false;
@@ -55,7 +56,7 @@ export class Worker {
     this.#device = device;
     this.#links = new EmulatedLinks(options.links);
     this.#options = options;
-    this.#book = new RequestRegistry(device.name, device.options.memory, (running) =>
+    this.#requests = new RequestRegistry(device.name, device.options.memory, (running) =>
       device.end(holdOf(running)),
     );
   }
@@ -67,24 +68,24 @@ export class Worker {
     });
   }
 
-  /** From now on its links are emulated to be like this. */
+  /** Emulates links like these from now on. */
   setLinks(links: LinkOptions): void {
     this.#links = new EmulatedLinks(links);
   }
 
-  /** What a message does. A duplicate, or one of an epoch that has passed, does nothing. */
+  /** Handles a message. Duplicates and messages of earlier epochs are ignored. */
   receive(from: string, message: NodeMessage): void {
     if (this.#left) return;
     switch (message.kind) {
       case 'part':
-        if ('plan' in message) this.#input(from, message);
-        else this.#part(from, message);
+        if ('plan' in message) this.#receiveInput(from, message);
+        else this.#receiveTensor(from, message);
         break;
       case 'plan':
         this.#open(from, message);
         break;
       case 'end':
-        this.#book.end(from, message.request);
+        this.#requests.end(from, message.request);
         break;
       case 'warm':
       case 'ask':
@@ -95,20 +96,21 @@ export class Worker {
     }
   }
 
-  /** Requests that have all they need, and have not ended here. */
+  /** Number of requests that run here and have their bundle. */
   get running(): number {
-    return this.#book.running;
+    return this.#requests.running;
   }
 
-  /** Whether a request that has not ended here needs a bundle. */
+  /** Whether a running request needs a bundle. */
   needs(bundle: string): boolean {
-    return this.#book.all().some((running) => running.bundle === bundle);
+    return this.#requests.all().some((running) => running.bundle === bundle);
   }
 
-  /** Tells who asked that it goes, and answers nothing more. */
+  /** Tells all requesters that this worker goes, and ignores all further messages. */
   leave(why: string): void {
     if (this.#left) return;
-    for (const requester of this.#book.requesters) this.#endpoint?.send(requester, { kind: 'leaving', why });
+    for (const requester of this.#requests.requesters)
+      this.#endpoint?.send(requester, { kind: 'leaving', why });
     this.#endpoint?.leave(why);
     this.#left = true;
   }
@@ -117,60 +119,55 @@ export class Worker {
     this.#left = true;
     this.#device.stopMeasuring();
     this.#early.clear();
-    this.#book.clear();
+    this.#requests.clear();
     await this.#turn;
     await this.#endpoint?.close();
     await this.#device.close();
   }
 
-  /** The input comes from the requester, and says what its request is. */
-  #input(from: string, input: InputMessage): void {
+  /** The input comes from the requester, together with the request. */
+  #receiveInput(from: string, input: InputMessage): void {
     const { requester, request, epoch, tensor } = input;
     const [source] = input.plan.stages[0]?.segments ?? [];
     if (input.stage >= 0 || source?.device !== this.#device.name) return;
     this.#open(from, input);
-    const running = this.#book.find(requester, request, epoch);
-    if (typeof running === 'object' && from === requester) this.#take(running, -1, 0, tensor);
+    const running = this.#requests.find(requester, request, epoch);
+    if (typeof running === 'object' && from === requester) this.#addTensor(running, -1, 0, tensor);
   }
 
-  /** A part counts from the holder that the request's plan names, and waits a moment for that plan. */
-  #part(from: string, part: TensorMessage): void {
-    const { requester, request, epoch, stage, segment, tensor } = part;
-    const running = this.#book.find(requester, request, epoch);
-    if (running === 'early') this.#early.add(from, part);
+  /** Takes a tensor from the device that the plan names. If the plan is not known so far, the tensor waits for a moment. */
+  #receiveTensor(from: string, message: TensorMessage): void {
+    const { requester, request, epoch, stage, segment, tensor } = message;
+    const running = this.#requests.find(requester, request, epoch);
+    if (running === 'early') this.#early.add(from, message);
     if (typeof running !== 'object') return;
     if (running.plan.stages[stage]?.segments[segment]?.device !== from) return;
-    this.#take(running, stage, segment, tensor);
+    this.#addTensor(running, stage, segment, tensor);
   }
 
-  /** What a request is: the first word of its requester under an epoch counts, and a later one is of a later epoch. */
-  #open(from: string, told: Assignment): void {
-    const { requester, request, epoch, bundle, plan } = told;
-    const own = plan.stages.filter(({ segments }) =>
-      segments.some(({ device }) => device === this.#device.name),
-    );
+  /** Opens a request. Only the first assignment of an epoch counts. */
+  #open(from: string, assignment: Assignment): void {
+    const { requester, request, epoch, bundle, plan } = assignment;
+    const own = stagesOn(plan, this.#device.name);
     if (from !== requester || own.length === 0) return;
-    if (this.#book.find(requester, request, epoch) !== 'early') return;
+    if (this.#requests.find(requester, request, epoch) !== 'early') return;
     const fail = (error: unknown): void => this.#fail({ requester, request, epoch }, error);
     let running: ActiveRequest;
-    let supplied: Promise<void> | undefined;
+    let loading: Promise<void> | undefined;
     try {
-      running = this.#book.open(told);
-      supplied = this.#options.bundleSource?.load(
-        bundle,
-        own.map(({ index }) => index),
-      );
+      running = this.#requests.open(assignment);
+      loading = this.#options.bundleSource?.load(bundle, own);
     } catch (error) {
       fail(error);
       return;
     }
-    if (supplied !== undefined) supplied.then(() => this.#begin(running), fail);
+    if (loading !== undefined) loading.then(() => this.#begin(running), fail);
     else this.#begin(running);
     for (const { from: holder, part } of this.#early.take(requester, request, epoch))
-      this.#part(holder, part);
+      this.#receiveTensor(holder, part);
   }
 
-  /** All that the stages of a request need is here. */
+  /** Starts a request whose bundle is here. */
   #begin(running: ActiveRequest): void {
     if (this.#left || !this.#isCurrent(running)) return;
     this.#guarded(running, () => {
@@ -180,16 +177,16 @@ export class Worker {
     });
   }
 
-  /** A part from where it may come from. */
-  #take(running: ActiveRequest, stage: number, segment: number, tensor: FloatTensor): void {
+  /** Adds a tensor of a running request, and starts the stage behind it if nothing is missing. */
+  #addTensor(running: ActiveRequest, stage: number, segment: number, tensor: FloatTensor): void {
     this.#guarded(running, () => {
-      assertFinitePart(running, stage, segment, tensor);
-      this.#book.addTensor(running, stage, segment, tensor);
+      assertFiniteOutput(running, stage, segment, tensor);
+      this.#requests.addTensor(running, stage, segment, tensor);
       if (running.ready) this.#start(running, stage);
     });
   }
 
-  /** Whatever goes wrong with a request, it ends here, and its requester is told. */
+  /** Runs `work`. If it throws, the request ends here and its requester gets the error. */
   #guarded(running: ActiveRequest, work: () => void): void {
     try {
       work();
@@ -202,14 +199,14 @@ export class Worker {
     { requester, request, epoch }: Pick<ActiveRequest, 'requester' | 'request' | 'epoch'>,
     error: unknown,
   ): void {
-    const running = this.#book.find(requester, request, epoch);
-    if (typeof running === 'object') this.#book.close(running);
+    const running = this.#requests.find(requester, request, epoch);
+    if (typeof running === 'object') this.#requests.close(running);
     this.#send(requester, { kind: 'failed', request, epoch, error: serializeError(error) });
   }
 
-  /** Runs the own segments behind a stage once all its parts are there. */
+  /** Runs this device's segments of the next stage once all outputs of a stage are there. */
   #start(running: ActiveRequest, stage: number): void {
-    const inputs = this.#book.takeComplete(running, stage);
+    const inputs = this.#requests.takeComplete(running, stage);
     if (!inputs) return;
     const bytes = inputs.reduce((sum, { data }) => sum + data.byteLength, 0);
     const own = running.plan.stages[stage + 1]?.segments.flatMap(({ device }, segment) =>
@@ -221,8 +218,8 @@ export class Worker {
       } catch (error) {
         this.#fail(running, error);
       }
-      if (this.#isCurrent(running)) this.#book.release(running, bytes);
-      // It ended meanwhile: sessions that it took since are held for nobody.
+      if (this.#isCurrent(running)) this.#requests.release(running, bytes);
+      // The request has ended meanwhile: nobody else releases the sessions that it has acquired since.
       else this.#device.end(holdOf(running));
     });
   }
@@ -239,7 +236,7 @@ export class Worker {
     const joining = before < 0 ? undefined : this.#device.stages(bundle).mergeRule(before);
     const input = joining ? mergeSegments(inputs, joining) : must(inputs[0], 'the input');
     const hold = holdOf(running);
-    const { output, last } = await this.#device.run(hold, bundle, plan, stage, segment, input);
+    const { output, last } = await this.#device.run(hold, { bundle, plan, stage, segment }, input);
     if (this.#left || !this.#isCurrent(running)) return;
     const next = plan.stages[last + 1]?.segments.map(({ device }) => device) ?? [requester];
     const result: TensorMessage = {
@@ -248,48 +245,48 @@ export class Worker {
       tensor: output,
     };
     for (const to of new Set(next)) if (to !== this.#device.name) this.#send(to, result, plan);
-    if (next.includes(this.#device.name)) this.#take(running, last, segment, output);
+    if (next.includes(this.#device.name)) this.#addTensor(running, last, segment, output);
     running.left -= last - stage + 1;
-    // Nothing more to do here in this epoch: no need to be told that it ended.
-    if (running.left === 0) this.#book.close(running);
+    // This device has done its part in this epoch, so the request ends here without an `end` message.
+    if (running.left === 0) this.#requests.close(running);
     if (this.#device.spent) this.#leave(`the battery of '${this.#device.name}' is spent`);
   }
 
   #isCurrent(running: ActiveRequest): boolean {
-    return this.#book.find(running.requester, running.request, running.epoch) === running;
+    return this.#requests.find(running.requester, running.request, running.epoch) === running;
   }
 
-  /** What is asked takes a while: whoever asked hears that it is being done. */
-  #answer(from: string, question: Query): void {
-    const { id, kind } = question;
+  /** Answers a query. While it takes a while, the requester is told that the device works on it. */
+  #answer(from: string, query: Query): void {
+    const { id, kind } = query;
     if (kind === 'ask') {
       this.#send(from, { kind: 'report', id, report: this.#device.report() });
       return;
     }
-    const asked = this.#asked.get(from) ?? new Set();
-    // Asked again: it is being done.
-    if (asked.has(id)) return;
+    const open = this.#queries.get(from) ?? new Set();
+    // Sent again, while the device works on it.
+    if (open.has(id)) return;
     const refused = (error: unknown): QueryReply =>
       kind === 'warm'
         ? { kind: 'warmed', id, error: serializeError(error) }
         : { kind: 'refused', id, error: serializeError(error) };
     try {
-      this.#book.addRequester(from);
-      if (asked.size >= MOST_ASKED) throw this.#busy();
+      this.#requests.addRequester(from);
+      if (open.size >= MAX_QUERIES) throw this.#busy();
     } catch (error) {
       this.#send(from, refused(error));
       return;
     }
-    this.#asked.set(from, asked.add(id));
+    this.#queries.set(from, open.add(id));
     const working = (): void => this.#send(from, { kind: 'working', id });
     working();
     const timer = setInterval(working, WORKING_MS);
     timer.unref();
-    const done = kind === 'warm' ? this.#warm(question) : this.#measure(question);
+    const done = kind === 'warm' ? this.#warm(query) : this.#measure(query);
     void done.catch(refused).then((answer) => {
       clearInterval(timer);
-      asked.delete(id);
-      if (asked.size === 0) this.#asked.delete(from);
+      open.delete(id);
+      if (open.size === 0) this.#queries.delete(from);
       this.#send(from, answer);
     });
   }
@@ -301,18 +298,12 @@ export class Worker {
   }
 
   async #warm({ id, bundle, plan }: Extract<Query, { kind: 'warm' }>): Promise<QueryReply> {
-    const own = plan.stages.filter(({ segments }) =>
-      segments.some(({ device }) => device === this.#device.name),
-    );
-    await this.#options.bundleSource?.load(
-      bundle,
-      own.map(({ index }) => index),
-    );
+    await this.#options.bundleSource?.load(bundle, stagesOn(plan, this.#device.name));
     await this.#device.warm(bundle, plan);
     return { kind: 'warmed', id };
   }
 
-  /** In turn with stages, which would disturb it. */
+  /** Measures in turn with stages, which would disturb the times. */
   async #measure({ id, bundle }: Extract<Query, { kind: 'measure' }>): Promise<QueryReply> {
     await this.#options.bundleSource?.load(bundle, []);
     const measured = this.#turn.then(() => this.#device.measure(bundle));
@@ -322,7 +313,7 @@ export class Worker {
     return { kind: 'report', id, report: this.#device.report() };
   }
 
-  /** @param plan of a part: whose way it goes */
+  /** @param plan of a tensor message, which gives the emulated link */
   #send(to: string, message: NodeMessage, plan?: ActiveRequest['plan']): void {
     const endpoint = this.#endpoint;
     if (!endpoint || this.#left) return;
@@ -330,7 +321,7 @@ export class Worker {
       endpoint.send(to, message);
       return;
     }
-    // The requester stands beside the device that has the input: the result's way is the way to that device.
+    // The requester sits beside the source, so a result travels over the link to the source.
     const [source] = plan?.stages[0]?.segments ?? [];
     const over = to === message.requester && source ? source.device : to;
     const bytes = over === this.#device.name ? 0 : message.tensor.data.byteLength;
@@ -354,7 +345,7 @@ export class Worker {
   }
 }
 
-/** Who holds sessions for a request. */
+/** The holder of a request's sessions. */
 function holdOf({
   requester,
   request,
@@ -363,8 +354,8 @@ function holdOf({
   return `${requester} ${request} ${epoch}`;
 }
 
-/** What is not finite is told at the stage that gave it: a ReLU behind it may make numbers of it again. */
-function assertFinitePart(
+/** Refuses non-finite values at the stage that gave them: a ReLU behind it may turn them into finite numbers again. */
+function assertFiniteOutput(
   { plan }: ActiveRequest,
   stage: number,
   segment: number,

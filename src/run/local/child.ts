@@ -1,4 +1,4 @@
-// A worker's process: opens the bundles, joins, says that it is ready, and ends with the process that started it.
+// The process of a local worker: opens the bundles, joins the fabric, reports that it is ready, and ends with its parent.
 import { openBundle } from '../../bundle/index.ts';
 import { Device } from '../device/device.ts';
 import type { SharedChannel } from '../device/link-emulation.ts';
@@ -7,20 +7,20 @@ import { serializeError } from '../protocol/error-codec.ts';
 import type { ChildOrder, ChildReply, ChildTask } from './local-workers.ts';
 import { openFabric } from './transport-address.ts';
 
-const tell = (reply: ChildReply): Promise<void> =>
-  new Promise((resolve) => process.send?.(reply, () => resolve()) ?? resolve());
+const reply = (message: ChildReply): Promise<void> =>
+  new Promise((resolve) => process.send?.(message, () => resolve()) ?? resolve());
 
-// Ctrl-C reaches the whole group; the parent decides when workers go.
+// Ctrl-C reaches the whole process group, but the parent decides when workers end.
 process.on('SIGINT', () => {});
 process.once('disconnect', () => process.exit(0));
 process.once('message', (task: ChildTask) => {
   void run(task).catch(async (error: unknown) => {
-    await tell({ error: serializeError(error) });
+    await reply({ error: serializeError(error) });
     process.exit(1);
   });
 });
 
-async function run({ place, device, links, bundles }: ChildTask): Promise<void> {
+async function run({ address, device, links, bundles }: ChildTask): Promise<void> {
   const opened = [];
   for (const path of bundles) opened.push(await openBundle(path));
   const onLeave = (): void => void setTimeout(() => process.exit(0), 100);
@@ -30,10 +30,10 @@ async function run({ place, device, links, bundles }: ChildTask): Promise<void> 
     new Promise((resolve) => {
       const id = next++;
       waiting.set(id, resolve);
-      void tell({ kind: 'channel', id, sending });
+      void reply({ kind: 'channel', id, sending });
     });
   const worker = new Worker(new Device(device, opened), { links, sharedChannel, onLeave });
-  await worker.join(await openFabric(place));
+  await worker.join(await openFabric(address));
   process.on('message', (order: ChildOrder) => {
     if (order.kind === 'links') worker.setLinks(order.links);
     else {
@@ -41,5 +41,5 @@ async function run({ place, device, links, bundles }: ChildTask): Promise<void> 
       waiting.delete(order.id);
     }
   });
-  await tell({ ready: true });
+  await reply({ ready: true });
 }

@@ -1,6 +1,6 @@
-// Nodes of one machine, each in a process of its own or several in one, over local sockets in a folder that only this user
-// may enter. Nodes of one process that joined by one object reach each other directly. Why processes and not threads:
-// docs/architecture.md.
+// The fabric of one machine: local sockets in a folder that only this user may enter. Nodes may be in separate processes or
+// in one. Nodes of one process that joined through the same object reach each other directly. docs/architecture.md says why
+// workers are processes and not threads.
 import { createHash } from 'node:crypto';
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -16,29 +16,29 @@ import type { NodeMessage } from '../protocol/messages.ts';
 import { encodeFrame, type Frame, FrameReader } from './frames.ts';
 import { MAX_SOCKET_PATH } from './socket-folder.ts';
 
-/** Nodes that a node gives signs of life to. */
-const MOST_WATCHERS = 1024;
+/** Number of nodes that a node sends heartbeats to. */
+const MAX_WATCHERS = 1024;
 
-/** Where nodes of one machine meet. */
+/** Connects nodes of one machine. */
 export class LocalFabric implements Fabric {
   readonly dir: string;
-  readonly #here = new Map<string, LocalEndpoint>();
+  readonly #inProcess = new Map<string, LocalEndpoint>();
 
-  /** @param dir a folder of this user's own (mode 0700); nodes of one folder reach each other */
+  /** @param dir a folder that only this user may enter (mode 0700); nodes of one folder reach each other */
   constructor(dir: string) {
     this.dir = dir;
   }
 
   async join(name: string, handlers: NodeHandlers): Promise<Endpoint> {
-    const endpoint = new LocalEndpoint(this.dir, name, handlers, this.#here);
+    const endpoint = new LocalEndpoint(this.dir, name, handlers, this.#inProcess);
     await endpoint.listen();
-    this.#here.set(name, endpoint);
+    this.#inProcess.set(name, endpoint);
     return endpoint;
   }
 }
 
 interface Watched {
-  /** When the last sign of life came, and whether it is counted as lost. */
+  /** Time of the last heartbeat (milliseconds), and whether the node counts as lost. */
   last: number;
   lost: boolean;
 }
@@ -48,21 +48,21 @@ class LocalEndpoint implements Endpoint {
   readonly #dir: string;
   readonly #handlers: NodeHandlers;
   /** Nodes of this process, by name. */
-  readonly #here: Map<string, LocalEndpoint>;
+  readonly #inProcess: Map<string, LocalEndpoint>;
   readonly #server: Server;
   readonly #incoming = new Set<Socket>();
-  /** To each node one connection for tensors and one for the rest, so that a tensor never holds up a sign of life. */
+  /** For each node one connection for tensors and one for the rest, so that a tensor never delays a heartbeat. */
   readonly #outgoing = new Map<string, Socket>();
   readonly #watchers = new Set<string>();
   readonly #watched = new Map<string, Watched>();
   readonly #timer: NodeJS.Timeout;
-  #beat = performance.now();
+  #lastTick = performance.now();
   #isLeaving = false;
   #closed = false;
 
-  constructor(dir: string, name: string, handlers: NodeHandlers, here: Map<string, LocalEndpoint>) {
+  constructor(dir: string, name: string, handlers: NodeHandlers, inProcess: Map<string, LocalEndpoint>) {
     this.name = name;
-    this.#here = here;
+    this.#inProcess = inProcess;
     this.#dir = dir;
     this.#handlers = handlers;
     this.#server = createServer((socket) => this.#accept(socket));
@@ -70,7 +70,7 @@ class LocalEndpoint implements Endpoint {
     this.#timer.unref();
   }
 
-  /** @throws BedsideError E_FABRIC when the name is taken, or the folder cannot hold sockets */
+  /** Begins to accept connections. @throws BedsideError E_FABRIC if the name is taken or the folder cannot hold sockets */
   listen(): Promise<void> {
     assertShort(this.#dir);
     return new Promise((resolve, reject) => {
@@ -88,7 +88,7 @@ class LocalEndpoint implements Endpoint {
   }
 
   send(to: string, message: NodeMessage): void {
-    const near = this.#here.get(to);
+    const near = this.#inProcess.get(to);
     if (this.#closed) return;
     if (near) queueMicrotask(() => near.#receive(this.name, message));
     else this.#post(to, message, message.kind === 'part' ? 'tensors' : 'rest');
@@ -96,8 +96,8 @@ class LocalEndpoint implements Endpoint {
 
   watch(peer: string): void {
     if (this.#watched.has(peer)) return;
-    const near = this.#here.has(peer);
-    // One of this process lives as long as it does, unless it says otherwise.
+    const near = this.#inProcess.has(peer);
+    // A node of this process lives as long as the process, unless it says otherwise.
     this.#watched.set(peer, { last: near ? Number.POSITIVE_INFINITY : performance.now(), lost: false });
     if (!near) this.#post(peer, { kind: 'watch' }, 'rest');
   }
@@ -105,16 +105,16 @@ class LocalEndpoint implements Endpoint {
   leave(why: string): void {
     this.#isLeaving = true;
     this.#watchers.clear();
-    for (const near of this.#here.values()) near.#lose(this.name, why);
+    for (const near of this.#inProcess.values()) near.#lose(this.name, why);
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#here.delete(this.name);
-    for (const near of this.#here.values()) near.#lose(this.name, 'it was closed');
+    this.#inProcess.delete(this.name);
+    for (const near of this.#inProcess.values()) near.#lose(this.name, 'it was closed');
     clearInterval(this.#timer);
-    // What was sent before still goes out.
+    // Messages that were sent before still go out.
     for (const socket of this.#outgoing.values()) socket.end();
     for (const socket of this.#incoming) socket.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
@@ -131,7 +131,7 @@ class LocalEndpoint implements Endpoint {
       try {
         reader.push(chunk);
       } catch {
-        // Half a message or none of ours: nothing of it is used, and its sender is silent from now on.
+        // Not a message of bedside, or half of one: it is not used, and its sender counts as silent from now on.
         socket.destroy();
       }
     });
@@ -141,9 +141,9 @@ class LocalEndpoint implements Endpoint {
 
   #receive(from: string, frame: Exclude<Frame, { kind: 'hello' }>): void {
     if (this.#closed) return;
-    this.#find(from, performance.now());
+    this.#noteAlive(from, performance.now());
     if (frame.kind === 'watch')
-      this.#isLeaving || this.#watchers.size >= MOST_WATCHERS || this.#watchers.add(from);
+      this.#isLeaving || this.#watchers.size >= MAX_WATCHERS || this.#watchers.add(from);
     else if (frame.kind !== 'beat') this.#handlers.message(from, frame);
   }
 
@@ -173,26 +173,26 @@ class LocalEndpoint implements Endpoint {
 
   #tick(): void {
     const now = performance.now();
-    // Where this process itself stood still, what came meanwhile has not been read yet.
-    const late = now - this.#beat > 2 * HEARTBEAT_MS;
-    this.#beat = now;
+    // If this process itself stood still, heartbeats may have arrived that are not read so far.
+    const late = now - this.#lastTick > 2 * HEARTBEAT_MS;
+    this.#lastTick = now;
     for (const watcher of this.#watchers) this.#post(watcher, { kind: 'beat' }, 'rest');
     for (const [peer, watched] of this.#watched) {
       if (late) watched.last = Math.max(watched.last, now - SILENCE_MS + 2 * HEARTBEAT_MS);
-      else if (now - watched.last > SILENCE_MS) this.#lose(peer, 'it gave no sign of life');
-      if (watched.lost) this.#seek(peer);
+      else if (now - watched.last > SILENCE_MS) this.#lose(peer, 'it sent no heartbeat');
+      if (watched.lost) this.#checkReturn(peer);
     }
   }
 
-  /** Whether a lost one is there again. */
-  #seek(peer: string): void {
-    const near = this.#here.get(peer);
+  /** Checks whether a lost node is back. */
+  #checkReturn(peer: string): void {
+    const near = this.#inProcess.get(peer);
     if (near) {
-      if (!near.#isLeaving) this.#find(peer, Number.POSITIVE_INFINITY);
+      if (!near.#isLeaving) this.#noteAlive(peer, Number.POSITIVE_INFINITY);
     } else if (!this.#outgoing.has(`rest ${peer}`)) this.#post(peer, { kind: 'watch' }, 'rest');
   }
 
-  #find(peer: string, last: number): void {
+  #noteAlive(peer: string, last: number): void {
     const watched = this.#watched.get(peer);
     if (!watched || this.#closed) return;
     const { lost } = watched;
@@ -209,7 +209,7 @@ class LocalEndpoint implements Endpoint {
   }
 }
 
-/** @throws BedsideError E_FABRIC: the system would only say that an argument is invalid */
+/** @throws BedsideError E_FABRIC for a path that is too long; the system would only report an invalid argument */
 function assertShort(dir: string): void {
   const bytes = Buffer.byteLength(pathOf(dir, ''));
   if (process.platform === 'win32' || bytes <= MAX_SOCKET_PATH) return;
@@ -222,7 +222,7 @@ function assertShort(dir: string): void {
   );
 }
 
-/** Socket paths are short everywhere (104 bytes on macOS), so names are hashed. */
+/** The path of a node's socket. Names are hashed, because socket paths must be short (104 bytes on macOS). */
 function pathOf(dir: string, name: string): string {
   const short = createHash('sha256').update(name).digest('hex').slice(0, 12);
   return process.platform === 'win32' ? `\\\\.\\pipe\\${join(dir, short)}` : join(dir, short);

@@ -1,4 +1,4 @@
-// Workers of one machine: a process for each, which cannot take the others down.
+// Workers of one machine, each in a process of its own, so that one can fail without harming the others.
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Bundle } from '../../bundle/index.ts';
@@ -13,25 +13,26 @@ import type { SerializedError } from '../protocol/messages.ts';
 import { makeSocketFolder, type SocketFolder } from './socket-folder.ts';
 import { openFabric, type TransportAddress } from './transport-address.ts';
 
-/** What a process is told at its start. */
+/** The task that a worker process gets at its start. */
 export interface ChildTask {
-  readonly place: TransportAddress;
+  readonly address: TransportAddress;
   readonly device: DeviceOptions;
   readonly links: LinkOptions | undefined;
   /** Folders of bundles. */
   readonly bundles: readonly string[];
 }
 
+/** Messages from a worker process. */
 export type ChildReply =
   | { readonly ready: true }
   | { readonly error: SerializedError }
-  /** It would send for so many milliseconds on the channel that all share. */
+  /** Asks to send for so many milliseconds on the shared channel. */
   | { readonly kind: 'channel'; readonly id: number; readonly sending: number };
 
-/** What a running process is told. */
+/** Messages to a running worker process. */
 export type ChildOrder =
   | { readonly kind: 'links'; readonly links: LinkOptions }
-  /** Milliseconds until that is over. */
+  /** Milliseconds until the sending on the shared channel ends. */
   | { readonly kind: 'channel'; readonly id: number; readonly wait: number };
 
 /** One device to start. */
@@ -40,55 +41,56 @@ export interface LocalWorker {
   readonly links?: LinkOptions | undefined;
 }
 
-/** A device that runs in the process that starts the others: the one that has the input, of which nothing then travels. */
+/** A device that runs in the parent process: usually the source, whose input then need not travel. */
 export interface InProcessNode {
   readonly device: string;
-  /** The bundles that the others open, opened. */
+  /** The same bundles that the other workers open. */
   readonly bundles: readonly Bundle[];
 }
 
-/** Running workers, and the fabric that they are on. `await using` or `close` ends them. */
+/** Running workers and their fabric. `await using` or `close` ends them. */
 export class LocalWorkers implements AsyncDisposable {
   readonly fabric: Fabric;
-  readonly #place: TransportAddress;
+  readonly #address: TransportAddress;
   readonly #folder: SocketFolder;
   readonly #processes = new Map<string, ChildProcess>();
-  /** Of devices whose links are one channel; this process keeps it, as they have no clock in common. */
+  /** The channel of all devices with shared links. The parent keeps it, because the processes have no common clock. */
   readonly #sharedChannel = newSharedChannel(() => performance.now());
-  readonly #here = new Map<string, Worker>();
+  readonly #inProcess = new Map<string, Worker>();
   readonly #bundles: readonly string[];
 
   private constructor(
     folder: SocketFolder,
-    place: TransportAddress,
+    address: TransportAddress,
     fabric: Fabric,
     bundles: readonly string[],
   ) {
     this.#folder = folder;
-    this.#place = place;
+    this.#address = address;
     this.fabric = fabric;
     this.#bundles = bundles;
   }
 
   /**
-   * Starts a process for each device, but for one that is `here`; each opens the bundles.
+   * Starts a process for each device, except for an in-process one. Each process opens the bundles.
    * @param bundles folders
-   * @param nats where they meet; default on local sockets
-   * @throws BedsideError E_FABRIC when one does not start; what opening a bundle throws
+   * @param inProcess the device that runs in this process, if any
+   * @param nats the server that workers connect to; default: local sockets
+   * @throws BedsideError E_FABRIC if a worker does not start; errors of opening a bundle
    */
   static async start(
     workers: readonly LocalWorker[],
     bundles: readonly string[],
-    here?: InProcessNode,
+    inProcess?: InProcessNode,
     nats?: NatsAccess,
   ): Promise<LocalWorkers> {
     const folder = await makeSocketFolder();
-    const place = nats ? { nats } : { dir: folder.path };
-    const all = new LocalWorkers(folder, place, await openFabric(place), bundles);
+    const address = nats ? { nats } : { dir: folder.path };
+    const all = new LocalWorkers(folder, address, await openFabric(address), bundles);
     try {
       await Promise.all(
         workers.map((worker) =>
-          worker.device.name === here?.device ? all.#join(worker, here.bundles) : all.add(worker),
+          worker.device.name === inProcess?.device ? all.#join(worker, inProcess.bundles) : all.add(worker),
         ),
       );
     } catch (error) {
@@ -99,7 +101,7 @@ export class LocalWorkers implements AsyncDisposable {
   }
 
   /**
-   * Starts one more.
+   * Starts one more worker.
    * @throws as `start`
    */
   async add({ device, links }: LocalWorker): Promise<void> {
@@ -110,38 +112,42 @@ export class LocalWorkers implements AsyncDisposable {
       const order: ChildOrder = { kind: 'channel', id: reply.id, wait: this.#sharedChannel(reply.sending) };
       child.send(order);
     });
-    await ready(child, { place: this.#place, device, links, bundles: this.#bundles });
+    await ready(child, { address: this.#address, device, links, bundles: this.#bundles });
   }
 
   async #join({ device, links }: LocalWorker, bundles: readonly Bundle[]): Promise<void> {
     const worker = new Worker(new Device(device, bundles), { links, sharedChannel: this.#sharedChannel });
-    this.#here.set(device.name, worker);
+    this.#inProcess.set(device.name, worker);
     await worker.join(this.fabric);
   }
 
-  /** Signals the process of a device, for tests and demonstrations that kill it; false for one that is `here`, or has ended. */
+  /**
+   * Sends a signal to the process of a device, for tests and demonstrations.
+   * @returns false for an in-process device, or if the process has ended
+   */
   kill(name: string, signal: NodeJS.Signals = 'SIGKILL'): boolean {
     return this.#processes.get(name)?.kill(signal) ?? false;
   }
 
-  /** From now on the links of a device are emulated to be like this. */
+  /** Emulates links like these for a device from now on. */
   setLinks(name: string, links: LinkOptions): void {
-    this.#here.get(name)?.setLinks(links);
+    this.#inProcess.get(name)?.setLinks(links);
     const order: ChildOrder = { kind: 'links', links };
     const child = this.#processes.get(name);
     if (child?.connected) child.send(order);
   }
 
-  /** The running processes' numbers, by device. */
+  /** Process ids of the workers, by device. */
   get pids(): ReadonlyMap<string, number> {
     return new Map(
       [...this.#processes].flatMap(([name, { pid }]) => (pid === undefined ? [] : [[name, pid]])),
     );
   }
 
+  /** Ends all workers. */
   async close(): Promise<void> {
     await Promise.all([...this.#processes.values()].map(end));
-    for (const worker of this.#here.values()) await worker.close();
+    for (const worker of this.#inProcess.values()) await worker.close();
     await this.#folder.remove();
   }
 
@@ -153,10 +159,10 @@ export class LocalWorkers implements AsyncDisposable {
 function startProcess(): ChildProcess {
   const compiled = !import.meta.url.endsWith('.ts');
   const path = fileURLToPath(new URL(compiled ? './child.js' : './child.ts', import.meta.url));
-  // From sources, as tests run it, the process needs the loader for TypeScript.
+  // When run from sources, as in tests, the process needs the loader for TypeScript.
   const execArgv = compiled ? [] : ['--import', import.meta.resolve('tsx')];
   const child = fork(path, [], { execArgv, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-  // It ends by itself when this process is gone, but only when what it computes lets it.
+  // It ends by itself when this process is gone, but not before its current computation is done.
   child.once(
     'exit',
     atExit(() => child.kill('SIGKILL')),

@@ -69,9 +69,9 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
     await using store = await BundleStore.open({ credentials });
     await store.publish(of, await readFile(join(of.dir, 'bundle.json')));
     expect(await store.has(of.sha256)).toBe(true);
-    const requester = new Coordinator('coordinator/a', of);
-    await requester.join(new NatsFabric({ credentials }));
-    return requester;
+    const coordinator = new Coordinator('coordinator/a', of);
+    await coordinator.join(new NatsFabric({ credentials }));
+    return coordinator;
   }
 
   async function expectOneMachine(logits: Float32Array, levels: readonly number[], input: FloatTensor) {
@@ -80,7 +80,7 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
 
   it('give what one machine gives; each worker fetches the weights of its own stages', async () => {
     const workers = await start(DEVICES);
-    const requester = await requesterOf();
+    const coordinator = await requesterOf();
     const random = new Random(1);
     const needed = new Map(DEVICES.map((name) => [name, new Set<number>()]));
     for (let draw = 0; draw < 8; draw++) {
@@ -89,7 +89,7 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
         for (const { device } of segments) needed.get(device)?.add(index);
       }
       const input = randomSample(bundle, random);
-      const { logits } = await requester.infer(input, plan, { deadline: 20 });
+      const { logits } = await coordinator.infer(input, plan, { deadline: 20 });
       await expectOneMachine(logits.data, plan.levels, input);
     }
     for (const worker of workers) {
@@ -98,20 +98,20 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
         { name: bundle.manifest.name, sha256: bundle.sha256, stages, measured: false },
       ]);
     }
-    await requester.close();
+    await coordinator.close();
     for (const worker of workers) await worker.close();
   });
 
   it('are told from a board: who is there, measured times and links, and gone when they leave', async () => {
     const [one, two] = await start(['one', 'two'], { links: { bytesPerSecond: 5e5, latency: 0.01 } });
-    const requester = await requesterOf();
-    const { seconds } = await requester.measure('one');
+    const coordinator = await requesterOf();
+    const { seconds } = await coordinator.measure('one');
     const observer = await connectNats({ credentials: await server.credentials('observer') });
-    const board = await FleetDirectory.open(observer, await server.credentials('observer'));
-    let entries = await board.read();
+    const directory = await FleetDirectory.open(observer, await server.credentials('observer'));
+    let entries = await directory.read();
     while (!(entries[0]?.seconds[bundle.manifest.name] && entries.every(({ links }) => links.length === 1))) {
       await sleep(50);
-      entries = await board.read();
+      entries = await directory.read();
     }
     expect(entries.map(({ name, trusted }) => [name, trusted])).toEqual([
       ['one', true],
@@ -125,22 +125,22 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
     // The answer of a device that has measured itself on zeros is still the right one.
     const levels = bundle.manifest.groups.map(() => 1);
     const input = randomSample(bundle, new Random(2));
-    const { logits } = await requester.infer(input, localPlanOf(bundle, 'one', levels));
+    const { logits } = await coordinator.infer(input, localPlanOf(bundle, 'one', levels));
     await expectOneMachine(logits.data, levels, input);
     await one?.drain(1000);
-    expect((await board.read()).map(({ name }) => name)).toEqual(['two']);
-    await until(() => requester.lost.has('one'));
+    expect((await directory.read()).map(({ name }) => name)).toEqual(['two']);
+    await until(() => coordinator.lost.has('one'));
     await two?.close();
     await observer.close();
-    await requester.close();
+    await coordinator.close();
   });
 
   it('survive a server that is killed and started again: each request ends once, and new ones work', async () => {
     const workers = await start(DEVICES);
-    const requester = await requesterOf();
+    const coordinator = await requesterOf();
     const random = new Random(3);
     const warm = randomPlan(bundle, DEVICES, random);
-    await requester.infer(randomSample(bundle, random), warm);
+    await coordinator.infer(randomSample(bundle, random), warm);
     let ended = 0;
     const asked = Array.from({ length: 30 }, (_, at) => ({ at, input: randomSample(bundle, random) }));
     const plans = Array.from({ length: 3 }, () => randomPlan(bundle, DEVICES, random));
@@ -148,7 +148,7 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
       await sleep(20 * at);
       const plan = plans[at % plans.length] ?? warm;
       try {
-        const { logits } = await requester.infer(input, plan, { deadline: 15 });
+        const { logits } = await coordinator.infer(input, plan, { deadline: 15 });
         await expectOneMachine(logits.data, plan.levels, input);
         return 'right';
       } catch (error) {
@@ -164,12 +164,12 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
     const found = await Promise.all(answers);
     expect(found.filter((one) => one === 'right').length).toBeGreaterThan(20);
     expect(found.filter((one) => one !== 'right' && one !== 'E_DEADLINE' && one !== 'E_LOST')).toEqual([]);
-    expect(requester.running).toBe(0);
+    expect(coordinator.running).toBe(0);
     const input = randomSample(bundle, random);
-    const { logits } = await requester.infer(input, warm, { deadline: 20 });
+    const { logits } = await coordinator.infer(input, warm, { deadline: 20 });
     await expectOneMachine(logits.data, warm.levels, input);
-    expect([...requester.lost]).toEqual([]);
-    await requester.close();
+    expect([...coordinator.lost]).toEqual([]);
+    await coordinator.close();
     for (const worker of workers) await worker.close();
   });
 
@@ -177,7 +177,7 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
     await using proxy = await LeakyProxy.start(server.port);
     const [source] = await start(['source']);
     const [far] = await start(['far'], {}, [`tls://localhost:${proxy.port}`]);
-    const requester = await requesterOf();
+    const coordinator = await requesterOf();
     const random = new Random(4);
     const levels = bundle.manifest.groups.map(() => 0);
     const local = localPlanOf(bundle, 'source', levels);
@@ -185,10 +185,10 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
       at === 2 ? { ...stage, segments: stage.segments.map((one) => ({ ...one, device: 'far' })) } : stage,
     );
     const input = randomSample(bundle, random);
-    await requester.infer(input, { levels, stages });
+    await coordinator.infer(input, { levels, stages });
     // Shorter than silence: what was lost is asked for again.
     proxy.cut();
-    const over = requester.infer(input, { levels, stages }, { deadline: 20 });
+    const over = coordinator.infer(input, { levels, stages }, { deadline: 20 });
     await sleep(300);
     proxy.mend();
     const back = await over;
@@ -196,22 +196,22 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
     expect(back.plan.stages).toBe(stages);
     proxy.cut();
     const replan = async () => local;
-    const { logits, plan } = await requester.infer(input, { levels, stages }, { deadline: 20, replan });
+    const { logits, plan } = await coordinator.infer(input, { levels, stages }, { deadline: 20, replan });
     await expectOneMachine(logits.data, levels, input);
     expect(plan).toBe(local);
-    expect([...requester.lost.keys()]).toEqual(['far']);
+    expect([...coordinator.lost.keys()]).toEqual(['far']);
     // There again, the same one or another of its name, it is used again.
     proxy.mend();
-    await until(() => requester.lost.size === 0);
-    expect((await requester.infer(input, { levels, stages })).plan.stages).toBe(stages);
+    await until(() => coordinator.lost.size === 0);
+    expect((await coordinator.infer(input, { levels, stages })).plan.stages).toBe(stages);
     await far?.close();
-    await until(() => requester.lost.has('far'));
-    await expect(requester.infer(input, { levels, stages })).rejects.toMatchObject({ code: 'E_LOST' });
+    await until(() => coordinator.lost.has('far'));
+    await expect(coordinator.infer(input, { levels, stages })).rejects.toMatchObject({ code: 'E_LOST' });
     const [another] = await start(['far']);
-    await until(() => requester.lost.size === 0);
-    const again = await requester.infer(input, { levels, stages });
+    await until(() => coordinator.lost.size === 0);
+    const again = await coordinator.infer(input, { levels, stages });
     await expectOneMachine(again.logits.data, levels, input);
-    await requester.close();
+    await coordinator.close();
     await source?.close();
     await another?.close();
   });
@@ -258,9 +258,9 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
     await expect(unknown.infer(input, plan)).rejects.toMatchObject(missing);
     await expect(unknown.warm(plan)).rejects.toMatchObject(missing);
     await expect(unknown.measure('small')).rejects.toMatchObject(missing);
-    const requester = await requesterOf();
-    await expect(requester.infer(input, plan)).rejects.toMatchObject({ code: 'E_DEVICE' });
-    await requester.close();
+    const coordinator = await requesterOf();
+    await expect(coordinator.infer(input, plan)).rejects.toMatchObject({ code: 'E_DEVICE' });
+    await coordinator.close();
     await unknown.close();
     await small?.close();
   });
@@ -270,17 +270,17 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
     await using worker = await NatsWorker.start(open.access, { device: { name: 'a' } });
     await using store = await BundleStore.open(open.access);
     await store.publish(bundle, await readFile(join(bundle.dir, 'bundle.json')));
-    const requester = new Coordinator('coordinator/a', bundle);
-    await requester.join(new NatsFabric(open.access));
+    const coordinator = new Coordinator('coordinator/a', bundle);
+    await coordinator.join(new NatsFabric(open.access));
     const levels = bundle.manifest.groups.map(() => 0);
     const input = randomSample(bundle, new Random(7));
-    const { logits } = await requester.infer(input, localPlanOf(bundle, worker.device.name, levels));
+    const { logits } = await coordinator.infer(input, localPlanOf(bundle, worker.device.name, levels));
     await expectOneMachine(logits.data, levels, input);
     const anybody = await connectNats(open.access);
     const entries = await (await FleetDirectory.open(anybody, undefined)).read();
     expect(entries.map(({ name, trusted }) => [name, trusted])).toEqual([['a', true]]);
     await anybody.close();
-    await requester.close();
+    await coordinator.close();
   });
 
   describe.each(LONG ? [SMALL, 'medical-mnist-vgg16', 'medical-mnist-resnet18'] : [SMALL])(
@@ -291,17 +291,17 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
         const model = await writtenBundle(join(folder, name), canonicalGraph(await loadModel(path)));
         await using large = await TestServer.start();
         const workers = await start(DEVICES, {}, undefined, large);
-        const requester = await requesterOf(model, large);
+        const coordinator = await requesterOf(model, large);
         const random = new Random(6);
         let plan = randomPlan(model, DEVICES, random);
         while (plan.stages.every(({ segments }) => segments.length === 1))
           plan = randomPlan(model, DEVICES, random);
         const input = randomSample(model, random);
-        const { logits } = await requester.infer(input, plan);
+        const { logits } = await coordinator.infer(input, plan);
         expect(largestDifference(logits.data, await onOneMachine(model, plan.levels, input))).toBeLessThan(
           1e-4,
         );
-        await requester.close();
+        await coordinator.close();
         for (const worker of workers) await worker.close();
       });
     },

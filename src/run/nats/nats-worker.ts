@@ -49,7 +49,7 @@ export class NatsWorker implements AsyncDisposable {
   readonly #since = new Date().toISOString();
   readonly #links = new Map<string, Link>();
   #endpoint: NatsEndpoint | undefined;
-  #board: FleetDirectory | undefined;
+  #directory: FleetDirectory | undefined;
   #presence: PresenceAnnouncer | undefined;
   #macsPerSecond = 1e9;
   #timer: NodeJS.Timeout | undefined;
@@ -100,7 +100,7 @@ export class NatsWorker implements AsyncDisposable {
       if (!access.credentials) await makeBuckets(control);
       const { credentials } = access;
       const who = tokensOf(addressOf(worker.device.name));
-      worker.#board = await FleetDirectory.open(control, credentials, { who, beats: false });
+      worker.#directory = await FleetDirectory.open(control, credentials, { who, beats: false });
       goOn();
       worker.#presence = new PresenceAnnouncer(control, credentials, () => worker.entry(), worker.#onNote);
       worker.#presence.start();
@@ -218,7 +218,7 @@ export class NatsWorker implements AsyncDisposable {
 
   /** Links that were not probed for long; those of peers that are gone are forgotten. */
   async #probe(): Promise<void> {
-    const peers = this.#board?.entries().filter(({ name }) => name !== this.device.name) ?? [];
+    const peers = this.#directory?.entries().filter(({ name }) => name !== this.device.name) ?? [];
     const names = new Set(peers.map(({ name }) => name));
     for (const name of this.#links.keys()) if (!names.has(name)) this.#links.delete(name);
     const now = performance.now();

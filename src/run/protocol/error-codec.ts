@@ -1,13 +1,13 @@
-// Errors as they travel, and what is made of texts of others.
+// Errors as messages between nodes, and how texts from other nodes are made safe to show.
 import { BedsideError, ERROR_CODES, type ErrorCode, messageOf } from '../../util/index.ts';
 import type { SerializedError } from './messages.ts';
 
-/** Letters of a text of somebody else that are shown. */
+/** Characters of another node's text that are shown. */
 export const MAX_TEXT_LENGTH = 400;
 
 const CODES: ReadonlySet<unknown> = new Set(ERROR_CODES);
 
-/** An error as a message; what is none of ours is a defect. */
+/** An error in the form that is sent. An error without a code is a defect and becomes E_INTERNAL. */
 export function serializeError(error: unknown): SerializedError {
   if (!BedsideError.is(error)) return { code: 'E_INTERNAL', message: `internal: ${messageOf(error)}` };
   const { code, message, hint } = error;
@@ -15,11 +15,11 @@ export function serializeError(error: unknown): SerializedError {
 }
 
 /**
- * The error that somebody else tells of: with a code that we know (else E_FABRIC), and texts that can be shown. Anything
- * may have come.
+ * The error that another node has sent. An unknown code becomes E_FABRIC, and texts are made safe to show: the sender may
+ * have sent anything.
  */
-export function deserializeError(told: SerializedError): BedsideError {
-  const { code, message, hint }: Readonly<Partial<Record<keyof SerializedError, unknown>>> = told ?? {};
+export function deserializeError(sent: SerializedError): BedsideError {
+  const { code, message, hint }: Readonly<Partial<Record<keyof SerializedError, unknown>>> = sent ?? {};
   const text = displayText(message);
   return new BedsideError(
     CODES.has(code) ? (code as ErrorCode) : 'E_FABRIC',
@@ -28,7 +28,7 @@ export function deserializeError(told: SerializedError): BedsideError {
   );
 }
 
-/** A text of somebody else as it may be shown: one line, no control or formatting characters, no longer than needed. */
+/** Another node's text in a form that is safe to show: one line, no control or formatting characters, limited length. */
 export function displayText(text: unknown, most = MAX_TEXT_LENGTH): string {
   if (typeof text !== 'string') return '';
   const plain = text

@@ -1,17 +1,17 @@
-// How nodes reach each other: the interface only. `test-support/fabric-suite.ts` is what every implementation keeps to.
+// How nodes reach each other: the interface only. `test-support/fabric-suite.ts` tests every implementation of it.
 import type { NodeMessage } from './messages.ts';
 
-/** What a node does with what comes. */
+/** What a node does when something arrives or a peer is lost. */
 export interface NodeHandlers {
-  /** A whole message: never a half tensor. From one sender, messages with tensors come in the order they were sent. */
+  /** Receives a complete message, never half a tensor. Tensors from one sender arrive in the order they were sent. */
   readonly message: (from: string, message: NodeMessage) => void;
-  /** A watched node is silent or gone. Told once for each time it is lost. */
+  /** A watched node is silent or gone. Called once each time it is lost. */
   readonly lost: (peer: string, why: string) => void;
-  /** A node that was lost gives signs of life again, or another of its name does. */
+  /** A lost node, or a new one with its name, sends heartbeats again. */
   readonly found?: ((peer: string) => void) | undefined;
   /**
-   * Messages between this node and these peers, or of these peers, may have been lost on the way, and they can be reached
-   * again. Only of fabrics that lose connections without losing nodes.
+   * These peers can be reached again, but messages to, from or between them may have been lost. Only fabrics that can lose
+   * a connection without losing the node call this.
    */
   readonly restored?: ((peers: ReadonlySet<string>) => void) | undefined;
 }
@@ -20,23 +20,23 @@ export interface NodeHandlers {
 export interface Endpoint {
   readonly name: string;
   /**
-   * Sends at most once, and does not wait; what is sent to a node that is gone is lost. The tensor of a message belongs
-   * to the fabric from then on.
+   * Sends at most once and does not wait. A message to a node that is gone is lost. The tensor of a message belongs to the
+   * fabric from then on.
    */
   send(to: string, message: NodeMessage): void;
-  /** Tells `lost` when no sign of life came from a node for `SILENCE_MS`. */
+  /** Calls `lost` when no heartbeat has come from a node for `SILENCE_MS`. */
   watch(peer: string): void;
-  /** It goes soon: to those who watch it, it is lost from now on. */
+  /** Announces that this node goes. Those who watch it count it as lost from now on. */
   leave(why: string): void;
   close(): Promise<void>;
 }
 
-/** A place that nodes join. */
+/** The network that nodes join. */
 export interface Fabric {
-  /** @throws BedsideError E_FABRIC when the name is taken or the place is gone */
+  /** @throws BedsideError E_FABRIC when the name is taken or the fabric cannot be reached */
   join(name: string, handlers: NodeHandlers): Promise<Endpoint>;
 }
 
-/** Milliseconds between signs of life, and after which a silent node counts as lost: within 2 s all told. */
+/** Milliseconds between heartbeats, and after which a silent node counts as lost. A loss is noticed within 2 s in all. */
 export const HEARTBEAT_MS = 250;
 export const SILENCE_MS = 1500;

@@ -1,38 +1,38 @@
-// What nodes say to each other. Everything that belongs to a request carries its epoch: a plan made anew for the same
-// request has a higher one, and what comes of a lower one changes nothing.
+// The messages between nodes. Every message of a request carries an epoch: each new plan for the same request has a higher
+// one, and messages with a lower one are ignored.
 import type { FloatTensor } from '../../engine/index.ts';
 import type { ErrorCode } from '../../util/index.ts';
 import type { DeviceReport } from '../device/device.ts';
 import type { RunPlan } from './plan.ts';
 
-/** An error on its way. */
+/** An error in the form that is sent. */
 export interface SerializedError {
   readonly code: ErrorCode;
   readonly message: string;
   readonly hint?: string | undefined;
 }
 
-/** Whose something is. An id is one of its requester's: two requesters may use the same, and never meet. */
+/** Names a request. Ids belong to a requester: two requesters may use the same id without any effect on each other. */
 export interface RequestId {
-  /** 128 random bits: nobody who was not told can name it. */
+  /** 128 random bits: a node that was not sent it cannot guess it. */
   readonly request: string;
   readonly epoch: number;
-  /** The node that wants the result. */
+  /** The coordinator that gets the result. */
   readonly requester: string;
 }
 
-/** What one request is. Its requester alone says so, to each device of the plan itself. */
+/** What a request consists of. Only its coordinator sends this, to each device of the plan directly. */
 export interface Assignment extends RequestId {
   /** SHA-256 of the bundle. */
   readonly bundle: string;
   readonly plan: RunPlan;
-  /** In the batch. */
+  /** Number of samples in the batch. */
   readonly samples: number;
-  /** Milliseconds left when it was sent: clocks of nodes need not agree. */
+  /** Milliseconds left when it was sent. A duration, because the clocks of nodes need not agree. */
   readonly remaining: number;
 }
 
-/** What one segment of a stage gave; stage -1 is the input. */
+/** The output of one segment of a stage. Stage -1 is the input of the network. */
 export interface TensorMessage extends RequestId {
   readonly kind: 'part';
   readonly stage: number;
@@ -41,13 +41,13 @@ export interface TensorMessage extends RequestId {
   readonly tensor: FloatTensor;
 }
 
-/** The input, with what its request is: stage -1, from the requester to the first device. */
+/** The input together with its request: stage -1, from the coordinator to the first device. */
 export interface InputMessage extends TensorMessage, Assignment {}
 
 export type NodeMessage =
   | TensorMessage
   | InputMessage
-  /** What a request is, to its other devices: parts of it come from where this plan says, and from nowhere else. */
+  /** The request, for its other devices: they accept its tensors only from the devices that this plan names. */
   | ({ readonly kind: 'plan' } & Assignment)
   | {
       readonly kind: 'failed';
@@ -55,17 +55,18 @@ export type NodeMessage =
       readonly epoch: number;
       readonly error: SerializedError;
     }
-  /** The request has ended: its sessions may go, and what still comes of it is dead. */
+  /** The request has ended: its sessions may be released, and later messages of it are ignored. */
   | { readonly kind: 'end'; readonly request: string }
-  /** Make the sessions of a plan. */
+  /** Asks for the sessions of a plan to be created. */
   | { readonly kind: 'warm'; readonly id: string; readonly bundle: string; readonly plan: RunPlan }
   | { readonly kind: 'warmed'; readonly id: string; readonly error?: SerializedError | undefined }
-  /** What was asked is being done still. */
+  /** The device still works on the query. */
   | { readonly kind: 'working'; readonly id: string }
+  /** Asks for a report. */
   | { readonly kind: 'ask'; readonly id: string }
-  /** Time every stage at each level, then report. */
+  /** Asks the device to time every stage at each level, and then to report. */
   | { readonly kind: 'measure'; readonly id: string; readonly bundle: string }
   | { readonly kind: 'refused'; readonly id: string; readonly error: SerializedError }
   | { readonly kind: 'report'; readonly id: string; readonly report: DeviceReport }
-  /** The node goes: its battery is spent, or it was told to. */
+  /** The node goes, because its battery is empty or it was stopped. */
   | { readonly kind: 'leaving'; readonly why: string };

@@ -1,8 +1,8 @@
-// What a plan says to those who run it.
+// The part of a plan that is needed to run it.
 import type { BundleManifest } from '../../bundle/index.ts';
 import type { PlanView, StageView } from '../../plan/index.ts';
 
-/** Levels of all groups, and for each stage the devices and their channels. What a planner shows is one. */
+/** The levels of all groups, and for each stage its devices and their channels. A `PlanView` of a planner is one. */
 export type RunPlan = Pick<PlanView, 'levels'> & {
   readonly stages: readonly Pick<StageView, 'index' | 'segments'>[];
 };
@@ -19,7 +19,7 @@ export function stagesOn({ stages }: RunPlan, device: string): number[] {
   );
 }
 
-/** Every stage whole on one device, to measure it; channels do not matter then. */
+/** A plan with every stage whole on one device, to measure it. The channel ranges are placeholders. */
 export function wholePlan({ stages }: BundleManifest, levels: readonly number[], device: string): RunPlan {
   return { levels, stages: stages.map(({ index }) => ({ index, segments: [{ device, from: 0, to: 1 }] })) };
 }

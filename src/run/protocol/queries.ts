@@ -1,37 +1,37 @@
-// What a requester asks of devices: each answer is taken once, from the device that was asked, and if it fits the question.
+// Queries of a coordinator to devices. Each gets one reply: the first that fits the query and comes from the queried device.
 import { randomBytes } from 'node:crypto';
 import type { BedsideError } from '../../util/index.ts';
 import type { NodeMessage } from './messages.ts';
 
-/** What is asked, and what of its answers ends it. */
-const ANSWERS = {
+/** The kinds of queries, and the kinds of replies that end each. */
+const REPLIES = {
   warm: ['warmed'],
   ask: ['report'],
   measure: ['report', 'refused'],
 } as const satisfies Partial<Record<NodeMessage['kind'], readonly NodeMessage['kind'][]>>;
 
-export type Query = Extract<NodeMessage, { readonly kind: keyof typeof ANSWERS }>;
+export type Query = Extract<NodeMessage, { readonly kind: keyof typeof REPLIES }>;
 export type QueryReply = Extract<NodeMessage, { readonly kind: 'warmed' | 'report' | 'refused' }>;
 
-/** How long a device is waited for. Milliseconds. */
+/** How long a coordinator waits for a device. Milliseconds. */
 export interface QueryTimeouts {
-  /** Without a word: a device that works on it says so every two seconds. */
+  /** Without any message: a device that works on a query says so every two seconds. */
   readonly silence: number;
-  /** All told. */
+  /** In total. */
   readonly total: number;
 }
 
 export const QUERY_TIMEOUTS: QueryTimeouts = { silence: 10_000, total: 600_000 };
 
-/** Milliseconds after which a device that works on a question says so again. */
+/** Milliseconds between two messages of a device that it still works on a query. */
 export const WORKING_MS = 2000;
 
-interface Open {
+interface OpenQuery {
   readonly to: string;
-  readonly question: Query;
+  readonly query: Query;
   readonly total: NodeJS.Timeout;
   readonly silence: NodeJS.Timeout;
-  readonly resolve: (answer: QueryReply) => void;
+  readonly resolve: (reply: QueryReply) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -40,44 +40,44 @@ export function newId(): string {
   return randomBytes(16).toString('hex');
 }
 
-/** Questions that have no answer yet. */
+/** Queries without a reply so far. */
 export class PendingQueries {
-  readonly #open = new Map<string, Open>();
+  readonly #open = new Map<string, OpenQuery>();
   readonly #limits: QueryTimeouts;
   readonly #onSilent: (to: string, why: string) => void;
 
-  /** @param onSilent told of a device that does not answer; all that it was asked is then to be given up by `lose` */
+  /** @param onSilent called for a device that does not reply; the caller then gives up its queries with `lose` */
   constructor(onSilent: (to: string, why: string) => void, limits = QUERY_TIMEOUTS) {
     this.#onSilent = onSilent;
     this.#limits = limits;
   }
 
-  /** Opens a question; the caller sends it. */
-  ask(to: string, question: Query): Promise<QueryReply> {
+  /** Registers a query; the caller sends it. */
+  ask(to: string, query: Query): Promise<QueryReply> {
     const { silence, total } = this.#limits;
     const late = (ms: number) => (): void =>
-      this.#onSilent(to, `it did not answer ${NAMES[question.kind]} within ${ms / 1000} s`);
+      this.#onSilent(to, `it did not answer ${NAMES[query.kind]} within ${ms / 1000} s`);
     return new Promise((resolve, reject) => {
       const timers = { total: setTimeout(late(total), total), silence: setTimeout(late(silence), silence) };
-      this.#open.set(question.id, { to, question, ...timers, resolve, reject });
+      this.#open.set(query.id, { to, query, ...timers, resolve, reject });
     });
   }
 
-  /** What a device says to a question. */
+  /** Takes a device's message about a query; ignores every other message. */
   receive(from: string, message: NodeMessage): void {
     if (!('id' in message)) return;
     const open = this.#open.get(message.id);
     if (open?.to !== from) return;
     if (message.kind === 'working') open.silence.refresh();
-    else if (isAnswer(message) && includes(ANSWERS[open.question.kind], message.kind)) {
+    else if (isReply(message) && includes(REPLIES[open.query.kind], message.kind)) {
       this.#close(message.id, open);
       open.resolve(message);
     }
   }
 
-  /** Devices to which a question may have been lost, and the question. */
+  /** The open queries to these peers, to be sent again because they may have been lost. */
   *to(peers: ReadonlySet<string>): Generator<readonly [string, Query]> {
-    for (const { to, question } of this.#open.values()) if (peers.has(to)) yield [to, question];
+    for (const { to, query } of this.#open.values()) if (peers.has(to)) yield [to, query];
   }
 
   /** Ends what was asked of a device, or of all. */
@@ -89,7 +89,7 @@ export class PendingQueries {
     }
   }
 
-  #close(id: string, { total, silence }: Open): void {
+  #close(id: string, { total, silence }: OpenQuery): void {
     clearTimeout(total);
     clearTimeout(silence);
     this.#open.delete(id);
@@ -102,7 +102,7 @@ const NAMES: Readonly<Record<Query['kind'], string>> = {
   measure: 'how long its stages take',
 };
 
-function isAnswer(message: NodeMessage): message is QueryReply {
+function isReply(message: NodeMessage): message is QueryReply {
   return message.kind === 'warmed' || message.kind === 'report' || message.kind === 'refused';
 }
 

@@ -1,25 +1,28 @@
-// Messages as bytes: a head as JSON, and beside it the numbers of a tensor as they lie in memory (float32, little endian).
-// A plan stands on a line of its own in the head: many requests have the same, which is written and read once.
+// Messages as bytes: a head in JSON, and the numbers of a tensor as they lie in memory (float32, little endian).
+// A plan has its own line in the head. Many requests share a plan, which is then serialized and parsed only once.
 import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { NodeMessage } from './messages.ts';
 import type { RunPlan } from './plan.ts';
 
-/** Anything that is told to a node; only parts carry a tensor. */
-interface Told {
+/** Any message to a node. Only those of kind `part` carry a tensor. */
+interface AnyMessage {
   readonly kind: string;
 }
 
-/** Plans as they are written. */
+/** Plans in serialized form. */
 const written = new WeakMap<RunPlan, string>();
 
-/** Plans by how they are written: the latest, short ones. */
+/** Recent plans by their serialized form, if that is short. */
 const known = new Map<string, RunPlan>();
-const MOST_KNOWN = 64;
-const MOST_LETTERS = 16_384;
+const MAX_KNOWN = 64;
+const MAX_LETTERS = 16_384;
 
-/** Head and tensor of a message; tensor data is not copied. Of a plan only what running needs is told. */
-export function toWire(message: NodeMessage | Told): { readonly head: Buffer; readonly body: Uint8Array } {
+/** Head and tensor of a message. Tensor data is not copied, and only the part of a plan that running needs is sent. */
+export function toWire(message: NodeMessage | AnyMessage): {
+  readonly head: Buffer;
+  readonly body: Uint8Array;
+} {
   const tensor = 'tensor' in message ? message.tensor : undefined;
   const plan = 'plan' in message ? message.plan : undefined;
   let head = message as object;
@@ -33,16 +36,17 @@ export function toWire(message: NodeMessage | Told): { readonly head: Buffer; re
 }
 
 /**
- * The message of a head and its numbers, which are not copied. Messages may share a plan.
- * @throws BedsideError E_FABRIC for a head that is none, or numbers that do not fill the shape
+ * The message from a head and its numbers, which are not copied. Messages may share a plan object.
+ * @throws BedsideError E_FABRIC for a malformed head, or numbers that do not fill the shape
  */
-export function fromWire<T extends Told = NodeMessage>(head: Buffer, data: Float32Array): T {
+export function fromWire<T extends AnyMessage = NodeMessage>(head: Buffer, data: Float32Array): T {
   const text = head.toString();
-  // JSON has no line breaks in it but those that are put there for people.
+  // `JSON.stringify` writes no line breaks.
   const line = text.indexOf('\n');
   const value = parsed(line < 0 ? text : text.slice(0, line));
   if (typeof value !== 'object' || value === null || !('kind' in value)) throw unreadable();
-  const message = (line < 0 ? value : { ...value, plan: planOf(text.slice(line + 1)) }) as object & Told;
+  const message = (line < 0 ? value : { ...value, plan: planOf(text.slice(line + 1)) }) as object &
+    AnyMessage;
   if (message.kind !== 'part') return message as unknown as T;
   const { dims } = (message as { tensor?: { dims?: unknown } }).tensor ?? {};
   if (!isShape(dims)) throw unreadable();
@@ -63,18 +67,18 @@ function textOf(plan: RunPlan): string {
   return text;
 }
 
-/** What is read may be no plan yet: whether it is one is asked of every message. */
+/** Parses a plan's text, without checking that it is a plan: message validation does that. */
 function planOf(text: string): unknown {
   const before = known.get(text);
   if (before) {
-    // Those that come again and again stay.
+    // Moved to the end: frequent plans are kept.
     known.delete(text);
     known.set(text, before);
     return before;
   }
   const plan = parsed(text);
-  if (typeof plan !== 'object' || plan === null || text.length > MOST_LETTERS) return plan;
-  if (known.size >= MOST_KNOWN) {
+  if (typeof plan !== 'object' || plan === null || text.length > MAX_LETTERS) return plan;
+  if (known.size >= MAX_KNOWN) {
     for (const oldest of known.keys()) {
       known.delete(oldest);
       break;

@@ -62,12 +62,12 @@ export async function inOneProcess(
   const fabric = new Recorded(sockets ? apart : new LocalFabric(dir), repeat);
   const workers = devices.map((device) => new Worker(new Device(device, [bundle])));
   for (const worker of workers) await worker.join(fabric);
-  const requester = new Coordinator('requester', bundle);
-  await requester.join(fabric);
+  const coordinator = new Coordinator('requester', bundle);
+  await coordinator.join(fabric);
   const close = async (): Promise<void> => {
-    await requester.close();
+    await coordinator.close();
     for (const worker of workers) await worker.close();
     await rm(dir, { recursive: true, force: true });
   };
-  return { fabric, workers, requester, [Symbol.asyncDispose]: close };
+  return { fabric, workers, requester: coordinator, [Symbol.asyncDispose]: close };
 }

@@ -38,7 +38,7 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
     let room: TrustFixture;
     let bundle: Bundle;
     let single: SingleMachine;
-    let requester: Coordinator;
+    let coordinator: Coordinator;
     let mallory: Endpoint;
     const ends = new Map<string, Endpoint>();
     const closing: { close(): Promise<void> }[] = [];
@@ -74,10 +74,10 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
         await worker.join(spied('worker'));
         closing.push(worker);
       }
-      requester = new Coordinator(room.requesterName('asker'), bundle, { silence: 10_000, total: 60_000 });
-      await requester.join(spied('requester'));
+      coordinator = new Coordinator(room.requesterName('asker'), bundle, { silence: 10_000, total: 60_000 });
+      await coordinator.join(spied('requester'));
       mallory = await room.join('worker', 'mallory', { message: () => {}, lost: () => {} });
-      closing.push(requester, mallory);
+      closing.push(coordinator, mallory);
     });
     afterAll(async () => {
       for (const one of closing.reverse()) await one.close();
@@ -88,11 +88,11 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
     async function expectRight(plan: RunPlan, requests = 3): Promise<void> {
       for (let at = 0; at < requests; at++) {
         const input = randomSample(bundle, random);
-        const { logits, plan: used } = await requester.infer(input, plan, { deadline: 50 });
+        const { logits, plan: used } = await coordinator.infer(input, plan, { deadline: 50 });
         expect(used).toBe(plan);
         expect(largestDifference(logits.data, await single.run(plan.levels, input))).toBeLessThan(1e-4);
       }
-      expect([...requester.lost.keys()].filter((one) => WORKERS.includes(one))).toEqual([]);
+      expect([...coordinator.lost.keys()].filter((one) => WORKERS.includes(one))).toEqual([]);
     }
 
     const wrong = (samples = 1): FloatTensor => tensor(Float32Array.of(9, -9, 0), [samples, 3]);
@@ -137,13 +137,13 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
 
     it('that are in no plan change no answer and end no request, whatever they shout first', async () => {
       let shouted = 0;
-      spies.set(requester.name, (message) => {
+      spies.set(coordinator.name, (message) => {
         if (message.kind !== 'part' || !('plan' in message)) return;
         for (const [to, lie] of lies(message, 'mallory')) {
           mallory.send(to, lie);
           shouted++;
         }
-        mallory.send(requester.name, { kind: 'leaving', why: 'mallory goes' });
+        mallory.send(coordinator.name, { kind: 'leaving', why: 'mallory goes' });
       });
       await expectRight(randomPlan(bundle, WORKERS, random));
       await expectRight(
@@ -166,7 +166,7 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
       while (last() === 'b' || !plan.stages.some((_, at) => holds('b', at)))
         plan = randomPlan(bundle, WORKERS, random);
       const b = must(ends.get('b'), 'an endpoint');
-      spies.set(requester.name, (message) => {
+      spies.set(coordinator.name, (message) => {
         if (message.kind !== 'part' || !('plan' in message)) return;
         for (const [to, lie] of lies(message, 'b')) {
           // In its own place it may compute wrongly, and say that it failed: that is told in docs/cluster.md.
@@ -180,7 +180,7 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
     });
 
     it('do not answer for others, nor twice, nor another question', async () => {
-      const before = (await requester.report('b')).bytesSent;
+      const before = (await coordinator.report('b')).bytesSent;
       const report = {
         ...{ name: 'b', sessions: 0, memoryUsed: 0, bytesSent: before + 77 },
         seconds: {
@@ -188,22 +188,22 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
         },
       };
       const error = { code: 'E_DEVICE', message: 'mallory says no' } as const;
-      spies.set(requester.name, (message) => {
+      spies.set(coordinator.name, (message) => {
         if (!('id' in message)) return;
         const { id } = message;
         for (const from of [mallory, must(ends.get('c'), 'an endpoint')]) {
-          from.send(requester.name, { kind: 'report', id, report });
-          from.send(requester.name, { kind: 'warmed', id, error });
-          from.send(requester.name, { kind: 'refused', id, error });
+          from.send(coordinator.name, { kind: 'report', id, report });
+          from.send(coordinator.name, { kind: 'warmed', id, error });
+          from.send(coordinator.name, { kind: 'refused', id, error });
         }
         // The one that was asked, but to something else.
         if (message.kind !== 'warm')
-          must(ends.get('b'), 'an endpoint').send(requester.name, { kind: 'warmed', id, error });
+          must(ends.get('b'), 'an endpoint').send(coordinator.name, { kind: 'warmed', id, error });
       });
-      expect((await requester.report('b')).bytesSent).toBe(before);
-      const { seconds } = await requester.measure('b');
+      expect((await coordinator.report('b')).bytesSent).toBe(before);
+      const { seconds } = await coordinator.measure('b');
       expect(seconds[bundle.manifest.name]?.flat().every((one) => one > 1e-9)).toBe(true);
-      await requester.warm(
+      await coordinator.warm(
         localPlanOf(
           bundle,
           'b',
@@ -250,7 +250,7 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
         },
         lost: () => {},
       });
-      const ask = () => requester.infer(randomSample(bundle, random), plan, { deadline: 50 });
+      const ask = () => coordinator.infer(randomSample(bundle, random), plan, { deadline: 50 });
       say = ({ request, epoch }) => ({
         ...{ kind: 'failed', request, epoch },
         error: {
@@ -300,7 +300,7 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
         code: 'E_LOST',
         message: "device 'liar' is lost: [31mgone",
       });
-      await until(() => requester.running === 0);
+      await until(() => coordinator.running === 0);
       await liar.close();
     });
 
@@ -324,7 +324,7 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
           seconds: { [of]: table },
           ...given,
         };
-        return requester.report('reporter');
+        return coordinator.report('reporter');
       };
       expect((await said({ more: 'x' })).seconds).toEqual({ [of]: fine });
       const refused = { code: 'E_DEVICE', message: expect.stringContaining("'reporter'") };
@@ -353,7 +353,7 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
 
     it('cannot know the id of a request', async () => {
       const ids = new Set<string>();
-      spies.set(requester.name, (message) => void ('request' in message && ids.add(message.request)));
+      spies.set(coordinator.name, (message) => void ('request' in message && ids.add(message.request)));
       await expectRight(
         localPlanOf(
           bundle,

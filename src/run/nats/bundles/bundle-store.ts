@@ -35,7 +35,7 @@ const ATTEMPTS = 5;
 const CHUNK = 1 << 18;
 
 /** Bytes of an index that is read. */
-const MOST_INDEX = 64 << 20;
+const MAX_INDEX = 64 << 20;
 
 const indexName = (sha256: string): string => `bundle-${sha256}`;
 
@@ -113,7 +113,7 @@ export class BundleStore implements AsyncDisposable {
   /** @throws BedsideError E_FABRIC when the bundle is not there; E_BUNDLE for an index that no coordinator signed for */
   async index(sha256: string): Promise<BundleIndex> {
     const name = `bundle ${sha256.slice(0, 12)}`;
-    const bytes = await this.#read(indexName(sha256), name, MOST_INDEX);
+    const bytes = await this.#read(indexName(sha256), name, MAX_INDEX);
     const statement = verifyStatement(this.#own, 'index', Buffer.from(bytes).toString());
     const by = statement?.certificate?.role;
     if (!statement || (this.#own && by !== 'coordinator')) {

@@ -20,11 +20,11 @@ const SCHEMA = z.strictObject({
 export type Certificate = z.output<typeof SCHEMA>;
 
 /** Longer ones are not read. */
-const MOST_LETTERS = 4096;
+const MAX_LETTERS = 4096;
 
 /** Certificates that were found good, by cluster and text: the latest. */
 const known = new Map<string, Certificate>();
-const MOST_KNOWN = 256;
+const MAX_KNOWN = 256;
 
 /** A certificate as text: what it says, a full stop, and the cluster's signature. */
 export function certify(cluster: Signer, { role, name, trusted, key }: Omit<Certificate, 'version'>): string {
@@ -41,7 +41,7 @@ export function readCertificate(text: string, cluster: string): Certificate | un
   const key = `${cluster} ${text}`;
   const before = known.get(key);
   if (before) return before;
-  const [said = '', signature = '', ...more] = text.length > MOST_LETTERS ? [] : text.split('.');
+  const [said = '', signature = '', ...more] = text.length > MAX_LETTERS ? [] : text.split('.');
   if (more.length > 0 || !isSigned(cluster, 'certificate', said, signature)) return undefined;
   let value: unknown;
   try {
@@ -51,7 +51,7 @@ export function readCertificate(text: string, cluster: string): Certificate | un
   }
   const { data } = SCHEMA.safeParse(value);
   if (!data) return undefined;
-  if (known.size >= MOST_KNOWN) known.clear();
+  if (known.size >= MAX_KNOWN) known.clear();
   known.set(key, data);
   return data;
 }

@@ -47,7 +47,7 @@ describe.skipIf(!hasNatsServer)('whoever could publish anywhere', () => {
     await server.close();
   });
 
-  const board = async () => FleetDirectory.open(watching, await server.credentials('observer'));
+  const directory = async () => FleetDirectory.open(watching, await server.credentials('observer'));
 
   /** Somebody who says what he likes as a worker of this name, and answers who asks. */
   function claim(name: string, credentials: Credentials): PresenceAnnouncer {
@@ -57,7 +57,7 @@ describe.skipIf(!hasNatsServer)('whoever could publish anywhere', () => {
   }
 
   async function seen(name: string): Promise<boolean[]> {
-    const entries = await (await board()).read();
+    const entries = await (await directory()).read();
     return entries.filter((entry) => entry.name === name).map(({ trusted }) => trusted);
   }
 
@@ -106,13 +106,13 @@ describe.skipIf(!hasNatsServer)('whoever could publish anywhere', () => {
     const own = await connectNats({ credentials: pinned });
     const first = new PresenceAnnouncer(own, pinned, () => entryOf('pinned'));
     first.start();
-    const before = await board();
+    const before = await directory();
     const there = async (one: FleetDirectory) => (await one.read()).some(({ name }) => name === 'pinned');
     expect(await there(before)).toBe(true);
     first.remove();
     await own.flush();
     await until(() => !before.entries().some(({ name }) => name === 'pinned'));
-    const after = await board();
+    const after = await directory();
     const old = [...recorded];
     expect(old.length).toBeGreaterThan(2);
     const again = async (...[say]: [(data: Uint8Array) => void]) => {

@@ -13,17 +13,17 @@ const AGAIN_MS = 250;
 const PATIENCE_MS = 5000;
 
 /** Hellos of one peer that are read at once, and each second. */
-const MOST_HELLOS = 10;
+const MAX_HELLOS = 10;
 
-const MOST_HELLO_BYTES = 4096;
+const MAX_HELLO_BYTES = 4096;
 
 /** Bytes that may wait for sessions, of all peers. */
-const MOST_WAITING = 256e6;
+const MAX_WAITING = 256e6;
 
 /** Peers that are known; sessions with one of them that are open, and that are not used yet. */
-const MOST_PEERS = 1024;
-const MOST_OPEN = 3;
-const MOST_NEW = 2;
+const MAX_PEERS = 1024;
+const MAX_OPEN = 3;
+const MAX_NEW = 2;
 
 /** Milliseconds between two words to one peer that it seals in a session that is not known here. */
 const DOUBT_MS = 200;
@@ -104,7 +104,7 @@ export class SecureSessions {
       send(peer.out);
       return;
     }
-    if (this.#waiting + bytes > MOST_WAITING) {
+    if (this.#waiting + bytes > MAX_WAITING) {
       this.#handlers.onNote(`too much waits for '${to}' and others to answer; what is sent is lost`);
       return;
     }
@@ -142,7 +142,7 @@ export class SecureSessions {
 
   /** What came on the subject of hellos. */
   receiveHello(from: string, bytes: Uint8Array): void {
-    if (this.#closed || bytes.length > MOST_HELLO_BYTES) return;
+    if (this.#closed || bytes.length > MAX_HELLO_BYTES) return;
     const text = Buffer.from(bytes).toString();
     if (text.startsWith(UNKNOWN)) {
       const peer = this.#peers.get(from);
@@ -206,10 +206,10 @@ export class SecureSessions {
   #peer(name: string): Peer {
     const before = this.#peers.get(name);
     if (before) return before;
-    if (this.#peers.size >= MOST_PEERS) this.#evict();
+    if (this.#peers.size >= MAX_PEERS) this.#evict();
     const peer: Peer = {
       ...{ out: undefined, open: new Map(), begun: new Map(), waiting: [], waitingBytes: 0 },
-      ...{ nonce: undefined, since: 0, timer: undefined, hellos: MOST_HELLOS, refilled: performance.now() },
+      ...{ nonce: undefined, since: 0, timer: undefined, hellos: MAX_HELLOS, refilled: performance.now() },
     };
     this.#peers.set(name, peer);
     return peer;
@@ -257,7 +257,7 @@ export class SecureSessions {
     }
     const own = this.#side(newNonce());
     const session = new SecureSession(shared, [sideOf(hello), own], false, hello.instance);
-    if (peer.begun.size >= MOST_NEW) peer.begun.delete(firstOf(peer.begun));
+    if (peer.begun.size >= MAX_NEW) peer.begun.delete(firstOf(peer.begun));
     peer.begun.set(session.id, { session, nonce: hello.nonce, answered: own.nonce });
     this.#state(hello.from, { nonce: own.nonce, answer: hello.nonce });
   }
@@ -277,7 +277,7 @@ export class SecureSessions {
   }
 
   #add({ open }: Peer, session: SecureSession): void {
-    if (open.size >= MOST_OPEN) open.delete(firstOf(open));
+    if (open.size >= MAX_OPEN) open.delete(firstOf(open));
     open.set(session.id, session);
   }
 
@@ -312,7 +312,7 @@ export class SecureSessions {
   #doubt(from: string, id: string): void {
     const now = performance.now();
     if (now - (this.#doubted.get(from) ?? Number.NEGATIVE_INFINITY) < DOUBT_MS) return;
-    if (this.#doubted.size >= MOST_PEERS) this.#doubted.clear();
+    if (this.#doubted.size >= MAX_PEERS) this.#doubted.clear();
     this.#doubted.set(from, now);
     this.#handlers.carry('hello', from, Buffer.from(`${UNKNOWN}${hexOf(id)}`));
   }
@@ -341,7 +341,7 @@ function firstOf(map: ReadonlyMap<string, unknown>): string {
 /** Whether a peer says hello no oftener than it may: each costs signatures. */
 function isWithin(peer: Peer): boolean {
   const now = performance.now();
-  peer.hellos = Math.min(MOST_HELLOS, peer.hellos + ((now - peer.refilled) / 1000) * MOST_HELLOS);
+  peer.hellos = Math.min(MAX_HELLOS, peer.hellos + ((now - peer.refilled) / 1000) * MAX_HELLOS);
   peer.refilled = now;
   if (peer.hellos < 1) return false;
   peer.hellos--;

@@ -58,7 +58,7 @@ function said(purpose: Purpose, text: string): Buffer {
 
 /** Public keys that were read: the latest. */
 const keys = new Map<string, KeyObject>();
-const MOST_KEYS = 256;
+const MAX_KEYS = 256;
 
 function keyOf(text: string): KeyObject | undefined {
   const before = keys.get(text);
@@ -66,7 +66,7 @@ function keyOf(text: string): KeyObject | undefined {
   const raw = bytesOf(text, KEY_BYTES);
   if (!raw) return undefined;
   const key = createPublicKey({ key: Buffer.concat([PUBLIC, raw]), format: 'der', type: 'spki' });
-  if (keys.size >= MOST_KEYS) keys.clear();
+  if (keys.size >= MAX_KEYS) keys.clear();
   keys.set(text, key);
   return key;
 }

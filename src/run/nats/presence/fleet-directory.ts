@@ -39,11 +39,11 @@ const APART_MS = 20;
 const UNKNOWN_MS = 250;
 
 /** Entries that are held, and bytes of all together. */
-const MOST_ENTRIES = 1024;
-const MOST_BYTES = 64 << 20;
+const MAX_ENTRIES = 1024;
+const MAX_BYTES = 64 << 20;
 
 /** Own questions whose answers are believed: the latest. */
-const MOST_ASKED = 8;
+const MAX_ASKED = 8;
 
 interface Known {
   readonly said: Announcement;
@@ -84,7 +84,7 @@ export class FleetDirectory {
     { who, beats = true }: { readonly who?: string; readonly beats?: boolean } = {},
   ): Promise<FleetDirectory> {
     const { role = 'client', name = `any-${randomBytes(6).toString('hex')}` } = credentials ?? {};
-    const board = new FleetDirectory(connection, credentials, who ?? `${role}.${tokenOf(name)}`);
+    const directory = new FleetDirectory(connection, credentials, who ?? `${role}.${tokenOf(name)}`);
     const listen = (subject: string, take: (msg: Msg) => void): void => {
       connection.subscribe(subject, {
         callback: (error, msg) => {
@@ -92,15 +92,15 @@ export class FleetDirectory {
         },
       });
     };
-    listen(announcementSubject('worker.*'), (msg) => board.#take(senderOf(msg.subject), msg));
-    if (beats) listen(heartbeatSubject('worker.*'), ({ subject }) => board.#live(senderOf(subject)));
+    listen(announcementSubject('worker.*'), (msg) => directory.#take(senderOf(msg.subject), msg));
+    if (beats) listen(heartbeatSubject('worker.*'), ({ subject }) => directory.#live(senderOf(subject)));
     try {
-      board.#ask();
+      directory.#ask();
       await connection.flush();
     } catch (cause) {
       throw natsError('the fleet cannot be read', cause);
     }
-    return board;
+    return directory;
   }
 
   /**
@@ -145,13 +145,13 @@ export class FleetDirectory {
   #ask(): void {
     const nonce = randomBytes(16).toString('base64url');
     this.#asked.push(nonce);
-    if (this.#asked.length > MOST_ASKED) this.#asked.shift();
+    if (this.#asked.length > MAX_ASKED) this.#asked.shift();
     this.#askedAt = performance.now();
     this.#connection.publish(rollCallSubject(this.#tokens), nonce);
   }
 
   #live(name: string): void {
-    if (this.#alive.size >= MOST_ENTRIES && !this.#alive.has(name)) this.#alive.clear();
+    if (this.#alive.size >= MAX_ENTRIES && !this.#alive.has(name)) this.#alive.clear();
     this.#alive.set(name, performance.now());
   }
 
@@ -159,7 +159,7 @@ export class FleetDirectory {
     const now = performance.now();
     if (headers || data.length > MAX_ENTRY_BYTES) return;
     if (now - (this.#looked.get(name) ?? Number.NEGATIVE_INFINITY) < APART_MS) return;
-    if (this.#looked.size >= MOST_ENTRIES) this.#looked.clear();
+    if (this.#looked.size >= MAX_ENTRIES) this.#looked.clear();
     this.#looked.set(name, now);
     const statement = verifyStatement(this.#own, 'entry', Buffer.from(data).toString(), name);
     const said = statement && readSaid(statement.text, name);
@@ -174,7 +174,7 @@ export class FleetDirectory {
       return;
     }
     this.#forget(name);
-    if (this.#known.size >= MOST_ENTRIES || this.#bytes + data.length > MOST_BYTES) return;
+    if (this.#known.size >= MAX_ENTRIES || this.#bytes + data.length > MAX_BYTES) return;
     this.#bytes += data.length;
     // On an open server a worker is what it says.
     const trusted = statement.certificate?.trusted ?? true;

@@ -14,9 +14,9 @@ export const ANNOUNCE_INTERVAL_MS = ENTRY_MS / 4;
 const TOGETHER_MS = 25;
 
 /** Who asked since the last entry: more are answered when they ask again. */
-const MOST_ASKERS = 64;
-const MOST_OF_ONE = 4;
-const MOST_NONCE = 64;
+const MAX_ASKERS = 64;
+const MAX_OF_ONE = 4;
+const MAX_NONCE = 64;
 
 export class PresenceAnnouncer {
   readonly #connection: NatsConnection;
@@ -52,7 +52,7 @@ export class PresenceAnnouncer {
     this.#tell();
     this.#connection.subscribe(rollCallSubject('*.*'), {
       callback: (error, { subject, data, headers }) => {
-        if (!error && !headers && data.length <= MOST_NONCE)
+        if (!error && !headers && data.length <= MAX_NONCE)
           this.#asked(subject, Buffer.from(data).toString());
       },
     });
@@ -71,8 +71,8 @@ export class PresenceAnnouncer {
 
   #asked(subject: string, nonce: string): void {
     const asker = subject.split('.').slice(-2).join('.');
-    if (this.#askers.size >= MOST_ASKERS && !this.#askers.has(asker)) return;
-    this.#askers.set(asker, [...(this.#askers.get(asker) ?? []), nonce].slice(-MOST_OF_ONE));
+    if (this.#askers.size >= MAX_ASKERS && !this.#askers.has(asker)) return;
+    this.#askers.set(asker, [...(this.#askers.get(asker) ?? []), nonce].slice(-MAX_OF_ONE));
     if (this.#soon || this.#gone) return;
     this.#soon = setTimeout(() => this.#again(), TOGETHER_MS);
     this.#soon.unref();

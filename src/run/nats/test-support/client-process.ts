@@ -25,8 +25,8 @@ serve(async (told: ClientTask | ClientOrder) => {
 
 class ClientProcess {
   readonly #bundle: Bundle;
-  readonly #requester: Coordinator;
-  readonly #board: FleetDirectory;
+  readonly #coordinator: Coordinator;
+  readonly #directory: FleetDirectory;
   readonly #single: SingleMachine;
   readonly #random = new Random(11);
   readonly #lost = new Map<string, number>();
@@ -36,10 +36,10 @@ class ClientProcess {
   #losses = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  private constructor(bundle: Bundle, requester: Coordinator, board: FleetDirectory) {
+  private constructor(bundle: Bundle, coordinator: Coordinator, directory: FleetDirectory) {
     this.#bundle = bundle;
-    this.#requester = requester;
-    this.#board = board;
+    this.#coordinator = coordinator;
+    this.#directory = directory;
     this.#single = new SingleMachine(bundle);
     setInterval(() => this.#look(), 10);
   }
@@ -51,11 +51,11 @@ class ClientProcess {
     const bundle = await openBundle(dir);
     await using store = await BundleStore.open(access);
     await store.publish(bundle, await readFile(join(dir, MANIFEST_FILE)));
-    const requester = new Coordinator('coordinator/asker', bundle);
-    await requester.join(new NatsFabric(access));
+    const coordinator = new Coordinator('coordinator/asker', bundle);
+    await coordinator.join(new NatsFabric(access));
     return new ClientProcess(
       bundle,
-      requester,
+      coordinator,
       await FleetDirectory.open(await connectNats(access), access.credentials),
     );
   }
@@ -72,7 +72,7 @@ class ClientProcess {
         const near = this.#planOn(source, source);
         const both = this.#planOn(source, far);
         this.#timer = setInterval(() => {
-          const done = this.#ask(this.#requester.lost.has(far) ? near : both, deadline, near);
+          const done = this.#ask(this.#coordinator.lost.has(far) ? near : both, deadline, near);
           this.#running.add(done);
           void done.finally(() => this.#running.delete(done));
         }, every);
@@ -81,7 +81,7 @@ class ClientProcess {
       case 'stop': {
         clearInterval(this.#timer);
         await Promise.all(this.#running);
-        return { ended: this.#ended.splice(0), asked: this.#asked, running: this.#requester.running };
+        return { ended: this.#ended.splice(0), asked: this.#asked, running: this.#coordinator.running };
       }
       case 'ended':
         return this.#ended;
@@ -90,7 +90,7 @@ class ClientProcess {
       case 'lost':
         return [...this.#lost];
       case 'fleet':
-        return this.#board.read();
+        return this.#directory.read();
     }
   }
 
@@ -114,7 +114,7 @@ class ClientProcess {
     this.#asked++;
     const replan = otherwise && (async () => otherwise);
     try {
-      const { logits, plan: used } = await this.#requester.infer(input, plan, { deadline, replan });
+      const { logits, plan: used } = await this.#coordinator.infer(input, plan, { deadline, replan });
       const ms = performance.now() - start;
       const difference = largestDifference(logits.data, await this.#single.run(used.levels, input));
       tell(ms, difference < 1e-4 ? 'right' : 'wrong', used);
@@ -124,7 +124,7 @@ class ClientProcess {
   }
 
   #look(): void {
-    const { lost } = this.#requester;
+    const { lost } = this.#coordinator;
     for (const name of this.#lost.keys()) if (!lost.has(name)) this.#lost.delete(name);
     for (const name of lost.keys()) {
       if (this.#lost.has(name)) continue;

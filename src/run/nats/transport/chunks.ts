@@ -20,13 +20,13 @@ const FIELDS = 7;
 const HEADER = 4 * FIELDS;
 
 /** Larger chunks carry nothing faster, and hold up others longer. */
-const MOST_CHUNK = 1 << 20;
+const MAX_CHUNK = 1 << 20;
 
 /** Milliseconds after its request's deadline that a message is waited for: until then its requester tells that it has ended. */
 const GRACE_MS = 1000;
 
 /** Bytes of one message. No tensor of a network comes near it. */
-const MOST_MESSAGE = 1 << 30;
+const MAX_MESSAGE = 1 << 30;
 
 /**
  * The payloads of a message.
@@ -41,8 +41,8 @@ export function* encodeChunks(
 ): Generator<Uint8Array> {
   const told = owner ? Buffer.from(JSON.stringify(owner)) : Buffer.alloc(0);
   const total = head.length + body.length;
-  const room = Math.min(most, MOST_CHUNK) - HEADER - told.length;
-  if (room < 1 || total > MOST_MESSAGE) {
+  const room = Math.min(most, MAX_CHUNK) - HEADER - told.length;
+  if (room < 1 || total > MAX_MESSAGE) {
     throw new BedsideError(
       'E_FABRIC',
       `a message of ${formatBytes(total)} cannot be sent in payloads of ${formatBytes(most)}`,
@@ -327,7 +327,7 @@ function decode(payload: Uint8Array): Chunk | undefined {
   const [check, ownerBytes] = [field(5), field(6)];
   const start = HEADER + ownerBytes;
   const fits = index < count && start <= payload.length && bodyBytes % 4 === 0;
-  if (!fits || headBytes + bodyBytes > MOST_MESSAGE) return undefined;
+  if (!fits || headBytes + bodyBytes > MAX_MESSAGE) return undefined;
   const owner = view.subarray(HEADER, start);
   return { message, index, count, headBytes, bodyBytes, check, owner, bytes: view.subarray(start) };
 }

@@ -11,7 +11,7 @@ export interface NodeInstance {
   readonly connections: number;
 }
 
-const MOST_BYTES = 8192;
+const MAX_BYTES = 8192;
 
 /** @param bye why it goes */
 export function encodeHeartbeat(
@@ -35,7 +35,7 @@ export function decodeHeartbeat(
   own: SigningIdentity | undefined,
   { peer, instance: life }: { readonly peer: string; readonly instance: string | undefined },
 ): (Heartbeat & { readonly instance: string }) | undefined {
-  if (data.length > MOST_BYTES) return undefined;
+  if (data.length > MAX_BYTES) return undefined;
   try {
     const { instance, connections, farewell } = JSON.parse(Buffer.from(data).toString()) as {
       readonly [key: string]: unknown;

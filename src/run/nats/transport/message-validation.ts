@@ -31,7 +31,7 @@ const FIELDS: Readonly<Record<Kind, Readonly<Record<string, FieldType>>>> = {
 };
 
 /** Letters of an id or a name. */
-const MOST_NAME = 1024;
+const MAX_NAME = 1024;
 
 /** Plans that are some. */
 const plans = new WeakSet<object>();
@@ -78,7 +78,7 @@ function hasShortNames(message: NodeMessage): boolean {
   const values = message as unknown as Readonly<Record<string, unknown>>;
   return ['id', 'request', 'requester', 'bundle'].every((field) => {
     const value = values[field];
-    return value === undefined || (typeof value === 'string' && value.length <= MOST_NAME);
+    return value === undefined || (typeof value === 'string' && value.length <= MAX_NAME);
   });
 }
 

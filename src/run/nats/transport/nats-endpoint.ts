@@ -39,10 +39,10 @@ import {
 const SETTLE_MS = 500;
 
 /** Subjects that are kept. */
-const MOST_SUBJECTS = 4096;
+const MAX_SUBJECTS = 4096;
 
 /** Senders of whom it is said once that what they send is dropped. */
-const MOST_DROPPED = 64;
+const MAX_DROPPED = 64;
 
 export interface NatsEndpointOptions extends AssemblerOptions {
   /** Told of what is no failure of anything: connections lost and found, messages given up. */
@@ -259,7 +259,7 @@ export class NatsEndpoint implements Endpoint {
     if (subject === undefined) {
       subject = messageSubject(channel, tokensOf(addressOf(to)), this.#tokens);
       // Made again when they are needed: names are as many as others make up.
-      if (this.#subjects.size >= MOST_SUBJECTS) this.#subjects.clear();
+      if (this.#subjects.size >= MAX_SUBJECTS) this.#subjects.clear();
       this.#subjects.set(key, subject);
     }
     return subject;
@@ -273,7 +273,7 @@ export class NatsEndpoint implements Endpoint {
     }
     const payload = this.#keys.open(from, channel, Buffer.from(data.buffer, data.byteOffset, data.length));
     if (payload && payload.length > 0) this.#assemblers[channel].take(from, payload);
-    if (payload || this.#dropped.has(from) || this.#dropped.size >= MOST_DROPPED) return;
+    if (payload || this.#dropped.has(from) || this.#dropped.size >= MAX_DROPPED) return;
     this.#dropped.add(from);
     this.#onNote(`what comes as from '${from}' without its seal, or comes again, is dropped`);
   }
