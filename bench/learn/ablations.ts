@@ -18,9 +18,9 @@ const VARIANTS: readonly Variant[] = [
   { name: 'imitation alone', change: (o) => ({ ...o, budget: { ...o.budget, steps: 0 } }) },
   {
     name: 'no imitation: trials from the start',
-    change: (o) => ({ ...o, budget: { ...o.budget, epochs: 0 }, improve: { imitation: 0 } }),
+    change: (o) => ({ ...o, budget: { ...o.budget, epochs: 0 }, finetune: { imitation: 0 } }),
   },
-  { name: 'no masks in trials', change: (o) => ({ ...o, improve: { masking: false } }) },
+  { name: 'no masks in trials', change: (o) => ({ ...o, finetune: { masking: false } }) },
   { name: 'no attention', change: (o) => ({ ...o, network: { hidden: 32, blocks: 2, attention: false } }) },
   { name: 'no training', change: (o) => ({ ...o, budget: { ...o.budget, epochs: 0, steps: 0 } }) },
 ];
@@ -28,7 +28,7 @@ const VARIANTS: readonly Variant[] = [
 /** One row for each variant. */
 export async function ablations(say: (text: string) => void): Promise<ResultTable> {
   const budget = { labels: LABELS, epochs: EPOCHS, steps: STEPS };
-  const base: TrainerOptions = { source: requestSource([]), seed: SEED, budget, heldBack: HELD_BACK };
+  const base: TrainerOptions = { source: requestSource([]), seed: SEED, budget, validation: HELD_BACK };
   const from = await labelsOnly(base);
   const rows: (string | number)[][] = [];
   for (const { name, change } of VARIANTS) {

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { SIMULATED, type SimulatedName, STALE_SECONDS } from '../../src/cli/simulate-solvers.ts';
 import { parseFleet } from '../../src/plan/index.ts';
-import { WARD_PRESETS, type WardPreset, Worlds, wardPreset } from '../../src/simulate/index.ts';
+import { VectorEnvironment, WARD_PRESETS, type WardPreset, wardPreset } from '../../src/simulate/index.ts';
 import { formatJoules, formatPercent, formatSeconds, readTextChecked } from '../../src/util/index.ts';
 import { PACK_COMMAND, sharedBundle } from '../lib/bundles.ts';
 import { processorSeconds } from '../lib/figures.ts';
@@ -184,12 +184,12 @@ async function stepsTable(): Promise<ResultTable> {
     const path = fileURLToPath(new URL(`../../examples/fleets/${preset}.json`, import.meta.url));
     const fleet = parseFleet(await readTextChecked(path, 'fleet'), path);
     for (const wards of [1, 64]) {
-      const worlds = new Worlds(
+      const environments = new VectorEnvironment(
         Array.from({ length: wards }, (_, seed) => ({ fleet, parameters: wardPreset(preset), seed })),
       );
       const run = (steps: number): number => {
         const before = processorSeconds();
-        for (let step = 0; step < steps; step++) worlds.step();
+        for (let step = 0; step < steps; step++) environments.step();
         return processorSeconds() - before;
       };
       run(Math.ceil(20_000 / wards));
@@ -198,7 +198,7 @@ async function stepsTable(): Promise<ResultTable> {
     }
   }
   return {
-    title: 'Steps of worlds in a second of one core',
+    title: 'Steps of environments in a second of one core',
     columns: ['place', 'devices', 'wards together', 'steps a second'],
     rows,
     note: 'A step moves every link and device of one ward by one block.',

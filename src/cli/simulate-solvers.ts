@@ -3,12 +3,12 @@
 import { plannerOf } from '../app/index.ts';
 import { randomPlanner } from '../plan/index.ts';
 import {
-  type Decider,
   type DecisionRate,
   type DecisionTimeKind,
   decisionTime,
-  freshDecider,
-  staleDecider,
+  freshStrategy,
+  type PlanningStrategy,
+  staleStrategy,
 } from '../simulate/index.ts';
 
 /**
@@ -60,22 +60,22 @@ export interface DeciderOptions {
 export function deciderOf(
   name: SimulatedName,
   { decisionTime: kind, seed, policy }: DeciderOptions,
-): Decider {
+): PlanningStrategy {
   switch (name) {
     case 'policy':
-      return freshDecider(plannerOf('policy', policy), decisionTime(kind, RATES.policy));
+      return freshStrategy(plannerOf('policy', policy), decisionTime(kind, RATES.policy));
     case 'exact-stale':
-      return staleDecider(plannerOf('exact'), decisionTime(kind, RATES.exact), STALE_SECONDS, name);
+      return staleStrategy(plannerOf('exact'), decisionTime(kind, RATES.exact), STALE_SECONDS, name);
     case 'static':
-      return staleDecider(
+      return staleStrategy(
         plannerOf('exact'),
         decisionTime(kind, RATES.exact),
         Number.POSITIVE_INFINITY,
         name,
       );
     case 'random':
-      return freshDecider(randomPlanner(seed), decisionTime(kind, RATES.random));
+      return freshStrategy(randomPlanner(seed), decisionTime(kind, RATES.random));
     default:
-      return freshDecider(plannerOf(name), decisionTime(kind, RATES[name]));
+      return freshStrategy(plannerOf(name), decisionTime(kind, RATES[name]));
   }
 }

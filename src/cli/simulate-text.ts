@@ -1,5 +1,5 @@
 // A simulated ward for people: what planners reached, and how it went over time.
-import type { WardOutcome, WardSummary } from '../simulate/index.ts';
+import type { RequestOutcome, WardSummary } from '../simulate/index.ts';
 import { formatJoules, formatPercent, formatSeconds, largest } from '../util/index.ts';
 import { meanSparkline } from './terminal/sparkline.ts';
 import { table } from './terminal/tables.ts';
@@ -60,7 +60,7 @@ export function refusalsText(rows: readonly SimulatedRow[]): string {
 
 /** Mean objective over time, a row of blocks a planner; all on one scale. */
 export function courseText(
-  episodes: readonly { readonly solver: string; readonly outcomes: readonly WardOutcome[] }[],
+  episodes: readonly { readonly solver: string; readonly outcomes: readonly RequestOutcome[] }[],
 ): string {
   let end = 1e-9;
   for (const { outcomes } of episodes) for (const { arrived } of outcomes) end = Math.max(end, arrived);
@@ -78,7 +78,7 @@ export function courseText(
 }
 
 /** NaN where no request came. */
-function meansOverTime(outcomes: readonly WardOutcome[], end: number): number[] {
+function meansOverTime(outcomes: readonly RequestOutcome[], end: number): number[] {
   const sums = new Float64Array(COLUMNS);
   const counts = new Float64Array(COLUMNS);
   for (const { arrived, objective } of outcomes) {

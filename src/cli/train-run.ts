@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { ENGINE } from '../engine/index.ts';
 import {
-  type Budget,
   exportPolicy,
   FEATURE_NAMES,
   type RequestSource,
@@ -11,6 +10,7 @@ import {
   startTraining,
   TRAINING_RANGES,
   type Trainer,
+  type TrainingBudget,
   type TrainProgress,
   writeCheckpoint,
 } from '../learn/index.ts';
@@ -22,7 +22,7 @@ export interface TrainRun {
   readonly out: string;
   readonly source: RequestSource;
   readonly seed: number;
-  readonly budget: Budget;
+  readonly budget: TrainingBudget;
   readonly resume: boolean;
   /** Asked before each unit of work; true stops, with the checkpoint kept. */
   readonly stopped: () => boolean;
@@ -94,7 +94,7 @@ async function writePolicy(
   const bytes = writeModel(exportPolicy(trainer.network, weights));
   const gap = await trainer.gap();
   const result: TrainResult = {
-    ...{ out, card: cardPath(out), finished, labels: trainer.labels, steps: trainer.steps },
+    ...{ out, card: cardPath(out), finished, labels: trainer.demonstrations, steps: trainer.steps },
     stepsPerSecond: trainer.stepsPerSecond,
     meanReward: trainer.meanReward,
     ...{ gapToExact: gap.mean, worstGap: gap.worst, missed: gap.missed, seconds, bytes: bytes.length },

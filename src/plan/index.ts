@@ -22,7 +22,7 @@ export {
   type RequestInput,
 } from './input/request.ts';
 export { exportLp, highsPlanner } from './milp/highs.ts';
-export { type Frozen, PinnedPlanner } from './pinned-planner.ts';
+export { PinnedPlanner, type PinScope } from './pinned-planner.ts';
 export type {
   Multipliers,
   Planner,
@@ -64,7 +64,7 @@ export type {
   StageDecision,
   StageInstance,
 } from './problem/instance.ts';
-export { type Choice, type LevelSpace, levelVector } from './problem/level-space.ts';
+export { type LevelChoice, type LevelSpace, levelVector } from './problem/level-space.ts';
 export { outputChannels, type Segment, segmentsOf } from './problem/segments.ts';
 export { type RandomFleetOptions, randomFleet } from './random/random-fleet.ts';
 export { type RandomInstanceOptions, randomInstance } from './random/random-instance.ts';

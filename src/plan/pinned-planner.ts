@@ -6,18 +6,18 @@ import type { PlanningInstance, StageDecision } from './problem/instance.ts';
 import { checkPlan } from './result/check-plan.ts';
 
 /** What stays. `plan`: levels and devices; `levels`: levels alone, devices may change. */
-export type Frozen = 'plan' | 'levels';
+export type PinScope = 'plan' | 'levels';
 
 /** A planner whose first answer stays. A request that it does not fit has no plan: `unknown`. */
 export class PinnedPlanner implements Planner {
   readonly name: string;
   readonly #inner: Planner;
-  readonly #what: Frozen;
+  readonly #what: PinScope;
   #pinned: readonly StageDecision[] | undefined;
   /** By stage, the devices of the pinned plan by name. */
   #devices: readonly (readonly string[])[] = [];
 
-  constructor(inner: Planner, what: Frozen) {
+  constructor(inner: Planner, what: PinScope) {
     this.#inner = inner;
     this.#what = what;
     this.name = inner.name;

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { greedyPlanner } from '../plan/index.ts';
 import { chainManifest, residualManifest } from '../plan/test-support/manifests.ts';
 import { wardBatch } from './batch.ts';
-import type { WardOutcome } from './decision-request.ts';
-import { freshDecider } from './planning-strategy.ts';
+import type { RequestOutcome } from './decision-request.ts';
+import { freshStrategy } from './planning-strategy.ts';
 import { WARD_DEFAULTS } from './presets.ts';
 import { runScenario, wardScenario } from './simulate.ts';
 import { wardOf } from './test-support/wards.ts';
@@ -42,14 +42,14 @@ describe('a batch of wards', () => {
 
   it('has the outcomes that each ward has alone', async () => {
     const batch = wardBatch(wards);
-    const ended: WardOutcome[] = [];
-    const decider = freshDecider(greedyPlanner, () => 0);
+    const ended: RequestOutcome[] = [];
+    const strategy = freshStrategy(greedyPlanner, () => 0);
     for (let round = 0; round < ROUNDS; round++) {
-      for (const question of batch.next()) batch.answer(question, await decider.decide(question));
+      for (const question of batch.next()) batch.answer(question, await strategy.decide(question));
       ended.push(...batch.outcomes());
     }
     for (const [w, ward] of wards.entries()) {
-      const alone = await runScenario(wardScenario(ward, ward.bundles), decider, { requests: ROUNDS });
+      const alone = await runScenario(wardScenario(ward, ward.bundles), strategy, { requests: ROUNDS });
       const own = ended.filter((outcome) => outcome.ward === w).map((outcome) => ({ ...outcome, ward: 0 }));
       expect(own.length).toBeGreaterThan(ROUNDS - 5);
       for (const outcome of own) {

@@ -2,7 +2,7 @@
 import type { PlanningInstance, PlanningProblem, StageDecision, Violation } from '../plan/index.ts';
 
 /** One request, on the fleet as it is when its planning begins. */
-export interface WardQuestion {
+export interface DecisionRequest {
   /** Number of the ward, and of the request in it; both from 0. */
   readonly ward: number;
   readonly request: number;
@@ -23,11 +23,11 @@ export interface WardQuestion {
   /** By device of the instance: its index in the ward's fleet. Devices that are away are not in the instance. */
   readonly devices: readonly number[];
   /** By device of the instance: how many times as long as by the ward's fleet it computes now. */
-  readonly slowness: Float64Array;
+  readonly slowdown: Float64Array;
 }
 
 /** A planner's answer; without decisions the request is refused. */
-export interface WardAnswer {
+export interface DecisionResponse {
   readonly decisions?: readonly StageDecision[] | undefined;
   /** The instance that `decisions` index, where it is not the question's own: same devices, other lists of sets. */
   readonly instance?: PlanningInstance | undefined;
@@ -39,20 +39,20 @@ export interface WardAnswer {
  * How a request ended, once: `served` in time, `late` (no result at its deadline), `lost` (a device left with what it had)
  * or `refused` (not begun).
  */
-export type WardEnd = 'served' | 'late' | 'lost' | 'refused';
+export type RequestEnd = 'served' | 'late' | 'lost' | 'refused';
 
 /** Why a request was refused. */
 export type Refusal = 'no plan' | 'no time' | 'broken plan' | 'device left' | 'memory' | 'energy';
 
 /** What became of one request. Seconds, joules. */
-export interface WardOutcome {
+export interface RequestOutcome {
   readonly ward: number;
   readonly request: number;
   readonly bundle: number;
   readonly kind: number;
   readonly arrived: number;
   readonly deadline: number;
-  readonly end: WardEnd;
+  readonly end: RequestEnd;
   readonly refusal?: Refusal | undefined;
   /** From arrival to the result; the deadline where there is none. */
   readonly latency: number;
@@ -78,8 +78,8 @@ export interface WardOutcome {
 export interface WardBatch {
   readonly count: number;
   /** One question for each ward, in their order; the same ones until they are answered. */
-  next(): readonly WardQuestion[];
-  answer(question: WardQuestion, answer: WardAnswer): void;
+  next(): readonly DecisionRequest[];
+  answer(question: DecisionRequest, answer: DecisionResponse): void;
   /** Outcomes since the last call. */
-  outcomes(): readonly WardOutcome[];
+  outcomes(): readonly RequestOutcome[];
 }

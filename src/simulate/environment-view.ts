@@ -1,9 +1,9 @@
-// One ward's world as requests meet it, whether it is simulated or replayed.
+// One ward's environment as requests meet it, whether it is simulated or replayed.
 import type { Fleet, FleetDevice } from '../plan/index.ts';
 import { must } from '../util/index.ts';
 
 /** Devices are those of `fleet`, all that there will ever be; some are away. Nothing changes but in `step` and `spend`. */
-export interface WorldView {
+export interface EnvironmentView {
   readonly fleet: Fleet;
   /** Seconds since the start at which the present state began, and at which it ends. */
   readonly since: number;
@@ -11,7 +11,7 @@ export interface WorldView {
   /** By device: 1 where it is there. */
   readonly present: Uint8Array;
   /** By device: how many times as long as by `fleet` it computes. */
-  readonly slowness: Float64Array;
+  readonly slowdown: Float64Array;
   /** By device: bytes free, joules that a request may spend, seconds until it serves a request when idle. */
   readonly memory: Float64Array;
   readonly energy: Float64Array;
@@ -27,7 +27,7 @@ export interface WorldView {
   entry(device: number): FleetDevice;
 }
 
-/** What requests under way take of a world; by device. */
+/** What requests under way take of an environment; by device. */
 export interface Occupation {
   /** Bytes held, and the second at which the device is done with all that it has been sent. */
   readonly held: Float64Array;
@@ -36,11 +36,11 @@ export interface Occupation {
 
 /** The fleet as a planner sees it at `time`, and for each of its devices the index in the ward's own. */
 export function fleetNow(
-  world: WorldView,
+  environment: EnvironmentView,
   { held, busyUntil }: Occupation,
   time: number,
 ): { readonly fleet: Fleet; readonly devices: readonly number[] } {
-  const { fleet, present, memory, energy, wait } = world;
+  const { fleet, present, memory, energy, wait } = environment;
   const all = fleet.devices.length;
   const devices: number[] = [];
   for (let d = 0; d < all; d++) if (present[d]) devices.push(d);
@@ -53,31 +53,31 @@ export function fleetNow(
       ...fleet,
       source: must(source < 0 ? undefined : source, 'the source is away'),
       devices: devices.map((d) => ({
-        ...world.entry(d),
+        ...environment.entry(d),
         memory: Math.max(0, at(memory, d) - at(held, d)),
         energy: at(energy, d),
         wait: at(wait, d) + Math.max(0, at(busyUntil, d) - time),
       })),
-      bandwidth: square(world.bandwidth),
-      latency: square(world.latency),
+      bandwidth: square(environment.bandwidth),
+      latency: square(environment.latency),
     },
   };
 }
 
-/** An entry of a device that computes `slowness` times as long. */
-export function slowed(device: FleetDevice, slowness: number): FleetDevice {
+/** An entry of a device that computes `slowdown` times as long. */
+export function slowed(device: FleetDevice, slowdown: number): FleetDevice {
   const { speed, seconds } = device;
   return {
     ...device,
-    macsPerSecond: device.macsPerSecond / slowness,
-    ...(speed === undefined ? {} : { speed: speed / slowness }),
+    macsPerSecond: device.macsPerSecond / slowdown,
+    ...(speed === undefined ? {} : { speed: speed / slowdown }),
     ...(seconds === undefined
       ? {}
       : {
           seconds: Object.fromEntries(
             Object.entries(seconds).map(([name, stages]) => [
               name,
-              stages.map((row) => row.map((value) => value * slowness)),
+              stages.map((row) => row.map((value) => value * slowdown)),
             ]),
           ),
         }),

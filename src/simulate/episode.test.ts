@@ -13,18 +13,18 @@ import {
 import type { DeviceSketch } from '../plan/test-support/fleets.ts';
 import { chainManifest, residualManifest } from '../plan/test-support/manifests.ts';
 import { must } from '../util/index.ts';
-import type { WardOutcome } from './decision-request.ts';
-import { Episode } from './episode.ts';
+import type { RequestOutcome } from './decision-request.ts';
+import { WardEpisode } from './episode.ts';
 import type { WardSpec } from './layout.ts';
 import type { WardParameters } from './parameters.ts';
-import { type Decider, freshDecider, staleDecider } from './planning-strategy.ts';
+import { freshStrategy, type PlanningStrategy, staleStrategy } from './planning-strategy.ts';
 import { WARD_DEFAULTS } from './presets.ts';
-import { Programs } from './problem-factory.ts';
+import { ProblemFactory } from './problem-factory.ts';
 import type { Arrival, Arrivals } from './requests.ts';
 import { runScenario, type Scenario, wardScenario } from './simulate.ts';
 import { summarise } from './summary.ts';
 import { DEVICES, STILL, wardOf } from './test-support/wards.ts';
-import { Worlds } from './vector-environment.ts';
+import { VectorEnvironment } from './vector-environment.ts';
 
 const ratios = [0, 0.5];
 const CHAIN = chainManifest(4, { ratios });
@@ -43,9 +43,9 @@ const LIVELY: Partial<WardParameters> = {
 
 /** Requests at given times, all for the first bundle and kind. */
 function scripted(spec: WardSpec, times: readonly number[], deadline = 1, bundle = CHAIN): Scenario {
-  const programs = new Programs([bundle], spec.fleet, [{ name: 'all', share: 1, deadline: 1 }]);
+  const problems = new ProblemFactory([bundle], spec.fleet, [{ name: 'all', share: 1, deadline: 1 }]);
   return {
-    programs,
+    problems,
     deadlineSpread: 0,
     begin: () => {
       const list: Arrival[] = times.map((time) => ({ time, bundle: 0, kind: 0, deadline }));
@@ -55,7 +55,7 @@ function scripted(spec: WardSpec, times: readonly number[], deadline = 1, bundle
         },
         take: () => must(list.shift(), 'a request'),
       };
-      return { world: new Worlds([spec]).view(0), arrivals };
+      return { environment: new VectorEnvironment([spec]).view(0), arrivals };
     },
   };
 }
@@ -74,7 +74,7 @@ describe('a plan costs the same in the ward as in planning, while nothing moves'
       const spec = wardOf({}, 1, busy, channel);
       const scenario = scripted(spec, [0, 100.05, 200], 60, bundle);
       for (const planner of planners) {
-        const decider: Decider = {
+        const strategy: PlanningStrategy = {
           name: planner.name,
           async decide({ instance }) {
             const { decisions } = await planner.plan(instance);
@@ -83,7 +83,7 @@ describe('a plan costs the same in the ward as in planning, while nothing moves'
           },
         };
         const expected: ReturnType<typeof planCosts>[] = [];
-        const outcomes = await runScenario(scenario, decider, { requests: 3 });
+        const outcomes = await runScenario(scenario, strategy, { requests: 3 });
         expect(outcomes.map(({ end }) => end)).toEqual(['served', 'served', 'served']);
         outcomes.forEach((outcome, i) => {
           const costs = must(expected[i], 'costs');
@@ -104,17 +104,17 @@ describe('a plan costs the same in the ward as in planning, while nothing moves'
 
 describe('every request', () => {
   const scenario = wardScenario(wardOf(LIVELY, 7), [CHAIN, RESIDUAL]);
-  const deciders = (): Decider[] => [
-    freshDecider(greedyPlanner, () => 0.005),
-    freshDecider(randomPlanner(3), none),
-    freshDecider(localPlanner, none),
-    staleDecider(exactPlanner, none, 2, 'stale'),
-    staleDecider(exactPlanner, none, Number.POSITIVE_INFINITY, 'static'),
+  const strategies = (): PlanningStrategy[] => [
+    freshStrategy(greedyPlanner, () => 0.005),
+    freshStrategy(randomPlanner(3), none),
+    freshStrategy(localPlanner, none),
+    staleStrategy(exactPlanner, none, 2, 'stale'),
+    staleStrategy(exactPlanner, none, Number.POSITIVE_INFINITY, 'static'),
   ];
-  const run = (decider: Decider, requests = 200) => runScenario(scenario, decider, { requests });
+  const run = (strategy: PlanningStrategy, requests = 200) => runScenario(scenario, strategy, { requests });
 
-  it.each(deciders().map(({ name }, i) => [name, i] as const))('ends once: %s', async (name, i) => {
-    const outcomes = await run(must(deciders()[i], name));
+  it.each(strategies().map(({ name }, i) => [name, i] as const))('ends once: %s', async (name, i) => {
+    const outcomes = await run(must(strategies()[i], name));
     expect(outcomes.map(({ request }) => request).sort((a, b) => a - b)).toEqual(
       Array.from({ length: 200 }, (_, request) => request),
     );
@@ -130,7 +130,7 @@ describe('every request', () => {
   });
 
   it('meets all that can happen', async () => {
-    const all = (await Promise.all(deciders().map((decider) => run(decider)))).flat();
+    const all = (await Promise.all(strategies().map((strategy) => run(strategy)))).flat();
     const ends = new Set(all.map(({ end }) => end));
     for (const end of ['served', 'late', 'refused'] as const) expect(ends).toContain(end);
     const refusals = new Set(all.map(({ refusal }) => refusal));
@@ -138,27 +138,27 @@ describe('every request', () => {
   });
 
   it('ends the same on every run, and differently with another seed', async () => {
-    const [decider, again] = [must(deciders()[0], 'a decider'), must(deciders()[0], 'a decider')];
-    const outcomes = await run(decider, 60);
+    const [strategy, again] = [must(strategies()[0], 'a strategy'), must(strategies()[0], 'a strategy')];
+    const outcomes = await run(strategy, 60);
     expect(await run(again, 60)).toEqual(outcomes);
     const other = wardScenario(wardOf(LIVELY, 8), [CHAIN, RESIDUAL]);
-    expect(await runScenario(other, must(deciders()[0], 'a decider'), { requests: 60 })).not.toEqual(
+    expect(await runScenario(other, must(strategies()[0], 'a strategy'), { requests: 60 })).not.toEqual(
       outcomes,
     );
   });
 
   it('comes at the same time for the same thing, whoever plans', async () => {
-    const ask = ({ request, arrived, bundle, kind, deadline }: WardOutcome) =>
+    const ask = ({ request, arrived, bundle, kind, deadline }: RequestOutcome) =>
       `${request} ${arrived} ${bundle} ${kind} ${deadline}`;
     const [one, other] = await Promise.all(
-      [0, 2].map(async (i) => (await run(must(deciders()[i], 'a decider'), 60)).map(ask).sort()),
+      [0, 2].map(async (i) => (await run(must(strategies()[i], 'a strategy'), 60)).map(ask).sort()),
     );
     expect(one).toEqual(other);
   });
 });
 
 describe('what requests do to each other', () => {
-  const local = freshDecider(localPlanner, none);
+  const local = freshStrategy(localPlanner, none);
   const alone = async (): Promise<number> =>
     must((await runScenario(scripted(wardOf(), [0]), local, { requests: 1 }))[0], 'an outcome').latency;
 
@@ -173,7 +173,7 @@ describe('what requests do to each other', () => {
 
   it('are told to planners as waits', async () => {
     const waits: number[] = [];
-    const watcher: Decider = {
+    const watcher: PlanningStrategy = {
       name: 'watcher',
       async decide({ instance }) {
         waits.push(must(instance.devices[0], 'a device').wait);
@@ -201,7 +201,7 @@ describe('what requests do to each other', () => {
     // Planned at the same moment, the second is refused where it would begin.
     const both = await runScenario(
       scripted(wardOf({}, 1, devices), [1, 1]),
-      freshDecider(localPlanner, () => 1e-9),
+      freshStrategy(localPlanner, () => 1e-9),
       {
         requests: 2,
       },
@@ -211,7 +211,7 @@ describe('what requests do to each other', () => {
 
   async function memoryOfLocal(): Promise<number> {
     let bytes = 0;
-    const watcher: Decider = {
+    const watcher: PlanningStrategy = {
       name: 'watcher',
       async decide({ instance }) {
         const [device] = checkPlan(instance, localPlan(instance)).devices;
@@ -224,7 +224,7 @@ describe('what requests do to each other', () => {
   }
 
   it('wait for the planner, whose time counts', async () => {
-    const slow = freshDecider(localPlanner, () => 0.1);
+    const slow = freshStrategy(localPlanner, () => 0.1);
     const seconds = await alone();
     const outcomes = await runScenario(scripted(wardOf(), [1, 1, 1]), slow, { requests: 3 });
     const sorted = outcomes.toSorted((a, b) => a.request - b.request);
@@ -242,9 +242,9 @@ describe('what requests do to each other', () => {
   });
 });
 
-describe('what the world does to requests', () => {
+describe('what the environment does to requests', () => {
   /** Everything on the second device. */
-  const afar: Decider = {
+  const afar: PlanningStrategy = {
     name: 'afar',
     async decide({ instance }) {
       const decisions = instance.stages.map(({ sets }, l) => ({
@@ -261,7 +261,7 @@ describe('what the world does to requests', () => {
     const spec = wardOf(radio({ outagesPerHour: 3600, outageSeconds: 1 }), 4);
     const times = Array.from({ length: 60 }, (_, i) => 5 * i);
     // While it is decided a link may fail that was there.
-    const slow: Decider = {
+    const slow: PlanningStrategy = {
       name: 'slow',
       decide: async (question) => ({ ...(await afar.decide(question)), seconds: 0.3 }),
     };
@@ -275,13 +275,13 @@ describe('what the world does to requests', () => {
   });
 
   it('a transfer over several blocks goes at the rate of each', async () => {
-    // Of 1e4 bytes a second, the first cut's bytes take many blocks; a still world takes as long as planned.
+    // Of 1e4 bytes a second, the first cut's bytes take many blocks; a still environment takes as long as planned.
     const slow = (parameters: Partial<WardParameters>) => {
       const spec = wardOf(parameters);
       const bandwidth = spec.fleet.bandwidth.map((row) => row.map((rate) => (rate === 1e6 ? 1e4 : rate)));
       return { ...spec, fleet: { ...spec.fleet, bandwidth } };
     };
-    const run = async (parameters: Partial<WardParameters>): Promise<WardOutcome> =>
+    const run = async (parameters: Partial<WardParameters>): Promise<RequestOutcome> =>
       must(
         (await runScenario(scripted(slow(parameters), [0.03], 60), afar, { requests: 1 }))[0],
         'an outcome',
@@ -306,7 +306,7 @@ describe('what the world does to requests', () => {
   });
 
   /** As `afar` where the device is there, after thinking for so long that it may be gone. */
-  const afar2: Decider = {
+  const afar2: PlanningStrategy = {
     name: 'afar',
     async decide(question) {
       if (question.devices.length < 2) return {};
@@ -318,28 +318,28 @@ describe('what the world does to requests', () => {
     const run = (deviation: number) =>
       runScenario(
         scripted(wardOf({ load: { mean: 0.3, deviation, seconds: 1e9 } }, 5), [0]),
-        freshDecider(localPlanner, none),
+        freshStrategy(localPlanner, none),
         { requests: 1 },
       );
     const [still] = await run(0);
     const [moved] = await run(0.2);
     const spec = wardOf({ load: { mean: 0.3, deviation: 0.2, seconds: 1e9 } }, 5);
-    const slowness = must(new Worlds([spec]).view(0).slowness[0], 'slowness');
-    expect(moved?.latency).toBeCloseTo(must(still, 'an outcome').latency * slowness, 6);
+    const slowdown = must(new VectorEnvironment([spec]).view(0).slowdown[0], 'slowdown');
+    expect(moved?.latency).toBeCloseTo(must(still, 'an outcome').latency * slowdown, 6);
   });
 
   it('batteries pay for what runs', async () => {
     const spec = wardOf({ battery: { ...STILL.battery, all: { capacity: 1000, idle: 0, charge: 0 } } });
-    const worlds = new Worlds([spec]);
+    const environments = new VectorEnvironment([spec]);
     const scenario = scripted(spec, [0, 5]);
-    const episode = new Episode({
+    const episode = new WardEpisode({
       ...scenario.begin(),
-      world: worlds.view(0),
-      programs: scenario.programs,
+      environment: environments.view(0),
+      problems: scenario.problems,
       requests: 2,
       onEnd: (outcome) => ended.push(outcome),
     });
-    const ended: WardOutcome[] = [];
+    const ended: RequestOutcome[] = [];
     let onDevice = 0;
     for (let question = episode.next(); question; question = episode.next()) {
       const answer = await afar.decide(question);
@@ -348,7 +348,7 @@ describe('what the world does to requests', () => {
     }
     expect(ended.map(({ end }) => end)).toEqual(['served', 'served']);
     expect(onDevice).toBeGreaterThan(0);
-    expect(1000 - must(worlds.charge[1], 'charge')).toBeCloseTo(onDevice, 9);
+    expect(1000 - must(environments.charge[1], 'charge')).toBeCloseTo(onDevice, 9);
   });
 });
 
@@ -357,8 +357,8 @@ describe('plans that are used again', () => {
     const spec = wardOf({ presence: { stays: 30, away: 30 } }, 3);
     const times = Array.from({ length: 60 }, (_, i) => 5 * i);
     const plans: string[] = [];
-    const fixed = staleDecider(exactPlanner, none, Number.POSITIVE_INFINITY, 'static');
-    const watcher: Decider = {
+    const fixed = staleStrategy(exactPlanner, none, Number.POSITIVE_INFINITY, 'static');
+    const watcher: PlanningStrategy = {
       name: 'static',
       async decide(question) {
         const answer = await fixed.decide(question);
@@ -388,7 +388,7 @@ describe('plans that are used again', () => {
       },
     };
     const times = [0, 1, 9, 11, 12, 25];
-    await runScenario(scripted(wardOf(), times), staleDecider(counting, none, 10, 'stale'), { requests: 6 });
+    await runScenario(scripted(wardOf(), times), staleStrategy(counting, none, 10, 'stale'), { requests: 6 });
     expect(asked).toHaveLength(3);
   });
 });

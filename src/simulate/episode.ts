@@ -1,41 +1,47 @@
 // One ward, request by request: events in the order of time. Requests come, wait for the planner, are planned on the fleet
-// of that moment, run in the world as it then is, and end once.
+// of that moment, run in the environment as it then is, and end once.
 import { checkPlan, planCosts, type Violation } from '../plan/index.ts';
 import { BedsideError, must } from '../util/index.ts';
-import type { Refusal, WardAnswer, WardEnd, WardOutcome, WardQuestion } from './decision-request.ts';
-import { fleetNow, type Occupation, type WorldView } from './environment-view.ts';
+import type {
+  DecisionRequest,
+  DecisionResponse,
+  Refusal,
+  RequestEnd,
+  RequestOutcome,
+} from './decision-request.ts';
+import { EnvironmentLinks } from './environment-links.ts';
+import { type EnvironmentView, fleetNow, type Occupation } from './environment-view.ts';
 import { Execution } from './execution.ts';
-import type { Programs } from './problem-factory.ts';
+import type { ProblemFactory } from './problem-factory.ts';
 import type { Arrival, Arrivals } from './requests.ts';
-import { WorldLinks } from './world-links.ts';
 
 /** What an episode is about. */
 export interface EpisodeOptions {
   readonly ward?: number | undefined;
-  readonly world: WorldView;
+  readonly environment: EnvironmentView;
   readonly arrivals: Arrivals;
-  readonly programs: Programs;
+  readonly problems: ProblemFactory;
   /** Requests to take; all that come if absent. */
   readonly requests?: number | undefined;
   /** Share around a kind's deadline in which deadlines are drawn. */
   readonly deadlineSpread?: number | undefined;
-  readonly onEnd: (outcome: WardOutcome) => void;
+  readonly onEnd: (outcome: RequestOutcome) => void;
 }
 
 /** A request that has come. */
-interface Taken extends Arrival {
+interface ArrivedRequest extends Arrival {
   readonly request: number;
 }
 
 /** What an outcome says of its request. */
-type About = Pick<WardQuestion, 'ward' | 'request' | 'arrived' | 'time' | 'bundle' | 'kind' | 'deadline'>;
+type About = Pick<DecisionRequest, 'ward' | 'request' | 'arrived' | 'time' | 'bundle' | 'kind' | 'deadline'>;
 
 /** A plan that runs, or is about to. */
 interface Running {
-  readonly question: WardQuestion;
+  readonly question: DecisionRequest;
   readonly deciding: number;
-  readonly predicted: WardOutcome['predicted'];
-  readonly answer: WardAnswer;
+  readonly predicted: RequestOutcome['predicted'];
+  readonly answer: DecisionResponse;
   /** Second of its deadline, slack allowed. */
   readonly deadline: number;
   /** Undefined until the plan begins. */
@@ -51,41 +57,41 @@ const FOLLOWS = 0.25;
 const FORGETS = 0.9;
 
 /** One ward's events. */
-export class Episode {
+export class WardEpisode {
   readonly #options: EpisodeOptions;
-  readonly #world: WorldView;
-  readonly #links: WorldLinks;
+  readonly #environment: EnvironmentView;
+  readonly #links: EnvironmentLinks;
   readonly #occupation: Occupation;
-  readonly #waiting: Taken[] = [];
+  readonly #waiting: ArrivedRequest[] = [];
   readonly #running: Running[] = [];
-  #taken = 0;
+  #arrived = 0;
   /** Second from which the planner is free. */
   #plannerFree = 0;
   /** By bundle: seconds set apart for planning. */
   readonly #setApart: Float64Array;
-  #open: WardQuestion | undefined;
+  #open: DecisionRequest | undefined;
 
   constructor(options: EpisodeOptions) {
     this.#options = options;
-    this.#world = options.world;
-    this.#links = new WorldLinks(options.world);
-    const devices = options.world.fleet.devices.length;
+    this.#environment = options.environment;
+    this.#links = new EnvironmentLinks(options.environment);
+    const devices = options.environment.fleet.devices.length;
     this.#occupation = { held: new Float64Array(devices), busyUntil: new Float64Array(devices) };
-    this.#setApart = new Float64Array(options.programs.bundles.length);
+    this.#setApart = new Float64Array(options.problems.bundles.length);
   }
 
   /** The question that waits for an answer. */
-  get question(): WardQuestion | undefined {
+  get question(): DecisionRequest | undefined {
     return this.#open;
   }
 
   /** Requests that have come so far. */
-  get taken(): number {
-    return this.#taken;
+  get arrived(): number {
+    return this.#arrived;
   }
 
-  /** Goes on until there is a question, all requests have ended, or the world has to go on first (then call `moved`). */
-  advance(): 'question' | 'world' | 'done' {
+  /** Goes on until there is a question, all requests have ended, or the environment has to go on first (then call `moved`). */
+  advance(): 'question' | 'environment' | 'done' {
     while (!this.#open) {
       const arrives = this.#more ? this.#options.arrivals.next : Number.POSITIVE_INFINITY;
       const head = this.#waiting[0];
@@ -93,29 +99,29 @@ export class Episode {
       const runs = this.#running.reduce((least, { at }) => Math.min(least, at), Number.POSITIVE_INFINITY);
       const next = Math.min(arrives, plans, runs);
       if (next === Number.POSITIVE_INFINITY) return 'done';
-      if (next >= this.#world.until) return 'world';
+      if (next >= this.#environment.until) return 'environment';
       if (runs === next) this.#run(next);
       else if (arrives === next)
-        this.#waiting.push({ ...this.#options.arrivals.take(), request: this.#taken++ });
+        this.#waiting.push({ ...this.#options.arrivals.take(), request: this.#arrived++ });
       else this.#ask(must(this.#waiting.shift(), 'a request that waits'), next);
     }
     return 'question';
   }
 
-  /** Told after the world has gone on: plans whose devices have left are lost. */
+  /** Told after the environment has gone on: plans whose devices have left are lost. */
   moved(): void {
     for (const running of [...this.#running]) {
       if (running.execution?.broken) this.#finish(running, 'lost');
     }
   }
 
-  /** Goes on to the next question, the world with it; undefined when all requests have ended. */
-  next(): WardQuestion | undefined {
+  /** Goes on to the next question, the environment with it; undefined when all requests have ended. */
+  next(): DecisionRequest | undefined {
     for (;;) {
       const state = this.advance();
       if (state === 'question') return this.#open;
       if (state === 'done') return undefined;
-      this.#world.step();
+      this.#environment.step();
       this.moved();
     }
   }
@@ -124,7 +130,7 @@ export class Episode {
    * Answers the open question; a plan that breaks a constraint on the fleet that its planner saw is refused.
    * @throws BedsideError E_INTERNAL when another question is open
    */
-  answer(question: WardQuestion, answer: WardAnswer): void {
+  answer(question: DecisionRequest, answer: DecisionResponse): void {
     if (question !== this.#open) throw new BedsideError('E_INTERNAL', 'internal: no such question is open');
     this.#open = undefined;
     const deciding = answer.seconds ?? 0;
@@ -136,7 +142,7 @@ export class Episode {
   }
 
   /** Lets a plan run when planning is over, if it keeps every constraint. */
-  #accept(question: WardQuestion, answer: WardAnswer, deciding: number): void {
+  #accept(question: DecisionRequest, answer: DecisionResponse, deciding: number): void {
     const instance = answer.instance ?? question.instance;
     const decisions = must(answer.decisions, 'decisions');
     const { violations, latency, objective } = checkPlan(instance, decisions);
@@ -157,13 +163,13 @@ export class Episode {
   }
 
   get #more(): boolean {
-    return this.#taken < (this.#options.requests ?? Number.POSITIVE_INFINITY);
+    return this.#arrived < (this.#options.requests ?? Number.POSITIVE_INFINITY);
   }
 
   /** Opens a question, unless planning would take what is left of the time. */
-  #ask(taken: Taken, time: number): void {
-    const { programs, deadlineSpread = 0, ward = 0 } = this.#options;
-    const { bundle, kind, deadline, request, time: arrived } = taken;
+  #ask(arrival: ArrivedRequest, time: number): void {
+    const { problems, deadlineSpread = 0, ward = 0 } = this.#options;
+    const { bundle, kind, deadline, request, time: arrived } = arrival;
     const about = { ward, request, arrived, time, bundle, kind, deadline };
     const left = arrived + deadline - time - (this.#setApart[bundle] as number);
     if (left <= 0) {
@@ -171,16 +177,16 @@ export class Episode {
       this.#refuse(about, 'no time', 0);
       return;
     }
-    const { fleet, devices } = fleetNow(this.#world, this.#occupation, time);
-    const problem = programs.maker(bundle, kind)(fleet, left);
-    const least = must(programs.kinds[kind], `kind ${kind}`).deadline * programs.deadline;
+    const { fleet, devices } = fleetNow(this.#environment, this.#occupation, time);
+    const problem = problems.maker(bundle, kind)(fleet, left);
+    const least = must(problems.kinds[kind], `kind ${kind}`).deadline * problems.deadline;
     this.#open = {
       ...about,
       leastDeadline: least * (1 - deadlineSpread),
       problem,
       instance: problem.instance,
       devices,
-      slowness: Float64Array.from(devices, (d) => this.#world.slowness[d] as number),
+      slowdown: Float64Array.from(devices, (d) => this.#environment.slowdown[d] as number),
     };
   }
 
@@ -220,15 +226,15 @@ export class Episode {
       this.#refuse(question, refusal, running.deciding);
       return false;
     }
-    const { devices, slowness } = question;
-    const plan = { instance, decisions, devices, costs, slowness };
-    running.execution = new Execution(plan, running.at, this.#world, this.#links, this.#occupation);
+    const { devices, slowdown } = question;
+    const plan = { instance, decisions, devices, costs, slowdown };
+    running.execution = new Execution(plan, running.at, this.#environment, this.#links, this.#occupation);
     return true;
   }
 
   /** What has changed since the plan was made so that its devices cannot take it. */
   #hindrance(devices: readonly number[], costs: ReturnType<typeof planCosts>): Refusal | undefined {
-    const { present, memory, energy } = this.#world;
+    const { present, memory, energy } = this.#environment;
     for (const [d, own] of devices.entries()) {
       const bytes = (costs.weightBytes[d] ?? 0) + (costs.activationBytes[d] ?? 0);
       if (bytes === 0) continue;
@@ -245,7 +251,7 @@ export class Episode {
     running.execution?.release();
   }
 
-  #finish(running: Running, end: Exclude<WardEnd, 'refused'>, now = 0): void {
+  #finish(running: Running, end: Exclude<RequestEnd, 'refused'>, now = 0): void {
     this.#drop(running);
     const { question, deciding, predicted } = running;
     const execution = must(running.execution, 'a plan that has begun');
@@ -260,16 +266,16 @@ export class Episode {
     about: About,
     refusal: Refusal,
     deciding: number,
-    more: { violations?: readonly Violation[]; predicted?: WardOutcome['predicted'] } = {},
+    more: { violations?: readonly Violation[]; predicted?: RequestOutcome['predicted'] } = {},
   ): void {
     const { violations = [], predicted = { latency: Number.NaN, objective: Number.NaN } } = more;
     const none = { energy: 0, accuracy: 0, latency: about.deadline };
     this.#end(about, { end: 'refused', refusal, deciding, violations, predicted, ...none });
   }
 
-  #end(about: About, ended: Omit<WardOutcome, keyof About | 'queued' | 'objective'>): void {
+  #end(about: About, ended: Omit<RequestOutcome, keyof About | 'queued' | 'objective'>): void {
     const { ward, request, bundle, kind, arrived, time, deadline } = about;
-    const weights = must(this.#options.programs.weights[bundle], `weights of bundle ${bundle}`);
+    const weights = must(this.#options.problems.weights[bundle], `weights of bundle ${bundle}`);
     const objective =
       weights.time * ended.latency + weights.energy * ended.energy + weights.accuracy * (1 - ended.accuracy);
     const queued = time - arrived;

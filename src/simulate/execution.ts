@@ -1,4 +1,4 @@
-// One plan as it runs in the world: stage by stage, over links as they are at that moment and devices as busy as they are.
+// One plan as it runs in the environment: stage by stage, over links as they are at that moment and devices as busy as they are.
 // Every second and joule is a price of the planner's own cost model; what is added here is when they fall due.
 import {
   choiceIndex,
@@ -11,8 +11,8 @@ import {
   transferJoules,
 } from '../plan/index.ts';
 import { must } from '../util/index.ts';
-import type { Occupation, WorldView } from './environment-view.ts';
-import type { WorldLinks } from './world-links.ts';
+import type { EnvironmentLinks } from './environment-links.ts';
+import type { EnvironmentView, Occupation } from './environment-view.ts';
 
 /** A plan that has been accepted. */
 export interface AcceptedPlan {
@@ -22,7 +22,7 @@ export interface AcceptedPlan {
   readonly devices: readonly number[];
   readonly costs: PlanCosts;
   /** By device of the instance: how slow it was when the plan was made. */
-  readonly slowness: Float64Array;
+  readonly slowdown: Float64Array;
 }
 
 /** Members of the stage that is running, as they go on. */
@@ -36,14 +36,14 @@ interface Member {
   end: number | undefined;
 }
 
-/** Where a plan stands in the world. */
+/** Where a plan stands in the environment. */
 export class Execution {
   readonly plan: AcceptedPlan;
   /** Second at which there is something to do, and joules spent so far. */
   at: number;
   joules = 0;
-  readonly #world: WorldView;
-  readonly #links: WorldLinks;
+  readonly #environment: EnvironmentView;
+  readonly #links: EnvironmentLinks;
   readonly #occupation: Occupation;
   /** The stage that receives or computes; the number of stages when the result returns. */
   #stage = 0;
@@ -57,13 +57,13 @@ export class Execution {
   constructor(
     plan: AcceptedPlan,
     start: number,
-    world: WorldView,
-    links: WorldLinks,
+    environment: EnvironmentView,
+    links: EnvironmentLinks,
     occupation: Occupation,
   ) {
     this.plan = plan;
     this.at = start;
-    this.#world = world;
+    this.#environment = environment;
     this.#links = links;
     this.#occupation = occupation;
     this.#hold(1);
@@ -89,7 +89,7 @@ export class Execution {
 
   /** Whether a device that it needs from now on, or that has what it works with, is away. */
   get broken(): boolean {
-    const { present } = this.#world;
+    const { present } = this.#environment;
     const away = (d: number): boolean => present[this.#own(d)] === 0;
     const receiving = this.#members.some(({ end }) => end === undefined);
     if (receiving && this.#from.some(away)) return true;
@@ -128,9 +128,9 @@ export class Execution {
     this.#stage++;
   }
 
-  /** Transfers as far as the present state of the world lasts; whoever has all begins to compute. */
+  /** Transfers as far as the present state of the environment lasts; whoever has all begins to compute. */
   #receive(): void {
-    const { until } = this.#world;
+    const { until } = this.#environment;
     const to = this.#members.map(({ own }) => own);
     this.#arrivals.fill(0);
     const from = this.#from.map((d) => this.#own(d));
@@ -154,7 +154,7 @@ export class Execution {
 
   /** Second at which a member has computed its part of the stage; the source only takes the result. */
   #computed(member: Member, arrives: number): number {
-    const { instance, slowness } = this.plan;
+    const { instance, slowdown } = this.plan;
     if (this.#stage === instance.stages.length) return arrives;
     const { device, own } = member;
     const stage = this.#stageAt(this.#stage);
@@ -162,11 +162,11 @@ export class Execution {
     const choice = choiceIndex(stage, this.#level, inner, level);
     const size = this.#members.length;
     const entry = must(instance.devices[device], `device ${device}`);
-    const slower = (this.#world.slowness[own] as number) / (slowness[device] as number);
+    const slower = (this.#environment.slowdown[own] as number) / (slowdown[device] as number);
     // Its wait in the plan stood for the queue as it was then.
     const work = (computeSeconds(entry, stage, this.#stage, choice, size) - entry.wait) * slower;
     const { busyUntil } = this.#occupation;
-    const end = Math.max(arrives, busyUntil[own] as number) + (this.#world.wait[own] as number) + work;
+    const end = Math.max(arrives, busyUntil[own] as number) + (this.#environment.wait[own] as number) + work;
     busyUntil[own] = end;
     this.#pay(own, (entry.joulesPerMac * must(stage.macs[choice], 'macs')) / size);
     return end;
@@ -185,7 +185,7 @@ export class Execution {
 
   #pay(own: number, joules: number): void {
     this.joules += joules;
-    this.#world.spend(own, joules);
+    this.#environment.spend(own, joules);
   }
 
   #own(device: number): number {

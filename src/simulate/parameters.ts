@@ -14,7 +14,7 @@ export interface RequestKind {
 }
 
 /** A stationary Gauss-Markov process (of first order, Ornstein-Uhlenbeck sampled once a block). */
-export interface Drift {
+export interface DriftProcess {
   readonly mean: number;
   /** Standard deviation, in the unit of the mean. */
   readonly deviation: number;
@@ -41,14 +41,14 @@ export interface WardParameters {
     readonly perSecond: number;
     readonly kinds: readonly RequestKind[];
     /** Of the logits of kinds and of bundles: how far the mix of requests drifts. `mean` is not used. */
-    readonly mix: Omit<Drift, 'mean'>;
+    readonly mix: Omit<DriftProcess, 'mean'>;
     /** Each deadline is drawn within this share around its kind's. */
     readonly deadlineSpread: number;
   };
   /** Links that are no cables. */
   readonly radio: {
     /** Signal to noise, dB. A fleet's bytes a second hold at the mean. */
-    readonly snr: Drift;
+    readonly snr: DriftProcess;
     /** Outages of a link in an hour, and seconds that one lasts; exponential. */
     readonly outagesPerHour: number;
     readonly outageSeconds: number;
@@ -56,9 +56,9 @@ export interface WardParameters {
     readonly cableBelow: number;
   };
   /** Share of a device that other programs take; a fleet's speed holds at the mean. */
-  readonly load: Drift;
+  readonly load: DriftProcess;
   /** Share of a device's memory that other programs hold; a fleet's memory is what is free at the mean. */
-  readonly memory: Drift;
+  readonly memory: DriftProcess;
   /** Of devices whose energy is limited: those have a battery. By name, or for all others. */
   readonly battery: {
     readonly all: Battery;

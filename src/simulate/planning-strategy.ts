@@ -1,19 +1,19 @@
 // Planners in a ward: asked anew at each request, now and then, or once.
 import type { Planner, PlannerResult, PlanningInstance, StageDecision, WarmStart } from '../plan/index.ts';
 import { must } from '../util/index.ts';
-import type { WardAnswer, WardQuestion } from './decision-request.ts';
+import type { DecisionRequest, DecisionResponse } from './decision-request.ts';
 
 /** Seconds that a plan took, as they count against the deadline. */
 export type DecisionTime = (instance: PlanningInstance, result: PlannerResult) => number;
 
 /** Answers a ward's questions. */
-export interface Decider {
+export interface PlanningStrategy {
   readonly name: string;
-  decide(question: WardQuestion): Promise<WardAnswer>;
+  decide(question: DecisionRequest): Promise<DecisionResponse>;
 }
 
 /** Plans every request on the fleet as it is. */
-export function freshDecider(planner: Planner, time: DecisionTime, name = planner.name): Decider {
+export function freshStrategy(planner: Planner, time: DecisionTime, name = planner.name): PlanningStrategy {
   const warm = new Map<string, WarmStart>();
   return {
     name,
@@ -31,7 +31,12 @@ export function freshDecider(planner: Planner, time: DecisionTime, name = planne
  * Uses a plan for `every` seconds (Infinity: for good) before it plans again, for each bundle and kind of request. The
  * first time requests wait for it; later plans are made beside the requests, on the fleet as it was at the one before.
  */
-export function staleDecider(planner: Planner, time: DecisionTime, every: number, name: string): Decider {
+export function staleStrategy(
+  planner: Planner,
+  time: DecisionTime,
+  every: number,
+  name: string,
+): PlanningStrategy {
   const plans = new Map<string, PlacedPlan>();
   return {
     name,
@@ -64,7 +69,7 @@ interface PlacedPlan {
 }
 
 function placedPlan(
-  { instance, devices, time }: WardQuestion,
+  { instance, devices, time }: DecisionRequest,
   decisions: readonly StageDecision[],
 ): PlacedPlan {
   const stages = decisions.map(({ set, inner, level }, l) => ({
@@ -76,7 +81,7 @@ function placedPlan(
 }
 
 /** The plan on the devices of this moment; none when one of them is away. */
-function placed({ stages }: PlacedPlan, { instance, devices }: WardQuestion): WardAnswer {
+function placed({ stages }: PlacedPlan, { instance, devices }: DecisionRequest): DecisionResponse {
   const sets = stages?.map(({ set }) => set.map((own) => devices.indexOf(own)));
   if (!stages || !sets || sets.flat().includes(-1)) return {};
   return {

@@ -6,7 +6,7 @@ import { must } from '../util/index.ts';
 import type { Battery } from './parameters.ts';
 import { WARD_DEFAULTS, WARD_PRESETS, wardPreset } from './presets.ts';
 
-const read = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
+const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
 describe.each(WARD_PRESETS)('%s', (name) => {
   const { requests, battery, presence, radio, block } = wardPreset(name);

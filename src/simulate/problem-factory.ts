@@ -17,7 +17,7 @@ export interface WardRequestOptions {
 }
 
 /** Makers of programs by bundle and kind. */
-export class Programs {
+export class ProblemFactory {
   readonly bundles: readonly BundleManifest[];
   readonly kinds: readonly RequestKind[];
   /** Seconds that the fleet's requests have; a kind multiplies them. */

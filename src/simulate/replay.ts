@@ -1,10 +1,10 @@
-// A trace as a world: the fleets that were recorded, and the requests if there are any.
+// A trace as an environment: the fleets that were recorded, and the requests if there are any.
 import type { BundleManifest } from '../bundle/index.ts';
 import type { Fleet, FleetDevice } from '../plan/index.ts';
 import { BedsideError, must } from '../util/index.ts';
-import type { WorldView } from './environment-view.ts';
+import type { EnvironmentView } from './environment-view.ts';
 import type { WardParameters } from './parameters.ts';
-import { Programs, type WardRequestOptions } from './problem-factory.ts';
+import { ProblemFactory, type WardRequestOptions } from './problem-factory.ts';
 import { type Arrival, type Arrivals, PoissonArrivals } from './requests.ts';
 import type { Scenario } from './simulate.ts';
 import type { Trace } from './trace.ts';
@@ -27,16 +27,16 @@ export function replayScenario(
   options: ReplayOptions,
 ): Scenario {
   const { requests, seed, request = {} } = options;
-  const programs = new Programs(bundles, trace.usual, requests.kinds, request);
-  const recorded = trace.requests.length > 0 ? recordedArrivals(trace, programs) : undefined;
+  const problems = new ProblemFactory(bundles, trace.usual, requests.kinds, request);
+  const recorded = trace.requests.length > 0 ? recordedArrivals(trace, problems) : undefined;
   return {
-    programs,
+    problems,
     deadlineSpread: requests.deadlineSpread,
     begin: () => ({
-      world: new ReplayedWorld(trace),
+      environment: new ReplayedWorld(trace),
       arrivals: recorded
         ? new RecordedArrivals(recorded)
-        : new PoissonArrivals(requests, programs.deadline, bundles.length, seed),
+        : new PoissonArrivals(requests, problems.deadline, bundles.length, seed),
     }),
   };
 }
@@ -58,8 +58,8 @@ class RecordedArrivals implements Arrivals {
   }
 }
 
-function recordedArrivals(trace: Trace, programs: Programs): Arrival[] {
-  const { bundles, kinds } = programs;
+function recordedArrivals(trace: Trace, problems: ProblemFactory): Arrival[] {
+  const { bundles, kinds } = problems;
   const indexOf = (
     what: string,
     name: string | undefined,
@@ -81,16 +81,16 @@ function recordedArrivals(trace: Trace, programs: Programs): Arrival[] {
       time,
       bundle: indexOf('bundle', bundle, bundles),
       kind: chosen,
-      deadline: deadline ?? must(kinds[chosen], 'a kind').deadline * programs.deadline,
+      deadline: deadline ?? must(kinds[chosen], 'a kind').deadline * problems.deadline,
     };
   });
 }
 
 /** Devices of all fleets of a trace, in the order in which they appear. */
-class ReplayedWorld implements WorldView {
+class ReplayedWorld implements EnvironmentView {
   readonly fleet: Fleet;
   readonly present: Uint8Array;
-  readonly slowness: Float64Array;
+  readonly slowdown: Float64Array;
   readonly memory: Float64Array;
   readonly energy: Float64Array;
   readonly wait: Float64Array;
@@ -117,7 +117,7 @@ class ReplayedWorld implements WorldView {
     this.#entries = [...devices];
     const all = devices.length;
     this.present = new Uint8Array(all);
-    this.slowness = new Float64Array(all);
+    this.slowdown = new Float64Array(all);
     this.memory = new Float64Array(all);
     this.energy = new Float64Array(all);
     this.wait = new Float64Array(all);
@@ -155,7 +155,7 @@ class ReplayedWorld implements WorldView {
       const d = must(places[i], 'a device');
       this.#entries[d] = device;
       this.present[d] = 1;
-      this.slowness[d] = slowness(must(this.#first[d], 'a device'), device);
+      this.slowdown[d] = slowdown(must(this.#first[d], 'a device'), device);
       this.memory[d] = device.memory;
       this.energy[d] = device.energy;
       this.wait[d] = device.wait;
@@ -169,7 +169,7 @@ class ReplayedWorld implements WorldView {
 }
 
 /** How many times as long a device computes now; by what planning goes by: measured seconds, else speed, else MACs. */
-function slowness(first: FleetDevice, now: FleetDevice): number {
+function slowdown(first: FleetDevice, now: FleetDevice): number {
   const measured = (device: FleetDevice, bundle: string): number =>
     (device.seconds?.[bundle] ?? []).flat().reduce((sum, value) => sum + value, 0);
   const bundle = Object.keys(first.seconds ?? {}).find((name) => now.seconds?.[name]);

@@ -1,21 +1,21 @@
 // An episode from its start to its last request, under one planner.
 import { setImmediate } from 'node:timers/promises';
 import type { BundleManifest } from '../bundle/index.ts';
-import type { WardOutcome } from './decision-request.ts';
-import type { WorldView } from './environment-view.ts';
-import { Episode } from './episode.ts';
+import type { RequestOutcome } from './decision-request.ts';
+import type { EnvironmentView } from './environment-view.ts';
+import { WardEpisode } from './episode.ts';
 import type { WardSpec } from './layout.ts';
-import type { Decider } from './planning-strategy.ts';
-import { Programs, type WardRequestOptions } from './problem-factory.ts';
+import type { PlanningStrategy } from './planning-strategy.ts';
+import { ProblemFactory, type WardRequestOptions } from './problem-factory.ts';
 import { type Arrivals, PoissonArrivals } from './requests.ts';
-import { Worlds } from './vector-environment.ts';
+import { VectorEnvironment } from './vector-environment.ts';
 
 /** What happens, whoever plans. */
 export interface Scenario {
-  readonly programs: Programs;
+  readonly problems: ProblemFactory;
   readonly deadlineSpread: number;
-  /** The world and its requests, from the start; the same each time. */
-  begin(): { readonly world: WorldView; readonly arrivals: Arrivals };
+  /** The environment and its requests, from the start; the same each time. */
+  begin(): { readonly environment: EnvironmentView; readonly arrivals: Arrivals };
 }
 
 /**
@@ -28,13 +28,13 @@ export function wardScenario(
   request: WardRequestOptions = {},
 ): Scenario {
   const { fleet, parameters, seed } = spec;
-  const programs = new Programs(bundles, fleet, parameters.requests.kinds, request);
+  const problems = new ProblemFactory(bundles, fleet, parameters.requests.kinds, request);
   return {
-    programs,
+    problems,
     deadlineSpread: parameters.requests.deadlineSpread,
     begin: () => ({
-      world: new Worlds([spec]).view(0),
-      arrivals: new PoissonArrivals(parameters.requests, programs.deadline, bundles.length, seed),
+      environment: new VectorEnvironment([spec]).view(0),
+      arrivals: new PoissonArrivals(parameters.requests, problems.deadline, bundles.length, seed),
     }),
   };
 }
@@ -54,21 +54,21 @@ const EVENTS_EVERY = 16;
 /** Runs the scenario's requests under a planner: what became of each, in the order in which they ended. */
 export async function runScenario(
   scenario: Scenario,
-  decider: Decider,
+  strategy: PlanningStrategy,
   options: ScenarioOptions = {},
-): Promise<WardOutcome[]> {
-  const outcomes: WardOutcome[] = [];
-  const { programs, deadlineSpread } = scenario;
-  const episode = new Episode({
+): Promise<RequestOutcome[]> {
+  const outcomes: RequestOutcome[] = [];
+  const { problems, deadlineSpread } = scenario;
+  const episode = new WardEpisode({
     ...scenario.begin(),
-    programs,
+    problems,
     deadlineSpread,
     requests: options.requests,
     onEnd: (outcome) => outcomes.push(outcome),
   });
   for (let question = episode.next(); question; question = episode.next()) {
-    episode.answer(question, await decider.decide(question));
-    options.onProgress?.(episode.taken);
+    episode.answer(question, await strategy.decide(question));
+    options.onProgress?.(episode.arrived);
     if (question.request % EVENTS_EVERY === 0) await setImmediate();
     if (options.signal?.aborted) break;
   }

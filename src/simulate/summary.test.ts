@@ -1,11 +1,11 @@
 // Means, quantiles and counts by hand; seconds of planning by the rules.
 import { describe, expect, it } from 'vitest';
 import { randomInstance } from '../plan/index.ts';
-import type { WardOutcome } from './decision-request.ts';
+import type { RequestOutcome } from './decision-request.ts';
 import { choicesOf, decisionTime } from './decision-time.ts';
 import { summarise } from './summary.ts';
 
-const outcome = (request: number, change: Partial<WardOutcome>): WardOutcome => ({
+const outcome = (request: number, change: Partial<RequestOutcome>): RequestOutcome => ({
   ward: 0,
   request,
   bundle: 0,

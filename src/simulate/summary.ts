@@ -1,7 +1,7 @@
 // What a planner reached over the requests of an episode.
 
 import { percentile } from '../util/index.ts';
-import type { Refusal, WardOutcome } from './decision-request.ts';
+import type { Refusal, RequestOutcome } from './decision-request.ts';
 
 /** Means over requests. Seconds, joules; null where nothing is counted. */
 export interface WardSummary {
@@ -32,9 +32,9 @@ export interface WardSummary {
 }
 
 /** Sums an episode up. */
-export function summarise(outcomes: readonly WardOutcome[]): WardSummary {
+export function summarise(outcomes: readonly RequestOutcome[]): WardSummary {
   const served = outcomes.filter(({ end }) => end === 'served');
-  const count = (end: WardOutcome['end']): number => outcomes.filter((o) => o.end === end).length;
+  const count = (end: RequestOutcome['end']): number => outcomes.filter((o) => o.end === end).length;
   const planned = outcomes.filter(({ refusal }) => refusal !== 'no time');
   const latencies = served.map(({ latency }) => latency).sort((a, b) => a - b);
   const broken = outcomes.filter(({ violations }) => violations.length > 0);
@@ -63,7 +63,7 @@ export function summarise(outcomes: readonly WardOutcome[]): WardSummary {
   };
 }
 
-function mean(outcomes: readonly WardOutcome[], of: (outcome: WardOutcome) => number): number | null {
+function mean(outcomes: readonly RequestOutcome[], of: (outcome: RequestOutcome) => number): number | null {
   if (outcomes.length === 0) return null;
   return outcomes.reduce((sum, outcome) => sum + of(outcome), 0) / outcomes.length;
 }

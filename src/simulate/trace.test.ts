@@ -1,10 +1,10 @@
-// Traces: a replay is the world that was recorded; what is wrong is told with its line.
+// Traces: a replay is the environment that was recorded; what is wrong is told with its line.
 import { describe, expect, it } from 'vitest';
 import { greedyPlanner, localPlanner } from '../plan/index.ts';
 import { chainManifest } from '../plan/test-support/manifests.ts';
 import { BedsideError, must } from '../util/index.ts';
-import { fleetNow, type WorldView } from './environment-view.ts';
-import { freshDecider } from './planning-strategy.ts';
+import { type EnvironmentView, fleetNow } from './environment-view.ts';
+import { freshStrategy } from './planning-strategy.ts';
 import { WARD_DEFAULTS } from './presets.ts';
 import { recorded } from './record.ts';
 import { replayScenario } from './replay.ts';
@@ -26,7 +26,7 @@ const SPEC = wardOf(
 );
 const SCENARIO = wardScenario(SPEC, [CHAIN]);
 const { requests } = SPEC.parameters;
-const greedy = () => freshDecider(greedyPlanner, () => 0.003);
+const greedy = () => freshStrategy(greedyPlanner, () => 0.003);
 
 async function record(count = 80) {
   const lines: string[] = [];
@@ -39,7 +39,7 @@ async function record(count = 80) {
 }
 
 describe('a replay', () => {
-  it('is the world that was recorded', async () => {
+  it('is the environment that was recorded', async () => {
     const { text, outcomes } = await record();
     const trace = parseTrace(text);
     const scenario = replayScenario(trace, [CHAIN], { requests, seed: 9 });
@@ -60,19 +60,19 @@ describe('a replay', () => {
   it('shows the same fleets at the same times, bit by bit', async () => {
     const { text } = await record(20);
     const trace = parseTrace(text);
-    const lived = recorded(SCENARIO, () => {}).begin().world;
-    const { world } = replayScenario(trace, [CHAIN], { requests, seed: 9 }).begin();
+    const lived = recorded(SCENARIO, () => {}).begin().environment;
+    const { environment } = replayScenario(trace, [CHAIN], { requests, seed: 9 }).begin();
     // Batteries apart: those were spent from.
-    const seen = (view: WorldView) => {
+    const seen = (view: EnvironmentView) => {
       const idle = new Float64Array(3);
       const { fleet } = fleetNow(view, { held: idle, busyUntil: idle }, view.since);
       const devices = fleet.devices.map(({ energy: _, ...device }) => device);
       return { since: view.since, devices, bandwidth: fleet.bandwidth, latency: fleet.latency };
     };
     for (let step = 0; step < 15; step++) {
-      expect(seen(world)).toEqual(seen(lived));
-      expect(world.until).toBe(lived.until);
-      world.step();
+      expect(seen(environment)).toEqual(seen(lived));
+      expect(environment.until).toBe(lived.until);
+      environment.step();
       lived.step();
     }
   });
@@ -83,7 +83,7 @@ describe('a replay', () => {
     const scenario = replayScenario(parseTrace(fleets), [CHAIN], { requests, seed: 9 });
     const outcomes = await runScenario(
       scenario,
-      freshDecider(localPlanner, () => 0),
+      freshStrategy(localPlanner, () => 0),
       { requests: 30 },
     );
     expect(outcomes).toHaveLength(30);
@@ -106,14 +106,14 @@ describe('a replay', () => {
       JSON.stringify({ time: 2, fleet: file({ seconds: { chain: [[1, 1]] } }) }),
       JSON.stringify({ time: 3, fleet: file({ speed: 2, macsPerSecond: 1 + 1e3 }) }),
     ].join('\n');
-    const { world } = replayScenario(parseTrace(text), [CHAIN], { requests, seed: 1 }).begin();
-    const slowness: number[] = [];
+    const { environment } = replayScenario(parseTrace(text), [CHAIN], { requests, seed: 1 }).begin();
+    const slowdown: number[] = [];
     for (let step = 0; step < 4; step++) {
-      slowness.push(must(world.slowness[1], 'slowness'));
-      if (step < 3) world.step();
+      slowdown.push(must(environment.slowdown[1], 'slowdown'));
+      if (step < 3) environment.step();
     }
     // A quarter as fast is 4 times as long; where it says nothing of speed, MACs count: those are the same.
-    expect(slowness).toEqual([1, 4, 1, 1]);
+    expect(slowdown).toEqual([1, 4, 1, 1]);
   });
 
   function numbersOf({ latency, energy, accuracy, objective, queued, deciding }: Record<Numbers, number>) {

@@ -3,11 +3,11 @@
 import type { FleetDevice } from '../plan/index.ts';
 import { must, RandomLanes } from '../util/index.ts';
 import { clamp, innovation, persistence, shannon, within } from './dynamics.ts';
-import { slowed, type WorldView } from './environment-view.ts';
+import { type EnvironmentView, slowed } from './environment-view.ts';
 import { layoutOf, type WardLayout, type WardSpec } from './layout.ts';
 
 /** Other programs never take more than this share of a device. */
-const MOST_TAKEN = 0.95;
+const MAX_BACKGROUND_SHARE = 0.95;
 
 /** A rate below this is no link; bytes a second. */
 const LEAST_RATE = 1;
@@ -19,8 +19,8 @@ interface Coefficients {
   readonly fresh: Float64Array;
 }
 
-/** Worlds of several wards. What is drawn never depends on what requests do. */
-export class Worlds {
+/** Environments of several wards. What is drawn never depends on what requests do. */
+export class VectorEnvironment {
   readonly wards: readonly WardSpec[];
   readonly #layout: WardLayout;
   readonly #lanes: RandomLanes;
@@ -45,8 +45,8 @@ export class Worlds {
   /** By device: 1 where it comes and goes; seconds of absence that are left; shares that other programs take. */
   readonly #mobile: Uint8Array;
   readonly #awayLeft: Float64Array;
-  readonly #taken: Float64Array;
-  readonly #holds: Float64Array;
+  readonly #backgroundLoad: Float64Array;
+  readonly #reservedMemory: Float64Array;
   /** By device: 0 capacity where there is no battery; joules, watts, whether on the charger, most joules for a request. */
   readonly #capacity: Float64Array;
   readonly #idle: Float64Array;
@@ -60,7 +60,7 @@ export class Worlds {
   readonly #nominal: Float64Array;
   // What views show.
   readonly present: Uint8Array;
-  readonly slowness: Float64Array;
+  readonly slowdown: Float64Array;
   readonly memory: Float64Array;
   readonly energy: Float64Array;
   readonly wait: Float64Array;
@@ -92,10 +92,14 @@ export class Worlds {
     const flags = (size: number): Uint8Array => new Uint8Array(size);
     [this.#radio, this.signal, this.outageLeft] = [flags(links), reals(links), reals(links)];
     [this.#mobile, this.#source, this.#charging] = [flags(devices), flags(devices), flags(devices)];
-    [this.#awayLeft, this.#taken, this.#holds] = [reals(devices), reals(devices), reals(devices)];
+    [this.#awayLeft, this.#backgroundLoad, this.#reservedMemory] = [
+      reals(devices),
+      reals(devices),
+      reals(devices),
+    ];
     [this.#capacity, this.#idle, this.#chargeWatts] = [reals(devices), reals(devices), reals(devices)];
     [this.charge, this.#fullEnergy, this.#fullMemory] = [reals(devices), reals(devices), reals(devices)];
-    [this.present, this.slowness, this.memory] = [flags(devices), reals(devices), reals(devices)];
+    [this.present, this.slowdown, this.memory] = [flags(devices), reals(devices), reals(devices)];
     [this.energy, this.wait] = [reals(devices), reals(devices)];
     const squares = layout.squares.at(-1) ?? 0;
     [this.#nominal, this.bandwidth, this.latency] = [reals(squares), reals(squares), reals(squares)];
@@ -144,25 +148,25 @@ export class Worlds {
     this.charge[d] = Math.max(0, (this.charge[d] as number) - joules);
   }
 
-  /** One ward's world; shares memory with this. */
-  view(w: number): WorldView {
-    const worlds = this;
+  /** One ward's environment; shares memory with this. */
+  view(w: number): EnvironmentView {
+    const all = this;
     const { fleet } = must(this.wards[w], `ward ${w}`);
     const { devices, squares } = this.#layout;
     const ofDevices = <T extends Float64Array | Uint8Array>(values: T): T =>
       values.subarray(devices[w], devices[w + 1]) as T;
-    const slowness = ofDevices(this.slowness);
+    const slowdown = ofDevices(this.slowdown);
     const ofSquare = (values: Float64Array) => values.subarray(squares[w], squares[w + 1]);
     return {
       fleet,
       get since() {
-        return worlds.since(w);
+        return all.since(w);
       },
       get until() {
-        return worlds.until(w);
+        return all.until(w);
       },
       present: ofDevices(this.present),
-      slowness,
+      slowdown,
       memory: ofDevices(this.memory),
       energy: ofDevices(this.energy),
       wait: ofDevices(this.wait),
@@ -170,7 +174,7 @@ export class Worlds {
       latency: ofSquare(this.latency),
       step: () => this.stepOne(w),
       spend: (device, joules) => this.spend(w, device, joules),
-      entry: (d): FleetDevice => slowed(must(fleet.devices[d], `device ${d}`), slowness[d] as number),
+      entry: (d): FleetDevice => slowed(must(fleet.devices[d], `device ${d}`), slowdown[d] as number),
     };
   }
 
@@ -214,8 +218,8 @@ export class Worlds {
       this.#fullEnergy[at] = device.energy;
       this.#fullMemory[at] = device.memory;
       this.wait[at] = device.wait;
-      this.#taken[at] = load.mean + load.deviation * (this.#normals[links + d] as number);
-      this.#holds[at] = memory.mean + memory.deviation * (this.#normals[links + all + d] as number);
+      this.#backgroundLoad[at] = load.mean + load.deviation * (this.#normals[links + d] as number);
+      this.#reservedMemory[at] = memory.mean + memory.deviation * (this.#normals[links + all + d] as number);
     });
   }
 
@@ -240,8 +244,8 @@ export class Worlds {
 
   #moveDevices(w: number, links: number, devices: number): void {
     const first = this.#layout.devices[w] as number;
-    drift(this.#load, w, this.#taken, first, devices, this.#normals, links);
-    drift(this.#memory, w, this.#holds, first, devices, this.#normals, links + devices);
+    drift(this.#load, w, this.#backgroundLoad, first, devices, this.#normals, links);
+    drift(this.#memory, w, this.#reservedMemory, first, devices, this.#normals, links + devices);
     const block = this.#block[w] as number;
     const chance = this.#leave[w] as number;
     const seconds = this.#awaySeconds[w] as number;
@@ -280,8 +284,8 @@ export class Worlds {
       const source = this.#source[d] === 1;
       const charging = this.#charging[d] === 1 && !source;
       this.present[d] = (this.#awayLeft[d] as number) > 0 || charging ? 0 : 1;
-      this.slowness[d] = (1 - load) / (1 - clamp(this.#taken[d] as number, 0, MOST_TAKEN));
-      const free = (1 - clamp(this.#holds[d] as number, 0, MOST_TAKEN)) / (1 - memory);
+      this.slowdown[d] = (1 - load) / (1 - clamp(this.#backgroundLoad[d] as number, 0, MAX_BACKGROUND_SHARE));
+      const free = (1 - clamp(this.#reservedMemory[d] as number, 0, MAX_BACKGROUND_SHARE)) / (1 - memory);
       this.memory[d] = (this.#fullMemory[d] as number) * free;
       this.#budget(w, d);
     }

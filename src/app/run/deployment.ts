@@ -5,7 +5,7 @@ import { fixedBatchOf } from '../../onnx/index.ts';
 import {
   completeRequest,
   type Fleet,
-  type Frozen,
+  type PinScope,
   type PlanView,
   type PrivacyPreset,
 } from '../../plan/index.ts';
@@ -46,7 +46,7 @@ export interface DeploymentOptions {
   /** Plan again when requests take much longer or shorter than the first ones did. */
   readonly adapt?: boolean | undefined;
   /** The part of the first plan that every later plan keeps. */
-  readonly freeze?: Frozen | undefined;
+  readonly freeze?: PinScope | undefined;
   /** Answers whose two likeliest classes are closer than this run again unpruned, in [0, 1]. */
   readonly fallbackMargin?: number | undefined;
   /** Most requests that run as one batch; default: each runs alone. */

@@ -3,8 +3,8 @@ import { type BundleManifest, checkLevels, findVariant } from '../../bundle/inde
 import {
   buildProblem,
   type Fleet,
-  type Frozen,
   PinnedPlanner,
+  type PinScope,
   type Planner,
   type PlanRequest,
   type PlanView,
@@ -23,7 +23,7 @@ export interface ReplannerOptions {
   /** These levels and no others. */
   readonly levels?: readonly number[] | undefined;
   /** The part of the first plan that every later plan keeps. */
-  readonly freeze?: Frozen | undefined;
+  readonly freeze?: PinScope | undefined;
 }
 
 /** Seconds for one plan. */

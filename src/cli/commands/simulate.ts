@@ -11,13 +11,13 @@ import {
   DECISION_TIMES,
   type DecisionTimeKind,
   parseTrace,
+  type RequestOutcome,
   recorded,
   replayScenario,
   runScenario,
   type Scenario,
   summarise,
   WARD_PRESETS,
-  type WardOutcome,
   type WardParameters,
   type WardPreset,
   wardPreset,
@@ -145,7 +145,7 @@ async function run(paths: readonly string[], options: SimulateCommandOptions): P
   );
   if (options.record !== undefined) output.note(`written: ${options.record}`);
 
-  async function episodeOf(solver: SimulatedName, record: string | undefined): Promise<WardOutcome[]> {
+  async function episodeOf(solver: SimulatedName, record: string | undefined): Promise<RequestOutcome[]> {
     const told = record === undefined ? undefined : recording(scenario, record);
     const outcomes = await output.during(`simulating ${solver}`, (progress) =>
       runScenario(told?.scenario ?? scenario, deciderOf(solver, options), {
@@ -162,7 +162,7 @@ async function run(paths: readonly string[], options: SimulateCommandOptions): P
 /** One planner's requests. */
 interface Episode {
   readonly solver: SimulatedName;
-  readonly outcomes: readonly WardOutcome[];
+  readonly outcomes: readonly RequestOutcome[];
 }
 
 function rowsOf(episodes: readonly Episode[]): SimulatedRow[] {

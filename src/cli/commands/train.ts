@@ -1,7 +1,7 @@
 // `bedside train`: a policy that plans in a millisecond or two, for any fleet and any bundle.
 import { type Command, InvalidArgumentError } from 'commander';
 import { loadBundle } from '../../app/index.ts';
-import { type Budget, requestSource, type TrainProgress } from '../../learn/index.ts';
+import { requestSource, type TrainingBudget, type TrainProgress } from '../../learn/index.ts';
 import { assertWritable, formatBytes, formatCount, formatPercent, formatSeconds } from '../../util/index.ts';
 import { EXIT, examples } from '../command-line.ts';
 import { addCommon, type CommonOptions } from '../options/common.ts';
@@ -80,7 +80,7 @@ async function train(options: TrainCommandOptions): Promise<void> {
   }
 }
 
-function budgetOf({ steps, minutes: limit }: TrainCommandOptions): Budget {
+function budgetOf({ steps, minutes: limit }: TrainCommandOptions): TrainingBudget {
   const wanted = steps ?? DEFAULT_STEPS;
   const labels = Math.round(Math.min(LABELS[1], Math.max(LABELS[0], wanted / STEPS_A_LABEL)));
   return { labels, epochs: EPOCHS, steps: wanted, ...(limit === undefined ? {} : { minutes: limit }) };

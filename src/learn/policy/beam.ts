@@ -1,9 +1,9 @@
 // A narrow beam of partial plans through a program: ranked by what they cost under the prices, with what is cheapest from
 // there on and what the network thinks of the choice; counted and masked exactly.
 import { accuracyCost, type PlanningInstance, type StageDecision } from '../../plan/index.ts';
-import { Ledger } from './partial-plans.ts';
-import type { PricePass } from './prices.ts';
-import { grown, LIMIT, type Program } from './program.ts';
+import type { CandidatePass } from './candidate-pass.ts';
+import { type CandidateProgram, grown, LIMIT } from './candidate-program.ts';
+import { PartialPlans } from './partial-plans.ts';
 import type { Reach } from './reach.ts';
 
 /** How a program is searched. */
@@ -19,8 +19,8 @@ export interface BeamOptions {
 
 /** Beam search with arrays that are kept from one request to the next. */
 export class Beam {
-  #here = new Ledger();
-  #next = new Ledger();
+  #here = new PartialPlans();
+  #next = new PartialPlans();
   /** By row of the current layer: price so far. */
   #priced = new Float64Array(0);
   #nextPriced = new Float64Array(0);
@@ -42,7 +42,12 @@ export class Beam {
   objective = Number.POSITIVE_INFINITY;
 
   /** The best plan found that keeps every limit, or undefined. */
-  run(program: Program, pass: PricePass, reach: Reach, options: BeamOptions): StageDecision[] | undefined {
+  run(
+    program: CandidateProgram,
+    pass: CandidatePass,
+    reach: Reach,
+    options: BeamOptions,
+  ): StageDecision[] | undefined {
     const instance = program.instance as PlanningInstance;
     const { stages: L, devices: D } = program;
     const { beam } = options;
@@ -62,7 +67,7 @@ export class Beam {
     return this.#best(program, instance, rows, beam);
   }
 
-  #reserve(program: Program, beam: number): void {
+  #reserve(program: CandidateProgram, beam: number): void {
     const { stages: L, devices: D, width, levels } = program;
     this.#here.reserve(beam + 1, D);
     this.#next.reserve(beam + 1, D);
@@ -84,8 +89,8 @@ export class Beam {
 
   /** Offers every extension of a row to the heap that is in time, above the floor and good enough. */
   #extend(
-    program: Program,
-    pass: PricePass,
+    program: CandidateProgram,
+    pass: CandidatePass,
     reach: Reach,
     { setBonus, levelBonus }: BeamOptions,
     instance: PlanningInstance,
@@ -200,7 +205,7 @@ export class Beam {
   }
 
   /** Makes rows of the best extensions that devices can carry; returns how many. */
-  #keep(program: Program, reach: Reach, options: BeamOptions, l: number): number {
+  #keep(program: CandidateProgram, reach: Reach, options: BeamOptions, l: number): number {
     // Heap sort: the best comes first.
     for (let end = this.#heap - 1; end > 0; end--) {
       const worst = this.#entry[0] as number;
@@ -233,7 +238,7 @@ export class Beam {
 
   /** The best of the last layer, the result's way home counted. */
   #best(
-    program: Program,
+    program: CandidateProgram,
     instance: PlanningInstance,
     rows: number,
     beam: number,
@@ -278,7 +283,7 @@ export class Beam {
 const MOST_ENTRIES = 4;
 
 /** A candidate and a choice as a decision. */
-export function decisionOf(program: Program, l: number, k: number, position: number): StageDecision {
+export function decisionOf(program: CandidateProgram, l: number, k: number, position: number): StageDecision {
   const { inner, levelsOut } = (program.instance as PlanningInstance).stages[
     l
   ] as PlanningInstance['stages'][number];

@@ -1,10 +1,10 @@
 // From the network's advice to a plan: the best sets of every stage, prices made right on them, then a narrow beam.
 import { mayRun, type PlanningInstance, type StageDecision, type StageInstance } from '../../plan/index.ts';
 import { Beam } from './beam.ts';
+import { CandidatePass } from './candidate-pass.ts';
+import { CandidateProgram, grown } from './candidate-program.ts';
 import type { Features } from './features.ts';
-import type { Advice } from './policy-output.ts';
-import { PricePass } from './prices.ts';
-import { grown, Program } from './program.ts';
+import type { PolicyOutput } from './policy-network.ts';
 import { Reach } from './reach.ts';
 import { Tuner } from './tune.ts';
 
@@ -28,8 +28,8 @@ export const WIDE: DecodeOptions = { width: 14, beam: 64, same: 8, passes: 30, b
 
 /** Arrays that one request after another uses. */
 export class Decoder {
-  readonly program = new Program();
-  readonly pass = new PricePass();
+  readonly program = new CandidateProgram();
+  readonly pass = new CandidatePass();
   readonly reach = new Reach();
   readonly #beam = new Beam();
   readonly #tuner = new Tuner();
@@ -41,12 +41,12 @@ export class Decoder {
   /** The best plan found, or undefined. It keeps every limit as plan/problem/cost.ts counts. */
   decode(
     instance: PlanningInstance,
-    advice: Pick<Advice, 'sets' | 'levels' | 'prices'>,
+    advice: Pick<PolicyOutput, 'sets' | 'levels' | 'prices'>,
     features: Features,
     options: DecodeOptions,
   ): readonly StageDecision[] | undefined {
     const candidates = this.pick(instance, advice.sets, features.sets, options.width);
-    const known = { most: features.most, links: features.rough.links };
+    const known = { most: features.most, links: features.relaxation.links };
     if (!this.program.load(instance, candidates, known) || !this.reach.load(this.program)) return undefined;
     if (!this.#tuner.run(this.program, this.pass, advice.prices, options.passes)) return undefined;
     if (!this.#tuner.fresh) this.pass.run(this.program, this.#tuner.best);
@@ -90,7 +90,7 @@ export class Decoder {
   }
 
   #bonuses(
-    { sets, levels }: Pick<Advice, 'sets' | 'levels'>,
+    { sets, levels }: Pick<PolicyOutput, 'sets' | 'levels'>,
     sizes: { readonly sets: number; readonly levels: number; readonly unit: number },
     weight: number,
   ): { setBonus: Float64Array; levelBonus: Float64Array } {

@@ -7,8 +7,8 @@ import {
   forward,
   INPUT_NAMES,
   type NetworkInputs,
-  type NetworkShape,
-  type Weights,
+  type PolicyShape,
+  type PolicyWeights,
 } from './network.ts';
 
 /** Dimensions of the inputs, with names for what is open. */
@@ -27,7 +27,7 @@ const DIMS = {
 export const OUTPUT_NAMES = ['sets', 'levels', 'devices', 'prices'] as const;
 
 /** Writes the network with its weights. */
-export function exportPolicy(shape: NetworkShape, weights: Weights): Model {
+export function exportPolicy(shape: PolicyShape, weights: PolicyWeights): Model {
   const builder = new GraphBuilder({
     name: 'bedside-policy',
     inputs: [],
@@ -48,7 +48,7 @@ export function exportPolicy(shape: NetworkShape, weights: Weights): Model {
   return builder.model();
 }
 
-function onnxArithmetic(builder: GraphBuilder, weights: Weights): Arithmetic<string> {
+function onnxArithmetic(builder: GraphBuilder, weights: PolicyWeights): Arithmetic<string> {
   const constant = (name: string): string | undefined => {
     const weight = weights.get(name);
     return weight && builder.constant(floatConstant(weight.data, [...weight.dims]), name);

@@ -8,9 +8,9 @@ import {
   type PlanningInstance,
   type StageInstance,
 } from '../../plan/index.ts';
+import { grown } from './candidate-program.ts';
 import { FEATURES } from './feature-names.ts';
-import { grown } from './program.ts';
-import { Rough } from './relaxation.ts';
+import { ChainRelaxation } from './relaxation.ts';
 import { log, regret } from './scales.ts';
 import { setFeatures } from './set-features.ts';
 
@@ -38,7 +38,7 @@ export class Features {
   unit = 1;
   /** Most steps of loss, as plan/problem/cost.ts has it. */
   most = 0;
-  readonly rough = new Rough();
+  readonly relaxation = new ChainRelaxation();
 
   load(instance: PlanningInstance): void {
     const { stages, devices } = instance;
@@ -51,9 +51,9 @@ export class Features {
       if (levelsOut > this.levels) this.levels = levelsOut;
     }
     this.#reserve();
-    this.rough.load(instance);
+    this.relaxation.load(instance);
     this.most = mostSteps(instance);
-    this.unit = this.rough.leastCost;
+    this.unit = this.relaxation.leastCost;
     const totals = this.#totals(instance);
     this.#request(instance, totals);
     this.#stages(instance, totals);
@@ -83,11 +83,11 @@ export class Features {
     const { stages, devices } = instance;
     let [macs, weights, held, carried, memory, energy, perMac] = [0, 0, 0, 0, 0, 0, 0];
     stages.forEach((stage, l) => {
-      const c = this.rough.choice[l] as number;
+      const c = this.relaxation.choice[l] as number;
       macs += stage.macs[c] as number;
       weights += stage.weightBytes[c] as number;
       held = Math.max(held, stage.activationBytes[c] as number);
-      carried += this.rough.bytes[l + 1] as number;
+      carried += this.relaxation.bytes[l + 1] as number;
     });
     for (const device of devices) {
       memory += Math.min(device.memory, 1e15);
@@ -108,7 +108,7 @@ export class Features {
 
   #request(instance: PlanningInstance, t: Totals): void {
     const { deadline, weights, lossUnit, unprunedAccuracy, stages, devices, source } = instance;
-    const r = this.rough;
+    const r = this.relaxation;
     const f = this.request;
     const local = this.#through(source, stages.length);
     f[0] = log(r.leastSeconds / deadline);
@@ -130,14 +130,14 @@ export class Features {
   /** Seconds of everything on one device. */
   #through(d: number, L: number): number {
     let seconds = 0;
-    for (let l = 0; l < L; l++) seconds += this.rough.seconds[l * this.devices + d] as number;
+    for (let l = 0; l < L; l++) seconds += this.relaxation.seconds[l * this.devices + d] as number;
     return seconds;
   }
 
   #stages(instance: PlanningInstance, t: Totals): void {
     const { stages, deadline, weights } = instance;
     const L = stages.length;
-    const r = this.rough;
+    const r = this.relaxation;
     stages.forEach((stage, l) => {
       const c = r.choice[l] as number;
       const f = l * FEATURES.stage;
@@ -178,7 +178,7 @@ export class Features {
   #devices(instance: PlanningInstance, t: Totals): void {
     const { stages, devices, deadline, weights, source } = instance;
     const [L, D] = [stages.length, devices.length];
-    const r = this.rough;
+    const r = this.relaxation;
     for (let d = 0; d < D; d++) {
       const device = devices[d] as DeviceInstance;
       const f = d * FEATURES.device;
@@ -250,7 +250,7 @@ export class Features {
 
   #links({ deadline, devices }: PlanningInstance): void {
     const D = devices.length;
-    const r = this.rough;
+    const r = this.relaxation;
     const bytes = this.#meanBytes();
     for (let at = 0; at < D * D; at++) {
       const seconds = (r.delay[at] as number) + bytes * (r.perByte[at] as number);
@@ -261,7 +261,7 @@ export class Features {
 
   #meanBytes(): number {
     let sum = 0;
-    for (let l = 1; l <= this.stages; l++) sum += this.rough.bytes[l] as number;
+    for (let l = 1; l <= this.stages; l++) sum += this.relaxation.bytes[l] as number;
     return sum / this.stages;
   }
 

@@ -5,25 +5,25 @@ import { createSession } from '../../engine/index.ts';
 import { type PlanningInstance, randomInstance } from '../../plan/index.ts';
 import { must, Random } from '../../util/index.ts';
 import { batchOf, sampleOf } from '../train/batch.ts';
-import { labelled } from '../train/demonstrations.ts';
-import { arraysOfBatch, forwardOf, imitationLoss, labelledArrays } from '../train/imitate.ts';
+import { demonstrated } from '../train/demonstrations.ts';
+import { arraysOfBatch, demonstrationArrays, forwardOf, imitationLoss } from '../train/imitate.ts';
 import type { Parameters } from '../train/jax-arithmetic.ts';
 import { arraysOf } from '../train/optimiser.ts';
 import { exportPolicy } from './export.ts';
 import { FEATURE_NAMES } from './feature-names.ts';
 import { Features } from './features.ts';
 import {
-  bend,
+  compress,
+  decompress,
   INPUT_NAMES,
   initialWeights,
   layersOf,
-  NETWORK,
-  type NetworkShape,
-  unbend,
+  POLICY_SHAPE,
+  type PolicyShape,
 } from './network.ts';
-import { Adviser } from './policy-output.ts';
+import { PolicyNetwork } from './policy-network.ts';
 
-const SMALL: NetworkShape = { hidden: 8, blocks: 2, attention: true };
+const SMALL: PolicyShape = { hidden: 8, blocks: 2, attention: true };
 const instance = randomInstance({
   stages: 5,
   devices: 4,
@@ -41,7 +41,7 @@ beforeAll(async () => {
 });
 
 /** Scores by jax-js of a request padded to a larger shape. */
-async function byJax(shape: NetworkShape, weights: ReturnType<typeof initialWeights>, pad: number) {
+async function byJax(shape: PolicyShape, weights: ReturnType<typeof initialWeights>, pad: number) {
   features.load(instance);
   const sample = sampleOf(features);
   const sizes = { batch: 1 + pad, stages: sample.stages + pad, devices: sample.devices + pad };
@@ -62,14 +62,14 @@ describe('the network', () => {
   it.each([
     ['with attention', SMALL],
     ['without', { ...SMALL, attention: false }],
-    ['as it is shipped', NETWORK],
+    ['as it is shipped', POLICY_SHAPE],
   ])('%s says the same in ONNX Runtime as in training, padded or not', async (_, shape) => {
     const weights = initialWeights(shape, new Random(3));
-    const adviser = await Adviser.open(exportPolicy(shape, weights), 'test');
+    const adviser = await PolicyNetwork.open(exportPolicy(shape, weights), 'test');
     const session = await createSession(exportPolicy(shape, weights), { name: 'test' });
     for (const pad of [0, 2]) {
       const { sample: s, padded: p, ...jax } = await byJax(shape, weights, pad);
-      const advice = await adviser.ask(instance);
+      const advice = await adviser.run(instance);
       for (let l = 0; l < s.stages; l++) {
         for (let k = 0; k < s.sets; k++)
           expect(advice.sets[l * s.sets + k]).toBeCloseTo(must(jax.sets[l * p.sets + k], 'score'), 5);
@@ -77,8 +77,11 @@ describe('the network', () => {
           expect(advice.levels[l * s.levels + q]).toBeCloseTo(must(jax.levels[l * p.levels + q], 'score'), 5);
       }
       for (let d = 0; d < s.devices; d++)
-        expect(advice.prices.memory[d]).toBeCloseTo(unbend(must(jax.devices[2 * d], 'price')) * s.unit, 5);
-      expect(advice.prices.time).toBeCloseTo(unbend(must(jax.request[0], 'price')) * s.unit, 5);
+        expect(advice.prices.memory[d]).toBeCloseTo(
+          decompress(must(jax.devices[2 * d], 'price')) * s.unit,
+          5,
+        );
+      expect(advice.prices.time).toBeCloseTo(decompress(must(jax.request[0], 'price')) * s.unit, 5);
     }
     expect([...session.inputNames].sort()).toEqual([...INPUT_NAMES].sort());
     await session.release();
@@ -86,11 +89,11 @@ describe('the network', () => {
   });
 
   it('asks for another weight of a layer nowhere, and for no more than there are', () => {
-    const weights = initialWeights(NETWORK, new Random(1));
+    const weights = initialWeights(POLICY_SHAPE, new Random(1));
     const parameters = [...weights.values()].reduce((sum, { data }) => sum + data.length, 0);
-    expect(layersOf(NETWORK).reduce((sum, { from, to, bias }) => sum + from * to + (bias ? to : 0), 0)).toBe(
-      parameters,
-    );
+    expect(
+      layersOf(POLICY_SHAPE).reduce((sum, { from, to, bias }) => sum + from * to + (bias ? to : 0), 0),
+    ).toBe(parameters);
     expect(parameters).toBeLessThan(40_000);
   });
 
@@ -101,12 +104,12 @@ describe('the network', () => {
       ...{ levels: instance.stages.map((_, l) => (l === instance.stages.length - 1 ? 0 : 1)) },
       prices: [0.3, 0.01, 0.1, 0, 0.2, 0, 0.5, 0, 0, 0.1],
     };
-    const row = labelled(instance, stored, features);
+    const row = demonstrated(instance, stored, features);
     const { stages, devices, sets, levels } = row.sample;
     const shape = { batch: 1, stages, devices, sets, levels };
     const weights = initialWeights(SMALL, new Random(7));
     const loss = (parameters: Parameters): np.Array =>
-      imitationLoss(SMALL, parameters, labelledArrays([row], shape), 1);
+      imitationLoss(SMALL, parameters, demonstrationArrays([row], shape), 1);
     const gradients = grad(loss)(arraysOf(weights)) as Parameters;
     const at = async (): Promise<number> => must((await loss(arraysOf(weights)).data())[0], 'loss');
     const step = 3e-3;
@@ -140,12 +143,12 @@ describe('the network', () => {
 
   it('gives permuted devices permuted answers', async () => {
     const order = [2, 0, 3, 1];
-    const weights = initialWeights(NETWORK, new Random(5));
-    const adviser = await Adviser.open(exportPolicy(NETWORK, weights), 'test');
-    const first = await adviser.ask(instance);
+    const weights = initialWeights(POLICY_SHAPE, new Random(5));
+    const adviser = await PolicyNetwork.open(exportPolicy(POLICY_SHAPE, weights), 'test');
+    const first = await adviser.run(instance);
     const sets = adviser.features.sets;
     const [scores, prices] = [first.sets.slice(), [...first.prices.energy].slice(0, 4)];
-    const other = await adviser.ask(permuted(instance, order));
+    const other = await adviser.run(permuted(instance, order));
     instance.stages.forEach((stage, l) => {
       stage.sets.forEach((_, k) => {
         expect(other.sets[l * sets + k]).toBeCloseTo(must(scores[l * sets + k], 'score'), 4);
@@ -190,7 +193,7 @@ describe('features', () => {
 });
 
 it('prices bend and unbend', () => {
-  for (const price of [0, 1e-3, 0.1, 1, 10]) expect(unbend(bend(price))).toBeCloseTo(price, 9);
+  for (const price of [0, 1e-3, 0.1, 1, 10]) expect(decompress(compress(price))).toBeCloseTo(price, 9);
 });
 
 /** The instance with its devices in another order: `order[now]` is where a device was. */

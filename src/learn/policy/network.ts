@@ -4,23 +4,23 @@ import type { Random } from '../../util/index.ts';
 import { FEATURES } from './feature-names.ts';
 
 /** Widths, and what may be left out for an ablation. */
-export interface NetworkShape {
+export interface PolicyShape {
   readonly hidden: number;
   readonly blocks: number;
   /** Attention of a stage's devices to each other; without, they meet in means only. */
   readonly attention: boolean;
 }
 
-export const NETWORK: NetworkShape = { hidden: 32, blocks: 2, attention: true };
+export const POLICY_SHAPE: PolicyShape = { hidden: 32, blocks: 2, attention: true };
 
 /** A weight tensor. */
-export interface Weight {
+export interface PolicyWeight {
   readonly dims: readonly number[];
   readonly data: Float32Array;
 }
 
 /** Weights by name. */
-export type Weights = ReadonlyMap<string, Weight>;
+export type PolicyWeights = ReadonlyMap<string, PolicyWeight>;
 
 /** What the network asks of arithmetic. Values are used any number of times; axes count from the batch, 0. */
 export interface Arithmetic<T> {
@@ -73,7 +73,7 @@ export interface NetworkOutputs<T> {
 export const INPUT_NAMES = ['request', 'stage', 'device', 'pair', 'link', 'set', 'members', 'level'] as const;
 
 /** The forward pass. */
-export function forward<T>(ops: Arithmetic<T>, shape: NetworkShape, x: NetworkInputs<T>): NetworkOutputs<T> {
+export function forward<T>(ops: Arithmetic<T>, shape: PolicyShape, x: NetworkInputs<T>): NetworkOutputs<T> {
   const sum = (first: T, ...others: T[]): T => others.reduce((all, one) => ops.add(all, one), first);
   const start = sum(
     ops.add(ops.linear(x.stage, 'stage'), ops.linear(x.request, 'request')),
@@ -117,7 +117,7 @@ export function critic<T>(ops: Arithmetic<T>, ofStage: T): T {
 }
 
 /** Attention over the fleet in each stage, then neighbours along the chain and means, both added to what was there. */
-function block<T>(ops: Arithmetic<T>, { attention }: NetworkShape, b: number, token: T, near: T): T {
+function block<T>(ops: Arithmetic<T>, { attention }: PolicyShape, b: number, token: T, near: T): T {
   const name = (part: string) => `block${b}.${part}`;
   let now = token;
   if (attention) {
@@ -140,7 +140,7 @@ function block<T>(ops: Arithmetic<T>, { attention }: NetworkShape, b: number, to
 }
 
 /** Every linear map: inputs, outputs, whether it has a bias, and how large it starts. */
-export function layersOf({ hidden: H, blocks, attention }: NetworkShape): readonly LayerShape[] {
+export function layersOf({ hidden: H, blocks, attention }: PolicyShape): readonly LayerShape[] {
   const layer = (name: string, from: number, to: number, bias = false, gain = 1): LayerShape => ({
     ...{ name, from, to, bias, gain },
   });
@@ -190,8 +190,8 @@ export interface LayerShape {
 }
 
 /** First weights: normal, variance gain^2 / inputs; biases 0. */
-export function initialWeights(shape: NetworkShape, random: Random): Map<string, Weight> {
-  const weights = new Map<string, Weight>();
+export function initialWeights(shape: PolicyShape, random: Random): Map<string, PolicyWeight> {
+  const weights = new Map<string, PolicyWeight>();
   for (const { name, from, to, bias, gain } of layersOf(shape)) {
     const data = new Float32Array(from * to);
     for (let i = 0; i < data.length; i++) data[i] = (gain / Math.sqrt(from)) * random.normal();
@@ -202,6 +202,7 @@ export function initialWeights(shape: NetworkShape, random: Random): Map<string,
 }
 
 /** Prices as the network gives them: near linear where they are small, logarithms of large ones. In units of `Features.unit`. */
-export const bend = (price: number): number => Math.log1p(BEND * price);
-export const unbend = (value: number): number => Math.expm1(Math.max(0, Math.min(6, value))) / BEND;
-const BEND = 8;
+export const compress = (price: number): number => Math.log1p(COMPRESSION * price);
+export const decompress = (value: number): number =>
+  Math.expm1(Math.max(0, Math.min(6, value))) / COMPRESSION;
+const COMPRESSION = 8;

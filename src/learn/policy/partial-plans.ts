@@ -1,10 +1,10 @@
 // What a plan of a program uses so far, kept exactly as plan/problem/cost.ts counts it: seconds, steps of loss, and each device's
 // bytes and joules.
 import type { DeviceInstance, PlanningInstance } from '../../plan/index.ts';
-import { grown, LIMIT, MEMBERS, type Program } from './program.ts';
+import { type CandidateProgram, grown, LIMIT, MEMBERS } from './candidate-program.ts';
 
 /** Rows of partial plans in one set of arrays; a beam has two, which swap. */
-export class Ledger {
+export class PartialPlans {
   /** Seconds, steps, and the objective without accuracy. */
   seconds = new Float64Array(0);
   steps = new Int32Array(0);
@@ -42,7 +42,7 @@ export class Ledger {
   }
 
   /** Takes row 0 of another. */
-  copyRow(other: Ledger, devices: number): void {
+  copyRow(other: PartialPlans, devices: number): void {
     this.seconds[0] = other.seconds[0] as number;
     this.steps[0] = other.steps[0] as number;
     this.cost[0] = other.cost[0] as number;
@@ -56,7 +56,7 @@ export class Ledger {
   }
 
   /** Seconds until stage l on candidate k is done, counted from the end of the stage before; exact. */
-  stageSeconds(program: Program, row: number, l: number, k: number, position: number): number {
+  stageSeconds(program: CandidateProgram, row: number, l: number, k: number, position: number): number {
     const { width, levels } = program;
     const at = l * width + k;
     const size = program.size[at] as number;
@@ -77,13 +77,13 @@ export class Ledger {
   }
 
   /** Seconds until every member has its input: what the hop alone takes. */
-  arrival(program: Program, row: number, l: number, k: number): number {
+  arrival(program: CandidateProgram, row: number, l: number, k: number): number {
     const from = (this.set[row] as number) * (program.levelsIn[l] as number) + (this.level[row] as number);
     return program.arrive[(program.hopBase[l] as number) + from * (program.count[l] as number) + k] as number;
   }
 
   /** Arrivals of a hop, for `membersSeconds`. */
-  receive(program: Program, row: number, l: number, k: number): void {
+  receive(program: CandidateProgram, row: number, l: number, k: number): void {
     const { width, levels } = program;
     const before = (l - 1) * width + (this.set[row] as number);
     const bytes = program.sent[before * levels + (this.level[row] as number)] as number;
@@ -96,7 +96,7 @@ export class Ledger {
   }
 
   /** The last member's end after `receive`. */
-  membersSeconds(program: Program, l: number, set: readonly number[], position: number): number {
+  membersSeconds(program: CandidateProgram, l: number, set: readonly number[], position: number): number {
     const { devices } = program.instance as PlanningInstance;
     let latest = 0;
     for (let m = 0; m < set.length; m++) {
@@ -112,13 +112,13 @@ export class Ledger {
    * @param seconds of `stageSeconds`
    */
   extend(
-    program: Program,
+    program: CandidateProgram,
     row: number,
     l: number,
     k: number,
     position: number,
     seconds: number,
-    target: Ledger,
+    target: PartialPlans,
     to: number,
   ): boolean {
     const instance = program.instance as PlanningInstance;
@@ -165,7 +165,7 @@ export class Ledger {
   }
 
   /** Adds a stage to row 0, whether limits hold or not. */
-  charge(program: Program, l: number, k: number, position: number, seconds: number): void {
+  charge(program: CandidateProgram, l: number, k: number, position: number, seconds: number): void {
     const instance = program.instance as PlanningInstance;
     const { width, levels } = program;
     const set = program.sets[l * width + k] as readonly number[];

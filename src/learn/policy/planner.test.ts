@@ -12,14 +12,14 @@ import { must, Random } from '../../util/index.ts';
 import { smallMixture } from '../test-support/plans.ts';
 import { drawInstance } from '../train/draws.ts';
 import { exportPolicy } from './export.ts';
-import { initialWeights, NETWORK } from './network.ts';
+import { initialWeights, POLICY_SHAPE } from './network.ts';
 import { PolicyPlanner } from './planner.ts';
 
 // Untrained: what it says is noise, so everything else has to hold on its own.
 let planner: PolicyPlanner;
 beforeAll(async () => {
   planner = await PolicyPlanner.open(
-    exportPolicy(NETWORK, initialWeights(NETWORK, new Random(1))),
+    exportPolicy(POLICY_SHAPE, initialWeights(POLICY_SHAPE, new Random(1))),
     'untrained',
   );
 });
@@ -46,10 +46,10 @@ describe('the learned planner', () => {
   });
 
   it('is refused when its network gives NaN, or a request reads as no number', async () => {
-    const weights = initialWeights(NETWORK, new Random(1));
+    const weights = initialWeights(POLICY_SHAPE, new Random(1));
     const change = (value: number) => {
       for (const { data } of weights.values()) data.fill(value);
-      return PolicyPlanner.open(exportPolicy(NETWORK, weights), 'broken');
+      return PolicyPlanner.open(exportPolicy(POLICY_SHAPE, weights), 'broken');
     };
     await expect(change(Number.NaN)).rejects.toMatchObject({ code: 'E_MODEL' });
     const broken = await change(3e38);
@@ -98,8 +98,8 @@ describe('the learned planner', () => {
   });
 
   it('refuses a model that is no policy', async () => {
-    const weights = initialWeights(NETWORK, new Random(1));
-    const model = exportPolicy(NETWORK, weights);
+    const weights = initialWeights(POLICY_SHAPE, new Random(1));
+    const model = exportPolicy(POLICY_SHAPE, weights);
     const [input] = model.graph.inputs;
     model.graph.inputs[0] = { ...must(input, 'an input'), dims: [1, 1, 1, 3] };
     await expect(PolicyPlanner.open(model, 'other.onnx')).rejects.toMatchObject({

@@ -10,7 +10,7 @@ import {
   type StageDecision,
 } from '../../plan/index.ts';
 import { type DecodeOptions, Decoder, QUICK, WIDE } from './decode.ts';
-import { Adviser } from './policy-output.ts';
+import { PolicyNetwork } from './policy-network.ts';
 
 /** How a plan was found. */
 export type FoundBy = 'quick' | 'wide' | 'greedy';
@@ -22,12 +22,12 @@ export type FoundCounts = Record<FoundBy | 'none', number>;
 export class PolicyPlanner implements Planner {
   readonly name = 'policy';
   readonly counts: FoundCounts = { quick: 0, wide: 0, greedy: 0, none: 0 };
-  readonly #adviser: Adviser;
+  readonly #adviser: PolicyNetwork;
   readonly #decoder = new Decoder();
   readonly #options: DecodeOptions;
   #queue: Promise<unknown> = Promise.resolve();
 
-  private constructor(adviser: Adviser, options: DecodeOptions) {
+  private constructor(adviser: PolicyNetwork, options: DecodeOptions) {
     this.#adviser = adviser;
     this.#options = options;
   }
@@ -41,7 +41,7 @@ export class PolicyPlanner implements Planner {
     name: string,
     options: DecodeOptions = QUICK,
   ): Promise<PolicyPlanner> {
-    return new PolicyPlanner(await Adviser.open(model, name), options);
+    return new PolicyPlanner(await PolicyNetwork.open(model, name), options);
   }
 
   /**
@@ -62,7 +62,7 @@ export class PolicyPlanner implements Planner {
   async #plan(instance: PlanningInstance): Promise<PlannerResult> {
     const start = performance.now();
     const bound = instance.weights.accuracy * (1 - instance.unprunedAccuracy);
-    const advice = await this.#adviser.ask(instance);
+    const advice = await this.#adviser.run(instance);
     const { features } = this.#adviser;
     let by: FoundBy = 'quick';
     let plan = kept(instance, this.#decoder.decode(instance, advice, features, this.#options));

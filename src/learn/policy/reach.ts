@@ -1,8 +1,8 @@
 // What every plan still needs from a state on, at least: seconds, steps of loss, and what devices that all remaining
 // candidates use must hold and spend. A choice that leaves less than this is masked; nothing that has a plan is.
 import type { DeviceInstance, PlanningInstance } from '../../plan/index.ts';
-import type { Ledger } from './partial-plans.ts';
-import { grown, LIMIT, type Program } from './program.ts';
+import { type CandidateProgram, grown, LIMIT } from './candidate-program.ts';
+import type { PartialPlans } from './partial-plans.ts';
 
 /** Lower bounds, state by state. */
 export class Reach {
@@ -16,7 +16,7 @@ export class Reach {
   #nodeSteps = new Float64Array(0);
 
   /** Returns false when no plan can end in time and above the floor. */
-  load(program: Program): boolean {
+  load(program: CandidateProgram): boolean {
     const { stages: L, width, levels } = program;
     const states = L * width * levels;
     this.seconds = grown(this.seconds, states);
@@ -33,7 +33,7 @@ export class Reach {
   }
 
   /** Whether devices can still carry what is certain to come after stage l of a row. */
-  lasts(program: Program, ledger: Ledger, l: number, row: number): boolean {
+  lasts(program: CandidateProgram, ledger: PartialPlans, l: number, row: number): boolean {
     const D = program.devices;
     const { devices } = program.instance as PlanningInstance;
     for (let d = 0; d < D; d++) {
@@ -49,7 +49,7 @@ export class Reach {
     return true;
   }
 
-  #states(program: Program, l: number): void {
+  #states(program: CandidateProgram, l: number): void {
     const { width, levels, stages } = program;
     const [K, P] = [program.count[l] as number, program.levelsOut[l] as number];
     const next = l === stages - 1 ? 0 : (program.count[l + 1] as number);
@@ -77,7 +77,7 @@ export class Reach {
     }
   }
 
-  #nodes(program: Program, l: number): void {
+  #nodes(program: CandidateProgram, l: number): void {
     const { width, levels, out, soonest, steps: lost } = program;
     const own = this.seconds;
     const ownSteps = this.steps;
@@ -105,7 +105,7 @@ export class Reach {
   }
 
   /** Devices that every candidate of a stage uses must hold its least weights and do its least work. */
-  #devices(program: Program): void {
+  #devices(program: CandidateProgram): void {
     const { stages: L, devices: D, width } = program;
     const { devices } = program.instance as PlanningInstance;
     this.bytes = grown(this.bytes, L * D);

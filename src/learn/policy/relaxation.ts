@@ -8,13 +8,13 @@ import {
   type StageInstance,
   sentBytes,
 } from '../../plan/index.ts';
-import { grown } from './program.ts';
+import { grown } from './candidate-program.ts';
 
 /** Seconds without a link, in multiples of the deadline: far, but finite. */
 const FAR = 4;
 
 /** Tables of the rough look; overwritten by every `load`. */
-export class Rough {
+export class ChainRelaxation {
   /** By stage: the choice that stands for it. */
   choice = new Int32Array(0);
   /** `[stage * devices + device]`: seconds of the stage there alone, and its part of the objective. */

@@ -1,8 +1,8 @@
 // Features of candidate sets: what their members take, and how far the cheapest rough way through them is from the best.
 import { type DeviceInstance, mayRun, type PlanningInstance, type StageInstance } from '../../plan/index.ts';
+import { MEMBERS } from './candidate-program.ts';
 import { FEATURES } from './feature-names.ts';
-import { MEMBERS } from './program.ts';
-import type { Rough } from './relaxation.ts';
+import type { ChainRelaxation } from './relaxation.ts';
 import { log, regret } from './scales.ts';
 
 /** Longest hop that is told apart, in deadlines. */
@@ -14,7 +14,7 @@ export interface SetTables {
   /** Sets a stage, at most. */
   readonly sets: number;
   readonly unit: number;
-  readonly rough: Rough;
+  readonly relaxation: ChainRelaxation;
   readonly set: Float32Array;
   readonly members: Float32Array;
   readonly setLegal: Uint8Array;
@@ -26,7 +26,7 @@ export function setFeatures(instance: PlanningInstance, f: SetTables): void {
   const L = stages.length;
   const D = devices.length;
   const S = f.sets;
-  const r = f.rough;
+  const r = f.relaxation;
   const x = f.set;
   const members = f.members;
   const arrivals = ARRIVALS;

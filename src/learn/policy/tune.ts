@@ -2,22 +2,22 @@
 // this request. Paths that keep every limit are plans.
 import { type PlanningInstance, planCosts, type StageDecision } from '../../plan/index.ts';
 import { decisionOf } from './beam.ts';
-import { Ledger } from './partial-plans.ts';
-import { offsetOf, type PricePass, Prices } from './prices.ts';
-import { grown, type Program } from './program.ts';
+import { type CandidatePass, LimitPrices, offsetOf } from './candidate-pass.ts';
+import { type CandidateProgram, grown } from './candidate-program.ts';
+import { PartialPlans } from './partial-plans.ts';
 
 /** Prices, and what was found on the way. */
 export class Tuner {
   /** Best so far: its bound holds for the candidates, members' times taken as their sum's. */
-  readonly best = new Prices();
+  readonly best = new LimitPrices();
   bound = Number.NEGATIVE_INFINITY;
   /** Whether the pass's tables are those of the best prices. */
   fresh = false;
   /** The best plan found on the way. */
   objective = Number.POSITIVE_INFINITY;
   decisions: readonly StageDecision[] | undefined;
-  readonly #now = new Prices();
-  readonly #ledger = new Ledger();
+  readonly #now = new LimitPrices();
+  readonly #ledger = new PartialPlans();
   #slope = new Float64Array(0);
   #direction = new Float64Array(0);
 
@@ -25,7 +25,7 @@ export class Tuner {
    * @param passes of the cheapest path; 1 takes the prices as they are
    * @returns false when there is no path at all
    */
-  run(program: Program, pass: PricePass, from: Prices, passes: number): boolean {
+  run(program: CandidateProgram, pass: CandidatePass, from: LimitPrices, passes: number): boolean {
     const instance = program.instance as PlanningInstance;
     const D = program.devices;
     const rows = 2 + 2 * D;
@@ -61,7 +61,7 @@ export class Tuner {
   }
 
   /** Shares of every limit that the path uses, less 1; true when it keeps all of them. */
-  #use(program: Program, pass: PricePass, instance: PlanningInstance): boolean {
+  #use(program: CandidateProgram, pass: CandidatePass, instance: PlanningInstance): boolean {
     const D = program.devices;
     const ledger = this.#ledger;
     ledger.clear(0, D);
@@ -97,7 +97,7 @@ export class Tuner {
     return fits;
   }
 
-  #offer(program: Program, pass: PricePass, instance: PlanningInstance): void {
+  #offer(program: CandidateProgram, pass: CandidatePass, instance: PlanningInstance): void {
     const decisions = Array.from({ length: program.stages }, (_, l) =>
       decisionOf(program, l, pass.pathSet[l] as number, pass.pathChoice[l] as number),
     );
@@ -108,7 +108,7 @@ export class Tuner {
   }
 
   /** One deflected step of Polyak's length; false when there is nowhere to go. */
-  #step(program: Program, instance: PlanningInstance, bound: number, factor: number): boolean {
+  #step(program: CandidateProgram, instance: PlanningInstance, bound: number, factor: number): boolean {
     const D = program.devices;
     const now = this.#now;
     const slope = this.#slope;

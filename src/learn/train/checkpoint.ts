@@ -1,8 +1,8 @@
 // A training run on disk: everything that the next unit of work depends on, so that a run that was killed goes on as if it
 // had not been.
 import { BedsideError, readTextChecked, writeFileAtomic } from '../../util/index.ts';
-import type { Weight, Weights } from '../policy/network.ts';
-import type { StoredLabel } from './demonstrations.ts';
+import type { PolicyWeight, PolicyWeights } from '../policy/network.ts';
+import type { StoredDemonstration } from './demonstrations.ts';
 
 /** A line of the curves. */
 export interface HistoryRow {
@@ -29,16 +29,16 @@ export interface Checkpoint {
   readonly unit: number;
   /** Seeds looked at, and the labels they gave. */
   readonly seeds: number;
-  readonly labels: readonly StoredLabel[];
-  readonly heldBack: readonly StoredLabel[];
+  readonly labels: readonly StoredDemonstration[];
+  readonly heldBack: readonly StoredDemonstration[];
   /** Steps of the optimiser, and of the environment. */
   readonly updates: number;
   readonly steps: number;
   readonly seconds: number;
   readonly scale: { readonly mean: number; readonly square: number; readonly count: number };
-  readonly weights: Weights;
-  readonly mean: Weights;
-  readonly square: Weights;
+  readonly weights: PolicyWeights;
+  readonly mean: PolicyWeights;
+  readonly square: PolicyWeights;
   readonly history: readonly HistoryRow[];
 }
 
@@ -96,7 +96,7 @@ function parse(text: string, path: string): Checkpoint {
   }
 }
 
-function packedWeights(weights: Weights): PackedWeights {
+function packedWeights(weights: PolicyWeights): PackedWeights {
   return [...weights].map(([name, { dims, data }]) => [
     name,
     dims,
@@ -104,7 +104,7 @@ function packedWeights(weights: Weights): PackedWeights {
   ]);
 }
 
-function unpacked(packed: PackedWeights): Map<string, Weight> {
+function unpacked(packed: PackedWeights): Map<string, PolicyWeight> {
   return new Map(
     packed.map(([name, dims, text]) => {
       const bytes = Buffer.from(text, 'base64');

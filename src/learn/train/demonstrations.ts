@@ -1,12 +1,12 @@
 // What the exact planner's guided beam does with requests, by number: the labels that imitation learns from.
 import { beamPlanner, mostSteps, type PlanningInstance } from '../../plan/index.ts';
 import type { Features } from '../policy/features.ts';
-import { bend } from '../policy/network.ts';
+import { compress } from '../policy/network.ts';
 import { sampleOf } from './batch.ts';
-import type { Labelled } from './imitate.ts';
+import type { DemonstratedRequest } from './imitate.ts';
 
 /** A label as it is kept: small, and enough to make everything else again. */
-export interface StoredLabel {
+export interface StoredDemonstration {
   readonly seed: number;
   /** By stage. */
   readonly sets: readonly number[];
@@ -20,7 +20,10 @@ export interface StoredLabel {
 const LABELS = 100_000;
 
 /** The label of a request; undefined when it has no plan. */
-export async function labelOf(seed: number, instance: PlanningInstance): Promise<StoredLabel | undefined> {
+export async function demonstrationOf(
+  seed: number,
+  instance: PlanningInstance,
+): Promise<StoredDemonstration | undefined> {
   const { decisions, multipliers, objective } = await beamPlanner.plan(instance, { labels: LABELS });
   if (!decisions || !multipliers) return undefined;
   const short = (value: number): number => Number(value.toPrecision(6));
@@ -34,23 +37,27 @@ export async function labelOf(seed: number, instance: PlanningInstance): Promise
 }
 
 /** A request and its label as training reads them. */
-export function labelled(instance: PlanningInstance, stored: StoredLabel, features: Features): Labelled {
+export function demonstrated(
+  instance: PlanningInstance,
+  stored: StoredDemonstration,
+  features: Features,
+): DemonstratedRequest {
   features.load(instance);
   const { unit } = features;
   const D = instance.devices.length;
   const [time = 0, step = 0, ...rest] = stored.prices;
   const devicePrices = new Float32Array(2 * D);
   for (let d = 0; d < D; d++) {
-    devicePrices[2 * d] = bend((rest[d] ?? 0) / unit);
-    devicePrices[2 * d + 1] = bend((rest[D + d] ?? 0) / unit);
+    devicePrices[2 * d] = compress((rest[d] ?? 0) / unit);
+    devicePrices[2 * d + 1] = compress((rest[D + d] ?? 0) / unit);
   }
   return {
     sample: sampleOf(features),
-    label: {
+    demonstration: {
       sets: Int32Array.from(stored.sets),
       levels: Int32Array.from(stored.levels),
       devicePrices,
-      requestPrices: Float32Array.of(bend(time / unit), bend((step * mostSteps(instance)) / unit)),
+      requestPrices: Float32Array.of(compress(time / unit), compress((step * mostSteps(instance)) / unit)),
     },
   };
 }

@@ -6,14 +6,14 @@ import {
   INPUT_NAMES,
   type NetworkInputs,
   type NetworkOutputs,
-  type NetworkShape,
+  type PolicyShape,
 } from '../policy/network.ts';
 import { type Batch, type BatchShape, batchOf, type Dense, PADDING, type Sample } from './batch.ts';
 import { jaxArithmetic, type Padding, type Parameters } from './jax-arithmetic.ts';
 import { adam, type TrainState } from './optimiser.ts';
 
 /** What the exact planner did with one request. */
-export interface Label {
+export interface Demonstration {
   /** By stage. */
   readonly sets: Int32Array;
   readonly levels: Int32Array;
@@ -24,9 +24,9 @@ export interface Label {
 }
 
 /** A request with its label. */
-export interface Labelled {
+export interface DemonstratedRequest {
   readonly sample: Sample;
-  readonly label: Label;
+  readonly demonstration: Demonstration;
 }
 
 export type Arrays = { [name: string]: np.Array };
@@ -47,7 +47,7 @@ export function inputsOf(arrays: Arrays): NetworkInputs<np.Array> {
 
 /** A forward pass on a batch's arrays: `sets` [B, L, S], `levels` [B, L, P], `devices` [B, D, 2], `request` [B, 2], and what the critic says, [B, L]. */
 export function forwardOf(
-  shape: NetworkShape,
+  shape: PolicyShape,
   parameters: Parameters,
   arrays: Arrays,
 ): Omit<NetworkOutputs<np.Array>, 'ofStage'> & { readonly critic: np.Array } {
@@ -66,7 +66,7 @@ export function forwardOf(
 }
 
 /** Targets of a batch, as arrays beside its inputs. */
-export function targetsOf(rows: readonly Labelled[], shape: BatchShape): Record<string, Dense> {
+export function targetsOf(rows: readonly DemonstratedRequest[], shape: BatchShape): Record<string, Dense> {
   const { batch: B, stages: L, devices: D, sets: S, levels: P } = shape;
   const setTarget = new Float32Array(B * L * S);
   const levelTarget = new Float32Array(B * L * P);
@@ -74,17 +74,17 @@ export function targetsOf(rows: readonly Labelled[], shape: BatchShape): Record<
   const deviceMask = new Float32Array(B * D * 2);
   const requestTarget = new Float32Array(B * 2);
   const requestMask = new Float32Array(B * 2);
-  rows.forEach(({ sample, label }, b) => {
+  rows.forEach(({ sample, demonstration }, b) => {
     for (let l = 0; l < sample.stages; l++) {
       // A stage with one choice teaches nothing; its row stays empty.
-      setTarget[(b * L + l) * S + (label.sets[l] as number)] = 1 / sample.stages;
-      levelTarget[(b * L + l) * P + (label.levels[l] as number)] = 1 / sample.stages;
+      setTarget[(b * L + l) * S + (demonstration.sets[l] as number)] = 1 / sample.stages;
+      levelTarget[(b * L + l) * P + (demonstration.levels[l] as number)] = 1 / sample.stages;
     }
     for (let i = 0; i < sample.devices * 2; i++) {
-      deviceTarget[b * D * 2 + i] = label.devicePrices[i] as number;
+      deviceTarget[b * D * 2 + i] = demonstration.devicePrices[i] as number;
       deviceMask[b * D * 2 + i] = 1 / sample.devices;
     }
-    requestTarget.set(label.requestPrices, b * 2);
+    requestTarget.set(demonstration.requestPrices, b * 2);
     requestMask.fill(1, b * 2, b * 2 + 2);
   });
   return {
@@ -106,7 +106,7 @@ export function maskedLogSoftmax(scores: np.Array, mask: np.Array): np.Array {
 
 /** Mean loss of a batch: cross-entropy of sets and levels, squared error of prices. */
 export function imitationLoss(
-  shape: NetworkShape,
+  shape: PolicyShape,
   parameters: Parameters,
   arrays: Arrays,
   batch: number,
@@ -126,7 +126,7 @@ export function imitationLoss(
 export type ImitationStep = (state: TrainState, arrays: Arrays, rate: np.Array) => [np.Array, TrainState];
 
 /** A compiled step for batches of one shape. */
-export function imitationStep(shape: NetworkShape, batch: number): ImitationStep {
+export function imitationStep(shape: PolicyShape, batch: number): ImitationStep {
   const loss = (parameters: Parameters, arrays: Arrays): np.Array =>
     imitationLoss(shape, parameters, arrays, batch);
   const step = (state: TrainState, arrays: Arrays, rate: np.Array): [np.Array, TrainState] => {
@@ -140,7 +140,7 @@ export function imitationStep(shape: NetworkShape, batch: number): ImitationStep
 }
 
 /** Inputs, masks and targets of labelled rows. */
-export function labelledArrays(rows: readonly Labelled[], shape: BatchShape): Arrays {
+export function demonstrationArrays(rows: readonly DemonstratedRequest[], shape: BatchShape): Arrays {
   const inputs: Batch = batchOf(
     rows.map(({ sample }) => sample),
     shape,

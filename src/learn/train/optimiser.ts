@@ -1,7 +1,7 @@
 // Adam with decoupled weight decay (Loshchilov and Hutter, ICLR 2019) and clipping of the gradient's norm, as part of a
 // compiled step.
 import { numpy as np } from '@jax-js/jax';
-import type { Weights } from '../policy/network.ts';
+import type { PolicyWeights } from '../policy/network.ts';
 import type { Parameters } from './jax-arithmetic.ts';
 
 /** Weights and Adam's running means. */
@@ -12,28 +12,32 @@ const BETA2 = 0.999;
 const EPSILON = 1e-8;
 
 /** Arrays of weights. */
-export function arraysOf(weights: Weights): Parameters {
+export function arraysOf(weights: PolicyWeights): Parameters {
   const arrays: Parameters = {};
   for (const [name, { dims, data }] of weights) arrays[name] = np.array(data).reshape([...dims]);
   return arrays;
 }
 
 /** The state before the first step. */
-export function startState(weights: Weights): TrainState {
+export function startState(weights: PolicyWeights): TrainState {
   const zeros = (): Parameters =>
     Object.fromEntries([...weights].map(([name, { dims }]) => [name, np.zeros([...dims])]));
   return { parameters: arraysOf(weights), mean: zeros(), square: zeros() };
 }
 
 /** A state that was read back. */
-export function restoredState(weights: Weights, mean: Weights, square: Weights): TrainState {
+export function restoredState(
+  weights: PolicyWeights,
+  mean: PolicyWeights,
+  square: PolicyWeights,
+): TrainState {
   return { parameters: arraysOf(weights), mean: arraysOf(mean), square: arraysOf(square) };
 }
 
 /** Weights read back. */
 export async function weightsOf(
   parameters: Parameters,
-  like: Weights,
+  like: PolicyWeights,
 ): Promise<Map<string, { dims: readonly number[]; data: Float32Array }>> {
   const weights = new Map<string, { dims: readonly number[]; data: Float32Array }>();
   for (const [name, { dims }] of like) {

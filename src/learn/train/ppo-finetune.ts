@@ -3,30 +3,30 @@
 import { jit, numpy as np, valueAndGrad } from '@jax-js/jax';
 import { mostSteps, type PlanningInstance } from '../../plan/index.ts';
 import type { Random } from '../../util/index.ts';
+import { LimitPrices } from '../policy/candidate-pass.ts';
 import { Decoder } from '../policy/decode.ts';
-import type { NetworkShape } from '../policy/network.ts';
-import { readPrices } from '../policy/policy-output.ts';
-import { Prices } from '../policy/prices.ts';
+import type { PolicyShape } from '../policy/network.ts';
+import { readPrices } from '../policy/policy-network.ts';
 import type { BatchShape, Dense } from './batch.ts';
-import { Episode } from './episodes.ts';
 import {
   type Arrays,
   arraysOfBatch,
+  type DemonstratedRequest,
+  demonstrationArrays,
   forwardOf,
   imitationLoss,
-  type Labelled,
-  labelledArrays,
 } from './imitate.ts';
 import type { Parameters } from './jax-arithmetic.ts';
 import { adam, type TrainState } from './optimiser.ts';
+import { PlanningEpisode } from './planning-episode.ts';
 import { gae, ppoLoss, type ValueScale } from './ppo.ts';
 
 /** How requests are tried. */
-export interface ImproveOptions {
+export interface FinetuneOptions {
   /** Candidate sets a stage. */
   readonly width: number;
   /** Trials of each request. */
-  readonly trials: number;
+  readonly rollouts: number;
   /** How sharply what a choice costs counts beside the network's scores: a difference of this much is one nat. */
   readonly temperature: number;
   readonly gamma: number;
@@ -37,15 +37,15 @@ export interface ImproveOptions {
   readonly masking: boolean;
 }
 
-export const IMPROVE: ImproveOptions = {
-  ...{ width: 6, trials: 4, temperature: 0.02, gamma: 1, lambda: 0.95, imitation: 0.3 },
+export const FINETUNE: FinetuneOptions = {
+  ...{ width: 6, rollouts: 4, temperature: 0.02, gamma: 1, lambda: 0.95, imitation: 0.3 },
   masking: true,
 };
 
 /** What was tried with one batch of requests. */
-export interface Trials {
+export interface Rollouts {
   readonly arrays: Record<string, Dense>;
-  readonly rows: readonly Labelled[];
+  readonly rows: readonly DemonstratedRequest[];
   readonly steps: number;
   /** Sum of rewards, and number of trials with a plan. */
   readonly reward: number;
@@ -66,7 +66,7 @@ export interface Scores {
 export type ScoreStep = (parameters: Parameters, arrays: Arrays) => np.Array[];
 
 /** A compiled forward pass. */
-export function scoreStep(shape: NetworkShape): ScoreStep {
+export function scoreStep(shape: PolicyShape): ScoreStep {
   return jit((parameters: Parameters, arrays: Arrays) => {
     const out = forwardOf(shape, parameters, arrays);
     return [out.sets, out.levels, out.devices, out.request, out.critic];
@@ -89,24 +89,24 @@ export async function readScores(values: readonly np.Array[]): Promise<Scores> {
 }
 
 /** Environments and buffers that batch after batch uses. */
-export class Trier {
-  readonly #episodes: Episode[] = [];
+export class RolloutCollector {
+  readonly #episodes: PlanningEpisode[] = [];
   readonly #decoder = new Decoder();
-  readonly #prices = new Prices();
+  readonly #prices = new LimitPrices();
   #logits = new Float64Array(0);
 
   /** Decides each request some times by drawing from the policy. */
   run(
-    rows: readonly Labelled[],
+    rows: readonly DemonstratedRequest[],
     instances: readonly PlanningInstance[],
     scores: Scores,
     shape: BatchShape,
     scale: ValueScale,
     random: Random,
-    options: ImproveOptions,
-  ): Trials {
+    options: FinetuneOptions,
+  ): Rollouts {
     const { batch: B, stages: L, sets: S, levels: P } = shape;
-    const { width: K, trials: R, temperature } = options;
+    const { width: K, rollouts: R, temperature } = options;
     const A = K * P;
     const dense = (...dims: number[]): Dense => ({
       dims,
@@ -129,7 +129,7 @@ export class Trier {
     const all: number[] = [];
     let [steps, total, complete, count] = [0, 0, 0, 0];
     for (let b = 0; b < rows.length; b++) {
-      const { sample } = rows[b] as Labelled;
+      const { sample } = rows[b] as DemonstratedRequest;
       const instance = instances[b] as PlanningInstance;
       const episode = this.#episode(b);
       const { devices: D } = shape;
@@ -194,17 +194,17 @@ export class Trier {
     return { arrays: out, rows, steps, reward: total, complete, count, returns: all };
   }
 
-  #episode(b: number): Episode {
+  #episode(b: number): PlanningEpisode {
     const known = this.#episodes[b];
     if (known) return known;
-    const episode = new Episode();
+    const episode = new PlanningEpisode();
     this.#episodes[b] = episode;
     return episode;
   }
 
   /** Draws a choice and writes down what the loss needs of it; -1 for one that is not allowed. */
   #draw(
-    episode: Episode,
+    episode: PlanningEpisode,
     b: number,
     l: number,
     scores: Scores,
@@ -275,7 +275,7 @@ function normalise(advantage: Float32Array, weight: Float32Array, steps: number)
   }
 }
 
-export type ImproveStep = (
+export type FinetuneStep = (
   state: TrainState,
   arrays: Arrays,
   rate: np.Array,
@@ -283,9 +283,13 @@ export type ImproveStep = (
 ) => [np.Array, TrainState];
 
 /** A compiled step of PPO for batches of one shape. */
-export function improveStep(network: NetworkShape, shape: BatchShape, options: ImproveOptions): ImproveStep {
+export function finetuneStep(
+  network: PolicyShape,
+  shape: BatchShape,
+  options: FinetuneOptions,
+): FinetuneStep {
   const { batch: B, stages: L, levels: P } = shape;
-  const { width: K, trials: R, imitation } = options;
+  const { width: K, rollouts: R, imitation } = options;
   const loss = (parameters: Parameters, arrays: Arrays, entropy: np.Array): np.Array => {
     const of = (name: string): np.Array => (arrays[name] as np.Array).ref;
     const out = forwardOf(network, parameters, arrays);
@@ -320,10 +324,10 @@ export function improveStep(network: NetworkShape, shape: BatchShape, options: I
     const [value, gradients] = valueAndGrad(loss)(own, arrays, entropy) as [np.Array, Parameters];
     return [value, adam(state, gradients, rate).state];
   };
-  return jit(step) as unknown as ImproveStep;
+  return jit(step) as unknown as FinetuneStep;
 }
 
 /** Everything one step of PPO reads. */
-export function trialArrays(trials: Trials, shape: BatchShape): Arrays {
-  return { ...labelledArrays(trials.rows, shape), ...arraysOfBatch(trials.arrays) };
+export function rolloutArrays(trials: Rollouts, shape: BatchShape): Arrays {
+  return { ...demonstrationArrays(trials.rows, shape), ...arraysOfBatch(trials.arrays) };
 }

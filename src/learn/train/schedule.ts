@@ -1,7 +1,7 @@
 // What a training run does when, and how fast it learns then.
 
 /** How long to train. Counts alone make a run that repeats; minutes make one that ends in time. */
-export interface Budget {
+export interface TrainingBudget {
   /** Labels of the exact planner, epochs of imitation, steps of the environment. */
   readonly labels: number;
   readonly epochs: number;
@@ -14,7 +14,7 @@ export type Phase = 'labels' | 'imitation' | 'improvement';
 
 /** How far a run has come. */
 export interface Done {
-  readonly labels: number;
+  readonly demonstrations: number;
   readonly epochs: number;
   readonly iterations: number;
   readonly steps: number;
@@ -28,31 +28,31 @@ const RATES = { imitation: 3e-3, improvement: 3e-4, warmUp: 50, least: 0.03 } as
 const ENTROPY = { first: 0.01, last: 0.001 } as const;
 
 /** What comes next; undefined at the end. */
-export function phaseOf(budget: Budget, done: Done): Phase | undefined {
+export function phaseOf(budget: TrainingBudget, done: Done): Phase | undefined {
   if (budget.minutes !== undefined) {
     const share = done.seconds / (60 * budget.minutes);
     if (share < LABELS_END && done.epochs === 0) return 'labels';
     if (share < IMITATION_END && done.iterations === 0) return 'imitation';
     return share < 1 ? 'improvement' : undefined;
   }
-  if (done.labels < budget.labels) return 'labels';
+  if (done.demonstrations < budget.labels) return 'labels';
   if (done.epochs < budget.epochs) return 'imitation';
   return done.steps < budget.steps ? 'improvement' : undefined;
 }
 
 /** How much of a run is done, 0 to 1. */
-export function shareOf(budget: Budget, done: Done): number {
+export function shareOf(budget: TrainingBudget, done: Done): number {
   if (budget.minutes !== undefined) return Math.min(1, done.seconds / (60 * budget.minutes));
   const part = (now: number, all: number): number => (all > 0 ? Math.min(1, now / all) : 1);
   return (
-    LABELS_END * part(done.labels, budget.labels) +
+    LABELS_END * part(done.demonstrations, budget.labels) +
     (IMITATION_END - LABELS_END) * part(done.epochs, budget.epochs) +
     (1 - IMITATION_END) * part(done.steps, budget.steps)
   );
 }
 
 /** How much of a phase is done, 0 to 1. */
-function phaseShare(phase: 'imitation' | 'improvement', budget: Budget, done: Done): number {
+function phaseShare(phase: 'imitation' | 'improvement', budget: TrainingBudget, done: Done): number {
   if (budget.minutes === undefined)
     return phase === 'imitation' ? done.epochs / budget.epochs : Math.min(1, done.steps / budget.steps);
   const share = done.seconds / (60 * budget.minutes);
@@ -66,7 +66,7 @@ function phaseShare(phase: 'imitation' | 'improvement', budget: Budget, done: Do
  */
 export function learningRate(
   phase: 'imitation' | 'improvement',
-  budget: Budget,
+  budget: TrainingBudget,
   done: Done,
   updates: number,
 ): number {
@@ -76,7 +76,7 @@ export function learningRate(
 }
 
 /** Weight of the entropy's bonus: falls, so that the policy makes up its mind. */
-export function entropyWeight(budget: Budget, done: Done): number {
+export function entropyWeight(budget: TrainingBudget, done: Done): number {
   const { first, last } = ENTROPY;
   return first + (last - first) * phaseShare('improvement', budget, done);
 }

@@ -7,7 +7,7 @@ import { exportPolicy } from '../policy/export.ts';
 import { PolicyPlanner } from '../policy/planner.ts';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { drawInstance, drawOptions } from './draws.ts';
-import { type Budget, learningRate, phaseOf, shareOf } from './schedule.ts';
+import { learningRate, phaseOf, shareOf, type TrainingBudget } from './schedule.ts';
 import { startTraining } from './start.ts';
 import type { Trainer, TrainProgress } from './trainer.ts';
 
@@ -17,7 +17,7 @@ const source = {
   at: (seed: number) =>
     drawInstance(seed, { stages: [4, 6], devices: [2, 3], levels: [2, 3], tightness: [0.3, 0.5] }),
 };
-const budget: Budget = { labels: 40, epochs: 12, steps: 2000 };
+const budget: TrainingBudget = { labels: 40, epochs: 12, steps: 2000 };
 const options = {
   ...{ source, seed: 3, budget, heldBack: 6 },
   network: { hidden: 8, blocks: 1, attention: true },
@@ -77,7 +77,7 @@ describe('a training run', () => {
     const trainer = whole;
     const losses = trainer.history.filter(({ phase }) => phase === 'imitation').map(({ loss }) => loss);
     expect(losses.at(-1)).toBeLessThan((losses[0] ?? 0) * 0.99);
-    expect(trainer.labels).toBeGreaterThanOrEqual(budget.labels);
+    expect(trainer.demonstrations).toBeGreaterThanOrEqual(budget.labels);
     expect(trainer.steps).toBeGreaterThanOrEqual(budget.steps);
     const planner = await PolicyPlanner.open(
       exportPolicy(trainer.network, await trainer.weights()),
@@ -93,7 +93,7 @@ describe('a training run', () => {
     const trainer = await startTraining({
       ...options,
       budget: { labels: 20, epochs: 1, steps: 500 },
-      improve: { masking: false },
+      finetune: { masking: false },
     });
     await run(trainer);
     const [last] = trainer.history.slice(-1);
@@ -116,13 +116,13 @@ describe('a checkpoint', () => {
 });
 
 describe('the schedule', () => {
-  const nothing = { labels: 0, epochs: 0, iterations: 0, steps: 0, seconds: 0 };
+  const nothing = { demonstrations: 0, epochs: 0, iterations: 0, steps: 0, seconds: 0 };
 
   it('goes by counts, or by the clock', () => {
     expect(phaseOf(budget, nothing)).toBe('labels');
-    expect(phaseOf(budget, { ...nothing, labels: 40 })).toBe('imitation');
-    expect(phaseOf(budget, { ...nothing, labels: 40, epochs: 12 })).toBe('improvement');
-    expect(phaseOf(budget, { ...nothing, labels: 40, epochs: 12, steps: 2000 })).toBeUndefined();
+    expect(phaseOf(budget, { ...nothing, demonstrations: 40 })).toBe('imitation');
+    expect(phaseOf(budget, { ...nothing, demonstrations: 40, epochs: 12 })).toBe('improvement');
+    expect(phaseOf(budget, { ...nothing, demonstrations: 40, epochs: 12, steps: 2000 })).toBeUndefined();
     const timed = { ...budget, minutes: 10 };
     expect(phaseOf(timed, { ...nothing, seconds: 100 })).toBe('labels');
     expect(phaseOf(timed, { ...nothing, seconds: 300 })).toBe('imitation');

@@ -3,49 +3,61 @@
 import { defaultDevice, init, numpy as np } from '@jax-js/jax';
 import { BedsideError, Random } from '../../util/index.ts';
 import { exportPolicy } from '../policy/export.ts';
-import { initialWeights, NETWORK, type NetworkShape, type Weight, type Weights } from '../policy/network.ts';
+import {
+  initialWeights,
+  POLICY_SHAPE,
+  type PolicyShape,
+  type PolicyWeight,
+  type PolicyWeights,
+} from '../policy/network.ts';
 import { PolicyPlanner } from '../policy/planner.ts';
 import { type BatchShape, batchOf } from './batch.ts';
 import type { Checkpoint, HistoryRow } from './checkpoint.ts';
-import { labelOf, type StoredLabel } from './demonstrations.ts';
-import { arraysOfBatch, type ImitationStep, imitationStep, labelledArrays } from './imitate.ts';
+import { demonstrationOf, type StoredDemonstration } from './demonstrations.ts';
+import { arraysOfBatch, demonstrationArrays, type ImitationStep, imitationStep } from './imitate.ts';
 import { rateOf, restoredState, type TrainState, weightsOf } from './optimiser.ts';
 import { ValueScale } from './ppo.ts';
 import {
-  IMPROVE,
-  type ImproveOptions,
-  type ImproveStep,
-  improveStep,
+  FINETUNE,
+  type FinetuneOptions,
+  type FinetuneStep,
+  finetuneStep,
+  RolloutCollector,
+  type Rollouts,
   readScores,
+  rolloutArrays,
   type ScoreStep,
   scoreStep,
-  type Trials,
-  Trier,
-  trialArrays,
 } from './ppo-finetune.ts';
 import {
-  type Budget,
   type Done,
   entropyWeight,
   learningRate,
   type Phase,
   phaseOf,
   shareOf,
+  type TrainingBudget,
 } from './schedule.ts';
 import { keyOf } from './sizes.ts';
 import type { RequestSource } from './sources.ts';
 import { TrainingSet } from './training-set.ts';
-import { type GapReport, gapsOf, HELD_BACK_SEED, type HeldBack, heldBack } from './validation.ts';
+import {
+  type GapReport,
+  gapsOf,
+  VALIDATION_SEED,
+  type ValidationRequest,
+  validationRequest,
+} from './validation.ts';
 
 /** A run's options. */
 export interface TrainerOptions {
   readonly source: RequestSource;
   readonly seed: number;
-  readonly budget: Budget;
-  readonly network?: NetworkShape | undefined;
-  readonly improve?: Partial<ImproveOptions> | undefined;
+  readonly budget: TrainingBudget;
+  readonly network?: PolicyShape | undefined;
+  readonly finetune?: Partial<FinetuneOptions> | undefined;
   /** Requests held back to measure the gap. */
-  readonly heldBack?: number | undefined;
+  readonly validation?: number | undefined;
   readonly from?: Checkpoint | undefined;
 }
 
@@ -63,9 +75,9 @@ export interface TrainProgress {
 }
 
 const SEEDS_A_UNIT = 50;
-const HELD_BACK_A_UNIT = 5;
+const VALIDATION_A_UNIT = 5;
 const BATCH = 32;
-const TRIED = 16;
+const ROLLOUT_BATCH = 16;
 /** Batches of one iteration of PPO, and passes over them. */
 const BATCHES = 8;
 const PASSES = 2;
@@ -73,36 +85,36 @@ const GAP_EVERY = 10;
 
 /** One run; call `next` until it says that there is no more. */
 export class Trainer {
-  readonly network: NetworkShape;
+  readonly network: PolicyShape;
   readonly #options: TrainerOptions;
-  readonly #improve: ImproveOptions;
+  readonly #finetune: FinetuneOptions;
   readonly #set = new TrainingSet();
-  readonly #trier = new Trier();
+  readonly #collector = new RolloutCollector();
   readonly #scale = new ValueScale();
-  readonly #initial: Weights;
+  readonly #initial: PolicyWeights;
   readonly #imitationSteps = new Map<string, ImitationStep>();
-  readonly #improveSteps = new Map<string, ImproveStep>();
+  readonly #finetuneSteps = new Map<string, FinetuneStep>();
   readonly #scoreSteps = new Map<string, ScoreStep>();
-  readonly #heldBack: HeldBack[] = [];
-  readonly #heldBackLabels: StoredLabel[] = [];
+  readonly #validation: ValidationRequest[] = [];
+  readonly #validationDemonstrations: StoredDemonstration[] = [];
   #state: TrainState;
   #history: HistoryRow[] = [];
   #unit = 0;
   #seeds = 0;
   #updates = 0;
-  #done: Done = { labels: 0, epochs: 0, iterations: 0, steps: 0, seconds: 0 };
+  #done: Done = { demonstrations: 0, epochs: 0, iterations: 0, steps: 0, seconds: 0 };
   /** Steps and seconds of improvement in this process. */
-  #tried = 0;
-  #trying = 0;
+  #rolloutSteps = 0;
+  #rolloutSeconds = 0;
   #reward = 0;
 
   private constructor(options: TrainerOptions) {
     this.#options = options;
-    this.network = options.network ?? NETWORK;
-    this.#improve = { ...IMPROVE, ...options.improve };
+    this.network = options.network ?? POLICY_SHAPE;
+    this.#finetune = { ...FINETUNE, ...options.finetune };
     this.#initial = initialWeights(this.network, new Random(options.seed));
-    const zeros: Weights = new Map(
-      [...this.#initial].map(([name, { dims, data }]): [string, Weight] => [
+    const zeros: PolicyWeights = new Map(
+      [...this.#initial].map(([name, { dims, data }]): [string, PolicyWeight] => [
         name,
         { dims, data: new Float32Array(data.length) },
       ]),
@@ -126,8 +138,8 @@ export class Trainer {
     const read = (part: TrainState['mean']) => weightsOf(part, this.#initial);
     return {
       ...{ format: 'bedside-training', version: 1, fingerprint, unit: this.#unit, seeds: this.#seeds },
-      labels: this.#set.labels,
-      heldBack: this.#heldBackLabels,
+      labels: this.#set.demonstrations,
+      heldBack: this.#validationDemonstrations,
       ...{ updates: this.#updates, steps: this.#done.steps, seconds: this.#done.seconds },
       scale: { mean: this.#scale.mean, square: this.#scale.square, count: this.#scale.count },
       weights: await read(this.#state.parameters),
@@ -138,7 +150,7 @@ export class Trainer {
   }
 
   /** The weights as they are. */
-  weights(): Promise<Map<string, Weight>> {
+  weights(): Promise<Map<string, PolicyWeight>> {
     return weightsOf(this.#state.parameters, this.#initial);
   }
 
@@ -146,8 +158,8 @@ export class Trainer {
     return this.#history;
   }
 
-  get labels(): number {
-    return this.#set.labels.length;
+  get demonstrations(): number {
+    return this.#set.demonstrations.length;
   }
 
   /** Steps of the environment. */
@@ -157,7 +169,7 @@ export class Trainer {
 
   /** Of the environment, in this process, learning from them counted. */
   get stepsPerSecond(): number {
-    return this.#trying > 0 ? this.#tried / this.#trying : 0;
+    return this.#rolloutSeconds > 0 ? this.#rolloutSteps / this.#rolloutSeconds : 0;
   }
 
   /** Of a trial, in the last iteration. */
@@ -170,7 +182,7 @@ export class Trainer {
     const model = exportPolicy(this.network, await this.weights());
     const planner = await PolicyPlanner.open(model, 'the policy in training');
     try {
-      return await gapsOf(planner, this.#heldBack);
+      return await gapsOf(planner, this.#validation);
     } finally {
       await planner.close();
     }
@@ -187,8 +199,8 @@ export class Trainer {
     this.#unit++;
     const took = (performance.now() - began) / 1000;
     const seconds = this.#done.seconds + took;
-    this.#done = { ...this.#done, labels: this.labels, seconds };
-    if (phase === 'improvement') this.#trying += took;
+    this.#done = { ...this.#done, demonstrations: this.demonstrations, seconds };
+    if (phase === 'improvement') this.#rolloutSeconds += took;
     const row = this.#history.at(-1);
     if (row && phase !== 'labels')
       this.#history[this.#history.length - 1] = { ...row, seconds: Math.round(seconds * 10) / 10 };
@@ -208,11 +220,11 @@ export class Trainer {
     Object.assign(this.#scale, from.scale);
     for (const stored of from.labels) this.#set.add(stored, source.at(stored.seed));
     for (const stored of from.heldBack) {
-      this.#heldBackLabels.push(stored);
-      this.#heldBack.push({ instance: source.at(stored.seed), objective: stored.objective });
+      this.#validationDemonstrations.push(stored);
+      this.#validation.push({ instance: source.at(stored.seed), objective: stored.objective });
     }
     this.#done = {
-      ...{ labels: this.labels, epochs: rows('imitation'), iterations: rows('improvement') },
+      ...{ demonstrations: this.demonstrations, epochs: rows('imitation'), iterations: rows('improvement') },
       ...{ steps: from.steps, seconds: from.seconds },
     };
   }
@@ -220,25 +232,25 @@ export class Trainer {
   #work(phase: Phase, random: Random): Promise<Partial<TrainProgress>> {
     switch (phase) {
       case 'labels':
-        return this.#label();
+        return this.#demonstrate();
       case 'imitation':
         return this.#imitate(random);
       case 'improvement':
-        return this.#try(random);
+        return this.#rollOut(random);
     }
   }
 
-  async #label(): Promise<Partial<TrainProgress>> {
-    const { source, heldBack: wanted = 40 } = this.#options;
+  async #demonstrate(): Promise<Partial<TrainProgress>> {
+    const { source, validation: wanted = 40 } = this.#options;
     // A few held-back requests with every unit, until there are enough.
-    for (let i = 0; i < HELD_BACK_A_UNIT && this.#heldBack.length < wanted; i++) {
-      const number = this.#unit * HELD_BACK_A_UNIT + i;
-      const found = await heldBack(source, number);
+    for (let i = 0; i < VALIDATION_A_UNIT && this.#validation.length < wanted; i++) {
+      const number = this.#unit * VALIDATION_A_UNIT + i;
+      const found = await validationRequest(source, number);
       if (!found) continue;
-      this.#heldBack.push(found);
+      this.#validation.push(found);
       const { objective } = found;
-      this.#heldBackLabels.push({
-        seed: HELD_BACK_SEED + number,
+      this.#validationDemonstrations.push({
+        seed: VALIDATION_SEED + number,
         objective,
         sets: [],
         levels: [],
@@ -248,10 +260,10 @@ export class Trainer {
     for (let i = 0; i < SEEDS_A_UNIT; i++) {
       const seed = this.#options.seed * 1_000_000 + ++this.#seeds;
       const instance = source.at(seed);
-      const stored = await labelOf(seed, instance);
+      const stored = await demonstrationOf(seed, instance);
       if (stored) this.#set.add(stored, instance);
     }
-    if (this.labels > 0 || this.#seeds < MOST_FRUITLESS) return {};
+    if (this.demonstrations > 0 || this.#seeds < MOST_FRUITLESS) return {};
     throw new BedsideError('E_REQUEST', 'none of the drawn requests has a plan that could be learned from', {
       hint: 'bundles of up to 20 stages and 8 levels can be trained on',
     });
@@ -263,7 +275,7 @@ export class Trainer {
     for (const [at, batch] of batches.entries()) {
       const step = made(this.#imitationSteps, keyOf(batch.shape), () => imitationStep(this.network, BATCH));
       const rate = this.#rate('imitation', at / batches.length);
-      const [loss, next] = step(this.#state, labelledArrays(this.#set.rowsOf(batch), batch.shape), rate);
+      const [loss, next] = step(this.#state, demonstrationArrays(this.#set.rowsOf(batch), batch.shape), rate);
       this.#state = next;
       sum += (await loss.data())[0] as number;
     }
@@ -279,10 +291,10 @@ export class Trainer {
     return { loss, gap };
   }
 
-  async #try(random: Random): Promise<Partial<TrainProgress>> {
+  async #rollOut(random: Random): Promise<Partial<TrainProgress>> {
     const began = performance.now();
-    const tried: { readonly trials: Trials; readonly shape: BatchShape }[] = [];
-    for (const batch of this.#set.batches(random, TRIED).slice(0, BATCHES)) {
+    const tried: { readonly trials: Rollouts; readonly shape: BatchShape }[] = [];
+    for (const batch of this.#set.batches(random, ROLLOUT_BATCH).slice(0, BATCHES)) {
       const { shape } = batch;
       const rows = this.#set.rowsOf(batch);
       const step = made(this.#scoreSteps, keyOf(shape), () => scoreStep(this.network));
@@ -292,12 +304,12 @@ export class Trainer {
       );
       const scores = await readScores(step(this.#parameters(), arraysOfBatch(inputs)));
       const instances = this.#set.instancesOf(batch);
-      const trials = this.#trier.run(rows, instances, scores, shape, this.#scale, random, this.#improve);
+      const trials = this.#collector.run(rows, instances, scores, shape, this.#scale, random, this.#finetune);
       if (trials.steps > 0) tried.push({ trials, shape });
     }
     this.#scale.update(tried.flatMap(({ trials }) => trials.returns));
     const loss = await this.#learn(tried);
-    const total = (of: (trials: Trials) => number): number =>
+    const total = (of: (trials: Rollouts) => number): number =>
       tried.reduce((all, { trials }) => all + of(trials), 0);
     const [steps, count] = [
       total((t) => t.steps),
@@ -307,7 +319,7 @@ export class Trainer {
       ),
     ];
     this.#done = { ...this.#done, iterations: this.#done.iterations + 1, steps: this.#done.steps + steps };
-    this.#tried += steps;
+    this.#rolloutSteps += steps;
     this.#reward = total((t) => t.reward) / count;
     const measured = this.#done.iterations % GAP_EVERY === 0 ? (await this.gap()).mean : null;
     this.#history.push({
@@ -319,16 +331,16 @@ export class Trainer {
   }
 
   /** Passes over what was tried; returns the mean loss. */
-  async #learn(tried: readonly { readonly trials: Trials; readonly shape: BatchShape }[]): Promise<number> {
+  async #learn(tried: readonly { readonly trials: Rollouts; readonly shape: BatchShape }[]): Promise<number> {
     const entropy = entropyWeight(this.#options.budget, this.#done);
     let sum = 0;
     for (let pass = 0; pass < PASSES; pass++) {
       for (const { trials, shape } of tried) {
-        const step = made(this.#improveSteps, keyOf(shape), () =>
-          improveStep(this.network, shape, this.#improve),
+        const step = made(this.#finetuneSteps, keyOf(shape), () =>
+          finetuneStep(this.network, shape, this.#finetune),
         );
         const rate = this.#rate('improvement', 0);
-        const [loss, next] = step(this.#state, trialArrays(trials, shape), rate, np.array(entropy));
+        const [loss, next] = step(this.#state, rolloutArrays(trials, shape), rate, np.array(entropy));
         this.#state = next;
         sum += (await loss.data())[0] as number;
       }

@@ -3,8 +3,8 @@ import type { PlanningInstance } from '../../plan/index.ts';
 import type { Random } from '../../util/index.ts';
 import { Features } from '../policy/features.ts';
 import type { BatchShape } from './batch.ts';
-import { labelled, type StoredLabel } from './demonstrations.ts';
-import type { Labelled } from './imitate.ts';
+import { demonstrated, type StoredDemonstration } from './demonstrations.ts';
+import type { DemonstratedRequest } from './imitate.ts';
 import { keyOf, shapeOf } from './sizes.ts';
 
 /** Rows of one class of sizes. */
@@ -15,21 +15,21 @@ export interface RowBatch {
 
 /** Grows by `add`; a request that is too large to train on is left out. */
 export class TrainingSet {
-  readonly labels: StoredLabel[] = [];
-  readonly #rows: Labelled[] = [];
+  readonly demonstrations: StoredDemonstration[] = [];
+  readonly #rows: DemonstratedRequest[] = [];
   readonly #instances: PlanningInstance[] = [];
   readonly #features = new Features();
 
-  add(stored: StoredLabel, instance: PlanningInstance): void {
-    const row = labelled(instance, stored, this.#features);
+  add(stored: StoredDemonstration, instance: PlanningInstance): void {
+    const row = demonstrated(instance, stored, this.#features);
     if (!shapeOf(row.sample, 1)) return;
-    this.labels.push(stored);
+    this.demonstrations.push(stored);
     this.#rows.push(row);
     this.#instances.push(instance);
   }
 
-  rowsOf({ rows }: RowBatch): Labelled[] {
-    return rows.map((at) => this.#rows[at] as Labelled);
+  rowsOf({ rows }: RowBatch): DemonstratedRequest[] {
+    return rows.map((at) => this.#rows[at] as DemonstratedRequest);
   }
 
   instancesOf({ rows }: RowBatch): PlanningInstance[] {

@@ -3,10 +3,10 @@ import { exactPlanner, type Planner, type PlanningInstance } from '../../plan/in
 import type { RequestSource } from './sources.ts';
 
 /** Numbers of held-back requests begin here; training never gets so far. */
-export const HELD_BACK_SEED = 100_000_000;
+export const VALIDATION_SEED = 100_000_000;
 
 /** A request with what the exact planner reaches. */
-export interface HeldBack {
+export interface ValidationRequest {
   readonly instance: PlanningInstance;
   readonly objective: number;
 }
@@ -15,8 +15,11 @@ export interface HeldBack {
 const LABELS = 400_000;
 
 /** The request of a number; undefined when the exact planner has no plan for it. */
-export async function heldBack(source: RequestSource, number: number): Promise<HeldBack | undefined> {
-  const instance = source.at(HELD_BACK_SEED + number);
+export async function validationRequest(
+  source: RequestSource,
+  number: number,
+): Promise<ValidationRequest | undefined> {
+  const instance = source.at(VALIDATION_SEED + number);
   const { objective, decisions } = await exactPlanner.plan(instance, { labels: LABELS });
   return decisions && { instance, objective };
 }
@@ -31,7 +34,7 @@ export interface GapReport {
 }
 
 /** Plans all of them. */
-export async function gapsOf(planner: Planner, requests: readonly HeldBack[]): Promise<GapReport> {
+export async function gapsOf(planner: Planner, requests: readonly ValidationRequest[]): Promise<GapReport> {
   let [sum, worst, planned] = [0, 0, 0];
   for (const { instance, objective } of requests) {
     const found = await planner.plan(instance);

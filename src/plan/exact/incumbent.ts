@@ -1,19 +1,19 @@
 // The best plan so far. Every offer is evaluated anew by the plan's costs before it counts.
 import { planCosts } from '../problem/cost.ts';
 import type { StageDecision } from '../problem/instance.ts';
-import { decisionsOf, type Graph, type Path } from './graph/graph.ts';
+import { decisionsOf, type GraphPath, type LayeredGraph } from './graph/graph.ts';
 
 export class Incumbent {
-  readonly #graph: Graph;
+  readonly #graph: LayeredGraph;
   objective = Number.POSITIVE_INFINITY;
   decisions: readonly StageDecision[] | undefined;
 
-  constructor(graph: Graph) {
+  constructor(graph: LayeredGraph) {
     this.#graph = graph;
   }
 
   /** A path and what the search takes it to cost; true when it is a plan and better than the best. */
-  offer(path: Path, objective: number): boolean {
+  offer(path: GraphPath, objective: number): boolean {
     if (!(objective < this.objective)) return false;
     return this.offerDecisions(decisionsOf(this.#graph, path));
   }

@@ -7,14 +7,14 @@ import { planCosts } from '../problem/cost.ts';
 import { randomInstance } from '../random/random-instance.ts';
 import { bruteForce } from '../test-support/brute-force.ts';
 import { smallInstance } from '../test-support/small-instances.ts';
-import { pricesFor, tuneGrid } from './bounds/accuracy-dp.ts';
-import { reduceGraph } from './bounds/arc-fixing.ts';
-import { Pricing } from './bounds/lagrangian-pass.ts';
+import { reducedPrices, tuneTables } from './bounds/accuracy-dp.ts';
+import { fixArcs } from './bounds/arc-fixing.ts';
+import { LagrangianPass } from './bounds/lagrangian-pass.ts';
 import { lagrangianRoot } from './bounds/root.ts';
-import { rowsOf } from './graph/constraints.ts';
-import { buildGraph } from './graph/graph.ts';
+import { constraintsOf } from './graph/constraints.ts';
+import { buildLayeredGraph } from './graph/graph.ts';
 import { Incumbent } from './incumbent.ts';
-import { Work } from './search-budget.ts';
+import { SearchBudget } from './search-budget.ts';
 import { solve } from './solve.ts';
 
 const NEVER = { labels: Number.POSITIVE_INFINITY, seconds: Number.POSITIVE_INFINITY };
@@ -25,17 +25,17 @@ describe('pitfalls', () => {
     for (let seed = 0; seed < 60; seed++) {
       const instance = smallInstance(seed, { levels: 2, tightness: 0.6 });
       const { objective } = bruteForce(instance);
-      const graph = buildGraph(instance);
+      const graph = buildLayeredGraph(instance);
       if (!graph || objective === Number.POSITIVE_INFINITY) continue;
       const incumbent = new Incumbent(graph);
-      const pricing = new Pricing(graph, rowsOf(graph));
-      const root = lagrangianRoot(pricing, incumbent, { passes: 30, ceiling: Number.POSITIVE_INFINITY });
+      const pricing = new LagrangianPass(graph, constraintsOf(graph));
+      const root = lagrangianRoot(pricing, incumbent, { passes: 30, upperBound: Number.POSITIVE_INFINITY });
       const threshold = root.bound + 0.3 * (objective - root.bound);
-      const reduced = reduceGraph(pricing, root.prices, threshold, 1e6);
+      const reduced = fixArcs(pricing, root.prices, threshold, 1e6);
       if (typeof reduced === 'string') continue;
-      const work = new Work(NEVER.labels, NEVER.seconds, undefined);
-      const from = pricesFor(reduced, root.prices.rows);
-      const { best } = tuneGrid(reduced, from, new Incumbent(graph), Number.POSITIVE_INFINITY, 40, work);
+      const work = new SearchBudget(NEVER.labels, NEVER.seconds, undefined);
+      const from = reducedPrices(reduced, root.prices.rows);
+      const { best } = tuneTables(reduced, from, new Incumbent(graph), Number.POSITIVE_INFINITY, 40, work);
       // The table alone may claim more than is true: the optimum was cut away.
       if (best.bound > objective) above++;
       expect(Math.min(best.bound, threshold)).toBeLessThanOrEqual(objective);
@@ -97,7 +97,7 @@ describe('pitfalls', () => {
     expect(planCosts(instance, must(decisions, 'a plan')).objective).toBe(objective);
     // Values that stand for a path which breaks a limit, as a tolerance might let pass.
     const tight = { ...instance, deadline: planCosts(instance, must(decisions, 'a plan')).seconds * 0.999 };
-    const graph = must(buildGraph(tight), 'a graph');
+    const graph = must(buildLayeredGraph(tight), 'a graph');
     const model = buildModel(graph);
     const values = new Float64Array(model.program.columns.length);
     must(decisions, 'a plan').forEach(({ set, level }, l) => {

@@ -6,7 +6,7 @@ export interface Stop {
   readonly aborted: boolean;
 }
 
-export class Work {
+export class SearchBudget {
   /** Labels made; a pass over arcs counts as one label for every `ARCS_A_LABEL`. */
   labels = 0;
   readonly #most: number;

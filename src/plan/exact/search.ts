@@ -4,17 +4,17 @@
 
 import type { PlannerResult, PlanProgress, PlanStats, SearchOptions } from '../planner.ts';
 import type { PlanStatus } from '../problem/instance.ts';
-import { pricesFor } from './bounds/accuracy-dp.ts';
-import { reduceGraph } from './bounds/arc-fixing.ts';
-import { type Prices, Pricing } from './bounds/lagrangian-pass.ts';
+import { reducedPrices } from './bounds/accuracy-dp.ts';
+import { fixArcs } from './bounds/arc-fixing.ts';
+import { LagrangianPass, type RowPrices } from './bounds/lagrangian-pass.ts';
 import { multipliersOf, pricesOf } from './bounds/multipliers.ts';
 import { lagrangianRoot, offsetOf } from './bounds/root.ts';
-import { type Rows, rowsOf } from './graph/constraints.ts';
-import type { Graph } from './graph/graph.ts';
+import { type Constraints, constraintsOf } from './graph/constraints.ts';
+import type { LayeredGraph } from './graph/graph.ts';
 import { Incumbent } from './incumbent.ts';
 import { branchAndBound, MANY_ARCS, type Tightened, tighten } from './labels/branch.ts';
 import { LabelSearch } from './labels/labels.ts';
-import type { Stop, Work } from './search-budget.ts';
+import type { SearchBudget, Stop } from './search-budget.ts';
 
 /** How long to search: to the first guided beam that finds a plan, or to proof. */
 export type Effort = 'beam' | 'exact';
@@ -60,8 +60,8 @@ const PROOF_WINDOWS = [
 ];
 
 /** What a search has spent. */
-export function spentOf(work: Work): Pick<PlanStats, 'labels' | 'seconds'> {
-  return { labels: work.labels, seconds: work.seconds };
+export function spentOf(budget: SearchBudget): Pick<PlanStats, 'labels' | 'seconds'> {
+  return { labels: budget.labels, seconds: budget.seconds };
 }
 
 /** What an objective and a bound say together. */
@@ -84,32 +84,32 @@ interface Window extends Tightened {
 
 /** One graph's search; `run` once. */
 export class Search {
-  readonly #graph: Graph;
-  readonly #rows: Rows;
-  readonly #pricing: Pricing;
+  readonly #graph: LayeredGraph;
+  readonly #constraints: Constraints;
+  readonly #pass: LagrangianPass;
   readonly #incumbent: Incumbent;
   readonly #effort: Effort;
   readonly #options: SolveOptions;
-  readonly #work: Work;
+  readonly #budget: SearchBudget;
   readonly #gap: number;
   /** Nothing that keeps all limits costs more. */
-  #ceiling: number;
-  #prices: Prices;
+  #upperBound: number;
+  #prices: RowPrices;
   #bound = Number.NEGATIVE_INFINITY;
   #rooted = false;
   #stats: { -readonly [K in keyof PlanStats]: PlanStats[K] } = { labels: 0, seconds: 0 };
 
-  constructor(graph: Graph, effort: Effort, options: SolveOptions, work: Work) {
+  constructor(graph: LayeredGraph, effort: Effort, options: SolveOptions, budget: SearchBudget) {
     this.#graph = graph;
-    this.#rows = rowsOf(graph);
-    this.#pricing = new Pricing(graph, this.#rows);
+    this.#constraints = constraintsOf(graph);
+    this.#pass = new LagrangianPass(graph, this.#constraints);
     this.#incumbent = new Incumbent(graph);
     this.#effort = effort;
     this.#options = options;
-    this.#work = work;
+    this.#budget = budget;
     this.#gap = options.gap ?? DEFAULT_GAP;
-    this.#ceiling = ceilingOf(graph);
-    this.#prices = { rows: new Float64Array(this.#rows.count), step: 0 };
+    this.#upperBound = upperBoundOf(graph);
+    this.#prices = { rows: new Float64Array(this.#constraints.count), step: 0 };
   }
 
   /** Proven so far; Infinity when no plan below the limit exists. */
@@ -119,8 +119,8 @@ export class Search {
 
   /** Plans that are not better than this are of no interest. */
   limitTo(objective: number): void {
-    this.#ceiling = Math.min(this.#ceiling, objective);
-    if (this.#bound >= this.#ceiling) this.#bound = Number.POSITIVE_INFINITY;
+    this.#upperBound = Math.min(this.#upperBound, objective);
+    if (this.#bound >= this.#upperBound) this.#bound = Number.POSITIVE_INFINITY;
   }
 
   run(): PlannerResult {
@@ -135,7 +135,7 @@ export class Search {
   /** Whether the best plan is proven, or proven not to exist. */
   get #done(): boolean {
     const { objective } = this.#incumbent;
-    if (this.#bound >= this.#ceiling) return true;
+    if (this.#bound >= this.#upperBound) return true;
     return objective < Number.POSITIVE_INFINITY && objective - this.#bound <= this.#gap * Math.abs(objective);
   }
 
@@ -149,7 +149,7 @@ export class Search {
       phase,
       objective: this.#incumbent.objective,
       bound: Math.min(this.#bound, this.#incumbent.objective),
-      labels: this.#work.labels,
+      labels: this.#budget.labels,
     });
   }
 
@@ -158,21 +158,21 @@ export class Search {
     if (this.#rooted) return;
     this.#rooted = true;
     const { warm } = this.#options;
-    const from = warm?.multipliers && pricesOf(warm.multipliers, this.#rows, this.#graph);
+    const from = warm?.multipliers && pricesOf(warm.multipliers, this.#constraints, this.#graph);
     if (warm?.decisions) this.#incumbent.offerDecisions(warm.decisions);
-    const root = lagrangianRoot(this.#pricing, this.#incumbent, {
+    const root = lagrangianRoot(this.#pass, this.#incumbent, {
       passes: from ? WARM_PASSES : ROOT_PASSES,
       from,
-      ceiling: this.#ceiling,
+      upperBound: this.#upperBound,
       stop: () => {
-        this.#work.pass(this.#graph.arcs / 4);
-        return this.#work.spent;
+        this.#budget.pass(this.#graph.arcs / 4);
+        return this.#budget.spent;
       },
     });
     this.#prices = root.prices;
-    this.#bound = root.bound > this.#ceiling ? Number.POSITIVE_INFINITY : root.bound;
+    this.#bound = root.bound > this.#upperBound ? Number.POSITIVE_INFINITY : root.bound;
     this.#stats.rootBound = root.bound;
-    this.#stats.rootSeconds = this.#work.seconds;
+    this.#stats.rootSeconds = this.#budget.seconds;
     this.#stats.arcs = this.#graph.arcs;
     this.#report('root');
   }
@@ -183,13 +183,13 @@ export class Search {
    */
   #window(threshold: number, mostArcs = MOST_ARCS, gridArcs?: number): Window | 'proven' | 'too large' {
     const { objective } = this.#incumbent;
-    const limit = Math.min(threshold, objective, this.#ceiling);
-    const reduced = reduceGraph(this.#pricing, this.#prices, limit, mostArcs);
-    this.#work.pass(this.#graph.arcs / 2);
+    const limit = Math.min(threshold, objective, this.#upperBound);
+    const reduced = fixArcs(this.#pass, this.#prices, limit, mostArcs);
+    this.#budget.pass(this.#graph.arcs / 2);
     if (reduced === 'too large') return reduced;
     if (reduced === 'empty') return this.#raise(limit);
-    const prices = { rows: pricesFor(reduced, this.#prices.rows), step: this.#prices.step };
-    const tight = tighten(reduced, prices, this.#incumbent, limit, this.#work, gridArcs);
+    const prices = { rows: reducedPrices(reduced, this.#prices.rows), step: this.#prices.step };
+    const tight = tighten(reduced, prices, this.#incumbent, limit, this.#budget, gridArcs);
     if (!('tuned' in tight)) {
       this.#adopt(tight.prices);
       return this.#raise(Math.min(limit, this.#incumbent.objective));
@@ -200,30 +200,30 @@ export class Search {
   }
 
   /** Takes prices that empty a window for the whole graph, if they are better there too. */
-  #adopt(prices: Prices | undefined): void {
+  #adopt(prices: RowPrices | undefined): void {
     if (!prices) return;
-    const old = this.#pricing.run(this.#prices) + offsetOf(this.#graph, this.#rows, this.#prices);
-    const bound = this.#pricing.run(prices) + offsetOf(this.#graph, this.#rows, prices);
-    this.#work.pass(this.#graph.arcs / 2);
+    const old = this.#pass.run(this.#prices) + offsetOf(this.#graph, this.#constraints, this.#prices);
+    const bound = this.#pass.run(prices) + offsetOf(this.#graph, this.#constraints, prices);
+    this.#budget.pass(this.#graph.arcs / 2);
     if (!(bound > old)) return;
     this.#prices = prices;
     this.#raise(bound);
     if (this.#incumbent.decisions) return;
     // Nothing near the bound and no plan: perhaps there is none, and prices grow without end.
-    const root = lagrangianRoot(this.#pricing, this.#incumbent, {
+    const root = lagrangianRoot(this.#pass, this.#incumbent, {
       passes: FAR_PASSES,
       from: prices,
       aim: FAR_AIM,
-      ceiling: this.#ceiling,
+      upperBound: this.#upperBound,
     });
-    this.#work.pass((root.passes * this.#graph.arcs) / 4);
+    this.#budget.pass((root.passes * this.#graph.arcs) / 4);
     this.#prices = root.prices;
     this.#raise(root.bound);
   }
 
   /** No plan is better than `bound`, except those already found. */
   #raise(bound: number): 'proven' {
-    const reached = bound >= this.#ceiling ? Number.POSITIVE_INFINITY : bound;
+    const reached = bound >= this.#upperBound ? Number.POSITIVE_INFINITY : bound;
     this.#bound = Math.max(this.#bound, reached);
     return 'proven';
   }
@@ -242,11 +242,11 @@ export class Search {
       // An empty window says that plans are far away, if there are any.
       if (window === 'proven') at = Math.min(at + 1, Math.max(at, BEAM_WINDOWS.length - 2));
       else this.#beam(window);
-      if (this.#incumbent.decisions || this.#done || this.#work.spent) break;
+      if (this.#incumbent.decisions || this.#done || this.#budget.spent) break;
     }
-    if (this.#effort === 'beam' && this.#gapNow > NEAR && !this.#work.spent) this.#again();
+    if (this.#effort === 'beam' && this.#gapNow > NEAR && !this.#budget.spent) this.#again();
     this.#stats.beamObjective = this.#incumbent.objective;
-    this.#stats.beamSeconds = this.#work.seconds;
+    this.#stats.beamSeconds = this.#budget.seconds;
     this.#report('beam');
   }
 
@@ -261,7 +261,12 @@ export class Search {
     if (!tuned) return false;
     const tables = [tuned.best, ...tuned.others.slice(-3)];
     const options = { threshold: limit, beam: BEAM };
-    const { complete, dropped } = new LabelSearch(reduced).run(tables, options, this.#incumbent, this.#work);
+    const { complete, dropped } = new LabelSearch(reduced).run(
+      tables,
+      options,
+      this.#incumbent,
+      this.#budget,
+    );
     if (!complete) return false;
     const reach = Math.min(limit, this.#incumbent.objective);
     this.#raise(Math.min(dropped, reach));
@@ -275,7 +280,7 @@ export class Search {
       this.#report('branch');
     };
     const { limit } = window;
-    const { bound, nodes } = branchAndBound(window, limit, this.#incumbent, this.#work, report);
+    const { bound, nodes } = branchAndBound(window, limit, this.#incumbent, this.#budget, report);
     this.#stats.nodes = (this.#stats.nodes ?? 0) + nodes;
     const reach = Math.min(limit, this.#incumbent.objective);
     this.#raise(Math.min(bound, reach));
@@ -295,7 +300,7 @@ export class Search {
       if (window === 'proven' || (window !== 'too large' && this.#settle(window))) return;
     }
     const last = PROOF_WINDOWS.length - 1;
-    for (let at = 0; !this.#done && !this.#work.spent; at = Math.min(at + 1, last)) {
+    for (let at = 0; !this.#done && !this.#budget.spent; at = Math.min(at + 1, last)) {
       // So far up, a window is more likely to be empty than to be worth dividing.
       const lost = !this.#incumbent.decisions && this.#risen();
       const gridArcs = lost ? Number.POSITIVE_INFINITY : MANY_ARCS;
@@ -314,17 +319,17 @@ export class Search {
       ...concluded(objective, this.#bound, this.#gap),
       decisions,
       objective,
-      stats: { ...this.#stats, ...spentOf(this.#work) },
-      multipliers: multipliersOf(this.#prices, this.#rows, this.#graph),
+      stats: { ...this.#stats, ...spentOf(this.#budget) },
+      multipliers: multipliersOf(this.#prices, this.#constraints, this.#graph),
     };
   }
 }
 
 /** An upper bound of the objective of every plan: all of the deadline, all energy, all loss. */
-function ceilingOf({ instance, accuracy, mostSteps: most }: Graph): number {
+function upperBoundOf({ instance, accuracy, mostSteps: most }: LayeredGraph): number {
   const { weights, devices, deadline } = instance;
   const joules = devices.reduce((sum, { energy }) => sum + energy, 0);
   const part = (weight: number, value: number) => (weight === 0 ? 0 : weight * value);
-  const ceiling = part(weights.time, deadline) + part(weights.energy, joules) + (accuracy[most] as number);
-  return ceiling + 1e-6 * Math.abs(ceiling) + 1e-12;
+  const upper = part(weights.time, deadline) + part(weights.energy, joules) + (accuracy[most] as number);
+  return upper + 1e-6 * Math.abs(upper) + 1e-12;
 }

@@ -2,10 +2,10 @@
 
 import type { PlannerResult } from '../planner.ts';
 import type { PlanningInstance } from '../problem/instance.ts';
-import { buildGraph } from './graph/graph.ts';
+import { buildLayeredGraph } from './graph/graph.ts';
 import { atLevel, commonLevels, withLevel } from './per-level.ts';
 import { concluded, type Effort, Search, type SolveOptions, spentOf } from './search.ts';
-import { Work } from './search-budget.ts';
+import { SearchBudget } from './search-budget.ts';
 
 export type { Effort, SolveOptions } from './search.ts';
 
@@ -14,24 +14,24 @@ export const DEFAULT_LABELS = { exact: 4_000_000, beam: 400_000 } as const;
 
 /** Solves an instance. */
 export function solve(instance: PlanningInstance, effort: Effort, options: SolveOptions = {}): PlannerResult {
-  const work = new Work(
+  const budget = new SearchBudget(
     options.labels ?? DEFAULT_LABELS[effort],
     options.seconds ?? Number.POSITIVE_INFINITY,
     options.signal,
   );
   const levels = commonLevels(instance);
-  if (levels !== undefined) return solveLevels(instance, levels, effort, options, work);
-  const graph = buildGraph(instance);
-  return graph ? new Search(graph, effort, options, work).run() : impossible(work);
+  if (levels !== undefined) return solveLevels(instance, levels, effort, options, budget);
+  const graph = buildLayeredGraph(instance);
+  return graph ? new Search(graph, effort, options, budget).run() : impossible(budget);
 }
 
-function impossible(work: Work): PlannerResult {
+function impossible(budget: SearchBudget): PlannerResult {
   const bound = Number.POSITIVE_INFINITY;
   return {
     status: 'infeasible',
     objective: bound,
     bound,
-    stats: { labels: work.labels, seconds: work.seconds },
+    stats: { labels: budget.labels, seconds: budget.seconds },
   };
 }
 
@@ -41,20 +41,20 @@ function solveLevels(
   levels: number,
   effort: Effort,
   options: SolveOptions,
-  work: Work,
+  budget: SearchBudget,
 ): PlannerResult {
   const searches = Array.from({ length: levels }, (_, level) => {
-    const graph = buildGraph(atLevel(instance, level));
+    const graph = buildLayeredGraph(atLevel(instance, level));
     // A plan of the whole instance is one of this level alone, if it is of this level.
     const old = options.warm?.decisions;
     const same = old?.slice(0, -1).every((decision) => decision.level === level);
     const decisions = same ? old?.map((decision) => ({ ...decision, level: 0 })) : undefined;
     const warm = { ...options.warm, decisions };
-    return graph && { level, search: new Search(graph, effort, { ...options, warm }, work) };
+    return graph && { level, search: new Search(graph, effort, { ...options, warm }, budget) };
   }).filter((entry) => entry !== undefined);
   for (const { search } of searches) search.root();
   searches.sort((a, b) => a.search.bound - b.search.bound || a.level - b.level);
-  let best: PlannerResult = impossible(work);
+  let best: PlannerResult = impossible(budget);
   let bound = Number.POSITIVE_INFINITY;
   for (const { level, search } of searches) {
     search.limitTo(best.objective);
@@ -67,6 +67,6 @@ function solveLevels(
   return {
     ...best,
     ...concluded(best.objective, bound, options.gap),
-    stats: { ...best.stats, ...spentOf(work) },
+    stats: { ...best.stats, ...spentOf(budget) },
   };
 }

@@ -2,13 +2,13 @@
 import type { ModelData } from 'highs';
 import { BedsideError } from '../../util/index.ts';
 import { loadOptional } from '../../util/internal.ts';
-import { buildGraph, type Graph } from '../exact/graph/graph.ts';
+import { buildLayeredGraph, type LayeredGraph } from '../exact/graph/graph.ts';
 import { Incumbent } from '../exact/incumbent.ts';
 import type { Planner, PlannerOptions, PlannerResult } from '../planner.ts';
 import type { PlanningInstance } from '../problem/instance.ts';
+import type { LinearProgram } from './linear-program.ts';
 import { writeLp } from './lp-writer.ts';
-import { buildModel, type Model, pathOfValues } from './model.ts';
-import type { Program } from './program.ts';
+import { buildModel, type PlanningModel, pathOfValues } from './model.ts';
 
 /** What HiGHS takes for infinity. */
 const INFINITE = 1e30;
@@ -25,7 +25,7 @@ export const highsPlanner: Planner = {
   name: 'highs',
   async plan(instance, options = {}) {
     const started = performance.now();
-    const graph = buildGraph(instance);
+    const graph = buildLayeredGraph(instance);
     const result = graph ? await solveModel(graph, options) : proven();
     return { ...result, stats: { ...result.stats, seconds: (performance.now() - started) / 1000 } };
   },
@@ -33,7 +33,7 @@ export const highsPlanner: Planner = {
 
 /** The whole program in the CPLEX LP format; undefined when no stage can run at all. */
 export function exportLp(instance: PlanningInstance): string | undefined {
-  const graph = buildGraph(instance);
+  const graph = buildLayeredGraph(instance);
   if (!graph) return undefined;
   const { stages, devices, deadline } = instance;
   const head = [
@@ -50,7 +50,7 @@ function proven(): PlannerResult {
   return { status: 'infeasible', objective: bound, bound, stats: { labels: 0, seconds: 0 } };
 }
 
-async function solveModel(graph: Graph, options: PlannerOptions): Promise<PlannerResult> {
+async function solveModel(graph: LayeredGraph, options: PlannerOptions): Promise<PlannerResult> {
   const highs = await loadHighs();
   const built = buildModel(graph);
   const model = highs.createModel(modelData(built.program, highs.constants.objectiveSense.minimize));
@@ -101,8 +101,8 @@ function loadHighs(): ReturnType<Loader> {
 
 /** The plan, evaluated anew: what keeps HiGHS's tolerance need not keep the limits. */
 function answer(
-  graph: Graph,
-  model: Model,
+  graph: LayeredGraph,
+  model: PlanningModel,
   optimal: boolean,
   bound: number,
   columns: ArrayLike<number> | undefined,
@@ -120,7 +120,10 @@ function values(columns: ArrayLike<number> | undefined | null): ArrayLike<number
   return columns && columns.length > 0 ? columns : undefined;
 }
 
-function modelData({ columns, rows, nonZeros }: Program, sense: ModelData['sense'] & number): ModelData {
+function modelData(
+  { columns, rows, nonZeros }: LinearProgram,
+  sense: ModelData['sense'] & number,
+): ModelData {
   const starts = new Int32Array(rows.length + 1);
   const indices = new Int32Array(nonZeros);
   const entries = new Float64Array(nonZeros);

@@ -1,11 +1,11 @@
 // A program in the CPLEX LP format, which every MILP solver reads.
 // https://lim.univ-reims.fr/staff/rabat/docs/cplex-lp.html and HiGHS's own reader
-import type { Column, Program, Row } from './program.ts';
+import type { Column, LinearProgram, Row } from './linear-program.ts';
 
 const WIDTH = 200;
 
 /** The program as text. `comment` stands at its head, line by line. */
-export function writeLp(program: Program, comment = ''): string {
+export function writeLp(program: LinearProgram, comment = ''): string {
   const { columns, rows } = program;
   const name = (index: number): string => (columns[index] as Column).name;
   const lines = comment === '' ? [] : comment.split('\n').map((line) => `\\ ${line}`);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { must } from '../../util/index.ts';
-import { buildGraph } from '../exact/graph/graph.ts';
+import { buildLayeredGraph } from '../exact/graph/graph.ts';
 import { solve } from '../exact/solve.ts';
 import { randomInstance } from '../random/random-instance.ts';
 import { smallInstance } from '../test-support/small-instances.ts';
@@ -51,13 +51,13 @@ describe('the exported program', () => {
   });
 
   it('has integer columns only where a mixture would be no plan', () => {
-    const model = buildModel(must(buildGraph(instance), 'a graph'));
+    const model = buildModel(must(buildLayeredGraph(instance), 'a graph'));
     const kinds = new Set(
       model.program.columns.filter(({ integer }) => integer).map(({ name }) => name.split('.')[0]),
     );
     expect([...kinds].sort()).toEqual(['lost', 'run']);
     const inner = randomInstance({ stages: 3, devices: 2, levels: 1, seed: 60, inner: 2 });
-    const withInner = buildModel(must(buildGraph(inner), 'a graph'));
+    const withInner = buildModel(must(buildLayeredGraph(inner), 'a graph'));
     expect(withInner.program.columns.some(({ integer, name }) => integer && name.startsWith('work'))).toBe(
       true,
     );

@@ -2,14 +2,14 @@
 // docs/formulation.md. `run` (y), `send` (f) and `work` (g) are flows of one unit from the first stage to the last. `run`
 // and `lost` are integer; `work` follows from `run` unless a stage has inner choices, which could be mixed otherwise.
 import { must } from '../../util/index.ts';
-import { type Graph, type Layer, MEMBERS, type Path } from '../exact/graph/graph.ts';
+import { type GraphLayer, type GraphPath, type LayeredGraph, MAX_SET_SIZE } from '../exact/graph/graph.ts';
 import { Links, sentBytes, transferJoules } from '../problem/cost.ts';
+import { LinearProgram, Terms } from './linear-program.ts';
 import { safeNames } from './names.ts';
-import { Program, Terms } from './program.ts';
 
 /** A program, and where the columns of a plan stand in it. */
-export interface Model {
-  readonly program: Program;
+export interface PlanningModel {
+  readonly program: LinearProgram;
   /** By layer and state: columns of `run`; -1 where a state cannot be. */
   readonly run: readonly Int32Array[];
   /** By layer: columns of `work`, `[set * choices + choice]`; -1 where a choice cannot be. */
@@ -17,13 +17,13 @@ export interface Model {
 }
 
 /** Builds the program. Limits are scaled to 1. */
-export function buildModel(graph: Graph): Model {
+export function buildModel(graph: LayeredGraph): PlanningModel {
   return new ModelBuilder(graph).build();
 }
 
 class ModelBuilder {
-  readonly #graph: Graph;
-  readonly #program = new Program();
+  readonly #graph: LayeredGraph;
+  readonly #program = new LinearProgram();
   readonly #stages: readonly string[];
   readonly #devices: readonly string[];
   readonly #deadline = new Terms();
@@ -32,7 +32,7 @@ class ModelBuilder {
   readonly #steps = new Terms();
   readonly #links: Links;
 
-  constructor(graph: Graph) {
+  constructor(graph: LayeredGraph) {
     const { stages, devices } = graph.instance;
     this.#graph = graph;
     this.#links = new Links(graph.instance);
@@ -42,7 +42,7 @@ class ModelBuilder {
     this.#energy = devices.map(() => new Terms());
   }
 
-  build(): Model {
+  build(): PlanningModel {
     const program = this.#program;
     const { layers, instance, accuracy } = this.#graph;
     const run = layers.map((layer, l) => this.#runs(layer, l));
@@ -76,7 +76,7 @@ class ModelBuilder {
     return set.map((d) => this.#devices[d]).join('_and_');
   }
 
-  #runs(layer: Layer, l: number): Int32Array {
+  #runs(layer: GraphLayer, l: number): Int32Array {
     return Int32Array.from({ length: layer.states }, (_, state) => {
       const set = must(layer.sets[Math.floor(state / layer.levels)], 'a set');
       const name = `run.${this.#stages[l]}.on.${this.#set(set)}.level${state % layer.levels}`;
@@ -85,14 +85,14 @@ class ModelBuilder {
   }
 
   /** Columns of computations, with weights, joules and loss, but without time. */
-  #works(layer: Layer, l: number): Int32Array {
+  #works(layer: GraphLayer, l: number): Int32Array {
     const choices = layer.choice.length;
     const columns = new Int32Array(layer.sets.length * choices).fill(-1);
     const { devices, weights, stages } = this.#graph.instance;
     const { inner } = must(stages[l], 'a stage');
     layer.sets.forEach((set, s) => {
       for (let c = 0; c < choices; c++) {
-        if (!Number.isFinite(layer.seconds[s * MEMBERS * choices + c])) continue;
+        if (!Number.isFinite(layer.seconds[s * MAX_SET_SIZE * choices + c])) continue;
         const name = `work.${this.#stages[l]}.on.${this.#set(set)}.choice${layer.choice[c]}`;
         const column = this.#program.column(name, 1, inner > 1);
         columns[s * choices + c] = column;
@@ -111,7 +111,7 @@ class ModelBuilder {
   }
 
   /** Transfers into a layer, the flow between them and its computations, and the time of both. */
-  #hop(layer: Layer, l: number, before: Int32Array | undefined, work: Int32Array): void {
+  #hop(layer: GraphLayer, l: number, before: Int32Array | undefined, work: Int32Array): void {
     const program = this.#program;
     const choices = layer.choice.length;
     const leaving = Array.from({ length: layer.before }, () => new Terms());
@@ -127,7 +127,7 @@ class ModelBuilder {
           flow.add(column, -1);
           begin.add(column, 1);
           ends.forEach((terms, m) => {
-            terms.add(column, layer.seconds[(t * MEMBERS + m) * choices + c] as number);
+            terms.add(column, layer.seconds[(t * MAX_SET_SIZE + m) * choices + c] as number);
           });
         }
         for (let state = p; before && state < layer.before; state += layer.levelsIn) {
@@ -212,7 +212,7 @@ class ModelBuilder {
   }
 
   /** What is computed leaves with its level. */
-  #outflow(layer: Layer, l: number, run: Int32Array, work: Int32Array): void {
+  #outflow(layer: GraphLayer, l: number, run: Int32Array, work: Int32Array): void {
     const choices = layer.choice.length;
     const into = Array.from({ length: layer.states }, () => new Terms());
     layer.sets.forEach((_, s) => {
@@ -274,8 +274,12 @@ class ModelBuilder {
 }
 
 /** The path that a solution's values stand for: the largest `run` of each layer, then the largest fitting `work`. */
-export function pathOfValues(graph: Graph, { run, work }: Model, values: ArrayLike<number>): Path {
-  const path: Path = {
+export function pathOfValues(
+  graph: LayeredGraph,
+  { run, work }: PlanningModel,
+  values: ArrayLike<number>,
+): GraphPath {
+  const path: GraphPath = {
     set: new Int32Array(graph.layers.length),
     choice: new Int32Array(graph.layers.length),
   };

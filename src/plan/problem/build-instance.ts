@@ -5,7 +5,7 @@ import type { Fleet, FleetDevice } from '../input/fleet.ts';
 import { maxSeenOf, type PlanRequest } from '../input/request.ts';
 import { candidateSets } from './device-sets.ts';
 import type { DeviceInstance, PlanningInstance, StageInstance } from './instance.ts';
-import { type Choice, certifiedLevels, freeLevels, type LevelSpace } from './level-space.ts';
+import { certifiedLevels, freeLevels, type LevelChoice, type LevelSpace } from './level-space.ts';
 import { outputChannels } from './segments.ts';
 
 /** A program with what it was made from. */
@@ -103,7 +103,7 @@ interface StageTable {
 }
 
 /** A position in a stage's arrays as a choice. */
-export function choiceAt(stage: Pick<StageInstance, 'inner' | 'levelsOut'>, index: number): Choice {
+export function choiceAt(stage: Pick<StageInstance, 'inner' | 'levelsOut'>, index: number): LevelChoice {
   const out = index % stage.levelsOut;
   const rest = Math.floor(index / stage.levelsOut);
   return { in: Math.floor(rest / stage.inner), inner: rest % stage.inner, out };

@@ -7,7 +7,7 @@ import { must } from '../../util/index.ts';
 export const MOST_INNER = 64;
 
 /** One choice of a stage, as in an instance: level in, inner choice, level out. */
-export interface Choice {
+export interface LevelChoice {
   readonly in: number;
   readonly inner: number;
   readonly out: number;
@@ -21,9 +21,9 @@ export interface LevelSpace {
   readonly inner: readonly number[];
   readonly unprunedAccuracy: number;
   /** Levels of the groups that a choice decides, or undefined where it is forbidden. */
-  levels(stage: number, choice: Choice): ReadonlyMap<number, number> | undefined;
+  levels(stage: number, choice: LevelChoice): ReadonlyMap<number, number> | undefined;
   /** Log loss of accuracy charged at this stage, nats. */
-  loss(stage: number, choice: Choice): number;
+  loss(stage: number, choice: LevelChoice): number;
 }
 
 /** Groups that have one level together. */
@@ -90,7 +90,7 @@ export function certifiedLevels(manifest: BundleManifest, variants: readonly num
   const accuracy = variants.map((index) => must(manifest.variants[index], `variant ${index}`).accuracy);
   const unprunedAccuracy = Math.max(manifest.accuracy.unpruned, ...accuracy);
   const single = stages === 1;
-  const index = (stage: number, choice: Choice): number =>
+  const index = (stage: number, choice: LevelChoice): number =>
     single ? choice.inner : stage === stages - 1 ? choice.in : choice.out;
   return {
     cuts: Array.from({ length: stages + 1 }, (_, cut) => (cut === 0 || cut === stages ? 1 : length)),
@@ -112,7 +112,7 @@ export function certifiedLevels(manifest: BundleManifest, variants: readonly num
 export function levelVector(
   manifest: BundleManifest,
   space: LevelSpace,
-  choices: readonly Choice[],
+  choices: readonly LevelChoice[],
 ): number[] {
   const vector = manifest.groups.map(() => 0);
   choices.forEach((choice, stage) => {

@@ -2,7 +2,7 @@
 import { must } from '../../util/index.ts';
 import type { PlanningProblem } from '../problem/build-instance.ts';
 import type { StageDecision } from '../problem/instance.ts';
-import { type Choice, levelVector } from '../problem/level-space.ts';
+import { type LevelChoice, levelVector } from '../problem/level-space.ts';
 import { outputChannels, type Segment, segmentsOf } from '../problem/segments.ts';
 import { checkPlan, type PlanCheck, type Violation } from './check-plan.ts';
 
@@ -64,7 +64,7 @@ export function viewPlan(problem: PlanningProblem, decisions: readonly StageDeci
   const { manifest, fleet, instance, space } = problem;
   const check = checkPlan(instance, decisions);
   const choices = decisions.map(
-    (decision, l): Choice => ({
+    (decision, l): LevelChoice => ({
       in: l === 0 ? 0 : must(decisions[l - 1], 'a decision').level,
       inner: decision.inner,
       out: decision.level,
@@ -100,7 +100,7 @@ function viewStage(
   { manifest, fleet, instance }: PlanningProblem,
   check: PlanCheck,
   levels: readonly number[],
-  choice: Choice,
+  choice: LevelChoice,
   decision: StageDecision,
   l: number,
 ): StageView {

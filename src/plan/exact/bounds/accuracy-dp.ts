@@ -3,10 +3,10 @@
 
 import { pathOf, type ReducedArcs, type ReducedGraph } from '../graph/reduced-graph.ts';
 import type { Incumbent } from '../incumbent.ts';
-import type { Work } from '../search-budget.ts';
+import type { SearchBudget } from '../search-budget.ts';
 
 /** Tables for one set of prices. */
-export interface GridTable {
+export interface AccuracyTable {
   /** By row of the reduced graph. */
   readonly prices: Float64Array;
   /** Prices times what may be used. */
@@ -21,7 +21,7 @@ export interface GridTable {
 }
 
 /** One pass from the end to the root. */
-export function gridTable(reduced: ReducedGraph, prices: Float64Array): GridTable {
+export function accuracyTable(reduced: ReducedGraph, prices: Float64Array): AccuracyTable {
   const { arcs, nodes, graph, capacity } = reduced;
   const width = graph.mostSteps + 1;
   const m = prices.length;
@@ -63,7 +63,7 @@ export function gridTable(reduced: ReducedGraph, prices: Float64Array): GridTabl
 }
 
 /** The arcs of the cheapest path; they keep the floor. */
-export function gridPath({ arcs }: ReducedGraph, { priced, toGo, width }: GridTable): Int32Array {
+export function tablePath({ arcs }: ReducedGraph, { priced, toGo, width }: AccuracyTable): Int32Array {
   const path = new Int32Array(arcs.length);
   let node = 0;
   let lost = 0;
@@ -89,15 +89,15 @@ export function gridPath({ arcs }: ReducedGraph, { priced, toGo, width }: GridTa
 }
 
 /** Prices of the graph's rows for those of a reduced graph. */
-export function pricesFor({ rows }: ReducedGraph, all: Float64Array): Float64Array {
+export function reducedPrices({ rows }: ReducedGraph, all: Float64Array): Float64Array {
   return Float64Array.from(rows, (row) => all[row] as number);
 }
 
 /** The best table of a few subgradient steps, and the last ones before it. */
-export interface Tuned {
-  readonly best: GridTable;
+export interface TunedTables {
+  readonly best: AccuracyTable;
   /** Some others, for prices away from the best. */
-  readonly others: readonly GridTable[];
+  readonly others: readonly AccuracyTable[];
   /** The cheapest path of each pass, as arc numbers: together they are near what a fractional optimum would be. */
   readonly paths: readonly Int32Array[];
 }
@@ -106,27 +106,27 @@ export interface Tuned {
  * Raises the bound by subgradient steps on the grid. Paths that keep every limit are offered as plans.
  * @param target what the bound can reach at most
  */
-export function tuneGrid(
+export function tuneTables(
   reduced: ReducedGraph,
   from: Float64Array,
   incumbent: Incumbent,
   target: number,
   passes: number,
-  work: Work,
-): Tuned {
+  budget: SearchBudget,
+): TunedTables {
   const m = from.length;
   const { arcs, capacity } = reduced;
   const prices = from.slice();
   const direction = new Float64Array(m);
-  const tables: GridTable[] = [];
+  const tables: AccuracyTable[] = [];
   const paths: Int32Array[] = [];
-  let best: GridTable | undefined;
+  let best: AccuracyTable | undefined;
   let factor = 1;
   let since = 0;
   let fresh = true;
   for (let pass = 0; pass < passes; pass++) {
-    const table = gridTable(reduced, prices.slice());
-    work.pass(reduced.arcCount * Math.ceil(table.width / 8));
+    const table = accuracyTable(reduced, prices.slice());
+    budget.pass(reduced.arcCount * Math.ceil(table.width / 8));
     if (table.bound === Number.POSITIVE_INFINITY) return { best: table, others: [], paths };
     if (!best || table.bound > best.bound) {
       if (best) tables.push(best);
@@ -142,7 +142,7 @@ export function tuneGrid(
         if (factor < 0.01) break;
       }
     }
-    const path = gridPath(reduced, table);
+    const path = tablePath(reduced, table);
     paths.push(path);
     const slope = new Float64Array(m);
     let cost = 0;
@@ -166,28 +166,32 @@ export function tuneGrid(
     fresh = false;
     if (fits) incumbent.offer(pathOf(reduced, path), cost + (reduced.graph.accuracy[steps] as number));
     const reach = Math.min(target, incumbent.objective);
-    if (norm < 1e-14 || best.bound >= reach || work.spent) break;
+    if (norm < 1e-14 || best.bound >= reach || budget.spent) break;
     const aim = Number.isFinite(reach) ? reach : best.bound + 0.05 * Math.abs(best.bound);
     const length = (factor * Math.max(1e-6 * Math.abs(aim), aim - table.bound)) / norm;
     for (let r = 0; r < m; r++)
       prices[r] = Math.max(0, (prices[r] as number) + length * (direction[r] as number));
   }
-  return { best: best as GridTable, others: tables, paths };
+  return { best: best as AccuracyTable, others: tables, paths };
 }
 
 /**
  * Tables for prices away from the best: each price that counts, alone, raised and lowered. They bound labels that have
  * used up a limit early, or hardly any of it.
  */
-export function tablesAround(reduced: ReducedGraph, { prices }: GridTable, work: Work): GridTable[] {
-  const tables: GridTable[] = [];
+export function tablesAround(
+  reduced: ReducedGraph,
+  { prices }: AccuracyTable,
+  budget: SearchBudget,
+): AccuracyTable[] {
+  const tables: AccuracyTable[] = [];
   prices.forEach((price, r) => {
     if (price <= 1e-9) return;
     for (const factor of [2, 0.3]) {
       const other = prices.slice();
       other[r] = price * factor;
-      tables.push(gridTable(reduced, other));
-      work.pass(reduced.arcCount * Math.ceil((tables[0]?.width ?? 1) / 8));
+      tables.push(accuracyTable(reduced, other));
+      budget.pass(reduced.arcCount * Math.ceil((tables[0]?.width ?? 1) / 8));
     }
   });
   return tables;
@@ -196,7 +200,7 @@ export function tablesAround(reduced: ReducedGraph, { prices }: GridTable, work:
 /** For every arc whether some path through it, floor kept, stays below a limit under a table's prices. */
 export function arcsBelow(
   { arcs, nodes }: ReducedGraph,
-  table: GridTable,
+  table: AccuracyTable,
   limit: number,
 ): { readonly keep: readonly Uint8Array[]; readonly kept: number } {
   const { width, priced, toGo } = table;

@@ -1,18 +1,18 @@
 // Arc fixing: the part of a graph that plans better than a threshold can use, arcs whose cheapest path under prices is not
 // above it.
-import { ArcList, compact, type Draft, thin } from '../graph/arc-filter.ts';
+import { ArcList, type CandidateArcs, compact, filterArcs } from '../graph/arc-filter.ts';
 import { addUse, memoryRow } from '../graph/constraints.ts';
-import type { Layer } from '../graph/graph.ts';
+import type { GraphLayer } from '../graph/graph.ts';
 import type { ReducedGraph } from '../graph/reduced-graph.ts';
-import type { Prices, Pricing } from './lagrangian-pass.ts';
+import type { LagrangianPass, RowPrices } from './lagrangian-pass.ts';
 import { offsetOf } from './root.ts';
 
 export type Reduction = ReducedGraph | 'empty' | 'too large';
 
 /** Fixes arcs. `pricing` is run anew at `prices`. */
-export function reduceGraph(
-  pricing: Pricing,
-  prices: Prices,
+export function fixArcs(
+  pricing: LagrangianPass,
+  prices: RowPrices,
   threshold: number,
   mostArcs: number,
 ): Reduction {
@@ -32,7 +32,7 @@ export function restrict(
   const { graph, rows, capacity, peaks, nodes } = reduced;
   const m = rows.length;
   const q = peaks.length;
-  const drafts = reduced.arcs.map((arcs, l): Draft => {
+  const drafts = reduced.arcs.map((arcs, l): CandidateArcs => {
     const list = new ArcList();
     const kept: number[] = [];
     for (let i = 0; i + 1 < arcs.start.length; i++) {
@@ -59,12 +59,12 @@ export function restrict(
       alive: new Uint8Array(kept.length).fill(1),
     };
   });
-  if (!thin(drafts, nodes, m, capacity)) return 'empty';
+  if (!filterArcs(drafts, nodes, m, capacity)) return 'empty';
   return compact(graph, drafts, nodes, rows, capacity, threshold);
 }
 
 /** Arcs by layer whose cheapest path is at most `most`; undefined for more than `mostArcs`. */
-function keptArcs(pricing: Pricing, most: number, mostArcs: number): ArcList[] | undefined {
+function keptArcs(pricing: LagrangianPass, most: number, mostArcs: number): ArcList[] | undefined {
   // What has no path at all costs infinitely much, so is never kept.
   const limit = Math.min(most + 1e-9 * Math.abs(most), Number.MAX_VALUE);
   const { layers } = pricing.graph;
@@ -72,7 +72,7 @@ function keptArcs(pricing: Pricing, most: number, mostArcs: number): ArcList[] |
   let reached = new Float64Array(1);
   let total = 0;
   for (let l = 0; l < layers.length; l++) {
-    const layer = layers[l] as Layer;
+    const layer = layers[l] as GraphLayer;
     const list = new ArcList();
     const next = new Float64Array(layer.states).fill(Number.POSITIVE_INFINITY);
     for (let state = 0; state < reached.length; state++) {
@@ -88,7 +88,7 @@ function keptArcs(pricing: Pricing, most: number, mostArcs: number): ArcList[] |
 }
 
 function keepFrom(
-  pricing: Pricing,
+  pricing: LagrangianPass,
   l: number,
   state: number,
   spent: number,
@@ -96,7 +96,7 @@ function keepFrom(
   list: ArcList,
   next: Float64Array,
 ): void {
-  const layer = pricing.graph.layers[l] as Layer;
+  const layer = pricing.graph.layers[l] as GraphLayer;
   const count = layer.sets.length;
   const from = Math.floor(state / layer.levelsIn);
   const p = state - from * layer.levelsIn;
@@ -119,7 +119,7 @@ function keepFrom(
   }
 }
 
-function assemble(pricing: Pricing, lists: readonly ArcList[], threshold: number): Reduction {
+function assemble(pricing: LagrangianPass, lists: readonly ArcList[], threshold: number): Reduction {
   const { graph, rows } = pricing;
   const { layers, instance } = graph;
   const used = Int32Array.from([...rows.active.keys()].filter((r) => rows.active[r]));
@@ -129,10 +129,10 @@ function assemble(pricing: Pricing, lists: readonly ArcList[], threshold: number
   const holds = layers.some(({ activationBytes }) => activationBytes.some((bytes) => bytes > 0));
   const states = [1, ...layers.map((layer) => layer.states), 1];
   const home = new ArcList();
-  const last = layers[layers.length - 1] as Layer;
+  const last = layers[layers.length - 1] as GraphLayer;
   for (let state = 0; state < last.states; state++) home.push(state, 0, 0);
   const raw = new Float64Array(rows.count);
-  const drafts = [...lists, home].map((list, l): Draft => {
+  const drafts = [...lists, home].map((list, l): CandidateArcs => {
     const layer = layers[l];
     const n = list.count;
     const draft = {
@@ -162,6 +162,6 @@ function assemble(pricing: Pricing, lists: readonly ArcList[], threshold: number
     return draft;
   });
   const capacity = Float64Array.from(used, (row) => rows.capacity[row] as number);
-  if (!thin(drafts, states, m, capacity)) return 'empty';
+  if (!filterArcs(drafts, states, m, capacity)) return 'empty';
   return compact(graph, drafts, states, used, capacity, threshold);
 }

@@ -2,7 +2,7 @@
 import type { ReducedArcs, ReducedGraph } from '../graph/reduced-graph.ts';
 
 /** What the rest of a path uses of every row at least and at most, by node layer: `[node * rows + row]`. */
-export interface Futures {
+export interface CompletionBounds {
   readonly least: readonly Float64Array[];
   readonly most: readonly Float64Array[];
   /** The largest activations still to come, at least and at most: `[node * peaks + peak]`. */
@@ -14,7 +14,7 @@ export interface Futures {
 }
 
 /** One pass from the end to the root. */
-export function futuresOf({ nodes, arcs, rows, peaks }: ReducedGraph): Futures {
+export function completionBounds({ nodes, arcs, rows, peaks }: ReducedGraph): CompletionBounds {
   const [m, q] = [rows.length, peaks.length];
   const table = (width: number, value: number) => nodes.map((n) => new Float64Array(n * width).fill(value));
   const [least, most] = [table(m, Number.POSITIVE_INFINITY), table(m, 0)];
@@ -30,8 +30,8 @@ export function futuresOf({ nodes, arcs, rows, peaks }: ReducedGraph): Futures {
     for (let i = 0; i + 1 < start.length; i++) {
       for (let k = start[i] as number; k < (start[i + 1] as number); k++) {
         const j = to[k] as number;
-        reach(least[l], most[l], least[l + 1], most[l + 1], i * m, j * m, m, use, k * m, (a, b) => a + b);
-        reach(
+        propagate(least[l], most[l], least[l + 1], most[l + 1], i * m, j * m, m, use, k * m, (a, b) => a + b);
+        propagate(
           leastHeld[l],
           mostHeld[l],
           leastHeld[l + 1],
@@ -53,7 +53,7 @@ export function futuresOf({ nodes, arcs, rows, peaks }: ReducedGraph): Futures {
   return { least, most, leastHeld, mostHeld, leastSteps, mostSteps };
 }
 
-function reach(
+function propagate(
   least: Float64Array | undefined,
   most: Float64Array | undefined,
   leastNext: Float64Array | undefined,

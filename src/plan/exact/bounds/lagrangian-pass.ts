@@ -1,20 +1,20 @@
 // One pass of dynamic programming under prices: the cheapest way from every state to the end, where time, bytes of
 // memory, joules of each device and steps of loss have a price. The subproblem of the Lagrangian.
 
-import { energyRow, memoryRow, type Rows, TIME_ROW } from '../graph/constraints.ts';
-import type { Graph, Layer, Path } from '../graph/graph.ts';
-import { MEMBERS } from '../graph/graph.ts';
+import { type Constraints, energyRow, memoryRow, TIME_ROW } from '../graph/constraints.ts';
+import type { GraphLayer, GraphPath, LayeredGraph } from '../graph/graph.ts';
+import { MAX_SET_SIZE } from '../graph/graph.ts';
 
 /** Prices: of every row's whole limit, and of one step of accuracy loss. */
-export interface Prices {
+export interface RowPrices {
   readonly rows: Float64Array;
   readonly step: number;
 }
 
 /** Tables for a graph, filled by `run` for one set of prices and used over and over. */
-export class Pricing {
-  readonly graph: Graph;
-  readonly rows: Rows;
+export class LagrangianPass {
+  readonly graph: LayeredGraph;
+  readonly rows: Constraints;
   /** Price of a second. */
   time = 0;
   /** By layer and state: cheapest from there to the end, the result's way home counted. */
@@ -31,12 +31,12 @@ export class Pricing {
   /** Prices of a byte from one set to those of a layer. */
   readonly #bytePrices: Float64Array;
 
-  constructor(graph: Graph, rows: Rows) {
+  constructor(graph: LayeredGraph, rows: Constraints) {
     this.graph = graph;
     this.rows = rows;
     const { layers } = graph;
     this.toGo = layers.map(({ states }) => new Float64Array(states));
-    this.after = layers.map(({ sets, levelsIn }) => new Float64Array(levelsIn * sets.length * MEMBERS));
+    this.after = layers.map(({ sets, levelsIn }) => new Float64Array(levelsIn * sets.length * MAX_SET_SIZE));
     this.byte = new Float64Array(graph.sets.length ** 2);
     this.pair = layers.map(({ number, sets }, l) => {
       const before = layers[l - 1]?.number ?? new Int32Array(1);
@@ -53,7 +53,7 @@ export class Pricing {
   }
 
   /** The cheapest path's price. A lower bound of the objective is this minus the prices' capacity and a bit; see root. */
-  run(prices: Prices): number {
+  run(prices: RowPrices): number {
     this.#price(prices);
     const { layers, returnSeconds } = this.graph;
     const last = layers.length - 1;
@@ -71,7 +71,7 @@ export class Pricing {
 
   #home = new Float64Array(0);
 
-  #price({ rows: price, step }: Prices): void {
+  #price({ rows: price, step }: RowPrices): void {
     const { graph, rows } = this;
     const { devices, weights } = graph.instance;
     const D = devices.length;
@@ -103,7 +103,7 @@ export class Pricing {
       });
     });
     this.#priceBytes(sent, received);
-    const last = graph.layers[graph.layers.length - 1] as Layer;
+    const last = graph.layers[graph.layers.length - 1] as GraphLayer;
     const source = graph.instance.source;
     this.#home = Float64Array.from({ length: last.states }, (_, state) => {
       const bytes = graph.returnSent[state] as number;
@@ -132,7 +132,7 @@ export class Pricing {
 
   /** Cheapest from every node (set, level in) of a layer, by the member that ends last. */
   #nodes(l: number): void {
-    const layer = this.graph.layers[l] as Layer;
+    const layer = this.graph.layers[l] as GraphLayer;
     const { sets, levelsIn, levels, start, out, seconds } = layer;
     const choices = layer.choice.length;
     const after = this.after[l] as Float64Array;
@@ -144,7 +144,7 @@ export class Pricing {
       const [low, high] = [start[p] as number, start[p + 1] as number];
       for (let t = 0; t < sets.length; t++) {
         for (let m = 0; m < (members[t] as number); m++) {
-          const row = (t * MEMBERS + m) * choices;
+          const row = (t * MAX_SET_SIZE + m) * choices;
           let best = Number.POSITIVE_INFINITY;
           for (let c = low; c < high; c++) {
             const value =
@@ -153,7 +153,7 @@ export class Pricing {
               (toGo[t * levels + (out[c] as number)] as number);
             if (value < best) best = value;
           }
-          after[(p * sets.length + t) * MEMBERS + m] = best;
+          after[(p * sets.length + t) * MAX_SET_SIZE + m] = best;
         }
       }
     }
@@ -161,7 +161,7 @@ export class Pricing {
 
   /** Cheapest from every state of the layer before `l`. */
   #hops(l: number): void {
-    const layer = this.graph.layers[l] as Layer;
+    const layer = this.graph.layers[l] as GraphLayer;
     const { levelsIn, before, arrival, critical, sent } = layer;
     const count = layer.sets.length;
     const after = this.after[l] as Float64Array;
@@ -178,9 +178,9 @@ export class Pricing {
       }
       const bytes = sent[state] as number;
       const row = state * count;
-      let node = p * count * MEMBERS;
+      let node = p * count * MAX_SET_SIZE;
       let best = Number.POSITIVE_INFINITY;
-      for (let t = 0; t < count; t++, node += MEMBERS) {
+      for (let t = 0; t < count; t++, node += MAX_SET_SIZE) {
         const last = critical[row + t] as number;
         const carried = bytes * (prices[t] as number);
         if (last >= 0) {
@@ -204,14 +204,14 @@ export class Pricing {
 
   /** The least that a hop's computation and the rest cost, at most: exact where one member ends last. */
   nodePrice(l: number, set: number, critical: number, arrival: number, levelIn: number): number {
-    const node = (levelIn * (this.#members[l] as Uint8Array).length + set) * MEMBERS;
+    const node = (levelIn * (this.#members[l] as Uint8Array).length + set) * MAX_SET_SIZE;
     if (critical < 0) return this.atLeast(l, set, critical, node);
     return this.time * arrival + ((this.after[l] as Float64Array)[node + critical] as number);
   }
 
   /** A lower bound of `#apart`: each member alone. */
   atLeast(l: number, set: number, critical: number, node: number): number {
-    const { arrivals } = this.graph.layers[l] as Layer;
+    const { arrivals } = this.graph.layers[l] as GraphLayer;
     const after = this.after[l] as Float64Array;
     const members = (this.#members[l] as Uint8Array)[set] as number;
     let bound = Number.NEGATIVE_INFINITY;
@@ -224,7 +224,7 @@ export class Pricing {
 
   /** Cheapest from a node on when members' arrivals decide who ends last. */
   #apart(l: number, set: number, critical: number, levelIn: number): number {
-    const layer = this.graph.layers[l] as Layer;
+    const layer = this.graph.layers[l] as GraphLayer;
     let best = Number.POSITIVE_INFINITY;
     const end = layer.start[levelIn + 1] as number;
     for (let c = layer.start[levelIn] as number; c < end; c++) {
@@ -236,10 +236,10 @@ export class Pricing {
 
   /** Price from a node on by one choice: time until the set is done, counted from the start of the hop, and the rest. */
   choicePrice(l: number, set: number, critical: number, arrival: number, c: number): number {
-    const layer = this.graph.layers[l] as Layer;
+    const layer = this.graph.layers[l] as GraphLayer;
     const choices = layer.choice.length;
     let latest: number;
-    const row = set * MEMBERS * choices + c;
+    const row = set * MAX_SET_SIZE * choices + c;
     if (critical >= 0) latest = arrival + (layer.seconds[row + critical * choices] as number);
     else {
       latest = 0;
@@ -258,11 +258,11 @@ export class Pricing {
   }
 
   /** The cheapest path of the last run, into `path`; false when there is none. */
-  path(path: Path): boolean {
+  path(path: GraphPath): boolean {
     const { layers } = this.graph;
     let state = 0;
     for (let l = 0; l < layers.length; l++) {
-      const layer = layers[l] as Layer;
+      const layer = layers[l] as GraphLayer;
       const count = layer.sets.length;
       const from = Math.floor(state / layer.levelsIn);
       const p = state - from * layer.levelsIn;

@@ -1,11 +1,15 @@
 // Prices as they leave a search and come back to a later one: by device, not by row.
 import type { Multipliers } from '../../planner.ts';
-import { energyRow, memoryRow, type Rows, TIME_ROW } from '../graph/constraints.ts';
-import type { Graph } from '../graph/graph.ts';
-import type { Prices } from './lagrangian-pass.ts';
+import { type Constraints, energyRow, memoryRow, TIME_ROW } from '../graph/constraints.ts';
+import type { LayeredGraph } from '../graph/graph.ts';
+import type { RowPrices } from './lagrangian-pass.ts';
 
 /** Undefined for those of another number of devices. */
-export function pricesOf(multipliers: Multipliers, rows: Rows, { instance }: Graph): Prices | undefined {
+export function pricesOf(
+  multipliers: Multipliers,
+  rows: Constraints,
+  { instance }: LayeredGraph,
+): RowPrices | undefined {
   const D = instance.devices.length;
   if (multipliers.memory.length !== D || multipliers.energy.length !== D) return undefined;
   const prices = new Float64Array(rows.count);
@@ -18,7 +22,7 @@ export function pricesOf(multipliers: Multipliers, rows: Rows, { instance }: Gra
 }
 
 /** Of limits that no plan can break: 0. */
-export function multipliersOf(prices: Prices, rows: Rows, { instance }: Graph): Multipliers {
+export function multipliersOf(prices: RowPrices, rows: Constraints, { instance }: LayeredGraph): Multipliers {
   const price = (row: number) => (rows.active[row] ? (prices.rows[row] ?? 0) : 0);
   const D = instance.devices.length;
   return {

@@ -3,17 +3,17 @@
 
 import { pathOf, type ReducedArcs, type ReducedGraph } from '../graph/reduced-graph.ts';
 import type { Incumbent } from '../incumbent.ts';
-import type { Work } from '../search-budget.ts';
+import type { SearchBudget } from '../search-budget.ts';
 
 /** Prices of a reduced graph's rows and of a step of loss. */
-export interface LinePrices {
+export interface ReducedPrices {
   readonly rows: Float64Array;
   readonly step: number;
 }
 
 /** The best prices of some passes, and the arcs that they leave below the limit. */
-export interface Line {
-  readonly prices: LinePrices;
+export interface TunedPrices {
+  readonly prices: ReducedPrices;
   readonly bound: number;
   readonly keep: readonly Uint8Array[];
   readonly kept: number;
@@ -22,21 +22,21 @@ export interface Line {
 }
 
 /** Raises the bound by subgradient steps, then fixes arcs. Paths that keep every limit are offered as plans. */
-export function tuneLine(
+export function tunePrices(
   reduced: ReducedGraph,
-  from: LinePrices,
+  from: ReducedPrices,
   incumbent: Incumbent,
   target: number,
   passes: number,
-  work: Work,
-): Line {
+  budget: SearchBudget,
+): TunedPrices {
   const { arcs, capacity, graph } = reduced;
   const m = capacity.length;
   const most = graph.mostSteps;
   const width = Math.max(1, most);
   const prices = { rows: from.rows.slice(), step: from.step };
   const best = { rows: from.rows.slice(), step: from.step, bound: Number.NEGATIVE_INFINITY };
-  const pass = new LinePass(reduced);
+  const pass = new ReducedPass(reduced);
   const paths: Int32Array[] = [];
   const direction = new Float64Array(m + 1);
   const use = new Float64Array(m);
@@ -45,7 +45,7 @@ export function tuneLine(
   let fresh = true;
   for (let at = 0; at < passes; at++) {
     const bound = pass.run(prices);
-    work.pass(reduced.arcCount);
+    budget.pass(reduced.arcCount);
     if (bound > best.bound) {
       best.bound = bound;
       best.rows.set(prices.rows);
@@ -61,7 +61,7 @@ export function tuneLine(
       continue;
     }
     const reach = Math.min(target, incumbent.objective);
-    if (best.bound >= reach || work.spent) break;
+    if (best.bound >= reach || budget.spent) break;
     const path = pass.path();
     paths.push(path);
     use.fill(0);
@@ -106,7 +106,7 @@ export function tuneLine(
 }
 
 /** Tables of one pass, used over and over. */
-class LinePass {
+class ReducedPass {
   readonly #reduced: ReducedGraph;
   readonly #priced: readonly Float64Array[];
   readonly #toGo: readonly Float64Array[];
@@ -119,7 +119,7 @@ class LinePass {
   }
 
   /** From the end to the root; returns the bound. */
-  run({ rows: prices, step }: LinePrices): number {
+  run({ rows: prices, step }: ReducedPrices): number {
     const { arcs, capacity, graph } = this.#reduced;
     const m = capacity.length;
     const counting = [...prices.keys()].filter((r) => (prices[r] as number) > 0);
@@ -172,7 +172,7 @@ class LinePass {
   }
 
   /** Arcs with a path below the limit. */
-  below(limit: number): Pick<Line, 'keep' | 'kept'> {
+  below(limit: number): Pick<TunedPrices, 'keep' | 'kept'> {
     const { arcs, nodes } = this.#reduced;
     const most = limit - this.#offset;
     let kept = 0;

@@ -1,28 +1,28 @@
 // The Lagrangian root: prices of all limits and of accuracy loss that make the cheapest path's price a good lower bound,
 // by deflected subgradient steps of Polyak's length. Its paths that keep every limit are the first plans.
 
-import { pathUse, type Rows } from '../graph/constraints.ts';
-import type { Graph, Path } from '../graph/graph.ts';
+import { type Constraints, pathUse } from '../graph/constraints.ts';
+import type { GraphPath, LayeredGraph } from '../graph/graph.ts';
 import type { Incumbent } from '../incumbent.ts';
-import type { Prices, Pricing } from './lagrangian-pass.ts';
+import type { LagrangianPass, RowPrices } from './lagrangian-pass.ts';
 
 /** What the root found. */
 export interface Root {
   /** Proven lower bound; Infinity when there is no path at all. */
   readonly bound: number;
-  readonly prices: Prices;
+  readonly prices: RowPrices;
   readonly passes: number;
 }
 
 export interface RootOptions {
   readonly passes: number;
-  readonly from?: Prices | undefined;
+  readonly from?: RowPrices | undefined;
   /** Called once a pass; true stops. */
   readonly stop?: (() => boolean) | undefined;
   /** Without a plan, how far above the bound steps aim, relative; 3 % by default. */
   readonly aim?: number | undefined;
   /** A bound above this proves that there is no plan. */
-  readonly ceiling: number;
+  readonly upperBound: number;
 }
 
 /** Share of the old direction in the new one, and when a step is halved. */
@@ -34,7 +34,7 @@ const LEAST_STEP = 2e-3;
 const AIM = 0.03;
 
 /** What a path's price must be corrected by to bound the objective: accuracy is concave, so an end of its range is least. */
-export function offsetOf(graph: Graph, rows: Rows, prices: Prices): number {
+export function offsetOf(graph: LayeredGraph, rows: Constraints, prices: RowPrices): number {
   const last = graph.mostSteps;
   const low = graph.accuracy[0] as number;
   const high = (graph.accuracy[last] as number) - prices.step * last;
@@ -46,7 +46,7 @@ export function offsetOf(graph: Graph, rows: Rows, prices: Prices): number {
 }
 
 /** Maximises the bound. The pricing is left as the last pass made it. */
-export function lagrangianRoot(pricing: Pricing, incumbent: Incumbent, options: RootOptions): Root {
+export function lagrangianRoot(pricing: LagrangianPass, incumbent: Incumbent, options: RootOptions): Root {
   const { graph, rows } = pricing;
   const most = graph.mostSteps;
   const width = Math.max(1, most);
@@ -54,7 +54,7 @@ export function lagrangianRoot(pricing: Pricing, incumbent: Incumbent, options: 
     ? { rows: options.from.rows.slice(), step: options.from.step }
     : { rows: new Float64Array(rows.count), step: firstStep(graph) };
   const best = { bound: Number.NEGATIVE_INFINITY, rows: price.rows.slice(), step: price.step };
-  const path: Path = {
+  const path: GraphPath = {
     set: new Int32Array(graph.layers.length),
     choice: new Int32Array(graph.layers.length),
   };
@@ -88,7 +88,7 @@ export function lagrangianRoot(pricing: Pricing, incumbent: Incumbent, options: 
       if (factor < LEAST_STEP) break;
       continue;
     }
-    if (best.bound > options.ceiling || incumbent.objective - best.bound <= 1e-9 * Math.abs(best.bound))
+    if (best.bound > options.upperBound || incumbent.objective - best.bound <= 1e-9 * Math.abs(best.bound))
       break;
     if (options.stop?.()) break;
     const target = Number.isFinite(incumbent.objective)
@@ -118,7 +118,7 @@ export function lagrangianRoot(pricing: Pricing, incumbent: Incumbent, options: 
 }
 
 /** The slope of the accuracy term where nothing is lost. */
-function firstStep({ accuracy, mostSteps }: Graph): number {
+function firstStep({ accuracy, mostSteps }: LayeredGraph): number {
   return mostSteps === 0 ? 0 : (accuracy[1] as number) - (accuracy[0] as number);
 }
 
@@ -128,7 +128,7 @@ function deflect(direction: Float64Array, at: number, slope: number, fresh: bool
   return value * value;
 }
 
-function fits(rows: Rows, use: Float64Array): boolean {
+function fits(rows: Constraints, use: Float64Array): boolean {
   for (let r = 0; r < rows.count; r++) {
     if (rows.active[r] && (use[r] as number) > (rows.scale[r] as number) * (1 + 1e-9)) return false;
   }

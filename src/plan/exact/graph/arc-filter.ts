@@ -1,6 +1,6 @@
 // Arcs on the way to a reduced graph: those are thinned out through which every path breaks some limit, and the rest is
 // numbered.
-import type { Graph } from './graph.ts';
+import type { LayeredGraph } from './graph.ts';
 import type { ReducedGraph } from './reduced-graph.ts';
 
 /** Arcs of one layer as they are found. */
@@ -29,7 +29,7 @@ function doubled(values: Int32Array): Int32Array<ArrayBuffer> {
 }
 
 /** Arcs with what they cost, before limits have thinned them out. */
-export interface Draft {
+export interface CandidateArcs {
   readonly list: ArcList;
   readonly to: Int32Array;
   readonly cost: Float64Array;
@@ -45,8 +45,8 @@ const TOLERANCE = 9e-10;
  * Removes arcs through which every path breaks a limit, looking at each limit alone, until none is left; false when that
  * leaves no path.
  */
-export function thin(
-  drafts: readonly Draft[],
+export function filterArcs(
+  drafts: readonly CandidateArcs[],
   states: readonly number[],
   m: number,
   capacity: Float64Array,
@@ -85,12 +85,17 @@ export function thin(
 }
 
 /** The least use of every row from the root to each node, or from each node to the end; Infinity without a way. */
-function least(drafts: readonly Draft[], values: readonly Float64Array[], m: number, ahead: boolean): void {
+function least(
+  drafts: readonly CandidateArcs[],
+  values: readonly Float64Array[],
+  m: number,
+  ahead: boolean,
+): void {
   for (const table of values) table.fill(Number.POSITIVE_INFINITY);
   (values[ahead ? 0 : drafts.length] as Float64Array).fill(0);
   for (let at = 0; at < drafts.length; at++) {
     const l = ahead ? at : drafts.length - 1 - at;
-    const { list, to, use, alive } = drafts[l] as Draft;
+    const { list, to, use, alive } = drafts[l] as CandidateArcs;
     const source = values[ahead ? l : l + 1] as Float64Array;
     const target = values[ahead ? l + 1 : l] as Float64Array;
     for (let k = 0; k < list.count; k++) {
@@ -108,8 +113,8 @@ function least(drafts: readonly Draft[], values: readonly Float64Array[], m: num
 
 /** Numbers what is left, and drops rows that no path of it can break. */
 export function compact(
-  graph: Graph,
-  drafts: readonly Draft[],
+  graph: LayeredGraph,
+  drafts: readonly CandidateArcs[],
   states: readonly number[],
   used: Int32Array,
   capacity: Float64Array,
@@ -196,7 +201,7 @@ export function compact(
 }
 
 /** Nodes on a path from the root to the end; arcs that are not are switched off. Undefined without a path. */
-function connected(drafts: readonly Draft[], states: readonly number[]): Uint8Array[] | undefined {
+function connected(drafts: readonly CandidateArcs[], states: readonly number[]): Uint8Array[] | undefined {
   const ahead = states.map((n) => new Uint8Array(n));
   const both = states.map((n) => new Uint8Array(n));
   (ahead[0] as Uint8Array).fill(1);
@@ -209,7 +214,7 @@ function connected(drafts: readonly Draft[], states: readonly number[]): Uint8Ar
   });
   if (!ahead[states.length - 1]?.[0]) return undefined;
   for (let l = drafts.length - 1; l >= 0; l--) {
-    const { list, to, alive } = drafts[l] as Draft;
+    const { list, to, alive } = drafts[l] as CandidateArcs;
     const [from, into] = [both[l] as Uint8Array, both[l + 1] as Uint8Array];
     for (let k = 0; k < list.count; k++) {
       const on = alive[k] && ahead[l]?.[list.from[k] as number] && into[to[k] as number];

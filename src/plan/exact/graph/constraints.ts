@@ -1,10 +1,10 @@
 // The limits of an instance as rows, each in shares of its limit: 0 the deadline, then memory, then energy of every
 // device. Rows that no plan can break are left out of everything.
-import type { Graph, Layer, Path } from './graph.ts';
-import { MEMBERS } from './graph.ts';
+import type { GraphLayer, GraphPath, LayeredGraph } from './graph.ts';
+import { MAX_SET_SIZE } from './graph.ts';
 
 /** All rows, active or not. */
-export interface Rows {
+export interface Constraints {
   readonly count: number;
   /** What a share of 1 is: seconds, bytes, joules. */
   readonly scale: Float64Array;
@@ -22,7 +22,7 @@ export const memoryRow = (device: number): number => 1 + device;
 export const energyRow = (device: number, devices: number): number => 1 + devices + device;
 
 /** The rows of a graph. */
-export function rowsOf(graph: Graph): Rows {
+export function constraintsOf(graph: LayeredGraph): Constraints {
   const { instance, layers } = graph;
   const { devices, source } = instance;
   const D = devices.length;
@@ -54,7 +54,10 @@ interface Extremes {
   readonly most: Float64Array;
 }
 
-function extremes({ instance, returnSeconds, returnSent }: Graph, layers: readonly Layer[]): Extremes {
+function extremes(
+  { instance, returnSeconds, returnSent }: LayeredGraph,
+  layers: readonly GraphLayer[],
+): Extremes {
   const { devices } = instance;
   const D = devices.length;
   const use = new Float64Array(1 + 2 * D);
@@ -64,7 +67,7 @@ function extremes({ instance, returnSeconds, returnSent }: Graph, layers: readon
   const macs = new Float64Array(D);
   const carry = (bytes: number): void =>
     devices.forEach((device, d) => {
-      const joules = MEMBERS * bytes * (device.joulesPerByteSent + device.joulesPerByteReceived);
+      const joules = MAX_SET_SIZE * bytes * (device.joulesPerByteSent + device.joulesPerByteReceived);
       add(use, energyRow(d, D), joules);
     });
   for (const layer of layers) {
@@ -80,7 +83,7 @@ function extremes({ instance, returnSeconds, returnSent }: Graph, layers: readon
         const work = (layer.macs[c] as number) * share;
         const held = layer.activationBytes[c] as number;
         for (let m = 0; m < set.length; m++) {
-          const seconds = layer.seconds[(s * MEMBERS + m) * choices + c] as number;
+          const seconds = layer.seconds[(s * MAX_SET_SIZE + m) * choices + c] as number;
           if (seconds === Number.POSITIVE_INFINITY) break;
           const d = set[m] as number;
           if (seconds > slowest) slowest = seconds;
@@ -119,7 +122,7 @@ function add(values: Float64Array, at: number, more: number): void {
  * @param from state of the layer before
  */
 export function addUse(
-  graph: Graph,
+  graph: LayeredGraph,
   l: number,
   from: number,
   to: number,
@@ -163,10 +166,10 @@ export function addUse(
 }
 
 /** Seconds of a hop and the computation behind it. */
-export function arcSeconds(layer: Layer, from: number, to: number, choice: number): number {
+export function arcSeconds(layer: GraphLayer, from: number, to: number, choice: number): number {
   const at = from * layer.sets.length + to;
   const critical = layer.critical[at] as number;
-  const row = to * MEMBERS * layer.choice.length + choice;
+  const row = to * MAX_SET_SIZE * layer.choice.length + choice;
   if (critical >= 0) {
     return (layer.arrival[at] as number) + (layer.seconds[row + critical * layer.choice.length] as number);
   }
@@ -181,7 +184,11 @@ export function arcSeconds(layer: Layer, from: number, to: number, choice: numbe
 }
 
 /** Adds what a path uses; returns its steps of loss. */
-export function pathUse(graph: Graph, path: Path, use: Float64Array): { steps: number; cost: number } {
+export function pathUse(
+  graph: LayeredGraph,
+  path: GraphPath,
+  use: Float64Array,
+): { steps: number; cost: number } {
   let steps = 0;
   let cost = 0;
   let state = 0;

@@ -17,10 +17,10 @@ import {
 import type { PlanningInstance, StageDecision } from '../../problem/instance.ts';
 
 /** Members of a set, at most. */
-export const MEMBERS = 4;
+export const MAX_SET_SIZE = 4;
 
 /** One stage: its states, its computations, and the hops into it. */
-export interface Layer {
+export interface GraphLayer {
   /** Legal sets: their devices, and their positions in the stage's list. */
   readonly sets: readonly (readonly number[])[];
   readonly setAt: Int32Array;
@@ -53,11 +53,11 @@ export interface Layer {
 }
 
 /** The whole graph. */
-export interface Graph {
+export interface LayeredGraph {
   readonly instance: PlanningInstance;
   /** Every set that some layer has, once. */
   readonly sets: readonly (readonly number[])[];
-  readonly layers: readonly Layer[];
+  readonly layers: readonly GraphLayer[];
   /** Seconds and bytes of the result's way home, by state of the last layer; Infinity where it cannot. */
   readonly returnSeconds: Float64Array;
   readonly returnSent: Float64Array;
@@ -69,16 +69,16 @@ export interface Graph {
 }
 
 /** A path: for every layer the set's position in the layer and the choice's. */
-export interface Path {
+export interface GraphPath {
   readonly set: Int32Array;
   readonly choice: Int32Array;
 }
 
 /** Builds the graph; undefined when some layer has no state at all, or the floor is above the unpruned network. */
-export function buildGraph(instance: PlanningInstance): Graph | undefined {
+export function buildLayeredGraph(instance: PlanningInstance): LayeredGraph | undefined {
   const steps = mostSteps(instance);
   if (steps < 0 || !mayReturn(instance)) return undefined;
-  const layers: Layer[] = [];
+  const layers: GraphLayer[] = [];
   const registry = new Registry();
   const links = new Links(instance);
   for (let l = 0; l < instance.stages.length; l++) {
@@ -89,7 +89,7 @@ export function buildGraph(instance: PlanningInstance): Graph | undefined {
   const last = must(layers.at(-1), 'a layer');
   const returnSeconds = new Float64Array(last.states);
   const returnSent = new Float64Array(last.states);
-  const arrivals = new Float64Array(MEMBERS);
+  const arrivals = new Float64Array(MAX_SET_SIZE);
   last.sets.forEach((set, s) => {
     for (let p = 0; p < last.levels; p++) {
       const bytes = sentBytes(must(instance.stages.at(-1), 'a stage'), p, set.length);
@@ -131,10 +131,10 @@ class Registry {
 function buildLayer(
   instance: PlanningInstance,
   l: number,
-  before: Layer | undefined,
+  before: GraphLayer | undefined,
   registry: Registry,
   links: Links,
-): Layer {
+): GraphLayer {
   const stage = must(instance.stages[l], `stage ${l}`);
   const legal = stage.sets.flatMap((set, at) => (mayRun(instance, l, set) ? [at] : []));
   const sets = legal.map((at) => must(stage.sets[at], 'a set'));
@@ -182,7 +182,7 @@ function computeTable(
 ): Float64Array {
   const stage = must(instance.stages[l], `stage ${l}`);
   const allowed = 1 + SLACK;
-  const table = new Float64Array(sets.length * MEMBERS * choice.length);
+  const table = new Float64Array(sets.length * MAX_SET_SIZE * choice.length);
   sets.forEach((set, s) => {
     const k = set.length;
     choice.forEach((c, at) => {
@@ -190,26 +190,27 @@ function computeTable(
       set.forEach((d, m) => {
         const device = must(instance.devices[d], `device ${d}`);
         const value = computeSeconds(device, stage, l, c, k);
-        table[(s * MEMBERS + m) * choice.length + at] = value;
+        table[(s * MAX_SET_SIZE + m) * choice.length + at] = value;
         const bytes = (stage.weightBytes[c] ?? 0) / k + (stage.activationBytes[c] ?? 0);
         const joules = ((stage.macs[c] ?? 0) / k) * device.joulesPerMac;
         possible &&= bytes <= device.memory * allowed && joules <= device.energy * allowed;
         possible &&= value <= instance.deadline * allowed;
       });
       if (possible) return;
-      for (let m = 0; m < k; m++) table[(s * MEMBERS + m) * choice.length + at] = Number.POSITIVE_INFINITY;
+      for (let m = 0; m < k; m++)
+        table[(s * MAX_SET_SIZE + m) * choice.length + at] = Number.POSITIVE_INFINITY;
     });
   });
   return table;
 }
 
-type Hops = Pick<Layer, 'before' | 'sent' | 'arrival' | 'critical' | 'arrivals'>;
+type Hops = Pick<GraphLayer, 'before' | 'sent' | 'arrival' | 'critical' | 'arrivals'>;
 
 function hops(
   instance: PlanningInstance,
   links: Links,
   l: number,
-  before: Layer | undefined,
+  before: GraphLayer | undefined,
   sets: readonly (readonly number[])[],
   start: Int32Array,
   seconds: Float64Array,
@@ -231,7 +232,7 @@ function hops(
   const arrival = new Float64Array(before.states * count);
   const critical = new Int32Array(before.states * count);
   const apart: number[] = [];
-  const arrivals = new Float64Array(MEMBERS);
+  const arrivals = new Float64Array(MAX_SET_SIZE);
   const behind = lags(sets, levels, start, seconds, choices);
   before.sets.forEach((from, s) => {
     sets.forEach((to, t) => {
@@ -240,7 +241,7 @@ function hops(
         const bytes = sentBytes(stage, p, from.length);
         sent[state] = bytes;
         links.transfer(from, to, bytes, arrivals);
-        const last = lastMember(arrivals, to.length, behind, (t * levels + p) * MEMBERS * MEMBERS);
+        const last = lastMember(arrivals, to.length, behind, (t * levels + p) * MAX_SET_SIZE * MAX_SET_SIZE);
         const at = state * count + t;
         critical[at] = last;
         if (last >= 0) arrival[at] = arrivals[last] ?? 0;
@@ -271,19 +272,21 @@ function lags(
   seconds: Float64Array,
   choices: number,
 ): Float64Array {
-  const table = new Float64Array(sets.length * levels * MEMBERS * MEMBERS).fill(Number.NEGATIVE_INFINITY);
+  const table = new Float64Array(sets.length * levels * MAX_SET_SIZE * MAX_SET_SIZE).fill(
+    Number.NEGATIVE_INFINITY,
+  );
   sets.forEach(({ length }, t) => {
     if (length === 1) return;
-    const row = t * MEMBERS * choices;
+    const row = t * MAX_SET_SIZE * choices;
     for (let p = 0; p < levels; p++) {
-      const at = (t * levels + p) * MEMBERS * MEMBERS;
+      const at = (t * levels + p) * MAX_SET_SIZE * MAX_SET_SIZE;
       for (let c = start[p] as number; c < (start[p + 1] as number); c++) {
         if (seconds[row + c] === Number.POSITIVE_INFINITY) continue;
         for (let m = 0; m < length; m++) {
           for (let n = 0; n < length; n++) {
             const more =
               (seconds[row + m * choices + c] as number) - (seconds[row + n * choices + c] as number);
-            if (more > (table[at + m * MEMBERS + n] as number)) table[at + m * MEMBERS + n] = more;
+            if (more > (table[at + m * MAX_SET_SIZE + n] as number)) table[at + m * MAX_SET_SIZE + n] = more;
           }
         }
       }
@@ -300,7 +303,7 @@ function lastMember(arrivals: Float64Array, members: number, behind: Float64Arra
     for (let n = 0; n < members && last; n++) {
       const head = (arrivals[m] as number) - (arrivals[n] as number);
       // Not a number where both wait for a link that is missing: either is as late as the other.
-      last = n === m || !(head < (behind[at + n * MEMBERS + m] as number));
+      last = n === m || !(head < (behind[at + n * MAX_SET_SIZE + m] as number));
     }
     if (last) return m;
   }
@@ -308,7 +311,7 @@ function lastMember(arrivals: Float64Array, members: number, behind: Float64Arra
 }
 
 /** A path as decisions. */
-export function decisionsOf(graph: Graph, path: Path): StageDecision[] {
+export function decisionsOf(graph: LayeredGraph, path: GraphPath): StageDecision[] {
   return graph.layers.map((layer, l) => {
     const stage = must(graph.instance.stages[l], `stage ${l}`);
     const choice = layer.choice[path.choice[l] ?? 0] ?? 0;

@@ -1,6 +1,6 @@
 // The part of a graph that a search still has to look at. Root, layers and end are treated alike: arc layer l leads from
 // node layer l to l + 1; node layer 0 is the root, the last the end. Limits that no path of it breaks are left out.
-import type { Graph, Path } from './graph.ts';
+import type { GraphPath, LayeredGraph } from './graph.ts';
 
 /** Arcs from one node layer to the next, ordered by where they start. */
 export interface ReducedArcs {
@@ -20,7 +20,7 @@ export interface ReducedArcs {
 }
 
 export interface ReducedGraph {
-  readonly graph: Graph;
+  readonly graph: LayeredGraph;
   /** Rows in use, as numbered by the graph, and the share of each that may add up. */
   readonly rows: Int32Array;
   readonly capacity: Float64Array;
@@ -35,7 +35,7 @@ export interface ReducedGraph {
 }
 
 /** Arc numbers, one for each arc layer, as a path of the graph. */
-export function pathOf({ arcs, graph }: ReducedGraph, numbers: Int32Array): Path {
+export function pathOf({ arcs, graph }: ReducedGraph, numbers: Int32Array): GraphPath {
   const L = graph.layers.length;
   const at = (l: number) => arcs[l] as ReducedArcs;
   return {

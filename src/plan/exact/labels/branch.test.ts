@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { smallInstance } from '../../test-support/small-instances.ts';
-import { pricesFor } from '../bounds/accuracy-dp.ts';
-import { reduceGraph } from '../bounds/arc-fixing.ts';
-import { Pricing } from '../bounds/lagrangian-pass.ts';
+import { reducedPrices } from '../bounds/accuracy-dp.ts';
+import { fixArcs } from '../bounds/arc-fixing.ts';
+import { LagrangianPass } from '../bounds/lagrangian-pass.ts';
 import { lagrangianRoot } from '../bounds/root.ts';
-import { rowsOf } from '../graph/constraints.ts';
-import { buildGraph } from '../graph/graph.ts';
+import { constraintsOf } from '../graph/constraints.ts';
+import { buildLayeredGraph } from '../graph/graph.ts';
 import { Incumbent } from '../incumbent.ts';
-import { Work } from '../search-budget.ts';
+import { SearchBudget } from '../search-budget.ts';
 import { solve } from '../solve.ts';
 import { branchAndBound, tighten } from './branch.ts';
 
@@ -16,7 +16,7 @@ const INFINITE = Number.POSITIVE_INFINITY;
 describe('branching', () => {
   it('finds what labels alone find when they settle hardly anything', () => {
     // So little that small instances are divided again and again, first without the grid.
-    const share = { labels: 6, beam: 2, gridArcs: 25 };
+    const share = { labels: 6, beam: 2, tableArcs: 25 };
     let divided = 0;
     let plans = 0;
     for (let seed = 0; seed < 80; seed++) {
@@ -31,17 +31,17 @@ describe('branching', () => {
       const { objective, stats } = solve(instance, 'exact');
       // Its own branching has had nothing to do.
       expect(stats.nodes ?? 0).toBeLessThan(4);
-      const graph = buildGraph(instance);
+      const graph = buildLayeredGraph(instance);
       if (!graph) continue;
       const incumbent = new Incumbent(graph);
-      const pricing = new Pricing(graph, rowsOf(graph));
-      const work = new Work(INFINITE, INFINITE, undefined);
+      const pricing = new LagrangianPass(graph, constraintsOf(graph));
+      const work = new SearchBudget(INFINITE, INFINITE, undefined);
       // Prices from a root that finds no plans of its own.
-      const root = lagrangianRoot(pricing, new Incumbent(graph), { passes: 4, ceiling: INFINITE });
-      const reduced = root.bound < INFINITE ? reduceGraph(pricing, root.prices, INFINITE, 1e6) : 'empty';
+      const root = lagrangianRoot(pricing, new Incumbent(graph), { passes: 4, upperBound: INFINITE });
+      const reduced = root.bound < INFINITE ? fixArcs(pricing, root.prices, INFINITE, 1e6) : 'empty';
       if (typeof reduced !== 'string') {
-        const prices = { rows: pricesFor(reduced, root.prices.rows), step: root.prices.step };
-        const window = tighten(reduced, prices, incumbent, INFINITE, work, share.gridArcs);
+        const prices = { rows: reducedPrices(reduced, root.prices.rows), step: root.prices.step };
+        const window = tighten(reduced, prices, incumbent, INFINITE, work, share.tableArcs);
         if ('tuned' in window) {
           const bounds: number[] = [];
           const report = (bound: number) => bounds.push(bound);

@@ -1,40 +1,40 @@
 // Branching where label setting alone has too many labels: 'device d is among those of stage l', yes or no. Each side gets
 // prices and tables of its own, loses the arcs they rule out, and is searched again; the side of least bound comes first.
-import { arcsBelow, type Tuned, tablesAround, tuneGrid } from '../bounds/accuracy-dp.ts';
+import { arcsBelow, type TunedTables, tablesAround, tuneTables } from '../bounds/accuracy-dp.ts';
 import { restrict } from '../bounds/arc-fixing.ts';
-import { type LinePrices, tuneLine } from '../bounds/reduced-lagrangian.ts';
+import { type ReducedPrices, tunePrices } from '../bounds/reduced-lagrangian.ts';
 import { energyRow, memoryRow } from '../graph/constraints.ts';
 import type { ReducedArcs, ReducedGraph } from '../graph/reduced-graph.ts';
 import type { Incumbent } from '../incumbent.ts';
-import type { Work } from '../search-budget.ts';
+import type { SearchBudget } from '../search-budget.ts';
 import { LabelSearch } from './labels.ts';
 
 /** Passes and rounds of fixing, with one price for loss and on the grid; below so many arcs the grid is as quick. */
-const LINE_PASSES = 30;
-const LINE_ROUNDS = 4;
+const PRICE_PASSES = 30;
+const PRICE_ROUNDS = 4;
 const FEW_ARCS = 800;
 /** More are divided before the grid looks at them. */
 export const MANY_ARCS = 40_000;
-const GRID_PASSES = 12;
-const GRID_ROUNDS = 3;
+const TABLE_PASSES = 12;
+const TABLE_ROUNDS = 3;
 /** A round that leaves more than this share of the arcs is the last. */
 const LITTLE_GAIN = 0.85;
 
 /** A reduced graph with prices made for it. */
 export interface Tightened {
   readonly reduced: ReducedGraph;
-  readonly prices: LinePrices;
+  readonly prices: ReducedPrices;
   /** Proven: no plan of the graph is better. */
   readonly bound: number;
   /** Cheapest paths under prices around these. */
   readonly paths: readonly Int32Array[];
   /** Absent where a graph is too large for the grid: it is divided first. */
-  readonly tuned: Tuned | undefined;
+  readonly tuned: TunedTables | undefined;
 }
 
 /** Nothing below the limit is left; the prices that say so, by row of the whole graph. */
 export interface Emptied {
-  readonly prices: LinePrices | undefined;
+  readonly prices: ReducedPrices | undefined;
 }
 
 /**
@@ -44,23 +44,23 @@ export interface Emptied {
  */
 export function tighten(
   start: ReducedGraph,
-  prices: LinePrices,
+  prices: ReducedPrices,
   incumbent: Incumbent,
   limit: number,
-  work: Work,
+  budget: SearchBudget,
   mostArcs = Number.POSITIVE_INFINITY,
 ): Tightened | Emptied {
   let reduced = start;
   let from = prices;
   let coarse: Tightened | undefined;
-  for (let round = 0; round < LINE_ROUNDS && reduced.arcCount > FEW_ARCS; round++) {
-    const line = tuneLine(reduced, from, incumbent, limit, LINE_PASSES, work);
+  for (let round = 0; round < PRICE_ROUNDS && reduced.arcCount > FEW_ARCS; round++) {
+    const line = tunePrices(reduced, from, incumbent, limit, PRICE_PASSES, budget);
     from = line.prices;
     const below = Math.min(limit, incumbent.objective);
     if (line.bound >= below) return { prices: everyRow(reduced, from.rows, from.step) };
     const { bound, paths } = line;
     coarse = { reduced, prices: from, bound, paths, tuned: undefined };
-    if (work.spent || line.kept > LITTLE_GAIN * reduced.arcCount) break;
+    if (budget.spent || line.kept > LITTLE_GAIN * reduced.arcCount) break;
     const next = restrict(reduced, (l, k) => line.keep[l]?.[k] === 1, below);
     if (next === 'empty') return { prices: undefined };
     from = { rows: carried(reduced, from.rows, next), step: from.step };
@@ -70,15 +70,15 @@ export function tighten(
   if (coarse && reduced.arcCount > mostArcs) return coarse;
   let rows = from.rows;
   for (let round = 0; ; round++) {
-    const passes = round === 0 ? GRID_PASSES : GRID_PASSES / 2;
-    const tuned = tuneGrid(reduced, rows, incumbent, limit, passes, work);
+    const passes = round === 0 ? TABLE_PASSES : TABLE_PASSES / 2;
+    const tuned = tuneTables(reduced, rows, incumbent, limit, passes, budget);
     const below = Math.min(limit, incumbent.objective);
     if (tuned.best.bound >= below) return { prices: everyRow(reduced, tuned.best.prices, from.step) };
     const best = { rows: tuned.best.prices, step: from.step };
     const tight = { reduced, prices: best, bound: tuned.best.bound, paths: tuned.paths, tuned };
-    if (work.spent || round >= GRID_ROUNDS) return tight;
+    if (budget.spent || round >= TABLE_ROUNDS) return tight;
     const { keep, kept } = arcsBelow(reduced, tuned.best, below);
-    work.pass(reduced.arcCount * Math.ceil(tuned.best.width / 8));
+    budget.pass(reduced.arcCount * Math.ceil(tuned.best.width / 8));
     if (kept > LITTLE_GAIN * reduced.arcCount) return tight;
     const next = restrict(reduced, (l, k) => keep[l]?.[k] === 1, below);
     if (next === 'empty') return { prices: undefined };
@@ -88,7 +88,7 @@ export function tighten(
 }
 
 /** Prices by row of the whole graph. */
-export function everyRow({ rows, graph }: ReducedGraph, prices: Float64Array, step: number): LinePrices {
+export function everyRow({ rows, graph }: ReducedGraph, prices: Float64Array, step: number): ReducedPrices {
   const all = new Float64Array(1 + 2 * graph.instance.devices.length);
   rows.forEach((row, r) => {
     all[row] = prices[r] as number;
@@ -108,10 +108,10 @@ export interface NodeShare {
   /** Labels a layer of its beam. */
   readonly beam: number;
   /** Arcs that the grid looks at. */
-  readonly gridArcs: number;
+  readonly tableArcs: number;
 }
 
-const NODE_SHARE: NodeShare = { labels: 40_000, beam: 200, gridArcs: MANY_ARCS };
+const NODE_SHARE: NodeShare = { labels: 40_000, beam: 200, tableArcs: MANY_ARCS };
 
 /** What branching proved. */
 export interface Branched {
@@ -125,7 +125,7 @@ export function branchAndBound(
   root: Tightened,
   limit: number,
   incumbent: Incumbent,
-  work: Work,
+  budget: SearchBudget,
   report: (bound: number) => void,
   share: NodeShare = NODE_SHARE,
 ): Branched {
@@ -139,12 +139,12 @@ export function branchAndBound(
     const node = open[at] as Tightened;
     const below = Math.min(limit, incumbent.objective);
     if (node.bound >= below) break;
-    if (work.spent) return { bound: node.bound, nodes };
+    if (budget.spent) return { bound: node.bound, nodes };
     open.splice(at, 1);
     nodes++;
     report(node.bound);
-    if (searched(node, below, incumbent, work, share)) continue;
-    if (work.spent) return { bound: node.bound, nodes };
+    if (searched(node, below, incumbent, budget, share)) continue;
+    if (budget.spent) return { bound: node.bound, nodes };
     const split = branching(node);
     for (const side of [0, 1] as const) {
       const part = restrict(
@@ -154,7 +154,7 @@ export function branchAndBound(
       );
       if (part === 'empty') continue;
       const prices = { rows: carried(node.reduced, node.prices.rows, part), step: node.prices.step };
-      const child = tighten(part, prices, incumbent, limit, work, share.gridArcs);
+      const child = tighten(part, prices, incumbent, limit, budget, share.tableArcs);
       if ('tuned' in child) open.push({ ...child, bound: Math.max(node.bound, child.bound) });
     }
   }
@@ -166,18 +166,18 @@ function searched(
   { reduced, tuned }: Tightened,
   below: number,
   incumbent: Incumbent,
-  work: Work,
+  budget: SearchBudget,
   share: NodeShare,
 ): boolean {
   if (!tuned) return false;
   const search = new LabelSearch(reduced);
   const near = [tuned.best, ...tuned.others.slice(-3)];
-  const beam = search.run(near, { threshold: below, beam: share.beam }, incumbent, work);
+  const beam = search.run(near, { threshold: below, beam: share.beam }, incumbent, budget);
   const reach = Math.min(below, incumbent.objective);
   if (beam.complete && beam.dropped >= reach) return true;
-  const tables = [...near, ...tablesAround(reduced, tuned.best, work)];
+  const tables = [...near, ...tablesAround(reduced, tuned.best, budget)];
   const options = { threshold: reach, labels: share.labels };
-  return search.run(tables, options, incumbent, work).complete;
+  return search.run(tables, options, incumbent, budget).complete;
 }
 
 interface Branching {

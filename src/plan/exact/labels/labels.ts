@@ -3,11 +3,11 @@
 // more, or when another at its node is at least as good whatever comes. Every label kept: exact. The best few of a layer
 // kept: the guided beam, whose guide is the bound itself.
 
-import type { GridTable } from '../bounds/accuracy-dp.ts';
-import { type Futures, futuresOf } from '../bounds/completion-bounds.ts';
+import type { AccuracyTable } from '../bounds/accuracy-dp.ts';
+import { type CompletionBounds, completionBounds } from '../bounds/completion-bounds.ts';
 import { pathOf, type ReducedArcs, type ReducedGraph } from '../graph/reduced-graph.ts';
 import type { Incumbent } from '../incumbent.ts';
-import type { Work } from '../search-budget.ts';
+import type { SearchBudget } from '../search-budget.ts';
 import { Labels, orderBy, rootLabel } from './label-store.ts';
 
 export interface LabelOptions {
@@ -43,7 +43,7 @@ interface Incoming {
 /** A reduced graph made ready for searching it, perhaps several times. */
 export class LabelSearch {
   readonly #graph: ReducedGraph;
-  readonly #futures: Futures;
+  readonly #futures: CompletionBounds;
   /** By arc layer. */
   readonly #into: readonly Incoming[];
   /** The labels of one node while they are made. */
@@ -51,18 +51,23 @@ export class LabelSearch {
 
   constructor(graph: ReducedGraph) {
     this.#graph = graph;
-    this.#futures = futuresOf(graph);
+    this.#futures = completionBounds(graph);
     this.#into = graph.arcs.map((arcs, l) => incoming(arcs, graph.nodes[l + 1] as number));
     this.#bucket = new Labels(graph.rows.length, graph.peaks.length);
   }
 
   /** Looks for plans better than the threshold and offers what it finds. The first table gives the order. */
-  run(tables: readonly GridTable[], options: LabelOptions, incumbent: Incumbent, work: Work): LabelResult {
+  run(
+    tables: readonly AccuracyTable[],
+    options: LabelOptions,
+    incumbent: Incumbent,
+    budget: SearchBudget,
+  ): LabelResult {
     const graph = this.#graph;
     const { arcs, nodes } = graph;
     const beam = options.beam ?? Number.POSITIVE_INFINITY;
     const layers: Labels[] = [rootLabel(graph.rows.length, graph.peaks.length)];
-    const last = work.labels + (options.labels ?? Number.POSITIVE_INFINITY);
+    const last = budget.labels + (options.labels ?? Number.POSITIVE_INFINITY);
     let dropped = Number.POSITIVE_INFINITY;
     for (let l = 0; l < arcs.length; l++) {
       const current = layers[l] as Labels;
@@ -71,8 +76,8 @@ export class LabelSearch {
       for (let node = 0; node < (nodes[l + 1] as number); node++) {
         const limit = Math.min(options.threshold, incumbent.objective * (1 - TINY));
         const made = this.#extend(l, node, current, first, next, tables, limit);
-        work.labels += made;
-        if (work.spent || work.labels > last || next.count > MOST_IN_LAYER)
+        budget.labels += made;
+        if (budget.spent || budget.labels > last || next.count > MOST_IN_LAYER)
           return { complete: false, dropped };
       }
       if (next.count > beam) {
@@ -94,7 +99,7 @@ export class LabelSearch {
     current: Labels,
     first: Int32Array,
     next: Labels,
-    tables: readonly GridTable[],
+    tables: readonly AccuracyTable[],
     limit: number,
   ): number {
     const { rows, peaks, capacity } = this.#graph;
@@ -102,7 +107,7 @@ export class LabelSearch {
     const q = peaks.length;
     const layer = this.#graph.arcs[l] as ReducedArcs;
     const into = this.#into[l] as Incoming;
-    const guide = tables[0] as GridTable;
+    const guide = tables[0] as AccuracyTable;
     const { width } = guide;
     const priced = guide.priced[l] as Float64Array;
     const toGo = guide.toGo[l + 1] as Float64Array;
@@ -153,7 +158,7 @@ export class LabelSearch {
         if (!fits) continue;
         const total = (current.cost[x] as number) + cost;
         for (let t = 1; t < tables.length; t++) {
-          const other = tables[t] as GridTable;
+          const other = tables[t] as AccuracyTable;
           let value =
             total - other.capacity + ((other.toGo[l + 1] as Float64Array)[node * width + steps] as number);
           for (let r = 0; r < m; r++) value += (other.prices[r] as number) * (use[at * m + r] as number);

@@ -16,7 +16,7 @@ export interface Row {
 }
 
 /** Minimise cost; columns are not negative. */
-export class Program {
+export class LinearProgram {
   readonly columns: Column[] = [];
   readonly rows: Row[] = [];
 

@@ -1,20 +1,20 @@
-// The links of a world as they are now, priced by the planner's model.
+// The links of an environment as they are now, priced by the planner's model.
 import { Links } from '../plan/index.ts';
-import type { WorldView } from './environment-view.ts';
+import type { EnvironmentView } from './environment-view.ts';
 
-/** Made again when the world has gone on. */
-export class WorldLinks {
-  readonly #world: WorldView;
+/** Made again when the environment has gone on. */
+export class EnvironmentLinks {
+  readonly #environment: EnvironmentView;
   #since = Number.NaN;
   #links: Links | undefined;
 
-  constructor(world: WorldView) {
-    this.#world = world;
+  constructor(environment: EnvironmentView) {
+    this.#environment = environment;
   }
 
   /** As `Links.transfer`; devices by their indices in the ward. */
   transfer(from: readonly number[], to: readonly number[], bytes: number, arrivals: Float64Array): void {
-    const { fleet, since, bandwidth, latency } = this.#world;
+    const { fleet, since, bandwidth, latency } = this.#environment;
     if (!this.#links || this.#since !== since) {
       const all = fleet.devices.length;
       const rows = (values: Float64Array) =>

@@ -6,10 +6,10 @@ import {
   type Multipliers,
   type PlanningInstance,
 } from '../../plan/index.ts';
-import { grown, type Program } from './program.ts';
+import { type CandidateProgram, grown } from './candidate-program.ts';
 
 /** Prices of whole limits: deadline, memory and energy of every device, one step of accuracy loss. */
-export class Prices {
+export class LimitPrices {
   time = 0;
   step = 0;
   memory = new Float64Array(0);
@@ -22,7 +22,7 @@ export class Prices {
     this.energy = grown(this.energy, devices).fill(0);
   }
 
-  copy(other: Prices, devices: number): void {
+  copy(other: LimitPrices, devices: number): void {
     this.reset(devices);
     this.time = other.time;
     this.step = other.step;
@@ -45,7 +45,7 @@ export class Prices {
 }
 
 /** The tables of one pass. */
-export class PricePass {
+export class CandidatePass {
   /** Price of a second. */
   time = 0;
   step = 0;
@@ -69,7 +69,7 @@ export class PricePass {
   pathChoice = new Int32Array(0);
 
   /** Fills the tables; returns the cheapest path's price, Infinity when there is none. */
-  run(program: Program, prices: Prices): number {
+  run(program: CandidateProgram, prices: LimitPrices): number {
     const instance = program.instance as PlanningInstance;
     this.#price(program, instance, prices);
     const { stages: L } = program;
@@ -81,7 +81,11 @@ export class PricePass {
     return this.node[0] as number;
   }
 
-  #price(program: Program, { devices, weights, deadline }: PlanningInstance, prices: Prices): void {
+  #price(
+    program: CandidateProgram,
+    { devices, weights, deadline }: PlanningInstance,
+    prices: LimitPrices,
+  ): void {
     const { stages: L, width, levels } = program;
     this.toGo = grown(this.toGo, L * width * levels);
     this.node = grown(this.node, L * width * levels);
@@ -138,7 +142,7 @@ export class PricePass {
     return price;
   }
 
-  #home(program: Program, { source }: PlanningInstance): void {
+  #home(program: CandidateProgram, { source }: PlanningInstance): void {
     const { width, levels } = program;
     const l = program.stages - 1;
     const to = [source];
@@ -153,7 +157,7 @@ export class PricePass {
   }
 
   /** Cheapest from every state of stage l into the next. */
-  #hops(program: Program, l: number): void {
+  #hops(program: CandidateProgram, l: number): void {
     const { width, levels } = program;
     const [K, P] = [program.count[l] as number, program.levelsOut[l] as number];
     const next = program.count[l + 1] as number;
@@ -178,7 +182,7 @@ export class PricePass {
   }
 
   /** Cheapest from having the input of stage l. */
-  #nodes(program: Program, l: number): void {
+  #nodes(program: CandidateProgram, l: number): void {
     const { width, levels, latest, macs, weight, steps, out } = program;
     const { toGo, node, time, step } = this;
     const [first, C] = [program.choiceBase[l] as number, program.choices(l)];
@@ -206,7 +210,7 @@ export class PricePass {
   }
 
   /** Traces the cheapest path of the last run; false when there is none. */
-  path(program: Program): boolean {
+  path(program: CandidateProgram): boolean {
     const { width, levels } = program;
     let [set, level] = [0, 0];
     for (let l = 0; l < program.stages; l++) {
@@ -261,7 +265,7 @@ export class PricePass {
 }
 
 /** What a path's price must be corrected by to bound the objective; see plan/exact/bounds/root.ts. */
-export function offsetOf(instance: PlanningInstance, most: number, prices: Prices): number {
+export function offsetOf(instance: PlanningInstance, most: number, prices: LimitPrices): number {
   const low = accuracyCost(instance, 0);
   const high = accuracyCost(instance, most) - prices.step * most;
   let capacity = prices.time;

@@ -25,7 +25,7 @@ export interface Known {
 }
 
 /** The arrays. One object serves one request after another; `load` overwrites everything. */
-export class Program {
+export class CandidateProgram {
   instance: PlanningInstance | undefined;
   stages = 0;
   devices = 0;

@@ -4,24 +4,24 @@ import { createSession, type Session, type Tensor, tensor } from '../../engine/i
 import { assertFiniteWeights, type Model, readModel } from '../../onnx/index.ts';
 import type { PlanningInstance } from '../../plan/index.ts';
 import { BedsideError, firstNonFinite } from '../../util/index.ts';
+import { LimitPrices } from './candidate-pass.ts';
 import { FEATURES } from './feature-names.ts';
 import { Features } from './features.ts';
-import { unbend } from './network.ts';
-import { Prices } from './prices.ts';
+import { decompress } from './network.ts';
 
 /** The network's answer, as it came out; `prices` in the instance's own units. */
-export interface Advice {
+export interface PolicyOutput {
   /** `[stage * sets + s]`: larger is better; legal sets only count. */
   readonly sets: Float32Array;
   readonly levels: Float32Array;
-  readonly prices: Prices;
+  readonly prices: LimitPrices;
 }
 
 /** A session with the arrays it reads from. */
-export class Adviser {
+export class PolicyNetwork {
   readonly features = new Features();
   readonly #session: Session;
-  readonly #prices = new Prices();
+  readonly #prices = new LimitPrices();
 
   private constructor(session: Session) {
     this.#session = session;
@@ -31,15 +31,15 @@ export class Adviser {
    * @throws BedsideError E_MODEL for another kind of model, weights that are not finite, or a policy that reads other
    * features; E_ENGINE
    */
-  static async open(model: Model | Uint8Array, name: string): Promise<Adviser> {
+  static async open(model: Model | Uint8Array, name: string): Promise<PolicyNetwork> {
     const read = model instanceof Uint8Array ? readModel(model, name) : model;
     assertPolicy(read, name);
     assertFiniteWeights(read, name);
-    return new Adviser(await createSession(model, { name }));
+    return new PolicyNetwork(await createSession(model, { name }));
   }
 
   /** @throws BedsideError E_MODEL for a policy with other outputs; E_NOT_FINITE for features, scores or prices that are NaN or infinite */
-  async ask(instance: PlanningInstance): Promise<Advice> {
+  async run(instance: PlanningInstance): Promise<PolicyOutput> {
     const f = this.features;
     f.load(instance);
     const feeds = this.#feeds();
@@ -90,18 +90,18 @@ function assertPolicy({ graph }: Model, name: string): void {
  * @param whole of the deadline and of all loss allowed; `perDevice` `[device, memory or energy]`
  */
 export function readPrices(
-  prices: Prices,
+  prices: LimitPrices,
   whole: ArrayLike<number>,
   perDevice: ArrayLike<number>,
   { devices: D, unit }: { readonly devices: number; readonly unit: number },
   most: number,
 ): void {
   prices.reset(D);
-  prices.time = unbend(whole[0] as number) * unit;
-  prices.step = (unbend(whole[1] as number) * unit) / Math.max(1, most);
+  prices.time = decompress(whole[0] as number) * unit;
+  prices.step = (decompress(whole[1] as number) * unit) / Math.max(1, most);
   for (let d = 0; d < D; d++) {
-    prices.memory[d] = unbend(perDevice[2 * d] as number) * unit;
-    prices.energy[d] = unbend(perDevice[2 * d + 1] as number) * unit;
+    prices.memory[d] = decompress(perDevice[2 * d] as number) * unit;
+    prices.energy[d] = decompress(perDevice[2 * d + 1] as number) * unit;
   }
 }
 

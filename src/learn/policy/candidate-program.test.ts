@@ -9,8 +9,8 @@ import {
 import { must } from '../../util/index.ts';
 import { allPlans, smallMixture } from '../test-support/plans.ts';
 import { Beam } from './beam.ts';
-import { PricePass, Prices } from './prices.ts';
-import { Program } from './program.ts';
+import { CandidatePass, LimitPrices } from './candidate-pass.ts';
+import { CandidateProgram } from './candidate-program.ts';
 import { Reach } from './reach.ts';
 import { Tuner } from './tune.ts';
 
@@ -21,11 +21,11 @@ const ALL = { beam: 4000, same: 4000 };
 /** The best plan of a program that keeps everything. */
 function complete(instance: PlanningInstance): StageDecision[] | undefined {
   const [program, pass, reach, beam, prices] = [
-    new Program(),
-    new PricePass(),
+    new CandidateProgram(),
+    new CandidatePass(),
     new Reach(),
     new Beam(),
-    new Prices(),
+    new LimitPrices(),
   ];
   if (!program.load(instance, everySet(instance)) || !reach.load(program)) return undefined;
   prices.reset(instance.devices.length);
@@ -64,16 +64,16 @@ describe('a beam that keeps everything', () => {
     const sizes = [3, 5, 4].map((stages) =>
       randomInstance({ ...smallMixture(stages), stages, seed: 8, tightness: 0.3 }),
     );
-    const program = new Program();
+    const program = new CandidateProgram();
     for (const instance of [...sizes, ...sizes]) {
       expect(program.load(instance, everySet(instance))).toBe(true);
-      const fresh = new Program();
+      const fresh = new CandidateProgram();
       fresh.load(instance, everySet(instance));
       const reach = [program, fresh].map((own) => {
         const table = new Reach();
         table.load(own);
-        const pass = new PricePass();
-        const prices = new Prices();
+        const pass = new CandidatePass();
+        const prices = new LimitPrices();
         prices.reset(instance.devices.length);
         return pass.run(own, prices);
       });
@@ -87,8 +87,8 @@ describe('the tuner', () => {
     let [tighter, checked] = [0, 0];
     for (let seed = 1; seed <= 60; seed++) {
       const instance = randomInstance({ ...smallMixture(seed), mixedSplits: false, pairs: 0, quads: 0 });
-      const program = new Program();
-      const [reach, pass, prices, tuner] = [new Reach(), new PricePass(), new Prices(), new Tuner()];
+      const program = new CandidateProgram();
+      const [reach, pass, prices, tuner] = [new Reach(), new CandidatePass(), new LimitPrices(), new Tuner()];
       if (!program.load(instance, everySet(instance)) || !reach.load(program)) continue;
       prices.reset(instance.devices.length);
       if (!tuner.run(program, pass, prices, 1)) continue;

@@ -2,21 +2,21 @@
 // choice costs is the objective's share, shaped by the price of what is left (Ng, Harada and Russell, ICML 1999), which
 // changes no optimum. Nothing is allocated in a step.
 import { accuracyCost, type PlanningInstance } from '../../plan/index.ts';
-import { Ledger } from '../policy/partial-plans.ts';
-import { PricePass, type Prices } from '../policy/prices.ts';
-import { grown, LIMIT, Program } from '../policy/program.ts';
+import { CandidatePass, type LimitPrices } from '../policy/candidate-pass.ts';
+import { CandidateProgram, grown, LIMIT } from '../policy/candidate-program.ts';
+import { PartialPlans } from '../policy/partial-plans.ts';
 import { Reach } from '../policy/reach.ts';
 
 /** What running into a limit costs, in the request's unit: as much as a whole rough plan. */
 export const DEAD_END = 1;
 
 /** One request, stage by stage. */
-export class Episode {
-  readonly program = new Program();
-  readonly #pass = new PricePass();
+export class PlanningEpisode {
+  readonly program = new CandidateProgram();
+  readonly #pass = new CandidatePass();
   readonly #reach = new Reach();
-  readonly #ledger = new Ledger();
-  readonly #scratch = new Ledger();
+  readonly #ledger = new PartialPlans();
+  readonly #scratch = new PartialPlans();
   readonly #source = [0];
   /** `[k * levels + p]`: 1 where the choice is allowed, and how much dearer than the cheapest it is, in the request's unit. */
   mask = new Uint8Array(0);
@@ -35,7 +35,7 @@ export class Episode {
   load(
     instance: PlanningInstance,
     candidates: readonly (readonly number[])[],
-    prices: Prices,
+    prices: LimitPrices,
     unit: number,
   ): boolean {
     this.done = true;

@@ -7,22 +7,25 @@ import {
   randomInstance,
 } from '../../plan/index.ts';
 import { Random } from '../../util/index.ts';
-import { Prices } from '../policy/prices.ts';
+import { LimitPrices } from '../policy/candidate-pass.ts';
 import { allPlans, smallMixture } from '../test-support/plans.ts';
-import { DEAD_END, Episode } from './episodes.ts';
+import { DEAD_END, PlanningEpisode } from './planning-episode.ts';
 
 const everySet = ({ stages }: PlanningInstance): number[][] =>
   stages.map(({ sets }) => sets.map((_, at) => at));
 
-function loaded(instance: PlanningInstance): Episode | undefined {
-  const episode = new Episode();
-  const prices = new Prices();
+function loaded(instance: PlanningInstance): PlanningEpisode | undefined {
+  const episode = new PlanningEpisode();
+  const prices = new LimitPrices();
   prices.reset(instance.devices.length);
   return episode.load(instance, everySet(instance), prices, 1) ? episode : undefined;
 }
 
 /** Follows a plan as far as masks allow; returns how many stages. */
-function follow(episode: Episode, plan: readonly { readonly set: number; readonly level: number }[]): number {
+function follow(
+  episode: PlanningEpisode,
+  plan: readonly { readonly set: number; readonly level: number }[],
+): number {
   episode.reset();
   for (const [l, { set, level }] of plan.entries()) {
     if (episode.done) return l;
