@@ -1,16 +1,14 @@
-// Ctrl-C, and being told to stop, in commands that end what they have begun.
+// Ctrl-C and other signals to stop, in commands that first end what they have begun.
 import { setTimeout } from 'node:timers/promises';
 import type { Output } from './output.ts';
 
-/** The first signal lets what runs end; the next does what it did before. */
+/** Aborts its signal at the first Ctrl-C, so that running work can end; the next Ctrl-C ends the process. */
 export class Interrupt {
   readonly #control = new AbortController();
   readonly #before: Map<NodeJS.Signals, NodeJS.SignalsListener[]>;
   readonly #first: () => void;
-  /** What ends first. */
+  /** Name of the work that ends first. */
   #running: string | undefined;
-  /** Ends at the first signal. */
-  readonly asked: Promise<void>;
 
   private constructor(signals: readonly NodeJS.Signals[], onFirst: () => void) {
     this.#before = new Map(signals.map((signal) => [signal, process.listeners(signal)]));
@@ -19,21 +17,18 @@ export class Interrupt {
       this.#control.abort();
       this.end();
     };
-    this.asked = new Promise((resolve) => {
-      this.#control.signal.addEventListener('abort', () => resolve(), { once: true });
-    });
     for (const signal of signals) {
       process.removeAllListeners(signal);
       process.once(signal, this.#first);
     }
   }
 
-  /** Of a command with an end of its own: Ctrl-C, which says what it waits for. */
+  /** For commands that end by themselves: Ctrl-C lets running work end, and says which. */
   static of(output: Output, running = 'the request'): Interrupt {
     return Interrupt.atOnce(output).waitingFor(running);
   }
 
-  /** Of what can be given up at once, until `waitingFor` says otherwise: Ctrl-C. */
+  /** For work that can be given up at once, until `waitingFor` is called: Ctrl-C. */
   static atOnce(output: Output): Interrupt {
     const made: Interrupt = new Interrupt(['SIGINT'], () => {
       const running = made.#running;
@@ -44,22 +39,23 @@ export class Interrupt {
     return made;
   }
 
-  /** From now on what runs ends first. Listeners stay, as a signal on its way is lost when they are changed. */
+  /** Says that from now on this work ends first. Listeners stay: changing them could lose a signal on its way. */
   waitingFor(running: string): this {
     this.#running = running;
     return this;
   }
 
-  /** Of what runs until it is told to stop: Ctrl-C, SIGTERM, or the end of its terminal. */
+  /** For commands that run until they are stopped: Ctrl-C, SIGTERM, or the end of the terminal. */
   static ofService(): Interrupt {
     return new Interrupt(['SIGINT', 'SIGTERM', 'SIGHUP'], () => {});
   }
 
+  /** Aborted at the first signal. */
   get signal(): AbortSignal {
     return this.#control.signal;
   }
 
-  /** From now on signals do what they did before. */
+  /** Restores the listeners that there were before. */
   end(): void {
     for (const [signal, listeners] of this.#before) {
       process.off(signal, this.#first);
@@ -68,14 +64,7 @@ export class Interrupt {
     this.#before.clear();
   }
 
-  /** What comes of work, or undefined at the first signal: what runs of it then is nobody's concern any more. */
-  async orStop<T extends object>(work: Promise<T>): Promise<T | undefined> {
-    const stopped = this.asked.then(() => undefined);
-    work.catch(() => {});
-    return Promise.race([stopped, work]);
-  }
-
-  /** Waits, but no longer than until the first signal; tells whether there was one. */
+  /** Waits, at most until the first signal; tells whether there was one. */
   sleep(ms: number): Promise<boolean> {
     return setTimeout(ms, false, { signal: this.signal }).catch(() => true);
   }
