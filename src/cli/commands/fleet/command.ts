@@ -1,9 +1,9 @@
 // `bedside fleet`: who is there, what each can do and holds, and how fast the links are.
 import type { Command } from 'commander';
 import { FleetReader, writeFleetFile } from '../../../app/index.ts';
-import { BedsideError } from '../../../util/index.ts';
 import { examples } from '../../command-line.ts';
 import { addCommon, type CommonOptions } from '../../options/common.ts';
+import { assertNoConflict, type Conflict } from '../../options/conflicts.ts';
 import { addNats, type NatsOptions } from '../../options/nats.ts';
 import { Interrupt } from '../../terminal/interrupt.ts';
 import { Output } from '../../terminal/output.ts';
@@ -16,6 +16,14 @@ interface FleetOptions extends CommonOptions, NatsOptions {
 }
 
 const EVERY_MS = 1000;
+
+const CONFLICTS: readonly Conflict<FleetOptions>[] = [
+  {
+    when: ({ source, out }) => source !== undefined && out === undefined,
+    message: '--source is for the file that --out writes',
+    hint: 'give --out FILE too',
+  },
+];
 
 /** Adds the command to the program. */
 export function addFleet(program: Command): void {
@@ -49,11 +57,7 @@ export function addFleet(program: Command): void {
 async function showFleet(options: FleetOptions): Promise<void> {
   const output = new Output(options);
   const { out, source, once } = options;
-  if (source !== undefined && out === undefined) {
-    throw new BedsideError('E_USAGE', '--source is for the file that --out writes', {
-      hint: 'give --out FILE too',
-    });
-  }
+  assertNoConflict(options, CONFLICTS);
   await using fleet = await FleetReader.connect(options, output);
   if (!once && !output.json && out === undefined) return watch(fleet, output);
   const entries = await fleet.read();

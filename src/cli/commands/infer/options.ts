@@ -4,6 +4,7 @@ import { BATCH_WINDOW, type DataOptions, isServerUrl, SOLVERS, type SolverName }
 import { PRIVACY_PRESETS, type PrivacyPreset } from '../../../plan/index.ts';
 import { BedsideError } from '../../../util/index.ts';
 import type { CommonOptions } from '../../options/common.ts';
+import { assertNoConflict, type Conflict } from '../../options/conflicts.ts';
 import { addData } from '../../options/data.ts';
 import { addCredentials } from '../../options/nats.ts';
 import { count, levelList, numberIn } from '../../options/numbers.ts';
@@ -97,45 +98,41 @@ export function addInferOptions(command: Command): void {
   addData(command, { split: 'default test', perClass: 'at most this many samples of each class' });
 }
 
-/** @throws BedsideError E_USAGE for options that contradict each other */
-export function assertInferOptions({
-  fabric,
-  fleet,
-  workers,
-  credentials,
-  source,
-  levels,
-}: InferCommandOptions): void {
-  if (fabric !== 'local' && levels === 'free') {
-    throw new BedsideError(
-      'E_USAGE',
-      '--levels free are measured before they may run, which is not done over NATS',
-      {
-        hint: 'bedside plan BUNDLE --fleet … --data … measures them and adds them to the bundle; then run without --levels',
-      },
-    );
-  }
-  if (fabric !== 'local' && !isServerUrl(fabric)) {
-    throw new BedsideError('E_USAGE', `there is no fabric '${fabric}'`, {
-      hint: 'leave --fabric out for processes of this machine, or name a server as nats://host:port',
-    });
-  }
-  if (fabric !== 'local' && workers !== undefined) {
-    throw new BedsideError('E_USAGE', '--workers starts processes of this machine, not workers on NATS', {
-      hint: 'start bedside worker on each device',
-    });
-  }
-  if (fabric === 'local' && (credentials !== undefined || source !== undefined)) {
-    throw new BedsideError('E_USAGE', '--credentials and --source are for workers on NATS', {
-      hint: 'name the server with --fabric nats://host:port',
-    });
-  }
-  if (fleet !== undefined && workers !== undefined) {
-    throw new BedsideError('E_USAGE', 'give either --workers or --fleet, not both', {
-      hint: 'a fleet has one worker for each of its devices',
-    });
-  }
+/** @throws BedsideError E_USAGE for options that contradict each other, and for a fabric that does not exist */
+export function assertInferOptions(options: InferCommandOptions): void {
+  assertNoConflict(options, CONFLICTS);
+  const { fabric } = options;
+  if (fabric === 'local' || isServerUrl(fabric)) return;
+  throw new BedsideError('E_USAGE', `there is no fabric '${fabric}'`, {
+    hint: 'leave --fabric out for processes of this machine, or name a server as nats://host:port',
+  });
 }
+
+const onServer = ({ fabric }: InferCommandOptions): boolean => isServerUrl(fabric);
+
+const CONFLICTS: readonly Conflict<InferCommandOptions>[] = [
+  {
+    when: (options) => onServer(options) && options.levels === 'free',
+    message: '--levels free are measured before they may run, which is not done over NATS',
+    hint: 'bedside plan BUNDLE --fleet … --data … measures them and adds them to the bundle; then run without --levels',
+  },
+  {
+    when: (options) => onServer(options) && options.workers !== undefined,
+    message: '--workers starts processes of this machine, not workers on NATS',
+    hint: 'start bedside worker on each device',
+  },
+  {
+    when: ({ fabric, credentials, source }) =>
+      fabric === 'local' && (credentials !== undefined || source !== undefined),
+    message: '--credentials and --source are for workers on NATS',
+    hint: 'name the server with --fabric nats://host:port',
+  },
+  {
+    when: ({ fleet, workers }) => fleet !== undefined && workers !== undefined,
+    message: 'give either --workers or --fleet, not both',
+    hint: 'a fleet has one worker for each of its devices',
+  },
+];
 
 function levelsOption(text: string): LevelsOption {
   return text === 'free' || text === 'certified' ? text : levelList(text);
