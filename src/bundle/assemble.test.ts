@@ -1,6 +1,6 @@
 // A mix of levels put together from a bundle equals the slow way: every weight changed where it stands, then cut.
 import { describe, expect, it } from 'vitest';
-import { type LayerLayout, sliceModel } from '../channels/index.ts';
+import { sliceModel } from '../channels/index.ts';
 import { largestDifference, Net, run } from '../channels/test-support/net.ts';
 import { randomNet } from '../channels/test-support/random-net.ts';
 import {
@@ -12,6 +12,7 @@ import {
   insertAfter,
   int,
   ints,
+  type LayerLayout,
   type Model,
   type Node,
 } from '../onnx/index.ts';

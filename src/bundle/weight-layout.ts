@@ -1,6 +1,15 @@
 // How the channels of a weighted layer lie in its repaired weights.
-import { type Grouping, isDepthwise, type LayerLayout, layerLayout } from '../channels/index.ts';
-import { type Constant, type Model, type Node, opOf, sizeOf } from '../onnx/index.ts';
+import type { Grouping } from '../channels/index.ts';
+import {
+  type Constant,
+  isDepthwise,
+  type LayerLayout,
+  layerLayout,
+  type Model,
+  type Node,
+  opOf,
+  sizeOf,
+} from '../onnx/index.ts';
 import { must } from '../util/index.ts';
 import type { BundleGroup } from './manifest.ts';
 

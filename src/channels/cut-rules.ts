@@ -1,9 +1,17 @@
 // What a node's constants and attributes become when channels of its inputs or outputs are gone.
-import { constantInput, int, intAttribute, intsParameter, type Node, opOf } from '../onnx/index.ts';
+import {
+  constantInput,
+  int,
+  intAttribute,
+  intsParameter,
+  isDepthwise,
+  layerLayout,
+  type Node,
+  opOf,
+} from '../onnx/index.ts';
 import { must } from '../util/index.ts';
 import type { Cut } from './cut.ts';
 import type { ValueChannels } from './groups.ts';
-import { isDepthwise, layerLayout } from './layers.ts';
 import { normalAxis, padEntries, sliceAxes, sliceRange } from './parameters.ts';
 
 /** Changes a node of the copy in place. */

@@ -7,6 +7,7 @@ import {
   intAttribute,
   type Node,
   opOf,
+  outputChannels,
 } from '../onnx/index.ts';
 import type { Propagation } from './propagation.ts';
 
@@ -97,15 +98,8 @@ function reasonOf(walk: Propagation, node: Node, weight: number): string {
   return `has weights of unusual rank ([${constant.dims.join(', ')}])`;
 }
 
+/** Output channels of a layer, from the sizes of its weight; a MatMul with its weight on the left has them before the last. */
 function channelsOf(node: Node, weight: number, dims: readonly number[]): number {
-  switch (opOf(node)) {
-    case 'Conv':
-      return dims[0] ?? 0;
-    case 'ConvTranspose':
-      return (dims[1] ?? 0) * intAttribute(node, 'group', 1);
-    case 'Gemm':
-      return dims[intAttribute(node, 'transB', 0) === 0 ? 1 : 0] ?? 0;
-    default:
-      return (weight === 1 ? dims.at(-1) : dims.at(-2)) ?? 0;
-  }
+  if (opOf(node) !== 'MatMul') return outputChannels(node, dims);
+  return dims.at(weight === 1 ? -1 : -2) ?? 0;
 }

@@ -9,7 +9,6 @@ export {
   type ValueChannels,
 } from './groups.ts';
 export { type KeptUnits, keptPositions } from './keep.ts';
-export { isDepthwise, type LayerLayout, layerLayout } from './layers.ts';
 export { macsCounter, unitMacs } from './macs.ts';
 export { maskModel } from './mask.ts';
 export { type Reordered, reorderChannels } from './reorder.ts';

@@ -1,8 +1,7 @@
 // The channel rule of weighted layers: new variables out, the layer noted as reader of the variables that go in.
-import type { Node } from '../onnx/index.ts';
+import { isDepthwise, type LayerLayout, layerLayout, type Node } from '../onnx/index.ts';
 import type { Label } from './channels.ts';
 import { uncuttable } from './fixed-layers.ts';
-import { isDepthwise, type LayerLayout, layerLayout } from './layers.ts';
 import type { Propagation } from './propagation.ts';
 
 /** Conv, ConvTranspose, Gemm and MatMul. */

@@ -1,8 +1,7 @@
 // Multiply-accumulates of a model as it would be after a cut, without cutting it.
-import { type Model, modelCosts } from '../onnx/index.ts';
+import { isDepthwise, layerLayout, type Model, modelCosts } from '../onnx/index.ts';
 import type { Grouping } from './groups.ts';
 import { type KeptUnits, keptPositions } from './keep.ts';
-import { isDepthwise, layerLayout } from './layers.ts';
 
 /**
  * A function from a plan to the multiply-accumulates of the cut model, for one sample. Equal to what `modelCosts`

@@ -3,11 +3,11 @@ import type { Grouping } from '../channels/index.ts';
 import {
   constantInput,
   type Graph,
-  intAttribute,
   isWeighted,
   type ModelCosts,
   type Node,
   opOf,
+  outputChannels,
 } from '../onnx/index.ts';
 
 /** One layer. */
@@ -66,15 +66,14 @@ function channelsOf(graph: Graph, node: Node, grouping: Grouping): number {
   const labelled = grouping.values.get(node.outputs[0] ?? '');
   if (labelled) return labelled.group.length;
   const weight = constantInput(graph, node, 1)?.dims;
-  if (node.op === 'Conv' && weight) return weight[0] ?? 0;
-  if (node.op === 'ConvTranspose' && weight) return (weight[1] ?? 0) * intAttribute(node, 'group', 1);
+  if ((node.op === 'Conv' || node.op === 'ConvTranspose') && weight) return outputChannels(node, weight);
   if (RECURRENT.has(node.op)) {
     const [directions = 0, , state = 0] = grouping.shapes.get(node.inputs[2] ?? '') ?? [];
     return directions * state;
   }
   const shape = grouping.shapes.get(node.outputs[0] ?? '');
   if (shape) return shape.at(ON_AXIS_1.has(node.op) ? 1 : -1) ?? 0;
-  if (node.op === 'Gemm' && intAttribute(node, 'transB', 0) !== 0) return weight?.[0] ?? 0;
+  if (node.op === 'Gemm' && weight) return outputChannels(node, weight);
   return (weight ?? constantInput(graph, node, 0)?.dims)?.at(-1) ?? 0;
 }
 

@@ -10,6 +10,7 @@ import {
   producers,
   sizeOf,
 } from './graph.ts';
+import { groupsOf, outputChannels, weightAxes } from './layer-layout.ts';
 import { NameAllocator } from './names.ts';
 import { floatAttribute, intAttribute, intsAttribute, opOf, stringAttribute } from './ops.ts';
 import { floatData, forgetShapes, pinnedValues, removeDead } from './surgery.ts';
@@ -122,10 +123,9 @@ export function mergeIntoLayer(uses: Uses, layer: Node, affine: Affine): boolean
   const weight = floatData(graph, layer.inputs[1]);
   const channels = affine.scale.length;
   if (!weight || (opOf(layer) === 'MatMul' && weight.dims.length !== 2)) return false;
-  const axis = outputAxis(layer);
-  if (axis === undefined) return false;
-  const groups = opOf(layer) === 'ConvTranspose' ? intAttribute(layer, 'group', 1) : 1;
-  if ((weight.dims[axis] ?? 0) * groups !== channels) return false;
+  const axis = weightAxes(layer)?.out;
+  if (axis === undefined || outputChannels(layer, weight.dims) !== channels) return false;
+  const groups = opOf(layer) === 'ConvTranspose' ? groupsOf(layer) : 1;
   const bias = biasOf(graph, layer, channels);
   if (!bias) return false;
   // ConvTranspose keeps the outputs of each group of inputs on axis 1.
@@ -163,9 +163,8 @@ function mergeBackward(uses: Uses, norm: Node, affine: Affine): boolean {
   ) {
     return false;
   }
-  const outAxis = outputAxis(layer) ?? 0;
-  const inAxis = 1 - outAxis;
-  const groups = op === 'Conv' ? intAttribute(layer, 'group', 1) : 1;
+  const { out: outAxis, in: inAxis } = weightAxes(layer) ?? { out: 0, in: 1 };
+  const groups = groupsOf(layer);
   const outputs = weight.dims[outAxis] ?? 0;
   const perGroup = weight.dims[inAxis] ?? 0;
   if (perGroup * groups !== affine.scale.length) return false;
@@ -185,22 +184,6 @@ function mergeBackward(uses: Uses, norm: Node, affine: Affine): boolean {
   setWeights(uses, layer, scaled, bias, weight.dims);
   uses.takeInput(layer, norm, input, output);
   return true;
-}
-
-/** The weight axis that holds output channels, for layers whose output channels are axis 1. */
-function outputAxis(layer: Node): 0 | 1 | undefined {
-  switch (opOf(layer)) {
-    case 'Conv':
-      return 0;
-    case 'ConvTranspose':
-      return 1;
-    case 'Gemm':
-      return intAttribute(layer, 'transB', 0) ? 0 : 1;
-    case 'MatMul':
-      return 1;
-    default:
-      return undefined;
-  }
 }
 
 function isUnpadded(layer: Node): boolean {

@@ -43,6 +43,7 @@ export {
   type Value,
 } from './graph.ts';
 export { integersLike, integersOf, knownOf } from './known.ts';
+export { isDepthwise, isWeighted, type LayerLayout, layerLayout, outputChannels } from './layer-layout.ts';
 export { metadataOf, withMetadata } from './metadata.ts';
 export {
   constantInput,
@@ -62,7 +63,7 @@ export { readsOf } from './order.ts';
 export { rawBytes } from './proto.ts';
 export { batchSymbols, inferShapes, inputShapes, symbolicShapes } from './shapes.ts';
 export { withSqueezeAxes } from './squeeze-axes.ts';
-export { findStages, isWeighted, type Stage } from './stages.ts';
+export { findStages, type Stage } from './stages.ts';
 export {
   extractSubgraph,
   forgetShapes,
@@ -76,7 +77,7 @@ export {
 } from './surgery.ts';
 export { elemTypeName } from './tensor-read.ts';
 export { upgradeOpset } from './upgrade.ts';
-export { type WeightedLayer, weightedLayers } from './weighted-layer.ts';
+export { hasOneOutputPerGroup, type WeightedLayer, weightedLayers } from './weighted-layer.ts';
 export {
   type ConvParameters,
   convParameters,

@@ -1,2 +1,3 @@
 // For sibling folders only: nothing here is published.
-export { applyLayer, applyTransposedLayer, weightedLayer } from './weighted-layer.ts';
+export { applyLayer, applyTransposedLayer } from './layer-operators.ts';
+export { weightedLayer } from './weighted-layer.ts';

@@ -4,7 +4,7 @@ import { batchAxes } from './batch-axis/batch-axes.ts';
 import { isBatchFirst } from './batch-axis/place.ts';
 import { bytesOf, fixedBatch, floatElements, modelCosts } from './costs.ts';
 import type { Graph, Model, Node } from './graph.ts';
-import { opOf } from './ops.ts';
+import { isWeighted } from './layer-layout.ts';
 import { givenNames, readsOf } from './order.ts';
 import { rawBytes } from './proto.ts';
 import { inferValues } from './shapes.ts';
@@ -104,13 +104,6 @@ function cutPoints(graph: Graph): Cut[] {
     }
   });
   return cuts;
-}
-
-/** Whether a node is a layer with constant weights. */
-export function isWeighted(graph: Graph, node: Node): boolean {
-  const op = opOf(node);
-  if (op === 'Conv' || op === 'ConvTranspose' || op === 'Gemm') return true;
-  return op === 'MatMul' && node.inputs.some((name) => floatElements(graph.constants.get(name)) > 0);
 }
 
 function weightBytes(graph: Graph, nodes: readonly Node[]): number {

@@ -1,10 +1,12 @@
 // What a bundle says of its network: groups, layers and stages, each with what it costs unpruned and the groups of the
 // channels that it reads and gives.
 import type { BundleLayer, BundleManifest, BundleStage, Share } from '../bundle/index.ts';
-import { type Grouping, isDepthwise, layerLayout } from '../channels/index.ts';
+import type { Grouping } from '../channels/index.ts';
 import {
   type Constant,
   findStages,
+  isDepthwise,
+  layerLayout,
   type Model,
   modelCosts,
   rawBytes,

@@ -1,9 +1,12 @@
 // How a stage may be spread over devices. Where it is not plain that the parts make the whole, the answer is `none`.
 import type { BundleStage } from '../bundle/index.ts';
-import { type Grouping, isDepthwise, type LayerLayout, layerLayout } from '../channels/index.ts';
+import type { Grouping } from '../channels/index.ts';
 import {
   constantInput,
+  isDepthwise,
   isWeighted,
+  type LayerLayout,
+  layerLayout,
   type Model,
   type Node,
   type OpName,

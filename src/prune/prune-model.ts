@@ -6,12 +6,11 @@ import {
   type Grouping,
   type KeptUnits,
   keptPositions,
-  layerLayout,
   sliceModel,
 } from '../channels/index.ts';
 import type { Dataset } from '../data/index.ts';
 import type { Criterion, LayerScores } from '../explain/index.ts';
-import type { Model } from '../onnx/index.ts';
+import { layerLayout, type Model } from '../onnx/index.ts';
 import { BedsideError, must } from '../util/index.ts';
 import { nearestNames } from '../util/internal.ts';
 import {

@@ -24,7 +24,7 @@ export async function collectInputs(
   options: RunOptions,
 ): Promise<LayerInputs> {
   const unfolding = new Unfolding(layer);
-  const groups = layer.conv?.groups ?? 1;
+  const { groups } = layer;
   const width = unfolding.columns + (takesBias(layer) ? 1 : 0);
   const { rows, perSample } = sampled;
   const x = Array.from({ length: groups }, () => ({

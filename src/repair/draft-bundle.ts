@@ -12,7 +12,7 @@ import {
 } from '../bundle/index.ts';
 import { type Grouping, type KeptUnits, keptPositions } from '../channels/index.ts';
 import type { Model } from '../onnx/index.ts';
-import { type WeightedLayer, weightedLayers } from '../onnx/index.ts';
+import { weightedLayers } from '../onnx/index.ts';
 
 /** Weights of one layer for one level of what it reads, with the rows of all its outputs. */
 export interface LayerTable {
@@ -111,9 +111,4 @@ export function valueShares(grouping: Grouping, value: string): Share[] {
   return [...positions]
     .sort(([a], [b]) => a - b)
     .map(([group, count]) => ({ group, share: count / channels.group.length }));
-}
-
-/** Whether each output of a layer reads one input only. */
-export function isDepthwiseLayer(layer: WeightedLayer): boolean {
-  return layer.kind === 'conv' && layer.channels > 1 && layer.conv?.groups === layer.channels;
 }

@@ -1,5 +1,5 @@
 // One layer's regressions, a group of its convolution at a time, and its weights as matrices.
-import type { WeightedLayer } from '../onnx/index.ts';
+import { hasOneOutputPerGroup, type WeightedLayer } from '../onnx/index.ts';
 import { BedsideError, firstNonFinite } from '../util/index.ts';
 import { takesBias } from './collect.ts';
 import type { Matrix, Products } from './products.ts';
@@ -83,11 +83,12 @@ export function weightMatrices(
   inputs?: readonly number[],
   outputs?: readonly number[],
 ): Matrix[] {
-  const { groups, taps, perGroup } = extents(layer);
+  const { groups, kernelSize: taps } = layer;
+  const perGroup = layer.weightDims[layer.kind === 'dense' ? 0 : 1] as number;
   const hasBias = takesBias(layer);
   const own = outputs ?? range(layer.channels);
   // A depthwise layer that lost channels has lost groups.
-  const live = groups === layer.channels && groups > 1 ? own : range(groups);
+  const live = hasOneOutputPerGroup(layer) ? own : range(groups);
   return live.map((g) => {
     const given = own.filter((c) => Math.floor(c / (layer.channels / groups)) === g);
     const read = inputs && perGroup > 1 ? within(inputs, g, perGroup) : range(perGroup);
@@ -130,12 +131,6 @@ export function fromMatrices(
     }
   });
   return { weight, bias: hasBias ? bias : undefined };
-}
-
-function extents(layer: WeightedLayer): { groups: number; taps: number; perGroup: number } {
-  if (layer.kind === 'dense') return { groups: 1, taps: 1, perGroup: layer.weightDims[0] as number };
-  const taps = layer.weightDims.slice(2).reduce((a, b) => a * b, 1);
-  return { groups: layer.conv?.groups ?? 1, taps, perGroup: layer.weightDims[1] as number };
 }
 
 /** Positions inside one group of equal parts, from positions of the whole. */

@@ -1,5 +1,5 @@
 // The rows of a layer's regression: what it reads at sampled output positions, unfolded, and what it should give there.
-import type { WeightedLayer } from '../onnx/index.ts';
+import { sizeOf, type WeightedLayer } from '../onnx/index.ts';
 import { must, type Random } from '../util/index.ts';
 
 /** Where rows are taken: for each sample its output positions, the same for every sample count and thread. */
@@ -37,7 +37,7 @@ export class Unfolding {
       this.#plane = 1;
       this.#outputPlane = 1;
       this.columns = layer.weightDims[0] as number;
-      this.positions = inputShape.reduce((a, b) => a * b, 1) / this.columns;
+      this.positions = sizeOf(inputShape) / this.columns;
       this.#offsets = new Int32Array(0);
       this.#kernelPositions = 1;
       return;
@@ -45,10 +45,10 @@ export class Unfolding {
     const conv = must(layer.conv, `${layer.name} has no convolution parameters`);
     const spatialIn = inputShape.slice(2);
     const spatialOut = layer.outputShape.slice(2);
-    this.#kernelPositions = conv.kernel.reduce((a, b) => a * b, 1);
+    this.#kernelPositions = layer.kernelSize;
     this.columns = (layer.weightDims[1] as number) * this.#kernelPositions;
-    this.#plane = spatialIn.reduce((a, b) => a * b, 1);
-    this.#outputPlane = spatialOut.reduce((a, b) => a * b, 1);
+    this.#plane = sizeOf(spatialIn);
+    this.#outputPlane = sizeOf(spatialOut);
     this.positions = (inputShape[0] as number) * this.#outputPlane;
     // For each output position and kernel position, the input position, or -1 in the padding.
     this.#offsets = new Int32Array(this.#outputPlane * this.#kernelPositions);

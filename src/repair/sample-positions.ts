@@ -25,7 +25,7 @@ export function samplePositionsOf(
   seed: number,
 ): SamplePositions {
   const { columns, positions: count } = new Unfolding(layer);
-  const groups = layer.conv?.groups ?? 1;
+  const { groups } = layer;
   const width = columns + 1 + layer.channels / groups;
   const most = Math.max(samples.size, Math.floor(ROW_BYTES / (8 * groups * width)));
   const positions = drawPositions(samples.size, count, Math.min(maxPositions, most), new Random(seed));

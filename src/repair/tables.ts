@@ -2,11 +2,17 @@
 // levels is then put together by picking tables and slicing rows.
 import type { BundleGroup } from '../bundle/index.ts';
 import { type Grouping, sliceModel } from '../channels/index.ts';
-import { type Model, sizeOf, type WeightedLayer, weightedLayers } from '../onnx/index.ts';
+import {
+  hasOneOutputPerGroup,
+  type Model,
+  sizeOf,
+  type WeightedLayer,
+  weightedLayers,
+} from '../onnx/index.ts';
 import { must, Random } from '../util/index.ts';
 import { type RepairSamples, repairSamples } from './augment.ts';
 import { collectInputs } from './collect.ts';
-import { DraftBundle, isDepthwiseLayer, type LayerTable } from './draft-bundle.ts';
+import { DraftBundle, type LayerTable } from './draft-bundle.ts';
 import { type Matrix, Products } from './products.ts';
 import { ReferenceActivations, type RefitTask } from './reference-activations.ts';
 import { fitLayer, fromMatrices, weightMatrices } from './refit.ts';
@@ -78,7 +84,7 @@ export async function repairTables(
         const drawn = drawLevelVectors(random, settings.networks, level, draft, layer.name);
         const x = await pooledInputs(draft, drawn, layer, sampled, samples, settings);
         const positions = draft.positionsAt(level);
-        const rows = (isDepthwiseLayer(layer) && positions(layer.output)) || all(layer.channels);
+        const rows = (hasOneOutputPerGroup(layer) && positions(layer.output)) || all(layer.channels);
         const y = targetRows(answers, layer.channels, rows, x.length, undefined);
         const weights = weightMatrices(layer, positions(layer.input), rows);
         const fit = await fitLayer(
@@ -185,13 +191,13 @@ function tabledLayers(model: Model, grouping: Grouping, draft: DraftBundle): Wei
   const cuts = all(draft.levels).map((level) => {
     const keep = draft.keepAt(draft.groups.map(() => level));
     return new Map(
-      weightedLayers(sliceModel(model, grouping, keep)).map((layer) => [layer.name, layer.conv?.groups]),
+      weightedLayers(sliceModel(model, grouping, keep)).map((layer) => [layer.name, layer.groups]),
     );
   });
   return repairable(weightedLayers(model)).filter(
     (layer) =>
       draft.readsOf(layer.name).length > 0 &&
-      (isDepthwiseLayer(layer) || cuts.every((groups) => groups.get(layer.name) === layer.conv?.groups)),
+      (hasOneOutputPerGroup(layer) || cuts.every((groups) => groups.get(layer.name) === layer.groups)),
   );
 }
 

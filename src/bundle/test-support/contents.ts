@@ -1,9 +1,11 @@
 // Bundles of small networks, with tables that are no repair but can be told apart: level L multiplies by `factor(L)`.
-import { findGroups, type Grouping, isDepthwise, layerLayout } from '../../channels/index.ts';
+import { findGroups, type Grouping } from '../../channels/index.ts';
 import {
   type Constant,
   findStages,
   floatConstant,
+  isDepthwise,
+  layerLayout,
   type Model,
   modelCosts,
   sizeOf,

@@ -10,6 +10,7 @@ import {
   int,
   intConstant,
   ints,
+  layerLayout,
   type Model,
   modelCosts,
   sizeOf,
@@ -17,7 +18,6 @@ import {
 import { Random } from '../../util/index.ts';
 import { findGroups, type Grouping } from '../groups.ts';
 import type { KeptUnits } from '../keep.ts';
-import { layerLayout } from '../layers.ts';
 import { macsCounter } from '../macs.ts';
 import { maskModel } from '../mask.ts';
 import { sliceModel } from '../slice.ts';

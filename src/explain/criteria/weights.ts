@@ -5,13 +5,12 @@ import type { Criterion } from '../criterion.ts';
 
 /** Calls `visit` with every weight of each output channel. */
 export function eachWeight(layer: WeightedLayer, visit: (channel: number, weight: number) => void): void {
-  const { weight, weightDims, kind } = layer;
+  const { weight, weightDims, kind, groups, kernelSize: kernel } = layer;
   if (kind === 'dense') {
     const columns = weightDims[1] as number;
     for (let i = 0; i < weight.length; i++) visit(i % columns, weight[i] as number);
     return;
   }
-  const kernel = weightDims.slice(2).reduce((a, b) => a * b, 1);
   if (kind === 'conv') {
     const perChannel = (weightDims[1] as number) * kernel;
     for (let i = 0; i < weight.length; i++) visit(Math.floor(i / perChannel), weight[i] as number);
@@ -19,7 +18,6 @@ export function eachWeight(layer: WeightedLayer, visit: (channel: number, weight
   }
   // ConvTranspose holds [in, out / groups, ...kernel]; the group of an output channel is that of its inputs.
   const [inputs, perGroup] = weightDims as [number, number];
-  const groups = layer.channels / perGroup;
   for (let i = 0; i < weight.length; i++) {
     const row = Math.floor(i / (perGroup * kernel));
     const group = Math.floor(row / (inputs / groups));

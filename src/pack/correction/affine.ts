@@ -2,7 +2,7 @@
 // gives unpruned, and a last layer refit behind them. Fitted in execution order, in closed form, by one run of one graph:
 // each layer's correction is computed from its output over all samples and applied before the next layer reads it.
 import type { Correction } from '../../bundle/index.ts';
-import { type Grouping, type KeptUnits, keptPositions, layerLayout } from '../../channels/index.ts';
+import { type Grouping, type KeptUnits, keptPositions } from '../../channels/index.ts';
 import type { Dataset } from '../../data/index.ts';
 import { type Tensor, tensor } from '../../engine/index.ts';
 import { type BatchFirst, batchFirst } from '../../explain/index.ts';
@@ -16,6 +16,7 @@ import {
   int,
   intConstant,
   ints,
+  layerLayout,
   type Model,
   sampleShapes,
   unknownShape,

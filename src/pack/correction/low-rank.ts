@@ -1,8 +1,14 @@
 // Changes of low rank for a network put together from tables: layer by layer, by reduced-rank regression on what a layer
 // reads (Izenman, "Reduced-rank regression for the multivariate linear model", J. Multivariate Analysis 5, 1975).
 import type { Correction, LowRank } from '../../bundle/index.ts';
-import { type Grouping, type KeptUnits, keptPositions, layerLayout } from '../../channels/index.ts';
-import { type Model, sampleShapes, type WeightedLayer, weightedLayers } from '../../onnx/index.ts';
+import { type Grouping, type KeptUnits, keptPositions } from '../../channels/index.ts';
+import {
+  layerLayout,
+  type Model,
+  sampleShapes,
+  type WeightedLayer,
+  weightedLayers,
+} from '../../onnx/index.ts';
 import type { Matrix, Products, RepairSamples, RunOptions } from '../../repair/internal.ts';
 import {
   collectInputs,
