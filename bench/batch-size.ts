@@ -7,7 +7,7 @@ import { withEngineShapes } from '../src/engine/index.ts';
 import { findCriterion, type LayerScores } from '../src/explain/index.ts';
 import {
   canonicalModel,
-  fixedSamples,
+  fixedBatchOf,
   loadModel,
   type Model,
   sampleShapes,
@@ -68,7 +68,7 @@ function apart(a: readonly LayerScores[], b: readonly LayerScores[]): number {
 async function rowOf(path: string): Promise<string[]> {
   const cells = [basename(path, '.onnx')];
   const model = canonicalModel(await withEngineShapes(await loadModel(path), path));
-  if (fixedSamples(model.graph) !== undefined) return [...cells, ...CRITERIA.map(() => 'fixed')];
+  if (fixedBatchOf(model) !== undefined) return [...cells, ...CRITERIA.map(() => 'fixed')];
   for (const criterion of CRITERIA) {
     try {
       const [first, ...others] = await Promise.all(BATCHES.map((batch) => scoresOf(model, criterion, batch)));

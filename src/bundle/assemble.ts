@@ -5,7 +5,7 @@ import { type Constant, floatConstant, GraphBuilder, type Model, type Node, read
 import { BedsideError, must } from '../util/index.ts';
 import type { Assembly } from './bundle.ts';
 import { addLowRank, type Correction, correctedBias, scaledWeight, storedCorrection } from './correction.ts';
-import { keptUnitsAt } from './levels.ts';
+import { keptUnitsAt, levelsKey } from './levels.ts';
 import { repairedBias, repairedWeight } from './repaired.ts';
 import type { StoredTensor } from './safetensors.ts';
 import { keptAt, keptChannels, type WeightLayout, weightLayouts } from './weight-layout.ts';
@@ -70,7 +70,7 @@ function correctionOf(
   let correction: Correction;
   if (typeof given === 'number') {
     const variant = manifest.variants[given];
-    if (variant?.levels.join() !== levels.join()) {
+    if (!variant || levelsKey(variant.levels) !== levelsKey(levels)) {
       const has = variant ? `has the levels ${variant.levels.join()}` : 'does not exist';
       throw new BedsideError(
         'E_LEVELS',

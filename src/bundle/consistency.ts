@@ -1,4 +1,5 @@
 // What the parts of a manifest say of each other, beyond what the schema says of each.
+import { levelsKey } from './levels.ts';
 import type { BundleLayer, BundleManifest, Share } from './manifest.ts';
 
 /** Sums of shares may exceed 1 by rounding. */
@@ -141,8 +142,8 @@ function* ofVariants({ variants, groups, ratios, model }: BundleManifest): Gener
       if (level >= ratios.length) yield wrong(`${at}.levels[${group}]`, level, `0 to ${ratios.length - 1}`);
       if (i === 0 && level !== 0) yield wrong(`${at}.levels[${group}]`, level, '0: the first is unpruned');
     }
-    if (seen.has(levels.join())) yield wrong(`${at}.levels`, levels, 'each vector of levels once');
-    seen.add(levels.join());
+    if (seen.has(levelsKey(levels))) yield wrong(`${at}.levels`, levels, 'each vector of levels once');
+    seen.add(levelsKey(levels));
     yield* lengthOf(`${at}.recall`, recall, model.output.classes, 'classes');
   }
 }

@@ -11,7 +11,7 @@ export {
   type TotalCosts,
   totalCosts,
 } from './costs.ts';
-export { checkLevels, findVariant, keptUnitsAt, levelsOfRatio } from './levels.ts';
+export { checkLevels, findVariant, keptUnitsAt, levelsKey, levelsOfRatio } from './levels.ts';
 export {
   type AccuracyModel,
   BUNDLE_VERSION,

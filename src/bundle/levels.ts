@@ -6,6 +6,11 @@ import type { BundleManifest } from './manifest.ts';
 /** What of a manifest levels refer to. */
 type Leveled = Pick<BundleManifest, 'name' | 'groups' | 'ratios'>;
 
+/** A level vector as a key of a map or set. */
+export function levelsKey(levels: readonly number[]): string {
+  return levels.join();
+}
+
 /**
  * @throws BedsideError E_LEVELS unless there is one level for each group, each a level of the bundle
  */
@@ -51,8 +56,8 @@ export function findVariant(
   manifest: Pick<BundleManifest, 'variants'>,
   levels: readonly number[],
 ): number | undefined {
-  const key = levels.join();
-  const index = manifest.variants.findIndex((variant) => variant.levels.join() === key);
+  const key = levelsKey(levels);
+  const index = manifest.variants.findIndex((variant) => levelsKey(variant.levels) === key);
   return index < 0 ? undefined : index;
 }
 

@@ -1,5 +1,5 @@
 // Choosing samples: class filters, seeded limits, splits, and weights for a class mix. Order is always the original's.
-import { BedsideError, must, Random } from '../util/index.ts';
+import { BedsideError, must, Random, rowsAt } from '../util/index.ts';
 import type { Dataset } from './dataset.ts';
 import { hashSamples } from './hash.ts';
 
@@ -53,8 +53,6 @@ export function selectIndices(
 
 /** The samples at `indices`, in that order, as a dataset of their own. */
 export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
-  const stride = dataset.sampleShape.reduce((product, axis) => product * axis, 1);
-  const samples = new Float32Array(indices.length * stride);
   const labels = dataset.labels && new Int32Array(indices.length);
   const origins: string[] | undefined = dataset.origins && [];
   const positions = dataset.positions && new Float64Array(indices.length);
@@ -63,11 +61,11 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
     if (from < 0 || from >= dataset.size) {
       throw new BedsideError('E_INTERNAL', `internal: subset: index ${from} of ${dataset.size} samples`);
     }
-    samples.set(dataset.samples.subarray(from * stride, (from + 1) * stride), to * stride);
     if (labels && dataset.labels) labels[to] = dataset.labels[from] ?? 0;
     if (positions && dataset.positions) positions[to] = dataset.positions[from] ?? 0;
     if (origins && dataset.origins) origins.push(must(dataset.origins[from], 'an origin for each sample'));
   }
+  const samples = rowsAt(dataset.samples, dataset.size, indices);
   const hash = hashSamples(samples, labels);
   return { ...dataset, size: indices.length, samples, labels, origins, positions, hash };
 }

@@ -1,4 +1,12 @@
 export { createSession, ENGINE } from './node.ts';
-export { type FloatTensor, type Session, type SessionOptions, type Tensor, tensor } from './session.ts';
+export {
+  type EngineOptions,
+  type EngineSettings,
+  type FloatTensor,
+  type Session,
+  type SessionOptions,
+  type Tensor,
+  tensor,
+} from './session.ts';
 export { withEngineShapes } from './shapes.ts';
 export { ComputeThread } from './thread/compute-thread.ts';

@@ -6,12 +6,24 @@ export type Tensor =
   | { readonly type: 'float32'; readonly dims: readonly number[]; readonly data: Float32Array }
   | { readonly type: 'int64'; readonly dims: readonly number[]; readonly data: BigInt64Array };
 
+/** How networks are run; extended by the options of everything that runs one. */
+export interface EngineOptions {
+  /** Samples in one run of the engine. A batch size that the model fixes is used instead. */
+  readonly batch?: number | undefined;
+  /** Threads inside one operator; default 1. */
+  readonly threads?: number | undefined;
+}
+
+/** The same, decided. */
+export interface EngineSettings {
+  readonly batch: number;
+  readonly threads: number;
+}
+
 /** How a session is made. */
-export interface SessionOptions {
+export interface SessionOptions extends Pick<EngineOptions, 'threads'> {
   /** How the model is called in error messages, such as its file name. */
   readonly name: string;
-  /** Threads inside one operator; default 1. */
-  readonly threads?: number;
   /** ONNX Runtime's graph optimisation level; default `all`. */
   readonly optimization?: 'disabled' | 'basic' | 'extended' | 'all';
 }

@@ -1,18 +1,14 @@
 // Measures a classifier on samples: accuracy, recall of each class, and time.
 import type { Dataset } from '../data/index.ts';
-import { createSession, type Session, tensor } from '../engine/index.ts';
+import { createSession, type EngineOptions, type Session, tensor } from '../engine/index.ts';
 import { assertFiniteWeights, type Model, withSqueezeAxes } from '../onnx/index.ts';
-import { argmax, assertFiniteSamples, BedsideError, must } from '../util/index.ts';
+import { argmax, assertFiniteSamples, BedsideError, must, rowRange } from '../util/index.ts';
 import { assertScores, type Classifier, describeClassifier } from './classifier.ts';
 
-/** How an evaluation runs. */
-export interface EvaluateOptions {
+/** How an evaluation runs; `batch` is 32 by default. */
+export interface EvaluateOptions extends EngineOptions {
   /** How the model is called in error messages. */
   readonly name: string;
-  /** Samples per run of the engine; default 32. A batch size that the model fixes is used instead. */
-  readonly batch?: number | undefined;
-  /** Threads of the engine; default 1. */
-  readonly threads?: number | undefined;
   /**
    * One class a sample, such as the predictions of another model: stands in where the dataset has no labels, so that
    * accuracy is agreement with it.
@@ -89,12 +85,7 @@ export function accuracies(
   classes: number,
   mix?: ArrayLike<number>,
 ): Pick<Evaluation, 'accuracy' | 'balancedAccuracy' | 'recall'> {
-  const right = new Float64Array(classes);
-  const total = new Float64Array(classes);
-  expected.forEach((label, i) => {
-    total[label] = (total[label] ?? 0) + 1;
-    if (predictions[i] === label) right[label] = (right[label] ?? 0) + 1;
-  });
+  const { right, total } = classCounts(predictions, expected, classes);
   const recall = Array.from(total, (count, label) => (right[label] ?? 0) / count);
   if (mix) return { ...accuraciesForPrior(recall, mix), recall };
   const present = recall.filter((value) => !Number.isNaN(value));
@@ -103,6 +94,21 @@ export function accuracies(
     balancedAccuracy: sum(present) / present.length,
     recall,
   };
+}
+
+/** Samples of each class, and how many of them are predicted right. */
+export function classCounts(
+  predictions: Int32Array,
+  expected: Int32Array,
+  classes: number,
+): { readonly right: Float64Array; readonly total: Float64Array } {
+  const right = new Float64Array(classes);
+  const total = new Float64Array(classes);
+  expected.forEach((label, i) => {
+    total[label] = (total[label] ?? 0) + 1;
+    if (predictions[i] === label) right[label] = (right[label] ?? 0) + 1;
+  });
+  return { right, total };
 }
 
 function accuraciesForPrior(recall: readonly number[], mix: ArrayLike<number>) {
@@ -132,14 +138,13 @@ export function agreementOf(a: Int32Array, b: Int32Array): number {
  * @returns the feeds, and how many of the batch are samples
  */
 export function batchFeeds(classifier: Classifier, dataset: Dataset, first: number, batch: number) {
-  const stride = dataset.samples.length / dataset.size;
   const count = Math.min(batch, dataset.size - first);
-  const samples = dataset.samples.subarray(first * stride, (first + count) * stride);
+  const samples = rowRange(dataset.samples, dataset.size, first, count);
   const { fixedBatch } = classifier;
   if (fixedBatch === undefined || fixedBatch === count) {
     return { feeds: { [classifier.input]: tensor(samples, [count, ...classifier.sampleShape]) }, count };
   }
-  const filled = new Float32Array(fixedBatch * stride);
+  const filled = new Float32Array((fixedBatch * samples.length) / count);
   filled.set(samples);
   return { feeds: { [classifier.input]: tensor(filled, [fixedBatch, ...classifier.sampleShape]) }, count };
 }

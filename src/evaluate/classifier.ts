@@ -5,6 +5,7 @@ import {
   batchAxes,
   type Dim,
   ELEM,
+  fixedBatchOf,
   inferShapes,
   isBatchFirst,
   type Model,
@@ -55,8 +56,7 @@ export function describeClassifier(model: Model, name: string): Classifier {
   }
   const shapes = inferShapes(model, 1);
   const sampleShape = shapes.get(input.name)?.slice(1) ?? [];
-  const [batch] = input.dims;
-  const fixedBatch = typeof batch === 'number' ? batch : undefined;
+  const fixedBatch = fixedBatchOf(model);
   const bytes = 4 * sizeOf([fixedBatch ?? 1, ...sampleShape]);
   if (!(bytes <= MOST_BYTES)) {
     const shape = shapeText([fixedBatch ?? 1, ...sampleShape]);

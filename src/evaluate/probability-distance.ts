@@ -1,4 +1,5 @@
 // How far two networks' class probabilities are apart.
+import { softmax } from '../util/index.ts';
 
 /** The squared difference of the class probabilities, summed over samples. */
 export function squaredDifference(a: Float32Array, b: Float32Array, classes: number): number {
@@ -25,11 +26,4 @@ export function klDivergence(a: Float32Array, b: Float32Array, classes: number):
     });
   }
   return Math.max(sum, 0);
-}
-
-function softmax(logits: Float32Array): Float64Array {
-  const most = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  const powers = Float64Array.from(logits, (value) => Math.exp(value - most));
-  const total = powers.reduce((a, b) => a + b, 0);
-  return powers.map((value) => value / total);
 }

@@ -1,17 +1,13 @@
 // How much faster one model is than another, measured so that the machine's ups and downs meet both alike.
 import type { Dataset } from '../data/index.ts';
-import { createSession, type Session, type Tensor } from '../engine/index.ts';
+import { createSession, type EngineOptions, type Session, type Tensor } from '../engine/index.ts';
 import type { Model } from '../onnx/index.ts';
 import { median } from '../util/index.ts';
 import { batchFeeds } from './accuracy.ts';
 import { describeClassifier } from './classifier.ts';
 
-/** How a speed is measured. */
-export interface SpeedOptions {
-  /** Samples per run of the engine; default 32. */
-  readonly batch?: number | undefined;
-  /** Threads of the engine; default 1. */
-  readonly threads?: number | undefined;
+/** How a speed is measured; `batch` is 32 by default. */
+export interface SpeedOptions extends EngineOptions {
   /** Alternating rounds; default 15. */
   readonly rounds?: number | undefined;
 }

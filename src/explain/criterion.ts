@@ -1,4 +1,5 @@
 // What a criterion is: a function from a model and calibration samples to one score per channel of each weighted layer.
+import type { EngineSettings } from '../engine/index.ts';
 import type { Model } from '../onnx/index.ts';
 import type { Random } from '../util/index.ts';
 import type { Aggregation } from './aggregate.ts';
@@ -32,7 +33,7 @@ export interface CalibrationSet {
 export type Target = 'label' | 'predicted' | Float32Array;
 
 /** What a criterion is given. */
-export interface CriterionContext {
+export interface CriterionContext extends EngineSettings {
   /** The canonical model (constants folded, batch normalisation merged). */
   readonly model: Model;
   /** The same model before batch normalisation was merged, for criteria that read it; layer names agree. */
@@ -44,9 +45,6 @@ export interface CriterionContext {
   readonly target: Target;
   /** How samples are put together; each criterion has its own default. */
   readonly aggregation?: Aggregation;
-  /** Samples per run of the engine. */
-  readonly batch: number;
-  readonly threads: number;
   /** Called with the number of samples done. */
   readonly onProgress?: (done: number, total: number) => void;
 }

@@ -21,7 +21,7 @@ export {
   straightPath,
 } from './attribution/sampling-path.ts';
 export { trySamples } from './attribution/try-samples.ts';
-export { type BackwardGraph, buildBackward, soleInput } from './backward/backward.ts';
+export { type BackwardGraph, buildBackward } from './backward/backward.ts';
 export { type BatchFirst, batchFirst } from './backward/batch-first.ts';
 export { type AttributionCriterion, type CriterionFamily, isAttribution } from './criteria/attribution.ts';
 export type { CalibrationSet, Criterion, CriterionContext, LayerScores, Target } from './criterion.ts';

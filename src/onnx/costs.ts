@@ -1,4 +1,5 @@
 // What a model costs for one sample: multiply-accumulates, parameters, activation bytes.
+import { samplesOfShapes } from './fixed-batch.ts';
 import { type Constant, type Graph, type Model, type Node, sizeOf } from './graph.ts';
 import { CONTRIB_MACS, FURTHER_MACS, isFree, MACS, type MacRule } from './mac-rules.ts';
 import type { GraphProto, NodeProto } from './onnx_pb.ts';
@@ -52,7 +53,7 @@ export interface Uncounted {
 export function modelCosts(model: Model): ModelCosts {
   const { graph } = model;
   const inferred = inferValues(model, 1);
-  const samples = fixedBatch(graph, inferred);
+  const samples = samplesOfShapes(graph, inferred.shapes);
   const bytes = (name: string): number => (bytesOf(inferred, name) ?? 0) / samples;
   const live = liveNodes(graph);
   const parameters = new Map<string, number>();
@@ -94,14 +95,6 @@ export function modelCosts(model: Model): ModelCosts {
 export function bytesOf(inferred: Inferred, name: string): number | undefined {
   const shape = inferred.shapes.get(name);
   return shape && rawBytes(inferred.types.get(name) ?? 0, sizeOf(shape));
-}
-
-/** The batch size that a model fixes: what its first input and one of its outputs have as their first axis, else 1. */
-export function fixedBatch(graph: Graph, inferred: Inferred): number {
-  const first = (name: string | undefined): number | undefined => inferred.shapes.get(name ?? '')?.[0];
-  const batch = first(graph.inputs[0]?.name);
-  if (batch === undefined || batch < 1) return 1;
-  return graph.outputs.some((value) => first(value.name) === batch) ? batch : 1;
 }
 
 /** Elements of a constant of a floating-point type; 0 for others. */

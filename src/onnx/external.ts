@@ -6,6 +6,7 @@ import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { BedsideError, formatBytes, messageOf, RegularFile } from '../util/index.ts';
 import { MAX_BYTES } from './encode.ts';
+import { sizeOf } from './graph.ts';
 import {
   type AttributeProto,
   type GraphProto,
@@ -119,7 +120,7 @@ async function readOne({ tensor, file, offset, length }: ExternalLocation): Prom
 
 function expectedBytes(tensor: TensorProto, label: string): number {
   const dims = readDims(tensor, label);
-  const count = dims.includes(0) ? 0 : dims.reduce((product, dim) => product * dim, 1);
+  const count = sizeOf(dims);
   const bytes = rawBytes(tensor.dataType ?? 0, count);
   if (bytes === undefined)
     throw invalid(`${label}: element type ${tensor.dataType} cannot be kept in a file`);

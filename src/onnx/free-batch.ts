@@ -1,5 +1,6 @@
 // A model that fixes its batch, with the batch left open: declared sizes and the sizes written into reshapes follow it.
 // Whether what comes out still gives each sample what it gave is for the caller to try: see `pack/runnable.ts`.
+import { fixedBatchOf } from './fixed-batch.ts';
 import {
   type Constant,
   cloneModel,
@@ -12,13 +13,6 @@ import {
 import { opOf } from './ops.ts';
 import { inferShapes } from './shapes.ts';
 import { addConstant, forgetShapes } from './surgery.ts';
-
-/** The batch that a model's first input fixes; undefined when it takes any. */
-export function fixedBatchOf({ graph }: Model): number | undefined {
-  const input = graph.inputs.find(({ name }) => !graph.constants.has(name));
-  const batch = input?.dims?.[0];
-  return typeof batch === 'number' ? batch : undefined;
-}
 
 /** The model with its batch open, of a canonical model with one input; the same model when nothing is fixed. */
 export function freeBatch(model: Model): Model {

@@ -115,9 +115,9 @@ export function intConstant(data: readonly (number | bigint)[], dims?: readonly 
   return { type: 'int64', dims: dims ?? [data.length], data: BigInt64Array.from(data, BigInt) };
 }
 
-/** The number of elements of a shape. */
+/** The number of elements of a shape; 0 where an axis is empty, however large the others are. */
 export function sizeOf(dims: readonly number[]): number {
-  return dims.reduce((product, dim) => product * dim, 1);
+  return dims.includes(0) ? 0 : dims.reduce((product, dim) => product * dim, 1);
 }
 
 /** A copy whose node list, node contents and maps may be changed freely; tensor data is shared. */

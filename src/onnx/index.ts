@@ -1,6 +1,6 @@
 // ONNX models as typed graphs: files, builder, operators.
 
-export { assumedSamples, batchAxes, fixedSamples } from './batch-axis/batch-axes.ts';
+export { assumedSamples, batchAxes } from './batch-axis/batch-axes.ts';
 export { type BatchAxis, type BatchPlace, batchAxisOf, isBatchFirst, sampleOf } from './batch-axis/place.ts';
 export { sampleShapes } from './batch-axis/sample-shapes.ts';
 export { GraphBuilder } from './builder.ts';
@@ -8,10 +8,11 @@ export { canonicalModel, unmergedModel } from './canonical.ts';
 export { loadModel, readModel, type SaveOptions, SUPPORTED, saveModel, writeModel } from './codec.ts';
 export { type ModelCosts, modelCosts, type NodeCosts, type Uncounted } from './costs.ts';
 export { assertFiniteWeights, nonFiniteWeight } from './finite-weights.ts';
+export { fixedBatchOf } from './fixed-batch.ts';
 export { canonicalGraph } from './fold.ts';
 export { type Affine, affineOf, foldBatchNorm } from './fold-batch-norm.ts';
 export { biasBehind, foldBias, viewOf } from './fold-bias.ts';
-export { fixedBatchOf, freeBatch } from './free-batch.ts';
+export { freeBatch } from './free-batch.ts';
 export {
   askedFirst,
   declarationOf,
@@ -62,6 +63,7 @@ export {
 export { readsOf } from './order.ts';
 export { rawBytes } from './proto.ts';
 export { batchSymbols, inferShapes, inputShapes, symbolicShapes } from './shapes.ts';
+export { soleInput } from './sole-input.ts';
 export { withSqueezeAxes } from './squeeze-axes.ts';
 export { findStages, type Stage } from './stages.ts';
 export {

@@ -1,6 +1,6 @@
 // What a shape rule sees of its node: input shapes and known input values.
 import { BedsideError } from '../util/index.ts';
-import { ELEM, type Graph, type Node } from './graph.ts';
+import { ELEM, type Graph, type Node, sizeOf } from './graph.ts';
 import { integersOf, type Known, knownOf } from './known.ts';
 import { describeNode, intsAttribute } from './ops.ts';
 
@@ -59,7 +59,7 @@ export class ShapeContext {
     const done = this.#inferred.known.get(name);
     if (done) return done;
     const constant = this.graph.constants.get(name);
-    const size = constant?.dims.reduce((product, dim) => product * dim, 1) ?? 0;
+    const size = constant ? sizeOf(constant.dims) : 0;
     const known = constant && size <= this.limit ? knownOf(constant) : undefined;
     if (!known) throw new NotKnown();
     this.#inferred.known.set(name, known);
@@ -71,7 +71,7 @@ export class ShapeContext {
     if (!this.has(index)) return intsAttribute(this.node, attribute);
     const constant = this.graph.constants.get(this.node.inputs[index] ?? '');
     // Read past the limit: a list of axes or sizes is short whatever the limit.
-    const size = constant?.dims.reduce((product, dim) => product * dim, 1) ?? 0;
+    const size = constant ? sizeOf(constant.dims) : 0;
     const values = size <= 1024 ? integersOf(constant) : undefined;
     if (values) return values;
     return Array.from(this.known(index).data);

@@ -2,7 +2,8 @@
 
 import { batchAxes } from './batch-axis/batch-axes.ts';
 import { isBatchFirst } from './batch-axis/place.ts';
-import { bytesOf, fixedBatch, floatElements, modelCosts } from './costs.ts';
+import { bytesOf, floatElements, modelCosts } from './costs.ts';
+import { samplesOfShapes } from './fixed-batch.ts';
 import type { Graph, Model, Node } from './graph.ts';
 import { isWeighted } from './layer-layout.ts';
 import { givenNames, readsOf } from './order.ts';
@@ -32,7 +33,7 @@ export interface Stage {
 export function findStages(model: Model): Stage[] {
   const { graph } = model;
   const inferred = inferValues(model, 1);
-  const samples = fixedBatch(graph, inferred);
+  const samples = samplesOfShapes(graph, inferred.shapes);
   const costs = modelCosts(model);
   const stages: Stage[] = [];
   let from = 0;

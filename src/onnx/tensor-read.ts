@@ -1,6 +1,6 @@
 // TensorProto -> Constant: checks a tensor's sizes before anything is allocated, then decodes float32 and int64.
 import { BedsideError } from '../util/index.ts';
-import { type Constant, ELEM } from './graph.ts';
+import { type Constant, ELEM, sizeOf } from './graph.ts';
 import { type TensorProto, TensorProto_DataLocation, TensorProtoSchema } from './onnx_pb.ts';
 import { rawBytes, typedEntries, unlessEmpty } from './proto.ts';
 
@@ -49,7 +49,7 @@ function checkLength(tensor: TensorProto, dims: readonly number[], where: string
       hint: 'load the model from its path, with its data file beside it',
     });
   }
-  const count = dims.includes(0) ? 0 : dims.reduce((product, dim) => product * dim, 1);
+  const count = sizeOf(dims);
   const type = tensor.dataType ?? 0;
   if (tensor.rawData !== undefined && tensor.rawData.length > 0) {
     const expected = rawBytes(type, count);

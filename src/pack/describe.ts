@@ -1,5 +1,6 @@
 // What a bundle says of its network: groups, layers and stages, each with what it costs unpruned and the groups of the
 // channels that it reads and gives.
+
 import type { BundleLayer, BundleManifest, BundleStage, Share } from '../bundle/index.ts';
 import type { Grouping } from '../channels/index.ts';
 import {
@@ -15,6 +16,7 @@ import {
   sizeOf,
   unknownShape,
 } from '../onnx/index.ts';
+import { samplesOfShapes } from '../onnx/internal.ts';
 import { valueShares } from '../repair/internal.ts';
 import { must } from '../util/index.ts';
 import { splitOf } from './split.ts';
@@ -51,7 +53,7 @@ export function describeModel(
     if (!shape) throw unknownShape(model, value);
     return shape;
   };
-  const samples = fixedBatch(model, grouping, input.name);
+  const samples = samplesOfShapes(graph, grouping.shapes);
   const bytes = (value: string): number => (4 * sizeOf(shapeOf(value))) / samples;
   const weights = new Set<string>();
   const layers = graph.nodes.flatMap((node): BundleLayer[] => {
@@ -149,10 +151,4 @@ function constantBytes(constant: Constant | undefined): number {
   const elements = sizeOf(constant.dims);
   if (constant.type === 'other') return rawBytes(constant.elemType, elements) ?? 0;
   return (constant.type === 'int64' ? 8 : 4) * elements;
-}
-
-/** The batch size that a model fixes, as the first axis of its input and of one of its outputs; else 1. */
-function fixedBatch({ graph }: Model, { shapes }: Grouping, input: string): number {
-  const batch = shapes.get(input)?.[0] ?? 1;
-  return graph.outputs.some(({ name }) => shapes.get(name)?.[0] === batch) ? Math.max(1, batch) : 1;
 }

@@ -1,11 +1,14 @@
 // Packs a network: channels in order of importance, repaired weights for every level, costs, and measured mixes.
+
 import {
   type Bundle,
   type BundleContents,
   type BundleManifest,
   checkLevels,
   correctionTensors,
+  findVariant,
   isOfVariant,
+  levelsKey,
   type ManifestParts,
   type StoredTensor,
   totalCosts,
@@ -13,6 +16,7 @@ import {
 } from '../bundle/index.ts';
 import { assertPrunable, findGroups, reorderChannels } from '../channels/index.ts';
 import type { Dataset } from '../data/index.ts';
+import type { EngineOptions, EngineSettings } from '../engine/index.ts';
 import { assertFiniteWeights, type Model } from '../onnx/index.ts';
 import type { ScoreRemark } from '../prune/index.ts';
 import { type AutoChoice, type CriterionChoice, isAuto, rankAuto, rankModel } from '../prune/index.ts';
@@ -39,7 +43,7 @@ import { type MeasurableBundle, type MeasuredVariant, VariantEvaluator } from '.
 export const PACK_RATIOS: readonly number[] = [0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875];
 
 /** What is packed, from what, and how. */
-export interface PackOptions {
+export interface PackOptions extends EngineOptions {
   /** Of the bundle, and of the model in error messages. */
   readonly name: string;
   /** Samples that rank and repair; labels are read by the criterion alone. */
@@ -55,8 +59,6 @@ export interface PackOptions {
   readonly variants?: number | undefined;
   /** Whether to measure seconds on this machine; default true. */
   readonly measureSeconds?: boolean | undefined;
-  readonly batch?: number | undefined;
-  readonly threads?: number | undefined;
   readonly seed?: number | undefined;
   /** As for `repair`; default 4096. */
   readonly maxPositions?: number | undefined;
@@ -226,9 +228,8 @@ export async function certifyLevels(
   });
   try {
     const added = await meter.measureLevels(levels);
-    const key = levels.join();
-    const at = manifest.variants.findIndex((variant) => variant.levels.join() === key);
-    const index = at < 0 ? manifest.variants.length : at;
+    const known = findVariant(manifest, levels);
+    const index = known ?? manifest.variants.length;
     const kept = [...tensors].filter(([tensor]) => !isOfVariant(tensor, index));
     const { format: _, version: __, model: part, weights: ___, ...rest } = manifest;
     const { source, input, output } = part;
@@ -241,7 +242,9 @@ export async function certifyLevels(
           ...rest,
           model: { source, input, output },
           variants:
-            at < 0 ? [...manifest.variants, added.variant] : manifest.variants.with(index, added.variant),
+            known === undefined
+              ? [...manifest.variants, added.variant]
+              : manifest.variants.with(index, added.variant),
         },
       },
     };
@@ -308,7 +311,7 @@ const COSTS: readonly CostName[] = ['macs', 'weightBytes', 'crossingBytes', 'sec
 /** Measures the frontier: uniform mixes and single groups first, then paths guided by what those lose. */
 async function measureFrontier(
   draft: MeasurableBundle,
-  options: PackOptions & { readonly batch: number; readonly threads: number; readonly seed: number },
+  options: PackOptions & EngineSettings & { readonly seed: number },
 ) {
   const { seed, variants = 256, onStep } = options;
   const space: LevelVectorSpace = {
@@ -329,10 +332,10 @@ async function measureFrontier(
     const results: MeasuredVariant[] = [];
     for (const levels of mixes) {
       const shape = shapeOf(levels);
-      if (shapes.has(shape) && !measured.has(levels.join())) continue;
+      if (shapes.has(shape) && !measured.has(levelsKey(levels))) continue;
       shapes.add(shape);
       const result = await meter.measureLevels(levels);
-      measured.set(levels.join(), result);
+      measured.set(levelsKey(levels), result);
       results.push(result);
       onStep?.('measuring mixes of levels', Math.min(++done, total), total);
     }
@@ -370,7 +373,7 @@ async function measureFrontier(
         unpruned.accuracy,
         meter.measure,
         all.map(({ variant }) => variant),
-        checks.map(({ variant }) => variant).filter(({ levels }) => !measured.has(levels.join())),
+        checks.map(({ variant }) => variant).filter(({ levels }) => !measured.has(levelsKey(levels))),
         space.levels,
       ),
     };

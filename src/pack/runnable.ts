@@ -9,7 +9,7 @@ import {
   type Model,
   removeDead,
 } from '../onnx/index.ts';
-import { assertFiniteRows, BedsideError, messageOf, must } from '../util/index.ts';
+import { assertFiniteRows, BedsideError, messageOf, must, rowRange } from '../util/index.ts';
 
 /** A network as a bundle holds it, and what of the file's is not in it. */
 export interface Runnable {
@@ -95,10 +95,7 @@ async function opened(fixed: Model, name: string, data: Samples): Promise<Model 
 
 /** So many samples, from the first again where there are too few. */
 function repeated({ samples, size }: Samples, count: number): Float32Array[] {
-  const stride = samples.length / size;
-  return Array.from({ length: count }, (_, i) =>
-    samples.subarray((i % size) * stride, ((i % size) + 1) * stride),
-  );
+  return Array.from({ length: count }, (_, i) => rowRange(samples, size, i % size));
 }
 
 /** Scores of samples, batch by batch; with `whole`, the last is filled up by the first samples. */

@@ -1,4 +1,5 @@
 // Puts a mix of levels together, corrects it, and measures it on samples held apart.
+
 import {
   type AccuracyModel,
   type Assembly,
@@ -6,23 +7,24 @@ import {
   type Correction,
   type Costed,
   keptUnitsAt,
+  levelsKey,
   totalCosts,
   type Variant,
 } from '../bundle/index.ts';
 import type { Dataset } from '../data/index.ts';
+import type { EngineSettings } from '../engine/index.ts';
 import { agreementOf, type Evaluation, evaluate } from '../evaluate/index.ts';
+import { classCounts } from '../evaluate/internal.ts';
 import type { Model } from '../onnx/index.ts';
 import { BedsideError, binomialLowerBound } from '../util/index.ts';
 import { AffineCorrector, type FittedCorrection } from './correction/affine.ts';
 
 /** What mixes are measured with. */
-export interface VariantEvaluatorOptions {
+export interface VariantEvaluatorOptions extends EngineSettings {
   readonly name: string;
   readonly calibration: Dataset;
   /** Shares no sample with `calibration`. */
   readonly validation: Dataset;
-  readonly batch: number;
-  readonly threads: number;
   readonly seed: number;
   /** What is measured; default the mean of recalls with labels, agreement without. */
   readonly measure?: AccuracyModel['measure'] | undefined;
@@ -94,7 +96,7 @@ export class VariantEvaluator {
 
   /** Measures a mix once; asked again it answers from memory. */
   async measureLevels(levels: readonly number[]): Promise<MeasuredVariant> {
-    const key = levels.join();
+    const key = levelsKey(levels);
     const known = this.#known.get(key);
     if (known) return known;
     const bundle = this.#bundle;
@@ -147,12 +149,7 @@ export class VariantEvaluator {
     const labels = this.measure === 'agreement' ? undefined : this.#options.validation.labels;
     const classes = this.#whole.recall.length;
     const expected = labels ?? this.#whole.predictions;
-    const counts = new Int32Array(classes);
-    const right = new Int32Array(classes);
-    expected.forEach((label, i) => {
-      counts[label] = (counts[label] as number) + 1;
-      if (predictions[i] === label) right[label] = (right[label] as number) + 1;
-    });
+    const { right, total: counts } = classCounts(predictions, expected, classes);
     const present = Array.from(counts.keys()).filter((label) => (counts[label] as number) > 0);
     const mean = (of: (label: number) => number): number =>
       present.reduce((sum, label) => sum + of(label), 0) / Math.max(1, present.length);

@@ -2,7 +2,7 @@
 // says what it gives for any of them. Convex mixtures (Zhang et al., "mixup", ICLR 2018) and small translations do.
 import type { Dataset } from '../data/index.ts';
 import { sizeOf } from '../onnx/index.ts';
-import type { Random } from '../util/index.ts';
+import { type Random, rowRange } from '../util/index.ts';
 
 /** Largest share of the other sample in a mixture, and largest translation as a fraction of an axis, to whole places. */
 const MOST_MIXED = 0.5;
@@ -43,14 +43,14 @@ export function repairSamples(
   for (const part of parts) {
     for (let copy = 0; copy < copies; copy++) {
       for (const index of part) {
-        const own = calibration.samples.subarray(index * length, (index + 1) * length);
+        const own = rowRange(calibration.samples, size, index);
         const out = samples.subarray(at, at + length);
         origins[at / length] = index;
         at += length;
         if (copy === 0) out.set(own);
         else {
-          const other = (part[random.integer(part.length)] as number) * length;
-          const mixed = mixup(own, calibration.samples.subarray(other, other + length), random.uniform());
+          const other = part[random.integer(part.length)] as number;
+          const mixed = mixup(own, rowRange(calibration.samples, size, other), random.uniform());
           translate(mixed, sampleShape, out, random);
         }
       }

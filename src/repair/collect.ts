@@ -4,7 +4,7 @@ import type { RepairSamples } from './augment.ts';
 import type { Matrix } from './products.ts';
 import { Unfolding } from './rows.ts';
 import type { SamplePositions } from './sample-positions.ts';
-import { type RunOptions, visitValues } from './values.ts';
+import { type NetworkRun, visitValues } from './values.ts';
 
 /** What a layer reads at its sampled. */
 export interface LayerInputs {
@@ -21,7 +21,7 @@ export async function collectInputs(
   sampled: SamplePositions,
   minus: string | undefined,
   samples: RepairSamples,
-  options: RunOptions,
+  options: NetworkRun,
 ): Promise<LayerInputs> {
   const unfolding = new Unfolding(layer);
   const { groups } = layer;

@@ -12,5 +12,5 @@ export { meanSquare, solveRidge } from './ridge.ts';
 export { samplePositionsOf } from './sample-positions.ts';
 export { repairTables, type TableRepair } from './tables.ts';
 export { type LayerTarget, orderedTargets } from './targets.ts';
-export { type RunOptions, visitValues } from './values.ts';
+export { type NetworkRun, visitValues } from './values.ts';
 export { setWeights, withBiases } from './weights.ts';

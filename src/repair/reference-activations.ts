@@ -4,7 +4,7 @@ import { must } from '../util/index.ts';
 import type { RepairSamples } from './augment.ts';
 import { Unfolding } from './rows.ts';
 import type { SamplePositions } from './sample-positions.ts';
-import { type RunOptions, visitValues } from './values.ts';
+import { type NetworkRun, visitValues } from './values.ts';
 
 /** A layer of the unpruned network to refit, its positions, and the values to fit it to (all shaped like its output). */
 export interface RefitTask {
@@ -24,7 +24,7 @@ export class ReferenceActivations {
     model: Model,
     tasks: readonly RefitTask[],
     samples: RepairSamples,
-    options: RunOptions,
+    options: NetworkRun,
   ): Promise<ReferenceActivations> {
     const reference = new ReferenceActivations();
     const wanted = tasks.flatMap(({ layer, sampled, values }) => {

@@ -4,6 +4,7 @@
 
 import { type Grouping, type KeptUnits, keptPositions } from '../channels/index.ts';
 import type { Dataset } from '../data/index.ts';
+import type { EngineOptions } from '../engine/index.ts';
 import { type Model, sampleShapes, type WeightedLayer, weightedLayers } from '../onnx/index.ts';
 import { BedsideError, must, Random } from '../util/index.ts';
 import { repairSamples } from './augment.ts';
@@ -15,15 +16,12 @@ import { type SamplePositions, samplePositionsOf } from './sample-positions.ts';
 import { orderedTargets } from './targets.ts';
 import { setWeights } from './weights.ts';
 
-/** What the repair reads, and its limits. */
-export interface RepairOptions {
+/** What the repair reads, and its limits; `batch` is 16 by default. */
+export interface RepairOptions extends EngineOptions {
   /** How the model is called in error messages. */
   readonly name: string;
   /** Samples; labels are not read. */
   readonly calibration: Dataset;
-  /** Samples per run of the engine; default 16. */
-  readonly batch?: number | undefined;
-  readonly threads?: number | undefined;
   readonly seed?: number | undefined;
   /** Most output positions that a layer is fit on, over all samples; bounds memory. Default 8192. */
   readonly maxPositions?: number | undefined;

@@ -9,7 +9,7 @@ import {
   type WeightedLayer,
   weightedLayers,
 } from '../onnx/index.ts';
-import { must, Random } from '../util/index.ts';
+import { must, Random, rowsAt } from '../util/index.ts';
 import { type RepairSamples, repairSamples } from './augment.ts';
 import { collectInputs } from './collect.ts';
 import { DraftBundle, type LayerTable } from './draft-bundle.ts';
@@ -27,7 +27,7 @@ import {
   targetRows,
 } from './repair.ts';
 import { type SamplePositions, samplePositionsOf } from './sample-positions.ts';
-import type { RunOptions } from './values.ts';
+import type { NetworkRun } from './values.ts';
 
 /** How tables are fitted. */
 export interface TableOptions extends RepairOptions {
@@ -134,7 +134,7 @@ async function pooledInputs(
   layer: WeightedLayer,
   sampled: SamplePositions,
   samples: RepairSamples,
-  options: RunOptions,
+  options: NetworkRun,
 ): Promise<Matrix[]> {
   let pooled: Matrix[] = [];
   for (const [index, levels] of mixes.entries()) {
@@ -176,14 +176,9 @@ function some(sampled: SamplePositions, samples: Int32Array): SamplePositions {
   return { ...sampled, positions, rows: sampled.perSample * samples.length };
 }
 
-function chosen({ samples, sampleShape, fitSize }: RepairSamples, indices: Int32Array): RepairSamples {
-  const length = sizeOf(sampleShape);
-  const data = new Float32Array(indices.length * length);
-  indices.forEach((sample, i) => {
-    data.set(samples.subarray(sample * length, (sample + 1) * length), i * length);
-  });
+function chosen({ samples, size, sampleShape, fitSize }: RepairSamples, indices: Int32Array): RepairSamples {
   const fit = indices.filter((sample) => sample < fitSize).length;
-  return { samples: data, size: indices.length, sampleShape, fitSize: fit };
+  return { samples: rowsAt(samples, size, indices), size: indices.length, sampleShape, fitSize: fit };
 }
 
 /** Layers with tables: those that read units of a group, unless cutting changes how their convolution is grouped. */

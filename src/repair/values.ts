@@ -1,15 +1,23 @@
 // Reads values of a network at sampled places, for as many samples as there are, a batch at a time.
-import { createSession, type Tensor, tensor } from '../engine/index.ts';
-import { soleInput, trySamples } from '../explain/index.ts';
-import { batchAxes, batchAxisOf, extractSubgraph, type Model, sampleOf, sizeOf } from '../onnx/index.ts';
-import { must } from '../util/index.ts';
+import { createSession, type EngineSettings, type Tensor, tensor } from '../engine/index.ts';
+import { trySamples } from '../explain/index.ts';
+import {
+  batchAxes,
+  batchAxisOf,
+  extractSubgraph,
+  fixedBatchOf,
+  type Model,
+  sampleOf,
+  sizeOf,
+  soleInput,
+} from '../onnx/index.ts';
+import { must, rowRange } from '../util/index.ts';
 import type { RepairSamples } from './augment.ts';
 
 /** How a network is run. */
-export interface RunOptions {
+export interface NetworkRun extends EngineSettings {
+  /** How the network is called in error messages. */
   readonly name: string;
-  readonly batch: number;
-  readonly threads: number;
 }
 
 const HINT = 'export the model so that each sample is computed by itself, or prune with --no-reconstruct';
@@ -26,7 +34,7 @@ export async function visitValues(
   model: Model,
   values: readonly string[],
   { samples, size, sampleShape }: RepairSamples,
-  options: RunOptions,
+  options: NetworkRun,
   visit: Visitor,
 ): Promise<void> {
   const input = soleInput(model);
@@ -37,8 +45,7 @@ export async function visitValues(
   await trySamples(model, places, options.name);
   const computed = [...new Set(values)].filter((value) => value !== input);
   const length = sizeOf(sampleShape);
-  const declared = model.graph.inputs.find(({ name }) => name === input)?.dims?.[0];
-  const fixed = typeof declared === 'number' ? declared : undefined;
+  const fixed = fixedBatchOf(model);
   const batch = fixed ?? options.batch;
   const session =
     computed.length === 0
@@ -47,7 +54,7 @@ export async function visitValues(
   try {
     for (let first = 0; first < size; first += batch) {
       const count = Math.min(batch, size - first);
-      const given = samples.subarray(first * length, (first + count) * length);
+      const given = rowRange(samples, size, first, count);
       const run = fixed ?? count;
       const data = run === count ? given : filled(given, run * length);
       const feed: Record<string, Tensor> = { [input]: tensor(data, [run, ...sampleShape]) };

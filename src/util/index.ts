@@ -22,6 +22,8 @@ export {
   readFileChecked,
   readTextChecked,
 } from './regular-file.ts';
+export { rowRange, rowsAt } from './rows.ts';
+export { softmax } from './softmax.ts';
 export { binomialLowerBound, median, percentile } from './statistics.ts';
 export { startThread } from './thread.ts';
 export { VERSION } from './version.ts';

@@ -21,8 +21,7 @@ export const FOLDERS: Readonly<Record<string, FolderRule>> = {
   explain: { imports: ['onnx', 'engine', 'util'], types: ['data'] },
   repair: { imports: ['onnx', 'engine', 'channels', 'bundle', 'explain', 'util'], types: ['data'] },
   prune: {
-    imports: ['onnx', 'engine', 'channels', 'bundle', 'evaluate', 'explain', 'repair', 'util'],
-    types: ['data'],
+    imports: ['onnx', 'engine', 'data', 'channels', 'bundle', 'evaluate', 'explain', 'repair', 'util'],
   },
   pack: {
     imports: ['onnx', 'engine', 'channels', 'bundle', 'evaluate', 'explain', 'repair', 'prune', 'util'],

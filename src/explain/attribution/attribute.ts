@@ -1,8 +1,7 @@
 // Runs an attribution over calibration samples, batch by batch, so that memory stays bounded.
 import { createSession, tensor } from '../../engine/index.ts';
-import { inferShapes } from '../../onnx/index.ts';
-import { argmax, BedsideError, must, type Random } from '../../util/index.ts';
-import { soleInput } from '../backward/backward.ts';
+import { inferShapes, soleInput } from '../../onnx/index.ts';
+import { argmax, BedsideError, must, type Random, rowRange } from '../../util/index.ts';
 import { shapeUnknown } from '../backward/unknown-shape.ts';
 import type { CalibrationSet, CriterionContext } from '../criterion.ts';
 import { type Attribution, AttributionPass, oneHot, type PassResult } from './pass.ts';
@@ -253,8 +252,7 @@ function referencesOf(calibration: CalibrationSet, kind: ReferenceKind, random: 
 }
 
 function rows(calibration: CalibrationSet, first: number, count: number): Float32Array {
-  const size = calibration.samples.length / Math.max(1, calibration.count);
-  return calibration.samples.subarray(first * size, (first + count) * size);
+  return rowRange(calibration.samples, calibration.count, first, count);
 }
 
 function spread(
@@ -267,9 +265,8 @@ function spread(
   const size = samples.length / count;
   const result = new Float32Array(samples.length * points.count);
   for (let i = 0; i < count; i++) {
-    const from = reference.length === size ? reference : reference.subarray(i * size, (i + 1) * size);
-    const out = result.subarray(i * size * points.count, (i + 1) * size * points.count);
-    points.fill(samples.subarray(i * size, (i + 1) * size), from, random, out);
+    const from = reference.length === size ? reference : rowRange(reference, count, i);
+    points.fill(rowRange(samples, count, i), from, random, rowRange(result, count, i));
   }
   return result;
 }
@@ -283,9 +280,8 @@ function inputAttribution(
 ): Float32Array {
   const { points } = spec;
   if (points) {
-    const size = arrived.length / count;
     const parts = Array.from({ length: count }, (_, i) =>
-      points.combine(inputs.subarray(i * size, (i + 1) * size), arrived.subarray(i * size, (i + 1) * size)),
+      points.combine(rowRange(inputs, count, i), rowRange(arrived, count, i)),
     );
     const result = new Float32Array(arrived.length / points.count);
     parts.forEach((part, i) => {

@@ -7,15 +7,15 @@ import {
   batchAxisOf,
   describeNode,
   extractSubgraph,
-  fixedSamples,
+  fixedBatchOf,
   inferShapes,
   type Model,
   producers,
   sampleOf,
   sizeOf,
+  soleInput,
 } from '../../onnx/index.ts';
 import { BedsideError, must, Random } from '../../util/index.ts';
-import { soleInput } from '../backward/backward.ts';
 
 /** How far values may be apart, of their largest. */
 const TOLERANCE = 1e-4;
@@ -33,7 +33,7 @@ export async function trySamples(
   const values = assumedSamples(model, places);
   if (values.length === 0) return;
   const input = soleInput(model);
-  const count = fixedSamples(model.graph) ?? 3;
+  const count = fixedBatchOf(model) ?? 3;
   const [, ...shape] = must(inferShapes(model, count).get(input), `shape of '${input}'`);
   const size = sizeOf(shape);
   const random = new Random(1);

@@ -8,7 +8,7 @@ import {
   batchAxes,
   batchAxisOf,
   describeNode,
-  fixedSamples,
+  fixedBatchOf,
   type Graph,
   GraphBuilder,
   inferShapes,
@@ -20,6 +20,7 @@ import {
   opOf,
   producers,
   readsOf,
+  soleInput,
 } from '../../onnx/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import { biasedLayers } from './bias.ts';
@@ -247,17 +248,6 @@ function classesOf(
   });
 }
 
-/** The model's one input. */
-export function soleInput(model: Model): string {
-  const [input, ...others] = model.graph.inputs;
-  if (!input || others.length > 0) {
-    throw new BedsideError('E_UNSUPPORTED', `the model has ${model.graph.inputs.length} inputs, not one`, {
-      hint: 'bedside explains and prunes networks with a single input',
-    });
-  }
-  return input.name;
-}
-
 function unknownLayer(name: string, known: readonly string[]): BedsideError {
   return new BedsideError('E_USAGE', `there is no weighted layer '${name}'`, {
     hint: `weighted layers of this model: ${known.join(', ')}`,
@@ -339,7 +329,9 @@ function addReference(
     (place) => place.kind === 'axis' && place.before * place.after > 1,
   );
   const spread =
-    fixedSamples(forward) !== undefined || merged ? spreadLike(builder, inputName, input) : inputName;
+    fixedBatchOf({ graph: forward }) !== undefined || merged
+      ? spreadLike(builder, inputName, input)
+      : inputName;
   const names = new Map([...forward.constants.keys()].map((name) => [name, name]));
   names.set(input, spread);
   for (const node of forward.nodes) {

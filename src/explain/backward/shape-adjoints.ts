@@ -10,6 +10,7 @@ import {
   type Node,
   opOf,
   poolParameters,
+  sizeOf,
   string,
   stringAttribute,
 } from '../../onnx/index.ts';
@@ -253,7 +254,7 @@ function toGlobalWinners(context: BackwardContext, node: Node, value: string, in
   apart(context, node, node.inputs[0] as string, 1);
   const flat = builder.node(
     'Reshape',
-    [input, builder.ints([-1, channels, shape.slice(2).reduce((a, b) => a * b, 1)])],
+    [input, builder.ints([-1, channels, sizeOf(shape.slice(2))])],
     {},
     'flat',
   );

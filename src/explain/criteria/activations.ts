@@ -12,12 +12,12 @@ import {
   type Model,
   type Node,
   opOf,
+  soleInput,
   upgradeOpset,
   weightedLayers,
 } from '../../onnx/index.ts';
-import { must } from '../../util/index.ts';
+import { must, rowRange } from '../../util/index.ts';
 import { trySamples } from '../attribution/try-samples.ts';
-import { soleInput } from '../backward/backward.ts';
 import { type BatchFirst, batchFirst } from '../backward/batch-first.ts';
 import { layersWithBias } from '../backward/bias.ts';
 import type { Criterion, CriterionContext } from '../criterion.ts';
@@ -111,10 +111,9 @@ export async function eachActivation(
     threads: context.threads,
   });
   try {
-    const sampleSize = calibration.samples.length / Math.max(1, calibration.count);
     for (let first = 0; first < calibration.count; first += context.batch) {
       const count = Math.min(context.batch, calibration.count - first);
-      const samples = calibration.samples.subarray(first * sampleSize, (first + count) * sampleSize);
+      const samples = rowRange(calibration.samples, calibration.count, first, count);
       const result = await session.run({ [input]: tensor(samples, [count, ...calibration.sampleShape]) });
       for (let i = 0; i < count; i++) {
         const values = outputs.map((names) =>
@@ -130,11 +129,8 @@ export async function eachActivation(
 }
 
 function rowOf(value: Tensor, row: number, rows: number): Float32Array {
-  const size = value.data.length / rows;
-  return must(value.type === 'float32' ? value.data : undefined, 'an activation is not float32').subarray(
-    row * size,
-    (row + 1) * size,
-  );
+  const data = must(value.type === 'float32' ? value.data : undefined, 'an activation is not float32');
+  return rowRange(data, rows, row);
 }
 
 /** The model with the wanted values of every weighted layer as its outputs. */

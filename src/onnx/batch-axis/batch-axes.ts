@@ -1,4 +1,5 @@
 // For every value of a graph: along which axis its samples lie, and what else lies along it.
+import { fixedBatchOf } from '../fixed-batch.ts';
 import type { Graph, Model, Node, Value } from '../graph.ts';
 import { inferOpen } from '../open-batch.ts';
 import { describeNode, opOf } from '../ops.ts';
@@ -22,7 +23,7 @@ const SIZES = [2, 3] as const;
  */
 export function batchAxes(model: Model): Map<string, BatchPlace> {
   const { graph } = model;
-  const fixed = fixedSamples(graph);
+  const fixed = fixedBatchOf(model);
   if (fixed === 1) return onlySample(model);
   const runs = (fixed === undefined ? SIZES : [fixed]).map(
     (samples): SizedRun => ({ samples, inferred: inferOpen(model, samples) }),
@@ -41,14 +42,8 @@ export function batchAxes(model: Model): Map<string, BatchPlace> {
 
 /** Values whose place is assumed from shapes alone, of `batchAxes`: outputs of operators without a rule. */
 export function assumedSamples(model: Model, places: ReadonlyMap<string, BatchPlace>): string[] {
-  if (fixedSamples(model.graph) === 1) return [];
+  if (fixedBatchOf(model) === 1) return [];
   return assumedValues(model, places, (node) => ruleOf(node) !== undefined);
-}
-
-/** The batch size that a model fixes. */
-export function fixedSamples(graph: Graph): number | undefined {
-  const first = graph.inputs[0]?.dims?.[0];
-  return typeof first === 'number' ? first : undefined;
 }
 
 /** On the axis that bears the first input's name for the batch, or on the first if its size fits. */

@@ -1,5 +1,7 @@
 // Where a value holds its samples.
+
 import { BedsideError } from '../../util/index.ts';
+import { sizeOf } from '../graph.ts';
 
 /**
  * The samples lie along one axis: of its `before * N * after` positions, `(b * N + n) * after + a` belongs to sample n.
@@ -82,7 +84,7 @@ export function sampleOf(
 ): Float32Array {
   const size = dims[axis] ?? 1;
   const samples = size / (before * after);
-  const inner = after * dims.slice(axis + 1).reduce((product, dim) => product * dim, 1);
+  const inner = after * sizeOf(dims.slice(axis + 1));
   const outer = data.length / (samples * inner);
   if (outer === 1) return data.subarray(sample * inner, (sample + 1) * inner);
   const result = new Float32Array(outer * inner);

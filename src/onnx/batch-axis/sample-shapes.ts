@@ -1,7 +1,9 @@
 // Shapes of single samples.
+
+import { fixedBatchOf } from '../fixed-batch.ts';
 import type { Model } from '../graph.ts';
 import { inferShapes } from '../shapes.ts';
-import { batchAxes, fixedSamples } from './batch-axes.ts';
+import { batchAxes } from './batch-axes.ts';
 
 /**
  * The shape of every value for one sample, whatever batch the model fixes: the axis of the samples has as many positions
@@ -10,7 +12,7 @@ import { batchAxes, fixedSamples } from './batch-axes.ts';
  */
 export function sampleShapes(model: Model): Map<string, number[]> {
   const shapes = inferShapes(model, 1);
-  if ((fixedSamples(model.graph) ?? 1) === 1) return shapes;
+  if ((fixedBatchOf(model) ?? 1) === 1) return shapes;
   for (const [name, place] of batchAxes(model)) {
     const shape = shapes.get(name);
     if (shape && place.kind === 'axis') shape[place.axis] = place.before * place.after;

@@ -4,13 +4,14 @@
 import type { Correction } from '../../bundle/index.ts';
 import { type Grouping, type KeptUnits, keptPositions } from '../../channels/index.ts';
 import type { Dataset } from '../../data/index.ts';
-import { type Tensor, tensor } from '../../engine/index.ts';
+import { type EngineSettings, type Tensor, tensor } from '../../engine/index.ts';
 import { type BatchFirst, batchFirst } from '../../explain/index.ts';
 import {
   batchAxes,
   batchAxisOf,
   type Constant,
   cloneModel,
+  fixedBatchOf,
   floatConstant,
   GraphBuilder,
   int,
@@ -35,7 +36,7 @@ import {
 import { must } from '../../util/index.ts';
 import { refitClassifierHead } from './classifier-head.ts';
 import { LowRankFitter, SHRINKAGE } from './low-rank.ts';
-import { affordableSamples, concatenated, fixedBatch, runInOneBatch } from './single-batch.ts';
+import { affordableSamples, concatenated, runInOneBatch } from './single-batch.ts';
 
 /** Places a layer is compared at, over all samples. */
 const PLACES = 4096;
@@ -44,12 +45,10 @@ const PLACES = 4096;
 const WORTH = 0.95;
 
 /** What the corrections of a bundle are fitted from. */
-export interface CorrectionOptions {
+export interface CorrectionOptions extends EngineSettings {
   readonly name: string;
   /** Samples; labels are not read. */
   readonly calibration: Dataset;
-  readonly threads: number;
-  readonly batch: number;
   readonly seed: number;
 }
 
@@ -168,7 +167,7 @@ export class AffineCorrector {
       new Float32Array(channels),
     ]);
     const tried = [await this.#refitHead(cut, plain, correctionOf(none))];
-    if (fixedBatch(cut) === undefined) {
+    if (fixedBatchOf(cut) === undefined) {
       const affine = await runInOneBatch(this.#withHeadInput(model), this.#samples, this.#options, feeds);
       const found = layers.map(({ names }, at) =>
         names ? names.map((name) => must(affine.get(name), name)) : (none[at] as Float32Array[]),

@@ -9,7 +9,7 @@ import {
   type WeightedLayer,
   weightedLayers,
 } from '../../onnx/index.ts';
-import type { Matrix, Products, RepairSamples, RunOptions } from '../../repair/internal.ts';
+import type { Matrix, NetworkRun, Products, RepairSamples } from '../../repair/internal.ts';
 import {
   collectInputs,
   fromMatrices,
@@ -70,14 +70,14 @@ export class LowRankFitter {
   readonly #tasks: readonly Task[];
   readonly #reference: ReferenceActivations;
   readonly #samples: RepairSamples;
-  readonly #options: RunOptions;
+  readonly #options: NetworkRun;
 
   private constructor(
     grouping: Grouping,
     tasks: readonly Task[],
     reference: ReferenceActivations,
     samples: RepairSamples,
-    options: RunOptions,
+    options: NetworkRun,
   ) {
     this.#grouping = grouping;
     this.#tasks = tasks;
@@ -95,7 +95,7 @@ export class LowRankFitter {
     grouping: Grouping,
     samples: RepairSamples,
     without: string | undefined,
-    options: RunOptions & { readonly seed: number },
+    options: NetworkRun & { readonly seed: number },
   ): Promise<LowRankFitter> {
     const shapes = sampleShapes(model);
     const layers = repairable(weightedLayers(model, shapes)).filter(({ name }) => name !== without);

@@ -1,9 +1,9 @@
 // All samples of a correction in one run of a graph, so that statistics over them can be part of it.
 import type { Dataset } from '../../data/index.ts';
 import { createSession, type Tensor, tensor } from '../../engine/index.ts';
-import { type Model, sampleShapes, sizeOf } from '../../onnx/index.ts';
-import { type RepairSamples, type RunOptions, repairSamples, visitValues } from '../../repair/internal.ts';
-import { must, Random } from '../../util/index.ts';
+import { fixedBatchOf, type Model, sampleShapes, sizeOf } from '../../onnx/index.ts';
+import { type NetworkRun, type RepairSamples, repairSamples, visitValues } from '../../repair/internal.ts';
+import { must, Random, rowRange } from '../../util/index.ts';
 
 /** Bytes that the largest value may take over all samples. */
 const VALUE_BYTES = 192 * 2 ** 20;
@@ -22,8 +22,8 @@ export function affordableSamples(model: Model, calibration: Dataset, seed: numb
   const fitSize = Math.max(1, Math.floor((most * all.fitSize) / all.size));
   const held = Math.max(1, most - fitSize);
   const samples = new Float32Array((fitSize + held) * length);
-  samples.set(all.samples.subarray(0, fitSize * length));
-  samples.set(all.samples.subarray(all.fitSize * length, (all.fitSize + held) * length), fitSize * length);
+  samples.set(rowRange(all.samples, all.size, 0, fitSize));
+  samples.set(rowRange(all.samples, all.size, all.fitSize, held), fitSize * length);
   return { samples, size: fitSize + held, sampleShape: all.sampleShape, fitSize };
 }
 
@@ -31,11 +31,11 @@ export function affordableSamples(model: Model, calibration: Dataset, seed: numb
 export async function runInOneBatch(
   model: Model,
   samples: RepairSamples,
-  options: RunOptions,
+  options: NetworkRun,
   feeds: Readonly<Record<string, Tensor>> = {},
 ): Promise<Map<string, Float32Array>> {
   const names = model.graph.outputs.map(({ name }) => name);
-  if (fixedBatch(model) !== undefined) {
+  if (fixedBatchOf(model) !== undefined) {
     const parts = names.map((): Float32Array[] => []);
     await visitValues(model, names, samples, options, (_, read) => {
       names.forEach((name, i) => {
@@ -44,7 +44,7 @@ export async function runInOneBatch(
     });
     return new Map(names.map((name, i) => [name, concatenated(parts[i] ?? [])]));
   }
-  const input = soleInput(model, feeds);
+  const input = sampleInput(model, feeds);
   const session = await createSession(model, options);
   try {
     const all = tensor(samples.samples, [samples.size, ...samples.sampleShape]);
@@ -71,14 +71,8 @@ export function concatenated(parts: readonly Float32Array[]): Float32Array {
   return all;
 }
 
-/** The input that samples go to. */
-function soleInput({ graph }: Model, feeds: Readonly<Record<string, Tensor>> = {}) {
+/** The input that samples go to: the others are fed with what is the same for all. */
+function sampleInput({ graph }: Model, feeds: Readonly<Record<string, Tensor>>) {
   const found = graph.inputs.find(({ name }) => !(name in feeds) && !graph.constants.has(name));
   return must(found, 'no input');
-}
-
-/** The batch size that a model fixes. */
-export function fixedBatch(model: Model): number | undefined {
-  const batch = soleInput(model).dims?.[0];
-  return typeof batch === 'number' ? batch : undefined;
 }

@@ -4,7 +4,7 @@
 import { cpus } from 'node:os';
 import type { BundleLayer, BundleManifest, MeasuredOn } from '../../bundle/index.ts';
 import type { Grouping } from '../../channels/index.ts';
-import { batchAxes, fixedSamples, type Model } from '../../onnx/index.ts';
+import { batchAxes, fixedBatchOf, type Model } from '../../onnx/index.ts';
 import { must } from '../../util/index.ts';
 import { type Fineness, implausible, type TimeGrid, tableFrom, timeGridOf } from './time-grid.ts';
 import { keepAt, layerSubgraphs, sliceSubgraph, stageSubgraph, withSamples } from './timed-subgraphs.ts';
@@ -52,7 +52,7 @@ export async function timeLayers(
   given: LayerTimingOptions,
 ): Promise<TimedLayers> {
   const { groups, layers, stages } = described;
-  const samples = Math.max(1, fixedSamples(model.graph) ?? given.batch ?? 1);
+  const samples = Math.max(1, fixedBatchOf(model) ?? given.batch ?? 1);
   const options = { ...given, samples };
   const works = worksOf(model, grouping, described, samples);
   const grids = await affordableGrids(works, grouping, options);

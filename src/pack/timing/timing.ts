@@ -1,18 +1,14 @@
 // How long graphs take, measured in turn so that the ups and downs of a busy machine meet all alike.
-import { createSession, type Session, type Tensor, tensor } from '../../engine/index.ts';
+import { createSession, type EngineOptions, type Session, type Tensor, tensor } from '../../engine/index.ts';
 import { ELEM, type Model, sizeOf } from '../../onnx/index.ts';
 import { median, must, Random } from '../../util/index.ts';
 
-/** How graphs are timed. */
-export interface TimingOptions {
+/** How graphs are timed; `batch`, 1 by default, counts where a graph's inputs leave their first axis open. */
+export interface TimingOptions extends EngineOptions {
   /** How the graphs are called in error messages. */
   readonly name: string;
-  /** Samples in one run, where a graph's inputs leave their first axis open; default 1. */
-  readonly batch?: number | undefined;
   /** Samples that one run is taken for; default what the first axis of the first input has. */
   readonly samples?: number | undefined;
-  /** Threads of the engine; default 1. */
-  readonly threads?: number | undefined;
   /** Times that each graph has its turn; default 9. */
   readonly rounds?: number | undefined;
 }

@@ -1,7 +1,7 @@
 // Chooses a criterion for networks that are repaired after the cut: the order of criteria is another one then, and the
 // accuracy on a few dozen samples cannot tell them apart. How far the logits are from the unpruned network's can.
 import { type KeptUnits, sliceModel } from '../../channels/index.ts';
-import type { Dataset } from '../../data/index.ts';
+import { type Dataset, subset } from '../../data/index.ts';
 import { agreementOf, describeClassifier, evaluate } from '../../evaluate/index.ts';
 import { klDivergence } from '../../evaluate/internal.ts';
 import type { Criterion } from '../../explain/index.ts';
@@ -10,7 +10,7 @@ import { repair } from '../../repair/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import { type PruneAmount, type RankOptions, rankModel } from '../prune-model.ts';
 import type { AutoChoice, CandidateResult } from './criterion-choice.ts';
-import { crossFitFolds, samplesAt } from './cross-fit-folds.ts';
+import { crossFitFolds } from './cross-fit-folds.ts';
 
 /** Fewer rows than for the repair itself: enough to compare. */
 const TRIAL = { maxPositions: 2048, copies: 2 } as const;
@@ -43,8 +43,8 @@ export async function chooseRepaired(
   const halved = calibration.size >= 2 * Math.max(classes, fixedBatch);
   if (!halved) return first(candidates, calibration);
   const [own, other] = crossFitFolds(calibration, seed);
-  const rankOn = samplesAt(calibration, own);
-  const measureOn = samplesAt(calibration, other);
+  const rankOn = subset(calibration, own);
+  const measureOn = subset(calibration, other);
   const run = (of: Model) =>
     evaluate(of, measureOn, { name, batch, threads, reference: new Int32Array(measureOn.size) });
   const whole = await run(model);

@@ -1,14 +1,14 @@
 // The choice of a criterion where the right one is known, and what it says.
 import { describe, expect, it } from 'vitest';
 import { Net } from '../../channels/test-support/net.ts';
-import type { Dataset } from '../../data/index.ts';
+import { type Dataset, subset } from '../../data/index.ts';
 import type { Criterion } from '../../explain/index.ts';
 import { canonicalGraph, floatConstant, int, type Model } from '../../onnx/index.ts';
 import { BedsideError, Random } from '../../util/index.ts';
 import { compareCriteria } from '../compare/compare.ts';
 import { chooseCriterion, rankAuto } from './auto.ts';
 import { type AutoCriterion, autoCriterion, isAuto } from './criterion-choice.ts';
-import { crossFitFolds, samplesAt } from './cross-fit-folds.ts';
+import { crossFitFolds } from './cross-fit-folds.ts';
 
 const UNITS = 12;
 
@@ -195,7 +195,7 @@ describe('crossFitFolds', () => {
     const [a, b] = crossFitFolds(data, 7);
     expect([...a, ...b].sort((x, y) => x - y)).toEqual(Array.from({ length: 15 }, (_, i) => i));
     for (const part of [a, b]) {
-      const { labels } = samplesAt(data, part);
+      const { labels } = subset(data, part);
       for (let k = 0; k < 3; k++) {
         const count = labels?.filter((label) => label === k).length ?? 0;
         expect([2, 3]).toContain(count);

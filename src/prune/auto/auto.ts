@@ -1,6 +1,6 @@
 // Chooses a criterion by what it does to the network: a short list is screened on all calibration samples, and the best
 // rank on one half of them and are measured on the other, both ways round.
-import type { Dataset } from '../../data/index.ts';
+import { type Dataset, subset } from '../../data/index.ts';
 import { accuracies, describeClassifier, evaluate } from '../../evaluate/index.ts';
 import { squaredDifference } from '../../evaluate/internal.ts';
 import type { Criterion } from '../../explain/index.ts';
@@ -15,7 +15,7 @@ import {
 } from '../prune-model.ts';
 import { chooseRepaired } from './auto-repaired.ts';
 import type { AutoChoice, AutoCriterion } from './criterion-choice.ts';
-import { crossFitFolds, samplesAt } from './cross-fit-folds.ts';
+import { crossFitFolds } from './cross-fit-folds.ts';
 
 /** How many candidates are measured on halves. */
 const FINALISTS = 3;
@@ -149,9 +149,9 @@ class Chooser {
     const [first, second] = crossFitFolds(calibration, seed);
     const part = async (rankOn: Int32Array, measureOn: Int32Array): Promise<Fold> =>
       this.#fold(
-        samplesAt(calibration, rankOn),
+        subset(calibration, rankOn),
         weights && Float64Array.from(rankOn, (i) => weights[i] as number),
-        samplesAt(calibration, measureOn),
+        subset(calibration, measureOn),
       );
     this.#halves ??= [await part(first, second), await part(second, first)];
     const measured: Entry[] = [];

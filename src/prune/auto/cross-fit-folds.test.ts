@@ -1,7 +1,7 @@
 // Two halves: together all samples, none in both, each with what it holds said of it and nothing else.
 import { describe, expect, it } from 'vitest';
-import { type Dataset, hashSamples } from '../../data/index.ts';
-import { crossFitFolds, samplesAt } from './cross-fit-folds.ts';
+import { type Dataset, hashSamples, subset } from '../../data/index.ts';
+import { crossFitFolds } from './cross-fit-folds.ts';
 
 function numbered(size: number): Dataset {
   const samples = Float32Array.from({ length: 2 * size }, (_, i) => i);
@@ -21,15 +21,15 @@ function numbered(size: number): Dataset {
   };
 }
 
-describe('samplesAt', () => {
+describe('subset', () => {
   it('gives a part the hash of the part, and the places of its samples', () => {
     const whole = numbered(7);
-    const part = samplesAt(whole, Int32Array.of(1, 4));
+    const part = subset(whole, Int32Array.of(1, 4));
     expect([...part.samples]).toEqual([2, 3, 8, 9]);
     expect([...part.positions!]).toEqual([101, 104]);
     expect(part.hash).not.toBe(whole.hash);
     expect(part.hash).toBe(hashSamples(Float32Array.of(2, 3, 8, 9), Int32Array.of(1, 1)));
-    const unlabelled = samplesAt({ ...whole, labels: undefined }, Int32Array.of(1, 4));
+    const unlabelled = subset({ ...whole, labels: undefined }, Int32Array.of(1, 4));
     expect(unlabelled.hash).toBe(hashSamples(Float32Array.of(2, 3, 8, 9), undefined));
   });
 });

@@ -1,6 +1,6 @@
 // Two halves of a set of samples, for measuring what was ranked on the other.
 import type { Dataset } from '../../data/index.ts';
-import { hashArrays, Random } from '../../util/index.ts';
+import { Random } from '../../util/index.ts';
 
 /**
  * Indices of two parts that share no sample, drawn by the seed: half of each class (of all, without labels) in each.
@@ -27,24 +27,4 @@ export function crossFitFolds(dataset: Dataset, seed: number): readonly [Int32Ar
   }
   const sorted = (list: readonly number[]): Int32Array => Int32Array.from(list).sort();
   return [sorted(parts[0]), sorted(parts[1])];
-}
-
-/** The samples at these indices, as a dataset of their own: with the hash of what they hold. */
-export function samplesAt(dataset: Dataset, indices: Int32Array): Dataset {
-  const stride = dataset.samples.length / dataset.size;
-  const samples = new Float32Array(indices.length * stride);
-  indices.forEach((from, to) => {
-    samples.set(dataset.samples.subarray(from * stride, (from + 1) * stride), to * stride);
-  });
-  const { origins, positions } = dataset;
-  const labels = dataset.labels && Int32Array.from(indices, (i) => dataset.labels?.[i] as number);
-  return {
-    ...dataset,
-    size: indices.length,
-    samples,
-    labels,
-    origins: origins && Array.from(indices, (i) => origins[i] as string),
-    positions: positions && Float64Array.from(indices, (i) => positions[i] as number),
-    hash: labels ? hashArrays(samples, labels) : hashArrays(samples),
-  };
 }

@@ -1,7 +1,7 @@
 // What each layer reads, and how much an error of what it gives counts: the least squares that elimination works on.
 import type { Grouping } from '../../channels/index.ts';
 import type { Model, WeightedLayer } from '../../onnx/index.ts';
-import type { Matrix, Products, RepairSamples, RunOptions } from '../../repair/internal.ts';
+import type { Matrix, NetworkRun, Products, RepairSamples } from '../../repair/internal.ts';
 import {
   cholesky,
   collectInputs,
@@ -25,7 +25,7 @@ const MOST_UNKNOWNS = 2400;
 const FEWEST_ROWS = 2;
 
 /** How readers are opened. */
-export interface ReaderOptions extends RunOptions {
+export interface ReaderOptions extends NetworkRun {
   readonly maxPositions: number;
   readonly seed: number;
   /** How much each sample counts, by its index in `samples`; default all alike. */

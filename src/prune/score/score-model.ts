@@ -3,15 +3,16 @@
 import type { Grouping, KeptUnits } from '../../channels/index.ts';
 import { unitMacs } from '../../channels/index.ts';
 import type { Dataset } from '../../data/index.ts';
+import type { EngineOptions } from '../../engine/index.ts';
 import { describeClassifier } from '../../evaluate/index.ts';
 import type { Aggregation, CalibrationSet, Criterion, LayerScores, Target } from '../../explain/index.ts';
 import { assertFiniteWeights, type Model } from '../../onnx/index.ts';
-import { assertFiniteSamples, BedsideError, firstNonFinite, Random } from '../../util/index.ts';
+import { assertFiniteSamples, BedsideError, firstNonFinite, Random, rowRange } from '../../util/index.ts';
 import { withStandIns } from './unexplained.ts';
 import { type Normalisation, type UnitScores, unitScores } from './unit-scores.ts';
 
-/** How channels are scored. */
-export interface ScoreModelOptions {
+/** How channels are scored; `batch` is 32 by default. */
+export interface ScoreModelOptions extends EngineOptions {
   /** How the model is called in error messages. */
   readonly name: string;
   /**
@@ -25,10 +26,6 @@ export interface ScoreModelOptions {
   readonly weights?: Float64Array | undefined;
   /** The model before batch normalisation was merged, for criteria that read it. */
   readonly unmerged?: Model | undefined;
-  /** Samples per run of the engine; default 32. */
-  readonly batch?: number | undefined;
-  /** Threads of the engine; default 1. */
-  readonly threads?: number | undefined;
   /** For criteria that draw numbers; the same seed gives the same scores, whatever was scored before. */
   readonly seed?: number | undefined;
   /** Called with the number of samples done. */
@@ -135,11 +132,7 @@ export function comparableScores(
 export function calibrationBatches(
   model: Model,
   dataset: Dataset,
-  options: {
-    readonly name: string;
-    readonly batch?: number | undefined;
-    readonly weights?: Float64Array | undefined;
-  },
+  options: Pick<ScoreModelOptions, 'name' | 'batch' | 'weights'>,
 ): { readonly calibration: CalibrationSet; readonly batch: number } {
   const { fixedBatch } = describeClassifier(model, options.name);
   const batch = fixedBatch ?? options.batch ?? 32;
@@ -151,11 +144,10 @@ export function calibrationBatches(
       { hint: 'take more samples, or export the model with a free batch axis' },
     );
   }
-  const stride = dataset.samples.length / dataset.size;
   const { samples, labels, sampleShape } = dataset;
   return {
     calibration: {
-      samples: samples.subarray(0, count * stride),
+      samples: rowRange(samples, dataset.size, 0, count),
       count,
       sampleShape,
       labels: labels?.subarray(0, count),

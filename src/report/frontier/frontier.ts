@@ -1,5 +1,5 @@
 // The measured variants of a bundle as rows: cost and accuracy of each.
-import type { BundleManifest, Variant } from '../../bundle/index.ts';
+import { type BundleManifest, levelsKey, type Variant } from '../../bundle/index.ts';
 import { frontierOf } from '../../pack/index.ts';
 import { must } from '../../util/index.ts';
 
@@ -28,8 +28,8 @@ export function variantRows({ variants }: Measured): FrontierRow[] {
 
 /** The frontier: variants that no other beats in both accuracy and multiply-accumulates. */
 export function frontierRows(manifest: Measured): FrontierRow[] {
-  const best = new Set(frontierOf(manifest.variants).map(({ levels }) => levels.join()));
-  return variantRows(manifest).filter(({ levels }) => best.has(levels.join()));
+  const best = new Set(frontierOf(manifest.variants).map(({ levels }) => levelsKey(levels)));
+  return variantRows(manifest).filter(({ levels }) => best.has(levelsKey(levels)));
 }
 
 /** The name of a bundle's accuracy measure. */

@@ -8,6 +8,7 @@ import {
   type Correction,
   findVariant,
   keptUnitsAt,
+  levelsKey,
   type StageCosts,
   stageCosts,
   storedCorrection,
@@ -149,7 +150,7 @@ export class StageModels {
   }
 
   #known(levels: readonly number[]): LevelVectorFacts {
-    const name = levels.join();
+    const name = levelsKey(levels);
     let known = this.#byLevels.get(name);
     if (!known) {
       const variant = findVariant(this.bundle.manifest, levels);
