@@ -3,7 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { RULES as CHANNEL_RULES } from '../src/channels/rules.ts';
-import type { BackwardRule } from '../src/explain/backward/backward.ts';
+import type { BackwardRule } from '../src/explain/backward/context.ts';
 import { DEEPLIFT_RULES } from '../src/explain/backward/deeplift-rules.ts';
 import { GRADIENT_RULES } from '../src/explain/backward/gradient-rules.ts';
 import { passThrough, refuse, stop } from '../src/explain/backward/shape-adjoints.ts';

@@ -53,7 +53,13 @@ describe('the derivative', () => {
       const back: EcgState = { ...start };
       ecgStep(forth, drive, BREATH, 2, h);
       ecgStep(back, drive, BREATH, 2, -h);
-      ecgDerivative(start.x, start.y, start.z, theta, drive, 0.15 * Math.sin(Math.PI + 0.4), out);
+      ecgDerivative(
+        Float64Array.of(start.x, start.y, start.z),
+        theta,
+        drive,
+        0.15 * Math.sin(Math.PI + 0.4),
+        out,
+      );
       expect((forth.x - back.x) / (2 * h)).toBeCloseTo(out[0]!, 4);
       expect((forth.y - back.y) / (2 * h)).toBeCloseTo(out[1]!, 4);
       // |z'''| reaches height / width^3, about 1e6, times h^2 / 6.
@@ -73,9 +79,7 @@ describe('the derivative', () => {
     const out = new Float64Array(3);
     for (const angle of [-2.5, -1, -0.3, 0.05, 0.3, 1.5, 3]) {
       ecgDerivative(
-        Math.cos(angle),
-        Math.sin(angle),
-        0.02,
+        Float64Array.of(Math.cos(angle), Math.sin(angle), 0.02),
         angle,
         { omega: 2 * Math.PI, extrema },
         0.01,

@@ -53,18 +53,18 @@ export interface EcgState {
 const REACH = 5;
 
 /**
- * The right-hand side of the three differential equations, written to `out` as [dx, dy, dz].
- * `near` is an unwrapped angle within half a turn of the point's, which tells the turn it is in.
+ * The right-hand side of the three differential equations at `point` [x, y, z], written to `out` as [dx, dy, dz].
+ * @param near an unwrapped angle within half a turn of the point's, which tells the turn it is in
+ * @param z0 the baseline at that time
  */
 export function ecgDerivative(
-  x: number,
-  y: number,
-  z: number,
+  point: Float64Array,
   near: number,
   drive: Drive,
   z0: number,
   out: Float64Array,
 ): void {
+  const [x, y, z] = [point[0]!, point[1]!, point[2]!];
   const alpha = 1 - Math.sqrt(x * x + y * y);
   const theta = near + wrap(Math.atan2(y, x) - near);
   let dz = z0 - z;
@@ -85,16 +85,24 @@ export function ecgStep(state: EcgState, drive: Drive, baseline: Baseline, t: nu
   const at = (s: number): number =>
     baseline.amplitude * Math.sin(2 * Math.PI * baseline.frequency * (t + s) + baseline.phase);
   const middle = at(h / 2);
-  ecgDerivative(x, y, z, theta, drive, at(0), k1);
-  ecgDerivative(x + (h / 2) * k1[0]!, y + (h / 2) * k1[1]!, z + (h / 2) * k1[2]!, theta, drive, middle, k2);
-  ecgDerivative(x + (h / 2) * k2[0]!, y + (h / 2) * k2[1]!, z + (h / 2) * k2[2]!, theta, drive, middle, k3);
-  ecgDerivative(x + h * k3[0]!, y + h * k3[1]!, z + h * k3[2]!, theta, drive, at(h), k4);
+  const moved = (step: number, by: Float64Array): Float64Array => {
+    point[0] = x + step * by[0]!;
+    point[1] = y + step * by[1]!;
+    point[2] = z + step * by[2]!;
+    return point;
+  };
+  [point[0], point[1], point[2]] = [x, y, z];
+  ecgDerivative(point, theta, drive, at(0), k1);
+  ecgDerivative(moved(h / 2, k1), theta, drive, middle, k2);
+  ecgDerivative(moved(h / 2, k2), theta, drive, middle, k3);
+  ecgDerivative(moved(h, k3), theta, drive, at(h), k4);
   state.x = x + (h / 6) * (k1[0]! + 2 * k2[0]! + 2 * k3[0]! + k4[0]!);
   state.y = y + (h / 6) * (k1[1]! + 2 * k2[1]! + 2 * k3[1]! + k4[1]!);
   state.z = z + (h / 6) * (k1[2]! + 2 * k2[2]! + 2 * k3[2]! + k4[2]!);
   state.theta = theta + wrap(Math.atan2(state.y, state.x) - theta);
 }
 
+const point = new Float64Array(3);
 const k1 = new Float64Array(3);
 const k2 = new Float64Array(3);
 const k3 = new Float64Array(3);

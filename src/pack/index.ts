@@ -1,7 +1,7 @@
 // Packing: one network at many levels of pruning, measured and corrected, as a bundle.
+export { type CertifyOptions, certifyLevels } from './certify.ts';
+export { frontierOf } from './frontier.ts';
 export {
-  certifyLevels,
-  frontierOf,
   PACK_RATIOS,
   type PackedModel,
   type PackOptions,

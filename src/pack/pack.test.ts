@@ -21,7 +21,9 @@ import type { Model } from '../onnx/index.ts';
 import { canonicalModel } from '../onnx/index.ts';
 import { samplesFor } from '../repair/test-support/nets.ts';
 import { binomialLowerBound, must } from '../util/index.ts';
-import { certifyLevels, frontierOf, type PackedModel, type PackOptions, packModel } from './pack.ts';
+import { certifyLevels } from './certify.ts';
+import { frontierOf } from './frontier.ts';
+import { type PackedModel, type PackOptions, packModel } from './pack.ts';
 import { PASSING, plantedCriterion, plantedNet, plantedSamples } from './test-support/planted.ts';
 
 const PROVENANCE = {
@@ -249,7 +251,7 @@ describe('how it is packed', () => {
         steps.set(step, [done, total]);
       },
     });
-    expect([...steps.keys()]).toEqual(['repairing at every level', 'measuring mixes of levels']);
+    expect([...steps.keys()]).toEqual(['repairing at every level', 'measuring level vectors']);
     expect(steps.get('repairing at every level')).toEqual([6, 6]);
   });
 

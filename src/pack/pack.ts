@@ -1,43 +1,20 @@
 // Packs a network: channels in order of importance, repaired weights for every level, costs, and measured mixes.
 
-import {
-  type Bundle,
-  type BundleContents,
-  type BundleManifest,
-  checkLevels,
-  correctionTensors,
-  findVariant,
-  isOfVariant,
-  levelsKey,
-  type ManifestParts,
-  type StoredTensor,
-  totalCosts,
-  type Variant,
-} from '../bundle/index.ts';
-import { assertPrunable, findGroups, reorderChannels } from '../channels/index.ts';
+import type { BundleContents, BundleManifest, ManifestParts, Variant } from '../bundle/index.ts';
+import { assertPrunable, findGroups, type Grouping, reorderChannels } from '../channels/index.ts';
 import type { Dataset } from '../data/index.ts';
-import type { EngineOptions, EngineSettings } from '../engine/index.ts';
+import type { EngineOptions } from '../engine/index.ts';
 import { assertFiniteWeights, type Model } from '../onnx/index.ts';
 import type { ScoreRemark } from '../prune/index.ts';
 import { type AutoChoice, type CriterionChoice, isAuto, rankAuto, rankModel } from '../prune/index.ts';
 import { alignedCount, ranked } from '../prune/internal.ts';
 import { repairTables, type TableRepair, tableTensors, withBiases } from '../repair/internal.ts';
-import { assertFiniteSamples, BedsideError, must, Random } from '../util/index.ts';
-import { fitAccuracyModel } from './accuracy-model.ts';
-import { fitAdditiveModel } from './additive-loss-model.ts';
+import { assertFiniteSamples, BedsideError } from '../util/index.ts';
 import { describeModel } from './describe.ts';
-import {
-  type CostName,
-  evenlySpaced,
-  greedyPath,
-  type LevelVectorSpace,
-  randomLevelVectors,
-  singleGroupLevels,
-  uniformLevels,
-} from './level-search.ts';
+import { frontierOf, measureFrontier } from './frontier.ts';
 import { type Runnable, runnable } from './runnable.ts';
 import { timeLayers } from './timing/layer-timing.ts';
-import { type MeasurableBundle, type MeasuredVariant, VariantEvaluator } from './variant-evaluator.ts';
+import { correctionTensorsOf, type MeasurableBundle } from './variant-evaluator.ts';
 
 /** Fractions of channels removed at each level, unless said otherwise. */
 export const PACK_RATIOS: readonly number[] = [0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875];
@@ -107,7 +84,7 @@ export async function packModel(
   provenance: PackProvenance,
   options: PackOptions,
 ): Promise<PackedModel> {
-  const { name, calibration, validation, block, batch = 32, threads = 1, seed = 1, onStep } = options;
+  const { name, calibration, validation, batch = 32, threads = 1, seed = 1 } = options;
   const ratios = checkedRatios(options.ratios ?? PACK_RATIOS);
   if (validation.size === 0) {
     throw new BedsideError('E_DATA', `${validation.name}: no samples are left to measure on`, {
@@ -117,72 +94,36 @@ export async function packModel(
   assertFiniteWeights(model, name);
   assertFiniteSamples(calibration);
   const { model: network, ...given } = await runnable(model, name, calibration);
-  const biased = withBiases(network);
-  const found = findGroups(biased);
-  assertPrunable(found, name);
-  const { scores, criterion, choice, remarks } = await rank(biased, options);
-  const order = new Map(found.groups.map((group) => [group.id, ranked(group, scores)]));
-  const { model: ordered, fixed } = reorderChannels(biased, found, order);
-  const grouping = findGroups(ordered);
-  const counts = grouping.groups.map((group) =>
-    ratios.map((ratio) =>
-      ratio === 0 ? group.channels : alignedCount(group, group.channels * (1 - ratio), block),
-    ),
-  );
-  const groups = describeModel(ordered, grouping, counts, new Set()).groups;
-  const { tables, repairs } = await repairTables(ordered, grouping, groups, {
-    name,
-    calibration,
-    batch,
-    threads,
-    seed,
-    maxPositions: options.maxPositions ?? 4096,
-    onProgress: (done, total) => onStep?.('repairing at every level', done, total),
-  });
-  const tabled = new Set(tables.map(({ layer }) => layer));
-  const described = describeModel(ordered, grouping, counts, tabled);
-  const timed =
-    options.measureSeconds === false
-      ? described
-      : await timeLayers(ordered, grouping, described, {
-          name,
-          onProgress: (done, total) => onStep?.('timing layers', done, total),
-        });
-  const { layers, stages } = timed;
+  const { ordered, grouping, fixed, ...ranking } = await orderChannels(withBiases(network), options);
+  const described = await describeAndRepair(ordered, grouping, ratios, options);
+  const { layers, stages, groups, signature, uncounted, measured: timedOn } = described;
   const draft: MeasurableBundle = {
-    manifest: {
-      name,
-      model: described.signature,
-      groups: described.groups,
-      ratios,
-      layers,
-      stages,
-      variants: [],
-    },
+    manifest: { name, model: signature, groups, ratios, layers, stages, variants: [] },
     model: ordered,
     grouping,
-    tensors: tableTensors(tables),
+    tensors: described.tensors,
   };
   const measured = await measureFrontier(draft, { ...options, batch, threads, seed });
   const stored = measured.variants;
+  const variants = stored.map(({ variant }) => variant);
   return {
     contents: {
       model: ordered,
-      tensors: new Map([...draft.tensors, ...tensorsOf(stored, 0)]),
+      tensors: new Map([...draft.tensors, ...correctionTensorsOf(stored, 0)]),
       manifest: {
         name,
-        model: { source: provenance.source, ...described.signature },
+        model: { source: provenance.source, ...signature },
         preprocessing: provenance.preprocessing,
         ratios,
-        groups: described.groups,
+        groups,
         layers,
         stages,
-        ...(described.uncounted ? { uncounted: described.uncounted } : {}),
-        ...('measured' in timed ? { measured: timed.measured } : {}),
+        ...(uncounted ? { uncounted } : {}),
+        ...(timedOn ? { measured: timedOn } : {}),
         accuracy: measured.accuracy,
-        variants: stored.map(({ variant }) => variant),
+        variants,
         provenance: {
-          criterion,
+          criterion: ranking.criterion,
           dataset: provenance.dataset,
           calibration: calibration.size,
           validation: validation.size,
@@ -193,77 +134,56 @@ export async function packModel(
         },
       },
     },
-    criterion,
-    choice,
+    ...ranking,
     given,
-    remarks,
-    repairs,
+    repairs: described.repairs,
     lowRank: stored.filter(({ correction }) => correction?.lowRank).length,
     fixed,
-    frontier: frontierOf(stored.map(({ variant }) => variant)),
+    frontier: frontierOf(variants),
   };
 }
 
-/**
- * Measures one more mix of a bundle that there is, by the measure of its other ones, and adds it; a mix that it has is
- * measured anew.
- * @throws BedsideError E_LEVELS for levels that the bundle does not have; E_DATA with fewer than two calibration samples,
- * no validation samples, or without the labels that its measure needs
- */
-export async function certifyLevels(
-  bundle: Bundle,
-  levels: readonly number[],
-  options: Omit<PackOptions, 'name' | 'criterion' | 'block' | 'ratios' | 'variants'>,
-): Promise<{ contents: BundleContents; variant: Variant }> {
-  const { batch = 32, threads = 1, seed = 1 } = options;
-  const { manifest, model, tensors } = bundle;
-  checkLevels(manifest, levels);
-  const meter = await VariantEvaluator.create(bundle, {
-    ...options,
-    name: manifest.name,
+/** Ranks the channels and puts those of each group in order of importance. */
+async function orderChannels(biased: Model, options: PackOptions) {
+  const found = findGroups(biased);
+  assertPrunable(found, options.name);
+  const { scores, ...ranking } = await rank(biased, options);
+  const order = new Map(found.groups.map((group) => [group.id, ranked(group, scores)]));
+  const { model: ordered, fixed } = reorderChannels(biased, found, order);
+  return { ordered, grouping: findGroups(ordered), fixed, ...ranking };
+}
+
+/** Repairs the ordered network at every level, and describes it with its tables and, unless refused, its seconds. */
+async function describeAndRepair(
+  ordered: Model,
+  grouping: Grouping,
+  ratios: readonly number[],
+  { name, calibration, block, batch = 32, threads = 1, seed = 1, onStep, ...options }: PackOptions,
+) {
+  const counts = grouping.groups.map((group) =>
+    ratios.map((ratio) =>
+      ratio === 0 ? group.channels : alignedCount(group, group.channels * (1 - ratio), block),
+    ),
+  );
+  const { groups } = describeModel(ordered, grouping, counts, new Set());
+  const { tables, repairs } = await repairTables(ordered, grouping, groups, {
+    name,
+    calibration,
     batch,
     threads,
     seed,
-    measure: manifest.accuracy.measure,
+    maxPositions: options.maxPositions ?? 4096,
+    onProgress: (done, total) => onStep?.('repairing at every level', done, total),
   });
-  try {
-    const added = await meter.measureLevels(levels);
-    const known = findVariant(manifest, levels);
-    const index = known ?? manifest.variants.length;
-    const kept = [...tensors].filter(([tensor]) => !isOfVariant(tensor, index));
-    const { format: _, version: __, model: part, weights: ___, ...rest } = manifest;
-    const { source, input, output } = part;
-    return {
-      variant: added.variant,
-      contents: {
-        model,
-        tensors: new Map([...kept, ...tensorsOf([added], index)]),
-        manifest: {
-          ...rest,
-          model: { source, input, output },
-          variants:
-            known === undefined
-              ? [...manifest.variants, added.variant]
-              : manifest.variants.with(index, added.variant),
-        },
-      },
-    };
-  } finally {
-    await meter.release();
-  }
-}
-
-/** Measured mixes that no other beats in accuracy and multiply-accumulates, the largest first. */
-export function frontierOf(variants: readonly Variant[]): Variant[] {
-  const sorted = variants.toSorted((a, b) => a.macs - b.macs || b.accuracy - a.accuracy);
-  let best = Number.NEGATIVE_INFINITY;
-  return sorted
-    .filter(({ accuracy }) => {
-      if (accuracy <= best) return false;
-      best = accuracy;
-      return true;
-    })
-    .reverse();
+  const described = describeModel(ordered, grouping, counts, new Set(tables.map(({ layer }) => layer)));
+  const timed =
+    options.measureSeconds === false
+      ? undefined
+      : await timeLayers(ordered, grouping, described, {
+          name,
+          onProgress: (done, total) => onStep?.('timing layers', done, total),
+        });
+  return { ...described, measured: undefined, ...timed, tensors: tableTensors(tables), repairs };
 }
 
 /** Share of the channels that is gone where `auto` compares criteria. */
@@ -301,88 +221,4 @@ function checkedRatios(ratios: readonly number[]): readonly number[] {
       hint: 'a ratio is the fraction of channels removed at a level, such as 0,0.25,0.5,0.75',
     },
   );
-}
-
-/** Mixes that only check the accuracy model, and random ones that help to make it. */
-const CHECKS = 16;
-const RANDOM = 16;
-const COSTS: readonly CostName[] = ['macs', 'weightBytes', 'crossingBytes', 'seconds'];
-
-/** Measures the frontier: uniform mixes and single groups first, then paths guided by what those lose. */
-async function measureFrontier(
-  draft: MeasurableBundle,
-  options: PackOptions & EngineSettings & { readonly seed: number },
-) {
-  const { seed, variants = 256, onStep } = options;
-  const space: LevelVectorSpace = {
-    groups: draft.manifest.groups.length,
-    levels: draft.manifest.ratios.length,
-    costs: (levels) => totalCosts(draft.manifest, levels),
-  };
-  const random = new Random(seed);
-  const meter = await VariantEvaluator.create(draft, options);
-  const measured = new Map<string, MeasuredVariant>();
-  // Levels of equal counts are the same network for what it costs: one vector of them is enough.
-  const shapes = new Set<string>();
-  const shapeOf = (levels: readonly number[]): string =>
-    levels.map((level, group) => draft.manifest.groups[group]?.counts[level]).join();
-  const total = Math.max(variants, space.levels) + CHECKS;
-  let done = 0;
-  const measure = async (mixes: readonly (readonly number[])[]): Promise<MeasuredVariant[]> => {
-    const results: MeasuredVariant[] = [];
-    for (const levels of mixes) {
-      const shape = shapeOf(levels);
-      if (shapes.has(shape) && !measured.has(levelsKey(levels))) continue;
-      shapes.add(shape);
-      const result = await meter.measureLevels(levels);
-      measured.set(levelsKey(levels), result);
-      results.push(result);
-      onStep?.('measuring mixes of levels', Math.min(++done, total), total);
-    }
-    return results;
-  };
-  try {
-    const checks = await measure(randomLevelVectors(space, CHECKS, random));
-    measured.clear();
-    shapes.clear();
-    await measure(uniformLevels(space));
-    const room = (): number => Math.max(0, variants - measured.size);
-    await measure(evenlySpaced(singleGroupLevels(space), Math.floor(room() / 3)));
-    await measure(randomLevelVectors(space, Math.min(RANDOM, room()), random));
-    const costs = COSTS.filter(
-      (cost) => cost !== 'seconds' || space.costs(new Array(space.groups).fill(0)).seconds,
-    );
-    // Two rounds: the second is guided by what the first found on its way.
-    for (const round of [1, 2]) {
-      const error = fitAdditiveModel(
-        [...measured.values()].map(({ variant, error: value }) => ({ levels: variant.levels, value })),
-        space.groups,
-        space.levels,
-      );
-      const scale = (error.flat().reduce((a, b) => a + b, 0) || 1) / (space.groups * space.levels);
-      const share = Math.floor(room() / (costs.length * (3 - round)));
-      for (const cost of costs) {
-        await measure(evenlySpaced(greedyPath(space, error, cost, round === 1 ? scale : scale / 10), share));
-      }
-    }
-    const all = [...measured.values()];
-    const unpruned = must(all[0], 'the unpruned network').variant;
-    return {
-      variants: all,
-      accuracy: fitAccuracyModel(
-        unpruned.accuracy,
-        meter.measure,
-        all.map(({ variant }) => variant),
-        checks.map(({ variant }) => variant).filter(({ levels }) => !measured.has(levelsKey(levels))),
-        space.levels,
-      ),
-    };
-  } finally {
-    await meter.release();
-  }
-}
-
-/** Tensors of the corrections of variants, the first of which has the given index. */
-function tensorsOf(variants: readonly MeasuredVariant[], from: number): [string, StoredTensor][] {
-  return variants.flatMap(({ correction }, i) => (correction ? correctionTensors(correction, from + i) : []));
 }

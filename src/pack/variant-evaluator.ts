@@ -6,8 +6,10 @@ import {
   assembleModel,
   type Correction,
   type Costed,
+  correctionTensors,
   keptUnitsAt,
   levelsKey,
+  type StoredTensor,
   totalCosts,
   type Variant,
 } from '../bundle/index.ts';
@@ -172,6 +174,14 @@ export class VariantEvaluator {
       recall,
     };
   }
+}
+
+/** The tensors of the corrections of variants, the first of which has the given index. */
+export function correctionTensorsOf(
+  variants: readonly MeasuredVariant[],
+  from: number,
+): [string, StoredTensor][] {
+  return variants.flatMap(({ correction }, i) => (correction ? correctionTensors(correction, from + i) : []));
 }
 
 function measureOf({ measure, validation }: VariantEvaluatorOptions): AccuracyModel['measure'] {

@@ -2,7 +2,8 @@
 import { createSession, type Session, type Tensor, tensor } from '../../engine/index.ts';
 import { batchAxes, inferShapes, type Model, type OpTable, upgradeOpset } from '../../onnx/index.ts';
 import { assertFiniteRows, BedsideError, must } from '../../util/index.ts';
-import { type BackwardGraph, type BackwardRule, buildBackward } from '../backward/backward.ts';
+import { type BackwardGraph, buildBackward } from '../backward/backward.ts';
+import type { BackwardRule } from '../backward/context.ts';
 import { DEEPLIFT_RULES } from '../backward/deeplift-rules.ts';
 import { GRADIENT_RULES } from '../backward/gradient-rules.ts';
 import { type RuleOf, relevanceRules } from '../lrp/relevance-rules.ts';

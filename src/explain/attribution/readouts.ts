@@ -2,8 +2,9 @@
 
 import type { WeightedLayer } from '../../onnx/index.ts';
 import { int } from '../../onnx/index.ts';
-import type { BackwardContext, Readout } from '../backward/backward.ts';
+import type { Readout } from '../backward/backward.ts';
 import { type BatchFirst, batchFirst } from '../backward/batch-first.ts';
+import type { BackwardContext } from '../backward/context.ts';
 import { difference } from '../backward/deeplift-rules.ts';
 
 /**

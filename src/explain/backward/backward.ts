@@ -1,14 +1,11 @@
 // One ONNX graph with the forward pass and a backward pass over it. What flows back (relevance or gradient) is a
 // message per value; a table with one rule per operator says how a node turns its output's message into its inputs'.
 
-import type { WeightedLayer } from '../../onnx/index.ts';
 import {
-  type BatchAxis,
   type BatchPlace,
   batchAxes,
   batchAxisOf,
   describeNode,
-  fixedBatchOf,
   type Graph,
   GraphBuilder,
   inferShapes,
@@ -18,62 +15,13 @@ import {
   type Node,
   type OpTable,
   opOf,
-  producers,
-  readsOf,
   soleInput,
+  type WeightedLayer,
 } from '../../onnx/index.ts';
-import { BedsideError, must } from '../../util/index.ts';
+import { BedsideError } from '../../util/index.ts';
 import { biasedLayers } from './bias.ts';
-import { nonNegativeValues } from './non-negative.ts';
-import { shapeUnknown } from './unknown-shape.ts';
-
-/**
- * What arrives at a value: `value`, or `base * value` when a base is named (both broadcast to the value's shape).
- * Keeping the factor apart saves multiplications, since most rules divide it out or pass it on.
- */
-export interface BackwardMessage {
-  readonly value: string;
-  readonly base: string | undefined;
-  /** What arrives is zero wherever this non-negative value is zero. */
-  readonly zeroWhere: string | undefined;
-}
-
-/** What a rule works with. */
-export interface BackwardContext {
-  readonly builder: GraphBuilder;
-  readonly graph: Graph;
-  /** Shapes for a batch of one. */
-  readonly shapes: ReadonlyMap<string, readonly number[]>;
-  readonly nonNegative: ReadonlySet<string>;
-  /** The weighted layer a node is, if it is one. */
-  layer(node: Node): WeightedLayer | undefined;
-  /** Where a weighted layer stands in execution order: 0 the first, 1 the last. */
-  depth(layer: WeightedLayer): number;
-  /** Whether anything above this value is asked for. */
-  wanted(value: string): boolean;
-  /** Adds to what arrives at a value. */
-  send(value: string, message: BackwardMessage): void;
-  /** The message as one tensor. */
-  materialise(message: BackwardMessage): string;
-  /** The node that makes a value; undefined for inputs and constants. */
-  maker(value: string): Node | undefined;
-  /** A value's positive and negative parts, made once. */
-  parts(value: string): { readonly positive: string; readonly negative: string };
-  shape(value: string): readonly number[];
-  /** Along which axis a value's samples lie; E_UNSUPPORTED where nobody knows. */
-  batchAxis(value: string): BatchAxis;
-  /** A value's shape (or one like it) as a Reshape takes it at any batch size: -1 on the axis of its samples. */
-  openShape(value: string, shape?: readonly number[]): number[];
-  /** The same value on the reference input, of one row or one for each sample; only in passes that have one. */
-  reference(value: string): string;
-}
-
-/** Turns the message at a node's first output (others rarely carry any) into messages at its inputs. */
-export type BackwardRule = (
-  context: BackwardContext,
-  node: Node,
-  messages: readonly (BackwardMessage | undefined)[],
-) => void;
+import { type BackwardContext, type BackwardMessage, type BackwardRule, openPass } from './context.ts';
+import { addReference } from './reference-pass.ts';
 
 /** What is read out of the backward pass at each weighted layer's output. */
 export type Readout = (context: BackwardContext, layer: WeightedLayer, message: BackwardMessage) => string;
@@ -134,64 +82,57 @@ export function buildBackward(model: Model, options: BackwardOptions): BackwardG
   const { layers, biases } = biasedLayers(forward, shapes);
   const asked = new Set(options.layers ?? layers.keys());
   for (const name of asked) if (!layers.has(name)) throw unknownLayer(name, [...layers.keys()]);
-  const wantedValues = reachable(forward, layers, asked, options.wantInput ? input : undefined);
-  const pending = new Map<string, BackwardMessage[]>();
-  const makers = producers(forward);
-  const parts = new Map<string, { positive: string; negative: string }>();
-
-  const context: BackwardContext = {
+  const wanted = reachable(forward, layers, asked, options.wantInput ? input : undefined);
+  const { context, arrived } = openPass({
     builder,
-    graph: forward,
+    forward,
     shapes,
-    nonNegative: nonNegativeValues(forward),
-    layer: (node) => layers.get(node.name),
-    depth: (layer) => [...layers.keys()].indexOf(layer.name) / Math.max(1, layers.size - 1),
-    wanted: (value) => wantedValues.has(value),
-    send(value, message) {
-      if (!wantedValues.has(value)) return;
-      const list = pending.get(value);
-      if (list) list.push(message);
-      else pending.set(value, [message]);
-    },
-    materialise: (message) =>
-      message.base === undefined
-        ? message.value
-        : builder.node('Mul', [message.base, message.value], {}, 'relevance'),
-    maker: (value) => makers.get(value),
-    parts(value) {
-      const known = parts.get(value);
-      if (known) return known;
-      const positive = builder.node('Relu', [value], {}, 'positive');
-      const made = { positive, negative: builder.node('Sub', [value, positive], {}, 'negative') };
-      parts.set(value, made);
-      return made;
-    },
-    shape(value) {
-      const shape = shapes.get(value);
-      if (!shape) throw shapeUnknown(value);
-      return shape;
-    },
-    batchAxis: (value) => batchAxisOf(places, value),
-    openShape(value, shape = context.shape(value)) {
-      if (places.get(value)?.kind === 'none') return [...shape];
-      const { axis } = batchAxisOf(places, value);
-      return shape.map((size, at) => (at === axis ? -1 : size));
-    },
-    reference: (value) => must(reference?.names.get(value), `no reference pass for '${value}'`),
+    places,
+    layers,
+    wanted,
+    reference: reference?.names,
+  });
+  const start = addStart(builder, options.start, logits, classes);
+  const explained = beforeSoftmax(context.maker(logits), logits);
+  wanted.add(explained);
+  context.send(explained, { value: start.value, base: undefined, zeroWhere: undefined });
+  const readouts = passBackward(context, arrived, options, { asked, biases });
+  const outputs: BackwardGraph['layers'][number][] = [];
+  for (const [name, layer] of layers) {
+    if (!asked.has(name)) continue;
+    // A layer whose output never reaches the logits is explained by zero.
+    const output = readouts.get(name) ?? zerosLike(builder, logits, layer.channels);
+    builder.output(output, ['rows', layer.channels]);
+    outputs.push({ name, channels: layer.channels, output });
+  }
+  const inputRelevanceName = options.wantInput
+    ? addInputRelevance(context, arrived(input), input)
+    : undefined;
+  builder.output(logits, ['batch', classes]);
+  return {
+    model: { ...model, irVersion: Math.max(model.irVersion, 8), opsets: new Map(model.opsets), graph },
+    inputName: input,
+    startName: start.inputName,
+    referenceName: reference?.inputName,
+    logitsName: logits,
+    layers: outputs,
+    inputRelevanceName,
   };
+}
 
-  const { value: start, inputName: startName } = addStart(builder, options.start, logits, classes);
-  const explained = beforeSoftmax(makers, logits);
-  wantedValues.add(explained);
-  context.send(explained, { value: start, base: undefined, zeroWhere: undefined });
-
+/** Visits the nodes in reverse and applies their rules; returns the read-outs by layer. */
+function passBackward(
+  context: BackwardContext,
+  arrived: (value: string) => BackwardMessage | undefined,
+  options: BackwardOptions,
+  { asked, biases }: { readonly asked: ReadonlySet<string>; readonly biases: ReadonlySet<Node> },
+): Map<string, string> {
   const readouts = new Map<string, string>();
-  for (const node of [...forward.nodes].reverse()) {
-    // What arrives behind a bias is taken up at its layer.
+  for (const node of [...context.graph.nodes].reverse()) {
+    // A message that arrives behind a bias is taken up at its layer.
     if (biases.has(node)) continue;
-    const layer = layers.get(node.name);
-    const values = layer ? [layer.output] : node.outputs;
-    const messages = values.map((name) => collect(context, pending.get(name)));
+    const layer = context.layer(node);
+    const messages = (layer ? [layer.output] : node.outputs).map(arrived);
     if (messages.every((message) => message === undefined)) continue;
     if (layer && messages[0] && asked.has(node.name)) {
       const whole: BackwardMessage = {
@@ -202,35 +143,21 @@ export function buildBackward(model: Model, options: BackwardOptions): BackwardG
       readouts.set(node.name, options.readout(context, layer, whole));
       messages[0] = whole;
     }
-    if (!node.inputs.some((name) => wantedValues.has(name))) continue;
+    if (!node.inputs.some((name) => context.wanted(name))) continue;
     ruleOf(options.rules, node)(context, node, messages);
   }
+  return readouts;
+}
 
-  const outputs: BackwardGraph['layers'][number][] = [];
-  for (const [name, layer] of layers) {
-    if (!asked.has(name)) continue;
-    // A layer whose output never reaches the logits is explained by zero.
-    const output = readouts.get(name) ?? zerosLike(builder, logits, layer.channels);
-    builder.output(output, ['rows', layer.channels]);
-    outputs.push({ name, channels: layer.channels, output });
-  }
-  let inputRelevanceName: string | undefined;
-  if (options.wantInput) {
-    const message = collect(context, pending.get(input));
-    if (!message) throw new BedsideError('E_UNSUPPORTED', `the output does not depend on input '${input}'`);
-    inputRelevanceName = builder.node('Identity', [context.materialise(message)], {}, 'input_relevance');
-    builder.output(inputRelevanceName, undefined);
-  }
-  builder.output(logits, ['batch', classes]);
-  return {
-    model: { ...model, irVersion: Math.max(model.irVersion, 8), opsets: new Map(model.opsets), graph },
-    inputName: input,
-    startName,
-    referenceName: reference?.inputName,
-    logitsName: logits,
-    layers: outputs,
-    inputRelevanceName,
-  };
+function addInputRelevance(
+  { builder, materialise }: BackwardContext,
+  message: BackwardMessage | undefined,
+  input: string,
+): string {
+  if (!message) throw new BedsideError('E_UNSUPPORTED', `the output does not depend on input '${input}'`);
+  const name = builder.node('Identity', [materialise(message)], {}, 'input_relevance');
+  builder.output(name, undefined);
+  return name;
 }
 
 /** The number of classes, where the logits are one row for each sample. */
@@ -262,23 +189,6 @@ function ruleOf(rules: OpTable<BackwardRule>, node: Node): BackwardRule {
   });
 }
 
-/** Adds up what arrived; equal bases stay factored out. */
-function collect(
-  context: BackwardContext,
-  messages: readonly BackwardMessage[] | undefined,
-): BackwardMessage | undefined {
-  if (!messages || messages.length === 0) return undefined;
-  return messages.reduce((a, b) => {
-    const zeroA = a.zeroWhere ?? a.base;
-    const zeroWhere = zeroA !== undefined && zeroA === (b.zeroWhere ?? b.base) ? zeroA : undefined;
-    if (a.base !== undefined && a.base === b.base) {
-      return { value: context.builder.node('Add', [a.value, b.value], {}, 'sum'), base: a.base, zeroWhere };
-    }
-    const sum = context.builder.node('Add', [context.materialise(a), context.materialise(b)], {}, 'sum');
-    return { value: sum, base: undefined, zeroWhere };
-  });
-}
-
 /** Values at or below an asked-for layer's output (or the input): only there the pass has to go. */
 function reachable(
   graph: Graph,
@@ -296,8 +206,7 @@ function reachable(
 }
 
 /** A final Softmax is left out: the score before it is explained. */
-function beforeSoftmax(makers: ReadonlyMap<string, Node>, logits: string): string {
-  const last = makers.get(logits);
+function beforeSoftmax(last: Node | undefined, logits: string): string {
   return last && (opOf(last) === 'Softmax' || opOf(last) === 'LogSoftmax')
     ? (last.inputs[0] as string)
     : logits;
@@ -311,55 +220,6 @@ function addStart(builder: GraphBuilder, kind: BackwardOptions['start'], logits:
   const done = last && opOf(last) === 'Softmax';
   const probabilities = done ? logits : builder.node('Softmax', [logits], { axis: int(1) }, 'probabilities');
   return { value: builder.node('Sub', [probabilities, inputName], {}, 'loss'), inputName };
-}
-
-/**
- * A second forward pass, over the reference input. One reference for all samples is passed once and broadcast later,
- * unless the model fixes its batch or merges it with another axis: then it is spread over it.
- */
-function addReference(
-  builder: GraphBuilder,
-  forward: Graph,
-  input: string,
-  shapes: ReadonlyMap<string, readonly number[]>,
-  places: ReadonlyMap<string, BatchPlace>,
-): { inputName: string; names: Map<string, string> } {
-  const inputName = builder.input('reference', ['references', ...(shapes.get(input) ?? []).slice(1)]);
-  const merged = [...places.values()].some(
-    (place) => place.kind === 'axis' && place.before * place.after > 1,
-  );
-  const spread =
-    fixedBatchOf({ graph: forward }) !== undefined || merged
-      ? spreadLike(builder, inputName, input)
-      : inputName;
-  const names = new Map([...forward.constants.keys()].map((name) => [name, name]));
-  names.set(input, spread);
-  for (const node of forward.nodes) {
-    const outputs = node.outputs.map((name) => (name ? builder.fresh(`${name}_reference`) : ''));
-    const captured = readsOf(node).find(
-      (name) => !node.inputs.includes(name) && !forward.constants.has(name),
-    );
-    if (captured !== undefined) {
-      throw new BedsideError('E_UNSUPPORTED', `${describeNode(node)}: its subgraph reads '${captured}'`, {
-        hint: 'DeepLIFT passes a reference through the network as well; take another criterion',
-      });
-    }
-    builder.graph.nodes.push({
-      ...node,
-      name: builder.fresh(`${node.name}_reference`),
-      inputs: node.inputs.map((name) => names.get(name) ?? name),
-      outputs,
-    });
-    node.outputs.forEach((name, i) => {
-      names.set(name, outputs[i] as string);
-    });
-  }
-  return { inputName, names };
-}
-
-/** Copies one row for each row of another value, where there is one alone. */
-export function spreadLike(builder: GraphBuilder, value: string, like: string): string {
-  return builder.node('Expand', [value, builder.node('Shape', [like], {}, 'size')], {}, 'reference');
 }
 
 function oneHotOfLargest(builder: GraphBuilder, logits: string, classes: number): string {

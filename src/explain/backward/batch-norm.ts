@@ -1,7 +1,7 @@
 // A batch normalisation in inference is a scale and a shift per channel.
 import { constantInput, floatAttribute, floatConstant, type Node } from '../../onnx/index.ts';
 import { BedsideError } from '../../util/index.ts';
-import type { BackwardContext } from './backward.ts';
+import type { BackwardContext } from './context.ts';
 
 /** Adds the scale `gamma / sqrt(variance + epsilon)` as a constant that broadcasts over the node's output. */
 export function batchNormScale(context: BackwardContext, node: Node): string {

@@ -2,8 +2,9 @@
 // from the reference. Linear operators pass them like gradients; an elementwise function multiplies by dy / dx taken
 // between reference and input. Contributions add up to the difference of the explained score.
 import { cloneNode, type Node, type OpTable } from '../../onnx/index.ts';
-import { type BackwardContext, type BackwardRule, spreadLike } from './backward.ts';
+import type { BackwardContext, BackwardRule } from './context.ts';
 import { GRADIENT_RULES, sendTo } from './gradient-rules.ts';
+import { spreadLike } from './reference-pass.ts';
 import { toWinners } from './shape-adjoints.ts';
 
 /** Below this size of dx the quotient is numerically void and the contribution is as small: it counts as zero. */

@@ -10,8 +10,8 @@ import {
   stringAttribute,
 } from '../../onnx/index.ts';
 import { applyTransposedLayer } from '../../onnx/internal.ts';
-import type { BackwardContext, BackwardRule } from './backward.ts';
 import { batchNormScale } from './batch-norm.ts';
+import type { BackwardContext, BackwardRule } from './context.ts';
 import { averagePoolAdjoint } from './pool-adjoint.ts';
 import {
   broadcastAdjoint,

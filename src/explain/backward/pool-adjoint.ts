@@ -9,7 +9,7 @@ import {
   poolParameters,
   sizeOf,
 } from '../../onnx/index.ts';
-import type { BackwardContext } from './backward.ts';
+import type { BackwardContext } from './context.ts';
 import { apart, positiveAxis } from './shape-adjoints.ts';
 
 /** The adjoint of an AveragePool, GlobalAveragePool or ReduceMean, applied to `value` (shaped like the output). */

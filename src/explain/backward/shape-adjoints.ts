@@ -15,7 +15,7 @@ import {
   stringAttribute,
 } from '../../onnx/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
-import type { BackwardContext, BackwardMessage, BackwardRule } from './backward.ts';
+import type { BackwardContext, BackwardMessage, BackwardRule } from './context.ts';
 
 /** Hands the message on unchanged, whatever it is. */
 export const passThrough: BackwardRule = (context, node, [message]) => {

@@ -3,8 +3,8 @@
 import type { Node, OpTable, WeightedLayer } from '../../onnx/index.ts';
 import { applyLayer, applyTransposedLayer } from '../../onnx/internal.ts';
 import { must } from '../../util/index.ts';
-import type { BackwardContext, BackwardMessage, BackwardRule } from '../backward/backward.ts';
 import { batchNormScale } from '../backward/batch-norm.ts';
+import type { BackwardContext, BackwardMessage, BackwardRule } from '../backward/context.ts';
 import { averagePoolAdjoint } from '../backward/pool-adjoint.ts';
 import {
   broadcastAdjoint,
@@ -226,7 +226,8 @@ function weightedLayerRelevance(
     const positiveWeight = mapped(layer.weight, branch.positiveInputs);
     const symmetric = branch.positiveInputs === branch.negativeInputs;
     const negativeWeight = symmetric ? positiveWeight : mapped(layer.weight, branch.negativeInputs);
-    const s = branchFactor(context, layer, rule, branch, relevance, vanishes, positiveWeight, negativeWeight);
+    const weights = { positive: positiveWeight, negative: negativeWeight };
+    const s = branchFactor(context, layer, rule, branch, { relevance, vanishes }, weights);
     return { s, positiveWeight, negativeWeight, symmetric };
   });
   const hint = `${layer.name}_back`;
@@ -259,16 +260,14 @@ function branchFactor(
   layer: WeightedLayer,
   rule: LrpRule,
   branch: Branch,
-  message: BackwardMessage,
-  vanishes: boolean,
-  positiveWeight: Float32Array,
-  negativeWeight: Float32Array,
+  { relevance, vanishes }: { readonly relevance: BackwardMessage; readonly vanishes: boolean },
+  weights: { readonly positive: Float32Array; readonly negative: Float32Array },
 ): string {
   const { builder } = context;
   const scaled = (s: string): string =>
     branch.coefficient === 1 ? s : builder.node('Mul', [s, builder.scalar(branch.coefficient)], {}, 's');
   const plain = [branch.positiveInputs, branch.negativeInputs, branch.bias].every((map) => map === identity);
-  if (plain) return scaled(divided(context, message, layer.output, rule.epsilon));
+  if (plain) return scaled(divided(context, relevance, layer.output, rule.epsilon));
 
   const sign = must(branch.sign, `rule ${rule.name} has a branch whose denominator has no known sign`);
   const shift = sign * rule.epsilon;
@@ -280,22 +279,22 @@ function branchFactor(
   const hint = `${layer.name}_z`;
   let z: string;
   if (context.nonNegative.has(layer.input)) {
-    z = applyLayer(builder, layer, layer.input, { weight: positiveWeight, bias }, hint);
+    z = applyLayer(builder, layer, layer.input, { weight: weights.positive, bias }, hint);
   } else {
     const parts = context.parts(layer.input);
-    const up = applyLayer(builder, layer, parts.positive, { weight: positiveWeight, bias }, hint);
+    const up = applyLayer(builder, layer, parts.positive, { weight: weights.positive, bias }, hint);
     const down = applyLayer(
       builder,
       layer,
       parts.negative,
-      { weight: negativeWeight, bias: undefined },
+      { weight: weights.negative, bias: undefined },
       hint,
     );
     z = builder.node('Add', [up, down], {}, hint);
   }
-  if (branch.outputs === 'all') return scaled(builder.node('Div', [message.value, z], {}, 's'));
+  if (branch.outputs === 'all') return scaled(builder.node('Div', [relevance.value, z], {}, 's'));
   const bounds = sign > 0 ? [z, builder.scalar(shift)] : [z, '', builder.scalar(shift)];
-  const s = builder.node('Div', [message.value, builder.node('Clip', bounds, {}, 'bounded')], {}, 's');
+  const s = builder.node('Div', [relevance.value, builder.node('Clip', bounds, {}, 'bounded')], {}, 's');
   if (vanishes) return scaled(s);
   const applies = builder.node(
     sign > 0 ? 'Greater' : 'Less',

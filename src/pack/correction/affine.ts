@@ -78,41 +78,28 @@ interface Uncorrected {
   readonly rank: number;
 }
 
+/** What all variants of a network have in common. */
+interface CorrectorParts {
+  readonly model: Model;
+  readonly grouping: Grouping;
+  readonly reference: readonly ReferenceOutputs[];
+  readonly samples: RepairSamples;
+  /** Name of the logits, and their values in the unpruned network. */
+  readonly output: string;
+  readonly logits: Float32Array;
+  /** The unpruned network's last layer, if that is a dense one that gives the logits. */
+  readonly head: WeightedLayer | undefined;
+  readonly options: CorrectionOptions;
+  readonly products: Products;
+}
+
 /** Fits corrections for any number of variants of one network. */
 export class AffineCorrector {
-  readonly #grouping: Grouping;
-  readonly #answers: readonly ReferenceOutputs[];
-  readonly #samples: RepairSamples;
-  /** Name of the logits, and what they are unpruned. */
-  readonly #output: string;
-  readonly #logits: Float32Array;
-  readonly #options: CorrectionOptions;
-  readonly #products: Products;
-  /** Of the unpruned network: its last layer, if that is a linear one that gives the logits. */
-  readonly #head: WeightedLayer | undefined;
-  readonly #model: Model;
+  readonly #parts: CorrectorParts;
   #lowRank: LowRankFitter | undefined;
 
-  private constructor(
-    model: Model,
-    grouping: Grouping,
-    answers: readonly ReferenceOutputs[],
-    samples: RepairSamples,
-    output: string,
-    logits: Float32Array,
-    options: CorrectionOptions,
-    products: Products,
-    head: WeightedLayer | undefined,
-  ) {
-    this.#model = model;
-    this.#products = products;
-    this.#head = head;
-    this.#grouping = grouping;
-    this.#answers = answers;
-    this.#samples = samples;
-    this.#output = output;
-    this.#logits = logits;
-    this.#options = options;
+  private constructor(parts: CorrectorParts) {
+    this.#parts = parts;
   }
 
   /**
@@ -135,7 +122,7 @@ export class AffineCorrector {
       return { layer, sampled: { ...places, positions: shared }, values: [layer.output] };
     });
     const reference = await ReferenceActivations.collect(model, tasks, samples, options);
-    const answers = tasks.map(({ layer, sampled }): ReferenceOutputs => {
+    const outputs = tasks.map(({ layer, sampled }): ReferenceOutputs => {
       const given = reference.valuesAt(layer.name, layer.output);
       const positions = sampled.positions[0] as Int32Array;
       return {
@@ -150,7 +137,17 @@ export class AffineCorrector {
     const head =
       last?.kind === 'dense' && last.output === output && last.inputShape.length === 2 ? last : undefined;
     const products = await Products.create(options.threads);
-    return new AffineCorrector(model, grouping, answers, samples, output, logits, options, products, head);
+    return new AffineCorrector({
+      model,
+      grouping,
+      reference: outputs,
+      samples,
+      output,
+      logits,
+      head,
+      options,
+      products,
+    });
   }
 
   /**
@@ -158,8 +155,8 @@ export class AffineCorrector {
    * of a network that fixes its batch are left as they are: their statistics need all samples in one run.
    */
   async fit(cut: Model, keep: KeptUnits): Promise<FittedCorrection> {
-    const positions = keptPositions(this.#grouping, keep);
-    const plain = await runInOneBatch(this.#withHeadInput(cut), this.#samples, this.#options);
+    const positions = keptPositions(this.#parts.grouping, keep);
+    const plain = await runInOneBatch(this.#withHeadInput(cut), this.#parts.samples, this.#parts.options);
     const errorBefore = this.#error(plain);
     const { model, layers, feeds } = this.#graph(cut, positions);
     const none = layers.map(({ channels }) => [
@@ -168,7 +165,12 @@ export class AffineCorrector {
     ]);
     const tried = [await this.#refitHead(cut, plain, correctionOf(none))];
     if (fixedBatchOf(cut) === undefined) {
-      const affine = await runInOneBatch(this.#withHeadInput(model), this.#samples, this.#options, feeds);
+      const affine = await runInOneBatch(
+        this.#withHeadInput(model),
+        this.#parts.samples,
+        this.#parts.options,
+        feeds,
+      );
       const found = layers.map(({ names }, at) =>
         names ? names.map((name) => must(affine.get(name), name)) : (none[at] as Float32Array[]),
       );
@@ -189,15 +191,15 @@ export class AffineCorrector {
    */
   async enrich(cut: Model, keep: KeptUnits, fitted: FittedCorrection): Promise<FittedCorrection> {
     this.#lowRank ??= await LowRankFitter.create(
-      this.#model,
-      this.#grouping,
-      this.#samples,
-      this.#head?.name,
-      this.#options,
+      this.#parts.model,
+      this.#parts.grouping,
+      this.#parts.samples,
+      this.#parts.head?.name,
+      this.#parts.options,
     );
-    const { model, correction } = await this.#lowRank.fit(cut, keep, this.#products);
+    const { model, correction } = await this.#lowRank.fit(cut, keep, this.#parts.products);
     if (!correction.lowRank) return fitted;
-    const values = await runInOneBatch(this.#withHeadInput(model), this.#samples, this.#options);
+    const values = await runInOneBatch(this.#withHeadInput(model), this.#parts.samples, this.#parts.options);
     const found = await this.#refitHead(cut, values, correction);
     return found.error < WORTH * fitted.errorAfter
       ? { ...fitted, correction: found.correction, errorAfter: found.error }
@@ -206,7 +208,7 @@ export class AffineCorrector {
 
   /** Frees the engine's memory. */
   async release(): Promise<void> {
-    await this.#products.release();
+    await this.#parts.products.release();
   }
 
   /** The correction with the last layer refit on what it reads behind it, if the network has one and it helps. */
@@ -216,10 +218,16 @@ export class AffineCorrector {
     correction: Correction,
   ): Promise<{ correction: Correction; error: number }> {
     const error = this.#error(values);
-    if (!this.#head) return { correction, error };
+    if (!this.#parts.head) return { correction, error };
     const layer = must(weightedLayers(cut).at(-1), 'no last layer');
-    const read = must(values.get(this.#head.input), this.#head.input);
-    const refit = await refitClassifierHead(layer, read, this.#logits, this.#samples, this.#products);
+    const read = must(values.get(this.#parts.head.input), this.#parts.head.input);
+    const refit = await refitClassifierHead(
+      layer,
+      read,
+      this.#parts.logits,
+      this.#parts.samples,
+      this.#parts.products,
+    );
     if (!refit || !(refit.error < error)) return { correction, error };
     const last = correction.scale.length - layer.channels;
     return {
@@ -234,7 +242,7 @@ export class AffineCorrector {
   }
 
   #withHeadInput(model: Model): Model {
-    const input = this.#head?.input;
+    const input = this.#parts.head?.input;
     if (input === undefined || model.graph.outputs.some(({ name }) => name === input)) return model;
     const graph = { ...model.graph, outputs: [...model.graph.outputs] };
     new GraphBuilder(graph).output(input, undefined);
@@ -242,12 +250,12 @@ export class AffineCorrector {
   }
 
   #error(values: ReadonlyMap<string, Float32Array>): number {
-    const logits = must(values.get(this.#output), 'no logits');
-    return meanSquare(this.#tail(logits), this.#tail(this.#logits));
+    const logits = must(values.get(this.#parts.output), 'no logits');
+    return meanSquare(this.#tail(logits), this.#tail(this.#parts.logits));
   }
 
   #tail(logits: Float32Array): Float32Array {
-    const { fitSize, size } = this.#samples;
+    const { fitSize, size } = this.#parts.samples;
     return logits.subarray((logits.length / size) * fitSize);
   }
 
@@ -261,7 +269,7 @@ export class AffineCorrector {
     const nodes = model.graph.nodes.splice(0);
     const layers: { channels: number; names?: [string, string] }[] = [];
     const feeds: Record<string, Tensor> = {};
-    const byName = new Map(this.#answers.map((answer) => [answer.layer.name, answer]));
+    const byName = new Map(this.#parts.reference.map((answer) => [answer.layer.name, answer]));
     for (const node of nodes) {
       model.graph.nodes.push(node);
       const answer = byName.get(node.name);
@@ -293,7 +301,7 @@ export class AffineCorrector {
     kept: readonly number[],
     { raw, rows: samples, value, rank }: Uncorrected,
   ): [string, string] {
-    const { fitSize } = this.#samples;
+    const { fitSize } = this.#parts.samples;
     const k = positions.length;
     const c = kept.length;
     const constant = (given: Constant): string => builder.constant(given, `${value}_c`);

@@ -78,96 +78,138 @@ export async function compareCriteria(
   model: Model,
   options: CompareCriteriaOptions,
 ): Promise<CriteriaComparison> {
-  const { name, test, onProgress, criteria } = options;
-  assertPrunable(findGroups(model), name);
+  assertPrunable(findGroups(model), options.name);
   const { calibration, weights, seed } = options;
   const draws = options.draws ?? [{ calibration, weights, seed }];
-  const ratios = options.ratios.toSorted((a, b) => a - b);
-  const measure = (cut: Model, step: string, reference?: Int32Array): Promise<Evaluation> =>
-    evaluate(cut, test, {
-      name,
-      batch: options.batch,
-      threads: options.threads,
-      reference,
-      classPrior: options.classPrior,
-      onProgress: (done, total) => onProgress?.(step, done, total),
-    });
-  const costs = modelCosts(model);
-  // Without labels the uncut network is its own reference.
-  const unlabelled = test.labels === undefined;
-  const first = await measure(model, 'unpruned', unlabelled ? new Int32Array(test.size) : undefined);
-  const { predictions, recall } = first;
-  const base = unlabelled
-    ? { ...first, ...accuracies(predictions, predictions, recall.length, options.classPrior) }
-    : first;
-
+  const study = await Study.open(model, options);
   const rows: CompareRow[] = [];
   const seconds: Record<string, number> = {};
   const remarks: Record<string, readonly ScoreRemark[]> = {};
-  const measured = new Map<string, Omit<CompareRow, 'criterion' | 'family' | 'ratio' | 'mix' | 'picked'>>();
-  for (const criterion of criteria) {
-    const word = criterion.name;
-    const auto = isAuto(criterion);
-    const singles: CompareRow[] = [];
-    let scoring = 0;
+  for (const criterion of options.criteria) {
+    const found = await study.measureCriterion(criterion, draws);
+    rows.push(...mergeRows(found.rows));
+    seconds[criterion.name] = found.milliseconds / 1000 / draws.length;
+    if (found.remarks) remarks[criterion.name] = found.remarks;
+  }
+  return { base: study.base, rows, seconds, remarks };
+}
+
+/** What is measured of one pruned network. */
+type Measured = Omit<CompareRow, 'criterion' | 'family' | 'ratio' | 'mix' | 'picked'>;
+
+/** Measures pruned networks of one model; equal ones once. */
+class Study {
+  readonly base: CriteriaComparison['base'];
+  readonly #model: Model;
+  readonly #options: CompareCriteriaOptions;
+  readonly #measured = new Map<string, Measured>();
+
+  private constructor(model: Model, options: CompareCriteriaOptions, base: CriteriaComparison['base']) {
+    this.#model = model;
+    this.#options = options;
+    this.base = base;
+  }
+
+  /** Measures the unpruned network. */
+  static async open(model: Model, options: CompareCriteriaOptions): Promise<Study> {
+    const { test, classPrior } = options;
+    const costs = modelCosts(model);
+    // Without labels the unpruned network is its own reference.
+    const unlabelled = test.labels === undefined;
+    const first = await measure(
+      model,
+      options,
+      'unpruned',
+      unlabelled ? new Int32Array(test.size) : undefined,
+    );
+    const { predictions, recall } = first;
+    const own = unlabelled ? accuracies(predictions, predictions, recall.length, classPrior) : {};
+    const { macs, parameters, uncounted } = costs;
+    return new Study(model, options, { ...first, ...own, macs, parameters, uncounted });
+  }
+
+  /** One row for each draw and ratio; the milliseconds that scoring took, of all draws; remarks of the first draw. */
+  async measureCriterion(
+    criterion: CriterionChoice,
+    draws: readonly CalibrationDraw[],
+  ): Promise<{ rows: CompareRow[]; milliseconds: number; remarks: readonly ScoreRemark[] | undefined }> {
+    const ratios = this.#options.ratios.toSorted((a, b) => a - b);
+    const { name } = criterion;
+    const rows: CompareRow[] = [];
+    let milliseconds = 0;
+    let remarks: readonly ScoreRemark[] | undefined;
     for (const [index, draw] of draws.entries()) {
       const which = [draw.mix, draws.length > 1 && `draw ${index + 1} of ${draws.length}`].filter(Boolean);
-      const label = which.length > 0 ? `${word} (${which.join(', ')})` : word;
+      const label = which.length > 0 ? `${name} (${which.join(', ')})` : name;
       const start = performance.now();
-      const prune = await opened(model, options, criterion, draw, label);
-      scoring += performance.now() - start;
+      const prune = await opened(this.#model, this.#options, criterion, draw, label);
+      milliseconds += performance.now() - start;
       for (const ratio of ratios) {
         const begun = performance.now();
-        const { model: cut, grouping, keep, picked, remarks: own } = await prune(ratio);
-        if (own.length > 0) remarks[word] ??= own;
-        if (auto) scoring += performance.now() - begun;
-        // Criteria that do not read samples cut the same network for every draw; repaired, it is another.
-        const key = options.reconstruct ? `${index}:${keepKey(keep)}` : keepKey(keep);
-        let numbers = measured.get(key);
-        if (!numbers) {
-          const step = `${label} at ${ratio}`;
-          const repaired = options.reconstruct
-            ? await repair(model, cut, grouping, keep, {
-                name,
-                calibration: draw.calibration,
-                threads: options.threads,
-                seed: draw.seed ?? options.seed,
-                onProgress: (done, total) => onProgress?.(`${step}: repairing`, done, total),
-              })
-            : undefined;
-          const result = await measure(repaired?.model ?? cut, step, base.predictions);
-          const { macs } = modelCosts(cut);
-          numbers = {
-            reconstruct: options.reconstruct ?? false,
-            accuracy: result.accuracy,
-            balancedAccuracy: result.balancedAccuracy,
-            recall: result.recall,
-            agreement: agreementOf(result.predictions, base.predictions),
-            macs,
-            macsFraction: macs / costs.macs,
-          };
-          measured.set(key, numbers);
-        }
-        const { family } = isAuto(criterion) ? must(picked, 'a choice of auto') : criterion;
-        singles.push({
-          criterion: word,
+        const pruned = await prune(ratio);
+        if (pruned.remarks.length > 0) remarks ??= pruned.remarks;
+        if (isAuto(criterion)) milliseconds += performance.now() - begun;
+        const numbers = await this.#measure(pruned, draw, index, `${label} at ${ratio}`);
+        const { family } = isAuto(criterion) ? must(pruned.picked, 'a choice of auto') : criterion;
+        rows.push({
+          criterion: name,
           family,
           ratio,
           ...numbers,
           ...(draw.mix === undefined ? {} : { mix: draw.mix }),
-          ...(picked ? { picked: picked.name } : {}),
+          ...(pruned.picked ? { picked: pruned.picked.name } : {}),
         });
       }
     }
-    seconds[word] = scoring / 1000 / draws.length;
-    rows.push(...mergeRows(singles));
+    return { rows, milliseconds, remarks };
   }
-  return {
-    base: { ...base, macs: costs.macs, parameters: costs.parameters, uncounted: costs.uncounted },
-    rows,
-    seconds,
-    remarks,
-  };
+
+  async #measure(pruned: PrunedModel, draw: CalibrationDraw, index: number, step: string): Promise<Measured> {
+    const options = this.#options;
+    const { model: cut, grouping, keep } = pruned;
+    // Criteria that do not read samples cut the same network for every draw; a repair makes another of it.
+    const key = options.reconstruct ? `${index}:${keepKey(keep)}` : keepKey(keep);
+    const known = this.#measured.get(key);
+    if (known) return known;
+    const repaired = options.reconstruct
+      ? await repair(this.#model, cut, grouping, keep, {
+          name: options.name,
+          calibration: draw.calibration,
+          threads: options.threads,
+          seed: draw.seed ?? options.seed,
+          onProgress: (done, total) => options.onProgress?.(`${step}: repairing`, done, total),
+        })
+      : undefined;
+    const result = await measure(repaired?.model ?? cut, options, step, this.base.predictions);
+    const { macs } = modelCosts(cut);
+    const numbers: Measured = {
+      reconstruct: options.reconstruct ?? false,
+      accuracy: result.accuracy,
+      balancedAccuracy: result.balancedAccuracy,
+      recall: result.recall,
+      agreement: agreementOf(result.predictions, this.base.predictions),
+      macs,
+      macsFraction: macs / this.base.macs,
+    };
+    this.#measured.set(key, numbers);
+    return numbers;
+  }
+}
+
+function measure(
+  network: Model,
+  { name, test, batch, threads, classPrior, onProgress }: CompareCriteriaOptions,
+  step: string,
+  reference: Int32Array | undefined,
+): Promise<Evaluation> {
+  return evaluate(network, test, {
+    name,
+    batch,
+    threads,
+    reference,
+    classPrior,
+    onProgress: (done, total) => onProgress?.(step, done, total),
+  });
 }
 
 type Pruner = (ratio: number) => Promise<PrunedModel & { readonly picked?: Criterion }>;

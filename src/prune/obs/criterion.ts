@@ -97,8 +97,7 @@ async function scoreBySurgeon(
         const { layer, index } = found;
         const entry = open.get(name) ?? {
           readers: await openReaders(
-            model,
-            grouping,
+            { model, grouping },
             layer,
             importance.get(name),
             samples,

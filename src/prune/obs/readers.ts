@@ -52,8 +52,7 @@ export function problemOf(reader: OpenReader, group: number): ReaderProblem | un
  *   the variance of the layer
  */
 export async function openReaders(
-  model: Model,
-  grouping: Grouping,
+  { model, grouping }: { readonly model: Model; readonly grouping: Grouping },
   layer: WeightedLayer,
   importance: Float64Array | undefined,
   samples: RepairSamples,
@@ -70,18 +69,26 @@ export async function openReaders(
   const readers: OpenReader[] = [];
   for (const [g, read] of x.entries()) {
     const own = counts.subarray(g * perGroup, (g + 1) * perGroup);
-    readers.push(await openOne(grouping, layer, g, read, weights[g] as Matrix, own, products));
+    const part = { index: g, read, weights: weights[g] as Matrix, importance: own };
+    readers.push(await openOne(grouping, layer, part, products));
   }
   return readers;
+}
+
+/** One convolution group of a layer. */
+interface GroupPart {
+  readonly index: number;
+  /** What it reads, `[rows, unknowns]`, and its weights, `[unknowns, outputs]`. */
+  readonly read: Matrix;
+  readonly weights: Matrix;
+  /** By output channel. */
+  readonly importance: Float64Array;
 }
 
 async function openOne(
   grouping: Grouping,
   layer: WeightedLayer,
-  g: number,
-  read: Matrix,
-  given: Matrix,
-  importance: Float64Array,
+  { index: g, read, weights: given, importance }: GroupPart,
   products: Products,
 ): Promise<OpenReader> {
   const hasBias = takesBias(layer);

@@ -1,0 +1,144 @@
+// The workspace of a backward pass: what its rules may ask and build, and the messages on their way.
+import {
+  type BatchAxis,
+  type BatchPlace,
+  batchAxisOf,
+  type Graph,
+  type GraphBuilder,
+  type Node,
+  producers,
+  type WeightedLayer,
+} from '../../onnx/index.ts';
+import { must } from '../../util/index.ts';
+import { nonNegativeValues } from './non-negative.ts';
+import { shapeUnknown } from './unknown-shape.ts';
+
+/**
+ * What arrives at a value: `value`, or `base * value` when a base is named (both broadcast to the value's shape).
+ * Keeping the factor apart saves multiplications, since most rules divide it out or pass it on.
+ */
+export interface BackwardMessage {
+  readonly value: string;
+  readonly base: string | undefined;
+  /** What arrives is zero wherever this non-negative value is zero. */
+  readonly zeroWhere: string | undefined;
+}
+
+/** What a rule works with. */
+export interface BackwardContext {
+  readonly builder: GraphBuilder;
+  readonly graph: Graph;
+  /** Shapes for a batch of one. */
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  readonly nonNegative: ReadonlySet<string>;
+  /** The weighted layer a node is, if it is one. */
+  layer(node: Node): WeightedLayer | undefined;
+  /** Where a weighted layer stands in execution order: 0 the first, 1 the last. */
+  depth(layer: WeightedLayer): number;
+  /** Whether anything above this value is asked for. */
+  wanted(value: string): boolean;
+  /** Adds to what arrives at a value. */
+  send(value: string, message: BackwardMessage): void;
+  /** The message as one tensor. */
+  materialise(message: BackwardMessage): string;
+  /** The node that makes a value; undefined for inputs and constants. */
+  maker(value: string): Node | undefined;
+  /** A value's positive and negative parts, made once. */
+  parts(value: string): { readonly positive: string; readonly negative: string };
+  shape(value: string): readonly number[];
+  /** Along which axis a value's samples lie; E_UNSUPPORTED where nobody knows. */
+  batchAxis(value: string): BatchAxis;
+  /** A value's shape (or one like it) as a Reshape takes it at any batch size: -1 on the axis of its samples. */
+  openShape(value: string, shape?: readonly number[]): number[];
+  /** The same value on the reference input, of one row or one for each sample; only in passes that have one. */
+  reference(value: string): string;
+}
+
+/** Turns the message at a node's first output (others rarely carry any) into messages at its inputs. */
+export type BackwardRule = (
+  context: BackwardContext,
+  node: Node,
+  messages: readonly (BackwardMessage | undefined)[],
+) => void;
+
+/** What a pass is built over. */
+export interface PassParts {
+  readonly builder: GraphBuilder;
+  readonly forward: Graph;
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  readonly places: ReadonlyMap<string, BatchPlace>;
+  readonly layers: ReadonlyMap<string, WeightedLayer>;
+  /** Values that messages are sent to; others are dropped. */
+  readonly wanted: ReadonlySet<string>;
+  /** Names of the same values on the reference input; undefined in passes without one. */
+  readonly reference: ReadonlyMap<string, string> | undefined;
+}
+
+/** The context of a pass, and the function that takes the sum of the messages sent to a value so far. */
+export function openPass(parts: PassParts): {
+  readonly context: BackwardContext;
+  readonly arrived: (value: string) => BackwardMessage | undefined;
+} {
+  const { builder, forward, shapes, places, layers, wanted, reference } = parts;
+  const pending = new Map<string, BackwardMessage[]>();
+  const makers = producers(forward);
+  const signed = new Map<string, { positive: string; negative: string }>();
+  const context: BackwardContext = {
+    builder,
+    graph: forward,
+    shapes,
+    nonNegative: nonNegativeValues(forward),
+    layer: (node) => layers.get(node.name),
+    depth: (layer) => [...layers.keys()].indexOf(layer.name) / Math.max(1, layers.size - 1),
+    wanted: (value) => wanted.has(value),
+    send(value, message) {
+      if (!wanted.has(value)) return;
+      const list = pending.get(value);
+      if (list) list.push(message);
+      else pending.set(value, [message]);
+    },
+    materialise: (message) =>
+      message.base === undefined
+        ? message.value
+        : builder.node('Mul', [message.base, message.value], {}, 'relevance'),
+    maker: (value) => makers.get(value),
+    parts(value) {
+      const known = signed.get(value);
+      if (known) return known;
+      const positive = builder.node('Relu', [value], {}, 'positive');
+      const made = { positive, negative: builder.node('Sub', [value, positive], {}, 'negative') };
+      signed.set(value, made);
+      return made;
+    },
+    shape(value) {
+      const shape = shapes.get(value);
+      if (!shape) throw shapeUnknown(value);
+      return shape;
+    },
+    batchAxis: (value) => batchAxisOf(places, value),
+    openShape(value, shape = context.shape(value)) {
+      if (places.get(value)?.kind === 'none') return [...shape];
+      const { axis } = batchAxisOf(places, value);
+      return shape.map((size, at) => (at === axis ? -1 : size));
+    },
+    reference: (value) => must(reference?.get(value), `no reference pass for '${value}'`),
+  };
+  return { context, arrived: (value) => collect(context, pending.get(value)) };
+}
+
+/** The sum of messages; equal bases stay factored out. */
+function collect(
+  context: BackwardContext,
+  messages: readonly BackwardMessage[] | undefined,
+): BackwardMessage | undefined {
+  if (!messages || messages.length === 0) return undefined;
+  return messages.reduce((a, b) => {
+    const zeroA = a.zeroWhere ?? a.base;
+    const zeroWhere = zeroA !== undefined && zeroA === (b.zeroWhere ?? b.base) ? zeroA : undefined;
+    if (a.base !== undefined && a.base === b.base) {
+      return { value: context.builder.node('Add', [a.value, b.value], {}, 'sum'), base: a.base, zeroWhere };
+    }
+    const sum = context.builder.node('Add', [context.materialise(a), context.materialise(b)], {}, 'sum');
+    return { value: sum, base: undefined, zeroWhere };
+  });
+}

@@ -1,0 +1,63 @@
+// Certifies one more level vector of an existing bundle.
+import {
+  type Bundle,
+  type BundleContents,
+  checkLevels,
+  findVariant,
+  isOfVariant,
+  type Variant,
+} from '../bundle/index.ts';
+import type { PackOptions } from './pack.ts';
+import { correctionTensorsOf, VariantEvaluator } from './variant-evaluator.ts';
+
+/** How a level vector is measured; see `PackOptions`. */
+export type CertifyOptions = Omit<PackOptions, 'name' | 'criterion' | 'block' | 'ratios' | 'variants'>;
+
+/**
+ * Measures one more level vector of an existing bundle, by the measure of its other variants, and adds the variant. A
+ * variant that the bundle has already is measured again.
+ * @throws BedsideError E_LEVELS for levels that the bundle does not have; E_DATA with fewer than two calibration samples,
+ * no validation samples, or without the labels that its measure needs
+ */
+export async function certifyLevels(
+  bundle: Bundle,
+  levels: readonly number[],
+  options: CertifyOptions,
+): Promise<{ contents: BundleContents; variant: Variant }> {
+  const { batch = 32, threads = 1, seed = 1 } = options;
+  const { manifest, model, tensors } = bundle;
+  checkLevels(manifest, levels);
+  const meter = await VariantEvaluator.create(bundle, {
+    ...options,
+    name: manifest.name,
+    batch,
+    threads,
+    seed,
+    measure: manifest.accuracy.measure,
+  });
+  try {
+    const added = await meter.measureLevels(levels);
+    const known = findVariant(manifest, levels);
+    const index = known ?? manifest.variants.length;
+    const kept = [...tensors].filter(([tensor]) => !isOfVariant(tensor, index));
+    const { format: _, version: __, model: part, weights: ___, ...rest } = manifest;
+    const { source, input, output } = part;
+    return {
+      variant: added.variant,
+      contents: {
+        model,
+        tensors: new Map([...kept, ...correctionTensorsOf([added], index)]),
+        manifest: {
+          ...rest,
+          model: { source, input, output },
+          variants:
+            known === undefined
+              ? [...manifest.variants, added.variant]
+              : manifest.variants.with(index, added.variant),
+        },
+      },
+    };
+  } finally {
+    await meter.release();
+  }
+}

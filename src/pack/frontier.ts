@@ -1,0 +1,122 @@
+// Measures level vectors along the frontier of accuracy against cost, and fits the accuracy model to them.
+import { type AccuracyModel, levelsKey, totalCosts, type Variant } from '../bundle/index.ts';
+import { must, Random } from '../util/index.ts';
+import { fitAccuracyModel } from './accuracy-model.ts';
+import { fitAdditiveModel } from './additive-loss-model.ts';
+import {
+  type CostName,
+  evenlySpaced,
+  greedyPath,
+  type LevelVectorSpace,
+  randomLevelVectors,
+  singleGroupLevels,
+  uniformLevels,
+} from './level-search.ts';
+import {
+  type MeasurableBundle,
+  type MeasuredVariant,
+  VariantEvaluator,
+  type VariantEvaluatorOptions,
+} from './variant-evaluator.ts';
+
+/** Variants that no other beats in accuracy and multiply-accumulates, the largest first. */
+export function frontierOf(variants: readonly Variant[]): Variant[] {
+  const sorted = variants.toSorted((a, b) => a.macs - b.macs || b.accuracy - a.accuracy);
+  let best = Number.NEGATIVE_INFINITY;
+  return sorted
+    .filter(({ accuracy }) => {
+      if (accuracy <= best) return false;
+      best = accuracy;
+      return true;
+    })
+    .reverse();
+}
+
+/** Random level vectors that only check the accuracy model, and others that it is fitted to. */
+const CHECKS = 16;
+const RANDOM = 16;
+const COSTS: readonly CostName[] = ['macs', 'weightBytes', 'crossingBytes', 'seconds'];
+
+/** How many level vectors are measured, and with what. */
+export interface FrontierOptions extends VariantEvaluatorOptions {
+  /** About how many to measure; default 256. */
+  readonly variants?: number | undefined;
+  readonly onStep?: ((step: string, done: number, total: number) => void) | undefined;
+}
+
+/**
+ * Measures level vectors of a bundle in the making: uniform ones and single groups first, then paths guided by the loss
+ * that those showed.
+ */
+export async function measureFrontier(
+  draft: MeasurableBundle,
+  options: FrontierOptions,
+): Promise<{ readonly variants: readonly MeasuredVariant[]; readonly accuracy: AccuracyModel }> {
+  const { seed, variants = 256, onStep } = options;
+  const space: LevelVectorSpace = {
+    groups: draft.manifest.groups.length,
+    levels: draft.manifest.ratios.length,
+    costs: (levels) => totalCosts(draft.manifest, levels),
+  };
+  const random = new Random(seed);
+  const meter = await VariantEvaluator.create(draft, options);
+  const measured = new Map<string, MeasuredVariant>();
+  // Different levels with equal counts are the same network: one vector of them is enough.
+  const shapes = new Set<string>();
+  const shapeOf = (levels: readonly number[]): string =>
+    levels.map((level, group) => draft.manifest.groups[group]?.counts[level]).join();
+  const total = Math.max(variants, space.levels) + CHECKS;
+  let done = 0;
+  const measure = async (vectors: readonly (readonly number[])[]): Promise<MeasuredVariant[]> => {
+    const results: MeasuredVariant[] = [];
+    for (const levels of vectors) {
+      const shape = shapeOf(levels);
+      if (shapes.has(shape) && !measured.has(levelsKey(levels))) continue;
+      shapes.add(shape);
+      const result = await meter.measureLevels(levels);
+      measured.set(levelsKey(levels), result);
+      results.push(result);
+      onStep?.('measuring level vectors', Math.min(++done, total), total);
+    }
+    return results;
+  };
+  try {
+    const checks = await measure(randomLevelVectors(space, CHECKS, random));
+    measured.clear();
+    shapes.clear();
+    await measure(uniformLevels(space));
+    const room = (): number => Math.max(0, variants - measured.size);
+    await measure(evenlySpaced(singleGroupLevels(space), Math.floor(room() / 3)));
+    await measure(randomLevelVectors(space, Math.min(RANDOM, room()), random));
+    const costs = COSTS.filter(
+      (cost) => cost !== 'seconds' || space.costs(new Array(space.groups).fill(0)).seconds,
+    );
+    // Two rounds: the second is guided by what the first found on its way.
+    for (const round of [1, 2]) {
+      const error = fitAdditiveModel(
+        [...measured.values()].map(({ variant, error: value }) => ({ levels: variant.levels, value })),
+        space.groups,
+        space.levels,
+      );
+      const scale = (error.flat().reduce((a, b) => a + b, 0) || 1) / (space.groups * space.levels);
+      const share = Math.floor(room() / (costs.length * (3 - round)));
+      for (const cost of costs) {
+        await measure(evenlySpaced(greedyPath(space, error, cost, round === 1 ? scale : scale / 10), share));
+      }
+    }
+    const all = [...measured.values()];
+    const unpruned = must(all[0], 'the unpruned network').variant;
+    return {
+      variants: all,
+      accuracy: fitAccuracyModel(
+        unpruned.accuracy,
+        meter.measure,
+        all.map(({ variant }) => variant),
+        checks.map(({ variant }) => variant).filter(({ levels }) => !measured.has(levelsKey(levels))),
+        space.levels,
+      ),
+    };
+  } finally {
+    await meter.release();
+  }
+}
