@@ -1,7 +1,7 @@
 // Vectors of levels: one level for each group of a bundle.
 import type { KeptUnits } from '../channels/index.ts';
 import { BedsideError, must } from '../util/index.ts';
-import type { BundleManifest } from './manifest.ts';
+import type { BundleGroup, BundleManifest } from './manifest.ts';
 
 /** What of a manifest levels refer to. */
 type Leveled = Pick<BundleManifest, 'name' | 'groups' | 'ratios'>;
@@ -62,14 +62,22 @@ export function findVariant(
 }
 
 /**
- * The units that stay: of each group the first ones.
+ * The units that stay at a level vector: the first ones of each group.
  * @throws BedsideError E_LEVELS as `checkLevels`
  */
 export function keptUnitsAt(manifest: Leveled, levels: readonly number[]): KeptUnits {
   checkLevels(manifest, levels);
+  return firstUnits(manifest.groups, (group) => levels[group] as number);
+}
+
+/** The units that stay when each group is at the level that `levelOf` gives: the first ones of each group. */
+export function firstUnits(
+  groups: readonly BundleGroup[],
+  levelOf: (group: number) => number,
+): Map<number, number[]> {
   return new Map(
-    manifest.groups.map(({ id, counts }) => {
-      const count = must(counts[levels[id] as number], `count of group ${id}`);
+    groups.map(({ id, counts }) => {
+      const count = must(counts[levelOf(id)], `count of group ${id}`);
       return [id, Array.from({ length: count }, (_, unit) => unit)];
     }),
   );

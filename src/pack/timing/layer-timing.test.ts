@@ -2,6 +2,7 @@
 // looked at.
 import { describe, expect, it } from 'vitest';
 import { type BundleManifest, stageCosts, totalCosts } from '../../bundle/index.ts';
+import { firstUnits } from '../../bundle/internal.ts';
 import { contentsOf, manifestOf } from '../../bundle/test-support/contents.ts';
 import { findGroups, sliceModel } from '../../channels/index.ts';
 import { largestDifference, Net, run } from '../../channels/test-support/net.ts';
@@ -11,7 +12,7 @@ import { canonicalModel, inferShapes, type Model, modelCosts, sizeOf } from '../
 import { must, Random } from '../../util/index.ts';
 import { describeModel } from '../describe.ts';
 import { timeLayers } from './layer-timing.ts';
-import { keepAt, layerSubgraphs, sliceSubgraph } from './timed-subgraphs.ts';
+import { layerSubgraphs, sliceSubgraph } from './timed-subgraphs.ts';
 import { medianSeconds } from './timing.ts';
 
 const RATIOS = [0, 0.25, 0.5];
@@ -54,7 +55,7 @@ describe('the parts of layers', () => {
       expect([...parts.keys()]).toEqual(layers.map(({ name }) => name));
       const random = new Random(seed);
       const levels = groups.map(() => random.integer(RATIOS.length));
-      const keep = keepAt(groups, (id) => levels[id] ?? 0);
+      const keep = firstUnits(groups, (id) => levels[id] ?? 0);
       const cut = sliceModel(model, grouping, keep);
       const cutParts = [...parts.values()].map((part) => sliceSubgraph(part, grouping, keep));
       expect(cutParts.reduce((sum, part) => sum + modelCosts(part).macs, 0)).toBe(modelCosts(cut).macs);

@@ -1,33 +1,34 @@
-// Measured seconds of layers and stages at pairs of levels, on this machine. Opening a session takes longer than
-// running it, so only distinct counts are measured, of many levels a coarser grid, and single layers stand for stages
-// that hold no other.
+// Measures how many seconds layers and stages take on this machine, at pairs of levels. Opening a session takes longer
+// than running it, so three things are saved: equal counts are measured once, many levels on a coarser grid, and a stage
+// of a single layer is not measured again.
 import { cpus } from 'node:os';
 import type { BundleLayer, BundleManifest, MeasuredOn } from '../../bundle/index.ts';
-import type { Grouping } from '../../channels/index.ts';
+import { firstUnits } from '../../bundle/internal.ts';
+import type { Grouping, KeptUnits } from '../../channels/index.ts';
 import { batchAxes, fixedBatchOf, type Model } from '../../onnx/index.ts';
 import { must } from '../../util/index.ts';
 import { type Fineness, implausible, type TimeGrid, tableFrom, timeGridOf } from './time-grid.ts';
-import { keepAt, layerSubgraphs, sliceSubgraph, stageSubgraph, withSamples } from './timed-subgraphs.ts';
+import { layerSubgraphs, sliceSubgraph, stageSubgraph, withSamples } from './timed-subgraphs.ts';
 import { expectedSeconds, isTimeable, medianSeconds, type TimingOptions } from './timing.ts';
 
-/** How seconds are measured. */
+/** How layers are timed. */
 export interface LayerTimingOptions extends Pick<TimingOptions, 'name' | 'batch' | 'threads'> {
-  /** About how long measuring may take, in seconds; grids become coarser for it, down to corners. Default 30. */
+  /** About how many seconds the timing may take; grids become coarser to fit, down to their corners. Default 30. */
   readonly maxSeconds?: number | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
-/** Layers and stages with their seconds, where and how they were measured, and how much of it was. */
+/** Layers and stages with their seconds, and how those were measured. */
 export interface TimedLayers extends Pick<BundleManifest, 'layers' | 'stages'> {
   readonly measured: MeasuredOn;
-  /** Graphs that were timed, and entries of all tables that follow from them. */
+  /** Number of graphs that were timed, and of table entries that follow from them. */
   readonly timed: number;
   readonly entries: number;
 }
 
 type Groups = BundleManifest['groups'];
 
-/** From the finest to the coarsest. */
+/** From finest to coarsest. */
 const FINENESS: readonly Fineness[] = [
   { size: Number.POSITIVE_INFINITY, diagonal: true },
   { size: 4, diagonal: true },
@@ -37,11 +38,11 @@ const FINENESS: readonly Fineness[] = [
 ];
 
 /**
- * Fills in the seconds of what `describeModel` says. A layer is timed with the unweighted nodes up to the next, with
- * the groups that it reads and does not give at one level, all others at another. Times are medians over turns with the
- * other levels of the same layer; what took longer than something larger is timed again, and where it still does, both
- * get their mean; what calling the engine costs is part of them. A layer
- * that reads what is not float32 has none.
+ * Adds seconds to the layers and stages that `describeModel` lists. A layer is timed together with the nodes up to the
+ * next layer. The groups that it reads but does not give are at one level, all others at a second level. Times are medians
+ * over turns in which all levels of the layer run, and include the cost of calling the engine. An entry that took longer
+ * than a larger one is timed again; if it still does, both get their mean. A layer with inputs that are not float32 gets
+ * no seconds.
  * @param model canonical, with the units of every group in order of importance
  * @throws BedsideError as `createSession`
  */
@@ -54,12 +55,12 @@ export async function timeLayers(
   const { groups, layers, stages } = described;
   const samples = Math.max(1, fixedBatchOf(model) ?? given.batch ?? 1);
   const options = { ...given, samples };
-  const works = worksOf(model, grouping, described, samples);
-  const grids = await affordableGrids(works, grouping, options);
+  const tasks = timingTasks(model, grouping, described, samples);
+  const grids = await affordableGrids(tasks, grouping, options);
   const tables = new Map<TimingTask, number[][]>();
-  for (const [index, work] of works.entries()) {
+  for (const [index, task] of tasks.entries()) {
     const grid = must(grids[index], 'a grid');
-    const cuts = grid.pairs.map((pair) => cutOf(work, grouping, pair));
+    const cuts = grid.pairs.map((pair) => cutTask(task, grouping, pair));
     const values = await medianSeconds(cuts, options);
     const doubtful = implausible(grid, values);
     const again = await medianSeconds(
@@ -68,15 +69,15 @@ export async function timeLayers(
     );
     for (const [i, at] of doubtful.entries()) values[at] = Math.min(values[at] ?? 0, again[i] ?? 0);
     tables.set(
-      work,
+      task,
       tableFrom(grid, values).map((row) => row.map(wholeNanoseconds)),
     );
-    options.onProgress?.(index + 1, works.length);
+    options.onProgress?.(index + 1, tasks.length);
   }
   const tableOf = (layer: string | undefined): number[][] | undefined =>
-    [...tables].find(([work]) => work.layer !== undefined && work.layer === layer)?.[1];
+    [...tables].find(([task]) => task.layer !== undefined && task.layer === layer)?.[1];
   const secondsOf = (stage: BundleManifest['stages'][number]): number[] | undefined => {
-    const own = [...tables].find(([work]) => work.stage === stage.index)?.[1];
+    const own = [...tables].find(([task]) => task.stage === stage.index)?.[1];
     const only = stage.layers.length === 1 ? tableOf(stage.layers[0]) : undefined;
     return own?.[0] ?? only?.map((row, level) => row[level] ?? 0);
   };
@@ -86,22 +87,22 @@ export async function timeLayers(
     stages: stages.map((stage) => ({ ...stage, ...some(secondsOf(stage)) })),
     measured: measuredOn(options),
     timed: grids.reduce((sum, { pairs }) => sum + pairs.length, 0),
-    entries: works.reduce((sum, { layer }) => sum + (layer === undefined ? levels : levels * levels), 0),
+    entries: tasks.reduce((sum, { layer }) => sum + (layer === undefined ? levels : levels * levels), 0),
   };
 }
 
-/** A table to measure: of a layer, by two levels, or of a whole stage, by one. */
+/** One table to measure: by two levels for a layer, by one level for a whole stage. */
 interface TimingTask {
   readonly layer?: string;
   readonly stage?: number;
   readonly part: Model;
-  /** Counts of all groups that it has to do with, by level: those at the first level, and those at the second. */
+  /** Counts of the groups at the first level and of those at the second, `[level][group]`. */
   readonly inputs: readonly (readonly number[])[];
   readonly outputs: readonly (readonly number[])[];
-  readonly keep: (pair: readonly [number, number]) => ReturnType<typeof keepAt>;
+  readonly keep: (pair: readonly [number, number]) => KeptUnits;
 }
 
-function worksOf(
+function timingTasks(
   model: Model,
   grouping: Grouping,
   { groups, layers, stages }: Pick<BundleManifest, 'groups' | 'layers' | 'stages'>,
@@ -113,22 +114,25 @@ function worksOf(
     const part = parts.get(layer.name);
     if (!part) return [];
     return [
-      { layer: layer.name, ...workOf(withSamples(part, places, samples), grouping, groups, readOnly(layer)) },
+      {
+        layer: layer.name,
+        ...timingTaskOf(withSamples(part, places, samples), grouping, groups, groupsReadOnly(layer)),
+      },
     ];
   });
-  // A stage of one layer is that layer's part.
+  // A stage of one layer takes the seconds of that layer.
   const ofStages = stages
     .filter((stage) => stage.layers.length !== 1)
     .map(
       (stage): TimingTask => ({
         stage: stage.index,
-        ...workOf(stageSubgraph(model, stage), grouping, groups, new Set()),
+        ...timingTaskOf(stageSubgraph(model, stage), grouping, groups, new Set()),
       }),
     );
   return [...ofLayers, ...ofStages].filter(({ part }) => isTimeable(part));
 }
 
-function workOf(
+function timingTaskOf(
   part: Model,
   grouping: Grouping,
   groups: Groups,
@@ -143,12 +147,12 @@ function workOf(
     part,
     inputs: counts((id) => first.has(id)),
     outputs: counts((id) => !first.has(id)),
-    keep: ([input, output]) => keepAt(groups, (id) => (first.has(id) ? input : output)),
+    keep: ([input, output]) => firstUnits(groups, (id) => (first.has(id) ? input : output)),
   };
 }
 
-/** Groups that a layer reads; one that it gives as well is at the level of what it gives. */
-function readOnly({ reads, outputs }: BundleLayer): ReadonlySet<number> {
+/** Groups that a layer reads and does not give. */
+function groupsReadOnly({ reads, outputs }: BundleLayer): ReadonlySet<number> {
   const given = new Set(outputs.map(({ group }) => group));
   return new Set(reads.map(({ group }) => group).filter((group) => !given.has(group)));
 }
@@ -158,34 +162,34 @@ function groupsIn({ graph }: Model, { values }: Grouping): ReadonlySet<number> {
   return new Set(names.flatMap((name) => [...new Set(values.get(name)?.group)]));
 }
 
-function cutOf({ part, keep }: TimingTask, grouping: Grouping, pair: readonly [number, number]): Model {
+function cutTask({ part, keep }: TimingTask, grouping: Grouping, pair: readonly [number, number]): Model {
   return sliceSubgraph(part, grouping, keep(pair));
 }
 
-/** The finest grids that can be measured in time, judged by opening and running each unpruned part once. */
+/** The finest grids that can be measured in time, judged by opening and running each unpruned subgraph once. */
 async function affordableGrids(
-  works: readonly TimingTask[],
+  tasks: readonly TimingTask[],
   grouping: Grouping,
   options: LayerTimingOptions & Pick<TimingOptions, 'samples'>,
 ): Promise<TimeGrid[]> {
   const { maxSeconds = 30 } = options;
   const gridsOf = (fineness: Fineness): TimeGrid[] =>
-    works.map(({ inputs, outputs }) => timeGridOf(inputs, outputs, fineness));
+    tasks.map(({ inputs, outputs }) => timeGridOf(inputs, outputs, fineness));
   let grids: TimeGrid[] = [];
   const each: number[] = [];
   for (const fineness of FINENESS) {
     grids = gridsOf(fineness);
     if (each.length === 0) {
-      // What is the same at every level needs no choice.
+      // Nothing to choose where all levels are the same.
       if (grids.every(({ pairs }) => pairs.length <= 1)) return grids;
-      for (const work of works) each.push(await expectedSeconds(cutOf(work, grouping, [0, 0]), options));
+      for (const task of tasks) each.push(await expectedSeconds(cutTask(task, grouping, [0, 0]), options));
     }
     if (grids.reduce((sum, grid, at) => sum + costOf(grid, each[at] ?? 0), 0) <= maxSeconds) return grids;
   }
   return grids;
 }
 
-/** Seconds that a grid takes, given those of its largest entry. */
+/** Seconds that a grid takes, given the seconds of its largest entry. */
 function costOf({ pairs, inputs, outputs }: TimeGrid, largest: number): number {
   const share = ({ sizes, classes }: TimeGrid['inputs'], level: number): number =>
     (sizes[classes[level] ?? 0] ?? 0) / (sizes[0] || 1) || 1;
@@ -195,7 +199,7 @@ function costOf({ pairs, inputs, outputs }: TimeGrid, largest: number): number {
   );
 }
 
-/** What is below is noise, and long to write. */
+/** Rounds to nanoseconds: finer digits are noise, and long to write. */
 function wholeNanoseconds(seconds: number): number {
   return Math.max(1, Math.round(seconds * 1e9)) / 1e9;
 }
@@ -204,7 +208,7 @@ function some<S>(seconds: S | undefined): { readonly seconds?: S } {
   return seconds === undefined ? {} : { seconds };
 }
 
-/** The processor of this machine, as bundles name where they were measured. */
+/** The processor of this machine, as bundles record it. */
 export function thisMachine(): string {
   const [first, ...others] = cpus();
   return `${first?.model.trim() ?? 'unknown processor'}, ${others.length + 1} threads`;

@@ -1,5 +1,5 @@
-// The parts of a network that are timed: each weighted layer with the unweighted nodes up to the next, and each stage.
-import type { BundleManifest, BundleStage } from '../../bundle/index.ts';
+// The subgraphs that are timed: each weighted layer with the nodes up to the next one, and each stage.
+import type { BundleStage } from '../../bundle/index.ts';
 import { type Grouping, type KeptUnits, keptPositions, sliceModel } from '../../channels/index.ts';
 import {
   type BatchPlace,
@@ -12,15 +12,15 @@ import {
 } from '../../onnx/index.ts';
 
 /**
- * For each weighted layer its part of the stage: the nodes from it up to the next one in execution order, those before
- * the first one with the first.
+ * One subgraph for each weighted layer: its nodes up to the next weighted layer in execution order. Nodes before the first
+ * layer of a stage belong to that layer.
  */
 export function layerSubgraphs(
   model: Model,
   stages: readonly Pick<BundleStage, 'nodes' | 'layers'>[],
 ): Map<string, Model> {
   const nodes = new Map(model.graph.nodes.map((node) => [node.name, node]));
-  const parts = new Map<string, Model>();
+  const subgraphs = new Map<string, Model>();
   for (const stage of stages) {
     const runs = new Map<string, string[]>();
     let [current] = stage.layers;
@@ -32,7 +32,7 @@ export function layerSubgraphs(
       else runs.set(current, [name]);
     }
     for (const [layer, names] of runs) {
-      parts.set(
+      subgraphs.set(
         layer,
         subgraphOf(
           model,
@@ -41,30 +41,33 @@ export function layerSubgraphs(
       );
     }
   }
-  return parts;
+  return subgraphs;
 }
 
-/** One stage as a model of its own. */
+/** One stage as a model. */
 export function stageSubgraph(model: Model, { input, output }: Pick<BundleStage, 'input' | 'output'>): Model {
   return extractSubgraph(model, [input], [output]);
 }
 
 /**
- * A part whose inputs take so many samples, where they hold them elsewhere than on their first axis alone; others leave
- * their batch open.
- * @param places of the values of the whole model
+ * Fixes the number of samples in the inputs whose samples are not alone on the first axis. Other inputs keep an open batch.
+ * @param places where samples lie in the values of the whole model
  */
-export function withSamples(part: Model, places: ReadonlyMap<string, BatchPlace>, samples: number): Model {
-  const inputs = part.graph.inputs.map((input) => {
+export function withSamples(
+  subgraph: Model,
+  places: ReadonlyMap<string, BatchPlace>,
+  samples: number,
+): Model {
+  const inputs = subgraph.graph.inputs.map((input) => {
     const place = places.get(input.name);
     if (place?.kind !== 'axis' || isBatchFirst(place)) return input;
     const size = place.before * place.after * samples;
     return { ...input, dims: input.dims?.map((dim, axis) => (axis === place.axis ? size : dim)) };
   });
-  return { ...part, graph: { ...part.graph, inputs } };
+  return { ...subgraph, graph: { ...subgraph.graph, inputs } };
 }
 
-/** Some nodes as a model of its own, from all that they read to all that others read of them. */
+/** Some nodes as a model: its inputs are the values that they read, its outputs those that other nodes read. */
 function subgraphOf(model: Model, nodes: readonly Node[]): Model {
   const { graph } = model;
   const own = new Set(nodes);
@@ -79,9 +82,9 @@ function subgraphOf(model: Model, nodes: readonly Node[]): Model {
   );
 }
 
-/** A part with only the kept channels, its inputs' and outputs' declared sizes included. */
-export function sliceSubgraph(part: Model, grouping: Grouping, keep: KeptUnits): Model {
-  const result = cloneModel(sliceModel(part, grouping, keep));
+/** Removes channels from a subgraph, and from the declared sizes of its inputs and outputs. */
+export function sliceSubgraph(subgraph: Model, grouping: Grouping, keep: KeptUnits): Model {
+  const result = cloneModel(sliceModel(subgraph, grouping, keep));
   const positions = keptPositions(grouping, keep);
   for (const value of [...result.graph.inputs, ...result.graph.outputs]) {
     const kept = positions(value.name);
@@ -89,11 +92,4 @@ export function sliceSubgraph(part: Model, grouping: Grouping, keep: KeptUnits):
     if (kept) value.dims = value.dims?.map((dim, at) => (at === axis ? kept.length : dim));
   }
   return result;
-}
-
-/** The units that stay when each group is at a level: of each the first ones. */
-export function keepAt(groups: BundleManifest['groups'], levelOf: (group: number) => number): KeptUnits {
-  return new Map(
-    groups.map(({ id, counts }) => [id, Array.from({ length: counts[levelOf(id)] ?? 1 }, (_, unit) => unit)]),
-  );
 }
