@@ -1,7 +1,7 @@
 // What the study of the moving ward runs: a place, a planner, how many requests, how often they come.
 import { fileURLToPath } from 'node:url';
+import { type SimulatedSolver, strategyOf } from '../../src/app/index.ts';
 import type { BundleManifest } from '../../src/bundle/index.ts';
-import { deciderOf, type SimulatedName } from '../../src/cli/simulate-solvers.ts';
 import { parseFleet } from '../../src/plan/index.ts';
 import {
   runScenario,
@@ -19,7 +19,7 @@ import { processorSeconds } from '../lib/figures.ts';
 /** One episode. */
 export interface WardJob {
   readonly preset: WardPreset;
-  readonly solver: SimulatedName;
+  readonly solver: SimulatedSolver;
   readonly requests: number;
   /** Times the preset's requests a second. */
   readonly rate: number;
@@ -67,7 +67,7 @@ export async function runWardJob(job: WardJob): Promise<WardResult> {
   const before = processorSeconds();
   const outcomes = await runScenario(
     scenario,
-    deciderOf(job.solver, { decisionTime: 'counted', seed: job.seed }),
+    strategyOf(job.solver, { decisionTime: 'counted', seed: job.seed }),
     {
       requests: job.requests,
     },

@@ -5,7 +5,7 @@ import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { SIMULATED, type SimulatedName, STALE_SECONDS } from '../../src/cli/simulate-solvers.ts';
+import { SIMULATED_SOLVERS, type SimulatedSolver, STALE_SECONDS } from '../../src/app/index.ts';
 import { parseFleet } from '../../src/plan/index.ts';
 import { VectorEnvironment, WARD_PRESETS, type WardPreset, wardPreset } from '../../src/simulate/index.ts';
 import { formatJoules, formatPercent, formatSeconds, readTextChecked } from '../../src/util/index.ts';
@@ -31,16 +31,16 @@ const SEED = Number(values.seed);
 const PRESETS = WARD_PRESETS.filter((preset) => values.presets.split(',').includes(preset));
 
 /** Planners that take tens of milliseconds for a request: they are run on fewer requests unless all is asked for. */
-const SLOW: readonly SimulatedName[] = ['exact', 'beam', 'greedy', 'distribute-only', 'prune-only'];
+const SLOW: readonly SimulatedSolver[] = ['exact', 'beam', 'greedy', 'distribute-only', 'prune-only'];
 
 /** Plans that do not follow the fleet. */
-const FIXED: readonly SimulatedName[] = ['static', 'local'];
+const FIXED: readonly SimulatedSolver[] = ['static', 'local'];
 
 /** A tenth as often, the sample sees as much of the ward's hours as ten times as many requests. */
 const SAMPLE_RATE = 0.1;
 
 function jobs(): WardJob[] {
-  const job = (preset: WardPreset, solver: SimulatedName, requests: number, rate: number): WardJob => ({
+  const job = (preset: WardPreset, solver: SimulatedSolver, requests: number, rate: number): WardJob => ({
     preset,
     solver,
     requests,
@@ -48,10 +48,10 @@ function jobs(): WardJob[] {
     seed: SEED,
   });
   const all = PRESETS.flatMap((preset) => [
-    ...SIMULATED.filter((solver) => values.full || !SLOW.includes(solver)).map((solver) =>
+    ...SIMULATED_SOLVERS.filter((solver) => values.full || !SLOW.includes(solver)).map((solver) =>
       job(preset, solver, REQUESTS, 1),
     ),
-    ...SIMULATED.map((solver) => job(preset, solver, SAMPLE, SAMPLE_RATE)),
+    ...SIMULATED_SOLVERS.map((solver) => job(preset, solver, SAMPLE, SAMPLE_RATE)),
   ]);
   // Long ones first, so that no process is left with one at the end.
   const weight = ({ solver, requests, preset }: WardJob): number =>
@@ -154,10 +154,10 @@ function table(
 /** Against the best, and against the best plan that does not follow the fleet. */
 function summaryTable(results: readonly WardResult[], requests: number, rate: number): ResultTable {
   const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-  const solvers = SIMULATED.filter((solver) =>
+  const solvers = SIMULATED_SOLVERS.filter((solver) =>
     results.some(({ job }) => job.solver === solver && job.requests === requests && job.rate === rate),
   );
-  const objective = (preset: WardPreset, solver: SimulatedName): number =>
+  const objective = (preset: WardPreset, solver: SimulatedSolver): number =>
     results.find(
       ({ job }) =>
         job.preset === preset && job.solver === solver && job.requests === requests && job.rate === rate,

@@ -36,6 +36,7 @@ export { runWorker, type WorkerEvent, type WorkerSettings } from './cluster/work
 export { hashFile, loadNetwork, type Network, type NetworkSource, networkOf } from './network.ts';
 export { loadBundle } from './open-bundle.ts';
 export { type DataOptions, DEFAULT_PER_CLASS, type EngineOptions, runSettings } from './options.ts';
+export { fleetFrom } from './plan/fleet-source.ts';
 export { anyPlan, plannerOf, SOLVERS, type SolverName } from './planners.ts';
 export {
   AUTO,
@@ -79,3 +80,14 @@ export {
   type TwoSetsOptions,
   withoutUsed,
 } from './samples.ts';
+export {
+  DEFAULT_SIMULATED_REQUESTS,
+  DEFAULT_SIMULATED_SOLVERS,
+  type SimulatedEpisode,
+  type SimulatedRow,
+  type SimulateOptions,
+  type SimulateResult,
+  simulate,
+} from './simulate/simulate.ts';
+export { SIMULATED_SOLVERS, type SimulatedSolver, STALE_SECONDS, strategyOf } from './simulate/strategies.ts';
+export { DEFAULT_TRAIN_STEPS, type TrainOptions, type TrainResult, train } from './train.ts';

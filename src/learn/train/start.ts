@@ -1,4 +1,4 @@
-// The door to training: jax-js is loaded only by those who train.
+// The entry to training: jax-js is loaded only if a run begins.
 import { loadOptional } from '../../util/internal.ts';
 import type { Trainer, TrainerOptions } from './trainer.ts';
 

@@ -1,21 +1,29 @@
-// A simulated ward for people: what planners reached, and how it went over time.
-import type { RequestOutcome, WardSummary } from '../simulate/index.ts';
-import { formatJoules, formatPercent, formatSeconds, largest } from '../util/index.ts';
-import { meanSparkline } from './terminal/sparkline.ts';
-import { table } from './terminal/tables.ts';
-
-/** One planner's row. */
-export interface SimulatedRow extends WardSummary {
-  readonly solver: string;
-  /** How far its mean objective is above that of `exact`, relative; null where `exact` took no part. */
-  readonly toExact: number | null;
-}
+// A simulated ward for people: what each planner reached, and its course over time.
+import type { SimulatedEpisode, SimulatedRow, SimulateResult } from '../../../app/index.ts';
+import type { RequestOutcome } from '../../../simulate/index.ts';
+import { formatJoules, formatPercent, formatSeconds, largest, plainLine } from '../../../util/index.ts';
+import { meanSparkline } from '../../terminal/sparkline.ts';
+import { table } from '../../terminal/tables.ts';
 
 const COLUMNS = 48;
 
+/** A simulation: means, the course over time, and why requests were refused. */
+export function describeSimulation(result: SimulateResult): string {
+  const { bundles, place, requests, seed, rows, episodes } = result;
+  const refusals = describeRefusals(rows);
+  return [
+    `${plainLine(`${bundles.join(', ')} in ${place}`)}: ${requests} requests, seed ${seed}`,
+    '',
+    describeRows(rows),
+    '',
+    describeCourse(episodes),
+    ...(refusals === '' ? [] : ['', refusals]),
+  ].join('\n');
+}
+
 /** Means of every planner, the best objective first. */
-export function rowsText(rows: readonly SimulatedRow[]): string {
-  const told = (value: number | null, format: (value: number) => string): string =>
+function describeRows(rows: readonly SimulatedRow[]): string {
+  const orDash = (value: number | null, format: (value: number) => string): string =>
     value === null ? '-' : format(value);
   const sorted = rows.toSorted((a, b) => (a.objective ?? 0) - (b.objective ?? 0));
   return table(
@@ -35,19 +43,19 @@ export function rowsText(rows: readonly SimulatedRow[]): string {
     ],
     sorted.map((row) => [
       row.solver,
-      told(row.objective, (value) => value.toFixed(3)),
-      told(row.latency, formatSeconds),
-      told(row.latencyP95, formatSeconds),
-      told(row.energy, formatJoules),
-      told(row.accuracy, formatPercent),
-      told(row.decisionMs, (value) => formatSeconds(value / 1000)),
+      orDash(row.objective, (value) => value.toFixed(3)),
+      orDash(row.latency, formatSeconds),
+      orDash(row.latencyP95, formatSeconds),
+      orDash(row.energy, formatJoules),
+      orDash(row.accuracy, formatPercent),
+      orDash(row.decisionMs, (value) => formatSeconds(value / 1000)),
       ...[row.served, row.late, row.lost, row.refused, row.violations].map(String),
     ]),
   );
 }
 
-/** Why requests were refused, a line a planner; empty where none was. */
-export function refusalsText(rows: readonly SimulatedRow[]): string {
+/** Why requests were refused, a line a planner; empty if none was. */
+function describeRefusals(rows: readonly SimulatedRow[]): string {
   return rows
     .filter(({ refused }) => refused > 0)
     .map(({ solver, refusals, violated }) => {
@@ -58,10 +66,8 @@ export function refusalsText(rows: readonly SimulatedRow[]): string {
     .join('\n');
 }
 
-/** Mean objective over time, a row of blocks a planner; all on one scale. */
-export function courseText(
-  episodes: readonly { readonly solver: string; readonly outcomes: readonly RequestOutcome[] }[],
-): string {
+/** Mean objective over time, a row of blocks a planner, all on one scale. */
+function describeCourse(episodes: readonly SimulatedEpisode[]): string {
   let end = 1e-9;
   for (const { outcomes } of episodes) for (const { arrived } of outcomes) end = Math.max(end, arrived);
   const width = largest(episodes.map(({ solver }) => solver.length));
@@ -77,7 +83,7 @@ export function courseText(
   ].join('\n');
 }
 
-/** NaN where no request came. */
+/** NaN for a column without requests. */
 function meansOverTime(outcomes: readonly RequestOutcome[], end: number): number[] {
   const sums = new Float64Array(COLUMNS);
   const counts = new Float64Array(COLUMNS);

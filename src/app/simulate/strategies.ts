@@ -1,7 +1,6 @@
-// How planners take part in a ward: by name, with what their planning counts against deadlines.
+// Planners as they take part in a simulated ward: by name, with the time that a decision of each counts against deadlines.
 
-import { plannerOf } from '../app/index.ts';
-import { randomPlanner } from '../plan/index.ts';
+import { randomPlanner } from '../../plan/index.ts';
 import {
   type DecisionRate,
   type DecisionTimeKind,
@@ -9,7 +8,8 @@ import {
   freshStrategy,
   type PlanningStrategy,
   staleStrategy,
-} from '../simulate/index.ts';
+} from '../../simulate/index.ts';
+import { plannerOf } from '../planners.ts';
 
 /**
  * Seconds for a request, for each choice of its instance and for each label made: least squares, none below 0, over 220
@@ -30,8 +30,8 @@ const RATES = {
 /** Seconds for which `exact-stale` uses a plan. */
 export const STALE_SECONDS = 10;
 
-/** What may be simulated. */
-export const SIMULATED = [
+/** The names of all planners that a ward can be simulated with. */
+export const SIMULATED_SOLVERS = [
   'policy',
   'exact',
   'exact-stale',
@@ -45,21 +45,22 @@ export const SIMULATED = [
   'random',
 ] as const;
 
-export type SimulatedName = (typeof SIMULATED)[number];
+/** A planner, by the name that simulations give it. */
+export type SimulatedSolver = (typeof SIMULATED_SOLVERS)[number];
 
-/** How planners take part. */
-export interface DeciderOptions {
+/** What a planner's decisions cost and depend on. */
+export interface StrategyOptions {
   readonly decisionTime: DecisionTimeKind;
   /** Of `random`. */
   readonly seed: number;
-  /** File of the learned policy; the one that the package ships if absent. */
+  /** File of the policy, for `policy`; the shipped one if absent. */
   readonly policy?: string | undefined;
 }
 
-/** The planner of a name, as it takes part in a ward. */
-export function deciderOf(
-  name: SimulatedName,
-  { decisionTime: kind, seed, policy }: DeciderOptions,
+/** The planner of a name, with when it plans and what that costs. */
+export function strategyOf(
+  name: SimulatedSolver,
+  { decisionTime: kind, seed, policy }: StrategyOptions,
 ): PlanningStrategy {
   switch (name) {
     case 'policy':
