@@ -9,7 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { dataPath, modelPath } from '../bench/lib/shared.ts';
-import { loadNetwork } from '../src/app/network.ts';
+import { loadNetwork } from '../src/app/index.ts';
 import { planHeatmaps } from '../src/cli/heatmaps/index.ts';
 import { Output } from '../src/cli/terminal/output.ts';
 import { type Dataset, generateEcg, openDataset } from '../src/data/index.ts';

@@ -10,7 +10,7 @@ import { canonicalModel, loadModel, modelCosts } from 'bedside/onnx';
 import { ERROR_CODES } from 'bedside/util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { contentsOf, RATIOS } from '../src/bundle/test-support/contents.ts';
-import { withBiases } from '../src/repair/weights.ts';
+import { withBiases } from '../src/repair/internal.ts';
 import { CHANNELS, CLASSES, type Cli, compileCli, smallModel, writeSmall } from './support/cli.ts';
 
 let cli: Cli;

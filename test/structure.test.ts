@@ -1,7 +1,9 @@
 // Holds the layout: which folder may import which, no loops, one door per folder, one engine, files of a readable size.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { LARGE_FUNCTIONS, PAST_DOORS } from './support/exceptions.ts';
 import { FOLDERS, ROOT } from './support/folders.ts';
+import { largeFunctions } from './support/functions.ts';
 import {
   danglingImports,
   engineNames,
@@ -11,14 +13,19 @@ import {
   importEdges,
   longFiles,
   loops,
+  outsideEdges,
+  pastDoors,
   type Sources,
   undeclaredPackages,
 } from './support/structure.ts';
 
 const root = new URL('../', import.meta.url);
 
+/** Written by a compiler: no file of these is held to a size, and no door leads to them. */
+const GENERATED: ReadonlySet<string> = new Set(['src/onnx/onnx_pb.ts']);
+
 describe('the sources', () => {
-  const sources = readSources(['src', 'test', 'scripts', 'bench']);
+  const sources = readSources(['src', 'test', 'scripts', 'bench', 'examples']);
   const edges = importEdges(sources);
 
   it('are found', () => {
@@ -57,7 +64,24 @@ describe('the sources', () => {
   });
 
   it('are not too long', () => {
-    expect(longFiles(sources, new Set(['src/onnx/onnx_pb.ts']))).toEqual([]);
+    expect(longFiles(sources, GENERATED)).toEqual([]);
+  });
+
+  it('have no function with more than 6 parameters or a body of more than 80 lines', () => {
+    const large = largeFunctions(sources, GENERATED);
+    expect(large.filter(({ key }) => !LARGE_FUNCTIONS.has(key)).map(({ problem }) => problem)).toEqual([]);
+    const keys = new Set(large.map(({ key }) => key));
+    const shrunk = [...LARGE_FUNCTIONS].filter((key) => !keys.has(key));
+    expect(shrunk, 'remove these from test/support/exceptions.ts').toEqual([]);
+  });
+
+  it('are imported through doors by tests, benchmarks, scripts and examples too', () => {
+    const past = pastDoors(outsideEdges(sources), GENERATED);
+    const unknown = past.filter(({ from }) => !PAST_DOORS.has(from));
+    expect(unknown.map(({ from, to }) => `${from}: imports ${to}, not a door of its folder`)).toEqual([]);
+    const files = new Set(past.map(({ from }) => from));
+    const shrunk = [...PAST_DOORS].filter((from) => !files.has(from));
+    expect(shrunk, 'remove these from test/support/exceptions.ts').toEqual([]);
   });
 });
 
@@ -140,6 +164,17 @@ describe('the scanner', () => {
     expect(scan({ 'src/util/x.test.ts': text, 'src/util/test-support/x.ts': text })).toEqual([]);
   });
 
+  it('finds what passes by doors from outside', () => {
+    const text = `import '../onnx/order.ts'; import '../onnx/index.ts'; import '../onnx/internal.ts';
+import '../onnx/test-support/x.ts'; import './own.ts'; import '../onnx/generated.ts'; import '../index.ts';`;
+    const files = new Map([
+      ['src/a/x.test.ts', text],
+      ['src/a/x.ts', `import '../onnx/order.ts';`],
+    ]);
+    const past = pastDoors(outsideEdges(files), new Set(['src/onnx/generated.ts']));
+    expect(past.map(({ from, to }) => `${from} ${to}`)).toEqual(['src/a/x.test.ts src/onnx/order.ts']);
+  });
+
   it('finds loops between folders, through other files and types', () => {
     const edges = scan({
       'src/a/index.ts': `export { x } from './x.ts';`,
@@ -189,6 +224,36 @@ describe('the scanner', () => {
       'src/a/long.ts: 401 lines, more than 400',
       'src/a/long.test.ts: 601 lines, more than 600',
     ]);
+  });
+});
+
+describe('the measure of functions', () => {
+  const keys = (text: string) => largeFunctions(new Map([['src/a/x.ts', text]]), new Set());
+
+  it('names functions, methods and what is kept in variables', () => {
+    const seven = '(a, b, c, d, e, f, g)';
+    const text = `function one${seven} {} const two = ${seven} => 1; class C { #three${seven} {} } const o = { four${seven} {} };`;
+    expect(keys(text).map(({ key }) => key)).toEqual(
+      ['one', 'two', '#three', 'four'].map((n) => `x.ts ${n}`),
+    );
+    expect(keys(text)[0]?.problem).toBe('src/a/x.ts:1: one takes 7 parameters, more than 6');
+    expect(keys('function six(a, b, c, d, e, f) {}')).toEqual([]);
+  });
+
+  it('counts the lines between the braces', () => {
+    const body = (lines: number) => `function f() {\n${'x;\n'.repeat(lines)}}`;
+    expect(keys(body(80))).toEqual([]);
+    expect(keys(body(81)).map(({ problem }) => problem)).toEqual([
+      'src/a/x.ts:1: f has a body of 81 lines, more than 80',
+    ]);
+  });
+
+  it('leaves lists of tests and generated files alone', () => {
+    const text = `function f() {\n${'x;\n'.repeat(100)}}`;
+    const sources = new Map(
+      ['src/a/x.test.ts', 'src/a/test-support/x-suite.ts', 'src/a/y.ts'].map((p) => [p, text]),
+    );
+    expect(largeFunctions(sources, new Set(['src/a/y.ts']))).toEqual([]);
   });
 });
 

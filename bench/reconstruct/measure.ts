@@ -21,11 +21,10 @@ import {
   rankAuto,
   rankModel,
 } from '../../src/prune/index.ts';
-import { alignedCount } from '../../src/prune/select/select.ts';
+import { alignedCount } from '../../src/prune/internal.ts';
 import { DraftBundle } from '../../src/repair/draft-bundle.ts';
 import { repair } from '../../src/repair/index.ts';
-import { repairTables } from '../../src/repair/tables.ts';
-import { withBiases } from '../../src/repair/weights.ts';
+import { repairTables, withBiases } from '../../src/repair/internal.ts';
 import { must, Random } from '../../src/util/index.ts';
 import { rounded } from '../criteria/cells.ts';
 import { dataPath, modelPath, SHARED_MODELS } from '../lib/shared.ts';

@@ -1,7 +1,5 @@
 // Four emulated devices of unequal speed behind shaped links: distribution, pruning and both at equal accuracy.
-import { withMeasuredTimes } from '../../src/app/run/fleet-changes.ts';
-import { emulatedWorkers } from '../../src/app/run/local-fleet.ts';
-import { measureDevices } from '../../src/app/run/measure-devices.ts';
+import { emulatedWorkers, measureDevices, withMeasuredTimes } from '../../src/app/index.ts';
 import { compareWays, FLOORS, WAYS, type WayRow } from '../../src/cli/ways.ts';
 import { type Fleet, fleetOf } from '../../src/plan/index.ts';
 import { Coordinator, LocalWorkers } from '../../src/run/index.ts';

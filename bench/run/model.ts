@@ -1,6 +1,6 @@
 // A shared model's bundle and test samples, as the bench of running uses them.
 
-import { SingleMachine } from '../../src/app/run/single-machine.ts';
+import { SingleMachine } from '../../src/app/index.ts';
 import type { Bundle } from '../../src/bundle/index.ts';
 import { openDataset } from '../../src/data/index.ts';
 import { tensor } from '../../src/engine/index.ts';

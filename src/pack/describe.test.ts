@@ -20,7 +20,7 @@ import {
   sizeOf,
   withDeclarations,
 } from '../onnx/index.ts';
-import { withBiases } from '../repair/weights.ts';
+import { withBiases } from '../repair/internal.ts';
 import { must, Random } from '../util/index.ts';
 import { describeModel } from './describe.ts';
 

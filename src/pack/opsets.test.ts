@@ -4,8 +4,8 @@ import { findGroups, sliceModel } from '../channels/index.ts';
 import { largestDifference, Net } from '../channels/test-support/net.ts';
 import type { Model } from '../onnx/index.ts';
 import { canonicalModel } from '../onnx/index.ts';
+import { withBiases } from '../repair/internal.ts';
 import { samplesFor } from '../repair/test-support/nets.ts';
-import { withBiases } from '../repair/weights.ts';
 import { must } from '../util/index.ts';
 import { AffineCorrector, type FittedCorrection } from './correction/affine.ts';
 

@@ -9,9 +9,9 @@ import { AffineCorrector } from '../pack/correction/affine.ts';
 import { describeModel } from '../pack/describe.ts';
 import { layerSubgraphs, withSamples } from '../pack/timing/timed-subgraphs.ts';
 import { isTimeable } from '../pack/timing/timing.ts';
-import { repair } from '../repair/repair.ts';
+import { repair } from '../repair/index.ts';
+import { withBiases } from '../repair/internal.ts';
 import { samplesFor } from '../repair/test-support/nets.ts';
-import { withBiases } from '../repair/weights.ts';
 import { must, Random } from '../util/index.ts';
 import { findCriterion } from './criteria.ts';
 

@@ -2,10 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import { findGroups, sliceModel } from '../channels/index.ts';
 import type { Dataset } from '../data/index.ts';
-import { evaluate } from '../evaluate/accuracy.ts';
+import { evaluate } from '../evaluate/index.ts';
 import { Net, normals } from '../explain/test-support/nets.ts';
 import { canonicalModel, cloneModel, floatConstant, type Model } from '../onnx/index.ts';
-import { repair } from '../repair/repair.ts';
+import { repair } from '../repair/index.ts';
 import { BedsideError } from '../util/index.ts';
 import { CRITERIA, findCriterion } from './criteria.ts';
 import { scoreLayers } from './score/score-model.ts';

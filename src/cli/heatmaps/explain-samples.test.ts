@@ -1,6 +1,6 @@
 // Which samples are explained and how: on a linear network, where gradient x input is weight x input.
 import { describe, expect, it } from 'vitest';
-import type { Network } from '../../app/network.ts';
+import type { Network } from '../../app/index.ts';
 import type { Dataset } from '../../data/index.ts';
 import { describeClassifier } from '../../evaluate/index.ts';
 import { CRITERIA, findCriterion, isAttribution } from '../../explain/index.ts';

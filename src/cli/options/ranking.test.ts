@@ -1,6 +1,6 @@
 // What is said of the choice of criteria.
 import { describe, expect, it } from 'vitest';
-import { unrepairedNote } from '../../app/ranking.ts';
+import { unrepairedNote } from '../../app/index.ts';
 import { criteria, criteriaHelp } from './ranking.ts';
 
 describe('unrepairedNote', () => {

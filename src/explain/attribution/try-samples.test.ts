@@ -1,7 +1,6 @@
 // Operators that nobody follows: what their shapes say of samples holds on the engine, or is refused.
 import { describe, expect, it } from 'vitest';
-import { canonicalModel } from '../../onnx/canonical.ts';
-import { assumedSamples, batchAxes, isBatchFirst, type Model } from '../../onnx/index.ts';
+import { assumedSamples, batchAxes, canonicalModel, isBatchFirst, type Model } from '../../onnx/index.ts';
 import { BatchNet } from '../../onnx/test-support/batch-nets.ts';
 import { findCriterion } from '../registry.ts';
 import { context } from '../test-support/calibration.ts';

@@ -4,8 +4,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { canonicalModel } from '../../onnx/canonical.ts';
 import {
+  canonicalModel,
   cloneModel,
   float,
   floatConstant,

@@ -1,9 +1,9 @@
 // Graphs made from a network are valid at every operator set and whatever its nodes and values are called.
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
-import { canonicalModel } from '../../onnx/canonical.ts';
 import {
   type Attribute,
+  canonicalModel,
   floatConstant,
   floats,
   int,

@@ -1,8 +1,6 @@
 // The scale of batch normalisation, read before it is merged.
 import { describe, expect, it } from 'vitest';
-import { canonicalModel } from '../../onnx/canonical.ts';
-import { canonicalGraph } from '../../onnx/index.ts';
-import { weightedLayers } from '../../onnx/weighted-layer.ts';
+import { canonicalGraph, canonicalModel, weightedLayers } from '../../onnx/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import { context, smallNetwork, withNormalisation } from '../test-support/calibration.ts';
 import { BN_SCALE } from './batch-norm.ts';

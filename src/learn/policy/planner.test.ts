@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   beamPlanner,
+  bindingConstraint,
   checkPlan,
+  PinnedPlanner,
   type PlanningInstance,
   planCosts,
   randomInstance,
+  refusal,
 } from '../../plan/index.ts';
-import { PinnedPlanner } from '../../plan/pinned-planner.ts';
-import { bindingConstraint, refusal } from '../../plan/refusal.ts';
 import { must, Random } from '../../util/index.ts';
 import { smallMixture } from '../test-support/plans.ts';
 import { drawInstance } from '../train/draws.ts';
