@@ -1,6 +1,8 @@
-// bedside: explain a pre-trained ONNX classifier and prune it without retraining. The parts in full stand behind the
-// subpaths `bedside/onnx`, `engine`, `data`, `channels`, `explain`, `prune` and `util`.
+// bedside: explain a pre-trained ONNX classifier, prune it without retraining, and run it on several devices. Its parts are
+// published as `bedside/util`, `bedside/onnx`, `bedside/engine`, `bedside/data`, `bedside/channels`, `bedside/bundle`,
+// `bedside/evaluate`, `bedside/explain`, `bedside/repair`, `bedside/prune`, `bedside/pack`, `bedside/plan` and `bedside/run`.
 
+export { Deployment, infer, LocalPool } from './app/index.ts';
 export {
   findGroups,
   type Group,

@@ -1,0 +1,33 @@
+// CONTRIBUTING.md and SECURITY.md name files: each must be there.
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+
+const root = new URL('../', import.meta.url);
+
+/** Paths that are made when the project is built or documented. */
+const MADE: ReadonlySet<string> = new Set(['docs/api/']);
+
+describe.each(['CONTRIBUTING.md', 'SECURITY.md', 'docs/glossary.md'])('%s', (page) => {
+  const text = readFileSync(new URL(page, root), 'utf8');
+
+  it('names only files that are there', () => {
+    const paths = text.match(/(?:src|test|docs|scripts|examples|\.github|\.ci)\/[\w./-]*\w\/?/g) ?? [];
+    expect(paths.filter((path) => !MADE.has(path) && !existsSync(new URL(path, root)))).toEqual([]);
+  });
+
+  it('links to pages that are there', () => {
+    const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, link]) => String(link));
+    expect(links.filter((link) => !existsSync(new URL(link, new URL(page, root))))).toEqual([]);
+  });
+});
+
+describe('CONTRIBUTING.md', () => {
+  it('names scripts that package.json has', () => {
+    const text = readFileSync(new URL('CONTRIBUTING.md', root), 'utf8');
+    const { scripts } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {
+      scripts: object;
+    };
+    const named = [...text.matchAll(/npm run ([\w:-]+)/g)].map(([, name]) => String(name));
+    expect(named.filter((name) => !(name in scripts))).toEqual([]);
+  });
+});
