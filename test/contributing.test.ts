@@ -21,6 +21,19 @@ describe.each(['CONTRIBUTING.md', 'SECURITY.md', 'docs/glossary.md'])('%s', (pag
   });
 });
 
+describe('SECURITY.md', () => {
+  it('says what holds a defence, and its test, by files that are there', () => {
+    const rows = readFileSync(new URL('SECURITY.md', root), 'utf8').match(/^\| .* \|$/gm) ?? [];
+    const paths = rows
+      .flatMap((row) => row.match(/`[\w/-]+(?:\.ts|\/)`/g) ?? [])
+      .map((path) => path.slice(1, -1));
+    const known = (path: string) =>
+      existsSync(new URL(path, root)) || existsSync(new URL(`src/run/nats/${path}`, root));
+    expect(paths.length).toBeGreaterThan(10);
+    expect(paths.filter((path) => !known(path))).toEqual([]);
+  });
+});
+
 describe('CONTRIBUTING.md', () => {
   it('names scripts that package.json has', () => {
     const text = readFileSync(new URL('CONTRIBUTING.md', root), 'utf8');
