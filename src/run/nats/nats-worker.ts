@@ -1,4 +1,4 @@
-// A device on a NATS server: a worker that announces itself, probes its links, and fetches the bundles it is asked to run.
+// A worker on a NATS server: it announces itself, probes its links, and fetches the bundles that requests need.
 
 import { freemem, hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,17 +18,19 @@ import type { NatsAccess } from './transport/connect.ts';
 import type { NatsEndpoint } from './transport/nats-endpoint.ts';
 import { addressOf, tokensOf } from './transport/subjects.ts';
 
-/** Milliseconds between looks at who is there, and after which the link to a peer is probed again. */
-const LOOK_MS = 1250;
+/** Milliseconds between two looks at the fleet. */
+const FLEET_CHECK_MS = 1250;
+/** Milliseconds after which the link to a peer is probed again. */
 const PROBE_MS = 30_000;
 
+/** Options of a worker. */
 export interface NatsWorkerOptions {
   readonly device: DeviceOptions;
   readonly links?: LinkOptions | undefined;
   readonly onNote?: ((text: string) => void) | undefined;
-  /** Called once when it has left by itself: its battery is spent. */
+  /** Called once when the worker has left by itself because its battery is empty. */
   readonly onLeave?: ((why: string) => void) | undefined;
-  /** Told to stop while it starts: it ends with the step that it is at. */
+  /** Stops the start after its current step. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -61,7 +63,7 @@ export class NatsWorker implements AsyncDisposable {
     this.#options = options;
     this.#onNote = options.onNote ?? (() => {});
     this.device = new Device(options.device, []);
-    const fabric = new Keeping(new NatsFabric(access, { onNote: this.#onNote }), (endpoint) => {
+    const fabric = new KeepingFabric(new NatsFabric(access, { onNote: this.#onNote }), (endpoint) => {
       this.#endpoint = endpoint;
     });
     this.#fabric = fabric;
@@ -80,43 +82,43 @@ export class NatsWorker implements AsyncDisposable {
 
   /**
    * Joins, and announces itself.
-   * @throws BedsideError E_FABRIC; E_LOST when it is told to stop meanwhile
+   * @throws BedsideError E_FABRIC; E_LOST if `signal` stops the start
    */
   static async start(access: NatsAccess, options: NatsWorkerOptions): Promise<NatsWorker> {
     const worker = new NatsWorker(access, options);
     const { speed = 1, threads = 1, name } = options.device;
-    const goOn = (): void => {
+    const throwIfStopped = (): void => {
       if (options.signal?.aborted) throw new BedsideError('E_LOST', `'${name}' was told to stop`);
     };
     try {
-      goOn();
+      throwIfStopped();
       worker.#macsPerSecond = Math.min(1, speed) * (await machineSpeed(threads));
-      goOn();
+      throwIfStopped();
       await worker.#worker.join(worker.#fabric);
-      goOn();
+      throwIfStopped();
       if (!worker.#endpoint) throw new BedsideError('E_INTERNAL', 'internal: joined without an endpoint');
       const { control } = worker.#endpoint;
-      // Nobody has set up an open server.
+      // An open server has no operator who creates the bucket.
       if (!access.credentials) await makeBuckets(control);
       const { credentials } = access;
       const who = tokensOf(addressOf(worker.device.name));
-      worker.#directory = await FleetDirectory.open(control, credentials, { who, beats: false });
-      goOn();
+      worker.#directory = await FleetDirectory.open(control, credentials, { who, heartbeats: false });
+      throwIfStopped();
       worker.#presence = new PresenceAnnouncer(control, credentials, () => worker.entry(), worker.#onNote);
       worker.#presence.start();
-      // Who asks from now on is told of it.
+      // From here on, nodes that ask for announcements get one.
       await control.flush();
-      goOn();
+      throwIfStopped();
     } catch (error) {
       await worker.close();
       throw error;
     }
-    worker.#timer = setInterval(() => void worker.#look(), LOOK_MS);
-    void worker.#look();
+    worker.#timer = setInterval(() => void worker.#checkFleet(), FLEET_CHECK_MS);
+    void worker.#checkFleet();
     return worker;
   }
 
-  /** What it says of itself now. */
+  /** The entry that it announces now. */
   entry(): NodeEntry {
     const { battery, joulesPerMac, joulesPerByteSent, memory, speed } = this.#options.device;
     const report = this.device.report();
@@ -156,14 +158,14 @@ export class NatsWorker implements AsyncDisposable {
     };
   }
 
-  /** Requests that run here. */
+  /** Number of requests that run here. */
   get running(): number {
     return this.#worker.running;
   }
 
   /**
-   * Leaves in order: it is no longer in the fleet, ends what runs, then tells who asked that it goes.
-   * @param patience milliseconds for what runs
+   * Leaves in order: first it is no longer in the fleet, then running requests end, then their requesters are told.
+   * @param patience milliseconds that running requests have
    */
   async drain(patience: number, why = 'it was told to stop'): Promise<void> {
     this.#leaving = true;
@@ -181,7 +183,7 @@ export class NatsWorker implements AsyncDisposable {
     this.#closed = true;
     this.#leaving = true;
     clearInterval(this.#timer);
-    // Without a server it expires.
+    // If the server is away, the entry expires.
     this.#presence?.remove();
     await this.#bundles.close();
     await this.#worker.close();
@@ -191,7 +193,7 @@ export class NatsWorker implements AsyncDisposable {
     return this.close();
   }
 
-  /** Only times of its own: a bundle brings those of the machine that packed it. */
+  /** Only times that were measured here: a bundle also brings those of the machine that packed it. */
   #measuredSeconds(
     seconds: NodeEntry['seconds'] | ReturnType<Device['report']>['seconds'],
   ): NodeEntry['seconds'] {
@@ -203,20 +205,20 @@ export class NatsWorker implements AsyncDisposable {
     );
   }
 
-  async #look(): Promise<void> {
+  async #checkFleet(): Promise<void> {
     if (this.#probing || this.#leaving) return;
     this.#probing = true;
     try {
       await this.#probe();
     } catch (error) {
-      // The server may be away for a while; it is tried again.
+      // The server may be away for a while; the next check tries again.
       if (!this.#leaving) this.#onNote(messageOf(error));
     } finally {
       this.#probing = false;
     }
   }
 
-  /** Links that were not probed for long; those of peers that are gone are forgotten. */
+  /** Probes links that were not probed recently, and forgets those to peers that are gone. */
   async #probe(): Promise<void> {
     const peers = this.#directory?.entries().filter(({ name }) => name !== this.device.name) ?? [];
     const names = new Set(peers.map(({ name }) => name));
@@ -237,8 +239,8 @@ export class NatsWorker implements AsyncDisposable {
   }
 }
 
-/** A fabric that hands out the endpoint it made as well. */
-class Keeping implements Fabric {
+/** A fabric that passes the endpoint of each node to a callback. */
+class KeepingFabric implements Fabric {
   readonly #inner: NatsFabric;
   readonly #keep: (endpoint: NatsEndpoint) => void;
 

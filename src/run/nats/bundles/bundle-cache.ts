@@ -1,5 +1,5 @@
-// The bundles of a device on a server: their parts are fetched when a plan needs them, and the least recent go when there
-// are too many.
+// The bundles of a worker on a NATS server. Their parts are fetched when a plan needs them, and the least recently used
+// bundle is dropped when there are too many.
 import { PartialBundle } from '../../../bundle/index.ts';
 import { BedsideError, formatBytes } from '../../../util/index.ts';
 import type { Device } from '../../device/device.ts';
@@ -7,34 +7,35 @@ import type { BundleSource } from '../../device/worker.ts';
 import type { NatsAccess } from '../transport/connect.ts';
 import { BundleStore } from './bundle-store.ts';
 
-/** What a device has of a bundle. */
+/** The state of a bundle on a device. */
 export interface CachedBundle {
   readonly name: string;
   readonly sha256: string;
-  /** Stages that it has the weights of. */
+  /** Stages whose weights are here. */
   readonly stages: readonly number[];
-  /** Whether it has timed the stages itself. */
+  /** Whether the device has timed the stages itself. */
   readonly measured: boolean;
 }
 
-/** Bundles that a device holds at most. */
+/** Largest number of bundles on a device. */
 export const MAX_BUNDLES = 8;
 
+/** Callbacks of a cache. */
 export interface BundleCacheOptions {
   readonly onNote?: ((text: string) => void) | undefined;
-  /** Whether a request that runs needs a bundle. */
+  /** Whether a running request needs a bundle. */
   readonly isUsed: (sha256: string) => boolean;
 }
 
-/** Brings bundles to a device. */
+/** Fetches bundles for a device and drops unused ones. */
 export class BundleCache implements BundleSource {
   readonly #device: Device;
   readonly #access: NatsAccess;
   readonly #options: BundleCacheOptions;
-  /** The least recently needed first. */
+  /** By SHA-256, the least recently used first. */
   readonly #held = new Map<string, PartialBundle>();
   readonly #measured = new Set<string>();
-  /** By bundle: what is fetched waits for what is fetched before. */
+  /** The running fetches by bundle: fetches of one bundle run one after the other. */
   readonly #queues = new Map<string, Promise<void>>();
   readonly #stores = new Set<BundleStore>();
   #closed = false;
@@ -58,7 +59,7 @@ export class BundleCache implements BundleSource {
     if (this.#held.has(sha256)) this.#measured.add(sha256);
   }
 
-  /** @throws BedsideError E_DEVICE when too many are needed at a time */
+  /** @throws BedsideError E_DEVICE if too many bundles are needed at a time */
   load(sha256: string, stages: readonly number[]): Promise<void> | undefined {
     const held = this.#held.get(sha256);
     if (held) {
@@ -77,7 +78,7 @@ export class BundleCache implements BundleSource {
     return turn;
   }
 
-  /** Ends what is being fetched. */
+  /** Ends running fetches. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const store of this.#stores) await store.close();
@@ -113,7 +114,7 @@ export class BundleCache implements BundleSource {
     }
   }
 
-  /** A bundle without weights. */
+  /** Fetches a bundle without its weights. */
   async #begin(store: BundleStore, sha256: string): Promise<PartialBundle> {
     const index = await store.index(sha256);
     const held = new PartialBundle(sha256, index, {

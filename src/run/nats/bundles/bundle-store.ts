@@ -1,10 +1,10 @@
-// Bundles on the server: each part an object named by its SHA-256, and for each bundle an index of its parts.
+// Bundles on the server: each part is an object named by its SHA-256, and each bundle has an index of its parts.
 //
-// An index is signed by the coordinator that wrote it; parts are known by their hashes. So what was stored, or answered, by
-// somebody else is at most a bundle that cannot be read.
+// The coordinator signs the index that it writes, and parts are checked against their hashes. Objects from anybody else can
+// therefore make a bundle unreadable, but not change it.
 //
-// Objects are written in the format of NATS' Object Store. They are read chunk by chunk, each asked for and each with a
-// time-out: a consumer can stall without a word, and the permission to make one would be one to read everything.
+// Objects are written in the format of NATS Object Store. They are read chunk by chunk, each with a request and a time-out
+// of its own: a consumer can stall without an error, and permission to create one is permission to read everything.
 
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -31,20 +31,20 @@ import { BUNDLE_BUCKET, BUNDLE_STREAM } from '../transport/subjects.ts';
 const TIMEOUT_MS = 2000;
 const ATTEMPTS = 5;
 
-/** Chunks of an object: small enough for any server's payload. */
-const CHUNK = 1 << 18;
+/** Bytes of an object's chunk, small enough for the payload limit of any server. */
+const CHUNK_BYTES = 1 << 18;
 
-/** Bytes of an index that is read. */
+/** Largest index that is read, in bytes. */
 const MAX_INDEX = 64 << 20;
 
 const indexName = (sha256: string): string => `bundle-${sha256}`;
 
-/** The bundles of a server, over a connection of their own, so that they hold nothing up. */
+/** The bundles of a server. It has a connection of its own, so that it delays no other messages. */
 export class BundleStore implements AsyncDisposable {
   readonly #connection: NatsConnection;
   readonly #manager: JetStreamManager;
   readonly #own: SigningIdentity | undefined;
-  /** Clients may know that a bundle is there, and no more. */
+  /** Nodes of role `client` may only check that a bundle is there. */
   readonly #mayRead: boolean;
 
   private constructor(connection: NatsConnection, manager: JetStreamManager, { credentials }: NatsAccess) {
@@ -54,7 +54,7 @@ export class BundleStore implements AsyncDisposable {
     this.#mayRead = credentials?.role !== 'client';
   }
 
-  /** @throws BedsideError E_FABRIC */
+  /** Connects to the store. @throws BedsideError E_FABRIC */
   static async open(access: NatsAccess): Promise<BundleStore> {
     const connection = await connectNats(access, { door: 'store' });
     return new BundleStore(
@@ -64,7 +64,7 @@ export class BundleStore implements AsyncDisposable {
     );
   }
 
-  /** Whether a bundle is there, whole: its index is written last. One that no coordinator signed for is not there. */
+  /** Whether a bundle is there completely (its index is written last) and signed by a coordinator. */
   async has(sha256: string): Promise<boolean> {
     if (!(await this.#find(indexName(sha256)))) return false;
     if (!this.#mayRead) return true;
@@ -78,10 +78,10 @@ export class BundleStore implements AsyncDisposable {
   }
 
   /**
-   * Writes the parts of a bundle that are not there yet.
+   * Writes those parts of a bundle that are not there so far.
    * @param manifest the bytes of its manifest file
-   * @param onProgress bytes that are there, of all
-   * @throws BedsideError E_FABRIC when these credentials may not, or the server has no room
+   * @param onProgress gets the bytes that are there, and those of the whole bundle
+   * @throws BedsideError E_FABRIC if the credentials do not allow it, or the server has no space
    */
   async publish(
     bundle: Bundle,
@@ -94,7 +94,7 @@ export class BundleStore implements AsyncDisposable {
       const objects = await new Objm(this.#connection).open(BUNDLE_BUCKET);
       const put = async (name: string, bytes: Uint8Array): Promise<void> => {
         if (await this.#find(name)) return;
-        await objects.putBlob({ name, options: { max_chunk_size: CHUNK } }, bytes);
+        await objects.putBlob({ name, options: { max_chunk_size: CHUNK_BYTES } }, bytes);
       };
       let done = 0;
       for (const [sha256, bytes] of parts) {
@@ -103,14 +103,17 @@ export class BundleStore implements AsyncDisposable {
         onProgress(done, total);
       }
       if (await this.has(bundle.sha256)) return;
-      const told = Buffer.from(signStatement(this.#own, 'index', JSON.stringify(index)));
-      await objects.putBlob({ name: indexName(bundle.sha256), options: { max_chunk_size: CHUNK } }, told);
+      const signed = Buffer.from(signStatement(this.#own, 'index', JSON.stringify(index)));
+      await objects.putBlob(
+        { name: indexName(bundle.sha256), options: { max_chunk_size: CHUNK_BYTES } },
+        signed,
+      );
     } catch (cause) {
       throw natsError(`bundle '${bundle.manifest.name}' cannot be published`, cause);
     }
   }
 
-  /** @throws BedsideError E_FABRIC when the bundle is not there; E_BUNDLE for an index that no coordinator signed for */
+  /** The index of a bundle. @throws BedsideError E_FABRIC if it is not there; E_BUNDLE if no coordinator has signed it */
   async index(sha256: string): Promise<BundleIndex> {
     const name = `bundle ${sha256.slice(0, 12)}`;
     const bytes = await this.#read(indexName(sha256), name, MAX_INDEX);
@@ -125,15 +128,15 @@ export class BundleStore implements AsyncDisposable {
   }
 
   /**
-   * The bytes of a part, checked.
-   * @throws BedsideError E_FABRIC; E_BUNDLE_HASH for bytes that are not those of the part
+   * The bytes of a part, checked against its hash.
+   * @throws BedsideError E_FABRIC; E_BUNDLE_HASH for bytes with another hash
    */
   async part({ sha256, bytes: expected }: BundlePart): Promise<Uint8Array> {
     const name = `part ${sha256.slice(0, 12)}`;
     const bytes = await this.#read(sha256, name, expected);
     if (bytes.length !== expected || createHash('sha256').update(bytes).digest('hex') !== sha256) {
       throw new BedsideError('E_BUNDLE_HASH', `${name} on the server is not what it was written as`, {
-        hint: 'publish the bundle again under another name of bucket, or make the server’s storage anew',
+        hint: 'clear the storage of the server, then publish the bundle again',
       });
     }
     return bytes;
@@ -148,7 +151,7 @@ export class BundleStore implements AsyncDisposable {
   }
 
   async #find(name: string): Promise<ObjectMeta | undefined> {
-    // Padded base64 of the URL alphabet, as Object Store has it.
+    // Padded base64 with the URL alphabet, as in Object Store.
     const token = Buffer.from(name).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
     const found = await this.#get({ last_by_subj: `$O.${BUNDLE_BUCKET}.M.${token}` }, name);
     if (!found) return undefined;
@@ -161,7 +164,7 @@ export class BundleStore implements AsyncDisposable {
     return meta.deleted ? undefined : meta;
   }
 
-  /** @param most bytes that it may have */
+  /** Reads an object. @param most largest size in bytes */
   async #read(name: string, what: string, most: number): Promise<Uint8Array> {
     const meta = await this.#find(name);
     if (!meta) {
@@ -169,7 +172,7 @@ export class BundleStore implements AsyncDisposable {
         hint: 'bedside infer with credentials of a coordinator publishes the bundle',
       });
     }
-    // No more is asked for, or made room for, than it can be.
+    // Never allocate more than the object can have.
     if (meta.size > most || meta.chunks > meta.size + 1) throw incomplete(what, most, meta.size);
     const bytes = new Uint8Array(meta.size);
     let [filled, seq] = [0, 1];
@@ -184,7 +187,7 @@ export class BundleStore implements AsyncDisposable {
     return bytes;
   }
 
-  /** One message of the store; asked for again when no answer comes. */
+  /** Reads one message of the store, and tries again if no reply comes. */
   async #get(
     query: Parameters<JetStreamManager['direct']['getMessage']>[1],
     what: string,
@@ -203,7 +206,7 @@ export class BundleStore implements AsyncDisposable {
   }
 }
 
-/** What Object Store says of an object. */
+/** Metadata of an object in Object Store. */
 interface ObjectMeta {
   readonly nuid: string;
   readonly size: number;

@@ -1,4 +1,4 @@
-// What a NATS server keeps for a cluster: bundles.
+// The storage that a NATS server has for a cluster: one bucket, for bundles.
 import { jetstreamManager } from '@nats-io/jetstream';
 import { Objm } from '@nats-io/obj';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -6,10 +6,10 @@ import { natsError } from '../transport/connect.ts';
 import { BUNDLE_BUCKET, BUNDLE_STREAM } from '../transport/subjects.ts';
 
 /**
- * Makes the bucket of bundles, where it is not there yet.
- * @param connection in the account where bundles lie
+ * Creates the bucket for bundles, unless it exists.
+ * @param connection in the account where bundles are stored
  * @returns whether it was missing
- * @throws BedsideError E_FABRIC when these credentials may not, or the server has no JetStream
+ * @throws BedsideError E_FABRIC if the credentials do not allow it, or the server has no JetStream
  */
 export async function makeBuckets(connection: NatsConnection): Promise<boolean> {
   try {

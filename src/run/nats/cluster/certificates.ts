@@ -1,4 +1,4 @@
-// A certificate authority of a ward's own, and the certificate of its server.
+// TLS certificates: a private certificate authority, and the certificate of the cluster's server.
 import { createPrivateKey, webcrypto, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { loadOptional } from '../../../util/internal.ts';
@@ -12,16 +12,16 @@ export interface Certified {
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY = 86_400_000;
 
-/** Days that an authority is valid at least: devices have its certificate in their credentials. */
+/** Days that an authority is valid: long, because devices have its certificate in their credentials. */
 const AUTHORITY_DAYS = 7300;
 
-/** An authority, valid for twenty years, or for as long as the certificate that it is made for. */
+/** A new authority, valid for twenty years, or for `days` if that is longer. */
 export async function makeAuthority(days: number, now = new Date()): Promise<Certified> {
   const x509 = await load();
   const keys = await newKeys();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serial(),
-    // Another authority of one ward has another name, so that neither is taken for the other.
+    // Each authority has a name of its own, so that a new one is not mistaken for the old one.
     name: `CN=bedside authority ${serial().slice(0, 8)}`,
     ...validity(now, new Date(now.getTime() + Math.max(days, AUTHORITY_DAYS) * DAY)),
     signingAlgorithm: ALGORITHM,
@@ -35,7 +35,7 @@ export async function makeAuthority(days: number, now = new Date()): Promise<Cer
   return { certificate: pem(certificate), key: await keyPem(keys.privateKey) };
 }
 
-/** A server's certificate, valid for `days`, but not longer than its authority. */
+/** A certificate for a server with these names and addresses, valid for `days`, but no longer than its authority. */
 export async function certifyServer(
   authority: Certified,
   hosts: readonly string[],
@@ -71,18 +71,18 @@ export async function certifyServer(
   return { certificate: pem(certificate), key: await keyPem(keys.privateKey) };
 }
 
-/** Until when a certificate is valid. */
+/** The end of a certificate's validity. @param certificate PEM */
 export function expiryOf(certificate: string): Date {
   return new Date(new X509Certificate(certificate).validTo);
 }
 
-/** The names and addresses that a certificate is good for. */
+/** The names and addresses that a certificate is valid for. */
 export function hostsOf(certificate: string): string[] {
   const names = new X509Certificate(certificate).subjectAltName ?? '';
   return names.split(', ').flatMap((name) => name.match(/^(?:DNS|IP Address):(.+)$/)?.[1] ?? []);
 }
 
-/** Whether key and certificate belong together. */
+/** Whether a key belongs to a certificate. */
 export function isPair({ certificate, key }: Certified): boolean {
   try {
     return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key));
@@ -92,7 +92,7 @@ export function isPair({ certificate, key }: Certified): boolean {
 }
 
 async function load(): Promise<typeof import('@peculiar/x509')> {
-  // Slow to load, and rarely needed. It keeps its parts in a container that needs the polyfill first.
+  // Loaded only when needed, because it is slow. It needs the polyfill first.
   const x509 = await loadOptional('making certificates', async () => {
     await import('reflect-metadata');
     return import('@peculiar/x509');
@@ -109,7 +109,7 @@ function newKeys(): Promise<webcrypto.CryptoKeyPair> {
 }
 
 function validity(now: Date, notAfter: Date): { readonly notBefore: Date; readonly notAfter: Date } {
-  // A clock that is a little behind must not refuse it.
+  // Valid since yesterday, for devices whose clocks are behind.
   return { notBefore: new Date(now.getTime() - DAY), notAfter };
 }
 
@@ -122,7 +122,7 @@ async function keyPem(key: webcrypto.CryptoKey): Promise<string> {
   return `${PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY')}\n`;
 }
 
-/** Positive, of 16 bytes. */
+/** A random positive serial number of 16 bytes, in hexadecimal digits. */
 function serial(): string {
   const bytes = Buffer.from(webcrypto.getRandomValues(new Uint8Array(16)));
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;

@@ -1,4 +1,4 @@
-// Credentials: one file that a node needs to connect and to be believed, and all that it needs.
+// Credentials: the one file that a node needs in order to connect and to prove who it is.
 import { createUser, fromSeed } from '@nats-io/nkeys';
 import { z } from 'zod';
 import { BedsideError, messageOf } from '../../../util/index.ts';
@@ -13,27 +13,27 @@ const SCHEMA = z.strictObject({
   format: z.literal('bedside-credentials'),
   version: z.literal(VERSION),
   role: z.enum(ROLES),
-  /** The only name that it may bear. */
+  /** The only name that the node may have; absent: any name. */
   name: z.string().min(1).optional(),
-  /** Of a worker: whether the operator trusts it. */
+  /** For a worker: whether the operator trusts it. */
   trusted: z.boolean().optional(),
   servers: z.array(z.string().min(1)).min(1),
-  /** Private keys, as NATS writes them: for the account where nodes meet, and for that where bundles are. */
+  /** Private NATS keys: for the account where nodes meet, and for the one with the bundles. */
   seeds: z.strictObject({ fabric: z.string().min(1), store: z.string().min(1) }),
-  /** Private key of its signatures, base64url. */
+  /** Private key for signatures of the node, base64url. */
   signing: z.string().min(1),
-  /** Who it is, signed by the cluster. */
+  /** The node's identity, signed by the cluster. */
   certificate: z.string().min(1),
-  /** Public key of the cluster, by which others are known. */
+  /** Public key of the cluster, which verifies certificates of other nodes. */
   cluster: z.string().min(1),
   /** Certificate of the authority that signed the server's, PEM. */
   ca: z.string().min(1).optional(),
 });
 
-/** What a node connects with. Secret. */
+/** Everything that a node needs to connect. Secret. */
 export type Credentials = z.output<typeof SCHEMA>;
 
-/** Credentials with new keys, and the public keys that the server must know. */
+/** Creates credentials with new keys, and returns them with the public keys that the server must know. */
 export function newCredentials(
   identity: Identity,
   {
@@ -64,13 +64,13 @@ export function newCredentials(
   return { credentials, keys: { fabric: fabric.getPublicKey(), store: store.getPublicKey() } };
 }
 
-/** What to do where files are of before each key was signed for. */
+/** Hint for files of the first version, whose keys were not signed. */
 export const NEW_KEYS =
   'on the machine of the server: bedside cluster init --force makes new keys and files; copy each device its own again';
 
 /**
- * Reads a credentials file's text.
- * @throws BedsideError E_FABRIC, which never repeats a key
+ * Parses the text of a credentials file, and checks that its keys and certificate belong together.
+ * @throws BedsideError E_FABRIC, without any key in its text
  */
 export function parseCredentials(text: string, path: string): Credentials {
   const hint = 'bedside cluster init writes one for each role, in its folder credentials/';
@@ -99,12 +99,15 @@ export function parseCredentials(text: string, path: string): Credentials {
       },
     );
   }
-  assertWhole(data, path);
+  assertConsistent(data, path);
   return data;
 }
 
-/** Keys that are some, and a certificate that says what the file says. */
-function assertWhole({ seeds, signing, certificate, cluster, ...said }: Credentials, path: string): void {
+/** Refuses invalid keys, and a certificate that differs from the file. */
+function assertConsistent(
+  { seeds, signing, certificate, cluster, ...stated }: Credentials,
+  path: string,
+): void {
   const hint = 'copy the file again; it must not be edited';
   let key: string;
   try {
@@ -114,8 +117,8 @@ function assertWhole({ seeds, signing, certificate, cluster, ...said }: Credenti
     throw new BedsideError('E_FABRIC', `${path}: one of its keys is none: ${messageOf(cause)}`, { hint });
   }
   const read = readCertificate(certificate, cluster);
-  const trusted = said.role === 'worker' && said.trusted !== false;
-  const fits = read?.key === key && read.role === said.role && read.name === said.name;
+  const trusted = stated.role === 'worker' && stated.trusted !== false;
+  const fits = read?.key === key && read.role === stated.role && read.name === stated.name;
   if (fits && read.trusted === trusted) return;
   throw new BedsideError('E_FABRIC', `${path}: its certificate is not that of its keys, role and name`, {
     hint,

@@ -1,38 +1,39 @@
-// New certificates for a cluster whose keys stay: nobody is shut out.
+// Renews the certificates of a cluster. The keys of its nodes stay, so that no device loses access.
 import { resolve } from 'node:path';
 import { readTextChecked, writeFileAtomic } from '../../../util/index.ts';
 import { type Certified, certifyServer, expiryOf, hostsOf, isPair, makeAuthority } from './certificates.ts';
 import { parseCredentials } from './credentials.ts';
 import { credentialsPath, filesOf, readCluster, writeSecret } from './write-cluster.ts';
 
-/** Milliseconds before a certificate's end from which on it wants renewal. */
+/** A certificate should be renewed in the last so many milliseconds of its validity. */
 export const RENEWAL_MS = 30 * 86_400_000;
 
+/** Options of a renewal. */
 export interface RenewOptions {
-  /** Names and addresses of the server; default those of its certificate. */
+  /** Names and addresses of the server; default: those in its certificate. */
   readonly hosts?: readonly string[] | undefined;
   /** Days that the server's certificate is valid. */
   readonly days: number;
   readonly now?: Date | undefined;
 }
 
-/** What was renewed. */
+/** The result of a renewal. */
 export interface Renewed {
   readonly dir: string;
   readonly hosts: readonly string[];
-  /** ISO 8601. */
+  /** End of validity of the server's certificate, ISO 8601. */
   readonly expires: string;
   readonly authority: { readonly expires: string; readonly kept: boolean };
-  /** Credentials that name another authority now: their devices need these files. */
+  /** Credentials with a new authority: their devices need these files. */
   readonly credentials: readonly string[];
-  /** Credentials that would have to, and are not in the folder. */
+  /** Credentials that need the new authority but are not in the folder. */
   readonly missing: readonly string[];
 }
 
 /**
- * Replaces the certificate of a cluster's server. Keys of nodes stay, and so does the authority while it is valid for
- * another month and its key is in the folder; else credentials are written with the new one's certificate.
- * @throws BedsideError E_FILE when there is no cluster; E_OUTPUT when it cannot be written
+ * Replaces the certificate of a cluster's server. The keys of nodes stay. The authority stays too if it is valid for another
+ * month and its key is in the folder; otherwise all credentials get the certificate of a new one.
+ * @throws BedsideError E_FILE if there is no cluster; E_OUTPUT if files cannot be written
  */
 export async function renewCertificates(
   folder: string,
@@ -45,7 +46,7 @@ export async function renewCertificates(
   const kept = before !== undefined && expiryOf(before.certificate).getTime() - now.getTime() > RENEWAL_MS;
   const authority = kept ? before : await makeAuthority(days, now);
   const old = hosts ?? hostsOf(await readTextChecked(files.certificate, 'certificate'));
-  // As credentials call it, and as the machine of the server calls itself.
+  // Include the names in the credentials, and those by which the server's machine reaches itself.
   const named = cluster.servers.map((server) => new URL(server).hostname.replace(/^\[|\]$/g, ''));
   const all = [...new Set([...old, ...named, 'localhost', '127.0.0.1'])];
   const server = await certifyServer(authority, all, days, now);
@@ -77,7 +78,7 @@ export async function renewCertificates(
   };
 }
 
-/** The authority with its key, where both are there and belong together. */
+/** The authority with its key, if both exist and belong together. */
 async function authorityOf({ ca, caKey }: ReturnType<typeof filesOf>): Promise<Certified | undefined> {
   const read = (path: string): Promise<string> => readTextChecked(path, 'certificate').catch(() => '');
   const authority = { certificate: await read(ca), key: await read(caKey) };

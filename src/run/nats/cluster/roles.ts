@@ -1,9 +1,10 @@
-// What each role may publish and subscribe to, in each account of the server. Written out in docs/cluster.md.
+// The subjects that each role may publish and subscribe to, in each account of the server; docs/cluster.md lists them.
 //
-// The server answers questions to JetStream on whatever subject the asker names, without asking whether the asker may
-// publish there. So nodes meet in an account that has no JetStream and imports nothing, where nobody can have the server say
-// anything. Bundles lie in an account of their own, of which two more import single questions: one to read, one to write.
-// Answers come in the account of who asks, so nobody but the operator can have anything said where bundles are.
+// The server replies to JetStream requests on any subject that the sender names, without checking that the sender may
+// publish there. Nodes therefore meet in an account without JetStream and imports, in which nobody can make the server
+// publish anything. Bundles are in an account of their own. Two further accounts import single requests from it: one to read
+// and one to write. Replies arrive in the account of the sender, so that only the operator can cause messages in the account
+// of the bundles.
 import {
   announcementSubject,
   BUNDLE_BUCKET,
@@ -26,16 +27,16 @@ import {
 export const ROLES = [...NODE_ROLES, 'observer', 'operator'] as const;
 export type Role = (typeof ROLES)[number];
 
-/** Where nodes meet; where bundles lie; and from where they are written and read. */
+/** The accounts: where nodes meet, where bundles are stored, and from where they are written and read. */
 export const ACCOUNTS = ['FABRIC', 'STORE', 'WRITE', 'READ'] as const;
 export type Account = (typeof ACCOUNTS)[number];
 
-/** One who may connect. */
+/** A node that may connect. */
 export interface Identity {
   readonly role: Role;
-  /** The only name that it may bear; absent: any of its role. */
+  /** The only name that the node may have; absent: any name of its role. */
   readonly name?: string | undefined;
-  /** Workers: whether the operator trusts them. */
+  /** For a worker: whether the operator trusts it. */
   readonly trusted?: boolean | undefined;
 }
 
@@ -49,7 +50,7 @@ const API = '$JS.API';
 const BUNDLE_LISTED = `${API}.DIRECT.GET.${BUNDLE_STREAM}.$O.${BUNDLE_BUCKET}.M.*`;
 const BUNDLE_BYTES = `${API}.DIRECT.GET.${BUNDLE_STREAM}`;
 
-/** What accounts import of `STORE`, as services, and nothing else. */
+/** The services that accounts import from `STORE`. */
 export const IMPORTS: Readonly<Record<'READ' | 'WRITE', readonly string[]>> = {
   READ: [BUNDLE_LISTED, BUNDLE_BYTES, `${API}.INFO`],
   WRITE: [
@@ -57,7 +58,7 @@ export const IMPORTS: Readonly<Record<'READ' | 'WRITE', readonly string[]>> = {
     ...[BUNDLE_LISTED, BUNDLE_BYTES, `${API}.INFO`],
     `${API}.STREAM.INFO.${BUNDLE_STREAM}`,
     `${API}.STREAM.MSG.GET.${BUNDLE_STREAM}`,
-    // The chunks of an object that could not be written whole.
+    // Removes the chunks of an object that could not be written completely.
     `${API}.STREAM.PURGE.${BUNDLE_STREAM}`,
   ],
 };
@@ -68,17 +69,17 @@ export function storeOf(role: Role): Exclude<Account, 'FABRIC'> {
   return role === 'coordinator' ? 'WRITE' : 'READ';
 }
 
-/** What the server lets an identity do in an account; nothing where it is no user of it. */
+/** The permissions of an identity in an account; none if it is not a user of the account. */
 export function permissionsOf(identity: Identity, account: Account): Permissions {
   const { role, name } = identity;
   const own = `${role}.${name === undefined ? '*' : tokenOf(name)}`;
   const inbox = `${inboxPrefix(own)}.>`;
-  if (account === 'FABRIC') return fabricOf(role, own, inbox);
+  if (account === 'FABRIC') return fabricPermissions(role, own, inbox);
   const publish = storeOf(role) === account ? STORED[role] : [];
   return { publish, subscribe: publish.length > 0 ? [inbox] : [] };
 }
 
-/** Of JetStream's API. */
+/** Subjects of JetStream's API that each role may publish to. */
 const STORED: Readonly<Record<Role, readonly string[]>> = {
   worker: [BUNDLE_LISTED, BUNDLE_BYTES],
   client: [BUNDLE_LISTED],
@@ -90,28 +91,28 @@ const STORED: Readonly<Record<Role, readonly string[]>> = {
   ],
 };
 
-function fabricOf(role: Role, own: string, inbox: string): Permissions {
-  const told: readonly SubjectChannel[] = ['tensor', 'control', 'hello'];
-  const tell = (to: string): string[] => told.map((one) => messageSubject(one, to, own));
-  const heard = [...told.map((one) => messageSubject(one, own, '*.*')), inbox, nameCheckSubject(own)];
+function fabricPermissions(role: Role, own: string, inbox: string): Permissions {
+  const channels: readonly SubjectChannel[] = ['tensor', 'control', 'hello'];
+  const sendTo = (to: string): string[] => channels.map((one) => messageSubject(one, to, own));
+  const received = [...channels.map((one) => messageSubject(one, own, '*.*')), inbox, nameCheckSubject(own)];
   const node = [heartbeatSubject(own), joinedSubject(own), rollCallSubject(own)];
   const entries = announcementSubject('worker.*');
   switch (role) {
     case 'worker':
       return {
-        // Whether a name, or a peer, is there.
-        publish: [...tell('*.*'), ...node, announcementSubject(own), nameCheckSubject('worker.*')],
-        subscribe: [...heard, joinedSubject('*.*'), entries, rollCallSubject('*.*')],
+        // `nameCheckSubject`: to check whether a name is free or a peer is there.
+        publish: [...sendTo('*.*'), ...node, announcementSubject(own), nameCheckSubject('worker.*')],
+        subscribe: [...received, joinedSubject('*.*'), entries, rollCallSubject('*.*')],
       };
     case 'client':
       return {
-        publish: [...tell('worker.*'), ...node, nameCheckSubject('worker.*'), nameCheckSubject(own)],
-        subscribe: [...heard, joinedSubject('*.*'), entries, heartbeatSubject('worker.*')],
+        publish: [...sendTo('worker.*'), ...node, nameCheckSubject('worker.*'), nameCheckSubject(own)],
+        subscribe: [...received, joinedSubject('*.*'), entries, heartbeatSubject('worker.*')],
       };
     case 'coordinator':
       return {
-        publish: [...tell('*.*'), ...node, nameCheckSubject('*.*')],
-        subscribe: [...heard, joinedSubject('*.*'), entries, heartbeatSubject('*.*')],
+        publish: [...sendTo('*.*'), ...node, nameCheckSubject('*.*')],
+        subscribe: [...received, joinedSubject('*.*'), entries, heartbeatSubject('*.*')],
       };
     case 'observer':
     case 'operator':

@@ -1,20 +1,20 @@
-// The certificate that a server shows: what is in use, whatever lies in a folder.
+// Reads the certificate that a running server uses, which may differ from the one in the folder of the cluster.
 import { connect as dial, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { expiryOf } from './certificates.ts';
 
-/** Until when certificates are valid, ISO 8601. */
+/** Ends of validity of a server's certificate and of its authority, ISO 8601. */
 export interface ServerCertificate {
   readonly expires: string;
   readonly authorityExpires: string;
 }
 
-const PATIENCE_MS = 3000;
+const TIMEOUT_MS = 3000;
 
 /**
- * Asks for a server's certificate as a client does: it greets first, and TLS follows. Undefined when there is none.
+ * Connects to a NATS server as a client does: the server greets first, and TLS follows. Returns undefined without TLS.
  * @param server `host:port`
- * @param ca certificate of the authority that it is trusted by
+ * @param ca certificate of the authority that verifies the server, PEM
  */
 export async function readServerCertificate(
   server: string,
@@ -25,7 +25,7 @@ export async function readServerCertificate(
   const socket = dial({ host, port: Number(port) });
   try {
     const expires = await new Promise<string>((resolve, reject) => {
-      socket.setTimeout(PATIENCE_MS, () => reject(new Error('no answer')));
+      socket.setTimeout(TIMEOUT_MS, () => reject(new Error('no answer')));
       socket.once('error', reject);
       socket.once('close', () => reject(new Error('closed')));
       socket.once('data', () => startTls(socket, host, ca).then(resolve, reject));

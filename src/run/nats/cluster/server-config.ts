@@ -1,14 +1,14 @@
-// The configuration file of a ward's NATS server.
+// The configuration file of a cluster's NATS server.
 import { ACCOUNTS, type Account, type Identity, IMPORTS, permissionsOf, storeOf } from './roles.ts';
 
-/** What the server is told. */
+/** The settings of the server. */
 export interface ServerConfig {
   /** Address to listen on, and port. */
   readonly host: string;
   readonly port: number;
-  /** Of the monitoring page, for this machine only. */
+  /** Port of the monitoring page, for this machine only. */
   readonly monitorPort: number;
-  /** Files, absolute. */
+  /** Absolute paths of files, and of the storage folder. */
   readonly certificate: string;
   readonly key: string;
   readonly storage: string;
@@ -18,13 +18,13 @@ export interface ServerConfig {
   readonly users: readonly User[];
 }
 
-/** One who may connect, and the public keys that he comes with: an NKey is of one account of a server. */
+/** A node that may connect, and its public keys, one for each account: NATS binds a key to an account. */
 export interface User {
   readonly identity: Identity;
   readonly keys: { readonly fabric: string; readonly store: string };
 }
 
-/** The text of `server.conf`. Whoever has no key in it is not let in. */
+/** The text of `server.conf`. Only nodes whose keys are in it may connect. */
 export function serverConfig(config: ServerConfig): string {
   const { host, port, monitorPort, certificate, key, storage, maxPayload, maxStorage, users } = config;
   return `# Written by \`bedside cluster init\`. docs/cluster.md explains it.
@@ -65,7 +65,7 @@ ${ACCOUNTS.map((account) => accountText(account, users)).join('\n')}
 `;
 }
 
-/** Only what an account exports and another imports goes from one to the other. */
+/** Contents of the accounts besides users. Between accounts only exported and imported services pass. */
 const SHARED: Readonly<Record<Account, string>> = {
   FABRIC:
     '    # Core NATS alone: no JetStream, no imports. So the server never says anything here for anybody.',
@@ -117,7 +117,7 @@ ${list(subscribe)}
       }`;
 }
 
-/** As the server's parser reads it: `$` in quotes is no variable. */
+/** A quoted string: the server's parser does not expand `$` inside quotes. */
 function quoted(text: string): string {
   return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }

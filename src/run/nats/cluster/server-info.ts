@@ -1,26 +1,27 @@
-// What a server says of itself.
+// The state of a NATS server.
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { connectNats, type NatsAccess } from '../transport/connect.ts';
 import { readServerCertificate, type ServerCertificate } from './server-certificate.ts';
 
+/** The state of a server. */
 export interface ServerInfo {
   readonly name: string;
   readonly version: string;
   readonly tls: boolean;
-  /** Absent without TLS, or without the certificate of its authority. */
+  /** Absent without TLS, or if the credentials have no certificate of the authority. */
   readonly certificate?: ServerCertificate;
-  /** Bytes of a message. */
+  /** Largest message in bytes. */
   readonly maxPayload: number;
-  /** Seconds. */
+  /** Seconds of a round trip. */
   readonly roundTrip: number;
-  /** Bytes; null for no limit. Absent where the credentials may not know. */
+  /** Bytes; null for no limit. Absent if the credentials do not allow reading it. */
   readonly storage?: { readonly used: number; readonly limit: number | null; readonly streams: number };
 }
 
 const TIMEOUT_MS = 2000;
 
-/** @param connection in the account where nodes meet; what is stored is asked for by another */
+/** Reads the state of a server. @param connection in the account where nodes meet; the storage is read over another one */
 export async function readServerInfo(connection: NatsConnection, access: NatsAccess): Promise<ServerInfo> {
   const start = performance.now();
   await connection.flush();

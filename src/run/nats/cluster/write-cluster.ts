@@ -10,25 +10,25 @@ import { NEW_KEYS, newCredentials } from './credentials.ts';
 import { type Identity, ROLES } from './roles.ts';
 import { type ServerConfig, serverConfig } from './server-config.ts';
 
-/** What a cluster is like. */
+/** The settings of a cluster. */
 export interface ClusterOptions {
-  /** Address that the server listens on; default all. */
+  /** Address that the server listens on; default: all. */
   readonly listen?: string;
   readonly port: number;
   /** Port of the monitoring page, on this machine only. */
   readonly monitorPort: number;
-  /** Names and addresses of the server, as nodes call it; the first is the one that credentials name. */
+  /** Names and addresses by which nodes reach the server. Credentials contain the first one. */
   readonly hosts: readonly string[];
-  /** Who may connect. */
+  /** The nodes that may connect. */
   readonly identities: readonly Identity[];
-  /** Bytes of a payload and of all that is stored. */
+  /** Largest payload, and size of the storage, in bytes. */
   readonly maxPayload: number;
   readonly maxStorage: number;
   /** Days that the server's certificate is valid. */
   readonly days: number;
 }
 
-/** What was written, as paths. */
+/** Paths of the files that were written. */
 export interface WrittenCluster {
   readonly dir: string;
   readonly config: string;
@@ -37,13 +37,13 @@ export interface WrittenCluster {
 
 export const SERVER_CONFIG = 'server.conf';
 
-/** What the configuration was made from, so that nodes can be added: nothing in it is secret. */
+/** The file from which the configuration is written again when nodes are added. Nothing in it is secret. */
 const CLUSTER_FILE = 'cluster.json';
 
 const CLUSTER = z.strictObject({
   format: z.literal('bedside-cluster'),
   version: z.literal(2),
-  /** Public key of the cluster, which signs who its nodes are. */
+  /** Public key of the cluster, which signs the certificates of its nodes. */
   signer: z.string(),
   servers: z.array(z.string()).min(1),
   listen: z.string(),
@@ -64,15 +64,15 @@ const CLUSTER = z.strictObject({
 });
 type ClusterFile = z.output<typeof CLUSTER>;
 
-/** Where the credentials of an identity are. */
+/** The path of an identity's credentials. */
 export function credentialsPath(dir: string, { role, name }: Identity): string {
   return join(dir, 'credentials', `${name === undefined ? role : `${role}-${tokenOf(name)}`}.json`);
 }
 
 /**
- * Writes the files of a cluster; keys are readable for this user alone. Keys that are there stay.
- * @param force makes new keys: nodes with the old ones are no longer let in
- * @throws BedsideError E_OUTPUT when there are keys already, or the folder cannot be written
+ * Writes the files of a new cluster. Only this user can read the keys.
+ * @param force replaces an existing cluster with new keys: devices with the old ones lose access
+ * @throws BedsideError E_OUTPUT if the folder has a cluster already, or cannot be written
  */
 export async function writeCluster(
   folder: string,
@@ -83,11 +83,11 @@ export async function writeCluster(
   const config = join(dir, SERVER_CONFIG);
   if (!force && (await exists(config))) {
     throw new BedsideError('E_OUTPUT', `${dir} has a cluster already, whose keys stay as they are`, {
-      hint: 'name another folder with --dir, or --force to make new keys, which shuts out all that have the old ones',
+      hint: 'name another folder with --dir, or use --force to make new keys; devices with the old ones then lose access',
     });
   }
   const { hosts, port, maxPayload, maxStorage, monitorPort, days, identities } = options;
-  // The machine of the server has a name for itself.
+  // The server's machine reaches itself by these names.
   const all = [...new Set([...hosts, 'localhost', '127.0.0.1'])];
   const authority = await makeAuthority(days);
   const server = await certifyServer(authority, all, days);
@@ -102,7 +102,7 @@ export async function writeCluster(
     ...{ port, monitorPort, maxPayload, maxStorage },
     users: [],
   };
-  // Of old credentials none is let in any more.
+  // Old credentials are no longer valid.
   await rm(join(dir, 'credentials'), { recursive: true, force: true });
   await makeFolders(dir);
   const files = filesOf(dir);
@@ -115,9 +115,8 @@ export async function writeCluster(
 }
 
 /**
- * Adds nodes to a cluster; the server knows them once it has read its configuration again.
- * @throws BedsideError E_FILE when there is no cluster, or not the key that it signs with; E_OUTPUT for a node that is there
- * already
+ * Adds nodes to a cluster. The server admits them after it has read its configuration again.
+ * @throws BedsideError E_FILE if there is no cluster, or if its signing key is missing; E_OUTPUT for a node that exists
  */
 export async function addToCluster(folder: string, identities: readonly Identity[]): Promise<WrittenCluster> {
   const dir = resolve(folder);
@@ -193,11 +192,11 @@ async function writeUsers(
     users.push({ keys, identity });
   }
   await writeFileAtomic(join(dir, CLUSTER_FILE), `${JSON.stringify({ ...cluster, users }, null, 2)}\n`);
-  // Last: with it, the cluster is there.
+  // Written last: it marks the cluster as complete.
   const config = join(dir, SERVER_CONFIG);
   const files = filesOf(dir);
   const { listen, port, monitorPort, maxPayload, maxStorage } = cluster;
-  const told: ServerConfig = {
+  const settings: ServerConfig = {
     host: listen,
     port,
     monitorPort,
@@ -206,17 +205,18 @@ async function writeUsers(
     ...{ certificate: files.certificate, key: files.key, storage: files.storage },
     users,
   };
-  await writeSecret(config, serverConfig(told));
+  await writeSecret(config, serverConfig(settings));
   return { dir, config, credentials };
 }
 
+/** Paths of a cluster's files. */
 export function filesOf(dir: string) {
   return {
     ca: join(dir, 'tls', 'ca.pem'),
     caKey: join(dir, 'tls', 'ca.key'),
     certificate: join(dir, 'tls', 'server.pem'),
     key: join(dir, 'tls', 'server.key'),
-    /** Private key with which the cluster says who its nodes are. */
+    /** Private key with which the cluster signs the certificates of its nodes. */
     signingKey: join(dir, 'tls', 'signing.key'),
     storage: join(dir, 'data'),
   };
@@ -244,7 +244,7 @@ async function makeFolders(dir: string): Promise<void> {
   }
 }
 
-/** The file is never readable for others, not even for a moment. */
+/** Writes a file that other users can never read, not even for a moment. */
 export async function writeSecret(path: string, content: string): Promise<void> {
   await writeFileAtomic(path, content, 0o600);
 }

@@ -1,7 +1,7 @@
-// Keys between two nodes, and what they seal: AES-256-GCM under a key for each direction, made of ephemeral X25519 keys and
-// of nonces of both, so that no two sessions have the same. A counter is the nonce: none comes twice, and what is not newer
-// than the last is not opened. What is sealed: 8 bytes that name the session, the counter (6 bytes), what is said in cipher,
-// and the tag of 16 bytes.
+// A secure session of two nodes: AES-256-GCM with one key for each direction. The keys are derived from ephemeral X25519 keys
+// and from nonces of both nodes, so that every session has its own. The cipher's nonce is a counter that never repeats, and
+// messages that are not newer than the last one are refused. A sealed message has 8 bytes that name the session, the counter
+// (6 bytes), the ciphertext, and the tag of 16 bytes.
 import {
   createCipheriv,
   createDecipheriv,
@@ -26,12 +26,12 @@ const KEY_BYTES = 32;
 /** Bytes that sealing adds. */
 export const SEAL_BYTES = HEADER + TAG_BYTES;
 
-/** Before the 32 bytes of a public key, DER says that they are one. */
+/** DER prefix of a public X25519 key of 32 bytes. */
 const PUBLIC = Buffer.from('302a300506032b656e032100', 'hex');
 
 const CHANNELS: Readonly<Record<Channel, number>> = { tensor: 1, control: 2 };
 
-/** A key that lives as long as a node. */
+/** A key pair that is made when a node starts and never stored. */
 export class EphemeralKey {
   /** 32 bytes, base64url. */
   readonly publicKey: string;
@@ -46,7 +46,7 @@ export class EphemeralKey {
     this.#privateKey = privateKey;
   }
 
-  /** What both share; undefined for what is no public key. */
+  /** The shared secret with a peer, or undefined if its public key is invalid. */
   share(publicKey: string): Buffer | undefined {
     const raw = bytesOf(publicKey, KEY_BYTES);
     if (!raw) return undefined;
@@ -54,13 +54,13 @@ export class EphemeralKey {
       const key = createPublicKey({ key: Buffer.concat([PUBLIC, raw]), format: 'der', type: 'spki' });
       return diffieHellman({ privateKey: this.#privateKey, publicKey: key });
     } catch {
-      // Of low order: it would be known to everybody.
+      // A point of low order: the secret would be known to everybody.
       return undefined;
     }
   }
 }
 
-/** What one side brings to a session, as both know it. */
+/** One side's contribution to a session, known to both. */
 export interface SessionSide {
   readonly name: string;
   /** Ephemeral public key, and a nonce for this session alone. */
@@ -68,11 +68,11 @@ export interface SessionSide {
   readonly nonce: string;
 }
 
-/** Keys of two nodes, one of whom began. */
+/** A session of two nodes, one of which began it. */
 export class SecureSession {
-  /** Names it in all that is sealed. */
+  /** Names the session in every sealed message. */
   readonly id: string;
-  /** Which life of the peer it is with. */
+  /** The instance of the peer. */
   readonly instance: string;
   readonly #id: Buffer;
   readonly #sending: KeyObject;
@@ -81,8 +81,10 @@ export class SecureSession {
   readonly #received: Record<Channel, number> = { tensor: 0, control: 0 };
 
   /**
-   * @param shared what the ephemeral keys of both give
+   * @param shared secret from the ephemeral keys of both
+   * @param sides first the node that began the session
    * @param began whether this node is the first side
+   * @param instance of the peer
    */
   constructor(
     shared: Buffer,
@@ -101,6 +103,7 @@ export class SecureSession {
     this.instance = instance;
   }
 
+  /** Encrypts and authenticates a payload. */
   seal(channel: Channel, payload: Uint8Array): Buffer {
     const counter = ++this.#sent[channel];
     const sealed = Buffer.allocUnsafe(payload.length + SEAL_BYTES);
@@ -114,7 +117,7 @@ export class SecureSession {
     return sealed;
   }
 
-  /** What was sealed on this channel; undefined for what was not sealed by the peer, or has come before. */
+  /** Decrypts a payload, or returns undefined if the peer has not sealed it for this channel, or if it is a replay. */
   open(channel: Channel, sealed: Buffer): Buffer | undefined {
     if (sealed.length < SEAL_BYTES) return undefined;
     const counter = sealed.readUIntBE(ID_BYTES, COUNTER_BYTES);
@@ -135,7 +138,7 @@ export class SecureSession {
   }
 }
 
-/** The name of the session that something claims to be sealed in. */
+/** The id of the session that a sealed message claims to belong to. */
 export function sessionIdOf(sealed: Buffer): string {
   return sealed.toString('latin1', 0, ID_BYTES);
 }

@@ -37,7 +37,7 @@ class Wires {
     const sessions = new SecureSessions(
       { name, own, instance: `life ${++this.#lives}` },
       {
-        carry: (what, to, bytes) => this.carry({ what, from: name, to, bytes: Buffer.from(bytes) }),
+        send: (what, to, bytes) => this.carry({ what, from: name, to, bytes: Buffer.from(bytes) }),
         onNote: (text) => this.notes.push(text),
       },
     );

@@ -1,6 +1,6 @@
-// A node's sessions with others. Who has something to say to a peer that he has no session with says hello, signed, and waits
-// for the answer; so both know each other by their certificates, and that the other lives now. What is not sealed in a session
-// is not opened, and what was said in the life of a node before its present one cannot be.
+// The secure sessions of a node. To send to a peer without a session, a node first sends a signed hello and waits for the
+// reply. Both then know each other's certificate, and that the other is alive now. Messages that are not sealed in a session
+// are refused, and so are those from an earlier instance of either node.
 
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,39 +8,41 @@ import type { Channel } from '../transport/subjects.ts';
 import { EphemeralKey, SecureSession, type SessionSide, sessionIdOf } from './session.ts';
 import { type SigningIdentity, signStatement, verifyStatement } from './statement.ts';
 
-/** Milliseconds between hellos without an answer, and after which what waits for one is lost. */
-const AGAIN_MS = 250;
-const PATIENCE_MS = 5000;
+/** Milliseconds after which an unanswered hello is repeated. */
+const REPEAT_MS = 250;
+/** Milliseconds after which messages that wait for a session are lost. */
+const TIMEOUT_MS = 5000;
 
-/** Hellos of one peer that are read at once, and each second. */
+/** Hellos of one peer that are read in a burst, and in each second. */
 const MAX_HELLOS = 10;
 
 const MAX_HELLO_BYTES = 4096;
 
-/** Bytes that may wait for sessions, of all peers. */
+/** Bytes of messages that may wait for sessions, for all peers. */
 const MAX_WAITING = 256e6;
 
-/** Peers that are known; sessions with one of them that are open, and that are not used yet. */
+/** Number of peers that are known. */
 const MAX_PEERS = 1024;
+/** Open sessions with one peer, and sessions that the peer began but has not used. */
 const MAX_OPEN = 3;
 const MAX_NEW = 2;
 
-/** Milliseconds between two words to one peer that it seals in a session that is not known here. */
-const DOUBT_MS = 200;
+/** Milliseconds between two notices to one peer that its session is unknown here. */
+const NOTICE_MS = 200;
 
-/** Something that waits for a session. */
+/** A message that waits for a session. */
 type Waiting = (session: SecureSession) => void;
 
 interface Peer {
-  /** For what is sent. */
+  /** The session for outgoing messages. */
   out: SecureSession | undefined;
-  /** By name, the oldest first. */
+  /** By id, the oldest first. */
   readonly open: Map<string, SecureSession>;
-  /** Sessions that the peer began, and has sealed nothing in yet. */
-  readonly begun: Map<string, Begun>;
+  /** By id: sessions that the peer began, but has not used so far. */
+  readonly begun: Map<string, UnusedSession>;
   readonly waiting: Waiting[];
   waitingBytes: number;
-  /** Of the hello that waits for an answer; said again, it has the same. */
+  /** Nonce of the unanswered hello; repeated hellos have the same nonce. */
   nonce: string | undefined;
   since: number;
   timer: NodeJS.Timeout | undefined;
@@ -48,11 +50,11 @@ interface Peer {
   refilled: number;
 }
 
-interface Begun {
+interface UnusedSession {
   readonly session: SecureSession;
-  /** Of the hello that began it, and of the answer. */
+  /** Nonces of the hello that began it, and of the reply. */
   readonly nonce: string;
-  readonly answered: string;
+  readonly replyNonce: string;
 }
 
 interface Hello {
@@ -65,26 +67,30 @@ interface Hello {
   readonly answer?: string;
 }
 
-/** Who a node is. */
+/** The node that the sessions belong to. */
 export interface LocalNode {
   readonly name: string;
-  /** Which life of it this is. */
+  /** Random id of this run of the node. */
   readonly instance: string;
   readonly own: SigningIdentity;
 }
 
+/** Callbacks of the sessions. */
 export interface SecureSessionsHandlers {
-  /** Carries a hello, or what was sealed on the channel of what is no tensor, to a peer. */
-  readonly carry: (what: 'hello' | 'control', to: string, bytes: Uint8Array) => void;
+  /** Sends a hello, or a sealed message of the control channel, to a peer. */
+  readonly send: (what: 'hello' | 'control', to: string, bytes: Uint8Array) => void;
   readonly onNote: (text: string) => void;
 }
 
+/** All sessions of a node. */
 export class SecureSessions {
   readonly #self: LocalNode;
   readonly #handlers: SecureSessionsHandlers;
   readonly #ephemeral = new EphemeralKey();
   readonly #peers = new Map<string, Peer>();
-  readonly #doubted = new Map<string, number>();
+  /** Time of the last notice about an unknown session, by peer. */
+  readonly #notices = new Map<string, number>();
+  /** Bytes of messages that wait for sessions. */
   #waiting = 0;
   #closed = false;
 
@@ -94,8 +100,8 @@ export class SecureSessions {
   }
 
   /**
-   * Calls `send` with a session: at once, or when there is one; never for a peer that does not answer.
-   * @param bytes that wait meanwhile
+   * Calls `send` with a session: at once, or as soon as there is one. Never called if the peer does not reply.
+   * @param bytes of the message that waits
    */
   withSession(to: string, bytes: number, send: Waiting): void {
     if (this.#closed) return;
@@ -114,33 +120,33 @@ export class SecureSessions {
     this.ensureSession(to);
   }
 
-  /** Makes a session, if there is none. */
+  /** Begins a session with a peer, unless there is one. */
   ensureSession(to: string): void {
     const peer = this.#peer(to);
     if (this.#closed || peer.out || peer.nonce !== undefined) return;
     peer.since = performance.now();
-    this.#sayHello(to, peer);
+    this.#beginHello(to, peer);
   }
 
-  /** What a peer has sealed; undefined for what it has not, or has said before. */
+  /** Opens a sealed message; undefined if the peer has not sealed it, or if it is a replay. */
   open(from: string, channel: Channel, sealed: Buffer): Buffer | undefined {
     const peer = this.#peers.get(from);
     const id = sessionIdOf(sealed);
     const session = peer?.open.get(id) ?? peer?.begun.get(id)?.session;
     if (!peer || !session) {
-      this.#doubt(from, id);
+      this.#sendNotice(from, id);
       return undefined;
     }
     const payload = session.open(channel, sealed);
     if (payload && peer.begun.delete(id)) {
-      // It lives: who only repeats a hello cannot seal anything.
+      // The peer is alive: somebody who only replays a hello cannot seal anything.
       this.#add(peer, session);
       this.#ready(peer, session);
     }
     return payload;
   }
 
-  /** What came on the subject of hellos. */
+  /** Takes a message from the subject of hellos. */
   receiveHello(from: string, bytes: Uint8Array): void {
     if (this.#closed || bytes.length > MAX_HELLO_BYTES) return;
     const text = Buffer.from(bytes).toString();
@@ -163,17 +169,17 @@ export class SecureSessions {
     const shared = this.#ephemeral.share(hello.key);
     if (!shared) return;
     const peer = this.#peer(from);
-    if (hello.answer === undefined) this.#answer(peer, hello, shared);
-    else this.#answered(peer, hello, shared);
+    if (hello.answer === undefined) this.#reply(peer, hello, shared);
+    else this.#receiveReply(peer, hello, shared);
   }
 
-  /** Whether a peer has another life than that which sessions are with is asked before anything else is said to it. */
+  /** Renews the session with a peer if the peer has another instance now. */
   noteInstance(name: string, instance: string): void {
     const peer = this.#peers.get(name);
     if (peer?.out && peer.out.instance !== instance) this.#renew(name, peer);
   }
 
-  /** Something may have been lost between this node and all others. */
+  /** Renews all sessions, because peers may have been restarted while this node was disconnected. */
   renewAll(): void {
     for (const [name, peer] of this.#peers) {
       peer.out = undefined;
@@ -182,13 +188,13 @@ export class SecureSessions {
     }
   }
 
-  /** Which life of a peer the last session is with. */
+  /** The instance of a peer in the latest session with it. */
   instanceOf(name: string): string | undefined {
     const peer = this.#peers.get(name);
     return peer?.out?.instance ?? [...(peer?.open.values() ?? [])].at(-1)?.instance;
   }
 
-  /** Waits until nothing waits, or for so many milliseconds. */
+  /** Settles when no message waits any more, or after so many milliseconds. */
   async whenSettled(most: number): Promise<void> {
     const end = performance.now() + most;
     while ([...this.#peers.values()].some(({ waiting }) => waiting.length > 0)) {
@@ -215,7 +221,7 @@ export class SecureSessions {
     return peer;
   }
 
-  /** The one that is known for longest and that nothing waits for; should it be there, it says hello again. */
+  /** Forgets the longest known peer without waiting messages. If it is still there, it sends a hello again. */
   #evict(): void {
     for (const [name, peer] of this.#peers) {
       if (peer.waiting.length > 0) continue;
@@ -225,50 +231,50 @@ export class SecureSessions {
     }
   }
 
-  #sayHello(to: string, peer: Peer): void {
+  #beginHello(to: string, peer: Peer): void {
     const nonce = newNonce();
     peer.nonce = nonce;
-    this.#state(to, { nonce });
+    this.#sendHello(to, { nonce });
     peer.timer = setInterval(() => {
-      if (performance.now() - peer.since > PATIENCE_MS) {
+      if (performance.now() - peer.since > TIMEOUT_MS) {
         this.#drop(peer);
         this.#forget(peer);
-      } else if (peer.waiting.length > 0) this.#state(to, { nonce });
-    }, AGAIN_MS);
+      } else if (peer.waiting.length > 0) this.#sendHello(to, { nonce });
+    }, REPEAT_MS);
     peer.timer.unref();
   }
 
-  #state(to: string, { nonce, answer }: { readonly nonce: string; readonly answer?: string }): void {
+  #sendHello(to: string, { nonce, answer }: { readonly nonce: string; readonly answer?: string }): void {
     const { name, instance, own } = this.#self;
-    const said: Hello = {
+    const hello: Hello = {
       ...{ from: name, to, key: this.#ephemeral.publicKey, nonce, instance },
       ...(answer === undefined ? {} : { answer }),
     };
-    this.#handlers.carry('hello', to, Buffer.from(signStatement(own, 'hello', JSON.stringify(said))));
+    this.#handlers.send('hello', to, Buffer.from(signStatement(own, 'hello', JSON.stringify(hello))));
   }
 
-  /** A peer begins. */
-  #answer(peer: Peer, hello: Hello, shared: Buffer): void {
-    // Said again because the answer was late: it is the same session.
+  /** Replies to the hello of a peer that begins a session. */
+  #reply(peer: Peer, hello: Hello, shared: Buffer): void {
+    // The hello was repeated because the reply was late: the session is the same.
     const before = [...peer.begun.values()].find(({ nonce }) => nonce === hello.nonce);
     if (before) {
-      this.#state(hello.from, { nonce: before.answered, answer: hello.nonce });
+      this.#sendHello(hello.from, { nonce: before.replyNonce, answer: hello.nonce });
       return;
     }
     const own = this.#side(newNonce());
     const session = new SecureSession(shared, [sideOf(hello), own], false, hello.instance);
     if (peer.begun.size >= MAX_NEW) peer.begun.delete(firstOf(peer.begun));
-    peer.begun.set(session.id, { session, nonce: hello.nonce, answered: own.nonce });
-    this.#state(hello.from, { nonce: own.nonce, answer: hello.nonce });
+    peer.begun.set(session.id, { session, nonce: hello.nonce, replyNonce: own.nonce });
+    this.#sendHello(hello.from, { nonce: own.nonce, answer: hello.nonce });
   }
 
-  /** A peer answers: it lives, as it has signed the nonce. */
-  #answered(peer: Peer, hello: Hello, shared: Buffer): void {
+  /** Takes a peer's reply to a hello. The peer is alive, because it has signed the nonce. */
+  #receiveReply(peer: Peer, hello: Hello, shared: Buffer): void {
     if (peer.nonce === undefined || hello.answer !== peer.nonce) return;
     const session = new SecureSession(shared, [this.#side(peer.nonce), sideOf(hello)], true, hello.instance);
     this.#add(peer, session);
-    // Nothing is said in it, so that the peer may use it too.
-    this.#handlers.carry('control', hello.from, session.seal('control', new Uint8Array(0)));
+    // An empty message, which shows the peer that the session can be used.
+    this.#handlers.send('control', hello.from, session.seal('control', new Uint8Array(0)));
     this.#ready(peer, session);
   }
 
@@ -295,7 +301,7 @@ export class SecureSessions {
     this.ensureSession(name);
   }
 
-  /** The hello that waits. */
+  /** Stops waiting for a reply to a hello. */
   #forget(peer: Peer): void {
     clearInterval(peer.timer);
     peer.timer = undefined;
@@ -308,17 +314,17 @@ export class SecureSessions {
     peer.waitingBytes = 0;
   }
 
-  /** Who seals in a session that is not known here may not know that this is another life. */
-  #doubt(from: string, id: string): void {
+  /** Tells a peer that its session is unknown here: it may not know that this node was restarted. */
+  #sendNotice(from: string, id: string): void {
     const now = performance.now();
-    if (now - (this.#doubted.get(from) ?? Number.NEGATIVE_INFINITY) < DOUBT_MS) return;
-    if (this.#doubted.size >= MAX_PEERS) this.#doubted.clear();
-    this.#doubted.set(from, now);
-    this.#handlers.carry('hello', from, Buffer.from(`${UNKNOWN}${hexOf(id)}`));
+    if (now - (this.#notices.get(from) ?? Number.NEGATIVE_INFINITY) < NOTICE_MS) return;
+    if (this.#notices.size >= MAX_PEERS) this.#notices.clear();
+    this.#notices.set(from, now);
+    this.#handlers.send('hello', from, Buffer.from(`${UNKNOWN}${hexOf(id)}`));
   }
 }
 
-/** Said of a session, unsigned: at worst it makes another. */
+/** Starts a notice that a session is unknown. It is not signed: at worst it causes a new session. */
 const UNKNOWN = 'unknown ';
 
 function hexOf(id: string): string {
@@ -338,7 +344,7 @@ function firstOf(map: ReadonlyMap<string, unknown>): string {
   return '';
 }
 
-/** Whether a peer says hello no oftener than it may: each costs signatures. */
+/** Limits the rate of hellos of a peer, because each costs signatures. */
 function isWithin(peer: Peer): boolean {
   const now = performance.now();
   peer.hellos = Math.min(MAX_HELLOS, peer.hellos + ((now - peer.refilled) / 1000) * MAX_HELLOS);

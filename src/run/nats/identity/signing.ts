@@ -1,5 +1,5 @@
-// Ed25519 signatures of nodes and of clusters. Each is for one purpose, so that what was signed for one is worth nothing for
-// another. Keys of their own: with an NKey a server has its nonces signed, whatever they are.
+// Ed25519 signatures of nodes and clusters. A signature is valid for one purpose only. The keys are separate from NATS keys,
+// because a NATS server can have a client sign any nonce with those.
 import {
   createPrivateKey,
   createPublicKey,
@@ -9,21 +9,21 @@ import {
   verify,
 } from 'node:crypto';
 
-/** What a signature is for. */
+/** The purpose of a signature. */
 export type Purpose = 'certificate' | 'entry' | 'farewell' | 'hello' | 'index';
 
-/** Before the 32 bytes of a key, DER says that they are one. */
+/** DER prefixes of Ed25519 keys of 32 bytes. */
 const PRIVATE = Buffer.from('302e020100300506032b657004220420', 'hex');
 const PUBLIC = Buffer.from('302a300506032b6570032100', 'hex');
 
 const KEY_BYTES = 32;
 const SIGNATURE_BYTES = 64;
 
-/** A private key, and what it is known by. */
+/** Signs with a private key. */
 export interface Signer {
   /** 32 bytes, base64url. */
   readonly publicKey: string;
-  /** Of the UTF-8 bytes of a text; base64url. */
+  /** Signature of the UTF-8 bytes of a text, base64url. */
   sign(purpose: Purpose, text: string): string;
 }
 
@@ -33,7 +33,7 @@ export function newSigningKey(): string {
   return privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(PRIVATE.length).toString('base64url');
 }
 
-/** @throws Error when the text is no key; it never repeats it */
+/** The signer with a private key. @throws Error if the text is not a key; the error does not contain it */
 export function signerOf(key: string): Signer {
   const raw = bytesOf(key, KEY_BYTES);
   if (!raw) throw new Error('it is no private key of 32 bytes');
@@ -41,7 +41,7 @@ export function signerOf(key: string): Signer {
   const publicKey = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
   return {
     publicKey: publicKey.subarray(PUBLIC.length).toString('base64url'),
-    sign: (purpose, text) => sign(null, said(purpose, text), privateKey).toString('base64url'),
+    sign: (purpose, text) => sign(null, signedBytes(purpose, text), privateKey).toString('base64url'),
   };
 }
 
@@ -49,14 +49,14 @@ export function signerOf(key: string): Signer {
 export function isSigned(publicKey: string, purpose: Purpose, text: string, signature: string): boolean {
   const key = keyOf(publicKey);
   const bytes = bytesOf(signature, SIGNATURE_BYTES);
-  return key !== undefined && bytes !== undefined && verify(null, said(purpose, text), key, bytes);
+  return key !== undefined && bytes !== undefined && verify(null, signedBytes(purpose, text), key, bytes);
 }
 
-function said(purpose: Purpose, text: string): Buffer {
+function signedBytes(purpose: Purpose, text: string): Buffer {
   return Buffer.from(`bedside ${purpose}\n${text}`);
 }
 
-/** Public keys that were read: the latest. */
+/** Recently parsed public keys. */
 const keys = new Map<string, KeyObject>();
 const MAX_KEYS = 256;
 
@@ -71,7 +71,7 @@ function keyOf(text: string): KeyObject | undefined {
   return key;
 }
 
-/** Bytes of base64url, if they are so many, and written the one way they can be. */
+/** Decodes base64url, or returns undefined if the length differs or the encoding is not canonical. */
 export function bytesOf(text: string, length: number): Buffer | undefined {
   const bytes = Buffer.from(text, 'base64url');
   return bytes.length === length && bytes.toString('base64url') === text ? bytes : undefined;

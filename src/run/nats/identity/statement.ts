@@ -1,10 +1,10 @@
-// Texts that a node signs, with the certificate that says who it is: `certificate`, `signature`, and what was said, a line
-// each. A receiver decides by the certificate alone.
+// Signed statements. A statement has three parts, separated by line breaks: the certificate of the node, the signature, and
+// the text. A receiver relies on the certificate alone.
 import type { Credentials } from '../cluster/credentials.ts';
 import { type Certificate, isCertificateOf, readCertificate } from './certificate.ts';
 import { isSigned, type Purpose, type Signer, signerOf } from './signing.ts';
 
-/** What a node signs with, and checks others by. */
+/** The keys with which a node signs statements and verifies those of others. */
 export interface SigningIdentity {
   readonly certificate: string;
   readonly signer: Signer;
@@ -12,41 +12,42 @@ export interface SigningIdentity {
   readonly cluster: string;
 }
 
-/** Undefined on an open server, where everybody is anybody. */
+/** The signing identity in credentials; undefined on an open server, where nodes have no keys. */
 export function signingIdentityOf(credentials: Credentials | undefined): SigningIdentity | undefined {
   if (!credentials) return undefined;
   const { certificate, signing, cluster } = credentials;
   return { certificate, signer: signerOf(signing), cluster };
 }
 
-/** What is said, signed. Without identification it is said as it is. */
+/** A text as a signed statement. Without a signing identity the text itself. */
 export function signStatement(own: SigningIdentity | undefined, purpose: Purpose, text: string): string {
   return own ? `${own.certificate}\n${own.signer.sign(purpose, text)}\n${text}` : text;
 }
 
-/** Something said, and by whom; on an open server by nobody known. */
+/** A verified text and the certificate of its author; without certificate on an open server. */
 export interface Statement {
   readonly text: string;
   readonly certificate: Certificate | undefined;
 }
 
 /**
- * Reads what was signed; undefined for what does not hold.
- * @param node who is to have said it; absent: anybody with a certificate
+ * Verifies a statement, and returns undefined if it is not valid.
+ * @param statement text as written by `signStatement`
+ * @param node the expected author; absent: any node with a certificate
  */
 export function verifyStatement(
   own: SigningIdentity | undefined,
   purpose: Purpose,
-  said: string,
+  statement: string,
   node?: string,
 ): Statement | undefined {
-  if (!own) return { text: said, certificate: undefined };
-  const first = said.indexOf('\n');
-  const second = said.indexOf('\n', first + 1);
+  if (!own) return { text: statement, certificate: undefined };
+  const first = statement.indexOf('\n');
+  const second = statement.indexOf('\n', first + 1);
   if (first < 0 || second < 0) return undefined;
-  const certificate = readCertificate(said.slice(0, first), own.cluster);
+  const certificate = readCertificate(statement.slice(0, first), own.cluster);
   if (!certificate || (node !== undefined && !isCertificateOf(certificate, node))) return undefined;
-  const text = said.slice(second + 1);
-  if (!isSigned(certificate.key, purpose, text, said.slice(first + 1, second))) return undefined;
+  const text = statement.slice(second + 1);
+  if (!isSigned(certificate.key, purpose, text, statement.slice(first + 1, second))) return undefined;
   return { text, certificate };
 }

@@ -1,10 +1,11 @@
-// What workers say of themselves. Said on core NATS to whoever listens, signed, and never stored: it is old after seconds.
+// The signed announcements by which workers describe themselves. They are published on core NATS and never stored, because
+// they are out of date after seconds.
 import { z } from 'zod';
 
-/** Milliseconds after which an entry that is not told again is gone. */
+/** Milliseconds after which an entry expires unless it is announced again. */
 export const ENTRY_MS = 5000;
 
-/** Bytes of an entry as it is sent; longer ones are not read. */
+/** Largest announcement in bytes; larger ones are not read. */
 export const MAX_ENTRY_BYTES = 1 << 20;
 
 const SECONDS = z.record(z.string(), z.array(z.array(z.number().positive())));
@@ -12,14 +13,14 @@ const SECONDS = z.record(z.string(), z.array(z.array(z.number().positive())));
 const ENTRY = z.object({
   version: z.literal(1),
   name: z.string().min(1).max(200),
-  /** The machine that it runs on. */
+  /** Name of the machine that it runs on. */
   host: z.string(),
   /** ISO 8601. */
   since: z.string(),
-  /** Measured: multiply-accumulates a second of a convolution, and seconds by name of bundle, stage and level. */
+  /** Measured: MACs a second of a convolution, and seconds by bundle name, stage and level. */
   macsPerSecond: z.number().positive(),
   seconds: SECONDS,
-  /** Bytes: free for weights and activations, and used. */
+  /** Bytes that are free for weights and activations, and bytes in use. */
   memory: z.number().min(0),
   memoryUsed: z.number().min(0),
   /** Joules left; absent without a battery. */
@@ -28,7 +29,7 @@ const ENTRY = z.object({
   joulesPerByteSent: z.number().min(0),
   sessions: z.number().min(0),
   bytesSent: z.number().min(0),
-  /** What is emulated of it; a real device has nothing here. */
+  /** Emulated properties; empty for a real device. */
   emulated: z.record(z.string(), z.number()),
   bundles: z.array(
     z.object({
@@ -38,29 +39,29 @@ const ENTRY = z.object({
       measured: z.boolean(),
     }),
   ),
-  /** To others, found by probing: bytes a second, and seconds one way. */
+  /** Probed links to other workers: bytes a second, and seconds one way. */
   links: z.array(
     z.object({ to: z.string(), bytesPerSecond: z.number().positive(), latency: z.number().min(0) }),
   ),
 });
 
-/** What a worker says of itself. */
+/** A worker's description of itself. */
 export type NodeEntry = z.output<typeof ENTRY>;
 
-/** An entry as the board has it: whether a worker is trusted is not its own to say, but its key's. */
+/** An entry of the fleet directory. Whether a worker is trusted is decided by its certificate, not by the worker. */
 export type FleetEntry = NodeEntry & { readonly trusted: boolean };
 
 /**
- * An entry as it is sent. Who reads takes the first of a session for what somebody says now, and not for something said once
- * and repeated by another, only if it has what he himself asked with; then each must be newer than the one before.
+ * An announcement as it is sent. A reader accepts the first one of a session only if it repeats a nonce of the reader, so
+ * that nobody can replay an old one. Each later one must have a higher counter.
  */
 export const ANNOUNCEMENT = z.object({
-  /** Another one each time a worker starts. */
+  /** Changes each time the worker starts. */
   session: z.string().max(64),
   counter: z.int().min(0),
-  /** What was asked with since the entry before. */
+  /** Nonces of the roll calls since the previous announcement. */
   asked: z.array(z.string().max(64)).max(256),
-  /** Absent in a last one, by who leaves. */
+  /** Absent when the worker leaves. */
   entry: ENTRY.optional(),
 });
 

@@ -1,6 +1,5 @@
-// Who is in a fleet: entries of workers, collected from what they say. A reader asks all of them, and knows by signs of life
-// for whom to wait. What is not signed by the worker itself, or was said once and comes again, changes nothing.
-
+// Reads who is in a fleet. A reader asks all workers for announcements, and knows from heartbeats for which of them to wait.
+// Announcements that the worker has not signed, or that are replayed, are ignored.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
@@ -23,45 +22,47 @@ import {
   MAX_ENTRY_BYTES,
 } from './announcement.ts';
 
-/** Milliseconds that signs of life are listened for, before the first answer: each is given every `HEARTBEAT_MS`. */
+/** Milliseconds for which heartbeats are collected before the first result: each worker sends one every `HEARTBEAT_MS`. */
 const LISTEN_MS = 3 * HEARTBEAT_MS;
 
-/** Milliseconds that are waited for somebody who gives signs of life, or who must be there. */
-const PATIENCE_MS = 2000;
+/** Milliseconds to wait for workers that send heartbeats, or that are expected. */
+const TIMEOUT_MS = 2000;
 
-/** Milliseconds after which they are asked again. */
-const AGAIN_MS = 400;
+/** Milliseconds after which the roll call is repeated. */
+const REPEAT_MS = 400;
 
-/** Milliseconds between two entries of one worker that are read. */
-const APART_MS = 20;
+/** Announcements of one worker that follow within so many milliseconds are not read. */
+const MIN_INTERVAL_MS = 20;
 
-/** Milliseconds between two questions because of somebody unknown: each is answered by everybody. */
+/** Milliseconds between roll calls because of an unknown worker: every worker replies to each. */
 const UNKNOWN_MS = 250;
 
-/** Entries that are held, and bytes of all together. */
+/** Number of entries, and their bytes in total. */
 const MAX_ENTRIES = 1024;
 const MAX_BYTES = 64 << 20;
 
-/** Own questions whose answers are believed: the latest. */
-const MAX_ASKED = 8;
+/** Number of latest nonces that are accepted in announcements. */
+const MAX_NONCES = 8;
 
-interface Known {
-  readonly said: Announcement;
+interface KnownWorker {
+  readonly announcement: Announcement;
   readonly trusted: boolean;
   readonly bytes: number;
   readonly at: number;
 }
 
+/** Collects the announcements of all workers. */
 export class FleetDirectory {
   readonly #connection: NatsConnection;
   readonly #own: SigningIdentity | undefined;
-  /** Who asks, as a token pair and as answers name him. */
+  /** The reader, as two tokens. */
   readonly #tokens: string;
-  readonly #known = new Map<string, Known>();
-  /** When entries were last looked at, by who sent them. */
-  readonly #looked = new Map<string, number>();
+  readonly #known = new Map<string, KnownWorker>();
+  /** Time of the last announcement that was read, by worker. */
+  readonly #readAt = new Map<string, number>();
+  /** Time of the last heartbeat, by worker. */
   readonly #alive = new Map<string, number>();
-  readonly #asked: string[] = [];
+  readonly #nonces: string[] = [];
   readonly #opened = performance.now();
   #askedAt = Number.NEGATIVE_INFINITY;
   #bytes = 0;
@@ -74,14 +75,14 @@ export class FleetDirectory {
 
   /**
    * Begins to listen.
-   * @param who two tokens of a node; by default what the credentials say
-   * @param beats whether to listen for signs of life, as `read` does; workers may not
+   * @param who two tokens of the reading node; default: those of the credentials
+   * @param heartbeats whether to listen for heartbeats, which `read` needs; workers may not
    * @throws BedsideError E_FABRIC
    */
   static async open(
     connection: NatsConnection,
     credentials: Credentials | undefined,
-    { who, beats = true }: { readonly who?: string; readonly beats?: boolean } = {},
+    { who, heartbeats = true }: { readonly who?: string; readonly heartbeats?: boolean } = {},
   ): Promise<FleetDirectory> {
     const { role = 'client', name = `any-${randomBytes(6).toString('hex')}` } = credentials ?? {};
     const directory = new FleetDirectory(connection, credentials, who ?? `${role}.${tokenOf(name)}`);
@@ -93,9 +94,11 @@ export class FleetDirectory {
       });
     };
     listen(announcementSubject('worker.*'), (msg) => directory.#take(senderOf(msg.subject), msg));
-    if (beats) listen(heartbeatSubject('worker.*'), ({ subject }) => directory.#live(senderOf(subject)));
+    if (heartbeats) {
+      listen(heartbeatSubject('worker.*'), ({ subject }) => directory.#noteAlive(senderOf(subject)));
+    }
     try {
-      directory.#ask();
+      directory.#rollCall();
       await connection.flush();
     } catch (cause) {
       throw natsError('the fleet cannot be read', cause);
@@ -104,19 +107,19 @@ export class FleetDirectory {
   }
 
   /**
-   * All entries as they are now, in the order of their names.
-   * @param expected names that are waited for, should they be slow to answer
+   * All current entries, in the order of their names. Asks all workers, and waits for those that send heartbeats.
+   * @param expected names of further workers to wait for
    * @throws BedsideError E_FABRIC
    */
   async read(expected: readonly string[] = []): Promise<FleetEntry[]> {
     const start = performance.now();
     try {
-      this.#ask();
-      // A server that is away says nothing of the fleet.
+      this.#rollCall();
+      // Fails if the server is away.
       await this.#connection.flush();
-      while (!this.#isWhole(start, expected)) {
+      while (!this.#isComplete(start, expected)) {
         await sleep(5);
-        if (performance.now() - this.#askedAt > AGAIN_MS) this.#ask();
+        if (performance.now() - this.#askedAt > REPEAT_MS) this.#rollCall();
       }
     } catch (cause) {
       throw natsError('the fleet cannot be read', cause);
@@ -124,33 +127,33 @@ export class FleetDirectory {
     return this.entries();
   }
 
-  /** What is known without asking. */
+  /** The entries that are known without asking. */
   entries(): FleetEntry[] {
     const oldest = performance.now() - ENTRY_MS;
     for (const [name, { at }] of this.#known) if (at < oldest) this.#forget(name);
     return [...this.#known.values()]
-      .flatMap(({ said: { entry }, trusted }) => (entry ? [{ ...entry, trusted }] : []))
+      .flatMap(({ announcement: { entry }, trusted }) => (entry ? [{ ...entry, trusted }] : []))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  #isWhole(start: number, expected: readonly string[]): boolean {
+  #isComplete(start: number, expected: readonly string[]): boolean {
     const now = performance.now();
-    if (now - start > PATIENCE_MS) return true;
+    if (now - start > TIMEOUT_MS) return true;
     if (now - this.#opened < LISTEN_MS) return false;
-    const has = (name: string): boolean => (this.#known.get(name)?.at ?? 0) >= start - APART_MS;
+    const has = (name: string): boolean => (this.#known.get(name)?.at ?? 0) >= start - MIN_INTERVAL_MS;
     const living = [...this.#alive].filter(([, at]) => now - at < LISTEN_MS).map(([name]) => name);
     return [...expected, ...living].every(has);
   }
 
-  #ask(): void {
+  #rollCall(): void {
     const nonce = randomBytes(16).toString('base64url');
-    this.#asked.push(nonce);
-    if (this.#asked.length > MAX_ASKED) this.#asked.shift();
+    this.#nonces.push(nonce);
+    if (this.#nonces.length > MAX_NONCES) this.#nonces.shift();
     this.#askedAt = performance.now();
     this.#connection.publish(rollCallSubject(this.#tokens), nonce);
   }
 
-  #live(name: string): void {
+  #noteAlive(name: string): void {
     if (this.#alive.size >= MAX_ENTRIES && !this.#alive.has(name)) this.#alive.clear();
     this.#alive.set(name, performance.now());
   }
@@ -158,27 +161,27 @@ export class FleetDirectory {
   #take(name: string, { data, headers }: Msg): void {
     const now = performance.now();
     if (headers || data.length > MAX_ENTRY_BYTES) return;
-    if (now - (this.#looked.get(name) ?? Number.NEGATIVE_INFINITY) < APART_MS) return;
-    if (this.#looked.size >= MAX_ENTRIES) this.#looked.clear();
-    this.#looked.set(name, now);
+    if (now - (this.#readAt.get(name) ?? Number.NEGATIVE_INFINITY) < MIN_INTERVAL_MS) return;
+    if (this.#readAt.size >= MAX_ENTRIES) this.#readAt.clear();
+    this.#readAt.set(name, now);
     const statement = verifyStatement(this.#own, 'entry', Buffer.from(data).toString(), name);
-    const said = statement && readSaid(statement.text, name);
-    if (!said) return;
-    const before = this.#known.get(name);
-    if (before?.said.session === said.session) {
-      // Once gone, a session says nothing more.
-      if (said.counter <= before.said.counter || !before.said.entry) return;
-    } else if (!said.asked.some((nonce) => this.#asked.includes(nonce))) {
-      // It may be there again, or somebody repeats what it once said: it is asked.
-      if (now - this.#askedAt > UNKNOWN_MS) this.#ask();
+    const announcement = statement && parseAnnouncement(statement.text, name);
+    if (!announcement) return;
+    const before = this.#known.get(name)?.announcement;
+    if (before?.session === announcement.session) {
+      // A session that has ended announces nothing more.
+      if (announcement.counter <= before.counter || !before.entry) return;
+    } else if (!announcement.asked.some((nonce) => this.#nonces.includes(nonce))) {
+      // The worker may have restarted, or somebody replays an old announcement: a roll call shows which.
+      if (now - this.#askedAt > UNKNOWN_MS) this.#rollCall();
       return;
     }
     this.#forget(name);
     if (this.#known.size >= MAX_ENTRIES || this.#bytes + data.length > MAX_BYTES) return;
     this.#bytes += data.length;
-    // On an open server a worker is what it says.
+    // On an open server nodes have no certificates, and all count as trusted.
     const trusted = statement.certificate?.trusted ?? true;
-    this.#known.set(name, { said, trusted, bytes: data.length, at: now });
+    this.#known.set(name, { announcement, trusted, bytes: data.length, at: now });
   }
 
   #forget(name: string): void {
@@ -187,7 +190,7 @@ export class FleetDirectory {
   }
 }
 
-function readSaid(text: string, name: string): Announcement | undefined {
+function parseAnnouncement(text: string, name: string): Announcement | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -1,4 +1,4 @@
-// A worker in its fleet: it says what it is every now and then, and when it is asked.
+// Announces a worker to its fleet: at regular intervals, and in reply to roll calls.
 import { randomBytes } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { BedsideError, formatBytes } from '../../../util/index.ts';
@@ -7,17 +7,19 @@ import { type SigningIdentity, signingIdentityOf, signStatement } from '../ident
 import { addressOf, announcementSubject, rollCallSubject, tokensOf } from '../transport/subjects.ts';
 import { type Announcement, ENTRY_MS, MAX_ENTRY_BYTES, type NodeEntry } from './announcement.ts';
 
-/** Milliseconds between entries: a few may be lost before one expires. */
+/** Milliseconds between announcements: a few may be lost before the entry expires. */
 export const ANNOUNCE_INTERVAL_MS = ENTRY_MS / 4;
 
-/** Milliseconds in which questions are answered together. */
-const TOGETHER_MS = 25;
+/** Milliseconds within which roll calls get one common reply. */
+const REPLY_DELAY_MS = 25;
 
-/** Who asked since the last entry: more are answered when they ask again. */
-const MAX_ASKERS = 64;
-const MAX_OF_ONE = 4;
+/** Readers whose nonces are kept until the next announcement, and nonces of each. Others must ask again. */
+const MAX_READERS = 64;
+const MAX_NONCES_PER_READER = 4;
+/** Bytes of a nonce. */
 const MAX_NONCE = 64;
 
+/** Announces one worker, until `remove`. */
 export class PresenceAnnouncer {
   readonly #connection: NatsConnection;
   readonly #subject: string;
@@ -25,7 +27,7 @@ export class PresenceAnnouncer {
   readonly #entry: () => NodeEntry;
   readonly #onNote: (text: string) => void;
   readonly #session = randomBytes(12).toString('base64url');
-  readonly #askers = new Map<string, string[]>();
+  readonly #nonces = new Map<string, string[]>();
   #counter = 0;
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Timeout | undefined;
@@ -45,22 +47,22 @@ export class PresenceAnnouncer {
   }
 
   /**
-   * Says so for the first time; from then on by itself.
-   * @throws BedsideError E_FABRIC for an entry that the server does not carry
+   * Announces the worker for the first time; further announcements follow by themselves.
+   * @throws BedsideError E_FABRIC for an entry that is too large for the server
    */
   start(): void {
-    this.#tell();
+    this.#announce();
     this.#connection.subscribe(rollCallSubject('*.*'), {
       callback: (error, { subject, data, headers }) => {
         if (!error && !headers && data.length <= MAX_NONCE)
-          this.#asked(subject, Buffer.from(data).toString());
+          this.#receiveRollCall(subject, Buffer.from(data).toString());
       },
     });
-    this.#timer = setInterval(() => this.#again(), ANNOUNCE_INTERVAL_MS);
+    this.#timer = setInterval(() => this.#repeat(), ANNOUNCE_INTERVAL_MS);
     this.#timer.unref();
   }
 
-  /** Says that it goes: it is no longer in the fleet. */
+  /** Announces that the worker goes: it is no longer in the fleet. */
   remove(): void {
     if (this.#gone) return;
     this.#gone = true;
@@ -69,34 +71,34 @@ export class PresenceAnnouncer {
     if (this.#counter > 0 && !this.#connection.isClosed()) this.#publish(undefined);
   }
 
-  #asked(subject: string, nonce: string): void {
-    const asker = subject.split('.').slice(-2).join('.');
-    if (this.#askers.size >= MAX_ASKERS && !this.#askers.has(asker)) return;
-    this.#askers.set(asker, [...(this.#askers.get(asker) ?? []), nonce].slice(-MAX_OF_ONE));
+  #receiveRollCall(subject: string, nonce: string): void {
+    const reader = subject.split('.').slice(-2).join('.');
+    if (this.#nonces.size >= MAX_READERS && !this.#nonces.has(reader)) return;
+    this.#nonces.set(reader, [...(this.#nonces.get(reader) ?? []), nonce].slice(-MAX_NONCES_PER_READER));
     if (this.#soon || this.#gone) return;
-    this.#soon = setTimeout(() => this.#again(), TOGETHER_MS);
+    this.#soon = setTimeout(() => this.#repeat(), REPLY_DELAY_MS);
     this.#soon.unref();
   }
 
-  #again(): void {
+  #repeat(): void {
     clearTimeout(this.#soon);
     this.#soon = undefined;
     try {
-      this.#tell();
+      this.#announce();
     } catch (error) {
       this.#onNote((error as Error).message);
     }
   }
 
-  #tell(): void {
+  #announce(): void {
     if (!this.#gone && !this.#connection.isClosed()) this.#publish(this.#entry());
   }
 
   #publish(entry: NodeEntry | undefined): void {
-    const asked = [...this.#askers.values()].flat();
-    this.#askers.clear();
-    const said: Announcement = { session: this.#session, counter: this.#counter++, asked, entry };
-    const bytes = Buffer.from(signStatement(this.#own, 'entry', JSON.stringify(said)));
+    const asked = [...this.#nonces.values()].flat();
+    this.#nonces.clear();
+    const announcement: Announcement = { session: this.#session, counter: this.#counter++, asked, entry };
+    const bytes = Buffer.from(signStatement(this.#own, 'entry', JSON.stringify(announcement)));
     const most = Math.min(MAX_ENTRY_BYTES, this.#connection.info?.max_payload ?? MAX_ENTRY_BYTES);
     if (bytes.length > most) {
       throw new BedsideError(

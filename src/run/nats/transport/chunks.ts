@@ -1,28 +1,29 @@
-// A message as payloads that the server carries: cut into chunks, checked, and put together whole or given up. Nothing of
-// a message is handed on before its last byte is there and its CRC-32 is right.
+// Large messages travel as several payloads. A message is cut into chunks and reassembled, or given up as a whole: nothing
+// of it is passed on before its last byte is there and its CRC-32 matches.
 //
 // A chunk (little endian): uint32 message, index, count, bytes of the head, bytes of the body, CRC-32 of head and body,
-// bytes of the owner; then the owner as JSON, then its share of head and body. The owner says whom to tell when a message
-// of a request is given up, whichever of its chunks are lost.
+// bytes of the owner; then the owner in JSON, then its share of head and body. The owner says which request fails when the
+// message is given up, whichever chunks are lost.
 import { crc32 } from 'node:zlib';
 import { BedsideError, formatBytes } from '../../../util/index.ts';
 
-/** Whose request a message belongs to. */
+/** The request that a message belongs to. */
 export interface MessageOwner {
   readonly request: string;
   readonly epoch: number;
   readonly requester: string;
-  /** Milliseconds until its deadline; what is not whole by then is given up. */
+  /** Milliseconds until its deadline; a message that is incomplete by then is given up. */
   readonly remaining?: number | undefined;
 }
 
+/** Number of uint32 fields at the start of a chunk. */
 const FIELDS = 7;
 const HEADER = 4 * FIELDS;
 
-/** Larger chunks carry nothing faster, and hold up others longer. */
+/** Bytes of a chunk. Larger chunks are not faster and delay other messages longer. */
 const MAX_CHUNK = 1 << 20;
 
-/** Milliseconds after its request's deadline that a message is waited for: until then its requester tells that it has ended. */
+/** Milliseconds that a message may be late after the deadline of its request. By then the requester has ended the request. */
 const GRACE_MS = 1000;
 
 /** Bytes of one message. No tensor of a network comes near it. */
@@ -30,8 +31,9 @@ const MAX_MESSAGE = 1 << 30;
 
 /**
  * The payloads of a message.
- * @param most bytes of a payload: what the server allows
- * @throws BedsideError E_FABRIC when not even a head fits
+ * @param message number of the message, different from that of the sender's previous one
+ * @param most largest payload in bytes that the server allows
+ * @throws BedsideError E_FABRIC if the message is too large, or a payload too small for any data
  */
 export function* encodeChunks(
   message: number,
@@ -39,9 +41,9 @@ export function* encodeChunks(
   owner: MessageOwner | undefined,
   most: number,
 ): Generator<Uint8Array> {
-  const told = owner ? Buffer.from(JSON.stringify(owner)) : Buffer.alloc(0);
+  const ownerBytes = owner ? Buffer.from(JSON.stringify(owner)) : Buffer.alloc(0);
   const total = head.length + body.length;
-  const room = Math.min(most, MAX_CHUNK) - HEADER - told.length;
+  const room = Math.min(most, MAX_CHUNK) - HEADER - ownerBytes.length;
   if (room < 1 || total > MAX_MESSAGE) {
     throw new BedsideError(
       'E_FABRIC',
@@ -54,12 +56,12 @@ export function* encodeChunks(
   for (let index = 0; index < count; index++) {
     const from = index * room;
     const size = Math.min(room, total - from);
-    const chunk = Buffer.allocUnsafe(HEADER + told.length + size);
-    [message, index, count, head.length, body.length, check, told.length].forEach((value, at) => {
+    const chunk = Buffer.allocUnsafe(HEADER + ownerBytes.length + size);
+    [message, index, count, head.length, body.length, check, ownerBytes.length].forEach((value, at) => {
       chunk.writeUInt32LE(value, 4 * at);
     });
-    chunk.set(told, HEADER);
-    const start = HEADER + told.length;
+    chunk.set(ownerBytes, HEADER);
+    const start = HEADER + ownerBytes.length;
     const ofHead = head.subarray(from, from + size);
     chunk.set(ofHead, start);
     const inBody = Math.max(0, from - head.length);
@@ -68,33 +70,34 @@ export function* encodeChunks(
   }
 }
 
-/** What an assembler does with messages. */
+/** Callbacks of an assembler. */
 export interface AssemblerHandlers {
-  /** A whole message. The numbers belong to the receiver, the head only until it returns. */
+  /** A complete message. The numbers belong to the receiver; the head is valid only until the call returns. */
   readonly whole: (from: string, head: Buffer, data: Float32Array<ArrayBuffer>) => void;
-  /** A message that will never be whole, and why. */
+  /** A message that will never be complete, and why. */
   readonly givenUp: (from: string, owner: MessageOwner | undefined, why: string) => void;
 }
 
+/** Bounds of an assembler. */
 export interface AssemblerOptions {
-  /** Bytes of messages that are not whole yet, of all senders; of one of them half. Default 256 MB. */
+  /** Bytes of incomplete messages of all senders; one sender may have half of it. Default 256 MB. */
   readonly memory?: number;
-  /** Milliseconds without a further chunk; default 5000. */
+  /** Milliseconds to wait for the next chunk; default 5000. */
   readonly patience?: number;
-  /** Milliseconds that a message has in all, if its request has no less; default 300 000. */
+  /** Milliseconds to wait for a whole message, unless its request has less time; default 300 000. */
   readonly most?: number;
-  /** Senders with a message that is not whole, and those of whom something is remembered; default 1024. */
+  /** Number of senders with an incomplete message, and of senders that are remembered; default 1024. */
   readonly senders?: number;
 }
 
-interface Partial {
+interface IncompleteMessage {
   readonly message: number;
   readonly count: number;
   readonly check: number;
   readonly owner: MessageOwner | undefined;
   readonly headBytes: number;
   readonly bodyBytes: number;
-  /** What came: room is taken for that alone, and not for what is said to come. */
+  /** Bytes that have arrived. No memory is reserved for bytes that are only announced. */
   readonly pieces: Buffer[];
   readonly silence: NodeJS.Timeout;
   readonly end: NodeJS.Timeout;
@@ -102,13 +105,13 @@ interface Partial {
   filled: number;
 }
 
-/** Puts messages together, of each sender one at a time: that is how a connection carries them. */
+/** Reassembles messages, one at a time for each sender, as a connection carries them in order. */
 export class Assembler {
   readonly #handlers: AssemblerHandlers;
   readonly #options: Required<AssemblerOptions>;
-  /** By sender, the least recently heard first. */
-  readonly #partial = new Map<string, Partial>();
-  /** By sender: the message last given up, of which more may come. The oldest are forgotten. */
+  /** By sender, the least recently active first. */
+  readonly #partial = new Map<string, IncompleteMessage>();
+  /** By sender: the message that was last given up, because more of it may arrive. The oldest are forgotten. */
   readonly #dead = new Map<string, number>();
   #held = 0;
 
@@ -120,17 +123,17 @@ export class Assembler {
     this.#options = { memory, patience, most, senders };
   }
 
-  /** Bytes held for messages that are not whole. */
+  /** Bytes of incomplete messages. */
   get held(): number {
     return this.#held;
   }
 
-  /** Senders of whom something is kept. */
+  /** Number of senders that are remembered. */
   get senders(): number {
     return new Set([...this.#partial.keys(), ...this.#dead.keys()]).size;
   }
 
-  /** One payload. What is no chunk is not believed, and changes nothing. */
+  /** Takes one payload. A payload that is not a chunk is ignored. */
   take(from: string, payload: Uint8Array): void {
     const chunk = decode(payload);
     if (!chunk) return;
@@ -152,7 +155,7 @@ export class Assembler {
       partial = this.#begin(from, chunk);
       if (!partial) return;
     }
-    // A chunk that has been taken before says nothing new.
+    // A duplicate.
     if (chunk.index < partial.next) return;
     if (chunk.index > partial.next || !isSame(partial, chunk)) {
       this.#giveUp(from, partial, `chunk ${partial.next + 1} of ${partial.count} is missing`);
@@ -161,13 +164,13 @@ export class Assembler {
     this.#fill(from, partial, chunk.bytes);
   }
 
-  /** Forgets what is not whole: the connection was lost, and the rest will not come. */
+  /** Forgets incomplete messages, because the connection was lost and their rest will not come. */
   clear(): void {
     for (const [from, partial] of [...this.#partial]) this.#drop(from, partial);
     this.#dead.clear();
   }
 
-  /** A message of one chunk, as most are: nothing waits for the rest of it. */
+  /** Takes a message of one chunk, as most are. */
   #takeWhole(from: string, chunk: Chunk): void {
     const { headBytes, bodyBytes, bytes } = chunk;
     if (bytes.length !== headBytes + bodyBytes || crc32(bytes) !== chunk.check) {
@@ -184,7 +187,7 @@ export class Assembler {
     this.#handlers.givenUp(from, ownerOf(owner), why);
   }
 
-  #begin(from: string, chunk: Chunk): Partial | undefined {
+  #begin(from: string, chunk: Chunk): IncompleteMessage | undefined {
     const { message, index, count, headBytes, bodyBytes, check } = chunk;
     const { patience, most, senders, memory } = this.#options;
     if (index > 0) return this.#refuse(from, chunk, `its first ${index} of ${count} chunks are missing`);
@@ -205,7 +208,7 @@ export class Assembler {
       const late = this.#partial.get(from);
       if (late?.message === message) this.#giveUp(from, late, why);
     };
-    const partial: Partial = {
+    const partial: IncompleteMessage = {
       ...{ message, count, check, owner, headBytes, bodyBytes, pieces: [] },
       silence: setTimeout(giveUp(`nothing more of it came for ${patience / 1000} s`), patience).unref(),
       end: setTimeout(giveUp(`it was not whole within ${within / 1000} s`), within).unref(),
@@ -216,7 +219,7 @@ export class Assembler {
     return partial;
   }
 
-  #fill(from: string, partial: Partial, bytes: Buffer): void {
+  #fill(from: string, partial: IncompleteMessage, bytes: Buffer): void {
     const { headBytes, bodyBytes, count, check, pieces } = partial;
     if (partial.filled + bytes.length > headBytes + bodyBytes) {
       this.#giveUp(from, partial, 'its chunks are longer than it');
@@ -255,7 +258,7 @@ export class Assembler {
     this.#handlers.whole(from, head, data);
   }
 
-  /** Who holds most gives way. */
+  /** Gives up the largest incomplete messages until the rest is within the bounds. */
   #makeRoom(): void {
     while (this.#held > this.#options.memory) {
       const [largest] = [...this.#partial].sort(([, a], [, b]) => b.filled - a.filled);
@@ -267,7 +270,7 @@ export class Assembler {
     }
   }
 
-  #giveUp(from: string, partial: Partial, why: string): void {
+  #giveUp(from: string, partial: IncompleteMessage, why: string): void {
     this.#drop(from, partial);
     this.#bury(from, partial.message);
     this.#handlers.givenUp(from, partial.owner, why);
@@ -283,7 +286,7 @@ export class Assembler {
     }
   }
 
-  #drop(from: string, { silence, end, filled }: Partial): void {
+  #drop(from: string, { silence, end, filled }: IncompleteMessage): void {
     clearTimeout(silence);
     clearTimeout(end);
     this.#partial.delete(from);
@@ -291,7 +294,7 @@ export class Assembler {
   }
 }
 
-/** Of nothing at an address of its own, zlib forgets what it had. */
+/** CRC-32 of head and body. An empty body is left out, because zlib then forgets the value of the head. */
 function checkOf(head: Uint8Array, body: Uint8Array): number {
   const ofHead = crc32(head);
   return body.length === 0 ? ofHead : crc32(body, ofHead);
@@ -304,12 +307,12 @@ interface Chunk {
   readonly headBytes: number;
   readonly bodyBytes: number;
   readonly check: number;
-  /** Read when it is needed. */
+  /** JSON, parsed only when it is needed. */
   readonly owner: Buffer;
   readonly bytes: Buffer;
 }
 
-function isSame(partial: Partial, { count, check, headBytes, bodyBytes }: Chunk): boolean {
+function isSame(partial: IncompleteMessage, { count, check, headBytes, bodyBytes }: Chunk): boolean {
   return (
     count === partial.count &&
     check === partial.check &&
@@ -318,7 +321,7 @@ function isSame(partial: Partial, { count, check, headBytes, bodyBytes }: Chunk)
   );
 }
 
-/** A chunk; undefined for bytes that are none. */
+/** A payload as a chunk, or undefined if it is malformed. */
 function decode(payload: Uint8Array): Chunk | undefined {
   if (payload.length < HEADER) return undefined;
   const view = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
@@ -334,8 +337,8 @@ function decode(payload: Uint8Array): Chunk | undefined {
 
 function ownerOf(bytes: Buffer): MessageOwner | undefined {
   try {
-    const told = JSON.parse(bytes.toString()) as Record<string, unknown>;
-    const { request, epoch, requester, remaining } = told;
+    const owner = JSON.parse(bytes.toString()) as Record<string, unknown>;
+    const { request, epoch, requester, remaining } = owner;
     if (typeof request !== 'string' || typeof requester !== 'string' || typeof epoch !== 'number')
       return undefined;
     return { request, epoch, requester, ...(typeof remaining === 'number' ? { remaining } : {}) };

@@ -1,31 +1,31 @@
-// Connections to a NATS server, and its failures in words.
+// Connections to a NATS server, and clear errors for its failures.
 import { type NatsConnection, connect as natsConnect, nkeyAuthenticator } from '@nats-io/transport-node';
 import { BedsideError, messageOf } from '../../../util/index.ts';
 import type { Credentials } from '../cluster/credentials.ts';
 import { inboxPrefix, tokenOf } from './subjects.ts';
 
-/** Where the server is, and as whom to come. */
+/** The address of a server, and the credentials for it. */
 export interface NatsAccess {
-  /** `nats://host:port` or `tls://host:port`; absent: those of the credentials. */
+  /** `nats://host:port` or `tls://host:port`; default: those in the credentials. */
   readonly servers?: readonly string[] | undefined;
-  /** Absent: as anybody, which only an open server allows. */
+  /** Absent on an open server, which admits anybody. */
   readonly credentials?: Credentials | undefined;
 }
 
-/** Milliseconds between attempts to come back; without end. */
-const AGAIN_MS = 200;
+/** Milliseconds between attempts to reconnect; they never end. */
+const RECONNECT_MS = 200;
 
-/** A connection that does not answer for two of these is given up. */
+/** Milliseconds between pings. A connection that leaves two unanswered is given up. */
 const PING_MS = 1000;
 
 const TIMEOUT_MS = 5000;
 
-/** Which of the server's accounts to come to: where nodes meet, or where bundles are. An open server has but one. */
+/** The server's account to use: `fabric`, where nodes meet, or `store`, where bundles are. An open server has only one. */
 export type NatsAccount = 'fabric' | 'store';
 
 /**
- * Connects, and from then on comes back by itself whenever the connection is lost.
- * @param who two tokens of a node, under which the server's answers come in; by default what the credentials say
+ * Connects, and reconnects by itself whenever the connection is lost.
+ * @param who two tokens of a node, under which the server's replies arrive; default: those of the credentials
  * @throws BedsideError E_FABRIC
  */
 export async function connectNats(
@@ -48,10 +48,10 @@ export async function connectNats(
       pingInterval: PING_MS,
       maxPingOut: 2,
       maxReconnectAttempts: -1,
-      reconnectTimeWait: AGAIN_MS,
-      reconnectJitter: AGAIN_MS / 2,
-      reconnectJitterTLS: AGAIN_MS / 2,
-      // A server that comes up again may refuse for a moment.
+      reconnectTimeWait: RECONNECT_MS,
+      reconnectJitter: RECONNECT_MS / 2,
+      reconnectJitterTLS: RECONNECT_MS / 2,
+      // A server that restarts may refuse connections for a moment.
       ignoreAuthErrorAbort: true,
     });
   } catch (cause) {
@@ -93,7 +93,7 @@ function notConnected(
   );
 }
 
-/** What came of asking the server, in words; a coded error passes as it is. */
+/** A failure of the server as a coded error with a hint. An error that already has a code is returned as it is. */
 export function natsError(what: string, cause: unknown): BedsideError {
   if (BedsideError.is(cause)) return cause;
   const why = messageOf(cause);
@@ -106,5 +106,5 @@ function hintOf(why: string): string {
   if (/no responders|not found|not enabled|503/i.test(why)) {
     return 'the server lacks JetStream, or the buckets that bedside cluster up makes';
   }
-  return 'bedside cluster status tells how the server is';
+  return 'bedside cluster status shows the state of the server';
 }

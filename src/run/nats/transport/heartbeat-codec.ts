@@ -1,10 +1,10 @@
-// What a node says of itself at every beat, as bytes. That it lives anybody may say under its subject; that it goes it must
-// sign, for the life that it has now.
+// Heartbeats as bytes. A plain heartbeat is not signed. The last one says that the node goes, and must be signed for the
+// current instance of the node.
 
 import { type SigningIdentity, signStatement, verifyStatement } from '../identity/statement.ts';
 import type { Heartbeat } from './heartbeat.ts';
 
-/** Which life of a node it is, and how many connections it has lost in it. */
+/** One run of a node, from joining to leaving, and how often it has lost a connection. */
 export interface NodeInstance {
   readonly name: string;
   readonly instance: string;
@@ -13,7 +13,7 @@ export interface NodeInstance {
 
 const MAX_BYTES = 8192;
 
-/** @param bye why it goes */
+/** The text of a heartbeat. @param bye reason for leaving, if the node goes */
 export function encodeHeartbeat(
   { name, instance, connections }: NodeInstance,
   bye: string | undefined,
@@ -27,13 +27,14 @@ export function encodeHeartbeat(
 }
 
 /**
- * A beat, and the life that it is of; undefined for what is none, and for a farewell that does not hold.
- * @param of whom it is to be of; on a server with credentials, a farewell holds for the life that a session is with
+ * Reads a heartbeat and the instance of its sender; undefined if it is malformed, or if its farewell is not valid.
+ * @param peer the expected sender, and the instance with which this node has a secure session. On a server with credentials
+ * a farewell is valid only for that instance.
  */
 export function decodeHeartbeat(
   data: Uint8Array,
   own: SigningIdentity | undefined,
-  { peer, instance: life }: { readonly peer: string; readonly instance: string | undefined },
+  { peer, instance: known }: { readonly peer: string; readonly instance: string | undefined },
 ): (Heartbeat & { readonly instance: string }) | undefined {
   if (data.length > MAX_BYTES) return undefined;
   try {
@@ -46,9 +47,9 @@ export function decodeHeartbeat(
     const statement =
       typeof farewell === 'string' ? verifyStatement(own, 'farewell', farewell, peer) : undefined;
     if (!statement) return undefined;
-    const said = JSON.parse(statement.text) as { readonly [key: string]: unknown };
-    if (said.name !== peer || said.instance !== instance || typeof said.why !== 'string') return undefined;
-    return !own || instance === life ? { session, instance, bye: said.why } : undefined;
+    const bye = JSON.parse(statement.text) as { readonly [key: string]: unknown };
+    if (bye.name !== peer || bye.instance !== instance || typeof bye.why !== 'string') return undefined;
+    return !own || instance === known ? { session, instance, bye: bye.why } : undefined;
   } catch {
     return undefined;
   }

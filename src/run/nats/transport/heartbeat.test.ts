@@ -44,7 +44,7 @@ describe('watching by beats', () => {
     vi.advanceTimersByTime(1000);
     expect(lost).toEqual([]);
     vi.advanceTimersByTime(1000);
-    expect(lost).toEqual(['a: it gave no sign of life']);
+    expect(lost).toEqual(['a: it sent no heartbeat']);
     vi.advanceTimersByTime(10_000);
     expect(lost).toHaveLength(1);
     // Back again, and gone again.
@@ -69,7 +69,7 @@ describe('watching by beats', () => {
     vi.advanceTimersByTime(1000);
     silent.delete('a');
     vi.advanceTimersByTime(1500);
-    expect(lost).toEqual(['b: it gave no sign of life']);
+    expect(lost).toEqual(['b: it sent no heartbeat']);
     vi.advanceTimersByTime(5000);
     expect(lost).toHaveLength(1);
   });
@@ -90,7 +90,7 @@ describe('watching by beats', () => {
     vi.advanceTimersByTime(500);
     expect([lost, restored]).toEqual([[], []]);
     vi.advanceTimersByTime(5000);
-    expect(lost).toEqual(['a: it gave no sign of life']);
+    expect(lost).toEqual(['a: it sent no heartbeat']);
     expect(restored).toEqual([['b']]);
   });
 

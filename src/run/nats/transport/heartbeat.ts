@@ -1,52 +1,54 @@
-// Signs of life: who is watched, who is silent, and who may have missed something. Silence of the server is nobody's death,
-// also while the connection to it seems to be there.
+// Watches the heartbeats of peers: which peers are silent, and which may have missed messages. No worker is declared lost
+// because the server is silent, even if the connection still looks open.
 import { HEARTBEAT_MS, SILENCE_MS } from '../../protocol/fabric.ts';
 
-/** What a node says of itself at every beat. */
+/** The content of a heartbeat. */
 export interface Heartbeat {
-  /** Another whenever one of its connections has been lost in between. */
+  /** Changes whenever the node has lost one of its connections in between. */
   readonly session: string;
-  /** Why it goes. */
+  /** Reason for leaving, if the node goes. */
   readonly bye?: string | undefined;
 }
 
-interface Watched {
+interface WatchedPeer {
   readonly since: number;
   session: string | undefined;
   last: number;
   lost: boolean;
-  /** Not heard since one of our connections came back. */
+  /** Whether no heartbeat has come since one of our connections came back. */
   awaited: boolean;
 }
 
+/** Callbacks of a monitor. */
 export interface HeartbeatHandlers {
   readonly lost: (peer: string, why: string) => void;
   readonly found: (peer: string) => void;
-  /** Between us and these, messages may have been lost; all that are alive can be reached again. */
+  /** Messages to or from these peers may have been lost; all peers that are alive can be reached again. */
   readonly restored: (peers: ReadonlySet<string>) => void;
 }
 
-/** Milliseconds that others have to come back when the server does. */
+/** Milliseconds that peers have to come back after the server does. */
 const RETURN_MS = 2000;
 
-/** Milliseconds after which a beat, or the server's answer, is late. */
+/** Milliseconds after which a heartbeat, or a reply of the server, is late. */
 const LATE_MS = 2 * HEARTBEAT_MS;
 
-/** Who is watched by one node. */
+/** The peers that one node watches. */
 export class HeartbeatMonitor {
   readonly #handlers: HeartbeatHandlers;
-  readonly #watched = new Map<string, Watched>();
-  readonly #torn = new Set<string>();
+  readonly #watched = new Map<string, WatchedPeer>();
+  /** Peers to or from which messages may have been lost. */
+  readonly #interrupted = new Set<string>();
   #reachable = true;
-  #tick = performance.now();
+  #lastTick = performance.now();
   /** When this process last woke up after it had stood still. */
-  #stood = Number.NEGATIVE_INFINITY;
+  #wokeUp = Number.NEGATIVE_INFINITY;
 
   constructor(handlers: HeartbeatHandlers) {
     this.#handlers = handlers;
   }
 
-  /** @returns whether it is new */
+  /** Watches a peer. @returns whether it is new */
   add(peer: string): boolean {
     if (this.#watched.has(peer)) return false;
     const since = performance.now();
@@ -54,7 +56,7 @@ export class HeartbeatMonitor {
     return true;
   }
 
-  /** A sign of life. */
+  /** Takes a heartbeat. */
   heard(peer: string, { session, bye }: Heartbeat): void {
     const watched = this.#watched.get(peer);
     if (!watched) return;
@@ -63,9 +65,9 @@ export class HeartbeatMonitor {
       return;
     }
     const now = performance.now();
-    // A first sign of life that comes late: others may have been lost, and what else was sent.
+    // If the first heartbeat comes late, earlier ones and other messages may have been lost.
     const late = watched.session === undefined && now - watched.since > LATE_MS;
-    if (late || (watched.session !== undefined && watched.session !== session)) this.#torn.add(peer);
+    if (late || (watched.session !== undefined && watched.session !== session)) this.#interrupted.add(peer);
     const { lost } = watched;
     watched.last = now;
     watched.lost = false;
@@ -75,19 +77,19 @@ export class HeartbeatMonitor {
     this.#settle();
   }
 
-  /** No server: nothing can be heard, and nothing is concluded from it. */
+  /** The server is away: nothing is concluded from silence. */
   unreachable(): void {
     this.#reachable = false;
   }
 
-  /** The server is there again. */
+  /** The server is back. */
   reachable(): void {
     this.#reachable = true;
     for (const [peer, watched] of this.#watched) {
       watched.last = performance.now() + RETURN_MS;
       if (watched.lost) continue;
       watched.awaited = true;
-      this.#torn.add(peer);
+      this.#interrupted.add(peer);
     }
     this.#settle();
   }
@@ -95,42 +97,43 @@ export class HeartbeatMonitor {
   /** To be called every `HEARTBEAT_MS`. */
   tick(): void {
     const now = performance.now();
-    if (now - this.#tick > LATE_MS) this.#stood = now;
-    this.#tick = now;
+    if (now - this.#lastTick > LATE_MS) this.#wokeUp = now;
+    this.#lastTick = now;
   }
 
   /**
-   * To be called when the server has answered: what others had told it before has come.
-   * @param asked when it was asked, on the clock of `performance`
+   * Finds silent peers. To be called when the server has replied, because all that peers had sent before is here then.
+   * @param asked time at which the server was asked, on the clock of `performance`
    */
   check(asked = performance.now()): void {
     if (!this.#reachable) return;
     const now = performance.now();
-    // Where this process itself stood still, what came meanwhile has not been read yet, and others may have stood with it.
-    let patience = asked - this.#stood < LATE_MS ? LATE_MS : 0;
-    // Where the server was silent, others may be on their way to it still.
+    // If this process stood still, it has not read all that came meanwhile, and others may have stood still with it.
+    let patience = asked - this.#wokeUp < LATE_MS ? LATE_MS : 0;
+    // If the server was silent, peers may still be reconnecting to it.
     if (patience === 0 && now - asked > LATE_MS) patience = RETURN_MS;
     for (const [peer, watched] of this.#watched) {
       if (patience > 0) watched.last = Math.max(watched.last, now - SILENCE_MS + patience);
-      else if (asked - watched.last > SILENCE_MS) this.lose(peer, 'it gave no sign of life');
+      else if (asked - watched.last > SILENCE_MS) this.lose(peer, 'it sent no heartbeat');
     }
   }
 
+  /** Declares a peer lost. */
   lose(peer: string, why: string): void {
     const watched = this.#watched.get(peer);
     if (!watched || watched.lost) return;
     watched.lost = true;
     watched.awaited = false;
-    this.#torn.delete(peer);
+    this.#interrupted.delete(peer);
     this.#handlers.lost(peer, why);
     this.#settle();
   }
 
   #settle(): void {
-    if (!this.#reachable || this.#torn.size === 0) return;
+    if (!this.#reachable || this.#interrupted.size === 0) return;
     if ([...this.#watched.values()].some(({ awaited }) => awaited)) return;
-    const torn = new Set(this.#torn);
-    this.#torn.clear();
-    this.#handlers.restored(torn);
+    const interrupted = new Set(this.#interrupted);
+    this.#interrupted.clear();
+    this.#handlers.restored(interrupted);
   }
 }

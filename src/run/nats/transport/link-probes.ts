@@ -1,28 +1,30 @@
-// How long a message takes to a peer and how much a second gets there, found by sending.
+// Measures latency and bandwidth of the link to a peer by sending probes.
 import { type FloatTensor, tensor } from '../../../engine/index.ts';
 import { BedsideError } from '../../../util/index.ts';
 
+/** A probe and its reply. */
 export type ProbeMessage =
   | { readonly kind: 'probe'; readonly id: string; readonly tensor: FloatTensor }
   | { readonly kind: 'echo'; readonly id: string };
 
-/** A link as it was found. */
+/** A measured link. */
 export interface LinkMeasurement {
-  /** Seconds there and back, of next to nothing. */
+  /** Round trip of a few bytes, in seconds. */
   readonly roundTrip: number;
   readonly bytesPerSecond: number;
 }
 
 const SMALL_PROBES = 5;
-const BYTES = 1 << 18;
-const PATIENCE_MS = 2000;
+/** Bytes of a large probe. */
+const LARGE_BYTES = 1 << 18;
+const TIMEOUT_MS = 2000;
 
-/** Numbers as many as fill so many bytes. */
-function filled(bytes: number): FloatTensor {
+/** A tensor of so many bytes. */
+function tensorOfBytes(bytes: number): FloatTensor {
   return tensor(new Float32Array(bytes / 4), [bytes / 4]);
 }
 
-/** Probes that a node sends, and answers. */
+/** Sends probes, and replies to those of others. */
 export class LinkProbes {
   readonly #post: (to: string, message: ProbeMessage) => void;
   readonly #waiting = new Map<string, { readonly to: string; readonly done: () => void }>();
@@ -33,17 +35,18 @@ export class LinkProbes {
   }
 
   /**
-   * Measures the way to a peer: the shortest of a few round trips, and what a quarter of a megabyte takes beyond it.
-   * @throws BedsideError E_LOST when no answer comes
+   * Measures the link to a peer: the shortest of a few round trips, and the additional time of a quarter of a megabyte.
+   * @throws BedsideError E_LOST when no reply comes
    */
   async measure(to: string): Promise<LinkMeasurement> {
     const times: number[] = [];
     for (let at = 0; at < SMALL_PROBES; at++) times.push(await this.#once(to, 4));
     const roundTrip = Math.min(...times);
-    const large = Math.min(await this.#once(to, BYTES), await this.#once(to, BYTES));
-    return { roundTrip, bytesPerSecond: BYTES / Math.max(1e-6, large - roundTrip) };
+    const large = Math.min(await this.#once(to, LARGE_BYTES), await this.#once(to, LARGE_BYTES));
+    return { roundTrip, bytesPerSecond: LARGE_BYTES / Math.max(1e-6, large - roundTrip) };
   }
 
+  /** Takes a probe or a reply. */
   receive(from: string, message: ProbeMessage): void {
     if (message.kind === 'probe') {
       this.#post(from, { kind: 'echo', id: message.id });
@@ -57,7 +60,7 @@ export class LinkProbes {
     this.#waiting.clear();
   }
 
-  /** Seconds until the answer. */
+  /** Seconds until the reply. */
   #once(to: string, bytes: number): Promise<number> {
     const id = `${this.#next++}`;
     const start = performance.now();
@@ -65,7 +68,7 @@ export class LinkProbes {
       const timer = setTimeout(() => {
         this.#waiting.delete(id);
         reject(new BedsideError('E_LOST', `'${to}' does not answer`, { hint: 'start it again' }));
-      }, PATIENCE_MS);
+      }, TIMEOUT_MS);
       timer.unref();
       const done = (): void => {
         clearTimeout(timer);
@@ -73,7 +76,7 @@ export class LinkProbes {
         resolve((performance.now() - start) / 1000);
       };
       this.#waiting.set(id, { to, done });
-      this.#post(to, { kind: 'probe', id, tensor: filled(bytes) });
+      this.#post(to, { kind: 'probe', id, tensor: tensorOfBytes(bytes) });
     });
   }
 }

@@ -1,17 +1,18 @@
-// What may be believed of whom, and whether it is what it claims to be: the server says who spoke, this what he may say.
+// Checks received messages. The server guarantees who the sender is; this file checks the form of a message, and whether its
+// sender may send it.
 import type { InputMessage, NodeMessage } from '../../protocol/messages.ts';
 import { addressOf } from './subjects.ts';
 
 type Kind = NodeMessage['kind'];
 type FieldType = 'string' | 'number' | 'object';
 
-/** Of an input, and of what tells of a request. */
+/** Fields of an assignment. */
 const ASSIGNED: Readonly<Record<string, FieldType>> = {
   ...{ request: 'string', epoch: 'number', requester: 'string', bundle: 'string', plan: 'object' },
   ...{ samples: 'number', remaining: 'number' },
 };
 
-/** Fields that a message of a kind must have. */
+/** Required fields, by kind of message. */
 const FIELDS: Readonly<Record<Kind, Readonly<Record<string, FieldType>>>> = {
   part: {
     ...{ request: 'string', epoch: 'number', requester: 'string', remaining: 'number' },
@@ -30,13 +31,13 @@ const FIELDS: Readonly<Record<Kind, Readonly<Record<string, FieldType>>>> = {
   leaving: { why: 'string' },
 };
 
-/** Letters of an id or a name. */
+/** Characters of an id or a name. */
 const MAX_NAME = 1024;
 
-/** Plans that are some. */
+/** Plans that were checked and are well formed. */
 const plans = new WeakSet<object>();
 
-/** What a worker has to say; requesters alone give orders. */
+/** Kinds of messages that workers may send. Only requesters give orders. */
 const OF_WORKERS: ReadonlySet<Kind> = new Set<Kind>([
   'part',
   'failed',
@@ -47,7 +48,7 @@ const OF_WORKERS: ReadonlySet<Kind> = new Set<Kind>([
   'leaving',
 ]);
 
-/** Whether a message is well formed, and its sender's to send. */
+/** Whether a message is well formed, and its sender may send it. */
 export function isValidMessage(from: string, message: NodeMessage): boolean {
   const fields = Object.hasOwn(FIELDS, message.kind) ? FIELDS[message.kind] : undefined;
   if (!fields) return false;
@@ -59,7 +60,7 @@ export function isValidMessage(from: string, message: NodeMessage): boolean {
   if (message.kind === 'plan') return message.requester === from && isCount(message.samples);
   if (message.kind !== 'part') return true;
   if (!isCount(message.segment) || !isCount(message.stage + 1)) return false;
-  // What a request is, he alone says who wants the result; whose the other parts are, his plan says.
+  // Only the requester sends assignments. The worker checks other tensors against the plan.
   if (message.stage >= 0) return !(fromWorker && 'plan' in message);
   if (fromWorker || message.requester !== from) return false;
   return hasFields(message, ASSIGNED) && isCount((message as InputMessage).samples);
@@ -73,7 +74,7 @@ function hasFields(message: NodeMessage, fields: Readonly<Record<string, FieldTy
   });
 }
 
-/** Ids and names are kept for a while. */
+/** Ids and names are stored for a while, so they must be short. */
 function hasShortNames(message: NodeMessage): boolean {
   const values = message as unknown as Readonly<Record<string, unknown>>;
   return ['id', 'request', 'requester', 'bundle'].every((field) => {
@@ -86,7 +87,7 @@ function isCount(value: number): boolean {
   return Number.isInteger(value) && value >= 0;
 }
 
-/** Many messages share a plan. */
+/** Whether a plan is well formed. Many messages share a plan, which is checked once. */
 function isKnownPlan(plan: object): boolean {
   if (plans.has(plan)) return true;
   if (!isPlan(plan)) return false;

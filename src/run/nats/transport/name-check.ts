@@ -1,16 +1,16 @@
-// Whether a node may have a name: as its credentials say, and where nobody has it.
+// Checks that a node may have a name: its credentials must allow it, and no other node may have it.
 import { errors, type NatsConnection } from '@nats-io/transport-node';
 import { BedsideError } from '../../../util/index.ts';
 import type { NatsAccess } from './connect.ts';
 import { addressOf, nameCheckSubject, tokenOf } from './subjects.ts';
 
-/** Milliseconds in which the server says that nobody has a name. */
-const WHO_MS = 500;
+/** Milliseconds within which the server reports that a name is free. */
+const REPLY_MS = 500;
 
-/** Whether nobody listens under these tokens. */
+/** Whether no node has the name with these tokens. */
 export async function isNameFree(connection: NatsConnection, tokens: string): Promise<boolean> {
   try {
-    await connection.request(nameCheckSubject(tokens), '', { timeout: WHO_MS });
+    await connection.request(nameCheckSubject(tokens), '', { timeout: REPLY_MS });
   } catch (error) {
     if (error instanceof errors.NoRespondersError) return true;
     if (error instanceof errors.RequestError && error.isNoResponders()) return true;
@@ -19,6 +19,7 @@ export async function isNameFree(connection: NatsConnection, tokens: string): Pr
   return false;
 }
 
+/** @throws BedsideError E_FABRIC if another node has the name */
 export async function assertNameFree(
   connection: NatsConnection,
   tokens: string,
@@ -30,7 +31,7 @@ export async function assertNameFree(
   });
 }
 
-/** What the server would refuse is told before, in words. */
+/** Refuses a name that the server would refuse anyway, with a clear error. @throws BedsideError E_FABRIC */
 export function assertNameAllowed({ credentials }: NatsAccess, name: string): void {
   if (!credentials) return;
   const { role, name: only } = credentials;

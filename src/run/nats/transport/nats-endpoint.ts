@@ -1,6 +1,5 @@
-// A node on a NATS server: tensors on a connection of their own, so that a flood of them never
-// silences signs of life, which go with the rest. Core NATS carries each message at most once; what that means for a
-// request when a connection is lost is told by `restored`.
+// A node on a NATS server. Tensors have a connection of their own, so that many of them never delay the heartbeats, which
+// go over the other one. Core NATS delivers each message at most once; `restored` reports that messages may have been lost.
 import { randomBytes } from 'node:crypto';
 import {
   errors,
@@ -35,17 +34,18 @@ import {
   tokensOf,
 } from './subjects.ts';
 
-/** Milliseconds that who closes waits for those whom it has something to say to. */
+/** Milliseconds that closing waits for secure sessions that outgoing messages need. */
 const SETTLE_MS = 500;
 
-/** Subjects that are kept. */
+/** Number of subjects that are remembered. */
 const MAX_SUBJECTS = 4096;
 
-/** Senders of whom it is said once that what they send is dropped. */
+/** Number of senders for whom a note about dropped messages is given, once each. */
 const MAX_DROPPED = 64;
 
+/** Options of a node. */
 export interface NatsEndpointOptions extends AssemblerOptions {
-  /** Told of what is no failure of anything: connections lost and found, messages given up. */
+  /** Called with events that are not errors: connections lost and restored, messages given up. */
   readonly onNote?: ((text: string) => void) | undefined;
 }
 
@@ -56,10 +56,10 @@ export class NatsEndpoint implements Endpoint {
   readonly #tokens: string;
   readonly #connections: Readonly<Record<Channel, NatsConnection>>;
   readonly #handlers: NodeHandlers;
-  readonly #here: Map<string, NatsEndpoint>;
+  readonly #inProcess: Map<string, NatsEndpoint>;
   readonly #own: SigningIdentity | undefined;
-  /** Undefined on an open server, where everybody is anybody. */
-  readonly #keys: SecureSessions | undefined;
+  /** Undefined on an open server, where nodes have no keys. */
+  readonly #secure: SecureSessions | undefined;
   readonly #onNote: (text: string) => void;
   readonly #watch: HeartbeatMonitor;
   readonly #assemblers: Readonly<Record<Channel, Assembler>>;
@@ -67,11 +67,12 @@ export class NatsEndpoint implements Endpoint {
   readonly #instance = randomBytes(6).toString('hex');
   readonly #subjects = new Map<string, string>();
   readonly #dropped = new Set<string>();
-  #sessions = 0;
-  #next = randomBytes(4).readUInt32LE();
+  /** How often a connection has come back. */
+  #reconnects = 0;
+  #nextMessage = randomBytes(4).readUInt32LE();
   #timer: NodeJS.Timeout | undefined;
   #refused: Error | undefined;
-  /** Why it goes. */
+  /** Reason for leaving, once the node leaves. */
   #leaving: string | undefined;
   #closing = false;
   #closed = false;
@@ -81,15 +82,18 @@ export class NatsEndpoint implements Endpoint {
     connections: Readonly<Record<Channel, NatsConnection>>,
     handlers: NodeHandlers,
     options: NatsEndpointOptions,
-    { own, here }: { readonly own: SigningIdentity | undefined; readonly here: Map<string, NatsEndpoint> },
+    {
+      own,
+      inProcess,
+    }: { readonly own: SigningIdentity | undefined; readonly inProcess: Map<string, NatsEndpoint> },
   ) {
     this.name = name;
     this.#own = own;
-    this.#here = here;
+    this.#inProcess = inProcess;
     this.#tokens = tokensOf(addressOf(name));
     this.#connections = connections;
     this.#handlers = handlers;
-    // Whoever sends what makes notes must not fill a log with them.
+    // Other nodes must not be able to fill a log with notes.
     this.#onNote = limitNotes(options.onNote ?? (() => {}));
     this.#watch = new HeartbeatMonitor({
       lost: (peer, why) => {
@@ -111,12 +115,12 @@ export class NatsEndpoint implements Endpoint {
         options,
       );
     this.#assemblers = { control: assembler(), tensor: assembler() };
-    this.#keys =
+    this.#secure =
       own &&
       new SecureSessions(
         { name, own, instance: this.#instance },
         {
-          carry: (what, to, bytes) => this.#publish('control', this.#subjectOf(what, to), bytes),
+          send: (what, to, bytes) => this.#publish('control', this.#subjectOf(what, to), bytes),
           onNote: this.#onNote,
         },
       );
@@ -125,12 +129,12 @@ export class NatsEndpoint implements Endpoint {
     );
   }
 
-  /** The connection of what is no tensor. */
+  /** The connection for all but tensors. */
   get control(): NatsConnection {
     return this.#connections.control;
   }
 
-  /** @throws BedsideError E_FABRIC when the server does not allow it */
+  /** Subscribes and starts the heartbeat. @throws BedsideError E_FABRIC if the server does not allow it */
   async listen(): Promise<void> {
     const { control } = this.#connections;
     for (const channel of ['control', 'tensor'] as const) {
@@ -140,20 +144,20 @@ export class NatsEndpoint implements Endpoint {
         this.#take(channel, senderOf(subject), data);
       });
     }
-    const keys = this.#keys;
-    if (keys) {
+    const secure = this.#secure;
+    if (secure) {
       this.#subscribe(control, messageSubject('hello', this.#tokens, '*.*'), ({ subject, data }) => {
-        keys.receiveHello(senderOf(subject), data);
+        secure.receiveHello(senderOf(subject), data);
       });
       this.#subscribe(control, joinedSubject('*.*'), ({ subject, data }) => {
-        keys.noteInstance(senderOf(subject), Buffer.from(data).toString());
+        secure.noteInstance(senderOf(subject), Buffer.from(data).toString());
       });
     }
-    // Nobody is answered: that somebody listens is the answer. Who begins to watch hears at once.
-    this.#subscribe(control, nameCheckSubject(this.#tokens), () => this.#closed || this.#beat());
+    // No reply is needed, as the server reports that there is a subscriber. A new watcher gets a heartbeat at once.
+    this.#subscribe(control, nameCheckSubject(this.#tokens), () => this.#closed || this.#sendHeartbeat());
     await control.flush();
     await this.#connections.tensor.flush();
-    // What the server refuses comes before the answer to a flush, and is told a moment later.
+    // Refusals of the server arrive before its reply to a flush, and are handled a moment later.
     await new Promise((resolve) => setImmediate(resolve));
     if (this.#refused) {
       throw new BedsideError('E_FABRIC', `node '${this.name}' may not join: ${this.#refused.message}`, {
@@ -161,11 +165,11 @@ export class NatsEndpoint implements Endpoint {
         cause: this.#refused,
       });
     }
-    if (keys) control.publish(joinedSubject(this.#tokens), this.#instance);
-    this.#beat();
+    if (secure) control.publish(joinedSubject(this.#tokens), this.#instance);
+    this.#sendHeartbeat();
     this.#timer = setInterval(() => {
       this.#watch.tick();
-      this.#beat();
+      this.#sendHeartbeat();
       this.#check();
     }, HEARTBEAT_MS);
     this.#timer.unref();
@@ -173,7 +177,7 @@ export class NatsEndpoint implements Endpoint {
 
   send(to: string, message: NodeMessage): void {
     if (this.#closing) return;
-    const near = this.#here.get(to);
+    const near = this.#inProcess.get(to);
     if (near) queueMicrotask(() => near.#deliver(this.name, message));
     else this.#post(to, message, message.kind === 'part' ? 'tensor' : 'control');
   }
@@ -182,39 +186,39 @@ export class NatsEndpoint implements Endpoint {
     if (!this.#watch.add(peer) || this.#closed) return;
     const tokens = tokensOf(addressOf(peer));
     const { control } = this.#connections;
-    this.#keys?.ensureSession(peer);
+    this.#secure?.ensureSession(peer);
     this.#subscribe(control, heartbeatSubject(tokens), ({ data }) => {
-      const beat = decodeHeartbeat(data, this.#own, { peer, instance: this.#keys?.instanceOf(peer) });
+      const beat = decodeHeartbeat(data, this.#own, { peer, instance: this.#secure?.instanceOf(peer) });
       if (!beat) return;
-      this.#keys?.noteInstance(peer, beat.instance);
-      this.#keys?.ensureSession(peer);
+      this.#secure?.noteInstance(peer, beat.instance);
+      this.#secure?.ensureSession(peer);
       this.#watch.heard(peer, beat);
     });
     isNameFree(control, tokens).then(
       (free) => free && this.#watch.lose(peer, 'nobody of that name is there'),
-      // The server is away; silence will tell.
+      // The server is away; silence will show whether the peer is lost.
       () => {},
     );
   }
 
   leave(why: string): void {
     this.#leaving = why;
-    this.#beat();
+    this.#sendHeartbeat();
   }
 
   async close(): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
-    // What was sent before still goes out, to those who are there.
-    await this.#keys?.whenSettled(SETTLE_MS);
+    // Messages that were sent before still go out to peers that are there.
+    await this.#secure?.whenSettled(SETTLE_MS);
     this.#closed = true;
-    if (this.#here.get(this.name) === this) this.#here.delete(this.name);
+    if (this.#inProcess.get(this.name) === this) this.#inProcess.delete(this.name);
     this.#leaving ??= 'it left';
     clearInterval(this.#timer);
     this.probes.close();
-    this.#keys?.close();
+    this.#secure?.close();
     for (const channel of ['control', 'tensor'] as const) this.#assemblers[channel].clear();
-    this.#beat();
+    this.#sendHeartbeat();
     for (const connection of Object.values(this.#connections)) {
       const sent = this.#down.size > 0 ? Promise.resolve() : connection.flush().catch(() => {});
       await Promise.race([sent, new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
@@ -226,26 +230,26 @@ export class NatsEndpoint implements Endpoint {
     return connection.subscribe(subject, {
       callback: (error, msg) => {
         if (error) this.#refused ??= error;
-        // Nothing that nodes say has headers.
+        // Messages of nodes have no headers.
         else if (!msg.headers) take(msg);
       },
     });
   }
 
   #post(to: string, message: NodeMessage | ProbeMessage, channel: Channel): void {
-    // What cannot be sent now is lost: nothing waits in memory for a server to come back.
+    // A message that cannot be sent now is lost: nothing waits in memory for the server to come back.
     if (this.#closed || this.#down.has(channel)) return;
     const owner = message.kind === 'part' ? ownerOf(message) : undefined;
     const wire = toWire(message);
     const send = (session?: SecureSession): void => {
       const most = this.#connections[channel].info?.max_payload ?? 1 << 20;
       const subject = this.#subjectOf(channel, to);
-      this.#next = (this.#next + 1) >>> 0;
-      for (const chunk of encodeChunks(this.#next, wire, owner, session ? most - SEAL_BYTES : most)) {
+      this.#nextMessage = (this.#nextMessage + 1) >>> 0;
+      for (const chunk of encodeChunks(this.#nextMessage, wire, owner, session ? most - SEAL_BYTES : most)) {
         this.#publish(channel, subject, session ? session.seal(channel, chunk) : chunk);
       }
     };
-    if (this.#keys) this.#keys.withSession(to, wire.head.length + wire.body.length, send);
+    if (this.#secure) this.#secure.withSession(to, wire.head.length + wire.body.length, send);
     else send();
   }
 
@@ -258,7 +262,7 @@ export class NatsEndpoint implements Endpoint {
     let subject = this.#subjects.get(key);
     if (subject === undefined) {
       subject = messageSubject(channel, tokensOf(addressOf(to)), this.#tokens);
-      // Made again when they are needed: names are as many as others make up.
+      // Bounded, because other nodes can invent any number of names.
       if (this.#subjects.size >= MAX_SUBJECTS) this.#subjects.clear();
       this.#subjects.set(key, subject);
     }
@@ -267,11 +271,11 @@ export class NatsEndpoint implements Endpoint {
 
   #take(channel: Channel, from: string, data: Uint8Array): void {
     if (this.#closed) return;
-    if (!this.#keys) {
+    if (!this.#secure) {
       this.#assemblers[channel].take(from, data);
       return;
     }
-    const payload = this.#keys.open(from, channel, Buffer.from(data.buffer, data.byteOffset, data.length));
+    const payload = this.#secure.open(from, channel, Buffer.from(data.buffer, data.byteOffset, data.length));
     if (payload && payload.length > 0) this.#assemblers[channel].take(from, payload);
     if (payload || this.#dropped.has(from) || this.#dropped.size >= MAX_DROPPED) return;
     this.#dropped.add(from);
@@ -302,12 +306,12 @@ export class NatsEndpoint implements Endpoint {
     try {
       this.#handlers.message(from, message);
     } catch (error) {
-      // Whoever sent it, the node goes on.
+      // No message may stop the node.
       this.#onNote(`what '${from}' sent cannot be used: ${messageOf(error)}`);
     }
   }
 
-  /** Part of a message never came: the request ends with an error, wherever it is waited for. */
+  /** A message was incomplete: its request fails at its requester. */
   #giveUp(from: string, owner: MessageOwner | undefined, why: string): void {
     this.#onNote(`a message from '${from}' is given up: ${why}`);
     if (!owner || this.#closed) return;
@@ -325,22 +329,22 @@ export class NatsEndpoint implements Endpoint {
     else this.send(requester, failed);
   }
 
-  #beat(): void {
+  #sendHeartbeat(): void {
     if (this.#down.has('control')) return;
-    const life = { name: this.name, instance: this.#instance, connections: this.#sessions };
+    const node = { name: this.name, instance: this.#instance, connections: this.#reconnects };
     this.#connections.control.publish(
       heartbeatSubject(this.#tokens),
-      encodeHeartbeat(life, this.#leaving, this.#own),
+      encodeHeartbeat(node, this.#leaving, this.#own),
     );
   }
 
-  /** Who is silent is known when the server answers: a way to it that swallows all looks like the silence of everybody. */
+  /** Silent peers are looked for after the server has replied: a broken way to the server looks like silence of everybody. */
   #check(): void {
     if (this.#down.has('control')) return;
     const asked = performance.now();
     this.#connections.control.flush().then(
       () => this.#closed || this.#watch.check(asked),
-      // The connection is lost, which is told by its status.
+      // The connection is lost, which its status reports.
       () => {},
     );
   }
@@ -355,17 +359,17 @@ export class NatsEndpoint implements Endpoint {
       if (this.#down.size === 0) this.#onNote('the connection to the NATS server is lost; coming back');
       this.#down.add(channel);
       this.#watch.unreachable();
-      // The rest of what was half there will not come.
+      // The rest of incomplete messages will not come.
       this.#assemblers[channel].clear();
     }
     if (status.type === 'reconnect') {
       this.#down.delete(channel);
-      this.#sessions++;
-      // Others may have begun another life meanwhile.
-      this.#keys?.renewAll();
+      this.#reconnects++;
+      // Peers may have been restarted meanwhile.
+      this.#secure?.renewAll();
       if (this.#down.size > 0) return;
       this.#onNote('the NATS server is there again');
-      this.#beat();
+      this.#sendHeartbeat();
       this.#watch.reachable();
     }
     if (status.type === 'error' && status.error instanceof errors.PermissionViolationError) {

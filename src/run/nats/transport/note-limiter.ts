@@ -1,25 +1,25 @@
-// Notes of what others do: so many at a time, and how many more there were.
+// Limits how many notes other nodes can cause.
 
-/** Notes in a window, and its milliseconds. */
+/** Number of notes in a window, and its length in milliseconds. */
 export const MAX_NOTES = 20;
 export const NOTES_MS = 10_000;
 
 /**
- * Lets the first notes of a window through, and counts the others.
- * @param clock milliseconds
+ * Passes on the first notes of each window, and counts the others. The count is passed on with the next window.
+ * @param clock current time in milliseconds
  */
 export function limitNotes(
-  tell: (text: string) => void,
+  onNote: (text: string) => void,
   clock: () => number = () => performance.now(),
 ): (text: string) => void {
-  let [since, told, more] = [Number.NEGATIVE_INFINITY, 0, 0];
+  let [since, passed, more] = [Number.NEGATIVE_INFINITY, 0, 0];
   return (text) => {
     const now = clock();
     if (now - since >= NOTES_MS) {
-      if (more > 0) tell(`${more} more notes like these were left out`);
-      [since, told, more] = [now, 0, 0];
+      if (more > 0) onNote(`${more} more notes like these were left out`);
+      [since, passed, more] = [now, 0, 0];
     }
-    if (told++ < MAX_NOTES) tell(text);
+    if (passed++ < MAX_NOTES) onNote(text);
     else more++;
   };
 }

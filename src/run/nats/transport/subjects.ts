@@ -1,8 +1,8 @@
-// Which subject carries what. A node is two tokens: its role and its name. Every message names its receiver and its sender
-// in its subject, so that the server's permissions, and not the sender's word, say who may tell what to whom.
+// The subjects of a cluster. Two tokens stand for a node: its role and its name. The subject of every message names receiver
+// and sender, so that the server's permissions, and not the sender's claims, decide who may send what to whom.
 import { must } from '../../../util/index.ts';
 
-/** Nodes by what they may do. */
+/** Roles of nodes that exchange messages. */
 export const NODE_ROLES = ['worker', 'client', 'coordinator'] as const;
 export type NodeRole = (typeof NODE_ROLES)[number];
 
@@ -10,19 +10,20 @@ export type NodeRole = (typeof NODE_ROLES)[number];
 export const BUNDLE_BUCKET = 'bedside-bundles';
 export const BUNDLE_STREAM = `OBJ_${BUNDLE_BUCKET}`;
 
-/** What goes over the connection of tensors, and over that of the rest. */
+/** The two connections of a node: one for tensors, one for the rest. */
 export type Channel = 'tensor' | 'control';
 
-/** What nodes tell each other: `hello` makes the keys of the rest. */
+/** The kinds of messages between nodes: `hello` agrees on the keys for the others. */
 export type SubjectChannel = Channel | 'hello';
 
+/** A node as its subjects name it. */
 export interface NodeAddress {
   readonly role: NodeRole;
-  /** As a token of a subject. */
+  /** The name as a token of a subject. */
   readonly token: string;
 }
 
-/** The address of a node: `client/…` and `coordinator/…` are requesters, any other name is a worker. */
+/** The address of a node. Names that start with `client/` or `coordinator/` have that role; all others are workers. */
 export function addressOf(name: string): NodeAddress {
   const slash = name.indexOf('/');
   const role = NODE_ROLES.find((one) => one === name.slice(0, slash));
@@ -30,12 +31,12 @@ export function addressOf(name: string): NodeAddress {
   return { role, token: tokenOf(name.slice(slash + 1)) };
 }
 
-/** The name of a node, as others call it. */
+/** The name of a node, as other nodes use it. */
 export function nameOf(role: string, token: string): string {
   return role === 'worker' ? nameOfToken(token) : `${role}/${nameOfToken(token)}`;
 }
 
-/** Any text as one token: what is no letter, digit, `-` or `_` becomes `=` and the two digits of each of its bytes. */
+/** Any text as one token. All but letters, digits, `-` and `_` become `=` and two hexadecimal digits for each byte. */
 export function tokenOf(text: string): string {
   return [...Buffer.from(text)]
     .map((byte) => {
@@ -45,6 +46,7 @@ export function tokenOf(text: string): string {
     .join('');
 }
 
+/** The text of a token, as written by `tokenOf`. */
 export function nameOfToken(token: string): string {
   return Buffer.from(
     token.replace(
@@ -55,36 +57,36 @@ export function nameOfToken(token: string): string {
   ).toString();
 }
 
-/** What `from` tells `to`. Either may be a pair of wildcards. */
+/** The subject of messages from one node to another, each given as two tokens or wildcards. */
 export function messageSubject(channel: SubjectChannel, to: string, from: string): string {
   return `bedside.${channel}.${to}.${from}`;
 }
 
-/** An address as two tokens. */
+/** An address as two tokens, `role.name`. */
 export function tokensOf({ role, token }: NodeAddress): string {
   return `${role}.${token}`;
 }
 
-/** Who sent what came on a subject. */
+/** The name of the node that sent a message on this subject. */
 export function senderOf(subject: string): string {
   const [role, token] = subject.split('.').slice(-2);
   return nameOf(must(role, 'a role'), must(token, 'a name'));
 }
 
-/** Signs of life of a node. */
+/** Heartbeats of a node. */
 export const heartbeatSubject = (tokens: string): string => `bedside.beat.${tokens}`;
 
-/** Asked before joining: the server says whether somebody listens, and nobody answers. */
+/** Published before joining: the server reports whether anybody has subscribed, so the name is taken. Nobody replies. */
 export const nameCheckSubject = (tokens: string): string => `bedside.who.${tokens}`;
 
-/** Said once by who joins: keys made with the one before of its name are void. */
+/** Published once by a node that joins: session keys of an earlier node with this name become void. */
 export const joinedSubject = (tokens: string): string => `bedside.joined.${tokens}`;
 
-/** What a worker says of itself. */
+/** Announcements of a worker. */
 export const announcementSubject = (tokens: string): string => `bedside.entry.${tokens}`;
 
-/** Asked of all workers by who wants their entries. */
+/** Asks all workers for an announcement. */
 export const rollCallSubject = (tokens: string): string => `bedside.roll.${tokens}`;
 
-/** Where answers of the server come in. */
+/** Prefix of the subjects on which the server's replies arrive. */
 export const inboxPrefix = (tokens: string): string => `_INBOX.${tokens}`;
