@@ -1,4 +1,5 @@
-// Requests with the same plan that arrive close together run as one batch: one message a hop and one run a stage for all.
+// Requests with the same plan that arrive close together run as one batch: one message a hop and one run a stage for
+// all.
 import { type FloatTensor, tensor } from '../../engine/index.ts';
 import { BedsideError, type ErrorCode, must } from '../../util/index.ts';
 import { mergeSegments } from '../device/merge-segments.ts';
@@ -42,9 +43,9 @@ interface Batch {
 }
 
 /**
- * Gathers requests for another client. Each request ends once and by its own deadline, whatever happens to the others. A
- * request with too little time for the window runs at once, together with those that already wait. The requests of a batch
- * run one by one if the batch does not fit on a device, or if a sample or its scores are not finite.
+ * Gathers requests for another client. Each request ends once and by its own deadline, whatever happens to the others.
+ * A request with too little time for the window runs at once, together with those that already wait. The requests of a
+ * batch run one by one if the batch does not fit on a device, or if a sample or its scores are not finite.
  */
 export class Batcher implements InferenceClient {
   readonly #client: InferenceClient;

@@ -19,15 +19,15 @@ export interface FallbackResult extends InferenceResult {
   /** Confidence of this result, in [0, 1]. */
   readonly margin: number;
   /**
-   * `none`: not needed. `taken`: this is the result of the unpruned network. `late`: needed, but too little time was left.
-   * `failed`: needed, but it gave no result in time.
+   * `none`: not needed. `taken`: this is the result of the unpruned network. `late`: needed, but too little time was
+   * left. `failed`: needed, but it gave no result in time.
    */
   readonly fallback: 'none' | 'taken' | 'late' | 'failed';
 }
 
 /**
- * The difference between the two largest class probabilities of one sample, in [0, 1]. Outputs that are non-negative and
- * sum to 1 are read as probabilities, all others as logits.
+ * The difference between the two largest class probabilities of one sample, in [0, 1]. Outputs that are non-negative
+ * and sum to 1 are read as probabilities, all others as logits.
  */
 export function marginOf(output: ArrayLike<number>): number {
   const values = Array.from(output);
@@ -40,8 +40,8 @@ export function marginOf(output: ArrayLike<number>): number {
 }
 
 /**
- * Runs one sample. Runs it again on the unpruned network if the margin is too small and the deadline allows. If the second
- * run fails, the first result is returned with its small margin: an uncertain result is better than none.
+ * Runs one sample. Runs it again on the unpruned network if the margin is too small and the deadline allows. If the
+ * second run fails, the first result is returned with its small margin: an uncertain result is better than none.
  * @throws as `Asker.infer`
  */
 export async function inferWithFallback(

@@ -65,8 +65,8 @@ interface PendingRequest {
 export const DEFAULT_DEADLINE = 60;
 
 /**
- * Runs plans for one bundle on the workers of a fabric. It trusts its own plans only: results, failures and replies count
- * if they come from the device that was asked, and plans inside received messages are ignored.
+ * Runs plans for one bundle on the workers of a fabric. It trusts its own plans only: results, failures and replies
+ * count if they come from the device that was asked, and plans inside received messages are ignored.
  */
 export class Coordinator implements InferenceClient {
   readonly name: string;
@@ -158,10 +158,11 @@ export class Coordinator implements InferenceClient {
   }
 
   /**
-   * Runs a plan on one input. It ends exactly once: with a result, or with a coded error before the deadline has passed.
+   * Runs a plan on one input. It ends exactly once: with a result, or with a coded error before the deadline has
+   * passed.
    * @param input one sample or a batch, `[batch, …]`; it is sent only to the first device of the plan
-   * @throws BedsideError E_DATA for an input that is not finite; E_DEADLINE; E_LOST; E_NOT_FINITE for scores that are not
-   * finite; the error of a device
+   * @throws BedsideError E_DATA for an input that is not finite; E_DEADLINE; E_LOST; E_NOT_FINITE for scores that are
+   * not finite; the error of a device
    */
   async infer(input: FloatTensor, plan: RunPlan, options: InferenceOptions = {}): Promise<InferenceResult> {
     assertFiniteSamples({ name: 'a request', size: input.dims[0] ?? 1, samples: input.data });
@@ -184,7 +185,9 @@ export class Coordinator implements InferenceClient {
     });
   }
 
-  /** Handles a message. Duplicates, messages of earlier epochs and those from devices that were not asked are ignored. */
+  /**
+   * Handles a message. Duplicates, messages of earlier epochs and those from devices that were not asked are ignored.
+   */
   receive(from: string, message: NodeMessage): void {
     switch (message.kind) {
       case 'part':

@@ -45,7 +45,8 @@ export function assertResult(
 }
 
 /**
- * A report that can be used: it is from the right device, its figures are finite, and it keeps only the times of this bundle.
+ * A report that can be used: it is from the right device, its figures are finite, and it keeps only the times of this
+ * bundle.
  * @param received the report as it arrived
  * @throws BedsideError E_DEVICE for an invalid one
  */

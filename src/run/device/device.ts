@@ -48,8 +48,9 @@ const MEASURING = 'measuring';
 const ENOUGH_SECONDS = 0.5;
 
 /**
- * MACs of a sample from which on a session runs on a thread of its own, so that the device keeps sending heartbeats. They
- * take a quarter of a second on a weak device (1e8 MACs a second). For shorter runs the hop to the thread costs more.
+ * MACs of a sample from which on a session runs on a thread of its own, so that the device keeps sending heartbeats.
+ * They take a quarter of a second on a weak device (1e8 MACs a second). For shorter runs the hop to the thread costs
+ * more.
  */
 const THREAD_MACS = 2.5e7;
 
@@ -153,8 +154,8 @@ export class Device {
   }
 
   /**
-   * Runs one segment of a stage. If there is a fused session for this whole stage and those that follow it here, runs all
-   * of them. Sessions stay until `end` of the request.
+   * Runs one segment of a stage. If there is a fused session for this whole stage and those that follow it here, runs
+   * all of them. Sessions stay until `end` of the request.
    * @param request holder of the sessions
    * @returns the output of stage `last`
    * @throws BedsideError E_FABRIC for a bundle that is not here; E_DEVICE without memory; E_UNSUPPORTED; E_ENGINE
@@ -196,7 +197,8 @@ export class Device {
   }
 
   /**
-   * Times every stage with all groups at each level, on an input of zeros. Stages that do not fit into memory are left out.
+   * Times every stage with all groups at each level, on an input of zeros. Stages that do not fit into memory are left
+   * out.
    * @throws BedsideError as `stages`; E_LOST when measuring is stopped
    */
   async measure(bundle: string): Promise<void> {
@@ -330,8 +332,8 @@ export class Device {
 
   /**
    * One run, slowed down to the emulated speed.
-   * @param usual seconds of the run at that speed, if measured; then a run that something else slowed down is not slowed
-   * down by the factor as well
+   * @param usual seconds of the run at that speed, if measured; then a run that something else slowed down is not
+   * slowed down by the factor as well
    */
   async #timed(
     session: Session,

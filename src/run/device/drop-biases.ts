@@ -1,4 +1,5 @@
-// Partial sums: only one of them may add the biases, so the others drop everything that does not depend on their channels.
+// Partial sums: only one of them may add the biases, so the others drop everything that does not depend on their
+// channels.
 import {
   constantInput,
   floatConstant,
@@ -54,7 +55,10 @@ export function dropBiases(model: Model): void {
   }
 }
 
-/** Removes the other operand of a sum. If the sum broadcasts its value, the operand becomes zeros of the same shape instead. */
+/**
+ * Removes the other operand of a sum. If the sum broadcasts its value, the operand becomes zeros of the same shape
+ * instead.
+ */
 function dropOther(builder: GraphBuilder, node: Node, value: string, same: boolean): void {
   const at = node.inputs.indexOf(value);
   const other = node.inputs[1 - at] ?? '';

@@ -1,5 +1,5 @@
-// Tensors that arrive before the request that they belong to. They wait for a moment and within bounds. When there are too
-// many, the sender with the most loses its oldest first, so that no sender pushes out the tensors of others.
+// Tensors that arrive before the request that they belong to. They wait for a moment and within bounds. When there are
+// too many, the sender with the most loses its oldest first, so that no sender pushes out the tensors of others.
 import type { TensorMessage } from '../protocol/messages.ts';
 
 export interface EarlyMessageOptions {

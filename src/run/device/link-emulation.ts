@@ -10,8 +10,8 @@ export interface LinkOptions {
 }
 
 /**
- * A radio channel that several devices share. Reserves it for `sending` milliseconds, starting when it is free, and returns
- * the milliseconds until the reservation ends.
+ * A radio channel that several devices share. Reserves it for `sending` milliseconds, starting when it is free, and
+ * returns the milliseconds until the reservation ends.
  */
 export type SharedChannel = (sending: number) => number | Promise<number>;
 

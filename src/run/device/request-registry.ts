@@ -1,5 +1,5 @@
-// The requests that a device runs, by requester (the coordinator that asked). Each requester has bounds of its own, so that
-// none can push out the requests of others, and ids of one requester mean nothing for another.
+// The requests that a device runs, by requester (the coordinator that asked). Each requester has bounds of its own, so
+// that none can push out the requests of others, and ids of one requester mean nothing for another.
 
 import { totalmem } from 'node:os';
 import type { FloatTensor } from '../../engine/index.ts';
@@ -19,7 +19,10 @@ export const MAX_REQUESTERS = 256;
 /** Milliseconds that a request may run here, whatever its deadline: a day. */
 export const MAX_REMAINING = 86_400_000;
 
-/** Milliseconds after its deadline at which a request ends here even without an `end` message: its requester may be gone. */
+/**
+ * Milliseconds after its deadline at which a request ends here even without an `end` message: its requester may be
+ * gone.
+ */
 const GRACE_MS = 1000;
 
 /** Bytes of waiting tensors that every device accepts, however little memory it has. */
@@ -60,7 +63,9 @@ interface RequesterState {
   bytes: number;
 }
 
-/** How a message relates to its request: to one that runs, to one that is not known so far, or to one that has ended. */
+/**
+ * How a message relates to its request: to one that runs, to one that is not known so far, or to one that has ended.
+ */
 export type RequestState = ActiveRequest | 'early' | 'dead';
 
 /** The requests that run here, and the memory of those that have ended. */

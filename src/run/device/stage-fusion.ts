@@ -1,5 +1,5 @@
-// Stage fusion: one session runs consecutive whole stages of a device, which saves the start of a session and the handover
-// of a tensor between each two. This file decides which stages are fused.
+// Stage fusion: one session runs consecutive whole stages of a device, which saves the start of a session and the
+// handover of a tensor between each two. This file decides which stages are fused.
 import { must } from '../../util/index.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 
@@ -22,8 +22,8 @@ export function spansOn(plan: RunPlan, device: string): StageSpan[] {
 }
 
 /**
- * The span that begins with a stage. It is the stage alone if the stage is split, or if the stage before is whole on the
- * device too: then the device is in the middle of a span that it runs stage by stage.
+ * The span that begins with a stage. It is the stage alone if the stage is split, or if the stage before is whole on
+ * the device too: then the device is in the middle of a span that it runs stage by stage.
  */
 export function spanAt(plan: RunPlan, first: number, device: string): StageSpan {
   let last = first;
@@ -48,8 +48,8 @@ export interface UnfusedSpan {
 const REMEMBERED = 1024;
 
 /**
- * Counts spans that ran stage by stage. A span is fused when it comes a second time. Earlier it is not worth a session of
- * its own, because the sessions of single stages serve other plans too.
+ * Counts spans that ran stage by stage. A span is fused when it comes a second time. Earlier it is not worth a session
+ * of its own, because the sessions of single stages serve other plans too.
  */
 export class StageFusion {
   readonly #times = new Map<string, number>();

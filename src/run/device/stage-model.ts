@@ -1,5 +1,5 @@
-// The graph that a device runs for its segment of a stage: the weights of the levels are assembled, then sliced to a range
-// of channels. The merged outputs of all segments equal the output of the whole stage.
+// The graph that a device runs for its segment of a stage: the weights of the levels are assembled, then sliced to a
+// range of channels. The merged outputs of all segments equal the output of the whole stage.
 import {
   type Assembly,
   assembleModel,
@@ -61,8 +61,8 @@ export class StageModels {
   }
 
   /**
-   * A stage at these levels; with `range`, the part of it that computes those channels. The levels of a variant bring its
-   * correction. For partial sums, the part from channel 0 also adds the biases.
+   * A stage at these levels; with `range`, the part of it that computes those channels. The levels of a variant bring
+   * its correction. For partial sums, the part from channel 0 also adds the biases.
    * @param levels of all groups
    * @throws BedsideError E_LEVELS for levels that the bundle lacks; E_INTERNAL for a range that the stage lacks
    */
@@ -104,8 +104,8 @@ export class StageModels {
   }
 
   /**
-   * A key for all that the weights of these stages depend on: the levels of the groups that occur in them, and the variant
-   * whose correction they use. Levels of other groups are left out, so that changing them costs no new session.
+   * A key for all that the weights of these stages depend on: the levels of the groups that occur in them, and the
+   * variant whose correction they use. Levels of other groups are left out, so that changing them costs no new session.
    */
   key(span: StageSpan, levels: readonly number[]): string {
     const known = this.#known(levels);

@@ -66,7 +66,9 @@ export class StageTimes {
     }
   }
 
-  /** Measured seconds of stages for one sample, without corrections; undefined if one was not measured on this device. */
+  /**
+   * Measured seconds of stages for one sample, without corrections; undefined if one was not measured on this device.
+   */
   measured(stages: readonly StageWork[], share: number): number | undefined {
     if (!stages.every(({ stage }) => this.#own.has(stage))) return undefined;
     return share * stages.reduce((sum, { stage, macs }) => sum + this.#at(stage, macs), 0);

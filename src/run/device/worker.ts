@@ -1,6 +1,6 @@
 // A worker: a device on a fabric. It runs requests as dataflow: a segment starts when all its inputs are there, and its
-// output goes straight to the devices that need it. A worker accepts a request only from its requester, and tensors of it
-// only from the devices that the plan names.
+// output goes straight to the devices that need it. A worker accepts a request only from its requester, and tensors of
+// it only from the devices that the plan names.
 import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError, firstNonFinite, must } from '../../util/index.ts';
 import { serializeError } from '../protocol/error-codec.ts';
@@ -135,7 +135,9 @@ export class Worker {
     if (typeof running === 'object' && from === requester) this.#addTensor(running, -1, 0, tensor);
   }
 
-  /** Takes a tensor from the device that the plan names. If the plan is not known so far, the tensor waits for a moment. */
+  /**
+   * Takes a tensor from the device that the plan names. If the plan is not known so far, the tensor waits for a moment.
+   */
   #receiveTensor(from: string, message: TensorMessage): void {
     const { requester, request, epoch, stage, segment, tensor } = message;
     const running = this.#requests.find(requester, request, epoch);

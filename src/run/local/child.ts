@@ -1,4 +1,5 @@
-// The process of a local worker: opens the bundles, joins the fabric, reports that it is ready, and ends with its parent.
+// The process of a local worker: opens the bundles, joins the fabric, reports that it is ready, and ends with its
+// parent.
 import { openBundle } from '../../bundle/index.ts';
 import { Device } from '../device/device.ts';
 import type { SharedChannel } from '../device/link-emulation.ts';

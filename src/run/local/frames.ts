@@ -1,5 +1,5 @@
-// Frames on a local socket: lengths of head and tensor (uint32, little endian), the head in JSON, the bytes of the tensor.
-// Heartbeats and greetings have the same form.
+// Frames on a local socket: lengths of head and tensor (uint32, little endian), the head in JSON, the bytes of the
+// tensor. Heartbeats and greetings have the same form.
 import type { NodeMessage } from '../protocol/messages.ts';
 import { fromWire, toWire, unreadable } from '../protocol/wire.ts';
 

@@ -1,6 +1,6 @@
-// The fabric of one machine: local sockets in a folder that only this user may enter. Nodes may be in separate processes or
-// in one. Nodes of one process that joined through the same object reach each other directly. docs/architecture.md says why
-// workers are processes and not threads.
+// The fabric of one machine: local sockets in a folder that only this user may enter. Nodes may be in separate
+// processes or in one. Nodes of one process that joined through the same object reach each other directly.
+// docs/architecture.md says why workers are processes and not threads.
 import { createHash } from 'node:crypto';
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -70,7 +70,10 @@ class LocalEndpoint implements Endpoint {
     this.#timer.unref();
   }
 
-  /** Begins to accept connections. @throws BedsideError E_FABRIC if the name is taken or the folder cannot hold sockets */
+  /**
+   * Begins to accept connections.
+   * @throws BedsideError E_FABRIC if the name is taken or the folder cannot hold sockets
+   */
   listen(): Promise<void> {
     assertShort(this.#dir);
     return new Promise((resolve, reject) => {

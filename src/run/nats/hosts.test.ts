@@ -1,5 +1,5 @@
-// A ward of several hosts with addresses of their own, as network namespaces: what loopback cannot do is to lose packets
-// without anybody being told.
+// A ward of several hosts with addresses of their own, as network namespaces: what loopback cannot do is to lose
+// packets without anybody being told.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -15,8 +15,8 @@ export function serializeError(error: unknown): SerializedError {
 }
 
 /**
- * The error that another node has sent. An unknown code becomes E_FABRIC, and texts are made safe to show: the sender may
- * have sent anything.
+ * The error that another node has sent. An unknown code becomes E_FABRIC, and texts are made safe to show: the sender
+ * may have sent anything.
  */
 export function deserializeError(sent: SerializedError): BedsideError {
   const { code, message, hint }: Readonly<Partial<Record<keyof SerializedError, unknown>>> = sent ?? {};
@@ -28,7 +28,9 @@ export function deserializeError(sent: SerializedError): BedsideError {
   );
 }
 
-/** Another node's text in a form that is safe to show: one line, no control or formatting characters, limited length. */
+/**
+ * Another node's text in a form that is safe to show: one line, no control or formatting characters, limited length.
+ */
 export function displayText(text: unknown, most = MAX_TEXT_LENGTH): string {
   if (typeof text !== 'string') return '';
   const plain = text

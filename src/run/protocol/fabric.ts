@@ -10,8 +10,8 @@ export interface NodeHandlers {
   /** A lost node, or a new one with its name, sends heartbeats again. */
   readonly found?: ((peer: string) => void) | undefined;
   /**
-   * These peers can be reached again, but messages to, from or between them may have been lost. Only fabrics that can lose
-   * a connection without losing the node call this.
+   * These peers can be reached again, but messages to, from or between them may have been lost. Only fabrics that can
+   * lose a connection without losing the node call this.
    */
   readonly restored?: ((peers: ReadonlySet<string>) => void) | undefined;
 }
@@ -20,8 +20,8 @@ export interface NodeHandlers {
 export interface Endpoint {
   readonly name: string;
   /**
-   * Sends at most once and does not wait. A message to a node that is gone is lost. The tensor of a message belongs to the
-   * fabric from then on.
+   * Sends at most once and does not wait. A message to a node that is gone is lost. The tensor of a message belongs to
+   * the fabric from then on.
    */
   send(to: string, message: NodeMessage): void;
   /** Calls `lost` when no heartbeat has come from a node for `SILENCE_MS`. */
@@ -37,6 +37,8 @@ export interface Fabric {
   join(name: string, handlers: NodeHandlers): Promise<Endpoint>;
 }
 
-/** Milliseconds between heartbeats, and after which a silent node counts as lost. A loss is noticed within 2 s in all. */
+/**
+ * Milliseconds between heartbeats, and after which a silent node counts as lost. A loss is noticed within 2 s in all.
+ */
 export const HEARTBEAT_MS = 250;
 export const SILENCE_MS = 1500;

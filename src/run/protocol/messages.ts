@@ -1,5 +1,5 @@
-// The messages between nodes. Every message of a request carries an epoch: each new plan for the same request has a higher
-// one, and messages with a lower one are ignored.
+// The messages between nodes. Every message of a request carries an epoch: each new plan for the same request has a
+// higher one, and messages with a lower one are ignored.
 import type { FloatTensor } from '../../engine/index.ts';
 import type { ErrorCode } from '../../util/index.ts';
 import type { DeviceReport } from '../device/device.ts';

@@ -1,4 +1,5 @@
-// Queries of a coordinator to devices. Each gets one reply: the first that fits the query and comes from the queried device.
+// Queries of a coordinator to devices. Each gets one reply: the first that fits the query and comes from the queried
+// device.
 import { randomBytes } from 'node:crypto';
 import type { BedsideError } from '../../util/index.ts';
 import type { NodeMessage } from './messages.ts';

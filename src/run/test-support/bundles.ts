@@ -26,7 +26,9 @@ export function splitBundle(model: Model, options: ContentsOptions = {}): Bundle
   return { ...bundle, manifest: { ...bundle.manifest, stages, model: { ...bundle.manifest.model, output } } };
 }
 
-/** Random levels unless given, and each stage on one, two or four of the devices, the first stage on the first of them. */
+/**
+ * Random levels unless given, and each stage on one, two or four of the devices, the first stage on the first of them.
+ */
 export function randomPlan(
   { manifest }: Bundle,
   devices: readonly string[],

@@ -3,7 +3,9 @@
 import { Net } from '../../channels/test-support/net.ts';
 import { int, ints, type Model } from '../../onnx/index.ts';
 
-/** Layers split by outputs, a residual block and an inverted one split by partial sums, a grouped layer, a linear head. */
+/**
+ * Layers split by outputs, a residual block and an inverted one split by partial sums, a grouped layer, a linear head.
+ */
 export function mixedNet(seed = 1): Model {
   const net = new Net([2, 6, 6], seed);
   const stem = net.relu(net.conv('stem', net.input, 2, 8));

@@ -1,5 +1,5 @@
-// Faults on local sockets: workers are killed before, during and between stages, or hang; links are cut; workers are slow.
-// Messages come twice, late, for a plan that was given up, or for a request that has ended.
+// Faults on local sockets: workers are killed before, during and between stages, or hang; links are cut; workers are
+// slow. Messages come twice, late, for a plan that was given up, or for a request that has ended.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bundle } from '../../bundle/index.ts';
 import { must, type Random } from '../../util/index.ts';

@@ -1,10 +1,11 @@
 // Bundles on the server: each part is an object named by its SHA-256, and each bundle has an index of its parts.
 //
-// The coordinator signs the index that it writes, and parts are checked against their hashes. Objects from anybody else can
-// therefore make a bundle unreadable, but not change it.
+// The coordinator signs the index that it writes, and parts are checked against their hashes. Objects from anybody else
+// can therefore make a bundle unreadable, but not change it.
 //
-// Objects are written in the format of NATS Object Store. They are read chunk by chunk, each with a request and a time-out
-// of its own: a consumer can stall without an error, and permission to create one is permission to read everything.
+// Objects are written in the format of NATS Object Store. They are read chunk by chunk, each with a request and a
+// time-out of its own: a consumer can stall without an error, and permission to create one is permission to read
+// everything.
 
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -113,7 +114,10 @@ export class BundleStore implements AsyncDisposable {
     }
   }
 
-  /** The index of a bundle. @throws BedsideError E_FABRIC if it is not there; E_BUNDLE if no coordinator has signed it */
+  /**
+   * The index of a bundle.
+   * @throws BedsideError E_FABRIC if it is not there; E_BUNDLE if no coordinator has signed it
+   */
   async index(sha256: string): Promise<BundleIndex> {
     const name = `bundle ${sha256.slice(0, 12)}`;
     const bytes = await this.#read(indexName(sha256), name, MAX_INDEX);

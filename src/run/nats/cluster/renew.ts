@@ -31,8 +31,8 @@ export interface Renewed {
 }
 
 /**
- * Replaces the certificate of a cluster's server. The keys of nodes stay. The authority stays too if it is valid for another
- * month and its key is in the folder; otherwise all credentials get the certificate of a new one.
+ * Replaces the certificate of a cluster's server. The keys of nodes stay. The authority stays too if it is valid for
+ * another month and its key is in the folder; otherwise all credentials get the certificate of a new one.
  * @throws BedsideError E_FILE if there is no cluster; E_OUTPUT if files cannot be written
  */
 export async function renewCertificates(

@@ -2,9 +2,9 @@
 //
 // The server replies to JetStream requests on any subject that the sender names, without checking that the sender may
 // publish there. Nodes therefore meet in an account without JetStream and imports, in which nobody can make the server
-// publish anything. Bundles are in an account of their own. Two further accounts import single requests from it: one to read
-// and one to write. Replies arrive in the account of the sender, so that only the operator can cause messages in the account
-// of the bundles.
+// publish anything. Bundles are in an account of their own. Two further accounts import single requests from it: one to
+// read and one to write. Replies arrive in the account of the sender, so that only the operator can cause messages in
+// the account of the bundles.
 import {
   announcementSubject,
   BUNDLE_BUCKET,

@@ -1,5 +1,5 @@
-// JetStream and its reach on a server with the generated configuration: every verb of its API for every role, and answers that
-// are asked for on the subjects of others.
+// JetStream and its reach on a server with the generated configuration: every verb of its API for every role, and
+// answers that are asked for on the subjects of others.
 import { jetstreamManager } from '@nats-io/jetstream';
 import { Objm } from '@nats-io/obj';
 import { headers, type NatsConnection } from '@nats-io/transport-node';

@@ -21,7 +21,10 @@ export interface ServerInfo {
 
 const TIMEOUT_MS = 2000;
 
-/** Reads the state of a server. @param connection in the account where nodes meet; the storage is read over another one */
+/**
+ * Reads the state of a server.
+ * @param connection in the account where nodes meet; the storage is read over another one
+ */
 export async function readServerInfo(connection: NatsConnection, access: NatsAccess): Promise<ServerInfo> {
   const start = performance.now();
   await connection.flush();

@@ -1,5 +1,5 @@
-// Certificates of nodes: role, name and trust, signed with the key of the cluster. Anybody with the public key of the cluster
-// can verify a certificate, wherever it comes from.
+// Certificates of nodes: role, name and trust, signed with the key of the cluster. Anybody with the public key of the
+// cluster can verify a certificate, wherever it comes from.
 import { z } from 'zod';
 import { ROLES } from '../cluster/roles.ts';
 import { addressOf, tokenOf } from '../transport/subjects.ts';

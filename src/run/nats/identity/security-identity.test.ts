@@ -1,5 +1,5 @@
-// Who is believed of what, also by those who could publish on any subject, as somebody does who has found a way around the
-// server's permissions: entries of the fleet, trust, and indexes of bundles.
+// Who is believed of what, also by those who could publish on any subject, as somebody does who has found a way around
+// the server's permissions: entries of the fleet, trust, and indexes of bundles.
 
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

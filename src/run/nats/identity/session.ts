@@ -1,7 +1,7 @@
-// A secure session of two nodes: AES-256-GCM with one key for each direction. The keys are derived from ephemeral X25519 keys
-// and from nonces of both nodes, so that every session has its own. The cipher's nonce is a counter that never repeats, and
-// messages that are not newer than the last one are refused. A sealed message has 8 bytes that name the session, the counter
-// (6 bytes), the ciphertext, and the tag of 16 bytes.
+// A secure session of two nodes: AES-256-GCM with one key for each direction. The keys are derived from ephemeral
+// X25519 keys and from nonces of both nodes, so that every session has its own. The cipher's nonce is a counter that
+// never repeats, and messages that are not newer than the last one are refused. A sealed message has 8 bytes that name
+// the session, the counter (6 bytes), the ciphertext, and the tag of 16 bytes.
 import {
   createCipheriv,
   createDecipheriv,

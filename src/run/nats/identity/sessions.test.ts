@@ -1,4 +1,5 @@
-// Sessions between nodes without a server: what is carried is carried by hand, lost, repeated, changed or sent elsewhere.
+// Sessions between nodes without a server: what is carried is carried by hand, lost, repeated, changed or sent
+// elsewhere.
 import { describe, expect, it } from 'vitest';
 import { until } from '../../test-support/fabric-suite.ts';
 import type { Channel } from '../transport/subjects.ts';

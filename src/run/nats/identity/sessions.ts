@@ -1,6 +1,6 @@
-// The secure sessions of a node. To send to a peer without a session, a node first sends a signed hello and waits for the
-// reply. Both then know each other's certificate, and that the other is alive now. Messages that are not sealed in a session
-// are refused, and so are those from an earlier instance of either node.
+// The secure sessions of a node. To send to a peer without a session, a node first sends a signed hello and waits for
+// the reply. Both then know each other's certificate, and that the other is alive now. Messages that are not sealed in
+// a session are refused, and so are those from an earlier instance of either node.
 
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';

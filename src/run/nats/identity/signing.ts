@@ -1,5 +1,5 @@
-// Ed25519 signatures of nodes and clusters. A signature is valid for one purpose only. The keys are separate from NATS keys,
-// because a NATS server can have a client sign any nonce with those.
+// Ed25519 signatures of nodes and clusters. A signature is valid for one purpose only. The keys are separate from NATS
+// keys, because a NATS server can have a client sign any nonce with those.
 import {
   createPrivateKey,
   createPublicKey,

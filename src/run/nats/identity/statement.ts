@@ -1,5 +1,5 @@
-// Signed statements. A statement has three parts, separated by line breaks: the certificate of the node, the signature, and
-// the text. A receiver relies on the certificate alone.
+// Signed statements. A statement has three parts, separated by line breaks: the certificate of the node, the signature,
+// and the text. A receiver relies on the certificate alone.
 import type { Credentials } from '../cluster/credentials.ts';
 import { type Certificate, isCertificateOf, readCertificate } from './certificate.ts';
 import { isSigned, type Purpose, type Signer, signerOf } from './signing.ts';

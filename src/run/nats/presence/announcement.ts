@@ -1,5 +1,5 @@
-// The signed announcements by which workers describe themselves. They are published on core NATS and never stored, because
-// they are out of date after seconds.
+// The signed announcements by which workers describe themselves. They are published on core NATS and never stored,
+// because they are out of date after seconds.
 import { z } from 'zod';
 
 /** Milliseconds after which an entry expires unless it is announced again. */
@@ -52,8 +52,8 @@ export type NodeEntry = z.output<typeof ENTRY>;
 export type FleetEntry = NodeEntry & { readonly trusted: boolean };
 
 /**
- * An announcement as it is sent. A reader accepts the first one of a session only if it repeats a nonce of the reader, so
- * that nobody can replay an old one. Each later one must have a higher counter.
+ * An announcement as it is sent. A reader accepts the first one of a session only if it repeats a nonce of the reader,
+ * so that nobody can replay an old one. Each later one must have a higher counter.
  */
 export const ANNOUNCEMENT = z.object({
   /** Changes each time the worker starts. */

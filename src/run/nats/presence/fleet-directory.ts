@@ -1,5 +1,5 @@
-// Reads who is in a fleet. A reader asks all workers for announcements, and knows from heartbeats for which of them to wait.
-// Announcements that the worker has not signed, or that are replayed, are ignored.
+// Reads who is in a fleet. A reader asks all workers for announcements, and knows from heartbeats for which of them to
+// wait. Announcements that the worker has not signed, or that are replayed, are ignored.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
@@ -22,7 +22,9 @@ import {
   MAX_ENTRY_BYTES,
 } from './announcement.ts';
 
-/** Milliseconds for which heartbeats are collected before the first result: each worker sends one every `HEARTBEAT_MS`. */
+/**
+ * Milliseconds for which heartbeats are collected before the first result: each worker sends one every `HEARTBEAT_MS`.
+ */
 const LISTEN_MS = 3 * HEARTBEAT_MS;
 
 /** Milliseconds to wait for workers that send heartbeats, or that are expected. */

@@ -1,5 +1,5 @@
-// Faults over NATS: workers are killed before, during and between stages and start again, or hang for a while; cables are
-// cut; the server is killed; tensors come twice, or long after.
+// Faults over NATS: workers are killed before, during and between stages and start again, or hang for a while; cables
+// are cut; the server is killed; tensors come twice, or long after.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

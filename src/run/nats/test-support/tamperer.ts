@@ -1,5 +1,5 @@
-// Who listens to all tensors on a server and sends some again: at once, or long after, when their requests have ended or
-// were planned anew. Only keys that may bear any name can do so, which is why wards give each device its own.
+// Who listens to all tensors on a server and sends some again: at once, or long after, when their requests have ended
+// or were planned anew. Only keys that may bear any name can do so, which is why wards give each device its own.
 import type { NatsConnection } from '@nats-io/transport-node';
 import { must, type Random } from '../../../util/index.ts';
 import { connectNats } from '../transport/connect.ts';

@@ -1,9 +1,9 @@
-// Large messages travel as several payloads. A message is cut into chunks and reassembled, or given up as a whole: nothing
-// of it is passed on before its last byte is there and its CRC-32 matches.
+// Large messages travel as several payloads. A message is cut into chunks and reassembled, or given up as a whole:
+// nothing of it is passed on before its last byte is there and its CRC-32 matches.
 //
 // A chunk (little endian): uint32 message, index, count, bytes of the head, bytes of the body, CRC-32 of head and body,
-// bytes of the owner; then the owner in JSON, then its share of head and body. The owner says which request fails when the
-// message is given up, whichever chunks are lost.
+// bytes of the owner; then the owner in JSON, then its share of head and body. The owner says which request fails when
+// the message is given up, whichever chunks are lost.
 import { crc32 } from 'node:zlib';
 import { BedsideError, formatBytes } from '../../../util/index.ts';
 
@@ -23,7 +23,10 @@ const HEADER = 4 * FIELDS;
 /** Bytes of a chunk. Larger chunks are not faster and delay other messages longer. */
 const MAX_CHUNK = 1 << 20;
 
-/** Milliseconds that a message may be late after the deadline of its request. By then the requester has ended the request. */
+/**
+ * Milliseconds that a message may be late after the deadline of its request. By then the requester has ended the
+ * request.
+ */
 const GRACE_MS = 1000;
 
 /** Bytes of one message. No tensor of a network comes near it. */

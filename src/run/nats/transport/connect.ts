@@ -20,7 +20,9 @@ const PING_MS = 1000;
 
 const TIMEOUT_MS = 5000;
 
-/** The server's account to use: `fabric`, where nodes meet, or `store`, where bundles are. An open server has only one. */
+/**
+ * The server's account to use: `fabric`, where nodes meet, or `store`, where bundles are. An open server has only one.
+ */
 export type NatsAccount = 'fabric' | 'store';
 
 /**

@@ -1,5 +1,5 @@
-// Heartbeats as bytes. A plain heartbeat is not signed. The last one says that the node goes, and must be signed for the
-// current instance of the node.
+// Heartbeats as bytes. A plain heartbeat is not signed. The last one says that the node goes, and must be signed for
+// the current instance of the node.
 
 import { type SigningIdentity, signStatement, verifyStatement } from '../identity/statement.ts';
 import type { Heartbeat } from './heartbeat.ts';
@@ -28,8 +28,8 @@ export function encodeHeartbeat(
 
 /**
  * Reads a heartbeat and the instance of its sender; undefined if it is malformed, or if its farewell is not valid.
- * @param peer the expected sender, and the instance with which this node has a secure session. On a server with credentials
- * a farewell is valid only for that instance.
+ * @param peer the expected sender, and the instance with which this node has a secure session. On a server with
+ * credentials a farewell is valid only for that instance.
  */
 export function decodeHeartbeat(
   data: Uint8Array,

@@ -1,5 +1,5 @@
-// Watches the heartbeats of peers: which peers are silent, and which may have missed messages. No worker is declared lost
-// because the server is silent, even if the connection still looks open.
+// Watches the heartbeats of peers: which peers are silent, and which may have missed messages. No worker is declared
+// lost because the server is silent, even if the connection still looks open.
 import { HEARTBEAT_MS, SILENCE_MS } from '../../protocol/fabric.ts';
 
 /** The content of a heartbeat. */

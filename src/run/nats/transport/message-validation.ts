@@ -1,5 +1,5 @@
-// Checks received messages. The server guarantees who the sender is; this file checks the form of a message, and whether its
-// sender may send it.
+// Checks received messages. The server guarantees who the sender is; this file checks the form of a message, and
+// whether its sender may send it.
 import type { InputMessage, NodeMessage } from '../../protocol/messages.ts';
 import { addressOf } from './subjects.ts';
 

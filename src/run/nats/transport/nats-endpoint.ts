@@ -1,5 +1,6 @@
-// A node on a NATS server. Tensors have a connection of their own, so that many of them never delay the heartbeats, which
-// go over the other one. Core NATS delivers each message at most once; `restored` reports that messages may have been lost.
+// A node on a NATS server. Tensors have a connection of their own, so that many of them never delay the heartbeats,
+// which go over the other one. Core NATS delivers each message at most once; `restored` reports that messages may have
+// been lost.
 import { randomBytes } from 'node:crypto';
 import {
   errors,
@@ -338,7 +339,10 @@ export class NatsEndpoint implements Endpoint {
     );
   }
 
-  /** Silent peers are looked for after the server has replied: a broken way to the server looks like silence of everybody. */
+  /**
+   * Silent peers are looked for after the server has replied: a broken way to the server looks like silence of
+   * everybody.
+   */
   #check(): void {
     if (this.#down.has('control')) return;
     const asked = performance.now();

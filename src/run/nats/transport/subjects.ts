@@ -1,5 +1,5 @@
-// The subjects of a cluster. Two tokens stand for a node: its role and its name. The subject of every message names receiver
-// and sender, so that the server's permissions, and not the sender's claims, decide who may send what to whom.
+// The subjects of a cluster. Two tokens stand for a node: its role and its name. The subject of every message names
+// receiver and sender, so that the server's permissions, and not the sender's claims, decide who may send what to whom.
 import { must } from '../../../util/index.ts';
 
 /** Roles of nodes that exchange messages. */
@@ -76,7 +76,9 @@ export function senderOf(subject: string): string {
 /** Heartbeats of a node. */
 export const heartbeatSubject = (tokens: string): string => `bedside.beat.${tokens}`;
 
-/** Published before joining: the server reports whether anybody has subscribed, so the name is taken. Nobody replies. */
+/**
+ * Published before joining: the server reports whether anybody has subscribed, so the name is taken. Nobody replies.
+ */
 export const nameCheckSubject = (tokens: string): string => `bedside.who.${tokens}`;
 
 /** Published once by a node that joins: session keys of an earlier node with this name become void. */
