@@ -1,4 +1,4 @@
-// Choosing samples: class filters, seeded limits, splits, and weights for a class mix. Order is always the original's.
+// Choosing samples: class filters, seeded limits, splits, and weights for a class prior. Order is always the original's.
 import { BedsideError, must, Random, rowsAt } from '../util/index.ts';
 import type { Dataset } from './dataset.ts';
 import { hashSamples } from './hash.ts';
@@ -151,23 +151,24 @@ export function classPrior(labels: Int32Array, classes: number): Float64Array {
 }
 
 /**
- * One weight per class that makes samples of these labels stand for another mix: its share in `mix` (any non-negative
- * numbers, normalised here) over its share in the labels. The weights of all samples have mean 1.
- * @throws BedsideError E_DATA when the mix asks for a class that no sample has
- * @throws BedsideError E_USAGE when the mix is empty, negative or not finite
+ * One weight for each class that makes samples with these labels stand for another class prior: the share of the class in
+ * `prior`, divided by its share among the labels. The weights of all samples have mean 1.
+ * @param prior any non-negative numbers, normalised here
+ * @throws BedsideError E_DATA when the prior has a class that no sample has
+ * @throws BedsideError E_USAGE when the prior is empty, negative or not finite
  */
-export function classWeights(labels: Int32Array, mix: ArrayLike<number>): Float64Array {
-  const wanted = Float64Array.from(mix);
+export function classWeights(labels: Int32Array, prior: ArrayLike<number>): Float64Array {
+  const wanted = Float64Array.from(prior);
   const total = wanted.reduce((sum, share) => sum + share, 0);
   if (!(total > 0) || !Number.isFinite(total) || wanted.some((share) => share < 0)) {
-    throw new BedsideError('E_USAGE', 'a class mix needs non-negative shares with a positive sum');
+    throw new BedsideError('E_USAGE', 'a class prior needs non-negative shares with a positive sum');
   }
   const present = classPrior(labels, wanted.length);
   return wanted.map((share, label) => {
     if (share === 0) return 0;
     const there = present[label] ?? 0;
     if (there === 0) {
-      throw new BedsideError('E_DATA', `the class mix asks for class ${label}, but no sample has it`, {
+      throw new BedsideError('E_DATA', `the class prior asks for class ${label}, but no sample has it`, {
         hint: 'add samples of this class or set its share to 0',
       });
     }

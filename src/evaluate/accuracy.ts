@@ -7,34 +7,37 @@ import { assertScores, type Classifier, describeClassifier } from './classifier.
 
 /** How an evaluation runs; `batch` is 32 by default. */
 export interface EvaluateOptions extends EngineOptions {
-  /** How the model is called in error messages. */
+  /** Name of the model in error messages. */
   readonly name: string;
   /**
-   * One class a sample, such as the predictions of another model: stands in where the dataset has no labels, so that
-   * accuracy is agreement with it.
+   * One class for each sample, such as the predictions of another model. They replace missing labels, so that accuracy
+   * is agreement with that model.
    */
   readonly reference?: Int32Array | undefined;
-  /** The share of each class, non-negative: accuracy is then for that mix, whatever the samples' own; see `accuracies`. */
+  /**
+   * How often each class occurs, non-negative: accuracy is then estimated for that prior instead of the samples' own;
+   * see `accuracies`.
+   */
   readonly classPrior?: ArrayLike<number> | undefined;
   /** Called with the number of samples done. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
-/** What an evaluation found. */
+/** The result of an evaluation. */
 export interface Evaluation {
   /** Number of samples. */
   readonly n: number;
-  /** Share of samples whose predicted class is the expected one; with a mix, as it would be in that mix of classes. */
+  /** Share of samples whose predicted class is the expected one; with a class prior, the estimate for that prior. */
   readonly accuracy: number;
   /** Mean recall over the classes that have samples. */
   readonly balancedAccuracy: number;
   /** Recall of each class; NaN where the class has no sample. */
   readonly recall: readonly number[];
-  /** The class with the highest score, one a sample; the lowest index among equals. */
+  /** The class with the highest score for each sample; the lowest index among equals. */
   readonly predictions: Int32Array;
   /** The scores of the classes, `[n, classes]`. */
   readonly logits: Float32Array;
-  /** Mean time of inference alone, after a warm-up run, in milliseconds. */
+  /** Mean milliseconds of inference alone, after a warm-up run. */
   readonly msPerSample: number;
 }
 
@@ -74,20 +77,20 @@ export async function evaluate(
 }
 
 /**
- * Accuracy, mean recall over the classes that occur, and recall of each class (NaN where it does not occur). With a mix
- * of classes, accuracy is the sum over classes of share x recall, and mean recall is over the classes of the mix.
- * @param mix one non-negative share a class, normalised here
- * @throws BedsideError E_DATA when the mix has a class that does not occur
+ * Accuracy, mean recall over the classes that occur, and recall of each class (NaN where the class does not occur).
+ * With a class prior, accuracy is the sum of prior x recall, and the mean recall is over the classes of the prior.
+ * @param classPrior one non-negative share for each class, normalised here
+ * @throws BedsideError E_DATA when the prior has a class that does not occur
  */
 export function accuracies(
   predictions: Int32Array,
   expected: Int32Array,
   classes: number,
-  mix?: ArrayLike<number>,
+  classPrior?: ArrayLike<number>,
 ): Pick<Evaluation, 'accuracy' | 'balancedAccuracy' | 'recall'> {
   const { right, total } = classCounts(predictions, expected, classes);
   const recall = Array.from(total, (count, label) => (right[label] ?? 0) / count);
-  if (mix) return { ...accuraciesForPrior(recall, mix), recall };
+  if (classPrior) return { ...accuraciesForPrior(recall, classPrior), recall };
   const present = recall.filter((value) => !Number.isNaN(value));
   return {
     accuracy: sum(right) / expected.length,
@@ -96,7 +99,7 @@ export function accuracies(
   };
 }
 
-/** Samples of each class, and how many of them are predicted right. */
+/** The number of samples of each class, and how many of them are predicted right. */
 export function classCounts(
   predictions: Int32Array,
   expected: Int32Array,
@@ -111,14 +114,18 @@ export function classCounts(
   return { right, total };
 }
 
-function accuraciesForPrior(recall: readonly number[], mix: ArrayLike<number>) {
-  const total = sum(mix);
+function accuraciesForPrior(recall: readonly number[], classPrior: ArrayLike<number>) {
+  const total = sum(classPrior);
   const local = recall.flatMap((value, label) => {
-    const share = (mix[label] ?? 0) / total;
+    const share = (classPrior[label] ?? 0) / total;
     if (share > 0 && Number.isNaN(value)) {
-      throw new BedsideError('E_DATA', `the class mix has class ${label}, but no sample to measure on does`, {
-        hint: 'measure on more samples, or leave the class out of the mix',
-      });
+      throw new BedsideError(
+        'E_DATA',
+        `the class prior has class ${label}, but no sample to measure on does`,
+        {
+          hint: 'measure on more samples, or leave the class out of the prior',
+        },
+      );
     }
     return share > 0 ? [{ share, value }] : [];
   });
@@ -134,7 +141,7 @@ export function agreementOf(a: Int32Array, b: Int32Array): number {
 }
 
 /**
- * One batch of the dataset as the model takes it; a fixed batch size is filled up with zeros at the end.
+ * One batch of the dataset as the model reads it. A fixed batch size is filled up with zeros at the end.
  * @returns the feeds, and how many of the batch are samples
  */
 export function batchFeeds(classifier: Classifier, dataset: Dataset, first: number, batch: number) {

@@ -1,4 +1,4 @@
-// What a classifier reads and answers: the one input, the scores, and the batch size when the model fixes one.
+// The interface of a classifier: its one input, its scores, and the batch size if the model fixes one.
 import type { Tensor } from '../engine/index.ts';
 import {
   type BatchPlace,
@@ -15,7 +15,7 @@ import {
 } from '../onnx/index.ts';
 import { BedsideError, formatBytes } from '../util/index.ts';
 
-/** What one run may read; a model that fixes more is damaged, or none for samples. */
+/** Most bytes that one run may read. A model that fixes more is damaged, or not made for samples. */
 const MOST_BYTES = 2 ** 31;
 
 /** The interface of a model that has one float32 input `[batch, ...]` and scores `[batch, classes]`. */
@@ -23,19 +23,20 @@ export interface Classifier {
   readonly input: string;
   /** Shape of one sample, without the batch axis. */
   readonly sampleShape: readonly number[];
-  /** The first output: one score a class. */
+  /** The first output, with one score for each class. */
   readonly output: string;
   readonly classes: number;
   /** The batch size that the model fixes, or undefined when it takes any. */
   readonly fixedBatch: number | undefined;
-  /** Samples a second of the signals that it reads, where its metadata says so (`sampling_rate`, in Hz). */
+  /** Sampling rate of the signals that the model reads, in Hz, where its metadata gives it (`sampling_rate`). */
   readonly samplingRate?: number | undefined;
 }
 
 /**
  * Reads the interface of a classifier.
- * @param name how the model is called in error messages
- * @throws BedsideError E_UNSUPPORTED when the model is not a classifier with one float32 input, saying what it has
+ * @param name name of the model in error messages
+ * @throws BedsideError E_UNSUPPORTED when the model is not a classifier with one float32 input; the message describes
+ * it
  * @throws BedsideError as `inferShapes`
  */
 export function describeClassifier(model: Model, name: string): Classifier {
@@ -86,13 +87,13 @@ export function describeClassifier(model: Model, name: string): Classifier {
   };
 }
 
-/** Refuses a model whose scores of a sample depend on which others run with it, or lie on another axis. */
+/** Refuses a model whose scores of a sample depend on the rest of its batch, or lie on another axis. */
 function assertApart(model: Model, output: string, name: string): void {
   let place: BatchPlace | undefined;
   try {
     place = batchAxes(model).get(output);
   } catch (error) {
-    // A model that takes one sample alone has none to tell apart.
+    // A model that takes single samples has no others to depend on.
     if (!BedsideError.is(error)) throw error;
   }
   if (place?.kind === 'unknown' && place.mixes) {
@@ -109,7 +110,7 @@ function assertApart(model: Model, output: string, name: string): void {
 /** The key of a model's metadata under which `prune` and `pack` keep the sampling rate. */
 export const SAMPLING_RATE = 'sampling_rate';
 
-/** What others call it. */
+/** Names of the same key in other tools. */
 const RATE_KEYS = [SAMPLING_RATE, 'sample_rate', 'sampling_frequency', 'fs'];
 
 function samplingRateOf(model: Model): number | undefined {
@@ -126,7 +127,7 @@ function scoreClasses(dims: readonly Dim[] | undefined, batch: number): number |
 }
 
 /**
- * Refuses an output that the engine gives in another shape than the model declares: rows would be taken for others.
+ * Refuses an output whose shape is not the declared one: its rows would be assigned to the wrong samples.
  * @throws BedsideError E_UNSUPPORTED
  */
 export function assertScores(

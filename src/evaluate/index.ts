@@ -1,4 +1,4 @@
-// Measuring classifiers: what they read and answer, accuracy, recall of each class, and speed.
+// Measuring classifiers: their interface, accuracy, recall of each class, and speed.
 export {
   accuracies,
   agreementOf,

@@ -1,4 +1,4 @@
-// How far two networks' class probabilities are apart.
+// Distances between the class probabilities of two networks.
 import { softmax } from '../util/index.ts';
 
 /** The squared difference of the class probabilities, summed over samples. */
@@ -20,7 +20,7 @@ export function klDivergence(a: Float32Array, b: Float32Array, classes: number):
   for (let first = 0; first < a.length; first += classes) {
     const p = softmax(a.subarray(first, first + classes));
     const q = softmax(b.subarray(first, first + classes));
-    // A floor keeps a class that one network rules out finite.
+    // A floor keeps the divergence finite where one network rules a class out.
     p.forEach((value, k) => {
       if (value > 0) sum += value * Math.log(value / Math.max(q[k] as number, 1e-12));
     });

@@ -1,4 +1,4 @@
-// How much faster one model is than another, measured so that the machine's ups and downs meet both alike.
+// Measures how much faster one model is than another, so that changes of the machine's load affect both alike.
 import type { Dataset } from '../data/index.ts';
 import { createSession, type EngineOptions, type Session, type Tensor } from '../engine/index.ts';
 import type { Model } from '../onnx/index.ts';
@@ -8,23 +8,23 @@ import { describeClassifier } from './classifier.ts';
 
 /** How a speed is measured; `batch` is 32 by default. */
 export interface SpeedOptions extends EngineOptions {
-  /** Alternating rounds; default 15. */
+  /** Number of alternating rounds; default 15. */
   readonly rounds?: number | undefined;
 }
 
 /** The times of two models on the same batch. */
 export interface Speed {
-  /** The first model's median time over the second's. */
+  /** Median time of the first model, divided by that of the second. */
   readonly speedup: number;
-  /** Median milliseconds a sample, over the rounds. */
+  /** Median milliseconds of one sample, over the rounds. */
   readonly before: number;
   readonly after: number;
   readonly rounds: number;
 }
 
 /**
- * Times two models in turn on one batch of the dataset, in one process. Every round times both, the order alternating;
- * a time is of as many runs as fill about 20 ms, so that small models are not below the clock's resolution.
+ * Times two models in turn on one batch of the dataset, in one process. Every round times both, in alternating order. A
+ * time covers as many runs as fill about 20 ms, so that the clock's resolution does not matter for small models.
  * @throws BedsideError as `describeClassifier` and `createSession`
  */
 export async function measureSpeedup(
@@ -46,7 +46,7 @@ export async function measureSpeedup(
     const runs = [await runsFor(first), await runsFor(second)] as const;
     const times: [number, number][] = [];
     for (let round = 0; round < rounds; round++) {
-      // Whichever runs second may find warmer caches, so they take turns.
+      // The second one may find warmer caches, so the order alternates.
       if (round % 2 === 0) {
         const a = await time(first, runs[0]);
         times.push([a, await time(second, runs[1])]);
@@ -71,14 +71,14 @@ interface Runner {
 
 const LEAST_MS = 20;
 
-/** Runs that take about 20 ms together; the first two warm up. */
+/** Number of runs that take about 20 ms together; the first two runs warm up. */
 async function runsFor(runner: Runner): Promise<number> {
   await time(runner, 2);
   const ms = (await time(runner, 1)) * runner.count;
   return Math.max(1, Math.ceil(LEAST_MS / Math.max(ms, 0.01)));
 }
 
-/** Milliseconds a sample. */
+/** Milliseconds of one sample. */
 async function time(runner: Runner, runs: number): Promise<number> {
   const start = performance.now();
   for (let i = 0; i < runs; i++) await runner.session.run(runner.feeds);

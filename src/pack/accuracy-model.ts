@@ -1,16 +1,17 @@
-// Predicts the accuracy of any mix of levels from measured ones.
+// Predicts the accuracy of any level vector from measured variants.
 import type { AccuracyModel, Variant } from '../bundle/index.ts';
 import { additiveValue, fitAdditiveModel } from './additive-loss-model.ts';
 
-/** What was measured of a mix. */
+/** The measurement of one level vector. */
 export type MeasuredLevels = Pick<Variant, 'levels' | 'accuracy'>;
 
-/** Accuracies below this share of the unpruned one say no more than that all is lost. */
+/** Accuracies below this share of the unpruned accuracy only say that all is lost. */
 const LOST = 0.05;
 
 /**
- * Fits the loss of each group at each level, in nats (`-ln(accuracy / unpruned)`), and checks it on mixes that it was
- * not made from.
+ * Fits the loss of each group at each level, in nats (`-ln(accuracy / unpruned)`), and checks the fit on other level
+ * vectors.
+ * @param levels number of levels
  */
 export function fitAccuracyModel(
   unpruned: number,
@@ -22,11 +23,11 @@ export function fitAccuracyModel(
   const groups = fitted[0]?.levels.length ?? 0;
   const observations = fitted.map(({ levels: own, accuracy }) => ({
     levels: own,
-    // Where the unpruned network is never right there is nothing to lose.
+    // A network that is never right has nothing to lose.
     value: unpruned > 0 ? Math.max(0, -Math.log(Math.max(accuracy / unpruned, LOST))) : 0,
   }));
   const loss = fitAdditiveModel(observations, groups, levels);
-  // Spaces of a few mixes may leave none to check on; no error would read as a perfect model.
+  // Small bundles may leave no vector to check on, and an error of 0 would read as a perfect model.
   const errors = (checked.length > 0 ? checked : fitted).map(({ levels: own, accuracy }) =>
     Math.abs(unpruned * Math.exp(-additiveValue(loss, own)) - accuracy),
   );

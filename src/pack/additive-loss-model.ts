@@ -1,22 +1,25 @@
-// A quantity that every group adds to by its level: not negative, and never less at a higher level.
+// A model of a quantity as a sum of one table for each group. Tables start at 0 and never fall at a higher level.
 
-/** One observation. */
+/** One measured level vector. */
 export interface Observation {
   /** Level of each group. */
   readonly levels: readonly number[];
   readonly value: number;
 }
 
-/** Pull of every step toward 0, as a share of the number of observations: tells apart groups that only moved together. */
+/**
+ * Ridge toward 0 on every step, as a share of the number of observations. It separates groups that only changed
+ * together.
+ */
 const RIDGE = 1e-3;
 const SWEEPS = 2000;
 const TOLERANCE = 1e-10;
 
 /**
  * Least squares for `value = sum over groups of table[group][level]`, with `table[group][0] = 0` and tables that never
- * descend: non-negative steps, by coordinate descent (Franc, Hlavac and Navara, "Sequential coordinate-wise algorithm
- * for the non-negative least squares problem", CAIP 2005).
- * @returns `[group][level]`
+ * fall. The steps between levels are fitted by non-negative coordinate descent (Franc, Hlavac and Navara, "Sequential
+ * coordinate-wise algorithm for the non-negative least squares problem", CAIP 2005).
+ * @returns the tables, `[group][level]`
  */
 export function fitAdditiveModel(
   observations: readonly Observation[],
@@ -55,7 +58,7 @@ export function fitAdditiveModel(
   });
 }
 
-/** The sum of the table over the groups. */
+/** The sum of the tables at a level vector. */
 export function additiveValue(table: readonly (readonly number[])[], levels: readonly number[]): number {
   return levels.reduce((sum, level, group) => sum + (table[group]?.[level] ?? 0), 0);
 }

@@ -10,14 +10,14 @@ import {
 import type { PackOptions } from './pack.ts';
 import { correctionTensorsOf, VariantEvaluator } from './variant-evaluator.ts';
 
-/** How a level vector is measured; see `PackOptions`. */
+/** How a level vector is certified; see `PackOptions`. */
 export type CertifyOptions = Omit<PackOptions, 'name' | 'criterion' | 'block' | 'ratios' | 'variants'>;
 
 /**
- * Measures one more level vector of an existing bundle, by the measure of its other variants, and adds the variant. A
- * variant that the bundle has already is measured again.
- * @throws BedsideError E_LEVELS for levels that the bundle does not have; E_DATA with fewer than two calibration samples,
- * no validation samples, or without the labels that its measure needs
+ * Measures one more level vector of an existing bundle, by the same measure as its other variants, and adds it as a
+ * variant. A variant that the bundle already has is measured again.
+ * @throws BedsideError E_LEVELS for levels that the bundle does not have; E_DATA with fewer than two calibration
+ * samples, no validation samples, or no labels where the measure needs them
  */
 export async function certifyLevels(
   bundle: Bundle,
@@ -27,7 +27,7 @@ export async function certifyLevels(
   const { batch = 32, threads = 1, seed = 1 } = options;
   const { manifest, model, tensors } = bundle;
   checkLevels(manifest, levels);
-  const meter = await VariantEvaluator.create(bundle, {
+  const evaluator = await VariantEvaluator.create(bundle, {
     ...options,
     name: manifest.name,
     batch,
@@ -36,7 +36,7 @@ export async function certifyLevels(
     measure: manifest.accuracy.measure,
   });
   try {
-    const added = await meter.measureLevels(levels);
+    const added = await evaluator.measureLevels(levels);
     const known = findVariant(manifest, levels);
     const index = known ?? manifest.variants.length;
     const kept = [...tensors].filter(([tensor]) => !isOfVariant(tensor, index));
@@ -58,6 +58,6 @@ export async function certifyLevels(
       },
     };
   } finally {
-    await meter.release();
+    await evaluator.release();
   }
 }

@@ -1,5 +1,5 @@
-// What a bundle says of its network: groups, layers and stages, each with what it costs unpruned and the groups of the
-// channels that it reads and gives.
+// Describes a network for its bundle: groups, layers and stages, with their costs when unpruned and the groups whose
+// channels they read and give.
 
 import type { BundleLayer, BundleManifest, BundleStage, Share } from '../bundle/index.ts';
 import type { Grouping } from '../channels/index.ts';
@@ -27,8 +27,9 @@ export interface Description extends Pick<BundleManifest, 'groups' | 'layers' | 
 }
 
 /**
- * Describes a canonical model. Costs are unpruned and for one sample; a batch size that the model fixes is divided out.
- * Products of two computed values (attention) and recurrent layers are no weighted layers: they count for their stage.
+ * Describes a canonical model. Costs are those of the unpruned network for one sample; a fixed batch size is divided
+ * out. Products of two computed values (attention) and recurrent layers are not weighted layers: their costs count for
+ * their stage.
  * @param counts units kept, `[group][level]`
  * @param tabled layers with repaired weights for each level of what they read
  */
@@ -112,13 +113,13 @@ export function describeModel(
   };
 }
 
-/** Shares of a value as a layer sees it: nothing where the channels lie on another axis than the one it works along. */
+/** The groups that a layer reads or gives on one axis of a value; empty where the channels lie on another axis. */
 function sharesOf(grouping: Grouping, value: string, axis: number, size: number): Share[] {
   const channels = grouping.values.get(value);
   return channels?.axis === axis && channels.group.length === size ? valueShares(grouping, value) : [];
 }
 
-/** Bytes of the constants that a stage's nodes read and that are no layer's weights. */
+/** Bytes of the constants that a stage's nodes read and that are not weights of a layer. */
 function otherBytes({ graph }: Model, nodes: readonly string[], weights: ReadonlySet<string>): number {
   const own = new Set(nodes);
   const read = new Set(graph.nodes.filter(({ name }) => own.has(name)).flatMap(readsOf));
@@ -127,7 +128,10 @@ function otherBytes({ graph }: Model, nodes: readonly string[], weights: Readonl
     .reduce((sum, name) => sum + constantBytes(graph.constants.get(name)), 0);
 }
 
-/** Whether every device of a split stage would do work that no split divides: what is no weighted layer, or not known. */
+/**
+ * Whether every device of a split stage would repeat work that no split divides: nodes without weights, or of unknown
+ * cost.
+ */
 function isWhole(
   stage: Stage,
   layers: readonly BundleLayer[],
@@ -139,10 +143,10 @@ function isWhole(
   );
 }
 
-/** Multiply-accumulates of a stage's nodes that are no weighted layers. */
+/** Multiply-accumulates of a stage's nodes that are not weighted layers. */
 function otherMacs({ index, macs }: Stage, layers: readonly BundleLayer[]): Pick<BundleStage, 'otherMacs'> {
   const own = layers.filter(({ stage }) => stage === index).reduce((sum, layer) => sum + layer.macs, 0);
-  // Rounding, where a batch size was divided out, is none.
+  // A tiny rest is rounding, from dividing by the batch size.
   return macs - own > 1e-9 * macs ? { otherMacs: macs - own } : {};
 }
 

@@ -19,7 +19,7 @@ import {
   type VariantEvaluatorOptions,
 } from './variant-evaluator.ts';
 
-/** Variants that no other beats in accuracy and multiply-accumulates, the largest first. */
+/** The variants that no other variant beats in both accuracy and multiply-accumulates, largest first. */
 export function frontierOf(variants: readonly Variant[]): Variant[] {
   const sorted = variants.toSorted((a, b) => a.macs - b.macs || b.accuracy - a.accuracy);
   let best = Number.NEGATIVE_INFINITY;
@@ -32,12 +32,12 @@ export function frontierOf(variants: readonly Variant[]): Variant[] {
     .reverse();
 }
 
-/** Random level vectors that only check the accuracy model, and others that it is fitted to. */
+/** Number of random level vectors that only check the accuracy model, and of those that it is fitted to. */
 const CHECKS = 16;
 const RANDOM = 16;
 const COSTS: readonly CostName[] = ['macs', 'weightBytes', 'crossingBytes', 'seconds'];
 
-/** How many level vectors are measured, and with what. */
+/** How many level vectors are measured, and on which samples. */
 export interface FrontierOptions extends VariantEvaluatorOptions {
   /** About how many to measure; default 256. */
   readonly variants?: number | undefined;
@@ -45,8 +45,8 @@ export interface FrontierOptions extends VariantEvaluatorOptions {
 }
 
 /**
- * Measures level vectors of a bundle in the making: uniform ones and single groups first, then paths guided by the loss
- * that those showed.
+ * Measures level vectors of a bundle in the making. Uniform vectors and single groups come first; paths guided by their
+ * losses follow.
  */
 export async function measureFrontier(
   draft: MeasurableBundle,
@@ -59,9 +59,9 @@ export async function measureFrontier(
     costs: (levels) => totalCosts(draft.manifest, levels),
   };
   const random = new Random(seed);
-  const meter = await VariantEvaluator.create(draft, options);
+  const evaluator = await VariantEvaluator.create(draft, options);
   const measured = new Map<string, MeasuredVariant>();
-  // Different levels with equal counts are the same network: one vector of them is enough.
+  // Level vectors with equal unit counts are the same network, so one of them is enough.
   const shapes = new Set<string>();
   const shapeOf = (levels: readonly number[]): string =>
     levels.map((level, group) => draft.manifest.groups[group]?.counts[level]).join();
@@ -73,7 +73,7 @@ export async function measureFrontier(
       const shape = shapeOf(levels);
       if (shapes.has(shape) && !measured.has(levelsKey(levels))) continue;
       shapes.add(shape);
-      const result = await meter.measureLevels(levels);
+      const result = await evaluator.measureLevels(levels);
       measured.set(levelsKey(levels), result);
       results.push(result);
       onStep?.('measuring level vectors', Math.min(++done, total), total);
@@ -91,7 +91,7 @@ export async function measureFrontier(
     const costs = COSTS.filter(
       (cost) => cost !== 'seconds' || space.costs(new Array(space.groups).fill(0)).seconds,
     );
-    // Two rounds: the second is guided by what the first found on its way.
+    // The second round is guided by the measurements of the first.
     for (const round of [1, 2]) {
       const error = fitAdditiveModel(
         [...measured.values()].map(({ variant, error: value }) => ({ levels: variant.levels, value })),
@@ -110,13 +110,13 @@ export async function measureFrontier(
       variants: all,
       accuracy: fitAccuracyModel(
         unpruned.accuracy,
-        meter.measure,
+        evaluator.measure,
         all.map(({ variant }) => variant),
         checks.map(({ variant }) => variant).filter(({ levels }) => !measured.has(levelsKey(levels))),
         space.levels,
       ),
     };
   } finally {
-    await meter.release();
+    await evaluator.release();
   }
 }

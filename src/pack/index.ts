@@ -1,4 +1,4 @@
-// Packing: one network at many levels of pruning, measured and corrected, as a bundle.
+// Packing: turns a network into a bundle with many levels of pruning, each measured and corrected.
 export { type CertifyOptions, certifyLevels } from './certify.ts';
 export { frontierOf } from './frontier.ts';
 export {

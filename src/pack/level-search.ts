@@ -1,8 +1,8 @@
-// Which level vectors are worth measuring: along the frontier of accuracy against each kind of cost.
+// Chooses which level vectors are worth measuring: those along the frontier of accuracy against each kind of cost.
 import type { Random } from '../util/index.ts';
 import { additiveValue } from './additive-loss-model.ts';
 
-/** Costs of a level vector that matter on devices. */
+/** The costs of a level vector that matter on devices. */
 export interface LevelVectorCosts {
   readonly macs: number;
   readonly weightBytes: number;
@@ -12,7 +12,7 @@ export interface LevelVectorCosts {
 
 export type CostName = keyof LevelVectorCosts;
 
-/** The space of level vectors. */
+/** All level vectors of a bundle, and their costs. */
 export interface LevelVectorSpace {
   readonly groups: number;
   readonly levels: number;
@@ -24,19 +24,19 @@ export function uniformLevels({ groups, levels }: LevelVectorSpace): number[][] 
   return Array.from({ length: levels }, (_, level) => new Array<number>(groups).fill(level));
 }
 
-/** One group alone at the middle and at the last level: how sensitive each is. */
+/** One group alone at the middle level and at the last one, which shows how sensitive each group is. */
 export function singleGroupLevels({ groups, levels }: LevelVectorSpace): number[][] {
   const middle = Math.ceil((levels - 1) / 2);
   return Array.from({ length: groups }, (_, group) =>
     [...new Set([middle, levels - 1])].map((level) => {
-      const mix = new Array<number>(groups).fill(0);
-      mix[group] = level;
-      return mix;
+      const vector = new Array<number>(groups).fill(0);
+      vector[group] = level;
+      return vector;
     }),
   ).flat();
 }
 
-/** Random mixes around a random level: half of them near it, half anywhere. */
+/** Random level vectors: even ones stay near a random level, odd ones take any level. */
 export function randomLevelVectors(
   { groups, levels }: LevelVectorSpace,
   count: number,
@@ -53,8 +53,10 @@ export function randomLevelVectors(
 }
 
 /**
- * A path from unpruned to smallest: at each step the group goes up a level that saves most of a cost for what it adds to
- * the error, by a table of errors.
+ * A path from unpruned to smallest. Each step raises the level of the group that saves most cost for the error that it
+ * adds.
+ * @param error added error by group and level
+ * @param curvature penalty on high levels, in units of the error; default 0
  */
 export function greedyPath(
   space: LevelVectorSpace,
@@ -64,7 +66,7 @@ export function greedyPath(
 ): number[][] {
   let current = new Array<number>(space.groups).fill(0);
   const path: number[][] = [];
-  const costOf = (mix: readonly number[]): number => space.costs(mix)[cost] ?? 0;
+  const costOf = (levels: readonly number[]): number => space.costs(levels)[cost] ?? 0;
   for (;;) {
     const before = costOf(current);
     const least = 1e-6 * (1 + additiveValue(error, current));
@@ -74,7 +76,7 @@ export function greedyPath(
       const saved = before - costOf(next);
       const own = error[group] ?? [];
       const added = (own[level + 1] ?? 0) - (own[level] ?? 0);
-      // A pull toward even levels: tables hold best where neighbours are alike.
+      // Favours even levels: repair tables hold best where groups have similar levels.
       return [{ next, rate: saved / (added + least + curvature * (level + 1)) }];
     });
     const best = options.reduce<(typeof options)[number] | undefined>(
@@ -87,7 +89,7 @@ export function greedyPath(
   }
 }
 
-/** At most `count` entries, evenly spread, the last one included. */
+/** At most `count` items, evenly spaced, always with the last one. */
 export function evenlySpaced<T>(items: readonly T[], count: number): T[] {
   if (items.length <= count) return [...items];
   return Array.from(

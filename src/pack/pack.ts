@@ -1,4 +1,5 @@
-// Packs a network: channels in order of importance, repaired weights for every level, costs, and measured mixes.
+// Packs a network: orders its channels by importance, repairs the weights of every level, and measures costs and
+// variants.
 
 import type { BundleContents, BundleManifest, ManifestParts, Variant } from '../bundle/index.ts';
 import { assertPrunable, findGroups, type Grouping, reorderChannels } from '../channels/index.ts';
@@ -16,67 +17,67 @@ import { type Runnable, runnable } from './runnable.ts';
 import { timeLayers } from './timing/layer-timing.ts';
 import { correctionTensorsOf, type MeasurableBundle } from './variant-evaluator.ts';
 
-/** Fractions of channels removed at each level, unless said otherwise. */
+/** The default fractions of channels that the levels remove. */
 export const PACK_RATIOS: readonly number[] = [0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875];
 
-/** What is packed, from what, and how. */
+/** The network to pack, the samples, and how much to measure. */
 export interface PackOptions extends EngineOptions {
-  /** Of the bundle, and of the model in error messages. */
+  /** Name of the bundle, also used in error messages. */
   readonly name: string;
-  /** Samples that rank and repair; labels are read by the criterion alone. */
+  /** Samples that score and repair; only the criterion reads their labels. */
   readonly calibration: Dataset;
-  /** Samples that measure; none of them is among the others. */
+  /** Samples that measure; must share none with `calibration`. */
   readonly validation: Dataset;
   readonly criterion: CriterionChoice;
   /** Fraction of channels removed at each level, ascending from 0; default `PACK_RATIOS`. */
   readonly ratios?: readonly number[] | undefined;
   /** Channels that kept counts are aligned to; see `detectBlock`. */
   readonly block: number;
-  /** About how many mixes of levels to measure and store; default 256. */
+  /** About how many level vectors to measure and store; default 256. */
   readonly variants?: number | undefined;
-  /** Whether to measure seconds on this machine; default true. */
+  /** Whether to time layers on this machine; default true. */
   readonly measureSeconds?: boolean | undefined;
   readonly seed?: number | undefined;
   /** As for `repair`; default 4096. */
   readonly maxPositions?: number | undefined;
-  /** Accuracy that a mix may lose before it is corrected by changes of low rank; 1 or more for never. Default .005. */
+  /** Loss of accuracy above which a variant gets a low-rank correction; 1 or more for never. Default 0.005. */
   readonly lowRankFrom?: number | undefined;
   /** The model before batch normalisation was merged, for criteria that read it. */
   readonly unmerged?: Model | undefined;
   readonly onStep?: ((step: string, done: number, total: number) => void) | undefined;
 }
 
-/** A packed network, ready to be written, and how it came about. */
+/** A packed network, ready to be written, and how it was made. */
 export interface PackedModel {
   readonly contents: BundleContents;
   readonly criterion: string;
   /** Present when the criterion was `auto`. */
   readonly choice?: AutoChoice | undefined;
   readonly repairs: readonly TableRepair[];
-  /** How many measured mixes are corrected by changes of low rank. */
+  /** How many variants have a low-rank correction. */
   readonly lowRank: number;
-  /** What of the model as it was given is not in the bundle. */
+  /** What the given model has and the bundle leaves out. */
   readonly given: Omit<Runnable, 'model'>;
-  /** Layers that another criterion ranked, and ties. */
+  /** Layers that another criterion ranked, and layers whose channels tie. */
   readonly remarks: readonly ScoreRemark[];
-  /** Groups whose channels could not be put in order, and why. */
+  /** Groups whose channels could not be reordered, with the reason. */
   readonly fixed: ReadonlyMap<number, string>;
-  /** Measured mixes that no other beats in accuracy and multiply-accumulates, the largest first. */
+  /** The variants that no other variant beats in both accuracy and multiply-accumulates, largest first. */
   readonly frontier: readonly Variant[];
 }
 
-/** What a caller knows of where the bundle comes from. */
+/** Where the bundle comes from, as the caller knows it. */
 export type PackProvenance = Pick<ManifestParts, 'preprocessing'> & {
   readonly source: BundleManifest['model']['source'];
   readonly dataset: string;
   readonly versions: Readonly<Record<string, string>>;
-  /** ISO 8601. */
+  /** Date and time in ISO 8601. */
   readonly created: string;
 };
 
 /**
- * Packs a canonical model, in the form that workers run: with its first output alone, and an open batch.
- * @throws BedsideError E_NO_CHANNELS when nothing can be pruned; E_USAGE for ratios that are no levels; E_DATA with
+ * Packs a canonical model in the form that workers run: with its first output alone, and an open batch.
+ * @throws BedsideError E_NO_CHANNELS when nothing can be pruned; E_USAGE for ratios that cannot be levels; E_DATA with
  * fewer than two calibration samples or no validation samples; E_UNSUPPORTED as `runnable`; as the criterion
  */
 export async function packModel(
@@ -153,7 +154,7 @@ async function orderChannels(biased: Model, options: PackOptions) {
   return { ordered, grouping: findGroups(ordered), fixed, ...ranking };
 }
 
-/** Repairs the ordered network at every level, and describes it with its tables and, unless refused, its seconds. */
+/** Repairs the ordered network at every level, describes it, and times its layers unless the options say not to. */
 async function describeAndRepair(
   ordered: Model,
   grouping: Grouping,
@@ -186,7 +187,7 @@ async function describeAndRepair(
   return { ...described, measured: undefined, ...timed, tensors: tableTensors(tables), repairs };
 }
 
-/** Share of the channels that is gone where `auto` compares criteria. */
+/** Fraction of channels removed when `auto` compares criteria. */
 export const CHOSEN_AT = 0.75;
 
 async function rank(model: Model, options: PackOptions) {
@@ -200,7 +201,7 @@ async function rank(model: Model, options: PackOptions) {
     });
     return { scores, remarks, criterion: criterion.name, choice: undefined };
   }
-  // One order serves all levels: chosen where much is gone, where orders differ the most.
+  // One order serves all levels. It is chosen at a high ratio, where orders differ most.
   const ranking = rankAuto(model, { ...common, criterion, repaired: true, onStep });
   const { scores, choice, remarks } = await ranking.prune({
     ratio: Math.min(CHOSEN_AT, Math.max(...(options.ratios ?? PACK_RATIOS))),

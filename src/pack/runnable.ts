@@ -1,4 +1,4 @@
-// The network that a bundle holds: what workers run sample by sample. One output, and a batch that is open.
+// Turns a network into the one that a bundle holds, which workers run sample by sample: one output and an open batch.
 import { createSession, type Session, tensor } from '../engine/index.ts';
 import { type Classifier, describeClassifier } from '../evaluate/index.ts';
 import {
@@ -11,25 +11,25 @@ import {
 } from '../onnx/index.ts';
 import { assertFiniteRows, BedsideError, messageOf, must, rowRange } from '../util/index.ts';
 
-/** A network as a bundle holds it, and what of the file's is not in it. */
+/** A network as a bundle holds it, and what it leaves out of the file. */
 export interface Runnable {
   readonly model: Model;
-  /** Names of outputs behind the first, which are left out, and of the nodes that only they need. */
+  /** Outputs after the first, and the nodes that only they need. */
   readonly dropped: { readonly outputs: readonly string[]; readonly nodes: readonly string[] };
-  /** The batch that the file fixes and the bundle does not. */
+  /** The batch size that the file fixes and the bundle opens. */
   readonly freedBatch: number | undefined;
 }
 
-/** Samples, as a dataset has them. */
+/** Samples of a dataset. */
 interface Samples {
   readonly samples: Float32Array;
   readonly size: number;
 }
 
 /**
- * A canonical model with its first output alone, and its batch open if that changes nothing: samples are run by the model
- * as it is, and one by one and in larger batches by the open one.
- * @throws BedsideError E_UNSUPPORTED for a fixed batch above 1 that cannot be opened: one sample could not be asked for
+ * Keeps the first output of a canonical model, and opens its batch if that changes no scores. To check this, samples
+ * run through the given model, and through the open one, one at a time and in larger batches.
+ * @throws BedsideError E_UNSUPPORTED for a fixed batch above 1 that cannot be opened, since workers run single samples
  */
 export async function runnable(model: Model, name: string, data: Samples): Promise<Runnable> {
   const { model: sole, dropped } = withFirstOutput(model);
@@ -37,7 +37,7 @@ export async function runnable(model: Model, name: string, data: Samples): Promi
   if (fixed === undefined || data.size === 0) return { model: sole, dropped, freedBatch: undefined };
   const open = await opened(sole, name, data);
   if (typeof open !== 'string') return { model: open, dropped, freedBatch: fixed };
-  // A batch of 1 is what one sample is asked for with.
+  // A fixed batch of 1 already fits single samples.
   if (fixed === 1) return { model: sole, dropped, freedBatch: undefined };
   throw new BedsideError(
     'E_UNSUPPORTED',
@@ -46,7 +46,7 @@ export async function runnable(model: Model, name: string, data: Samples): Promi
   );
 }
 
-/** Outputs behind the first are gone, with what only they need. */
+/** Removes the outputs after the first, and the nodes that only they need. */
 export function withFirstOutput(model: Model): Pick<Runnable, 'model' | 'dropped'> {
   const [first, ...others] = model.graph.outputs;
   if (!first || others.length === 0) return { model, dropped: { outputs: [], nodes: [] } };
@@ -63,13 +63,13 @@ export function withFirstOutput(model: Model): Pick<Runnable, 'model' | 'dropped
   };
 }
 
-/** How far scores may be apart, of their largest: other kernels sum in another order. */
+/** Largest difference between scores, as a share of the largest score: other kernels sum in another order. */
 const TOLERANCE = 1e-4;
-/** Samples that are tried at most, and batches of the open network. */
+/** Most samples that are tried, and the batch sizes that the open network runs them in. */
 const TRIED = 8;
 const OPEN_BATCHES = [1, 3, 7] as const;
 
-/** The network with its batch open; or what it then does otherwise, in words. */
+/** The network with an open batch, or in words what goes wrong with it. */
 async function opened(fixed: Model, name: string, data: Samples): Promise<Model | string> {
   const classifier = describeClassifier(fixed, name);
   const size = must(classifier.fixedBatch, 'a fixed batch');
@@ -93,12 +93,12 @@ async function opened(fixed: Model, name: string, data: Samples): Promise<Model 
   }
 }
 
-/** So many samples, from the first again where there are too few. */
+/** The first `count` samples, starting over where there are too few. */
 function repeated({ samples, size }: Samples, count: number): Float32Array[] {
   return Array.from({ length: count }, (_, i) => rowRange(samples, size, i % size));
 }
 
-/** Scores of samples, batch by batch; with `whole`, the last is filled up by the first samples. */
+/** Scores of samples, batch by batch. With `whole`, the last batch is filled up with the first samples. */
 async function scoresOf(
   model: Model,
   { input, output, sampleShape, classes }: Classifier,

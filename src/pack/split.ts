@@ -1,4 +1,4 @@
-// How a stage may be spread over devices. Where it is not plain that the parts make the whole, the answer is `none`.
+// Decides how a stage may be spread over devices. Unless the parts clearly add up to the whole, the answer is `none`.
 import type { BundleStage } from '../bundle/index.ts';
 import type { Grouping } from '../channels/index.ts';
 import {
@@ -17,11 +17,11 @@ import {
 } from '../onnx/index.ts';
 
 /**
- * How a stage may be split.
- * `outputs`: one weighted layer, and behind it only nodes that work on each of its channels alone.
- * `partial-sums`: a layer, per-channel nodes (depthwise layers among them), and a layer that alone reads what they
- * give; behind it only what is affine in its output. With F(A) the stage's output when only the inner channels A are
- * there, F(A) + F(B) - F(none) = F(A and B): the second bias and what a residual sum adds are one holder's to add.
+ * How a stage may be split. `outputs`: the stage is one weighted layer, followed only by nodes that work on each
+ * channel alone. `partial-sums`: the stage is a first layer, then per-channel nodes (depthwise layers included), then a
+ * second layer that alone reads their result; only nodes affine in its output follow. Let F(A) be the stage's output
+ * when only the inner channels A exist. Then F(A) + F(B) - F(none) = F(A and B), so one device adds the second bias and
+ * the other branch of a residual sum.
  */
 export function splitOf(
   model: Model,
@@ -54,10 +54,10 @@ interface Layer {
   readonly output: string;
 }
 
-/** Whether a node may stand behind `value`, which it reads. */
+/** Whether a node that reads `value` may be part of the chain. */
 type Step = (at: Walk, node: Node, value: string) => boolean;
 
-/** The nodes of a stage, and who reads what. */
+/** The nodes of a stage, and which nodes read which values. */
 class Walk {
   readonly nodes: readonly Node[];
   readonly model: Model;
@@ -90,13 +90,13 @@ class Walk {
     return this.grouping.values.get(value ?? '')?.axis;
   }
 
-  /** Whether a node, and nothing else, reads a value. */
+  /** Whether a node is the only reader of a value. */
   reads(value: string, node: Node): boolean {
     const readers = this.#readers.get(value);
     return readers?.length === 1 && readers[0] === node && !this.#pinned.has(value);
   }
 
-  /** Whether a chain of such steps leads from one value to another, nothing else reading what lies before the end. */
+  /** Whether a chain of such steps leads from one value to another, with no other reader on the way. */
   leads(from: string, to: string, step: Step): boolean {
     for (let value = from; value !== to; ) {
       const [node] = this.#readers.get(value) ?? [];
@@ -110,7 +110,7 @@ class Walk {
   }
 }
 
-/** Whether every unit of a group is one channel of the value, so that ranges of units are ranges of channels. */
+/** Whether every unit of a group is exactly one channel of the value: ranges of units are then ranges of channels. */
 function unitsAreChannels(grouping: Grouping, value: string): boolean {
   const channels = grouping.values.get(value);
   if (!channels) return false;
@@ -119,7 +119,7 @@ function unitsAreChannels(grouping: Grouping, value: string): boolean {
   return new Set(owned).size === owned.length;
 }
 
-/** The group of all channels between the layers, if only they have to do with it. */
+/** The group of all channels between the two layers, if no other layer shares it. */
 function innerGroup(
   grouping: Grouping,
   first: Layer,
@@ -158,7 +158,7 @@ const WITH_CONSTANTS: ReadonlySet<OpName> = new Set(['Add', 'Div', 'Mul', 'PRelu
 const POOLS: ReadonlySet<OpName> = new Set(['AveragePool', 'GlobalAveragePool', 'GlobalMaxPool', 'MaxPool']);
 const RESHAPES: ReadonlySet<OpName> = new Set(['Flatten', 'Reshape', 'Squeeze', 'Unsqueeze']);
 
-/** Each channel of the result comes from one channel, in the same order. */
+/** Whether each channel of the result comes from one channel of the value, in the same order. */
 function perChannel(at: Walk, node: Node, value: string): boolean {
   const op = opOf(node);
   const output = node.outputs[0];
@@ -171,11 +171,11 @@ function perChannel(at: Walk, node: Node, value: string): boolean {
   if (WITH_CONSTANTS.has(op) || op === 'BatchNormalization') return before.join() === shape.join();
   if (axis !== 1) return false;
   if (POOLS.has(op) || op === 'ReduceMean') return before[1] === shape[1];
-  // With the batch axis left alone, each channel becomes as many neighbours as it has elements.
+  // The batch axis is unchanged, so each channel becomes as many neighbours as it has elements.
   return RESHAPES.has(op) && before[0] === shape[0] && (shape[1] ?? 0) % (before[1] ?? Number.NaN) === 0;
 }
 
-/** What a sum of inputs gives is the sum of what they give, up to what does not depend on them. */
+/** Whether the node is affine: its result for a sum of inputs is the sum of its results, up to a constant. */
 function affine(at: Walk, node: Node, value: string): boolean {
   const op = opOf(node);
   if (op === 'Add' || op === 'Sub') return true;

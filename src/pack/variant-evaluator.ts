@@ -1,4 +1,4 @@
-// Puts a mix of levels together, corrects it, and measures it on samples held apart.
+// Builds the network of a level vector, corrects it, and measures it on validation samples.
 
 import {
   type AccuracyModel,
@@ -21,42 +21,44 @@ import type { Model } from '../onnx/index.ts';
 import { BedsideError, binomialLowerBound } from '../util/index.ts';
 import { AffineCorrector, type FittedCorrection } from './correction/affine.ts';
 
-/** What mixes are measured with. */
+/** The samples and settings that variants are measured with. */
 export interface VariantEvaluatorOptions extends EngineSettings {
   readonly name: string;
   readonly calibration: Dataset;
-  /** Shares no sample with `calibration`. */
+  /** Must share no sample with `calibration`. */
   readonly validation: Dataset;
   readonly seed: number;
-  /** What is measured; default the mean of recalls with labels, agreement without. */
+  /** The measure; default balanced accuracy with labels, agreement without. */
   readonly measure?: AccuracyModel['measure'] | undefined;
-  /** Accuracy that a mix may lose before it gets changes of low rank; 1 or more for never. Default `LOW_RANK_FROM`. */
+  /**
+   * Loss of accuracy above which a variant gets a low-rank correction; 1 or more for never. Default `LOW_RANK_FROM`.
+   */
   readonly lowRankFrom?: number | undefined;
 }
 
-/** A measured mix. */
+/** A measured variant with its correction. */
 export interface MeasuredVariant {
   readonly variant: Variant;
   readonly correction: Correction | undefined;
-  /** Mean squared difference of held-out calibration logits from the unpruned ones. */
+  /** Mean squared difference between its logits and the unpruned ones, on held-out calibration samples. */
   readonly error: number;
 }
 
-/** What a meter needs of a bundle in the making. */
+/** The parts of a bundle in the making that measuring needs. */
 export type MeasurableBundle = Assembly & {
   readonly manifest: Assembly['manifest'] & Costed;
 };
 
 /**
- * Accuracy that a mix may lose before it is worth changes of low rank: they take tens of times as long to fit as factors,
- * and hundreds of times as many bytes.
+ * Loss of accuracy above which a low-rank correction is worth its cost. It takes tens of times as long to fit as an
+ * affine correction, and hundreds of times as many bytes.
  */
 const LOW_RANK_FROM = 0.005;
 
 /** Confidence of the lower bounds. */
 const CONFIDENCE = 0.95;
 
-/** Measures mixes of one bundle. */
+/** Measures level vectors of one bundle. */
 export class VariantEvaluator {
   readonly measure: AccuracyModel['measure'];
   readonly #bundle: MeasurableBundle;
@@ -82,8 +84,8 @@ export class VariantEvaluator {
 
   /**
    * Runs the unpruned network on the samples.
-   * @throws BedsideError E_DATA with fewer than two calibration samples, no validation samples, or no labels where they
-   * are what is measured by
+   * @throws BedsideError E_DATA with fewer than two calibration samples, no validation samples, or no labels where the
+   * measure needs them
    */
   static async create(bundle: MeasurableBundle, options: VariantEvaluatorOptions): Promise<VariantEvaluator> {
     measureOf(options);
@@ -96,7 +98,7 @@ export class VariantEvaluator {
     return new VariantEvaluator(bundle, options, corrector, whole);
   }
 
-  /** Measures a mix once; asked again it answers from memory. */
+  /** Measures a level vector. A repeated one is answered from memory. */
   async measureLevels(levels: readonly number[]): Promise<MeasuredVariant> {
     const key = levelsKey(levels);
     const known = this.#known.get(key);

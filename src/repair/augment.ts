@@ -1,31 +1,35 @@
-// More samples than there are: repair needs inputs like those of the room, not their labels, since the unpruned network
-// says what it gives for any of them. Convex mixtures (Zhang et al., "mixup", ICLR 2018) and small translations do.
+// Makes more samples from the given ones. Repair needs inputs like the local ones but no labels, since the unpruned
+// network gives the target for any input. New samples are convex mixtures (Zhang et al., "mixup", ICLR 2018) with small
+// translations.
 import type { Dataset } from '../data/index.ts';
 import { sizeOf } from '../onnx/index.ts';
 import { type Random, rowRange } from '../util/index.ts';
 
-/** Largest share of the other sample in a mixture, and largest translation as a fraction of an axis, to whole places. */
+/**
+ * Largest share of the other sample in a mixture, and largest translation as a fraction of an axis, rounded to whole
+ * positions.
+ */
 const MOST_MIXED = 0.5;
 const MOST_SHIFTED = 1 / 30;
 
-/** Samples to fit on, then samples held out; no held-out one has anything of a fitted one. */
+/** Samples to fit on, followed by held-out samples. No held-out sample contains any part of a fitted one. */
 export interface RepairSamples {
   readonly samples: Float32Array;
   readonly size: number;
   readonly sampleShape: readonly number[];
-  /** The first so many fit. */
+  /** Number of samples that fit; they come first. */
   readonly fitSize: number;
 }
 
-/** The same, and where each comes from. */
+/** The same, with the origin of each sample. */
 export interface MadeSamples extends RepairSamples {
-  /** The given sample that each was made of, or most of it. */
+  /** The given sample that makes up each sample, or most of it. */
   readonly origins: Int32Array;
 }
 
 /**
- * Shuffles the samples, holds out a quarter (at least one), and makes of each part `copies` times as many: the samples
- * themselves, then mixtures of two of them, translated along the axes behind the channels.
+ * Shuffles the samples and holds out a quarter (at least one). Each part then grows to `copies` times its size: first
+ * the samples themselves, then mixtures of two of them, translated along the axes behind the channels.
  */
 export function repairSamples(
   calibration: Pick<Dataset, 'size' | 'sampleShape' | 'samples'>,
@@ -64,7 +68,7 @@ function mixup(a: Float32Array, b: Float32Array, share: number): Float32Array {
   return a.map((value, i) => (1 - w) * value + w * (b[i] as number));
 }
 
-/** Moves `[channels, ...axes]` along every axis; edges are repeated. */
+/** Translates `[channels, ...axes]` along every axis; edge values are repeated. */
 function translate(from: Float32Array, shape: readonly number[], to: Float32Array, random: Random): void {
   const axes = shape.slice(1);
   const shifts = axes.map((extent) => Math.round((2 * random.uniform() - 1) * MOST_SHIFTED * extent));

@@ -1,4 +1,4 @@
-// The left side of a layer's regression: what the network as it is now gives it to read.
+// The inputs of a layer's regression: what the layer reads in the current network.
 import type { Model, WeightedLayer } from '../onnx/index.ts';
 import type { RepairSamples } from './augment.ts';
 import type { Matrix } from './products.ts';
@@ -6,15 +6,15 @@ import { Unfolding } from './rows.ts';
 import type { SamplePositions } from './sample-positions.ts';
 import { type NetworkRun, visitValues } from './values.ts';
 
-/** What a layer reads at its sampled. */
+/** The inputs of a layer at its sample positions. */
 export interface LayerInputs {
-  /** One matrix for each convolution group, `[rows, unknowns]`, with a 1 for the bias last. */
+  /** One matrix for each convolution group, `[rows, unknowns]`; the last column is 1 for the bias. */
   readonly x: readonly Matrix[];
-  /** `[rows, channels]`: what the other branch of a sum gives at the layer's sampled; absent where none was asked for. */
+  /** `[rows, channels]`: the other branch of a sum at the layer's sample positions; undefined where there is none. */
   readonly minus: Float32Array | undefined;
 }
 
-/** Runs the network up to the layer and unfolds what it reads. */
+/** Runs the network up to the layer and unfolds its inputs. */
 export async function collectInputs(
   model: Model,
   layer: WeightedLayer,

@@ -1,4 +1,4 @@
-// A bundle in the making: networks at any mix of levels, with the tables that there are so far.
+// A bundle in the making: assembles networks at any level vector from the tables fitted so far.
 import {
   type Assembly,
   type AssemblyLayer,
@@ -14,7 +14,7 @@ import { type Grouping, type KeptUnits, keptPositions } from '../channels/index.
 import type { Model } from '../onnx/index.ts';
 import { weightedLayers } from '../onnx/index.ts';
 
-/** Weights of one layer for one level of what it reads, with the rows of all its outputs. */
+/** Repaired weights of one layer for one level of what it reads, with the rows of all its outputs. */
 export interface LayerTable {
   readonly layer: string;
   /** Above 0. */
@@ -41,7 +41,7 @@ export class DraftBundle {
   readonly #model: Model;
   readonly #grouping: Grouping;
   readonly #tables: LayerTable[] = [];
-  /** As the tables so far make it. */
+  /** As the tables fitted so far make it. */
   #assembly: Assembly;
   readonly #reads: ReadonlyMap<string, readonly Share[]>;
 
@@ -65,13 +65,13 @@ export class DraftBundle {
     return (this.#reads.get(layer) ?? []).map(({ group }) => group);
   }
 
-  /** The tables of a layer at all levels: from now on networks are put together with them. */
+  /** Adds the tables of a layer at all levels; later networks are assembled with them. */
   add(tables: readonly LayerTable[]): void {
     this.#tables.push(...tables);
     this.#assembly = this.#put();
   }
 
-  /** The network at a vector of levels. */
+  /** The network at a level vector. */
   assemble(levels: readonly number[], correction?: Correction): Model {
     return assembleModel(this.#assembly, levels, { correction });
   }
@@ -81,7 +81,7 @@ export class DraftBundle {
     return keptPositions(this.#grouping, this.keepAt(this.groups.map(() => level)));
   }
 
-  /** What stays at a vector of levels. */
+  /** The units that stay at a level vector. */
   keepAt(levels: readonly number[]): KeptUnits {
     return keptUnitsAt(this.#assembly.manifest, levels);
   }
@@ -102,7 +102,7 @@ export class DraftBundle {
   }
 }
 
-/** The groups on the channel axis of a value, ascending, with the share of the channels that each has. */
+/** The groups on the channel axis of a value, ascending, with their shares of the channels. */
 export function valueShares(grouping: Grouping, value: string): Share[] {
   const channels = grouping.values.get(value);
   if (!channels) return [];

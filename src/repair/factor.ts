@@ -1,4 +1,4 @@
-// Cholesky factors of large systems, by halves: nearly all work is in matrix products, which the engine does.
+// Cholesky factors of large systems, computed by halves: nearly all work is matrix products, which run on the engine.
 import { cholesky, invertLower } from './linalg.ts';
 import type { Matrix, Products } from './products.ts';
 
@@ -14,7 +14,7 @@ export type Factor =
   | { readonly n: number; readonly top: Factor; readonly right: Matrix; readonly bottom: Factor };
 
 /**
- * Factors a symmetric matrix; the matrix is left alone.
+ * Factors a symmetric matrix, which is not changed.
  * @param shift is added to the diagonal
  * @returns undefined when the matrix is not positive definite
  */
@@ -40,7 +40,7 @@ export async function factorise(
   return bottom && { n, top, right, bottom };
 }
 
-/** Solves `L L^T X = B`; `b` is left alone. */
+/** Solves `L L^T X = B`; `b` is not changed. */
 export async function solveFactor(factor: Factor, b: Matrix, products: Products): Promise<Matrix> {
   return backward(factor, await forward(factor, b, products), products);
 }
@@ -63,7 +63,7 @@ async function backward(factor: Factor, b: Matrix, products: Products): Promise<
   return stack(await backward(top, rest, products), x2);
 }
 
-/** Rows `[from, to)`, sharing the memory. */
+/** Rows `[from, to)`, sharing memory. */
 export function rowsOf(matrix: Matrix, from: number, to: number): Matrix {
   const { columns } = matrix;
   return { rows: to - from, columns, data: matrix.data.subarray(from * columns, to * columns) };

@@ -23,7 +23,9 @@ export function cholesky(a: Float64Array, n: number): boolean {
   return true;
 }
 
-/** The inverse of a lower triangular matrix (`[n, n]`, what is above the diagonal is not read), lower triangular too. */
+/**
+ * The inverse of a lower triangular matrix `[n, n]`, also lower triangular; entries above the diagonal are not read.
+ */
 export function invertLower(l: Float64Array, n: number): Float64Array<ArrayBuffer> {
   const inverse = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
@@ -39,12 +41,12 @@ export function invertLower(l: Float64Array, n: number): Float64Array<ArrayBuffe
   return inverse;
 }
 
-/** Rounds of the iteration: neighbours whose eigenvalues differ by a quarter are told apart to a millionth. */
+/** Iterations: enough to separate eigenvalues that differ by a quarter to one millionth. */
 const ROUNDS = 60;
 
 /**
- * Orthonormal directions in which a symmetric positive semidefinite matrix is largest, `[n, count]`, by subspace iteration.
- * Columns where there is nothing left are zero.
+ * The orthonormal directions in which a symmetric positive semidefinite matrix is largest, `[n, count]`, by subspace
+ * iteration. Columns are zero where nothing is left.
  */
 export function leadingDirections(a: Matrix, count: number): Matrix {
   const n = a.rows;
@@ -54,7 +56,7 @@ export function leadingDirections(a: Matrix, count: number): Matrix {
     basis = basis.map((v) => Float64Array.from({ length: n }, (_, i) => dot(a.data, i * n, 0, n, v)));
     for (const [c, v] of basis.entries()) {
       const length = Math.sqrt(dot(v, 0, 0, n));
-      // Twice is enough (Kahan): once leaves what rounding left of nearly dependent ones.
+      // Two passes are enough (Kahan): one pass leaves rounding errors of nearly dependent vectors.
       for (let pass = 0; pass < 2; pass++) {
         for (const u of basis.slice(0, c)) {
           const part = dot(u, 0, 0, n, v);

@@ -1,4 +1,4 @@
-// Large matrix products in float64, by the engine.
+// Large matrix products in float64, computed by the engine.
 import { createSession, type Session } from '../engine/index.ts';
 import { ELEM, float, GraphBuilder, int } from '../onnx/index.ts';
 import { must } from '../util/index.ts';
@@ -12,7 +12,7 @@ export interface Matrix {
 
 type Kind = 'ab' | 'atb' | 'abt' | 'minusAb' | 'minusAtb' | 'minusAbt';
 
-/** The products that ridge regression needs. Holds sessions of the engine: release it. */
+/** The products that ridge regression needs. Holds engine sessions, so it must be released. */
 export class Products {
   readonly #sessions: Readonly<Record<Kind, Session>>;
 

@@ -1,30 +1,30 @@
-// One layer's regressions, a group of its convolution at a time, and its weights as matrices.
+// The regressions of one layer, one convolution group at a time, and its weights as matrices.
 import { hasOneOutputPerGroup, type WeightedLayer } from '../onnx/index.ts';
 import { BedsideError, firstNonFinite } from '../util/index.ts';
 import { takesBias } from './collect.ts';
 import type { Matrix, Products } from './products.ts';
 import { solveRidge } from './ridge.ts';
 
-/** A layer to fit: for each convolution group what it reads, what it should give, and what its weights are now. */
+/** A layer to fit: inputs, targets and current weights of each convolution group. */
 export interface LayerProblem {
-  /** The layer's name, for messages. */
+  /** Name of the layer, for messages. */
   readonly name: string;
   readonly x: readonly Matrix[];
   readonly y: readonly Matrix[];
-  /** `[unknowns, outputs]`, the bias last. */
+  /** `[unknowns, outputs]`, with the bias last. */
   readonly weights: readonly Matrix[];
-  /** The first so many rows fit while lambda is chosen. */
+  /** Number of rows that fit while lambda is chosen; they come first. */
   readonly fitRows: number;
 }
 
-/** Fitted weights, shaped like the given ones; those of a group that no lambda improves are as they were. */
+/** Fitted weights, shaped like the given ones. Groups that no lambda improves keep their weights. */
 export interface LayerFit {
   readonly weights: readonly Matrix[];
-  /** Held-out squared error over the variance of what the layer should give. */
+  /** Held-out squared error, divided by the variance of the target. */
   readonly errorBefore: number;
   readonly errorAfter: number;
   readonly refit: boolean;
-  /** Strength of the ridge, for the next layer to start from; 0 where nothing was fitted. */
+  /** Strength of the ridge, where the next layer starts; 0 where nothing was fitted. */
   readonly strength: number;
 }
 
@@ -57,7 +57,7 @@ export async function fitLayer(
     refit ||= change !== undefined;
     if (change) {
       const data = current.data.map((w, i) => w + (change.data[i] as number));
-      // They are stored in float32.
+      // Weights are stored in float32.
       assertFinite(Float32Array.from(data), problem.name, 'a fitted weight');
       weights.push({ ...current, data });
     } else weights.push(current);
@@ -74,9 +74,9 @@ function assertFinite(values: ArrayLike<number>, layer: string, what: string): v
 }
 
 /**
- * A layer's weights as `[unknowns, outputs]` for each convolution group, the bias last where there is a place for one.
- * @param inputs positions of the channels that are read, of all groups; default all
- * @param outputs positions of the channels that are given; default all
+ * A layer's weights as `[unknowns, outputs]` for each convolution group, with the bias last if the operator takes one.
+ * @param inputs positions of the input channels that stay, over all groups; default all
+ * @param outputs positions of the output channels that stay; default all
  */
 export function weightMatrices(
   layer: WeightedLayer,
@@ -107,7 +107,7 @@ export function weightMatrices(
   });
 }
 
-/** Weight (laid out as a `WeightedLayer`'s) and bias of chosen outputs of each group. */
+/** Weight (laid out as in `WeightedLayer`) and bias of chosen outputs of each group. */
 export function fromMatrices(
   layer: WeightedLayer,
   matrices: readonly Matrix[],
@@ -133,7 +133,7 @@ export function fromMatrices(
   return { weight, bias: hasBias ? bias : undefined };
 }
 
-/** Positions inside one group of equal parts, from positions of the whole. */
+/** Positions inside one of several equal groups, from positions over all groups. */
 function within(positions: readonly number[], group: number, size: number): number[] {
   return positions.filter((p) => Math.floor(p / size) === group).map((p) => p - group * size);
 }

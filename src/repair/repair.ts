@@ -1,6 +1,6 @@
-// Repair after pruning, without retraining: every layer behind a pruned one is refit in closed form, in execution order,
-// so that on a few unlabelled samples it gives again what the unpruned layer gave (layer-wise least squares, as in
-// He et al., ICCV 2017, with a ridge toward the sliced weights).
+// Repair after pruning, without retraining. Every layer behind a pruned one is refitted in closed form, in execution
+// order, so that on a few unlabelled samples its output is again that of the unpruned layer (layer-wise least squares,
+// as in He et al., ICCV 2017, with a ridge toward the sliced weights).
 
 import { type Grouping, type KeptUnits, keptPositions } from '../channels/index.ts';
 import type { Dataset } from '../data/index.ts';
@@ -16,30 +16,32 @@ import { type SamplePositions, samplePositionsOf } from './sample-positions.ts';
 import { orderedTargets } from './targets.ts';
 import { setWeights } from './weights.ts';
 
-/** What the repair reads, and its limits; `batch` is 16 by default. */
+/** Samples and limits of a repair; `batch` is 16 by default. */
 export interface RepairOptions extends EngineOptions {
-  /** How the model is called in error messages. */
+  /** Name of the model in error messages. */
   readonly name: string;
   /** Samples; labels are not read. */
   readonly calibration: Dataset;
   readonly seed?: number | undefined;
-  /** Most output positions that a layer is fit on, over all samples; bounds memory. Default 8192. */
+  /** Most output positions that a layer is fitted on, over all samples; bounds memory. Default 8192. */
   readonly maxPositions?: number | undefined;
-  /** How many times as many samples are made of those given, by mixing and moving them; default 4, 1 for none. */
+  /**
+   * How many times as many samples are made from the given ones, by mixing and translating them; default 4, 1 for none.
+   */
   readonly copies?: number | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
-/** What happened to one layer. */
+/** The result for one layer. */
 export interface LayerRepair {
   readonly layer: string;
-  /** Held-out squared error over the variance of what the unpruned layer gives. */
+  /** Held-out squared error, divided by the variance of the unpruned layer's output. */
   readonly errorBefore: number;
   readonly errorAfter: number;
-  /** Regression rows and unknowns of each output (of one group of a grouped convolution). */
+  /** Rows and unknowns of the regression of each output (within one group of a grouped convolution). */
   readonly rows: number;
   readonly unknowns: number;
-  /** False where the refit would not have lowered the held-out error: the layer keeps its sliced weights. */
+  /** False where a refit would not have lowered the held-out error; the layer then keeps its sliced weights. */
   readonly refit: boolean;
 }
 
@@ -53,7 +55,7 @@ export interface RepairResult {
 export const REPAIR_DEFAULTS = { batch: 16, threads: 1, seed: 1, maxPositions: 8192, copies: 4 } as const;
 
 /**
- * Refits a pruned model against the model it was cut from (both canonical, the same names).
+ * Refits a pruned model toward the model that it was cut from. Both must be canonical and use the same names.
  * @param keep the units that the cut kept
  * @throws BedsideError E_DATA with fewer than two samples: one must be held out
  */
@@ -105,7 +107,7 @@ export async function repair(
       );
       const problem = { name: layer.name, x, y, weights: weightMatrices(layer), fitRows: sampled.fitRows };
       const fit = await fitLayer(problem, products, start);
-      // Neighbouring layers want much the same: the search starts where the last one ended.
+      // Neighbouring layers need similar strengths, so the search starts at the last one.
       start = fit.strength || start;
       if (fit.refit) {
         const { weight, bias } = fromMatrices(layer, fit.weights);
@@ -130,18 +132,18 @@ export function assertEnough(calibration: Dataset): void {
   );
 }
 
-/** Layers that a repair can refit. */
+/** Layers that a repair can refit: all but transposed convolutions. */
 export function repairable(layers: readonly WeightedLayer[]): WeightedLayer[] {
   return layers.filter((layer) => layer.kind !== 'conv-transpose');
 }
 
-/** The options that are given: an undefined one must not hide a default. */
+/** The given options without undefined ones, which would hide defaults. */
 export function defined<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   return Object.fromEntries(given) as { [K in keyof T]: Exclude<T[K], undefined> };
 }
 
-/** Values that differ from the unpruned model's: those behind a layer that lost channels. */
+/** Values that differ from the unpruned model's: all behind a layer that lost channels. */
 function behindPruned(model: Model, positions: (value: string) => number[] | undefined): Set<string> {
   const stale = new Set<string>();
   for (const node of model.graph.nodes) {
@@ -151,7 +153,7 @@ function behindPruned(model: Model, positions: (value: string) => number[] | und
   return stale;
 }
 
-/** `[rows, outputs]` of each convolution group: the unpruned network's kept channels, less the other branch's. */
+/** `[rows, outputs]` of each convolution group: the kept channels of the unpruned network, less the other branch. */
 export function targetRows(
   answers: Float32Array,
   channels: number,

@@ -2,34 +2,34 @@
 import { factorise, rowsOf, solveFactor } from './factor.ts';
 import type { Matrix, Products } from './products.ts';
 
-/** Lambda as a multiple of the mean diagonal of the Gram matrix. */
+/** Candidate values of lambda, as multiples of the mean diagonal of the Gram matrix. */
 const STRENGTHS = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10] as const;
 const DEFAULT_START = 1e-3;
 
-/** Rows to fit and rows held out; `residual` is `Y - X W0`. */
+/** Rows that fit, followed by held-out rows; `residual` is `Y - X W0`. */
 export interface RidgeProblem {
   readonly x: Matrix;
   readonly residual: Matrix;
-  /** The first so many rows fit while lambda is chosen; the rest are held out. */
+  /** Number of rows that fit while lambda is chosen; the others are held out. */
   readonly fitRows: number;
-  /** Strength to start the search from, such as the last layer's. */
+  /** Strength where the search starts, such as that of the last layer. */
   readonly start?: number | undefined;
 }
 
-/** The change of the weights, and what it does to rows that did not fit it. */
+/** The change of the weights, and its effect on held-out rows. */
 export interface RidgeSolution {
   /** `[unknowns, outputs]`, or undefined where no lambda lowers the held-out error. */
   readonly change: Matrix | undefined;
-  /** The chosen multiple, 0 for none. */
+  /** The chosen multiple; 0 for none. */
   readonly strength: number;
-  /** Mean squared error a held-out value, with the given weights and with the changed ones. */
+  /** Mean squared error of a held-out value, before and after the change. */
   readonly errorBefore: number;
   readonly errorAfter: number;
 }
 
 /**
- * Chooses lambda on the held-out rows, then fits all rows with it. The smaller of the primal (unknowns) and the dual
- * (rows) system is solved; both are positive definite by lambda > 0.
+ * Chooses lambda on the held-out rows, then fits all rows with it. It solves the smaller one of the primal system
+ * (unknowns) and the dual system (rows); lambda > 0 makes both positive definite.
  */
 export async function solveRidge(problem: RidgeProblem, products: Products): Promise<RidgeSolution> {
   const { x, residual, fitRows } = problem;
@@ -37,7 +37,7 @@ export async function solveRidge(problem: RidgeProblem, products: Products): Pro
   const held = { x: rowsOf(x, fitRows, x.rows), y: rowsOf(residual, fitRows, x.rows) };
   const errorBefore = meanSquare(held.y.data);
   const trial = await prepare(fit.x, fit.y, products);
-  // In the dual form, predictions need only inner products of held-out and fitted rows.
+  // In the dual form, predictions only need inner products of held-out and fitted rows.
   const cross = trial.dual ? await products.abt(held.x, fit.x) : held.x;
   const errorAt = async (strength: number): Promise<number> => {
     const solved = await trial.solve(strength);
@@ -58,7 +58,7 @@ export async function solveRidge(problem: RidgeProblem, products: Products): Pro
   return { change, strength: best.strength, errorBefore, errorAfter: best.error };
 }
 
-/** Walks down the grid of strengths from a start: the held-out error has one valley in practice. */
+/** Walks down the list of strengths from a start: in practice the held-out error has one minimum. */
 async function descend(
   errorAt: (strength: number) => Promise<number>,
   start: number,
@@ -106,7 +106,7 @@ async function prepare(x: Matrix, y: Matrix, products: Products): Promise<Prepar
   };
 }
 
-/** Mean of the squares, 0 of nothing. */
+/** Mean of the squares; 0 for an empty array. */
 export function meanSquare(values: Float64Array): number {
   let sum = 0;
   for (const value of values) sum += value * value;

@@ -1,8 +1,8 @@
-// The rows of a layer's regression: what it reads at sampled output positions, unfolded, and what it should give there.
+// The rows of a layer's regression: unfolded inputs and targets at sampled output positions.
 import { sizeOf, type WeightedLayer } from '../onnx/index.ts';
 import { must, type Random } from '../util/index.ts';
 
-/** Where rows are taken: for each sample its output positions, the same for every sample count and thread. */
+/** Draws output positions for each sample. They do not depend on the batch size or the number of threads. */
 export function drawPositions(
   samples: number,
   positions: number,
@@ -16,15 +16,15 @@ export function drawPositions(
   );
 }
 
-/** Unfolds one layer's input. Made once a layer; `columns` counts the unknowns of one group without the bias. */
+/** Unfolds one layer's input. `columns` counts the unknowns of one group, without the bias. */
 export class Unfolding {
   readonly columns: number;
-  /** Number of output positions of a sample, of all its rows (slices, leads, frames) one after the other. */
+  /** Number of output positions of one sample, counting its merged rows (slices, leads, frames) one after the other. */
   readonly positions: number;
   readonly #layer: WeightedLayer;
   readonly #offsets: Int32Array;
   readonly #kernelPositions: number;
-  /** Size of one channel of a row, of the input and of the output. */
+  /** Size of one channel of a row, for input and output. */
   readonly #plane: number;
   readonly #outputPlane: number;
   readonly #inputChannels: number;
@@ -50,7 +50,7 @@ export class Unfolding {
     this.#plane = sizeOf(spatialIn);
     this.#outputPlane = sizeOf(spatialOut);
     this.positions = (inputShape[0] as number) * this.#outputPlane;
-    // For each output position and kernel position, the input position, or -1 in the padding.
+    // For each output position and kernel position, the input position; -1 in the padding.
     this.#offsets = new Int32Array(this.#outputPlane * this.#kernelPositions);
     for (let o = 0; o < this.#outputPlane; o++) {
       const at = unravel(o, spatialOut);
@@ -70,7 +70,7 @@ export class Unfolding {
     }
   }
 
-  /** Writes what one group of the layer reads at a position, from one sample's input, at `out[at]` onward. */
+  /** Writes the inputs of one group at an output position, from one sample's input, to `out[at]` and on. */
   write(input: Float32Array, group: number, position: number, out: Float64Array, at: number): void {
     if (this.#layer.kind === 'dense') {
       for (let i = 0; i < this.columns; i++) out[at + i] = input[position * this.columns + i] as number;
@@ -89,7 +89,7 @@ export class Unfolding {
     }
   }
 
-  /** What the layer gives for a sample in one channel, at a position; `values` are laid out as its output. */
+  /** A sample's output in one channel, at a position; `values` are laid out as the layer's output. */
   channelAt(values: Float32Array, channel: number, position: number): number {
     const { channels } = this.#layer;
     const place = position % this.#outputPlane;

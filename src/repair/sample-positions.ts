@@ -1,23 +1,23 @@
-// Where each layer is read: the same places for the network as it is and for the unpruned one.
+// Draws the positions at which a layer is fitted: the same in the pruned network and in the unpruned one.
 import type { WeightedLayer } from '../onnx/index.ts';
 import { Random } from '../util/index.ts';
 import type { RepairSamples } from './augment.ts';
 import { drawPositions, Unfolding } from './rows.ts';
 
-/** Bytes that the rows of one layer may take. */
+/** Most bytes that the rows of one layer may take. */
 const ROW_BYTES = 256 * 2 ** 20;
 
-/** Output positions of a layer at which it is fit. */
+/** The output positions at which a layer is fitted. */
 export interface SamplePositions {
-  /** By sample. */
+  /** Positions of each sample. */
   readonly positions: readonly Int32Array[];
   readonly perSample: number;
-  /** Of all samples, and of those that fit. */
+  /** Number of rows of all samples, and of the samples that fit. */
   readonly rows: number;
   readonly fitRows: number;
 }
 
-/** Draws the places of a layer. As many for every width of the network, so `layer` is the unpruned one. */
+/** Draws the positions of a layer. They must suit every width of the network, so `layer` is the unpruned one. */
 export function samplePositionsOf(
   layer: WeightedLayer,
   samples: RepairSamples,

@@ -1,5 +1,5 @@
-// Composable repair: weights of every layer for each level of what it reads, rows of all its outputs included. Any mix of
-// levels is then put together by picking tables and slicing rows.
+// Repair tables of a bundle: repaired weights of every layer for each level of its inputs, with the rows of all its
+// outputs. A network at any level vector is assembled by picking tables and slicing rows.
 import type { BundleGroup } from '../bundle/index.ts';
 import { type Grouping, sliceModel } from '../channels/index.ts';
 import {
@@ -31,11 +31,11 @@ import type { NetworkRun } from './values.ts';
 
 /** How tables are fitted. */
 export interface TableOptions extends RepairOptions {
-  /** How many networks the inputs of each table come from; default 12. */
+  /** How many networks supply the inputs of each table; default 12. */
   readonly networks?: number | undefined;
 }
 
-/** What the fit of one table did. */
+/** The fit of one table. */
 export interface TableRepair extends LayerRepair {
   readonly level: number;
 }
@@ -47,12 +47,11 @@ export interface RepairTables {
 }
 
 /**
- * Fits the tables of a network whose units are in order of importance (in the form of `withBiases`).
- *
- * Layers are visited in execution order. A layer's table for a level is fitted on what the layer reads in several
- * networks put together from the tables made so far, all with that level at its input: one uniform, others with the
- * remaining groups near it, others with them anywhere. A table so made holds for mixes of levels; made in the uniform
- * network alone it does not.
+ * Fits the tables of a network whose units are in order of importance (in the form of `withBiases`). Layers are visited
+ * in execution order. A layer's table for a level is fitted on its inputs in several networks, assembled from the
+ * tables made so far. All of them have that level at the layer's input: the first is uniform; in the others the
+ * remaining groups are near that level, or anywhere. Such a table holds at any level vector; one that is fitted in the
+ * uniform network alone does not.
  * @throws BedsideError E_DATA with fewer than two samples
  */
 export async function repairTables(
@@ -107,7 +106,8 @@ export async function repairTables(
 }
 
 /**
- * Level vectors with one level at a layer's input: the uniform one, then by turns the other groups near it and anywhere.
+ * Level vectors with one level at a layer's input: first the uniform one, then by turns with the other groups near it
+ * or anywhere.
  */
 function drawLevelVectors(
   random: Random,
@@ -118,16 +118,16 @@ function drawLevelVectors(
 ): number[][] {
   const { levels, groups } = draft;
   const read = new Set(draft.readsOf(layer));
-  return Array.from({ length: count }, (_, mix) =>
+  return Array.from({ length: count }, (_, index) =>
     groups.map(({ id }) => {
-      if (mix === 0 || read.has(id)) return level;
-      if (mix % 2 === 0) return random.integer(levels);
+      if (index === 0 || read.has(id)) return level;
+      if (index % 2 === 0) return random.integer(levels);
       return Math.min(Math.max(level - 1 + random.integer(3), 0), levels - 1);
     }),
   );
 }
 
-/** What a layer reads at its sampled, each sample in one of the networks. */
+/** The inputs of a layer at its sample positions, each sample in one of the networks. */
 async function pooledInputs(
   draft: DraftBundle,
   mixes: readonly (readonly number[])[],
@@ -181,7 +181,7 @@ function chosen({ samples, size, sampleShape, fitSize }: RepairSamples, indices:
   return { samples: rowsAt(samples, size, indices), size: indices.length, sampleShape, fitSize: fit };
 }
 
-/** Layers with tables: those that read units of a group, unless cutting changes how their convolution is grouped. */
+/** Layers that get tables: those that read units of a group, unless a cut changes how their convolution is grouped. */
 function tabledLayers(model: Model, grouping: Grouping, draft: DraftBundle): WeightedLayer[] {
   const cuts = all(draft.levels).map((level) => {
     const keep = draft.keepAt(draft.groups.map(() => level));

@@ -1,18 +1,21 @@
-// What each layer is refit toward, and in which order.
+// Decides what each layer is refitted toward, and in which order.
 import type { WeightedLayer } from '../onnx/index.ts';
 import { consumers, type Model, type Node, opOf, producers } from '../onnx/index.ts';
 
-/** What a layer should give: its own output, or what makes a residual sum right given the other branch as it is now. */
+/**
+ * The target of a layer: its own output, or the value that makes a residual sum right given the other branch as it is
+ * now.
+ */
 export interface LayerTarget {
-  /** Value of the unpruned model. */
+  /** A value of the unpruned model. */
   readonly value: string;
-  /** Value of the pruned model to take off. */
+  /** A value of the pruned model to subtract. */
   readonly minus: string | undefined;
 }
 
 /**
- * Execution order, but where two weighted layers meet in a sum the one with more unknowns comes last: it is refit toward
- * the sum and makes up for what the other could not.
+ * Execution order, with one exception: where two weighted layers meet in a sum, the one with more unknowns comes last.
+ * It is refitted toward the sum and makes up for the error of the other.
  */
 function repairOrder(model: Model, layers: readonly WeightedLayer[]): WeightedLayer[] {
   const order = [...layers];
@@ -25,7 +28,7 @@ function repairOrder(model: Model, layers: readonly WeightedLayer[]): WeightedLa
     );
     if (!a || !b) continue;
     const [first, last] = order.indexOf(a) < order.indexOf(b) ? [a, b] : [b, a];
-    // Nothing reads the first before the sum, so it may wait.
+    // No node reads the first one before the sum, so it may wait.
     if (unknowns(first) <= unknowns(last)) continue;
     order.splice(order.indexOf(first), 1);
     order.splice(order.indexOf(last) + 1, 0, first);
@@ -33,7 +36,7 @@ function repairOrder(model: Model, layers: readonly WeightedLayer[]): WeightedLa
   return order;
 }
 
-/** Layers in the order in which they are refit, each with what it is refit toward. */
+/** Layers in the order in which they are refitted, with their targets. */
 export function orderedTargets(
   model: Model,
   layers: readonly WeightedLayer[],
@@ -48,7 +51,7 @@ export function orderedTargets(
   });
 }
 
-/** The target of a layer, given which layers (itself included) are still to be refit. */
+/** The target of a layer, given which layers (itself included) are not refitted yet. */
 function targetOf(
   model: Model,
   layer: WeightedLayer,

@@ -1,4 +1,4 @@
-// Reads values of a network at sampled places, for as many samples as there are, a batch at a time.
+// Reads values of a network sample by sample, running a batch at a time.
 import { createSession, type EngineSettings, type Tensor, tensor } from '../engine/index.ts';
 import { trySamples } from '../explain/index.ts';
 import {
@@ -14,21 +14,21 @@ import {
 import { must, rowRange } from '../util/index.ts';
 import type { RepairSamples } from './augment.ts';
 
-/** How a network is run. */
+/** The name and settings of a run over a network. */
 export interface NetworkRun extends EngineSettings {
-  /** How the network is called in error messages. */
+  /** Name of the network in error messages. */
   readonly name: string;
 }
 
 const HINT = 'export the model so that each sample is computed by itself, or prune with --no-reconstruct';
 
-/** Sees one sample's values, by name, each laid out as with a batch of one. */
+/** Receives one sample's values by name; each is laid out as in a batch of one. */
 export type Visitor = (sample: number, read: (value: string) => Float32Array) => void;
 
 /**
- * Runs what the values need of a model and shows them, sample by sample. The model's input can be read too. A batch size
- * that the model fixes is used instead of the option, the last batch filled up with zeros.
- * @throws BedsideError E_UNSUPPORTED for a value of which nobody knows what belongs to which sample
+ * Runs the part of a model that the values need, and shows them sample by sample. The model's input can be read too. A
+ * fixed batch size overrides the option; the last batch is then filled up with zeros.
+ * @throws BedsideError E_UNSUPPORTED for a value whose samples cannot be told apart
  */
 export async function visitValues(
   model: Model,

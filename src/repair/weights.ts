@@ -1,4 +1,4 @@
-// New weights for a layer, written into its model.
+// Writes new weights of a layer into its model.
 import {
   cloneModel,
   floatConstant,
@@ -11,8 +11,8 @@ import {
 import { must } from '../util/index.ts';
 
 /**
- * The model with a layer's weight (laid out as in `WeightedLayer`) and bias replaced. Constants that other nodes read too
- * are left to them. `bias` is undefined where the operator has none.
+ * The model with a layer's weight (laid out as in `WeightedLayer`) and bias replaced. Constants that other nodes read
+ * too are kept for them. `bias` is undefined where the operator takes none.
  */
 export function setWeights(
   model: Model,
@@ -34,7 +34,7 @@ export function setWeights(
   ];
   if (bias) node.inputs.push(builder.constant(floatConstant(bias), `${layer.name}.bias`));
   if (node.op === 'Gemm') {
-    // `WeightedLayer` has the scale folded in and the weight as [in, out].
+    // `WeightedLayer` has alpha and beta folded in, and the weight as [in, out].
     node.attributes.delete('alpha');
     node.attributes.delete('beta');
     node.attributes.set('transB', int(0));
@@ -45,8 +45,8 @@ export function setWeights(
 }
 
 /**
- * The same network in which every convolution and every linear layer with a place for a bias has one, and linear layers
- * lie as `[in, out]` without factors: the form that repaired weights are stored for.
+ * The same network in the form that repaired weights are stored for: every layer that can have a bias has one, and
+ * dense layers are stored as `[in, out]` without alpha and beta.
  */
 export function withBiases(model: Model): Model {
   return weightedLayers(model)

@@ -1,6 +1,7 @@
-// One factor and one summand a channel for a network put together from tables, by least squares to what each of its layers
-// gives unpruned, and a last layer refit behind them. Fitted in execution order, in closed form, by one run of one graph:
-// each layer's correction is computed from its output over all samples and applied before the next layer reads it.
+// Affine corrections: one scale and one bias for each output channel of a network put together from tables, and a
+// refitted classifier head. They are fitted by least squares to the outputs of the unpruned layers, in closed form and
+// execution order, by one run of one graph: each layer's correction is computed from its output over all samples, and
+// applied before the next layer reads it.
 import type { Correction } from '../../bundle/index.ts';
 import { type Grouping, type KeptUnits, keptPositions } from '../../channels/index.ts';
 import type { Dataset } from '../../data/index.ts';
@@ -38,13 +39,13 @@ import { refitClassifierHead } from './classifier-head.ts';
 import { LowRankFitter, SHRINKAGE } from './low-rank.ts';
 import { affordableSamples, concatenated, runInOneBatch } from './single-batch.ts';
 
-/** Places a layer is compared at, over all samples. */
-const PLACES = 4096;
+/** Number of positions at which a layer is compared, over all samples. */
+const POSITIONS = 4096;
 
-/** Share of the error that changes of low rank may leave, so that they are worth their bytes. */
+/** Largest share of the error that a low-rank correction may leave; otherwise it is not worth its bytes. */
 const WORTH = 0.95;
 
-/** What the corrections of a bundle are fitted from. */
+/** Samples and settings for fitting corrections. */
 export interface CorrectionOptions extends EngineSettings {
   readonly name: string;
   /** Samples; labels are not read. */
@@ -52,24 +53,24 @@ export interface CorrectionOptions extends EngineSettings {
   readonly seed: number;
 }
 
-/** What was tried for one network, by the mean squared difference of its logits from the unpruned ones, held out. */
+/** The result of a fit. Errors are mean squared differences of logits from the unpruned ones, on held-out samples. */
 export interface FittedCorrection {
-  /** The best, or undefined where nothing is better than the tables alone. */
+  /** The best correction, or undefined where none is better than the tables alone. */
   readonly correction: Correction | undefined;
   readonly errorBefore: number;
   readonly errorAfter: number;
 }
 
-/** The unpruned network's outputs at a layer's places. */
+/** The unpruned network's outputs at the sample positions of a layer. */
 interface ReferenceOutputs {
   readonly layer: WeightedLayer;
   readonly positions: Int32Array;
-  /** `[samples, channels, places]` of the samples that fit, less its mean; and the mean by channel. */
+  /** `[samples, channels, positions]` of the samples that fit, less their mean; and the mean of each channel. */
   readonly centred: Float32Array;
   readonly mean: Float32Array;
 }
 
-/** What a layer gives before it is corrected, as it is and with its samples first, and the value that readers take. */
+/** A layer's output before its correction: as computed, with its samples first, and the value that readers take. */
 interface Uncorrected {
   readonly raw: string;
   readonly rows: BatchFirst;
@@ -115,8 +116,8 @@ export class AffineCorrector {
     const samples = affordableSamples(model, options.calibration, options.seed);
     const layers = weightedLayers(model);
     const tasks = layers.map((layer, index): RefitTask => {
-      const places = samplePositionsOf(layer, samples, PLACES, options.seed + index);
-      // The same positions for all samples, so that one index picks them inside the graph.
+      const places = samplePositionsOf(layer, samples, POSITIONS, options.seed + index);
+      // All samples share the same positions, so that one index picks them inside the graph.
       const first = places.positions[0] as Int32Array;
       const shared = places.positions.map(() => first);
       return { layer, sampled: { ...places, positions: shared }, values: [layer.output] };
@@ -151,8 +152,9 @@ export class AffineCorrector {
   }
 
   /**
-   * Fits the correction of a network cut to `keep`: of channels or none, each with a last layer refit behind it. Channels
-   * of a network that fixes its batch are left as they are: their statistics need all samples in one run.
+   * Fits the correction of a network cut to `keep`. Two variants are tried: the classifier head alone, and an affine
+   * correction of all layers with the head refitted behind it. A network that fixes its batch gets the head alone,
+   * since the statistics of channels need all samples in one run.
    */
   async fit(cut: Model, keep: KeptUnits): Promise<FittedCorrection> {
     const positions = keptPositions(this.#parts.grouping, keep);
@@ -186,8 +188,8 @@ export class AffineCorrector {
   }
 
   /**
-   * Adds changes of low rank, if they help: better than factors and summands alone, for many times the time and bytes.
-   * @param fitted what `fit` found for the same network
+   * Adds a low-rank correction if it is better than the affine one alone; it takes many times the time and bytes.
+   * @param fitted the result of `fit` for the same network
    */
   async enrich(cut: Model, keep: KeptUnits, fitted: FittedCorrection): Promise<FittedCorrection> {
     this.#lowRank ??= await LowRankFitter.create(
@@ -211,7 +213,7 @@ export class AffineCorrector {
     await this.#parts.products.release();
   }
 
-  /** The correction with the last layer refit on what it reads behind it, if the network has one and it helps. */
+  /** The same correction with the classifier head refitted behind it, if there is a head and that helps. */
   async #refitHead(
     cut: Model,
     values: ReadonlyMap<string, Float32Array>,
@@ -259,11 +261,11 @@ export class AffineCorrector {
     return logits.subarray((logits.length / size) * fitSize);
   }
 
-  /** The cut network with every layer's output corrected from its own statistics. */
+  /** The cut network, with nodes that correct every layer's output from its own statistics. */
   #graph(cut: Model, positions: (value: string) => number[] | undefined) {
     const shapes = sampleShapes(cut);
     const places = batchAxes(cut);
-    // The nodes that are added are written in the terms of newer operator sets.
+    // The added nodes use newer operator sets.
     const model = cloneModel(upgradeOpset(cut, (value) => shapes.get(value)));
     const builder = new GraphBuilder(model.graph);
     const nodes = model.graph.nodes.splice(0);
@@ -274,7 +276,7 @@ export class AffineCorrector {
       model.graph.nodes.push(node);
       const answer = byName.get(node.name);
       if (!answer) {
-        // Bundles list layers that nothing is fitted for, such as products with a constant on the left.
+        // A bundle also lists layers without a fit, such as products with a constant on the left.
         const layout = layerLayout(model.graph, node, (name) => shapes.get(name));
         if (layout) layers.push({ channels: layout.outChannels });
         continue;
@@ -293,7 +295,7 @@ export class AffineCorrector {
     return { model, layers, feeds };
   }
 
-  /** Adds one layer's correction; returns the names of its factors and summands, `[channels]`. */
+  /** Adds one layer's correction to the graph; returns the names of its scales and biases, `[channels]`. */
   #correct(
     builder: GraphBuilder,
     feeds: Record<string, Tensor>,
@@ -310,7 +312,7 @@ export class AffineCorrector {
     feeds[input] = tensor(centred, [fitSize, layer.channels, k]);
     const target =
       c === layer.channels ? input : builder.node('Gather', [input, shape(kept)], { axis: int(1) });
-    // [samples that fit, channels, places]
+    // [samples that fit, channels, positions]
     const first = builder.node('Slice', [samples.value, shape([0]), shape([fitSize]), shape([0])]);
     const rows = channelsSecond(builder, { ...samples, value: first });
     const picked = builder.node('Gather', [rows, shape([...positions])], { axis: int(2) });
@@ -333,23 +335,23 @@ export class AffineCorrector {
         [1, c, 1],
       ),
     );
-    // Products with a constant have no place for a summand.
-    const shift =
+    // A MatMul has no place for a bias.
+    const bias =
       layer.node.op === 'MatMul'
         ? constant(floatConstant(new Float32Array(c), [1, c, 1]))
         : builder.node('Sub', [wanted, builder.node('Mul', [scale, centre])]);
     const dims = layer.channelAxis === 1 ? [1, c, ...new Array<number>(rank - 2).fill(1)] : [c];
     const wide = (of: string): string => builder.node('Reshape', [of, shape(dims)]);
     const scaled = builder.node('Mul', [raw, wide(scale)]);
-    builder.node('Add', [scaled, wide(shift)]);
+    builder.node('Add', [scaled, wide(bias)]);
     const last = must(builder.graph.nodes.at(-1), 'no node');
     last.outputs = [value];
     const list = (of: string): string => builder.node('Reshape', [of, shape([c])]);
-    return [list(scale), list(shift)];
+    return [list(scale), list(bias)];
   }
 }
 
-/** A value with its samples first as `[samples, channels, places]`. */
+/** A value with its samples first, as `[samples, channels, positions]`. */
 function channelsSecond(builder: GraphBuilder, { value, shape, channelAxis }: BatchFirst): string {
   const axes = [...shape.keys()].filter((axis) => axis !== 0 && axis !== channelAxis);
   const perm = ints([0, channelAxis, ...axes]);
@@ -358,7 +360,7 @@ function channelsSecond(builder: GraphBuilder, { value, shape, channelAxis }: Ba
   return builder.node('Reshape', [turned, builder.constant(dims)]);
 }
 
-/** `[rows, channels]` of all samples as `[samples, channels, places]` of those that fit, centred. */
+/** `[rows, channels]` of all samples, as `[samples, channels, positions]` of those that fit, centred. */
 function centre(given: Float32Array, samples: number, channels: number, places: number) {
   const mean = new Float32Array(channels);
   const centred = new Float32Array(samples * channels * places);
@@ -377,10 +379,10 @@ function centre(given: Float32Array, samples: number, channels: number, places: 
   return { centred, mean };
 }
 
-/** Factors and summands of each layer, one layer after the other. */
+/** The scales and biases of all layers, one layer after the other. */
 function correctionOf(layers: readonly (readonly Float32Array[])[]): Correction {
-  const [scale, shift] = [0, 1].map((at) => concatenated(layers.map((layer) => must(layer[at], 'a layer'))));
-  return { scale: must(scale, 'factors'), bias: must(shift, 'summands') };
+  const [scale, bias] = [0, 1].map((at) => concatenated(layers.map((layer) => must(layer[at], 'a layer'))));
+  return { scale: must(scale, 'scales'), bias: must(bias, 'biases') };
 }
 
 function soleOutput(model: Model): string {

@@ -1,18 +1,18 @@
-// The last layer of a network put together from tables, refit toward the unpruned logits.
+// Refits the classifier head of a network put together from tables toward the unpruned logits.
 import type { Correction } from '../../bundle/index.ts';
 import type { WeightedLayer } from '../../onnx/index.ts';
 import type { Matrix, Products, RepairSamples } from '../../repair/internal.ts';
 import { fitLayer, fromMatrices, weightMatrices } from '../../repair/internal.ts';
 
-/** A last layer, and the mean squared difference of held-out logits with it. */
+/** A refitted classifier head, and the mean squared difference of held-out logits with it. */
 export interface RefitClassifierHead {
   readonly head: NonNullable<Correction['head']>;
   readonly error: number;
 }
 
 /**
- * Refits a last linear layer on what it reads, `[samples, in]`, toward `logits`, `[samples, classes]`; undefined where no
- * ridge lowers the held-out error.
+ * Refits the last dense layer on its inputs `[samples, in]` toward `logits` `[samples, classes]`. Returns undefined
+ * where no ridge lowers the held-out error.
  */
 export async function refitClassifierHead(
   layer: WeightedLayer,
@@ -37,7 +37,7 @@ export async function refitClassifierHead(
   const scale = fit.errorBefore > 0 ? fit.errorAfter / fit.errorBefore : 1;
   const { weight, bias } = fromMatrices(layer, fit.weights);
   return {
-    // `fit.weights` saw the held-out rows: the error is that of the fit without them.
+    // `fit.weights` saw the held-out rows, so the error is taken from the fit without them.
     error: scale * heldOutError(x, weights, y, fitSize),
     head: {
       weight: { dims: layer.weightDims, data: weight },
@@ -46,7 +46,7 @@ export async function refitClassifierHead(
   };
 }
 
-/** Mean squared difference of held-out outputs when the layer has these weights. */
+/** Mean squared difference of held-out outputs with these weights. */
 function heldOutError(x: Matrix, weights: Matrix, y: Matrix, fitSize: number): number {
   const classes = weights.columns;
   let sum = 0;

@@ -1,5 +1,5 @@
-// Changes of low rank for a network put together from tables: layer by layer, by reduced-rank regression on what a layer
-// reads (Izenman, "Reduced-rank regression for the multivariate linear model", J. Multivariate Analysis 5, 1975).
+// Low-rank corrections for a network put together from tables, layer by layer, by reduced-rank regression on the inputs
+// of a layer (Izenman, "Reduced-rank regression for the multivariate linear model", J. Multivariate Analysis 5, 1975).
 import type { Correction, LowRank } from '../../bundle/index.ts';
 import { type Grouping, type KeptUnits, keptPositions } from '../../channels/index.ts';
 import {
@@ -31,42 +31,45 @@ import {
 import { must } from '../../util/index.ts';
 import { concatenated } from './single-batch.ts';
 
-/** Pull of a channel's factor toward 1, as a share of its variance. */
+/** Pulls a channel's scale toward 1, as a share of the channel's variance. */
 export const SHRINKAGE = 0.02;
-/** Rank of a change: more forgets that tables were fitted on many networks (bench/results/reconstruct.md). */
+/**
+ * Rank of a correction. A higher rank forgets what the tables learned from many networks
+ * (bench/results/reconstruct.md).
+ */
 export const RANK = 4;
-/** Places a layer is fit at, over all samples. */
-const PLACES = 4096;
-/** What a change must take off a layer's held-out error, so that it is worth its bytes. */
+/** Number of positions at which a layer is fitted, over all samples. */
+const POSITIONS = 4096;
+/** Smallest share of a layer's held-out error that a correction must remove to be worth its bytes. */
 const LEAST_GAIN = 0.01;
-/** Held-out error over variance below which a layer gives what it should. */
+/** Held-out error over variance below which a layer counts as exact. */
 const EXACT = 1e-9;
 
-/** A network corrected layer by layer, and by what. */
+/** A network corrected layer by layer, and its correction. */
 export interface LowRankFit {
   readonly model: Model;
   readonly correction: Correction;
 }
 
-/** How one layer was fit. */
+/** The fit of one layer. */
 interface LayerChange {
   readonly scale: Float32Array;
-  readonly shift: Float32Array;
+  readonly bias: Float32Array;
   readonly lowRank: LowRank | undefined;
   readonly weights: readonly Matrix[];
-  /** Strength of the ridge, for the next layer to start from; 0 where nothing was fitted. */
+  /** Strength of the ridge, where the next layer starts; 0 where nothing was fitted. */
   readonly strength: number;
 }
 
-/** A layer, where it is read, and what it is fit toward. */
+/** A layer, its sample positions, and the value that it is fitted to. */
 interface Task extends RefitTask {
   readonly target: LayerTarget;
 }
 
-/** Fits changes of low rank, behind factors and summands, for any number of variants of one network. */
+/** Fits low-rank corrections, behind scales and biases, for any number of variants of one network. */
 export class LowRankFitter {
   readonly #grouping: Grouping;
-  /** In the order of work. */
+  /** In the order in which they are fitted. */
   readonly #tasks: readonly Task[];
   readonly #reference: ReferenceActivations;
   readonly #samples: RepairSamples;
@@ -88,7 +91,7 @@ export class LowRankFitter {
 
   /**
    * Runs the unpruned network (in the form of `withBiases`) over the samples once.
-   * @param without a layer that is left as it is, such as a last one that is refit by itself
+   * @param without a layer that stays as it is, such as a classifier head that is refitted separately
    */
   static async create(
     model: Model,
@@ -100,14 +103,14 @@ export class LowRankFitter {
     const shapes = sampleShapes(model);
     const layers = repairable(weightedLayers(model, shapes)).filter(({ name }) => name !== without);
     const tasks = orderedTargets(model, layers, shapes).map(({ layer, target }, index): Task => {
-      const sampled = samplePositionsOf(layer, samples, PLACES, options.seed + index);
+      const sampled = samplePositionsOf(layer, samples, POSITIONS, options.seed + index);
       return { layer, target, sampled, values: [target.value] };
     });
     const reference = await ReferenceActivations.collect(model, tasks, samples, options);
     return new LowRankFitter(grouping, tasks, reference, samples, options);
   }
 
-  /** Corrects a network cut to `keep`, layer by layer, each behind the corrected ones. */
+  /** Corrects a network cut to `keep` layer by layer; each layer is fitted behind the corrected ones. */
   async fit(cut: Model, keep: KeptUnits, products: Products): Promise<LowRankFit> {
     const positions = keptPositions(this.#grouping, keep);
     const shapes = sampleShapes(cut);
@@ -136,25 +139,27 @@ export class LowRankFitter {
     }
     const lowRank = new Map<string, LowRank>();
     for (const [name, change] of changes) if (change.lowRank) lowRank.set(name, change.lowRank);
-    // Bundles list layers that nothing is fitted for, too.
-    const parts = cut.graph.nodes.flatMap((node): Pick<LayerChange, 'scale' | 'shift'>[] => {
+    // A bundle also lists layers without a fit.
+    const parts = cut.graph.nodes.flatMap((node): Pick<LayerChange, 'scale' | 'bias'>[] => {
       const layout = layerLayout(cut.graph, node, (name) => shapes.get(name));
       return layout ? [changes.get(node.name) ?? unchanged(layout.outChannels)] : [];
     });
     const correction: Correction = {
       scale: concatenated(parts.map(({ scale }) => scale)),
-      bias: concatenated(parts.map(({ shift }) => shift)),
+      bias: concatenated(parts.map(({ bias }) => bias)),
       lowRank: lowRank.size > 0 ? lowRank : undefined,
     };
     return { model, correction };
   }
 }
 
-function unchanged(channels: number): { scale: Float32Array; shift: Float32Array } {
-  return { scale: new Float32Array(channels).fill(1), shift: new Float32Array(channels) };
+function unchanged(channels: number): { scale: Float32Array; bias: Float32Array } {
+  return { scale: new Float32Array(channels).fill(1), bias: new Float32Array(channels) };
 }
 
-/** Fits one layer: factors and summands first, then the change of each convolution group for what these leave. */
+/**
+ * Fits one layer: scales and biases first, then a low-rank change of each convolution group for the remaining error.
+ */
 async function changeOf(
   layer: WeightedLayer,
   x: readonly Matrix[],
@@ -168,7 +173,7 @@ async function changeOf(
   const outputs = layer.channels / groups;
   const unknowns = (x[0] as Matrix).columns - (hasBias ? 1 : 0);
   const rank = Math.min(RANK, outputs, unknowns);
-  const { scale, shift } = unchanged(layer.channels);
+  const { scale, bias } = unchanged(layer.channels);
   const down = new Float32Array(groups * rank * unknowns);
   const up = new Float32Array(layer.channels * rank);
   const held = (of: Matrix): number => meanSquare(rowsOf(of, fitRows, of.rows).data);
@@ -177,11 +182,11 @@ async function changeOf(
   for (const [g, current] of weightMatrices(layer).entries()) {
     const [xg, yg] = [x[g] as Matrix, y[g] as Matrix];
     const off = await products.minusAb(yg, xg, current);
-    const affine = factorsOf(yg, off, fitRows, hasBias);
-    let [scaled, residual] = [withFactors(current, affine, hasBias), residualOf(yg, off, affine)];
+    const affine = scaleAndBias(yg, off, fitRows, hasBias);
+    let [scaled, residual] = [withScaleAndBias(current, affine, hasBias), residualOf(yg, off, affine)];
     if (held(residual) < held(off)) {
       scale.set(affine.scale, g * outputs);
-      shift.set(affine.shift, g * outputs);
+      bias.set(affine.bias, g * outputs);
     } else [scaled, residual] = [current, off];
     const before = held(residual);
     const exact = before <= EXACT * held(yg);
@@ -205,14 +210,14 @@ async function changeOf(
       }
     }
     for (let o = 0; o < outputs && hasBias; o++) {
-      shift[g * outputs + o] =
-        (shift[g * outputs + o] as number) + (change.data[unknowns * outputs + o] as number);
+      bias[g * outputs + o] =
+        (bias[g * outputs + o] as number) + (change.data[unknowns * outputs + o] as number);
     }
   }
   const rest = layer.kind === 'dense' ? [unknowns] : layer.weightDims.slice(1);
   return {
     scale,
-    shift,
+    bias,
     lowRank: changed
       ? {
           down: { dims: [groups * rank, ...rest], data: down },
@@ -224,7 +229,9 @@ async function changeOf(
   };
 }
 
-/** The change of some rank that changes what the layer gives as much like the whole one as any can. */
+/**
+ * Of all changes with the given rank, the one whose effect on the layer's output is closest to that of the full change.
+ */
 async function reduced(
   x: Matrix,
   change: Matrix,
@@ -236,30 +243,30 @@ async function reduced(
   return { down: await products.ab(change, up), up, given: await products.ab(whole, up) };
 }
 
-/** What is left of a residual `off` when what the layer gives (`y - off`) takes these factors and summands. */
+/** The remaining residual after scales and biases are applied to the layer's output (`y - off`). */
 function residualOf(
   y: Matrix,
   off: Matrix,
-  { scale, shift }: { scale: Float64Array; shift: Float64Array },
+  { scale, bias }: { scale: Float64Array; bias: Float64Array },
 ): Matrix {
   const { columns } = y;
   const data = y.data.map((wanted, i) => {
     const c = i % columns;
-    return wanted - (wanted - (off.data[i] as number)) * (scale[c] as number) - (shift[c] as number);
+    return wanted - (wanted - (off.data[i] as number)) * (scale[c] as number) - (bias[c] as number);
   });
   return { ...y, data };
 }
 
-/** Factors and summands by least squares from what the layer gives (`y - residual`) toward what it should. */
-function factorsOf(
+/** Scales and biases by least squares, from the layer's output (`y - residual`) toward its target. */
+function scaleAndBias(
   y: Matrix,
   residual: Matrix,
   fitRows: number,
   hasBias: boolean,
-): { scale: Float64Array; shift: Float64Array } {
+): { scale: Float64Array; bias: Float64Array } {
   const { columns } = y;
   const scale = new Float64Array(columns).fill(1);
-  const shift = new Float64Array(columns);
+  const bias = new Float64Array(columns);
   for (let c = 0; c < columns; c++) {
     let [meanY, meanX] = [0, 0];
     for (let at = c; at < fitRows * columns; at += columns) {
@@ -275,21 +282,21 @@ function factorsOf(
     }
     const pull = SHRINKAGE * variance + Number.MIN_VALUE ** 0.25;
     scale[c] = (covariance + pull) / (variance + pull);
-    if (hasBias) shift[c] = meanY - (scale[c] as number) * meanX;
+    if (hasBias) bias[c] = meanY - (scale[c] as number) * meanX;
   }
-  return { scale, shift };
+  return { scale, bias };
 }
 
-function withFactors(
+function withScaleAndBias(
   weights: Matrix,
-  { scale, shift }: { scale: Float64Array; shift: Float64Array },
+  { scale, bias }: { scale: Float64Array; bias: Float64Array },
   hasBias: boolean,
 ): Matrix {
   const { rows, columns } = weights;
   const data = weights.data.map((w, i) => w * (scale[i % columns] as number));
   for (let c = 0; c < columns && hasBias; c++) {
     const at = (rows - 1) * columns + c;
-    data[at] = (data[at] as number) + (shift[c] as number);
+    data[at] = (data[at] as number) + (bias[c] as number);
   }
   return { rows, columns, data };
 }

@@ -1,17 +1,17 @@
-// All samples of a correction in one run of a graph, so that statistics over them can be part of it.
+// Runs a graph on all samples of a correction at once, so that the graph can compute statistics over them.
 import type { Dataset } from '../../data/index.ts';
 import { createSession, type Tensor, tensor } from '../../engine/index.ts';
 import { fixedBatchOf, type Model, sampleShapes, sizeOf } from '../../onnx/index.ts';
 import { type NetworkRun, type RepairSamples, repairSamples, visitValues } from '../../repair/internal.ts';
 import { must, Random, rowRange } from '../../util/index.ts';
 
-/** Bytes that the largest value may take over all samples. */
+/** Most bytes that the largest value may take over all samples. */
 const VALUE_BYTES = 192 * 2 ** 20;
 
-/** Samples that copies are made up to: every variant runs them three times. */
+/** Most samples with copies: every variant runs them three times. */
 const SAMPLES = 256;
 
-/** As many samples, and copies of them, as the largest value leaves room for. */
+/** As many samples and copies of them as the largest value leaves room for. */
 export function affordableSamples(model: Model, calibration: Dataset, seed: number): RepairSamples {
   const largest = [...sampleShapes(model).values()].reduce((most, shape) => Math.max(most, sizeOf(shape)), 0);
   const most = Math.max(8, Math.floor(VALUE_BYTES / (4 * largest)));
@@ -27,7 +27,7 @@ export function affordableSamples(model: Model, calibration: Dataset, seed: numb
   return { samples, size: fitSize + held, sampleShape: all.sampleShape, fitSize };
 }
 
-/** The model's outputs over all samples, by one run unless the model fixes its batch. */
+/** The model's outputs over all samples, in one run unless the model fixes its batch. */
 export async function runInOneBatch(
   model: Model,
   samples: RepairSamples,
@@ -60,7 +60,7 @@ export async function runInOneBatch(
   }
 }
 
-/** Parts one after the other. */
+/** Arrays joined one after the other. */
 export function concatenated(parts: readonly Float32Array[]): Float32Array {
   const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
@@ -71,7 +71,7 @@ export function concatenated(parts: readonly Float32Array[]): Float32Array {
   return all;
 }
 
-/** The input that samples go to: the others are fed with what is the same for all. */
+/** The input for the samples; the other inputs are the same for all samples. */
 function sampleInput({ graph }: Model, feeds: Readonly<Record<string, Tensor>>) {
   const found = graph.inputs.find(({ name }) => !(name in feeds) && !graph.constants.has(name));
   return must(found, 'no input');

@@ -1,35 +1,36 @@
-// Which pairs of levels are measured, and the whole table from what was.
+// Chooses the pairs of levels to time, and fills the whole table from their times.
 
-/** How fine a grid is: rows and columns that are measured at least, and whether equal levels are as well. */
+/** How fine a grid is: the least number of rows and columns to measure, and whether equal levels are measured too. */
 export interface Fineness {
   readonly size: number;
   readonly diagonal: boolean;
 }
 
-/** Pairs to measure of a table of levels by levels. Levels with equal counts are one class, measured once. */
+/** The pairs of levels to measure for one table. Levels with equal counts form a class, which is measured once. */
 export interface TimeGrid {
-  /** Levels of what goes in and of what comes out, each the first of its class. */
+  /** Levels of inputs and outputs; each is the first of its class. */
   readonly pairs: readonly (readonly [input: number, output: number])[];
   readonly inputs: Axis;
   readonly outputs: Axis;
 }
 
-/** How much longer a smaller network may take before it is not believed. */
+/** How much longer than a larger network a smaller one may take before its time is doubted. */
 const TOLERANCE = 1.15;
 
 interface Axis {
   /** Class of each level. */
   readonly classes: readonly number[];
-  /** Of each class: its first level, and all its counts together, which lines are drawn along. */
+  /** For each class, its first level, and the sum of its counts, along which times are interpolated. */
   readonly levels: readonly number[];
   readonly sizes: readonly number[];
-  /** Classes on the grid, ascending; the first and the last are. */
+  /** Classes on the grid, ascending; the first and the last class are always among them. */
   readonly chosen: readonly number[];
 }
 
 /**
- * @param inputs counts by level; those of one level are compared as a whole
- * @param outputs the same of what comes out, for as many levels
+ * The grid for a table of input levels by output levels.
+ * @param inputs counts of the input groups, `[level][group]`
+ * @param outputs counts of the output groups, for as many levels
  */
 export function timeGridOf(
   inputs: readonly (readonly number[])[],
@@ -66,8 +67,9 @@ function axisOf(counts: readonly (readonly number[])[], size: number): Axis {
 }
 
 /**
- * The table `[level in][level out]` from the values of a grid's pairs: between them bilinear in the counts, and at last
- * never rising by level: the mean of the least of what is larger and of the most of what is smaller.
+ * The full table `[input level][output level]` from the times of a grid's pairs. Entries between pairs are interpolated
+ * bilinearly in the counts. Then the table is made to never rise with the level: each entry is the mean of the smallest
+ * time of any larger network and the largest time of any smaller one.
  */
 export function tableFrom(grid: TimeGrid, values: readonly number[]): number[][] {
   const { inputs, outputs, pairs } = grid;
@@ -92,7 +94,7 @@ export function tableFrom(grid: TimeGrid, values: readonly number[]): number[][]
   return inputs.classes.map((row) => outputs.classes.map((column) => falling[row]?.[column] ?? 0));
 }
 
-/** Pairs that took much longer than one that keeps no less in both respects: hardly more than the machine's noise. */
+/** Pairs that took clearly longer than another pair that keeps at least as much on both sides: measurement noise. */
 export function implausible({ pairs }: TimeGrid, values: readonly number[]): number[] {
   return [...pairs.keys()].filter((at) => {
     const [input, output] = pairs[at] ?? [0, 0];
@@ -104,7 +106,7 @@ export function implausible({ pairs }: TimeGrid, values: readonly number[]): num
   });
 }
 
-/** Classes on the grid on both sides of one, and where it lies between them. */
+/** The neighbouring classes on the grid, and how far the class lies between them. */
 function between({ chosen, sizes }: Axis, at: number): readonly [number, number, number] {
   const after = chosen.findIndex((one) => one >= at);
   const [low, high] = [chosen[Math.max(0, after - 1)] ?? 0, chosen[after] ?? 0];

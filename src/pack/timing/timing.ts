@@ -1,27 +1,29 @@
-// How long graphs take, measured in turn so that the ups and downs of a busy machine meet all alike.
+// Times graphs in turns, so that changes of a busy machine's load affect all of them alike.
 import { createSession, type EngineOptions, type Session, type Tensor, tensor } from '../../engine/index.ts';
 import { ELEM, type Model, sizeOf } from '../../onnx/index.ts';
 import { median, must, Random } from '../../util/index.ts';
 
 /** How graphs are timed; `batch`, 1 by default, counts where a graph's inputs leave their first axis open. */
 export interface TimingOptions extends EngineOptions {
-  /** How the graphs are called in error messages. */
+  /** Name of the graphs in error messages. */
   readonly name: string;
-  /** Samples that one run is taken for; default what the first axis of the first input has. */
+  /** Number of samples that one run counts for; default the first axis of the first input. */
   readonly samples?: number | undefined;
-  /** Times that each graph has its turn; default 9. */
+  /** Number of turns of each graph; default 9. */
   readonly rounds?: number | undefined;
 }
 
 const ROUNDS = 9;
-/** A turn is as many runs as take about this long, so that it is not below the clock's resolution. */
+/**
+ * Milliseconds that one turn takes at least: as many runs as needed, so that the clock's resolution does not matter.
+ */
 const TURN_MS = 0.5;
-/** Bytes of constants in open sessions at once. */
+/** Most bytes of constants in sessions that are open at once. */
 const OPEN_BYTES = 384 * 2 ** 20;
 
 /**
- * Median seconds of one sample for each graph, over rounds in which all graphs have their turn, forwards and backwards.
- * What calling the engine costs is part of it. Inputs are random.
+ * Median seconds of one sample for each graph, over rounds in which all graphs take turns, forwards and backwards. The
+ * cost of calling the engine is included. Inputs are random.
  * @throws BedsideError as `createSession`
  */
 export async function medianSeconds(models: readonly Model[], options: TimingOptions): Promise<number[]> {
@@ -38,7 +40,7 @@ export function isTimeable({ graph }: Model): boolean {
   );
 }
 
-/** About how many seconds it takes to open a session of a graph and to time it as `medianSeconds` does. */
+/** Estimates how many seconds it takes to open a session of a graph and to time it as `medianSeconds` does. */
 export async function expectedSeconds(model: Model, options: TimingOptions): Promise<number> {
   const { name, threads = 1, rounds = ROUNDS } = options;
   const start = performance.now();
@@ -54,7 +56,7 @@ export async function expectedSeconds(model: Model, options: TimingOptions): Pro
   }
 }
 
-/** Runs of neighbours that may be open together; those of very large networks take turns in smaller circles. */
+/** Groups of graphs whose sessions may be open together; very large networks are timed in small groups. */
 function openable(models: readonly Model[]): Model[][] {
   const batches: Model[][] = [];
   let open = 0;
@@ -104,7 +106,7 @@ async function timeTogether(models: readonly Model[], options: TimingOptions): P
   }
 }
 
-/** Milliseconds a run. */
+/** Milliseconds of one run. */
 async function turn({ session, feeds }: Runner, runs: number): Promise<number> {
   const start = performance.now();
   for (let run = 0; run < runs; run++) await session.run(feeds);

@@ -219,10 +219,10 @@ class Chooser {
       difference += squaredDifference(result.logits, fold.logits, this.#classes);
     }
     const { calibration } = this.#options;
-    const mix = calibration.labels ? this.#options.classPrior : undefined;
-    const found = accuracies(Int32Array.from(predictions), Int32Array.from(expected), this.#classes, mix);
+    const prior = calibration.labels ? this.#options.classPrior : undefined;
+    const found = accuracies(Int32Array.from(predictions), Int32Array.from(expected), this.#classes, prior);
     return {
-      value: mix ? found.accuracy : found.balancedAccuracy,
+      value: prior ? found.accuracy : found.balancedAccuracy,
       difference: difference / calibration.size,
     };
   }
