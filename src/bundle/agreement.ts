@@ -1,4 +1,4 @@
-// Whether a manifest, its model and its weights speak of the same network.
+// Checks that a manifest, its model and its weights describe the same network.
 import type { Grouping } from '../channels/index.ts';
 import { type Model, nonFiniteWeight, sizeOf } from '../onnx/index.ts';
 import { BedsideError, firstNonFinite, tellNonFinite } from '../util/index.ts';
@@ -28,7 +28,7 @@ import {
 /** Shares are fractions of whole numbers of channels. */
 const EPSILON = 1e-6;
 
-/** What a manifest describes. */
+/** A manifest with its model and weights. */
 export interface Described {
   readonly manifest: Omit<BundleManifest, 'model' | 'weights'> & {
     readonly model: Pick<BundleManifest['model'], 'input' | 'output'>;
@@ -40,7 +40,7 @@ export interface Described {
 
 /**
  * Checks the manifest's groups, layers, shares, stages, input and output against the model, and that all repaired
- * weights and corrections are there, in their shapes, and finite.
+ * weights and corrections exist, with their shapes, and are finite.
  * @throws BedsideError E_BUNDLE with the first disagreement
  */
 export function assertAgreement(parts: Described, path: string): void {

@@ -1,5 +1,5 @@
-// A network at any mix of levels, put together from a bundle: prefixes of channels, repaired weights of the levels
-// picked layer by layer, and a correction of each layer. Nothing is fitted here.
+// Assembles the network of a level vector from a bundle: prefixes of channels, repaired weights picked layer by layer,
+// and a correction of each layer. Nothing is fitted here.
 import { sliceModel } from '../channels/index.ts';
 import { type Constant, floatConstant, GraphBuilder, type Model, type Node, readsOf } from '../onnx/index.ts';
 import { BedsideError, must } from '../util/index.ts';
@@ -10,15 +10,15 @@ import { repairedBias, repairedWeight } from './repaired.ts';
 import type { StoredTensor } from './safetensors.ts';
 import { keptAt, keptChannels, type WeightLayout, weightLayouts } from './weight-layout.ts';
 
-/** How a model is put together. */
+/** How a network is assembled. */
 export interface AssembleOptions {
-  /** A correction, or the index of the variant whose stored one is folded in (if it has one); default none. */
+  /** A correction, or the index of the variant whose stored correction is used (if it has one); default none. */
   readonly correction?: Correction | number | undefined;
 }
 
 /**
- * The network with each group at its level. Only what is kept is copied; the bundle is not changed.
- * @throws BedsideError E_LEVELS for levels that the bundle does not have, or other ones than those of the variant;
+ * The network with each group at its level. Only kept parts are copied; the bundle is not changed.
+ * @throws BedsideError E_LEVELS for levels that the bundle does not have, or that are not those of the variant;
  * E_BUNDLE for a correction that does not fit
  */
 export function assembleModel(
@@ -109,7 +109,7 @@ function sameSize(given: StoredTensor, stands: StoredTensor, what: string): Stor
   );
 }
 
-/** Constants of one node, changed without disturbing other readers of the same ones. */
+/** Constants of one node, changed without affecting their other readers. */
 class OwnConstants {
   readonly #model: Model;
   readonly #builder: GraphBuilder;

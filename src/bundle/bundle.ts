@@ -4,11 +4,11 @@ import type { Model } from '../onnx/index.ts';
 import type { BundleLayer, BundleManifest } from './manifest.ts';
 import type { StoredTensor } from './safetensors.ts';
 
-/** An opened bundle: every byte checked, and its parts known to agree. */
+/** An opened bundle: every byte is checked, and its parts agree. */
 export interface Bundle {
   /** The folder it was read from. */
   readonly dir: string;
-  /** SHA-256 of the manifest, which holds those of all other files: the identity of the bundle. */
+  /** SHA-256 of the manifest, which holds the hashes of all other files: the identity of the bundle. */
   readonly sha256: string;
   readonly manifest: BundleManifest;
   readonly model: Model;
@@ -17,10 +17,10 @@ export interface Bundle {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
 
-/** What putting a network together needs to know of a layer. */
+/** The facts about a layer that assembling needs. */
 export type AssemblyLayer = Pick<BundleLayer, 'name' | 'tables' | 'reads'>;
 
-/** What putting a network together needs of a bundle: enough to do it while the bundle is still being made. */
+/** The parts of a bundle that assembling needs, also while the bundle is still being made. */
 export interface Assembly extends Pick<Bundle, 'model' | 'grouping' | 'tensors'> {
   readonly manifest: Pick<BundleManifest, 'name' | 'groups' | 'ratios' | 'variants'> & {
     /** In execution order. */

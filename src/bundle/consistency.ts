@@ -1,11 +1,11 @@
-// What the parts of a manifest say of each other, beyond what the schema says of each.
+// Checks that the parts of a manifest agree with each other, beyond what the schema checks of each part.
 import { levelsKey } from './levels.ts';
 import type { BundleLayer, BundleManifest, Share } from './manifest.ts';
 
 /** Sums of shares may exceed 1 by rounding. */
 const EPSILON = 1e-6;
 
-/** The first contradiction in a manifest (the field, what it says, what it may say), or undefined. */
+/** The first contradiction in a manifest (the field, its value, the allowed values), or undefined. */
 export function contradiction(manifest: BundleManifest): string | undefined {
   for (const found of contradictions(manifest)) return found;
   return undefined;

@@ -1,4 +1,4 @@
-// What a measured vector of levels adds to its tables: a factor and a summand a channel, changes of low rank, a last layer.
+// Corrections of variants: a scale and a bias for each channel, low-rank changes, a refitted classifier head.
 import { floatAttribute, opOf } from '../onnx/index.ts';
 import { BedsideError, must } from '../util/index.ts';
 import type { BundleGroup } from './manifest.ts';
@@ -14,27 +14,27 @@ import {
 } from './weight-names.ts';
 
 /**
- * A change of a layer's weight: what a layer with few outputs (`down`) and one of kernel 1 that reads them (`up`) give
- * together. Both have the convolution groups of the layer.
+ * A low-rank change of a layer's weight: the product of a layer with few outputs (`down`) and a layer of kernel 1 that
+ * reads them (`up`). Both have the convolution groups of the layer.
  */
 export interface LowRank {
-  /** Rows laid out as those of a convolution, `[rank * groups, in / groups, ...kernel]`; `[rank, in]` for products. */
+  /** Laid out as a convolution's weight, `[rank * groups, in / groups, ...kernel]`; `[rank, in]` for products. */
   readonly down: StoredTensor;
   /** `[out, rank]` */
   readonly up: StoredTensor;
 }
 
-/** A factor and a summand for each kept output channel of each layer, one layer after the other. */
+/** A scale and a bias for each kept output channel of each layer, one layer after the other. */
 export interface Correction {
   readonly scale: Float32Array;
   readonly bias: Float32Array;
-  /** By layer: what is added to its weight after the factors. */
+  /** By layer: the change that is added to its weight after the scales. */
   readonly lowRank?: ReadonlyMap<string, LowRank> | undefined;
-  /** Weight and bias of the last layer as it is at these levels, instead of its table's; scale and shift follow. */
+  /** Weight and bias of the classifier head at these levels, in place of its table's; its scale and bias follow. */
   readonly head?: { readonly weight: StoredTensor; readonly bias?: StoredTensor | undefined } | undefined;
 }
 
-/** The correction of a variant as it is stored, with the changes of some layers. */
+/** The stored correction of a variant, with the low-rank changes of some layers. */
 export function storedCorrection(
   tensors: ReadonlyMap<string, StoredTensor>,
   variant: number,
@@ -54,7 +54,7 @@ export function storedCorrection(
   };
 }
 
-/** The tensors that a correction is stored as. */
+/** The tensors in which a correction is stored. */
 export function correctionTensors(
   { scale, bias, lowRank, head }: Correction,
   variant: number,
@@ -71,14 +71,14 @@ export function correctionTensors(
   ];
 }
 
-/** The weight with each output channel times its factor, as a copy. */
+/** A copy of the weight with each output channel multiplied by its scale. */
 export function scaledWeight(view: WeightLayout, weight: StoredTensor, scale: Float32Array): StoredTensor {
   const { dims } = weight;
   const data = weight.data.slice();
   const [first, second] = [dims[0] as number, dims[1] as number];
   const inner = data.length / (first * second);
   const { weightOut } = view.layout;
-  // A transposed convolution's second axis spans one convolution group; its first tells which.
+  // The second axis of a transposed convolution's weight spans one convolution group; its first axis tells which.
   const perGroup = weightOut === 1 ? scale.length / second : 1;
   for (let i = 0; i < first; i++) {
     const base = weightOut === 1 ? Math.floor((i * perGroup) / first) * second : 0;
@@ -91,7 +91,7 @@ export function scaledWeight(view: WeightLayout, weight: StoredTensor, scale: Fl
   return { dims, data };
 }
 
-/** The bias times the factors, plus the summands; undefined where the operator has no bias. */
+/** The bias times the scales, plus the biases of the correction; undefined where the operator has no bias. */
 export function correctedBias(
   view: WeightLayout,
   layer: string,
@@ -115,8 +115,8 @@ export function correctedBias(
 }
 
 /**
- * Adds a change of low rank to a weight at a vector of levels, in place.
- * @throws BedsideError E_BUNDLE when it is not one of this weight
+ * Adds a low-rank change to a weight at a level vector, in place.
+ * @throws BedsideError E_BUNDLE when it does not fit the weight
  */
 export function addLowRank(
   view: WeightLayout,
@@ -155,8 +155,8 @@ export function addLowRank(
 }
 
 /**
- * Shapes of a change of some rank of a layer's weight at a vector of levels; undefined for transposed convolutions, which
- * have none.
+ * Shapes of a low-rank change of a layer's weight at a level vector; undefined for transposed convolutions, which have
+ * none.
  */
 export function lowRankShape(
   view: WeightLayout,

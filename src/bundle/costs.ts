@@ -1,50 +1,50 @@
-// What levels cost: the one place where a bundle's numbers become multiply-accumulates, bytes and seconds.
-// All for one sample. Proportions are exact where every unit of a group is as wide as the others.
+// The costs of levels: the one place where a bundle's numbers become multiply-accumulates, bytes and seconds, all for
+// one sample. Proportions are exact where all units of a group have the same number of channels.
 import { must } from '../util/index.ts';
 import { checkLevels } from './levels.ts';
 import type { BundleLayer, BundleManifest, BundleStage, Share } from './manifest.ts';
 
-/** What of a manifest costs follow from. */
+/** The parts of a manifest that costs follow from. */
 export type Costed = Pick<BundleManifest, 'name' | 'groups' | 'ratios' | 'layers' | 'stages'> & {
   readonly model: Pick<BundleManifest['model'], 'input'>;
 };
 
-/** What one weighted layer costs. */
+/** The costs of one weighted layer. */
 export interface LayerCosts {
   readonly macs: number;
   /** Bytes of weight and bias. */
   readonly weightBytes: number;
-  /** Bytes of what it reads and of what it gives. */
+  /** Bytes of its input and its output. */
   readonly inputBytes: number;
   readonly outputBytes: number;
-  /** Undefined where nothing was measured. */
+  /** Undefined where nothing was timed. */
   readonly seconds: number | undefined;
 }
 
-/** What one stage costs. */
+/** The costs of one stage. */
 export interface StageCosts {
   readonly macs: number;
-  /** Bytes of all constants: the layers' at these levels, and whatever else the stage needs. */
+  /** Bytes of all constants: the weights of the layers at these levels, and all others that the stage needs. */
   readonly weightBytes: number;
   readonly inputBytes: number;
   readonly outputBytes: number;
-  /** The most bytes that a layer of the stage reads and gives, together. */
+  /** The most bytes that a layer of the stage reads and gives together. */
   readonly activationBytes: number;
-  /** Undefined where nothing was measured. */
+  /** Undefined where nothing was timed. */
   readonly seconds: number | undefined;
 }
 
-/** What the whole network costs. */
+/** The costs of the whole network. */
 export interface TotalCosts {
   readonly macs: number;
   readonly weightBytes: number;
-  /** Bytes that go from one stage to the next, over all stages; the network's input and output not counted. */
+  /** Bytes that pass from one stage to the next, over all stages, without the network's input and output. */
   readonly crossingBytes: number;
   readonly seconds: number | undefined;
 }
 
 /**
- * Costs of one weighted layer at a vector of levels.
+ * Costs of one weighted layer at a level vector.
  * @throws BedsideError E_LEVELS as `checkLevels`; E_INTERNAL for an unknown layer
  */
 export function layerCosts(manifest: Costed, name: string, levels: readonly number[]): LayerCosts {
@@ -54,7 +54,7 @@ export function layerCosts(manifest: Costed, name: string, levels: readonly numb
 }
 
 /**
- * Costs of one stage at a vector of levels.
+ * Costs of one stage at a level vector.
  * @throws BedsideError E_LEVELS as `checkLevels`; E_INTERNAL for an unknown stage
  */
 export function stageCosts(manifest: Costed, stage: number, levels: readonly number[]): StageCosts {
@@ -63,7 +63,7 @@ export function stageCosts(manifest: Costed, stage: number, levels: readonly num
 }
 
 /**
- * Costs of the whole network at a vector of levels.
+ * Costs of the whole network at a level vector.
  * @throws BedsideError E_LEVELS as `checkLevels`
  */
 export function totalCosts(manifest: Costed, levels: readonly number[]): TotalCosts {
@@ -107,7 +107,7 @@ function costsOfLayer(manifest: Costed, layer: BundleLayer, levels: readonly num
   };
 }
 
-/** The fraction of a tensor's channels that stays; what no group owns stays whole. */
+/** The fraction of a tensor's channels that stays. Channels outside all groups always stay. */
 function keptShare(manifest: Costed, shares: readonly Share[], levels: readonly number[]): number {
   return shares.reduce((kept, { group, share }) => {
     const { channels, counts } = must(manifest.groups[group], `group ${group}`);
@@ -126,8 +126,8 @@ function layerSeconds(manifest: Costed, layer: BundleLayer, levels: readonly num
 }
 
 /**
- * The level at which the same fraction of a tensor's channels would stay if all its groups were at one level, which
- * may lie between two levels.
+ * The level, possibly between two levels, at which the same fraction of a tensor's channels would stay if all its
+ * groups had that level.
  */
 function meanLevel(manifest: Costed, shares: readonly Share[], levels: readonly number[]): number {
   const own = shares.map(({ group }) => levels[group] as number);
@@ -147,7 +147,7 @@ function meanLevel(manifest: Costed, shares: readonly Share[], levels: readonly 
   return above - (kept - less) / (more - less);
 }
 
-/** The sum over the layers, corrected by what the whole stage took with every group at one level. */
+/** The sum over the layers, corrected by the time of the whole stage with every group at one level. */
 function stageSeconds(
   manifest: Costed,
   stage: BundleStage,
@@ -181,7 +181,7 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
-/** The sum, or undefined when any part of it is. */
+/** The sum, or undefined when any part is undefined. */
 function sumKnown(values: readonly (number | undefined)[]): number | undefined {
   let total = 0;
   for (const value of values) {

@@ -1,4 +1,4 @@
-// Bundles: one network at any mix of levels, as a folder that is written whole or not at all.
+// Bundles: one network at many sizes, as a folder that is written whole or not at all.
 export { type AssembleOptions, assembleModel } from './assemble.ts';
 export type { Assembly, AssemblyLayer, Bundle } from './bundle.ts';
 export { type Correction, correctionTensors, type LowRank, storedCorrection } from './correction.ts';

@@ -1,9 +1,9 @@
-// Vectors of levels: one level for each group of a bundle.
+// Level vectors: one level for each group of a bundle.
 import type { KeptUnits } from '../channels/index.ts';
 import { BedsideError, must } from '../util/index.ts';
 import type { BundleGroup, BundleManifest } from './manifest.ts';
 
-/** What of a manifest levels refer to. */
+/** The parts of a manifest that levels refer to. */
 type Leveled = Pick<BundleManifest, 'name' | 'groups' | 'ratios'>;
 
 /** A level vector as a key of a map or set. */
@@ -12,6 +12,7 @@ export function levelsKey(levels: readonly number[]): string {
 }
 
 /**
+ * Checks a level vector.
  * @throws BedsideError E_LEVELS unless there is one level for each group, each a level of the bundle
  */
 export function checkLevels(manifest: Leveled, levels: readonly number[]): void {
@@ -31,7 +32,7 @@ export function checkLevels(manifest: Leveled, levels: readonly number[]): void 
 }
 
 /**
- * Every group at the level whose ratio is nearest; of two equally near, at the one that keeps more.
+ * Every group at the level with the nearest ratio; of two equally near, the one that keeps more.
  * @param ratio fraction of channels removed, in [0, 1)
  * @throws BedsideError E_LEVELS for a ratio out of range
  */
@@ -51,7 +52,7 @@ export function levelsOfRatio(manifest: Leveled, ratio: number): number[] {
   return groups.map(() => level);
 }
 
-/** Index of the measured variant with these levels, or undefined when they have not been measured. */
+/** Index of the variant with these levels, or undefined when they have not been measured. */
 export function findVariant(
   manifest: Pick<BundleManifest, 'variants'>,
   levels: readonly number[],

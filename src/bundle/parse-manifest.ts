@@ -1,4 +1,4 @@
-// From the bytes of a bundle.json to a manifest that is known to hold together.
+// Turns the bytes of a bundle.json into a checked manifest.
 import type { z } from 'zod';
 import { BedsideError, messageOf } from '../util/index.ts';
 import { contradiction } from './consistency.ts';
@@ -7,10 +7,11 @@ import { manifestSchema } from './schema.ts';
 import { assertSealed } from './seal.ts';
 
 /**
- * Reads a manifest. The version is looked at first, so that nothing else of a newer bundle is judged.
- * @param path how messages call the file
- * @throws BedsideError E_BUNDLE for anything that is no manifest, or one that contradicts itself: the field, what it
- * says and what it may say; E_BUNDLE_VERSION for a newer version; E_BUNDLE_HASH when a byte is not as it was written
+ * Reads a manifest. The version is checked first, so that nothing else of a newer bundle is judged.
+ * @param path name of the file in messages
+ * @throws BedsideError E_BUNDLE for anything that is not a manifest, or one that contradicts itself: the field, its
+ * value and the allowed values; E_BUNDLE_VERSION for a newer version; E_BUNDLE_HASH when a byte has changed since it
+ * was written
  */
 export function parseManifest(bytes: Uint8Array, path: string): BundleManifest {
   let value: unknown;
@@ -42,7 +43,7 @@ export function parseManifest(bytes: Uint8Array, path: string): BundleManifest {
 }
 
 /**
- * A value that is said to be a manifest, checked field by field and then as a whole.
+ * Checks a value that should be a manifest, field by field and then as a whole.
  * @throws BedsideError E_BUNDLE
  */
 export function checkManifest(value: unknown, path: string): BundleManifest {

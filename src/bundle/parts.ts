@@ -1,5 +1,5 @@
-// A bundle in parts: what every holder of it needs, and the weights of each stage by itself, so that a device takes the
-// weights of its own stages only. Each part has its SHA-256; the manifest's is the identity of the bundle.
+// Cuts a bundle in parts: a frame that every holder needs, and the weights of each stage, so that a device only takes
+// the weights of its own stages. Each part has its SHA-256; that of the manifest is the identity of the bundle.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { findGroups } from '../channels/index.ts';
@@ -11,7 +11,7 @@ import { parseManifest } from './parse-manifest.ts';
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from './safetensors.ts';
 import { layerOf } from './weight-names.ts';
 
-/** Weights of fewer elements stay in the frame: shapes, bounds and the like. */
+/** Weights with fewer elements stay in the frame: shapes, bounds and the like. */
 const SMALL = 64;
 
 const PART = z.strictObject({ sha256: z.string().regex(/^[0-9a-f]{64}$/), bytes: z.int().min(0) });
@@ -24,18 +24,18 @@ const INDEX = z.strictObject({
   /** The network without its weights, and small tensors: corrections of variants. */
   frame: PART,
   common: PART,
-  /** Weights that a stage reads, and its repaired ones, by stage. */
+  /** For each stage, the weights that it reads, with its repaired ones. */
   stages: z.array(PART),
-  /** Shapes of what the stages hold: constants of the network, and tensors of the bundle. */
+  /** Shapes of the stages' contents: constants of the network, and tensors of the bundle. */
   constants: SHAPES,
   tensors: SHAPES,
 });
 
-/** What parts a bundle has. */
+/** The list of a bundle's parts. */
 export type BundleIndex = z.output<typeof INDEX>;
 export type BundlePart = BundleIndex['manifest'];
 
-/** A bundle cut: its index, and the bytes of its parts by SHA-256. */
+/** A cut bundle: its index, and the bytes of its parts by SHA-256. */
 export interface CutBundle {
   readonly index: BundleIndex;
   readonly parts: ReadonlyMap<string, Uint8Array>;
@@ -114,7 +114,7 @@ export function parseIndex(bytes: Uint8Array, name: string): BundleIndex {
   }
 }
 
-/** A bundle of which only some stages have their weights; those of the others are zeros. */
+/** A bundle in which only some stages have their weights; those of the other stages are zeros. */
 export class PartialBundle {
   readonly bundle: Bundle;
   readonly index: BundleIndex;
@@ -122,7 +122,7 @@ export class PartialBundle {
 
   /**
    * The bundle without the weights of any stage.
-   * @param parts manifest, frame and common, whose hashes have been checked
+   * @param parts manifest, frame and common part, with checked hashes
    * @throws BedsideError E_BUNDLE when they do not agree
    */
   constructor(
@@ -161,8 +161,8 @@ export class PartialBundle {
   }
 
   /**
-   * Gives a stage its weights, in the very arrays that the bundle's models refer to.
-   * @param bytes whose hash has been checked
+   * Fills in a stage's weights, in the same arrays that the bundle's models refer to.
+   * @param bytes with a checked hash
    * @throws BedsideError E_BUNDLE when they are not those of the stage
    */
   fill(stage: number, bytes: Uint8Array): void {

@@ -1,4 +1,4 @@
-// Opens a bundle. Nothing of it is used before its bytes are known to be the ones that were written.
+// Opens a bundle. No byte is used before its hash is checked.
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { findGroups } from '../channels/index.ts';
@@ -10,14 +10,14 @@ import { type BundleManifest, type FilePart, MANIFEST_FILE } from './manifest.ts
 import { parseManifest } from './parse-manifest.ts';
 import { decodeSafetensors } from './safetensors.ts';
 
-/** How often a bundle may be replaced while it is read. */
+/** How often a bundle may be replaced while it is being read. */
 const ATTEMPTS = 5;
 
 /**
- * Opens a bundle: the version first, then the SHA-256 of every part, computed on the very bytes that are used, then
- * whether manifest, model and weights agree. A bundle that is replaced meanwhile is read again.
- * @throws BedsideError E_BUNDLE for a folder that is no bundle, or one that contradicts itself; E_BUNDLE_VERSION;
- * E_BUNDLE_MISSING and E_BUNDLE_HASH for parts; E_FILE for what cannot be read
+ * Opens a bundle. It checks the version first, then the SHA-256 of every part, computed on the bytes that are used,
+ * then whether manifest, model and weights agree. A bundle that is replaced meanwhile is read again.
+ * @throws BedsideError E_BUNDLE for a folder that is not a bundle, or one that contradicts itself; E_BUNDLE_VERSION;
+ * E_BUNDLE_MISSING and E_BUNDLE_HASH for parts; E_FILE for files that cannot be read
  */
 export async function openBundle(dir: string): Promise<Bundle> {
   const path = join(dir, MANIFEST_FILE);
@@ -63,7 +63,7 @@ async function readParts(
   }
 }
 
-/** The bytes of a part, if they are the right ones. */
+/** The bytes of a part, after checking their hash. */
 async function readPart(dir: string, part: FilePart): Promise<Uint8Array> {
   const path = join(dir, part.file);
   const file = await RegularFile.open(path, 'bundle file').catch((cause: unknown) => {
@@ -102,7 +102,7 @@ function hashOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** The system's code behind an error of reading. */
+/** The system's code of a reading error. */
 function codeOf(error: unknown): string | undefined {
   return ((error as BedsideError).cause as NodeJS.ErrnoException | undefined)?.code;
 }

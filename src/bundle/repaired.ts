@@ -1,4 +1,5 @@
-// One layer's weight and bias from its tables: each input channel's column from the table of its group's level.
+// Builds one layer's weight and bias from its tables: the column of each input channel comes from the table of its
+// group's level.
 import { must } from '../util/index.ts';
 import type { Assembly, AssemblyLayer } from './bundle.ts';
 import type { Share } from './manifest.ts';
@@ -16,8 +17,8 @@ interface Run {
 }
 
 /**
- * The weight at these levels; undefined when all that it reads is at level 0, so that the model's own stands.
- * @param outputs output channels that are kept, ascending
+ * The weight at these levels; undefined when all its inputs are at level 0, so that the model's own weight stays.
+ * @param outputs kept output channels, ascending
  */
 export function repairedWeight(
   bundle: Assembly,
@@ -64,8 +65,8 @@ export function repairedWeight(
 }
 
 /**
- * The bias at these levels: the mean of the tables' biases, weighted by the shares of the groups that are at each
- * level; for depthwise layers each channel's own. Undefined as for the weight, and where the layer has no bias.
+ * The bias at these levels: the mean of the tables' biases, weighted by the shares of the groups at each level; for
+ * depthwise layers the bias of each channel. Undefined as for the weight, and where the layer has no bias.
  */
 export function repairedBias(
   bundle: Assembly,
@@ -100,7 +101,7 @@ export function repairedBias(
   };
 }
 
-/** The levels that a layer's input channels are at, each with the share of the channels (those of groups) at it. */
+/** The levels of a layer's input channels, each with its share of the channels that belong to groups. */
 function levelWeights(shares: readonly Share[], levels: readonly number[]): Map<number, number> {
   const weights = new Map<number, number>();
   const total = shares.reduce((sum, { share }) => sum + share, 0);
@@ -111,7 +112,7 @@ function levelWeights(shares: readonly Share[], levels: readonly number[]): Map<
   return weights;
 }
 
-/** Where the kept entries along the tables' axis come from, in order. */
+/** The origin of the kept entries along the tables' axis, in order. */
 function sourceRuns(
   bundle: Assembly,
   view: WeightLayout,
@@ -139,7 +140,7 @@ function sourceRuns(
   return runs;
 }
 
-/** A tensor, and where a position of the whole weight's axis lies in it. */
+/** A tensor, and where a position on the axis of the whole weight lies in it. */
 interface Source {
   readonly data: Float32Array;
   readonly size: number;

@@ -88,7 +88,8 @@ export const pad: ChannelRule = (walk, node) => {
   const mode = node.attributes.get('mode');
   if (mode?.type === 'string' && mode.value !== 'constant')
     return walk.freezeInputs(node, 'pads them by copies');
-  // Channels of padding have no producer: they may go with what they are added to, and stay otherwise.
+  // Padded channels have no producer. They may be removed together with the channels that they are added to, and
+  // otherwise stay.
   const ids = [
     ...walk.variables.create(Math.max(before, 0)),
     ...label.ids.slice(Math.max(-before, 0), label.ids.length - Math.max(-after, 0)),
@@ -98,8 +99,8 @@ export const pad: ChannelRule = (walk, node) => {
 };
 
 /**
- * Flatten, Reshape, Squeeze, Unsqueeze: channels may merge with other axes, or be split into equal parts, which then
- * must stay equal; anything else freezes them.
+ * Flatten, Reshape, Squeeze, Unsqueeze: channels may merge with other axes, or be split into equal parts, which must
+ * then stay equal. Anything else freezes them.
  */
 export const reshape: ChannelRule = (walk, node) => {
   const [input, output] = [node.inputs[0], node.outputs[0]];
@@ -177,8 +178,8 @@ export const gather: ChannelRule = (walk, node) => {
 };
 
 /**
- * A shape read at run time may carry the channel count anywhere: to an output, into a subgraph, through any node. Only
- * picking the sizes of other axes is harmless.
+ * A shape that is read at run time may carry the channel count anywhere: to an output, into a subgraph, through any
+ * node. Only picking the sizes of other axes is harmless.
  */
 export const shapeOf: ChannelRule = (walk, node) => {
   const label = walk.label(node.inputs[0]);
@@ -189,7 +190,7 @@ export const shapeOf: ChannelRule = (walk, node) => {
   if (!harmless || node.attributes.has('start')) walk.freezeInputs(node, 'reads their number at run time');
 };
 
-/** Whether a node only picks sizes of axes other than `axis` from a shape: as data, by constant indices. */
+/** Whether a node only picks sizes of axes other than `axis` from a shape, as data and by constant indices. */
 function picksOther(walk: Propagation, reader: Node, shape: string, axis: number): boolean {
   if (opOf(reader) !== 'Gather' || reader.inputs[0] !== shape || reader.inputs[1] === shape) return false;
   const index = integersOf(walk.constant(reader.inputs[1]));

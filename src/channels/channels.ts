@@ -10,7 +10,7 @@ export interface Label {
 export class ChannelVariables {
   readonly #parent: number[] = [];
   readonly #size: number[] = [];
-  /** Index into `#reasons` of why a root is frozen, or -1. */
+  /** For each root, the index into `#reasons` of why it is frozen, or -1. */
   readonly #frozen: number[] = [];
   readonly #reasons: string[] = [];
 
@@ -41,7 +41,7 @@ export class ChannelVariables {
     }
   }
 
-  /** From now on the two are kept or removed together. */
+  /** Ties two variables: their channels are kept or removed together. */
   unite(a: number, b: number): void {
     let big = this.find(a);
     let small = this.find(b);
@@ -64,7 +64,7 @@ export class ChannelVariables {
     for (let i = width; i < ids.length; i++) this.unite(ids[i] as number, ids[i % width] as number);
   }
 
-  /** Makes sure these channels stay; the first reason is the one that is kept. */
+  /** Freezes channels; the first reason is kept. */
   freeze(ids: Int32Array, reason: string): void {
     const index = this.#reasons.push(reason) - 1;
     for (const id of ids) {

@@ -1,4 +1,4 @@
-// What a node's constants and attributes become when channels of its inputs or outputs are gone.
+// Changes a node's constants and attributes when channels of its inputs or outputs are removed.
 import {
   constantInput,
   int,
@@ -14,7 +14,7 @@ import type { Cut } from './cut.ts';
 import type { ValueChannels } from './groups.ts';
 import { normalAxis, padEntries, sliceAxes, sliceRange } from './parameters.ts';
 
-/** Changes a node of the copy in place. */
+/** Changes a node of the copied graph in place. */
 export type CutRule = (cut: Cut, node: Node) => void;
 
 /** Weights, biases and the group count of Conv, ConvTranspose, Gemm and MatMul. */
@@ -26,11 +26,11 @@ export const cutLayer: CutRule = (cut, node) => {
   const output = cut.positions(node.outputs[0] ?? '');
   const transposed = opOf(node) === 'ConvTranspose';
   if (isDepthwise(layout) && input) {
-    // Multipliers stay, so the weight's other axis does too.
+    // Multipliers stay, so the other axis of the weight does too.
     cut.slice(node, layout.weight, { 0: transposed ? input : output });
     node.attributes.set('group', int(input.length));
   } else {
-    // One of the weight's two channel axes spans a single group; groups are tied, so the first speaks for all.
+    // One channel axis of the weight spans a single group. Groups are tied, so the first one stands for all.
     const inFirst = input?.filter((position) => position < layout.inChannels / layout.groups);
     const outFirst = output?.filter((position) => position < layout.outChannels / layout.groups);
     cut.slice(node, layout.weight, {
@@ -50,7 +50,7 @@ export const cutBatchNormalization: CutRule = (cut, node) => {
   for (const input of [1, 2, 3, 4]) cut.slice(node, input, { 0: cut.positions(data) });
 };
 
-/** Constants that hold a number for each channel, found by broadcasting's alignment. */
+/** Constants with one number for each channel, found by the alignment rule of broadcasting. */
 export const cutElementwise: CutRule = (cut, node) => {
   const output = node.outputs[0] ?? '';
   const positions = cut.positions(output);
@@ -64,7 +64,7 @@ export const cutElementwise: CutRule = (cut, node) => {
   }
 };
 
-/** Target sizes: the channels' own entry, and a copied one where it would copy the channels' new number. */
+/** Target sizes: the entry of the channels, and a copied entry (0) that would copy their new number. */
 export const cutReshape: CutRule = (cut, node) => {
   const [input, output] = [node.inputs[0] ?? '', node.outputs[0] ?? ''];
   const positions = cut.positions(output);
@@ -96,7 +96,7 @@ export const cutExpand: CutRule = (cut, node) => {
   );
 };
 
-/** The range of channels moves to where its kept ones are. */
+/** Moves the range of channels to where its kept ones are. */
 export const cutSlice: CutRule = (cut, node) => {
   const input = node.inputs[0] ?? '';
   const positions = cut.positions(input);
@@ -113,7 +113,7 @@ export const cutSlice: CutRule = (cut, node) => {
   cut.setInts(node, 2, 'ends', replaced(intsParameter(cut.graph, node, 2, 'ends') ?? [], to));
 };
 
-/** The parts' new sizes, written out even where equal parts were implied. */
+/** New sizes of the parts, written out even where equal parts were implied. */
 export const cutSplit: CutRule = (cut, node) => {
   const input = node.inputs[0] ?? '';
   if (!cut.positions(input)) return;
@@ -125,7 +125,9 @@ export const cutSplit: CutRule = (cut, node) => {
   else cut.setInts(node, 1, 'split', sizes);
 };
 
-/** Padding along the channels: added ones that stay, or the kept ones among those a negative amount takes off. */
+/**
+ * Padding along the channels: added channels that stay, or the kept ones among those that a negative amount removes.
+ */
 export const cutPad: CutRule = (cut, node) => {
   const [input, output] = [node.inputs[0] ?? '', node.outputs[0] ?? ''];
   if (!cut.positions(input) && !cut.positions(output)) return;

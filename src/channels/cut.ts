@@ -1,4 +1,5 @@
-// The state of one cut: what stays of every value, and constants replaced without disturbing their other readers.
+// The state of one cut: the positions that stay of every value, and constants that are replaced without changing other
+// readers.
 import {
   type Constant,
   type Graph,
@@ -12,7 +13,7 @@ import {
 import { must } from '../util/index.ts';
 import type { Grouping, ValueChannels } from './groups.ts';
 
-/** What cutting rules read and write. The graph is the copy that is being cut. */
+/** Workspace of cutting rules. The graph is the copy that is being cut. */
 export class Cut {
   readonly graph: Graph;
   readonly opset: number;
@@ -47,7 +48,7 @@ export class Cut {
     return value ? this.#grouping.shapes.get(value) : undefined;
   }
 
-  /** Positions that stay, all of them listed when none goes. */
+  /** The positions that stay, listed even where all do. */
   allPositions(value: string): number[] {
     const size = this.channels(value)?.group.length ?? 0;
     return this.positions(value) ?? Array.from({ length: size }, (_, i) => i);
@@ -63,7 +64,7 @@ export class Cut {
     );
   }
 
-  /** Writes integers where the node has them: in a constant input, or in an attribute. */
+  /** Writes integers where the node has them: into a constant input or an attribute. */
   setInts(node: Node, input: number, attribute: string, values: readonly number[]): void {
     if (node.inputs[input]) {
       this.#replace(node, input, `=${values.join()}`, (old) => integersLike(old, values, old.dims));
@@ -72,19 +73,19 @@ export class Cut {
     }
   }
 
-  /** Writes a list of indices of another length in place of the constant at an input. */
+  /** Replaces the constant at an input by a list of indices of another length. */
   setIndices(node: Node, input: number, indices: readonly number[]): void {
     this.#replace(node, input, `=${indices.join()}`, (old) => integersLike(old, indices));
   }
 
-  /** Adds an int64 constant as a further input. */
+  /** Adds an int64 constant as one more input. */
   addInts(node: Node, input: number, values: readonly number[]): void {
     while (node.inputs.length < input) node.inputs.push('');
     node.inputs[input] = this.#builder.ints(values);
     this.#use(node.inputs[input], 1);
   }
 
-  /** A constant with a single reader is replaced under its name; a shared one is copied, once for each result. */
+  /** Replaces a constant with a single reader under its name. A shared one is copied, once for each result. */
   #replace(node: Node, input: number, key: string, make: (old: Constant) => Constant): void {
     const name = node.inputs[input] ?? '';
     const old = must(this.graph.constants.get(name), `'${name}' is no constant`);

@@ -1,4 +1,4 @@
-// Layers whose weights cannot be cut: how many output channels they have, and why they stay.
+// Layers whose weights cannot be cut: the number of their output channels, and the reason.
 import {
   type Constant,
   constantInput,
@@ -22,7 +22,7 @@ export function uncuttable(walk: Propagation, node: Node): void {
   walk.freezeInputs(node, reason ?? 'multiplies two computed values');
 }
 
-/** Records a weighted operator that is not known here (quantised, fused or recurrent), if `node` is one. */
+/** Records a node if it is a weighted operator without a rule (quantised, fused or recurrent). */
 export function unknownLayer(walk: Propagation, node: Node): void {
   const weighted = WEIGHTED.get(node.op);
   const dims = weighted && (walk.constant(node.inputs[weighted.input])?.dims ?? walk.shape(node.outputs[0]));
@@ -37,7 +37,7 @@ export function unknownLayer(walk: Propagation, node: Node): void {
   walk.addFixed(node, channels, `${describeNode(node)} ${why}`);
 }
 
-/** Where weighted operators that bedside does not know have their weight, and its axis of output channels. */
+/** For weighted operators without a rule: the input that holds the weight, and its axis of output channels. */
 const WEIGHTED: ReadonlyMap<string, { readonly input: number; readonly axis: number }> = new Map([
   ['ConvInteger', { input: 1, axis: 0 }],
   ['FusedConv', { input: 1, axis: 0 }],
@@ -56,14 +56,14 @@ const WEIGHTED: ReadonlyMap<string, { readonly input: number; readonly axis: num
 
 const RECURRENT: ReadonlySet<string> = new Set(['GRU', 'LSTM', 'RNN']);
 
-/** The input that holds the weights; undefined for a product of two values that both follow the sample. */
+/** The input that holds the weights; undefined for a product of two computed values. */
 function weightInput(walk: Propagation, node: Node): number | undefined {
   if (opOf(node) !== 'MatMul') return 1;
   const found = [1, 0].find((input) => storedAs(walk, node.inputs[input]));
   return found;
 }
 
-/** The constant that a value is, or that it is made from by dequantising, casting or moving axes. */
+/** The constant that a value is, or that it is computed from by dequantising, casting or moving axes. */
 function storedAs(walk: Propagation, name: string | undefined): Constant | undefined {
   let value = name;
   for (let steps = 0; steps < 8; steps++) {
@@ -98,7 +98,10 @@ function reasonOf(walk: Propagation, node: Node, weight: number): string {
   return `has weights of unusual rank ([${constant.dims.join(', ')}])`;
 }
 
-/** Output channels of a layer, from the sizes of its weight; a MatMul with its weight on the left has them before the last. */
+/**
+ * Output channels of a layer, from the sizes of its weight. A MatMul with its weight on the left has them on the last
+ * axis but one.
+ */
 function channelsOf(node: Node, weight: number, dims: readonly number[]): number {
   if (opOf(node) !== 'MatMul') return outputChannels(node, dims);
   return dims.at(weight === 1 ? -1 : -2) ?? 0;

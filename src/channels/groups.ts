@@ -7,7 +7,7 @@ import { BedsideError } from '../util/index.ts';
 import { Propagation } from './propagation.ts';
 import { freezeUnknown, RULES } from './rules.ts';
 
-/** What one unit of a group is in one of the layers that produce it. */
+/** The channels of a group's units in one of the layers that produce them. */
 export interface GroupMember {
   /** The weighted layer's node name. */
   readonly layer: string;
@@ -15,7 +15,7 @@ export interface GroupMember {
   readonly units: readonly Int32Array[];
 }
 
-/** Channels that are ranked and counted together. A unit is the least that can be removed. */
+/** Channels that are ranked and counted together. A unit is the smallest part that can be removed. */
 export interface Group {
   /** Index into `Grouping.groups`. */
   readonly id: number;
@@ -29,14 +29,14 @@ export interface Group {
   readonly readers: readonly string[];
 }
 
-/** Output channels of a layer that must stay, and why. */
+/** Output channels of a layer that must stay, with the reason. */
 export interface FrozenChannels {
   readonly layer: string;
   readonly channels: number;
   readonly reason: string;
 }
 
-/** The channels of one value: their axis, and what each position belongs to. */
+/** The channels of one value: their axis, and the group and unit of each position. */
 export interface ValueChannels {
   readonly axis: number;
   /** Group id for each position, or -1 where the channel must stay. */
@@ -45,13 +45,13 @@ export interface ValueChannels {
   readonly unit: Int32Array;
 }
 
-/** Everything that pruning needs to know about a model's channels. */
+/** All facts about a model's channels that pruning needs. */
 export interface Grouping {
   /** In execution order of their first layer. */
   readonly groups: readonly Group[];
-  /** In execution order; a layer stands once for each different reason. */
+  /** In execution order; a layer is listed once for each different reason. */
   readonly frozen: readonly FrozenChannels[];
-  /** The channels of every value that has any. */
+  /** The channels of every value that has some. */
   readonly values: ReadonlyMap<string, ValueChannels>;
   /** Shapes of the values for one sample. */
   readonly shapes: ReadonlyMap<string, readonly number[]>;
@@ -82,7 +82,7 @@ export function findGroups(model: Model): Grouping {
 }
 
 /**
- * The error for a model that pruning can do nothing for.
+ * The error for a model without any channel to prune.
  * @throws BedsideError E_NO_CHANNELS with the reasons
  */
 export function assertPrunable(grouping: Grouping, name: string): void {
@@ -103,7 +103,7 @@ export function assertPrunable(grouping: Grouping, name: string): void {
 interface Draft {
   readonly roots: number[];
   readonly unitOf: Map<number, number>;
-  /** Whether a layer that criteria can score makes the units. */
+  /** Whether a layer that criteria can score produces the units. */
   isScored: boolean;
 }
 
@@ -157,7 +157,10 @@ function assemble(walk: Propagation, shapes: ReadonlyMap<string, readonly number
   return { groups, frozen: frozenRows(walk), values, shapes };
 }
 
-/** One number for each class of variables: equal exactly when the same values carry both (partition refinement). */
+/**
+ * One number for each class of variables; numbers are equal exactly when the same values carry both classes (partition
+ * refinement).
+ */
 function signatures(walk: Propagation): Int32Array {
   const { variables } = walk;
   const signature = new Int32Array(variables.count);
@@ -178,7 +181,7 @@ function signatures(walk: Propagation): Int32Array {
   return signature;
 }
 
-/** One pass over the layers, whatever the number of groups. */
+/** Goes over the layers once, whatever the number of groups. */
 function makeGroups(
   drafts: readonly Draft[],
   walk: Propagation,

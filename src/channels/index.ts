@@ -1,4 +1,4 @@
-// Which channels can only be removed together, and cutting them out of a graph.
+// Channels that can only be removed together, and cutting them out of a graph.
 export {
   assertPrunable,
   type FrozenChannels,

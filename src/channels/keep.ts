@@ -1,4 +1,4 @@
-// A choice of units to keep, checked once and looked up by value.
+// The units to keep, checked once and looked up by value.
 import { BedsideError } from '../util/index.ts';
 import type { Grouping } from './groups.ts';
 
@@ -6,8 +6,8 @@ import type { Grouping } from './groups.ts';
 export type KeptUnits = ReadonlyMap<number, readonly number[]>;
 
 /**
- * The positions that stay on a value's channel axis, or undefined when all do (or it has no channels).
- * Made once for a plan; the checks are made here.
+ * A function that gives the positions that stay on a value's channel axis, or undefined when all stay (or it has no
+ * channels). It is made once for a choice of units, which is checked here.
  * @throws BedsideError E_INTERNAL for an unknown group, an empty one, or units out of range or order
  */
 export function keptPositions(grouping: Grouping, keep: KeptUnits): (value: string) => number[] | undefined {

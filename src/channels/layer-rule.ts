@@ -1,4 +1,5 @@
-// The channel rule of weighted layers: new variables out, the layer noted as reader of the variables that go in.
+// The channel rule of weighted layers: their output gets new variables, and they are recorded as readers of their
+// input's variables.
 import { isDepthwise, type LayerLayout, layerLayout, type Node } from '../onnx/index.ts';
 import type { Label } from './channels.ts';
 import { uncuttable } from './fixed-layers.ts';
@@ -21,7 +22,7 @@ export function weightedLayerRule(walk: Propagation, node: Node): void {
   walk.readers.push({ name: node.name, ids: input.ids });
 }
 
-/** The channels that the layer sums over, if that is the axis they lie on; others it would mix, so they stay. */
+/** The channels that the layer sums over, if they lie on that axis; otherwise it would mix them, so they stay. */
 function readable(walk: Propagation, node: Node, layout: LayerLayout): Label | undefined {
   const label = walk.label(node.inputs[layout.data]);
   if (!label) return undefined;
@@ -30,7 +31,7 @@ function readable(walk: Propagation, node: Node, layout: LayerLayout): Label | u
   return undefined;
 }
 
-/** Each input channel's outputs stand together: o belongs to floor(o / multiplier). */
+/** The outputs of an input channel are neighbours: output o belongs to channel floor(o / multiplier). */
 function depthwiseOutput(input: Label, layout: LayerLayout): Int32Array {
   const multiplier = layout.outChannels / layout.inChannels;
   return Int32Array.from(

@@ -1,11 +1,12 @@
-// Multiply-accumulates of a model as it would be after a cut, without cutting it.
+// Counts multiply-accumulates of a pruned model without cutting it.
 import { isDepthwise, layerLayout, type Model, modelCosts } from '../onnx/index.ts';
 import type { Grouping } from './groups.ts';
 import { type KeptUnits, keptPositions } from './keep.ts';
 
 /**
- * A function from a plan to the multiply-accumulates of the cut model, for one sample. Equal to what `modelCosts`
- * says of the result of `sliceModel`, since a layer's count is proportional to its input and to its output channels.
+ * A function from kept units to the multiply-accumulates of the cut model, for one sample. The result equals
+ * `modelCosts` of the result of `sliceModel`, since the count of a layer is proportional to its input and output
+ * channels.
  * @throws BedsideError as `modelCosts`; the function, as `sliceModel`
  */
 export function macsCounter(model: Model, grouping: Grouping): (keep: KeptUnits) => number {
@@ -29,8 +30,8 @@ export function macsCounter(model: Model, grouping: Grouping): (keep: KeptUnits)
 }
 
 /**
- * The multiply-accumulates that removing each single unit saves, by group id; zero for units that are already gone.
- * @param keep what an earlier cut left; default everything
+ * The multiply-accumulates that removing each single unit saves, by group id; zero for units that are removed already.
+ * @param keep units that an earlier pruning left; default all
  */
 export function unitMacs(
   model: Model,
@@ -43,7 +44,7 @@ export function unitMacs(
     grouping.groups.map((group) => {
       const alive = keep.get(group.id) ?? Array.from({ length: group.channels }, (_, unit) => unit);
       const saved = new Float64Array(group.channels);
-      // Counts are proportional to channels, so units of the same widths save the same.
+      // Counts are proportional to channels, so units with the same numbers of channels save the same.
       const known = new Map<string, number>();
       for (const unit of alive) {
         const widths = group.members.map(({ units }) => units[unit]?.length ?? 0).join();

@@ -1,12 +1,12 @@
-// The same model with removed channels silenced instead of cut: what a cut must be equal to.
-// It knows nothing of weights: before every layer that sums over channels, the removed ones are multiplied by zero.
+// The same model with removed channels set to zero instead of cut. A cut must equal it. It needs no knowledge of
+// weights: before every layer that sums over channels, the removed ones are multiplied by zero.
 import { cloneModel, floatConstant, GraphBuilder, type Model, type Node } from '../onnx/index.ts';
 import { must } from '../util/index.ts';
 import type { Grouping } from './groups.ts';
 import { type KeptUnits, keptPositions } from './keep.ts';
 
 /**
- * A model of unchanged shapes in which every reader of a removed channel sees zeros there.
+ * A model with unchanged shapes in which every reader of a removed channel sees zeros.
  * @throws BedsideError E_INTERNAL for an unknown group, one that would be emptied, or units out of range or order
  */
 export function maskModel(model: Model, grouping: Grouping, keep: KeptUnits): Model {

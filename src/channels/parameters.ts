@@ -1,4 +1,4 @@
-// Integer parameters of operators, whichever way the operator set passes them.
+// Integer parameters of operators, from inputs or attributes, as the operator set has them.
 import { type Graph, integersOf, intsParameter, type Node } from '../onnx/index.ts';
 
 /** A half-open range of positions on an axis. */
@@ -7,12 +7,12 @@ export interface Range {
   readonly to: number;
 }
 
-/** A negative axis counted from the end; NaN when the rank is. */
+/** A negative axis is counted from the end; NaN when the rank is NaN. */
 export function normalAxis(axis: number, rank: number): number {
   return axis < 0 ? axis + rank : Number.isFinite(rank) ? axis : Number.NaN;
 }
 
-/** Whether one of these inputs is there but is not a constant of integers. */
+/** Whether one of these inputs exists but is not a constant of integers. */
 export function anyComputed(graph: Graph, node: Node, inputs: readonly number[]): boolean {
   return inputs.some((index) => {
     const name = node.inputs[index];
@@ -45,7 +45,7 @@ export function sliceRange(
   return to > from ? { from, to } : undefined;
 }
 
-/** Where a Pad's list of amounts speaks of the beginning and the end of `axis`; undefined when it is computed. */
+/** Where a Pad's list of amounts holds the beginning and the end of `axis`; undefined when it is computed. */
 export function padEntries(
   graph: Graph,
   node: Node,

@@ -1,4 +1,4 @@
-// The state of one walk over a graph while channel variables are handed from value to value.
+// The state of one walk over a graph that passes channel variables from value to value.
 import {
   type Constant,
   describeNode,
@@ -11,20 +11,23 @@ import {
 import { BedsideError } from '../util/index.ts';
 import { ChannelVariables, type Label } from './channels.ts';
 
-/** The variables of a weighted layer's output channels, or of the input channels it sums over. */
+/** The variables of a weighted layer's output channels, or of the input channels that it sums over. */
 export interface LayerChannels {
   readonly name: string;
   readonly ids: Int32Array;
   /** Whether its weights are on the left of a product, where criteria and repair do not read them. */
   readonly isLeft?: boolean;
-  /** For a layer whose weights cannot be cut at all: how many output channels it has, and why. It has no variables. */
+  /**
+   * Only for a layer whose weights cannot be cut: the number of its output channels, and the reason. It has no
+   * variables.
+   */
   readonly fixed?: { readonly channels: number; readonly reason: string };
 }
 
-/** Labels a node's outputs from its inputs, or freezes what it cannot hand on. */
+/** Labels a node's outputs from its inputs, or freezes channels that it cannot pass on. */
 export type ChannelRule = (walk: Propagation, node: Node) => void;
 
-/** What rules read and write; values without a label have no channel that could be removed. */
+/** Workspace of channel rules. Values without a label have no channel that could be removed. */
 export class Propagation {
   readonly graph: Graph;
   readonly opset: number;
@@ -38,7 +41,7 @@ export class Propagation {
   readonly #names = new Set<string>();
   #index: ReadIndex | undefined;
 
-  /** @param index of the model's graph, where it is there already */
+  /** @param index of the model's graph, if it exists already */
   constructor(model: Model, shapes: ReadonlyMap<string, readonly number[]>, index?: ReadIndex) {
     this.#index = index;
     this.graph = model.graph;
@@ -46,7 +49,7 @@ export class Propagation {
     this.#shapes = shapes;
   }
 
-  /** The shape of a value for one sample, or undefined where it is not known. */
+  /** The shape of a value for one sample, or undefined where it is unknown. */
   shape(name: string | undefined): readonly number[] | undefined {
     return name ? (this.#shapes.get(name) ?? this.graph.constants.get(name)?.dims) : undefined;
   }
@@ -57,7 +60,7 @@ export class Propagation {
     return this.#index.readers.get(name) ?? [];
   }
 
-  /** The node that makes a value. */
+  /** The node that computes a value. */
   maker(name: string | undefined): Node | undefined {
     this.#index ??= new ReadIndex(this.graph);
     return name ? this.#index.makers.get(name) : undefined;
@@ -77,8 +80,8 @@ export class Propagation {
   }
 
   /**
-   * Gives a value its channels. A lone channel can never go, and is left without a label: beside wider values it is
-   * broadcast. Neither can channels that broadcasting or padding has left in another number than expected.
+   * Gives a value its channels. A single channel can never be removed, and gets no label: beside wider values it is
+   * broadcast. The same holds for channels whose number broadcasting or padding has changed.
    */
   set(name: string | undefined, label: Label | undefined): void {
     if (!name || !label) return;
@@ -88,7 +91,7 @@ export class Propagation {
     else this.variables.freeze(label.ids, `'${name}' has ${size} channels where ${label.ids.length} meet`);
   }
 
-  /** Freezes whatever channels the node reads; its outputs get none. */
+  /** Freezes all channels that the node reads; its outputs get none. */
   freezeInputs(node: Node, why: string): void {
     for (const name of node.inputs) this.freeze(this.label(name), node, why);
   }
@@ -105,7 +108,7 @@ export class Propagation {
 
   /**
    * Records a weighted layer.
-   * @throws BedsideError E_MODEL when it has no name of its own
+   * @throws BedsideError E_MODEL when its node has no name
    */
   addLayer(node: Node, ids: Int32Array, isLeft = false): void {
     if (node.name === '' || this.#names.has(node.name)) {
@@ -118,7 +121,7 @@ export class Propagation {
   }
 }
 
-/** Who makes and who reads each value of a graph (directly or inside a subgraph), and what its outputs are. */
+/** The nodes that compute and read each value of a graph (directly or inside a subgraph), and its outputs. */
 export class ReadIndex {
   readonly readers = new Map<string, Node[]>();
   readonly makers: ReadonlyMap<string, Node>;

@@ -1,7 +1,6 @@
-// The same network with the channels of every group in another order, so that keeping the best is keeping a prefix.
-//
-// What each position of each value belongs to (group, unit) stays as it was; only which channel is called unit u
-// changes. Joins, splits, slices and shapes are thus left alone, and the groups found in the result are the same ones.
+// Reorders the channels of every group, so that keeping the best units is keeping a prefix. The group and unit of each
+// position of each value stay the same; only which channel is called unit u changes. Joins, splits, slices and shapes
+// are thus unchanged, and the groups found in the result are the same.
 import { cloneModel, type Model, type Node, type OpName, opOf } from '../onnx/index.ts';
 import { BedsideError, must } from '../util/index.ts';
 import { Cut } from './cut.ts';
@@ -10,18 +9,18 @@ import type { Grouping, ValueChannels } from './groups.ts';
 import { Propagation, ReadIndex } from './propagation.ts';
 import { RULES } from './rules.ts';
 
-/** A model in a new order. */
+/** A model with reordered channels. */
 export interface Reordered {
   readonly model: Model;
-  /** Groups that keep their old order, because a node of the model relies on it, and why. */
+  /** Groups that keep their old order because a node of the model relies on it, with the reason. */
   readonly fixed: ReadonlyMap<number, string>;
 }
 
 /**
- * Puts the units of each group in the given order (old unit numbers, the new first one first); groups that `order`
- * does not list keep theirs. Unit u of `findGroups` on the result is the u-th of the order, and the result computes
- * what `model` does, up to the order of summation. `grouping` must be that of `model`, which is not changed.
- * @throws BedsideError E_INTERNAL for an unknown group or an order that is no permutation of its units
+ * Puts the units of each group in the given order (old unit numbers, first one first). Groups that `order` does not
+ * list keep theirs. Unit u of `findGroups` on the result is the u-th of the order, and the result computes the same as
+ * `model`, up to the order of summation. `grouping` must be that of `model`, which is not changed.
+ * @throws BedsideError E_INTERNAL for an unknown group or an order that is not a permutation of its units
  */
 export function reorderChannels(
   model: Model,
@@ -41,7 +40,7 @@ export function reorderChannels(
   return { model: result, fixed };
 }
 
-/** Operators with a number or an index for each channel. All others hand channels on in the order that they get. */
+/** Operators with a number or an index for each channel. All others pass channels on in the order that they get. */
 const PARAMETERS: { readonly [K in OpName]?: CutRule } = {
   Add: cutElementwise,
   BatchNormalization: cutBatchNormalization,
@@ -56,10 +55,10 @@ const PARAMETERS: { readonly [K in OpName]?: CutRule } = {
   Sub: cutElementwise,
 };
 
-/** For each value that changes: which old position comes to stand at each position. */
+/** For each value that changes: the old position whose channel comes to each position. */
 type Places = Map<string, number[]>;
 
-/** Places on which all nodes agree. Groups on which they do not are added to `fixed` and left out. */
+/** The moves on which all nodes agree. Groups on which they disagree are added to `fixed` and left out. */
 function safePlaces(
   model: Model,
   grouping: Grouping,
@@ -89,7 +88,7 @@ function safePlaces(
   }
 }
 
-/** Groups whose units stand on different numbers of positions: such units cannot change places. */
+/** Groups whose units have different numbers of positions; such units cannot be exchanged. */
 function unevenGroups({ group, unit }: ValueChannels, grouping: Grouping): number[] {
   const counts = new Map<number, Int32Array>();
   group.forEach((id, position) => {
@@ -104,7 +103,7 @@ function unevenGroups({ group, unit }: ValueChannels, grouping: Grouping): numbe
   return [...counts].filter(([, of]) => of.some((count) => count !== of[0])).map(([id]) => id);
 }
 
-/** The k-th position of unit u gets what stands on the k-th position of the unit that becomes u. */
+/** The k-th position of unit u gets the channel at the k-th position of the unit that becomes u. */
 function placesOf(
   { group, unit }: ValueChannels,
   order: ReadonlyMap<number, readonly number[]>,
@@ -127,18 +126,18 @@ function placesOf(
 }
 
 /**
- * Groups that a node would mix up. The node's channel rule is asked how it hands on channels that are all different;
- * exchanging channels before it must then be the same as exchanging them after it.
+ * Groups whose order a node relies on. The node's channel rule is given channels that are all different; exchanging
+ * channels before the node must then equal exchanging them after it.
  */
 function broken(node: Node, model: Model, grouping: Grouping, places: Places, index: ReadIndex): Set<number> {
   const found = new Set<number>();
   const op = opOf(node);
   const names = [...new Set([...node.inputs, ...node.outputs])].filter((name) => grouping.values.has(name));
-  // A Gather's indices are rewritten, so any order will do.
+  // A Gather's indices are rewritten, so it works with any order.
   if (op === undefined || op === 'Gather' || !names.some((name) => places.has(name))) return found;
   const walk = new Propagation(model, grouping.shapes, index);
   const inputs = [...new Set(node.inputs)].filter((name) => grouping.values.has(name));
-  /** For each variable: the one that comes to stand in its place, and the group it is of. */
+  /** For each variable: the one that takes its place, and its group. */
   const next: number[] = [];
   const groupOf: number[] = [];
   for (const name of inputs) {
@@ -168,7 +167,7 @@ function broken(node: Node, model: Model, grouping: Grouping, places: Places, in
       }
     });
   }
-  // Channels that the node ties together must change places together, each with the one at its place in the tie.
+  // Channels that the node ties together must move together, each with the one at the same place in the tie.
   const roots = next.map((_, id) => walk.variables.find(id));
   const rank = ranks(roots);
   const first = new Map<number, number>();
@@ -183,7 +182,7 @@ function broken(node: Node, model: Model, grouping: Grouping, places: Places, in
   return found;
 }
 
-/** How many equal entries stand before each entry. */
+/** For each entry, the number of equal entries before it. */
 function ranks(ids: ArrayLike<number>): number[] {
   const seen = new Map<number, number>();
   return Array.from(ids, (id) => {

@@ -8,10 +8,10 @@ export interface MappedAxis {
 }
 
 /**
- * Where `axis` (of more than one position) goes when a tensor of shape `from` is read as shape `to`, or undefined
- * when it is spread over several axes. An element at flat index f stands at position floor(f / inner) mod size of the
- * axis. That is a function of one new axis alone when what lies inside the new axis divides what lies inside the old
- * one, and the new axis holds whole runs of the old: merging [C, H, W] into C*H*W repeats each channel H*W times.
+ * The axis to which `axis` (of more than one position) moves when a tensor of shape `from` is read as shape `to`;
+ * undefined when it is spread over several axes. An element at flat index f has position floor(f / inner) mod size on
+ * the axis. This depends on one new axis alone when the elements inside the new axis divide those inside the old one,
+ * and the new axis holds whole runs of the old: merging [C, H, W] into C*H*W repeats each channel H*W times.
  */
 export function mapThroughReshape(
   from: readonly number[],
@@ -33,8 +33,8 @@ export function mapThroughReshape(
 }
 
 /**
- * The new axis that holds the inner part of `axis` when reshaping splits it into [outer, inner], or undefined when no
- * axis holds just that: position i of it holds every old position p with p mod inner = i (as a channel shuffle does).
+ * The new axis that holds the inner part of `axis` when reshaping splits it into [outer, inner]; undefined when no axis
+ * holds just that part. Its position i holds every old position p with p mod inner = i (as in a channel shuffle).
  */
 export function innerPartThroughReshape(
   from: readonly number[],

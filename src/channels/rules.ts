@@ -1,5 +1,5 @@
-// How each operator hands channels on: the rule table of `findGroups`. Weighted layers are in `layer-rule.ts`, what
-// rearranges axes in `axis-rules.ts`.
+// How each operator passes channels on: the rule table of `findGroups`. Weighted layers are in `layer-rule.ts`,
+// operators that rearrange axes in `axis-rules.ts`.
 import { intAttribute, type OpTable, readsOf } from '../onnx/index.ts';
 import {
   concat,
@@ -19,22 +19,22 @@ import { weightedLayerRule } from './layer-rule.ts';
 import { normalAxis } from './parameters.ts';
 import type { ChannelRule } from './propagation.ts';
 
-/** For operators that the table does not have: whatever they read, directly or inside a subgraph, stays. */
+/** For operators without a rule: all channels that they read, directly or inside a subgraph, stay. */
 export const freezeUnknown: ChannelRule = (walk, node) => {
   unknownLayer(walk, node);
   const why = 'is an operator whose channels are not known';
   for (const name of readsOf(node)) walk.freeze(walk.label(name), node, why);
 };
 
-/** Results of these hold no channels: shapes, and constants that folding has left. */
+/** For results without channels: shapes, and constants that folding left. */
 const nothing: ChannelRule = () => {};
 
-/** One result for each element: the outputs have the input's channels. */
+/** For operators with one result for each element: the outputs have the input's channels. */
 const pass: ChannelRule = (walk, node) => {
   for (const output of node.outputs) walk.set(output, walk.label(node.inputs[0]));
 };
 
-/** Pools work on each channel by itself as long as the channels lie on axis 1. */
+/** Pools work on each channel alone as long as the channels lie on axis 1. */
 const pool: ChannelRule = (walk, node) => {
   const label = walk.label(node.inputs[0]);
   if (!label) return;
@@ -65,7 +65,7 @@ const softmax: ChannelRule = (walk, node) => {
   const label = walk.label(input);
   if (!label) return;
   const rank = walk.shape(input)?.length ?? Number.NaN;
-  // Until opset 13 everything from `axis` on is normalised together.
+  // Up to opset 13, all axes from `axis` on are normalised together.
   const flattens = walk.opset < 13;
   const axis = normalAxis(intAttribute(node, 'axis', flattens ? 1 : -1), rank);
   const apart = flattens ? label.axis < axis : label.axis !== axis && Number.isFinite(axis);
@@ -74,8 +74,8 @@ const softmax: ChannelRule = (walk, node) => {
 };
 
 /**
- * Elementwise with numpy's broadcasting: operands whose channels meet are united; a constant follows; a computed
- * operand without channels of its own ties the others down unless it is broadcast along them.
+ * Elementwise operators with numpy's broadcasting. Operands whose channels meet are united, and constants follow. A
+ * computed operand without channels freezes the others unless it is broadcast along them.
  */
 const elementwise: ChannelRule = (walk, node) => {
   const output = node.outputs[0];
@@ -105,7 +105,7 @@ const elementwise: ChannelRule = (walk, node) => {
   walk.set(output, { axis, ids: first.ids });
 };
 
-/** What each operator does to channels. */
+/** The effect of each operator on channels. */
 export const RULES: OpTable<ChannelRule> = {
   Add: elementwise,
   AveragePool: pool,

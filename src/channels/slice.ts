@@ -1,4 +1,4 @@
-// Cuts a model: every channel that a plan removes disappears from the tensors and from what the operators say of them.
+// Cuts a model: removed channels disappear from the tensors, and from the operators' parameters.
 import { cloneModel, forgetShapes, type Model, type OpTable, opOf } from '../onnx/index.ts';
 import { Cut } from './cut.ts';
 import {
@@ -17,8 +17,8 @@ import type { Grouping } from './groups.ts';
 import { type KeptUnits, keptPositions } from './keep.ts';
 
 /**
- * A physically smaller model with only the kept units, and the same inputs and outputs. `grouping` must be that of
- * `model`; groups that `keep` does not list stay whole. The model is not changed; tensors that need no cut are shared.
+ * A smaller model with only the kept units, and the same inputs and outputs. `grouping` must be that of `model`; groups
+ * that `keep` does not list stay whole. The model is not changed; tensors without a cut are shared.
  * @throws BedsideError E_INTERNAL for an unknown group, one that would be emptied, or units out of range or order
  */
 export function sliceModel(model: Model, grouping: Grouping, keep: KeptUnits): Model {
@@ -30,16 +30,16 @@ export function sliceModel(model: Model, grouping: Grouping, keep: KeptUnits): M
     const op = opOf(node);
     if (op !== undefined) CUTS[op](cut, node);
   }
-  // Declared shapes of cut values would be wrong, and nothing needs them.
+  // Declared shapes of cut values would be wrong, and no pass needs them.
   const declared = graph.carried?.valueInfo.map((value) => value.name ?? '') ?? [];
   forgetShapes(graph, new Set(declared.filter((name) => cut.positions(name) === undefined)));
   return result;
 }
 
-/** Nothing in the node depends on the number of channels. */
+/** For nodes that do not depend on the number of channels. */
 const unchanged: CutRule = () => {};
 
-/** What each operator needs when channels of its inputs or outputs are gone. */
+/** How each operator changes when channels of its inputs or outputs are removed. */
 const CUTS: OpTable<CutRule> = {
   Add: cutElementwise,
   AveragePool: unchanged,

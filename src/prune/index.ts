@@ -1,4 +1,4 @@
-// Structured pruning without retraining: scores of channels, the choice of those that stay, and comparisons.
+// Structured pruning without retraining: scores of channels, the choice of the channels that stay, and comparisons.
 export { argmax } from '../util/index.ts';
 export { type AutoOptions, type AutoRanking, chooseCriterion, rankAuto } from './auto/auto.ts';
 export {

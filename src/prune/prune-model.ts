@@ -24,19 +24,19 @@ import type { UnitScores } from './score/unit-scores.ts';
 import { selectForMacs } from './select/budget.ts';
 import { selectGlobal, selectUniform } from './select/select.ts';
 
-/** How much goes: a fraction of the channels, or what may be left of the multiply-accumulates. */
+/** How much to prune: a fraction of the channels to remove, or a fraction of the multiply-accumulates to keep. */
 export type PruneAmount = { readonly ratio: number } | { readonly macsFraction: number };
 
-/** What is ranked, by what, and how. */
+/** The criterion, the samples that it reads, and how channels are scored and removed. */
 export interface RankOptions extends ScoreModelOptions, UnitOptions {
   readonly criterion: Criterion;
   /** Samples that the criterion reads. */
   readonly calibration: Dataset;
-  /** Channels that kept counts are aligned to; see `SelectOptions`. */
+  /** Kept counts are multiples of this number of channels; see `SelectOptions`. */
   readonly block: number;
-  /** Cut in this many equal parts and score what is left anew before each; default 1. */
+  /** Removes the channels in this many equal steps, and scores the rest again before each step; default 1. */
   readonly steps?: number | undefined;
-  /** Weighted layers whose groups stay whole. */
+  /** Weighted layers whose groups keep all channels. */
   readonly protect?: readonly string[] | undefined;
 }
 
@@ -45,29 +45,29 @@ export interface PrunedModel {
   readonly model: Model;
   /** The groups of the original model. */
   readonly grouping: Grouping;
-  /** Units of those groups that stayed. */
+  /** The units of those groups that stayed. */
   readonly keep: KeptUnits;
-  /** Scores of the original's units, before anything was cut. */
+  /** Scores of the original's units, before anything was removed. */
   readonly scores: UnitScores;
-  /** Layers that another criterion ranked, and ties. */
+  /** Layers that another criterion ranked, and layers whose channels tie. */
   readonly remarks: readonly ScoreRemark[];
 }
 
 /** A model whose units have been scored, ready to be cut to any size. */
 export interface Ranking {
   readonly grouping: Grouping;
-  /** Of the uncut model. */
+  /** Scores in the unpruned model. */
   readonly scores: UnitScores;
   readonly remarks: readonly ScoreRemark[];
   /**
-   * Cuts to an amount. In one step nothing is scored again; in k steps, k - 1 smaller networks are.
+   * Prunes to an amount. One step needs no further scoring; k steps score k - 1 smaller networks.
    * @throws BedsideError E_USAGE for an amount out of range or out of reach
    */
   prune(amount: PruneAmount): Promise<PrunedModel>;
 }
 
 /**
- * Prunes a canonical model: scores its channels, chooses those that stay, cuts the others out.
+ * Prunes a canonical model: scores its channels, chooses those that stay, and removes the others.
  * @throws BedsideError as `rankModel` and its `prune`
  */
 export async function pruneModel(model: Model, options: RankOptions & PruneAmount): Promise<PrunedModel> {
@@ -76,9 +76,9 @@ export async function pruneModel(model: Model, options: RankOptions & PruneAmoun
 }
 
 /**
- * Scores a canonical model once, for any number of cuts.
- * @throws BedsideError E_NO_CHANNELS when nothing can be pruned; E_USAGE for steps that are no count, or a protected
- *   layer that the model does not have; as the criterion
+ * Scores a canonical model once, for any number of prunings.
+ * @throws BedsideError E_NO_CHANNELS when nothing can be pruned; E_USAGE for an invalid number of steps, or a protected
+ * layer that the model does not have; as the criterion
  */
 export async function rankModel(model: Model, options: RankOptions): Promise<Ranking> {
   const { criterion, calibration, name, block, steps = 1, global = false } = options;
@@ -109,7 +109,7 @@ export async function rankModel(model: Model, options: RankOptions): Promise<Ran
     scores,
     remarks,
     async prune(amount) {
-      // An amount out of reach is told before any work is done for it.
+      // An amount out of reach is reported before any work is done for it.
       let keep = select(steps === 1 ? amount : partOf(amount, 1 / steps), scores, undefined);
       if (steps > 1) select(amount, scores, undefined);
       for (let step = 2; step <= steps; step++) {
@@ -121,7 +121,7 @@ export async function rankModel(model: Model, options: RankOptions): Promise<Ran
   };
 }
 
-/** The amount after a share of the way; the whole way is the amount itself. */
+/** The amount after a share of the steps; after all steps it is the amount itself. */
 function partOf(amount: PruneAmount, share: number): PruneAmount {
   if (share === 1) return amount;
   return 'ratio' in amount
@@ -129,7 +129,7 @@ function partOf(amount: PruneAmount, share: number): PruneAmount {
     : { macsFraction: 1 - (1 - amount.macsFraction) * share };
 }
 
-/** Scores of the original's units in the network that is left; units that are gone score zero. */
+/** Scores of the original's units in the pruned network; removed units score zero. */
 async function rescore(
   model: Model,
   grouping: Grouping,
@@ -158,7 +158,7 @@ async function rescore(
   return comparableScores(model, grouping, full, options, keep);
 }
 
-/** Another form of the same model, with the same names of layers, cut to the same channels. */
+/** Cuts another form of the same model, with the same layer names, to the same channels. */
 function sliceAlike(other: Model, grouping: Grouping, keep: KeptUnits): Model {
   const gone = new Map<string, Set<number>>();
   for (const group of grouping.groups) {
@@ -188,8 +188,8 @@ function checkSteps(steps: number): void {
 }
 
 /**
- * Ids of the groups that any of the layers is part of.
- * @throws BedsideError E_USAGE for a name that is no weighted layer, with those that look like it
+ * Ids of the groups that any of the layers belongs to.
+ * @throws BedsideError E_USAGE for a name that is not a weighted layer; the hint gives similar names
  */
 export function protectedGroups(
   model: Model,

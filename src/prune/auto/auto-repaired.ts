@@ -1,5 +1,5 @@
-// Chooses a criterion for networks that are repaired after the cut: the order of criteria is another one then, and the
-// accuracy on a few dozen samples cannot tell them apart. How far the logits are from the unpruned network's can.
+// Chooses a criterion for networks that are repaired after pruning. Criteria rank differently then, and accuracy on a
+// few dozen samples cannot separate them; the distance of the logits from the unpruned ones can.
 import { type KeptUnits, sliceModel } from '../../channels/index.ts';
 import { type Dataset, subset } from '../../data/index.ts';
 import { agreementOf, describeClassifier, evaluate } from '../../evaluate/index.ts';
@@ -12,24 +12,27 @@ import { type PruneAmount, type RankOptions, rankModel } from '../prune-model.ts
 import type { AutoChoice, CandidateResult } from './criterion-choice.ts';
 import { crossFitFolds } from './cross-fit-folds.ts';
 
-/** Fewer rows than for the repair itself: enough to compare. */
+/** Fewer rows than for the repair itself, but enough to compare. */
 const TRIAL = { maxPositions: 2048, copies: 2 } as const;
 
-/** How many times nearer another must be than the first candidate, which is the best in most rooms, to take its place. */
+/**
+ * How many times closer another candidate must be to replace the first one, which is the best for most local samples.
+ */
 const CLEARLY = 1.2;
 
-/** What is ranked, and what it is chosen from. */
+/** The model and samples to rank, and the candidates. */
 export interface RepairedChoiceOptions extends Omit<RankOptions, 'criterion' | 'onProgress'> {
   readonly candidates: readonly Criterion[];
   readonly onStep?: ((step: string, done: number, total: number) => void) | undefined;
 }
 
 /**
- * The criterion whose cut, repaired, stays nearest to the unpruned network: each candidate ranks and repairs on one half
- * of the calibration samples, and the other half is measured. Nearness is the geometric mean of the Kullback-Leibler
- * divergence of the class probabilities and the mean squared difference of the logits: the first sees answers, the second
- * sees what is still sure. Labels are not needed. The first candidate stays unless another is clearly nearer: what is
- * measured on a few dozen samples varies. With fewer than two samples a class the first candidate is taken.
+ * Chooses the criterion whose pruned and repaired network stays closest to the unpruned one. Each candidate ranks and
+ * repairs on one half of the calibration samples and is measured on the other half. The distance is the geometric mean
+ * of the Kullback-Leibler divergence of the class probabilities and the mean squared difference of the logits: the
+ * first sees changed answers, the second also sees answers that are still sure. Labels are not needed. The first
+ * candidate wins unless another is clearly closer, since measurements on a few dozen samples vary. With fewer than two
+ * samples a class the first candidate is taken.
  * @throws BedsideError E_UNSUPPORTED when no candidate works on the model; as `rankModel`
  */
 export async function chooseRepaired(
@@ -116,7 +119,7 @@ export async function chooseRepaired(
   };
 }
 
-/** The nearest first; but the usual candidate before all, unless another is clearly nearer. */
+/** Closest first. The first candidate stays in front unless another is clearly closer. */
 export function inOrder<T extends { readonly criterion: Criterion; readonly distance: number }>(
   results: readonly T[],
   usual: Criterion | undefined,

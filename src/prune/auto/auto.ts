@@ -1,5 +1,5 @@
-// Chooses a criterion by what it does to the network: a short list is screened on all calibration samples, and the best
-// rank on one half of them and are measured on the other, both ways round.
+// Chooses a criterion by its effect on the network: all candidates are screened on all calibration samples; the best
+// ones then rank on one half of the samples and are measured on the other, both ways round.
 import { type Dataset, subset } from '../../data/index.ts';
 import { accuracies, describeClassifier, evaluate } from '../../evaluate/index.ts';
 import { squaredDifference } from '../../evaluate/internal.ts';
@@ -20,40 +20,40 @@ import { crossFitFolds } from './cross-fit-folds.ts';
 /** How many candidates are measured on halves. */
 const FINALISTS = 3;
 
-/** What is ranked, and how. */
+/** The samples and candidates of the choice. */
 export interface AutoOptions extends Omit<RankOptions, 'criterion' | 'onProgress'> {
   readonly criterion: AutoCriterion;
-  /** Whether the cut network will be repaired: then candidates are compared repaired, see `chooseRepaired`. */
+  /** Whether the pruned network will be repaired; candidates are then compared after repair, see `chooseRepaired`. */
   readonly repaired?: boolean | undefined;
-  /** The shares of the classes that accuracy is wanted for; default balanced accuracy. */
+  /** How often each class occurs where accuracy counts; default balanced accuracy. */
   readonly classPrior?: ArrayLike<number> | undefined;
-  /** Called with what is being done and how far it is. */
+  /** Called with the present step, and how far it is. */
   readonly onStep?: ((step: string, done: number, total: number) => void) | undefined;
 }
 
-/** A model that can be cut to any amount, each time by the criterion that does best there. */
+/** A model that can be pruned to any amount, each time by the criterion that does best there. */
 export interface AutoRanking {
-  /** The criterion for an amount. What was scored for one amount serves the next. */
+  /** Chooses the criterion for an amount. Scores are kept for the next amount. */
   choose(amount: PruneAmount): Promise<AutoChoice>;
-  /** Ranks by the chosen criterion on all samples, and cuts. */
+  /** Ranks by the chosen criterion on all samples, and prunes. */
   prune(amount: PruneAmount): Promise<PrunedModel & { readonly choice: AutoChoice }>;
 }
 
 /**
- * The criterion that keeps the most after pruning to an amount, measured on the calibration samples. Every candidate
- * ranks on all of them and the network it would cut is measured on them; the best three also rank on one half and are
+ * Chooses the criterion that keeps most after pruning to an amount, measured on the calibration samples. Every
+ * candidate ranks on all samples, and its network is measured on them. The best three then rank on one half and are
  * measured on the other, and the other way round, so that every sample is measured once by a ranking that has not read
- * it. The mean of both decides: the first is of the very network that will be written, the second is not of samples that
- * ranked it. Balanced accuracy is measured (with a mix of classes, the accuracy in it; without labels, agreement with the
- * uncut network, balanced over its answers); between equals the nearness of the class probabilities decides.
- * With fewer than two samples of most classes there are no halves, and the first measure decides alone.
+ * it. The mean of both measurements decides: the first is of the very network that will be written, the second is not
+ * of samples that ranked it. The measure is balanced accuracy; with a class prior, the accuracy for that prior; without
+ * labels, balanced agreement with the unpruned network. Ties go to the closer class probabilities. With fewer than two
+ * samples of most classes there are no halves, and the first measurement decides alone.
  * @throws BedsideError E_UNSUPPORTED when no candidate works on the model; as `rankModel`
  */
 export async function chooseCriterion(model: Model, options: AutoOptions & PruneAmount): Promise<AutoChoice> {
   return rankAuto(model, options).choose('ratio' in options ? { ratio: options.ratio } : options);
 }
 
-/** Opens the choice of `chooseCriterion` for several amounts. */
+/** Prepares the choice of `chooseCriterion` for several amounts. */
 export function rankAuto(model: Model, options: AutoOptions): AutoRanking {
   const chooser = new Chooser(model, options);
   const choose = (amount: PruneAmount): Promise<AutoChoice> =>
@@ -75,12 +75,12 @@ interface Fold {
   readonly rankOn: Dataset;
   readonly weights: Float64Array | undefined;
   readonly measureOn: Dataset;
-  /** Of the uncut network. */
+  /** Logits of the unpruned network. */
   readonly logits: Float32Array;
   readonly predictions: Int32Array;
 }
 
-/** What networks cut by a criterion did on the samples of some folds. */
+/** Measurements of a criterion's networks on the samples of some folds. */
 interface Measured {
   readonly value: number;
   readonly difference: number;
@@ -174,7 +174,7 @@ class Chooser {
     return measured;
   }
 
-  /** Whether most classes (that the samples show) have two samples or more, and halves fill a fixed batch. */
+  /** Whether most classes among the samples have two samples or more, and each half fills a fixed batch. */
   #canHalve(): boolean {
     const { calibration, name } = this.#options;
     const { fixedBatch = 1 } = describeClassifier(this.#model, name);
@@ -191,7 +191,7 @@ class Chooser {
     return { rankOn, weights, measureOn, logits, predictions };
   }
 
-  /** The result, or undefined when the model cannot be explained by the criterion. */
+  /** The result, or undefined when the criterion cannot explain the model. */
   async #attempt<T>(criterion: Criterion, work: () => Promise<T>): Promise<T | undefined> {
     try {
       return await work();
@@ -202,7 +202,7 @@ class Chooser {
     }
   }
 
-  /** Each ranking's network on the samples of its fold, put together. */
+  /** Measures the network of each ranking on the samples of its fold, and combines the results. */
   async #measure(
     rankings: readonly Ranking[],
     folds: readonly Fold[],
@@ -277,7 +277,7 @@ class Chooser {
   }
 }
 
-/** What decides on an entry. */
+/** The measurement that decides on an entry. */
 function decisive({ screened, halves: halved }: Entry): Measured {
   if (!halved) return screened;
   return {

@@ -1,8 +1,8 @@
-// `auto` in the place of a criterion, and what its choice says.
+// `auto`, which may stand in place of a criterion, and the result of its choice.
 import type { Criterion } from '../../explain/index.ts';
 import { findCriterion } from '../criteria.ts';
 
-/** What `auto` chooses from, by name. */
+/** The names of the criteria that `auto` chooses from. */
 export const AUTO_CANDIDATES: readonly string[] = [
   'lrp-gamma',
   'lrp-gamma=0.1',
@@ -17,19 +17,19 @@ export const AUTO_CANDIDATES: readonly string[] = [
   'l2',
 ];
 
-/** What `auto` chooses from where the cut network is repaired; the first where there is too little to choose by. */
+/** The same where the pruned network is repaired. The first one is taken where there are too few samples to choose. */
 export const REPAIRED_CANDIDATES: readonly string[] = ['obs', 'lrp-gamma', 'l2'];
 
-/** The criterion that is chosen by measurement. */
+/** Stands for a criterion that is chosen by measurement. */
 export interface AutoCriterion {
   readonly name: 'auto';
-  /** What is chosen from. */
+  /** The candidates. */
   readonly candidates: readonly Criterion[];
-  /** The same, where the cut network is repaired. */
+  /** The candidates where the pruned network is repaired. */
   readonly repaired: readonly Criterion[];
 }
 
-/** A criterion, or the choice of one. */
+/** A criterion, or the choice of one by measurement. */
 export type CriterionChoice = Criterion | AutoCriterion;
 
 /** `auto` with its usual candidates. */
@@ -41,43 +41,43 @@ export function autoCriterion(): AutoCriterion {
   };
 }
 
-/** Whether it is to be chosen by measurement. */
+/** Whether a criterion is to be chosen by measurement. */
 export function isAuto(choice: CriterionChoice): choice is AutoCriterion {
   return 'candidates' in choice;
 }
 
-/** How one criterion did. */
+/** The measurements of one candidate. */
 export interface CandidateResult {
   readonly criterion: string;
   readonly family: 'xai' | 'reference';
-  /** What decides: `screened`, or its mean with `halves` for those that got so far. */
+  /** The deciding value: `screened`, or the mean of it and `halves` where those were measured. */
   readonly measure: number;
-  /** Of the network as it would be cut, on the samples that ranked it. */
+  /** Measured on the samples that ranked, with the network that would be written. */
   readonly screened: number;
-  /** Of two networks, each ranked on one half of the samples, on the other half. */
+  /** Measured with two networks, each ranked on one half of the samples, on the other half. */
   readonly halves?: number;
   /**
-   * Mean squared difference of the class probabilities to the uncut network, which decides between equals; repaired, the
-   * distance of `chooseRepaired`, which decides.
+   * Mean squared difference of the class probabilities from the unpruned network, which decides ties. After repair it
+   * is the distance of `chooseRepaired`, which decides.
    */
   readonly difference: number;
 }
 
-/** A criterion chosen for one amount of pruning, and why. */
+/** The criterion chosen for one amount of pruning, and the reason. */
 export interface AutoChoice {
   readonly criterion: Criterion;
-  /** What was measured. */
+  /** The measure. */
   readonly measure: 'balanced accuracy' | 'accuracy' | 'agreement';
-  /** Number of samples that were measured on. */
+  /** Number of samples that measured. */
   readonly samples: number;
   /** Whether there were enough samples to rank on one half and measure on the other. */
   readonly halved: boolean;
-  /** Whether the networks were repaired before they were measured: then `difference` decides. */
+  /** Whether the networks were repaired before they were measured; `difference` then decides. */
   readonly repaired: boolean;
-  /** Best first; those that were measured on halves before the others. */
+  /** Best first; candidates that were measured on halves come before the others. */
   readonly candidates: readonly CandidateResult[];
-  /** Candidates that the model cannot be explained by, and why. */
+  /** Candidates that cannot explain the model, with the reason. */
   readonly skipped: readonly { readonly criterion: string; readonly reason: string }[];
-  /** One sentence. */
+  /** The reason for the choice, in one sentence. */
   readonly reason: string;
 }

@@ -1,10 +1,10 @@
-// Two halves of a set of samples, for measuring what was ranked on the other.
+// Two folds of a set of samples, so that a ranking on one can be measured on the other.
 import type { Dataset } from '../../data/index.ts';
 import { Random } from '../../util/index.ts';
 
 /**
- * Indices of two parts that share no sample, drawn by the seed: half of each class (of all, without labels) in each.
- * What is left of odd classes goes to the parts in turn, so that the parts differ by one sample at most.
+ * Indices of two folds that share no sample, drawn by the seed: each holds half of every class (of all samples, without
+ * labels). The odd sample of a class goes to the smaller fold, so that the folds differ by one sample at most.
  */
 export function crossFitFolds(dataset: Dataset, seed: number): readonly [Int32Array, Int32Array] {
   const random = new Random(seed);

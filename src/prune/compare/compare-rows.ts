@@ -1,7 +1,7 @@
-// The rows of a comparison; those of several draws of samples become one, with mean and standard deviation.
+// The rows of a comparison. Rows of several draws of samples become one, with mean and standard deviation.
 import { must } from '../../util/index.ts';
 
-/** Where samples for scoring come from, where that is what is compared. */
+/** Names of draws of samples for scoring: as the local classes occur, with all classes alike, or with wrong shares. */
 export type CalibrationDrawName = 'local' | 'uniform' | 'wrong';
 
 /** Measured networks: one, or the mean over several draws of samples for scoring. */
@@ -13,13 +13,13 @@ export interface CompareRow {
   readonly accuracy: number;
   readonly balancedAccuracy: number;
   readonly recall: readonly number[];
-  /** Share of samples whose predicted class is that of the uncut network. */
+  /** Share of samples with the same predicted class as in the unpruned network. */
   readonly agreement: number;
   readonly macs: number;
   readonly macsFraction: number;
-  /** Where the samples for scoring came from, if several places are compared. */
+  /** The name of the draw of the samples for scoring, where several are compared. */
   readonly mix?: CalibrationDrawName;
-  /** What `auto` chose; with several draws, what it chose most often. */
+  /** The choice of `auto`; with several draws, the most frequent one. */
   readonly picked?: string;
   /** With several draws: how many, and the standard deviation over them (n - 1). */
   readonly seeds?: number;
@@ -27,7 +27,7 @@ export interface CompareRow {
   readonly balancedAccuracyStd?: number;
 }
 
-/** Puts rows of one criterion together that have the same mix and ratio, in the order of their first. */
+/** Merges the rows of one criterion with the same draw name and ratio, in the order of their first rows. */
 export function mergeRows(rows: readonly CompareRow[]): CompareRow[] {
   const groups = new Map<string, CompareRow[]>();
   for (const row of rows) {

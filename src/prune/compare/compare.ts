@@ -1,4 +1,4 @@
-// Compares criteria: the same network cut to the same sizes by each, without retraining, and measured.
+// Compares criteria: each prunes the same network to the same sizes, without retraining, and the results are measured.
 
 import type { KeptUnits } from '../../channels/index.ts';
 import { assertPrunable, findGroups } from '../../channels/index.ts';
@@ -14,9 +14,9 @@ import { type PrunedModel, type RankOptions, rankModel } from '../prune-model.ts
 import type { ScoreRemark } from '../score/unexplained.ts';
 import { type CalibrationDrawName, type CompareRow, mergeRows } from './compare-rows.ts';
 
-/** Samples for scoring, drawn once. */
+/** One draw of samples for scoring. */
 export interface CalibrationDraw {
-  /** Rows are kept apart by it; default none. */
+  /** Name of the draw; rows with different names stay apart. Default none. */
   readonly mix?: CalibrationDrawName | undefined;
   readonly calibration: Dataset;
   /** How much each sample counts; default all alike. */
@@ -26,28 +26,29 @@ export interface CalibrationDraw {
   readonly seed?: number | undefined;
 }
 
-/** What is compared, on what, and how. Ranking is as in `rankModel`. */
+/** The criteria, sizes and samples of a comparison. Ranking is as in `rankModel`. */
 export interface CompareCriteriaOptions
   extends Partial<Omit<RankOptions, 'name' | 'criterion' | 'onProgress'>> {
-  /** How the model is called in error messages. */
+  /** Name of the model in error messages. */
   readonly name: string;
-  /** `auto` chooses one for each ratio; see `chooseCriterion`. */
+  /** `auto` chooses one criterion for each ratio; see `chooseCriterion`. */
   readonly criteria: readonly CriterionChoice[];
   /** Fractions of channels removed, each in [0, 1). */
   readonly ratios: readonly number[];
   /** Samples that the criteria read. */
   readonly calibration: Dataset;
   /**
-   * Several draws of samples instead of `calibration`: those of one mix make one row with mean and standard deviation.
+   * Several draws of samples, instead of `calibration`. Draws of one name make one row, with mean and standard
+   * deviation.
    */
   readonly draws?: readonly CalibrationDraw[] | undefined;
-  /** Samples that the cut networks are measured on; without labels accuracy is agreement with the uncut network. */
+  /** Samples that measure the pruned networks. Without labels, accuracy is agreement with the unpruned network. */
   readonly test: Dataset;
   /** The shares of the classes that accuracy is wanted for; default as the samples are. */
   readonly classPrior?: ArrayLike<number> | undefined;
   /** Channels that counts are aligned to; default 1, so that criteria are compared at equal counts. */
   readonly block?: number;
-  /** Repair every cut network from the calibration samples before it is measured; default false. */
+  /** Whether to repair every pruned network with the calibration samples before it is measured; default false. */
   readonly reconstruct?: boolean | undefined;
   /** Called before each step, and with how far the step is. */
   readonly onProgress?: ((step: string, done: number, total: number) => void) | undefined;
@@ -61,17 +62,17 @@ export interface CriteriaComparison {
     readonly uncounted: readonly Uncounted[];
     readonly parameters: number;
   };
-  /** Criteria in the order asked for, then mixes, then ratios ascending. */
+  /** In the order of the criteria, then of the draws, then by ascending ratio. */
   readonly rows: readonly CompareRow[];
-  /** Seconds that scoring took, by criterion; the mean over draws. For `auto`, the choice is included. */
+  /** Seconds of scoring for each criterion, as the mean over draws. For `auto`, the choice is included. */
   readonly seconds: Readonly<Record<string, number>>;
-  /** Layers that another criterion ranked, and ties, by criterion; of the first draw. */
+  /** For each criterion, layers that another criterion ranked, and layers whose channels tie; of the first draw. */
   readonly remarks: Readonly<Record<string, readonly ScoreRemark[]>>;
 }
 
 /**
- * Scores a canonical model once per criterion and draw, and measures it at every ratio. One engine session exists at a
- * time.
+ * Scores a canonical model once for each criterion and draw, and measures it at every ratio. Only one engine session
+ * exists at a time.
  * @throws BedsideError E_NO_CHANNELS when nothing can be pruned; as the criteria, `evaluate` and `rankModel`
  */
 export async function compareCriteria(
@@ -94,10 +95,10 @@ export async function compareCriteria(
   return { base: study.base, rows, seconds, remarks };
 }
 
-/** What is measured of one pruned network. */
+/** The measurements of one pruned network. */
 type Measured = Omit<CompareRow, 'criterion' | 'family' | 'ratio' | 'mix' | 'picked'>;
 
-/** Measures pruned networks of one model; equal ones once. */
+/** Measures pruned networks of one model; equal networks are measured once. */
 class Study {
   readonly base: CriteriaComparison['base'];
   readonly #model: Model;
@@ -128,7 +129,10 @@ class Study {
     return new Study(model, options, { ...first, ...own, macs, parameters, uncounted });
   }
 
-  /** One row for each draw and ratio; the milliseconds that scoring took, of all draws; remarks of the first draw. */
+  /**
+   * One row for each draw and ratio, the milliseconds that scoring took over all draws, and the remarks of the first
+   * draw.
+   */
   async measureCriterion(
     criterion: CriterionChoice,
     draws: readonly CalibrationDraw[],
@@ -167,7 +171,7 @@ class Study {
   async #measure(pruned: PrunedModel, draw: CalibrationDraw, index: number, step: string): Promise<Measured> {
     const options = this.#options;
     const { model: cut, grouping, keep } = pruned;
-    // Criteria that do not read samples cut the same network for every draw; a repair makes another of it.
+    // Criteria that read no samples choose the same network in every draw, but its repair differs.
     const key = options.reconstruct ? `${index}:${keepKey(keep)}` : keepKey(keep);
     const known = this.#measured.get(key);
     if (known) return known;
@@ -214,7 +218,7 @@ function measure(
 
 type Pruner = (ratio: number) => Promise<PrunedModel & { readonly picked?: Criterion }>;
 
-/** Scores by the criterion on the draw; the function then cuts to a ratio. */
+/** Scores by the criterion on the draw; the returned function then prunes to a ratio. */
 async function opened(
   model: Model,
   options: CompareCriteriaOptions,

@@ -1,4 +1,4 @@
-// Optimal brain surgeon on channels as a criterion.
+// The channel-wise optimal brain surgeon as a criterion.
 import { findGroups, type Grouping } from '../../channels/index.ts';
 import {
   type Criterion,
@@ -21,20 +21,20 @@ import { type Elimination, eliminate, scoresOf } from './eliminate.ts';
 import { type OpenReader, openReaders, problemOf } from './readers.ts';
 import { Reader } from './surgeon.ts';
 
-/** What weighs the errors of a layer's outputs: the name of a criterion that explains samples, or nothing. */
+/** The parameter of `obs`: the name of an attribution criterion that weighs the errors of outputs, or `none`. */
 const OBS = 'obs';
 const DEFAULT_WEIGHT = 'gradient';
 const UNWEIGHTED = 'none';
-/** What ranks a group that no layer reads which could be refit. */
+/** Ranks the groups that no repairable layer reads. */
 const UNREAD = 'l2';
 
 /**
- * Channels that those who stay can stand in for go first: at each step the channel whose removal, the weights of all
- * layers that read it refit by least squares, raises the squared error of what those layers give the least. Errors of
- * output channels count by the square of their attribution (by default of `abs(df/dz)`), so that the sum estimates what
- * happens to the explained score. Meant for networks that are repaired after the cut.
- * Sources: Hassibi and Stork, NIPS 1992; Kurtic, Frantar and Alistarh (ZipLM), NeurIPS 2023, whose errors are not weighed.
- * @param weight the name of an attribution criterion, or `none`: then errors count by the layer's own variance
+ * Removes first the channels that the remaining ones can best replace. At each step, the channel goes whose removal
+ * raises the squared error of the layers that read it least, after their weights are refitted by least squares. The
+ * error of each output channel is weighed by the square of its attribution (by default of `abs(df/dz)`), so that the
+ * sum estimates the effect on the explained score. Meant for networks that are repaired after pruning. Sources: Hassibi
+ * and Stork, NIPS 1992; Kurtic, Frantar and Alistarh (ZipLM), NeurIPS 2023, whose errors are not weighed.
+ * @param weight the name of an attribution criterion, or `none`: errors are then weighed by the layer's own variance
  * @throws BedsideError E_CRITERION for a weight that is neither
  */
 function obsCriterion(weight: string | undefined): Criterion {
@@ -111,7 +111,7 @@ async function scoreBySurgeon(
           const problem = problemOf(reader, group.id);
           if (problem) surgeons.push(new Reader(problem, products));
         }
-        // A reader is kept no longer than there are groups left that it reads.
+        // A reader is released as soon as no remaining group is read by it.
         entry.groups.delete(group.id);
         if (entry.groups.size === 0) open.delete(name);
       }
@@ -131,14 +131,14 @@ function groupsRead(grouping: Grouping, layer: WeightedLayer): Set<number> {
   return groups;
 }
 
-/** Copies of a sample count as much as it does. */
+/** Weights of made samples: each copy has the weight of its origin. */
 function weightsOf({ origins }: MadeSamples, weights: Float64Array): Float64Array {
   let total = 0;
   for (const weight of weights) total += weight;
   return Float64Array.from(origins, (origin) => ((weights[origin] as number) * weights.length) / total);
 }
 
-/** Each unit's score, shared by the channels that it stands for; those of `others` where nobody reads a group. */
+/** The score of each unit, given to all its channels; scores of `others` where no layer reads a group. */
 function layerScores(
   grouping: Grouping,
   layers: readonly WeightedLayer[],

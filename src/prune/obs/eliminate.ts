@@ -1,15 +1,17 @@
-// The order in which the units of a group go: at each step the one that its readers can do without most easily.
+// The order in which the units of a group are removed: always the unit that its readers can replace best.
 import type { Reader } from './surgeon.ts';
 
-/** A group taken apart to the last unit. */
+/** The removal of all units of a group but one. */
 export interface Elimination {
-  /** Units, the first to go first. */
+  /** Units in the order of removal. */
   readonly order: readonly number[];
-  /** What the removal of each of them added to the squared error of the readers. */
+  /** The squared error that each removal added to the readers. */
   readonly errors: readonly number[];
 }
 
-/** Removes all units of a group but one, always the one that adds the least to the error of all readers together. */
+/**
+ * Removes all units of a group but one. Each time, the unit goes that adds least to the error of all readers together.
+ */
 export async function eliminate(units: number, readers: readonly Reader[]): Promise<Elimination> {
   const left = new Set(Array.from({ length: units }, (_, unit) => unit));
   const order: number[] = [];
@@ -30,14 +32,14 @@ export async function eliminate(units: number, readers: readonly Reader[]): Prom
 }
 
 /**
- * Scores that rank a group's units as they went: what each removal added, never less than the removals before it, so
- * that a smaller network keeps a part of what a larger one keeps.
+ * Scores that rank a group's units by the order of removal. A score is the error that the removal added, but never less
+ * than the scores before it: a smaller network then keeps a subset of the units of a larger one.
  */
 export function scoresOf({ order, errors }: Elimination): Float64Array {
   const scores = new Float64Array(order.length);
   let last = 0;
   order.forEach((unit, i) => {
-    // Ties would be broken by index: each is a little more than the one before.
+    // Ties would be broken by index, so each score is a little larger than the last.
     last = Math.max(errors[i] as number, last * (1 + 1e-9), Number.MIN_VALUE ** 0.5 * (i + 1));
     scores[unit] = last;
   });

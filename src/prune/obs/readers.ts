@@ -1,4 +1,4 @@
-// What each layer reads, and how much an error of what it gives counts: the least squares that elimination works on.
+// The least-squares problems of elimination: the inputs of each layer, and how much an error of its outputs counts.
 import type { Grouping } from '../../channels/index.ts';
 import type { Model, WeightedLayer } from '../../onnx/index.ts';
 import type { Matrix, NetworkRun, Products, RepairSamples } from '../../repair/internal.ts';
@@ -18,13 +18,13 @@ import type { ReaderProblem } from './surgeon.ts';
 const STRENGTH = 1e-3;
 
 /**
- * Most unknowns of a reader that are told apart, and fewest rows for each; else a channel is one unknown whatever the
- * kernel: the places of a kernel are then rows, of which there are as many times more.
+ * Most unknowns of a reader, and fewest rows for each unknown. Beyond these limits a channel is one unknown whatever
+ * its kernel: the kernel positions then become rows.
  */
 const MOST_UNKNOWNS = 2400;
 const FEWEST_ROWS = 2;
 
-/** How readers are opened. */
+/** Settings for opening readers. */
 export interface ReaderOptions extends NetworkRun {
   readonly maxPositions: number;
   readonly seed: number;
@@ -32,11 +32,11 @@ export interface ReaderOptions extends NetworkRun {
   readonly weights?: Float64Array | undefined;
 }
 
-/** One group of a layer's convolution, ready to lose units of any group of channels that it reads. */
+/** One convolution group of a layer, ready to lose units of any group that it reads. */
 export interface OpenReader {
   readonly inverse: Matrix;
   readonly weights: Matrix;
-  /** By group of channels: the unknowns of each of its units. */
+  /** For each group of channels, the unknowns of each of its units. */
   readonly units: ReadonlyMap<number, readonly (readonly number[])[]>;
 }
 
@@ -47,9 +47,8 @@ export function problemOf(reader: OpenReader, group: number): ReaderProblem | un
 }
 
 /**
- * Opens a layer: runs the network up to it, and inverts the Gram matrix of what it reads.
- * @param importance what the squared error of each of its output channels counts; by default all the same, a share of
- *   the variance of the layer
+ * Opens a layer: runs the network up to it, and inverts the Gram matrix of its inputs.
+ * @param importance weight of the squared error of each output channel; by default one over the variance of the layer
  */
 export async function openReaders(
   { model, grouping }: { readonly model: Model; readonly grouping: Grouping },
@@ -78,10 +77,10 @@ export async function openReaders(
 /** One convolution group of a layer. */
 interface GroupPart {
   readonly index: number;
-  /** What it reads, `[rows, unknowns]`, and its weights, `[unknowns, outputs]`. */
+  /** Its inputs `[rows, unknowns]` and weights `[unknowns, outputs]`. */
   readonly read: Matrix;
   readonly weights: Matrix;
-  /** By output channel. */
+  /** Of each output channel. */
   readonly importance: Float64Array;
 }
 
@@ -119,14 +118,17 @@ async function openOne(
   return { inverse: await invert(x, products), weights: await narrowed(w, products), units };
 }
 
-/** Neighbouring unknowns that become one: where each run of them starts, its length, and the longest. */
+/** Runs of neighbouring unknowns that become one: their starts, their lengths, and the longest length. */
 interface Fold {
   readonly starts: readonly number[];
   readonly lengths: readonly number[];
   readonly width: number;
 }
 
-/** The unknowns of a channel become one: its kernel's, or the places that a flattened map has. None if it has one each. */
+/**
+ * Folds the unknowns of a channel (its kernel, or the positions of a flattened map) into one. Undefined where each
+ * channel has one unknown.
+ */
 function foldOf(
   taps: number,
   perGroup: number,
@@ -136,7 +138,7 @@ function foldOf(
   const lengths: number[] = [];
   for (let start = 0; start < perGroup; ) {
     const { group, unit } = member(start);
-    // What no group owns has no channels to tell apart.
+    // Unknowns outside all groups have no channels to distinguish.
     const alike = (at: number): boolean =>
       group >= 0 && member(at).group === group && member(at).unit === unit;
     let end = start + 1;
@@ -149,7 +151,7 @@ function foldOf(
   return width > 1 ? { starts, lengths, width } : undefined;
 }
 
-/** `[rows, unknowns]` as `[rows * width, channels]`, zeros where a channel has fewer, the column of ones kept. */
+/** `[rows, unknowns]` as `[rows * width, channels]`, with zeros where a channel has fewer; the column of ones stays. */
 function foldRows(
   { rows, columns, data }: Matrix,
   { starts, lengths, width }: Fold,
@@ -170,7 +172,7 @@ function foldRows(
   return { rows: rows * width, columns: across, data: folded };
 }
 
-/** `[unknowns, outputs]` as `[channels, width * outputs]`; the bias makes up for means, from zero. */
+/** `[unknowns, outputs]` as `[channels, width * outputs]`; the bias, from zero, makes up for means. */
 function foldWeights({ columns, data }: Matrix, { starts, lengths, width }: Fold, hasBias: boolean): Matrix {
   const rows = starts.length + (hasBias ? 1 : 0);
   const folded = new Float64Array(rows * width * columns);
@@ -181,7 +183,7 @@ function foldWeights({ columns, data }: Matrix, { starts, lengths, width }: Fold
   return { rows, columns: width * columns, data: folded };
 }
 
-/** Multiplies outputs by the root of their importance, in place; it is repeated where outputs are folded. */
+/** Multiplies outputs in place by the root of their importance, which is repeated where outputs are folded. */
 function scaleOutputs({ columns, data }: Matrix, importance: Float64Array): void {
   const roots = importance.map(Math.sqrt);
   for (let i = 0; i < data.length; i++) {
@@ -189,7 +191,7 @@ function scaleOutputs({ columns, data }: Matrix, importance: Float64Array): void
   }
 }
 
-/** As few columns as there are rows at most: only `W W^T` counts, and its Cholesky factor has the same. */
+/** At most as many columns as rows: only `W W^T` counts, and its Cholesky factor gives the same product. */
 async function narrowed(weights: Matrix, products: Products): Promise<Matrix> {
   const n = weights.rows;
   if (weights.columns <= n) return weights;
@@ -203,7 +205,7 @@ async function narrowed(weights: Matrix, products: Products): Promise<Matrix> {
     for (let i = 0; i < n; i++) factor.fill(0, i * n + i + 1, (i + 1) * n);
     return { rows: n, columns: n, data: factor };
   }
-  // Weights that are all zero.
+  // All weights are zero.
   return { rows: n, columns: 1, data: new Float64Array(n) };
 }
 
@@ -222,7 +224,7 @@ async function invert(x: Matrix, products: Products): Promise<Matrix> {
   }
 }
 
-/** Variance of what a layer gives, over all of its channels. */
+/** Variance of a layer's output, over all of its channels. */
 async function varianceOf(
   x: readonly Matrix[],
   weights: readonly Matrix[],

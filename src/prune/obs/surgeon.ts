@@ -1,36 +1,36 @@
-// Optimal brain surgeon on whole channels: what a reader of channels loses when one goes and the weights of those that
-// stay are refit at once, and the network's state after that (Hassibi and Stork, NIPS 1992; for structures Kurtic et al.,
-// ZipLM, NeurIPS 2023).
+// Optimal brain surgeon on whole channels: the error of a layer when a channel that it reads is removed and the other
+// weights are refitted at once, and the state after that removal (Hassibi and Stork, NIPS 1992; for structures Kurtic
+// et al., ZipLM, NeurIPS 2023).
 
 import type { Matrix, Products } from '../../repair/internal.ts';
 import { cholesky } from '../../repair/internal.ts';
 
-/** Columns of changes that are put off before they are applied to the whole inverse, which the engine does. */
+/** Number of pending columns of changes before the engine applies them to the whole inverse. */
 const PUT_OFF = 192;
 
-/** One layer that reads channels (one group of its convolution), as least squares. */
+/** One layer that reads channels (one group of its convolution), as a least-squares problem. */
 export interface ReaderProblem {
-  /** Inverse of the Gram matrix of what is read, ridge included, `[unknowns, unknowns]`. */
+  /** Inverse of the Gram matrix of the inputs, ridge included, `[unknowns, unknowns]`. */
   readonly inverse: Matrix;
-  /** Weights, each output scaled by the root of what its squared error counts, `[unknowns, outputs]`. */
+  /** Weights `[unknowns, outputs]`, each output scaled by the root of its importance. */
   readonly weights: Matrix;
-  /** The unknowns of each unit that may go; other unknowns stay. */
+  /** The unknowns of each unit that may be removed; other unknowns stay. */
   readonly units: readonly (readonly number[])[];
 }
 
 /**
- * A reader while units go one by one. Removing unit `S` raises the squared error by `tr(W_S^T (H_SS)^-1 W_S)`, `H` the
- * inverse of the Gram matrix; then `W -= H_S (H_SS)^-1 W_S` and `H -= H_S (H_SS)^-1 H_S^T`.
+ * A reader while units are removed one by one. Removing unit `S` raises the squared error by `tr(W_S^T (H_SS)^-1 W_S)`,
+ * where `H` is the inverse of the Gram matrix. Afterwards `W -= H_S (H_SS)^-1 W_S` and `H -= H_S (H_SS)^-1 H_S^T`.
  */
 export class Reader {
   readonly #products: Products;
-  /** Rows of the matrices below that each unit has; empty once it is gone. */
+  /** Rows of the matrices below that belong to each unit; empty once it is removed. */
   readonly #rows: number[][];
-  /** `H` of each unit with itself, up to date. */
+  /** The block of `H` of each unit with itself, up to date. */
   readonly #own: Float64Array[];
   #inverse: Matrix;
   #weights: Matrix;
-  /** Changes put off: the true inverse is `#inverse - left^T right`, both `[put off, unknowns]`. */
+  /** Pending changes: the true inverse is `#inverse - left^T right`, both `[pending, unknowns]`. */
   #left: Float64Array;
   #right: Float64Array;
   #putOff = 0;
@@ -58,7 +58,7 @@ export class Reader {
     });
   }
 
-  /** What the removal of a unit that is still there adds to the squared error. */
+  /** The squared error that removing a unit would add. */
   errorOf(unit: number): number {
     const rows = this.#rows[unit] as number[];
     const k = rows.length;
@@ -85,7 +85,7 @@ export class Reader {
     return sum;
   }
 
-  /** Removes a unit and refits what stays. */
+  /** Removes a unit and refits the remaining weights. */
   async remove(unit: number): Promise<void> {
     const rows = this.#rows[unit] as number[];
     const k = rows.length;
@@ -108,7 +108,7 @@ export class Reader {
     if (this.#putOff >= PUT_OFF) await this.#apply();
   }
 
-  /** A row of the inverse as it is now. */
+  /** A row of the inverse, up to date. */
   #currentRow(row: number, out: Float64Array): void {
     const n = this.#inverse.rows;
     out.set(this.#inverse.data.subarray(row * n, (row + 1) * n));
@@ -132,7 +132,7 @@ export class Reader {
     }
   }
 
-  /** Applies what was put off, and leaves out the rows of what is gone. */
+  /** Applies the pending changes, and leaves out the rows of removed units. */
   async #apply(): Promise<void> {
     const n = this.#inverse.rows;
     const stay: number[] = [];
@@ -168,7 +168,7 @@ export class Reader {
   }
 }
 
-/** Cholesky factor of a block that is positive definite but for rounding. */
+/** Cholesky factor of a block that is positive definite up to rounding. */
 function factorOf(block: Float64Array, k: number): Float64Array {
   for (let lift = 0; ; lift = lift === 0 ? 1e-12 : lift * 100) {
     const factor = block.slice();
@@ -231,7 +231,7 @@ function addScaled(
   }
 }
 
-/** Rounding can take a diagonal to zero or below. */
+/** Rounding can make a diagonal entry zero or negative. */
 function positive(value: number): number {
   return value > Number.MIN_VALUE ? value : Number.MIN_VALUE ** 0.5;
 }

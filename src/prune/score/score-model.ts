@@ -13,29 +13,29 @@ import { type Normalisation, type UnitScores, unitScores } from './unit-scores.t
 
 /** How channels are scored; `batch` is 32 by default. */
 export interface ScoreModelOptions extends EngineOptions {
-  /** How the model is called in error messages. */
+  /** Name of the model in error messages. */
   readonly name: string;
   /**
-   * What is explained; default `label`, which falls back to the predicted class where there are no labels. A list is a
-   * mix of classes.
+   * The explained class; default `label`, which falls back to the predicted class where there are no labels. A list is
+   * a class prior.
    */
   readonly target?: Target | undefined;
-  /** How samples are put together; default as the criterion. */
+  /** How samples are combined; default as the criterion. */
   readonly aggregation?: Aggregation | undefined;
-  /** How much each sample counts; default all alike. */
+  /** Weight of each sample; default all alike. */
   readonly weights?: Float64Array | undefined;
   /** The model before batch normalisation was merged, for criteria that read it. */
   readonly unmerged?: Model | undefined;
-  /** For criteria that draw numbers; the same seed gives the same scores, whatever was scored before. */
+  /** Seed of criteria that draw numbers. The same seed gives the same scores, whatever was scored before. */
   readonly seed?: number | undefined;
   /** Called with the number of samples done. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /**
- * Scores the output channels of every weighted layer of a canonical model; where relevance says nothing of a whole group, as
- * inside gates, by `taylor` instead, see `withStandIns`.
- * @throws BedsideError E_DATA_FIT when the model fixes a batch size that is more than the samples there are
+ * Scores the output channels of every weighted layer of a canonical model. Where relevance says nothing about a whole
+ * group, as inside gates, `taylor` scores it instead; see `withStandIns`.
+ * @throws BedsideError E_DATA_FIT when the model fixes a batch larger than the number of samples
  * @throws BedsideError E_MODEL for weights, E_DATA for samples, E_NOT_FINITE for scores that are NaN or infinite
  * @throws BedsideError as the criterion
  */
@@ -67,7 +67,7 @@ export async function scoreLayers(
 }
 
 /**
- * As `scoreLayers`, whatever comes of it.
+ * As `scoreLayers`, but without `taylor` in place of missing scores.
  * @throws BedsideError as the criterion
  */
 export function scoreBy(
@@ -90,11 +90,11 @@ export function scoreBy(
   });
 }
 
-/** How units of different groups are made comparable. */
+/** How units of different groups are compared. */
 export interface UnitOptions {
   /** Whether groups are ranked together; default false. */
   readonly global?: boolean | undefined;
-  /** Default `l2` where groups are ranked together (Molchanov et al., ICLR 2017), else `none`. */
+  /** Default `l2` where groups are ranked together (Molchanov et al., ICLR 2017), otherwise `none`. */
   readonly normalise?: Normalisation | undefined;
 }
 
@@ -114,8 +114,8 @@ export async function scoreModel(
 }
 
 /**
- * Scores of layers as scores of units that can be ranked together.
- * @param keep what an earlier cut left; default everything
+ * Turns scores of layers into scores of units that can be ranked together.
+ * @param keep units that an earlier pruning left; default all
  */
 export function comparableScores(
   model: Model,
@@ -128,7 +128,7 @@ export function comparableScores(
   return unitScores(grouping, layers, { normalise, ...costs });
 }
 
-/** The samples as criteria take them, in whole batches where the model fixes the batch size. */
+/** The samples in the form that criteria take, in whole batches where the model fixes the batch size. */
 export function calibrationBatches(
   model: Model,
   dataset: Dataset,

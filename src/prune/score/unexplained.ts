@@ -1,15 +1,16 @@
-// Channels that a criterion says nothing of: inside a gate relevance is zero by its rules, as the signal takes all, and what
-// goes would be decided by the order of the channels. They are ranked by another criterion, and it is said; so are ties.
+// Channels that a criterion does not explain. Inside a gate, relevance is zero by its rules, since the signal takes all
+// of it; the order of the channels would then decide. Another criterion ranks these channels, and a remark says so;
+// ties get a remark too.
 import { findGroups, type Grouping } from '../../channels/index.ts';
 import { type Criterion, findCriterion, isAttribution, type LayerScores } from '../../explain/index.ts';
 import type { Model } from '../../onnx/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { UnitScores } from './unit-scores.ts';
 
-/** What ranks where relevance is zero of itself: gradient x activation, which a gate's layers have. */
+/** The criterion that ranks channels without relevance: gradient x activation, which is not zero in a gate's layers. */
 const STANDS_IN = 'taylor';
 
-/** What is to be known of a ranking: layers ranked by another criterion, or all of whose channels score alike. */
+/** A remark on a ranking: layers that another criterion ranked, or layers whose channels all score alike. */
 export interface ScoreRemark {
   readonly kind: 'stand-in' | 'ties';
   readonly layers: readonly string[];
@@ -23,9 +24,9 @@ export interface ScoreRemark {
 export type ScoreBy = (criterion: Criterion) => Promise<readonly LayerScores[]>;
 
 /**
- * The scores with those of `taylor` where relevance is zero of itself.
- * @param where `groups`: channels of groups of which nothing else has a score, so that no sum is of two criteria; `layers`:
- * every layer without a score, for what shows layers one by one
+ * The scores, with those of `taylor` where relevance is zero by its rules.
+ * @param where `groups`: only groups without any other score, so that no sum mixes two criteria; `layers`: every layer
+ * without a score, for output that shows single layers
  */
 export async function withStandIns(
   model: Model,
@@ -38,7 +39,7 @@ export async function withStandIns(
   const silent = silentChannels(model, layers, where);
   if (silent.size === 0) return layers;
   const others = await scoreBy(findCriterion(STANDS_IN)).catch((error: unknown) => {
-    // An operator without a derivative: the ties are told instead.
+    // An operator without a derivative: ties are reported instead.
     if (BedsideError.is(error, 'E_UNSUPPORTED')) return [];
     throw error;
   });
@@ -52,7 +53,7 @@ export async function withStandIns(
   });
 }
 
-/** Relevance, and what weighs errors by attributions. */
+/** Whether a criterion may be zero by its rules: relevance, and criteria that weigh errors by attributions. */
 function mayBeSilent(criterion: Criterion): boolean {
   if (isAttribution(criterion)) return criterion.spec.attribution.kind === 'relevance';
   return criterion.forRepair === true;
@@ -86,8 +87,8 @@ function silentChannels(
 }
 
 /**
- * What is to be told of scores of layers.
- * @param units what they were put together to, for ties of those instead
+ * The remarks on scores of layers.
+ * @param units the scores of units that they became; ties are then looked for among those
  */
 export function remarksOn(
   criterion: string,
@@ -113,7 +114,7 @@ export function remarksOn(
   return remarks;
 }
 
-/** Names that a sentence has room for. */
+/** Most names in one sentence. */
 const NAMED = 8;
 
 function listed(names: readonly string[]): string {
@@ -125,7 +126,7 @@ function tiedGroups({ groups }: Grouping, units: UnitScores): string[] {
   return groups.flatMap(({ id, layers }) => (isTied(units.get(id)) ? layers : []));
 }
 
-/** Of layers that may lose channels: all classes may well count alike. */
+/** Layers of groups with tied scores; other layers, such as the classifier's, may well be tied. */
 function tiedLayers({ groups }: Grouping, layers: readonly LayerScores[]): string[] {
   const cut = new Set(groups.flatMap((group) => group.layers));
   return layers.flatMap(({ layer, scores }) => (cut.has(layer) && isTied(scores) ? [layer] : []));

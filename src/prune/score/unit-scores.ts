@@ -1,4 +1,4 @@
-// From scores of layers' channels to one score for each unit of each group.
+// Turns scores of channels into one score for each unit of each group.
 
 import type { Group, Grouping } from '../../channels/index.ts';
 import type { LayerScores } from '../../explain/index.ts';
@@ -8,18 +8,18 @@ import { BedsideError, must } from '../../util/index.ts';
 export const NORMALISATIONS = ['none', 'max', 'sum', 'l2', 'per-mac'] as const;
 
 /**
- * Divides each group's scores by their largest size, the sum of their sizes or their Euclidean norm, or each unit's by
- * the multiply-accumulates that its removal saves.
+ * Divides the scores of a group by their largest size, the sum of their sizes or their Euclidean norm; or divides each
+ * unit's score by the multiply-accumulates that its removal saves.
  */
 export type Normalisation = (typeof NORMALISATIONS)[number];
 
-/** How a group's scores are made comparable with other groups', and how a unit's channels are put together. */
+/** How scores of groups are made comparable, and how the channels of a unit are combined. */
 export interface ScoreOptions {
   /** Default `none`. */
   readonly normalise?: Normalisation;
-  /** What the removal of each unit saves, as `unitMacs` says; needed for `per-mac`. */
+  /** The multiply-accumulates that the removal of each unit saves, from `unitMacs`; needed for `per-mac`. */
   readonly unitMacs?: ReadonlyMap<number, Float64Array>;
-  /** Over all channels of all layers that a unit stands for; default `sum`. */
+  /** How scores of a unit's channels, over all layers, are combined; default `sum`. */
   readonly combine?: 'sum' | 'mean' | 'max';
 }
 
@@ -27,9 +27,9 @@ export interface ScoreOptions {
 export type UnitScores = ReadonlyMap<number, Float64Array>;
 
 /**
- * One score for each unit. Scores that are not numbers count as zero.
- * @throws BedsideError E_INTERNAL when no layer of a group was scored, a score list has another length, or `per-mac` is
- *   asked for without `unitMacs`
+ * One score for each unit. NaN counts as zero.
+ * @throws BedsideError E_INTERNAL when no layer of a group was scored, a list of scores has another length, or
+ * `per-mac` lacks `unitMacs`
  */
 export function unitScores(
   grouping: Grouping,

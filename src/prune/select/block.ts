@@ -1,8 +1,8 @@
-// The number of channels that ONNX Runtime's convolutions compute together.
+// Finds the number of channels that ONNX Runtime's convolutions compute together.
 import { readFileSync } from 'node:fs';
 
 /**
- * Its blocked layout (NCHWc) holds 16 channels with AVX-512 and 8 otherwise; other counts are padded up to that, so 63
+ * The block of channels of ONNX Runtime's NCHWc layout: 16 with AVX-512, otherwise 8. Counts are padded up to it, so 63
  * channels cost as much as 64. Read from the processor's flags on Linux; 8 elsewhere.
  */
 export function detectBlock(): number {

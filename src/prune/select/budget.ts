@@ -1,4 +1,4 @@
-// The least that must go for a model to meet a budget of multiply-accumulates.
+// Finds the smallest removal that meets a budget of multiply-accumulates.
 
 import type { Grouping } from '../../channels/index.ts';
 import { macsCounter } from '../../channels/index.ts';
@@ -8,7 +8,7 @@ import type { UnitScores } from '../score/unit-scores.ts';
 import { checkBlock, type SelectOptions, selectGlobal, selectUniform } from './select.ts';
 
 export interface BudgetOptions extends Omit<SelectOptions, 'ratio'> {
-  /** Largest share of the model's multiply-accumulates that the written model may need, in (0, 1]. */
+  /** Largest share of the model's multiply-accumulates that the written model may have, in (0, 1]. */
   readonly macsFraction: number;
   /** One ranking over all groups instead of the same ratio in each; default false. */
   readonly global?: boolean | undefined;
@@ -17,7 +17,8 @@ export interface BudgetOptions extends Omit<SelectOptions, 'ratio'> {
 /**
  * The selection whose model comes closest to the budget from below, found by bisection on the ratio (the count of
  * multiply-accumulates never grows with it).
- * @throws BedsideError E_USAGE for a fraction outside (0, 1], or one that no ratio reaches, naming the smallest that is
+ * @throws BedsideError E_USAGE for a fraction outside (0, 1], or one that no ratio reaches; the message names the
+ * smallest possible one
  */
 export function selectForMacs(
   model: Model,

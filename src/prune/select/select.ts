@@ -1,25 +1,25 @@
-// Which units stay: by one ratio for all groups, or by one ranking over all of them.
+// Chooses the units that stay: by one ratio for all groups, or by one ranking over all of them.
 
 import type { Group, Grouping, KeptUnits } from '../../channels/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { UnitScores } from '../score/unit-scores.ts';
 
-/** How much goes, and how what stays is aligned. */
+/** How much to remove, and how kept counts are aligned. */
 export interface SelectOptions {
   /** Fraction of the units removed, in [0, 1). */
   readonly ratio: number;
   /** Channels that the engine computes together; 1 for no alignment. See `detectBlock`. */
   readonly block: number;
-  /** Ids of groups that stay whole; default none. */
+  /** Ids of groups that keep all units; default none. */
   readonly protect?: ReadonlySet<number> | undefined;
-  /** Only these units may stay, as an earlier cut left them; default all. */
+  /** Only these units may stay: those that an earlier pruning left. Default all. */
   readonly within?: KeptUnits | undefined;
 }
 
 /**
- * Removes the same fraction of every group's lowest-scored units. Kept counts are rounded to the nearest count whose
- * layers have a multiple of `block` channels (or to the whole group), and are never below one block.
- * Equal scores keep the lower index; a larger ratio keeps a subset of what a smaller one keeps.
+ * Removes the same fraction of every group, lowest scores first. Kept counts are rounded to the nearest count whose
+ * layers have a multiple of `block` channels (or to the whole group), and are at least one block. Equal scores keep the
+ * lower index. A larger ratio keeps a subset of what a smaller ratio keeps.
  * @throws BedsideError E_USAGE for a ratio outside [0, 1) or a block that is not a positive integer
  */
 export function selectUniform(
@@ -39,9 +39,9 @@ export function selectUniform(
 }
 
 /**
- * Removes a fraction of all units (protected ones not counted) by one ranking over the groups, for which the scores should be comparable
- * (`unitScores` with `normalise`). The best block of every group is out of reach; counts are then aligned as in
- * `selectUniform`, so the fraction that goes is met to within the alignment.
+ * Removes a fraction of all unprotected units by one ranking over the groups. The scores should be comparable
+ * (`unitScores` with `normalise`). The best block of every group always stays. Counts are then aligned as in
+ * `selectUniform`, so the removed fraction is met up to the alignment.
  * @throws BedsideError E_USAGE for a ratio outside [0, 1) or a block that is not a positive integer
  */
 export function selectGlobal(
@@ -80,7 +80,7 @@ export function selectGlobal(
 }
 
 /**
- * The allowed number of units nearest to `target`, the larger of two equally near. Allowed are the whole group, and
+ * The allowed number of units nearest to `target`; of two equally near, the larger. Allowed are the whole group, and
  * numbers of units that give each of its layers a multiple of `block` channels.
  */
 export function alignedCount(group: Group, target: number, block: number): number {
@@ -91,7 +91,10 @@ export function alignedCount(group: Group, target: number, block: number): numbe
   return target - below < above - target - ROUNDING ? below : above;
 }
 
-/** Units whose channels fill whole blocks in every layer of the group (a unit may be several channels of a layer). */
+/**
+ * Number of units whose channels fill whole blocks in every layer of the group (a unit may be several channels of a
+ * layer).
+ */
 function unitStep(group: Group, block: number): number {
   return group.members.reduce((step, { units }) => {
     const width = units[0]?.length ?? 1;
