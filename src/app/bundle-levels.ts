@@ -1,4 +1,4 @@
-// Bundles where commands also take models: telling them apart, and the network at the levels that options ask for.
+// A bundle where a use case takes networks as well: telling the two apart, and the network at chosen levels.
 import { stat } from 'node:fs/promises';
 import {
   assembleModel,
@@ -10,13 +10,16 @@ import {
 } from '../bundle/index.ts';
 import type { Model } from '../onnx/index.ts';
 import { BedsideError } from '../util/index.ts';
+import type { NetworkSource } from './network.ts';
 
-/** Which levels of a bundle: one a group, or every group at the level nearest to a ratio; unpruned unless either is given. */
+/** Which levels of a bundle; unpruned unless either is given. */
 export interface LevelOptions {
+  /** The level of each group. */
   readonly levels?: readonly number[] | undefined;
+  /** Every group at the level nearest to this fraction of channels removed. */
   readonly ratio?: number | undefined;
-  /** False by --no-correction. */
-  readonly correction: boolean;
+  /** Whether to fold in the correction that is stored for levels that have been measured; default true. */
+  readonly correction?: boolean | undefined;
 }
 
 /** The network of a bundle at one level for each group. */
@@ -31,13 +34,17 @@ export interface NetworkAtLevels {
   readonly kept: readonly number[];
 }
 
-/** Whether a path is a folder, and so a bundle or nothing: models are files. */
-export async function isBundle(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+/** The folder of a bundle, or an opened bundle. */
+export type BundleSource = string | Bundle;
+
+/** Whether a source is a bundle: opened, or a folder. Models are files. */
+export async function isBundle(source: NetworkSource | BundleSource): Promise<boolean> {
+  if (typeof source !== 'string') return 'manifest' in source;
+  return (await stat(source).catch(() => undefined))?.isDirectory() ?? false;
 }
 
 /**
- * The network at the levels that options ask for: those of --levels, or all at the one nearest to --ratio, or unpruned.
+ * The network at the levels that the options name, or unpruned.
  * @throws BedsideError E_USAGE for both at once; E_LEVELS for levels that the bundle does not have
  */
 export function networkAtLevels(bundle: Bundle, options: LevelOptions): NetworkAtLevels {
@@ -46,7 +53,7 @@ export function networkAtLevels(bundle: Bundle, options: LevelOptions): NetworkA
   const keep = keptUnitsAt(manifest, levels);
   const index = findVariant(manifest, levels);
   const found = index === undefined ? undefined : manifest.variants[index];
-  const corrected = options.correction && (found?.corrected ?? false);
+  const corrected = options.correction !== false && (found?.corrected ?? false);
   return {
     levels,
     variant: found && index !== undefined ? { ...found, index } : undefined,
@@ -65,7 +72,15 @@ function levelsOf({ manifest }: Bundle, { levels, ratio }: LevelOptions): readon
   return levels ?? levelsOfRatio(manifest, ratio ?? 0);
 }
 
-/** What JSON says of a mix. */
-export function levelFields({ levels, variant, corrected }: NetworkAtLevels): object {
+/** Which levels a result is for. */
+export interface LevelFields {
+  readonly levels: readonly number[];
+  /** Index among the bundle's variants; null if these levels have not been measured. */
+  readonly variant: number | null;
+  readonly corrected: boolean;
+}
+
+/** The levels of a network, for a result. */
+export function levelFields({ levels, variant, corrected }: NetworkAtLevels): LevelFields {
   return { levels, variant: variant?.index ?? null, corrected };
 }

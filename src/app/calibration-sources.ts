@@ -28,7 +28,7 @@ export interface CalibrationSources {
  */
 export async function calibrationSources(
   classifier: Classifier,
-  options: TwoSetsOptions & { readonly target?: TargetOption },
+  options: TwoSetsOptions & { readonly target?: TargetOption | undefined },
   sets: DrawnSets,
   seeds: readonly number[],
   journal: Journal,

@@ -1,13 +1,17 @@
 // Use cases: what the command line does, as a library. Nothing here knows of options, terminals or exit codes.
 
 export {
+  type BundleSource,
   isBundle,
+  type LevelFields,
   type LevelOptions,
   levelFields,
   type NetworkAtLevels,
   networkAtLevels,
 } from './bundle-levels.ts';
 export { assertLocal, type CalibrationSources, calibrationSources } from './calibration-sources.ts';
+export { certifyProposals, type Proposal, type ProposalOptions } from './certification-loop.ts';
+export { type CertifyOptions, type CertifyResult, certify } from './certify.ts';
 export {
   type ClassPrior,
   type ClassPriorOptions,
@@ -33,13 +37,44 @@ export { FleetReader, writeFleetFile } from './cluster/fleet.ts';
 export { ClusterServer, type ServerState } from './cluster/server.ts';
 export { type ClusterStatus, MONITOR_URL, readClusterStatus } from './cluster/status.ts';
 export { runWorker, type WorkerEvent, type WorkerSettings } from './cluster/worker.ts';
-export { hashFile, loadNetwork, type Network, type NetworkSource, networkOf } from './network.ts';
+export { type EvaluateOptions, type EvaluateResult, evaluate } from './evaluate.ts';
+export {
+  type InspectBundleResult,
+  type InspectResult,
+  inspect,
+  inspectBundle,
+  type LevelRow,
+  type ValueRow,
+} from './inspect.ts';
+export type { LayerRow } from './inspect-layers.ts';
+export { DEFAULT_VALIDATION, type DrawOptions, type LocalDraws, localDraws } from './local-draws.ts';
+export {
+  hashFile,
+  hashNetwork,
+  loadNetwork,
+  type Network,
+  type NetworkOptions,
+  type NetworkSource,
+  networkFromModel,
+  networkOf,
+} from './network.ts';
 export { loadBundle } from './open-bundle.ts';
 export { type DataOptions, DEFAULT_PER_CLASS, type EngineOptions, runSettings } from './options.ts';
+export { evenRatios, nameOf, type PackOptions, type PackResult, pack, packDrawn } from './pack.ts';
 export { fleetFrom } from './plan/fleet-source.ts';
 export { anyPlan, plannerOf, SOLVERS, type SolverName } from './planners.ts';
 export {
+  type AutoResult,
+  type CutOptions,
+  type PruneOptions,
+  type PruneResult,
+  prune,
+  pruneDrawn,
+} from './prune.ts';
+export { type PruneBundleOptions, type PruneBundleResult, pruneBundle } from './prune-bundle.ts';
+export {
   AUTO,
+  criterionOf,
   DEFAULT_CRITERION,
   type RankingOptions,
   rankingOf,
@@ -48,6 +83,7 @@ export {
 } from './ranking.ts';
 export {
   type Journal,
+  journalOf,
   KeptJournal,
   type Progress,
   type Reporter,
@@ -75,10 +111,8 @@ export {
   loadSamples,
   loadTwoSets,
   noteLeftOver,
-  remarkIdentical,
   type TwoSets,
   type TwoSetsOptions,
-  withoutUsed,
 } from './samples.ts';
 export {
   DEFAULT_SIMULATED_REQUESTS,

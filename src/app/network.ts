@@ -1,4 +1,4 @@
-// A network as use cases take it: from a file or made elsewhere, with all of its forms.
+// A network as use cases take it: read from a file or made in memory, with all the forms of it that they need.
 import { createHash } from 'node:crypto';
 import { withEngineShapes } from '../engine/index.ts';
 import { type Classifier, describeClassifier, SAMPLING_RATE } from '../evaluate/index.ts';
@@ -12,57 +12,88 @@ import {
   unmergedModel,
   withMetadata,
   withSqueezeAxes,
+  writeModel,
 } from '../onnx/index.ts';
 import { RegularFile } from '../util/index.ts';
 
 /** A classifier with all the forms of it that use cases need. Built once, and handed on whole. */
 export interface Network {
-  /** The path of its file; how messages call it. */
+  /** The path of its file, or the name it was given; messages use it. */
   readonly name: string;
-  /** As the file has it, with the engine's shapes where no rule gives any. */
+  /** Whether `name` is the path of its file. */
+  readonly isFile: boolean;
+  /** As the file has it, with shapes from the engine for values that no rule gives a shape. */
   readonly original: Model;
   /** Constants folded, every node named, batch normalisation merged. */
   readonly canonical: Model;
   /** The same before batch normalisation was merged. */
   readonly unmerged: Model;
   readonly classifier: Classifier;
-  /** Of the model as the file has it. */
+  /** Of the original. */
   readonly costs: ModelCosts;
 }
 
 /** The path of an ONNX file, or a network that is loaded already. */
 export type NetworkSource = string | Network;
 
+/** How a network is read. */
+export interface NetworkOptions {
+  /** Samples a second of the signals that it reads. Becomes part of the network, and of every network made of it. */
+  readonly samplingRate?: number | undefined;
+}
+
 /**
  * The network of a source.
  * @throws BedsideError as `loadNetwork`
  */
-export async function networkOf(
-  source: NetworkSource,
-  options: { readonly samplingRate?: number } = {},
-): Promise<Network> {
+export async function networkOf(source: NetworkSource, options: NetworkOptions = {}): Promise<Network> {
   return typeof source === 'string' ? await loadNetwork(source, options) : source;
 }
 
 /**
- * Loads a classifier. A sampling rate that is given becomes part of it, so that what is made of it says it as well.
+ * Loads a classifier from an ONNX file.
  * @throws BedsideError E_FILE; E_MODEL, also for weights that are not finite; E_UNSUPPORTED when it is not a classifier;
  *   as `withEngineShapes`
  */
-export async function loadNetwork(
-  path: string,
-  { samplingRate }: { readonly samplingRate?: number } = {},
+export async function loadNetwork(path: string, options: NetworkOptions = {}): Promise<Network> {
+  return await describeNetwork(await loadModel(path), path, true, options);
+}
+
+/**
+ * A network from a model in memory.
+ * @param name how messages call it
+ * @throws BedsideError as `loadNetwork`
+ */
+export async function networkFromModel(
+  model: Model,
+  name: string,
+  options: NetworkOptions = {},
 ): Promise<Network> {
-  const stored = withSqueezeAxes(await withEngineShapes(await loadModel(path), path));
-  const model =
+  return await describeNetwork(model, name, false, options);
+}
+
+async function describeNetwork(
+  model: Model,
+  name: string,
+  isFile: boolean,
+  { samplingRate }: NetworkOptions,
+): Promise<Network> {
+  const stored = withSqueezeAxes(await withEngineShapes(model, name));
+  const original =
     samplingRate === undefined ? stored : withMetadata(stored, SAMPLING_RATE, String(samplingRate));
-  const classifier = describeClassifier(model, path);
-  assertFiniteWeights(model, path);
-  const unmerged = unmergedModel(model);
+  const classifier = describeClassifier(original, name);
+  assertFiniteWeights(original, name);
+  const unmerged = unmergedModel(original);
   const canonical = canonicalModel(unmerged);
   // Folding may leave float32.
-  assertFiniteWeights(canonical, path);
-  return { name: path, original: model, canonical, unmerged, classifier, costs: modelCosts(model) };
+  assertFiniteWeights(canonical, name);
+  return { name, isFile, original, canonical, unmerged, classifier, costs: modelCosts(original) };
+}
+
+/** SHA-256 of the network's file, or of the file that would be written of it. */
+export async function hashNetwork({ name, isFile, original }: Network): Promise<string> {
+  if (isFile) return await hashFile(name);
+  return createHash('sha256').update(writeModel(original)).digest('hex');
 }
 
 /** SHA-256 of a file, in hexadecimal. */

@@ -1,31 +1,43 @@
 // Which samples a use case reads, and how its computations run.
 import type { Dataset, DatasetSplit } from '../data/index.ts';
 
-/** Samples of each class that criteria read unless said otherwise. */
+/** Samples of each class that criteria read, unless options say otherwise. */
 export const DEFAULT_PER_CLASS = 20;
 
 /** How computations run. */
 export interface EngineOptions {
-  readonly threads: number;
-  readonly batch: number;
+  /** Threads of the engine; default 1. */
+  readonly threads?: number | undefined;
+  /** Samples computed together; default 32. A batch size that the network fixes is used instead. */
+  readonly batch?: number | undefined;
 }
 
 /** How computations run, and the seed, with their defaults. */
-export function runSettings(options: Partial<EngineOptions> & { readonly seed?: number | undefined }) {
+export function runSettings(options: EngineOptions & { readonly seed?: number | undefined }) {
   const { threads = 1, batch = 32, seed = 1 } = options;
   return { threads, batch, seed };
 }
 
 /** Which samples. */
 export interface DataOptions {
-  /** The path of a data set, or one that is read already: it counts as one without splits. */
+  /**
+   * A path to data (docs/data.md), or samples in memory. Of samples in memory, `classes`, `perClass` and `limit` choose; the
+   * other options are for files.
+   */
   readonly data: string | Dataset;
-  readonly split?: DatasetSplit;
-  readonly perClass?: number;
-  readonly limit?: number;
-  readonly classes?: readonly number[];
-  readonly records?: readonly string[];
-  readonly skipBad?: boolean;
-  readonly samplingRate?: number;
-  readonly maxPixels?: number;
+  readonly split?: DatasetSplit | undefined;
+  /** At most this many samples of each class, drawn by the seed. */
+  readonly perClass?: number | undefined;
+  /** At most this many samples overall, drawn by the seed after `perClass`. */
+  readonly limit?: number | undefined;
+  /** Only samples of these classes. */
+  readonly classes?: readonly number[] | undefined;
+  /** Only these records of a WFDB folder. */
+  readonly records?: readonly string[] | undefined;
+  /** Leave out images that cannot be read, and name them in the result, instead of failing at the first. */
+  readonly skipBad?: boolean | undefined;
+  /** Samples a second of the signals that the network reads, if its metadata does not say so; default 360. */
+  readonly samplingRate?: number | undefined;
+  /** The most pixels that an image may have; default 2^28. */
+  readonly maxPixels?: number | undefined;
 }

@@ -108,9 +108,10 @@ export interface DrawnSets extends TwoSets {
   readonly draws: readonly Dataset[];
 }
 
-/** Options of commands that score and measure. */
+/** Samples to score with, and samples to measure on. */
 export interface TwoSetsOptions extends DataOptions, ClassPriorOptions {
-  readonly testLimit?: number;
+  /** Measure on at most this many samples; default all. */
+  readonly testLimit?: number | undefined;
 }
 
 /**

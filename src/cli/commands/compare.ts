@@ -7,7 +7,6 @@ import {
   DEFAULT_PER_CLASS,
   type DrawnSets,
   describePrior,
-  type EngineOptions,
   loadDraws,
   loadNetwork,
   type Network,
@@ -32,7 +31,7 @@ import {
 } from '../compare-run.ts';
 import { reportHeatmaps } from '../heatmaps/index.ts';
 import { addClassPrior } from '../options/class-prior.ts';
-import { addCommon, addRun, type CommonOptions } from '../options/common.ts';
+import { addCommon, addRun, type CommonOptions, type ComputeOptions } from '../options/common.ts';
 import { addData } from '../options/data.ts';
 import { count, ratio, ratios } from '../options/numbers.ts';
 import { addRanking, criteriaHelp, criteriaOption } from '../options/ranking.ts';
@@ -42,7 +41,8 @@ import { jsonScoreRemarks, sayScoreRemarks } from '../terminal/score-remarks.ts'
 const DEFAULT_CRITERIA = 'lrp-gamma,lrp-zplus,lrp-epsilon,taylor,gradient,l1,activation,apoz,random';
 const DEFAULT_RATIOS = '.1,.2,.3,.4,.5';
 
-interface CompareCommandOptions extends CommonOptions, EngineOptions, TwoSetsOptions, RankingOptions {
+interface CompareCommandOptions extends CommonOptions, ComputeOptions, TwoSetsOptions, RankingOptions {
+  readonly data: string;
   readonly criteria: readonly CriterionChoice[];
   readonly ratios: readonly number[];
   readonly seeds: number;

@@ -4,12 +4,11 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import {
-  AUTO,
   DEFAULT_CRITERION,
-  type EngineOptions,
   loadNetwork,
   loadTwoSets,
   type Network,
+  pruneDrawn,
   type TwoSets,
 } from '../../app/index.ts';
 import { assertPrunable, findGroups, type Grouping } from '../../channels/index.ts';
@@ -47,13 +46,13 @@ import {
 } from '../compare-run.ts';
 import { type Played, play } from '../demo/play.ts';
 import { reportHeatmaps } from '../heatmaps/index.ts';
-import { addCommon, addRun, type CommonOptions } from '../options/common.ts';
+import { addCommon, addRun, type CommonOptions, type ComputeOptions } from '../options/common.ts';
 import { serverUrl } from '../options/nats.ts';
-import { pruneAndMeasure } from '../prune-run.ts';
 import { Output } from '../terminal/output.ts';
 import { higherHalf, sortedSparkline } from '../terminal/sparkline.ts';
 import { indent } from '../terminal/tables.ts';
-import { describePruning } from './prune/command.ts';
+import { prunedJson } from './prune/json.ts';
+import { describePruning } from './prune/text.ts';
 
 const CRITERIA = ['lrp-gamma', 'lrp-epsilon', 'taylor', 'l1', 'activation', 'random'];
 const RATIOS = [0.1, 0.2, 0.3, 0.5];
@@ -62,7 +61,7 @@ const MACS_LEFT = 0.5;
 const SHIPPED = fileURLToPath(new URL('../../../models/ecg-demo.onnx', import.meta.url));
 const PER_CLASS = { local: 40, validation: 200, test: 400 };
 
-interface DemoOptions extends CommonOptions, EngineOptions {
+interface DemoOptions extends CommonOptions, ComputeOptions {
   readonly model?: string;
   readonly data?: string;
   readonly outDir: string;
@@ -153,23 +152,14 @@ async function demo(options: DemoOptions): Promise<void> {
       'not for choosing: auto picks the criterion by the samples for scoring alone, ranking on one half and measuring ' +
       'on the other. Then the layers behind what was cut are repaired in closed form, from the same samples.\n',
   );
-  const pruned = await output.during('pruning', (progress) =>
-    pruneAndMeasure(
-      loaded,
-      sets,
-      {
-        ...run,
-        criterion: AUTO,
-        amount: { macsFraction: MACS_LEFT },
-        block: fittingBlock(grouping),
-        reconstruct: true,
-        out: files.model,
-      },
-      progress,
-    ),
+  const pruned = await pruneDrawn(
+    loaded,
+    sets,
+    { ...run, macs: MACS_LEFT, block: fittingBlock(grouping), out: files.model },
+    output,
   );
   const bytes = { before: (await stat(loaded.name)).size, after: (await stat(files.model)).size };
-  output.say(indent(describePruning(pruned, sets.test.labels !== undefined)));
+  output.say(indent(describePruning(pruned)));
   output.say(indent(`file size: ${formatBytes(bytes.before)} before, ${formatBytes(bytes.after)} after`));
 
   const played = await play(
@@ -209,7 +199,7 @@ async function demo(options: DemoOptions): Promise<void> {
     rows: jsonRows(comparison),
     seconds: comparison.seconds,
     best,
-    prune: { ...pruned, bytesBefore: bytes.before, bytesAfter: bytes.after },
+    prune: { ...prunedJson(pruned), bytesBefore: bytes.before, bytesAfter: bytes.after },
     room: played,
     files,
     totalSeconds: seconds,

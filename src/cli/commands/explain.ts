@@ -5,7 +5,6 @@ import {
   type ClassPriorOptions,
   type DataOptions,
   DEFAULT_PER_CLASS,
-  type EngineOptions,
   hasNoSplits,
   loadNetwork,
   loadSamples,
@@ -39,7 +38,7 @@ import {
 import { examples } from '../command-line.ts';
 import { addHeatmapOptions, type HeatmapOptions, planHeatmaps } from '../heatmaps/index.ts';
 import { addClassPrior } from '../options/class-prior.ts';
-import { addCommon, addRun, type CommonOptions } from '../options/common.ts';
+import { addCommon, addRun, type CommonOptions, type ComputeOptions } from '../options/common.ts';
 import { addData } from '../options/data.ts';
 import { aggregateOption, criteriaHelp, criterionOption, targetOption } from '../options/ranking.ts';
 import { Output } from '../terminal/output.ts';
@@ -48,7 +47,7 @@ import { indent, table } from '../terminal/tables.ts';
 
 interface ExplainOptions
   extends CommonOptions,
-    EngineOptions,
+    ComputeOptions,
     DataOptions,
     HeatmapOptions,
     ClassPriorOptions {

@@ -2,8 +2,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import {
   anyPlan,
+  certifyProposals,
   type DataOptions,
+  DEFAULT_VALIDATION,
   loadBundle,
+  type Proposal,
   plannerOf,
   SOLVERS,
   type SolverName,
@@ -42,10 +45,8 @@ import {
   writeFileAtomic,
 } from '../../util/index.ts';
 import { examples } from '../command-line.ts';
-import { measureProposals, type Proposal } from '../measured-levels.ts';
 import { addCommon, type CommonOptions } from '../options/common.ts';
 import { addData } from '../options/data.ts';
-import { DEFAULT_VALIDATION } from '../pack-run.ts';
 import { planText, type TotalsRow, totalsText } from '../plan-text.ts';
 import { Output } from '../terminal/output.ts';
 
@@ -186,7 +187,7 @@ function measured(
   }
   const data = { ...options, validationPerClass: DEFAULT_VALIDATION };
   const solve = ({ instance }: PlanningProblem) => planner.plan(instance, { seconds: options.timeLimit });
-  return measureProposals(bundle, { fleet, request, solve, data, seed: options.seed }, output);
+  return certifyProposals(bundle, { fleet, request, solve, data, seed: options.seed }, output);
 }
 
 /** The integer program as a file. */

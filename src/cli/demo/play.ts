@@ -1,14 +1,13 @@
 // The demo's second half: the network packed at every width, planned and run in a room of four devices.
 import { join } from 'node:path';
-import { emulatedWorkers, type Network, SingleMachine } from '../../app/index.ts';
+import { emulatedWorkers, type Network, packDrawn, SingleMachine } from '../../app/index.ts';
 import { openBundle } from '../../bundle/index.ts';
 import type { Dataset } from '../../data/index.ts';
 import { tensor } from '../../engine/index.ts';
 import { type PlanRequest, REQUEST_DEFAULTS } from '../../plan/index.ts';
-import { argmax, findCriterion } from '../../prune/index.ts';
+import { argmax } from '../../prune/index.ts';
 import { Coordinator, type FloatTensor, LocalWorkers, type NatsAccess } from '../../run/index.ts';
 import { formatBytes, formatPercent, formatSeconds, must } from '../../util/index.ts';
-import { nameOf, packAndWrite } from '../pack-run.ts';
 import { Interrupt } from '../terminal/interrupt.ts';
 import type { Output } from '../terminal/output.ts';
 import { indent, table } from '../terminal/tables.ts';
@@ -134,12 +133,11 @@ function tellDeciders(output: Output, rows: readonly DeciderRow[]): void {
 
 async function pack(options: PlayOptions, dir: string, output: Output) {
   const { loaded, calibration, validation, criterion, block, seed } = options;
-  const { manifest, bytes, seconds } = await packAndWrite(
+  const { manifest, bytes, seconds } = await packDrawn(
     loaded,
     { calibration, validation },
     {
-      ...{ out: dir, chart: `${dir}.svg`, name: nameOf(loaded.name), block, seed },
-      criterion: findCriterion(criterion),
+      ...{ out: dir, block, seed, criterion },
       ratios: RATIOS,
       variants: VARIANTS,
       maxPositions: POSITIONS,
@@ -147,9 +145,8 @@ async function pack(options: PlayOptions, dir: string, output: Output) {
     },
     output,
   );
-  const all = [...seconds.values()].reduce((sum, step) => sum + step, 0);
   output.say(
-    `   ${manifest.variants.length} mixes of levels measured, ${formatBytes(bytes)}, in ${formatSeconds(all)}: ${dir}`,
+    `   ${manifest.variants.length} mixes of levels measured, ${formatBytes(bytes)}, in ${formatSeconds(seconds.total ?? 0)}: ${dir}`,
   );
   return await openBundle(dir);
 }

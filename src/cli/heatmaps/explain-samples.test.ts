@@ -163,6 +163,7 @@ function loaded(model: Model): Network {
   const classifier = describeClassifier(model, path);
   return {
     name: path,
+    isFile: false,
     original: model,
     canonical: canonicalModel(model),
     unmerged: model,

@@ -1,16 +1,17 @@
-// --class-mix as typed.
-import { type Command, InvalidArgumentError, Option } from 'commander';
+// --class-prior: the share of each class where the network will run.
+import { type Command, InvalidArgumentError } from 'commander';
 import type { ClassPrior } from '../../app/index.ts';
+import { addAlias } from './alias.ts';
 import { items } from './numbers.ts';
 
-/** --class-mix. `uses` says what it changes. */
+/** --class-prior. `uses` says what it changes. */
 export function addClassPrior(command: Command, uses: string): Command {
-  const option = new Option(
-    '--class-mix <shares>',
-    `the local mix of classes, by name or number, such as N:.9,V:.1: ${uses}; other classes are left out`,
+  command.option(
+    '--class-prior <shares>',
+    `the local share of each class, by name or number, such as N:0.9,V:0.1: ${uses}; other classes are left out`,
+    parseClassPrior,
   );
-  option.attributeName = () => 'classPrior';
-  return command.addOption(option.argParser(parseClassPrior));
+  return addAlias(command, '--class-mix <shares>', '--class-prior');
 }
 
 /** Reads `N:.9,V:.1`. */

@@ -10,6 +10,12 @@ export interface CommonOptions {
   readonly quiet?: boolean;
 }
 
+/** What `addRun` adds. */
+export interface ComputeOptions {
+  readonly threads: number;
+  readonly batch: number;
+}
+
 /** --seed, --json and --quiet. */
 export function addCommon(command: Command): Command {
   return command

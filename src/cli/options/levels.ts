@@ -1,7 +1,6 @@
 // --levels and --no-correction of commands that take bundles beside models.
 import type { Command } from 'commander';
-import type { LevelOptions, NetworkAtLevels } from '../../app/index.ts';
-import { BedsideError } from '../../util/index.ts';
+import { assertNoneTyped } from './explicit.ts';
 import { levelList } from './numbers.ts';
 
 /** --levels and --no-correction. */
@@ -19,27 +18,13 @@ export function addLevels(command: Command): Command {
 }
 
 /**
- * @throws BedsideError E_USAGE for options that only bundles have
+ * Refuses options that only bundles have.
+ * @throws BedsideError E_USAGE
  */
-export function assertNoLevels(path: string, { levels, correction, ratio }: LevelOptions): void {
-  const given = levels
-    ? '--levels'
-    : ratio !== undefined
-      ? '--ratio'
-      : correction
-        ? undefined
-        : '--no-correction';
-  if (given === undefined) return;
-  throw new BedsideError('E_USAGE', `${given} needs a bundle, and ${path} is a model`, {
+export function assertNoLevels(command: Command, path: string, options: readonly string[]): void {
+  assertNoneTyped(command, {
+    options,
+    because: (option) => `${option} needs a bundle, and ${path} is a model`,
     hint: 'name a folder that `bedside pack` wrote; a model is made smaller by `bedside prune --ratio`',
   });
-}
-
-/** The same for people. */
-export function describeLevels({ levels, variant, corrected }: NetworkAtLevels): string {
-  const [first] = levels;
-  const same = levels.every((level) => level === first);
-  const which = same ? `every group at level ${first ?? 0}` : `levels ${levels.join(',')}`;
-  if (!variant) return `${which}, not measured before`;
-  return `${which}, variant ${variant.index}${corrected ? ', corrected' : ''}`;
 }

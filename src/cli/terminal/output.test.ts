@@ -1,8 +1,8 @@
 // What is said of the data beside a result: once in words, and in the JSON object.
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { remarkOtherDraws } from '../../app/local-draws.ts';
 import type { Bundle } from '../../bundle/index.ts';
 import type { Dataset } from '../../data/index.ts';
-import { tellOtherDraws } from '../pack-run.ts';
 import { Output } from './output.ts';
 
 afterEach(() => vi.restoreAllMocks());
@@ -53,13 +53,13 @@ describe('Output', () => {
   });
 });
 
-describe('tellOtherDraws', () => {
+describe('remarkOtherDraws', () => {
   const provenance = { dataset: 'x/mitdb', seed: 1, calibration: 100, validation: 400 };
   const bundle = { manifest: { provenance } } as unknown as Bundle;
   const told = (data: string, seed: number, calibration: number): string =>
     written((output) => {
       const of = (size: number) => ({ size }) as Dataset;
-      tellOtherDraws(bundle, { calibration: of(calibration), validation: of(400) }, { data, seed }, output);
+      remarkOtherDraws(bundle, { calibration: of(calibration), validation: of(400) }, { data, seed }, output);
     }).err;
 
   it('is silent for the draws that packed the bundle, and says that others may have ranked it', () => {

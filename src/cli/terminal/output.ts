@@ -65,28 +65,31 @@ export class Output implements Journal {
     this.note(`passed over: ${count} ${reason}${few === '' ? '' : ` (${few})`}`);
   }
 
+  /** What was said so far that belongs to the result. */
+  said(): Said {
+    return {
+      remarks: [...this.#remarks],
+      skipped: [...this.#skipped.values()],
+      ...(this.#signals ? { signals: this.#signals } : {}),
+    };
+  }
+
   /** How signals were read: the field `signals` of the JSON object. */
   signals(signals: Signals): void {
     this.#signals = signals;
   }
 
-  said(): Said {
-    const remarks = [...this.#remarks];
-    const skipped = [...this.#skipped.values()];
-    return { ...(this.#signals ? { signals: this.#signals } : {}), remarks, skipped };
-  }
-
   /**
-   * The result as one JSON object, under --json, with `remarks` and `skipped` where there are any. Numbers that are not
-   * finite become null.
+   * Under --json, the result as one JSON object, with `signals`, `remarks` and `skipped` if there are any. Numbers that are
+   * not finite become null.
    */
   result(value: object): void {
     if (!this.json) return;
-    const { remarks, skipped, ...signals } = this.said();
+    const { signals, remarks, skipped } = this.said();
     const beside = {
-      ...signals,
-      ...(remarks.length > 0 && { remarks }),
-      ...(skipped.length > 0 && { skipped }),
+      signals,
+      remarks: remarks.length > 0 ? remarks : undefined,
+      skipped: skipped.length > 0 ? skipped : undefined,
     };
     process.stdout.write(`${plainJson(JSON.stringify({ ...value, ...beside }))}\n`);
   }

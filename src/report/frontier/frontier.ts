@@ -33,7 +33,11 @@ export function frontierRows(manifest: Measured): FrontierRow[] {
 }
 
 /** The name of a bundle's accuracy measure. */
-export function measureWord({ accuracy }: Pick<BundleManifest, 'accuracy'>): string {
+export function measureWord({
+  accuracy,
+}: {
+  readonly accuracy: Pick<BundleManifest['accuracy'], 'measure'>;
+}): string {
   if (accuracy.measure === 'balanced') return 'balanced accuracy';
   return accuracy.measure === 'agreement' ? 'agreement with the unpruned network' : 'accuracy';
 }

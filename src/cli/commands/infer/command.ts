@@ -1,13 +1,19 @@
 // `bedside infer`: samples through a plan on real workers.
 import type { Command } from 'commander';
-import { type InferOptions, infer, loadBundle, localFleet, plannerOf } from '../../../app/index.ts';
+import {
+  certifyProposals,
+  DEFAULT_VALIDATION,
+  type InferOptions,
+  infer,
+  loadBundle,
+  localFleet,
+  plannerOf,
+} from '../../../app/index.ts';
 import type { Bundle } from '../../../bundle/index.ts';
 import { completeRequest, type Fleet, parseFleet } from '../../../plan/index.ts';
 import { readTextChecked } from '../../../util/index.ts';
 import { EXIT, examples } from '../../command-line.ts';
-import { measureProposals } from '../../measured-levels.ts';
 import { addCommon } from '../../options/common.ts';
-import { DEFAULT_VALIDATION } from '../../pack-run.ts';
 import { Interrupt } from '../../terminal/interrupt.ts';
 import { Output } from '../../terminal/output.ts';
 import { inferredJson } from './json.ts';
@@ -85,7 +91,7 @@ async function measuredFirst(
   if (options.levels !== 'free') return { bundle, options };
   const fleet = given ?? localFleet(bundle.manifest, options.workers ?? 2);
   const { data, classes, records, skipBad, seed, deadline, accuracyFloor, privacy } = options;
-  const measured = await measureProposals(
+  const measured = await certifyProposals(
     bundle,
     {
       fleet,

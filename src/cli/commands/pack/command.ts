@@ -1,68 +1,33 @@
-// `bedside pack`: one network at any mix of levels as a folder, with measured mixes; or one more measured mix of one.
+// `bedside pack`: one network at any level vector as a folder, with measured variants; or one more variant of a bundle.
 import type { Command } from 'commander';
 import {
+  certify,
   DEFAULT_PER_CLASS,
-  type EngineOptions,
+  DEFAULT_VALIDATION,
+  evenRatios,
   isBundle,
-  loadBundle,
-  loadNetwork,
+  type PackOptions,
+  pack,
 } from '../../../app/index.ts';
-import { checkLevels } from '../../../bundle/index.ts';
-import { assertPrunable, findGroups } from '../../../channels/index.ts';
-import { PACK_RATIOS, type PackedModel } from '../../../pack/index.ts';
-import { type CriterionChoice, detectBlock } from '../../../prune/index.ts';
-import {
-  describeUncounted,
-  frontierRows,
-  levelsText,
-  measureWord,
-  shownRows,
-} from '../../../report/index.ts';
-import {
-  assertWritable,
-  BedsideError,
-  formatBytes,
-  formatPercent,
-  formatSeconds,
-  plainLine,
-} from '../../../util/index.ts';
+import { PACK_RATIOS } from '../../../pack/index.ts';
+import { BedsideError } from '../../../util/index.ts';
 import { examples } from '../../command-line.ts';
-import { frontierTable } from '../../frontier-table.ts';
 import { addCommon, addRun, type CommonOptions } from '../../options/common.ts';
 import { addData } from '../../options/data.ts';
+import { assertNoneTyped } from '../../options/explicit.ts';
 import { count, levelList, ratios } from '../../options/numbers.ts';
 import { criteriaHelp, criterionChoiceOption } from '../../options/ranking.ts';
-import {
-  assertBundleFolder,
-  certifyAndWrite,
-  DEFAULT_VALIDATION,
-  type DrawOptions,
-  localDraws,
-  nameOf,
-  type PackResult,
-  packAndWrite,
-} from '../../pack-run.ts';
 import { Output } from '../../terminal/output.ts';
-import { jsonScoreRemarks, sayScoreRemarks } from '../../terminal/score-remarks.ts';
-import { indent, table } from '../../terminal/tables.ts';
+import { jsonScoreRemarks } from '../../terminal/score-remarks.ts';
+import { packedJson } from './json.ts';
+import { describeCertified, describePacked } from './text.ts';
 
-interface PackCommandOptions extends CommonOptions, EngineOptions, DrawOptions {
+interface PackCommandOptions extends CommonOptions, Omit<PackOptions, 'out' | 'seed'> {
+  readonly data: string;
   readonly out?: string;
-  readonly name?: string;
-  readonly criterion: CriterionChoice;
   readonly levelsCount?: number;
-  readonly ratios?: readonly number[];
-  readonly variants?: number;
-  readonly block?: number;
-  readonly measure: boolean;
-  readonly lowRank: boolean;
-  readonly maxPositions?: number;
-  readonly chart?: string;
   readonly certify?: readonly number[];
 }
-
-/** Rows of the frontier that people are shown; --json has all. */
-const SHOWN = 16;
 
 /** Adds the command to the program. */
 export function addPack(program: Command): void {
@@ -134,68 +99,33 @@ export function addPack(program: Command): void {
       ),
     )
     .action(async (path: string, options: PackCommandOptions) => {
-      const typed = (name: string): boolean => command.getOptionValueSource(name) === 'cli';
-      if (options.certify) return certify(path, options.certify, options, typed);
-      return pack(path, options);
+      const output = new Output(options);
+      if (options.certify) {
+        assertCertifyOptions(command);
+        await assertIsBundle(path);
+        const result = await certify(path, options.certify, options, output);
+        output.result(result);
+        output.say(describeCertified(result));
+        return;
+      }
+      const settings = { ...options, out: await outOf(path, options), ratios: levelRatios(options) };
+      const result = await pack(path, settings, output);
+      output.result({ ...packedJson(result), ...jsonScoreRemarks(output, result.scoreRemarks ?? []) });
+      output.say(describePacked(result));
     });
 }
 
-async function pack(path: string, options: PackCommandOptions): Promise<void> {
-  const output = new Output(options);
-  const { out, chart = `${out?.replace(/[/\\]+$/, '')}.svg` } = options;
+/** @throws BedsideError E_USAGE for a folder instead of a model, or without --out */
+async function outOf(path: string, { out }: PackCommandOptions): Promise<string> {
   if (await isBundle(path)) {
     throw new BedsideError('E_USAGE', `${path} is a folder, not a model`, {
       hint: `to measure one more mix of a bundle: bedside pack ${path} --certify LEVELS --data …`,
     });
   }
-  if (out === undefined) {
-    throw new BedsideError('E_USAGE', "required option '--out <folder>' not specified", {
-      hint: 'name the folder that becomes the bundle, such as --out ecg',
-    });
-  }
-  const levels = levelRatios(options);
-  await assertBundleFolder(out);
-  await assertWritable(chart);
-  const loaded = await loadNetwork(path, options);
-  assertPrunable(findGroups(loaded.canonical), path);
-  const { batch, threads, seed, variants, maxPositions, criterion, name = nameOf(path) } = options;
-  const block = options.block ?? detectBlock();
-  const start = performance.now();
-  const draws = await localDraws(loaded.classifier, options, seed, output);
-  const settings = {
-    out,
-    chart,
-    name,
-    criterion,
-    ratios: levels,
-    block,
-    variants,
-    maxPositions,
-    batch,
-    threads,
-    seed,
-    lowRankFrom: lowRankFrom(options),
-  };
-  const result = await packAndWrite(loaded, draws, { ...settings, measureSeconds: options.measure }, output);
-  const totalSeconds = (performance.now() - start) / 1000;
-  const told = { output, out, chart, block, totalSeconds };
-  output.result(facts(result, told));
-  output.say(describe(result, told));
-}
-
-/** What of the model's file the bundle does not have. */
-function givenLines({ given: { dropped, freedBatch } }: PackedModel): string[] {
-  const lines: string[] = [];
-  if (dropped.outputs.length > 0) {
-    const only = dropped.nodes.length > 0 ? `, and ${dropped.nodes.length} nodes that only they need` : '';
-    lines.push(plainLine(`left out: outputs behind the first (${dropped.outputs.join(', ')})${only}`));
-  }
-  if (freedBatch !== undefined) {
-    lines.push(
-      `the model fixes a batch of ${freedBatch}, the bundle none: tried on samples, the scores are the same`,
-    );
-  }
-  return lines;
+  if (out !== undefined) return out;
+  throw new BedsideError('E_USAGE', "required option '--out <folder>' not specified", {
+    hint: 'name the folder that becomes the bundle, such as --out ecg',
+  });
 }
 
 /** The levels that options ask for; undefined for the usual ones. */
@@ -211,151 +141,30 @@ function levelRatios({ ratios: given, levelsCount }: PackCommandOptions): readon
     });
   }
   if (levelsCount !== undefined) {
-    return Array.from({ length: levelsCount }, (_, level) => (LAST_RATIO * level) / (levelsCount - 1));
+    return evenRatios(levelsCount);
   }
   // The first level is always the unpruned network.
   return given && [...new Set([0, ...given])];
 }
 
-/** Undefined for the usual one. */
-function lowRankFrom({ lowRank }: PackCommandOptions): number | undefined {
-  return lowRank ? undefined : Number.POSITIVE_INFINITY;
-}
+/** Options of packing that say nothing of one more variant. */
+const OF_PACKING = [
+  ...['--out', '--name', '--criterion', '--levels-count', '--ratios', '--variants', '--block'],
+  ...['--no-measure', '--max-positions', '--chart'],
+];
 
-const LAST_RATIO = PACK_RATIOS.at(-1) ?? 0.875;
-
-interface Told {
-  readonly output: Output;
-  readonly out: string;
-  readonly chart: string;
-  readonly block: number;
-  readonly totalSeconds: number;
-}
-
-/** The JSON object. */
-function facts({ packed, manifest, bytes, seconds }: PackResult, told: Told): object {
-  const { accuracy, provenance, groups, ratios: levels, variants } = manifest;
-  const { choice } = packed;
-  return {
-    out: told.out,
-    name: manifest.name,
-    chart: told.chart,
-    criterion: packed.criterion,
-    ...(choice ? { auto: { ...choice, criterion: choice.criterion.name } } : {}),
-    block: told.block,
-    ratios: levels,
-    groups: groups.length,
-    levels: levels.length,
-    variants: variants.length,
-    lowRank: packed.lowRank,
-    stages: manifest.stages.length,
-    uncounted: manifest.uncounted ?? [],
-    bytes,
-    calibration: provenance.calibration,
-    validation: provenance.validation,
-    accuracyModel: accuracy,
-    ...(packed.given.dropped.outputs.length > 0 ? { dropped: packed.given.dropped } : {}),
-    ...(packed.given.freedBatch === undefined ? {} : { freedBatch: packed.given.freedBatch }),
-    ...jsonScoreRemarks(told.output, packed.remarks),
-    ...(packed.fixed.size > 0 ? { unordered: Object.fromEntries(packed.fixed) } : {}),
-    frontier: frontierRows(manifest),
-    seconds: { ...Object.fromEntries(seconds), total: told.totalSeconds },
-  };
-}
-
-function describe({ packed, manifest, bytes, seconds }: PackResult, told: Told): string {
-  const { accuracy, groups, variants, provenance, measured } = manifest;
-  const best = frontierRows(manifest).length;
-  const { choice } = packed;
-  const ranked = choice ? `${packed.criterion}, which auto took: ${choice.reason}` : packed.criterion;
-  const steps = [...seconds].map(([step, time]) => [step, formatSeconds(time)]);
-  return [
-    `${plainLine(manifest.name)}: ${groups.length} groups at ${manifest.ratios.length} levels (${manifest.ratios.join(', ')}), in blocks of ${told.block}`,
-    `ranked by ${ranked}`,
-    ...givenLines(packed),
-    ...sayScoreRemarks(packed.remarks),
-    ...[...packed.fixed].map(([group, why]) => `group ${group} keeps its order: ${plainLine(why)}`),
-    '',
-    `${variants.length} mixes measured on ${provenance.validation} samples held apart; ${best} ${best === 1 ? 'is' : 'are'} not beaten in ${measureWord(manifest)} and MACs`,
-    ...(packed.lowRank > 0 ? [`${packed.lowRank} of them corrected by changes of low rank besides`] : []),
-    indent(frontierTable(manifest, shownRows(manifest, SHOWN))),
-    ...describeUncounted(manifest.uncounted),
-    '',
-    `accuracy of other mixes is predicted: mean error ${accuracy.meanError.toFixed(3)}, at most ${accuracy.maxError.toFixed(3)} on ${accuracy.checked} mixes that it was not made from`,
-    ...(measured
-      ? [`times: sums over stages run one by one, ${plainLine(measured.machine)}, one sample at a time`]
-      : []),
-    '',
-    indent(table(['step', '>time'], [...steps, ['all', formatSeconds(told.totalSeconds)]])),
-    '',
-    `written: ${plainLine(told.out)} (${formatBytes(bytes)}), ${plainLine(told.chart)}`,
-  ].join('\n');
-}
-
-/** Options of packing that say nothing of one more mix, as typed. */
-const OF_PACKING: ReadonlyMap<string, string> = new Map([
-  ['out', '--out'],
-  ['name', '--name'],
-  ['criterion', '--criterion'],
-  ['levelsCount', '--levels-count'],
-  ['ratios', '--ratios'],
-  ['variants', '--variants'],
-  ['block', '--block'],
-  ['measure', '--no-measure'],
-  ['maxPositions', '--max-positions'],
-  ['chart', '--chart'],
-]);
-
-async function certify(
-  path: string,
-  levels: readonly number[],
-  options: PackCommandOptions,
-  typed: (name: string) => boolean,
-): Promise<void> {
-  const output = new Output(options);
-  for (const [name, flag] of OF_PACKING) {
-    if (!typed(name)) continue;
-    throw new BedsideError(
-      'E_USAGE',
-      `${flag} has no meaning with --certify, which adds to a bundle as it is`,
-      {
-        hint: 'give --data and what chooses samples; pack the model again to change the bundle itself',
-      },
-    );
-  }
-  if (!(await isBundle(path))) {
-    throw new BedsideError('E_USAGE', `--certify needs a bundle, and ${path} is none`, {
-      hint: 'name a folder that `bedside pack` wrote',
-    });
-  }
-  const bundle = await loadBundle(path, output);
-  checkLevels(bundle.manifest, levels);
-  const { variant, index, manifest } = await certifyAndWrite(
-    bundle,
-    levels,
-    { ...options, lowRankFrom: lowRankFrom(options) },
-    output,
-  );
-  const whole = manifest.variants[0]?.macs ?? variant.macs;
-  output.result({
-    bundle: path,
-    name: manifest.name,
-    variant: index,
-    variants: manifest.variants.length,
-    measure: manifest.accuracy.measure,
-    macsFraction: variant.macs / whole,
-    uncounted: manifest.uncounted ?? [],
-    ...variant,
+function assertCertifyOptions(command: Command): void {
+  assertNoneTyped(command, {
+    options: OF_PACKING,
+    because: (option) => `${option} has no meaning with --certify, which adds to a bundle as it is`,
+    hint: 'give --data and what chooses samples; pack the model again to change the bundle itself',
   });
-  output.say(
-    [
-      `${plainLine(manifest.name)}: levels ${levelsText(levels)}, now variant ${index} of ${manifest.variants.length}`,
-      `${measureWord(manifest)} ${formatPercent(variant.accuracy)}, at least ${formatPercent(variant.lowerBound)} with 95 % confidence; same answer as unpruned ${formatPercent(variant.agreement)}`,
-      `${formatPercent(variant.macs / whole)} of the multiply-accumulates, ${formatBytes(variant.weightBytes)} of weights`,
-      ...describeUncounted(manifest.uncounted),
-      ...(variant.seconds === undefined
-        ? []
-        : [`${formatSeconds(variant.seconds)} a sample, by the bundle's tables`]),
-    ].join('\n'),
-  );
+}
+
+/** @throws BedsideError E_USAGE */
+async function assertIsBundle(path: string): Promise<void> {
+  if (await isBundle(path)) return;
+  throw new BedsideError('E_USAGE', `--certify needs a bundle, and ${path} is none`, {
+    hint: 'name a folder that `bedside pack` wrote',
+  });
 }

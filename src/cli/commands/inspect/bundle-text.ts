@@ -1,32 +1,11 @@
 // `bedside inspect BUNDLE`: levels, groups, stages, measured variants, and where the bundle comes from.
 
-import { loadBundle } from '../app/index.ts';
-import {
-  type Bundle,
-  type BundleManifest,
-  SEALED_VERSION,
-  type TotalCosts,
-  totalCosts,
-} from '../bundle/index.ts';
-import { describeUncounted, frontierRows, measureWord, shownRows } from '../report/index.ts';
-import { formatBytes, formatCount, formatPercent, formatSeconds, plainLine } from '../util/index.ts';
-import { frontierTable } from './frontier-table.ts';
-import type { Output } from './terminal/output.ts';
-import { indent, table } from './terminal/tables.ts';
-
-/**
- * Opens a bundle, which checks every byte of it, and says what it holds: under --json its manifest, its hash, and the
- * costs of every group at each level.
- * @throws BedsideError as `openBundle`
- */
-export async function inspectBundle(path: string, output: Output): Promise<void> {
-  const bundle = await loadBundle(path, output);
-  const { manifest, sha256 } = bundle;
-  const costs = uniformCosts(manifest);
-  const bytes = manifest.model.bytes + manifest.weights.bytes;
-  output.result({ sha256, bytes, levels: costs, uncounted: [], ...manifest });
-  output.say(describe(path, bundle, costs));
-}
+import type { InspectBundleResult } from '../../../app/index.ts';
+import { type BundleManifest, SEALED_VERSION } from '../../../bundle/index.ts';
+import { describeUncounted, frontierRows, measureWord, shownRows } from '../../../report/index.ts';
+import { formatBytes, formatCount, formatPercent, formatSeconds, plainLine } from '../../../util/index.ts';
+import { frontierTable } from '../../frontier-table.ts';
+import { indent, table } from '../../terminal/tables.ts';
 
 /** What hashes vouch for. */
 function coverage({ version }: BundleManifest): string {
@@ -34,24 +13,9 @@ function coverage({ version }: BundleManifest): string {
   return 'model and weights as they were written, bundle.json not covered by a hash';
 }
 
-interface LevelRow extends TotalCosts {
-  readonly level: number;
-  readonly ratio: number;
-}
-
-/** Every group at the same level. */
-function uniformCosts(manifest: BundleManifest): LevelRow[] {
-  return manifest.ratios.map((ratio, level) => ({
-    level,
-    ratio,
-    ...totalCosts(
-      manifest,
-      manifest.groups.map(() => level),
-    ),
-  }));
-}
-
-function describe(path: string, { manifest, sha256 }: Bundle, costs: readonly LevelRow[]): string {
+/** What a bundle holds. */
+export function describeBundle(path: string, result: InspectBundleResult): string {
+  const { sha256, levels: costs, ...manifest } = result;
   const { model, weights, groups, stages, layers, accuracy, variants, provenance, measured } = manifest;
   const whole = costs[0]?.macs ?? 1;
   const timed = costs.some(({ seconds }) => seconds !== undefined);

@@ -1,5 +1,5 @@
-// Free levels before they may run: what a planner proposes by the accuracy model is corrected and measured, and proposed
-// anew with a higher promise as long as the measurement falls short of the floor.
+// Certifies levels that a planner proposes freely. Each proposal is corrected and measured; while the measured accuracy is
+// below the floor, the planner proposes again with a higher floor.
 import { type Bundle, findVariant, openBundle } from '../bundle/index.ts';
 import { describeClassifier } from '../evaluate/index.ts';
 import {
@@ -11,13 +11,15 @@ import {
   viewPlan,
 } from '../plan/index.ts';
 import { must } from '../util/index.ts';
-import { certifyDrawn, type DrawOptions, type LocalDraws, localDraws, tellOtherDraws } from './pack-run.ts';
-import type { Output } from './terminal/output.ts';
+import { certifyDrawn } from './certify.ts';
+import { type DrawOptions, type LocalDraws, localDraws, remarkOtherDraws } from './local-draws.ts';
+import type { EngineOptions } from './options.ts';
+import type { Journal } from './reporter.ts';
 
 /** Proposals that are measured at most. */
 const MOST = 6;
 
-/** How much more than a broken promise the next one must be: the accuracy model's own resolution. */
+/** How much more than a broken promise the next floor is: the resolution of the accuracy model. */
 const RAISE = 1e-4;
 
 /** One proposal. Accuracies by the bundle's measure. */
@@ -30,26 +32,24 @@ export interface Proposal {
   readonly lowerBound: number;
 }
 
-/** Where proposals come from and what they are measured on. */
-export interface ProposalSettings {
+/** Where proposals come from, and what they are measured on. */
+export interface ProposalOptions extends EngineOptions {
   readonly fleet: Fleet;
   readonly request: PlanRequest;
   readonly solve: (problem: PlanningProblem) => Promise<Solution>;
   readonly data: DrawOptions;
   readonly seed: number;
-  readonly threads?: number | undefined;
-  readonly batch?: number | undefined;
 }
 
 /**
- * Measures what planning with free levels comes to, and adds it to the bundle on disk. A plan with certified levels over
- * what is returned is then at least as good as the best proposal that kept the floor.
- * @throws BedsideError as `localDraws` and `certifyLevels`
+ * Measures the levels that planning with free levels proposes, and adds them to the bundle on disk. A plan with certified
+ * levels of the returned bundle is then at least as good as the best proposal that kept the floor.
+ * @throws BedsideError as `localDraws` and `certify`
  */
-export async function measureProposals(
+export async function certifyProposals(
   start: Bundle,
-  { fleet, request, solve, data, seed, threads, batch }: ProposalSettings,
-  output: Output,
+  { fleet, request, solve, data, seed, threads, batch }: ProposalOptions,
+  journal: Journal,
 ): Promise<{ readonly bundle: Bundle; readonly proposals: readonly Proposal[] }> {
   const proposals: Proposal[] = [];
   let bundle = start;
@@ -63,10 +63,10 @@ export async function measureProposals(
     const { levels, accuracy: predicted } = viewPlan(problem, decisions);
     if (findVariant(bundle.manifest, levels) === undefined) {
       if (!draws) {
-        draws = await localDraws(describeClassifier(bundle.model, bundle.dir), data, seed, output);
-        tellOtherDraws(start, draws, { data: data.data, seed }, output);
+        draws = await localDraws(describeClassifier(bundle.model, bundle.dir), data, seed, journal);
+        remarkOtherDraws(start, draws, { data: data.data, seed }, journal);
       }
-      await certifyDrawn(bundle, levels, draws, { batch, threads, seed }, output);
+      await certifyDrawn(bundle, levels, draws, { batch, threads, seed }, journal);
       bundle = await openBundle(bundle.dir);
     }
     const variant = must(findVariant(bundle.manifest, levels), 'the variant just measured');

@@ -1,0 +1,150 @@
+// What a model is made of, which channels can go, and what it costs; what a bundle holds.
+import { type BundleManifest, type TotalCosts, totalCosts } from '../bundle/index.ts';
+import { findGroups, type Grouping } from '../channels/index.ts';
+import { withEngineShapes } from '../engine/index.ts';
+import {
+  canonicalModel,
+  ELEM,
+  findStages,
+  loadModel,
+  type Model,
+  modelCosts,
+  nonFiniteWeight,
+  opOf,
+  type Stage,
+  type Uncounted,
+  type Value,
+} from '../onnx/index.ts';
+import { BedsideError } from '../util/index.ts';
+import type { BundleSource } from './bundle-levels.ts';
+import { type LayerRow, layerRows } from './inspect-layers.ts';
+import type { NetworkSource } from './network.ts';
+import { loadBundle } from './open-bundle.ts';
+import { type Journal, journalOf, type Reporter, type Said } from './reporter.ts';
+
+/** What a network is made of, and what it costs. */
+export interface InspectResult extends Said {
+  readonly inputs: readonly ValueRow[];
+  readonly outputs: readonly ValueRow[];
+  readonly opset: number | null;
+  readonly macs: number;
+  readonly parameters: number;
+  readonly activationBytes: number;
+  readonly peakBytes: number;
+  readonly layers: readonly LayerRow[];
+  readonly groups: readonly {
+    readonly id: number;
+    readonly channels: number;
+    readonly layers: readonly string[];
+    readonly readers: readonly string[];
+  }[];
+  readonly frozen: Grouping['frozen'];
+  readonly stages: readonly Omit<Stage, 'output'>[];
+  /** Nodes whose operator is not known here. */
+  readonly unknown: readonly { readonly name: string; readonly op: string }[];
+  /** Nodes whose multiply-accumulates are not known and count as 0. */
+  readonly uncounted: readonly Uncounted[];
+  /** Nodes the size of whose outputs is not known, so that their bytes count as 0. */
+  readonly unsized: readonly string[];
+  /** Where the engine cannot run the model: why. Shapes that no rule gives are then as the file declares them. */
+  readonly unmeasured?: string;
+  /** A weight that is NaN or infinite, in words: other commands refuse the model. */
+  readonly notFinite?: string;
+}
+
+/** An input or output. */
+export interface ValueRow {
+  readonly name: string;
+  readonly type: string;
+  /** Symbols as strings; null for an unknown size, or for an unknown rank as a whole. */
+  readonly shape: readonly (number | string | null)[] | null;
+}
+
+/** A model that the engine cannot run can be looked at all the same. */
+async function loadMeasured(source: NetworkSource): Promise<{ model: Model; unmeasured?: string }> {
+  if (typeof source !== 'string') return { model: source.original };
+  const model = await loadModel(source);
+  try {
+    return { model: await withEngineShapes(model, source) };
+  } catch (error) {
+    if (!BedsideError.is(error, 'E_ENGINE')) throw error;
+    return { model, unmeasured: error.message };
+  }
+}
+
+/**
+ * Lists layers, groups of channels, stages and costs of a model. It need not be a classifier.
+ * @throws BedsideError E_FILE, E_MODEL, E_UNSUPPORTED
+ */
+export async function inspect(source: NetworkSource, reporter?: Reporter | Journal): Promise<InspectResult> {
+  const journal = journalOf(reporter);
+  const { unmeasured, ...loaded } = await loadMeasured(source);
+  const notFinite = nonFiniteWeight(loaded.model);
+  const model = canonicalModel(loaded.model);
+  const { graph } = model;
+  const costs = modelCosts(model);
+  const grouping = findGroups(model);
+  return {
+    inputs: graph.inputs.map(valueRow),
+    outputs: graph.outputs.map(valueRow),
+    opset: model.opsets.get('') ?? null,
+    macs: costs.macs,
+    parameters: costs.parameters,
+    activationBytes: costs.activationBytes,
+    peakBytes: costs.peakBytes,
+    layers: layerRows(graph, costs, grouping),
+    groups: grouping.groups.map(({ id, channels, layers, readers }) => ({ id, channels, layers, readers })),
+    frozen: grouping.frozen,
+    stages: findStages(model).map(({ output: _, ...stage }) => stage),
+    unknown: graph.nodes.flatMap((node) =>
+      opOf(node) === undefined ? [{ name: node.name, op: node.op }] : [],
+    ),
+    uncounted: costs.uncounted,
+    unsized: costs.unknown,
+    ...(unmeasured === undefined ? {} : { unmeasured }),
+    ...(notFinite === undefined ? {} : { notFinite }),
+    ...journal.said(),
+  };
+}
+
+function valueRow({ name, elemType, dims }: Value): ValueRow {
+  const type = Object.entries(ELEM).find(([, code]) => code === elemType)?.[0] ?? `type ${elemType}`;
+  return { name, type, shape: dims ? dims.map((dim) => dim ?? null) : null };
+}
+
+/** Costs of the network with every group at the same level. */
+export interface LevelRow extends TotalCosts {
+  readonly level: number;
+  readonly ratio: number;
+}
+
+/** What a bundle holds: its manifest, and what it costs at each level. */
+export type InspectBundleResult = Said &
+  BundleManifest & {
+    /** The bundle's identity. */
+    readonly sha256: string;
+    /** Of model and weights. */
+    readonly bytes: number;
+    readonly levels: readonly LevelRow[];
+  };
+
+/**
+ * Opens a bundle, which checks every byte of it, and says what it holds.
+ * @throws BedsideError as `loadBundle`
+ */
+export async function inspectBundle(
+  source: BundleSource,
+  reporter?: Reporter | Journal,
+): Promise<InspectBundleResult> {
+  const journal = journalOf(reporter);
+  const { manifest, sha256 } = await loadBundle(source, journal);
+  const levels = manifest.ratios.map((ratio, level) => {
+    const costs = totalCosts(
+      manifest,
+      manifest.groups.map(() => level),
+    );
+    return { level, ratio, ...costs };
+  });
+  const bytes = manifest.model.bytes + manifest.weights.bytes;
+  return { sha256, bytes, levels, uncounted: [], ...manifest, ...journal.said() };
+}

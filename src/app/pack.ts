@@ -1,0 +1,283 @@
+// Packs a network as a bundle: draws local samples, packs, writes the bundle and the chart of its frontier.
+import { readdir, stat } from 'node:fs/promises';
+import { basename, extname, join } from 'node:path';
+import {
+  type BundleManifest,
+  MANIFEST_FILE,
+  openBundle,
+  type Preprocessing,
+  writeBundle,
+} from '../bundle/index.ts';
+import { assertPrunable, findGroups } from '../channels/index.ts';
+import type { Dataset } from '../data/index.ts';
+import { ENGINE } from '../engine/index.ts';
+import type { Classifier } from '../evaluate/index.ts';
+import type { Uncounted } from '../onnx/index.ts';
+import { PACK_RATIOS, type PackedModel, packModel } from '../pack/index.ts';
+import { type AutoChoice, type CriterionChoice, detectBlock, type ScoreRemark } from '../prune/index.ts';
+import { type FrontierRow, frontierChart, frontierRows } from '../report/index.ts';
+import { assertWritable, BedsideError, VERSION, writeFileAtomic } from '../util/index.ts';
+import { lowRankThreshold } from './certify.ts';
+import { type DrawOptions, type LocalDraws, localDraws } from './local-draws.ts';
+import { hashNetwork, type Network, type NetworkSource, networkOf } from './network.ts';
+import type { EngineOptions } from './options.ts';
+import { AUTO, criterionOf } from './ranking.ts';
+import { type Journal, journalOf, type Reporter, type Said } from './reporter.ts';
+
+/** What is packed, from which samples, and where to. */
+export interface PackOptions extends DrawOptions, EngineOptions {
+  /** The folder to write: a new one, an empty one, or that of a bundle to replace. */
+  readonly out: string;
+  /** The bundle's name; default: the name of the network's file, without its ending. */
+  readonly name?: string | undefined;
+  /** What ranks the channels; default `auto`. */
+  readonly criterion?: CriterionChoice | string | undefined;
+  /** Fraction of channels removed at each level, ascending from 0; default 0, 1/8, ... 7/8. */
+  readonly ratios?: readonly number[] | undefined;
+  /** About this many level vectors are measured; default 256. */
+  readonly variants?: number | undefined;
+  /** Channels that kept counts are aligned to; default: as this processor computes together. */
+  readonly block?: number | undefined;
+  /** Whether to measure how long layers take on this machine; default true. */
+  readonly measure?: boolean | undefined;
+  /** Whether to try corrections of low rank; default true. */
+  readonly lowRank?: boolean | undefined;
+  /** The most positions that a layer is repaired from; default 4096. */
+  readonly maxPositions?: number | undefined;
+  /** Where the chart of the measured variants goes, an SVG; default beside the folder. */
+  readonly chart?: string | undefined;
+  readonly seed?: number | undefined;
+}
+
+/** What was written. */
+export interface PackResult extends Said {
+  readonly out: string;
+  readonly name: string;
+  readonly chart: string;
+  readonly criterion: string;
+  /** What `auto` measured and chose; absent for another criterion. */
+  readonly auto?: Omit<AutoChoice, 'criterion'> & { readonly criterion: string };
+  readonly block: number;
+  readonly ratios: readonly number[];
+  /** How many groups, levels and variants there are, how many variants have a correction of low rank, how many stages. */
+  readonly groups: number;
+  readonly levels: number;
+  readonly variants: number;
+  readonly lowRank: number;
+  readonly stages: number;
+  readonly uncounted: readonly Uncounted[];
+  /** Of all files of the bundle. */
+  readonly bytes: number;
+  /** Samples that ranked and repaired, and samples that measured. */
+  readonly calibration: number;
+  readonly validation: number;
+  readonly accuracyModel: BundleManifest['accuracy'];
+  /** Outputs of the network, and nodes that only they need, that the bundle does not have. */
+  readonly dropped?: PackedModel['given']['dropped'];
+  /** The batch size that the network fixes, and the bundle does not. */
+  readonly freedBatch?: number;
+  readonly scoreRemarks?: readonly ScoreRemark[];
+  /** Groups whose channels could not be put in order, and why. */
+  readonly unordered?: Readonly<Record<string, string>>;
+  readonly frontier: readonly FrontierRow[];
+  /** Seconds of each step, and `total`. */
+  readonly seconds: Readonly<Record<string, number>>;
+  readonly manifest: BundleManifest;
+}
+
+/**
+ * Packs a network: ranks its channels, repairs every level, measures level vectors, and writes the bundle, which is written
+ * whole or not at all.
+ * @throws BedsideError E_OUTPUT for a folder that holds other files; E_NO_CHANNELS; as `networkOf`, `localDraws`,
+ *   `packModel` and `writeBundle`
+ */
+export async function pack(
+  network: NetworkSource,
+  options: PackOptions,
+  reporter?: Reporter | Journal,
+): Promise<PackResult> {
+  const journal = journalOf(reporter);
+  const { out, chart = chartOf(out), seed = 1 } = options;
+  await assertBundleFolder(out);
+  await assertWritable(chart);
+  const loaded = await networkOf(network, options);
+  assertPrunable(findGroups(loaded.canonical), loaded.name);
+  const start = performance.now();
+  const draws = await localDraws(loaded.classifier, options, seed, journal);
+  return await packDrawn(loaded, draws, { ...options, chart, since: start }, journal);
+}
+
+/**
+ * As `pack`, on draws that there are.
+ * @param options `since` is when packing began, for `seconds.total`
+ * @throws BedsideError as `packModel` and `writeBundle`
+ */
+export async function packDrawn(
+  loaded: Network,
+  draws: LocalDraws,
+  options: Omit<PackOptions, 'data'> & { readonly since?: number },
+  journal: Journal,
+): Promise<PackResult> {
+  const { out, chart = chartOf(out), name = nameOf(loaded.name), since = performance.now() } = options;
+  const {
+    block = detectBlock(),
+    criterion = AUTO,
+    ratios,
+    variants,
+    maxPositions,
+    batch,
+    threads,
+    seed,
+  } = options;
+  const clock = new StepClock();
+  const provenance = {
+    source: { file: basename(loaded.name), sha256: await hashNetwork(loaded) },
+    preprocessing: preprocessingOf(draws.calibration, loaded.classifier),
+    dataset: draws.calibration.name,
+    versions: { bedside: VERSION, [ENGINE.name]: ENGINE.version },
+    created: new Date().toISOString(),
+  };
+  const packed = await journal.during('packing', (progress) =>
+    packModel(loaded.canonical, provenance, {
+      ...{ name, ratios, block, variants, maxPositions, batch, threads, seed },
+      ...draws,
+      criterion: criterionOf(criterion),
+      measureSeconds: options.measure,
+      lowRankFrom: lowRankThreshold(options.lowRank),
+      unmerged: loaded.unmerged,
+      onStep: (step, done, total) => {
+        clock.at(step);
+        progress.update(done, total, step);
+      },
+    }),
+  );
+  clock.at('writing');
+  await writeBundle(out, packed.contents);
+  const { manifest } = await openBundle(out);
+  await writeFileAtomic(chart, frontierChart(manifest));
+  const seconds = { ...Object.fromEntries(clock.stop()), total: (performance.now() - since) / 1000 };
+  const bytes = await bundleBytes(out, manifest);
+  return { ...resultOf(packed, manifest, { out, chart, block, bytes, seconds }), ...journal.said() };
+}
+
+function resultOf(
+  packed: PackedModel,
+  manifest: BundleManifest,
+  own: Pick<PackResult, 'out' | 'chart' | 'block' | 'bytes' | 'seconds'>,
+): Omit<PackResult, keyof Said> {
+  const { accuracy, provenance, groups, ratios, variants } = manifest;
+  const { choice, given, remarks, fixed } = packed;
+  return {
+    out: own.out,
+    name: manifest.name,
+    chart: own.chart,
+    criterion: packed.criterion,
+    ...(choice ? { auto: { ...choice, criterion: choice.criterion.name } } : {}),
+    block: own.block,
+    ratios,
+    groups: groups.length,
+    levels: ratios.length,
+    variants: variants.length,
+    lowRank: packed.lowRank,
+    stages: manifest.stages.length,
+    uncounted: manifest.uncounted ?? [],
+    bytes: own.bytes,
+    calibration: provenance.calibration,
+    validation: provenance.validation,
+    accuracyModel: accuracy,
+    ...(given.dropped.outputs.length > 0 ? { dropped: given.dropped } : {}),
+    ...(given.freedBatch === undefined ? {} : { freedBatch: given.freedBatch }),
+    ...(remarks.length > 0 ? { scoreRemarks: remarks } : {}),
+    ...(fixed.size > 0 ? { unordered: Object.fromEntries(fixed) } : {}),
+    frontier: frontierRows(manifest),
+    seconds: own.seconds,
+    manifest,
+  };
+}
+
+/** The removed share of the last level, unless ratios are given. */
+const LAST_RATIO = PACK_RATIOS.at(-1) ?? 0.875;
+
+/** Ratios for so many levels, evenly from 0 to 7/8 of the channels removed. */
+export function evenRatios(levels: number): readonly number[] {
+  return Array.from({ length: levels }, (_, level) => (LAST_RATIO * level) / (levels - 1));
+}
+
+/** The name of a bundle unless one is given: the file's, without its ending. */
+export function nameOf(path: string): string {
+  return basename(path, extname(path));
+}
+
+function chartOf(out: string): string {
+  return `${out.replace(/[/\\]+$/, '')}.svg`;
+}
+
+/**
+ * Refuses a folder that holds other things than a bundle, before long work is done for it.
+ * @throws BedsideError E_OUTPUT
+ */
+async function assertBundleFolder(out: string): Promise<void> {
+  const info = await stat(out).catch(() => undefined);
+  const hint = 'name a folder of its own: a new one, an empty one, or that of a bundle to replace';
+  if (info && !info.isDirectory()) {
+    throw new BedsideError('E_OUTPUT', `cannot write the bundle ${out}: it is a file`, { hint });
+  }
+  const found = info ? await readdir(out) : [];
+  if (found.length > 0 && !found.includes(MANIFEST_FILE)) {
+    throw new BedsideError('E_OUTPUT', `cannot write the bundle ${out}: the folder holds other files`, {
+      hint,
+    });
+  }
+  await assertWritable(join(out, MANIFEST_FILE));
+}
+
+async function bundleBytes(out: string, { model, weights }: BundleManifest): Promise<number> {
+  return (await stat(join(out, MANIFEST_FILE))).size + model.bytes + weights.bytes;
+}
+
+function preprocessingOf({ kind }: Dataset, { sampleShape }: Classifier): Preprocessing {
+  const [channels, height, width] = sampleShape;
+  switch (kind) {
+    case 'images':
+      return {
+        kind: 'images',
+        description: `made ${channels === 1 ? 'grey' : 'RGB'}, resized to ${width} x ${height}, pixels divided by 255`,
+      };
+    case 'wfdb':
+    case 'synthetic':
+      return {
+        kind: 'beats',
+        description: `${sampleShape.at(-1)} samples around the R peak, less their mean, over their standard deviation`,
+      };
+    case 'npz':
+      return {
+        kind: 'tensors',
+        description:
+          'arrays of an .npz: bytes are resized to the input and divided by 255, other numbers taken as they are',
+      };
+  }
+}
+
+/** How long steps take, by name; a step that comes again goes on. */
+class StepClock {
+  readonly #seconds = new Map<string, number>();
+  #step = 'ranking';
+  #since = performance.now();
+
+  at(step: string): void {
+    if (step === this.#step) return;
+    this.#book();
+    this.#step = step;
+  }
+
+  stop(): ReadonlyMap<string, number> {
+    this.#book();
+    return this.#seconds;
+  }
+
+  #book(): void {
+    const now = performance.now();
+    this.#seconds.set(this.#step, (this.#seconds.get(this.#step) ?? 0) + (now - this.#since) / 1000);
+    this.#since = now;
+  }
+}

@@ -1,0 +1,315 @@
+// Prunes a network, repairs it, writes it, and measures the unpruned and the pruned one.
+import { realpath } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { Dataset } from '../data/index.ts';
+import { withEngineShapes } from '../engine/index.ts';
+import { agreementOf, type Evaluation, evaluate, measureSpeedup } from '../evaluate/index.ts';
+import { loadModel, type Model, modelCosts, saveModel, type Uncounted } from '../onnx/index.ts';
+import {
+  type AutoChoice,
+  type CriterionChoice,
+  detectBlock,
+  isAuto,
+  type PruneAmount,
+  type PrunedModel,
+  pruneModel,
+  rankAuto,
+  type ScoreRemark,
+} from '../prune/index.ts';
+import { type LayerRepair, repair } from '../repair/index.ts';
+import { describeUncounted } from '../report/index.ts';
+import { assertWritable, BedsideError } from '../util/index.ts';
+import { priorWeighting } from './class-prior.ts';
+import { type Network, type NetworkSource, networkOf } from './network.ts';
+import type { EngineOptions } from './options.ts';
+import { AUTO, criterionOf, type RankingOptions, rankingOf, unrepairedNote } from './ranking.ts';
+import { type Journal, journalOf, type Progress, type Reporter, type Said } from './reporter.ts';
+import { loadTwoSets, type TwoSets, type TwoSetsOptions } from './samples.ts';
+
+/** How a network is cut and repaired. */
+export interface CutOptions extends RankingOptions, EngineOptions {
+  /** The fraction of the channels of each group that is removed, in [0, 1). Give either this or `macs`. */
+  readonly ratio?: number | undefined;
+  /** The share of the multiply-accumulates that is left, in (0, 1]. */
+  readonly macs?: number | undefined;
+  /** What ranks the channels; default `auto`, which measures a short list and takes the best. */
+  readonly criterion?: CriterionChoice | string | undefined;
+  /** Channels that kept counts are aligned to; default: as this processor computes together. */
+  readonly block?: number | undefined;
+  /** Whether to repair the weights that read pruned channels, from the calibration samples; default true. */
+  readonly repair?: boolean | undefined;
+  /** The most positions that a layer is repaired from, over all samples; default 8192. */
+  readonly maxPositions?: number | undefined;
+  readonly seed?: number | undefined;
+  /** The ONNX file to write; default: none is written. */
+  readonly out?: string | undefined;
+}
+
+/** What is cut by which samples, and measured on which. */
+export interface PruneOptions extends CutOptions, TwoSetsOptions {}
+
+/** The criterion that `auto` chose, and why. */
+export interface AutoResult extends Omit<AutoChoice, 'criterion'> {
+  readonly picked: string;
+}
+
+/** The smaller network, measured beside the one it was cut from. */
+export interface PruneResult extends Said {
+  /** The file that was written; absent if none was asked for. */
+  readonly out?: string;
+  readonly criterion: string;
+  /** Present when the criterion was `auto`. */
+  readonly auto?: AutoResult;
+  readonly block: number;
+  readonly reconstruct: boolean;
+  /** How well each layer that reads pruned channels was repaired; absent without a repair. */
+  readonly repairs?: readonly LayerRepair[];
+  readonly macs: number;
+  readonly macsFraction: number;
+  /** Nodes whose multiply-accumulates are not known and count as 0, before and after. */
+  readonly uncounted: readonly Uncounted[];
+  readonly parameters: number;
+  readonly parametersFraction: number;
+  readonly accuracyBefore: number;
+  readonly accuracyAfter: number;
+  readonly balancedAccuracyBefore: number;
+  readonly balancedAccuracyAfter: number;
+  /** Share of samples whose predicted class did not change. */
+  readonly agreement: number;
+  readonly n: number;
+  /** Measured time of the unpruned network over that of the pruned one. */
+  readonly speedup: number;
+  readonly msPerSampleBefore: number;
+  readonly msPerSampleAfter: number;
+  /** Layers that another criterion ranked, and ties; absent where there are none. */
+  readonly scoreRemarks?: readonly ScoreRemark[];
+  readonly groups: readonly {
+    readonly id: number;
+    readonly channels: number;
+    readonly kept: number;
+    readonly layers: readonly string[];
+  }[];
+  /** Whether accuracies are of labels; otherwise they are agreement with the unpruned network. */
+  readonly labelled: boolean;
+  /** The smaller network; if it was written, as read back from the file. */
+  readonly model: Model;
+}
+
+/**
+ * Scores the channels on samples of the local split, removes the lowest, repairs what reads them, and measures both networks
+ * on the test split. With `out`, the smaller network is written, and the file is measured.
+ * @throws BedsideError E_NO_CHANNELS; E_USAGE for an amount that cannot be met, or an `out` that is the network itself;
+ *   E_OUTPUT; as `networkOf` and `loadTwoSets`
+ */
+export async function prune(
+  network: NetworkSource,
+  options: PruneOptions,
+  reporter?: Reporter | Journal,
+): Promise<PruneResult> {
+  const journal = journalOf(reporter);
+  const { out, macs, seed = 1 } = options;
+  amountOf(options);
+  if (out !== undefined) {
+    await assertOther(typeof network === 'string' ? network : network.name, out);
+    await assertWritable(out);
+  }
+  const loaded = await networkOf(network, options);
+  if (macs !== undefined) {
+    for (const line of describeUncounted(loaded.costs.uncounted)) journal.note(`--macs ${macs}: ${line}`);
+  }
+  const sets = await loadTwoSets(loaded.classifier, options, seed, journal);
+  journal.note(`scoring on ${sets.calibration.size} samples, measuring on ${sets.test.size}`);
+  return await pruneDrawn(loaded, sets, options, journal);
+}
+
+/**
+ * As `prune`, on samples that there are.
+ * @throws BedsideError E_NO_CHANNELS; E_USAGE for an amount that cannot be met; E_OUTPUT
+ */
+export async function pruneDrawn(
+  network: Network,
+  sets: TwoSets,
+  options: CutOptions,
+  journal: Journal,
+): Promise<PruneResult> {
+  const { block = detectBlock() } = options;
+  const unrepaired = unrepairedNote([criterionOf(options.criterion ?? AUTO)], options.repair !== false);
+  if (unrepaired !== undefined) journal.note(unrepaired);
+  const result = await journal.during('pruning', async (progress) => {
+    const cut = await cutAndRepair(network, sets, { ...options, block }, progress);
+    const model = await written(cut.model, options.out);
+    const measured = await measureBoth(network, model, sets, options, progress);
+    return resultOf(network, { ...cut, model }, measured, { ...options, block });
+  });
+  if (result.groups.every(({ channels, kept }) => channels === kept)) {
+    journal.note(
+      `nothing was removed: with blocks of ${block} the nearest counts are the whole groups (see --block)`,
+    );
+  }
+  return { ...result, labelled: sets.test.labels !== undefined, ...journal.said() };
+}
+
+type Cut = PrunedModel & { readonly choice?: AutoChoice; readonly repairs?: readonly LayerRepair[] };
+
+async function cutAndRepair(
+  network: Network,
+  sets: TwoSets,
+  options: CutOptions & { readonly block: number },
+  progress: Progress,
+): Promise<Cut> {
+  const cut = await cutNetwork(network, sets, options, progress);
+  if (options.repair === false) return cut;
+  const { batch, threads, seed, maxPositions } = options;
+  const repaired = await repair(network.canonical, cut.model, cut.grouping, cut.keep, {
+    ...{ batch, threads, seed, maxPositions },
+    name: network.name,
+    calibration: sets.calibration,
+    onProgress: (done, total) => progress.update(done, total, 'repairing layers'),
+  });
+  return { ...cut, model: repaired.model, repairs: repaired.layers };
+}
+
+/** The model as it is in its file; as it is, without one. */
+async function written(model: Model, out: string | undefined): Promise<Model> {
+  if (out === undefined) return model;
+  await saveNetwork(model, out);
+  return await withEngineShapes(await loadModel(out), out);
+}
+
+/**
+ * Writes a model; weights go beside it where the file would be too large.
+ * @throws BedsideError E_OUTPUT
+ */
+export async function saveNetwork(model: Model, out: string): Promise<void> {
+  // Protobuf ends at 2 GiB.
+  await saveModel(model, out, { externalData: modelCosts(model).parameters * 4 > 1.9e9 });
+}
+
+interface Measured {
+  readonly before: Evaluation;
+  readonly after: Evaluation;
+  readonly test: Dataset;
+  readonly speed: Awaited<ReturnType<typeof measureSpeedup>>;
+}
+
+async function measureBoth(
+  { name, original }: Network,
+  model: Model,
+  { test, shares }: TwoSets,
+  { out = `${name}, pruned`, batch, threads }: CutOptions,
+  progress: Progress,
+): Promise<Measured> {
+  const measure = (called: string, of: Model, reference?: Int32Array) =>
+    evaluate(of, test, {
+      ...{ name: called, batch, threads, reference, mix: shares },
+      onProgress: (done, total) => progress.update(done, total, `measuring ${called}`),
+    });
+  const before = await measure(name, original, test.labels ? undefined : new Int32Array(test.size));
+  const after = await measure(out, model, before.predictions);
+  const both = [
+    { model: original, name },
+    { model, name: out },
+  ] as const;
+  return { before, after, test, speed: await measureSpeedup(...both, test, { batch, threads }) };
+}
+
+function resultOf(
+  { costs: whole }: Network,
+  { model, keep, grouping, choice, remarks, repairs }: Cut,
+  { before, after, test, speed }: Measured,
+  { out, criterion = AUTO, block, repair: repaired = true }: CutOptions & { readonly block: number },
+): Omit<PruneResult, keyof Said | 'labelled'> {
+  const costs = modelCosts(model);
+  // Without labels the unpruned network is its own reference.
+  const labelled = test.labels !== undefined;
+  return {
+    ...(out === undefined ? {} : { out }),
+    criterion: criterionOf(criterion).name,
+    ...(choice ? { auto: autoResult(choice) } : {}),
+    block,
+    reconstruct: repaired,
+    ...(repairs ? { repairs } : {}),
+    macs: costs.macs,
+    macsFraction: costs.macs / whole.macs,
+    uncounted: costs.uncounted,
+    parameters: costs.parameters,
+    parametersFraction: costs.parameters / whole.parameters,
+    accuracyBefore: labelled ? before.accuracy : 1,
+    accuracyAfter: after.accuracy,
+    balancedAccuracyBefore: labelled ? before.balancedAccuracy : 1,
+    balancedAccuracyAfter: after.balancedAccuracy,
+    agreement: agreementOf(before.predictions, after.predictions),
+    n: test.size,
+    speedup: speed.speedup,
+    msPerSampleBefore: speed.before,
+    msPerSampleAfter: speed.after,
+    ...(remarks.length > 0 ? { scoreRemarks: remarks } : {}),
+    groups: grouping.groups.map(({ id, channels, layers }) => ({
+      ...{ id, channels },
+      kept: keep.get(id)?.length ?? channels,
+      layers,
+    })),
+    model,
+  };
+}
+
+/** The smaller model, and what `auto` chose if it was asked to. */
+async function cutNetwork(
+  { canonical, unmerged, name }: Network,
+  { calibration, shares }: TwoSets,
+  options: CutOptions & { readonly block: number },
+  progress: Progress,
+): Promise<Cut> {
+  const { block, batch, threads, seed } = options;
+  const amount = amountOf(options);
+  const criterion = criterionOf(options.criterion ?? AUTO);
+  const common = {
+    ...rankingOf(options),
+    ...priorWeighting(calibration, shares, options.target),
+    ...{ name, calibration, unmerged, block, batch, threads, seed },
+  };
+  if (isAuto(criterion)) {
+    return await rankAuto(canonical, {
+      ...common,
+      criterion,
+      classPrior: shares,
+      repaired: options.repair !== false,
+      onStep: (step, done, total) => progress.update(done, total, step),
+    }).prune(amount);
+  }
+  return await pruneModel(canonical, {
+    ...common,
+    ...amount,
+    criterion,
+    onProgress: (done, total) => progress.update(done, total, `scoring by ${criterion.name}`),
+  });
+}
+
+function autoResult({ criterion, ...rest }: AutoChoice): AutoResult {
+  return { picked: criterion.name, ...rest };
+}
+
+/** @throws BedsideError E_USAGE unless exactly one of both is given */
+function amountOf({ ratio, macs }: Pick<CutOptions, 'ratio' | 'macs'>): PruneAmount {
+  if (ratio !== undefined && macs === undefined) return { ratio };
+  if (macs !== undefined && ratio === undefined) return { macsFraction: macs };
+  throw new BedsideError('E_USAGE', 'prune needs either --ratio or --macs, and not both', {
+    hint: '--ratio 0.3 removes 30 % of the channels of each group; --macs 0.5 leaves half of the multiply-accumulates',
+  });
+}
+
+/** The original must survive. */
+async function assertOther(path: string, out: string): Promise<void> {
+  if ((await realOf(path)) !== (await realOf(out))) return;
+  throw new BedsideError('E_USAGE', `--out ${out} is the model itself, which would be overwritten`, {
+    hint: 'choose another file name',
+  });
+}
+
+/** Links resolved, also for a file that does not exist yet. */
+async function realOf(path: string): Promise<string> {
+  const full = resolve(path);
+  return realpath(full).catch(async () =>
+    join(await realpath(dirname(full)).catch(() => dirname(full)), basename(full)),
+  );
+}

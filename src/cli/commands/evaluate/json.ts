@@ -1,0 +1,7 @@
+// What `evaluate` found, for programs.
+import type { EvaluateResult } from '../../../app/index.ts';
+
+/** The fields of `--json`. */
+export function evaluatedJson({ perClass: _, batch: __, ...fields }: EvaluateResult): object {
+  return fields;
+}

@@ -1,0 +1,73 @@
+// What `pack` wrote, as text.
+import type { CertifyResult, PackResult } from '../../../app/index.ts';
+import { describeUncounted, levelsText, measureWord, shownRows } from '../../../report/index.ts';
+import { formatBytes, formatPercent, formatSeconds, plainLine } from '../../../util/index.ts';
+import { frontierTable } from '../../frontier-table.ts';
+import { sayScoreRemarks } from '../../terminal/score-remarks.ts';
+import { indent, table } from '../../terminal/tables.ts';
+
+/** Rows of the frontier that people are shown; --json has all. */
+const SHOWN = 16;
+
+/** The bundle, its measured variants, and how long packing took. */
+export function describePacked(result: PackResult): string {
+  const { manifest, accuracyModel: accuracy, auto, lowRank, seconds } = result;
+  const { variants, measured } = manifest;
+  const best = result.frontier.length;
+  const ranked = auto ? `${result.criterion}, which auto took: ${auto.reason}` : result.criterion;
+  const { total = 0, ...steps } = seconds;
+  const times = [...Object.entries(steps), ['all', total] as const].map(([step, time]) => [
+    step,
+    formatSeconds(time),
+  ]);
+  return [
+    `${plainLine(result.name)}: ${result.groups} groups at ${result.levels} levels (${result.ratios.join(', ')}), in blocks of ${result.block}`,
+    `ranked by ${ranked}`,
+    ...describeGiven(result),
+    ...sayScoreRemarks(result.scoreRemarks ?? []),
+    ...Object.entries(result.unordered ?? {}).map(
+      ([group, why]) => `group ${group} keeps its order: ${plainLine(why)}`,
+    ),
+    '',
+    `${variants.length} mixes measured on ${result.validation} samples held apart; ${best} ${best === 1 ? 'is' : 'are'} not beaten in ${measureWord(manifest)} and MACs`,
+    ...(lowRank > 0 ? [`${lowRank} of them corrected by changes of low rank besides`] : []),
+    indent(frontierTable(manifest, shownRows(manifest, SHOWN))),
+    ...describeUncounted(manifest.uncounted),
+    '',
+    `accuracy of other mixes is predicted: mean error ${accuracy.meanError.toFixed(3)}, at most ${accuracy.maxError.toFixed(3)} on ${accuracy.checked} mixes that it was not made from`,
+    ...(measured
+      ? [`times: sums over stages run one by one, ${plainLine(measured.machine)}, one sample at a time`]
+      : []),
+    '',
+    indent(table(['step', '>time'], times)),
+    '',
+    `written: ${plainLine(result.out)} (${formatBytes(result.bytes)}), ${plainLine(result.chart)}`,
+  ].join('\n');
+}
+
+/** What the network's file has and the bundle does not. */
+function describeGiven({ dropped, freedBatch }: PackResult): string[] {
+  const lines: string[] = [];
+  if (dropped) {
+    const only = dropped.nodes.length > 0 ? `, and ${dropped.nodes.length} nodes that only they need` : '';
+    lines.push(plainLine(`left out: outputs behind the first (${dropped.outputs.join(', ')})${only}`));
+  }
+  if (freedBatch !== undefined) {
+    lines.push(
+      `the model fixes a batch of ${freedBatch}, the bundle none: tried on samples, the scores are the same`,
+    );
+  }
+  return lines;
+}
+
+/** The variant that was added to a bundle. */
+export function describeCertified(result: CertifyResult): string {
+  const { levels, measure, seconds } = result;
+  return [
+    `${plainLine(result.name)}: levels ${levelsText(levels)}, now variant ${result.variant} of ${result.variants}`,
+    `${measureWord({ accuracy: { measure } })} ${formatPercent(result.accuracy)}, at least ${formatPercent(result.lowerBound)} with 95 % confidence; same answer as unpruned ${formatPercent(result.agreement)}`,
+    `${formatPercent(result.macsFraction)} of the multiply-accumulates, ${formatBytes(result.weightBytes)} of weights`,
+    ...describeUncounted(result.uncounted),
+    ...(seconds === undefined ? [] : [`${formatSeconds(seconds)} a sample, by the bundle's tables`]),
+  ].join('\n');
+}
