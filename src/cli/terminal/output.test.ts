@@ -1,8 +1,5 @@
 // What is said of the data beside a result: once in words, and in the JSON object.
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { remarkOtherDraws } from '../../app/local-draws.ts';
-import type { Bundle } from '../../bundle/index.ts';
-import type { Dataset } from '../../data/index.ts';
 import { Output } from './output.ts';
 
 afterEach(() => vi.restoreAllMocks());
@@ -50,24 +47,5 @@ describe('Output', () => {
 
   it('adds nothing where there is nothing to say', () => {
     expect(written((output) => output.result({ n: 3 }))).toEqual({ out: '{"n":3}\n', err: '' });
-  });
-});
-
-describe('remarkOtherDraws', () => {
-  const provenance = { dataset: 'x/mitdb', seed: 1, calibration: 100, validation: 400 };
-  const bundle = { manifest: { provenance } } as unknown as Bundle;
-  const told = (data: string, seed: number, calibration: number): string =>
-    written((output) => {
-      const of = (size: number) => ({ size }) as Dataset;
-      remarkOtherDraws(bundle, { calibration: of(calibration), validation: of(400) }, { data, seed }, output);
-    }).err;
-
-  it('is silent for the draws that packed the bundle, and says that others may have ranked it', () => {
-    expect(told('mitdb/', 1, 100)).toBe('');
-    for (const other of [told('mitdb', 2, 100), told('mitdb', 1, 99), told('svdb', 1, 100)]) {
-      expect(other).toMatch(
-        /some of these samples may have ranked or repaired it; .*--data x\/mitdb --seed 1/,
-      );
-    }
   });
 });

@@ -1,33 +1,23 @@
 // `bedside pack`: one network at any level vector as a folder, with measured variants; or one more variant of a bundle.
 import type { Command } from 'commander';
-import {
-  certify,
-  DEFAULT_PER_CLASS,
-  DEFAULT_VALIDATION,
-  evenRatios,
-  isBundle,
-  type PackOptions,
-  pack,
-} from '../../../app/index.ts';
+import { certify, DEFAULT_PER_CLASS, DEFAULT_VALIDATION, pack } from '../../../app/index.ts';
 import { PACK_RATIOS } from '../../../pack/index.ts';
-import { BedsideError } from '../../../util/index.ts';
 import { examples } from '../../command-line.ts';
-import { addCommon, addRun, type CommonOptions } from '../../options/common.ts';
+import { addCommon, addRun } from '../../options/common.ts';
 import { addData } from '../../options/data.ts';
-import { assertNoneTyped } from '../../options/explicit.ts';
 import { count, levelList, ratios } from '../../options/numbers.ts';
 import { criteriaHelp, criterionChoiceOption } from '../../options/ranking.ts';
 import { Output } from '../../terminal/output.ts';
 import { jsonScoreRemarks } from '../../terminal/score-remarks.ts';
 import { packedJson } from './json.ts';
+import {
+  assertCertifyOptions,
+  assertIsBundle,
+  levelRatios,
+  outOf,
+  type PackCommandOptions,
+} from './options.ts';
 import { describeCertified, describePacked } from './text.ts';
-
-interface PackCommandOptions extends CommonOptions, Omit<PackOptions, 'out' | 'seed'> {
-  readonly data: string;
-  readonly out?: string;
-  readonly levelsCount?: number;
-  readonly certify?: readonly number[];
-}
 
 /** Adds the command to the program. */
 export function addPack(program: Command): void {
@@ -98,73 +88,29 @@ export function addPack(program: Command): void {
         ['bedside pack ecg --certify 0,3,3,1 --data mitdb/', 'one more mix measured'],
       ),
     )
-    .action(async (path: string, options: PackCommandOptions) => {
-      const output = new Output(options);
-      if (options.certify) {
-        assertCertifyOptions(command);
-        await assertIsBundle(path);
-        const result = await certify(path, options.certify, options, output);
-        output.result(result);
-        output.say(describeCertified(result));
-        return;
-      }
-      const settings = { ...options, out: await outOf(path, options), ratios: levelRatios(options) };
-      const result = await pack(path, settings, output);
-      output.result({ ...packedJson(result), ...jsonScoreRemarks(output, result.scoreRemarks ?? []) });
-      output.say(describePacked(result));
-    });
+    .action((path: string, options: PackCommandOptions) =>
+      options.certify ? addVariant(command, path, options.certify, options) : packNetwork(path, options),
+    );
 }
 
-/** @throws BedsideError E_USAGE for a folder instead of a model, or without --out */
-async function outOf(path: string, { out }: PackCommandOptions): Promise<string> {
-  if (await isBundle(path)) {
-    throw new BedsideError('E_USAGE', `${path} is a folder, not a model`, {
-      hint: `to measure one more mix of a bundle: bedside pack ${path} --certify LEVELS --data …`,
-    });
-  }
-  if (out !== undefined) return out;
-  throw new BedsideError('E_USAGE', "required option '--out <folder>' not specified", {
-    hint: 'name the folder that becomes the bundle, such as --out ecg',
-  });
+async function packNetwork(path: string, options: PackCommandOptions): Promise<void> {
+  const output = new Output(options);
+  const settings = { ...options, out: await outOf(path, options), ratios: levelRatios(options) };
+  const result = await pack(path, settings, output);
+  output.result({ ...packedJson(result), ...jsonScoreRemarks(output, result.scoreRemarks ?? []) });
+  output.say(describePacked(result));
 }
 
-/** The levels that options ask for; undefined for the usual ones. */
-function levelRatios({ ratios: given, levelsCount }: PackCommandOptions): readonly number[] | undefined {
-  if (given && levelsCount !== undefined) {
-    throw new BedsideError('E_USAGE', 'give either --ratios or --levels-count, not both', {
-      hint: '--levels-count 5 is --ratios 0,.21875,.4375,.65625,.875',
-    });
-  }
-  if (levelsCount === 1) {
-    throw new BedsideError('E_USAGE', '--levels-count 1: a single level is the unpruned network', {
-      hint: 'ask for 2 or more, or evaluate the model as it is',
-    });
-  }
-  if (levelsCount !== undefined) {
-    return evenRatios(levelsCount);
-  }
-  // The first level is always the unpruned network.
-  return given && [...new Set([0, ...given])];
-}
-
-/** Options of packing that say nothing of one more variant. */
-const OF_PACKING = [
-  ...['--out', '--name', '--criterion', '--levels-count', '--ratios', '--variants', '--block'],
-  ...['--no-measure', '--max-positions', '--chart'],
-];
-
-function assertCertifyOptions(command: Command): void {
-  assertNoneTyped(command, {
-    options: OF_PACKING,
-    because: (option) => `${option} has no meaning with --certify, which adds to a bundle as it is`,
-    hint: 'give --data and what chooses samples; pack the model again to change the bundle itself',
-  });
-}
-
-/** @throws BedsideError E_USAGE */
-async function assertIsBundle(path: string): Promise<void> {
-  if (await isBundle(path)) return;
-  throw new BedsideError('E_USAGE', `--certify needs a bundle, and ${path} is none`, {
-    hint: 'name a folder that `bedside pack` wrote',
-  });
+async function addVariant(
+  command: Command,
+  path: string,
+  levels: readonly number[],
+  options: PackCommandOptions,
+): Promise<void> {
+  const output = new Output(options);
+  assertCertifyOptions(command);
+  await assertIsBundle(path);
+  const result = await certify(path, levels, options, output);
+  output.result(result);
+  output.say(describeCertified(result));
 }
