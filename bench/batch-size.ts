@@ -5,14 +5,8 @@ import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { withEngineShapes } from '../src/engine/index.ts';
 import { findCriterion, type LayerScores } from '../src/explain/index.ts';
-import {
-  canonicalModel,
-  fixedBatchOf,
-  loadModel,
-  type Model,
-  sampleShapes,
-  sizeOf,
-} from '../src/onnx/index.ts';
+import { canonicalModel, loadModel, type Model } from '../src/onnx/index.ts';
+import { fixedBatchOf, sampleShapes, sizeOf } from '../src/onnx/internal.ts';
 import { BedsideError, must, Random } from '../src/util/index.ts';
 import { type ResultTable, writeResults } from './lib/results.ts';
 

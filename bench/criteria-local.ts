@@ -3,7 +3,7 @@
 // Command: npm run bench:local [-- --report | --minutes N]
 import { parseArgs } from 'node:util';
 import { subset } from '../src/data/index.ts';
-import { accuracies } from '../src/evaluate/index.ts';
+import { accuracies } from '../src/evaluate/internal.ts';
 import { findCriterion } from '../src/explain/index.ts';
 import { must } from '../src/util/index.ts';
 import { appendLine, cellsPath, readLines, rounded } from './criteria/cells.ts';

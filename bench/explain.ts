@@ -1,14 +1,8 @@
 // Time of an attribution pass as a multiple of the forward pass of the same batch, one thread, in one run.
 // Command: npm run bench:explain
 import { createSession, tensor } from '../src/engine/index.ts';
-import {
-  type Attribution,
-  AttributionPass,
-  convolutional,
-  oneHot,
-  parseRule,
-  type ReadoutKind,
-} from '../src/explain/index.ts';
+import { type Attribution, AttributionPass } from '../src/explain/index.ts';
+import { convolutional, oneHot, parseRule, type ReadoutKind } from '../src/explain/internal.ts';
 import { canonicalModel, loadModel } from '../src/onnx/index.ts';
 import { median, must, Random } from '../src/util/index.ts';
 import { writeResults } from './lib/results.ts';

@@ -2,15 +2,8 @@
 // optimum gains over simpler ways, and HiGHS on the smallest.
 // Command: npm run bench:plan-bundles (packs the shared models first where they are not in bench/.cache, which takes long)
 import { plannerOf, type SolverName } from '../src/app/index.ts';
-import {
-  buildProblem,
-  exactPlanner,
-  highsPlanner,
-  type Planner,
-  type PlannerResult,
-  type PlanningInstance,
-  randomFleet,
-} from '../src/plan/index.ts';
+import { buildProblem, exactPlanner, type Planner, type PlannerResult } from '../src/plan/index.ts';
+import { highsPlanner, type PlanningInstance, randomFleet } from '../src/plan/internal.ts';
 import { median, must } from '../src/util/index.ts';
 import { PACK_COMMAND, sharedBundle } from './lib/bundles.ts';
 import { processorSeconds, quantile } from './lib/figures.ts';

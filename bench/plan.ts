@@ -3,13 +3,13 @@
 // Command: npm run bench:plan
 
 import { type SolveOptions, solve } from '../src/plan/exact/solve.ts';
+import { exactPlanner } from '../src/plan/index.ts';
 import {
-  exactPlanner,
   highsPlanner,
   type PlanningInstance,
   type RandomInstanceOptions,
   randomInstance,
-} from '../src/plan/index.ts';
+} from '../src/plan/internal.ts';
 import { median } from '../src/util/index.ts';
 import { processorSeconds, quantile } from './lib/figures.ts';
 import { type ResultTable, writeResults } from './lib/results.ts';

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Bundle } from '../src/bundle/index.ts';
-import { canonicalGraph } from '../src/onnx/index.ts';
+import { canonicalGraph } from '../src/onnx/internal.ts';
 import { Coordinator, LocalWorkers } from '../src/run/index.ts';
 import { NatsSoak } from '../src/run/nats/test-support/soak-nats.ts';
 import { randomPlan, randomSample, writtenBundle } from '../src/run/test-support/bundles.ts';

@@ -1,7 +1,7 @@
 // The table of operators in the documentation is the one the rule tables give.
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { OPS } from '../src/onnx/index.ts';
+import { OPS } from '../src/onnx/internal.ts';
 import { supportTable, TABLE_PATH } from './support-table.ts';
 
 describe('docs/operators.md', () => {

@@ -9,7 +9,7 @@ import { GRADIENT_RULES } from '../src/explain/backward/gradient-rules.ts';
 import { passThrough, refuse, stop } from '../src/explain/backward/shape-adjoints.ts';
 import { epsilonRule } from '../src/explain/index.ts';
 import { relevanceRules } from '../src/explain/lrp/relevance-rules.ts';
-import { OPS, type OpName, type OpTable } from '../src/onnx/index.ts';
+import { OPS, type OpName, type OpTable } from '../src/onnx/internal.ts';
 import { CONTRIB_MACS, FURTHER_MACS } from '../src/onnx/mac-rules.ts';
 import { SHAPE_RULES } from '../src/onnx/shape-rules.ts';
 import { CHANGES } from '../src/onnx/upgrade-table.ts';

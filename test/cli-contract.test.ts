@@ -3,8 +3,9 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readNpz } from 'bedside/data';
-import { floatConstant, GraphBuilder, loadModel, type Model, modelCosts, writeModel } from 'bedside/onnx';
+import { loadModel, type Model, modelCosts, writeModel } from 'bedside/onnx';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { floatConstant, GraphBuilder } from '../src/onnx/internal.ts';
 import { CHANNELS, CLASSES, type Cli, compileCli, writeSmall } from './support/cli.ts';
 
 let cli: Cli;

@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { npyArray, writeNpz } from 'bedside/data';
-import { GraphBuilder, type Model, writeModel } from 'bedside/onnx';
+import { type Model, writeModel } from 'bedside/onnx';
 import { ERROR_CODES } from 'bedside/util';
 import { unzipSync, zipSync } from 'fflate';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { GraphBuilder } from '../src/onnx/internal.ts';
 import { type Cli, compileCli, linearModel, smallData, smallModel, writeSmall } from './support/cli.ts';
 
 let cli: Cli;

@@ -3,11 +3,13 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openBundle, totalCosts, writeBundle } from 'bedside/bundle';
+import { openBundle } from 'bedside/bundle';
 import { generateEcg, npyArray, writeNpz } from 'bedside/data';
-import { floatConstant, type Model, writeModel } from 'bedside/onnx';
+import { type Model, writeModel } from 'bedside/onnx';
 import { ERROR_CODES } from 'bedside/util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { totalCosts, writeBundle } from '../src/bundle/internal.ts';
+import { floatConstant } from '../src/onnx/internal.ts';
 import {
   CHANNELS,
   type Cli,

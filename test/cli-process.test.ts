@@ -4,10 +4,10 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { writeBundle } from 'bedside/bundle';
-import { canonicalGraph } from 'bedside/onnx';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeBundle } from '../src/bundle/internal.ts';
 import { contentsOf } from '../src/bundle/test-support/contents.ts';
+import { canonicalGraph } from '../src/onnx/internal.ts';
 import { type Cli, compileCli, smallData, smallModel } from './support/cli.ts';
 import { isAlive } from './support/made-once.ts';
 

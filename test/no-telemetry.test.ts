@@ -4,8 +4,9 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { floatConstant, GraphBuilder, writeModel } from 'bedside/onnx';
+import { writeModel } from 'bedside/onnx';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { floatConstant, GraphBuilder } from '../src/onnx/internal.ts';
 import { compileCli } from './support/cli.ts';
 
 /** The compiled engine. */

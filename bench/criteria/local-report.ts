@@ -1,6 +1,6 @@
 // The local study's tables, made from whatever cells are there.
-import { classPrior } from '../../src/data/index.ts';
-import { accuracies } from '../../src/evaluate/index.ts';
+import { classPrior } from '../../src/data/internal.ts';
+import { accuracies } from '../../src/evaluate/internal.ts';
 import { must } from '../../src/util/index.ts';
 import { type ResultTable, writeResults } from '../lib/results.ts';
 import { shown, signed } from './format.ts';

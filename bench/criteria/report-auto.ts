@@ -1,6 +1,6 @@
 // How far `auto` stays behind the best in hindsight: what it chose from calibration samples against what would have been
 // best on the test samples.
-import { AUTO_CANDIDATES } from '../../src/prune/index.ts';
+import { AUTO_CANDIDATES } from '../../src/prune/internal.ts';
 import type { ResultTable } from '../lib/results.ts';
 import { AUTO, GOAL_RATIOS, SEEDS, SIZES, STUDIED } from './plan.ts';
 import { mean } from './statistics.ts';

@@ -2,17 +2,12 @@
 
 import { findGroups, type Grouping, type KeptUnits, sliceModel } from '../../src/channels/index.ts';
 import { type Dataset, openDataset, selectIndices, subset } from '../../src/data/index.ts';
-import { agreementOf, type Evaluation, evaluate } from '../../src/evaluate/index.ts';
+import { type Evaluation, evaluate } from '../../src/evaluate/index.ts';
+import { agreementOf } from '../../src/evaluate/internal.ts';
 import { type Criterion, findCriterion, type LayerScores } from '../../src/explain/index.ts';
 import { canonicalModel, loadModel, type Model, modelCosts } from '../../src/onnx/index.ts';
-import {
-  autoCriterion,
-  rankAuto,
-  scoreLayers,
-  selectGlobal,
-  selectUniform,
-  unitScores,
-} from '../../src/prune/index.ts';
+import { scoreLayers, selectGlobal, selectUniform } from '../../src/prune/index.ts';
+import { autoCriterion, rankAuto, unitScores } from '../../src/prune/internal.ts';
 import { must } from '../../src/util/index.ts';
 import { dataPath, modelPath, SHARED_MODELS } from '../lib/shared.ts';
 import { type Cell, type Measured, rounded } from './cells.ts';

@@ -1,5 +1,5 @@
 // How long the policy takes, from an instance to a checked plan.
-import { randomInstance } from '../../src/plan/index.ts';
+import { randomInstance } from '../../src/plan/internal.ts';
 import { processorSeconds, quantile } from '../lib/figures.ts';
 import type { ResultTable } from '../lib/results.ts';
 import { shippedPolicy } from './gaps.ts';

@@ -8,9 +8,8 @@ import {
   greedyPlanner,
   localPlanner,
   type Planner,
-  type PlanningInstance,
-  randomPlanner,
 } from '../../src/plan/index.ts';
+import { type PlanningInstance, randomPlanner } from '../../src/plan/internal.ts';
 import { median } from '../../src/util/index.ts';
 import { sharedBundle } from '../lib/bundles.ts';
 import { quantile } from '../lib/figures.ts';

@@ -12,7 +12,7 @@ import {
   wardPreset,
   wardScenario,
 } from '../../src/simulate/index.ts';
-import { readFileChecked } from '../../src/util/index.ts';
+import { readFileChecked } from '../../src/util/internal.ts';
 import { sharedBundle } from '../lib/bundles.ts';
 import { processorSeconds } from '../lib/figures.ts';
 

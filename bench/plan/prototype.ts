@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { PlanningInstance } from '../../src/plan/index.ts';
+import type { PlanningInstance } from '../../src/plan/internal.ts';
 import { SHARED } from '../lib/shared.ts';
 
 /** What it says of an instance. */

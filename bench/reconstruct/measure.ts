@@ -1,11 +1,6 @@
 // One job of the study: a calibration draw, repaired in every way, measured on a fixed part of the test samples.
-import {
-  findGroups,
-  type Grouping,
-  macsCounter,
-  reorderChannels,
-  sliceModel,
-} from '../../src/channels/index.ts';
+import { findGroups, type Grouping, sliceModel } from '../../src/channels/index.ts';
+import { macsCounter, reorderChannels } from '../../src/channels/internal.ts';
 import { type Dataset, openDataset } from '../../src/data/index.ts';
 import { evaluate } from '../../src/evaluate/index.ts';
 import type { Criterion } from '../../src/explain/index.ts';
@@ -14,14 +9,8 @@ import { AffineCorrector } from '../../src/pack/correction/affine.ts';
 import { describeModel } from '../../src/pack/describe.ts';
 import { PACK_RATIOS } from '../../src/pack/index.ts';
 import { CHOSEN_AT } from '../../src/pack/pack.ts';
-import {
-  autoCriterion,
-  findCriterion,
-  type PruneAmount,
-  rankAuto,
-  rankModel,
-} from '../../src/prune/index.ts';
-import { alignedCount } from '../../src/prune/internal.ts';
+import { findCriterion, type PruneAmount, rankModel } from '../../src/prune/index.ts';
+import { alignedCount, autoCriterion, rankAuto } from '../../src/prune/internal.ts';
 import { DraftBundle } from '../../src/repair/draft-bundle.ts';
 import { repair } from '../../src/repair/index.ts';
 import { repairTables, withBiases } from '../../src/repair/internal.ts';

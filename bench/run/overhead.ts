@@ -1,6 +1,7 @@
 // One request against the sum of what its stages compute, and the wire: in the asking process, on a worker, and cut in two.
 import { stageCosts } from '../../src/bundle/index.ts';
-import { Coordinator, Device, type FloatTensor, LocalWorkers, type RunPlan } from '../../src/run/index.ts';
+import { Coordinator, type FloatTensor, LocalWorkers, type RunPlan } from '../../src/run/index.ts';
+import { Device } from '../../src/run/internal.ts';
 import { median, must } from '../../src/util/index.ts';
 import type { ResultTable } from '../lib/results.ts';
 import type { BenchModel } from './model.ts';

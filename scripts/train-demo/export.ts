@@ -1,5 +1,6 @@
 // The trained network as an ONNX model, opset 17: Conv, Relu, Add, GlobalAveragePool, Flatten, Gemm.
-import { floatConstant, GraphBuilder, int, ints, type Model } from '../../src/onnx/index.ts';
+import type { Model } from '../../src/onnx/index.ts';
+import { floatConstant, GraphBuilder, int, ints } from '../../src/onnx/internal.ts';
 import { must } from '../../src/util/index.ts';
 import { type Architecture, blockLayers, type ConvLayer, stemLayer } from './network.ts';
 

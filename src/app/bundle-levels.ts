@@ -1,13 +1,7 @@
 // A bundle where a use case takes networks as well: telling the two apart, and the network at chosen levels.
 import { stat } from 'node:fs/promises';
-import {
-  assembleModel,
-  type Bundle,
-  findVariant,
-  keptUnitsAt,
-  levelsOfRatio,
-  type Variant,
-} from '../bundle/index.ts';
+import { assembleModel, type Bundle, levelsOfRatio } from '../bundle/index.ts';
+import { findVariant, keptUnitsAt, type Variant } from '../bundle/internal.ts';
 import type { Model } from '../onnx/index.ts';
 import { BedsideError } from '../util/index.ts';
 import type { NetworkSource } from './network.ts';

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseClassPrior } from '../cli/options/class-prior.ts';
 import { Output } from '../cli/terminal/output.ts';
 import { type Dataset, npyArray, writeNpz } from '../data/index.ts';
-import type { Classifier } from '../evaluate/index.ts';
+import type { Classifier } from '../evaluate/internal.ts';
 import type { CalibrationDraw } from '../prune/index.ts';
 import { calibrationSources } from './calibration-sources.ts';
 import { loadDraws, loadSamples, type TwoSetsOptions } from './samples.ts';

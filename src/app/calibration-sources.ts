@@ -1,7 +1,8 @@
 // What `compare --local` compares: samples for scoring from the local mix, from everybody alike, and from the wrong mix.
 
-import { classPrior, type Dataset, selectIndices, splitInTwo, subset } from '../data/index.ts';
-import type { Classifier } from '../evaluate/index.ts';
+import { type Dataset, selectIndices, subset } from '../data/index.ts';
+import { classPrior, splitInTwo } from '../data/internal.ts';
+import type { Classifier } from '../evaluate/internal.ts';
 import type { CalibrationDraw } from '../prune/index.ts';
 import { BedsideError, Random } from '../util/index.ts';
 import { priorWeighting } from './class-prior.ts';

@@ -1,7 +1,8 @@
 // Certifies levels that a planner proposes freely. Each proposal is corrected and measured; while the measured accuracy is
 // below the floor, the planner proposes again with a higher floor.
-import { type Bundle, findVariant, openBundle } from '../bundle/index.ts';
-import { describeClassifier } from '../evaluate/index.ts';
+import { type Bundle, openBundle } from '../bundle/index.ts';
+import { findVariant } from '../bundle/internal.ts';
+import { describeClassifier } from '../evaluate/internal.ts';
 import {
   buildProblem,
   type Fleet,

@@ -1,8 +1,9 @@
 // Measures one more level vector of a bundle, and adds it.
-import { type Bundle, type BundleManifest, checkLevels, type Variant, writeBundle } from '../bundle/index.ts';
-import { describeClassifier } from '../evaluate/index.ts';
-import type { Uncounted } from '../onnx/index.ts';
-import { certifyLevels } from '../pack/index.ts';
+import type { Bundle, BundleManifest } from '../bundle/index.ts';
+import { checkLevels, type Variant, writeBundle } from '../bundle/internal.ts';
+import { describeClassifier } from '../evaluate/internal.ts';
+import type { Uncounted } from '../onnx/internal.ts';
+import { certifyLevels } from '../pack/internal.ts';
 import type { BundleSource } from './bundle-levels.ts';
 import { type DrawOptions, type LocalDraws, localDraws, remarkOtherDraws } from './local-draws.ts';
 import { loadBundle } from './open-bundle.ts';

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseClassPrior } from '../cli/options/class-prior.ts';
 import type { Dataset } from '../data/index.ts';
-import { accuracies } from '../evaluate/index.ts';
+import { accuracies } from '../evaluate/internal.ts';
 import {
   describePrior,
   explanationTarget,

@@ -1,5 +1,6 @@
 // The local mix of classes: --class-mix as typed, as shares of the model's classes, and as weights of samples.
-import { classPrior, classWeights, type Dataset, subset } from '../data/index.ts';
+import { type Dataset, subset } from '../data/index.ts';
+import { classPrior, classWeights } from '../data/internal.ts';
 import type { Target } from '../explain/index.ts';
 import { BedsideError, must, plainLine } from '../util/index.ts';
 import type { TargetOption } from './ranking.ts';

@@ -1,6 +1,8 @@
 // Measures a network, or a bundle at chosen levels, on labelled samples.
-import { type Classifier, describeClassifier, evaluate as evaluateModel } from '../evaluate/index.ts';
-import { type Model, modelCosts, type Uncounted } from '../onnx/index.ts';
+import { evaluate as evaluateModel } from '../evaluate/index.ts';
+import { type Classifier, describeClassifier } from '../evaluate/internal.ts';
+import { type Model, modelCosts } from '../onnx/index.ts';
+import type { Uncounted } from '../onnx/internal.ts';
 import { BedsideError } from '../util/index.ts';
 import {
   type BundleSource,

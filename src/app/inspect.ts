@@ -1,20 +1,10 @@
 // What a model is made of, which channels can go, and what it costs; what a bundle holds.
-import { type BundleManifest, type TotalCosts, totalCosts } from '../bundle/index.ts';
+import type { BundleManifest } from '../bundle/index.ts';
+import { type TotalCosts, totalCosts } from '../bundle/internal.ts';
 import { findGroups, type Grouping } from '../channels/index.ts';
 import { withEngineShapes } from '../engine/index.ts';
-import {
-  canonicalModel,
-  ELEM,
-  findStages,
-  loadModel,
-  type Model,
-  modelCosts,
-  nonFiniteWeight,
-  opOf,
-  type Stage,
-  type Uncounted,
-  type Value,
-} from '../onnx/index.ts';
+import { canonicalModel, findStages, loadModel, type Model, modelCosts, type Stage } from '../onnx/index.ts';
+import { ELEM, nonFiniteWeight, opOf, type Uncounted, type Value } from '../onnx/internal.ts';
 import { BedsideError } from '../util/index.ts';
 import type { BundleSource } from './bundle-levels.ts';
 import { type LayerRow, layerRows } from './inspect-layers.ts';

@@ -2,7 +2,7 @@
 import { basename, resolve } from 'node:path';
 import type { Bundle } from '../bundle/index.ts';
 import { type Dataset, disjointDraws } from '../data/index.ts';
-import type { Classifier } from '../evaluate/index.ts';
+import type { Classifier } from '../evaluate/internal.ts';
 import { type DataOptions, DEFAULT_PER_CLASS } from './options.ts';
 import type { Journal } from './reporter.ts';
 import { dataName, hasNoSplits, loadSamples, remarkIdentical } from './samples.ts';

@@ -1,20 +1,17 @@
 // A network as use cases take it: read from a file or made in memory, with all the forms of it that they need.
 import { createHash } from 'node:crypto';
 import { withEngineShapes } from '../engine/index.ts';
-import { type Classifier, describeClassifier, SAMPLING_RATE } from '../evaluate/index.ts';
+import { type Classifier, describeClassifier, SAMPLING_RATE } from '../evaluate/internal.ts';
 import {
-  assertFiniteWeights,
   canonicalModel,
   loadModel,
   type Model,
   type ModelCosts,
   modelCosts,
-  unmergedModel,
-  withMetadata,
-  withSqueezeAxes,
   writeModel,
 } from '../onnx/index.ts';
-import { RegularFile } from '../util/index.ts';
+import { assertFiniteWeights, unmergedModel, withMetadata, withSqueezeAxes } from '../onnx/internal.ts';
+import { RegularFile } from '../util/internal.ts';
 
 /** A classifier with all the forms of it that use cases need. Built once, and handed on whole. */
 export interface Network {

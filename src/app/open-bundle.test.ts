@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { writeBundle } from '../bundle/index.ts';
+import { writeBundle } from '../bundle/internal.ts';
 import { contentsOf } from '../bundle/test-support/contents.ts';
 import { randomNet } from '../channels/test-support/random-net.ts';
 import { Output } from '../cli/terminal/output.ts';

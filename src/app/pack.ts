@@ -1,20 +1,17 @@
 // Packs a network as a bundle: draws local samples, packs, writes the bundle and the chart of its frontier.
 import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
-import {
-  type BundleManifest,
-  MANIFEST_FILE,
-  openBundle,
-  type Preprocessing,
-  writeBundle,
-} from '../bundle/index.ts';
+import { type BundleManifest, openBundle } from '../bundle/index.ts';
+import { MANIFEST_FILE, type Preprocessing, writeBundle } from '../bundle/internal.ts';
 import { assertPrunable, findGroups } from '../channels/index.ts';
 import type { Dataset } from '../data/index.ts';
-import { ENGINE } from '../engine/index.ts';
-import type { Classifier } from '../evaluate/index.ts';
-import type { Uncounted } from '../onnx/index.ts';
-import { PACK_RATIOS, type PackedModel, packModel } from '../pack/index.ts';
-import { type AutoChoice, type CriterionChoice, detectBlock, type ScoreRemark } from '../prune/index.ts';
+import { ENGINE } from '../engine/internal.ts';
+import type { Classifier } from '../evaluate/internal.ts';
+import type { Uncounted } from '../onnx/internal.ts';
+import { PACK_RATIOS } from '../pack/index.ts';
+import { type PackedModel, packModel } from '../pack/internal.ts';
+import { type CriterionChoice, detectBlock, type ScoreRemark } from '../prune/index.ts';
+import type { AutoChoice } from '../prune/internal.ts';
 import { type FrontierRow, frontierChart, frontierRows } from '../report/index.ts';
 import { assertWritable, BedsideError, VERSION, writeFileAtomic } from '../util/index.ts';
 import { lowRankThreshold } from './certify.ts';

@@ -3,18 +3,21 @@ import { fileURLToPath } from 'node:url';
 import type { PolicyPlanner } from '../learn/index.ts';
 import {
   beamPlanner,
-  distributeOnlyPlanner,
   exactPlanner,
   greedyPlanner,
-  heftPlanner,
-  highsPlanner,
   localPlanner,
   type Planner,
-  type PlanningInstance,
-  pruneOnlyPlanner,
   type Solution,
 } from '../plan/index.ts';
-import { BedsideError, must, readFileChecked } from '../util/index.ts';
+import {
+  distributeOnlyPlanner,
+  heftPlanner,
+  highsPlanner,
+  type PlanningInstance,
+  pruneOnlyPlanner,
+} from '../plan/internal.ts';
+import { BedsideError, must } from '../util/index.ts';
+import { readFileChecked } from '../util/internal.ts';
 
 /** The policy that the package ships; the same place from `src` and from `dist`. */
 const SHIPPED_POLICY = fileURLToPath(new URL('../../models/policy.onnx', import.meta.url));

@@ -1,7 +1,9 @@
 // Writes the network of a bundle at chosen levels as a model of its own. Nothing is scored or fitted here.
 import { resolve } from 'node:path';
-import { type BundleManifest, MANIFEST_FILE } from '../bundle/index.ts';
-import { type Model, modelCosts, type Uncounted } from '../onnx/index.ts';
+import type { BundleManifest } from '../bundle/index.ts';
+import { MANIFEST_FILE } from '../bundle/internal.ts';
+import { type Model, modelCosts } from '../onnx/index.ts';
+import type { Uncounted } from '../onnx/internal.ts';
 import { assertWritable, BedsideError } from '../util/index.ts';
 import {
   type BundleSource,

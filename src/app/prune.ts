@@ -3,19 +3,19 @@ import { realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Dataset } from '../data/index.ts';
 import { withEngineShapes } from '../engine/index.ts';
-import { agreementOf, type Evaluation, evaluate, measureSpeedup } from '../evaluate/index.ts';
-import { loadModel, type Model, modelCosts, saveModel, type Uncounted } from '../onnx/index.ts';
+import { type Evaluation, evaluate, measureSpeedup } from '../evaluate/index.ts';
+import { agreementOf } from '../evaluate/internal.ts';
+import { loadModel, type Model, modelCosts, saveModel } from '../onnx/index.ts';
+import type { Uncounted } from '../onnx/internal.ts';
 import {
-  type AutoChoice,
   type CriterionChoice,
   detectBlock,
-  isAuto,
   type PruneAmount,
   type PrunedModel,
   pruneModel,
-  rankAuto,
   type ScoreRemark,
 } from '../prune/index.ts';
+import { type AutoChoice, isAuto, rankAuto } from '../prune/internal.ts';
 import { type LayerRepair, repair } from '../repair/index.ts';
 import { describeUncounted } from '../report/index.ts';
 import { assertWritable, BedsideError } from '../util/index.ts';

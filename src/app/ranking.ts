@@ -1,12 +1,7 @@
 // How channels are ranked, unless options say otherwise.
 import type { Aggregation } from '../explain/index.ts';
-import {
-  autoCriterion,
-  type CriterionChoice,
-  findCriterion,
-  isAuto,
-  type Normalisation,
-} from '../prune/index.ts';
+import { type CriterionChoice, findCriterion } from '../prune/index.ts';
+import { autoCriterion, isAuto, type Normalisation } from '../prune/internal.ts';
 
 /** The criterion that explains when none is named. */
 export const DEFAULT_CRITERION = 'lrp-gamma';

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Output } from '../cli/terminal/output.ts';
 import { writeRecord } from '../data/test-support/wfdb-record.ts';
-import { GraphBuilder, saveModel } from '../onnx/index.ts';
+import { saveModel } from '../onnx/index.ts';
+import { GraphBuilder } from '../onnx/internal.ts';
 import { loadNetwork } from './network.ts';
 import { loadSamples } from './samples.ts';
 

@@ -1,18 +1,15 @@
 // The samples that a use case reads: one set, or samples to score with and others to measure on.
 
+import { type Dataset, type DatasetSplit, openDataset, selectIndices, subset } from '../data/index.ts';
 import {
+  assertClassCount,
   countIdentical,
-  type Dataset,
-  type DatasetSplit,
   indicesOutside,
   isUnsplitArchive,
-  openDataset,
-  selectIndices,
+  shapeMisfit,
   splitInTwo,
-  subset,
-} from '../data/index.ts';
-import { assertClassCount, shapeMisfit } from '../data/internal.ts';
-import type { Classifier } from '../evaluate/index.ts';
+} from '../data/internal.ts';
+import type { Classifier } from '../evaluate/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
 import { type ClassPriorOptions, priorShares, samplesInPrior } from './class-prior.ts';
 import { type DataOptions, DEFAULT_PER_CLASS } from './options.ts';

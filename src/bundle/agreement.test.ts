@@ -1,7 +1,7 @@
 // A manifest that holds together may still speak of another network: each disagreement is found and named.
 import { describe, expect, it } from 'vitest';
 import { Net } from '../channels/test-support/net.ts';
-import { int } from '../onnx/index.ts';
+import { int } from '../onnx/internal.ts';
 import { assertAgreement, type Described } from './agreement.ts';
 import { bundleOf } from './test-support/contents.ts';
 import { tableBias, tableWeight, variantDown, variantShift, variantUp } from './weight-names.ts';

@@ -1,7 +1,9 @@
 // Checks that a manifest, its model and its weights describe the same network.
 import type { Grouping } from '../channels/index.ts';
-import { type Model, nonFiniteWeight, sizeOf } from '../onnx/index.ts';
-import { BedsideError, firstNonFinite, tellNonFinite } from '../util/index.ts';
+import type { Model } from '../onnx/index.ts';
+import { nonFiniteWeight, sizeOf } from '../onnx/internal.ts';
+import { BedsideError } from '../util/index.ts';
+import { firstNonFinite, tellNonFinite } from '../util/internal.ts';
 import { lowRankShape } from './correction.ts';
 import type { BundleGroup, BundleManifest, Share } from './manifest.ts';
 import type { StoredTensor } from './safetensors.ts';

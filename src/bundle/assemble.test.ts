@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { sliceModel } from '../channels/index.ts';
 import { largestDifference, Net, run } from '../channels/test-support/net.ts';
 import { randomNet } from '../channels/test-support/random-net.ts';
+import type { Constant, Model } from '../onnx/index.ts';
 import {
-  type Constant,
   cloneModel,
   floatAttribute,
   floatConstant,
@@ -13,9 +13,8 @@ import {
   int,
   ints,
   type LayerLayout,
-  type Model,
   type Node,
-} from '../onnx/index.ts';
+} from '../onnx/internal.ts';
 import { must, Random } from '../util/index.ts';
 import { assembleModel } from './assemble.ts';
 import type { Bundle } from './bundle.ts';

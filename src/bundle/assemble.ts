@@ -1,7 +1,8 @@
 // Assembles the network of a level vector from a bundle: prefixes of channels, repaired weights picked layer by layer,
 // and a correction of each layer. Nothing is fitted here.
 import { sliceModel } from '../channels/index.ts';
-import { type Constant, floatConstant, GraphBuilder, type Model, type Node, readsOf } from '../onnx/index.ts';
+import type { Constant, Model } from '../onnx/index.ts';
+import { floatConstant, GraphBuilder, type Node, readsOf } from '../onnx/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
 import type { Assembly } from './bundle.ts';
 import { addLowRank, type Correction, correctedBias, scaledWeight, storedCorrection } from './correction.ts';

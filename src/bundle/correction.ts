@@ -1,5 +1,5 @@
 // Corrections of variants: a scale and a bias for each channel, low-rank changes, a refitted classifier head.
-import { floatAttribute, opOf } from '../onnx/index.ts';
+import { floatAttribute, opOf } from '../onnx/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
 import type { BundleGroup } from './manifest.ts';
 import type { StoredTensor } from './safetensors.ts';

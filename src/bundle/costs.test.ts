@@ -1,8 +1,10 @@
 // Costs of levels against counting on the cut model itself, and times against tables worked out by hand.
 import { describe, expect, it } from 'vitest';
-import { findGroups, macsCounter, reorderChannels, sliceModel } from '../channels/index.ts';
+import { findGroups, sliceModel } from '../channels/index.ts';
+import { macsCounter, reorderChannels } from '../channels/internal.ts';
 import { randomNet } from '../channels/test-support/random-net.ts';
-import { inferShapes, modelCosts, sizeOf } from '../onnx/index.ts';
+import { inferShapes, modelCosts } from '../onnx/index.ts';
+import { sizeOf } from '../onnx/internal.ts';
 import { must, Random } from '../util/index.ts';
 import { layerCosts, stageCosts, totalCosts } from './costs.ts';
 import { keptUnitsAt } from './levels.ts';

@@ -1,2 +1,19 @@
 // For sibling folders only: nothing here is published.
-export { firstUnits } from './levels.ts';
+
+export type { Assembly, AssemblyLayer } from './bundle.ts';
+export { type Correction, correctionTensors, type LowRank, storedCorrection } from './correction.ts';
+export { type Costed, layerCosts, type StageCosts, type TotalCosts, totalCosts } from './costs.ts';
+export { checkLevels, findVariant, firstUnits, keptUnitsAt, levelsKey } from './levels.ts';
+export {
+  MANIFEST_FILE,
+  type ManifestParts,
+  type MeasuredOn,
+  type Preprocessing,
+  type Share,
+  type StageSplit,
+  type Variant,
+} from './manifest.ts';
+export { type BundleIndex, type BundlePart, cutBundle, PartialBundle, parseIndex } from './parts.ts';
+export type { StoredTensor } from './safetensors.ts';
+export { isOfVariant, tableBias, tableWeight } from './weight-names.ts';
+export { type BundleContents, writeBundle } from './write.ts';

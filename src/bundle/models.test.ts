@@ -2,9 +2,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { findGroups, reorderChannels } from '../channels/index.ts';
+import { findGroups } from '../channels/index.ts';
+import { reorderChannels } from '../channels/internal.ts';
 import { largestDifference, run } from '../channels/test-support/net.ts';
-import { canonicalGraph, loadModel, modelCosts } from '../onnx/index.ts';
+import { loadModel, modelCosts } from '../onnx/index.ts';
+import { canonicalGraph } from '../onnx/internal.ts';
 import { Random } from '../util/index.ts';
 import { assembleModel } from './assemble.ts';
 import { totalCosts } from './costs.ts';

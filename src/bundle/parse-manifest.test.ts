@@ -1,7 +1,7 @@
 // What a manifest may say: every rule broken once, and the message names the field, what it says and what it may say.
 import { describe, expect, it } from 'vitest';
 import { Net } from '../channels/test-support/net.ts';
-import { int } from '../onnx/index.ts';
+import { int } from '../onnx/internal.ts';
 import type { BundleManifest } from './manifest.ts';
 import { parseManifest } from './parse-manifest.ts';
 import { sealed } from './seal.ts';

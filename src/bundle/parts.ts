@@ -3,7 +3,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { findGroups } from '../channels/index.ts';
-import { type Constant, extractSubgraph, type Model, readModel, sizeOf, writeModel } from '../onnx/index.ts';
+import { type Constant, type Model, readModel, writeModel } from '../onnx/index.ts';
+import { extractSubgraph, sizeOf } from '../onnx/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
 import { assertAgreement } from './agreement.ts';
 import type { Bundle } from './bundle.ts';

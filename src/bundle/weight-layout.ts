@@ -1,15 +1,7 @@
 // How the channels of a weighted layer lie in its repaired weights.
 import type { Grouping } from '../channels/index.ts';
-import {
-  type Constant,
-  isDepthwise,
-  type LayerLayout,
-  layerLayout,
-  type Model,
-  type Node,
-  opOf,
-  sizeOf,
-} from '../onnx/index.ts';
+import type { Constant, Model } from '../onnx/index.ts';
+import { isDepthwise, type LayerLayout, layerLayout, type Node, opOf, sizeOf } from '../onnx/internal.ts';
 import { must } from '../util/index.ts';
 import type { BundleGroup } from './manifest.ts';
 

@@ -8,7 +8,8 @@ import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findGroups } from '../channels/index.ts';
 import { type Model, readModel, writeModel } from '../onnx/index.ts';
-import { BedsideError, messageOf, removeLeftovers, throughTemporary } from '../util/index.ts';
+import { BedsideError, messageOf } from '../util/index.ts';
+import { removeLeftovers, throughTemporary } from '../util/internal.ts';
 import { assertAgreement } from './agreement.ts';
 import {
   BUNDLE_VERSION,

@@ -7,7 +7,7 @@ import {
   intsParameter,
   type Node,
   opOf,
-} from '../onnx/index.ts';
+} from '../onnx/internal.ts';
 import { anyComputed, normalAxis, padEntries, sliceRange } from './parameters.ts';
 import type { ChannelRule, Propagation } from './propagation.ts';
 import { innerPartThroughReshape, mapThroughReshape } from './reshape.ts';

@@ -8,7 +8,7 @@ import {
   layerLayout,
   type Node,
   opOf,
-} from '../onnx/index.ts';
+} from '../onnx/internal.ts';
 import { must } from '../util/index.ts';
 import type { Cut } from './cut.ts';
 import type { ValueChannels } from './groups.ts';

@@ -1,7 +1,7 @@
 // The state of one cut: the positions that stay of every value, and constants that are replaced without changing other
 // readers.
+import type { Constant } from '../onnx/index.ts';
 import {
-  type Constant,
   type Graph,
   GraphBuilder,
   integersLike,
@@ -9,7 +9,7 @@ import {
   type Node,
   readsOf,
   sliceAxis,
-} from '../onnx/index.ts';
+} from '../onnx/internal.ts';
 import { must } from '../util/index.ts';
 import type { Grouping, ValueChannels } from './groups.ts';
 

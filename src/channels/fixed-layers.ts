@@ -1,6 +1,6 @@
 // Layers whose weights cannot be cut: the number of their output channels, and the reason.
+import type { Constant } from '../onnx/index.ts';
 import {
-  type Constant,
   constantInput,
   describeNode,
   elemTypeName,
@@ -8,7 +8,7 @@ import {
   type Node,
   opOf,
   outputChannels,
-} from '../onnx/index.ts';
+} from '../onnx/internal.ts';
 import type { Propagation } from './propagation.ts';
 
 /** Records a Conv, ConvTranspose, Gemm or MatMul without a layout, and freezes what it reads. */

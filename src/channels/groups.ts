@@ -2,7 +2,8 @@
 // As in DepGraph (Fang et al., "DepGraph: Towards Any Structural Pruning", CVPR 2023) coupling is the transitive
 // closure of local dependencies; here it is kept for single channels (union-find) instead of whole layers, so that
 // offsets of concatenations and splits, and partly frozen layers, need no special case.
-import { inferShapes, type Model, opOf } from '../onnx/index.ts';
+import { inferShapes, type Model } from '../onnx/index.ts';
+import { opOf } from '../onnx/internal.ts';
 import { BedsideError } from '../util/index.ts';
 import { Propagation } from './propagation.ts';
 import { freezeUnknown, RULES } from './rules.ts';

@@ -6,10 +6,7 @@ export {
   type Group,
   type Grouping,
   type GroupMember,
-  type ValueChannels,
 } from './groups.ts';
-export { type KeptUnits, keptPositions } from './keep.ts';
-export { macsCounter, unitMacs } from './macs.ts';
+export type { KeptUnits } from './keep.ts';
 export { maskModel } from './mask.ts';
-export { type Reordered, reorderChannels } from './reorder.ts';
 export { sliceModel } from './slice.ts';

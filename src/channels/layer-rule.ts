@@ -1,6 +1,6 @@
 // The channel rule of weighted layers: their output gets new variables, and they are recorded as readers of their
 // input's variables.
-import { isDepthwise, type LayerLayout, layerLayout, type Node } from '../onnx/index.ts';
+import { isDepthwise, type LayerLayout, layerLayout, type Node } from '../onnx/internal.ts';
 import type { Label } from './channels.ts';
 import { uncuttable } from './fixed-layers.ts';
 import type { Propagation } from './propagation.ts';

@@ -1,16 +1,8 @@
 // A chain of 100,000 nodes: no walk takes the square of them, and none keeps them on the stack. (On two quiet cores each
 // step takes a second or two; a walk that went over all nodes for each node would take hours.)
 import { describe, expect, it } from 'vitest';
-import {
-  canonicalGraph,
-  findStages,
-  floatConstant,
-  foldBatchNorm,
-  GraphBuilder,
-  int,
-  type Model,
-  modelCosts,
-} from '../onnx/index.ts';
+import { findStages, type Model, modelCosts } from '../onnx/index.ts';
+import { canonicalGraph, floatConstant, foldBatchNorm, GraphBuilder, int } from '../onnx/internal.ts';
 import { sortNodes } from '../onnx/order.ts';
 import { findGroups } from './groups.ts';
 import { sliceModel } from './slice.ts';

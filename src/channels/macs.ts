@@ -1,5 +1,6 @@
 // Counts multiply-accumulates of a pruned model without cutting it.
-import { isDepthwise, layerLayout, type Model, modelCosts } from '../onnx/index.ts';
+import { type Model, modelCosts } from '../onnx/index.ts';
+import { isDepthwise, layerLayout } from '../onnx/internal.ts';
 import type { Grouping } from './groups.ts';
 import { type KeptUnits, keptPositions } from './keep.ts';
 

@@ -1,6 +1,7 @@
 // The same model with removed channels set to zero instead of cut. A cut must equal it. It needs no knowledge of
 // weights: before every layer that sums over channels, the removed ones are multiplied by zero.
-import { cloneModel, floatConstant, GraphBuilder, type Model, type Node } from '../onnx/index.ts';
+import type { Model } from '../onnx/index.ts';
+import { cloneModel, floatConstant, GraphBuilder, type Node } from '../onnx/internal.ts';
 import { must } from '../util/index.ts';
 import type { Grouping } from './groups.ts';
 import { type KeptUnits, keptPositions } from './keep.ts';

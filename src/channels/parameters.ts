@@ -1,5 +1,5 @@
 // Integer parameters of operators, from inputs or attributes, as the operator set has them.
-import { type Graph, integersOf, intsParameter, type Node } from '../onnx/index.ts';
+import { type Graph, integersOf, intsParameter, type Node } from '../onnx/internal.ts';
 
 /** A half-open range of positions on an axis. */
 export interface Range {

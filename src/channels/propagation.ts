@@ -1,13 +1,6 @@
 // The state of one walk over a graph that passes channel variables from value to value.
-import {
-  type Constant,
-  describeNode,
-  type Graph,
-  type Model,
-  type Node,
-  producers,
-  readsOf,
-} from '../onnx/index.ts';
+import type { Constant, Model } from '../onnx/index.ts';
+import { describeNode, type Graph, type Node, producers, readsOf } from '../onnx/internal.ts';
 import { BedsideError } from '../util/index.ts';
 import { ChannelVariables, type Label } from './channels.ts';
 

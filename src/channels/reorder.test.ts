@@ -1,6 +1,7 @@
 // A network in another order computes the same, has the same groups, and keeping a prefix of it keeps the best.
 import { describe, expect, it } from 'vitest';
-import { int, ints, type Model } from '../onnx/index.ts';
+import type { Model } from '../onnx/index.ts';
+import { int, ints } from '../onnx/internal.ts';
 import { must, Random } from '../util/index.ts';
 import { findGroups, type Grouping } from './groups.ts';
 import { reorderChannels } from './reorder.ts';

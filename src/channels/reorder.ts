@@ -1,7 +1,8 @@
 // Reorders the channels of every group, so that keeping the best units is keeping a prefix. The group and unit of each
 // position of each value stay the same; only which channel is called unit u changes. Joins, splits, slices and shapes
 // are thus unchanged, and the groups found in the result are the same.
-import { cloneModel, type Model, type Node, type OpName, opOf } from '../onnx/index.ts';
+import type { Model } from '../onnx/index.ts';
+import { cloneModel, type Node, type OpName, opOf } from '../onnx/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
 import { Cut } from './cut.ts';
 import { type CutRule, cutBatchNormalization, cutElementwise, cutGather, cutLayer } from './cut-rules.ts';

@@ -1,5 +1,5 @@
 // Follows one axis through a change of shape that keeps the elements in order.
-import { sizeOf } from '../onnx/index.ts';
+import { sizeOf } from '../onnx/internal.ts';
 
 /** The axis after reshaping, and which position of the old axis each of its positions holds. */
 export interface MappedAxis {

@@ -1,6 +1,6 @@
 // How each operator passes channels on: the rule table of `findGroups`. Weighted layers are in `layer-rule.ts`,
 // operators that rearrange axes in `axis-rules.ts`.
-import { intAttribute, type OpTable, readsOf } from '../onnx/index.ts';
+import { intAttribute, type OpTable, readsOf } from '../onnx/internal.ts';
 import {
   concat,
   expand,

@@ -1,6 +1,6 @@
 // Cut equals masked, net by net, through ONNX Runtime; and what the groups of each net are.
 import { describe, expect, it } from 'vitest';
-import { floatConstant, int, ints, string } from '../onnx/index.ts';
+import { floatConstant, int, ints, string } from '../onnx/internal.ts';
 import { findGroups, type Grouping } from './groups.ts';
 import { maskModel } from './mask.ts';
 import { sliceModel } from './slice.ts';

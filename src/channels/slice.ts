@@ -1,5 +1,6 @@
 // Cuts a model: removed channels disappear from the tensors, and from the operators' parameters.
-import { cloneModel, forgetShapes, type Model, type OpTable, opOf } from '../onnx/index.ts';
+import type { Model } from '../onnx/index.ts';
+import { cloneModel, forgetShapes, type OpTable, opOf } from '../onnx/internal.ts';
 import { Cut } from './cut.ts';
 import {
   type CutRule,

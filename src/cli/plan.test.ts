@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { SOLVERS } from '../app/index.ts';
-import { writeBundle } from '../bundle/index.ts';
+import { writeBundle } from '../bundle/internal.ts';
 import { contentsOf } from '../bundle/test-support/contents.ts';
-import { floatConstant, GraphBuilder, ints, type Model } from '../onnx/index.ts';
+import type { Model } from '../onnx/index.ts';
+import { floatConstant, GraphBuilder, ints } from '../onnx/internal.ts';
 import { Random } from '../util/index.ts';
 import { runCommandLine } from './program.ts';
 

@@ -1,7 +1,6 @@
 // The ways to answer sooner, beside each other at equal accuracy: distribution alone, pruning alone, both.
 
-import type { SolverName } from '../app/index.ts';
-import { Replanner } from '../app/index.ts';
+import { Replanner, type SolverName } from '../app/index.ts';
 import type { Bundle } from '../bundle/index.ts';
 import { completeRequest, type Fleet, type PlanView, type PrivacyPreset } from '../plan/index.ts';
 import type { Coordinator, FloatTensor } from '../run/index.ts';

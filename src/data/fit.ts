@@ -1,5 +1,6 @@
 // Refusals when data and model do not fit, both sides said; and when the samples do not fit into memory.
-import { availableMemory, BedsideError, formatBytes } from '../util/index.ts';
+import { BedsideError, formatBytes } from '../util/index.ts';
+import { availableMemory } from '../util/internal.ts';
 
 /** `[1, 64, 64]` */
 export function formatShape(shape: readonly (number | string)[]): string {

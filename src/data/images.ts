@@ -1,14 +1,7 @@
 // A folder of class folders with images; or of `local` (or `train`) and `test` folders of class folders.
 import { join } from 'node:path';
-import {
-  availableMemory,
-  BedsideError,
-  formatBytes,
-  formatCount,
-  messageOf,
-  must,
-  RegularFile,
-} from '../util/index.ts';
+import { BedsideError, formatBytes, formatCount, messageOf, must } from '../util/index.ts';
+import { availableMemory, RegularFile } from '../util/internal.ts';
 import type { Dataset, DatasetOptions } from './dataset.ts';
 import { absentClasses, allocateSamples, assertClassCount, numberedClasses } from './fit.ts';
 import { hashSamples } from './hash.ts';

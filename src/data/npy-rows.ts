@@ -1,5 +1,6 @@
 // Chosen rows (entries of the first axis) of a `.npy` array that comes in pieces, so that only one row is in memory.
-import { availableMemory, BedsideError, formatBytes } from '../util/index.ts';
+import { BedsideError, formatBytes } from '../util/index.ts';
+import { availableMemory } from '../util/internal.ts';
 import {
   decodeNpy,
   MAX_HEAD_BYTES,

@@ -1,6 +1,7 @@
 // A dataset from an `.npz`: `<split>_images` and `<split>_labels` as MedMNIST has them, or `x` and `y`. Images are read row
 // by row, so that neither the archive nor its arrays need to fit in memory, only what was chosen of them.
-import { BedsideError, must, RegularFile } from '../util/index.ts';
+import { BedsideError, must } from '../util/index.ts';
+import { RegularFile } from '../util/internal.ts';
 import { type ByteSource, memorySource } from './byte-source.ts';
 import type { Dataset, DatasetOptions, DatasetSplit } from './dataset.ts';
 import {

@@ -1,6 +1,7 @@
 // NumPy's `.npz`: a zip archive of `.npy` arrays.
 import { zipSync } from 'fflate';
-import { BedsideError, formatBytes, readFileChecked } from '../util/index.ts';
+import { BedsideError, formatBytes } from '../util/index.ts';
+import { readFileChecked } from '../util/internal.ts';
 import type { ByteSource } from './byte-source.ts';
 import { decodeNpy, encodeNpy, type NpyArray } from './npy.ts';
 import { listZip, listZipOf, readZipEntry, type ZipEntry } from './zip.ts';

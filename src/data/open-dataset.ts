@@ -1,6 +1,7 @@
 // One door to every kind of dataset: the path tells which.
 import { readdir, stat } from 'node:fs/promises';
-import { assertFiniteSamples, BedsideError, messageOf, RegularFile } from '../util/index.ts';
+import { BedsideError, messageOf } from '../util/index.ts';
+import { assertFiniteSamples, RegularFile } from '../util/internal.ts';
 import type { Dataset, DatasetOptions } from './dataset.ts';
 import { readImages } from './images.ts';
 import { isUnsplitNpz, readNpzDataset } from './npz-dataset.ts';

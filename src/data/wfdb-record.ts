@@ -1,6 +1,7 @@
 // One record of a WFDB folder: its lead in millivolts, and its annotated beats.
 import { join } from 'node:path';
-import { BedsideError, readFileChecked } from '../util/index.ts';
+import { BedsideError } from '../util/index.ts';
+import { readFileChecked } from '../util/internal.ts';
 import { annotationResolution, parseAnnotations } from './wfdb-annotations.ts';
 import { parseWfdbHeader, type WfdbSignal } from './wfdb-header.ts';
 import { decodeSignal } from './wfdb-signals.ts';

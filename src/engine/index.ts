@@ -1,7 +1,6 @@
-export { createSession, ENGINE } from './node.ts';
+export { createSession } from './node.ts';
 export {
   type EngineOptions,
-  type EngineSettings,
   type FloatTensor,
   type Session,
   type SessionOptions,
@@ -9,4 +8,3 @@ export {
   tensor,
 } from './session.ts';
 export { withEngineShapes } from './shapes.ts';
-export { ComputeThread } from './thread/compute-thread.ts';

@@ -1,23 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { findGroups, sliceModel } from '../channels/index.ts';
+import { type Constant, inferShapes, type Model, modelCosts, readModel, writeModel } from '../onnx/index.ts';
 import {
-  type Constant,
   canonicalGraph,
   ELEM,
   floatConstant,
   GraphBuilder,
-  inferShapes,
   int,
   intConstant,
   ints,
-  type Model,
-  modelCosts,
-  readModel,
   string,
   type Value,
   withDeclarations,
-  writeModel,
-} from '../onnx/index.ts';
+} from '../onnx/internal.ts';
 import { BedsideError, Random } from '../util/index.ts';
 import { createSession, tensor, withEngineShapes } from './index.ts';
 

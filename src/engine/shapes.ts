@@ -1,5 +1,6 @@
 // Shapes that no rule gives, from the engine itself: the model runs at two batch sizes with the values in question as
 // outputs, so that the batch's place in each shape is known too. Most models need none of it, and are not run.
+import type { Model } from '../onnx/index.ts';
 import {
   askedFirst,
   batchSymbols,
@@ -7,13 +8,12 @@ import {
   describeNode,
   inputShapes,
   type Measured,
-  type Model,
   producers,
   sizeOf,
   type Value,
   valuesWithoutShape,
   withDeclarations,
-} from '../onnx/index.ts';
+} from '../onnx/internal.ts';
 import { BedsideError, messageOf, must, Random } from '../util/index.ts';
 import { EngineTensor, openSession } from './node.ts';
 import { engineWords } from './words.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { floatConstant, GraphBuilder, intConstant, writeModel } from '../onnx/index.ts';
+import { writeModel } from '../onnx/index.ts';
+import { floatConstant, GraphBuilder, intConstant } from '../onnx/internal.ts';
 import { createSession, tensor } from './index.ts';
 import { engineWords } from './words.ts';
 

@@ -3,7 +3,8 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ELEM, inferShapes, loadModel, type Model, modelCosts, type Node, sizeOf } from '../onnx/index.ts';
+import { inferShapes, loadModel, type Model, modelCosts } from '../onnx/index.ts';
+import { ELEM, type Node, sizeOf } from '../onnx/internal.ts';
 import { withEngineShapes } from './index.ts';
 import { EngineTensor, openSession } from './node.ts';
 

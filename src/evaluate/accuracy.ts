@@ -1,8 +1,10 @@
 // Measures a classifier on samples: accuracy, recall of each class, and time.
 import type { Dataset } from '../data/index.ts';
 import { createSession, type EngineOptions, type Session, tensor } from '../engine/index.ts';
-import { assertFiniteWeights, type Model, withSqueezeAxes } from '../onnx/index.ts';
-import { argmax, assertFiniteSamples, BedsideError, must, rowRange } from '../util/index.ts';
+import type { Model } from '../onnx/index.ts';
+import { assertFiniteWeights, withSqueezeAxes } from '../onnx/internal.ts';
+import { BedsideError, must } from '../util/index.ts';
+import { argmax, assertFiniteSamples, rowRange } from '../util/internal.ts';
 import { assertScores, type Classifier, describeClassifier } from './classifier.ts';
 
 /** How an evaluation runs; `batch` is 32 by default. */

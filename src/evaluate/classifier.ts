@@ -1,18 +1,16 @@
 // The interface of a classifier: its one input, its scores, and the batch size if the model fixes one.
 import type { Tensor } from '../engine/index.ts';
+import { type Dim, inferShapes, type Model } from '../onnx/index.ts';
 import {
   type BatchPlace,
   batchAxes,
-  type Dim,
   ELEM,
   fixedBatchOf,
-  inferShapes,
   isBatchFirst,
-  type Model,
   metadataOf,
   sizeOf,
   type Value,
-} from '../onnx/index.ts';
+} from '../onnx/internal.ts';
 import { BedsideError, formatBytes } from '../util/index.ts';
 
 /** Most bytes that one run may read. A model that fixes more is damaged, or not made for samples. */

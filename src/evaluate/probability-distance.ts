@@ -1,5 +1,5 @@
 // Distances between the class probabilities of two networks.
-import { softmax } from '../util/index.ts';
+import { softmax } from '../util/internal.ts';
 
 /** The squared difference of the class probabilities, summed over samples. */
 export function squaredDifference(a: Float32Array, b: Float32Array, classes: number): number {

@@ -1,5 +1,5 @@
 // What a criterion is: a function from a model and calibration samples to one score per channel of each weighted layer.
-import type { EngineSettings } from '../engine/index.ts';
+import type { EngineSettings } from '../engine/internal.ts';
 import type { Model } from '../onnx/index.ts';
 import type { Random } from '../util/index.ts';
 import type { Aggregation } from './aggregate.ts';

@@ -1,7 +1,8 @@
 // Models as files.
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { BedsideError, formatBytes, readFileChecked, writeFileAtomic } from '../util/index.ts';
+import { BedsideError, formatBytes, writeFileAtomic } from '../util/index.ts';
+import { readFileChecked } from '../util/internal.ts';
 import { modelFromProto, parseModel } from './codec-read.ts';
 import { protoFromModel } from './codec-write.ts';
 import { encodeModel, MAX_BYTES } from './encode.ts';

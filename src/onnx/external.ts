@@ -4,7 +4,8 @@
 import { realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { create } from '@bufbuild/protobuf';
-import { BedsideError, formatBytes, messageOf, RegularFile } from '../util/index.ts';
+import { BedsideError, formatBytes, messageOf } from '../util/index.ts';
+import { RegularFile } from '../util/internal.ts';
 import { MAX_BYTES } from './encode.ts';
 import { sizeOf } from './graph.ts';
 import {

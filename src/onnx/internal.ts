@@ -1,4 +1,74 @@
 // For sibling folders only: nothing here is published.
-export { samplesOfShapes } from './fixed-batch.ts';
+
+export { assumedSamples, batchAxes } from './batch-axis/batch-axes.ts';
+export { type BatchAxis, type BatchPlace, batchAxisOf, isBatchFirst, sampleOf } from './batch-axis/place.ts';
+export { sampleShapes } from './batch-axis/sample-shapes.ts';
+export { GraphBuilder } from './builder.ts';
+export { unmergedModel } from './canonical.ts';
+export type { Uncounted } from './costs.ts';
+export { assertFiniteWeights, nonFiniteWeight } from './finite-weights.ts';
+export { fixedBatchOf, samplesOfShapes } from './fixed-batch.ts';
+export { canonicalGraph } from './fold.ts';
+export { foldBatchNorm } from './fold-batch-norm.ts';
+export { biasBehind, viewOf } from './fold-bias.ts';
+export { freeBatch } from './free-batch.ts';
+export {
+  askedFirst,
+  declarationOf,
+  type Measured,
+  unknownShape,
+  valuesWithoutShape,
+  withDeclarations,
+} from './given-shapes.ts';
+export {
+  cloneModel,
+  cloneNode,
+  consumers,
+  ELEM,
+  float,
+  floatConstant,
+  floats,
+  type Graph,
+  int,
+  intConstant,
+  ints,
+  type Node,
+  producers,
+  sizeOf,
+  string,
+  type Value,
+} from './graph.ts';
+export { integersLike, integersOf } from './known.ts';
+export { isDepthwise, isWeighted, type LayerLayout, layerLayout, outputChannels } from './layer-layout.ts';
 export { applyLayer, applyTransposedLayer } from './layer-operators.ts';
-export { weightedLayer } from './weighted-layer.ts';
+export { metadataOf, withMetadata } from './metadata.ts';
+export {
+  constantInput,
+  describeNode,
+  floatAttribute,
+  intAttribute,
+  intsAttribute,
+  intsParameter,
+  OPS,
+  type OpName,
+  type OpTable,
+  opOf,
+  stringAttribute,
+} from './ops.ts';
+export { readsOf } from './order.ts';
+export { rawBytes } from './proto.ts';
+export { batchSymbols, inputShapes, symbolicShapes } from './shapes.ts';
+export { soleInput } from './sole-input.ts';
+export { withSqueezeAxes } from './squeeze-axes.ts';
+export {
+  extractSubgraph,
+  forgetShapes,
+  insertAfter,
+  pinnedValues,
+  removeDead,
+  sliceAxis,
+} from './surgery.ts';
+export { elemTypeName } from './tensor-read.ts';
+export { upgradeOpset } from './upgrade.ts';
+export { hasOneOutputPerGroup, type WeightedLayer, weightedLayer, weightedLayers } from './weighted-layer.ts';
+export { poolParameters } from './window.ts';

@@ -2,8 +2,7 @@
 // Their axes and groups come from `layer-layout.ts`.
 import { BedsideError } from '../util/index.ts';
 import { sampleShapes } from './batch-axis/sample-shapes.ts';
-import type { Constant, Graph, Model, Node } from './graph.ts';
-import { sizeOf } from './graph.ts';
+import { type Constant, type Graph, type Model, type Node, sizeOf } from './graph.ts';
 import { groupsOf, outputChannels, weightAxes } from './layer-layout.ts';
 import { describeNode, floatAttribute, intAttribute, opOf } from './ops.ts';
 import { type ConvParameters, convParameters } from './window.ts';

@@ -1,12 +1,12 @@
 // Certifies one more level vector of an existing bundle.
+import type { Bundle } from '../bundle/index.ts';
 import {
-  type Bundle,
   type BundleContents,
   checkLevels,
   findVariant,
   isOfVariant,
   type Variant,
-} from '../bundle/index.ts';
+} from '../bundle/internal.ts';
 import type { PackOptions } from './pack.ts';
 import { correctionTensorsOf, VariantEvaluator } from './variant-evaluator.ts';
 

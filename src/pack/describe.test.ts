@@ -4,22 +4,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { keptUnitsAt, layerCosts, openBundle, stageCosts, totalCosts, writeBundle } from '../bundle/index.ts';
+import { openBundle, stageCosts } from '../bundle/index.ts';
+import { keptUnitsAt, layerCosts, totalCosts, writeBundle } from '../bundle/internal.ts';
 import { contentsOf, manifestOf } from '../bundle/test-support/contents.ts';
-import { findGroups, macsCounter, reorderChannels, sliceModel } from '../channels/index.ts';
+import { findGroups, sliceModel } from '../channels/index.ts';
+import { macsCounter, reorderChannels } from '../channels/internal.ts';
 import { Net } from '../channels/test-support/net.ts';
 import { randomNet } from '../channels/test-support/random-net.ts';
-import {
-  canonicalModel,
-  inferShapes,
-  int,
-  ints,
-  loadModel,
-  type Model,
-  modelCosts,
-  sizeOf,
-  withDeclarations,
-} from '../onnx/index.ts';
+import { canonicalModel, inferShapes, loadModel, type Model, modelCosts } from '../onnx/index.ts';
+import { int, ints, sizeOf, withDeclarations } from '../onnx/internal.ts';
 import { withBiases } from '../repair/internal.ts';
 import { must, Random } from '../util/index.ts';
 import { describeModel } from './describe.ts';

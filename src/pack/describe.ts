@@ -1,22 +1,19 @@
 // Describes a network for its bundle: groups, layers and stages, with their costs when unpruned and the groups whose
 // channels they read and give.
 
-import type { BundleLayer, BundleManifest, BundleStage, Share } from '../bundle/index.ts';
+import type { BundleLayer, BundleManifest, BundleStage } from '../bundle/index.ts';
+import type { Share } from '../bundle/internal.ts';
 import type { Grouping } from '../channels/index.ts';
+import { type Constant, findStages, type Model, modelCosts, type Stage } from '../onnx/index.ts';
 import {
-  type Constant,
-  findStages,
   isDepthwise,
   layerLayout,
-  type Model,
-  modelCosts,
   rawBytes,
   readsOf,
-  type Stage,
+  samplesOfShapes,
   sizeOf,
   unknownShape,
-} from '../onnx/index.ts';
-import { samplesOfShapes } from '../onnx/internal.ts';
+} from '../onnx/internal.ts';
 import { valueShares } from '../repair/internal.ts';
 import { must } from '../util/index.ts';
 import { splitOf } from './split.ts';

@@ -1,11 +1,3 @@
 // Packing: turns a network into a bundle with many levels of pruning, each measured and corrected.
-export { type CertifyOptions, certifyLevels } from './certify.ts';
-export { frontierOf } from './frontier.ts';
-export {
-  PACK_RATIOS,
-  type PackedModel,
-  type PackOptions,
-  type PackProvenance,
-  packModel,
-} from './pack.ts';
-export { thisMachine } from './timing/layer-timing.ts';
+export type { CertifyOptions } from './certify.ts';
+export { PACK_RATIOS } from './pack.ts';

@@ -2,8 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { findGroups, sliceModel } from '../channels/index.ts';
 import { largestDifference, Net } from '../channels/test-support/net.ts';
-import type { Model } from '../onnx/index.ts';
-import { canonicalModel } from '../onnx/index.ts';
+import { canonicalModel, type Model } from '../onnx/index.ts';
 import { withBiases } from '../repair/internal.ts';
 import { samplesFor } from '../repair/test-support/nets.ts';
 import { must } from '../util/index.ts';

@@ -3,24 +3,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  assembleModel,
-  type Bundle,
-  findVariant,
-  openBundle,
-  totalCosts,
-  type Variant,
-  writeBundle,
-} from '../bundle/index.ts';
+import { assembleModel, type Bundle, openBundle } from '../bundle/index.ts';
+import { findVariant, totalCosts, type Variant, writeBundle } from '../bundle/internal.ts';
 import { largestDifference, run } from '../channels/test-support/net.ts';
 import { randomNet } from '../channels/test-support/random-net.ts';
 import type { Dataset } from '../data/index.ts';
 import { createSession, tensor } from '../engine/index.ts';
 import { findCriterion } from '../explain/index.ts';
-import type { Model } from '../onnx/index.ts';
-import { canonicalModel } from '../onnx/index.ts';
+import { canonicalModel, type Model } from '../onnx/index.ts';
 import { samplesFor } from '../repair/test-support/nets.ts';
-import { binomialLowerBound, must } from '../util/index.ts';
+import { must } from '../util/index.ts';
+import { binomialLowerBound } from '../util/internal.ts';
 import { certifyLevels } from './certify.ts';
 import { frontierOf } from './frontier.ts';
 import { type PackedModel, type PackOptions, packModel } from './pack.ts';

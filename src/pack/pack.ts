@@ -1,16 +1,19 @@
 // Packs a network: orders its channels by importance, repairs the weights of every level, and measures costs and
 // variants.
 
-import type { BundleContents, BundleManifest, ManifestParts, Variant } from '../bundle/index.ts';
-import { assertPrunable, findGroups, type Grouping, reorderChannels } from '../channels/index.ts';
+import type { BundleManifest } from '../bundle/index.ts';
+import type { BundleContents, ManifestParts, Variant } from '../bundle/internal.ts';
+import { assertPrunable, findGroups, type Grouping } from '../channels/index.ts';
+import { reorderChannels } from '../channels/internal.ts';
 import type { Dataset } from '../data/index.ts';
 import type { EngineOptions } from '../engine/index.ts';
-import { assertFiniteWeights, type Model } from '../onnx/index.ts';
-import type { ScoreRemark } from '../prune/index.ts';
-import { type AutoChoice, type CriterionChoice, isAuto, rankAuto, rankModel } from '../prune/index.ts';
-import { alignedCount, ranked } from '../prune/internal.ts';
+import type { Model } from '../onnx/index.ts';
+import { assertFiniteWeights } from '../onnx/internal.ts';
+import { type CriterionChoice, rankModel, type ScoreRemark } from '../prune/index.ts';
+import { type AutoChoice, alignedCount, isAuto, rankAuto, ranked } from '../prune/internal.ts';
 import { repairTables, type TableRepair, tableTensors, withBiases } from '../repair/internal.ts';
-import { assertFiniteSamples, BedsideError } from '../util/index.ts';
+import { BedsideError } from '../util/index.ts';
+import { assertFiniteSamples } from '../util/internal.ts';
 import { describeModel } from './describe.ts';
 import { frontierOf, measureFrontier } from './frontier.ts';
 import { type Runnable, runnable } from './runnable.ts';

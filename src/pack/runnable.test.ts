@@ -2,15 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { createSession, tensor } from '../engine/index.ts';
 import { Net, normals } from '../explain/test-support/nets.ts';
-import {
-  canonicalModel,
-  fixedBatchOf,
-  floatConstant,
-  int,
-  intConstant,
-  ints,
-  type Model,
-} from '../onnx/index.ts';
+import { canonicalModel, type Model } from '../onnx/index.ts';
+import { fixedBatchOf, floatConstant, int, intConstant, ints } from '../onnx/internal.ts';
 import { runnable, withFirstOutput } from './runnable.ts';
 
 const SHAPE = [2, 6, 6];

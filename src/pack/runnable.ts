@@ -1,15 +1,10 @@
 // Turns a network into the one that a bundle holds, which workers run sample by sample: one output and an open batch.
 import { createSession, type Session, tensor } from '../engine/index.ts';
-import { type Classifier, describeClassifier } from '../evaluate/index.ts';
-import {
-  canonicalGraph,
-  cloneModel,
-  fixedBatchOf,
-  freeBatch,
-  type Model,
-  removeDead,
-} from '../onnx/index.ts';
-import { assertFiniteRows, BedsideError, messageOf, must, rowRange } from '../util/index.ts';
+import { type Classifier, describeClassifier } from '../evaluate/internal.ts';
+import type { Model } from '../onnx/index.ts';
+import { canonicalGraph, cloneModel, fixedBatchOf, freeBatch, removeDead } from '../onnx/internal.ts';
+import { assertFiniteRows, BedsideError, messageOf, must } from '../util/index.ts';
+import { rowRange } from '../util/internal.ts';
 
 /** A network as a bundle holds it, and what it leaves out of the file. */
 export interface Runnable {

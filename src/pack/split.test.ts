@@ -4,18 +4,8 @@ import { findGroups } from '../channels/index.ts';
 import { largestDifference, Net } from '../channels/test-support/net.ts';
 import { randomNet } from '../channels/test-support/random-net.ts';
 import { createSession, type Tensor, tensor } from '../engine/index.ts';
-import {
-  canonicalModel,
-  cloneModel,
-  extractSubgraph,
-  findStages,
-  floatConstant,
-  int,
-  ints,
-  type Model,
-  type Stage,
-  sizeOf,
-} from '../onnx/index.ts';
+import { canonicalModel, findStages, type Model, type Stage } from '../onnx/index.ts';
+import { cloneModel, extractSubgraph, floatConstant, int, ints, sizeOf } from '../onnx/internal.ts';
 import { must, Random } from '../util/index.ts';
 import { splitOf } from './split.ts';
 

@@ -1,20 +1,19 @@
 // Decides how a stage may be spread over devices. Unless the parts clearly add up to the whole, the answer is `none`.
 import type { BundleStage } from '../bundle/index.ts';
 import type { Grouping } from '../channels/index.ts';
+import type { Model, Stage } from '../onnx/index.ts';
 import {
   constantInput,
   isDepthwise,
   isWeighted,
   type LayerLayout,
   layerLayout,
-  type Model,
   type Node,
   type OpName,
   opOf,
   pinnedValues,
   readsOf,
-  type Stage,
-} from '../onnx/index.ts';
+} from '../onnx/internal.ts';
 
 /**
  * How a stage may be split. `outputs`: the stage is one weighted layer, followed only by nodes that work on each

@@ -1,9 +1,8 @@
 // Builds the network of a level vector, corrects it, and measures it on validation samples.
 
+import { type AccuracyModel, assembleModel } from '../bundle/index.ts';
 import {
-  type AccuracyModel,
   type Assembly,
-  assembleModel,
   type Correction,
   type Costed,
   correctionTensors,
@@ -12,13 +11,14 @@ import {
   type StoredTensor,
   totalCosts,
   type Variant,
-} from '../bundle/index.ts';
+} from '../bundle/internal.ts';
 import type { Dataset } from '../data/index.ts';
-import type { EngineSettings } from '../engine/index.ts';
-import { agreementOf, type Evaluation, evaluate } from '../evaluate/index.ts';
-import { classCounts } from '../evaluate/internal.ts';
+import type { EngineSettings } from '../engine/internal.ts';
+import { type Evaluation, evaluate } from '../evaluate/index.ts';
+import { agreementOf, classCounts } from '../evaluate/internal.ts';
 import type { Model } from '../onnx/index.ts';
-import { BedsideError, binomialLowerBound } from '../util/index.ts';
+import { BedsideError } from '../util/index.ts';
+import { binomialLowerBound } from '../util/internal.ts';
 import { AffineCorrector, type FittedCorrection } from './correction/affine.ts';
 
 /** The samples and settings that variants are measured with. */

@@ -2,7 +2,8 @@
 // do: the same channels, the same places, the same weights.
 import { describe, expect, it } from 'vitest';
 import { findGroups, type KeptUnits, maskModel, sliceModel } from '../channels/index.ts';
-import { batchAxes, canonicalModel, isBatchFirst, type Model } from '../onnx/index.ts';
+import { canonicalModel, type Model } from '../onnx/index.ts';
+import { batchAxes, isBatchFirst } from '../onnx/internal.ts';
 import { BATCH_NETS, TWINS } from '../onnx/test-support/batch-nets.ts';
 import { randomFeeds, run } from '../onnx/test-support/models.ts';
 import { AffineCorrector } from '../pack/correction/affine.ts';

@@ -2,15 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Dataset } from '../data/index.ts';
 import { Net, normals } from '../explain/test-support/nets.ts';
-import {
-  type Constant,
-  canonicalModel,
-  floatConstant,
-  ints,
-  type Model,
-  sizeOf,
-  unmergedModel,
-} from '../onnx/index.ts';
+import { type Constant, canonicalModel, type Model } from '../onnx/index.ts';
+import { floatConstant, ints, sizeOf, unmergedModel } from '../onnx/internal.ts';
 import { CRITERIA, findCriterion } from './criteria.ts';
 import { scoreLayers } from './score/score-model.ts';
 

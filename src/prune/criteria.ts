@@ -1,5 +1,5 @@
 // The table of criteria by name: those of `explain`, and those that need to know which layers read a channel.
-import { CRITERION_FAMILIES, criterionTable } from '../explain/index.ts';
+import { CRITERION_FAMILIES, criterionTable } from '../explain/internal.ts';
 import { OBS_FAMILY } from './obs/criterion.ts';
 
 /**

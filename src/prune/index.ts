@@ -1,16 +1,6 @@
 // Structured pruning without retraining: scores of channels, the choice of the channels that stay, and comparisons.
-export { argmax } from '../util/index.ts';
-export { type AutoOptions, type AutoRanking, chooseCriterion, rankAuto } from './auto/auto.ts';
-export {
-  AUTO_CANDIDATES,
-  type AutoChoice,
-  type AutoCriterion,
-  autoCriterion,
-  type CandidateResult,
-  type CriterionChoice,
-  isAuto,
-  REPAIRED_CANDIDATES,
-} from './auto/criterion-choice.ts';
+export { argmax } from '../util/internal.ts';
+export type { CriterionChoice } from './auto/criterion-choice.ts';
 export {
   type CalibrationDraw,
   type CompareCriteriaOptions,
@@ -22,7 +12,6 @@ export { CRITERIA, CRITERION_PARAMETERS, findCriterion } from './criteria.ts';
 export {
   type PruneAmount,
   type PrunedModel,
-  protectedGroups,
   pruneModel,
   type Ranking,
   type RankOptions,
@@ -34,16 +23,9 @@ export {
   scoreBy,
   scoreLayers,
   scoreModel,
-  type UnitOptions,
 } from './score/score-model.ts';
 export { remarksOn, type ScoreRemark, withStandIns } from './score/unexplained.ts';
-export {
-  NORMALISATIONS,
-  type Normalisation,
-  type ScoreOptions,
-  type UnitScores,
-  unitScores,
-} from './score/unit-scores.ts';
+export { NORMALISATIONS, type UnitScores } from './score/unit-scores.ts';
 export { detectBlock } from './select/block.ts';
 export { type BudgetOptions, selectForMacs } from './select/budget.ts';
 export { type SelectOptions, selectGlobal, selectUniform } from './select/select.ts';

@@ -1,2 +1,6 @@
 // For sibling folders only: nothing here is published.
+
+export { rankAuto } from './auto/auto.ts';
+export { AUTO_CANDIDATES, type AutoChoice, autoCriterion, isAuto } from './auto/criterion-choice.ts';
+export { type Normalisation, unitScores } from './score/unit-scores.ts';
 export { alignedCount, ranked } from './select/select.ts';

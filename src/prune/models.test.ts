@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { findGroups, type Grouping, sliceModel } from '../channels/index.ts';
 import { expectCutEqualsMasked, run } from '../channels/test-support/net.ts';
-import { canonicalGraph, loadModel, type Model, modelCosts, readModel, writeModel } from '../onnx/index.ts';
+import { loadModel, type Model, modelCosts, readModel, writeModel } from '../onnx/index.ts';
+import { canonicalGraph } from '../onnx/internal.ts';
 import { Random } from '../util/index.ts';
 import { selectForMacs } from './select/budget.ts';
 

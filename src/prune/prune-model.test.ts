@@ -1,10 +1,12 @@
 // Pruning in one shot and in steps, protected layers, and what is comparable between groups.
 import { describe, expect, it } from 'vitest';
-import { findGroups, sliceModel, unitMacs } from '../channels/index.ts';
+import { findGroups, sliceModel } from '../channels/index.ts';
+import { unitMacs } from '../channels/internal.ts';
 import { Net, run } from '../channels/test-support/net.ts';
 import type { Dataset } from '../data/index.ts';
 import { type Criterion, findCriterion } from '../explain/index.ts';
-import { canonicalGraph, canonicalModel, type Model, modelCosts } from '../onnx/index.ts';
+import { canonicalModel, type Model, modelCosts } from '../onnx/index.ts';
+import { canonicalGraph } from '../onnx/internal.ts';
 import { Random } from '../util/index.ts';
 import { nearestNames } from '../util/internal.ts';
 import { pruneModel, type RankOptions, rankModel } from './prune-model.ts';

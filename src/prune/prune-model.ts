@@ -1,16 +1,11 @@
 // Score, select, slice: pruning a canonical model by a criterion, in one shot or by re-ranking in steps.
 
-import {
-  assertPrunable,
-  findGroups,
-  type Grouping,
-  type KeptUnits,
-  keptPositions,
-  sliceModel,
-} from '../channels/index.ts';
+import { assertPrunable, findGroups, type Grouping, type KeptUnits, sliceModel } from '../channels/index.ts';
+import { keptPositions } from '../channels/internal.ts';
 import type { Dataset } from '../data/index.ts';
 import type { Criterion, LayerScores } from '../explain/index.ts';
-import { layerLayout, type Model } from '../onnx/index.ts';
+import type { Model } from '../onnx/index.ts';
+import { layerLayout } from '../onnx/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
 import { nearestNames } from '../util/internal.ts';
 import {

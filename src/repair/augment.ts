@@ -2,8 +2,9 @@
 // network gives the target for any input. New samples are convex mixtures (Zhang et al., "mixup", ICLR 2018) with small
 // translations.
 import type { Dataset } from '../data/index.ts';
-import { sizeOf } from '../onnx/index.ts';
-import { type Random, rowRange } from '../util/index.ts';
+import { sizeOf } from '../onnx/internal.ts';
+import type { Random } from '../util/index.ts';
+import { rowRange } from '../util/internal.ts';
 
 /**
  * Largest share of the other sample in a mixture, and largest translation as a fraction of an axis, rounded to whole

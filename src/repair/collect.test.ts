@@ -2,7 +2,8 @@
 // hold together, for each kind of layer.
 import { describe, expect, it } from 'vitest';
 import { largestDifference, Net, run } from '../channels/test-support/net.ts';
-import { canonicalModel, extractSubgraph, type Model, weightedLayers } from '../onnx/index.ts';
+import { canonicalModel, type Model } from '../onnx/index.ts';
+import { extractSubgraph, weightedLayers } from '../onnx/internal.ts';
 import { must, Random } from '../util/index.ts';
 import { type RepairSamples, repairSamples } from './augment.ts';
 import { collectInputs } from './collect.ts';

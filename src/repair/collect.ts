@@ -1,5 +1,6 @@
 // The inputs of a layer's regression: what the layer reads in the current network.
-import type { Model, WeightedLayer } from '../onnx/index.ts';
+import type { Model } from '../onnx/index.ts';
+import type { WeightedLayer } from '../onnx/internal.ts';
 import type { RepairSamples } from './augment.ts';
 import type { Matrix } from './products.ts';
 import { Unfolding } from './rows.ts';

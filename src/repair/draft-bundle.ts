@@ -1,18 +1,18 @@
 // A bundle in the making: assembles networks at any level vector from the tables fitted so far.
+import { assembleModel, type BundleGroup } from '../bundle/index.ts';
 import {
   type Assembly,
   type AssemblyLayer,
-  assembleModel,
-  type BundleGroup,
   type Correction,
   keptUnitsAt,
   type Share,
   tableBias,
   tableWeight,
-} from '../bundle/index.ts';
-import { type Grouping, type KeptUnits, keptPositions } from '../channels/index.ts';
+} from '../bundle/internal.ts';
+import type { Grouping, KeptUnits } from '../channels/index.ts';
+import { keptPositions } from '../channels/internal.ts';
 import type { Model } from '../onnx/index.ts';
-import { weightedLayers } from '../onnx/index.ts';
+import { weightedLayers } from '../onnx/internal.ts';
 
 /** Repaired weights of one layer for one level of what it reads, with the rows of all its outputs. */
 export interface LayerTable {

@@ -1,6 +1,6 @@
 // Large matrix products in float64, computed by the engine.
 import { createSession, type Session } from '../engine/index.ts';
-import { ELEM, float, GraphBuilder, int } from '../onnx/index.ts';
+import { ELEM, float, GraphBuilder, int } from '../onnx/internal.ts';
 import { must } from '../util/index.ts';
 
 /** A row-major matrix. */

@@ -1,5 +1,6 @@
 // The unpruned network's values at the positions where its layers are fitted: computed once, for any number of repairs.
-import type { Model, WeightedLayer } from '../onnx/index.ts';
+import type { Model } from '../onnx/index.ts';
+import type { WeightedLayer } from '../onnx/internal.ts';
 import { must } from '../util/index.ts';
 import type { RepairSamples } from './augment.ts';
 import { Unfolding } from './rows.ts';

@@ -1,6 +1,7 @@
 // The regressions of one layer, one convolution group at a time, and its weights as matrices.
-import { hasOneOutputPerGroup, type WeightedLayer } from '../onnx/index.ts';
-import { BedsideError, firstNonFinite } from '../util/index.ts';
+import { hasOneOutputPerGroup, type WeightedLayer } from '../onnx/internal.ts';
+import { BedsideError } from '../util/index.ts';
+import { firstNonFinite } from '../util/internal.ts';
 import { takesBias } from './collect.ts';
 import type { Matrix, Products } from './products.ts';
 import { solveRidge } from './ridge.ts';

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { findGroups, sliceModel } from '../channels/index.ts';
 import { Net } from '../channels/test-support/net.ts';
-import { canonicalModel, int, type Model, modelCosts } from '../onnx/index.ts';
+import { canonicalModel, type Model, modelCosts } from '../onnx/index.ts';
+import { int } from '../onnx/internal.ts';
 import { must } from '../util/index.ts';
 import { repair } from './repair.ts';
 import { distance, samplesFor } from './test-support/nets.ts';

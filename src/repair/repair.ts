@@ -2,10 +2,12 @@
 // order, so that on a few unlabelled samples its output is again that of the unpruned layer (layer-wise least squares,
 // as in He et al., ICCV 2017, with a ridge toward the sliced weights).
 
-import { type Grouping, type KeptUnits, keptPositions } from '../channels/index.ts';
+import type { Grouping, KeptUnits } from '../channels/index.ts';
+import { keptPositions } from '../channels/internal.ts';
 import type { Dataset } from '../data/index.ts';
 import type { EngineOptions } from '../engine/index.ts';
-import { type Model, sampleShapes, type WeightedLayer, weightedLayers } from '../onnx/index.ts';
+import type { Model } from '../onnx/index.ts';
+import { sampleShapes, type WeightedLayer, weightedLayers } from '../onnx/internal.ts';
 import { BedsideError, must, Random } from '../util/index.ts';
 import { repairSamples } from './augment.ts';
 import { collectInputs } from './collect.ts';

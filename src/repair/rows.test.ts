@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Net, run } from '../channels/test-support/net.ts';
-import { weightedLayers } from '../onnx/index.ts';
+import { weightedLayers } from '../onnx/internal.ts';
 import { must, Random } from '../util/index.ts';
 import { drawPositions, Unfolding } from './rows.ts';
 

@@ -1,5 +1,5 @@
 // The rows of a layer's regression: unfolded inputs and targets at sampled output positions.
-import { sizeOf, type WeightedLayer } from '../onnx/index.ts';
+import { sizeOf, type WeightedLayer } from '../onnx/internal.ts';
 import { must, type Random } from '../util/index.ts';
 
 /** Draws output positions for each sample. They do not depend on the batch size or the number of threads. */

@@ -1,5 +1,5 @@
 // Draws the positions at which a layer is fitted: the same in the pruned network and in the unpruned one.
-import type { WeightedLayer } from '../onnx/index.ts';
+import type { WeightedLayer } from '../onnx/internal.ts';
 import { Random } from '../util/index.ts';
 import type { RepairSamples } from './augment.ts';
 import { drawPositions, Unfolding } from './rows.ts';

@@ -2,7 +2,8 @@
 // the unpruned network than they were.
 import { describe, expect, it } from 'vitest';
 import { Net } from '../channels/test-support/net.ts';
-import { canonicalModel, cloneModel, type Model } from '../onnx/index.ts';
+import { canonicalModel, type Model } from '../onnx/index.ts';
+import { cloneModel } from '../onnx/internal.ts';
 import { Random } from '../util/index.ts';
 import { repairTables } from './tables.ts';
 import { allMixes, distance, draftOf, KINDS, ofKind, samplesFor } from './test-support/nets.ts';

@@ -2,14 +2,10 @@
 // outputs. A network at any level vector is assembled by picking tables and slicing rows.
 import type { BundleGroup } from '../bundle/index.ts';
 import { type Grouping, sliceModel } from '../channels/index.ts';
-import {
-  hasOneOutputPerGroup,
-  type Model,
-  sizeOf,
-  type WeightedLayer,
-  weightedLayers,
-} from '../onnx/index.ts';
-import { must, Random, rowsAt } from '../util/index.ts';
+import type { Model } from '../onnx/index.ts';
+import { hasOneOutputPerGroup, sizeOf, type WeightedLayer, weightedLayers } from '../onnx/internal.ts';
+import { must, Random } from '../util/index.ts';
+import { rowsAt } from '../util/internal.ts';
 import { type RepairSamples, repairSamples } from './augment.ts';
 import { collectInputs } from './collect.ts';
 import { DraftBundle, type LayerTable } from './draft-bundle.ts';

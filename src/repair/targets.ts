@@ -1,6 +1,7 @@
 // Decides what each layer is refitted toward, and in which order.
-import type { WeightedLayer } from '../onnx/index.ts';
-import { consumers, type Model, type Node, opOf, producers } from '../onnx/index.ts';
+
+import type { Model } from '../onnx/index.ts';
+import { consumers, type Node, opOf, producers, type WeightedLayer } from '../onnx/internal.ts';
 
 /**
  * The target of a layer: its own output, or the value that makes a residual sum right given the other branch as it is

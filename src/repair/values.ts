@@ -1,17 +1,19 @@
 // Reads values of a network sample by sample, running a batch at a time.
-import { createSession, type EngineSettings, type Tensor, tensor } from '../engine/index.ts';
-import { trySamples } from '../explain/index.ts';
+import { createSession, type Tensor, tensor } from '../engine/index.ts';
+import type { EngineSettings } from '../engine/internal.ts';
+import { trySamples } from '../explain/internal.ts';
+import type { Model } from '../onnx/index.ts';
 import {
   batchAxes,
   batchAxisOf,
   extractSubgraph,
   fixedBatchOf,
-  type Model,
   sampleOf,
   sizeOf,
   soleInput,
-} from '../onnx/index.ts';
-import { must, rowRange } from '../util/index.ts';
+} from '../onnx/internal.ts';
+import { must } from '../util/index.ts';
+import { rowRange } from '../util/internal.ts';
 import type { RepairSamples } from './augment.ts';
 
 /** The name and settings of a run over a network. */

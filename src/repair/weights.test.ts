@@ -2,16 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { largestDifference, Net, run } from '../channels/test-support/net.ts';
 import { randomNet } from '../channels/test-support/random-net.ts';
-import {
-  canonicalModel,
-  cloneModel,
-  float,
-  floatConstant,
-  int,
-  intAttribute,
-  type Model,
-  weightedLayers,
-} from '../onnx/index.ts';
+import { canonicalModel, type Model } from '../onnx/index.ts';
+import { cloneModel, float, floatConstant, int, intAttribute, weightedLayers } from '../onnx/internal.ts';
 import { must } from '../util/index.ts';
 import { setWeights, withBiases } from './weights.ts';
 

@@ -1,13 +1,13 @@
 // Writes new weights of a layer into its model.
+import type { Model } from '../onnx/index.ts';
 import {
   cloneModel,
   floatConstant,
   GraphBuilder,
   int,
-  type Model,
   type WeightedLayer,
   weightedLayers,
-} from '../onnx/index.ts';
+} from '../onnx/internal.ts';
 import { must } from '../util/index.ts';
 
 /**

@@ -1,5 +1,5 @@
 // What a count of multiply-accumulates leaves out, in words: for every place that shows a count or a share of them.
-import type { Uncounted } from '../onnx/index.ts';
+import type { Uncounted } from '../onnx/internal.ts';
 import { plainLine } from '../util/index.ts';
 
 /** More are told by their number alone. */

@@ -1,5 +1,6 @@
 // What a ward asks a planner, and how a request ended.
-import type { PlanningInstance, PlanningProblem, StageDecision, Violation } from '../plan/index.ts';
+import type { PlanningProblem } from '../plan/index.ts';
+import type { PlanningInstance, StageDecision, Violation } from '../plan/internal.ts';
 
 /** One request, on the fleet as it is when its planning begins. */
 export interface DecisionRequest {

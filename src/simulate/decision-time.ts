@@ -1,5 +1,6 @@
 // How many seconds planning takes, as a ward counts them against the deadline.
-import type { PlannerResult, PlanningInstance } from '../plan/index.ts';
+import type { PlannerResult } from '../plan/index.ts';
+import type { PlanningInstance } from '../plan/internal.ts';
 import type { DecisionTime } from './planning-strategy.ts';
 
 /** `counted`: from what was looked at, so that runs repeat; `measured`: by the clock; `none`: planning takes no time. */

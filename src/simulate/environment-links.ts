@@ -1,5 +1,5 @@
 // The links of an environment as they are now, priced by the planner's model.
-import { Links } from '../plan/index.ts';
+import { Links } from '../plan/internal.ts';
 import type { EnvironmentView } from './environment-view.ts';
 
 /** Made again when the environment has gone on. */

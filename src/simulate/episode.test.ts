@@ -7,9 +7,8 @@ import {
   localPlan,
   localPlanner,
   type Planner,
-  planCosts,
-  randomPlanner,
 } from '../plan/index.ts';
+import { planCosts, randomPlanner } from '../plan/internal.ts';
 import type { DeviceSketch } from '../plan/test-support/fleets.ts';
 import { chainManifest, residualManifest } from '../plan/test-support/manifests.ts';
 import { must } from '../util/index.ts';

@@ -1,6 +1,7 @@
 // One ward, request by request: events in the order of time. Requests come, wait for the planner, are planned on the fleet
 // of that moment, run in the environment as it then is, and end once.
-import { checkPlan, planCosts, type Violation } from '../plan/index.ts';
+import { checkPlan } from '../plan/index.ts';
+import { planCosts, type Violation } from '../plan/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
 import type {
   DecisionRequest,

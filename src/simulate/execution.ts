@@ -9,7 +9,7 @@ import {
   type StageInstance,
   sentBytes,
   transferJoules,
-} from '../plan/index.ts';
+} from '../plan/internal.ts';
 import { must } from '../util/index.ts';
 import type { EnvironmentLinks } from './environment-links.ts';
 import type { EnvironmentView, Occupation } from './environment-view.ts';

@@ -1,5 +1,6 @@
 // Planners in a ward: asked anew at each request, now and then, or once.
-import type { Planner, PlannerResult, PlanningInstance, StageDecision, WarmStart } from '../plan/index.ts';
+import type { Planner, PlannerResult } from '../plan/index.ts';
+import type { PlanningInstance, StageDecision, WarmStart } from '../plan/internal.ts';
 import { must } from '../util/index.ts';
 import type { DecisionRequest, DecisionResponse } from './decision-request.ts';
 

@@ -1,5 +1,6 @@
 // When requests come, for which bundle, of which kind, with which deadline.
-import { must, RandomLanes } from '../util/index.ts';
+import { must } from '../util/index.ts';
+import { RandomLanes } from '../util/internal.ts';
 import { exponential, innovation, persistence } from './dynamics.ts';
 import type { WardParameters } from './parameters.ts';
 

@@ -1,6 +1,6 @@
 // Means, quantiles and counts by hand; seconds of planning by the rules.
 import { describe, expect, it } from 'vitest';
-import { randomInstance } from '../plan/index.ts';
+import { randomInstance } from '../plan/internal.ts';
 import type { RequestOutcome } from './decision-request.ts';
 import { choicesOf, decisionTime } from './decision-time.ts';
 import { summarise } from './summary.ts';

@@ -1,6 +1,6 @@
 // What a planner reached over the requests of an episode.
 
-import { percentile } from '../util/index.ts';
+import { percentile } from '../util/internal.ts';
 import type { Refusal, RequestOutcome } from './decision-request.ts';
 
 /** Means over requests. Seconds, joules; null where nothing is counted. */

@@ -1,7 +1,8 @@
 // Many wards in motion: links fade and fail, other programs take their share of devices, batteries drain, devices leave and
 // return. All wards go one block on together, over flat arrays, and nothing is allocated on the way.
 import type { FleetDevice } from '../plan/index.ts';
-import { must, RandomLanes } from '../util/index.ts';
+import { must } from '../util/index.ts';
+import { RandomLanes } from '../util/internal.ts';
 import { clamp, innovation, persistence, shannon, within } from './dynamics.ts';
 import { type EnvironmentView, slowed } from './environment-view.ts';
 import { layoutOf, type WardLayout, type WardSpec } from './layout.ts';

@@ -1,4 +1,16 @@
 // For sibling folders only: nothing here is published.
+
+export { availableMemory } from './available-memory.ts';
 export { nearestNames } from './closest-names.ts';
+export { throughTemporary } from './files.ts';
+export { argmax, assertFiniteSamples, firstNonFinite, tellNonFinite } from './finite.ts';
+export { hashArrays } from './hash-arrays.ts';
+export { atExit, clearLeftovers, removedAtExit, removeLeftovers, temporaryFolder } from './leftovers.ts';
 export { loadOptional } from './optional-package.ts';
 export { commandLineOf, OWN_PID, signalProcess } from './processes.ts';
+export { RandomLanes } from './random-lanes.ts';
+export { MAX_TEXT_BYTES, RegularFile, readFileChecked } from './regular-file.ts';
+export { rowRange, rowsAt } from './rows.ts';
+export { softmax } from './softmax.ts';
+export { binomialLowerBound, percentile } from './statistics.ts';
+export { startThread } from './thread.ts';

@@ -5,8 +5,9 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { npyArray, writeNpz } from 'bedside/data';
-import { floatConstant, GraphBuilder, int, ints, type Model, writeModel } from 'bedside/onnx';
+import { type Model, writeModel } from 'bedside/onnx';
 import { Random } from 'bedside/util';
+import { floatConstant, GraphBuilder, int, ints } from '../../src/onnx/internal.ts';
 import { runHere } from './in-process.ts';
 import { madeOnce, ROOT } from './made-once.ts';
 

@@ -1,6 +1,7 @@
 // The files of a cluster: configuration and certificate of its NATS server, and one credentials file for each role or device.
 import { hostname, networkInterfaces } from 'node:os';
-import { type Identity, loadNats, type Renewed, type WrittenCluster } from '../../run/index.ts';
+import { loadNats, type Renewed, type WrittenCluster } from '../../run/index.ts';
+import type { Identity } from '../../run/internal.ts';
 
 /** Settings of a new cluster. */
 export interface ClusterSettings {

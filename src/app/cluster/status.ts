@@ -1,6 +1,7 @@
 // State of a cluster: its server, what is stored, and its fleet.
 import { resolve } from 'node:path';
-import { type FleetEntry, loadNats, type ServerInfo } from '../../run/index.ts';
+import { type FleetEntry, loadNats } from '../../run/index.ts';
+import type { ServerInfo } from '../../run/internal.ts';
 import type { Journal } from '../reporter.ts';
 import { findAccess, type ServerOptions } from './access.ts';
 import { readProcess, type ServerProcess } from './server-process.ts';

@@ -1,24 +1,17 @@
 // A bundle that runs on a pool of workers: planned, and planned again when devices or times change.
 import type { Bundle } from '../../bundle/index.ts';
 import { tensor } from '../../engine/index.ts';
-import { fixedBatchOf } from '../../onnx/index.ts';
+import { fixedBatchOf } from '../../onnx/internal.ts';
+import { completeRequest, type Fleet, type PlanView, type PrivacyPreset } from '../../plan/index.ts';
+import type { PinScope } from '../../plan/internal.ts';
 import {
-  completeRequest,
-  type Fleet,
-  type PinScope,
-  type PlanView,
-  type PrivacyPreset,
-} from '../../plan/index.ts';
-import {
-  Batcher,
   Coordinator,
-  type DeviceReport,
-  type Fallback,
   type FallbackResult,
   type FloatTensor,
   inferWithFallback,
   type RunPlan,
 } from '../../run/index.ts';
+import { Batcher, type DeviceReport, type Fallback } from '../../run/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import { unlessAborted } from '../abort.ts';
 import type { SolverName } from '../planners.ts';

@@ -1,6 +1,6 @@
 // A fleet after its devices were measured, or after some of them were lost.
 import type { Fleet } from '../../plan/index.ts';
-import type { DeviceReport } from '../../run/index.ts';
+import type { DeviceReport } from '../../run/internal.ts';
 
 /** A fleet whose devices have the stage times that they measured themselves, for the bundle of this name. */
 export function withMeasuredTimes(fleet: Fleet, bundle: string, reports: readonly DeviceReport[]): Fleet {

@@ -3,7 +3,8 @@ import type { Bundle } from '../../bundle/index.ts';
 import type { Dataset } from '../../data/index.ts';
 import { tensor } from '../../engine/index.ts';
 import type { FloatTensor } from '../../run/index.ts';
-import { argmax, BedsideError, must } from '../../util/index.ts';
+import { BedsideError, must } from '../../util/index.ts';
+import { argmax } from '../../util/internal.ts';
 import type { Deployment } from './deployment.ts';
 import { SingleMachine } from './single-machine.ts';
 

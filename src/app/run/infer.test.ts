@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bundle } from '../../bundle/index.ts';
 import type { Dataset } from '../../data/index.ts';
-import { canonicalGraph } from '../../onnx/index.ts';
+import { canonicalGraph } from '../../onnx/internal.ts';
 import { writtenBundle } from '../../run/test-support/bundles.ts';
 import { mixedNet } from '../../run/test-support/mixed-net.ts';
 import { Random } from '../../util/index.ts';

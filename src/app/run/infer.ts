@@ -1,10 +1,12 @@
 // A bundle computed by several workers: samples through a plan, each answer compared with that of one machine.
-import { type Bundle, findVariant } from '../../bundle/index.ts';
+import type { Bundle } from '../../bundle/index.ts';
+import { findVariant } from '../../bundle/internal.ts';
 import type { Dataset } from '../../data/index.ts';
-import { accuracies, describeClassifier } from '../../evaluate/index.ts';
+import { accuracies, describeClassifier } from '../../evaluate/internal.ts';
 import type { Fleet, PlanView } from '../../plan/index.ts';
-import type { DeviceReport } from '../../run/index.ts';
-import { BedsideError, median, percentile } from '../../util/index.ts';
+import type { DeviceReport } from '../../run/internal.ts';
+import { BedsideError, median } from '../../util/index.ts';
+import { percentile } from '../../util/internal.ts';
 import { loadBundle } from '../open-bundle.ts';
 import type { DataOptions } from '../options.ts';
 import { type Journal, journalOf, type Reporter } from '../reporter.ts';

@@ -2,7 +2,7 @@
 import { freemem } from 'node:os';
 import type { BundleManifest } from '../../bundle/index.ts';
 import { type Fleet, fleetOf } from '../../plan/index.ts';
-import type { LocalWorker } from '../../run/index.ts';
+import type { LocalWorker } from '../../run/internal.ts';
 
 /** Measured between two processes of one machine: about a tenth of a millisecond, and a gigabyte a second. */
 const LOCAL_LINK = { latency: 1e-4, bytesPerSecond: 1e9 };

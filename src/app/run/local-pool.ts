@@ -1,6 +1,6 @@
 // Workers that are processes of this machine.
 import { type Bundle, openBundle } from '../../bundle/index.ts';
-import { thisMachine } from '../../pack/index.ts';
+import { thisMachine } from '../../pack/internal.ts';
 import type { Fleet } from '../../plan/index.ts';
 import { type Coordinator, type Fabric, LocalWorkers } from '../../run/index.ts';
 import { must } from '../../util/index.ts';

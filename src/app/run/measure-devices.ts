@@ -1,6 +1,7 @@
 // Devices that time the stages of a bundle.
 import type { Fleet } from '../../plan/index.ts';
-import type { Coordinator, DeviceReport } from '../../run/index.ts';
+import type { Coordinator } from '../../run/index.ts';
+import type { DeviceReport } from '../../run/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 
 /** Measurements of devices, and the errors of those that gave none. */

@@ -1,7 +1,8 @@
 // Workers that joined a NATS server.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { type Bundle, MANIFEST_FILE, openBundle } from '../../bundle/index.ts';
+import { type Bundle, openBundle } from '../../bundle/index.ts';
+import { MANIFEST_FILE } from '../../bundle/internal.ts';
 import { type Fleet, fleetOf } from '../../plan/index.ts';
 import {
   type Coordinator,
@@ -10,7 +11,8 @@ import {
   loadNats,
   type NatsAccess,
 } from '../../run/index.ts';
-import { BedsideError, readFileChecked } from '../../util/index.ts';
+import { BedsideError } from '../../util/index.ts';
+import { readFileChecked } from '../../util/internal.ts';
 import { findAccess, type ServerOptions } from '../cluster/access.ts';
 import { fleetFileOf, hasMeasured } from '../cluster/fleet-file.ts';
 import { type Journal, journalOf, type Reporter } from '../reporter.ts';

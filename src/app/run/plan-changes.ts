@@ -1,12 +1,7 @@
 // What changes the plan between requests: devices that come back, stage times that drift, and fallbacks for uncertain answers.
 import type { PlanView } from '../../plan/index.ts';
-import {
-  type Coordinator,
-  type Fallback,
-  type FallbackResult,
-  LatencyDrift,
-  type RunPlan,
-} from '../../run/index.ts';
+import type { Coordinator, FallbackResult, RunPlan } from '../../run/index.ts';
+import { type Fallback, LatencyDrift } from '../../run/internal.ts';
 import { BedsideError, formatSeconds } from '../../util/index.ts';
 import type { Journal } from '../reporter.ts';
 import { readReports } from './measure-devices.ts';

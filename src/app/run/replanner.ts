@@ -1,17 +1,16 @@
 // Plans for a fleet that changes: devices are lost and come back, and measure their own times.
-import { type BundleManifest, checkLevels, findVariant } from '../../bundle/index.ts';
+import type { BundleManifest } from '../../bundle/index.ts';
+import { checkLevels, findVariant } from '../../bundle/internal.ts';
 import {
   buildProblem,
   type Fleet,
-  PinnedPlanner,
-  type PinScope,
   type Planner,
   type PlanRequest,
   type PlanView,
-  refusal,
   viewPlan,
 } from '../../plan/index.ts';
-import type { DeviceReport } from '../../run/index.ts';
+import { PinnedPlanner, type PinScope, refusal } from '../../plan/internal.ts';
+import type { DeviceReport } from '../../run/internal.ts';
 import type { BedsideError } from '../../util/index.ts';
 import { plannerOf, type SolverName } from '../planners.ts';
 import { withMeasuredTimes, withoutDevices } from './fleet-changes.ts';

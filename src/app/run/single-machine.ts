@@ -1,5 +1,6 @@
 // The network of a bundle on this machine alone: what distributed answers are compared with.
-import { assembleModel, type Bundle, findVariant } from '../../bundle/index.ts';
+import { assembleModel, type Bundle } from '../../bundle/index.ts';
+import { findVariant } from '../../bundle/internal.ts';
 import { createSession, type Session } from '../../engine/index.ts';
 import type { FloatTensor } from '../../run/index.ts';
 import { assertFiniteRows, BedsideError, must } from '../../util/index.ts';

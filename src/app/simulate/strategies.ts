@@ -1,6 +1,6 @@
 // Planners as they take part in a simulated ward: by name, with the time that a decision of each counts against deadlines.
 
-import { randomPlanner } from '../../plan/index.ts';
+import { randomPlanner } from '../../plan/internal.ts';
 import {
   type DecisionRate,
   type DecisionTimeKind,

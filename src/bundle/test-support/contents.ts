@@ -1,16 +1,7 @@
 // Bundles of small networks, with tables that are no repair but can be told apart: level L multiplies by `factor(L)`.
 import { findGroups, type Grouping } from '../../channels/index.ts';
-import {
-  type Constant,
-  findStages,
-  floatConstant,
-  isDepthwise,
-  layerLayout,
-  type Model,
-  modelCosts,
-  sizeOf,
-  sliceAxis,
-} from '../../onnx/index.ts';
+import { type Constant, findStages, type Model, modelCosts } from '../../onnx/index.ts';
+import { floatConstant, isDepthwise, layerLayout, sizeOf, sliceAxis } from '../../onnx/internal.ts';
 import { must, Random } from '../../util/index.ts';
 import type { Bundle } from '../bundle.ts';
 import { lowRankShape } from '../correction.ts';

@@ -1,6 +1,7 @@
 // Two bundles for one folder, of the same network with other weights. Loads neither the engine nor the test runner, so
 // that a process that only writes is soon at it.
-import { floatConstant, GraphBuilder, int, ints, type Model, sizeOf } from '../../onnx/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { floatConstant, GraphBuilder, int, ints, sizeOf } from '../../onnx/internal.ts';
 import { Random } from '../../util/index.ts';
 import type { BundleContents } from '../write.ts';
 import { contentsOf } from './contents.ts';

@@ -1,20 +1,17 @@
 // Small random networks built in code, and the check that a cut equals a mask.
 import { expect } from 'vitest';
 import { createSession, type Tensor, tensor } from '../../engine/index.ts';
+import { type Attribute, inferShapes, type Model, modelCosts } from '../../onnx/index.ts';
 import {
-  type Attribute,
   float,
   floatConstant,
   GraphBuilder,
-  inferShapes,
   int,
   intConstant,
   ints,
   layerLayout,
-  type Model,
-  modelCosts,
   sizeOf,
-} from '../../onnx/index.ts';
+} from '../../onnx/internal.ts';
 import { Random } from '../../util/index.ts';
 import { findGroups, type Grouping } from '../groups.ts';
 import type { KeptUnits } from '../keep.ts';

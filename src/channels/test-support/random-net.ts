@@ -1,5 +1,6 @@
 // Networks put together at random from coupled blocks.
-import { int, ints, type Model } from '../../onnx/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { int, ints } from '../../onnx/internal.ts';
 import { Random } from '../../util/index.ts';
 import { Net } from './net.ts';
 

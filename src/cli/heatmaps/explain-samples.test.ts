@@ -2,16 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Network } from '../../app/index.ts';
 import type { Dataset } from '../../data/index.ts';
-import { describeClassifier } from '../../evaluate/index.ts';
+import { describeClassifier } from '../../evaluate/internal.ts';
 import { CRITERIA, findCriterion, isAttribution } from '../../explain/index.ts';
-import {
-  canonicalModel,
-  floatConstant,
-  GraphBuilder,
-  int,
-  type Model,
-  modelCosts,
-} from '../../onnx/index.ts';
+import { canonicalModel, type Model, modelCosts } from '../../onnx/index.ts';
+import { floatConstant, GraphBuilder, int } from '../../onnx/internal.ts';
 import { BedsideError, Random } from '../../util/index.ts';
 import { explainedSamples, meaningOf, type SampleRequest, softmax } from './explain-samples.ts';
 

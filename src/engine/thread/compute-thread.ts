@@ -2,7 +2,8 @@
 // then does nothing else: it cannot answer, nor give a sign of life.
 import type { Worker } from 'node:worker_threads';
 import { type Model, writeModel } from '../../onnx/index.ts';
-import { BedsideError, startThread } from '../../util/index.ts';
+import { BedsideError } from '../../util/index.ts';
+import { startThread } from '../../util/internal.ts';
 import type { Session, SessionOptions, Tensor } from '../session.ts';
 import type { Task, TaskOutcome, TaskReply, TaskRequest } from './messages.ts';
 

@@ -1,7 +1,9 @@
 // Runs an attribution over calibration samples, batch by batch, so that memory stays bounded.
 import { createSession, tensor } from '../../engine/index.ts';
-import { inferShapes, soleInput } from '../../onnx/index.ts';
-import { argmax, BedsideError, must, type Random, rowRange } from '../../util/index.ts';
+import { inferShapes } from '../../onnx/index.ts';
+import { soleInput } from '../../onnx/internal.ts';
+import { BedsideError, must, type Random } from '../../util/index.ts';
+import { argmax, rowRange } from '../../util/internal.ts';
 import { shapeUnknown } from '../backward/unknown-shape.ts';
 import type { CalibrationSet, CriterionContext } from '../criterion.ts';
 import { type Attribution, AttributionPass, oneHot, type PassResult } from './pass.ts';

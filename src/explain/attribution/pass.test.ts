@@ -1,6 +1,7 @@
 // The pass as a whole: starts, chosen layers, old operator sets, and what it refuses.
 import { describe, expect, it } from 'vitest';
-import { type Attribute, canonicalModel, float, int, ints, type Model, string } from '../../onnx/index.ts';
+import { type Attribute, canonicalModel, type Model } from '../../onnx/index.ts';
+import { float, int, ints, string } from '../../onnx/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 import { convolutional } from '../lrp/composite.ts';
 import { gammaRule, zplusRule } from '../lrp/rules.ts';

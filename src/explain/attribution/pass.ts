@@ -1,6 +1,7 @@
 // An attribution pass ready to run: the backward graph in a session of the engine.
 import { createSession, type Session, type Tensor, tensor } from '../../engine/index.ts';
-import { batchAxes, inferShapes, type Model, type OpTable, upgradeOpset } from '../../onnx/index.ts';
+import { inferShapes, type Model } from '../../onnx/index.ts';
+import { batchAxes, type OpTable, upgradeOpset } from '../../onnx/internal.ts';
 import { assertFiniteRows, BedsideError, must } from '../../util/index.ts';
 import { type BackwardGraph, buildBackward } from '../backward/backward.ts';
 import type { BackwardRule } from '../backward/context.ts';

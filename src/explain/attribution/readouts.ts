@@ -1,7 +1,6 @@
 // What is read out of a backward pass at each weighted layer's output, per sample (or group of points) and channel.
 
-import type { WeightedLayer } from '../../onnx/index.ts';
-import { int } from '../../onnx/index.ts';
+import { int, type WeightedLayer } from '../../onnx/internal.ts';
 import type { Readout } from '../backward/backward.ts';
 import { type BatchFirst, batchFirst } from '../backward/batch-first.ts';
 import type { BackwardContext } from '../backward/context.ts';

@@ -1,7 +1,8 @@
 // Attributions over several points: integrated and expected gradients, SmoothGrad. References: closed forms, sums over
 // the points written out by hand, and completeness.
 import { describe, expect, it } from 'vitest';
-import { floatConstant, ints, type Model } from '../../onnx/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { floatConstant, ints } from '../../onnx/internal.ts';
 import { BedsideError, must, Random } from '../../util/index.ts';
 import { isAttribution } from '../criteria/attribution.ts';
 import type { CriterionContext } from '../criterion.ts';

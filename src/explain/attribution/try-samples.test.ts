@@ -1,6 +1,7 @@
 // Operators that nobody follows: what their shapes say of samples holds on the engine, or is refused.
 import { describe, expect, it } from 'vitest';
-import { assumedSamples, batchAxes, canonicalModel, isBatchFirst, type Model } from '../../onnx/index.ts';
+import { canonicalModel, type Model } from '../../onnx/index.ts';
+import { assumedSamples, batchAxes, isBatchFirst } from '../../onnx/internal.ts';
 import { BatchNet } from '../../onnx/test-support/batch-nets.ts';
 import { findCriterion } from '../registry.ts';
 import { context } from '../test-support/calibration.ts';

@@ -1,6 +1,7 @@
 // What is assumed of operators that nobody follows, tried on the engine: a sample must get the same values whoever runs
 // beside it, and wherever it stands in the batch.
 import { createSession, tensor } from '../../engine/index.ts';
+import { inferShapes, type Model } from '../../onnx/index.ts';
 import {
   assumedSamples,
   type BatchPlace,
@@ -8,13 +9,11 @@ import {
   describeNode,
   extractSubgraph,
   fixedBatchOf,
-  inferShapes,
-  type Model,
   producers,
   sampleOf,
   sizeOf,
   soleInput,
-} from '../../onnx/index.ts';
+} from '../../onnx/internal.ts';
 import { BedsideError, must, Random } from '../../util/index.ts';
 
 /** How far values may be apart, of their largest. */

@@ -1,6 +1,7 @@
 // One ONNX graph with the forward pass and a backward pass over it. What flows back (relevance or gradient) is a
 // message per value; a table with one rule per operator says how a node turns its output's message into its inputs'.
 
+import { inferShapes, type Model } from '../../onnx/index.ts';
 import {
   type BatchPlace,
   batchAxes,
@@ -8,16 +9,14 @@ import {
   describeNode,
   type Graph,
   GraphBuilder,
-  inferShapes,
   int,
   isBatchFirst,
-  type Model,
   type Node,
   type OpTable,
   opOf,
   soleInput,
   type WeightedLayer,
-} from '../../onnx/index.ts';
+} from '../../onnx/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 import { biasedLayers } from './bias.ts';
 import { type BackwardContext, type BackwardMessage, type BackwardRule, openPass } from './context.ts';

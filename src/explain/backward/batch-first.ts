@@ -1,5 +1,5 @@
 // Values turned so that their samples come first, whatever axis they lie along.
-import { type BatchAxis, type GraphBuilder, ints } from '../../onnx/index.ts';
+import { type BatchAxis, type GraphBuilder, ints } from '../../onnx/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 
 /** A value as `[batch, ...]`, one row for each sample. */

@@ -1,5 +1,5 @@
 // A batch normalisation in inference is a scale and a shift per channel.
-import { constantInput, floatAttribute, floatConstant, type Node } from '../../onnx/index.ts';
+import { constantInput, floatAttribute, floatConstant, type Node } from '../../onnx/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { BackwardContext } from './context.ts';
 

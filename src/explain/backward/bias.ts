@@ -1,15 +1,14 @@
 // Weighted layers with the bias that stands behind them as a node of its own, for what looks at their outputs: a MatMul
 // of more than two axes has no place for one.
+import { inferShapes, type Model } from '../../onnx/index.ts';
 import {
   biasBehind,
   type Graph,
-  inferShapes,
-  type Model,
   type Node,
   viewOf,
   type WeightedLayer,
-} from '../../onnx/index.ts';
-import { weightedLayer } from '../../onnx/internal.ts';
+  weightedLayer,
+} from '../../onnx/internal.ts';
 
 /** The layers of a canonical model, by name, and the nodes that are the bias of one. */
 export interface BiasedLayers {

@@ -8,7 +8,7 @@ import {
   type Node,
   producers,
   type WeightedLayer,
-} from '../../onnx/index.ts';
+} from '../../onnx/internal.ts';
 import { must } from '../../util/index.ts';
 import { nonNegativeValues } from './non-negative.ts';
 import { shapeUnknown } from './unknown-shape.ts';

@@ -1,7 +1,7 @@
 // DeepLIFT's rescale rule (Shrikumar et al., ICML 2017): what flows back are multipliers, contribution over difference
 // from the reference. Linear operators pass them like gradients; an elementwise function multiplies by dy / dx taken
 // between reference and input. Contributions add up to the difference of the explained score.
-import { cloneNode, type Node, type OpTable } from '../../onnx/index.ts';
+import { cloneNode, type Node, type OpTable } from '../../onnx/internal.ts';
 import type { BackwardContext, BackwardRule } from './context.ts';
 import { GRADIENT_RULES, sendTo } from './gradient-rules.ts';
 import { spreadLike } from './reference-pass.ts';

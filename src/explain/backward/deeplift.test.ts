@@ -4,17 +4,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  canonicalModel,
-  cloneModel,
-  float,
-  floatConstant,
-  int,
-  ints,
-  loadModel,
-  type Model,
-  sizeOf,
-} from '../../onnx/index.ts';
+import { canonicalModel, loadModel, type Model } from '../../onnx/index.ts';
+import { cloneModel, float, floatConstant, int, ints, sizeOf } from '../../onnx/internal.ts';
 import { must, Random } from '../../util/index.ts';
 import { attribute } from '../attribution/attribute.ts';
 import { AttributionPass } from '../attribution/pass.ts';

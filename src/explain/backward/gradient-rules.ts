@@ -1,6 +1,7 @@
 // Ordinary derivatives: the same backward pass with the chain rule of each operator.
+import type { Constant } from '../../onnx/index.ts';
 import {
-  type Constant,
+  applyTransposedLayer,
   constantInput,
   floatAttribute,
   floatConstant,
@@ -8,8 +9,7 @@ import {
   type Node,
   type OpTable,
   stringAttribute,
-} from '../../onnx/index.ts';
-import { applyTransposedLayer } from '../../onnx/internal.ts';
+} from '../../onnx/internal.ts';
 import { batchNormScale } from './batch-norm.ts';
 import type { BackwardContext, BackwardRule } from './context.ts';
 import { averagePoolAdjoint } from './pool-adjoint.ts';

@@ -1,20 +1,19 @@
 // The gradient pass against central differences of the model itself, run by ONNX Runtime: one tiny model for every
 // operator that has a derivative, at random points away from kinks, and the readouts at a layer's output.
 import { describe, expect, it } from 'vitest';
+import type { Attribute, Model } from '../../onnx/index.ts';
 import {
-  type Attribute,
   cloneModel,
   float,
   floatConstant,
   int,
   intConstant,
   ints,
-  type Model,
   OPS,
   type OpName,
   sizeOf,
   string,
-} from '../../onnx/index.ts';
+} from '../../onnx/internal.ts';
 import { must } from '../../util/index.ts';
 import { AttributionPass } from '../attribution/pass.ts';
 import type { ReadoutKind } from '../attribution/readouts.ts';

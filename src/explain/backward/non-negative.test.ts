@@ -1,6 +1,7 @@
 // Which values are known never to be negative: never a wrong claim, and the claims that save work are made.
 import { describe, expect, it } from 'vitest';
-import { cloneModel, float, int, ints, type Model } from '../../onnx/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { cloneModel, float, int, ints } from '../../onnx/internal.ts';
 import { runModel } from '../test-support/differences.ts';
 import { Net, normals } from '../test-support/nets.ts';
 import { nonNegativeValues } from './non-negative.ts';

@@ -6,7 +6,7 @@ import {
   type Node,
   type OpTable,
   opOf,
-} from '../../onnx/index.ts';
+} from '../../onnx/internal.ts';
 
 type NonNegativeRule = (graph: Graph, node: Node, known: ReadonlySet<string>) => boolean;
 

@@ -8,7 +8,7 @@ import {
   opOf,
   poolParameters,
   sizeOf,
-} from '../../onnx/index.ts';
+} from '../../onnx/internal.ts';
 import type { BackwardContext } from './context.ts';
 import { apart, positiveAxis } from './shape-adjoints.ts';
 

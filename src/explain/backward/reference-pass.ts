@@ -6,7 +6,7 @@ import {
   type Graph,
   type GraphBuilder,
   readsOf,
-} from '../../onnx/index.ts';
+} from '../../onnx/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 
 /**

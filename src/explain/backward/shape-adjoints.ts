@@ -13,7 +13,7 @@ import {
   sizeOf,
   string,
   stringAttribute,
-} from '../../onnx/index.ts';
+} from '../../onnx/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import type { BackwardContext, BackwardMessage, BackwardRule } from './context.ts';
 

@@ -1,6 +1,7 @@
 // Criteria of activations, against averages over ONNX Runtime's own outputs of the layers.
 import { describe, expect, it } from 'vitest';
-import { cloneModel, int, type Model } from '../../onnx/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { cloneModel, int } from '../../onnx/internal.ts';
 import { context, smallNetwork } from '../test-support/calibration.ts';
 import { runModel } from '../test-support/differences.ts';
 import { Net } from '../test-support/nets.ts';

@@ -1,5 +1,6 @@
 // Reference criteria that read the activations of the calibration samples.
 import { createSession, type Tensor, tensor } from '../../engine/index.ts';
+import { inferShapes, type Model } from '../../onnx/index.ts';
 import {
   type BatchPlace,
   batchAxes,
@@ -7,16 +8,15 @@ import {
   cloneModel,
   consumers,
   GraphBuilder,
-  inferShapes,
   int,
-  type Model,
   type Node,
   opOf,
   soleInput,
   upgradeOpset,
   weightedLayers,
-} from '../../onnx/index.ts';
-import { must, rowRange } from '../../util/index.ts';
+} from '../../onnx/internal.ts';
+import { must } from '../../util/index.ts';
+import { rowRange } from '../../util/internal.ts';
 import { trySamples } from '../attribution/try-samples.ts';
 import { type BatchFirst, batchFirst } from '../backward/batch-first.ts';
 import { layersWithBias } from '../backward/bias.ts';

@@ -1,6 +1,7 @@
 // Criteria that explain: means over samples of what the slow twin (relevance) or central differences (gradients) give.
 import { describe, expect, it } from 'vitest';
-import { cloneModel, type Model } from '../../onnx/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { cloneModel } from '../../onnx/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import { attribute } from '../attribution/attribute.ts';
 import { oneHot } from '../attribution/pass.ts';

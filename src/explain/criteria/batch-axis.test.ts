@@ -1,6 +1,7 @@
 // Scores do not depend on how many samples run at once, nor on which axis a network holds them.
 import { describe, expect, it } from 'vitest';
-import { canonicalModel, ints, type Model } from '../../onnx/index.ts';
+import { canonicalModel, type Model } from '../../onnx/index.ts';
+import { ints } from '../../onnx/internal.ts';
 import { BATCH_NETS, BatchNet, TWINS } from '../../onnx/test-support/batch-nets.ts';
 import { must } from '../../util/index.ts';
 import type { LayerScores } from '../criterion.ts';

@@ -1,6 +1,7 @@
 // The scale of batch normalisation, read before it is merged.
 import { describe, expect, it } from 'vitest';
-import { canonicalGraph, canonicalModel, weightedLayers } from '../../onnx/index.ts';
+import { canonicalModel } from '../../onnx/index.ts';
+import { canonicalGraph, weightedLayers } from '../../onnx/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 import { context, smallNetwork, withNormalisation } from '../test-support/calibration.ts';
 import { BN_SCALE } from './batch-norm.ts';

@@ -1,5 +1,5 @@
 // The reference criterion that reads batch normalisation, before it is merged.
-import { consumers, opOf, weightedLayers } from '../../onnx/index.ts';
+import { consumers, opOf, weightedLayers } from '../../onnx/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { Criterion } from '../criterion.ts';
 

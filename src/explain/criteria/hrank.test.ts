@@ -1,6 +1,7 @@
 // HRank against ranks by construction and by singular values (one-sided Jacobi).
 import { describe, expect, it } from 'vitest';
-import { cloneModel, floatConstant, ints, type Model } from '../../onnx/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { cloneModel, floatConstant, ints } from '../../onnx/internal.ts';
 import { Random } from '../../util/index.ts';
 import { context, smallNetwork } from '../test-support/calibration.ts';
 import { runModel } from '../test-support/differences.ts';

@@ -1,5 +1,5 @@
 // HRank (Lin et al., CVPR 2020): the average rank of a channel's feature map.
-import { sizeOf, weightedLayers } from '../../onnx/index.ts';
+import { sizeOf, weightedLayers } from '../../onnx/internal.ts';
 import { must } from '../../util/index.ts';
 import type { BatchFirst } from '../backward/batch-first.ts';
 import type { Criterion } from '../criterion.ts';

@@ -1,7 +1,8 @@
 // Criteria of the loss, against differences of the cross-entropy in double precision when a channel's weights and bias
 // are scaled: the derivative by a mask on the channel.
 import { describe, expect, it } from 'vitest';
-import { type Constant, cloneModel, int, type Model } from '../../onnx/index.ts';
+import type { Constant, Model } from '../../onnx/index.ts';
+import { cloneModel, int } from '../../onnx/internal.ts';
 import { must } from '../../util/index.ts';
 import { findCriterion } from '../registry.ts';
 import { context } from '../test-support/calibration.ts';

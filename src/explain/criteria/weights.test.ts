@@ -1,6 +1,7 @@
 // Criteria of the weights alone, against sums taken by hand in every layout a weight may have.
 import { describe, expect, it } from 'vitest';
-import { float, floatConstant, int, ints, type Model } from '../../onnx/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { float, floatConstant, int, ints } from '../../onnx/internal.ts';
 import { context } from '../test-support/calibration.ts';
 import { Net } from '../test-support/nets.ts';
 import { FPGM, L1, L2, LAMP, RANDOM } from './weights.ts';

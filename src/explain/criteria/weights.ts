@@ -1,6 +1,6 @@
 // Reference criteria that read the weights alone.
 
-import { type WeightedLayer, weightedLayers } from '../../onnx/index.ts';
+import { type WeightedLayer, weightedLayers } from '../../onnx/internal.ts';
 import type { Criterion } from '../criterion.ts';
 
 /** Calls `visit` with every weight of each output channel. */

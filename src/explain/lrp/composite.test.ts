@@ -1,6 +1,6 @@
 // Names of rules, and which layer gets which.
 import { describe, expect, it } from 'vitest';
-import { type WeightedLayer, weightedLayers } from '../../onnx/index.ts';
+import { type WeightedLayer, weightedLayers } from '../../onnx/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import { Net } from '../test-support/nets.ts';
 import { composite, convolutional, parseComposite, parseRule } from './composite.ts';

@@ -1,6 +1,6 @@
 // Which rule each weighted layer gets. A composite is an ordered list of (layer family -> rule); the first match counts.
 
-import type { WeightedLayer } from '../../onnx/index.ts';
+import type { WeightedLayer } from '../../onnx/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { RuleOf } from './relevance-rules.ts';
 import { alphaBetaRule, epsilonRule, gammaRule, type LrpRule, zplusRule } from './rules.ts';

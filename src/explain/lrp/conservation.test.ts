@@ -6,7 +6,8 @@
 // Max pools, moves and activations conserve trivially, sums and averages like epsilon. The last tests show what is
 // lost, and how much, where a condition fails.
 import { describe, expect, it } from 'vitest';
-import { floatConstant, ints, type Model } from '../../onnx/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { floatConstant, ints } from '../../onnx/internal.ts';
 import { type RulePair, rulePairs, runPass, setting } from '../test-support/compare.ts';
 import { Net } from '../test-support/nets.ts';
 

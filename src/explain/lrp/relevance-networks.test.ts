@@ -1,7 +1,8 @@
 // The relevance pass against its slow twin (test-support/twin.ts) through whole networks: residual sums, pools, means,
 // operators that move values, gates and standing batch normalisations, under every rule and a mix of rules.
 import { describe, expect, it } from 'vitest';
-import { float, floatConstant, int, intConstant, ints, type Model } from '../../onnx/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { float, floatConstant, int, intConstant, ints } from '../../onnx/internal.ts';
 import { must } from '../../util/index.ts';
 import { expectTwin, type RulePair, rulePairs, setting } from '../test-support/compare.ts';
 import { Net } from '../test-support/nets.ts';

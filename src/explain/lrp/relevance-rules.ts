@@ -1,7 +1,12 @@
 // How relevance crosses each operator. Weighted layers follow the composite's rule (rules.ts); everything else:
 // sums and averages share by contribution, activations pass, max pools give all to the winner, gates give all to the signal.
-import type { Node, OpTable, WeightedLayer } from '../../onnx/index.ts';
-import { applyLayer, applyTransposedLayer } from '../../onnx/internal.ts';
+import {
+  applyLayer,
+  applyTransposedLayer,
+  type Node,
+  type OpTable,
+  type WeightedLayer,
+} from '../../onnx/internal.ts';
 import { must } from '../../util/index.ts';
 import { batchNormScale } from '../backward/batch-norm.ts';
 import type { BackwardContext, BackwardMessage, BackwardRule } from '../backward/context.ts';

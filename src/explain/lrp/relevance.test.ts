@@ -1,7 +1,8 @@
 // The relevance pass against its slow twin (test-support/twin.ts): every rule on every kind of weighted layer.
 // Whole networks of the other operators are in relevance-networks.test.ts.
 import { describe, it } from 'vitest';
-import { float, type Model } from '../../onnx/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { float } from '../../onnx/internal.ts';
 import { expectTwin, type RulePair, rulePairs, setting } from '../test-support/compare.ts';
 import { Net } from '../test-support/nets.ts';
 

@@ -1,5 +1,6 @@
 // Reads attributes and constant inputs for the reference interpreter, apart from the readers under test.
-import type { Model, Node } from '../../onnx/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import type { Node } from '../../onnx/internal.ts';
 
 export function intOf(node: Node, name: string, fallback: number): number {
   const attribute = node.attributes.get(name);

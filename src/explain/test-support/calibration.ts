@@ -1,5 +1,6 @@
 // What criteria are given in tests, and a network that covers what they read.
-import { cloneModel, floatConstant, type Model, sizeOf } from '../../onnx/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { cloneModel, floatConstant, sizeOf } from '../../onnx/internal.ts';
 import { must, Random } from '../../util/index.ts';
 import type { CriterionContext, Target } from '../criterion.ts';
 import { Net, normals } from './nets.ts';

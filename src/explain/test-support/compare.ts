@@ -1,6 +1,7 @@
 // Runs the relevance pass and its slow twin on the same network and samples.
 import { expect } from 'vitest';
-import { type Model, type Node, sizeOf } from '../../onnx/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { type Node, sizeOf } from '../../onnx/internal.ts';
 import { AttributionPass, type PassResult } from '../attribution/pass.ts';
 import { composite } from '../lrp/composite.ts';
 import { alphaBetaRule, epsilonRule, gammaRule, type LrpRule, zplusRule } from '../lrp/rules.ts';

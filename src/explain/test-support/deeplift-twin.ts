@@ -1,6 +1,7 @@
 // The slow twin of the DeepLIFT pass: two forward passes in double precision and multipliers node by node, each written
 // from the definition "contribution over difference from the reference" (Shrikumar et al., ICML 2017, rescale rule).
-import type { Model, Node } from '../../onnx/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import type { Node } from '../../onnx/internal.ts';
 import { must } from '../../util/index.ts';
 import { broadcastPosition, type Doubles, flatOf, positions } from './positions.ts';
 import type { Trace } from './twin.ts';

@@ -1,13 +1,6 @@
 // Small random networks for the tests of explaining: a builder with weights drawn by a seed, and random samples.
-import {
-  type Attribute,
-  floatConstant,
-  GraphBuilder,
-  int,
-  ints,
-  type Model,
-  sizeOf,
-} from '../../onnx/index.ts';
+import type { Attribute, Model } from '../../onnx/index.ts';
+import { floatConstant, GraphBuilder, int, ints, sizeOf } from '../../onnx/internal.ts';
 import { Random } from '../../util/index.ts';
 
 export interface ConvOptions {

@@ -1,5 +1,5 @@
 // Positions in row-major arrays, for reference code that loops over them one by one.
-import { sizeOf } from '../../onnx/index.ts';
+import { sizeOf } from '../../onnx/internal.ts';
 
 /** A dense row-major array in double precision. */
 export interface Doubles {

@@ -1,5 +1,6 @@
 // Random networks of any operators in any order, for comparing the relevance pass with its twin where nobody looked.
-import { type Attribute, float, floatConstant, int, ints, type Model } from '../../onnx/index.ts';
+import type { Attribute, Model } from '../../onnx/index.ts';
+import { float, floatConstant, int, ints } from '../../onnx/internal.ts';
 import { must } from '../../util/index.ts';
 import { Net } from './nets.ts';
 

@@ -1,7 +1,8 @@
 // An operator that is linear in its input, given what the input is, as an explicit list of terms:
 // output[out] = sum of weight * operand[at] over the terms, plus a bias. Written from the ONNX definitions as loops over
 // output and input positions; the reference for both the forward pass and the relevance rules.
-import type { Model, Node } from '../../onnx/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import type { Node } from '../../onnx/internal.ts';
 import type { Doubles } from './positions.ts';
 
 /** One product in the sum that makes an output element. */

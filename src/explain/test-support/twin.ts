@@ -1,6 +1,7 @@
 // The slow twin of the relevance pass: a forward and a backward interpreter in double precision, node by node, with
 // every rule written from its formula in the literature over single contributions c = x w of inputs to outputs.
-import type { Model, Node } from '../../onnx/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import type { Node } from '../../onnx/internal.ts';
 import { floatOf } from './attributes.ts';
 import { linearOutputs } from './linear-ops.ts';
 import { broadcastDims, broadcastPosition, type Doubles, flatOf, positions, zeros } from './positions.ts';

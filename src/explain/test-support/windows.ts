@@ -1,5 +1,5 @@
 // Convolutions and pools as explicit terms (see terms.ts), for any number of spatial axes.
-import type { Node } from '../../onnx/index.ts';
+import type { Node } from '../../onnx/internal.ts';
 import { intOf, intsOf } from './attributes.ts';
 import { type Doubles, flatOf, positions } from './positions.ts';
 import { type Linear, noBias, type Operation, type Term } from './terms.ts';

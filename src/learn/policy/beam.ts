@@ -1,6 +1,6 @@
 // A narrow beam of partial plans through a program: ranked by what they cost under the prices, with what is cheapest from
 // there on and what the network thinks of the choice; counted and masked exactly.
-import { accuracyCost, type PlanningInstance, type StageDecision } from '../../plan/index.ts';
+import { accuracyCost, type PlanningInstance, type StageDecision } from '../../plan/internal.ts';
 import type { CandidatePass } from './candidate-pass.ts';
 import { type CandidateProgram, grown, LIMIT } from './candidate-program.ts';
 import { PartialPlans } from './partial-plans.ts';

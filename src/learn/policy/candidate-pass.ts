@@ -5,7 +5,7 @@ import {
   type DeviceInstance,
   type Multipliers,
   type PlanningInstance,
-} from '../../plan/index.ts';
+} from '../../plan/internal.ts';
 import { type CandidateProgram, grown } from './candidate-program.ts';
 
 /** Prices of whole limits: deadline, memory and energy of every device, one step of accuracy loss. */

@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  checkPlan,
-  type PlanningInstance,
-  planCosts,
-  randomInstance,
-  type StageDecision,
-} from '../../plan/index.ts';
+import { checkPlan } from '../../plan/index.ts';
+import { type PlanningInstance, planCosts, randomInstance, type StageDecision } from '../../plan/internal.ts';
 import { must } from '../../util/index.ts';
 import { allPlans, smallMixture } from '../test-support/plans.ts';
 import { Beam } from './beam.ts';

@@ -10,7 +10,7 @@ import {
   type PlanningInstance,
   type StageInstance,
   sentBytes,
-} from '../../plan/index.ts';
+} from '../../plan/internal.ts';
 import { must } from '../../util/index.ts';
 
 /** Devices of a set, at most. */

@@ -1,5 +1,10 @@
 // From the network's advice to a plan: the best sets of every stage, prices made right on them, then a narrow beam.
-import { mayRun, type PlanningInstance, type StageDecision, type StageInstance } from '../../plan/index.ts';
+import {
+  mayRun,
+  type PlanningInstance,
+  type StageDecision,
+  type StageInstance,
+} from '../../plan/internal.ts';
 import { Beam } from './beam.ts';
 import { CandidatePass } from './candidate-pass.ts';
 import { CandidateProgram, grown } from './candidate-program.ts';

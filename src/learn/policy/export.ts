@@ -1,5 +1,6 @@
 // The trained network as an ONNX graph, opset 17, sizes open: one run answers a whole request.
-import { floatConstant, GraphBuilder, int, ints, type Model } from '../../onnx/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { floatConstant, GraphBuilder, int, ints } from '../../onnx/internal.ts';
 import { must } from '../../util/index.ts';
 import { FEATURES } from './feature-names.ts';
 import {

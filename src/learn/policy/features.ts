@@ -7,7 +7,7 @@ import {
   mostSteps,
   type PlanningInstance,
   type StageInstance,
-} from '../../plan/index.ts';
+} from '../../plan/internal.ts';
 import { grown } from './candidate-program.ts';
 import { FEATURES } from './feature-names.ts';
 import { ChainRelaxation } from './relaxation.ts';

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { defaultDevice, grad, init, type numpy as np } from '@jax-js/jax';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createSession } from '../../engine/index.ts';
-import { type PlanningInstance, randomInstance } from '../../plan/index.ts';
+import { type PlanningInstance, randomInstance } from '../../plan/internal.ts';
 import { must, Random } from '../../util/index.ts';
 import { batchOf, sampleOf } from '../train/batch.ts';
 import { demonstrated } from '../train/demonstrations.ts';

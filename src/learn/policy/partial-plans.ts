@@ -1,6 +1,6 @@
 // What a plan of a program uses so far, kept exactly as plan/problem/cost.ts counts it: seconds, steps of loss, and each device's
 // bytes and joules.
-import type { DeviceInstance, PlanningInstance } from '../../plan/index.ts';
+import type { DeviceInstance, PlanningInstance } from '../../plan/internal.ts';
 import { type CandidateProgram, grown, LIMIT, MEMBERS } from './candidate-program.ts';
 
 /** Rows of partial plans in one set of arrays; a beam has two, which swap. */

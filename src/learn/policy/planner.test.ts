@@ -1,14 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beamPlanner, checkPlan } from '../../plan/index.ts';
 import {
-  beamPlanner,
   bindingConstraint,
-  checkPlan,
   PinnedPlanner,
   type PlanningInstance,
   planCosts,
   randomInstance,
   refusal,
-} from '../../plan/index.ts';
+} from '../../plan/internal.ts';
 import { must, Random } from '../../util/index.ts';
 import { smallMixture } from '../test-support/plans.ts';
 import { drawInstance } from '../train/draws.ts';

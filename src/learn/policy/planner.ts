@@ -1,14 +1,8 @@
 // The learned planner: one run of the network, a narrow search where it points, and a check of the whole plan. Where that
 // finds nothing it looks wider, then asks the greedy planner; a plan that breaks a limit never leaves.
 import type { Model } from '../../onnx/index.ts';
-import {
-  checkPlan,
-  greedyPlanner,
-  type Planner,
-  type PlannerResult,
-  type PlanningInstance,
-  type StageDecision,
-} from '../../plan/index.ts';
+import { checkPlan, greedyPlanner, type Planner, type PlannerResult } from '../../plan/index.ts';
+import type { PlanningInstance, StageDecision } from '../../plan/internal.ts';
 import { type DecodeOptions, Decoder, QUICK, WIDE } from './decode.ts';
 import { PolicyNetwork } from './policy-network.ts';
 

@@ -1,9 +1,11 @@
 // What the network says of one request, in one run of ONNX Runtime: which sets are worth a look at every stage, which
 // levels, and what the limits cost.
 import { createSession, type Session, type Tensor, tensor } from '../../engine/index.ts';
-import { assertFiniteWeights, type Model, readModel } from '../../onnx/index.ts';
-import type { PlanningInstance } from '../../plan/index.ts';
-import { BedsideError, firstNonFinite } from '../../util/index.ts';
+import { type Model, readModel } from '../../onnx/index.ts';
+import { assertFiniteWeights } from '../../onnx/internal.ts';
+import type { PlanningInstance } from '../../plan/internal.ts';
+import { BedsideError } from '../../util/index.ts';
+import { firstNonFinite } from '../../util/internal.ts';
 import { LimitPrices } from './candidate-pass.ts';
 import { FEATURES } from './feature-names.ts';
 import { Features } from './features.ts';

@@ -1,6 +1,6 @@
 // What every plan still needs from a state on, at least: seconds, steps of loss, and what devices that all remaining
 // candidates use must hold and spend. A choice that leaves less than this is masked; nothing that has a plan is.
-import type { DeviceInstance, PlanningInstance } from '../../plan/index.ts';
+import type { DeviceInstance, PlanningInstance } from '../../plan/internal.ts';
 import { type CandidateProgram, grown, LIMIT } from './candidate-program.ts';
 import type { PartialPlans } from './partial-plans.ts';
 

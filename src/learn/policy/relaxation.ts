@@ -7,7 +7,7 @@ import {
   type PlanningInstance,
   type StageInstance,
   sentBytes,
-} from '../../plan/index.ts';
+} from '../../plan/internal.ts';
 import { grown } from './candidate-program.ts';
 
 /** Seconds without a link, in multiples of the deadline: far, but finite. */

@@ -1,5 +1,10 @@
 // Features of candidate sets: what their members take, and how far the cheapest rough way through them is from the best.
-import { type DeviceInstance, mayRun, type PlanningInstance, type StageInstance } from '../../plan/index.ts';
+import {
+  type DeviceInstance,
+  mayRun,
+  type PlanningInstance,
+  type StageInstance,
+} from '../../plan/internal.ts';
 import { MEMBERS } from './candidate-program.ts';
 import { FEATURES } from './feature-names.ts';
 import type { ChainRelaxation } from './relaxation.ts';

@@ -1,6 +1,6 @@
 // A few subgradient steps on the prices, on the candidates alone: what the network says is nearly right is made right for
 // this request. Paths that keep every limit are plans.
-import { type PlanningInstance, planCosts, type StageDecision } from '../../plan/index.ts';
+import { type PlanningInstance, planCosts, type StageDecision } from '../../plan/internal.ts';
 import { decisionOf } from './beam.ts';
 import { type CandidatePass, LimitPrices, offsetOf } from './candidate-pass.ts';
 import { type CandidateProgram, grown } from './candidate-program.ts';

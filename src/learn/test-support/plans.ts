@@ -1,5 +1,5 @@
 // Smaller instances than those of planning's tests, and every plan of one.
-import type { PlanningInstance, RandomInstanceOptions, StageDecision } from '../../plan/index.ts';
+import type { PlanningInstance, RandomInstanceOptions, StageDecision } from '../../plan/internal.ts';
 import { mixture } from '../../plan/test-support/small-instances.ts';
 
 /** Options of the seed-th mixture of kinds: 3 or 4 stages, 2 or 3 devices, 1 to 3 levels. */

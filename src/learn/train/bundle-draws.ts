@@ -1,6 +1,7 @@
 // Random fleets and requests for a real bundle, by number: what the planner meets in earnest, with costs of a real network.
 import type { BundleManifest } from '../../bundle/index.ts';
-import { buildProblem, type PlanningProblem, randomFleet } from '../../plan/index.ts';
+import { buildProblem, type PlanningProblem } from '../../plan/index.ts';
+import { randomFleet } from '../../plan/internal.ts';
 import { Random } from '../../util/index.ts';
 
 /** How large fleets are, and how tight their limits; both ends can be drawn. */

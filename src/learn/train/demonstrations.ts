@@ -1,5 +1,6 @@
 // What the exact planner's guided beam does with requests, by number: the labels that imitation learns from.
-import { beamPlanner, mostSteps, type PlanningInstance } from '../../plan/index.ts';
+import { beamPlanner } from '../../plan/index.ts';
+import { mostSteps, type PlanningInstance } from '../../plan/internal.ts';
 import type { Features } from '../policy/features.ts';
 import { compress } from '../policy/network.ts';
 import { sampleOf } from './batch.ts';

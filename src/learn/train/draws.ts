@@ -1,5 +1,5 @@
 // What the policy trains on: random options of random instances, by number.
-import { type PlanningInstance, type RandomInstanceOptions, randomInstance } from '../../plan/index.ts';
+import { type PlanningInstance, type RandomInstanceOptions, randomInstance } from '../../plan/internal.ts';
 import { Random } from '../../util/index.ts';
 
 /** Ranges of the sizes; both ends can be drawn. */

@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  accuracyCost,
-  checkPlan,
-  type PlanningInstance,
-  planCosts,
-  randomInstance,
-} from '../../plan/index.ts';
+import { checkPlan } from '../../plan/index.ts';
+import { accuracyCost, type PlanningInstance, planCosts, randomInstance } from '../../plan/internal.ts';
 import { Random } from '../../util/index.ts';
 import { LimitPrices } from '../policy/candidate-pass.ts';
 import { allPlans, smallMixture } from '../test-support/plans.ts';

@@ -1,7 +1,7 @@
 // The policy's environment: requests side by side, one stage decided a step. What may be chosen is masked exactly; what a
 // choice costs is the objective's share, shaped by the price of what is left (Ng, Harada and Russell, ICML 1999), which
 // changes no optimum. Nothing is allocated in a step.
-import { accuracyCost, type PlanningInstance } from '../../plan/index.ts';
+import { accuracyCost, type PlanningInstance } from '../../plan/internal.ts';
 import { CandidatePass, type LimitPrices } from '../policy/candidate-pass.ts';
 import { CandidateProgram, grown, LIMIT } from '../policy/candidate-program.ts';
 import { PartialPlans } from '../policy/partial-plans.ts';

@@ -1,7 +1,7 @@
 // Improvement by trial: requests decided by drawing from the policy, and PPO on what came of it, with imitation beside it so
 // that prices stay what they are.
 import { jit, numpy as np, valueAndGrad } from '@jax-js/jax';
-import { mostSteps, type PlanningInstance } from '../../plan/index.ts';
+import { mostSteps, type PlanningInstance } from '../../plan/internal.ts';
 import type { Random } from '../../util/index.ts';
 import { LimitPrices } from '../policy/candidate-pass.ts';
 import { Decoder } from '../policy/decode.ts';

@@ -1,6 +1,6 @@
 // Where requests come from, by number: random programs, and random fleets for given bundles.
 import type { BundleManifest } from '../../bundle/index.ts';
-import type { PlanningInstance } from '../../plan/index.ts';
+import type { PlanningInstance } from '../../plan/internal.ts';
 import { drawProblem } from './bundle-draws.ts';
 import { drawInstance } from './draws.ts';
 

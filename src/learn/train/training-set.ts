@@ -1,5 +1,5 @@
 // The requests that are learned from, with their labels, and batches of them.
-import type { PlanningInstance } from '../../plan/index.ts';
+import type { PlanningInstance } from '../../plan/internal.ts';
 import type { Random } from '../../util/index.ts';
 import { Features } from '../policy/features.ts';
 import type { BatchShape } from './batch.ts';

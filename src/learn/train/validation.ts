@@ -1,5 +1,6 @@
 // How near the policy comes to the exact planner on requests that it never trains on.
-import { exactPlanner, type Planner, type PlanningInstance } from '../../plan/index.ts';
+import { exactPlanner, type Planner } from '../../plan/index.ts';
+import type { PlanningInstance } from '../../plan/internal.ts';
 import type { RequestSource } from './sources.ts';
 
 /** Numbers of held-back requests begin here; training never gets so far. */

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { findGroups } from '../../channels/index.ts';
 import { Net, run } from '../../channels/test-support/net.ts';
-import { canonicalModel, cloneModel, int, type Model, weightedLayers } from '../../onnx/index.ts';
+import { canonicalModel, type Model } from '../../onnx/index.ts';
+import { cloneModel, int, weightedLayers } from '../../onnx/internal.ts';
 import { setWeights, visitValues, withBiases } from '../../repair/internal.ts';
 import { allMixes, distance, draftOf, KINDS, ofKind, samplesFor } from '../../repair/test-support/nets.ts';
 import { must, Random } from '../../util/index.ts';

@@ -2,15 +2,17 @@
 // refitted classifier head. They are fitted by least squares to the outputs of the unpruned layers, in closed form and
 // execution order, by one run of one graph: each layer's correction is computed from its output over all samples, and
 // applied before the next layer reads it.
-import type { Correction } from '../../bundle/index.ts';
-import { type Grouping, type KeptUnits, keptPositions } from '../../channels/index.ts';
+import type { Correction } from '../../bundle/internal.ts';
+import type { Grouping, KeptUnits } from '../../channels/index.ts';
+import { keptPositions } from '../../channels/internal.ts';
 import type { Dataset } from '../../data/index.ts';
-import { type EngineSettings, type Tensor, tensor } from '../../engine/index.ts';
-import { type BatchFirst, batchFirst } from '../../explain/index.ts';
+import { type Tensor, tensor } from '../../engine/index.ts';
+import type { EngineSettings } from '../../engine/internal.ts';
+import { type BatchFirst, batchFirst } from '../../explain/internal.ts';
+import type { Constant, Model } from '../../onnx/index.ts';
 import {
   batchAxes,
   batchAxisOf,
-  type Constant,
   cloneModel,
   fixedBatchOf,
   floatConstant,
@@ -19,19 +21,18 @@ import {
   intConstant,
   ints,
   layerLayout,
-  type Model,
   sampleShapes,
   unknownShape,
   upgradeOpset,
   type WeightedLayer,
   weightedLayers,
-} from '../../onnx/index.ts';
-import type { RepairSamples } from '../../repair/internal.ts';
+} from '../../onnx/internal.ts';
 import {
   assertEnough,
   Products,
   ReferenceActivations,
   type RefitTask,
+  type RepairSamples,
   samplePositionsOf,
 } from '../../repair/internal.ts';
 import { must } from '../../util/index.ts';

@@ -1,8 +1,14 @@
 // Refits the classifier head of a network put together from tables toward the unpruned logits.
-import type { Correction } from '../../bundle/index.ts';
-import type { WeightedLayer } from '../../onnx/index.ts';
-import type { Matrix, Products, RepairSamples } from '../../repair/internal.ts';
-import { fitLayer, fromMatrices, weightMatrices } from '../../repair/internal.ts';
+import type { Correction } from '../../bundle/internal.ts';
+import type { WeightedLayer } from '../../onnx/internal.ts';
+import {
+  fitLayer,
+  fromMatrices,
+  type Matrix,
+  type Products,
+  type RepairSamples,
+  weightMatrices,
+} from '../../repair/internal.ts';
 
 /** A refitted classifier head, and the mean squared difference of held-out logits with it. */
 export interface RefitClassifierHead {

@@ -1,9 +1,9 @@
 // Changes of low rank: the whole network's weights come back where the damage was of low rank, and cut networks come nearer.
 import { describe, expect, it } from 'vitest';
-import type { Correction } from '../../bundle/index.ts';
+import type { Correction } from '../../bundle/internal.ts';
 import { findGroups } from '../../channels/index.ts';
 import type { Model } from '../../onnx/index.ts';
-import { type WeightedLayer, weightedLayers } from '../../onnx/index.ts';
+import { type WeightedLayer, weightedLayers } from '../../onnx/internal.ts';
 import { Products, setWeights } from '../../repair/internal.ts';
 import { allMixes, distance, draftOf, KINDS, ofKind, samplesFor } from '../../repair/test-support/nets.ts';
 import { must, Random } from '../../util/index.ts';

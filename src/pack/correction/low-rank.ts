@@ -1,24 +1,23 @@
 // Low-rank corrections for a network put together from tables, layer by layer, by reduced-rank regression on the inputs
 // of a layer (Izenman, "Reduced-rank regression for the multivariate linear model", J. Multivariate Analysis 5, 1975).
-import type { Correction, LowRank } from '../../bundle/index.ts';
-import { type Grouping, type KeptUnits, keptPositions } from '../../channels/index.ts';
-import {
-  layerLayout,
-  type Model,
-  sampleShapes,
-  type WeightedLayer,
-  weightedLayers,
-} from '../../onnx/index.ts';
-import type { Matrix, NetworkRun, Products, RepairSamples } from '../../repair/internal.ts';
+import type { Correction, LowRank } from '../../bundle/internal.ts';
+import type { Grouping, KeptUnits } from '../../channels/index.ts';
+import { keptPositions } from '../../channels/internal.ts';
+import type { Model } from '../../onnx/index.ts';
+import { layerLayout, sampleShapes, type WeightedLayer, weightedLayers } from '../../onnx/internal.ts';
 import {
   collectInputs,
   fromMatrices,
   type LayerTarget,
   leadingDirections,
+  type Matrix,
   meanSquare,
+  type NetworkRun,
   orderedTargets,
+  type Products,
   ReferenceActivations,
   type RefitTask,
+  type RepairSamples,
   repairable,
   rowsOf,
   samplePositionsOf,

@@ -1,9 +1,11 @@
 // Runs a graph on all samples of a correction at once, so that the graph can compute statistics over them.
 import type { Dataset } from '../../data/index.ts';
 import { createSession, type Tensor, tensor } from '../../engine/index.ts';
-import { fixedBatchOf, type Model, sampleShapes, sizeOf } from '../../onnx/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { fixedBatchOf, sampleShapes, sizeOf } from '../../onnx/internal.ts';
 import { type NetworkRun, type RepairSamples, repairSamples, visitValues } from '../../repair/internal.ts';
-import { must, Random, rowRange } from '../../util/index.ts';
+import { must, Random } from '../../util/index.ts';
+import { rowRange } from '../../util/internal.ts';
 
 /** Most bytes that the largest value may take over all samples. */
 const VALUE_BYTES = 192 * 2 ** 20;

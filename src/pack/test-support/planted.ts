@@ -3,7 +3,8 @@
 import { Net } from '../../channels/test-support/net.ts';
 import type { Dataset } from '../../data/index.ts';
 import type { Criterion } from '../../explain/index.ts';
-import { canonicalModel, floatConstant, int, type Model } from '../../onnx/index.ts';
+import { canonicalModel, type Model } from '../../onnx/index.ts';
+import { floatConstant, int } from '../../onnx/internal.ts';
 import { Random } from '../../util/index.ts';
 
 const UNITS = 12;

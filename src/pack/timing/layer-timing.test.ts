@@ -1,14 +1,15 @@
 // The parts that are timed make the whole network; what is measured fits the bundle. How long anything takes is not
 // looked at.
 import { describe, expect, it } from 'vitest';
-import { type BundleManifest, stageCosts, totalCosts } from '../../bundle/index.ts';
-import { firstUnits } from '../../bundle/internal.ts';
+import { type BundleManifest, stageCosts } from '../../bundle/index.ts';
+import { firstUnits, totalCosts } from '../../bundle/internal.ts';
 import { contentsOf, manifestOf } from '../../bundle/test-support/contents.ts';
 import { findGroups, sliceModel } from '../../channels/index.ts';
 import { largestDifference, Net, run } from '../../channels/test-support/net.ts';
 import { randomNet } from '../../channels/test-support/random-net.ts';
 import { createSession, type Tensor, tensor } from '../../engine/index.ts';
-import { canonicalModel, inferShapes, type Model, modelCosts, sizeOf } from '../../onnx/index.ts';
+import { canonicalModel, inferShapes, type Model, modelCosts } from '../../onnx/index.ts';
+import { sizeOf } from '../../onnx/internal.ts';
 import { must, Random } from '../../util/index.ts';
 import { describeModel } from '../describe.ts';
 import { timeLayers } from './layer-timing.ts';

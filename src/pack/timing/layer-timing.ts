@@ -2,10 +2,11 @@
 // than running it, so three things are saved: equal counts are measured once, many levels on a coarser grid, and a stage
 // of a single layer is not measured again.
 import { cpus } from 'node:os';
-import type { BundleLayer, BundleManifest, MeasuredOn } from '../../bundle/index.ts';
-import { firstUnits } from '../../bundle/internal.ts';
+import type { BundleLayer, BundleManifest } from '../../bundle/index.ts';
+import { firstUnits, type MeasuredOn } from '../../bundle/internal.ts';
 import type { Grouping, KeptUnits } from '../../channels/index.ts';
-import { batchAxes, fixedBatchOf, type Model } from '../../onnx/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { batchAxes, fixedBatchOf } from '../../onnx/internal.ts';
 import { must } from '../../util/index.ts';
 import { type Fineness, implausible, type TimeGrid, tableFrom, timeGridOf } from './time-grid.ts';
 import { layerSubgraphs, sliceSubgraph, stageSubgraph, withSamples } from './timed-subgraphs.ts';

@@ -1,15 +1,16 @@
 // The subgraphs that are timed: each weighted layer with the nodes up to the next one, and each stage.
 import type { BundleStage } from '../../bundle/index.ts';
-import { type Grouping, type KeptUnits, keptPositions, sliceModel } from '../../channels/index.ts';
+import { type Grouping, type KeptUnits, sliceModel } from '../../channels/index.ts';
+import { keptPositions } from '../../channels/internal.ts';
+import type { Model } from '../../onnx/index.ts';
 import {
   type BatchPlace,
   cloneModel,
   extractSubgraph,
   isBatchFirst,
-  type Model,
   type Node,
   readsOf,
-} from '../../onnx/index.ts';
+} from '../../onnx/internal.ts';
 
 /**
  * One subgraph for each weighted layer: its nodes up to the next weighted layer in execution order. Nodes before the first

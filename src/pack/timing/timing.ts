@@ -1,6 +1,7 @@
 // Times graphs in turns, so that changes of a busy machine's load affect all of them alike.
 import { createSession, type EngineOptions, type Session, type Tensor, tensor } from '../../engine/index.ts';
-import { ELEM, type Model, sizeOf } from '../../onnx/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { ELEM, sizeOf } from '../../onnx/internal.ts';
 import { median, must, Random } from '../../util/index.ts';
 
 /** How graphs are timed; `batch`, 1 by default, counts where a graph's inputs leave their first axis open. */

@@ -1,5 +1,6 @@
 // A bundle, a fleet and a request become one program in numbers, and a solver's decisions become levels and segments.
-import { type BundleManifest, type StageCosts, stageCosts } from '../../bundle/index.ts';
+import { type BundleManifest, stageCosts } from '../../bundle/index.ts';
+import type { StageCosts } from '../../bundle/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import type { Fleet, FleetDevice } from '../input/fleet.ts';
 import { maxSeenOf, type PlanRequest } from '../input/request.ts';

@@ -1,6 +1,7 @@
 // Random fleets and requests for a bundle that there is: hospital devices of unequal strength around a slow source. For
 // benchmarks, tests and learning.
-import { type BundleManifest, totalCosts } from '../../bundle/index.ts';
+import type { BundleManifest } from '../../bundle/index.ts';
+import { totalCosts } from '../../bundle/internal.ts';
 import { Random } from '../../util/index.ts';
 import { type Fleet, fleetOf } from '../input/fleet.ts';
 import { completeRequest, type PlanRequest } from '../input/request.ts';

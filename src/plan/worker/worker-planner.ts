@@ -1,6 +1,7 @@
 // A planner in a thread of its own: the caller's thread stays free, progress comes as it is made, a signal stops it.
 import type { Worker } from 'node:worker_threads';
-import { BedsideError, startThread } from '../../util/index.ts';
+import { BedsideError } from '../../util/index.ts';
+import { startThread } from '../../util/internal.ts';
 import type { Effort } from '../exact/solve.ts';
 import type { Planner, PlannerOptions, PlannerResult, PlanProgress } from '../planner.ts';
 import type { PlanningInstance } from '../problem/instance.ts';

@@ -1,8 +1,8 @@
 // Chooses a criterion by its effect on the network: all candidates are screened on all calibration samples; the best
 // ones then rank on one half of the samples and are measured on the other, both ways round.
 import { type Dataset, subset } from '../../data/index.ts';
-import { accuracies, describeClassifier, evaluate } from '../../evaluate/index.ts';
-import { squaredDifference } from '../../evaluate/internal.ts';
+import { evaluate } from '../../evaluate/index.ts';
+import { accuracies, describeClassifier, squaredDifference } from '../../evaluate/internal.ts';
 import type { Criterion } from '../../explain/index.ts';
 import type { Model } from '../../onnx/index.ts';
 import { BedsideError, must } from '../../util/index.ts';

@@ -1,6 +1,7 @@
 // Two halves: together all samples, none in both, each with what it holds said of it and nothing else.
 import { describe, expect, it } from 'vitest';
-import { type Dataset, hashSamples, subset } from '../../data/index.ts';
+import { type Dataset, subset } from '../../data/index.ts';
+import { hashSamples } from '../../data/internal.ts';
 import { crossFitFolds } from './cross-fit-folds.ts';
 
 function numbered(size: number): Dataset {

@@ -1,11 +1,12 @@
 // Compares criteria: each prunes the same network to the same sizes, without retraining, and the results are measured.
 
-import type { KeptUnits } from '../../channels/index.ts';
-import { assertPrunable, findGroups } from '../../channels/index.ts';
+import { assertPrunable, findGroups, type KeptUnits } from '../../channels/index.ts';
 import type { Dataset } from '../../data/index.ts';
-import { accuracies, agreementOf, type Evaluation, evaluate } from '../../evaluate/index.ts';
+import { type Evaluation, evaluate } from '../../evaluate/index.ts';
+import { accuracies, agreementOf } from '../../evaluate/internal.ts';
 import type { Criterion, Target } from '../../explain/index.ts';
-import { type Model, modelCosts, type Uncounted } from '../../onnx/index.ts';
+import { type Model, modelCosts } from '../../onnx/index.ts';
+import type { Uncounted } from '../../onnx/internal.ts';
 import { repair } from '../../repair/index.ts';
 import { must } from '../../util/index.ts';
 import { rankAuto } from '../auto/auto.ts';

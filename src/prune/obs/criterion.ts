@@ -3,12 +3,12 @@ import { findGroups, type Grouping } from '../../channels/index.ts';
 import {
   type Criterion,
   type CriterionContext,
-  type CriterionFamily,
   findCriterion as explaining,
   isAttribution,
   type LayerScores,
 } from '../../explain/index.ts';
-import { type WeightedLayer, weightedLayers } from '../../onnx/index.ts';
+import type { CriterionFamily } from '../../explain/internal.ts';
+import { type WeightedLayer, weightedLayers } from '../../onnx/internal.ts';
 import {
   type MadeSamples,
   Products,

@@ -1,11 +1,15 @@
 // The least-squares problems of elimination: the inputs of each layer, and how much an error of its outputs counts.
 import type { Grouping } from '../../channels/index.ts';
-import type { Model, WeightedLayer } from '../../onnx/index.ts';
-import type { Matrix, NetworkRun, Products, RepairSamples } from '../../repair/internal.ts';
+import type { Model } from '../../onnx/index.ts';
+import type { WeightedLayer } from '../../onnx/internal.ts';
 import {
   cholesky,
   collectInputs,
   factorise,
+  type Matrix,
+  type NetworkRun,
+  type Products,
+  type RepairSamples,
   samplePositionsOf,
   solveFactor,
   takesBias,

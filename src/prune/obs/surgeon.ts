@@ -2,8 +2,7 @@
 // weights are refitted at once, and the state after that removal (Hassibi and Stork, NIPS 1992; for structures Kurtic
 // et al., ZipLM, NeurIPS 2023).
 
-import type { Matrix, Products } from '../../repair/internal.ts';
-import { cholesky } from '../../repair/internal.ts';
+import { cholesky, type Matrix, type Products } from '../../repair/internal.ts';
 
 /** Number of pending columns of changes before the engine applies them to the whole inverse. */
 const PUT_OFF = 192;

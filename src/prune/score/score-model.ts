@@ -1,13 +1,15 @@
 // From a criterion and calibration samples to one score for each unit of each group.
 
 import type { Grouping, KeptUnits } from '../../channels/index.ts';
-import { unitMacs } from '../../channels/index.ts';
+import { unitMacs } from '../../channels/internal.ts';
 import type { Dataset } from '../../data/index.ts';
 import type { EngineOptions } from '../../engine/index.ts';
-import { describeClassifier } from '../../evaluate/index.ts';
+import { describeClassifier } from '../../evaluate/internal.ts';
 import type { Aggregation, CalibrationSet, Criterion, LayerScores, Target } from '../../explain/index.ts';
-import { assertFiniteWeights, type Model } from '../../onnx/index.ts';
-import { assertFiniteSamples, BedsideError, firstNonFinite, Random, rowRange } from '../../util/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { assertFiniteWeights } from '../../onnx/internal.ts';
+import { BedsideError, Random } from '../../util/index.ts';
+import { assertFiniteSamples, firstNonFinite, rowRange } from '../../util/internal.ts';
 import { withStandIns } from './unexplained.ts';
 import { type Normalisation, type UnitScores, unitScores } from './unit-scores.ts';
 

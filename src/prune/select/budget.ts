@@ -1,7 +1,7 @@
 // Finds the smallest removal that meets a budget of multiply-accumulates.
 
 import type { Grouping } from '../../channels/index.ts';
-import { macsCounter } from '../../channels/index.ts';
+import { macsCounter } from '../../channels/internal.ts';
 import type { Model } from '../../onnx/index.ts';
 import { BedsideError, formatPercent } from '../../util/index.ts';
 import type { UnitScores } from '../score/unit-scores.ts';

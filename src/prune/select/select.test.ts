@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { assertPrunable, findGroups, macsCounter, sliceModel } from '../../channels/index.ts';
+import { assertPrunable, findGroups, sliceModel } from '../../channels/index.ts';
+import { macsCounter } from '../../channels/internal.ts';
 import { Net } from '../../channels/test-support/net.ts';
 import { modelCosts } from '../../onnx/index.ts';
 import { BedsideError, Random } from '../../util/index.ts';

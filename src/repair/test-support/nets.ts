@@ -2,7 +2,8 @@
 import { findGroups } from '../../channels/index.ts';
 import { Net, run } from '../../channels/test-support/net.ts';
 import type { Dataset } from '../../data/index.ts';
-import { canonicalModel, int, intAttribute, type Model, sizeOf } from '../../onnx/index.ts';
+import { canonicalModel, type Model } from '../../onnx/index.ts';
+import { int, intAttribute, sizeOf } from '../../onnx/internal.ts';
 import { must, Random } from '../../util/index.ts';
 import { DraftBundle } from '../draft-bundle.ts';
 import { withBiases } from '../weights.ts';

@@ -1,6 +1,7 @@
 // The measured variants of a bundle as rows: cost and accuracy of each.
-import { type BundleManifest, levelsKey, type Variant } from '../../bundle/index.ts';
-import { frontierOf } from '../../pack/index.ts';
+import type { BundleManifest } from '../../bundle/index.ts';
+import { levelsKey, type Variant } from '../../bundle/internal.ts';
+import { frontierOf } from '../../pack/internal.ts';
 import { must } from '../../util/index.ts';
 
 /** One variant, with its share of the unpruned network's work. */

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type Bundle, stageCosts } from '../../bundle/index.ts';
 import { largestDifference } from '../../channels/test-support/net.ts';
 import { type FloatTensor, tensor } from '../../engine/index.ts';
-import { canonicalGraph } from '../../onnx/index.ts';
+import { canonicalGraph } from '../../onnx/internal.ts';
 import { BedsideError, Random } from '../../util/index.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import { localPlanOf, onOneMachine, randomPlan, randomSample, splitBundle } from '../test-support/bundles.ts';

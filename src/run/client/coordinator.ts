@@ -2,7 +2,8 @@
 
 import type { BundleManifest } from '../../bundle/index.ts';
 import type { FloatTensor } from '../../engine/index.ts';
-import { assertFiniteRows, assertFiniteSamples, BedsideError, must } from '../../util/index.ts';
+import { assertFiniteRows, BedsideError, must } from '../../util/index.ts';
+import { assertFiniteSamples } from '../../util/internal.ts';
 import type { DeviceReport } from '../device/device.ts';
 import { mergeSegments } from '../device/merge-segments.ts';
 import { deserializeError, displayText } from '../protocol/error-codec.ts';

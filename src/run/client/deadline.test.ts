@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { bundleOf } from '../../bundle/test-support/contents.ts';
 import { tensor } from '../../engine/index.ts';
-import { canonicalGraph } from '../../onnx/index.ts';
+import { canonicalGraph } from '../../onnx/internal.ts';
 import { localPlanOf } from '../test-support/bundles.ts';
 import { mixedNet } from '../test-support/mixed-net.ts';
 import { Batcher } from './batches.ts';

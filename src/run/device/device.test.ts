@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type Bundle, stageCosts } from '../../bundle/index.ts';
 import { largestDifference } from '../../channels/test-support/net.ts';
 import { type FloatTensor, tensor } from '../../engine/index.ts';
-import { canonicalGraph } from '../../onnx/index.ts';
+import { canonicalGraph } from '../../onnx/internal.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import { localPlanOf, splitBundle } from '../test-support/bundles.ts';
 import { mixedNet } from '../test-support/mixed-net.ts';

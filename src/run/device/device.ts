@@ -1,8 +1,10 @@
 // A device: holds bundles and sessions, runs segments of stages and measures itself. It can emulate a weaker device.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Bundle, keptUnitsAt } from '../../bundle/index.ts';
-import { keptPositions } from '../../channels/index.ts';
-import { ComputeThread, createSession, type FloatTensor, type Session, tensor } from '../../engine/index.ts';
+import type { Bundle } from '../../bundle/index.ts';
+import { keptUnitsAt } from '../../bundle/internal.ts';
+import { keptPositions } from '../../channels/internal.ts';
+import { createSession, type FloatTensor, type Session, tensor } from '../../engine/index.ts';
+import { ComputeThread } from '../../engine/internal.ts';
 import { BedsideError, median, must } from '../../util/index.ts';
 import { type RunPlan, wholePlan } from '../protocol/plan.ts';
 import { assertFits } from './fits.ts';

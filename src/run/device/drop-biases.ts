@@ -1,16 +1,16 @@
 // Partial sums: only one of them may add the biases, so the others drop everything that does not depend on their
 // channels.
+import type { Model } from '../../onnx/index.ts';
 import {
   constantInput,
   floatConstant,
   GraphBuilder,
   isWeighted,
-  type Model,
   type Node,
   opOf,
   readsOf,
   symbolicShapes,
-} from '../../onnx/index.ts';
+} from '../../onnx/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
 
 /** Indices of the inputs that an operator adds to its result. */

@@ -1,5 +1,6 @@
 // Checks whether a plan fits on a device.
-import { type BundleManifest, type StageCosts, stageCosts } from '../../bundle/index.ts';
+import { type BundleManifest, stageCosts } from '../../bundle/index.ts';
+import type { StageCosts } from '../../bundle/internal.ts';
 import { BedsideError, formatBytes, formatJoules, must } from '../../util/index.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 

@@ -1,6 +1,6 @@
 // The speed of this machine, measured without a bundle.
 import { createSession, tensor } from '../../engine/index.ts';
-import { floatConstant, GraphBuilder, ints } from '../../onnx/index.ts';
+import { floatConstant, GraphBuilder, ints } from '../../onnx/internal.ts';
 import { median } from '../../util/index.ts';
 
 const CHANNELS = 32;

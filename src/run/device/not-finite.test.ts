@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bundle } from '../../bundle/index.ts';
-import { canonicalGraph, cloneModel, floatConstant, isWeighted } from '../../onnx/index.ts';
+import { canonicalGraph, cloneModel, floatConstant, isWeighted } from '../../onnx/internal.ts';
 import { must, Random } from '../../util/index.ts';
 import { Batcher } from '../client/batches.ts';
 import { localPlanOf, randomSample, writtenBundle } from '../test-support/bundles.ts';

@@ -1,17 +1,17 @@
 // What devices see: everything that each node receives is recorded while plans made under privacy rules run.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bundle } from '../../bundle/index.ts';
-import { canonicalGraph } from '../../onnx/index.ts';
+import { canonicalGraph } from '../../onnx/internal.ts';
 import {
   beamPlanner,
   buildProblem,
   completeRequest,
-  maxSeenOf,
   type PlanView,
   PRIVACY_PRESETS,
   type RequestInput,
   viewPlan,
 } from '../../plan/index.ts';
+import { maxSeenOf } from '../../plan/internal.ts';
 import { fleetOfDevices } from '../../plan/test-support/fleets.ts';
 import { must, Random } from '../../util/index.ts';
 import type { TensorMessage } from '../protocol/messages.ts';

@@ -2,11 +2,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { assembleModel, type Bundle, findVariant } from '../../bundle/index.ts';
+import { assembleModel, type Bundle } from '../../bundle/index.ts';
+import { findVariant } from '../../bundle/internal.ts';
 import { largestDifference } from '../../channels/test-support/net.ts';
 import { randomNet } from '../../channels/test-support/random-net.ts';
 import { createSession, type FloatTensor, tensor } from '../../engine/index.ts';
-import { canonicalGraph, loadModel, type Model } from '../../onnx/index.ts';
+import { loadModel, type Model } from '../../onnx/index.ts';
+import { canonicalGraph } from '../../onnx/internal.ts';
 import { Random } from '../../util/index.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import { randomPlan, splitBundle } from '../test-support/bundles.ts';

@@ -1,20 +1,19 @@
 // The graph that a device runs for its segment of a stage: the weights of the levels are assembled, then sliced to a
 // range of channels. The merged outputs of all segments equal the output of the whole stage.
+import { assembleModel, type Bundle, type BundleStage, stageCosts } from '../../bundle/index.ts';
 import {
   type Assembly,
-  assembleModel,
-  type Bundle,
-  type BundleStage,
   type Correction,
   findVariant,
   keptUnitsAt,
   levelsKey,
   type StageCosts,
-  stageCosts,
   storedCorrection,
-} from '../../bundle/index.ts';
-import { findGroups, type KeptUnits, keptPositions, sliceModel } from '../../channels/index.ts';
-import { cloneModel, extractSubgraph, isWeighted, type Model, removeDead } from '../../onnx/index.ts';
+} from '../../bundle/internal.ts';
+import { findGroups, type KeptUnits, sliceModel } from '../../channels/index.ts';
+import { keptPositions } from '../../channels/internal.ts';
+import type { Model } from '../../onnx/index.ts';
+import { cloneModel, extractSubgraph, isWeighted, removeDead } from '../../onnx/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import { dropBiases } from './drop-biases.ts';
 import type { StageSpan } from './stage-fusion.ts';

@@ -1,5 +1,6 @@
 // The seconds that a device takes for each stage of a bundle: measured once, then corrected by the times of requests.
-import { type BundleManifest, type StageCosts, stageCosts } from '../../bundle/index.ts';
+import { type BundleManifest, stageCosts } from '../../bundle/index.ts';
+import type { StageCosts } from '../../bundle/internal.ts';
 import { median } from '../../util/index.ts';
 
 /** Number of latest requests that correct the time of a stage. */

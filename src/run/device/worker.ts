@@ -2,7 +2,8 @@
 // output goes straight to the devices that need it. A worker accepts a request only from its requester, and tensors of
 // it only from the devices that the plan names.
 import type { FloatTensor } from '../../engine/index.ts';
-import { BedsideError, firstNonFinite, must } from '../../util/index.ts';
+import { BedsideError, must } from '../../util/index.ts';
+import { firstNonFinite } from '../../util/internal.ts';
 import { serializeError } from '../protocol/error-codec.ts';
 import type { Endpoint, Fabric } from '../protocol/fabric.ts';
 import type { Assignment, InputMessage, NodeMessage, TensorMessage } from '../protocol/messages.ts';

@@ -2,7 +2,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Bundle } from '../../bundle/index.ts';
-import { atExit, BedsideError } from '../../util/index.ts';
+import { BedsideError } from '../../util/index.ts';
+import { atExit } from '../../util/internal.ts';
 import { Device, type DeviceOptions } from '../device/device.ts';
 import { type LinkOptions, newSharedChannel } from '../device/link-emulation.ts';
 import { Worker } from '../device/worker.ts';

@@ -2,7 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
-import { BedsideError, clearLeftovers, messageOf, removedAtExit, temporaryFolder } from '../../util/index.ts';
+import { BedsideError, messageOf } from '../../util/index.ts';
+import { clearLeftovers, removedAtExit, temporaryFolder } from '../../util/internal.ts';
 
 /** Largest path of a socket in bytes: 107 on Linux, 103 on macOS and the BSDs. */
 export const MAX_SOCKET_PATH = 103;

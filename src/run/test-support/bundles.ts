@@ -1,5 +1,6 @@
 // Bundles as tests run them: splits as packing would find them, plans drawn at random.
-import { assembleModel, type Bundle, findVariant, openBundle, writeBundle } from '../../bundle/index.ts';
+import { assembleModel, type Bundle, openBundle } from '../../bundle/index.ts';
+import { findVariant, writeBundle } from '../../bundle/internal.ts';
 import {
   bundleOf,
   type ContentsOptions,
@@ -9,7 +10,7 @@ import {
 import { createSession, type FloatTensor, type Session, tensor } from '../../engine/index.ts';
 import { findStages, type Model } from '../../onnx/index.ts';
 import { splitOf } from '../../pack/split.ts';
-import { outputChannels, segmentsOf } from '../../plan/index.ts';
+import { outputChannels, segmentsOf } from '../../plan/internal.ts';
 import { must, type Random } from '../../util/index.ts';
 import { devicesOf, type RunPlan } from '../protocol/plan.ts';
 

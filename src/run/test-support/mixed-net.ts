@@ -1,7 +1,8 @@
 // A small network with every kind of stage.
 
 import { Net } from '../../channels/test-support/net.ts';
-import { int, ints, type Model } from '../../onnx/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { int, ints } from '../../onnx/internal.ts';
 
 /**
  * Layers split by outputs, a residual block and an inverted one split by partial sums, a grouped layer, a linear head.

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bundle } from '../../bundle/index.ts';
 import { largestDifference } from '../../channels/test-support/net.ts';
 import { type FloatTensor, tensor } from '../../engine/index.ts';
-import { canonicalGraph } from '../../onnx/index.ts';
+import { canonicalGraph } from '../../onnx/internal.ts';
 import { must, Random } from '../../util/index.ts';
 import { Coordinator } from '../client/coordinator.ts';
 import { Device } from '../device/device.ts';

@@ -2,8 +2,7 @@
 // memory, joules of each device and steps of loss have a price. The subproblem of the Lagrangian.
 
 import { type Constraints, energyRow, memoryRow, TIME_ROW } from '../graph/constraints.ts';
-import type { GraphLayer, GraphPath, LayeredGraph } from '../graph/graph.ts';
-import { MAX_SET_SIZE } from '../graph/graph.ts';
+import { type GraphLayer, type GraphPath, type LayeredGraph, MAX_SET_SIZE } from '../graph/graph.ts';
 
 /** Prices: of every row's whole limit, and of one step of accuracy loss. */
 export interface RowPrices {

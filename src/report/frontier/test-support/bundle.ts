@@ -1,5 +1,5 @@
 // A bundle's manifest with variants of given cost and accuracy.
-import type { Variant } from '../../../bundle/index.ts';
+import type { Variant } from '../../../bundle/internal.ts';
 import { contentsOf } from '../../../bundle/test-support/contents.ts';
 import { randomNet } from '../../../channels/test-support/random-net.ts';
 import { must } from '../../../util/index.ts';

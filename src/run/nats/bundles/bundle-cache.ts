@@ -1,6 +1,6 @@
 // The bundles of a worker on a NATS server. Their parts are fetched when a plan needs them, and the least recently used
 // bundle is dropped when there are too many.
-import { PartialBundle } from '../../../bundle/index.ts';
+import { PartialBundle } from '../../../bundle/internal.ts';
 import { BedsideError, formatBytes } from '../../../util/index.ts';
 import type { Device } from '../../device/device.ts';
 import type { BundleSource } from '../../device/worker.ts';

@@ -12,13 +12,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { Objm } from '@nats-io/obj';
 import type { NatsConnection } from '@nats-io/transport-node';
-import {
-  type Bundle,
-  type BundleIndex,
-  type BundlePart,
-  cutBundle,
-  parseIndex,
-} from '../../../bundle/index.ts';
+import type { Bundle } from '../../../bundle/index.ts';
+import { type BundleIndex, type BundlePart, cutBundle, parseIndex } from '../../../bundle/internal.ts';
 import { BedsideError, formatBytes, messageOf } from '../../../util/index.ts';
 import {
   type SigningIdentity,

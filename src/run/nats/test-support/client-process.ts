@@ -1,7 +1,8 @@
 // The process of who asks, as tests start it on a host of its own: runs requests and tells how each ended.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Bundle, MANIFEST_FILE, openBundle } from '../../../bundle/index.ts';
+import { type Bundle, openBundle } from '../../../bundle/index.ts';
+import { MANIFEST_FILE } from '../../../bundle/internal.ts';
 import { largestDifference } from '../../../channels/test-support/net.ts';
 import { BedsideError, must, Random } from '../../../util/index.ts';
 import { Coordinator } from '../../client/coordinator.ts';

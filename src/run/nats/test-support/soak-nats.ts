@@ -3,7 +3,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Bundle, MANIFEST_FILE } from '../../../bundle/index.ts';
+import type { Bundle } from '../../../bundle/index.ts';
+import { MANIFEST_FILE } from '../../../bundle/internal.ts';
 import { must, type Random } from '../../../util/index.ts';
 import { SoakBase } from '../../test-support/soak-base.ts';
 import { BundleStore } from '../bundles/bundle-store.ts';

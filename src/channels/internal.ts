@@ -1,0 +1,4 @@
+// For sibling folders only: nothing here is published.
+export { keptPositions } from './keep.ts';
+export { macsCounter, unitMacs } from './macs.ts';
+export { reorderChannels } from './reorder.ts';
