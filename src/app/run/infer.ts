@@ -1,15 +1,18 @@
 // A bundle computed by several workers: samples through a plan, each answer compared with that of one machine.
 import type { Bundle } from '../../bundle/index.ts';
 import { findVariant } from '../../bundle/internal.ts';
-import type { Dataset } from '../../data/index.ts';
 import { accuracies, describeClassifier } from '../../evaluate/internal.ts';
-import type { Fleet, PlanView } from '../../plan/index.ts';
+import { completeRequest, type Fleet, type PlanView } from '../../plan/index.ts';
 import type { DeviceReport } from '../../run/internal.ts';
 import { BedsideError, median } from '../../util/index.ts';
 import { percentile } from '../../util/internal.ts';
+import type { BundleSource } from '../bundle-levels.ts';
+import { certifyProposals, type ProposalOptions } from '../certification-loop.ts';
 import { loadBundle } from '../open-bundle.ts';
 import type { DataOptions } from '../options.ts';
-import { type Journal, journalOf, type Reporter } from '../reporter.ts';
+import { fleetFrom } from '../plan/fleet-source.ts';
+import { plannerOf } from '../planners.ts';
+import { type Journal, journalOf, type Reporter, type Said, saidIn } from '../reporter.ts';
 import { loadSamples } from '../samples.ts';
 import { assertRunnable, Deployment, type DeploymentOptions } from './deployment.ts';
 import { type InferredSamples, inferSamples } from './infer-samples.ts';
@@ -20,13 +23,17 @@ import type { LeftOut } from './ready-plans.ts';
 
 /** What is inferred, by whom and how. Without `pool`, workers are started for it, or those of the server `fabric` are used. */
 export interface InferOptions
-  extends DeploymentOptions,
-    LocalPoolOptions,
-    NatsPoolOptions,
-    Omit<DataOptions, 'data'> {
-  /** A file or folder of samples, or samples in memory; the other options of data choose samples of a file or folder. */
-  readonly data: string | Dataset;
-  readonly fleet?: Fleet | undefined;
+  extends Omit<DeploymentOptions, 'levels'>,
+    Omit<LocalPoolOptions, 'fleet'>,
+    Omit<NatsPoolOptions, 'fleet'>,
+    DataOptions {
+  /** The fleet that local workers emulate, or whose devices on a server take part; or its file. */
+  readonly fleet?: Fleet | string | undefined;
+  /**
+   * `certified` (default): a measured variant; a list: the level of each group; `free`: any levels, which are measured on
+   * local samples and added to the bundle before they run (not with `pool`, nor on a server).
+   */
+  readonly levels?: 'free' | 'certified' | readonly number[] | undefined;
   /** Of the choice of samples; default 1. */
   readonly seed?: number | undefined;
   /** Workers that run already, with the same bundle. */
@@ -44,7 +51,7 @@ export interface InferOptions
 const TOLERANCE = 1e-4;
 
 /** Answers of a bundle, and what they cost. */
-export interface InferResult extends Omit<InferredSamples, 'seconds'> {
+export interface InferResult extends Omit<InferredSamples, 'seconds'>, Said {
   /** Names of the bundle and the fleet. */
   readonly bundle: string;
   readonly fleet: string;
@@ -77,19 +84,54 @@ export interface InferResult extends Omit<InferredSamples, 'seconds'> {
  *   `assertRunnable`, `openBundle` and `openDataset`. The signal's reason when it is aborted before the first request
  */
 export async function infer(
-  bundle: Bundle | string,
+  bundle: BundleSource,
   options: InferOptions,
   reporter?: Reporter | Journal,
 ): Promise<InferResult> {
   const journal = journalOf(reporter);
-  const opened = typeof bundle === 'string' ? await loadBundle(bundle, journal) : bundle;
-  assertRunnable(opened, options);
-  if (options.pool) return await inferOn(options.pool, opened, options, journal);
-  await using pool = await poolOf(opened, options, journal);
-  return await inferOn(pool, opened, options, journal);
+  const { levels, fleet: given, ...rest } = options;
+  const fleet = given === undefined ? undefined : await fleetFrom(given);
+  const opened = await loadBundle(bundle, journal);
+  if (levels !== 'free') return await inferWith(opened, { ...rest, levels, fleet }, journal);
+  const measured = await certifyFirst(opened, { ...rest, fleet }, journal);
+  return await inferWith(measured, { ...rest, fleet }, journal);
 }
 
-async function poolOf(bundle: Bundle, options: InferOptions, journal: Journal): Promise<WorkerPool> {
+/** Options once free levels are measured, and the fleet is read. */
+type ReadyOptions = Omit<InferOptions, 'levels' | 'fleet'> & DeploymentOptions & LocalPoolOptions;
+
+async function inferWith(bundle: Bundle, options: ReadyOptions, journal: Journal): Promise<InferResult> {
+  assertRunnable(bundle, options);
+  if (options.pool) return await inferOn(options.pool, bundle, options, journal);
+  await using pool = await poolOf(bundle, options, journal);
+  return await inferOn(pool, bundle, options, journal);
+}
+
+/** The bundle with the levels that planning with free levels proposes, corrected and measured. */
+async function certifyFirst(bundle: Bundle, options: ReadyOptions, journal: Journal): Promise<Bundle> {
+  if (options.pool || options.fabric !== undefined || options.credentials !== undefined) {
+    throw new BedsideError(
+      'E_USAGE',
+      'free levels cannot be measured for workers that have the bundle already',
+      {
+        hint: 'certify the levels first, then run without `levels`',
+      },
+    );
+  }
+  const { fleet } = LocalPool.of(bundle, options);
+  const { data, classes, records, skipBad, seed = 1, solver = 'policy' } = options;
+  const { deadline, accuracyFloor, privacy } = options;
+  const proposals: ProposalOptions = {
+    fleet,
+    request: completeRequest({ deadline, accuracyFloor, privacy, levels: 'free' }, fleet.request),
+    solve: ({ instance }) => plannerOf(solver).plan(instance),
+    data: { data, classes, records, skipBad },
+    seed,
+  };
+  return (await certifyProposals(bundle, proposals, journal)).bundle;
+}
+
+async function poolOf(bundle: Bundle, options: ReadyOptions, journal: Journal): Promise<WorkerPool> {
   const { fabric, credentials } = options;
   if (fabric === undefined && credentials === undefined) return LocalPool.of(bundle, options);
   return await NatsPool.join(bundle, options, journal);
@@ -98,7 +140,7 @@ async function poolOf(bundle: Bundle, options: InferOptions, journal: Journal): 
 async function inferOn(
   pool: WorkerPool,
   bundle: Bundle,
-  options: InferOptions,
+  options: ReadyOptions,
   journal: Journal,
 ): Promise<InferResult> {
   if (pool.bundle.sha256 !== bundle.sha256) {
@@ -106,10 +148,11 @@ async function inferOn(
       hint: 'start the pool with the bundle that is inferred with',
     });
   }
-  const { batch = 1, onPhase, signal = new AbortController().signal } = options;
+  const { batch = 1, seed = 1, onPhase, signal = new AbortController().signal } = options;
   await using deployment = new Deployment(pool, options, journal);
   await deployment.check();
-  const dataset = await samplesOf(bundle, options, journal);
+  const classifier = describeClassifier(bundle.model, bundle.dir);
+  const dataset = await loadSamples(classifier, options, { split: 'test', seed }, journal);
   await deployment.connect();
   onPhase?.('preparing');
   await deployment.prepare(signal);
@@ -122,21 +165,14 @@ async function inferOn(
       onProgress: (done, total) => progress.update(done, total),
     }),
   );
-  return await resultOf(deployment, pool, found);
-}
-
-async function samplesOf(bundle: Bundle, options: InferOptions, journal: Journal): Promise<Dataset> {
-  const { data, seed = 1 } = options;
-  if (typeof data !== 'string') return data;
-  const classifier = describeClassifier(bundle.model, bundle.dir);
-  return await loadSamples(classifier, { ...options, data }, { split: 'test', seed }, journal);
+  return { ...(await resultOf(deployment, pool, found)), ...saidIn(journal) };
 }
 
 async function resultOf(
   deployment: Deployment,
   { bundle: { manifest }, fleet }: WorkerPool,
   { seconds, ...found }: InferredSamples,
-): Promise<InferResult> {
+): Promise<Omit<InferResult, keyof Said>> {
   const { n, predictions, expected, maxDifference } = found;
   const devices = await deployment.reports();
   const { firstPlan: plan, lost, leftOut, batches } = deployment;

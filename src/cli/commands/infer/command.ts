@@ -1,17 +1,6 @@
 // `bedside infer`: samples through a plan on real workers.
 import type { Command } from 'commander';
-import {
-  certifyProposals,
-  DEFAULT_VALIDATION,
-  type InferOptions,
-  infer,
-  loadBundle,
-  localFleet,
-  plannerOf,
-} from '../../../app/index.ts';
-import type { Bundle } from '../../../bundle/index.ts';
-import { completeRequest, type Fleet, parseFleet } from '../../../plan/index.ts';
-import { readTextChecked } from '../../../util/index.ts';
+import { type InferOptions, infer } from '../../../app/index.ts';
 import { EXIT, examples } from '../../command-line.ts';
 import { addCommon } from '../../options/common.ts';
 import { Interrupt } from '../../terminal/interrupt.ts';
@@ -47,12 +36,9 @@ export function addInfer(program: Command): void {
     .action((path: string, options: InferCommandOptions) => run(path, options));
 }
 
-async function run(path: string, given: InferCommandOptions): Promise<void> {
-  const output = new Output(given);
-  assertInferOptions(given);
-  const fleet = given.fleet === undefined ? undefined : await readFleet(given.fleet);
-  const opened = await loadBundle(path, output);
-  const { bundle, options } = await measuredFirst(opened, fleet, given, output);
+async function run(path: string, options: InferCommandOptions): Promise<void> {
+  const output = new Output(options);
+  assertInferOptions(options);
   const control = new AbortController();
   let interrupt: Interrupt | undefined;
   const onPhase: InferOptions['onPhase'] = (phase) => {
@@ -66,8 +52,7 @@ async function run(path: string, given: InferCommandOptions): Promise<void> {
   const { signal } = control;
   try {
     const fabric = options.fabric === 'local' ? undefined : options.fabric;
-    const levels = options.levels === 'free' ? undefined : options.levels;
-    const result = await infer(bundle, { ...options, fleet, fabric, levels, signal, onPhase }, output);
+    const result = await infer(path, { ...options, fabric, signal, onPhase }, output);
     output.result(inferredJson(result));
     output.say(describeInferred(result));
   } catch (error) {
@@ -76,40 +61,4 @@ async function run(path: string, given: InferCommandOptions): Promise<void> {
     interrupt?.end();
     if (signal.aborted) process.exitCode = EXIT.interrupted;
   }
-}
-
-/**
- * Free levels are measured before they may run: what planning comes to is corrected, measured on local samples and added
- * to the bundle, and the plan is then one over measured levels.
- */
-async function measuredFirst(
-  bundle: Bundle,
-  given: Fleet | undefined,
-  options: InferCommandOptions,
-  output: Output,
-): Promise<{ bundle: Bundle; options: InferCommandOptions }> {
-  if (options.levels !== 'free') return { bundle, options };
-  const fleet = given ?? localFleet(bundle.manifest, options.workers ?? 2);
-  const { data, classes, records, skipBad, seed, deadline, accuracyFloor, privacy } = options;
-  const measured = await certifyProposals(
-    bundle,
-    {
-      fleet,
-      request: completeRequest({ deadline, accuracyFloor, privacy, levels: 'free' }, fleet.request),
-      solve: ({ instance }) => plannerOf(options.solver).plan(instance),
-      data: {
-        ...{ data, validationPerClass: DEFAULT_VALIDATION },
-        ...(classes ? { classes } : {}),
-        ...(records ? { records } : {}),
-        ...(skipBad ? { skipBad } : {}),
-      },
-      seed,
-    },
-    output,
-  );
-  return { bundle: measured.bundle, options: { ...options, levels: 'certified' } };
-}
-
-async function readFleet(path: string): Promise<Fleet> {
-  return parseFleet(await readTextChecked(path, 'fleet'), `fleet ${path}`);
 }
