@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { copyFile, cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findAccess } from '../../../src/app/cluster/access.ts';
+import { findAccess } from '../../../src/app/internal.ts';
 import { sealed } from '../../../src/bundle/seal.ts';
 import type { Random } from '../../../src/util/index.ts';
 import { changeOne, damagedBytes, damagedJson, pick } from './damage.ts';

@@ -3,7 +3,7 @@ import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { findAccess } from '../../../src/app/cluster/access.ts';
+import { findAccess } from '../../../src/app/internal.ts';
 import { writeBundle } from '../../../src/bundle/internal.ts';
 import { contentsOf } from '../../../src/bundle/test-support/contents.ts';
 import { Net } from '../../../src/channels/test-support/net.ts';
