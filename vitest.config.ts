@@ -24,5 +24,12 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     teardownTimeout: 10_000,
+    // `npm run coverage`. Processes that tests start (workers, the command line) are not counted.
+    coverage: {
+      provider: 'v8',
+      include: ['src/**/*.ts'],
+      exclude: ['src/**/*.test.ts', 'src/**/test-support/**', 'src/onnx/onnx_pb.ts'],
+      reporter: ['text-summary', 'html'],
+    },
   },
 });

@@ -5,7 +5,7 @@ import { type BundleManifest, openBundle } from '../bundle/index.ts';
 import { MANIFEST_FILE, type Preprocessing, writeBundle } from '../bundle/internal.ts';
 import { assertPrunable, findGroups } from '../channels/index.ts';
 import type { Dataset } from '../data/index.ts';
-import { ENGINE } from '../engine/internal.ts';
+import { ENGINE } from '../engine/index.ts';
 import type { Classifier } from '../evaluate/internal.ts';
 import type { Uncounted } from '../onnx/internal.ts';
 import { PACK_RATIOS } from '../pack/index.ts';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { version as NODE_VERSION } from 'node:process';
 import type { Bundle } from '../bundle/index.ts';
-import { ENGINE } from '../engine/internal.ts';
+import { ENGINE } from '../engine/index.ts';
 import {
   exportPolicy,
   FEATURE_NAMES,

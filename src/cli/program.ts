@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../util/index.ts';
 import { EXIT, examples, tellError } from './command-line.ts';
+import { asksForVersionText, versionText } from './version-text.ts';
 import { ANYWHERE, groupAlone, groupError, helpAsked, inOrder, noCommand } from './words.ts';
 
 /** Commands by name, in the order of the help. Each is loaded when it is asked for: a few would else load everything. */
@@ -26,7 +27,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
 async function buildProgram(name: string): Promise<Command> {
   const program = new Command('bedside')
     .description('Explain a pre-trained ONNX classifier, and prune it without retraining.')
-    .version(VERSION, '-V, --version', 'print the version')
+    .version(VERSION, '-V, --version', 'print the version; with --verbose also those of the engine and Node')
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show the help of a command')
     .showSuggestionAfterError(true)
@@ -50,6 +51,10 @@ const GROUPS: ReadonlySet<string> = new Set(['cluster']);
 
 /** Runs a command line (without the first two words of argv); returns the exit status. */
 export async function runCommandLine(given: readonly string[]): Promise<number> {
+  if (asksForVersionText(given)) {
+    process.stdout.write(await versionText());
+    return EXIT.success;
+  }
   const words = inOrder(given, GROUPS);
   const json = words.includes('--json');
   const [name = ''] = words;

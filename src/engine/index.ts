@@ -1,4 +1,4 @@
-export { createSession } from './node.ts';
+export { createSession, ENGINE } from './node.ts';
 export {
   type EngineOptions,
   type FloatTensor,

@@ -1,4 +1,3 @@
 // For sibling folders only: nothing here is published.
-export { ENGINE } from './node.ts';
 export type { EngineSettings } from './session.ts';
 export { ComputeThread } from './thread/compute-thread.ts';
