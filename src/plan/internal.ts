@@ -1,4 +1,6 @@
 // For sibling folders only: nothing here is published.
+export { bytePrice } from './exact/bounds/byte-price.ts';
+export { DECODER_RULE, leastAccuracyTerm, SubgradientSteps } from './exact/bounds/subgradient.ts';
 export {
   distributeOnlyPlanner,
   heftPlanner,
@@ -10,9 +12,9 @@ export { highsPlanner } from './milp/highs.ts';
 export { PinnedPlanner, type PinScope } from './pinned-planner.ts';
 export type { Multipliers, WarmStart } from './planner.ts';
 export { type ProblemMaker, problemsOf } from './problem/build-instance.ts';
+export { choiceIndex, innerOf, levelInOf, levelOutOf } from './problem/choice.ts';
 export {
   accuracyCost,
-  choiceIndex,
   computeSeconds,
   Links,
   lossSteps,
@@ -24,8 +26,15 @@ export {
   sentBytes,
   transferJoules,
 } from './problem/cost.ts';
-export type { DeviceInstance, PlanningInstance, StageDecision, StageInstance } from './problem/instance.ts';
+export {
+  type DeviceInstance,
+  MAX_SET_SIZE,
+  type PlanningInstance,
+  type StageDecision,
+  type StageInstance,
+} from './problem/instance.ts';
 export { outputChannels, segmentsOf } from './problem/segments.ts';
+export { SLACK, SLACK_FACTOR } from './problem/tolerances.ts';
 export { randomFleet } from './random/random-fleet.ts';
 export { type RandomInstanceOptions, randomInstance } from './random/random-instance.ts';
 export { bindingConstraint, refusal } from './refusal.ts';

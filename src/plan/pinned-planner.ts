@@ -2,6 +2,7 @@
 // tested to be what runs.
 
 import type { Planner, PlannerOptions, PlannerResult } from './planner.ts';
+import { choiceIndex } from './problem/choice.ts';
 import type { PlanningInstance, StageDecision } from './problem/instance.ts';
 import { checkPlan } from './result/check-plan.ts';
 
@@ -56,9 +57,8 @@ export class PinnedPlanner implements Planner {
 /** The instance with the levels of a plan alone. */
 function withLevels(instance: PlanningInstance, pinned: readonly StageDecision[]): PlanningInstance {
   const stages = instance.stages.map((stage, l) => {
-    const { inner, levelsOut } = stage;
     const before = l === 0 ? 0 : (pinned[l - 1]?.level ?? 0);
-    const kept = (before * inner + (pinned[l]?.inner ?? 0)) * levelsOut + (pinned[l]?.level ?? 0);
+    const kept = choiceIndex(stage, before, pinned[l]?.inner ?? 0, pinned[l]?.level ?? 0);
     return { ...stage, allowed: stage.allowed.map((allowed, choice) => (choice === kept ? allowed : 0)) };
   });
   return { ...instance, stages };

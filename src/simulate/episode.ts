@@ -1,7 +1,7 @@
 // One ward, request by request: events in the order of time. Requests come, wait for the planner, are planned on the fleet
 // of that moment, run in the environment as it then is, and end once.
 import { checkPlan } from '../plan/index.ts';
-import { planCosts, type Violation } from '../plan/internal.ts';
+import { planCosts, SLACK_FACTOR, type Violation } from '../plan/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
 import type {
   DecisionRequest,
@@ -49,9 +49,6 @@ interface Running {
   execution: Execution | undefined;
   at: number;
 }
-
-/** Slack of limits, as the planner's. */
-const SLACK = 1 + 1e-9;
 
 /** How fast the time that is set apart for planning follows what planning takes; and what a request refused for it leaves. */
 const FOLLOWS = 0.25;
@@ -157,7 +154,7 @@ export class WardEpisode {
       deciding,
       predicted,
       answer,
-      deadline: (question.arrived + question.deadline) * SLACK,
+      deadline: (question.arrived + question.deadline) * SLACK_FACTOR,
       execution: undefined,
       at: this.#plannerFree,
     });
@@ -241,8 +238,8 @@ export class WardEpisode {
       if (bytes === 0) continue;
       if (present[own] === 0) return 'device left';
       const held = this.#occupation.held[own] as number;
-      if (bytes + held > (memory[own] as number) * SLACK) return 'memory';
-      if ((costs.energy[d] ?? 0) > (energy[own] as number) * SLACK) return 'energy';
+      if (bytes + held > (memory[own] as number) * SLACK_FACTOR) return 'memory';
+      if ((costs.energy[d] ?? 0) > (energy[own] as number) * SLACK_FACTOR) return 'energy';
     }
     return undefined;
   }

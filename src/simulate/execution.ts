@@ -3,6 +3,7 @@
 import {
   choiceIndex,
   computeSeconds,
+  MAX_SET_SIZE,
   type PlanCosts,
   type PlanningInstance,
   type StageDecision,
@@ -52,7 +53,7 @@ export class Execution {
   #bytes = 0;
   #level = 0;
   #members: Member[] = [];
-  readonly #arrivals = new Float64Array(4);
+  readonly #arrivals = new Float64Array(MAX_SET_SIZE);
 
   constructor(
     plan: AcceptedPlan,

@@ -1,8 +1,16 @@
 // A narrow beam of partial plans through a program: ranked by what they cost under the prices, with what is cheapest from
 // there on and what the network thinks of the choice; counted and masked exactly.
-import { accuracyCost, type PlanningInstance, type StageDecision } from '../../plan/internal.ts';
+import {
+  accuracyCost,
+  innerOf,
+  levelOutOf,
+  type PlanningInstance,
+  SLACK_FACTOR,
+  type StageDecision,
+  type StageInstance,
+} from '../../plan/internal.ts';
 import type { CandidatePass } from './candidate-pass.ts';
-import { type CandidateProgram, grown, LIMIT } from './candidate-program.ts';
+import { type CandidateProgram, grown } from './candidate-program.ts';
 import { PartialPlans } from './partial-plans.ts';
 import type { Reach } from './reach.ts';
 
@@ -104,7 +112,7 @@ export class Beam {
     const level = here.level[row] as number;
     const before = here.set[row] as number;
     const priced = this.#priced[row] as number;
-    const left = instance.deadline * LIMIT - (here.seconds[row] as number);
+    const left = instance.deadline * SLACK_FACTOR - (here.seconds[row] as number);
     const lossLeft = program.most - (here.steps[row] as number);
     const bytes = l === 0 ? 0 : (program.sent[((l - 1) * width + before) * levels + level] as number);
     const [first, C] = [program.choiceBase[l] as number, program.choices(l)];
@@ -254,7 +262,7 @@ export class Beam {
       const at = (L - 1) * width + set;
       const state = at * levels + (here.level[row] as number);
       const seconds = program.home[set * levels + (here.level[row] as number)] as number;
-      if (!((here.seconds[row] as number) + seconds <= instance.deadline * LIMIT)) continue;
+      if (!((here.seconds[row] as number) + seconds <= instance.deadline * SLACK_FACTOR)) continue;
       const bytes = program.sent[state] as number;
       const joules = here.hop(instance, row * D, program.sets[at] as readonly number[], source, bytes);
       if (joules < 0) continue;
@@ -284,13 +292,11 @@ const MOST_ENTRIES = 4;
 
 /** A candidate and a choice as a decision. */
 export function decisionOf(program: CandidateProgram, l: number, k: number, position: number): StageDecision {
-  const { inner, levelsOut } = (program.instance as PlanningInstance).stages[
-    l
-  ] as PlanningInstance['stages'][number];
+  const stage = (program.instance as PlanningInstance).stages[l] as StageInstance;
   const choice = program.choice[position] as number;
   return {
     set: program.setAt[l * program.width + k] as number,
-    inner: Math.floor(choice / levelsOut) % inner,
-    level: choice % levelsOut,
+    inner: innerOf(stage, choice),
+    level: levelOutOf(stage, choice),
   };
 }

@@ -2,7 +2,9 @@
 // passes are those of the Lagrangian root (plan/exact), on a few candidates and from prices that are nearly right.
 import {
   accuracyCost,
+  bytePrice,
   type DeviceInstance,
+  leastAccuracyTerm,
   type Multipliers,
   type PlanningInstance,
 } from '../../plan/internal.ts';
@@ -123,23 +125,10 @@ export class CandidatePass {
         if (l === 0) continue;
         for (let b = 0; b < (program.count[l - 1] as number); b++) {
           const from = program.sets[(l - 1) * width + b] as readonly number[];
-          this.hop[(l * width + b) * width + k] = this.#bytes(from, set);
+          this.hop[(l * width + b) * width + k] = bytePrice(from, set, this.sent, this.received);
         }
       }
     }
-  }
-
-  /** Price of a byte from each of `from` to each of `to` but itself. */
-  #bytes(from: readonly number[], to: readonly number[]): number {
-    let price = 0;
-    for (let j = 0; j < to.length; j++) {
-      const e = to[j] as number;
-      for (let i = 0; i < from.length; i++) {
-        const d = from[i] as number;
-        if (d !== e) price += (this.sent[d] as number) + (this.received[e] as number);
-      }
-    }
-    return price;
   }
 
   #home(program: CandidateProgram, { source }: PlanningInstance): void {
@@ -147,7 +136,8 @@ export class CandidatePass {
     const l = program.stages - 1;
     const to = [source];
     for (let k = 0; k < (program.count[l] as number); k++) {
-      const byte = this.#bytes(program.sets[l * width + k] as readonly number[], to);
+      const set = program.sets[l * width + k] as readonly number[];
+      const byte = bytePrice(set, to, this.sent, this.received);
       for (let p = 0; p < (program.levelsOut[l] as number); p++) {
         const state = (l * width + k) * levels + p;
         this.toGo[state] =
@@ -266,12 +256,11 @@ export class CandidatePass {
 
 /** What a path's price must be corrected by to bound the objective; see plan/exact/bounds/root.ts. */
 export function offsetOf(instance: PlanningInstance, most: number, prices: LimitPrices): number {
-  const low = accuracyCost(instance, 0);
-  const high = accuracyCost(instance, most) - prices.step * most;
+  const term = leastAccuracyTerm(accuracyCost(instance, 0), accuracyCost(instance, most), most, prices.step);
   let capacity = prices.time;
   for (let d = 0; d < instance.devices.length; d++)
     capacity += (prices.memory[d] as number) + (prices.energy[d] as number);
-  return Math.min(low, high) - capacity;
+  return term - capacity;
 }
 
 function share(price: number, limit: number): number {

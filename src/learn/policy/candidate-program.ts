@@ -1,20 +1,21 @@
 // A request's program cut down to a few candidate sets a stage, in flat arrays that are filled anew for every request and
 // never given back: what decoding works on. Times are those of plan/problem/cost.ts; a test compares whole plans.
 import {
+  choiceIndex,
   type DeviceInstance,
   Links,
   lossSteps,
+  MAX_SET_SIZE,
   mayReturn,
   mayRun,
   mostSteps,
   type PlanningInstance,
+  SLACK_FACTOR,
   type StageInstance,
   sentBytes,
 } from '../../plan/internal.ts';
 import { must } from '../../util/index.ts';
 
-/** Devices of a set, at most. */
-export const MEMBERS = 4;
 /** Inner choices between the same two levels, at most; of more, those on the way from least loss to least work. */
 const MOST_INNER = 6;
 
@@ -64,7 +65,7 @@ export class CandidateProgram {
   sent = new Float64Array(0);
   /** `[k * levels + p]`: seconds of the result's way home. */
   home = new Float64Array(0);
-  readonly #arrivals = new Float64Array(MEMBERS);
+  readonly #arrivals = new Float64Array(MAX_SET_SIZE);
 
   /**
    * Fills the arrays.
@@ -159,7 +160,7 @@ export class CandidateProgram {
         for (let r = 0; r < levelsOut; r++) {
           const from = at;
           for (let q = 0; q < inner; q++) {
-            const c = (p * inner + q) * levelsOut + r;
+            const c = choiceIndex(stage, p, q, r);
             if (allowed[c] !== 1) continue;
             this.choice[at] = c;
             this.out[at] = r;
@@ -237,7 +238,11 @@ export class CandidateProgram {
             let seconds = wait + (own === undefined ? work * perMac : own / size);
             const bytes = (this.weight[c] as number) / size + (this.activation[c] as number);
             // A whole row is out when one member alone breaks a limit.
-            if (bytes > memory * LIMIT || work * joules > energy * LIMIT || seconds > deadline * LIMIT)
+            if (
+              bytes > memory * SLACK_FACTOR ||
+              work * joules > energy * SLACK_FACTOR ||
+              seconds > deadline * SLACK_FACTOR
+            )
               seconds = Number.POSITIVE_INFINITY;
             if (m === 0) {
               this.latest[row + i] = seconds;
@@ -296,9 +301,6 @@ export class CandidateProgram {
     }
   }
 }
-
-/** A limit with the slack that plan/problem/cost.ts allows for rounding. */
-export const LIMIT = 1 + 1e-9;
 
 /** The array, or a longer one. Old contents are not kept. */
 export function grown<T extends Int32Array | Float64Array | Float32Array>(array: T, length: number): T {

@@ -2,7 +2,10 @@
 // level. Everything is a share of something of the same unit, so that fleets and networks of any size look alike; shares
 // that span decades go in as logarithms. docs/policy.md lists them.
 import {
+  choiceIndex,
   type DeviceInstance,
+  levelInOf,
+  levelOutOf,
   lossSteps,
   mostSteps,
   type PlanningInstance,
@@ -148,7 +151,7 @@ export class Features {
         if (stage.allowed[i] !== 1) continue;
         const loss = stage.loss[i] as number;
         if (loss > cuts) cuts = loss;
-        if (Math.floor(i / stage.levelsOut / stage.inner) !== i % stage.levelsOut) tied = 0;
+        if (levelInOf(stage, i) !== levelOutOf(stage, i)) tied = 0;
       }
       s[f] = l / Math.max(1, L - 1);
       s[f + 1] = log(((stage.macs[c] as number) / t.macs) * L);
@@ -271,16 +274,16 @@ export class Features {
     for (let l = 0; l < L; l++) {
       const stage = stages[l] as StageInstance;
       const next = stages[l + 1];
-      const { levelsIn, levelsOut, inner } = stage;
+      const { levelsIn, levelsOut } = stage;
       const whole = Math.max(1e-9, stage.outputBytes[0] as number);
       for (let p = 0; p < levelsOut; p++) {
         const f = (l * P + p) * FEATURES.level;
         this.levelLegal[l * P + p] = 1;
         const from = Math.min(levelsIn - 1, Math.round((p / Math.max(1, levelsOut - 1)) * (levelsIn - 1)));
-        const c = from * inner * levelsOut + p;
+        const c = choiceIndex(stage, from, 0, p);
         const steps = stage.allowed[c] === 1 ? lossSteps(instance, stage.loss[c] as number) : 0;
         const ahead = next
-          ? (next.macs[p * next.inner * next.levelsOut] as number) / Math.max(1, next.macs[0] as number)
+          ? (next.macs[choiceIndex(next, p, 0, 0)] as number) / Math.max(1, next.macs[0] as number)
           : 1;
         this.level[f] = (stage.outputBytes[p] as number) / whole;
         this.level[f + 1] = (stage.macs[c] as number) / Math.max(1, stage.macs[0] as number);

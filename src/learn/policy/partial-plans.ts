@@ -1,7 +1,12 @@
 // What a plan of a program uses so far, kept exactly as plan/problem/cost.ts counts it: seconds, steps of loss, and each device's
 // bytes and joules.
-import type { DeviceInstance, PlanningInstance } from '../../plan/internal.ts';
-import { type CandidateProgram, grown, LIMIT, MEMBERS } from './candidate-program.ts';
+import {
+  type DeviceInstance,
+  MAX_SET_SIZE,
+  type PlanningInstance,
+  SLACK_FACTOR,
+} from '../../plan/internal.ts';
+import { type CandidateProgram, grown } from './candidate-program.ts';
 
 /** Rows of partial plans in one set of arrays; a beam has two, which swap. */
 export class PartialPlans {
@@ -16,7 +21,7 @@ export class PartialPlans {
   /** By row: the last stage's candidate and level. */
   set = new Int32Array(0);
   level = new Int32Array(0);
-  readonly #arrivals = new Float64Array(MEMBERS);
+  readonly #arrivals = new Float64Array(MAX_SET_SIZE);
 
   reserve(rows: number, devices: number): void {
     this.seconds = grown(this.seconds, rows);
@@ -152,8 +157,9 @@ export class PartialPlans {
       joules[at + d] = total;
       weights[at + d] = (weights[at + d] as number) + bytes;
       if (held > (activations[at + d] as number)) activations[at + d] = held;
-      if (total > device.energy * LIMIT) return false;
-      if ((weights[at + d] as number) + (activations[at + d] as number) > device.memory * LIMIT) return false;
+      if (total > device.energy * SLACK_FACTOR) return false;
+      if ((weights[at + d] as number) + (activations[at + d] as number) > device.memory * SLACK_FACTOR)
+        return false;
     }
     const { time, energy } = instance.weights;
     target.seconds[to] = (this.seconds[row] as number) + seconds;
@@ -210,8 +216,8 @@ export class PartialPlans {
         joules[at + d] = (joules[at + d] as number) + out;
         joules[at + e] = (joules[at + e] as number) + into;
         spent += out + into;
-        if ((joules[at + d] as number) > sender.energy * LIMIT) fits = false;
-        if ((joules[at + e] as number) > receiver.energy * LIMIT) fits = false;
+        if ((joules[at + d] as number) > sender.energy * SLACK_FACTOR) fits = false;
+        if ((joules[at + e] as number) > receiver.energy * SLACK_FACTOR) fits = false;
       }
     }
     return fits ? spent : -1;

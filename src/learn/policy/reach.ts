@@ -1,7 +1,7 @@
 // What every plan still needs from a state on, at least: seconds, steps of loss, and what devices that all remaining
 // candidates use must hold and spend. A choice that leaves less than this is masked; nothing that has a plan is.
-import type { DeviceInstance, PlanningInstance } from '../../plan/internal.ts';
-import { type CandidateProgram, grown, LIMIT } from './candidate-program.ts';
+import { type DeviceInstance, type PlanningInstance, SLACK_FACTOR } from '../../plan/internal.ts';
+import { type CandidateProgram, grown } from './candidate-program.ts';
 import type { PartialPlans } from './partial-plans.ts';
 
 /** Lower bounds, state by state. */
@@ -29,7 +29,9 @@ export class Reach {
     }
     this.#devices(program);
     const { deadline } = program.instance as PlanningInstance;
-    return (this.#node[0] as number) <= deadline * LIMIT && (this.#nodeSteps[0] as number) <= program.most;
+    return (
+      (this.#node[0] as number) <= deadline * SLACK_FACTOR && (this.#nodeSteps[0] as number) <= program.most
+    );
   }
 
   /** Whether devices can still carry what is certain to come after stage l of a row. */
@@ -43,7 +45,10 @@ export class Reach {
       const device = devices[d] as DeviceInstance;
       const at = row * D + d;
       const held = (ledger.weights[at] as number) + (ledger.activations[at] as number) + bytes;
-      if (held > device.memory * LIMIT || (ledger.joules[at] as number) + joules > device.energy * LIMIT)
+      if (
+        held > device.memory * SLACK_FACTOR ||
+        (ledger.joules[at] as number) + joules > device.energy * SLACK_FACTOR
+      )
         return false;
     }
     return true;

@@ -1,8 +1,10 @@
 // A rough look at a request before the network: every stage at one middling choice, single devices only. The cheapest way
 // through each device tells how much would be lost by it, in time and in the objective; dynamic programming, microseconds.
 import {
+  choiceIndex,
   type DeviceInstance,
   Links,
+  levelOutOf,
   mayRun,
   type PlanningInstance,
   type StageInstance,
@@ -65,7 +67,7 @@ export class ChainRelaxation {
       const stage = stages[l] as StageInstance;
       const choice = middling(stage);
       this.choice[l] = choice;
-      this.bytes[l + 1] = sentBytes(stage, choice % stage.levelsOut, 1);
+      this.bytes[l + 1] = sentBytes(stage, levelOutOf(stage, choice), 1);
       const macs = stage.macs[choice] as number;
       for (let d = 0; d < D; d++) {
         const device = devices[d] as DeviceInstance;
@@ -158,10 +160,11 @@ export class ChainRelaxation {
 }
 
 /** An allowed choice about the middle of the levels. */
-function middling({ levelsIn, levelsOut, inner, allowed }: StageInstance): number {
+function middling(stage: StageInstance): number {
+  const { levelsIn, levelsOut, inner, allowed } = stage;
   const [p, r, q] = [levelsIn >> 1, levelsOut >> 1, inner >> 1];
-  const wanted = (p * inner + q) * levelsOut + r;
+  const wanted = choiceIndex(stage, p, q, r);
   if (allowed[wanted] === 1) return wanted;
-  const first = allowed.indexOf(1, Math.max(0, p * inner * levelsOut));
+  const first = allowed.indexOf(1, choiceIndex(stage, p, 0, 0));
   return first >= 0 ? first : Math.max(0, allowed.indexOf(1));
 }

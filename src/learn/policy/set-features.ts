@@ -1,18 +1,18 @@
 // Features of candidate sets: what their members take, and how far the cheapest rough way through them is from the best.
 import {
   type DeviceInstance,
+  MAX_SET_SIZE,
   mayRun,
   type PlanningInstance,
   type StageInstance,
 } from '../../plan/internal.ts';
-import { MEMBERS } from './candidate-program.ts';
 import { FEATURES } from './feature-names.ts';
 import type { ChainRelaxation } from './relaxation.ts';
 import { log, regret } from './scales.ts';
 
 /** Longest hop that is told apart, in deadlines. */
 const FAR = 4;
-const ARRIVALS = new Float64Array(MEMBERS);
+const ARRIVALS = new Float64Array(MAX_SET_SIZE);
 
 /** Where they go, and what has been looked at before. */
 export interface SetTables {

@@ -1,6 +1,13 @@
 // A few subgradient steps on the prices, on the candidates alone: what the network says is nearly right is made right for
 // this request. Paths that keep every limit are plans.
-import { type PlanningInstance, planCosts, type StageDecision } from '../../plan/internal.ts';
+import {
+  DECODER_RULE,
+  type PlanningInstance,
+  planCosts,
+  SLACK,
+  type StageDecision,
+  SubgradientSteps,
+} from '../../plan/internal.ts';
 import { decisionOf } from './beam.ts';
 import { type CandidatePass, LimitPrices, offsetOf } from './candidate-pass.ts';
 import { type CandidateProgram, grown } from './candidate-program.ts';
@@ -19,7 +26,7 @@ export class Tuner {
   readonly #now = new LimitPrices();
   readonly #ledger = new PartialPlans();
   #slope = new Float64Array(0);
-  #direction = new Float64Array(0);
+  readonly #steps = new SubgradientSteps(DECODER_RULE, 0);
 
   /**
    * @param passes of the cheapest path; 1 takes the prices as they are
@@ -30,15 +37,13 @@ export class Tuner {
     const D = program.devices;
     const rows = 2 + 2 * D;
     this.#slope = grown(this.#slope, rows);
-    this.#direction = grown(this.#direction, rows).fill(0);
+    this.#steps.reset(rows);
     this.#ledger.reserve(2, D);
     this.#now.copy(from, D);
     this.best.copy(from, D);
     this.bound = Number.NEGATIVE_INFINITY;
     this.objective = Number.POSITIVE_INFINITY;
     this.decisions = undefined;
-    let factor = FACTOR;
-    let since = 0;
     for (let i = 0; i < passes; i++) {
       this.fresh = false;
       const cheapest = pass.run(program, this.#now);
@@ -48,14 +53,11 @@ export class Tuner {
         this.bound = bound;
         this.best.copy(this.#now, D);
         this.fresh = true;
-        since = 0;
-      } else if (++since > 1) {
-        factor *= SHRINK;
-        since = 0;
-      }
+        this.#steps.rose();
+      } else this.#steps.stalled();
       const fits = this.#use(program, pass, instance);
       if (fits) this.#offer(program, pass, instance);
-      if (i + 1 < passes && !this.#step(program, instance, bound, factor)) break;
+      if (i + 1 < passes && !this.#step(program, instance, bound)) break;
     }
     return true;
   }
@@ -86,13 +88,13 @@ export class Tuner {
     let fits = true;
     slope[0] = seconds / instance.deadline - 1;
     slope[1] = ledger.steps[0] as number;
-    if ((slope[0] as number) > 1e-9 || (slope[1] as number) > program.most) fits = false;
+    if ((slope[0] as number) > SLACK || (slope[1] as number) > program.most) fits = false;
     for (let d = 0; d < D; d++) {
       const { memory, energy } = instance.devices[d] as PlanningInstance['devices'][number];
       const bytes = (ledger.weights[d] as number) + (ledger.activations[d] as number);
       slope[2 + d] = used(bytes, memory) - 1;
       slope[2 + D + d] = used(ledger.joules[d] as number, energy) - 1;
-      if ((slope[2 + d] as number) > 1e-9 || (slope[2 + D + d] as number) > 1e-9) fits = false;
+      if ((slope[2 + d] as number) > SLACK || (slope[2 + D + d] as number) > SLACK) fits = false;
     }
     return fits;
   }
@@ -108,11 +110,11 @@ export class Tuner {
   }
 
   /** One deflected step of Polyak's length; false when there is nowhere to go. */
-  #step(program: CandidateProgram, instance: PlanningInstance, bound: number, factor: number): boolean {
+  #step(program: CandidateProgram, instance: PlanningInstance, bound: number): boolean {
     const D = program.devices;
     const now = this.#now;
     const slope = this.#slope;
-    const direction = this.#direction;
+    const steps = this.#steps;
     const most = program.most;
     const width = Math.max(1, most);
     // Accuracy's term is concave: the end of its range that is least.
@@ -120,7 +122,7 @@ export class Tuner {
     const high = offsetOf(instance, most, now);
     const end = low <= high ? 0 : most;
     slope[1] = ((slope[1] as number) - end) / width;
-    let norm = 0;
+    steps.begin();
     for (let r = 0; r < 2 + 2 * D; r++) {
       let value = slope[r] as number;
       const price =
@@ -130,15 +132,14 @@ export class Tuner {
             ? now.step
             : ((r < 2 + D ? now.memory[r - 2] : now.energy[r - 2 - D]) as number);
       if (price <= 0 && value < 0) value = 0;
-      value = (1 - DEFLECTION) * value + DEFLECTION * (direction[r] as number);
-      direction[r] = value;
-      norm += value * value;
+      steps.add(r, value);
     }
-    if (norm < 1e-14) return false;
     const target = Number.isFinite(this.objective)
       ? this.objective
-      : bound + AIM * Math.max(Math.abs(bound), 1e-6);
-    const length = (factor * Math.max(1e-4 * Math.abs(bound), target - bound)) / norm;
+      : bound + DECODER_RULE.aim * Math.max(Math.abs(bound), 1e-6);
+    const length = steps.length(target - bound, bound);
+    if (length === undefined) return false;
+    const { direction } = steps;
     now.time = Math.max(0, now.time + length * (direction[0] as number));
     now.step = Math.max(0, now.step + (length * (direction[1] as number)) / width);
     for (let d = 0; d < D; d++) {
@@ -148,11 +149,6 @@ export class Tuner {
     return true;
   }
 }
-
-const FACTOR = 1;
-const SHRINK = 0.6;
-const DEFLECTION = 0.3;
-const AIM = 0.03;
 
 function used(amount: number, limit: number): number {
   return limit > 0 ? Math.min(amount / limit, 10) : amount > 0 ? 10 : 0;

@@ -1,9 +1,9 @@
 // The policy's environment: requests side by side, one stage decided a step. What may be chosen is masked exactly; what a
 // choice costs is the objective's share, shaped by the price of what is left (Ng, Harada and Russell, ICML 1999), which
 // changes no optimum. Nothing is allocated in a step.
-import { accuracyCost, type PlanningInstance } from '../../plan/internal.ts';
+import { accuracyCost, type PlanningInstance, SLACK_FACTOR } from '../../plan/internal.ts';
 import { CandidatePass, type LimitPrices } from '../policy/candidate-pass.ts';
-import { CandidateProgram, grown, LIMIT } from '../policy/candidate-program.ts';
+import { CandidateProgram, grown } from '../policy/candidate-program.ts';
 import { PartialPlans } from '../policy/partial-plans.ts';
 import { Reach } from '../policy/reach.ts';
 
@@ -108,7 +108,7 @@ export class PlanningEpisode {
     const { program } = this;
     const ledger = this.#ledger;
     const seconds = program.home[k * program.levels + (ledger.level[0] as number)] as number;
-    if (!((ledger.seconds[0] as number) + seconds <= instance.deadline * LIMIT))
+    if (!((ledger.seconds[0] as number) + seconds <= instance.deadline * SLACK_FACTOR))
       return Number.POSITIVE_INFINITY;
     const set = program.sets[(program.stages - 1) * program.width + k] as readonly number[];
     const joules = ledger.hop(instance, 0, set, this.#source, program.sent[state] as number);
@@ -129,7 +129,7 @@ export class PlanningEpisode {
     this.regret.fill(Number.POSITIVE_INFINITY);
     const level = ledger.level[0] as number;
     const before = ledger.set[0] as number;
-    const left = instance.deadline * LIMIT - (ledger.seconds[0] as number);
+    const left = instance.deadline * SLACK_FACTOR - (ledger.seconds[0] as number);
     const lossLeft = program.most - (ledger.steps[0] as number);
     const bytes = l === 0 ? 0 : (program.sent[((l - 1) * width + before) * levels + level] as number);
     const from = program.start[l * (levels + 1) + level] as number;

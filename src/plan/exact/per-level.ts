@@ -1,7 +1,7 @@
 // Instances whose inner cuts all keep one level: certified variants, or one trunk through the whole network. Each level is
 // an instance of its own with nothing left to choose but devices; they are solved best first by their roots' bounds.
 
-import { choiceIndex } from '../problem/cost.ts';
+import { choiceIndex, levelInOf, levelOutOf } from '../problem/choice.ts';
 import type { PlanningInstance, StageDecision, StageInstance } from '../problem/instance.ts';
 
 /** Number of levels that all inner cuts keep together; undefined where levels may change or there is but one. */
@@ -15,9 +15,7 @@ export function commonLevels({ stages }: PlanningInstance): number | undefined {
     if (stage.levelsIn !== (first ? 1 : levels) || stage.levelsOut !== (last ? 1 : levels)) return false;
     if (first || last) return true;
     return stage.allowed.every((allowed, choice) => {
-      const out = choice % levels;
-      const before = Math.floor(choice / levels / stage.inner);
-      return allowed === 0 || before === out;
+      return allowed === 0 || levelInOf(stage, choice) === levelOutOf(stage, choice);
     });
   });
   return tied ? levels : undefined;

@@ -4,6 +4,7 @@
 
 import type { PlannerResult, PlanProgress, PlanStats, SearchOptions } from '../planner.ts';
 import type { PlanStatus } from '../problem/instance.ts';
+import { DEFAULT_GAP } from '../problem/tolerances.ts';
 import { reducedPrices } from './bounds/accuracy-dp.ts';
 import { fixArcs } from './bounds/arc-fixing.ts';
 import { LagrangianPass, type RowPrices } from './bounds/lagrangian-pass.ts';
@@ -24,7 +25,6 @@ export interface SolveOptions extends SearchOptions {
   readonly signal?: Stop | undefined;
 }
 
-const DEFAULT_GAP = 1e-6;
 const ROOT_PASSES = 60;
 /** From an earlier request's prices. */
 const WARM_PASSES = 4;

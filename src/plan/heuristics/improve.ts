@@ -1,6 +1,8 @@
 // Local search: the devices of a stage, its inner choice, or the level of a run of cuts that must keep one level.
 import { must } from '../../util/index.ts';
+import { levelInOf, levelOutOf } from '../problem/choice.ts';
 import type { PlanningInstance, StageDecision } from '../problem/instance.ts';
+import { LEAST_GAIN } from '../problem/tolerances.ts';
 import { objectiveOf } from './partial.ts';
 
 /** Changes tried, at most: a bound on the work that does not depend on the machine. */
@@ -18,7 +20,7 @@ export function improve(instance: PlanningInstance, plan: readonly StageDecision
       if (++tries > MOST_TRIES) break;
       const next = change(current);
       const found = next ? objectiveOf(instance, next) : Number.POSITIVE_INFINITY;
-      if (next && found < cost - 1e-12) {
+      if (next && found < cost - LEAST_GAIN) {
         current = next;
         cost = found;
         improved = true;
@@ -82,10 +84,8 @@ function levelRuns({ stages }: PlanningInstance): number[][] {
   return runs;
 }
 
-function keepsLevel({ allowed, inner, levelsOut }: PlanningInstance['stages'][number]): boolean {
-  return allowed.every((ok, choice) => {
-    const out = choice % levelsOut;
-    const before = Math.floor(choice / levelsOut / inner);
-    return ok === (before === out ? 1 : 0);
-  });
+function keepsLevel(stage: PlanningInstance['stages'][number]): boolean {
+  return stage.allowed.every(
+    (ok, choice) => ok === (levelInOf(stage, choice) === levelOutOf(stage, choice) ? 1 : 0),
+  );
 }

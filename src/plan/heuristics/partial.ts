@@ -1,19 +1,19 @@
 // A plan built stage by stage: what it has used so far, and whether it still keeps within every limit.
 import { must } from '../../util/index.ts';
+import { choiceIndex } from '../problem/choice.ts';
 import {
   accuracyCost,
-  choiceIndex,
   computeSeconds,
   Links,
   lossSteps,
   mayRun,
   mostSteps,
   planCosts,
-  SLACK,
   sentBytes,
   transferJoules,
 } from '../problem/cost.ts';
 import type { PlanningInstance, StageDecision, StageInstance } from '../problem/instance.ts';
+import { SLACK_FACTOR } from '../problem/tolerances.ts';
 
 /** The first stages of a plan. Seconds, bytes, joules. */
 export interface PartialPlan {
@@ -139,7 +139,7 @@ function hop(
 }
 
 function within(instance: PlanningInstance, partial: PartialPlan): boolean {
-  const allowed = 1 + SLACK;
+  const allowed = SLACK_FACTOR;
   if (!(partial.seconds <= instance.deadline * allowed)) return false;
   return instance.devices.every(
     (device, d) =>

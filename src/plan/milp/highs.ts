@@ -6,6 +6,7 @@ import { buildLayeredGraph, type LayeredGraph } from '../exact/graph/graph.ts';
 import { Incumbent } from '../exact/incumbent.ts';
 import type { Planner, PlannerOptions, PlannerResult } from '../planner.ts';
 import type { PlanningInstance } from '../problem/instance.ts';
+import { DEFAULT_GAP, HIGHS_TOLERANCE } from '../problem/tolerances.ts';
 import type { LinearProgram } from './linear-program.ts';
 import { writeLp } from './lp-writer.ts';
 import { buildModel, type PlanningModel, pathOfValues } from './model.ts';
@@ -14,8 +15,6 @@ import { buildModel, type PlanningModel, pathOfValues } from './model.ts';
 const INFINITE = 1e30;
 /** Seconds; it refuses infinity. */
 const LONGEST = 1e9;
-/** Its own is 1e-6, which accuracy and memory near their limits would notice. */
-const TOLERANCE = 1e-8;
 
 /**
  * HiGHS on the whole program. Budgets in labels mean nothing to it; `seconds` is its time limit. It does not report
@@ -58,10 +57,10 @@ async function solveModel(graph: LayeredGraph, options: PlannerOptions): Promise
     model.options.set({
       output_flag: false,
       time_limit: Math.min(options.seconds ?? LONGEST, LONGEST),
-      mip_rel_gap: options.gap ?? 1e-6,
+      mip_rel_gap: options.gap ?? DEFAULT_GAP,
       mip_abs_gap: 1e-12,
-      mip_feasibility_tolerance: TOLERANCE,
-      primal_feasibility_tolerance: TOLERANCE,
+      mip_feasibility_tolerance: HIGHS_TOLERANCE,
+      primal_feasibility_tolerance: HIGHS_TOLERANCE,
     });
     const { modelStatus } = highs.constants;
     const infeasible = [modelStatus.infeasible, modelStatus.unboundedOrInfeasible] as number[];

@@ -2,8 +2,9 @@
 // docs/formulation.md. `run` (y), `send` (f) and `work` (g) are flows of one unit from the first stage to the last. `run`
 // and `lost` are integer; `work` follows from `run` unless a stage has inner choices, which could be mixed otherwise.
 import { must } from '../../util/index.ts';
-import { type GraphLayer, type GraphPath, type LayeredGraph, MAX_SET_SIZE } from '../exact/graph/graph.ts';
+import type { GraphLayer, GraphPath, LayeredGraph } from '../exact/graph/graph.ts';
 import { Links, sentBytes, transferJoules } from '../problem/cost.ts';
+import { MAX_SET_SIZE } from '../problem/instance.ts';
 import { LinearProgram, Terms } from './linear-program.ts';
 import { safeNames } from './names.ts';
 

@@ -4,10 +4,12 @@ import type { StageCosts } from '../../bundle/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import type { Fleet, FleetDevice } from '../input/fleet.ts';
 import { maxSeenOf, type PlanRequest } from '../input/request.ts';
+import { type ChoiceSizes, innerOf, levelInOf, levelOutOf } from './choice.ts';
 import { candidateSets } from './device-sets.ts';
 import type { DeviceInstance, PlanningInstance, StageInstance } from './instance.ts';
 import { certifiedLevels, freeLevels, type LevelChoice, type LevelSpace } from './level-space.ts';
 import { outputChannels } from './segments.ts';
+import { FLOOR_TOLERANCE } from './tolerances.ts';
 
 /** A program with what it was made from. */
 export interface PlanningProblem {
@@ -104,10 +106,8 @@ interface StageTable {
 }
 
 /** A position in a stage's arrays as a choice. */
-export function choiceAt(stage: Pick<StageInstance, 'inner' | 'levelsOut'>, index: number): LevelChoice {
-  const out = index % stage.levelsOut;
-  const rest = Math.floor(index / stage.levelsOut);
-  return { in: Math.floor(rest / stage.inner), inner: rest % stage.inner, out };
+export function choiceAt(sizes: ChoiceSizes, index: number): LevelChoice {
+  return { in: levelInOf(sizes, index), inner: innerOf(sizes, index), out: levelOutOf(sizes, index) };
 }
 
 function stageTable(manifest: BundleManifest, space: LevelSpace, l: number): StageTable {
@@ -175,7 +175,7 @@ function accuracyGrid(
   const never = space.unprunedAccuracy * Math.exp(-most - tables.length * lossUnit);
   if (request.levels === 'free') return { accuracyFloor: Math.max(floor, never), lossUnit };
   const worst = space.unprunedAccuracy * Math.exp(-most);
-  return { accuracyFloor: worst >= floor * (1 - 1e-12) ? never : floor, lossUnit };
+  return { accuracyFloor: worst >= floor * (1 - FLOOR_TOLERANCE) ? never : floor, lossUnit };
 }
 
 function deviceInstance(

@@ -19,20 +19,15 @@
 // that run stage l it sees 1/k of it, or all of it for partial sums, which tell about every channel. The raw input stays
 // on the source: stage 0 runs there alone.
 import { must } from '../../util/index.ts';
-import type { DeviceInstance, PlanningInstance, StageDecision, StageInstance } from './instance.ts';
-
-/** Relative slack of every limit: rounding, not permission. */
-export const SLACK = 1e-9;
-
-/** Position of a choice in a stage's arrays. */
-export function choiceIndex(
-  stage: Pick<StageInstance, 'inner' | 'levelsOut'>,
-  levelIn: number,
-  inner: number,
-  levelOut: number,
-): number {
-  return (levelIn * stage.inner + inner) * stage.levelsOut + levelOut;
-}
+import { choiceIndex } from './choice.ts';
+import {
+  type DeviceInstance,
+  MAX_SET_SIZE,
+  type PlanningInstance,
+  type StageDecision,
+  type StageInstance,
+} from './instance.ts';
+import { SLACK, SLACK_FACTOR } from './tolerances.ts';
 
 /** Whether these devices may run stage l: the source rule, the split, and what untrusted ones may see. */
 export function mayRun(instance: PlanningInstance, l: number, set: readonly number[]): boolean {
@@ -209,7 +204,7 @@ export function planCosts(instance: PlanningInstance, decisions: readonly StageD
   const activationBytes = new Float64Array(devices.length);
   const energy = new Float64Array(devices.length);
   const stageSeconds = new Float64Array(stages.length);
-  const arrivals = new Float64Array(4);
+  const arrivals = new Float64Array(MAX_SET_SIZE);
   const links = new Links(instance);
   let feasible = mayReturn(instance);
   let steps = 0;
@@ -241,7 +236,7 @@ export function planCosts(instance: PlanningInstance, decisions: readonly StageD
   const returnSeconds = arrivals[0] ?? 0;
   const seconds = stageSeconds.reduce((sum, value) => sum + value, 0) + returnSeconds;
   const joules = energy.reduce((sum, value) => sum + value, 0);
-  const allowed = 1 + SLACK;
+  const allowed = SLACK_FACTOR;
   feasible &&= seconds <= instance.deadline * allowed && steps <= mostSteps(instance);
   devices.forEach((device, d) => {
     const bytes = (weightBytes[d] ?? 0) + (activationBytes[d] ?? 0);

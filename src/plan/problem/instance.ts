@@ -1,8 +1,9 @@
 // One request's program in numbers: what a bundle, a fleet and a request become before a solver sees them.
 // Symbols are those of docs/formulation.md.
+import type { StageSplit } from '../../bundle/internal.ts';
 
-/** How a stage may be spread over devices; as in a bundle. */
-export type SplitKind = 'outputs' | 'partial-sums' | 'none';
+/** Devices of one set, at most. Sets have 1, 2 or 4. */
+export const MAX_SET_SIZE = 4;
 
 /**
  * One stage. Between stages l-1 and l stands cut l-1, whose tensor carries one level; cut 0 is the input of the network.
@@ -24,7 +25,7 @@ export interface StageInstance {
   readonly loss: Float64Array;
   /** By level out: bytes of the tensor going out, for one sample. */
   readonly outputBytes: Float64Array;
-  readonly split: SplitKind;
+  readonly split: StageSplit;
   /** Largest share of this stage's output that an untrusted device may see; 1 for no limit. */
   readonly maxSeen: number;
   /** Candidate device sets: ascending device indices, each of 1, 2 or 4. Without a split only singles. */

@@ -1,9 +1,16 @@
 // Random planning instances with the proportions of a hospital room: a network whose MACs, weights and tensors change
 // with depth, tablets and boxes of unequal speed, links of 8 to 100 MB/s. For benchmarks, tests and learning.
+
+import type { StageSplit } from '../../bundle/internal.ts';
 import { Random } from '../../util/index.ts';
-import { choiceIndex } from '../problem/cost.ts';
+import { choiceIndex, levelInOf, levelOutOf } from '../problem/choice.ts';
 import { candidateSets } from '../problem/device-sets.ts';
-import type { DeviceInstance, PlanningInstance, SplitKind, StageInstance } from '../problem/instance.ts';
+import {
+  type DeviceInstance,
+  MAX_SET_SIZE,
+  type PlanningInstance,
+  type StageInstance,
+} from '../problem/instance.ts';
 
 /** What to draw. Everything but the sizes is off by default: the plain instance has sums of products only. */
 export interface RandomInstanceOptions {
@@ -108,7 +115,7 @@ interface RandomStage {
   readonly weightBytes: number;
   readonly outputBytes: number;
   readonly activationBytes: number;
-  readonly split: SplitKind;
+  readonly split: StageSplit;
   /** Whether the cut behind it must keep the level of the cut before it. */
   readonly keeps: boolean;
   /** Loss at the lowest level, and how it bends. */
@@ -126,7 +133,7 @@ function drawNetwork(draw: Draw, options: RandomInstanceOptions): RandomStage[] 
     const keeps =
       inside && (options.trunks === 'all' || (options.trunks === true && run < 3 && draw.chance(0.5)));
     run = keeps ? run + 1 : 0;
-    const splits: readonly SplitKind[] = ['outputs', 'partial-sums', 'none'];
+    const splits: readonly StageSplit[] = ['outputs', 'partial-sums', 'none'];
     return {
       macs: draw.scale(2e7, 3e8),
       weightBytes: draw.scale(3e4, 2e5) * Math.exp(3 * depth),
@@ -250,7 +257,7 @@ function stageSets(
   bandwidth: readonly Float64Array[],
   maxSeen: readonly number[],
   l: number,
-  split: SplitKind,
+  split: StageSplit,
 ): number[][] {
   if (l === 0) return [[0]];
   const stage = network[l] as RandomStage;
@@ -262,7 +269,7 @@ function stageSets(
     legal: (d, size) =>
       devices[d]?.trusted === true ||
       ((maxSeen[l - 1] ?? 1) >= 1 && (split === 'partial-sums' ? 1 : 1 / size) <= (maxSeen[l] ?? 1)),
-    most: split === 'none' ? 1 : 4,
+    most: split === 'none' ? 1 : MAX_SET_SIZE,
     pairs: options.pairs ?? 12,
     quads: options.quads ?? 8,
   });
@@ -285,8 +292,8 @@ function measured(
       const steps = 3 + draw.random.integer(5);
       const times = new Float64Array((l === 0 ? 1 : P) * inner * sizes.levelsOut);
       for (let c = 0; c < times.length; c++) {
-        const p = Math.floor(c / sizes.levelsOut / inner);
-        const share = (l === 0 ? 1 : kept(P, p)) * (l === L - 1 ? 1 : kept(P, c % sizes.levelsOut));
+        const into = l === 0 ? 1 : kept(P, levelInOf(sizes, c));
+        const share = into * (l === L - 1 ? 1 : kept(P, levelOutOf(sizes, c)));
         times[c] = ((stage.macs / device.speed) * Math.ceil(share * steps)) / steps;
       }
       return times;

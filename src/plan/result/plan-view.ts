@@ -1,6 +1,7 @@
 // A plan as people and programs read it: names, levels of the bundle and channels instead of indices.
 import { must } from '../../util/index.ts';
 import type { PlanningProblem } from '../problem/build-instance.ts';
+import { choiceIndex } from '../problem/choice.ts';
 import type { StageDecision } from '../problem/instance.ts';
 import { type LevelChoice, levelVector } from '../problem/level-space.ts';
 import { outputChannels, type Segment, segmentsOf } from '../problem/segments.ts';
@@ -108,7 +109,7 @@ function viewStage(
   const devices = must(stage.sets[decision.set], `set of stage ${l}`);
   const { start, end, members } = must(check.stages[l], `stage ${l}`);
   const slowest = members.reduce((worst, member) => (total(member) > total(worst) ? member : worst));
-  const at = (choice.in * stage.inner + choice.inner) * stage.levelsOut + choice.out;
+  const at = choiceIndex(stage, choice.in, choice.inner, choice.out);
   const name = (device: number): string => must(fleet.devices[device], `device ${device}`).name;
   const bundled = must(manifest.stages[l], `stage ${l}`);
   const [carried] = bundled.outputShares;

@@ -1,9 +1,11 @@
 // On a reduced graph: the cheapest way from every node to the end by steps of loss made so far, under prices of the
 // limits. Accuracy is exact here, floor and concave term alike; only the limits of devices and the deadline are priced.
 
+import { PRICE_TOLERANCE, SLACK } from '../../problem/tolerances.ts';
 import { pathOf, type ReducedArcs, type ReducedGraph } from '../graph/reduced-graph.ts';
 import type { Incumbent } from '../incumbent.ts';
 import type { SearchBudget } from '../search-budget.ts';
+import { SubgradientSteps, TABLE_RULE } from './subgradient.ts';
 
 /** Tables for one set of prices. */
 export interface AccuracyTable {
@@ -117,13 +119,10 @@ export function tuneTables(
   const m = from.length;
   const { arcs, capacity } = reduced;
   const prices = from.slice();
-  const direction = new Float64Array(m);
+  const method = new SubgradientSteps(TABLE_RULE, m);
   const tables: AccuracyTable[] = [];
   const paths: Int32Array[] = [];
   let best: AccuracyTable | undefined;
-  let factor = 1;
-  let since = 0;
-  let fresh = true;
   for (let pass = 0; pass < passes; pass++) {
     const table = accuracyTable(reduced, prices.slice());
     budget.pass(reduced.arcCount * Math.ceil(table.width / 8));
@@ -131,15 +130,12 @@ export function tuneTables(
     if (!best || table.bound > best.bound) {
       if (best) tables.push(best);
       best = table;
-      since = 0;
+      method.rose();
     } else {
       tables.push(table);
-      if (++since > 2) {
-        factor *= 0.5;
-        since = 0;
+      if (method.stalled()) {
         prices.set(best.prices);
-        fresh = true;
-        if (factor < 0.01) break;
+        if (method.exhausted) break;
       }
     }
     const path = tablePath(reduced, table);
@@ -154,21 +150,19 @@ export function tuneTables(
       for (let r = 0; r < m; r++) slope[r] = (slope[r] as number) + (layer.use[k * m + r] as number);
     });
     let fits = true;
-    let norm = 0;
+    method.begin();
     for (let r = 0; r < m; r++) {
       let value = (slope[r] as number) - (capacity[r] as number);
-      if (value > 1e-9) fits = false;
+      if (value > SLACK) fits = false;
       if ((prices[r] as number) <= 0 && value < 0) value = 0;
-      if (!fresh) value = 0.7 * value + 0.3 * (direction[r] as number);
-      direction[r] = value;
-      norm += value * value;
+      method.add(r, value);
     }
-    fresh = false;
     if (fits) incumbent.offer(pathOf(reduced, path), cost + (reduced.graph.accuracy[steps] as number));
     const reach = Math.min(target, incumbent.objective);
-    if (norm < 1e-14 || best.bound >= reach || budget.spent) break;
-    const aim = Number.isFinite(reach) ? reach : best.bound + 0.05 * Math.abs(best.bound);
-    const length = (factor * Math.max(1e-6 * Math.abs(aim), aim - table.bound)) / norm;
+    const aim = Number.isFinite(reach) ? reach : best.bound + TABLE_RULE.aim * Math.abs(best.bound);
+    const length = method.length(aim - table.bound, aim);
+    if (length === undefined || best.bound >= reach || budget.spent) break;
+    const { direction } = method;
     for (let r = 0; r < m; r++)
       prices[r] = Math.max(0, (prices[r] as number) + length * (direction[r] as number));
   }
@@ -186,7 +180,7 @@ export function tablesAround(
 ): AccuracyTable[] {
   const tables: AccuracyTable[] = [];
   prices.forEach((price, r) => {
-    if (price <= 1e-9) return;
+    if (price <= PRICE_TOLERANCE) return;
     for (const factor of [2, 0.3]) {
       const other = prices.slice();
       other[r] = price * factor;

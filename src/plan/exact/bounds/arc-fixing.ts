@@ -1,5 +1,6 @@
 // Arc fixing: the part of a graph that plans better than a threshold can use, arcs whose cheapest path under prices is not
 // above it.
+import { BOUND_TOLERANCE } from '../../problem/tolerances.ts';
 import { ArcList, type CandidateArcs, compact, filterArcs } from '../graph/arc-filter.ts';
 import { addUse, memoryRow } from '../graph/constraints.ts';
 import type { GraphLayer } from '../graph/graph.ts';
@@ -66,7 +67,7 @@ export function restrict(
 /** Arcs by layer whose cheapest path is at most `most`; undefined for more than `mostArcs`. */
 function keptArcs(pricing: LagrangianPass, most: number, mostArcs: number): ArcList[] | undefined {
   // What has no path at all costs infinitely much, so is never kept.
-  const limit = Math.min(most + 1e-9 * Math.abs(most), Number.MAX_VALUE);
+  const limit = Math.min(most + BOUND_TOLERANCE * Math.abs(most), Number.MAX_VALUE);
   const { layers } = pricing.graph;
   const lists: ArcList[] = [];
   let reached = new Float64Array(1);

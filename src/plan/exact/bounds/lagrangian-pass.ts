@@ -1,8 +1,10 @@
 // One pass of dynamic programming under prices: the cheapest way from every state to the end, where time, bytes of
 // memory, joules of each device and steps of loss have a price. The subproblem of the Lagrangian.
 
+import { MAX_SET_SIZE } from '../../problem/instance.ts';
 import { type Constraints, energyRow, memoryRow, TIME_ROW } from '../graph/constraints.ts';
-import { type GraphLayer, type GraphPath, type LayeredGraph, MAX_SET_SIZE } from '../graph/graph.ts';
+import type { GraphLayer, GraphPath, LayeredGraph } from '../graph/graph.ts';
+import { bytePrice } from './byte-price.ts';
 
 /** Prices: of every row's whole limit, and of one step of accuracy loss. */
 export interface RowPrices {
@@ -79,8 +81,11 @@ export class LagrangianPass {
     this.time = weights.time + per(TIME_ROW);
     const joule = devices.map((_, d) => weights.energy + per(energyRow(d, D)));
     const held = devices.map((_, d) => per(memoryRow(d)));
-    const sent = devices.map((device, d) => device.joulesPerByteSent * (joule[d] as number));
-    const received = devices.map((device, d) => device.joulesPerByteReceived * (joule[d] as number));
+    const sent = Float64Array.from(devices, (device, d) => device.joulesPerByteSent * (joule[d] as number));
+    const received = Float64Array.from(
+      devices,
+      (device, d) => device.joulesPerByteReceived * (joule[d] as number),
+    );
     const sum = (set: readonly number[], of: readonly number[]): number => {
       let total = 0;
       for (const d of set) total += of[d] as number;
@@ -114,17 +119,13 @@ export class LagrangianPass {
     });
   }
 
-  #priceBytes(sent: readonly number[], received: readonly number[]): void {
+  #priceBytes(sent: Float64Array, received: Float64Array): void {
     const { sets } = this.graph;
     const count = sets.length;
     for (let s = 0; s < count; s++) {
       const from = sets[s] as readonly number[];
       for (let t = 0; t < count; t++) {
-        let price = 0;
-        for (const e of sets[t] as readonly number[]) {
-          for (const d of from) if (d !== e) price += (sent[d] as number) + (received[e] as number);
-        }
-        this.byte[s * count + t] = price;
+        this.byte[s * count + t] = bytePrice(from, sets[t] as readonly number[], sent, received);
       }
     }
   }

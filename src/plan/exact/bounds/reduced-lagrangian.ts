@@ -1,9 +1,11 @@
 // The Lagrangian of the root on a reduced graph: steps of loss have one price, so a pass costs an arc's worth for each arc
 // and not a grid's. Large windows are thinned out with it before the grid looks at them.
 
+import { SLACK } from '../../problem/tolerances.ts';
 import { pathOf, type ReducedArcs, type ReducedGraph } from '../graph/reduced-graph.ts';
 import type { Incumbent } from '../incumbent.ts';
 import type { SearchBudget } from '../search-budget.ts';
+import { leastAccuracyTerm, REDUCED_RULE, SubgradientSteps } from './subgradient.ts';
 
 /** Prices of a reduced graph's rows and of a step of loss. */
 export interface ReducedPrices {
@@ -38,11 +40,8 @@ export function tunePrices(
   const best = { rows: from.rows.slice(), step: from.step, bound: Number.NEGATIVE_INFINITY };
   const pass = new ReducedPass(reduced);
   const paths: Int32Array[] = [];
-  const direction = new Float64Array(m + 1);
+  const method = new SubgradientSteps(REDUCED_RULE, m + 1);
   const use = new Float64Array(m);
-  let factor = 1;
-  let since = 0;
-  let fresh = true;
   for (let at = 0; at < passes; at++) {
     const bound = pass.run(prices);
     budget.pass(reduced.arcCount);
@@ -50,14 +49,11 @@ export function tunePrices(
       best.bound = bound;
       best.rows.set(prices.rows);
       best.step = prices.step;
-      since = 0;
-    } else if (++since > 3) {
-      factor *= 0.5;
-      since = 0;
+      method.rose();
+    } else if (method.stalled()) {
       prices.rows.set(best.rows);
       prices.step = best.step;
-      fresh = true;
-      if (factor < 0.02) break;
+      if (method.exhausted) break;
       continue;
     }
     const reach = Math.min(target, incumbent.objective);
@@ -74,27 +70,25 @@ export function tunePrices(
       for (let r = 0; r < m; r++) use[r] = (use[r] as number) + (layer.use[k * m + r] as number);
     });
     let fits = steps <= most;
-    let norm = 0;
+    method.begin();
     for (let r = 0; r <= m; r++) {
       let slope: number;
       if (r < m) {
         slope = (use[r] as number) - (capacity[r] as number);
-        if (slope > 1e-9) fits = false;
+        if (slope > SLACK) fits = false;
         if ((prices.rows[r] as number) <= 0 && slope < 0) slope = 0;
       } else {
         const low = graph.accuracy[0] as number;
         const end = low < (graph.accuracy[most] as number) - prices.step * most ? 0 : most;
         slope = (steps - end) / width;
       }
-      if (!fresh) slope = 0.7 * slope + 0.3 * (direction[r] as number);
-      direction[r] = slope;
-      norm += slope * slope;
+      method.add(r, slope);
     }
-    fresh = false;
     if (fits) incumbent.offer(pathOf(reduced, path), cost + (graph.accuracy[steps] as number));
-    if (norm < 1e-14) break;
-    const aim = Number.isFinite(reach) ? reach : best.bound + 0.03 * Math.abs(best.bound);
-    const length = (factor * Math.max(1e-6 * Math.abs(aim), aim - bound)) / norm;
+    const aim = Number.isFinite(reach) ? reach : best.bound + REDUCED_RULE.aim * Math.abs(best.bound);
+    const length = method.length(aim - bound, aim);
+    if (length === undefined) break;
+    const { direction } = method;
     for (let r = 0; r < m; r++) {
       prices.rows[r] = Math.max(0, (prices.rows[r] as number) + length * (direction[r] as number));
     }
@@ -145,9 +139,8 @@ class ReducedPass {
       }
     }
     const most = graph.mostSteps;
-    const low = graph.accuracy[0] as number;
-    const high = (graph.accuracy[most] as number) - step * most;
-    this.#offset = Math.min(low, high);
+    const [low, high] = [graph.accuracy[0] as number, graph.accuracy[most] as number];
+    this.#offset = leastAccuracyTerm(low, high, most, step);
     for (let r = 0; r < m; r++) this.#offset -= (prices[r] as number) * (capacity[r] as number);
     return ((this.#toGo[0] as Float64Array)[0] as number) + this.#offset;
   }

@@ -1,5 +1,6 @@
 // Arcs on the way to a reduced graph: those are thinned out through which every path breaks some limit, and the rest is
 // numbered.
+import { SEARCH_SLACK } from '../../problem/tolerances.ts';
 import type { LayeredGraph } from './graph.ts';
 import type { ReducedGraph } from './reduced-graph.ts';
 
@@ -39,8 +40,6 @@ export interface CandidateArcs {
   readonly alive: Uint8Array;
 }
 
-const TOLERANCE = 9e-10;
-
 /**
  * Removes arcs through which every path breaks a limit, looking at each limit alone, until none is left; false when that
  * leaves no path.
@@ -69,7 +68,8 @@ export function filterArcs(
           const total = (ahead[i + r] as number) + (use[k * m + r] as number) + (behind[j + r] as number);
           // Finite also says that the arc is on a path at all.
           fits &&=
-            total <= (capacity[r] as number) + TOLERANCE && total + (held[k * m + r] ?? 0) <= 1 + TOLERANCE;
+            total <= (capacity[r] as number) + SEARCH_SLACK &&
+            total + (held[k * m + r] ?? 0) <= 1 + SEARCH_SLACK;
         }
         if (m === 0) fits = true;
         if (fits) left++;

@@ -1,6 +1,8 @@
 // The limits of an instance as rows, each in shares of its limit: 0 the deadline, then memory, then energy of every
 // device. Rows that no plan can break are left out of everything.
-import { type GraphLayer, type GraphPath, type LayeredGraph, MAX_SET_SIZE } from './graph.ts';
+
+import { MAX_SET_SIZE } from '../../problem/instance.ts';
+import type { GraphLayer, GraphPath, LayeredGraph } from './graph.ts';
 
 /** All rows, active or not. */
 export interface Constraints {

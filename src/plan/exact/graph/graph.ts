@@ -3,6 +3,7 @@
 // (T, p), so a pass costs K K P + K P P instead of K K P P: exactly for one device, and for several wherever one member
 // ends last whatever is chosen (its position is `critical`); where it depends on the choice, arrivals are kept by member.
 import { must } from '../../../util/index.ts';
+import { choiceIndex, innerOf, levelOutOf } from '../../problem/choice.ts';
 import {
   accuracyCost,
   computeSeconds,
@@ -11,13 +12,10 @@ import {
   mayReturn,
   mayRun,
   mostSteps,
-  SLACK,
   sentBytes,
 } from '../../problem/cost.ts';
-import type { PlanningInstance, StageDecision } from '../../problem/instance.ts';
-
-/** Members of a set, at most. */
-export const MAX_SET_SIZE = 4;
+import { MAX_SET_SIZE, type PlanningInstance, type StageDecision } from '../../problem/instance.ts';
+import { SLACK_FACTOR } from '../../problem/tolerances.ts';
 
 /** One stage: its states, its computations, and the hops into it. */
 export interface GraphLayer {
@@ -143,11 +141,12 @@ function buildLayer(
   const outs: number[] = [];
   for (let p = 0; p < stage.levelsIn; p++) {
     start[p] = positions.length;
-    for (let rest = 0; rest < stage.inner * stage.levelsOut; rest++) {
-      const choice = p * stage.inner * stage.levelsOut + rest;
+    const from = choiceIndex(stage, p, 0, 0);
+    const to = choiceIndex(stage, p + 1, 0, 0);
+    for (let choice = from; choice < to; choice++) {
       if (!stage.allowed[choice]) continue;
       positions.push(choice);
-      outs.push(rest % stage.levelsOut);
+      outs.push(levelOutOf(stage, choice));
     }
   }
   start[stage.levelsIn] = positions.length;
@@ -181,7 +180,7 @@ function computeTable(
   choice: Int32Array,
 ): Float64Array {
   const stage = must(instance.stages[l], `stage ${l}`);
-  const allowed = 1 + SLACK;
+  const allowed = SLACK_FACTOR;
   const table = new Float64Array(sets.length * MAX_SET_SIZE * choice.length);
   sets.forEach((set, s) => {
     const k = set.length;
@@ -317,8 +316,8 @@ export function decisionsOf(graph: LayeredGraph, path: GraphPath): StageDecision
     const choice = layer.choice[path.choice[l] ?? 0] ?? 0;
     return {
       set: layer.setAt[path.set[l] ?? 0] ?? 0,
-      inner: Math.floor(choice / stage.levelsOut) % stage.inner,
-      level: choice % stage.levelsOut,
+      inner: innerOf(stage, choice),
+      level: levelOutOf(stage, choice),
     };
   });
 }

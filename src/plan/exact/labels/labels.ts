@@ -3,6 +3,7 @@
 // more, or when another at its node is at least as good whatever comes. Every label kept: exact. The best few of a layer
 // kept: the guided beam, whose guide is the bound itself.
 
+import { LABEL_TOLERANCE, SEARCH_SLACK } from '../../problem/tolerances.ts';
 import type { AccuracyTable } from '../bounds/accuracy-dp.ts';
 import { type CompletionBounds, completionBounds } from '../bounds/completion-bounds.ts';
 import { pathOf, type ReducedArcs, type ReducedGraph } from '../graph/reduced-graph.ts';
@@ -26,8 +27,6 @@ export interface LabelResult {
   readonly dropped: number;
 }
 
-const TOLERANCE = 9e-10;
-const TINY = 1e-13;
 /** Comparisons for dominance, at most, for one label. */
 const COMPARISONS = 600;
 /** Labels kept in one layer, at most: a bound on memory. */
@@ -74,7 +73,7 @@ export class LabelSearch {
       let next = new Labels(graph.rows.length, graph.peaks.length);
       const first = firstByNode(current, nodes[l] as number);
       for (let node = 0; node < (nodes[l + 1] as number); node++) {
-        const limit = Math.min(options.threshold, incumbent.objective * (1 - TINY));
+        const limit = Math.min(options.threshold, incumbent.objective * (1 - LABEL_TOLERANCE));
         const made = this.#extend(l, node, current, first, next, tables, limit);
         budget.labels += made;
         if (budget.spent || budget.labels > last || next.count > MOST_IN_LAYER)
@@ -136,7 +135,7 @@ export class LabelSearch {
         for (let r = 0; r < m; r++) {
           const value = (current.use[x * m + r] as number) + (layer.use[arc * m + r] as number);
           use[at * m + r] = value;
-          if (value + (least[node * m + r] as number) > (capacity[r] as number) + TOLERANCE) {
+          if (value + (least[node * m + r] as number) > (capacity[r] as number) + SEARCH_SLACK) {
             fits = false;
             break;
           }
@@ -150,7 +149,7 @@ export class LabelSearch {
           const value = Math.max(current.peak[x * q + i] as number, before + held) + weight;
           peak[at * q + i] = value;
           const reach = Math.max(value, before + weight + (leastHeld[node * q + i] as number));
-          if (reach + (least[node * m + r] as number) > 1 + TOLERANCE) {
+          if (reach + (least[node * m + r] as number) > 1 + SEARCH_SLACK) {
             fits = false;
             break;
           }
@@ -206,8 +205,8 @@ export class LabelSearch {
       // Accuracy is concave: fewer steps are worth least at the far end of what may still be lost, more steps cost most at
       // the near end.
       const far = Math.min(mostSteps, width - 1 - steps);
-      const costFar = cost + (accuracy[steps + far] as number) + TINY;
-      const costNear = cost + (accuracy[steps + fewest] as number) + TINY;
+      const costFar = cost + (accuracy[steps + far] as number) + LABEL_TOLERANCE;
+      const costNear = cost + (accuracy[steps + fewest] as number) + LABEL_TOLERANCE;
       let dominated = false;
       const stop = Math.min(next.count, begin + COMPARISONS);
       for (let z = begin; z < stop; z++) {
@@ -249,10 +248,10 @@ export class LabelSearch {
     const use = labels.use[x * m + r] as number;
     const most = (this.#futures.most[l] as Float64Array)[node * m + r] as number;
     const i = peaks.indexOf(r);
-    if (i < 0) return use + most <= (capacity[r] as number) + TOLERANCE;
+    if (i < 0) return use + most <= (capacity[r] as number) + SEARCH_SLACK;
     const held = (this.#futures.mostHeld[l] as Float64Array)[node * peaks.length + i] as number;
     const peak = labels.peak[x * peaks.length + i] as number;
-    return Math.max(peak, use + held) + most <= 1 + TOLERANCE;
+    return Math.max(peak, use + held) + most <= 1 + SEARCH_SLACK;
   }
 
   #noMoreUse(
@@ -269,10 +268,11 @@ export class LabelSearch {
     const q = peaks.length;
     for (let at = 0; at < contested.length; at++) {
       const r = contested[at] as number;
-      let more = (kept.use[z * m + r] as number) > (bucket.use[y * m + r] as number) + TINY;
+      let more = (kept.use[z * m + r] as number) > (bucket.use[y * m + r] as number) + LABEL_TOLERANCE;
       if (!more && q > 0) {
         const i = peaks.indexOf(r);
-        more = i >= 0 && (kept.peak[z * q + i] as number) > (bucket.peak[y * q + i] as number) + TINY;
+        more =
+          i >= 0 && (kept.peak[z * q + i] as number) > (bucket.peak[y * q + i] as number) + LABEL_TOLERANCE;
       }
       if (more && !this.#safe(l, node, kept, z, r)) return false;
     }
