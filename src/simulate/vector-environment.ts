@@ -229,7 +229,7 @@ export class VectorEnvironment {
 
   #moveLinks(w: number, links: number): void {
     const first = this.#layout.links[w] as number;
-    drift(this.#snr, w, this.signal, first, links, this.#normals, 0);
+    this.#drift(this.#snr, w, this.signal, first, links, 0);
     const block = this.#block[w] as number;
     const chance = this.#outage[w] as number;
     const seconds = this.#outageSeconds[w] as number;
@@ -243,10 +243,29 @@ export class VectorEnvironment {
     }
   }
 
+  /** One step of a process for `count` values from `at` on, with the normal numbers from `noise` on. */
+  #drift(
+    { mean, kept, fresh }: Coefficients,
+    w: number,
+    values: Float64Array,
+    at: number,
+    count: number,
+    noise: number,
+  ): void {
+    const center = mean[w] as number;
+    const keep = kept[w] as number;
+    const add = fresh[w] as number;
+    const normals = this.#normals;
+    for (let i = 0; i < count; i++) {
+      const distance = (values[at + i] as number) - center;
+      values[at + i] = center + keep * distance + add * (normals[noise + i] as number);
+    }
+  }
+
   #moveDevices(w: number, links: number, devices: number): void {
     const first = this.#layout.devices[w] as number;
-    drift(this.#load, w, this.#backgroundLoad, first, devices, this.#normals, links);
-    drift(this.#memory, w, this.#reservedMemory, first, devices, this.#normals, links + devices);
+    this.#drift(this.#load, w, this.#backgroundLoad, first, devices, links);
+    this.#drift(this.#memory, w, this.#reservedMemory, first, devices, links + devices);
     const block = this.#block[w] as number;
     const chance = this.#leave[w] as number;
     const seconds = this.#awaySeconds[w] as number;
@@ -325,25 +344,6 @@ export class VectorEnvironment {
       capacity === 0 ? 1 : clamp(((this.charge[d] as number) / capacity - none) / (all - none), 0, 1);
     this.energy[d] =
       filled === 1 ? (this.#fullEnergy[d] as number) : (this.#fullEnergy[d] as number) * filled;
-  }
-}
-
-/** One step of a process for `count` values from `at` on, with normal numbers from `noise` on. */
-function drift(
-  { mean, kept, fresh }: Coefficients,
-  w: number,
-  values: Float64Array,
-  at: number,
-  count: number,
-  normals: Float64Array,
-  noise: number,
-): void {
-  const center = mean[w] as number;
-  const keep = kept[w] as number;
-  const add = fresh[w] as number;
-  for (let i = 0; i < count; i++) {
-    const distance = (values[at + i] as number) - center;
-    values[at + i] = center + keep * distance + add * (normals[noise + i] as number);
   }
 }
 

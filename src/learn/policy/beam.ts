@@ -11,7 +11,7 @@ import {
 } from '../../plan/internal.ts';
 import type { CandidatePass } from './candidate-pass.ts';
 import { type CandidateProgram, grown } from './candidate-program.ts';
-import { PartialPlans } from './partial-plans.ts';
+import { emptyStep, PartialPlans } from './partial-plans.ts';
 import type { Reach } from './reach.ts';
 
 /** How a program is searched. */
@@ -23,6 +23,15 @@ export interface BeamOptions {
   /** `[stage * width + k]` and `[stage * levels + p]`: what the network thinks, in the objective's unit: 0 for the best, less for others. */
   readonly setBonus?: Float64Array | undefined;
   readonly levelBonus?: Float64Array | undefined;
+}
+
+/** What one run searches. */
+interface Searched {
+  readonly program: CandidateProgram;
+  readonly pass: CandidatePass;
+  readonly reach: Reach;
+  readonly options: BeamOptions;
+  readonly instance: PlanningInstance;
 }
 
 /** Beam search with arrays that are kept from one request to the next. */
@@ -40,12 +49,15 @@ export class Beam {
   #score = new Float64Array(0);
   #entry = new Int32Array(0);
   #heap = 0;
+  /** Entries that the heap keeps, at most. */
+  #most = 0;
   #from = new Int32Array(0);
   #k = new Int32Array(0);
   #c = new Int32Array(0);
   #time = new Float64Array(0);
   #price = new Float64Array(0);
   #same = new Int32Array(0);
+  readonly #step = emptyStep();
   /** The best plan of the last run. */
   objective = Number.POSITIVE_INFINITY;
 
@@ -59,15 +71,15 @@ export class Beam {
     const instance = program.instance as PlanningInstance;
     const { stages: L, devices: D } = program;
     const { beam } = options;
+    const searched = { program, pass, reach, options, instance };
     this.#reserve(program, beam);
     this.#here.clear(0, D);
     this.#priced[0] = 0;
     let rows = 1;
     for (let l = 0; l < L && rows > 0; l++) {
       this.#heap = 0;
-      const most = Math.min(this.#entry.length, MOST_ENTRIES * beam);
-      for (let row = 0; row < rows; row++)
-        this.#extend(program, pass, reach, options, instance, l, row, most);
+      this.#most = Math.min(this.#entry.length, MOST_ENTRIES * beam);
+      for (let row = 0; row < rows; row++) this.#extend(searched, l, row);
       rows = this.#keep(program, reach, options, l);
       [this.#here, this.#next] = [this.#next, this.#here];
       [this.#priced, this.#nextPriced] = [this.#nextPriced, this.#priced];
@@ -96,16 +108,9 @@ export class Beam {
   }
 
   /** Offers every extension of a row to the heap that is in time, above the floor and good enough. */
-  #extend(
-    program: CandidateProgram,
-    pass: CandidatePass,
-    reach: Reach,
-    { setBonus, levelBonus }: BeamOptions,
-    instance: PlanningInstance,
-    l: number,
-    row: number,
-    most: number,
-  ): void {
+  #extend({ program, pass, reach, options, instance }: Searched, l: number, row: number): void {
+    const { setBonus, levelBonus } = options;
+    const most = this.#most;
     const { width, levels, count, out, steps, macs, weight, latest } = program;
     const { toGo, node, hop, time } = pass;
     const here = this.#here;
@@ -150,20 +155,14 @@ export class Beam {
           pass.step * lost;
         let score = price + (toGo[state] as number) - bonus;
         if (levelBonus) score -= levelBonus[l * levels + (out[c] as number)] as number;
-        this.#offer(score, row, k, c, seconds, price, most);
+        this.#offer(score, row, k, c, seconds, price);
       }
     }
   }
 
-  #offer(
-    score: number,
-    row: number,
-    k: number,
-    c: number,
-    seconds: number,
-    price: number,
-    most: number,
-  ): void {
+  /** Takes an extension into the heap if it is among the best. */
+  #offer(score: number, row: number, k: number, c: number, seconds: number, price: number): void {
+    const most = this.#most;
     let slot: number;
     if (this.#heap < most) {
       slot = this.#heap;
@@ -224,14 +223,18 @@ export class Beam {
     const { beam, same } = options;
     const { levels, width } = program;
     this.#same.fill(0, 0, width * levels);
+    const step = this.#step;
+    step.l = l;
     let rows = 0;
     for (let i = 0; i < this.#heap && rows < beam; i++) {
       const slot = this.#entry[i] as number;
       const [row, k, c] = [this.#from[slot] as number, this.#k[slot] as number, this.#c[slot] as number];
       const state = k * levels + (program.out[c] as number);
       if ((this.#same[state] as number) >= same) continue;
-      const seconds = this.#time[slot] as number;
-      if (!this.#here.extend(program, row, l, k, c, seconds, this.#next, rows)) continue;
+      step.k = k;
+      step.position = c;
+      step.seconds = this.#time[slot] as number;
+      if (!this.#here.extend(program, row, step, this.#next, rows)) continue;
       if (!reach.lasts(program, this.#next, l, rows)) continue;
       this.#same[state] = (this.#same[state] as number) + 1;
       const at = l * beam + rows;

@@ -8,6 +8,21 @@ import {
 } from '../../plan/internal.ts';
 import { type CandidateProgram, grown } from './candidate-program.ts';
 
+/** One more stage. Made once and filled again for every step, so that a search allocates nothing. */
+export interface StageStep {
+  l: number;
+  /** The candidate set and the position of the choice. */
+  k: number;
+  position: number;
+  /** Seconds as `stageSeconds` gives them. */
+  seconds: number;
+}
+
+/** A step to be filled. */
+export function emptyStep(): StageStep {
+  return { l: 0, k: 0, position: 0, seconds: Number.NaN };
+}
+
 /** Rows of partial plans in one set of arrays; a beam has two, which swap. */
 export class PartialPlans {
   /** Seconds, steps, and the objective without accuracy. */
@@ -112,20 +127,9 @@ export class PartialPlans {
     return latest;
   }
 
-  /**
-   * Writes into row `to` of `target` the plan of `row` with one more stage; false when a limit of a device breaks.
-   * @param seconds of `stageSeconds`
-   */
-  extend(
-    program: CandidateProgram,
-    row: number,
-    l: number,
-    k: number,
-    position: number,
-    seconds: number,
-    target: PartialPlans,
-    to: number,
-  ): boolean {
+  /** Writes into row `to` of `target` the plan of `row` with one more stage; false when it breaks a device's limit. */
+  extend(program: CandidateProgram, row: number, step: StageStep, target: PartialPlans, to: number): boolean {
+    const { l, k, position, seconds } = step;
     const instance = program.instance as PlanningInstance;
     const D = program.devices;
     const [from, at] = [row * D, to * D];

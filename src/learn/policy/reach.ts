@@ -35,7 +35,7 @@ export class Reach {
   }
 
   /** Whether devices can still carry what is certain to come after stage l of a row. */
-  lasts(program: CandidateProgram, ledger: PartialPlans, l: number, row: number): boolean {
+  lasts(program: CandidateProgram, plans: PartialPlans, l: number, row: number): boolean {
     const D = program.devices;
     const { devices } = program.instance as PlanningInstance;
     for (let d = 0; d < D; d++) {
@@ -44,10 +44,10 @@ export class Reach {
       if (bytes === 0 && joules === 0) continue;
       const device = devices[d] as DeviceInstance;
       const at = row * D + d;
-      const held = (ledger.weights[at] as number) + (ledger.activations[at] as number) + bytes;
+      const held = (plans.weights[at] as number) + (plans.activations[at] as number) + bytes;
       if (
         held > device.memory * SLACK_FACTOR ||
-        (ledger.joules[at] as number) + joules > device.energy * SLACK_FACTOR
+        (plans.joules[at] as number) + joules > device.energy * SLACK_FACTOR
       )
         return false;
     }

@@ -24,7 +24,7 @@ export class Tuner {
   objective = Number.POSITIVE_INFINITY;
   decisions: readonly StageDecision[] | undefined;
   readonly #now = new LimitPrices();
-  readonly #ledger = new PartialPlans();
+  readonly #plans = new PartialPlans();
   #slope = new Float64Array(0);
   readonly #steps = new SubgradientSteps(DECODER_RULE, 0);
 
@@ -38,7 +38,7 @@ export class Tuner {
     const rows = 2 + 2 * D;
     this.#slope = grown(this.#slope, rows);
     this.#steps.reset(rows);
-    this.#ledger.reserve(2, D);
+    this.#plans.reserve(2, D);
     this.#now.copy(from, D);
     this.best.copy(from, D);
     this.bound = Number.NEGATIVE_INFINITY;
@@ -65,35 +65,35 @@ export class Tuner {
   /** Shares of every limit that the path uses, less 1; true when it keeps all of them. */
   #use(program: CandidateProgram, pass: CandidatePass, instance: PlanningInstance): boolean {
     const D = program.devices;
-    const ledger = this.#ledger;
-    ledger.clear(0, D);
+    const plans = this.#plans;
+    plans.clear(0, D);
     for (let l = 0; l < program.stages; l++) {
       const [k, c] = [pass.pathSet[l] as number, pass.pathChoice[l] as number];
-      const seconds = ledger.stageSeconds(program, 0, l, k, c);
-      ledger.charge(program, l, k, c, seconds);
+      const seconds = plans.stageSeconds(program, 0, l, k, c);
+      plans.charge(program, l, k, c, seconds);
     }
     const last = program.stages - 1;
-    const set = ledger.set[0] as number;
-    const level = ledger.level[0] as number;
+    const set = plans.set[0] as number;
+    const level = plans.level[0] as number;
     const at = last * program.width + set;
-    ledger.hop(
+    plans.hop(
       instance,
       0,
       program.sets[at] as readonly number[],
       [instance.source],
       program.sent[at * program.levels + level] as number,
     );
-    const seconds = (ledger.seconds[0] as number) + (program.home[set * program.levels + level] as number);
+    const seconds = (plans.seconds[0] as number) + (program.home[set * program.levels + level] as number);
     const slope = this.#slope;
     let fits = true;
     slope[0] = seconds / instance.deadline - 1;
-    slope[1] = ledger.steps[0] as number;
+    slope[1] = plans.steps[0] as number;
     if ((slope[0] as number) > SLACK || (slope[1] as number) > program.most) fits = false;
     for (let d = 0; d < D; d++) {
       const { memory, energy } = instance.devices[d] as PlanningInstance['devices'][number];
-      const bytes = (ledger.weights[d] as number) + (ledger.activations[d] as number);
+      const bytes = (plans.weights[d] as number) + (plans.activations[d] as number);
       slope[2 + d] = used(bytes, memory) - 1;
-      slope[2 + D + d] = used(ledger.joules[d] as number, energy) - 1;
+      slope[2 + D + d] = used(plans.joules[d] as number, energy) - 1;
       if ((slope[2 + d] as number) > SLACK || (slope[2 + D + d] as number) > SLACK) fits = false;
     }
     return fits;

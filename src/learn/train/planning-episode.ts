@@ -4,7 +4,7 @@
 import { accuracyCost, type PlanningInstance, SLACK_FACTOR } from '../../plan/internal.ts';
 import { CandidatePass, type LimitPrices } from '../policy/candidate-pass.ts';
 import { CandidateProgram, grown } from '../policy/candidate-program.ts';
-import { PartialPlans } from '../policy/partial-plans.ts';
+import { emptyStep, PartialPlans } from '../policy/partial-plans.ts';
 import { Reach } from '../policy/reach.ts';
 
 /** What running into a limit costs, in the request's unit: as much as a whole rough plan. */
@@ -15,9 +15,10 @@ export class PlanningEpisode {
   readonly program = new CandidateProgram();
   readonly #pass = new CandidatePass();
   readonly #reach = new Reach();
-  readonly #ledger = new PartialPlans();
+  readonly #plans = new PartialPlans();
   readonly #scratch = new PartialPlans();
   readonly #source = [0];
+  readonly #step = emptyStep();
   /** `[k * levels + p]`: 1 where the choice is allowed, and how much dearer than the cheapest it is, in the request's unit. */
   mask = new Uint8Array(0);
   regret = new Float64Array(0);
@@ -48,7 +49,7 @@ export class PlanningEpisode {
     this.regret = grown(this.regret, actions);
     this.#position = grown(this.#position, actions);
     this.#seconds = grown(this.#seconds, actions);
-    this.#ledger.reserve(2, program.devices);
+    this.#plans.reserve(2, program.devices);
     this.#scratch.reserve(1, program.devices);
     this.#source[0] = instance.source;
     return true;
@@ -60,7 +61,7 @@ export class PlanningEpisode {
     this.done = false;
     this.complete = false;
     this.objective = Number.POSITIVE_INFINITY;
-    this.#ledger.clear(0, this.program.devices);
+    this.#plans.clear(0, this.program.devices);
     this.#toGo = this.#pass.node[0] as number;
     if (!this.#look()) this.done = true;
   }
@@ -74,15 +75,19 @@ export class PlanningEpisode {
   step(action: number): number {
     const { program } = this;
     const instance = program.instance as PlanningInstance;
-    const ledger = this.#ledger;
+    const plans = this.#plans;
     const l = this.#stage;
     const k = Math.floor(action / program.levels);
-    const position = this.#position[action] as number;
-    const before = (ledger.cost[0] as number) + accuracyCost(instance, ledger.steps[0] as number);
-    ledger.extend(program, 0, l, k, position, this.#seconds[action] as number, this.#scratch, 0);
-    ledger.copyRow(this.#scratch, program.devices);
-    let cost = (ledger.cost[0] as number) + accuracyCost(instance, ledger.steps[0] as number) - before;
-    const state = (l * program.width + k) * program.levels + (ledger.level[0] as number);
+    const before = (plans.cost[0] as number) + accuracyCost(instance, plans.steps[0] as number);
+    const step = this.#step;
+    step.l = l;
+    step.k = k;
+    step.position = this.#position[action] as number;
+    step.seconds = this.#seconds[action] as number;
+    plans.extend(program, 0, step, this.#scratch, 0);
+    plans.copyRow(this.#scratch, program.devices);
+    let cost = (plans.cost[0] as number) + accuracyCost(instance, plans.steps[0] as number) - before;
+    const state = (l * program.width + k) * program.levels + (plans.level[0] as number);
     this.#stage++;
     let toGo = this.#pass.toGo[state] as number;
     let reward = 0;
@@ -93,8 +98,7 @@ export class PlanningEpisode {
       toGo = 0;
       this.complete = home < Number.POSITIVE_INFINITY;
       if (this.complete)
-        this.objective =
-          (ledger.cost[0] as number) + home + accuracyCost(instance, ledger.steps[0] as number);
+        this.objective = (plans.cost[0] as number) + home + accuracyCost(instance, plans.steps[0] as number);
     } else if (!this.#look()) this.done = true;
     // With the potential of a dead end set to what was left, running into it costs just this.
     if (this.done && !this.complete) reward = -DEAD_END;
@@ -106,12 +110,12 @@ export class PlanningEpisode {
   /** The objective's part for the result's way home; Infinity where it breaks a limit. */
   #home(instance: PlanningInstance, k: number, state: number): number {
     const { program } = this;
-    const ledger = this.#ledger;
-    const seconds = program.home[k * program.levels + (ledger.level[0] as number)] as number;
-    if (!((ledger.seconds[0] as number) + seconds <= instance.deadline * SLACK_FACTOR))
+    const plans = this.#plans;
+    const seconds = program.home[k * program.levels + (plans.level[0] as number)] as number;
+    if (!((plans.seconds[0] as number) + seconds <= instance.deadline * SLACK_FACTOR))
       return Number.POSITIVE_INFINITY;
     const set = program.sets[(program.stages - 1) * program.width + k] as readonly number[];
-    const joules = ledger.hop(instance, 0, set, this.#source, program.sent[state] as number);
+    const joules = plans.hop(instance, 0, set, this.#source, program.sent[state] as number);
     if (joules < 0) return Number.POSITIVE_INFINITY;
     return instance.weights.time * seconds + instance.weights.energy * joules;
   }
@@ -123,14 +127,16 @@ export class PlanningEpisode {
     const { width, levels } = program;
     const pass = this.#pass;
     const reach = this.#reach;
-    const ledger = this.#ledger;
+    const plans = this.#plans;
     const l = this.#stage;
+    const step = this.#step;
+    step.l = l;
     this.mask.fill(0);
     this.regret.fill(Number.POSITIVE_INFINITY);
-    const level = ledger.level[0] as number;
-    const before = ledger.set[0] as number;
-    const left = instance.deadline * SLACK_FACTOR - (ledger.seconds[0] as number);
-    const lossLeft = program.most - (ledger.steps[0] as number);
+    const level = plans.level[0] as number;
+    const before = plans.set[0] as number;
+    const left = instance.deadline * SLACK_FACTOR - (plans.seconds[0] as number);
+    const lossLeft = program.most - (plans.steps[0] as number);
     const bytes = l === 0 ? 0 : (program.sent[((l - 1) * width + before) * levels + level] as number);
     const from = program.start[l * (levels + 1) + level] as number;
     const to = program.start[l * (levels + 1) + level + 1] as number;
@@ -142,7 +148,7 @@ export class PlanningEpisode {
         const state = at * levels + (program.out[c] as number);
         const lost = program.steps[c] as number;
         if (lost + (reach.steps[state] as number) > lossLeft) continue;
-        const seconds = ledger.stageSeconds(program, 0, l, k, c);
+        const seconds = plans.stageSeconds(program, 0, l, k, c);
         if (!(seconds + (reach.seconds[state] as number) <= left)) continue;
         const price =
           carried +
@@ -153,7 +159,10 @@ export class PlanningEpisode {
           (pass.toGo[state] as number);
         const action = k * levels + (program.out[c] as number);
         if (price >= (this.regret[action] as number)) continue;
-        if (!ledger.extend(program, 0, l, k, c, seconds, this.#scratch, 0)) continue;
+        step.k = k;
+        step.position = c;
+        step.seconds = seconds;
+        if (!plans.extend(program, 0, step, this.#scratch, 0)) continue;
         if (!reach.lasts(program, this.#scratch, l, 0)) continue;
         this.mask[action] = 1;
         this.regret[action] = price;

@@ -19,7 +19,7 @@ import {
 import type { Parameters } from './jax-arithmetic.ts';
 import { adam, type TrainState } from './optimiser.ts';
 import { PlanningEpisode } from './planning-episode.ts';
-import { gae, ppoLoss, type ValueScale } from './ppo.ts';
+import { type EpisodeSteps, gae, ppoLoss, type ValueScale } from './ppo.ts';
 
 /** How requests are tried. */
 export interface FinetuneOptions {
@@ -88,6 +88,30 @@ export async function readScores(values: readonly np.Array[]): Promise<Scores> {
   };
 }
 
+/** One batch of requests to roll out. */
+export interface RolloutBatch {
+  readonly rows: readonly DemonstratedRequest[];
+  readonly instances: readonly PlanningInstance[];
+  readonly scores: Scores;
+  readonly shape: BatchShape;
+}
+
+/** What goes with a batch from request to request. */
+interface Collection extends RolloutBatch {
+  readonly scale: ValueScale;
+  readonly random: Random;
+  readonly options: FinetuneOptions;
+  readonly out: RolloutArrays;
+  readonly steps: EpisodeSteps & { readonly rewards: Float32Array; readonly values: Float32Array };
+  readonly returns: number[];
+}
+
+/** What the loss reads of rollouts. */
+type RolloutArrays = Record<
+  'pick' | 'offset' | 'mask' | 'chosen' | 'oldLogProbability' | 'advantage' | 'target' | 'weight',
+  Dense
+>;
+
 /** Environments and buffers that batch after batch uses. */
 export class RolloutCollector {
   readonly #episodes: PlanningEpisode[] = [];
@@ -95,103 +119,101 @@ export class RolloutCollector {
   readonly #prices = new LimitPrices();
   #logits = new Float64Array(0);
 
-  /** Decides each request some times by drawing from the policy. */
-  run(
-    rows: readonly DemonstratedRequest[],
-    instances: readonly PlanningInstance[],
-    scores: Scores,
-    shape: BatchShape,
-    scale: ValueScale,
-    random: Random,
-    options: FinetuneOptions,
-  ): Rollouts {
-    const { batch: B, stages: L, sets: S, levels: P } = shape;
-    const { width: K, rollouts: R, temperature } = options;
+  /** Decides each request several times by drawing from the policy. */
+  run(batch: RolloutBatch, scale: ValueScale, random: Random, options: FinetuneOptions): Rollouts {
+    const { rows, shape } = batch;
+    const { batch: B, stages: L, levels: P } = shape;
+    const [K, R] = [options.width, options.rollouts];
     const A = K * P;
-    const dense = (...dims: number[]): Dense => ({
-      dims,
-      data: new Float32Array(dims.reduce((product, dim) => product * dim, 1)),
-    });
-    const out = {
-      pick: dense(B, L, K, S),
-      offset: dense(B, R, L, A),
-      mask: dense(B * R * L, A),
-      chosen: dense(B * R * L, A),
-      oldLogProbability: dense(B * R * L),
-      advantage: dense(B * R * L),
-      target: dense(B * R * L),
-      weight: dense(B * R * L),
-    };
+    const out = emptyArrays(shape, options);
     this.#logits = this.#logits.length < A ? new Float64Array(A) : this.#logits;
-    const rewards = new Float32Array(B * R * L);
-    const values = new Float32Array(B * R * L);
-    const returns = new Float32Array(B * R * L);
-    const all: number[] = [];
-    let [steps, total, complete, count] = [0, 0, 0, 0];
+    const steps = {
+      rewards: new Float32Array(B * R * L),
+      values: new Float32Array(B * R * L),
+      advantages: out.advantage.data,
+      returns: new Float32Array(B * R * L),
+    };
+    const collection: Collection = { ...batch, scale, random, options, out, steps, returns: [] };
+    const sums = { steps: 0, reward: 0, complete: 0, count: 0 };
     for (let b = 0; b < rows.length; b++) {
-      const { sample } = rows[b] as DemonstratedRequest;
-      const instance = instances[b] as PlanningInstance;
-      const episode = this.#episode(b);
-      const { devices: D } = shape;
-      const own = { devices: sample.devices, unit: sample.unit };
-      readPrices(
-        this.#prices,
-        scores.request.subarray(b * 2, b * 2 + 2),
-        scores.devices.subarray(b * D * 2, (b + 1) * D * 2),
-        own,
-        mostSteps(instance),
-      );
-      const candidates = this.#decoder.pick(instance, scores.sets.subarray(b * L * S), S, K);
-      if (!episode.load(instance, candidates, this.#prices, sample.unit)) continue;
-      const { program } = episode;
-      for (let l = 0; l < sample.stages; l++)
-        for (let k = 0; k < (program.count[l] as number); k++)
-          out.pick.data[((b * L + l) * K + k) * S + (program.setAt[l * program.width + k] as number)] = 1;
+      const episode = this.#begin(collection, b);
+      if (!episode) continue;
       for (let r = 0; r < R; r++) {
-        episode.reset();
-        count++;
         const base = (b * R + r) * L;
-        let length = 0;
-        while (!episode.done) {
-          const l = episode.stage;
-          const row = base + l;
-          const action = this.#draw(
-            episode,
-            b,
-            l,
-            scores,
-            shape,
-            K,
-            temperature,
-            random,
-            out,
-            row,
-            options.masking,
-          );
-          if (action < 0) {
-            // Only without masks: a choice that is not allowed.
-            rewards[row] = -1;
-            length = l + 1;
-            values[row] = scale.real(scores.critic[b * L + l] as number);
-            break;
-          }
-          values[row] = scale.real(scores.critic[b * L + l] as number);
-          rewards[row] = episode.step(action);
-          length = l + 1;
-        }
-        if (episode.complete) complete++;
-        gae(rewards, values, length, options.gamma, options.lambda, out.advantage.data, returns, base);
-        for (let t = 0; t < length; t++) {
-          total += rewards[base + t] as number;
-          all.push(returns[base + t] as number);
-          out.target.data[base + t] = scale.normal(returns[base + t] as number);
-          out.weight.data[base + t] = 1;
-        }
-        steps += length;
+        const length = this.#rollOut(collection, episode, b, base);
+        sums.count++;
+        if (episode.complete) sums.complete++;
+        sums.reward = this.#record(collection, base, length, sums.reward);
+        sums.steps += length;
       }
     }
-    normalise(out.advantage.data, out.weight.data, steps);
-    return { arrays: out, rows, steps, reward: total, complete, count, returns: all };
+    normalise(out.advantage.data, out.weight.data, sums.steps);
+    return { arrays: out, rows, ...sums, returns: collection.returns };
+  }
+
+  /** Loads a request into its environment; undefined when nothing can be decided from the candidates. */
+  #begin(
+    { rows, instances, scores, shape, options, out }: Collection,
+    b: number,
+  ): PlanningEpisode | undefined {
+    const { stages: L, sets: S, devices: D } = shape;
+    const { width: K } = options;
+    const { sample } = rows[b] as DemonstratedRequest;
+    const instance = instances[b] as PlanningInstance;
+    const episode = this.#episode(b);
+    readPrices(
+      this.#prices,
+      scores.request.subarray(b * 2, b * 2 + 2),
+      scores.devices.subarray(b * D * 2, (b + 1) * D * 2),
+      { devices: sample.devices, unit: sample.unit },
+      mostSteps(instance),
+    );
+    const candidates = this.#decoder.pick(instance, scores.sets.subarray(b * L * S), S, K);
+    if (!episode.load(instance, candidates, this.#prices, sample.unit)) return undefined;
+    const { program } = episode;
+    for (let l = 0; l < sample.stages; l++)
+      for (let k = 0; k < (program.count[l] as number); k++)
+        out.pick.data[((b * L + l) * K + k) * S + (program.setAt[l * program.width + k] as number)] = 1;
+    return episode;
+  }
+
+  /** One rollout of a request, its rewards and values from `base` on; returns its steps. */
+  #rollOut(collection: Collection, episode: PlanningEpisode, b: number, base: number): number {
+    const { scale, scores, shape, steps } = collection;
+    let length = 0;
+    episode.reset();
+    while (!episode.done) {
+      const l = episode.stage;
+      const row = base + l;
+      const action = this.#draw(collection, episode, b, row);
+      length = l + 1;
+      steps.values[row] = scale.real(scores.critic[b * shape.stages + l] as number);
+      if (action < 0) {
+        // Only without masks: a choice that is not allowed.
+        steps.rewards[row] = -1;
+        break;
+      }
+      steps.rewards[row] = episode.step(action);
+    }
+    return length;
+  }
+
+  /** Advantages, targets and weights of a rollout; returns the sum of rewards with its own. */
+  #record(
+    { options, out, scale, steps, returns }: Collection,
+    base: number,
+    length: number,
+    sum: number,
+  ): number {
+    gae(steps, length, options, base);
+    let total = sum;
+    for (let t = 0; t < length; t++) {
+      total += steps.rewards[base + t] as number;
+      returns.push(steps.returns[base + t] as number);
+      out.target.data[base + t] = scale.normal(steps.returns[base + t] as number);
+      out.weight.data[base + t] = 1;
+    }
+    return total;
   }
 
   #episode(b: number): PlanningEpisode {
@@ -204,19 +226,14 @@ export class RolloutCollector {
 
   /** Draws a choice and writes down what the loss needs of it; -1 for one that is not allowed. */
   #draw(
+    { scores, shape, options, random, out }: Collection,
     episode: PlanningEpisode,
     b: number,
-    l: number,
-    scores: Scores,
-    { stages: L, sets: S, levels: P }: BatchShape,
-    K: number,
-    temperature: number,
-    random: Random,
-    out: Record<'offset' | 'mask' | 'chosen' | 'oldLogProbability', Dense>,
     row: number,
-    masking: boolean,
   ): number {
-    const { program, mask, regret } = episode;
+    const { program, mask, regret, stage: l } = episode;
+    const { stages: L, sets: S, levels: P } = shape;
+    const { width: K, temperature, masking } = options;
     const logits = this.#logits;
     const A = K * P;
     const own = program.levels;
@@ -256,6 +273,27 @@ export class RolloutCollector {
     const action = Math.floor(chosen / P) * own + (chosen % P);
     return mask[action] === 1 ? action : -1;
   }
+}
+
+function emptyArrays(
+  { batch: B, stages: L, sets: S, levels: P }: BatchShape,
+  { width: K, rollouts: R }: FinetuneOptions,
+): RolloutArrays {
+  const A = K * P;
+  const dense = (...dims: number[]): Dense => ({
+    dims,
+    data: new Float32Array(dims.reduce((product, dim) => product * dim, 1)),
+  });
+  return {
+    pick: dense(B, L, K, S),
+    offset: dense(B, R, L, A),
+    mask: dense(B * R * L, A),
+    chosen: dense(B * R * L, A),
+    oldLogProbability: dense(B * R * L),
+    advantage: dense(B * R * L),
+    target: dense(B * R * L),
+    weight: dense(B * R * L),
+  };
 }
 
 /** Advantages to mean 0 and deviation 1 over the steps that there are; weights to 1 / steps. */

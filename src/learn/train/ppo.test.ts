@@ -96,7 +96,12 @@ async function solve(toy: Toy, iterations: number, seed: number): Promise<number
         rewards[row] = reward;
         now = next;
       }
-      gae(rewards, estimates, t, 1, 0.95, advantage, returns, e * length);
+      gae(
+        { rewards, values: estimates, advantages: advantage, returns },
+        t,
+        { gamma: 1, lambda: 0.95 },
+        e * length,
+      );
     }
     const count = weight.reduce((sum, value) => sum + value, 0);
     scale.update([...returns].filter((_, i) => weight[i] === 1));
@@ -219,7 +224,7 @@ describe('advantages', () => {
       [0.5, 1, 0.2],
     ];
     const [advantages, returns] = [new Float32Array(3), new Float32Array(3)];
-    gae(rewards, values, 3, 0.9, 0.8, advantages, returns);
+    gae({ rewards, values, advantages, returns }, 3, { gamma: 0.9, lambda: 0.8 });
     const deltas = [1 + 0.9 * 1 - 0.5, 0 + 0.9 * 0.2 - 1, 2 - 0.2];
     const last = must(deltas[2], 'delta');
     const middle = must(deltas[1], 'delta') + 0.72 * last;
@@ -231,7 +236,7 @@ describe('advantages', () => {
 
   it('with lambda 1 and a critic of zero are the returns', () => {
     const [advantages, returns] = [new Float32Array(3), new Float32Array(3)];
-    gae([1, 2, 3], [0, 0, 0], 3, 1, 1, advantages, returns);
+    gae({ rewards: [1, 2, 3], values: [0, 0, 0], advantages, returns }, 3, { gamma: 1, lambda: 1 });
     expect([...advantages]).toEqual([6, 5, 3]);
   });
 });

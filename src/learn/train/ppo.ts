@@ -2,18 +2,23 @@
 // the scale of values, and the loss.
 import { nn, numpy as np } from '@jax-js/jax';
 
+/** Steps of episodes one after another: what is read, and the arrays that are filled. */
+export interface EpisodeSteps {
+  readonly rewards: ArrayLike<number>;
+  /** Of the state before each step; after the last step comes nothing. */
+  readonly values: ArrayLike<number>;
+  readonly advantages: Float32Array;
+  readonly returns: Float32Array;
+}
+
 /**
- * Generalised advantage estimation (Schulman et al., ICLR 2016) over one episode, into `advantages` and `returns`.
- * @param values of the states before each step; after the last step comes nothing
+ * Generalised advantage estimation (Schulman et al., ICLR 2016) over the episode of `length` steps from `offset` on: fills
+ * advantages and returns.
  */
 export function gae(
-  rewards: ArrayLike<number>,
-  values: ArrayLike<number>,
+  { rewards, values, advantages, returns }: EpisodeSteps,
   length: number,
-  gamma: number,
-  lambda: number,
-  advantages: Float32Array,
-  returns: Float32Array,
+  { gamma, lambda }: { readonly gamma: number; readonly lambda: number },
   offset = 0,
 ): void {
   let advantage = 0;

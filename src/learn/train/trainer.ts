@@ -293,7 +293,7 @@ export class Trainer {
 
   async #rollOut(random: Random): Promise<Partial<TrainProgress>> {
     const began = performance.now();
-    const tried: { readonly trials: Rollouts; readonly shape: BatchShape }[] = [];
+    const collections: { readonly rollouts: Rollouts; readonly shape: BatchShape }[] = [];
     for (const batch of this.#set.batches(random, ROLLOUT_BATCH).slice(0, BATCHES)) {
       const { shape } = batch;
       const rows = this.#set.rowsOf(batch);
@@ -304,20 +304,19 @@ export class Trainer {
       );
       const scores = await readScores(step(this.#parameters(), arraysOfBatch(inputs)));
       const instances = this.#set.instancesOf(batch);
-      const trials = this.#collector.run(rows, instances, scores, shape, this.#scale, random, this.#finetune);
-      if (trials.steps > 0) tried.push({ trials, shape });
+      const collected = { rows, instances, scores, shape };
+      const rollouts = this.#collector.run(collected, this.#scale, random, this.#finetune);
+      if (rollouts.steps > 0) collections.push({ rollouts, shape });
     }
-    this.#scale.update(tried.flatMap(({ trials }) => trials.returns));
-    const loss = await this.#learn(tried);
-    const total = (of: (trials: Rollouts) => number): number =>
-      tried.reduce((all, { trials }) => all + of(trials), 0);
-    const [steps, count] = [
-      total((t) => t.steps),
-      Math.max(
-        1,
-        total((t) => t.count),
-      ),
-    ];
+    this.#scale.update(collections.flatMap(({ rollouts }) => rollouts.returns));
+    const loss = await this.#learn(collections);
+    const total = (of: (rollouts: Rollouts) => number): number =>
+      collections.reduce((all, { rollouts }) => all + of(rollouts), 0);
+    const steps = total((t) => t.steps);
+    const count = Math.max(
+      1,
+      total(({ count: own }) => own),
+    );
     this.#done = { ...this.#done, iterations: this.#done.iterations + 1, steps: this.#done.steps + steps };
     this.#rolloutSteps += steps;
     this.#reward = total((t) => t.reward) / count;
@@ -330,22 +329,24 @@ export class Trainer {
     return { loss, reward: this.#reward, stepsPerSecond, ...(measured === null ? {} : { gap: measured }) };
   }
 
-  /** Passes over what was tried; returns the mean loss. */
-  async #learn(tried: readonly { readonly trials: Rollouts; readonly shape: BatchShape }[]): Promise<number> {
+  /** Passes over what was collections; returns the mean loss. */
+  async #learn(
+    collections: readonly { readonly rollouts: Rollouts; readonly shape: BatchShape }[],
+  ): Promise<number> {
     const entropy = entropyWeight(this.#options.budget, this.#done);
     let sum = 0;
     for (let pass = 0; pass < PASSES; pass++) {
-      for (const { trials, shape } of tried) {
+      for (const { rollouts, shape } of collections) {
         const step = made(this.#finetuneSteps, keyOf(shape), () =>
           finetuneStep(this.network, shape, this.#finetune),
         );
         const rate = this.#rate('improvement', 0);
-        const [loss, next] = step(this.#state, rolloutArrays(trials, shape), rate, np.array(entropy));
+        const [loss, next] = step(this.#state, rolloutArrays(rollouts, shape), rate, np.array(entropy));
         this.#state = next;
         sum += (await loss.data())[0] as number;
       }
     }
-    return finite(sum / Math.max(1, PASSES * tried.length), 'improvement');
+    return finite(sum / Math.max(1, PASSES * collections.length), 'improvement');
   }
 
   #parameters(): TrainState['parameters'] {

@@ -79,7 +79,7 @@ export function problemsOf(
       stages: tables.map((table, l) => ({
         ...table.stage,
         maxSeen: must(maxSeen[l], 'maxSeen'),
-        sets: stageSets(manifest, fleet, devices, tables, maxSeen, l, options),
+        sets: stageSets({ manifest, tables, maxSeen, options }, fleet, devices, l),
       })),
       devices,
       bandwidth: fleet.bandwidth.map((row) => Float64Array.from(row)),
@@ -227,14 +227,19 @@ function interpolate(macs: readonly number[], seconds: readonly number[], at: nu
   return least > 0 ? (fastest * at) / least : fastest;
 }
 
+/** What candidate sets depend on beside the fleet. */
+interface SetInputs {
+  readonly manifest: BundleManifest;
+  readonly tables: readonly StageTable[];
+  readonly maxSeen: readonly number[];
+  readonly options: BuildOptions;
+}
+
 function stageSets(
-  manifest: BundleManifest,
+  { manifest, tables, maxSeen, options }: SetInputs,
   fleet: Fleet,
   devices: readonly DeviceInstance[],
-  tables: readonly StageTable[],
-  maxSeen: readonly number[],
   l: number,
-  options: BuildOptions,
 ): readonly (readonly number[])[] {
   if (l === 0) return [[fleet.source]];
   const { stage, uniform } = must(tables[l], `stage ${l}`);

@@ -216,7 +216,10 @@ export function planCosts(instance: PlanningInstance, decisions: readonly StageD
     const choice = choiceIndex(stage, level, decision.inner, decision.level);
     if (!stage.allowed[choice] || !mayRun(instance, l, set)) feasible = false;
     arrivals.fill(0);
-    if (before) hop(instance, links, before.set, set, before.bytes, arrivals, energy);
+    if (before) {
+      links.transfer(before.set, set, before.bytes, arrivals);
+      addJoules(instance, before.set, set, before.bytes, energy);
+    }
     let seconds = 0;
     set.forEach((d, at) => {
       const device = must(devices[d], `device ${d}`);
@@ -232,7 +235,8 @@ export function planCosts(instance: PlanningInstance, decisions: readonly StageD
     level = decision.level;
   });
   const last = must(before, 'a stage');
-  hop(instance, links, last.set, [source], last.bytes, arrivals, energy);
+  links.transfer(last.set, [source], last.bytes, arrivals);
+  addJoules(instance, last.set, [source], last.bytes, energy);
   const returnSeconds = arrivals[0] ?? 0;
   const seconds = stageSeconds.reduce((sum, value) => sum + value, 0) + returnSeconds;
   const joules = energy.reduce((sum, value) => sum + value, 0);
@@ -257,17 +261,14 @@ export function planCosts(instance: PlanningInstance, decisions: readonly StageD
   };
 }
 
-/** Times of one hop, and its joules added to everybody's. */
-function hop(
+/** Adds the joules of one hop to those of every device. */
+function addJoules(
   instance: PlanningInstance,
-  links: Links,
   from: readonly number[],
   to: readonly number[],
   bytes: number,
-  arrivals: Float64Array,
   energy: Float64Array,
 ): void {
-  links.transfer(from, to, bytes, arrivals);
   for (const d of from) {
     for (const e of to) {
       if (d === e) continue;

@@ -66,12 +66,12 @@ export function randomInstance(options: RandomInstanceOptions): PlanningInstance
   const unprunedAccuracy = 0.76;
   const maxSeen = network.map((_, l) => seenShare(options, l));
   return {
-    stages: network.map((stage, l) => {
+    stages: network.map((_, l) => {
       const { sets, ...table } = stageTable(draw, options, network, l);
       return {
         ...table,
         maxSeen: maxSeen[l] ?? 1,
-        sets: sets ?? stageSets(options, network, devices, bandwidth, maxSeen, l, stage.split),
+        sets: sets ?? stageSets(options, network, l, { devices, bandwidth, maxSeen }),
       };
     }),
     devices: options.measured ? measured(draw, devices, network, P, options) : devices,
@@ -250,17 +250,22 @@ function stageTable(
   };
 }
 
+/** What candidate sets depend on beside the network. */
+interface RandomFleet {
+  readonly devices: readonly DeviceInstance[];
+  readonly bandwidth: readonly Float64Array[];
+  readonly maxSeen: readonly number[];
+}
+
 function stageSets(
   options: RandomInstanceOptions,
   network: readonly RandomStage[],
-  devices: readonly DeviceInstance[],
-  bandwidth: readonly Float64Array[],
-  maxSeen: readonly number[],
   l: number,
-  split: StageSplit,
+  { devices, bandwidth, maxSeen }: RandomFleet,
 ): number[][] {
   if (l === 0) return [[0]];
   const stage = network[l] as RandomStage;
+  const { split } = stage;
   return candidateSets({
     devices: devices.map(({ trusted, speed }) => ({ trusted, seconds: stage.macs / speed })),
     bandwidth: bandwidth.map((row) => [...row]),

@@ -10,18 +10,18 @@ import { offsetOf } from './root.ts';
 
 export type Reduction = ReducedGraph | 'empty' | 'too large';
 
-/** Fixes arcs. `pricing` is run anew at `prices`. */
+/** Fixes arcs. `pass` is run anew at `prices`. */
 export function fixArcs(
-  pricing: LagrangianPass,
+  pass: LagrangianPass,
   prices: RowPrices,
   threshold: number,
   mostArcs: number,
 ): Reduction {
-  const { graph } = pricing;
-  pricing.run(prices);
-  const arcs = keptArcs(pricing, threshold - offsetOf(graph, pricing.rows, prices), mostArcs);
+  const { graph } = pass;
+  pass.run(prices);
+  const arcs = keptArcs(pass, threshold - offsetOf(graph, pass.rows, prices), mostArcs);
   if (arcs === undefined) return 'too large';
-  return assemble(pricing, arcs, threshold);
+  return assemble(pass, arcs, threshold);
 }
 
 /** The part of a reduced graph that has only the arcs that `keep` says, and what they still lead to. */
@@ -33,7 +33,7 @@ export function restrict(
   const { graph, rows, capacity, peaks, nodes } = reduced;
   const m = rows.length;
   const q = peaks.length;
-  const drafts = reduced.arcs.map((arcs, l): CandidateArcs => {
+  const candidates = reduced.arcs.map((arcs, l): CandidateArcs => {
     const list = new ArcList();
     const kept: number[] = [];
     for (let i = 0; i + 1 < arcs.start.length; i++) {
@@ -60,15 +60,15 @@ export function restrict(
       alive: new Uint8Array(kept.length).fill(1),
     };
   });
-  if (!filterArcs(drafts, nodes, m, capacity)) return 'empty';
-  return compact(graph, drafts, nodes, rows, capacity, threshold);
+  if (!filterArcs(candidates, nodes, m, capacity)) return 'empty';
+  return compact(graph, candidates, nodes, rows, capacity, threshold);
 }
 
 /** Arcs by layer whose cheapest path is at most `most`; undefined for more than `mostArcs`. */
-function keptArcs(pricing: LagrangianPass, most: number, mostArcs: number): ArcList[] | undefined {
+function keptArcs(pass: LagrangianPass, most: number, mostArcs: number): ArcList[] | undefined {
   // What has no path at all costs infinitely much, so is never kept.
   const limit = Math.min(most + BOUND_TOLERANCE * Math.abs(most), Number.MAX_VALUE);
-  const { layers } = pricing.graph;
+  const { layers } = pass.graph;
   const lists: ArcList[] = [];
   let reached = new Float64Array(1);
   let total = 0;
@@ -76,9 +76,9 @@ function keptArcs(pricing: LagrangianPass, most: number, mostArcs: number): ArcL
     const layer = layers[l] as GraphLayer;
     const list = new ArcList();
     const next = new Float64Array(layer.states).fill(Number.POSITIVE_INFINITY);
+    const fixed = { l, spent: reached, limit, list, next };
     for (let state = 0; state < reached.length; state++) {
-      const spent = reached[state] as number;
-      if (spent < Number.POSITIVE_INFINITY) keepFrom(pricing, l, state, spent, limit, list, next);
+      if ((reached[state] as number) < Number.POSITIVE_INFINITY) keepFrom(pass, fixed, state);
     }
     total += list.count;
     if (total > mostArcs) return undefined;
@@ -88,29 +88,33 @@ function keptArcs(pricing: LagrangianPass, most: number, mostArcs: number): ArcL
   return lists;
 }
 
-function keepFrom(
-  pricing: LagrangianPass,
-  l: number,
-  state: number,
-  spent: number,
-  limit: number,
-  list: ArcList,
-  next: Float64Array,
-): void {
-  const layer = pricing.graph.layers[l] as GraphLayer;
+/** A layer whose arcs are being fixed. */
+interface FixedLayer {
+  readonly l: number;
+  /** By state before the layer: the cheapest way there. */
+  readonly spent: Float64Array;
+  readonly limit: number;
+  /** Arcs that are kept, and the cheapest way to each state of the layer by them. */
+  readonly list: ArcList;
+  readonly next: Float64Array;
+}
+
+/** Keeps the arcs from one state whose cheapest path is within the limit. */
+function keepFrom(pass: LagrangianPass, { l, spent, limit, list, next }: FixedLayer, state: number): void {
+  const layer = pass.graph.layers[l] as GraphLayer;
   const count = layer.sets.length;
   const from = Math.floor(state / layer.levelsIn);
   const p = state - from * layer.levelsIn;
-  const toGo = pricing.toGo[l] as Float64Array;
+  const toGo = pass.toGo[l] as Float64Array;
   const end = layer.start[p + 1] as number;
   for (let t = 0; t < count; t++) {
     const at = state * count + t;
-    const base = spent + (layer.sent[state] as number) * pricing.bytePrice(l, from, t);
+    const base = (spent[state] as number) + (layer.sent[state] as number) * pass.bytePrice(l, from, t);
     const critical = layer.critical[at] as number;
     const arrival = layer.arrival[at] as number;
-    if (!(base + pricing.nodePrice(l, t, critical, arrival, p) <= limit)) continue;
+    if (!(base + pass.nodePrice(l, t, critical, arrival, p) <= limit)) continue;
     for (let c = layer.start[p] as number; c < end; c++) {
-      const value = base + pricing.choicePrice(l, t, critical, arrival, c);
+      const value = base + pass.choicePrice(l, t, critical, arrival, c);
       if (!(value <= limit)) continue;
       list.push(state, t, c);
       const to = t * layer.levels + (layer.out[c] as number);
@@ -120,8 +124,8 @@ function keepFrom(
   }
 }
 
-function assemble(pricing: LagrangianPass, lists: readonly ArcList[], threshold: number): Reduction {
-  const { graph, rows } = pricing;
+function assemble(pass: LagrangianPass, lists: readonly ArcList[], threshold: number): Reduction {
+  const { graph, rows } = pass;
   const { layers, instance } = graph;
   const used = Int32Array.from([...rows.active.keys()].filter((r) => rows.active[r]));
   const m = used.length;
@@ -133,10 +137,10 @@ function assemble(pricing: LagrangianPass, lists: readonly ArcList[], threshold:
   const last = layers[layers.length - 1] as GraphLayer;
   for (let state = 0; state < last.states; state++) home.push(state, 0, 0);
   const raw = new Float64Array(rows.count);
-  const drafts = [...lists, home].map((list, l): CandidateArcs => {
+  const candidates = [...lists, home].map((list, l): CandidateArcs => {
     const layer = layers[l];
     const n = list.count;
-    const draft = {
+    const arcs = {
       list,
       to: new Int32Array(n),
       cost: new Float64Array(n),
@@ -147,22 +151,22 @@ function assemble(pricing: LagrangianPass, lists: readonly ArcList[], threshold:
     for (let k = 0; k < n; k++) {
       const [set, choice] = [list.set[k] as number, list.choice[k] as number];
       raw.fill(0);
-      draft.cost[k] = addUse(graph, l, list.from[k] as number, set, choice, raw);
-      draft.to[k] = layer ? set * layer.levels + (layer.out[choice] as number) : 0;
+      arcs.cost[k] = addUse(graph, l, list.from[k] as number, set, choice, raw);
+      arcs.to[k] = layer ? set * layer.levels + (layer.out[choice] as number) : 0;
       for (let r = 0; r < m; r++) {
-        draft.use[k * m + r] = (raw[used[r] as number] as number) * (scale[r] as number);
+        arcs.use[k * m + r] = (raw[used[r] as number] as number) * (scale[r] as number);
       }
       if (!holds || !layer) continue;
       const devices = layer.sets[set] as readonly number[];
       for (let r = 0; r < m; r++) {
         const device = (used[r] as number) - memoryRow(0);
         if (device < 0 || device >= D || !devices.includes(device)) continue;
-        draft.held[k * m + r] = (layer.activationBytes[choice] as number) * (scale[r] as number);
+        arcs.held[k * m + r] = (layer.activationBytes[choice] as number) * (scale[r] as number);
       }
     }
-    return draft;
+    return arcs;
   });
   const capacity = Float64Array.from(used, (row) => rows.capacity[row] as number);
-  if (!filterArcs(drafts, states, m, capacity)) return 'empty';
-  return compact(graph, drafts, states, used, capacity, threshold);
+  if (!filterArcs(candidates, states, m, capacity)) return 'empty';
+  return compact(graph, candidates, states, used, capacity, threshold);
 }

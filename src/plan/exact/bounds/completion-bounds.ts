@@ -15,62 +15,63 @@ export interface CompletionBounds {
 
 /** One pass from the end to the root. */
 export function completionBounds({ nodes, arcs, rows, peaks }: ReducedGraph): CompletionBounds {
-  const [m, q] = [rows.length, peaks.length];
-  const table = (width: number, value: number) => nodes.map((n) => new Float64Array(n * width).fill(value));
-  const [least, most] = [table(m, Number.POSITIVE_INFINITY), table(m, 0)];
-  const [leastHeld, mostHeld] = [table(q, Number.POSITIVE_INFINITY), table(q, 0)];
+  const use = new Ranges(nodes, rows.length);
+  const held = new Ranges(nodes, peaks.length);
   const leastSteps = nodes.map((n) => new Int32Array(n).fill(2 ** 30));
   const mostSteps = nodes.map((n) => new Int32Array(n));
-  const last = nodes.length - 1;
-  (least[last] as Float64Array).fill(0);
-  (leastHeld[last] as Float64Array).fill(0);
-  (leastSteps[last] as Int32Array).fill(0);
+  (leastSteps[nodes.length - 1] as Int32Array).fill(0);
   for (let l = arcs.length - 1; l >= 0; l--) {
-    const { start, to, steps, use, held } = arcs[l] as ReducedArcs;
-    for (let i = 0; i + 1 < start.length; i++) {
-      for (let k = start[i] as number; k < (start[i + 1] as number); k++) {
-        const j = to[k] as number;
-        propagate(least[l], most[l], least[l + 1], most[l + 1], i * m, j * m, m, use, k * m, (a, b) => a + b);
-        propagate(
-          leastHeld[l],
-          mostHeld[l],
-          leastHeld[l + 1],
-          mostHeld[l + 1],
-          i * q,
-          j * q,
-          q,
-          held,
-          k * q,
-          Math.max,
-        );
-        const lost = steps[k] as number;
-        const [few, many] = [leastSteps[l] as Int32Array, mostSteps[l] as Int32Array];
-        few[i] = Math.min(few[i] as number, lost + ((leastSteps[l + 1] as Int32Array)[j] as number));
-        many[i] = Math.max(many[i] as number, lost + ((mostSteps[l + 1] as Int32Array)[j] as number));
+    const layer = arcs[l] as ReducedArcs;
+    const [few, many] = [leastSteps[l] as Int32Array, mostSteps[l] as Int32Array];
+    const [fewNext, manyNext] = [leastSteps[l + 1] as Int32Array, mostSteps[l + 1] as Int32Array];
+    for (let i = 0; i + 1 < layer.start.length; i++) {
+      for (let k = layer.start[i] as number; k < (layer.start[i + 1] as number); k++) {
+        const j = layer.to[k] as number;
+        use.propagate(l, i, j, layer.use, k, sum);
+        held.propagate(l, i, j, layer.held, k, Math.max);
+        const lost = layer.steps[k] as number;
+        few[i] = Math.min(few[i] as number, lost + (fewNext[j] as number));
+        many[i] = Math.max(many[i] as number, lost + (manyNext[j] as number));
       }
     }
   }
-  return { least, most, leastHeld, mostHeld, leastSteps, mostSteps };
+  const [least, most] = [use.least, use.most];
+  return { least, most, leastHeld: held.least, mostHeld: held.most, leastSteps, mostSteps };
 }
 
-function propagate(
-  least: Float64Array | undefined,
-  most: Float64Array | undefined,
-  leastNext: Float64Array | undefined,
-  mostNext: Float64Array | undefined,
-  at: number,
-  next: number,
-  width: number,
-  values: Float64Array,
-  value: number,
-  combine: (a: number, b: number) => number,
-): void {
-  if (!least || !most || !leastNext || !mostNext) return;
-  for (let r = 0; r < width; r++) {
-    const own = values[value + r] as number;
-    const low = combine(own, leastNext[next + r] as number);
-    const high = combine(own, mostNext[next + r] as number);
-    if (low < (least[at + r] as number)) least[at + r] = low;
-    if (high > (most[at + r] as number)) most[at + r] = high;
+const sum = (a: number, b: number): number => a + b;
+
+/** Least and largest values by node layer: `[node * width + column]`. */
+class Ranges {
+  readonly least: readonly Float64Array[];
+  readonly most: readonly Float64Array[];
+  readonly #width: number;
+
+  constructor(nodes: readonly number[], width: number) {
+    this.#width = width;
+    this.least = nodes.map((n) => new Float64Array(n * width).fill(Number.POSITIVE_INFINITY));
+    this.most = nodes.map((n) => new Float64Array(n * width));
+    (this.least[nodes.length - 1] as Float64Array).fill(0);
+  }
+
+  /** Takes in the arc `k` from node `i` of a layer to node `j` of the next: its values combined with those at `j`. */
+  propagate(
+    l: number,
+    i: number,
+    j: number,
+    values: Float64Array,
+    k: number,
+    combine: (a: number, b: number) => number,
+  ): void {
+    const width = this.#width;
+    const [least, most] = [this.least[l] as Float64Array, this.most[l] as Float64Array];
+    const [leastNext, mostNext] = [this.least[l + 1] as Float64Array, this.most[l + 1] as Float64Array];
+    for (let r = 0; r < width; r++) {
+      const own = values[k * width + r] as number;
+      const low = combine(own, leastNext[j * width + r] as number);
+      const high = combine(own, mostNext[j * width + r] as number);
+      if (low < (least[i * width + r] as number)) least[i * width + r] = low;
+      if (high > (most[i * width + r] as number)) most[i * width + r] = high;
+    }
   }
 }

@@ -169,7 +169,7 @@ function buildLayer(
     activationBytes: pick(stage.activationBytes),
     seconds,
   };
-  return { ...common, ...hops(instance, links, l, before, sets, start, seconds, choice.length) };
+  return { ...common, ...(before ? hopsInto(common, instance, l, before, links) : noHops(sets.length)) };
 }
 
 /** Seconds by set, member and choice; Infinity where a member alone has too little memory, energy or time for it. */
@@ -204,27 +204,29 @@ function computeTable(
 }
 
 type Hops = Pick<GraphLayer, 'before' | 'sent' | 'arrival' | 'critical' | 'arrivals'>;
+type Computations = Omit<GraphLayer, keyof Hops>;
 
-function hops(
+/** The first layer starts from nothing. */
+function noHops(count: number): Hops {
+  return {
+    arrivals: new Float64Array(0),
+    before: 1,
+    sent: new Float64Array(1),
+    arrival: new Float64Array(count),
+    critical: new Int32Array(count),
+  };
+}
+
+/** Hops from the states of the layer before. */
+function hopsInto(
+  layer: Computations,
   instance: PlanningInstance,
-  links: Links,
   l: number,
-  before: GraphLayer | undefined,
-  sets: readonly (readonly number[])[],
-  start: Int32Array,
-  seconds: Float64Array,
-  choices: number,
+  before: GraphLayer,
+  links: Links,
 ): Hops {
+  const { sets } = layer;
   const count = sets.length;
-  if (!before) {
-    return {
-      arrivals: new Float64Array(0),
-      before: 1,
-      sent: new Float64Array(1),
-      arrival: new Float64Array(count),
-      critical: new Int32Array(count),
-    };
-  }
   const { levels } = before;
   const stage = must(instance.stages[l - 1], `stage ${l - 1}`);
   const sent = new Float64Array(before.states);
@@ -232,7 +234,7 @@ function hops(
   const critical = new Int32Array(before.states * count);
   const apart: number[] = [];
   const arrivals = new Float64Array(MAX_SET_SIZE);
-  const behind = lags(sets, levels, start, seconds, choices);
+  const behind = lags(layer, levels);
   before.sets.forEach((from, s) => {
     sets.forEach((to, t) => {
       for (let p = 0; p < levels; p++) {
@@ -264,13 +266,8 @@ function hops(
  * How much longer a member takes than another, at most, over the choices that begin with a level:
  * `[((set * levels + level) * MEMBERS + member) * MEMBERS + other]`.
  */
-function lags(
-  sets: readonly (readonly number[])[],
-  levels: number,
-  start: Int32Array,
-  seconds: Float64Array,
-  choices: number,
-): Float64Array {
+function lags({ sets, start, seconds, choice }: Computations, levels: number): Float64Array {
+  const choices = choice.length;
   const table = new Float64Array(sets.length * levels * MAX_SET_SIZE * MAX_SET_SIZE).fill(
     Number.NEGATIVE_INFINITY,
   );

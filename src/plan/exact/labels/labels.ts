@@ -39,10 +39,25 @@ interface Incoming {
   readonly from: Int32Array;
 }
 
+/** What extending the labels of one layer reads, and where it writes. */
+interface LayerStep {
+  readonly l: number;
+  /** Labels of node layer `l`, where each node's begin, and those of the next layer. */
+  readonly current: Labels;
+  readonly first: Int32Array;
+  readonly next: Labels;
+  readonly tables: readonly AccuracyTable[];
+  readonly layer: ReducedArcs;
+  readonly into: Incoming;
+  /** Least use of limits that is still to come at the next node layer. */
+  readonly least: Float64Array;
+  readonly leastHeld: Float64Array;
+}
+
 /** A reduced graph made ready for searching it, perhaps several times. */
 export class LabelSearch {
   readonly #graph: ReducedGraph;
-  readonly #futures: CompletionBounds;
+  readonly #completion: CompletionBounds;
   /** By arc layer. */
   readonly #into: readonly Incoming[];
   /** The labels of one node while they are made. */
@@ -50,7 +65,7 @@ export class LabelSearch {
 
   constructor(graph: ReducedGraph) {
     this.#graph = graph;
-    this.#futures = completionBounds(graph);
+    this.#completion = completionBounds(graph);
     this.#into = graph.arcs.map((arcs, l) => incoming(arcs, graph.nodes[l + 1] as number));
     this.#bucket = new Labels(graph.rows.length, graph.peaks.length);
   }
@@ -71,10 +86,10 @@ export class LabelSearch {
     for (let l = 0; l < arcs.length; l++) {
       const current = layers[l] as Labels;
       let next = new Labels(graph.rows.length, graph.peaks.length);
-      const first = firstByNode(current, nodes[l] as number);
+      const step = this.#step(l, current, next, tables);
       for (let node = 0; node < (nodes[l + 1] as number); node++) {
         const limit = Math.min(options.threshold, incumbent.objective * (1 - LABEL_TOLERANCE));
-        const made = this.#extend(l, node, current, first, next, tables, limit);
+        const made = this.#extend(step, node, limit);
         budget.labels += made;
         if (budget.spent || budget.labels > last || next.count > MOST_IN_LAYER)
           return { complete: false, dropped };
@@ -92,26 +107,13 @@ export class LabelSearch {
   }
 
   /** All labels at one node that are not dominated, appended to `next`; returns how many were made. */
-  #extend(
-    l: number,
-    node: number,
-    current: Labels,
-    first: Int32Array,
-    next: Labels,
-    tables: readonly AccuracyTable[],
-    limit: number,
-  ): number {
-    const { rows, peaks, capacity } = this.#graph;
-    const m = rows.length;
-    const q = peaks.length;
-    const layer = this.#graph.arcs[l] as ReducedArcs;
-    const into = this.#into[l] as Incoming;
+  #extend(step: LayerStep, node: number, limit: number): number {
+    const { l, current, first, layer, into, tables } = step;
+    const m = this.#graph.rows.length;
     const guide = tables[0] as AccuracyTable;
     const { width } = guide;
     const priced = guide.priced[l] as Float64Array;
     const toGo = guide.toGo[l + 1] as Float64Array;
-    const least = this.#futures.least[l + 1] as Float64Array;
-    const leastHeld = this.#futures.leastHeld[l + 1] as Float64Array;
     const bucket = this.#bucket;
     bucket.count = 0;
     let made = 0;
@@ -130,31 +132,9 @@ export class LabelSearch {
         if (!(bound < limit)) continue;
         made++;
         const at = bucket.grow();
+        if (!this.#useUp(step, x, arc, node, at)) continue;
+        const { use } = bucket;
         let fits = true;
-        const { use, peak } = bucket;
-        for (let r = 0; r < m; r++) {
-          const value = (current.use[x * m + r] as number) + (layer.use[arc * m + r] as number);
-          use[at * m + r] = value;
-          if (value + (least[node * m + r] as number) > (capacity[r] as number) + SEARCH_SLACK) {
-            fits = false;
-            break;
-          }
-        }
-        if (!fits) continue;
-        for (let i = 0; i < q; i++) {
-          const r = peaks[i] as number;
-          const held = layer.held[arc * q + i] as number;
-          const before = current.use[x * m + r] as number;
-          const weight = layer.use[arc * m + r] as number;
-          const value = Math.max(current.peak[x * q + i] as number, before + held) + weight;
-          peak[at * q + i] = value;
-          const reach = Math.max(value, before + weight + (leastHeld[node * q + i] as number));
-          if (reach + (least[node * m + r] as number) > 1 + SEARCH_SLACK) {
-            fits = false;
-            break;
-          }
-        }
-        if (!fits) continue;
         const total = (current.cost[x] as number) + cost;
         for (let t = 1; t < tables.length; t++) {
           const other = tables[t] as AccuracyTable;
@@ -179,12 +159,56 @@ export class LabelSearch {
         bucket.count++;
       }
     }
-    this.#keep(l + 1, node, bucket, next);
+    this.#keep(l + 1, node, step.next);
     return made;
   }
 
+  /**
+   * Writes into the bucket, at `at`, what a label uses of every limit after one more arc; false when some limit cannot be
+   * kept any more.
+   */
+  #useUp(
+    { current, layer, least, leastHeld }: LayerStep,
+    x: number,
+    arc: number,
+    node: number,
+    at: number,
+  ): boolean {
+    const { rows, peaks, capacity } = this.#graph;
+    const [m, q] = [rows.length, peaks.length];
+    const { use, peak } = this.#bucket;
+    for (let r = 0; r < m; r++) {
+      const value = (current.use[x * m + r] as number) + (layer.use[arc * m + r] as number);
+      use[at * m + r] = value;
+      if (value + (least[node * m + r] as number) > (capacity[r] as number) + SEARCH_SLACK) return false;
+    }
+    for (let i = 0; i < q; i++) {
+      const r = peaks[i] as number;
+      const held = layer.held[arc * q + i] as number;
+      const before = current.use[x * m + r] as number;
+      const weight = layer.use[arc * m + r] as number;
+      const value = Math.max(current.peak[x * q + i] as number, before + held) + weight;
+      peak[at * q + i] = value;
+      const reach = Math.max(value, before + weight + (leastHeld[node * q + i] as number));
+      if (reach + (least[node * m + r] as number) > 1 + SEARCH_SLACK) return false;
+    }
+    return true;
+  }
+
+  #step(l: number, current: Labels, next: Labels, tables: readonly AccuracyTable[]): LayerStep {
+    return {
+      ...{ l, current, next, tables },
+      first: firstByNode(current, this.#graph.nodes[l] as number),
+      layer: this.#graph.arcs[l] as ReducedArcs,
+      into: this.#into[l] as Incoming,
+      least: this.#completion.least[l + 1] as Float64Array,
+      leastHeld: this.#completion.leastHeld[l + 1] as Float64Array,
+    };
+  }
+
   /** Appends the labels of a bucket that none of the others dominates. */
-  #keep(l: number, node: number, bucket: Labels, next: Labels): void {
+  #keep(l: number, node: number, next: Labels): void {
+    const bucket = this.#bucket;
     const n = bucket.count;
     if (n === 0) return;
     const begin = next.count;
@@ -193,11 +217,11 @@ export class LabelSearch {
       return;
     }
     const order = orderBy(bucket.bound, n);
-    const rows = this.#contested(l, node, bucket);
+    const contested = this.#contested(l, node, bucket);
     const accuracy = this.#graph.graph.accuracy;
     const width = accuracy.length;
-    const fewest = (this.#futures.leastSteps[l] as Int32Array)[node] as number;
-    const mostSteps = (this.#futures.mostSteps[l] as Int32Array)[node] as number;
+    const fewest = (this.#completion.leastSteps[l] as Int32Array)[node] as number;
+    const mostSteps = (this.#completion.mostSteps[l] as Int32Array)[node] as number;
     for (let at = 0; at < n; at++) {
       const y = order[at] as number;
       const steps = bucket.steps[y] as number;
@@ -217,7 +241,7 @@ export class LabelSearch {
           if (other + mostSteps >= width) continue;
           if ((next.cost[z] as number) + (accuracy[other + fewest] as number) > costNear) continue;
         }
-        if (this.#noMoreUse(next, z, bucket, y, rows, l, node)) {
+        if (this.#usesNoMore(next, z, y, contested, l, node)) {
           dominated = true;
           break;
         }
@@ -246,23 +270,24 @@ export class LabelSearch {
     const { rows, peaks, capacity } = this.#graph;
     const m = rows.length;
     const use = labels.use[x * m + r] as number;
-    const most = (this.#futures.most[l] as Float64Array)[node * m + r] as number;
+    const most = (this.#completion.most[l] as Float64Array)[node * m + r] as number;
     const i = peaks.indexOf(r);
     if (i < 0) return use + most <= (capacity[r] as number) + SEARCH_SLACK;
-    const held = (this.#futures.mostHeld[l] as Float64Array)[node * peaks.length + i] as number;
+    const held = (this.#completion.mostHeld[l] as Float64Array)[node * peaks.length + i] as number;
     const peak = labels.peak[x * peaks.length + i] as number;
     return Math.max(peak, use + held) + most <= 1 + SEARCH_SLACK;
   }
 
-  #noMoreUse(
+  /** Whether a kept label uses no more of any contested limit than one of the bucket, or cannot break it. */
+  #usesNoMore(
     kept: Labels,
     z: number,
-    bucket: Labels,
     y: number,
     contested: readonly number[],
     l: number,
     node: number,
   ): boolean {
+    const bucket = this.#bucket;
     const { rows, peaks } = this.#graph;
     const m = rows.length;
     const q = peaks.length;
