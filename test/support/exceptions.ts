@@ -3,26 +3,11 @@
 
 /** Functions with too many parameters or too long a body: the file's name, then the function's. */
 export const LARGE_FUNCTIONS: ReadonlySet<string> = new Set([
-  'arc-fixing.ts keepFrom',
-  'beam.ts #extend',
-  'beam.ts #offer',
-  'build-instance.ts stageSets',
-  'completion-bounds.ts propagate',
   'contents.ts contentsOf',
-  'cost.ts hop',
   'demo.ts demo',
-  'graph.ts hops',
-  'labels.ts #extend',
-  'labels.ts #noMoreUse',
-  'partial-plans.ts extend',
-  'ppo-finetune.ts #draw',
-  'ppo-finetune.ts run',
-  'ppo.ts gae',
-  'random-instance.ts stageSets',
   'random-net.ts randomNetwork',
   'rich-model.ts richProto',
   'set-features.ts setFeatures',
-  'vector-environment.ts drift',
 ]);
 
 /** Files outside a folder, tests among them, that import past its doors. */
