@@ -1,4 +1,4 @@
-// What each pass does at each operator, read from the rule tables and written to docs/operators.md.
+// Writes docs/operators.md: how each pass treats each operator, read from the rule tables.
 // Command: npm run docs:operators
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -18,10 +18,10 @@ import { BedsideError } from '../src/util/index.ts';
 /** Where the table is written. */
 export const TABLE_PATH = fileURLToPath(new URL('../docs/operators.md', import.meta.url));
 
-/** A rule's description, by an operator that has it: whatever shares the rule shares the description. */
+/** Descriptions of rules, each by one operator that has it: operators with the same rule share the description. */
 type Exemplars = Partial<Record<OpName, string>>;
 
-/** Rules that say all by themselves. */
+/** Rules that need no further description. */
 const PLAIN: ReadonlyMap<BackwardRule, string> = new Map([
   [passThrough, 'passes'],
   [refuse, 'refused'],
@@ -29,11 +29,11 @@ const PLAIN: ReadonlyMap<BackwardRule, string> = new Map([
 ]);
 
 const MOVES: Exemplars = {
-  Concat: 'each input its part',
+  Concat: 'each input gets its part',
   DepthToSpace: 'space to depth (DCR order only)',
   Pad: 'the middle (constant padding only)',
   Reshape: 'reshaped back',
-  Slice: 'back to its places',
+  Slice: 'back to its positions',
   Split: 'parts joined',
   Transpose: 'the inverse permutation',
 };
@@ -42,7 +42,7 @@ const RELEVANCE: Exemplars = {
   ...MOVES,
   Add: 'by contribution',
   AveragePool: 'by contribution',
-  BatchNormalization: 'epsilon, where it stands alone',
+  BatchNormalization: 'epsilon rule, where it is not merged',
   Conv: "the composite's rule",
   Div: 'all to the numerator',
   Expand: 'copies add up',
@@ -108,7 +108,7 @@ const CHANNELS: Exemplars = {
   Reshape: 'follow where they stay apart',
   Shape: 'none',
   Slice: 'follow, or picked on their axis',
-  Softmax: 'kept where it normalises across them, else follow',
+  Softmax: 'kept where it normalises across them, otherwise follow',
   Split: 'split',
   Transpose: 'follow to their new axis',
 };
@@ -139,38 +139,39 @@ export function supportTable(): string {
   return [
     '# Operators',
     '',
-    'What is known of each ONNX operator: its output shapes, how relevance, gradients and DeepLIFT multipliers cross it',
-    'from its output to its inputs, and what becomes of channels. Written by `npm run docs:operators` from the rule',
-    'tables.',
+    'This table says, for each ONNX operator that bedside understands, whether its output shapes are known, how relevance,',
+    'gradients and DeepLIFT multipliers cross it from its output to its inputs, and what happens to channels. `npm run',
+    'docs:operators` writes it from the rule tables.',
     '',
     line(header),
     line(header.map(() => '---')),
     ...rows.map(line),
     '',
-    `Any other operator is carried through: \`inspect\`, \`evaluate\`, \`pack\` and criteria of weights or activations work,`,
-    'channels it reads are kept, and an attribution that would have to cross it is refused by name. Its shapes come from the',
-    'engine, which runs the model once at two batch sizes; a model that the engine cannot run is refused, with the operator',
-    'named. Where a cell says "refused", the same holds for that operator.',
+    'Any other operator is carried through the model unchanged. `inspect`, `evaluate`, `pack` and criteria of weights or',
+    'activations work, and the channels that it reads are kept. An attribution that would have to cross it is refused, and',
+    'the error names the operator. Its shapes come from the engine, which runs the model once at two batch sizes. If the',
+    'engine cannot run the model, the model is refused, and the error names the operator. Where a cell says "refused", the',
+    'same holds for that operator.',
     '',
-    'Multiply-accumulates are counted for Conv, ConvTranspose, Gemm and MatMul, whatever their factors are, and for',
-    `${list(FURTHER_MACS)}; of ONNX Runtime's own operators for ${list(CONTRIB_MACS)}.`,
-    'The other standard operators have none (elementwise products and sums do not count), but for branches and loops with',
-    'multiplications in them, AffineGrid, Det, DFT and STFT: these, and operators of domains that are not known here, are',
-    'named wherever a count or a share is shown (`uncounted` under `--json`).',
+    'Multiply-accumulates are counted for Conv, ConvTranspose, Gemm and MatMul, with constant or computed factors, and for',
+    `${list(FURTHER_MACS)}. Of ONNX Runtime's own operators, ${list(CONTRIB_MACS)} are counted.`,
+    'The other standard operators have none: elementwise products and sums do not count. The exceptions are branches and loops',
+    'with multiplications in them, AffineGrid, Det, DFT and STFT. These, and operators of unknown domains, are named wherever',
+    'a count or a share is shown (`uncounted` under `--json`).',
     '',
-    'Graphs that are made from a model of an operator set below 16 are written as 16 has it. These operators changed on the',
-    'way, and are rewritten, also inside subgraphs; what cannot be written otherwise is refused by name (Scan of set 8, old',
-    'Softmax over several axes, batch normalisation of each position, Resize by scales that are not constant or that enlarge',
-    'one axis and shrink another, functions of the model that use one of these operators):',
+    'Graphs that are made from a model of an operator set below 16 use set 16. Some operators changed in between, and are',
+    'rewritten, also inside subgraphs. A few cannot be rewritten and are refused by name: Scan of set 8, old Softmax over',
+    'several axes, batch normalisation of each position, Resize by scales that are not constant or that enlarge one axis and',
+    'shrink another, and functions of the model that use a changed operator. The changed operators and their sets are:',
     `${Object.entries(CHANGES)
       .map(([op, { changedIn }]) => `${op} (${changedIn.join(', ')})`)
       .join(', ')}.`,
-    'All others only gained element types, optional inputs, or attributes whose default is the old meaning.',
+    'All other operators only gained element types, optional inputs, or attributes whose default keeps the old meaning.',
     '',
-    'Relevance starts at the score before a final Softmax or LogSoftmax. Factors of a product that are gates: constants,',
-    'then Sigmoid, HardSigmoid, Softmax and Clip, then Tanh, also behind constant factors and changes of shape; between',
-    'two of a kind the first factor takes all. In DeepLIFT, completeness through LRN and a Softmax inside the network',
-    'holds only where no single input equals its reference.',
+    'Relevance starts at the score before a final Softmax or LogSoftmax. In a product, the factor that is a gate gets no',
+    'relevance. Gates are constants, then Sigmoid, HardSigmoid, Softmax and Clip, then Tanh, also behind constant factors and',
+    'changes of shape. Between two gates of one kind, the first factor takes all. In DeepLIFT, completeness through LRN and a',
+    'Softmax inside the network only holds where no single input equals its reference.',
     '',
   ].join('\n');
 }

@@ -11,7 +11,7 @@ const VARIABLE = 'ORT_DISABLE_TELEMETRY';
 const OFF = '1';
 
 const wasOff = process.env[VARIABLE] === OFF;
-/** Somebody else's import of the runtime came first, so a session, and with it telemetry, may have come first too. */
+/** The runtime was imported elsewhere first, so a session, and with it telemetry, may have started first too. */
 const loadedBefore = Object.keys(createRequire(import.meta.url).cache).some((path) =>
   path.includes('onnxruntime-node'),
 );

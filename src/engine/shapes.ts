@@ -77,7 +77,7 @@ async function declarations(
 
 type Run = ReadonlyMap<string, Measured>;
 
-/** What the engine gives for `values` at both batch sizes; without those that it cannot give at all (sequences). */
+/** The engine's results for `values` at both batch sizes, without those that it cannot give at all (sequences). */
 async function measure(
   model: Model,
   values: readonly string[],
@@ -87,7 +87,7 @@ async function measure(
   try {
     return await runTwice(model, values, batches, name);
   } catch (cause) {
-    // Either the model does not run at all, or one of the values is none that can be asked for.
+    // Either the model does not run at all, or one of the values cannot be an output.
     await runTwice(model, [], batches, name).catch(() => {
       throw cannotRun(model, values, name, cause);
     });
@@ -106,7 +106,7 @@ async function measure(
   return [first, second];
 }
 
-/** What is not found by then stays unknown, and is named by whatever needs it. */
+/** Values that are not found by then stay unknown, and whatever needs them names them. */
 const MOST_TRIES = 200;
 
 async function runTwice(
@@ -154,7 +154,7 @@ function withOutputs(model: Model, values: readonly string[]): Model {
   };
 }
 
-/** What a trial run reads at most: 1 GiB of float32. */
+/** Most numbers that a trial run may read: 1 GiB of float32. */
 const MOST_NUMBERS = 2 ** 28;
 
 type Data =

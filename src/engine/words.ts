@@ -1,4 +1,4 @@
-// What ONNX Runtime says of a failure, in words for people: which node, what is wrong; no source files, no signatures.
+// Words of ONNX Runtime about a failure, made readable: the node and the reason, without source files or signatures.
 
 /** As much as one line of an error may say. */
 const MOST = 400;
@@ -20,7 +20,7 @@ export function engineWords(raw: string): string {
   return words.length > MOST ? `${words.slice(0, MOST - 1)}…` : words;
 }
 
-/** Without the place in the engine's sources; of a condition that failed, what follows it, or else the condition. */
+/** The reason without the place in the engine's sources: the text after a failed condition, or the condition itself. */
 function reasonOf(text: string): string {
   const [, before = '', behind = ''] = /^(.*?)\S*\.(?:cc|h|hpp|cpp):\d+ (.*)$/.exec(text) ?? [];
   if (behind === '') return text;

@@ -1,8 +1,8 @@
-// From one signed value per sample and channel to one score per channel: how samples are put together.
+// Combines samples: turns one signed value for each sample and channel into one score for each channel.
 import { BedsideError } from '../util/index.ts';
 
 /**
- * How samples are put together: `mean-absolute` (mean of absolute sums, the default), `absolute-mean`, `mean` (signed),
+ * How samples are combined: `mean-absolute` (mean of absolute sums, the default), `absolute-mean`, `mean` (signed),
  * `positive` (mean of positive parts), `mean-square`, `square-mean` (square of the signed mean), or a quantile of the
  * absolute values.
  */
@@ -15,7 +15,7 @@ export type Aggregation =
   | 'square-mean'
   | { readonly quantile: number };
 
-/** The aggregations that are a name alone. */
+/** The aggregations without a parameter. */
 export const AGGREGATIONS = [
   'mean-absolute',
   'absolute-mean',
@@ -39,7 +39,7 @@ export function parseAggregation(text: string): Aggregation {
   });
 }
 
-/** Adds up the values of one layer, sample by sample. */
+/** Collects the values of one layer, sample by sample. */
 export class Aggregator {
   readonly #kind: Aggregation;
   readonly #sums: Float64Array;
@@ -52,7 +52,7 @@ export class Aggregator {
     this.#sums = new Float64Array(channels);
   }
 
-  /** Adds one sample's channels, `[channels]`. */
+  /** Adds the channels of one sample, `[channels]`. */
   add(values: Float32Array, weight: number): void {
     this.#weight += weight;
     if (typeof this.#kind === 'object') {
@@ -65,7 +65,7 @@ export class Aggregator {
     }
   }
 
-  /** One score a channel. */
+  /** One score for each channel. */
   finish(): Float64Array {
     const kind = this.#kind;
     if (typeof kind === 'object') {
@@ -105,7 +105,10 @@ function term(kind: Exclude<Aggregation, object>, value: number): number {
   }
 }
 
-/** The smallest value at which the share of the weight reaches `quantile`; samples of no weight do not count. */
+/**
+ * The smallest value at which the cumulative share of the weights reaches `quantile`; samples with weight 0 do not
+ * count.
+ */
 function weightedQuantile(
   rows: readonly { readonly weight: number; readonly values: Float32Array }[],
   channel: number,

@@ -1,4 +1,4 @@
-// What a criterion is: a function from a model and calibration samples to one score per channel of each weighted layer.
+// A criterion is a function from a model and calibration samples to one score for each channel of each weighted layer.
 import type { EngineSettings } from '../engine/internal.ts';
 import type { Model } from '../onnx/index.ts';
 import type { Random } from '../util/index.ts';
@@ -10,40 +10,40 @@ export interface LayerScores {
   readonly layer: string;
   /** One finite score a channel. */
   readonly scores: Float64Array;
-  /** The criterion that some of these scores are of, where the one asked for says nothing of its own making. */
+  /** The other criterion that gave some of these scores, where the requested one says nothing about the layer. */
   readonly standIn?: string;
 }
 
-/** Calibration samples; labels may be missing, then the predicted class stands in. */
+/** Calibration samples. Where labels are missing, the predicted class takes their place. */
 export interface CalibrationSet {
   /** `[count, ...sampleShape]`, row-major. */
   readonly samples: Float32Array;
   readonly count: number;
   readonly sampleShape: readonly number[];
-  /** One class index a sample. */
+  /** One class index for each sample. */
   readonly labels: Int32Array | undefined;
-  /** How much each sample counts, zero or more; all alike when absent. */
+  /** Weight of each sample, zero or more; all alike when absent. */
   readonly weights?: Float64Array;
 }
 
 /**
- * What is explained: each sample's label (the predicted class where there is none), its predicted class, or a fixed mix
- * of classes `[classes]`.
+ * The explained class: each sample's label (the predicted class where there is none), its predicted class, or a class
+ * prior `[classes]`.
  */
 export type Target = 'label' | 'predicted' | Float32Array;
 
-/** What a criterion is given. */
+/** The network, samples and settings that a criterion gets. */
 export interface CriterionContext extends EngineSettings {
   /** The canonical model (constants folded, batch normalisation merged). */
   readonly model: Model;
-  /** The same model before batch normalisation was merged, for criteria that read it; layer names agree. */
+  /** The same model before batch normalisation was merged, with the same layer names, for criteria that read it. */
   readonly unmerged?: Model;
-  /** How the model is called in messages. */
+  /** Name of the model in messages. */
   readonly modelName: string;
   readonly calibration: CalibrationSet;
   readonly random: Random;
   readonly target: Target;
-  /** How samples are put together; each criterion has its own default. */
+  /** How samples are combined; each criterion has its own default. */
   readonly aggregation?: Aggregation;
   /** Called with the number of samples done. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -58,7 +58,7 @@ export interface Criterion {
   readonly summary: string;
   /** The paper it comes from. */
   readonly source: string;
-  /** Whether it ranks for networks that are repaired after the cut; default false. */
+  /** Whether it is meant for networks that are repaired after pruning; default false. */
   readonly forRepair?: boolean;
   /** Whether it reads calibration samples. */
   readonly needsSamples: boolean;

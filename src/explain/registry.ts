@@ -21,10 +21,10 @@ export const CRITERION_FAMILIES: readonly CriterionFamily[] = [
 export interface CriterionTable {
   /** Every criterion with its default parameter. */
   readonly CRITERIA: readonly Criterion[];
-  /** What the parameter of each criterion that takes one is, by name. */
+  /** The meaning of the parameter of each criterion that takes one, by name. */
   readonly CRITERION_PARAMETERS: ReadonlyMap<string, string>;
   /**
-   * A criterion by name, or by `name=parameter` for those that take one.
+   * A criterion by name, or by `name=parameter` where it takes a parameter.
    * @throws BedsideError E_CRITERION listing the known ones
    */
   findCriterion(text: string): Criterion;

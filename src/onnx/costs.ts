@@ -1,4 +1,4 @@
-// What a model costs for one sample: multiply-accumulates, parameters, activation bytes.
+// The costs of a model for one sample: multiply-accumulates, parameters, activation bytes.
 import { samplesOfShapes } from './fixed-batch.ts';
 import { type Constant, type Graph, type Model, type Node, sizeOf } from './graph.ts';
 import { CONTRIB_MACS, FURTHER_MACS, isFree, MACS, type MacRule } from './mac-rules.ts';
@@ -10,7 +10,7 @@ import type { Inferred } from './shape-context.ts';
 import { inferValues } from './shapes.ts';
 import { pinnedValues } from './surgery.ts';
 
-/** What one node costs for one sample. */
+/** The costs of one node for one sample. */
 export interface NodeCosts {
   readonly name: string;
   readonly op: string;
@@ -22,7 +22,7 @@ export interface NodeCosts {
   readonly outputBytes: number;
 }
 
-/** What a model costs for one sample. */
+/** The costs of a model for one sample. */
 export interface ModelCosts {
   /** Multiply-accumulates of convolutions, matrix products, Einsum, recurrent layers and attention. */
   readonly macs: number;
@@ -68,7 +68,7 @@ export function modelCosts(model: Model): ModelCosts {
     }
     if (node.outputs.some((name) => name && bytesOf(inferred, name) === undefined))
       unknown.push(describeNode(node));
-    // What no output depends on is never computed.
+    // A node that no output depends on is never computed.
     const macs = live.has(node) ? macsOf(model, node, inferred) : 0;
     if (macs === undefined) uncounted.push({ name: node.name || (node.outputs[0] ?? ''), op: node.op });
     const outputBytes = node.outputs.reduce((sum, name) => sum + (name ? bytes(name) : 0), 0);

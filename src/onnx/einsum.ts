@@ -5,8 +5,9 @@ type Labels = readonly string[];
 
 /**
  * Multiply-accumulates of an equation over operands of these shapes, or undefined when they do not fit it. Two operands
- * meet once for every combination of all their labels; of more, the engine joins the first two, then each further one
- * to what came out, and a label goes as soon as neither the result nor a later operand has it. One operand has none.
+ * meet once for every combination of all their labels. With more operands, the engine joins the first two, then each
+ * further one to the result; a label disappears as soon as neither the result nor a later operand has it. One operand
+ * needs none.
  */
 export function einsumMacs(equation: string, shapes: readonly (readonly number[])[]): number | undefined {
   const [left = '', right] = equation.replaceAll(' ', '').split('->');

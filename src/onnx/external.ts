@@ -79,7 +79,7 @@ export function moveToExternal(model: ModelProto, fileName: string): Uint8Array 
   return block;
 }
 
-/** Where a tensor's bytes lie. */
+/** The location of a tensor's bytes. */
 interface ExternalLocation {
   readonly tensor: TensorProto;
   readonly file: RegularFile;

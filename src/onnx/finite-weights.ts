@@ -41,7 +41,7 @@ export function assertFiniteWeights(model: Model, name: string): void {
   });
 }
 
-/** What of a model's numbers is not finite, in words; undefined when all are. */
+/** A description of the first number in a model that is not finite; undefined when all are finite. */
 export function nonFiniteWeight(model: Model): string | undefined {
   const { graph } = model;
   for (const node of graph.nodes) {
@@ -79,7 +79,7 @@ function inAttribute(attribute: Attribute, infiniteFine: boolean): string | unde
   }
 }
 
-/** Of subgraphs, where what a constant is for is not followed, only NaN is refused. */
+/** In subgraphs the use of a constant is not followed, so only NaN is refused. */
 function inSubgraph(graph: GraphProto): string | undefined {
   const held = graph.node.flatMap(({ attribute }) => attribute);
   return (
@@ -117,7 +117,7 @@ function numbers(
   return undefined;
 }
 
-/** Tensors of floating point that bedside only carries, as numbers of which NaN and infinity are told. */
+/** The numbers of floating-point tensors that bedside only carries, exact enough to tell NaN and infinity. */
 function decoded(tensor: TensorProto, elemType: number): ArrayLike<number> | undefined {
   const { rawData: raw } = tensor;
   if (elemType === ELEM.float64 && !raw) return tensor.doubleData;

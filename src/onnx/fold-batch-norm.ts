@@ -36,7 +36,10 @@ export function foldBatchNorm(model: Model): Model {
   return result;
 }
 
-/** Who makes and reads each value, kept up to date while nodes go, so that a long graph is walked once. */
+/**
+ * The maker and the readers of each value, kept up to date while nodes are removed, so that a long graph is walked
+ * once.
+ */
 export class Uses {
   readonly graph: Graph;
   readonly names: NameAllocator;
@@ -114,9 +117,9 @@ function mergeForward(uses: Uses, norm: Node, affine: Affine): boolean {
 }
 
 /**
- * Puts y = scale * x + shift, one of each an output channel, into the weights and the bias of a layer, which gets a bias if it
- * has none; a MatMul of two axes is then a Gemm, which the caller makes of it. Whether nothing else reads the layer is
- * for the caller too.
+ * Merges y = scale * x + shift, with one scale and one shift for each output channel, into the weights and the bias of
+ * a layer. A layer without a bias gets one; the caller then turns a MatMul of two axes into a Gemm. The caller also
+ * makes sure that nothing else reads the layer.
  */
 export function mergeIntoLayer(uses: Uses, layer: Node, affine: Affine): boolean {
   const { graph } = uses;

@@ -22,7 +22,7 @@ export function foldBias(model: Model): Model {
     const { layer } = found;
     const affine = affineOf(graph, node, found.at, found.channels);
     if (!affine || !mergeIntoLayer(uses, layer, affine)) continue;
-    // What a product of two axes lacks is a place for the bias.
+    // A MatMul of two axes has no place for the bias.
     if (layer.op === 'MatMul') layer.op = 'Gemm';
     const last = uses.makers.get(found.value) ?? layer;
     uses.takeOutput(last, node, found.value, node.outputs[0] as string);
@@ -36,7 +36,7 @@ export function foldBias(model: Model): Model {
   return result;
 }
 
-/** What is looked up at every node, found once. */
+/** Facts that are needed at every node, found once. */
 interface View {
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly uses: Uses;
@@ -113,7 +113,7 @@ function layerBefore(graph: Graph, value: string, { shapes, uses }: View) {
 
 const MOVING: ReadonlySet<OpName | undefined> = new Set(['Transpose', 'Squeeze', 'Unsqueeze']);
 
-/** Where an axis of what a node reads lies in what it gives; undefined when it is gone or not known. */
+/** The axis of a node's output that an axis of its input becomes; undefined when it is gone or unknown. */
 function movedAxis(
   graph: Graph,
   node: Node,

@@ -131,7 +131,7 @@ function foldShapes(model: Model): void {
   }
 }
 
-/** What is known at several batch sizes; at one where the model fixes its batch. */
+/** Inferred shapes at several batch sizes; at one size where the model fixes its batch. */
 function runsOf(model: Model): Inferred[] {
   const isFixed = model.graph.inputs.every(({ dims }) => dims?.every((dim) => typeof dim === 'number'));
   if (isFixed) return [inferValues(model, 1)];

@@ -44,7 +44,7 @@ function openReshape(
   const output = shapes.get(node.outputs[0] ?? '') ?? wholeSizes(target);
   const input = shapes.get(node.inputs[0] ?? '') ?? [];
   if (target?.type !== 'int64' || !output || Number(target.data[0]) === 0) return;
-  // Where it was, alone or merged with others; else where it is split from them.
+  // The axis on which the batch lay, alone or merged with others; otherwise the axis that is split from them.
   const kept = input.findIndex((size, i) => size === batch && (output[i] ?? 1) % batch === 0 && output[i]);
   const axis = output[0] === batch ? 0 : kept >= 0 ? kept : output.indexOf(batch);
   if (axis < 0) return;

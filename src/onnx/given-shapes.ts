@@ -26,8 +26,8 @@ export function valuesWithoutShape(model: Model, given: ReadonlyMap<string, Valu
 }
 
 /**
- * Those of `names` whose shapes are to be asked for first: all others may follow from them. Outputs of operators
- * without a rule, and of those whose rule gives up though it knows its inputs' shapes.
+ * The names whose shapes must be measured first; all others may follow from them. They are outputs of operators without
+ * a rule, and of operators whose rule gives up although it knows its inputs' shapes.
  */
 export function askedFirst(model: Model, names: readonly string[]): string[] {
   const missing = new Set(names);

@@ -145,14 +145,14 @@ export function cloneNode(node: Node): Node {
   };
 }
 
-/** Which node makes each value. */
+/** The node that computes each value. */
 export function producers(graph: Graph): Map<string, Node> {
   const map = new Map<string, Node>();
   for (const node of graph.nodes) for (const name of node.outputs) if (name) map.set(name, node);
   return map;
 }
 
-/** Which nodes read each value, in execution order; a node that reads a value twice stands twice. */
+/** The nodes that read each value, in execution order; a node that reads a value twice is listed twice. */
 export function consumers(graph: Graph): Map<string, Node[]> {
   const map = new Map<string, Node[]>();
   for (const node of graph.nodes) {

@@ -70,7 +70,7 @@ export function integersLike(
   return small ?? intConstant(values, dims);
 }
 
-/** What a Constant node makes, or undefined for strings and sparse tensors. */
+/** The value of a Constant node, or undefined for strings and sparse tensors. */
 export function constantOfNode(node: Node): Constant | undefined {
   for (const [name, attribute] of node.attributes) {
     if (name === 'value' && attribute.type === 'tensor') return attribute.value;

@@ -6,7 +6,7 @@ import { einsumMacs } from './einsum.ts';
 import { type Graph, type Node, sizeOf } from './graph.ts';
 import { intAttribute, intsAttribute, type OpTable, stringAttribute } from './ops.ts';
 
-/** What a rule reads of a node. */
+/** The facts that a rule reads about a node. */
 export interface MacContext {
   readonly graph: Graph;
   readonly node: Node;
@@ -90,9 +90,9 @@ export const MACS: OpTable<MacRule> = {
 };
 
 /**
- * A recurrent layer: at every step and for every sequence, `gates` maps of the input and of the state.
- * X is [steps, sequences, inputs] (or sequences first, by `layout`), R [directions, gates * state, state].
- * Peepholes are elementwise. Lengths given by `sequence_lens` are not told apart: every sequence counts in full.
+ * A recurrent layer: at every step and for every sequence, `gates` maps of the input and of the state. X is [steps,
+ * sequences, inputs] (or sequences first, by `layout`), R [directions, gates * state, state]. Peepholes are
+ * elementwise. Lengths from `sequence_lens` are ignored: every sequence counts in full.
  */
 const recurrent: MacRule = ({ input }) => {
   const [x, w, r] = [input(0), input(1), input(2)];

@@ -1,4 +1,4 @@
-// What a model says of itself beside its graph: pairs of key and value (ModelProto.metadata_props).
+// A model's metadata: pairs of key and value beside its graph (ModelProto.metadata_props).
 import { create } from '@bufbuild/protobuf';
 import type { Model } from './graph.ts';
 import { ModelProtoSchema, StringStringEntryProtoSchema } from './onnx_pb.ts';

@@ -4,9 +4,8 @@ import type { GraphProto, NodeProto } from './onnx_pb.ts';
 import { graphsOf, outerSubgraphs } from './subgraphs.ts';
 
 /**
- * Every name that stands in a graph, as that of a value or of a node, at any depth of its subgraphs, or in what is
- * carried beside it (sparse initializers, declared shapes). Values and nodes share one set, since a node is often named
- * after its output.
+ * Every name in a graph, of values and of nodes, at any depth of its subgraphs, or in the data carried beside it
+ * (sparse initializers, declared shapes). Values and nodes share one set, since a node is often named after its output.
  */
 export function namesIn(graph: Graph): Set<string> {
   const names = new Set<string>();

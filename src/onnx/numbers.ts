@@ -25,7 +25,7 @@ export function toHalf(value: number): number {
   if (size >= 65520) return sign | 0x7c00;
   if (size < 2 ** -14) return sign | roundEven(size * 2 ** 24); // 1024 steps are the smallest normal number
   const exponent = Math.floor(Math.log2(size));
-  // A carry out of the fraction goes on into the exponent by itself.
+  // A carry out of the fraction moves into the exponent by itself.
   return sign | (roundEven((size / 2 ** exponent - 1) * 1024) + (exponent + 15) * 1024);
 }
 

@@ -65,7 +65,7 @@ export type OpTable<T> = { readonly [K in OpName]: T };
 
 const KNOWN: ReadonlySet<string> = new Set(OPS);
 
-/** The node's operator if it is a standard one that bedside understands, else undefined. */
+/** The node's operator if it is a standard one that bedside understands; otherwise undefined. */
 export function opOf(node: Node): OpName | undefined {
   const standard = node.domain === '' || node.domain === 'ai.onnx';
   return standard && KNOWN.has(node.op) ? (node.op as OpName) : undefined;

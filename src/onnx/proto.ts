@@ -2,7 +2,7 @@
 import { type DescMessage, isFieldSet, type MessageShape } from '@bufbuild/protobuf';
 import type { TensorProto } from './onnx_pb.ts';
 
-/** The message if it holds anything (known or unknown fields), else undefined. */
+/** The message if it holds anything (known or unknown fields); otherwise undefined. */
 export function unlessEmpty<D extends DescMessage>(
   schema: D,
   message: MessageShape<D>,

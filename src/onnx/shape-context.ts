@@ -1,4 +1,4 @@
-// What a shape rule sees of its node: input shapes and known input values.
+// The workspace of a shape rule: input shapes and known input values.
 import { BedsideError } from '../util/index.ts';
 import { ELEM, type Graph, type Node, sizeOf } from './graph.ts';
 import { integersOf, type Known, knownOf } from './known.ts';

@@ -100,7 +100,9 @@ export function symbolicShapes(model: Model): Map<string, Dim[]> {
   return result;
 }
 
-/** What a node makes whose inputs are all constants, or undefined when it is not evaluated or larger than `limit`. */
+/**
+ * The result of a node whose inputs are all constants, or undefined when it is not evaluated or larger than `limit`.
+ */
 export function evaluateConstant(model: Model, node: Node, limit: number): Known | undefined {
   const op = opOf(node);
   const [output] = node.outputs;
@@ -174,7 +176,7 @@ function constantType(node: Node): number {
   return elemTypeOf(constant);
 }
 
-/** What the inputs call their first axis where it is open; `batch` where one has no name for it. */
+/** The names of the inputs' first axes where they are open; `batch` where one has no name. */
 export function batchSymbols(graph: Graph): Set<string> {
   const symbols = new Set<string>();
   for (const { dims } of graph.inputs) {

@@ -6,7 +6,7 @@ import { readTensor } from './tensor-read.ts';
 /** A node inside a subgraph or function. */
 export interface InnerNode {
   readonly node: NodeProto;
-  /** The constant that a name stands for there: of its own or an enclosing graph, or made by a Constant node. */
+  /** The constant behind a name: of its own or an enclosing graph, or from a Constant node. */
   readonly constant: (name: string) => Constant | undefined;
 }
 
@@ -48,7 +48,10 @@ export function* innerNodes(model: Model): Generator<InnerNode> {
   }
 }
 
-/** The constants that names stand for inside a graph: its initializers, its Constant nodes, else those around it. */
+/**
+ * The constants that names refer to inside a graph: its initializers, its Constant nodes, otherwise those of enclosing
+ * graphs.
+ */
 export function constantsOf(
   initializers: readonly TensorProto[],
   nodes: readonly NodeProto[],

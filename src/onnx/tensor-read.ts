@@ -93,7 +93,7 @@ export function elemTypeOf(constant: Constant): number {
   return constant.type === 'other' ? constant.elemType : ELEM[constant.type];
 }
 
-/** What an element type is called in messages, for a constant. */
+/** The name of a constant's element type in messages. */
 export function elemTypeName(constant: Constant): string {
   const type = elemTypeOf(constant);
   return TYPE_NAMES[type] ?? `type ${type}`;

@@ -8,7 +8,7 @@ import { type Constant, floatConstant, int, intConstant, type Node, sizeOf, stri
 import { knownOf } from './known.ts';
 import { describeNode, floatAttribute, intAttribute, intsAttribute, stringAttribute } from './ops.ts';
 
-/** What a conversion works with. */
+/** The workspace of a conversion. */
 export interface UpgradeScope {
   readonly builder: GraphBuilder;
   /** The operator set that the node is written in. */
@@ -156,7 +156,7 @@ function resize(scope: UpgradeScope, node: Node): void {
     fromScales(scope, node, undefined);
     return;
   }
-  // Of 11 and 12: inputs that are not used are empty tensors instead of missing ones.
+  // In sets 11 and 12, unused inputs are empty tensors instead of missing ones.
   if (stringAttribute(node, 'coordinate_transformation_mode', '') === 'tf_half_pixel_for_nn') {
     refuse(scope, node, "its coordinates are 'tf_half_pixel_for_nn'");
   }

@@ -156,7 +156,7 @@ function resolveTransposedPads(
   if (wanted && wanted.length !== spatial.length)
     throw wrong(node, `output_shape needs ${spatial.length} sizes`);
   if (!wanted && same === undefined) return { ...rest, ...explicitPads(node, spatial.length), outputPadding };
-  // What the window reaches beyond the output; negative where an output asked for reaches beyond it: padded at its end.
+  // Excess of the window over the output; negative where a requested output is larger: it is padded at its end.
   const excess = spatial.map((size, axis) => {
     if (!wanted && same === 'VALID') return 0;
     const stride = at(strides, axis);

@@ -1,5 +1,5 @@
-// Sessions in a thread of their own. ONNX Runtime's binding for Node opens and runs graphs on the thread that asks, which
-// then does nothing else: it cannot answer, nor give a sign of life.
+// Sessions in a thread of their own. ONNX Runtime's binding for Node opens and runs graphs on the calling thread, which
+// can then do nothing else, such as answer or send heartbeats.
 import type { Worker } from 'node:worker_threads';
 import { type Model, writeModel } from '../../onnx/index.ts';
 import { BedsideError } from '../../util/index.ts';
@@ -13,8 +13,8 @@ interface Waiting {
 }
 
 /**
- * A thread that opens and runs graphs, one after another; it is started by its first session. What crosses to it is
- * copied, what comes back is not: about 0.05 ms a run. It does not keep the process alive while nothing is asked.
+ * A thread that opens and runs graphs, one after another; its first session starts it. Data to it is copied, data from
+ * it is not, which costs about 0.05 ms a run. It does not keep the process alive while it is idle.
  */
 export class ComputeThread {
   #worker: Worker | undefined;

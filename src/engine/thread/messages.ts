@@ -1,8 +1,8 @@
-// What goes between a compute thread and the thread that started it.
+// Messages between a compute thread and the thread that started it.
 import type { ErrorCode } from '../../util/index.ts';
 import type { SessionOptions, Tensor } from '../session.ts';
 
-/** What is asked of the thread; the asker numbers sessions. */
+/** A task for the thread; the caller numbers sessions. */
 export type Task =
   | { readonly kind: 'create'; readonly bytes: Uint8Array; readonly options: SessionOptions }
   | {
@@ -14,7 +14,7 @@ export type Task =
 
 export type TaskRequest = Task & { readonly id: number; readonly session: number };
 
-/** What a task gives. */
+/** The result of a task. */
 export type TaskOutcome =
   | {
       readonly kind: 'created';

@@ -10,36 +10,36 @@ import { type Attribution, AttributionPass, oneHot, type PassResult } from './pa
 import type { ReadoutKind } from './readouts.ts';
 import type { ReferenceKind, SamplingPath } from './sampling-path.ts';
 
-/** What an attribution is, apart from model and samples. */
+/** The definition of an attribution, apart from model and samples. */
 export interface AttributionSpec {
   readonly attribution: Attribution;
   readonly readout: ReadoutKind;
   /** Explain the target's score (default), or the loss against it. */
   readonly start?: 'target' | 'loss';
-  /** What DeepLIFT and paths compare with; default zeros. */
+  /** The reference of DeepLIFT and of paths; default zeros. */
   readonly reference?: ReferenceKind;
   /** Several inputs for each sample. */
   readonly points?: SamplingPath;
-  /** What a heatmap shows of what arrives at the input; default as it arrives. */
+  /** How heatmaps show the attribution of the input; default as it is. */
   readonly input?: 'times-input' | 'times-difference';
 }
 
 /** One batch of per-sample attributions. */
 export interface AttributionBatch {
-  /** Index of the first sample, and how many. */
+  /** Index of the first sample, and number of samples. */
   readonly first: number;
   readonly count: number;
-  /** Per layer in execution order: `[count, channels]`, signed where the attribution is. */
+  /** For each layer in execution order: `[count, channels]`, signed where the attribution is. */
   readonly layers: PassResult['layers'];
-  /** The class each sample was explained for; -1 for a mix of classes. */
+  /** The class that each sample was explained for; -1 for a class prior. */
   readonly targets: Int32Array;
-  /** `[count, classes]`; with points, one row for each point. */
+  /** `[count, classes]`; with a sampling path, one row for each of its points. */
   readonly logits: Float32Array;
-  /** `[count, ...sampleShape]`, when asked for. */
+  /** `[count, ...sampleShape]`, when requested. */
   readonly input: Float32Array | undefined;
 }
 
-/** An attribution opened for a model and calibration samples. Release it after use. */
+/** An attribution opened for a model and calibration samples. It must be released after use. */
 export class Attributor {
   readonly #pass: AttributionPass;
   readonly #context: CriterionContext;
@@ -79,7 +79,7 @@ export class Attributor {
     return new Attributor(pass, context, spec, starts);
   }
 
-  /** Samples per run, so that a run has no more inputs than the context's batch (but at least one sample). */
+  /** Samples of one run, so that a run has no more inputs than the context's batch (but at least one sample). */
   get step(): number {
     return stepOf(this.#context, this.#spec);
   }
@@ -120,7 +120,7 @@ export class Attributor {
 
 /**
  * Attributes every calibration sample.
- * @param visit called once a batch, in order
+ * @param visit called once for each batch, in order
  * @throws BedsideError as `Attributor`
  */
 export async function attribute(
@@ -146,7 +146,7 @@ function stepOf({ batch }: CriterionContext, { points }: AttributionSpec): numbe
   return Math.max(1, Math.floor(batch / (points?.count ?? 1)));
 }
 
-/** A model that fixes its batch takes the points of whole samples only where they fill it. */
+/** A model that fixes its batch can only run the points of whole samples, so they must fill the batch. */
 function assertBatchFits(context: CriterionContext, spec: AttributionSpec): void {
   const fixed = context.model.graph.inputs[0]?.dims?.[0];
   if (typeof fixed !== 'number' || !spec.points || stepOf(context, spec) * spec.points.count === fixed)
@@ -160,14 +160,14 @@ function assertBatchFits(context: CriterionContext, spec: AttributionSpec): void
   );
 }
 
-/** What the passes start from. */
+/** The starts of the passes. */
 interface Starts {
   /** `[count * perSample, classes]`. */
   values(first: number, count: number, perSample: number): Float32Array;
   targets(first: number, count: number): Int32Array;
 }
 
-/** What each sample's pass starts from; undefined where the graph finds the predicted class itself. */
+/** The start of each sample's pass; undefined where the graph finds the predicted class itself. */
 async function startsOf(context: CriterionContext, spec: AttributionSpec): Promise<Starts | undefined> {
   const { calibration, model, target } = context;
   const logits = must(model.graph.outputs[0], 'a model without outputs').name;
@@ -188,7 +188,7 @@ async function startsOf(context: CriterionContext, spec: AttributionSpec): Promi
     };
   }
   let known = target === 'label' ? calibration.labels : undefined;
-  // Along a path or under noise the prediction may change: what is explained must not.
+  // The prediction may change along a path or under noise, but the explained class must not.
   if (!known && (spec.points || spec.start === 'loss')) known = await predictedClasses(context);
   if (!known) return undefined;
   const labels = known;
@@ -230,7 +230,7 @@ function largest(logits: ArrayLike<number>, count: number): Int32Array {
   return Int32Array.from({ length: count }, (_, i) => argmax(logits, i * classes, classes));
 }
 
-/** The references of a batch of so many samples: one row for all, or one row each. */
+/** The references of a batch of the given size: one row for all samples, or one row for each. */
 type References = (count: number) => Float32Array;
 
 function referencesOf(calibration: CalibrationSet, kind: ReferenceKind, random: Random): References {

@@ -11,24 +11,26 @@ import { type RuleOf, relevanceRules } from '../lrp/relevance-rules.ts';
 import { type ReadoutKind, readoutOf } from './readouts.ts';
 import { trySamples } from './try-samples.ts';
 
-/** What flows backwards: relevance by a composite, the gradient of the explained score, or DeepLIFT's multipliers. */
+/**
+ * The propagated quantity: relevance by a composite, the gradient of the explained score, or DeepLIFT's multipliers.
+ */
 export type Attribution =
   | { readonly kind: 'relevance'; readonly ruleOf: RuleOf }
   | { readonly kind: 'gradient' }
   | { readonly kind: 'deeplift' };
 
-/** How a pass is made. */
+/** Options of a pass. */
 export interface PassOptions {
   readonly attribution: Attribution;
-  /** What is read at each weighted layer's output, per sample and channel; default `sum`. */
+  /** The read-out at each weighted layer's output, for each sample and channel; default `sum`. */
   readonly readout?: ReadoutKind;
   /** Names of weighted layers; all by default. */
   readonly layers?: readonly string[];
-  /** Also give what arrives at the input. */
+  /** Also returns the attribution of the input. */
   readonly wantInput?: boolean;
   /**
-   * `given`: the caller gives the start per sample; `predicted`: 1 at the largest logit; `loss`: the gradient of the
-   * cross-entropy against the distribution the caller gives.
+   * `given`: the caller gives the start of each sample; `predicted`: 1 at the largest logit; `loss`: the gradient of
+   * the cross-entropy against the distribution that the caller gives.
    */
   readonly start: 'given' | 'predicted' | 'loss';
   readonly threads?: number;
@@ -39,17 +41,17 @@ export interface PassOptions {
 export interface PassResult {
   /** `[batch, classes]`. */
   readonly logits: Float32Array;
-  /** Per layer in execution order: `[batch, channels]` (one row for each group of points, where there are several). */
+  /** For each layer in execution order: `[batch, channels]` (one row for each sample, where it has several points). */
   readonly layers: readonly {
     readonly name: string;
     readonly channels: number;
     readonly values: Float32Array;
   }[];
-  /** `[batch, ...sampleShape]`, when asked for. */
+  /** `[batch, ...sampleShape]`, when requested. */
   readonly input: Float32Array | undefined;
 }
 
-/** A backward pass loaded into the engine. Release it after use. */
+/** A backward pass loaded into the engine. It must be released after use. */
 export class AttributionPass {
   readonly graph: BackwardGraph;
   readonly #session: Session;
@@ -90,8 +92,9 @@ export class AttributionPass {
    * Runs a batch.
    * @throws BedsideError E_NOT_FINITE for scores of the classes that are NaN or infinite
    * @param samples `[batch, ...sampleShape]`
-   * @param start `[batch, classes]`: the relevance (or weight) each logit starts with; not with `start: 'predicted'`
-   * @param reference `[1 or batch, ...sampleShape]`: what DeepLIFT compares with
+   * @param start `[batch, classes]`: the relevance (or weight) that each logit starts with; not with `start:
+   * 'predicted'`
+   * @param reference `[1 or batch, ...sampleShape]`: the reference of DeepLIFT
    */
   async run(
     samples: Float32Array,
@@ -129,7 +132,7 @@ export class AttributionPass {
         },
       );
     }
-    // Checked here: the graph itself may have explained the largest of them.
+    // Checked here, since the graph itself may have explained the largest of them.
     assertFiniteRows(logits, batch, logits.length / batch, (row) => {
       return `${this.#name}: the scores of sample ${row} of a batch`;
     });

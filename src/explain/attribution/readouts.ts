@@ -1,4 +1,4 @@
-// What is read out of a backward pass at each weighted layer's output, per sample (or group of points) and channel.
+// Read-outs of a backward pass at each weighted layer's output, for each sample (or group of points) and channel.
 
 import { int, type WeightedLayer } from '../../onnx/internal.ts';
 import type { Readout } from '../backward/backward.ts';
@@ -7,10 +7,11 @@ import type { BackwardContext } from '../backward/context.ts';
 import { difference } from '../backward/deeplift-rules.ts';
 
 /**
- * `sum` over space of what arrives (relevance); `absolute-sum` of it (gradient size); `times-activation`: sum of
- * gradient x activation; `times-difference`: sum of multiplier x difference from the reference (DeepLIFT).
- * With several points a sample, consecutive in the batch: `conductance`: the integral of gradient x d(activation) along
- * them by the trapezoid rule (Dhamdhere et al., 2019); `smooth`: absolute sum of the mean gradient over them.
+ * `sum`: the message summed over space (relevance); `absolute-sum`: its absolute value summed (gradient size);
+ * `times-activation`: sum of gradient x activation; `times-difference`: sum of multiplier x difference from the
+ * reference (DeepLIFT). Two read-outs need several points for each sample, consecutive in the batch. `conductance`: the
+ * integral of gradient x d(activation) along them by the trapezoid rule (Dhamdhere et al., 2019); `smooth`: absolute
+ * sum of the mean gradient over them.
  */
 export type ReadoutKind =
   | 'sum'
@@ -19,7 +20,7 @@ export type ReadoutKind =
   | 'times-difference'
   | { readonly kind: 'conductance' | 'smooth'; readonly points: number };
 
-/** The readout as nodes of the graph, giving `[rows, channels]`. */
+/** The read-out as nodes of the graph, with the result `[rows, channels]`. */
 export function readoutOf(kind: ReadoutKind): Readout {
   if (typeof kind === 'object')
     return kind.kind === 'smooth' ? smooth(kind.points) : conductance(kind.points);
@@ -78,7 +79,7 @@ function smooth(points: number): Readout {
   };
 }
 
-/** What a layer gives, or something shaped like it, one row for each sample. */
+/** A layer's output, or a value shaped like it, with one row for each sample. */
 function samplesFirst(context: BackwardContext, layer: WeightedLayer, value: string): BatchFirst {
   const place = context.batchAxis(layer.output);
   return batchFirst(context.builder, value, place, layer.outputShape, layer.channelAxis);
@@ -90,7 +91,7 @@ function pointwise(context: BackwardContext, { value, shape }: BatchFirst, point
   return context.builder.node('Reshape', [value, context.builder.ints(dims)], {}, 'points');
 }
 
-/** Sums all axes but the first and the channels'. */
+/** Sums all axes but the first and the channel axis. */
 function spatialSum({ builder }: BackwardContext, { value, shape, channelAxis }: BatchFirst): string {
   const axes = shape.map((_, axis) => axis).filter((axis) => axis !== 0 && axis !== channelAxis);
   if (axes.length === 0) return builder.node('Identity', [value], {}, 'channels');

@@ -1,10 +1,10 @@
-// Attributions that look at several inputs for one sample: along a path from a reference, or noisy copies of it.
+// Attributions from several inputs for one sample: points on a path from a reference, or noisy copies.
 import type { Random } from '../../util/index.ts';
 
-/** What a sample is compared with: zeros, the mean of the calibration samples, or another of them drawn at random. */
+/** The reference of a sample: zeros, the mean of the calibration samples, or one of them drawn at random. */
 export type ReferenceKind = 'zero' | 'mean' | 'sample';
 
-/** How one sample becomes several. */
+/** Several inputs in place of one sample. */
 export interface SamplingPath {
   readonly count: number;
   /** Writes `[count, ...sample]`. */
@@ -43,7 +43,7 @@ export function straightPath(steps: number): SamplingPath {
 }
 
 /**
- * SmoothGrad (Smilkov et al., 2017): `draws` copies with Gaussian noise, its standard deviation `spread` times the
+ * SmoothGrad (Smilkov et al., 2017): `draws` copies with Gaussian noise, whose standard deviation is `spread` times the
  * sample's range.
  */
 export function noisyCopies(draws: number, spread = 0.15): SamplingPath {

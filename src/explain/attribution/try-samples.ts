@@ -1,5 +1,5 @@
-// What is assumed of operators that nobody follows, tried on the engine: a sample must get the same values whoever runs
-// beside it, and wherever it stands in the batch.
+// Tests on the engine what is assumed of operators without a batch rule: a sample must get the same values whatever
+// runs beside it, and wherever it lies in the batch.
 import { createSession, tensor } from '../../engine/index.ts';
 import { inferShapes, type Model } from '../../onnx/index.ts';
 import {
@@ -16,12 +16,12 @@ import {
 } from '../../onnx/internal.ts';
 import { BedsideError, must, Random } from '../../util/index.ts';
 
-/** How far values may be apart, of their largest. */
+/** Largest difference of values, as a share of the largest value. */
 const TOLERANCE = 1e-4;
 
 /**
- * Tries every assumed place of a model's samples (`assumedSamples`) on samples of noise; most models have none and are
- * not run.
+ * Tests every assumption about where a model's samples lie (`assumedSamples`) on random samples. Most models have no
+ * such assumption and are not run.
  * @throws BedsideError E_UNSUPPORTED, naming the operator, where an assumption does not hold
  */
 export async function trySamples(

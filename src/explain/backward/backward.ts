@@ -1,5 +1,6 @@
-// One ONNX graph with the forward pass and a backward pass over it. What flows back (relevance or gradient) is a
-// message per value; a table with one rule per operator says how a node turns its output's message into its inputs'.
+// Builds one ONNX graph with the forward pass and a backward pass over it. Relevance or gradients flow back as one
+// message for each value. A table with one rule for each operator says how a node turns the message at its output into
+// messages at its inputs.
 
 import { inferShapes, type Model } from '../../onnx/index.ts';
 import {
@@ -22,36 +23,36 @@ import { biasedLayers } from './bias.ts';
 import { type BackwardContext, type BackwardMessage, type BackwardRule, openPass } from './context.ts';
 import { addReference } from './reference-pass.ts';
 
-/** What is read out of the backward pass at each weighted layer's output. */
+/** The read-out of the backward pass at each weighted layer's output. */
 export type Readout = (context: BackwardContext, layer: WeightedLayer, message: BackwardMessage) => string;
 
-/** What to build. */
+/** Options of the graph. */
 export interface BackwardOptions {
   readonly rules: OpTable<BackwardRule>;
   readonly readout: Readout;
   /** Names of the weighted layers to read out; all by default. */
   readonly layers?: readonly string[];
-  /** Also output what arrives at the model's input, in full. */
+  /** Also outputs the whole message at the model's input. */
   readonly wantInput?: boolean;
   /**
-   * Where the pass starts, at the logits (before a final Softmax): `input`: a second graph input `start`
-   * `[batch, classes]`; `predicted`: one-hot at the largest; `loss`: the gradient of the cross-entropy against the
-   * target distribution in `start`.
+   * The start of the pass at the logits (before a final Softmax). `input`: a second graph input `start` `[batch,
+   * classes]`; `predicted`: one-hot at the largest; `loss`: the gradient of the cross-entropy against the target
+   * distribution in `start`.
    */
   readonly start: 'input' | 'predicted' | 'loss';
   /** Adds a third input `reference` `[1 or batch, ...sample]` and a forward pass over it. */
   readonly withReference?: boolean;
 }
 
-/** The graph and the names to run it by. */
+/** The graph and the names of its inputs and outputs. */
 export interface BackwardGraph {
   readonly model: Model;
   readonly inputName: string;
-  /** The start's input name, or undefined with `start: 'predicted'`. */
+  /** Name of the start's input; undefined with `start: 'predicted'`. */
   readonly startName: string | undefined;
   readonly referenceName: string | undefined;
   readonly logitsName: string;
-  /** Per read-out layer, in execution order: its name, channels and output value `[batch, channels]`. */
+  /** For each layer with a read-out, in execution order: its name, channels and output value `[batch, channels]`. */
   readonly layers: readonly { readonly name: string; readonly channels: number; readonly output: string }[];
   readonly inputRelevanceName: string | undefined;
 }
@@ -128,7 +129,7 @@ function passBackward(
 ): Map<string, string> {
   const readouts = new Map<string, string>();
   for (const node of [...context.graph.nodes].reverse()) {
-    // A message that arrives behind a bias is taken up at its layer.
+    // A message behind a bias is taken up at the layer of that bias.
     if (biases.has(node)) continue;
     const layer = context.layer(node);
     const messages = (layer ? [layer.output] : node.outputs).map(arrived);
@@ -159,7 +160,7 @@ function addInputRelevance(
   return name;
 }
 
-/** The number of classes, where the logits are one row for each sample. */
+/** The number of classes; the logits must have one row for each sample. */
 function classesOf(
   logits: string,
   shapes: ReadonlyMap<string, readonly number[]>,
@@ -188,7 +189,7 @@ function ruleOf(rules: OpTable<BackwardRule>, node: Node): BackwardRule {
   });
 }
 
-/** Values at or below an asked-for layer's output (or the input): only there the pass has to go. */
+/** Values at or below the output of a requested layer (or the input): the pass need not go further. */
 function reachable(
   graph: Graph,
   layers: ReadonlyMap<string, WeightedLayer>,
@@ -204,7 +205,7 @@ function reachable(
   return values;
 }
 
-/** A final Softmax is left out: the score before it is explained. */
+/** Skips a final Softmax: the score before it is explained. */
 function beforeSoftmax(last: Node | undefined, logits: string): string {
   return last && (opOf(last) === 'Softmax' || opOf(last) === 'LogSoftmax')
     ? (last.inputs[0] as string)

@@ -1,20 +1,20 @@
-// Values turned so that their samples come first, whatever axis they lie along.
+// Moves the samples of a value to its first axis, whatever axis they lie on.
 import { type BatchAxis, type GraphBuilder, ints } from '../../onnx/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 
 /** A value as `[batch, ...]`, one row for each sample. */
 export interface BatchFirst {
   readonly value: string;
-  /** All axes; the first stands for the batch, whatever its size here. */
+  /** All axes; the first stands for the batch, whatever its size is here. */
   readonly shape: readonly number[];
   readonly channelAxis: number;
-  /** Axes that lay along the batch's: slices of a volume, leads. */
+  /** Axes that were merged with the batch: slices of a volume, leads. */
   readonly merged: readonly number[];
 }
 
 /**
- * Turns a value so that its samples come first; what else lies along their axis (slices of a volume, leads) becomes an
- * axis of its own, in place. A value that is so already is left as it is.
+ * Moves the samples of a value to its first axis. Whatever shares their axis (slices of a volume, leads) becomes an
+ * axis of its own. A value that has its samples first already is returned unchanged.
  * @param shape of the value, at any batch size
  * @throws BedsideError E_UNSUPPORTED where samples and channels share an axis
  */

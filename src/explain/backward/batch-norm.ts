@@ -1,4 +1,4 @@
-// A batch normalisation in inference is a scale and a shift per channel.
+// In inference, a batch normalisation is a scale and a bias for each channel.
 import { constantInput, floatAttribute, floatConstant, type Node } from '../../onnx/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { BackwardContext } from './context.ts';

@@ -1,5 +1,5 @@
-// Weighted layers with the bias that stands behind them as a node of its own, for what looks at their outputs: a MatMul
-// of more than two axes has no place for one.
+// Weighted layers together with a bias that follows as a node of its own, for passes that look at their outputs: a
+// MatMul of more than two axes cannot take a bias.
 import { inferShapes, type Model } from '../../onnx/index.ts';
 import {
   biasBehind,
@@ -10,15 +10,18 @@ import {
   weightedLayer,
 } from '../../onnx/internal.ts';
 
-/** The layers of a canonical model, by name, and the nodes that are the bias of one. */
+/** The layers of a canonical model by name, and the nodes that are their biases. */
 export interface BiasedLayers {
-  /** In execution order; `output` is behind the bias. */
+  /** In execution order; `output` is the value behind the bias. */
   readonly layers: ReadonlyMap<string, WeightedLayer>;
-  /** Whatever flows back at what they give is the layer's. */
+  /** Messages at the outputs of these nodes belong to the layer. */
   readonly biases: ReadonlySet<Node>;
 }
 
-/** @throws BedsideError as `linearLayer` */
+/**
+ * Finds the weighted layers and their biases.
+ * @throws BedsideError as `weightedLayer`
+ */
 export function biasedLayers(graph: Graph, shapes: ReadonlyMap<string, readonly number[]>): BiasedLayers {
   const layers = new Map<string, WeightedLayer>();
   const biases = new Set<Node>();
@@ -33,12 +36,12 @@ export function biasedLayers(graph: Graph, shapes: ReadonlyMap<string, readonly 
   return { layers, biases };
 }
 
-/** The same as a list. */
+/** The same layers as a list. */
 export function layersWithBias(model: Model, shapes = inferShapes(model, 1)): WeightedLayer[] {
   return [...biasedLayers(model.graph, shapes).layers.values()];
 }
 
-/** Shapes stay what is asked for only when needed: they may be unknown. */
+/** Shapes stay lazy, since they may be unknown. */
 function withBias(layer: WeightedLayer, output: string, bias: Float32Array): WeightedLayer {
   const own = Object.getOwnPropertyDescriptors(layer);
   return Object.defineProperties({} as WeightedLayer, {

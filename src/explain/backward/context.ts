@@ -1,4 +1,4 @@
-// The workspace of a backward pass: what its rules may ask and build, and the messages on their way.
+// The workspace of a backward pass: the questions that its rules may ask, and the messages on their way.
 import {
   type BatchAxis,
   type BatchPlace,
@@ -14,54 +14,54 @@ import { nonNegativeValues } from './non-negative.ts';
 import { shapeUnknown } from './unknown-shape.ts';
 
 /**
- * What arrives at a value: `value`, or `base * value` when a base is named (both broadcast to the value's shape).
- * Keeping the factor apart saves multiplications, since most rules divide it out or pass it on.
+ * The message at a value: `value`, or `base * value` when a base is named (both broadcast to the value's shape). The
+ * separate factor saves multiplications, since most rules divide it out or pass it on.
  */
 export interface BackwardMessage {
   readonly value: string;
   readonly base: string | undefined;
-  /** What arrives is zero wherever this non-negative value is zero. */
+  /** The message is zero wherever this non-negative value is zero. */
   readonly zeroWhere: string | undefined;
 }
 
-/** What a rule works with. */
+/** The workspace of a rule. */
 export interface BackwardContext {
   readonly builder: GraphBuilder;
   readonly graph: Graph;
   /** Shapes for a batch of one. */
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly nonNegative: ReadonlySet<string>;
-  /** The weighted layer a node is, if it is one. */
+  /** The weighted layer that a node is, if it is one. */
   layer(node: Node): WeightedLayer | undefined;
-  /** Where a weighted layer stands in execution order: 0 the first, 1 the last. */
+  /** Position of a weighted layer in execution order: 0 for the first, 1 for the last. */
   depth(layer: WeightedLayer): number;
-  /** Whether anything above this value is asked for. */
+  /** Whether a message at this value leads to a read-out. */
   wanted(value: string): boolean;
-  /** Adds to what arrives at a value. */
+  /** Adds to the message at a value. */
   send(value: string, message: BackwardMessage): void;
   /** The message as one tensor. */
   materialise(message: BackwardMessage): string;
-  /** The node that makes a value; undefined for inputs and constants. */
+  /** The node that computes a value; undefined for inputs and constants. */
   maker(value: string): Node | undefined;
-  /** A value's positive and negative parts, made once. */
+  /** The positive and negative parts of a value, computed once. */
   parts(value: string): { readonly positive: string; readonly negative: string };
   shape(value: string): readonly number[];
-  /** Along which axis a value's samples lie; E_UNSUPPORTED where nobody knows. */
+  /** The axis on which a value's samples lie; E_UNSUPPORTED where it is unknown. */
   batchAxis(value: string): BatchAxis;
-  /** A value's shape (or one like it) as a Reshape takes it at any batch size: -1 on the axis of its samples. */
+  /** A value's shape (or one like it) as a Reshape takes it at any batch size, with -1 on the axis of its samples. */
   openShape(value: string, shape?: readonly number[]): number[];
-  /** The same value on the reference input, of one row or one for each sample; only in passes that have one. */
+  /** The same value on the reference input, with one row or one for each sample; only in passes with a reference. */
   reference(value: string): string;
 }
 
-/** Turns the message at a node's first output (others rarely carry any) into messages at its inputs. */
+/** Turns the message at a node's first output (others rarely have any) into messages at its inputs. */
 export type BackwardRule = (
   context: BackwardContext,
   node: Node,
   messages: readonly (BackwardMessage | undefined)[],
 ) => void;
 
-/** What a pass is built over. */
+/** The parts of a pass. */
 export interface PassParts {
   readonly builder: GraphBuilder;
   readonly forward: Graph;
@@ -74,7 +74,7 @@ export interface PassParts {
   readonly reference: ReadonlyMap<string, string> | undefined;
 }
 
-/** The context of a pass, and the function that takes the sum of the messages sent to a value so far. */
+/** The context of a pass, and a function that gives the sum of the messages sent to a value so far. */
 export function openPass(parts: PassParts): {
   readonly context: BackwardContext;
   readonly arrived: (value: string) => BackwardMessage | undefined;

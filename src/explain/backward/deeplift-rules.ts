@@ -1,13 +1,15 @@
-// DeepLIFT's rescale rule (Shrikumar et al., ICML 2017): what flows back are multipliers, contribution over difference
-// from the reference. Linear operators pass them like gradients; an elementwise function multiplies by dy / dx taken
-// between reference and input. Contributions add up to the difference of the explained score.
+// DeepLIFT's rescale rule (Shrikumar et al., ICML 2017). Multipliers flow back: contribution over difference from the
+// reference. Linear operators pass them like gradients; an elementwise function multiplies by dy / dx between reference
+// and input. Contributions add up to the difference of the explained score.
 import { cloneNode, type Node, type OpTable } from '../../onnx/internal.ts';
 import type { BackwardContext, BackwardRule } from './context.ts';
 import { GRADIENT_RULES, sendTo } from './gradient-rules.ts';
 import { spreadLike } from './reference-pass.ts';
 import { toWinners } from './shape-adjoints.ts';
 
-/** Below this size of dx the quotient is numerically void and the contribution is as small: it counts as zero. */
+/**
+ * Below this size of dx the quotient is numerical noise and the contribution is just as small, so it counts as zero.
+ */
 const TINY = 1e-7;
 
 /** `value - reference(value)`. */
@@ -48,8 +50,8 @@ const rescale: BackwardRule = (context, node, [message]) => {
 };
 
 /**
- * Max pools: a rise is credited to the winner on the input, a fall to the winner on the reference; so |dx| of the
- * credited place is never below |dy|, and multipliers of single windows stay within [0, 1].
+ * Max pools: a rise is credited to the winner on the input, a fall to the winner on the reference. So |dx| at the
+ * credited position is never below |dy|, and multipliers of single windows stay within [0, 1].
  */
 const pooled: BackwardRule = (context, node, [message]) => {
   if (!message) return;
@@ -72,7 +74,7 @@ const pooled: BackwardRule = (context, node, [message]) => {
   });
 };
 
-/** The pool on the reference once more, with a row for each sample: its winners are places in the whole batch. */
+/** The pool on the reference once more, with a row for each sample: its winners are positions in the whole batch. */
 function referencePool(context: BackwardContext, node: Node): [input: string, output: string] {
   const { builder } = context;
   const input = node.inputs[0] as string;

@@ -1,4 +1,4 @@
-// Ordinary derivatives: the same backward pass with the chain rule of each operator.
+// Derivatives: the same backward pass with the chain rule of each operator.
 import type { Constant } from '../../onnx/index.ts';
 import {
   applyTransposedLayer,
@@ -134,7 +134,10 @@ const logSoftmax: BackwardRule = (context, node, [message]) => {
   context.send(node.inputs[0] as string, { value, base: undefined, zeroWhere: undefined });
 };
 
-/** Local response normalisation: y_i = x_i D_i^-beta with D_i = bias + alpha/size * sum of x_j^2 over near channels. */
+/**
+ * Local response normalisation: y_i = x_i D_i^-beta with D_i = bias + alpha/size * sum of x_j^2 over neighbouring
+ * channels.
+ */
 const localResponse: BackwardRule = (context, node, [message]) => {
   if (!message) return;
   const { builder } = context;

@@ -1,4 +1,4 @@
-// Which values can never be negative, whatever the input: lets relevance rules skip half of their work.
+// Finds the values that can never be negative, whatever the input; relevance rules skip half of their work there.
 import {
   constantInput,
   floatAttribute,
@@ -67,7 +67,7 @@ const RULES: OpTable<NonNegativeRule> = {
   MaxPool: keeps,
   Mul: keepsAll,
   PRelu: keeps,
-  // A constant other than zero may be padded in; only the default is known to be harmless.
+  // A constant other than zero may be padded in, so only the default is safe.
   Pad: (_graph, node, known) =>
     known.has(node.inputs[0] ?? '') && !node.inputs[2] && !node.attributes.has('value'),
   ReduceMean: keeps,

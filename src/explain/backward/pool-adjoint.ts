@@ -28,7 +28,7 @@ export function averagePoolAdjoint(context: BackwardContext, node: Node, value: 
       {},
       'share',
     );
-    // Broadcasting against zeros of the input's shape spreads the share over what was averaged.
+    // Broadcasting against zeros of the input's shape spreads the share over the averaged elements.
     return builder.node(
       'Add',
       [builder.node('Mul', [input, builder.scalar(0)], {}, 'zeros'), column],
@@ -76,7 +76,8 @@ export function averagePoolAdjoint(context: BackwardContext, node: Node, value: 
       kernel_shape: ints(pool.kernel),
       strides: ints(pool.strides),
       dilations: ints(pool.dilations),
-      // With ceil_mode the last window may hang over the edge: a negative output padding is cut at the end instead.
+      // With ceil_mode the last window may extend over the edge; a negative output padding is then cut at the end
+      // instead.
       pads: ints([
         ...pool.padsBegin,
         ...pool.padsEnd.map((pad, i) => pad + Math.max(0, -(padding[i] as number))),

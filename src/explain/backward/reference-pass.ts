@@ -10,8 +10,8 @@ import {
 import { BedsideError } from '../../util/index.ts';
 
 /**
- * A second forward pass, over the reference input. One reference for all samples is passed once and broadcast later,
- * unless the model fixes its batch or merges it with another axis: then it is spread over it.
+ * Adds a second forward pass, over the reference input. A single reference for all samples runs once and is broadcast
+ * later. If the model fixes its batch, or merges it with another axis, it is copied for each sample first.
  */
 export function addReference(
   builder: GraphBuilder,
@@ -53,7 +53,7 @@ export function addReference(
   return { inputName, names };
 }
 
-/** Copies one row for each row of another value, where there is one alone. */
+/** Copies a single row for each row of another value. */
 export function spreadLike(builder: GraphBuilder, value: string, like: string): string {
   return builder.node('Expand', [value, builder.node('Shape', [like], {}, 'size')], {}, 'reference');
 }

@@ -1,4 +1,4 @@
-// Backward rules of operators that only move values: their adjoint serves relevance and gradients alike.
+// Backward rules of operators that only move values; relevance and gradients share their adjoint.
 import {
   cloneNode,
   describeNode,
@@ -17,15 +17,15 @@ import {
 import { BedsideError, must } from '../../util/index.ts';
 import type { BackwardContext, BackwardMessage, BackwardRule } from './context.ts';
 
-/** Hands the message on unchanged, whatever it is. */
+/** Passes the message on unchanged. */
 export const passThrough: BackwardRule = (context, node, [message]) => {
   if (message) context.send(node.inputs[0] as string, message);
 };
 
-/** Nothing flows back: the output does not depend on the input's values. */
+/** Nothing flows back, since the output does not depend on the input's values. */
 export const stop: BackwardRule = () => {};
 
-/** No rule is known. */
+/** For operators without a rule. */
 export const refuse: BackwardRule = (_context, node) => {
   throw new BedsideError(
     'E_UNSUPPORTED',
@@ -37,8 +37,8 @@ export const refuse: BackwardRule = (_context, node) => {
 };
 
 /**
- * A rule from the adjoint of an operator that places each input element at one output place (or drops it).
- * For those, `base * value` at the output is `input * adjoint(value)` at the input.
+ * A rule from the adjoint of an operator that moves each input element to one output position (or drops it). For such
+ * operators, `base * value` at the output is `input * adjoint(value)` at the input.
  */
 export function moving(
   adjoint: (context: BackwardContext, node: Node, value: string) => string,
@@ -53,7 +53,7 @@ export function moving(
   };
 }
 
-/** Moves a message from an output to an input along an adjoint, keeping the base factored out where it is the output. */
+/** Moves a message from an output to an input along an adjoint. The base stays a factor where it is the output. */
 export function moveMessage(
   context: BackwardContext,
   message: BackwardMessage,
@@ -93,7 +93,7 @@ export const depthToSpaceAdjoint: BackwardRule = (context, node, messages) => {
   )(context, node, messages);
 };
 
-/** Concat: each input takes its part. */
+/** Concat: each input gets its part. */
 export const concatAdjoint: BackwardRule = (context, node, [message]) => {
   if (!message) return;
   const output = node.outputs[0] as string;
@@ -124,7 +124,7 @@ export const concatAdjoint: BackwardRule = (context, node, [message]) => {
   }
 };
 
-/** Split: the parts joined, with zeros for those nothing came back to. */
+/** Split: joins the parts, with zeros for parts without a message. */
 export const splitAdjoint: BackwardRule = (context, node, messages) => {
   const input = node.inputs[0] as string;
   const axis = positiveAxis(intAttribute(node, 'axis', 0), context.shape(input).length);
@@ -139,7 +139,7 @@ export const splitAdjoint: BackwardRule = (context, node, messages) => {
   context.send(input, { value, base: undefined, zeroWhere: undefined });
 };
 
-/** Slice with any step: a row of zeros is appended, and every input place takes its output place or that row. */
+/** Slice with any step: a row of zeros is appended, and every input position takes its output position or that row. */
 export const sliceAdjoint = moving((context, node, value) => {
   const input = context.shape(node.inputs[0] as string);
   const starts = must(intsParameter(context.graph, node, 1, 'starts'), 'Slice without starts');
@@ -170,7 +170,7 @@ export const sliceAdjoint = moving((context, node, value) => {
   return result;
 });
 
-/** Pad with a constant: the middle. */
+/** Pad with a constant: takes the middle. */
 export const padAdjoint: BackwardRule = (context, node, messages) => {
   if (stringAttribute(node, 'mode', 'constant') !== 'constant') return refuse(context, node, messages);
   moving((inner, _node, value) => {
@@ -200,7 +200,7 @@ export const maxPoolAdjoint = moving((context, node, value) =>
   toWinners(context, node, value, node.inputs[0] as string, node.outputs[0] as string),
 );
 
-/** Puts the values of a max pool's output at the winners of the pass in which the pool reads `input`. */
+/** Puts the values of a max pool's output at the winners of the pool that reads `input`. */
 export function toWinners(
   context: BackwardContext,
   node: Node,
@@ -241,7 +241,7 @@ function openShapeOf(context: BackwardContext, node: Node): string {
   return context.builder.ints(context.openShape(node.inputs[0] as string));
 }
 
-/** What a node does along an axis must leave samples apart: the axis may not be theirs. */
+/** Checks that a node works on an axis other than that of the samples, so that samples stay separate. */
 export function apart(context: BackwardContext, node: Node, value: string, axis: number): void {
   if (context.batchAxis(value).axis === axis) refuse(context, node, []);
 }
@@ -301,7 +301,7 @@ function slicedIndices(size: number, start: number, end: number, step: number): 
   return result;
 }
 
-/** Makes the forward pool also give its winners' places. */
+/** Makes the forward pool also output the positions of its winners. */
 function poolIndices(context: BackwardContext, output: string): string {
   const { nodes } = context.builder.graph;
   const at = nodes.findIndex((candidate) => candidate.outputs[0] === output);

@@ -1,7 +1,7 @@
-// Values whose shapes nothing says.
+// The error for values of unknown shape.
 import { BedsideError } from '../../util/index.ts';
 
-/** What is thrown where a shape is needed: E_UNSUPPORTED, naming the value. */
+/** The error where a shape is needed but unknown: E_UNSUPPORTED, naming the value. */
 export function shapeUnknown(value: string): BedsideError {
   return new BedsideError(
     'E_UNSUPPORTED',

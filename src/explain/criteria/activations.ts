@@ -22,7 +22,7 @@ import { type BatchFirst, batchFirst } from '../backward/batch-first.ts';
 import { layersWithBias } from '../backward/bias.ts';
 import type { Criterion, CriterionContext } from '../criterion.ts';
 
-/** What is averaged over space and samples for each channel. */
+/** The statistic of each channel, averaged over space and samples. */
 type Moment = 'plain' | 'absolute' | 'positive' | 'square';
 
 function activationCriterion(
@@ -89,12 +89,12 @@ export const APOZ = activationCriterion(
   (share) => share,
 );
 
-/** Makes the values wanted of a layer's activation, `[batch, ...]`, each again `[batch, ...]`. */
+/** Adds the wanted values of a layer's activation `[batch, ...]` to the graph; each has the shape `[batch, ...]`. */
 export type ActivationOutputs = (builder: GraphBuilder, activated: BatchFirst) => string[];
 
 /**
- * Runs the model over the calibration samples and calls `visit` once a sample with the wanted values of every weighted
- * layer's activation (after the activation function, where one follows directly).
+ * Runs the model over the calibration samples and calls `visit` once for each sample with the wanted values of every
+ * weighted layer's activation (after the activation function, where one follows directly).
  */
 export async function eachActivation(
   context: CriterionContext,

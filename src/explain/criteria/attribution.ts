@@ -12,7 +12,7 @@ export interface AttributionCriterion extends Criterion {
   readonly aggregation: Aggregation;
 }
 
-/** Whether a criterion can explain one sample at a time. */
+/** Whether a criterion can explain single samples. */
 export function isAttribution(criterion: Criterion): criterion is AttributionCriterion {
   return 'spec' in criterion;
 }
@@ -20,9 +20,12 @@ export function isAttribution(criterion: Criterion): criterion is AttributionCri
 /** A family of criteria under one name, with an optional parameter: `name` or `name=parameter`. */
 export interface CriterionFamily {
   readonly name: string;
-  /** What the parameter is, for help; undefined when there is none. */
+  /** The meaning of the parameter, for help; undefined when there is none. */
   readonly parameter: string | undefined;
-  /** @throws BedsideError E_CRITERION for a parameter out of range */
+  /**
+   * Makes the criterion.
+   * @throws BedsideError E_CRITERION for a parameter out of range
+   */
   make(parameter: string | undefined): Criterion;
 }
 
@@ -46,7 +49,7 @@ function attributionCriterion(
   };
 }
 
-/** Per channel, the samples' attributions put together. */
+/** The samples' attributions combined, for each channel. */
 async function aggregated(
   context: CriterionContext,
   spec: AttributionSpec,
@@ -77,7 +80,7 @@ const relevance = (rule: string): AttributionSpec => ({
   readout: 'sum',
 });
 
-/** A number given as parameter. */
+/** A number that is given as a parameter. */
 function numberIn(
   name: string,
   text: string | undefined,

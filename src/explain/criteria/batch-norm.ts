@@ -30,7 +30,7 @@ export const BN_SCALE: Criterion = {
     }
     return weightedLayers(context.model).map(({ name, channels }) => {
       const scale = scales.get(name);
-      // A layer without batch normalisation says nothing of its channels: all alike.
+      // A layer without batch normalisation gives no order of its channels, so all get the same score.
       return {
         layer: name,
         scores: Float64Array.from({ length: channels }, (_, c) => Math.abs(scale?.[c] ?? 1)),

@@ -19,7 +19,7 @@ export const HRANK: Criterion = {
     let weight = 0;
     await eachActivation(
       context,
-      // As it is: behind an Identity, ONNX Runtime 1.30 loses a value that it pads for an average pool.
+      // Unchanged: behind an Identity, ONNX Runtime 1.30 loses a value that it pads for an average pool.
       (_builder, activated) => {
         maps.push(new Maps(activated));
         return [activated.value];
@@ -41,12 +41,12 @@ export const HRANK: Criterion = {
   },
 };
 
-/** How one sample's feature maps lie: 2-D ones as they are, anything else as one row. */
+/** The layout of one sample's feature maps: 2-D maps as they are, anything else as one row. */
 class Maps {
   readonly #rows: number;
   readonly #columns: number;
   readonly #channelStride: number;
-  /** Where each element of a map lies from its start, and where each map of one channel starts. */
+  /** Offsets of the elements of a map from its start, and the starts of the maps of one channel. */
   readonly #elements: Int32Array;
   readonly #starts: Int32Array;
 
@@ -71,7 +71,9 @@ class Maps {
     this.#starts = offsets(merged);
   }
 
-  /** The rank of a channel's map in one sample, `[...]` without the batch; the mean where a sample has several. */
+  /**
+   * The rank of a channel's map in one sample (`[...]` without the batch); the mean where a sample has several maps.
+   */
   meanRank(data: Float32Array, channel: number): number {
     let total = 0;
     for (const start of this.#starts) {

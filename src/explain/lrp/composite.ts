@@ -1,4 +1,5 @@
-// Which rule each weighted layer gets. A composite is an ordered list of (layer family -> rule); the first match counts.
+// Decides which rule each weighted layer gets. A composite is an ordered list of (layer family -> rule); the first
+// match counts.
 
 import type { WeightedLayer } from '../../onnx/internal.ts';
 import { BedsideError } from '../../util/index.ts';
@@ -59,11 +60,11 @@ export function parseRule(text: string): LrpRule {
 }
 
 /**
- * A composite in one string: entries `LAYERS:RULE` joined by `+`, the first match counts. LAYERS is `conv`, `dense` or
- * `any`, optionally within a range of depth, `conv@0..0.5` (0 is the first weighted layer, 1 the last). RULE is as in
- * `parseRule`; `gamma=A..B` goes geometrically from A at the first layer to B at the last.
- * Example: `dense:epsilon+conv@0..0.5:zplus+conv:gamma=0.5..0.05`.
- * @throws BedsideError E_USAGE naming the entry that is wrong
+ * Parses a composite: entries `LAYERS:RULE` joined by `+`; the first match counts. LAYERS is `conv`, `dense` or `any`,
+ * optionally within a range of depth, `conv@0..0.5` (0 is the first weighted layer, 1 the last). RULE is as in
+ * `parseRule`; `gamma=A..B` changes geometrically from A at the first layer to B at the last. Example:
+ * `dense:epsilon+conv@0..0.5:zplus+conv:gamma=0.5..0.05`.
+ * @throws BedsideError E_USAGE naming the wrong entry
  */
 export function parseComposite(text: string): RuleOf {
   const entries = text.split('+').map(parseEntry);

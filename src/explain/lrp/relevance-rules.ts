@@ -1,5 +1,5 @@
-// How relevance crosses each operator. Weighted layers follow the composite's rule (rules.ts); everything else:
-// sums and averages share by contribution, activations pass, max pools give all to the winner, gates give all to the signal.
+// How relevance crosses each operator. Weighted layers follow the composite's rule (rules.ts). Sums and averages share
+// by contribution, activations pass, max pools give all to the winner, gates give all to the signal.
 import {
   applyLayer,
   applyTransposedLayer,
@@ -91,7 +91,7 @@ export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
   };
 }
 
-/** `R / stabilised(z)` for the message at `z`; where relevance is known to vanish for z <= 0 no sign is needed. */
+/** `R / stabilised(z)` for the message at `z`; no sign is needed where relevance is known to vanish for z <= 0. */
 function divided(context: BackwardContext, message: BackwardMessage, z: string, epsilon: number): string {
   const { builder } = context;
   const zero = message.zeroWhere ?? message.base;
@@ -145,7 +145,7 @@ const averaged: BackwardRule = (context, node, [message]) => {
   context.send(input, { value: averagePoolAdjoint(context, node, s), base: input, zeroWhere: undefined });
 };
 
-/** A batch normalisation that could not be merged is a scale and a shift a channel: epsilon rule. */
+/** A batch normalisation that could not be merged is a scale and a bias for each channel: epsilon rule. */
 const normalised: BackwardRule = (context, node, [message]) => {
   if (!message) return;
   const s = divided(context, message, node.outputs[0] as string, DEFAULT_EPSILON);
@@ -153,12 +153,12 @@ const normalised: BackwardRule = (context, node, [message]) => {
   context.send(node.inputs[0] as string, { value, base: node.inputs[0], zeroWhere: undefined });
 };
 
-/** Copies: what arrives at them adds up. */
+/** Copies: their messages add up. */
 const repeated: BackwardRule = (context, node, [message]) => {
   if (message) takeAll(context, node, message, node.inputs[0] as string);
 };
 
-/** How much the output of an operator is a gate, between two factors of a product. */
+/** Gates, ranked: of two factors of a product, the one with the higher rank is the gate. */
 const GATES: ReadonlyMap<string, number> = new Map([
   ['Sigmoid', 2],
   ['HardSigmoid', 2],
@@ -167,7 +167,7 @@ const GATES: ReadonlyMap<string, number> = new Map([
   ['Tanh', 1],
 ]);
 
-/** Operators behind which a gate is still one, such as the division by 6 of a hard sigmoid in parts. */
+/** Operators that keep a gate a gate, such as the division by 6 in a hard sigmoid of several nodes. */
 const CARRIES_GATE: ReadonlySet<string> = new Set([
   'Cast',
   'Expand',
@@ -177,7 +177,7 @@ const CARRIES_GATE: ReadonlySet<string> = new Set([
   'Unsqueeze',
 ]);
 
-/** How much a factor is a gate: 3 for constants. */
+/** Rank of a factor as a gate; 3 for constants. */
 function gateLevel(context: BackwardContext, name: string): number {
   if (context.graph.constants.has(name)) return 3;
   const maker = context.maker(name);
@@ -191,13 +191,15 @@ function gateLevel(context: BackwardContext, name: string): number {
   return GATES.get(maker.op) ?? 0;
 }
 
-/** Products: a constant factor passes relevance on; of two computed ones the signal takes all (Arras et al., 2017). */
+/**
+ * Products: a constant factor passes relevance on; of two computed factors the signal takes all (Arras et al., 2017).
+ */
 const gated: BackwardRule = (context, node, [message]) => {
   const [a, b] = node.inputs as [string, string];
   if (message) takeAll(context, node, message, gateLevel(context, a) > gateLevel(context, b) ? b : a);
 };
 
-/** Quotients: the numerator takes all, or the denominator of a constant. */
+/** Quotients: the numerator takes all; with a constant numerator, the denominator does. */
 const divides: BackwardRule = (context, node, [message]) => {
   const [a, b] = node.inputs as [string, string];
   if (message) takeAll(context, node, message, context.graph.constants.has(a) ? b : a);
@@ -276,7 +278,7 @@ function branchFactor(
 
   const sign = must(branch.sign, `rule ${rule.name} has a branch whose denominator has no known sign`);
   const shift = sign * rule.epsilon;
-  // The stabiliser rides in the bias, and Clip fuses into the convolution.
+  // The stabiliser is part of the bias, and Clip fuses into the convolution.
   const bias = Float32Array.from(
     { length: layer.channels },
     (_, c) => branch.bias(layer.bias?.[c] ?? 0) + shift,

@@ -4,18 +4,18 @@
 // Bach et al., PLoS ONE 10(7), 2015 (epsilon, alpha-beta, z+); Montavon et al., LNCS 11700, 2019 (gamma);
 // Anders et al., arXiv:2106.13200, 2021 (gamma generalised to inputs and outputs of either sign).
 
-/** Maps one weight (or bias) of the layer to the branch's. */
+/** Maps one weight (or bias) of the layer to that of the branch. */
 export type WeightMap = (weight: number) => number;
 
 /** One term of a rule. */
 export interface Branch {
-  /** Which outputs it explains, by the sign of the layer's own output. */
+  /** The outputs that it explains, by the sign of the layer's own output. */
   readonly outputs: 'all' | 'positive' | 'negative';
   readonly coefficient: number;
   readonly positiveInputs: WeightMap;
   readonly negativeInputs: WeightMap;
   readonly bias: WeightMap;
-  /** Sign of the denominator wherever the branch applies, when theory fixes it. */
+  /** Sign of the denominator wherever the branch applies, if it is fixed in theory. */
   readonly sign: 1 | -1 | undefined;
 }
 
@@ -27,12 +27,12 @@ export interface LrpRule {
   readonly epsilon: number;
 }
 
-/** Leaves a weight as it is; a branch made of it alone reuses the layer's output as denominator. */
+/** Keeps a weight; a branch with this map alone reuses the layer's output as denominator. */
 export const identity: WeightMap = (weight) => weight;
 const positive: WeightMap = (weight) => Math.max(weight, 0);
 const negative: WeightMap = (weight) => Math.min(weight, 0);
 
-/** Stabiliser used by every rule unless said otherwise. */
+/** Default stabiliser of every rule. */
 export const DEFAULT_EPSILON = 1e-6;
 
 /** LRP-epsilon. */
@@ -72,7 +72,7 @@ export function alphaBetaRule(alpha: number, epsilon = DEFAULT_EPSILON): LrpRule
   return { name: `alpha-beta=${alpha}`, branches, epsilon };
 }
 
-/** LRP-gamma, generalised: contributions with the sign of the output are favoured by `gamma`. */
+/** LRP-gamma, generalised: `gamma` favours contributions with the sign of the output. */
 export function gammaRule(gamma: number, epsilon = DEFAULT_EPSILON): LrpRule {
   const up: WeightMap = (weight) => weight + gamma * positive(weight);
   const down: WeightMap = (weight) => weight + gamma * negative(weight);

@@ -1,4 +1,4 @@
-// Operators that nobody follows (If, Loop, other domains): where their outputs hold samples, as their shapes say.
+// Operators without a batch rule (If, Loop, other domains): where their outputs hold samples, judged by their shapes.
 import type { Model, Node } from '../graph.ts';
 import { describeNode } from '../ops.ts';
 import { readsOf } from '../order.ts';

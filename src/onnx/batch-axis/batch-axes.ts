@@ -1,4 +1,4 @@
-// For every value of a graph: along which axis its samples lie, and what else lies along it.
+// For every value of a graph: the axis on which its samples lie, and what else lies on that axis.
 import { fixedBatchOf } from '../fixed-batch.ts';
 import type { Graph, Model, Node, Value } from '../graph.ts';
 import { inferOpen } from '../open-batch.ts';
@@ -16,10 +16,9 @@ import { PLACE_RULES, type PlaceRule } from './rules.ts';
 const SIZES = [2, 3] as const;
 
 /**
- * Where every value holds its samples (inputs and constants too), from the inputs on through all operators. Follows
- * from shapes and attributes alone; where two batch sizes give different answers, or an operator has no rule or
- * computes across samples, what follows is `unknown` and says why.
- * @throws BedsideError as `inferShapes`
+ * Where every value holds its samples (inputs and constants too), followed from the inputs through all operators. It
+ * follows from shapes and attributes alone. Where two batch sizes give different answers, or an operator has no rule or
+ * computes across samples, the values behind it are `unknown`, with the reason.
  */
 export function batchAxes(model: Model): Map<string, BatchPlace> {
   const { graph } = model;

@@ -1,4 +1,4 @@
-// What a rule of the batch axis sees of its node: where its inputs hold their samples, and shapes at several batch sizes.
+// The workspace of a batch rule: where a node's inputs hold their samples, and shapes at several batch sizes.
 import type { Model, Node } from '../graph.ts';
 import { describeNode } from '../ops.ts';
 import { type Inferred, NotKnown, ShapeContext } from '../shape-context.ts';
@@ -75,7 +75,7 @@ export class PlaceContext {
     return this.#runs.map(({ samples }) => samples);
   }
 
-  /** What the shape rules see, at each of the batch sizes. */
+  /** The workspaces of shape rules, at each of the batch sizes. */
   shapeContexts(): ShapeContext[] {
     return this.#runs.map(({ inferred }) => new ShapeContext(this.#model.graph, this.node, LIMIT, inferred));
   }

@@ -1,4 +1,4 @@
-// Where operators without a rule table of their own hold their samples: those that models carry through untouched.
+// Where operators outside the rule tables hold their samples: those that models carry through untouched.
 import { intAttribute, intsAttribute, stringAttribute } from '../ops.ts';
 import type { PlaceContext } from './context.ts';
 import { type BatchAxis, moved } from './place.ts';

@@ -15,7 +15,7 @@ export interface BatchAxis {
   readonly after: number;
 }
 
-/** Which node lost track of the samples, as in messages, and why. */
+/** The node at which the samples are lost, as in messages, and the reason. */
 export interface UnknownPlace {
   readonly kind: 'unknown';
   readonly node: string;
@@ -24,7 +24,7 @@ export interface UnknownPlace {
   readonly mixes: boolean;
 }
 
-/** Where a value holds its samples: along an axis, not at all (the same for every batch), or nobody knows. */
+/** Where a value holds its samples: on an axis, nowhere (the same for every batch), or unknown. */
 export type BatchPlace = BatchAxis | { readonly kind: 'none' } | UnknownPlace;
 
 /** The batch alone on an axis. */
@@ -33,7 +33,7 @@ export const along = (axis: number): BatchAxis => ({ kind: 'axis', axis, before:
 /** The same samples on another axis. */
 export const moved = (place: BatchAxis, axis: number): BatchAxis => ({ ...place, axis });
 
-/** Whether nothing else lies along the samples' axis. */
+/** Whether nothing else lies on the axis of the samples. */
 export function isAlone(place: BatchPlace): boolean {
   return place.kind === 'axis' && place.before * place.after === 1;
 }

@@ -1,4 +1,4 @@
-// Where samples go when elements keep their order and only the shape changes.
+// Follows samples when elements keep their order and only the shape changes.
 import { sizeOf } from '../graph.ts';
 import type { PlaceContext } from './context.ts';
 import type { BatchAxis } from './place.ts';

@@ -1,5 +1,5 @@
-// Where the outputs of every operator hold their samples, given where its inputs do.
-// Specification: https://onnx.ai/onnx/operators/
+// Where the outputs of every operator hold their samples, given the places of its inputs. Specification:
+// https://onnx.ai/onnx/operators/
 import { intAttribute, intsAttribute, type OpTable } from '../ops.ts';
 import { sliceRanges } from '../shape-rules.ts';
 import type { PlaceContext } from './context.ts';
@@ -27,7 +27,7 @@ const broadcasting: PlaceRule = (context) => {
   );
 };
 
-/** Convolutions: the first axis stays, everything else of a sample is summed over. */
+/** Convolutions: the first axis stays; all other axes of a sample are summed over. */
 const convolution: PlaceRule = (context) => {
   const place = context.place(0);
   if (context.place(1) || context.place(2)) context.lose('has weights that depend on the sample');
@@ -42,7 +42,7 @@ const pooled: PlaceRule = (context) => {
   return place;
 };
 
-/** What is computed for each position of the first axis by itself. */
+/** For operators that compute each position of the first axis alone. */
 const perRow: PlaceRule = (context) => {
   const place = context.place(0);
   if (place && place.axis !== 0) context.mix();
