@@ -1,9 +1,10 @@
 // Measures one more level vector of a bundle, and adds it.
 import type { Bundle, BundleManifest } from '../bundle/index.ts';
-import { checkLevels, type Variant, writeBundle } from '../bundle/internal.ts';
+import { checkLevels, findVariant, type Variant, writeBundle } from '../bundle/internal.ts';
 import { describeClassifier } from '../evaluate/internal.ts';
 import type { Uncounted } from '../onnx/internal.ts';
 import { certifyLevels } from '../pack/internal.ts';
+import { must } from '../util/index.ts';
 import type { BundleSource } from './bundle-levels.ts';
 import { type DrawOptions, type LocalDraws, localDraws, remarkOtherDraws } from './local-draws.ts';
 import { loadBundle } from './open-bundle.ts';
@@ -88,8 +89,7 @@ export async function certifyDrawn(
     certifyLevels(bundle, levels, { ...draws, batch, threads, seed, lowRankFrom }),
   );
   const manifest = await writeBundle(bundle.dir, contents);
-  const key = variant.levels.join();
-  return { variant, manifest, index: manifest.variants.findIndex((other) => other.levels.join() === key) };
+  return { variant, manifest, index: must(findVariant(manifest, variant.levels), 'the added variant') };
 }
 
 /** The loss of accuracy from which low rank is tried: undefined for the usual one. */

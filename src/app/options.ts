@@ -1,16 +1,11 @@
 // Which samples a use case reads, and how its computations run.
 import type { Dataset, DatasetSplit } from '../data/index.ts';
+import type { EngineOptions } from '../engine/index.ts';
+
+export type { EngineOptions };
 
 /** Samples of each class that criteria read, unless options say otherwise. */
 export const DEFAULT_PER_CLASS = 20;
-
-/** How computations run. */
-export interface EngineOptions {
-  /** Threads of the engine; default 1. */
-  readonly threads?: number | undefined;
-  /** Samples computed together; default 32. A batch size that the network fixes is used instead. */
-  readonly batch?: number | undefined;
-}
 
 /** How computations run, and the seed, with their defaults. */
 export function runSettings(options: EngineOptions & { readonly seed?: number | undefined }) {

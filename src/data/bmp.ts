@@ -8,16 +8,16 @@ const INFO_HEADER = 40;
 const UNCOMPRESSED = 0;
 const BIT_FIELDS = 3;
 
-/** What a bitmap's headers say. */
+/** The contents of a bitmap's headers. */
 interface Layout {
   readonly width: number;
   readonly height: number;
   /** Rows from the top down; usually they stand from the bottom up. */
   readonly isTopDown: boolean;
   readonly bits: number;
-  /** Where the pixels start. */
+  /** Offset of the pixels. */
   readonly offset: number;
-  /** Where the palette starts, bytes of an entry, and how many. */
+  /** Offset of the palette, bytes of an entry, and number of entries. */
   readonly palette: { readonly start: number; readonly entry: number; readonly count: number };
   /** Byte of red, green and blue in a pixel of 32 bits. */
   readonly order: readonly [number, number, number];
@@ -111,7 +111,7 @@ function layoutOf(content: Uint8Array): Layout {
   };
 }
 
-/** Which byte of a pixel each mask names; they follow the first 40 bytes of the header. */
+/** The byte of a pixel that each mask names; masks follow the first 40 bytes of the header. */
 function orderOf(view: DataView): [number, number, number] {
   const byteOf = (at: number): number => {
     const mask = at + 4 <= view.byteLength ? view.getUint32(at, true) : 0;

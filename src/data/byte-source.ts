@@ -1,12 +1,12 @@
 // Bytes that are read by ranges: of a file, or in memory.
 
-/** What archives are read from; `RegularFile` is one. */
+/** The source that archives are read from; `RegularFile` is one. */
 export interface ByteSource {
   /** Bytes in all. */
   readonly size: number;
   /** The bytes from `start` up to `end`, both within `size`. */
   read(start: number, end: number): Promise<Uint8Array>;
-  /** The same range in pieces, one after another; each is valid until the next is asked for. */
+  /** The same range in pieces, one after another; each piece is valid until the next one is read. */
   pieces(start: number, end: number): AsyncIterable<Uint8Array>;
 }
 

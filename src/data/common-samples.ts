@@ -1,9 +1,9 @@
-// Which samples two sets have in common: the same sample of the data, or another with the same numbers.
+// Finds samples that two sets have in common: the same sample of the data, or one with the same numbers.
 import type { Dataset } from './dataset.ts';
 
 /**
- * Indices of the samples of `dataset` that are in none of the others. Samples are told apart by where they stand in the data;
- * where that is not known, all are taken to be others.
+ * Indices of the samples of `dataset` that are in none of the others. Samples are compared by their position in the
+ * data; where that is unknown, all count as different.
  */
 export function indicesOutside(dataset: Dataset, others: readonly Dataset[]): number[] {
   const keys = keysOf(dataset);
@@ -12,7 +12,7 @@ export function indicesOutside(dataset: Dataset, others: readonly Dataset[]): nu
   return Array.from({ length: dataset.size }, (_, i) => i).filter((i) => !keys || !used.has(keys[i] ?? -1));
 }
 
-/** How many samples of `dataset` have the very numbers of a sample of the others. */
+/** How many samples of `dataset` have exactly the numbers of a sample of the others. */
 export function countIdentical(dataset: Dataset, others: readonly Dataset[]): number {
   const known = new Map<number, Int32Array[]>();
   for (const other of others) {

@@ -1,6 +1,6 @@
-// What every reader of recordings and images produces.
+// The result of every reader of recordings and images.
 
-/** What of the data was not read, for one reason. */
+/** Data that was not read, for one reason. */
 export interface PassedOver {
   readonly reason: string;
   readonly count: number;
@@ -23,22 +23,24 @@ export interface Dataset {
   readonly labels: Int32Array | undefined;
   /** Names of the classes by index; `0`, `1`, ... where the data has none. */
   readonly classNames: readonly string[];
-  /** Where each sample comes from: the record of a beat, the file of an image; undefined where there is nothing to say. */
+  /**
+   * Where each sample comes from: the record of a beat, the file of an image; undefined where there is no such name.
+   */
   readonly origins: readonly string[] | undefined;
   /** Files left out with `skipBad`, and why. */
   readonly skipped: readonly { readonly path: string; readonly reason: string }[];
   /**
-   * Where each sample stands in the data, whatever was chosen and by which split: the same number is the same sample.
-   * Undefined where origins tell (images), and for samples that are made.
+   * The position of each sample in the data, whatever the selection and the split: the same number is the same sample.
+   * Undefined where origins tell samples apart (images), and for generated samples.
    */
   readonly positions?: Float64Array | undefined;
-  /** What else was passed over, by reason; hidden files of the system do not count. */
+  /** Other data that was passed over, by reason; hidden files of the system do not count. */
   readonly passedOver?: readonly PassedOver[] | undefined;
-  /** What a user must know of how the data was read: what was assumed, taken in another's place, or is not there. */
+  /** Remarks for the user about how the data was read: assumptions, replacements, missing parts. */
   readonly remarks?: readonly string[] | undefined;
-  /** Of signals: samples a second, as they are in `samples`. */
+  /** For signals: samples a second, as they are in `samples`. */
   readonly rate?: number | undefined;
-  /** Of signals: how many records each lead was taken from, by the lead's name. */
+  /** For signals: the number of records that each lead was taken from, by the lead's name. */
   readonly leads?: Readonly<Record<string, number>> | undefined;
   /** SHA-256 over samples and labels, in hexadecimal. */
   readonly hash: string;
@@ -47,13 +49,13 @@ export interface Dataset {
 /** `local` is what may be learned from (called train elsewhere), `test` what accuracy is measured on. */
 export type DatasetSplit = 'local' | 'test' | 'all';
 
-/** What is asked of a reader. */
+/** The requirements of a network on its data, and a selection. */
 export interface DatasetOptions {
   /** Shape of one sample as the model reads it, without the batch axis: `[channels, height, width]`, `[1, length]`. */
   readonly sampleShape: readonly number[];
-  /** How many classes the model tells apart. */
+  /** Number of classes of the model. */
   readonly classes: number;
-  /** How the output with their scores is called, and its shape, for messages: `output 'logits' [batch, 5]`. */
+  /** Name and shape of the output with their scores, for messages: `output 'logits' [batch, 5]`. */
   readonly output?: string | undefined;
   readonly split: DatasetSplit;
   /** At most this many samples of each class, drawn by the seed. */
@@ -62,7 +64,7 @@ export interface DatasetOptions {
   readonly limit?: number | undefined;
   /** Only samples of these classes; labels stay the model's. */
   readonly classFilter?: readonly number[] | undefined;
-  /** Samples a second of the signals that the model reads; undefined where nobody says. */
+  /** Samples a second of the signals that the model reads; undefined where it is unknown. */
   readonly rate?: number | undefined;
   /** The most pixels that an image may have; default 2^28. */
   readonly maxPixels?: number | undefined;

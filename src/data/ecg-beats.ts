@@ -102,7 +102,7 @@ class Rhythm {
   }
 }
 
-/** How a subject's conducted beats look: Table I, narrowed to a normal QRS, with a subject's own proportions. */
+/** The shape of a subject's conducted beats: Table I, narrowed to a normal QRS, with the subject's own proportions. */
 class Sinus {
   readonly #base: readonly Wave[];
 
@@ -137,7 +137,7 @@ class Sinus {
   }
 }
 
-/** How a subject's wide beats look, which start in a ventricle: of themselves, or by a pacemaker's spike. */
+/** The shape of a subject's wide beats, which start in a ventricle: by themselves, or by a pacemaker's spike. */
 class Ectopic {
   readonly #base: readonly Wave[];
 

@@ -28,7 +28,7 @@ export interface Extremum {
   readonly b: number;
 }
 
-/** What drives the point between two R peaks: angular velocity in rad/s, and the extrema it may meet. */
+/** The drive of the point between two R peaks: angular velocity in rad/s, and the extrema that it may meet. */
 export interface Drive {
   readonly omega: number;
   readonly extrema: readonly Extremum[];
@@ -109,9 +109,9 @@ const k3 = new Float64Array(3);
 const k4 = new Float64Array(3);
 
 /**
- * What drives the point from each R peak to the next: entry k leads from beat k to beat k + 1, the last one beyond the
- * last beat at an unchanged rate. Waves keep their place and width in time, whatever the rate: at angular velocity
- * omega a wave of height h and width s has b = omega s and a = h omega / b^2, so that z rises by h.
+ * The drives of the point from each R peak to the next: entry k leads from beat k to beat k + 1, the last one beyond
+ * the last beat at an unchanged rate. Waves keep their position and width in time, whatever the rate: at angular
+ * velocity omega a wave of height h and width s has b = omega s and a = h omega / b^2, so that z rises by h.
  */
 export function drivesOf(beats: readonly Beat[]): Drive[] {
   const peaks: number[] = [];
@@ -158,7 +158,7 @@ export function integrateStrip(
     for (let s = 0; s < stepsPerSample; s++) {
       let t = from + n / rate + s * h;
       let rest = h;
-      // A step that meets an R peak stops there and goes on at the new rate.
+      // A step that meets an R peak ends there and continues at the new rate.
       while (turn < drives.length - 1) {
         const toPeak = (2 * Math.PI * (turn + 1) - state.theta) / drives[turn]!.omega;
         if (toPeak > rest) break;

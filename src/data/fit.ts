@@ -18,7 +18,7 @@ export function shapeMisfit(model: readonly number[], data: string, name: string
   );
 }
 
-/** What a model tells apart, and how its output is called if that is known. */
+/** The number of classes of a model, and the name of its output where it is known. */
 interface Scores {
   readonly classes: number;
   readonly output?: string | undefined;

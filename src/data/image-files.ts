@@ -1,5 +1,5 @@
-// Which images a folder holds: class folders with images, at any depth below; or `local` (or `train`) and `test` folders of
-// class folders. What is passed over is counted.
+// Finds the images of a folder: class folders with images, at any depth below; or `local` (or `train`) and `test`
+// folders of class folders. Files that are passed over are counted.
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { BedsideError, messageOf } from '../util/index.ts';
@@ -147,7 +147,7 @@ class ImageLister {
     }
   }
 
-  /** What is directly in a folder; everything else but hidden files is counted. */
+  /** The direct contents of a folder; everything else but hidden files is counted. */
   async #listFolder(folder: string): Promise<Listing> {
     const full = join(this.#root, folder);
     const entries = await readdir(full, { withFileTypes: true }).catch((cause: unknown) => {

@@ -150,7 +150,7 @@ async function decodeOne(
   }
 }
 
-/** How many pixels an image has, if they are no more than allowed and memory holds them. */
+/** The number of pixels of an image, if it is allowed and fits in memory. */
 async function pixelsOf(content: Uint8Array, maxPixels: number): Promise<number> {
   const { width, height } = await imageSize(content);
   const pixels = width * height;

@@ -23,7 +23,7 @@ export type NpyArray = {
   [D in NpyDtype]: { readonly dtype: D; readonly shape: readonly number[]; readonly data: ArrayTypes[D] };
 }[NpyDtype];
 
-/** What an array's numbers may be stored in. */
+/** The arrays that an npy array's numbers may be stored in. */
 export type NpyData = NpyArray['data'];
 
 const DTYPES: {
@@ -49,14 +49,14 @@ const DTYPES: {
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]; // "\x93NUMPY"
 const PREAMBLE = MAGIC.length + 2;
 
-/** What stands before an array's numbers. */
+/** The header of an array. */
 export interface NpyHead {
   readonly dtype: NpyDtype;
   readonly bigEndian: boolean;
   readonly fortranOrder: boolean;
   readonly shape: readonly number[];
   readonly itemBytes: number;
-  /** Where the numbers start. */
+  /** Offset of the numbers. */
   readonly start: number;
 }
 

@@ -110,7 +110,7 @@ async function datasetOf(source: ByteSource, name: string, options: DatasetOptio
   };
 }
 
-/** Writes the chosen samples, part by part, and tells where in the data each stands. */
+/** Writes the chosen samples, part by part, with their positions in the data. */
 async function readSamples(
   archive: Archive,
   parts: readonly ArchivePart[],
@@ -137,7 +137,7 @@ async function readSamples(
   return positions;
 }
 
-/** Names of the arrays that a split reads, and where the part stands in the data. */
+/** Names of the arrays that a split reads, and the position of the part in the data. */
 function partsOf(
   { entries, name }: Archive,
   split: DatasetSplit,

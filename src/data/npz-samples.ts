@@ -12,7 +12,7 @@ export type RowWriter = (
   start: number,
 ) => Promise<void> | void;
 
-// What white is in them, nobody says: 4095, 65535 or the largest value there is.
+// Types whose white is unknown: 4095, 65535 or the largest value in the array.
 const UNSCALED: readonly NpyDtype[] = ['uint16', 'uint32', 'uint64'];
 
 /**

@@ -7,7 +7,7 @@ import { decodeNpy, encodeNpy, type NpyArray } from './npy.ts';
 import { listZip, listZipOf, readZipEntry, type ZipEntry } from './zip.ts';
 
 export interface ReadNpzOptions {
-  /** Which arrays to unpack; all of them unless given. */
+  /** The arrays to unpack; default all. */
   readonly only?: (name: string) => boolean;
   /** The most that the chosen arrays may unpack to together; default 4 GiB. */
   readonly maxBytes?: number;

@@ -38,7 +38,7 @@ export async function imageSize(content: Uint8Array): Promise<{ width: number; h
   if (isBmp(content)) return bmpSize(content);
   if (isPnm(content)) return pnmSize(content);
   const sharp = await loadSharp();
-  // How large it is, is judged by who asks.
+  // The caller judges whether it is too large.
   return sharp(content, { limitInputPixels: false }).metadata();
 }
 

@@ -1,13 +1,13 @@
 // Netpbm's binary grey and colour images (pgm(5) P5, ppm(5) P6), 8 or 16 bits.
 import type { Pixels } from './pixel-data.ts';
 
-/** What a header says. */
+/** The contents of a header. */
 interface Layout {
   readonly width: number;
   readonly height: number;
   readonly channels: 1 | 3;
   readonly most: number;
-  /** Where the pixels start. */
+  /** Offset of the pixels. */
   readonly offset: number;
 }
 

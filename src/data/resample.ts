@@ -5,7 +5,7 @@
 
 /** Zero crossings of the sinc on each side. */
 const CROSSINGS = 32;
-/** Of the Kaiser window: side lobes 80 dB down. */
+/** Kaiser window with side lobes 80 dB down. */
 const BETA = 0.1102 * (80 - 8.7);
 /** The cut-off as a share of the lower Nyquist frequency: half a transition band (0.157) below it. */
 const CUTOFF = 0.92;

@@ -4,7 +4,7 @@ import { rowsAt } from '../util/internal.ts';
 import type { Dataset } from './dataset.ts';
 import { hashSamples } from './hash.ts';
 
-/** Which samples to take. The three are applied in this order. */
+/** Which samples to take. The three limits are applied in this order. */
 export interface Selection {
   /** Only samples of these classes. */
   readonly classFilter?: readonly number[] | undefined;

@@ -12,7 +12,7 @@ export const ECG_RATE = 360;
 export const ECG_WINDOW = 256;
 export const ECG_BEFORE = 100;
 
-/** What to generate. */
+/** The number of beats of each class, and the seed. */
 export interface SyntheticEcgOptions {
   /** Beats of each class, or of every class in the order N S V F Q. */
   readonly perClass: number | readonly number[];
@@ -93,7 +93,8 @@ export function recordBeat(kind: BeatClass, random: Random): RecordedBeat {
   return { window, rrBefore: beats[target].rr, rrAfter: beats[3].rr };
 }
 
-// What an electrode, an amplifier and a converter add, in place: gain, drift, muscle and mains, 200 units per millivolt.
+// Adds the effects of electrode, amplifier and converter in place: gain, drift, muscle and mains noise, 200 units per
+// millivolt.
 function record(window: Float64Array, random: Random): void {
   const gain = Math.exp(0.3 * random.normal());
   const white = 0.012 * Math.exp(0.5 * random.normal());

@@ -10,7 +10,7 @@ const FORMATS: {
   16: { missing: -32768, bytes: (samples) => samples * 2 },
 };
 
-// Physical units in millivolts; anything else is taken as it is.
+// Physical units in millivolts; values in any other unit stay as they are.
 const MILLIVOLTS: Readonly<Record<string, number>> = { mV: 1, V: 1000, uV: 1e-3, µV: 1e-3, μV: 1e-3 };
 
 /**

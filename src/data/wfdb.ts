@@ -22,7 +22,7 @@ interface Beat extends Peak {
   readonly position: number;
 }
 
-/** What is known of the records when all have been looked through. */
+/** Facts about the records after all have been looked through. */
 interface Survey {
   readonly beats: readonly Beat[];
   /** Without signals. */
@@ -140,7 +140,7 @@ async function survey(folder: string, windows: BeatWindows, options: DatasetOpti
   return { beats, leads, passedOver };
 }
 
-/** All records of the folder; what else it holds in folders of its own is passed over. */
+/** All records of the folder; its other folders are passed over. */
 async function knownRecords(folder: string, passedOver: PassedOverCount): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true });
   for (const entry of entries) {

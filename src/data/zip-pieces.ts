@@ -41,7 +41,7 @@ export async function* zipPieces(
   let crc = 0;
   for await (const piece of content) {
     bytes += piece.length;
-    // Before it is handed on: a content without end is noticed at the first byte too many.
+    // Checked before the bytes are passed on: content without an end is noticed at the first byte too many.
     if (bytes > entry.bytes) throw wrongSize(where, entry);
     crc = crc32(piece, crc);
     yield piece;

@@ -70,7 +70,7 @@ export async function fitLayer(
 function assertFinite(values: ArrayLike<number>, layer: string, what: string): void {
   if (firstNonFinite(values) < 0) return;
   throw new BedsideError('E_NOT_FINITE', `layer '${layer}' cannot be repaired: ${what} is not finite`, {
-    hint: 'the network overflows float32 there; look at how samples are scaled, or prune with --no-reconstruct',
+    hint: 'the network overflows float32 there; look at how samples are scaled, or prune with --no-repair',
   });
 }
 

@@ -127,11 +127,9 @@ export async function repair(
 /** @throws BedsideError E_DATA with fewer than two samples: one must be held out */
 export function assertEnough(calibration: Dataset): void {
   if (calibration.size >= 2) return;
-  throw new BedsideError(
-    'E_DATA',
-    `${calibration.name}: ${calibration.size} sample to reconstruct from, need 2`,
-    { hint: 'give more calibration samples, or prune with --no-reconstruct' },
-  );
+  throw new BedsideError('E_DATA', `${calibration.name}: ${calibration.size} sample to repair from, need 2`, {
+    hint: 'give more calibration samples, or prune with --no-repair',
+  });
 }
 
 /** Layers that a repair can refit: all but transposed convolutions. */

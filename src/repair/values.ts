@@ -22,7 +22,7 @@ export interface NetworkRun extends EngineSettings {
   readonly name: string;
 }
 
-const HINT = 'export the model so that each sample is computed by itself, or prune with --no-reconstruct';
+const HINT = 'export the model so that each sample is computed by itself, or prune with --no-repair';
 
 /** Receives one sample's values by name; each is laid out as in a batch of one. */
 export type Visitor = (sample: number, read: (value: string) => Float32Array) => void;

@@ -1,6 +1,6 @@
 // The network of a bundle on this machine alone: what distributed answers are compared with.
 import { assembleModel, type Bundle } from '../../bundle/index.ts';
-import { findVariant } from '../../bundle/internal.ts';
+import { findVariant, levelsKey } from '../../bundle/internal.ts';
 import { createSession, type Session } from '../../engine/index.ts';
 import type { FloatTensor } from '../../run/index.ts';
 import { assertFiniteRows, BedsideError, must } from '../../util/index.ts';
@@ -22,7 +22,7 @@ export class SingleMachine {
    */
   async run(levels: readonly number[], input: FloatTensor): Promise<Float32Array> {
     const { manifest } = this.#bundle;
-    const key = levels.join();
+    const key = levelsKey(levels);
     let session = this.#sessions.get(key);
     if (!session) {
       const correction = findVariant(manifest, levels);
