@@ -57,10 +57,10 @@ export function validatedReport(
 ): DeviceReport {
   const { name, sessions, memoryUsed, battery, bytesSent, seconds } = received ?? {};
   const refuse = (what: string): BedsideError =>
-    new BedsideError('E_DEVICE', `what device '${device}' reports cannot be so: ${what}`, {
-      hint: 'leave it out: it is of another version, or not what it claims to be',
+    new BedsideError('E_DEVICE', `device '${device}' sent an invalid report: ${what}`, {
+      hint: 'leave it out: it runs another version of bedside, or is not what it claims to be',
     });
-  if (name !== device) throw refuse('it is the report of another');
+  if (name !== device) throw refuse('it is the report of another device');
   if (!isAmount(sessions) || !isAmount(memoryUsed) || !isAmount(bytesSent)) throw refuse('its counts');
   if (battery !== undefined && !isFigure(battery)) throw refuse('its battery');
   if (typeof seconds !== 'object' || seconds === null) throw refuse('its times');

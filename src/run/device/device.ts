@@ -122,7 +122,7 @@ export class Device {
     const stages = this.#bundles.get(bundle);
     if (stages) return stages;
     throw new BedsideError('E_FABRIC', `device '${this.name}' does not hold bundle ${bundle.slice(0, 12)}`, {
-      hint: 'start it with the bundle that requests name',
+      hint: 'start it with the bundle of the requests',
     });
   }
 
@@ -194,7 +194,7 @@ export class Device {
     this.#joules -= (this.options.joulesPerMac ?? 0) * macs * share * samples;
     if (result.type === 'float32') return { output: result, last };
     throw new BedsideError('E_UNSUPPORTED', `stage ${last} gives ${result.type}, not float32`, {
-      hint: 'networks whose stages pass on float32 tensors can be distributed',
+      hint: 'only networks whose stages pass on float32 tensors can be distributed',
     });
   }
 

@@ -57,7 +57,7 @@ describe('a worker without finite scores', () => {
     const asked = run.requester.infer(randomSample(bundle, new Random(1)), { ...plan, stages });
     await expect(asked).rejects.toMatchObject({
       code: 'E_NOT_FINITE',
-      message: expect.stringMatching(/stage 0 gave on 'tablet'/),
+      message: expect.stringMatching(/output of stage 0 on 'tablet'/),
     });
   });
 

@@ -295,8 +295,8 @@ export class Worker {
   }
 
   #busy(): BedsideError {
-    return new BedsideError('E_DEVICE', `device '${this.#device.name}' is asked too much at a time`, {
-      hint: 'wait for its answers',
+    return new BedsideError('E_DEVICE', `device '${this.#device.name}' gets too many queries at a time`, {
+      hint: 'wait for its replies',
     });
   }
 
@@ -366,7 +366,7 @@ function assertFiniteOutput(
 ): void {
   if (firstNonFinite(data) < 0) return;
   const { device } = plan.stages[stage]?.segments[segment] ?? { device: 'the requester' };
-  throw new BedsideError('E_NOT_FINITE', `what stage ${stage} gave on '${device}' is not finite`, {
+  throw new BedsideError('E_NOT_FINITE', `the output of stage ${stage} on '${device}' is not finite`, {
     hint: 'the network overflows float32 there, or the memory of that device is damaged; plan without it',
   });
 }

@@ -50,12 +50,12 @@ describe('frames', () => {
 
   it('are refused when they are none, or when the shape is not that of the numbers', () => {
     const read = (given: Buffer) => () => new FrameReader(() => {}).push(given);
-    expect(read(Buffer.from('GET / HTTP/1.1\r\n'))).toThrow(/no message/);
-    expect(read(Buffer.concat(encodeFrame(partOf(new Float32Array(4), [3]))))).toThrow(/no message/);
+    expect(read(Buffer.from('GET / HTTP/1.1\r\n'))).toThrow(/malformed message/);
+    expect(read(Buffer.concat(encodeFrame(partOf(new Float32Array(4), [3]))))).toThrow(/malformed message/);
     // Longer than any: it is not waited for.
     const sizes = Buffer.alloc(8);
     sizes.writeUInt32LE(10, 0);
     sizes.writeUInt32LE(2 ** 30 + 4, 4);
-    expect(read(sizes)).toThrow(/no message/);
+    expect(read(sizes)).toThrow(/malformed message/);
   });
 });

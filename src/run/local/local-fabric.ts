@@ -220,7 +220,7 @@ function assertShort(dir: string): void {
     'E_FABRIC',
     `${dir} is too long a path for sockets, by ${bytes - MAX_SOCKET_PATH} bytes`,
     {
-      hint: 'choose a folder with a shorter path, such as one in /tmp',
+      hint: 'choose a folder with a shorter path, for example in /tmp',
     },
   );
 }

@@ -175,7 +175,7 @@ function ready(child: ChildProcess, task: ChildTask): Promise<void> {
   const { name } = task.device;
   const failed = (what: string): BedsideError =>
     new BedsideError('E_FABRIC', `worker '${name}' ${what}`, {
-      hint: 'what it wrote to stderr may say why; fewer workers need less memory',
+      hint: 'its output on stderr may give the reason; fewer workers need less memory',
     });
   return new Promise((resolve, reject) => {
     child.once('message', (reply: ChildReply) => {

@@ -23,7 +23,7 @@ export function deserializeError(sent: SerializedError): BedsideError {
   const text = displayText(message);
   return new BedsideError(
     CODES.has(code) ? (code as ErrorCode) : 'E_FABRIC',
-    text === '' ? 'a device failed, and did not say how' : text,
+    text === '' ? 'a device failed without a reason' : text,
     typeof hint === 'string' ? { hint: displayText(hint) } : {},
   );
 }

@@ -102,7 +102,7 @@ function isShape(dims: unknown): dims is number[] {
 }
 
 export function unreadable(): BedsideError {
-  return new BedsideError('E_FABRIC', 'what came over a connection is no message', {
-    hint: 'nodes must be of one version of bedside',
+  return new BedsideError('E_FABRIC', 'a connection delivered a malformed message', {
+    hint: 'all nodes must run the same version of bedside',
   });
 }

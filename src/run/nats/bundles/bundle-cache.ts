@@ -134,7 +134,7 @@ export class BundleCache implements BundleSource {
         (sha256) => !this.#queues.has(sha256) && !this.#options.isUsed(sha256),
       );
       if (idle === undefined) throw this.#tooMany('holds');
-      this.#options.onNote?.(`let go of '${this.#held.get(idle)?.bundle.manifest.name}'`);
+      this.#options.onNote?.(`dropped '${this.#held.get(idle)?.bundle.manifest.name}'`);
       this.#held.delete(idle);
       this.#measured.delete(idle);
       await this.#device.drop(idle);
@@ -145,7 +145,7 @@ export class BundleCache implements BundleSource {
     return new BedsideError(
       'E_DEVICE',
       `device '${this.#device.name}' ${does} ${MAX_BUNDLES} bundles already, and all are needed`,
-      { hint: 'ask again when requests with other bundles have ended' },
+      { hint: 'try again when requests with other bundles have ended' },
     );
   }
 

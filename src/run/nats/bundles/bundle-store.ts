@@ -119,7 +119,7 @@ export class BundleStore implements AsyncDisposable {
     const statement = verifyStatement(this.#own, 'index', Buffer.from(bytes).toString());
     const by = statement?.certificate?.role;
     if (!statement || (this.#own && by !== 'coordinator')) {
-      throw new BedsideError('E_BUNDLE', `no coordinator of this cluster has signed for ${name}`, {
+      throw new BedsideError('E_BUNDLE', `no coordinator of this cluster has signed ${name}`, {
         hint: 'bedside infer with credentials of a coordinator publishes it again',
       });
     }
@@ -134,7 +134,7 @@ export class BundleStore implements AsyncDisposable {
     const name = `part ${sha256.slice(0, 12)}`;
     const bytes = await this.#read(sha256, name, expected);
     if (bytes.length !== expected || createHash('sha256').update(bytes).digest('hex') !== sha256) {
-      throw new BedsideError('E_BUNDLE_HASH', `${name} on the server is not what it was written as`, {
+      throw new BedsideError('E_BUNDLE_HASH', `${name} on the server has changed since it was written`, {
         hint: 'clear the storage of the server, then publish the bundle again',
       });
     }
@@ -156,7 +156,7 @@ export class BundleStore implements AsyncDisposable {
     if (!found) return undefined;
     const meta = metaOf(found.data);
     if (!meta) {
-      throw new BedsideError('E_FABRIC', `what the NATS server says of ${name} is not readable`, {
+      throw new BedsideError('E_FABRIC', `the NATS server's entry of ${name} cannot be read`, {
         hint: 'publish the bundle again',
       });
     }
@@ -228,7 +228,7 @@ function metaOf(data: Uint8Array): ObjectMeta | undefined {
 function incomplete(what: string, filled: number, size: number): BedsideError {
   return new BedsideError(
     'E_FABRIC',
-    `${what} is not whole on the NATS server: ${formatBytes(filled)} of ${formatBytes(size)}`,
+    `${what} is incomplete on the NATS server: ${formatBytes(filled)} of ${formatBytes(size)}`,
     { hint: 'publish the bundle again' },
   );
 }

@@ -78,12 +78,12 @@ export function parseCredentials(text: string, path: string): Credentials {
   try {
     value = JSON.parse(text);
   } catch {
-    throw new BedsideError('E_FABRIC', `${path} is no credentials file: it is not JSON`, { hint });
+    throw new BedsideError('E_FABRIC', `${path} is not a credentials file: it is not JSON`, { hint });
   }
   if ((value as { version?: unknown } | null)?.version === 1) {
     throw new BedsideError(
       'E_FABRIC',
-      `${path} is of an earlier version, on whose servers any key could speak for others`,
+      `${path} is from an earlier version, on whose servers any key could speak for others`,
       { hint: NEW_KEYS },
     );
   }
@@ -93,7 +93,7 @@ export function parseCredentials(text: string, path: string): Credentials {
     const where = issue?.path.join('.') || 'the whole';
     throw new BedsideError(
       'E_FABRIC',
-      `${path} is no credentials file: ${where}: ${issue?.message.replace(/, received .*$/, '')}`,
+      `${path} is not a credentials file: ${where}: ${issue?.message.replace(/, received .*$/, '')}`,
       {
         hint,
       },
@@ -114,13 +114,13 @@ function assertConsistent(
     for (const seed of Object.values(seeds)) fromSeed(new TextEncoder().encode(seed));
     key = signerOf(signing).publicKey;
   } catch (cause) {
-    throw new BedsideError('E_FABRIC', `${path}: one of its keys is none: ${messageOf(cause)}`, { hint });
+    throw new BedsideError('E_FABRIC', `${path}: one of its keys is invalid: ${messageOf(cause)}`, { hint });
   }
   const read = readCertificate(certificate, cluster);
   const trusted = stated.role === 'worker' && stated.trusted !== false;
   const fits = read?.key === key && read.role === stated.role && read.name === stated.name;
   if (fits && read.trusted === trusted) return;
-  throw new BedsideError('E_FABRIC', `${path}: its certificate is not that of its keys, role and name`, {
+  throw new BedsideError('E_FABRIC', `${path}: its certificate does not match its keys, role and name`, {
     hint,
   });
 }

@@ -82,7 +82,7 @@ export async function writeCluster(
   const dir = resolve(folder);
   const config = join(dir, SERVER_CONFIG);
   if (!force && (await exists(config))) {
-    throw new BedsideError('E_OUTPUT', `${dir} has a cluster already, whose keys stay as they are`, {
+    throw new BedsideError('E_OUTPUT', `${dir} already has a cluster, which stays as it is`, {
       hint: 'name another folder with --dir, or use --force to make new keys; devices with the old ones then lose access',
     });
   }
@@ -123,8 +123,8 @@ export async function addToCluster(folder: string, identities: readonly Identity
   const data = await readCluster(dir);
   for (const identity of identities) {
     if (await exists(credentialsPath(dir, identity))) {
-      throw new BedsideError('E_OUTPUT', `${credentialsPath(dir, identity)} is there already, and stays`, {
-        hint: 'give the node another name; to make it a new key, delete the file first',
+      throw new BedsideError('E_OUTPUT', `${credentialsPath(dir, identity)} already exists, and stays as it is`, {
+        hint: 'give the node another name; to make a new key for it, delete the file first',
       });
     }
   }
@@ -136,9 +136,9 @@ export async function addToCluster(folder: string, identities: readonly Identity
 async function signerIn(dir: string, publicKey: string): Promise<Signer> {
   const path = filesOf(dir).signingKey;
   const hint =
-    'bring back the file that bedside cluster init wrote; without it, bedside cluster init --force makes all keys anew';
+    'bring back the file that bedside cluster init wrote; without it, bedside cluster init --force makes all keys again';
   const text = await readTextChecked(path, 'signing key').catch((cause: unknown) => {
-    throw new BedsideError('E_FILE', `${path}, with which a cluster signs for its nodes, is not there`, {
+    throw new BedsideError('E_FILE', `${path}, the signing key of the cluster, is missing`, {
       hint,
       cause,
     });
@@ -149,7 +149,7 @@ async function signerIn(dir: string, publicKey: string): Promise<Signer> {
   } catch {
     // As below.
   }
-  throw new BedsideError('E_FILE', `${path} is not the key that this cluster signs with`, { hint });
+  throw new BedsideError('E_FILE', `${path} is not the signing key of this cluster`, { hint });
 }
 
 /**
@@ -164,11 +164,11 @@ export async function readCluster(dir: string): Promise<ClusterFile> {
   if ((value as { version?: unknown } | null | undefined)?.version === 1) {
     throw new BedsideError(
       'E_FILE',
-      `${dir} has a cluster of an earlier version, on whose server any key can speak for others`,
+      `${dir} has a cluster from an earlier version, on whose server any key can speak for others`,
       { hint: NEW_KEYS },
     );
   }
-  throw new BedsideError('E_FILE', `${join(dir, CLUSTER_FILE)} is not readable as a cluster`, {
+  throw new BedsideError('E_FILE', `${join(dir, CLUSTER_FILE)} cannot be read as a cluster`, {
     hint: 'bedside cluster init writes it; it must not be edited',
   });
 }

@@ -175,7 +175,7 @@ describe.skipIf(!hasNatsServer)('whoever hears all and says what he likes', () =
     liar.end.send('pinned', part);
     await settled();
     expect(pinned.got).toEqual([]);
-    expect(pinned.notes.some((note) => note.includes('not known by its hello'))).toBe(true);
+    expect(pinned.notes.some((note) => note.includes('has no certificate of this cluster'))).toBe(true);
     // It gets no answer either.
     expect(
       heard.slice(from).filter(({ subject }) => subject === 'bedside.hello.coordinator.x.worker.pinned'),

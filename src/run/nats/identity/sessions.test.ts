@@ -139,7 +139,7 @@ describe('sessions', () => {
       wires.say(name, 'w', 'order');
       wires.say('w', name, 'tensor');
       expect(wires.got).toEqual([]);
-      expect(wires.notes[0]).toContain('not known by its hello');
+      expect(wires.notes[0]).toContain('has no certificate of this cluster');
       expect(wires.all.filter(({ what }) => what !== 'hello')).toEqual([]);
     }
   });

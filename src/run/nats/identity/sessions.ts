@@ -111,7 +111,7 @@ export class SecureSessions {
       return;
     }
     if (this.#waiting + bytes > MAX_WAITING) {
-      this.#handlers.onNote(`too much waits for '${to}' and others to answer; what is sent is lost`);
+      this.#handlers.onNote(`too many messages wait for '${to}' and other nodes to reply; new ones are lost`);
       return;
     }
     peer.waiting.push(send);
@@ -162,7 +162,7 @@ export class SecureSessions {
     const hello = statement && readHello(statement.text);
     if (!hello || hello.from !== from || hello.to !== name) {
       this.#handlers.onNote(
-        `'${from}' is not known by its hello: it has no certificate of this cluster for that name`,
+        `the hello of '${from}' is refused: it has no certificate of this cluster for that name`,
       );
       return;
     }

@@ -103,7 +103,7 @@ export class PresenceAnnouncer {
     if (bytes.length > most) {
       throw new BedsideError(
         'E_FABRIC',
-        `what '${entry?.name}' says of itself, ${formatBytes(bytes.length)}, is more than the ${formatBytes(most)} that one message may have`,
+        `the announcement of '${entry?.name}' has ${formatBytes(bytes.length)}; a message may have ${formatBytes(most)}`,
         { hint: 'raise max_payload of the NATS server; bedside cluster init sets 8 MB' },
       );
     }

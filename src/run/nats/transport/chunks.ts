@@ -198,7 +198,7 @@ export class Assembler {
       return this.#refuse(
         from,
         chunk,
-        `${formatBytes(headBytes + bodyBytes)} are too much: of one sender, ${formatBytes(memory / 2)} are held at most`,
+        `${formatBytes(headBytes + bodyBytes)} are too much: one sender may have ${formatBytes(memory / 2)}`,
       );
     }
     if (this.#partial.size >= senders) {
@@ -214,7 +214,7 @@ export class Assembler {
     const partial: IncompleteMessage = {
       ...{ message, count, check, owner, headBytes, bodyBytes, pieces: [] },
       silence: setTimeout(giveUp(`nothing more of it came for ${patience / 1000} s`), patience).unref(),
-      end: setTimeout(giveUp(`it was not whole within ${within / 1000} s`), within).unref(),
+      end: setTimeout(giveUp(`it was not complete within ${within / 1000} s`), within).unref(),
       next: 0,
       filled: 0,
     };
@@ -225,7 +225,7 @@ export class Assembler {
   #fill(from: string, partial: IncompleteMessage, bytes: Buffer): void {
     const { headBytes, bodyBytes, count, check, pieces } = partial;
     if (partial.filled + bytes.length > headBytes + bodyBytes) {
-      this.#giveUp(from, partial, 'its chunks are longer than it');
+      this.#giveUp(from, partial, 'its chunks are longer than announced');
       return;
     }
     if (bytes.length > 0) pieces.push(Buffer.from(bytes));
@@ -268,7 +268,7 @@ export class Assembler {
       if (!largest) return;
       this.#giveUp(
         ...largest,
-        `of messages not whole yet, ${formatBytes(this.#options.memory)} are held at most`,
+        `incomplete messages may have ${formatBytes(this.#options.memory)} in all`,
       );
     }
   }

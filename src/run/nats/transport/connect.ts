@@ -71,22 +71,22 @@ function notConnected(
   const fail = (message: string, hint: string) => new BedsideError('E_FABRIC', message, { hint, cause });
   if (/authorization|authentication/i.test(why)) {
     return fail(
-      `the NATS server at ${where} lets ${credentials ? `these credentials (role ${credentials.role})` : 'nobody'} in${credentials ? ' no longer, or never did' : ' without credentials'}`,
+      `the NATS server at ${where} ${credentials ? `refuses these credentials (role ${credentials.role})` : 'lets nobody in without credentials'}`,
       credentials
-        ? 'copy the credentials that bedside cluster init wrote for this server, and start the server again after init'
+        ? 'copy the credentials that bedside cluster init wrote for this server, and restart the server after init'
         : 'give --credentials FILE, one of those that bedside cluster init wrote',
     );
   }
   if (/certificate has expired/i.test(why)) {
     return fail(
       `the certificate of the NATS server at ${where} has expired`,
-      'on its machine: bedside cluster init --renew-certificates, then start the server again',
+      'on its machine: bedside cluster init --renew-certificates, then restart the server',
     );
   }
   if (/certificate|self.signed|altname|tls|ssl/i.test(why)) {
     return fail(
-      `no trust in the NATS server at ${where}: ${why}`,
-      'name the server as bedside cluster init --host was told, and use the credentials of that cluster',
+      `the certificate of the NATS server at ${where} cannot be verified: ${why}`,
+      'use the name that was given to bedside cluster init --host, and the credentials of that cluster',
     );
   }
   return fail(

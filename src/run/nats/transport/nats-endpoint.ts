@@ -162,7 +162,7 @@ export class NatsEndpoint implements Endpoint {
     await new Promise((resolve) => setImmediate(resolve));
     if (this.#refused) {
       throw new BedsideError('E_FABRIC', `node '${this.name}' may not join: ${this.#refused.message}`, {
-        hint: 'use credentials of the role that the node has; docs/cluster.md',
+        hint: 'use credentials for the role of the node; see docs/cluster.md',
         cause: this.#refused,
       });
     }
@@ -280,7 +280,7 @@ export class NatsEndpoint implements Endpoint {
     if (payload && payload.length > 0) this.#assemblers[channel].take(from, payload);
     if (payload || this.#dropped.has(from) || this.#dropped.size >= MAX_DROPPED) return;
     this.#dropped.add(from);
-    this.#onNote(`what comes as from '${from}' without its seal, or comes again, is dropped`);
+    this.#onNote(`messages in the name of '${from}' that are not sealed, or are replayed, are dropped`);
   }
 
   #receive(from: string, head: Buffer, data: Float32Array): void {
@@ -288,7 +288,7 @@ export class NatsEndpoint implements Endpoint {
     try {
       message = fromWire<NodeMessage | ProbeMessage>(head, data);
     } catch {
-      this.#onNote(`what came from '${from}' is no message`);
+      this.#onNote(`a malformed message from '${from}' is ignored`);
       return;
     }
     if (message.kind === 'probe' || message.kind === 'echo') {
@@ -301,14 +301,14 @@ export class NatsEndpoint implements Endpoint {
   #deliver(from: string, message: NodeMessage): void {
     if (this.#closed) return;
     if (!isValidMessage(from, message)) {
-      this.#onNote(`'${from}' may not say '${String(message.kind)}', or says it wrongly; it changes nothing`);
+      this.#onNote(`'${from}' may not send '${String(message.kind)}', or sent it malformed; it is ignored`);
       return;
     }
     try {
       this.#handlers.message(from, message);
     } catch (error) {
       // No message may stop the node.
-      this.#onNote(`what '${from}' sent cannot be used: ${messageOf(error)}`);
+      this.#onNote(`a message from '${from}' cannot be used: ${messageOf(error)}`);
     }
   }
 
@@ -322,8 +322,8 @@ export class NatsEndpoint implements Endpoint {
       ...{ request, epoch },
       error: {
         code: 'E_FABRIC',
-        message: `a tensor from '${from}' did not come whole to '${this.name}': ${why}`,
-        hint: 'ask again; if it comes back, the network or max_pending of the NATS server is too small',
+        message: `a tensor from '${from}' did not reach '${this.name}' completely: ${why}`,
+        hint: 'try again; if it recurs, the network is too slow or max_pending of the NATS server too small',
       },
     };
     if (requester === this.name) this.#handlers.message(from, failed);
@@ -360,7 +360,7 @@ export class NatsEndpoint implements Endpoint {
   #changed(channel: Channel, status: Status): void {
     if (this.#closed) return;
     if (status.type === 'disconnect') {
-      if (this.#down.size === 0) this.#onNote('the connection to the NATS server is lost; coming back');
+      if (this.#down.size === 0) this.#onNote('the connection to the NATS server is lost; reconnecting');
       this.#down.add(channel);
       this.#watch.unreachable();
       // The rest of incomplete messages will not come.
@@ -372,7 +372,7 @@ export class NatsEndpoint implements Endpoint {
       // Peers may have been restarted meanwhile.
       this.#secure?.renewAll();
       if (this.#down.size > 0) return;
-      this.#onNote('the NATS server is there again');
+      this.#onNote('the connection to the NATS server is restored');
       this.#sendHeartbeat();
       this.#watch.reachable();
     }
