@@ -1,4 +1,4 @@
-// Running plans: workers on a fabric, and the requester that asks them.
+// Running plans: workers, the coordinator that runs requests on them, and the fabrics that connect them.
 export type { FloatTensor } from '../engine/index.ts';
 export { type FallbackResult, inferWithFallback } from './client/confidence.ts';
 export {
@@ -14,5 +14,5 @@ export type { FleetEntry, NatsAccess, Renewed, WrittenCluster } from './nats/ind
 export type { Fabric } from './protocol/fabric.ts';
 export type { RunPlan } from './protocol/plan.ts';
 
-/** All of the NATS fabric. Loaded when it is asked for: what runs on one machine does without. */
+/** The NATS fabric and the tools for its server. Loaded only on demand, because one machine alone does not need it. */
 export const loadNats = (): Promise<typeof import('./nats/index.ts')> => import('./nats/index.ts');

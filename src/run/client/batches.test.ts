@@ -1,4 +1,4 @@
-// Requests gathered: the same answers in fewer runs, and each request's own end.
+// Batches give the same results in fewer runs, and each request ends by itself.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Bundle, stageCosts } from '../../bundle/index.ts';
 import { largestDifference } from '../../channels/test-support/net.ts';
@@ -28,7 +28,7 @@ describe('requests that come close together', () => {
     const batcher = new Batcher(run.requester, { most: 4, window: 0.2 });
     const random = new Random(1);
     const plans = [randomPlan(bundle, DEVICES, random), randomPlan(bundle, DEVICES, random)];
-    // Six of one plan make a batch of four and one of two; two of the other, one batch.
+    // Six requests of one plan make a batch of four and one of two; two of the other plan make one batch.
     const asked = [0, 0, 1, 0, 0, 0, 1, 0].map((which) => ({
       plan: plans[which] as RunPlan,
       input: randomSample(bundle, random),
@@ -91,7 +91,7 @@ describe('a batch', () => {
     expect((await long).logits.data).toEqual(Float32Array.of(2));
   });
 
-  it('that fails fails for each, and a request in a hurry waits for nobody', async () => {
+  it('that fails makes each of its requests fail, and a request with little time does not wait', async () => {
     const seen: (number | undefined)[] = [];
     const client: InferenceClient = {
       infer: async ({ dims }) => {

@@ -1,4 +1,4 @@
-// Unsure answers: a second run unpruned, if there is time, and one answer in the end.
+// Uncertain results: a second run on the unpruned network, if there is time, and one result in the end.
 import { describe, expect, it } from 'vitest';
 import { tensor } from '../../engine/index.ts';
 import { BedsideError } from '../../util/index.ts';
@@ -10,7 +10,7 @@ const input = tensor(Float32Array.of(1), [1, 1]);
 const pruned: RunPlan = { levels: [0, 2], stages: [] };
 const unpruned: RunPlan = { levels: [0, 0], stages: [] };
 
-/** Answers by plan; what was asked for. */
+/** A client with fixed results by plan, which records its requests. */
 function asker(answer: (plan: RunPlan) => Float32Array | BedsideError) {
   const asked: { plan: RunPlan; options: InferenceOptions | undefined }[] = [];
   const infer: InferenceClient['infer'] = async (_, plan, options) => {
@@ -36,11 +36,11 @@ describe('the margin of an answer', () => {
   });
 });
 
-describe('an unsure answer', () => {
+describe('an uncertain result', () => {
   const fallback = { margin: 0.5, plan: unpruned, seconds: 0.1 };
   const deadline = 10;
 
-  it('is given again by the unpruned network, in the time that is left', async () => {
+  it('is computed again by the unpruned network, in the time that is left', async () => {
     const asks = asker((plan) => (plan === pruned ? UNSURE : SURE));
     const answer = await inferWithFallback(asks, input, pruned, { deadline }, fallback);
     expect(answer).toMatchObject({ plan: unpruned, fallback: 'taken', margin: marginOf(SURE) });
@@ -48,7 +48,7 @@ describe('an unsure answer', () => {
     expect(asks.asked[1]?.options?.deadline).toBeLessThan(deadline);
   });
 
-  it('stands when it is sure enough, when nothing was pruned, and when nobody asked', async () => {
+  it('stands when it is certain enough, when nothing was pruned, and without a fallback', async () => {
     for (const [plan, logits, way] of [
       [pruned, SURE, fallback],
       [unpruned, UNSURE, fallback],

@@ -1,4 +1,4 @@
-// A request without a result ends before its deadline, not at it: timers are late by some.
+// A request without a result ends a little before its deadline, because timers may be late.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { bundleOf } from '../../bundle/test-support/contents.ts';
 import { tensor } from '../../engine/index.ts';

@@ -1,4 +1,5 @@
-// Plans on workers: the answer of one machine, each request ended once, whatever comes twice, late or not at all.
+// Plans on workers: they give the result of one machine, and each request ends once, even if messages come twice, late
+// or not at all.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -59,7 +60,7 @@ describe('plans on workers', () => {
       message.kind === 'part' ? [{ from, to, stage: message.stage }] : [],
     );
     const last = bundle.manifest.stages.length - 1;
-    // The input goes to the source alone, and only results come to the requester.
+    // Only the source gets the input, and the coordinator gets only results.
     expect(new Set(parts.filter(({ stage }) => stage === -1).map(({ to }) => to))).toEqual(
       new Set(['source']),
     );
@@ -226,7 +227,7 @@ describe('an unreliable fabric', () => {
     const plans = Array.from({ length: 4 }, () => randomPlan(bundle, DEVICES, random));
     const found = { right: 0, late: 0 };
     const single = new SingleMachine(bundle);
-    // What is right is computed before, and the sessions of the plans are there: deadlines are for what is lost alone.
+    // Expected results and sessions are made beforehand, so that only lost messages can miss the deadline.
     const questions = [];
     for (let at = 0; at < 100; at++) {
       const plan = plans[at % 4] as (typeof plans)[number];
@@ -284,7 +285,7 @@ describe('workers in processes of their own', () => {
     }
     expect([ended, coordinator.running, [...coordinator.lost.keys()]]).toEqual([20, 0, ['b']]);
 
-    // One that hangs is noticed by its silence; without another plan, the request ends with a coded error.
+    // A hanging worker is noticed by its silence. Without another plan the request ends with a coded error.
     workers.kill('c', 'SIGSTOP');
     const levels = bundle.manifest.groups.map(() => 0);
     const asleep = coordinator.infer(randomSample(bundle, random), localPlanOf(bundle, 'c', levels));

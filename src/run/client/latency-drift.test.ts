@@ -5,7 +5,7 @@ describe('drift of a plan', () => {
   const note = (drift: LatencyDrift, seconds: number, times: number): boolean[] =>
     Array.from({ length: times }, () => drift.record(seconds));
 
-  it('is told when requests take longer or shorter than at first, by their median', () => {
+  it('is reported when the median of the latest requests is longer or shorter than at first', () => {
     for (const factor of [1.6, 0.6]) {
       const drift = new LatencyDrift();
       expect(note(drift, 1, 40)).not.toContain(true);
@@ -15,7 +15,7 @@ describe('drift of a plan', () => {
     }
   });
 
-  it('is not told of a few slow requests, nor of a new plan', () => {
+  it('is not reported for a few slow requests, nor for a new plan', () => {
     const drift = new LatencyDrift();
     note(drift, 1, 24);
     expect(note(drift, 50, 7)).not.toContain(true);

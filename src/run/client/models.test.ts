@@ -1,4 +1,4 @@
-// The shared pre-trained networks on workers, by random plans with segments: the logits of one machine.
+// The shared pre-trained networks on workers, with random plans: they give the logits of one machine.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-// The promises of a request under faults, in short; `npm run bench:soak` keeps on for longer.
+// Requests under faults, for a short time; `npm run bench:soak` runs longer.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -73,7 +73,7 @@ describe('a device', () => {
     expect(runs).toBe(plan.stages.length);
     expect((await through(device, 'r4', plan))[1]).toBe(plan.stages.length);
     expect(device.report().memoryUsed).toBeLessThanOrEqual(all);
-    // Now nothing holds a session any more, and those of single stages make room.
+    // Now no request holds a session, and those of single stages can be released.
     device.end('r2');
     await through(device, 'r5', plan);
     expect((await through(device, 'r6', plan))[1]).toBe(1);
@@ -97,7 +97,7 @@ describe('a device', () => {
     await device.close();
   });
 
-  it('stops measuring where it is when it is told to', async () => {
+  it('stops measuring at once when it is told to', async () => {
     const device = new Device({ name: 'monitor' }, [bundle]);
     const measured = device.measure(sha256);
     device.stopMeasuring();

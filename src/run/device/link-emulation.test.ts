@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { EmulatedLinks, newSharedChannel } from './link-emulation.ts';
 
-describe('shaped links', () => {
-  it('take their time for bytes, one thing after another, and the latency on top', () => {
+describe('emulated links', () => {
+  it('carry one message after another at their bandwidth, plus the latency', () => {
     const links = new EmulatedLinks({
       bytesPerSecond: 1000,
       latency: 0.01,
@@ -14,11 +14,11 @@ describe('shaped links', () => {
     expect(links.delay('far', 500, 5000)).toBeCloseTo(510);
   });
 
-  it('that are not shaped wait for nothing', () => {
+  it('without limits delay nothing', () => {
     expect(new EmulatedLinks().delay('far', 1e9, 0)).toBe(0);
   });
 
-  it('of one channel wait for each other', () => {
+  it('on one channel wait for each other', () => {
     let now = 0;
     const air = newSharedChannel(() => now);
     expect([air(10), air(5)]).toEqual([10, 15]);

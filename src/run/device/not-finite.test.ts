@@ -1,4 +1,4 @@
-// A worker that computes NaN or infinity gives no answer: the request ends with a coded error.
+// A worker that computes NaN or infinity gives no result: the request ends with a coded error.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** What a worker holds whose memory went wrong: a layer's first weight is another. */
+/** The bundle of a worker with damaged memory: the first weight of a layer is changed. */
 function damaged(value: number, layer = -1): Bundle {
   const model = cloneModel(bundle.model);
   const last = must(model.graph.nodes.filter((node) => isWeighted(model.graph, node)).at(layer), 'a layer');

@@ -1,4 +1,4 @@
-// What a device keeps of requests, and of whom.
+// The bounds of what a device remembers of requests and requesters.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type FloatTensor, tensor } from '../../engine/index.ts';
@@ -84,7 +84,7 @@ describe('requests on a device', () => {
     const other = book.open(told('a', 'r'));
     book.open(told('a', 's'));
     expect(() => book.addTensor(other, 0, 0, floats(megabyte))).not.toThrow();
-    // What came before is not taken again, and what ends makes room.
+    // Duplicates are ignored, and requests that end free their memory.
     book.addTensor(greedy[0] as never, 0, 0, floats(megabyte));
     book.end('greedy', 'r1');
     expect(() => book.addTensor(greedy[8] as never, 0, 0, floats(megabyte))).not.toThrow();
@@ -131,7 +131,7 @@ describe('parts that come too early', () => {
     for (let at = 0; at < 1000; at++) early.add('many', partOf(`small ${at}`, 0));
     expect(early.held.bytes).toBeLessThanOrEqual(100_000);
     expect(early.held.parts).toBeLessThanOrEqual(50);
-    // One that is larger than all there is room for is not held.
+    // A message that is larger than the bound is not kept.
     early.add('huge', partOf('huge', 100_000));
     expect(early.take('a', 'huge', 0)).toEqual([]);
     expect(early.take('a', 'r', 0)).toHaveLength(1);

@@ -1,4 +1,4 @@
-// What devices see: everything that each node receives is recorded while plans made under privacy rules run.
+// Records everything that each node receives while plans that follow privacy rules run.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bundle } from '../../bundle/index.ts';
 import { canonicalGraph } from '../../onnx/internal.ts';
@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 afterAll(() => room[Symbol.asyncDispose]());
 
-/** A plan on a random fleet, whose guests are fast; undefined where there is none. */
+/** A plan on a random fleet with fast guests, or undefined if there is none. */
 async function planned(given: RequestInput, random: Random): Promise<PlanView | undefined> {
   const device = (name: string, trusted: boolean, macsPerSecond: number) => ({
     ...{ name, trusted, macsPerSecond: macsPerSecond * (0.5 + random.uniform()) },
@@ -52,7 +52,9 @@ async function planned(given: RequestInput, random: Random): Promise<PlanView | 
   return decisions && viewPlan(problem, decisions);
 }
 
-/** By stage, the channels of its output that a device has received or made, and of how many. Stage -1 is the input. */
+/**
+ * By stage: the channels of its output that a device has received or computed, and their total. Stage -1 is the input.
+ */
 function seenBy(
   device: string,
   plan: PlanView,
@@ -94,7 +96,7 @@ async function run(plan: PlanView, random: Random): Promise<Map<string, Map<numb
     room.fabric.received.flatMap(({ to, message }) =>
       to === name && message.kind === 'part' ? [message] : [],
     );
-  // The input, in whatever message, reaches the source alone.
+  // The input reaches only the source, whatever the message.
   for (const { to, message } of room.fabric.received) {
     const holds =
       message.kind === 'part' && (message.stage < 0 || message.tensor.data.includes(input.data[0] ?? 0));
@@ -120,7 +122,7 @@ describe('what untrusted devices see', () => {
         }
       }
     }
-    // Nothing where nothing is allowed, and something elsewhere, or this would show nothing.
+    // Guests see nothing where nothing is allowed. Elsewhere they must see something, or the test would show nothing.
     if (privacy === 'strict') expect(guests).toBe(0);
     else expect(guests).toBeGreaterThan(5);
   });

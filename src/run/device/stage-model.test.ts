@@ -1,4 +1,4 @@
-// Stages run part by part give what the whole network gives on one machine.
+// Stages that run in segments give the result of the whole network on one machine.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

@@ -19,7 +19,7 @@ describe('times of stages', () => {
     expect(times.table()).toEqual([0, 1, 2].map(() => [0.4, 0.1]));
     const both = [0, 1].map((stage) => ({ stage, macs: macs(stage, 0) }));
     expect(times.measured(both, 0.5)).toBeCloseTo(0.4);
-    // Twice as slow at level 1, told by a request for half of the channels.
+    // A request for half of the channels shows that level 1 is twice as slow.
     for (let request = 0; request < 3; request++) times.record([{ stage: 1, macs: macs(1, 1) }], 0.5, 0.1);
     expect(times.table()?.[1]?.[0]).toBeCloseTo(0.8);
     expect(times.table()?.[1]?.[1]).toBeCloseTo(0.2);

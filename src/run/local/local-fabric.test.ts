@@ -9,7 +9,7 @@ import { LocalFabric } from './local-fabric.ts';
 
 const remove = (dir: string) => (): Promise<void> => rm(dir, { recursive: true, force: true });
 
-// A fabric of its own for each node, as if each were in a process of its own.
+// Each node has a fabric object of its own, as in separate processes.
 describeFabric('local', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'bedside-fabric-'));
   const fabric: Fabric = { join: (name, handlers) => new LocalFabric(dir).join(name, handlers) };
@@ -52,7 +52,7 @@ describe('frames', () => {
     const read = (given: Buffer) => () => new FrameReader(() => {}).push(given);
     expect(read(Buffer.from('GET / HTTP/1.1\r\n'))).toThrow(/malformed message/);
     expect(read(Buffer.concat(encodeFrame(partOf(new Float32Array(4), [3]))))).toThrow(/malformed message/);
-    // Longer than any: it is not waited for.
+    // Longer than any tensor: refused before it arrives.
     const sizes = Buffer.alloc(8);
     sizes.writeUInt32LE(10, 0);
     sizes.writeUInt32LE(2 ** 30 + 4, 4);

@@ -22,7 +22,7 @@ afterEach(() => {
 afterAll(() => rm(root, { recursive: true, force: true }));
 
 describe('the folder of sockets', () => {
-  // A file where a folder should be is as closed to root as to anybody.
+  // A file in place of the folder stops even root.
   it.each([
     ['missing', () => join(root, 'nowhere')],
     ['too long', () => join(root, LONG)],

@@ -1,4 +1,4 @@
-// Liars on local sockets.
+// Lying nodes on local sockets.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

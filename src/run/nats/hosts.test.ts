@@ -1,5 +1,5 @@
-// A ward of several hosts with addresses of their own, as network namespaces: what loopback cannot do is to lose
-// packets without anybody being told.
+// Several hosts with addresses of their own, as network namespaces: unlike the loopback device, their links can lose
+// packets silently.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ import { Hosts, hasNamespaces } from './test-support/hosts.ts';
 import { hasNatsServer, TestServer } from './test-support/nats-server.ts';
 import { type EndedRequest, NodeProcess } from './test-support/node-process.ts';
 
-/** Seconds: more than a busy machine takes to notice and to plan anew. */
+/** Seconds, more than a busy machine needs to notice a loss and to replan. */
 const DEADLINE = 30;
 /** Bits a second that the far host sends. */
 const SHAPED = 20e6;
@@ -53,7 +53,7 @@ describe.skipIf(!hasNatsServer || !hasNamespaces)('a ward of several hosts', () 
     expect(first.map(({ how }) => how)).toEqual(Array.from({ length: 8 }, () => 'right'));
     expect(first.some((one) => one.far)).toBe(true);
 
-    // Links are measured as they are.
+    // Links are measured.
     const linkOf = async (from: string) => {
       const entries = await asker.ask({ kind: 'fleet' });
       return entries.find(({ name }) => name === from)?.links[0];
@@ -67,7 +67,7 @@ describe.skipIf(!hasNatsServer || !hasNamespaces)('a ward of several hosts', () 
     }
 
     await asker.ask({ kind: 'stream', source: 'source', far: 'far', every: 40, deadline: DEADLINE });
-    /** Waits until so many have ended that are like this; the test's own time limit is the only one. */
+    /** Waits until so many requests of this kind have ended, limited only by the time limit of the test. */
     const until = async (count: number, like: (one: EndedRequest) => boolean): Promise<void> => {
       while ((await asker.ask({ kind: 'ended' })).filter(like).length < count) await sleep(50);
     };
@@ -79,16 +79,16 @@ describe.skipIf(!hasNatsServer || !hasNamespaces)('a ward of several hosts', () 
     expect(name).toBe('far');
     expect(since).toBeGreaterThanOrEqual(cutAt);
     await until(20, (one) => !one.far && one.asked > since);
-    // Nobody told the server, but its entry expires.
+    // The server does not know, but the entry expires.
     const isThere = async () => (await asker.ask({ kind: 'fleet' })).some((entry) => entry.name === 'far');
     while (await isThere()) await sleep(50);
     await hosts.mend('far');
     while (!(await isThere())) await sleep(50);
-    // Who has lost it uses it again.
+    // The coordinator uses the device again.
     while ((await asker.ask({ kind: 'lost' })).length > 0) await sleep(20);
     const usedAt = Date.now();
     await until(20, (one) => one.far && one.asked > usedAt);
-    // A server that is silent, on connections that seem to be there, is nobody's death.
+    // No worker is lost because the server is silent, even if connections still look open.
     const losses = await asker.ask({ kind: 'losses' });
     await hosts.cut('server');
     await sleep(1800);
@@ -100,7 +100,7 @@ describe.skipIf(!hasNatsServer || !hasNamespaces)('a ward of several hosts', () 
     const { ended, asked, running } = await asker.ask({ kind: 'stop' });
     expect([ended.length, running]).toEqual([asked - 8, 0]);
     expect(ended.filter(({ how }) => how !== 'right')).toEqual([]);
-    // Only a device that counts as lost is gone without.
+    // Only a lost device is left out.
     if (losses === 1) expect(ended.filter((one) => !one.far && one.asked > usedAt + 50)).toEqual([]);
   });
 });

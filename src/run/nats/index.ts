@@ -1,4 +1,4 @@
-// Nodes of several machines over a NATS server, and that server's files.
+// The fabric of several machines over a NATS server, and the files of that server.
 export { BundleStore } from './bundles/bundle-store.ts';
 export { makeBuckets } from './cluster/buckets.ts';
 export { type Credentials, parseCredentials } from './cluster/credentials.ts';

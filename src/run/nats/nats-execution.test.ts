@@ -1,4 +1,4 @@
-// Plans over a real NATS server: the answer of one machine, whatever becomes of server, links and nodes.
+// Plans over a real NATS server: they give the result of one machine, whatever happens to server, links and nodes.
 
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -45,7 +45,7 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'bedside-nats-run-'));
     bundle = await writtenBundle(join(folder, 'mixed'), canonicalGraph(mixedNet()));
-    // Tensors of this network are of some kilobytes: with this they travel in chunks.
+    // The tensors of this network have a few kilobytes; with this limit they travel in chunks.
     server = await TestServer.start({ maxPayload: 4096 });
   });
   afterAll(async () => {
@@ -103,7 +103,7 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
     for (const worker of workers) await worker.close();
   });
 
-  it('are told from a board: who is there, measured times and links, and gone when they leave', async () => {
+  it('can be made from the fleet directory: workers, measured times and links, without those that leave', async () => {
     const [one, two] = await start(['one', 'two'], { links: { bytesPerSecond: 5e5, latency: 0.01 } });
     const coordinator = await requesterOf();
     const { seconds } = await coordinator.measure('one');
@@ -119,11 +119,11 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
       ['two', true],
     ]);
     expect(entries[0]?.seconds).toEqual(seconds);
-    // Timed without any weights, and nothing was fetched but the frame.
+    // Measured without any weights; only the frame was fetched.
     expect(entries[0]?.bundles).toMatchObject([{ stages: [], measured: true }]);
     expect(entries[0]?.links[0]).toMatchObject({ to: 'two', bytesPerSecond: 5e5, latency: 0.01 });
     expect(entries[0]?.emulated).toEqual({ bytesPerSecond: 5e5, latency: 0.01 });
-    // The answer of a device that has measured itself on zeros is still the right one.
+    // A device that has measured itself on zeros still gives the right result.
     const levels = bundle.manifest.groups.map(() => 1);
     const input = randomSample(bundle, new Random(2));
     const { logits } = await coordinator.infer(input, localPlanOf(bundle, 'one', levels));
@@ -187,7 +187,7 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
     );
     const input = randomSample(bundle, random);
     await coordinator.infer(input, { levels, stages });
-    // Shorter than silence: what was lost is asked for again.
+    // Shorter than the time after which a node is lost: lost messages are sent again.
     proxy.cut();
     const over = coordinator.infer(input, { levels, stages }, { deadline: 20 });
     await sleep(300);
@@ -201,7 +201,7 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
     await expectOneMachine(logits.data, levels, input);
     expect(plan).toBe(local);
     expect([...coordinator.lost.keys()]).toEqual(['far']);
-    // There again, the same one or another of its name, it is used again.
+    // A worker that is back, or another with its name, is used again.
     proxy.mend();
     await until(() => coordinator.lost.size === 0);
     expect((await coordinator.infer(input, { levels, stages })).plan.stages).toBe(stages);
@@ -218,7 +218,7 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
   });
 
   it('end a request with an error when a chunk of its tensor is lost, and nothing is computed from the rest', async () => {
-    // Who loses a chunk cannot seal the next: on a server without keys.
+    // Without keys, because a sealed message with a lost chunk would be refused anyway.
     await using open = await OpenServer.start();
     const notes: string[] = [];
     const failed: string[] = [];

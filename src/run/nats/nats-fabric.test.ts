@@ -6,10 +6,10 @@ import { hasNatsServer, TestServer } from './test-support/nats-server.ts';
 
 describe.skipIf(!hasNatsServer)('over a real server', () => {
   const nameOf = (node: string): string => `coordinator/${node}`;
-  // Small payloads: the larger tensors of the suite travel in hundreds of chunks.
+  // With small payloads the larger tensors of the suite travel in hundreds of chunks.
   const start = () => TestServer.start({ maxPayload: 16_384 });
 
-  // A fabric of its own for each node, as if each were in a process of its own.
+  // Each node has a fabric object of its own, as in separate processes.
   describeFabric('nats', async () => {
     const server = await start();
     const credentials = await server.credentials('coordinator');

@@ -1,4 +1,4 @@
-// Liars on a real NATS server, each with a key of a worker.
+// Lying nodes on a real NATS server, each with the key of a worker.
 import { describe } from 'vitest';
 import { describeTrust } from '../test-support/trust-suite.ts';
 import { NatsFabric } from './nats-fabric.ts';

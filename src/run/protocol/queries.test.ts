@@ -1,9 +1,9 @@
-// How long answers are waited for.
+// How long a coordinator waits for replies.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { BedsideError } from '../../util/index.ts';
 import { PendingQueries } from './queries.ts';
 
-describe('a question', () => {
+describe('a query', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
   afterEach(() => void vi.useRealTimers());
 
@@ -30,7 +30,7 @@ describe('a question', () => {
     for (let at = 0; at < 9; at++) {
       await vi.advanceTimersByTimeAsync(9);
       questions.receive('b', { kind: 'working', id: '2' });
-      // Nobody says for another that he works.
+      // A device cannot report for another that it works on a query.
       questions.receive('b', { kind: 'working', id: '1' });
     }
     expect(ends).toEqual(['1 lost']);

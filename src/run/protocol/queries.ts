@@ -81,7 +81,7 @@ export class PendingQueries {
     for (const { to, query } of this.#open.values()) if (peers.has(to)) yield [to, query];
   }
 
-  /** Ends what was asked of a device, or of all. */
+  /** Ends the queries to a device, or all queries, with an error. */
   lose(error: BedsideError, peer?: string): void {
     for (const [id, open] of [...this.#open]) {
       if (peer !== undefined && open.to !== peer) continue;

@@ -1,4 +1,4 @@
-// Bundles as tests run them: splits as packing would find them, plans drawn at random.
+// Bundles for tests, with splits as packing finds them, and random plans.
 import { assembleModel, type Bundle, openBundle } from '../../bundle/index.ts';
 import { findVariant, writeBundle } from '../../bundle/internal.ts';
 import {
@@ -28,7 +28,7 @@ export function splitBundle(model: Model, options: ContentsOptions = {}): Bundle
 }
 
 /**
- * Random levels unless given, and each stage on one, two or four of the devices, the first stage on the first of them.
+ * Random levels unless given. Each stage runs on one, two or four of the devices, the first stage on the first device.
  */
 export function randomPlan(
   { manifest }: Bundle,
@@ -79,7 +79,7 @@ export function randomSample({ manifest }: Bundle, random: Random): FloatTensor 
   return tensor(data, [1, ...shape]);
 }
 
-/** What one machine gives at these levels, corrected where they are those of a variant. */
+/** The result of one machine at these levels, with the correction if they are those of a variant. */
 export async function onOneMachine(
   bundle: Bundle,
   levels: readonly number[],

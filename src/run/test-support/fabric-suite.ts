@@ -1,4 +1,4 @@
-// What every fabric keeps to, whatever carries its messages.
+// The tests that every fabric must pass.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tensor } from '../../engine/index.ts';
@@ -9,13 +9,13 @@ import type { InputMessage, NodeMessage } from '../protocol/messages.ts';
 /** A fabric under test. */
 export interface FabricUnderTest {
   readonly fabric: Fabric;
-  /** What a node is called there; default as it is. */
+  /** The name of a node on this fabric; default: unchanged. */
   readonly nameOf?: (node: string) => string;
   /** Ends all that belongs to it. */
   close(): Promise<void>;
 }
 
-/** A part with a tensor of these numbers, and all that an input has. */
+/** An input message with a tensor of these numbers. */
 export function partOf(data: Float32Array, dims: readonly number[], segment = 0): InputMessage {
   return {
     kind: 'part',
@@ -99,7 +99,7 @@ export function describeFabric(name: string, open: () => Promise<FabricUnderTest
       expect(b.got).toEqual([[nameOf('a'), { kind: 'ask', id: '1' }]]);
     });
 
-    it('refuses a name that is taken, and loses what is sent to nobody', async () => {
+    it('refuses a name that is taken, and loses messages to absent nodes', async () => {
       const a = await join('a');
       await expect(join('a')).rejects.toMatchObject({ code: 'E_FABRIC' });
       a.send('nobody', { kind: 'ask', id: '1' });
@@ -108,7 +108,7 @@ export function describeFabric(name: string, open: () => Promise<FabricUnderTest
       await until(() => b.got.length === 1);
     });
 
-    it('tells once that a watched node is gone, and nothing of one that lives', async () => {
+    it('reports once that a watched node is gone, and nothing about one that lives', async () => {
       const [a, b, c] = [await join('a'), await join('b'), await join('c')];
       a.end.watch(nameOf('b'));
       a.end.watch(nameOf('c'));
@@ -120,7 +120,7 @@ export function describeFabric(name: string, open: () => Promise<FabricUnderTest
       expect(c.lost).toEqual([]);
     });
 
-    it('tells that one is there again, and not of one that is about to go', async () => {
+    it('reports that a node is back, and not one that is about to go', async () => {
       const [a, b, c] = [await join('a'), await join('b'), await join('c')];
       for (const peer of ['b', 'c']) a.end.watch(nameOf(peer));
       c.end.leave('its battery is spent');
@@ -133,7 +133,7 @@ export function describeFabric(name: string, open: () => Promise<FabricUnderTest
       expect(a.found).toEqual([nameOf('b')]);
     });
 
-    it('says nothing more once closed', async () => {
+    it('reports nothing more once closed', async () => {
       const [a, b] = [await join('a'), await join('b')];
       await a.end.close();
       a.send('b', { kind: 'ask', id: '1' });
@@ -147,7 +147,7 @@ export function describeFabric(name: string, open: () => Promise<FabricUnderTest
   });
 }
 
-/** Waits until something holds; a test that waits in vain is ended by its own limit. */
+/** Waits until a condition holds, limited only by the time limit of the test. */
 export async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await sleep(5);
 }

@@ -1,4 +1,4 @@
-// Workers and a requester in the process of the test, with a record of what they said to each other.
+// Workers and a coordinator in the process of the test, with a record of their messages.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import type { NodeMessage } from '../protocol/messages.ts';
 /** Every message, in the order it was sent. */
 type Sent = { readonly from: string; readonly to: string; readonly message: NodeMessage }[];
 
-/** Another fabric with a record of what was sent and received, and with `repeat` everything sent twice. */
+/** Wraps a fabric: records all messages, and with `repeat` sends everything twice. */
 export class Recorded implements Fabric {
   readonly sent: Sent = [];
   readonly received: Sent = [];
@@ -48,7 +48,7 @@ export class Recorded implements Fabric {
 }
 
 /**
- * Workers that hold a bundle, and who asks them.
+ * Workers that hold a bundle, and their coordinator.
  * @param sockets whether messages go over sockets, as between processes
  */
 export async function inOneProcess(

@@ -1,4 +1,4 @@
-// Requests under faults, on any fabric: how every one of them ends.
+// Runs requests under faults on any fabric, and records how each of them ends.
 
 import type { Bundle } from '../../bundle/index.ts';
 import { randomLevels } from '../../bundle/test-support/contents.ts';
@@ -8,7 +8,7 @@ import type { InferenceResult } from '../client/coordinator.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import { randomSample } from './bundles.ts';
 
-/** What is done, and how often. */
+/** Options of a soak test. */
 export interface SoakOptions {
   /** In a folder, as other processes open it. */
   readonly bundle: Bundle;
@@ -23,7 +23,7 @@ export interface SoakOptions {
   readonly onProgress?: (done: number) => void;
 }
 
-/** What happens to a device when a request is asked that needs it. */
+/** A fault that strikes a device right before a request that needs it. */
 export interface Strike {
   readonly victim: string;
   /** Whether the request has little time. */
@@ -32,31 +32,31 @@ export interface Strike {
   strike(): void;
 }
 
-/** Workers, who asks them, and what may happen to them. */
+/** Workers, their coordinator, and the faults that may strike them. */
 export interface SoakFixture extends AsyncDisposable {
   /** Requests that have not ended. */
   readonly running: number;
-  /** How often what happened. */
+  /** Number of faults, by kind. */
   readonly faults: Readonly<Record<string, number>>;
-  /** What happens next; undefined while there is nobody to whom it may happen. */
+  /** The next fault; undefined while there is no worker that it may strike. */
   fault(): Strike | undefined;
   /** A random plan, which needs the victim where there is one. */
   planWith(victim: string | undefined, levels: readonly number[]): RunPlan;
   infer(input: FloatTensor, plan: RunPlan, deadline: number): Promise<InferenceResult>;
-  /** Of the answer's logits to those of one machine. */
+  /** Largest difference between the logits of a result and those of one machine. */
   difference(answer: InferenceResult, input: FloatTensor): Promise<number>;
 }
 
 /** How requests ended. */
 export interface SoakResult {
   readonly answered: number;
-  /** Of these, planned anew on the way. */
+  /** Number of these that were replanned on the way. */
   readonly moved: number;
   /** Coded errors, by code. */
   readonly failed: Readonly<Record<string, number>>;
   /** Coded errors of requests that had a tenth of the time. */
   readonly failedHurried: number;
-  /** What must not be: other logits, errors without a code. */
+  /** Failures of the test: other logits, or errors without a code. */
   readonly wrong: readonly string[];
   /** Requests that ended twice, or have not ended. */
   readonly twice: number;

@@ -1,5 +1,5 @@
-// Who lies on a fabric, and what must come of it: nothing. The liar knows bundle, plans, names, and even the ids of
-// requests, and shouts before anybody else has spoken.
+// A lying node must have no effect on a fabric. It knows bundle, plans, names and even the ids of requests, and sends
+// its lies before anybody else has sent anything.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bundle } from '../../bundle/index.ts';
 import { largestDifference } from '../../channels/test-support/net.ts';
@@ -16,24 +16,24 @@ import { localPlanOf, randomPlan, randomSample, SingleMachine, splitBundle } fro
 import { until } from './fabric-suite.ts';
 import { mixedNet } from './mixed-net.ts';
 
-/** A place under test: each node by itself, as if in a process of its own. */
+/** A fabric under test: each node joins by itself, as from a process of its own. */
 export interface TrustFixture {
   join(role: 'worker' | 'requester', name: string, handlers: NodeHandlers): Promise<Endpoint>;
-  /** What a requester of a name is called there. */
+  /** The full name of a coordinator on this fabric. */
   readonly requesterName: (name: string) => string;
   close(): Promise<void>;
 }
 
 const WORKERS = ['source', 'b', 'c'];
 
-/** Milliseconds by which the liar is ahead. */
+/** Milliseconds by which the lies are ahead of the real messages. */
 const AHEAD_MS = 15;
 
 type Heard = (message: NodeMessage) => void;
 
-/** Runs the suite in a room that `open` makes. */
+/** Runs the suite on a fabric that `open` makes. */
 export function describeTrust(name: string, open: () => Promise<TrustFixture>): void {
-  describe(`liars on ${name}`, () => {
+  describe(`lying nodes on ${name}`, () => {
     const random = new Random(1);
     let room: TrustFixture;
     let bundle: Bundle;
@@ -42,10 +42,10 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
     let mallory: Endpoint;
     const ends = new Map<string, Endpoint>();
     const closing: { close(): Promise<void> }[] = [];
-    /** What a node says, told to liars before it is sent. */
+    /** Called with each message of a node before it is sent. */
     const spies = new Map<string, Heard>();
 
-    /** A fabric for one node, whose messages go out a moment after the liar has heard of them. */
+    /** A fabric for one node, whose messages go out a moment after the liar has seen them. */
     const spied = (role: 'worker' | 'requester'): Fabric => ({
       join: async (node, handlers) => {
         const end = await room.join(role, node, handlers);
@@ -97,7 +97,7 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
 
     const wrong = (samples = 1): FloatTensor => tensor(Float32Array.of(9, -9, 0), [samples, 3]);
 
-    /** Everything that may be said of a request, by somebody who has no say in it. */
+    /** Every kind of message about a request that a node without a part in it may send. */
     function lies(told: Assignment, from: string): (readonly [string, NodeMessage])[] {
       const { plan } = told;
       const { request, requester: asker, remaining, bundle: sha256 } = told;
@@ -119,7 +119,7 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
                 tensor: wrong(),
               } as const;
               said.push([to, part]);
-              // Plans that come with a part, of the request or of the liar.
+              // Tensors that bring a plan, the real one or the liar's.
               for (const claimed of [plan, own]) {
                 said.push([to, { ...part, bundle: sha256, plan: claimed, samples: 1 } as InputMessage]);
               }
@@ -135,7 +135,7 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
       return said;
     }
 
-    it('that are in no plan change no answer and end no request, whatever they shout first', async () => {
+    it('that are in no plan change no result and end no request, whatever they send first', async () => {
       let shouted = 0;
       spies.set(coordinator.name, (message) => {
         if (message.kind !== 'part' || !('plan' in message)) return;
@@ -162,14 +162,14 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
       const last = (): string => must(plan.stages.at(-1)?.segments[0], 'a segment').device;
       const holds = (device: string, at: number): boolean =>
         plan.stages[at]?.segments.some((one) => one.device === device) ?? false;
-      // It has a stage in the middle, and neither the first nor the last.
+      // The liar computes a stage in the middle, neither the first nor the last.
       while (last() === 'b' || !plan.stages.some((_, at) => holds('b', at)))
         plan = randomPlan(bundle, WORKERS, random);
       const b = must(ends.get('b'), 'an endpoint');
       spies.set(coordinator.name, (message) => {
         if (message.kind !== 'part' || !('plan' in message)) return;
         for (const [to, lie] of lies(message, 'b')) {
-          // In its own place it may compute wrongly, and say that it failed: that is told in docs/cluster.md.
+          // For its own segments it may compute wrongly or report a failure, as docs/cluster.md says.
           if (lie.kind === 'failed' || to === 'b') continue;
           if (lie.kind === 'part' && plan.stages[lie.stage]?.segments[lie.segment]?.device === 'b') continue;
           b.send(to, lie);
@@ -179,7 +179,7 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
       spies.clear();
     });
 
-    it('do not answer for others, nor twice, nor another question', async () => {
+    it('cannot reply for others, twice, or to another query', async () => {
       const before = (await coordinator.report('b')).bytesSent;
       const report = {
         ...{ name: 'b', sessions: 0, memoryUsed: 0, bytesSent: before + 77 },
@@ -196,7 +196,7 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
           from.send(coordinator.name, { kind: 'warmed', id, error });
           from.send(coordinator.name, { kind: 'refused', id, error });
         }
-        // The one that was asked, but to something else.
+        // From the device that was asked, but the reply to another kind of query.
         if (message.kind !== 'warm')
           must(ends.get('b'), 'an endpoint').send(coordinator.name, { kind: 'warmed', id, error });
       });
@@ -213,7 +213,7 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
       spies.clear();
     });
 
-    it('that were asked and never answer cost their own place, and nobody else’s time', async () => {
+    it('that never reply are lost themselves, and delay nobody else', async () => {
       const hurried = new Coordinator(room.requesterName('hurried'), bundle, {
         silence: 1500,
         total: 60_000,
@@ -240,7 +240,7 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
       await hurried.close();
     });
 
-    it('in a plan can fail it, in words that can be shown', async () => {
+    it('in a plan can make it fail, with a text that is safe to show', async () => {
       const levels = bundle.manifest.groups.map(() => 0);
       const plan = localPlanOf(bundle, 'liar', levels);
       let say: (input: InputMessage) => NodeMessage = () => ({ kind: 'leaving', why: '' });
@@ -304,7 +304,7 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
       await liar.close();
     });
 
-    it('that report what cannot be so are refused', async () => {
+    it('that send invalid reports are refused', async () => {
       const { name: of, stages, ratios } = bundle.manifest;
       const fine = stages.map(() => ratios.map(() => 1));
       let report: object = {};

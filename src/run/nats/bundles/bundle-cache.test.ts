@@ -1,4 +1,4 @@
-// Bundles of a device on a real server: so many at a time, and none that a request needs goes.
+// The bundles of a worker on a real server: their number is bounded, and none that a request needs is dropped.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// Certificates run out; keys do not.
+// Renewing certificates; the keys of nodes stay.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,7 +42,7 @@ describe('certificates', () => {
     expect(hostsOf(certificate)).toEqual(['ward7.local', '10.0.7.1', 'localhost', '127.0.0.1']);
     expect(new Date(renewed.expires)).toEqual(expiryOf(certificate));
     expect((Date.parse(renewed.expires) - Date.now()) / DAY).toBeCloseTo(400, 1);
-    // The name in the credentials stays good for it.
+    // The certificate stays valid for the name in the credentials.
     const { hosts } = await renewCertificates(dir, { days: 400, hosts: ['ward8.local'] });
     expect(hosts).toEqual(['ward8.local', 'ward7.local', 'localhost', '127.0.0.1']);
   });
@@ -77,7 +77,7 @@ describe('certificates', () => {
     const before = parseCredentials(await client(), 'client.json');
     await writeCluster(dir, options, true);
     await addToCluster(dir, [{ role: 'worker', name: 'b' }]);
-    // Certificates of the cluster of before are of another one.
+    // Certificates of the earlier cluster are not valid in the new one.
     const after = parseCredentials(await client(), 'client.json');
     expect(readCertificate(before.certificate, after.cluster)).toBeUndefined();
     expect(readCertificate(after.certificate, after.cluster)).toMatchObject({
@@ -107,7 +107,7 @@ describe.skipIf(!hasNatsServer)('a server with a new certificate', () => {
     if (!kept) await rm(filesOf(server.cluster.dir).caKey);
     const renewed = await renewCertificates(server.cluster.dir, { days: 90 });
     expect(renewed.authority.kept).toBe(kept);
-    // Until it is started again it shows the old one.
+    // Until it is restarted, the server uses the old certificate.
     expect(await expires()).toBe(first);
     await server.kill();
     await server.run();

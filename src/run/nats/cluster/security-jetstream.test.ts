@@ -1,5 +1,5 @@
-// JetStream and its reach on a server with the generated configuration: every verb of its API for every role, and
-// answers that are asked for on the subjects of others.
+// JetStream on a server with the generated configuration: every verb of its API for every role, and requests for
+// replies on the subjects of others.
 import { jetstreamManager } from '@nats-io/jetstream';
 import { Objm } from '@nats-io/obj';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
@@ -11,7 +11,7 @@ import type { Account } from './roles.ts';
 const STREAM = 'OBJ_bedside-bundles';
 const META = '$O.bedside-bundles.M.eA==';
 
-/** Every verb of the API (nats-server 2.9 to 2.12), of our stream and of another. */
+/** Every verb of the API (nats-server 2.9 to 2.12), for the stream of bundles and for another one. */
 const VERBS = [
   'INFO',
   ...['NAMES', 'LIST', 'TEMPLATE.NAMES'].map((verb) => `STREAM.${verb}`),
@@ -36,7 +36,7 @@ const VERBS = [
   'ACCOUNT.STREAM.CANCEL_MOVE.STORE.S',
 ].map((verb) => `$JS.API.${verb}`);
 
-/** The whole of what each role may ask, at the door to the bundles. */
+/** All API subjects that each role may use in the account of the bundles. */
 const listed = `DIRECT.GET.${STREAM}.${META}`;
 const read = [`DIRECT.GET.${STREAM}`, listed];
 const MAY: Readonly<Record<TestRole, readonly string[]>> = {
@@ -49,7 +49,7 @@ const MAY: Readonly<Record<TestRole, readonly string[]>> = {
   operator: ['INFO', ...['CREATE', 'INFO', 'DELETE', 'PURGE'].map((verb) => `STREAM.${verb}.${STREAM}`)],
 };
 
-/** Where who asks may want the server to say something. */
+/** Subjects on which an attacker may want the server to publish. */
 const VICTIMS = [
   'bedside.control.worker.pinned.coordinator.x',
   'bedside.tensor.coordinator.x.worker.pinned',
@@ -88,7 +88,7 @@ describe.skipIf(!hasNatsServer)('JetStream', () => {
   });
 
   it.each(ALL)('%s has its own verbs where bundles are, and no other', async (who) => {
-    // What is sent is no request, so even what is allowed changes nothing.
+    // The payloads are not valid requests, so even allowed ones change nothing.
     const may = VERBS.filter((verb) => MAY[who].includes(verb.slice('$JS.API.'.length)));
     expect(may).toHaveLength(MAY[who].length);
     expect(await doors.store.publishes(who, VERBS)).toEqual(may);
@@ -115,7 +115,7 @@ describe.skipIf(!hasNatsServer)('JetStream', () => {
     const subjects = new Set(
       (await store.heard()).map((subject) => subject.replace(/^(_R_|.*ADVISORY)\..*/, '$1')),
     );
-    // Questions, answers to those who asked, and that they were asked.
+    // Requests, their replies, and the advisories about them.
     expect([...subjects].sort()).toEqual(
       ['$JS.API.INFO', ...read.map((verb) => `$JS.API.${verb}`), '$JS.EVENT.ADVISORY', '_R_'].sort(),
     );
@@ -132,7 +132,7 @@ describe.skipIf(!hasNatsServer)('JetStream', () => {
     expect(await store.messages()).toBeGreaterThanOrEqual(0);
   });
 
-  /** Has the server asked for all that may be asked, with answers to everybody. */
+  /** Sends every allowed request, with replies to every subject. */
   async function tryAll(who: TestRole): Promise<void> {
     for (const door of ['fabric', 'store'] as const) {
       const connection = doors[door].connection(who);
@@ -148,7 +148,7 @@ describe.skipIf(!hasNatsServer)('JetStream', () => {
   }
 });
 
-/** Who hears everything that is said in an account. */
+/** Listens to everything in an account. */
 class Ear implements AsyncDisposable {
   readonly connection: NatsConnection;
   #subjects: string[] = [];
@@ -164,7 +164,7 @@ class Ear implements AsyncDisposable {
     return ear;
   }
 
-  /** Subjects since it was last asked, but those of its own answers. */
+  /** Subjects since the last call, except those of its own replies. */
   async heard(): Promise<string[]> {
     await this.connection.flush();
     return this.#subjects.splice(0).filter((subject) => !subject.startsWith('_INBOX.ear'));
@@ -179,7 +179,7 @@ class Ear implements AsyncDisposable {
   }
 }
 
-/** Requests of one message, in every way that it can be asked for. */
+/** Every form of request for one message. */
 function trick(reply: string): [string, { reply: string; headers?: ReturnType<typeof headers> }][] {
   const asked = JSON.stringify({ seq: 1 });
   const told = headers();

@@ -1,4 +1,4 @@
-// Who may read and say what on a server with the generated configuration: each role tried on each kind of subject.
+// Permissions on a server with the generated configuration: every role tries every kind of subject.
 import { readFile, stat } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { NodeMessage } from '../../protocol/messages.ts';
@@ -12,7 +12,7 @@ import { connectNats } from '../transport/connect.ts';
 import type { Role } from './roles.ts';
 import { credentialsPath } from './write-cluster.ts';
 
-/** Who may subscribe to a subject where nodes meet; nobody else. */
+/** The roles that may subscribe to a subject in the account where nodes meet. */
 const READERS: Readonly<Record<string, readonly TestRole[]>> = {
   '>': [],
   'bedside.>': [],
@@ -48,7 +48,7 @@ const READERS: Readonly<Record<string, readonly TestRole[]>> = {
   '$SYS.>': [],
 };
 
-/** Who may publish to a subject where nodes meet; nobody else. */
+/** The roles that may publish to a subject in the account where nodes meet. */
 const SPEAKERS: Readonly<Record<string, readonly TestRole[]>> = {
   'bedside.tensor.worker.pinned.worker.guest': ['worker', 'guest'],
   'bedside.tensor.worker.pinned.worker.other': ['worker'],
@@ -129,7 +129,7 @@ describe.skipIf(!hasNatsServer)('who may do what', () => {
       code: 'E_FABRIC',
       message: expect.stringContaining('refuses these credentials'),
     });
-    // A server that another authority vouches for gets no key.
+    // A server with a certificate of another authority gets no key.
     await expect(
       connectNats({ credentials: { ...credentials, servers: [other.url] } }),
     ).rejects.toMatchObject({ code: 'E_FABRIC', message: expect.stringContaining('cannot be verified') });
@@ -158,7 +158,7 @@ describe.skipIf(!hasNatsServer)('who may do what', () => {
     const pinned = await fabric.join('pinned', handlers);
     const ask: NodeMessage = { kind: 'ask', id: '1' };
     const input: NodeMessage = { ...partOf(new Float32Array(3), [3]), requester: 'client/x', stage: -1 };
-    // Past what the server allows them.
+    // Around the permissions of the server.
     for (const who of ['observer', 'operator', 'guest'] as const) {
       for (const message of [ask, input]) {
         for (const chunk of encodeChunks(1, toWire(message), undefined, 1 << 20)) {
@@ -176,9 +176,9 @@ describe.skipIf(!hasNatsServer)('who may do what', () => {
         lost: () => {},
       });
     const [guest, client] = [await as('worker', 'guest', 'guest'), await as('client', 'client/x')];
-    // In its own name a worker gives no orders, and starts no request; nor does it speak for others of a plan.
+    // In its own name a worker cannot give orders or start requests, and it cannot speak for other devices of a plan.
     for (const message of [ask, input, { ...input, stage: 0 }]) guest.send('pinned', message);
-    // Nor a client in that of another.
+    // A client cannot speak for another client.
     client.send('pinned', { ...input, requester: 'client/y' });
     client.send('pinned', { ...input, plan: { levels: [0], stages: [] } });
     await until(() => notes.length === 5);

@@ -123,16 +123,22 @@ export async function addToCluster(folder: string, identities: readonly Identity
   const data = await readCluster(dir);
   for (const identity of identities) {
     if (await exists(credentialsPath(dir, identity))) {
-      throw new BedsideError('E_OUTPUT', `${credentialsPath(dir, identity)} already exists, and stays as it is`, {
-        hint: 'give the node another name; to make a new key for it, delete the file first',
-      });
+      throw new BedsideError(
+        'E_OUTPUT',
+        `${credentialsPath(dir, identity)} already exists, and stays as it is`,
+        {
+          hint: 'give the node another name; to make a new key for it, delete the file first',
+        },
+      );
     }
   }
   const ca = await readTextChecked(filesOf(dir).ca, 'certificate');
   return writeUsers(dir, data, { ca, signer: await signerIn(dir, data.signer) }, identities);
 }
 
-/** The key that says who nodes are. Kept elsewhere, it has to be brought back for a new one. */
+/**
+ * Reads the key that signs certificates of nodes. An operator who keeps it elsewhere must bring it back to add a node.
+ */
 async function signerIn(dir: string, publicKey: string): Promise<Signer> {
   const path = filesOf(dir).signingKey;
   const hint =
@@ -154,7 +160,7 @@ async function signerIn(dir: string, publicKey: string): Promise<Signer> {
 
 /**
  * What a cluster was made from.
- * @throws BedsideError E_FILE when there is none
+ * @throws BedsideError E_FILE if there is none
  */
 export async function readCluster(dir: string): Promise<ClusterFile> {
   const text = await readTextChecked(join(dir, CLUSTER_FILE), 'cluster');

@@ -1,5 +1,5 @@
-// Who is believed of what, also by those who could publish on any subject, as somebody does who has found a way around
-// the server's permissions: entries of the fleet, trust, and indexes of bundles.
+// An attacker who can publish on any subject, because they found a way around the permissions of the server, cannot
+// forge entries of the fleet, trust, or indexes of bundles.
 
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -33,7 +33,7 @@ const entryOf = (name: string): NodeEntry => ({
 
 describe.skipIf(!hasNatsServer)('whoever could publish anywhere', () => {
   let server: TestServer;
-  /** Has no permissions to keep to. */
+  /** A connection without any restrictions. */
   let ear: NatsConnection;
   let watching: NatsConnection;
   let guest: Credentials;
@@ -50,7 +50,7 @@ describe.skipIf(!hasNatsServer)('whoever could publish anywhere', () => {
 
   const directory = async () => FleetDirectory.open(watching, await server.credentials('observer'));
 
-  /** Somebody who says what he likes as a worker of this name, and answers who asks. */
+  /** An attacker in the name of a worker, who replies to roll calls. */
   function claim(name: string, credentials: Credentials): PresenceAnnouncer {
     const presence = new PresenceAnnouncer(ear, credentials, () => entryOf(name));
     presence.start();
@@ -83,11 +83,11 @@ describe.skipIf(!hasNatsServer)('whoever could publish anywhere', () => {
       expect(await seen('guest')).toEqual([]);
       one.remove();
     }
-    // In the name of another, with a certificate of its own.
+    // In another's name, with the attacker's own certificate.
     const other = claim('pinned', guest);
     expect(await seen('pinned')).toEqual([]);
     other.remove();
-    // What an entry says of trust is nothing; and nothing comes with headers.
+    // The trust in an entry does not count, and messages with headers are ignored.
     const liar = new PresenceAnnouncer(
       ear,
       guest,
@@ -119,7 +119,7 @@ describe.skipIf(!hasNatsServer)('whoever could publish anywhere', () => {
     const again = async (...[say]: [(data: Uint8Array) => void]) => {
       for (const data of old) {
         say(data);
-        // Apart, so that each is looked at.
+        // With pauses, so that each one is read.
         await sleep(30);
       }
       await Promise.all([ear.flush(), watching.flush()]);
@@ -127,7 +127,7 @@ describe.skipIf(!hasNatsServer)('whoever could publish anywhere', () => {
     await again((data) => ear.publish('bedside.entry.worker.pinned', data));
     await again((data) => ear.publish('bedside.entry.worker.pinned', data, { headers: headers() }));
     for (const one of [before, after]) expect(one.entries().map(({ name }) => name)).not.toContain('pinned');
-    // Its farewell does not take away the next of its name.
+    // An old farewell does not remove the next worker with this name.
     const second = new PresenceAnnouncer(own, pinned, () => entryOf('pinned'));
     second.start();
     expect(await there(after)).toBe(true);

@@ -1,4 +1,4 @@
-// What nodes believe on a real server of somebody who hears everything and could publish on any subject: nothing.
+// An attacker on a real server who hears everything and can publish on any subject gets no node to act.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { headers } from '@nats-io/transport-node';
@@ -21,7 +21,7 @@ interface Heard {
   readonly data: Uint8Array;
 }
 
-/** A node, and what came of its life. */
+/** A node and its events. */
 interface Node {
   readonly end: Endpoint;
   readonly got: (readonly [string, string])[];
@@ -37,7 +37,7 @@ describe.skipIf(!hasNatsServer)('whoever hears all and says what he likes', () =
   beforeAll(async () => {
     server = await TestServer.start({ ears: true });
     ear = await server.ear('FABRIC');
-    // But who asks whether a name is taken: to listen is to answer.
+    // Except the name check: a subscription alone answers it.
     for (const what of ['tensor', 'control', 'hello', 'beat', 'joined']) {
       ear.subscribe(`bedside.${what}.>`, {
         callback: (_, { subject, data }) => void heard.push({ subject, data: data.slice() }),
@@ -66,7 +66,7 @@ describe.skipIf(!hasNatsServer)('whoever hears all and says what he likes', () =
   const worker = () => server.credentials('worker', 'pinned').then((own) => join('pinned', own));
   const asker = () => server.credentials('coordinator').then((own) => join('coordinator/x', own));
 
-  /** Everything has come that the ear has said so far. */
+  /** Waits until everything that the attacker has sent has arrived. */
   async function settled(): Promise<void> {
     await ear.flush();
     await sleep(100);
@@ -75,7 +75,7 @@ describe.skipIf(!hasNatsServer)('whoever hears all and says what he likes', () =
   const part: NodeMessage = { ...partOf(new Float32Array(9), [9]), requester: 'coordinator/x', stage: -1 };
   const ask: NodeMessage = { kind: 'ask', id: '1' };
 
-  /** As nodes say it without keys. */
+  /** A message in the form of nodes without keys. */
   const plainly = (message: NodeMessage): Uint8Array[] => [
     ...encodeChunks(1, toWire(message), undefined, 1 << 20),
   ];
@@ -107,9 +107,9 @@ describe.skipIf(!hasNatsServer)('whoever hears all and says what he likes', () =
     await settled();
     expect([pinned.got.length, x.got.length]).toEqual([2, 1]);
     expect(pinned.notes.filter((note) => note.includes('is dropped'))).toHaveLength(1);
-    // What is said in the clear can be read by nobody: 9 zeros are not in it, nor who asks for what.
+    // Nothing readable is in the messages: neither the numbers of the tensor nor the kind of query.
     expect(said.some(({ data }) => Buffer.from(data).includes('"ask"'))).toBe(false);
-    // In its next life a worker opens nothing of the one before.
+    // A restarted worker opens nothing that was sealed for its earlier instance.
     await pinned.end.close();
     const again = await worker();
     for (const { subject, data } of said) ear.publish(subject, data);
@@ -134,7 +134,7 @@ describe.skipIf(!hasNatsServer)('whoever hears all and says what he likes', () =
     );
     expect(farewells.length).toBeGreaterThan(0);
     const second = await worker();
-    // Everybody knows that it is there.
+    // All watchers know that it is alive.
     await settled();
     x.end.send('pinned', ask);
     await until(() => second.got.length === 1);
@@ -150,7 +150,7 @@ describe.skipIf(!hasNatsServer)('whoever hears all and says what he likes', () =
       encodeHeartbeat(life, 'as I say', undefined),
       encodeHeartbeat(life, 'as I say', guest),
       JSON.stringify({ session: `${now.instance} 0`, bye: 'as I say' }),
-      // Of its earlier life, as if it were of this one.
+      // From its earlier instance, replayed.
       ...farewells.map(({ data }) =>
         JSON.stringify({ ...(JSON.parse(Buffer.from(data).toString()) as object), instance: now.instance }),
       ),
@@ -167,7 +167,7 @@ describe.skipIf(!hasNatsServer)('whoever hears all and says what he likes', () =
     const pinned = await worker();
     const from = heard.length;
     const guest = await server.credentials('worker', 'guest');
-    // A guest that could use every subject: it says hello as the coordinator.
+    // A guest that can use every subject sends a hello in the name of the coordinator.
     const forged = { ...guest, role: 'coordinator', name: 'x' } as const;
     const seeds = { ...guest.seeds, fabric: (await server.credentials('coordinator')).seeds.fabric };
     const liar = await join('coordinator/x', { ...forged, seeds });
@@ -181,7 +181,7 @@ describe.skipIf(!hasNatsServer)('whoever hears all and says what he likes', () =
       heard.slice(from).filter(({ subject }) => subject === 'bedside.hello.coordinator.x.worker.pinned'),
     ).toEqual([]);
     await liar.end.close();
-    // Nor as a worker whose name reads as a coordinator's, where its key may bear any name.
+    // Nor as a worker with a name like a coordinator's, with a key for any name.
     const any = await server.credentials('worker');
     const raw = await connectNats({ credentials: any }, { who: 'worker.coordinator=2fx' });
     const said = { from: 'coordinator/x', to: 'pinned', key: new EphemeralKey().publicKey, instance: 'i' };

@@ -1,5 +1,4 @@
-// Sessions between nodes without a server: what is carried is carried by hand, lost, repeated, changed or sent
-// elsewhere.
+// Secure sessions without a server: the test delivers every message itself, or loses, repeats, changes or redirects it.
 import { describe, expect, it } from 'vitest';
 import { until } from '../../test-support/fabric-suite.ts';
 import type { Channel } from '../transport/subjects.ts';
@@ -24,14 +23,14 @@ interface Carried {
   readonly bytes: Buffer;
 }
 
-/** Nodes, and all that was carried between them. */
+/** Nodes, and all messages between them. */
 class Wires {
   readonly nodes = new Map<string, SecureSessions>();
   readonly all: Carried[] = [];
   readonly got: string[] = [];
   readonly notes: string[] = [];
   #lives = 0;
-  /** What is not carried. */
+  /** Messages that are lost. */
   loses: (one: Carried) => boolean = () => false;
 
   join(name: string, own: SigningIdentity, where = name): SecureSessions {
@@ -78,7 +77,7 @@ function two(): Wires {
 }
 
 describe('sessions', () => {
-  it('carry what is said both ways, in order, and only sealed', () => {
+  it('carry messages both ways, in order, and only sealed', () => {
     const wires = two();
     wires.say('coordinator/x', 'w', 'one');
     wires.say('coordinator/x', 'w', 'two');
@@ -89,7 +88,7 @@ describe('sessions', () => {
       'w to coordinator/x: three',
     ]);
     expect(wires.all.some(({ bytes }) => bytes.includes('one') || bytes.includes('three'))).toBe(false);
-    // One hello each: who was greeted needs none of its own.
+    // One hello in all: its receiver needs none of its own.
     expect(wires.all.filter(({ what }) => what === 'hello')).toHaveLength(2);
   });
 
@@ -124,7 +123,7 @@ describe('sessions', () => {
     expect(wires.got.at(-1)).toBe('coordinator/x to w: next');
   });
 
-  it('are made with nobody but those whom the cluster has signed for, under their own name', () => {
+  it('are made only with nodes that have a certificate of the cluster for their name', () => {
     const other = signerOf(newSigningKey());
     for (const [name, own] of [
       ['coordinator/x', identify('worker', 'guest')],
@@ -144,24 +143,24 @@ describe('sessions', () => {
     }
   });
 
-  it('are not made by hellos of before, or of others: nothing of an earlier life is opened', () => {
+  it('are not made by replayed hellos or by those for others: nothing from an earlier instance is opened', () => {
     const wires = two();
     wires.say('coordinator/x', 'w', 'order');
     wires.say('w', 'coordinator/x', 'answer');
     const old = [...wires.all];
     const before = [...wires.got];
-    // The worker starts again: all that was said to it is said again, in order.
+    // The worker restarts, and all earlier messages to it are replayed in order.
     wires.nodes.get('w')?.close();
     wires.join('w', identify('worker', 'w'));
     for (const one of old) if (one.to === 'w') wires.deliver(one);
     expect(wires.got).toEqual(before);
-    // And so does who asked: what its worker had answered is no answer now.
+    // The coordinator restarts too: earlier replies of the worker are not valid any more.
     wires.nodes.get('coordinator/x')?.close();
     wires.join('coordinator/x', coordinator);
     for (const one of old) wires.deliver(one);
     expect(wires.got).toEqual(before);
     wires.join('v', identify('worker', 'v'));
-    // A hello is for one: another gives no session with it.
+    // A hello is valid for one receiver only.
     const asked = wires.all.length;
     for (const one of old) if (one.what === 'hello') wires.deliver({ ...one, to: 'v' });
     expect(wires.all.slice(asked)).toEqual([]);
@@ -169,13 +168,13 @@ describe('sessions', () => {
     expect(wires.got).toEqual([...before, 'coordinator/x to w: again']);
   });
 
-  it('are made anew when a peer is in another life, by its word or because it does not know the old one', () => {
+  it('are renewed when a peer has a new instance, because it says so or because it does not know the old session', () => {
     const wires = two();
     wires.say('coordinator/x', 'w', 'one');
     const first = wires.nodes.get('coordinator/x')?.instanceOf('w');
     wires.nodes.get('w')?.close();
     wires.join('w', identify('worker', 'w'));
-    // This one is lost, and tells that there is another life.
+    // This message is lost, but it shows that the peer has a new instance.
     wires.say('coordinator/x', 'w', 'two');
     wires.say('coordinator/x', 'w', 'three');
     expect(wires.got).toEqual(['coordinator/x to w: one', 'coordinator/x to w: three']);
@@ -186,14 +185,14 @@ describe('sessions', () => {
     wires.nodes.get('coordinator/x')?.noteInstance('w', 'life 4');
     wires.say('coordinator/x', 'w', 'four');
     expect(wires.got.at(-1)).toBe('coordinator/x to w: four');
-    // The same life again changes nothing.
+    // The same instance again changes nothing.
     const hellos = wires.all.length;
     wires.nodes.get('coordinator/x')?.noteInstance('w', 'life 4');
     wires.say('coordinator/x', 'w', 'five');
     expect(wires.all.slice(hellos).map(({ what }) => what)).toEqual(['tensor']);
   });
 
-  it('come about though hellos are lost; what waits goes out in order, and a peer that is not there costs only its own', async () => {
+  it('are made even if hellos are lost; waiting messages go out in order, and an absent peer costs only its own', async () => {
     const wires = two();
     let lost = 0;
     wires.loses = ({ what }) => what === 'hello' && lost++ < 2;
@@ -205,9 +204,9 @@ describe('sessions', () => {
     expect(wires.got).toEqual(['coordinator/x to w: one', 'coordinator/x to w: two']);
   });
 
-  it('come about though answers are slower than hellos are said again', async () => {
+  it('are made even if replies are slower than repeated hellos', async () => {
     const wires = two();
-    // Held back until the sixth: a link, or a machine, that takes its time.
+    // Delayed until the sixth hello, as by a slow link or machine.
     const late: Carried[] = [];
     wires.loses = (one) => {
       if (one.what !== 'hello' || one.from !== 'w') return false;
@@ -227,7 +226,7 @@ describe('sessions', () => {
     ]);
   });
 
-  it('hold no more of what waits than there is room for', () => {
+  it('keep waiting messages within a bound', () => {
     const wires = two();
     const one = wires.nodes.get('coordinator/x');
     for (let at = 0; at < 30; at++) one?.withSession('nobody', 1e7, () => {});
@@ -235,7 +234,7 @@ describe('sessions', () => {
     one?.close();
   });
 
-  it('are made as often as they may be, and no oftener', () => {
+  it('are made at a limited rate', () => {
     const wires = two();
     wires.say('coordinator/x', 'w', 'one');
     const hello = wires.all.find(({ what }) => what === 'hello');
@@ -243,7 +242,7 @@ describe('sessions', () => {
     const before = answers();
     for (let at = 0; at < 200; at++) if (hello) wires.deliver(hello);
     expect(answers() - before).toBeLessThan(50);
-    // What was repeated has not pushed out the session that is used.
+    // Repeated hellos have not pushed out the session in use.
     wires.say('coordinator/x', 'w', 'two');
     expect(wires.got.at(-1)).toBe('coordinator/x to w: two');
   });

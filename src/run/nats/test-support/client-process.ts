@@ -1,4 +1,4 @@
-// The process of who asks, as tests start it on a host of its own: runs requests and tells how each ended.
+// A coordinator in a process of its own, as tests start it on another host: runs requests and reports how each ended.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Bundle, openBundle } from '../../../bundle/index.ts';
@@ -95,7 +95,7 @@ class ClientProcess {
     }
   }
 
-  /** Unpruned, with the third stage on another device. */
+  /** An unpruned plan with the third stage on another device. */
   #planOn(source: string, other: string): RunPlan {
     const levels = this.#bundle.manifest.groups.map(() => 0);
     const { stages } = localPlanOf(this.#bundle, source, levels);

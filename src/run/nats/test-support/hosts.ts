@@ -1,12 +1,11 @@
-// Hosts of a ward on one machine: network namespaces, each with an address of its own, on one switch (a bridge in a
-// namespace of its own). Namespaces have no names: they live as long as a process in each, which ends with this one,
-// whatever becomes of it.
+// Several hosts on one machine: network namespaces with addresses of their own, on one switch (a bridge in another
+// namespace). A namespace lives as long as a process in it, which ends with this process in any case.
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { must } from '../../../util/index.ts';
 
 const IS_ROOT = process.getuid?.() === 0;
 
-/** Whether this machine lets us make network namespaces; says so once where it does not. */
+/** Whether this machine allows network namespaces; prints a note once if it does not. */
 export const hasNamespaces = found();
 
 function found(): boolean {
@@ -30,7 +29,7 @@ interface Host {
   readonly process: ChildProcess;
   readonly pid: number;
   readonly address: string;
-  /** Its end of the cable that is in the switch. */
+  /** The end of its cable at the switch. */
   readonly port: string;
 }
 
@@ -59,12 +58,12 @@ export class Hosts implements AsyncDisposable {
     return this.#host(name).address;
   }
 
-  /** The words before a command that run it on a host. The process stays the same, so it can be signalled. */
+  /** The command prefix that runs a command on a host. The process stays the same, so it can be signalled. */
   enter(name: string): string[] {
     return enter(this.#host(name).pid, ['--net']);
   }
 
-  /** Pulls the cable: packets vanish, and nobody is told. */
+  /** Pulls the cable: packets vanish without an error. */
   async cut(name: string): Promise<void> {
     await this.#ip(this.#switch.pid, [`link set ${this.#host(name).port} down`]);
   }
@@ -74,8 +73,8 @@ export class Hosts implements AsyncDisposable {
   }
 
   /**
-   * From now on the host sends so many bits a second.
-   * @returns whether the kernel can do it
+   * Limits the bandwidth of a host to so many bits a second.
+   * @returns whether the kernel supports it
    */
   async shape(name: string, bitsPerSecond: number): Promise<boolean> {
     const tbf = `tc qdisc replace dev eth0 root tbf rate ${bitsPerSecond}bit burst 16kb latency 500ms`;
@@ -113,13 +112,13 @@ export class Hosts implements AsyncDisposable {
   }
 }
 
-/** Into the namespaces of a process; where we are not root, into that in which we are as well. */
+/** Enters the namespaces of a process; without root also its user namespace. */
 function enter(pid: number, which: readonly string[]): string[] {
   const as = IS_ROOT ? [] : ['--user', '--preserve-credentials'];
   return as.length + which.length === 0 ? [] : ['nsenter', '--target', String(pid), ...as, ...which, '--'];
 }
 
-/** A process that does nothing but hold the namespaces it is given, until our end of its input closes. */
+/** A process that only keeps its namespaces alive, until its input is closed. */
 async function hold(command: string, words: readonly string[]): Promise<ChildProcess> {
   const child = spawn(command, [...words, 'sh', '-c', 'echo; exec cat'], {
     stdio: ['pipe', 'pipe', 'inherit'],

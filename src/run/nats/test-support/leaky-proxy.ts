@@ -1,4 +1,4 @@
-// A way to a server that can be cut, as a cable is: nothing comes through, and nobody is told.
+// A proxy in front of a server that can be cut like a cable: nothing comes through, and no connection is closed.
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 
 export class LeakyProxy implements AsyncDisposable {
@@ -26,7 +26,7 @@ export class LeakyProxy implements AsyncDisposable {
     this.#cut = true;
   }
 
-  /** What was on its way is gone, and so are the connections. */
+  /** Closes the old connections; data on its way is lost. New connections work again. */
   mend(): void {
     this.#cut = false;
     for (const socket of this.#sockets) socket.destroy();

@@ -13,7 +13,7 @@ import { ACCOUNTS, type Account, type Identity } from '../cluster/roles.ts';
 import { credentialsPath, type WrittenCluster, writeCluster } from '../cluster/write-cluster.ts';
 import { connectNats, type NatsAccess } from '../transport/connect.ts';
 
-/** Whether there is a `nats-server` to test with; says so once where there is none. */
+/** Whether there is a `nats-server` to test with; prints a note once if there is none. */
 export const hasNatsServer = found();
 
 function found(): boolean {
@@ -25,7 +25,7 @@ function found(): boolean {
   return there;
 }
 
-/** Everybody that tests come as. */
+/** The identities that tests use. */
 const IDENTITIES: readonly Identity[] = [
   { role: 'worker' },
   { role: 'worker', name: 'pinned', trusted: true },
@@ -36,15 +36,15 @@ const IDENTITIES: readonly Identity[] = [
   { role: 'operator' },
 ];
 
-/** Where a server runs. */
+/** Options of a test server. */
 export interface TestServerPlace {
   /** Bytes of a payload. */
   readonly maxPayload?: number;
-  /** Its address; default this machine's own. */
+  /** Its address; default: this machine. */
   readonly address?: string;
-  /** Whether each account has somebody who may hear and say everything, as only tests have. */
+  /** Whether each account has a user without restrictions, which only tests have. */
   readonly ears?: boolean;
-  /** Words before its command, that run it on another host. */
+  /** Command prefix that runs it on another host. */
   readonly enter?: readonly string[];
 }
 
@@ -62,7 +62,7 @@ export class TestServer implements AsyncDisposable {
     this.#enter = enter;
   }
 
-  /** Starts one; one of another host has no buckets yet, as nobody here reaches it. */
+  /** Starts a server. One on another host gets no bucket, because it cannot be reached from here. */
   static async start({
     maxPayload = 8 << 20,
     address,
@@ -103,7 +103,7 @@ export class TestServer implements AsyncDisposable {
     return parseCredentials(await readFile(path, 'utf8'), path);
   }
 
-  /** Somebody who hears and says everything in an account. */
+  /** Connects as the unrestricted user of an account. */
   async ear(account: Account): Promise<NatsConnection> {
     const { ca } = await this.credentials('observer');
     return connect({
@@ -125,7 +125,7 @@ export class TestServer implements AsyncDisposable {
     await writeFile(this.cluster.config, text);
   }
 
-  /** Starts it, again if it has been killed, and waits until it takes connections. */
+  /** Starts or restarts it, and waits until it accepts connections. */
   async run(): Promise<void> {
     const [command = 'nats-server', ...words] = [...this.#enter, 'nats-server', '-c', this.cluster.config];
     const child = spawn(command, words, { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -133,7 +133,7 @@ export class TestServer implements AsyncDisposable {
     await isReady(child);
   }
 
-  /** Ends it as a power cut would. */
+  /** Kills it, as a power cut would. */
   async kill(): Promise<void> {
     await this.#end('SIGKILL');
   }
@@ -157,7 +157,7 @@ export class TestServer implements AsyncDisposable {
   }
 }
 
-/** A server without configuration, as people start one to try things out: everybody is anybody. */
+/** A server without configuration, as people start one to try things out: nodes have no keys. */
 export class OpenServer implements AsyncDisposable {
   readonly access: NatsAccess;
   readonly #process: ChildProcess;

@@ -1,5 +1,5 @@
-// A node in a process of its own, which tests talk to, stop, kill, and put on other hosts. What it is told comes as one
-// task, then orders; each order is answered once.
+// A node in a process of its own, which tests can stop, kill, and put on other hosts. It gets one task, then orders;
+// each is answered once.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { NatsWorkerOptions } from '../nats-worker.ts';
@@ -12,7 +12,7 @@ export interface WorkerTask {
   readonly options: Pick<NatsWorkerOptions, 'device' | 'links'>;
 }
 
-/** Who asks for one bundle; makes the buckets as operator, and publishes the bundle. */
+/** A coordinator for one bundle, which creates the bucket as operator and publishes the bundle. */
 export interface ClientTask {
   readonly access: NatsAccess;
   readonly operator: NatsAccess;
@@ -22,7 +22,7 @@ export interface ClientTask {
 
 /** How one request ended. */
 export interface EndedRequest {
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since 1970. */
   readonly asked: number;
   readonly ms: number;
   /** `right`, `wrong`, the code of an error, or an error without one. */
@@ -34,7 +34,7 @@ export interface EndedRequest {
 export type ClientOrder =
   /** Random plans over these devices, one after the other. */
   | { readonly kind: 'random'; readonly devices: readonly string[]; readonly requests: number }
-  /** From now on a request every so many milliseconds, with a stage on the far device unless it is lost. */
+  /** Starts a stream: a request every so many milliseconds, with a stage on the far device unless it is lost. */
   | {
       readonly kind: 'stream';
       readonly source: string;
@@ -42,17 +42,17 @@ export type ClientOrder =
       readonly every: number;
       readonly deadline: number;
     }
-  /** How those of the stream have ended so far. */
+  /** Asks for the requests of the stream that have ended since the last time. */
   | { readonly kind: 'ended' }
-  /** How those of the stream ended, of which no more come. */
+  /** Ends the stream, and asks for the rest of its requests. */
   | { readonly kind: 'stop' }
-  /** Devices that count as lost, and since when (milliseconds since the epoch). */
+  /** Asks for the lost devices, and since when they are lost (milliseconds since 1970). */
   | { readonly kind: 'lost' }
-  /** How often one has come to count as lost. */
+  /** Asks how often a device was lost. */
   | { readonly kind: 'losses' }
   | { readonly kind: 'fleet' };
 
-/** Answers by order. */
+/** Replies, by kind of order. */
 export interface ClientReplies {
   readonly random: readonly EndedRequest[];
   readonly stream: null;
@@ -73,7 +73,7 @@ export class NodeProcess implements AsyncDisposable {
   readonly #ended: Promise<void>;
   readonly #waiting: { resolve: (value: unknown) => void; reject: (error: Error) => void }[] = [];
 
-  /** @param enter words before its command, that run it on another host */
+  /** @param enter command prefix that runs it on another host */
   constructor(file: 'client-process.ts' | 'worker-process.ts', enter: readonly string[] = []) {
     const path = fileURLToPath(new URL(file, import.meta.url));
     const words = [...enter, process.execPath, '--import', import.meta.resolve('tsx'), path];
@@ -92,7 +92,7 @@ export class NodeProcess implements AsyncDisposable {
     });
   }
 
-  /** What it is to be. */
+  /** Gives the process its task. */
   start(task: WorkerTask | ClientTask): Promise<unknown> {
     return this.#tell(task);
   }
@@ -124,7 +124,7 @@ export class NodeProcess implements AsyncDisposable {
   }
 }
 
-/** Answers orders of a process, in turn; ends with it. */
+/** Answers orders of the parent process one by one, and ends with it. */
 export function serve(answer: (order: never) => Promise<unknown>): void {
   process.on('disconnect', () => process.exit(0));
   let turn: Promise<unknown> = Promise.resolve();

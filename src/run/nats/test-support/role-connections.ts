@@ -1,4 +1,4 @@
-// Everybody who may come to a server, each with a connection, and what the server refuses them.
+// One connection for each role of a server, and the subjects that the server refuses it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errors, type NatsConnection } from '@nats-io/transport-node';
 import { must } from '../../../util/index.ts';
@@ -6,7 +6,7 @@ import type { Role } from '../cluster/roles.ts';
 import { connectNats, type NatsAccount } from '../transport/connect.ts';
 import type { TestServer } from './nats-server.ts';
 
-/** Everybody, with the name that some are bound to. */
+/** The tested identities; some are bound to a name. */
 const WHO = {
   worker: { role: 'worker' },
   pinned: { role: 'worker', name: 'pinned' },
@@ -48,13 +48,13 @@ export class RoleConnections {
     return must(this.#connections.get(who), 'a connection');
   }
 
-  /** What the server thinks of what was sent has come. */
+  /** Waits until refusals of the server have arrived. */
   async settled(who: TestRole): Promise<void> {
     await this.connection(who).flush();
     await sleep(50);
   }
 
-  /** Subjects that somebody may subscribe to. */
+  /** Those of the subjects to which a role may subscribe. */
   async subscribes(who: TestRole, subjects: readonly string[]): Promise<string[]> {
     const subscriptions = subjects.map((subject) =>
       this.connection(who).subscribe(subject, { callback: () => {} }),
@@ -64,7 +64,7 @@ export class RoleConnections {
     return subjects.filter((subject) => !this.#refused.get(who)?.has(`subscription ${subject}`));
   }
 
-  /** Subjects that somebody may publish to; nothing that is sent is well formed. */
+  /** Those of the subjects to which a role may publish. The payloads are malformed. */
   async publishes(who: TestRole, subjects: readonly string[]): Promise<string[]> {
     for (const subject of subjects) this.connection(who).publish(subject, 'x');
     await this.settled(who);

@@ -1,5 +1,6 @@
-// Who listens to all tensors on a server and sends some again: at once, or long after, when their requests have ended
-// or were planned anew. Only keys that may bear any name can do so, which is why wards give each device its own.
+// Listens to all tensors on a server and repeats some: at once, or long after, when their requests have ended or have a
+// new plan. Only keys for any name allow this, which is why each device of a cluster should have a key for its own
+// name.
 import type { NatsConnection } from '@nats-io/transport-node';
 import { must, type Random } from '../../../util/index.ts';
 import { connectNats } from '../transport/connect.ts';
@@ -26,7 +27,7 @@ export class Tamperer implements AsyncDisposable {
     this.#connections = connections;
   }
 
-  /** @param onPart told of every tensor: who sent it, and the bytes */
+  /** @param onPart called for every tensor with its sender and its bytes */
   static async start(
     server: TestServer,
     random: Random,
@@ -72,7 +73,7 @@ export class Tamperer implements AsyncDisposable {
     if (this.#old.length > 100) this.#old.splice(0, 20);
   }
 
-  /** As who sent it. */
+  /** Publishes in the name of the original sender. */
   #say({ subject, data }: Heard): void {
     const role = subject.split('.').at(-2) === 'worker' ? 'worker' : 'coordinator';
     const connection = this.#connections[role];

@@ -34,7 +34,7 @@ describe('messages in chunks', () => {
       chunks.forEach((chunk, at) => {
         expect(whole).toHaveLength(0);
         made.take('a', chunk);
-        // Room is taken for what came, not for what was announced.
+        // Memory is used for bytes that arrived, not for announced ones.
         if (at < chunks.length - 1) expect(made.held).toBeLessThanOrEqual((at + 1) * most);
       });
       expect(Buffer.from(whole[0]?.data.buffer as ArrayBuffer)).toEqual(Buffer.from(sent.body.buffer));
@@ -75,7 +75,7 @@ describe('messages in chunks', () => {
       const { made, whole } = assembler();
       const chunks = [...encodeChunks(1, message(60), OWNER, 150)].map((chunk) => Buffer.from(chunk));
       const chunk = chunks[random.integer(chunks.length)] as Buffer;
-      // The owner is told, not used.
+      // The owner is only reported, so a changed owner goes unnoticed.
       const at = random.integer(chunk.length - 28 - 60);
       const place = at < 24 ? at : at + 60 + 4;
       chunk.writeUInt8(chunk.readUInt8(place) ^ (1 + random.integer(255)), place);
@@ -110,7 +110,7 @@ describe('messages in chunks', () => {
     for (const chunk of honest.slice(1)) made.take('honest', chunk);
     expect(whole.map(({ from }) => from)).toEqual(['honest']);
     expect(givenUp.some(([, , why]) => why.includes('incomplete messages'))).toBe(true);
-    // More than half of all is too much for one.
+    // One sender may not have more than half of the memory.
     made.take('huge', [...encodeChunks(1, message(400), OWNER, 200)][0] as Uint8Array);
     expect(givenUp.at(-1)).toEqual(['huge', OWNER, expect.stringContaining('one sender may')]);
     made.clear();
@@ -127,7 +127,7 @@ describe('messages in chunks', () => {
     }
     expect(givenUp).toEqual([['a', OWNER, expect.stringContaining('not complete within')]]);
     expect(made.held).toBe(0);
-    // What the owner says may make it less.
+    // The owner's deadline shortens the time.
     const soon = assembler({ patience: 60_000 });
     const hurried = { ...OWNER, remaining: -990 };
     soon.made.take('a', [...encodeChunks(1, message(300), hurried, 200)][0] as Uint8Array);

@@ -266,10 +266,7 @@ export class Assembler {
     while (this.#held > this.#options.memory) {
       const [largest] = [...this.#partial].sort(([, a], [, b]) => b.filled - a.filled);
       if (!largest) return;
-      this.#giveUp(
-        ...largest,
-        `incomplete messages may have ${formatBytes(this.#options.memory)} in all`,
-      );
+      this.#giveUp(...largest, `incomplete messages may have ${formatBytes(this.#options.memory)} in all`);
     }
   }
 

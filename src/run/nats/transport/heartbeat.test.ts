@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { HEARTBEAT_MS } from '../../protocol/fabric.ts';
 import { HeartbeatMonitor } from './heartbeat.ts';
 
-describe('watching by beats', () => {
+describe('watching heartbeats', () => {
   let watch: HeartbeatMonitor;
   let lost: string[];
   let found: string[];
@@ -37,7 +37,7 @@ describe('watching by beats', () => {
     vi.useRealTimers();
   });
 
-  it('a silent peer is lost within 2 s, once, and one that is heard never', () => {
+  it('a silent peer is lost within 2 s, once, and one that sends heartbeats never', () => {
     vi.advanceTimersByTime(10_000);
     expect(lost).toEqual([]);
     silent.add('a');
@@ -58,7 +58,7 @@ describe('watching by beats', () => {
     expect(found).toEqual(['a']);
   });
 
-  it('a server that is silent makes nobody silent; when it answers again, others have time to come back', () => {
+  it('a silent server makes no peer lost; when it replies again, peers have time to come back', () => {
     for (const peer of ['a', 'b']) silent.add(peer);
     mute = true;
     const asked = performance.now();
@@ -79,7 +79,7 @@ describe('watching by beats', () => {
     expect(lost).toEqual(['b: its battery is spent']);
   });
 
-  it('without a server nobody is lost; back again, who stays silent is, and the others are asked again', () => {
+  it('without a server no peer is lost; once it is back, silent peers are lost and the others are restored', () => {
     for (const peer of ['a', 'b']) silent.add(peer);
     watch.unreachable();
     vi.advanceTimersByTime(60_000);
@@ -94,13 +94,13 @@ describe('watching by beats', () => {
     expect(restored).toEqual([['b']]);
   });
 
-  it('a peer whose connection was away for less than silence is asked again', () => {
+  it('a peer whose connection was interrupted only briefly is restored', () => {
     sessions.set('a', '1');
     vi.advanceTimersByTime(1000);
     expect([lost, restored]).toEqual([[], [['a']]]);
   });
 
-  it('a first sign of life that is late is taken for one after a loss', () => {
+  it('a late first heartbeat counts as one after a loss', () => {
     watch.add('c');
     watch.heard('c', { session: '5' });
     expect(restored).toEqual([]);
