@@ -23,15 +23,15 @@ const TRUSTED = ['source', 'monitor'];
 const GUESTS = ['guest-1', 'guest-2', 'guest-3'];
 
 let bundle: Bundle;
-let room: Awaited<ReturnType<typeof inOneProcess>>;
+let fixture: Awaited<ReturnType<typeof inOneProcess>>;
 beforeAll(async () => {
   bundle = splitBundle(canonicalGraph(mixedNet()));
-  room = await inOneProcess(
+  fixture = await inOneProcess(
     bundle,
     [...TRUSTED, ...GUESTS].map((name) => ({ name })),
   );
 });
-afterAll(() => room[Symbol.asyncDispose]());
+afterAll(() => fixture[Symbol.asyncDispose]());
 
 /** A plan on a random fleet with fast guests, or undefined if there is none. */
 async function planned(given: RequestInput, random: Random): Promise<PlanView | undefined> {
@@ -86,18 +86,18 @@ function seenBy(
 /** Runs a plan, and returns what each guest saw. */
 async function run(plan: PlanView, random: Random): Promise<Map<string, Map<number, [number, number]>>> {
   const input = randomSample(bundle, random);
-  room.fabric.received.length = 0;
-  const { logits } = await room.requester.infer(input, plan);
+  fixture.fabric.received.length = 0;
+  const { logits } = await fixture.requester.infer(input, plan);
   const single = await onOneMachine(bundle, plan.levels, input);
   logits.data.forEach((value, at) => {
     expect(value).toBeCloseTo(single[at] ?? Number.NaN, 4);
   });
   const partsOf = (name: string): TensorMessage[] =>
-    room.fabric.received.flatMap(({ to, message }) =>
+    fixture.fabric.received.flatMap(({ to, message }) =>
       to === name && message.kind === 'part' ? [message] : [],
     );
   // The input reaches only the source, whatever the message.
-  for (const { to, message } of room.fabric.received) {
+  for (const { to, message } of fixture.fabric.received) {
     const holds =
       message.kind === 'part' && (message.stage < 0 || message.tensor.data.includes(input.data[0] ?? 0));
     if (holds) expect(to).toBe('source');

@@ -74,7 +74,7 @@ export async function soak(
   open: (bundle: Bundle, random: Random) => Promise<SoakFixture>,
 ): Promise<SoakResult> {
   const { bundle, random, requests, together } = options;
-  await using room = await open(bundle, random);
+  await using fixture = await open(bundle, random);
   const levels = Array.from({ length: 4 }, () => randomLevels(bundle.manifest, random));
   const ended = new Map<number, number>();
   const failed: Record<string, number> = {};
@@ -82,11 +82,11 @@ export async function soak(
   let [answered, moved, failedHurried, maxDifference, late, after, next] = [0, 0, 0, 0, 0, 0, 0];
 
   async function one(index: number): Promise<void> {
-    const fault = index % options.faultEvery === 0 ? room.fault() : undefined;
+    const fault = index % options.faultEvery === 0 ? fixture.fault() : undefined;
     const hurried = fault?.hurried || random.integer(10) === 0;
     const deadline = options.deadline / (hurried ? 10 : 1);
     const input = randomSample(bundle, random);
-    const plan = room.planWith(fault?.victim, must(levels[random.integer(levels.length)], 'levels'));
+    const plan = fixture.planWith(fault?.victim, must(levels[random.integer(levels.length)], 'levels'));
     fault?.strike();
     const start = performance.now();
     const end = (): void => {
@@ -97,7 +97,7 @@ export async function soak(
     };
     let answer: InferenceResult;
     try {
-      answer = await room.infer(input, plan, deadline).finally(end);
+      answer = await fixture.infer(input, plan, deadline).finally(end);
     } catch (error) {
       if (BedsideError.is(error) && error.code !== 'E_INTERNAL') {
         failed[error.code] = (failed[error.code] ?? 0) + 1;
@@ -107,7 +107,7 @@ export async function soak(
     }
     answered++;
     if (answer.replanned > 0) moved++;
-    const difference = await room.difference(answer, input);
+    const difference = await fixture.difference(answer, input);
     maxDifference = Math.max(maxDifference, difference);
     if (!(difference < 1e-4)) wrong.push(`request ${index} is ${difference} off`);
   }
@@ -122,7 +122,7 @@ export async function soak(
   return {
     ...{ answered, moved, failed, failedHurried, wrong, maxDifference, after, late },
     twice: [...ended.values()].filter((times) => times > 1).length,
-    unended: requests - ended.size + room.running,
-    faults: room.faults,
+    unended: requests - ended.size + fixture.running,
+    faults: fixture.faults,
   };
 }

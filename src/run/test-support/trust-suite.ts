@@ -35,7 +35,7 @@ type Heard = (message: NodeMessage) => void;
 export function describeTrust(name: string, open: () => Promise<TrustFixture>): void {
   describe(`lying nodes on ${name}`, () => {
     const random = new Random(1);
-    let room: TrustFixture;
+    let fixture: TrustFixture;
     let bundle: Bundle;
     let single: SingleMachine;
     let coordinator: Coordinator;
@@ -48,7 +48,7 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
     /** A fabric for one node, whose messages go out a moment after the liar has seen them. */
     const spied = (role: 'worker' | 'requester'): Fabric => ({
       join: async (node, handlers) => {
-        const end = await room.join(role, node, handlers);
+        const end = await fixture.join(role, node, handlers);
         ends.set(node, end);
         const send = (to: string, message: NodeMessage): void => {
           const spy = spies.get(node);
@@ -67,22 +67,25 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
     });
 
     beforeAll(async () => {
-      room = await open();
+      fixture = await open();
       bundle = splitBundle(canonicalGraph(mixedNet()));
       single = new SingleMachine(bundle);
       for (const worker of WORKERS.map((one) => new Worker(new Device({ name: one }, [bundle])))) {
         await worker.join(spied('worker'));
         closing.push(worker);
       }
-      coordinator = new Coordinator(room.requesterName('asker'), bundle, { silence: 10_000, total: 60_000 });
+      coordinator = new Coordinator(fixture.requesterName('asker'), bundle, {
+        silence: 10_000,
+        total: 60_000,
+      });
       await coordinator.join(spied('requester'));
-      mallory = await room.join('worker', 'mallory', { message: () => {}, lost: () => {} });
+      mallory = await fixture.join('worker', 'mallory', { message: () => {}, lost: () => {} });
       closing.push(coordinator, mallory);
     });
     afterAll(async () => {
       for (const one of closing.reverse()) await one.close();
       await single.close();
-      await room.close();
+      await fixture.close();
     });
 
     async function expectRight(plan: RunPlan, requests = 3): Promise<void> {
@@ -214,7 +217,7 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
     });
 
     it('that never reply are lost themselves, and delay nobody else', async () => {
-      const hurried = new Coordinator(room.requesterName('hurried'), bundle, {
+      const hurried = new Coordinator(fixture.requesterName('hurried'), bundle, {
         silence: 1500,
         total: 60_000,
       });
@@ -244,7 +247,7 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
       const levels = bundle.manifest.groups.map(() => 0);
       const plan = localPlanOf(bundle, 'liar', levels);
       let say: (input: InputMessage) => NodeMessage = () => ({ kind: 'leaving', why: '' });
-      const liar = await room.join('worker', 'liar', {
+      const liar = await fixture.join('worker', 'liar', {
         message: (from, message) => {
           if (message.kind === 'part' && 'plan' in message) liar.send(from, say(message));
         },
@@ -308,7 +311,7 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
       const { name: of, stages, ratios } = bundle.manifest;
       const fine = stages.map(() => ratios.map(() => 1));
       let report: object = {};
-      const liar = await room.join('worker', 'reporter', {
+      const liar = await fixture.join('worker', 'reporter', {
         message: (from, message) => {
           if (message.kind === 'ask')
             liar.send(from, { kind: 'report', id: message.id, report: report as never });

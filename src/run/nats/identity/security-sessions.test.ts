@@ -106,7 +106,7 @@ describe.skipIf(!hasNatsServer)('whoever hears all and says what he likes', () =
     }
     await settled();
     expect([pinned.got.length, x.got.length]).toEqual([2, 1]);
-    expect(pinned.notes.filter((note) => note.includes('is dropped'))).toHaveLength(1);
+    expect(pinned.notes.filter((note) => note.includes('are dropped'))).toHaveLength(1);
     // Nothing readable is in the messages: neither the numbers of the tensor nor the kind of query.
     expect(said.some(({ data }) => Buffer.from(data).includes('"ask"'))).toBe(false);
     // A restarted worker opens nothing that was sealed for its earlier instance.
