@@ -1,6 +1,13 @@
 // Four emulated devices of unequal speed behind shaped links: distribution, pruning and both at equal accuracy.
-import { emulatedWorkers, measureDevices, withMeasuredTimes } from '../../src/app/index.ts';
-import { compareWays, FLOORS, WAYS, type WayRow } from '../../src/cli/ways.ts';
+import {
+  COMPARED_FLOORS,
+  type ComparedStrategy,
+  compareStrategies,
+  emulatedWorkers,
+  measureDevices,
+  STRATEGIES,
+  withMeasuredTimes,
+} from '../../src/app/index.ts';
 import { type Fleet, fleetOf } from '../../src/plan/index.ts';
 import { Coordinator, LocalWorkers } from '../../src/run/index.ts';
 import { formatPercent, must } from '../../src/util/index.ts';
@@ -37,27 +44,28 @@ export async function distributionTable(model: BenchModel): Promise<ResultTable>
   const [first] = fleets;
   const here = { device: 'monitor', bundles: [bundle] };
   await using room = await LocalWorkers.start(emulatedWorkers(must(first, 'a fleet')), [bundle.dir], here);
-  const requester = new Coordinator('requester', bundle);
-  await requester.join(room.fabric);
+  const coordinator = new Coordinator('requester', bundle);
+  await coordinator.join(room.fabric);
   const names = must(first, 'a fleet').devices.map(({ name }) => name);
-  const { reports, failed } = await measureDevices(requester, names, false, () => {});
+  const { reports, failed } = await measureDevices(coordinator, names, false, () => {});
   for (const error of failed.values()) throw error;
-  const rows: (readonly [string, WayRow])[] = [];
+  const rows: (readonly [string, ComparedStrategy])[] = [];
   for (const fleet of fleets) {
     for (const { device, links } of emulatedWorkers(fleet)) room.setLinks(device.name, links ?? {});
-    const found = await compareWays({
-      ...{ bundle, requester, accuracyAt, privacy: 'strict' },
+    const found = await compareStrategies({
+      ...{ bundle, coordinator, accuracyAt, privacy: 'strict' },
       fleet: withMeasuredTimes(fleet, name, reports),
       inputs: inputs.filter((_, at) => at % Math.floor(inputs.length / REQUESTS) === 0).slice(0, REQUESTS),
     });
-    rows.push(...found.map((row): [string, WayRow] => [fleet.name, row]));
+    rows.push(...found.map((row): [string, ComparedStrategy] => [fleet.name, row]));
     process.stderr.write(`${name}, ${fleet.name}: done\n`);
   }
-  await requester.close();
-  const shown = (fleet: string, way: string): string[] =>
-    FLOORS.flatMap((floor) => {
-      const found = rows.find(([of, row]) => of === fleet && row.way === way && row.floor === floor)?.[1]
-        .found;
+  await coordinator.close();
+  const shown = (fleet: string, strategy: string): string[] =>
+    COMPARED_FLOORS.flatMap((floor) => {
+      const found = rows.find(
+        ([of, row]) => of === fleet && row.strategy === strategy && row.floor === floor,
+      )?.[1].found;
       if (!found) return ['no plan', '', ''];
       const { measured, planned, devices } = found;
       return [
@@ -70,13 +78,15 @@ export async function distributionTable(model: BenchModel): Promise<ResultTable>
     title: `${name}: milliseconds to the answer`,
     columns: [
       ...['links', 'way'],
-      ...FLOORS.flatMap((floor) => [
+      ...COMPARED_FLOORS.flatMap((floor) => [
         floor === 0 ? 'as unpruned' : `${100 * floor} point${floor > 0.01 ? 's' : ''} less`,
         'accuracy',
         'devices',
       ]),
     ],
-    rows: fleets.flatMap((fleet) => WAYS.map(({ way }) => [fleet.name, way, ...shown(fleet.name, way)])),
+    rows: fleets.flatMap((fleet) =>
+      STRATEGIES.map(({ strategy }) => [fleet.name, strategy, ...shown(fleet.name, strategy)]),
+    ),
     note:
       `Medians of ${REQUESTS} requests, planned ones in brackets. Floors are of the bundle's own measure, on samples held apart ` +
       `(unpruned ${formatPercent(accuracy.unpruned)}); accuracies are balanced, on ${inputs.length} test samples that nothing was chosen on.`,

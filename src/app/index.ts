@@ -61,7 +61,16 @@ export {
 export { loadBundle } from './open-bundle.ts';
 export { type DataOptions, DEFAULT_PER_CLASS, type EngineOptions, runSettings } from './options.ts';
 export { evenRatios, nameOf, type PackOptions, type PackResult, pack, packDrawn } from './pack.ts';
+export type { Baseline, PlanTotals } from './plan/baselines.ts';
 export { fleetFrom } from './plan/fleet-source.ts';
+export { DEFAULT_TIME_LIMIT, type PlanOptions, type PlanResult, plan } from './plan/plan.ts';
+export {
+  COMPARED_FLOORS,
+  type ComparedStrategy,
+  compareStrategies,
+  STRATEGIES,
+  type StrategyComparisonOptions,
+} from './plan/strategy-comparison.ts';
 export { anyPlan, plannerOf, SOLVERS, type SolverName } from './planners.ts';
 export {
   type AutoResult,

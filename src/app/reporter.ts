@@ -117,8 +117,3 @@ export class KeptJournal implements Journal {
 export function journalOf(reporter?: Reporter | Journal): Journal {
   return reporter !== undefined && 'during' in reporter ? reporter : new KeptJournal(reporter);
 }
-
-/** What a use case's own journal kept, for its result; nothing if the caller's journal keeps it. */
-export function saidIn(journal: Journal): Said {
-  return journal instanceof KeptJournal ? journal.said() : { remarks: [], skipped: [] };
-}

@@ -27,7 +27,7 @@ import {
   writeFileAtomic,
 } from '../util/index.ts';
 import { loadBundle } from './open-bundle.ts';
-import { type Journal, journalOf, type Reporter, type Said, saidIn } from './reporter.ts';
+import { type Journal, journalOf, type Reporter, type Said } from './reporter.ts';
 
 /** Decisions of the policy's own, unless the options say otherwise. */
 export const DEFAULT_TRAIN_STEPS = 1_000_000;
@@ -108,7 +108,7 @@ export async function train(
   const result = await journal.during('training', (progress) =>
     runToEnd(run, (found) => progress.update(Math.round(1000 * found.share), 1000, describeProgress(found))),
   );
-  return { ...result, ...saidIn(journal) };
+  return { ...result, ...journal.said() };
 }
 
 interface Run {

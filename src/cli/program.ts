@@ -13,7 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   compare: async () => (await import('./commands/compare.ts')).addCompare,
   prune: async () => (await import('./commands/prune/command.ts')).addPrune,
   pack: async () => (await import('./commands/pack/command.ts')).addPack,
-  plan: async () => (await import('./commands/plan.ts')).addPlan,
+  plan: async () => (await import('./commands/plan/command.ts')).addPlan,
   train: async () => (await import('./commands/train/command.ts')).addTrain,
   simulate: async () => (await import('./commands/simulate/command.ts')).addSimulate,
   infer: async () => (await import('./commands/infer/command.ts')).addInfer,

@@ -19,7 +19,7 @@ import {
 import { assertWritable, BedsideError, readTextChecked } from '../../util/index.ts';
 import { loadBundle } from '../open-bundle.ts';
 import { fleetFrom } from '../plan/fleet-source.ts';
-import { type Journal, journalOf, type Reporter, type Said, saidIn } from '../reporter.ts';
+import { type Journal, journalOf, type Reporter, type Said } from '../reporter.ts';
 import { recording } from './recording.ts';
 import { type SimulatedSolver, strategyOf } from './strategies.ts';
 
@@ -130,7 +130,7 @@ export async function simulate(
     finished: !signal?.aborted,
     rows: rowsOf(episodes),
     episodes,
-    ...saidIn(journal),
+    ...journal.said(),
   };
 }
 

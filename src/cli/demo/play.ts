@@ -1,6 +1,14 @@
 // The demo's second half: the network packed at every width, planned and run in a room of four devices.
 import { join } from 'node:path';
-import { emulatedWorkers, type Network, packDrawn, SingleMachine } from '../../app/index.ts';
+import {
+  COMPARED_FLOORS,
+  type ComparedStrategy,
+  compareStrategies,
+  emulatedWorkers,
+  type Network,
+  packDrawn,
+  SingleMachine,
+} from '../../app/index.ts';
 import { openBundle } from '../../bundle/index.ts';
 import type { Dataset } from '../../data/index.ts';
 import { tensor } from '../../engine/index.ts';
@@ -11,7 +19,6 @@ import { formatBytes, formatPercent, formatSeconds, must } from '../../util/inde
 import { Interrupt } from '../terminal/interrupt.ts';
 import type { Output } from '../terminal/output.ts';
 import { indent, table } from '../terminal/tables.ts';
-import { compareWays, FLOORS, type WayRow } from '../ways.ts';
 import { compareDeciders, type DeciderRow, decidersTable } from './deciders.ts';
 import { demoFleet } from './fleet.ts';
 import { ASKING, measuredFleet, type StreamedRequest, SURE, stream } from './stream.ts';
@@ -36,7 +43,7 @@ export interface PlayOptions {
 export interface Played {
   readonly bundle: string;
   readonly requests: readonly StreamedRequest[];
-  readonly ways: readonly WayRow[];
+  readonly ways: readonly (Omit<ComparedStrategy, 'strategy'> & { readonly way: string })[];
   readonly deciders: readonly DeciderRow[];
   readonly interrupted: boolean;
 }
@@ -98,8 +105,8 @@ export async function play(options: PlayOptions, output: Output): Promise<Played
         // Others than before, and each measures itself.
         const measured = await measuredFleet(bundle, fleet, requester, output);
         return await output.during('comparing ways', (progress) =>
-          compareWays({
-            ...{ bundle, requester, privacy },
+          compareStrategies({
+            ...{ bundle, coordinator: requester, privacy },
             fleet: measured,
             inputs: samples.slice(0, PER_WAY).map(({ input }) => input),
             accuracyAt: accuracyOn(options.test, single),
@@ -117,7 +124,13 @@ export async function play(options: PlayOptions, output: Output): Promise<Played
       ? []
       : await compareDeciders(bundle.manifest, fleet, { ...request, levels: 'free', accuracyDrop: 0.03 });
     if (deciders.length > 0) tellDeciders(output, deciders);
-    return { bundle: dir, requests, ways, deciders, interrupted: interrupt.signal.aborted };
+    return {
+      bundle: dir,
+      requests,
+      ways: ways.map(({ strategy, ...row }) => ({ way: strategy, ...row })),
+      deciders,
+      interrupted: interrupt.signal.aborted,
+    };
   } finally {
     interrupt.end();
   }
@@ -206,9 +219,9 @@ function tellWays(output: Output): void {
 }
 
 /** Ways down, floors across. */
-function waysTable(rows: readonly WayRow[]): string {
-  const ways = [...new Set(rows.map(({ way }) => way))];
-  const titles = FLOORS.flatMap((floor) => [
+function waysTable(rows: readonly ComparedStrategy[]): string {
+  const ways = [...new Set(rows.map(({ strategy }) => strategy))];
+  const titles = COMPARED_FLOORS.flatMap((floor) => [
     `>${floor === 0 ? 'as unpruned' : `${100 * floor} point${floor > 0.01 ? 's' : ''} less`}`,
     '>accuracy',
   ]);
@@ -216,8 +229,8 @@ function waysTable(rows: readonly WayRow[]): string {
     ['way', ...titles],
     ways.map((way) => [
       way,
-      ...FLOORS.flatMap((floor) => {
-        const found = rows.find((row) => row.way === way && row.floor === floor)?.found;
+      ...COMPARED_FLOORS.flatMap((floor) => {
+        const found = rows.find((row) => row.strategy === way && row.floor === floor)?.found;
         return found ? [formatSeconds(found.measured), formatPercent(found.accuracy)] : ['no plan', ''];
       }),
     ]),

@@ -25,6 +25,22 @@ export function numberIn(least: number, most: number, what: string): (text: stri
   };
 }
 
+/** A number above 0, at most `most`, which `what` names in errors. */
+export function positive(most: number, what: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && value > 0 && value <= most) return value;
+    throw new InvalidArgumentError(`Expected ${what} above 0, at most ${most}.`);
+  };
+}
+
+/** A number in [0, 1]. */
+export function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value >= 0 && value <= 1) return value;
+  throw new InvalidArgumentError('Expected a number in [0, 1].');
+}
+
 /** A fraction of channels removed, in [0, 1). */
 export function ratio(text: string): number {
   const value = number(text);

@@ -14,10 +14,10 @@ import {
   WARD_PRESETS,
   type WardPreset,
 } from '../../../simulate/index.ts';
-import { BedsideError } from '../../../util/index.ts';
 import { EXIT, examples } from '../../command-line.ts';
 import { addCommon, type CommonOptions } from '../../options/common.ts';
-import { count, names } from '../../options/numbers.ts';
+import { assertNoConflict, type Conflict } from '../../options/conflicts.ts';
+import { count, names, positive } from '../../options/numbers.ts';
 import { Interrupt } from '../../terminal/interrupt.ts';
 import { Output } from '../../terminal/output.ts';
 import { simulationJson } from './json.ts';
@@ -71,7 +71,7 @@ export function addSimulate(program: Command): void {
       `number of requests; ${DEFAULT_SIMULATED_REQUESTS}, or those of the trace`,
       count(10_000_000),
     )
-    .option('--rate <n>', "requests a second; by default the preset's", rate)
+    .option('--rate <n>', "requests a second; by default the preset's", positive(1000, 'requests a second'))
     .addOption(
       new Option(
         '--levels <which>',
@@ -104,7 +104,7 @@ async function run(
   { solver: solvers, ...options }: SimulateCommandOptions,
 ): Promise<void> {
   const output = new Output(options);
-  assertOneWorld(options);
+  assertNoConflict(options, CONFLICTS);
   const interrupt = Interrupt.of(output);
   try {
     const result = await simulate(bundles, { ...options, solvers, signal: interrupt.signal }, output);
@@ -117,15 +117,18 @@ async function run(
   }
 }
 
-/** @throws BedsideError E_USAGE */
-function assertOneWorld({ fleet, replay, record }: Omit<SimulateCommandOptions, 'solver'>): void {
-  const [first, second] = [fleet && '--fleet', record && '--record'];
-  const other = replay === undefined ? undefined : (first ?? second);
-  if (!other) return;
-  throw new BedsideError('E_USAGE', `option '${other}' cannot be used with option '--replay'`, {
+const CONFLICTS: readonly Conflict<Pick<SimulateCommandOptions, 'fleet' | 'replay' | 'record'>>[] = [
+  {
+    when: ({ fleet, replay }) => fleet !== undefined && replay !== undefined,
+    message: "option '--fleet' cannot be used with option '--replay'",
     hint: 'a trace has its own fleets',
-  });
-}
+  },
+  {
+    when: ({ record, replay }) => record !== undefined && replay !== undefined,
+    message: "option '--record' cannot be used with option '--replay'",
+    hint: 'a trace has its own fleets',
+  },
+];
 
 function solvers(text: string): readonly SimulatedSolver[] {
   return names(text).map((name) => {
@@ -133,10 +136,4 @@ function solvers(text: string): readonly SimulatedSolver[] {
     if (found) return found;
     throw new InvalidArgumentError(`'${name}' is none of ${SIMULATED_SOLVERS.join(', ')}.`);
   });
-}
-
-function rate(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== '' && value > 0 && value <= 1000) return value;
-  throw new InvalidArgumentError('Expected requests a second above 0, at most 1000.');
 }

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { DEFAULT_TRAIN_STEPS, train } from '../../../app/index.ts';
 import { EXIT, examples } from '../../command-line.ts';
 import { addCommon, type CommonOptions } from '../../options/common.ts';
-import { count } from '../../options/numbers.ts';
+import { count, positive } from '../../options/numbers.ts';
 import { Interrupt } from '../../terminal/interrupt.ts';
 import { Output } from '../../terminal/output.ts';
 import { describeTraining } from './text.ts';
@@ -35,7 +35,11 @@ export function addTrain(program: Command): void {
       `decisions to try after imitation (${DEFAULT_TRAIN_STEPS} unless --minutes)`,
       count(),
     )
-    .option('--minutes <m>', 'stop after this time instead; such a run does not repeat exactly', minutes)
+    .option(
+      '--minutes <m>',
+      'stop after this time instead; such a run does not repeat exactly',
+      positive(10_000, 'minutes'),
+    )
     .option('--resume', 'continue from the checkpoint of a run that was stopped or killed');
   addCommon(command)
     .addHelpText(
@@ -71,10 +75,4 @@ function paths(text: string): readonly string[] {
   const list = text.split(',').filter((part) => part !== '');
   if (list.length === 0) throw new InvalidArgumentError('Expected folders of bundles, such as ecg/,chest/.');
   return list;
-}
-
-function minutes(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== '' && value > 0 && value <= 10_000) return value;
-  throw new InvalidArgumentError('Expected minutes, more than 0.');
 }

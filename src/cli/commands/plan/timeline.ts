@@ -1,20 +1,20 @@
-// A plan for people: a table of stages, a timeline of devices, and totals beside those of simpler plans.
-import type { PlanView } from '../plan/index.ts';
-import { formatBytes, formatJoules, formatPercent, formatSeconds, plainLine } from '../util/index.ts';
-import { indent, table } from './terminal/tables.ts';
+// A plan for people: a table of stages, a timeline of devices, their memory and energy, and totals beside other plans.
+import type { PlanTotals } from '../../../app/index.ts';
+import type { PlanView } from '../../../plan/index.ts';
+import { formatBytes, formatJoules, formatPercent, formatSeconds, plainLine } from '../../../util/index.ts';
+import { indent, table } from '../../terminal/tables.ts';
 
-/** One planner's result in the comparison of totals. */
+/** One planner's plan in the comparison of totals; its figures are null if it found none. */
 export interface TotalsRow {
   readonly name: string;
-  /** Absent where it found no plan. */
-  readonly view?: PlanView | undefined;
+  readonly totals: PlanTotals;
   readonly note: string;
 }
 
 const WIDTH = 56;
 
-/** Stages: devices with their channels, level, and the times of the member that ends last. */
-export function stagesText({ stages }: PlanView): string {
+/** Stages: devices with their channels, the level, and the times of the member that ends last. */
+function describeStages({ stages }: PlanView): string {
   return table(
     ['>stage', 'devices (channels)', '>level', '>wait', '>transfer', '>compute', '>ends', '>memory'],
     stages.map((stage) => [
@@ -30,8 +30,8 @@ export function stagesText({ stages }: PlanView): string {
   );
 }
 
-/** A row a device, time to the right: `-` receiving, `.` waiting, `#` computing. */
-export function timelineText({ stages, latency, result, devices }: PlanView): string {
+/** A row for each device, time to the right: `-` receives, `.` waits, `#` computes. */
+function describeTimeline({ stages, latency, result, devices }: PlanView): string {
   const used = devices.filter(({ name }) =>
     stages.some(({ segments }) => segments.some(({ device }) => device === name)),
   );
@@ -42,7 +42,7 @@ export function timelineText({ stages, latency, result, devices }: PlanView): st
     const cells = Array.from({ length: WIDTH }, () => ' ');
     const paint = (from: number, to: number, mark: string): void => {
       const start = Math.min(WIDTH - 1, column(from));
-      // Whatever happens is seen, however short.
+      // Every event is visible, however short.
       for (let at = start; at < Math.max(start + 1, column(to)); at++) cells[at] = mark;
     };
     for (const { start, members } of stages) {
@@ -69,8 +69,8 @@ function sourceOf(stages: PlanView['stages']): string | undefined {
   return stages[0]?.segments[0]?.device;
 }
 
-/** Memory and energy of the devices that take part. */
-export function devicesText({ devices }: PlanView): string {
+/** Memory and energy of the devices that the plan uses. */
+function describeDevices({ devices }: PlanView): string {
   return table(
     ['device', '>weights', '>activations', '>of memory', '>energy', '>to load'],
     devices
@@ -87,33 +87,23 @@ export function devicesText({ devices }: PlanView): string {
 }
 
 /** One row a planner. */
-export function totalsText(rows: readonly TotalsRow[]): string {
+export function describeTotals(rows: readonly TotalsRow[]): string {
+  const cell = (value: number | null, format: (value: number) => string): string =>
+    value === null ? '' : format(value);
   return table(
     ['plan', '>objective', '>time', '>energy', '>accuracy', ''],
-    rows.map(({ name, view, note }) =>
-      view
-        ? [
-            name,
-            view.objective.toFixed(4),
-            formatSeconds(view.latency),
-            formatJoules(view.energy),
-            formatPercent(view.accuracy),
-            note,
-          ]
-        : [name, '', '', '', '', note],
-    ),
+    rows.map(({ name, totals, note }) => [
+      name,
+      cell(totals.objective, (value) => value.toFixed(4)),
+      cell(totals.latency, formatSeconds),
+      cell(totals.energy, formatJoules),
+      cell(totals.accuracy, formatPercent),
+      note,
+    ]),
   );
 }
 
-/** Everything of a plan. */
-export function planText(view: PlanView, totals: readonly TotalsRow[]): string {
-  return [
-    stagesText(view),
-    '',
-    indent(timelineText(view)),
-    '',
-    devicesText(view),
-    '',
-    totalsText(totals),
-  ].join('\n');
+/** Stages, timeline and devices. */
+export function describeView(view: PlanView): string {
+  return [describeStages(view), '', indent(describeTimeline(view)), '', describeDevices(view)].join('\n');
 }

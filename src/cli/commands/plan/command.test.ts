@@ -4,15 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { SOLVERS } from '../app/index.ts';
-import { writeBundle } from '../bundle/internal.ts';
-import { contentsOf } from '../bundle/test-support/contents.ts';
-import type { Model } from '../onnx/index.ts';
-import { floatConstant, GraphBuilder, ints } from '../onnx/internal.ts';
-import { Random } from '../util/index.ts';
-import { runCommandLine } from './program.ts';
+import { SOLVERS } from '../../../app/index.ts';
+import { writeBundle } from '../../../bundle/internal.ts';
+import { contentsOf } from '../../../bundle/test-support/contents.ts';
+import type { Model } from '../../../onnx/index.ts';
+import { floatConstant, GraphBuilder, ints } from '../../../onnx/internal.ts';
+import { Random } from '../../../util/index.ts';
+import { runCommandLine } from '../../program.ts';
 
-const WARD = fileURLToPath(new URL('../../examples/fleets/ward.json', import.meta.url));
+const WARD = fileURLToPath(new URL('../../../../examples/fleets/ward.json', import.meta.url));
 
 let folder: string;
 let bundle: string;

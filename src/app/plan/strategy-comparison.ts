@@ -1,0 +1,107 @@
+// Strategies for a sooner answer, compared at equal accuracy: distribution alone, pruning alone, and both.
+import type { Bundle } from '../../bundle/index.ts';
+import { completeRequest, type Fleet, type PlanView, type PrivacyPreset } from '../../plan/index.ts';
+import type { Coordinator, FloatTensor } from '../../run/index.ts';
+import { median, must } from '../../util/index.ts';
+import type { SolverName } from '../planners.ts';
+import { Replanner } from '../run/replanner.ts';
+
+/** The strategies, each with the planner that plans by it alone. */
+export const STRATEGIES = [
+  { strategy: 'all on the source', solver: 'local' },
+  { strategy: 'distribution only', solver: 'distribute-only' },
+  { strategy: 'pruning only', solver: 'prune-only' },
+  { strategy: 'both', solver: 'exact' },
+] as const satisfies readonly { readonly strategy: string; readonly solver: SolverName }[];
+
+/** How far below the unpruned network the accuracy may be. */
+export const COMPARED_FLOORS = [0, 0.01, 0.03] as const;
+
+/** The bundle, the devices and the samples of a comparison. */
+export interface StrategyComparisonOptions {
+  readonly bundle: Bundle;
+  /** With the times that the devices measured themselves. */
+  readonly fleet: Fleet;
+  readonly coordinator: Coordinator;
+  readonly inputs: readonly FloatTensor[];
+  readonly privacy: PrivacyPreset;
+  /** Accuracy at these levels, on samples that no choice was made on. */
+  readonly accuracyAt: (levels: readonly number[]) => Promise<number>;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/** One strategy at one floor. Seconds; `found` is absent if there is no plan. */
+export interface ComparedStrategy {
+  readonly strategy: (typeof STRATEGIES)[number]['strategy'];
+  /** Below the unpruned network's accuracy. */
+  readonly floor: number;
+  readonly found?:
+    | {
+        readonly levels: readonly number[];
+        readonly devices: number;
+        readonly planned: number;
+        /** Median. */
+        readonly measured: number;
+        readonly accuracy: number;
+      }
+    | undefined;
+}
+
+/** Plans each strategy for least time at each floor, runs the plans on the inputs, and measures their accuracy. */
+export async function compareStrategies(options: StrategyComparisonOptions): Promise<ComparedStrategy[]> {
+  const rows: ComparedStrategy[] = [];
+  const known = new Map<string, ComparedStrategy['found']>();
+  const total = STRATEGIES.length * COMPARED_FLOORS.length;
+  for (const floor of COMPARED_FLOORS) {
+    for (const { strategy, solver } of STRATEGIES) {
+      if (options.signal?.aborted) return rows;
+      const view = await planFor(options, solver, floor);
+      // Floors often lead to the same plan.
+      const key = view && JSON.stringify([view.levels, view.stages.map(({ segments }) => segments)]);
+      const found = key === undefined ? undefined : (known.get(key) ?? (view && (await run(options, view))));
+      if (key !== undefined) known.set(key, found);
+      rows.push({ strategy, floor, found });
+      options.onProgress?.(rows.length, total);
+    }
+  }
+  return rows;
+}
+
+function planFor(
+  { bundle, fleet, privacy }: StrategyComparisonOptions,
+  solver: SolverName,
+  floor: number,
+): Promise<PlanView | undefined> {
+  const { unpruned } = bundle.manifest.accuracy;
+  const request = completeRequest({
+    deadline: 3600,
+    accuracyFloor: Math.max(0, unpruned - floor),
+    levels: 'certified',
+    privacy,
+    weights: { time: 1, energy: 0, accuracy: 0, per: 'local' },
+  });
+  return new Replanner(bundle.manifest, fleet, { request, solver }).plan();
+}
+
+async function run(
+  { coordinator, inputs, accuracyAt }: StrategyComparisonOptions,
+  view: PlanView,
+): Promise<ComparedStrategy['found']> {
+  const accuracy = await accuracyAt(view.levels);
+  await coordinator.warm(view);
+  const seconds: number[] = [];
+  // The first is not counted: the engine prepares its sessions during it.
+  for (const [at, input] of [must(inputs[0], 'an input'), ...inputs].entries()) {
+    const answer = await coordinator.infer(input, view);
+    if (at > 0) seconds.push(answer.seconds);
+  }
+  const devices = new Set(view.stages.flatMap(({ segments }) => segments.map(({ device }) => device)));
+  return {
+    levels: view.levels,
+    devices: devices.size,
+    planned: view.latency,
+    measured: median(seconds),
+    accuracy,
+  };
+}

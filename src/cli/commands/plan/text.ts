@@ -1,0 +1,57 @@
+// A planned request for people: the plan beside those of simpler planners, and whether its accuracy has been measured.
+import type { PlanResult } from '../../../app/index.ts';
+import { formatPercent, formatSeconds, must, plainLine } from '../../../util/index.ts';
+import { describeTotals, describeView, type TotalsRow } from './timeline.ts';
+
+/** Everything about the plan, or why there is none. */
+export function describePlan(result: PlanResult): string {
+  const { bundle, problem, solver, status, view, gap, seconds } = result;
+  const { request, accuracyFloor } = problem;
+  const privacy = request.maxSeen ? 'by stage' : request.privacy;
+  const limits = `within ${formatSeconds(request.deadline)}, accuracy at least ${formatPercent(accuracyFloor)}`;
+  const title = plainLine(
+    `${bundle.manifest.name} on ${problem.fleet.name}: ${limits}, ${request.levels} levels, privacy ${privacy}`,
+  );
+  const baselines: TotalsRow[] = result.baselines.map(({ solver: name, reason, ...totals }) => ({
+    ...{ name, totals, note: reason },
+  }));
+  if (!view) return [title, '', describeNoPlan(result), '', describeTotals(baselines)].join('\n');
+  const proof = status === 'optimal' ? 'proven optimal' : `gap ${formatPercent(gap ?? 0)} to what is proven`;
+  const own = { name: solver, totals: view, note: `${proof}, found in ${formatSeconds(seconds)}` };
+  return [
+    ...[title, '', describeView(view), '', describeTotals([own, ...baselines]), ''],
+    ...describeProposals(result),
+    ...describeEvidence(result),
+  ].join('\n');
+}
+
+/** Whether the plan's accuracy has been measured, and if not, how to measure it. */
+function describeEvidence({ variant, levels, bundle }: PlanResult): string[] {
+  const { manifest, dir } = bundle;
+  if (variant !== null) {
+    const { accuracy, lowerBound } = must(manifest.variants[variant], 'a variant');
+    return [
+      `these levels have been measured: variant ${variant} of the bundle, accuracy ${formatPercent(accuracy)}, at least ${formatPercent(lowerBound)} with 95 % confidence`,
+    ];
+  }
+  const { meanError, maxError } = manifest.accuracy;
+  return [
+    `accuracy is predicted (mean error ${meanError.toFixed(3)}, at most ${maxError.toFixed(3)} on checked level vectors); to measure these levels before they run:`,
+    `bedside pack ${plainLine(dir)} --certify ${must(levels, 'levels').join(',')} --data …   (or this command with --data)`,
+  ];
+}
+
+/** The predicted and the measured accuracy of free levels. */
+function describeProposals({ proposals, problem }: PlanResult): string[] {
+  return proposals.map(
+    ({ levels, predicted, accuracy, variant }) =>
+      `free levels ${levels.join(',')}: predicted ${formatPercent(predicted)}, measured ${formatPercent(accuracy)}, ` +
+      `${accuracy >= problem.accuracyFloor ? 'keeps' : 'BREAKS'} the floor; variant ${variant}`,
+  );
+}
+
+function describeNoPlan({ status, diagnosis, solver }: PlanResult): string {
+  if (status === 'infeasible') return `infeasible, proven: ${plainLine(diagnosis?.text ?? '')}`;
+  if (diagnosis) return `unknown: no plan was found, which proves nothing; ${plainLine(diagnosis.text)}`;
+  return `unknown: ${solver} found no plan, which proves nothing; try --solver exact or a longer --time-limit`;
+}
