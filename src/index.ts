@@ -2,7 +2,7 @@
 // published as `bedside/util`, `bedside/onnx`, `bedside/engine`, `bedside/data`, `bedside/channels`, `bedside/bundle`,
 // `bedside/evaluate`, `bedside/explain`, `bedside/repair`, `bedside/prune`, `bedside/pack`, `bedside/plan` and `bedside/run`.
 
-export { Deployment, infer, LocalPool } from './app/index.ts';
+export { Deployment, infer, LocalPool, pack, plan, simulate, train } from './app/index.ts';
 export {
   findGroups,
   type Group,

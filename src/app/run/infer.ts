@@ -12,7 +12,7 @@ import { loadBundle } from '../open-bundle.ts';
 import type { DataOptions } from '../options.ts';
 import { fleetFrom } from '../plan/fleet-source.ts';
 import { plannerOf } from '../planners.ts';
-import { type Journal, journalOf, type Reporter, type Said, saidIn } from '../reporter.ts';
+import { type Journal, journalOf, type Reporter, type Said } from '../reporter.ts';
 import { loadSamples } from '../samples.ts';
 import { assertRunnable, Deployment, type DeploymentOptions } from './deployment.ts';
 import { type InferredSamples, inferSamples } from './infer-samples.ts';
@@ -165,7 +165,7 @@ async function inferOn(
       onProgress: (done, total) => progress.update(done, total),
     }),
   );
-  return { ...(await resultOf(deployment, pool, found)), ...saidIn(journal) };
+  return { ...(await resultOf(deployment, pool, found)), ...journal.said() };
 }
 
 async function resultOf(
