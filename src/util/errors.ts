@@ -6,7 +6,7 @@ export const ERROR_CODES = [
   'E_FILE', // a file or folder is missing, unreadable or empty
   'E_OUTPUT', // an output path cannot be written
   'E_MODEL', // not an ONNX model, truncated, or inconsistent
-  'E_UNSUPPORTED', // a valid model uses something this version does not do
+  'E_UNSUPPORTED', // a valid model uses something this version does not do, or an optional package is not installed
   'E_NO_CHANNELS', // no channel of the model can be pruned
   'E_DATA', // a dataset is malformed
   'E_DATA_FIT', // a dataset's shape or class count does not fit the model

@@ -16,10 +16,10 @@ describe('loadOptional', () => {
     const error = await loadOptional('training', async () => {
       throw failure('ERR_MODULE_NOT_FOUND', message);
     }).catch((caught: unknown) => caught);
-    expect(BedsideError.is(error, 'E_FILE')).toBe(true);
+    expect(BedsideError.is(error, 'E_UNSUPPORTED')).toBe(true);
     expect(error).toMatchObject({
       message: `training needs the package '${name}', which is not installed`,
-      hint: `install it with: npm install ${name}`,
+      hint: `install it with: npm install ${name}; an installation without --omit=optional has it`,
     });
   });
 

@@ -3,7 +3,7 @@ import { BedsideError } from './errors.ts';
 
 /**
  * The module that `load` imports. `purpose` completes the sentence "… needs the package".
- * @throws BedsideError E_FILE naming the package that is not installed
+ * @throws BedsideError E_UNSUPPORTED naming the package that is not installed
  */
 export async function loadOptional<Module>(purpose: string, load: () => Promise<Module>): Promise<Module> {
   try {
@@ -11,10 +11,14 @@ export async function loadOptional<Module>(purpose: string, load: () => Promise<
   } catch (error) {
     const missing = missingPackage(error);
     if (missing === undefined) throw error;
-    throw new BedsideError('E_FILE', `${purpose} needs the package '${missing}', which is not installed`, {
-      hint: `install it with: npm install ${missing}`,
-      cause: error,
-    });
+    throw new BedsideError(
+      'E_UNSUPPORTED',
+      `${purpose} needs the package '${missing}', which is not installed`,
+      {
+        hint: `install it with: npm install ${missing}; an installation without --omit=optional has it`,
+        cause: error,
+      },
+    );
   }
 }
 
