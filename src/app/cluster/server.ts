@@ -7,6 +7,7 @@ import { loadNats } from '../../run/index.ts';
 import type { Credentials } from '../../run/internal.ts';
 import { BedsideError, must, readTextChecked } from '../../util/index.ts';
 import { signalProcess } from '../../util/internal.ts';
+import { aborted } from '../abort.ts';
 import type { Journal } from '../reporter.ts';
 import { ServerLog } from './server-log.ts';
 import {
@@ -119,7 +120,7 @@ export class ClusterServer implements AsyncDisposable {
   async runUntil(signal: AbortSignal): Promise<void> {
     if (!this.#own) return;
     const { pid, ended, dir } = this.#own;
-    const status = await Promise.race([ended, aborted(signal)]);
+    const status = await Promise.race([ended, aborted(signal).then(() => 'aborted' as const)]);
     if (status === 'aborted') {
       this.#journal?.note('stopping the server');
       signalProcess(pid, 'SIGINT');
@@ -204,13 +205,6 @@ async function failed(child: ChildProcess, ended: Promise<number | null>, log: S
 async function gone(dir: string, pid: number): Promise<undefined> {
   while (await isServerOf(dir, pid)) await setTimeout(LOOK_MS);
   return undefined;
-}
-
-async function aborted(signal: AbortSignal): Promise<'aborted'> {
-  if (!signal.aborted) {
-    await new Promise((done) => signal.addEventListener('abort', done, { once: true }));
-  }
-  return 'aborted';
 }
 
 /** Stops a server if it still runs, and forgets it. */
