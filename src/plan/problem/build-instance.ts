@@ -1,6 +1,6 @@
 // A bundle, a fleet and a request become one program in numbers, and a solver's decisions become levels and segments.
 import { type BundleManifest, stageCosts } from '../../bundle/index.ts';
-import type { StageCosts } from '../../bundle/internal.ts';
+import { type StageCosts, secondsAtMacs } from '../../bundle/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import type { Fleet, FleetDevice } from '../input/fleet.ts';
 import { maxSeenOf, type PlanRequest } from '../input/request.ts';
@@ -193,7 +193,7 @@ function deviceInstance(
       if (own) {
         return Float64Array.from(costs, (cost) =>
           cost
-            ? interpolate(
+            ? secondsAtMacs(
                 uniform.map(({ macs }) => macs),
                 own,
                 cost.macs,
@@ -213,18 +213,6 @@ function deviceInstance(
     trusted: device.trusted,
     wait: device.wait,
   };
-}
-
-/** Seconds at a number of multiply-accumulates between those of two levels; in proportion beyond the last. */
-function interpolate(macs: readonly number[], seconds: readonly number[], at: number): number {
-  for (let level = 1; level < macs.length; level++) {
-    const [more, less] = [macs[level - 1] ?? 0, macs[level] ?? 0];
-    const [slow, fast] = [seconds[level - 1] ?? 0, seconds[level] ?? 0];
-    if (at >= more) return level === 1 && more > 0 ? (slow * at) / more : slow;
-    if (at >= less) return fast + ((slow - fast) * (at - less)) / (more - less);
-  }
-  const [least, fastest] = [macs.at(-1) ?? 0, seconds.at(-1) ?? 0];
-  return least > 0 ? (fastest * at) / least : fastest;
 }
 
 /** What candidate sets depend on beside the fleet. */

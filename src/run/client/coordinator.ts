@@ -1,5 +1,4 @@
 // The coordinator: starts plans, notices lost devices, replans, and ends every request exactly once.
-
 import type { BundleManifest } from '../../bundle/index.ts';
 import type { FloatTensor } from '../../engine/index.ts';
 import { assertFiniteRows, BedsideError, must } from '../../util/index.ts';

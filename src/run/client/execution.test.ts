@@ -1,6 +1,5 @@
 // Plans on workers: they give the result of one machine, and each request ends once, even if messages come twice, late
 // or not at all.
-
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

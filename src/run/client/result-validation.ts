@@ -1,5 +1,4 @@
 // Checks what devices send: results against the coordinator's own plan, reports against the bundle.
-
 import type { BundleManifest } from '../../bundle/index.ts';
 import type { FloatTensor } from '../../engine/index.ts';
 import { assertFiniteRows, BedsideError, must } from '../../util/index.ts';

@@ -1,9 +1,9 @@
 // The requests that a device runs, by requester (the coordinator that asked). Each requester has bounds of its own, so
 // that none can push out the requests of others, and ids of one requester mean nothing for another.
-
 import { totalmem } from 'node:os';
 import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError, formatBytes } from '../../util/index.ts';
+import { deleteOldest } from '../../util/internal.ts';
 import type { Assignment } from '../protocol/messages.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 
@@ -245,10 +245,6 @@ export class RequestRegistry {
     known.epochs.set(request, epoch);
     if (known.epochs.size <= MAX_REMEMBERED + known.running.size) return;
     // Epochs of running requests are kept.
-    for (const oldest of known.epochs.keys()) {
-      if (known.running.has(oldest)) continue;
-      known.epochs.delete(oldest);
-      break;
-    }
+    deleteOldest(known.epochs, (one) => !known.running.has(one));
   }
 }

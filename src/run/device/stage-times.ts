@@ -1,6 +1,7 @@
 // The seconds that a device takes for each stage of a bundle: measured once, then corrected by the times of requests.
 import { type BundleManifest, stageCosts } from '../../bundle/index.ts';
 import type { StageCosts } from '../../bundle/internal.ts';
+import { secondsAtMacs } from '../../bundle/internal.ts';
 import { median } from '../../util/index.ts';
 
 /** Number of latest requests that correct the time of a stage. */
@@ -91,11 +92,10 @@ export class StageTimes {
     const row = this.#uniform[stage] ?? [];
     const seconds = this.#measured[stage];
     if (!seconds) return macs;
-    const next = row.findIndex((costs) => costs.macs <= macs);
-    const after = next < 0 ? row.length - 1 : next;
-    const [more, less] = [row[Math.max(0, after - 1)]?.macs ?? 0, row[after]?.macs ?? 0];
-    const [slow, fast] = [seconds[Math.max(0, after - 1)] ?? 0, seconds[after] ?? 0];
-    if (more === less) return fast;
-    return fast + ((slow - fast) * Math.max(0, macs - less)) / (more - less);
+    return secondsAtMacs(
+      row.map((costs) => costs.macs),
+      seconds,
+      macs,
+    );
   }
 }

@@ -1,6 +1,5 @@
 // Several hosts with addresses of their own, as network namespaces: unlike the loopback device, their links can lose
 // packets silently.
-
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

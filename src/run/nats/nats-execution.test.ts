@@ -1,5 +1,4 @@
 // Plans over a real NATS server: they give the result of one machine, whatever happens to server, links and nodes.
-
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

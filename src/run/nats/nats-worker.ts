@@ -1,5 +1,4 @@
 // A worker on a NATS server: it announces itself, probes its links, and fetches the bundles that requests need.
-
 import { freemem, hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BedsideError, messageOf } from '../../util/index.ts';

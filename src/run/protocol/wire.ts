@@ -2,6 +2,7 @@
 // A plan has its own line in the head. Many requests share a plan, which is then serialized and parsed only once.
 import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError } from '../../util/index.ts';
+import { deleteOldest } from '../../util/internal.ts';
 import type { NodeMessage } from './messages.ts';
 import type { RunPlan } from './plan.ts';
 
@@ -79,10 +80,7 @@ function planOf(text: string): unknown {
   const plan = parsed(text);
   if (typeof plan !== 'object' || plan === null || text.length > MAX_LETTERS) return plan;
   if (known.size >= MAX_KNOWN) {
-    for (const oldest of known.keys()) {
-      known.delete(oldest);
-      break;
-    }
+    deleteOldest(known);
   }
   known.set(text, plan as RunPlan);
   written.set(plan as RunPlan, text);

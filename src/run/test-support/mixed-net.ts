@@ -1,5 +1,4 @@
 // A small network with every kind of stage.
-
 import { Net } from '../../channels/test-support/net.ts';
 import type { Model } from '../../onnx/index.ts';
 import { int, ints } from '../../onnx/internal.ts';

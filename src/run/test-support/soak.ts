@@ -1,5 +1,4 @@
 // Runs requests under faults on any fabric, and records how each of them ends.
-
 import type { Bundle } from '../../bundle/index.ts';
 import { randomLevels } from '../../bundle/test-support/contents.ts';
 import type { FloatTensor } from '../../engine/index.ts';

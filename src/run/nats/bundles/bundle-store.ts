@@ -6,7 +6,6 @@
 // Objects are written in the format of NATS Object Store. They are read chunk by chunk, each with a request and a
 // time-out of its own: a consumer can stall without an error, and permission to create one is permission to read
 // everything.
-
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';

@@ -1,6 +1,5 @@
 // An attacker who can publish on any subject, because they found a way around the permissions of the server, cannot
 // forge entries of the fleet, trust, or indexes of bundles.
-
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,9 +1,9 @@
 // The secure sessions of a node. To send to a peer without a session, a node first sends a signed hello and waits for
 // the reply. Both then know each other's certificate, and that the other is alive now. Messages that are not sealed in
 // a session are refused, and so are those from an earlier instance of either node.
-
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { deleteOldest } from '../../../util/internal.ts';
 import type { Channel } from '../transport/subjects.ts';
 import { EphemeralKey, SecureSession, type SessionSide, sessionIdOf } from './session.ts';
 import { type SigningIdentity, signStatement, verifyStatement } from './statement.ts';
@@ -263,7 +263,7 @@ export class SecureSessions {
     }
     const own = this.#side(newNonce());
     const session = new SecureSession(shared, [sideOf(hello), own], false, hello.instance);
-    if (peer.begun.size >= MAX_NEW) peer.begun.delete(firstOf(peer.begun));
+    if (peer.begun.size >= MAX_NEW) deleteOldest(peer.begun);
     peer.begun.set(session.id, { session, nonce: hello.nonce, replyNonce: own.nonce });
     this.#sendHello(hello.from, { nonce: own.nonce, answer: hello.nonce });
   }
@@ -283,7 +283,7 @@ export class SecureSessions {
   }
 
   #add({ open }: Peer, session: SecureSession): void {
-    if (open.size >= MAX_OPEN) open.delete(firstOf(open));
+    if (open.size >= MAX_OPEN) deleteOldest(open);
     open.set(session.id, session);
   }
 
@@ -337,11 +337,6 @@ function newNonce(): string {
 
 function sideOf({ from, key, nonce }: Hello): SessionSide {
   return { name: from, key, nonce };
-}
-
-function firstOf(map: ReadonlyMap<string, unknown>): string {
-  for (const key of map.keys()) return key;
-  return '';
 }
 
 /** Limits the rate of hellos of a peer, because each costs signatures. */

@@ -6,6 +6,7 @@
 // the message is given up, whichever chunks are lost.
 import { crc32 } from 'node:zlib';
 import { BedsideError, formatBytes } from '../../../util/index.ts';
+import { deleteOldest } from '../../../util/internal.ts';
 
 /** The request that a message belongs to. */
 export interface MessageOwner {
@@ -280,10 +281,7 @@ export class Assembler {
     this.#dead.delete(from);
     this.#dead.set(from, message);
     if (this.#dead.size <= this.#options.senders) return;
-    for (const oldest of this.#dead.keys()) {
-      this.#dead.delete(oldest);
-      break;
-    }
+    deleteOldest(this.#dead);
   }
 
   #drop(from: string, { silence, end, filled }: IncompleteMessage): void {

@@ -1,6 +1,5 @@
 // Heartbeats as bytes. A plain heartbeat is not signed. The last one says that the node goes, and must be signed for
 // the current instance of the node.
-
 import { type SigningIdentity, signStatement, verifyStatement } from '../identity/statement.ts';
 import type { Heartbeat } from './heartbeat.ts';
 
