@@ -1,64 +1,72 @@
-// bedside: explain a pre-trained ONNX classifier, prune it without retraining, and run it on several devices. Its parts are
+// bedside: explain a pre-trained ONNX classifier, prune it without retraining, and run it on several devices. Each use case
+// is one call here, with the types that such calls need. The parts they are made of are
 // published as `bedside/util`, `bedside/onnx`, `bedside/engine`, `bedside/data`, `bedside/channels`, `bedside/bundle`,
 // `bedside/evaluate`, `bedside/explain`, `bedside/repair`, `bedside/prune`, `bedside/pack`, `bedside/plan` and `bedside/run`.
 
-export { Deployment, infer, LocalPool, pack, plan, simulate, train } from './app/index.ts';
 export {
-  findGroups,
-  type Group,
-  type Grouping,
-  type KeptUnits,
-  maskModel,
-  sliceModel,
-} from './channels/index.ts';
-export {
-  type Dataset,
-  type DatasetOptions,
-  type DatasetSplit,
-  generateEcg,
-  openDataset,
-  readNpz,
-  writeNpz,
-} from './data/index.ts';
-export { createSession, type Session, type SessionOptions, type Tensor, tensor } from './engine/index.ts';
-export { type EvaluateOptions, type Evaluation, evaluate, measureSpeedup } from './evaluate/index.ts';
-export {
-  type Attribution,
-  AttributionPass,
-  type Criterion,
-  type LayerScores,
-  type PassOptions,
-  type PassResult,
-} from './explain/index.ts';
-export {
-  canonicalModel,
-  findStages,
-  inferShapes,
-  loadModel,
-  type Model,
-  type ModelCosts,
-  modelCosts,
-  readModel,
-  type Stage,
-  saveModel,
-  writeModel,
-} from './onnx/index.ts';
-export {
-  type CompareCriteriaOptions,
-  CRITERIA,
-  type CriteriaComparison,
-  compareCriteria,
-  detectBlock,
-  findCriterion,
-  type PruneAmount,
-  type PrunedModel,
-  pruneModel,
-  type Ranking,
-  rankModel,
-  scoreModel,
-  selectForMacs,
-  selectGlobal,
-  selectUniform,
-} from './prune/index.ts';
-export { type RepairOptions, type RepairResult, repair } from './repair/index.ts';
-export { BedsideError, type ErrorCode, Random } from './util/index.ts';
+  ADDED_ROLES,
+  addToCluster,
+  type BundleSource,
+  type CertifyOptions,
+  type CertifyResult,
+  type ClassPrior,
+  ClusterServer,
+  type ClusterStatus,
+  certify,
+  type DataOptions,
+  Deployment,
+  type DeploymentOptions,
+  type EngineOptions,
+  type EvaluateOptions,
+  type EvaluateResult,
+  evaluate,
+  FleetReader,
+  type InferOptions,
+  type InferResult,
+  type InspectBundleResult,
+  type InspectResult,
+  infer,
+  initCluster,
+  inspect,
+  inspectBundle,
+  LocalPool,
+  type LocalPoolOptions,
+  loadNetwork,
+  NatsPool,
+  type NatsPoolOptions,
+  type Network,
+  type NetworkSource,
+  networkFromModel,
+  type PackOptions,
+  type PackResult,
+  type PlanOptions,
+  type PlanResult,
+  type PruneBundleOptions,
+  type PruneBundleResult,
+  type PruneOptions,
+  type PruneResult,
+  pack,
+  plan,
+  prune,
+  pruneBundle,
+  Replanner,
+  type ReplannerOptions,
+  type Reporter,
+  readClusterStatus,
+  renewCluster,
+  runWorker,
+  type SimulateOptions,
+  type SimulateResult,
+  simulate,
+  type TrainOptions,
+  type TrainResult,
+  train,
+  type WorkerPool,
+  type WorkerSettings,
+} from './app/index.ts';
+export { type Bundle, openBundle } from './bundle/index.ts';
+export { type Dataset, generateEcg, openDataset } from './data/index.ts';
+export { type Model, saveModel } from './onnx/index.ts';
+export { type Fleet, parseFleet } from './plan/index.ts';
+export { CRITERIA } from './prune/index.ts';
+export { BedsideError, type ErrorCode } from './util/index.ts';

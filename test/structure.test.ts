@@ -5,6 +5,7 @@ import { LARGE_FUNCTIONS, PAST_DOORS } from './support/exceptions.ts';
 import { FOLDERS, ROOT } from './support/folders.ts';
 import { largeFunctions } from './support/functions.ts';
 import {
+  commandLineNames,
   danglingImports,
   engineNames,
   fileLoops,
@@ -52,6 +53,10 @@ describe('the sources', () => {
 
   it('name ONNX Runtime in src/engine only', () => {
     expect(engineNames(sources)).toEqual([]);
+  });
+
+  it('know of the command line in src/cli only', () => {
+    expect(commandLineNames(sources)).toEqual([]);
   });
 
   it('import only packages that are installed with this one', () => {
@@ -173,6 +178,20 @@ import '../onnx/test-support/x.ts'; import './own.ts'; import '../onnx/generated
     ]);
     const past = pastDoors(outsideEdges(files), new Set(['src/onnx/generated.ts']));
     expect(past.map(({ from, to }) => `${from} ${to}`)).toEqual(['src/a/x.test.ts src/onnx/order.ts']);
+  });
+
+  it('finds use cases that know of the command line', () => {
+    const text = `import 'commander'; import { a } from '../../cli/x.ts'; process.exitCode = 1; console.log(process.env);`;
+    const sources: Sources = new Map([
+      ['src/app/run/x.ts', text],
+      ['src/cli/x.ts', text],
+    ]);
+    expect(commandLineNames(sources)).toEqual([
+      'src/app/run/x.ts: imports commander',
+      'src/app/run/x.ts: imports src/cli/x.ts',
+      'src/app/run/x.ts: names process.exitCode',
+      'src/app/run/x.ts: prints by console.log',
+    ]);
   });
 
   it('finds loops between folders, through other files and types', () => {

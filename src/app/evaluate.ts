@@ -75,7 +75,10 @@ export async function evaluate(
     ...found
   } = await journal.during('evaluating', (progress) =>
     evaluateModel(model, dataset, {
-      ...{ name, batch, threads, mix: shares },
+      name,
+      batch,
+      threads,
+      classPrior: shares,
       onProgress: (done, total) => progress.update(done, total),
     }),
   );
@@ -120,7 +123,8 @@ async function subjectOf(
     model: at.model,
     classifier: describeClassifier(at.model, bundle.dir),
     facts: {
-      ...{ macs, uncounted },
+      macs,
+      uncounted,
       ...{ bundle: bundle.sha256, name: bundle.manifest.name, ...levelFields(at), parameters },
     },
   };

@@ -136,7 +136,14 @@ export async function packDrawn(
   };
   const packed = await journal.during('packing', (progress) =>
     packModel(loaded.canonical, provenance, {
-      ...{ name, ratios, block, variants, maxPositions, batch, threads, seed },
+      name,
+      ratios,
+      block,
+      variants,
+      maxPositions,
+      batch,
+      threads,
+      seed,
       ...draws,
       criterion: criterionOf(criterion),
       measureSeconds: options.measure,

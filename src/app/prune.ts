@@ -161,7 +161,10 @@ async function cutAndRepair(
   if (options.repair === false) return cut;
   const { batch, threads, seed, maxPositions } = options;
   const repaired = await repair(network.canonical, cut.model, cut.grouping, cut.keep, {
-    ...{ batch, threads, seed, maxPositions },
+    batch,
+    threads,
+    seed,
+    maxPositions,
     name: network.name,
     calibration: sets.calibration,
     onProgress: (done, total) => progress.update(done, total, 'repairing layers'),
@@ -201,7 +204,11 @@ async function measureBoth(
 ): Promise<Measured> {
   const measure = (called: string, of: Model, reference?: Int32Array) =>
     evaluate(of, test, {
-      ...{ name: called, batch, threads, reference, mix: shares },
+      name: called,
+      batch,
+      threads,
+      reference,
+      classPrior: shares,
       onProgress: (done, total) => progress.update(done, total, `measuring ${called}`),
     });
   const before = await measure(name, original, test.labels ? undefined : new Int32Array(test.size));
@@ -245,7 +252,8 @@ function resultOf(
     msPerSampleAfter: speed.after,
     ...(remarks.length > 0 ? { scoreRemarks: remarks } : {}),
     groups: grouping.groups.map(({ id, channels, layers }) => ({
-      ...{ id, channels },
+      id,
+      channels,
       kept: keep.get(id)?.length ?? channels,
       layers,
     })),
@@ -266,7 +274,13 @@ async function cutNetwork(
   const common = {
     ...rankingOf(options),
     ...priorWeighting(calibration, shares, options.target),
-    ...{ name, calibration, unmerged, block, batch, threads, seed },
+    name,
+    calibration,
+    unmerged,
+    block,
+    batch,
+    threads,
+    seed,
   };
   if (isAuto(criterion)) {
     return await rankAuto(canonical, {

@@ -101,6 +101,30 @@ export function engineNames(sources: Sources): string[] {
     .map(([path]) => `${path}: names onnxruntime-*, which only src/engine may`);
 }
 
+/** Parts of a process that belong to the command line alone. */
+const OF_THE_COMMAND_LINE: ReadonlySet<string> = new Set(['exit', 'exitCode', 'stdout', 'stderr', 'argv']);
+
+/** Files of `src/app` that know of the command line: its packages, its folder, exit codes, or a terminal. */
+export function commandLineNames(sources: Sources): string[] {
+  const problems: string[] = [];
+  for (const [path, text] of sources) {
+    if (!isShipped(path) || folderOf(path) !== 'app') continue;
+    for (const { to } of edgesOf(path, text)) {
+      if (/^(commander|cli-progress)$|^src\/cli\//.test(to)) problems.push(`${path}: imports ${to}`);
+    }
+    new Visitor({
+      MemberExpression: ({ object, property }) => {
+        if (object.type !== 'Identifier' || property.type !== 'Identifier') return;
+        if (object.name === 'console') problems.push(`${path}: prints by console.${property.name}`);
+        if (object.name === 'process' && OF_THE_COMMAND_LINE.has(property.name)) {
+          problems.push(`${path}: names process.${property.name}`);
+        }
+      },
+    }).visit(parseSync(path, text).program);
+  }
+  return problems;
+}
+
 /** Packages that shipped files import without their being dependencies of the package. */
 export function undeclaredPackages(
   edges: readonly ImportEdge[],
