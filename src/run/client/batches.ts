@@ -59,6 +59,7 @@ export class Batcher implements InferenceClient {
     this.#options = options;
   }
 
+  /** As `InferenceClient.infer`; the time in the result includes waiting for the batch. */
   infer(input: FloatTensor, plan: RunPlan, options: InferenceOptions = {}): Promise<InferenceResult> {
     const start = performance.now();
     const { deadline = DEFAULT_DEADLINE } = options;

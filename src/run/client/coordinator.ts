@@ -41,6 +41,10 @@ export interface InferenceResult {
 
 /** Runs plans on inputs. Implemented by the coordinator, and by components that wrap it, such as `Batcher`. */
 export interface InferenceClient {
+  /**
+   * Runs a plan on an input of shape `[batch, …]`.
+   * @throws BedsideError for a request without a result
+   */
   infer(input: FloatTensor, plan: RunPlan, options?: InferenceOptions): Promise<InferenceResult>;
 }
 

@@ -1,8 +1,6 @@
 // A device: holds bundles and sessions, runs segments of stages and measures itself. It can emulate a weaker device.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bundle } from '../../bundle/index.ts';
-import { keptUnitsAt } from '../../bundle/internal.ts';
-import { keptPositions } from '../../channels/internal.ts';
 import { createSession, type FloatTensor, type Session, tensor } from '../../engine/index.ts';
 import { ComputeThread } from '../../engine/internal.ts';
 import { BedsideError, median, must } from '../../util/index.ts';
@@ -205,7 +203,7 @@ export class Device {
    */
   async measure(bundle: string): Promise<void> {
     const stages = this.stages(bundle);
-    const { manifest, grouping } = stages.bundle;
+    const { manifest } = stages.bundle;
     const hold = MEASURING;
     for (const { index, input, output } of manifest.stages) {
       const rows: number[] = [];
@@ -218,13 +216,9 @@ export class Device {
         const known = this.#sessions.has(key);
         try {
           const session = await this.#session(bundle, plan, piece, hold);
-          const shape = must(grouping.shapes.get(input), `shape of '${input}'`);
-          const kept = keptPositions(grouping, keptUnitsAt(manifest, levels))(input);
-          const axis = grouping.values.get(input)?.axis;
-          const dims = shape.map((dim, at) => (at === axis && kept ? kept.length : dim));
-          const size = dims.reduce((all, dim) => all * dim, 1);
-          const feeds = { [input]: tensor(new Float32Array(size), dims) };
-          rows.push(await this.#measured(session, feeds, output));
+          const dims = stages.inputShape(index, levels);
+          const zeros = new Float32Array(dims.reduce((all, dim) => all * dim, 1));
+          rows.push(await this.#measured(session, { [input]: tensor(zeros, dims) }, output));
         } catch (error) {
           if (!BedsideError.is(error, 'E_DEVICE')) throw error;
         } finally {
@@ -261,6 +255,7 @@ export class Device {
     this.#sessions.unpin(hold);
   }
 
+  /** The current state of the device. */
   report(): DeviceReport {
     return {
       name: this.name,
@@ -277,6 +272,7 @@ export class Device {
     };
   }
 
+  /** Releases all sessions. */
   async close(): Promise<void> {
     await this.#sessions.close();
     await this.#thread.close();

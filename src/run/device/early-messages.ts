@@ -2,6 +2,7 @@
 // too many, the sender with the most loses its oldest first, so that no sender pushes out the tensors of others.
 import type { TensorMessage } from '../protocol/messages.ts';
 
+/** Bounds for tensors that wait. */
 export interface EarlyMessageOptions {
   /** Bytes of all waiting tensors; default 64 MB. */
   readonly memory?: number;
@@ -39,6 +40,7 @@ export class EarlyMessages {
     return { bytes: this.#bytes, parts: this.#count };
   }
 
+  /** Keeps a tensor until it is taken or its time is over. */
   add(from: string, part: TensorMessage): void {
     const now = performance.now();
     const { patience, memory, most } = this.#options;
@@ -67,6 +69,7 @@ export class EarlyMessages {
     return found;
   }
 
+  /** Drops all messages. */
   clear(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -98,6 +98,7 @@ export class RequestRegistry {
     return [...this.#known.keys()];
   }
 
+  /** All requests that run here. */
   all(): ActiveRequest[] {
     return [...this.#known.values()].flatMap(({ running }) => [...running.values()]);
   }

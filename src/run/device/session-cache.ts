@@ -43,6 +43,7 @@ export class SessionCache<T> {
     return usedBy([...this.#entries.values()]);
   }
 
+  /** Keys of all sessions, the least recently used first. */
   get keys(): readonly string[] {
     return [...this.#entries.keys()];
   }

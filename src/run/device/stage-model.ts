@@ -95,6 +95,16 @@ export class StageModels {
     return model;
   }
 
+  /** The shape of a whole stage's input at these levels, for one sample. */
+  inputShape(stage: number, levels: readonly number[]): number[] {
+    const { manifest, grouping } = this.bundle;
+    const { input } = this.stage(stage);
+    const shape = must(grouping.shapes.get(input), `shape of '${input}'`);
+    const kept = keptPositions(grouping, keptUnitsAt(manifest, levels))(input);
+    const axis = grouping.values.get(input)?.axis;
+    return shape.map((dim, at) => (at === axis && kept ? kept.length : dim));
+  }
+
   /** How the outputs of a stage's segments become its output. */
   mergeRule(stage: number): MergeRule {
     const { split, output } = this.stage(stage);

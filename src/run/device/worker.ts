@@ -62,6 +62,7 @@ export class Worker {
     );
   }
 
+  /** Joins a fabric under the name of the device. @throws BedsideError E_FABRIC, as `Fabric.join` */
   async join(fabric: Fabric): Promise<void> {
     this.#endpoint = await fabric.join(this.#device.name, {
       message: (from, message) => this.receive(from, message),
@@ -116,6 +117,7 @@ export class Worker {
     this.#left = true;
   }
 
+  /** Ends all requests after the current stage, leaves the fabric and closes the device. */
   async close(): Promise<void> {
     this.#left = true;
     this.#device.stopMeasuring();
@@ -236,8 +238,8 @@ export class Worker {
     const { request, requester, epoch, bundle, plan } = running;
     if (this.#left || !this.#isCurrent(running)) return;
     const stage = before + 1;
-    const joining = before < 0 ? undefined : this.#device.stages(bundle).mergeRule(before);
-    const input = joining ? mergeSegments(inputs, joining) : must(inputs[0], 'the input');
+    const rule = before < 0 ? undefined : this.#device.stages(bundle).mergeRule(before);
+    const input = rule ? mergeSegments(inputs, rule) : must(inputs[0], 'the input');
     const hold = holdOf(running);
     const { output, last } = await this.#device.run(hold, { bundle, plan, stage, segment }, input);
     if (this.#left || !this.#isCurrent(running)) return;

@@ -11,6 +11,7 @@ import { addressOf, tokensOf } from './transport/subjects.ts';
 export const OPEN_NOTE =
   'without credentials nothing is protected: whoever reaches this server can read and say everything; bedside cluster init makes one that holds';
 
+/** Options of all nodes that join through a fabric. */
 export type NatsFabricOptions = NatsEndpointOptions;
 
 /** Connects nodes of several machines. Nodes of this process that join through one object reach each other directly. */

@@ -177,6 +177,7 @@ export class NatsWorker implements AsyncDisposable {
     await this.close();
   }
 
+  /** Leaves at once; running requests end with errors at their requesters. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

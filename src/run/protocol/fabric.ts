@@ -37,8 +37,7 @@ export interface Fabric {
   join(name: string, handlers: NodeHandlers): Promise<Endpoint>;
 }
 
-/**
- * Milliseconds between heartbeats, and after which a silent node counts as lost. A loss is noticed within 2 s in all.
- */
+/** Milliseconds between heartbeats. */
 export const HEARTBEAT_MS = 250;
+/** Milliseconds after which a silent node counts as lost, so that a loss is noticed within 2 s in all. */
 export const SILENCE_MS = 1500;

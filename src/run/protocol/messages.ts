@@ -44,6 +44,7 @@ export interface TensorMessage extends RequestId {
 /** The input together with its request: stage -1, from the coordinator to the first device. */
 export interface InputMessage extends TensorMessage, Assignment {}
 
+/** A message from one node to another. */
 export type NodeMessage =
   | TensorMessage
   | InputMessage

@@ -11,7 +11,9 @@ const REPLIES = {
   measure: ['report', 'refused'],
 } as const satisfies Partial<Record<NodeMessage['kind'], readonly NodeMessage['kind'][]>>;
 
+/** A message that asks a device for something. */
 export type Query = Extract<NodeMessage, { readonly kind: keyof typeof REPLIES }>;
+/** A message that ends a query. */
 export type QueryReply = Extract<NodeMessage, { readonly kind: 'warmed' | 'report' | 'refused' }>;
 
 /** How long a coordinator waits for a device. Milliseconds. */
@@ -22,6 +24,7 @@ export interface QueryTimeouts {
   readonly total: number;
 }
 
+/** Default time-outs: 10 s of silence, 10 minutes in total. */
 export const QUERY_TIMEOUTS: QueryTimeouts = { silence: 10_000, total: 600_000 };
 
 /** Milliseconds between two messages of a device that it still works on a query. */

@@ -99,6 +99,7 @@ function isShape(dims: unknown): dims is number[] {
   return Array.isArray(dims) && dims.every((dim) => Number.isInteger(dim) && dim >= 0);
 }
 
+/** The error for bytes that are not a message. */
 export function unreadable(): BedsideError {
   return new BedsideError('E_FABRIC', 'a connection delivered a malformed message', {
     hint: 'all nodes must run the same version of bedside',

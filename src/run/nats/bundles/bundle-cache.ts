@@ -46,6 +46,7 @@ export class BundleCache implements BundleSource {
     this.#options = options;
   }
 
+  /** The bundles that are here. */
   get bundles(): readonly CachedBundle[] {
     return [...this.#held].map(([sha256, { bundle, held }]) => ({
       name: bundle.manifest.name,

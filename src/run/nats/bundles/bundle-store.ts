@@ -140,6 +140,7 @@ export class BundleStore implements AsyncDisposable {
     return bytes;
   }
 
+  /** Closes the connection. */
   async close(): Promise<void> {
     await this.#connection.close();
   }

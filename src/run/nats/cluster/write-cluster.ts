@@ -35,6 +35,7 @@ export interface WrittenCluster {
   readonly credentials: readonly { readonly identity: Identity; readonly path: string }[];
 }
 
+/** Name of the server's configuration file in the folder of a cluster. */
 export const SERVER_CONFIG = 'server.conf';
 
 /** The file from which the configuration is written again when nodes are added. Nothing in it is secret. */

@@ -203,6 +203,7 @@ export class SecureSessions {
     }
   }
 
+  /** Forgets all sessions and waiting messages. */
   close(): void {
     this.#closed = true;
     for (const { timer } of this.#peers.values()) clearInterval(timer);

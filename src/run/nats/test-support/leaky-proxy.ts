@@ -1,6 +1,7 @@
 // A proxy in front of a server that can be cut like a cable: nothing comes through, and no connection is closed.
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 
+/** A proxy on this machine. `await using` ends it. */
 export class LeakyProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();

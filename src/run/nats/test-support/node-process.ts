@@ -31,6 +31,7 @@ export interface EndedRequest {
   readonly far: boolean;
 }
 
+/** Orders to a coordinator's process. */
 export type ClientOrder =
   /** Random plans over these devices, one after the other. */
   | { readonly kind: 'random'; readonly devices: readonly string[]; readonly requests: number }

@@ -21,6 +21,7 @@ export type TestRole = keyof typeof WHO;
 export const ALL = Object.keys(WHO) as TestRole[];
 export const WORKERS: readonly TestRole[] = ['worker', 'pinned', 'guest'];
 
+/** The connections of all tested identities. */
 export class RoleConnections {
   readonly #connections = new Map<TestRole, NatsConnection>();
   readonly #refused = new Map<TestRole, Set<string>>();

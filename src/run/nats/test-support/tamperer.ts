@@ -12,6 +12,7 @@ interface Heard {
   readonly data: Uint8Array;
 }
 
+/** Repeats tensors of other nodes. `await using` ends it. */
 export class Tamperer implements AsyncDisposable {
   repeated = 0;
   replayed = 0;

@@ -56,6 +56,7 @@ export class LinkProbes {
     if (waiting?.to === from) waiting.done();
   }
 
+  /** Forgets open probes. */
   close(): void {
     this.#waiting.clear();
   }

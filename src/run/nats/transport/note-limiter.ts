@@ -1,7 +1,8 @@
 // Limits how many notes other nodes can cause.
 
-/** Number of notes in a window, and its length in milliseconds. */
+/** Number of notes in a window. */
 export const MAX_NOTES = 20;
+/** Length of a window in milliseconds. */
 export const NOTES_MS = 10_000;
 
 /**

@@ -6,7 +6,7 @@ import { must } from '../../../util/index.ts';
 export const NODE_ROLES = ['worker', 'client', 'coordinator'] as const;
 export type NodeRole = (typeof NODE_ROLES)[number];
 
-/** Bucket of bundles, and the stream that holds it. */
+/** The bucket for bundles, and the name of its stream. */
 export const BUNDLE_BUCKET = 'bedside-bundles';
 export const BUNDLE_STREAM = `OBJ_${BUNDLE_BUCKET}`;
 
