@@ -9,9 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { dataPath, modelPath } from '../bench/lib/shared.ts';
-import { loadNetwork } from '../src/app/index.ts';
-import { planHeatmaps } from '../src/cli/heatmaps/index.ts';
-import { Output } from '../src/cli/terminal/output.ts';
+import { explain, loadNetwork } from '../src/app/index.ts';
 import { type Dataset, generateEcg, openDataset } from '../src/data/index.ts';
 import { findCriterion } from '../src/explain/index.ts';
 import { type CriteriaComparison, compareCriteria } from '../src/prune/index.ts';
@@ -54,8 +52,7 @@ async function main(asked: readonly string[]): Promise<void> {
 
 /** A ventricular beat of the generator, explained by the network that the package ships. */
 async function heatmapPicture(chromium: string): Promise<void> {
-  const { criterion: name, kind, seed } = HEATMAP;
-  const loaded = await loadNetwork(root(HEATMAP.model));
+  const { criterion, kind, seed } = HEATMAP;
   const all = generateEcg({ perClass: 1, seed, split: 'test' });
   const label = all.classNames.indexOf(kind);
   const dataset = generateEcg({
@@ -65,10 +62,8 @@ async function heatmapPicture(chromium: string): Promise<void> {
   });
   const folder = await mkdtemp(join(tmpdir(), 'bedside-pictures-'));
   try {
-    const criterion = findCriterion(name);
-    const options = { heatmaps: folder, heatmapSamples: 1, criterion, batch: 1, threads: 1, seed };
-    const planned = must(await planHeatmaps(loaded, options), 'no heatmaps planned');
-    await planned.write(dataset, { target: 'label', layers: [], samples: 1 }, new Output({ quiet: true }));
+    const options = { data: dataset, heatmaps: folder, heatmapSamples: 1, criterion, seed };
+    await explain(root(HEATMAP.model), options);
     const svg = await readFile(join(folder, `0-${kind}.svg`), 'utf8');
     await screenshot(chromium, page('', svg), heightOf(svg), 'docs/images/heatmap-ecg.png');
   } finally {

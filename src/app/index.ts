@@ -37,7 +37,16 @@ export { FleetReader, writeFleetFile } from './cluster/fleet.ts';
 export { ClusterServer, type ServerState } from './cluster/server.ts';
 export { type ClusterStatus, MONITOR_URL, readClusterStatus } from './cluster/status.ts';
 export { runWorker, type WorkerEvent, type WorkerSettings } from './cluster/worker.ts';
+export { type CompareOptions, compare, DEFAULT_CRITERIA, DEFAULT_RATIOS } from './compare/compare.ts';
+export { type BaseMeasurements, type Comparison, type LabelFacts, labelFacts } from './compare/comparison.ts';
+export { comparisonReport } from './compare/comparison-report.ts';
+export { reportHeatmaps } from './compare/report-heatmaps.ts';
 export { type EvaluateOptions, type EvaluateResult, evaluate } from './evaluate.ts';
+export { type ExplainOptions, explain } from './explain/explain.ts';
+export type { Explanation } from './explain/explanation.ts';
+export type { WrittenHeatmaps } from './explain/heatmaps.ts';
+export type { SampleScores } from './explain/sample-scores.ts';
+export { explanationJson, scoresFormat } from './explain/scores-file.ts';
 export {
   type InspectBundleResult,
   type InspectResult,
@@ -85,6 +94,7 @@ export {
   AUTO,
   criterionOf,
   DEFAULT_CRITERION,
+  explainingCriterion,
   type RankingOptions,
   rankingOf,
   type TargetOption,

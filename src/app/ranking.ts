@@ -1,7 +1,8 @@
 // How channels are ranked, unless options say otherwise.
-import type { Aggregation } from '../explain/index.ts';
+import type { Aggregation, Criterion } from '../explain/index.ts';
 import { type CriterionChoice, findCriterion } from '../prune/index.ts';
 import { autoCriterion, isAuto, type Normalisation } from '../prune/internal.ts';
+import { BedsideError } from '../util/index.ts';
 
 /** The criterion that explains when none is named. */
 export const DEFAULT_CRITERION = 'lrp-gamma';
@@ -39,6 +40,17 @@ export function rankingOf({ aggregate, normalise, global, steps, protect }: Rank
 export function criterionOf(choice: CriterionChoice | string): CriterionChoice {
   if (typeof choice !== 'string') return choice;
   return choice === AUTO.name ? AUTO : findCriterion(choice);
+}
+
+/**
+ * A criterion that explains, by name.
+ * @throws BedsideError E_USAGE for `auto`, which chooses by pruning; E_CRITERION for a name that no criterion has
+ */
+export function explainingCriterion(choice: Criterion | string): Criterion {
+  if (choice !== AUTO.name) return typeof choice === 'string' ? findCriterion(choice) : choice;
+  throw new BedsideError('E_USAGE', "criterion 'auto' chooses by pruning, and cannot explain", {
+    hint: 'use it with prune and compare; here name a criterion, such as lrp-gamma',
+  });
 }
 
 /** A warning that criteria which count on a repair rank here for networks without one. */

@@ -9,8 +9,8 @@ import { ANYWHERE, groupAlone, groupError, helpAsked, inOrder, noCommand } from 
 const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
   inspect: async () => (await import('./commands/inspect/command.ts')).addInspect,
   evaluate: async () => (await import('./commands/evaluate/command.ts')).addEvaluate,
-  explain: async () => (await import('./commands/explain.ts')).addExplain,
-  compare: async () => (await import('./commands/compare.ts')).addCompare,
+  explain: async () => (await import('./commands/explain/command.ts')).addExplain,
+  compare: async () => (await import('./commands/compare/command.ts')).addCompare,
   prune: async () => (await import('./commands/prune/command.ts')).addPrune,
   pack: async () => (await import('./commands/pack/command.ts')).addPack,
   plan: async () => (await import('./commands/plan/command.ts')).addPlan,

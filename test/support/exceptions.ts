@@ -15,7 +15,6 @@ export const PAST_DOORS: ReadonlySet<string> = new Set([
   'bench/lib/cli.ts',
   'bench/plan.ts',
   'bench/reconstruct/measure.ts',
-  'scripts/make-pictures.ts',
   'scripts/plan-schemas.ts',
   'scripts/support-table.ts',
   'src/app/calibration-sources.test.ts',

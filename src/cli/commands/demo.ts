@@ -4,11 +4,14 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import {
+  comparisonReport,
   DEFAULT_CRITERION,
+  labelFacts,
   loadNetwork,
   loadTwoSets,
   type Network,
   pruneDrawn,
+  reportHeatmaps,
   type TwoSets,
 } from '../../app/index.ts';
 import { assertPrunable, findGroups, type Grouping } from '../../channels/index.ts';
@@ -35,22 +38,15 @@ import {
   writeFileAtomic,
 } from '../../util/index.ts';
 import { EXIT, examples } from '../command-line.ts';
-import {
-  commandAsTyped,
-  comparisonTables,
-  isImbalanced,
-  jsonBase,
-  jsonRows,
-  ranking,
-  reportData,
-} from '../compare-run.ts';
 import { type Played, play } from '../demo/play.ts';
-import { reportHeatmaps } from '../heatmaps/index.ts';
 import { addCommon, addRun, type CommonOptions, type ComputeOptions } from '../options/common.ts';
 import { serverUrl } from '../options/nats.ts';
 import { Output } from '../terminal/output.ts';
 import { higherHalf, sortedSparkline } from '../terminal/sparkline.ts';
 import { indent } from '../terminal/tables.ts';
+import { typedCommand } from '../terminal/typed-command.ts';
+import { baseFields, rowFields } from './compare/json.ts';
+import { comparisonTables, ranking } from './compare/text.ts';
 import { prunedJson } from './prune/json.ts';
 import { describePruning } from './prune/text.ts';
 
@@ -143,8 +139,9 @@ async function demo(options: DemoOptions): Promise<void> {
       onProgress: (step, done, total) => progress.update(done, total, step),
     }),
   );
-  output.say(indent(comparisonTables(comparison, sets.test)));
-  const measure = isImbalanced(sets.test) ? 'balancedAccuracy' : 'accuracy';
+  const labels = labelFacts(sets.test);
+  output.say(indent(comparisonTables(comparison, labels)));
+  const measure = labels.imbalanced ? 'balancedAccuracy' : 'accuracy';
   const best = must(ranking(comparison, measure)[0], 'no criterion was compared');
 
   output.say(
@@ -178,17 +175,17 @@ async function demo(options: DemoOptions): Promise<void> {
 
   const words = {
     title: 'bedside demo: criteria compared',
-    command: commandAsTyped(),
+    command: typedCommand(),
     heatmaps: await reportHeatmaps(loaded, sets.calibration, CRITERIA.map(findCriterion), run),
   };
-  await writeFileAtomic(files.report, renderReport(await reportData(loaded, sets, comparison, words)));
+  await writeFileAtomic(files.report, renderReport(await comparisonReport(loaded, sets, comparison, words)));
   const seconds = (performance.now() - start) / 1000;
   tellNext(output, loaded, options, files, played, seconds);
   output.result({
     model: loaded.name,
     data: { name: sets.test.name, calibration: sets.calibration.size, test: sets.test.size },
     network: networkFacts(loaded, grouping),
-    base: jsonBase(comparison),
+    base: baseFields(comparison.base),
     relevance: {
       criterion: DEFAULT_CRITERION,
       groups: grouping.groups.map(({ id, channels, layers }) => {
@@ -196,7 +193,7 @@ async function demo(options: DemoOptions): Promise<void> {
         return { id, channels, layers, higherHalf: higherHalf(scores), scores: Array.from(scores) };
       }),
     },
-    rows: jsonRows(comparison),
+    rows: rowFields(comparison.rows),
     seconds: comparison.seconds,
     best,
     prune: { ...prunedJson(pruned), bytesBefore: bytes.before, bytesAfter: bytes.after },

@@ -1,6 +1,6 @@
 // Options of how channels are ranked: --criterion, --criteria, --target, --aggregate, --normalise, --global, --steps, --protect.
 import { type Command, Option } from 'commander';
-import { AUTO, DEFAULT_CRITERION } from '../../app/index.ts';
+import { AUTO, criterionOf, DEFAULT_CRITERION, explainingCriterion } from '../../app/index.ts';
 import { type Criterion, parseAggregation } from '../../explain/index.ts';
 import {
   CRITERIA,
@@ -9,13 +9,13 @@ import {
   findCriterion,
   NORMALISATIONS,
 } from '../../prune/index.ts';
-import { BedsideError, largest } from '../../util/index.ts';
+import { largest } from '../../util/index.ts';
 import { count, items, names } from './numbers.ts';
 
 /** --criterion of `explain`: any but `auto`. */
 export function criterionOption(): Option {
   return new Option('--criterion <name>', `one of ${known()}; those with a parameter: name=parameter`)
-    .argParser(explaining)
+    .argParser(explainingCriterion)
     .default(findCriterion(DEFAULT_CRITERION), DEFAULT_CRITERION);
 }
 
@@ -26,7 +26,7 @@ export function criterionChoiceOption(): Option {
     `auto, which measures what a short list does and takes the best; or one of ${known()}; those with a parameter: ` +
       'name=parameter',
   )
-    .argParser(criterionChoice)
+    .argParser(criterionOf)
     .default(AUTO, AUTO.name);
 }
 
@@ -74,7 +74,7 @@ export function addRanking(command: Command): Command {
 
 /** Criteria by name, without repeats. */
 export function criteria(text: string): readonly CriterionChoice[] {
-  return [...new Map(items(text).map((name) => [name, criterionChoice(name)])).values()];
+  return [...new Map(items(text).map((name) => [name, criterionOf(name)])).values()];
 }
 
 /** Criteria, one a line, for help. */
@@ -90,17 +90,6 @@ export function criteriaHelp(auto: boolean): string {
     ]);
   const width = largest(rows.map(([name]) => name.length));
   return `\nCriteria:\n${rows.map(([name, what]) => `  ${name.padEnd(width)}  ${what}`).join('\n')}`;
-}
-
-function criterionChoice(text: string): CriterionChoice {
-  return text === AUTO.name ? AUTO : findCriterion(text);
-}
-
-function explaining(text: string): Criterion {
-  if (text !== AUTO.name) return findCriterion(text);
-  throw new BedsideError('E_USAGE', "criterion 'auto' chooses by pruning, and cannot explain", {
-    hint: 'use it with prune and compare; here name a criterion, such as lrp-gamma',
-  });
 }
 
 function known(): string {

@@ -13,6 +13,6 @@ export function jsonScoreRemarks(
 }
 
 /** A line each. */
-export function sayScoreRemarks(remarks: readonly ScoreRemark[]): string[] {
+export function describeScoreRemarks(remarks: readonly ScoreRemark[]): string[] {
   return remarks.map(({ text }) => plainLine(text));
 }

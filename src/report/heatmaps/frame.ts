@@ -46,7 +46,7 @@ export function frame(explained: Explained, picture: Picture): string {
   const height = footTop + foot.length * 17 + 18;
   const svg = html`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" font-family="${FONT}" font-size="14" fill="${INK}">
 <title>${title}</title>
-<desc>${subtitle}. Red ${speaks('for', explained)}, blue ${speaks('against', explained)}. ${foot.join('. ')}.</desc>
+<desc>${subtitle}. Red: ${speaks('for', explained)}; blue: ${speaks('against', explained)}. ${foot.join('. ')}.</desc>
 <rect width="${WIDTH}" height="${height}" fill="#fff"/>
 <text x="${MARGIN}" y="52" font-size="27" font-weight="650">${title}</text>
 <text x="${MARGIN}" y="80" font-size="15" fill="${SOFT}">${subtitle}</text>

@@ -3,7 +3,7 @@ import type { CertifyResult, PackResult } from '../../../app/index.ts';
 import { describeUncounted, levelsText, measureWord, shownRows } from '../../../report/index.ts';
 import { formatBytes, formatPercent, formatSeconds, plainLine } from '../../../util/index.ts';
 import { frontierTable } from '../../frontier-table.ts';
-import { sayScoreRemarks } from '../../terminal/score-remarks.ts';
+import { describeScoreRemarks } from '../../terminal/score-remarks.ts';
 import { indent, table } from '../../terminal/tables.ts';
 
 /** Rows of the frontier that people are shown; --json has all. */
@@ -24,7 +24,7 @@ export function describePacked(result: PackResult): string {
     `${plainLine(result.name)}: ${result.groups} groups at ${result.levels} levels (${result.ratios.join(', ')}), in blocks of ${result.block}`,
     `ranked by ${ranked}`,
     ...describeGiven(result),
-    ...sayScoreRemarks(result.scoreRemarks ?? []),
+    ...describeScoreRemarks(result.scoreRemarks ?? []),
     ...Object.entries(result.unordered ?? {}).map(
       ([group, why]) => `group ${group} keeps its order: ${plainLine(why)}`,
     ),

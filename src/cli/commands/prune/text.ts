@@ -4,7 +4,7 @@ import type { LayerRepair } from '../../../repair/index.ts';
 import { describeUncounted } from '../../../report/index.ts';
 import { formatCount, formatPercent, formatSeconds, plainLine } from '../../../util/index.ts';
 import { describeLevels } from '../../terminal/levels.ts';
-import { sayScoreRemarks } from '../../terminal/score-remarks.ts';
+import { describeScoreRemarks } from '../../terminal/score-remarks.ts';
 import { indent, table } from '../../terminal/tables.ts';
 
 /** Before and after, and the channels kept of each group. */
@@ -38,7 +38,7 @@ export function describePruning(result: PruneResult): string {
     ...describeUncounted(result.uncounted),
     '',
     ...(result.auto ? describeChoice(result.auto) : []),
-    ...sayScoreRemarks(result.scoreRemarks ?? []),
+    ...describeScoreRemarks(result.scoreRemarks ?? []),
     ...(result.repairs ? describeRepairs(result.repairs) : []),
     `Channels kept, by ${result.auto?.picked ?? result.criterion}, in blocks of ${result.block}`,
     indent(

@@ -1,6 +1,5 @@
 // The samples to draw: some of each class, each explained down to its input, with the network's probabilities.
 
-import type { Network } from '../../app/index.ts';
 import { type Dataset, selectIndices, subset } from '../../data/index.ts';
 import { createSession } from '../../engine/index.ts';
 import { batchFeeds } from '../../evaluate/index.ts';
@@ -9,6 +8,7 @@ import type { Model } from '../../onnx/index.ts';
 import { calibrationBatches } from '../../prune/index.ts';
 import { beatGeometry, type Explained, predicted } from '../../report/index.ts';
 import { assertFiniteRows, must, Random } from '../../util/index.ts';
+import type { Network } from '../network.ts';
 
 /** What is explained, and how. */
 export interface SampleRequest {

@@ -1,13 +1,13 @@
 // Which samples are explained and how: on a linear network, where gradient x input is weight x input.
 import { describe, expect, it } from 'vitest';
-import type { Network } from '../../app/index.ts';
 import type { Dataset } from '../../data/index.ts';
 import { describeClassifier } from '../../evaluate/internal.ts';
 import { CRITERIA, findCriterion, isAttribution } from '../../explain/index.ts';
 import { canonicalModel, type Model, modelCosts } from '../../onnx/index.ts';
 import { floatConstant, GraphBuilder, int } from '../../onnx/internal.ts';
 import { BedsideError, Random } from '../../util/index.ts';
-import { explainedSamples, meaningOf, type SampleRequest, softmax } from './explain-samples.ts';
+import type { Network } from '../network.ts';
+import { explainedSamples, meaningOf, type SampleRequest, softmax } from './explained-samples.ts';
 
 const LENGTH = 6;
 const CLASSES = 3;
