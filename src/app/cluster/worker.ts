@@ -61,7 +61,7 @@ export async function runWorker(
   const access = await findAccess(server, roles);
   const { NatsWorker } = await loadNats();
   const name = settings.name ?? access.credentials?.name ?? hostname();
-  const tell = (event: WorkerEvent['event'], text: string, fields: Partial<WorkerEvent> = {}): void =>
+  const emit = (event: WorkerEvent['event'], text: string, fields: Partial<WorkerEvent> = {}): void =>
     onEvent?.({ event, name, text, ...fields });
   let leave = (_: string): void => {};
   const spent = new Promise<string>((resolve) => {
@@ -70,19 +70,19 @@ export async function runWorker(
   const start = NatsWorker.start(access, {
     device: deviceOf(name, settings),
     links: linksOf(settings),
-    onNote: (text) => tell('note', text),
+    onNote: (text) => emit('note', text),
     onLeave: (why) => leave(why),
     signal,
   });
   const started = await unlessAborted(start, signal);
   if (!started) {
-    tell('left', `'${name}' was told to stop while it was starting`);
+    emit('left', `'${name}' was told to stop while it was starting`);
     return false;
   }
   await using worker = started;
   const { emulated, macsPerSecond, memory } = worker.entry();
   const weaker = Object.keys(emulated);
-  tell(
+  emit(
     'joined',
     `'${name}' joined: ${formatCount(macsPerSecond)} MAC/s, ${formatBytes(memory)}` +
       (weaker.length > 0 ? `; emulated: ${weaker.join(', ')}` : ''),
@@ -90,13 +90,13 @@ export async function runWorker(
   );
   const why = await Promise.race([spent, aborted(signal)]);
   if (why === undefined) {
-    tell(
+    emit(
       'stopping',
       `stopping when what runs has ended (${worker.running} requests); once more stops at once`,
     );
     await worker.drain(DRAIN_MS);
   }
-  tell('left', why === undefined ? `'${name}' left` : `'${name}' left: ${why}`);
+  emit('left', why === undefined ? `'${name}' left` : `'${name}' left: ${why}`);
   return true;
 }
 
