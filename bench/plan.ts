@@ -2,13 +2,14 @@
 // takes, and the same instances by HiGHS and by the study's prototype.
 // Command: npm run bench:plan
 
-import { type SolveOptions, solve } from '../src/plan/exact/solve.ts';
 import { exactPlanner } from '../src/plan/index.ts';
 import {
   highsPlanner,
   type PlanningInstance,
   type RandomInstanceOptions,
   randomInstance,
+  type SolveOptions,
+  solve,
 } from '../src/plan/internal.ts';
 import { median } from '../src/util/index.ts';
 import { processorSeconds, quantile } from './lib/figures.ts';

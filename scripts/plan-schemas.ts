@@ -3,8 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { FLEET_SCHEMA } from '../src/plan/input/fleet.ts';
-import { REQUEST_SCHEMA } from '../src/plan/input/request.ts';
+import { FLEET_SCHEMA, REQUEST_SCHEMA } from '../src/plan/internal.ts';
 
 /** What is written where. */
 export const SCHEMAS: readonly { readonly path: string; readonly schema: z.ZodType }[] = [

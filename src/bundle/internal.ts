@@ -15,6 +15,7 @@ export {
 } from './manifest.ts';
 export { type BundleIndex, type BundlePart, cutBundle, PartialBundle, parseIndex } from './parts.ts';
 export type { StoredTensor } from './safetensors.ts';
+export { sealed } from './seal.ts';
 export { secondsAtMacs } from './seconds-at-macs.ts';
 export { isOfVariant, tableBias, tableWeight } from './weight-names.ts';
 export { type BundleContents, writeBundle } from './write.ts';

@@ -2,8 +2,14 @@
 // step takes a second or two; a walk that went over all nodes for each node would take hours.)
 import { describe, expect, it } from 'vitest';
 import { findStages, type Model, modelCosts } from '../onnx/index.ts';
-import { canonicalGraph, floatConstant, foldBatchNorm, GraphBuilder, int } from '../onnx/internal.ts';
-import { sortNodes } from '../onnx/order.ts';
+import {
+  canonicalGraph,
+  floatConstant,
+  foldBatchNorm,
+  GraphBuilder,
+  int,
+  sortNodes,
+} from '../onnx/internal.ts';
 import { findGroups } from './groups.ts';
 import { sliceModel } from './slice.ts';
 

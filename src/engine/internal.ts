@@ -1,3 +1,5 @@
 // For sibling folders only: nothing here is published.
+
+export { EngineTensor, openSession } from './node.ts';
 export type { EngineSettings } from './session.ts';
 export { ComputeThread } from './thread/compute-thread.ts';

@@ -55,7 +55,7 @@ export {
   opOf,
   stringAttribute,
 } from './ops.ts';
-export { readsOf } from './order.ts';
+export { readsOf, sortNodes } from './order.ts';
 export { rawBytes } from './proto.ts';
 export { batchSymbols, inputShapes, symbolicShapes } from './shapes.ts';
 export { soleInput } from './sole-input.ts';

@@ -3,7 +3,7 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import { withEngineShapes } from '../engine/index.ts';
-import { EngineTensor, openSession } from '../engine/node.ts';
+import { EngineTensor, openSession } from '../engine/internal.ts';
 import { must, Random } from '../util/index.ts';
 import { GraphBuilder } from './builder.ts';
 import { modelCosts } from './costs.ts';

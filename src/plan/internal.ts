@@ -1,13 +1,15 @@
 // For sibling folders only: nothing here is published.
 export { bytePrice } from './exact/bounds/byte-price.ts';
 export { DECODER_RULE, leastAccuracyTerm, SubgradientSteps } from './exact/bounds/subgradient.ts';
+export { type SolveOptions, solve } from './exact/solve.ts';
 export {
   distributeOnlyPlanner,
   heftPlanner,
   pruneOnlyPlanner,
   randomPlanner,
 } from './heuristics/planners.ts';
-export { maxSeenOf } from './input/request.ts';
+export { FLEET_SCHEMA } from './input/fleet.ts';
+export { maxSeenOf, REQUEST_SCHEMA } from './input/request.ts';
 export { highsPlanner } from './milp/highs.ts';
 export { PinnedPlanner, type PinScope } from './pinned-planner.ts';
 export type { Multipliers, WarmStart } from './planner.ts';

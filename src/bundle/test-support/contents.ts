@@ -1,6 +1,6 @@
 // Bundles of small networks, with tables that are no repair but can be told apart: level L multiplies by `factor(L)`.
 import { findGroups, type Grouping } from '../../channels/index.ts';
-import { type Constant, findStages, type Model, modelCosts } from '../../onnx/index.ts';
+import { type Constant, findStages, type Model, modelCosts, type Stage } from '../../onnx/index.ts';
 import { floatConstant, isDepthwise, layerLayout, sizeOf, sliceAxis } from '../../onnx/internal.ts';
 import { must, Random } from '../../util/index.ts';
 import type { Bundle } from '../bundle.ts';
@@ -9,6 +9,7 @@ import {
   BUNDLE_VERSION,
   type BundleLayer,
   type BundleManifest,
+  type BundleStage,
   type ManifestParts,
   type Share,
   type Variant,
@@ -47,36 +48,9 @@ export function contentsOf(model: Model, options: ContentsOptions = {}): BundleC
     layers,
     counts: RATIOS.map((ratio) => Math.max(1, channels - Math.floor(ratio * channels))),
   }));
-  const costs = new Map(modelCosts(model).nodes.map((node) => [node.name, node]));
   const stages = findStages(model);
-  const bytes = (value: string): number => 4 * sizeOf(grouping.shapes.get(value) ?? []);
-  const shares = (value: string): Share[] => sharesOf(grouping, value);
   const [input, output] = [must(model.graph.inputs[0], 'input'), must(model.graph.outputs[0], 'output')];
-  const layers: BundleLayer[] = [];
-  for (const node of model.graph.nodes) {
-    const layout = layerLayout(model.graph, node, (name) => grouping.shapes.get(name));
-    if (!layout) continue;
-    const [data, result] = [node.inputs[layout.data] ?? '', node.outputs[0] ?? ''];
-    const size = (at: number | undefined): number =>
-      at === undefined ? 0 : 4 * sizeOf(model.graph.constants.get(node.inputs[at] ?? '')?.dims ?? []);
-    const reads = shares(data);
-    layers.push({
-      name: node.name,
-      stage: stages.findIndex((stage) => stage.nodes.includes(node.name)),
-      inputs: isDepthwise(layout) ? [] : reads,
-      outputs: shares(result),
-      macs: must(costs.get(node.name), node.name).macs,
-      weightBytes: size(layout.weight),
-      biasBytes: size(layout.bias),
-      inputBytes: bytes(data),
-      outputBytes: bytes(result),
-      reads,
-      tables: reads.length > 0,
-      ...(options.seconds
-        ? { seconds: RATIOS.map((a, i) => RATIOS.map((b, o) => (1 - a) * (1 - b) * 1e-3 + 1e-5 * (i + o))) }
-        : {}),
-    });
-  }
+  const layers = layersOf(model, grouping, stages, options);
   const variants = [groups.map(() => 0), ...(options.variants ?? [])];
   const manifest: ManifestParts = {
     name: options.name ?? 'test',
@@ -89,25 +63,7 @@ export function contentsOf(model: Model, options: ContentsOptions = {}): BundleC
     ratios: RATIOS,
     groups,
     layers,
-    stages: stages.map((stage, index) => ({
-      index,
-      nodes: stage.nodes,
-      layers: layers.filter((layer) => layer.stage === index).map((layer) => layer.name),
-      input: index === 0 ? input.name : must(stages[index - 1], 'stage').output,
-      output: stage.output,
-      outputBytes: stage.outputBytes,
-      outputShares: shares(stage.output),
-      otherBytes: 16,
-      split: 'none' as const,
-      ...(options.seconds
-        ? {
-            seconds: RATIOS.map(
-              (ratio) =>
-                1.5e-3 * (1 - ratio) ** 2 * Math.max(1, layers.filter((l) => l.stage === index).length),
-            ),
-          }
-        : {}),
-    })),
+    stages: stagesOf(model, grouping, stages, layers, options),
     accuracy: {
       unpruned: 0.9,
       measure: 'accuracy',
@@ -142,6 +98,70 @@ export function contentsOf(model: Model, options: ContentsOptions = {}): BundleC
     },
   };
   return { manifest, model, tensors: tensorsOf(manifest, model, grouping) };
+}
+
+function layersOf(
+  model: Model,
+  grouping: Grouping,
+  stages: readonly Stage[],
+  options: ContentsOptions,
+): BundleLayer[] {
+  const costs = new Map(modelCosts(model).nodes.map((node) => [node.name, node]));
+  const bytes = (value: string): number => 4 * sizeOf(grouping.shapes.get(value) ?? []);
+  return model.graph.nodes.flatMap((node): BundleLayer[] => {
+    const layout = layerLayout(model.graph, node, (name) => grouping.shapes.get(name));
+    if (!layout) return [];
+    const [data, result] = [node.inputs[layout.data] ?? '', node.outputs[0] ?? ''];
+    const size = (at: number | undefined): number =>
+      at === undefined ? 0 : 4 * sizeOf(model.graph.constants.get(node.inputs[at] ?? '')?.dims ?? []);
+    const reads = sharesOf(grouping, data);
+    const layer: BundleLayer = {
+      name: node.name,
+      stage: stages.findIndex((stage) => stage.nodes.includes(node.name)),
+      inputs: isDepthwise(layout) ? [] : reads,
+      outputs: sharesOf(grouping, result),
+      macs: must(costs.get(node.name), node.name).macs,
+      weightBytes: size(layout.weight),
+      biasBytes: size(layout.bias),
+      inputBytes: bytes(data),
+      outputBytes: bytes(result),
+      reads,
+      tables: reads.length > 0,
+      ...(options.seconds
+        ? { seconds: RATIOS.map((a, i) => RATIOS.map((b, o) => (1 - a) * (1 - b) * 1e-3 + 1e-5 * (i + o))) }
+        : {}),
+    };
+    return [layer];
+  });
+}
+
+function stagesOf(
+  model: Model,
+  grouping: Grouping,
+  stages: readonly Stage[],
+  layers: readonly BundleLayer[],
+  options: ContentsOptions,
+): BundleStage[] {
+  const input = must(model.graph.inputs[0], 'input').name;
+  return stages.map((stage, index) => ({
+    index,
+    nodes: stage.nodes,
+    layers: layers.filter((layer) => layer.stage === index).map((layer) => layer.name),
+    input: index === 0 ? input : must(stages[index - 1], 'stage').output,
+    output: stage.output,
+    outputBytes: stage.outputBytes,
+    outputShares: sharesOf(grouping, stage.output),
+    otherBytes: 16,
+    split: 'none' as const,
+    ...(options.seconds
+      ? {
+          seconds: RATIOS.map(
+            (ratio) =>
+              1.5e-3 * (1 - ratio) ** 2 * Math.max(1, layers.filter((l) => l.stage === index).length),
+          ),
+        }
+      : {}),
+  }));
 }
 
 /** A bundle as it would be opened, without files. */

@@ -52,9 +52,39 @@ export function randomNetwork(seed: number, steps = 9): Model {
     const x = take();
     put(net.relu(net.conv(x.name, x.channels, 4, { pads: same })), 4);
   };
-  const moves: (() => void)[] = [
-    unary('Identity'),
-    unary('Transpose', { perm: ints([0, 1, 3, 2]) }),
+  const unaryMoves = [unary('Identity'), unary('Transpose', { perm: ints([0, 1, 3, 2]) })];
+  const pool: Pool = { net, take, put };
+  const kinds: (() => void)[] = [
+    ...[convolution, convolution, rectified, rectified],
+    ...[unary('Relu'), unary('Relu'), unary('LeakyRelu', { alpha: float(0.1) }), unary('Tanh')],
+    ...[unary('MaxPool', window), unary('AveragePool', window)],
+    ...[binary('Add'), binary('Add'), binary('Sub')],
+    ...unaryMoves,
+    ...movesOf(pool),
+    ...gatesOf(pool),
+  ];
+  for (let step = 0; step < steps; step++) must(kinds[random.integer(kinds.length)], 'a kind')();
+
+  const unread = values.filter(({ uses }) => uses === 0);
+  const joined = net.op(
+    'Concat',
+    unread.map(({ name }) => name),
+    { axis: int(1) },
+  );
+  const channels = unread.reduce((sum, value) => sum + value.channels, 0);
+  return net.classify(net.relu(net.conv(joined, channels, 4, { stride: 2 })), 4);
+}
+
+/** The values of a network that is being made. */
+interface Pool {
+  readonly net: Net;
+  take(channels?: number): Available;
+  put(name: string, channels: number): void;
+}
+
+/** Operators that hand values on in other places. */
+function movesOf({ net, take, put }: Pool): (() => void)[] {
+  return [
     () => {
       const x = take();
       const y = take();
@@ -62,7 +92,7 @@ export function randomNetwork(seed: number, steps = 9): Model {
     },
     () => {
       const x = take();
-      const first = 1 + random.integer(x.channels - 1);
+      const first = 1 + net.random.integer(x.channels - 1);
       const sizes = net.builder.ints([first, x.channels - first]);
       const [a, b] = net.builder.nodes('Split', [x.name, sizes], { axis: int(1) }, ['left', 'right']);
       const sides = [must(a, 'left'), must(b, 'right')];
@@ -81,7 +111,11 @@ export function randomNetwork(seed: number, steps = 9): Model {
       put(net.op('Slice', [wide, zero as string, five as string, axes as string]), x.channels);
     },
   ];
-  const gates: (() => void)[] = [
+}
+
+/** Operators that scale or shift channels. */
+function gatesOf({ net, take, put }: Pool): (() => void)[] {
+  return [
     () => {
       const x = take();
       put(net.op('Mul', [net.op('Sigmoid', [take(x.channels).name]), x.name]), x.channels);
@@ -101,22 +135,4 @@ export function randomNetwork(seed: number, steps = 9): Model {
       put(net.op('BatchNormalization', [x.name, ...parameters, variance]), x.channels);
     },
   ];
-  const kinds: (() => void)[] = [
-    ...[convolution, convolution, rectified, rectified],
-    ...[unary('Relu'), unary('Relu'), unary('LeakyRelu', { alpha: float(0.1) }), unary('Tanh')],
-    ...[unary('MaxPool', window), unary('AveragePool', window)],
-    ...[binary('Add'), binary('Add'), binary('Sub')],
-    ...moves,
-    ...gates,
-  ];
-  for (let step = 0; step < steps; step++) must(kinds[random.integer(kinds.length)], 'a kind')();
-
-  const unread = values.filter(({ uses }) => uses === 0);
-  const joined = net.op(
-    'Concat',
-    unread.map(({ name }) => name),
-    { axis: int(1) },
-  );
-  const channels = unread.reduce((sum, value) => sum + value.channels, 0);
-  return net.classify(net.relu(net.conv(joined, channels, 4, { stride: 2 })), 4);
 }

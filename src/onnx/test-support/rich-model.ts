@@ -47,9 +47,9 @@ function subgraph(reads: string) {
 
 const raw = new Uint8Array(Float32Array.of(1.5, -2).buffer);
 
-/** The message: two Relu after an If and a custom operator, every attribute type, every way to store a tensor. */
-export function richProto(): ModelProto {
-  const attributes = [
+/** An attribute of every type. */
+function richAttributes() {
+  return [
     { name: 'f', type: Type.FLOAT, f: 0.5, docString: 'a half' },
     { name: 'i', type: Type.INT, i: -(2n ** 63n), $unknown: [UNKNOWN] },
     { name: 's', type: Type.STRING, s: bytes('grün') },
@@ -75,6 +75,27 @@ export function richProto(): ModelProto {
   ].map((init) =>
     Object.assign(create(AttributeProtoSchema, init), '$unknown' in init ? { $unknown: init.$unknown } : {}),
   );
+}
+
+/** Every way to store a tensor. */
+const initializers = () => [
+  { name: 'f32', dims: [2n], dataType: 1, floatData: [1, Number.NaN], docString: 'weights' },
+  { name: 'f32_raw', dims: [2n], dataType: 1, rawData: raw, metadataProps: [pair('a', 'b')] },
+  { name: 'scalar', dims: [], dataType: 1, floatData: [7] },
+  { name: 'none', dims: [0n, 3n], dataType: 1 },
+  { name: 'i64', dims: [2n], dataType: 7, int64Data: [-1n, 2n ** 62n] },
+  { name: 'i32', dims: [2n], dataType: 6, int32Data: [-5, 6] },
+  { name: 'f16', dims: [3n], dataType: 10, int32Data: [15360, 0, 1] },
+  { name: 'bool', dims: [1n], dataType: 9, rawData: Uint8Array.of(1) },
+  { name: 'f64', dims: [1n], dataType: 11, doubleData: [0.1] },
+  { name: 'u64', dims: [1n], dataType: 13, uint64Data: [2n ** 64n - 1n] },
+  { name: 'text', dims: [2n], dataType: 8, stringData: [bytes('a'), bytes('')] },
+  { name: 'int4', dims: [3n], dataType: 22, int32Data: [0x21, 0x03] },
+  { name: 'complex', dims: [1n], dataType: 14, floatData: [1, 2] },
+];
+
+/** The message: two Relu after an If and a custom operator, every attribute type, every way to store a tensor. */
+export function richProto(): ModelProto {
   const custom = create(NodeProtoSchema, {
     name: 'odd',
     opType: 'Odd',
@@ -83,7 +104,7 @@ export function richProto(): ModelProto {
     docString: 'does odd things',
     input: ['start', '', 'f32', 'sparse_w'],
     output: ['odd_out', '', 'odd_more'],
-    attribute: attributes,
+    attribute: richAttributes(),
     metadataProps: [pair('team', 'a')],
   });
   custom.$unknown = [UNKNOWN];
@@ -123,21 +144,7 @@ export function richProto(): ModelProto {
         },
       ],
       metadataProps: [pair('graph', 'yes')],
-      initializer: [
-        { name: 'f32', dims: [2n], dataType: 1, floatData: [1, Number.NaN], docString: 'weights' },
-        { name: 'f32_raw', dims: [2n], dataType: 1, rawData: raw, metadataProps: [pair('a', 'b')] },
-        { name: 'scalar', dims: [], dataType: 1, floatData: [7] },
-        { name: 'none', dims: [0n, 3n], dataType: 1 },
-        { name: 'i64', dims: [2n], dataType: 7, int64Data: [-1n, 2n ** 62n] },
-        { name: 'i32', dims: [2n], dataType: 6, int32Data: [-5, 6] },
-        { name: 'f16', dims: [3n], dataType: 10, int32Data: [15360, 0, 1] },
-        { name: 'bool', dims: [1n], dataType: 9, rawData: Uint8Array.of(1) },
-        { name: 'f64', dims: [1n], dataType: 11, doubleData: [0.1] },
-        { name: 'u64', dims: [1n], dataType: 13, uint64Data: [2n ** 64n - 1n] },
-        { name: 'text', dims: [2n], dataType: 8, stringData: [bytes('a'), bytes('')] },
-        { name: 'int4', dims: [3n], dataType: 22, int32Data: [0x21, 0x03] },
-        { name: 'complex', dims: [1n], dataType: 14, floatData: [1, 2] },
-      ],
+      initializer: initializers(),
       node: [
         { opType: 'Relu', input: ['x'], output: ['start'] },
         custom,

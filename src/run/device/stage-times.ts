@@ -1,7 +1,6 @@
 // The seconds that a device takes for each stage of a bundle: measured once, then corrected by the times of requests.
 import { type BundleManifest, stageCosts } from '../../bundle/index.ts';
-import type { StageCosts } from '../../bundle/internal.ts';
-import { secondsAtMacs } from '../../bundle/internal.ts';
+import { type StageCosts, secondsAtMacs } from '../../bundle/internal.ts';
 import { median } from '../../util/index.ts';
 
 /** Number of latest requests that correct the time of a stage. */

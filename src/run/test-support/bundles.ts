@@ -9,7 +9,7 @@ import {
 } from '../../bundle/test-support/contents.ts';
 import { createSession, type FloatTensor, type Session, tensor } from '../../engine/index.ts';
 import { findStages, type Model } from '../../onnx/index.ts';
-import { splitOf } from '../../pack/split.ts';
+import { splitOf } from '../../pack/internal.ts';
 import { outputChannels, segmentsOf } from '../../plan/internal.ts';
 import { must, type Random } from '../../util/index.ts';
 import { devicesOf, type RunPlan } from '../protocol/plan.ts';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { copyFile, cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findAccess } from '../../../src/app/internal.ts';
-import { sealed } from '../../../src/bundle/seal.ts';
+import { sealed } from '../../../src/bundle/internal.ts';
 import type { Random } from '../../../src/util/index.ts';
 import { changeOne, damagedBytes, damagedJson, pick } from './damage.ts';
 import { damagedModel } from './mutate-model.ts';
