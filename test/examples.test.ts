@@ -12,6 +12,7 @@ const examples = readdirSync(new URL('../examples/', import.meta.url)).filter((n
 const SHOWN: Readonly<Record<string, RegExp>> = {
   '01-evaluate-and-prune.ts': /^pruned: +\d+\.\d % of \d+ beats/m,
   '02-pack.ts': /^variant \d+, levels [\d,]+: \d+\.\d %$/m,
+  '03-explain.ts': /^heatmaps: .*index\.html$/m,
 };
 
 describe('examples', () => {
