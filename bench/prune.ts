@@ -3,7 +3,7 @@
 
 import { findGroups, sliceModel } from '../src/channels/index.ts';
 import { openDataset } from '../src/data/index.ts';
-import { evaluate, measureSpeedup } from '../src/evaluate/index.ts';
+import { evaluateModel, measureSpeedup } from '../src/evaluate/index.ts';
 import { findCriterion } from '../src/explain/index.ts';
 import { canonicalModel, loadModel, modelCosts } from '../src/onnx/index.ts';
 import { detectBlock, scoreModel, selectForMacs } from '../src/prune/index.ts';
@@ -25,7 +25,7 @@ for (const { name, data, sampleShape, classes } of SHARED_MODELS) {
   const original = await loadModel(modelPath(name));
   const options = { sampleShape, classes, seed: 1 } as const;
   const test = await openDataset(dataPath(data), { ...options, split: 'test' });
-  const base = await evaluate(original, test, { name, threads: 2 });
+  const base = await evaluateModel(original, test, { name, threads: 2 });
   const percent = 100 * base.accuracy;
   accuracyRows.push([
     name,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assembleModel, openBundle } from 'bedside/bundle';
 import { openDataset } from 'bedside/data';
-import { evaluate } from 'bedside/evaluate';
+import { evaluateModel } from 'bedside/evaluate';
 import { canonicalModel, loadModel, modelCosts } from 'bedside/onnx';
 import { ERROR_CODES } from 'bedside/util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -51,7 +51,7 @@ async function json(words: string): Promise<any> {
 async function byLibrary(levels: readonly number[], correction?: number) {
   const bundle = await openBundle(join(folder, 'ward'));
   const model = assembleModel(bundle, levels, { correction });
-  return evaluate(model, await samples(), { name: 'mix' });
+  return evaluateModel(model, await samples(), { name: 'mix' });
 }
 
 const samples = () =>
@@ -124,7 +124,7 @@ describe('prune BUNDLE', TIMEOUT, () => {
     expect(found.groups).toMatchObject(
       [0, 1].map((id) => ({ id, channels: CHANNELS, kept: keep.get(id)?.length })),
     );
-    const own = await evaluate(written, await samples(), { name: out });
+    const own = await evaluateModel(written, await samples(), { name: out });
     const expected = await byLibrary(levels, correction);
     own.logits.forEach((value, i) => {
       expect(Math.abs(value - (expected.logits[i] ?? Number.NaN))).toBeLessThan(1e-4);

@@ -2,7 +2,7 @@
 
 import { findGroups, type Grouping, type KeptUnits, sliceModel } from '../../src/channels/index.ts';
 import { type Dataset, openDataset, selectIndices, subset } from '../../src/data/index.ts';
-import { type Evaluation, evaluate } from '../../src/evaluate/index.ts';
+import { type Evaluation, evaluateModel } from '../../src/evaluate/index.ts';
 import { agreementOf } from '../../src/evaluate/internal.ts';
 import { type Criterion, findCriterion, type LayerScores } from '../../src/explain/index.ts';
 import { canonicalModel, loadModel, type Model, modelCosts } from '../../src/onnx/index.ts';
@@ -62,7 +62,7 @@ export class StudiedModel {
       split: 'test',
       perClass: TEST_PER_CLASS[shared.data],
     });
-    const base = await evaluate(model, test, { name, batch: TEST_BATCH });
+    const base = await evaluateModel(model, test, { name, batch: TEST_BATCH });
     return new StudiedModel(name, model, findGroups(model), local, test, base);
   }
 
@@ -133,7 +133,7 @@ export class StudiedModel {
 
   /** A (cut) model on samples. */
   evaluate(model: Model, test: Dataset): Promise<Evaluation> {
-    return evaluate(model, test, { name: this.name, batch: TEST_BATCH, threads: 1 });
+    return evaluateModel(model, test, { name: this.name, batch: TEST_BATCH, threads: 1 });
   }
 
   /** The choice that is made anew at each of the goal's ratios. */
@@ -184,7 +184,7 @@ export class StudiedModel {
   /** Milliseconds a sample of the model alone, in batches as criteria run them; null for too few samples. */
   async #forward(samples: Dataset): Promise<number | null> {
     if (samples.size < 2 * SCORE_BATCH) return null;
-    const { msPerSample } = await evaluate(this.model, samples, {
+    const { msPerSample } = await evaluateModel(this.model, samples, {
       name: this.name,
       batch: SCORE_BATCH,
       threads: 1,

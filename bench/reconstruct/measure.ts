@@ -2,7 +2,7 @@
 import { findGroups, type Grouping, sliceModel } from '../../src/channels/index.ts';
 import { macsCounter, reorderChannels } from '../../src/channels/internal.ts';
 import { type Dataset, openDataset } from '../../src/data/index.ts';
-import { evaluate } from '../../src/evaluate/index.ts';
+import { evaluateModel } from '../../src/evaluate/index.ts';
 import type { Criterion } from '../../src/explain/index.ts';
 import { canonicalModel, loadModel, type Model, modelCosts } from '../../src/onnx/index.ts';
 import { PACK_RATIOS } from '../../src/pack/index.ts';
@@ -71,7 +71,7 @@ class Study {
 
   async accuracy(model: Model): Promise<number> {
     const { name } = this.#common;
-    return (await evaluate(model, this.#test, { name, threads: THREADS, batch: 64 })).balancedAccuracy;
+    return (await evaluateModel(model, this.#test, { name, threads: THREADS, batch: 64 })).balancedAccuracy;
   }
 
   /** Networks cut for themselves, without and with repair. */

@@ -3,7 +3,7 @@ import { realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Dataset } from '../data/index.ts';
 import { withEngineShapes } from '../engine/index.ts';
-import { type Evaluation, evaluate, measureSpeedup } from '../evaluate/index.ts';
+import { type Evaluation, evaluateModel, measureSpeedup } from '../evaluate/index.ts';
 import { agreementOf } from '../evaluate/internal.ts';
 import { loadModel, type Model, modelCosts, saveModel } from '../onnx/index.ts';
 import type { Uncounted } from '../onnx/internal.ts';
@@ -203,7 +203,7 @@ async function measureBoth(
   progress: Progress,
 ): Promise<Measured> {
   const measure = (called: string, of: Model, reference?: Int32Array) =>
-    evaluate(of, test, {
+    evaluateModel(of, test, {
       name: called,
       batch,
       threads,

@@ -4,15 +4,13 @@ import { readdir } from 'node:fs/promises';
 import { BedsideError, must } from '../util/index.ts';
 import { BeatWindows, DEFAULT_RATE } from './beat-windows.ts';
 import type { Dataset, DatasetOptions, DatasetSplit } from './dataset.ts';
+import { BEAT_CLASSES } from './ecg-beats.ts';
 import { absentClasses, allocateSamples, assertClassCount, shapeMisfit } from './fit.ts';
 import { hashSamples } from './hash.ts';
 import { isHidden } from './hidden.ts';
 import { PassedOverCount } from './passed-over.ts';
 import { selectIndices } from './sampling.ts';
 import { LEAD, type Lead, type Peak, readLead, readPeaks, withoutAnnotations } from './wfdb-record.ts';
-
-/** The classes of ANSI/AAMI EC57: normal, supraventricular, ventricular, fusion, unclassifiable or paced. */
-export const BEAT_CLASSES: readonly string[] = ['N', 'S', 'V', 'F', 'Q'];
 
 /** Far more than a record has annotations, so that record and annotation make one number. */
 const RECORD_STRIDE = 2 ** 32;

@@ -7,7 +7,7 @@ import {
   declarationOf,
   describeNode,
   inputShapes,
-  type Measured,
+  type MeasuredShape,
   producers,
   sizeOf,
   type Value,
@@ -75,7 +75,7 @@ async function declarations(
   return found;
 }
 
-type Run = ReadonlyMap<string, Measured>;
+type Run = ReadonlyMap<string, MeasuredShape>;
 
 /** The engine's results for `values` at both batch sizes, without those that it cannot give at all (sequences). */
 async function measure(
@@ -92,7 +92,7 @@ async function measure(
       throw cannotRun(model, values, name, cause);
     });
   }
-  const [first, second] = [new Map<string, Measured>(), new Map<string, Measured>()];
+  const [first, second] = [new Map<string, MeasuredShape>(), new Map<string, MeasuredShape>()];
   // By halves, down to the values that cannot be had.
   const waiting: (readonly string[])[] = [values];
   for (let tries = 0; waiting.length > 0 && tries < MOST_TRIES; tries++) {
@@ -121,7 +121,7 @@ async function runTwice(
   const run = async (batch: number): Promise<Run> => {
     const results = await session.run(feedsOf(model, batch, random), [...wanted]);
     return new Map(
-      values.map((value): [string, Measured] => {
+      values.map((value): [string, MeasuredShape] => {
         const { dims, type } = must(results[value], `value '${value}'`);
         return [value, { dims: [...dims], elemType: ELEM_TYPES[type] ?? 0 }];
       }),

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Dataset } from '../data/index.ts';
 import type { Dim, Model } from '../onnx/index.ts';
 import { ELEM, GraphBuilder, int, intConstant, ints } from '../onnx/internal.ts';
-import { accuracies, agreementOf, evaluate } from './accuracy.ts';
+import { accuracies, agreementOf, evaluateModel } from './accuracy.ts';
 import { describeClassifier } from './classifier.ts';
 
 /** Scores are the three numbers of the sample, negated twice. */
@@ -42,7 +42,7 @@ const ROWS = [
 describe('evaluate', () => {
   it.each([1, 2, 5, 64])('counts right answers, in batches of %i', async (batch) => {
     const done: number[] = [];
-    const found = await evaluate(echo(), dataset(ROWS, [0, 0, 0, 1, 0]), {
+    const found = await evaluateModel(echo(), dataset(ROWS, [0, 0, 0, 1, 0]), {
       name: 'echo',
       batch,
       onProgress: (count) => done.push(count),
@@ -58,7 +58,7 @@ describe('evaluate', () => {
   it('fills the last batch of a model that fixes the batch size', async () => {
     const model = echo(4);
     expect(describeClassifier(model, 'echo').fixedBatch).toBe(4);
-    const { predictions } = await evaluate(model, dataset(ROWS, [0, 1, 0, 1, 1]), {
+    const { predictions } = await evaluateModel(model, dataset(ROWS, [0, 1, 0, 1, 1]), {
       name: 'echo',
       batch: 32,
     });
@@ -67,18 +67,20 @@ describe('evaluate', () => {
 
   it('takes reference predictions where there are no labels, and labels before them', async () => {
     const reference = Int32Array.from([0, 1, 2, 2, 1]);
-    const without = await evaluate(echo(), dataset(ROWS), { name: 'echo', reference });
+    const without = await evaluateModel(echo(), dataset(ROWS), { name: 'echo', reference });
     expect(without.accuracy).toBe(3 / 5);
     const labels = [0, 1, 0, 1, 1];
-    expect(await evaluate(echo(), dataset(ROWS, labels), { name: 'echo', reference })).toMatchObject({
+    expect(await evaluateModel(echo(), dataset(ROWS, labels), { name: 'echo', reference })).toMatchObject({
       accuracy: 1,
     });
   });
 
   it('refuses data without labels or of another shape', async () => {
-    await expect(evaluate(echo(), dataset(ROWS), { name: 'echo' })).rejects.toMatchObject({ code: 'E_DATA' });
+    await expect(evaluateModel(echo(), dataset(ROWS), { name: 'echo' })).rejects.toMatchObject({
+      code: 'E_DATA',
+    });
     const wide = dataset([[1, 2, 3, 4]], [0]);
-    await expect(evaluate(echo(), wide, { name: 'echo' })).rejects.toMatchObject({
+    await expect(evaluateModel(echo(), wide, { name: 'echo' })).rejects.toMatchObject({
       code: 'E_DATA_FIT',
       message: expect.stringMatching(/\[3\].*\[4\]/),
     });
@@ -100,7 +102,7 @@ describe('describeClassifier', () => {
         ),
       }),
     );
-    await expect(evaluate(model, dataset(ROWS, [0, 1, 0, 1, 1]), { name: 'odd' })).rejects.toThrow(
+    await expect(evaluateModel(model, dataset(ROWS, [0, 1, 0, 1, 1]), { name: 'odd' })).rejects.toThrow(
       'computes across',
     );
     // With one sample in every run there are no others.
@@ -198,7 +200,7 @@ describe('describeClassifier', () => {
     const twice = builder.node('Tile', [input, builder.constant(intConstant([1, 2]))], {}, 'scores');
     builder.output(twice, ['batch', 3]);
     await expect(
-      evaluate(builder.model(), dataset(ROWS, [0, 0, 0, 0, 0]), { name: 'stale' }),
+      evaluateModel(builder.model(), dataset(ROWS, [0, 0, 0, 0, 0]), { name: 'stale' }),
     ).rejects.toMatchObject({ code: 'E_UNSUPPORTED', message: expect.stringContaining('[5, 6]') });
   });
 
@@ -208,7 +210,7 @@ describe('describeClassifier', () => {
     const chosen = builder.node('Cast', [input], { to: int(ELEM.int64) }, 'chosen');
     builder.output(chosen, ['batch', 3], ELEM.int64);
     await expect(
-      evaluate(builder.model(), dataset(ROWS, [0, 0, 0, 0, 0]), { name: 'odd' }),
+      evaluateModel(builder.model(), dataset(ROWS, [0, 0, 0, 0, 0]), { name: 'odd' }),
     ).rejects.toMatchObject({
       code: 'E_UNSUPPORTED',
     });

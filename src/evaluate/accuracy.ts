@@ -8,7 +8,7 @@ import { argmax, assertFiniteSamples, rowRange } from '../util/internal.ts';
 import { assertScores, type Classifier, describeClassifier } from './classifier.ts';
 
 /** How an evaluation runs; `batch` is 32 by default. */
-export interface EvaluateOptions extends EngineOptions {
+export interface EvaluateModelOptions extends EngineOptions {
   /** Name of the model in error messages. */
   readonly name: string;
   /**
@@ -50,10 +50,10 @@ export interface Evaluation {
  * @throws BedsideError E_MODEL for weights, E_DATA for samples, E_NOT_FINITE for scores that are NaN or infinite
  * @throws BedsideError as `describeClassifier`, `assertScores` and `createSession`
  */
-export async function evaluate(
+export async function evaluateModel(
   model: Model,
   dataset: Dataset,
-  options: EvaluateOptions,
+  options: EvaluateModelOptions,
 ): Promise<Evaluation> {
   const classifier = describeClassifier(model, options.name);
   const expected = expectedClasses(dataset, options);
@@ -162,7 +162,7 @@ async function predict(
   session: Session,
   classifier: Classifier,
   dataset: Dataset,
-  options: EvaluateOptions,
+  options: EvaluateModelOptions,
 ): Promise<{ predictions: Int32Array; logits: Float32Array; milliseconds: number }> {
   const batch = classifier.fixedBatch ?? options.batch ?? 32;
   const predictions = new Int32Array(dataset.size);
@@ -196,7 +196,7 @@ async function predict(
   return { predictions, logits, milliseconds };
 }
 
-function expectedClasses(dataset: Dataset, options: EvaluateOptions): Int32Array {
+function expectedClasses(dataset: Dataset, options: EvaluateModelOptions): Int32Array {
   if (dataset.size === 0) throw new BedsideError('E_DATA', `${dataset.name} has no samples`);
   const expected = dataset.labels ?? options.reference;
   if (!expected) {

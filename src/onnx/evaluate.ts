@@ -12,7 +12,7 @@ type Evaluator = (context: ShapeContext, dims: readonly number[]) => Float64Arra
 /**
  * The value of a node's first output, whose shape is `dims`; undefined when it is not known or not evaluated.
  */
-export function evaluate(
+export function evaluateNode(
   op: OpName,
   context: ShapeContext,
   dims: readonly number[],

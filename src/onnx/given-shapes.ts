@@ -10,7 +10,7 @@ import { describeNode, opOf } from './ops.ts';
 import { batchSymbols, inferValues } from './shapes.ts';
 
 /** A value as the engine gave it at one batch size. */
-export interface Measured {
+export interface MeasuredShape {
   readonly dims: readonly number[];
   /** ONNX element type. */
   readonly elemType: number;
@@ -46,7 +46,7 @@ export function askedFirst(model: Model, names: readonly string[]): string[] {
 export function declarationOf(
   graph: Graph,
   name: string,
-  [first, second]: readonly [Measured, Measured],
+  [first, second]: readonly [MeasuredShape, MeasuredShape],
   batches: readonly [number, number],
 ): Value {
   const { elemType } = first;

@@ -15,7 +15,7 @@ export { freeBatch } from './free-batch.ts';
 export {
   askedFirst,
   declarationOf,
-  type Measured,
+  type MeasuredShape,
   unknownShape,
   valuesWithoutShape,
   withDeclarations,

@@ -1,7 +1,7 @@
 // Shape inference for a given batch size. Concrete numbers only: symbols other than the batch are refused.
 import { BedsideError } from '../util/index.ts';
 import { readValue } from './codec-read.ts';
-import { evaluate } from './evaluate.ts';
+import { evaluateNode } from './evaluate.ts';
 import { type Constant, type Dim, ELEM, type Graph, type Model, type Node, type Value } from './graph.ts';
 import { constantOfNode, type Known, knownOf } from './known.ts';
 import { intAttribute, type OpName, opOf } from './ops.ts';
@@ -144,7 +144,7 @@ function inferNode(op: OpName, context: ShapeContext, inferred: Inferred): void 
   const [name] = node.outputs;
   const [dims] = shapes;
   if (!name || !dims) return;
-  const known = evaluate(op, context, dims, outputType(op, context, 0));
+  const known = evaluateNode(op, context, dims, outputType(op, context, 0));
   if (known) inferred.known.set(name, known);
 }
 

@@ -7,11 +7,14 @@ import {
   isOfVariant,
   type Variant,
 } from '../bundle/internal.ts';
-import type { PackOptions } from './pack.ts';
+import type { PackModelOptions } from './pack.ts';
 import { correctionTensorsOf, VariantEvaluator } from './variant-evaluator.ts';
 
 /** How a level vector is certified; see `PackOptions`. */
-export type CertifyOptions = Omit<PackOptions, 'name' | 'criterion' | 'block' | 'ratios' | 'variants'>;
+export type CertifyLevelsOptions = Omit<
+  PackModelOptions,
+  'name' | 'criterion' | 'block' | 'ratios' | 'variants'
+>;
 
 /**
  * Measures one more level vector of an existing bundle, by the same measure as its other variants, and adds it as a
@@ -22,7 +25,7 @@ export type CertifyOptions = Omit<PackOptions, 'name' | 'criterion' | 'block' | 
 export async function certifyLevels(
   bundle: Bundle,
   levels: readonly number[],
-  options: CertifyOptions,
+  options: CertifyLevelsOptions,
 ): Promise<{ contents: BundleContents; variant: Variant }> {
   const { batch = 32, threads = 1, seed = 1 } = options;
   const { manifest, model, tensors } = bundle;

@@ -16,7 +16,7 @@ import { must } from '../util/index.ts';
 import { binomialLowerBound } from '../util/internal.ts';
 import { certifyLevels } from './certify.ts';
 import { frontierOf } from './frontier.ts';
-import { type PackedModel, type PackOptions, packModel } from './pack.ts';
+import { type PackedModel, type PackModelOptions, packModel } from './pack.ts';
 import { PASSING, plantedCriterion, plantedNet, plantedSamples } from './test-support/planted.ts';
 
 const PROVENANCE = {
@@ -36,9 +36,9 @@ const OPTIONS = {
   measureSeconds: false,
   // Nothing is gained by them on this network; low-rank.test.ts and the command's tests have networks where it is.
   lowRankFrom: 1,
-} satisfies PackOptions;
+} satisfies PackModelOptions;
 
-const pack = (options: Partial<PackOptions> = {}, model = plantedNet()): Promise<PackedModel> =>
+const pack = (options: Partial<PackModelOptions> = {}, model = plantedNet()): Promise<PackedModel> =>
   packModel(model, PROVENANCE, { ...OPTIONS, ...options });
 
 /** Predictions by one run of the engine over all samples. */
@@ -276,7 +276,7 @@ describe('how it is packed', () => {
     expect(manifest.variants[0]).toMatchObject({ accuracy: bundle.manifest.variants[0]?.accuracy });
   });
 
-  it.each<[string, Partial<PackOptions>, string]>([
+  it.each<[string, Partial<PackModelOptions>, string]>([
     ['no validation samples', { validation: plantedSamples(0, 2) }, 'E_DATA'],
     ['one calibration sample', { calibration: plantedSamples(1, 2) }, 'E_DATA'],
     [

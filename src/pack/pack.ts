@@ -24,7 +24,7 @@ import { correctionTensorsOf, type MeasurableBundle } from './variant-evaluator.
 export const PACK_RATIOS: readonly number[] = [0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875];
 
 /** The network to pack, the samples, and how much to measure. */
-export interface PackOptions extends EngineOptions {
+export interface PackModelOptions extends EngineOptions {
   /** Name of the bundle, also used in error messages. */
   readonly name: string;
   /** Samples that score and repair; only the criterion reads their labels. */
@@ -86,7 +86,7 @@ export type PackProvenance = Pick<ManifestParts, 'preprocessing'> & {
 export async function packModel(
   model: Model,
   provenance: PackProvenance,
-  options: PackOptions,
+  options: PackModelOptions,
 ): Promise<PackedModel> {
   const { name, calibration, validation, batch = 32, threads = 1, seed = 1 } = options;
   const ratios = checkedRatios(options.ratios ?? PACK_RATIOS);
@@ -148,7 +148,7 @@ export async function packModel(
 }
 
 /** Ranks the channels and puts those of each group in order of importance. */
-async function orderChannels(biased: Model, options: PackOptions) {
+async function orderChannels(biased: Model, options: PackModelOptions) {
   const found = findGroups(biased);
   assertPrunable(found, options.name);
   const { scores, ...ranking } = await rank(biased, options);
@@ -162,7 +162,7 @@ async function describeAndRepair(
   ordered: Model,
   grouping: Grouping,
   ratios: readonly number[],
-  { name, calibration, block, batch = 32, threads = 1, seed = 1, onStep, ...options }: PackOptions,
+  { name, calibration, block, batch = 32, threads = 1, seed = 1, onStep, ...options }: PackModelOptions,
 ) {
   const counts = grouping.groups.map((group) =>
     ratios.map((ratio) =>
@@ -193,7 +193,7 @@ async function describeAndRepair(
 /** Fraction of channels removed when `auto` compares criteria. */
 export const CHOSEN_AT = 0.75;
 
-async function rank(model: Model, options: PackOptions) {
+async function rank(model: Model, options: PackModelOptions) {
   const { criterion, calibration, name, block, batch, threads, seed, unmerged, onStep } = options;
   const common = { name, calibration, block, batch, threads, seed, unmerged };
   if (!isAuto(criterion)) {

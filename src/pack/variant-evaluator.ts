@@ -14,7 +14,7 @@ import {
 } from '../bundle/internal.ts';
 import type { Dataset } from '../data/index.ts';
 import type { EngineSettings } from '../engine/internal.ts';
-import { type Evaluation, evaluate } from '../evaluate/index.ts';
+import { type Evaluation, evaluateModel } from '../evaluate/index.ts';
 import { agreementOf, classCounts } from '../evaluate/internal.ts';
 import type { Model } from '../onnx/index.ts';
 import { BedsideError } from '../util/index.ts';
@@ -90,7 +90,7 @@ export class VariantEvaluator {
   static async create(bundle: MeasurableBundle, options: VariantEvaluatorOptions): Promise<VariantEvaluator> {
     measureOf(options);
     const { model, grouping } = bundle;
-    const whole = await evaluate(model, options.validation, {
+    const whole = await evaluateModel(model, options.validation, {
       ...options,
       reference: new Int32Array(options.validation.size),
     });
@@ -141,7 +141,8 @@ export class VariantEvaluator {
     const correction = fitted?.correction;
     const model = correction ? assembleModel(this.#bundle, levels, { correction }) : plain;
     const reference = this.#whole.predictions;
-    return (await evaluate(model, this.#options.validation, { ...this.#options, reference })).predictions;
+    return (await evaluateModel(model, this.#options.validation, { ...this.#options, reference }))
+      .predictions;
   }
 
   /** Frees the engine's memory. */

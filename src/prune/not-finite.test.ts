@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { findGroups, sliceModel } from '../channels/index.ts';
 import type { Dataset } from '../data/index.ts';
-import { evaluate } from '../evaluate/index.ts';
+import { evaluateModel } from '../evaluate/index.ts';
 import { Net, normals } from '../explain/test-support/nets.ts';
 import { canonicalModel, type Model } from '../onnx/index.ts';
 import { cloneModel, floatConstant } from '../onnx/internal.ts';
@@ -62,7 +62,7 @@ describe('evaluate', () => {
       const broken = changed(model, layer, (weight) => {
         weight[7] = Number.NaN;
       });
-      const { code, message } = await failure(evaluate(broken, data(), options));
+      const { code, message } = await failure(evaluateModel(broken, data(), options));
       expect({ code, message }).toEqual({
         code: 'E_MODEL',
         message: expect.stringMatching(/net\.onnx: tensor .* NaN at/),
@@ -75,14 +75,14 @@ describe('evaluate', () => {
       const set = data((samples) => {
         samples[4 * SIZE + 3] = bad;
       });
-      const { code, message } = await failure(evaluate(model, set, options));
+      const { code, message } = await failure(evaluateModel(model, set, options));
       expect({ code, message }).toEqual({ code: 'E_DATA', message: expect.stringContaining('sample 4') });
     }
   });
 
   it('refuses scores that overflow float32, by the sample', async () => {
     const broken = changed(model, 2, (weight) => weight.fill(3e38));
-    const { code, message } = await failure(evaluate(broken, data(), options));
+    const { code, message } = await failure(evaluateModel(broken, data(), options));
     expect({ code, message }).toEqual({
       code: 'E_NOT_FINITE',
       message: expect.stringMatching(/net\.onnx: the scores of sample 0 of local/),

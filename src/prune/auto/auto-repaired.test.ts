@@ -4,7 +4,7 @@ import type { Criterion } from '../../explain/index.ts';
 import { plantedCriterion, plantedNet, plantedSamples } from '../../pack/test-support/planted.ts';
 import { BedsideError } from '../../util/index.ts';
 import { rankAuto } from './auto.ts';
-import { chooseRepaired, inOrder, type RepairedChoiceOptions } from './auto-repaired.ts';
+import { chooseRepaired, closestFirst, type RepairedChoiceOptions } from './auto-repaired.ts';
 
 const model = plantedNet();
 const GOOD = plantedCriterion('good');
@@ -104,11 +104,11 @@ describe('inOrder', () => {
   ];
 
   it('takes another than the usual candidate only where it is clearly nearer', () => {
-    expect(inOrder(results(1.1, 1), GOOD)[0]?.criterion).toBe(GOOD);
-    expect(inOrder(results(1.3, 1), GOOD)[0]?.criterion).toBe(BAD);
-    expect(inOrder(results(1, 1.1), BAD)[0]?.criterion).toBe(BAD);
-    expect(inOrder(results(0, 1), BAD)[0]?.criterion).toBe(GOOD);
-    expect(inOrder(results(1, 2), undefined)[0]?.criterion).toBe(GOOD);
+    expect(closestFirst(results(1.1, 1), GOOD)[0]?.criterion).toBe(GOOD);
+    expect(closestFirst(results(1.3, 1), GOOD)[0]?.criterion).toBe(BAD);
+    expect(closestFirst(results(1, 1.1), BAD)[0]?.criterion).toBe(BAD);
+    expect(closestFirst(results(0, 1), BAD)[0]?.criterion).toBe(GOOD);
+    expect(closestFirst(results(1, 2), undefined)[0]?.criterion).toBe(GOOD);
   });
 });
 

@@ -2,7 +2,7 @@
 // few dozen samples cannot separate them; the distance of the logits from the unpruned ones can.
 import { type KeptUnits, sliceModel } from '../../channels/index.ts';
 import { type Dataset, subset } from '../../data/index.ts';
-import { evaluate } from '../../evaluate/index.ts';
+import { evaluateModel } from '../../evaluate/index.ts';
 import { agreementOf, describeClassifier, klDivergence } from '../../evaluate/internal.ts';
 import type { Criterion } from '../../explain/index.ts';
 import type { Model } from '../../onnx/index.ts';
@@ -49,7 +49,7 @@ export async function chooseRepaired(
   const rankOn = subset(calibration, own);
   const measureOn = subset(calibration, other);
   const run = (of: Model) =>
-    evaluate(of, measureOn, { name, batch, threads, reference: new Int32Array(measureOn.size) });
+    evaluateModel(of, measureOn, { name, batch, threads, reference: new Int32Array(measureOn.size) });
   const whole = await run(model);
   const results: { criterion: Criterion; distance: number; agreement: number }[] = [];
   const tried = new Map<string, { distance: number; agreement: number }>();
@@ -88,7 +88,7 @@ export async function chooseRepaired(
       skipped.push({ criterion: criterion.name, reason: error.message });
     }
   }
-  const ordered = inOrder(results, candidates[0]);
+  const ordered = closestFirst(results, candidates[0]);
   const [best, second] = ordered;
   if (!best) {
     throw new BedsideError('E_UNSUPPORTED', `no criterion can rank the channels: ${skipped[0]?.reason}`, {
@@ -120,7 +120,7 @@ export async function chooseRepaired(
 }
 
 /** Closest first. The first candidate stays in front unless another is clearly closer. */
-export function inOrder<T extends { readonly criterion: Criterion; readonly distance: number }>(
+export function closestFirst<T extends { readonly criterion: Criterion; readonly distance: number }>(
   results: readonly T[],
   usual: Criterion | undefined,
 ): T[] {

@@ -1,7 +1,7 @@
 // Chooses a criterion by its effect on the network: all candidates are screened on all calibration samples; the best
 // ones then rank on one half of the samples and are measured on the other, both ways round.
 import { type Dataset, subset } from '../../data/index.ts';
-import { evaluate } from '../../evaluate/index.ts';
+import { evaluateModel } from '../../evaluate/index.ts';
 import { accuracies, describeClassifier, squaredDifference } from '../../evaluate/internal.ts';
 import type { Criterion } from '../../explain/index.ts';
 import type { Model } from '../../onnx/index.ts';
@@ -266,7 +266,7 @@ class Chooser {
 
   #evaluate(model: Model, samples: Dataset) {
     const { name, batch, threads } = this.#options;
-    return evaluate(model, samples, { name, batch, threads, reference: new Int32Array(samples.size) });
+    return evaluateModel(model, samples, { name, batch, threads, reference: new Int32Array(samples.size) });
   }
 
   #noneLeft(): BedsideError {

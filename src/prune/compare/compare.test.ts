@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { findGroups, maskModel } from '../../channels/index.ts';
 import { Net } from '../../channels/test-support/net.ts';
 import type { Dataset } from '../../data/index.ts';
-import { evaluate, measureSpeedup } from '../../evaluate/index.ts';
+import { evaluateModel, measureSpeedup } from '../../evaluate/index.ts';
 import { agreementOf } from '../../evaluate/internal.ts';
 import { type Criterion, findCriterion, type LayerScores } from '../../explain/index.ts';
 import type { Model } from '../../onnx/index.ts';
@@ -97,7 +97,7 @@ describe('compareCriteria', () => {
       const layers = await criterion.score({ model } as Parameters<Criterion['score']>[0]);
       const scores = unitScores(grouping, layers, { normalise: global ? 'l2' : 'none' });
       const keep = (global ? selectGlobal : selectUniform)(grouping, scores, { ratio: row.ratio, block: 1 });
-      const masked = await evaluate(maskModel(model, grouping, keep), test, {
+      const masked = await evaluateModel(maskModel(model, grouping, keep), test, {
         name: 'masked',
         reference: base.predictions,
       });

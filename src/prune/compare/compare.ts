@@ -2,7 +2,7 @@
 
 import { assertPrunable, findGroups, type KeptUnits } from '../../channels/index.ts';
 import type { Dataset } from '../../data/index.ts';
-import { type Evaluation, evaluate } from '../../evaluate/index.ts';
+import { type Evaluation, evaluateModel } from '../../evaluate/index.ts';
 import { accuracies, agreementOf } from '../../evaluate/internal.ts';
 import type { Criterion, Target } from '../../explain/index.ts';
 import { type Model, modelCosts } from '../../onnx/index.ts';
@@ -207,7 +207,7 @@ function measure(
   step: string,
   reference: Int32Array | undefined,
 ): Promise<Evaluation> {
-  return evaluate(network, test, {
+  return evaluateModel(network, test, {
     name,
     batch,
     threads,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { findGroups, sliceModel } from '../../channels/index.ts';
 import { Net } from '../../channels/test-support/net.ts';
 import type { Dataset } from '../../data/index.ts';
-import { evaluate } from '../../evaluate/index.ts';
+import { evaluateModel } from '../../evaluate/index.ts';
 import type { CriterionContext } from '../../explain/index.ts';
 import { canonicalModel, type Model } from '../../onnx/index.ts';
 import { floatConstant, int, ints } from '../../onnx/internal.ts';
@@ -73,7 +73,7 @@ describe('obs', () => {
     const grouping = findGroups(model);
     const calibration = plantedSamples(24, 3);
     const test = plantedSamples(200, 77);
-    const run = (of: Model) => evaluate(of, test, { name: 'net', reference: new Int32Array(test.size) });
+    const run = (of: Model) => evaluateModel(of, test, { name: 'net', reference: new Int32Array(test.size) });
     const whole = (await run(model)).logits;
     const errors: number[] = [];
     for (const criterion of ['obs', 'l2', 'activation']) {
