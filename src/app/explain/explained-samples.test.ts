@@ -6,8 +6,9 @@ import { CRITERIA, findCriterion, isAttribution } from '../../explain/index.ts';
 import { canonicalModel, type Model, modelCosts } from '../../onnx/index.ts';
 import { floatConstant, GraphBuilder, int } from '../../onnx/internal.ts';
 import { BedsideError, Random } from '../../util/index.ts';
+import { softmax } from '../../util/internal.ts';
 import type { Network } from '../network.ts';
-import { explainedSamples, meaningOf, type SampleRequest, softmax } from './explained-samples.ts';
+import { explainedSamples, meaningOf, type SampleRequest } from './explained-samples.ts';
 
 const LENGTH = 6;
 const CLASSES = 3;

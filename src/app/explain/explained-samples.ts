@@ -8,6 +8,7 @@ import type { Model } from '../../onnx/index.ts';
 import { calibrationBatches } from '../../prune/index.ts';
 import { beatGeometry, type Explained, predicted } from '../../report/index.ts';
 import { assertFiniteRows, must, Random } from '../../util/index.ts';
+import { softmax } from '../../util/internal.ts';
 import type { Network } from '../network.ts';
 
 /** What is explained, and how. */
@@ -139,14 +140,6 @@ async function probabilitiesOf(
 function endsInProbabilities({ graph }: Model, output: string): boolean {
   const last = graph.nodes.find((node) => node.outputs.includes(output));
   return last !== undefined && (last.op === 'Softmax' || last.op === 'Sigmoid');
-}
-
-/** Shares of the exponentials; the largest is taken off first, so that none overflows. */
-export function softmax(scores: ArrayLike<number>): Float64Array {
-  const most = Array.from(scores).reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  const powers = Float64Array.from(scores, (score) => Math.exp(score - most));
-  const total = powers.reduce((sum, power) => sum + power, 0);
-  return powers.map((power) => power / total);
 }
 
 /** A model that fixes its batch gets the last sample again until the batch is full. */

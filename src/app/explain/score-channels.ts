@@ -1,6 +1,6 @@
 // Scores channels by any criterion, and times the pass against a forward run.
 import type { Dataset } from '../../data/index.ts';
-import { evaluate } from '../../evaluate/index.ts';
+import { evaluateModel } from '../../evaluate/index.ts';
 import { type Aggregation, type Criterion, isAttribution, type LayerScores } from '../../explain/index.ts';
 import { scoreBy, scoreLayers, withStandIns } from '../../prune/index.ts';
 import type { Network } from '../network.ts';
@@ -57,7 +57,7 @@ export async function scoreChannels(
   });
   const passMs = (performance.now() - start) / dataset.size;
   const reference = new Int32Array(dataset.size);
-  const forward = await evaluate(original, dataset, { name, batch, threads, reference });
+  const forward = await evaluateModel(original, dataset, { name, batch, threads, reference });
   const times = { pass: passMs, forward: forward.msPerSample };
   return { layers, perSample: undefined, samples: dataset.size, times };
 }
