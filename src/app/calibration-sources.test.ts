@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseClassPrior } from '../cli/options/class-prior.ts';
 import { Output } from '../cli/terminal/output.ts';
 import { type Dataset, npyArray, writeNpz } from '../data/index.ts';
 import type { Classifier } from '../evaluate/internal.ts';
@@ -67,7 +66,7 @@ describe('calibrationSources', () => {
   });
 
   it('weighs by the mix, and turns it round where every class is local', async () => {
-    const some = await mixes({ classPrior: parseClassPrior('0:3,1:1') });
+    const some = await mixes({ classPrior: { 0: 3, 1: 1 } });
     expect(some.draws.map(counts)).toEqual([
       [6, 6, 0, 0],
       [3, 3, 3, 3],
@@ -80,7 +79,7 @@ describe('calibrationSources', () => {
     );
     expect(uniform?.weights).toBeUndefined();
 
-    const all = await mixes({ classPrior: parseClassPrior('0:4,1:3,2:2,3:1') });
+    const all = await mixes({ classPrior: { 0: 4, 1: 3, 2: 2, 3: 1 } });
     const wrong = all.draws[2];
     expect(wrong?.calibration).toBe(all.sets.calibration);
     // Shares .4 .3 .2 .1 become .1 .2 .3 .4 of classes with a quarter of the samples each.

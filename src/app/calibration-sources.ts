@@ -5,7 +5,7 @@ import { classPrior, splitInTwo } from '../data/internal.ts';
 import type { Classifier } from '../evaluate/internal.ts';
 import type { CalibrationDraw } from '../prune/index.ts';
 import { BedsideError, Random } from '../util/index.ts';
-import { priorWeighting } from './class-prior.ts';
+import { amountsOf, priorWeighting } from './class-prior.ts';
 import type { TargetOption } from './ranking.ts';
 import type { Journal } from './reporter.ts';
 import { type DrawnSets, hasNoSplits, loadSamples, type TwoSetsOptions, withoutUsed } from './samples.ts';
@@ -20,7 +20,7 @@ export interface CalibrationSources {
 
 /**
  * For every draw of local samples two others of as many samples, all from the local split:
- * - local: weighted by --class-mix; with --records alone, by those records' own mix;
+ * - local: weighted by the class prior; with `records` alone, by the shares of those records;
  * - uniform: every class of the model alike, from all records;
  * - wrong: with --records, the same number of each class from the other records (patients), weighted by their own mix;
  *   else the classes that are not local, alike; and where every class is local, the local samples with the shares in
@@ -69,7 +69,7 @@ export async function calibrationSources(
 export function assertLocal({ records, classPrior, classes }: TwoSetsOptions): void {
   if (records || classPrior || classes) return;
   throw new BedsideError('E_USAGE', '--local needs to know what is local', {
-    hint: 'add --class-mix N:.9,V:.1, --classes 0,2 or --records 208',
+    hint: 'add --class-prior N:0.9,V:0.1, --classes 0,2 or --records 208',
   });
 }
 
@@ -77,7 +77,10 @@ function describeLocal({ records, classPrior, classes }: TwoSetsOptions): string
   const parts = [
     records && `records ${records.join(', ')}${classPrior ? '' : ' in their own mix'}`,
     classes && `classes ${classes.join(', ')} alike`,
-    classPrior && `mix ${[...classPrior].map(([name, share]) => `${name}:${share}`).join(', ')}`,
+    classPrior &&
+      `mix ${amountsOf(classPrior)
+        .map(([name, share]) => `${name}:${share}`)
+        .join(', ')}`,
   ];
   return parts.filter(Boolean).join(', ');
 }
@@ -131,7 +134,7 @@ function wrongMix(
 
 function nothingWrong({ name }: Dataset): BedsideError {
   return new BedsideError('E_DATA', `--local: ${name} has nothing else than what is local`, {
-    hint: 'name fewer classes or records, or give a --class-mix with unequal shares',
+    hint: 'name fewer classes or records, or give a --class-prior with unequal shares',
   });
 }
 

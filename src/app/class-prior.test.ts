@@ -1,6 +1,5 @@
-// The mix of classes: how it is typed, what it weighs, and what is refused.
+// The class prior: its shares, how samples weigh by it, and what is refused.
 import { describe, expect, it } from 'vitest';
-import { parseClassPrior } from '../cli/options/class-prior.ts';
 import type { Dataset } from '../data/index.ts';
 import { accuracies } from '../evaluate/internal.ts';
 import {
@@ -30,26 +29,31 @@ function dataset(labels: readonly number[] | undefined): Dataset {
   };
 }
 
-describe('parseClassPrior and priorShares', () => {
-  it('reads names and numbers, and makes the shares sum to 1', () => {
-    expect(priorShares(parseClassPrior('N:9, V:1'), NAMES)).toEqual(Float64Array.of(0.9, 0, 0.1));
-    expect(priorShares(parseClassPrior('2:.5,n:1.5'), NAMES)).toEqual(Float64Array.of(0.75, 0, 0.25));
+describe('priorShares', () => {
+  it('takes names and numbers, and makes the shares sum to 1', () => {
+    expect(
+      priorShares(
+        new Map([
+          ['N', 9],
+          ['V', 1],
+        ]),
+        NAMES,
+      ),
+    ).toEqual(Float64Array.of(0.9, 0, 0.1));
+    expect(priorShares({ 2: 0.5, n: 1.5 }, NAMES)).toEqual(Float64Array.of(0.75, 0, 0.25));
     // A name counts before a number, and may hold a colon.
-    expect(priorShares(parseClassPrior('1:1'), ['1', '0'])).toEqual(Float64Array.of(1, 0));
-    expect(priorShares(parseClassPrior('a:b:1'), ['x', 'a:b'])).toEqual(Float64Array.of(0, 1));
+    expect(priorShares({ 1: 1 }, ['1', '0'])).toEqual(Float64Array.of(1, 0));
+    expect(priorShares({ 'a:b': 1 }, ['x', 'a:b'])).toEqual(Float64Array.of(0, 1));
   });
 
-  it.each(['', 'N', 'N:', ':1', 'N:x', 'N:-1', 'N:1,,V:1', 'N:1,N:2', 'N:0,V:0', 'N:Infinity'])(
-    "refuses '%s'",
-    (text) => {
-      expect(() => parseClassPrior(text)).toThrow();
-    },
-  );
-
-  it.each(['X:1', '3:1', 'N:1,0:1'])("refuses '%s' for these classes, and lists them", (text) => {
-    expect(() => priorShares(parseClassPrior(text), NAMES)).toThrowError(
+  it.each([{ X: 1 }, { 3: 1 }, { N: 1, 0: 1 }])('refuses %o for these classes, and lists them', (prior) => {
+    expect(() => priorShares(prior, NAMES)).toThrowError(
       expect.objectContaining({ code: 'E_USAGE', hint: expect.stringMatching(/0 N, 1 S, 2 V|once/) }),
     );
+  });
+
+  it.each([{}, { N: 0 }, { N: 1, V: -0.5 }, { N: Number.NaN }])('refuses the amounts of %o', (prior) => {
+    expect(() => priorShares(prior, NAMES)).toThrowError(expect.objectContaining({ code: 'E_USAGE' }));
   });
 });
 

@@ -1,30 +1,38 @@
-// The local mix of classes: --class-mix as typed, as shares of the model's classes, and as weights of samples.
+// The class prior: how often each class occurs where the network will run, as shares of its classes and as weights of samples.
 import { type Dataset, subset } from '../data/index.ts';
 import { classPrior, classWeights } from '../data/internal.ts';
 import type { Target } from '../explain/index.ts';
 import { BedsideError, must, plainLine } from '../util/index.ts';
 import type { TargetOption } from './ranking.ts';
 
-/** Shares as typed: classes by name or number, any non-negative amounts. */
-export type ClassPrior = ReadonlyMap<string, number>;
+/** An amount for each class, by its name or number: `{ N: 9, V: 1 }`. Amounts are not negative; they need not sum to 1. */
+export type ClassPrior = ReadonlyMap<string, number> | Readonly<Record<string, number>>;
 
-/** The share of each class where the network will run. */
+/** What class prior a use case takes. */
 export interface ClassPriorOptions {
-  readonly classPrior?: ClassPrior;
+  /** How often each class occurs where the network will run. Samples of other classes are left out. */
+  readonly classPrior?: ClassPrior | undefined;
 }
 
 /**
  * The share of each class, with a sum of 1.
- * @throws BedsideError E_USAGE for a class that is neither a name nor a number of the data's classes, or is there twice
+ * @throws BedsideError E_USAGE for a class that is neither a name nor a number of the data's classes, or is given twice; for
+ *   amounts that are negative, not finite, or all 0
  */
-export function priorShares(typed: ClassPrior, classNames: readonly string[]): Float64Array {
+export function priorShares(prior: ClassPrior, classNames: readonly string[]): Float64Array {
   const shares = new Float64Array(classNames.length);
-  const total = [...typed.values()].reduce((sum, share) => sum + share, 0);
+  const amounts = amountsOf(prior);
+  const total = amounts.reduce((sum, [, amount]) => sum + amount, 0);
+  if (!(total > 0 && total < Number.POSITIVE_INFINITY) || amounts.some(([, amount]) => amount < 0)) {
+    throw new BedsideError('E_USAGE', '--class-prior: shares must not be negative, and not all 0', {
+      hint: 'give each class a number from 0, such as N:0.9,V:0.1',
+    });
+  }
   const seen = new Set<number>();
-  for (const [name, share] of typed) {
+  for (const [name, share] of amounts) {
     const label = labelOf(name, classNames);
     if (seen.has(label)) {
-      throw new BedsideError('E_USAGE', `--class-mix: class '${classNames[label]}' is there twice`, {
+      throw new BedsideError('E_USAGE', `--class-prior: class '${classNames[label]}' is given twice`, {
         hint: 'give each class once, by name or by number',
       });
     }
@@ -34,35 +42,40 @@ export function priorShares(typed: ClassPrior, classNames: readonly string[]): F
   return shares;
 }
 
+/** Names or numbers of classes, each with its amount. */
+export function amountsOf(prior: ClassPrior): readonly (readonly [string, number])[] {
+  return prior instanceof Map ? [...prior] : Object.entries(prior);
+}
+
 function labelOf(name: string, classNames: readonly string[]): number {
   const exact = classNames.indexOf(name);
   if (exact >= 0) return exact;
   const loose = classNames.findIndex((other) => other.toLowerCase() === name.toLowerCase());
   if (loose >= 0) return loose;
   if (/^\d+$/.test(name) && Number(name) < classNames.length) return Number(name);
-  throw new BedsideError('E_USAGE', `--class-mix: '${name}' is not one of the classes`, {
+  throw new BedsideError('E_USAGE', `--class-prior: '${name}' is not one of the classes`, {
     hint: `classes: ${classNames.map((other, i) => (other === String(i) ? other : `${i} ${other}`)).join(', ')}`,
   });
 }
 
 /**
- * The samples of the classes in the mix.
- * @throws BedsideError E_DATA without labels, or when none is left
+ * The samples of classes that have a share.
+ * @throws BedsideError E_DATA without labels, or when no sample is left
  */
 export function samplesInPrior(dataset: Dataset, shares: Float64Array): Dataset {
   const labels = labelsOf(dataset);
   const chosen = Array.from(labels.keys()).filter((i) => (shares[labels[i] as number] ?? 0) > 0);
   if (chosen.length === 0) {
-    throw new BedsideError('E_DATA', `${dataset.name} has no sample of a class of the mix`, {
-      hint: 'check the split, the records and --class-mix',
+    throw new BedsideError('E_DATA', `${dataset.name} has no sample of a class of the class prior`, {
+      hint: 'check the split, the records and --class-prior',
     });
   }
   return chosen.length === dataset.size ? dataset : subset(dataset, chosen);
 }
 
 /**
- * One weight a sample, so that the samples of each class weigh its share together.
- * @throws BedsideError E_DATA when the mix asks for a class that no sample has
+ * One weight for each sample, so that the samples of a class together weigh its share.
+ * @throws BedsideError E_DATA when a class with a share has no sample
  */
 export function sampleWeights(dataset: Dataset, shares: Float64Array): Float64Array {
   const labels = labelsOf(dataset);
@@ -71,9 +84,9 @@ export function sampleWeights(dataset: Dataset, shares: Float64Array): Float64Ar
 }
 
 /**
- * What relevance starts from.
- * @param shares of --class-mix, if given; the mix is that of the samples otherwise
- * @throws BedsideError E_DATA when the mix is to be that of samples without labels
+ * The target of an explanation; for `mix`, the share of each class.
+ * @param shares of the class prior, if one is given; otherwise the shares among the samples count
+ * @throws BedsideError E_DATA when the shares are to be those of samples without labels
  */
 export function explanationTarget(
   option: TargetOption | undefined,
@@ -86,12 +99,16 @@ export function explanationTarget(
 
 function labelsOf(dataset: Dataset): Int32Array {
   if (dataset.labels) return dataset.labels;
-  throw new BedsideError('E_DATA', `${dataset.name} has no labels, so it has no mix of classes`, {
-    hint: 'leave out --class-mix and --target mix, or use labelled data',
-  });
+  throw new BedsideError(
+    'E_DATA',
+    `${dataset.name} has no labels, so the shares of its classes are not known`,
+    {
+      hint: 'leave out --class-prior and --target mix, or use labelled data',
+    },
+  );
 }
 
-/** The mix as it is said: `90 % N, 10 % V`. */
+/** The shares as text: `90 % N, 10 % V`. */
 export function describePrior(shares: ArrayLike<number>, classNames: readonly string[]): string {
   return Array.from(shares)
     .flatMap((share, label) =>
@@ -103,8 +120,8 @@ export function describePrior(shares: ArrayLike<number>, classNames: readonly st
 }
 
 /**
- * How samples for scoring stand for the mix: a weight each, and what relevance starts from. Without labels a mix can
- * only be what relevance starts from.
+ * How samples that score represent the class prior: a weight for each sample, and the target of the explanation. Samples
+ * without labels get no weights.
  * @throws BedsideError E_DATA as `sampleWeights` and `explanationTarget`
  */
 export function priorWeighting(

@@ -9,7 +9,6 @@ export const PAST_DOORS: ReadonlySet<string> = new Set([
   'bench/lib/cli.ts',
   'scripts/support-table.ts',
   'src/app/calibration-sources.test.ts',
-  'src/app/class-prior.test.ts',
   'src/app/open-bundle.test.ts',
   'src/app/samples-signals.test.ts',
   'src/app/samples.test.ts',

@@ -41,8 +41,8 @@ export function criteriaOption(byDefault: string): Option {
 export function targetOption(): Option {
   return new Option(
     '--target <what>',
-    'explain the label, the predicted class, or the mix of classes (--class-mix, else that of the samples); label where ' +
-      'there are labels',
+    'explain the label, the predicted class, or mix: all classes by their shares (those of --class-prior, otherwise those ' +
+      'of the samples); default: the label, or the predicted class of samples without labels',
   ).choices(['label', 'predicted', 'mix']);
 }
 
