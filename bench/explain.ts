@@ -4,7 +4,8 @@ import { createSession, tensor } from '../src/engine/index.ts';
 import { type Attribution, AttributionPass } from '../src/explain/index.ts';
 import { convolutional, oneHot, parseRule, type ReadoutKind } from '../src/explain/internal.ts';
 import { canonicalModel, loadModel } from '../src/onnx/index.ts';
-import { median, must, Random } from '../src/util/index.ts';
+import { median, must } from '../src/util/index.ts';
+import { Random } from '../src/util/internal.ts';
 import { writeResults } from './lib/results.ts';
 import { modelPath, SHARED_MODELS } from './lib/shared.ts';
 

@@ -3,7 +3,8 @@
 
 import { findGroups, sliceModel } from '../src/channels/index.ts';
 import { openDataset } from '../src/data/index.ts';
-import { evaluateModel, measureSpeedup } from '../src/evaluate/index.ts';
+import { measureSpeedup } from '../src/evaluate/index.ts';
+import { evaluateModel } from '../src/evaluate/internal.ts';
 import { findCriterion } from '../src/explain/index.ts';
 import { canonicalModel, loadModel, modelCosts } from '../src/onnx/index.ts';
 import { detectBlock, scoreModel, selectForMacs } from '../src/prune/index.ts';

@@ -14,7 +14,8 @@ import { randomPlan, randomSample, writtenBundle } from '../src/run/test-support
 import { mixedNet } from '../src/run/test-support/mixed-net.ts';
 import { type SoakResult, soak } from '../src/run/test-support/soak.ts';
 import { LocalSoak } from '../src/run/test-support/soak-local.ts';
-import { median, must, Random } from '../src/util/index.ts';
+import { median, must } from '../src/util/index.ts';
+import { Random } from '../src/util/internal.ts';
 import { sharedBundle } from './lib/bundles.ts';
 import { type ResultTable, writeResults } from './lib/results.ts';
 

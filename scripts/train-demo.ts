@@ -15,9 +15,9 @@ import {
   formatSeconds,
   messageOf,
   must,
-  Random,
   writeFileAtomic,
 } from '../src/util/index.ts';
+import { Random } from '../src/util/internal.ts';
 import { modelCard } from './train-demo/card.ts';
 import { exportNetwork } from './train-demo/export.ts';
 import { ARCHITECTURE, type Parameters } from './train-demo/network.ts';

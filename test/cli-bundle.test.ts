@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assembleModel, openBundle } from 'bedside/bundle';
 import { openDataset } from 'bedside/data';
-import { evaluateModel } from 'bedside/evaluate';
 import { canonicalModel, loadModel, modelCosts } from 'bedside/onnx';
 import { ERROR_CODES } from 'bedside/util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { keptUnitsAt, totalCosts, writeBundle } from '../src/bundle/internal.ts';
 import { contentsOf, RATIOS } from '../src/bundle/test-support/contents.ts';
+import { evaluateModel } from '../src/evaluate/internal.ts';
 import { withBiases } from '../src/repair/internal.ts';
 import { CHANNELS, CLASSES, type Cli, compileCli, smallModel, writeSmall } from './support/cli.ts';
 

@@ -4,9 +4,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Model, writeModel } from 'bedside/onnx';
-import { Random } from 'bedside/util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { floatConstant, GraphBuilder, intConstant, ints } from '../src/onnx/internal.ts';
+import { Random } from '../src/util/internal.ts';
 import { CLASSES, type Cli, compileCli, smallData } from './support/cli.ts';
 import { ROOT } from './support/made-once.ts';
 

@@ -115,7 +115,7 @@ describe('the packed package', () => {
     const lines = specifiers(installed).map(
       (name, i) => `import * as m${i} from ${JSON.stringify(name)};\nexport const n${i}: object = m${i};`,
     );
-    const wrong = `import { BedsideError } from 'bedside/util';
+    const wrong = `import { BedsideError } from 'bedside';
 // @ts-expect-error: types that resolve to \`any\` would let this pass
 export const error: number = new BedsideError('E_FILE', 'x');`;
     writeFileSync(join(user, 'use.ts'), `${[...lines, wrong].join('\n')}\n`);

@@ -1,8 +1,9 @@
 // The cases of the local study: patients of mitdb, and pairs of classes of medical-mnist; with the samples that each
 // mix of classes would score from.
-import { type Dataset, openDataset, selectIndices, subset } from '../../src/data/index.ts';
-import { classPrior } from '../../src/data/internal.ts';
-import { must, Random } from '../../src/util/index.ts';
+import { type Dataset, openDataset, subset } from '../../src/data/index.ts';
+import { classPrior, selectIndices } from '../../src/data/internal.ts';
+import { must } from '../../src/util/index.ts';
+import { Random } from '../../src/util/internal.ts';
 import { dataPath } from '../lib/shared.ts';
 import { StudiedModel } from './studied-model.ts';
 

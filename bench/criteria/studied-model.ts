@@ -1,13 +1,14 @@
 // A shared model opened once for many measurements: its groups, its local samples, a fixed part of its test samples.
 
 import { findGroups, type Grouping, type KeptUnits, sliceModel } from '../../src/channels/index.ts';
-import { type Dataset, openDataset, selectIndices, subset } from '../../src/data/index.ts';
-import { type Evaluation, evaluateModel } from '../../src/evaluate/index.ts';
-import { agreementOf } from '../../src/evaluate/internal.ts';
+import { type Dataset, openDataset, subset } from '../../src/data/index.ts';
+import { selectIndices } from '../../src/data/internal.ts';
+import type { Evaluation } from '../../src/evaluate/index.ts';
+import { agreementOf, evaluateModel } from '../../src/evaluate/internal.ts';
 import { type Criterion, findCriterion, type LayerScores } from '../../src/explain/index.ts';
 import { canonicalModel, loadModel, type Model, modelCosts } from '../../src/onnx/index.ts';
-import { scoreLayers, selectGlobal, selectUniform } from '../../src/prune/index.ts';
-import { autoCriterion, rankAuto, unitScores } from '../../src/prune/internal.ts';
+import { selectGlobal, selectUniform } from '../../src/prune/index.ts';
+import { autoCriterion, rankAuto, scoreLayers, unitScores } from '../../src/prune/internal.ts';
 import { must } from '../../src/util/index.ts';
 import { dataPath, modelPath, SHARED_MODELS } from '../lib/shared.ts';
 import { type Cell, type Measured, rounded } from './cells.ts';

@@ -2,7 +2,7 @@
 import { findGroups, type Grouping, sliceModel } from '../../src/channels/index.ts';
 import { macsCounter, reorderChannels } from '../../src/channels/internal.ts';
 import { type Dataset, openDataset } from '../../src/data/index.ts';
-import { evaluateModel } from '../../src/evaluate/index.ts';
+import { evaluateModel } from '../../src/evaluate/internal.ts';
 import type { Criterion } from '../../src/explain/index.ts';
 import { canonicalModel, loadModel, type Model, modelCosts } from '../../src/onnx/index.ts';
 import { PACK_RATIOS } from '../../src/pack/index.ts';
@@ -11,7 +11,8 @@ import { findCriterion, type PruneAmount, rankModel } from '../../src/prune/inde
 import { alignedCount, autoCriterion, rankAuto } from '../../src/prune/internal.ts';
 import { repair } from '../../src/repair/index.ts';
 import { DraftBundle, repairTables, withBiases } from '../../src/repair/internal.ts';
-import { must, Random } from '../../src/util/index.ts';
+import { must } from '../../src/util/index.ts';
+import { Random } from '../../src/util/internal.ts';
 import { rounded } from '../criteria/cells.ts';
 import { dataPath, modelPath, SHARED_MODELS } from '../lib/shared.ts';
 import { type Cell, DRAWS, type Figure, FRACTIONS, type Job, MIXES } from './plan.ts';

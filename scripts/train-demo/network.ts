@@ -2,7 +2,7 @@
 // time-major layout [time, batch, channels]: there every shift is a contiguous slice, and jax-js's matrix products run
 // 30 times as fast as its convolutions (16 against 0.5 GFLOP/s, forward and backward, one thread, wasm).
 import { nn, numpy as np } from '@jax-js/jax';
-import type { Random } from '../../src/util/index.ts';
+import type { Random } from '../../src/util/internal.ts';
 
 /** A residual network without batch normalisation: stem, blocks that halve the time axis, mean over time, linear. */
 export interface Architecture {

@@ -1,7 +1,8 @@
 // The training loop: shuffled balanced batches, a cosine schedule with warm-up, and what it says on the way.
 import { jit, numpy as np } from '@jax-js/jax';
 import type { Dataset } from '../../src/data/index.ts';
-import { BedsideError, formatPercent, formatSeconds, type Random } from '../../src/util/index.ts';
+import { BedsideError, formatPercent, formatSeconds } from '../../src/util/index.ts';
+import type { Random } from '../../src/util/internal.ts';
 import { type Architecture, forward, initialise, type Parameters, stemColumns } from './network.ts';
 import { makeStep, rateOf, startState } from './optimiser.ts';
 

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type Dataset, generateEcg } from '../../src/data/index.ts';
 import { createSession, tensor } from '../../src/engine/index.ts';
 import { writeModel } from '../../src/onnx/index.ts';
-import { Random } from '../../src/util/index.ts';
+import { Random } from '../../src/util/internal.ts';
 import { exportNetwork } from './export.ts';
 import { type Architecture, initialise, type Parameters, stemColumns } from './network.ts';
 import { makeStep, rateOf, startState } from './optimiser.ts';

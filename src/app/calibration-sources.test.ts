@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Output } from '../cli/terminal/output.ts';
 import { type Dataset, npyArray, writeNpz } from '../data/index.ts';
 import type { Classifier } from '../evaluate/internal.ts';
-import type { CalibrationDraw } from '../prune/index.ts';
+import type { CalibrationDraw } from '../prune/internal.ts';
 import { calibrationSources } from './calibration-sources.ts';
 import { loadDraws, loadSamples, type TwoSetsOptions } from './samples.ts';
 

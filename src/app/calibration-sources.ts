@@ -1,10 +1,11 @@
 // What `compare --local` compares: samples for scoring from the local mix, from everybody alike, and from the wrong mix.
 
-import { type Dataset, selectIndices, subset } from '../data/index.ts';
-import { classPrior, splitInTwo } from '../data/internal.ts';
+import { type Dataset, subset } from '../data/index.ts';
+import { classPrior, selectIndices, splitInTwo } from '../data/internal.ts';
 import type { Classifier } from '../evaluate/internal.ts';
-import type { CalibrationDraw } from '../prune/index.ts';
-import { BedsideError, Random } from '../util/index.ts';
+import type { CalibrationDraw } from '../prune/internal.ts';
+import { BedsideError } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { amountsOf, priorWeighting } from './class-prior.ts';
 import type { TargetOption } from './ranking.ts';
 import type { Journal } from './reporter.ts';

@@ -1,6 +1,5 @@
 // Measures a network, or a bundle at chosen levels, on labelled samples.
-import { evaluateModel } from '../evaluate/index.ts';
-import { type Classifier, describeClassifier } from '../evaluate/internal.ts';
+import { type Classifier, describeClassifier, evaluateModel } from '../evaluate/internal.ts';
 import { type Model, modelCosts } from '../onnx/index.ts';
 import type { Uncounted } from '../onnx/internal.ts';
 import { BedsideError } from '../util/index.ts';

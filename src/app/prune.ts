@@ -3,8 +3,8 @@ import { realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Dataset } from '../data/index.ts';
 import { withEngineShapes } from '../engine/index.ts';
-import { type Evaluation, evaluateModel, measureSpeedup } from '../evaluate/index.ts';
-import { agreementOf } from '../evaluate/internal.ts';
+import { type Evaluation, measureSpeedup } from '../evaluate/index.ts';
+import { agreementOf, evaluateModel } from '../evaluate/internal.ts';
 import { loadModel, type Model, modelCosts, saveModel } from '../onnx/index.ts';
 import type { Uncounted } from '../onnx/internal.ts';
 import {

@@ -1,11 +1,12 @@
 // The samples that a use case reads: one set, or samples to score with and others to measure on.
 
-import { type Dataset, type DatasetSplit, openDataset, selectIndices, subset } from '../data/index.ts';
+import { type Dataset, type DatasetSplit, openDataset, subset } from '../data/index.ts';
 import {
   assertClassCount,
   countIdentical,
   indicesOutside,
   isUnsplitArchive,
+  selectIndices,
   shapeMisfit,
   splitInTwo,
 } from '../data/internal.ts';

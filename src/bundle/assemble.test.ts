@@ -15,7 +15,8 @@ import {
   type LayerLayout,
   type Node,
 } from '../onnx/internal.ts';
-import { must, Random } from '../util/index.ts';
+import { must } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { assembleModel } from './assemble.ts';
 import type { Bundle } from './bundle.ts';
 import { type Correction, type LowRank, storedCorrection } from './correction.ts';

@@ -7,7 +7,7 @@ import { reorderChannels } from '../channels/internal.ts';
 import { largestDifference, run } from '../channels/test-support/net.ts';
 import { loadModel, modelCosts } from '../onnx/index.ts';
 import { canonicalGraph } from '../onnx/internal.ts';
-import { Random } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { assembleModel } from './assemble.ts';
 import { totalCosts } from './costs.ts';
 import { bundleOf, randomLevels } from './test-support/contents.ts';

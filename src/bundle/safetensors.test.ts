@@ -1,6 +1,6 @@
 // The safetensors format, to the byte, and what is refused.
 import { describe, expect, it } from 'vitest';
-import { Random } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from './safetensors.ts';
 
 const tensor = (dims: readonly number[], values: readonly number[]): StoredTensor => ({

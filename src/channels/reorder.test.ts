@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Model } from '../onnx/index.ts';
 import { int, ints } from '../onnx/internal.ts';
-import { must, Random } from '../util/index.ts';
+import { must } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { findGroups, type Grouping } from './groups.ts';
 import { reorderChannels } from './reorder.ts';
 import { sliceModel } from './slice.ts';

@@ -1,7 +1,7 @@
 // The five kinds of beats of the synthetic ECG as parameters of the dynamical model, and the rhythm they stand in.
 // Every beat is a subject of its own. Ranges overlap on purpose: bundle branch block widens normal beats, fast sinus
 // rhythm looks early, pacing spikes may be faint, fusion reaches from nearly normal to nearly ventricular.
-import type { Random } from '../util/index.ts';
+import type { Random } from '../util/internal.ts';
 import type { Beat, Wave } from './ecg-dynamics.ts';
 
 /** The AAMI EC57 classes in the order of their labels: normal, supraventricular, ventricular, fusion, paced or unknown. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Random } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import type { DatasetOptions } from './dataset.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { openDataset } from './open-dataset.ts';

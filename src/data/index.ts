@@ -3,5 +3,5 @@ export { BEAT_CLASSES } from './ecg-beats.ts';
 export { type NpyArray, npyArray } from './npy.ts';
 export { type ReadNpzOptions, readNpz, writeNpz } from './npz.ts';
 export { openDataset } from './open-dataset.ts';
-export { disjointDraws, selectIndices, subset } from './sampling.ts';
+export { disjointDraws, subset } from './sampling.ts';
 export { generateEcg, type SyntheticEcgOptions } from './synthetic-ecg.ts';

@@ -4,4 +4,4 @@ export { countIdentical, indicesOutside } from './common-samples.ts';
 export { assertClassCount, shapeMisfit } from './fit.ts';
 export { hashSamples } from './hash.ts';
 export { isUnsplitArchive } from './open-dataset.ts';
-export { classPrior, classWeights, splitInTwo } from './sampling.ts';
+export { classPrior, classWeights, selectIndices, splitInTwo } from './sampling.ts';

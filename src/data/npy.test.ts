@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { BedsideError, Random } from '../util/index.ts';
+import { BedsideError } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { decodeNpy, encodeNpy, type NpyArray, npyArray } from './npy.ts';
 
 const MAGIC = [0x93, ...Buffer.from('NUMPY')];

@@ -1,6 +1,6 @@
 // Choosing samples: class filters, seeded limits, splits, and weights for a class prior. Order is always the original's.
-import { BedsideError, must, Random } from '../util/index.ts';
-import { rowsAt } from '../util/internal.ts';
+import { BedsideError, must } from '../util/index.ts';
+import { Random, rowsAt } from '../util/internal.ts';
 import type { Dataset } from './dataset.ts';
 import { hashSamples } from './hash.ts';
 

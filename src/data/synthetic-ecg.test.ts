@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { BedsideError, Random } from '../util/index.ts';
+import { BedsideError } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { BEAT_CLASSES, type BeatClass, drawStrip } from './ecg-beats.ts';
 import { ECG_BEFORE, ECG_RATE, ECG_WINDOW, generateEcg, recordBeat } from './synthetic-ecg.ts';
 

@@ -1,6 +1,7 @@
 // A data set of synthetic ECG beats: strips of the dynamical model, recorded as an ambulatory recorder would, and cut
 // into windows exactly as real beats are.
-import { BedsideError, Random } from '../util/index.ts';
+import { BedsideError } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import type { Dataset } from './dataset.ts';
 import { BEAT_CLASSES, type BeatClass, drawStrip } from './ecg-beats.ts';
 import { integrateStrip } from './ecg-dynamics.ts';

@@ -13,7 +13,8 @@ import {
   type Value,
   withDeclarations,
 } from '../onnx/internal.ts';
-import { BedsideError, Random } from '../util/index.ts';
+import { BedsideError } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { createSession, tensor, withEngineShapes } from './index.ts';
 
 const random = new Random(4);

@@ -14,7 +14,8 @@ import {
   valuesWithoutShape,
   withDeclarations,
 } from '../onnx/internal.ts';
-import { BedsideError, messageOf, must, Random } from '../util/index.ts';
+import { BedsideError, messageOf, must } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { EngineTensor, openSession } from './node.ts';
 import { engineWords } from './words.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Random } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { klDivergence, squaredDifference } from './probability-distance.ts';
 
 /** Logits of given class probabilities, moved by any constant. */

@@ -1,7 +1,7 @@
 // A criterion is a function from a model and calibration samples to one score for each channel of each weighted layer.
 import type { EngineSettings } from '../engine/internal.ts';
 import type { Model } from '../onnx/index.ts';
-import type { Random } from '../util/index.ts';
+import type { Random } from '../util/internal.ts';
 import type { Aggregation } from './aggregate.ts';
 
 /** Scores of one weighted layer's output channels; higher means more important. */

@@ -1,8 +1,7 @@
 // Explaining: relevance and gradient passes, and criteria that score channels.
-export { type Aggregation, Aggregator, parseAggregation } from './aggregate.ts';
-export { Attributor, attribute } from './attribution/attribute.ts';
+export { type Aggregation, parseAggregation } from './aggregate.ts';
 export { type Attribution, AttributionPass, type PassOptions, type PassResult } from './attribution/pass.ts';
-export { type AttributionCriterion, isAttribution } from './criteria/attribution.ts';
+export { isAttribution } from './criteria/attribution.ts';
 export type { CalibrationSet, Criterion, CriterionContext, LayerScores, Target } from './criterion.ts';
 export { composite, parseComposite } from './lrp/composite.ts';
 export type { RuleOf } from './lrp/relevance-rules.ts';

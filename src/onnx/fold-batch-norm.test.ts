@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { must, Random } from '../util/index.ts';
+import { must } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { GraphBuilder } from './builder.ts';
 import { affineOf, foldBatchNorm } from './fold-batch-norm.ts';
 import { type Attribute, float, floatConstant, int, ints, type Model, string } from './graph.ts';

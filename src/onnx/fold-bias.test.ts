@@ -1,6 +1,6 @@
 // Constants of one number a channel behind a layer become the layer's; what comes out stays the same.
 import { describe, expect, it } from 'vitest';
-import { Random } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { GraphBuilder } from './builder.ts';
 import { canonicalGraph } from './fold.ts';
 import { foldBatchNorm } from './fold-batch-norm.ts';

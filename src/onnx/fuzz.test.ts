@@ -1,7 +1,8 @@
 // Damaged models are refused with a code; nothing else escapes, nothing hangs.
 import { toBinary } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
-import { BedsideError, Random } from '../util/index.ts';
+import { BedsideError } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { GraphBuilder } from './builder.ts';
 import { readModel, writeModel } from './codec.ts';
 import { modelCosts } from './costs.ts';

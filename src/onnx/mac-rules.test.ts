@@ -4,7 +4,8 @@ import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import { withEngineShapes } from '../engine/index.ts';
 import { EngineTensor, openSession } from '../engine/internal.ts';
-import { must, Random } from '../util/index.ts';
+import { must } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { GraphBuilder } from './builder.ts';
 import { modelCosts } from './costs.ts';
 import {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { must, Random } from '../util/index.ts';
+import { must } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { GraphBuilder } from './builder.ts';
 import { floatConstant, type Graph, intConstant, type Model } from './graph.ts';
 import { findStages } from './stages.ts';

@@ -1,7 +1,8 @@
 // Older operator sets: the upgraded model passes ONNX Runtime's checks and computes the same.
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
-import { BedsideError, Random } from '../util/index.ts';
+import { BedsideError } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { GraphBuilder } from './builder.ts';
 import { writeModel } from './codec.ts';
 import {

@@ -1,7 +1,7 @@
 // The accuracy model on accuracies that it could have made, and what it says of its error.
 import { describe, expect, it } from 'vitest';
 import { allMixes } from '../repair/test-support/nets.ts';
-import { Random } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { fitAccuracyModel } from './accuracy-model.ts';
 
 const LOSS = [

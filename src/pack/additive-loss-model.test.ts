@@ -1,7 +1,8 @@
 // The additive fit against every choice of which steps are zero, and on data that are additive.
 import { describe, expect, it } from 'vitest';
 import { allMixes } from '../repair/test-support/nets.ts';
-import { must, Random } from '../util/index.ts';
+import { must } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { additiveValue, fitAdditiveModel, type Observation } from './additive-loss-model.ts';
 
 /** Solves a small linear system by elimination with pivots. */

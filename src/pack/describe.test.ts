@@ -14,7 +14,8 @@ import { randomNet } from '../channels/test-support/random-net.ts';
 import { canonicalModel, inferShapes, loadModel, type Model, modelCosts } from '../onnx/index.ts';
 import { int, ints, sizeOf, withDeclarations } from '../onnx/internal.ts';
 import { withBiases } from '../repair/internal.ts';
-import { must, Random } from '../util/index.ts';
+import { must } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { describeModel } from './describe.ts';
 
 const LEVELS = 4;

@@ -1,7 +1,8 @@
 // Measures level vectors along the frontier of accuracy against cost, and fits the accuracy model to them.
 import type { AccuracyModel } from '../bundle/index.ts';
 import { levelsKey, totalCosts, type Variant } from '../bundle/internal.ts';
-import { must, Random } from '../util/index.ts';
+import { must } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { fitAccuracyModel } from './accuracy-model.ts';
 import { fitAdditiveModel } from './additive-loss-model.ts';
 import {

@@ -1,3 +1,3 @@
 // Packing: turns a network into a bundle with many levels of pruning, each measured and corrected.
-export type { CertifyLevelsOptions } from './certify.ts';
+
 export { PACK_RATIOS } from './pack.ts';

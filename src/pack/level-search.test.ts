@@ -1,6 +1,6 @@
 // Which mixes are looked at: paths climb one step at a time, and cost less at every step.
 import { describe, expect, it } from 'vitest';
-import { Random } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import {
   type CostName,
   evenlySpaced,

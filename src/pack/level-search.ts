@@ -1,5 +1,5 @@
 // Chooses which level vectors are worth measuring: those along the frontier of accuracy against each kind of cost.
-import type { Random } from '../util/index.ts';
+import type { Random } from '../util/internal.ts';
 import { additiveValue } from './additive-loss-model.ts';
 
 /** The costs of a level vector that matter on devices. */

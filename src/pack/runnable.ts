@@ -3,8 +3,8 @@ import { createSession, type Session, tensor } from '../engine/index.ts';
 import { type Classifier, describeClassifier } from '../evaluate/internal.ts';
 import type { Model } from '../onnx/index.ts';
 import { canonicalGraph, cloneModel, fixedBatchOf, freeBatch, removeDead } from '../onnx/internal.ts';
-import { assertFiniteRows, BedsideError, messageOf, must } from '../util/index.ts';
-import { rowRange } from '../util/internal.ts';
+import { BedsideError, messageOf, must } from '../util/index.ts';
+import { assertFiniteRows, rowRange } from '../util/internal.ts';
 
 /** A network as a bundle holds it, and what it leaves out of the file. */
 export interface Runnable {

@@ -6,7 +6,8 @@ import { randomNet } from '../channels/test-support/random-net.ts';
 import { createSession, type Tensor, tensor } from '../engine/index.ts';
 import { canonicalModel, findStages, type Model, type Stage } from '../onnx/index.ts';
 import { cloneModel, extractSubgraph, floatConstant, int, ints, sizeOf } from '../onnx/internal.ts';
-import { must, Random } from '../util/index.ts';
+import { must } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { splitOf } from './split.ts';
 
 function splits(model: Model) {

@@ -14,8 +14,8 @@ import {
 } from '../bundle/internal.ts';
 import type { Dataset } from '../data/index.ts';
 import type { EngineSettings } from '../engine/internal.ts';
-import { type Evaluation, evaluateModel } from '../evaluate/index.ts';
-import { agreementOf, classCounts } from '../evaluate/internal.ts';
+import type { Evaluation } from '../evaluate/index.ts';
+import { agreementOf, classCounts, evaluateModel } from '../evaluate/internal.ts';
 import type { Model } from '../onnx/index.ts';
 import { BedsideError } from '../util/index.ts';
 import { binomialLowerBound } from '../util/internal.ts';

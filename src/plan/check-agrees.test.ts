@@ -1,6 +1,7 @@
 // The two ways to price a plan, written apart from each other, agree on random plans of random instances.
 import { describe, expect, it } from 'vitest';
-import { must, Random } from '../util/index.ts';
+import { must } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { planCosts } from './problem/cost.ts';
 import type { PlanningInstance, StageDecision } from './problem/instance.ts';
 import { randomInstance } from './random/random-instance.ts';

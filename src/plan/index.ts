@@ -2,10 +2,8 @@
 
 export { beamPlanner, exactPlanner } from './exact/planners.ts';
 export { greedyPlanner, localPlanner } from './heuristics/planners.ts';
-export { localPlan } from './heuristics/solutions.ts';
 export { type Fleet, type FleetDevice, type FleetFile, fleetOf, parseFleet } from './input/fleet.ts';
 export {
-  completeRequest,
   type PlanRequest,
   PRIVACY_PRESETS,
   type PrivacyPreset,

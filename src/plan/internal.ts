@@ -8,8 +8,9 @@ export {
   pruneOnlyPlanner,
   randomPlanner,
 } from './heuristics/planners.ts';
+export { localPlan } from './heuristics/solutions.ts';
 export { FLEET_SCHEMA } from './input/fleet.ts';
-export { maxSeenOf, REQUEST_SCHEMA } from './input/request.ts';
+export { completeRequest, maxSeenOf, REQUEST_SCHEMA } from './input/request.ts';
 export { highsPlanner } from './milp/highs.ts';
 export { PinnedPlanner, type PinScope } from './pinned-planner.ts';
 export type { Multipliers, WarmStart } from './planner.ts';

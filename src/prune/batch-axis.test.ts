@@ -10,7 +10,8 @@ import { AffineCorrector, describeModel, isTimeable, layerSubgraphs, withSamples
 import { repair } from '../repair/index.ts';
 import { withBiases } from '../repair/internal.ts';
 import { samplesFor } from '../repair/test-support/nets.ts';
-import { must, Random } from '../util/index.ts';
+import { must } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { findCriterion } from './criteria.ts';
 
 async function logits(model: Model, batch = 3): Promise<Float32Array> {

@@ -1,12 +1,7 @@
 // Structured pruning without retraining: scores of channels, the choice of the channels that stay, and comparisons.
 export { argmax } from '../util/internal.ts';
 export type { CriterionChoice } from './auto/criterion-choice.ts';
-export {
-  type CalibrationDraw,
-  type CompareCriteriaOptions,
-  type CriteriaComparison,
-  compareCriteria,
-} from './compare/compare.ts';
+export { type CompareCriteriaOptions, type CriteriaComparison, compareCriteria } from './compare/compare.ts';
 export type { CalibrationDrawName, CompareRow } from './compare/compare-rows.ts';
 export { CRITERIA, CRITERION_PARAMETERS, findCriterion } from './criteria.ts';
 export {
@@ -17,14 +12,8 @@ export {
   type RankOptions,
   rankModel,
 } from './prune-model.ts';
-export {
-  calibrationBatches,
-  type ScoreModelOptions,
-  scoreBy,
-  scoreLayers,
-  scoreModel,
-} from './score/score-model.ts';
-export { remarksOn, type ScoreRemark, withStandIns } from './score/unexplained.ts';
+export { type ScoreModelOptions, scoreModel } from './score/score-model.ts';
+export type { ScoreRemark } from './score/unexplained.ts';
 export { NORMALISATIONS, type UnitScores } from './score/unit-scores.ts';
 export { detectBlock } from './select/block.ts';
 export { type BudgetOptions, selectForMacs } from './select/budget.ts';

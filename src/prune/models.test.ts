@@ -6,7 +6,7 @@ import { findGroups, type Grouping, sliceModel } from '../channels/index.ts';
 import { expectCutEqualsMasked, run } from '../channels/test-support/net.ts';
 import { loadModel, type Model, modelCosts, readModel, writeModel } from '../onnx/index.ts';
 import { canonicalGraph } from '../onnx/internal.ts';
-import { Random } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { selectForMacs } from './select/budget.ts';
 
 const FOLDER = join(process.env.BEDSIDE_SHARED ?? join(import.meta.dirname, '../../../shared'), 'models');

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { findGroups, sliceModel } from '../channels/index.ts';
 import type { Dataset } from '../data/index.ts';
-import { evaluateModel } from '../evaluate/index.ts';
+import { evaluateModel } from '../evaluate/internal.ts';
 import { Net, normals } from '../explain/test-support/nets.ts';
 import { canonicalModel, type Model } from '../onnx/index.ts';
 import { cloneModel, floatConstant } from '../onnx/internal.ts';

@@ -1,7 +1,7 @@
 // What repair fits on: samples, mixtures and translations, and a held-out part that has nothing of the fitted one.
 import { describe, expect, it } from 'vitest';
 import { sizeOf } from '../onnx/internal.ts';
-import { Random } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { type RepairSamples, repairSamples } from './augment.ts';
 import { datasetOf } from './test-support/nets.ts';
 

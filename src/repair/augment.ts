@@ -3,8 +3,7 @@
 // translations.
 import type { Dataset } from '../data/index.ts';
 import { sizeOf } from '../onnx/internal.ts';
-import type { Random } from '../util/index.ts';
-import { rowRange } from '../util/internal.ts';
+import { type Random, rowRange } from '../util/internal.ts';
 
 /**
  * Largest share of the other sample in a mixture, and largest translation as a fraction of an axis, rounded to whole

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { must, Random } from '../util/index.ts';
+import { must } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { factorise, solveFactor } from './factor.ts';
 import { cholesky, invertLower, leadingDirections } from './linalg.ts';
 import { type Matrix, Products } from './products.ts';

@@ -1,5 +1,5 @@
 // Dense linear algebra in float64 on single blocks. Matrices are row-major.
-import { Random } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import type { Matrix } from './products.ts';
 
 /**

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Net, run } from '../channels/test-support/net.ts';
 import { weightedLayers } from '../onnx/internal.ts';
-import { must, Random } from '../util/index.ts';
+import { must } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { drawPositions, Unfolding } from './rows.ts';
 
 describe('Unfolding', () => {

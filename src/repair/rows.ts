@@ -1,6 +1,7 @@
 // The rows of a layer's regression: unfolded inputs and targets at sampled output positions.
 import { sizeOf, type WeightedLayer } from '../onnx/internal.ts';
-import { must, type Random } from '../util/index.ts';
+import { must } from '../util/index.ts';
+import type { Random } from '../util/internal.ts';
 
 /** Draws output positions for each sample. They do not depend on the batch size or the number of threads. */
 export function drawPositions(

@@ -1,6 +1,6 @@
 // Draws the positions at which a layer is fitted: the same in the pruned network and in the unpruned one.
 import type { WeightedLayer } from '../onnx/internal.ts';
-import { Random } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import type { RepairSamples } from './augment.ts';
 import { drawPositions, Unfolding } from './rows.ts';
 

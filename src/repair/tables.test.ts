@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Net } from '../channels/test-support/net.ts';
 import { canonicalModel, type Model } from '../onnx/index.ts';
 import { cloneModel } from '../onnx/internal.ts';
-import { Random } from '../util/index.ts';
+import { Random } from '../util/internal.ts';
 import { repairTables } from './tables.ts';
 import { allMixes, distance, draftOf, KINDS, ofKind, samplesFor } from './test-support/nets.ts';
 import { withBiases } from './weights.ts';

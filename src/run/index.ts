@@ -1,13 +1,7 @@
 // Running plans: workers, the coordinator that runs requests on them, and the fabrics that connect them.
 export type { FloatTensor } from '../engine/index.ts';
 export { type FallbackResult, inferWithFallback } from './client/confidence.ts';
-export {
-  Coordinator,
-  type InferenceClient,
-  type InferenceOptions,
-  type InferenceResult,
-  type Replan,
-} from './client/coordinator.ts';
+export { Coordinator, type Replan } from './client/coordinator.ts';
 export type { LinkOptions } from './device/link-emulation.ts';
 export { LocalWorkers } from './local/local-workers.ts';
 export type { FleetEntry, NatsAccess, Renewed, WrittenCluster } from './nats/index.ts';

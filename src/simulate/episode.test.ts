@@ -1,14 +1,7 @@
 // Requests in the ward: priced as the planner prices them while nothing moves, each ended once, queued, late, lost, refused.
 import { describe, expect, it } from 'vitest';
-import {
-  checkPlan,
-  exactPlanner,
-  greedyPlanner,
-  localPlan,
-  localPlanner,
-  type Planner,
-} from '../plan/index.ts';
-import { planCosts, randomPlanner } from '../plan/internal.ts';
+import { checkPlan, exactPlanner, greedyPlanner, localPlanner, type Planner } from '../plan/index.ts';
+import { localPlan, planCosts, randomPlanner } from '../plan/internal.ts';
 import type { DeviceSketch } from '../plan/test-support/fleets.ts';
 import { chainManifest, residualManifest } from '../plan/test-support/manifests.ts';
 import { must } from '../util/index.ts';

@@ -1,7 +1,7 @@
 // The programs of a ward: one for each bundle and kind of request, made once and put on the fleet of the moment.
 import type { BundleManifest } from '../bundle/index.ts';
-import { completeRequest, type Fleet, type PlanRequest } from '../plan/index.ts';
-import { type PlanningInstance, type ProblemMaker, problemsOf } from '../plan/internal.ts';
+import type { Fleet, PlanRequest } from '../plan/index.ts';
+import { completeRequest, type PlanningInstance, type ProblemMaker, problemsOf } from '../plan/internal.ts';
 import { must } from '../util/index.ts';
 import type { RequestKind } from './parameters.ts';
 

@@ -1,10 +1,7 @@
 export { BedsideError, ERROR_CODES, type ErrorCode, messageOf, must } from './errors.ts';
 export { largest, smallest } from './extremes.ts';
 export { assertWritable, writeFileAtomic } from './files.ts';
-export { assertFiniteRows } from './finite.ts';
 export { formatBytes, formatCount, formatJoules, formatPercent, formatSeconds } from './format.ts';
 export { plainJson, plainLine, plainText } from './plain.ts';
-export { Random } from './random.ts';
-export { readTextChecked } from './regular-file.ts';
 export { median } from './statistics.ts';
 export { VERSION } from './version.ts';

@@ -6,8 +6,8 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { npyArray, writeNpz } from 'bedside/data';
 import { type Model, writeModel } from 'bedside/onnx';
-import { Random } from 'bedside/util';
 import { floatConstant, GraphBuilder, int, ints } from '../../src/onnx/internal.ts';
+import { Random } from '../../src/util/internal.ts';
 import { runHere } from './in-process.ts';
 import { madeOnce, ROOT } from './made-once.ts';
 

@@ -2,7 +2,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { loadNats, type NatsAccess } from '../../run/index.ts';
-import { BedsideError, readTextChecked } from '../../util/index.ts';
+import { BedsideError } from '../../util/index.ts';
+import { readTextChecked } from '../../util/internal.ts';
 
 /** Which server, and as whom. */
 export interface ServerOptions {

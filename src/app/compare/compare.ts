@@ -1,5 +1,6 @@
 // Compares criteria: the same network pruned to the same sizes by several criteria, and measured.
-import { type CalibrationDraw, type CriterionChoice, compareCriteria } from '../../prune/index.ts';
+import { type CriterionChoice, compareCriteria } from '../../prune/index.ts';
+import type { CalibrationDraw } from '../../prune/internal.ts';
 import { renderReport } from '../../report/index.ts';
 import { assertWritable, BedsideError, writeFileAtomic } from '../../util/index.ts';
 import { assertLocal, type CalibrationSources, calibrationSources } from '../calibration-sources.ts';

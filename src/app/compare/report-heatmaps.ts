@@ -1,6 +1,7 @@
 // The heatmaps of a comparison's report: one sample of each class, by one of the compared criteria.
 import type { Dataset } from '../../data/index.ts';
-import { type AttributionCriterion, isAttribution } from '../../explain/index.ts';
+import { isAttribution } from '../../explain/index.ts';
+import type { AttributionCriterion } from '../../explain/internal.ts';
 import type { CriterionChoice } from '../../prune/index.ts';
 import { isAuto } from '../../prune/internal.ts';
 import { drawAll, pictureKind, type ReportHeatmap } from '../../report/index.ts';

@@ -2,7 +2,7 @@
 import { findGroups } from '../../channels/index.ts';
 import type { Dataset } from '../../data/index.ts';
 import type { Aggregation, Criterion } from '../../explain/index.ts';
-import { remarksOn } from '../../prune/index.ts';
+import { remarksOn } from '../../prune/internal.ts';
 import { assertWritable, BedsideError } from '../../util/index.ts';
 import { type ClassPriorOptions, priorShares, priorWeighting, samplesInPrior } from '../class-prior.ts';
 import { type Network, type NetworkSource, networkOf } from '../network.ts';

@@ -5,8 +5,8 @@ import { describeClassifier } from '../../evaluate/internal.ts';
 import { CRITERIA, findCriterion, isAttribution } from '../../explain/index.ts';
 import { canonicalModel, type Model, modelCosts } from '../../onnx/index.ts';
 import { floatConstant, GraphBuilder, int } from '../../onnx/internal.ts';
-import { BedsideError, Random } from '../../util/index.ts';
-import { softmax } from '../../util/internal.ts';
+import { BedsideError } from '../../util/index.ts';
+import { Random, softmax } from '../../util/internal.ts';
 import type { Network } from '../network.ts';
 import { explainedSamples, meaningOf, type SampleRequest } from './explained-samples.ts';
 

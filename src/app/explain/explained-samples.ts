@@ -1,14 +1,15 @@
 // The samples to draw: some of each class, each explained down to its input, with the network's probabilities.
 
-import { type Dataset, selectIndices, subset } from '../../data/index.ts';
+import { type Dataset, subset } from '../../data/index.ts';
+import { selectIndices } from '../../data/internal.ts';
 import { createSession } from '../../engine/index.ts';
-import { batchFeeds } from '../../evaluate/index.ts';
-import { type AttributionCriterion, attribute } from '../../explain/index.ts';
+import { batchFeeds } from '../../evaluate/internal.ts';
+import { type AttributionCriterion, attribute } from '../../explain/internal.ts';
 import type { Model } from '../../onnx/index.ts';
-import { calibrationBatches } from '../../prune/index.ts';
+import { calibrationBatches } from '../../prune/internal.ts';
 import { beatGeometry, type Explained, predicted } from '../../report/index.ts';
-import { assertFiniteRows, must, Random } from '../../util/index.ts';
-import { softmax } from '../../util/internal.ts';
+import { must } from '../../util/index.ts';
+import { assertFiniteRows, Random, softmax } from '../../util/internal.ts';
 import type { Network } from '../network.ts';
 
 /** What is explained, and how. */

@@ -2,7 +2,8 @@
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Dataset } from '../../data/index.ts';
-import type { AttributionCriterion, Criterion, LayerScores } from '../../explain/index.ts';
+import type { Criterion, LayerScores } from '../../explain/index.ts';
+import type { AttributionCriterion } from '../../explain/internal.ts';
 import {
   drawAll,
   indexPage,

@@ -1,9 +1,9 @@
 // The time of an attribution pass against a forward run.
 import type { Dataset } from '../../data/index.ts';
 import { createSession } from '../../engine/index.ts';
-import { batchFeeds } from '../../evaluate/index.ts';
-import { type AttributionCriterion, Attributor } from '../../explain/index.ts';
-import { calibrationBatches } from '../../prune/index.ts';
+import { batchFeeds } from '../../evaluate/internal.ts';
+import { type AttributionCriterion, Attributor } from '../../explain/internal.ts';
+import { calibrationBatches } from '../../prune/internal.ts';
 import { median } from '../../util/index.ts';
 import type { Network } from '../network.ts';
 import { contextOf, type PassSettings } from './sample-scores.ts';

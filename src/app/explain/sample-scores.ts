@@ -2,9 +2,6 @@
 import type { Dataset } from '../../data/index.ts';
 import {
   type Aggregation,
-  Aggregator,
-  type AttributionCriterion,
-  attribute,
   type CalibrationSet,
   type Criterion,
   type CriterionContext,
@@ -12,9 +9,12 @@ import {
   type LayerScores,
   type Target,
 } from '../../explain/index.ts';
+import { Aggregator, type AttributionCriterion, attribute } from '../../explain/internal.ts';
 import type { Model } from '../../onnx/index.ts';
-import { CRITERIA, calibrationBatches } from '../../prune/index.ts';
-import { BedsideError, must, Random } from '../../util/index.ts';
+import { CRITERIA } from '../../prune/index.ts';
+import { calibrationBatches } from '../../prune/internal.ts';
+import { BedsideError, must } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import type { Network } from '../network.ts';
 
 /** How an attribution pass runs. */

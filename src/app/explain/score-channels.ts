@@ -1,8 +1,8 @@
 // Scores channels by any criterion, and times the pass against a forward run.
 import type { Dataset } from '../../data/index.ts';
-import { evaluateModel } from '../../evaluate/index.ts';
+import { evaluateModel } from '../../evaluate/internal.ts';
 import { type Aggregation, type Criterion, isAttribution, type LayerScores } from '../../explain/index.ts';
-import { scoreBy, scoreLayers, withStandIns } from '../../prune/index.ts';
+import { scoreBy, scoreLayers, withStandIns } from '../../prune/internal.ts';
 import type { Network } from '../network.ts';
 import { type PassTimes, timePass } from './pass-times.ts';
 import { channelScores, type PassSettings, type SampleScores, scoreSamples } from './sample-scores.ts';

@@ -1,6 +1,6 @@
 // Plans of simpler planners, and the check that every plan passes before it is a result.
-import { checkPlan, localPlan, type PlanningProblem, type PlanView, viewPlan } from '../../plan/index.ts';
-import type { StageDecision } from '../../plan/internal.ts';
+import { checkPlan, type PlanningProblem, type PlanView, viewPlan } from '../../plan/index.ts';
+import { localPlan, type StageDecision } from '../../plan/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 import { plannerOf, type SolverName } from '../planners.ts';
 

@@ -1,6 +1,6 @@
 // Fleets as use cases take them: a file, or one that is there.
 import { type Fleet, parseFleet } from '../../plan/index.ts';
-import { readTextChecked } from '../../util/index.ts';
+import { readTextChecked } from '../../util/internal.ts';
 
 /**
  * Reads a fleet, if it is the path of a file.

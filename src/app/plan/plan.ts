@@ -3,7 +3,6 @@ import type { Bundle } from '../../bundle/index.ts';
 import type { Uncounted } from '../../onnx/internal.ts';
 import {
   buildProblem,
-  completeRequest,
   type Diagnosis,
   diagnose,
   exportLp,
@@ -17,13 +16,9 @@ import {
   type RequestInput,
   type StageView,
 } from '../../plan/index.ts';
-import {
-  assertWritable,
-  BedsideError,
-  formatPercent,
-  readTextChecked,
-  writeFileAtomic,
-} from '../../util/index.ts';
+import { completeRequest } from '../../plan/internal.ts';
+import { assertWritable, BedsideError, formatPercent, writeFileAtomic } from '../../util/index.ts';
+import { readTextChecked } from '../../util/internal.ts';
 import { certifyProposals, type Proposal } from '../certification-loop.ts';
 import { DEFAULT_VALIDATION } from '../local-draws.ts';
 import { loadBundle } from '../open-bundle.ts';

@@ -1,6 +1,7 @@
 // Strategies for a sooner answer, compared at equal accuracy: distribution alone, pruning alone, and both.
 import type { Bundle } from '../../bundle/index.ts';
-import { completeRequest, type Fleet, type PlanView, type PrivacyPreset } from '../../plan/index.ts';
+import type { Fleet, PlanView, PrivacyPreset } from '../../plan/index.ts';
+import { completeRequest } from '../../plan/internal.ts';
 import type { Coordinator, FloatTensor } from '../../run/index.ts';
 import { median, must } from '../../util/index.ts';
 import type { SolverName } from '../planners.ts';

@@ -2,8 +2,8 @@
 import type { Bundle } from '../../bundle/index.ts';
 import { tensor } from '../../engine/index.ts';
 import { fixedBatchOf } from '../../onnx/internal.ts';
-import { completeRequest, type Fleet, type PlanView, type PrivacyPreset } from '../../plan/index.ts';
-import type { PinScope } from '../../plan/internal.ts';
+import type { Fleet, PlanView, PrivacyPreset } from '../../plan/index.ts';
+import { completeRequest, type PinScope } from '../../plan/internal.ts';
 import {
   Coordinator,
   type FallbackResult,

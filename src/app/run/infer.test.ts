@@ -8,7 +8,7 @@ import type { Dataset } from '../../data/index.ts';
 import { canonicalGraph } from '../../onnx/internal.ts';
 import { writtenBundle } from '../../run/test-support/bundles.ts';
 import { mixedNet } from '../../run/test-support/mixed-net.ts';
-import { Random } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import { Deployment } from './deployment.ts';
 import { infer } from './infer.ts';
 import { LocalPool } from './local-pool.ts';

@@ -2,7 +2,8 @@
 import type { Bundle } from '../../bundle/index.ts';
 import { findVariant } from '../../bundle/internal.ts';
 import { accuracies, describeClassifier } from '../../evaluate/internal.ts';
-import { completeRequest, type Fleet, type PlanView } from '../../plan/index.ts';
+import type { Fleet, PlanView } from '../../plan/index.ts';
+import { completeRequest } from '../../plan/internal.ts';
 import type { DeviceReport } from '../../run/internal.ts';
 import { BedsideError, median } from '../../util/index.ts';
 import { percentile } from '../../util/internal.ts';

@@ -1,6 +1,7 @@
 // Devices that do not answer or refuse cost their own place, and are named.
 import { describe, expect, it } from 'vitest';
-import { completeRequest, fleetOf, type PlanView } from '../../plan/index.ts';
+import { fleetOf, type PlanView } from '../../plan/index.ts';
+import { completeRequest } from '../../plan/internal.ts';
 import { manifestOf } from '../../plan/test-support/manifests.ts';
 import type { RunPlan } from '../../run/index.ts';
 import { BedsideError } from '../../util/index.ts';

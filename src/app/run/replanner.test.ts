@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { completeRequest, fleetOf } from '../../plan/index.ts';
+import { fleetOf } from '../../plan/index.ts';
+import { completeRequest } from '../../plan/internal.ts';
 import { manifestOf } from '../../plan/test-support/manifests.ts';
 import { Replanner } from './replanner.ts';
 

@@ -3,7 +3,8 @@ import { assembleModel, type Bundle } from '../../bundle/index.ts';
 import { findVariant, levelsKey } from '../../bundle/internal.ts';
 import { createSession, type Session } from '../../engine/index.ts';
 import type { FloatTensor } from '../../run/index.ts';
-import { assertFiniteRows, BedsideError, must } from '../../util/index.ts';
+import { BedsideError, must } from '../../util/index.ts';
+import { assertFiniteRows } from '../../util/internal.ts';
 
 /** Runs a bundle in this process, at any levels. `close` releases its sessions. */
 export class SingleMachine {

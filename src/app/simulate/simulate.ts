@@ -16,7 +16,8 @@ import {
   wardPreset,
   wardScenario,
 } from '../../simulate/index.ts';
-import { assertWritable, BedsideError, readTextChecked } from '../../util/index.ts';
+import { assertWritable, BedsideError } from '../../util/index.ts';
+import { readTextChecked } from '../../util/internal.ts';
 import { loadBundle } from '../open-bundle.ts';
 import { fleetFrom } from '../plan/fleet-source.ts';
 import { type Journal, journalOf, type Reporter, type Said } from '../reporter.ts';

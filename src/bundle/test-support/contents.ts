@@ -2,7 +2,8 @@
 import { findGroups, type Grouping } from '../../channels/index.ts';
 import { type Constant, findStages, type Model, modelCosts, type Stage } from '../../onnx/index.ts';
 import { floatConstant, isDepthwise, layerLayout, sizeOf, sliceAxis } from '../../onnx/internal.ts';
-import { must, Random } from '../../util/index.ts';
+import { must } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import type { Bundle } from '../bundle.ts';
 import { lowRankShape } from '../correction.ts';
 import {

@@ -2,7 +2,7 @@
 // that a process that only writes is soon at it.
 import type { Model } from '../../onnx/index.ts';
 import { floatConstant, GraphBuilder, int, ints, sizeOf } from '../../onnx/internal.ts';
-import { Random } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import type { BundleContents } from '../write.ts';
 import { contentsOf } from './contents.ts';
 

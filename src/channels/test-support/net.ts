@@ -12,7 +12,7 @@ import {
   layerLayout,
   sizeOf,
 } from '../../onnx/internal.ts';
-import { Random } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import { findGroups, type Grouping } from '../groups.ts';
 import type { KeptUnits } from '../keep.ts';
 import { macsCounter } from '../macs.ts';

@@ -1,7 +1,7 @@
 // Networks put together at random from coupled blocks.
 import type { Model } from '../../onnx/index.ts';
 import { int, ints } from '../../onnx/internal.ts';
-import { Random } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import { Net } from './net.ts';
 
 interface Features {

@@ -2,8 +2,8 @@
 import { createSession, tensor } from '../../engine/index.ts';
 import { inferShapes } from '../../onnx/index.ts';
 import { soleInput } from '../../onnx/internal.ts';
-import { BedsideError, must, type Random } from '../../util/index.ts';
-import { argmax, rowRange } from '../../util/internal.ts';
+import { BedsideError, must } from '../../util/index.ts';
+import { argmax, type Random, rowRange } from '../../util/internal.ts';
 import { shapeUnknown } from '../backward/unknown-shape.ts';
 import type { CalibrationSet, CriterionContext } from '../criterion.ts';
 import { type Attribution, AttributionPass, oneHot, type PassResult } from './pass.ts';

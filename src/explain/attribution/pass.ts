@@ -2,7 +2,8 @@
 import { createSession, type Session, type Tensor, tensor } from '../../engine/index.ts';
 import { inferShapes, type Model } from '../../onnx/index.ts';
 import { batchAxes, type OpTable, upgradeOpset } from '../../onnx/internal.ts';
-import { assertFiniteRows, BedsideError, must } from '../../util/index.ts';
+import { BedsideError, must } from '../../util/index.ts';
+import { assertFiniteRows } from '../../util/internal.ts';
 import { type BackwardGraph, buildBackward } from '../backward/backward.ts';
 import type { BackwardRule } from '../backward/context.ts';
 import { DEEPLIFT_RULES } from '../backward/deeplift-rules.ts';

@@ -3,7 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Model } from '../../onnx/index.ts';
 import { floatConstant, ints } from '../../onnx/internal.ts';
-import { BedsideError, must, Random } from '../../util/index.ts';
+import { BedsideError, must } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import { isAttribution } from '../criteria/attribution.ts';
 import type { CriterionContext } from '../criterion.ts';
 import { findCriterion } from '../registry.ts';

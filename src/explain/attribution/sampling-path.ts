@@ -1,5 +1,5 @@
 // Attributions from several inputs for one sample: points on a path from a reference, or noisy copies.
-import type { Random } from '../../util/index.ts';
+import type { Random } from '../../util/internal.ts';
 
 /** The reference of a sample: zeros, the mean of the calibration samples, or one of them drawn at random. */
 export type ReferenceKind = 'zero' | 'mean' | 'sample';

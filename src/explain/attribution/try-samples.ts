@@ -14,7 +14,8 @@ import {
   sizeOf,
   soleInput,
 } from '../../onnx/internal.ts';
-import { BedsideError, must, Random } from '../../util/index.ts';
+import { BedsideError, must } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 
 /** Largest difference of values, as a share of the largest value. */
 const TOLERANCE = 1e-4;

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Model } from '../../onnx/index.ts';
 import { cloneModel, floatConstant, ints } from '../../onnx/internal.ts';
-import { Random } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import { context, smallNetwork } from '../test-support/calibration.ts';
 import { runModel } from '../test-support/differences.ts';
 import { Net } from '../test-support/nets.ts';

@@ -1,7 +1,8 @@
 // What criteria are given in tests, and a network that covers what they read.
 import type { Model } from '../../onnx/index.ts';
 import { cloneModel, floatConstant, sizeOf } from '../../onnx/internal.ts';
-import { must, Random } from '../../util/index.ts';
+import { must } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import type { CriterionContext, Target } from '../criterion.ts';
 import { Net, normals } from './nets.ts';
 

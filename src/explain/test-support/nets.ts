@@ -1,7 +1,7 @@
 // Small random networks for the tests of explaining: a builder with weights drawn by a seed, and random samples.
 import type { Attribute, Model } from '../../onnx/index.ts';
 import { floatConstant, GraphBuilder, int, ints, sizeOf } from '../../onnx/internal.ts';
-import { Random } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 
 export interface ConvOptions {
   readonly kernel?: readonly number[];

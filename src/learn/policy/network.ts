@@ -1,6 +1,6 @@
 // The policy network, written once and built by whoever can multiply matrices: the trainer (gradients) and the exporter
 // (ONNX). Every token is a stage on a device; one set of weights scores them all, so no size is built in.
-import type { Random } from '../../util/index.ts';
+import type { Random } from '../../util/internal.ts';
 import { FEATURES } from './feature-names.ts';
 
 /** Widths, and what may be left out for an ablation. */

@@ -8,7 +8,8 @@ import {
   randomInstance,
   refusal,
 } from '../../plan/internal.ts';
-import { must, Random } from '../../util/index.ts';
+import { must } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import { smallMixture } from '../test-support/plans.ts';
 import { drawInstance } from '../train/draws.ts';
 import { exportPolicy } from './export.ts';

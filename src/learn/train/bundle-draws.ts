@@ -2,7 +2,7 @@
 import type { BundleManifest } from '../../bundle/index.ts';
 import { buildProblem, type PlanningProblem } from '../../plan/index.ts';
 import { randomFleet } from '../../plan/internal.ts';
-import { Random } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 
 /** How large fleets are, and how tight their limits; both ends can be drawn. */
 export interface FleetRanges {

@@ -1,6 +1,7 @@
 // A training run on disk: everything that the next unit of work depends on, so that a run that was killed goes on as if it
 // had not been.
-import { BedsideError, readTextChecked, writeFileAtomic } from '../../util/index.ts';
+import { BedsideError, writeFileAtomic } from '../../util/index.ts';
+import { readTextChecked } from '../../util/internal.ts';
 import type { PolicyWeight, PolicyWeights } from '../policy/network.ts';
 import type { StoredDemonstration } from './demonstrations.ts';
 

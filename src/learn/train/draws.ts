@@ -1,6 +1,6 @@
 // What the policy trains on: random options of random instances, by number.
 import { type PlanningInstance, type RandomInstanceOptions, randomInstance } from '../../plan/internal.ts';
-import { Random } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 
 /** Ranges of the sizes; both ends can be drawn. */
 export interface DrawRanges {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { checkPlan } from '../../plan/index.ts';
 import { accuracyCost, type PlanningInstance, planCosts, randomInstance } from '../../plan/internal.ts';
-import { Random } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import { LimitPrices } from '../policy/candidate-pass.ts';
 import { allPlans, smallMixture } from '../test-support/plans.ts';
 import { DEAD_END, PlanningEpisode } from './planning-episode.ts';

@@ -2,7 +2,7 @@
 // that prices stay what they are.
 import { jit, numpy as np, valueAndGrad } from '@jax-js/jax';
 import { mostSteps, type PlanningInstance } from '../../plan/internal.ts';
-import type { Random } from '../../util/index.ts';
+import type { Random } from '../../util/internal.ts';
 import { LimitPrices } from '../policy/candidate-pass.ts';
 import { Decoder } from '../policy/decode.ts';
 import type { PolicyShape } from '../policy/network.ts';

@@ -1,6 +1,7 @@
 import { defaultDevice, grad, init, jit, numpy as np, valueAndGrad } from '@jax-js/jax';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { must, Random } from '../../util/index.ts';
+import { must } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import type { Parameters } from './jax-arithmetic.ts';
 import { adam, rateOf, startState, type TrainState } from './optimiser.ts';
 import { gae, type PpoArrays, ppoLoss, ValueScale } from './ppo.ts';

@@ -1,7 +1,8 @@
 // A training run: labels of the exact planner, imitation, then improvement by trial. It goes in units that depend on
 // nothing but the seed, what the units before left and, with a budget in minutes, the clock; after each it can stop.
 import { defaultDevice, init, numpy as np } from '@jax-js/jax';
-import { BedsideError, Random } from '../../util/index.ts';
+import { BedsideError } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import { exportPolicy } from '../policy/export.ts';
 import {
   initialWeights,

@@ -1,6 +1,6 @@
 // The requests that are learned from, with their labels, and batches of them.
 import type { PlanningInstance } from '../../plan/internal.ts';
-import type { Random } from '../../util/index.ts';
+import type { Random } from '../../util/internal.ts';
 import { Features } from '../policy/features.ts';
 import type { BatchShape } from './batch.ts';
 import { demonstrated, type StoredDemonstration } from './demonstrations.ts';

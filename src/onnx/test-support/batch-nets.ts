@@ -1,5 +1,6 @@
 // Small classifiers that hold their samples in every way that models do, for tests of what must not depend on the batch.
-import { must, Random } from '../../util/index.ts';
+import { must } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import { GraphBuilder } from '../builder.ts';
 import { type Attribute, int, intConstant, ints, type Model } from '../graph.ts';
 import { randomConstant } from './models.ts';

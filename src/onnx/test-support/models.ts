@@ -2,7 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSession, type Tensor } from '../../engine/index.ts';
-import { must, Random } from '../../util/index.ts';
+import { must } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import { readModel } from '../codec.ts';
 import { type Constant, ELEM, floatConstant, type Model, sizeOf } from '../graph.ts';
 import { inferShapes } from '../shapes.ts';

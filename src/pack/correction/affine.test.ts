@@ -6,7 +6,8 @@ import { canonicalModel, type Model } from '../../onnx/index.ts';
 import { cloneModel, int, weightedLayers } from '../../onnx/internal.ts';
 import { setWeights, visitValues, withBiases } from '../../repair/internal.ts';
 import { allMixes, distance, draftOf, KINDS, ofKind, samplesFor } from '../../repair/test-support/nets.ts';
-import { must, Random } from '../../util/index.ts';
+import { must } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import { AffineCorrector, type FittedCorrection } from './affine.ts';
 import { affordableSamples } from './single-batch.ts';
 

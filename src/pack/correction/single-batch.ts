@@ -4,8 +4,8 @@ import { createSession, type Tensor, tensor } from '../../engine/index.ts';
 import type { Model } from '../../onnx/index.ts';
 import { fixedBatchOf, sampleShapes, sizeOf } from '../../onnx/internal.ts';
 import { type NetworkRun, type RepairSamples, repairSamples, visitValues } from '../../repair/internal.ts';
-import { must, Random } from '../../util/index.ts';
-import { rowRange } from '../../util/internal.ts';
+import { must } from '../../util/index.ts';
+import { Random, rowRange } from '../../util/internal.ts';
 
 /** Most bytes that the largest value may take over all samples. */
 const VALUE_BYTES = 192 * 2 ** 20;

@@ -5,7 +5,7 @@ import type { Dataset } from '../../data/index.ts';
 import type { Criterion } from '../../explain/index.ts';
 import { canonicalModel, type Model } from '../../onnx/index.ts';
 import { floatConstant, int } from '../../onnx/internal.ts';
-import { Random } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 
 const UNITS = 12;
 const SIDE = 6;

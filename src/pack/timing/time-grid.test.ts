@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Random } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import { implausible, tableFrom, timeGridOf } from './time-grid.ts';
 
 const ALL = { size: Number.POSITIVE_INFINITY, diagonal: true };

@@ -2,7 +2,8 @@
 import { createSession, type EngineOptions, type Session, type Tensor, tensor } from '../../engine/index.ts';
 import type { Model } from '../../onnx/index.ts';
 import { ELEM, sizeOf } from '../../onnx/internal.ts';
-import { median, must, Random } from '../../util/index.ts';
+import { median, must } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 
 /** How graphs are timed; `batch`, 1 by default, counts where a graph's inputs leave their first axis open. */
 export interface TimingOptions extends EngineOptions {

@@ -1,5 +1,5 @@
 // A random plan within the limits: what any planner must be better than.
-import { Random } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import type { PlanningInstance, StageDecision } from '../problem/instance.ts';
 import { begin, extend, objectiveOf, type PartialPlan } from './partial.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Random } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import { randomInstance } from '../random/random-instance.ts';
 import { checkPlan } from '../result/check-plan.ts';
 import { smallInstance } from '../test-support/small-instances.ts';

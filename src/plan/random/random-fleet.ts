@@ -2,7 +2,7 @@
 // benchmarks, tests and learning.
 import type { BundleManifest } from '../../bundle/index.ts';
 import { totalCosts } from '../../bundle/internal.ts';
-import { Random } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import { type Fleet, fleetOf } from '../input/fleet.ts';
 import { completeRequest, type PlanRequest } from '../input/request.ts';
 

@@ -2,7 +2,7 @@
 // with depth, tablets and boxes of unequal speed, links of 8 to 100 MB/s. For benchmarks, tests and learning.
 
 import type { StageSplit } from '../../bundle/internal.ts';
-import { Random } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import { choiceIndex, levelInOf, levelOutOf } from '../problem/choice.ts';
 import { candidateSets } from '../problem/device-sets.ts';
 import {

@@ -2,8 +2,7 @@
 // few dozen samples cannot separate them; the distance of the logits from the unpruned ones can.
 import { type KeptUnits, sliceModel } from '../../channels/index.ts';
 import { type Dataset, subset } from '../../data/index.ts';
-import { evaluateModel } from '../../evaluate/index.ts';
-import { agreementOf, describeClassifier, klDivergence } from '../../evaluate/internal.ts';
+import { agreementOf, describeClassifier, evaluateModel, klDivergence } from '../../evaluate/internal.ts';
 import type { Criterion } from '../../explain/index.ts';
 import type { Model } from '../../onnx/index.ts';
 import { repair } from '../../repair/index.ts';

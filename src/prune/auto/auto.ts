@@ -1,8 +1,7 @@
 // Chooses a criterion by its effect on the network: all candidates are screened on all calibration samples; the best
 // ones then rank on one half of the samples and are measured on the other, both ways round.
 import { type Dataset, subset } from '../../data/index.ts';
-import { evaluateModel } from '../../evaluate/index.ts';
-import { accuracies, describeClassifier, squaredDifference } from '../../evaluate/internal.ts';
+import { accuracies, describeClassifier, evaluateModel, squaredDifference } from '../../evaluate/internal.ts';
 import type { Criterion } from '../../explain/index.ts';
 import type { Model } from '../../onnx/index.ts';
 import { BedsideError, must } from '../../util/index.ts';

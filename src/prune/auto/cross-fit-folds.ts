@@ -1,6 +1,6 @@
 // Two folds of a set of samples, so that a ranking on one can be measured on the other.
 import type { Dataset } from '../../data/index.ts';
-import { Random } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 
 /**
  * Indices of two folds that share no sample, drawn by the seed: each holds half of every class (of all samples, without

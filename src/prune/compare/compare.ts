@@ -2,8 +2,8 @@
 
 import { assertPrunable, findGroups, type KeptUnits } from '../../channels/index.ts';
 import type { Dataset } from '../../data/index.ts';
-import { type Evaluation, evaluateModel } from '../../evaluate/index.ts';
-import { accuracies, agreementOf } from '../../evaluate/internal.ts';
+import type { Evaluation } from '../../evaluate/index.ts';
+import { accuracies, agreementOf, evaluateModel } from '../../evaluate/internal.ts';
 import type { Criterion, Target } from '../../explain/index.ts';
 import { type Model, modelCosts } from '../../onnx/index.ts';
 import type { Uncounted } from '../../onnx/internal.ts';

@@ -3,13 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { findGroups, sliceModel } from '../../channels/index.ts';
 import { Net } from '../../channels/test-support/net.ts';
 import type { Dataset } from '../../data/index.ts';
-import { evaluateModel } from '../../evaluate/index.ts';
+import { evaluateModel } from '../../evaluate/internal.ts';
 import type { CriterionContext } from '../../explain/index.ts';
 import { canonicalModel, type Model } from '../../onnx/index.ts';
 import { floatConstant, int, ints } from '../../onnx/internal.ts';
 import { plantedNet, plantedSamples } from '../../pack/test-support/planted.ts';
 import { repair } from '../../repair/index.ts';
-import { must, Random } from '../../util/index.ts';
+import { must } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import { findCriterion } from '../criteria.ts';
 import { type RankOptions, rankModel } from '../prune-model.ts';
 

@@ -1,7 +1,7 @@
 // The elimination against least squares solved anew for every set of units.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Matrix, Products } from '../../repair/internal.ts';
-import { Random } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import { eliminate, scoresOf } from './eliminate.ts';
 import { Reader, type ReaderProblem } from './surgeon.ts';
 

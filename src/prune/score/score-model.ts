@@ -8,8 +8,8 @@ import { describeClassifier } from '../../evaluate/internal.ts';
 import type { Aggregation, CalibrationSet, Criterion, LayerScores, Target } from '../../explain/index.ts';
 import type { Model } from '../../onnx/index.ts';
 import { assertFiniteWeights } from '../../onnx/internal.ts';
-import { BedsideError, Random } from '../../util/index.ts';
-import { assertFiniteSamples, firstNonFinite, rowRange } from '../../util/internal.ts';
+import { BedsideError } from '../../util/index.ts';
+import { assertFiniteSamples, firstNonFinite, Random, rowRange } from '../../util/internal.ts';
 import { withStandIns } from './unexplained.ts';
 import { type Normalisation, type UnitScores, unitScores } from './unit-scores.ts';
 

@@ -3,7 +3,8 @@ import { assertPrunable, findGroups, sliceModel } from '../../channels/index.ts'
 import { macsCounter } from '../../channels/internal.ts';
 import { Net } from '../../channels/test-support/net.ts';
 import { modelCosts } from '../../onnx/index.ts';
-import { BedsideError, Random } from '../../util/index.ts';
+import { BedsideError } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import { unitScores } from '../score/unit-scores.ts';
 import { blockOf, detectBlock } from './block.ts';
 import { selectForMacs } from './budget.ts';

@@ -4,7 +4,8 @@ import { Net, run } from '../../channels/test-support/net.ts';
 import type { Dataset } from '../../data/index.ts';
 import { canonicalModel, type Model } from '../../onnx/index.ts';
 import { int, intAttribute, sizeOf } from '../../onnx/internal.ts';
-import { must, Random } from '../../util/index.ts';
+import { must } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import { DraftBundle } from '../draft-bundle.ts';
 import { withBiases } from '../weights.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Random } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import { linearScale, spread } from './scale.ts';
 
 describe('linearScale', () => {

@@ -1,8 +1,8 @@
 // The coordinator: starts plans, notices lost devices, replans, and ends every request exactly once.
 import type { BundleManifest } from '../../bundle/index.ts';
 import type { FloatTensor } from '../../engine/index.ts';
-import { assertFiniteRows, BedsideError, must } from '../../util/index.ts';
-import { assertFiniteSamples } from '../../util/internal.ts';
+import { BedsideError, must } from '../../util/index.ts';
+import { assertFiniteRows, assertFiniteSamples } from '../../util/internal.ts';
 import type { DeviceReport } from '../device/device.ts';
 import { mergeSegments } from '../device/merge-segments.ts';
 import { deserializeError, displayText } from '../protocol/error-codec.ts';

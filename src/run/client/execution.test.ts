@@ -8,7 +8,7 @@ import { type Bundle, stageCosts } from '../../bundle/index.ts';
 import { largestDifference } from '../../channels/test-support/net.ts';
 import type { FloatTensor } from '../../engine/index.ts';
 import { canonicalGraph } from '../../onnx/internal.ts';
-import { Random } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import { Device, type DeviceOptions } from '../device/device.ts';
 import { Worker } from '../device/worker.ts';
 import { LocalFabric } from '../local/local-fabric.ts';

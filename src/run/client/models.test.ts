@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { largestDifference } from '../../channels/test-support/net.ts';
 import { loadModel } from '../../onnx/index.ts';
 import { canonicalGraph } from '../../onnx/internal.ts';
-import { Random } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import { onOneMachine, randomPlan, randomSample, splitBundle } from '../test-support/bundles.ts';
 import { inOneProcess } from '../test-support/in-one-process.ts';
 

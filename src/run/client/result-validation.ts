@@ -1,7 +1,8 @@
 // Checks what devices send: results against the coordinator's own plan, reports against the bundle.
 import type { BundleManifest } from '../../bundle/index.ts';
 import type { FloatTensor } from '../../engine/index.ts';
-import { assertFiniteRows, BedsideError, must } from '../../util/index.ts';
+import { BedsideError, must } from '../../util/index.ts';
+import { assertFiniteRows } from '../../util/internal.ts';
 import type { DeviceReport } from '../device/device.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 

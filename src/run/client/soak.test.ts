@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canonicalGraph } from '../../onnx/internal.ts';
-import { Random } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import { writtenBundle } from '../test-support/bundles.ts';
 import { mixedNet } from '../test-support/mixed-net.ts';
 import { soak } from '../test-support/soak.ts';

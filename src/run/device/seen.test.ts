@@ -5,15 +5,15 @@ import { canonicalGraph } from '../../onnx/internal.ts';
 import {
   beamPlanner,
   buildProblem,
-  completeRequest,
   type PlanView,
   PRIVACY_PRESETS,
   type RequestInput,
   viewPlan,
 } from '../../plan/index.ts';
-import { maxSeenOf } from '../../plan/internal.ts';
+import { completeRequest, maxSeenOf } from '../../plan/internal.ts';
 import { fleetOfDevices } from '../../plan/test-support/fleets.ts';
-import { must, Random } from '../../util/index.ts';
+import { must } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import type { TensorMessage } from '../protocol/messages.ts';
 import { onOneMachine, randomSample, splitBundle } from '../test-support/bundles.ts';
 import { inOneProcess } from '../test-support/in-one-process.ts';

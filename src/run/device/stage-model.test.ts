@@ -9,7 +9,7 @@ import { randomNet } from '../../channels/test-support/random-net.ts';
 import { createSession, type FloatTensor, tensor } from '../../engine/index.ts';
 import { loadModel, type Model } from '../../onnx/index.ts';
 import { canonicalGraph } from '../../onnx/internal.ts';
-import { Random } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import { randomPlan, splitBundle } from '../test-support/bundles.ts';
 import { mixedNet } from '../test-support/mixed-net.ts';

@@ -10,7 +10,8 @@ import { largestDifference } from '../../channels/test-support/net.ts';
 import type { FloatTensor } from '../../engine/index.ts';
 import { loadModel } from '../../onnx/index.ts';
 import { canonicalGraph } from '../../onnx/internal.ts';
-import { BedsideError, Random } from '../../util/index.ts';
+import { BedsideError } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import { Coordinator } from '../client/coordinator.ts';
 import { toWire } from '../protocol/wire.ts';
 import {

@@ -11,7 +11,8 @@ import { createSession, type FloatTensor, type Session, tensor } from '../../eng
 import { findStages, type Model } from '../../onnx/index.ts';
 import { splitOf } from '../../pack/internal.ts';
 import { outputChannels, segmentsOf } from '../../plan/internal.ts';
-import { must, type Random } from '../../util/index.ts';
+import { must } from '../../util/index.ts';
+import type { Random } from '../../util/internal.ts';
 import { devicesOf, type RunPlan } from '../protocol/plan.ts';
 
 /** A bundle of a canonical network, with its splits. */

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tensor } from '../../engine/index.ts';
-import { Random } from '../../util/index.ts';
+import { Random } from '../../util/internal.ts';
 import { type Endpoint, type Fabric, SILENCE_MS } from '../protocol/fabric.ts';
 import type { InputMessage, NodeMessage } from '../protocol/messages.ts';
 

@@ -2,7 +2,8 @@
 import type { Bundle } from '../../bundle/index.ts';
 import { largestDifference } from '../../channels/test-support/net.ts';
 import type { FloatTensor } from '../../engine/index.ts';
-import { must, type Random } from '../../util/index.ts';
+import { must } from '../../util/index.ts';
+import type { Random } from '../../util/internal.ts';
 import { Coordinator, type InferenceResult } from '../client/coordinator.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import { planThrough, randomPlan, SingleMachine } from './bundles.ts';

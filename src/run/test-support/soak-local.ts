@@ -2,7 +2,8 @@
 // slow. Messages come twice, late, for a plan that was given up, or for a request that has ended.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bundle } from '../../bundle/index.ts';
-import { must, type Random } from '../../util/index.ts';
+import { must } from '../../util/index.ts';
+import type { Random } from '../../util/internal.ts';
 import { Device } from '../device/device.ts';
 import { Worker } from '../device/worker.ts';
 import { LocalWorkers } from '../local/local-workers.ts';

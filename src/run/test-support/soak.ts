@@ -2,7 +2,8 @@
 import type { Bundle } from '../../bundle/index.ts';
 import { randomLevels } from '../../bundle/test-support/contents.ts';
 import type { FloatTensor } from '../../engine/index.ts';
-import { BedsideError, must, type Random } from '../../util/index.ts';
+import { BedsideError, must } from '../../util/index.ts';
+import type { Random } from '../../util/internal.ts';
 import type { InferenceResult } from '../client/coordinator.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import { randomSample } from './bundles.ts';

@@ -1,5 +1,5 @@
 // Ways to damage bytes and JSON, seeded.
-import type { Random } from '../../../src/util/index.ts';
+import type { Random } from '../../../src/util/internal.ts';
 
 /** One of a list. */
 export function pick<T>(random: Random, list: readonly T[]): T {

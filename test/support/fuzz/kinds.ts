@@ -4,7 +4,7 @@ import { copyFile, cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findAccess } from '../../../src/app/internal.ts';
 import { sealed } from '../../../src/bundle/internal.ts';
-import type { Random } from '../../../src/util/index.ts';
+import type { Random } from '../../../src/util/internal.ts';
 import { changeOne, damagedBytes, damagedJson, pick } from './damage.ts';
 import { damagedModel } from './mutate-model.ts';
 import { bundleFiles, type Seeds } from './seeds.ts';

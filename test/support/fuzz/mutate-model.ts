@@ -7,7 +7,7 @@ import {
   ModelProtoSchema,
   type NodeProto,
 } from '../../../src/onnx/onnx_pb.ts';
-import type { Random } from '../../../src/util/index.ts';
+import type { Random } from '../../../src/util/internal.ts';
 import { damagedBytes, pick } from './damage.ts';
 
 const INTS = [0n, -1n, 1n, 2n, 3n, 5n, -2n, 7n, 64n, 1000n, -(2n ** 63n), 2n ** 31n, 2n ** 62n];

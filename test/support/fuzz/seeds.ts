@@ -14,7 +14,7 @@ import { canonicalGraph, int, ints } from '../../../src/onnx/internal.ts';
 import { newCredentials } from '../../../src/run/nats/cluster/credentials.ts';
 import { newSigningKey, signerOf } from '../../../src/run/nats/identity/signing.ts';
 import { mixedNet } from '../../../src/run/test-support/mixed-net.ts';
-import { Random } from '../../../src/util/index.ts';
+import { Random } from '../../../src/util/internal.ts';
 
 const POLICY = fileURLToPath(new URL('../../../models/policy.onnx', import.meta.url));
 

@@ -9,7 +9,7 @@ import { writeBundle } from '../../../bundle/internal.ts';
 import { contentsOf } from '../../../bundle/test-support/contents.ts';
 import type { Model } from '../../../onnx/index.ts';
 import { floatConstant, GraphBuilder, ints } from '../../../onnx/internal.ts';
-import { Random } from '../../../util/index.ts';
+import { Random } from '../../../util/internal.ts';
 import { runCommandLine } from '../../program.ts';
 
 const WARD = fileURLToPath(new URL('../../../../examples/fleets/ward.json', import.meta.url));

@@ -1,6 +1,7 @@
 // Renews the certificates of a cluster. The keys of its nodes stay, so that no device loses access.
 import { resolve } from 'node:path';
-import { readTextChecked, writeFileAtomic } from '../../../util/index.ts';
+import { writeFileAtomic } from '../../../util/index.ts';
+import { readTextChecked } from '../../../util/internal.ts';
 import { type Certified, certifyServer, expiryOf, hostsOf, isPair, makeAuthority } from './certificates.ts';
 import { parseCredentials } from './credentials.ts';
 import { credentialsPath, filesOf, readCluster, writeSecret } from './write-cluster.ts';

@@ -2,7 +2,8 @@
 import { chmod, mkdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { BedsideError, readTextChecked, writeFileAtomic } from '../../../util/index.ts';
+import { BedsideError, writeFileAtomic } from '../../../util/index.ts';
+import { readTextChecked } from '../../../util/internal.ts';
 import { newSigningKey, type Signer, signerOf } from '../identity/signing.ts';
 import { tokenOf } from '../transport/subjects.ts';
 import { certifyServer, makeAuthority } from './certificates.ts';

@@ -2,7 +2,8 @@
 // new plan. Only keys for any name allow this, which is why each device of a cluster should have a key for its own
 // name.
 import type { NatsConnection } from '@nats-io/transport-node';
-import { must, type Random } from '../../../util/index.ts';
+import { must } from '../../../util/index.ts';
+import type { Random } from '../../../util/internal.ts';
 import { connectNats } from '../transport/connect.ts';
 import { messageSubject, senderOf } from '../transport/subjects.ts';
 import type { TestServer } from './nats-server.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { Random } from '../../../util/index.ts';
+import { Random } from '../../../util/internal.ts';
 import { Assembler, type AssemblerOptions, encodeChunks, type MessageOwner } from './chunks.ts';
 
 const OWNER: MessageOwner = { request: 'r', epoch: 2, requester: 'client/a' };
