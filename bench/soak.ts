@@ -73,8 +73,8 @@ interface Memory {
 async function overMany(requests: number, bundle: Bundle): Promise<Memory> {
   const workers = DEVICES.map((name) => ({ device: { name } }));
   await using room = await LocalWorkers.start(workers, [bundle.dir], { device: 'source', bundles: [bundle] });
-  const requester = new Coordinator('requester', bundle);
-  await requester.join(room.fabric);
+  const coordinator = new Coordinator('requester', bundle);
+  await coordinator.join(room.fabric);
   const random = new Random(2);
   const variants = random.shuffle([...bundle.manifest.variants]).slice(0, PLANS);
   const plans = variants.map(({ levels }) => randomPlan(bundle, DEVICES, random, levels));
@@ -82,7 +82,7 @@ async function overMany(requests: number, bundle: Bundle): Promise<Memory> {
   const bytes = new Map<string, number[]>();
   const seconds: number[] = [];
   for (let at = 1; at <= requests; at++) {
-    const answer = await requester.infer(
+    const answer = await coordinator.infer(
       must(inputs[at % 32], 'an input'),
       must(plans[at % PLANS], 'a plan'),
     );
@@ -91,7 +91,7 @@ async function overMany(requests: number, bundle: Bundle): Promise<Memory> {
     for (const [name, now] of resident(room.pids)) bytes.set(name, [...(bytes.get(name) ?? []), now]);
     if (at % 5000 === 0) say(`memory: ${at} of ${requests}`);
   }
-  await requester.close();
+  await coordinator.close();
   return { bytes, msPerRequest: 1000 * median(seconds) };
 }
 

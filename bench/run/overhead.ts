@@ -82,10 +82,10 @@ async function timed(
 }
 
 /** What the devices' latest requests took for the stages of a plan, by their own clocks. */
-async function inPlaceSeconds(requester: Coordinator, bundle: string, plan: RunPlan): Promise<number> {
+async function inPlaceSeconds(coordinator: Coordinator, bundle: string, plan: RunPlan): Promise<number> {
   const reports = new Map<string, readonly (readonly number[])[]>();
   for (const name of [SOURCE, OTHER]) {
-    reports.set(name, (await requester.report(name)).seconds[bundle] ?? []);
+    reports.set(name, (await coordinator.report(name)).seconds[bundle] ?? []);
   }
   return plan.stages.reduce((sum, { index, segments: [segment] }) => {
     const [unpruned = 0] = reports.get(segment?.device ?? '')?.[index] ?? [];
@@ -122,16 +122,16 @@ export async function overheadTable(models: readonly BenchModel[]): Promise<Resu
       const workers = [SOURCE, OTHER].map((name) => ({ device: { name } }));
       const here = { device: SOURCE, bundles: [bundle] };
       await using room = await LocalWorkers.start(workers, [bundle.dir], here, access);
-      const requester = new Coordinator('coordinator/bench', bundle);
-      await requester.join(room.fabric);
+      const coordinator = new Coordinator('coordinator/bench', bundle);
+      await coordinator.join(room.fabric);
       for (const [name, plan] of plansOf(bundle)) {
-        await requester.warm(plan);
-        const request = await timed(inputs, (input) => requester.infer(input, plan));
+        await coordinator.warm(plan);
+        const request = await timed(inputs, (input) => coordinator.infer(input, plan));
         const { compute, wire } = must(known.get(`${bundle.manifest.name} ${name}`), 'a plan');
-        const inPlace = await inPlaceSeconds(requester, bundle.manifest.name, plan);
+        const inPlace = await inPlaceSeconds(coordinator, bundle.manifest.name, plan);
         found.push({ model: bundle.manifest.name, fabric, plan: name, request, compute, inPlace, wire });
       }
-      await requester.close();
+      await coordinator.close();
     }
     return found;
   });

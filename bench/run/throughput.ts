@@ -27,8 +27,8 @@ export async function throughputTable(models: readonly BenchModel[]): Promise<Re
 async function perSecond({ bundle, inputs }: BenchModel, names: readonly string[]): Promise<number> {
   const workers = names.map((name) => ({ device: { name } }));
   await using room = await LocalWorkers.start(workers, [bundle.dir]);
-  const requester = new Coordinator('requester', bundle);
-  await requester.join(room.fabric);
+  const coordinator = new Coordinator('requester', bundle);
+  await coordinator.join(room.fabric);
   const levels = bundle.manifest.groups.map(() => 0);
   const plans = names.map(
     (device): RunPlan => ({
@@ -36,7 +36,7 @@ async function perSecond({ bundle, inputs }: BenchModel, names: readonly string[
       stages: bundle.manifest.stages.map(({ index }) => ({ index, segments: [{ device, from: 0, to: 1 }] })),
     }),
   );
-  for (const plan of plans) await requester.warm(plan);
+  for (const plan of plans) await coordinator.warm(plan);
   let [done, next] = [0, 0];
   const run = async (seconds: number): Promise<number> => {
     const start = performance.now();
@@ -44,7 +44,7 @@ async function perSecond({ bundle, inputs }: BenchModel, names: readonly string[
     done = 0;
     const lane = async (plan: RunPlan): Promise<void> => {
       while (performance.now() < until) {
-        await requester.infer(must(inputs[next++ % inputs.length], 'an input'), plan);
+        await coordinator.infer(must(inputs[next++ % inputs.length], 'an input'), plan);
         done++;
       }
     };
@@ -53,6 +53,6 @@ async function perSecond({ bundle, inputs }: BenchModel, names: readonly string[
   };
   await run(SECONDS / 5);
   const found = await run(SECONDS);
-  await requester.close();
+  await coordinator.close();
   return found;
 }

@@ -42,7 +42,7 @@ export function marginOf(output: ArrayLike<number>): number {
 /**
  * Runs one sample. Runs it again on the unpruned network if the margin is too small and the deadline allows. If the
  * second run fails, the first result is returned with its small margin: an uncertain result is better than none.
- * @throws as `Asker.infer`
+ * @throws as `InferenceClient.infer`
  */
 export async function inferWithFallback(
   client: InferenceClient,
