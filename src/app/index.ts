@@ -41,6 +41,11 @@ export { type CompareOptions, compare, DEFAULT_CRITERIA, DEFAULT_RATIOS } from '
 export { type BaseMeasurements, type Comparison, type LabelFacts, labelFacts } from './compare/comparison.ts';
 export { comparisonReport } from './compare/comparison-report.ts';
 export { reportHeatmaps } from './compare/report-heatmaps.ts';
+export { type DemoOptions, type DemoResult, demo } from './demo/demo.ts';
+export type { DemoListener, DemoStep, FileSizes } from './demo/demo-steps.ts';
+export type { FleetDemoResult } from './demo/fleet-demo.ts';
+export type { ComparedPlanner } from './demo/planner-comparison.ts';
+export type { FleetEvent, StreamedRequest } from './demo/request-stream.ts';
 export { type EvaluateOptions, type EvaluateResult, evaluate } from './evaluate.ts';
 export { type ExplainOptions, explain } from './explain/explain.ts';
 export type { Explanation } from './explain/explanation.ts';

@@ -20,7 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   worker: async () => (await import('./commands/worker/command.ts')).addWorker,
   fleet: async () => (await import('./commands/fleet/command.ts')).addFleet,
   cluster: async () => (await import('./commands/cluster/command.ts')).addCluster,
-  demo: async () => (await import('./commands/demo.ts')).addDemo,
+  demo: async () => (await import('./commands/demo/command.ts')).addDemo,
 };
 
 /** The program with one command, or with all where it names none; parsing throws instead of ending the process. */

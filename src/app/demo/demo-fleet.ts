@@ -1,8 +1,8 @@
-// The demo's room: four devices of unequal strength, slowed down to the network, so that any network shows the same.
+// The demo's fleet: four devices of unequal speed, slowed down to the network, so that the demo is alike for any network.
 import { type BundleManifest, stageCosts } from '../../bundle/index.ts';
 import { type Fleet, fleetOf } from '../../plan/index.ts';
 
-/** Times the speed of the first, which has the input. */
+/** Multiples of the speed of the first, which has the input. */
 const DEVICES = [
   { name: 'monitor', strength: 1, trusted: true },
   { name: 'tablet', strength: 3, trusted: true },
@@ -10,18 +10,18 @@ const DEVICES = [
   { name: 'visitor', strength: 12, trusted: false },
 ] as const;
 
-/** Seconds that the unpruned network takes on the first at least, and the share of them that a tensor is on its way. */
+/** Least seconds of the unpruned network on the first device, and the share of them that a transfer takes. */
 const AT_LEAST = 0.08;
 const ON_THE_WAY = 0.1;
 
 const LATENCY = 0.001;
 
-/** The devices, and links that carry the output of a stage in a tenth of what the first needs for the whole network. */
+/** The devices. A link carries the mean output of a stage in a tenth of the time of the whole network on the first. */
 export function demoFleet(manifest: BundleManifest): Fleet {
   const unpruned = manifest.groups.map(() => 0);
   const costs = manifest.stages.map(({ index }) => stageCosts(manifest, index, unpruned));
   const here = manifest.variants[0]?.seconds ?? 1e-9 * (manifest.variants[0]?.macs ?? 1e6);
-  // The strongest is no faster than this machine, which stands in for it.
+  // The fastest is at most as fast as this machine, which emulates it.
   const seconds = Math.max(AT_LEAST, 4 * here);
   const bytes = costs.slice(0, -1).reduce((sum, { outputBytes }) => sum + outputBytes, 0) / costs.length;
   return fleetOf({
