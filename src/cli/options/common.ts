@@ -19,7 +19,7 @@ export interface ComputeOptions {
 /** --seed, --json and --quiet. */
 export function addCommon(command: Command): Command {
   return command
-    .option('--seed <n>', 'seed of everything that is drawn; the same seed repeats a run exactly', seed, 1)
+    .option('--seed <n>', 'seed of all random choices; the same seed repeats a run exactly', seed, 1)
     .option('--json', 'print the result, or the error, as one JSON object on stdout')
     .option('--quiet', 'no progress and no remarks on stderr');
 }

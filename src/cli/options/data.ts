@@ -1,4 +1,4 @@
-// --data and the options that choose samples of it.
+// --data, and the options that choose samples from it.
 import { type Command, InvalidArgumentError } from 'commander';
 import type { DatasetSplit } from '../../data/index.ts';
 import { BedsideError } from '../../util/index.ts';
@@ -7,8 +7,8 @@ import { count, items, names, numberIn, whole } from './numbers.ts';
 const DATA = '--data <dataset>';
 
 /**
- * --data and what chooses samples. `uses` says what the samples serve, and what the default split is; a command that
- * does without them for some inputs asks for them with `assertData`.
+ * --data and the options that choose samples. `uses` says what the samples are for, and which split is the default. A command
+ * that needs no data for some inputs makes it optional, and asks for it with `assertData`.
  */
 export function addData(
   command: Command,
@@ -25,19 +25,19 @@ export function addData(
     .option('--records <list>', 'only these records of a WFDB folder, such as 100,106', names)
     .option(
       '--sampling-rate <hz>',
-      'samples a second of the signals that the network reads, where its metadata does not say so; default 360',
+      'sampling rate of the signals that the network reads, if its metadata does not say it; default 360',
       numberIn(1, 1e6, 'samples a second'),
     )
     .option(
       '--max-pixels <n>',
-      'refuse images of more pixels before they are decoded; default 268435456 (2^28)',
+      'refuse images with more pixels, before decoding; default 268435456 (2^28)',
       count(),
     )
-    .option('--skip-bad', 'leave corrupt images out, and name them, instead of stopping at the first');
+    .option('--skip-bad', 'leave out corrupt images and name them, instead of stopping at the first');
 }
 
 /**
- * @throws BedsideError E_USAGE where --data is missing and needed, in the words of a required option
+ * @throws BedsideError E_USAGE if --data is missing, with the message of a required option
  */
 export function assertData(
   options: { readonly data?: string },

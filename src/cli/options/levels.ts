@@ -8,13 +8,10 @@ export function addLevels(command: Command): Command {
   return command
     .option(
       '--levels <list>',
-      'of a bundle: the level of each group, in the order that inspect lists them, such as 0,3,1',
+      'bundles only: the level of each group, in the order of inspect, such as 0,3,1',
       levelList,
     )
-    .option(
-      '--no-correction',
-      'of a bundle: leave out the correction that is stored for levels that have been measured',
-    );
+    .option('--no-correction', 'bundles only: leave out the correction that is stored for measured levels');
 }
 
 /**

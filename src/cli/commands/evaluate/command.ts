@@ -30,20 +30,20 @@ export function addEvaluate(program: Command): void {
     .command('evaluate')
     .summary('accuracy and speed of a model, or of a bundle at chosen levels, on labelled samples')
     .description(
-      'Runs a model on labelled samples: accuracy, recall of each class, balanced accuracy (mean recall over the ' +
-        'classes that occur), and the mean time of inference alone after a warm-up. Of a bundle, the network is put ' +
-        'together at the levels asked for (unpruned unless said), from its repaired weights; levels that the bundle ' +
-        'has measured are corrected as they were then.',
+      'Measures accuracy and speed on labelled samples: accuracy, recall of each class, balanced accuracy (mean recall of ' +
+        'the classes that occur), and the mean time of inference alone after a warm-up. A bundle is assembled at the ' +
+        'levels given, from its repaired weights; without levels it is unpruned. Levels that were measured when it was ' +
+        'packed are corrected as they were then.',
     )
     .argument('<model>', 'an ONNX file, or a bundle: a folder written by bedside pack')
     .option(
       '--ratio <r>',
-      'of a bundle: every group at the level nearest to this fraction of channels removed',
+      'bundles only: every group at the level nearest to this fraction of channels removed',
       ratio,
     );
   addLevels(command);
   addData(command, { split: 'default test', perClass: 'at most this many samples of each class' });
-  addClassPrior(command, 'accuracy is for this mix');
+  addClassPrior(command, 'accuracy is for it');
   addCommon(addRun(command))
     .addHelpText(
       'after',
@@ -51,7 +51,7 @@ export function addEvaluate(program: Command): void {
         ['bedside evaluate model.onnx --data scans/', 'all of scans/test'],
         ['bedside evaluate model.onnx --data mitdb/ --records 100,106', 'two patients'],
         ['bedside evaluate model.onnx --data x.npz --threads 1 --json', 'for programs'],
-        ['bedside evaluate ecg/ --data mitdb/ --ratio .5', 'a bundle, half of every group'],
+        ['bedside evaluate ecg/ --data mitdb/ --ratio 0.5', 'a bundle, half of every group'],
         ['bedside evaluate ecg/ --data mitdb/ --levels 0,3,3,1', 'each group at a level of its own'],
       ),
     )

@@ -36,7 +36,7 @@ export function describeBundle(path: string, result: InspectBundleResult): strin
       `Measured variants (${variants.length}; ${best} that no other beats in accuracy and MACs)`,
       frontierTable(result, shownRows(result, 24)),
     ),
-    `\nOther mixes are predicted (${measureWord(result)} ${formatPercent(unpruned)} unpruned): from ${fitted} measured mixes, ` +
+    `\nThe accuracy of other level vectors is predicted (${measureWord(result)} ${formatPercent(unpruned)} unpruned): from ${fitted} variants, ` +
       `checked on ${checked} others: mean error ${meanError.toFixed(3)}, at most ${maxError.toFixed(3)}`,
   ].join('\n');
 }
@@ -53,7 +53,7 @@ function originOf({ sha256, model, preprocessing, provenance, measured }: Inspec
     ['ranked by', `${provenance.criterion}, on ${provenance.calibration} samples of ${provenance.dataset}`],
     [
       'measured on',
-      `${provenance.validation} samples held apart${provenance.labelled ? '' : ', without labels'}`,
+      `${provenance.validation} validation samples${provenance.labelled ? '' : ', without labels'}`,
     ],
     ['packed', `${provenance.created}, seed ${provenance.seed}, ${engines.join(', ')}`],
   ];

@@ -10,12 +10,13 @@ import { describeInspected } from './text.ts';
 /** Adds the command to the program. */
 export function addInspect(program: Command): void {
   addCommon(program.command('inspect'))
-    .summary('layers, groups of channels, stages and costs of a model; what a bundle holds')
+    .summary('layers, groups of channels, stages and costs of a model; the contents of a bundle')
     .description(
-      'Shows what a model is made of. A group is channels that can only be pruned together (residual sums, depthwise ' +
-        'convolutions, concatenations); frozen channels must stay, and the reason is given. Names are those of the ' +
-        'canonical model: constants folded, batch normalisation merged, every node named. MACs are for one sample. Of a ' +
-        'bundle: levels, groups in the order of --levels, stages, measured variants, and where it comes from.',
+      'Shows the layers, groups of channels, stages and costs of a model. A group is a set of channels that can only be ' +
+        'pruned together, because of residual sums, depthwise convolutions or concatenations. Frozen channels must stay; ' +
+        'the reason is given. Names are those of the canonical model: constants folded, batch normalisation merged, every ' +
+        'node named. MACs are for one sample. For a bundle it shows levels, groups in the order of --levels, stages, ' +
+        'measured variants, and the origin of the bundle.',
     )
     .argument('<model>', 'an ONNX file, or a bundle: a folder written by bedside pack')
     .addHelpText(

@@ -23,14 +23,15 @@ import { describeCertified, describePacked } from './text.ts';
 export function addPack(program: Command): void {
   const command = program
     .command('pack')
-    .summary('one network at any mix of widths as a bundle, with measured mixes')
+    .summary('one network at many sizes as a bundle, with the accuracy of each')
     .description(
-      'Puts the channels of every group in the order of their scores, so that keeping the first ones is pruning; refits ' +
-        'the layers in closed form for every level, so that any mix of levels can be put together without fitting ' +
-        'anything; measures what layers take on this machine, and mixes of levels along the frontier of accuracy against ' +
-        'cost. The local split is divided: --per-class samples of each class rank and repair (labels are not read but ' +
-        'by the criterion), others, held apart, measure. The bundle is written whole or not at all, and a bundle in its ' +
-        'place is replaced. With --certify, one more mix of a bundle is measured and added.',
+      'Writes a bundle: a folder that holds one network at many sizes. The channels of every group are sorted by their ' +
+        'scores, so that keeping the first ones is pruning. Every level is repaired in closed form, so that any level ' +
+        'vector can be assembled without fitting. Then bedside times every layer on this machine, and measures level ' +
+        'vectors along the accuracy-cost frontier. The local split is divided: --per-class samples of each class rank ' +
+        'and repair (only the criterion uses labels), and validation samples measure. The bundle is written whole or ' +
+        'not at all, and replaces a bundle in its place. With --certify, one more level vector of a bundle is measured ' +
+        'and added.',
     )
     .argument('<model>', 'an ONNX file; with --certify, a bundle')
     .option('--out <folder>', 'the folder to write: a new one, an empty one, or a bundle to replace')
@@ -39,17 +40,13 @@ export function addPack(program: Command): void {
     .option('--levels-count <p>', 'this many levels, evenly from 0 to 7/8 of the channels removed', count(64))
     .option(
       '--ratios <list>',
-      `fraction of channels removed at each level, such as 0,.25,.5; default ${PACK_RATIOS.join(',')}`,
+      `fraction of channels removed at each level, such as 0,0.25,0.5; default ${PACK_RATIOS.join(',')}`,
       ratios,
     )
-    .option(
-      '--variants <n>',
-      'measure and store about this many mixes of levels; default 256',
-      count(100_000),
-    )
+    .option('--variants <n>', 'measure and store about this many level vectors; default 256', count(100_000))
     .option(
       '--block <n>',
-      'channels to align kept counts to; 1 for none; default: as this processor',
+      'kept counts are multiples of this many channels; 1 for any count; default: as this processor computes',
       count(4096),
     )
     .option(
@@ -60,18 +57,22 @@ export function addPack(program: Command): void {
     )
     .option(
       '--no-low-rank',
-      'correct mixes by factors and summands alone: packed sooner, a smaller bundle, less accurate mixes',
+      'correct variants by scales and biases alone: faster packing, a smaller bundle, less accurate variants',
     )
     .option('--no-measure', 'do not measure how long layers take on this machine')
     .option(
       '--max-positions <n>',
-      'most places a layer is repaired from, over all samples; bounds memory; default 4096',
+      'the most positions that a layer is repaired from, over all samples; bounds memory; default 4096',
       count(),
     )
-    .option('--chart <file>', 'where the chart of the measured mixes goes, an SVG; default beside the folder')
-    .option('--certify <levels>', 'of a bundle: measure these levels, one a group, and add them', levelList);
+    .option('--chart <file>', 'the SVG file for the chart of measured variants; default beside the folder')
+    .option(
+      '--certify <levels>',
+      'bundles only: measure these levels, one for each group, and add them',
+      levelList,
+    );
   addData(command, {
-    split: 'what is divided in two; default local',
+    split: 'samples that are divided in two; default local',
     perClass: `rank and repair on at most this many samples of each class; default ${DEFAULT_PER_CLASS}`,
   });
   addCommon(addRun(command))
@@ -81,11 +82,11 @@ export function addPack(program: Command): void {
       examples(
         ['bedside pack model.onnx --data mitdb/ --out ecg', 'criterion chosen by measurement'],
         [
-          'bedside pack model.onnx --data scans/ --criterion lrp-gamma --ratios 0,.25,.5,.75 --out scans-bundle',
+          'bedside pack model.onnx --data scans/ --criterion lrp-gamma --ratios 0,0.25,0.5,0.75 --out scans-bundle',
           'four levels',
         ],
         ['bedside pack model.onnx --data x.npz --variants 32 --no-measure --out quick --json', 'quickly'],
-        ['bedside pack ecg --certify 0,3,3,1 --data mitdb/', 'one more mix measured'],
+        ['bedside pack ecg --certify 0,3,3,1 --data mitdb/', 'one more level vector measured'],
       ),
     )
     .action((path: string, options: PackCommandOptions) =>

@@ -17,7 +17,7 @@ export interface PackCommandOptions extends CommonOptions, Omit<PackOptions, 'ou
 export async function outOf(path: string, { out }: PackCommandOptions): Promise<string> {
   if (await isBundle(path)) {
     throw new BedsideError('E_USAGE', `${path} is a folder, not a model`, {
-      hint: `to measure one more mix of a bundle: bedside pack ${path} --certify LEVELS --data …`,
+      hint: `to measure one more level vector of a bundle: bedside pack ${path} --certify LEVELS --data …`,
     });
   }
   if (out !== undefined) return out;

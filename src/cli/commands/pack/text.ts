@@ -29,12 +29,12 @@ export function describePacked(result: PackResult): string {
       ([group, why]) => `group ${group} keeps its order: ${plainLine(why)}`,
     ),
     '',
-    `${variants.length} mixes measured on ${result.validation} samples held apart; ${best} ${best === 1 ? 'is' : 'are'} not beaten in ${measureWord(manifest)} and MACs`,
-    ...(lowRank > 0 ? [`${lowRank} of them corrected by changes of low rank besides`] : []),
+    `${variants.length} variants measured on ${result.validation} validation samples; no other beats ${best} of them in ${measureWord(manifest)} and MACs`,
+    ...(lowRank > 0 ? [`${lowRank} of them also have a low-rank correction`] : []),
     indent(frontierTable(manifest, shownRows(manifest, SHOWN))),
     ...describeUncounted(manifest.uncounted),
     '',
-    `accuracy of other mixes is predicted: mean error ${accuracy.meanError.toFixed(3)}, at most ${accuracy.maxError.toFixed(3)} on ${accuracy.checked} mixes that it was not made from`,
+    `accuracy of other level vectors is predicted: mean error ${accuracy.meanError.toFixed(3)}, at most ${accuracy.maxError.toFixed(3)} on ${accuracy.checked} variants that it was not fitted to`,
     ...(measured
       ? [`times: sums over stages run one by one, ${plainLine(measured.machine)}, one sample at a time`]
       : []),

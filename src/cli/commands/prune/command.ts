@@ -36,12 +36,12 @@ export function addPrune(program: Command): void {
     .command('prune')
     .summary('write a smaller model, without retraining, and measure it')
     .description(
-      'Scores the channels on samples of the local split, removes the lowest, writes the smaller model, reads it back, ' +
-        'and measures both on the test split. What is reported is what was written. Kept counts are rounded to the ' +
-        'nearest multiple of the block that ONNX Runtime computes together, since counts between run no faster. ' +
-        'The layers behind pruned ones are then refit in closed form, so that on the same samples (labels are not ' +
-        'read) they give again what they gave before; --no-repair leaves the kept weights as they are. Of a bundle, ' +
-        'which was ranked and repaired when it was packed, the network at chosen levels is written as it is.',
+      'Writes a smaller model without retraining, and measures it. Channels are scored on samples of the local split, ' +
+        'and the lowest are removed. Both models are measured on the test split; the smaller one is read back from its ' +
+        'file first. Kept counts are rounded to multiples of the block that ONNX Runtime computes together, because ' +
+        'counts between them run no faster. The layers that read pruned channels are repaired: refit in closed form, so ' +
+        'that on the local samples they give what they gave before (labels are not used). A bundle was ranked and ' +
+        'repaired when it was packed: its network at the given levels is written as it is.',
     )
     .argument('<model>', 'an ONNX file, or a bundle: a folder written by bedside pack')
     .option('--ratio <r>', 'fraction of the channels of each group to remove, in [0, 1)', ratio)
@@ -51,20 +51,20 @@ export function addPrune(program: Command): void {
     .option('--no-repair', 'leave the kept weights as they are')
     .option(
       '--max-positions <n>',
-      'most places a layer is repaired from, over all samples; bounds memory; default 8192',
+      'the most positions that a layer is repaired from, over all samples; bounds memory; default 8192',
       count(),
     )
     .option(
       '--block <n>',
-      'channels to align kept counts to; 1 for none; default: as this processor',
+      'kept counts are multiples of this many channels; 1 for any count; default: as this processor computes',
       count(4096),
     )
     .option('--test-limit <n>', 'measure on at most this many samples; default all', count());
   addAlias(command, '--no-reconstruct', '--no-repair');
   addLevels(command);
-  addClassPrior(addRanking(command), 'samples for scoring weigh so, and accuracy is for this mix');
+  addClassPrior(addRanking(command), 'weighs the samples that score, and accuracy is for it');
   addData(command, {
-    split: 'what channels are scored on; default local',
+    split: 'samples that score; default local',
     perClass: `score on at most this many samples of each class; default ${DEFAULT_PER_CLASS}`,
     optional: true,
   });
@@ -73,16 +73,16 @@ export function addPrune(program: Command): void {
     .addHelpText(
       'after',
       examples(
-        ['bedside prune model.onnx --data scans/ --macs .5 --out half.onnx', 'half the work'],
+        ['bedside prune model.onnx --data scans/ --macs 0.5 --out half.onnx', 'half the work'],
         [
-          'bedside prune model.onnx --data mitdb/ --ratio .3 --criterion taylor --out small.onnx',
+          'bedside prune model.onnx --data mitdb/ --ratio 0.3 --criterion taylor --out small.onnx',
           '30 % of the channels',
         ],
         [
-          'bedside prune model.onnx --data x.npz --ratio .25 --block 1 --out small.onnx --json',
+          'bedside prune model.onnx --data x.npz --ratio 0.25 --block 1 --out small.onnx --json',
           'exact counts',
         ],
-        ['bedside prune ecg/ --levels 0,3,3,1 --out mix.onnx', 'of a bundle, at these levels'],
+        ['bedside prune ecg/ --levels 0,3,3,1 --out mix.onnx', 'a bundle, at these levels'],
       ),
     )
     .action(async (path: string, options: PruneCommandOptions) => {
