@@ -25,7 +25,7 @@ export function asBedsideError(error: unknown, command?: string): BedsideError {
 }
 
 /** Tells a failure, as JSON on stdout under --json and else on stderr; returns the exit status. */
-export function tellError(error: unknown, options: OutputOptions & { readonly command?: string }): number {
+export function printError(error: unknown, options: OutputOptions & { readonly command?: string }): number {
   const told = asBedsideError(error, options.command);
   const { code, message, hint } = told;
   if (options.json) {

@@ -3,7 +3,7 @@
 import './terminal/signals.ts';
 
 // Everything else comes when signals are heeded.
-const { EXIT, tellError } = await import('./command-line.ts');
+const { EXIT, printError } = await import('./command-line.ts');
 const { runCommandLine } = await import('./program.ts');
 
 const words = process.argv.slice(2);
@@ -17,7 +17,7 @@ process.stderr.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
 process.on('uncaughtException', (error) => {
-  process.exit(tellError(error, { json: words.includes('--json') }));
+  process.exit(printError(error, { json: words.includes('--json') }));
 });
 
 const status = await runCommandLine(words);

@@ -1,7 +1,7 @@
 // The command line as a whole: commands, help, version, failures.
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../util/index.ts';
-import { EXIT, examples, tellError } from './command-line.ts';
+import { EXIT, examples, printError } from './command-line.ts';
 import { asksForVersionText, versionText } from './version-text.ts';
 import { ANYWHERE, groupAlone, groupError, helpAsked, inOrder, noCommand } from './words.ts';
 
@@ -81,6 +81,6 @@ export async function runCommandLine(given: readonly string[]): Promise<number> 
     // Help and version end by an exception too.
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.success;
     const known = program.commands.some((command) => command.name() === name);
-    return tellError(error, { json, ...(known ? { command: name } : {}) });
+    return printError(error, { json, ...(known ? { command: name } : {}) });
   }
 }

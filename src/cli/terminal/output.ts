@@ -34,7 +34,7 @@ export class Output implements Journal {
   }
 
   /** Lines of the result for people; nothing under --json. */
-  say(text: string): void {
+  print(text: string): void {
     if (!this.json) process.stdout.write(`${plainText(text)}\n`);
   }
 

@@ -96,7 +96,7 @@ async function add(name: string, { dir, role, guest, ...options }: AddOptions): 
   const output = new Output(options);
   const written = await addToCluster(dir, { name, role, guest });
   output.result(written);
-  output.say(describeAdded(written));
+  output.print(describeAdded(written));
 }
 
 async function up({ dir, ...options }: DirOptions): Promise<void> {
@@ -116,5 +116,5 @@ async function status(options: StatusOptions): Promise<void> {
   const output = new Output(options);
   const found = await readClusterStatus(options, output);
   output.result(found);
-  output.say(describeStatus(found));
+  output.print(describeStatus(found));
 }

@@ -105,7 +105,7 @@ async function init({ dir, host, ...options }: InitOptions): Promise<void> {
     },
   });
   output.result(written);
-  output.say(describeNewCluster(written));
+  output.print(describeNewCluster(written));
 }
 
 async function renew({ dir, host, days, ...options }: InitOptions, unfit: readonly string[]): Promise<void> {
@@ -120,7 +120,7 @@ async function renew({ dir, host, days, ...options }: InitOptions, unfit: readon
   const output = new Output(options);
   const renewed = await renewCluster(dir, { hosts: host, days });
   output.result(renewed);
-  output.say(describeRenewed(renewed));
+  output.print(describeRenewed(renewed));
 }
 
 function port(text: string): number {

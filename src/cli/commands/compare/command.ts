@@ -90,5 +90,5 @@ async function run(path: string, options: CompareCommandOptions): Promise<void> 
   const comparison = await compare(path, { ...options, command: typedCommand() }, output);
   jsonScoreRemarks(output, comparison.scoreRemarks ?? []);
   output.result(comparisonFields(comparison));
-  output.say(describeComparison(comparison, (performance.now() - start) / 1000));
+  output.print(describeComparison(comparison, (performance.now() - start) / 1000));
 }

@@ -72,7 +72,7 @@ async function run({ fabric: place, ...options }: DemoCommandOptions): Promise<v
         signal: control.signal,
         command: typedCommand(),
         onStep: (step) => {
-          output.say(describeStep(step));
+          output.print(describeStep(step));
           if (step.step === 'fleet') {
             // From here on the first Ctrl-C lets the request that runs end.
             interrupt = Interrupt.of(output);
@@ -82,7 +82,7 @@ async function run({ fabric: place, ...options }: DemoCommandOptions): Promise<v
       },
       output,
     );
-    output.say(describeEnd(result, options.model));
+    output.print(describeEnd(result, options.model));
     output.result(demoJson(result));
     if (result.fleet.interrupted) process.exitCode = EXIT.interrupted;
   } finally {

@@ -60,6 +60,6 @@ export function addEvaluate(program: Command): void {
       if (!(await isBundle(path))) assertNoLevels(command, path, ['--levels', '--ratio', '--no-correction']);
       const result = await evaluate(path, options, output);
       output.result(evaluatedJson(result));
-      output.say(describeEvaluated(result, options.threads));
+      output.print(describeEvaluated(result, options.threads));
     });
 }

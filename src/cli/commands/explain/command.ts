@@ -76,7 +76,7 @@ async function run(path: string, options: ExplainCommandOptions): Promise<void> 
   const explanation = await explain(path, options, output);
   const remarks = jsonScoreRemarks(output, explanation.scoreRemarks ?? []);
   output.result({ ...explanationFields(explanation), ...remarks });
-  output.say(describeExplanation(path, options.criterion, explanation));
+  output.print(describeExplanation(path, options.criterion, explanation));
 }
 
 /** Values per sample are printed nowhere but in a file or as JSON. */

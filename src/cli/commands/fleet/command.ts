@@ -66,7 +66,7 @@ async function showFleet(options: FleetOptions): Promise<void> {
     output.note(`${entries.length} devices written to ${out}`);
   }
   output.result({ devices: entries, ...(out === undefined ? {} : { out }) });
-  output.say(describeFleet(entries));
+  output.print(describeFleet(entries));
 }
 
 async function watch(fleet: FleetReader, output: Output): Promise<void> {
@@ -76,7 +76,7 @@ async function watch(fleet: FleetReader, output: Output): Promise<void> {
       // A server that is away for a moment ends nothing.
       const text = await fleet.read().then(describeFleet, (error: Error) => error.message);
       output.clear();
-      output.say(`${new Date().toLocaleTimeString()}\n${text}\n`);
+      output.print(`${new Date().toLocaleTimeString()}\n${text}\n`);
       if (await stop.sleep(EVERY_MS)) return;
     }
   } finally {

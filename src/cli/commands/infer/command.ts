@@ -54,7 +54,7 @@ async function run(path: string, options: InferCommandOptions): Promise<void> {
     const fabric = options.fabric === 'local' ? undefined : options.fabric;
     const result = await infer(path, { ...options, fabric, signal, onPhase }, output);
     output.result(inferredJson(result));
-    output.say(describeInferred(result));
+    output.print(describeInferred(result));
   } catch (error) {
     if (!signal.aborted || error !== signal.reason) throw error;
   } finally {

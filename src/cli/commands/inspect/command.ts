@@ -32,11 +32,11 @@ export function addInspect(program: Command): void {
       if (await isBundle(path)) {
         const result = await inspectBundle(path, output);
         output.result(result);
-        output.say(describeBundle(path, result));
+        output.print(describeBundle(path, result));
         return;
       }
       const result = await inspect(path, output);
       output.result(result);
-      output.say(describeInspected(path, result));
+      output.print(describeInspected(path, result));
     });
 }

@@ -99,7 +99,7 @@ async function packNetwork(path: string, options: PackCommandOptions): Promise<v
   const settings = { ...options, out: await outOf(path, options), ratios: levelRatios(options) };
   const result = await pack(path, settings, output);
   output.result({ ...packedJson(result), ...jsonScoreRemarks(output, result.scoreRemarks ?? []) });
-  output.say(describePacked(result));
+  output.print(describePacked(result));
 }
 
 async function addVariant(
@@ -113,5 +113,5 @@ async function addVariant(
   await assertIsBundle(path);
   const result = await certify(path, levels, options, output);
   output.result(result);
-  output.say(describeCertified(result));
+  output.print(describeCertified(result));
 }

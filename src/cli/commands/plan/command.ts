@@ -91,7 +91,7 @@ async function run(path: string, options: PlanCommandOptions): Promise<void> {
   assertNoConflict(options, conflictsWith(options));
   const result = await plan(path, options, output);
   output.result(planJson(result));
-  output.say(describePlan(result));
+  output.print(describePlan(result));
 }
 
 function conflictsWith({ solver }: PlanCommandOptions): readonly Conflict<PlanCommandOptions>[] {

@@ -91,14 +91,14 @@ export function addPrune(program: Command): void {
         assertBundleOptions(command, path);
         const result = await pruneBundle(path, options, output);
         output.result(bundlePrunedJson(result));
-        output.say(describeBundlePruning(result));
+        output.print(describeBundlePruning(result));
         return;
       }
       assertNoLevels(command, path, ['--levels', '--no-correction']);
       assertData(options, 'prune');
       const result = await prune(path, options, output);
       output.result({ ...prunedJson(result), ...jsonScoreRemarks(output, result.scoreRemarks ?? []) });
-      output.say(describePruning(result));
+      output.print(describePruning(result));
     });
 }
 

@@ -109,7 +109,7 @@ async function run(
   try {
     const result = await simulate(bundles, { ...options, solvers, signal: interrupt.signal }, output);
     output.result(simulationJson(result));
-    output.say(describeSimulation(result));
+    output.print(describeSimulation(result));
     if (options.record !== undefined) output.note(`written: ${options.record}`);
     if (!result.finished) process.exitCode = EXIT.interrupted;
   } finally {

@@ -64,7 +64,7 @@ async function run({ bundles = [], ...options }: TrainCommandOptions): Promise<v
       ...result
     } = await train(bundles, { ...options, signal: interrupt.signal }, output);
     output.result(result);
-    output.say(describeTraining(result));
+    output.print(describeTraining(result));
     if (!result.finished) process.exitCode = EXIT.interrupted;
   } finally {
     interrupt.end();
