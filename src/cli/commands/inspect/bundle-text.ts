@@ -4,7 +4,7 @@ import type { InspectBundleResult, LevelRow } from '../../../app/index.ts';
 import { type BundleManifest, SEALED_VERSION } from '../../../bundle/index.ts';
 import { describeUncounted, frontierRows, measureWord, shownRows } from '../../../report/index.ts';
 import { formatBytes, formatCount, formatPercent, formatSeconds, plainLine } from '../../../util/index.ts';
-import { frontierTable } from '../../frontier-table.ts';
+import { frontierTable } from '../../terminal/frontier-table.ts';
 import { indent, table } from '../../terminal/tables.ts';
 
 /** What hashes vouch for. */

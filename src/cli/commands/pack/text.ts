@@ -2,7 +2,7 @@
 import type { CertifyResult, PackResult } from '../../../app/index.ts';
 import { describeUncounted, levelsText, measureWord, shownRows } from '../../../report/index.ts';
 import { formatBytes, formatPercent, formatSeconds, plainLine } from '../../../util/index.ts';
-import { frontierTable } from '../../frontier-table.ts';
+import { frontierTable } from '../../terminal/frontier-table.ts';
 import { describeScoreRemarks } from '../../terminal/score-remarks.ts';
 import { indent, table } from '../../terminal/tables.ts';
 

@@ -1,8 +1,8 @@
 // The accuracy-cost frontier of a bundle as a table for a terminal.
 
-import { type FrontierRow, levelsText, type Measured } from '../report/index.ts';
-import { formatBytes, formatPercent, formatSeconds } from '../util/index.ts';
-import { table } from './terminal/tables.ts';
+import { type FrontierRow, levelsText, type Measured } from '../../report/index.ts';
+import { formatBytes, formatPercent, formatSeconds } from '../../util/index.ts';
+import { table } from './tables.ts';
 
 /** One line a row. */
 export function frontierTable(manifest: Measured, rows: readonly FrontierRow[]): string {

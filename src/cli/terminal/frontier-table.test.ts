@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { bundleOf } from '../report/frontier/test-support/bundle.ts';
-import { shownRows } from '../report/index.ts';
+import { bundleOf } from '../../report/frontier/test-support/bundle.ts';
+import { shownRows } from '../../report/index.ts';
 import { frontierTable } from './frontier-table.ts';
 
 it('shows one line a variant, with times only where some are measured', () => {
