@@ -3,6 +3,13 @@ export { type AssembleOptions, assembleModel } from './assemble.ts';
 export type { Bundle } from './bundle.ts';
 export { stageCosts } from './costs.ts';
 export { levelsOfRatio } from './levels.ts';
-export type { AccuracyModel, BundleGroup, BundleLayer, BundleManifest, BundleStage } from './manifest.ts';
+export type {
+  AccuracyModel,
+  BundleGroup,
+  BundleLayer,
+  BundleManifest,
+  BundleStage,
+  Variant,
+} from './manifest.ts';
 export { openBundle } from './read.ts';
 export { SEALED_VERSION } from './seal.ts';

@@ -14,7 +14,7 @@ export {
 } from './prune-model.ts';
 export { type ScoreModelOptions, scoreModel } from './score/score-model.ts';
 export type { ScoreRemark } from './score/unexplained.ts';
-export { NORMALISATIONS, type UnitScores } from './score/unit-scores.ts';
+export { NORMALISATIONS, type Normalisation, type UnitScores } from './score/unit-scores.ts';
 export { detectBlock } from './select/block.ts';
 export { type BudgetOptions, selectForMacs } from './select/budget.ts';
 export { type SelectOptions, selectGlobal, selectUniform } from './select/select.ts';
