@@ -79,7 +79,7 @@ export async function compare(
       unmerged: network.unmerged,
       criteria,
       ratios,
-      reconstruct: repair,
+      repair: repair,
       onProgress: (step, done, total) => progress.update(done, total, step),
     }),
   );

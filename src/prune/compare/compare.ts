@@ -50,7 +50,7 @@ export interface CompareCriteriaOptions
   /** Channels that counts are aligned to; default 1, so that criteria are compared at equal counts. */
   readonly block?: number;
   /** Whether to repair every pruned network with the calibration samples before it is measured; default false. */
-  readonly reconstruct?: boolean | undefined;
+  readonly repair?: boolean | undefined;
   /** Called before each step, and with how far the step is. */
   readonly onProgress?: ((step: string, done: number, total: number) => void) | undefined;
 }
@@ -173,10 +173,10 @@ class Study {
     const options = this.#options;
     const { model: cut, grouping, keep } = pruned;
     // Criteria that read no samples choose the same network in every draw, but its repair differs.
-    const key = options.reconstruct ? `${index}:${keepKey(keep)}` : keepKey(keep);
+    const key = options.repair ? `${index}:${keepKey(keep)}` : keepKey(keep);
     const known = this.#measured.get(key);
     if (known) return known;
-    const repaired = options.reconstruct
+    const repaired = options.repair
       ? await repair(this.#model, cut, grouping, keep, {
           name: options.name,
           calibration: draw.calibration,
@@ -188,7 +188,7 @@ class Study {
     const result = await measure(repaired?.model ?? cut, options, step, this.base.predictions);
     const { macs } = modelCosts(cut);
     const numbers: Measured = {
-      reconstruct: options.reconstruct ?? false,
+      reconstruct: options.repair ?? false,
       accuracy: result.accuracy,
       balancedAccuracy: result.balancedAccuracy,
       recall: result.recall,
