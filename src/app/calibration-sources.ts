@@ -1,4 +1,4 @@
-// What `compare --local` compares: samples for scoring from the local mix, from everybody alike, and from the wrong mix.
+// Three sources of samples that score, for `compare --local`: the local class prior, all classes alike, and a wrong prior.
 
 import { type Dataset, subset } from '../data/index.ts';
 import { classPrior, selectIndices, splitInTwo } from '../data/internal.ts';
@@ -11,16 +11,16 @@ import type { TargetOption } from './ranking.ts';
 import type { Journal } from './reporter.ts';
 import { type DrawnSets, hasNoSplits, loadSamples, type TwoSetsOptions, withoutUsed } from './samples.ts';
 
-/** The draws of all three, in words, and what is left to measure on. */
+/** Draws from all three sources, and the samples that are left to measure on. */
 export interface CalibrationSources {
   readonly draws: readonly CalibrationDraw[];
   readonly test: Dataset;
-  /** What each is. */
+  /** A description of each source. */
   readonly words: { readonly local: string; readonly uniform: string; readonly wrong: string };
 }
 
 /**
- * For every draw of local samples two others of as many samples, all from the local split:
+ * For every draw of local samples, two other draws of as many samples, all from the local split:
  * - local: weighted by the class prior; with `records` alone, by the shares of those records;
  * - uniform: every class of the model alike, from all records;
  * - wrong: with --records, the same number of each class from the other records (patients), weighted by their own mix;

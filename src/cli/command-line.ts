@@ -1,4 +1,4 @@
-// What every command shares in how it is declared, run and how its failures are told.
+// What all commands share: exit statuses, examples below their help, and how failures are printed.
 import { CommanderError } from 'commander';
 import { BedsideError, largest, messageOf, plainLine, plainText } from '../util/index.ts';
 import { Output, type OutputOptions } from './terminal/output.ts';
@@ -14,7 +14,7 @@ export function examples(...lines: readonly (readonly [command: string, what: st
   return `\nExamples:\n${lines.map(one).join('\n')}`;
 }
 
-/** Any failure as a coded one: what is not expected is a defect of bedside. */
+/** Any failure as a coded one. An unexpected failure is a defect of bedside. */
 export function asBedsideError(error: unknown, command?: string): BedsideError {
   if (BedsideError.is(error)) return error;
   if (error instanceof CommanderError) return usageError(error, command);
@@ -24,10 +24,10 @@ export function asBedsideError(error: unknown, command?: string): BedsideError {
   });
 }
 
-/** Tells a failure, as JSON on stdout under --json and else on stderr; returns the exit status. */
+/** Prints a failure, as JSON on stdout under --json and otherwise on stderr. Returns the exit status. */
 export function printError(error: unknown, options: OutputOptions & { readonly command?: string }): number {
-  const told = asBedsideError(error, options.command);
-  const { code, message, hint } = told;
+  const failure = asBedsideError(error, options.command);
+  const { code, message, hint } = failure;
   if (options.json) {
     new Output(options).result({ error: { code, message, ...(hint === undefined ? {} : { hint }) } });
   } else {
@@ -36,13 +36,14 @@ export function printError(error: unknown, options: OutputOptions & { readonly c
     );
   }
   if (process.env.BEDSIDE_DEBUG === '1') {
-    process.stderr.write(`${plainText(told.stack ?? '')}\n`);
-    if (told.cause instanceof Error) process.stderr.write(`caused by ${plainText(told.cause.stack ?? '')}\n`);
+    process.stderr.write(`${plainText(failure.stack ?? '')}\n`);
+    if (failure.cause instanceof Error)
+      process.stderr.write(`caused by ${plainText(failure.cause.stack ?? '')}\n`);
   }
   return code === 'E_USAGE' ? EXIT.usage : EXIT.failure;
 }
 
-/** Commander's words, its suggestion as the hint. */
+/** An error of commander, with its suggestion as the hint. */
 function usageError(error: CommanderError, command: string | undefined): BedsideError {
   const [first = '', ...rest] = error.message.split('\n');
   const suggestion = rest
@@ -53,7 +54,7 @@ function usageError(error: CommanderError, command: string | undefined): Bedside
     command === undefined
       ? 'bedside --help lists the commands'
       : `bedside ${command} --help lists the options, with examples`;
-  // Told as one sentence: option '--ratios <list>' argument '2' is invalid: ...
+  // As one sentence: option '--ratios <list>' argument '2' is invalid: ...
   const message = first
     .replace(/^error: /, '')
     .replace(/ is invalid\. (?=\S)/, ' is invalid: ')

@@ -1,10 +1,10 @@
-// Where a command's words go: results on stdout, progress and remarks on stderr, one JSON object under --json. Nothing that
-// others wrote reaches a terminal as a control character.
+// Where a command writes: results to stdout, progress and remarks to stderr, one JSON object under --json. Names from files
+// never reach a terminal as control characters.
 import cliProgress from 'cli-progress';
 import type { Journal, Said, Signals, Skipped } from '../../app/index.ts';
 import { formatCount, formatSeconds, plainJson, plainLine, plainText } from '../../util/index.ts';
 
-/** How much is said. */
+/** How much is written. */
 export interface OutputOptions {
   readonly json?: boolean | undefined;
   readonly quiet?: boolean | undefined;

@@ -1,9 +1,9 @@
-// What is to be known of a ranking, where its scores are told: beside the table for people, in two fields for programs.
+// Remarks on a ranking: beside the table of its scores as text, and in two fields as JSON.
 import type { ScoreRemark } from '../../prune/index.ts';
 import { plainLine } from '../../util/index.ts';
 import type { Output } from './output.ts';
 
-/** Under --json: each as a sentence among `remarks`, and all as they are in the field that is returned. */
+/** Under --json, adds each as a sentence to `remarks`, and returns all of them in a field of their own. */
 export function jsonScoreRemarks(
   output: Output,
   remarks: readonly ScoreRemark[],
@@ -12,7 +12,7 @@ export function jsonScoreRemarks(
   return remarks.length > 0 ? { scoreRemarks: remarks } : {};
 }
 
-/** A line each. */
+/** One line for each. */
 export function describeScoreRemarks(remarks: readonly ScoreRemark[]): string[] {
   return remarks.map(({ text }) => plainLine(text));
 }
