@@ -18,3 +18,4 @@ export type { PlanStatus, Solution } from './problem/instance.ts';
 export { checkPlan, type PlanCheck } from './result/check-plan.ts';
 export { type Diagnosis, diagnose } from './result/diagnosis.ts';
 export { type PlanView, type StageView, viewPlan } from './result/plan-view.ts';
+export { WorkerPlanner } from './worker/worker-planner.ts';

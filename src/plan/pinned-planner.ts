@@ -1,15 +1,14 @@
-// Pinning: the first plan found stays, or its levels do, until the planner is made anew. For operators who want what was
-// tested to be what runs.
+// Pinning: every later plan keeps the first plan, or its levels. For operators who want to run exactly what was tested.
 
 import type { Planner, PlannerOptions, PlannerResult } from './planner.ts';
 import { choiceIndex } from './problem/choice.ts';
 import type { PlanningInstance, StageDecision } from './problem/instance.ts';
 import { checkPlan } from './result/check-plan.ts';
 
-/** What stays. `plan`: levels and devices; `levels`: levels alone, devices may change. */
+/** The part of the first plan that is kept. `plan`: levels and devices; `levels`: levels alone. */
 export type PinScope = 'plan' | 'levels';
 
-/** A planner whose first answer stays. A request that it does not fit has no plan: `unknown`. */
+/** A planner that keeps its first plan. A request that this plan does not fit gets none (status `unknown`). */
 export class PinnedPlanner implements Planner {
   readonly name: string;
   readonly #inner: Planner;
@@ -54,7 +53,7 @@ export class PinnedPlanner implements Planner {
   }
 }
 
-/** The instance with the levels of a plan alone. */
+/** The instance with no other levels than those of a plan. */
 function withLevels(instance: PlanningInstance, pinned: readonly StageDecision[]): PlanningInstance {
   const stages = instance.stages.map((stage, l) => {
     const before = l === 0 ? 0 : (pinned[l - 1]?.level ?? 0);

@@ -1,4 +1,4 @@
-// What every planner offers; the table from names to planners stands in the command line.
+// The interface of all planners. Their table by name is app/planners.ts.
 import type { PlanningInstance, Solution, StageDecision } from './problem/instance.ts';
 
 /**
@@ -14,7 +14,7 @@ export interface Multipliers {
   readonly step: number;
 }
 
-/** What an earlier, similar request left. */
+/** Results of an earlier, similar request to start from. */
 export interface WarmStart {
   readonly multipliers?: Multipliers | undefined;
   /** Its plan; used where it is a plan of this instance too. */
@@ -37,14 +37,14 @@ export interface PlannerOptions extends SearchOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Options without what belongs to one thread. */
+/** The options that can be sent to another thread. */
 export interface SearchOptions {
   /**
-   * Budget: labels made, a pass over the arcs of a graph counted in proportion. The same budget gives the same answer on
-   * any machine.
+   * Budget: labels made, a pass over the arcs of a graph counted in proportion. The same budget gives the same answer
+   * on any machine.
    */
   readonly labels?: number | undefined;
-  /** Safety stop, not a budget: answers then depend on the machine. */
+  /** Safety stop in seconds. It is no budget: the answer then depends on the machine. */
   readonly seconds?: number | undefined;
   /** Relative gap at which a plan counts as optimal; 1e-6 by default. */
   readonly gap?: number | undefined;
@@ -52,7 +52,7 @@ export interface SearchOptions {
   readonly onProgress?: ((progress: PlanProgress) => void) | undefined;
 }
 
-/** What a planner did. */
+/** How much work a planner did. */
 export interface PlanStats {
   readonly labels: number;
   readonly seconds: number;
@@ -65,7 +65,7 @@ export interface PlanStats {
   /** Arcs of the whole graph, and how many a proof had to look at. */
   readonly arcs?: number | undefined;
   readonly arcsLeft?: number | undefined;
-  /** Nodes of a branching. */
+  /** Nodes of branch and bound. */
   readonly nodes?: number | undefined;
 }
 
@@ -75,7 +75,10 @@ export interface PlannerResult extends Solution {
   readonly multipliers?: Multipliers | undefined;
 }
 
-/** Solves one instance, in the calling thread unless it says otherwise. Deterministic unless stopped by `seconds` or `signal`. */
+/**
+ * Solves one instance, in the calling thread unless it says otherwise. Deterministic unless stopped by `seconds` or
+ * `signal`.
+ */
 export interface Planner {
   readonly name: string;
   plan(instance: PlanningInstance, options?: PlannerOptions): Promise<PlannerResult>;

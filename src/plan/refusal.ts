@@ -1,10 +1,10 @@
-// Why a request was refused: the first limit without which the planner finds a plan.
+// Why a request was refused: names the first limit without which the planner finds a plan.
 
 import { BedsideError, formatSeconds } from '../util/index.ts';
 import type { Planner } from './planner.ts';
 import type { PlanningInstance } from './problem/instance.ts';
 
-/** What can stand in the way. */
+/** Limits that can leave a request without a plan. */
 export type BindingConstraint = 'deadline' | 'accuracy' | 'memory' | 'energy' | 'privacy' | 'together';
 
 const PLENTY = 1e15;
@@ -48,7 +48,7 @@ export async function bindingConstraint(
   return 'together';
 }
 
-/** The refusal of a request that has no plan, with the binding constraint by name. */
+/** The error for a request without a plan; it names the binding constraint. */
 export async function refusal(
   planner: Planner,
   instance: PlanningInstance,

@@ -1,4 +1,4 @@
-// Many wards for training: they step together, and each stops where a planner is asked.
+// Many wards for training: they step together, and each stops at its next decision request.
 import type { BundleManifest } from '../bundle/index.ts';
 import { must } from '../util/index.ts';
 import type { DecisionRequest, DecisionResponse, RequestOutcome, WardBatch } from './decision-request.ts';
@@ -15,7 +15,9 @@ export interface BatchWard extends WardSpec {
 }
 
 /**
- * Wards without end, each with its own fleet, bundles and seed.
+ * Endless wards, each with its own fleet, bundles and seed, for a loop that trains planners on many requests at once:
+ * it answers the open request of every ward, then lets all wards go on to their next. `runScenario` is for a single
+ * ward.
  * @throws BedsideError as `buildProblem`
  */
 export function wardBatch(wards: readonly BatchWard[]): WardBatch {

@@ -1,4 +1,4 @@
-// What a ward asks a planner, and how a request ended.
+// Decision requests of a ward, the planner's responses, and the outcome of every request.
 import type { PlanningProblem } from '../plan/index.ts';
 import type { PlanningInstance, StageDecision, Violation } from '../plan/internal.ts';
 
@@ -15,7 +15,7 @@ export interface DecisionRequest {
   readonly kind: number;
   /** Seconds from `arrived` to its deadline. */
   readonly deadline: number;
-  /** The program: its deadline is what is left after waiting for the planner and for planning. */
+  /** The planning problem. Its deadline is the time left after waiting for the planner and planning. */
   readonly problem: PlanningProblem;
   /** Of `problem`. */
   readonly instance: PlanningInstance;
@@ -27,7 +27,7 @@ export interface DecisionRequest {
   readonly slowdown: Float64Array;
 }
 
-/** A planner's answer; without decisions the request is refused. */
+/** A planner's response; without decisions the request is refused. */
 export interface DecisionResponse {
   readonly decisions?: readonly StageDecision[] | undefined;
   /** The instance that `decisions` index, where it is not the question's own: same devices, other lists of sets. */
@@ -37,15 +37,15 @@ export interface DecisionResponse {
 }
 
 /**
- * How a request ended, once: `served` in time, `late` (no result at its deadline), `lost` (a device left with what it had)
- * or `refused` (not begun).
+ * How a request ended, once: `served` in time, `late` (no result at its deadline), `lost` (a device left with what it
+ * had) or `refused` (not begun).
  */
 export type RequestEnd = 'served' | 'late' | 'lost' | 'refused';
 
 /** Why a request was refused. */
 export type Refusal = 'no plan' | 'no time' | 'broken plan' | 'device left' | 'memory' | 'energy';
 
-/** What became of one request. Seconds, joules. */
+/** Outcome of one request. Seconds, joules. */
 export interface RequestOutcome {
   readonly ward: number;
   readonly request: number;

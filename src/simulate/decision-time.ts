@@ -1,9 +1,11 @@
-// How many seconds planning takes, as a ward counts them against the deadline.
+// Decision time: the seconds of planning that a ward counts against the deadline.
 import type { PlannerResult } from '../plan/index.ts';
 import type { PlanningInstance } from '../plan/internal.ts';
 import type { DecisionTime } from './planning-strategy.ts';
 
-/** `counted`: from what was looked at, so that runs repeat; `measured`: by the clock; `none`: planning takes no time. */
+/**
+ * `counted`: from what was looked at, so that runs repeat; `measured`: by the clock; `none`: planning takes no time.
+ */
 export const DECISION_TIMES = ['counted', 'measured', 'none'] as const;
 
 export type DecisionTimeKind = (typeof DECISION_TIMES)[number];

@@ -2,8 +2,8 @@
 
 /**
  * Share of its distance from the mean that a stationary Gauss-Markov process keeps over `elapsed` seconds; its
- * autocorrelation (Uhlenbeck and Ornstein, Physical Review 36, 1930; for shadow fading Gudmundson, Electronics Letters 27,
- * 1991, by distance).
+ * autocorrelation (Uhlenbeck and Ornstein, Physical Review 36, 1930; for shadow fading Gudmundson, Electronics Letters
+ * 27, 1991, by distance).
  */
 export function persistence(seconds: number, elapsed: number): number {
   return seconds > 0 ? Math.exp(-elapsed / seconds) : 0;

@@ -1,8 +1,8 @@
-// The links of an environment as they are now, priced by the planner's model.
+// The present links of an environment, by the planner's cost model.
 import { Links } from '../plan/internal.ts';
 import type { EnvironmentView } from './environment-view.ts';
 
-/** Made again when the environment has gone on. */
+/** The links; they are read again after every step of the environment. */
 export class EnvironmentLinks {
   readonly #environment: EnvironmentView;
   #since = Number.NaN;

@@ -1,8 +1,10 @@
-// One ward's environment as requests meet it, whether it is simulated or replayed.
+// The environment of one ward as requests see it, simulated or replayed.
 import type { Fleet, FleetDevice } from '../plan/index.ts';
 import { must } from '../util/index.ts';
 
-/** Devices are those of `fleet`, all that there will ever be; some are away. Nothing changes but in `step` and `spend`. */
+/**
+ * Devices are those of `fleet`, all that there will ever be; some are away. Nothing changes but in `step` and `spend`.
+ */
 export interface EnvironmentView {
   readonly fleet: Fleet;
   /** Seconds since the start at which the present state began, and at which it ends. */
@@ -27,7 +29,7 @@ export interface EnvironmentView {
   entry(device: number): FleetDevice;
 }
 
-/** What requests under way take of an environment; by device. */
+/** Memory and time of devices that running requests take; by device. */
 export interface Occupation {
   /** Bytes held, and the second at which the device is done with all that it has been sent. */
   readonly held: Float64Array;
@@ -64,7 +66,7 @@ export function fleetNow(
   };
 }
 
-/** An entry of a device that computes `slowdown` times as long. */
+/** The entry of a device that takes `slowdown` times as long to compute. */
 export function slowed(device: FleetDevice, slowdown: number): FleetDevice {
   const { speed, seconds } = device;
   return {

@@ -1,4 +1,5 @@
-// Requests in the ward: priced as the planner prices them while nothing moves, each ended once, queued, late, lost, refused.
+// Requests in the ward: priced as the planner prices them while nothing moves, each ended once, queued, late, lost,
+// refused.
 import { describe, expect, it } from 'vitest';
 import { checkPlan, exactPlanner, greedyPlanner, localPlanner, type Planner } from '../plan/index.ts';
 import { localPlan, planCosts, randomPlanner } from '../plan/internal.ts';

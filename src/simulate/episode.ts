@@ -1,5 +1,5 @@
-// One ward, request by request: events in the order of time. Requests come, wait for the planner, are planned on the fleet
-// of that moment, run in the environment as it then is, and end once.
+// One ward, request by request: events in the order of time. Requests come, wait for the planner, are planned on the
+// fleet of that moment, run in the environment as it then is, and end once.
 import { checkPlan } from '../plan/index.ts';
 import { planCosts, SLACK_FACTOR, type Violation } from '../plan/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
@@ -16,7 +16,7 @@ import { Execution } from './execution.ts';
 import type { ProblemFactory } from './problem-factory.ts';
 import type { Arrival, Arrivals } from './requests.ts';
 
-/** What an episode is about. */
+/** What an episode consists of. */
 export interface EpisodeOptions {
   readonly ward?: number | undefined;
   readonly environment: EnvironmentView;
@@ -29,7 +29,7 @@ export interface EpisodeOptions {
   readonly onEnd: (outcome: RequestOutcome) => void;
 }
 
-/** A request that has come. */
+/** A request that has arrived. */
 interface ArrivedRequest extends Arrival {
   readonly request: number;
 }
@@ -37,7 +37,7 @@ interface ArrivedRequest extends Arrival {
 /** What an outcome says of its request. */
 type About = Pick<DecisionRequest, 'ward' | 'request' | 'arrived' | 'time' | 'bundle' | 'kind' | 'deadline'>;
 
-/** A plan that runs, or is about to. */
+/** A plan that is running or about to run. */
 interface Running {
   readonly question: DecisionRequest;
   readonly deciding: number;
@@ -50,11 +50,14 @@ interface Running {
   at: number;
 }
 
-/** How fast the time that is set apart for planning follows what planning takes; and what a request refused for it leaves. */
+/**
+ * How fast the time that is set apart for planning follows what planning takes; and what a request refused for it
+ * leaves.
+ */
 const FOLLOWS = 0.25;
 const FORGETS = 0.9;
 
-/** One ward's events. */
+/** The events of one ward. */
 export class WardEpisode {
   readonly #options: EpisodeOptions;
   readonly #environment: EnvironmentView;
@@ -78,7 +81,7 @@ export class WardEpisode {
     this.#setApart = new Float64Array(options.problems.bundles.length);
   }
 
-  /** The question that waits for an answer. */
+  /** The decision request that waits for a response. */
   get question(): DecisionRequest | undefined {
     return this.#open;
   }
@@ -88,7 +91,10 @@ export class WardEpisode {
     return this.#arrived;
   }
 
-  /** Goes on until there is a question, all requests have ended, or the environment has to go on first (then call `moved`). */
+  /**
+   * Goes on until there is a question, all requests have ended, or the environment has to go on first (then call
+   * `moved`).
+   */
   advance(): 'question' | 'environment' | 'done' {
     while (!this.#open) {
       const arrives = this.#more ? this.#options.arrivals.next : Number.POSITIVE_INFINITY;
@@ -106,7 +112,7 @@ export class WardEpisode {
     return 'question';
   }
 
-  /** Told after the environment has gone on: plans whose devices have left are lost. */
+  /** Call after the environment has gone on: plans whose devices have left are lost. */
   moved(): void {
     for (const running of [...this.#running]) {
       if (running.execution?.broken) this.#finish(running, 'lost');

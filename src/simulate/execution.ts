@@ -1,5 +1,5 @@
-// One plan as it runs in the environment: stage by stage, over links as they are at that moment and devices as busy as they are.
-// Every second and joule is a price of the planner's own cost model; what is added here is when they fall due.
+// The execution of one plan in the environment, stage by stage, over the present links and on devices with their
+// present load. Every second and joule comes from the planner's cost model; this file adds when they are due.
 import {
   choiceIndex,
   computeSeconds,
@@ -37,7 +37,7 @@ interface Member {
   end: number | undefined;
 }
 
-/** Where a plan stands in the environment. */
+/** A plan that is being executed. */
 export class Execution {
   readonly plan: AcceptedPlan;
   /** Second at which there is something to do, and joules spent so far. */

@@ -1,4 +1,4 @@
-// What moves in a ward, and how much. Where each figure is from, or that it is an estimate: docs/ward.md.
+// Parameters of a ward: everything that changes, and how much. docs/ward.md gives the source of each figure.
 
 /** Requests of one kind: how urgent, how exact, what others may see. */
 export interface RequestKind {

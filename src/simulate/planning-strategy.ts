@@ -1,4 +1,4 @@
-// Planners in a ward: asked anew at each request, now and then, or once.
+// Planning strategies: a planner decides for every request, now and then, or once.
 import type { Planner, PlannerResult } from '../plan/index.ts';
 import type { PlanningInstance, StageDecision, WarmStart } from '../plan/internal.ts';
 import { must } from '../util/index.ts';
@@ -7,7 +7,7 @@ import type { DecisionRequest, DecisionResponse } from './decision-request.ts';
 /** Seconds that a plan took, as they count against the deadline. */
 export type DecisionTime = (instance: PlanningInstance, result: PlannerResult) => number;
 
-/** Answers a ward's questions. */
+/** Responds to the decision requests of a ward. */
 export interface PlanningStrategy {
   readonly name: string;
   decide(question: DecisionRequest): Promise<DecisionResponse>;

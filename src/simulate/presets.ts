@@ -1,4 +1,4 @@
-// Four places. Where each figure is from, or that it is an estimate: docs/ward.md.
+// Presets of four places. docs/ward.md gives the source of each figure.
 import type { Battery, RequestKind, WardParameters } from './parameters.ts';
 
 /** Names of presets; each goes with the example fleet of the same name. */

@@ -1,16 +1,16 @@
-// The programs of a ward: one for each bundle and kind of request, made once and put on the fleet of the moment.
+// Planning problems of a ward: prepared once for each bundle and kind of request, then made for the present fleet.
 import type { BundleManifest } from '../bundle/index.ts';
 import type { Fleet, PlanRequest } from '../plan/index.ts';
 import { completeRequest, type PlanningInstance, type ProblemMaker, problemsOf } from '../plan/internal.ts';
 import { must } from '../util/index.ts';
 import type { RequestKind } from './parameters.ts';
 
-/** What all requests of a ward have, over what the fleet says. */
+/** Options of all requests of a ward; they override those of the fleet. */
 export interface WardRequestOptions {
   readonly levels?: PlanRequest['levels'] | undefined;
 }
 
-/** Makers of programs by bundle and kind. */
+/** Makes planning problems by bundle and kind of request. */
 export class ProblemFactory {
   readonly bundles: readonly BundleManifest[];
   readonly kinds: readonly RequestKind[];

@@ -1,4 +1,4 @@
-// Writes down what happens in a scenario, as a trace.
+// Records a scenario as a trace.
 import { must } from '../util/index.ts';
 import { type EnvironmentView, fleetNow } from './environment-view.ts';
 import type { Arrivals } from './requests.ts';
@@ -6,8 +6,8 @@ import type { Scenario } from './simulate.ts';
 import { fleetFile, TRACE_FORMAT } from './trace.ts';
 
 /**
- * The same scenario, whose fleets and requests are told to `write`, a line each, as an episode goes through it. Fleets are
- * without what requests under way hold; batteries are as the episode's plans leave them.
+ * The same scenario, whose fleets and requests are told to `write`, a line each, as an episode goes through it. Fleets
+ * are without what requests under way hold; batteries are as the episode's plans leave them.
  */
 export function recorded(scenario: Scenario, write: (line: string) => void): Scenario {
   const { problems } = scenario;

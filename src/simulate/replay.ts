@@ -1,4 +1,4 @@
-// A trace as an environment: the fleets that were recorded, and the requests if there are any.
+// Replays a trace: the recorded fleets, and the recorded requests if there are any.
 import type { BundleManifest } from '../bundle/index.ts';
 import type { Fleet, FleetDevice } from '../plan/index.ts';
 import { BedsideError, must } from '../util/index.ts';
@@ -18,7 +18,8 @@ export interface ReplayOptions {
 }
 
 /**
- * The trace as a scenario. Batteries are as recorded, whatever plans spend; queues and memory in use are those of the plans.
+ * The trace as a scenario. Batteries are as recorded, whatever plans spend; queues and memory in use are those of the
+ * plans.
  * @throws BedsideError E_TRACE when a request names another bundle or kind; as `buildProblem`
  */
 export function replayScenario(

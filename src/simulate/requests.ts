@@ -1,4 +1,4 @@
-// When requests come, for which bundle, of which kind, with which deadline.
+// Arrivals of requests: time, bundle, kind and deadline.
 import { must } from '../util/index.ts';
 import { RandomLanes } from '../util/internal.ts';
 import { exponential, innovation, persistence } from './dynamics.ts';

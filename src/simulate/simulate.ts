@@ -1,4 +1,4 @@
-// An episode from its start to its last request, under one planner.
+// Runs an episode from its first request to its last, with one planning strategy.
 import { setImmediate } from 'node:timers/promises';
 import type { BundleManifest } from '../bundle/index.ts';
 import type { RequestOutcome } from './decision-request.ts';
@@ -10,7 +10,7 @@ import { ProblemFactory, type WardRequestOptions } from './problem-factory.ts';
 import { type Arrivals, PoissonArrivals } from './requests.ts';
 import { VectorEnvironment } from './vector-environment.ts';
 
-/** What happens, whoever plans. */
+/** Everything that happens in an episode apart from planning. */
 export interface Scenario {
   readonly problems: ProblemFactory;
   readonly deadlineSpread: number;

@@ -1,4 +1,4 @@
-// What a planner reached over the requests of an episode.
+// Summary of a planning strategy over the requests of an episode.
 
 import { percentile } from '../util/internal.ts';
 import type { Refusal, RequestOutcome } from './decision-request.ts';

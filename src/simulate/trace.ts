@@ -1,4 +1,4 @@
-// Traces: what happened in a ward, line by line. The format is told in docs/ward.md.
+// Traces: the course of a ward, line by line. docs/ward.md describes the format.
 import { type Fleet, type FleetDevice, fleetOf } from '../plan/index.ts';
 import { BedsideError, messageOf, must } from '../util/index.ts';
 

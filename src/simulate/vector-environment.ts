@@ -1,5 +1,5 @@
-// Many wards in motion: links fade and fail, other programs take their share of devices, batteries drain, devices leave and
-// return. All wards go one block on together, over flat arrays, and nothing is allocated on the way.
+// The vector environment: many wards in which links fade and fail, other programs load devices, batteries drain, and
+// devices leave and return. All wards advance by one block together, over flat arrays, without allocating anything.
 import type { FleetDevice } from '../plan/index.ts';
 import { must } from '../util/index.ts';
 import { RandomLanes } from '../util/internal.ts';
@@ -7,10 +7,10 @@ import { clamp, innovation, persistence, shannon, within } from './dynamics.ts';
 import { type EnvironmentView, slowed } from './environment-view.ts';
 import { layoutOf, type WardLayout, type WardSpec } from './layout.ts';
 
-/** Other programs never take more than this share of a device. */
+/** Background load and reserved memory never exceed this share of a device. */
 const MAX_BACKGROUND_SHARE = 0.95;
 
-/** A rate below this is no link; bytes a second. */
+/** A link with less than this many bytes a second counts as missing. */
 const LEAST_RATE = 1;
 
 /** Coefficients of one process in every ward. */
@@ -48,7 +48,9 @@ export class VectorEnvironment {
   readonly #awayLeft: Float64Array;
   readonly #backgroundLoad: Float64Array;
   readonly #reservedMemory: Float64Array;
-  /** By device: 0 capacity where there is no battery; joules, watts, whether on the charger, most joules for a request. */
+  /**
+   * By device: 0 capacity where there is no battery; joules, watts, whether on the charger, most joules for a request.
+   */
   readonly #capacity: Float64Array;
   readonly #idle: Float64Array;
   readonly #chargeWatts: Float64Array;

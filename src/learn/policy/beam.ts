@@ -1,5 +1,5 @@
-// A narrow beam of partial plans through a program: ranked by what they cost under the prices, with what is cheapest from
-// there on and what the network thinks of the choice; counted and masked exactly.
+// A narrow beam of partial plans. They are ranked by their cost under prices, the cheapest rest from there on, and the
+// network's scores. Costs and limits are exact.
 import {
   accuracyCost,
   innerOf,
@@ -14,13 +14,16 @@ import { type CandidateProgram, grown } from './candidate-program.ts';
 import { emptyStep, PartialPlans } from './partial-plans.ts';
 import type { Reach } from './reach.ts';
 
-/** How a program is searched. */
+/** How candidates are searched. */
 export interface BeamOptions {
   /** Partial plans kept a stage. */
   readonly beam: number;
-  /** Of them with the same set and level, at most. */
+  /** Partial plans with the same set and level, at most. */
   readonly same: number;
-  /** `[stage * width + k]` and `[stage * levels + p]`: what the network thinks, in the objective's unit: 0 for the best, less for others. */
+  /**
+   * `[stage * width + k]` and `[stage * levels + p]`: what the network thinks, in the objective's unit: 0 for the best,
+   * less for others.
+   */
   readonly setBonus?: Float64Array | undefined;
   readonly levelBonus?: Float64Array | undefined;
 }
@@ -107,7 +110,7 @@ export class Beam {
     this.#same = grown(this.#same, width * levels);
   }
 
-  /** Offers every extension of a row to the heap that is in time, above the floor and good enough. */
+  /** Offers to the heap the extensions of a row that are in time, above the floor and good enough. */
   #extend({ program, pass, reach, options, instance }: Searched, l: number, row: number): void {
     const { setBonus, levelBonus } = options;
     const most = this.#most;
@@ -190,7 +193,7 @@ export class Beam {
     this.#price[slot] = price;
   }
 
-  /** Puts a slot in at the root of a heap of so many. */
+  /** Sinks a slot from the root of a heap of `count` entries. */
   #down(slot: number, count: number): void {
     const score = this.#score[slot] as number;
     let i = 0;
@@ -211,7 +214,7 @@ export class Beam {
     this.#entry[i] = slot;
   }
 
-  /** Makes rows of the best extensions that devices can carry; returns how many. */
+  /** Makes rows of the best extensions that keep the devices' limits; returns their number. */
   #keep(program: CandidateProgram, reach: Reach, options: BeamOptions, l: number): number {
     // Heap sort: the best comes first.
     for (let end = this.#heap - 1; end > 0; end--) {
@@ -247,7 +250,7 @@ export class Beam {
     return rows;
   }
 
-  /** The best of the last layer, the result's way home counted. */
+  /** The best plan of the last stage, the result's way home included. */
   #best(
     program: CandidateProgram,
     instance: PlanningInstance,
@@ -290,7 +293,7 @@ export class Beam {
   }
 }
 
-/** Extensions looked at beyond the beam's width: some will break a device's limit. */
+/** Extensions kept for each place of the beam: some break a device's limit. */
 const MOST_ENTRIES = 4;
 
 /** A candidate and a choice as a decision. */

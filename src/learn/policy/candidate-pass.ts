@@ -1,5 +1,6 @@
-// Prices of a program's limits, and the cheapest way from every state to the end under them: what guides decoding. The
-// passes are those of the Lagrangian root (plan/exact), on a few candidates and from prices that are nearly right.
+// The Lagrangian pass of plan/exact/bounds on a few candidates: the cheapest way from every state to the end under
+// prices of the limits. It guides decoding. Each hop counts until its last member has its input, so it needs no tables
+// by member.
 import {
   accuracyCost,
   bytePrice,
@@ -10,7 +11,7 @@ import {
 } from '../../plan/internal.ts';
 import { type CandidateProgram, grown } from './candidate-program.ts';
 
-/** Prices of whole limits: deadline, memory and energy of every device, one step of accuracy loss. */
+/** Prices of whole limits (deadline, memory and energy of every device) and of one step of accuracy loss. */
 export class LimitPrices {
   time = 0;
   step = 0;
@@ -34,7 +35,7 @@ export class LimitPrices {
     }
   }
 
-  /** Takes those that a solver left. */
+  /** Takes the multipliers of a planner. */
   take({ time, step, memory, energy }: Multipliers): void {
     this.reset(memory.length);
     this.time = time;

@@ -1,5 +1,5 @@
-// A request's program cut down to a few candidate sets a stage, in flat arrays that are filled anew for every request and
-// never given back: what decoding works on. Times are those of plan/problem/cost.ts; a test compares whole plans.
+// A planning problem with a few candidate sets a stage, in flat arrays that are filled again for every request.
+// Decoding works on it. Times are those of plan/problem/cost.ts; a test compares whole plans.
 import {
   choiceIndex,
   type DeviceInstance,
@@ -19,7 +19,7 @@ import { must } from '../../util/index.ts';
 /** Inner choices between the same two levels, at most; of more, those on the way from least loss to least work. */
 const MOST_INNER = 6;
 
-/** What somebody else has worked out of the same instance already. */
+/** Results that the caller has computed for the same instance already. */
 export interface Known {
   readonly most: number;
   readonly links: Links;
@@ -44,7 +44,10 @@ export class CandidateProgram {
   setAt = new Int32Array(0);
   size = new Int32Array(0);
   readonly sets: (readonly number[])[] = [];
-  /** Positions of a stage's choices begin at `choiceBase[stage]`, those of a level in at `start[stage * (levels + 1) + p]`. */
+  /**
+   * Positions of a stage's choices begin at `choiceBase[stage]`, those of a level in at
+   * `start[stage * (levels + 1) + p]`.
+   */
   choiceBase = new Int32Array(0);
   start = new Int32Array(0);
   /** By position of a choice. */
@@ -54,7 +57,10 @@ export class CandidateProgram {
   macs = new Float64Array(0);
   weight = new Float64Array(0);
   activation = new Float64Array(0);
-  /** `[timeBase[stage] + k * choices + position]`: wait and work of the slowest and of the quickest member; Infinity where one alone cannot. */
+  /**
+   * `[timeBase[stage] + k * choices + position]`: wait and work of the slowest and of the quickest member; Infinity
+   * where one alone cannot.
+   */
   timeBase = new Int32Array(0);
   latest = new Float64Array(0);
   soonest = new Float64Array(0);

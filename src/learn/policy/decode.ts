@@ -1,4 +1,5 @@
-// From the network's advice to a plan: the best sets of every stage, prices made right on them, then a narrow beam.
+// Decoding the network's output into a plan: the best sets of every stage, better prices on these candidates, then a
+// narrow beam.
 import {
   mayRun,
   type PlanningInstance,
@@ -13,7 +14,7 @@ import type { PolicyOutput } from './policy-network.ts';
 import { Reach } from './reach.ts';
 import { Tuner } from './tune.ts';
 
-/** How much is looked at. */
+/** How much decoding looks at. */
 export interface DecodeOptions {
   /** Candidate sets a stage. */
   readonly width: number;
@@ -26,12 +27,12 @@ export interface DecodeOptions {
   readonly bonus: number;
 }
 
-/** What a decision takes within its two milliseconds. */
+/** The options of a decision within two milliseconds. */
 export const QUICK: DecodeOptions = { width: 6, beam: 8, same: 3, passes: 3, bonus: 0 };
-/** When the quick one has found nothing. */
+/** The options when the quick search has found nothing. */
 export const WIDE: DecodeOptions = { width: 14, beam: 64, same: 8, passes: 30, bonus: 0 };
 
-/** Arrays that one request after another uses. */
+/** Decodes one request after another with the same arrays. */
 export class Decoder {
   readonly program = new CandidateProgram();
   readonly pass = new CandidatePass();
@@ -64,7 +65,7 @@ export class Decoder {
     return found;
   }
 
-  /** For every stage the sets that the network likes best, of those that may run there. */
+  /** For every stage, the sets with the highest scores among those that may run there. */
   pick(instance: PlanningInstance, scores: Float32Array, stride: number, width: number): readonly number[][] {
     const L = instance.stages.length;
     this.#scores = grown(this.#scores, width);

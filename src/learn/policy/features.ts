@@ -1,6 +1,6 @@
-// What the network reads of a request: numbers of the request, of each stage, device, pair of them, link, candidate set and
-// level. Everything is a share of something of the same unit, so that fleets and networks of any size look alike; shares
-// that span decades go in as logarithms. docs/policy.md lists them.
+// The features of a request: numbers of the request, of each stage, device, stage and device, link, candidate set and
+// level. Each is a share without a unit, so that fleets and networks of any size look alike. Shares that span decades
+// are logarithms. docs/policy.md lists them.
 import {
   choiceIndex,
   type DeviceInstance,
@@ -12,10 +12,12 @@ import {
   type StageInstance,
 } from '../../plan/internal.ts';
 import { grown } from './candidate-program.ts';
-import { FEATURES } from './feature-names.ts';
+import { FEATURE_AT, FEATURES } from './feature-names.ts';
 import { ChainRelaxation } from './relaxation.ts';
 import { log, regret } from './scales.ts';
 import { setFeatures } from './set-features.ts';
+
+const { request: REQUEST, stage: STAGE, device: DEVICE, pair: PAIR, link: LINK, level: LEVEL } = FEATURE_AT;
 
 /** The features of one request. Arrays are longer than they need to be; sizes say how far they are filled. */
 export class Features {
@@ -114,20 +116,20 @@ export class Features {
     const r = this.relaxation;
     const f = this.request;
     const local = this.#through(source, stages.length);
-    f[0] = log(r.leastSeconds / deadline);
-    f[1] = log(local / deadline);
-    f[2] = log((weights.time * r.leastSeconds) / this.unit);
-    f[3] = log((weights.energy * t.macs * t.perMac) / this.unit);
-    f[4] = log(t.most * lossUnit);
-    f[5] = log((weights.accuracy * unprunedAccuracy * t.most * lossUnit) / this.unit);
-    f[6] = Math.log(stages.length) / 3;
-    f[7] = Math.log(devices.length) / 2;
-    f[8] = instance.sharedChannel ? 1 : 0;
-    f[9] = log(t.weights / t.memory);
-    f[10] = log((t.macs * t.perMac) / t.energy);
-    f[11] = log(t.held / (t.memory / devices.length));
-    f[12] = devices[source]?.trusted ? 1 : 0;
-    f[13] = this.levels / 8;
+    f[REQUEST.leastTime] = log(r.leastSeconds / deadline);
+    f[REQUEST.localTime] = log(local / deadline);
+    f[REQUEST.leastTimeCost] = log((weights.time * r.leastSeconds) / this.unit);
+    f[REQUEST.workEnergyCost] = log((weights.energy * t.macs * t.perMac) / this.unit);
+    f[REQUEST.allowedLoss] = log(t.most * lossUnit);
+    f[REQUEST.allowedLossCost] = log((weights.accuracy * unprunedAccuracy * t.most * lossUnit) / this.unit);
+    f[REQUEST.stages] = Math.log(stages.length) / 3;
+    f[REQUEST.devices] = Math.log(devices.length) / 2;
+    f[REQUEST.sharedChannel] = instance.sharedChannel ? 1 : 0;
+    f[REQUEST.weightsOfMemory] = log(t.weights / t.memory);
+    f[REQUEST.workOfEnergy] = log((t.macs * t.perMac) / t.energy);
+    f[REQUEST.activationsOfMemory] = log(t.held / (t.memory / devices.length));
+    f[REQUEST.trustedSource] = devices[source]?.trusted ? 1 : 0;
+    f[REQUEST.levels] = this.levels / 8;
   }
 
   /** Seconds of everything on one device. */
@@ -153,28 +155,28 @@ export class Features {
         if (loss > cuts) cuts = loss;
         if (levelInOf(stage, i) !== levelOutOf(stage, i)) tied = 0;
       }
-      s[f] = l / Math.max(1, L - 1);
-      s[f + 1] = log(((stage.macs[c] as number) / t.macs) * L);
-      s[f + 2] = log(((stage.weightBytes[c] as number) / t.weights) * L);
-      s[f + 3] = log((r.bytes[l] as number) / t.bytes);
-      s[f + 4] = log((r.bytes[l + 1] as number) / t.bytes);
-      s[f + 5] = stage.split === 'outputs' ? 1 : 0;
-      s[f + 6] = stage.split === 'partial-sums' ? 1 : 0;
-      s[f + 7] = l === 0 ? 0 : (stages[l - 1] as StageInstance).maxSeen;
-      s[f + 8] = stage.maxSeen;
-      s[f + 9] = log(cuts / Math.max(1e-9, t.most * instance.lossUnit));
-      s[f + 10] = tied;
-      s[f + 11] = l === 0 ? 1 : 0;
-      s[f + 12] = l === L - 1 ? 1 : 0;
-      s[f + 13] = log(stage.sets.length / 10);
+      s[f + STAGE.place] = l / Math.max(1, L - 1);
+      s[f + STAGE.work] = log(((stage.macs[c] as number) / t.macs) * L);
+      s[f + STAGE.weights] = log(((stage.weightBytes[c] as number) / t.weights) * L);
+      s[f + STAGE.bytesIn] = log((r.bytes[l] as number) / t.bytes);
+      s[f + STAGE.bytesOut] = log((r.bytes[l + 1] as number) / t.bytes);
+      s[f + STAGE.splitByOutputs] = stage.split === 'outputs' ? 1 : 0;
+      s[f + STAGE.splitByPartialSums] = stage.split === 'partial-sums' ? 1 : 0;
+      s[f + STAGE.seenBefore] = l === 0 ? 0 : (stages[l - 1] as StageInstance).maxSeen;
+      s[f + STAGE.seenHere] = stage.maxSeen;
+      s[f + STAGE.largestLoss] = log(cuts / Math.max(1e-9, t.most * instance.lossUnit));
+      s[f + STAGE.tied] = tied;
+      s[f + STAGE.first] = l === 0 ? 1 : 0;
+      s[f + STAGE.last] = l === L - 1 ? 1 : 0;
+      s[f + STAGE.sets] = log(stage.sets.length / 10);
       // Least that the stage takes on any single device.
       let least = Number.POSITIVE_INFINITY;
       for (let d = 0; d < this.devices; d++) {
         const value = r.seconds[l * this.devices + d] as number;
         if (r.legal[l * this.devices + d] === 1 && value < least) least = value;
       }
-      s[f + 14] = log((Math.min(least, deadline) / deadline) * L);
-      s[f + 15] = log(((weights.time * Math.min(least, deadline)) / this.unit) * L);
+      s[f + STAGE.leastTime] = log((Math.min(least, deadline) / deadline) * L);
+      s[f + STAGE.leastTimeCost] = log(((weights.time * Math.min(least, deadline)) / this.unit) * L);
     });
   }
 
@@ -204,25 +206,25 @@ export class Features {
       }
       const others = Math.max(1, D - 1);
       const hop = (r.delay[source * D + d] as number) + t.bytes * (r.perByte[source * D + d] as number);
-      s[f] = d === source ? 1 : 0;
-      s[f + 1] = device.trusted ? 1 : 0;
-      s[f + 2] = log(whole / deadline);
-      s[f + 3] = log((weights.time * whole) / this.unit);
-      s[f + 4] = log(t.weights / device.memory);
-      s[f + 5] = log(t.held / device.memory);
-      s[f + 6] = log((t.macs * device.joulesPerMac) / device.energy);
-      s[f + 7] = log((weights.energy * t.macs * device.joulesPerMac) / this.unit);
-      s[f + 8] = log((device.wait * L) / deadline);
-      s[f + 9] = log((out / others / deadline) * L);
-      s[f + 10] = log((into / others / deadline) * L);
-      s[f + 11] = d === source ? 0 : log((Math.min(hop, deadline) / deadline) * L);
-      s[f + 12] = missing / others;
-      s[f + 13] = log((t.bytes * L * device.joulesPerByteSent) / device.energy);
-      s[f + 14] = log(
+      s[f + DEVICE.source] = d === source ? 1 : 0;
+      s[f + DEVICE.trusted] = device.trusted ? 1 : 0;
+      s[f + DEVICE.time] = log(whole / deadline);
+      s[f + DEVICE.timeCost] = log((weights.time * whole) / this.unit);
+      s[f + DEVICE.weights] = log(t.weights / device.memory);
+      s[f + DEVICE.activations] = log(t.held / device.memory);
+      s[f + DEVICE.energy] = log((t.macs * device.joulesPerMac) / device.energy);
+      s[f + DEVICE.energyCost] = log((weights.energy * t.macs * device.joulesPerMac) / this.unit);
+      s[f + DEVICE.wait] = log((device.wait * L) / deadline);
+      s[f + DEVICE.sendTime] = log((out / others / deadline) * L);
+      s[f + DEVICE.receiveTime] = log((into / others / deadline) * L);
+      s[f + DEVICE.timeFromSource] = d === source ? 0 : log((Math.min(hop, deadline) / deadline) * L);
+      s[f + DEVICE.missingLinks] = missing / others;
+      s[f + DEVICE.sendEnergy] = log((t.bytes * L * device.joulesPerByteSent) / device.energy);
+      s[f + DEVICE.transferCost] = log(
         (weights.energy * t.bytes * L * (device.joulesPerByteSent + device.joulesPerByteReceived)) /
           this.unit,
       );
-      s[f + 15] = device.seconds ? 1 : 0;
+      s[f + DEVICE.measured] = device.seconds ? 1 : 0;
       for (let l = 0; l < L; l++) {
         const stage = stages[l] as StageInstance;
         const c = r.choice[l] as number;
@@ -231,22 +233,22 @@ export class Features {
         const x = this.pair;
         const through = (r.secondsTo[at] as number) + (r.secondsFrom[at] as number);
         const cost = (r.costTo[at] as number) + (r.costFrom[at] as number);
-        x[p] = r.legal[at] as number;
-        x[p + 1] = regret(through, r.leastSeconds);
-        x[p + 2] = regret(cost, r.leastCost);
-        x[p + 3] = log(((r.seconds[at] as number) / deadline) * L);
-        x[p + 4] = log(((r.cost[at] as number) / this.unit) * L);
-        x[p + 5] = log((stage.weightBytes[c] as number) / device.memory);
-        x[p + 6] =
+        x[p + PAIR.mayRun] = r.legal[at] as number;
+        x[p + PAIR.timeRegret] = regret(through, r.leastSeconds);
+        x[p + PAIR.costRegret] = regret(cost, r.leastCost);
+        x[p + PAIR.time] = log(((r.seconds[at] as number) / deadline) * L);
+        x[p + PAIR.cost] = log(((r.cost[at] as number) / this.unit) * L);
+        x[p + PAIR.weights] = log((stage.weightBytes[c] as number) / device.memory);
+        x[p + PAIR.tooLarge] =
           (stage.activationBytes[c] as number) + (stage.weightBytes[c] as number) > device.memory ? 1 : 0;
-        x[p + 7] = log(((stage.macs[c] as number) * device.joulesPerMac) / device.energy);
-        x[p + 8] = log(
+        x[p + PAIR.energy] = log(((stage.macs[c] as number) * device.joulesPerMac) / device.energy);
+        x[p + PAIR.timeFromSource] = log(
           (((r.delay[source * D + d] as number) +
             (r.bytes[l] as number) * (r.perByte[source * D + d] as number)) /
             deadline) *
             L,
         );
-        x[p + 9] = log(((weights.time * (r.seconds[at] as number)) / this.unit) * L);
+        x[p + PAIR.timeCost] = log(((weights.time * (r.seconds[at] as number)) / this.unit) * L);
       }
     }
   }
@@ -257,8 +259,10 @@ export class Features {
     const bytes = this.#meanBytes();
     for (let at = 0; at < D * D; at++) {
       const seconds = (r.delay[at] as number) + bytes * (r.perByte[at] as number);
-      this.link[at * 2] = log((Math.min(seconds, deadline) / deadline) * this.stages);
-      this.link[at * 2 + 1] = log(((bytes * (r.carried[at] as number)) / this.unit) * this.stages);
+      this.link[at * FEATURES.link + LINK.time] = log((Math.min(seconds, deadline) / deadline) * this.stages);
+      this.link[at * FEATURES.link + LINK.energyCost] = log(
+        ((bytes * (r.carried[at] as number)) / this.unit) * this.stages,
+      );
     }
   }
 
@@ -285,15 +289,15 @@ export class Features {
         const ahead = next
           ? (next.macs[choiceIndex(next, p, 0, 0)] as number) / Math.max(1, next.macs[0] as number)
           : 1;
-        this.level[f] = (stage.outputBytes[p] as number) / whole;
-        this.level[f + 1] = (stage.macs[c] as number) / Math.max(1, stage.macs[0] as number);
-        this.level[f + 2] = Math.min(2, (steps / Math.max(1, t.most)) * Math.sqrt(L));
-        this.level[f + 3] = Math.min(
+        this.level[f + LEVEL.bytesOut] = (stage.outputBytes[p] as number) / whole;
+        this.level[f + LEVEL.work] = (stage.macs[c] as number) / Math.max(1, stage.macs[0] as number);
+        this.level[f + LEVEL.lossSteps] = Math.min(2, (steps / Math.max(1, t.most)) * Math.sqrt(L));
+        this.level[f + LEVEL.lossCost] = Math.min(
           4,
           (weights.accuracy * unprunedAccuracy * steps * lossUnit * L) / this.unit,
         );
-        this.level[f + 4] = p / Math.max(1, levelsOut - 1);
-        this.level[f + 5] = Math.min(2, ahead);
+        this.level[f + LEVEL.place] = p / Math.max(1, levelsOut - 1);
+        this.level[f + LEVEL.nextWork] = Math.min(2, ahead);
       }
     }
   }

@@ -1,5 +1,5 @@
-// The policy network, written once and built by whoever can multiply matrices: the trainer (gradients) and the exporter
-// (ONNX). Every token is a stage on a device; one set of weights scores them all, so no size is built in.
+// The policy network. It is written once over an interface of arithmetic, for the trainer (gradients) and the exporter
+// (ONNX). A token is a stage on a device. The same weights score all tokens, so no size is built in.
 import type { Random } from '../../util/internal.ts';
 import { FEATURES } from './feature-names.ts';
 
@@ -22,7 +22,7 @@ export interface PolicyWeight {
 /** Weights by name. */
 export type PolicyWeights = ReadonlyMap<string, PolicyWeight>;
 
-/** What the network asks of arithmetic. Values are used any number of times; axes count from the batch, 0. */
+/** The arithmetic that the network needs. A value may be used any number of times. Axis 0 is the batch. */
 export interface Arithmetic<T> {
   /** `x @ weight` over the last axis, and a bias if the name has one. */
   linear(x: T, name: string): T;
@@ -46,7 +46,7 @@ export interface Arithmetic<T> {
   shift(x: T, by: 1 | -1): T;
 }
 
-/** What goes in. Shapes with B the batch, L stages, D devices, S sets, P levels. */
+/** Inputs. Shapes with B the batch, L stages, D devices, S sets, P levels. */
 export interface NetworkInputs<T> {
   readonly request: T; // [B, 1, 1, features]
   readonly stage: T; // [B, L, 1, features]
@@ -58,15 +58,15 @@ export interface NetworkInputs<T> {
   readonly level: T; // [B, L, P, features]
 }
 
-/** What comes out. */
+/** Outputs. */
 export interface NetworkOutputs<T> {
   readonly sets: T; // [B, L, S, 1]
   readonly levels: T; // [B, L, P, 1]
-  /** Not negative: prices of memory and energy, bent as `bend` says. */
+  /** Not negative: prices of memory and energy, compressed as `compress` does. */
   readonly devices: T; // [B, 1, D, 2]
-  /** Not negative: prices of the deadline and of all loss that is allowed, bent. */
+  /** Not negative: prices of the deadline and of all allowed loss, compressed. */
   readonly request: T; // [B, 1, 1, 2]
-  /** What a critic reads in training. */
+  /** Input of the critic in training. */
   readonly ofStage: T; // [B, L, 1, hidden]
 }
 
@@ -201,7 +201,10 @@ export function initialWeights(shape: PolicyShape, random: Random): Map<string, 
   return weights;
 }
 
-/** Prices as the network gives them: near linear where they are small, logarithms of large ones. In units of `Features.unit`. */
+/**
+ * Prices as the network gives them: nearly linear where they are small, logarithmic where they are large. In units of
+ * `Features.unit`.
+ */
 export const compress = (price: number): number => Math.log1p(COMPRESSION * price);
 export const decompress = (value: number): number =>
   Math.expm1(Math.max(0, Math.min(6, value))) / COMPRESSION;

@@ -1,5 +1,5 @@
-// What a plan of a program uses so far, kept exactly as plan/problem/cost.ts counts it: seconds, steps of loss, and each device's
-// bytes and joules.
+// Partial plans: seconds, steps of loss, and bytes and joules of each device, exactly as plan/problem/cost.ts counts
+// them.
 import {
   type DeviceInstance,
   MAX_SET_SIZE,
@@ -61,7 +61,7 @@ export class PartialPlans {
     this.joules.fill(0, row * devices, (row + 1) * devices);
   }
 
-  /** Takes row 0 of another. */
+  /** Copies row 0 of another into row 0. */
   copyRow(other: PartialPlans, devices: number): void {
     this.seconds[0] = other.seconds[0] as number;
     this.steps[0] = other.steps[0] as number;

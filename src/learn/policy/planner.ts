@@ -1,5 +1,5 @@
-// The learned planner: one run of the network, a narrow search where it points, and a check of the whole plan. Where that
-// finds nothing it looks wider, then asks the greedy planner; a plan that breaks a limit never leaves.
+// The learned planner: one run of the network, a narrow search among its candidates, and a check of the whole plan. If
+// that finds nothing, it searches wider and then asks the greedy planner. It never returns a plan that breaks a limit.
 import type { Model } from '../../onnx/index.ts';
 import { checkPlan, greedyPlanner, type Planner, type PlannerResult } from '../../plan/index.ts';
 import type { PlanningInstance, StageDecision } from '../../plan/internal.ts';
@@ -9,10 +9,10 @@ import { PolicyNetwork } from './policy-network.ts';
 /** How a plan was found. */
 export type FoundBy = 'quick' | 'wide' | 'greedy';
 
-/** How often each way was taken. */
+/** How many plans each search found. */
 export type FoundCounts = Record<FoundBy | 'none', number>;
 
-/** A policy that plans one request at a time; requests that come meanwhile wait. */
+/** A planner with a policy. It plans one request at a time; other requests wait. */
 export class PolicyPlanner implements Planner {
   readonly name = 'policy';
   readonly counts: FoundCounts = { quick: 0, wide: 0, greedy: 0, none: 0 };
@@ -39,7 +39,8 @@ export class PolicyPlanner implements Planner {
   }
 
   /**
-   * A checked plan with status `gap` and no more than the trivial bound, or `unknown`. Never `infeasible`: it proves nothing.
+   * A checked plan with status `gap` and no more than the trivial bound, or `unknown`. Never `infeasible`: it proves
+   * nothing.
    */
   plan(instance: PlanningInstance): Promise<PlannerResult> {
     // The arrays serve one request at a time.

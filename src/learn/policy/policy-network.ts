@@ -1,5 +1,5 @@
-// What the network says of one request, in one run of ONNX Runtime: which sets are worth a look at every stage, which
-// levels, and what the limits cost.
+// The policy network on ONNX Runtime: one run gives scores of candidate sets and levels for every stage, and prices of
+// limits.
 import { createSession, type Session, type Tensor, tensor } from '../../engine/index.ts';
 import { type Model, readModel } from '../../onnx/index.ts';
 import { assertFiniteWeights } from '../../onnx/internal.ts';
@@ -11,7 +11,7 @@ import { FEATURES } from './feature-names.ts';
 import { Features } from './features.ts';
 import { decompress } from './network.ts';
 
-/** The network's answer, as it came out; `prices` in the instance's own units. */
+/** The network's output: raw scores, and prices in the instance's own units. */
 export interface PolicyOutput {
   /** `[stage * sets + s]`: larger is better; legal sets only count. */
   readonly sets: Float32Array;
@@ -19,7 +19,7 @@ export interface PolicyOutput {
   readonly prices: LimitPrices;
 }
 
-/** A session with the arrays it reads from. */
+/** A session with its input arrays. */
 export class PolicyNetwork {
   readonly features = new Features();
   readonly #session: Session;
@@ -40,7 +40,10 @@ export class PolicyNetwork {
     return new PolicyNetwork(await createSession(model, { name }));
   }
 
-  /** @throws BedsideError E_MODEL for a policy with other outputs; E_NOT_FINITE for features, scores or prices that are NaN or infinite */
+  /**
+   * @throws BedsideError E_MODEL for a policy with other outputs; E_NOT_FINITE for features, scores or prices that are
+   * NaN or infinite
+   */
   async run(instance: PlanningInstance): Promise<PolicyOutput> {
     const f = this.features;
     f.load(instance);
@@ -77,7 +80,7 @@ export class PolicyNetwork {
   }
 }
 
-/** Whether a model reads what `Features` gives. */
+/** Checks that a model reads the features of this version. */
 function assertPolicy({ graph }: Model, name: string): void {
   const widths = new Map(graph.inputs.map((input) => [input.name, input.dims?.at(-1)]));
   const wrong = Object.entries(FEATURES).find(([kind, width]) => widths.get(kind) !== width);

@@ -1,5 +1,5 @@
-// What every plan still needs from a state on, at least: seconds, steps of loss, and what devices that all remaining
-// candidates use must hold and spend. A choice that leaves less than this is masked; nothing that has a plan is.
+// Lower bounds of what every plan still needs from a state on: seconds, steps of loss, and bytes and joules of devices
+// that all remaining candidates use. A choice that leaves less is masked. No choice that leads to a plan is.
 import { type DeviceInstance, type PlanningInstance, SLACK_FACTOR } from '../../plan/internal.ts';
 import { type CandidateProgram, grown } from './candidate-program.ts';
 import type { PartialPlans } from './partial-plans.ts';

@@ -1,5 +1,5 @@
-// A rough look at a request before the network: every stage at one middling choice, single devices only. The cheapest way
-// through each device tells how much would be lost by it, in time and in the objective; dynamic programming, microseconds.
+// A relaxation of a request for the network's features: every stage at one middle choice, on single devices only.
+// Dynamic programming gives the cheapest way through each device, in time and in the objective. It takes microseconds.
 import {
   choiceIndex,
   type DeviceInstance,
@@ -15,7 +15,7 @@ import { grown } from './candidate-program.ts';
 /** Seconds without a link, in multiples of the deadline: far, but finite. */
 const FAR = 4;
 
-/** Tables of the rough look; overwritten by every `load`. */
+/** Tables of the relaxation; every `load` overwrites them. */
 export class ChainRelaxation {
   /** By stage: the choice that stands for it. */
   choice = new Int32Array(0);

@@ -1,4 +1,4 @@
-// A few subgradient steps on the prices, on the candidates alone: what the network says is nearly right is made right for
+// A few subgradient steps on the candidates: they turn the network's prices, which are nearly right, into prices for
 // this request. Paths that keep every limit are plans.
 import {
   DECODER_RULE,
@@ -13,7 +13,7 @@ import { type CandidatePass, LimitPrices, offsetOf } from './candidate-pass.ts';
 import { type CandidateProgram, grown } from './candidate-program.ts';
 import { PartialPlans } from './partial-plans.ts';
 
-/** Prices, and what was found on the way. */
+/** Improves prices, and keeps the best plan found on the way. */
 export class Tuner {
   /** Best so far: its bound holds for the candidates, members' times taken as their sum's. */
   readonly best = new LimitPrices();

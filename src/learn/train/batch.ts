@@ -1,4 +1,4 @@
-// Requests of one size class side by side, padded: what one step of training reads.
+// Batches of training: requests of one size class side by side, padded to one shape.
 import { FEATURES } from '../policy/feature-names.ts';
 import type { Features } from '../policy/features.ts';
 import type { INPUT_NAMES } from '../policy/network.ts';
@@ -31,7 +31,7 @@ export interface Sample {
   readonly levelLegal: Uint8Array;
 }
 
-/** A copy of what features hold. */
+/** A copy of the features that are loaded. */
 export function sampleOf(f: Features): Sample {
   const { stages: L, devices: D, sets: S, levels: P, unit } = f;
   return {

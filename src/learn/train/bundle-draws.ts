@@ -1,4 +1,4 @@
-// Random fleets and requests for a real bundle, by number: what the planner meets in earnest, with costs of a real network.
+// Random fleets and requests for a real bundle, by number.
 import type { BundleManifest } from '../../bundle/index.ts';
 import { buildProblem, type PlanningProblem } from '../../plan/index.ts';
 import { randomFleet } from '../../plan/internal.ts';

@@ -1,5 +1,5 @@
-// A training run on disk: everything that the next unit of work depends on, so that a run that was killed goes on as if it
-// had not been.
+// A training run on disk: everything that the next unit of work depends on, so that a killed run continues as if
+// nothing had happened.
 import { BedsideError, writeFileAtomic } from '../../util/index.ts';
 import { readTextChecked } from '../../util/internal.ts';
 import type { PolicyWeight, PolicyWeights } from '../policy/network.ts';
@@ -13,22 +13,22 @@ export interface HistoryRow {
   /** Steps of the environment so far. */
   readonly steps: number;
   readonly loss: number;
-  /** Of a trial, on average; imitation has none. */
+  /** Mean reward of a rollout; null in imitation. */
   readonly reward: number | null;
-  /** Share of trials that ended with a plan. */
+  /** Share of rollouts that ended with a plan. */
   readonly complete: number | null;
-  /** Mean gap on the held-back set; null where it was not measured. */
+  /** Mean gap on the validation requests; null where it was not measured. */
   readonly gap: number | null;
 }
 
-/** What a run has come to. */
+/** The state of a run. The keys are those of the file. */
 export interface Checkpoint {
   readonly format: 'bedside-training';
   readonly version: 1;
-  /** Of everything that shapes the run; another configuration does not go on from here. */
+  /** Hash of the configuration; a run with another one cannot continue from here. */
   readonly fingerprint: string;
   readonly unit: number;
-  /** Seeds looked at, and the labels they gave. */
+  /** Seeds tried, and the demonstrations of training and of validation. */
   readonly seeds: number;
   readonly labels: readonly StoredDemonstration[];
   readonly heldBack: readonly StoredDemonstration[];

@@ -1,4 +1,4 @@
-// What the exact planner's guided beam does with requests, by number: the labels that imitation learns from.
+// Demonstrations: plans of the exact planner's guided beam, from which imitation learns.
 import { beamPlanner } from '../../plan/index.ts';
 import { mostSteps, type PlanningInstance } from '../../plan/internal.ts';
 import type { Features } from '../policy/features.ts';
@@ -6,7 +6,7 @@ import { compress } from '../policy/network.ts';
 import { sampleOf } from './batch.ts';
 import type { DemonstratedRequest } from './imitate.ts';
 
-/** A label as it is kept: small, and enough to make everything else again. */
+/** A demonstration as it is stored: small, and enough to compute everything else again. */
 export interface StoredDemonstration {
   readonly seed: number;
   /** By stage. */
@@ -17,10 +17,10 @@ export interface StoredDemonstration {
   readonly prices: readonly number[];
 }
 
-/** Budget of one label: the same on any machine. */
+/** Search budget of one demonstration, in labels: the same on any machine. */
 const LABELS = 100_000;
 
-/** The label of a request; undefined when it has no plan. */
+/** The demonstration of a request; undefined when it has no plan. */
 export async function demonstrationOf(
   seed: number,
   instance: PlanningInstance,
@@ -37,7 +37,7 @@ export async function demonstrationOf(
   };
 }
 
-/** A request and its label as training reads them. */
+/** A request with its demonstration as training reads them. */
 export function demonstrated(
   instance: PlanningInstance,
   stored: StoredDemonstration,

@@ -1,4 +1,4 @@
-// What the policy trains on: random options of random instances, by number.
+// Random instances to train on, by number.
 import { type PlanningInstance, type RandomInstanceOptions, randomInstance } from '../../plan/internal.ts';
 import { Random } from '../../util/internal.ts';
 

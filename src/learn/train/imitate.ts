@@ -1,4 +1,4 @@
-// Imitation of the exact planner: which set and level it chose at every stage, and what prices its root found.
+// Imitation: learns from demonstrations which set and level the exact planner chose at every stage, and its prices.
 import { jit, nn, numpy as np, valueAndGrad } from '@jax-js/jax';
 import {
   critic,
@@ -12,18 +12,18 @@ import { type Batch, type BatchShape, batchOf, type Dense, PADDING, type Sample 
 import { jaxArithmetic, type Padding, type Parameters } from './jax-arithmetic.ts';
 import { adam, type TrainState } from './optimiser.ts';
 
-/** What the exact planner did with one request. */
+/** The exact planner's plan and prices of one request. */
 export interface Demonstration {
   /** By stage. */
   readonly sets: Int32Array;
   readonly levels: Int32Array;
-  /** Bent, in the request's unit; see network.ts. `[device, memory or energy]`. */
+  /** Compressed, in the request's unit; see network.ts. `[device, memory or energy]`. */
   readonly devicePrices: Float32Array;
   /** Of the deadline and of all loss allowed. */
   readonly requestPrices: Float32Array;
 }
 
-/** A request with its label. */
+/** A request with its demonstration. */
 export interface DemonstratedRequest {
   readonly sample: Sample;
   readonly demonstration: Demonstration;
@@ -45,7 +45,10 @@ export function inputsOf(arrays: Arrays): NetworkInputs<np.Array> {
   ) as unknown as NetworkInputs<np.Array>;
 }
 
-/** A forward pass on a batch's arrays: `sets` [B, L, S], `levels` [B, L, P], `devices` [B, D, 2], `request` [B, 2], and what the critic says, [B, L]. */
+/**
+ * A forward pass on a batch's arrays: `sets` [B, L, S], `levels` [B, L, P], `devices` [B, D, 2], `request` [B, 2], and
+ * what the critic says, [B, L].
+ */
 export function forwardOf(
   shape: PolicyShape,
   parameters: Parameters,

@@ -1,13 +1,13 @@
-// The policy's environment: requests side by side, one stage decided a step. What may be chosen is masked exactly; what a
-// choice costs is the objective's share, shaped by the price of what is left (Ng, Harada and Russell, ICML 1999), which
-// changes no optimum. Nothing is allocated in a step.
+// The environment of reinforcement learning: one request, decided stage by stage. Choices are masked exactly. The
+// reward is the choice's part of the objective, shaped by the price of the rest (Ng, Harada and Russell, ICML 1999),
+// which changes no optimum. A step allocates nothing.
 import { accuracyCost, type PlanningInstance, SLACK_FACTOR } from '../../plan/internal.ts';
 import { CandidatePass, type LimitPrices } from '../policy/candidate-pass.ts';
 import { CandidateProgram, grown } from '../policy/candidate-program.ts';
 import { emptyStep, PartialPlans } from '../policy/partial-plans.ts';
 import { Reach } from '../policy/reach.ts';
 
-/** What running into a limit costs, in the request's unit: as much as a whole rough plan. */
+/** Cost of running into a limit, in the request's unit: as much as a whole plan of the relaxation. */
 export const DEAD_END = 1;
 
 /** One request, stage by stage. */
@@ -19,7 +19,10 @@ export class PlanningEpisode {
   readonly #scratch = new PartialPlans();
   readonly #source = [0];
   readonly #step = emptyStep();
-  /** `[k * levels + p]`: 1 where the choice is allowed, and how much dearer than the cheapest it is, in the request's unit. */
+  /**
+   * `[k * levels + p]`: 1 where the choice is allowed, and how much dearer than the cheapest it is, in the request's
+   * unit.
+   */
   mask = new Uint8Array(0);
   regret = new Float64Array(0);
   #position = new Int32Array(0);

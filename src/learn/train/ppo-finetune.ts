@@ -1,5 +1,5 @@
-// Improvement by trial: requests decided by drawing from the policy, and PPO on what came of it, with imitation beside it so
-// that prices stay what they are.
+// Fine-tuning by PPO: rollouts decide requests by drawing from the policy, and the policy learns from their rewards.
+// Imitation goes on beside it, so that prices do not drift.
 import { jit, numpy as np, valueAndGrad } from '@jax-js/jax';
 import { mostSteps, type PlanningInstance } from '../../plan/internal.ts';
 import type { Random } from '../../util/internal.ts';
@@ -21,11 +21,11 @@ import { adam, type TrainState } from './optimiser.ts';
 import { PlanningEpisode } from './planning-episode.ts';
 import { type EpisodeSteps, gae, ppoLoss, type ValueScale } from './ppo.ts';
 
-/** How requests are tried. */
+/** Options of fine-tuning. */
 export interface FinetuneOptions {
   /** Candidate sets a stage. */
   readonly width: number;
-  /** Trials of each request. */
+  /** Rollouts of each request. */
   readonly rollouts: number;
   /** How sharply what a choice costs counts beside the network's scores: a difference of this much is one nat. */
   readonly temperature: number;
@@ -33,7 +33,7 @@ export interface FinetuneOptions {
   readonly lambda: number;
   /** Weight of imitation. */
   readonly imitation: number;
-  /** Without masks a choice that breaks a limit may be drawn, and ends the trial; for the ablation. */
+  /** Without masks a choice that breaks a limit may be drawn, and ends the rollout; for the ablation. */
   readonly masking: boolean;
 }
 
@@ -42,12 +42,12 @@ export const FINETUNE: FinetuneOptions = {
   masking: true,
 };
 
-/** What was tried with one batch of requests. */
+/** The rollouts of one batch of requests. */
 export interface Rollouts {
   readonly arrays: Record<string, Dense>;
   readonly rows: readonly DemonstratedRequest[];
   readonly steps: number;
-  /** Sum of rewards, and number of trials with a plan. */
+  /** Sum of rewards, and number of rollouts with a plan. */
   readonly reward: number;
   readonly complete: number;
   readonly count: number;

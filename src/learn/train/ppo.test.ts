@@ -20,7 +20,10 @@ interface Toy {
   step(state: number, action: number, random: Random): { readonly next: number; readonly reward: number };
 }
 
-/** PPO with one logit for each state and action and one value for each state. Returns the likeliest action of each state. */
+/**
+ * PPO with one logit for each state and action and one value for each state. Returns the likeliest action of each
+ * state.
+ */
 async function solve(toy: Toy, iterations: number, seed: number): Promise<number[]> {
   const { states: S, actions: A } = toy;
   const [episodes, length] = [16, S + 1];

@@ -1,5 +1,5 @@
-// Proximal policy optimisation (Schulman et al., 2017) for masked discrete choices, apart from any environment: advantages,
-// the scale of values, and the loss.
+// Proximal policy optimisation (Schulman et al., 2017) for masked discrete choices: advantages, the scale of values,
+// and the loss. It does not know the environment.
 import { nn, numpy as np } from '@jax-js/jax';
 
 /** Steps of episodes one after another: what is read, and the arrays that are filled. */
@@ -12,8 +12,8 @@ export interface EpisodeSteps {
 }
 
 /**
- * Generalised advantage estimation (Schulman et al., ICLR 2016) over the episode of `length` steps from `offset` on: fills
- * advantages and returns.
+ * Generalised advantage estimation (Schulman et al., ICLR 2016) over the episode of `length` steps from `offset` on:
+ * fills advantages and returns.
  */
 export function gae(
   { rewards, values, advantages, returns }: EpisodeSteps,

@@ -1,8 +1,8 @@
-// What a training run does when, and how fast it learns then.
+// The schedule of a training run: its phases, learning rates and entropy weights.
 
-/** How long to train. Counts alone make a run that repeats; minutes make one that ends in time. */
+/** How long to train. A run with counts repeats exactly; a run with minutes ends in time. */
 export interface TrainingBudget {
-  /** Labels of the exact planner, epochs of imitation, steps of the environment. */
+  /** Demonstrations, epochs of imitation, steps of the environment. `labels` is the key in cards and checkpoints. */
   readonly labels: number;
   readonly epochs: number;
   readonly steps: number;
@@ -21,13 +21,13 @@ export interface Done {
   readonly seconds: number;
 }
 
-/** Shares of a run that labels and imitation end at. */
+/** Shares of a run at which demonstrations and imitation end. */
 const LABELS_END = 0.3;
 const IMITATION_END = 0.7;
 const RATES = { imitation: 3e-3, improvement: 3e-4, warmUp: 50, least: 0.03 } as const;
 const ENTROPY = { first: 0.01, last: 0.001 } as const;
 
-/** What comes next; undefined at the end. */
+/** The next phase; undefined at the end. */
 export function phaseOf(budget: TrainingBudget, done: Done): Phase | undefined {
   if (budget.minutes !== undefined) {
     const share = done.seconds / (60 * budget.minutes);
@@ -75,7 +75,7 @@ export function learningRate(
   return RATES[phase] * cosine * Math.min(1, updates / RATES.warmUp);
 }
 
-/** Weight of the entropy's bonus: falls, so that the policy makes up its mind. */
+/** Weight of the entropy bonus. It falls, so that the policy becomes decided. */
 export function entropyWeight(budget: TrainingBudget, done: Done): number {
   const { first, last } = ENTROPY;
   return first + (last - first) * phaseShare('improvement', budget, done);

@@ -1,4 +1,4 @@
-// Classes of sizes: requests of one class are padded to one shape, so that a compiled step serves all of them.
+// Size classes: requests of one class are padded to one shape, so that one compiled step serves all of them.
 import type { BatchShape, Sample } from './batch.ts';
 
 const STAGES = [8, 14, 20] as const;
@@ -18,7 +18,7 @@ export function shapeOf(
   return { batch, stages: L, devices: D, sets: D + LARGER_SETS, levels: LEVELS };
 }
 
-/** One shape, one name. */
+/** Name of a size class. */
 export function keyOf({ stages, devices }: BatchShape): string {
   return `${stages}x${devices}`;
 }

@@ -1,4 +1,4 @@
-// Where requests come from, by number: random programs, and random fleets for given bundles.
+// Sources of training requests, by number: random problems, and random fleets for given bundles.
 import type { BundleManifest } from '../../bundle/index.ts';
 import type { PlanningInstance } from '../../plan/internal.ts';
 import { drawProblem } from './bundle-draws.ts';
@@ -6,7 +6,7 @@ import { drawInstance } from './draws.ts';
 
 /** A request for every number, always the same. */
 export interface RequestSource {
-  /** Told in the card and kept in the fingerprint. */
+  /** Stands in the card and in the fingerprint. */
   readonly name: string;
   at(seed: number): PlanningInstance;
 }

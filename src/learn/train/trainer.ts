@@ -1,5 +1,6 @@
-// A training run: labels of the exact planner, imitation, then improvement by trial. It goes in units that depend on
-// nothing but the seed, what the units before left and, with a budget in minutes, the clock; after each it can stop.
+// A training run: demonstrations of the exact planner, imitation, then fine-tuning by PPO. It goes in units of work.
+// Each depends only on the seed, the state that earlier units left and, with a budget in minutes, the clock. It can
+// stop after each.
 import { defaultDevice, init, numpy as np } from '@jax-js/jax';
 import { BedsideError } from '../../util/index.ts';
 import { Random } from '../../util/internal.ts';
@@ -57,7 +58,7 @@ export interface TrainerOptions {
   readonly budget: TrainingBudget;
   readonly network?: PolicyShape | undefined;
   readonly finetune?: Partial<FinetuneOptions> | undefined;
-  /** Requests held back to measure the gap. */
+  /** Number of validation requests, on which the gap is measured. */
   readonly validation?: number | undefined;
   readonly from?: Checkpoint | undefined;
 }
@@ -84,7 +85,7 @@ const BATCHES = 8;
 const PASSES = 2;
 const GAP_EVERY = 10;
 
-/** One run; call `next` until it says that there is no more. */
+/** One run. Call `next` until it gives undefined. */
 export class Trainer {
   readonly network: PolicyShape;
   readonly #options: TrainerOptions;
@@ -178,7 +179,7 @@ export class Trainer {
     return this.#reward;
   }
 
-  /** Plans the held-back requests with the weights as they are. */
+  /** Plans the validation requests with the present weights. */
   async gap(): Promise<GapReport> {
     const model = exportPolicy(this.network, await this.weights());
     const planner = await PolicyPlanner.open(model, 'the policy in training');
@@ -243,7 +244,7 @@ export class Trainer {
 
   async #demonstrate(): Promise<Partial<TrainProgress>> {
     const { source, validation: wanted = 40 } = this.#options;
-    // A few held-back requests with every unit, until there are enough.
+    // A few validation requests with every unit, until there are enough.
     for (let i = 0; i < VALIDATION_A_UNIT && this.#validation.length < wanted; i++) {
       const number = this.#unit * VALIDATION_A_UNIT + i;
       const found = await validationRequest(source, number);
@@ -330,7 +331,7 @@ export class Trainer {
     return { loss, reward: this.#reward, stepsPerSecond, ...(measured === null ? {} : { gap: measured }) };
   }
 
-  /** Passes over what was collections; returns the mean loss. */
+  /** Learns from rollouts in several passes; returns the mean loss. */
   async #learn(
     collections: readonly { readonly rollouts: Rollouts; readonly shape: BatchShape }[],
   ): Promise<number> {

@@ -1,4 +1,4 @@
-// The requests that are learned from, with their labels, and batches of them.
+// The requests to learn from, with their demonstrations, and batches of them.
 import type { PlanningInstance } from '../../plan/internal.ts';
 import type { Random } from '../../util/internal.ts';
 import { Features } from '../policy/features.ts';
@@ -36,7 +36,9 @@ export class TrainingSet {
     return rows.map((at) => this.#instances[at] as PlanningInstance);
   }
 
-  /** Every row in batches of one class each, in a random order; the last batch of a class is filled up from its first. */
+  /**
+   * Every row in batches of one class each, in a random order; the last batch of a class is filled up from its first.
+   */
   batches(random: Random, size: number): RowBatch[] {
     const classes = new Map<string, { shape: BatchShape; rows: number[] }>();
     this.#rows.forEach(({ sample }, at) => {

@@ -1,18 +1,18 @@
-// How near the policy comes to the exact planner on requests that it never trains on.
+// Validation: the gap of a policy to the exact planner on requests that it never trains on.
 import { exactPlanner, type Planner } from '../../plan/index.ts';
 import type { PlanningInstance } from '../../plan/internal.ts';
 import type { RequestSource } from './sources.ts';
 
-/** Numbers of held-back requests begin here; training never gets so far. */
+/** Numbers of validation requests begin here; training never gets so far. */
 export const VALIDATION_SEED = 100_000_000;
 
-/** A request with what the exact planner reaches. */
+/** A request with the exact planner's objective. */
 export interface ValidationRequest {
   readonly instance: PlanningInstance;
   readonly objective: number;
 }
 
-/** Budget of a held-back request's plan. */
+/** Search budget of a validation request, in labels. */
 const LABELS = 400_000;
 
 /** The request of a number; undefined when the exact planner has no plan for it. */
@@ -25,7 +25,7 @@ export async function validationRequest(
   return decisions && { instance, objective };
 }
 
-/** What a planner does on held-back requests. */
+/** Gaps of a planner on validation requests. */
 export interface GapReport {
   /** Mean of (objective - exact) / exact over requests that it planned. */
   readonly mean: number;

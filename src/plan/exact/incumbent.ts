@@ -1,4 +1,4 @@
-// The best plan so far. Every offer is evaluated anew by the plan's costs before it counts.
+// The incumbent: the best plan so far. Every offer is priced again by `planCosts` before it counts.
 import { planCosts } from '../problem/cost.ts';
 import type { StageDecision } from '../problem/instance.ts';
 import { decisionsOf, type GraphPath, type LayeredGraph } from './graph/graph.ts';
@@ -12,13 +12,13 @@ export class Incumbent {
     this.#graph = graph;
   }
 
-  /** A path and what the search takes it to cost; true when it is a plan and better than the best. */
+  /** Offers a path with the cost that the search computed; true when it is a plan and the best so far. */
   offer(path: GraphPath, objective: number): boolean {
     if (!(objective < this.objective)) return false;
     return this.offerDecisions(decisionsOf(this.#graph, path));
   }
 
-  /** Decisions from anywhere; true when they are a plan and better than the best. */
+  /** Offers decisions of any origin; true when they are a plan and the best so far. */
   offerDecisions(decisions: readonly StageDecision[]): boolean {
     const { stages } = this.#graph.instance;
     const fits =

@@ -1,10 +1,11 @@
-// Instances whose inner cuts all keep one level: certified variants, or one trunk through the whole network. Each level is
-// an instance of its own with nothing left to choose but devices; they are solved best first by their roots' bounds.
+// Instances whose inner cuts all keep one level: certified variants, or one residual trunk through the whole network.
+// Each level is an instance of its own, in which only devices are chosen. They are solved in the order of their roots'
+// bounds.
 
 import { choiceIndex, levelInOf, levelOutOf } from '../problem/choice.ts';
 import type { PlanningInstance, StageDecision, StageInstance } from '../problem/instance.ts';
 
-/** Number of levels that all inner cuts keep together; undefined where levels may change or there is but one. */
+/** Number of levels that all inner cuts share; undefined where levels may change or there is only one. */
 export function commonLevels({ stages }: PlanningInstance): number | undefined {
   const levels = stages[0]?.levelsOut ?? 1;
   if (stages.length < 2 || levels < 2 || stages[0]?.levelsIn !== 1 || stages.at(-1)?.levelsOut !== 1)
@@ -21,7 +22,7 @@ export function commonLevels({ stages }: PlanningInstance): number | undefined {
   return tied ? levels : undefined;
 }
 
-/** The instance with one of its common levels alone. */
+/** The instance reduced to one of its common levels. */
 export function atLevel(instance: PlanningInstance, level: number): PlanningInstance {
   const last = instance.stages.length - 1;
   const picks = instance.stages.map((stage, l) =>

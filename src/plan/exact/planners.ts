@@ -1,11 +1,11 @@
-// The search as planners, in the calling thread.
+// The exact search as planners that run in the calling thread. `WorkerPlanner` runs them in a thread of its own.
 import type { Planner } from '../planner.ts';
 import { type Effort, solve } from './solve.ts';
 
-/** Searches until the plan is proven, or the budget ends: the plan and a proven bound are returned then. */
+/** Searches until the plan is proven optimal or the budget ends; gives the plan and a proven bound. */
 export const exactPlanner: Planner = searching('exact');
 
-/** The guided beam: the plan of the first beam that finds one, with the bound of the root and the grid. */
+/** Stops at the first guided beam that finds a plan; gives it with the bound proven so far. */
 export const beamPlanner: Planner = searching('beam');
 
 function searching(effort: Effort): Planner {

@@ -1,11 +1,12 @@
-// The budget of a search, counted in labels so that the same budget gives the same answer on any machine; the clock and
-// the caller's signal only stop it.
+// The budget of a search. It is counted in labels, so that the same budget gives the same answer on any machine. The
+// clock and the caller's signal can only stop a search.
 
-/** Anything that can say that the answer is not wanted any more, such as an AbortSignal. */
+/** Anything that can cancel a search, such as an AbortSignal. */
 export interface Stop {
   readonly aborted: boolean;
 }
 
+/** Counts the labels of a search. */
 export class SearchBudget {
   /** Labels made; a pass over arcs counts as one label for every `ARCS_A_LABEL`. */
   labels = 0;
@@ -30,14 +31,15 @@ export class SearchBudget {
     return (performance.now() - this.started) / 1000;
   }
 
+  /** Counts a pass over so many arcs. */
   pass(arcs: number): void {
     this.labels += Math.ceil(arcs / ARCS_A_LABEL);
   }
 
-  /** Whether budget, clock or signal say to stop. */
+  /** Whether labels, clock or signal end the search. */
   get spent(): boolean {
     if (this.#stopped || this.labels >= this.#most) return true;
-    // The clock is looked at now and then.
+    // The clock is read once in 512 labels.
     if (this.labels >= this.#next) {
       this.#next = this.labels + 512;
       this.#stopped = performance.now() >= this.#until || this.#signal?.aborted === true;

@@ -1,6 +1,7 @@
-// One graph's search: root, guided beams, then windows of rising width above the bound, each settled by label setting and
-// branching, until the plan is proven. A bound found on a graph reduced at a threshold holds up to that threshold only, and
-// up to the best plan: it is taken anew wherever either changes. Only an empty window without any limit is infeasible.
+// The search on one graph: the root, guided beams, then windows of rising width above the bound, each settled by label
+// setting and branching, until the plan is proven. A bound of a graph that was reduced at a threshold holds up to that
+// threshold and up to the best plan only, so it is computed again when either changes. A request is infeasible only
+// when a window without any limit is empty.
 
 import type { PlannerResult, PlanProgress, PlanStats, SearchOptions } from '../planner.ts';
 import type { PlanStatus } from '../problem/instance.ts';
@@ -26,23 +27,23 @@ export interface SolveOptions extends SearchOptions {
 }
 
 const ROOT_PASSES = 60;
-/** From an earlier request's prices. */
+/** Passes from an earlier request's prices. */
 const WARM_PASSES = 4;
-/** Where plans are far away, or there are none. */
+/** Passes where plans are far above the bound, or there are none. */
 const FAR_PASSES = 12;
 const FAR_AIM = 0.3;
-/** A rise of the bound over the root's after which plans are taken to be far away, relative. */
+/** Plans count as far away once the bound has risen over the root's by this share. */
 const FAR = 0.05;
-/** Labels a layer. */
+/** Labels that a beam keeps in a layer. */
 const BEAM = 300;
 /** Windows that a proof begins with. */
 const FIRST_WINDOWS = 2;
-/** A gap at which the whole of it is one window. */
+/** With a gap this small the whole of it is one window. */
 const NEAR = 0.015;
 const NEAR_ARCS = 30_000;
-/** Larger windows are not searched: their arcs alone would fill the memory. */
+/** Windows with more arcs are not searched: the arcs alone would fill the memory. */
 const MOST_ARCS = 1_500_000;
-/** Windows above the bound, relative: of the beams without a plan, and of the proof. */
+/** Widths of windows above the bound, relative: for beams without a plan, and for the proof. */
 const BEAM_WINDOWS = [0.01, 0.02, 0.035, 0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.5, 1, Number.POSITIVE_INFINITY];
 const PROOF_WINDOWS = [
   0.002,
@@ -59,12 +60,12 @@ const PROOF_WINDOWS = [
   Number.POSITIVE_INFINITY,
 ];
 
-/** What a search has spent. */
+/** Labels and seconds that a search has taken. */
 export function spentOf(budget: SearchBudget): Pick<PlanStats, 'labels' | 'seconds'> {
   return { labels: budget.labels, seconds: budget.seconds };
 }
 
-/** What an objective and a bound say together. */
+/** Status and bound that follow from an objective and a proven bound. */
 export function concluded(
   objective: number,
   bound: number,
@@ -92,7 +93,7 @@ export class Search {
   readonly #options: SolveOptions;
   readonly #budget: SearchBudget;
   readonly #gap: number;
-  /** Nothing that keeps all limits costs more. */
+  /** No plan costs more. */
   #upperBound: number;
   #prices: RowPrices;
   #bound = Number.NEGATIVE_INFINITY;
@@ -112,12 +113,12 @@ export class Search {
     this.#prices = { rows: new Float64Array(this.#constraints.count), step: 0 };
   }
 
-  /** Proven so far; Infinity when no plan below the limit exists. */
+  /** Bound proven so far; Infinity when there is no plan below the limit. */
   get bound(): number {
     return this.#bound;
   }
 
-  /** Plans that are not better than this are of no interest. */
+  /** Leaves out plans that are not better than this. */
   limitTo(objective: number): void {
     this.#upperBound = Math.min(this.#upperBound, objective);
     if (this.#bound >= this.#upperBound) this.#bound = Number.POSITIVE_INFINITY;
@@ -153,7 +154,7 @@ export class Search {
     });
   }
 
-  /** The Lagrangian root, once. */
+  /** Computes the Lagrangian root, once. */
   root(): void {
     if (this.#rooted) return;
     this.#rooted = true;
@@ -178,10 +179,10 @@ export class Search {
   }
 
   /**
-   * The graph of everything below a threshold; undefined when that is nothing, when it is too large, or when the bound
-   * reaches the threshold. The bound is raised by what is proven.
+   * The graph of all plans below a threshold, unless it is empty, too large, or proven to hold none. Raises the bound
+   * by what is proven.
    */
-  #window(threshold: number, mostArcs = MOST_ARCS, gridArcs?: number): Window | 'proven' | 'too large' {
+  #window(threshold: number, mostArcs = MOST_ARCS, tableArcs?: number): Window | 'proven' | 'too large' {
     const { objective } = this.#incumbent;
     const limit = Math.min(threshold, objective, this.#upperBound);
     const reduced = fixArcs(this.#pass, this.#prices, limit, mostArcs);
@@ -189,7 +190,7 @@ export class Search {
     if (reduced === 'too large') return reduced;
     if (reduced === 'empty') return this.#raise(limit);
     const prices = { rows: reducedPrices(reduced, this.#prices.rows), step: this.#prices.step };
-    const tight = tighten(reduced, prices, this.#incumbent, limit, this.#budget, gridArcs);
+    const tight = tighten(reduced, prices, this.#incumbent, limit, this.#budget, tableArcs);
     if (!('tuned' in tight)) {
       this.#adopt(tight.prices);
       return this.#raise(Math.min(limit, this.#incumbent.objective));
@@ -199,7 +200,7 @@ export class Search {
     return { ...tight, limit };
   }
 
-  /** Takes prices that empty a window for the whole graph, if they are better there too. */
+  /** Uses prices that emptied a window for the whole graph, if they are better there too. */
   #adopt(prices: RowPrices | undefined): void {
     if (!prices) return;
     const old = this.#pass.run(this.#prices) + offsetOf(this.#graph, this.#constraints, this.#prices);
@@ -234,7 +235,7 @@ export class Search {
   }
 
   #beams(): void {
-    // A proof goes on with narrow windows: wide ones without a plan cost more than they tell.
+    // A proof goes on with narrow windows: wide ones without a plan cost more than they gain.
     const windows = this.#effort === 'exact' ? FIRST_WINDOWS : BEAM_WINDOWS.length;
     for (let at = 0; at < windows; at++) {
       const window = this.#window(this.#threshold(BEAM_WINDOWS[at] ?? Number.POSITIVE_INFINITY));
@@ -250,13 +251,13 @@ export class Search {
     this.#report('beam');
   }
 
-  /** Another beam below the plan that was found: prices and bounds are sharper there. */
+  /** Runs another beam below the plan that was found: prices and bounds are sharper there. */
   #again(): void {
     const window = this.#window(Number.POSITIVE_INFINITY);
     if (typeof window !== 'string') this.#beam(window);
   }
 
-  /** A guided beam in a window; true when it left nothing out. */
+  /** Runs a guided beam in a window; true when it left nothing out. */
   #beam({ reduced, tuned, limit }: Window): boolean {
     if (!tuned) return false;
     const tables = [tuned.best, ...tuned.others.slice(-3)];
@@ -273,7 +274,7 @@ export class Search {
     return dropped >= reach;
   }
 
-  /** Everything in a window; true when it is settled. */
+  /** Searches a whole window; true when it is settled. */
   #settle(window: Window): boolean {
     const report = (bound: number): void => {
       this.#raise(bound);
@@ -287,7 +288,7 @@ export class Search {
     return bound >= reach;
   }
 
-  /** Whether the bound has left the root's far behind. */
+  /** Whether the bound is far above the root's. */
   #risen(): boolean {
     const root = this.#stats.rootBound ?? Number.NEGATIVE_INFINITY;
     return this.#bound > root + FAR * Math.abs(root);
@@ -303,8 +304,8 @@ export class Search {
     for (let at = 0; !this.#done && !this.#budget.spent; at = Math.min(at + 1, last)) {
       // So far up, a window is more likely to be empty than to be worth dividing.
       const lost = !this.#incumbent.decisions && this.#risen();
-      const gridArcs = lost ? Number.POSITIVE_INFINITY : MANY_ARCS;
-      const window = this.#window(this.#threshold(PROOF_WINDOWS[at] as number), MOST_ARCS, gridArcs);
+      const tableArcs = lost ? Number.POSITIVE_INFINITY : MANY_ARCS;
+      const window = this.#window(this.#threshold(PROOF_WINDOWS[at] as number), MOST_ARCS, tableArcs);
       if (window === 'too large') return;
       // Without a plan, an empty window says that plans are far away, if there are any.
       if (window === 'proven') at += lost ? last : this.#incumbent.decisions ? 0 : 2;

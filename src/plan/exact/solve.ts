@@ -1,4 +1,4 @@
-// Exact planning of any instance: one search, or one for each level where all cuts keep one level.
+// Exact planning: one search, or one for each level where all cuts keep one level.
 
 import type { PlannerResult } from '../planner.ts';
 import type { PlanningInstance } from '../problem/instance.ts';
@@ -9,7 +9,7 @@ import { SearchBudget } from './search-budget.ts';
 
 export type { Effort, SolveOptions } from './search.ts';
 
-/** Labels of `exact` and of `beam` when nothing is said. */
+/** Labels of `exact` and of `beam` by default. */
 export const DEFAULT_LABELS = { exact: 4_000_000, beam: 400_000 } as const;
 
 /** Solves an instance. */
@@ -35,7 +35,7 @@ function impossible(budget: SearchBudget): PlannerResult {
   };
 }
 
-/** Each common level alone, best first by bound, until no other can be better. */
+/** Solves each common level alone, in the order of their bounds, until no other can be better. */
 function solveLevels(
   instance: PlanningInstance,
   levels: number,

@@ -1,14 +1,14 @@
-// Stage by stage the cheapest choice that keeps pace with the budgets, then single changes while they help.
+// Greedy planning: takes stage by stage the cheapest choice that keeps pace with the budgets.
 import { must } from '../../util/index.ts';
 import type { PlanningInstance, StageDecision } from '../problem/instance.ts';
 import { begin, extend, objectiveOf, overPace, type PartialPlan } from './partial.ts';
 
-/** How strongly a budget that is used faster than stages pass counts, in the objective's unit: each gives a plan. */
+/** Weights of budgets that are used faster than stages pass, in the objective's unit. Each weight gives a plan. */
 const PACES = [0, 1, 4] as const;
 
 /**
- * A plan built from the first stage to the last without going back. Each step adds what a choice costs, and a penalty
- * for every budget (deadline, accuracy, memory, energy) used faster than stages pass.
+ * Builds a plan from the first stage to the last without going back. A choice counts with its cost, and with a penalty
+ * for every budget (deadline, accuracy, memory, energy) that is used faster than stages pass.
  * @param pace 0 looks at costs alone
  * @returns undefined when it runs into a limit
  */
@@ -24,7 +24,7 @@ export function greedyPlan(instance: PlanningInstance, pace: number): StageDecis
   return Number.isFinite(objectiveOf(instance, whole)) ? whole : undefined;
 }
 
-/** One plan for every pace that has one. */
+/** The plans of all paces that lead to one. */
 export function greedyPlans(instance: PlanningInstance): StageDecision[][] {
   return PACES.flatMap((pace) => {
     const plan = greedyPlan(instance, pace);

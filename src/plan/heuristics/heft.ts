@@ -1,10 +1,10 @@
-// Heterogeneous earliest finish time (Topcuoglu, Hariri and Wu, IEEE TPDS 13, 2002) on a chain: one level for all groups,
-// every stage on the devices where it ends first; the best of all levels.
+// Heterogeneous earliest finish time (Topcuoglu, Hariri and Wu, IEEE TPDS 13, 2002) on a chain: one level for all
+// groups, every stage on the devices where it ends first; the best of all levels.
 import { must } from '../../util/index.ts';
 import type { PlanningInstance, StageDecision } from '../problem/instance.ts';
 import { begin, extend, objectiveOf, type PartialPlan } from './partial.ts';
 
-/** One plan for every level that has one. */
+/** The plans of all levels that have one. */
 export function heftPlans(instance: PlanningInstance): StageDecision[][] {
   const most = Math.max(...instance.stages.map((stage) => Math.max(stage.levelsOut, stage.inner)));
   const plans: StageDecision[][] = [];

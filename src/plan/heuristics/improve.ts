@@ -1,14 +1,15 @@
-// Local search: the devices of a stage, its inner choice, or the level of a run of cuts that must keep one level.
+// Local search. It changes the devices of a stage, its inner choice, or the level of a run of cuts that must keep one
+// level.
 import { must } from '../../util/index.ts';
 import { levelInOf, levelOutOf } from '../problem/choice.ts';
 import type { PlanningInstance, StageDecision } from '../problem/instance.ts';
 import { LEAST_GAIN } from '../problem/tolerances.ts';
 import { objectiveOf } from './partial.ts';
 
-/** Changes tried, at most: a bound on the work that does not depend on the machine. */
+/** Changes tried, at most. The bound does not depend on the machine. */
 const MOST_TRIES = 200_000;
 
-/** The plan after single changes, each the first that helps, until none does. */
+/** Improves a plan: takes the first single change that helps, again and again, until none does. */
 export function improve(instance: PlanningInstance, plan: readonly StageDecision[]): StageDecision[] {
   let current = [...plan];
   let cost = objectiveOf(instance, current);
@@ -54,7 +55,7 @@ function* changes(instance: PlanningInstance, runs: readonly (readonly number[])
   }
 }
 
-/** The plan with something else at some stages; undefined when that is what it has. */
+/** The plan with other decisions at some stages; undefined when they are the same. */
 function changed(
   plan: readonly StageDecision[],
   at: readonly number[],

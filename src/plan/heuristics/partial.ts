@@ -1,4 +1,4 @@
-// A plan built stage by stage: what it has used so far, and whether it still keeps within every limit.
+// A plan that is built stage by stage: its use of every limit so far, and whether it keeps all of them.
 import { must } from '../../util/index.ts';
 import { choiceIndex } from '../problem/choice.ts';
 import {
@@ -31,7 +31,7 @@ export interface PartialPlan {
   readonly cost: number;
 }
 
-/** A plan of no stage. */
+/** The plan without any stage. */
 export function begin(instance: PlanningInstance): PartialPlan {
   const zeros = () => new Float64Array(instance.devices.length);
   const most = mostSteps(instance);
@@ -85,7 +85,7 @@ export function objectiveOf(instance: PlanningInstance, plan: readonly StageDeci
   return feasible ? objective : Number.POSITIVE_INFINITY;
 }
 
-/** By how much more than `passed` the deadline, accuracy, memory and energy of every device are used; summed shares. */
+/** Sum over all limits of the share that is used beyond `passed`, the share of stages that are planned. */
 export function overPace(instance: PlanningInstance, partial: PartialPlan, passed: number): number {
   const over = (used: number, limit: number): number => (limit > 0 ? Math.max(0, used / limit - passed) : 0);
   let sum = over(partial.seconds, instance.deadline) + over(partial.steps, partial.most);
@@ -107,7 +107,7 @@ function copied(partial: PartialPlan, decision: StageDecision): Writable<Partial
   };
 }
 
-/** Seconds until each of `next` has the whole output of the last stage; joules are added for everybody. */
+/** Seconds until each of `next` has the whole output of the last stage. Adds the joules of all devices. */
 function hop(
   instance: PlanningInstance,
   { links, decisions }: PartialPlan,

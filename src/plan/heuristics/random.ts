@@ -1,4 +1,4 @@
-// A random plan within the limits: what any planner must be better than.
+// A random plan within the limits: the least that any planner must beat.
 import { Random } from '../../util/internal.ts';
 import type { PlanningInstance, StageDecision } from '../problem/instance.ts';
 import { begin, extend, objectiveOf, type PartialPlan } from './partial.ts';

@@ -1,4 +1,4 @@
-// Smaller programs: everything on the source, or nothing pruned. Their plans are plans of the whole program.
+// Restricted problems: everything on the source, or nothing pruned. Their plans are plans of the whole problem.
 import { must } from '../../util/index.ts';
 import type { PlanningInstance, StageDecision } from '../problem/instance.ts';
 
@@ -17,7 +17,7 @@ export function unpruned(instance: PlanningInstance): PlanningInstance {
   return { ...instance, stages };
 }
 
-/** Decisions of a program with other lists of sets, in the lists of `instance`. */
+/** Decisions of a problem with other lists of device sets, translated to the lists of `instance`. */
 export function inSetsOf(
   instance: PlanningInstance,
   restricted: PlanningInstance,
@@ -28,6 +28,6 @@ export function inSetsOf(
     const set = must(instance.stages[l], `stage ${l}`).sets.findIndex((other) => other.join() === wanted);
     return { ...decision, set };
   });
-  // The source may not be on every stage's list only if somebody made the instance by hand.
+  // The source is on every stage's list unless an instance was made by hand.
   return translated.every(({ set }) => set >= 0) ? translated : undefined;
 }

@@ -1,4 +1,4 @@
-// Plans of heuristics as solutions. Their bound is what any plan costs at least: the accuracy that is lost unpruned.
+// Heuristics as solutions. Their bound is the cost of what the unpruned network gets wrong: no plan costs less.
 import { must } from '../../util/index.ts';
 import type { PlanningInstance, Solution, StageDecision } from '../problem/instance.ts';
 import { greedyPlans } from './greedy.ts';
@@ -68,7 +68,7 @@ async function solveRestricted(
   return bestOf(instance, plan ? [plan] : []);
 }
 
-/** The best of some plans; a heuristic without one has proven nothing. */
+/** The best of several plans. Without a plan the status is `unknown`: a heuristic proves nothing. */
 function bestOf(instance: PlanningInstance, plans: readonly StageDecision[][]): Solution {
   const bound = instance.weights.accuracy * (1 - instance.unprunedAccuracy);
   let best: Solution = { status: 'unknown', objective: Number.POSITIVE_INFINITY, bound };

@@ -1,4 +1,4 @@
-// The linear program solved by HiGHS (npm `highs`, WebAssembly): for small instances, and as a second opinion.
+// HiGHS (npm `highs`, WebAssembly) on the linear program: for small instances, and to check the exact planner.
 import type { ModelData } from 'highs';
 import { BedsideError } from '../../util/index.ts';
 import { loadOptional } from '../../util/internal.ts';
@@ -11,9 +11,9 @@ import type { LinearProgram } from './linear-program.ts';
 import { writeLp } from './lp-writer.ts';
 import { buildModel, type PlanningModel, pathOfValues } from './model.ts';
 
-/** What HiGHS takes for infinity. */
+/** HiGHS reads this as infinity. */
 const INFINITE = 1e30;
-/** Seconds; it refuses infinity. */
+/** Longest time limit in seconds; HiGHS refuses infinity. */
 const LONGEST = 1e9;
 
 /**
@@ -98,7 +98,7 @@ function loadHighs(): ReturnType<Loader> {
   return loaded;
 }
 
-/** The plan, evaluated anew: what keeps HiGHS's tolerance need not keep the limits. */
+/** The plan, priced again: a solution within HiGHS's tolerance may break a limit. */
 function answer(
   graph: LayeredGraph,
   model: PlanningModel,

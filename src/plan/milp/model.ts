@@ -1,6 +1,7 @@
-// The program of planning as a mixed-integer linear program, without big constants: the split arc flow of
-// docs/formulation.md. `run` (y), `send` (f) and `work` (g) are flows of one unit from the first stage to the last. `run`
-// and `lost` are integer; `work` follows from `run` unless a stage has inner choices, which could be mixed otherwise.
+// Planning as a mixed-integer linear program without big constants: the split arc flow of
+// docs/formulation.md. `run` (y), `send` (f) and `work` (g) are flows of one unit from the first stage to the last.
+// `run` and `lost` are integer; `work` follows from `run` unless a stage has inner choices, which could be mixed
+// otherwise.
 import { must } from '../../util/index.ts';
 import type { GraphLayer, GraphPath, LayeredGraph } from '../exact/graph/graph.ts';
 import { Links, sentBytes, transferJoules } from '../problem/cost.ts';
@@ -212,7 +213,7 @@ class ModelBuilder {
     });
   }
 
-  /** What is computed leaves with its level. */
+  /** Output leaves a stage with the level that it was computed at. */
   #outflow(layer: GraphLayer, l: number, run: Int32Array, work: Int32Array): void {
     const choices = layer.choice.length;
     const into = Array.from({ length: layer.states }, () => new Terms());

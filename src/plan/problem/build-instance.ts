@@ -1,4 +1,4 @@
-// A bundle, a fleet and a request become one program in numbers, and a solver's decisions become levels and segments.
+// Turns a bundle, a fleet and a request into a planning problem in numbers.
 import { type BundleManifest, stageCosts } from '../../bundle/index.ts';
 import { type StageCosts, secondsAtMacs } from '../../bundle/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
@@ -11,14 +11,14 @@ import { certifiedLevels, freeLevels, type LevelChoice, type LevelSpace } from '
 import { outputChannels } from './segments.ts';
 import { FLOOR_TOLERANCE } from './tolerances.ts';
 
-/** A program with what it was made from. */
+/** A planning problem with the bundle, fleet and request that it was made from. */
 export interface PlanningProblem {
   readonly manifest: BundleManifest;
   readonly fleet: Fleet;
   readonly request: PlanRequest;
   readonly space: LevelSpace;
   readonly instance: PlanningInstance;
-  /** What the plan's accuracy must reach; the instance's own floor may stand for it in other numbers. */
+  /** Least accuracy of a plan. The instance's own floor can differ, because it is on the accuracy grid. */
   readonly accuracyFloor: number;
 }
 
@@ -36,9 +36,9 @@ const STEPS_PER_STAGE = 20;
 const LEAST_UNIT = 1e-7;
 
 /**
- * The program of one request. Units: seconds, bytes, joules, multiply-accumulates, nats; for one sample.
- * @throws BedsideError E_BUNDLE for a bundle without costs; E_REQUEST when `maxSeen` does not fit the stages; E_FLEET when
- *   a device's measured seconds do not fit the bundle
+ * The planning problem of one request. Units: seconds, bytes, joules, multiply-accumulates, nats; for one sample.
+ * @throws BedsideError E_BUNDLE for a bundle without costs; E_REQUEST when `maxSeen` does not fit the stages; E_FLEET
+ *   when a device's measured seconds do not fit the bundle
  */
 export function buildProblem(
   manifest: BundleManifest,
@@ -49,11 +49,12 @@ export function buildProblem(
   return problemsOf(manifest, request, options)(fleet);
 }
 
-/** Makes the program of a request on a fleet. `deadline` goes before the request's; seconds. */
+/** Makes the problem of a request on a fleet. `deadline`, in seconds, overrides the request's. */
 export type ProblemMaker = (fleet: Fleet, deadline?: number) => PlanningProblem;
 
 /**
- * Programs of one request on many fleets, or on one that changes: what does not depend on the fleet is worked out once.
+ * Problems of one request on many fleets, or on one that changes. Everything that does not depend on the fleet is
+ * computed once.
  * @throws BedsideError as `buildProblem`; what concerns the fleet, when it is given
  */
 export function problemsOf(

@@ -1,21 +1,21 @@
-// What a stage and a transition cost: the one place that solvers, the ward and the runtime's predictions ask.
+// The cost model: what a stage and a transition cost. Planners, the ward and the runtime's predictions all use it.
 //
-// Stage l runs on a set S of k devices, k = 1, 2 or 4; B is what one member sends to one next holder.
-//   outputs        each member computes 1/k of the MACs from the whole input, holds 1/k of the weights and makes one of k
-//                  equal blocks of the output: B = O/k.
-//   partial-sums   each member computes 1/k of the MACs and holds 1/k of the weights; what it makes is as large as the
+// Stage l runs on a set S of k devices, k = 1, 2 or 4. B is what one member sends to one next holder.
+//   outputs        each member computes 1/k of the MACs from the whole input, holds 1/k of the weights and makes one of
+//                  k equal blocks of the output: B = O/k.
+//   partial-sums   each member computes 1/k of the MACs and holds 1/k of the weights; its result is as large as the
 //                  whole output and is added up by the next holder: B = O.
 //   none           k = 1.
 // A hop S -> T at the level of the cut between: every e in T needs the whole tensor, so B from every d in S but itself.
-// Side by side, e has it after max over d of latency + B / bandwidth. On one shared channel the transfers of the hop, to
-// anybody, go one after another: every e has it after their sum plus the largest latency. The result returns likewise.
-// Member e then waits `wait` seconds and computes: measured seconds / k where there are any, else MACs / k / speed. A
-// device waits anew at every stage that it runs, so that a stage's time depends on nothing but the arc it stands on. A
-// stage ends when its last member has; the stages' times add up.
-// Memory of a device: 1/k of the weights of each of its stages, plus the largest activations of any of them (not divided:
-// every member holds the whole input). Energy: joules by MACs computed and bytes sent and received.
-// Losses are rounded up to steps of `lossUnit`, so rounding never breaks the floor.
-// Privacy: an untrusted device sees the whole output of stage l when it runs stage l+1 (or gets the result); as one of k
+// Over independent links, e has it after max over d of latency + B / bandwidth. On one shared channel all transfers of
+// the hop go one after another: every e has it after their sum plus the largest latency. The result returns likewise.
+// Member e then waits `wait` seconds and computes for measured seconds / k, or for MACs / k / speed without measurement.
+// A device waits again at every stage that it runs, so that a stage's time depends on its own arc only. A stage ends
+// when its last member ends; the stages' times add up.
+// Memory of a device: 1/k of the weights of each of its stages, plus the largest activations of any of them. Activations
+// are not divided, because every member holds the whole input. Energy: joules by MACs computed and bytes sent and
+// received. Losses are rounded up to steps of `lossUnit`, so rounding never breaks the floor.
+// Privacy: an untrusted device sees the whole output of stage l when it runs stage l+1 or gets the result. As one of k
 // that run stage l it sees 1/k of it, or all of it for partial sums, which tell about every channel. The raw input stays
 // on the source: stage 0 runs there alone.
 import { must } from '../../util/index.ts';

@@ -1,4 +1,4 @@
-// One request's program in numbers: what a bundle, a fleet and a request become before a solver sees them.
+// The planning problem in numbers: a bundle, a fleet and a request as planners see them.
 // Symbols are those of docs/formulation.md.
 import type { StageSplit } from '../../bundle/internal.ts';
 
@@ -6,8 +6,8 @@ import type { StageSplit } from '../../bundle/internal.ts';
 export const MAX_SET_SIZE = 4;
 
 /**
- * One stage. Between stages l-1 and l stands cut l-1, whose tensor carries one level; cut 0 is the input of the network.
- * A choice is (level in, inner choice, level out), flattened as `(in * inner + q) * levelsOut + out`.
+ * One stage. Between stages l-1 and l stands cut l-1, whose tensor carries one level; cut 0 is the input of the
+ * network. A choice is (level in, inner choice, level out), flattened as `(in * inner + q) * levelsOut + out`.
  */
 export interface StageInstance {
   readonly name: string;
@@ -52,7 +52,7 @@ export interface DeviceInstance {
   readonly wait: number;
 }
 
-/** The request's program. */
+/** The planning problem of one request. */
 export interface PlanningInstance {
   readonly stages: readonly StageInstance[];
   readonly devices: readonly DeviceInstance[];
@@ -75,7 +75,7 @@ export interface PlanningInstance {
   readonly lossUnit: number;
 }
 
-/** What a solver chooses for one stage. */
+/** A planner's decision for one stage. */
 export interface StageDecision {
   /** Index into the stage's `sets`, its inner choice, and its level out. */
   readonly set: number;
@@ -83,10 +83,10 @@ export interface StageDecision {
   readonly level: number;
 }
 
-/** How sure a solver is. */
+/** How much a planner has proven. */
 export type PlanStatus = 'optimal' | 'gap' | 'infeasible' | 'unknown';
 
-/** A solver's answer. */
+/** A planner's answer. */
 export interface Solution {
   readonly status: PlanStatus;
   /** Absent for `infeasible` and `unknown`. */

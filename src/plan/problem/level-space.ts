@@ -1,5 +1,5 @@
-// Which levels a planner may choose, stage by stage. A tensor between stages has one level, so all groups whose channels
-// it carries share it, through every stage they span; groups inside a stage are chosen within it.
+// Which levels a planner may choose, stage by stage. A tensor between stages has one level, so all groups whose
+// channels it carries share it, through every stage they span; groups inside a stage are chosen within it.
 import type { BundleManifest } from '../../bundle/index.ts';
 import { must } from '../../util/index.ts';
 

@@ -1,5 +1,5 @@
-// Random fleets and requests for a bundle that there is: hospital devices of unequal strength around a slow source. For
-// benchmarks, tests and learning.
+// Random fleets and requests for a given bundle: hospital devices of unequal speed around a slow source. For
+// benchmarks, tests and training.
 import type { BundleManifest } from '../../bundle/index.ts';
 import { totalCosts } from '../../bundle/internal.ts';
 import { Random } from '../../util/internal.ts';
@@ -20,8 +20,9 @@ const LOCAL_SECONDS = [0.05, 1] as const;
 
 /**
  * A fleet and a request for one bundle; the same options always give the same. The source takes 0.05 to 1 s alone, the
- * others are once to 20 times as fast; links have 1 to 12 MB/s and 0.5 to 4 ms, in every third fleet over one shared radio
- * channel; a third of the others are not trusted. Memory and energy are counted in what the unpruned network needs.
+ * others are once to 20 times as fast; links have 1 to 12 MB/s and 0.5 to 4 ms, in every third fleet over one shared
+ * radio channel; a third of the others are not trusted. Memory and energy are counted in what the unpruned network
+ * needs.
  */
 export function randomFleet(
   manifest: BundleManifest,

@@ -37,7 +37,9 @@ export interface RandomInstanceOptions {
   readonly sharedChannel?: boolean;
   /** Choices inside each stage; 1 by default. */
   readonly inner?: number;
-  /** Trunks: runs of cuts that keep one level; `all`: one level through the whole network, as certified variants have. */
+  /**
+   * Trunks: runs of cuts that keep one level; `all`: one level through the whole network, as certified variants have.
+   */
   readonly trunks?: boolean | 'all';
   /** Activations in memory. */
   readonly activations?: boolean;

@@ -1,5 +1,5 @@
-// Checks a plan against every constraint of docs/formulation.md, symbol by symbol, and says what it costs. Shares no code
-// with the solvers: what they return is run only if this agrees.
+// Checks a plan against every constraint of docs/formulation.md, symbol by symbol, and says what it costs. Shares no
+// code with the solvers: what they return is run only if this agrees.
 import { must } from '../../util/index.ts';
 import type { PlanningInstance, StageDecision, StageInstance } from '../problem/instance.ts';
 

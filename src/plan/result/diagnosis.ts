@@ -1,10 +1,10 @@
-// Why a request has no plan: for each number that could give way, the smallest change that alone makes a plan possible.
+// Diagnosis of a request without a plan: for each number, the smallest change that alone makes a plan possible.
 import { formatBytes, formatJoules, formatSeconds, must } from '../../util/index.ts';
 import { buildProblem, type PlanningProblem } from '../problem/build-instance.ts';
 import type { PlanningInstance, Solution } from '../problem/instance.ts';
 import { checkPlan, type PlanCheck } from './check-plan.ts';
 
-/** What could give way. */
+/** Numbers that can be relaxed. */
 export type RelaxedNumber = 'deadline' | 'accuracy' | 'memory' | 'energy' | 'privacy' | 'network';
 
 /** A change that makes a plan possible. */
@@ -89,7 +89,7 @@ async function relaxFloor(problem: PlanningProblem, solve: Solve): Promise<Relax
   const weights = { time: 0, energy: 0, accuracy: 1 };
   const check = await planned({ ...withFloor(problem, 0), weights }, solve);
   if (!check || !(check.accuracy < from)) return undefined;
-  // Told rounded down, so that what is told can be reached.
+  // Rounded down, so that the floor in the message can be reached.
   const to = Math.floor(check.accuracy * 1000) / 1000;
   return { constraint: 'accuracy', from, to, text: `an accuracy floor of ${to.toFixed(3)}` };
 }
@@ -138,7 +138,7 @@ async function relaxNetwork(
   return { constraint: 'network', from: 1, to, text: `a network ${to.toFixed(1)} times as fast` };
 }
 
-/** One untrusted device trusted after all. */
+/** Trusts one device that is not trusted. */
 async function relaxPrivacy(problem: PlanningProblem, solve: Solve): Promise<Relaxation | undefined> {
   const { manifest, fleet, request } = problem;
   for (const [d, { name, trusted }] of fleet.devices.entries()) {

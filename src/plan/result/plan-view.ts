@@ -1,4 +1,4 @@
-// A plan as people and programs read it: names, levels of the bundle and channels instead of indices.
+// A plan for people and programs: names, levels of the bundle and channels instead of indices.
 import { must } from '../../util/index.ts';
 import type { PlanningProblem } from '../problem/build-instance.ts';
 import { choiceIndex } from '../problem/choice.ts';
@@ -60,7 +60,7 @@ export interface PlanView {
   readonly violations: readonly Violation[];
 }
 
-/** What decisions mean. */
+/** Describes decisions by names, levels and channels. */
 export function viewPlan(problem: PlanningProblem, decisions: readonly StageDecision[]): PlanView {
   const { manifest, fleet, instance, space } = problem;
   const check = checkPlan(instance, decisions);

@@ -132,8 +132,8 @@ export function chainManifest(stages: number, options: ManifestOptions = {}): Bu
 }
 
 /**
- * A stem, two residual blocks on one trunk (group 0) with inner groups 1 and 2, and a linear layer: the blocks are split
- * by partial sums.
+ * A stem, two residual blocks on one trunk (group 0) with inner groups 1 and 2, and a linear layer: the blocks are
+ * split by partial sums.
  */
 export function residualManifest(options: ManifestOptions = {}): BundleManifest {
   const block = (inner: number): StageSketch => ({

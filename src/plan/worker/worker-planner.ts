@@ -1,4 +1,5 @@
-// A planner in a thread of its own: the caller's thread stays free, progress comes as it is made, a signal stops it.
+// A planner in a worker thread: the caller's thread stays free, progress arrives while the search runs, a signal stops
+// it.
 import type { Worker } from 'node:worker_threads';
 import { BedsideError } from '../../util/index.ts';
 import { startThread } from '../../util/internal.ts';
@@ -14,8 +15,9 @@ interface Waiting {
 }
 
 /**
- * `exact` or `beam` in a worker thread, which is started once and keeps its compiled code from request to request.
- * Requests are answered one after another. `close` ends the thread; a planner that waits does not keep the process alive.
+ * `exact` or `beam` in a worker thread. The thread is started once and keeps its compiled code from request to request.
+ * Requests are answered one after another. For a service that must answer others while it plans; a command that waits
+ * for its plan anyway has no use for it. `close` ends the thread. An idle planner does not keep the process alive.
  */
 export class WorkerPlanner implements Planner {
   readonly name: Effort;

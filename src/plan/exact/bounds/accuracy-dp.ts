@@ -1,5 +1,6 @@
-// On a reduced graph: the cheapest way from every node to the end by steps of loss made so far, under prices of the
-// limits. Accuracy is exact here, floor and concave term alike; only the limits of devices and the deadline are priced.
+// Dynamic programming by accuracy on a reduced graph: the cheapest way from every node to the end, for every number of
+// steps of loss made so far. Accuracy is exact here, both the floor and its concave term. Only the deadline and the
+// limits of devices have prices.
 
 import { PRICE_TOLERANCE, SLACK } from '../../problem/tolerances.ts';
 import { pathOf, type ReducedArcs, type ReducedGraph } from '../graph/reduced-graph.ts';
@@ -7,22 +8,22 @@ import type { Incumbent } from '../incumbent.ts';
 import type { SearchBudget } from '../search-budget.ts';
 import { SubgradientSteps, TABLE_RULE } from './subgradient.ts';
 
-/** Tables for one set of prices. */
+/** The table of one set of prices. */
 export interface AccuracyTable {
-  /** By row of the reduced graph. */
+  /** By row of the reduced graph: the price of the whole limit. */
   readonly prices: Float64Array;
-  /** Prices times what may be used. */
+  /** Prices times capacities, summed. */
   readonly capacity: number;
-  /** By arc layer: cost with what the arc's use is priced at. */
+  /** By arc layer: cost of each arc plus the price of what it uses. */
   readonly priced: readonly Float64Array[];
   /** By node layer: `[node * width + steps so far]`. */
   readonly toGo: readonly Float64Array[];
   readonly width: number;
-  /** Proven: no plan in the graph is better. Infinity when no path keeps the floor. */
+  /** Proven lower bound of every plan in the graph. Infinity when no path keeps the floor. */
   readonly bound: number;
 }
 
-/** One pass from the end to the root. */
+/** Makes the table by one pass from the end to the root. */
 export function accuracyTable(reduced: ReducedGraph, prices: Float64Array): AccuracyTable {
   const { arcs, nodes, graph, capacity } = reduced;
   const width = graph.mostSteps + 1;
@@ -64,7 +65,7 @@ export function accuracyTable(reduced: ReducedGraph, prices: Float64Array): Accu
   return { prices, capacity: spare, priced, toGo, width, bound };
 }
 
-/** The arcs of the cheapest path; they keep the floor. */
+/** Arc numbers of the cheapest path; it keeps the accuracy floor. */
 export function tablePath({ arcs }: ReducedGraph, { priced, toGo, width }: AccuracyTable): Int32Array {
   const path = new Int32Array(arcs.length);
   let node = 0;
@@ -90,23 +91,24 @@ export function tablePath({ arcs }: ReducedGraph, { priced, toGo, width }: Accur
   return path;
 }
 
-/** Prices of the graph's rows for those of a reduced graph. */
+/** Prices by row of the whole graph, picked for the rows of a reduced one. */
 export function reducedPrices({ rows }: ReducedGraph, all: Float64Array): Float64Array {
   return Float64Array.from(rows, (row) => all[row] as number);
 }
 
-/** The best table of a few subgradient steps, and the last ones before it. */
+/** Tables of a few subgradient steps. */
 export interface TunedTables {
   readonly best: AccuracyTable;
-  /** Some others, for prices away from the best. */
+  /** Other tables, for prices away from the best. */
   readonly others: readonly AccuracyTable[];
-  /** The cheapest path of each pass, as arc numbers: together they are near what a fractional optimum would be. */
+  /** The cheapest path of each pass, as arc numbers. Together they are close to a fractional optimum. */
   readonly paths: readonly Int32Array[];
 }
 
 /**
- * Raises the bound by subgradient steps on the grid. Paths that keep every limit are offered as plans.
- * @param target what the bound can reach at most
+ * Raises the bound by subgradient steps on tables. Paths that keep every limit are offered as plans.
+ * @param target the bound can rise to this at most
+ * @param passes tables made, at most
  */
 export function tuneTables(
   reduced: ReducedGraph,
@@ -170,8 +172,8 @@ export function tuneTables(
 }
 
 /**
- * Tables for prices away from the best: each price that counts, alone, raised and lowered. They bound labels that have
- * used up a limit early, or hardly any of it.
+ * Tables for prices away from the best: each price above zero is doubled and lowered on its own. They give better
+ * bounds for labels that have used up a limit early, or hardly any of it.
  */
 export function tablesAround(
   reduced: ReducedGraph,
@@ -191,7 +193,9 @@ export function tablesAround(
   return tables;
 }
 
-/** For every arc whether some path through it, floor kept, stays below a limit under a table's prices. */
+/**
+ * Marks every arc that lies on a path whose price is below `limit` and that keeps the floor. `kept` counts the marks.
+ */
 export function arcsBelow(
   { arcs, nodes }: ReducedGraph,
   table: AccuracyTable,

@@ -1,5 +1,5 @@
-// Arc fixing: the part of a graph that plans better than a threshold can use, arcs whose cheapest path under prices is not
-// above it.
+// Arc fixing: an arc whose cheapest path under prices costs more than a threshold is in no plan below the threshold.
+// What remains is the reduced graph.
 import { BOUND_TOLERANCE } from '../../problem/tolerances.ts';
 import { ArcList, type CandidateArcs, compact, filterArcs } from '../graph/arc-filter.ts';
 import { addUse, memoryRow } from '../graph/constraints.ts';
@@ -10,7 +10,10 @@ import { offsetOf } from './root.ts';
 
 export type Reduction = ReducedGraph | 'empty' | 'too large';
 
-/** Fixes arcs. `pass` is run anew at `prices`. */
+/**
+ * Reduces a graph to the arcs that a plan below the threshold can use. Runs `pass` at `prices`.
+ * @param mostArcs more arcs than these are too large a graph
+ */
 export function fixArcs(
   pass: LagrangianPass,
   prices: RowPrices,
@@ -19,12 +22,12 @@ export function fixArcs(
 ): Reduction {
   const { graph } = pass;
   pass.run(prices);
-  const arcs = keptArcs(pass, threshold - offsetOf(graph, pass.rows, prices), mostArcs);
+  const arcs = keptArcs(pass, threshold - offsetOf(graph, pass.constraints, prices), mostArcs);
   if (arcs === undefined) return 'too large';
   return assemble(pass, arcs, threshold);
 }
 
-/** The part of a reduced graph that has only the arcs that `keep` says, and what they still lead to. */
+/** A reduced graph with the arcs for which `keep` is true, less those that are on no path any more. */
 export function restrict(
   reduced: ReducedGraph,
   keep: (layer: number, arc: number) => boolean,
@@ -64,9 +67,9 @@ export function restrict(
   return compact(graph, candidates, nodes, rows, capacity, threshold);
 }
 
-/** Arcs by layer whose cheapest path is at most `most`; undefined for more than `mostArcs`. */
+/** By layer, the arcs whose cheapest path costs at most `most`; undefined when there are more than `mostArcs`. */
 function keptArcs(pass: LagrangianPass, most: number, mostArcs: number): ArcList[] | undefined {
-  // What has no path at all costs infinitely much, so is never kept.
+  // An arc without any path costs infinitely much and is never kept.
   const limit = Math.min(most + BOUND_TOLERANCE * Math.abs(most), Number.MAX_VALUE);
   const { layers } = pass.graph;
   const lists: ArcList[] = [];
@@ -125,18 +128,18 @@ function keepFrom(pass: LagrangianPass, { l, spent, limit, list, next }: FixedLa
 }
 
 function assemble(pass: LagrangianPass, lists: readonly ArcList[], threshold: number): Reduction {
-  const { graph, rows } = pass;
+  const { graph, constraints } = pass;
   const { layers, instance } = graph;
-  const used = Int32Array.from([...rows.active.keys()].filter((r) => rows.active[r]));
+  const used = Int32Array.from([...constraints.active.keys()].filter((r) => constraints.active[r]));
   const m = used.length;
   const D = instance.devices.length;
-  const scale = Float64Array.from(used, (row) => 1 / (rows.scale[row] as number));
+  const scale = Float64Array.from(used, (row) => 1 / (constraints.scale[row] as number));
   const holds = layers.some(({ activationBytes }) => activationBytes.some((bytes) => bytes > 0));
   const states = [1, ...layers.map((layer) => layer.states), 1];
   const home = new ArcList();
   const last = layers[layers.length - 1] as GraphLayer;
   for (let state = 0; state < last.states; state++) home.push(state, 0, 0);
-  const raw = new Float64Array(rows.count);
+  const raw = new Float64Array(constraints.count);
   const candidates = [...lists, home].map((list, l): CandidateArcs => {
     const layer = layers[l];
     const n = list.count;
@@ -166,7 +169,7 @@ function assemble(pass: LagrangianPass, lists: readonly ArcList[], threshold: nu
     }
     return arcs;
   });
-  const capacity = Float64Array.from(used, (row) => rows.capacity[row] as number);
+  const capacity = Float64Array.from(used, (row) => constraints.capacity[row] as number);
   if (!filterArcs(candidates, states, m, capacity)) return 'empty';
   return compact(graph, candidates, states, used, capacity, threshold);
 }

@@ -1,8 +1,9 @@
-// What may still come: from every node of a reduced graph, the least and the most that the rest of a path uses.
+// Completion bounds: the least and the most that the rest of a path uses, from every node of a reduced graph.
 import type { ReducedArcs, ReducedGraph } from '../graph/reduced-graph.ts';
 
-/** What the rest of a path uses of every row at least and at most, by node layer: `[node * rows + row]`. */
+/** Bounds by node layer. */
 export interface CompletionBounds {
+  /** Use of every limit by the rest of a path, at least and at most: `[node * rows + row]`. */
   readonly least: readonly Float64Array[];
   readonly most: readonly Float64Array[];
   /** The largest activations still to come, at least and at most: `[node * peaks + peak]`. */
@@ -13,7 +14,7 @@ export interface CompletionBounds {
   readonly mostSteps: readonly Int32Array[];
 }
 
-/** One pass from the end to the root. */
+/** Computes the bounds by one pass from the end to the root. */
 export function completionBounds({ nodes, arcs, rows, peaks }: ReducedGraph): CompletionBounds {
   const use = new Ranges(nodes, rows.length);
   const held = new Ranges(nodes, peaks.length);

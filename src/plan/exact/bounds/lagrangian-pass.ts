@@ -1,28 +1,32 @@
-// One pass of dynamic programming under prices: the cheapest way from every state to the end, where time, bytes of
-// memory, joules of each device and steps of loss have a price. The subproblem of the Lagrangian.
+// The Lagrangian pass: dynamic programming for the cheapest way from every state to the end, where seconds, bytes of
+// memory, joules of each device and steps of loss have prices. learn/policy/candidate-pass.ts does the same on few
+// candidates and without members that end apart; the two share what is the same in both (`bytePrice`,
+// `leastAccuracyTerm`).
 
 import { MAX_SET_SIZE } from '../../problem/instance.ts';
 import { type Constraints, energyRow, memoryRow, TIME_ROW } from '../graph/constraints.ts';
 import type { GraphLayer, GraphPath, LayeredGraph } from '../graph/graph.ts';
 import { bytePrice } from './byte-price.ts';
 
-/** Prices: of every row's whole limit, and of one step of accuracy loss. */
+/** Prices: of the whole limit of every constraint, by its row, and of one step of accuracy loss. */
 export interface RowPrices {
   readonly rows: Float64Array;
   readonly step: number;
 }
 
-/** Tables for a graph, filled by `run` for one set of prices and used over and over. */
+/** The tables of one graph. `run` fills them for one set of prices; they are used again for the next. */
 export class LagrangianPass {
   readonly graph: LayeredGraph;
-  readonly rows: Constraints;
+  readonly constraints: Constraints;
   /** Price of a second. */
   time = 0;
-  /** By layer and state: cheapest from there to the end, the result's way home counted. */
+  /** By layer and state: price of the cheapest way to the end, the result's way home included. */
   readonly toGo: readonly Float64Array[];
   /** By layer: cheapest from a node on when this member ends last: `[(levelIn * sets + set) * MEMBERS + member]`. */
   readonly after: readonly Float64Array[];
-  /** Price of a byte that each member of a set sends to each of another: `[from * sets + to]`, by the graph's numbers. */
+  /**
+   * Price of a byte that each member of a set sends to each of another: `[from * sets + to]`, by the graph's numbers.
+   */
   readonly byte: Float64Array;
   /** By layer and set before and set: numbers of the pair in `byte`. */
   readonly pair: readonly Int32Array[];
@@ -32,9 +36,9 @@ export class LagrangianPass {
   /** Prices of a byte from one set to those of a layer. */
   readonly #bytePrices: Float64Array;
 
-  constructor(graph: LayeredGraph, rows: Constraints) {
+  constructor(graph: LayeredGraph, constraints: Constraints) {
     this.graph = graph;
-    this.rows = rows;
+    this.constraints = constraints;
     const { layers } = graph;
     this.toGo = layers.map(({ states }) => new Float64Array(states));
     this.after = layers.map(({ sets, levelsIn }) => new Float64Array(levelsIn * sets.length * MAX_SET_SIZE));
@@ -53,7 +57,9 @@ export class LagrangianPass {
     this.#members = layers.map(({ sets }) => Uint8Array.from(sets, ({ length }) => length));
   }
 
-  /** The cheapest path's price. A lower bound of the objective is this minus the prices' capacity and a bit; see root. */
+  /**
+   * Fills the tables; returns the cheapest path's price. With `offsetOf` (root.ts) it bounds the objective from below.
+   */
   run(prices: RowPrices): number {
     this.#price(prices);
     const { layers, returnSeconds } = this.graph;
@@ -73,11 +79,11 @@ export class LagrangianPass {
   #home = new Float64Array(0);
 
   #price({ rows: price, step }: RowPrices): void {
-    const { graph, rows } = this;
+    const { graph, constraints } = this;
     const { devices, weights } = graph.instance;
     const D = devices.length;
     const per = (row: number): number =>
-      rows.active[row] ? (price[row] as number) / (rows.scale[row] as number) : 0;
+      constraints.active[row] ? (price[row] as number) / (constraints.scale[row] as number) : 0;
     this.time = weights.time + per(TIME_ROW);
     const joule = devices.map((_, d) => weights.energy + per(energyRow(d, D)));
     const held = devices.map((_, d) => per(memoryRow(d)));
@@ -202,14 +208,14 @@ export class LagrangianPass {
     return this.byte[pair[from * count + to] as number] as number;
   }
 
-  /** The least that a hop's computation and the rest cost, at most: exact where one member ends last. */
+  /** A lower bound of the price of a computation and the rest; exact where one member ends last whatever is chosen. */
   nodePrice(l: number, set: number, critical: number, arrival: number, levelIn: number): number {
     const node = (levelIn * (this.#members[l] as Uint8Array).length + set) * MAX_SET_SIZE;
     if (critical < 0) return this.atLeast(l, set, critical, node);
     return this.time * arrival + ((this.after[l] as Float64Array)[node + critical] as number);
   }
 
-  /** A lower bound of `#apart`: each member alone. */
+  /** A lower bound of `#apart`: the largest price of any member alone. */
   atLeast(l: number, set: number, critical: number, node: number): number {
     const { arrivals } = this.graph.layers[l] as GraphLayer;
     const after = this.after[l] as Float64Array;
@@ -222,7 +228,7 @@ export class LagrangianPass {
     return bound;
   }
 
-  /** Cheapest from a node on when members' arrivals decide who ends last. */
+  /** Cheapest from a node on where the choice decides which member ends last. */
   #apart(l: number, set: number, critical: number, levelIn: number): number {
     const layer = this.graph.layers[l] as GraphLayer;
     let best = Number.POSITIVE_INFINITY;
@@ -234,7 +240,9 @@ export class LagrangianPass {
     return best;
   }
 
-  /** Price from a node on by one choice: time until the set is done, counted from the start of the hop, and the rest. */
+  /**
+   * Price from a node on by one choice: time until the set is done, counted from the start of the hop, and the rest.
+   */
   choicePrice(l: number, set: number, critical: number, arrival: number, c: number): number {
     const layer = this.graph.layers[l] as GraphLayer;
     const choices = layer.choice.length;
@@ -257,7 +265,7 @@ export class LagrangianPass {
     );
   }
 
-  /** The cheapest path of the last run, into `path`; false when there is none. */
+  /** Writes the cheapest path of the last run into `path`; false when there is none. */
   path(path: GraphPath): boolean {
     const { layers } = this.graph;
     let state = 0;

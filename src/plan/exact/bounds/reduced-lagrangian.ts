@@ -1,5 +1,5 @@
-// The Lagrangian of the root on a reduced graph: steps of loss have one price, so a pass costs an arc's worth for each arc
-// and not a grid's. Large windows are thinned out with it before the grid looks at them.
+// The Lagrangian on a reduced graph, with one price for all steps of loss: a pass touches every arc once, where a table
+// by steps of loss (accuracy-dp.ts) touches it once a step. Large windows lose arcs by it before tables are made.
 
 import { SLACK } from '../../problem/tolerances.ts';
 import { pathOf, type ReducedArcs, type ReducedGraph } from '../graph/reduced-graph.ts';
@@ -7,13 +7,13 @@ import type { Incumbent } from '../incumbent.ts';
 import type { SearchBudget } from '../search-budget.ts';
 import { leastAccuracyTerm, REDUCED_RULE, SubgradientSteps } from './subgradient.ts';
 
-/** Prices of a reduced graph's rows and of a step of loss. */
+/** Prices by row of a reduced graph, and of a step of loss. */
 export interface ReducedPrices {
   readonly rows: Float64Array;
   readonly step: number;
 }
 
-/** The best prices of some passes, and the arcs that they leave below the limit. */
+/** The best prices of several passes, and the arcs that they leave below the limit. */
 export interface TunedPrices {
   readonly prices: ReducedPrices;
   readonly bound: number;
@@ -99,7 +99,7 @@ export function tunePrices(
   return { prices: kept, bound: best.bound, paths, ...pass.below(Math.min(target, incumbent.objective)) };
 }
 
-/** Tables of one pass, used over and over. */
+/** The tables of a pass; they are used again for the next. */
 class ReducedPass {
   readonly #reduced: ReducedGraph;
   readonly #priced: readonly Float64Array[];
@@ -112,7 +112,7 @@ class ReducedPass {
     this.#toGo = reduced.nodes.map((n) => new Float64Array(n));
   }
 
-  /** From the end to the root; returns the bound. */
+  /** Fills the tables from the end to the root; returns the bound. */
   run({ rows: prices, step }: ReducedPrices): number {
     const { arcs, capacity, graph } = this.#reduced;
     const m = capacity.length;
@@ -164,7 +164,7 @@ class ReducedPass {
     });
   }
 
-  /** Arcs with a path below the limit. */
+  /** Marks arcs on a path below the limit. */
   below(limit: number): Pick<TunedPrices, 'keep' | 'kept'> {
     const { arcs, nodes } = this.#reduced;
     const most = limit - this.#offset;

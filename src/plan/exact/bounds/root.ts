@@ -1,5 +1,5 @@
-// The Lagrangian root: prices of all limits and of accuracy loss that make the cheapest path's price a good lower bound,
-// by deflected subgradient steps of Polyak's length. Its paths that keep every limit are the first plans.
+// The Lagrangian root: finds prices of all limits and of accuracy loss under which the cheapest path's price is a good
+// lower bound, by deflected subgradient steps of Polyak's length. Paths that keep every limit are the first plans.
 
 import { BOUND_TOLERANCE, SLACK_FACTOR } from '../../problem/tolerances.ts';
 import { type Constraints, pathUse } from '../graph/constraints.ts';
@@ -19,51 +19,55 @@ export interface Root {
 export interface RootOptions {
   readonly passes: number;
   readonly from?: RowPrices | undefined;
-  /** Called once a pass; true stops. */
+  /** Asked after every pass; true stops. */
   readonly stop?: (() => boolean) | undefined;
-  /** Without a plan, how far above the bound steps aim, relative; 3 % by default. */
+  /** Without a plan, steps aim this far above the bound, relative; 3 % by default. */
   readonly aim?: number | undefined;
   /** A bound above this proves that there is no plan. */
   readonly upperBound: number;
 }
 
-/** What a path's price must be corrected by to bound the objective: accuracy is concave, so an end of its range is least. */
-export function offsetOf(graph: LayeredGraph, rows: Constraints, prices: RowPrices): number {
+/**
+ * The cheapest path's price plus this is a lower bound of the objective: the least that accuracy can add, less what the
+ * prices charge for using all of every limit.
+ */
+export function offsetOf(graph: LayeredGraph, constraints: Constraints, prices: RowPrices): number {
   const last = graph.mostSteps;
   const [low, high] = [graph.accuracy[0] as number, graph.accuracy[last] as number];
   let capacity = 0;
-  for (let r = 0; r < rows.count; r++) {
-    if (rows.active[r]) capacity += (prices.rows[r] as number) * (rows.capacity[r] as number);
+  for (let r = 0; r < constraints.count; r++) {
+    if (constraints.active[r]) capacity += (prices.rows[r] as number) * (constraints.capacity[r] as number);
   }
   return leastAccuracyTerm(low, high, last, prices.step) - capacity;
 }
 
-/** Maximises the bound. The pricing is left as the last pass made it. */
-export function lagrangianRoot(pricing: LagrangianPass, incumbent: Incumbent, options: RootOptions): Root {
-  const { graph, rows } = pricing;
+/** Maximises the bound. `pass` keeps the tables of the last prices tried. */
+export function lagrangianRoot(pass: LagrangianPass, incumbent: Incumbent, options: RootOptions): Root {
+  const { graph, constraints } = pass;
   const most = graph.mostSteps;
   const width = Math.max(1, most);
   const price = options.from
     ? { rows: options.from.rows.slice(), step: options.from.step }
-    : { rows: new Float64Array(rows.count), step: firstStep(graph) };
+    : { rows: new Float64Array(constraints.count), step: firstStep(graph) };
   const best = { bound: Number.NEGATIVE_INFINITY, rows: price.rows.slice(), step: price.step };
   const path: GraphPath = {
     set: new Int32Array(graph.layers.length),
     choice: new Int32Array(graph.layers.length),
   };
-  const steps = new SubgradientSteps(ROOT_RULE, rows.count + 1);
-  const use = new Float64Array(rows.count);
+  const steps = new SubgradientSteps(ROOT_RULE, constraints.count + 1);
+  const use = new Float64Array(constraints.count);
   let passes = 0;
   while (passes < options.passes) {
     passes++;
-    const cheapest = pricing.run(price);
-    if (cheapest === Number.POSITIVE_INFINITY || !pricing.path(path)) {
+    const cheapest = pass.run(price);
+    if (cheapest === Number.POSITIVE_INFINITY || !pass.path(path)) {
       return { bound: Number.POSITIVE_INFINITY, prices: price, passes };
     }
-    const bound = cheapest + offsetOf(graph, rows, price);
+    const bound = cheapest + offsetOf(graph, constraints, price);
     use.fill(0);
     const { steps: lost, cost } = pathUse(graph, path, use);
-    if (lost <= most && fits(rows, use)) incumbent.offer(path, cost + (graph.accuracy[lost] as number));
+    if (lost <= most && fits(constraints, use))
+      incumbent.offer(path, cost + (graph.accuracy[lost] as number));
     if (bound > best.bound + BOUND_TOLERANCE * Math.abs(bound)) {
       best.bound = bound;
       best.rows.set(price.rows);
@@ -83,24 +87,24 @@ export function lagrangianRoot(pricing: LagrangianPass, incumbent: Incumbent, op
       ? objective
       : best.bound + (options.aim ?? ROOT_RULE.aim) * Math.max(Math.abs(best.bound), 1e-6);
     steps.begin();
-    for (let r = 0; r < rows.count; r++) {
+    for (let r = 0; r < constraints.count; r++) {
       let slope = 0;
-      if (rows.active[r]) {
-        slope = (use[r] as number) / (rows.scale[r] as number) - (rows.capacity[r] as number);
+      if (constraints.active[r]) {
+        slope = (use[r] as number) / (constraints.scale[r] as number) - (constraints.capacity[r] as number);
         if ((price.rows[r] as number) <= 0 && slope < 0) slope = 0;
       }
       steps.add(r, slope);
     }
     const low = graph.accuracy[0] as number;
     const end = low < (graph.accuracy[most] as number) - price.step * most ? 0 : most;
-    steps.add(rows.count, (lost - end) / width);
+    steps.add(constraints.count, (lost - end) / width);
     const length = steps.length(target - bound, bound);
     if (length === undefined) break;
     const { direction } = steps;
-    for (let r = 0; r < rows.count; r++) {
+    for (let r = 0; r < constraints.count; r++) {
       price.rows[r] = Math.max(0, (price.rows[r] as number) + length * (direction[r] as number));
     }
-    price.step = Math.max(0, price.step + (length * (direction[rows.count] as number)) / width);
+    price.step = Math.max(0, price.step + (length * (direction[constraints.count] as number)) / width);
   }
   return { bound: best.bound, prices: { rows: best.rows, step: best.step }, passes };
 }
@@ -110,9 +114,10 @@ function firstStep({ accuracy, mostSteps }: LayeredGraph): number {
   return mostSteps === 0 ? 0 : (accuracy[1] as number) - (accuracy[0] as number);
 }
 
-function fits(rows: Constraints, use: Float64Array): boolean {
-  for (let r = 0; r < rows.count; r++) {
-    if (rows.active[r] && (use[r] as number) > (rows.scale[r] as number) * SLACK_FACTOR) return false;
+function fits(constraints: Constraints, use: Float64Array): boolean {
+  for (let r = 0; r < constraints.count; r++) {
+    if (constraints.active[r] && (use[r] as number) > (constraints.scale[r] as number) * SLACK_FACTOR)
+      return false;
   }
   return true;
 }

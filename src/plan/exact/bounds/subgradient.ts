@@ -1,5 +1,6 @@
-// Deflected subgradient steps of Polyak's length (Polyak, 1969; Camerini, Fratta and Maffioli, 1975): how prices of limits
-// move towards a better bound. The exact planner's three methods and the learned policy's decoder all step by this.
+// Deflected subgradient steps of Polyak's length (Polyak, 1969; Camerini, Fratta and Maffioli, 1975): how prices of
+// limits move towards a better bound. The exact planner's three methods and the learned policy's decoder all step by
+// this.
 import { LEAST_NORM } from '../../problem/tolerances.ts';
 
 /** Share of the old direction in the new one. */
@@ -67,7 +68,9 @@ export class SubgradientSteps {
     this.#since = 0;
   }
 
-  /** The last pass did not raise the bound; true when the factor has shrunk, so that prices go back to the best ones. */
+  /**
+   * The last pass did not raise the bound; true when the factor has shrunk, so that prices go back to the best ones.
+   */
   stalled(): boolean {
     if (++this.#since <= this.#rule.patience) return false;
     this.#factor *= this.#rule.shrink;
@@ -107,8 +110,8 @@ export class SubgradientSteps {
 }
 
 /**
- * What accuracy adds to a bound at least, where a step of loss has a price: its term is concave, so it is least at an end
- * of its range.
+ * What accuracy adds to a bound at least, where a step of loss has a price: its term is concave, so it is least at an
+ * end of its range.
  * @param low accuracy's term without loss
  * @param high the same at `most` steps of loss
  */

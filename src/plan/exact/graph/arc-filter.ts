@@ -1,10 +1,10 @@
-// Arcs on the way to a reduced graph: those are thinned out through which every path breaks some limit, and the rest is
+// From candidate arcs to a reduced graph: arcs through which every path breaks some limit are removed, and the rest is
 // numbered.
 import { SEARCH_SLACK } from '../../problem/tolerances.ts';
 import type { LayeredGraph } from './graph.ts';
 import type { ReducedGraph } from './reduced-graph.ts';
 
-/** Arcs of one layer as they are found. */
+/** Arcs of one layer, in the order in which they are found. */
 export class ArcList {
   count = 0;
   from = new Int32Array(256);
@@ -29,7 +29,7 @@ function doubled(values: Int32Array): Int32Array<ArrayBuffer> {
   return larger;
 }
 
-/** Arcs with what they cost, before limits have thinned them out. */
+/** Arcs of one layer with their costs, before any is removed because of a limit. */
 export interface CandidateArcs {
   readonly list: ArcList;
   readonly to: Int32Array;
@@ -41,11 +41,11 @@ export interface CandidateArcs {
 }
 
 /**
- * Removes arcs through which every path breaks a limit, looking at each limit alone, until none is left; false when that
- * leaves no path.
+ * Removes arcs through which every path breaks a limit. Each limit is looked at alone, at most five times over.
+ * @returns false when no path is left
  */
 export function filterArcs(
-  drafts: readonly CandidateArcs[],
+  candidates: readonly CandidateArcs[],
   states: readonly number[],
   m: number,
   capacity: Float64Array,
@@ -53,11 +53,11 @@ export function filterArcs(
   const forward = states.map((n) => new Float64Array(n * m));
   const backward = states.map((n) => new Float64Array(n * m));
   for (let round = 0; ; round++) {
-    least(drafts, forward, m, true);
-    least(drafts, backward, m, false);
+    least(candidates, forward, m, true);
+    least(candidates, backward, m, false);
     let removed = 0;
     let left = 0;
-    drafts.forEach(({ list, to, use, held, alive }, l) => {
+    candidates.forEach(({ list, to, use, held, alive }, l) => {
       const [ahead, behind] = [forward[l] as Float64Array, backward[l + 1] as Float64Array];
       left = 0;
       for (let k = 0; k < list.count; k++) {
@@ -86,16 +86,16 @@ export function filterArcs(
 
 /** The least use of every row from the root to each node, or from each node to the end; Infinity without a way. */
 function least(
-  drafts: readonly CandidateArcs[],
+  candidates: readonly CandidateArcs[],
   values: readonly Float64Array[],
   m: number,
   ahead: boolean,
 ): void {
   for (const table of values) table.fill(Number.POSITIVE_INFINITY);
-  (values[ahead ? 0 : drafts.length] as Float64Array).fill(0);
-  for (let at = 0; at < drafts.length; at++) {
-    const l = ahead ? at : drafts.length - 1 - at;
-    const { list, to, use, alive } = drafts[l] as CandidateArcs;
+  (values[ahead ? 0 : candidates.length] as Float64Array).fill(0);
+  for (let at = 0; at < candidates.length; at++) {
+    const l = ahead ? at : candidates.length - 1 - at;
+    const { list, to, use, alive } = candidates[l] as CandidateArcs;
     const source = values[ahead ? l : l + 1] as Float64Array;
     const target = values[ahead ? l + 1 : l] as Float64Array;
     for (let k = 0; k < list.count; k++) {
@@ -111,17 +111,17 @@ function least(
   }
 }
 
-/** Numbers what is left, and drops rows that no path of it can break. */
+/** Numbers the remaining nodes and arcs, and drops limits that no remaining path can break. */
 export function compact(
   graph: LayeredGraph,
-  drafts: readonly CandidateArcs[],
+  candidates: readonly CandidateArcs[],
   states: readonly number[],
   used: Int32Array,
   capacity: Float64Array,
   threshold: number,
 ): ReducedGraph | 'empty' {
   const m = used.length;
-  const alive = connected(drafts, states);
+  const alive = connected(candidates, states);
   if (!alive) return 'empty';
   const numbers = alive.map((flags) => {
     let next = 0;
@@ -130,7 +130,7 @@ export function compact(
   const nodes = alive.map((flags) => flags.reduce((sum, flag) => sum + flag, 0));
   const most = new Float64Array(m);
   const [leastHeld, mostHeld] = [new Float64Array(m).fill(Number.POSITIVE_INFINITY), new Float64Array(m)];
-  for (const { list, use, held, alive: kept } of drafts) {
+  for (const { list, use, held, alive: kept } of candidates) {
     const here = new Float64Array(m);
     for (let k = 0; k < list.count; k++) {
       if (!kept[k]) continue;
@@ -156,13 +156,13 @@ export function compact(
     return total > (left[r] as number) || total + (mostHeld[r] as number) > 1;
   });
   const peaks = kept.flatMap((r, at) => ((mostHeld[r] as number) > (leastHeld[r] as number) ? [at] : []));
-  const arcs = drafts.map((draft, l) => {
+  const arcs = candidates.map((layer, l) => {
     const { steps } = graph.layers[l] ?? { steps: new Int32Array(1) };
-    const ids = [...draft.alive.keys()].filter((k) => draft.alive[k]);
+    const ids = [...layer.alive.keys()].filter((k) => layer.alive[k]);
     const from = numbers[l] as Int32Array;
     const start = new Int32Array((nodes[l] as number) + 1);
     for (const k of ids) {
-      const at = (from[draft.list.from[k] as number] as number) + 1;
+      const at = (from[layer.list.from[k] as number] as number) + 1;
       start[at] = (start[at] as number) + 1;
     }
     for (let i = 1; i < start.length; i++) start[i] = (start[i] as number) + (start[i - 1] as number);
@@ -170,20 +170,20 @@ export function compact(
     const held = new Float64Array(ids.length * peaks.length);
     ids.forEach((k, at) => {
       kept.forEach((r, i) => {
-        use[at * kept.length + i] = draft.use[k * m + r] as number;
+        use[at * kept.length + i] = layer.use[k * m + r] as number;
       });
       peaks.forEach((row, i) => {
-        held[at * peaks.length + i] = draft.held[k * m + (kept[row] as number)] as number;
+        held[at * peaks.length + i] = layer.held[k * m + (kept[row] as number)] as number;
       });
     });
     const pick = (values: Int32Array) => Int32Array.from(ids, (k) => values[k] as number);
     return {
       start,
-      to: Int32Array.from(ids, (k) => (numbers[l + 1] as Int32Array)[draft.to[k] as number] as number),
-      set: pick(draft.list.set),
-      choice: pick(draft.list.choice),
-      steps: Int32Array.from(ids, (k) => steps[draft.list.choice[k] as number] as number),
-      cost: Float64Array.from(ids, (k) => draft.cost[k] as number),
+      to: Int32Array.from(ids, (k) => (numbers[l + 1] as Int32Array)[layer.to[k] as number] as number),
+      set: pick(layer.list.set),
+      choice: pick(layer.list.choice),
+      steps: Int32Array.from(ids, (k) => steps[layer.list.choice[k] as number] as number),
+      cost: Float64Array.from(ids, (k) => layer.cost[k] as number),
       use,
       held,
     };
@@ -200,21 +200,24 @@ export function compact(
   };
 }
 
-/** Nodes on a path from the root to the end; arcs that are not are switched off. Undefined without a path. */
-function connected(drafts: readonly CandidateArcs[], states: readonly number[]): Uint8Array[] | undefined {
+/** Nodes on a path from the root to the end; arcs that are on none are switched off. Undefined without a path. */
+function connected(
+  candidates: readonly CandidateArcs[],
+  states: readonly number[],
+): Uint8Array[] | undefined {
   const ahead = states.map((n) => new Uint8Array(n));
   const both = states.map((n) => new Uint8Array(n));
   (ahead[0] as Uint8Array).fill(1);
   (both[states.length - 1] as Uint8Array).fill(1);
-  drafts.forEach(({ list, to, alive }, l) => {
+  candidates.forEach(({ list, to, alive }, l) => {
     const [from, into] = [ahead[l] as Uint8Array, ahead[l + 1] as Uint8Array];
     for (let k = 0; k < list.count; k++) {
       if (alive[k] && from[list.from[k] as number]) into[to[k] as number] = 1;
     }
   });
   if (!ahead[states.length - 1]?.[0]) return undefined;
-  for (let l = drafts.length - 1; l >= 0; l--) {
-    const { list, to, alive } = drafts[l] as CandidateArcs;
+  for (let l = candidates.length - 1; l >= 0; l--) {
+    const { list, to, alive } = candidates[l] as CandidateArcs;
     const [from, into] = [both[l] as Uint8Array, both[l + 1] as Uint8Array];
     for (let k = 0; k < list.count; k++) {
       const on = alive[k] && ahead[l]?.[list.from[k] as number] && into[to[k] as number];

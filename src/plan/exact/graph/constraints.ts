@@ -1,17 +1,17 @@
-// The limits of an instance as rows, each in shares of its limit: 0 the deadline, then memory, then energy of every
-// device. Rows that no plan can break are left out of everything.
+// The limits of an instance as rows, each in shares of its limit: row 0 is the deadline, then come memory and energy of
+// every device. Rows that no plan can break are left out of the search.
 
 import { MAX_SET_SIZE } from '../../problem/instance.ts';
 import type { GraphLayer, GraphPath, LayeredGraph } from './graph.ts';
 
-/** All rows, active or not. */
+/** All constraints by row, active or not. */
 export interface Constraints {
   readonly count: number;
-  /** What a share of 1 is: seconds, bytes, joules. */
+  /** The limit itself, a share of 1: seconds, bytes or joules. */
   readonly scale: Float64Array;
   /**
-   * The share left for what adds up. Memory: without the least activations of any stage that the device may run; a plan
-   * that does not use the device keeps that too.
+   * The share left for what adds up along a path. For memory, the least activations of any stage that the device may
+   * run are taken off; a plan that does not use the device keeps this too.
    */
   readonly capacity: Float64Array;
   /** 1 where some path could break it. */
@@ -22,7 +22,7 @@ export const TIME_ROW = 0;
 export const memoryRow = (device: number): number => 1 + device;
 export const energyRow = (device: number, devices: number): number => 1 + devices + device;
 
-/** The rows of a graph. */
+/** The constraints of a graph. */
 export function constraintsOf(graph: LayeredGraph): Constraints {
   const { instance, layers } = graph;
   const { devices, source } = instance;
@@ -118,7 +118,8 @@ function add(values: Float64Array, at: number, more: number): void {
 }
 
 /**
- * Adds what one arc uses of every row, in seconds, bytes and joules; returns its share of the objective without accuracy.
+ * Adds what one arc uses of every row, in seconds, bytes and joules; returns its share of the objective without
+ * accuracy.
  * @param l the arc's layer; the number of layers for the result's way home, when `to` and `choice` are ignored
  * @param from state of the layer before
  */
@@ -166,7 +167,7 @@ export function addUse(
   return weights.time * seconds + weights.energy * joules;
 }
 
-/** Seconds of a hop and the computation behind it. */
+/** Seconds of a hop and of the computation that follows. */
 export function arcSeconds(layer: GraphLayer, from: number, to: number, choice: number): number {
   const at = from * layer.sets.length + to;
   const critical = layer.critical[at] as number;
@@ -184,7 +185,7 @@ export function arcSeconds(layer: GraphLayer, from: number, to: number, choice: 
   return latest;
 }
 
-/** Adds what a path uses; returns its steps of loss. */
+/** Adds what a path uses of every row; returns its steps of loss and its cost without accuracy. */
 export function pathUse(
   graph: LayeredGraph,
   path: GraphPath,

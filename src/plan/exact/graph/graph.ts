@@ -1,7 +1,8 @@
-// An instance as a layered graph in typed arrays. A state of layer l is (set of stage l, level of what it gives); an arc
-// is a hop (S, p) -> (T, p), then a computation (T, p) -> (T, p'), by one of the stage's choices. The two meet in nodes
-// (T, p), so a pass costs K K P + K P P instead of K K P P: exactly for one device, and for several wherever one member
-// ends last whatever is chosen (its position is `critical`); where it depends on the choice, arrivals are kept by member.
+// An instance as a layered graph in typed arrays. A state of layer l is (set of stage l, level of its output). An arc
+// is a hop (S, p) -> (T, p) followed by a computation (T, p) -> (T, p') with one of the stage's choices. The two meet
+// in nodes (T, p), so a pass costs K K P + K P P instead of K K P P. This is exact for one device. For several it is
+// exact wherever the same member ends last whatever is chosen (its position is `critical`); otherwise arrivals are kept
+// by member.
 import { must } from '../../../util/index.ts';
 import { choiceIndex, innerOf, levelOutOf } from '../../problem/choice.ts';
 import {
@@ -72,7 +73,7 @@ export interface GraphPath {
   readonly choice: Int32Array;
 }
 
-/** Builds the graph; undefined when some layer has no state at all, or the floor is above the unpruned network. */
+/** Builds the graph; undefined when some layer has no state, or the floor is above the unpruned network's accuracy. */
 export function buildLayeredGraph(instance: PlanningInstance): LayeredGraph | undefined {
   const steps = mostSteps(instance);
   if (steps < 0 || !mayReturn(instance)) return undefined;
@@ -111,7 +112,7 @@ export function buildLayeredGraph(instance: PlanningInstance): LayeredGraph | un
   };
 }
 
-/** Numbers sets as they come. */
+/** Gives every device set a number, in the order in which they come. */
 class Registry {
   readonly sets: (readonly number[])[] = [];
   readonly #numbers = new Map<string, number>();

@@ -1,13 +1,14 @@
-// The part of a graph that a search still has to look at. Root, layers and end are treated alike: arc layer l leads from
-// node layer l to l + 1; node layer 0 is the root, the last the end. Limits that no path of it breaks are left out.
+// The part of a graph that a search still has to look at. Root, layers and end are treated alike: arc layer l leads
+// from node layer l to l + 1, node layer 0 is the root, and the last is the end. Limits that no path breaks are left
+// out.
 import type { GraphPath, LayeredGraph } from './graph.ts';
 
 /** Arcs from one node layer to the next, ordered by where they start. */
 export interface ReducedArcs {
-  /** Of the node layer they start from: `start[i]` to `start[i + 1]`. */
+  /** Arcs of node i of the layer before: `start[i]` to `start[i + 1]`. */
   readonly start: Int32Array;
   readonly to: Int32Array;
-  /** Set and choice in the graph's layer; of the result's way home: 0. */
+  /** Set and choice in the graph's layer; 0 for the result's way home. */
   readonly set: Int32Array;
   readonly choice: Int32Array;
   readonly steps: Int32Array;

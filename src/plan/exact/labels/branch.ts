@@ -1,5 +1,6 @@
-// Branching where label setting alone has too many labels: 'device d is among those of stage l', yes or no. Each side gets
-// prices and tables of its own, loses the arcs they rule out, and is searched again; the side of least bound comes first.
+// Branch and bound for graphs on which label setting alone makes too many labels. A node is divided by 'device d is in
+// the set of stage l', yes or no. Each side gets prices and tables of its own, loses the arcs that they rule out, and
+// is searched again. The side with the least bound comes first.
 import { arcsBelow, type TunedTables, tablesAround, tuneTables } from '../bounds/accuracy-dp.ts';
 import { restrict } from '../bounds/arc-fixing.ts';
 import { type ReducedPrices, tunePrices } from '../bounds/reduced-lagrangian.ts';
@@ -9,15 +10,15 @@ import type { Incumbent } from '../incumbent.ts';
 import type { SearchBudget } from '../search-budget.ts';
 import { LabelSearch } from './labels.ts';
 
-/** Passes and rounds of fixing, with one price for loss and on the grid; below so many arcs the grid is as quick. */
+/** Passes and rounds of arc fixing with one price for loss. Below `FEW_ARCS` tables by steps of loss are as quick. */
 const PRICE_PASSES = 30;
 const PRICE_ROUNDS = 4;
 const FEW_ARCS = 800;
-/** More are divided before the grid looks at them. */
+/** Graphs with more arcs are divided before tables are made for them. */
 export const MANY_ARCS = 40_000;
 const TABLE_PASSES = 12;
 const TABLE_ROUNDS = 3;
-/** A round that leaves more than this share of the arcs is the last. */
+/** The round that leaves more than this share of the arcs is the last. */
 const LITTLE_GAIN = 0.85;
 
 /** A reduced graph with prices made for it. */
@@ -28,19 +29,19 @@ export interface Tightened {
   readonly bound: number;
   /** Cheapest paths under prices around these. */
   readonly paths: readonly Int32Array[];
-  /** Absent where a graph is too large for the grid: it is divided first. */
+  /** Absent where a graph is too large for tables: it is divided first. */
   readonly tuned: TunedTables | undefined;
 }
 
-/** Nothing below the limit is left; the prices that say so, by row of the whole graph. */
+/** No plan below the limit is left; the prices that prove it, by row of the whole graph. */
 export interface Emptied {
   readonly prices: ReducedPrices | undefined;
 }
 
 /**
- * Prices for a graph, and the graph without the arcs that they rule out below the limit, until little more goes: first
- * with one price for loss, then on the grid.
- * @param mostArcs more are not looked at on the grid
+ * Improves the prices of a graph and removes the arcs that they rule out below the limit, until a round removes few:
+ * first with one price for loss, then with tables by steps of loss.
+ * @param mostArcs no tables for a graph with more arcs
  */
 export function tighten(
   start: ReducedGraph,
@@ -54,14 +55,14 @@ export function tighten(
   let from = prices;
   let coarse: Tightened | undefined;
   for (let round = 0; round < PRICE_ROUNDS && reduced.arcCount > FEW_ARCS; round++) {
-    const line = tunePrices(reduced, from, incumbent, limit, PRICE_PASSES, budget);
-    from = line.prices;
+    const found = tunePrices(reduced, from, incumbent, limit, PRICE_PASSES, budget);
+    from = found.prices;
     const below = Math.min(limit, incumbent.objective);
-    if (line.bound >= below) return { prices: everyRow(reduced, from.rows, from.step) };
-    const { bound, paths } = line;
+    if (found.bound >= below) return { prices: everyRow(reduced, from.rows, from.step) };
+    const { bound, paths } = found;
     coarse = { reduced, prices: from, bound, paths, tuned: undefined };
-    if (budget.spent || line.kept > LITTLE_GAIN * reduced.arcCount) break;
-    const next = restrict(reduced, (l, k) => line.keep[l]?.[k] === 1, below);
+    if (budget.spent || found.kept > LITTLE_GAIN * reduced.arcCount) break;
+    const next = restrict(reduced, (l, k) => found.keep[l]?.[k] === 1, below);
     if (next === 'empty') return { prices: undefined };
     from = { rows: carried(reduced, from.rows, next), step: from.step };
     reduced = next;
@@ -102,25 +103,25 @@ function carried(from: ReducedGraph, prices: Float64Array, to: ReducedGraph): Fl
   return Float64Array.from(to.rows, (row) => byRow.get(row) ?? 0);
 }
 
-/** What a node may take before it is divided. */
+/** How much work a node gets before it is divided. */
 export interface NodeShare {
   readonly labels: number;
-  /** Labels a layer of its beam. */
+  /** Labels that its beam keeps a layer. */
   readonly beam: number;
-  /** Arcs that the grid looks at. */
+  /** Arcs of a graph that gets tables, at most. */
   readonly tableArcs: number;
 }
 
 const NODE_SHARE: NodeShare = { labels: 40_000, beam: 200, tableArcs: MANY_ARCS };
 
-/** What branching proved. */
+/** Result of branching. */
 export interface Branched {
   /** No plan of the graph is better than this, or than the incumbent. */
   readonly bound: number;
   readonly nodes: number;
 }
 
-/** Searches a graph for plans below the limit until none can be left, or the budget ends. */
+/** Searches a graph for plans below the limit until none is left or the budget ends. */
 export function branchAndBound(
   root: Tightened,
   limit: number,
@@ -186,7 +187,7 @@ interface Branching {
   readonly has: Uint8Array;
 }
 
-/** The device and the stage that the passes' paths disagree on most, weighed by what the device's limits are priced at. */
+/** The device and stage on which the cheapest paths disagree most, weighed by the prices of the device's limits. */
 function branching({ reduced, prices, paths }: Tightened): Branching {
   const { graph, arcs, rows } = reduced;
   const { layers, instance } = graph;
@@ -226,7 +227,7 @@ function branching({ reduced, prices, paths }: Tightened): Branching {
   return best ?? byHalves(reduced);
 }
 
-/** Every stage has one set left: the layer with most arcs is divided in two. */
+/** For graphs in which every stage has one set left: divides the layer with most arcs in two. */
 function byHalves({ arcs }: ReducedGraph): Branching {
   let layer = 0;
   arcs.forEach(({ to }, l) => {

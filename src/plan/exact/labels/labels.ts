@@ -1,7 +1,7 @@
-// Label setting on a reduced graph, layer by layer: a label is a way from the root to a node with its cost, its steps of
-// loss and what it uses of every limit. A label goes when its bound reaches the threshold, when it cannot keep a limit any
-// more, or when another at its node is at least as good whatever comes. Every label kept: exact. The best few of a layer
-// kept: the guided beam, whose guide is the bound itself.
+// Label setting on a reduced graph, layer by layer. A label is a way from the root to a node, with its cost, its steps
+// of loss and its use of every limit. It is dropped when its bound reaches the threshold, when it cannot keep a limit
+// any more, or when another label at its node is at least as good whatever follows. The search is exact when every
+// other label is kept. With the best few of a layer it is the guided beam, guided by the bound itself.
 
 import { LABEL_TOLERANCE, SEARCH_SLACK } from '../../problem/tolerances.ts';
 import type { AccuracyTable } from '../bounds/accuracy-dp.ts';
@@ -12,18 +12,18 @@ import type { SearchBudget } from '../search-budget.ts';
 import { Labels, orderBy, rootLabel } from './label-store.ts';
 
 export interface LabelOptions {
-  /** Labels kept a layer; all by default. */
+  /** Labels kept in a layer; all by default. */
   readonly beam?: number | undefined;
-  /** Labels whose bound is not below it are not looked at. */
+  /** Labels whose bound is not below this are dropped. */
   readonly threshold: number;
-  /** Labels made, at most; more stop the search. */
+  /** Labels made, at most; then the search stops. */
   readonly labels?: number | undefined;
 }
 
 export interface LabelResult {
   /** False when the budget or the memory ended the search. */
   readonly complete: boolean;
-  /** The least bound of the labels a beam left out: no plan below both it and the threshold was missed. */
+  /** Least bound of the labels that a beam left out: no plan below both this and the threshold was missed. */
   readonly dropped: number;
 }
 
@@ -54,7 +54,7 @@ interface LayerStep {
   readonly leastHeld: Float64Array;
 }
 
-/** A reduced graph made ready for searching it, perhaps several times. */
+/** Searches a reduced graph, if need be several times. */
 export class LabelSearch {
   readonly #graph: ReducedGraph;
   readonly #completion: CompletionBounds;
@@ -70,7 +70,7 @@ export class LabelSearch {
     this.#bucket = new Labels(graph.rows.length, graph.peaks.length);
   }
 
-  /** Looks for plans better than the threshold and offers what it finds. The first table gives the order. */
+  /** Offers the plans below the threshold that it finds. The first table gives the order of labels. */
   run(
     tables: readonly AccuracyTable[],
     options: LabelOptions,
@@ -164,8 +164,8 @@ export class LabelSearch {
   }
 
   /**
-   * Writes into the bucket, at `at`, what a label uses of every limit after one more arc; false when some limit cannot be
-   * kept any more.
+   * Writes into the bucket, at `at`, what a label uses of every limit after one more arc; false when some limit cannot
+   * be kept any more.
    */
   #useUp(
     { current, layer, least, leastHeld }: LayerStep,
@@ -226,8 +226,8 @@ export class LabelSearch {
       const y = order[at] as number;
       const steps = bucket.steps[y] as number;
       const cost = bucket.cost[y] as number;
-      // Accuracy is concave: fewer steps are worth least at the far end of what may still be lost, more steps cost most at
-      // the near end.
+      // Accuracy is concave: fewer steps are worth least at the far end of what may still be lost, more steps cost most
+      // at the near end.
       const far = Math.min(mostSteps, width - 1 - steps);
       const costFar = cost + (accuracy[steps + far] as number) + LABEL_TOLERANCE;
       const costNear = cost + (accuracy[steps + fewest] as number) + LABEL_TOLERANCE;
