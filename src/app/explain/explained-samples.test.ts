@@ -114,13 +114,6 @@ describe('meaningOf', () => {
   });
 });
 
-describe('softmax', () => {
-  it('sums to one, also for large scores', () => {
-    expect(Array.from(softmax([0, Math.log(3)]))).toEqual(close([0.25, 0.75]));
-    expect(Array.from(softmax([1000, 1000]))).toEqual([0.5, 0.5]);
-  });
-});
-
 function request(name: string, more: Partial<SampleRequest> = {}): SampleRequest {
   const criterion = findCriterion(name);
   if (!isAttribution(criterion)) throw new BedsideError('E_CRITERION', name);

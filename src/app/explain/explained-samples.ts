@@ -1,5 +1,4 @@
-// The samples to draw: some of each class, each explained down to its input, with the network's probabilities.
-
+// The samples of heatmaps: some of each class, each explained down to its input, with the network's probabilities.
 import { type Dataset, subset } from '../../data/index.ts';
 import { selectIndices } from '../../data/internal.ts';
 import { createSession } from '../../engine/index.ts';
@@ -12,11 +11,11 @@ import { must } from '../../util/index.ts';
 import { assertFiniteRows, Random, softmax } from '../../util/internal.ts';
 import type { Network } from '../network.ts';
 
-/** What is explained, and how. */
+/** Which samples are explained, and how. */
 export interface SampleRequest {
   readonly criterion: AttributionCriterion;
   readonly target: 'label' | 'predicted';
-  /** Samples of each class; of each predicted class where there are no labels. */
+  /** Samples of each class; of each predicted class if there are no labels. */
   readonly perClass: number;
   readonly batch: number;
   readonly threads: number;
@@ -25,33 +24,33 @@ export interface SampleRequest {
 }
 
 /**
- * Draws samples by the seed and explains them, in the order of the data set.
+ * Draws samples by the seed and explains them. Returns them in the order of the data set.
  * @throws BedsideError as `attribute` and `calibrationBatches`
  */
 export async function explainedSamples(
-  loaded: Network,
+  network: Network,
   dataset: Dataset,
   request: SampleRequest,
 ): Promise<Explained[]> {
   const { criterion, target, perClass, threads, seed, onProgress } = request;
-  const all = dataset.labels ? undefined : await probabilitiesOf(loaded, dataset, request);
+  const all = dataset.labels ? undefined : await probabilitiesOf(network, dataset, request);
   const classes = dataset.labels ?? Int32Array.from(all ?? [], (row) => predicted({ probabilities: row }));
   const indices = selectIndices(dataset.size, classes, { perClass, seed }, dataset.name);
-  const chosen = subset(dataset, inWholeBatches(indices, loaded.classifier.fixedBatch));
-  const probabilities = await probabilitiesOf(loaded, chosen, request);
-  const { calibration, batch } = calibrationBatches(loaded.canonical, chosen, {
-    name: loaded.name,
+  const chosen = subset(dataset, inWholeBatches(indices, network.classifier.fixedBatch));
+  const probabilities = await probabilitiesOf(network, chosen, request);
+  const { calibration, batch } = calibrationBatches(network.canonical, chosen, {
+    name: network.name,
     batch: request.batch,
   });
 
   const size = calibration.samples.length / calibration.count;
-  // The gradient of the loss points away from the class.
+  // The gradient of the loss points away from the class, so its sign is changed.
   const sign = criterion.spec.start === 'loss' ? -1 : 1;
   const found: Explained[] = [];
   await attribute(
     {
-      model: loaded.canonical,
-      modelName: loaded.name,
+      model: network.canonical,
+      modelName: network.name,
       calibration,
       random: new Random(seed),
       target,
@@ -95,15 +94,18 @@ function originOf({ kind, origins }: Dataset, i: number): string | undefined {
   return origin !== undefined && kind === 'wfdb' ? `record ${origin}` : origin;
 }
 
-/** Gradients alone say what a change would do; relevance and gradients times differences share out the score. */
+/**
+ * Relevance, and gradients times values or differences, distribute the score: contributions. A gradient alone gives the effect of
+ * a change: sensitivity.
+ */
 export function meaningOf({ spec }: AttributionCriterion): Explained['criterion']['meaning'] {
   const shares = spec.attribution.kind !== 'gradient' || spec.input !== undefined;
   return shares || spec.reference !== undefined ? 'contribution' : 'sensitivity';
 }
 
 /**
- * One row of probabilities for each sample: the output as it is where the model ends in Softmax or Sigmoid, else its
- * softmax.
+ * One row of probabilities for each sample: the output itself if the model ends in Softmax or Sigmoid, otherwise the
+ * softmax of the output.
  */
 async function probabilitiesOf(
   { original, name, classifier }: Network,
@@ -143,7 +145,7 @@ function endsInProbabilities({ graph }: Model, output: string): boolean {
   return last !== undefined && (last.op === 'Softmax' || last.op === 'Sigmoid');
 }
 
-/** A model that fixes its batch gets the last sample again until the batch is full. */
+/** Repeats the last sample until the batch is full, for a model that fixes its batch size. */
 function inWholeBatches(indices: Int32Array, fixedBatch: number | undefined): Int32Array {
   if (fixedBatch === undefined) return indices;
   const length = Math.ceil(indices.length / fixedBatch) * fixedBatch;
