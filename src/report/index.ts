@@ -1,18 +1,18 @@
 // What people read: the comparison page, heatmaps, and the chart of a bundle's frontier. Everything here turns figures into
 // HTML, SVG or sentences; nothing runs a network or reads a file.
 export { renderReport } from './comparison/render-report.ts';
-export type { MixRow, ReportData, ReportHeatmap, ReportRow } from './comparison/report-data.ts';
+export type { ReportData, ReportHeatmap, ReportRow, SourceRow } from './comparison/report-data.ts';
 export {
   type FrontierRow,
   frontierRows,
   levelsText,
-  type Measured,
+  type MeasuredBundle,
   measureWord,
   shownRows,
 } from './frontier/frontier.ts';
 export { frontierChart } from './frontier/frontier-chart.ts';
-export { type Drawn, drawAll, sectionsOf } from './heatmaps/draw.ts';
-export { type BeatGeometry, type Explained, predicted } from './heatmaps/explained.ts';
+export { type DrawnSample, drawAll, sectionsOf } from './heatmaps/draw.ts';
+export { type BeatGeometry, type ExplainedSample, predicted } from './heatmaps/explained.ts';
 export { type IndexPage, indexPage } from './heatmaps/index-page.ts';
 export { beatGeometry, type PictureKind, pictureKind } from './heatmaps/kinds.ts';
 export { layersPicture } from './heatmaps/layers-picture.ts';

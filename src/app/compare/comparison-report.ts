@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import type { Dataset } from '../../data/index.ts';
 import type { CriteriaComparison } from '../../prune/index.ts';
-import type { MixRow, ReportData, ReportHeatmap } from '../../report/index.ts';
+import type { ReportData, ReportHeatmap, SourceRow } from '../../report/index.ts';
 import { VERSION } from '../../util/index.ts';
 import { hashNetwork, type Network } from '../network.ts';
 
@@ -26,7 +26,7 @@ export async function comparisonReport(
   { base, rows, seconds }: CriteriaComparison,
   words: ReportWords,
 ): Promise<ReportData> {
-  const sourceRows = rows.flatMap((row): MixRow[] => (row.mix ? [{ ...row, mix: row.mix }] : []));
+  const sourceRows = rows.flatMap((row): SourceRow[] => (row.mix ? [{ ...row, mix: row.mix }] : []));
   return {
     ...words,
     date: new Date().toISOString(),
@@ -48,7 +48,7 @@ export async function comparisonReport(
     classNames: test.classNames,
     base: { accuracy: base.accuracy, balancedAccuracy: base.balancedAccuracy, recall: base.recall },
     rows: rows.filter(({ mix }) => mix === undefined || mix === 'local'),
-    ...(sourceRows.length > 0 ? { mix: sourceRows } : {}),
+    ...(sourceRows.length > 0 ? { sources: sourceRows } : {}),
     seconds,
   };
 }

@@ -6,7 +6,7 @@ import { batchFeeds } from '../../evaluate/internal.ts';
 import { type AttributionCriterion, attribute } from '../../explain/internal.ts';
 import type { Model } from '../../onnx/index.ts';
 import { calibrationBatches } from '../../prune/internal.ts';
-import { beatGeometry, type Explained, predicted } from '../../report/index.ts';
+import { beatGeometry, type ExplainedSample, predicted } from '../../report/index.ts';
 import { must } from '../../util/index.ts';
 import { assertFiniteRows, Random, softmax } from '../../util/internal.ts';
 import type { Network } from '../network.ts';
@@ -31,7 +31,7 @@ export async function explainedSamples(
   network: Network,
   dataset: Dataset,
   request: SampleRequest,
-): Promise<Explained[]> {
+): Promise<ExplainedSample[]> {
   const { criterion, target, perClass, threads, seed, onProgress } = request;
   const all = dataset.labels ? undefined : await probabilitiesOf(network, dataset, request);
   const classes = dataset.labels ?? Int32Array.from(all ?? [], (row) => predicted({ probabilities: row }));
@@ -46,7 +46,7 @@ export async function explainedSamples(
   const size = calibration.samples.length / calibration.count;
   // The gradient of the loss points away from the class, so its sign is changed.
   const sign = criterion.spec.start === 'loss' ? -1 : 1;
-  const found: Explained[] = [];
+  const found: ExplainedSample[] = [];
   await attribute(
     {
       model: network.canonical,
@@ -98,7 +98,7 @@ function originOf({ kind, origins }: Dataset, i: number): string | undefined {
  * Relevance, and gradients times values or differences, distribute the score: contributions. A gradient alone gives the effect of
  * a change: sensitivity.
  */
-export function meaningOf({ spec }: AttributionCriterion): Explained['criterion']['meaning'] {
+export function meaningOf({ spec }: AttributionCriterion): ExplainedSample['criterion']['meaning'] {
   const shares = spec.attribution.kind !== 'gradient' || spec.input !== undefined;
   return shares || spec.reference !== undefined ? 'contribution' : 'sensitivity';
 }

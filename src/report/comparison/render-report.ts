@@ -3,8 +3,8 @@ import { formatCount } from '../../util/index.ts';
 import { Html, type HtmlPart, html } from '../html/html.ts';
 import { describeUncounted } from '../uncounted.ts';
 import { chart } from './chart.ts';
-import type { MixRow, ReportData, ReportHeatmap } from './report-data.ts';
-import { isImbalanced, mixSeriesOf, ratioText, type Series, seedsText, seriesOf } from './series.ts';
+import type { ReportData, ReportHeatmap, SourceRow } from './report-data.ts';
+import { isImbalanced, ratioText, type Series, seedsText, seriesOf, sourceSeriesOf } from './series.ts';
 import { STYLE } from './style.ts';
 import { summariseComparison } from './summary.ts';
 import { measureTable, recallRatio, recallTable, secondsTable } from './tables.ts';
@@ -42,7 +42,7 @@ ${
 ${recallTable(data, series, ratio)}
 </section>`
 }
-${data.mix && data.mix.length > 0 && mixes(data, data.mix)}
+${data.sources && data.sources.length > 0 && sourcesSection(data, data.sources)}
 ${data.heatmaps && data.heatmaps.length > 0 && heatmaps(data.heatmaps)}
 ${
   Object.keys(data.seconds).length > 0 &&
@@ -83,8 +83,8 @@ ${measureTable(data, series, measure)}
 }
 
 /** Scores on samples of the local class mix against scores on other samples. */
-function mixes(data: ReportData, rows: readonly MixRow[]): Html {
-  const series = mixSeriesOf(rows);
+function sourcesSection(data: ReportData, rows: readonly SourceRow[]): Html {
+  const series = sourceSeriesOf(rows);
   const measure = isImbalanced({ ...data, rows }) ? 'balancedAccuracy' : 'accuracy';
   const word = measure === 'accuracy' ? 'Accuracy' : 'Balanced accuracy';
   const seeds = seedsText(rows);

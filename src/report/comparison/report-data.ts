@@ -24,7 +24,7 @@ export interface ReportRow {
 }
 
 /** A network pruned by scores on one kind of samples, measured on the local test samples. */
-export interface MixRow extends ReportRow {
+export interface SourceRow extends ReportRow {
   /** Samples of the local class mix, of all classes equally, or of the wrong classes. */
   readonly mix: 'local' | 'uniform' | 'wrong';
 }
@@ -71,7 +71,7 @@ export interface ReportData {
   /** Seconds that each criterion took to score the channels. */
   readonly seconds: Readonly<Record<string, number>>;
   /** Rows of the comparison of calibration sources (`--local`). */
-  readonly mix?: readonly MixRow[];
+  readonly sources?: readonly SourceRow[];
   /** The report shows recalls at the measured ratio nearest to this one; default: the middle ratio. */
   readonly recallRatio?: number;
   readonly heatmaps?: readonly ReportHeatmap[];

@@ -1,7 +1,7 @@
 // The rows of a report as series for charts and tables: one series per criterion, with and without repair.
 
 import { largest, smallest } from '../../util/index.ts';
-import type { MixRow, ReportData, ReportRow } from './report-data.ts';
+import type { ReportData, ReportRow, SourceRow } from './report-data.ts';
 
 /** Accuracy or balanced accuracy. */
 export type Measure = 'accuracy' | 'balancedAccuracy';
@@ -36,20 +36,20 @@ export function seriesOf(data: ReportData): Series[] {
   return [...series.filter((s) => s.family === 'xai'), ...series.filter((s) => s.family === 'reference')];
 }
 
-const MIXES = ['local', 'uniform', 'wrong'] as const;
+const SOURCES = ['local', 'uniform', 'wrong'] as const;
 
 /** Groups rows by calibration source. The local series come first, in colour; the others are drawn as references. */
-export function mixSeriesOf(rows: readonly MixRow[]): Series[] {
+export function sourceSeriesOf(rows: readonly SourceRow[]): Series[] {
   const single = new Set(rows.map((row) => row.criterion)).size === 1;
   const counts = { xai: 0, reference: 0 };
-  return MIXES.flatMap((mix) => {
-    const ofMix = rows.filter((row) => row.mix === mix);
-    const family = mix === 'local' ? 'xai' : 'reference';
-    return [...new Set(ofMix.map((row) => row.criterion))].flatMap((criterion) =>
+  return SOURCES.flatMap((source) => {
+    const ofSource = rows.filter((row) => row.mix === source);
+    const family = source === 'local' ? 'xai' : 'reference';
+    return [...new Set(ofSource.map((row) => row.criterion))].flatMap((criterion) =>
       [false, true].flatMap((reconstruct): Series[] => {
-        const own = ofMix.filter((row) => row.criterion === criterion && row.reconstruct === reconstruct);
+        const own = ofSource.filter((row) => row.criterion === criterion && row.reconstruct === reconstruct);
         if (own.length === 0) return [];
-        const name = `${single ? '' : `${criterion}, `}${mix} mix${reconstruct ? ' + repair' : ''}`;
+        const name = `${single ? '' : `${criterion}, `}${source} mix${reconstruct ? ' + repair' : ''}`;
         const sorted = own.toSorted((a, b) => a.ratio - b.ratio);
         return [{ name, criterion, family, reconstruct, rows: sorted, style: counts[family]++ }];
       }),

@@ -13,10 +13,10 @@ export interface FrontierRow extends Omit<Variant, 'recall'> {
 }
 
 /** The parts of a manifest that the frontier needs. */
-export type Measured = Pick<BundleManifest, 'variants' | 'accuracy'>;
+export type MeasuredBundle = Pick<BundleManifest, 'variants' | 'accuracy'>;
 
 /** All variants, from the most work to the least. */
-export function variantRows({ variants }: Measured): FrontierRow[] {
+export function variantRows({ variants }: MeasuredBundle): FrontierRow[] {
   const whole = variants[0]?.macs ?? 1;
   return variants
     .map(({ recall: _, ...variant }, index) => ({
@@ -28,7 +28,7 @@ export function variantRows({ variants }: Measured): FrontierRow[] {
 }
 
 /** The frontier: variants that no other beats in both accuracy and multiply-accumulates. */
-export function frontierRows(manifest: Measured): FrontierRow[] {
+export function frontierRows(manifest: MeasuredBundle): FrontierRow[] {
   const best = new Set(frontierOf(manifest.variants).map(({ levels }) => levelsKey(levels)));
   return variantRows(manifest).filter(({ levels }) => best.has(levelsKey(levels)));
 }
@@ -44,7 +44,7 @@ export function measureWord({
 }
 
 /** The unpruned network and at most `most` rows of the frontier, evenly chosen and including both ends. */
-export function shownRows(manifest: Measured, most: number): FrontierRow[] {
+export function shownRows(manifest: MeasuredBundle, most: number): FrontierRow[] {
   const rows = frontierRows(manifest);
   const step = (rows.length - 1) / (most - 1);
   const thinned =

@@ -9,7 +9,7 @@ export interface BeatGeometry {
 }
 
 /** One explained sample. */
-export interface Explained {
+export interface ExplainedSample {
   /** Index in the data set. */
   readonly index: number;
   /** The record or file it comes from. */
@@ -38,7 +38,7 @@ export interface Explained {
 }
 
 /** The name of a class; its number if it has no name. */
-export function className({ classNames }: Pick<Explained, 'classNames'>, index: number): string {
+export function className({ classNames }: Pick<ExplainedSample, 'classNames'>, index: number): string {
   return classNames[index] ?? String(index);
 }
 
@@ -52,14 +52,14 @@ const BEAT_WORDS: Readonly<Record<string, string>> = {
 };
 
 /** The name of a class, followed by a description if it is a kind of heartbeat. */
-export function described(explained: Pick<Explained, 'classNames' | 'beat'>, index: number): string {
+export function described(explained: Pick<ExplainedSample, 'classNames' | 'beat'>, index: number): string {
   const name = className(explained, index);
   const words = explained.beat && BEAT_WORDS[name];
   return words === undefined ? name : `${name} (${words})`;
 }
 
 /** The most probable class. */
-export function predicted({ probabilities }: Pick<Explained, 'probabilities'>): number {
+export function predicted({ probabilities }: Pick<ExplainedSample, 'probabilities'>): number {
   let best = 0;
   for (let k = 1; k < probabilities.length; k++) {
     if ((probabilities[k] as number) > (probabilities[best] as number)) best = k;
@@ -76,7 +76,7 @@ export function probabilityText(value: number): string {
 }
 
 /** `<index>-<class>.svg`: safe on every file system; names sort in the order of the samples. */
-export function fileName({ index, label, target, classNames }: Explained, digits: number): string {
+export function fileName({ index, label, target, classNames }: ExplainedSample, digits: number): string {
   const name = className({ classNames }, label ?? target)
     .normalize('NFC')
     .replace(/[^\p{L}\p{N}_-]+/gu, '_')

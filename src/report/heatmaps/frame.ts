@@ -4,7 +4,7 @@
 import { largest } from '../../util/index.ts';
 import { type Html, html } from '../html/html.ts';
 import { hexOf, relevanceColour } from '../svg/colour-map.ts';
-import { className, described, type Explained, predicted, probabilityText } from './explained.ts';
+import { className, described, type ExplainedSample, predicted, probabilityText } from './explained.ts';
 
 export const WIDTH = 960;
 export const MARGIN = 36;
@@ -36,7 +36,7 @@ export interface Picture {
 }
 
 /** Renders the whole SVG. */
-export function frame(explained: Explained, picture: Picture): string {
+export function frame(explained: ExplainedSample, picture: Picture): string {
   const { title, subtitle } = words(explained);
   const { criterion } = explained;
   const classes = shownClasses(explained);
@@ -62,7 +62,7 @@ export function frame(explained: Explained, picture: Picture): string {
 }
 
 /** The question that the heatmap answers, and the circumstances. */
-export function words(explained: Explained): { readonly title: string; readonly subtitle: string } {
+export function words(explained: ExplainedSample): { readonly title: string; readonly subtitle: string } {
   const { target, label, probabilities: all, index, origin } = explained;
   const answer = predicted(explained);
   const title = `Why ‘${shortened(className(explained, target), 40)}’? ${probabilityText(all[target] as number)} probability`;
@@ -82,13 +82,13 @@ export function relevanceText(value: number): string {
   return value < 0 ? `−${text}` : text;
 }
 
-function speaks(side: 'for' | 'against', explained: Explained): string {
+function speaks(side: 'for' | 'against', explained: ExplainedSample): string {
   const name = `‘${shortened(className(explained, explained.target), 22)}’`;
   if (explained.criterion.meaning === 'contribution') return `speaks ${side} ${name}`;
   return `more signal speaks ${side} ${name}`;
 }
 
-function legend(explained: Explained, scale: number): Html {
+function legend(explained: ExplainedSample, scale: number): Html {
   const { width, height, steps } = LEGEND;
   const cell = width / steps;
   const cells = Array.from({ length: steps }, (_, i) => {
@@ -112,7 +112,7 @@ function legend(explained: Explained, scale: number): Html {
 }
 
 /** The most probable classes, and always the explained and the true one. */
-function shownClasses(explained: Explained): number[] {
+function shownClasses(explained: ExplainedSample): number[] {
   const { probabilities: all, target, label } = explained;
   const order = Array.from({ length: all.length }, (_, k) => k).sort(
     (a, b) => (all[b] as number) - (all[a] as number),
@@ -122,7 +122,7 @@ function shownClasses(explained: Explained): number[] {
   return order.filter((k) => needed.has(k) || rest.includes(k));
 }
 
-function probabilities(explained: Explained, classes: readonly number[]): Html {
+function probabilities(explained: ExplainedSample, classes: readonly number[]): Html {
   const { probabilities: all, target, label } = explained;
   const names = classes.map((k) => shortened(className(explained, k), 14));
   // Text cannot be measured here; eight pixels per letter are enough for nearly all names.

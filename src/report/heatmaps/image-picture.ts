@@ -2,7 +2,7 @@
 import { loadOptional } from '../../util/internal.ts';
 import { type Html, html } from '../html/html.ts';
 import { type Rgb, relevanceColour, relevanceScale, scaled } from '../svg/colour-map.ts';
-import { className, type Explained } from './explained.ts';
+import { className, type ExplainedSample } from './explained.ts';
 import { MARGIN, type Picture, SOFT, WIDTH } from './frame.ts';
 
 const GAP = 24;
@@ -12,7 +12,7 @@ const PANEL = (WIDTH - 2 * MARGIN - 2 * GAP) / 3;
 const SHARP_SIZE = 256;
 
 /** Draws an image `[1 or 3, height, width]`; relevance is summed over channels. */
-export async function imagePicture(explained: Explained): Promise<Picture> {
+export async function imagePicture(explained: ExplainedSample): Promise<Picture> {
   const [channels = 1, height = 1, width = 1] = explained.shape;
   const relevance = summedOverChannels(explained.relevance, channels);
   const scale = relevanceScale(relevance);

@@ -1,7 +1,7 @@
 // Chooses how to draw samples, by the shape that the model reads: as images or as traces.
 import type { Dataset } from '../../data/index.ts';
 import { BedsideError } from '../../util/index.ts';
-import type { BeatGeometry, Explained } from './explained.ts';
+import type { BeatGeometry, ExplainedSample } from './explained.ts';
 import type { Picture } from './frame.ts';
 import { imagePicture } from './image-picture.ts';
 import { MOST_TRACES, tracePicture } from './trace-picture.ts';
@@ -45,6 +45,6 @@ export function beatGeometry({
 }
 
 /** Draws a sample. */
-export async function pictureOf(kind: PictureKind, explained: Explained): Promise<Picture> {
+export async function pictureOf(kind: PictureKind, explained: ExplainedSample): Promise<Picture> {
   return kind === 'image' ? await imagePicture(explained) : tracePicture(explained);
 }

@@ -4,7 +4,7 @@
 import { type Html, html } from '../html/html.ts';
 import { hexOf, relevanceColour, relevanceScale, scaled } from '../svg/colour-map.ts';
 import { px } from '../svg/pixels.ts';
-import type { Explained } from './explained.ts';
+import type { ExplainedSample } from './explained.ts';
 import { INK, MARGIN, type Picture, relevanceText, SOFT, WIDTH } from './frame.ts';
 
 /** The most channels that are drawn one below the other. */
@@ -19,7 +19,7 @@ const BARS = { gap: 36, height: 76 };
 const GRID = { coarse: '#d5dbe1', fine: '#eceff2' };
 
 /** Draws `[channels, length]`, one channel below the other. */
-export function tracePicture(explained: Explained): Picture {
+export function tracePicture(explained: ExplainedSample): Picture {
   const [channels = 1] = explained.shape;
   const length = explained.sample.length / channels;
   const scale = relevanceScale(explained.relevance);
@@ -55,7 +55,7 @@ interface TimeAxis {
   readonly name: string;
 }
 
-function timeAxis(length: number, beat: Explained['beat']): TimeAxis {
+function timeAxis(length: number, beat: ExplainedSample['beat']): TimeAxis {
   const x = (position: number): number => PLOT.left + (position / length) * (PLOT.right - PLOT.left);
   if (!beat) {
     const step = roundStep(length / 8);
@@ -151,7 +151,7 @@ ${rects}
 <text x="${MARGIN}" y="${top - 7}" font-size="12.5" fill="${SOFT}">relevance</text>`;
 }
 
-function peak({ beat }: Explained, time: TimeAxis, bottom: number): Html | undefined {
+function peak({ beat }: ExplainedSample, time: TimeAxis, bottom: number): Html | undefined {
   if (!beat) return undefined;
   const x = px(time.x(beat.peak + 0.5));
   return html`<line x1="${x}" x2="${x}" y1="${PLOT.top - 6}" y2="${bottom}" stroke="${INK}" stroke-dasharray="2 3"/>

@@ -1,8 +1,8 @@
 // An explained sample for tests, to be varied.
-import type { Explained } from '../explained.ts';
+import type { ExplainedSample } from '../explained.ts';
 
 /** A 2 x 2 image of class `b` of three, all of whose relevance is zero unless given. */
-export function explained(more: Partial<Explained> = {}): Explained {
+export function explained(more: Partial<ExplainedSample> = {}): ExplainedSample {
   return {
     index: 7,
     origin: undefined,

@@ -1,7 +1,7 @@
 // The optional parts of a report: spread over seeds, class mixes, a chosen ratio for recalls, heatmaps.
 import { describe, expect, it } from 'vitest';
-import { type MixRow, renderReport } from '../index.ts';
-import { mixSeriesOf } from './series.ts';
+import { renderReport, type SourceRow } from '../index.ts';
+import { sourceSeriesOf } from './series.ts';
 import { ROWS, reportData, row } from './test-support/data.ts';
 
 const SEEDED = [
@@ -49,7 +49,12 @@ describe('the spread over seeds', () => {
 });
 
 describe('class mixes', () => {
-  const mix = (kind: MixRow['mix'], ratio: number, accuracy: number, criterion = 'lrp-gamma'): MixRow => ({
+  const mix = (
+    kind: SourceRow['mix'],
+    ratio: number,
+    accuracy: number,
+    criterion = 'lrp-gamma',
+  ): SourceRow => ({
     ...row(criterion, ratio, accuracy),
     mix: kind,
   });
@@ -61,18 +66,18 @@ describe('class mixes', () => {
   ];
 
   it('come local first, each from the fewest channels removed', () => {
-    expect(mixSeriesOf(rows).map(({ name, family, rows: own }) => [name, family, own.length])).toEqual([
+    expect(sourceSeriesOf(rows).map(({ name, family, rows: own }) => [name, family, own.length])).toEqual([
       ['local mix', 'xai', 2],
       ['uniform mix', 'reference', 1],
       ['wrong mix', 'reference', 1],
     ]);
-    expect(mixSeriesOf(rows)[0]?.rows.map(({ ratio }) => ratio)).toEqual([0.3, 0.5]);
-    const two = mixSeriesOf([...rows, mix('local', 0.5, 0.6, 'l1')]);
+    expect(sourceSeriesOf(rows)[0]?.rows.map(({ ratio }) => ratio)).toEqual([0.3, 0.5]);
+    const two = sourceSeriesOf([...rows, mix('local', 0.5, 0.6, 'l1')]);
     expect(two.map(({ name }) => name)).toContain('l1, local mix');
   });
 
   it('have a chart and a table of their own', () => {
-    const page = renderReport(reportData(ROWS, { mix: rows }));
+    const page = renderReport(reportData(ROWS, { sources: rows }));
     const section = page.split('<h2>Scores from the local class mix</h2>')[1]?.split('</section>')[0] ?? '';
     expect(section.match(/data-series="(local|uniform|wrong) mix"/g)).toHaveLength(3);
     expect(section).toContain('<strong>80.0 %</strong>');
@@ -83,7 +88,7 @@ describe('class mixes', () => {
   });
 
   it('are left out where there are none', () => {
-    expect(renderReport(reportData(ROWS, { mix: [] }))).toBe(renderReport(reportData(ROWS)));
+    expect(renderReport(reportData(ROWS, { sources: [] }))).toBe(renderReport(reportData(ROWS)));
   });
 });
 
