@@ -78,7 +78,8 @@ export async function measureFrontier(
       const result = await evaluator.measureLevels(levels);
       measured.set(levelsKey(levels), result);
       results.push(result);
-      onStep?.('measuring level vectors', Math.min(++done, total), total);
+      // The name of this step is a key of `seconds` under --json.
+      onStep?.('measuring mixes of levels', Math.min(++done, total), total);
     }
     return results;
   };
