@@ -5,15 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Output } from '../cli/terminal/output.ts';
 import { type Dataset, npyArray, writeNpz } from '../data/index.ts';
 import type { Classifier } from '../evaluate/internal.ts';
 import type { CalibrationDraw } from '../prune/internal.ts';
 import { calibrationSources } from './calibration-sources.ts';
+import { KeptJournal } from './reporter.ts';
 import { loadDraws, loadSamples, type TwoSetsOptions } from './samples.ts';
 
 const CLASSES = 4;
-const quiet = new Output({ quiet: true });
+const quiet = new KeptJournal();
 const vector: Classifier = {
   input: 'x',
   sampleShape: [2],

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { writeBundle } from '../bundle/internal.ts';
 import { contentsOf } from '../bundle/test-support/contents.ts';
 import { randomNet } from '../channels/test-support/random-net.ts';
-import { Output } from '../cli/terminal/output.ts';
 import { loadBundle } from './open-bundle.ts';
+import { KeptJournal } from './reporter.ts';
 
 let dir: string;
 beforeAll(async () => {
@@ -16,8 +16,8 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 it('a bundle whose manifest no hash covers is opened with a remark, any other without a word', async () => {
-  const notes = vi.spyOn(Output.prototype, 'note').mockImplementation(() => {});
-  const output = new Output({});
+  const notes = vi.spyOn(KeptJournal.prototype, 'note').mockImplementation(() => {});
+  const output = new KeptJournal();
   const path = join(dir, 'bundle.json');
   await loadBundle(dir, output);
   expect(notes).not.toHaveBeenCalled();

@@ -3,11 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Output } from '../cli/terminal/output.ts';
 import { writeRecord } from '../data/test-support/wfdb-record.ts';
 import { saveModel } from '../onnx/index.ts';
 import { GraphBuilder } from '../onnx/internal.ts';
 import { loadNetwork } from './network.ts';
+import { KeptJournal } from './reporter.ts';
 import { loadSamples } from './samples.ts';
 
 let folder: string;
@@ -35,7 +35,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 it('is what the option says, and stays in the model', async () => {
-  const output = new Output({ quiet: true });
+  const output = new KeptJournal();
   const plain = await loadNetwork(join(folder, 'm.onnx'));
   expect(plain.classifier.samplingRate).toBeUndefined();
   const defaults = { split: 'all', seed: 1 } as const;

@@ -4,18 +4,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Output } from '../cli/terminal/output.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Dataset, npyArray, writeNpz } from '../data/index.ts';
 import type { Classifier } from '../evaluate/internal.ts';
 import { writeModel } from '../onnx/index.ts';
 import { ELEM, GraphBuilder, int } from '../onnx/internal.ts';
 import { TensorProtoSchema } from '../onnx/onnx_pb.ts';
 import { loadNetwork } from './network.ts';
+import { KeptJournal } from './reporter.ts';
 import { loadSamples, loadTwoSets } from './samples.ts';
 
 const CLASSES = 2;
-const quiet = new Output({ quiet: true });
+const quiet = new KeptJournal();
 const vector: Classifier = {
   input: 'x',
   sampleShape: [2],
@@ -37,20 +37,6 @@ function rows(count: number, from = 0) {
 
 const ids = (dataset: Dataset): number[] =>
   Array.from({ length: dataset.size }, (_, i) => dataset.samples[2 * i] ?? -1);
-
-/** The remarks in the JSON result. */
-function remarksOf(output: Output): unknown {
-  const written: string[] = [];
-  const write = vi
-    .spyOn(process.stdout, 'write')
-    .mockImplementation((text) => written.push(String(text)) > 0);
-  try {
-    Object.assign(output, { json: true }).result({});
-  } finally {
-    write.mockRestore();
-  }
-  return (JSON.parse(written.join('')) as { remarks?: unknown }).remarks;
-}
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'bedside-load-'));
@@ -93,11 +79,11 @@ describe('loadTwoSets', () => {
   it.each(['local', 'test', 'all'] as const)(
     'divides it as well when --split %s is given, and says so',
     async (split) => {
-      const output = new Output({ quiet: true });
+      const output = new KeptJournal();
       const { calibration, test } = await loadTwoSets(vector, { data: at('xy.npz'), split }, 1, output);
       expect([calibration.size, test.size]).toEqual([2 * 20, 200]);
       expect(ids(calibration).filter((id) => ids(test).includes(id))).toEqual([]);
-      expect(remarksOf(output)).toEqual([expect.stringContaining(`--split ${split} chose nothing`)]);
+      expect(output.said().remarks).toEqual([expect.stringContaining(`--split ${split} chose nothing`)]);
     },
   );
 
@@ -133,9 +119,9 @@ describe('loadTwoSets', () => {
     const [train, test] = [rows(40), rows(30, 20)];
     const arrays = { train_images: train.x, train_labels: train.y, test_images: test.x, test_labels: test.y };
     await writeFile(at('copies.npz'), writeNpz(arrays));
-    const output = new Output({ quiet: true });
+    const output = new KeptJournal();
     await loadTwoSets(vector, { data: at('copies.npz') }, 1, output);
-    expect(remarksOf(output)).toEqual([
+    expect(output.said().remarks).toEqual([
       '20 of 30 samples that are measured on are copies, number for number, of samples that score',
     ]);
   });
@@ -185,11 +171,11 @@ describe('loadSamples', () => {
 
 describe('a batch that the model fixes', () => {
   it('leaves samples over, which is said and is in the result', async () => {
-    const output = new Output({ quiet: true });
+    const output = new KeptJournal();
     const options = { data: at('xy.npz'), perClass: 5 };
     const { calibration } = await loadTwoSets({ ...vector, fixedBatch: 4 }, options, 1, output);
     expect(calibration.size).toBe(10);
-    expect(remarksOf(output)).toEqual([expect.stringMatching(/fixes a batch of 4: 2 of 10 samples/)]);
+    expect(output.said().remarks).toEqual([expect.stringMatching(/fixes a batch of 4: 2 of 10 samples/)]);
   });
 });
 
