@@ -331,8 +331,8 @@ describe('the contract of --json', TIMEOUT, () => {
     }
   });
 
-  it.concurrent('compare --reconstruct', async () => {
-    const found = await json('compare model.onnx --data data.npz --criteria l1 --ratios .5 --reconstruct');
+  it.concurrent.each(['--repair', '--reconstruct'])('compare %s', async (flag) => {
+    const found = await json(`compare model.onnx --data data.npz --criteria l1 --ratios .5 ${flag}`);
     expect(found.rows).toMatchObject([{ criterion: 'l1', reconstruct: true }]);
   });
 

@@ -32,7 +32,7 @@ export function criterionChoiceOption(): Option {
 
 /** --criteria of `compare`. */
 export function criteriaOption(byDefault: string): Option {
-  return new Option('--criteria <list>', `names with commas, of auto, ${known()}`)
+  return new Option('--criteria <list>', `names separated by commas: auto, ${known()}`)
     .argParser(criteria)
     .default(criteria(byDefault), byDefault);
 }
@@ -50,8 +50,8 @@ export function targetOption(): Option {
 export function aggregateOption(): Option {
   return new Option(
     '--aggregate <how>',
-    'how samples are put together: mean-absolute, absolute-mean, mean, positive, mean-square or quantile=Q; default as ' +
-      'the criterion',
+    'aggregation over samples: mean-absolute, absolute-mean, mean, positive, mean-square, square-mean or quantile=Q; ' +
+      'default that of the criterion',
   ).argParser(parseAggregation);
 }
 
@@ -68,8 +68,17 @@ export function addRanking(command: Command): Command {
           'norm, or the multiply-accumulates that a channel saves; default l2',
       ).choices(NORMALISATIONS),
     )
-    .option('--steps <k>', 'cut in this many parts and score what is left before each', count(1000), 1)
-    .option('--protect <layers>', 'layers, with commas, whose channels all stay (inspect lists them)', names);
+    .option(
+      '--steps <k>',
+      'prune in this many steps, and score the remaining channels before each',
+      count(1000),
+      1,
+    )
+    .option(
+      '--protect <layers>',
+      'layers, separated by commas, whose channels all stay (inspect lists them)',
+      names,
+    );
 }
 
 /** Criteria by name, without repeats. */
