@@ -19,7 +19,7 @@ const source = {
 };
 const budget: TrainingBudget = { labels: 40, epochs: 12, steps: 2000 };
 const options = {
-  ...{ source, seed: 3, budget, heldBack: 6 },
+  ...{ source, seed: 3, budget, validation: 6 },
   network: { hidden: 8, blocks: 1, attention: true },
 };
 

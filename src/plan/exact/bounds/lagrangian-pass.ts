@@ -22,7 +22,9 @@ export class LagrangianPass {
   time = 0;
   /** By layer and state: price of the cheapest way to the end, the result's way home included. */
   readonly toGo: readonly Float64Array[];
-  /** By layer: cheapest from a node on when this member ends last: `[(levelIn * sets + set) * MEMBERS + member]`. */
+  /**
+   * By layer: cheapest from a node on when this member ends last: `[(levelIn * sets + set) * MAX_SET_SIZE + member]`.
+   */
   readonly after: readonly Float64Array[];
   /**
    * Price of a byte that each member of a set sends to each of another: `[from * sets + to]`, by the graph's numbers.

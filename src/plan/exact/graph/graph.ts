@@ -36,7 +36,9 @@ export interface GraphLayer {
   readonly macs: Float64Array;
   readonly weightBytes: Float64Array;
   readonly activationBytes: Float64Array;
-  /** Seconds to wait and compute: `[(set * MEMBERS + member) * choices + position]`; Infinity where no plan has it. */
+  /**
+   * Seconds to wait and compute: `[(set * MAX_SET_SIZE + member) * choices + position]`; Infinity where no plan has it.
+   */
   readonly seconds: Float64Array;
   /** States of the layer before; 1 for the first, which starts from nothing. */
   readonly before: number;
@@ -265,7 +267,7 @@ function hopsInto(
 
 /**
  * How much longer a member takes than another, at most, over the choices that begin with a level:
- * `[((set * levels + level) * MEMBERS + member) * MEMBERS + other]`.
+ * `[((set * levels + level) * MAX_SET_SIZE + member) * MAX_SET_SIZE + other]`.
  */
 function lags({ sets, start, seconds, choice }: Computations, levels: number): Float64Array {
   const choices = choice.length;
