@@ -1,8 +1,8 @@
 // Measured seconds of a stage between two levels.
 
 /**
- * Seconds at a number of MACs, interpolated between measured levels. Outside the measured range they are proportional to
- * the MACs.
+ * Seconds at a number of MACs, interpolated between measured levels. Outside the measured range they are proportional
+ * to the MACs.
  * @param macs of the levels, in descending order
  * @param seconds of the same levels
  * @param at the number of MACs to look up

@@ -1,8 +1,8 @@
 // Names of the tensors in a bundle's weights file.
 
 /**
- * A layer as its tables name it: one whose name would read as a variant's gets a `=` in front, as does one that begins so
- * already.
+ * A layer as its tables name it: one whose name would read as a variant's gets a `=` in front, as does one that begins
+ * so already.
  */
 const tableName = (layer: string): string => (/^=*variant(\/|$)/.test(layer) ? `=${layer}` : layer);
 const layerOfTable = (name: string): string => (/^=+variant(\/|$)/.test(name) ? name.slice(1) : name);

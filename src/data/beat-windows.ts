@@ -59,7 +59,8 @@ export class BeatWindows {
   #spanOf(lead: Lead, frame: number): { readonly first: number; readonly last: number } {
     if (lead.rate !== this.rate) {
       const { first, last } = this.#resamplerOf(lead).spanOf(frame);
-      // Annotations are rounded to the record's own samples: within one of its ends, the signal is taken to stay as it is.
+      // Annotations are rounded to the record's own samples: within one of its ends, the signal is taken to stay as it
+      // is.
       const end = lead.signal.length;
       return { first: first === -1 ? 0 : first, last: last === end ? end - 1 : last };
     }

@@ -1,5 +1,5 @@
-// Windows bitmaps (BITMAPINFOHEADER and its successors, and OS/2's core header): palettes, 24 and 32 bits, uncompressed.
-// Layout: Microsoft, Bitmap Storage.
+// Windows bitmaps (BITMAPINFOHEADER and its successors, and OS/2's core header): palettes, 24 and 32 bits,
+// uncompressed. Layout: Microsoft, Bitmap Storage.
 import type { Pixels } from './pixel-data.ts';
 
 const FILE_HEADER = 14;

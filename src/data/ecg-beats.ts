@@ -4,7 +4,9 @@
 import type { Random } from '../util/internal.ts';
 import type { Beat, Wave } from './ecg-dynamics.ts';
 
-/** The AAMI EC57 classes in the order of their labels: normal, supraventricular, ventricular, fusion, paced or unknown. */
+/**
+ * The AAMI EC57 classes in the order of their labels: normal, supraventricular, ventricular, fusion, paced or unknown.
+ */
 export const BEAT_CLASSES = ['N', 'S', 'V', 'F', 'Q'] as const;
 
 export type BeatClass = (typeof BEAT_CLASSES)[number];

@@ -47,8 +47,8 @@ export function assertClassCount(model: Scores, names: readonly string[], name: 
 const MAY_LACK = 10;
 
 /**
- * Refuses labels of so few classes that the scores are not theirs: features, an embedding, another task. Fewer classes than
- * the model's are right for local data, so only many more than twice as many are refused, and none where the
+ * Refuses labels of so few classes that the scores are not theirs: features, an embedding, another task. Fewer classes
+ * than the model's are right for local data, so only many more than twice as many are refused, and none where the
  * classes were named.
  * @param highest the highest label of the whole data
  * @throws BedsideError E_DATA_FIT

@@ -23,9 +23,9 @@ const MAX_FILE_BYTES = 2 ** 30;
 const LARGE_FILE = 16 * 2 ** 20;
 
 /**
- * Reads a folder's images, also those in folders within a class folder (patients); classes are its class folders in sorted
- * order. A folder that holds images itself and no class folders is unlabelled. Without split folders every split is the whole
- * folder. What is passed over is counted.
+ * Reads a folder's images, also those in folders within a class folder (patients); classes are its class folders in
+ * sorted order. A folder that holds images itself and no class folders is unlabelled. Without split folders every split
+ * is the whole folder. What is passed over is counted.
  * @throws BedsideError E_DATA_FIT when the model does not read images or has another number of classes
  * @throws BedsideError E_DATA when there are no images, or one is corrupt (named; left out with `skipBad`)
  */

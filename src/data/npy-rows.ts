@@ -50,8 +50,8 @@ export async function npyOf(pieces: Pieces, total: number, name: string): Promis
 }
 
 /**
- * Gives the chosen rows of an array to `onRow`. All pieces are taken, so that the array's checksum is verified. An array in
- * Fortran order is read whole, as its rows lie scattered over it.
+ * Gives the chosen rows of an array to `onRow`. All pieces are taken, so that the array's checksum is verified. An
+ * array in Fortran order is read whole, as its rows lie scattered over it.
  * @param chosen indices of rows, ascending
  * @throws BedsideError E_DATA
  */

@@ -1,5 +1,5 @@
-// A dataset from an `.npz`: `<split>_images` and `<split>_labels` as MedMNIST has them, or `x` and `y`. Images are read row
-// by row, so that neither the archive nor its arrays need to fit in memory, only what was chosen of them.
+// A dataset from an `.npz`: `<split>_images` and `<split>_labels` as MedMNIST has them, or `x` and `y`. Images are read
+// row by row, so that neither the archive nor its arrays need to fit in memory, only what was chosen of them.
 import { BedsideError, must } from '../util/index.ts';
 import { RegularFile } from '../util/internal.ts';
 import { type ByteSource, memorySource } from './byte-source.ts';
@@ -53,8 +53,9 @@ interface ArchivePart {
 
 /**
  * Reads an archive. Bytes `[N, H, W]`, `[N, H, W, 1]` or `[N, H, W, 3]` are images: made grey or RGB, resized and
- * divided by 255 as the model reads them. Bytes of the model's own shape, of any rank, are divided by 255; other numbers of
- * the model's own shape (a single channel may be left out) are taken as they are. Labels are `[N]` or `[N, 1]`.
+ * divided by 255 as the model reads them. Bytes of the model's own shape, of any rank, are divided by 255; other
+ * numbers of the model's own shape (a single channel may be left out) are taken as they are. Labels are `[N]` or `[N,
+ * 1]`.
  * @throws BedsideError E_FILE, E_DATA for a malformed archive, E_DATA_FIT for shapes or labels that do not fit
  */
 export async function readNpzDataset(path: string, options: DatasetOptions): Promise<Dataset> {

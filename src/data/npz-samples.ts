@@ -1,4 +1,5 @@
-// One row of an array to what the model reads: images made to fit, bytes scaled by their type, other numbers as they are.
+// One row of an array to what the model reads: images made to fit, bytes scaled by their type, other numbers as they
+// are.
 import { BedsideError } from '../util/index.ts';
 import { formatShape, shapeMisfit } from './fit.ts';
 import type { NpyArray, NpyDtype, NpyHead } from './npy.ts';
@@ -16,8 +17,10 @@ export type RowWriter = (
 const UNSCALED: readonly NpyDtype[] = ['uint16', 'uint32', 'uint64'];
 
 /**
- * How rows of this type and shape become samples. Bytes are pixels, 0 to 255, whatever the rank: they are divided by 255.
- * @throws BedsideError E_DATA_FIT when the shapes do not fit; E_DATA for types of which it is not known what they stand for
+ * How rows of this type and shape become samples. Bytes are pixels, 0 to 255, whatever the rank: they are divided by
+ * 255.
+ * @throws BedsideError E_DATA_FIT when the shapes do not fit; E_DATA for types of which it is not known what they stand
+ * for
  */
 export function rowWriter(
   { shape: [, ...inner], shape: { length }, dtype }: NpyHead,

@@ -29,7 +29,8 @@ export async function openDataset(path: string, options: DatasetOptions): Promis
 }
 
 /**
- * Whether a path is an archive of `x` and `y` alone, whatever its name: it has no splits, and every split reads it in full.
+ * Whether a path is an archive of `x` and `y` alone, whatever its name: it has no splits, and every split reads it in
+ * full.
  * @throws BedsideError E_FILE, E_DATA for a path that is no dataset
  */
 export async function isUnsplitArchive(path: string): Promise<boolean> {

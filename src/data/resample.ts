@@ -1,7 +1,7 @@
-// Windows of a signal at another sampling rate. Band-limited interpolation (J. O. Smith, Digital Audio Resampling, 2002): each
-// output is the signal under a sinc in a Kaiser window (J. F. Kaiser, 1974), cut off below the lower of both Nyquist
-// frequencies, so that nothing folds back. Where a window stands at whole input samples, outputs have the same phases in every
-// window, so the coefficients of each phase are computed once.
+// Windows of a signal at another sampling rate. Band-limited interpolation (J. O. Smith, Digital Audio Resampling,
+// 2002): each output is the signal under a sinc in a Kaiser window (J. F. Kaiser, 1974), cut off below the lower of
+// both Nyquist frequencies, so that nothing folds back. Where a window stands at whole input samples, outputs have the
+// same phases in every window, so the coefficients of each phase are computed once.
 
 /** Zero crossings of the sinc on each side. */
 const CROSSINGS = 32;

@@ -1,4 +1,5 @@
-// Choosing samples: class filters, seeded limits, splits, and weights for a class prior. Order is always the original's.
+// Choosing samples: class filters, seeded limits, splits, and weights for a class prior. Order is always the
+// original's.
 import { BedsideError, must } from '../util/index.ts';
 import { Random, rowsAt } from '../util/internal.ts';
 import type { Dataset } from './dataset.ts';
@@ -106,8 +107,8 @@ export function splitInTwo(dataset: Dataset, fraction: number, seed: number): [D
 
 /**
  * Two draws that share no sample, by the seed: up to `first` of each class, and of the others of that class up to
- * `second`. Of a class that is too small for both, the first draw takes no more than half (an odd one is its). Without labels
- * all samples are one class, for which the limits are those of `classes` of them.
+ * `second`. Of a class that is too small for both, the first draw takes no more than half (an odd one is its). Without
+ * labels all samples are one class, for which the limits are those of `classes` of them.
  * @throws BedsideError E_DATA when there are too few samples for two draws; E_USAGE for a limit below 1
  */
 export function disjointDraws(
@@ -152,8 +153,8 @@ export function classPrior(labels: Int32Array, classes: number): Float64Array {
 }
 
 /**
- * One weight for each class that makes samples with these labels stand for another class prior: the share of the class in
- * `prior`, divided by its share among the labels. The weights of all samples have mean 1.
+ * One weight for each class that makes samples with these labels stand for another class prior: the share of the class
+ * in `prior`, divided by its share among the labels. The weights of all samples have mean 1.
  * @param prior any non-negative numbers, normalised here
  * @throws BedsideError E_DATA when the prior has a class that no sample has
  * @throws BedsideError E_USAGE when the prior is empty, negative or not finite

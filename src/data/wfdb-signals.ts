@@ -1,4 +1,5 @@
-// WFDB signal files, formats 212 and 16 (signal(5) of the WFDB Application Guide): interleaved samples to physical units.
+// WFDB signal files, formats 212 and 16 (signal(5) of the WFDB Application Guide): interleaved samples to physical
+// units.
 import { BedsideError } from '../util/index.ts';
 import type { WfdbFormat, WfdbHeader, WfdbSignal } from './wfdb-header.ts';
 

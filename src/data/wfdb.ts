@@ -1,5 +1,5 @@
-// Heartbeats from a folder of WFDB records (PhysioNet): a window around each annotated R peak of one lead, at the network's
-// sampling rate, normalised on its own, labelled with the five classes of ANSI/AAMI EC57.
+// Heartbeats from a folder of WFDB records (PhysioNet): a window around each annotated R peak of one lead, at the
+// network's sampling rate, normalised on its own, labelled with the five classes of ANSI/AAMI EC57.
 import { readdir } from 'node:fs/promises';
 import { BedsideError, must } from '../util/index.ts';
 import { BeatWindows, DEFAULT_RATE } from './beat-windows.ts';
@@ -30,9 +30,9 @@ interface Survey {
 
 /**
  * Reads the beats of a folder's records. A window that leaves its record or has missing samples is left out. Of each
- * record's beats in time order, the first two thirds are the local split and the rest the test split. A record of another
- * sampling rate than the network's (360 Hz where nothing says it) is resampled. Records without annotations are passed over,
- * unless they were asked for by name.
+ * record's beats in time order, the first two thirds are the local split and the rest the test split. A record of
+ * another sampling rate than the network's (360 Hz where nothing says it) is resampled. Records without annotations are
+ * passed over, unless they were asked for by name.
  * @throws BedsideError E_DATA_FIT unless the model reads `[1, length]` and has five classes
  * @throws BedsideError E_DATA for an unknown record, a damaged file, or missing annotations
  * @throws BedsideError E_FILE for a file that cannot be read

@@ -1,5 +1,5 @@
-// Reading members of a zip archive: stored or deflated, zip64 as NumPy writes it, checked by size and CRC. From memory at
-// once, or from a file by ranges and in pieces. No encryption, no volumes. Layout: PKWARE APPNOTE 6.3.
+// Reading members of a zip archive: stored or deflated, zip64 as NumPy writes it, checked by size and CRC. From memory
+// at once, or from a file by ranges and in pieces. No encryption, no volumes. Layout: PKWARE APPNOTE 6.3.
 import { crc32 } from 'node:zlib';
 import { inflateSync } from 'fflate';
 import { BedsideError, messageOf } from '../util/index.ts';

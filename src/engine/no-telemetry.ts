@@ -1,6 +1,6 @@
-// Switches ONNX Runtime's telemetry off, before anything loads the runtime: import this file first. On Linux and macOS its
-// packages otherwise look up a collector's host, write a device identifier below the home folder, and leave `.ses` and
-// `mat-debug-*.log` in the temporary folder. It reads the variable when a process makes its first session.
+// Switches ONNX Runtime's telemetry off, before anything loads the runtime: import this file first. On Linux and macOS
+// its packages otherwise look up a collector's host, write a device identifier below the home folder, and leave `.ses`
+// and `mat-debug-*.log` in the temporary folder. It reads the variable when a process makes its first session.
 import { existsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -33,7 +33,9 @@ export function assertNoTelemetry(): void {
   sure = true;
 }
 
-/** The environment as native code sees it: `process.env` is only a copy in a worker thread, or where it was replaced. */
+/**
+ * The environment as native code sees it: `process.env` is only a copy in a worker thread, or where it was replaced.
+ */
 function environment(): Readonly<Record<string, string | undefined>> {
   const reporter = process.report as typeof process.report & { excludeNetwork: boolean };
   const before = reporter.excludeNetwork;

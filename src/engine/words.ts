@@ -3,7 +3,10 @@
 /** As much as one line of an error may say. */
 const MOST = 400;
 
-/** A message of ONNX Runtime, such as `node 'conv1' (Conv): channels do not fit`; other text stays as it is, on one line. */
+/**
+ * A message of ONNX Runtime, such as `node 'conv1' (Conv): channels do not fit`; other text stays as it is, on one
+ * line.
+ */
 export function engineWords(raw: string): string {
   const text = raw
     .replace(/\s+/g, ' ')

@@ -14,7 +14,9 @@ export function squaredDifference(a: Float32Array, b: Float32Array, classes: num
   return sum;
 }
 
-/** The Kullback-Leibler divergence of the second network's class probabilities from the first's, summed over samples. */
+/**
+ * The Kullback-Leibler divergence of the second network's class probabilities from the first's, summed over samples.
+ */
 export function klDivergence(a: Float32Array, b: Float32Array, classes: number): number {
   let sum = 0;
   for (let first = 0; first < a.length; first += classes) {

@@ -5,9 +5,10 @@ import { foldBias } from './fold-bias.ts';
 import type { Model } from './graph.ts';
 
 /**
- * Constants and shape arithmetic folded, every node named, batch normalisation merged into its neighbours where that
- * is exact (canonisation in the words of Anders et al., 2021), and constants added to each channel of a layer, or multiplied
- * with it, merged into the layer: a bias is the layer's, however it is written. Outputs stay equal within float rounding.
+ * Constants and shape arithmetic folded, every node named, batch normalisation merged into its neighbours where that is
+ * exact (canonisation in the words of Anders et al., 2021), and constants added to each channel of a layer, or
+ * multiplied with it, merged into the layer: a bias is the layer's, however it is written. Outputs stay equal within
+ * float rounding.
  */
 export function canonicalModel(model: Model): Model {
   return canonicalGraph(foldBias(foldBatchNorm(unmergedModel(model))));

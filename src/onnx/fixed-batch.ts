@@ -9,7 +9,8 @@ export function fixedBatchOf({ graph }: { readonly graph: Graph }): number | und
 }
 
 /**
- * How many samples the shapes of a graph stand for: the first axis of its input, if that of an output is equal; otherwise 1.
+ * How many samples the shapes of a graph stand for: the first axis of its input, if that of an output is equal;
+ * otherwise 1.
  * @param shapes inferred for a batch of one where the batch is free
  */
 export function samplesOfShapes(graph: Graph, shapes: ReadonlyMap<string, readonly number[]>): number {

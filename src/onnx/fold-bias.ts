@@ -1,5 +1,6 @@
 // Merges a constant added to, or multiplied with, each channel of a weighted layer's output into the layer: biases as
-// tf2onnx and Keras write them, scales, and batch normalisation taken apart. A layer is then one node, whatever the exporter.
+// tf2onnx and Keras write them, scales, and batch normalisation taken apart. A layer is then one node, whatever the
+// exporter.
 import { type Affine, mergeIntoLayer, Uses } from './fold-batch-norm.ts';
 import { cloneModel, type Graph, type Model, type Node, sizeOf } from './graph.ts';
 import { intsAttribute, intsParameter, type OpName, opOf } from './ops.ts';
@@ -8,8 +9,9 @@ import { floatData, forgetShapes, removeDead } from './surgery.ts';
 
 /**
  * The model with every Add, Sub, Mul and Div by a constant of one number a channel merged that is the only reader of a
- * Conv, ConvTranspose, Gemm, or MatMul with weights. A MatMul of two axes becomes a Gemm where it gets a bias; one of more
- * axes has no place for a bias, so an Add behind it stays (see `explain/backward/bias.ts`). Outputs are equal up to rounding.
+ * Conv, ConvTranspose, Gemm, or MatMul with weights. A MatMul of two axes becomes a Gemm where it gets a bias; one of
+ * more axes has no place for a bias, so an Add behind it stays (see `explain/backward/bias.ts`). Outputs are equal up
+ * to rounding.
  */
 export function foldBias(model: Model): Model {
   const result = cloneModel(model);
@@ -63,7 +65,10 @@ export function biasBehind(
 
 const ELEMENTWISE: ReadonlySet<OpName | undefined> = new Set(['Add', 'Sub', 'Mul', 'Div']);
 
-/** The layer whose output the node alone reads, axes moved or not, with a constant of one number a channel at input `at`. */
+/**
+ * The layer whose output the node alone reads, axes moved or not, with a constant of one number a channel at input
+ * `at`.
+ */
 function elementwise(graph: Graph, node: Node, view: View) {
   if (!ELEMENTWISE.has(opOf(node)) || node.inputs.length !== 2) return undefined;
   const at = node.inputs.findIndex((name) => graph.constants.has(name));
@@ -86,8 +91,8 @@ function elementwise(graph: Graph, node: Node, view: View) {
 const MOVES = 6;
 
 /**
- * The layer that makes a value, and the axis on which its channels lie there: also through nodes that only move axes, such as
- * those around a convolution of signals that is written as one of images.
+ * The layer that makes a value, and the axis on which its channels lie there: also through nodes that only move axes,
+ * such as those around a convolution of signals that is written as one of images.
  */
 function layerBefore(graph: Graph, value: string, { shapes, uses }: View) {
   const moves: Node[] = [];

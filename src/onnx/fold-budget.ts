@@ -11,9 +11,9 @@ const TOTAL = 2 ** 24;
 const TOTAL_READ = 2 ** 28;
 
 /**
- * The bounds of one canonicalisation. A constant may be folded up to 2^23 elements, or the size of the largest tensor in
- * the file (a transposed weight) up to 2^26; all together 2^24 and twice what the file stores. What is beyond a bound is
- * left to the engine.
+ * The bounds of one canonicalisation. A constant may be folded up to 2^23 elements, or the size of the largest tensor
+ * in the file (a transposed weight) up to 2^26; all together 2^24 and twice what the file stores. What is beyond a
+ * bound is left to the engine.
  */
 export class FoldBudget {
   readonly #each: number;

@@ -23,9 +23,9 @@ const MORE_BATCHES = [1, 1009, 1_048_583] as const;
 
 /**
  * The same computation with: Constant nodes and constant subgraphs folded, within the bounds of `FoldBudget`; sizes
- * computed from shapes written as constants (an entry that follows the batch becomes 0 or -1); axes of every Squeeze named; Identity and inference
- * Dropout gone, except where they make a graph output; auto_pad resolved; every node named, uniquely; dead nodes and
- * unread constants gone.
+ * computed from shapes written as constants (an entry that follows the batch becomes 0 or -1); axes of every Squeeze
+ * named; Identity and inference Dropout gone, except where they make a graph output; auto_pad resolved; every node
+ * named, uniquely; dead nodes and unread constants gone.
  * @throws BedsideError as `inferShapes`; E_UNSUPPORTED for batch normalisation or Dropout in training mode
  */
 export function canonicalGraph(model: Model): Model {
@@ -81,7 +81,10 @@ function dropPassThrough(graph: Graph): void {
   });
 }
 
-/** Whether a node gives its first input as it is; Dropout does so (training mode is refused before) unless its mask is read. */
+/**
+ * Whether a node gives its first input as it is; Dropout does so (training mode is refused before) unless its mask is
+ * read.
+ */
 function isPassThrough(node: Node, read: ReadonlySet<string>): boolean {
   const op = opOf(node);
   return op === 'Identity' || (op === 'Dropout' && !read.has(node.outputs[1] || '-'));
@@ -135,7 +138,8 @@ function foldShapes(model: Model): void {
 function runsOf(model: Model): Inferred[] {
   const isFixed = model.graph.inputs.every(({ dims }) => dims?.every((dim) => typeof dim === 'number'));
   if (isFixed) return [inferValues(model, 1)];
-  // Only a Shape makes a value of the batch: without one, one walk finds what contradicts itself, and all that is known.
+  // Only a Shape makes a value of the batch: without one, one walk finds what contradicts itself, and all that is
+  // known.
   const { nodes, constants } = model.graph;
   const isOpen = nodes.some(
     (node) => opOf(node) === 'Shape' || (opOf(node) === 'Reshape' && !constants.has(node.inputs[1] ?? '')),

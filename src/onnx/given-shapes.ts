@@ -61,7 +61,9 @@ export function declarationOf(
   return { name, elemType, dims };
 }
 
-/** The refusal of what needs the shape of a value that has none: names the operator that it ends at, and the way out. */
+/**
+ * The refusal of what needs the shape of a value that has none: names the operator that it ends at, and the way out.
+ */
 export function unknownShape(model: Model, value: string): BedsideError {
   const { shapes } = inferValues(model, 1);
   const node = model.graph.nodes.find(({ outputs }) => outputs.some((name) => name && !shapes.has(name)));

@@ -1,5 +1,5 @@
-// The one place that says how a weighted layer (Conv, ConvTranspose, Gemm, MatMul) is laid out: which axes of its data, its
-// weight and its output hold channels, and how convolution groups divide them.
+// The one place that says how a weighted layer (Conv, ConvTranspose, Gemm, MatMul) is laid out: which axes of its data,
+// its weight and its output hold channels, and how convolution groups divide them.
 import { floatElements } from './costs.ts';
 import type { Graph, Node } from './graph.ts';
 import { constantInput, intAttribute, opOf } from './ops.ts';

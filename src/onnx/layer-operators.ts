@@ -1,5 +1,5 @@
-// Graphs of weighted layers: `applyLayer` adds a layer's linear map with any weights, `applyTransposedLayer` its transpose
-// (the gradient with respect to the input).
+// Graphs of weighted layers: `applyLayer` adds a layer's linear map with any weights, `applyTransposedLayer` its
+// transpose (the gradient with respect to the input).
 import { must } from '../util/index.ts';
 import type { GraphBuilder } from './builder.ts';
 import { floatConstant, int, ints, sizeOf } from './graph.ts';
@@ -67,7 +67,8 @@ function transposed(
     const w = builder.constant(floatConstant(weight, layer.weightDims), `${hint}_w`);
     return builder.node('Conv', [s, w], { ...windowAttributes(conv), group: int(conv.groups) }, hint);
   }
-  // The transpose of a stride-1 convolution is a convolution with flipped, transposed weights: faster than ConvTranspose.
+  // The transpose of a stride-1 convolution is a convolution with flipped, transposed weights: faster than
+  // ConvTranspose.
   const fullPad = conv.kernel.map((k, i) => (k - 1) * (conv.dilations[i] ?? 1));
   const begin = fullPad.map((full, i) => full - (conv.padsBegin[i] ?? 0));
   const end = fullPad.map((full, i) => full - (conv.padsEnd[i] ?? 0));

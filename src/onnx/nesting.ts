@@ -1,5 +1,5 @@
-// Functions that call functions: as deep and as many as an engine can take, never in a circle. (How deep subgraphs stand
-// inside each other the protobuf reader bounds.)
+// Functions that call functions: as deep and as many as an engine can take, never in a circle. (How deep subgraphs
+// stand inside each other the protobuf reader bounds.)
 import { BedsideError } from '../util/index.ts';
 import type { FunctionProto, GraphProto, ModelProto, NodeProto } from './onnx_pb.ts';
 import { graphsOf } from './subgraphs.ts';

@@ -7,8 +7,8 @@ import { inferValues } from './shapes.ts';
 /**
  * Shapes and known values at a batch size of a model.
  * @param given as for `inferValues`
- * @throws BedsideError E_UNSUPPORTED where they contradict each other, but not with a single sample: the model declares a
- * batch that it does not take
+ * @throws BedsideError E_UNSUPPORTED where they contradict each other, but not with a single sample: the model declares
+ * a batch that it does not take
  */
 export function inferOpen(model: Model, batch: number, given?: ReadonlyMap<string, Value>): Inferred {
   try {

@@ -217,7 +217,9 @@ export function floatData(
   return constant?.type === 'float32' ? constant : undefined;
 }
 
-/** Adds a constant under a name not yet used in the graph, and returns the name; many at once by one `NameAllocator`. */
+/**
+ * Adds a constant under a name not yet used in the graph, and returns the name; many at once by one `NameAllocator`.
+ */
 export function addConstant(graph: Graph, hint: string, constant: Constant): string {
   const name = NameAllocator.of(graph).fresh(hint);
   graph.constants.set(name, constant);

@@ -102,7 +102,9 @@ export function isExact(elemType: number, value: number): boolean {
   return format !== undefined && Object.is(format.round(value), value);
 }
 
-/** The value of a type nearest to `value` (integers: towards zero); NaN where it has none or the type is only carried. */
+/**
+ * The value of a type nearest to `value` (integers: towards zero); NaN where it has none or the type is only carried.
+ */
 export function roundTo(elemType: number, value: number): number {
   return FORMATS.get(elemType)?.round(value) ?? Number.NaN;
 }

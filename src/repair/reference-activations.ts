@@ -7,7 +7,9 @@ import { Unfolding } from './rows.ts';
 import type { SamplePositions } from './sample-positions.ts';
 import { type NetworkRun, visitValues } from './values.ts';
 
-/** A layer of the unpruned network to refit, its positions, and the values to fit it to (all shaped like its output). */
+/**
+ * A layer of the unpruned network to refit, its positions, and the values to fit it to (all shaped like its output).
+ */
 export interface RefitTask {
   readonly layer: WeightedLayer;
   readonly sampled: SamplePositions;

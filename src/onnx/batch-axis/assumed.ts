@@ -6,8 +6,8 @@ import type { SizedRun } from './context.ts';
 import { along, type BatchPlace, isAlone } from './place.ts';
 
 /**
- * The places of a node's outputs where all that it reads holds its samples alone on an axis: on the one axis that has as
- * many positions as there are samples, at each batch size. An assumption: whoever reads samples there has to try it
+ * The places of a node's outputs where all that it reads holds its samples alone on an axis: on the one axis that has
+ * as many positions as there are samples, at each batch size. An assumption: whoever reads samples there has to try it
  * (`assumedValues`), since nothing tells what the node does.
  */
 export function assumedPlaces(

@@ -5,8 +5,9 @@ import { sizeOf } from '../graph.ts';
 
 /**
  * The samples lie along one axis: of its `before * N * after` positions, `(b * N + n) * after + a` belongs to sample n.
- * Alone on its axis a batch has `before` and `after` of 1; `[N * k, ...]` has `after` k (slices of a volume, one network
- * for each lead), `[k * N, ...]` has `before` k (time-major sequences flattened, inputs joined along the batch).
+ * Alone on its axis a batch has `before` and `after` of 1; `[N * k, ...]` has `after` k (slices of a volume, one
+ * network for each lead), `[k * N, ...]` has `before` k (time-major sequences flattened, inputs joined along the
+ * batch).
  */
 export interface BatchAxis {
   readonly kind: 'axis';

@@ -18,9 +18,9 @@ export function reshaped(context: PlaceContext): BatchAxis | undefined {
 }
 
 /**
- * The axis of the samples after a reshape. An element at flat index f belongs to sample floor(f / inner) mod samples. That
- * is a function of one new axis alone when what lies inside the new axis divides `inner`, and the axis holds whole runs
- * of all samples. With two samples or more there is one such axis at most.
+ * The axis of the samples after a reshape. An element at flat index f belongs to sample floor(f / inner) mod samples.
+ * That is a function of one new axis alone when what lies inside the new axis divides `inner`, and the axis holds whole
+ * runs of all samples. With two samples or more there is one such axis at most.
  */
 function throughReshape(
   from: readonly number[],

@@ -6,8 +6,8 @@ import { inferShapes } from '../shapes.ts';
 import { batchAxes } from './batch-axes.ts';
 
 /**
- * The shape of every value for one sample, whatever batch the model fixes: the axis of the samples has as many positions
- * as one of them takes. Values whose samples are not known keep the shape of the fixed batch.
+ * The shape of every value for one sample, whatever batch the model fixes: the axis of the samples has as many
+ * positions as one of them takes. Values whose samples are not known keep the shape of the fixed batch.
  * @throws BedsideError as `inferShapes`
  */
 export function sampleShapes(model: Model): Map<string, number[]> {

@@ -1,6 +1,6 @@
 // Measures how many seconds layers and stages take on this machine, at pairs of levels. Opening a session takes longer
-// than running it, so three things are saved: equal counts are measured once, many levels on a coarser grid, and a stage
-// of a single layer is not measured again.
+// than running it, so three things are saved: equal counts are measured once, many levels on a coarser grid, and a
+// stage of a single layer is not measured again.
 import { cpus } from 'node:os';
 import type { BundleLayer, BundleManifest } from '../../bundle/index.ts';
 import { firstUnits, type MeasuredOn } from '../../bundle/internal.ts';
@@ -40,10 +40,10 @@ const FINENESS: readonly Fineness[] = [
 
 /**
  * Adds seconds to the layers and stages that `describeModel` lists. A layer is timed together with the nodes up to the
- * next layer. The groups that it reads but does not give are at one level, all others at a second level. Times are medians
- * over turns in which all levels of the layer run, and include the cost of calling the engine. An entry that took longer
- * than a larger one is timed again; if it still does, both get their mean. A layer with inputs that are not float32 gets
- * no seconds.
+ * next layer. The groups that it reads but does not give are at one level, all others at a second level. Times are
+ * medians over turns in which all levels of the layer run, and include the cost of calling the engine. An entry that
+ * took longer than a larger one is timed again; if it still does, both get their mean. A layer with inputs that are not
+ * float32 gets no seconds.
  * @param model canonical, with the units of every group in order of importance
  * @throws BedsideError as `createSession`
  */

@@ -13,8 +13,8 @@ import {
 } from '../../onnx/internal.ts';
 
 /**
- * One subgraph for each weighted layer: its nodes up to the next weighted layer in execution order. Nodes before the first
- * layer of a stage belong to that layer.
+ * One subgraph for each weighted layer: its nodes up to the next weighted layer in execution order. Nodes before the
+ * first layer of a stage belong to that layer.
  */
 export function layerSubgraphs(
   model: Model,
@@ -51,7 +51,8 @@ export function stageSubgraph(model: Model, { input, output }: Pick<BundleStage,
 }
 
 /**
- * Fixes the number of samples in the inputs whose samples are not alone on the first axis. Other inputs keep an open batch.
+ * Fixes the number of samples in the inputs whose samples are not alone on the first axis. Other inputs keep an open
+ * batch.
  * @param places where samples lie in the values of the whole model
  */
 export function withSamples(
