@@ -1,12 +1,18 @@
 // Runs every example as its first lines say, and looks for what it prints.
 import { execFile } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const examples = readdirSync(new URL('../examples/', import.meta.url)).filter((name) => /^\d/.test(name));
+
+/** Examples leave what they made here. */
+const temporary = mkdtempSync(join(tmpdir(), 'bedside-examples-'));
+afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 
 /** A line that shows what an example is about, beside figures. */
 const SHOWN: Readonly<Record<string, RegExp>> = {
@@ -30,6 +36,7 @@ describe('examples', () => {
         ['--import', 'tsx', `examples/${name}`],
         {
           cwd: root,
+          env: { ...process.env, TMPDIR: temporary },
           timeout: 110_000,
         },
       );
