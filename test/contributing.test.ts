@@ -1,5 +1,5 @@
 // CONTRIBUTING.md and SECURITY.md name files: each must be there.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 const root = new URL('../', import.meta.url);
@@ -31,6 +31,19 @@ describe('SECURITY.md', () => {
       existsSync(new URL(path, root)) || existsSync(new URL(`src/run/nats/${path}`, root));
     expect(paths.length).toBeGreaterThan(10);
     expect(paths.filter((path) => !known(path))).toEqual([]);
+  });
+});
+
+describe('docs/glossary.md', () => {
+  it('names options and names of code that there are', () => {
+    const sources = readdirSync(new URL('src/', root), { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.ts'))
+      .map((path) => readFileSync(new URL(`src/${path}`, root), 'utf8'))
+      .join('\n');
+    const words = new Set(sources.match(/--[a-z-]+|\b[A-Za-z]\w*/g));
+    const text = readFileSync(new URL('docs/glossary.md', root), 'utf8');
+    const named = [...text.matchAll(/`(--[a-z-]+|[A-Za-z]\w+)`/g)].map(([, name]) => String(name));
+    expect(named.filter((name) => !words.has(name) && !words.has(name.replace('--no-', '--')))).toEqual([]);
   });
 });
 
