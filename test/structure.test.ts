@@ -146,6 +146,8 @@ describe('the scanner', () => {
   it('lets sibling folders through internal.ts, and neither the command line nor the root', () => {
     const text = `import { a } from '../util/internal.ts';`;
     expect(folderViolations(scan({ 'src/onnx/x.ts': text }), FOLDERS)).toEqual([]);
+    const useCase = `import { a } from '../app/prune.ts';`;
+    expect(folderViolations(scan({ 'src/cli/x.ts': useCase }), FOLDERS)).toEqual([]);
     expect(folderViolations(scan({ 'src/cli/x.ts': text }), FOLDERS)).toEqual([
       'src/cli/x.ts: imports src/util/internal.ts, not src/util/index.ts',
     ]);

@@ -1,6 +1,6 @@
 // --fabric and --credentials: where the NATS server is, and as whom to connect.
 import { type Command, InvalidArgumentError } from 'commander';
-import { isServerUrl } from '../../app/index.ts';
+import { isServerUrl } from '../../app/cluster/access.ts';
 
 /** As commander gives them. */
 export interface NatsOptions {

@@ -1,6 +1,6 @@
 // Options of how channels are ranked: --criterion, --criteria, --target, --aggregate, --normalise, --global, --steps, --protect.
 import { type Command, Option } from 'commander';
-import { AUTO, criterionOf, DEFAULT_CRITERION, explainingCriterion } from '../../app/index.ts';
+import { AUTO, criterionOf, DEFAULT_CRITERION, explainingCriterion } from '../../app/ranking.ts';
 import { type Criterion, parseAggregation } from '../../explain/index.ts';
 import {
   CRITERIA,

@@ -1,7 +1,7 @@
 // Where a command writes: results to stdout, progress and remarks to stderr, one JSON object under --json. Names from files
 // never reach a terminal as control characters.
 import cliProgress from 'cli-progress';
-import type { Journal, Said, Signals, Skipped } from '../../app/index.ts';
+import type { Journal, Said, Signals, Skipped } from '../../app/reporter.ts';
 import { formatCount, formatSeconds, plainJson, plainLine, plainText } from '../../util/index.ts';
 
 /** How much is written. */

@@ -1,13 +1,8 @@
 // `bedside cluster`: the NATS server over which the devices of a ward reach each other.
 import { type Command, Option } from 'commander';
-import {
-  ADDED_ROLES,
-  addToCluster,
-  ClusterServer,
-  MONITOR_URL,
-  type NewMember,
-  readClusterStatus,
-} from '../../../app/index.ts';
+import { ADDED_ROLES, addToCluster, type NewMember } from '../../../app/cluster/cluster-files.ts';
+import { ClusterServer } from '../../../app/cluster/server.ts';
+import { MONITOR_URL, readClusterStatus } from '../../../app/cluster/status.ts';
 import { examples } from '../../command-line.ts';
 import { addCommon, type CommonOptions } from '../../options/common.ts';
 import { addNats, type NatsOptions } from '../../options/nats.ts';

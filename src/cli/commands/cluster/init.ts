@@ -1,6 +1,6 @@
 // `bedside cluster init`: the files of a new cluster, or a new certificate for the server of one.
 import { type Command, InvalidArgumentError } from 'commander';
-import { CLUSTER_DEFAULTS, initCluster, renewCluster } from '../../../app/index.ts';
+import { CLUSTER_DEFAULTS, initCluster, renewCluster } from '../../../app/cluster/cluster-files.ts';
 import { BedsideError } from '../../../util/index.ts';
 import { examples } from '../../command-line.ts';
 import { addCommon, type CommonOptions } from '../../options/common.ts';

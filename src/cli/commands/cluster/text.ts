@@ -1,6 +1,8 @@
 // The files, the server and the state of a cluster as text.
 import { relative } from 'node:path';
-import type { ClusterStatus, NewCluster, ServerState } from '../../../app/index.ts';
+import type { NewCluster } from '../../../app/cluster/cluster-files.ts';
+import type { ServerState } from '../../../app/cluster/server.ts';
+import type { ClusterStatus } from '../../../app/cluster/status.ts';
 import type { Renewed, WrittenCluster } from '../../../run/index.ts';
 import { formatBytes, formatSeconds } from '../../../util/index.ts';
 import { table } from '../../terminal/tables.ts';

@@ -4,9 +4,9 @@ import {
   type CompareOptions,
   compare,
   DEFAULT_CRITERIA,
-  DEFAULT_PER_CLASS,
   DEFAULT_RATIOS,
-} from '../../../app/index.ts';
+} from '../../../app/compare/compare.ts';
+import { DEFAULT_PER_CLASS } from '../../../app/options.ts';
 import { examples } from '../../command-line.ts';
 import { addAlias } from '../../options/alias.ts';
 import { addClassPrior } from '../../options/class-prior.ts';

@@ -1,5 +1,5 @@
 // A comparison for programs.
-import type { BaseMeasurements, Comparison } from '../../../app/index.ts';
+import type { BaseMeasurements, Comparison } from '../../../app/compare/comparison.ts';
 import type { CompareRow } from '../../../prune/index.ts';
 
 /** The fields of `--json`. */

@@ -1,5 +1,7 @@
 // A comparison of criteria for people: tables of accuracy by criterion and ratio.
-import { type Comparison, describePrior, type LabelFacts } from '../../../app/index.ts';
+
+import { describePrior } from '../../../app/class-prior.ts';
+import type { Comparison, LabelFacts } from '../../../app/compare/comparison.ts';
 import type { CalibrationDrawName, CompareRow } from '../../../prune/index.ts';
 import { describeUncounted } from '../../../report/index.ts';
 import { formatPercent, formatSeconds, largest, plainLine, smallest } from '../../../util/index.ts';

@@ -1,6 +1,6 @@
 // `bedside demo`: the whole path on the shipped network, explained step by step.
 import type { Command } from 'commander';
-import { demo } from '../../../app/index.ts';
+import { demo } from '../../../app/demo/demo.ts';
 import { EXIT, examples } from '../../command-line.ts';
 import { addCommon, addRun, type CommonOptions, type ComputeOptions } from '../../options/common.ts';
 import { assertNoConflict, type Conflict } from '../../options/conflicts.ts';

@@ -1,12 +1,9 @@
 // The second half of the demo for people: the bundle, the stream of requests, and the comparisons.
-import {
-  COMPARED_FLOORS,
-  type ComparedPlanner,
-  type ComparedStrategy,
-  type FleetEvent,
-  type PackResult,
-  type StreamedRequest,
-} from '../../../app/index.ts';
+
+import type { ComparedPlanner } from '../../../app/demo/planner-comparison.ts';
+import type { FleetEvent, StreamedRequest } from '../../../app/demo/request-stream.ts';
+import type { PackResult } from '../../../app/pack.ts';
+import { COMPARED_FLOORS, type ComparedStrategy } from '../../../app/plan/strategy-comparison.ts';
 import type { Fleet } from '../../../plan/index.ts';
 import { formatBytes, formatPercent, formatSeconds } from '../../../util/index.ts';
 import { indent, table } from '../../terminal/tables.ts';

@@ -1,5 +1,5 @@
 // The demo as the JSON object of --json.
-import type { DemoResult } from '../../../app/index.ts';
+import type { DemoResult } from '../../../app/demo/demo.ts';
 import { must } from '../../../util/index.ts';
 import { higherHalf } from '../../terminal/sparkline.ts';
 import { baseFields, rowFields } from '../compare/json.ts';

@@ -1,6 +1,9 @@
 // The demo for people: one paragraph for each step, and what to try next.
 import { relative } from 'node:path';
-import type { DemoResult, DemoStep, Network, TwoSets } from '../../../app/index.ts';
+import type { DemoResult } from '../../../app/demo/demo.ts';
+import type { DemoStep } from '../../../app/demo/demo-steps.ts';
+import type { Network } from '../../../app/network.ts';
+import type { TwoSets } from '../../../app/samples.ts';
 import type { Grouping } from '../../../channels/index.ts';
 import type { UnitScores } from '../../../prune/index.ts';
 import { describeUncounted } from '../../../report/index.ts';

@@ -1,12 +1,9 @@
 // `bedside evaluate`: accuracy, recall of each class and time of a model on labelled samples.
 import type { Command } from 'commander';
-import {
-  type ClassPriorOptions,
-  type DataOptions,
-  evaluate,
-  isBundle,
-  type LevelOptions,
-} from '../../../app/index.ts';
+import { isBundle, type LevelOptions } from '../../../app/bundle-levels.ts';
+import type { ClassPriorOptions } from '../../../app/class-prior.ts';
+import { evaluate } from '../../../app/evaluate.ts';
+import type { DataOptions } from '../../../app/options.ts';
 import { examples } from '../../command-line.ts';
 import { addClassPrior } from '../../options/class-prior.ts';
 import { addCommon, addRun, type CommonOptions, type ComputeOptions } from '../../options/common.ts';

@@ -1,5 +1,5 @@
 // What `evaluate` found, for programs.
-import type { EvaluateResult } from '../../../app/index.ts';
+import type { EvaluateResult } from '../../../app/evaluate.ts';
 
 /** The fields of `--json`. */
 export function evaluatedJson({ perClass: _, batch: __, ...fields }: EvaluateResult): object {

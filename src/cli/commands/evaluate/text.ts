@@ -1,5 +1,6 @@
 // What `evaluate` found, as text.
-import { describePrior, type EvaluateResult } from '../../../app/index.ts';
+import { describePrior } from '../../../app/class-prior.ts';
+import type { EvaluateResult } from '../../../app/evaluate.ts';
 import { describeUncounted } from '../../../report/index.ts';
 import { formatCount, formatPercent, formatSeconds, plainLine } from '../../../util/index.ts';
 import { describeLevels } from '../../terminal/levels.ts';

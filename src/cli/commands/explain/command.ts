@@ -1,6 +1,8 @@
 // `bedside explain`: one score for every channel, by a criterion, on local samples.
 import type { Command } from 'commander';
-import { DEFAULT_PER_CLASS, type ExplainOptions, explain, scoresFormat } from '../../../app/index.ts';
+import { type ExplainOptions, explain } from '../../../app/explain/explain.ts';
+import { scoresFormat } from '../../../app/explain/scores-file.ts';
+import { DEFAULT_PER_CLASS } from '../../../app/options.ts';
 import { type Criterion, isAttribution } from '../../../explain/index.ts';
 import { BedsideError } from '../../../util/index.ts';
 import { examples } from '../../command-line.ts';

@@ -1,5 +1,6 @@
 // An explanation for programs.
-import { type Explanation, explanationJson } from '../../../app/index.ts';
+import type { Explanation } from '../../../app/explain/explanation.ts';
+import { explanationJson } from '../../../app/explain/scores-file.ts';
 
 /** The fields of `--json`. Values per sample stand among them only if no file holds them. */
 export function explanationFields(explanation: Explanation): object {

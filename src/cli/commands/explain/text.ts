@@ -1,5 +1,5 @@
 // An explanation for people: a table of layers, and how long the pass took.
-import type { Explanation } from '../../../app/index.ts';
+import type { Explanation } from '../../../app/explain/explanation.ts';
 import { type Criterion, isAttribution } from '../../../explain/index.ts';
 import { formatSeconds, plainLine } from '../../../util/index.ts';
 import { describeScoreRemarks } from '../../terminal/score-remarks.ts';

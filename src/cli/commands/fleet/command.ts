@@ -1,6 +1,6 @@
 // `bedside fleet`: who is there, what each can do and holds, and how fast the links are.
 import type { Command } from 'commander';
-import { FleetReader, writeFleetFile } from '../../../app/index.ts';
+import { FleetReader, writeFleetFile } from '../../../app/cluster/fleet.ts';
 import { examples } from '../../command-line.ts';
 import { addCommon, type CommonOptions } from '../../options/common.ts';
 import { assertNoConflict, type Conflict } from '../../options/conflicts.ts';

@@ -1,6 +1,6 @@
 // `bedside infer`: samples through a plan on real workers.
 import type { Command } from 'commander';
-import { type InferOptions, infer } from '../../../app/index.ts';
+import { type InferOptions, infer } from '../../../app/run/infer.ts';
 import { EXIT, examples } from '../../command-line.ts';
 import { addCommon } from '../../options/common.ts';
 import { Interrupt } from '../../terminal/interrupt.ts';

@@ -1,5 +1,5 @@
 // The answers of a bundle, and what they cost, for programs.
-import type { InferResult } from '../../../app/index.ts';
+import type { InferResult } from '../../../app/run/infer.ts';
 
 /** The fields of `--json`. */
 export function inferredJson(result: InferResult): object {

@@ -1,6 +1,9 @@
 // The options of `bedside infer`.
 import { type Command, Option } from 'commander';
-import { BATCH_WINDOW, type DataOptions, isServerUrl, SOLVERS, type SolverName } from '../../../app/index.ts';
+import { isServerUrl } from '../../../app/cluster/access.ts';
+import type { DataOptions } from '../../../app/options.ts';
+import { SOLVERS, type SolverName } from '../../../app/planners.ts';
+import { BATCH_WINDOW } from '../../../app/run/deployment.ts';
 import { PRIVACY_PRESETS, type PrivacyPreset } from '../../../plan/index.ts';
 import { BedsideError } from '../../../util/index.ts';
 import type { CommonOptions } from '../../options/common.ts';

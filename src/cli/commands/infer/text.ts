@@ -1,5 +1,5 @@
 // The answers of a bundle, and what they cost, as text.
-import type { InferResult } from '../../../app/index.ts';
+import type { InferResult } from '../../../app/run/infer.ts';
 import { formatBytes, formatPercent, formatSeconds, plainLine } from '../../../util/index.ts';
 import { indent, table } from '../../terminal/tables.ts';
 

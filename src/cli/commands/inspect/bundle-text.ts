@@ -1,6 +1,6 @@
 // `bedside inspect BUNDLE`: levels, groups, stages, measured variants, and where the bundle comes from.
 
-import type { InspectBundleResult, LevelRow } from '../../../app/index.ts';
+import type { InspectBundleResult, LevelRow } from '../../../app/inspect.ts';
 import { type BundleManifest, SEALED_VERSION } from '../../../bundle/index.ts';
 import { describeUncounted, frontierRows, measureWord, shownRows } from '../../../report/index.ts';
 import { formatBytes, formatCount, formatPercent, formatSeconds, plainLine } from '../../../util/index.ts';

@@ -1,6 +1,7 @@
 // `bedside inspect`: what a model is made of, which channels can go, and what it costs; what a bundle holds.
 import type { Command } from 'commander';
-import { inspect, inspectBundle, isBundle } from '../../../app/index.ts';
+import { isBundle } from '../../../app/bundle-levels.ts';
+import { inspect, inspectBundle } from '../../../app/inspect.ts';
 import { examples } from '../../command-line.ts';
 import { addCommon, type CommonOptions } from '../../options/common.ts';
 import { Output } from '../../terminal/output.ts';

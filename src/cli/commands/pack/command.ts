@@ -1,6 +1,9 @@
 // `bedside pack`: one network at any level vector as a folder, with measured variants; or one more variant of a bundle.
 import type { Command } from 'commander';
-import { certify, DEFAULT_PER_CLASS, DEFAULT_VALIDATION, pack } from '../../../app/index.ts';
+import { certify } from '../../../app/certify.ts';
+import { DEFAULT_VALIDATION } from '../../../app/local-draws.ts';
+import { DEFAULT_PER_CLASS } from '../../../app/options.ts';
+import { pack } from '../../../app/pack.ts';
 import { PACK_RATIOS } from '../../../pack/index.ts';
 import { examples } from '../../command-line.ts';
 import { addCommon, addRun } from '../../options/common.ts';

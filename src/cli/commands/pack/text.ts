@@ -1,5 +1,6 @@
 // What `pack` wrote, as text.
-import type { CertifyResult, PackResult } from '../../../app/index.ts';
+import type { CertifyResult } from '../../../app/certify.ts';
+import type { PackResult } from '../../../app/pack.ts';
 import { describeUncounted, levelsText, measureWord, shownRows } from '../../../report/index.ts';
 import { formatBytes, formatPercent, formatSeconds, plainLine } from '../../../util/index.ts';
 import { frontierTable } from '../../terminal/frontier-table.ts';

@@ -1,6 +1,7 @@
 // `bedside plan`: the levels and the devices for one request, beside what simpler plans would give.
 import { type Command, Option } from 'commander';
-import { DEFAULT_TIME_LIMIT, type PlanOptions, plan, SOLVERS } from '../../../app/index.ts';
+import { DEFAULT_TIME_LIMIT, type PlanOptions, plan } from '../../../app/plan/plan.ts';
+import { SOLVERS } from '../../../app/planners.ts';
 import { PRIVACY_PRESETS } from '../../../plan/index.ts';
 import { examples } from '../../command-line.ts';
 import { addCommon, type CommonOptions } from '../../options/common.ts';

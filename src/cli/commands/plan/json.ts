@@ -1,5 +1,5 @@
 // A planned request as the JSON object of --json.
-import type { PlanResult } from '../../../app/index.ts';
+import type { PlanResult } from '../../../app/plan/plan.ts';
 
 /** The fields of the contract. */
 export function planJson(result: PlanResult): object {

@@ -1,5 +1,5 @@
 // A planned request for people: the plan beside those of simpler planners, and whether its accuracy has been measured.
-import type { PlanResult } from '../../../app/index.ts';
+import type { PlanResult } from '../../../app/plan/plan.ts';
 import { formatPercent, formatSeconds, must, plainLine } from '../../../util/index.ts';
 import { describeTotals, describeView, type TotalsRow } from './timeline.ts';
 

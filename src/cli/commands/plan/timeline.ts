@@ -1,5 +1,5 @@
 // A plan for people: a table of stages, a timeline of devices, their memory and energy, and totals beside other plans.
-import type { PlanTotals } from '../../../app/index.ts';
+import type { PlanTotals } from '../../../app/plan/baselines.ts';
 import type { PlanView } from '../../../plan/index.ts';
 import { formatBytes, formatJoules, formatPercent, formatSeconds, plainLine } from '../../../util/index.ts';
 import { indent, table } from '../../terminal/tables.ts';

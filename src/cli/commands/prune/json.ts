@@ -1,5 +1,7 @@
 // What `prune` wrote, for programs.
-import type { PruneBundleResult, PruneResult } from '../../../app/index.ts';
+
+import type { PruneResult } from '../../../app/prune.ts';
+import type { PruneBundleResult } from '../../../app/prune-bundle.ts';
 
 /** The fields of `--json`. */
 export function prunedJson(result: PruneResult): object {

@@ -1,5 +1,6 @@
 // What `prune` wrote, as text.
-import type { AutoResult, PruneBundleResult, PruneResult } from '../../../app/index.ts';
+import type { AutoResult, PruneResult } from '../../../app/prune.ts';
+import type { PruneBundleResult } from '../../../app/prune-bundle.ts';
 import type { LayerRepair } from '../../../repair/index.ts';
 import { describeUncounted } from '../../../report/index.ts';
 import { formatCount, formatPercent, formatSeconds, plainLine } from '../../../util/index.ts';

@@ -3,11 +3,9 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import {
   DEFAULT_SIMULATED_REQUESTS,
   DEFAULT_SIMULATED_SOLVERS,
-  SIMULATED_SOLVERS,
-  type SimulatedSolver,
-  STALE_SECONDS,
   simulate,
-} from '../../../app/index.ts';
+} from '../../../app/simulate/simulate.ts';
+import { SIMULATED_SOLVERS, type SimulatedSolver, STALE_SECONDS } from '../../../app/simulate/strategies.ts';
 import {
   DECISION_TIMES,
   type DecisionTimeKind,

@@ -1,5 +1,5 @@
 // A simulation as the JSON object of --json.
-import type { SimulateResult } from '../../../app/index.ts';
+import type { SimulateResult } from '../../../app/simulate/simulate.ts';
 
 /** The result without single requests. */
 export function simulationJson({

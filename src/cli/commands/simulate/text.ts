@@ -1,5 +1,5 @@
 // A simulated ward for people: what each planner reached, and its course over time.
-import type { SimulatedEpisode, SimulatedRow, SimulateResult } from '../../../app/index.ts';
+import type { SimulatedEpisode, SimulatedRow, SimulateResult } from '../../../app/simulate/simulate.ts';
 import type { RequestOutcome } from '../../../simulate/index.ts';
 import { formatJoules, formatPercent, formatSeconds, largest, plainLine } from '../../../util/index.ts';
 import { meanSparkline } from '../../terminal/sparkline.ts';

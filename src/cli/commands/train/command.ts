@@ -1,6 +1,6 @@
 // `bedside train`: a policy that plans in a millisecond or two, for any fleet and any bundle.
 import { type Command, InvalidArgumentError } from 'commander';
-import { DEFAULT_TRAIN_STEPS, train } from '../../../app/index.ts';
+import { DEFAULT_TRAIN_STEPS, train } from '../../../app/train.ts';
 import { EXIT, examples } from '../../command-line.ts';
 import { addCommon, type CommonOptions } from '../../options/common.ts';
 import { count, positive } from '../../options/numbers.ts';

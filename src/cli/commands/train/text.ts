@@ -1,5 +1,5 @@
 // A training run for people.
-import type { TrainResult } from '../../../app/index.ts';
+import type { TrainResult } from '../../../app/train.ts';
 import { formatBytes, formatCount, formatPercent, formatSeconds } from '../../../util/index.ts';
 
 /** What was learned, and how near the policy comes to the exact planner. */

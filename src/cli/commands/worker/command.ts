@@ -1,7 +1,7 @@
 // `bedside worker`: a device that computes for others, over a NATS server.
 import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
-import { runWorker, type WorkerEvent, type WorkerSettings } from '../../../app/index.ts';
+import { runWorker, type WorkerEvent, type WorkerSettings } from '../../../app/cluster/worker.ts';
 import { examples } from '../../command-line.ts';
 import { addCommon, type CommonOptions } from '../../options/common.ts';
 import { addNats, type NatsOptions } from '../../options/nats.ts';
