@@ -19,6 +19,7 @@ export default defineConfig({
     pool: 'forks',
     // A file's modules are loaded once for all files of a process; no test changes them.
     isolate: false,
+    experimental: { fsModuleCache: true },
     // More than cores: several tests mostly wait, for faults to be noticed and for processes to start.
     maxWorkers: Math.ceil(1.5 * availableParallelism()),
     testTimeout: 300_000,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LONG } from '../util/test-support/rounds.ts';
 import type { DatasetOptions } from './dataset.ts';
 import { readNpz } from './npz.ts';
 import { openDataset } from './open-dataset.ts';
@@ -124,7 +125,7 @@ const skipReason = existsSync(MITDB) ? '' : ` (skipped: ${MITDB} is missing)`;
 describe.skipIf(skipReason !== '')(`the MIT-BIH Arrhythmia Database${skipReason}`, () => {
   it('has the documented counts, and beats equal to the reference ones', { timeout: 60_000 }, async () => {
     // The whole database takes three times as long as its test split: `npm run test:long`.
-    if (process.env.BEDSIDE_LONG === '1') {
+    if (LONG) {
       const all = await openDataset(MITDB, OPTIONS);
       expect(counts(all.labels)).toEqual([90591, 2781, 7235, 802, 8039]);
     }

@@ -1,8 +1,10 @@
 // Damaged models are refused with a code; nothing else escapes, nothing hangs.
+
 import { toBinary } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import { BedsideError } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
+import { rounds } from '../util/test-support/rounds.ts';
 import { GraphBuilder } from './builder.ts';
 import { readModel, writeModel } from './codec.ts';
 import { modelCosts } from './costs.ts';
@@ -15,7 +17,7 @@ import { randomConstant } from './test-support/models.ts';
 import { richProto } from './test-support/rich-model.ts';
 
 /** `npm run test:long` tries more. */
-const ROUNDS = process.env.BEDSIDE_LONG === '1' ? 2000 : 800;
+const ROUNDS = rounds(800, 2000);
 
 /** A small network with shape arithmetic, as exporters write it. */
 function network(): Uint8Array {

@@ -1,4 +1,5 @@
 // Packing end to end: what is written is opened again, and what it says of its variants is measured once more.
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +15,7 @@ import { canonicalModel, type Model } from '../onnx/index.ts';
 import { samplesFor } from '../repair/test-support/nets.ts';
 import { must } from '../util/index.ts';
 import { binomialLowerBound } from '../util/internal.ts';
+import { LONG } from '../util/test-support/rounds.ts';
 import { certifyLevels } from './certify.ts';
 import { frontierOf } from './frontier.ts';
 import { type PackedModel, type PackModelOptions, packModel } from './pack.ts';
@@ -96,9 +98,6 @@ beforeAll(async () => {
   bundle = await openBundle(join(dir, 'planted'));
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
-
-/** More of what is drawn at random: `npm run test:long`. */
-const LONG = process.env.BEDSIDE_LONG === '1';
 
 describe('a packed network', () => {
   it('is a bundle, of the network with its best channels first', async () => {

@@ -1,4 +1,5 @@
 // Plans over a real NATS server: they give the result of one machine, whatever happens to server, links and nodes.
+
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,6 +13,7 @@ import { loadModel } from '../../onnx/index.ts';
 import { canonicalGraph } from '../../onnx/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 import { Random } from '../../util/internal.ts';
+import { LONG } from '../../util/test-support/rounds.ts';
 import { Coordinator } from '../client/coordinator.ts';
 import { toWire } from '../protocol/wire.ts';
 import {
@@ -33,8 +35,6 @@ import { encodeChunks } from './transport/chunks.ts';
 import { connectNats } from './transport/connect.ts';
 
 const DEVICES = ['source', 'b', 'c', 'd'];
-/** Two more networks of 20 to 40 MB take half a minute: `npm run test:long`. */
-const LONG = process.env.BEDSIDE_LONG === '1';
 const SMALL = 'ecg-resnet1d';
 const MODELS = join(process.env.BEDSIDE_SHARED ?? join(import.meta.dirname, '../../../../shared'), 'models');
 
