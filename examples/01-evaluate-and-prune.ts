@@ -19,7 +19,8 @@ console.log(
 // `out: 'half.onnx'` would write the smaller network as well; it is in `half.model`.
 const half = await prune(network, { data, macs: 0.5, criterion: 'lrp-gamma' });
 console.log(
-  `pruned:   ${percent(half.accuracyAfter)} of ${half.n} beats, ${half.macs} multiply-accumulates each`,
+  `pruned:   ${percent(half.accuracyAfter)} of ${half.n} beats, ${half.macs} multiply-accumulates each ` +
+    `(unpruned, on the same beats: ${percent(half.accuracyBefore)})`,
 );
 console.log(`same answer for ${percent(half.agreement)}, ${half.speedup.toFixed(2)} times as fast`);
 for (const { layers, channels, kept } of half.groups) {

@@ -27,7 +27,7 @@ export interface CertifyResult extends Said, Variant {
   /** The index of the variant, and how many there are now. */
   readonly variant: number;
   readonly variants: number;
-  /** What the accuracy is: of labels, or agreement with the unpruned network. */
+  /** The kind of accuracy: against labels, or agreement with the unpruned network. */
   readonly measure: BundleManifest['accuracy']['measure'];
   readonly macsFraction: number;
   readonly uncounted: readonly Uncounted[];

@@ -8,7 +8,7 @@ import type { TargetOption } from './ranking.ts';
 /** An amount for each class, by its name or number: `{ N: 9, V: 1 }`. Amounts are not negative; they need not sum to 1. */
 export type ClassPrior = ReadonlyMap<string, number> | Readonly<Record<string, number>>;
 
-/** What class prior a use case takes. */
+/** The class prior of a use case. */
 export interface ClassPriorOptions {
   /** How often each class occurs where the network will run. Samples of other classes are left out. */
   readonly classPrior?: ClassPrior | undefined;

@@ -18,12 +18,12 @@ import type { DataOptions, EngineOptions } from './options.ts';
 import { type Journal, journalOf, type Reporter, type Said } from './reporter.ts';
 import { loadSamples } from './samples.ts';
 
-/** What is measured, and on which samples; from the test split unless said otherwise. */
+/** Options of `evaluate`: the level vector of a bundle, and the samples (by default from the test split). */
 export interface EvaluateOptions extends DataOptions, ClassPriorOptions, EngineOptions, LevelOptions {
   readonly seed?: number | undefined;
 }
 
-/** What an evaluation found. */
+/** The result of `evaluate`. */
 export interface EvaluateResult extends Said, Partial<LevelFields> {
   /** Number of samples. */
   readonly n: number;
@@ -41,7 +41,7 @@ export interface EvaluateResult extends Said, Partial<LevelFields> {
   readonly classNames: readonly string[];
   /** The share of each class, if a class prior was given. */
   readonly classMix?: readonly number[];
-  /** Of a bundle: its identity, its name, and the parameters of the network at these levels. */
+  /** For a bundle: its identity, its name, and the number of parameters at these levels. */
   readonly bundle?: string;
   readonly name?: string;
   readonly parameters?: number;
@@ -94,7 +94,7 @@ export async function evaluate(
   };
 }
 
-/** What is evaluated, and what its result says beside the measurements. */
+/** The network to evaluate, and the facts that go into its result beside the measurements. */
 interface Subject {
   readonly name: string;
   readonly model: Model;

@@ -1,4 +1,4 @@
-// What a model is made of, which channels can go, and what it costs; what a bundle holds.
+// The parts of a model, the channels that can be removed, and its costs; the contents of a bundle.
 import type { BundleManifest } from '../bundle/index.ts';
 import { type TotalCosts, totalCosts } from '../bundle/internal.ts';
 import { findGroups, type Grouping } from '../channels/index.ts';
@@ -12,7 +12,7 @@ import type { NetworkSource } from './network.ts';
 import { loadBundle } from './open-bundle.ts';
 import { type Journal, journalOf, type Reporter, type Said } from './reporter.ts';
 
-/** What a network is made of, and what it costs. */
+/** The result of `inspect`: the parts of a network and its costs. */
 export interface InspectResult extends Said {
   readonly inputs: readonly ValueRow[];
   readonly outputs: readonly ValueRow[];
@@ -108,12 +108,12 @@ export interface LevelRow extends TotalCosts {
   readonly ratio: number;
 }
 
-/** What a bundle holds: its manifest, and what it costs at each level. */
+/** The result of `inspectBundle`: the manifest, and the costs at each level. */
 export type InspectBundleResult = Said &
   BundleManifest & {
     /** The bundle's identity. */
     readonly sha256: string;
-    /** Of model and weights. */
+    /** Bytes of model and weights. */
     readonly bytes: number;
     readonly levels: readonly LevelRow[];
   };

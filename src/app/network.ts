@@ -26,7 +26,7 @@ export interface Network {
   /** The same before batch normalisation was merged. */
   readonly unmerged: Model;
   readonly classifier: Classifier;
-  /** Of the original. */
+  /** Costs of the original. */
   readonly costs: ModelCosts;
 }
 

@@ -21,13 +21,13 @@ import type { EngineOptions } from './options.ts';
 import { AUTO, criterionOf } from './ranking.ts';
 import { type Journal, journalOf, type Reporter, type Said } from './reporter.ts';
 
-/** What is packed, from which samples, and where to. */
+/** Options of `pack`: samples, levels, and the folder to write. */
 export interface PackOptions extends DrawOptions, EngineOptions {
   /** The folder to write: a new one, an empty one, or that of a bundle to replace. */
   readonly out: string;
   /** The bundle's name; default: the name of the network's file, without its ending. */
   readonly name?: string | undefined;
-  /** What ranks the channels; default `auto`. */
+  /** The criterion that ranks the channels; default `auto`. */
   readonly criterion?: CriterionChoice | string | undefined;
   /** Fraction of channels removed at each level, ascending from 0; default 0, 1/8, ... 7/8. */
   readonly ratios?: readonly number[] | undefined;
@@ -46,7 +46,7 @@ export interface PackOptions extends DrawOptions, EngineOptions {
   readonly seed?: number | undefined;
 }
 
-/** What was written. */
+/** The result of `pack`: the bundle that was written. */
 export interface PackResult extends Said {
   readonly out: string;
   readonly name: string;
@@ -63,7 +63,7 @@ export interface PackResult extends Said {
   readonly lowRank: number;
   readonly stages: number;
   readonly uncounted: readonly Uncounted[];
-  /** Of all files of the bundle. */
+  /** Bytes of all files of the bundle. */
   readonly bytes: number;
   /** Samples that ranked and repaired, and samples that measured. */
   readonly calibration: number;

@@ -34,7 +34,7 @@ export interface PruneBundleResult extends Said, LevelFields {
   readonly uncounted: readonly Uncounted[];
   readonly parameters: number;
   readonly parametersFraction: number;
-  /** What the accuracy is: of labels, or agreement with the unpruned network. */
+  /** The kind of accuracy: against labels, or agreement with the unpruned network. */
   readonly measure: BundleManifest['accuracy']['measure'];
   /** As measured when packed; null for levels that have not been measured. */
   readonly accuracy: number | null;

@@ -32,7 +32,7 @@ export interface CutOptions extends RankingOptions, EngineOptions {
   readonly ratio?: number | undefined;
   /** The share of the multiply-accumulates that is left, in (0, 1]. */
   readonly macs?: number | undefined;
-  /** What ranks the channels; default `auto`, which measures a short list and takes the best. */
+  /** The criterion that ranks the channels; default `auto`, which measures a short list and takes the best. */
   readonly criterion?: CriterionChoice | string | undefined;
   /** Channels that kept counts are aligned to; default: as this processor computes together. */
   readonly block?: number | undefined;
@@ -45,7 +45,7 @@ export interface CutOptions extends RankingOptions, EngineOptions {
   readonly out?: string | undefined;
 }
 
-/** What is cut by which samples, and measured on which. */
+/** The network and the samples that score and measure it. */
 export interface PruneOptions extends CutOptions, TwoSetsOptions {}
 
 /** The criterion that `auto` chose, and why. */

@@ -1,4 +1,4 @@
-// What a use case says while it works: notes and progress go to a reporter as they come; remarks and data that was passed over are
+// How a use case reports while it works. Notes and progress go to a reporter as they come; remarks and data that was passed over are
 // also part of the result.
 
 /** Takes what a use case says while it works. A terminal prints it, a service logs it, a test collects it. */
@@ -32,7 +32,7 @@ export interface Progress {
   update(done: number, total: number, step?: string): void;
 }
 
-/** What the parts of a use case write to. */
+/** The parts of a use case write to this. */
 export interface Journal {
   /** A line beside the result. */
   note(text: string): void;
@@ -42,15 +42,15 @@ export interface Journal {
   skip(skipped: Skipped): void;
   /** How signals were read: belongs to the result. */
   signals(signals: Signals): void;
-  /** What belongs to the result so far. */
+  /** Remarks and skipped data so far, which belong to the result. */
   said(): Said;
   /** Runs `work` as a task whose progress is shown, and ended however it ends. */
   during<T>(task: string, work: (progress: Progress) => Promise<T>): Promise<T>;
 }
 
-/** What a result says beside its figures. */
+/** Remarks of a result beside its figures. */
 export interface Said {
-  /** What is guessed, approximated or ignored, in sentences. */
+  /** Sentences about everything that was guessed, approximated or ignored. */
   readonly remarks: readonly string[];
   /** Data that was not read. */
   readonly skipped: readonly Skipped[];

@@ -198,7 +198,7 @@ function limited(dataset: Dataset, limit: number | undefined, seed: number): Dat
 }
 
 /**
- * What is left to measure on when the samples that score are taken away: there are such where both come from one split.
+ * The samples that remain for measuring after the scoring samples are taken away. Both may come from one split.
  * @throws BedsideError E_DATA when nothing is left
  */
 export function withoutUsed(test: Dataset, draws: readonly Dataset[], journal: Journal): Dataset {

@@ -5,7 +5,7 @@ import { BedsideError } from '../util/index.ts';
 /** The first version whose manifests bear a hash of themselves. */
 export const SEALED_VERSION = 2;
 
-/** What stands before and behind the digits; a manifest ends here, to the byte. */
+/** The text before and behind the digits. A manifest ends here, to the byte. */
 const BEFORE = ',\n  "sha256": "';
 const DIGITS = 64;
 const BEHIND = '"\n}\n';

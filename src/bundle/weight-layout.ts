@@ -27,7 +27,7 @@ export interface WeightLayout {
   readonly outputs: Positions;
 }
 
-/** What positions of an axis belong to: group and unit, both -1 for what always stays. */
+/** The group and unit of each position of an axis; both are -1 for positions that always stay. */
 export interface Positions {
   readonly group: Int32Array;
   readonly unit: Int32Array;

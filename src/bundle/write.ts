@@ -2,7 +2,7 @@
 //
 // The model and the weights bear the start of their hash as names, so new ones stand beside the old ones. They are on
 // the disk before the new manifest takes the old one's name, in one step: from then on the bundle is the new one.
-// What the manifest does not name is cleared away afterwards, or by the next write.
+// Files that the manifest does not name are removed afterwards, or by the next write.
 import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ import { checkManifest } from './parse-manifest.ts';
 import { encodeSafetensors, type StoredTensor } from './safetensors.ts';
 import { sealed } from './seal.ts';
 
-/** What a bundle is made of. */
+/** The contents of a bundle. */
 export interface BundleContents {
   readonly manifest: ManifestParts;
   /** Canonical, with the units of every group from the most to the least important. */
@@ -67,7 +67,7 @@ export async function writeBundle(dir: string, contents: BundleContents): Promis
 }
 
 function completed(parts: ManifestParts, model: Uint8Array, weights: Uint8Array): BundleManifest {
-  // Of a manifest that was read, what this write says anew does not count.
+  // Fields that this write determines do not count in a manifest that was read.
   const {
     name,
     model: signature,

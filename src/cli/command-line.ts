@@ -1,4 +1,4 @@
-// What all commands share: exit statuses, examples below their help, and how failures are printed.
+// Shared by all commands: exit statuses, examples below their help, and how failures are printed.
 import { CommanderError } from 'commander';
 import { BedsideError, largest, messageOf, plainLine, plainText } from '../util/index.ts';
 import { Output, type OutputOptions } from './terminal/output.ts';

@@ -221,7 +221,7 @@ function cannotRun(model: Model, values: readonly string[], name: string, cause:
     'E_ENGINE',
     `${name}: the shape behind ${operator} is the engine's to give, which cannot run the model: ${engineWords(messageOf(cause))}`,
     {
-      hint: 'check that ONNX Runtime runs the model; else export it with operators that it has (docs/operators.md lists those with shape rules)',
+      hint: 'check that ONNX Runtime runs the model; otherwise export it with operators that it has (docs/operators.md lists those with shape rules)',
       cause,
     },
   );

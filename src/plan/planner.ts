@@ -10,7 +10,7 @@ export interface Multipliers {
   /** By device. */
   readonly memory: readonly number[];
   readonly energy: readonly number[];
-  /** Of one step of accuracy loss. */
+  /** Price of one step of accuracy loss. */
   readonly step: number;
 }
 
@@ -24,7 +24,7 @@ export interface WarmStart {
 /** How far a planner has come. */
 export interface PlanProgress {
   readonly phase: 'root' | 'beam' | 'labels' | 'branch';
-  /** Of the best plan so far; Infinity without one. */
+  /** Objective of the best plan so far; Infinity without one. */
   readonly objective: number;
   /** Proven so far. */
   readonly bound: number;

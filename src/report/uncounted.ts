@@ -1,4 +1,4 @@
-// What a count of multiply-accumulates leaves out, in words: for every place that shows a count or a share of them.
+// The operators that a count of multiply-accumulates leaves out, in words: for every place that shows a count or a share of them.
 import type { Uncounted } from '../onnx/internal.ts';
 import { plainLine } from '../util/index.ts';
 

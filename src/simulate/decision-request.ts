@@ -57,7 +57,7 @@ export interface RequestOutcome {
   readonly refusal?: Refusal | undefined;
   /** From arrival to the result; the deadline where there is none. */
   readonly latency: number;
-  /** Of it: waiting for the planner, and planning. */
+  /** Its parts: waiting for the planner, and planning. */
   readonly queued: number;
   readonly deciding: number;
   /** Spent by all devices. */
@@ -68,7 +68,7 @@ export interface RequestOutcome {
   readonly objective: number;
   /** Constraints that the plan broke on the fleet that its planner saw; such a plan is refused. */
   readonly violations: readonly Violation[];
-  /** Of the plan on the fleet that its planner saw; NaN without a plan. */
+  /** The plan's, on the fleet that its planner saw; NaN without a plan. */
   readonly predicted: { readonly latency: number; readonly objective: number };
 }
 

@@ -16,7 +16,7 @@ import { Execution } from './execution.ts';
 import type { ProblemFactory } from './problem-factory.ts';
 import type { Arrival, Arrivals } from './requests.ts';
 
-/** What an episode consists of. */
+/** The parts of an episode. */
 export interface EpisodeOptions {
   readonly ward?: number | undefined;
   readonly environment: EnvironmentView;
@@ -34,7 +34,7 @@ interface ArrivedRequest extends Arrival {
   readonly request: number;
 }
 
-/** What an outcome says of its request. */
+/** The facts that an outcome gives about its request. */
 type About = Pick<DecisionRequest, 'ward' | 'request' | 'arrived' | 'time' | 'bundle' | 'kind' | 'deadline'>;
 
 /** A plan that is running or about to run. */
@@ -236,7 +236,7 @@ export class WardEpisode {
     return true;
   }
 
-  /** What has changed since the plan was made so that its devices cannot take it. */
+  /** Changes since the plan was made that keep its devices from running it. */
   #hindrance(devices: readonly number[], costs: ReturnType<typeof planCosts>): Refusal | undefined {
     const { present, memory, energy } = this.#environment;
     for (const [d, own] of devices.entries()) {

@@ -16,7 +16,7 @@ const KINDS: readonly RequestKind[] = [
   { name: 'private', share: 0.15, deadline: 1, privacy: 'strict' },
 ];
 
-/** What holds where a preset, or a fleet of one's own, says nothing else. */
+/** Defaults of presets and of fleets from files. */
 export const WARD_DEFAULTS: WardParameters = {
   block: 0.1,
   requests: { perSecond: 2, kinds: KINDS, mix: { deviation: 0.5, seconds: 600 }, deadlineSpread: 0.2 },

@@ -9,7 +9,7 @@ import { type Arrival, type Arrivals, PoissonArrivals } from './requests.ts';
 import type { Scenario } from './simulate.ts';
 import type { Trace } from './trace.ts';
 
-/** What a replay needs beside its trace. */
+/** Settings of a replay beside its trace. */
 export interface ReplayOptions {
   /** Kinds of requests; their rate and mix where the trace has none. */
   readonly requests: WardParameters['requests'];

@@ -39,7 +39,7 @@ export function wardScenario(
   };
 }
 
-/** What an episode is told beside its scenario. */
+/** Settings of an episode beside its scenario. */
 export interface ScenarioOptions {
   /** All that come if absent, for scenarios that end. */
   readonly requests?: number | undefined;

@@ -21,7 +21,7 @@ export interface TracedRequest {
 export interface Trace {
   /** As errors name it. */
   readonly name: string;
-  /** What the objective's time and energy are counted in; the first fleet where the trace does not say. */
+  /** The units of the objective's time and energy. The first fleet gives them if the trace does not. */
   readonly usual: Fleet;
   readonly fleets: readonly TracedFleet[];
   readonly requests: readonly TracedRequest[];
@@ -49,7 +49,7 @@ class TraceReader {
   readonly #requests: TracedRequest[] = [];
   #usual: Fleet | undefined;
   #begun = false;
-  /** Of the first line after the header, which is where time begins, and of the last. */
+  /** Times of the first line after the header, where time begins, and of the last line. */
   #origin: number | undefined;
   #time = 0;
 

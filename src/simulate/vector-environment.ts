@@ -61,7 +61,7 @@ export class VectorEnvironment {
   readonly #fullMemory: Float64Array;
   /** Bytes a second at the mean signal: `[from][to]` of each ward. */
   readonly #nominal: Float64Array;
-  // What views show.
+  // The state that views show.
   readonly present: Uint8Array;
   readonly slowdown: Float64Array;
   readonly memory: Float64Array;
@@ -295,7 +295,7 @@ export class VectorEnvironment {
     if (charge >= capacity * (this.#charger[2 * w + 1] as number)) this.#charging[d] = 0;
   }
 
-  /** What follows from the state for those who look at it. */
+  /** Values derived from the state, for views. */
   #show(w: number): void {
     const firstDevice = this.#layout.devices[w] as number;
     const devices = this.#count(this.#layout.devices, w);

@@ -1,4 +1,4 @@
-// What memory is left for this process.
+// The memory that is left for this process.
 import { freemem } from 'node:os';
 
 /** Bytes that can still be taken: what the machine has free, or less where a limit is set for the process. */

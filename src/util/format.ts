@@ -42,7 +42,7 @@ function scaled(value: number, base: number, units: readonly string[]): string {
     rest /= base;
     unit++;
   }
-  // What rounds up to the next unit is of that unit.
+  // A number that rounds up to the next unit is shown in that unit.
   if (unit > 0 && unit < units.length - 1 && Math.round(Math.abs(rest)) >= base) {
     rest /= base;
     unit++;

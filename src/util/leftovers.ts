@@ -1,4 +1,4 @@
-// What exists only while this process works: temporary files, folders and child processes. They go when the process ends, on a
+// Temporary files, folders and child processes, which exist only while this process works. They go when the process ends, on a
 // signal too (`main.ts` turns those into an exit), and what a process that was killed could not clear, the next one does.
 import { createHash, randomBytes } from 'node:crypto';
 import { readdirSync, rmSync, statSync } from 'node:fs';

@@ -16,7 +16,7 @@ const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 /** A regular file, open for reading. */
 export class RegularFile {
   readonly path: string;
-  /** What it is, for error messages: `model`, `dataset`. */
+  /** The kind of file, for error messages: `model`, `dataset`. */
   readonly what: string;
   /** Bytes, as they were when it was opened. */
   readonly size: number;
@@ -99,7 +99,7 @@ export class RegularFile {
   }
 }
 
-/** What a file may be like. */
+/** Limits on a file. */
 export interface ReadLimit {
   /** Bytes; a larger file is refused before it is read. Default: what memory holds. */
   readonly maxBytes?: number | undefined;

@@ -28,7 +28,7 @@ export interface WorkerSettings {
 /** Something that happened to a worker. */
 export interface WorkerEvent {
   readonly event: 'joined' | 'note' | 'stopping' | 'left';
-  /** Of the worker. */
+  /** The worker's. */
   readonly name: string;
   /** A sentence for people. */
   readonly text: string;

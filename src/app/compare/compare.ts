@@ -63,7 +63,7 @@ export async function compare(
   const { sets, draws, sources } = await loadSets(network, options, journal);
   journal.note(
     `scoring on ${sets.calibration.size} samples, measuring on ${sets.test.size}: ` +
-      `${criteria.length} criteria, ${ratios.length} ratios, ${draws.length} draws`,
+      `${criteria.length} criteria, ${ratios.length} ratios, ${draws.length === 1 ? '1 draw' : `${draws.length} draws`}`,
   );
   const unrepaired = unrepairedNote(criteria, repair);
   if (unrepaired !== undefined) journal.note(unrepaired);

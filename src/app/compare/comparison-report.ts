@@ -6,7 +6,7 @@ import type { ReportData, ReportHeatmap, SourceRow } from '../../report/index.ts
 import { VERSION } from '../../util/index.ts';
 import { hashNetwork, type Network } from '../network.ts';
 
-/** What a report says beside the measurements. */
+/** The facts of a report beside the measurements. */
 export interface ReportWords {
   readonly title: string;
   /** The command that made the comparison. */

@@ -5,7 +5,7 @@ import { largest, smallest } from '../../util/index.ts';
 import type { CalibrationSources } from '../calibration-sources.ts';
 import type { Said } from '../reporter.ts';
 
-/** What the labels of the test samples allow to say. */
+/** Facts about the labels of the test samples. */
 export interface LabelFacts {
   /** Without labels, accuracy is agreement with the unpruned network. */
   readonly labelled: boolean;

@@ -27,7 +27,7 @@ export interface DemoDevices {
   setLinks(device: string, links: LinkOptions): unknown;
 }
 
-/** What the stream needs. */
+/** Settings of the stream. */
 export interface StreamOptions {
   readonly bundle: Bundle;
   readonly devices: DemoDevices;

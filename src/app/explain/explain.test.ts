@@ -91,7 +91,7 @@ describe('compare', () => {
     ]);
     expect(found).toMatchObject({ calibration: 10, test: 20, labelled: true, imbalanced: false, report });
     expect(found.base).not.toHaveProperty('predictions');
-    expect(listener.notes.join('\n')).toContain('2 criteria, 2 ratios, 1 draws');
+    expect(listener.notes.join('\n')).toContain('2 criteria, 2 ratios, 1 draw');
     const page = await readFile(report, 'utf8');
     expect(page).toContain('a &lt;test&gt;');
     expect(page).toContain('data-series="l1"');

@@ -16,7 +16,7 @@ import { assertExplainsSamples } from './sample-scores.ts';
 import { scoreChannels } from './score-channels.ts';
 import { scoresFormat, writeScores } from './scores-file.ts';
 
-/** What is explained, on which samples, and what is written. */
+/** Options of `explain`: criterion, samples, and the files to write. */
 export interface ExplainOptions extends DataOptions, EngineOptions, ClassPriorOptions {
   /** A criterion or its name; default `lrp-gamma`. */
   readonly criterion?: Criterion | string | undefined;

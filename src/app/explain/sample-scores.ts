@@ -19,7 +19,7 @@ import type { Network } from '../network.ts';
 
 /** How an attribution pass runs. */
 export interface PassSettings {
-  /** What relevance or the gradient starts from. */
+  /** The output that relevance or the gradient starts from. */
   readonly target: Target;
   readonly batch: number;
   readonly threads: number;

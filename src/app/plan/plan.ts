@@ -49,7 +49,7 @@ export interface PlanOptions
   readonly export?: string | undefined;
   /** Samples that measure free levels before the plan may use them. */
   readonly data?: string | undefined;
-  /** Of the draws from `data`; 1 by default. */
+  /** Seed of the draws from `data`; 1 by default. */
   readonly seed?: number | undefined;
 }
 

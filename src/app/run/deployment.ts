@@ -32,7 +32,7 @@ export interface DeploymentOptions {
   readonly deadline?: number | undefined;
   /** Least accuracy, in [0, 1]. */
   readonly accuracyFloor?: number | undefined;
-  /** What untrusted devices may see. */
+  /** The share of data that untrusted devices may see. */
   readonly privacy?: PrivacyPreset | undefined;
   /** Whether workers time every stage first; default: those whose times are not known. */
   readonly measure?: boolean | undefined;
@@ -217,7 +217,7 @@ export class Deployment implements AsyncDisposable {
     return { answers, adapted };
   }
 
-  /** What the devices that are not lost report of themselves. */
+  /** Reports of the devices that are not lost. */
   reports(): Promise<DeviceReport[]> {
     return readReports(this.#coordinator, this.#planner.fleet);
   }

@@ -22,7 +22,7 @@ import { NatsPool, type NatsPoolOptions } from './nats-pool.ts';
 import type { WorkerPool } from './pool.ts';
 import type { LeftOut } from './ready-plans.ts';
 
-/** What is inferred, by whom and how. Without `pool`, workers are started for it, or those of the server `fabric` are used. */
+/** Options of `infer`: samples, workers and planning. Without `pool`, workers are started for it, or those of the server `fabric` are used. */
 export interface InferOptions
   extends Omit<DeploymentOptions, 'levels'>,
     Omit<LocalPoolOptions, 'fleet'>,
@@ -35,7 +35,7 @@ export interface InferOptions
    * local samples and added to the bundle before they run (not with `pool`, nor on a server).
    */
   readonly levels?: 'free' | 'certified' | readonly number[] | undefined;
-  /** Of the choice of samples; default 1. */
+  /** Seed of the choice of samples; default 1. */
   readonly seed?: number | undefined;
   /** Workers that run already, with the same bundle. */
   readonly pool?: WorkerPool | undefined;

@@ -1,4 +1,4 @@
-// What changes the plan between requests: devices that come back, stage times that drift, and fallbacks for uncertain answers.
+// Reasons to change the plan between requests: devices that come back, stage times that drift, and fallbacks for uncertain answers.
 import type { PlanView } from '../../plan/index.ts';
 import type { Coordinator, FallbackResult, RunPlan } from '../../run/index.ts';
 import { type Fallback, LatencyDrift } from '../../run/internal.ts';

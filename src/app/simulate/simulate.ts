@@ -37,7 +37,7 @@ export const DEFAULT_SIMULATED_SOLVERS = [
 
 /** A world, its requests and the planners that meet them. */
 export interface SimulateOptions {
-  /** What moves, and how much; `ward` by default. */
+  /** The preset, which says what changes and by how much; `ward` by default. */
   readonly preset?: WardPreset | undefined;
   /** The devices, as a file or a fleet; the preset's own if absent. */
   readonly fleet?: Fleet | string | undefined;
@@ -76,7 +76,7 @@ export interface SimulatedEpisode {
   readonly outcomes: readonly RequestOutcome[];
 }
 
-/** What the planners reached. */
+/** The results of the planners. */
 export interface SimulateResult extends Said {
   /** The world in a few words. */
   readonly place: string;

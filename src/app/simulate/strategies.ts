@@ -48,7 +48,7 @@ export const SIMULATED_SOLVERS = [
 /** A planner, by the name that simulations give it. */
 export type SimulatedSolver = (typeof SIMULATED_SOLVERS)[number];
 
-/** What a planner's decisions cost and depend on. */
+/** The cost of a planner's decisions, and their settings. */
 export interface StrategyOptions {
   readonly decisionTime: DecisionTimeKind;
   /** Of `random`. */

@@ -20,7 +20,7 @@ export interface Progress {
   stop(): void;
 }
 
-/** What commands write to. */
+/** The output of a command. */
 export class Output implements Journal {
   readonly json: boolean;
   readonly quiet: boolean;
@@ -65,7 +65,7 @@ export class Output implements Journal {
     this.note(`passed over: ${count} ${reason}${few === '' ? '' : ` (${few})`}`);
   }
 
-  /** What was said so far that belongs to the result. */
+  /** Remarks and skipped data so far, which belong to the result. */
   said(): Said {
     return {
       remarks: [...this.#remarks],

@@ -59,7 +59,7 @@ const NETWORK = z.strictObject({
   channel: z
     .enum(['independent', 'shared'], { error: "expected 'independent' or 'shared'" })
     .describe(
-      '`shared`: all links are one radio channel, so transfers of one hop add up; else they run side by side.',
+      '`shared`: all links are one radio channel, so transfers of one hop add up; otherwise they run side by side.',
     ),
   bytesPerSecond: rate()
     .describe('Of pairs that `links` does not list. Absent: every pair must be listed.')
@@ -110,7 +110,7 @@ export interface Fleet {
   /** `[from][to]`: bytes a second; Infinity on the diagonal, 0 for no link. Seconds of latency likewise. */
   readonly bandwidth: readonly (readonly number[])[];
   readonly latency: readonly (readonly number[])[];
-  /** What requests have where they say nothing. */
+  /** Defaults of requests. */
   readonly request: NonNullable<FleetFile['request']>;
 }
 

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { BedsideError, type ErrorCode, messageOf } from '../../util/index.ts';
 
-/** What a failure is told as. */
+/** The error of a failure. */
 export interface ReadWhat {
   readonly code: ErrorCode;
   /** As the user knows it, such as `fleet ward.json`. */
@@ -69,7 +69,7 @@ function tellIssue(issue: z.core.$ZodIssue, root: unknown): string {
   return `${path || 'the file'}${given}: ${expected(issue.message)}`;
 }
 
-/** Of the library's own messages, what is expected; what was given is told already. */
+/** The expected type, from the library's message. The given value is already in the error. */
 function expected(message: string): string {
   return message.replace(/^Invalid input: /, '').replace(/, received .*$/, '');
 }

@@ -51,7 +51,7 @@ export const REQUEST_SCHEMA = z
   .partial()
   .describe('What one inference must keep to and strives for. Units: seconds, joules, shares.');
 
-/** What a request may say. */
+/** The fields of a request. */
 export type RequestInput = z.output<typeof REQUEST_SCHEMA>;
 
 /** A request with everything said. */
@@ -65,7 +65,7 @@ export interface PlanRequest {
   readonly levels: 'free' | 'certified';
 }
 
-/** What holds where neither a request nor the fleet says anything. */
+/** Defaults where neither a request nor the fleet gives a value. */
 export const REQUEST_DEFAULTS: PlanRequest = {
   deadline: 60,
   accuracyDrop: 0.02,

@@ -10,14 +10,14 @@ import { checkPlan, type PlanCheck, type Violation } from './check-plan.ts';
 /** One stage of a plan. Seconds, bytes. */
 export interface StageView {
   readonly index: number;
-  /** Of the groups that its output carries; 0 where it carries none. */
+  /** Level of the groups that its output carries; 0 where it carries none. */
   readonly level: number;
   /** Channels that each device computes: of the output, or for partial sums of those inside the stage. */
   readonly segments: readonly Segment[];
   /** Seconds from the request. */
   readonly start: number;
   readonly end: number;
-  /** Of the member that ends last. */
+  /** Seconds of the member that ends last. */
   readonly wait: number;
   readonly transfer: number;
   readonly compute: number;
@@ -27,7 +27,7 @@ export interface StageView {
     readonly transfer: number;
     readonly compute: number;
   }[];
-  /** Of weights that each member holds, and of activations. */
+  /** Bytes of the weights that each member holds, and of activations. */
   readonly weightBytes: number;
   readonly activationBytes: number;
 }

@@ -8,7 +8,7 @@ import type { Incumbent } from '../incumbent.ts';
 import type { LagrangianPass, RowPrices } from './lagrangian-pass.ts';
 import { leastAccuracyTerm, ROOT_RULE, SubgradientSteps } from './subgradient.ts';
 
-/** What the root found. */
+/** The result of the root. */
 export interface Root {
   /** Proven lower bound; Infinity when there is no path at all. */
   readonly bound: number;
