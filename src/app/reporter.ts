@@ -61,16 +61,14 @@ export interface Said {
 /** So many names stand for the rest. */
 const EXAMPLES = 5;
 
-/** A journal that hands on to a reporter, and keeps what belongs to the result. */
-export class KeptJournal implements Journal {
-  readonly #reporter: Reporter | undefined;
+/** Keeps what belongs to the result. Notes and progress are left to those that extend it. */
+export abstract class KeepingJournal implements Journal {
   readonly #remarks = new Set<string>();
   readonly #skipped = new Map<string, Skipped>();
   #signals: Signals | undefined;
 
-  constructor(reporter?: Reporter) {
-    this.#reporter = reporter;
-  }
+  abstract note(text: string): void;
+  abstract during<T>(task: string, work: (progress: Progress) => Promise<T>): Promise<T>;
 
   said(): Said {
     return {
@@ -78,10 +76,6 @@ export class KeptJournal implements Journal {
       skipped: [...this.#skipped.values()],
       ...(this.#signals ? { signals: this.#signals } : {}),
     };
-  }
-
-  note(text: string): void {
-    this.#reporter?.note(text);
   }
 
   remark(text: string): void {
@@ -101,6 +95,20 @@ export class KeptJournal implements Journal {
 
   signals(signals: Signals): void {
     this.#signals = signals;
+  }
+}
+
+/** A journal that hands notes and progress on to a reporter. */
+export class KeptJournal extends KeepingJournal {
+  readonly #reporter: Reporter | undefined;
+
+  constructor(reporter?: Reporter) {
+    super();
+    this.#reporter = reporter;
+  }
+
+  note(text: string): void {
+    this.#reporter?.note(text);
   }
 
   async during<T>(task: string, work: (progress: Progress) => Promise<T>): Promise<T> {

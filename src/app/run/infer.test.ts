@@ -82,6 +82,19 @@ describe('infer', () => {
     await expect(infer(bundle, { data, pool, signal: control.signal, onPhase })).rejects.toThrow('enough');
   });
 
+  it.each([
+    [
+      'workers beside a pool',
+      () => ({ pool, workers: 2 }),
+      /`workers` has no meaning: the workers of `pool`/,
+    ],
+    ['workers on a server', () => ({ fabric: 'nats://127.0.0.1:9', workers: 2 }), /`fabric` has workers/],
+    ['workers beside a fleet', () => ({ fleet: pool.fleet, workers: 2 }), /one worker for each device/],
+  ])('refuses options that it would ignore: %s', async (_, options, says) => {
+    const refused = infer(bundle, { data, ...options() });
+    await expect(refused).rejects.toMatchObject({ code: 'E_USAGE', message: expect.stringMatching(says) });
+  });
+
   it('refuses a pool with another bundle', async () => {
     const other = { ...bundle, sha256: 'another' };
     await expect(infer(other, { data, pool })).rejects.toMatchObject({ code: 'E_BUNDLE' });

@@ -81,8 +81,8 @@ export interface InferResult extends Omit<InferredSamples, 'seconds'>, Said {
  * that of one machine at the same levels.
  * @param bundle an opened one, or its folder
  * @throws BedsideError E_REQUEST when there is no plan; E_FABRIC when workers do not start or the server cannot be reached;
- *   E_DEADLINE when no sample had its result in time; E_LOST when no plan without a lost device is left; E_LEVELS; as
- *   `assertRunnable`, `openBundle` and `openDataset`. The signal's reason when it is aborted before the first request
+ *   E_DEADLINE when no sample had its result in time; E_LOST when no plan without a lost device is left; E_LEVELS; E_USAGE for options that
+ *   would be ignored; as `assertRunnable`, `openBundle` and `openDataset`. The signal's reason when it is aborted before the first request
  */
 export async function infer(
   bundle: BundleSource,
@@ -90,12 +90,33 @@ export async function infer(
   reporter?: Reporter | Journal,
 ): Promise<InferResult> {
   const journal = journalOf(reporter);
+  assertApplicable(options);
   const { levels, fleet: given, ...rest } = options;
   const fleet = given === undefined ? undefined : await fleetFrom(given);
   const opened = await loadBundle(bundle, journal);
   if (levels !== 'free') return await inferWith(opened, { ...rest, levels, fleet }, journal);
   const measured = await certifyFirst(opened, { ...rest, fleet }, journal);
   return await inferWith(measured, { ...rest, fleet }, journal);
+}
+
+/** @throws BedsideError E_USAGE for an option that would be ignored beside another one */
+function assertApplicable({ pool, fabric, workers, fleet, credentials, source }: InferOptions): void {
+  const refuse = (option: string, because: string, hint: string): never => {
+    throw new BedsideError('E_USAGE', `the option \`${option}\` has no meaning: ${because}`, { hint });
+  };
+  const given = Object.entries({ fabric, workers, fleet, credentials, source }).find(
+    ([, value]) => value !== undefined,
+  );
+  if (pool && given) {
+    refuse(given[0], 'the workers of `pool` run already', 'give it to `LocalPool` or `NatsPool` instead');
+  }
+  if (workers === undefined) return;
+  if (fabric !== undefined) {
+    refuse('workers', '`fabric` has workers of its own', 'leave it out, or name devices by `fleet`');
+  }
+  if (fleet !== undefined) {
+    refuse('workers', 'a fleet has one worker for each device', 'give either `workers` or `fleet`');
+  }
 }
 
 /** Options once free levels are measured, and the fleet is read. */

@@ -1,7 +1,7 @@
 // Where a command writes: results to stdout, progress and remarks to stderr, one JSON object under --json. Names from files
 // never reach a terminal as control characters.
 import cliProgress from 'cli-progress';
-import type { Journal, Said, Signals, Skipped } from '../../app/reporter.ts';
+import { KeepingJournal } from '../../app/reporter.ts';
 import { formatCount, formatSeconds, plainJson, plainLine, plainText } from '../../util/index.ts';
 
 /** How much is written. */
@@ -10,9 +10,6 @@ export interface OutputOptions {
   readonly quiet?: boolean | undefined;
 }
 
-/** So many names stand for the rest. */
-const EXAMPLES = 5;
-
 /** How far a long step is. */
 export interface Progress {
   update(done: number, total: number, step?: string): void;
@@ -20,15 +17,13 @@ export interface Progress {
   stop(): void;
 }
 
-/** The output of a command. */
-export class Output implements Journal {
+/** The output of a command; remarks and skipped data are also fields of the JSON object. */
+export class Output extends KeepingJournal {
   readonly json: boolean;
   readonly quiet: boolean;
-  readonly #remarks = new Set<string>();
-  readonly #skipped = new Map<string, Skipped>();
-  #signals: Signals | undefined;
 
   constructor(options: OutputOptions) {
+    super();
     this.json = options.json ?? false;
     this.quiet = options.quiet ?? false;
   }
@@ -46,37 +41,6 @@ export class Output implements Journal {
   /** A remark beside the result, one line on stderr; nothing under --quiet. */
   note(text: string): void {
     if (!this.quiet) process.stderr.write(`${plainLine(text)}\n`);
-  }
-
-  /** A remark that belongs to the result: once on stderr, and in `remarks` of the JSON object. */
-  remark(text: string): void {
-    if (this.#remarks.has(text)) return;
-    this.#remarks.add(text);
-    this.note(text);
-  }
-
-  /** Data that was passed over: a remark, and an entry of `skipped` in the JSON object. The same again is not counted twice. */
-  skip(skipped: Skipped): void {
-    const key = JSON.stringify(skipped);
-    if (this.#skipped.has(key)) return;
-    this.#skipped.set(key, skipped);
-    const { reason, count, examples } = skipped;
-    const few = examples.join(', ') + (examples.length >= EXAMPLES ? ', ...' : '');
-    this.note(`passed over: ${count} ${reason}${few === '' ? '' : ` (${few})`}`);
-  }
-
-  /** Remarks and skipped data so far, which belong to the result. */
-  said(): Said {
-    return {
-      remarks: [...this.#remarks],
-      skipped: [...this.#skipped.values()],
-      ...(this.#signals ? { signals: this.#signals } : {}),
-    };
-  }
-
-  /** How signals were read: the field `signals` of the JSON object. */
-  signals(signals: Signals): void {
-    this.#signals = signals;
   }
 
   /**
