@@ -1,6 +1,5 @@
 // Workers of one machine, each in a process of its own, so that one can fail without harming the others.
 import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import type { Bundle } from '../../bundle/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import { atExit } from '../../util/internal.ts';
@@ -13,6 +12,7 @@ import type { Fabric } from '../protocol/fabric.ts';
 import type { SerializedError } from '../protocol/messages.ts';
 import { makeSocketFolder, type SocketFolder } from './socket-folder.ts';
 import { openFabric, type TransportAddress } from './transport-address.ts';
+import { WORKER_PROCESS } from './worker-process.ts';
 
 /** The task that a worker process gets at its start. */
 export interface ChildTask {
@@ -158,11 +158,8 @@ export class LocalWorkers implements AsyncDisposable {
 }
 
 function startProcess(): ChildProcess {
-  const compiled = !import.meta.url.endsWith('.ts');
-  const path = fileURLToPath(new URL(compiled ? './child.js' : './child.ts', import.meta.url));
-  // When run from sources, as in tests, the process needs the loader for TypeScript.
-  const execArgv = compiled ? [] : ['--import', import.meta.resolve('tsx')];
-  const child = fork(path, [], { execArgv, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const { path, execArgv } = WORKER_PROCESS;
+  const child = fork(path, [], { execArgv: [...execArgv], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   // It ends by itself when this process is gone, but not before its current computation is done.
   child.once(
     'exit',
