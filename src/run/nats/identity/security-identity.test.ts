@@ -61,9 +61,18 @@ describe.skipIf(!hasNatsServer)('whoever could publish anywhere', () => {
     return entries.filter((entry) => entry.name === name).map(({ trusted }) => trusted);
   }
 
+  /** The same, read again where an announcement is late: a busy machine may be slow to send one. */
+  async function seenInTime(name: string): Promise<boolean[]> {
+    for (let read = 0; read < 20; read++) {
+      const found = await seen(name);
+      if (found.length > 0) return found;
+    }
+    return [];
+  }
+
   it('cannot enter itself as trusted, nor as another', async () => {
     const honest = claim('guest', guest);
-    expect(await seen('guest')).toEqual([false]);
+    expect(await seenInTime('guest')).toEqual([false]);
     honest.remove();
     const signer = signerOf(guest.signing);
     const said = { role: 'worker', name: 'guest', trusted: true, key: signer.publicKey } as const;
@@ -93,7 +102,7 @@ describe.skipIf(!hasNatsServer)('whoever could publish anywhere', () => {
       () => ({ ...entryOf('guest'), trusted: true }) as NodeEntry,
     );
     liar.start();
-    expect(await seen('guest')).toEqual([false]);
+    expect(await seenInTime('guest')).toEqual([false]);
     liar.remove();
   });
 
@@ -107,7 +116,13 @@ describe.skipIf(!hasNatsServer)('whoever could publish anywhere', () => {
     const first = new PresenceAnnouncer(own, pinned, () => entryOf('pinned'));
     first.start();
     const before = await directory();
-    const there = async (one: FleetDirectory) => (await one.read()).some(({ name }) => name === 'pinned');
+    // Read again where an announcement is late: a busy machine may be slow to send one.
+    const there = async (one: FleetDirectory): Promise<boolean> => {
+      for (let read = 0; read < 20; read++) {
+        if ((await one.read()).some(({ name }) => name === 'pinned')) return true;
+      }
+      return false;
+    };
     expect(await there(before)).toBe(true);
     first.remove();
     await own.flush();
