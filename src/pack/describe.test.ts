@@ -260,7 +260,7 @@ describe('nodes that are no weighted layers', () => {
   });
 });
 
-const SHARED = join(process.env.BEDSIDE_SHARED ?? join(import.meta.dirname, '../../../../shared'), 'models');
+const SHARED = join(process.env.BEDSIDE_SHARED ?? join(import.meta.dirname, '../../../shared'), 'models');
 
 describe.each(['ecg-resnet1d', 'medical-mnist-vgg16', 'medical-mnist-resnet18'])('%s', (name) => {
   const path = join(SHARED, `${name}.onnx`);
