@@ -20,7 +20,7 @@ describe('criteriaHelp', () => {
     expect(text).toMatch(
       /auto +whichever does best by measurement: of obs, .* where the network is repaired/,
     );
-    expect(text).toMatch(/obs\[=…\] +what the other channels, refit, cannot make up for/);
+    expect(text).toMatch(/obs\[=…\] +the error that stays after the other channels are refit/);
     expect(criteriaHelp(false)).not.toContain('auto ');
   });
 });

@@ -95,7 +95,7 @@ export function criteriaHelp(auto: boolean): string {
   if (auto)
     rows.unshift([
       AUTO.name,
-      `whichever does best by measurement: of ${listed(AUTO.repaired)} where the network is repaired, else of ${listed(AUTO.candidates)}`,
+      `whichever does best by measurement: of ${listed(AUTO.repaired)} if the network is repaired, otherwise of ${listed(AUTO.candidates)}`,
     ]);
   const width = largest(rows.map(([name]) => name.length));
   return `\nCriteria:\n${rows.map(([name, what]) => `  ${name.padEnd(width)}  ${what}`).join('\n')}`;

@@ -44,7 +44,7 @@ function obsCriterion(weight: string | undefined): Criterion {
     name: weight === undefined ? OBS : `${OBS}=${weight}`,
     family: 'reference',
     summary:
-      'what the other channels, refit, cannot make up for (optimal brain surgeon); for repaired networks',
+      'the error that stays after the other channels are refit (optimal brain surgeon); for repaired networks',
     source: 'Hassibi and Stork, NIPS 1992; Kurtic et al., NeurIPS 2023',
     forRepair: true,
     needsSamples: true,
