@@ -18,7 +18,7 @@ describe('criteriaHelp', () => {
   it('lists every criterion, and what auto compares', () => {
     const text = criteriaHelp(true);
     expect(text).toMatch(
-      /auto +whichever does best by measurement: of obs, .* where the network is repaired/,
+      /auto +whichever does best by measurement: of obs, .* if the network is repaired/,
     );
     expect(text).toMatch(/obs\[=…\] +the error that stays after the other channels are refit/);
     expect(criteriaHelp(false)).not.toContain('auto ');
