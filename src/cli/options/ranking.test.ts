@@ -17,9 +17,7 @@ describe('unrepairedNote', () => {
 describe('criteriaHelp', () => {
   it('lists every criterion, and what auto compares', () => {
     const text = criteriaHelp(true);
-    expect(text).toMatch(
-      /auto +whichever does best by measurement: of obs, .* if the network is repaired/,
-    );
+    expect(text).toMatch(/auto +whichever does best by measurement: of obs, .* if the network is repaired/);
     expect(text).toMatch(/obs\[=…\] +the error that stays after the other channels are refit/);
     expect(criteriaHelp(false)).not.toContain('auto ');
   });
