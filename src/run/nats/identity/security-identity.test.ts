@@ -63,9 +63,10 @@ describe.skipIf(!hasNatsServer)('whoever could publish anywhere', () => {
 
   /** The same, read again where an announcement is late: a busy machine may be slow to send one. */
   async function seenInTime(name: string): Promise<boolean[]> {
-    for (let read = 0; read < 20; read++) {
+    for (let read = 0; read < 100; read++) {
       const found = await seen(name);
       if (found.length > 0) return found;
+      await sleep(200);
     }
     return [];
   }
@@ -118,8 +119,9 @@ describe.skipIf(!hasNatsServer)('whoever could publish anywhere', () => {
     const before = await directory();
     // Read again where an announcement is late: a busy machine may be slow to send one.
     const there = async (one: FleetDirectory): Promise<boolean> => {
-      for (let read = 0; read < 20; read++) {
+      for (let read = 0; read < 100; read++) {
         if ((await one.read()).some(({ name }) => name === 'pinned')) return true;
+        await sleep(200);
       }
       return false;
     };
