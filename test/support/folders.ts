@@ -10,6 +10,26 @@ export interface FolderRule {
 /** Stands for the files directly in `src/`, which only re-export. */
 export const ROOT = '.';
 
+/** Folders that pages and pictures may show. */
+const SHOWN = [
+  'util',
+  'onnx',
+  'engine',
+  'data',
+  'channels',
+  'bundle',
+  'evaluate',
+  'explain',
+  'repair',
+  'prune',
+  'pack',
+  'plan',
+  'simulate',
+];
+
+/** All parts that use cases are made of. */
+const PARTS = [...SHOWN, 'learn', 'run'];
+
 export const FOLDERS: Readonly<Record<string, FolderRule>> = {
   util: { imports: [] },
   onnx: { imports: ['util'] },
@@ -31,82 +51,8 @@ export const FOLDERS: Readonly<Record<string, FolderRule>> = {
   simulate: { imports: ['plan', 'bundle', 'util'] },
   learn: { imports: ['simulate', 'plan', 'bundle', 'engine', 'onnx', 'util'] },
   run: { imports: ['engine', 'bundle', 'channels', 'onnx', 'util'], types: ['plan'] },
-  report: {
-    imports: [
-      'util',
-      'onnx',
-      'engine',
-      'data',
-      'channels',
-      'bundle',
-      'evaluate',
-      'explain',
-      'repair',
-      'prune',
-      'pack',
-      'plan',
-      'simulate',
-    ],
-  },
-  app: {
-    imports: [
-      'util',
-      'onnx',
-      'engine',
-      'data',
-      'channels',
-      'bundle',
-      'evaluate',
-      'explain',
-      'repair',
-      'prune',
-      'pack',
-      'plan',
-      'simulate',
-      'learn',
-      'run',
-      'report',
-    ],
-  },
-  cli: {
-    imports: [
-      'util',
-      'onnx',
-      'engine',
-      'data',
-      'channels',
-      'bundle',
-      'evaluate',
-      'explain',
-      'repair',
-      'prune',
-      'pack',
-      'plan',
-      'simulate',
-      'learn',
-      'run',
-      'report',
-      'app',
-    ],
-  },
-  [ROOT]: {
-    imports: [
-      'util',
-      'onnx',
-      'engine',
-      'data',
-      'channels',
-      'bundle',
-      'evaluate',
-      'explain',
-      'repair',
-      'prune',
-      'pack',
-      'plan',
-      'simulate',
-      'learn',
-      'run',
-      'app',
-    ],
-  },
+  report: { imports: SHOWN },
+  app: { imports: [...PARTS, 'report'] },
+  cli: { imports: [...PARTS, 'report', 'app'] },
+  [ROOT]: { imports: [...PARTS, 'app'] },
 };

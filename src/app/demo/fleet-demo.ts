@@ -1,12 +1,13 @@
 // The second half of the demo: the network is packed, planned and run on a fleet of four emulated devices.
 import { join } from 'node:path';
 import { type Bundle, openBundle } from '../../bundle/index.ts';
+import { levelsKey } from '../../bundle/internal.ts';
 import type { Dataset } from '../../data/index.ts';
 import { tensor } from '../../engine/index.ts';
 import { type Fleet, type PlanRequest, REQUEST_DEFAULTS } from '../../plan/index.ts';
-import { argmax } from '../../prune/index.ts';
 import { Coordinator, type FloatTensor, LocalWorkers, type NatsAccess } from '../../run/index.ts';
 import { must } from '../../util/index.ts';
+import { argmax } from '../../util/internal.ts';
 import type { Network } from '../network.ts';
 import { packDrawn } from '../pack.ts';
 import { type ComparedStrategy, compareStrategies } from '../plan/strategy-comparison.ts';
@@ -211,7 +212,7 @@ function accuracyOn(test: Dataset, single: SingleMachine): (levels: readonly num
     return argmax(await single.run(levels, tensor(data, [1, ...test.sampleShape])));
   };
   return async (levels) => {
-    const key = levels.join();
+    const key = levelsKey(levels);
     const found = known.get(key);
     if (found !== undefined) return found;
     const unpruned = levels.map(() => 0);

@@ -1,7 +1,6 @@
 // A stream of requests on a fleet that changes: a link is throttled, then a device is killed.
 import type { Bundle } from '../../bundle/index.ts';
 import type { Fleet, PlanView } from '../../plan/index.ts';
-import { argmax } from '../../prune/index.ts';
 import {
   Coordinator,
   type Fabric,
@@ -13,6 +12,7 @@ import {
   type RunPlan,
 } from '../../run/index.ts';
 import { must } from '../../util/index.ts';
+import { argmax } from '../../util/internal.ts';
 import type { Journal } from '../reporter.ts';
 import { withMeasuredTimes } from '../run/fleet-changes.ts';
 import { emulatedWorkers } from '../run/local-fleet.ts';

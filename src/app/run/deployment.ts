@@ -1,7 +1,7 @@
 // A bundle that runs on a pool of workers: planned, and planned again when devices or times change.
 import type { Bundle } from '../../bundle/index.ts';
 import { tensor } from '../../engine/index.ts';
-import { fixedBatchOf } from '../../onnx/internal.ts';
+import { fixedBatchOf, sizeOf } from '../../onnx/internal.ts';
 import type { Fleet, PlanView, PrivacyPreset } from '../../plan/index.ts';
 import { completeRequest, type PinScope } from '../../plan/internal.ts';
 import {
@@ -291,7 +291,7 @@ export class Deployment implements AsyncDisposable {
   #inputOf(sample: Sample): FloatTensor {
     if (!(sample instanceof Float32Array)) return sample;
     const { shape } = this.#pool.bundle.manifest.model.input;
-    const size = shape.reduce((product, length) => product * length, 1);
+    const size = sizeOf(shape);
     if (sample.length === size) return tensor(sample, [1, ...shape]) as FloatTensor;
     throw new BedsideError('E_DATA', `the sample has ${sample.length} values, not ${size}`, {
       hint: `the network reads samples of shape ${shape.join(' x ')}`,

@@ -1,4 +1,5 @@
 // Batches of training: requests of one size class side by side, padded to one shape.
+import { sizeOf } from '../../onnx/internal.ts';
 import { FEATURES } from '../policy/feature-names.ts';
 import type { Features } from '../policy/features.ts';
 import type { INPUT_NAMES } from '../policy/network.ts';
@@ -62,28 +63,29 @@ export type Batch = Readonly<
 
 export const PADDING = ['present', 'absent', 'perStage', 'perDevice'] as const;
 
+/** Zeros of a shape. */
+export function emptyDense(dims: readonly number[]): Dense {
+  return { dims, data: new Float32Array(sizeOf(dims)) };
+}
+
 /** Lays samples side by side; rows beyond them stay empty. */
 export function batchOf(samples: readonly Sample[], shape: BatchShape): Batch {
   const { batch: B, stages: L, devices: D, sets: S, levels: P } = shape;
-  const dense = (dims: readonly number[]): Dense => ({
-    dims,
-    data: new Float32Array(dims.reduce((product, dim) => product * dim, 1)),
-  });
   const out = {
-    request: dense([B, 1, 1, FEATURES.request]),
-    stage: dense([B, L, 1, FEATURES.stage]),
-    device: dense([B, 1, D, FEATURES.device]),
-    pair: dense([B, L, D, FEATURES.pair]),
-    link: dense([B, D, D, FEATURES.link]),
-    set: dense([B, L, S, FEATURES.set]),
-    members: dense([B, L, S, D]),
-    level: dense([B, L, P, FEATURES.level]),
-    present: dense([B, L, D, 1]),
-    absent: dense([B, 1, 1, D]),
-    perStage: dense([B, 1, 1, 1]),
-    perDevice: dense([B, 1, 1, 1]),
-    setMask: dense([B, L, S]),
-    levelMask: dense([B, L, P]),
+    request: emptyDense([B, 1, 1, FEATURES.request]),
+    stage: emptyDense([B, L, 1, FEATURES.stage]),
+    device: emptyDense([B, 1, D, FEATURES.device]),
+    pair: emptyDense([B, L, D, FEATURES.pair]),
+    link: emptyDense([B, D, D, FEATURES.link]),
+    set: emptyDense([B, L, S, FEATURES.set]),
+    members: emptyDense([B, L, S, D]),
+    level: emptyDense([B, L, P, FEATURES.level]),
+    present: emptyDense([B, L, D, 1]),
+    absent: emptyDense([B, 1, 1, D]),
+    perStage: emptyDense([B, 1, 1, 1]),
+    perDevice: emptyDense([B, 1, 1, 1]),
+    setMask: emptyDense([B, L, S]),
+    levelMask: emptyDense([B, L, P]),
   };
   out.absent.data.fill(-30);
   out.perStage.data.fill(1);

@@ -7,7 +7,7 @@ import { LimitPrices } from '../policy/candidate-pass.ts';
 import { Decoder } from '../policy/decode.ts';
 import type { PolicyShape } from '../policy/network.ts';
 import { readPrices } from '../policy/policy-network.ts';
-import type { BatchShape, Dense } from './batch.ts';
+import { type BatchShape, type Dense, emptyDense } from './batch.ts';
 import {
   type Arrays,
   arraysOfBatch,
@@ -280,10 +280,7 @@ function emptyArrays(
   { width: K, rollouts: R }: FinetuneOptions,
 ): RolloutArrays {
   const A = K * P;
-  const dense = (...dims: number[]): Dense => ({
-    dims,
-    data: new Float32Array(dims.reduce((product, dim) => product * dim, 1)),
-  });
+  const dense = (...dims: number[]): Dense => emptyDense(dims);
   return {
     pick: dense(B, L, K, S),
     offset: dense(B, R, L, A),

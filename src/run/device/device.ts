@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bundle } from '../../bundle/index.ts';
 import { createSession, type FloatTensor, type Session, tensor } from '../../engine/index.ts';
 import { ComputeThread } from '../../engine/internal.ts';
+import { sizeOf } from '../../onnx/internal.ts';
 import { BedsideError, median, must } from '../../util/index.ts';
 import { type RunPlan, wholePlan } from '../protocol/plan.ts';
 import { assertFits } from './fits.ts';
@@ -217,7 +218,7 @@ export class Device {
         try {
           const session = await this.#session(bundle, plan, piece, hold);
           const dims = stages.inputShape(index, levels);
-          const zeros = new Float32Array(dims.reduce((all, dim) => all * dim, 1));
+          const zeros = new Float32Array(sizeOf(dims));
           rows.push(await this.#measured(session, { [input]: tensor(zeros, dims) }, output));
         } catch (error) {
           if (!BedsideError.is(error, 'E_DEVICE')) throw error;

@@ -9,6 +9,7 @@ import {
   type Node,
   opOf,
   readsOf,
+  sizeOf,
   symbolicShapes,
 } from '../../onnx/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
@@ -78,9 +79,8 @@ function zeroBiases({ graph }: Model, builder: GraphBuilder, node: Node): void {
     const name = node.inputs[input];
     if (!name) continue;
     const constant = must(constantInput(graph, node, input), `constant '${name}'`);
-    const size = constant.dims.reduce((product, dim) => product * dim, 1);
     node.inputs[input] = builder.constant(
-      floatConstant(new Float32Array(size), constant.dims),
+      floatConstant(new Float32Array(sizeOf(constant.dims)), constant.dims),
       `${name}_none`,
     );
   }

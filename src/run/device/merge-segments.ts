@@ -1,5 +1,6 @@
 // Merges the outputs of a stage's segments into one tensor.
 import { type FloatTensor, tensor } from '../../engine/index.ts';
+import { sizeOf } from '../../onnx/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import type { MergeRule } from './stage-model.ts';
 
@@ -24,8 +25,8 @@ function summed(first: FloatTensor, parts: readonly FloatTensor[]): FloatTensor 
 }
 
 function concatenated(first: FloatTensor, parts: readonly FloatTensor[], axis: number): FloatTensor {
-  const inner = product(first.dims.slice(axis + 1));
-  const outer = product(first.dims.slice(0, axis));
+  const inner = sizeOf(first.dims.slice(axis + 1));
+  const outer = sizeOf(first.dims.slice(0, axis));
   const sizes = parts.map((part) => {
     const same = first.dims.every((dim, at) => at === axis || dim === part.dims[at]);
     if (!same || part.dims.length !== first.dims.length) throw unfit(first, part);
@@ -45,10 +46,6 @@ function concatenated(first: FloatTensor, parts: readonly FloatTensor[], axis: n
     data,
     first.dims.map((dim, at) => (at === axis ? row / inner : dim)),
   );
-}
-
-function product(dims: readonly number[]): number {
-  return dims.reduce((all, dim) => all * dim, 1);
 }
 
 function unfit(first: FloatTensor, part: FloatTensor): BedsideError {

@@ -56,15 +56,15 @@ describe.skipIf(!hasNatsServer)('whoever could publish anywhere', () => {
     return presence;
   }
 
-  async function seen(name: string): Promise<boolean[]> {
-    const entries = await (await directory()).read();
+  async function seen(name: string, one?: FleetDirectory): Promise<boolean[]> {
+    const entries = await (one ?? (await directory())).read();
     return entries.filter((entry) => entry.name === name).map(({ trusted }) => trusted);
   }
 
-  /** The same, read again where an announcement is late: a busy machine may be slow to send one. */
-  async function seenInTime(name: string): Promise<boolean[]> {
+  /** Trust in the entries of a name, read again where an announcement is late: a busy machine may be slow to send one. */
+  async function seenInTime(name: string, one?: FleetDirectory): Promise<boolean[]> {
     for (let read = 0; read < 100; read++) {
-      const found = await seen(name);
+      const found = await seen(name, one);
       if (found.length > 0) return found;
       await sleep(200);
     }
@@ -117,14 +117,8 @@ describe.skipIf(!hasNatsServer)('whoever could publish anywhere', () => {
     const first = new PresenceAnnouncer(own, pinned, () => entryOf('pinned'));
     first.start();
     const before = await directory();
-    // Read again where an announcement is late: a busy machine may be slow to send one.
-    const there = async (one: FleetDirectory): Promise<boolean> => {
-      for (let read = 0; read < 100; read++) {
-        if ((await one.read()).some(({ name }) => name === 'pinned')) return true;
-        await sleep(200);
-      }
-      return false;
-    };
+    const there = async (one: FleetDirectory): Promise<boolean> =>
+      (await seenInTime('pinned', one)).length > 0;
     expect(await there(before)).toBe(true);
     first.remove();
     await own.flush();
