@@ -18,7 +18,11 @@ const vector: Classifier = {
   input: 'x',
   sampleShape: [2],
   output: 'y',
+  task: 'single-label',
+  outputShape: [CLASSES],
+  scores: CLASSES,
   classes: CLASSES,
+  probabilities: false,
   fixedBatch: undefined,
 };
 
@@ -111,7 +115,7 @@ const MITDB = join(SHARED, 'data', 'mitdb');
 
 describe.skipIf(!existsSync(MITDB))('calibrationSources of a record (skipped where mitdb is missing)', () => {
   it('weighs by the mix of the record, and compares with the same classes of other records', async () => {
-    const beat: Classifier = { ...vector, sampleShape: [1, 256], classes: 5 };
+    const beat: Classifier = { ...vector, sampleShape: [1, 256], outputShape: [5], scores: 5, classes: 5 };
     const options = { data: MITDB, records: ['208'], perClass: 4 };
     const sets = await loadDraws(beat, options, [1], quiet);
     const { draws } = await calibrationSources(beat, options, sets, [1], quiet);

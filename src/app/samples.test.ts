@@ -20,7 +20,11 @@ const vector: Classifier = {
   input: 'x',
   sampleShape: [2],
   output: 'y',
+  task: 'single-label',
+  outputShape: [CLASSES],
+  scores: CLASSES,
   classes: CLASSES,
+  probabilities: false,
   fixedBatch: undefined,
 };
 const image: Classifier = { ...vector, sampleShape: [1, 4, 4] };

@@ -1,4 +1,5 @@
 // The result of every reader of recordings and images.
+import type { TaskKind } from '../util/index.ts';
 
 /** Data that was not read, for one reason. */
 export interface PassedOver {
@@ -6,6 +7,25 @@ export interface PassedOver {
   readonly count: number;
   /** The first few, by name. */
   readonly examples: readonly string[];
+}
+
+/** What samples should give, where that is not one class each. */
+export interface Targets {
+  /** 0 or 1 for each label; numbers; or a mask: 0 or 1 for each position, or the class of each position. */
+  readonly kind: 'labels' | 'values' | 'mask';
+  /** Shape of one sample's target, without the batch axis. */
+  readonly shape: readonly number[];
+  /** `[size, ...shape]`, row-major. */
+  readonly data: Float32Array | Uint8Array;
+}
+
+/** One of several inputs of a network, in the order in which they are packed into one. */
+export interface InputPart {
+  readonly name: string;
+  /** Shape of one sample, without the batch axis. */
+  readonly shape: readonly number[];
+  /** The element type as ONNX numbers it. */
+  readonly elemType: number;
 }
 
 /** Samples as a network reads them, all in memory. */
@@ -21,6 +41,10 @@ export interface Dataset {
   readonly samples: Float32Array;
   /** One class index a sample, or undefined when the data has no labels. */
   readonly labels: Int32Array | undefined;
+  /** What samples should give, for tasks where that is not one class each; such data has no `labels`. */
+  readonly targets?: Targets | undefined;
+  /** The patient of each sample, where the data says so. */
+  readonly patients?: readonly string[] | undefined;
   /** Names of the classes by index; `0`, `1`, ... where the data has none. */
   readonly classNames: readonly string[];
   /**
@@ -55,6 +79,12 @@ export interface DatasetOptions {
   readonly sampleShape: readonly number[];
   /** Number of classes of the model. */
   readonly classes: number;
+  /** What the network is for: whether labels are classes, several labels, values or masks; default `single-label`. */
+  readonly task?: TaskKind | undefined;
+  /** Shape of one sample's output, without the batch axis; targets fit it. */
+  readonly outputShape?: readonly number[] | undefined;
+  /** The inputs of a network with several, of which `sampleShape` is the packed one. */
+  readonly inputs?: readonly InputPart[] | undefined;
   /** Name and shape of the output with their scores, for messages: `output 'logits' [batch, 5]`. */
   readonly output?: string | undefined;
   readonly split: DatasetSplit;

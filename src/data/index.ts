@@ -1,4 +1,4 @@
-export type { Dataset, DatasetOptions, DatasetSplit, PassedOver } from './dataset.ts';
+export type { Dataset, DatasetOptions, DatasetSplit, InputPart, PassedOver, Targets } from './dataset.ts';
 export { BEAT_CLASSES } from './ecg-beats.ts';
 export { type NpyArray, npyArray } from './npy.ts';
 export { type ReadNpzOptions, readNpz, writeNpz } from './npz.ts';

@@ -122,7 +122,11 @@ describe('describeClassifier', () => {
       input: 'numbers',
       sampleShape: [3],
       output: 'scores',
+      task: 'single-label',
+      outputShape: [3],
+      scores: 3,
       classes: 3,
+      probabilities: false,
       fixedBatch: undefined,
     });
   });

@@ -1,4 +1,5 @@
 // The interface of a classifier: its one input, its scores, and the batch size if the model fixes one.
+import type { InputPart } from '../data/index.ts';
 import type { Tensor } from '../engine/index.ts';
 import { type Dim, inferShapes, type Model } from '../onnx/index.ts';
 import {
@@ -11,7 +12,7 @@ import {
   sizeOf,
   type Value,
 } from '../onnx/internal.ts';
-import { BedsideError, formatBytes } from '../util/index.ts';
+import { BedsideError, formatBytes, type TaskKind } from '../util/index.ts';
 
 /** Most bytes that one run may read. A model that fixes more is damaged, or not made for samples. */
 const MOST_BYTES = 2 ** 31;
@@ -23,7 +24,21 @@ export interface Classifier {
   readonly sampleShape: readonly number[];
   /** The first output, with one score for each class. */
   readonly output: string;
+  /** What the network is for. */
+  readonly task: TaskKind;
+  /** Shape of one sample's output, without the batch axis; `[]` for an output `[batch]`. */
+  readonly outputShape: readonly number[];
+  /** The number of values of one sample's output. */
+  readonly scores: number;
+  /**
+   * The number of classes of a single label, 2 of a binary one, of labels of several, of classes of a mask (2 for one
+   * channel), of values otherwise.
+   */
   readonly classes: number;
+  /** Whether the output is a sigmoid's or softmax's (threshold 0.5), and not a logit (threshold 0). */
+  readonly probabilities: boolean;
+  /** The inputs of a network with several, of which `input` is the packed one. */
+  readonly inputs?: readonly InputPart[] | undefined;
   /** The batch size that the model fixes, or undefined when it takes any. */
   readonly fixedBatch: number | undefined;
   /** Sampling rate of the signals that the model reads, in Hz, where its metadata gives it (`sampling_rate`). */
@@ -79,10 +94,19 @@ export function describeClassifier(model: Model, name: string): Classifier {
     input: input.name,
     sampleShape,
     output: output.name,
+    task: 'single-label',
+    outputShape: [classes],
+    scores: classes,
     classes,
+    probabilities: ['Softmax', 'Sigmoid'].includes(lastOperator(model, output.name)),
     fixedBatch,
     ...(samplingRate !== undefined && { samplingRate }),
   };
+}
+
+/** The operator that computes a value; '' for an input. */
+function lastOperator(model: Model, name: string): string {
+  return model.graph.nodes.find((node) => node.outputs.includes(name))?.op ?? '';
 }
 
 /** Refuses a model whose scores of a sample depend on the rest of its batch, or lie on another axis. */
