@@ -45,6 +45,8 @@ export interface Dataset {
   readonly targets?: Targets | undefined;
   /** The patient of each sample, where the data says so. */
   readonly patients?: readonly string[] | undefined;
+  /** Whether whoever divides these samples divides patients. */
+  readonly splitBy?: 'patient' | undefined;
   /** Names of the classes by index; `0`, `1`, ... where the data has none. */
   readonly classNames: readonly string[];
   /**
@@ -88,6 +90,8 @@ export interface DatasetOptions {
   /** Name and shape of the output with their scores, for messages: `output 'logits' [batch, 5]`. */
   readonly output?: string | undefined;
   readonly split: DatasetSplit;
+  /** Local and test are drawn anew, so that they share no patient; the data's own splits do not count. */
+  readonly splitBy?: 'patient' | undefined;
   /** At most this many samples of each class, drawn by the seed. */
   readonly perClass?: number | undefined;
   /** At most this many samples overall, drawn by the seed after `perClass`. */

@@ -3,5 +3,6 @@ export { BEAT_CLASSES } from './ecg-beats.ts';
 export { type NpyArray, npyArray } from './npy.ts';
 export { type ReadNpzOptions, readNpz, writeNpz } from './npz.ts';
 export { openDataset } from './open-dataset.ts';
-export { disjointDraws, subset } from './sampling.ts';
+export { subset } from './sampling.ts';
+export { disjointDraws } from './splits.ts';
 export { generateEcg, type SyntheticEcgOptions } from './synthetic-ecg.ts';

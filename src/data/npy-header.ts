@@ -19,6 +19,10 @@ const MAX_AXES = 64;
  */
 export function parseNpyHeader(text: string, name: string): NpyHeader {
   if (text.length > MAX_HEADER_LENGTH) throw wrong(name, `it is ${text.length} characters long`);
+  // A list of fields: what numpy calls a structured array.
+  if (/['"]descr['"]\s*:\s*\[/.test(text)) {
+    throw wrong(name, "'descr' is a list of fields: a structured array, where plain numbers are needed");
+  }
   const tokens = tokenize(text, name);
   let at = 0;
   const take = (expected: string): void => {

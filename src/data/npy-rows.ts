@@ -77,7 +77,8 @@ export async function readNpyRows(
   const rowBytes = rowLength * itemBytes;
   assertRoom(rowBytes, name);
   const bytes = new Uint8Array(rowBytes);
-  const { data } = numbersOf(dtype, inner, bytes);
+  // A view of the bytes; halves are made anew for each row.
+  let { data } = numbersOf(dtype, inner, bytes);
   let next = 0;
   let at = -head.start;
   for await (const piece of pieces) {
@@ -92,6 +93,7 @@ export async function readNpyRows(
       // The rest of the row is in the next piece.
       if (stop < from + rowBytes) break;
       if (head.bigEndian) swapBytes(bytes, itemBytes);
+      if (dtype === 'float16') data = numbersOf(dtype, inner, bytes).data;
       await onRow(row, data);
       next++;
     }

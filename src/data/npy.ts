@@ -1,6 +1,6 @@
 // NumPy's array format, versions 1 to 3 (numpy.lib.format): one header line in Python syntax, then the numbers.
 import { BedsideError } from '../util/index.ts';
-import { MAX_HEADER_LENGTH, parseNpyHeader } from './npy-header.ts';
+import { MAX_HEADER_LENGTH, type NpyHeader, parseNpyHeader } from './npy-header.ts';
 
 interface ArrayTypes {
   readonly bool: Uint8Array;
@@ -17,6 +17,9 @@ interface ArrayTypes {
 }
 
 export type NpyDtype = keyof ArrayTypes;
+
+/** Types that files may have: those of arrays, and halves, which become float32 when they are read. */
+export type StoredDtype = NpyDtype | 'float16';
 
 /** A dense array in C (row-major) order; bool is 0 or 1 in bytes. */
 export type NpyArray = {
@@ -46,12 +49,17 @@ const DTYPES: {
   float64: { descr: '<f8', bytes: 8, view: (buffer) => new Float64Array(buffer) },
 };
 
+const STORED: { readonly [D in StoredDtype]: { readonly descr: string; readonly bytes: number } } = {
+  ...DTYPES,
+  float16: { descr: '<f2', bytes: 2 },
+};
+
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]; // "\x93NUMPY"
 const PREAMBLE = MAGIC.length + 2;
 
 /** The header of an array. */
 export interface NpyHead {
-  readonly dtype: NpyDtype;
+  readonly dtype: StoredDtype;
   readonly bigEndian: boolean;
   readonly fortranOrder: boolean;
   readonly shape: readonly number[];
@@ -63,14 +71,19 @@ export interface NpyHead {
 /** No head that is read is longer. */
 export const MAX_HEAD_BYTES = PREAMBLE + 4 + MAX_HEADER_LENGTH;
 
+/** What every array file begins with, whatever its items are. */
+interface NpyFrame extends NpyHeader {
+  /** Offset of the items. */
+  readonly start: number;
+}
+
 /**
- * Reads what stands before an array's numbers; shape and type are checked against the array's size.
+ * Reads an array's header line.
  * @param bytes the array's first bytes, `MAX_HEAD_BYTES` of them or all there are
  * @param total bytes of the whole array
- * @param name how the array is called in error messages
  * @throws BedsideError E_DATA
  */
-export function parseNpyHead(bytes: Uint8Array, total: number, name: string): NpyHead {
+export function parseNpyFrame(bytes: Uint8Array, total: number, name: string): NpyFrame {
   if (bytes.length < PREAMBLE + 2 || MAGIC.some((byte, i) => bytes[i] !== byte)) {
     throw malformed(name, 'it does not begin with the NumPy signature and a header');
   }
@@ -88,18 +101,34 @@ export function parseNpyHead(bytes: Uint8Array, total: number, name: string): Np
   if (headerLength > MAX_HEADER_LENGTH) throw malformed(name, `its header has ${headerLength} bytes`);
   const encoding = version === 3 ? 'utf-8' : 'latin1';
   const header = parseNpyHeader(new TextDecoder(encoding).decode(bytes.subarray(start, end)), name);
+  return { ...header, start: end };
+}
 
-  const { dtype, bigEndian } = parseDescr(header.descr, name);
-  const itemBytes = DTYPES[dtype].bytes;
-  const expected = elementCount(header.shape, name) * itemBytes;
-  if (expected !== total - end) {
-    throw malformed(
-      name,
-      `expected ${expected} bytes for ${dtype} [${header.shape.join(', ')}], got ${total - end}`,
-    );
-  }
-  const { fortranOrder, shape } = header;
-  return { dtype, bigEndian, fortranOrder, shape, itemBytes, start: end };
+/**
+ * Reads what stands before an array's numbers; shape and type are checked against the array's size.
+ * @param bytes the array's first bytes, `MAX_HEAD_BYTES` of them or all there are
+ * @param total bytes of the whole array
+ * @param name how the array is called in error messages
+ * @throws BedsideError E_DATA
+ */
+export function parseNpyHead(bytes: Uint8Array, total: number, name: string): NpyHead {
+  const { descr, fortranOrder, shape, start } = parseNpyFrame(bytes, total, name);
+  const { dtype, bigEndian } = parseDescr(descr, name);
+  const itemBytes = STORED[dtype].bytes;
+  assertLength(shape, itemBytes, total - start, { dtype, name });
+  return { dtype, bigEndian, fortranOrder, shape, itemBytes, start };
+}
+
+/** @throws BedsideError E_DATA unless items of this shape take just these bytes */
+export function assertLength(
+  shape: readonly number[],
+  itemBytes: number,
+  bytes: number,
+  { dtype, name }: { readonly dtype: string; readonly name: string },
+): void {
+  const expected = elementCount(shape, name) * itemBytes;
+  if (expected === bytes) return;
+  throw malformed(name, `expected ${expected} bytes for ${dtype} [${shape.join(', ')}], got ${bytes}`);
 }
 
 /**
@@ -117,12 +146,13 @@ export function decodeNpy(bytes: Uint8Array, name: string): NpyArray {
   return numbersOf(head.dtype, head.shape, ordered);
 }
 
-/** An array from native bytes in C order that start at the beginning of their buffer. */
+/** An array from native bytes in C order that start at the beginning of their buffer; halves become float32. */
 export function numbersOf(
-  dtype: NpyDtype,
+  dtype: StoredDtype,
   shape: readonly number[],
   { buffer }: Uint8Array<ArrayBuffer>,
 ): NpyArray {
+  if (dtype === 'float16') return { dtype: 'float32', shape, data: fromHalves(new Uint16Array(buffer)) };
   return { dtype, shape, data: DTYPES[dtype].view(buffer) } as NpyArray;
 }
 
@@ -175,16 +205,27 @@ function dtypeOf(data: NpyData): NpyDtype {
   throw new BedsideError('E_INTERNAL', 'internal: dtypeOf: not a typed array that .npy can hold');
 }
 
-function parseDescr(descr: string, name: string): { dtype: NpyDtype; bigEndian: boolean } {
+function parseDescr(descr: string, name: string): { dtype: StoredDtype; bigEndian: boolean } {
   const [order, kind] = [descr.slice(0, 1), descr.slice(1)];
-  for (const dtype of Object.keys(DTYPES) as NpyDtype[]) {
-    if (DTYPES[dtype].descr.slice(1) !== kind) continue;
-    const single = DTYPES[dtype].bytes === 1;
+  for (const dtype of Object.keys(STORED) as StoredDtype[]) {
+    if (STORED[dtype].descr.slice(1) !== kind) continue;
+    const single = STORED[dtype].bytes === 1;
     if (order === '<' || order === '>' || (single && order === '|')) {
       return { dtype, bigEndian: order === '>' && !single };
     }
   }
-  throw malformed(name, `its type '${descr}' is not one of ${Object.keys(DTYPES).join(', ')}`);
+  throw malformed(name, `its type '${descr}' ${otherType(kind)}`);
+}
+
+/** What items are that are no numbers. */
+function otherType(kind: string): string {
+  // Unpickling runs what the file says.
+  if (kind.startsWith('O'))
+    return 'is Python objects (pickled), which are not read: to read them is to run code';
+  if (/^[US]/.test(kind)) return 'is text, where numbers are needed';
+  if (kind.startsWith('c')) return 'is complex numbers, which are not read';
+  if (/^[mM]/.test(kind)) return 'is dates or times, which are not read';
+  return `is not one of ${Object.keys(STORED).join(', ')}`;
 }
 
 function elementCount(shape: readonly number[], name: string): number {
@@ -234,6 +275,18 @@ function toRowMajor(
     }
   }
   return result;
+}
+
+/** Halves (IEEE 754 binary16, native bytes) as float32. */
+function fromHalves(halves: Uint16Array): Float32Array<ArrayBuffer> {
+  return Float32Array.from(halves, (half) => {
+    const sign = half & 0x8000 ? -1 : 1;
+    const exponent = (half >> 10) & 0x1f;
+    const fraction = half & 0x3ff;
+    if (exponent === 0) return sign * fraction * 2 ** -24;
+    if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+  });
 }
 
 function malformed(name: string, what: string): BedsideError {

@@ -2,7 +2,7 @@
 // are.
 import { BedsideError } from '../util/index.ts';
 import { formatShape, shapeMisfit } from './fit.ts';
-import type { NpyArray, NpyDtype, NpyHead } from './npy.ts';
+import type { NpyArray, NpyHead, StoredDtype } from './npy.ts';
 import { imageShape, writeSample } from './pixels.ts';
 
 /** Writes row `index` of the data, given as its numbers, to `samples` from `start`. */
@@ -14,7 +14,7 @@ export type RowWriter = (
 ) => Promise<void> | void;
 
 // Types whose white is unknown: 4095, 65535 or the largest value in the array.
-const UNSCALED: readonly NpyDtype[] = ['uint16', 'uint32', 'uint64'];
+const UNSCALED: readonly StoredDtype[] = ['uint16', 'uint32', 'uint64'];
 
 /**
  * How rows of this type and shape become samples. Bytes are pixels, 0 to 255, whatever the rank: they are divided by

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { must } from '../util/index.ts';
 import type { Dataset } from './dataset.ts';
 import { hashSamples } from './hash.ts';
-import { classPrior, classWeights, disjointDraws, selectIndices, splitInTwo, subset } from './sampling.ts';
+import { classPrior, classWeights, selectIndices, subset } from './sampling.ts';
+import { disjointDraws, splitInTwo } from './splits.ts';
 
 // 90 samples: 60 of class 0, 20 of class 1, 10 of class 3, mixed.
 const LABELS = Int32Array.from({ length: 90 }, (_, i) => (i % 9 < 6 ? 0 : i % 9 < 8 ? 1 : 3));

@@ -1,8 +1,7 @@
-// Choosing samples: class filters, seeded limits, splits, and weights for a class prior. Order is always the
-// original's.
+// Choosing samples: class filters, seeded limits, and weights for a class prior. Order is always the original's.
 import { BedsideError, must } from '../util/index.ts';
 import { Random, rowsAt } from '../util/internal.ts';
-import type { Dataset } from './dataset.ts';
+import type { Dataset, Targets } from './dataset.ts';
 import { hashSamples } from './hash.ts';
 
 /** Which samples to take. The three limits are applied in this order. */
@@ -57,6 +56,7 @@ export function selectIndices(
 export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
   const labels = dataset.labels && new Int32Array(indices.length);
   const origins: string[] | undefined = dataset.origins && [];
+  const patients: string[] | undefined = dataset.patients && [];
   const positions = dataset.positions && new Float64Array(indices.length);
   for (let to = 0; to < indices.length; to++) {
     const from = indices[to] ?? -1;
@@ -66,83 +66,26 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
     if (labels && dataset.labels) labels[to] = dataset.labels[from] ?? 0;
     if (positions && dataset.positions) positions[to] = dataset.positions[from] ?? 0;
     if (origins && dataset.origins) origins.push(must(dataset.origins[from], 'an origin for each sample'));
+    if (patients && dataset.patients)
+      patients.push(must(dataset.patients[from], 'a patient for each sample'));
   }
   const samples = rowsAt(dataset.samples, dataset.size, indices);
-  const hash = hashSamples(samples, labels);
-  return { ...dataset, size: indices.length, samples, labels, origins, positions, hash };
+  const targets = dataset.targets && targetsAt(dataset.targets, dataset.size, indices);
+  const hash = hashSamples(samples, labels, targets);
+  const size = indices.length;
+  return { ...dataset, size, samples, labels, targets, origins, patients, positions, hash };
 }
 
-/**
- * Two parts that share no sample: about `fraction` of each class (of all, without labels) in the first, drawn by the
- * seed. A class of two samples or more is in both.
- * @throws BedsideError E_USAGE when the fraction is not between 0 and 1
- * @throws BedsideError E_DATA when there are too few samples for two parts
- */
-export function splitInTwo(dataset: Dataset, fraction: number, seed: number): [Dataset, Dataset] {
-  if (!(fraction > 0 && fraction < 1)) {
-    throw new BedsideError('E_USAGE', `a split needs a fraction between 0 and 1, got ${fraction}`);
+/** The targets of the samples at `indices`, in that order. */
+function targetsAt(targets: Targets, size: number, indices: ArrayLike<number>): Targets {
+  const stride = targets.data.length / Math.max(size, 1);
+  const length = indices.length * stride;
+  const data = targets.data instanceof Uint8Array ? new Uint8Array(length) : new Float32Array(length);
+  for (let to = 0; to < indices.length; to++) {
+    const from = indices[to] ?? 0;
+    data.set(targets.data.subarray(from * stride, (from + 1) * stride), to * stride);
   }
-  const random = new Random(seed);
-  const inFirst = new Uint8Array(dataset.size);
-  const classes = dataset.labels ? indicesByClass(dataset.labels) : [Int32Array.from(inFirst, (_, i) => i)];
-  for (const members of classes) {
-    const wanted = Math.round(members.length * fraction);
-    const count = members.length < 2 ? wanted : Math.min(Math.max(wanted, 1), members.length - 1);
-    for (const i of draw(members, count, random.fork())) inFirst[i] = 1;
-  }
-  const all = Int32Array.from(inFirst, (_, i) => i);
-  const first = all.filter((i) => inFirst[i] === 1);
-  const second = all.filter((i) => inFirst[i] === 0);
-  if (first.length === 0 || second.length === 0) {
-    throw new BedsideError(
-      'E_DATA',
-      `${dataset.name} has too few samples (${dataset.size}) to split in two`,
-      {
-        hint: 'take more samples: raise --per-class or --limit',
-      },
-    );
-  }
-  return [subset(dataset, first), subset(dataset, second)];
-}
-
-/**
- * Two draws that share no sample, by the seed: up to `first` of each class, and of the others of that class up to
- * `second`. Of a class that is too small for both, the first draw takes no more than half (an odd one is its). Without
- * labels all samples are one class, for which the limits are those of `classes` of them.
- * @throws BedsideError E_DATA when there are too few samples for two draws; E_USAGE for a limit below 1
- */
-export function disjointDraws(
-  dataset: Dataset,
-  limits: { readonly first: number; readonly second: number; readonly classes: number },
-  seed: number,
-): [Dataset, Dataset] {
-  checkCount(limits.first, 'per-class limit');
-  checkCount(limits.second, 'per-class limit of the second draw');
-  const random = new Random(seed);
-  const { labels, size } = dataset;
-  const times = labels ? 1 : limits.classes;
-  const classes = labels ? indicesByClass(labels) : [Int32Array.from({ length: size }, (_, i) => i)];
-  const drawn: [number[], number[]] = [[], []];
-  for (const members of classes) {
-    const shuffled = random.fork().shuffle(Int32Array.from(members));
-    const [first, second] = [times * limits.first, times * limits.second];
-    // No sample is in both, since each is taken from its own part of one order.
-    const { length } = members;
-    const border = Math.min(first, Math.max(Math.ceil(length / 2), length - second));
-    for (const i of shuffled.subarray(0, border)) drawn[0].push(i);
-    for (const i of shuffled.subarray(border, border + second)) drawn[1].push(i);
-  }
-  if (drawn[0].length === 0 || drawn[1].length === 0) {
-    throw new BedsideError(
-      'E_DATA',
-      `${dataset.name} has too few samples (${size}) for two draws without a common one`,
-      {
-        hint: 'take more samples: raise the limits, or leave out --limit, --classes and --records',
-      },
-    );
-  }
-  const ascending = (indices: number[]): number[] => indices.sort((a, b) => a - b);
-  return [subset(dataset, ascending(drawn[0])), subset(dataset, ascending(drawn[1]))];
+  return { ...targets, data };
 }
 
 /** The share of each class among the labels; sums to 1. */
@@ -178,7 +121,8 @@ export function classWeights(labels: Int32Array, prior: ArrayLike<number>): Floa
   });
 }
 
-function indicesByClass(labels: Int32Array): Int32Array[] {
+/** The indices of each class's samples, ascending, by class. */
+export function indicesByClass(labels: Int32Array): Int32Array[] {
   const members: number[][] = [];
   labels.forEach((label, i) => {
     while (members.length <= label) members.push([]);
@@ -188,12 +132,13 @@ function indicesByClass(labels: Int32Array): Int32Array[] {
 }
 
 /** `count` of the items (all, if there are no more), in their own order. */
-function draw(items: Int32Array, count: number, random: Random): Int32Array<ArrayBuffer> {
+export function draw(items: Int32Array, count: number, random: Random): Int32Array<ArrayBuffer> {
   const shuffled = random.shuffle(Int32Array.from(items));
   return items.length <= count ? Int32Array.from(items) : shuffled.slice(0, count).sort();
 }
 
-function checkCount(count: number | undefined, what: string): void {
+/** @throws BedsideError E_USAGE for a count below 1 */
+export function checkCount(count: number | undefined, what: string): void {
   if (count !== undefined && !(Number.isInteger(count) && count >= 1)) {
     throw new BedsideError('E_USAGE', `the ${what} must be a whole number from 1, got ${count}`);
   }
