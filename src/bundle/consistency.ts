@@ -1,6 +1,7 @@
 // Checks that the parts of a manifest agree with each other, beyond what the schema checks of each part.
 import { levelsKey } from './levels.ts';
-import type { BundleLayer, BundleManifest, Share } from './manifest.ts';
+import { type BundleLayer, type BundleManifest, type Share, UNTASKED_VERSION } from './manifest.ts';
+import { recallsOf } from './task.ts';
 
 /** Sums of shares may exceed 1 by rounding. */
 const EPSILON = 1e-6;
@@ -12,12 +13,25 @@ export function contradiction(manifest: BundleManifest): string | undefined {
 }
 
 function* contradictions(manifest: BundleManifest): Generator<string> {
+  yield* ofTask(manifest);
   yield* ofRatios(manifest);
   yield* ofGroups(manifest);
   yield* ofLayers(manifest);
   yield* ofStages(manifest);
   yield* ofAccuracy(manifest);
   yield* ofVariants(manifest);
+}
+
+function* ofTask({ task, version, model }: BundleManifest): Generator<string> {
+  if (!task) return;
+  if (version <= UNTASKED_VERSION)
+    yield wrong('version', version, `more than ${UNTASKED_VERSION}, as there is a task`);
+  const { outputShape, classes, labels } = task;
+  const values = outputShape.reduce((product, size) => product * size, 1);
+  if (values !== model.output.classes) {
+    yield wrong('task.outputShape', outputShape, `a product of ${model.output.classes}, the output's values`);
+  }
+  if (labels) yield* lengthOf('task.labels', labels, classes, 'classes');
 }
 
 function* ofRatios({ ratios }: BundleManifest): Generator<string> {
@@ -133,7 +147,7 @@ function* ofAccuracy({ accuracy, groups, ratios }: BundleManifest): Generator<st
   }
 }
 
-function* ofVariants({ variants, groups, ratios, model }: BundleManifest): Generator<string> {
+function* ofVariants({ variants, groups, ratios, model, task }: BundleManifest): Generator<string> {
   const seen = new Set<string>();
   for (const [i, { levels, recall }] of variants.entries()) {
     const at = `variants[${i}]`;
@@ -144,7 +158,7 @@ function* ofVariants({ variants, groups, ratios, model }: BundleManifest): Gener
     }
     if (seen.has(levelsKey(levels))) yield wrong(`${at}.levels`, levels, 'each vector of levels once');
     seen.add(levelsKey(levels));
-    yield* lengthOf(`${at}.recall`, recall, model.output.classes, 'classes');
+    yield* lengthOf(`${at}.recall`, recall, recallsOf({ model, task }), 'classes');
   }
 }
 

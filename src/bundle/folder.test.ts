@@ -137,8 +137,8 @@ describe('opening', () => {
 
   it('refuses a newer version before it looks at anything else', async () => {
     const dir = await written();
-    await writeFile(join(dir, MANIFEST_FILE), '{"format":"bedside-bundle","version":3}');
-    await expect(openBundle(dir)).rejects.toThrow(coded('E_BUNDLE_VERSION', /is of version 3; .* up to 2/));
+    await writeFile(join(dir, MANIFEST_FILE), '{"format":"bedside-bundle","version":4}');
+    await expect(openBundle(dir)).rejects.toThrow(coded('E_BUNDLE_VERSION', /is of version 4; .* up to 3/));
   });
 
   it('refuses a missing file', async () => {

@@ -8,7 +8,9 @@ export type {
   BundleGroup,
   BundleLayer,
   BundleManifest,
+  BundleMeasure,
   BundleStage,
+  BundleTask,
   Variant,
 } from './manifest.ts';
 export { openBundle } from './read.ts';

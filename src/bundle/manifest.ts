@@ -1,7 +1,14 @@
 // The contents of `bundle.json`. docs/bundle.md describes them for readers in other languages.
+import type { TaskKind } from '../util/index.ts';
 
-/** The version that is written. Newer versions are refused; in version 1, `bundle.json` had no hash of its own. */
-export const BUNDLE_VERSION = 2;
+/**
+ * The newest version. Newer ones are refused; in version 1, `bundle.json` had no hash of its own. A network for another
+ * task than a single label is written as this version, others as the one before, which older readers know.
+ */
+export const BUNDLE_VERSION = 3;
+
+/** The version without `task`, in which every output is one score for each class of a single label. */
+export const UNTASKED_VERSION = 2;
 
 export const MANIFEST_FILE = 'bundle.json';
 
@@ -19,8 +26,11 @@ export interface BundleManifest {
     readonly source: { readonly file: string; readonly sha256: string };
     /** Shape without the batch dimension. */
     readonly input: { readonly name: string; readonly shape: readonly number[] };
+    /** `classes`: the number of values of one sample's output. */
     readonly output: { readonly name: string; readonly classes: number };
   };
+  /** What the network is for; absent where it tells the class of a single label. */
+  readonly task?: BundleTask | undefined;
   /** Repaired weights and corrections; the names of its tensors are in `weight-names.ts`. */
   readonly weights: FilePart;
   readonly preprocessing: Preprocessing;
@@ -44,6 +54,35 @@ export interface BundleManifest {
 export type ManifestParts = Omit<BundleManifest, 'format' | 'version' | 'model' | 'weights'> & {
   readonly model: Omit<BundleManifest['model'], keyof FilePart>;
 };
+
+/** What a network is for, and how its output is read. */
+export interface BundleTask {
+  readonly kind: TaskKind;
+  /** Shape of one sample's output, without the batch dimension. */
+  readonly outputShape: readonly number[];
+  /** The number of classes or labels, of which `recall` is told: 2 for a binary label and for a mask of one channel. */
+  readonly classes: number;
+  /** Outputs above it count as present, where one value stands for one label: 0 for logits, 0.5 for probabilities. */
+  readonly threshold?: number | undefined;
+  /** Whether the output is a sigmoid's or a softmax's; absent for logits and for values. */
+  readonly probabilities?: boolean | undefined;
+  /** Names of the classes or labels, where they are known. */
+  readonly labels?: readonly string[] | undefined;
+}
+
+/** Names of what variants are measured by; the accuracy model's `measure`. */
+export const BUNDLE_MEASURES = [
+  'accuracy',
+  'balanced',
+  'agreement',
+  'auroc',
+  'dice',
+  'r2',
+  'cosine',
+] as const;
+
+/** One of them: `balanced` is the mean of the classes' recalls, `agreement` is with the unpruned network. */
+export type BundleMeasure = (typeof BUNDLE_MEASURES)[number];
 
 /** A file beside the manifest. */
 export interface FilePart {
@@ -159,10 +198,8 @@ export interface MeasuredOn {
 export interface AccuracyModel {
   /** Measured on the validation samples. */
   readonly unpruned: number;
-  /**
-   * The predicted measure: plain accuracy, the mean of the classes' recalls, or agreement with the unpruned network.
-   */
-  readonly measure: 'accuracy' | 'balanced' | 'agreement';
+  /** The predicted measure: the main one of the task, or agreement with the unpruned network. */
+  readonly measure: BundleMeasure;
   /** `[group][level]`, in nats, not negative, never falling by level; `[group][0]` is 0. */
   readonly loss: readonly (readonly number[])[];
   /** Errors of predicted accuracies, on level vectors that it was not fitted to. */
@@ -181,11 +218,17 @@ export interface Variant {
   readonly corrected: boolean;
   /** In the accuracy model's measure, on the validation samples. */
   readonly accuracy: number;
-  /** One-sided 95 % lower bound (Clopper-Pearson; for `balanced`, the mean of the classes' bounds). */
+  /** One-sided 95 % lower bound; docs/bundle.md says how it is found for each measure. */
   readonly lowerBound: number;
-  /** Share of validation samples with the unpruned network's answer. */
+  /**
+   * Agreement with the unpruned network's answers: for one label, or several, the share of samples with the same;
+   * otherwise Dice between the masks, R2 against the values, or the mean cosine.
+   */
   readonly agreement: number;
-  /** By class; null without labels, or where the validation samples have none of the class. */
+  /**
+   * By class or label, for masks by position; null without labels, or where the validation samples have none of the
+   * class. Empty for values and embeddings.
+   */
   readonly recall: readonly (number | null)[];
   /** Multiply-accumulates, bytes of weights, and bytes that cross between stages, for one sample. */
   readonly macs: number;

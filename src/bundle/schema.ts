@@ -1,6 +1,7 @@
 // The manifest as a schema: what a bundle.json may say. What its parts say of each other is in `consistency.ts`.
 import { z } from 'zod';
-import { BUNDLE_VERSION, type BundleManifest } from './manifest.ts';
+import { TASKS } from '../util/index.ts';
+import { BUNDLE_MEASURES, BUNDLE_VERSION, type BundleManifest } from './manifest.ts';
 
 const count = z.number().int().nonnegative();
 const positive = z.number().int().positive();
@@ -80,6 +81,16 @@ export const manifestSchema = z.object({
     input: z.object({ name, shape: z.array(positive) }),
     output: z.object({ name, classes: positive }),
   }),
+  task: z
+    .object({
+      kind: z.enum(TASKS),
+      outputShape: z.array(positive),
+      classes: positive,
+      threshold: z.number().optional(),
+      probabilities: z.boolean().optional(),
+      labels: z.array(z.string()).optional(),
+    })
+    .optional(),
   weights: z.object(filePart),
   preprocessing: z.object({ kind: z.enum(['images', 'beats', 'tensors']), description: z.string() }),
   ratios: z.array(z.number().min(0).lt(1)).min(1),
@@ -101,7 +112,7 @@ export const manifestSchema = z.object({
     .optional(),
   accuracy: z.object({
     unpruned: fraction,
-    measure: z.enum(['accuracy', 'balanced', 'agreement']),
+    measure: z.enum(BUNDLE_MEASURES),
     loss: z.array(z.array(z.number().nonnegative())),
     maxError: z.number().nonnegative(),
     meanError: z.number().nonnegative(),

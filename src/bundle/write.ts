@@ -18,6 +18,7 @@ import {
   MANIFEST_FILE,
   type ManifestParts,
   modelFile,
+  UNTASKED_VERSION,
   weightsFile,
 } from './manifest.ts';
 import { checkManifest } from './parse-manifest.ts';
@@ -78,7 +79,7 @@ function completed(parts: ManifestParts, model: Uint8Array, weights: Uint8Array)
   } = parts as ManifestParts & Partial<BundleManifest>;
   return {
     format: 'bedside-bundle',
-    version: BUNDLE_VERSION,
+    version: rest.task ? BUNDLE_VERSION : UNTASKED_VERSION,
     name,
     model: { ...filePart(model, modelFile), ...signature },
     weights: filePart(weights, weightsFile),

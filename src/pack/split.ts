@@ -34,7 +34,7 @@ export function splitOf(
   if (layers.length !== weighted.length || !first || !second) return { split: 'none' };
   if (first.layout.groups !== 1 || second.layout.groups !== 1) return { split: 'none' };
   if (layers.length === 1) {
-    const apart = unitsAreChannels(grouping, first.output);
+    const apart = unitsAreChannels(grouping, first.output) && mergesAlongFirst(walk, first, stage.output);
     return { split: apart && walk.leads(first.output, stage.output, perChannel) ? 'outputs' : 'none' };
   }
   const splitGroup = innerGroup(grouping, first, second, layers);
@@ -116,6 +116,15 @@ function unitsAreChannels(grouping: Grouping, value: string): boolean {
   const units = Array.from(channels.group, (group, at) => `${group}:${channels.unit[at]}`);
   const owned = units.filter((_, at) => (channels.group[at] as number) >= 0);
   return new Set(owned).size === owned.length;
+}
+
+/**
+ * Whether the parts of a stage can be merged. Inside a network they are merged along the channels, wherever these lie.
+ * The network's output is merged along its first axis behind the batch, which must then be the layer's channels.
+ */
+function mergesAlongFirst(at: Walk, { layout, output: made }: Layer, output: string): boolean {
+  if (at.model.graph.outputs[0]?.name !== output) return true;
+  return layout.outChannels > 1 && at.axis(made) === 1 && at.shape(output)?.[1] === layout.outChannels;
 }
 
 /** The group of all channels between the two layers, if no other layer shares it. */

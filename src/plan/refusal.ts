@@ -48,16 +48,20 @@ export async function bindingConstraint(
   return 'together';
 }
 
-/** The error for a request without a plan; it names the binding constraint. */
+/**
+ * The error for a request without a plan; it names the binding constraint.
+ * @param figure what the floor is of, in words
+ */
 export async function refusal(
   planner: Planner,
   instance: PlanningInstance,
   name: string,
+  figure = 'accuracy',
 ): Promise<BedsideError> {
   const constraint = await bindingConstraint(planner, instance);
   const what = {
     deadline: `the deadline of ${formatSeconds(instance.deadline)} is too tight`,
-    accuracy: `the accuracy floor of ${instance.accuracyFloor.toFixed(3)} is too high`,
+    accuracy: `the ${figure} floor of ${instance.accuracyFloor.toFixed(3)} is too high`,
     memory: 'devices have too little memory',
     energy: 'devices have too little energy',
     privacy: 'privacy leaves too few devices',

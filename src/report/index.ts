@@ -7,6 +7,7 @@ export {
   frontierRows,
   levelsText,
   type MeasuredBundle,
+  measureTitle,
   measureWord,
   shownRows,
 } from './frontier/frontier.ts';

@@ -1,6 +1,6 @@
 // For sibling folders only: nothing here is published.
 export { Batcher } from './client/batches.ts';
-export type { Fallback } from './client/confidence.ts';
+export { assertConfidence, type Fallback } from './client/confidence.ts';
 export { LatencyDrift } from './client/latency-drift.ts';
 export { Device, type DeviceReport } from './device/device.ts';
 export type { LocalWorker } from './local/local-workers.ts';

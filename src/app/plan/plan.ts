@@ -1,5 +1,5 @@
 // Plans one request: the level of every group and the devices of every stage, beside what simpler planners give.
-import type { Bundle } from '../../bundle/index.ts';
+import type { Bundle, BundleMeasure } from '../../bundle/index.ts';
 import type { Uncounted } from '../../onnx/internal.ts';
 import {
   buildProblem,
@@ -71,6 +71,8 @@ export interface PlanResult extends PlanTotals, Said {
   /** Seconds. */
   readonly deadline: number;
   readonly accuracyFloor: number;
+  /** What accuracy is here: the measure of the bundle. */
+  readonly measure: BundleMeasure;
   /** Simpler planners on the same request. */
   readonly baselines: readonly Baseline[];
   /** Why no plan was found, and the smallest changes that would help. */
@@ -128,6 +130,7 @@ export async function plan(
     devices: view?.devices ?? [],
     uncounted: bundle.manifest.uncounted ?? [],
     ...{ deadline: problem.request.deadline, accuracyFloor: problem.accuracyFloor },
+    measure: bundle.manifest.accuracy.measure,
     baselines: await baselinesOf(problem, solver, timeLimit),
     ...{ diagnosis, proposals, seconds, view, problem, bundle },
     ...journal.said(),

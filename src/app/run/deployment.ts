@@ -1,5 +1,6 @@
 // A bundle that runs on a pool of workers: planned, and planned again when devices or times change.
 import type { Bundle } from '../../bundle/index.ts';
+import { taskOf } from '../../bundle/internal.ts';
 import { tensor } from '../../engine/index.ts';
 import { fixedBatchOf, sizeOf } from '../../onnx/internal.ts';
 import type { Fleet, PlanView, PrivacyPreset } from '../../plan/index.ts';
@@ -11,7 +12,7 @@ import {
   inferWithFallback,
   type RunPlan,
 } from '../../run/index.ts';
-import { Batcher, type DeviceReport, type Fallback } from '../../run/internal.ts';
+import { assertConfidence, Batcher, type DeviceReport, type Fallback } from '../../run/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import { unlessAborted } from '../abort.ts';
 import type { SolverName } from '../planners.ts';
@@ -40,7 +41,10 @@ export interface DeploymentOptions {
   readonly adapt?: boolean | undefined;
   /** The part of the first plan that every later plan keeps. */
   readonly freeze?: PinScope | undefined;
-  /** Answers whose two likeliest classes are closer than this run again unpruned, in [0, 1]. */
+  /**
+   * Answers that are less sure than this run again unpruned, in [0, 1]: of one label the two likeliest classes are closer,
+   * of several the least sure one is closer to its threshold, of a mask its positions are on average.
+   */
   readonly fallbackMargin?: number | undefined;
   /** Most requests that run as one batch; default: each runs alone. */
   readonly batch?: number | undefined;
@@ -76,11 +80,13 @@ export class Deployment implements AsyncDisposable {
 
   /**
    * Nothing runs before `prepare`.
-   * @throws BedsideError E_LEVELS for levels that the bundle does not have; E_UNSUPPORTED as `assertRunnable`
+   * @throws BedsideError E_LEVELS for levels that the bundle does not have; E_UNSUPPORTED as `assertRunnable`, and for a
+   *   fallback of a task whose answers have no confidence
    */
   constructor(pool: WorkerPool, options: DeploymentOptions = {}, reporter?: Reporter | Journal) {
     const { bundle, fleet } = pool;
     assertRunnable(bundle, options);
+    if (options.fallbackMargin !== undefined) assertConfidence(taskOf(bundle.manifest));
     const replanning = replannerOptions(fleet, options);
     this.#pool = pool;
     this.#options = options;
@@ -268,7 +274,8 @@ export class Deployment implements AsyncDisposable {
       return this.#planner.plan(lost);
     };
     const asker = this.#batcher ?? this.#coordinator;
-    const answer = await inferWithFallback(asker, input, plan, { replan, deadline }, this.#fallback());
+    const task = taskOf(this.#pool.bundle.manifest);
+    const answer = await inferWithFallback(asker, input, plan, { replan, deadline }, this.#fallback(), task);
     if (answer.fallback !== 'taken' && answer.plan !== plan) this.#plan = answer.plan;
     return answer;
   }

@@ -1,6 +1,6 @@
 // Plans for a fleet that changes: devices are lost and come back, and measure their own times.
 import type { BundleManifest } from '../../bundle/index.ts';
-import { checkLevels, findVariant } from '../../bundle/internal.ts';
+import { checkLevels, figureWord, findVariant } from '../../bundle/internal.ts';
 import {
   buildProblem,
   type Fleet,
@@ -86,7 +86,7 @@ export class Replanner {
   /** The error that explains why there is no plan. */
   async refusal(name: string): Promise<BedsideError> {
     const { instance } = buildProblem(this.#manifest, this.#fleet, this.#options.request);
-    return await refusal(plannerOf('beam'), instance, name);
+    return await refusal(plannerOf('beam'), instance, name, figureWord(this.#manifest.accuracy));
   }
 
   #once(

@@ -13,6 +13,7 @@ import {
   type BundleStage,
   type ManifestParts,
   type Share,
+  UNTASKED_VERSION,
   type Variant,
 } from '../manifest.ts';
 import type { StoredTensor } from '../safetensors.ts';
@@ -176,7 +177,7 @@ export function manifestOf(parts: ManifestParts): BundleManifest {
   const file = { sha256: '0'.repeat(64), bytes: 1 };
   return {
     format: 'bedside-bundle',
-    version: BUNDLE_VERSION,
+    version: parts.task ? BUNDLE_VERSION : UNTASKED_VERSION,
     ...parts,
     model: { file: 'model.onnx', ...file, ...parts.model },
     weights: { file: 'weights.safetensors', ...file },

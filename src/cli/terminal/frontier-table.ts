@@ -1,20 +1,19 @@
 // The accuracy-cost frontier of a bundle as a table for a terminal.
 
-import { type FrontierRow, levelsText, type MeasuredBundle } from '../../report/index.ts';
+import { type FrontierRow, levelsText, type MeasuredBundle, measureTitle } from '../../report/index.ts';
 import { formatBytes, formatPercent, formatSeconds } from '../../util/index.ts';
 import { table } from './tables.ts';
 
 /** One line a row. */
 export function frontierTable(manifest: MeasuredBundle, rows: readonly FrontierRow[]): string {
   const timed = rows.some(({ seconds }) => seconds !== undefined);
-  const word = manifest.accuracy.measure === 'balanced' ? '>balanced' : '>accuracy';
   return table(
     [
       '>variant',
       '>MACs',
       '>weights',
       ...(timed ? ['>time'] : []),
-      word,
+      `>${measureTitle(manifest)}`,
       '>at least',
       '>same answer',
       'levels',

@@ -1,5 +1,6 @@
 // Which channels each device of a stage computes: equal contiguous blocks.
 import type { BundleManifest } from '../../bundle/index.ts';
+import { taskOf } from '../../bundle/internal.ts';
 import { must } from '../../util/index.ts';
 
 /** A device's part of a stage: channels `from` up to, not including, `to`. */
@@ -18,7 +19,8 @@ export function outputChannels(manifest: BundleManifest, stage: number, levels: 
   const at = (group: number): number =>
     must(manifest.groups[group]?.counts[levels[group] ?? 0], `group ${group}`);
   if (split === 'partial-sums' && splitGroup !== undefined) return at(splitGroup);
-  if (index === manifest.stages.length - 1) return manifest.model.output.classes;
+  // The output of a network is split along its first axis behind the batch, or not at all.
+  if (index === manifest.stages.length - 1) return taskOf(manifest).outputShape[0] ?? 1;
   const total = allChannels(manifest, stage);
   const removed = outputShares.reduce((sum, { group, share }) => {
     const { channels } = must(manifest.groups[group], `group ${group}`);

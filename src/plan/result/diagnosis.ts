@@ -1,4 +1,5 @@
 // Diagnosis of a request without a plan: for each number, the smallest change that alone makes a plan possible.
+import { figureWord } from '../../bundle/internal.ts';
 import { formatBytes, formatJoules, formatSeconds, must } from '../../util/index.ts';
 import { buildProblem, type PlanningProblem } from '../problem/build-instance.ts';
 import type { PlanningInstance, Solution } from '../problem/instance.ts';
@@ -91,7 +92,7 @@ async function relaxFloor(problem: PlanningProblem, solve: Solve): Promise<Relax
   if (!check || !(check.accuracy < from)) return undefined;
   // Rounded down, so that the floor in the message can be reached.
   const to = Math.floor(check.accuracy * 1000) / 1000;
-  return { constraint: 'accuracy', from, to, text: `an accuracy floor of ${to.toFixed(3)}` };
+  return { constraint: 'accuracy', from, to, text: floorOf(problem, to) };
 }
 
 function withFloor({ manifest, fleet, request }: PlanningProblem, accuracyFloor: number): PlanningInstance {
@@ -195,14 +196,14 @@ function tellBinding(problem: PlanningProblem, first: Relaxation, others: readon
 }
 
 function tellNow(
-  { instance, accuracyFloor }: PlanningProblem,
+  { instance, accuracyFloor, manifest }: PlanningProblem,
   { constraint, device, from }: Relaxation,
 ): string {
   switch (constraint) {
     case 'deadline':
       return `the deadline of ${formatSeconds(instance.deadline)}`;
     case 'accuracy':
-      return `the accuracy floor of ${accuracyFloor.toFixed(3)}`;
+      return `the ${figureWord(manifest.accuracy)} floor of ${accuracyFloor.toFixed(3)}`;
     case 'memory':
       return `memory of ${device} (${formatBytes(from)})`;
     case 'energy':
@@ -239,7 +240,12 @@ async function tellTogether(problem: PlanningProblem, solve: Solve): Promise<str
   });
   const late =
     check.latency > problem.instance.deadline ? [`a deadline of ${formatSeconds(check.latency)}`] : [];
-  const loose =
-    check.accuracy < problem.accuracyFloor ? [`an accuracy floor of ${check.accuracy.toFixed(3)}`] : [];
+  const loose = check.accuracy < problem.accuracyFloor ? [floorOf(problem, check.accuracy)] : [];
   return `together these would: ${[...late, ...loose, ...over].join(' and ')}`;
+}
+
+/** A floor of the bundle's measure, with its article. */
+function floorOf({ manifest }: PlanningProblem, floor: number): string {
+  const word = figureWord(manifest.accuracy);
+  return `${/^[aeioAR]/.test(word) ? 'an' : 'a'} ${word} floor of ${floor.toFixed(3)}`;
 }

@@ -1,8 +1,8 @@
 // The measured variants of a bundle as rows: cost and accuracy of each.
 import type { BundleManifest } from '../../bundle/index.ts';
-import { levelsKey, type Variant } from '../../bundle/internal.ts';
+import { figureWord, levelsKey, type Variant } from '../../bundle/internal.ts';
 import { frontierOf } from '../../pack/internal.ts';
-import { must } from '../../util/index.ts';
+import { MEASURE_WORDS, must } from '../../util/index.ts';
 
 /** One variant, with its share of the unpruned network's work. */
 export interface FrontierRow extends Omit<Variant, 'recall'> {
@@ -39,8 +39,18 @@ export function measureWord({
 }: {
   readonly accuracy: Pick<BundleManifest['accuracy'], 'measure'>;
 }): string {
-  if (accuracy.measure === 'balanced') return 'balanced accuracy';
-  return accuracy.measure === 'agreement' ? 'agreement with the unpruned network' : 'accuracy';
+  const { measure } = accuracy;
+  if (measure === 'balanced') return MEASURE_WORDS.balancedAccuracy;
+  return measure === 'agreement' ? 'agreement with the unpruned network' : MEASURE_WORDS[measure];
+}
+
+/** The same as the title of a column, which keeps it short. */
+export function measureTitle({
+  accuracy,
+}: {
+  readonly accuracy: Pick<BundleManifest['accuracy'], 'measure'>;
+}): string {
+  return accuracy.measure === 'balanced' ? 'balanced' : figureWord(accuracy);
 }
 
 /** The unpruned network and at most `most` rows of the frontier, evenly chosen and including both ends. */

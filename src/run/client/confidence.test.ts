@@ -3,7 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { tensor } from '../../engine/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { RunPlan } from '../protocol/plan.ts';
-import { inferWithFallback, marginOf } from './confidence.ts';
+import {
+  type AnswerKind,
+  assertConfidence,
+  confidenceOf,
+  inferWithFallback,
+  marginOf,
+} from './confidence.ts';
 import type { InferenceClient, InferenceOptions } from './coordinator.ts';
 
 const input = tensor(Float32Array.of(1), [1, 1]);
@@ -36,6 +42,46 @@ describe('the margin of an answer', () => {
   });
 });
 
+describe('the confidence of an answer', () => {
+  const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
+  const one = (x: number): number => Math.abs(2 * sigmoid(x) - 1);
+
+  it('is that of the least sure label, from logits or from probabilities', () => {
+    const logits: AnswerKind = { kind: 'multi-label', outputShape: [3], threshold: 0 };
+    const shares: AnswerKind = { ...logits, threshold: 0.5, probabilities: true };
+    const scores = [3, -0.7, -9];
+    expect(confidenceOf(logits, scores)).toBeCloseTo(one(0.7), 12);
+    expect(confidenceOf(shares, scores.map(sigmoid))).toBeCloseTo(one(0.7), 12);
+    expect(confidenceOf({ ...shares, threshold: 0.2 }, [0.2])).toBe(0);
+    expect(confidenceOf({ ...shares, threshold: 0.2 }, [sigmoid(1)])).toBeCloseTo(one(1 + Math.log(4)), 12);
+    for (const sure of [0, 1]) expect(confidenceOf({ ...shares, kind: 'binary' }, [sure])).toBe(1);
+  });
+
+  it('of a mask is the mean over its positions', () => {
+    const mask: AnswerKind = { kind: 'segmentation', outputShape: [1, 2], threshold: 0 };
+    expect(confidenceOf(mask, [2, -0.5])).toBeCloseTo((one(2) + one(0.5)) / 2, 12);
+    const classes: AnswerKind = { kind: 'segmentation', outputShape: [3, 2] };
+    const [first, second] = [
+      [1, 2, 0],
+      [0, 5, 1],
+    ];
+    const output = [1, 0, 2, 5, 0, 1];
+    expect(confidenceOf(classes, output)).toBeCloseTo(
+      (marginOf(first ?? []) + marginOf(second ?? [])) / 2,
+      12,
+    );
+  });
+
+  it('is there for neither values nor embeddings, and a fallback is refused with the reason', () => {
+    for (const kind of ['regression', 'embedding'] as const) {
+      const task: AnswerKind = { kind, outputShape: [2] };
+      expect(confidenceOf(task, [1, 2])).toBeUndefined();
+      expect(() => assertConfidence(task)).toThrow(expect.objectContaining({ code: 'E_UNSUPPORTED' }));
+    }
+    expect(() => assertConfidence({ kind: 'binary', outputShape: [1] })).not.toThrow();
+  });
+});
+
 describe('an uncertain result', () => {
   const fallback = { margin: 0.5, plan: unpruned, seconds: 0.1 };
   const deadline = 10;
@@ -59,6 +105,19 @@ describe('an uncertain result', () => {
       expect(answer).toMatchObject({ plan, fallback: 'none' });
       expect(asks.asked).toHaveLength(1);
     }
+  });
+
+  it('is judged by what the network is for', async () => {
+    const task: AnswerKind = { kind: 'binary', outputShape: [1], threshold: 0 };
+    const asks = asker((plan) => Float32Array.of(plan === pruned ? 0.1 : 4));
+    const answer = await inferWithFallback(asks, input, pruned, { deadline }, fallback, task);
+    expect(answer).toMatchObject({ fallback: 'taken', margin: Math.tanh(2) });
+    const values = asker(() => Float32Array.of(0));
+    const none = await inferWithFallback(values, input, pruned, { deadline }, fallback, {
+      ...task,
+      kind: 'regression',
+    });
+    expect(none).toMatchObject({ fallback: 'none', margin: Number.NaN });
   });
 
   it('stands when the time left is less than predicted', async () => {

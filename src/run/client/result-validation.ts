@@ -1,5 +1,6 @@
 // Checks what devices send: results against the coordinator's own plan, reports against the bundle.
 import type { BundleManifest } from '../../bundle/index.ts';
+import { taskOf } from '../../bundle/internal.ts';
 import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import { assertFiniteRows } from '../../util/internal.ts';
@@ -25,11 +26,12 @@ export function assertResult(
   const last = must(plan.stages.at(-1), 'a stage');
   const { device, from, to } = must(last.segments[segment], 'a segment');
   const { split } = must(manifest.stages[last.index], 'a stage');
-  const { classes } = manifest.model.output;
-  // Partial sums are as wide as the whole.
-  const width = split === 'outputs' && last.segments.length > 1 ? to - from : classes;
-  const expected = [samples, width];
-  if (tensor.dims.join() !== expected.join() || tensor.data.length !== samples * width) {
+  const { outputShape } = taskOf(manifest);
+  // Partial sums are as wide as the whole; the channels of an output that is split lie behind the batch.
+  const part = split === 'outputs' && last.segments.length > 1;
+  const expected = [samples, ...(part ? outputShape.with(0, to - from) : outputShape)];
+  const size = expected.reduce((product, dim) => product * dim, 1);
+  if (tensor.dims.join() !== expected.join() || tensor.data.length !== size) {
     throw new BedsideError(
       'E_DEVICE',
       `device '${device}' gave a result of [${tensor.dims.slice(0, 8).join(', ')}], not [${expected.join(', ')}]`,
@@ -39,7 +41,7 @@ export function assertResult(
   assertFiniteRows(
     tensor.data,
     samples,
-    width,
+    size / samples,
     (row) => `the scores of sample ${row} that device '${device}' gave`,
   );
 }

@@ -1,6 +1,6 @@
 // Bundles for tests, with splits as packing finds them, and random plans.
 import { assembleModel, type Bundle, openBundle } from '../../bundle/index.ts';
-import { findVariant, writeBundle } from '../../bundle/internal.ts';
+import { findVariant, type ManifestParts, recallsOf, writeBundle } from '../../bundle/internal.ts';
 import {
   bundleOf,
   type ContentsOptions,
@@ -9,6 +9,7 @@ import {
 } from '../../bundle/test-support/contents.ts';
 import { createSession, type FloatTensor, type Session, tensor } from '../../engine/index.ts';
 import { findStages, type Model } from '../../onnx/index.ts';
+import { sizeOf } from '../../onnx/internal.ts';
 import { splitOf } from '../../pack/internal.ts';
 import { outputChannels, segmentsOf } from '../../plan/internal.ts';
 import { must } from '../../util/index.ts';
@@ -23,9 +24,18 @@ export function splitBundle(model: Model, options: ContentsOptions = {}): Bundle
     ...stage,
     ...splitOf(model, bundle.grouping, must(found[stage.index], 'a stage')),
   }));
-  const classes = must(bundle.grouping.shapes.get(bundle.manifest.model.output.name), 'shape').at(-1) ?? 1;
-  const output = { ...bundle.manifest.model.output, classes };
-  return { ...bundle, manifest: { ...bundle.manifest, stages, model: { ...bundle.manifest.model, output } } };
+  const shape = must(bundle.grouping.shapes.get(bundle.manifest.model.output.name), 'shape').slice(1);
+  const output = { ...bundle.manifest.model.output, classes: sizeOf(shape) };
+  const manifest = { ...bundle.manifest, ...taskOfShape(shape), stages };
+  return { ...bundle, manifest: { ...manifest, model: { ...bundle.manifest.model, output } } };
+}
+
+/** One label where there is one score for each class; otherwise a binary label, or a mask. */
+function taskOfShape(shape: readonly number[]): Pick<ManifestParts, 'task'> {
+  const [channels = 1, ...positions] = shape;
+  if (sizeOf(shape) === 1) return { task: { kind: 'binary', outputShape: shape, classes: 2, threshold: 0 } };
+  if (positions.length === 0) return {};
+  return { task: { kind: 'segmentation', outputShape: shape, classes: Math.max(2, channels) } };
 }
 
 /**
@@ -60,15 +70,21 @@ export function localPlanOf({ manifest }: Bundle, device: string, levels: readon
 /** Writes a bundle of a canonical network, with its splits, and opens it. */
 export async function writtenBundle(dir: string, model: Model): Promise<Bundle> {
   const contents = contentsOf(model);
-  const { stages, model: signature } = splitBundle(model).manifest;
+  const { stages, task, model: signature } = splitBundle(model).manifest;
   const { input, output, source } = signature;
   const variants = contents.manifest.variants.map((variant) => ({
     ...variant,
-    recall: Array.from<null>({ length: output.classes }).fill(null),
+    recall: Array.from<null>({ length: recallsOf({ task, model: signature }) }).fill(null),
   }));
   await writeBundle(dir, {
     ...contents,
-    manifest: { ...contents.manifest, stages, variants, model: { input, output, source } },
+    manifest: {
+      ...contents.manifest,
+      ...(task ? { task } : {}),
+      stages,
+      variants,
+      model: { input, output, source },
+    },
   });
   return openBundle(dir);
 }

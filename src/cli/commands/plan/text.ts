@@ -1,5 +1,6 @@
 // A planned request for people: the plan beside those of simpler planners, and whether its accuracy has been measured.
 import type { PlanResult } from '../../../app/plan/plan.ts';
+import { measureTitle } from '../../../report/index.ts';
 import { formatPercent, formatSeconds, must, plainLine } from '../../../util/index.ts';
 import { describeTotals, describeView, type TotalsRow } from './timeline.ts';
 
@@ -8,35 +9,43 @@ export function describePlan(result: PlanResult): string {
   const { bundle, problem, solver, status, view, gap, seconds } = result;
   const { request, accuracyFloor } = problem;
   const privacy = request.maxSeen ? 'by stage' : request.privacy;
-  const limits = `within ${formatSeconds(request.deadline)}, accuracy at least ${formatPercent(accuracyFloor)}`;
+  const figure = figureOf(result);
+  const limits = `within ${formatSeconds(request.deadline)}, ${figure} at least ${formatPercent(accuracyFloor)}`;
   const title = plainLine(
     `${bundle.manifest.name} on ${problem.fleet.name}: ${limits}, ${request.levels} levels, privacy ${privacy}`,
   );
   const baselines: TotalsRow[] = result.baselines.map(({ solver: name, reason, ...totals }) => ({
     ...{ name, totals, note: reason },
   }));
-  if (!view) return [title, '', describeNoPlan(result), '', describeTotals(baselines)].join('\n');
+  if (!view) return [title, '', describeNoPlan(result), '', describeTotals(baselines, figure)].join('\n');
   const proof = status === 'optimal' ? 'proven optimal' : `gap ${formatPercent(gap ?? 0)} to what is proven`;
   const own = { name: solver, totals: view, note: `${proof}, found in ${formatSeconds(seconds)}` };
   return [
-    ...[title, '', describeView(view), '', describeTotals([own, ...baselines]), ''],
+    ...[title, '', describeView(view), '', describeTotals([own, ...baselines], figure), ''],
     ...describeProposals(result),
     ...describeEvidence(result),
   ].join('\n');
 }
 
+/** What the bundle's measure is called: accuracy, or the main measure of another task. */
+function figureOf({ bundle }: PlanResult): string {
+  const { measure } = bundle.manifest.accuracy;
+  return measure === 'balanced' ? 'accuracy' : measureTitle(bundle.manifest);
+}
+
 /** Whether the plan's accuracy has been measured, and if not, how to measure it. */
-function describeEvidence({ variant, levels, bundle }: PlanResult): string[] {
+function describeEvidence(result: PlanResult): string[] {
+  const { variant, levels, bundle } = result;
   const { manifest, dir } = bundle;
   if (variant !== null) {
     const { accuracy, lowerBound } = must(manifest.variants[variant], 'a variant');
     return [
-      `these levels have been measured: variant ${variant} of the bundle, accuracy ${formatPercent(accuracy)}, at least ${formatPercent(lowerBound)} with 95 % confidence`,
+      `these levels have been measured: variant ${variant} of the bundle, ${figureOf(result)} ${formatPercent(accuracy)}, at least ${formatPercent(lowerBound)} with 95 % confidence`,
     ];
   }
   const { meanError, maxError } = manifest.accuracy;
   return [
-    `accuracy is predicted (mean error ${meanError.toFixed(3)}, at most ${maxError.toFixed(3)} on checked level vectors); to measure these levels before they run:`,
+    `${figureOf(result)} is predicted (mean error ${meanError.toFixed(3)}, at most ${maxError.toFixed(3)} on checked level vectors); to measure these levels before they run:`,
     `bedside pack ${plainLine(dir)} --certify ${must(levels, 'levels').join(',')} --data …   (or this command with --data)`,
   ];
 }

@@ -86,12 +86,15 @@ function describeDevices({ devices }: PlanView): string {
   );
 }
 
-/** One row a planner. */
-export function describeTotals(rows: readonly TotalsRow[]): string {
+/**
+ * One row a planner.
+ * @param figure what the bundle's measure is called
+ */
+export function describeTotals(rows: readonly TotalsRow[], figure: string): string {
   const cell = (value: number | null, format: (value: number) => string): string =>
     value === null ? '' : format(value);
   return table(
-    ['plan', '>objective', '>time', '>energy', '>accuracy', ''],
+    ['plan', '>objective', '>time', '>energy', `>${figure}`, ''],
     rows.map(({ name, totals, note }) => [
       name,
       cell(totals.objective, (value) => value.toFixed(4)),
