@@ -9,7 +9,7 @@ import {
 } from '../../src/channels/index.ts';
 import type { Dataset } from '../../src/data/index.ts';
 import { createSession, tensor } from '../../src/engine/index.ts';
-import { EngineTensor, openSession } from '../../src/engine/node.ts';
+import { EngineTensor, openSession } from '../../src/engine/internal.ts';
 import { type CriterionContext, composite, epsilonRule } from '../../src/explain/index.ts';
 import { Attributor } from '../../src/explain/internal.ts';
 import { findStages, inferShapes, type Model, modelCosts } from '../../src/onnx/index.ts';
