@@ -109,7 +109,7 @@ async function subjectOf(
   journal: Journal,
 ): Promise<Subject> {
   if (!(await isBundle(source))) {
-    const { name, original, classifier, costs } = await networkOf(source as NetworkSource, options);
+    const { name, original, classifier, costs } = await networkOf(source as NetworkSource, options, journal);
     assertWholeNetwork(name, options);
     const { macs, uncounted } = costs;
     return { name, model: original, classifier, facts: { macs, uncounted } };

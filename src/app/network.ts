@@ -12,6 +12,14 @@ import {
 } from '../onnx/index.ts';
 import { assertFiniteWeights, unmergedModel, withMetadata, withSqueezeAxes } from '../onnx/internal.ts';
 import { RegularFile } from '../util/internal.ts';
+import {
+  assertClassNames,
+  type ContractOptions,
+  type FoundContract,
+  findContract,
+  withContract,
+} from './contract.ts';
+import type { Journal } from './reporter.ts';
 
 /** A classifier with all the forms of it that use cases need. Built once, and handed on whole. */
 export interface Network {
@@ -28,29 +36,44 @@ export interface Network {
   readonly classifier: Classifier;
   /** Costs of the original. */
   readonly costs: ModelCosts;
+  /** What is known of its input and scores beside the graph, and where that was said. */
+  readonly said: FoundContract;
 }
 
 /** The path of an ONNX file, or a network that is loaded already. */
 export type NetworkSource = string | Network;
 
-/** How a network is read. */
-export interface NetworkOptions {
-  /** Samples a second of the signals that it reads. Becomes part of the network, and of every network made of it. */
-  readonly samplingRate?: number | undefined;
-}
+/** How a network is read. What is said becomes part of it, and of every network made of it. */
+export type NetworkOptions = ContractOptions;
 
 /**
  * The network of a source.
+ * @param journal is told where its contract was found
  * @throws BedsideError as `loadNetwork`
  */
-export async function networkOf(source: NetworkSource, options: NetworkOptions = {}): Promise<Network> {
-  return typeof source === 'string' ? await loadNetwork(source, options) : source;
+export async function networkOf(
+  source: NetworkSource,
+  options: NetworkOptions = {},
+  journal?: Journal,
+): Promise<Network> {
+  const network =
+    typeof source === 'string' ? await loadNetwork(source, options) : await saidOf(source, options);
+  for (const line of network.said.notes) journal?.note(line);
+  for (const line of network.said.remarks) journal?.remark(line);
+  return network;
+}
+
+/** A network that is loaded, with what options say of it. */
+async function saidOf(network: Network, options: NetworkOptions): Promise<Network> {
+  const { labels, classMap, contract, samplingRate, task, output } = options;
+  const silent = [labels, classMap, contract, samplingRate, task, output].every((said) => said === undefined);
+  return silent ? network : await describeNetwork(network.original, network.name, network.isFile, options);
 }
 
 /**
  * Loads a classifier from an ONNX file.
  * @throws BedsideError E_FILE; E_MODEL, also for weights that are not finite; E_UNSUPPORTED when it is not a classifier;
- *   as `withEngineShapes`
+ *   as `withEngineShapes` and `findContract`
  */
 export async function loadNetwork(path: string, options: NetworkOptions = {}): Promise<Network> {
   return await describeNetwork(await loadModel(path), path, true, options);
@@ -73,18 +96,27 @@ async function describeNetwork(
   model: Model,
   name: string,
   isFile: boolean,
-  { samplingRate }: NetworkOptions,
+  options: NetworkOptions,
 ): Promise<Network> {
+  const found = await findContract(model, name, isFile, options);
   const stored = withSqueezeAxes(await withEngineShapes(model, name));
-  const original =
-    samplingRate === undefined ? stored : withMetadata(stored, SAMPLING_RATE, String(samplingRate));
-  const classifier = describeClassifier(original, name);
+  const plain = describeClassifier(withContract(stored, found.contract), name);
+  const said = assertClassNames(found, plain.classes, name);
+  const kept = withContract(stored, keptFields(said));
+  const rate = said.contract.signal?.samplingRate;
+  const original = rate === undefined ? kept : withMetadata(kept, SAMPLING_RATE, String(rate));
+  const classifier = original === stored && said === found ? plain : describeClassifier(original, name);
   assertFiniteWeights(original, name);
   const unmerged = unmergedModel(original);
   const canonical = canonicalModel(unmerged);
   // Folding may leave float32.
   assertFiniteWeights(canonical, name);
-  return { name, isFile, original, canonical, unmerged, classifier, costs: modelCosts(original) };
+  return { name, isFile, original, canonical, unmerged, classifier, costs: modelCosts(original), said };
+}
+
+/** What is kept in the model: all but a sampling rate alone, which has a key of its own. */
+function keptFields({ contract, from }: FoundContract): FoundContract['contract'] {
+  return Object.keys(from).join() === 'signal.samplingRate' ? {} : contract;
 }
 
 /** SHA-256 of the network's file, or of the file that would be written of it. */

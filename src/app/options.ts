@@ -1,6 +1,7 @@
 // Which samples a use case reads, and how its computations run.
 import type { Dataset, DatasetSplit } from '../data/index.ts';
 import type { EngineOptions } from '../engine/index.ts';
+import type { ContractOptions } from './contract.ts';
 
 export type { EngineOptions };
 
@@ -13,8 +14,8 @@ export function runSettings(options: EngineOptions & { readonly seed?: number | 
   return { threads, batch, seed };
 }
 
-/** Which samples. */
-export interface DataOptions {
+/** Which samples, and what is said of the network that reads them. */
+export interface DataOptions extends ContractOptions {
   /**
    * A path to data (docs/data.md), or samples in memory. Of samples in memory, `classes`, `perClass` and `limit` choose; the
    * other options are for files.
@@ -31,8 +32,6 @@ export interface DataOptions {
   readonly records?: readonly string[] | undefined;
   /** Leave out images that cannot be read, and name them in the result, instead of failing at the first. */
   readonly skipBad?: boolean | undefined;
-  /** Samples a second of the signals that the network reads, if its metadata does not say so; default 360. */
-  readonly samplingRate?: number | undefined;
   /** The most pixels that an image may have; default 2^28. */
   readonly maxPixels?: number | undefined;
 }

@@ -97,7 +97,7 @@ export async function pack(
   const { out, chart = chartOf(out), seed = 1 } = options;
   await assertBundleFolder(out);
   await assertWritable(chart);
-  const loaded = await networkOf(network, options);
+  const loaded = await networkOf(network, options, journal);
   assertPrunable(findGroups(loaded.canonical), loaded.name);
   const start = performance.now();
   const draws = await localDraws(loaded.classifier, options, seed, journal);

@@ -113,7 +113,7 @@ export async function prune(
     await assertOther(typeof network === 'string' ? network : network.name, out);
     await assertWritable(out);
   }
-  const loaded = await networkOf(network, options);
+  const loaded = await networkOf(network, options, journal);
   if (macs !== undefined) {
     for (const line of describeUncounted(loaded.costs.uncounted)) journal.note(`--macs ${macs}: ${line}`);
   }

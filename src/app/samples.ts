@@ -2,10 +2,10 @@
 
 import { type Dataset, type DatasetSplit, openDataset, subset } from '../data/index.ts';
 import {
-  assertClassCount,
   countIdentical,
   indicesOutside,
   isUnsplitArchive,
+  LabelMap,
   selectIndices,
   shapeMisfit,
   splitInTwo,
@@ -48,6 +48,7 @@ export async function loadSamples(
         ...selection,
         sampleShape: classifier.sampleShape,
         classes: classifier.classes,
+        contract: classifier.contract,
         output: `output '${classifier.output}' [batch, ${classifier.classes}]`,
         split: options.split ?? defaults.split,
         records: options.records,
@@ -73,13 +74,23 @@ export async function loadSamples(
 /** Chooses samples of a data set that is read already. */
 function selected(
   dataset: Dataset,
-  { sampleShape, classes }: Classifier,
+  { sampleShape, classes, contract }: Classifier,
   selection: Parameters<typeof selectIndices>[2],
 ): Dataset {
   const { name, sampleShape: own, classNames, size, labels } = dataset;
   if (own.join() !== sampleShape.join()) throw shapeMisfit(sampleShape, `[${own.join(', ')}]`, name);
-  assertClassCount({ classes }, classNames, name);
-  return subset(dataset, selectIndices(size, labels, selection, name));
+  const map = LabelMap.named({ classes, contract }, classNames, name);
+  const mapped = labels && map.apply(labels);
+  const chosen = subset(
+    { ...dataset, labels: mapped?.labels },
+    selectIndices(size, mapped?.labels, selection, name),
+  );
+  return {
+    ...chosen,
+    classNames: map.classNames,
+    passedOver: [...(dataset.passedOver ?? []), ...(mapped?.leftOut ?? [])],
+    remarks: [...(dataset.remarks ?? []), ...map.remarks],
+  };
 }
 
 /** Whether data has no local and test split: an archive of x and y, or a data set that is read already. */

@@ -1,5 +1,6 @@
 // The result of every reader of recordings and images.
 import type { TaskKind } from '../util/index.ts';
+import type { InputContract } from './contract/contract.ts';
 
 /** Data that was not read, for one reason. */
 export interface PassedOver {
@@ -87,6 +88,8 @@ export interface DatasetOptions {
   readonly outputShape?: readonly number[] | undefined;
   /** The inputs of a network with several, of which `sampleShape` is the packed one. */
   readonly inputs?: readonly InputPart[] | undefined;
+  /** What is known of the network's input and classes: labels, images and signals are read by it. */
+  readonly contract?: InputContract | undefined;
   /** Name and shape of the output with their scores, for messages: `output 'logits' [batch, 5]`. */
   readonly output?: string | undefined;
   readonly split: DatasetSplit;

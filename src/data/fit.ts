@@ -32,8 +32,8 @@ export function classMisfit({ classes, output }: Scores, data: string, name: str
     `${name} does not fit: the model has ${classes} classes${told}, the data has ${data}`,
     {
       hint:
-        'use the data the model was trained for, or a model for this data; its first output must be one score a class, ' +
-        'not features',
+        'use the data the model was trained for, or a model for this data; --labels names its classes, and --class-map ' +
+        'says which class each label of the data is; its first output must be one score a class, not features',
     },
   );
 }

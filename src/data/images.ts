@@ -2,8 +2,9 @@
 import { join } from 'node:path';
 import { BedsideError, formatBytes, formatCount, messageOf, must } from '../util/index.ts';
 import { availableMemory, RegularFile } from '../util/internal.ts';
+import { LabelMap } from './contract/label-map.ts';
 import type { Dataset, DatasetOptions } from './dataset.ts';
-import { absentClasses, allocateSamples, assertClassCount, numberedClasses } from './fit.ts';
+import { absentClasses, allocateSamples, numberedClasses } from './fit.ts';
 import { hashSamples } from './hash.ts';
 import { type ImageFile, listImages } from './image-files.ts';
 import { MemoryBudget } from './memory-budget.ts';
@@ -33,11 +34,11 @@ export async function readImages(folder: string, options: DatasetOptions): Promi
   const passedOver = new PassedOverCount();
   const list = await listImages(folder, options.split, passedOver);
   const shape = imageShape(options.sampleShape, folder);
-  if (list.classNames) assertClassCount(options, list.classNames, folder);
-  const all = list.classNames && Int32Array.from(list.files, (file) => file.label ?? 0);
-  const chosen = Array.from(selectIndices(list.files.length, all, options, folder), (i) =>
-    must(list.files[i], 'a file for each index'),
-  );
+  const map = list.classNames && LabelMap.named(options, list.classNames, folder);
+  const mapped = map?.apply(Int32Array.from(list.files, (file) => file.label ?? 0));
+  const all = mapped?.labels;
+  const indices = selectIndices(list.files.length, all, options, folder);
+  const chosen = Array.from(indices, (i) => must(list.files[i], 'a file for each index'));
 
   const size = shape.channels * shape.height * shape.width;
   const samples = allocateSamples(chosen.length, size, folder);
@@ -54,8 +55,8 @@ export async function readImages(folder: string, options: DatasetOptions): Promi
   });
   const kept = good.length === chosen.length ? samples : samples.slice(0, good.length * size);
   const files = good.map((i) => must(chosen[i], 'a file for each index'));
-  const labels = list.classNames && Int32Array.from(files, (file) => file.label ?? 0);
-  const classNames = list.classNames ?? numberedClasses(options.classes);
+  const labels = all && Int32Array.from(good, (i) => must(all[indices[i] ?? -1], 'a label for each image'));
+  const classNames = map?.classNames ?? options.contract?.classes ?? numberedClasses(options.classes);
   return {
     kind: 'images',
     name: folder,
@@ -69,8 +70,8 @@ export async function readImages(folder: string, options: DatasetOptions): Promi
       const reason = reasons[i];
       return reason === undefined ? [] : [{ path: file.path, reason }];
     }),
-    passedOver: passedOver.list(),
-    remarks: absentClasses(all, classNames, options.classFilter, folder),
+    passedOver: [...passedOver.list(), ...(mapped?.leftOut ?? [])],
+    remarks: [...(map?.remarks ?? []), ...absentClasses(all, classNames, options.classFilter, folder)],
     hash: hashSamples(kept, labels),
   };
 }

@@ -1,3 +1,14 @@
+export type {
+  ClassMap,
+  ImageContract,
+  ImageCrop,
+  ImageResize,
+  ImageWindow,
+  InputContract,
+  Normalisation,
+  SignalContract,
+  SignalWindow,
+} from './contract/contract.ts';
 export type { Dataset, DatasetOptions, DatasetSplit, InputPart, PassedOver, Targets } from './dataset.ts';
 export { BEAT_CLASSES } from './ecg-beats.ts';
 export { type NpyArray, npyArray } from './npy.ts';

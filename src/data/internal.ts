@@ -1,7 +1,21 @@
 // For sibling folders only: nothing here is published.
 
 export { countIdentical, indicesOutside } from './common-samples.ts';
-export { assertClassCount, shapeMisfit } from './fit.ts';
+export {
+  type ContractSource,
+  isEmptyContract,
+  type MergedContract,
+  mergeContracts,
+} from './contract/contract.ts';
+export { LabelMap } from './contract/label-map.ts';
+export { contractOfMetadata } from './contract/metadata.ts';
+export {
+  checkContract,
+  contractSchema,
+  looksLikeContract,
+  parseContract,
+} from './contract/parse.ts';
+export { shapeMisfit } from './fit.ts';
 export { hashSamples } from './hash.ts';
 export { isUnsplitArchive } from './open-dataset.ts';
 export { sharedPatients } from './patients.ts';

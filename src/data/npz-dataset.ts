@@ -3,15 +3,9 @@
 import { BedsideError, must } from '../util/index.ts';
 import { RegularFile } from '../util/internal.ts';
 import { type ByteSource, memorySource } from './byte-source.ts';
+import { LabelMap } from './contract/label-map.ts';
 import type { Dataset, DatasetOptions, DatasetSplit } from './dataset.ts';
-import {
-  absentClasses,
-  allocateSamples,
-  assertLabelsOf,
-  classMisfit,
-  formatShape,
-  numberedClasses,
-} from './fit.ts';
+import { absentClasses, allocateSamples, assertLabelsOf, classMisfit, formatShape } from './fit.ts';
 import { hashSamples } from './hash.ts';
 import type { NpyHead } from './npy.ts';
 import { npyHeadOf, npyOf, readNpyRows } from './npy-rows.ts';
@@ -87,14 +81,16 @@ async function datasetOf(source: ByteSource, name: string, options: DatasetOptio
   const archive = { source, name, entries: await npzEntries(source, name) };
   const parts: ArchivePart[] = [];
   for (const part of partsOf(archive, options.split)) parts.push(await readPart(archive, part, options));
-  const labels = joinLabels(parts, options, name);
+  const joined = joinLabels(parts, options, name);
+  const map = LabelMap.numbered(options, highestOf(joined), name);
+  const mapped = joined && map.apply(joined);
+  const labels = mapped?.labels;
   const size = options.sampleShape.reduce((product, axis) => product * axis, 1);
   const total = parts.reduce((sum, { count }) => sum + count, 0);
   const chosen = selectIndices(total, labels, options, name);
   const samples = allocateSamples(chosen.length, size, name);
   const positions = await readSamples(archive, parts, chosen, samples, options);
   const chosenLabels = labels && chosen.map((i) => labels[i] ?? 0);
-  const classNames = numberedClasses(options.classes);
   return {
     kind: 'npz',
     name,
@@ -102,11 +98,12 @@ async function datasetOf(source: ByteSource, name: string, options: DatasetOptio
     sampleShape: [...options.sampleShape],
     samples,
     labels: chosenLabels,
-    classNames,
+    classNames: map.classNames,
     origins: undefined,
     positions,
     skipped: [],
-    remarks: absentClasses(labels, classNames, options.classFilter, name),
+    passedOver: mapped?.leftOut,
+    remarks: [...map.remarks, ...absentClasses(labels, map.classNames, options.classFilter, name)],
     hash: hashSamples(samples, chosenLabels),
   };
 }
@@ -213,7 +210,9 @@ async function readLabels(
     highest = Math.max(highest, label);
     labels[i] = label;
   }
-  if (highest >= options.classes) throw classMisfit(options, `label ${highest}`, name);
+  if (highest >= options.classes && !options.contract?.classMap) {
+    throw classMisfit(options, `label ${highest}`, name);
+  }
   return labels;
 }
 
@@ -230,7 +229,11 @@ function joinLabels(
     joined.set(labels, at);
     at += count;
   }
-  const highest = joined.reduce((most, label) => Math.max(most, label), 0);
-  if (joined.length > 0 && !options.classFilter) assertLabelsOf(options, highest, name);
+  const mapped = options.classFilter !== undefined || options.contract?.classMap !== undefined;
+  if (joined.length > 0 && !mapped) assertLabelsOf(options, highestOf(joined), name);
   return joined;
+}
+
+function highestOf(labels: Int32Array | undefined): number {
+  return labels?.reduce((most, label) => Math.max(most, label), 0) ?? 0;
 }

@@ -34,7 +34,8 @@ export function selectIndices(
     });
   }
   const random = new Random(selection.seed);
-  let chosen = Int32Array.from({ length: size }, (_, i) => i);
+  // A label below 0 leaves its sample out.
+  let chosen = Int32Array.from({ length: size }, (_, i) => i).filter((i) => (labels?.[i] ?? 0) >= 0);
   if (labels && selection.perClass !== undefined) {
     const kept: number[] = [];
     for (const members of indicesByClass(labels))
@@ -125,6 +126,7 @@ export function classWeights(labels: Int32Array, prior: ArrayLike<number>): Floa
 export function indicesByClass(labels: Int32Array): Int32Array[] {
   const members: number[][] = [];
   labels.forEach((label, i) => {
+    if (label < 0) return;
     while (members.length <= label) members.push([]);
     members[label]?.push(i);
   });

@@ -3,9 +3,10 @@
 import { readdir } from 'node:fs/promises';
 import { BedsideError, must } from '../util/index.ts';
 import { BeatWindows, DEFAULT_RATE } from './beat-windows.ts';
+import { LabelMap } from './contract/label-map.ts';
 import type { Dataset, DatasetOptions, DatasetSplit } from './dataset.ts';
 import { BEAT_CLASSES } from './ecg-beats.ts';
-import { absentClasses, allocateSamples, assertClassCount, shapeMisfit } from './fit.ts';
+import { absentClasses, allocateSamples, shapeMisfit } from './fit.ts';
 import { hashSamples } from './hash.ts';
 import { isHidden } from './hidden.ts';
 import { PassedOverCount } from './passed-over.ts';
@@ -33,18 +34,18 @@ interface Survey {
  * record's beats in time order, the first two thirds are the local split and the rest the test split. A record of
  * another sampling rate than the network's (360 Hz where nothing says it) is resampled. Records without annotations are
  * passed over, unless they were asked for by name.
- * @throws BedsideError E_DATA_FIT unless the model reads `[1, length]` and has five classes
+ * @throws BedsideError E_DATA_FIT unless the model reads `[1, length]` and its classes are known
  * @throws BedsideError E_DATA for an unknown record, a damaged file, or missing annotations
  * @throws BedsideError E_FILE for a file that cannot be read
  */
 export async function readWfdb(folder: string, options: DatasetOptions): Promise<Dataset> {
   const length = windowLength(options.sampleShape, folder);
-  assertClassCount(options, BEAT_CLASSES, folder);
+  const map = LabelMap.named(options, BEAT_CLASSES, folder);
   const windows = new BeatWindows(length, options.rate ?? DEFAULT_RATE);
 
   // Twice through the files, so that only one record's signal is in memory and only chosen windows are kept.
   const { beats, leads, passedOver } = await survey(folder, windows, options);
-  const all = Int32Array.from(beats, (beat) => beat.label);
+  const { labels: all, leftOut } = map.apply(Int32Array.from(beats, (beat) => beat.label));
   const chosen = selectIndices(beats.length, all, options, folder);
 
   const samples = allocateSamples(chosen.length, length, folder);
@@ -56,7 +57,7 @@ export async function readWfdb(folder: string, options: DatasetOptions): Promise
     const beat = must(beats[from], 'a beat for each index');
     if (lead?.record !== beat.record) lead = await readLead(folder, beat.record);
     samples.set(normalised(windows.cut(lead, beat.frame)), to * length);
-    labels[to] = beat.label;
+    labels[to] = all[from] ?? 0;
     positions[to] = beat.position;
     origins.push(beat.record);
   }
@@ -67,15 +68,16 @@ export async function readWfdb(folder: string, options: DatasetOptions): Promise
     sampleShape: [...options.sampleShape],
     samples,
     labels,
-    classNames: BEAT_CLASSES,
+    classNames: map.classNames,
     origins,
     positions,
     skipped: [],
-    passedOver: passedOver.list(),
+    passedOver: [...passedOver.list(), ...leftOut],
     remarks: [
       ...leadRemarks(leads),
       ...rateRemarks(leads, windows.rate, options.rate === undefined),
-      ...absentClasses(all, BEAT_CLASSES, options.classFilter, folder),
+      ...map.remarks,
+      ...absentClasses(all, map.classNames, options.classFilter, folder),
     ],
     rate: windows.rate,
     leads: leadCounts(leads),

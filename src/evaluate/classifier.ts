@@ -1,5 +1,5 @@
 // The interface of a classifier: its one input, its scores, and the batch size if the model fixes one.
-import type { InputPart } from '../data/index.ts';
+import type { InputContract, InputPart } from '../data/index.ts';
 import type { Tensor } from '../engine/index.ts';
 import { type Dim, inferShapes, type Model } from '../onnx/index.ts';
 import {
@@ -13,6 +13,7 @@ import {
   type Value,
 } from '../onnx/internal.ts';
 import { BedsideError, formatBytes, type TaskKind } from '../util/index.ts';
+import { CONTRACT_KEY } from '../util/internal.ts';
 
 /** Most bytes that one run may read. A model that fixes more is damaged, or not made for samples. */
 const MOST_BYTES = 2 ** 31;
@@ -43,6 +44,8 @@ export interface Classifier {
   readonly fixedBatch: number | undefined;
   /** Sampling rate of the signals that the model reads, in Hz, where its metadata gives it (`sampling_rate`). */
   readonly samplingRate?: number | undefined;
+  /** What is known of its input and scores beside the graph, where its metadata keeps it (`bedside.contract`). */
+  readonly contract?: InputContract | undefined;
 }
 
 /**
@@ -89,6 +92,7 @@ export function describeClassifier(model: Model, name: string): Classifier {
     throw unsupported(message, hintOf(shape, outputs.slice(1).find(scores)));
   }
   const samplingRate = samplingRateOf(model);
+  const contract = keptContract(model);
   assertApart(model, output.name, name);
   return {
     input: input.name,
@@ -101,12 +105,28 @@ export function describeClassifier(model: Model, name: string): Classifier {
     probabilities: ['Softmax', 'Sigmoid'].includes(lastOperator(model, output.name)),
     fixedBatch,
     ...(samplingRate !== undefined && { samplingRate }),
+    ...(contract && { contract }),
   };
 }
 
 /** The operator that computes a value; '' for an input. */
 function lastOperator(model: Model, name: string): string {
   return model.graph.nodes.find((node) => node.outputs.includes(name))?.op ?? '';
+}
+
+/**
+ * The contract that a model keeps in its metadata. Who loads models and bundles checks it field by field first; what is
+ * no contract counts as none here.
+ */
+export function keptContract(model: Model): InputContract | undefined {
+  const text = metadataOf(model, CONTRACT_KEY);
+  if (text === undefined) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as InputContract) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Refuses a model whose scores of a sample depend on the rest of its batch, or lie on another axis. */

@@ -41,7 +41,7 @@ export {
 export { integersLike, integersOf } from './known.ts';
 export { isDepthwise, isWeighted, type LayerLayout, layerLayout, outputChannels } from './layer-layout.ts';
 export { applyLayer, applyTransposedLayer } from './layer-operators.ts';
-export { metadataOf, withMetadata } from './metadata.ts';
+export { metadataEntries, metadataOf, withMetadata } from './metadata.ts';
 export {
   constantInput,
   describeNode,

@@ -8,6 +8,11 @@ export function metadataOf(model: Model, key: string): string | undefined {
   return model.carried?.metadataProps.find((entry) => entry.key === key)?.value;
 }
 
+/** All pairs of key and value. */
+export function metadataEntries(model: Model): readonly (readonly [key: string, value: string])[] {
+  return (model.carried?.metadataProps ?? []).map(({ key = '', value = '' }) => [key, value]);
+}
+
 /** The model with a key set to a value; nothing else changes. */
 export function withMetadata(model: Model, key: string, value: string): Model {
   const carried = model.carried ?? create(ModelProtoSchema);

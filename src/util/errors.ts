@@ -10,6 +10,7 @@ export const ERROR_CODES = [
   'E_NO_CHANNELS', // no channel of the model can be pruned
   'E_DATA', // a dataset is malformed
   'E_DATA_FIT', // a dataset's shape or class count does not fit the model
+  'E_CONTRACT', // a model.json or a model's metadata is malformed, or does not fit the model
   'E_CRITERION', // an unknown criterion
   'E_FLEET', // a fleet is malformed: an unknown device, a missing link, a figure out of range
   'E_REQUEST', // a request is malformed, or asks for what the bundle does not have

@@ -59,7 +59,7 @@ export async function compare(
   if (options.local) assertLocal(options);
   assertRecallRatio(options, ratios);
   if (report !== undefined) await assertWritable(report);
-  const network = await networkOf(source, options);
+  const network = await networkOf(source, options, journal);
   const { sets, draws, sources } = await loadSets(network, options, journal);
   journal.note(
     `scoring on ${sets.calibration.size} samples, measuring on ${sets.test.size}: ` +

@@ -57,7 +57,7 @@ export async function explain(
     scoresFormat(out);
     await assertWritable(out);
   }
-  const network = await networkOf(source, options);
+  const network = await networkOf(source, options, journal);
   const planned = await heatmapsOf(network, criterion, options);
   const { dataset, shares } = await samplesOf(network, options, journal);
   const target = targetOf(options.target, dataset);

@@ -157,6 +157,7 @@ function loaded(model: Model): Network {
     unmerged: model,
     classifier,
     costs: modelCosts(model),
+    said: { contract: {}, from: {}, notes: [], remarks: [] },
   };
 }
 

@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { DatasetSplit } from '../../data/index.ts';
 import { BedsideError } from '../../util/index.ts';
+import { addContract } from './contract.ts';
 import { count, items, names, numberIn, whole } from './numbers.ts';
 
 const DATA = '--data <dataset>';
@@ -17,7 +18,7 @@ export function addData(
   const what =
     'an .npz (<split>_images and <split>_labels, or x and y), a folder of class folders with images, ' +
     'or a folder of WFDB records';
-  return (uses.optional ? command.option(DATA, what) : command.requiredOption(DATA, what))
+  const withData = (uses.optional ? command.option(DATA, what) : command.requiredOption(DATA, what))
     .option('--split <name>', `local (also called train), test or all: ${uses.split}`, split)
     .option('--per-class <n>', uses.perClass, count())
     .option('--limit <n>', 'at most this many samples, drawn by the seed after --per-class', count())
@@ -34,6 +35,7 @@ export function addData(
       count(),
     )
     .option('--skip-bad', 'leave out corrupt images and name them, instead of stopping at the first');
+  return addContract(withData);
 }
 
 /**
