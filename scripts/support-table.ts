@@ -30,6 +30,7 @@ const PLAIN: ReadonlyMap<BackwardRule, string> = new Map([
 
 const MOVES: Exemplars = {
   Concat: 'each input gets its part',
+  Gather: 'back to their positions, copies add up (constant indices only)',
   DepthToSpace: 'space to depth (DCR order only)',
   Pad: 'the middle (constant padding only)',
   Reshape: 'reshaped back',
@@ -46,8 +47,11 @@ const RELEVANCE: Exemplars = {
   Conv: "the composite's rule",
   Div: 'all to the numerator',
   Expand: 'copies add up',
+  LayerNormalization: 'passes (identity rule)',
+  MatMul: "the composite's rule; of two computed values, half to each",
   MaxPool: 'all to the winner',
   Mul: 'all to the signal, none to gates and constants',
+  Softmax: 'inside a network its Taylor decomposition; at the end it passes',
   Sub: 'by contribution',
 };
 
@@ -59,6 +63,8 @@ const GRADIENT: Exemplars = {
   Div: 'quotient rule',
   Expand: 'copies add up',
   LRN: 'derivative',
+  LayerNormalization: 'derivative',
+  MatMul: 'the transposed map; of two computed values, the product rule',
   MaxPool: 'all to the winner',
   Mul: 'product rule',
   Sub: 'to both, one negated',
@@ -86,6 +92,7 @@ const ELEMENTWISE: readonly OpName[] = [
 
 const DEEPLIFT: Exemplars = {
   Div: 'product with the inverse',
+  MatMul: 'as the gradient; of two computed values refused',
   MaxPool: 'a rise to the new winner, a fall to the old',
   Mul: 'each factor times the mean of the other',
   Relu: 'rescale: dy / dx',
@@ -98,9 +105,11 @@ const CHANNELS: Exemplars = {
   Constant: 'none',
   Conv: 'its inputs and outputs can be cut',
   DepthToSpace: 'kept',
+  Einsum: 'kept',
   Expand: 'follow',
   Gather: 'follow, or picked on their axis',
   LRN: 'kept: it normalises across them',
+  LayerNormalization: 'kept: it normalises across them',
   MaxPool: 'follow on axis 1',
   Pad: 'follow (padded channels: constant padding only)',
   ReduceMean: 'follow where they are not averaged',
@@ -153,7 +162,7 @@ export function supportTable(): string {
     'engine cannot run the model, the model is refused, and the error names the operator. Where a cell says "refused", the',
     'same holds for that operator.',
     '',
-    'Multiply-accumulates are counted for Conv, ConvTranspose, Gemm and MatMul, with constant or computed factors, and for',
+    'Multiply-accumulates are counted for Conv, ConvTranspose, Einsum, Gemm and MatMul, with constant or computed factors, and for',
     `${list(FURTHER_MACS)}. Of ONNX Runtime's own operators, ${list(CONTRIB_MACS)} are counted.`,
     'The other standard operators have none: elementwise products and sums do not count. The exceptions are branches and loops',
     'with multiplications in them, AffineGrid, Det, DFT and STFT. These, and operators of unknown domains, are named wherever',
@@ -170,7 +179,9 @@ export function supportTable(): string {
     '',
     'Relevance starts at the score before a final Softmax or LogSoftmax. In a product, the factor that is a gate gets no',
     'relevance. Gates are constants, then Sigmoid, HardSigmoid, Softmax and Clip, then Tanh, also behind constant factors and',
-    'changes of shape. Between two gates of one kind, the first factor takes all. In DeepLIFT, completeness through LRN and a',
+    'changes of shape. Between two gates of one kind, the first factor takes all. Attention follows AttnLRP (Achtibat et al.,',
+    'ICML 2024). Its rule for softmax is the one rule that does not conserve: the hidden bias of the decomposition keeps a',
+    'part, as biases of layers do. In DeepLIFT, completeness through LRN and a',
     'Softmax inside the network only holds where no single input equals its reference.',
     '',
   ].join('\n');

@@ -60,6 +60,16 @@ const localResponse: ChannelRule = (walk, node) => {
   walk.set(node.outputs[0], label);
 };
 
+/** Each position of the axes before the normalised ones is computed by itself. */
+const layerNormalization: ChannelRule = (walk, node) => {
+  const label = walk.label(node.inputs[0]);
+  if (!label) return;
+  const rank = walk.shape(node.inputs[0])?.length ?? Number.NaN;
+  const axis = normalAxis(intAttribute(node, 'axis', -1), rank);
+  if (!(label.axis < axis)) return walk.freezeInputs(node, 'normalises across them');
+  walk.set(node.outputs[0], label);
+};
+
 const softmax: ChannelRule = (walk, node) => {
   const input = node.inputs[0];
   const label = walk.label(input);
@@ -120,6 +130,7 @@ export const RULES: OpTable<ChannelRule> = {
   DepthToSpace: (walk, node) => walk.freezeInputs(node, 'moves them into space'),
   Div: elementwise,
   Dropout: pass,
+  Einsum: (walk, node) => walk.freezeInputs(node, 'sums over letters in a way that is no plain product'),
   Elu: pass,
   Erf: pass,
   Exp: pass,
@@ -134,6 +145,7 @@ export const RULES: OpTable<ChannelRule> = {
   HardSwish: pass,
   Identity: pass,
   LRN: localResponse,
+  LayerNormalization: layerNormalization,
   LeakyRelu: pass,
   LogSoftmax: softmax,
   MatMul: weightedLayerRule,

@@ -60,3 +60,50 @@ function implicitResult(operands: readonly Labels[]): string[] {
   const all = operands.flat();
   return all.filter((label) => label.startsWith('.') || all.indexOf(label) === all.lastIndexOf(label));
 }
+
+/** An equation over operands of given ranks: their labels, and those of the result. */
+export interface Equation {
+  readonly operands: readonly Labels[];
+  readonly result: Labels;
+}
+
+/** The labels of an equation (axes of an ellipsis as `.1`, `.2` from the last), or undefined where it does not fit. */
+export function parseEquation(equation: string, ranks: readonly number[]): Equation | undefined {
+  const [left = '', right] = equation.replaceAll(' ', '').split('->');
+  const terms = left.split(',');
+  if (terms.length !== ranks.length) return undefined;
+  const operands: Labels[] = [];
+  for (const [index, term] of terms.entries()) {
+    const labels = labelsOf(term, ranks[index] as number);
+    if (!labels) return undefined;
+    operands.push(labels);
+  }
+  const all = new Set(operands.flat());
+  const hidden = [...all].filter((label) => label.startsWith('.')).length;
+  if (right === undefined) {
+    const dots = Array.from({ length: hidden }, (_, i) => `.${hidden - i}`);
+    const letters = implicitResult(operands).filter((label) => !label.startsWith('.'));
+    return { operands, result: [...dots, ...letters.sort()] };
+  }
+  const result = labelsOf(right, right.replace('...', '').length + (right.includes('...') ? hidden : 0));
+  return result?.every((label) => all.has(label)) ? { operands, result } : undefined;
+}
+
+/** The shape of an Einsum's result, or undefined where the operands do not fit the equation. */
+export function einsumShape(equation: string, shapes: readonly (readonly number[])[]): number[] | undefined {
+  const parsed = parseEquation(
+    equation,
+    shapes.map((shape) => shape.length),
+  );
+  if (!parsed) return undefined;
+  const sizes = new Map<string, number>();
+  for (const [index, labels] of parsed.operands.entries()) {
+    for (const [axis, label] of labels.entries()) {
+      const size = shapes[index]?.[axis] ?? 1;
+      const known = sizes.get(label) ?? 1;
+      if (known !== 1 && size !== 1 && known !== size) return undefined;
+      sizes.set(label, Math.max(known, size));
+    }
+  }
+  return parsed.result.map((label) => sizes.get(label) ?? 1);
+}

@@ -52,6 +52,12 @@ export const MACS: OpTable<MacRule> = {
   DepthToSpace: none,
   Div: none,
   Dropout: none,
+  Einsum: ({ node, input }) => {
+    const shapes = node.inputs.map((_, index) => input(index));
+    return shapes.every((shape) => shape !== undefined)
+      ? einsumMacs(stringAttribute(node, 'equation', ''), shapes)
+      : undefined;
+  },
   Elu: none,
   Erf: none,
   Exp: none,
@@ -66,6 +72,7 @@ export const MACS: OpTable<MacRule> = {
   HardSwish: none,
   Identity: none,
   LRN: none,
+  LayerNormalization: none,
   LeakyRelu: none,
   LogSoftmax: none,
   MatMul: matMul,
@@ -131,19 +138,11 @@ const attentionWithProjection: MacRule = ({ node, input, output }) => {
   return batch * steps * (width * columns + (queries + (result.at(-1) ?? 0)) * (steps + past));
 };
 
-const einsum: MacRule = ({ node, input }) => {
-  const shapes = node.inputs.map((_, index) => input(index));
-  return shapes.every((shape) => shape !== undefined)
-    ? einsumMacs(stringAttribute(node, 'equation', ''), shapes)
-    : undefined;
-};
-
 /** Further standard operators that multiply and accumulate; their shapes come from the engine. */
 export const FURTHER_MACS: Readonly<Record<string, MacRule>> = {
   Attention: attention(1, 4),
   ConvInteger: conv(1),
   DeformConv: conv(1),
-  Einsum: einsum,
   GRU: recurrent,
   LSTM: recurrent,
   MatMulInteger: matMul,
@@ -180,7 +179,7 @@ const FREE = new Set(
   BitwiseXor BlackmanWindow CastLike Ceil Celu CenterCropPad Col2Im Compress ConcatFromSequence Cos Cosh CumProd CumSum
   DequantizeLinear DynamicQuantizeLinear Equal EyeLike Floor GatherElements GatherND GlobalLpPool Greater
   GreaterOrEqual GridSample GroupNormalization HammingWindow HannWindow Hardmax ImageDecoder InstanceNormalization
-  IsInf IsNaN LayerNormalization Less LessOrEqual Log LpNormalization LpPool Max MaxRoiPool MaxUnpool Mean
+  IsInf IsNaN Less LessOrEqual Log LpNormalization LpPool Max MaxRoiPool MaxUnpool Mean
   MeanVarianceNormalization MelWeightMatrix Min Mish Mod Multinomial Neg NegativeLogLikelihoodLoss NonMaxSuppression
   NonZero Not OneHot Optional OptionalGetElement OptionalHasElement Or Pow QuantizeLinear RMSNormalization RandomNormal
   RandomNormalLike RandomUniform RandomUniformLike Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp

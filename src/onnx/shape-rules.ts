@@ -1,8 +1,9 @@
 // The output shapes of every operator, from the shapes and known values of its inputs.
 // Specification: https://onnx.ai/onnx/operators/
+import { einsumShape } from './einsum.ts';
 import { sizeOf } from './graph.ts';
 import { constantOfNode } from './known.ts';
-import { intAttribute, intsAttribute, type OpTable } from './ops.ts';
+import { intAttribute, intsAttribute, type OpTable, stringAttribute } from './ops.ts';
 import { NotKnown, type ShapeContext } from './shape-context.ts';
 import { convParameters, poolParameters, transposedOutput, windowOutput } from './window.ts';
 
@@ -26,6 +27,12 @@ export const SHAPE_RULES: OpTable<ShapeRule> = {
   DepthToSpace: depthToSpace,
   Div: broadcasting,
   Dropout: (context) => [context.shape(0), context.shape(0)],
+  Einsum: (context) => [
+    einsumShape(
+      stringAttribute(context.node, 'equation', ''),
+      context.node.inputs.map((_, index) => context.shape(index)),
+    ),
+  ],
   Elu: same,
   Erf: same,
   Exp: same,
@@ -42,6 +49,7 @@ export const SHAPE_RULES: OpTable<ShapeRule> = {
   HardSwish: same,
   Identity: same,
   LRN: same,
+  LayerNormalization: layerNormalization,
   LeakyRelu: same,
   LogSoftmax: same,
   MatMul: matMul,
@@ -242,6 +250,14 @@ function gemm(context: ShapeContext): number[][] {
   const [depth, columns] = turned(1, 'transB');
   if (inner !== depth) throw context.wrong(`inner sizes ${inner} and ${depth} differ`);
   return [[rows, columns]];
+}
+
+/** The normalised value, and one mean and one inverse deviation for each run of normalised elements. */
+function layerNormalization(context: ShapeContext): number[][] {
+  const shape = context.shape(0);
+  const axis = context.axis(intAttribute(context.node, 'axis', -1), shape.length);
+  const statistics = shape.map((size, at) => (at < axis ? size : 1));
+  return [shape, statistics, statistics];
 }
 
 function matMul(context: ShapeContext): number[][] {

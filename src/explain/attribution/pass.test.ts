@@ -210,11 +210,11 @@ describe('what cannot be crossed', () => {
   const both = [RELEVANCE, GRADIENT];
   it.each([
     {
-      why: 'gathering',
-      op: 'Gather',
-      more: (net: Net) => [net.builder.ints([1, 0])],
-      attributes: { axis: int(1) },
-      features: 32,
+      why: 'an einsum',
+      op: 'Einsum',
+      more: none,
+      attributes: { equation: string('nchw->nchw') },
+      features: 64,
     },
     {
       why: 'padding by reflection',
@@ -249,17 +249,17 @@ describe('what cannot be crossed', () => {
   });
 
   it('but not when nothing below it is asked for', async () => {
-    const model = across('Gather', (net) => [net.builder.ints([1, 0])], { axis: int(1) }, 32);
+    const model = across('Einsum', none, { equation: string('nchw->nchw') }, 64);
     const dims = [1, 2, 4, 4];
     const { layers } = await run(model, { layers: ['Gemm'] }, Float32Array.of(1, 0, 0), normals(32, 1), dims);
     expect(Array.from(layers[0]?.values ?? [])).toEqual([1, 0, 0]);
   });
 
-  it('a product of two computed matrices is refused by name', async () => {
+  it('a product of two computed matrices is refused by name in DeepLIFT', async () => {
     const net = new Net([4, 4]);
     const a = net.op('MatMul', [net.input, net.weights([4, 4])]);
     const square = net.op('MatMul', [a, a], {}, 'the_culprit');
-    const error = await refusal(net.classify(square, 16, 3), RELEVANCE);
+    const error = await refusal(net.classify(square, 16, 3), { kind: 'deeplift' });
     expect(error.message).toContain("MatMul 'the_culprit'");
   });
 

@@ -5,7 +5,7 @@ import { cloneNode, type Node, type OpTable } from '../../onnx/internal.ts';
 import type { BackwardContext, BackwardRule } from './context.ts';
 import { GRADIENT_RULES, sendTo } from './gradient-rules.ts';
 import { spreadLike } from './reference-pass.ts';
-import { toWinners } from './shape-adjoints.ts';
+import { refuse, toWinners } from './shape-adjoints.ts';
 
 /**
  * Below this size of dx the quotient is numerical noise and the contribution is just as small, so it counts as zero.
@@ -151,6 +151,10 @@ export const DEEPLIFT_RULES: OpTable<BackwardRule> = {
   >),
   Div: quotient,
   GlobalMaxPool: pooled,
+  // A product of two computed values, and a normalisation, have no multipliers here.
+  LayerNormalization: refuse,
+  MatMul: (context, node, messages) =>
+    (context.layer(node) ? GRADIENT_RULES.MatMul : refuse)(context, node, messages),
   MaxPool: pooled,
   Mul: product,
 };

@@ -12,7 +12,9 @@ import {
 } from '../../onnx/internal.ts';
 import { batchNormScale } from './batch-norm.ts';
 import type { BackwardContext, BackwardRule } from './context.ts';
+import { gatherAdjoint } from './gather-adjoint.ts';
 import { averagePoolAdjoint } from './pool-adjoint.ts';
+import { layerNormGradient, productGradient } from './product-adjoints.ts';
 import {
   broadcastAdjoint,
   concatAdjoint,
@@ -230,6 +232,7 @@ export const GRADIENT_RULES: OpTable<BackwardRule> = {
     }
   },
   Dropout: passThrough,
+  Einsum: refuse,
   Elu: elementwise((tools, x, y, node) =>
     tools.op('Where', tools.op('Greater', x, 0), 1, tools.op('Add', y, floatAttribute(node, 'alpha', 1))),
   ),
@@ -241,7 +244,7 @@ export const GRADIENT_RULES: OpTable<BackwardRule> = {
     if (message) sendTo(context, node, node.inputs[0] as string, context.materialise(message));
   },
   Flatten: reshapeAdjoint,
-  Gather: refuse,
+  Gather: gatherAdjoint,
   Gelu: elementwise(gelu),
   Gemm: linear,
   GlobalAveragePool: averaged,
@@ -265,11 +268,13 @@ export const GRADIENT_RULES: OpTable<BackwardRule> = {
   }),
   Identity: passThrough,
   LRN: localResponse,
+  LayerNormalization: layerNormGradient,
   LeakyRelu: elementwise((tools, x, _y, node) =>
     tools.op('Where', tools.op('Greater', x, 0), 1, floatAttribute(node, 'alpha', 0.01)),
   ),
   LogSoftmax: logSoftmax,
-  MatMul: linear,
+  MatMul: (context, node, messages) =>
+    (context.layer(node) ? linear : productGradient)(context, node, messages),
   MaxPool: maxPoolAdjoint,
   Mul: (context, node, [message]) => {
     if (!message) return;

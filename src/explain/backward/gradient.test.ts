@@ -98,6 +98,33 @@ const CASES: readonly Case[] = [
     build: (net) => one(net, 'MatMul', [net.weights([4, 5])]),
   },
   {
+    op: 'MatMul',
+    title: 'of two computed values, one of them broadcast',
+    sample: [2, 3, 4],
+    features: 18,
+    build: (net) => {
+      const mean = net.op('ReduceMean', [net.input], { axes: ints([1]), keepdims: int(1) });
+      return one(net, 'MatMul', [
+        net.op('Transpose', [net.op('Tanh', [mean])], { perm: ints([0, 1, 3, 2]) }),
+      ]);
+    },
+  },
+  {
+    op: 'LayerNormalization',
+    title: 'over the last axis, without a bias',
+    sample: [3, 4],
+    features: 12,
+    build: (net) => one(net, 'LayerNormalization', [net.weights([4])], { epsilon: float(1e-3) }),
+  },
+  {
+    op: 'LayerNormalization',
+    title: 'over two axes',
+    sample: [3, 4],
+    features: 12,
+    build: (net) =>
+      one(net, 'LayerNormalization', [net.weights([3, 4]), net.weights([3, 4])], { axis: int(1) }),
+  },
+  {
     ...unary('BatchNormalization'),
     build: (net) =>
       one(net, 'BatchNormalization', [
@@ -371,6 +398,21 @@ const CASES: readonly Case[] = [
     features: 3 * 3 * 6,
     build: (net) => one(net, 'Pad', [net.builder.ints([0, 1, 0, 2, 0, 0, 0, 1])]),
   },
+  {
+    op: 'Gather',
+    title: 'of one position',
+    sample: IMAGE,
+    features: 15,
+    build: (net) => one(net, 'Gather', [net.builder.constant(intConstant([-2], []))], { axis: int(2) }),
+  },
+  {
+    op: 'Gather',
+    title: 'of some positions, one of them twice',
+    sample: IMAGE,
+    features: 60,
+    build: (net) =>
+      one(net, 'Gather', [net.builder.constant(intConstant([2, 0, 2, 1], [2, 2]))], { axis: int(1) }),
+  },
   { op: 'Flatten', title: 'plain', sample: IMAGE, features: 60, build: (net) => one(net, 'Flatten', []) },
   {
     op: 'Reshape',
@@ -410,7 +452,7 @@ const CASES: readonly Case[] = [
 ];
 
 /** No derivative, or none that is written. */
-const WITHOUT = new Set<OpName>(['Constant', 'ConstantOfShape', 'Shape', 'Gather']);
+const WITHOUT = new Set<OpName>(['Constant', 'ConstantOfShape', 'Shape', 'Einsum']);
 
 const STEP = 4e-3;
 

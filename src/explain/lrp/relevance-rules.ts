@@ -10,6 +10,7 @@ import {
 import { must } from '../../util/index.ts';
 import { batchNormScale } from '../backward/batch-norm.ts';
 import type { BackwardContext, BackwardMessage, BackwardRule } from '../backward/context.ts';
+import { gatherAdjoint } from '../backward/gather-adjoint.ts';
 import { averagePoolAdjoint } from '../backward/pool-adjoint.ts';
 import {
   broadcastAdjoint,
@@ -25,6 +26,7 @@ import {
   stop,
   transposeAdjoint,
 } from '../backward/shape-adjoints.ts';
+import { productRelevance, softmaxRelevance } from './attention-rules.ts';
 import { type Branch, DEFAULT_EPSILON, identity, type LrpRule } from './rules.ts';
 
 /** The rule of each weighted layer; depth is 0 for the first in execution order and 1 for the last. */
@@ -52,12 +54,13 @@ export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
     DepthToSpace: depthToSpaceAdjoint,
     Div: divides,
     Dropout: passThrough,
+    Einsum: refuse,
     Elu: passThrough,
     Erf: passThrough,
     Exp: passThrough,
     Expand: repeated,
     Flatten: reshapeAdjoint,
-    Gather: refuse,
+    Gather: gatherAdjoint,
     Gelu: passThrough,
     Gemm: linear,
     GlobalAveragePool: averaged,
@@ -66,10 +69,11 @@ export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
     HardSwish: passThrough,
     Identity: passThrough,
     LRN: passThrough,
+    LayerNormalization: layerNormalised,
     LeakyRelu: passThrough,
     // The score before the softmax is explained: relevance starts at the logit.
     LogSoftmax: passThrough,
-    MatMul: linear,
+    MatMul: (context, node, messages) => (context.layer(node) ? linear : multiplied)(context, node, messages),
     MaxPool: maxPoolAdjoint,
     Mul: gated,
     PRelu: passThrough,
@@ -80,7 +84,7 @@ export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
     Shape: stop,
     Sigmoid: passThrough,
     Slice: sliceAdjoint,
-    Softmax: passThrough,
+    Softmax: softmaxRelevance,
     Split: splitAdjoint,
     Sqrt: passThrough,
     Squeeze: reshapeAdjoint,
@@ -151,6 +155,16 @@ const normalised: BackwardRule = (context, node, [message]) => {
   const s = divided(context, message, node.outputs[0] as string, DEFAULT_EPSILON);
   const value = context.builder.node('Mul', [s, batchNormScale(context, node)], {}, 'scaled');
   context.send(node.inputs[0] as string, { value, base: node.inputs[0], zeroWhere: undefined });
+};
+
+/** A product of two computed values: half to either factor. */
+const multiplied = productRelevance((context, message, z) => divided(context, message, z, DEFAULT_EPSILON));
+
+/** Layer normalisation: the identity rule (Achtibat et al., ICML 2024, proposition 3.4). */
+const layerNormalised: BackwardRule = (context, node, messages) => {
+  const [message, ...statistics] = messages;
+  if (statistics.some(Boolean)) return refuse(context, node, messages);
+  if (message) takeAll(context, node, message, node.inputs[0] as string);
 };
 
 /** Copies: their messages add up. */

@@ -2,6 +2,7 @@
 // every rule written from its formula in the literature over single contributions c = x w of inputs to outputs.
 import type { Model } from '../../onnx/index.ts';
 import type { Node } from '../../onnx/internal.ts';
+import { attentionBack, attentionOutput, isAttention } from './attention-twin.ts';
 import { floatOf } from './attributes.ts';
 import { linearOutputs } from './linear-ops.ts';
 import { broadcastDims, broadcastPosition, type Doubles, flatOf, positions, zeros } from './positions.ts';
@@ -46,6 +47,10 @@ export function forward(model: Model, samples: Doubles): Trace {
   }
   for (const node of model.graph.nodes) {
     const operands = node.inputs.filter((name) => name !== '').map((name) => valueAt(values, name));
+    if (isAttention(model, node)) {
+      values.set(node.outputs[0] as string, attentionOutput(node, operands));
+      continue;
+    }
     const terms = linearOutputs({ model, node, inputs: operands });
     if (terms) linear.set(node, terms);
     const outputs = terms?.map((output) => evaluate(output, operands)) ?? [nonlinear(node, operands)];
@@ -78,6 +83,13 @@ export function relevance(
     node.outputs.forEach((output, i) => {
       const r = arrived.get(output);
       if (!r) return;
+      if (isAttention(model, node)) {
+        const operands = node.inputs.map((name) => valueAt(values, name));
+        attentionBack(node, operands, valueAt(values, output), r, (input, at, amount) => {
+          add(node.inputs[input] as string, at, amount);
+        });
+        return;
+      }
       if (!terms) {
         nonlinearBack(model, node, values, r, add);
         return;

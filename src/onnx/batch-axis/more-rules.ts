@@ -1,5 +1,6 @@
 // Where operators outside the rule tables hold their samples: those that models carry through untouched.
-import { intAttribute, intsAttribute, stringAttribute } from '../ops.ts';
+import { intAttribute, intsAttribute } from '../ops.ts';
+import { fromAxis } from './attention-rules.ts';
 import type { PlaceContext } from './context.ts';
 import { type BatchAxis, moved } from './place.ts';
 import {
@@ -26,33 +27,6 @@ const recurrent: PlaceRule = (context) => {
   if (!found) return undefined;
   if (layout !== 0) return [found, found, found];
   return [moved(found, 2), moved(found, 1), moved(found, 1)];
-};
-
-/** `ij,jk->ik`: the samples' letter must be the same in every operand that has samples, and stay. */
-const einsum: PlaceRule = (context) => {
-  const equation = stringAttribute(context.node, 'equation', '').replaceAll(' ', '');
-  const [left = '', right] = equation.split('->');
-  if (right === undefined || equation.includes('.'))
-    return context.lose('has an equation that is not read here');
-  const letters = new Set<string>();
-  const places = left.split(',').map((term, index) => {
-    const place = context.place(index);
-    const letter = place && term[place.axis];
-    if (letter) letters.add(letter);
-    return place && moved(place, right.indexOf(letter ?? ''));
-  });
-  if (letters.size > 1) context.lose('joins values that hold their samples on different axes');
-  const found = context.agreed(places);
-  if (found && found.axis < 0) context.mix();
-  return found;
-};
-
-/** Everything from an axis on is normalised together. */
-const fromAxis: PlaceRule = (context) => {
-  const place = context.place(0);
-  if (place && place.axis >= context.axis(intAttribute(context.node, 'axis', -1), context.rank(0)))
-    context.mix();
-  return place;
 };
 
 /** Batch and channels apart. */
@@ -142,7 +116,6 @@ export const MORE_PLACE_RULES: ReadonlyMap<string, PlaceRule> = new Map<string, 
   ['ArgMin', argument],
   ['CumSum', (context) => cumulative(context)],
   ['DequantizeLinear', quantised],
-  ['Einsum', einsum],
   ['GRU', recurrent],
   ['GatherElements', picked],
   ['GlobalLpPool', pooled],
@@ -150,7 +123,6 @@ export const MORE_PLACE_RULES: ReadonlyMap<string, PlaceRule> = new Map<string, 
   ['Hardmax', softmax],
   ['InstanceNormalization', perChannel],
   ['LSTM', recurrent],
-  ['LayerNormalization', fromAxis],
   ['LpNormalization', alongAxis('axis', -1)],
   ['LpPool', pooled],
   ['MeanVarianceNormalization', meanVariance],

@@ -2,6 +2,7 @@
 // https://onnx.ai/onnx/operators/
 import { intAttribute, intsAttribute, type OpTable } from '../ops.ts';
 import { sliceRanges } from '../shape-rules.ts';
+import { einsum, fromAxis } from './attention-rules.ts';
 import type { PlaceContext } from './context.ts';
 import { type BatchAxis, moved } from './place.ts';
 import { reshaped } from './reshaped.ts';
@@ -222,6 +223,7 @@ export const PLACE_RULES: OpTable<PlaceRule> = {
   DepthToSpace: perRow,
   Div: broadcasting,
   Dropout: same,
+  Einsum: einsum,
   Elu: same,
   Erf: same,
   Exp: same,
@@ -236,6 +238,7 @@ export const PLACE_RULES: OpTable<PlaceRule> = {
   HardSwish: same,
   Identity: same,
   LRN: perRow,
+  LayerNormalization: fromAxis,
   LeakyRelu: same,
   LogSoftmax: softmax,
   MatMul: product,
