@@ -79,6 +79,24 @@ const CASES: readonly Case[] = [
   { op: 'Clip', inputs: [[2, 3]], constants: [floatConstant([0], []), floatConstant([6], [])] },
   { op: 'Clip', inputs: [[2, 3]], attributes: { min: float(0), max: float(6) }, opset: 9 },
   { op: 'LRN', inputs: [image], attributes: { size: int(3) } },
+  { op: 'LayerNormalization', inputs: [[2, 3, 4]], constants: [w(4), w(4)], outputs: 3 },
+  { op: 'LayerNormalization', inputs: [[2, 3, 4]], constants: [w(3, 4)], attributes: { axis: int(1) } },
+  {
+    op: 'Einsum',
+    inputs: [
+      [2, 3, 4, 5],
+      [2, 3, 6, 5],
+    ],
+    attributes: { equation: string('bhid, bhjd -> bhij') },
+  },
+  {
+    op: 'Einsum',
+    inputs: [
+      [2, 3, 4],
+      [4, 5],
+    ],
+    attributes: { equation: string('...c,cd') },
+  },
   { op: 'Dropout', inputs: [[2, 3]] },
   { op: 'Cast', inputs: [[2, 3]], attributes: { to: int(ELEM.int64) } },
   {

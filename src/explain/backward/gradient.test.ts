@@ -409,7 +409,7 @@ const CASES: readonly Case[] = [
     op: 'Gather',
     title: 'of some positions, one of them twice',
     sample: IMAGE,
-    features: 60,
+    features: 80,
     build: (net) =>
       one(net, 'Gather', [net.builder.constant(intConstant([2, 0, 2, 1], [2, 2]))], { axis: int(1) }),
   },
