@@ -22,6 +22,11 @@ type RowReader = (row: number, numbers: NpyArray['data']) => Promise<void> | voi
  * @throws BedsideError E_DATA
  */
 export async function npyHeadOf(pieces: Pieces, total: number, name: string): Promise<NpyHead> {
+  return parseNpyHead(await firstBytesOf(pieces, total), total, name);
+}
+
+/** The first bytes of an array, with all that stands before its numbers. */
+export async function firstBytesOf(pieces: Pieces, total: number): Promise<Uint8Array> {
   const first: Uint8Array[] = [];
   let length = 0;
   for await (const piece of pieces) {
@@ -29,7 +34,7 @@ export async function npyHeadOf(pieces: Pieces, total: number, name: string): Pr
     length += piece.length;
     if (length >= Math.min(total, MAX_HEAD_BYTES)) break;
   }
-  return parseNpyHead(Buffer.concat(first, length), total, name);
+  return Buffer.concat(first, length);
 }
 
 /**
@@ -38,7 +43,15 @@ export async function npyHeadOf(pieces: Pieces, total: number, name: string): Pr
  * @throws BedsideError E_DATA
  */
 export async function npyOf(pieces: Pieces, total: number, name: string): Promise<NpyArray> {
-  // The bytes, and the aligned copy that the numbers are.
+  return decodeNpy(await bytesOf(pieces, total, name), name);
+}
+
+/**
+ * All bytes of an array, if memory holds them and the aligned copy that its numbers are.
+ * @param total bytes of the whole array
+ * @throws BedsideError E_DATA
+ */
+export async function bytesOf(pieces: Pieces, total: number, name: string): Promise<Uint8Array<ArrayBuffer>> {
   assertRoom(2 * total, name);
   const bytes = new Uint8Array(total);
   let length = 0;
@@ -46,7 +59,7 @@ export async function npyOf(pieces: Pieces, total: number, name: string): Promis
     bytes.set(piece, length);
     length += piece.length;
   }
-  return decodeNpy(bytes, name);
+  return bytes;
 }
 
 /**

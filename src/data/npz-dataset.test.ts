@@ -108,16 +108,11 @@ describe('npzDataset', () => {
     expect([...table.samples]).toEqual([...plain]);
   });
 
-  it('takes labels of any integer type, but refuses samples of which nothing says what is white', async () => {
+  it('takes labels of any integer type', async () => {
     for (const values of [Uint16Array.of(2, 1), Uint32Array.of(2, 1), BigUint64Array.of(2n, 1n)]) {
       const { labels } = await read({ x: bytes([2, 2, 2]), y: npyArray([2], values) });
       expect([...labels!]).toEqual([2, 1]);
     }
-    const wide = { x: npyArray([1, 2, 2], Uint16Array.of(0, 1, 2, 4095)) };
-    await expect(read(wide)).rejects.toMatchObject({
-      code: 'E_DATA',
-      message: expect.stringContaining('x in f.npz is uint16: nothing says which value is white'),
-    });
   });
 
   it('says which classes no sample has, and where each sample stands in the data', async () => {
@@ -172,10 +167,10 @@ describe('npzDataset', () => {
       { x: bytes([1, 2, 2]), y: bytes([1, 3]) },
       {},
       'E_DATA',
-      /\[N\] or \[N, 1\], got \[1, 3\]/,
+      /\[N\] or \[N, 1\], or a single 1 in each row of \[N, 3\]/,
     ],
     ['fewer labels than samples', { x: bytes([2, 2, 2]), y: labels(0) }, {}, 'E_DATA', /2 x and 1 y/],
-    ['no known arrays', { data: bytes([1]) }, { split: 'test' }, 'E_DATA', /neither test_images nor x/],
+    ['no known arrays', { other: bytes([1]) }, { split: 'test' }, 'E_DATA', /neither test_images nor x/],
     ['no samples', { x: bytes([0, 2, 2]), y: labels() }, {}, 'E_DATA', /no sample/],
     [
       'a gap',

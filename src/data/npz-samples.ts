@@ -2,7 +2,8 @@
 // are.
 import { BedsideError } from '../util/index.ts';
 import { formatShape, shapeMisfit } from './fit.ts';
-import type { NpyArray, NpyHead, StoredDtype } from './npy.ts';
+import type { NpyArray, NpyHead } from './npy.ts';
+import type { Pixels } from './pixel-data.ts';
 import { imageShape, writeSample } from './pixels.ts';
 
 /** Writes row `index` of the data, given as its numbers, to `samples` from `start`. */
@@ -13,37 +14,39 @@ export type RowWriter = (
   start: number,
 ) => Promise<void> | void;
 
-// Types whose white is unknown: 4095, 65535 or the largest value in the array.
-const UNSCALED: readonly StoredDtype[] = ['uint16', 'uint32', 'uint64'];
-
 /**
  * How rows of this type and shape become samples. Bytes are pixels, 0 to 255, whatever the rank: they are divided by
- * 255.
- * @throws BedsideError E_DATA_FIT when the shapes do not fit; E_DATA for types of which it is not known what they stand
- * for
+ * 255. Wider unsigned numbers are pixels too.
+ * @param white what these are divided by
+ * @throws BedsideError E_DATA_FIT when the shapes do not fit
  */
 export function rowWriter(
   { shape: [, ...inner], shape: { length }, dtype }: NpyHead,
   sampleShape: readonly number[],
   name: string,
+  white?: number,
 ): RowWriter {
-  if (UNSCALED.includes(dtype)) {
-    throw new BedsideError('E_DATA', `${name} is ${dtype}: nothing says which value is white`, {
-      hint: 'divide by what the network was trained with, and save as float32',
-    });
-  }
+  const most = dtype === 'uint8' ? 255 : white;
   const size = sampleShape.reduce((product, axis) => product * axis, 1);
   const same = formatShape(inner) === formatShape(sampleShape);
   const channelLeftOut = sampleShape[0] === 1 && formatShape([1, ...inner]) === formatShape(sampleShape);
-  if (length > 1 && (same || channelLeftOut)) return plainWriter(size, dtype === 'uint8' ? 1 / 255 : 1, name);
+  if (length > 1 && (same || channelLeftOut))
+    return plainWriter(size, most === undefined ? 1 : 1 / most, name);
 
   const [height, width, channels = 1] = inner;
   const isImage =
-    dtype === 'uint8' && (inner.length === 2 || inner.length === 3) && (channels === 1 || channels === 3);
+    (dtype === 'uint8' || (dtype === 'uint16' && most !== undefined)) &&
+    (inner.length === 2 || inner.length === 3) &&
+    (channels === 1 || channels === 3);
   if (!isImage || !height || !width) throw shapeMisfit(sampleShape, `${dtype} ${formatShape(inner)}`, name);
   const image = imageShape(sampleShape, name);
   return (numbers, _, samples, start) =>
-    writeSample({ data: numbers as Uint8Array, width, height, channels }, image, samples, start);
+    writeSample(
+      { data: numbers as Pixels['data'], width, height, channels, white: most },
+      image,
+      samples,
+      start,
+    );
 }
 
 function plainWriter(size: number, scale: number, name: string): RowWriter {

@@ -1,4 +1,4 @@
-// 8-bit pixels, channels last, to a network's input: grey or RGB, resized, / 255, channels first.
+// Pixels of 8 or 16 bits, channels last, to a network's input: grey or RGB, resized, divided by white, channels first.
 import { BedsideError } from '../util/index.ts';
 import { loadOptional } from '../util/internal.ts';
 import { bmpSize, decodeBmp, isBmp } from './bmp.ts';
@@ -75,12 +75,13 @@ export async function writeSample(
 ): Promise<void> {
   const fitting = await resize(toChannels(pixels, shape.channels), shape);
   const plane = shape.height * shape.width;
+  const white = pixels.white ?? 255;
   if (fitting.data.length !== plane * shape.channels) {
     throw new BedsideError('E_INTERNAL', `internal: resizing gave ${fitting.data.length} values`);
   }
   for (let channel = 0; channel < shape.channels; channel++) {
     for (let i = 0; i < plane; i++) {
-      samples[start + channel * plane + i] = (fitting.data[i * shape.channels + channel] ?? 0) / 255;
+      samples[start + channel * plane + i] = (fitting.data[i * shape.channels + channel] ?? 0) / white;
     }
   }
 }
@@ -88,7 +89,8 @@ export async function writeSample(
 function toChannels(pixels: Pixels, channels: 1 | 3): Pixels {
   if (pixels.channels === channels) return pixels;
   const { data, width, height } = pixels;
-  const result = new Uint8Array(width * height * channels);
+  const length = width * height * channels;
+  const result = data instanceof Uint8Array ? new Uint8Array(length) : new Uint16Array(length);
   const colour = pixels.channels >= 3;
   for (let i = 0; i < width * height; i++) {
     const at = i * pixels.channels;
@@ -97,20 +99,21 @@ function toChannels(pixels: Pixels, channels: 1 | 3): Pixels {
     const blue = colour ? (data[at + 2] ?? 0) : red;
     if (channels === 1) {
       // The weights sum to 2^16, so equal red, green and blue stay exactly themselves.
-      result[i] = (19595 * red + 38470 * green + 7471 * blue + 32768) >> 16;
+      result[i] = (19595 * red + 38470 * green + 7471 * blue + 32768) >>> 16;
     } else {
       result[i * 3] = red;
       result[i * 3 + 1] = green;
       result[i * 3 + 2] = blue;
     }
   }
-  return { data: result, width, height, channels };
+  return { ...pixels, data: result, channels };
 }
 
 async function resize(pixels: Pixels, shape: ImageShape): Promise<Pixels> {
   const { width, height } = shape;
   if (pixels.width === width && pixels.height === height) return pixels;
   const sharp = await loadSharp();
+  if (pixels.data instanceof Uint16Array) return resizeWide(pixels, pixels.data, shape);
   const { data, info } = await sharp(pixels.data, {
     raw: { width: pixels.width, height: pixels.height, channels: shape.channels },
   })
@@ -119,4 +122,26 @@ async function resize(pixels: Pixels, shape: ImageShape): Promise<Pixels> {
     .raw()
     .toBuffer({ resolveWithObject: true });
   return { data, width, height, channels: info.channels };
+}
+
+/** The same for 16 bits, which stay 16 bits. */
+async function resizeWide(
+  pixels: Pixels,
+  wide: Uint16Array,
+  { width, height, channels }: ImageShape,
+): Promise<Pixels> {
+  const sharp = await loadSharp();
+  const space = channels === 1 ? 'grey16' : 'rgb16';
+  const { data, info } = await sharp(wide, { raw: { width: pixels.width, height: pixels.height, channels } })
+    .pipelineColourspace(space)
+    .resize(width, height, { fit: 'fill', kernel: 'linear' })
+    .toColourspace(space)
+    .raw({ depth: 'ushort' })
+    .toBuffer({ resolveWithObject: true });
+  return { ...pixels, data: wideOf(data), width, height, channels: info.channels };
+}
+
+/** 16-bit numbers in the machine's order. */
+function wideOf(bytes: Uint8Array): Uint16Array {
+  return new Uint16Array(Uint8Array.from(bytes).buffer);
 }
