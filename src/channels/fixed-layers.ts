@@ -32,7 +32,7 @@ export function unknownLayer(walk: Propagation, node: Node): void {
     ? intAttribute(node, 'hidden_size', 0) * (dims[0] ?? 1)
     : (dims.at(weighted.axis) ?? 0);
   const why = recurrent
-    ? 'is recurrent: its channels are not cut'
+    ? 'has weights that are computed at run time, or not float32'
     : 'is an operator whose weights are not cut';
   walk.addFixed(node, channels, `${describeNode(node)} ${why}`);
 }

@@ -1,8 +1,9 @@
 // Counts multiply-accumulates of a pruned model without cutting it.
 import { type Model, modelCosts } from '../onnx/index.ts';
-import { isDepthwise, layerLayout } from '../onnx/internal.ts';
+import { isDepthwise, layerLayout, recurrentLayer } from '../onnx/internal.ts';
 import type { Grouping } from './groups.ts';
 import { type KeptUnits, keptPositions } from './keep.ts';
+import { unitsOf } from './recurrent.ts';
 
 /**
  * A function from kept units to the multiply-accumulates of the cut model, for one sample. The result equals
@@ -17,9 +18,18 @@ export function macsCounter(model: Model, grouping: Grouping): (keep: KeptUnits)
     const layout = layerLayout(graph, node, (name) => grouping.shapes.get(name));
     return layout ? [{ node, layout, macs: costs.nodes[index]?.macs ?? 0 }] : [];
   });
+  const recurrent = graph.nodes.flatMap((node, index) => {
+    const layer = recurrentLayer(graph, node);
+    return layer ? [{ layer, units: unitsOf(node), macs: costs.nodes[index]?.macs ?? 0 }] : [];
+  });
   return (keep) => {
     const positions = keptPositions(grouping, keep);
     let total = costs.macs;
+    for (const { layer, units, macs } of recurrent) {
+      const inputs = positions(layer.node.inputs[0] ?? '')?.length ?? layer.inputs;
+      const hidden = positions(units)?.length ?? layer.hidden;
+      total -= macs * (1 - (hidden * (inputs + hidden)) / (layer.hidden * (layer.inputs + layer.hidden)));
+    }
     for (const { node, layout, macs } of layers) {
       const input = positions(node.inputs[layout.data] ?? '')?.length ?? layout.inChannels;
       const output = positions(node.outputs[0] ?? '')?.length ?? layout.outChannels;

@@ -1,10 +1,18 @@
 // The same model with removed channels set to zero instead of cut. A cut must equal it. It needs no knowledge of
 // weights: before every layer that sums over channels, the removed ones are multiplied by zero.
 import type { Model } from '../onnx/index.ts';
-import { cloneModel, floatConstant, GraphBuilder, type Node } from '../onnx/internal.ts';
+import {
+  cloneModel,
+  floatConstant,
+  GraphBuilder,
+  type Node,
+  RECURRENT_INPUTS,
+  recurrentLayer,
+} from '../onnx/internal.ts';
 import { must } from '../util/index.ts';
 import type { Grouping } from './groups.ts';
 import { type KeptUnits, keptPositions } from './keep.ts';
+import { unitsOf, withoutUnits } from './recurrent.ts';
 
 /**
  * A model with unchanged shapes in which every reader of a removed channel sees zeros.
@@ -20,7 +28,14 @@ export function maskModel(model: Model, grouping: Grouping, keep: KeptUnits): Mo
   graph.nodes = [];
   const builder = new GraphBuilder({ ...graph, nodes: original });
   for (const node of original) {
+    const recurrent = recurrentLayer(graph, node);
+    const units = recurrent && kept(unitsOf(node));
     if (readers.has(node.name)) node.inputs = node.inputs.map((input) => masked.get(input) ?? mask(input));
+    if (recurrent && units) {
+      const { dims } = recurrent.recurrence;
+      const rest = floatConstant(withoutUnits(recurrent.recurrence, units), dims);
+      node.inputs[RECURRENT_INPUTS.recurrence] = builder.constant(rest, `${node.name}_masked`);
+    }
     graph.nodes.push(node);
   }
   return result;

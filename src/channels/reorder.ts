@@ -8,6 +8,7 @@ import { Cut } from './cut.ts';
 import { type CutRule, cutBatchNormalization, cutElementwise, cutGather, cutLayer } from './cut-rules.ts';
 import type { Grouping, ValueChannels } from './groups.ts';
 import { Propagation, ReadIndex } from './propagation.ts';
+import { cutRecurrent } from './recurrent.ts';
 import { RULES } from './rules.ts';
 
 /** A model with reordered channels. */
@@ -50,9 +51,12 @@ const PARAMETERS: { readonly [K in OpName]?: CutRule } = {
   Div: cutElementwise,
   Gather: cutGather,
   Gemm: cutLayer,
+  GRU: cutRecurrent,
+  LSTM: cutRecurrent,
   MatMul: cutLayer,
   Mul: cutElementwise,
   PRelu: cutElementwise,
+  RNN: cutRecurrent,
   Sub: cutElementwise,
 };
 

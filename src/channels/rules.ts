@@ -18,6 +18,7 @@ import { unknownLayer } from './fixed-layers.ts';
 import { weightedLayerRule } from './layer-rule.ts';
 import { normalAxis } from './parameters.ts';
 import type { ChannelRule } from './propagation.ts';
+import { recurrentRule } from './recurrent.ts';
 
 /** For operators without a rule: all channels that they read, directly or inside a subgraph, stay. */
 export const freezeUnknown: ChannelRule = (walk, node) => {
@@ -136,6 +137,7 @@ export const RULES: OpTable<ChannelRule> = {
   Exp: pass,
   Expand: expand,
   Flatten: reshape,
+  GRU: recurrentRule,
   Gather: gather,
   Gelu: pass,
   Gemm: weightedLayerRule,
@@ -145,6 +147,7 @@ export const RULES: OpTable<ChannelRule> = {
   HardSwish: pass,
   Identity: pass,
   LRN: localResponse,
+  LSTM: recurrentRule,
   LayerNormalization: layerNormalization,
   LeakyRelu: pass,
   LogSoftmax: softmax,
@@ -153,6 +156,7 @@ export const RULES: OpTable<ChannelRule> = {
   Mul: elementwise,
   PRelu: elementwise,
   Pad: pad,
+  RNN: recurrentRule,
   ReduceMean: reduceMean,
   Relu: pass,
   Reshape: reshape,

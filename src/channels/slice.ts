@@ -16,6 +16,7 @@ import {
 } from './cut-rules.ts';
 import type { Grouping } from './groups.ts';
 import { type KeptUnits, keptPositions } from './keep.ts';
+import { cutRecurrent } from './recurrent.ts';
 
 /**
  * A smaller model with only the kept units, and the same inputs and outputs. `grouping` must be that of `model`; groups
@@ -61,6 +62,7 @@ const CUTS: OpTable<CutRule> = {
   Exp: unchanged,
   Expand: cutExpand,
   Flatten: unchanged,
+  GRU: cutRecurrent,
   Gather: cutGather,
   Gelu: unchanged,
   Gemm: cutLayer,
@@ -70,6 +72,7 @@ const CUTS: OpTable<CutRule> = {
   HardSwish: unchanged,
   Identity: unchanged,
   LRN: unchanged,
+  LSTM: cutRecurrent,
   LayerNormalization: unchanged,
   LeakyRelu: unchanged,
   LogSoftmax: unchanged,
@@ -78,6 +81,7 @@ const CUTS: OpTable<CutRule> = {
   Mul: cutElementwise,
   PRelu: cutElementwise,
   Pad: cutPad,
+  RNN: cutRecurrent,
   ReduceMean: unchanged,
   Relu: unchanged,
   Reshape: cutReshape,

@@ -3,12 +3,13 @@ import { canonicalGraph } from './fold.ts';
 import { foldBatchNorm } from './fold-batch-norm.ts';
 import { foldBias } from './fold-bias.ts';
 import type { Model } from './graph.ts';
+import { hasRecurrent, simplifyRecurrent } from './recurrent/simplify.ts';
 
 /**
  * Constants and shape arithmetic folded, every node named, batch normalisation merged into its neighbours where that is
  * exact (canonisation in the words of Anders et al., 2021), and constants added to each channel of a layer, or
- * multiplied with it, merged into the layer: a bias is the layer's, however it is written. Outputs stay equal within
- * float rounding.
+ * multiplied with it, merged into the layer: a bias is the layer's, however it is written. Recurrent layers run in one
+ * direction each, without initial states that are zero. Outputs stay equal within float rounding.
  */
 export function canonicalModel(model: Model): Model {
   return canonicalGraph(foldBias(foldBatchNorm(unmergedModel(model))));
@@ -16,5 +17,6 @@ export function canonicalModel(model: Model): Model {
 
 /** The same before batch normalisation is merged, for criteria that read it. */
 export function unmergedModel(model: Model): Model {
-  return foldBias(canonicalGraph(model));
+  const folded = canonicalGraph(model);
+  return foldBias(hasRecurrent(folded.graph) ? canonicalGraph(simplifyRecurrent(folded)) : folded);
 }

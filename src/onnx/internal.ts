@@ -57,6 +57,15 @@ export {
 } from './ops.ts';
 export { readsOf, sortNodes } from './order.ts';
 export { rawBytes } from './proto.ts';
+export {
+  gateRows,
+  RECURRENT_INPUTS,
+  type RecurrentLayer,
+  recurrentLayer,
+  recurrentOp,
+  UNIT_AXES,
+} from './recurrent/recurrent-layer.ts';
+export { scoredLayer, scoredLayers } from './recurrent/scored-layers.ts';
 export { batchSymbols, inputShapes, symbolicShapes } from './shapes.ts';
 export { soleInput } from './sole-input.ts';
 export { withSqueezeAxes } from './squeeze-axes.ts';

@@ -31,10 +31,11 @@ export interface LayerLayout {
 /** Shape of a value, or undefined where it is unknown. */
 type ShapeOf = (value: string) => readonly number[] | undefined;
 
-/** Whether a node is a layer with constant weights. */
+/** Whether a node is a layer with constant weights, recurrent ones included. */
 export function isWeighted(graph: Graph, node: Node): boolean {
   const op = opOf(node);
   if (op === 'Conv' || op === 'ConvTranspose' || op === 'Gemm') return true;
+  if (op === 'LSTM' || op === 'GRU' || op === 'RNN') return true;
   return op === 'MatMul' && node.inputs.some((name) => floatElements(graph.constants.get(name)) > 0);
 }
 

@@ -37,6 +37,20 @@ const gemm: MacRule = ({ node, input, output }) =>
 const matMul: MacRule = ({ node, input, output }) =>
   product(sizeOrUndefined(output(0)), input(0)?.at(intAttribute(node, 'transA', 0) ? -2 : -1));
 
+/**
+ * A recurrent layer: at every step and for every sequence, `gates` maps of the input and of the state. X is [steps,
+ * sequences, inputs] (or sequences first, by `layout`), R [directions, gates * state, state]. Peepholes are
+ * elementwise. Lengths from `sequence_lens` are ignored: every sequence counts in full.
+ */
+const recurrent: MacRule = ({ input }) => {
+  const [x, w, r] = [input(0), input(1), input(2)];
+  const [first, second, inputs] = x ?? [];
+  const [directions, rows] = w ?? [];
+  const state = r?.[2];
+  if (inputs === undefined || state === undefined) return undefined;
+  return product(first, second, directions, rows, inputs + state);
+};
+
 /** Standard operators that the tables of rules have. */
 export const MACS: OpTable<MacRule> = {
   Add: none,
@@ -63,6 +77,7 @@ export const MACS: OpTable<MacRule> = {
   Exp: none,
   Expand: none,
   Flatten: none,
+  GRU: recurrent,
   Gather: none,
   Gelu: none,
   Gemm: gemm,
@@ -72,6 +87,7 @@ export const MACS: OpTable<MacRule> = {
   HardSwish: none,
   Identity: none,
   LRN: none,
+  LSTM: recurrent,
   LayerNormalization: none,
   LeakyRelu: none,
   LogSoftmax: none,
@@ -80,6 +96,7 @@ export const MACS: OpTable<MacRule> = {
   Mul: none,
   PRelu: none,
   Pad: none,
+  RNN: recurrent,
   ReduceMean: none,
   Relu: none,
   Reshape: none,
@@ -94,20 +111,6 @@ export const MACS: OpTable<MacRule> = {
   Tanh: none,
   Transpose: none,
   Unsqueeze: none,
-};
-
-/**
- * A recurrent layer: at every step and for every sequence, `gates` maps of the input and of the state. X is [steps,
- * sequences, inputs] (or sequences first, by `layout`), R [directions, gates * state, state]. Peepholes are
- * elementwise. Lengths from `sequence_lens` are ignored: every sequence counts in full.
- */
-const recurrent: MacRule = ({ input }) => {
-  const [x, w, r] = [input(0), input(1), input(2)];
-  const [first, second, inputs] = x ?? [];
-  const [directions, rows] = w ?? [];
-  const state = r?.[2];
-  if (inputs === undefined || state === undefined) return undefined;
-  return product(first, second, directions, rows, inputs + state);
 };
 
 /** Scores and their weighted sum: every element of the queries, and of the result, meets every key. */
@@ -143,12 +146,9 @@ export const FURTHER_MACS: Readonly<Record<string, MacRule>> = {
   Attention: attention(1, 4),
   ConvInteger: conv(1),
   DeformConv: conv(1),
-  GRU: recurrent,
-  LSTM: recurrent,
   MatMulInteger: matMul,
   QLinearConv: conv(3),
   QLinearMatMul: matMul,
-  RNN: recurrent,
 };
 
 /** ONNX Runtime's own operators (domain `com.microsoft`) that multiply and accumulate. */

@@ -4,6 +4,7 @@ import { einsumShape } from './einsum.ts';
 import { sizeOf } from './graph.ts';
 import { constantOfNode } from './known.ts';
 import { intAttribute, intsAttribute, type OpTable, stringAttribute } from './ops.ts';
+import { recurrent } from './recurrent/shapes.ts';
 import { NotKnown, type ShapeContext } from './shape-context.ts';
 import { convParameters, poolParameters, transposedOutput, windowOutput } from './window.ts';
 
@@ -40,6 +41,7 @@ export const SHAPE_RULES: OpTable<ShapeRule> = {
     broadcast(context, context.shape(0), sizes(context, Array.from(context.known(1).data))),
   ],
   Flatten: flatten,
+  GRU: recurrent,
   Gather: gather,
   Gelu: same,
   Gemm: gemm,
@@ -49,6 +51,7 @@ export const SHAPE_RULES: OpTable<ShapeRule> = {
   HardSwish: same,
   Identity: same,
   LRN: same,
+  LSTM: recurrent,
   LayerNormalization: layerNormalization,
   LeakyRelu: same,
   LogSoftmax: same,
@@ -60,6 +63,7 @@ export const SHAPE_RULES: OpTable<ShapeRule> = {
   Mul: broadcasting,
   PRelu: same,
   Pad: pad,
+  RNN: recurrent,
   ReduceMean: reduce,
   Relu: same,
   Reshape: reshape,

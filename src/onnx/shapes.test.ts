@@ -97,6 +97,24 @@ const CASES: readonly Case[] = [
     ],
     attributes: { equation: string('...c,cd') },
   },
+  {
+    op: 'LSTM',
+    inputs: [[6, 2, 3]],
+    constants: [w(1, 20, 3), w(1, 20, 5)],
+    attributes: { hidden_size: int(5) },
+  },
+  {
+    op: 'GRU',
+    inputs: [[6, 2, 3]],
+    constants: [w(1, 15, 3), w(1, 15, 5)],
+    attributes: { hidden_size: int(5) },
+  },
+  {
+    op: 'RNN',
+    inputs: [[6, 2, 3]],
+    constants: [w(2, 5, 3), w(2, 5, 5)],
+    attributes: { hidden_size: int(5), direction: string('bidirectional') },
+  },
   { op: 'Dropout', inputs: [[2, 3]] },
   { op: 'Cast', inputs: [[2, 3]], attributes: { to: int(ELEM.int64) } },
   {

@@ -24,8 +24,9 @@ export interface WeightedLayer {
   readonly groups: number;
   /** Elements of the kernel; 1 for dense layers. */
   readonly kernelSize: number;
-  readonly kind: 'conv' | 'conv-transpose' | 'dense';
-  /** Conv: `[out, in/groups, ...kernel]`; ConvTranspose: `[in, out/groups, ...kernel]`; dense: `[in, out]`. */
+  /** `recurrent` only among `scoredLayers`. */
+  readonly kind: 'conv' | 'conv-transpose' | 'dense' | 'recurrent';
+  /** Conv: `[out, in/groups, ...kernel]`; ConvTranspose: `[in, out/groups, ...kernel]`; others: `[in, out]`. */
   readonly weight: Float32Array;
   readonly weightDims: readonly number[];
   /** `[channels]`, or undefined. */

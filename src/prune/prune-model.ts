@@ -5,7 +5,7 @@ import { keptPositions } from '../channels/internal.ts';
 import type { Dataset } from '../data/index.ts';
 import type { Criterion, LayerScores } from '../explain/index.ts';
 import type { Model } from '../onnx/index.ts';
-import { layerLayout } from '../onnx/internal.ts';
+import { layerLayout, recurrentLayer } from '../onnx/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
 import { nearestNames } from '../util/internal.ts';
 import {
@@ -193,7 +193,9 @@ export function protectedGroups(
 ): ReadonlySet<number> {
   if (names.length === 0) return new Set();
   const layers = model.graph.nodes.flatMap((node) =>
-    layerLayout(model.graph, node, (value) => grouping.shapes.get(value)) ? [node.name] : [],
+    layerLayout(model.graph, node, (value) => grouping.shapes.get(value)) || recurrentLayer(model.graph, node)
+      ? [node.name]
+      : [],
   );
   for (const name of names) {
     if (layers.includes(name)) continue;

@@ -133,9 +133,9 @@ export function assertEnough(calibration: Dataset): void {
   });
 }
 
-/** Layers that a repair can refit: all but transposed convolutions. */
+/** Layers that a repair can refit by one regression: all but transposed convolutions and recurrent layers. */
 export function repairable(layers: readonly WeightedLayer[]): WeightedLayer[] {
-  return layers.filter((layer) => layer.kind !== 'conv-transpose');
+  return layers.filter((layer) => layer.kind !== 'conv-transpose' && layer.kind !== 'recurrent');
 }
 
 /** The given options without undefined ones, which would hide defaults. */

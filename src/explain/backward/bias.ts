@@ -5,9 +5,9 @@ import {
   biasBehind,
   type Graph,
   type Node,
+  scoredLayer,
   viewOf,
   type WeightedLayer,
-  weightedLayer,
 } from '../../onnx/internal.ts';
 
 /** The layers of a canonical model by name, and the nodes that are their biases. */
@@ -27,9 +27,9 @@ export function biasedLayers(graph: Graph, shapes: ReadonlyMap<string, readonly 
   const biases = new Set<Node>();
   const view = viewOf(graph, shapes);
   for (const node of graph.nodes) {
-    const layer = weightedLayer(graph, node, shapes);
+    const layer = scoredLayer(graph, node, shapes);
     if (!layer) continue;
-    const behind = layer.bias ? undefined : biasBehind(graph, node, view);
+    const behind = layer.bias || layer.kind === 'recurrent' ? undefined : biasBehind(graph, node, view);
     if (behind) biases.add(behind.node);
     layers.set(node.name, behind ? withBias(layer, behind.node.outputs[0] as string, behind.bias) : layer);
   }

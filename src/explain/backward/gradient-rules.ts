@@ -244,6 +244,7 @@ export const GRADIENT_RULES: OpTable<BackwardRule> = {
     if (message) sendTo(context, node, node.inputs[0] as string, context.materialise(message));
   },
   Flatten: reshapeAdjoint,
+  GRU: refuse,
   Gather: gatherAdjoint,
   Gelu: elementwise(gelu),
   Gemm: linear,
@@ -268,6 +269,7 @@ export const GRADIENT_RULES: OpTable<BackwardRule> = {
   }),
   Identity: passThrough,
   LRN: localResponse,
+  LSTM: refuse,
   LayerNormalization: layerNormGradient,
   LeakyRelu: elementwise((tools, x, _y, node) =>
     tools.op('Where', tools.op('Greater', x, 0), 1, floatAttribute(node, 'alpha', 0.01)),
@@ -288,6 +290,7 @@ export const GRADIENT_RULES: OpTable<BackwardRule> = {
     tools.op('Where', tools.op('Greater', x, 0), 1, node.inputs[1] as string),
   ),
   Pad: padAdjoint,
+  RNN: refuse,
   ReduceMean: averaged,
   Relu: relu,
   Reshape: reshapeAdjoint,

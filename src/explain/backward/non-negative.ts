@@ -53,6 +53,7 @@ const RULES: OpTable<NonNegativeRule> = {
   Exp: always,
   Expand: keeps,
   Flatten: keeps,
+  GRU: never,
   Gather: keeps,
   Gelu: keeps,
   Gemm: never,
@@ -62,6 +63,7 @@ const RULES: OpTable<NonNegativeRule> = {
   HardSwish: keeps,
   Identity: keeps,
   LRN: keeps,
+  LSTM: never,
   LayerNormalization: never,
   LeakyRelu: keeps,
   LogSoftmax: never,
@@ -72,6 +74,7 @@ const RULES: OpTable<NonNegativeRule> = {
   // A constant other than zero may be padded in, so only the default is safe.
   Pad: (_graph, node, known) =>
     known.has(node.inputs[0] ?? '') && !node.inputs[2] && !node.attributes.has('value'),
+  RNN: never,
   ReduceMean: keeps,
   Relu: always,
   Reshape: keeps,

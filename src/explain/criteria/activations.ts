@@ -11,9 +11,9 @@ import {
   int,
   type Node,
   opOf,
+  scoredLayers,
   soleInput,
   upgradeOpset,
-  weightedLayers,
 } from '../../onnx/internal.ts';
 import { must } from '../../util/index.ts';
 import { rowRange } from '../../util/internal.ts';
@@ -39,7 +39,7 @@ function activationCriterion(
     source,
     needsSamples: true,
     async score(context) {
-      const layers = weightedLayers(context.model);
+      const layers = scoredLayers(context.model);
       const totals = layers.map(({ channels }) => moments.map(() => new Float64Array(channels)));
       let weight = 0;
       await eachActivation(

@@ -1,5 +1,5 @@
 // The reference criterion that reads batch normalisation, before it is merged.
-import { consumers, opOf, weightedLayers } from '../../onnx/internal.ts';
+import { consumers, opOf, scoredLayers } from '../../onnx/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { Criterion } from '../criterion.ts';
 
@@ -28,7 +28,7 @@ export const BN_SCALE: Criterion = {
         },
       );
     }
-    return weightedLayers(context.model).map(({ name, channels }) => {
+    return scoredLayers(context.model).map(({ name, channels }) => {
       const scale = scales.get(name);
       // A layer without batch normalisation gives no order of its channels, so all get the same score.
       return {

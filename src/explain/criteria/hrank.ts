@@ -1,5 +1,5 @@
 // HRank (Lin et al., CVPR 2020): the average rank of a channel's feature map.
-import { sizeOf, weightedLayers } from '../../onnx/internal.ts';
+import { scoredLayers, sizeOf } from '../../onnx/internal.ts';
 import { must } from '../../util/index.ts';
 import type { BatchFirst } from '../backward/batch-first.ts';
 import type { Criterion } from '../criterion.ts';
@@ -13,7 +13,7 @@ export const HRANK: Criterion = {
   source: 'Lin et al., CVPR 2020',
   needsSamples: true,
   async score(context) {
-    const layers = weightedLayers(context.model);
+    const layers = scoredLayers(context.model);
     const totals = layers.map(({ channels }) => new Float64Array(channels));
     const maps: Maps[] = [];
     let weight = 0;

@@ -1,12 +1,12 @@
 // Reference criteria that read the weights alone.
 
-import { type WeightedLayer, weightedLayers } from '../../onnx/internal.ts';
+import { scoredLayers, type WeightedLayer } from '../../onnx/internal.ts';
 import type { Criterion } from '../criterion.ts';
 
 /** Calls `visit` with every weight of each output channel. */
 export function eachWeight(layer: WeightedLayer, visit: (channel: number, weight: number) => void): void {
   const { weight, weightDims, kind, groups, kernelSize: kernel } = layer;
-  if (kind === 'dense') {
+  if (kind === 'dense' || kind === 'recurrent') {
     const columns = weightDims[1] as number;
     for (let i = 0; i < weight.length; i++) visit(i % columns, weight[i] as number);
     return;
@@ -40,7 +40,7 @@ function layerCriterion(
     needsSamples: false,
     score: (context) =>
       Promise.resolve(
-        weightedLayers(context.model).map((layer) => ({ layer: layer.name, scores: score(layer) })),
+        scoredLayers(context.model).map((layer) => ({ layer: layer.name, scores: score(layer) })),
       ),
   };
 }
@@ -128,7 +128,7 @@ export const RANDOM: Criterion = {
   needsSamples: false,
   score: (context) =>
     Promise.resolve(
-      weightedLayers(context.model).map((layer) => ({
+      scoredLayers(context.model).map((layer) => ({
         layer: layer.name,
         scores: Float64Array.from({ length: layer.channels }, () => context.random.uniform()),
       })),

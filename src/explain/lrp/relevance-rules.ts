@@ -60,6 +60,7 @@ export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
     Exp: passThrough,
     Expand: repeated,
     Flatten: reshapeAdjoint,
+    GRU: refuse,
     Gather: gatherAdjoint,
     Gelu: passThrough,
     Gemm: linear,
@@ -69,6 +70,7 @@ export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
     HardSwish: passThrough,
     Identity: passThrough,
     LRN: passThrough,
+    LSTM: refuse,
     LayerNormalization: layerNormalised,
     LeakyRelu: passThrough,
     // The score before the softmax is explained: relevance starts at the logit.
@@ -78,6 +80,7 @@ export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
     Mul: gated,
     PRelu: passThrough,
     Pad: padAdjoint,
+    RNN: refuse,
     ReduceMean: averaged,
     Relu: passThrough,
     Reshape: reshapeAdjoint,

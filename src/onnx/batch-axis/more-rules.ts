@@ -16,19 +16,6 @@ import {
   softmax,
 } from './rules.ts';
 
-/** Recurrent layers: `[time, batch, in]` to `[time, directions, batch, out]`, or batch first with `layout` 1. */
-const recurrent: PlaceRule = (context) => {
-  const layout = intAttribute(context.node, 'layout', 0);
-  const place = context.place(0);
-  const states = [5, 6].map((index) => context.place(index));
-  const lengths = context.place(4);
-  if (place && place.axis !== (layout === 0 ? 1 : 0)) context.mix();
-  const found = context.agreed([place, ...states, lengths && moved(lengths, layout === 0 ? 1 : 0)]);
-  if (!found) return undefined;
-  if (layout !== 0) return [found, found, found];
-  return [moved(found, 2), moved(found, 1), moved(found, 1)];
-};
-
 /** Batch and channels apart. */
 const perChannel: PlaceRule = (context) => {
   const place = context.place(0);
@@ -116,20 +103,17 @@ export const MORE_PLACE_RULES: ReadonlyMap<string, PlaceRule> = new Map<string, 
   ['ArgMin', argument],
   ['CumSum', (context) => cumulative(context)],
   ['DequantizeLinear', quantised],
-  ['GRU', recurrent],
   ['GatherElements', picked],
   ['GlobalLpPool', pooled],
   ['GroupNormalization', perChannel],
   ['Hardmax', softmax],
   ['InstanceNormalization', perChannel],
-  ['LSTM', recurrent],
   ['LpNormalization', alongAxis('axis', -1)],
   ['LpPool', pooled],
   ['MeanVarianceNormalization', meanVariance],
   ['OneHot', oneHot],
   ['QuantizeLinear', quantised],
   ['RMSNormalization', fromAxis],
-  ['RNN', recurrent],
   ['Resize', resized],
   ['ScatterElements', picked],
   ['Size', () => undefined],

@@ -5,6 +5,7 @@ import { sliceRanges } from '../shape-rules.ts';
 import { einsum, fromAxis } from './attention-rules.ts';
 import type { PlaceContext } from './context.ts';
 import { type BatchAxis, moved } from './place.ts';
+import { recurrent } from './recurrent.ts';
 import { reshaped } from './reshaped.ts';
 
 /** One place for each output, or one for all; undefined where an output has no samples. */
@@ -229,6 +230,7 @@ export const PLACE_RULES: OpTable<PlaceRule> = {
   Exp: same,
   Expand: expanded,
   Flatten: reshaped,
+  GRU: recurrent,
   Gather: gathered,
   Gelu: same,
   Gemm: gemm,
@@ -238,6 +240,7 @@ export const PLACE_RULES: OpTable<PlaceRule> = {
   HardSwish: same,
   Identity: same,
   LRN: perRow,
+  LSTM: recurrent,
   LayerNormalization: fromAxis,
   LeakyRelu: same,
   LogSoftmax: softmax,
@@ -246,6 +249,7 @@ export const PLACE_RULES: OpTable<PlaceRule> = {
   Mul: broadcasting,
   PRelu: broadcasting,
   Pad: resized,
+  RNN: recurrent,
   ReduceMean: reduced,
   Relu: same,
   Reshape: reshaped,

@@ -8,7 +8,7 @@ import {
   type LayerScores,
 } from '../../explain/index.ts';
 import type { CriterionFamily } from '../../explain/internal.ts';
-import { type WeightedLayer, weightedLayers } from '../../onnx/internal.ts';
+import { scoredLayers, type WeightedLayer } from '../../onnx/internal.ts';
 import {
   type MadeSamples,
   Products,
@@ -83,7 +83,7 @@ async function scoreBySurgeon(
   const { copies, maxPositions } = REPAIR_DEFAULTS;
   const samples = repairSamples({ ...calibration, size: calibration.count }, copies, random);
   const weights = calibration.weights && weightsOf(samples, calibration.weights);
-  const layers = weightedLayers(model);
+  const layers = scoredLayers(model);
   const usable = new Map(repairable(layers).map((layer, index) => [layer.name, { layer, index }]));
   const products = await Products.create(threads);
   const eliminations = new Map<number, Elimination>();
