@@ -1,16 +1,7 @@
 // Channels of recurrent layers: features of a step are channels that the layer reads; its hidden units are channels that
 // it gives, tied between all its outputs, its initial states and its own recurrence.
-import {
-  constantInput,
-  gateRows,
-  int,
-  type Node,
-  RECURRENT_INPUTS,
-  recurrentLayer,
-  UNIT_AXES,
-} from '../onnx/internal.ts';
+import { constantInput, type Node, RECURRENT_INPUTS, recurrentLayer, UNIT_AXES } from '../onnx/internal.ts';
 import { must } from '../util/index.ts';
-import type { CutRule } from './cut-rules.ts';
 import { unknownLayer } from './fixed-layers.ts';
 import type { ChannelRule, Propagation } from './propagation.ts';
 
@@ -51,25 +42,6 @@ function tieState(walk: Propagation, node: Node, index: number, ids: Int32Array)
   walk.freeze(label, node, 'reads them as an initial state along another axis');
   walk.freeze({ axis: 2, ids }, node, `starts from '${name}', which cannot be cut`);
 }
-
-/** Rows of all gates of the units that stay, columns of the inputs and units that stay, and the number of units. */
-export const cutRecurrent: CutRule = (cut, node) => {
-  const layer = recurrentLayer(cut.graph, node);
-  if (!layer) return;
-  const at = RECURRENT_INPUTS;
-  const inputs = cut.positions(node.inputs[at.data] ?? '');
-  const units = cut.positions(unitsOf(node));
-  const rows = units && gateRows(units, layer.hidden, layer.gates);
-  cut.slice(node, at.weight, { 1: rows, 2: inputs });
-  cut.slice(node, at.recurrence, { 1: rows, 2: units });
-  if (!units) return;
-  if (layer.bias) cut.slice(node, at.bias, { 1: gateRows(units, layer.hidden, 2 * layer.gates) });
-  if (layer.peephole) cut.slice(node, at.peephole, { 1: gateRows(units, layer.hidden, 3) });
-  for (const index of [at.state, at.cell]) {
-    if (constantInput(cut.graph, node, index)) cut.slice(node, index, { 2: units });
-  }
-  node.attributes.set('hidden_size', int(units.length));
-};
 
 /**
  * Constants of a recurrent layer that reads nothing of some of its own units: zero columns of its recurrence, by the

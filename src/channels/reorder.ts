@@ -5,10 +5,10 @@ import type { Model } from '../onnx/index.ts';
 import { cloneModel, type Node, type OpName, opOf } from '../onnx/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
 import { Cut } from './cut.ts';
+import { cutRecurrent } from './cut-recurrent.ts';
 import { type CutRule, cutBatchNormalization, cutElementwise, cutGather, cutLayer } from './cut-rules.ts';
 import type { Grouping, ValueChannels } from './groups.ts';
 import { Propagation, ReadIndex } from './propagation.ts';
-import { cutRecurrent } from './recurrent.ts';
 import { RULES } from './rules.ts';
 
 /** A model with reordered channels. */

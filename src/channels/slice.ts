@@ -2,6 +2,7 @@
 import type { Model } from '../onnx/index.ts';
 import { cloneModel, forgetShapes, type OpTable, opOf } from '../onnx/internal.ts';
 import { Cut } from './cut.ts';
+import { cutRecurrent } from './cut-recurrent.ts';
 import {
   type CutRule,
   cutBatchNormalization,
@@ -16,7 +17,6 @@ import {
 } from './cut-rules.ts';
 import type { Grouping } from './groups.ts';
 import { type KeptUnits, keptPositions } from './keep.ts';
-import { cutRecurrent } from './recurrent.ts';
 
 /**
  * A smaller model with only the kept units, and the same inputs and outputs. `grouping` must be that of `model`; groups
