@@ -19,10 +19,12 @@ const vector: Classifier = {
   sampleShape: [2],
   output: 'y',
   task: 'single-label',
+  taskSaid: false,
   outputShape: [CLASSES],
   scores: CLASSES,
   classes: CLASSES,
   probabilities: false,
+  exclusive: true,
   fixedBatch: undefined,
 };
 

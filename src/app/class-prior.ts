@@ -1,6 +1,7 @@
 // The class prior: how often each class occurs where the network will run, as shares of its classes and as weights of samples.
 import { type Dataset, subset } from '../data/index.ts';
 import { classPrior, classWeights } from '../data/internal.ts';
+import type { Classifier } from '../evaluate/internal.ts';
 import type { Target } from '../explain/index.ts';
 import { BedsideError, must, plainLine } from '../util/index.ts';
 import type { TargetOption } from './ranking.ts';
@@ -40,6 +41,21 @@ export function priorShares(prior: ClassPrior, classNames: readonly string[]): F
     shares[label] = share / total;
   }
   return shares;
+}
+
+/**
+ * A class prior needs samples of one class each.
+ * @throws BedsideError E_USAGE for any other task
+ */
+export function assertPriorApplies({ task }: Pick<Classifier, 'task'>, name: string): void {
+  if (task === 'single-label') return;
+  throw new BedsideError(
+    'E_USAGE',
+    `a class prior is for one of several classes, and ${name} is for ${task}`,
+    {
+      hint: 'leave out --class-prior and --target mix',
+    },
+  );
 }
 
 /** Names or numbers of classes, each with its amount. */

@@ -1,8 +1,18 @@
-// Measures a network, or a bundle at chosen levels, on labelled samples.
-import { type Classifier, describeClassifier, evaluateModel } from '../evaluate/internal.ts';
+// Measures a network, or a bundle at chosen levels, on labelled samples, by the measures of its task.
+import type { Dataset } from '../data/index.ts';
+import type { Evaluation, LabelMeasures, Measures } from '../evaluate/index.ts';
+import {
+  type Classifier,
+  describeClassifier,
+  describeLeftOut,
+  evaluateModel,
+  thresholdOf,
+  usesThreshold,
+} from '../evaluate/internal.ts';
 import { type Model, modelCosts } from '../onnx/index.ts';
 import type { Uncounted } from '../onnx/internal.ts';
-import { BedsideError } from '../util/index.ts';
+import { BedsideError, type TaskKind } from '../util/index.ts';
+import { hasClasses } from '../util/internal.ts';
 import {
   type BundleSource,
   isBundle,
@@ -11,12 +21,13 @@ import {
   levelFields,
   networkAtLevels,
 } from './bundle-levels.ts';
-import { type ClassPriorOptions, priorShares, samplesInPrior } from './class-prior.ts';
-import { type NetworkSource, networkOf } from './network.ts';
+import { assertPriorApplies, type ClassPriorOptions, priorShares, samplesInPrior } from './class-prior.ts';
+import type { NetworkSource } from './network.ts';
 import { loadBundle } from './open-bundle.ts';
 import type { DataOptions, EngineOptions } from './options.ts';
 import { type Journal, journalOf, type Reporter, type Said } from './reporter.ts';
 import { loadSamples } from './samples.ts';
+import { networkForData } from './task.ts';
 
 /** Options of `evaluate`: the level vector of a bundle, and the samples (by default from the test split). */
 export interface EvaluateOptions extends DataOptions, ClassPriorOptions, EngineOptions, LevelOptions {
@@ -27,11 +38,21 @@ export interface EvaluateOptions extends DataOptions, ClassPriorOptions, EngineO
 export interface EvaluateResult extends Said, Partial<LevelFields> {
   /** Number of samples. */
   readonly n: number;
-  /** Share of samples whose predicted class is the label; with a class prior, as it would be with that prior. */
+  readonly task: TaskKind;
+  /** The measures of the task by name, the main one first (docs/tasks.md). NaN where the samples do not allow one. */
+  readonly measures: Measures;
+  /** The same for each label, class of a mask, or value, where there are several. */
+  readonly byLabel?: readonly (Omit<LabelMeasures, 'label'> & { readonly label: string })[];
+  /** The score above which something counts as found, where a threshold decides. */
+  readonly threshold?: number;
+  /**
+   * Share of samples whose predicted class is the label; with a class prior, as it would be with that prior. Of tasks
+   * without classes the main measure.
+   */
   readonly accuracy: number;
-  /** Mean recall over the classes that have samples. */
+  /** Mean recall over the classes that have samples. Of tasks without classes the main measure. */
   readonly balancedAccuracy: number;
-  /** Recall of each class; NaN for a class without samples. */
+  /** Recall of each class; NaN for a class without samples. Empty for tasks without classes. */
   readonly recall: readonly number[];
   /** Mean time of inference alone, after a warm-up run. */
   readonly msPerSample: number;
@@ -45,14 +66,14 @@ export interface EvaluateResult extends Said, Partial<LevelFields> {
   readonly bundle?: string;
   readonly name?: string;
   readonly parameters?: number;
-  /** Samples of each class. */
+  /** Samples of each class; empty for tasks without classes. */
   readonly perClass: readonly number[];
   /** Samples computed together. */
   readonly batch: number;
 }
 
 /**
- * Measures accuracy, recall of each class and time. The network of a bundle is put together at the levels asked for, with
+ * Measures the task's measures, recall of each class and time. The network of a bundle is put together at the levels asked for, with
  * the correction that was stored if these levels have been measured.
  * @throws BedsideError E_USAGE for levels of a network that is no bundle; E_LEVELS; E_DATA without labels; as `networkOf`,
  *   `loadBundle` and `loadSamples`
@@ -65,14 +86,11 @@ export async function evaluate(
   const journal = journalOf(reporter);
   const { seed = 1, batch = 32, threads, classPrior } = options;
   const { name, model, classifier, facts } = await subjectOf(network, options, journal);
+  if (classPrior) assertPriorApplies(classifier, name);
   const loaded = await loadSamples(classifier, options, { split: 'test', seed }, journal);
   const shares = classPrior && priorShares(classPrior, loaded.classNames);
   const dataset = shares ? samplesInPrior(loaded, shares) : loaded;
-  const {
-    predictions: _,
-    logits: __,
-    ...found
-  } = await journal.during('evaluating', (progress) =>
+  const found = await journal.during('evaluating', (progress) =>
     evaluateModel(model, dataset, {
       name,
       batch,
@@ -81,16 +99,40 @@ export async function evaluate(
       onProgress: (done, total) => progress.update(done, total),
     }),
   );
-  const perClass = new Array<number>(classifier.classes).fill(0);
-  for (const label of dataset.labels ?? []) perClass[label] = (perClass[label] ?? 0) + 1;
+  for (const line of describeLeftOut(found, dataset.classNames)) journal.remark(line);
   return {
-    ...found,
+    ...measuredFields(classifier, found, dataset),
     ...facts,
     classNames: dataset.classNames,
     ...(shares ? { classMix: Array.from(shares) } : {}),
-    perClass,
+    perClass: hasClasses(classifier.task) ? samplesOfClasses(classifier.classes, dataset) : [],
     batch: classifier.fixedBatch ?? batch,
     ...journal.said(),
+  };
+}
+
+function samplesOfClasses(classes: number, { labels }: Dataset): number[] {
+  const perClass = new Array<number>(classes).fill(0);
+  for (const label of labels ?? []) perClass[label] = (perClass[label] ?? 0) + 1;
+  return perClass;
+}
+
+/** The measurements, with the names of labels. */
+function measuredFields(
+  classifier: Classifier,
+  { n, task, measures, byLabel, accuracy, balancedAccuracy, recall, msPerSample }: Evaluation,
+  { classNames }: Dataset,
+) {
+  return {
+    n,
+    task,
+    measures,
+    ...{ accuracy, balancedAccuracy, recall },
+    ...(usesThreshold(classifier) ? { threshold: thresholdOf(classifier) } : {}),
+    ...(byLabel
+      ? { byLabel: byLabel.map((row) => ({ ...row, label: classNames[row.label] ?? String(row.label) })) }
+      : {}),
+    msPerSample,
   };
 }
 
@@ -109,7 +151,8 @@ async function subjectOf(
   journal: Journal,
 ): Promise<Subject> {
   if (!(await isBundle(source))) {
-    const { name, original, classifier, costs } = await networkOf(source as NetworkSource, options, journal);
+    const network = await networkForData(source as NetworkSource, options.data, options, journal);
+    const { name, original, classifier, costs } = network;
     assertWholeNetwork(name, options);
     const { macs, uncounted } = costs;
     return { name, model: original, classifier, facts: { macs, uncounted } };

@@ -21,10 +21,12 @@ const vector: Classifier = {
   sampleShape: [2],
   output: 'y',
   task: 'single-label',
+  taskSaid: false,
   outputShape: [CLASSES],
   scores: CLASSES,
   classes: CLASSES,
   probabilities: false,
+  exclusive: true,
   fixedBatch: undefined,
 };
 const image: Classifier = { ...vector, sampleShape: [1, 4, 4] };

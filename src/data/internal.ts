@@ -17,6 +17,7 @@ export {
 } from './contract/parse.ts';
 export { shapeMisfit } from './fit.ts';
 export { hashSamples } from './hash.ts';
+export { type LabelFacts, labelFacts } from './label-facts.ts';
 export { isUnsplitArchive } from './open-dataset.ts';
 export { sharedPatients } from './patients.ts';
 export { classPrior, classWeights, selectIndices } from './sampling.ts';

@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { Dataset } from '../data/index.ts';
 import type { Dim, Model } from '../onnx/index.ts';
 import { ELEM, GraphBuilder, int, intConstant, ints } from '../onnx/internal.ts';
-import { accuracies, agreementOf, evaluateModel } from './accuracy.ts';
+import { accuracies, evaluateModel } from './accuracy.ts';
 import { describeClassifier } from './classifier.ts';
+import { agreementOf } from './measures/agreement.ts';
 
 /** Scores are the three numbers of the sample, negated twice. */
 function echo(batch: Dim = 'batch'): Model {
@@ -123,10 +124,12 @@ describe('describeClassifier', () => {
       sampleShape: [3],
       output: 'scores',
       task: 'single-label',
+      taskSaid: false,
       outputShape: [3],
       scores: 3,
       classes: 3,
       probabilities: false,
+      exclusive: true,
       fixedBatch: undefined,
     });
   });
@@ -143,15 +146,6 @@ describe('describeClassifier', () => {
       ({ graph }) => void Object.assign(graph.inputs[0] ?? {}, { dims: [2 ** 31, 3] }),
     ],
     ['no batch axis', ({ graph }) => void Object.assign(graph.inputs[0] ?? {}, { dims: [3] })],
-    [
-      'scores of rank 3',
-      ({ graph }) => {
-        const builder = new GraphBuilder(graph);
-        graph.outputs = [];
-        const deep = builder.node('Unsqueeze', ['scores', builder.ints([2])]);
-        builder.output(deep, undefined);
-      },
-    ],
   ])('refuses %s', (_, change) => {
     expect(() => describeClassifier(changed(change), 'odd')).toThrowError(
       expect.objectContaining({ code: 'E_UNSUPPORTED', message: expect.stringContaining('odd') }),
@@ -169,7 +163,6 @@ describe('describeClassifier', () => {
   };
 
   it.each<[string, readonly number[], readonly Dim[], string]>([
-    ['a sequence of features', [-1, 2, 3], ['batch', 2, 3], '[1, 2, 3]'],
     ['rows that are not the batch', [-1, 3], ['rows', 3], '[2, 3]'],
   ])('refuses %s by name and shape', (_what, shape, declared, told) => {
     expect(() => describeClassifier(shaped(shape, declared), 'odd')).toThrowError(
@@ -182,18 +175,8 @@ describe('describeClassifier', () => {
   });
 
   it('names another output that has the scores', () => {
-    expect(() => describeClassifier(shaped([-1, 2, 3], ['batch', 2, 3], true), 'odd')).toThrowError(
+    expect(() => describeClassifier(shaped([-1, 3], ['rows', 3], true), 'odd')).toThrowError(
       expect.objectContaining({ hint: expect.stringMatching(/'probabilities\w*' would fit/) }),
-    );
-  });
-
-  it('refuses one score for several classes, and says what to export', () => {
-    const builder = new GraphBuilder();
-    const input = builder.input('numbers', ['batch', 3]);
-    const mean = builder.node('ReduceMean', [input], { axes: ints([1]) }, 'risk');
-    builder.output(mean, ['batch', 1]);
-    expect(() => describeClassifier(builder.model(), 'odd')).toThrowError(
-      expect.objectContaining({ code: 'E_UNSUPPORTED', hint: expect.stringContaining('[1 - p, p]') }),
     );
   });
 

@@ -1,21 +1,31 @@
-// Measures a classifier on samples: accuracy, recall of each class, and time.
+// Measures a network on samples: the measures of its task, recall of each class, and time.
 import type { Dataset } from '../data/index.ts';
 import { createSession, type EngineOptions, type Session, tensor } from '../engine/index.ts';
 import type { Model } from '../onnx/index.ts';
 import { assertFiniteWeights, withSqueezeAxes } from '../onnx/internal.ts';
-import { BedsideError, must } from '../util/index.ts';
-import { argmax, assertFiniteSamples, rowRange } from '../util/internal.ts';
+import { BedsideError, MEASURE_WORDS, must, TASK_MEASURES, type TaskKind } from '../util/index.ts';
+import { assertFiniteRows, assertFiniteSamples, hasClasses, rowRange } from '../util/internal.ts';
 import { assertScores, type Classifier, describeClassifier } from './classifier.ts';
+import { agreement } from './measures/agreement.ts';
+import { predictedClasses } from './measures/decisions.ts';
+import {
+  binaryMeasures,
+  type LabelMeasures,
+  type Measured,
+  type Measures,
+  mainMeasure,
+  measuresOf,
+} from './measures/measures.ts';
 
 /** How an evaluation runs; `batch` is 32 by default. */
 export interface EvaluateModelOptions extends EngineOptions {
   /** Name of the model in error messages. */
   readonly name: string;
   /**
-   * One class for each sample, such as the predictions of another model. They replace missing labels, so that accuracy
-   * is agreement with that model.
+   * What takes the place of missing labels: the scores of another network `[n, ...]`, or one class for each sample, so
+   * that agreement with it is measured; or `own`, the network's own answers, for a network that is itself the reference.
    */
-  readonly reference?: Int32Array | undefined;
+  readonly reference?: Float32Array | Int32Array | 'own' | undefined;
   /**
    * How often each class occurs, non-negative: accuracy is then estimated for that prior instead of the samples' own;
    * see `accuracies`.
@@ -29,15 +39,28 @@ export interface EvaluateModelOptions extends EngineOptions {
 export interface Evaluation {
   /** Number of samples. */
   readonly n: number;
-  /** Share of samples whose predicted class is the expected one; with a class prior, the estimate for that prior. */
+  readonly task: TaskKind;
+  /** The measures of the task, the main one first; agreement alone where there are no labels. */
+  readonly measures: Measures;
+  /** The same by label, class of a mask, or value, where there are several. */
+  readonly byLabel?: readonly LabelMeasures[];
+  /** The labels that a mean leaves out, by measure. */
+  readonly leftOut: Measured['leftOut'];
+  /**
+   * Share of samples whose predicted class is the expected one; with a class prior, the estimate for that prior. Of
+   * tasks without classes the main measure.
+   */
   readonly accuracy: number;
-  /** Mean recall over the classes that have samples. */
+  /** Mean recall over the classes that have samples. Of tasks without classes the main measure. */
   readonly balancedAccuracy: number;
-  /** Recall of each class; NaN where the class has no sample. */
+  /** Recall of each class; NaN where the class has no sample. Empty for tasks without classes. */
   readonly recall: readonly number[];
-  /** The class with the highest score for each sample; the lowest index among equals. */
+  /**
+   * The class with the highest score for each sample, the lowest index among equals; 0 or 1 of a binary task. Empty for
+   * tasks without classes.
+   */
   readonly predictions: Int32Array;
-  /** The scores of the classes, `[n, classes]`. */
+  /** The scores, `[n, ...outputShape]`. */
   readonly logits: Float32Array;
   /** Mean milliseconds of inference alone, after a warm-up run. */
   readonly msPerSample: number;
@@ -56,7 +79,7 @@ export async function evaluateModel(
   options: EvaluateModelOptions,
 ): Promise<Evaluation> {
   const classifier = describeClassifier(model, options.name);
-  const expected = expectedClasses(dataset, options);
+  assertMeasurable(classifier, dataset, options);
   assertFit(classifier, dataset, options.name);
   assertFiniteWeights(model, options.name);
   assertFiniteSamples(dataset);
@@ -65,17 +88,61 @@ export async function evaluateModel(
     threads: options.threads ?? 1,
   });
   try {
-    const { predictions, logits, milliseconds } = await predict(session, classifier, dataset, options);
+    const { logits, milliseconds } = await predict(session, classifier, dataset, options);
     return {
       n: dataset.size,
-      ...accuracies(predictions, expected, classifier.classes, options.classPrior),
-      predictions,
+      task: classifier.task,
+      ...quality(classifier, logits, dataset, options),
       logits,
       msPerSample: milliseconds / dataset.size,
     };
   } finally {
     await session.release();
   }
+}
+
+/** The measures of scores against the data's labels or targets; without them, against the reference. */
+function quality(
+  classifier: Classifier,
+  logits: Float32Array,
+  dataset: Dataset,
+  { name, reference, classPrior }: EvaluateModelOptions,
+): Omit<Evaluation, 'n' | 'task' | 'logits' | 'msPerSample'> {
+  const whose = (i: number): string => `${name}: the scores of sample ${i} of ${dataset.name}`;
+  if (hasClasses(classifier.task)) {
+    const predictions = predictedClasses(classifier, logits, whose);
+    const others = reference === 'own' ? predictions : reference;
+    const classes = others instanceof Float32Array ? predictedClasses(classifier, others, whose) : others;
+    const expected = must(dataset.labels ?? classes, 'labels, or a reference');
+    const found = accuracies(predictions, expected, classifier.classes, classPrior);
+    const { accuracy, balancedAccuracy } = found;
+    const more = classifier.task === 'binary' ? binaryMeasures(classifier, logits, expected) : {};
+    const measures: Measures = dataset.labels
+      ? { accuracy, balancedAccuracy, ...more }
+      : { agreement: accuracy };
+    return { ...found, predictions, measures, leftOut: {} };
+  }
+  assertFiniteRows(logits, dataset.size, classifier.scores, whose);
+  const measured = measuredOf(classifier, logits, dataset, reference);
+  const { value } = mainMeasure(measured.measures);
+  return {
+    ...measured,
+    accuracy: value,
+    balancedAccuracy: value,
+    recall: [],
+    predictions: new Int32Array(0),
+  };
+}
+
+function measuredOf(
+  classifier: Classifier,
+  logits: Float32Array,
+  { targets, name }: Dataset,
+  reference: EvaluateModelOptions['reference'],
+): Measured {
+  if (targets) return measuresOf(classifier, logits, targets, name);
+  const others = reference instanceof Float32Array ? reference : logits;
+  return { measures: { agreement: agreement(classifier, others, logits) }, leftOut: {} };
 }
 
 /**
@@ -137,11 +204,6 @@ function accuraciesForPrior(recall: readonly number[], classPrior: ArrayLike<num
   };
 }
 
-/** Share of samples on which two lists of predictions are equal. */
-export function agreementOf(a: Int32Array, b: Int32Array): number {
-  return a.reduce((count, value, i) => count + (value === b[i] ? 1 : 0), 0) / a.length;
-}
-
 /**
  * One batch of the dataset as the model reads it. A fixed batch size is filled up with zeros at the end.
  * @returns the feeds, and how many of the batch are samples
@@ -163,10 +225,9 @@ async function predict(
   classifier: Classifier,
   dataset: Dataset,
   options: EvaluateModelOptions,
-): Promise<{ predictions: Int32Array; logits: Float32Array; milliseconds: number }> {
+): Promise<{ logits: Float32Array; milliseconds: number }> {
   const batch = classifier.fixedBatch ?? options.batch ?? 32;
-  const predictions = new Int32Array(dataset.size);
-  const logits = new Float32Array(dataset.size * classifier.classes);
+  const logits = new Float32Array(dataset.size * classifier.scores);
   const outputs = [classifier.output];
   await session.run(batchFeeds(classifier, dataset, 0, batch).feeds, outputs);
   let milliseconds = 0;
@@ -186,26 +247,36 @@ async function predict(
       );
     }
     assertScores(scores, feeds[classifier.input]?.dims[0] ?? batch, classifier, options.name);
-    for (let i = 0; i < count; i++) {
-      const whose = `${options.name}: the scores of sample ${first + i} of ${dataset.name}`;
-      predictions[first + i] = argmax(scores.data, i * classifier.classes, classifier.classes, whose);
-    }
-    logits.set(scores.data.subarray(0, count * classifier.classes), first * classifier.classes);
+    logits.set(scores.data.subarray(0, count * classifier.scores), first * classifier.scores);
     options.onProgress?.(first + count, dataset.size);
   }
-  return { predictions, logits, milliseconds };
+  return { logits, milliseconds };
 }
 
-function expectedClasses(dataset: Dataset, options: EvaluateModelOptions): Int32Array {
-  if (dataset.size === 0) throw new BedsideError('E_DATA', `${dataset.name} has no samples`);
-  const expected = dataset.labels ?? options.reference;
-  if (!expected) {
-    throw new BedsideError('E_DATA', `${dataset.name} has no labels, so accuracy cannot be measured`, {
-      hint: 'use labelled data: class folders, annotated records, or an .npz with labels (y)',
-    });
-  }
-  return expected;
+function assertMeasurable(
+  { task }: Classifier,
+  { size, name, labels, targets }: Dataset,
+  { reference }: EvaluateModelOptions,
+): void {
+  if (size === 0) throw new BedsideError('E_DATA', `${name} has no samples`);
+  if (reference !== undefined || (hasClasses(task) ? labels : targets)) return;
+  const [measure] = TASK_MEASURES[task];
+  throw new BedsideError('E_DATA', `${name} has no labels, so ${MEASURE_WORDS[measure]} cannot be measured`, {
+    hint: LABELLED[task],
+  });
 }
+
+const LABELS = 'use labelled data: class folders, annotated records, or an .npz with labels (y)';
+
+/** What labelled data of each task is. */
+const LABELLED: { readonly [T in TaskKind]: string } = {
+  'single-label': LABELS,
+  binary: LABELS,
+  'multi-label': 'use an .npz with <split>_labels [N, labels] of 0 and 1',
+  regression: 'use an .npz with <split>_labels of one value for each score',
+  segmentation: 'use an .npz with masks in <split>_labels: [N, 1, ...] of 0 and 1, or of class numbers',
+  embedding: 'use an .npz with the wanted vectors in <split>_labels; `prune` measures agreement without them',
+};
 
 function assertFit(classifier: Classifier, dataset: Dataset, name: string): void {
   const [model, data] = [classifier.sampleShape.join(', '), dataset.sampleShape.join(', ')];

@@ -1,4 +1,4 @@
-// The interface of a classifier: its one input, its scores, and the batch size if the model fixes one.
+// The interface of a network: its one input, its scores and what they are for, and the batch size if the model fixes one.
 import type { InputContract, InputPart } from '../data/index.ts';
 import type { Tensor } from '../engine/index.ts';
 import { type Dim, inferShapes, type Model } from '../onnx/index.ts';
@@ -14,19 +14,22 @@ import {
 } from '../onnx/internal.ts';
 import { BedsideError, formatBytes, type TaskKind } from '../util/index.ts';
 import { CONTRACT_KEY } from '../util/internal.ts';
+import { assertTaskFits, lastNode, type OutputFacts, taskOfOutput } from './task-of-output.ts';
 
 /** Most bytes that one run may read. A model that fixes more is damaged, or not made for samples. */
 const MOST_BYTES = 2 ** 31;
 
-/** The interface of a model that has one float32 input `[batch, ...]` and scores `[batch, classes]`. */
+/** The interface of a model that has one float32 input `[batch, ...]` and scores `[batch, ...]`. */
 export interface Classifier {
   readonly input: string;
   /** Shape of one sample, without the batch axis. */
   readonly sampleShape: readonly number[];
-  /** The first output, with one score for each class. */
+  /** The first output, with the scores. */
   readonly output: string;
   /** What the network is for. */
   readonly task: TaskKind;
+  /** Whether its contract says so; otherwise it is what the output is usually for. */
+  readonly taskSaid: boolean;
   /** Shape of one sample's output, without the batch axis; `[]` for an output `[batch]`. */
   readonly outputShape: readonly number[];
   /** The number of values of one sample's output. */
@@ -36,6 +39,8 @@ export interface Classifier {
    * channel), of values otherwise.
    */
   readonly classes: number;
+  /** Whether classes exclude each other, so that the highest score decides; otherwise each score by its threshold. */
+  readonly exclusive: boolean;
   /** Whether the output is a sigmoid's or softmax's (threshold 0.5), and not a logit (threshold 0). */
   readonly probabilities: boolean;
   /** The inputs of a network with several, of which `input` is the packed one. */
@@ -49,10 +54,10 @@ export interface Classifier {
 }
 
 /**
- * Reads the interface of a classifier.
+ * Reads the interface of a network.
  * @param name name of the model in error messages
- * @throws BedsideError E_UNSUPPORTED when the model is not a classifier with one float32 input; the message describes
- * it
+ * @throws BedsideError E_UNSUPPORTED when the model is not a network with one float32 input and rows of scores, or cannot
+ * have the task that its metadata says; the message describes it
  * @throws BedsideError as `inferShapes`
  */
 export function describeClassifier(model: Model, name: string): Classifier {
@@ -82,14 +87,18 @@ export function describeClassifier(model: Model, name: string): Classifier {
       'export it with a free batch axis and the size of one sample',
     );
   }
-  const scores = (value: Value) => scoreClasses(shapes.get(value.name) ?? value.dims, fixedBatch ?? 1);
-  const classes = scores(output);
-  if (classes === undefined) {
+  const rows = fixedBatch ?? 1;
+  const outputShape = rowShape(shapes.get(output.name) ?? output.dims, rows);
+  if (!outputShape) {
     const shape = shapes.get(output.name) ?? output.dims;
     const message =
-      `${name}: output '${output.name}' is ${shapeText(shape)} for a batch of ${fixedBatch ?? 1}, ` +
-      `expected [${fixedBatch ?? 'batch'}, classes] with one score for each of two classes or more`;
-    throw unsupported(message, hintOf(shape, outputs.slice(1).find(scores)));
+      `${name}: output '${output.name}' is ${shapeText(shape)} for a batch of ${rows}, ` +
+      `expected [${fixedBatch ?? 'batch'}, ...] with one row for each sample`;
+    const other = outputs.slice(1).find((value) => rowShape(shapes.get(value.name) ?? value.dims, rows));
+    throw unsupported(
+      message,
+      other && `output '${other.name}' would fit: export the model with it as its first`,
+    );
   }
   const samplingRate = samplingRateOf(model);
   const contract = keptContract(model);
@@ -98,20 +107,37 @@ export function describeClassifier(model: Model, name: string): Classifier {
     input: input.name,
     sampleShape,
     output: output.name,
-    task: 'single-label',
-    outputShape: [classes],
-    scores: classes,
-    classes,
-    probabilities: ['Softmax', 'Sigmoid'].includes(lastOperator(model, output.name)),
+    ...taskFields(model, { name: output.name, shape: outputShape }, name),
     fixedBatch,
     ...(samplingRate !== undefined && { samplingRate }),
     ...(contract && { contract }),
   };
 }
 
-/** The operator that computes a value; '' for an input. */
-function lastOperator(model: Model, name: string): string {
-  return model.graph.nodes.find((node) => node.outputs.includes(name))?.op ?? '';
+/** The task that the metadata says, or that the output is usually for, and what follows from it. */
+function taskFields(
+  model: Model,
+  { name: output, shape }: Pick<OutputFacts, 'name' | 'shape'>,
+  name: string,
+): Pick<
+  Classifier,
+  'task' | 'taskSaid' | 'outputShape' | 'scores' | 'classes' | 'probabilities' | 'exclusive'
+> {
+  const last = lastNode(model, output)?.op;
+  const said = keptContract(model)?.task;
+  const task = said ?? taskOfOutput(shape, last);
+  assertTaskFits(task, { name: output, shape, last }, name);
+  const channels = shape.length === 1 && task === 'segmentation' ? 1 : (shape[0] ?? 1);
+  const scores = sizeOf([...shape]);
+  return {
+    task,
+    taskSaid: said !== undefined,
+    outputShape: shape,
+    scores,
+    classes: { binary: 2, segmentation: Math.max(2, channels) }[task as string] ?? scores,
+    probabilities: last === 'Softmax' || last === 'Sigmoid',
+    exclusive: task === 'segmentation' ? channels > 1 && last !== 'Sigmoid' : task === 'single-label',
+  };
 }
 
 /**
@@ -160,12 +186,12 @@ function samplingRateOf(model: Model): number | undefined {
   return rates.find((rate) => rate > 0 && Number.isFinite(rate));
 }
 
-/** The number of classes of an output `[batch, classes]`; undefined for any other. */
-function scoreClasses(dims: readonly Dim[] | undefined, batch: number): number | undefined {
-  if (dims?.length !== 2) return undefined;
-  const [rows, classes] = dims;
+/** The shape of one sample's row of an output `[batch, ...]`; undefined where it is not known, or not by rows. */
+function rowShape(dims: readonly Dim[] | undefined, batch: number): number[] | undefined {
+  if (!dims || dims.length === 0) return undefined;
+  const [rows, ...shape] = dims;
   if (typeof rows === 'number' && rows !== batch) return undefined;
-  return typeof classes === 'number' && classes >= 2 ? classes : undefined;
+  return shape.every((size): size is number => typeof size === 'number' && size >= 1) ? shape : undefined;
 }
 
 /**
@@ -175,27 +201,21 @@ function scoreClasses(dims: readonly Dim[] | undefined, batch: number): number |
 export function assertScores(
   given: Tensor,
   batch: number,
-  { output, classes }: Classifier,
+  { output, outputShape }: Classifier,
   name: string,
 ): void {
-  const [rows, columns, ...more] = given.dims;
-  if (rows === batch && columns === classes && more.length === 0) return;
+  const expected = [batch, ...outputShape];
+  if (given.dims.join() === expected.join()) return;
   throw unsupported(
-    `${name}: output '${output}' is ${shapeText(given.dims)} for a batch of ${batch}, expected [${batch}, ${classes}]`,
+    `${name}: output '${output}' is ${shapeText(given.dims)} for a batch of ${batch}, expected ${shapeText(expected)}`,
   );
-}
-
-function hintOf(shape: readonly Dim[] | undefined, other: Value | undefined): string | undefined {
-  if (other) return `output '${other.name}' would fit: export the model with it as its first`;
-  if (shape?.length === 2 && shape[1] === 1) {
-    return 'a single score says nothing of other classes: export two, such as [1 - p, p] or [0, logit]';
-  }
-  return undefined;
 }
 
 function unsupported(message: string, hint?: string): BedsideError {
   return new BedsideError('E_UNSUPPORTED', message, {
-    hint: hint ?? 'a classifier with one float32 input and one score a class in its first output is needed',
+    hint:
+      hint ??
+      'a network with one float32 input, and one row of scores for each sample in its first output, is needed',
   });
 }
 

@@ -1,4 +1,17 @@
 // For sibling folders only: nothing here is published.
-export { accuracies, agreementOf, batchFeeds, classCounts, evaluateModel } from './accuracy.ts';
-export { type Classifier, describeClassifier, SAMPLING_RATE } from './classifier.ts';
+export { accuracies, batchFeeds, classCounts, evaluateModel } from './accuracy.ts';
+export { type Classifier, describeClassifier, keptContract, SAMPLING_RATE } from './classifier.ts';
+export { agreement, agreementOf } from './measures/agreement.ts';
+export {
+  channelsOf,
+  foundMasks,
+  predictedClasses,
+  type ScoreForm,
+  thresholdOf,
+  trueMasks,
+  usesThreshold,
+  yesOrNo,
+} from './measures/decisions.ts';
+export { describeLeftOut, mainMeasure, measuresOf } from './measures/measures.ts';
 export { klDivergence, squaredDifference } from './probability-distance.ts';
+export { lastNode, outputForm } from './task-of-output.ts';

@@ -4,5 +4,12 @@ export { assertWritable, writeFileAtomic } from './files.ts';
 export { formatBytes, formatCount, formatJoules, formatPercent, formatSeconds } from './format.ts';
 export { plainJson, plainLine, plainText } from './plain.ts';
 export { median } from './statistics.ts';
-export { MEASURE_WORDS, type MeasureName, TASK_MEASURES, TASKS, type TaskKind } from './task.ts';
+export {
+  formatMeasure,
+  MEASURE_WORDS,
+  type MeasureName,
+  TASK_MEASURES,
+  TASKS,
+  type TaskKind,
+} from './task.ts';
 export { VERSION } from './version.ts';

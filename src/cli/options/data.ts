@@ -1,7 +1,7 @@
 // --data, and the options that choose samples from it.
 import { type Command, InvalidArgumentError } from 'commander';
 import type { DatasetSplit } from '../../data/index.ts';
-import { BedsideError } from '../../util/index.ts';
+import { BedsideError, TASKS, type TaskKind } from '../../util/index.ts';
 import { addContract } from './contract.ts';
 import { count, items, names, numberIn, whole } from './numbers.ts';
 
@@ -30,6 +30,11 @@ export function addData(
       numberIn(1, 1e6, 'samples a second'),
     )
     .option(
+      '--task <name>',
+      `what the network is for: ${TASKS.join(', ')}; default: as its output and the labels show (docs/tasks.md)`,
+      task,
+    )
+    .option(
       '--max-pixels <n>',
       'refuse images with more pixels, before decoding; default 268435456 (2^28)',
       count(),
@@ -55,6 +60,12 @@ function split(text: string): DatasetSplit {
   if (text === 'train') return 'local';
   if (text === 'local' || text === 'test' || text === 'all') return text;
   throw new InvalidArgumentError('Expected local, train, test or all.');
+}
+
+function task(text: string): TaskKind {
+  const found = TASKS.find((known) => known === text);
+  if (!found) throw new InvalidArgumentError(`Expected ${TASKS.slice(0, -1).join(', ')} or ${TASKS.at(-1)}.`);
+  return found;
 }
 
 function integers(text: string): readonly number[] {

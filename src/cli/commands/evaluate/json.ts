@@ -1,7 +1,10 @@
 // What `evaluate` found, for programs.
 import type { EvaluateResult } from '../../../app/evaluate.ts';
+import { hasClasses } from '../../../util/internal.ts';
 
-/** The fields of `--json`. */
+/** The fields of `--json`. Accuracy and recall are those of classes, and left out where there are none. */
 export function evaluatedJson({ perClass: _, batch: __, ...fields }: EvaluateResult): object {
-  return fields;
+  if (hasClasses(fields.task)) return fields;
+  const { accuracy: ___, balancedAccuracy: ____, recall: _____, ...others } = fields;
+  return others;
 }
