@@ -11,8 +11,7 @@ import {
 } from '../evaluate/internal.ts';
 import { type Model, modelCosts } from '../onnx/index.ts';
 import type { Uncounted } from '../onnx/internal.ts';
-import { BedsideError, type TaskKind } from '../util/index.ts';
-import { hasClasses } from '../util/internal.ts';
+import { BedsideError, hasClasses, type TaskKind } from '../util/index.ts';
 import {
   type BundleSource,
   isBundle,

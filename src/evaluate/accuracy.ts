@@ -3,8 +3,15 @@ import type { Dataset } from '../data/index.ts';
 import { createSession, type EngineOptions, type Session, tensor } from '../engine/index.ts';
 import type { Model } from '../onnx/index.ts';
 import { assertFiniteWeights, withSqueezeAxes } from '../onnx/internal.ts';
-import { BedsideError, MEASURE_WORDS, must, TASK_MEASURES, type TaskKind } from '../util/index.ts';
-import { assertFiniteRows, assertFiniteSamples, hasClasses, rowRange } from '../util/internal.ts';
+import {
+  BedsideError,
+  hasClasses,
+  MEASURE_WORDS,
+  must,
+  TASK_MEASURES,
+  type TaskKind,
+} from '../util/index.ts';
+import { assertFiniteRows, assertFiniteSamples, rowRange } from '../util/internal.ts';
 import { assertScores, type Classifier, describeClassifier } from './classifier.ts';
 import { agreement } from './measures/agreement.ts';
 import { predictedClasses } from './measures/decisions.ts';

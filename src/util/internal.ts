@@ -16,5 +16,4 @@ export { MAX_TEXT_BYTES, RegularFile, readFileChecked, readTextChecked } from '.
 export { rowRange, rowsAt } from './rows.ts';
 export { softmax } from './softmax.ts';
 export { binomialLowerBound, percentile } from './statistics.ts';
-export { hasClasses } from './task.ts';
 export { startThread } from './thread.ts';

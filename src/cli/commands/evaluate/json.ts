@@ -1,6 +1,7 @@
 // What `evaluate` found, for programs.
+
 import type { EvaluateResult } from '../../../app/evaluate.ts';
-import { hasClasses } from '../../../util/internal.ts';
+import { hasClasses } from '../../../util/index.ts';
 
 /** The fields of `--json`. Accuracy and recall are those of classes, and left out where there are none. */
 export function evaluatedJson({ perClass: _, batch: __, ...fields }: EvaluateResult): object {
