@@ -6,6 +6,7 @@ export { plainJson, plainLine, plainText } from './plain.ts';
 export { median } from './statistics.ts';
 export {
   formatMeasure,
+  hasClasses,
   MEASURE_WORDS,
   type MeasureName,
   TASK_MEASURES,
