@@ -7,10 +7,11 @@ import type { Dataset, DatasetOptions } from './dataset.ts';
 import { absentClasses, allocateSamples, numberedClasses } from './fit.ts';
 import { hashSamples } from './hash.ts';
 import { type ImageFile, listImages } from './image-files.ts';
+import { type ImageTarget, imageTarget, writeImage } from './image-steps.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { PassedOverCount } from './passed-over.ts';
 import type { Pixels } from './pixel-data.ts';
-import { decodeImage, type ImageShape, imageShape, imageSize, MAX_PIXELS, writeSample } from './pixels.ts';
+import { decodeImage, imageSize, MAX_PIXELS } from './pixels.ts';
 import { selectIndices } from './sampling.ts';
 
 // Decoding runs on libuv's four threads; a few more keep them fed, and memory stays small.
@@ -33,7 +34,7 @@ const LARGE_FILE = 16 * 2 ** 20;
 export async function readImages(folder: string, options: DatasetOptions): Promise<Dataset> {
   const passedOver = new PassedOverCount();
   const list = await listImages(folder, options.split, passedOver);
-  const shape = imageShape(options.sampleShape, folder);
+  const shape = imageTarget(options.sampleShape, options.contract?.image, folder);
   const map = list.classNames && LabelMap.named(options, list.classNames, folder);
   const mapped = map?.apply(Int32Array.from(list.files, (file) => file.label ?? 0));
   const all = mapped?.labels;
@@ -71,7 +72,11 @@ export async function readImages(folder: string, options: DatasetOptions): Promi
       return reason === undefined ? [] : [{ path: file.path, reason }];
     }),
     passedOver: [...passedOver.list(), ...(mapped?.leftOut ?? [])],
-    remarks: [...(map?.remarks ?? []), ...absentClasses(all, classNames, options.classFilter, folder)],
+    remarks: [
+      ...shape.remarks,
+      ...(map?.remarks ?? []),
+      ...absentClasses(all, classNames, options.classFilter, folder),
+    ],
     hash: hashSamples(kept, labels),
   };
 }
@@ -80,7 +85,7 @@ export async function readImages(folder: string, options: DatasetOptions): Promi
 async function decodeAll(
   folder: string,
   files: readonly ImageFile[],
-  shape: ImageShape,
+  shape: ImageTarget,
   samples: Float32Array,
   options: DatasetOptions,
 ): Promise<(string | undefined)[]> {
@@ -96,7 +101,7 @@ async function decodeAll(
       const { path } = must(files[i], 'a file for each index');
       try {
         await decodeOne(join(folder, path), options.maxPixels ?? MAX_PIXELS, budget, (pixels) =>
-          writeSample(pixels, shape, samples, i * size),
+          writeImage(pixels, shape, samples, i * size),
         );
       } catch (cause) {
         if (BedsideError.is(cause) && cause.code !== 'E_FILE') throw cause;

@@ -10,9 +10,10 @@ import type { NpyHead } from './npy.ts';
 import { npyHeadOf, readNpyRows } from './npy-rows.ts';
 import { npzEntries } from './npz.ts';
 import { type Archive, readGiven, readPatients, readTargets } from './npz-given.ts';
+import { imageRemarks, type RowWriter, saysRange } from './npz-images.ts';
 import { isUnsplit, type PartNames, partsOf } from './npz-names.ts';
 import { isWide, largestOf, tellWhite, whiteOf } from './npz-range.ts';
-import { type RowWriter, rowWriter } from './npz-samples.ts';
+import { rowWriter } from './npz-samples.ts';
 import { chooseSamples } from './patients.ts';
 import { zipPieces } from './zip-pieces.ts';
 
@@ -59,7 +60,8 @@ async function datasetOf(source: ByteSource, name: string, options: DatasetOptio
   const archive = { source, name, entries: await npzEntries(source, name) };
   const { task, splitBy, split } = options;
   const names = partsOf(archive.entries, splitBy ? 'all' : split, name, { task });
-  const range = await rangeOf(archive, names);
+  // A contract that says what values stand for goes before what they look like.
+  const range = saysRange(options.contract?.image) ? { remarks: [] } : await rangeOf(archive, names);
   const parts: ArchivePart[] = [];
   for (const part of names) parts.push(await readPart(archive, part, { ...options, white: range.white }));
   const size = options.sampleShape.reduce((product, axis) => product * axis, 1);
@@ -88,6 +90,7 @@ async function datasetOf(source: ByteSource, name: string, options: DatasetOptio
     skipped: [],
     passedOver: given.leftOut,
     remarks: [
+      ...imageNotes(parts, options, name),
       ...given.remarks,
       ...range.remarks,
       ...absentClasses(labels, classNames, options.classFilter, name),
@@ -143,6 +146,15 @@ async function readSamples(
   return positions;
 }
 
+/** What is said about how images were read; once for all parts. */
+function imageNotes(
+  parts: readonly ArchivePart[],
+  { sampleShape, contract }: DatasetOptions,
+  name: string,
+): string[] {
+  return [...new Set(parts.flatMap(({ head }) => imageRemarks(head, sampleShape, contract?.image, name)))];
+}
+
 function headOfArray({ source, name, entries }: Archive, array: string): Promise<NpyHead> {
   const entry = must(entries.get(array), 'an array that the archive lists');
   return npyHeadOf(zipPieces(source, entry, name), entry.bytes, `${array} in ${name}`);
@@ -151,10 +163,13 @@ function headOfArray({ source, name, entries }: Archive, array: string): Promise
 async function readPart(
   archive: Archive,
   names: PartNames,
-  { sampleShape, white }: DatasetOptions & { readonly white: number | undefined },
+  { sampleShape, white, contract }: DatasetOptions & { readonly white: number | undefined },
 ): Promise<ArchivePart> {
   const head = await headOfArray(archive, names.images);
   const count = head.shape[0] ?? 0;
-  const write = rowWriter(head, sampleShape, `${names.images} in ${archive.name}`, white);
+  const write = rowWriter(head, sampleShape, `${names.images} in ${archive.name}`, {
+    white,
+    contract: contract?.image,
+  });
   return { names, head, count, write };
 }

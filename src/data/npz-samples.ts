@@ -2,35 +2,33 @@
 // are.
 import { BedsideError } from '../util/index.ts';
 import { formatShape, shapeMisfit } from './fit.ts';
-import type { NpyArray, NpyHead } from './npy.ts';
+import type { NpyHead } from './npy.ts';
+import { imageRowWriter, type RowWriter, type StoredValues } from './npz-images.ts';
 import type { Pixels } from './pixel-data.ts';
 import { imageShape, writeSample } from './pixels.ts';
-
-/** Writes row `index` of the data, given as its numbers, to `samples` from `start`. */
-export type RowWriter = (
-  numbers: NpyArray['data'],
-  index: number,
-  samples: Float32Array,
-  start: number,
-) => Promise<void> | void;
 
 /**
  * How rows of this type and shape become samples. Bytes are pixels, 0 to 255, whatever the rank: they are divided by
  * 255. Wider unsigned numbers are pixels too.
- * @param white what these are divided by
+ * @param stored the white that these are divided by, and the contract of the network's images, which goes before it
  * @throws BedsideError E_DATA_FIT when the shapes do not fit
  */
 export function rowWriter(
-  { shape: [, ...inner], shape: { length }, dtype }: NpyHead,
+  head: NpyHead,
   sampleShape: readonly number[],
   name: string,
-  white?: number,
+  stored: StoredValues = {},
 ): RowWriter {
+  const prepared = imageRowWriter(head, sampleShape, stored, name);
+  if (prepared) return prepared;
+  const { dtype } = head;
+  const { white } = stored;
+  const [, ...inner] = head.shape;
   const most = dtype === 'uint8' ? 255 : white;
   const size = sampleShape.reduce((product, axis) => product * axis, 1);
   const same = formatShape(inner) === formatShape(sampleShape);
   const channelLeftOut = sampleShape[0] === 1 && formatShape([1, ...inner]) === formatShape(sampleShape);
-  if (length > 1 && (same || channelLeftOut))
+  if (head.shape.length > 1 && (same || channelLeftOut))
     return plainWriter(size, most === undefined ? 1 : 1 / most, name);
 
   const [height, width, channels = 1] = inner;

@@ -25,7 +25,7 @@ export function imageShape(sampleShape: readonly number[], name: string): ImageS
 }
 
 /** Loaded with the first image: most commands see none. */
-const loadSharp = async () => (await loadOptional('reading images', () => import('sharp'))).default;
+export const loadSharp = async () => (await loadOptional('reading images', () => import('sharp'))).default;
 
 /** The most pixels that an image may have, unless said otherwise. */
 export const MAX_PIXELS = 2 ** 28;
@@ -86,7 +86,8 @@ export async function writeSample(
   }
 }
 
-function toChannels(pixels: Pixels, channels: 1 | 3): Pixels {
+/** Grey or RGB pixels of any; alpha is dropped. */
+export function toChannels(pixels: Pixels, channels: 1 | 3): Pixels {
   if (pixels.channels === channels) return pixels;
   const { data, width, height } = pixels;
   const length = width * height * channels;
