@@ -6,10 +6,11 @@ import { RULES as CHANNEL_RULES } from '../src/channels/rules.ts';
 import type { BackwardRule } from '../src/explain/backward/context.ts';
 import { DEEPLIFT_RULES } from '../src/explain/backward/deeplift-rules.ts';
 import { GRADIENT_RULES } from '../src/explain/backward/gradient-rules.ts';
-import { passThrough, refuse, stop } from '../src/explain/backward/shape-adjoints.ts';
+import { lowered, passThrough, refuse, stop } from '../src/explain/backward/shape-adjoints.ts';
+import { MADE_OF } from '../src/explain/backward/simpler-operators.ts';
 import { epsilonRule } from '../src/explain/index.ts';
 import { relevanceRules } from '../src/explain/lrp/relevance-rules.ts';
-import { OPS, type OpName, type OpTable } from '../src/onnx/internal.ts';
+import { FUNCTION_OPS, OPS, type OpName, type OpTable } from '../src/onnx/internal.ts';
 import { CONTRIB_MACS, FURTHER_MACS } from '../src/onnx/mac-rules.ts';
 import { SHAPE_RULES } from '../src/onnx/shape-rules.ts';
 import { CHANGES } from '../src/onnx/upgrade-table.ts';
@@ -23,6 +24,7 @@ type Exemplars = Partial<Record<OpName, string>>;
 
 /** Rules that need no further description. */
 const PLAIN: ReadonlyMap<BackwardRule, string> = new Map([
+  [lowered, 'as what it is made of'],
   [passThrough, 'passes'],
   [refuse, 'refused'],
   [stop, 'stops'],
@@ -31,7 +33,6 @@ const PLAIN: ReadonlyMap<BackwardRule, string> = new Map([
 const MOVES: Exemplars = {
   Concat: 'each input gets its part',
   Gather: 'back to their positions, copies add up (constant indices only)',
-  DepthToSpace: 'space to depth (DCR order only)',
   Pad: 'the middle (constant padding only)',
   Reshape: 'reshaped back',
   Slice: 'back to its positions',
@@ -49,10 +50,17 @@ const RELEVANCE: Exemplars = {
   Expand: 'copies add up',
   LayerNormalization: 'passes (identity rule)',
   MatMul: "the composite's rule; of two computed values, half to each",
+  Softmax: 'inside a network its Taylor decomposition; at the end it passes',
+  Max: 'all to the winner among computed operands',
   MaxPool: 'all to the winner',
   Mul: 'all to the signal, none to gates and constants',
-  Softmax: 'inside a network its Taylor decomposition; at the end it passes',
+  Pow: 'all to the base (to the exponent of a constant)',
+  ReduceLogSumExp: 'by e^(x - y)',
+  ReduceMax: 'all to the winner, equal ones share',
+  ReduceProd: 'equal shares',
+  ReduceSum: 'by contribution',
   Sub: 'by contribution',
+  Where: 'all to the chosen operand',
 };
 
 const GRADIENT: Exemplars = {
@@ -65,13 +73,22 @@ const GRADIENT: Exemplars = {
   LRN: 'derivative',
   LayerNormalization: 'derivative',
   MatMul: 'the transposed map; of two computed values, the product rule',
+  Max: 'all to the winner',
   MaxPool: 'all to the winner',
+  Mean: 'to each addend',
   Mul: 'product rule',
+  Pow: 'derivative, zero where it is infinite',
+  ReduceLogSumExp: 'derivative',
+  ReduceMax: 'all to the winner, equal ones share',
+  ReduceProd: 'derivative',
+  ReduceSum: 'spread',
   Sub: 'to both, one negated',
+  Where: 'all to the chosen operand',
 };
 
 /** Elementwise functions each have a rule of their own. */
 const ELEMENTWISE: readonly OpName[] = [
+  ...FUNCTION_OPS,
   'BatchNormalization',
   'Clip',
   'Elu',
@@ -91,11 +108,20 @@ const ELEMENTWISE: readonly OpName[] = [
 ];
 
 const DEEPLIFT: Exemplars = {
+  And: 'each condition times the mean of the other',
   Div: 'product with the inverse',
   MatMul: 'as the gradient; of two computed values refused',
+  Equal: 'rescale, by the difference of its operands',
+  Max: 'a rise to the new winner, a fall to the old',
   MaxPool: 'a rise to the new winner, a fall to the old',
   Mul: 'each factor times the mean of the other',
+  Not: 'negated',
+  Or: 'each condition times the mean of what the other is not',
+  Pow: 'rescale: dy / dx (constant exponents only)',
+  ReduceLogSumExp: 'rescale of the logarithm and of each exponential',
+  ReduceMax: 'a rise to the new winner, a fall to the old',
   Relu: 'rescale: dy / dx',
+  Where: 'each operand by how far it is chosen; the rest to the condition',
 };
 
 const CHANNELS: Exemplars = {
@@ -113,7 +139,7 @@ const CHANNELS: Exemplars = {
   LayerNormalization: 'kept: it normalises across them',
   MaxPool: 'follow on axis 1',
   Pad: 'follow (padded channels: constant padding only)',
-  ReduceMean: 'follow where they are not averaged',
+  ReduceMean: 'follow where they are not reduced',
   Relu: 'follow',
   Reshape: 'follow where they stay apart',
   Shape: 'none',
@@ -184,6 +210,9 @@ export function supportTable(): string {
     'ICML 2024). Its rule for softmax is the one rule that does not conserve: the hidden bias of the decomposition keeps a',
     'part, as biases of layers do. In DeepLIFT, completeness through LRN and a',
     'Softmax inside the network only holds where no single input equals its reference.',
+    '',
+    'Some operators are made of others, and relevance, gradients and multipliers cross them by the rules of those:',
+    `${[...MADE_OF].map(([op, what]) => `${op} (${what})`).join(', ')}.`,
     '',
   ].join('\n');
 }

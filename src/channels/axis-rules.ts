@@ -132,7 +132,8 @@ export const transpose: ChannelRule = (walk, node) => {
   walk.set(node.outputs[0], { axis: order.indexOf(label.axis), ids: label.ids });
 };
 
-export const reduceMean: ChannelRule = (walk, node) => {
+/** Reductions: channels follow where they are not reduced. */
+export const reduce: ChannelRule = (walk, node) => {
   const input = node.inputs[0];
   const label = walk.label(input);
   if (!label) return;
@@ -140,7 +141,10 @@ export const reduceMean: ChannelRule = (walk, node) => {
   const fixed = anyComputed(walk.graph, node, [1]) ? undefined : intsParameter(walk.graph, node, 1, 'axes');
   const axes = fixed?.map((axis) => normalAxis(axis, rank));
   if (!axes?.every(Number.isFinite) || axes.length === 0 || axes.includes(label.axis)) {
-    return walk.freezeInputs(node, 'averages over them');
+    return walk.freezeInputs(
+      node,
+      opOf(node) === 'ReduceMean' ? 'averages over them' : 'reduces them to one',
+    );
   }
   const dropped =
     intAttribute(node, 'keepdims', 1) === 0 ? axes.filter((axis) => axis < label.axis).length : 0;

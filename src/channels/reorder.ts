@@ -2,11 +2,10 @@
 // position of each value stay the same; only which channel is called unit u changes. Joins, splits, slices and shapes
 // are thus unchanged, and the groups found in the result are the same.
 import type { Model } from '../onnx/index.ts';
-import { cloneModel, type Node, type OpName, opOf } from '../onnx/internal.ts';
+import { cloneModel, type Node, opOf } from '../onnx/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
 import { Cut } from './cut.ts';
-import { cutRecurrent } from './cut-recurrent.ts';
-import { type CutRule, cutBatchNormalization, cutElementwise, cutGather, cutLayer } from './cut-rules.ts';
+import { BY_NUMBER, CUTS } from './cut-table.ts';
 import type { Grouping, ValueChannels } from './groups.ts';
 import { Propagation, ReadIndex } from './propagation.ts';
 import { RULES } from './rules.ts';
@@ -37,28 +36,11 @@ export function reorderChannels(
   const cut = new Cut(result.graph, opset, grouping, (value) => moved.get(value));
   for (const node of result.graph.nodes) {
     const op = opOf(node);
-    if (op !== undefined) PARAMETERS[op]?.(cut, node);
+    // Other operators pass channels on in the order that they get.
+    if (op !== undefined && !BY_NUMBER.has(CUTS[op])) CUTS[op](cut, node);
   }
   return { model: result, fixed };
 }
-
-/** Operators with a number or an index for each channel. All others pass channels on in the order that they get. */
-const PARAMETERS: { readonly [K in OpName]?: CutRule } = {
-  Add: cutElementwise,
-  BatchNormalization: cutBatchNormalization,
-  Conv: cutLayer,
-  ConvTranspose: cutLayer,
-  Div: cutElementwise,
-  Gather: cutGather,
-  Gemm: cutLayer,
-  GRU: cutRecurrent,
-  LSTM: cutRecurrent,
-  MatMul: cutLayer,
-  Mul: cutElementwise,
-  PRelu: cutElementwise,
-  RNN: cutRecurrent,
-  Sub: cutElementwise,
-};
 
 /** For each value that changes: the old position whose channel comes to each position. */
 type Places = Map<string, number[]>;

@@ -1,12 +1,24 @@
 // How each operator passes channels on: the rule table of `findGroups`. Weighted layers are in `layer-rule.ts`,
 // operators that rearrange axes in `axis-rules.ts`.
-import { intAttribute, type OpTable, readsOf } from '../onnx/internal.ts';
+import {
+  COMPARISON_OPS,
+  entries,
+  FUNCTION_OPS,
+  intAttribute,
+  LOGIC_OPS,
+  NARY_OPS,
+  type OpTable,
+  REDUCTION_OPS,
+  readsOf,
+  STEP_OPS,
+  TEST_OPS,
+} from '../onnx/internal.ts';
 import {
   concat,
   expand,
   gather,
   pad,
-  reduceMean,
+  reduce,
   reshape,
   shapeOf,
   slice,
@@ -118,6 +130,13 @@ const elementwise: ChannelRule = (walk, node) => {
 
 /** The effect of each operator on channels. */
 export const RULES: OpTable<ChannelRule> = {
+  ...entries(FUNCTION_OPS, pass),
+  ...entries(STEP_OPS, pass),
+  ...entries(TEST_OPS, pass),
+  ...entries(COMPARISON_OPS, elementwise),
+  ...entries(LOGIC_OPS, elementwise),
+  ...entries(NARY_OPS, elementwise),
+  ...entries(REDUCTION_OPS, reduce),
   Add: elementwise,
   AveragePool: pool,
   BatchNormalization: batchNormalization,
@@ -157,7 +176,8 @@ export const RULES: OpTable<ChannelRule> = {
   PRelu: elementwise,
   Pad: pad,
   RNN: recurrentRule,
-  ReduceMean: reduceMean,
+  Pow: elementwise,
+  ReduceMean: reduce,
   Relu: pass,
   Reshape: reshape,
   Shape: shapeOf,
@@ -171,4 +191,5 @@ export const RULES: OpTable<ChannelRule> = {
   Tanh: pass,
   Transpose: transpose,
   Unsqueeze: reshape,
+  Where: elementwise,
 };

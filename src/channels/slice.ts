@@ -1,20 +1,8 @@
 // Cuts a model: removed channels disappear from the tensors, and from the operators' parameters.
 import type { Model } from '../onnx/index.ts';
-import { cloneModel, forgetShapes, type OpTable, opOf } from '../onnx/internal.ts';
+import { cloneModel, forgetShapes, opOf } from '../onnx/internal.ts';
 import { Cut } from './cut.ts';
-import { cutRecurrent } from './cut-recurrent.ts';
-import {
-  type CutRule,
-  cutBatchNormalization,
-  cutElementwise,
-  cutExpand,
-  cutGather,
-  cutLayer,
-  cutPad,
-  cutReshape,
-  cutSlice,
-  cutSplit,
-} from './cut-rules.ts';
+import { CUTS } from './cut-table.ts';
 import type { Grouping } from './groups.ts';
 import { type KeptUnits, keptPositions } from './keep.ts';
 
@@ -37,63 +25,3 @@ export function sliceModel(model: Model, grouping: Grouping, keep: KeptUnits): M
   forgetShapes(graph, new Set(declared.filter((name) => cut.positions(name) === undefined)));
   return result;
 }
-
-/** For nodes that do not depend on the number of channels. */
-const unchanged: CutRule = () => {};
-
-/** How each operator changes when channels of its inputs or outputs are removed. */
-const CUTS: OpTable<CutRule> = {
-  Add: cutElementwise,
-  AveragePool: unchanged,
-  BatchNormalization: cutBatchNormalization,
-  Cast: unchanged,
-  Clip: unchanged,
-  Concat: unchanged,
-  Constant: unchanged,
-  ConstantOfShape: unchanged,
-  Conv: cutLayer,
-  ConvTranspose: cutLayer,
-  DepthToSpace: unchanged,
-  Div: cutElementwise,
-  Dropout: unchanged,
-  Einsum: unchanged,
-  Elu: unchanged,
-  Erf: unchanged,
-  Exp: unchanged,
-  Expand: cutExpand,
-  Flatten: unchanged,
-  GRU: cutRecurrent,
-  Gather: cutGather,
-  Gelu: unchanged,
-  Gemm: cutLayer,
-  GlobalAveragePool: unchanged,
-  GlobalMaxPool: unchanged,
-  HardSigmoid: unchanged,
-  HardSwish: unchanged,
-  Identity: unchanged,
-  LRN: unchanged,
-  LSTM: cutRecurrent,
-  LayerNormalization: unchanged,
-  LeakyRelu: unchanged,
-  LogSoftmax: unchanged,
-  MatMul: cutLayer,
-  MaxPool: unchanged,
-  Mul: cutElementwise,
-  PRelu: cutElementwise,
-  Pad: cutPad,
-  RNN: cutRecurrent,
-  ReduceMean: unchanged,
-  Relu: unchanged,
-  Reshape: cutReshape,
-  Shape: unchanged,
-  Sigmoid: unchanged,
-  Slice: cutSlice,
-  Softmax: unchanged,
-  Split: cutSplit,
-  Sqrt: unchanged,
-  Squeeze: unchanged,
-  Sub: cutElementwise,
-  Tanh: unchanged,
-  Transpose: unchanged,
-  Unsqueeze: unchanged,
-};

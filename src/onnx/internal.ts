@@ -43,6 +43,16 @@ export { isDepthwise, isWeighted, type LayerLayout, layerLayout, outputChannels 
 export { applyLayer, applyTransposedLayer } from './layer-operators.ts';
 export { metadataEntries, metadataOf, withMetadata } from './metadata.ts';
 export {
+  COMPARISON_OPS,
+  entries,
+  FUNCTION_OPS,
+  LOGIC_OPS,
+  NARY_OPS,
+  REDUCTION_OPS,
+  STEP_OPS,
+  TEST_OPS,
+} from './op-families.ts';
+export {
   constantInput,
   describeNode,
   floatAttribute,

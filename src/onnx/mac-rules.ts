@@ -4,6 +4,16 @@
 // https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
 import { einsumMacs } from './einsum.ts';
 import { type Graph, type Node, sizeOf } from './graph.ts';
+import {
+  COMPARISON_OPS,
+  entries,
+  FUNCTION_OPS,
+  LOGIC_OPS,
+  NARY_OPS,
+  REDUCTION_OPS,
+  STEP_OPS,
+  TEST_OPS,
+} from './op-families.ts';
 import { intAttribute, intsAttribute, type OpTable, stringAttribute } from './ops.ts';
 
 /** The facts that a rule reads about a node. */
@@ -53,6 +63,13 @@ const recurrent: MacRule = ({ input }) => {
 
 /** Standard operators that the tables of rules have. */
 export const MACS: OpTable<MacRule> = {
+  ...entries(FUNCTION_OPS, none),
+  ...entries(STEP_OPS, none),
+  ...entries(TEST_OPS, none),
+  ...entries(COMPARISON_OPS, none),
+  ...entries(LOGIC_OPS, none),
+  ...entries(NARY_OPS, none),
+  ...entries(REDUCTION_OPS, none),
   Add: none,
   AveragePool: none,
   BatchNormalization: none,
@@ -97,6 +114,7 @@ export const MACS: OpTable<MacRule> = {
   PRelu: none,
   Pad: none,
   RNN: recurrent,
+  Pow: none,
   ReduceMean: none,
   Relu: none,
   Reshape: none,
@@ -111,6 +129,7 @@ export const MACS: OpTable<MacRule> = {
   Tanh: none,
   Transpose: none,
   Unsqueeze: none,
+  Where: none,
 };
 
 /** Scores and their weighted sum: every element of the queries, and of the result, meets every key. */

@@ -4,10 +4,26 @@ import { BedsideError } from '../util/index.ts';
 import type { Constant, Graph, Node } from './graph.ts';
 import { integersOf } from './known.ts';
 import { toNumber } from './numbers.ts';
+import {
+  COMPARISON_OPS,
+  FUNCTION_OPS,
+  LOGIC_OPS,
+  NARY_OPS,
+  REDUCTION_OPS,
+  STEP_OPS,
+  TEST_OPS,
+} from './op-families.ts';
 
 export { toNumber } from './numbers.ts';
 
-export const OPS = [
+const RULED = [
+  ...FUNCTION_OPS,
+  ...STEP_OPS,
+  ...COMPARISON_OPS,
+  ...LOGIC_OPS,
+  ...TEST_OPS,
+  ...NARY_OPS,
+  ...REDUCTION_OPS,
   'Add',
   'AveragePool',
   'BatchNormalization',
@@ -47,6 +63,7 @@ export const OPS = [
   'PRelu',
   'Pad',
   'RNN',
+  'Pow',
   'ReduceMean',
   'Relu',
   'Reshape',
@@ -61,9 +78,13 @@ export const OPS = [
   'Tanh',
   'Transpose',
   'Unsqueeze',
+  'Where',
 ] as const;
 
-export type OpName = (typeof OPS)[number];
+export type OpName = (typeof RULED)[number];
+
+/** In alphabetical order. */
+export const OPS: readonly OpName[] = [...RULED].sort();
 
 /** One entry for every operator. */
 export type OpTable<T> = { readonly [K in OpName]: T };

@@ -3,6 +3,16 @@
 import { einsumShape } from './einsum.ts';
 import { sizeOf } from './graph.ts';
 import { constantOfNode } from './known.ts';
+import {
+  COMPARISON_OPS,
+  entries,
+  FUNCTION_OPS,
+  LOGIC_OPS,
+  NARY_OPS,
+  REDUCTION_OPS,
+  STEP_OPS,
+  TEST_OPS,
+} from './op-families.ts';
 import { intAttribute, intsAttribute, type OpTable, stringAttribute } from './ops.ts';
 import { recurrent } from './recurrent/shapes.ts';
 import { NotKnown, type ShapeContext } from './shape-context.ts';
@@ -12,9 +22,21 @@ import { convParameters, poolParameters, transposedOutput, windowOutput } from '
 export type ShapeRule = (context: ShapeContext) => (number[] | undefined)[];
 
 const same: ShapeRule = (context) => [context.shape(0)];
-const broadcasting: ShapeRule = (context) => [broadcast(context, context.shape(0), context.shape(1))];
+const broadcasting: ShapeRule = (context) => [
+  context.node.inputs.reduce<number[]>(
+    (shape, _, index) => broadcast(context, shape, context.shape(index)),
+    [],
+  ),
+];
 
 export const SHAPE_RULES: OpTable<ShapeRule> = {
+  ...entries(FUNCTION_OPS, same),
+  ...entries(STEP_OPS, same),
+  ...entries(TEST_OPS, same),
+  ...entries(COMPARISON_OPS, broadcasting),
+  ...entries(LOGIC_OPS, broadcasting),
+  ...entries(NARY_OPS, broadcasting),
+  ...entries(REDUCTION_OPS, reduce),
   Add: broadcasting,
   AveragePool: pool,
   BatchNormalization: same,
@@ -64,6 +86,7 @@ export const SHAPE_RULES: OpTable<ShapeRule> = {
   PRelu: same,
   Pad: pad,
   RNN: recurrent,
+  Pow: broadcasting,
   ReduceMean: reduce,
   Relu: same,
   Reshape: reshape,
@@ -81,6 +104,7 @@ export const SHAPE_RULES: OpTable<ShapeRule> = {
   Tanh: same,
   Transpose: (context) => [permutation(context).map((axis) => context.shape(0)[axis] ?? 0)],
   Unsqueeze: unsqueeze,
+  Where: broadcasting,
 };
 
 /** The half-open range of axes that a Shape node returns. */

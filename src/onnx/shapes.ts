@@ -4,6 +4,7 @@ import { readValue } from './codec-read.ts';
 import { evaluateNode } from './evaluate.ts';
 import { type Constant, type Dim, ELEM, type Graph, type Model, type Node, type Value } from './graph.ts';
 import { constantOfNode, type Known, knownOf } from './known.ts';
+import { COMPARISON_OPS, LOGIC_OPS, TEST_OPS } from './op-families.ts';
 import { intAttribute, type OpName, opOf } from './ops.ts';
 import { type Inferred, NotKnown, ShapeContext } from './shape-context.ts';
 import { SHAPE_RULES } from './shape-rules.ts';
@@ -150,6 +151,7 @@ function inferNode(op: OpName, context: ShapeContext, inferred: Inferred): void 
 
 function outputType(op: OpName, context: ShapeContext, output: number): number {
   const { node } = context;
+  if (BOOLEAN.has(op)) return ELEM.bool;
   switch (op) {
     case 'Cast':
       return intAttribute(node, 'to', ELEM.float32);
@@ -165,10 +167,14 @@ function outputType(op: OpName, context: ShapeContext, output: number): number {
       return output === 1 ? ELEM.int64 : context.elemType(0);
     case 'Dropout':
       return output === 1 ? ELEM.bool : context.elemType(0);
+    case 'Where':
+      return context.elemType(1);
     default:
       return context.elemType(0);
   }
 }
+
+const BOOLEAN: ReadonlySet<string> = new Set([...COMPARISON_OPS, ...LOGIC_OPS, ...TEST_OPS]);
 
 function constantType(node: Node): number {
   const constant = constantOfNode(node);

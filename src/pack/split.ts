@@ -4,6 +4,7 @@ import type { Grouping } from '../channels/index.ts';
 import type { Model, Stage } from '../onnx/index.ts';
 import {
   constantInput,
+  FUNCTION_OPS,
   isDepthwise,
   isWeighted,
   type LayerLayout,
@@ -13,6 +14,7 @@ import {
   opOf,
   pinnedValues,
   readsOf,
+  STEP_OPS,
 } from '../onnx/internal.ts';
 
 /**
@@ -146,7 +148,9 @@ function innerGroup(
   return alone ? id : undefined;
 }
 
-const ELEMENTWISE: ReadonlySet<OpName> = new Set([
+const ELEMENTWISE: ReadonlySet<OpName> = new Set<OpName>([
+  ...FUNCTION_OPS,
+  ...STEP_OPS,
   'Clip',
   'Dropout',
   'Elu',

@@ -1,6 +1,7 @@
 // Networks put together at random from coupled blocks.
 import type { Model } from '../../onnx/index.ts';
 import { int, ints } from '../../onnx/internal.ts';
+import { must } from '../../util/index.ts';
 import { Random } from '../../util/internal.ts';
 import { Net } from './net.ts';
 
@@ -90,6 +91,32 @@ const shuffled: Block = (net, at) => {
   return { value: net.op('Reshape', [turned, net.ints([0, at.channels, 4, 4])]), channels: at.channels };
 };
 
+/** Elementwise operators of one, two and three values. */
+const combined: Block = (net, at, name, random) => {
+  const other = net.conv(name, at.value, at.channels, at.channels);
+  const op = must(['Max', 'Min', 'Sum', 'Mean'][random.integer(4)], 'an operator');
+  const bound = net.weights([at.channels, 1, 1], 0.3);
+  const most = net.op(op, [at.value, other, bound]);
+  const shape = must(
+    ['Softplus', 'Selu', 'Abs', 'Neg', 'Softsign', 'Floor'][random.integer(6)],
+    'a function',
+  );
+  const bent = net.op(shape, [most]);
+  const chosen = net.op('Where', [net.op('Greater', [other, bound]), bent, net.op('Mul', [bent, bound])]);
+  return { value: random.uniform() < 0.5 ? bent : net.op('Abs', [chosen]), channels: at.channels };
+};
+
+/** A gate from a reduction over space. */
+const reduced: Block = (net, at, name, random) => {
+  const op = must(
+    ['ReduceMax', 'ReduceMin', 'ReduceL2', 'ReduceLogSumExp'][random.integer(4)],
+    'a reduction',
+  );
+  const pooled = net.op(op, [at.value], { axes: ints([2, -1]) });
+  const gate = net.op('Sigmoid', [net.conv(name, pooled, at.channels, at.channels, { kernel: 1 })]);
+  return { value: net.op('Mul', [at.value, gate]), channels: at.channels };
+};
+
 const BLOCKS: readonly Block[] = [
   plain,
   residual,
@@ -101,6 +128,8 @@ const BLOCKS: readonly Block[] = [
   padded,
   reordered,
   shuffled,
+  combined,
+  reduced,
 ];
 
 /** A network of five blocks behind a stem, and two linear layers. */

@@ -4,7 +4,7 @@ import { int, type WeightedLayer } from '../../onnx/internal.ts';
 import type { Readout } from '../backward/backward.ts';
 import { type BatchFirst, batchFirst } from '../backward/batch-first.ts';
 import type { BackwardContext } from '../backward/context.ts';
-import { difference } from '../backward/deeplift-rules.ts';
+import { difference } from '../backward/deeplift-choices.ts';
 
 /**
  * `sum`: the message summed over space (relevance); `absolute-sum`: its absolute value summed (gradient size);

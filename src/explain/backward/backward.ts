@@ -22,6 +22,7 @@ import { BedsideError } from '../../util/index.ts';
 import { biasedLayers } from './bias.ts';
 import { type BackwardContext, type BackwardMessage, type BackwardRule, openPass } from './context.ts';
 import { addReference } from './reference-pass.ts';
+import { withSimplerOperators } from './simpler-operators.ts';
 
 /** The read-out of the backward pass at each weighted layer's output. */
 export type Readout = (context: BackwardContext, layer: WeightedLayer, message: BackwardMessage) => string;
@@ -62,7 +63,8 @@ export interface BackwardGraph {
  * @throws BedsideError E_UNSUPPORTED when the pass would have to cross an operator without a rule, E_USAGE for a layer
  * that the model does not have
  */
-export function buildBackward(model: Model, options: BackwardOptions): BackwardGraph {
+export function buildBackward(given: Model, options: BackwardOptions): BackwardGraph {
+  const model = withSimplerOperators(given);
   const shapes = inferShapes(model, 1);
   const places = batchAxes(model);
   const input = soleInput(model);
@@ -86,6 +88,7 @@ export function buildBackward(model: Model, options: BackwardOptions): BackwardG
   const { context, arrived } = openPass({
     builder,
     forward,
+    opset: model.opsets.get('') ?? model.opsets.get('ai.onnx') ?? 0,
     shapes,
     places,
     layers,

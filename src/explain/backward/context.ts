@@ -28,6 +28,8 @@ export interface BackwardMessage {
 export interface BackwardContext {
   readonly builder: GraphBuilder;
   readonly graph: Graph;
+  /** The standard operator set; 16 or later. */
+  readonly opset: number;
   /** Shapes for a batch of one. */
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly nonNegative: ReadonlySet<string>;
@@ -65,6 +67,7 @@ export type BackwardRule = (
 export interface PassParts {
   readonly builder: GraphBuilder;
   readonly forward: Graph;
+  readonly opset: number;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly places: ReadonlyMap<string, BatchPlace>;
   readonly layers: ReadonlyMap<string, WeightedLayer>;
@@ -86,6 +89,7 @@ export function openPass(parts: PassParts): {
   const context: BackwardContext = {
     builder,
     graph: forward,
+    opset: parts.opset,
     shapes,
     nonNegative: nonNegativeValues(forward),
     layer: (node) => layers.get(node.name),

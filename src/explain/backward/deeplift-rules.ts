@@ -1,36 +1,33 @@
 // DeepLIFT's rescale rule (Shrikumar et al., ICML 2017). Multipliers flow back: contribution over difference from the
 // reference. Linear operators pass them like gradients; an elementwise function multiplies by dy / dx between reference
 // and input. Contributions add up to the difference of the explained score.
-import { cloneNode, type Node, type OpTable } from '../../onnx/internal.ts';
+import {
+  COMPARISON_OPS,
+  cloneNode,
+  entries,
+  FUNCTION_OPS,
+  type Node,
+  type OpTable,
+  STEP_OPS,
+} from '../../onnx/internal.ts';
 import type { BackwardContext, BackwardRule } from './context.ts';
-import { GRADIENT_RULES, sendTo } from './gradient-rules.ts';
+import {
+  comparison,
+  conjunction,
+  difference,
+  disjunction,
+  extreme,
+  multiplier,
+  negation,
+  power,
+  reducedExtreme,
+  selection,
+  softlyLargest,
+} from './deeplift-choices.ts';
+import { GRADIENT_RULES } from './gradient-rules.ts';
+import { sendTo } from './operand-rules.ts';
 import { spreadLike } from './reference-pass.ts';
 import { refuse, toWinners } from './shape-adjoints.ts';
-
-/**
- * Below this size of dx the quotient is numerical noise and the contribution is just as small, so it counts as zero.
- */
-const TINY = 1e-7;
-
-/** `value - reference(value)`. */
-export function difference(context: BackwardContext, value: string): string {
-  return context.builder.node('Sub', [value, context.reference(value)], {}, 'difference');
-}
-
-/** `contribution / dx`, zero where dx is tiny. */
-function multiplier(context: BackwardContext, contribution: string, input: string): string {
-  const { builder } = context;
-  const dx = difference(context, input);
-  const solid = builder.node(
-    'Greater',
-    [builder.node('Abs', [dx], {}, 'size'), builder.scalar(TINY)],
-    {},
-    'solid',
-  );
-  const safe = builder.node('Where', [solid, dx, builder.scalar(1)], {}, 'safe');
-  const quotient = builder.node('Div', [contribution, safe], {}, 'multiplier');
-  return builder.node('Where', [solid, quotient, builder.scalar(0)], {}, 'multiplier');
-}
 
 /** Elementwise functions: m_in = m_out * dy / dx. */
 const rescale: BackwardRule = (context, node, [message]) => {
@@ -124,6 +121,8 @@ const quotient: BackwardRule = (context, node, [message]) => {
 };
 
 const NONLINEAR = [
+  ...FUNCTION_OPS,
+  ...STEP_OPS,
   'Clip',
   'Elu',
   'Erf',
@@ -149,12 +148,25 @@ export const DEEPLIFT_RULES: OpTable<BackwardRule> = {
     (typeof NONLINEAR)[number],
     BackwardRule
   >),
+  ...entries(COMPARISON_OPS, comparison),
+  And: conjunction,
   Div: quotient,
   GlobalMaxPool: pooled,
   // A product of two computed values, and a normalisation, have no multipliers here.
   LayerNormalization: refuse,
   MatMul: (context, node, messages) =>
     (context.layer(node) ? GRADIENT_RULES.MatMul : refuse)(context, node, messages),
+  Max: extreme,
   MaxPool: pooled,
+  Min: extreme,
   Mul: product,
+  Not: negation,
+  Or: disjunction,
+  Pow: power,
+  ReduceLogSumExp: softlyLargest,
+  ReduceMax: reducedExtreme,
+  ReduceMin: reducedExtreme,
+  ReduceProd: refuse,
+  Where: selection,
+  Xor: refuse,
 };

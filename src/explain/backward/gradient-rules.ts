@@ -2,23 +2,34 @@
 import type { Constant } from '../../onnx/index.ts';
 import {
   applyTransposedLayer,
+  COMPARISON_OPS,
   constantInput,
+  ELEM,
+  entries,
+  FUNCTION_OPS,
   floatAttribute,
   floatConstant,
+  int,
   intAttribute,
-  type Node,
+  LOGIC_OPS,
   type OpTable,
+  REDUCTION_OPS,
+  STEP_OPS,
   stringAttribute,
+  TEST_OPS,
 } from '../../onnx/internal.ts';
+import { Tools } from './arithmetic.ts';
 import { batchNormScale } from './batch-norm.ts';
 import type { BackwardContext, BackwardRule } from './context.ts';
+import { type Derivative, FUNCTION_DERIVATIVES } from './function-derivatives.ts';
 import { gatherAdjoint } from './gather-adjoint.ts';
+import { chosen, extremeGradient, sendTo } from './operand-rules.ts';
 import { averagePoolAdjoint } from './pool-adjoint.ts';
 import { layerNormGradient, productGradient } from './product-adjoints.ts';
+import { productOfOthers, reducedToWinners, softlyLargest, summed } from './reduce-rules.ts';
 import {
-  broadcastAdjoint,
   concatAdjoint,
-  depthToSpaceAdjoint,
+  lowered,
   maxPoolAdjoint,
   padAdjoint,
   passThrough,
@@ -29,23 +40,6 @@ import {
   stop,
   transposeAdjoint,
 } from './shape-adjoints.ts';
-
-/** The derivative of an elementwise function as values in the graph, or a gate for `Where`. */
-type Derivative = (tools: Tools, x: string, y: string, node: Node) => string;
-
-/** Writes elementwise arithmetic into the graph. */
-class Tools {
-  readonly context: BackwardContext;
-  constructor(context: BackwardContext) {
-    this.context = context;
-  }
-  op(op: string, ...inputs: (string | number)[]): string {
-    const names = inputs.map((input) =>
-      typeof input === 'number' ? this.context.builder.scalar(input) : input,
-    );
-    return this.context.builder.node(op, names, {}, 'd');
-  }
-}
 
 /** The chain rule of an elementwise function. */
 function elementwise(derivative: Derivative): BackwardRule {
@@ -66,16 +60,6 @@ const linear: BackwardRule = (context, node, [message]) => {
   const value = applyTransposedLayer(context.builder, layer, terms, `${layer.name}_back`);
   context.send(layer.input, { value, base: undefined, zeroWhere: undefined });
 };
-
-/** Sends a gradient to one input of a broadcasting operator. */
-export function sendTo(context: BackwardContext, node: Node, input: string, value: string): void {
-  const output = node.outputs[0] as string;
-  context.send(input, {
-    value: broadcastAdjoint(context, value, input, output),
-    base: undefined,
-    zeroWhere: undefined,
-  });
-}
 
 const relu: BackwardRule = (context, node, [message]) => {
   if (!message) return;
@@ -204,13 +188,50 @@ const gelu: Derivative = (tools, x, _y, node) => {
   return tools.op('Add', cumulative, tools.op('Mul', x, density));
 };
 
+/** A sum: the same to each addend. */
+const toEach: BackwardRule = (context, node, [message]) => {
+  if (!message) return;
+  const g = context.materialise(message);
+  for (const input of node.inputs) if (context.wanted(input)) sendTo(context, node, input, g);
+};
+
+/** a^b: b a^(b-1) for the base, zero where that is infinite; a^b ln a for the exponent. */
+const power: BackwardRule = (context, node, [message]) => {
+  if (!message) return;
+  const [a, exponent] = node.inputs as [string, string];
+  const tools = new Tools(context);
+  const g = context.materialise(message);
+  const b = exponentOf(context, exponent);
+  if (context.wanted(a)) {
+    const infinite = tools.op('And', tools.op('Equal', a, 0), tools.op('Less', b, 1));
+    const slope = tools.op('Mul', tools.op('Pow', a, tools.op('Sub', b, 1)), b);
+    sendTo(context, node, a, tools.op('Mul', g, tools.op('Where', infinite, 0, slope)));
+  }
+  if (context.wanted(exponent)) {
+    const slope = tools.op('Mul', node.outputs[0] as string, tools.op('Log', a));
+    sendTo(context, node, exponent, tools.op('Mul', g, slope));
+  }
+};
+
+/** An exponent may be of another type than its base. */
+function exponentOf({ builder, graph }: BackwardContext, name: string): string {
+  const constant = graph.constants.get(name);
+  return constant && constant.type !== 'float32'
+    ? builder.node('Cast', [name], { to: int(ELEM.float32) })
+    : name;
+}
+
 /** The chain rule of every operator. */
 export const GRADIENT_RULES: OpTable<BackwardRule> = {
-  Add: (context, node, [message]) => {
-    if (!message) return;
-    const g = context.materialise(message);
-    for (const input of node.inputs) if (context.wanted(input)) sendTo(context, node, input, g);
-  },
+  ...(Object.fromEntries(
+    FUNCTION_OPS.map((op) => [op, elementwise(FUNCTION_DERIVATIVES[op])]),
+  ) as unknown as Record<(typeof FUNCTION_OPS)[number], BackwardRule>),
+  ...entries(STEP_OPS, stop),
+  ...entries(TEST_OPS, stop),
+  ...entries(COMPARISON_OPS, stop),
+  ...entries(LOGIC_OPS, stop),
+  ...entries(REDUCTION_OPS, lowered),
+  Add: toEach,
   AveragePool: averaged,
   BatchNormalization: elementwise((tools, _x, _y, node) => batchNormScale(tools.context, node)),
   Cast: passThrough,
@@ -220,7 +241,7 @@ export const GRADIENT_RULES: OpTable<BackwardRule> = {
   ConstantOfShape: stop,
   Conv: linear,
   ConvTranspose: linear,
-  DepthToSpace: depthToSpaceAdjoint,
+  DepthToSpace: lowered,
   Div: (context, node, [message]) => {
     if (!message) return;
     const [a, b] = node.inputs as [string, string];
@@ -277,7 +298,14 @@ export const GRADIENT_RULES: OpTable<BackwardRule> = {
   LogSoftmax: logSoftmax,
   MatMul: (context, node, messages) =>
     (context.layer(node) ? linear : productGradient)(context, node, messages),
+  Max: extremeGradient,
   MaxPool: maxPoolAdjoint,
+  Mean: (context, node, [message]) => {
+    if (!message) return;
+    const g = new Tools(context).op('Div', context.materialise(message), node.inputs.length);
+    for (const input of node.inputs) if (context.wanted(input)) sendTo(context, node, input, g);
+  },
+  Min: extremeGradient,
   Mul: (context, node, [message]) => {
     if (!message) return;
     const [a, b] = node.inputs as [string, string];
@@ -291,7 +319,13 @@ export const GRADIENT_RULES: OpTable<BackwardRule> = {
   ),
   Pad: padAdjoint,
   RNN: refuse,
+  Pow: power,
+  ReduceLogSumExp: softlyLargest,
+  ReduceMax: reducedToWinners,
   ReduceMean: averaged,
+  ReduceMin: reducedToWinners,
+  ReduceProd: productOfOthers,
+  ReduceSum: summed,
   Relu: relu,
   Reshape: reshapeAdjoint,
   Shape: stop,
@@ -299,7 +333,8 @@ export const GRADIENT_RULES: OpTable<BackwardRule> = {
   Slice: sliceAdjoint,
   Softmax: softmax,
   Split: splitAdjoint,
-  Sqrt: elementwise((tools, _x, y) => tools.op('Div', 0.5, y)),
+  // Zero where the slope is infinite.
+  Sqrt: elementwise((tools, _x, y) => tools.where(tools.op('Greater', y, 0), tools.op('Div', 0.5, y))),
   Squeeze: reshapeAdjoint,
   Sub: (context, node, [message]) => {
     if (!message) return;
@@ -308,7 +343,9 @@ export const GRADIENT_RULES: OpTable<BackwardRule> = {
     if (context.wanted(a)) sendTo(context, node, a, g);
     if (context.wanted(b)) sendTo(context, node, b, context.builder.node('Neg', [g], {}, 'minus'));
   },
+  Sum: toEach,
   Tanh: elementwise((tools, _x, y) => tools.op('Sub', 1, tools.op('Mul', y, y))),
   Transpose: transposeAdjoint,
   Unsqueeze: reshapeAdjoint,
+  Where: chosen,
 };

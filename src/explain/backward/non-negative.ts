@@ -1,11 +1,19 @@
 // Finds the values that can never be negative, whatever the input; relevance rules skip half of their work there.
 import {
+  COMPARISON_OPS,
   constantInput,
+  entries,
+  FUNCTION_OPS,
   floatAttribute,
   type Graph,
+  LOGIC_OPS,
+  NARY_OPS,
   type Node,
   type OpTable,
   opOf,
+  REDUCTION_OPS,
+  STEP_OPS,
+  TEST_OPS,
 } from '../../onnx/internal.ts';
 
 type NonNegativeRule = (graph: Graph, node: Node, known: ReadonlySet<string>) => boolean;
@@ -29,10 +37,23 @@ const keeps: NonNegativeRule = (_graph, node, known) => known.has(node.inputs[0]
 const keepsAll: NonNegativeRule = (_graph, node, known) => node.inputs.every((name) => known.has(name));
 
 const RULES: OpTable<NonNegativeRule> = {
+  ...entries(FUNCTION_OPS, never),
+  ...entries(STEP_OPS, keeps),
+  ...entries(TEST_OPS, never),
+  ...entries(COMPARISON_OPS, never),
+  ...entries(LOGIC_OPS, never),
+  ...entries(NARY_OPS, keepsAll),
+  ...entries(REDUCTION_OPS, keeps),
+  Abs: always,
+  Acos: always,
+  Acosh: always,
   Add: keepsAll,
   AveragePool: keeps,
+  Asinh: keeps,
+  Atan: keeps,
   BatchNormalization: never,
   Cast: keeps,
+  Celu: keeps,
   Clip: (graph, node, known) => {
     if (known.has(node.inputs[0] ?? '') && !node.inputs[2]) return true;
     const constant = constantInput(graph, node, 1);
@@ -44,6 +65,7 @@ const RULES: OpTable<NonNegativeRule> = {
   ConstantOfShape: never,
   Conv: never,
   ConvTranspose: never,
+  Cosh: always,
   DepthToSpace: keeps,
   Div: keepsAll,
   Dropout: keeps,
@@ -68,25 +90,49 @@ const RULES: OpTable<NonNegativeRule> = {
   LeakyRelu: keeps,
   LogSoftmax: never,
   MatMul: keepsAll,
+  Max: (_graph, node, known) => node.inputs.some((name) => known.has(name)),
   MaxPool: keeps,
+  Mish: keeps,
   Mul: keepsAll,
   PRelu: keeps,
   // A constant other than zero may be padded in, so only the default is safe.
   Pad: (_graph, node, known) =>
     known.has(node.inputs[0] ?? '') && !node.inputs[2] && !node.attributes.has('value'),
   RNN: never,
+  Pow: (graph, node, known) => known.has(node.inputs[0] ?? '') || isEven(graph, node),
+  Reciprocal: keeps,
+  ReduceL1: always,
+  ReduceL2: always,
+  ReduceLogSum: never,
+  ReduceLogSumExp: never,
   ReduceMean: keeps,
+  ReduceSumSquare: always,
   Relu: always,
   Reshape: keeps,
+  Selu: keeps,
   Shape: never,
+  Shrink: never,
   Sigmoid: always,
+  Sinh: keeps,
   Slice: keeps,
   Softmax: always,
+  Softplus: always,
+  Softsign: keeps,
   Split: keeps,
   Sqrt: always,
   Squeeze: keeps,
   Sub: never,
+  Swish: keeps,
   Tanh: keeps,
+  ThresholdedRelu: (_graph, node, known) =>
+    known.has(node.inputs[0] ?? '') || floatAttribute(node, 'alpha', 1) >= 0,
   Transpose: keeps,
   Unsqueeze: keeps,
+  Where: (_graph, node, known) => node.inputs.slice(1).every((name) => known.has(name)),
 };
+
+/** Whether the exponents are even whole numbers. */
+function isEven(graph: Graph, node: Node): boolean {
+  const exponent = constantInput(graph, node, 1);
+  return exponent?.type === 'float32' && exponent.data.every((value) => value % 2 === 0);
+}

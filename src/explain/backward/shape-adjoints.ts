@@ -36,6 +36,9 @@ export const refuse: BackwardRule = (_context, node) => {
   );
 };
 
+/** For operators that `withSimplerOperators` replaces before a pass is built. */
+export const lowered: BackwardRule = (context, node, messages) => refuse(context, node, messages);
+
 /**
  * A rule from the adjoint of an operator that moves each input element to one output position (or drops it). For such
  * operators, `base * value` at the output is `input * adjoint(value)` at the input.
@@ -79,19 +82,6 @@ export const transposeAdjoint = moving((context, node, value) => {
   const inverse = forward.map((_, axis) => forward.indexOf(axis));
   return context.builder.node('Transpose', [value], { perm: ints(inverse) }, 'untranspose');
 });
-
-/** DepthToSpace: SpaceToDepth, and back into CRD order where that was used. */
-export const depthToSpaceAdjoint: BackwardRule = (context, node, messages) => {
-  if (stringAttribute(node, 'mode', 'DCR') !== 'DCR') return refuse(context, node, messages);
-  moving((inner, _node, value) =>
-    inner.builder.node(
-      'SpaceToDepth',
-      [value],
-      { blocksize: int(intAttribute(node, 'blocksize', 1)) },
-      'unspace',
-    ),
-  )(context, node, messages);
-};
 
 /** Concat: each input gets its part. */
 export const concatAdjoint: BackwardRule = (context, node, [message]) => {

@@ -207,4 +207,11 @@ const ACTIVATIONS: ReadonlySet<string> = new Set([
   'HardSwish',
   'Elu',
   'Gelu',
+  'Celu',
+  'Mish',
+  'Selu',
+  'Softplus',
+  'Softsign',
+  'Swish',
+  'ThresholdedRelu',
 ]);

@@ -3,19 +3,28 @@
 import {
   applyLayer,
   applyTransposedLayer,
+  COMPARISON_OPS,
+  entries,
+  FUNCTION_OPS,
+  LOGIC_OPS,
   type Node,
   type OpTable,
+  REDUCTION_OPS,
+  STEP_OPS,
+  TEST_OPS,
   type WeightedLayer,
 } from '../../onnx/internal.ts';
 import { must } from '../../util/index.ts';
 import { batchNormScale } from '../backward/batch-norm.ts';
 import type { BackwardContext, BackwardMessage, BackwardRule } from '../backward/context.ts';
 import { gatherAdjoint } from '../backward/gather-adjoint.ts';
+import { chosen, extremeRelevance } from '../backward/operand-rules.ts';
 import { averagePoolAdjoint } from '../backward/pool-adjoint.ts';
+import { equalShares, reducedToWinners, softlyLargest, sumAdjoint } from '../backward/reduce-rules.ts';
 import {
   broadcastAdjoint,
   concatAdjoint,
-  depthToSpaceAdjoint,
+  lowered,
   maxPoolAdjoint,
   padAdjoint,
   passThrough,
@@ -41,7 +50,13 @@ export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
     else refuse(context, node, []);
   };
   return {
-    Add: (context, node, [message]) => message && share(context, node, message, ['', '']),
+    ...entries(FUNCTION_OPS, passThrough),
+    ...entries(STEP_OPS, passThrough),
+    ...entries(TEST_OPS, stop),
+    ...entries(COMPARISON_OPS, stop),
+    ...entries(LOGIC_OPS, stop),
+    ...entries(REDUCTION_OPS, lowered),
+    Add: shared,
     AveragePool: averaged,
     BatchNormalization: normalised,
     Cast: passThrough,
@@ -51,7 +66,7 @@ export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
     ConstantOfShape: stop,
     Conv: linear,
     ConvTranspose: linear,
-    DepthToSpace: depthToSpaceAdjoint,
+    DepthToSpace: lowered,
     Div: divides,
     Dropout: passThrough,
     Einsum: refuse,
@@ -76,12 +91,21 @@ export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
     // The score before the softmax is explained: relevance starts at the logit.
     LogSoftmax: passThrough,
     MatMul: (context, node, messages) => (context.layer(node) ? linear : multiplied)(context, node, messages),
+    Max: extremeRelevance,
     MaxPool: maxPoolAdjoint,
+    Mean: shared,
+    Min: extremeRelevance,
     Mul: gated,
     PRelu: passThrough,
     Pad: padAdjoint,
     RNN: refuse,
+    Pow: divides,
+    ReduceLogSumExp: softlyLargest,
+    ReduceMax: reducedToWinners,
     ReduceMean: averaged,
+    ReduceMin: reducedToWinners,
+    ReduceProd: equalShares,
+    ReduceSum: summedRelevance,
     Relu: passThrough,
     Reshape: reshapeAdjoint,
     Shape: stop,
@@ -91,10 +115,12 @@ export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
     Split: splitAdjoint,
     Sqrt: passThrough,
     Squeeze: reshapeAdjoint,
-    Sub: (context, node, [message]) => message && share(context, node, message, ['', 'Neg']),
+    Sub: (context, node, [message]) => message && share(context, node, message, 'Neg'),
+    Sum: shared,
     Tanh: passThrough,
     Transpose: transposeAdjoint,
     Unsqueeze: reshapeAdjoint,
+    Where: chosen,
   };
 }
 
@@ -125,18 +151,19 @@ function rectifies(context: BackwardContext, y: string, z: string): boolean {
   return context.maker(y)?.op === 'Relu' && context.maker(y)?.inputs[0] === z;
 }
 
-/** Sums: each addend takes its share of the sum. */
-function share(
-  context: BackwardContext,
-  node: Node,
-  message: BackwardMessage,
-  signs: readonly ['', '' | 'Neg'],
-): void {
+/** Sums and means: each addend takes its share of the sum. */
+const shared: BackwardRule = (context, node, [message]) => message && share(context, node, message, '');
+
+function share(context: BackwardContext, node: Node, message: BackwardMessage, second: '' | 'Neg'): void {
   const output = node.outputs[0] as string;
-  const s = divided(context, message, output, DEFAULT_EPSILON);
+  const whole = divided(context, message, output, DEFAULT_EPSILON);
+  const s =
+    node.op === 'Mean'
+      ? context.builder.node('Mul', [whole, context.builder.scalar(1 / node.inputs.length)], {}, 'share')
+      : whole;
   node.inputs.forEach((input, i) => {
     if (!context.wanted(input)) return;
-    const signed = signs[i] === 'Neg' ? context.builder.node('Neg', [s], {}, 'minus') : s;
+    const signed = i === 1 && second === 'Neg' ? context.builder.node('Neg', [s], {}, 'minus') : s;
     context.send(input, {
       value: broadcastAdjoint(context, signed, input, output),
       base: input,
@@ -144,6 +171,13 @@ function share(
     });
   });
 }
+
+const summedRelevance: BackwardRule = (context, node, [message]) => {
+  if (!message) return;
+  const input = node.inputs[0] as string;
+  const s = divided(context, message, node.outputs[0] as string, DEFAULT_EPSILON);
+  context.send(input, { value: sumAdjoint(context, node, s), base: input, zeroWhere: undefined });
+};
 
 const averaged: BackwardRule = (context, node, [message]) => {
   if (!message) return;
@@ -216,7 +250,7 @@ const gated: BackwardRule = (context, node, [message]) => {
   if (message) takeAll(context, node, message, gateLevel(context, a) > gateLevel(context, b) ? b : a);
 };
 
-/** Quotients: the numerator takes all; with a constant numerator, the denominator does. */
+/** Quotients: the numerator takes all; with a constant numerator, the denominator does. Powers alike, by their base. */
 const divides: BackwardRule = (context, node, [message]) => {
   const [a, b] = node.inputs as [string, string];
   if (message) takeAll(context, node, message, context.graph.constants.has(a) ? b : a);

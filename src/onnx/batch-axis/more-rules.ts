@@ -10,7 +10,6 @@ import {
   type PlaceRule,
   perRow,
   pooled,
-  reduced,
   resized,
   same,
   softmax,
@@ -60,45 +59,13 @@ const quantised = (context: PlaceContext): BatchAxis | undefined => {
   return place;
 };
 
-const ELEMENTWISE = [
-  ...['Abs', 'Acos', 'Acosh', 'Asin', 'Asinh', 'Atan', 'Atanh', 'BitwiseNot', 'Ceil', 'Celu', 'Cos', 'Cosh'],
-  ...[
-    'Floor',
-    'IsInf',
-    'IsNaN',
-    'Log',
-    'Mish',
-    'Neg',
-    'Not',
-    'Reciprocal',
-    'Round',
-    'Selu',
-    'Shrink',
-    'Sign',
-  ],
-  ...['Sin', 'Sinh', 'Softplus', 'Softsign', 'Swish', 'Tan', 'ThresholdedRelu', 'CastLike', 'EyeLike'],
-] as const;
-const BROADCASTING = [
-  ...[
-    'And',
-    'BitShift',
-    'BitwiseAnd',
-    'BitwiseOr',
-    'BitwiseXor',
-    'Equal',
-    'Greater',
-    'GreaterOrEqual',
-    'Less',
-  ],
-  ...['LessOrEqual', 'Max', 'Mean', 'Min', 'Mod', 'Or', 'Pow', 'Sum', 'Where', 'Xor'],
-] as const;
-const REDUCTIONS = ['L1', 'L2', 'LogSum', 'LogSumExp', 'Max', 'Min', 'Prod', 'Sum', 'SumSquare'] as const;
+const ELEMENTWISE = ['BitwiseNot', 'CastLike', 'EyeLike'] as const;
+const BROADCASTING = ['BitShift', 'BitwiseAnd', 'BitwiseOr', 'BitwiseXor', 'Mod'] as const;
 
 /** Rules by operator. */
 export const MORE_PLACE_RULES: ReadonlyMap<string, PlaceRule> = new Map<string, PlaceRule>([
   ...ELEMENTWISE.map((op): [string, PlaceRule] => [op, same]),
   ...BROADCASTING.map((op): [string, PlaceRule] => [op, broadcasting]),
-  ...REDUCTIONS.map((op): [string, PlaceRule] => [`Reduce${op}`, reduced]),
   ['ArgMax', argument],
   ['ArgMin', argument],
   ['CumSum', (context) => cumulative(context)],

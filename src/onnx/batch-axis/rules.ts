@@ -1,5 +1,15 @@
 // Where the outputs of every operator hold their samples, given the places of its inputs. Specification:
 // https://onnx.ai/onnx/operators/
+import {
+  COMPARISON_OPS,
+  entries,
+  FUNCTION_OPS,
+  LOGIC_OPS,
+  NARY_OPS,
+  REDUCTION_OPS,
+  STEP_OPS,
+  TEST_OPS,
+} from '../op-families.ts';
 import { intAttribute, intsAttribute, type OpTable } from '../ops.ts';
 import { sliceRanges } from '../shape-rules.ts';
 import { einsum, fromAxis } from './attention-rules.ts';
@@ -206,6 +216,13 @@ export const resized: PlaceRule = (context) => {
 };
 
 export const PLACE_RULES: OpTable<PlaceRule> = {
+  ...entries(FUNCTION_OPS, same),
+  ...entries(STEP_OPS, same),
+  ...entries(TEST_OPS, same),
+  ...entries(COMPARISON_OPS, broadcasting),
+  ...entries(LOGIC_OPS, broadcasting),
+  ...entries(NARY_OPS, broadcasting),
+  ...entries(REDUCTION_OPS, reduced),
   Add: broadcasting,
   AveragePool: pooled,
   BatchNormalization: (context) => {
@@ -250,6 +267,7 @@ export const PLACE_RULES: OpTable<PlaceRule> = {
   PRelu: broadcasting,
   Pad: resized,
   RNN: recurrent,
+  Pow: broadcasting,
   ReduceMean: reduced,
   Relu: same,
   Reshape: reshaped,
@@ -264,6 +282,7 @@ export const PLACE_RULES: OpTable<PlaceRule> = {
   Tanh: same,
   Transpose: transposed,
   Unsqueeze: reshaped,
+  Where: broadcasting,
 };
 
 export { alongAxis, argument, broadcasting, perRow, pooled, reduced, same, softmax };
