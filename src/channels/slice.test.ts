@@ -308,7 +308,7 @@ describe('sliceModel equals maskModel', () => {
       expect(grouping.frozen[0]).toEqual({
         layer: 'b',
         channels: 5,
-        reason: "Softplus 'Hardmax' is an operator whose channels are not known",
+        reason: "Hardmax 'Hardmax' is an operator whose channels are not known",
       });
       if (!known)
         expect(grouping.frozen[1]?.reason).toBe(

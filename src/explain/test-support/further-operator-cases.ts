@@ -132,6 +132,13 @@ export const FURTHER_CASES: readonly Case[] = [
   // Moves.
   {
     op: 'DepthToSpace',
+    title: 'depth first',
+    sample: [8, 2, 3],
+    features: 48,
+    build: (net) => one(net, 'DepthToSpace', [], { blocksize: int(2) }),
+  },
+  {
+    op: 'DepthToSpace',
     title: 'columns first',
     sample: [8, 2, 3],
     features: 48,

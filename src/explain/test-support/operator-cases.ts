@@ -391,11 +391,4 @@ export const CASES: readonly Case[] = [
     features: 12,
     build: (net) => one(net, 'Unsqueeze', [net.builder.ints([1])]),
   },
-  {
-    op: 'DepthToSpace',
-    title: 'depth first',
-    sample: [8, 2, 3],
-    features: 48,
-    build: (net) => one(net, 'DepthToSpace', [], { blocksize: int(2) }),
-  },
 ];
