@@ -2,7 +2,8 @@
 import { BedsideError } from '../util/index.ts';
 import type { PassedOverCount } from './passed-over.ts';
 import { WindowResampler, withoutGaps } from './resample.ts';
-import type { Lead, Peak } from './wfdb-record.ts';
+import type { Peak } from './wfdb-marks.ts';
+import type { Lead } from './wfdb-record.ts';
 
 /** Samples a second that networks of beats are taken to read where nothing says it: those of the MIT-BIH database. */
 export const DEFAULT_RATE = 360;
@@ -17,7 +18,8 @@ const MOST_RATIO = 64;
 export class BeatWindows {
   /** Samples a second of the windows. */
   readonly rate: number;
-  readonly #length: number;
+  /** Samples of a window. */
+  readonly length: number;
   readonly #before: number;
   readonly #resamplers = new Map<number, WindowResampler>();
   /** The record last cut from, and its signal with gaps filled. */
@@ -26,11 +28,12 @@ export class BeatWindows {
   /**
    * @param length samples of a window
    * @param rate samples a second
+   * @param before samples before the frame that a window is cut around
    */
-  constructor(length: number, rate: number) {
+  constructor(length: number, rate: number, before = Math.round((length * BEFORE) / WINDOW)) {
     this.rate = rate;
-    this.#length = length;
-    this.#before = Math.round((length * BEFORE) / WINDOW);
+    this.length = length;
+    this.#before = before;
   }
 
   /** The peaks whose windows lie in the record and have no gap; the others are counted. */
@@ -51,7 +54,7 @@ export class BeatWindows {
   /** The window around a frame that `whole` let through, in the lead's units. */
   cut(lead: Lead, frame: number): Float64Array {
     const { signal, rate } = lead;
-    if (rate === this.rate) return signal.subarray(frame - this.#before, frame - this.#before + this.#length);
+    if (rate === this.rate) return signal.subarray(frame - this.#before, frame - this.#before + this.length);
     if (this.#filled?.of !== signal) this.#filled = { of: signal, signal: withoutGaps(signal) };
     return this.#resamplerOf(lead).window(this.#filled.signal, frame);
   }
@@ -65,7 +68,7 @@ export class BeatWindows {
       return { first: first === -1 ? 0 : first, last: last === end ? end - 1 : last };
     }
     const first = frame - this.#before;
-    return { first, last: first + this.#length - 1 };
+    return { first, last: first + this.length - 1 };
   }
 
   #resamplerOf({ rate, record }: Lead): WindowResampler {
@@ -78,7 +81,7 @@ export class BeatWindows {
         { hint: 'check the rate in the header; leave the record out with --records' },
       );
     }
-    const made = new WindowResampler(rate, this.rate, this.#length, this.#before);
+    const made = new WindowResampler(rate, this.rate, this.length, this.#before);
     this.#resamplers.set(rate, made);
     return made;
   }

@@ -1,11 +1,12 @@
 // One door to every kind of dataset: the path tells which.
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { BedsideError, messageOf } from '../util/index.ts';
 import { assertFiniteSamples, RegularFile } from '../util/internal.ts';
 import type { Dataset, DatasetOptions } from './dataset.ts';
 import { readImages } from './images.ts';
 import { isUnsplitNpz, readNpzDataset } from './npz-dataset.ts';
-import { readWfdb, recordNames } from './wfdb.ts';
+import { readWfdb } from './wfdb.ts';
+import { holdsRecords } from './wfdb-folder.ts';
 
 /**
  * Reads a dataset as the model reads it: an `.npz` file, a folder of WFDB records, or a folder of images.
@@ -45,8 +46,7 @@ export async function isUnsplitArchive(path: string): Promise<boolean> {
 
 async function kindOf(path: string): Promise<'npz' | 'wfdb' | 'images'> {
   try {
-    if ((await stat(path)).isDirectory())
-      return recordNames(await readdir(path)).length > 0 ? 'wfdb' : 'images';
+    if ((await stat(path)).isDirectory()) return (await holdsRecords(path)) ? 'wfdb' : 'images';
     if (path.toLowerCase().endsWith('.npz') || (await isZip(path))) return 'npz';
   } catch (cause) {
     if (BedsideError.is(cause)) throw cause;

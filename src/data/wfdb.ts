@@ -1,23 +1,26 @@
 // Heartbeats from a folder of WFDB records (PhysioNet): a window around each annotated R peak of one lead, at the
 // network's sampling rate, normalised on its own, labelled with the five classes of ANSI/AAMI EC57.
-import { readdir } from 'node:fs/promises';
 import { BedsideError, must } from '../util/index.ts';
 import { BeatWindows, DEFAULT_RATE } from './beat-windows.ts';
 import { LabelMap } from './contract/label-map.ts';
 import type { Dataset, DatasetOptions, DatasetSplit } from './dataset.ts';
-import { BEAT_CLASSES } from './ecg-beats.ts';
 import { absentClasses, allocateSamples, shapeMisfit } from './fit.ts';
 import { hashSamples } from './hash.ts';
-import { isHidden } from './hidden.ts';
 import { PassedOverCount } from './passed-over.ts';
-import { selectIndices } from './sampling.ts';
-import { LEAD, type Lead, type Peak, readLead, readPeaks, withoutAnnotations } from './wfdb-record.ts';
+import { chooseSamples } from './patients.ts';
+import { listRecords } from './wfdb-folder.ts';
+import { type Labelling, labellingOf, tellLabelling } from './wfdb-labelling.ts';
+import { type Marks, type Peak, readMarks, rhythmWindows, withoutAnnotations } from './wfdb-marks.ts';
+import { patientOf } from './wfdb-patients.ts';
+import { LEAD, type Lead, readLead } from './wfdb-record.ts';
+import { openRecord } from './wfdb-segments.ts';
 
 /** Far more than a record has annotations, so that record and annotation make one number. */
 const RECORD_STRIDE = 2 ** 32;
 
 interface Beat extends Peak {
   readonly record: string;
+  readonly patient: string;
   readonly position: number;
 }
 
@@ -27,10 +30,14 @@ interface Survey {
   /** Without signals. */
   readonly leads: readonly Omit<Lead, 'signal'>[];
   readonly passedOver: PassedOverCount;
+  readonly labelling: Labelling;
+  readonly windows: BeatWindows;
+  /** About where the labels are from. */
+  readonly remarks: readonly string[];
 }
 
 /**
- * Reads the beats of a folder's records. A window that leaves its record or has missing samples is left out. Of each
+ * Reads the beats of a folder's records, or windows of one rhythm each where no beats are annotated. A window that leaves its record or has missing samples is left out. Of each
  * record's beats in time order, the first two thirds are the local split and the rest the test split. A record of
  * another sampling rate than the network's (360 Hz where nothing says it) is resampled. Records without annotations are
  * passed over, unless they were asked for by name.
@@ -40,13 +47,12 @@ interface Survey {
  */
 export async function readWfdb(folder: string, options: DatasetOptions): Promise<Dataset> {
   const length = windowLength(options.sampleShape, folder);
-  const map = LabelMap.named(options, BEAT_CLASSES, folder);
-  const windows = new BeatWindows(length, options.rate ?? DEFAULT_RATE);
-
   // Twice through the files, so that only one record's signal is in memory and only chosen windows are kept.
-  const { beats, leads, passedOver } = await survey(folder, windows, options);
+  const { beats, leads, passedOver, labelling, windows, remarks } = await survey(folder, length, options);
+  const map = LabelMap.named(options, labelling.names, folder);
   const { labels: all, leftOut } = map.apply(Int32Array.from(beats, (beat) => beat.label));
-  const chosen = selectIndices(beats.length, all, options, folder);
+  const patients = beats.map(({ patient }) => patient);
+  const chosen = chooseSamples({ size: beats.length, labels: all, patients }, options, folder);
 
   const samples = allocateSamples(chosen.length, length, folder);
   const labels = new Int32Array(chosen.length);
@@ -68,12 +74,15 @@ export async function readWfdb(folder: string, options: DatasetOptions): Promise
     sampleShape: [...options.sampleShape],
     samples,
     labels,
+    patients: Array.from(chosen, (i) => must(patients[i], 'a patient for each beat')),
+    ...(options.splitBy && { splitBy: options.splitBy }),
     classNames: map.classNames,
     origins,
     positions,
     skipped: [],
     passedOver: [...passedOver.list(), ...leftOut],
     remarks: [
+      ...remarks,
       ...leadRemarks(leads),
       ...rateRemarks(leads, windows.rate, options.rate === undefined),
       ...map.remarks,
@@ -85,14 +94,6 @@ export async function readWfdb(folder: string, options: DatasetOptions): Promise
   };
 }
 
-/** The names of the records in a folder, sorted. */
-export function recordNames(files: readonly string[]): string[] {
-  return files
-    .filter((file) => file.endsWith('.hea') && !file.startsWith('.'))
-    .map((file) => file.slice(0, -'.hea'.length))
-    .sort();
-}
-
 function windowLength(sampleShape: readonly number[], folder: string): number {
   const length = sampleShape.at(-1) ?? 0;
   if (sampleShape.length !== 2 || sampleShape[0] !== 1 || length < 1) {
@@ -101,53 +102,107 @@ function windowLength(sampleShape: readonly number[], folder: string): number {
   return length;
 }
 
-async function survey(folder: string, windows: BeatWindows, options: DatasetOptions): Promise<Survey> {
+async function survey(folder: string, length: number, options: DatasetOptions): Promise<Survey> {
   const passedOver = new PassedOverCount();
-  const known = await knownRecords(folder, passedOver);
+  const known = await listRecords(folder, passedOver);
   const records = chosenRecords(folder, known, options.records);
+  const marks = await marksOf(folder, records, options.records !== undefined);
+  const read = [...marks.values()];
+  const all = read.some(({ peaks }) => peaks.length > 0)
+    ? read
+    : [...(await marksOf(folder, known, false)).values()];
+  const labelling = labellingOf(read, all, options, folder);
+  const rate = options.rate ?? DEFAULT_RATE;
+  const windows = new BeatWindows(length, rate, labelling.by === 'rhythm' ? 0 : undefined);
   const beats: Beat[] = [];
   const leads: Omit<Lead, 'signal'>[] = [];
-  const without: string[] = [];
-  let hasPeaks = false;
   for (const [done, record] of records.entries()) {
     options.onProgress?.(done, records.length);
-    const lead = await readLead(folder, record);
-    const peaks = await readPeaks(folder, lead);
-    if (!peaks) {
-      if (options.records) throw withoutAnnotations(folder, record);
-      without.push(record);
-      continue;
-    }
-    const { signal: _, ...facts } = lead;
+    const own = marks.get(record);
+    if (!own) continue;
+    const { signal, ...facts } = await readLead(folder, record);
     leads.push(facts);
-    hasPeaks ||= peaks.length > 0;
-    if (peaks.length === 0) passedOver.add('records of which no annotation (.atr) marks a beat', record);
+    const lead = { signal, ...facts };
+    const peaks =
+      labelling.by === 'beat'
+        ? beatsOf(own, lead, passedOver)
+        : rhythmsOf(own, lead, windows, labelling, passedOver);
     const whole = windows.whole(lead, peaks, passedOver);
     const place = known.indexOf(record) * RECORD_STRIDE;
-    for (const peak of inSplit(whole, options.split)) {
-      beats.push({ ...peak, record, position: place + peak.annotation });
+    const patient = patientOf(record, { rate: lead.rate, frames: signal.length });
+    for (const peak of options.splitBy ? whole : inSplit(whole, options.split)) {
+      beats.push({ ...peak, record, patient, position: place + peak.annotation });
     }
   }
   options.onProgress?.(records.length, records.length);
-  const [first] = without;
-  if (first !== undefined && leads.length === 0) throw withoutAnnotations(folder, first);
-  if (leads.length > 0 && beats.length === 0 && !hasPeaks) {
-    throw new BedsideError('E_DATA', `no annotation of ${folder} (.atr) marks a beat`, {
-      hint: 'some databases keep beats in files of other endings (.qrs, .ecg): copy them to .atr',
-    });
+  for (const record of records) {
+    if (!marks.has(record)) passedOver.add('records without annotations (.atr)', record);
   }
-  for (const record of without) passedOver.add('records without annotations (.atr)', record);
-  return { beats, leads, passedOver };
+  const remarks = [
+    ...annotatorRemarks(marks, labelling),
+    ...tellLabelling(
+      labelling,
+      length,
+      read.some(({ peaks }) => peaks.length > 0),
+    ),
+  ];
+  return { beats, leads, passedOver, labelling, windows, remarks };
 }
 
-/** All records of the folder; its other folders are passed over. */
-async function knownRecords(folder: string, passedOver: PassedOverCount): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true });
-  for (const entry of entries) {
-    if (entry.isDirectory() && !isHidden(entry.name))
-      passedOver.add('folders beside the records, which are not read', entry.name);
+/** The marks of the records that have any; in the order of the records. */
+async function marksOf(
+  folder: string,
+  records: readonly string[],
+  isAsked: boolean,
+): Promise<Map<string, Marks>> {
+  const marks = new Map<string, Marks>();
+  for (const name of records) {
+    const { rate } = await openRecord(folder, name);
+    const own = await readMarks(folder, name, rate);
+    if (own) marks.set(name, own);
+    else if (isAsked) throw withoutAnnotations(folder, name);
   }
-  return recordNames(entries.map(({ name }) => name));
+  const [first] = records;
+  if (first !== undefined && marks.size === 0) {
+    // A record that is damaged too is told so first.
+    await readLead(folder, first);
+    throw withoutAnnotations(folder, first);
+  }
+  return marks;
+}
+
+function beatsOf({ peaks }: Marks, { record }: Lead, passedOver: PassedOverCount): readonly Peak[] {
+  if (peaks.length === 0) passedOver.add('records of which no annotation (.atr) marks a beat', record);
+  return peaks;
+}
+
+/** Windows of one rhythm each. */
+function rhythmsOf(
+  { rhythms }: Marks,
+  { record, rate, signal }: Lead,
+  windows: BeatWindows,
+  { names }: Labelling,
+  passedOver: PassedOverCount,
+): readonly Peak[] {
+  const length = (windows.length * rate) / windows.rate;
+  const { windows: found, before, mixed } = rhythmWindows(rhythms, signal.length, length, names);
+  if (before > 0) passedOver.add('windows before the first rhythm', record, before);
+  if (mixed > 0) passedOver.add('windows in which the rhythm changes', record, mixed);
+  return found;
+}
+
+/** Says where beats are from other files than .atr. */
+function annotatorRemarks(marks: ReadonlyMap<string, Marks>, { by }: Labelling): string[] {
+  if (by !== 'beat') return [];
+  const others = new Map<string, string[]>();
+  for (const [record, { annotator, peaks }] of marks) {
+    if (annotator === 'atr' || peaks.length === 0) continue;
+    others.set(annotator, [...(others.get(annotator) ?? []), record]);
+  }
+  return [...others].map(
+    ([annotator, records]) =>
+      `beats were read from .${annotator} where .atr marks none: ${records.length} of ${marks.size} records (${few(records)})`,
+  );
 }
 
 function chosenRecords(
