@@ -9,6 +9,7 @@ import {
   opOf,
 } from '../onnx/internal.ts';
 import { anyComputed, normalAxis, padEntries, sliceRange } from './parameters.ts';
+import { headOf, headsThroughReshape } from './products.ts';
 import type { ChannelRule, Propagation } from './propagation.ts';
 import { innerPartThroughReshape, mapThroughReshape } from './reshape.ts';
 
@@ -22,7 +23,8 @@ export const concat: ChannelRule = (walk, node) => {
     return walk.freezeInputs(node, 'combines different axes');
   }
   if (normalAxis(intAttribute(node, 'axis', 1), rank) !== first.axis) {
-    if (labels.includes(undefined))
+    const other = (name: string): boolean => isCutAlong(walk, name, first.axis, first.ids.length);
+    if (node.inputs.some((name, i) => !labels[i] && !other(name)))
       return walk.freezeInputs(node, 'joins them with a value that cannot be cut');
     for (const label of labels) if (label) walk.variables.uniteAll(first.ids, label.ids);
     return walk.set(node.outputs[0], first);
@@ -41,6 +43,24 @@ export const concat: ChannelRule = (walk, node) => {
   }
   walk.set(node.outputs[0], { axis: first.axis, ids: Int32Array.from(parts.flatMap((ids) => [...ids])) });
 };
+
+/**
+ * Whether a value without channels can be cut along an axis all the same: a constant, or a constant (a class token) that
+ * is repeated along other axes.
+ */
+function isCutAlong(walk: Propagation, name: string, axis: number, width: number): boolean {
+  const maker = walk.maker(name);
+  const repeats = maker && opOf(maker) === 'Expand';
+  const constant = walk.constant(repeats ? maker.inputs[0] : name);
+  const rank = walk.shape(name)?.length ?? Number.NaN;
+  if (constant?.type !== 'float32' || constant.dims[axis - rank + constant.dims.length] !== width)
+    return false;
+  if (!repeats) return true;
+  if (walk.readersOf(name).length > 1) return false;
+  // A size that is computed as it runs must be known to leave the axis as it is.
+  const sizes = walk.known(maker.inputs[1]);
+  return sizes !== undefined && [1, width].includes(sizes[axis - rank + sizes.length] ?? 1);
+}
 
 export const split: ChannelRule = (walk, node) => {
   const label = walk.label(node.inputs[0]);
@@ -116,6 +136,16 @@ export const reshape: ChannelRule = (walk, node) => {
     const ids = mapped.source.map((channel) => label.ids[channel] as number);
     walk.set(output, { axis: mapped.axis, ids });
     return;
+  }
+  const heads = headsThroughReshape(walk, output ?? '', from, label.axis, to);
+  if (heads !== undefined) {
+    const ids = new Int32Array(to[heads] as number).fill(-1);
+    headOf(from, label.axis, to, heads).forEach((head, at) => {
+      const id = label.ids[at] as number;
+      if (ids[head] === -1) ids[head] = id;
+      else walk.variables.unite(ids[head] as number, id);
+    });
+    return walk.set(output, { axis: heads, ids });
   }
   const split = innerPartThroughReshape(from, label.axis, to);
   if (!split) return walk.freezeInputs(node, 'spreads them over several axes');

@@ -50,6 +50,18 @@ export const cutBatchNormalization: CutRule = (cut, node) => {
   for (const input of [1, 2, 3, 4]) cut.slice(node, input, { 0: cut.positions(data) });
 };
 
+/** Scale and bias of the channels that stay. */
+export const cutLayerNormalization: CutRule = (cut, node) => {
+  const input = node.inputs[0] ?? '';
+  const positions = cut.positions(input);
+  const channels = cut.channels(input);
+  if (!positions || !channels) return;
+  const rank = cut.shape(input)?.length ?? 0;
+  const own = channels.axis - normalAxis(intAttribute(node, 'axis', -1), rank);
+  if (own < 0) return;
+  for (const at of [1, 2]) if (node.inputs[at]) cut.slice(node, at, { [own]: positions });
+};
+
 /** Constants with one number for each channel, found by the alignment rule of broadcasting. */
 export const cutElementwise: CutRule = (cut, node) => {
   const output = node.outputs[0] ?? '';
@@ -62,6 +74,32 @@ export const cutElementwise: CutRule = (cut, node) => {
     const own = axis - (rank - dims.length);
     if ((dims[own] ?? 1) > 1) cut.slice(node, input, { [own]: positions });
   }
+};
+
+/** Constants that are joined along another axis than that of the channels, repeated by an Expand or not. */
+export const cutConcat: CutRule = (cut, node) => {
+  const output = node.outputs[0] ?? '';
+  const positions = cut.positions(output);
+  if (!positions) return;
+  const { axis, rank } = placed(cut, output);
+  if (normalAxis(intAttribute(node, 'axis', 1), rank) === axis) return;
+  node.inputs.forEach((name, input) => {
+    if (cut.channels(name)) return;
+    const repeat = cut.graph.nodes.find((maker) => maker.outputs[0] === name);
+    const constant = constantInput(cut.graph, repeat ?? node, repeat ? 0 : input);
+    if (!constant) return;
+    cut.slice(repeat ?? node, repeat ? 0 : input, { [axis - rank + constant.dims.length]: positions });
+    const sizes =
+      repeat && constantInput(cut.graph, repeat, 1) && intsParameter(cut.graph, repeat, 1, 'shape');
+    if (!repeat || !sizes) return;
+    const own = axis - rank + sizes.length;
+    cut.setInts(
+      repeat,
+      1,
+      'shape',
+      sizes.map((size, i) => (i === own && size > 1 ? positions.length : size)),
+    );
+  });
 };
 
 /** Target sizes: the entry of the channels, and a copied entry (0) that would copy their new number. */

@@ -57,7 +57,7 @@ const WEIGHTED: ReadonlyMap<string, { readonly input: number; readonly axis: num
 const RECURRENT: ReadonlySet<string> = new Set(['GRU', 'LSTM', 'RNN']);
 
 /** The input that holds the weights; undefined for a product of two computed values. */
-function weightInput(walk: Propagation, node: Node): number | undefined {
+export function weightInput(walk: Propagation, node: Node): number | undefined {
   if (opOf(node) !== 'MatMul') return 1;
   const found = [1, 0].find((input) => storedAs(walk, node.inputs[input]));
   return found;

@@ -1,15 +1,17 @@
 // The channel rule of weighted layers: their output gets new variables, and they are recorded as readers of their
 // input's variables.
-import { isDepthwise, type LayerLayout, layerLayout, type Node } from '../onnx/internal.ts';
+import { isDepthwise, type LayerLayout, layerLayout, type Node, opOf } from '../onnx/internal.ts';
 import type { Label } from './channels.ts';
-import { uncuttable } from './fixed-layers.ts';
+import { uncuttable, weightInput } from './fixed-layers.ts';
+import { product } from './products.ts';
 import type { Propagation } from './propagation.ts';
 
 /** Conv, ConvTranspose, Gemm and MatMul. */
 export function weightedLayerRule(walk: Propagation, node: Node): void {
   const layout = layerLayout(walk.graph, node, (name) => walk.shape(name));
   if (!layout) {
-    uncuttable(walk, node);
+    if (opOf(node) === 'MatMul' && weightInput(walk, node) === undefined) product(walk, node);
+    else uncuttable(walk, node);
     return;
   }
   const input = readable(walk, node, layout);

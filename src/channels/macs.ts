@@ -1,6 +1,6 @@
 // Counts multiply-accumulates of a pruned model without cutting it.
 import { type Model, modelCosts } from '../onnx/index.ts';
-import { isDepthwise, layerLayout, recurrentLayer } from '../onnx/internal.ts';
+import { isDepthwise, layerLayout, type Node, opOf, recurrentLayer } from '../onnx/internal.ts';
 import type { Grouping } from './groups.ts';
 import { type KeptUnits, keptPositions } from './keep.ts';
 import { unitsOf } from './recurrent.ts';
@@ -22,6 +22,11 @@ export function macsCounter(model: Model, grouping: Grouping): (keep: KeptUnits)
     const layer = recurrentLayer(graph, node);
     return layer ? [{ layer, units: unitsOf(node), macs: costs.nodes[index]?.macs ?? 0 }] : [];
   });
+  const products = graph.nodes.flatMap((node, index) =>
+    opOf(node) === 'MatMul' && !node.inputs.some((name) => graph.constants.has(name))
+      ? [{ values: productChannels(node, grouping), macs: costs.nodes[index]?.macs ?? 0 }]
+      : [],
+  );
   return (keep) => {
     const positions = keptPositions(grouping, keep);
     let total = costs.macs;
@@ -36,8 +41,27 @@ export function macsCounter(model: Model, grouping: Grouping): (keep: KeptUnits)
       const inputs = isDepthwise(layout) ? 1 : input / layout.inChannels;
       total -= macs * (1 - (output / layout.outChannels) * inputs);
     }
+    for (const { values, macs } of products) {
+      const share = values.reduce(
+        (product, [name, size]) => product * ((positions(name)?.length ?? size) / size),
+        1,
+      );
+      total -= macs * (1 - share);
+    }
     return Math.round(total);
   };
+}
+
+/** Values whose channels a product of two computed values is proportional to, with their number. */
+function productChannels(node: Node, grouping: Grouping): [string, number][] {
+  const channels = (name: string | undefined): number => grouping.values.get(name ?? '')?.group.length ?? 0;
+  const [a = ''] = node.inputs;
+  const [output = ''] = node.outputs;
+  const rank = grouping.shapes.get(a)?.length ?? 0;
+  const found: [string, number][] = [];
+  if (channels(output) > 0) found.push([output, channels(output)]);
+  if (channels(a) > 0 && grouping.values.get(a)?.axis === rank - 1) found.push([a, channels(a)]);
+  return found;
 }
 
 /**

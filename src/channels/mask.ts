@@ -5,13 +5,17 @@ import {
   cloneModel,
   floatConstant,
   GraphBuilder,
+  intAttribute,
   type Node,
+  opOf,
   RECURRENT_INPUTS,
   recurrentLayer,
 } from '../onnx/internal.ts';
 import { must } from '../util/index.ts';
 import type { Grouping } from './groups.ts';
 import { type KeptUnits, keptPositions } from './keep.ts';
+import { isNormalization, maskedNormalization } from './normalization.ts';
+import { normalAxis } from './parameters.ts';
 import { unitsOf, withoutUnits } from './recurrent.ts';
 
 /**
@@ -30,26 +34,52 @@ export function maskModel(model: Model, grouping: Grouping, keep: KeptUnits): Mo
   for (const node of original) {
     const recurrent = recurrentLayer(graph, node);
     const units = recurrent && kept(unitsOf(node));
-    if (readers.has(node.name)) node.inputs = node.inputs.map((input) => masked.get(input) ?? mask(input));
     if (recurrent && units) {
       const { dims } = recurrent.recurrence;
       const rest = floatConstant(withoutUnits(recurrent.recurrence, units), dims);
       node.inputs[RECURRENT_INPUTS.recurrence] = builder.constant(rest, `${node.name}_masked`);
     }
+    if (isNormalization(node)) {
+      normalise(node);
+      continue;
+    }
+    if (readers.has(node.name) || isSummed(node))
+      node.inputs = node.inputs.map((input) => masked.get(input) ?? mask(input));
     graph.nodes.push(node);
   }
   return result;
 
+  /** Whether a product of two computed values sums over channels of which some are removed. */
+  function isSummed(node: Node): boolean {
+    if (opOf(node) !== 'MatMul' || node.inputs.some((name) => graph.constants.has(name))) return false;
+    const rank = grouping.shapes.get(node.inputs[0] ?? '')?.length ?? 0;
+    return (
+      kept(node.inputs[0] ?? '') !== undefined && grouping.values.get(node.inputs[0] ?? '')?.axis === rank - 1
+    );
+  }
+
+  /** A normalisation counts what stays alone, in what it gives and in its statistics. */
+  function normalise(node: Node): void {
+    const input = node.inputs[0] ?? '';
+    const positions = kept(input);
+    const axis = grouping.values.get(input)?.axis ?? -1;
+    const shape = grouping.shapes.get(input) ?? [];
+    const first = normalAxis(intAttribute(node, 'axis', -1), shape.length);
+    if (!positions || axis < first) {
+      graph.nodes.push(node);
+      return;
+    }
+    const share = positions.length / (shape[axis] as number);
+    const value = masked.get(input) ?? mask(input);
+    const inner = new GraphBuilder(graph);
+    maskedNormalization(inner, node, value, { flags: flagsOf(input), share, shape, first });
+  }
+
   function mask(value: string): string {
     const positions = kept(value);
     if (!positions) return value;
-    const { axis, group } = must(grouping.values.get(value), `'${value}' has no channels`);
-    const rank = must(grouping.shapes.get(value), `shape of '${value}'`).length;
-    const flags = new Float32Array(group.length);
-    for (const position of positions) flags[position] = 1;
-    const dims = Array.from({ length: rank - axis }, (_, i) => (i === 0 ? group.length : 1));
     const output = builder.fresh(`${value}_masked`);
-    const inputs = [value, builder.constant(floatConstant(flags, dims), `${value}_mask`)];
+    const inputs = [value, flagsOf(value)];
     const node: Node = {
       name: output,
       op: 'Mul',
@@ -61,5 +91,15 @@ export function maskModel(model: Model, grouping: Grouping, keep: KeptUnits): Mo
     graph.nodes.push(node);
     masked.set(value, output);
     return output;
+  }
+
+  /** A constant of 1 where a channel stays and 0 where it is removed, along the value's channel axis. */
+  function flagsOf(value: string): string {
+    const { axis, group } = must(grouping.values.get(value), `'${value}' has no channels`);
+    const rank = must(grouping.shapes.get(value), `shape of '${value}'`).length;
+    const flags = new Float32Array(group.length);
+    for (const position of kept(value) ?? []) flags[position] = 1;
+    const dims = Array.from({ length: rank - axis }, (_, i) => (i === 0 ? group.length : 1));
+    return builder.constant(floatConstant(flags, dims), `${value}_mask`);
   }
 }

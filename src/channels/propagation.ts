@@ -1,6 +1,14 @@
 // The state of one walk over a graph that passes channel variables from value to value.
 import type { Constant, Model } from '../onnx/index.ts';
-import { describeNode, type Graph, type Node, producers, readsOf } from '../onnx/internal.ts';
+import {
+  describeNode,
+  type Graph,
+  integersOf,
+  knownValues,
+  type Node,
+  producers,
+  readsOf,
+} from '../onnx/internal.ts';
 import { BedsideError } from '../util/index.ts';
 import { ChannelVariables, type Label } from './channels.ts';
 
@@ -32,11 +40,14 @@ export class Propagation {
   readonly readers: LayerChannels[] = [];
   readonly #shapes: ReadonlyMap<string, readonly number[]>;
   readonly #names = new Set<string>();
+  readonly #model: Model;
   #index: ReadIndex | undefined;
+  #known: ReadonlyMap<string, readonly number[]> | undefined;
 
   /** @param index of the model's graph, if it exists already */
   constructor(model: Model, shapes: ReadonlyMap<string, readonly number[]>, index?: ReadIndex) {
     this.#index = index;
+    this.#model = model;
     this.graph = model.graph;
     this.opset = model.opsets.get('') ?? model.opsets.get('ai.onnx') ?? 1;
     this.#shapes = shapes;
@@ -45,6 +56,15 @@ export class Propagation {
   /** The shape of a value for one sample, or undefined where it is unknown. */
   shape(name: string | undefined): readonly number[] | undefined {
     return name ? (this.#shapes.get(name) ?? this.graph.constants.get(name)?.dims) : undefined;
+  }
+
+  /** The numbers of a small value that is constant or computed from shapes, for one sample. */
+  known(name: string | undefined): readonly number[] | undefined {
+    if (!name) return undefined;
+    const constant = integersOf(this.graph.constants.get(name));
+    if (constant) return constant;
+    this.#known ??= knownValues(this.#model);
+    return this.#known.get(name);
   }
 
   /** Nodes that read a value, directly or inside a subgraph. */

@@ -28,6 +28,7 @@ import {
 import type { Label } from './channels.ts';
 import { unknownLayer } from './fixed-layers.ts';
 import { weightedLayerRule } from './layer-rule.ts';
+import { layerNormalization } from './normalization.ts';
 import { normalAxis } from './parameters.ts';
 import type { ChannelRule } from './propagation.ts';
 import { recurrentRule } from './recurrent.ts';
@@ -70,16 +71,6 @@ const batchNormalization: ChannelRule = (walk, node) => {
 const localResponse: ChannelRule = (walk, node) => {
   const label = walk.label(node.inputs[0]);
   if (label?.axis === 1) return walk.freezeInputs(node, 'normalises across them');
-  walk.set(node.outputs[0], label);
-};
-
-/** Each position of the axes before the normalised ones is computed by itself. */
-const layerNormalization: ChannelRule = (walk, node) => {
-  const label = walk.label(node.inputs[0]);
-  if (!label) return;
-  const rank = walk.shape(node.inputs[0])?.length ?? Number.NaN;
-  const axis = normalAxis(intAttribute(node, 'axis', -1), rank);
-  if (!(label.axis < axis)) return walk.freezeInputs(node, 'normalises across them');
   walk.set(node.outputs[0], label);
 };
 

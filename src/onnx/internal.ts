@@ -76,7 +76,7 @@ export {
   UNIT_AXES,
 } from './recurrent/recurrent-layer.ts';
 export { scoredLayer, scoredLayers } from './recurrent/scored-layers.ts';
-export { batchSymbols, inputShapes, symbolicShapes } from './shapes.ts';
+export { batchSymbols, inputShapes, knownValues, symbolicShapes } from './shapes.ts';
 export { soleInput } from './sole-input.ts';
 export { withSqueezeAxes } from './squeeze-axes.ts';
 export {

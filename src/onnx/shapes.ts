@@ -81,6 +81,12 @@ export function inferValues(
   return inferred;
 }
 
+/** The numbers of small values that follow from shapes and constants, with a batch of one. */
+export function knownValues(model: Model): Map<string, number[]> {
+  const { known } = inferValues(model, 1);
+  return new Map([...known].map(([name, { data }]) => [name, Array.from(data)]));
+}
+
 /** Whether a node is a Squeeze that names no axes. */
 export function isBareSqueeze(node: Node): boolean {
   return opOf(node) === 'Squeeze' && !node.inputs[1] && !node.attributes.has('axes');

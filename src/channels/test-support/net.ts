@@ -96,6 +96,15 @@ export class Net {
     return this.op('Gemm', [x, weight, this.weights([to], 0.3)], { transB: int(transB ? 1 : 0) }, name);
   }
 
+  /** A layer of `[..., from]` without a bias. */
+  matmul(name: string, x: string, from: number, to: number): string {
+    return this.op('MatMul', [x, this.weights([from, to], 1.4 / Math.sqrt(from))], {}, name);
+  }
+
+  scalar(value: number): string {
+    return this.builder.scalar(value);
+  }
+
   /** Global average pool and a linear layer to three classes: the end of most networks here. */
   head(x: string, channels: number): Model {
     const pooled = this.op('Flatten', [this.op('GlobalAveragePool', [x])], { axis: int(1) });
