@@ -269,7 +269,7 @@ describe('sliceModel equals maskModel', () => {
     expect(grouping.frozen[0]).toEqual({ layer: 'a', channels: 1, reason: "'Slice' holds a single channel" });
   });
 
-  it('products of computed values freeze both sides', () => {
+  it('products of computed values pair the channels that they sum over', async () => {
     const net = new Net([5, 4]);
     const q = net.op('MatMul', [net.input, net.weights([4, 6], 0.5)], {}, 'q');
     const k = net.op('MatMul', [net.input, net.weights([4, 6], 0.5)], {}, 'k');
@@ -278,9 +278,9 @@ describe('sliceModel equals maskModel', () => {
       axes: ints([2]),
       keepdims: int(0),
     });
-    const grouping = findGroups(net.finish(net.gemm('head', scores, 5, 3)));
-    expect(grouping.groups).toEqual([]);
-    expect(grouping.frozen.map((row) => `${row.layer}:${row.channels}`)).toEqual(['q:6', 'k:6', 'head:3']);
+    const grouping = await expectCutEqualsMasked(net.finish(net.gemm('head', scores, 5, 3)));
+    expect(summary(grouping)).toEqual(['q+k:6']);
+    expect(grouping.frozen.map((row) => `${row.layer}:${row.channels}`)).toEqual(['head:3']);
   });
 
   it('normalisation across channels freezes them', () => {
