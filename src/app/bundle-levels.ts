@@ -78,3 +78,19 @@ export interface LevelFields {
 export function levelFields({ levels, variant, corrected }: NetworkAtLevels): LevelFields {
   return { levels, variant: variant?.index ?? null, corrected };
 }
+
+/**
+ * Refuses an output that a bundle does not hold: it keeps the one that it was packed for.
+ * @throws BedsideError E_USAGE
+ */
+export function assertBundleOutput({ manifest, dir }: Bundle, output: string | undefined): void {
+  const own = manifest.model.output.name;
+  if (output === undefined || output === own) return;
+  throw new BedsideError(
+    'E_USAGE',
+    `the bundle ${dir} has no output '${output}': it was packed for '${own}'`,
+    {
+      hint: `pack the network again with --output ${output}`,
+    },
+  );
+}

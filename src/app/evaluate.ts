@@ -13,6 +13,7 @@ import { type Model, modelCosts } from '../onnx/index.ts';
 import type { Uncounted } from '../onnx/internal.ts';
 import { BedsideError, hasClasses, type TaskKind } from '../util/index.ts';
 import {
+  assertBundleOutput,
   type BundleSource,
   isBundle,
   type LevelFields,
@@ -157,6 +158,7 @@ async function subjectOf(
     return { name, model: original, classifier, facts: { macs, uncounted } };
   }
   const bundle = await loadBundle(source as BundleSource, journal);
+  assertBundleOutput(bundle, options.output);
   const at = networkAtLevels(bundle, options);
   const { macs, parameters, uncounted } = modelCosts(at.model);
   return {

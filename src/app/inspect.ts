@@ -4,11 +4,19 @@ import { type TotalCosts, totalCosts } from '../bundle/internal.ts';
 import { findGroups, type Grouping } from '../channels/index.ts';
 import { withEngineShapes } from '../engine/index.ts';
 import { canonicalModel, findStages, loadModel, type Model, modelCosts, type Stage } from '../onnx/index.ts';
-import { ELEM, nonFiniteWeight, opOf, type Uncounted, type Value } from '../onnx/internal.ts';
+import {
+  ELEM,
+  formOf,
+  nonFiniteWeight,
+  opOf,
+  restoredModel,
+  type Uncounted,
+  type Value,
+} from '../onnx/internal.ts';
 import { BedsideError } from '../util/index.ts';
 import type { BundleSource } from './bundle-levels.ts';
 import { type LayerRow, layerRows } from './inspect-layers.ts';
-import type { NetworkSource } from './network.ts';
+import { inOneForm, type NetworkSource } from './network.ts';
 import { loadBundle } from './open-bundle.ts';
 import { type Journal, journalOf, type Reporter, type Said } from './reporter.ts';
 
@@ -50,33 +58,61 @@ export interface ValueRow {
   readonly shape: readonly (number | string | null)[] | null;
 }
 
+/** Options of `inspect`. */
+export interface InspectOptions {
+  /** The output that other commands would explain; default the first. */
+  readonly output?: string | undefined;
+}
+
 /** A model that the engine cannot run can be looked at all the same. */
-async function loadMeasured(source: NetworkSource): Promise<{ model: Model; unmeasured?: string }> {
-  if (typeof source !== 'string') return { model: source.original };
-  const model = await loadModel(source);
+async function loadMeasured(
+  source: NetworkSource,
+  { output }: InspectOptions,
+): Promise<{ model: Model; given: Model; unmeasured?: string }> {
+  if (typeof source !== 'string') {
+    return { model: source.original, given: restoredModel(source.original) };
+  }
+  const given = await loadModel(source);
+  const model = formed(given, source, output);
   try {
-    return { model: await withEngineShapes(model, source) };
+    return { model: await withEngineShapes(model, source), given };
   } catch (error) {
     if (!BedsideError.is(error, 'E_ENGINE')) throw error;
-    return { model, unmeasured: error.message };
+    return { model, given, unmeasured: error.message };
+  }
+}
+
+/** In the form that other commands read; as it is where they refuse it. */
+function formed(model: Model, name: string, output: string | undefined): Model {
+  try {
+    return inOneForm(model, name, output);
+  } catch (error) {
+    if (!BedsideError.is(error, 'E_UNSUPPORTED')) throw error;
+    return model;
   }
 }
 
 /**
  * Lists layers, groups of channels, stages and costs of a model. It need not be a classifier.
- * @throws BedsideError E_FILE, E_MODEL, E_UNSUPPORTED
+ * @throws BedsideError E_FILE, E_MODEL, E_UNSUPPORTED; E_USAGE for an output that it does not have
  */
-export async function inspect(source: NetworkSource, reporter?: Reporter | Journal): Promise<InspectResult> {
+export async function inspect(
+  source: NetworkSource,
+  reporter?: Reporter | Journal,
+  options: InspectOptions = {},
+): Promise<InspectResult> {
   const journal = journalOf(reporter);
-  const { unmeasured, ...loaded } = await loadMeasured(source);
+  const { unmeasured, given, ...loaded } = await loadMeasured(source, options);
   const notFinite = nonFiniteWeight(loaded.model);
   const model = canonicalModel(loaded.model);
   const { graph } = model;
   const costs = modelCosts(model);
   const grouping = findGroups(model);
   return {
-    inputs: graph.inputs.map(valueRow),
-    outputs: graph.outputs.map(valueRow),
+    inputs: (formOf(model)?.inputs ? given : model).graph.inputs.map(valueRow),
+    outputs: given.graph.outputs.map((value) =>
+      valueRow(graph.outputs.find(({ name }) => name === value.name) ?? value),
+    ),
     opset: model.opsets.get('') ?? null,
     macs: costs.macs,
     parameters: costs.parameters,

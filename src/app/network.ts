@@ -10,7 +10,15 @@ import {
   modelCosts,
   writeModel,
 } from '../onnx/index.ts';
-import { assertFiniteWeights, unmergedModel, withMetadata, withSqueezeAxes } from '../onnx/internal.ts';
+import {
+  assertFiniteWeights,
+  restoredModel,
+  unmergedModel,
+  withMetadata,
+  withOneInput,
+  withOutputFirst,
+  withSqueezeAxes,
+} from '../onnx/internal.ts';
 import { RegularFile } from '../util/internal.ts';
 import {
   assertClassNames,
@@ -27,7 +35,10 @@ export interface Network {
   readonly name: string;
   /** Whether `name` is the path of its file. */
   readonly isFile: boolean;
-  /** As the file has it, with shapes from the engine for values that no rule gives a shape. */
+  /**
+   * As the file has it, with shapes from the engine for values that no rule gives a shape. Several inputs are one, and
+   * the explained output is the first; `restoredModel` undoes this.
+   */
   readonly original: Model;
   /** Constants folded, every node named, batch normalisation merged. */
   readonly canonical: Model;
@@ -67,7 +78,9 @@ export async function networkOf(
 async function saidOf(network: Network, options: NetworkOptions): Promise<Network> {
   const { labels, classMap, contract, samplingRate, task, output } = options;
   const silent = [labels, classMap, contract, samplingRate, task, output].every((said) => said === undefined);
-  return silent ? network : await describeNetwork(network.original, network.name, network.isFile, options);
+  return silent
+    ? network
+    : await describeNetwork(restoredModel(network.original), network.name, network.isFile, options);
 }
 
 /**
@@ -99,7 +112,7 @@ async function describeNetwork(
   options: NetworkOptions,
 ): Promise<Network> {
   const found = await findContract(model, name, isFile, options);
-  const stored = withSqueezeAxes(await withEngineShapes(model, name));
+  const stored = withSqueezeAxes(await withEngineShapes(inOneForm(model, name, found.contract.output), name));
   const plain = describeClassifier(withContract(stored, found.contract), name);
   const said = assertClassNames(found, plain.classes, name);
   const kept = withContract(stored, keptFields(said));
@@ -119,10 +132,21 @@ function keptFields({ contract, from }: FoundContract): FoundContract['contract'
   return Object.keys(from).join() === 'signal.samplingRate' ? {} : contract;
 }
 
+/**
+ * A model with one float32 input, and its explained output first.
+ * @throws BedsideError E_USAGE for an output that it does not have; as `withOneInput`
+ */
+export function inOneForm(model: Model, name: string, output?: string): Model {
+  const chosen = output === undefined ? model : withOutputFirst(model, output, name);
+  return withOneInput(chosen, name);
+}
+
 /** SHA-256 of the network's file, or of the file that would be written of it. */
 export async function hashNetwork({ name, isFile, original }: Network): Promise<string> {
   if (isFile) return await hashFile(name);
-  return createHash('sha256').update(writeModel(original)).digest('hex');
+  return createHash('sha256')
+    .update(writeModel(restoredModel(original)))
+    .digest('hex');
 }
 
 /** SHA-256 of a file, in hexadecimal. */

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { BundleManifest } from '../bundle/index.ts';
 import { MANIFEST_FILE } from '../bundle/internal.ts';
 import { type Model, modelCosts } from '../onnx/index.ts';
-import type { Uncounted } from '../onnx/internal.ts';
+import { restoredModel, type Uncounted } from '../onnx/internal.ts';
 import { assertWritable, BedsideError } from '../util/index.ts';
 import {
   type BundleSource,
@@ -93,7 +93,7 @@ export async function pruneBundle(
     accuracy: at.variant?.accuracy ?? null,
     lowerBound: at.variant?.lowerBound ?? null,
     groups: manifest.groups.map(({ id, channels, layers }) => ({ id, channels, kept: at.kept[id], layers })),
-    model: at.model,
+    model: restoredModel(at.model),
     ...journal.said(),
   };
 }

@@ -6,7 +6,7 @@ import { withEngineShapes } from '../engine/index.ts';
 import { type Evaluation, measureSpeedup } from '../evaluate/index.ts';
 import { agreementOf, evaluateModel } from '../evaluate/internal.ts';
 import { loadModel, type Model, modelCosts, saveModel } from '../onnx/index.ts';
-import type { Uncounted } from '../onnx/internal.ts';
+import { restoredModel, type Uncounted } from '../onnx/internal.ts';
 import {
   type CriterionChoice,
   detectBlock,
@@ -20,7 +20,7 @@ import { type LayerRepair, repair } from '../repair/index.ts';
 import { describeUncounted } from '../report/index.ts';
 import { assertWritable, BedsideError } from '../util/index.ts';
 import { priorWeighting } from './class-prior.ts';
-import { type Network, type NetworkSource, networkOf } from './network.ts';
+import { inOneForm, type Network, type NetworkSource, networkOf } from './network.ts';
 import type { EngineOptions } from './options.ts';
 import { AUTO, criterionOf, type RankingOptions, rankingOf, unrepairedNote } from './ranking.ts';
 import { type Journal, journalOf, type Progress, type Reporter, type Said } from './reporter.ts';
@@ -137,9 +137,10 @@ export async function pruneDrawn(
   if (unrepaired !== undefined) journal.note(unrepaired);
   const result = await journal.during('pruning', async (progress) => {
     const cut = await cutAndRepair(network, sets, { ...options, block }, progress);
-    const model = await written(cut.model, options.out);
+    const model = await written(cut.model, network, options.out);
     const measured = await measureBoth(network, model, sets, options, progress);
-    return resultOf(network, { ...cut, model }, measured, { ...options, block });
+    const restored = restoredModel(model);
+    return { ...resultOf(network, { ...cut, model }, measured, { ...options, block }), model: restored };
   });
   if (result.groups.every(({ channels, kept }) => channels === kept)) {
     journal.note(
@@ -172,20 +173,20 @@ async function cutAndRepair(
   return { ...cut, model: repaired.model, repairs: repaired.layers };
 }
 
-/** The model as it is in its file; as it is, without one. */
-async function written(model: Model, out: string | undefined): Promise<Model> {
+/** The model as it is in its file, in the form that is measured; as it is, without one. */
+async function written(model: Model, { classifier }: Network, out: string | undefined): Promise<Model> {
   if (out === undefined) return model;
   await saveNetwork(model, out);
-  return await withEngineShapes(await loadModel(out), out);
+  return await withEngineShapes(inOneForm(await loadModel(out), out, classifier.output), out);
 }
 
 /**
- * Writes a model; weights go beside it where the file would be too large.
+ * Writes a model, with the inputs and outputs of the file that it was made from; weights go beside it where the file would be too large.
  * @throws BedsideError E_OUTPUT
  */
 export async function saveNetwork(model: Model, out: string): Promise<void> {
   // Protobuf ends at 2 GiB.
-  await saveModel(model, out, { externalData: modelCosts(model).parameters * 4 > 1.9e9 });
+  await saveModel(restoredModel(model), out, { externalData: modelCosts(model).parameters * 4 > 1.9e9 });
 }
 
 interface Measured {

@@ -77,7 +77,7 @@ export async function loadSamples(
 /** Chooses samples of a data set that is read already. */
 function selected(
   dataset: Dataset,
-  { sampleShape, classes, contract }: Classifier,
+  { sampleShape, classes, contract, inputs }: Classifier,
   selection: Parameters<typeof selectIndices>[2],
 ): Dataset {
   const { name, sampleShape: own, classNames, size, labels } = dataset;
@@ -85,7 +85,7 @@ function selected(
   const map = LabelMap.named({ classes, contract }, classNames, name);
   const mapped = labels && map.apply(labels);
   const chosen = subset(
-    { ...dataset, labels: mapped?.labels },
+    { ...dataset, ...(inputs && { inputs }), labels: mapped?.labels },
     selectIndices(size, mapped?.labels, selection, name),
   );
   return {

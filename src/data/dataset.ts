@@ -40,6 +40,8 @@ export interface Dataset {
   readonly sampleShape: readonly number[];
   /** `[size, ...sampleShape]`, row-major. */
   readonly samples: Float32Array;
+  /** For a network of several inputs: what stands in a sample, one after the other. */
+  readonly inputs?: readonly InputPart[] | undefined;
   /** One class index a sample, or undefined when the data has no labels. */
   readonly labels: Int32Array | undefined;
   /** What samples should give, for tasks where that is not one class each; such data has no `labels`. */

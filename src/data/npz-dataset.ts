@@ -11,18 +11,28 @@ import { npyHeadOf, readNpyRows } from './npy-rows.ts';
 import { npzEntries } from './npz.ts';
 import { type Archive, readGiven, readPatients, readTargets } from './npz-given.ts';
 import { imageRemarks, type RowWriter, saysRange } from './npz-images.ts';
-import { isUnsplit, type PartNames, partsOf } from './npz-names.ts';
+import { type NamedPart, partsOfInputs, partWriter } from './npz-inputs.ts';
+import { hasNoSplitNames, isUnsplit, type PartNames, partsOf } from './npz-names.ts';
 import { isWide, largestOf, tellWhite, whiteOf } from './npz-range.ts';
 import { rowWriter } from './npz-samples.ts';
 import { chooseSamples } from './patients.ts';
 import { zipPieces } from './zip-pieces.ts';
 
+/** An array of samples: of the network's one input, or of one of several. */
+interface InputArray {
+  readonly array: string;
+  readonly head: NpyHead;
+  readonly write: RowWriter;
+  /** Where its numbers stand in a sample. */
+  readonly offset: number;
+}
+
 interface ArchivePart {
   readonly names: PartNames;
-  readonly head: NpyHead;
-  /** Rows of the images. */
+  /** One for each input. */
+  readonly inputs: readonly InputArray[];
+  /** Rows of each. */
   readonly count: number;
-  readonly write: RowWriter;
 }
 
 /**
@@ -53,17 +63,23 @@ export async function npzDataset(bytes: Uint8Array, name: string, options: Datas
 
 /** Whether the archive has no splits: `x` and `y` alone, which every split reads in full. */
 export async function isUnsplitNpz(source: ByteSource, name: string): Promise<boolean> {
-  return isUnsplit(await npzEntries(source, name));
+  const entries = await npzEntries(source, name);
+  return isUnsplit(entries) || hasNoSplitNames(entries);
 }
 
 async function datasetOf(source: ByteSource, name: string, options: DatasetOptions): Promise<Dataset> {
   const archive = { source, name, entries: await npzEntries(source, name) };
   const { task, splitBy, split } = options;
-  const names = partsOf(archive.entries, splitBy ? 'all' : split, name, { task });
+  const read = splitBy ? 'all' : split;
+  const named = options.inputs
+    ? partsOfInputs(archive.entries, read, name, { inputs: options.inputs, task })
+    : partsOf(archive.entries, read, name, { task }).map(soleInput);
+  const names = named.map((part) => part.names);
   // A contract that says what values stand for goes before what they look like.
-  const range = saysRange(options.contract?.image) ? { remarks: [] } : await rangeOf(archive, names);
+  const said = options.inputs !== undefined || saysRange(options.contract?.image);
+  const range = said ? { remarks: [] } : await rangeOf(archive, names);
   const parts: ArchivePart[] = [];
-  for (const part of names) parts.push(await readPart(archive, part, { ...options, white: range.white }));
+  for (const part of named) parts.push(await readPart(archive, part, { ...options, white: range.white }));
   const size = options.sampleShape.reduce((product, axis) => product * axis, 1);
   const total = parts.reduce((sum, { count }) => sum + count, 0);
   const given = await readGiven(archive, parts, options);
@@ -79,6 +95,7 @@ async function datasetOf(source: ByteSource, name: string, options: DatasetOptio
     name,
     size: chosen.length,
     sampleShape: [...options.sampleShape],
+    ...(options.inputs && { inputs: options.inputs }),
     samples,
     labels: chosenLabels,
     ...(targets && { targets }),
@@ -131,17 +148,21 @@ async function readSamples(
   const positions = new Float64Array(chosen.length);
   let first = 0;
   let to = 0;
-  for (const { head, names, count, write } of parts) {
-    const where = `${names.images} in ${archive.name}`;
+  for (const { inputs, names, count } of parts) {
     const own = chosen.filter((i) => i >= first && i < first + count).map((i) => i - first);
     first += count;
-    const entry = must(archive.entries.get(names.images), 'an array that the archive lists');
-    const pieces = zipPieces(archive.source, entry, archive.name);
-    await readNpyRows(pieces, head, entry.bytes, own, where, async (row, numbers) => {
-      await write(numbers, row, samples, to * size);
-      positions[to++] = names.position + row;
-      if (to % 1000 === 0 || to === chosen.length) onProgress?.(to, chosen.length);
-    });
+    for (const { array, head, write, offset } of inputs) {
+      const where = `${array} in ${archive.name}`;
+      const entry = must(archive.entries.get(array), 'an array that the archive lists');
+      const pieces = zipPieces(archive.source, entry, archive.name);
+      let at = to;
+      await readNpyRows(pieces, head, entry.bytes, own, where, async (row, numbers) => {
+        await write(numbers, row, samples, at * size + offset);
+        positions[at++] = names.position + row;
+        if (at % 1000 === 0 || at === chosen.length) onProgress?.(at, chosen.length);
+      });
+    }
+    to += own.length;
   }
   return positions;
 }
@@ -149,10 +170,16 @@ async function readSamples(
 /** What is said about how images were read; once for all parts. */
 function imageNotes(
   parts: readonly ArchivePart[],
-  { sampleShape, contract }: DatasetOptions,
+  { sampleShape, inputs: several, contract }: DatasetOptions,
   name: string,
 ): string[] {
-  return [...new Set(parts.flatMap(({ head }) => imageRemarks(head, sampleShape, contract?.image, name)))];
+  const notes = parts.flatMap(({ inputs }) =>
+    inputs.flatMap(({ head }, i) => {
+      const shape = several?.[i]?.shape ?? sampleShape;
+      return several && shape.length !== 3 ? [] : imageRemarks(head, shape, contract?.image, name);
+    }),
+  );
+  return [...new Set(notes)];
 }
 
 function headOfArray({ source, name, entries }: Archive, array: string): Promise<NpyHead> {
@@ -160,16 +187,36 @@ function headOfArray({ source, name, entries }: Archive, array: string): Promise
   return npyHeadOf(zipPieces(source, entry, name), entry.bytes, `${array} in ${name}`);
 }
 
+/** A part of which one array is the samples. */
+function soleInput(names: PartNames): NamedPart {
+  return { names, arrays: [{ array: names.images, offset: 0, input: undefined }] };
+}
+
 async function readPart(
   archive: Archive,
-  names: PartNames,
-  { sampleShape, white, contract }: DatasetOptions & { readonly white: number | undefined },
+  { names, arrays }: NamedPart,
+  { sampleShape, white, contract }: DatasetOptions & { readonly white?: number | undefined },
 ): Promise<ArchivePart> {
-  const head = await headOfArray(archive, names.images);
-  const count = head.shape[0] ?? 0;
-  const write = rowWriter(head, sampleShape, `${names.images} in ${archive.name}`, {
-    white,
-    contract: contract?.image,
-  });
-  return { names, head, count, write };
+  const inputs: InputArray[] = [];
+  for (const { array, offset, input } of arrays) {
+    const head = await headOfArray(archive, array);
+    const where = `${array} in ${archive.name}`;
+    const image = { white, contract: contract?.image };
+    const write = input ? partWriter(head, input, where, image) : rowWriter(head, sampleShape, where, image);
+    inputs.push({ array, head, write, offset });
+  }
+  assertSameRows(inputs, archive.name);
+  return { names, inputs, count: inputs[0]?.head.shape[0] ?? 0 };
+}
+
+function assertSameRows(inputs: readonly InputArray[], name: string): void {
+  const [first] = inputs;
+  for (const { array, head } of inputs) {
+    if (head.shape[0] === first?.head.shape[0]) continue;
+    throw new BedsideError(
+      'E_DATA',
+      `${name} has ${first?.head.shape[0]} ${first?.array} and ${head.shape[0] ?? 'no rows of'} ${array}`,
+      { hint: 'every input needs one entry for each sample' },
+    );
+  }
 }

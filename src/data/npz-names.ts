@@ -21,7 +21,7 @@ const PARTS: { readonly [S in DatasetSplit]: readonly (keyof typeof SPLIT_NAMES)
 const PART_STRIDE = 2 ** 40;
 
 /** What an array is, in the order in which names are looked for: before or behind the split's name, or alone. */
-const SAMPLES = ['images', 'x', 'X', 'data', 'samples', 'signals'];
+export const SAMPLES: readonly string[] = ['images', 'x', 'X', 'data', 'samples', 'signals'];
 const LABELS = ['labels', 'y', 'Y', 'label', 'targets'];
 const MASKS = ['masks', 'mask'];
 const VALUES = ['values', 'value'];
@@ -42,7 +42,7 @@ export interface PartNames {
 }
 
 /** Names of arrays. */
-type Names = { has(name: string): boolean; keys(): Iterable<string> };
+export type Names = { has(name: string): boolean; keys(): Iterable<string> };
 
 /** What to look for. */
 interface Wanted {
@@ -73,6 +73,14 @@ export function partsOf(entries: Names, split: DatasetSplit, name: string, wante
 export function isUnsplit(entries: Names, wanted: Wanted = {}): boolean {
   if (PARTS.all.some((part) => partOf(entries, part, wanted).length > 0)) return false;
   return (wanted.samples ?? SAMPLES).some((array) => entries.has(array));
+}
+
+/** Whether no array bears the name of a split, such as the arrays of several inputs for all samples. */
+export function hasNoSplitNames(entries: Names): boolean {
+  const splits = Object.values(SPLIT_NAMES).flat();
+  const isOf = (array: string) =>
+    splits.some((one) => array.startsWith(`${one}_`) || array.endsWith(`_${one}`));
+  return ![...entries.keys()].some(isOf);
 }
 
 /** An array of labels, values or masks, of whatever split: what they look like. */

@@ -23,6 +23,12 @@ export async function openDataset(path: string, options: DatasetOptions): Promis
       hint: 'leave out --records: it is for folders of WFDB records',
     });
   }
+  if (options.inputs && kind !== 'npz') {
+    const names = options.inputs.map((input) => input.name).join(', ');
+    throw new BedsideError('E_DATA_FIT', `${path} has one kind of samples, and the model reads ${names}`, {
+      hint: 'several inputs are read from an .npz with an array <split>_<input> for each',
+    });
+  }
   const read = { npz: readNpzDataset, wfdb: readWfdb, images: readImages }[kind];
   const dataset = await read(path, options);
   assertFiniteSamples(dataset);

@@ -9,6 +9,7 @@ import {
   fixedBatchOf,
   isBatchFirst,
   metadataOf,
+  packedInputs,
   sizeOf,
   type Value,
 } from '../onnx/internal.ts';
@@ -102,6 +103,7 @@ export function describeClassifier(model: Model, name: string): Classifier {
   }
   const samplingRate = samplingRateOf(model);
   const contract = keptContract(model);
+  const parts = packedInputs(model);
   assertApart(model, output.name, name);
   return {
     input: input.name,
@@ -109,6 +111,7 @@ export function describeClassifier(model: Model, name: string): Classifier {
     output: output.name,
     ...taskFields(model, { name: output.name, shape: outputShape }, name),
     fixedBatch,
+    ...(parts && { inputs: parts }),
     ...(samplingRate !== undefined && { samplingRate }),
     ...(contract && { contract }),
   };

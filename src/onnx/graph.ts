@@ -94,6 +94,12 @@ export const ELEM = {
   bfloat16: 16,
 } as const;
 
+/** Whether an element type has fractions; others are whole numbers and flags. */
+export function isFloating(elemType: number): boolean {
+  const { float32, float16, float64, bfloat16 } = ELEM;
+  return elemType === float32 || elemType === float16 || elemType === float64 || elemType === bfloat16;
+}
+
 /** Attribute constructors. */
 export const int = (value: number | bigint): Attribute => ({ type: 'int', value: BigInt(value) });
 export const float = (value: number): Attribute => ({ type: 'float', value });

@@ -11,6 +11,17 @@ export { fixedBatchOf, samplesOfShapes } from './fixed-batch.ts';
 export { canonicalGraph } from './fold.ts';
 export { foldBatchNorm } from './fold-batch-norm.ts';
 export { biasBehind, viewOf } from './fold-bias.ts';
+export { withOutputFirst } from './form/choose-output.ts';
+export {
+  type Form,
+  formOf,
+  type PackedInput,
+  type PositionRange,
+  packedInputs,
+  wholePositions,
+} from './form/form.ts';
+export { withOneInput } from './form/one-input.ts';
+export { restoredModel } from './form/restore.ts';
 export { freeBatch } from './free-batch.ts';
 export {
   askedFirst,
@@ -32,6 +43,7 @@ export {
   int,
   intConstant,
   ints,
+  isFloating,
   type Node,
   producers,
   sizeOf,

@@ -20,3 +20,11 @@ export function withMetadata(model: Model, key: string, value: string): Model {
   const entry = create(StringStringEntryProtoSchema, { key, value });
   return { ...model, carried: { ...carried, metadataProps: [...others, entry] } };
 }
+
+/** The model without a key. */
+export function withoutMetadata(model: Model, key: string): Model {
+  const { carried } = model;
+  if (!carried?.metadataProps.some((entry) => entry.key === key)) return model;
+  const metadataProps = carried.metadataProps.filter((entry) => entry.key !== key);
+  return { ...model, carried: { ...carried, metadataProps } };
+}

@@ -95,8 +95,12 @@ export function elemTypeOf(constant: Constant): number {
 
 /** The name of a constant's element type in messages. */
 export function elemTypeName(constant: Constant): string {
-  const type = elemTypeOf(constant);
-  return TYPE_NAMES[type] ?? `type ${type}`;
+  return typeName(elemTypeOf(constant));
+}
+
+/** The name of a TensorProto.DataType, such as `float16`. */
+export function typeName(elemType: number): string {
+  return TYPE_NAMES[elemType] ?? `type ${elemType}`;
 }
 
 /** By TensorProto.DataType. */

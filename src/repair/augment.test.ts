@@ -165,3 +165,31 @@ describe('repair samples', () => {
     expect(repairSamples(given, 3, new Random(10))).not.toEqual(first);
   });
 });
+
+describe('repairSamples of several inputs', () => {
+  const inputs = [
+    { name: 'image', shape: [1, 40], elemType: 1 },
+    { name: 'site', shape: [], elemType: 7 },
+    { name: 'age', shape: [2], elemType: 1 },
+  ];
+  const size = 12;
+  const row = 43;
+  const random = new Random(3);
+  const samples = Float32Array.from({ length: size * row }, (_, i) => {
+    const at = i % row;
+    const sample = Math.floor(i / row);
+    return at === 40 ? sample : at < 40 ? random.normal() : 100 + sample;
+  });
+
+  it('mixes numbers, keeps whole ones, and moves each input by itself', () => {
+    const made = repairSamples({ size, sampleShape: [row], samples, inputs }, COPIES, new Random(1));
+    for (let i = 0; i < made.size; i++) {
+      const own = made.samples.subarray(i * row, (i + 1) * row);
+      // The number that names the sample stays that of the one that makes up most.
+      expect(own[40]).toBe(made.origins[i]);
+      // Both ages are the same mixture: nothing of the image, nothing moved.
+      expect(own[41]).toBe(own[42]);
+      expect(own[41]).toBeGreaterThanOrEqual(100);
+    }
+  });
+});

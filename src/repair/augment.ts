@@ -2,7 +2,7 @@
 // network gives the target for any input. New samples are convex mixtures (Zhang et al., "mixup", ICLR 2018) with small
 // translations.
 import type { Dataset } from '../data/index.ts';
-import { sizeOf } from '../onnx/internal.ts';
+import { isFloating, sizeOf } from '../onnx/internal.ts';
 import { type Random, rowRange } from '../util/internal.ts';
 
 /**
@@ -32,7 +32,7 @@ export interface MadeSamples extends RepairSamples {
  * the samples themselves, then mixtures of two of them, translated along the axes behind the channels.
  */
 export function repairSamples(
-  calibration: Pick<Dataset, 'size' | 'sampleShape' | 'samples'>,
+  calibration: Pick<Dataset, 'size' | 'sampleShape' | 'samples' | 'inputs'>,
   copies: number,
   random: Random,
 ): MadeSamples {
@@ -55,7 +55,8 @@ export function repairSamples(
         else {
           const other = part[random.integer(part.length)] as number;
           const mixed = mixup(own, rowRange(calibration.samples, size, other), random.uniform());
-          translate(mixed, sampleShape, out, random);
+          if (calibration.inputs) translateParts(mixed, own, calibration.inputs, out, random);
+          else translate(mixed, sampleShape, out, random);
         }
       }
     }
@@ -66,6 +67,23 @@ export function repairSamples(
 function mixup(a: Float32Array, b: Float32Array, share: number): Float32Array {
   const w = share * MOST_MIXED;
   return a.map((value, i) => (1 - w) * value + w * (b[i] as number));
+}
+
+/** Each of several inputs by itself; whole numbers and flags are no mixtures, and stay those of the sample. */
+function translateParts(
+  mixed: Float32Array,
+  own: Float32Array,
+  inputs: NonNullable<Dataset['inputs']>,
+  to: Float32Array,
+  random: Random,
+): void {
+  let start = 0;
+  for (const { shape, elemType } of inputs) {
+    const end = start + sizeOf(shape);
+    if (isFloating(elemType)) translate(mixed.subarray(start, end), shape, to.subarray(start, end), random);
+    else to.set(own.subarray(start, end), start);
+    start = end;
+  }
 }
 
 /** Translates `[channels, ...axes]` along every axis; edge values are repeated. */

@@ -1,11 +1,12 @@
 // Runs an attribution over calibration samples, batch by batch, so that memory stays bounded.
 import { createSession, tensor } from '../../engine/index.ts';
 import { inferShapes } from '../../onnx/index.ts';
-import { soleInput } from '../../onnx/internal.ts';
+import { type PackedInput, packedInputs, soleInput, wholePositions } from '../../onnx/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import { argmax, type Random, rowRange } from '../../util/internal.ts';
 import { shapeUnknown } from '../backward/unknown-shape.ts';
 import type { CalibrationSet, CriterionContext } from '../criterion.ts';
+import { fillSample, heldReference, holdPositions } from './input-parts.ts';
 import { type Attribution, AttributionPass, oneHot, type PassResult } from './pass.ts';
 import type { ReadoutKind } from './readouts.ts';
 import type { ReferenceKind, SamplingPath } from './sampling-path.ts';
@@ -92,8 +93,13 @@ export class Attributor {
     const { calibration, random } = this.#context;
     const { points } = this.#spec;
     const samples = rows(calibration, first, count);
-    const reference = this.#references(count);
-    const inputs = points ? spread(points, samples, reference, random, count) : samples;
+    const held = wholePositions(this.#context.model);
+    const reference = heldReference(this.#references(count), samples, held, count);
+    const inputs = points
+      ? spread(points, samples, reference, random, { inputs: packedInputs(this.#context.model), count })
+      : samples;
+    const size = samples.length / count;
+    if (points) holdPositions(inputs, samples, held, { size, perSample: points.count });
     const perSample = points?.count ?? 1;
     const dims = [count * perSample, ...calibration.sampleShape];
     const result = await this.#pass.run(
@@ -262,13 +268,13 @@ function spread(
   samples: Float32Array,
   reference: Float32Array,
   random: Random,
-  count: number,
+  { inputs, count }: { readonly inputs: readonly PackedInput[] | undefined; readonly count: number },
 ): Float32Array {
   const size = samples.length / count;
   const result = new Float32Array(samples.length * points.count);
   for (let i = 0; i < count; i++) {
     const from = reference.length === size ? reference : rowRange(reference, count, i);
-    points.fill(rowRange(samples, count, i), from, random, rowRange(result, count, i));
+    fillSample(points, [rowRange(samples, count, i), from], inputs, random, rowRange(result, count, i));
   }
   return result;
 }

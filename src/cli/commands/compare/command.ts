@@ -12,6 +12,7 @@ import { addAlias } from '../../options/alias.ts';
 import { addClassPrior } from '../../options/class-prior.ts';
 import { addCommon, addRun, type CommonOptions } from '../../options/common.ts';
 import { addData } from '../../options/data.ts';
+import { addOutput } from '../../options/network.ts';
 import { count, ratio, ratios } from '../../options/numbers.ts';
 import { addRanking, criteriaHelp, criteriaOption } from '../../options/ranking.ts';
 import { Output } from '../../terminal/output.ts';
@@ -67,7 +68,7 @@ export function addCompare(program: Command): void {
     split: 'the samples for scoring; default local',
     perClass: `score on at most this many samples of each class; default ${DEFAULT_PER_CLASS}`,
   });
-  addCommon(addRun(command))
+  addCommon(addRun(addOutput(command)))
     .addHelpText('after', criteriaHelp(true))
     .addHelpText(
       'after',

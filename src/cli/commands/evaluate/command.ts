@@ -9,6 +9,7 @@ import { addClassPrior } from '../../options/class-prior.ts';
 import { addCommon, addRun, type CommonOptions, type ComputeOptions } from '../../options/common.ts';
 import { addData } from '../../options/data.ts';
 import { addLevels, assertNoLevels } from '../../options/levels.ts';
+import { addOutput } from '../../options/network.ts';
 import { ratio } from '../../options/numbers.ts';
 import { Output } from '../../terminal/output.ts';
 import { evaluatedJson } from './json.ts';
@@ -41,7 +42,7 @@ export function addEvaluate(program: Command): void {
   addLevels(command);
   addData(command, { split: 'default test', perClass: 'at most this many samples of each class' });
   addClassPrior(command, 'accuracy is for it');
-  addCommon(addRun(command))
+  addCommon(addRun(addOutput(command)))
     .addHelpText(
       'after',
       examples(

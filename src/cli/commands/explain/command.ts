@@ -9,6 +9,7 @@ import { examples } from '../../command-line.ts';
 import { addClassPrior } from '../../options/class-prior.ts';
 import { addCommon, addRun, type CommonOptions } from '../../options/common.ts';
 import { addData } from '../../options/data.ts';
+import { addOutput } from '../../options/network.ts';
 import { count } from '../../options/numbers.ts';
 import { aggregateOption, criteriaHelp, criterionOption, targetOption } from '../../options/ranking.ts';
 import { Output } from '../../terminal/output.ts';
@@ -58,7 +59,7 @@ export function addExplain(program: Command): void {
       `at most this many samples of each class; default ${DEFAULT_PER_CLASS}, ` +
       'or all with --limit and for an .npz of x and y',
   });
-  addCommon(addRun(command))
+  addCommon(addRun(addOutput(command)))
     .addHelpText('after', criteriaHelp(false))
     .addHelpText(
       'after',

@@ -1,16 +1,17 @@
 // `bedside inspect`: what a model is made of, which channels can go, and what it costs; what a bundle holds.
 import type { Command } from 'commander';
 import { isBundle } from '../../../app/bundle-levels.ts';
-import { inspect, inspectBundle } from '../../../app/inspect.ts';
+import { type InspectOptions, inspect, inspectBundle } from '../../../app/inspect.ts';
 import { examples } from '../../command-line.ts';
 import { addCommon, type CommonOptions } from '../../options/common.ts';
+import { addOutput } from '../../options/network.ts';
 import { Output } from '../../terminal/output.ts';
 import { describeBundle } from './bundle-text.ts';
 import { describeInspected } from './text.ts';
 
 /** Adds the command to the program. */
 export function addInspect(program: Command): void {
-  addCommon(program.command('inspect'))
+  addOutput(addCommon(program.command('inspect')))
     .summary('layers, groups of channels, stages and costs of a model; the contents of a bundle')
     .description(
       'Shows the layers, groups of channels, stages and costs of a model. A group is a set of channels that can only be ' +
@@ -28,7 +29,7 @@ export function addInspect(program: Command): void {
         ['bedside inspect ecg/', 'a bundle: every byte is checked'],
       ),
     )
-    .action(async (path: string, options: CommonOptions) => {
+    .action(async (path: string, options: CommonOptions & InspectOptions) => {
       const output = new Output(options);
       if (await isBundle(path)) {
         const result = await inspectBundle(path, output);
@@ -36,7 +37,7 @@ export function addInspect(program: Command): void {
         output.print(describeBundle(path, result));
         return;
       }
-      const result = await inspect(path, output);
+      const result = await inspect(path, output, options);
       output.result(result);
       output.print(describeInspected(path, result));
     });

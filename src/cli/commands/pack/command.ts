@@ -8,6 +8,7 @@ import { PACK_RATIOS } from '../../../pack/index.ts';
 import { examples } from '../../command-line.ts';
 import { addCommon, addRun } from '../../options/common.ts';
 import { addData } from '../../options/data.ts';
+import { addOutput } from '../../options/network.ts';
 import { count, levelList, ratios } from '../../options/numbers.ts';
 import { criteriaHelp, criterionChoiceOption } from '../../options/ranking.ts';
 import { Output } from '../../terminal/output.ts';
@@ -78,7 +79,7 @@ export function addPack(program: Command): void {
     split: 'samples that are divided in two; default local',
     perClass: `rank and repair on at most this many samples of each class; default ${DEFAULT_PER_CLASS}`,
   });
-  addCommon(addRun(command))
+  addCommon(addRun(addOutput(command)))
     .addHelpText('after', criteriaHelp(true))
     .addHelpText(
       'after',

@@ -11,6 +11,7 @@ import { addCommon, addRun, type CommonOptions } from '../../options/common.ts';
 import { addData, assertData } from '../../options/data.ts';
 import { assertNoneTyped } from '../../options/explicit.ts';
 import { addLevels, assertNoLevels } from '../../options/levels.ts';
+import { addOutput } from '../../options/network.ts';
 import { count, macsFraction, ratio } from '../../options/numbers.ts';
 import { addRanking, criteriaHelp, criterionChoiceOption } from '../../options/ranking.ts';
 import { Output } from '../../terminal/output.ts';
@@ -64,7 +65,7 @@ export function addPrune(program: Command): void {
     perClass: `score on at most this many samples of each class; default ${DEFAULT_PER_CLASS}`,
     optional: true,
   });
-  addCommon(addRun(command))
+  addCommon(addRun(addOutput(command)))
     .addHelpText('after', criteriaHelp(true))
     .addHelpText(
       'after',
