@@ -11,6 +11,7 @@ import {
   mergeContracts,
   parseContract,
 } from '../data/internal.ts';
+import type { Classifier } from '../evaluate/internal.ts';
 import type { Model } from '../onnx/index.ts';
 import { metadataEntries, withMetadata } from '../onnx/internal.ts';
 import { BedsideError, type TaskKind } from '../util/index.ts';
@@ -66,6 +67,28 @@ export async function findContract(
   const contract = isEmptyContract(merged.contract) ? {} : await checkContract(merged.contract, name);
   assertInputs(model, contract, name);
   return { contract, from: merged.from, notes, remarks };
+}
+
+/**
+ * The contract that data are read by: what options say, and what the network has. A bundle's stays as it was packed;
+ * options go before it for this call.
+ * @throws BedsideError as `findContract`
+ */
+export async function contractForData(
+  { contract: kept, classes }: Pick<Classifier, 'contract' | 'classes'>,
+  options: ContractOptions,
+): Promise<InputContract | undefined> {
+  const { labels, classMap, contract } = options;
+  if ([labels, classMap, contract].every((said) => said === undefined)) return kept;
+  const file = await contractFile('', false, { contract }, []);
+  const merged = mergeContracts([
+    { source: 'options', contract: contractOfOptions({ labels, classMap }) },
+    { source: 'model.json', contract: file?.contract ?? {} },
+    { source: 'bundle', contract: kept ?? {} },
+  ]);
+  const checked = await checkContract(merged.contract, 'the contract');
+  assertNamesAll(checked, classes, 'the network');
+  return checked;
 }
 
 /** The contract that options say field by field. */
@@ -140,6 +163,12 @@ export function assertClassNames(found: FoundContract, count: number, name: stri
     const remark = `the model's metadata names ${classes.length} classes, and it has ${count}: not used`;
     return { ...found, contract: rest, from: others, remarks: [...remarks, remark] };
   }
+  assertNamesAll(contract, count, name);
+  return found;
+}
+
+function assertNamesAll({ classes }: InputContract, count: number, name: string): void {
+  if (!classes || classes.length === count) return;
   throw new BedsideError(
     'E_CONTRACT',
     `${classes.length} classes are named (${classes.join(', ')}), and ${name} has ${count}`,

@@ -1,12 +1,15 @@
 // Bundles as use cases take them: a folder, or one that is open.
 import { type Bundle, openBundle, SEALED_VERSION } from '../bundle/index.ts';
+import { checkContract } from '../data/internal.ts';
+import { keptContract } from '../evaluate/internal.ts';
 import { describeUncounted } from '../report/index.ts';
+import { withContract } from './contract.ts';
 import type { Journal } from './reporter.ts';
 
 /**
  * Opens a bundle, if it is the path of a folder. Notes say two things about it: its manifest has no hash of its own, so its times
  * and accuracies may have changed unnoticed; or the multiply-accumulates of some nodes are unknown, so all counts are too low.
- * @throws BedsideError as `openBundle`
+ * @throws BedsideError as `openBundle`; E_CONTRACT
  */
 export async function loadBundle(source: Bundle | string, journal: Journal): Promise<Bundle> {
   if (typeof source !== 'string') return source;
@@ -19,5 +22,19 @@ export async function loadBundle(source: Bundle | string, journal: Journal): Pro
     );
   }
   for (const line of describeUncounted(uncounted)) journal.note(`${source}: ${line}`);
-  return bundle;
+  return await withOwnContract(bundle);
+}
+
+/**
+ * The bundle with the contract of its manifest in its model, where classifiers find it.
+ * @throws BedsideError E_CONTRACT for one that is malformed
+ */
+async function withOwnContract(bundle: Bundle): Promise<Bundle> {
+  const { contract } = bundle.manifest;
+  const kept = keptContract(bundle.model);
+  const said = contract ?? kept;
+  if (!said) return bundle;
+  const checked = await checkContract(said, `the contract of ${bundle.dir}`);
+  const same = JSON.stringify(kept) === JSON.stringify(checked);
+  return same ? bundle : { ...bundle, model: withContract(bundle.model, checked) };
 }

@@ -130,6 +130,7 @@ export async function packDrawn(
   const provenance = {
     source: { file: basename(loaded.name), sha256: await hashNetwork(loaded) },
     preprocessing: preprocessingOf(draws.calibration, loaded.classifier),
+    contract: loaded.classifier.contract as Record<string, unknown> | undefined,
     dataset: draws.calibration.name,
     versions: { bedside: VERSION, [ENGINE.name]: ENGINE.version },
     created: new Date().toISOString(),
@@ -239,8 +240,14 @@ async function bundleBytes(out: string, { model, weights }: BundleManifest): Pro
   return (await stat(join(out, MANIFEST_FILE))).size + model.bytes + weights.bytes;
 }
 
-function preprocessingOf({ kind }: Dataset, { sampleShape }: Classifier): Preprocessing {
+function preprocessingOf({ kind }: Dataset, { sampleShape, contract }: Classifier): Preprocessing {
   const [channels, height, width] = sampleShape;
+  if (kind === 'images' && contract?.image) {
+    return { kind, description: "made the network's size, and prepared as `contract.image` says" };
+  }
+  if (kind === 'wfdb' && contract?.signal) {
+    return { kind: 'beats', description: 'windows of recordings, prepared as `contract.signal` says' };
+  }
   switch (kind) {
     case 'images':
       return {

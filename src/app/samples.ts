@@ -13,6 +13,7 @@ import {
 import type { Classifier } from '../evaluate/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
 import { type ClassPriorOptions, priorShares, samplesInPrior } from './class-prior.ts';
+import { contractForData } from './contract.ts';
 import { type DataOptions, DEFAULT_PER_CLASS } from './options.ts';
 import type { Journal } from './reporter.ts';
 
@@ -29,11 +30,13 @@ export interface DataDefaults {
  * @throws BedsideError as `openDataset`
  */
 export async function loadSamples(
-  classifier: Classifier,
+  network: Classifier,
   options: DataOptions,
   defaults: DataDefaults,
   journal: Journal,
 ): Promise<Dataset> {
+  const contract = await contractForData(network, options);
+  const classifier = { ...network, contract };
   const { perClass = options.limit === undefined ? defaults.perClass : undefined } = options;
   const open = (limit: number | undefined): Promise<Dataset> =>
     journal.during(`reading ${dataName(options.data)}`, async (progress) => {
@@ -48,7 +51,7 @@ export async function loadSamples(
         ...selection,
         sampleShape: classifier.sampleShape,
         classes: classifier.classes,
-        contract: classifier.contract,
+        contract,
         task: classifier.task,
         outputShape: classifier.outputShape,
         inputs: classifier.inputs,
@@ -56,7 +59,7 @@ export async function loadSamples(
         split: options.split ?? defaults.split,
         records: options.records,
         maxPixels: options.maxPixels,
-        rate: options.samplingRate ?? classifier.samplingRate,
+        rate: options.samplingRate ?? contract?.signal?.samplingRate ?? classifier.samplingRate,
         skipBad: options.skipBad,
         onProgress: (done, total) => progress.update(done, total),
       });

@@ -34,6 +34,11 @@ export interface BundleManifest {
   /** Repaired weights and corrections; the names of its tensors are in `weight-names.ts`. */
   readonly weights: FilePart;
   readonly preprocessing: Preprocessing;
+  /**
+   * How raw data become the network's input and what its classes are called, as in a model.json; absent where nobody
+   * said it. Its fields are checked by who reads data (docs/model.schema.json).
+   */
+  readonly contract?: Readonly<Record<string, unknown>> | undefined;
   /** Fraction of channels removed at each level; `ratios[0]` is 0, ascending. */
   readonly ratios: readonly number[];
   readonly groups: readonly BundleGroup[];

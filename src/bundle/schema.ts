@@ -93,6 +93,7 @@ export const manifestSchema = z.object({
     .optional(),
   weights: z.object(filePart),
   preprocessing: z.object({ kind: z.enum(['images', 'beats', 'tensors']), description: z.string() }),
+  contract: z.record(z.string(), z.unknown()).optional(),
   ratios: z.array(z.number().min(0).lt(1)).min(1),
   groups: z.array(group),
   layers: z.array(layer).min(1),

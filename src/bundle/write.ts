@@ -79,7 +79,8 @@ function completed(parts: ManifestParts, model: Uint8Array, weights: Uint8Array)
   } = parts as ManifestParts & Partial<BundleManifest>;
   return {
     format: 'bedside-bundle',
-    version: rest.task ? BUNDLE_VERSION : UNTASKED_VERSION,
+    // Who reads data for it must know of both.
+    version: rest.task || rest.contract ? BUNDLE_VERSION : UNTASKED_VERSION,
     name,
     model: { ...filePart(model, modelFile), ...signature },
     weights: filePart(weights, weightsFile),

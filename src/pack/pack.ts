@@ -70,7 +70,7 @@ export interface PackedModel {
 }
 
 /** Where the bundle comes from, as the caller knows it. */
-export type PackProvenance = Pick<ManifestParts, 'preprocessing'> & {
+export type PackProvenance = Pick<ManifestParts, 'preprocessing' | 'contract'> & {
   readonly source: BundleManifest['model']['source'];
   readonly dataset: string;
   readonly versions: Readonly<Record<string, string>>;
@@ -118,6 +118,7 @@ export async function packModel(
         name,
         model: { source: provenance.source, ...signature },
         preprocessing: provenance.preprocessing,
+        ...(provenance.contract && { contract: provenance.contract }),
         ratios,
         groups,
         layers,
