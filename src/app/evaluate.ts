@@ -1,17 +1,11 @@
 // Measures a network, or a bundle at chosen levels, on labelled samples, by the measures of its task.
 import type { Dataset } from '../data/index.ts';
 import type { Evaluation, LabelMeasures, Measures } from '../evaluate/index.ts';
-import {
-  type Classifier,
-  describeClassifier,
-  describeLeftOut,
-  evaluateModel,
-  thresholdOf,
-  usesThreshold,
-} from '../evaluate/internal.ts';
+import { type Classifier, describeClassifier, describeLeftOut, evaluateModel } from '../evaluate/internal.ts';
 import { type Model, modelCosts } from '../onnx/index.ts';
 import type { Uncounted } from '../onnx/internal.ts';
 import { BedsideError, hasClasses, type TaskKind } from '../util/index.ts';
+import { thresholdOf, usesThreshold } from '../util/internal.ts';
 import {
   assertBundleOutput,
   type BundleSource,

@@ -11,10 +11,9 @@ import {
   TASK_MEASURES,
   type TaskKind,
 } from '../util/index.ts';
-import { assertFiniteRows, assertFiniteSamples, rowRange } from '../util/internal.ts';
+import { assertFiniteRows, assertFiniteSamples, predictedClasses, rowRange } from '../util/internal.ts';
 import { assertScores, type Classifier, describeClassifier } from './classifier.ts';
 import { agreement } from './measures/agreement.ts';
-import { predictedClasses } from './measures/decisions.ts';
 import {
   binaryMeasures,
   type LabelMeasures,

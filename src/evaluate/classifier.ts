@@ -13,37 +13,22 @@ import {
   sizeOf,
   type Value,
 } from '../onnx/internal.ts';
-import { BedsideError, formatBytes, type TaskKind } from '../util/index.ts';
-import { CONTRACT_KEY } from '../util/internal.ts';
+import { BedsideError, formatBytes } from '../util/index.ts';
+import { CONTRACT_KEY, type ScoreForm } from '../util/internal.ts';
 import { assertTaskFits, lastNode, type OutputFacts, taskOfOutput } from './task-of-output.ts';
 
 /** Most bytes that one run may read. A model that fixes more is damaged, or not made for samples. */
 const MOST_BYTES = 2 ** 31;
 
 /** The interface of a model that has one float32 input `[batch, ...]` and scores `[batch, ...]`. */
-export interface Classifier {
+export interface Classifier extends ScoreForm {
   readonly input: string;
   /** Shape of one sample, without the batch axis. */
   readonly sampleShape: readonly number[];
   /** The first output, with the scores. */
   readonly output: string;
-  /** What the network is for. */
-  readonly task: TaskKind;
   /** Whether its contract says so; otherwise it is what the output is usually for. */
   readonly taskSaid: boolean;
-  /** Shape of one sample's output, without the batch axis; `[]` for an output `[batch]`. */
-  readonly outputShape: readonly number[];
-  /** The number of values of one sample's output. */
-  readonly scores: number;
-  /**
-   * The number of classes of a single label, 2 of a binary one, of labels of several, of classes of a mask (2 for one
-   * channel), of values otherwise.
-   */
-  readonly classes: number;
-  /** Whether classes exclude each other, so that the highest score decides; otherwise each score by its threshold. */
-  readonly exclusive: boolean;
-  /** Whether the output is a sigmoid's or softmax's (threshold 0.5), and not a logit (threshold 0). */
-  readonly probabilities: boolean;
   /** The inputs of a network with several, of which `input` is the packed one. */
   readonly inputs?: readonly InputPart[] | undefined;
   /** The batch size that the model fixes, or undefined when it takes any. */

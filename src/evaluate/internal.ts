@@ -1,7 +1,5 @@
 // For sibling folders only: nothing here is published.
-export { accuracies, batchFeeds, classCounts, evaluateModel } from './accuracy.ts';
-export { type Classifier, describeClassifier, keptContract, SAMPLING_RATE } from './classifier.ts';
-export { agreement, agreementOf } from './measures/agreement.ts';
+
 export {
   channelsOf,
   foundMasks,
@@ -11,7 +9,10 @@ export {
   trueMasks,
   usesThreshold,
   yesOrNo,
-} from './measures/decisions.ts';
+} from '../util/internal.ts';
+export { accuracies, batchFeeds, classCounts, evaluateModel } from './accuracy.ts';
+export { type Classifier, describeClassifier, keptContract, SAMPLING_RATE } from './classifier.ts';
+export { agreement, agreementOf } from './measures/agreement.ts';
 export { describeLeftOut, mainMeasure, measuresOf } from './measures/measures.ts';
 export { klDivergence, squaredDifference } from './probability-distance.ts';
 export { lastNode, outputForm } from './task-of-output.ts';

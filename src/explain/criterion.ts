@@ -1,7 +1,8 @@
 // A criterion is a function from a model and calibration samples to one score for each channel of each weighted layer.
+import type { Targets } from '../data/index.ts';
 import type { EngineSettings } from '../engine/internal.ts';
 import type { Model } from '../onnx/index.ts';
-import type { Random } from '../util/internal.ts';
+import type { Random, ScoreForm } from '../util/internal.ts';
 import type { Aggregation } from './aggregate.ts';
 
 /** Scores of one weighted layer's output channels; higher means more important. */
@@ -22,13 +23,17 @@ export interface CalibrationSet {
   readonly sampleShape: readonly number[];
   /** One class index for each sample. */
   readonly labels: Int32Array | undefined;
+  /** Labels, values or masks of tasks without classes, one a sample. */
+  readonly targets?: Targets | undefined;
+  /** What the scores are for; default one of several classes. */
+  readonly form?: ScoreForm | undefined;
   /** Weight of each sample, zero or more; all alike when absent. */
   readonly weights?: Float64Array;
 }
 
 /**
- * The explained class: each sample's label (the predicted class where there is none), its predicted class, or a class
- * prior `[classes]`.
+ * What is explained of a sample. Of a classifier: each sample's label (the predicted class where there is none), its predicted class, or a class
+ * prior `[classes]`. Of other tasks: what its labels or targets have, or what the network finds (docs/tasks.md).
  */
 export type Target = 'label' | 'predicted' | Float32Array;
 

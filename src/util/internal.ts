@@ -3,6 +3,16 @@
 export { availableMemory } from './available-memory.ts';
 export { nearestNames } from './closest-names.ts';
 export { CONTRACT_KEY } from './contract-key.ts';
+export {
+  channelsOf,
+  foundMasks,
+  predictedClasses,
+  type ScoreForm,
+  thresholdOf,
+  trueMasks,
+  usesThreshold,
+  yesOrNo,
+} from './decisions.ts';
 export { deleteOldest } from './delete-oldest.ts';
 export { throughTemporary } from './files.ts';
 export { argmax, assertFiniteRows, assertFiniteSamples, firstNonFinite, tellNonFinite } from './finite.ts';

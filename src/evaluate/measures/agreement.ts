@@ -1,5 +1,5 @@
 // How far two networks answer alike, without labels.
-import { foundMasks, predictedClasses, type ScoreForm, yesOrNo } from './decisions.ts';
+import { foundMasks, predictedClasses, type ScoreForm, yesOrNo } from '../../util/internal.ts';
 import { maskOverlaps } from './measures.ts';
 import { dice } from './overlap.ts';
 import { meanCosine, r2 } from './values.ts';

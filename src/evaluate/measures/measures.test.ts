@@ -1,8 +1,7 @@
 // Every measure against a slow twin that counts pairs, thresholds and positions one by one.
 import { describe, expect, it } from 'vitest';
-import { Random } from '../../util/internal.ts';
+import { foundMasks, Random, type ScoreForm, trueMasks } from '../../util/internal.ts';
 import { agreement } from './agreement.ts';
-import { foundMasks, type ScoreForm, trueMasks } from './decisions.ts';
 import { binaryMeasures, describeLeftOut, mainMeasure, measuresOf } from './measures.ts';
 import { auroc, averagePrecision } from './ranking.ts';
 import { meanCosine, r2 } from './values.ts';

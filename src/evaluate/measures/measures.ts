@@ -1,7 +1,15 @@
 // The measures of each task (docs/tasks.md): from scores and what they should be, to numbers by name.
+
 import type { Targets } from '../../data/index.ts';
 import { BedsideError, MEASURE_WORDS, type MeasureName, must } from '../../util/index.ts';
-import { channelsOf, foundMasks, type ScoreForm, thresholdOf, trueMasks, yesOrNo } from './decisions.ts';
+import {
+  channelsOf,
+  foundMasks,
+  type ScoreForm,
+  thresholdOf,
+  trueMasks,
+  yesOrNo,
+} from '../../util/internal.ts';
 import { dice, iou, type Overlap, overlapOf } from './overlap.ts';
 import { auroc, averagePrecision } from './ranking.ts';
 import { meanAbsoluteError, meanCosine, r2 } from './values.ts';

@@ -1,15 +1,13 @@
 // Runs an attribution over calibration samples, batch by batch, so that memory stays bounded.
-import { createSession, tensor } from '../../engine/index.ts';
-import { inferShapes } from '../../onnx/index.ts';
-import { type PackedInput, packedInputs, soleInput, wholePositions } from '../../onnx/internal.ts';
-import { BedsideError, must } from '../../util/index.ts';
-import { argmax, type Random, rowRange } from '../../util/internal.ts';
-import { shapeUnknown } from '../backward/unknown-shape.ts';
+import { type PackedInput, packedInputs, wholePositions } from '../../onnx/internal.ts';
+import { BedsideError } from '../../util/index.ts';
+import { type Random, rowRange } from '../../util/internal.ts';
 import type { CalibrationSet, CriterionContext } from '../criterion.ts';
 import { fillSample, heldReference, holdPositions } from './input-parts.ts';
-import { type Attribution, AttributionPass, oneHot, type PassResult } from './pass.ts';
+import { type Attribution, AttributionPass, type PassResult } from './pass.ts';
 import type { ReadoutKind } from './readouts.ts';
 import type { ReferenceKind, SamplingPath } from './sampling-path.ts';
+import { largest, type Starts, startsOf } from './starts.ts';
 
 /** The definition of an attribution, apart from model and samples. */
 export interface AttributionSpec {
@@ -32,9 +30,9 @@ export interface AttributionBatch {
   readonly count: number;
   /** For each layer in execution order: `[count, channels]`, signed where the attribution is. */
   readonly layers: PassResult['layers'];
-  /** The class that each sample was explained for; -1 for a class prior. */
+  /** The class that each sample was explained for; -1 where it is not one class. */
   readonly targets: Int32Array;
-  /** `[count, classes]`; with a sampling path, one row for each of its points. */
+  /** `[count, ...]`; with a sampling path, one row for each of its points. */
   readonly logits: Float32Array;
   /** `[count, ...sampleShape]`, when requested. */
   readonly input: Float32Array | undefined;
@@ -68,11 +66,15 @@ export class Attributor {
     options: { readonly wantInput?: boolean } = {},
   ): Promise<Attributor> {
     assertBatchFits(context, spec);
-    const starts = await startsOf(context, spec);
+    const starts = await startsOf(context, {
+      loss: spec.start === 'loss',
+      points: spec.points !== undefined,
+    });
     const pass = await AttributionPass.create(context.model, {
       attribution: spec.attribution,
       readout: spec.readout,
       start: starts === undefined ? 'predicted' : spec.start === 'loss' ? 'loss' : 'given',
+      form: context.calibration.form,
       threads: context.threads,
       modelName: context.modelName,
       wantInput: options.wantInput ?? false,
@@ -112,7 +114,9 @@ export class Attributor {
       first,
       count,
       layers: result.layers,
-      targets: this.#starts ? this.#starts.targets(first, count) : largest(result.logits, count),
+      targets: this.#starts
+        ? this.#starts.targets(first, count)
+        : largest(result.logits, result.logits.length / count),
       logits: result.logits,
       input: result.input && inputAttribution(this.#spec, result.input, inputs, reference, count),
     };
@@ -164,76 +168,6 @@ function assertBatchFits(context: CriterionContext, spec: AttributionSpec): void
       hint: 'export the model with a free batch axis, or choose a criterion of one input a sample, such as taylor',
     },
   );
-}
-
-/** The starts of the passes. */
-interface Starts {
-  /** `[count * perSample, classes]`. */
-  values(first: number, count: number, perSample: number): Float32Array;
-  targets(first: number, count: number): Int32Array;
-}
-
-/** The start of each sample's pass; undefined where the graph finds the predicted class itself. */
-async function startsOf(context: CriterionContext, spec: AttributionSpec): Promise<Starts | undefined> {
-  const { calibration, model, target } = context;
-  const logits = must(model.graph.outputs[0], 'a model without outputs').name;
-  const classes = inferShapes(model, 1).get(logits)?.at(-1);
-  if (classes === undefined) throw shapeUnknown(logits);
-  if (typeof target === 'object') {
-    if (target.length !== classes) {
-      throw new BedsideError(
-        'E_DATA_FIT',
-        `the mix has ${target.length} classes, ${context.modelName} has ${classes}`,
-        { hint: 'give one weight for each class of the model' },
-      );
-    }
-    return {
-      values: (_first, count, perSample) =>
-        Float32Array.from({ length: count * perSample * classes }, (_, i) => target[i % classes] as number),
-      targets: (_first, count) => new Int32Array(count).fill(-1),
-    };
-  }
-  let known = target === 'label' ? calibration.labels : undefined;
-  // The prediction may change along a path or under noise, but the explained class must not.
-  if (!known && (spec.points || spec.start === 'loss')) known = await predictedClasses(context);
-  if (!known) return undefined;
-  const labels = known;
-  return {
-    values(first, count, perSample) {
-      const repeated = Int32Array.from({ length: count * perSample }, (_, i) => {
-        return labels[first + Math.floor(i / perSample)] as number;
-      });
-      return oneHot(repeated, classes);
-    },
-    targets: (first, count) => labels.slice(first, first + count),
-  };
-}
-
-/** The class of the largest logit of each sample. */
-async function predictedClasses(context: CriterionContext): Promise<Int32Array> {
-  const { calibration, model, modelName, threads, batch } = context;
-  const input = soleInput(model);
-  const output = must(model.graph.outputs[0], 'a model without outputs').name;
-  const session = await createSession(model, { name: modelName, threads });
-  const result = new Int32Array(calibration.count);
-  try {
-    for (let first = 0; first < calibration.count; first += batch) {
-      const count = Math.min(batch, calibration.count - first);
-      const feed = tensor(rows(calibration, first, count), [count, ...calibration.sampleShape]);
-      const value = (await session.run({ [input]: feed }, [output]))[output];
-      const logits = must(value?.type === 'float32' ? value.data : undefined, `no float32 output ${output}`);
-      result.set(largest(logits, count), first);
-    }
-  } finally {
-    await session.release();
-  }
-  return result;
-}
-
-/** The index of the largest entry of each row. */
-function largest(logits: ArrayLike<number>, count: number): Int32Array {
-  const classes = logits.length / count;
-  return Int32Array.from({ length: count }, (_, i) => argmax(logits, i * classes, classes));
 }
 
 /** The references of a batch of the given size: one row for all samples, or one row for each. */

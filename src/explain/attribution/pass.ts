@@ -3,7 +3,7 @@ import { createSession, type Session, type Tensor, tensor } from '../../engine/i
 import { inferShapes, type Model } from '../../onnx/index.ts';
 import { batchAxes, type OpTable, upgradeOpset } from '../../onnx/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
-import { assertFiniteRows } from '../../util/internal.ts';
+import { assertFiniteRows, type ScoreForm } from '../../util/internal.ts';
 import { type BackwardGraph, buildBackward } from '../backward/backward.ts';
 import type { BackwardRule } from '../backward/context.ts';
 import { DEEPLIFT_RULES } from '../backward/deeplift-rules.ts';
@@ -30,17 +30,20 @@ export interface PassOptions {
   /** Also returns the attribution of the input. */
   readonly wantInput?: boolean;
   /**
-   * `given`: the caller gives the start of each sample; `predicted`: 1 at the largest logit; `loss`: the gradient of
-   * the cross-entropy against the distribution that the caller gives.
+   * `given`: the caller gives the start of each sample, a weight for each score; `predicted`: 1 at the largest logit;
+   * `loss`: the gradient of the task's loss against the targets that the caller gives. Relevance of a single label
+   * starts from the weights themselves, that of other tasks from the weighted scores.
    */
   readonly start: 'given' | 'predicted' | 'loss';
+  /** What the scores are for; default one of several classes. */
+  readonly form?: ScoreForm | undefined;
   readonly threads?: number;
   readonly modelName: string;
 }
 
 /** The result for a batch. */
 export interface PassResult {
-  /** `[batch, classes]`. */
+  /** The scores, `[batch, ...]`. */
   readonly logits: Float32Array;
   /** For each layer in execution order: `[batch, channels]` (one row for each sample, where it has several points). */
   readonly layers: readonly {
@@ -77,7 +80,8 @@ export class AttributionPass {
         readout: readoutOf(options.readout ?? 'sum'),
         ...(options.layers ? { layers: options.layers } : {}),
         wantInput: options.wantInput ?? false,
-        start: options.start === 'given' ? 'input' : options.start,
+        start: options.start === 'given' ? givenStart(options) : options.start,
+        form: options.form,
         withReference: options.attribution.kind === 'deeplift',
       },
     );
@@ -93,7 +97,7 @@ export class AttributionPass {
    * Runs a batch.
    * @throws BedsideError E_NOT_FINITE for scores of the classes that are NaN or infinite
    * @param samples `[batch, ...sampleShape]`
-   * @param start `[batch, classes]`: the relevance (or weight) that each logit starts with; not with `start:
+   * @param start `[batch, scores]`: the relevance (or weight) that each score starts with; not with `start:
    * 'predicted'`
    * @param reference `[1 or batch, ...sampleShape]`: the reference of DeepLIFT
    */
@@ -124,12 +128,12 @@ export class AttributionPass {
     };
     const logits = read(graph.logitsName);
     const given = must(raw[graph.logitsName], 'scores').dims;
-    if (given.length !== 2 || given[0] !== batch) {
+    if (given[0] !== batch) {
       throw new BedsideError(
         'E_UNSUPPORTED',
         `output '${graph.logitsName}' is [${given}] for a batch of ${batch}`,
         {
-          hint: 'explain works on classifiers whose first output has one score a class: [batch, classes]',
+          hint: 'explain works on networks whose first output has one row for each sample: [batch, ...]',
         },
       );
     }
@@ -148,6 +152,12 @@ export class AttributionPass {
   async release(): Promise<void> {
     await this.#session.release();
   }
+}
+
+/** Relevance of tasks with several scores starts from the scores: weights alone would count all alike. */
+function givenStart({ attribution, form }: PassOptions): 'input' | 'times-score' {
+  const single = form === undefined || form.task === 'single-label';
+  return attribution.kind === 'relevance' && !single ? 'times-score' : 'input';
 }
 
 /**

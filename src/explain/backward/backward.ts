@@ -10,18 +10,28 @@ import {
   describeNode,
   type Graph,
   GraphBuilder,
-  int,
   isBatchFirst,
   type Node,
   type OpTable,
   opOf,
+  sizeOf,
   soleInput,
   type WeightedLayer,
 } from '../../onnx/internal.ts';
 import { BedsideError } from '../../util/index.ts';
+import type { ScoreForm } from '../../util/internal.ts';
 import { biasedLayers } from './bias.ts';
 import { type BackwardContext, type BackwardMessage, type BackwardRule, openPass } from './context.ts';
 import { addReference } from './reference-pass.ts';
+import {
+  type Explained,
+  explainedValue,
+  flattened,
+  lossStart,
+  oneHotOfLargest,
+  type Scores,
+  shaped,
+} from './score-start.ts';
 import { withSimplerOperators } from './simpler-operators.ts';
 
 /** The read-out of the backward pass at each weighted layer's output. */
@@ -36,11 +46,14 @@ export interface BackwardOptions {
   /** Also outputs the whole message at the model's input. */
   readonly wantInput?: boolean;
   /**
-   * The start of the pass at the logits (before a final Softmax). `input`: a second graph input `start` `[batch,
-   * classes]`; `predicted`: one-hot at the largest; `loss`: the gradient of the cross-entropy against the target
-   * distribution in `start`.
+   * The start of the pass at the scores, flattened to `[batch, scores]`, before a final Softmax (and Sigmoid, for other
+   * tasks than a single label). `input`: a second graph input `start` `[batch, scores]`; `times-score`: the same, each
+   * weight times its score, so that the pass starts from the weighted sum of scores; `predicted`: one-hot at the
+   * largest; `loss`: the gradient of the task's loss against the targets in `start`.
    */
-  readonly start: 'input' | 'predicted' | 'loss';
+  readonly start: 'input' | 'times-score' | 'predicted' | 'loss';
+  /** What the scores are for; default one of several classes. */
+  readonly form?: ScoreForm | undefined;
   /** Adds a third input `reference` `[1 or batch, ...sample]` and a forward pass over it. */
   readonly withReference?: boolean;
 }
@@ -69,7 +82,7 @@ export function buildBackward(given: Model, options: BackwardOptions): BackwardG
   const places = batchAxes(model);
   const input = soleInput(model);
   const logits = model.graph.outputs[0]?.name ?? '';
-  const classes = classesOf(logits, shapes, places);
+  const scores: Scores = { ...scoresOf(logits, shapes, places), form: options.form };
   const forward = model.graph;
   const graph: Graph = {
     name: forward.name,
@@ -95,23 +108,23 @@ export function buildBackward(given: Model, options: BackwardOptions): BackwardG
     wanted,
     reference: reference?.names,
   });
-  const start = addStart(builder, options.start, logits, classes);
-  const explained = beforeSoftmax(context.maker(logits), logits);
-  wanted.add(explained);
-  context.send(explained, { value: start.value, base: undefined, zeroWhere: undefined });
+  const explained = explainedValue(scores, context.maker, context.shape);
+  const start = addStart(builder, options.start, scores, explained);
+  wanted.add(explained.name);
+  context.send(explained.name, { value: start.value, base: undefined, zeroWhere: undefined });
   const readouts = passBackward(context, arrived, options, { asked, biases });
   const outputs: BackwardGraph['layers'][number][] = [];
   for (const [name, layer] of layers) {
     if (!asked.has(name)) continue;
     // A layer whose output never reaches the logits is explained by zero.
-    const output = readouts.get(name) ?? zerosLike(builder, logits, layer.channels);
+    const output = readouts.get(name) ?? zerosLike(builder, scores, layer.channels);
     builder.output(output, ['rows', layer.channels]);
     outputs.push({ name, channels: layer.channels, output });
   }
   const inputRelevanceName = options.wantInput
     ? addInputRelevance(context, arrived(input), input)
     : undefined;
-  builder.output(logits, ['batch', classes]);
+  builder.output(logits, ['batch', ...scores.shape]);
   return {
     model: { ...model, irVersion: Math.max(model.irVersion, 8), opsets: new Map(model.opsets), graph },
     inputName: input,
@@ -163,18 +176,19 @@ function addInputRelevance(
   return name;
 }
 
-/** The number of classes; the logits must have one row for each sample. */
-function classesOf(
-  logits: string,
+/** One sample's scores; they must have one row for each sample. */
+function scoresOf(
+  name: string,
   shapes: ReadonlyMap<string, readonly number[]>,
   places: ReadonlyMap<string, BatchPlace>,
-): number {
-  const shape = shapes.get(logits);
-  const [, classes] = shape ?? [];
-  if (shape?.length === 2 && classes !== undefined && isBatchFirst(batchAxisOf(places, logits)))
-    return classes;
-  throw new BedsideError('E_UNSUPPORTED', `output '${logits}' is not [batch, classes]`, {
-    hint: 'explain works on classifiers whose first output has one score a class',
+): Pick<Scores, 'name' | 'shape' | 'size'> {
+  const known = shapes.get(name);
+  if (known && known.length > 0 && isBatchFirst(batchAxisOf(places, name))) {
+    const shape = known.slice(1);
+    return { name, shape, size: sizeOf(shape) };
+  }
+  throw new BedsideError('E_UNSUPPORTED', `output '${name}' does not have one row for each sample`, {
+    hint: 'explain works on networks whose first output is [batch, ...]',
   });
 }
 
@@ -208,37 +222,27 @@ function reachable(
   return values;
 }
 
-/** Skips a final Softmax: the score before it is explained. */
-function beforeSoftmax(last: Node | undefined, logits: string): string {
-  return last && (opOf(last) === 'Softmax' || opOf(last) === 'LogSoftmax')
-    ? (last.inputs[0] as string)
-    : logits;
+function addStart(
+  builder: GraphBuilder,
+  kind: BackwardOptions['start'],
+  scores: Scores,
+  explained: Explained,
+) {
+  if (kind === 'predicted') {
+    const rows = flattened(builder, scores.name, scores.shape, scores.size);
+    const start = oneHotOfLargest(builder, rows, scores.size);
+    return { value: shaped(builder, start, explained.shape), inputName: undefined };
+  }
+  const inputName = builder.input('start', ['batch', scores.size]);
+  if (kind === 'loss') return { value: lossStart(builder, scores, explained, inputName), inputName };
+  const value = shaped(builder, inputName, explained.shape);
+  if (kind === 'input') return { value, inputName };
+  return { value: builder.node('Mul', [value, explained.name], {}, 'start'), inputName };
 }
 
-function addStart(builder: GraphBuilder, kind: BackwardOptions['start'], logits: string, classes: number) {
-  if (kind === 'predicted') return { value: oneHotOfLargest(builder, logits, classes), inputName: undefined };
-  const inputName = builder.input('start', ['batch', classes]);
-  if (kind === 'input') return { value: inputName, inputName };
-  const last = builder.graph.nodes.find((node) => node.outputs.includes(logits));
-  const done = last && opOf(last) === 'Softmax';
-  const probabilities = done ? logits : builder.node('Softmax', [logits], { axis: int(1) }, 'probabilities');
-  return { value: builder.node('Sub', [probabilities, inputName], {}, 'loss'), inputName };
-}
-
-function oneHotOfLargest(builder: GraphBuilder, logits: string, classes: number): string {
-  const index = builder.node(
-    'ArgMax',
-    [logits],
-    { axis: { type: 'int', value: 1n }, keepdims: { type: 'int', value: 0n } },
-    'predicted',
-  );
-  const depth = builder.ints([classes]);
-  const values = builder.constant({ type: 'float32', dims: [2], data: Float32Array.of(0, 1) }, 'off_on');
-  return builder.node('OneHot', [index, depth, values], {}, 'start');
-}
-
-function zerosLike(builder: GraphBuilder, logits: string, channels: number): string {
-  const column = builder.node('ReduceSum', [logits, builder.ints([1])], {}, 'zero');
+function zerosLike(builder: GraphBuilder, { name, shape, size }: Scores, channels: number): string {
+  const rows = flattened(builder, name, shape, size);
+  const column = builder.node('ReduceSum', [rows, builder.ints([1])], {}, 'zero');
   const zero = builder.node('Mul', [column, builder.scalar(0)], {}, 'zero');
   return builder.node(
     'Add',

@@ -2,7 +2,7 @@
 
 import type { Grouping, KeptUnits } from '../../channels/index.ts';
 import { unitMacs } from '../../channels/internal.ts';
-import type { Dataset } from '../../data/index.ts';
+import type { Dataset, Targets } from '../../data/index.ts';
 import type { EngineOptions } from '../../engine/index.ts';
 import { describeClassifier } from '../../evaluate/internal.ts';
 import type { Aggregation, CalibrationSet, Criterion, LayerScores, Target } from '../../explain/index.ts';
@@ -136,7 +136,8 @@ export function calibrationBatches(
   dataset: Dataset,
   options: Pick<ScoreModelOptions, 'name' | 'batch' | 'weights'>,
 ): { readonly calibration: CalibrationSet; readonly batch: number } {
-  const { fixedBatch } = describeClassifier(model, options.name);
+  const form = describeClassifier(model, options.name);
+  const { fixedBatch } = form;
   const batch = fixedBatch ?? options.batch ?? 32;
   const count = fixedBatch === undefined ? dataset.size : dataset.size - (dataset.size % fixedBatch);
   if (count === 0) {
@@ -146,15 +147,22 @@ export function calibrationBatches(
       { hint: 'take more samples, or export the model with a free batch axis' },
     );
   }
-  const { samples, labels, sampleShape } = dataset;
+  const { samples, labels, targets, sampleShape } = dataset;
   return {
     calibration: {
       samples: rowRange(samples, dataset.size, 0, count),
       count,
       sampleShape,
       labels: labels?.subarray(0, count),
+      ...(targets ? { targets: firstTargets(targets, count) } : {}),
+      ...(form.task === 'single-label' ? {} : { form }),
       ...(options.weights ? { weights: options.weights.subarray(0, count) } : {}),
     },
     batch,
   };
+}
+
+function firstTargets(targets: Targets, count: number): Targets {
+  const each = targets.shape.reduce((product, size) => product * size, 1);
+  return { ...targets, data: targets.data.subarray(0, count * each) };
 }

@@ -1,13 +1,25 @@
 // What a network decides by its scores: a class, a set of labels, a mask.
-import { BedsideError } from '../../util/index.ts';
-import { argmax } from '../../util/internal.ts';
-import type { Classifier } from '../classifier.ts';
+import { BedsideError } from './errors.ts';
+import { argmax } from './finite.ts';
+import type { TaskKind } from './task.ts';
 
-/** What measuring needs to know of a network. */
-export type ScoreForm = Pick<
-  Classifier,
-  'task' | 'outputShape' | 'scores' | 'classes' | 'probabilities' | 'exclusive'
->;
+/** The form of a network's scores, and what they are for. */
+export interface ScoreForm {
+  readonly task: TaskKind;
+  /** Shape of one sample's output, without the batch axis; `[]` for an output `[batch]`. */
+  readonly outputShape: readonly number[];
+  /** The number of values of one sample's output. */
+  readonly scores: number;
+  /**
+   * The number of classes of a single label, 2 of a binary one, of labels of several, of classes of a mask (2 for one
+   * channel), of values otherwise.
+   */
+  readonly classes: number;
+  /** Whether classes exclude each other, so that the highest score decides; otherwise each score by its threshold. */
+  readonly exclusive: boolean;
+  /** Whether the output is a sigmoid's or softmax's (threshold 0.5), and not a logit (threshold 0). */
+  readonly probabilities: boolean;
+}
 
 /** The value above which a score counts as yes: 0.5 of a probability, 0 of a logit. */
 export function thresholdOf({ probabilities }: Pick<ScoreForm, 'probabilities'>): number {
