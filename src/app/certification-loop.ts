@@ -2,7 +2,6 @@
 // below the floor, the planner proposes again with a higher floor.
 import { type Bundle, openBundle } from '../bundle/index.ts';
 import { findVariant } from '../bundle/internal.ts';
-import { describeClassifier } from '../evaluate/internal.ts';
 import {
   buildProblem,
   type Fleet,
@@ -14,6 +13,7 @@ import {
 import { must } from '../util/index.ts';
 import { certifyDrawn } from './certify.ts';
 import { type DrawOptions, type LocalDraws, localDraws, remarkOtherDraws } from './local-draws.ts';
+import { classifierOf, withOwnTask } from './open-bundle.ts';
 import type { EngineOptions } from './options.ts';
 import type { Journal } from './reporter.ts';
 
@@ -64,11 +64,11 @@ export async function certifyProposals(
     const { levels, accuracy: predicted } = viewPlan(problem, decisions);
     if (findVariant(bundle.manifest, levels) === undefined) {
       if (!draws) {
-        draws = await localDraws(describeClassifier(bundle.model, bundle.dir), data, seed, journal);
+        draws = await localDraws(classifierOf(bundle), data, seed, journal);
         remarkOtherDraws(start, draws, { data: data.data, seed }, journal);
       }
       await certifyDrawn(bundle, levels, draws, { batch, threads, seed }, journal);
-      bundle = await openBundle(bundle.dir);
+      bundle = withOwnTask(await openBundle(bundle.dir));
     }
     const variant = must(findVariant(bundle.manifest, levels), 'the variant just measured');
     const { accuracy, lowerBound } = must(bundle.manifest.variants[variant], 'a variant');

@@ -1,13 +1,12 @@
 // Measures one more level vector of a bundle, and adds it.
 import type { Bundle, BundleManifest } from '../bundle/index.ts';
 import { checkLevels, findVariant, type Variant, writeBundle } from '../bundle/internal.ts';
-import { describeClassifier } from '../evaluate/internal.ts';
 import type { Uncounted } from '../onnx/internal.ts';
 import { certifyLevels } from '../pack/internal.ts';
 import { must } from '../util/index.ts';
 import type { BundleSource } from './bundle-levels.ts';
 import { type DrawOptions, type LocalDraws, localDraws, remarkOtherDraws } from './local-draws.ts';
-import { loadBundle } from './open-bundle.ts';
+import { classifierOf, loadBundle } from './open-bundle.ts';
 import type { EngineOptions } from './options.ts';
 import { type Journal, journalOf, type Reporter, type Said } from './reporter.ts';
 
@@ -29,6 +28,8 @@ export interface CertifyResult extends Said, Variant {
   readonly variants: number;
   /** The kind of accuracy: against labels, or agreement with the unpruned network. */
   readonly measure: BundleManifest['accuracy']['measure'];
+  /** What the network is for; absent where it tells the class of a single label. */
+  readonly task?: BundleManifest['task'];
   readonly macsFraction: number;
   readonly uncounted: readonly Uncounted[];
 }
@@ -48,7 +49,7 @@ export async function certify(
   const { seed = 1 } = options;
   const opened = await loadBundle(bundle, journal);
   checkLevels(opened.manifest, levels);
-  const classifier = describeClassifier(opened.model, opened.dir);
+  const classifier = classifierOf(opened);
   const draws = await localDraws(classifier, options, seed, journal);
   remarkOtherDraws(opened, draws, { data: options.data, seed }, journal);
   const { variant, index, manifest } = await certifyDrawn(opened, levels, draws, options, journal);
@@ -59,6 +60,7 @@ export async function certify(
     variant: index,
     variants: manifest.variants.length,
     measure: manifest.accuracy.measure,
+    ...(manifest.task ? { task: manifest.task } : {}),
     macsFraction: variant.macs / whole,
     uncounted: manifest.uncounted ?? [],
     ...variant,

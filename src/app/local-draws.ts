@@ -3,6 +3,7 @@ import { basename, resolve } from 'node:path';
 import type { Bundle } from '../bundle/index.ts';
 import { type Dataset, disjointDraws } from '../data/index.ts';
 import type { Classifier } from '../evaluate/internal.ts';
+import { hasClasses } from '../util/index.ts';
 import { type DataOptions, DEFAULT_PER_CLASS } from './options.ts';
 import type { Journal } from './reporter.ts';
 import { dataName, hasNoSplits, loadSamples, remarkIdentical } from './samples.ts';
@@ -36,14 +37,30 @@ export async function localDraws(
   const whole = options.split === undefined && (await hasNoSplits(options.data));
   const split = whole ? 'all' : 'local';
   const limit = perClass + validationPerClass;
-  const all = await loadSamples(classifier, rest, { split, seed, perClass: limit }, journal);
-  const limits = { first: perClass, second: validationPerClass, classes: classifier.classes };
+  const classes = drawnClasses(classifier);
+  const chosen =
+    hasClasses(classifier.task) || classifier.task === 'multi-label' ? {} : { limit: limit * classes };
+  const all = await loadSamples(
+    classifier,
+    { ...chosen, ...rest },
+    { split, seed, perClass: limit },
+    journal,
+  );
+  const limits = { first: perClass, second: validationPerClass, classes };
   const [calibration, validation] = disjointDraws(all, limits, seed);
   remarkIdentical([calibration], validation, journal);
   journal.note(
     `ranking and repairing on ${calibration.size} samples, measuring on ${validation.size} others`,
   );
   return { calibration, validation };
+}
+
+/**
+ * How many classes limits count where samples have none: those of masks, and of values and embeddings 2 to 5, as the
+ * number of values says nothing of how many samples are enough.
+ */
+function drawnClasses({ task, classes }: Classifier): number {
+  return task === 'regression' || task === 'embedding' ? Math.min(5, Math.max(2, classes)) : classes;
 }
 
 /**

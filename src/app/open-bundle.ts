@@ -1,7 +1,15 @@
 // Bundles as use cases take them: a folder, or one that is open.
 import { type Bundle, openBundle, SEALED_VERSION } from '../bundle/index.ts';
+import { taskOf } from '../bundle/internal.ts';
 import { checkContract } from '../data/internal.ts';
-import { keptContract } from '../evaluate/internal.ts';
+import {
+  type Classifier,
+  describeClassifier,
+  keptContract,
+  lastNode,
+  taskOfOutput,
+} from '../evaluate/internal.ts';
+import { taskedModel } from '../pack/internal.ts';
 import { describeUncounted } from '../report/index.ts';
 import { withContract } from './contract.ts';
 import type { Journal } from './reporter.ts';
@@ -12,7 +20,7 @@ import type { Journal } from './reporter.ts';
  * @throws BedsideError as `openBundle`; E_CONTRACT
  */
 export async function loadBundle(source: Bundle | string, journal: Journal): Promise<Bundle> {
-  if (typeof source !== 'string') return source;
+  if (typeof source !== 'string') return withOwnTask(source);
   const bundle = await openBundle(source);
   const { version, uncounted } = bundle.manifest;
   if (version < SEALED_VERSION) {
@@ -22,7 +30,7 @@ export async function loadBundle(source: Bundle | string, journal: Journal): Pro
     );
   }
   for (const line of describeUncounted(uncounted)) journal.note(`${source}: ${line}`);
-  return await withOwnContract(bundle);
+  return withOwnTask(await withOwnContract(bundle));
 }
 
 /**
@@ -37,4 +45,22 @@ async function withOwnContract(bundle: Bundle): Promise<Bundle> {
   const checked = await checkContract(said, `the contract of ${bundle.dir}`);
   const same = JSON.stringify(kept) === JSON.stringify(checked);
   return same ? bundle : { ...bundle, model: withContract(bundle.model, checked) };
+}
+
+/** The interface of a bundle's network, with the task that the bundle says. */
+export function classifierOf({
+  model,
+  manifest,
+  dir,
+}: Pick<Bundle, 'model' | 'manifest' | 'dir'>): Classifier {
+  return describeClassifier(taskedModel(model, taskOf(manifest).kind), dir);
+}
+
+/** The same bundle. If its output alone would be taken for another task than it says, its model says the task too. */
+export function withOwnTask(bundle: Bundle): Bundle {
+  const { model, manifest } = bundle;
+  const { kind, outputShape } = taskOf(manifest);
+  const last = lastNode(model, manifest.model.output.name)?.op;
+  const taken = keptContract(model)?.task ?? taskOfOutput(outputShape, last);
+  return taken === kind ? bundle : { ...bundle, model: taskedModel(model, kind) };
 }

@@ -16,10 +16,11 @@ import { type FrontierRow, frontierChart, frontierRows } from '../report/index.t
 import { assertWritable, BedsideError, VERSION, writeFileAtomic } from '../util/index.ts';
 import { lowRankThreshold } from './certify.ts';
 import { type DrawOptions, type LocalDraws, localDraws } from './local-draws.ts';
-import { hashNetwork, type Network, type NetworkSource, networkOf } from './network.ts';
+import { hashNetwork, type Network, type NetworkSource } from './network.ts';
 import type { EngineOptions } from './options.ts';
 import { AUTO, criterionOf } from './ranking.ts';
 import { type Journal, journalOf, type Reporter, type Said } from './reporter.ts';
+import { networkForData } from './task.ts';
 
 /** Options of `pack`: samples, levels, and the folder to write. */
 export interface PackOptions extends DrawOptions, EngineOptions {
@@ -85,7 +86,7 @@ export interface PackResult extends Said {
 /**
  * Packs a network: ranks its channels, repairs every level, measures level vectors, and writes the bundle, which is written
  * whole or not at all.
- * @throws BedsideError E_OUTPUT for a folder that holds other files; E_NO_CHANNELS; as `networkOf`, `localDraws`,
+ * @throws BedsideError E_OUTPUT for a folder that holds other files; E_NO_CHANNELS; as `networkForData`, `localDraws`,
  *   `packModel` and `writeBundle`
  */
 export async function pack(
@@ -97,7 +98,7 @@ export async function pack(
   const { out, chart = chartOf(out), seed = 1 } = options;
   await assertBundleFolder(out);
   await assertWritable(chart);
-  const loaded = await networkOf(network, options, journal);
+  const loaded = await networkForData(network, options.data, options, journal);
   assertPrunable(findGroups(loaded.canonical), loaded.name);
   const start = performance.now();
   const draws = await localDraws(loaded.classifier, options, seed, journal);

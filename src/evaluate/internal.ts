@@ -15,4 +15,4 @@ export { type Classifier, describeClassifier, keptContract, SAMPLING_RATE } from
 export { agreement, agreementOf } from './measures/agreement.ts';
 export { describeLeftOut, mainMeasure, measuresOf } from './measures/measures.ts';
 export { klDivergence, squaredDifference } from './probability-distance.ts';
-export { lastNode, outputForm } from './task-of-output.ts';
+export { lastNode, outputForm, taskOfOutput } from './task-of-output.ts';

@@ -5,6 +5,7 @@ export { describeModel } from './describe.ts';
 export { frontierOf } from './frontier.ts';
 export { CHOSEN_AT, type PackedModel, packModel } from './pack.ts';
 export { splitOf } from './split.ts';
+export { taskedModel } from './task.ts';
 export { thisMachine } from './timing/layer-timing.ts';
 export { layerSubgraphs, withSamples } from './timing/timed-subgraphs.ts';
 export { isTimeable } from './timing/timing.ts';

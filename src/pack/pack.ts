@@ -7,6 +7,7 @@ import { assertPrunable, findGroups, type Grouping } from '../channels/index.ts'
 import { reorderChannels } from '../channels/internal.ts';
 import type { Dataset } from '../data/index.ts';
 import type { EngineOptions } from '../engine/index.ts';
+import { describeClassifier } from '../evaluate/internal.ts';
 import type { Model } from '../onnx/index.ts';
 import { assertFiniteWeights } from '../onnx/internal.ts';
 import { type CriterionChoice, rankModel, type ScoreRemark } from '../prune/index.ts';
@@ -17,6 +18,7 @@ import { assertFiniteSamples } from '../util/internal.ts';
 import { describeModel } from './describe.ts';
 import { frontierOf, measureFrontier } from './frontier.ts';
 import { type Runnable, runnable } from './runnable.ts';
+import { bundleTask, taskedModel } from './task.ts';
 import { timeLayers } from './timing/layer-timing.ts';
 import { correctionTensorsOf, type MeasurableBundle } from './variant-evaluator.ts';
 
@@ -101,6 +103,7 @@ export async function packModel(
   const { ordered, grouping, fixed, ...ranking } = await orderChannels(withBiases(network), options);
   const described = await describeAndRepair(ordered, grouping, ratios, options);
   const { layers, stages, groups, signature, uncounted, measured: timedOn } = described;
+  const task = bundleTask(describeClassifier(ordered, name), validation.classNames);
   const draft: MeasurableBundle = {
     manifest: { name, model: signature, groups, ratios, layers, stages, variants: [] },
     model: ordered,
@@ -112,11 +115,12 @@ export async function packModel(
   const variants = stored.map(({ variant }) => variant);
   return {
     contents: {
-      model: ordered,
+      model: task ? taskedModel(ordered, task.kind) : ordered,
       tensors: new Map([...draft.tensors, ...correctionTensorsOf(stored, 0)]),
       manifest: {
         name,
         model: { source: provenance.source, ...signature },
+        ...(task ? { task } : {}),
         preprocessing: provenance.preprocessing,
         ...(provenance.contract && { contract: provenance.contract }),
         ratios,
@@ -132,7 +136,7 @@ export async function packModel(
           dataset: provenance.dataset,
           calibration: calibration.size,
           validation: validation.size,
-          labelled: validation.labels !== undefined,
+          labelled: (validation.labels ?? validation.targets) !== undefined,
           seed,
           created: provenance.created,
           versions: provenance.versions,

@@ -79,7 +79,7 @@ async function opened(fixed: Model, name: string, data: Samples): Promise<Model 
         (value, i) => !(Math.abs(value - (expected[i] as number)) <= TOLERANCE * scale),
       );
       if (far >= 0)
-        return `it gives sample ${Math.floor(far / classifier.classes)} other scores in a batch of ${batch}`;
+        return `it gives sample ${Math.floor(far / classifier.scores)} other scores in a batch of ${batch}`;
     }
     return open;
   } catch (error) {
@@ -96,14 +96,14 @@ function repeated({ samples, size }: Samples, count: number): Float32Array[] {
 /** Scores of samples, batch by batch. With `whole`, the last batch is filled up with the first samples. */
 async function scoresOf(
   model: Model,
-  { input, output, sampleShape, classes }: Classifier,
+  { input, output, sampleShape, outputShape, scores: size }: Classifier,
   name: string,
   samples: readonly Float32Array[],
   batch: number,
   whole: boolean,
 ): Promise<Float32Array> {
   const session: Session = await createSession(model, { name });
-  const scores = new Float32Array(samples.length * classes);
+  const scores = new Float32Array(samples.length * size);
   try {
     for (let first = 0; first < samples.length; first += batch) {
       const count = Math.min(batch, samples.length - first);
@@ -113,14 +113,14 @@ async function scoresOf(
       for (let i = 0; i < rows; i++)
         data.set(must(samples[(first + i) % samples.length], 'a sample'), i * stride);
       const found = (await session.run({ [input]: tensor(data, [rows, ...sampleShape]) }, [output]))[output];
-      if (found?.type !== 'float32' || found.dims.join() !== [rows, classes].join()) {
+      if (found?.type !== 'float32' || found.dims.join() !== [rows, ...outputShape].join()) {
         throw new BedsideError(
           'E_UNSUPPORTED',
           `output '${output}' is [${found?.dims ?? ''}] for a batch of ${rows}`,
         );
       }
-      assertFiniteRows(found.data, rows, classes, (i) => `${name}: the scores of sample ${first + i}`);
-      scores.set(found.data.subarray(0, count * classes), first * classes);
+      assertFiniteRows(found.data, rows, size, (i) => `${name}: the scores of sample ${first + i}`);
+      scores.set(found.data.subarray(0, count * size), first * size);
     }
   } finally {
     await session.release();

@@ -14,12 +14,10 @@ import {
 } from '../bundle/internal.ts';
 import type { Dataset } from '../data/index.ts';
 import type { EngineSettings } from '../engine/internal.ts';
-import type { Evaluation } from '../evaluate/index.ts';
-import { agreementOf, classCounts, evaluateModel } from '../evaluate/internal.ts';
+import { type Classifier, describeClassifier, evaluateModel } from '../evaluate/internal.ts';
 import type { Model } from '../onnx/index.ts';
-import { BedsideError } from '../util/index.ts';
-import { binomialLowerBound } from '../util/internal.ts';
 import { AffineCorrector, type FittedCorrection } from './correction/affine.ts';
+import { type Judgement, judge, judgedBy } from './judge.ts';
 
 /** The samples and settings that variants are measured with. */
 export interface VariantEvaluatorOptions extends EngineSettings {
@@ -28,7 +26,7 @@ export interface VariantEvaluatorOptions extends EngineSettings {
   /** Must share no sample with `calibration`. */
   readonly validation: Dataset;
   readonly seed: number;
-  /** The measure; default balanced accuracy with labels, agreement without. */
+  /** The measure; default that of the task with labels, agreement without. */
   readonly measure?: AccuracyModel['measure'] | undefined;
   /**
    * Loss of accuracy above which a variant gets a low-rank correction; 1 or more for never. Default `LOW_RANK_FROM`.
@@ -55,16 +53,15 @@ export type MeasurableBundle = Assembly & {
  */
 const LOW_RANK_FROM = 0.005;
 
-/** Confidence of the lower bounds. */
-const CONFIDENCE = 0.95;
-
 /** Measures level vectors of one bundle. */
 export class VariantEvaluator {
   readonly measure: AccuracyModel['measure'];
   readonly #bundle: MeasurableBundle;
   readonly #options: VariantEvaluatorOptions;
   readonly #corrector: AffineCorrector;
-  readonly #whole: Evaluation;
+  readonly #form: Classifier;
+  /** The scores of the unpruned network. */
+  readonly #whole: Float32Array;
   readonly #unprunedAccuracy: number;
   readonly #known = new Map<string, MeasuredVariant>();
 
@@ -72,14 +69,15 @@ export class VariantEvaluator {
     bundle: MeasurableBundle,
     options: VariantEvaluatorOptions,
     corrector: AffineCorrector,
-    whole: Evaluation,
+    whole: Float32Array,
   ) {
     this.#bundle = bundle;
     this.#options = options;
     this.#corrector = corrector;
     this.#whole = whole;
-    this.measure = measureOf(options);
-    this.#unprunedAccuracy = this.#accuracyOf(whole.predictions).accuracy;
+    this.#form = describeClassifier(bundle.model, options.name);
+    this.measure = judgedBy(this.#form, options.validation, options.measure);
+    this.#unprunedAccuracy = this.#judged(whole).accuracy;
   }
 
   /**
@@ -88,11 +86,11 @@ export class VariantEvaluator {
    * measure needs them
    */
   static async create(bundle: MeasurableBundle, options: VariantEvaluatorOptions): Promise<VariantEvaluator> {
-    measureOf(options);
     const { model, grouping } = bundle;
-    const whole = await evaluateModel(model, options.validation, {
+    judgedBy(describeClassifier(model, options.name), options.validation, options.measure);
+    const { logits: whole } = await evaluateModel(model, options.validation, {
       ...options,
-      reference: new Int32Array(options.validation.size),
+      reference: 'own',
     });
     const corrector = await AffineCorrector.create(model, grouping, options);
     return new VariantEvaluator(bundle, options, corrector, whole);
@@ -109,10 +107,10 @@ export class VariantEvaluator {
     const unpruned = levels.every((level) => level === 0);
     const keep = keptUnitsAt(bundle.manifest, levels);
     let fitted = unpruned ? undefined : await this.#corrector.fit(plain, keep);
-    let predictions = await this.#predict(plain, levels, fitted);
-    if (fitted && this.#unprunedAccuracy - this.#accuracyOf(predictions).accuracy > lowRankFrom) {
+    let judgement = await this.#measure(plain, levels, fitted);
+    if (fitted && this.#unprunedAccuracy - judgement.accuracy > lowRankFrom) {
       const richer = await this.#corrector.enrich(plain, keep, fitted);
-      if (richer !== fitted) predictions = await this.#predict(plain, levels, richer);
+      if (richer !== fitted) judgement = await this.#measure(plain, levels, richer);
       fitted = richer;
     }
     const correction = fitted?.correction;
@@ -121,8 +119,7 @@ export class VariantEvaluator {
       variant: {
         levels: [...levels],
         corrected: correction !== undefined,
-        ...this.#accuracyOf(predictions),
-        agreement: agreementOf(this.#whole.predictions, predictions),
+        ...judgement,
         ...costs,
         ...(seconds === undefined ? {} : { seconds }),
       },
@@ -133,49 +130,25 @@ export class VariantEvaluator {
     return result;
   }
 
-  async #predict(
+  async #measure(
     plain: Model,
     levels: readonly number[],
     fitted: FittedCorrection | undefined,
-  ): Promise<Int32Array> {
+  ): Promise<Judgement> {
     const correction = fitted?.correction;
     const model = correction ? assembleModel(this.#bundle, levels, { correction }) : plain;
-    const reference = this.#whole.predictions;
-    return (await evaluateModel(model, this.#options.validation, { ...this.#options, reference }))
-      .predictions;
+    const { validation } = this.#options;
+    const { logits } = await evaluateModel(model, validation, { ...this.#options, reference: 'own' });
+    return this.#judged(logits);
+  }
+
+  #judged(scores: Float32Array): Judgement {
+    return judge(this.#form, this.measure, this.#options.validation, this.#whole, scores);
   }
 
   /** Frees the engine's memory. */
   async release(): Promise<void> {
     await this.#corrector.release();
-  }
-
-  #accuracyOf(predictions: Int32Array): Pick<Variant, 'accuracy' | 'lowerBound' | 'recall'> {
-    const labels = this.measure === 'agreement' ? undefined : this.#options.validation.labels;
-    const classes = this.#whole.recall.length;
-    const expected = labels ?? this.#whole.predictions;
-    const { right, total: counts } = classCounts(predictions, expected, classes);
-    const present = Array.from(counts.keys()).filter((label) => (counts[label] as number) > 0);
-    const mean = (of: (label: number) => number): number =>
-      present.reduce((sum, label) => sum + of(label), 0) / Math.max(1, present.length);
-    const recall = Array.from(counts, (count, label) =>
-      labels && count > 0 ? (right[label] as number) / count : null,
-    );
-    if (this.measure !== 'balanced') {
-      const total = right.reduce((a, b) => a + b, 0);
-      return {
-        accuracy: total / expected.length,
-        lowerBound: binomialLowerBound(total, expected.length, CONFIDENCE),
-        recall,
-      };
-    }
-    return {
-      accuracy: mean((label) => (right[label] as number) / (counts[label] as number)),
-      lowerBound: mean((label) =>
-        binomialLowerBound(right[label] as number, counts[label] as number, CONFIDENCE),
-      ),
-      recall,
-    };
   }
 }
 
@@ -185,12 +158,4 @@ export function correctionTensorsOf(
   from: number,
 ): [string, StoredTensor][] {
   return variants.flatMap(({ correction }, i) => (correction ? correctionTensors(correction, from + i) : []));
-}
-
-function measureOf({ measure, validation }: VariantEvaluatorOptions): AccuracyModel['measure'] {
-  if (measure === undefined) return validation.labels ? 'balanced' : 'agreement';
-  if (measure === 'agreement' || validation.labels) return measure;
-  throw new BedsideError('E_DATA', `${validation.name} has no labels, so accuracy cannot be measured`, {
-    hint: 'give labelled samples: the other variants of this bundle were measured on such',
-  });
 }

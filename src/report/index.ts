@@ -3,7 +3,9 @@
 export { renderReport } from './comparison/render-report.ts';
 export type { ReportData, ReportHeatmap, ReportRow, SourceRow } from './comparison/report-data.ts';
 export {
+  agreementTitle,
   type FrontierRow,
+  formatFigure,
   frontierRows,
   levelsText,
   type MeasuredBundle,

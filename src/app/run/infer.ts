@@ -1,7 +1,6 @@
 // A bundle computed by several workers: samples through a plan, each answer compared with that of one machine.
 import type { Bundle } from '../../bundle/index.ts';
 import { findVariant } from '../../bundle/internal.ts';
-import { accuracies, describeClassifier } from '../../evaluate/internal.ts';
 import type { Fleet, PlanView } from '../../plan/index.ts';
 import { completeRequest } from '../../plan/internal.ts';
 import type { DeviceReport } from '../../run/internal.ts';
@@ -9,7 +8,7 @@ import { BedsideError, median } from '../../util/index.ts';
 import { percentile } from '../../util/internal.ts';
 import type { BundleSource } from '../bundle-levels.ts';
 import { certifyProposals, type ProposalOptions } from '../certification-loop.ts';
-import { loadBundle } from '../open-bundle.ts';
+import { classifierOf, loadBundle } from '../open-bundle.ts';
 import type { DataOptions } from '../options.ts';
 import { fleetFrom } from '../plan/fleet-source.ts';
 import { plannerOf } from '../planners.ts';
@@ -56,9 +55,7 @@ export interface InferResult extends Omit<InferredSamples, 'seconds'>, Said {
   /** Names of the bundle and the fleet. */
   readonly bundle: string;
   readonly fleet: string;
-  /** Share of right answers; without labels, of answers that agree with the unpruned network. NaN without any answer. */
-  readonly accuracy: number;
-  /** Whether all scores are within 1e-4 of those of one machine at the same levels. */
+  /** Whether `maxDifference` from one machine at the same levels is at most 1e-4. */
   readonly matchesSingleMachine: boolean;
   /** Median and 95th percentile of the milliseconds of a request. */
   readonly msPerRequest: number;
@@ -173,7 +170,7 @@ async function inferOn(
   const { batch = 1, seed = 1, onPhase, signal = new AbortController().signal } = options;
   await using deployment = new Deployment(pool, options, journal);
   await deployment.check();
-  const classifier = describeClassifier(bundle.model, bundle.dir);
+  const classifier = classifierOf(bundle);
   const dataset = await loadSamples(classifier, options, { split: 'test', seed }, journal);
   await deployment.connect();
   onPhase?.('preparing');
@@ -182,6 +179,7 @@ async function inferOn(
   journal.note(`${deployment.fleet.devices.length} workers are ready`);
   const found = await journal.during('inferring', (progress) =>
     inferSamples(deployment, bundle, dataset, {
+      classifier,
       together: batch,
       signal,
       onProgress: (done, total) => progress.update(done, total),
@@ -195,15 +193,13 @@ async function resultOf(
   { bundle: { manifest }, fleet }: WorkerPool,
   { seconds, ...found }: InferredSamples,
 ): Promise<Omit<InferResult, keyof Said>> {
-  const { n, predictions, expected, maxDifference } = found;
+  const { maxDifference } = found;
   const devices = await deployment.reports();
   const { firstPlan: plan, lost, leftOut, batches } = deployment;
-  const { classes } = manifest.model.output;
   return {
     ...found,
     bundle: manifest.name,
     fleet: fleet.name,
-    accuracy: n === 0 ? Number.NaN : accuracies(predictions, expected, classes).accuracy,
     matchesSingleMachine: maxDifference <= TOLERANCE,
     msPerRequest: 1000 * median(seconds),
     p95: 1000 * percentile(seconds, 0.95),

@@ -1,6 +1,13 @@
 // The accuracy-cost frontier of a bundle as a table for a terminal.
 
-import { type FrontierRow, levelsText, type MeasuredBundle, measureTitle } from '../../report/index.ts';
+import {
+  agreementTitle,
+  type FrontierRow,
+  formatFigure,
+  levelsText,
+  type MeasuredBundle,
+  measureTitle,
+} from '../../report/index.ts';
 import { formatBytes, formatPercent, formatSeconds } from '../../util/index.ts';
 import { table } from './tables.ts';
 
@@ -15,7 +22,7 @@ export function frontierTable(manifest: MeasuredBundle, rows: readonly FrontierR
       ...(timed ? ['>time'] : []),
       `>${measureTitle(manifest)}`,
       '>at least',
-      '>same answer',
+      `>${agreementTitle(manifest)}`,
       'levels',
     ],
     rows.map((row) => [
@@ -23,8 +30,8 @@ export function frontierTable(manifest: MeasuredBundle, rows: readonly FrontierR
       formatPercent(row.macsFraction),
       formatBytes(row.weightBytes),
       ...(timed ? [row.seconds === undefined ? '' : formatSeconds(row.seconds)] : []),
-      formatPercent(row.accuracy),
-      formatPercent(row.lowerBound),
+      formatFigure(manifest, row.accuracy),
+      formatFigure(manifest, row.lowerBound),
       formatPercent(row.agreement),
       levelsText(row.levels),
     ]),

@@ -4,7 +4,15 @@ import { formatBytes, formatPercent, formatSeconds, largest, smallest } from '..
 import { type Html, html } from '../html/html.ts';
 import { px } from '../svg/pixels.ts';
 import { linearScale, type Scale } from '../svg/scale.ts';
-import { type FrontierRow, frontierRows, levelsText, measureWord, variantRows } from './frontier.ts';
+import {
+  type FrontierRow,
+  formatFigure,
+  frontierRows,
+  levelsText,
+  type MeasuredBundle,
+  measureWord,
+  variantRows,
+} from './frontier.ts';
 
 const WIDTH = 760;
 const HEIGHT = 460;
@@ -31,15 +39,15 @@ export function frontierChart(
   const title = `${manifest.name}: ${word} of ${rows.length} measured variants`;
   return html`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="title desc">
 <title id="title">${title}</title>
-<desc id="desc">${describe(rows, word)}</desc>
+<desc id="desc">${describe(rows, word, manifest)}</desc>
 <style>${STYLE}</style>
 <rect class="page" width="${WIDTH}" height="${HEIGHT}"/>
 <text class="title" x="${PLOT.left}" y="26">${title}</text>
 <text x="${PLOT.left}" y="45">ranked by ${criterion}; measured on ${validation} validation samples; whiskers end at the 95 % lower bound</text>
 ${axes(x, y)}
 <polyline class="best" points="${line}"/>
-${rows.filter((row) => !isUniform(row)).map((row) => mark(row, isBest(row), x, y))}
-${rows.filter(isUniform).map((row) => mark(row, isBest(row), x, y))}
+${rows.filter((row) => !isUniform(row)).map((row) => mark(row, isBest(row), x, y, manifest))}
+${rows.filter(isUniform).map((row) => mark(row, isBest(row), x, y, manifest))}
 </svg>
 `.text;
 }
@@ -74,24 +82,24 @@ function isUniform({ levels }: FrontierRow): boolean {
   return levels.every((level) => level === levels[0]);
 }
 
-function mark(row: FrontierRow, best: boolean, x: Scale, y: Scale): Html {
+function mark(row: FrontierRow, best: boolean, x: Scale, y: Scale, manifest: MeasuredBundle): Html {
   const [cx, cy, low] = [px(x(row.macsFraction)), px(y(row.accuracy)), px(y(row.lowerBound))];
   const style = `${best ? 'top' : 'beaten'}${isUniform(row) ? ' uniform' : ''}`;
-  return html`<g class="${style}">${best && html`<path class="whisker" d="M${cx},${cy}V${low}m-3,0h6"/>`}<circle class="dot" cx="${cx}" cy="${cy}" r="${best ? 4.5 : 3.5}"><title>${tip(row)}</title></circle></g>
+  return html`<g class="${style}">${best && html`<path class="whisker" d="M${cx},${cy}V${low}m-3,0h6"/>`}<circle class="dot" cx="${cx}" cy="${cy}" r="${best ? 4.5 : 3.5}"><title>${tip(row, manifest)}</title></circle></g>
 `;
 }
 
-function tip(row: FrontierRow): string {
+function tip(row: FrontierRow, manifest: MeasuredBundle): string {
   return [
     `variant ${row.variant}, levels ${levelsText(row.levels)}`,
-    `${formatPercent(row.accuracy)}, at least ${formatPercent(row.lowerBound)}; agreement ${formatPercent(row.agreement)}`,
+    `${formatFigure(manifest, row.accuracy)}, at least ${formatFigure(manifest, row.lowerBound)}; agreement ${formatPercent(row.agreement)}`,
     `${formatPercent(row.macsFraction)} of the multiply-accumulates, ${formatBytes(row.weightBytes)} of weights`,
     ...(row.seconds === undefined ? [] : [`${formatSeconds(row.seconds)} per sample`]),
   ].join('\n');
 }
 
-function describe(rows: readonly FrontierRow[], word: string): string {
+function describe(rows: readonly FrontierRow[], word: string, manifest: MeasuredBundle): string {
   const [first, last] = [rows[0], rows.at(-1)];
   if (!first || !last) return 'Nothing measured.';
-  return `${word}: ${formatPercent(first.accuracy)} unpruned, ${formatPercent(last.accuracy)} at ${formatPercent(last.macsFraction)} of the multiply-accumulates.`;
+  return `${word}: ${formatFigure(manifest, first.accuracy)} unpruned, ${formatFigure(manifest, last.accuracy)} at ${formatPercent(last.macsFraction)} of the multiply-accumulates.`;
 }

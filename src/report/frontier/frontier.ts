@@ -2,7 +2,7 @@
 import type { BundleManifest } from '../../bundle/index.ts';
 import { figureWord, levelsKey, type Variant } from '../../bundle/internal.ts';
 import { frontierOf } from '../../pack/internal.ts';
-import { MEASURE_WORDS, must } from '../../util/index.ts';
+import { formatMeasure, hasClasses, MEASURE_WORDS, must } from '../../util/index.ts';
 
 /** One variant, with its share of the unpruned network's work. */
 export interface FrontierRow extends Omit<Variant, 'recall'> {
@@ -13,7 +13,7 @@ export interface FrontierRow extends Omit<Variant, 'recall'> {
 }
 
 /** The parts of a manifest that the frontier needs. */
-export type MeasuredBundle = Pick<BundleManifest, 'variants' | 'accuracy'>;
+export type MeasuredBundle = Pick<BundleManifest, 'variants' | 'accuracy' | 'task'>;
 
 /** All variants, from the most work to the least. */
 export function variantRows({ variants }: MeasuredBundle): FrontierRow[] {
@@ -51,6 +51,20 @@ export function measureTitle({
   readonly accuracy: Pick<BundleManifest['accuracy'], 'measure'>;
 }): string {
   return accuracy.measure === 'balanced' ? 'balanced' : figureWord(accuracy);
+}
+
+/** What agreement with the unpruned network is called, as the title of a column: of masks and values it is no share. */
+export function agreementTitle({ task }: Pick<BundleManifest, 'task'>): string {
+  const answers = task === undefined || hasClasses(task.kind) || task.kind === 'multi-label';
+  return answers ? 'same answer' : 'as unpruned';
+}
+
+/** A value of a bundle's measure, as tables have it: shares in percent, other measures as numbers. */
+export function formatFigure(
+  { accuracy: { measure } }: { readonly accuracy: Pick<BundleManifest['accuracy'], 'measure'> },
+  value: number,
+): string {
+  return formatMeasure(measure === 'balanced' ? 'balancedAccuracy' : measure, value);
 }
 
 /** The unpruned network and at most `most` rows of the frontier, evenly chosen and including both ends. */

@@ -8,6 +8,8 @@ export function inferredJson(result: InferResult): object {
     n: result.n,
     missed: result.missed,
     accuracy: result.accuracy,
+    task: result.task,
+    measure: result.measure,
     matchesSingleMachine: result.matchesSingleMachine,
     maxDifference: result.maxDifference,
     msPerRequest: result.msPerRequest,

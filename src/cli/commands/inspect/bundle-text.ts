@@ -2,7 +2,13 @@
 
 import type { InspectBundleResult, LevelRow } from '../../../app/inspect.ts';
 import { type BundleManifest, SEALED_VERSION } from '../../../bundle/index.ts';
-import { describeUncounted, frontierRows, measureWord, shownRows } from '../../../report/index.ts';
+import {
+  describeUncounted,
+  formatFigure,
+  frontierRows,
+  measureWord,
+  shownRows,
+} from '../../../report/index.ts';
 import { formatBytes, formatCount, formatPercent, formatSeconds, plainLine } from '../../../util/index.ts';
 import { frontierTable } from '../../terminal/frontier-table.ts';
 import { indent, table } from '../../terminal/tables.ts';
@@ -36,19 +42,21 @@ export function describeBundle(path: string, result: InspectBundleResult): strin
       `Measured variants (${variants.length}; ${best} that no other beats in accuracy and MACs)`,
       frontierTable(result, shownRows(result, 24)),
     ),
-    `\nThe accuracy of other level vectors is predicted (${measureWord(result)} ${formatPercent(unpruned)} unpruned): from ${fitted} variants, ` +
+    `\nThe accuracy of other level vectors is predicted (${measureWord(result)} ${formatFigure(result, unpruned)} unpruned): from ${fitted} variants, ` +
       `checked on ${checked} others: mean error ${meanError.toFixed(3)}, at most ${maxError.toFixed(3)}`,
   ].join('\n');
 }
 
 /** Identity, network, samples and machine. */
-function originOf({ sha256, model, preprocessing, provenance, measured }: InspectBundleResult): string {
+function originOf({ sha256, model, task, preprocessing, provenance, measured }: InspectBundleResult): string {
   const engines = Object.entries(provenance.versions).map(([name, version]) => `${name} ${version}`);
   const rows = [
     ['identity', sha256],
     ['model', `${model.source.file}, ${model.source.sha256.slice(0, 12)}…`],
     ['input', `${model.input.name} [${model.input.shape.join(', ')}]`],
-    ['output', `${model.output.name}, ${model.output.classes} classes`],
+    task
+      ? ['output', `${model.output.name} [${task.outputShape.join(', ')}], ${describeTask(task)}`]
+      : ['output', `${model.output.name}, ${model.output.classes} classes`],
     ['preprocessing', `${preprocessing.kind}: ${preprocessing.description}`],
     ['ranked by', `${provenance.criterion}, on ${provenance.calibration} samples of ${provenance.dataset}`],
     [
@@ -63,6 +71,12 @@ function originOf({ sha256, model, preprocessing, provenance, measured }: Inspec
   }
   const lines = table(['', ''], rows).split('\n').slice(1);
   return lines.map((line) => `  ${line}`).join('\n');
+}
+
+/** What a network is for, and the names of its labels. */
+function describeTask({ kind, labels, threshold }: NonNullable<BundleManifest['task']>): string {
+  const above = threshold === undefined ? '' : `, present above ${threshold}`;
+  return `${kind}${labels ? ` (${labels.join(', ')})` : ''}${above}`;
 }
 
 /** Costs with every group at the same level. */

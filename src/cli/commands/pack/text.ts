@@ -1,7 +1,14 @@
 // What `pack` wrote, as text.
 import type { CertifyResult } from '../../../app/certify.ts';
 import type { PackResult } from '../../../app/pack.ts';
-import { describeUncounted, levelsText, measureWord, shownRows } from '../../../report/index.ts';
+import {
+  agreementTitle,
+  describeUncounted,
+  formatFigure,
+  levelsText,
+  measureWord,
+  shownRows,
+} from '../../../report/index.ts';
 import { formatBytes, formatPercent, formatSeconds, plainLine } from '../../../util/index.ts';
 import { frontierTable } from '../../terminal/frontier-table.ts';
 import { describeScoreRemarks } from '../../terminal/score-remarks.ts';
@@ -64,9 +71,12 @@ function describeGiven({ dropped, freedBatch }: PackResult): string[] {
 /** The variant that was added to a bundle. */
 export function describeCertified(result: CertifyResult): string {
   const { levels, measure, seconds } = result;
+  const measured = { accuracy: { measure } };
+  const alike =
+    agreementTitle(result) === 'same answer' ? 'same answer as unpruned' : 'agreement with unpruned';
   return [
     `${plainLine(result.name)}: levels ${levelsText(levels)}, now variant ${result.variant} of ${result.variants}`,
-    `${measureWord({ accuracy: { measure } })} ${formatPercent(result.accuracy)}, at least ${formatPercent(result.lowerBound)} with 95 % confidence; same answer as unpruned ${formatPercent(result.agreement)}`,
+    `${measureWord(measured)} ${formatFigure(measured, result.accuracy)}, at least ${formatFigure(measured, result.lowerBound)} with 95 % confidence; ${alike} ${formatPercent(result.agreement)}`,
     `${formatPercent(result.macsFraction)} of the multiply-accumulates, ${formatBytes(result.weightBytes)} of weights`,
     ...describeUncounted(result.uncounted),
     ...(seconds === undefined ? [] : [`${formatSeconds(seconds)} a sample, by the bundle's tables`]),

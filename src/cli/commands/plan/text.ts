@@ -1,6 +1,6 @@
 // A planned request for people: the plan beside those of simpler planners, and whether its accuracy has been measured.
 import type { PlanResult } from '../../../app/plan/plan.ts';
-import { measureTitle } from '../../../report/index.ts';
+import { formatFigure, measureTitle } from '../../../report/index.ts';
 import { formatPercent, formatSeconds, must, plainLine } from '../../../util/index.ts';
 import { describeTotals, describeView, type TotalsRow } from './timeline.ts';
 
@@ -10,7 +10,7 @@ export function describePlan(result: PlanResult): string {
   const { request, accuracyFloor } = problem;
   const privacy = request.maxSeen ? 'by stage' : request.privacy;
   const figure = figureOf(result);
-  const limits = `within ${formatSeconds(request.deadline)}, ${figure} at least ${formatPercent(accuracyFloor)}`;
+  const limits = `within ${formatSeconds(request.deadline)}, ${figure.name} at least ${figure.format(accuracyFloor)}`;
   const title = plainLine(
     `${bundle.manifest.name} on ${problem.fleet.name}: ${limits}, ${request.levels} levels, privacy ${privacy}`,
   );
@@ -27,34 +27,40 @@ export function describePlan(result: PlanResult): string {
   ].join('\n');
 }
 
-/** What the bundle's measure is called: accuracy, or the main measure of another task. */
-function figureOf({ bundle }: PlanResult): string {
-  const { measure } = bundle.manifest.accuracy;
-  return measure === 'balanced' ? 'accuracy' : measureTitle(bundle.manifest);
+/** What the bundle's measure is called (accuracy, or the main measure of another task), and how it is written. */
+function figureOf({ bundle: { manifest } }: PlanResult) {
+  const { measure } = manifest.accuracy;
+  return {
+    name: measure === 'balanced' ? 'accuracy' : measureTitle(manifest),
+    format: (value: number) => formatFigure(manifest, value),
+  };
 }
 
 /** Whether the plan's accuracy has been measured, and if not, how to measure it. */
 function describeEvidence(result: PlanResult): string[] {
   const { variant, levels, bundle } = result;
+  const figure = figureOf(result);
   const { manifest, dir } = bundle;
   if (variant !== null) {
     const { accuracy, lowerBound } = must(manifest.variants[variant], 'a variant');
     return [
-      `these levels have been measured: variant ${variant} of the bundle, ${figureOf(result)} ${formatPercent(accuracy)}, at least ${formatPercent(lowerBound)} with 95 % confidence`,
+      `these levels have been measured: variant ${variant} of the bundle, ${figure.name} ${figure.format(accuracy)}, at least ${figure.format(lowerBound)} with 95 % confidence`,
     ];
   }
   const { meanError, maxError } = manifest.accuracy;
   return [
-    `${figureOf(result)} is predicted (mean error ${meanError.toFixed(3)}, at most ${maxError.toFixed(3)} on checked level vectors); to measure these levels before they run:`,
+    `${figure.name} is predicted (mean error ${meanError.toFixed(3)}, at most ${maxError.toFixed(3)} on checked level vectors); to measure these levels before they run:`,
     `bedside pack ${plainLine(dir)} --certify ${must(levels, 'levels').join(',')} --data …   (or this command with --data)`,
   ];
 }
 
 /** The predicted and the measured accuracy of free levels. */
-function describeProposals({ proposals, problem }: PlanResult): string[] {
+function describeProposals(result: PlanResult): string[] {
+  const { proposals, problem } = result;
+  const { format } = figureOf(result);
   return proposals.map(
     ({ levels, predicted, accuracy, variant }) =>
-      `free levels ${levels.join(',')}: predicted ${formatPercent(predicted)}, measured ${formatPercent(accuracy)}, ` +
+      `free levels ${levels.join(',')}: predicted ${format(predicted)}, measured ${format(accuracy)}, ` +
       `${accuracy >= problem.accuracyFloor ? 'keeps' : 'BREAKS'} the floor; variant ${variant}`,
   );
 }

@@ -88,19 +88,22 @@ function describeDevices({ devices }: PlanView): string {
 
 /**
  * One row a planner.
- * @param figure what the bundle's measure is called
+ * @param figure what the bundle's measure is called, and how its values are written
  */
-export function describeTotals(rows: readonly TotalsRow[], figure: string): string {
+export function describeTotals(
+  rows: readonly TotalsRow[],
+  figure: { readonly name: string; readonly format: (value: number) => string },
+): string {
   const cell = (value: number | null, format: (value: number) => string): string =>
     value === null ? '' : format(value);
   return table(
-    ['plan', '>objective', '>time', '>energy', `>${figure}`, ''],
+    ['plan', '>objective', '>time', '>energy', `>${figure.name}`, ''],
     rows.map(({ name, totals, note }) => [
       name,
       cell(totals.objective, (value) => value.toFixed(4)),
       cell(totals.latency, formatSeconds),
       cell(totals.energy, formatJoules),
-      cell(totals.accuracy, formatPercent),
+      cell(totals.accuracy, figure.format),
       note,
     ]),
   );
