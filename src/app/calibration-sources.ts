@@ -94,7 +94,7 @@ async function wholePool(
   journal: Journal,
 ): Promise<Dataset> {
   const { split, perClass: _, limit: __, classes: ___, records: ____, testLimit: _____, ...common } = options;
-  if (await hasNoSplits(common.data)) {
+  if (await hasNoSplits(common.data, common.splitBy)) {
     const all = await loadSamples(classifier, common, { split: 'all', seed }, journal);
     return splitInTwo(all, 1 / 3, seed)[0];
   }

@@ -6,7 +6,7 @@ import type { Classifier } from '../evaluate/internal.ts';
 import { hasClasses } from '../util/index.ts';
 import { type DataOptions, DEFAULT_PER_CLASS } from './options.ts';
 import type { Journal } from './reporter.ts';
-import { dataName, hasNoSplits, loadSamples, remarkIdentical } from './samples.ts';
+import { dataName, hasNoSplits, loadSamples, remarkIdentical, remarkPatients } from './samples.ts';
 
 /** Samples of each class to measure on, unless options say otherwise. */
 export const DEFAULT_VALIDATION = 100;
@@ -34,7 +34,7 @@ export async function localDraws(
   journal: Journal,
 ): Promise<LocalDraws> {
   const { perClass = DEFAULT_PER_CLASS, validationPerClass = DEFAULT_VALIDATION, ...rest } = options;
-  const whole = options.split === undefined && (await hasNoSplits(options.data));
+  const whole = options.split === undefined && (await hasNoSplits(options.data, options.splitBy));
   const split = whole ? 'all' : 'local';
   const limit = perClass + validationPerClass;
   const classes = drawnClasses(classifier);
@@ -49,6 +49,7 @@ export async function localDraws(
   const limits = { first: perClass, second: validationPerClass, classes };
   const [calibration, validation] = disjointDraws(all, limits, seed);
   remarkIdentical([calibration], validation, journal);
+  remarkPatients([calibration], validation, journal);
   journal.note(
     `ranking and repairing on ${calibration.size} samples, measuring on ${validation.size} others`,
   );

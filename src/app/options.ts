@@ -22,6 +22,8 @@ export interface DataOptions extends ContractOptions {
    */
   readonly data: string | Dataset;
   readonly split?: DatasetSplit | undefined;
+  /** Draw local and test anew, so that they share no patient; the data must say whose its samples are. */
+  readonly splitBy?: 'patient' | undefined;
   /** At most this many samples of each class, drawn by the seed. */
   readonly perClass?: number | undefined;
   /** At most this many samples overall, drawn by the seed after `perClass`. */

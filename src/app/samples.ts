@@ -7,7 +7,9 @@ import {
   isUnsplitArchive,
   LabelMap,
   selectIndices,
+  selectSamples,
   shapeMisfit,
+  sharedPatients,
   splitInTwo,
 } from '../data/internal.ts';
 import type { Classifier } from '../evaluate/internal.ts';
@@ -46,7 +48,8 @@ export async function loadSamples(
         classFilter: options.classes,
         seed: defaults.seed,
       };
-      if (typeof options.data !== 'string') return selected(options.data, classifier, selection);
+      if (typeof options.data !== 'string')
+        return { ...selected(options.data, classifier, selection), splitBy: options.splitBy };
       return await openDataset(options.data, {
         ...selection,
         sampleShape: classifier.sampleShape,
@@ -57,6 +60,7 @@ export async function loadSamples(
         inputs: classifier.inputs,
         output: `output '${classifier.output}' [${['batch', ...classifier.outputShape].join(', ')}]`,
         split: options.split ?? defaults.split,
+        splitBy: options.splitBy,
         records: options.records,
         maxPixels: options.maxPixels,
         rate: options.samplingRate ?? contract?.signal?.samplingRate ?? classifier.samplingRate,
@@ -83,14 +87,12 @@ function selected(
   { sampleShape, classes, contract, inputs }: Classifier,
   selection: Parameters<typeof selectIndices>[2],
 ): Dataset {
-  const { name, sampleShape: own, classNames, size, labels } = dataset;
-  if (own.join() !== sampleShape.join()) throw shapeMisfit(sampleShape, `[${own.join(', ')}]`, name);
+  const { name, sampleShape: shape, classNames, labels } = dataset;
+  if (shape.join() !== sampleShape.join()) throw shapeMisfit(sampleShape, `[${shape.join(', ')}]`, name);
   const map = LabelMap.named({ classes, contract }, classNames, name);
   const mapped = labels && map.apply(labels);
-  const chosen = subset(
-    { ...dataset, ...(inputs && { inputs }), labels: mapped?.labels },
-    selectIndices(size, mapped?.labels, selection, name),
-  );
+  const own = { ...dataset, ...(inputs && { inputs }), labels: mapped?.labels };
+  const chosen = subset(own, selectSamples(own, selection, classes, name));
   return {
     ...chosen,
     classNames: map.classNames,
@@ -99,9 +101,12 @@ function selected(
   };
 }
 
-/** Whether data has no local and test split: an archive of x and y, or a data set that is read already. */
-export async function hasNoSplits(data: string | Dataset): Promise<boolean> {
-  return typeof data !== 'string' || (await isUnsplitArchive(data));
+/**
+ * Whether data has no local and test split: an archive of x and y, or a data set that is read already. Splits by patient
+ * are drawn from any data that is read.
+ */
+export async function hasNoSplits(data: string | Dataset, splitBy?: 'patient'): Promise<boolean> {
+  return typeof data !== 'string' || (splitBy === undefined && (await isUnsplitArchive(data)));
 }
 
 /** The name of data in messages. */
@@ -157,16 +162,17 @@ export async function loadDraws(
   journal: Journal,
 ): Promise<DrawnSets> {
   const [seed = 1] = seeds;
-  if (await hasNoSplits(options.data)) {
+  if (await hasNoSplits(options.data, options.splitBy)) {
     const { perClass, limit, split, ...rest } = options;
     const all = await loadSamples(classifier, rest, { split: 'all', seed }, journal);
     const [local, test] = splitInTwo(all, 1 / 3, seed);
-    const wanted = perClass ?? (limit === undefined && local.labels ? DEFAULT_PER_CLASS : undefined);
+    const wanted =
+      perClass ?? (limit === undefined && (local.labels || local.targets) ? DEFAULT_PER_CLASS : undefined);
     journal.note('the data has no local and test split: a third was set apart for scoring');
     if (split !== undefined) journal.remark(`--split ${split} chose nothing: the data has no splits`);
     const draws = seeds.map((one) => {
       const selection = { perClass: wanted, limit, seed: one };
-      return subset(local, selectIndices(local.size, local.labels, selection, local.name));
+      return subset(local, selectSamples(local, selection, classifier.classes, local.name));
     });
     noteLeftOver(classifier, draws, journal);
     return drawnSets(draws, limited(test, options.testLimit, seed), options, journal);
@@ -203,6 +209,7 @@ function drawnSets(
   journal: Journal,
 ): DrawnSets {
   remarkIdentical(draws, test, journal);
+  remarkPatients(draws, test, journal);
   const shares = classPrior && priorShares(classPrior, test.classNames);
   const chosen = shares ? draws.map((draw) => (draw.labels ? samplesInPrior(draw, shares) : draw)) : draws;
   const measured = shares && test.labels ? samplesInPrior(test, shares) : test;
@@ -244,6 +251,17 @@ export function remarkIdentical(scoring: readonly Dataset[], measured: Dataset, 
   if (count === 0) return;
   journal.remark(
     `${count} of ${measured.size} samples that are measured on are copies, number for number, of samples that score`,
+  );
+}
+
+/** Says how many patients that are measured on are scored with too: the network knows them. */
+export function remarkPatients(scoring: readonly Dataset[], measured: Dataset, journal: Journal): void {
+  const found = sharedPatients(measured, scoring);
+  // Data of one patient alone is of that patient on purpose.
+  if (!found || found.shared === 0 || found.all === 1) return;
+  journal.remark(
+    `${found.shared} of ${found.all} patients that are measured on are scored with too, so measures may be lower for new ` +
+      'patients; --split-by patient keeps them apart (docs/data.md says whose a sample is)',
   );
 }
 

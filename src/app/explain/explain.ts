@@ -109,8 +109,8 @@ async function heatmapsOf(
 
 /** The samples to explain; with a class prior only those of its classes. */
 async function samplesOf(network: Network, options: ExplainOptions, journal: Journal) {
-  const { data, classPrior } = options;
-  const perClass = (await hasNoSplits(data)) ? undefined : DEFAULT_PER_CLASS;
+  const { classPrior } = options;
+  const perClass = (await hasNoSplits(options.data, options.splitBy)) ? undefined : DEFAULT_PER_CLASS;
   const defaults = { split: 'local', seed: runSettings(options).seed, perClass } as const;
   const read = await loadSamples(network.classifier, options, defaults, journal);
   const shares = classPrior && priorShares(classPrior, read.classNames);

@@ -20,6 +20,11 @@ export function addData(
     'or a folder of WFDB records';
   const withData = (uses.optional ? command.option(DATA, what) : command.requiredOption(DATA, what))
     .option('--split <name>', `local (also called train), test or all: ${uses.split}`, split)
+    .option(
+      '--split-by <what>',
+      'patient: draw local and test so that they share no patient (docs/data.md says whose a sample is)',
+      splitBy,
+    )
     .option('--per-class <n>', uses.perClass, count())
     .option('--limit <n>', 'at most this many samples, drawn by the seed after --per-class', count())
     .option('--classes <list>', 'only samples of these classes, such as 0,2', integers)
@@ -60,6 +65,11 @@ function split(text: string): DatasetSplit {
   if (text === 'train') return 'local';
   if (text === 'local' || text === 'test' || text === 'all') return text;
   throw new InvalidArgumentError('Expected local, train, test or all.');
+}
+
+function splitBy(text: string): 'patient' {
+  if (text === 'patient') return text;
+  throw new InvalidArgumentError('Expected patient.');
 }
 
 function task(text: string): TaskKind {

@@ -104,7 +104,7 @@ const OF_MODELS = [
   ...['--data', '--macs', '--criterion', '--no-repair', '--no-reconstruct', '--max-positions', '--block'],
   ...['--test-limit', '--target', '--aggregate', '--global', '--normalise', '--steps', '--protect'],
   ...['--class-prior', '--class-mix', '--split', '--per-class', '--limit', '--classes', '--records'],
-  '--skip-bad',
+  ...['--skip-bad', '--split-by'],
 ];
 
 function assertBundleOptions(command: Command, path: string): void {
