@@ -20,10 +20,11 @@ export class BeatWindows {
   readonly rate: number;
   /** Samples of a window. */
   readonly length: number;
-  readonly #before: number;
+  /** Samples before the frame that a window is cut around. */
+  readonly before: number;
   readonly #resamplers = new Map<number, WindowResampler>();
-  /** The record last cut from, and its signal with gaps filled. */
-  #filled: { readonly of: Float64Array; readonly signal: Float64Array } | undefined;
+  /** Signals that were cut from, with gaps filled. */
+  readonly #filled = new WeakMap<Float64Array, Float64Array>();
 
   /**
    * @param length samples of a window
@@ -33,7 +34,7 @@ export class BeatWindows {
   constructor(length: number, rate: number, before = Math.round((length * BEFORE) / WINDOW)) {
     this.rate = rate;
     this.length = length;
-    this.#before = before;
+    this.before = before;
   }
 
   /** The peaks whose windows lie in the record and have no gap; the others are counted. */
@@ -54,9 +55,10 @@ export class BeatWindows {
   /** The window around a frame that `whole` let through, in the lead's units. */
   cut(lead: Lead, frame: number): Float64Array {
     const { signal, rate } = lead;
-    if (rate === this.rate) return signal.subarray(frame - this.#before, frame - this.#before + this.length);
-    if (this.#filled?.of !== signal) this.#filled = { of: signal, signal: withoutGaps(signal) };
-    return this.#resamplerOf(lead).window(this.#filled.signal, frame);
+    if (rate === this.rate) return signal.subarray(frame - this.before, frame - this.before + this.length);
+    const filled = this.#filled.get(signal) ?? withoutGaps(signal);
+    this.#filled.set(signal, filled);
+    return this.#resamplerOf(lead).window(filled, frame);
   }
 
   #spanOf(lead: Lead, frame: number): { readonly first: number; readonly last: number } {
@@ -67,7 +69,7 @@ export class BeatWindows {
       const end = lead.signal.length;
       return { first: first === -1 ? 0 : first, last: last === end ? end - 1 : last };
     }
-    const first = frame - this.#before;
+    const first = frame - this.before;
     return { first, last: first + this.length - 1 };
   }
 
@@ -81,7 +83,7 @@ export class BeatWindows {
         { hint: 'check the rate in the header; leave the record out with --records' },
       );
     }
-    const made = new WindowResampler(rate, this.rate, this.length, this.#before);
+    const made = new WindowResampler(rate, this.rate, this.length, this.before);
     this.#resamplers.set(rate, made);
     return made;
   }

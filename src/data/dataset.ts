@@ -69,6 +69,8 @@ export interface Dataset {
   readonly remarks?: readonly string[] | undefined;
   /** For signals: samples a second, as they are in `samples`. */
   readonly rate?: number | undefined;
+  /** For windows around beats: samples before the beat. Null for windows around nothing; absent where it is not known. */
+  readonly peak?: number | null | undefined;
   /** For signals: the number of records that each lead was taken from, by the lead's name. */
   readonly leads?: Readonly<Record<string, number>> | undefined;
   /** SHA-256 over samples and labels, in hexadecimal. */

@@ -7,6 +7,9 @@ import { annotationResolution, parseAnnotations } from './wfdb-annotations.ts';
 /** Annotation symbols of each class of ANSI/AAMI EC57, in the order of `BEAT_CLASSES`; all others are no beats. */
 const BEAT_SYMBOLS: readonly string[] = ['NLRej', 'AaJS', 'VE', 'F', '/fQ'];
 
+/** All of these, one by one. */
+export const SYMBOLS: readonly string[] = [...BEAT_SYMBOLS.join('')];
+
 /** Endings of annotation files, in the order in which beats are looked for. */
 export const ANNOTATORS: readonly string[] = [
   'atr',
@@ -24,6 +27,8 @@ export const ANNOTATORS: readonly string[] = [
 export interface Peak {
   readonly frame: number;
   readonly label: number;
+  /** Index among `SYMBOLS` of a beat's annotation. */
+  readonly symbol?: number | undefined;
   /** Index of its annotation in the file, or of its window in the record. */
   readonly annotation: number;
 }
@@ -84,7 +89,7 @@ async function readFile(
   for (const [annotation, { time, symbol, aux }] of annotations.entries()) {
     const frame = Math.round(time * framesPerTick);
     const label = BEAT_SYMBOLS.findIndex((symbols) => symbols.includes(symbol));
-    if (label >= 0) peaks.push({ frame, label, annotation });
+    if (label >= 0) peaks.push({ frame, label, annotation, symbol: SYMBOLS.indexOf(symbol) });
     // A rhythm begins with a bracket: `(AFIB`.
     else if (symbol === '+' && aux?.startsWith('(')) rhythms.push({ frame, rhythm: aux.slice(1).trim() });
   }
@@ -92,23 +97,25 @@ async function readFile(
 }
 
 /**
- * Windows one after the other, each within one rhythm, as peaks: their first frame, and the index of their rhythm.
+ * Windows, each within one rhythm, as peaks: their first frame, and the index of their rhythm.
  * @param frames of the record
  * @param length frames that a window spans; may be a fraction
  * @param names of the rhythms
+ * @param step frames from one window to the next
  */
 export function rhythmWindows(
   rhythms: readonly RhythmChange[],
   frames: number,
   length: number,
   names: readonly string[],
+  step = length,
 ): { readonly windows: Peak[]; readonly before: number; readonly mixed: number } {
   const windows: Peak[] = [];
   let [before, mixed, next] = [0, 0, 0];
   let rhythm: string | undefined;
-  for (let annotation = 0; Math.round((annotation + 1) * length) <= frames; annotation++) {
-    const frame = Math.round(annotation * length);
-    const end = Math.round((annotation + 1) * length);
+  for (let annotation = 0; Math.round(annotation * step + length) <= frames; annotation++) {
+    const frame = Math.round(annotation * step);
+    const end = Math.round(annotation * step + length);
     for (; (rhythms[next]?.frame ?? frames) <= frame; next++) rhythm = rhythms[next]?.rhythm;
     if ((rhythms[next]?.frame ?? frames) < end) mixed++;
     else if (rhythm === undefined) before++;

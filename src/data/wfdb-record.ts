@@ -1,9 +1,11 @@
-// The lead of a WFDB record that beats are cut from, in millivolts.
+// The leads of a WFDB record that windows are cut from, in the units of the network.
 import { BedsideError } from '../util/index.ts';
-import { openRecord, readSignal, type WfdbRecord } from './wfdb-segments.ts';
+import { type SignalTarget, unitFactor } from './signal-steps.ts';
+import { nameOf, openRecord, readSignal, type WfdbRecord } from './wfdb-segments.ts';
+import { stepsPerMillivolt } from './wfdb-signals.ts';
 
-/** The lead that is taken where a record has it. */
-export const LEAD = 'MLII';
+/** Stands for any lead that is not taken yet. */
+export const ANY = '*';
 
 /** A record's signal of one lead. */
 export interface Lead {
@@ -14,30 +16,65 @@ export interface Lead {
   readonly name: string;
   /** Whether it is another than the one that is looked for, as the record has none. */
   readonly isFallback: boolean;
-  /** Millivolts, one a frame; missing ones are NaN. */
+  /** In the network's units (millivolts unless said), one a frame; missing ones are NaN. */
   readonly signal: Float64Array;
 }
 
 /**
- * Reads a record's header and the lead `MLII`, else its first.
- * @throws BedsideError E_DATA for a malformed or damaged file, E_FILE for one that cannot be read
+ * Reads a record's header and the leads that a network reads, each under the first of its names that the record has.
+ * Undefined where it lacks one.
+ * @throws BedsideError E_DATA for a malformed or damaged file or a record without signals, E_FILE for one that cannot be
+ * read
  */
-export async function readLead(folder: string, name: string): Promise<Lead> {
+export async function readLeads(
+  folder: string,
+  name: string,
+  { leads: wanted, contract }: Pick<SignalTarget, 'leads' | 'contract'>,
+): Promise<readonly Lead[] | undefined> {
   const record = await openRecord(folder, name);
-  const lead = chooseLead(record);
-  return {
-    record: name,
-    rate: record.rate,
-    name: lead,
-    isFallback: lead !== LEAD,
-    signal: await readSignal(folder, record, lead),
-  };
+  const taken = chooseLeads(record, wanted);
+  if (!taken) return undefined;
+  const leads: Lead[] = [];
+  for (const [i, lead] of taken.entries()) {
+    const factor = unitFactor(contract, contract.units === 'steps' ? stepsOf(record, lead) : 1);
+    const signal = await readSignal(folder, record, lead);
+    leads.push({
+      record: name,
+      rate: record.rate,
+      name: lead,
+      isFallback: lead !== wanted[i]?.[0],
+      signal: factor === 1 ? signal : signal.map((value) => value * factor),
+    });
+  }
+  return leads;
 }
 
-function chooseLead({ leads, name }: WfdbRecord): string {
-  const lead = leads.includes(LEAD) ? LEAD : leads[0];
-  if (lead !== undefined) return lead;
-  throw new BedsideError('E_DATA', `record ${name} has no signals`, {
-    hint: 'leave it out with --records',
+/** The record's lead for each list of names; those named go before `*`, which takes what is left. */
+function chooseLeads(
+  { leads, name }: WfdbRecord,
+  wanted: readonly (readonly string[])[],
+): readonly string[] | undefined {
+  if (leads.length === 0) {
+    throw new BedsideError('E_DATA', `record ${name} has no signals`, {
+      hint: 'leave it out with --records',
+    });
+  }
+  const taken: (string | undefined)[] = [];
+  for (const names of wanted) {
+    taken.push(names.find((own) => own !== ANY && leads.includes(own) && !taken.includes(own)));
+  }
+  for (const [i, names] of wanted.entries()) {
+    if (names.includes(ANY)) taken[i] ??= leads.find((lead) => !taken.includes(lead));
+  }
+  return taken.every((lead) => lead !== undefined) ? taken : undefined;
+}
+
+/** Steps of the converter in a millivolt. @throws BedsideError E_DATA where segments differ in them */
+function stepsOf({ parts, name }: WfdbRecord, lead: string): number {
+  const signals = parts.flatMap(({ header }) => header.signals.filter((signal) => nameOf(signal) === lead));
+  const steps = [...new Set(signals.map(stepsPerMillivolt))];
+  if (steps.length <= 1) return steps[0] ?? 1;
+  throw new BedsideError('E_DATA', `segments of record ${name} differ in the gain of ${lead}`, {
+    hint: 'use a network that reads millivolts, or leave the record out with --records',
   });
 }

@@ -35,7 +35,7 @@ export function decodeSignal(header: WfdbHeader, signal: WfdbSignal, content: Ui
     );
   }
   const { missing, isDifference } = format;
-  const perUnit = signal.gain / (MILLIVOLTS[signal.units] ?? 1);
+  const perUnit = stepsPerMillivolt(signal);
   const result = new Float64Array(frames).fill(Number.NaN);
   let before = signal.initial;
   for (let frame = isDifference ? 0 : signal.skew; frame < frames; frame++) {
@@ -53,6 +53,11 @@ export function decodeSignal(header: WfdbHeader, signal: WfdbSignal, content: Ui
     result[frame - signal.skew] = (sum / signal.samplesPerFrame - signal.baseline) / perUnit;
   }
   return result;
+}
+
+/** Steps of the converter in a millivolt, or in the signal's own unit where that is no voltage. */
+export function stepsPerMillivolt({ gain, units }: WfdbSignal): number {
+  return gain / (MILLIVOLTS[units] ?? 1);
 }
 
 /** How a signal's samples are stored. @throws BedsideError E_DATA for a format that is not read */

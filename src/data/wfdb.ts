@@ -4,15 +4,16 @@ import { BedsideError, must } from '../util/index.ts';
 import { BeatWindows, DEFAULT_RATE } from './beat-windows.ts';
 import { LabelMap } from './contract/label-map.ts';
 import type { Dataset, DatasetOptions, DatasetSplit } from './dataset.ts';
-import { absentClasses, allocateSamples, shapeMisfit } from './fit.ts';
+import { absentClasses, allocateSamples } from './fit.ts';
 import { hashSamples } from './hash.ts';
 import { PassedOverCount } from './passed-over.ts';
 import { chooseSamples } from './patients.ts';
+import { type SignalTarget, signalTarget, writeWindows } from './signal-steps.ts';
 import { listRecords } from './wfdb-folder.ts';
 import { type Labelling, labellingOf, tellLabelling } from './wfdb-labelling.ts';
 import { type Marks, type Peak, readMarks, rhythmWindows, withoutAnnotations } from './wfdb-marks.ts';
 import { patientOf } from './wfdb-patients.ts';
-import { LEAD, type Lead, readLead } from './wfdb-record.ts';
+import { ANY, type Lead, readLeads } from './wfdb-record.ts';
 import { openRecord } from './wfdb-segments.ts';
 
 /** Far more than a record has annotations, so that record and annotation make one number. */
@@ -27,8 +28,8 @@ interface Beat extends Peak {
 /** Facts about the records after all have been looked through. */
 interface Survey {
   readonly beats: readonly Beat[];
-  /** Without signals. */
-  readonly leads: readonly Omit<Lead, 'signal'>[];
+  /** Of each record, without signals. */
+  readonly leads: readonly (readonly Omit<Lead, 'signal'>[])[];
   readonly passedOver: PassedOverCount;
   readonly labelling: Labelling;
   readonly windows: BeatWindows;
@@ -37,32 +38,35 @@ interface Survey {
 }
 
 /**
- * Reads the beats of a folder's records, or windows of one rhythm each where no beats are annotated. A window that leaves its record or has missing samples is left out. Of each
- * record's beats in time order, the first two thirds are the local split and the rest the test split. A record of
+ * Reads the beats of a folder's records, or windows of one rhythm each where no beats are annotated. A window that
+ * leaves its record or has missing samples is left out. Of each record's beats in time order, the first two thirds are the local split and the rest the test split. A record of
  * another sampling rate than the network's (360 Hz where nothing says it) is resampled. Records without annotations are
  * passed over, unless they were asked for by name.
- * @throws BedsideError E_DATA_FIT unless the model reads `[1, length]` and its classes are known
+ * @throws BedsideError E_DATA_FIT unless the model reads one lead, or leads that its contract names, and its classes are
+ * known; E_CONTRACT as `signalTarget`
  * @throws BedsideError E_DATA for an unknown record, a damaged file, or missing annotations
  * @throws BedsideError E_FILE for a file that cannot be read
  */
 export async function readWfdb(folder: string, options: DatasetOptions): Promise<Dataset> {
-  const length = windowLength(options.sampleShape, folder);
+  const target = signalTarget(options.sampleShape, options.contract?.signal, folder);
+  const size = target.length * target.leads.length;
   // Twice through the files, so that only one record's signal is in memory and only chosen windows are kept.
-  const { beats, leads, passedOver, labelling, windows, remarks } = await survey(folder, length, options);
+  const { beats, leads, passedOver, labelling, windows, remarks } = await survey(folder, target, options);
   const map = LabelMap.named(options, labelling.names, folder);
   const { labels: all, leftOut } = map.apply(Int32Array.from(beats, (beat) => beat.label));
   const patients = beats.map(({ patient }) => patient);
   const chosen = chooseSamples({ size: beats.length, labels: all, patients }, options, folder);
 
-  const samples = allocateSamples(chosen.length, length, folder);
+  const samples = allocateSamples(chosen.length, size, folder);
   const labels = new Int32Array(chosen.length);
   const positions = new Float64Array(chosen.length);
   const origins: string[] = [];
-  let lead: Lead | undefined;
+  let own: readonly Lead[] = [];
   for (const [to, from] of chosen.entries()) {
     const beat = must(beats[from], 'a beat for each index');
-    if (lead?.record !== beat.record) lead = await readLead(folder, beat.record);
-    samples.set(normalised(windows.cut(lead, beat.frame)), to * length);
+    if (own[0]?.record !== beat.record) own = must(await readLeads(folder, beat.record, target), 'its leads');
+    const cut = own.map((lead) => windows.cut(lead, beat.frame));
+    writeWindows(cut, target, samples, to * size);
     labels[to] = all[from] ?? 0;
     positions[to] = beat.position;
     origins.push(beat.record);
@@ -83,53 +87,53 @@ export async function readWfdb(folder: string, options: DatasetOptions): Promise
     passedOver: [...passedOver.list(), ...leftOut],
     remarks: [
       ...remarks,
-      ...leadRemarks(leads),
+      ...target.remarks,
+      ...leadRemarks(leads, target),
       ...rateRemarks(leads, windows.rate, options.rate === undefined),
       ...map.remarks,
       ...absentClasses(all, map.classNames, options.classFilter, folder),
     ],
     rate: windows.rate,
+    peak: labelling.by === 'beat' ? windows.before : null,
     leads: leadCounts(leads),
     hash: hashSamples(samples, labels),
   };
 }
 
-function windowLength(sampleShape: readonly number[], folder: string): number {
-  const length = sampleShape.at(-1) ?? 0;
-  if (sampleShape.length !== 2 || sampleShape[0] !== 1 || length < 1) {
-    throw shapeMisfit(sampleShape, 'beats of one lead, [1, length]', folder);
-  }
-  return length;
-}
-
-async function survey(folder: string, length: number, options: DatasetOptions): Promise<Survey> {
+async function survey(folder: string, target: SignalTarget, options: DatasetOptions): Promise<Survey> {
+  const { length } = target;
   const passedOver = new PassedOverCount();
   const known = await listRecords(folder, passedOver);
   const records = chosenRecords(folder, known, options.records);
-  const marks = await marksOf(folder, records, options.records !== undefined);
+  const marks = await marksOf(folder, records, target, options.records !== undefined);
   const read = [...marks.values()];
   const all = read.some(({ peaks }) => peaks.length > 0)
     ? read
-    : [...(await marksOf(folder, known, false)).values()];
+    : [...(await marksOf(folder, known, target, false)).values()];
   const labelling = labellingOf(read, all, options, folder);
   const rate = options.rate ?? DEFAULT_RATE;
-  const windows = new BeatWindows(length, rate, labelling.by === 'rhythm' ? 0 : undefined);
+  const windows = new BeatWindows(length, rate, labelling.by === 'rhythm' ? 0 : target.before);
   const beats: Beat[] = [];
-  const leads: Omit<Lead, 'signal'>[] = [];
+  const leads: Omit<Lead, 'signal'>[][] = [];
   for (const [done, record] of records.entries()) {
     options.onProgress?.(done, records.length);
     const own = marks.get(record);
     if (!own) continue;
-    const { signal, ...facts } = await readLead(folder, record);
-    leads.push(facts);
-    const lead = { signal, ...facts };
+    const all = await readLeads(folder, record, target);
+    if (!all) {
+      lacksLeads(record, target, options, passedOver);
+      continue;
+    }
+    leads.push(all.map(({ signal: _, ...facts }) => facts));
+    const lead = must(all[0], 'a lead');
     const peaks =
       labelling.by === 'beat'
-        ? beatsOf(own, lead, passedOver)
-        : rhythmsOf(own, lead, windows, labelling, passedOver);
-    const whole = windows.whole(lead, peaks, passedOver);
+        ? beatsOf(own, lead, labelling, passedOver)
+        : rhythmsOf(own, lead, windows, { names: labelling.names, step: stepOf(target) }, passedOver);
+    // A window is whole if it is in every lead.
+    const whole = all.reduce((left, one) => windows.whole(one, left, passedOver), peaks);
     const place = known.indexOf(record) * RECORD_STRIDE;
-    const patient = patientOf(record, { rate: lead.rate, frames: signal.length });
+    const patient = patientOf(record, { rate: lead.rate, frames: lead.signal.length });
     for (const peak of options.splitBy ? whole : inSplit(whole, options.split)) {
       beats.push({ ...peak, record, patient, position: place + peak.annotation });
     }
@@ -153,6 +157,7 @@ async function survey(folder: string, length: number, options: DatasetOptions): 
 async function marksOf(
   folder: string,
   records: readonly string[],
+  target: SignalTarget,
   isAsked: boolean,
 ): Promise<Map<string, Marks>> {
   const marks = new Map<string, Marks>();
@@ -165,15 +170,43 @@ async function marksOf(
   const [first] = records;
   if (first !== undefined && marks.size === 0) {
     // A record that is damaged too is told so first.
-    await readLead(folder, first);
+    await readLeads(folder, first, target);
     throw withoutAnnotations(folder, first);
   }
   return marks;
 }
 
-function beatsOf({ peaks }: Marks, { record }: Lead, passedOver: PassedOverCount): readonly Peak[] {
+/** Counts a record without the leads that the network reads; refuses one that was asked for. */
+function lacksLeads(
+  record: string,
+  { leads }: SignalTarget,
+  { records }: DatasetOptions,
+  passedOver: PassedOverCount,
+): void {
+  const wanted = leads.map((names) => names.join(' or ')).join(', ');
+  if (!records) {
+    passedOver.add(`records without the leads ${wanted}`, record);
+    return;
+  }
+  throw new BedsideError('E_DATA', `record ${record} does not have the leads ${wanted}`, {
+    hint: 'leave it out of --records, or give other names of these leads in signal.leads of the contract',
+  });
+}
+
+function beatsOf(
+  { peaks }: Marks,
+  { record }: Lead,
+  labelling: Labelling,
+  passedOver: PassedOverCount,
+): readonly Peak[] {
   if (peaks.length === 0) passedOver.add('records of which no annotation (.atr) marks a beat', record);
-  return peaks;
+  const isBySymbol = labelling.by === 'beat' && labelling.symbols;
+  return isBySymbol ? peaks.map((peak) => ({ ...peak, label: peak.symbol ?? 0 })) : peaks;
+}
+
+/** Samples from one segment to the next. */
+function stepOf({ length, contract: { window } }: SignalTarget): number {
+  return (window?.around === 'segment' ? window.step : undefined) ?? length;
 }
 
 /** Windows of one rhythm each. */
@@ -181,11 +214,12 @@ function rhythmsOf(
   { rhythms }: Marks,
   { record, rate, signal }: Lead,
   windows: BeatWindows,
-  { names }: Labelling,
+  { names, step }: { readonly names: readonly string[]; readonly step: number },
   passedOver: PassedOverCount,
 ): readonly Peak[] {
   const length = (windows.length * rate) / windows.rate;
-  const { windows: found, before, mixed } = rhythmWindows(rhythms, signal.length, length, names);
+  const frames = (step * rate) / windows.rate;
+  const { windows: found, before, mixed } = rhythmWindows(rhythms, signal.length, length, names, frames);
   if (before > 0) passedOver.add('windows before the first rhythm', record, before);
   if (mixed > 0) passedOver.add('windows in which the rhythm changes', record, mixed);
   return found;
@@ -227,17 +261,9 @@ function inSplit(beats: readonly Peak[], split: DatasetSplit): readonly Peak[] {
   return split === 'local' ? beats.slice(0, local) : beats.slice(local);
 }
 
-/** Minus its mean, over its population standard deviation and a little. */
-function normalised(window: Float64Array): Float64Array {
-  const mean = window.reduce((sum, value) => sum + value, 0) / window.length;
-  const variance = window.reduce((sum, value) => sum + (value - mean) ** 2, 0) / window.length;
-  const scale = 1 / (Math.sqrt(variance) + 1e-6);
-  return window.map((value) => (value - mean) * scale);
-}
-
-function leadCounts(leads: readonly Pick<Lead, 'name'>[]): Record<string, number> {
+function leadCounts(leads: Survey['leads']): Record<string, number> {
   const counts = new Map<string, number>();
-  for (const { name } of leads) counts.set(name, (counts.get(name) ?? 0) + 1);
+  for (const { name } of leads.flat()) counts.set(name, (counts.get(name) ?? 0) + 1);
   return Object.fromEntries(counts);
 }
 
@@ -247,22 +273,20 @@ function few(items: readonly string[]): string {
   return items.slice(0, FEW).join(', ') + (items.length > FEW ? ', ...' : '');
 }
 
-/** Says which records gave another lead than the one that is looked for. */
-function leadRemarks(leads: readonly Pick<Lead, 'record' | 'name' | 'isFallback'>[]): string[] {
-  const others = leads.filter(({ isFallback }) => isFallback);
-  if (others.length === 0) return [];
-  const named = few(others.map(({ record, name }) => `${record} (${name})`));
-  return [
-    `${others.length} of ${leads.length} records have no lead ${LEAD}; their first one was taken: ${named}`,
-  ];
+/** Says which records gave another lead than the first that is looked for. */
+function leadRemarks(leads: Survey['leads'], { leads: wanted }: SignalTarget): string[] {
+  return wanted.flatMap(([first], i) => {
+    const others = leads.map((own) => own[i]).filter((lead) => lead?.isFallback);
+    if (others.length === 0 || first === ANY) return [];
+    const named = few(others.map((lead) => `${lead?.record} (${lead?.name})`));
+    const instead = wanted.length === 1 ? 'their first one was' : 'others were';
+    return [`${others.length} of ${leads.length} records have no lead ${first}; ${instead} taken: ${named}`];
+  });
 }
 
 /** Says which records were resampled, and whether the rate that they were brought to is known or assumed. */
-function rateRemarks(
-  leads: readonly Pick<Lead, 'record' | 'rate'>[],
-  rate: number,
-  isAssumed: boolean,
-): string[] {
+function rateRemarks(all: Survey['leads'], rate: number, isAssumed: boolean): string[] {
+  const leads = all.map((own) => must(own[0], 'a lead'));
   const rates = [...new Set(leads.map((lead) => lead.rate))].sort((a, b) => a - b);
   if (rates.every((other) => other === rate)) return [];
   const told = rates.map((other) => {

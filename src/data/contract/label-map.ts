@@ -172,6 +172,8 @@ export class LabelMap {
 function indexOfName(names: readonly string[], label: string, none = LEFT_OUT): number {
   const exact = names.indexOf(label);
   if (exact >= 0) return exact;
+  // Symbols of one letter are different in capitals.
+  if (label.length === 1) return none;
   const folded = label.toLowerCase();
   const alike = names.flatMap((name, i) => (name.toLowerCase() === folded ? [i] : []));
   return alike.length === 1 ? (alike[0] ?? none) : none;

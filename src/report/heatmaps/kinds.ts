@@ -39,9 +39,10 @@ export function beatGeometry({
   kind,
   sampleShape,
   rate = RATE,
-}: Pick<Dataset, 'kind' | 'sampleShape' | 'rate'>): BeatGeometry | undefined {
-  if (kind !== 'wfdb' && kind !== 'synthetic') return undefined;
-  return { rate, peak: Math.round(PEAK * (sampleShape.at(-1) ?? 0)) };
+  peak,
+}: Pick<Dataset, 'kind' | 'sampleShape' | 'rate' | 'peak'>): BeatGeometry | undefined {
+  if ((kind !== 'wfdb' && kind !== 'synthetic') || peak === null) return undefined;
+  return { rate, peak: peak ?? Math.round(PEAK * (sampleShape.at(-1) ?? 0)) };
 }
 
 /** Draws a sample. */
