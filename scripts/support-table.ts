@@ -8,6 +8,7 @@ import { DEEPLIFT_RULES } from '../src/explain/backward/deeplift-rules.ts';
 import { GRADIENT_RULES } from '../src/explain/backward/gradient-rules.ts';
 import { lowered, passThrough, refuse, stop } from '../src/explain/backward/shape-adjoints.ts';
 import { MADE_OF } from '../src/explain/backward/simpler-operators.ts';
+import { MOST_STEPS } from '../src/explain/backward/unroll-recurrent.ts';
 import { epsilonRule } from '../src/explain/index.ts';
 import { relevanceRules } from '../src/explain/lrp/relevance-rules.ts';
 import { FUNCTION_OPS, OPS, type OpName, type OpTable } from '../src/onnx/internal.ts';
@@ -29,6 +30,9 @@ const PLAIN: ReadonlyMap<BackwardRule, string> = new Map([
   [refuse, 'refused'],
   [stop, 'stops'],
 ]);
+
+/** Recurrent layers become operators of one step each before a pass. */
+const UNROLLED: ReadonlySet<OpName> = new Set(['GRU', 'LSTM', 'RNN']);
 
 const MOVES: Exemplars = {
   Concat: 'each input gets its part',
@@ -166,9 +170,9 @@ export function supportTable(): string {
   const rows = OPS.map((op) => [
     op,
     SHAPE_RULES[op] ? 'yes' : 'no',
-    backward('relevance', relevance, RELEVANCE, op),
-    backward('gradient', GRADIENT_RULES, { ...GRADIENT, ...elementwise }, op),
-    deeplift(op),
+    UNROLLED.has(op) ? 'unrolled' : backward('relevance', relevance, RELEVANCE, op),
+    UNROLLED.has(op) ? 'unrolled' : backward('gradient', GRADIENT_RULES, { ...GRADIENT, ...elementwise }, op),
+    UNROLLED.has(op) ? 'unrolled' : deeplift(op),
     described('channel', CHANNEL_RULES, CHANNELS, op),
   ]);
   const header = ['operator', 'shapes', 'relevance', 'gradient', 'DeepLIFT', 'channels when pruning'];
@@ -204,6 +208,11 @@ export function supportTable(): string {
       .map(([op, { changedIn }]) => `${op} (${changedIn.join(', ')})`)
       .join(', ')}.`,
     'All other operators only gained element types, optional inputs, or attributes whose default keeps the old meaning.',
+    '',
+    'Recurrent layers are unrolled before a pass: one copy of their gates for each step, at most',
+    `${MOST_STEPS} steps in all layers together. Relevance follows Arras et al. (2017): in a product of a gate and a signal the signal`,
+    'takes all, and the epsilon rule holds in the maps to the gates. A recurrent layer is scored by its hidden states, summed',
+    'over all steps. Sequences with lengths of their own, coupled gates and rare activations are refused by name.',
     '',
     'Relevance starts at the score before a final Softmax or LogSoftmax. In a product, the factor that is a gate gets no',
     'relevance. Gates are constants, then Sigmoid, HardSigmoid, Softmax and Clip, then Tanh, also behind constant factors and',

@@ -33,6 +33,8 @@ import {
   shaped,
 } from './score-start.ts';
 import { withSimplerOperators } from './simpler-operators.ts';
+import { StateMessages } from './state-messages.ts';
+import { type UnrolledLayer, unrollRecurrent } from './unroll-recurrent.ts';
 
 /** The read-out of the backward pass at each weighted layer's output. */
 export type Readout = (context: BackwardContext, layer: WeightedLayer, message: BackwardMessage) => string;
@@ -77,7 +79,8 @@ export interface BackwardGraph {
  * that the model does not have
  */
 export function buildBackward(given: Model, options: BackwardOptions): BackwardGraph {
-  const model = withSimplerOperators(given);
+  const { model: unrolled, owners, recurrent } = unrollRecurrent(given);
+  const model = withSimplerOperators(unrolled);
   const shapes = inferShapes(model, 1);
   const places = batchAxes(model);
   const input = soleInput(model);
@@ -95,9 +98,12 @@ export function buildBackward(given: Model, options: BackwardOptions): BackwardG
   const builder = new GraphBuilder(graph);
   const reference = options.withReference ? addReference(builder, forward, input, shapes, places) : undefined;
   const { layers, biases } = biasedLayers(forward, shapes);
-  const asked = new Set(options.layers ?? layers.keys());
-  for (const name of asked) if (!layers.has(name)) throw unknownLayer(name, [...layers.keys()]);
-  const wanted = reachable(forward, layers, asked, options.wantInput ? input : undefined);
+  const units = new Map(recurrent.map((layer) => [layer.name, layer]));
+  const names = [...new Set([...layers.keys()].map((name) => owners.get(name) ?? name))];
+  const asked = new Set(options.layers ?? names);
+  for (const name of asked) if (!names.includes(name)) throw unknownLayer(name, names);
+  const parts = [...layers.keys()].filter((name) => asked.has(owners.get(name) ?? name));
+  const wanted = reachable(forward, new Set(parts), options.wantInput ? input : undefined);
   const { context, arrived } = openPass({
     builder,
     forward,
@@ -105,6 +111,7 @@ export function buildBackward(given: Model, options: BackwardOptions): BackwardG
     shapes,
     places,
     layers,
+    owners,
     wanted,
     reference: reference?.names,
   });
@@ -112,14 +119,15 @@ export function buildBackward(given: Model, options: BackwardOptions): BackwardG
   const start = addStart(builder, options.start, scores, explained);
   wanted.add(explained.name);
   context.send(explained.name, { value: start.value, base: undefined, zeroWhere: undefined });
-  const readouts = passBackward(context, arrived, options, { asked, biases });
+  const readouts = passBackward(context, arrived, options, { asked, biases, recurrent });
   const outputs: BackwardGraph['layers'][number][] = [];
-  for (const [name, layer] of layers) {
+  for (const name of names) {
     if (!asked.has(name)) continue;
+    const channels = units.get(name)?.units ?? (layers.get(name) as WeightedLayer).channels;
     // A layer whose output never reaches the logits is explained by zero.
-    const output = readouts.get(name) ?? zerosLike(builder, scores, layer.channels);
-    builder.output(output, ['rows', layer.channels]);
-    outputs.push({ name, channels: layer.channels, output });
+    const output = readouts.get(name) ?? zerosLike(builder, scores, channels);
+    builder.output(output, ['rows', channels]);
+    outputs.push({ name, channels, output });
   }
   const inputRelevanceName = options.wantInput
     ? addInputRelevance(context, arrived(input), input)
@@ -141,15 +149,20 @@ function passBackward(
   context: BackwardContext,
   arrived: (value: string) => BackwardMessage | undefined,
   options: BackwardOptions,
-  { asked, biases }: { readonly asked: ReadonlySet<string>; readonly biases: ReadonlySet<Node> },
+  { asked, biases, recurrent }: Parts,
 ): Map<string, string> {
   const readouts = new Map<string, string>();
+  const states = new StateMessages(
+    context,
+    recurrent.filter(({ name }) => asked.has(name)),
+  );
   for (const node of [...context.graph.nodes].reverse()) {
     // A message behind a bias is taken up at the layer of that bias.
     if (biases.has(node)) continue;
     const layer = context.layer(node);
     const messages = (layer ? [layer.output] : node.outputs).map(arrived);
     if (messages.every((message) => message === undefined)) continue;
+    messages[0] = states.take(node.outputs[0] ?? '', messages[0]);
     if (layer && messages[0] && asked.has(node.name)) {
       const whole: BackwardMessage = {
         value: context.materialise(messages[0]),
@@ -162,7 +175,17 @@ function passBackward(
     if (!node.inputs.some((name) => context.wanted(name))) continue;
     ruleOf(options.rules, node)(context, node, messages);
   }
+  for (const { layer, message } of states.finish()) {
+    readouts.set(layer.name, options.readout(context, layer, message));
+  }
   return readouts;
+}
+
+/** What the pass reads out beside dense layers and convolutions, and where biases are. */
+interface Parts {
+  readonly asked: ReadonlySet<string>;
+  readonly biases: ReadonlySet<Node>;
+  readonly recurrent: readonly UnrolledLayer[];
 }
 
 function addInputRelevance(
@@ -207,16 +230,10 @@ function ruleOf(rules: OpTable<BackwardRule>, node: Node): BackwardRule {
 }
 
 /** Values at or below the output of a requested layer (or the input): the pass need not go further. */
-function reachable(
-  graph: Graph,
-  layers: ReadonlyMap<string, WeightedLayer>,
-  asked: ReadonlySet<string>,
-  input: string | undefined,
-): Set<string> {
+function reachable(graph: Graph, asked: ReadonlySet<string>, input: string | undefined): Set<string> {
   const values = new Set<string>(input === undefined ? [] : [input]);
   for (const node of graph.nodes) {
-    const carries =
-      node.inputs.some((name) => values.has(name)) || (layers.has(node.name) && asked.has(node.name));
+    const carries = node.inputs.some((name) => values.has(name)) || asked.has(node.name);
     if (carries) for (const name of node.outputs) values.add(name);
   }
   return values;

@@ -37,6 +37,8 @@ export interface BackwardContext {
   layer(node: Node): WeightedLayer | undefined;
   /** Position of a weighted layer in execution order: 0 for the first, 1 for the last. */
   depth(layer: WeightedLayer): number;
+  /** Whether a dense layer stands for a part of a recurrent layer. */
+  isRecurrent(layer: WeightedLayer): boolean;
   /** Whether a message at this value leads to a read-out. */
   wanted(value: string): boolean;
   /** Adds to the message at a value. */
@@ -71,6 +73,8 @@ export interface PassParts {
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly places: ReadonlyMap<string, BatchPlace>;
   readonly layers: ReadonlyMap<string, WeightedLayer>;
+  /** The recurrent layer that a dense layer is a part of, by their names. */
+  readonly owners: ReadonlyMap<string, string>;
   /** Values that messages are sent to; others are dropped. */
   readonly wanted: ReadonlySet<string>;
   /** Names of the same values on the reference input; undefined in passes without one. */
@@ -82,7 +86,9 @@ export function openPass(parts: PassParts): {
   readonly context: BackwardContext;
   readonly arrived: (value: string) => BackwardMessage | undefined;
 } {
-  const { builder, forward, shapes, places, layers, wanted, reference } = parts;
+  const { builder, forward, shapes, places, layers, owners, wanted, reference } = parts;
+  const ownerOf = (name: string): string => owners.get(name) ?? name;
+  const order = [...new Set([...layers.keys()].map(ownerOf))];
   const pending = new Map<string, BackwardMessage[]>();
   const makers = producers(forward);
   const signed = new Map<string, { positive: string; negative: string }>();
@@ -93,7 +99,8 @@ export function openPass(parts: PassParts): {
     shapes,
     nonNegative: nonNegativeValues(forward),
     layer: (node) => layers.get(node.name),
-    depth: (layer) => [...layers.keys()].indexOf(layer.name) / Math.max(1, layers.size - 1),
+    depth: (layer) => order.indexOf(ownerOf(layer.name)) / Math.max(1, order.length - 1),
+    isRecurrent: (layer) => owners.has(layer.name),
     wanted: (value) => wanted.has(value),
     send(value, message) {
       if (!wanted.has(value)) return;

@@ -36,7 +36,7 @@ import {
   transposeAdjoint,
 } from '../backward/shape-adjoints.ts';
 import { productRelevance, softmaxRelevance } from './attention-rules.ts';
-import { type Branch, DEFAULT_EPSILON, identity, type LrpRule } from './rules.ts';
+import { type Branch, DEFAULT_EPSILON, epsilonRule, identity, type LrpRule } from './rules.ts';
 
 /** The rule of each weighted layer; depth is 0 for the first in execution order and 1 for the last. */
 export type RuleOf = (layer: WeightedLayer, depth: number) => LrpRule;
@@ -46,8 +46,11 @@ export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
   const linear: BackwardRule = (context, node, [message]) => {
     if (!message) return;
     const layer = context.layer(node);
-    if (layer) weightedLayerRelevance(context, layer, ruleOf(layer, context.depth(layer)), message);
-    else refuse(context, node, []);
+    if (layer) {
+      // Inside a recurrent layer the epsilon rule holds, whatever the composite (Arras et al., 2017).
+      const rule = context.isRecurrent(layer) ? epsilonRule() : ruleOf(layer, context.depth(layer));
+      weightedLayerRelevance(context, layer, rule, message);
+    } else refuse(context, node, []);
   };
   return {
     ...entries(FUNCTION_OPS, passThrough),
