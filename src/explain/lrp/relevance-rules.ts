@@ -41,17 +41,20 @@ import { type Branch, DEFAULT_EPSILON, epsilonRule, identity, type LrpRule } fro
 /** The rule of each weighted layer; depth is 0 for the first in execution order and 1 for the last. */
 export type RuleOf = (layer: WeightedLayer, depth: number) => LrpRule;
 
-/** The table of relevance rules for a choice of rules of weighted layers. */
-export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
-  const linear: BackwardRule = (context, node, [message]) => {
+/** Layers follow the composite; inside a recurrent layer the epsilon rule holds in any (Arras et al., 2017). */
+function linearRule(ruleOf: RuleOf): BackwardRule {
+  return (context, node, [message]) => {
     if (!message) return;
     const layer = context.layer(node);
-    if (layer) {
-      // Inside a recurrent layer the epsilon rule holds, whatever the composite (Arras et al., 2017).
-      const rule = context.isRecurrent(layer) ? epsilonRule() : ruleOf(layer, context.depth(layer));
-      weightedLayerRelevance(context, layer, rule, message);
-    } else refuse(context, node, []);
+    if (!layer) return refuse(context, node, []);
+    const rule = context.isRecurrent(layer) ? epsilonRule() : ruleOf(layer, context.depth(layer));
+    weightedLayerRelevance(context, layer, rule, message);
   };
+}
+
+/** The table of relevance rules for a choice of rules of weighted layers. */
+export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
+  const linear = linearRule(ruleOf);
   return {
     ...entries(FUNCTION_OPS, passThrough),
     ...entries(STEP_OPS, passThrough),
