@@ -5,6 +5,7 @@ import { firstNonFinite } from '../util/internal.ts';
 import { takesBias } from './collect.ts';
 import type { Matrix, Products } from './products.ts';
 import { solveRidge } from './ridge.ts';
+import { inputsPerGroup } from './rows.ts';
 
 /** A layer to fit: inputs, targets and current weights of each convolution group. */
 export interface LayerProblem {
@@ -85,7 +86,7 @@ export function weightMatrices(
   outputs?: readonly number[],
 ): Matrix[] {
   const { groups, kernelSize: taps } = layer;
-  const perGroup = layer.weightDims[layer.kind === 'dense' ? 0 : 1] as number;
+  const perGroup = inputsPerGroup(layer);
   const hasBias = takesBias(layer);
   const own = outputs ?? range(layer.channels);
   // A depthwise layer that lost channels has lost groups.
@@ -98,7 +99,9 @@ export function weightMatrices(
     given.forEach((c, o) => {
       read.forEach((i, r) => {
         for (let k = 0; k < taps; k++) {
-          const at = layer.kind === 'dense' ? i * layer.channels + c : (c * perGroup + i) * taps + k;
+          // A transposed convolution has its input channels first, as a dense layer does.
+          const at =
+            layer.kind === 'conv' ? (c * perGroup + i) * taps + k : (i * layer.channels + c) * taps + k;
           data[(r * taps + k) * given.length + o] = layer.weight[at] as number;
         }
       });
@@ -115,6 +118,7 @@ export function fromMatrices(
   outputsOf: (group: number) => readonly number[] = (g) => range((matrices[g] as Matrix).columns),
 ): { weight: Float32Array; bias: Float32Array | undefined } {
   const hasBias = takesBias(layer);
+  const taps = layer.kernelSize;
   const chosen = matrices.map((_, g) => outputsOf(g));
   const total = chosen.reduce((sum, outputs) => sum + outputs.length, 0);
   const unknowns = (matrices[0] as Matrix).rows - (hasBias ? 1 : 0);
@@ -124,7 +128,8 @@ export function fromMatrices(
   matrices.forEach(({ data, columns }, g) => {
     for (const o of chosen[g] as readonly number[]) {
       for (let i = 0; i < unknowns; i++) {
-        const at = layer.kind === 'dense' ? i * total + row : row * unknowns + i;
+        const [input, tap] = [Math.floor(i / taps), i % taps];
+        const at = layer.kind === 'conv' ? row * unknowns + i : (input * total + row) * taps + tap;
         weight[at] = data[i * columns + o] as number;
       }
       if (hasBias) bias[row] = data[unknowns * columns + o] as number;

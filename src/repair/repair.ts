@@ -133,9 +133,11 @@ export function assertEnough(calibration: Dataset): void {
   });
 }
 
-/** Layers that a repair can refit by one regression: all but transposed convolutions and recurrent layers. */
+/** Layers that a repair can refit by one regression: all but recurrent ones, and transposed convolutions in groups. */
 export function repairable(layers: readonly WeightedLayer[]): WeightedLayer[] {
-  return layers.filter((layer) => layer.kind !== 'conv-transpose' && layer.kind !== 'recurrent');
+  return layers.filter(
+    ({ kind, groups }) => kind !== 'recurrent' && (kind !== 'conv-transpose' || groups === 1),
+  );
 }
 
 /** The given options without undefined ones, which would hide defaults. */

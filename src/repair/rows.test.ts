@@ -13,6 +13,9 @@ describe('Unfolding', () => {
     ['groups', [4, 6, 6], { kernel: 3, group: 2 }],
     ['depthwise', [4, 6, 6], { kernel: 3, group: 4 }],
     ['1 x 1, stride 2', [4, 6, 6], { kernel: 1, stride: 2 }],
+    ['transposed, windows side by side', [4, 3, 4], { kernel: 2, stride: 2, transposed: true }],
+    ['transposed, windows that overlap', [4, 3, 4], { kernel: 5, stride: 2, transposed: true }],
+    ['transposed, 1-D with gaps', [4, 7], { kernel: 1, stride: 3, transposed: true }],
   ] as const)('times the weights is the convolution: %s', async (_name, sample, options) => {
     const net = new Net([...sample]);
     const out = net.conv('conv', net.input, 4, 4, options);
@@ -29,7 +32,14 @@ describe('Unfolding', () => {
     for (let position = 0; position < unfolding.positions; position++) {
       for (let channel = 0; channel < 4; channel++) {
         unfolding.write(input, Math.floor(channel / (4 / groups)), position, row, 0);
-        const weights = layer.weight.subarray(channel * unfolding.columns, (channel + 1) * unfolding.columns);
+        const taps = layer.kernelSize;
+        const weights = Float64Array.from({ length: unfolding.columns }, (_, i) => {
+          const at =
+            layer.kind === 'conv'
+              ? channel * unfolding.columns + i
+              : (Math.floor(i / taps) * 4 + channel) * taps + (i % taps);
+          return layer.weight[at] as number;
+        });
         const value = row.reduce((sum, x, i) => sum + x * (weights[i] as number), layer.bias?.[channel] ?? 0);
         expect(value).toBeCloseTo(expected[channel * unfolding.positions + position] as number, 4);
       }

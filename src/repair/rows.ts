@@ -17,6 +17,12 @@ export function drawPositions(
   );
 }
 
+/** Input channels of one convolution group; features of a dense layer. */
+export function inputsPerGroup({ kind, weightDims, groups }: WeightedLayer): number {
+  if (kind === 'conv-transpose') return (weightDims[0] as number) / groups;
+  return weightDims[kind === 'dense' ? 0 : 1] as number;
+}
+
 /** Unfolds one layer's input. `columns` counts the unknowns of one group, without the bias. */
 export class Unfolding {
   readonly columns: number;
@@ -47,11 +53,11 @@ export class Unfolding {
     const spatialIn = inputShape.slice(2);
     const spatialOut = layer.outputShape.slice(2);
     this.#kernelPositions = layer.kernelSize;
-    this.columns = (layer.weightDims[1] as number) * this.#kernelPositions;
+    this.columns = inputsPerGroup(layer) * this.#kernelPositions;
     this.#plane = sizeOf(spatialIn);
     this.#outputPlane = sizeOf(spatialOut);
     this.positions = (inputShape[0] as number) * this.#outputPlane;
-    // For each output position and kernel position, the input position; -1 in the padding.
+    // For each output position and kernel position, the input position; -1 in the padding and between strides.
     this.#offsets = new Int32Array(this.#outputPlane * this.#kernelPositions);
     for (let o = 0; o < this.#outputPlane; o++) {
       const at = unravel(o, spatialOut);
@@ -59,11 +65,11 @@ export class Unfolding {
         const tap = unravel(k, conv.kernel);
         let flat = 0;
         for (let axis = 0; axis < spatialIn.length; axis++) {
+          const [stride, pad] = [conv.strides[axis] as number, conv.padsBegin[axis] as number];
+          const [step, own] = [(tap[axis] as number) * (conv.dilations[axis] as number), at[axis] as number];
           const place =
-            (at[axis] as number) * (conv.strides[axis] as number) -
-            (conv.padsBegin[axis] as number) +
-            (tap[axis] as number) * (conv.dilations[axis] as number);
-          if (place < 0 || place >= (spatialIn[axis] as number)) flat = -1;
+            layer.kind === 'conv-transpose' ? (own + pad - step) / stride : own * stride - pad + step;
+          if (place < 0 || place >= (spatialIn[axis] as number) || !Number.isInteger(place)) flat = -1;
           if (flat >= 0) flat = flat * (spatialIn[axis] as number) + place;
         }
         this.#offsets[o * this.#kernelPositions + k] = flat;

@@ -198,7 +198,7 @@ function tableOf(layer: WeightedLayer, level: number, matrices: readonly Matrix[
   const dims = layer.weightDims;
   const taps = layer.kind === 'dense' ? [] : dims.slice(2);
   const inputs = weight.length / outputs / sizeOf(taps);
-  const weightDims = layer.kind === 'dense' ? [inputs, outputs] : [outputs, inputs, ...taps];
+  const weightDims = layer.kind === 'conv' ? [outputs, inputs, ...taps] : [inputs, outputs, ...taps];
   return { layer: layer.name, level, weight, weightDims, bias };
 }
 

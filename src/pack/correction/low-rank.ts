@@ -100,7 +100,10 @@ export class LowRankFitter {
     options: NetworkRun & { readonly seed: number },
   ): Promise<LowRankFitter> {
     const shapes = sampleShapes(model);
-    const layers = repairable(weightedLayers(model, shapes)).filter(({ name }) => name !== without);
+    // A layer of few outputs behind another one is no transposed convolution.
+    const layers = repairable(weightedLayers(model, shapes)).filter(
+      ({ name, kind }) => name !== without && kind !== 'conv-transpose',
+    );
     const tasks = orderedTargets(model, layers, shapes).map(({ layer, target }, index): Task => {
       const sampled = samplePositionsOf(layer, samples, POSITIONS, options.seed + index);
       return { layer, target, sampled, values: [target.value] };

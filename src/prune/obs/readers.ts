@@ -97,7 +97,7 @@ async function openOne(
   const hasBias = takesBias(layer);
   const unknowns = read.columns - (hasBias ? 1 : 0);
   const channels = grouping.values.get(layer.input);
-  const perGroup = layer.kind === 'dense' ? unknowns : (layer.weightDims[1] as number);
+  const perGroup = unknowns / layer.kernelSize;
   const taps = unknowns / perGroup;
   const member = (position: number) => ({
     group: channels?.group[g * perGroup + position] ?? -1,

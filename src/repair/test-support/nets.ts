@@ -81,6 +81,14 @@ export const KINDS: Readonly<Record<string, () => Model>> = {
     const a = net.relu(net.conv('a', net.input, 2, 8, { kernel: 5, stride: 2 }));
     return net.head(net.relu(net.conv('b', a, 8, 8)), 8);
   },
+  'transposed convolutions': () => {
+    const net = new Net([2, 6, 6], 10);
+    const a = net.relu(net.conv('a', net.input, 2, 8));
+    const up = net.relu(net.conv('up', a, 8, 8, { kernel: 2, stride: 2, transposed: true }));
+    // Its windows overlap.
+    const wide = net.relu(net.conv('wide', up, 8, 8, { kernel: 3, stride: 2, transposed: true }));
+    return net.head(net.relu(net.conv('b', wide, 8, 8)), 8);
+  },
   'products with a constant': () => {
     const net = new Net([2, 8, 8], 9);
     const a = net.relu(net.conv('a', net.input, 2, 8));
@@ -99,20 +107,22 @@ export function copied(model: Model, base: number): Model {
         nodes.find(({ name }) => name === layer),
         layer,
       );
-      // Rows of these networks' convolutions and transposed linear layers; columns of the others.
+      // Rows of these networks' convolutions and turned linear layers; columns of the others.
       const byColumn = node.op === 'MatMul' || (node.op === 'Gemm' && intAttribute(node, 'transB', 0) === 0);
       for (const [at, name] of node.inputs.entries()) {
         const constant = constants.get(name);
         if (at === 0 || constant?.type !== 'float32') continue;
         const { data, dims } = constant;
-        const columns = byColumn && dims.length === 2;
-        const count = (columns ? dims[1] : dims[0]) as number;
-        const inner = data.length / count;
-        const place = (c: number, i: number): number => (columns ? i * count + c : c * inner + i);
+        const axis = dims.length > 1 && (byColumn || node.op === 'ConvTranspose') ? 1 : 0;
+        const count = dims[axis] as number;
+        const inner = sizeOf(dims.slice(axis + 1));
+        const place = (c: number, i: number): number =>
+          (Math.floor(i / inner) * count + c) * inner + (i % inner);
         units.forEach((channels, unit) => {
           channels.forEach((channel, k) => {
             const source = must(units[unit % base]?.[k], 'a channel');
-            for (let i = 0; i < inner; i++) data[place(channel, i)] = data[place(source, i)] as number;
+            const each = data.length / count;
+            for (let i = 0; i < each; i++) data[place(channel, i)] = data[place(source, i)] as number;
           });
         });
       }
