@@ -38,6 +38,10 @@ const EVALUATORS: { readonly [K in OpName]?: Evaluator } = {
   Constant: constant,
   ConstantOfShape: constantOfShape,
   Div: divide,
+  Equal: (context, dims) => {
+    const [a, b] = [spread(context, 0, dims), spread(context, 1, dims)];
+    return a.map((value, i) => (value === b[i] ? 1 : 0));
+  },
   Expand: (context, dims) => strided(context.known(0).data, dims, broadcastStrides(context.shape(0), dims)),
   Flatten: copy,
   Gather: gather,
@@ -57,7 +61,18 @@ const EVALUATORS: { readonly [K in OpName]?: Evaluator } = {
     );
   },
   Unsqueeze: copy,
+  Where: (context, dims) => {
+    const [condition, a, b] = [spread(context, 0, dims), spread(context, 1, dims), spread(context, 2, dims)];
+    return condition.map((value, i) => (value !== 0 ? a[i] : b[i]) as number);
+  },
 };
+
+/** An input's values, broadcast to the shape of the result. Clamped integers are left to the engine. */
+function spread(context: ShapeContext, index: number, dims: readonly number[]): Float64Array {
+  const known = context.known(index);
+  if (hasClamped(known.elemType, known.data)) throw new NotKnown();
+  return strided(known.data, dims, broadcastStrides(known.dims, dims));
+}
 
 function cast(context: ShapeContext): Float64Array {
   const { data, elemType } = context.known(0);
