@@ -1,7 +1,14 @@
 // Decides what each layer is refitted toward, and in which order.
 
 import type { Model } from '../onnx/index.ts';
-import { consumers, type Node, opOf, producers, type WeightedLayer } from '../onnx/internal.ts';
+import {
+  consumers,
+  intsAttribute,
+  type Node,
+  opOf,
+  producers,
+  type WeightedLayer,
+} from '../onnx/internal.ts';
 
 /**
  * The target of a layer: its own output, or the value that makes a residual sum right given the other branch as it is
@@ -60,13 +67,39 @@ function targetOf(
   shapes: ReadonlyMap<string, readonly number[]>,
 ): LayerTarget {
   const own: LayerTarget = { value: layer.output, minus: undefined };
-  const [sum, ...more] = consumers(model.graph).get(layer.output) ?? [];
+  const readers = consumers(model.graph);
+  const end = endOfMoves(readers, layer, shapes);
+  const [sum, ...more] = readers.get(end) ?? [];
   if (!sum || more.length > 0 || opOf(sum) !== 'Add') return own;
-  const other = sum.inputs.find((name) => name !== layer.output);
+  const other = sum.inputs.find((name) => name !== end);
   if (other === undefined || model.graph.constants.has(other)) return own;
-  const alike = String(shapes.get(other)) === String(shapes.get(layer.output));
+  const alike = String(shapes.get(other)) === String(shapes.get(end));
   const finished = ![...nodesAbove(model, other)].some((node) => pending.has(node.name));
   return alike && finished ? { value: sum.outputs[0] as string, minus: other } : own;
+}
+
+/**
+ * The last value behind a dense layer that lays each sample out as the layer does: behind nodes that only take its rows
+ * apart or move the axis of the samples.
+ */
+function endOfMoves(
+  readers: ReadonlyMap<string, readonly Node[]>,
+  layer: WeightedLayer,
+  shapes: ReadonlyMap<string, readonly number[]>,
+): string {
+  let value = layer.output;
+  for (;;) {
+    const [node, ...more] = readers.get(value) ?? [];
+    const output = node?.outputs[0] ?? '';
+    const [from, to] = [shapes.get(value), shapes.get(output)];
+    if (!node || more.length > 0 || layer.kind !== 'dense' || !from || !to) return value;
+    if (from.at(-1) !== layer.channels || to.at(-1) !== layer.channels) return value;
+    const order = opOf(node) === 'Transpose' ? intsAttribute(node, 'perm') : undefined;
+    const wide = order?.filter((axis) => (from[axis] ?? 1) > 1) ?? [];
+    const keeps = order !== undefined && wide.every((axis, i) => i === 0 || axis > (wide[i - 1] as number));
+    if (opOf(node) !== 'Reshape' && !keeps) return value;
+    value = output;
+  }
 }
 
 function unknowns(layer: WeightedLayer): number {
