@@ -19,6 +19,7 @@ import { assertPriorApplies, type ClassPriorOptions, priorShares, samplesInPrior
 import type { NetworkSource } from './network.ts';
 import { loadBundle } from './open-bundle.ts';
 import type { DataOptions, EngineOptions } from './options.ts';
+import { assertPreviewFolder, type WrittenPreview, writePreview } from './preview.ts';
 import { type Journal, journalOf, type Reporter, type Said } from './reporter.ts';
 import { loadSamples } from './samples.ts';
 import { networkForData } from './task.ts';
@@ -26,6 +27,8 @@ import { networkForData } from './task.ts';
 /** Options of `evaluate`: the level vector of a bundle, and the samples (by default from the test split). */
 export interface EvaluateOptions extends DataOptions, ClassPriorOptions, EngineOptions, LevelOptions {
   readonly seed?: number | undefined;
+  /** A folder for pictures of a few samples as the network reads them; it is made if it is missing. */
+  readonly preview?: string | undefined;
 }
 
 /** The result of `evaluate`. */
@@ -64,6 +67,8 @@ export interface EvaluateResult extends Said, Partial<LevelFields> {
   readonly perClass: readonly number[];
   /** Samples computed together. */
   readonly batch: number;
+  /** The pictures that were written, if they were asked for. */
+  readonly preview?: WrittenPreview;
 }
 
 /**
@@ -79,9 +84,12 @@ export async function evaluate(
 ): Promise<EvaluateResult> {
   const journal = journalOf(reporter);
   const { seed = 1, batch = 32, threads, classPrior } = options;
+  if (options.preview !== undefined) await assertPreviewFolder(options.preview);
   const { name, model, classifier, facts } = await subjectOf(network, options, journal);
   if (classPrior) assertPriorApplies(classifier, name);
   const loaded = await loadSamples(classifier, options, { split: 'test', seed }, journal);
+  const preview = options.preview && (await writePreview(options.preview, loaded, classifier, name));
+  if (preview) journal.note(`${preview.samples} samples as the network reads them: ${preview.index}`);
   const shares = classPrior && priorShares(classPrior, loaded.classNames);
   const dataset = shares ? samplesInPrior(loaded, shares) : loaded;
   const found = await journal.during('evaluating', (progress) =>
@@ -101,6 +109,7 @@ export async function evaluate(
     ...(shares ? { classMix: Array.from(shares) } : {}),
     perClass: hasClasses(classifier.task) ? samplesOfClasses(classifier.classes, dataset) : [],
     batch: classifier.fixedBatch ?? batch,
+    ...(preview ? { preview } : {}),
     ...journal.said(),
   };
 }

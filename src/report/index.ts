@@ -19,4 +19,6 @@ export { type BeatGeometry, type ExplainedSample, predicted } from './heatmaps/e
 export { type IndexPage, indexPage } from './heatmaps/index-page.ts';
 export { beatGeometry, type PictureKind, pictureKind } from './heatmaps/kinds.ts';
 export { layersPicture } from './heatmaps/layers-picture.ts';
+export { type PreviewPage, previewPage } from './preview/preview-page.ts';
+export { type PreviewedInput, type SamplePicture, samplePicture } from './preview/sample-picture.ts';
 export { describeUncounted } from './uncounted.ts';

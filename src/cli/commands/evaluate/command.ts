@@ -20,7 +20,9 @@ interface EvaluateCommandOptions
     ComputeOptions,
     DataOptions,
     ClassPriorOptions,
-    LevelOptions {}
+    LevelOptions {
+  readonly preview?: string;
+}
 
 /** Adds the command to the program. */
 export function addEvaluate(program: Command): void {
@@ -39,6 +41,10 @@ export function addEvaluate(program: Command): void {
       'bundles only: every group at the level nearest to this fraction of channels removed',
       ratio,
     );
+  command.option(
+    '--preview <dir>',
+    'write a few samples as the network reads them: pictures, and index.html',
+  );
   addLevels(command);
   addData(command, { split: 'default test', perClass: 'at most this many samples of each class' });
   addClassPrior(command, 'accuracy is for it');
@@ -49,6 +55,7 @@ export function addEvaluate(program: Command): void {
         ['bedside evaluate model.onnx --data scans/', 'all of scans/test'],
         ['bedside evaluate model.onnx --data mitdb/ --records 100,106', 'two patients'],
         ['bedside evaluate model.onnx --data x.npz --threads 1 --json', 'for programs'],
+        ['bedside evaluate model.onnx --data scans/ --preview seen/', 'and look at what it reads'],
         ['bedside evaluate ecg/ --data mitdb/ --ratio 0.5', 'a bundle, half of every group'],
         ['bedside evaluate ecg/ --data mitdb/ --levels 0,3,3,1', 'each group at a level of its own'],
       ),
