@@ -1,11 +1,12 @@
 // Finds the images of a folder: class folders with images, at any depth below; or `local` (or `train`) and `test`
 // folders of class folders. Files that are passed over are counted.
 import { readdir, realpath, stat } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { dirname, extname, join, relative, sep } from 'node:path';
 import { BedsideError, messageOf } from '../util/index.ts';
 import type { DatasetSplit } from './dataset.ts';
 import { isHidden } from './hidden.ts';
 import { PassedOverCount } from './passed-over.ts';
+import { PATIENT_FOLDER } from './patient-folder.ts';
 
 /** File name endings of images, in any case. */
 export const IMAGE_EXTENSIONS: readonly string[] = [
@@ -26,9 +27,10 @@ export const IMAGE_EXTENSIONS: readonly string[] = [
   '.pnm',
 ];
 
-const LOCAL_FOLDERS = ['local', 'train'];
-const TEST_FOLDERS = ['test'];
-const VALIDATION_FOLDERS = ['val'];
+/** In any capitals. */
+const LOCAL_FOLDERS = ['local', 'train', 'training'];
+const TEST_FOLDERS = ['test', 'testing'];
+const VALIDATION_FOLDERS = ['val', 'valid', 'validation', 'dev'];
 /** Folders within folders below a class: patients, studies, series. */
 const MOST_DEPTH = 8;
 
@@ -36,12 +38,22 @@ const MOST_DEPTH = 8;
 export interface ImageFile {
   readonly path: string;
   readonly label: number | undefined;
+  /** Whose it is: the folder between the class and the image, or above the class. */
+  readonly patient?: string | undefined;
 }
 
 /** The images of a split; without class names they are unlabelled. */
 export interface ImageList {
   readonly classNames: readonly string[] | undefined;
   readonly files: readonly ImageFile[];
+  /** About what folders were taken for. */
+  readonly remarks?: readonly string[] | undefined;
+}
+
+/** The classes of a network, as far as they are known. */
+export interface ExpectedClasses {
+  readonly classes: number;
+  readonly names?: readonly string[] | undefined;
 }
 
 /** Names of what is directly in a folder, each sorted by code unit. */
@@ -58,26 +70,50 @@ export async function listImages(
   root: string,
   split: DatasetSplit,
   passedOver: PassedOverCount,
+  expected?: ExpectedClasses,
 ): Promise<ImageList> {
-  return new ImageLister(root, passedOver).list(split);
+  return new ImageLister(root, passedOver, expected).list(split);
+}
+
+/** All images in and below a folder, whatever they are. @throws BedsideError E_FILE for a folder that cannot be read */
+export async function allImages(root: string, passedOver: PassedOverCount): Promise<string[]> {
+  return new ImageLister(root, passedOver).all();
+}
+
+/** The split that a folder's name says, if any. */
+export function splitOf(name: string): 'local' | 'test' | 'val' | undefined {
+  const lower = name.toLowerCase();
+  if (LOCAL_FOLDERS.includes(lower)) return 'local';
+  if (TEST_FOLDERS.includes(lower)) return 'test';
+  return VALIDATION_FOLDERS.includes(lower) ? 'val' : undefined;
 }
 
 class ImageLister {
   readonly #root: string;
   readonly #passedOver: PassedOverCount;
+  readonly #expected: ExpectedClasses | undefined;
 
-  constructor(root: string, passedOver: PassedOverCount) {
+  constructor(root: string, passedOver: PassedOverCount, expected?: ExpectedClasses) {
     this.#root = root;
     this.#passedOver = passedOver;
+    this.#expected = expected;
+  }
+
+  async all(): Promise<string[]> {
+    const found: string[] = [];
+    await this.#walk('', 0, [await realpath(this.#root)], (path) => found.push(path));
+    return found;
   }
 
   async list(split: DatasetSplit): Promise<ImageList> {
     // Nothing is counted yet: where there are no split folders, the folder is listed again as one of class folders.
     const { folders } = await new ImageLister(this.#root, new PassedOverCount()).#listFolder('');
-    const local = LOCAL_FOLDERS.find((name) => folders.includes(name));
-    const test = TEST_FOLDERS.find((name) => folders.includes(name));
-    const splits = [...LOCAL_FOLDERS, ...TEST_FOLDERS, ...VALIDATION_FOLDERS];
-    const onlySplits = folders.every((name) => splits.includes(name));
+    const named = (names: readonly string[]): string | undefined =>
+      names.flatMap((name) => folders.filter((folder) => folder.toLowerCase() === name))[0];
+    const local = named(LOCAL_FOLDERS);
+    const test = named(TEST_FOLDERS);
+    const splits = folders.filter((name) => splitOf(name) !== undefined);
+    const onlySplits = splits.length === folders.length;
     const isSplit = (local !== undefined && test !== undefined) || (folders.length > 0 && onlySplits);
     if (!isSplit) return this.#listClassFolders('');
 
@@ -85,7 +121,7 @@ class ImageLister {
     const read = wanted.filter((name) => name !== undefined);
     const [first, ...others] = await Promise.all(read.map((part) => this.#listClassFolders(part)));
     if (!first) {
-      const names = split === 'local' ? LOCAL_FOLDERS : TEST_FOLDERS;
+      const names = split === 'local' ? LOCAL_FOLDERS.slice(0, 2) : TEST_FOLDERS.slice(0, 1);
       throw new BedsideError(
         'E_DATA',
         `${this.#root} has no ${names.join(' or ')} folder for the ${split} split`,
@@ -105,7 +141,8 @@ class ImageLister {
         { hint: 'give both the same class folders, empty ones where a class has no images' },
       );
     }
-    return { classNames: first.classNames, files: [first, ...others].flatMap(({ files }) => files) };
+    const files = [first, ...others].flatMap((part) => part.files);
+    return { classNames: first.classNames, files, remarks: first.remarks };
   }
 
   /** The images of one folder of class folders. */
@@ -115,17 +152,47 @@ class ImageLister {
     for (const [label, name] of here.folders.entries()) {
       const folder = join(part, name);
       const ancestors = [await realpath(join(this.#root, part)), await realpath(join(this.#root, folder))];
-      await this.#walk(folder, 0, ancestors, (path) => files.push({ path, label }));
+      await this.#walk(folder, 0, ancestors, (path) =>
+        files.push({ path, label, patient: foldersBelow(folder, path)[0] }),
+      );
     }
     const own = here.images.map((image) => join(part, image));
     if (files.length > 0) {
       for (const path of own) this.#passedOver.add('images beside the class folders', path);
-      return { classNames: here.folders, files };
+      return this.#patientsAbove(part, here.folders, files) ?? { classNames: here.folders, files };
     }
     if (own.length > 0) {
       return { classNames: undefined, files: own.map((path) => ({ path, label: undefined })) };
     }
     throw this.#noImages(part, await this.#hasRecords(part, here.folders));
+  }
+
+  /**
+   * The same images as of a folder for each patient, with the class folders in those. Only where the folders above
+   * cannot be the network's classes and those below can; undefined otherwise.
+   */
+  #patientsAbove(part: string, above: readonly string[], files: readonly ImageFile[]): ImageList | undefined {
+    if (!this.#expected || above.length < 2) return undefined;
+    const { classes, names } = this.#expected;
+    const below = files.map(({ path, label }) => foldersBelow(join(part, above[label ?? 0] ?? ''), path)[0]);
+    if (below.includes(undefined)) return undefined;
+    const found = [...new Set(below as string[])].sort();
+    const areNames = (folders: readonly string[]): boolean =>
+      names ? folders.some((folder) => names.includes(folder)) : folders.length === classes;
+    const arePatients = above.every((folder) => PATIENT_FOLDER.test(folder));
+    if ((areNames(above) && !arePatients) || !areNames(found) || found.length > classes) return undefined;
+    const remark =
+      `folders of ${join(this.#root, part)} were taken for patients (${above.slice(0, 3).join(', ')}, ...), ` +
+      `and those in them for classes: ${found.slice(0, 10).join(', ')}`;
+    return {
+      classNames: found,
+      files: files.map(({ path, label }, i) => ({
+        path,
+        label: found.indexOf(below[i] ?? ''),
+        patient: above[label ?? 0],
+      })),
+      remarks: [remark],
+    };
   }
 
   /** Gives every image in and below a folder to `found`. */
@@ -197,6 +264,13 @@ class ImageLister {
       },
     );
   }
+}
+
+/** The folders between a folder and a file below it. */
+function foldersBelow(folder: string, path: string): string[] {
+  return relative(folder, dirname(path))
+    .split(sep)
+    .filter((name) => name !== '');
 }
 
 function reasonOf(kind: { isFile(): boolean } | undefined, ending: string): string {

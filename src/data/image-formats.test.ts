@@ -136,7 +136,9 @@ describe('Netpbm', () => {
     const grey = Buffer.concat([Buffer.from('P5\n# made\n3 1\n100\n'), Buffer.from([0, 50, 100])]);
     expect([...(await decodeImage(grey)).data]).toEqual([0, 128, 255]);
     const wide = Buffer.concat([Buffer.from('P5 2 1 65535\n'), Buffer.from([0xff, 0xff, 0x80, 0x80])]);
-    expect([...(await decodeImage(wide)).data]).toEqual([255, 128]);
+    expect(await decodeImage(wide)).toMatchObject({ data: Uint16Array.of(65535, 0x8080), white: undefined });
+    const twelve = Buffer.concat([Buffer.from('P5 2 1 4095\n'), Buffer.from([0x0f, 0xff, 0, 1])]);
+    expect(await decodeImage(twelve)).toMatchObject({ data: Uint16Array.of(4095, 1), white: 4095 });
     const colour = Buffer.concat([Buffer.from('P6 1 2 255 '), Buffer.from([1, 2, 3, 4, 5, 6])]);
     expect(await decodeImage(colour)).toMatchObject({ width: 1, height: 2, channels: 3 });
     await expect(decodeImage(Buffer.from('P6 10 10 255 ...'))).rejects.toThrow(/cut off/);

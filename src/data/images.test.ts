@@ -193,7 +193,7 @@ describe('folders of class folders', () => {
     await expect(openDataset(join(root, 'none'), OPTIONS)).rejects.toThrow(
       expect.objectContaining({ code: 'E_FILE' }),
     );
-    const text = join(root, 'text.csv');
+    const text = join(root, 'text.txt');
     await writeFile(text, 'a,b');
     await expect(openDataset(text, OPTIONS)).rejects.toThrow(/neither an \.npz archive nor a folder/);
     await writeFile(join(root, 'empty.npz'), '');

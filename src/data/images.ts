@@ -1,18 +1,22 @@
-// A folder of class folders with images; or of `local` (or `train`) and `test` folders of class folders.
+// A folder of class folders with images; or of `local` (or `train`) and `test` folders of class folders; or images with
+// a list of labels.
 import { join } from 'node:path';
 import { BedsideError, formatBytes, formatCount, messageOf, must } from '../util/index.ts';
 import { availableMemory, RegularFile } from '../util/internal.ts';
-import { LabelMap } from './contract/label-map.ts';
 import type { Dataset, DatasetOptions } from './dataset.ts';
-import { absentClasses, allocateSamples, numberedClasses } from './fit.ts';
+import { absentClasses, allocateSamples } from './fit.ts';
 import { hashSamples } from './hash.ts';
-import { type ImageFile, listImages } from './image-files.ts';
+import { allImages } from './image-files.ts';
+import { labelledImages } from './image-labels.ts';
 import { type ImageTarget, imageTarget, writeImage } from './image-steps.ts';
 import { MemoryBudget } from './memory-budget.ts';
+import { saysRange } from './npz-images.ts';
 import { PassedOverCount } from './passed-over.ts';
+import { chooseSamples } from './patients.ts';
 import type { Pixels } from './pixel-data.ts';
 import { decodeImage, imageSize, MAX_PIXELS } from './pixels.ts';
-import { selectIndices } from './sampling.ts';
+import { targetsAt } from './sampling.ts';
+import { MAY_BE_WIDE, type WideRange, wideRange, withWhite } from './wide-images.ts';
 
 // Decoding runs on libuv's four threads; a few more keep them fed, and memory stays small.
 const CONCURRENCY = 8;
@@ -31,23 +35,24 @@ const LARGE_FILE = 16 * 2 ** 20;
  * @throws BedsideError E_DATA_FIT when the model does not read images or has another number of classes
  * @throws BedsideError E_DATA when there are no images, or one is corrupt (named; left out with `skipBad`)
  */
-export async function readImages(folder: string, options: DatasetOptions): Promise<Dataset> {
+export async function readImages(path: string, options: DatasetOptions): Promise<Dataset> {
   const passedOver = new PassedOverCount();
-  const list = await listImages(folder, options.split, passedOver);
-  const shape = imageTarget(options.sampleShape, options.contract?.image, folder);
-  const map = list.classNames && LabelMap.named(options, list.classNames, folder);
-  const mapped = map?.apply(Int32Array.from(list.files, (file) => file.label ?? 0));
-  const all = mapped?.labels;
-  const indices = selectIndices(list.files.length, all, options, folder);
-  const chosen = Array.from(indices, (i) => must(list.files[i], 'a file for each index'));
+  const shape = imageTarget(options.sampleShape, options.contract?.image, path);
+  const list = await labelledImages(path, options, passedOver);
+  const { root, labels: all, targets, patients, classNames } = list;
+  const indices = chooseSamples({ size: list.paths.length, labels: all, targets, patients }, options, path);
+  const chosen = Array.from(indices, (i) => must(list.paths[i], 'a file for each index'));
 
   const size = shape.channels * shape.height * shape.width;
-  const samples = allocateSamples(chosen.length, size, folder);
-  const reasons = await decodeAll(folder, chosen, shape, samples, options);
+  const samples = allocateSamples(chosen.length, size, path);
+  const range = saysRange(options.contract?.image)
+    ? undefined
+    : await wideRange(root, await everyImage(root, list.paths), options.maxPixels ?? MAX_PIXELS, path);
+  const reasons = await decodeAll({ root, files: chosen, range }, shape, samples, options);
   const good = chosen.map((_, i) => i).filter((i) => reasons[i] === undefined);
   if (good.length === 0) {
-    throw new BedsideError('E_DATA', `none of the ${chosen.length} images chosen in ${folder} can be read`, {
-      hint: `the first one: ${chosen[0]?.path}: ${reasons[0]}`,
+    throw new BedsideError('E_DATA', `none of the ${chosen.length} images chosen in ${root} can be read`, {
+      hint: `the first one: ${chosen[0]}: ${reasons[0]}`,
     });
   }
   // Closes the gaps that skipped images leave.
@@ -55,36 +60,51 @@ export async function readImages(folder: string, options: DatasetOptions): Promi
     if (from !== to) samples.copyWithin(to * size, from * size, (from + 1) * size);
   });
   const kept = good.length === chosen.length ? samples : samples.slice(0, good.length * size);
-  const files = good.map((i) => must(chosen[i], 'a file for each index'));
-  const labels = all && Int32Array.from(good, (i) => must(all[indices[i] ?? -1], 'a label for each image'));
-  const classNames = map?.classNames ?? options.contract?.classes ?? numberedClasses(options.classes);
+  const places = good.map((i) => indices[i] ?? -1);
+  const labels = all && Int32Array.from(places, (i) => must(all[i], 'a label for each image'));
+  const given = targets && targetsAt(targets, list.paths.length, places);
   return {
     kind: 'images',
-    name: folder,
-    size: files.length,
+    name: path,
+    size: good.length,
     sampleShape: [...options.sampleShape],
     samples: kept,
     labels,
+    ...(given && { targets: given }),
+    ...(patients && { patients: places.map((i) => must(patients[i], 'a patient for each image')) }),
+    ...(options.splitBy && { splitBy: options.splitBy }),
     classNames,
-    origins: files.map((file) => file.path),
+    origins: places.map((i) => must(list.paths[i], 'a file for each index')),
     skipped: chosen.flatMap((file, i) => {
       const reason = reasons[i];
-      return reason === undefined ? [] : [{ path: file.path, reason }];
+      return reason === undefined ? [] : [{ path: file, reason }];
     }),
-    passedOver: [...passedOver.list(), ...(mapped?.leftOut ?? [])],
+    passedOver: [...passedOver.list(), ...list.leftOut],
     remarks: [
       ...shape.remarks,
-      ...(map?.remarks ?? []),
-      ...absentClasses(all, classNames, options.classFilter, folder),
+      ...(range?.remarks ?? []),
+      ...list.remarks,
+      ...absentClasses(all, classNames, options.classFilter, path),
     ],
-    hash: hashSamples(kept, labels),
+    hash: hashSamples(kept, labels, given),
   };
+}
+
+/** All images of a folder, of every split: their range is one. Those listed, where there are others of no use. */
+async function everyImage(root: string, listed: readonly string[]): Promise<readonly string[]> {
+  return listed.some((path) => MAY_BE_WIDE.test(path)) ? allImages(root, new PassedOverCount()) : listed;
+}
+
+/** Images to decode. */
+interface Files {
+  readonly root: string;
+  readonly files: readonly string[];
+  readonly range: WideRange | undefined;
 }
 
 /** Why each image could not be read, where it could not. */
 async function decodeAll(
-  folder: string,
-  files: readonly ImageFile[],
+  { root, files, range }: Files,
   shape: ImageTarget,
   samples: Float32Array,
   options: DatasetOptions,
@@ -95,13 +115,14 @@ async function decodeAll(
   let next = 0;
   let done = 0;
   let failed = false;
+  const isSaid = saysRange(options.contract?.image);
   const work = async (): Promise<void> => {
     while (next < files.length && !failed) {
       const i = next++;
-      const { path } = must(files[i], 'a file for each index');
+      const path = must(files[i], 'a file for each index');
       try {
-        await decodeOne(join(folder, path), options.maxPixels ?? MAX_PIXELS, budget, (pixels) =>
-          writeImage(pixels, shape, samples, i * size),
+        await decodeOne(join(root, path), options.maxPixels ?? MAX_PIXELS, budget, (pixels) =>
+          writeImage(isSaid ? pixels : withWhite(pixels, range, path), shape, samples, i * size),
         );
       } catch (cause) {
         if (BedsideError.is(cause) && cause.code !== 'E_FILE') throw cause;
@@ -112,7 +133,7 @@ async function decodeAll(
             ?.replace(/^vips\w*: /, '') ?? '';
         if (!options.skipBad) {
           failed = true;
-          throw new BedsideError('E_DATA', `cannot read image ${join(folder, path)}: ${reason}`, {
+          throw new BedsideError('E_DATA', `cannot read image ${join(root, path)}: ${reason}`, {
             hint: 'replace or remove the file, or leave such files out with --skip-bad',
             cause,
           });

@@ -4,6 +4,7 @@ import { BedsideError, messageOf } from '../util/index.ts';
 import { assertFiniteSamples, RegularFile } from '../util/internal.ts';
 import type { Dataset, DatasetOptions } from './dataset.ts';
 import { readImages } from './images.ts';
+import { isLabelList } from './label-list.ts';
 import { isUnsplitNpz, readNpzDataset } from './npz-dataset.ts';
 import { readWfdb } from './wfdb.ts';
 import { holdsRecords } from './wfdb-folder.ts';
@@ -54,6 +55,7 @@ async function kindOf(path: string): Promise<'npz' | 'wfdb' | 'images'> {
   try {
     if ((await stat(path)).isDirectory()) return (await holdsRecords(path)) ? 'wfdb' : 'images';
     if (path.toLowerCase().endsWith('.npz') || (await isZip(path))) return 'npz';
+    if (isLabelList(path)) return 'images';
   } catch (cause) {
     if (BedsideError.is(cause)) throw cause;
     const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
@@ -67,7 +69,7 @@ async function kindOf(path: string): Promise<'npz' | 'wfdb' | 'images'> {
     );
   }
   throw new BedsideError('E_DATA', `${path} is not a dataset: it is neither an .npz archive nor a folder`, {
-    hint: 'give an .npz file, a folder of WFDB records or a folder of class folders with images',
+    hint: 'give an .npz file, a folder of WFDB records, a folder of class folders with images, or a CSV of files and labels',
   });
 }
 

@@ -4,7 +4,7 @@ import { loadOptional } from '../util/internal.ts';
 import { bmpSize, decodeBmp, isBmp } from './bmp.ts';
 import { shapeMisfit } from './fit.ts';
 import type { Pixels } from './pixel-data.ts';
-import { decodePnm, isPnm, pnmSize } from './pnm.ts';
+import { decodePnm, decodesWide, isPnm, pnmSize } from './pnm.ts';
 
 /** A network's image input. */
 export interface ImageShape {
@@ -42,21 +42,50 @@ export async function imageSize(content: Uint8Array): Promise<{ width: number; h
   return sharp(content, { limitInputPixels: false }).metadata();
 }
 
+const PNG = [0x89, 0x50, 0x4e, 0x47];
+/** Little-endian and big-endian TIFF. */
+const TIFF = ['II*\0', 'MM\0*', 'II+\0', 'MM\0+'];
+/** Place of a PNG's bits a channel. */
+const PNG_DEPTH = 24;
+
 /**
- * Decodes an image file as its pixels are stored: no colour management, no rotation. The content tells the format.
+ * Whether an image has 16 bits a channel, and does not say which value is white.
+ * @param content its first bytes; of a TIFF all of them
+ * @throws Error for a TIFF of numbers that are no pixels
+ */
+export async function isWideImage(content: Uint8Array): Promise<boolean> {
+  if (PNG.every((byte, i) => content[i] === byte)) return content[PNG_DEPTH] === 16;
+  if (isPnm(content)) return decodesWide(content);
+  if (!TIFF.includes(Buffer.from(content.subarray(0, 4)).toString('latin1'))) return false;
+  const { depth } = await (await loadSharp())(content, { limitInputPixels: false }).metadata();
+  if (depth !== 'uchar' && depth !== 'ushort') {
+    throw new Error(`TIFF of ${depth} numbers: 8 and 16 bits without sign are read`);
+  }
+  return depth === 'ushort';
+}
+
+/**
+ * Decodes an image file as its pixels are stored: no colour management, no rotation. The content tells the format. 16
+ * bits stay 16 bits.
  * @param maxPixels more are refused before they are decoded
  * @throws whatever sharp throws for a damaged file
  */
 export async function decodeImage(content: Uint8Array, maxPixels: number = MAX_PIXELS): Promise<Pixels> {
   if (isBmp(content)) return decodeBmp(content);
   if (isPnm(content)) return decodePnm(content);
+  const isWide = await isWideImage(content);
   const sharp = await loadSharp();
-  // Grey becomes equal red, green and blue, exactly; 16 bits become their high 8.
-  const { data, info } = await sharp(content, {
-    failOn: 'error',
-    ignoreIcc: true,
-    limitInputPixels: maxPixels,
-  })
+  const image = sharp(content, { failOn: 'error', ignoreIcc: true, limitInputPixels: maxPixels });
+  if (isWide) {
+    const { space } = await image.metadata();
+    const { data, info } = await image
+      .toColourspace(space === 'grey16' || space === 'b-w' ? 'grey16' : 'rgb16')
+      .raw({ depth: 'ushort' })
+      .toBuffer({ resolveWithObject: true });
+    return { data: wideOf(data), width: info.width, height: info.height, channels: info.channels };
+  }
+  // Grey becomes equal red, green and blue, exactly.
+  const { data, info } = await image
     .toColourspace('srgb')
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true });

@@ -1,6 +1,9 @@
 // Netpbm's binary grey and colour images (pgm(5) P5, ppm(5) P6), 8 or 16 bits.
 import type { Pixels } from './pixel-data.ts';
 
+/** The largest value that a file may say. */
+const MOST = 65535;
+
 /** The contents of a header. */
 interface Layout {
   readonly width: number;
@@ -22,22 +25,33 @@ export function pnmSize(content: Uint8Array): { width: number; height: number } 
   return { width, height };
 }
 
+/** Whether an image has 16 bits and does not say that fewer are in use. @throws Error when it is none */
+export function decodesWide(content: Uint8Array): boolean {
+  return layoutOf(content).most === MOST;
+}
+
 /**
- * Decodes an image; values are brought from the file's largest to 255.
+ * Decodes an image. Bytes are brought from the file's largest value to 255; 16 bits stay as they are, with that value
+ * as white unless it is the largest of 16 bits, which says nothing.
  * @throws Error when it is damaged, saying why
  */
 export function decodePnm(content: Uint8Array): Pixels {
   const { width, height, channels, most, offset } = layoutOf(content);
   const count = width * height * channels;
-  const bytes = most > 255 ? 2 : 1;
-  if (offset + count * bytes > content.length)
+  const isWide = most > 255;
+  if (offset + count * (isWide ? 2 : 1) > content.length)
     throw new Error(`image is cut off: ${width} x ${height} pixels`);
-  const data = new Uint8Array(count);
-  for (let i = 0; i < count; i++) {
-    const at = offset + i * bytes;
-    const value = bytes === 2 ? ((content[at] as number) << 8) | (content[at + 1] as number) : content[at];
-    data[i] = Math.min(255, Math.round(((value as number) * 255) / most));
+  if (isWide) {
+    const data = new Uint16Array(count);
+    for (let i = 0; i < count; i++) {
+      const at = offset + i * 2;
+      data[i] = Math.min(most, ((content[at] as number) << 8) | (content[at + 1] as number));
+    }
+    return { data, width, height, channels, white: most === MOST ? undefined : most };
   }
+  const data = new Uint8Array(count);
+  for (let i = 0; i < count; i++)
+    data[i] = Math.min(255, Math.round(((content[offset + i] as number) * 255) / most));
   return { data, width, height, channels };
 }
 

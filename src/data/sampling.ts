@@ -78,7 +78,7 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
 }
 
 /** The targets of the samples at `indices`, in that order. */
-function targetsAt(targets: Targets, size: number, indices: ArrayLike<number>): Targets {
+export function targetsAt(targets: Targets, size: number, indices: ArrayLike<number>): Targets {
   const stride = targets.data.length / Math.max(size, 1);
   const length = indices.length * stride;
   const data = targets.data instanceof Uint8Array ? new Uint8Array(length) : new Float32Array(length);

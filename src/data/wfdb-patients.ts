@@ -1,7 +1,5 @@
 // Whose a record is.
-
-/** Folders of one patient, as databases name them. */
-const PATIENT_FOLDER = /^(?:patient|pat|subject|subj|sub|person|case|p)[-_ ]?\d+$/i;
+import { PATIENT_FOLDER } from './patient-folder.ts';
 
 /** Records 201 and 202 of the MIT-BIH Arrhythmia Database are of one man (its directory says so). */
 const SAME: Readonly<Record<string, string>> = { '202': '201' };
