@@ -11,6 +11,7 @@ import {
   keptChannels,
   keptDims,
   type Positions,
+  recurrentLayouts,
   tableBiasLength,
   tableDims,
   type WeightLayout,
@@ -91,10 +92,24 @@ function* ofGroups({ manifest, grouping }: Described): Generator<string> {
   }
 }
 
-function* ofLayers({ manifest }: Described, views: ReadonlyMap<string, WeightLayout>): Generator<string> {
+function* ofLayers(
+  { manifest, model, grouping }: Described,
+  views: ReadonlyMap<string, WeightLayout>,
+): Generator<string> {
   const names = manifest.layers.map((layer) => layer.name);
-  yield* differs('the list of layers', names.join(), [...views.keys()].join());
+  const recurrent = recurrentLayouts(model, grouping);
+  const expected = model.graph.nodes.flatMap(({ name }) =>
+    views.has(name) || recurrent.has(name) ? [name] : [],
+  );
+  yield* differs('the list of layers', names.join(), expected.join());
   for (const [i, layer] of manifest.layers.entries()) {
+    const own = recurrent.get(layer.name);
+    if (own) {
+      if (layer.tables) yield `layer '${layer.name}' is recurrent: expected no tables`;
+      yield* ofShares(`layers[${i}].reads`, layer.reads, own.inputs);
+      yield* ofShares(`layers[${i}].inputs`, layer.inputs, own.inputs);
+      yield* ofShares(`layers[${i}].outputs`, layer.outputs, own.outputs);
+    }
     const view = views.get(layer.name);
     if (!view) continue;
     const [bias, outputs] = [view.bias?.data.length ?? 1, view.outputs.group.length];

@@ -2,7 +2,7 @@
 // and a correction of each layer. Nothing is fitted here.
 import { sliceModel } from '../channels/index.ts';
 import type { Constant, Model } from '../onnx/index.ts';
-import { floatConstant, GraphBuilder, type Node, readsOf } from '../onnx/internal.ts';
+import { floatConstant, GraphBuilder, type Node, readsOf, recurrentOp } from '../onnx/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
 import type { Assembly } from './bundle.ts';
 import { addLowRank, type Correction, correctedBias, scaledWeight, storedCorrection } from './correction.ts';
@@ -36,8 +36,10 @@ export function assembleModel(
   const views = weightLayouts(bundle.model, grouping);
   let from = 0;
   for (const layer of manifest.layers) {
-    const view = must(views.get(layer.name), `layer '${layer.name}'`);
     const node = must(nodes.get(layer.name), `layer '${layer.name}'`);
+    // Recurrent layers are sliced only.
+    if (recurrentOp(node)) continue;
+    const view = must(views.get(layer.name), `layer '${layer.name}'`);
     const kept = keptAt(view.outputs, manifest.groups, (group) => levels[group] as number);
     let weight = layer.tables ? repairedWeight(bundle, view, layer, levels, kept) : undefined;
     let bias = layer.tables ? repairedBias(bundle, view, layer, levels, kept) : undefined;

@@ -18,5 +18,6 @@ export type { StoredTensor } from './safetensors.ts';
 export { sealed } from './seal.ts';
 export { secondsAtMacs } from './seconds-at-macs.ts';
 export { figureWord, labelledMeasure, recallsOf, type Tasked, taskOf } from './task.ts';
+export { type RecurrentLayout, recurrentLayouts } from './weight-layout.ts';
 export { isOfVariant, tableBias, tableWeight } from './weight-names.ts';
 export { type BundleContents, writeBundle } from './write.ts';

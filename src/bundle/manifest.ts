@@ -172,7 +172,7 @@ export interface BundleStage {
   /** Bytes of constants that are not weights of a layer. */
   readonly otherBytes: number;
   /**
-   * Multiply-accumulates of nodes that are not weighted layers (recurrent ones, products of computed values) for one
+   * Multiply-accumulates of nodes that are not weighted layers (products of computed values) for one
    * sample, the same at every level; absent where there are none.
    */
   readonly otherMacs?: number | undefined;

@@ -1,7 +1,17 @@
 // How the channels of a weighted layer lie in its repaired weights.
 import type { Grouping } from '../channels/index.ts';
 import type { Constant, Model } from '../onnx/index.ts';
-import { isDepthwise, type LayerLayout, layerLayout, type Node, opOf, sizeOf } from '../onnx/internal.ts';
+import {
+  isDepthwise,
+  type LayerLayout,
+  layerLayout,
+  type Node,
+  opOf,
+  type RecurrentLayer,
+  recurrentLayer,
+  sizeOf,
+  UNIT_AXES,
+} from '../onnx/internal.ts';
 import { must } from '../util/index.ts';
 import type { BundleGroup } from './manifest.ts';
 
@@ -39,6 +49,33 @@ export function weightLayouts(model: Model, grouping: Grouping): Map<string, Wei
   for (const node of model.graph.nodes) {
     const layout = layerLayout(model.graph, node, (name) => grouping.shapes.get(name));
     if (layout) layouts.set(node.name, weightLayout(model, grouping, node, layout));
+  }
+  return layouts;
+}
+
+/** A recurrent layer of a bundle's model. It has no tables and no correction. */
+export interface RecurrentLayout {
+  readonly layer: RecurrentLayer;
+  /** Of the maps to the gates: features of a step, then the layer's own units of the step before. */
+  readonly inputs: Positions;
+  /** Hidden units. */
+  readonly outputs: Positions;
+}
+
+/** The recurrent layers of a canonical model by name, in execution order. */
+export function recurrentLayouts(model: Model, grouping: Grouping): Map<string, RecurrentLayout> {
+  const layouts = new Map<string, RecurrentLayout>();
+  for (const node of model.graph.nodes) {
+    const layer = recurrentLayer(model.graph, node);
+    if (!layer) continue;
+    const features = positionsOf(grouping, node.inputs[0], 2, layer.inputs);
+    const given = node.outputs.findIndex(Boolean);
+    const outputs = positionsOf(grouping, node.outputs[given], UNIT_AXES[given] ?? 2, layer.hidden);
+    const inputs = {
+      group: Int32Array.of(...features.group, ...outputs.group),
+      unit: Int32Array.of(...features.unit, ...outputs.unit),
+    };
+    layouts.set(node.name, { layer, inputs, outputs });
   }
   return layouts;
 }

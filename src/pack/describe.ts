@@ -2,19 +2,20 @@
 // channels they read and give.
 
 import type { BundleLayer, BundleManifest, BundleStage } from '../bundle/index.ts';
-import type { Share } from '../bundle/internal.ts';
+import { type RecurrentLayout, recurrentLayouts, type Share } from '../bundle/internal.ts';
 import type { Grouping } from '../channels/index.ts';
 import { type Constant, findStages, type Model, modelCosts, type Stage } from '../onnx/index.ts';
 import {
   isDepthwise,
   layerLayout,
+  RECURRENT_INPUTS,
   rawBytes,
   readsOf,
   samplesOfShapes,
   sizeOf,
   unknownShape,
 } from '../onnx/internal.ts';
-import { valueShares } from '../repair/internal.ts';
+import { sharesAt, valueShares } from '../repair/internal.ts';
 import { must } from '../util/index.ts';
 import { splitOf } from './split.ts';
 
@@ -25,8 +26,8 @@ export interface Description extends Pick<BundleManifest, 'groups' | 'layers' | 
 
 /**
  * Describes a canonical model. Costs are those of the unpruned network for one sample; a fixed batch size is divided
- * out. Products of two computed values (attention) and recurrent layers are not weighted layers: their costs count for
- * their stage.
+ * out. Products of two computed values (attention) are not weighted layers: their costs count for their stage. Recurrent
+ * layers sum over the features of a step and their own units.
  * @param counts units kept, `[group][level]`
  * @param tabled layers with repaired weights for each level of what they read
  */
@@ -54,7 +55,16 @@ export function describeModel(
   const samples = samplesOfShapes(graph, grouping.shapes);
   const bytes = (value: string): number => (4 * sizeOf(shapeOf(value))) / samples;
   const weights = new Set<string>();
+  const recurrent = recurrentLayouts(model, grouping);
   const layers = graph.nodes.flatMap((node): BundleLayer[] => {
+    const own = recurrent.get(node.name);
+    const common = {
+      name: node.name,
+      stage: must(stageOf.get(node.name), `stage of '${node.name}'`),
+      macs: macs.get(node.name) ?? 0,
+      tables: tabled.has(node.name),
+    };
+    if (own) return [{ ...common, ...recurrentCosts(model, own, bytes, weights) }];
     const layout = layerLayout(graph, node, (name) => grouping.shapes.get(name));
     if (!layout) return [];
     const [data = '', weight = ''] = [node.inputs[layout.data], node.inputs[layout.weight]];
@@ -65,17 +75,14 @@ export function describeModel(
     const reads = sharesOf(grouping, data, layout.dataAxis, layout.inChannels);
     return [
       {
-        name: node.name,
-        stage: must(stageOf.get(node.name), `stage of '${node.name}'`),
+        ...common,
         inputs: isDepthwise(layout) ? [] : reads,
         outputs: sharesOf(grouping, result, layout.outputAxis, layout.outChannels),
-        macs: macs.get(node.name) ?? 0,
         weightBytes: constantBytes(graph.constants.get(weight)),
         biasBytes: constantBytes(graph.constants.get(bias)),
         inputBytes: bytes(data),
         outputBytes: bytes(result),
         reads,
-        tables: tabled.has(node.name),
       },
     ];
   });
@@ -107,6 +114,34 @@ export function describeModel(
       input: { name: input.name, shape: shapeOf(input.name).slice(1) },
       output: { name: output.name, classes: sizeOf(shapeOf(output.name).slice(1)) },
     },
+  };
+}
+
+/** A recurrent layer sums over the features of a step and over its own units: so do its costs. */
+function recurrentCosts(
+  { graph }: Model,
+  { layer, inputs, outputs }: RecurrentLayout,
+  bytes: (value: string) => number,
+  weights: Set<string>,
+): Omit<BundleLayer, 'name' | 'stage' | 'macs' | 'tables'> {
+  const { node } = layer;
+  const at = RECURRENT_INPUTS;
+  const sizes = (indices: readonly number[]): number =>
+    indices.reduce((sum, index) => {
+      const name = node.inputs[index] ?? '';
+      if (graph.constants.has(name)) weights.add(name);
+      return sum + constantBytes(graph.constants.get(name));
+    }, 0);
+  const reads = sharesAt(inputs);
+  return {
+    inputs: reads,
+    outputs: sharesAt(outputs),
+    weightBytes: sizes([at.weight, at.recurrence]),
+    biasBytes: sizes([at.bias, at.peephole]),
+    // With as many states as steps.
+    inputBytes: (bytes(node.inputs[0] ?? '') * (layer.inputs + layer.hidden)) / layer.inputs,
+    outputBytes: bytes(node.outputs.find(Boolean) ?? ''),
+    reads,
   };
 }
 

@@ -105,10 +105,14 @@ export class DraftBundle {
 /** The groups on the channel axis of a value, ascending, with their shares of the channels. */
 export function valueShares(grouping: Grouping, value: string): Share[] {
   const channels = grouping.values.get(value);
-  if (!channels) return [];
+  return channels ? sharesAt(channels) : [];
+}
+
+/** The groups of some positions, ascending, with their shares. */
+export function sharesAt({ group: all }: { readonly group: Int32Array }): Share[] {
   const positions = new Map<number, number>();
-  for (const id of channels.group) if (id >= 0) positions.set(id, (positions.get(id) ?? 0) + 1);
+  for (const id of all) if (id >= 0) positions.set(id, (positions.get(id) ?? 0) + 1);
   return [...positions]
     .sort(([a], [b]) => a - b)
-    .map(([group, count]) => ({ group, share: count / channels.group.length }));
+    .map(([group, count]) => ({ group, share: count / all.length }));
 }

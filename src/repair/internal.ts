@@ -1,7 +1,7 @@
 // For sibling folders only: nothing here is published.
 export { type MadeSamples, type RepairSamples, repairSamples } from './augment.ts';
 export { collectInputs, takesBias } from './collect.ts';
-export { DraftBundle, tableTensors, valueShares } from './draft-bundle.ts';
+export { DraftBundle, sharesAt, tableTensors, valueShares } from './draft-bundle.ts';
 export { factorise, rowsOf, solveFactor } from './factor.ts';
 export { cholesky, leadingDirections } from './linalg.ts';
 export { type Matrix, Products } from './products.ts';

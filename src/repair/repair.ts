@@ -7,12 +7,13 @@ import { keptPositions } from '../channels/internal.ts';
 import type { Dataset } from '../data/index.ts';
 import type { EngineOptions } from '../engine/index.ts';
 import type { Model } from '../onnx/index.ts';
-import { sampleShapes, type WeightedLayer, weightedLayers } from '../onnx/internal.ts';
+import { recurrentLayer, sampleShapes, type WeightedLayer, weightedLayers } from '../onnx/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
 import { repairSamples } from './augment.ts';
 import { collectInputs } from './collect.ts';
 import { type Matrix, Products } from './products.ts';
+import { refitRecurrent } from './recurrent.ts';
 import { ReferenceActivations } from './reference-activations.ts';
 import { fitLayer, fromMatrices, weightMatrices } from './refit.ts';
 import { type SamplePositions, samplePositionsOf } from './sample-positions.ts';
@@ -97,8 +98,24 @@ export async function repair(
   let model = cut;
   const repairs: LayerRepair[] = [];
   let start: number | undefined;
+  const recurrent = touchedRecurrent(cut, grouping, positions, stale);
+  const total = tasks.length + recurrent.length;
+  /** Recurrent layers before a node, in execution order. */
+  const refitBefore = async (end: number): Promise<void> => {
+    for (let next = recurrent[0]; next && next.at < end; next = recurrent[0]) {
+      recurrent.shift();
+      const models = { original, cut: model };
+      const own = { ...settings, seed: seed + tasks.length + next.at };
+      const found = await refitRecurrent(models, next.name, next.kept, samples, products, own);
+      model = found.model;
+      const { errorBefore, errorAfter, rows, unknowns, refit } = found;
+      repairs.push({ layer: next.name, errorBefore, errorAfter, rows, unknowns, refit });
+      onProgress?.(repairs.length, total);
+    }
+  };
   try {
-    for (const [index, { cut: layer, layer: whole, target, sampled }] of tasks.entries()) {
+    for (const { cut: layer, layer: whole, target, sampled } of tasks) {
+      await refitBefore(cut.graph.nodes.findIndex(({ name }) => name === layer.name));
       const { x, minus } = await collectInputs(model, layer, sampled, target.minus, samples, settings);
       const kept = positions(layer.output) ?? Array.from({ length: layer.channels }, (_, c) => c);
       const y = targetRows(
@@ -117,12 +134,28 @@ export async function repair(
         model = setWeights(model, layer, weight, bias);
       }
       repairs.push(repairOf(layer, sampled, x[0] as Matrix, fit));
-      onProgress?.(index + 1, tasks.length);
+      onProgress?.(repairs.length, total);
     }
+    await refitBefore(cut.graph.nodes.length);
   } finally {
     await products.release();
   }
   return { model, layers: repairs };
+}
+
+/** Recurrent layers that read or lost channels, by the position of their nodes, with the units that they keep. */
+function touchedRecurrent(
+  { graph }: Model,
+  { values }: Grouping,
+  positions: (value: string) => number[] | undefined,
+  stale: ReadonlySet<string>,
+): { name: string; at: number; kept: readonly number[] }[] {
+  return graph.nodes.flatMap((node, at) => {
+    const units = node.outputs.find(Boolean) ?? '';
+    if (!recurrentLayer(graph, node) || !(stale.has(node.inputs[0] ?? '') || positions(units))) return [];
+    const all = Array.from({ length: values.get(units)?.group.length ?? 0 }, (_, unit) => unit);
+    return [{ name: node.name, at, kept: positions(units) ?? all }];
+  });
 }
 
 /** @throws BedsideError E_DATA with fewer than two samples: one must be held out */

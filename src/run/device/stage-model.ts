@@ -13,7 +13,7 @@ import {
 import { findGroups, type KeptUnits, sliceModel } from '../../channels/index.ts';
 import { keptPositions } from '../../channels/internal.ts';
 import type { Model } from '../../onnx/index.ts';
-import { cloneModel, extractSubgraph, isWeighted, removeDead } from '../../onnx/internal.ts';
+import { cloneModel, extractSubgraph, isWeighted, recurrentOp, removeDead } from '../../onnx/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import { dropBiases } from './drop-biases.ts';
 import type { StageSpan } from './stage-fusion.ts';
@@ -188,13 +188,17 @@ export class StageModels {
     const { manifest, tensors, grouping, model } = this.bundle;
     const variant = findVariant(manifest, levels);
     if (variant === undefined || !manifest.variants[variant]?.corrected) return undefined;
-    const own = manifest.layers.filter(({ stage }) => stage >= span.first && stage <= span.last);
+    const nodes = new Map(model.graph.nodes.map((node) => [node.name, node]));
+    // Recurrent layers have no part in a correction.
+    const layers = manifest.layers.filter(({ name }) => {
+      return !recurrentOp(must(nodes.get(name), `layer '${name}'`));
+    });
+    const own = layers.filter(({ stage }) => stage >= span.first && stage <= span.last);
     const { scale, bias, lowRank, head } = storedCorrection(tensors, variant, own);
     const positions = keptPositions(grouping, keep);
-    const nodes = new Map(model.graph.nodes.map((node) => [node.name, node]));
     let at = 0;
     let [from, to] = [0, 0];
-    for (const layer of manifest.layers) {
+    for (const layer of layers) {
       const [output = ''] = must(nodes.get(layer.name), `layer '${layer.name}'`).outputs;
       const all = must(grouping.values.get(output), `channels of '${output}'`).group.length;
       if (layer === own[0]) from = at;
@@ -205,7 +209,7 @@ export class StageModels {
       scale: scale.subarray(from, to),
       bias: bias.subarray(from, to),
       lowRank,
-      head: own.at(-1) === manifest.layers.at(-1) ? head : undefined,
+      head: own.length > 0 && own.at(-1) === manifest.layers.at(-1) ? head : undefined,
     };
   }
 }
