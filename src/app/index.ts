@@ -115,13 +115,20 @@ export {
   type Signals,
   type Skipped,
 } from './reporter.ts';
-export { BATCH_WINDOW, Deployment, type DeploymentOptions, type Sample } from './run/deployment.ts';
+export {
+  BATCH_WINDOW,
+  Deployment,
+  type DeploymentOptions,
+  type RequestOptions,
+  type Sample,
+} from './run/deployment.ts';
 export { withMeasuredTimes } from './run/fleet-changes.ts';
 export { type InferOptions, type InferResult, infer } from './run/infer.ts';
 export { emulatedWorkers, localFleet } from './run/local-fleet.ts';
 export { LocalPool, type LocalPoolOptions } from './run/local-pool.ts';
 export { type Measured, measureDevices } from './run/measure-devices.ts';
 export { NatsPool, type NatsPoolOptions } from './run/nats-pool.ts';
+export type { PlanChoice } from './run/plan-lines.ts';
 export type { WorkerPool } from './run/pool.ts';
 export type { LeftOut } from './run/ready-plans.ts';
 export { Replanner, type ReplannerOptions } from './run/replanner.ts';

@@ -17,6 +17,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   train: async () => (await import('./commands/train/command.ts')).addTrain,
   simulate: async () => (await import('./commands/simulate/command.ts')).addSimulate,
   infer: async () => (await import('./commands/infer/command.ts')).addInfer,
+  serve: async () => (await import('./commands/serve/command.ts')).addServe,
+  audit: async () => (await import('./commands/audit/command.ts')).addAudit,
   worker: async () => (await import('./commands/worker/command.ts')).addWorker,
   fleet: async () => (await import('./commands/fleet/command.ts')).addFleet,
   cluster: async () => (await import('./commands/cluster/command.ts')).addCluster,
@@ -47,7 +49,7 @@ async function buildProgram(name: string): Promise<Command> {
 }
 
 /** Commands that have commands of their own. */
-const GROUPS: ReadonlySet<string> = new Set(['cluster']);
+const GROUPS: ReadonlySet<string> = new Set(['cluster', 'audit']);
 
 /** Runs a command line (without the first two words of argv); returns the exit status. */
 export async function runCommandLine(given: readonly string[]): Promise<number> {

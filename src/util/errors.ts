@@ -24,6 +24,13 @@ export const ERROR_CODES = [
   'E_LOST', // a device is gone, and no plan without it is left
   'E_DEADLINE', // no result before the deadline
   'E_FABRIC', // nodes cannot be started or reached
+  'E_BUSY', // a queue is full, or a server is stopping: try again later
+  'E_CANCELLED', // whoever asked has gone
+  'E_AUTH', // a token or certificate is missing or unknown
+  'E_FORBIDDEN', // a token's role does not allow this
+  'E_NOT_FOUND', // a server has no such path or model
+  'E_TOO_LARGE', // a request is larger than a server takes
+  'E_AUDIT', // an audit log is not what was written
   'E_NOT_FINITE', // a network gives NaN or infinite numbers
   'E_ENGINE', // ONNX Runtime refused or failed
   'E_INTERNAL', // a defect of bedside itself

@@ -53,6 +53,9 @@ export const FOLDERS: Readonly<Record<string, FolderRule>> = {
   run: { imports: ['engine', 'bundle', 'channels', 'onnx', 'util'], types: ['plan'] },
   report: { imports: SHOWN },
   app: { imports: [...PARTS, 'report'] },
-  cli: { imports: [...PARTS, 'report', 'app'] },
+  gateway: {
+    imports: ['app', 'run', 'plan', 'bundle', 'engine', 'explain', 'onnx', 'util'],
+  },
+  cli: { imports: [...PARTS, 'report', 'app', 'gateway'] },
   [ROOT]: { imports: [...PARTS, 'app'] },
 };

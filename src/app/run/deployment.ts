@@ -19,6 +19,7 @@ import type { SolverName } from '../planners.ts';
 import { type Journal, journalOf, type Reporter } from '../reporter.ts';
 import { readReports } from './measure-devices.ts';
 import { type PlanChange, planOnDrift, planOnReturn, unprunedFallback } from './plan-changes.ts';
+import { type PlanChoice, type PlanLine, PlanLines } from './plan-lines.ts';
 import type { WorkerPool } from './pool.ts';
 import { type LeftOut, ReadyPlans } from './ready-plans.ts';
 import { Replanner, type ReplannerOptions } from './replanner.ts';
@@ -55,6 +56,12 @@ export interface DeploymentOptions {
 /** One sample: its values, or a tensor `[1, …]`. */
 export type Sample = Float32Array | FloatTensor;
 
+/** What one request asks for. */
+export interface RequestOptions extends PlanChoice {
+  /** Once aborted, the request ends with E_CANCELLED. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Seconds that the first request of a batch waits unless told otherwise. */
 export const BATCH_WINDOW = 0.005;
 
@@ -70,6 +77,7 @@ export class Deployment implements AsyncDisposable {
   readonly #coordinator: Coordinator;
   readonly #batcher: Batcher | undefined;
   readonly #changes: readonly PlanChange[];
+  readonly #lines: PlanLines;
   /** Seconds. */
   readonly #deadline: number;
   #leftOut: readonly LeftOut[] = [];
@@ -94,6 +102,10 @@ export class Deployment implements AsyncDisposable {
     this.#planner = new Replanner(bundle.manifest, fleet, replanning);
     this.#deadline = replanning.request.deadline;
     this.#coordinator = new Coordinator(pool.clientName, bundle);
+    this.#lines = new PlanLines({
+      ...{ manifest: bundle.manifest, dir: bundle.dir, base: replanning },
+      ...{ coordinator: this.#coordinator, journal: this.#journal },
+    });
     const { batch, batchWindow = BATCH_WINDOW } = options;
     if (batch !== undefined) {
       this.#batcher = new Batcher(this.#coordinator, { most: batch, window: batchWindow });
@@ -190,15 +202,34 @@ export class Deployment implements AsyncDisposable {
 
   /**
    * Runs one sample.
-   * @param deadline seconds; default: that of the deployment
+   * @param options a deadline in seconds (default: that of the deployment); with a planner, levels or a floor of its own the
+   * request gets a plan of its own, which is kept ready for others that ask for the same
    * @returns scores, the plan that gave them, and how sure they are
-   * @throws BedsideError E_DEADLINE without a result in time; E_LOST when no plan without a lost device is left; E_NOT_FINITE;
-   *   E_DATA for a sample that does not fit or is not finite
+   * @throws BedsideError E_DEADLINE without a result in time; E_LOST when no plan without a lost device is left; E_CANCELLED;
+   *   E_REQUEST when there is no plan for what it asks; E_LEVELS; E_NOT_FINITE; E_DATA for a sample that does not fit or is
+   *   not finite
    */
-  async infer(sample: Sample, { deadline }: { readonly deadline?: number } = {}): Promise<FallbackResult> {
-    const answer = await this.#ask(this.#inputOf(sample), deadline);
+  async infer(sample: Sample, options: RequestOptions = {}): Promise<FallbackResult> {
+    const input = this.#inputOf(sample);
+    const { deadline, signal, ...choice } = options;
+    if (Object.values(choice).some((own) => own !== undefined)) {
+      const line = await this.#lines.line(choice, this.fleet);
+      return await this.#ask(input, { deadline, signal }, line);
+    }
+    const answer = await this.#ask(input, { deadline, signal });
     this.#follow([answer]).catch((error: Error) => this.#journal.note(`the plan stays: ${error.message}`));
     return answer;
+  }
+
+  /**
+   * The plan that a request would get now, neither prepared nor run.
+   * @throws BedsideError E_REQUEST with the reason why there is none; E_LEVELS
+   */
+  async preview(choice: PlanChoice = {}): Promise<PlanView> {
+    const { planner, plan } = this.#lines.preview(choice, this.fleet);
+    const view = await plan;
+    if (!view) throw await planner.refusal(this.#pool.bundle.dir);
+    return view;
   }
 
   /**
@@ -267,16 +298,33 @@ export class Deployment implements AsyncDisposable {
     return { view, fallback: await unprunedFallback(parts, dir, this.#options.fallbackMargin) };
   }
 
-  async #ask(input: FloatTensor, deadline = this.#deadline): Promise<FallbackResult> {
-    const plan = must(this.#plan, 'a prepared deployment');
+  async #ask(
+    input: FloatTensor,
+    { deadline = this.#deadline, signal }: Pick<RequestOptions, 'deadline' | 'signal'> = {},
+    line?: PlanLine,
+  ): Promise<FallbackResult> {
+    const { planner, plan } = line ?? {
+      planner: this.#planner,
+      plan: must(this.#plan, 'a prepared deployment'),
+    };
     const replan = (lost: ReadonlySet<string>) => {
       this.#journal.note(`lost: ${[...lost].join(', ')}; planning for the devices that are left`);
-      return this.#planner.plan(lost);
+      return planner.plan(lost);
     };
     const asker = this.#batcher ?? this.#coordinator;
     const task = taskOf(this.#pool.bundle.manifest);
-    const answer = await inferWithFallback(asker, input, plan, { replan, deadline }, this.#fallback(), task);
-    if (answer.fallback !== 'taken' && answer.plan !== plan) this.#plan = answer.plan;
+    const options = { replan, deadline, signal };
+    const answer = await inferWithFallback(
+      asker,
+      input,
+      plan,
+      options,
+      line?.fixed ? undefined : this.#fallback(),
+      task,
+    );
+    if (answer.fallback === 'taken' || answer.plan === plan) return answer;
+    if (line) line.plan = answer.plan;
+    else this.#plan = answer.plan;
     return answer;
   }
 

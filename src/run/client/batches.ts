@@ -6,12 +6,12 @@ import { mergeSegments } from '../device/merge-segments.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import {
   DEFAULT_DEADLINE,
-  deadlineError,
   type InferenceClient,
   type InferenceOptions,
   type InferenceResult,
   timeoutOf,
 } from './coordinator.ts';
+import { deadlineError } from './request-errors.ts';
 
 /** How requests are gathered. */
 export interface BatchOptions {
@@ -106,7 +106,11 @@ export class Batcher implements InferenceClient {
     const deadline = Math.max(...waiting.map(left));
     try {
       const together = mergeSegments(inputs, { kind: 'concat', axis: 0 });
-      const answer = await this.#client.infer(together, plan, { ...first.options, deadline });
+      const answer = await this.#client.infer(together, plan, {
+        ...first.options,
+        deadline,
+        signal: undefined,
+      });
       share(answer, waiting);
     } catch (error) {
       // One bad sample must not take the answers of the others.

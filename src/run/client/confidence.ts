@@ -123,7 +123,7 @@ export async function inferWithFallback(
   const left = options.deadline - (performance.now() - start) / 1000;
   if (fallback.seconds > left) return { ...first, margin, fallback: 'late' };
   try {
-    const again = await client.infer(input, fallback.plan, { deadline: left });
+    const again = await client.infer(input, fallback.plan, { deadline: left, signal: options.signal });
     const seconds = (performance.now() - start) / 1000;
     return {
       ...again,

@@ -16,6 +16,7 @@ import {
   type QueryReply,
   type QueryTimeouts,
 } from '../protocol/queries.ts';
+import { cancelledError, deadlineError, lostError } from './request-errors.ts';
 import { assertResult, validatedReport } from './result-validation.ts';
 
 /** Another plan without the devices that are lost; undefined when there is none. */
@@ -27,6 +28,8 @@ export interface InferenceOptions {
   readonly deadline?: number | undefined;
   /** Without it, a lost device ends the request with E_LOST. */
   readonly replan?: Replan | undefined;
+  /** Once aborted, the request ends here and on its devices, with E_CANCELLED. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The result of a request. */
@@ -63,6 +66,7 @@ interface PendingRequest {
   readonly timer: NodeJS.Timeout;
   readonly resolve: (answer: InferenceResult) => void;
   readonly reject: (error: Error) => void;
+  readonly cancel: () => void;
 }
 
 /** Seconds. */
@@ -165,11 +169,12 @@ export class Coordinator implements InferenceClient {
    * Runs a plan on one input. It ends exactly once: with a result, or with a coded error before the deadline has
    * passed.
    * @param input one sample or a batch, `[batch, …]`; it is sent only to the first device of the plan
-   * @throws BedsideError E_DATA for an input that is not finite; E_DEADLINE; E_LOST; E_NOT_FINITE for scores that are
-   * not finite; the error of a device
+   * @throws BedsideError E_DATA for an input that is not finite; E_DEADLINE; E_LOST; E_CANCELLED; E_NOT_FINITE for
+   * scores that are not finite; the error of a device
    */
   async infer(input: FloatTensor, plan: RunPlan, options: InferenceOptions = {}): Promise<InferenceResult> {
     assertFiniteSamples({ name: 'a request', size: input.dims[0] ?? 1, samples: input.data });
+    if (options.signal?.aborted) throw cancelledError();
     const id = newId();
     const start = performance.now();
     const { deadline = DEFAULT_DEADLINE } = options;
@@ -178,11 +183,13 @@ export class Coordinator implements InferenceClient {
       const end = start + 1000 * deadline;
       const pending: PendingRequest = {
         ...{ id, input, options, start, end, plan, timer, resolve, reject },
+        cancel: () => this.#fail(pending, cancelledError()),
         epoch: 0,
         informed: new Set(),
         parts: [],
       };
       this.#pending.set(id, pending);
+      options.signal?.addEventListener('abort', pending.cancel, { once: true });
       const gone = devicesOf(plan).find((device) => this.#lost.has(device));
       if (gone === undefined) this.#start(pending);
       else this.#replan(pending, gone);
@@ -346,8 +353,12 @@ export class Coordinator implements InferenceClient {
    * Ends a request here and on every device that may still work on it.
    * @param ended devices that have ended it by themselves
    */
-  #finish({ id, timer, informed }: PendingRequest, ended: ReadonlySet<string> = new Set()): void {
+  #finish(
+    { id, timer, informed, options, cancel }: PendingRequest,
+    ended: ReadonlySet<string> = new Set(),
+  ): void {
     clearTimeout(timer);
+    options.signal?.removeEventListener('abort', cancel);
     this.#pending.delete(id);
     for (const device of informed) {
       if (!ended.has(device) && !this.#lost.has(device))
@@ -371,17 +382,4 @@ export class Coordinator implements InferenceClient {
  */
 export function timeoutOf(deadline: number): number {
   return 1000 * deadline - Math.min(20, 50 * deadline);
-}
-
-/** The error of a request that missed its deadline. @param deadline seconds */
-export function deadlineError(deadline: number): BedsideError {
-  return new BedsideError('E_DEADLINE', `no result within ${deadline} s`, {
-    hint: 'allow more time, or plan at lower levels or on faster devices',
-  });
-}
-
-function lostError(peer: string, why: string): BedsideError {
-  return new BedsideError('E_LOST', `device '${peer}' is lost: ${why}`, {
-    hint: 'start it again, or plan for the devices that are left',
-  });
 }

@@ -1,0 +1,161 @@
+// The options of `bedside serve`.
+import { type Command, Option } from 'commander';
+import { isServerUrl } from '../../../app/cluster/access.ts';
+import { SOLVERS, type SolverName } from '../../../app/planners.ts';
+import { DEFAULT_PORT, type ServeOptions } from '../../../gateway/index.ts';
+import { PRIVACY_PRESETS, type PrivacyPreset } from '../../../plan/index.ts';
+import { BedsideError } from '../../../util/index.ts';
+import type { CommonOptions } from '../../options/common.ts';
+import { assertNoConflict, type Conflict } from '../../options/conflicts.ts';
+import { addCredentials } from '../../options/nats.ts';
+import { count, levelList, numberIn } from '../../options/numbers.ts';
+
+/** As commander gives them. */
+export interface ServeCommandOptions extends CommonOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly fabric: string;
+  readonly credentials?: string;
+  readonly workers?: number;
+  readonly fleet?: string;
+  readonly solver: SolverName;
+  readonly levels?: readonly number[];
+  readonly deadline?: number;
+  readonly accuracyFloor?: number;
+  readonly privacy?: PrivacyPreset;
+  readonly adapt?: boolean;
+  readonly fallbackMargin?: number;
+  readonly insecure?: boolean;
+  readonly tokens?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly clientCa?: string;
+  readonly audit?: string;
+  readonly auditAnchor?: string;
+  readonly running?: number;
+  readonly waiting?: number;
+  readonly bodyLimit?: number;
+  readonly log?: boolean;
+}
+
+/** Adds them, but for the options of every command. */
+export function addServeOptions(command: Command): void {
+  command
+    .option('--host <address>', 'address to listen on; other machines reach 0.0.0.0 or ::', '127.0.0.1')
+    .option(
+      '--port <n>',
+      'port to listen on; 0 takes a free one',
+      numberIn(0, 65_535, 'a port'),
+      DEFAULT_PORT,
+    )
+    .option(
+      '--fabric <where>',
+      'local: workers are processes of this machine; nats://host:port: those of a NATS server, docs/cluster.md',
+      'local',
+    );
+  addCredentials(command)
+    .option('--workers <n>', 'equal workers on this machine (default 2, without --fleet)', count(64))
+    .option('--fleet <file>', 'devices and links to emulate, as JSON; docs/fleets.md, examples/fleets/')
+    .addOption(
+      new Option('--solver <name>', 'planner; bedside plan --help describes each')
+        .choices(SOLVERS)
+        .default('policy'),
+    )
+    .option(
+      '--levels <list>',
+      'the level of each group, as in 0,3,1; default: the planner chooses',
+      levelList,
+    )
+    .option('--deadline <s>', 'seconds from a request to its result', numberIn(1e-6, 86_400, 'seconds'))
+    .option(
+      '--accuracy-floor <a>',
+      "least accuracy, by the bundle's measure, in [0, 1]",
+      numberIn(0, 1, 'a number'),
+    )
+    .addOption(
+      new Option('--privacy <preset>', 'what untrusted devices of the fleet may see').choices(
+        PRIVACY_PRESETS,
+      ),
+    )
+    .option(
+      '--adapt',
+      'plan again, by measured stage times, when requests take longer or shorter than at first',
+    )
+    .option(
+      '--fallback-margin <m>',
+      'repeat uncertain answers on the unpruned network: those whose two likeliest classes are closer than this',
+      numberIn(0, 1, 'a difference of probabilities'),
+    )
+    .option('--insecure', 'neither TLS nor tokens off this machine: everybody on the network may ask')
+    .option('--tokens <file>', 'tokens and their roles; made, with an admin token, where there is none')
+    .option('--tls-cert <file>', 'certificate, PEM, with those between it and its authority')
+    .option('--tls-key <file>', 'its key, PEM')
+    .option('--client-ca <file>', 'only clients with a certificate of these authorities may connect, PEM')
+    .option('--audit <folder>', 'keep an audit log in this folder; look at it with bedside audit verify')
+    .option('--audit-anchor <file>', 'remember the end of the audit log in this file, best on other media')
+    .option('--running <n>', 'requests of a model that run at the same time', count(4096), 16)
+    .option('--waiting <n>', 'requests of a model that wait; more get 503', count(1_000_000), 256)
+    .option(
+      '--body-limit <bytes>',
+      'largest body of a request',
+      numberIn(1024, 2 ** 30, 'bytes'),
+      64 * 2 ** 20,
+    )
+    .option('--log', 'write a JSON line for each request to standard error');
+}
+
+/** @throws BedsideError E_USAGE for options that contradict each other, and for a fabric that does not exist */
+export function serveOptions(options: ServeCommandOptions): ServeOptions {
+  assertNoConflict(options, CONFLICTS);
+  const { fabric, tlsCert, tlsKey, clientCa, log, ...rest } = options;
+  if (fabric !== 'local' && !isServerUrl(fabric)) {
+    throw new BedsideError('E_USAGE', `there is no fabric '${fabric}'`, {
+      hint: 'leave --fabric out for processes of this machine, or name a server as nats://host:port',
+    });
+  }
+  const tls = tlsCert !== undefined && tlsKey !== undefined && { cert: tlsCert, key: tlsKey, clientCa };
+  return {
+    ...rest,
+    fabric: fabric === 'local' ? undefined : fabric,
+    ...(tls ? { tls } : {}),
+    ...(log ? { log: process.stderr } : {}),
+  };
+}
+
+const CONFLICTS: readonly Conflict<ServeCommandOptions>[] = [
+  {
+    when: ({ tlsCert, tlsKey }) => (tlsCert === undefined) !== (tlsKey === undefined),
+    message: '--tls-cert and --tls-key go together',
+    hint: 'give both, as PEM files',
+  },
+  {
+    when: ({ clientCa, tlsCert }) => clientCa !== undefined && tlsCert === undefined,
+    message: '--client-ca needs TLS',
+    hint: 'give --tls-cert and --tls-key too',
+  },
+  {
+    when: ({ insecure, tokens }) => insecure === true && tokens !== undefined,
+    message: '--insecure and --tokens contradict each other',
+    hint: 'leave one of them out',
+  },
+  {
+    when: ({ audit, auditAnchor }) => auditAnchor !== undefined && audit === undefined,
+    message: '--audit-anchor needs --audit',
+    hint: 'name the folder of the log with --audit',
+  },
+  {
+    when: ({ fabric, workers }) => fabric !== 'local' && workers !== undefined,
+    message: '--workers starts processes of this machine, not workers on NATS',
+    hint: 'start bedside worker on each device',
+  },
+  {
+    when: ({ fabric, credentials }) => fabric === 'local' && credentials !== undefined,
+    message: '--credentials is for workers on NATS',
+    hint: 'name the server with --fabric nats://host:port',
+  },
+  {
+    when: ({ fleet, workers }) => fleet !== undefined && workers !== undefined,
+    message: 'give either --workers or --fleet, not both',
+    hint: 'a fleet has one worker for each of its devices',
+  },
+];

@@ -1,0 +1,266 @@
+// The HTTP server: the Open Inference Protocol, version 2, with who may do what, metrics, and errors in one shape.
+import { createHash } from 'node:crypto';
+import type { ServerOptions as TlsOptions } from 'node:https';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { BedsideError, VERSION } from '../../util/index.ts';
+import type { AuditLog } from '../observe/audit-log.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import { readInferRequest } from '../protocol/infer-request.ts';
+import { writeInferAnswer } from '../protocol/infer-response.ts';
+import { problemOf } from '../protocol/problem.ts';
+import { assertRole, type Caller, callerOf, type KeptToken, type Role } from '../security/tokens.ts';
+import { JoinedRequests } from '../service/joined-requests.ts';
+import type { Served, ServedModel } from '../service/served-model.ts';
+import { decompressed, jsonLength } from './body.ts';
+import { openApi } from './open-api.ts';
+
+/** The parts that the server puts before the network. */
+export interface ServerParts {
+  readonly models: ReadonlyMap<string, ServedModel>;
+  readonly metrics: Metrics;
+  readonly audit: AuditLog | undefined;
+  /** Undefined: everybody may do everything (on this machine alone). */
+  readonly tokens: readonly KeptToken[] | undefined;
+  readonly tls: TlsOptions | undefined;
+  /** Bytes of a body, before and after decompression. */
+  readonly bodyLimit: number;
+  /** Where the log goes, one JSON line for each request; undefined for none. Bodies are never logged. */
+  readonly log: NodeJS.WritableStream | undefined;
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What the caller must be allowed; absent: anybody may. */
+    role?: Role;
+  }
+  interface FastifyRequest {
+    caller: Caller;
+  }
+}
+
+/** Whoever asks where no tokens are needed. */
+const ANYBODY: Caller = { name: 'anybody', roles: ['admin'] };
+
+/** Seconds that answers are kept for requests that are sent twice under one id. */
+const JOIN_SECONDS = 30;
+const MOST_JOINED = 256;
+
+/** Seconds after which a 503 may be tried again. */
+const RETRY_SECONDS = 1;
+
+interface ModelPath {
+  Params: { name: string; version?: string };
+  Querystring: Record<string, string | undefined>;
+}
+
+/** Makes the server; it listens when it is told to. */
+export async function createServer(parts: ServerParts): Promise<FastifyInstance> {
+  const { fastify } = await import('fastify');
+  const app = fastify({
+    bodyLimit: parts.bodyLimit,
+    ...(parts.tls ? { https: parts.tls } : {}),
+    logger: parts.log ? { stream: parts.log, redact: ['req.headers.authorization'] } : false,
+    requestTimeout: 30_000,
+    connectionTimeout: 0,
+    keepAliveTimeout: 72_000,
+    forceCloseConnections: 'idle',
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 256 },
+    frameworkErrors: (error, _request, reply) => sendProblem(reply as never, error),
+  }) as unknown as FastifyInstance;
+  app.decorateRequest('caller', null as never);
+  // Clients of the protocol name many content types, or none: the headers of the extension decide.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.setErrorHandler((error, request, reply) => {
+    if (problemOf(error).status === 500) request.log.error(error);
+    sendProblem(reply, error);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const what = `${request.method} ${request.url.split('?')[0]?.slice(0, 200)}`;
+    sendProblem(
+      reply,
+      new BedsideError('E_NOT_FOUND', `there is nothing at ${what}`, { hint: 'see /openapi.json' }),
+    );
+  });
+  app.addHook('onRequest', async (request) => {
+    const { role } = request.routeOptions.config;
+    request.caller = ANYBODY;
+    if (!parts.tokens || role === undefined) return;
+    request.caller = callerOf(request.headers.authorization, parts.tokens);
+    assertRole(request.caller, role);
+  });
+  addServerRoutes(app, parts);
+  addModelRoutes(app, parts);
+  return app;
+}
+
+function addServerRoutes(app: FastifyInstance, { models, metrics }: ServerParts): void {
+  const all = async (): Promise<boolean> => {
+    const states = await Promise.all([...models.values()].map((model) => model.ready()));
+    return states.length > 0 && states.every(Boolean);
+  };
+  app.get('/v2', (_request, reply) =>
+    sendJson(reply, 200, { name: 'bedside', version: VERSION, extensions: ['binary_tensor_data'] }),
+  );
+  app.get('/v2/health/live', (_request, reply) => sendJson(reply, 200, { live: true }));
+  app.get('/v2/health/ready', async (_request, reply) => {
+    const ready = await all();
+    return sendJson(reply, ready ? 200 : 503, { ready });
+  });
+  app.get('/metrics', { config: { role: 'metrics' } }, async (_request, reply) => {
+    const { type, body } = await metrics.text();
+    return reply.header('content-type', type).send(body);
+  });
+  app.get('/openapi.json', (_request, reply) => sendJson(reply, 200, openApi()));
+}
+
+function addModelRoutes(app: FastifyInstance, parts: ServerParts): void {
+  const { models } = parts;
+  const joined = new JoinedRequests<Served>(JOIN_SECONDS, MOST_JOINED);
+  for (const base of ['/v2/models/:name', '/v2/models/:name/versions/:version']) {
+    app.get<ModelPath>(base, ({ params }, reply) => sendJson(reply, 200, modelOf(models, params).metadata));
+    app.get<ModelPath>(`${base}/ready`, async ({ params }, reply) => {
+      const { name } = modelOf(models, params);
+      const ready = await modelOf(models, params).ready();
+      return sendJson(reply, ready ? 200 : 503, { name, ready });
+    });
+    app.get<ModelPath>(`${base}/plan`, { config: { role: 'infer' } }, async ({ params, query }, reply) => {
+      const model = modelOf(models, params);
+      return sendJson(reply, 200, { model: model.name, plan: await model.preview(scalarsOf(query)) });
+    });
+    app.post<ModelPath>(`${base}/infer`, { config: { role: 'infer' } }, (request, reply) =>
+      answer(parts, joined, request, reply, false),
+    );
+    app.post<ModelPath>(`${base}/explain`, { config: { role: 'explain' } }, (request, reply) =>
+      answer(parts, joined, request, reply, true),
+    );
+  }
+}
+
+/** Answers an inference request, and keeps what was decided. */
+async function answer(
+  parts: ServerParts,
+  joined: JoinedRequests<Served>,
+  request: FastifyRequest<ModelPath>,
+  reply: FastifyReply,
+  explain: boolean,
+): Promise<FastifyReply> {
+  const { models, metrics, bodyLimit } = parts;
+  const started = performance.now();
+  const model = modelOf(models, request.params);
+  try {
+    const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+    metrics.moved('in', raw.byteLength);
+    const body = await decompressed(raw, request.headers['content-encoding'], bodyLimit);
+    const read = readInferRequest(body, jsonLength(request.headers['inference-header-content-length']));
+    const asked = explain ? { ...read, parameters: { ...read.parameters, explain: true } } : read;
+    if (asked.parameters.explain === true) assertRole(request.caller, 'explain');
+    const run = async (signal: AbortSignal): Promise<Served> => {
+      const served = await model.infer(asked, signal);
+      await keep(parts, request.caller, model, explain, served);
+      return served;
+    };
+    const gone = hangUp(reply);
+    const key = `${request.caller.name} ${model.version} ${read.id}`;
+    const served =
+      read.id === undefined
+        ? await run(gone)
+        : await joined.join(key, `${explain}${sha256(body)}`, gone, run).answer;
+    metrics.answered(served, (performance.now() - started) / 1000);
+    const written = writeInferAnswer(served.answer, asked.outputs, asked.binary);
+    metrics.moved('out', written.body.byteLength);
+    const { jsonBytes } = written;
+    if (jsonBytes === undefined) return reply.header('content-type', 'application/json').send(written.body);
+    return reply
+      .header('content-type', 'application/octet-stream')
+      .header('inference-header-content-length', String(jsonBytes))
+      .send(written.body);
+  } catch (error) {
+    const code = BedsideError.is(error) ? error.code : 'E_INTERNAL';
+    metrics.failed(model.name, code);
+    await parts.audit?.append({
+      event: explain ? 'explain' : 'infer',
+      ...{ caller: request.caller.name, model: model.name, bundle: model.bundle.sha256, error: code },
+    });
+    throw error;
+  }
+}
+
+async function keep(
+  { audit }: ServerParts,
+  caller: Caller,
+  model: ServedModel,
+  explain: boolean,
+  served: Served,
+): Promise<void> {
+  const [first] = served.results;
+  await audit?.append({
+    event: explain ? 'explain' : 'infer',
+    ...{ caller: caller.name, model: model.name, bundle: model.bundle.sha256 },
+    result: sha256(...served.answer.outputs.map(({ data }) => data)),
+    levels: first?.plan.levels,
+    variant: served.variant,
+    devices: String(served.answer.parameters.devices).split(','),
+    samples: served.results.length,
+    fallback: String(served.answer.parameters.fallback),
+    ...{ waited: served.waited, computed: served.computed },
+  });
+}
+
+/** A signal that says that the sender has gone before its answer. */
+function hangUp(reply: FastifyReply): AbortSignal {
+  const control = new AbortController();
+  reply.raw.on('close', () => {
+    if (!reply.raw.writableEnded) control.abort();
+  });
+  return control.signal;
+}
+
+/** @throws BedsideError E_NOT_FOUND */
+function modelOf(
+  models: ReadonlyMap<string, ServedModel>,
+  { name, version }: ModelPath['Params'],
+): ServedModel {
+  const model = models.get(name);
+  if (!model) {
+    throw new BedsideError('E_NOT_FOUND', `there is no model '${name.slice(0, 100)}'`, {
+      hint: `served: ${[...models.keys()].join(', ')}`,
+    });
+  }
+  if (version === undefined || version === model.version) return model;
+  throw new BedsideError('E_NOT_FOUND', `model '${name}' has no version '${version.slice(0, 100)}'`, {
+    hint: `its version is ${model.version}; a path without a version takes it`,
+  });
+}
+
+/** Parameters of a query: numbers where they are some. */
+function scalarsOf(query: Record<string, string | undefined>): Record<string, string | number> {
+  const entries = Object.entries(query).flatMap(([key, value]) => {
+    if (typeof value !== 'string') return [];
+    const isNumber = key !== 'levels' && value.trim() !== '' && Number.isFinite(Number(value));
+    return [[key, isNumber ? Number(value) : value] as const];
+  });
+  return Object.fromEntries(entries);
+}
+
+function sha256(...parts: readonly (Uint8Array | Float32Array)[]): string {
+  const hash = createHash('sha256');
+  for (const { buffer, byteOffset, byteLength } of parts)
+    hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+  return hash.digest('hex');
+}
+
+function sendProblem(reply: FastifyReply, error: unknown): FastifyReply {
+  const { status, body } = problemOf(error);
+  if (status === 503) void reply.header('retry-after', String(RETRY_SECONDS));
+  if (status === 401) void reply.header('www-authenticate', 'Bearer');
+  return sendJson(reply, status, body);
+}
+
+/** As bytes: a text would get a charset that known clients do not expect. */
+function sendJson(reply: FastifyReply, status: number, body: unknown): FastifyReply {
+  return reply
+    .code(status)
+    .header('content-type', 'application/json')
+    .send(Buffer.from(JSON.stringify(body)));
+}

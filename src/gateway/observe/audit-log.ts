@@ -1,0 +1,232 @@
+// The audit log: one JSON line for each decision, each with the hash of the line before it. It holds hashes, never an input
+// or an identifier of a patient.
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BedsideError, messageOf, writeFileAtomic } from '../../util/index.ts';
+
+/** One decision. */
+export interface AuditRecord {
+  /** `infer`, `explain`, `start`, `stop` and the like. */
+  readonly event: string;
+  readonly caller?: string | undefined;
+  readonly model?: string | undefined;
+  /** Hash of the bundle, and of the result's scores; hexadecimal SHA-256. */
+  readonly bundle?: string | undefined;
+  readonly result?: string | undefined;
+  readonly levels?: readonly number[] | undefined;
+  readonly variant?: number | undefined;
+  readonly solver?: string | undefined;
+  readonly devices?: readonly string[] | undefined;
+  readonly samples?: number | undefined;
+  readonly fallback?: string | undefined;
+  /** Code of the error of a request that failed. */
+  readonly error?: string | undefined;
+  /** Seconds in the queue and on the devices. */
+  readonly waited?: number | undefined;
+  readonly computed?: number | undefined;
+}
+
+/** A line of the log. */
+export interface AuditLine extends AuditRecord {
+  /** From 0, through all files. */
+  readonly seq: number;
+  /** ISO 8601, UTC. */
+  readonly time: string;
+  /** Hash of the line before; of the first one 64 zeros. */
+  readonly previous: string;
+}
+
+/** Where the newest line is remembered apart from the log, so that a cut tail shows. */
+export interface AuditHead {
+  /** Lines in all files. */
+  readonly count: number;
+  /** Hash of the last line; 64 zeros where there is none. */
+  readonly hash: string;
+}
+
+export const EMPTY_HEAD: AuditHead = { count: 0, hash: '0'.repeat(64) };
+
+/** Names of the log's files, in their order: `audit-000000000000.jsonl`, numbered by their first line. */
+export const auditFile = (seq: number): string => `audit-${String(seq).padStart(12, '0')}.jsonl`;
+export const AUDIT_FILE = /^audit-(\d{12})\.jsonl$/;
+
+/** The name of the anchor in the folder of the log, unless the operator places it elsewhere. */
+export const ANCHOR_FILE = 'anchor.json';
+
+/** Bytes after which a new file is begun. */
+const ROTATE_BYTES = 64 * 2 ** 20;
+
+/** Seconds between two writes of the anchor; it is written at the end too. */
+const ANCHOR_SECONDS = 1;
+
+/** The files of a log, in their order. */
+export async function auditFiles(folder: string): Promise<string[]> {
+  return (await readdir(folder)).filter((name) => AUDIT_FILE.test(name)).sort();
+}
+
+/** SHA-256 of a line without its end, in hexadecimal. */
+export function hashOfLine(line: string): string {
+  return createHash('sha256').update(line).digest('hex');
+}
+
+/** Options of a log. */
+export interface AuditOptions {
+  /** File of the anchor; default `anchor.json` in the log's folder. Other media keep it when the folder is lost or rewritten. */
+  readonly anchor?: string | undefined;
+  readonly rotateBytes?: number | undefined;
+}
+
+/** Appends lines, in order, each on the disk before `append` resolves. Lines that come together share one write. */
+export class AuditLog {
+  readonly #folder: string;
+  readonly #anchor: string;
+  readonly #rotateBytes: number;
+  #file: FileHandle;
+  #bytes: number;
+  #head: AuditHead;
+  #waiting: {
+    readonly record: AuditRecord;
+    readonly done: () => void;
+    readonly failed: (error: Error) => void;
+  }[] = [];
+  #writing: Promise<void> | undefined;
+  #closed = false;
+  #anchored = Number.NEGATIVE_INFINITY;
+
+  private constructor(
+    folder: string,
+    options: AuditOptions,
+    opened: { readonly file: FileHandle; readonly bytes: number; readonly head: AuditHead },
+  ) {
+    this.#folder = folder;
+    this.#anchor = options.anchor ?? join(folder, ANCHOR_FILE);
+    this.#rotateBytes = options.rotateBytes ?? ROTATE_BYTES;
+    this.#file = opened.file;
+    this.#bytes = opened.bytes;
+    this.#head = opened.head;
+  }
+
+  /**
+   * Opens the log of a folder, which exists. A last line that a crash left unfinished is cut off.
+   * @throws BedsideError E_OUTPUT when it cannot be written; E_AUDIT when its last line is no line of a log
+   */
+  static async open(folder: string, options: AuditOptions = {}): Promise<AuditLog> {
+    try {
+      const last = (await auditFiles(folder)).at(-1) ?? auditFile(0);
+      const path = join(folder, last);
+      const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_APPEND, 0o600);
+      const text = await readFile(path, 'utf8');
+      const end = text.lastIndexOf('\n') + 1;
+      const whole = text.slice(0, end);
+      if (end < text.length) await file.truncate(Buffer.byteLength(whole));
+      try {
+        const head = headOf(whole, path, Number(AUDIT_FILE.exec(last)?.[1] ?? 0));
+        return new AuditLog(folder, options, { file, bytes: Buffer.byteLength(whole), head });
+      } catch (error) {
+        await file.close();
+        throw error;
+      }
+    } catch (error) {
+      if (BedsideError.is(error)) throw error;
+      throw new BedsideError('E_OUTPUT', `the audit log cannot be kept in ${folder}: ${messageOf(error)}`, {
+        hint: 'give a folder that this user may write to, with --audit',
+        cause: error,
+      });
+    }
+  }
+
+  /** The newest line that is on the disk. */
+  get head(): AuditHead {
+    return this.#head;
+  }
+
+  /** Appends a record. @throws BedsideError E_OUTPUT when it cannot be written: then nothing may be answered */
+  append(record: AuditRecord): Promise<void> {
+    if (this.#closed) return Promise.reject(new BedsideError('E_OUTPUT', 'the audit log is closed'));
+    const written = new Promise<void>((done, failed) => this.#waiting.push({ record, done, failed }));
+    this.#writing ??= this.#write();
+    return written;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#writing;
+    await this.#writeAnchor();
+    await this.#file.close();
+  }
+
+  async #write(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0);
+      try {
+        await this.#append(batch.map(({ record }) => record));
+        for (const { done } of batch) done();
+      } catch (cause) {
+        const error = new BedsideError('E_OUTPUT', `the audit log cannot be written: ${messageOf(cause)}`, {
+          hint: 'free space for it; nothing is answered that is not in the log',
+          cause,
+        });
+        for (const { failed } of batch) failed(error);
+      }
+    }
+    // At once, not in a later turn: what is appended in between would wait for ever.
+    this.#writing = undefined;
+  }
+
+  async #append(records: readonly AuditRecord[]): Promise<void> {
+    let head = this.#head;
+    let text = '';
+    for (const record of records) {
+      const line: AuditLine = {
+        seq: head.count,
+        time: new Date().toISOString(),
+        previous: head.hash,
+        ...record,
+      };
+      const json = JSON.stringify(line);
+      text += `${json}\n`;
+      head = { count: head.count + 1, hash: hashOfLine(json) };
+    }
+    if (this.#bytes > 0 && this.#bytes + text.length > this.#rotateBytes) await this.#rotate();
+    const bytes = Buffer.from(text);
+    await this.#file.appendFile(bytes);
+    await this.#file.datasync();
+    this.#bytes += bytes.byteLength;
+    this.#head = head;
+    const now = performance.now();
+    if (now - this.#anchored < 1000 * ANCHOR_SECONDS) return;
+    this.#anchored = now;
+    await this.#writeAnchor();
+  }
+
+  async #writeAnchor(): Promise<void> {
+    await writeFileAtomic(this.#anchor, `${JSON.stringify(this.#head)}\n`, 0o600);
+  }
+
+  async #rotate(): Promise<void> {
+    await this.#file.close();
+    const path = join(this.#folder, auditFile(this.#head.count));
+    this.#file = await open(
+      path,
+      constants.O_RDWR | constants.O_CREAT | constants.O_APPEND | constants.O_EXCL,
+      0o600,
+    );
+    this.#bytes = 0;
+  }
+}
+
+function headOf(text: string, path: string, first: number): AuditHead {
+  const line = text.trimEnd().split('\n').at(-1);
+  if (!line) return first === 0 ? EMPTY_HEAD : { count: first, hash: '' };
+  try {
+    const { seq } = JSON.parse(line) as AuditLine;
+    if (Number.isInteger(seq)) return { count: seq + 1, hash: hashOfLine(line) };
+  } catch {
+    // Said below.
+  }
+  throw new BedsideError('E_AUDIT', `the last line of ${path} is no line of an audit log`, {
+    hint: 'look with `bedside audit verify`, keep that folder, and begin another one',
+  });
+}

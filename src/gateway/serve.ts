@@ -1,0 +1,263 @@
+// Bundles as a service: workers, deployments, and the HTTP server before them.
+import { readFile } from 'node:fs/promises';
+import type { ServerOptions as TlsOptions } from 'node:https';
+import { type AddressInfo, isIP } from 'node:net';
+import {
+  type DeploymentOptions,
+  fleetFrom,
+  type Journal,
+  journalOf,
+  LocalPool,
+  loadBundle,
+  NatsPool,
+  type Reporter,
+  type WorkerPool,
+} from '../app/index.ts';
+import type { Bundle } from '../bundle/index.ts';
+import type { Fleet } from '../plan/index.ts';
+import { BedsideError, messageOf } from '../util/index.ts';
+import { createServer } from './http/server.ts';
+import { AuditLog } from './observe/audit-log.ts';
+import { Metrics } from './observe/metrics.ts';
+import { type KeptToken, newToken, readTokens, writeTokens } from './security/tokens.ts';
+import { ServedModel } from './service/served-model.ts';
+
+/** Files of the server's TLS. */
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+  /** Certificate authorities of clients: then each client needs a certificate of theirs. */
+  readonly clientCa?: string | undefined;
+}
+
+/** How bundles are served. */
+export interface ServeOptions extends DeploymentOptions {
+  /** Default `127.0.0.1`. */
+  readonly host?: string | undefined;
+  /** Default 8500; 0 takes a free one. */
+  readonly port?: number | undefined;
+  /** Address of a NATS server whose workers compute; default: processes of this machine. */
+  readonly fabric?: string | undefined;
+  readonly credentials?: string | undefined;
+  /** Processes of this machine; default 2. */
+  readonly workers?: number | undefined;
+  /** The fleet that processes emulate, or whose devices on the server take part; or its file. */
+  readonly fleet?: Fleet | string | undefined;
+  /** Neither TLS nor tokens, also off this machine. */
+  readonly insecure?: boolean | undefined;
+  /** File of tokens; it is made, with a token for everything, where there is none. */
+  readonly tokens?: string | undefined;
+  readonly tls?: TlsFiles | undefined;
+  /** Folder of the audit log, which must exist; default: none is kept. */
+  readonly audit?: string | undefined;
+  /** File that remembers the end of the audit log, best on other media; default in its folder. */
+  readonly auditAnchor?: string | undefined;
+  /** Requests of a model that run at the same time, and that wait; default 16 and 256. */
+  readonly running?: number | undefined;
+  readonly waiting?: number | undefined;
+  /** Bytes of a body; default 64 MiB. */
+  readonly bodyLimit?: number | undefined;
+  /** Where one JSON line for each request goes; default: nowhere. */
+  readonly log?: NodeJS.WritableStream | undefined;
+}
+
+export const DEFAULT_PORT = 8500;
+const DEFAULT_RUNNING = 16;
+const DEFAULT_WAITING = 256;
+const DEFAULT_BODY = 64 * 2 ** 20;
+
+/** A running gateway. `close` lets requests end. */
+export interface Gateway extends AsyncDisposable {
+  readonly url: string;
+  readonly models: readonly string[];
+  /** A token for everything, which is shown this once; undefined where none was made. */
+  readonly token: string | undefined;
+  close(): Promise<void>;
+}
+
+/**
+ * Serves bundles over HTTP by the Open Inference Protocol, version 2, on workers.
+ * @param bundles opened ones, or their folders
+ * @throws BedsideError E_USAGE for a host off this machine without TLS and tokens, and for two bundles of one name; E_FILE for
+ *   files of TLS or tokens; E_OUTPUT for the audit log; E_FABRIC when the port is taken or workers do not start; as
+ *   `Deployment.start`
+ */
+export async function serve(
+  bundles: readonly (Bundle | string)[],
+  options: ServeOptions = {},
+  reporter?: Reporter | Journal,
+): Promise<Gateway> {
+  const journal = journalOf(reporter);
+  const opened = await openAll(bundles, journal);
+  const access = await accessOf(options);
+  const started = new Started();
+  try {
+    const audit =
+      options.audit === undefined
+        ? undefined
+        : await AuditLog.open(options.audit, { anchor: options.auditAnchor });
+    if (audit) started.add(() => audit.close());
+    const models = new Map<string, ServedModel>();
+    for (const bundle of opened) {
+      const pool = await poolOf(bundle, options, journal);
+      started.add(() => pool.close());
+      const bounds = {
+        running: options.running ?? DEFAULT_RUNNING,
+        waiting: options.waiting ?? DEFAULT_WAITING,
+      };
+      const model = await ServedModel.start(pool, options, bounds, journal);
+      started.add(() => model.close());
+      models.set(model.name, model);
+    }
+    const metrics = await Metrics.create({
+      queues: () =>
+        [...models.values()].map(({ name, queue }) => ({
+          model: name,
+          waiting: queue.depth,
+          running: queue.running,
+        })),
+      lost: () =>
+        [...models.values()].map(({ name, deployment }) => ({
+          model: name,
+          devices: deployment.lost.length,
+        })),
+    });
+    const app = await createServer({
+      ...{ models, metrics, audit, tokens: access.tokens, tls: access.tls, log: options.log },
+      bodyLimit: options.bodyLimit ?? DEFAULT_BODY,
+    });
+    started.add(() => app.close());
+    const { host = '127.0.0.1', port = DEFAULT_PORT } = options;
+    await listen(app.listen({ host, port }), host, port);
+    await audit?.append({ event: 'start', caller: 'operator', model: [...models.keys()].join(',') });
+    started.add(async () => await audit?.append({ event: 'stop', caller: 'operator' }));
+    const { port: own } = app.server.address() as AddressInfo;
+    const close = (): Promise<void> => started.close();
+    return {
+      url: `${access.tls ? 'https' : 'http'}://${isIP(host) === 6 ? `[${host}]` : host}:${own}`,
+      models: [...models.keys()],
+      token: access.token,
+      close,
+      [Symbol.asyncDispose]: close,
+    };
+  } catch (error) {
+    await started.close();
+    throw error;
+  }
+}
+
+/** What has been started, closed in the opposite order. */
+class Started {
+  readonly #close: (() => Promise<unknown>)[] = [];
+  #closing: Promise<void> | undefined;
+
+  add(close: () => Promise<unknown>): void {
+    this.#close.push(close);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      for (const close of this.#close.reverse()) await close();
+    })();
+    return this.#closing;
+  }
+}
+
+async function openAll(bundles: readonly (Bundle | string)[], journal: Journal): Promise<Bundle[]> {
+  if (bundles.length === 0) throw new BedsideError('E_USAGE', 'there is no bundle to serve');
+  const opened: Bundle[] = [];
+  for (const source of bundles) {
+    const bundle = await loadBundle(source, journal);
+    const twin = opened.find(({ manifest }) => manifest.name === bundle.manifest.name);
+    if (twin) {
+      throw new BedsideError(
+        'E_USAGE',
+        `${twin.dir} and ${bundle.dir} are both named '${bundle.manifest.name}'`,
+        {
+          hint: 'pack one of them under another name: bedside pack --name',
+        },
+      );
+    }
+    opened.push(bundle);
+  }
+  return opened;
+}
+
+async function poolOf(bundle: Bundle, options: ServeOptions, journal: Journal): Promise<WorkerPool> {
+  const { fabric, credentials, workers } = options;
+  const fleet = options.fleet === undefined ? undefined : await fleetFrom(options.fleet);
+  if (fabric === undefined) return LocalPool.of(bundle, { workers, fleet });
+  if (workers !== undefined) {
+    throw new BedsideError('E_USAGE', `the number of workers has no meaning on ${fabric}`, {
+      hint: 'its workers run already; name some of them by a fleet',
+    });
+  }
+  return await NatsPool.join(bundle, { fabric, credentials, fleet }, journal);
+}
+
+/** Who may ask: everybody on this machine, otherwise those with tokens, over TLS. */
+async function accessOf(options: ServeOptions): Promise<{
+  readonly tokens: readonly KeptToken[] | undefined;
+  readonly token: string | undefined;
+  readonly tls: TlsOptions | undefined;
+}> {
+  const { host = '127.0.0.1', insecure = false, tokens: path } = options;
+  const tls = options.tls && (await readTls(options.tls));
+  if (insecure || isLoopback(host)) {
+    if (path === undefined) return { tokens: undefined, token: undefined, tls };
+  } else if (!tls || path === undefined) {
+    const missing = [...(tls ? [] : ['TLS']), ...(path === undefined ? ['tokens'] : [])].join(' nor ');
+    throw new BedsideError(
+      'E_USAGE',
+      `${host} can be reached from other machines, and there is no ${missing}`,
+      {
+        hint: 'give a certificate with its key and a file of tokens, or --insecure where everybody on the network may ask',
+      },
+    );
+  }
+  try {
+    return { tokens: await readTokens(path), token: undefined, tls };
+  } catch (error) {
+    const isMissing = ((error as BedsideError).cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+    if (!isMissing) throw error;
+    const { token, kept } = newToken('admin', ['admin']);
+    await writeTokens(path, [kept]);
+    return { tokens: [kept], token, tls };
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+async function readTls({ cert, key, clientCa }: TlsFiles): Promise<TlsOptions> {
+  const read = async (path: string): Promise<Buffer> => {
+    try {
+      return await readFile(path);
+    } catch (cause) {
+      throw new BedsideError('E_FILE', `cannot read ${path}: ${messageOf(cause)}`, {
+        hint: 'give PEM files: the certificate (with those between) and its key',
+        cause,
+      });
+    }
+  };
+  return {
+    cert: await read(cert),
+    key: await read(key),
+    minVersion: 'TLSv1.2',
+    ...(clientCa === undefined
+      ? {}
+      : { ca: await read(clientCa), requestCert: true, rejectUnauthorized: true }),
+  };
+}
+
+async function listen(listening: Promise<unknown>, host: string, port: number): Promise<void> {
+  try {
+    await listening;
+  } catch (cause) {
+    throw new BedsideError('E_FABRIC', `cannot listen on ${host}, port ${port}: ${messageOf(cause)}`, {
+      hint: 'choose another port, or 0 for a free one',
+      cause,
+    });
+  }
+}
