@@ -36,6 +36,7 @@ const UNROLLED: ReadonlySet<OpName> = new Set(['GRU', 'LSTM', 'RNN']);
 
 const MOVES: Exemplars = {
   Concat: 'each input gets its part',
+  Tile: 'copies add up',
   Gather: 'back to their positions, copies add up (constant indices only)',
   Pad: 'the middle (constant padding only)',
   Reshape: 'reshaped back',
@@ -47,6 +48,8 @@ const MOVES: Exemplars = {
 const RELEVANCE: Exemplars = {
   ...MOVES,
   Add: 'by contribution',
+  CumSum: 'by contribution',
+  Resize: 'copies add up; interpolation by contribution',
   AveragePool: 'by contribution',
   BatchNormalization: 'epsilon rule, where it is not merged',
   Conv: "the composite's rule",
@@ -70,6 +73,8 @@ const RELEVANCE: Exemplars = {
 const GRADIENT: Exemplars = {
   ...MOVES,
   Add: 'to each addend',
+  CumSum: 'the other way round',
+  Resize: 'the transposed map',
   AveragePool: 'spread',
   Conv: 'the transposed map',
   Div: 'quotient rule',
@@ -134,7 +139,17 @@ const CHANNELS: Exemplars = {
   Concat: 'joined one after another',
   Constant: 'none',
   Conv: 'its inputs and outputs can be cut',
-  DepthToSpace: 'kept',
+  DepthToSpace: 'follow, blocks of them tied',
+  InstanceNormalization: 'follow; parameters are cut',
+  GroupNormalization: 'whole groups only',
+  MeanVarianceNormalization: 'kept where it normalises across them, otherwise follow',
+  LpNormalization: 'kept where it normalises across them, otherwise follow',
+  CumSum: 'kept where it adds them up, otherwise follow',
+  ArgMax: 'kept where it picks among them, otherwise follow',
+  SpaceToDepth: 'follow, repeated',
+  Tile: 'follow, repeated',
+  Resize: 'follow where their axis keeps its size',
+  Size: 'kept: it counts them',
   Einsum: 'kept',
   Expand: 'follow',
   Gather: 'follow, or picked on their axis',
@@ -222,7 +237,9 @@ export function supportTable(): string {
     'Softmax inside the network only holds where no single input equals its reference.',
     '',
     'Some operators are made of others, and relevance, gradients and multipliers cross them by the rules of those:',
-    `${[...MADE_OF].map(([op, what]) => `${op} (${what})`).join(', ')}.`,
+    `${Object.entries(MADE_OF)
+      .map(([op, what]) => `${op} (${what})`)
+      .join(', ')}.`,
     '',
   ].join('\n');
 }

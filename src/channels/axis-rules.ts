@@ -11,7 +11,7 @@ import {
 import { anyComputed, normalAxis, padEntries, sliceRange } from './parameters.ts';
 import { headOf, headsThroughReshape } from './products.ts';
 import type { ChannelRule, Propagation } from './propagation.ts';
-import { innerPartThroughReshape, mapThroughReshape } from './reshape.ts';
+import { innerPartThroughReshape, mapThroughReshape, outerPartThroughReshape } from './reshape.ts';
 
 export const concat: ChannelRule = (walk, node) => {
   const labels = node.inputs.map((name) => walk.label(name));
@@ -120,7 +120,8 @@ export const pad: ChannelRule = (walk, node) => {
 
 /**
  * Flatten, Reshape, Squeeze, Unsqueeze: channels may merge with other axes, or be split into equal parts, which must
- * then stay equal. Anything else freezes them.
+ * then stay equal; where only the outer part has an axis, such as the groups of a group normalisation, all channels of a
+ * part stay or go together. Anything else freezes them.
  */
 export const reshape: ChannelRule = (walk, node) => {
   const [input, output] = [node.inputs[0], node.outputs[0]];
@@ -148,10 +149,25 @@ export const reshape: ChannelRule = (walk, node) => {
     return walk.set(output, { axis: heads, ids });
   }
   const split = innerPartThroughReshape(from, label.axis, to);
+  const outer = outerPartThroughReshape(from, label.axis, to);
+  if (outer && (!split || isReducedAlong(walk, output ?? '', split.axis, to.length))) {
+    walk.variables.tieRuns(label.ids, outer.width);
+    walk.set(output, { axis: outer.axis, ids: label.ids.filter((_, i) => i % outer.width === 0) });
+    return;
+  }
   if (!split) return walk.freezeInputs(node, 'spreads them over several axes');
   walk.variables.tieParts(label.ids, label.ids.length / split.inner);
   walk.set(output, { axis: split.axis, ids: label.ids.slice(0, split.inner) });
 };
+
+/** Whether a reader of a value reduces along an axis, as the statistics of a group normalisation do. */
+function isReducedAlong(walk: Propagation, value: string, axis: number, rank: number): boolean {
+  return walk.readersOf(value).some((reader) => {
+    if (opOf(reader) !== 'ReduceMean' || anyComputed(walk.graph, reader, [1])) return false;
+    const axes = intsParameter(walk.graph, reader, 1, 'axes') ?? [];
+    return axes.some((one) => normalAxis(one, rank) === axis);
+  });
+}
 
 export const transpose: ChannelRule = (walk, node) => {
   const label = walk.label(node.inputs[0]);

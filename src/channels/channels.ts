@@ -64,6 +64,11 @@ export class ChannelVariables {
     for (let i = width; i < ids.length; i++) this.unite(ids[i] as number, ids[i % width] as number);
   }
 
+  /** Keeps runs of `width` neighbours whole: all of a run stay, or none. */
+  tieRuns(ids: Int32Array, width: number): void {
+    for (let i = 0; i < ids.length; i++) this.unite(ids[i] as number, ids[i - (i % width)] as number);
+  }
+
   /** Freezes channels; the first reason is kept. */
   freeze(ids: Int32Array, reason: string): void {
     const index = this.#reasons.push(reason) - 1;

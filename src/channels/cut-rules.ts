@@ -3,6 +3,7 @@ import {
   constantInput,
   int,
   intAttribute,
+  intsAttribute,
   intsParameter,
   isDepthwise,
   layerLayout,
@@ -60,6 +61,45 @@ export const cutLayerNormalization: CutRule = (cut, node) => {
   const own = channels.axis - normalAxis(intAttribute(node, 'axis', -1), rank);
   if (own < 0) return;
   for (const at of [1, 2]) if (node.inputs[at]) cut.slice(node, at, { [own]: positions });
+};
+
+/** Scale and bias, which lie along axis 1. */
+export const cutInstanceNormalization: CutRule = (cut, node) => {
+  const data = node.inputs[0] ?? '';
+  if (cut.channels(data)?.axis !== 1) return;
+  for (const input of [1, 2]) cut.slice(node, input, { 0: cut.positions(data) });
+};
+
+/** The number of groups; scale and bias have one number a group up to operator set 20, and one a channel from 21 on. */
+export const cutGroupNormalization: CutRule = (cut, node) => {
+  const data = node.inputs[0] ?? '';
+  const positions = cut.positions(data);
+  if (!positions) return;
+  const groups = intAttribute(node, 'num_groups', 1);
+  const width = placed(cut, data).size / groups;
+  const kept = positions.filter((_, i) => i % width === 0).map((position) => Math.floor(position / width));
+  for (const input of [1, 2]) {
+    const size = constantInput(cut.graph, node, input)?.dims[0];
+    cut.slice(node, input, { 0: size === groups ? kept : positions });
+  }
+  node.attributes.set('num_groups', int(kept.length));
+};
+
+/** The size of the channels' axis, where sizes are given. */
+export const cutResize: CutRule = (cut, node) => {
+  const output = node.outputs[0] ?? '';
+  const positions = cut.positions(output);
+  const sizes = intsParameter(cut.graph, node, 3, 'sizes');
+  if (!positions || !sizes || sizes.length === 0) return;
+  const { axis, rank } = placed(cut, output);
+  const axes = intsAttribute(node, 'axes')?.map((one) => normalAxis(one, rank));
+  const at = axes ? axes.indexOf(axis) : axis;
+  cut.setInts(
+    node,
+    3,
+    'sizes',
+    sizes.map((size, i) => (i === at ? positions.length : size)),
+  );
 };
 
 /** Constants with one number for each channel, found by the alignment rule of broadcasting. */

@@ -48,3 +48,19 @@ export function innerPartThroughReshape(
   );
   return found < 0 ? undefined : { axis: found, inner: to[found] as number };
 }
+
+/**
+ * The new axis that holds the outer part of `axis` when reshaping splits it into [outer, inner, ...], where the inner
+ * part may be merged with what follows; undefined when no axis holds just that part. Its position i holds the old
+ * positions from i * width on (as in a group normalisation).
+ */
+export function outerPartThroughReshape(
+  from: readonly number[],
+  axis: number,
+  to: readonly number[],
+): { readonly axis: number; readonly width: number } | undefined {
+  const size = from[axis] ?? 1;
+  const whole = size * sizeOf(from.slice(axis + 1));
+  const found = to.findIndex((outer, i) => outer > 1 && size % outer === 0 && sizeOf(to.slice(i)) === whole);
+  return found < 0 ? undefined : { axis: found, width: size / (to[found] as number) };
+}

@@ -1,12 +1,14 @@
 // How each operator passes channels on: the rule table of `findGroups`. Weighted layers are in `layer-rule.ts`,
 // operators that rearrange axes in `axis-rules.ts`.
 import {
+  ARGUMENT_OPS,
   COMPARISON_OPS,
   entries,
   FUNCTION_OPS,
   intAttribute,
   LOGIC_OPS,
   NARY_OPS,
+  type Node,
   type OpTable,
   REDUCTION_OPS,
   readsOf,
@@ -27,6 +29,18 @@ import {
 } from './axis-rules.ts';
 import type { Label } from './channels.ts';
 import { unknownLayer } from './fixed-layers.ts';
+import {
+  along,
+  cumulativeAxis,
+  depthToSpace,
+  groupNormalization,
+  instanceNormalization,
+  meanVariance,
+  resize,
+  sizeOfAll,
+  spaceToDepth,
+  tile,
+} from './further-rules.ts';
 import { weightedLayerRule } from './layer-rule.ts';
 import { layerNormalization } from './normalization.ts';
 import { normalAxis } from './parameters.ts';
@@ -119,6 +133,12 @@ const elementwise: ChannelRule = (walk, node) => {
   walk.set(output, { axis, ids: first.ids });
 };
 
+/** The axis that an attribute names. */
+const alongAttribute =
+  (fallback: number) =>
+  (_walk: unknown, node: Node): number =>
+    intAttribute(node, 'axis', fallback);
+
 /** The effect of each operator on channels. */
 export const RULES: OpTable<ChannelRule> = {
   ...entries(FUNCTION_OPS, pass),
@@ -128,6 +148,7 @@ export const RULES: OpTable<ChannelRule> = {
   ...entries(LOGIC_OPS, elementwise),
   ...entries(NARY_OPS, elementwise),
   ...entries(REDUCTION_OPS, reduce),
+  ...entries(ARGUMENT_OPS, along('picks among them', alongAttribute(0), true)),
   Add: elementwise,
   AveragePool: pool,
   BatchNormalization: batchNormalization,
@@ -138,7 +159,8 @@ export const RULES: OpTable<ChannelRule> = {
   ConstantOfShape: nothing,
   Conv: weightedLayerRule,
   ConvTranspose: weightedLayerRule,
-  DepthToSpace: (walk, node) => walk.freezeInputs(node, 'moves them into space'),
+  CumSum: along('adds them up', cumulativeAxis),
+  DepthToSpace: depthToSpace,
   Div: elementwise,
   Dropout: pass,
   Einsum: (walk, node) => walk.freezeInputs(node, 'sums over letters in a way that is no plain product'),
@@ -152,17 +174,24 @@ export const RULES: OpTable<ChannelRule> = {
   Gelu: pass,
   Gemm: weightedLayerRule,
   GlobalAveragePool: pool,
+  GlobalLpPool: pool,
   GlobalMaxPool: pool,
+  GroupNormalization: groupNormalization,
   HardSigmoid: pass,
   HardSwish: pass,
   Identity: pass,
+  InstanceNormalization: instanceNormalization,
   LRN: localResponse,
   LSTM: recurrentRule,
   LayerNormalization: layerNormalization,
   LeakyRelu: pass,
   LogSoftmax: softmax,
+  LpNormalization: along('normalises across them', alongAttribute(-1)),
+  LpPool: pool,
   MatMul: weightedLayerRule,
   MaxPool: pool,
+  MeanVarianceNormalization: meanVariance,
+  Mod: elementwise,
   Mul: elementwise,
   PRelu: elementwise,
   Pad: pad,
@@ -170,17 +199,23 @@ export const RULES: OpTable<ChannelRule> = {
   Pow: elementwise,
   ReduceMean: reduce,
   Relu: pass,
+  Range: nothing,
   Reshape: reshape,
+  Resize: resize,
   Shape: shapeOf,
   Sigmoid: pass,
+  Size: sizeOfAll,
   Slice: slice,
   Softmax: softmax,
+  SpaceToDepth: spaceToDepth,
   Split: split,
   Sqrt: pass,
   Squeeze: reshape,
   Sub: elementwise,
   Tanh: pass,
+  Tile: tile,
   Transpose: transpose,
   Unsqueeze: reshape,
+  Upsample: resize,
   Where: elementwise,
 };

@@ -55,6 +55,7 @@ export { isDepthwise, isWeighted, type LayerLayout, layerLayout, outputChannels 
 export { applyLayer, applyTransposedLayer } from './layer-operators.ts';
 export { metadataEntries, metadataOf, withMetadata } from './metadata.ts';
 export {
+  ARGUMENT_OPS,
   COMPARISON_OPS,
   entries,
   FUNCTION_OPS,
@@ -88,6 +89,7 @@ export {
   UNIT_AXES,
 } from './recurrent/recurrent-layer.ts';
 export { scoredLayer, scoredLayers } from './recurrent/scored-layers.ts';
+export { hasConstantSize, resizeMaps } from './resize.ts';
 export { batchSymbols, inputShapes, knownValues, symbolicShapes } from './shapes.ts';
 export { soleInput } from './sole-input.ts';
 export { withSqueezeAxes } from './squeeze-axes.ts';

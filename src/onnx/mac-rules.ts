@@ -5,6 +5,7 @@
 import { einsumMacs } from './einsum.ts';
 import { type Graph, type Node, sizeOf } from './graph.ts';
 import {
+  ARGUMENT_OPS,
   COMPARISON_OPS,
   entries,
   FUNCTION_OPS,
@@ -61,6 +62,24 @@ const recurrent: MacRule = ({ input }) => {
   return product(first, second, directions, rows, inputs + state);
 };
 
+/** Operators of the tables that only move, pick, normalise or interpolate. */
+const FURTHER_FREE = [
+  'CumSum',
+  'GlobalLpPool',
+  'GroupNormalization',
+  'InstanceNormalization',
+  'LpNormalization',
+  'LpPool',
+  'MeanVarianceNormalization',
+  'Mod',
+  'Range',
+  'Resize',
+  'Size',
+  'SpaceToDepth',
+  'Tile',
+  'Upsample',
+] as const;
+
 /** Standard operators that the tables of rules have. */
 export const MACS: OpTable<MacRule> = {
   ...entries(FUNCTION_OPS, none),
@@ -70,6 +89,8 @@ export const MACS: OpTable<MacRule> = {
   ...entries(LOGIC_OPS, none),
   ...entries(NARY_OPS, none),
   ...entries(REDUCTION_OPS, none),
+  ...entries(ARGUMENT_OPS, none),
+  ...entries(FURTHER_FREE, none),
   Add: none,
   AveragePool: none,
   BatchNormalization: none,

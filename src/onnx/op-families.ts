@@ -55,6 +55,9 @@ export const REDUCTION_OPS = [
   'ReduceSumSquare',
 ] as const;
 
+/** Of one axis, to the position of its largest or smallest element. */
+export const ARGUMENT_OPS = ['ArgMax', 'ArgMin'] as const;
+
 /** The same entry for each operator of a family. */
 export function entries<K extends string, T>(ops: readonly K[], entry: T): Record<K, T> {
   return Object.fromEntries(ops.map((op) => [op, entry])) as Record<K, T>;

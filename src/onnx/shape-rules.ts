@@ -1,9 +1,11 @@
 // The output shapes of every operator, from the shapes and known values of its inputs.
 // Specification: https://onnx.ai/onnx/operators/
 import { einsumShape } from './einsum.ts';
+import { argument, range, resize, spaceToDepth, tile } from './further-shapes.ts';
 import { sizeOf } from './graph.ts';
 import { constantOfNode } from './known.ts';
 import {
+  ARGUMENT_OPS,
   COMPARISON_OPS,
   entries,
   FUNCTION_OPS,
@@ -37,6 +39,7 @@ export const SHAPE_RULES: OpTable<ShapeRule> = {
   ...entries(LOGIC_OPS, broadcasting),
   ...entries(NARY_OPS, broadcasting),
   ...entries(REDUCTION_OPS, reduce),
+  ...entries(ARGUMENT_OPS, argument),
   Add: broadcasting,
   AveragePool: pool,
   BatchNormalization: same,
@@ -47,6 +50,7 @@ export const SHAPE_RULES: OpTable<ShapeRule> = {
   ConstantOfShape: (context) => [sizes(context, Array.from(context.known(0).data))],
   Conv: conv,
   ConvTranspose: convTranspose,
+  CumSum: same,
   DepthToSpace: depthToSpace,
   Div: broadcasting,
   Dropout: (context) => [context.shape(0), context.shape(0)],
@@ -68,20 +72,27 @@ export const SHAPE_RULES: OpTable<ShapeRule> = {
   Gelu: same,
   Gemm: gemm,
   GlobalAveragePool: globalPool,
+  GlobalLpPool: globalPool,
   GlobalMaxPool: globalPool,
+  GroupNormalization: same,
   HardSigmoid: same,
   HardSwish: same,
   Identity: same,
+  InstanceNormalization: same,
   LRN: same,
   LSTM: recurrent,
   LayerNormalization: layerNormalization,
   LeakyRelu: same,
   LogSoftmax: same,
+  LpNormalization: same,
+  LpPool: pool,
   MatMul: matMul,
   MaxPool: (context) => {
     const [shape] = pool(context);
     return [shape, shape];
   },
+  MeanVarianceNormalization: same,
+  Mod: broadcasting,
   Mul: broadcasting,
   PRelu: same,
   Pad: pad,
@@ -89,21 +100,27 @@ export const SHAPE_RULES: OpTable<ShapeRule> = {
   Pow: broadcasting,
   ReduceMean: reduce,
   Relu: same,
+  Range: range,
   Reshape: reshape,
+  Resize: resize,
   Shape: (context) => {
     const [begin, end] = shapeRange(context);
     return [[end - begin]];
   },
   Sigmoid: same,
+  Size: () => [[]],
   Slice: (context) => [sliceRanges(context).map(({ count }) => count)],
   Softmax: same,
+  SpaceToDepth: spaceToDepth,
   Split: split,
   Sqrt: same,
   Squeeze: squeeze,
   Sub: broadcasting,
   Tanh: same,
+  Tile: tile,
   Transpose: (context) => [permutation(context).map((axis) => context.shape(0)[axis] ?? 0)],
   Unsqueeze: unsqueeze,
+  Upsample: resize,
   Where: broadcasting,
 };
 

@@ -8,12 +8,21 @@ import {
   ELEM,
   float,
   floatConstant,
+  floats,
   int,
   intConstant,
   ints,
   string,
 } from './graph.ts';
-import { COMPARISON_OPS, FUNCTION_OPS, LOGIC_OPS, NARY_OPS, REDUCTION_OPS, STEP_OPS } from './op-families.ts';
+import {
+  ARGUMENT_OPS,
+  COMPARISON_OPS,
+  FUNCTION_OPS,
+  LOGIC_OPS,
+  NARY_OPS,
+  REDUCTION_OPS,
+  STEP_OPS,
+} from './op-families.ts';
 import { OPS } from './ops.ts';
 import { inferShapes, inferValues, symbolicShapes } from './shapes.ts';
 import { randomConstant, randomFeeds, run, SHARED_MODELS, sharedModel } from './test-support/models.ts';
@@ -102,6 +111,45 @@ const CASES: readonly Case[] = [
     }),
   ),
   ...NARY_OPS.map((op): Case => ({ op, inputs: [[2, 1, 3], [4, 1], [1]] })),
+  ...ARGUMENT_OPS.map((op): Case => ({ op, inputs: [[2, 3, 5]], attributes: { axis: int(-2) } })),
+  { op: 'ArgMax', inputs: [[2, 3, 5]], attributes: { axis: int(1), keepdims: int(0) } },
+  { op: 'CumSum', inputs: [[2, 5]], constants: [scalarInt(1)] },
+  { op: 'GlobalLpPool', inputs: [image] },
+  { op: 'InstanceNormalization', inputs: [image], constants: [w(4), w(4)] },
+  {
+    op: 'GroupNormalization',
+    inputs: [image],
+    constants: [w(4), w(4)],
+    attributes: { num_groups: int(2) },
+    opset: 21,
+  },
+  { op: 'LpNormalization', inputs: [line] },
+  { op: 'LpPool', inputs: [image], attributes: { kernel_shape: ints([3, 2]), strides: ints([2, 2]) } },
+  {
+    op: 'LpPool',
+    inputs: [line],
+    attributes: { kernel_shape: ints([3]), strides: ints([2]), ceil_mode: int(1) },
+    opset: 18,
+  },
+  { op: 'MeanVarianceNormalization', inputs: [image] },
+  { op: 'Mod', inputs: [[2, 3]], constants: [i64(3)], type: ELEM.int64 },
+  { op: 'Range', inputs: [], constants: [scalarInt(2), scalarInt(11), scalarInt(3)] },
+  { op: 'Range', inputs: [], constants: [scalarInt(2), scalarInt(2), scalarInt(3)] },
+  { op: 'Size', inputs: [image] },
+  { op: 'SpaceToDepth', inputs: [[2, 3, 4, 6]], attributes: { blocksize: int(2) } },
+  { op: 'Tile', inputs: [[2, 3]], constants: [i64(2, 3)] },
+  { op: 'Upsample', inputs: [image], constants: [floatConstant([1, 1, 1.3, 2])], opset: 9 },
+  { op: 'Upsample', inputs: [image], attributes: { scales: floats([1, 1, 1.3, 2]) }, opset: 8 },
+  { op: 'Resize', inputs: [image], constants: [floatConstant([1, 1, 0.6, 1.7])], opset: 10 },
+  { op: 'Resize', inputs: [image], constants: [undefined, floatConstant([1, 1, 0.6, 1.7])] },
+  { op: 'Resize', inputs: [image], constants: [undefined, undefined, i64(2, 4, 5, 19)] },
+  {
+    op: 'Resize',
+    inputs: [image],
+    constants: [undefined, floatConstant([1.5, 3])],
+    attributes: { axes: ints([2, -1]) },
+    opset: 18,
+  },
   {
     op: 'Pow',
     inputs: [

@@ -161,7 +161,10 @@ function outputType(op: OpName, context: ShapeContext, output: number): number {
   switch (op) {
     case 'Cast':
       return intAttribute(node, 'to', ELEM.float32);
+    case 'ArgMax':
+    case 'ArgMin':
     case 'Shape':
+    case 'Size':
       return ELEM.int64;
     case 'Constant':
       return constantType(node);

@@ -10,7 +10,9 @@ import { FURTHER_CASES } from '../test-support/further-operator-cases.ts';
 import { Net, normals } from '../test-support/nets.ts';
 import type { Case } from '../test-support/operator-cases.ts';
 import { points } from '../test-support/points.ts';
+import { SPACE_CASES } from '../test-support/space-operator-cases.ts';
 
+const ALL = [...FURTHER_CASES, ...SPACE_CASES];
 const BATCH = 2;
 const CLASSES = 3;
 
@@ -60,7 +62,7 @@ const WITHOUT_MULTIPLIERS = (given: Case): boolean =>
   given.op === 'ReduceProd' || given.title === 'by a computed exponent' || given.title === 'of a constant';
 
 describe('relevance is conserved', () => {
-  it.each(FURTHER_CASES.filter(({ absorbs }) => !absorbs))('$op, $title', async (given) => {
+  it.each(ALL.filter(({ absorbs }) => !absorbs))('$op, $title', async (given) => {
     const model = modelOf(given);
     const dims = [BATCH, ...given.sample];
     const samples = points(given, sizeOf(dims), 4e-3);
@@ -79,7 +81,7 @@ describe('relevance is conserved', () => {
 });
 
 describe('multipliers are complete', () => {
-  it.each(FURTHER_CASES.filter((given) => !WITHOUT_MULTIPLIERS(given)))('$op, $title', async (given) => {
+  it.each(ALL.filter((given) => !WITHOUT_MULTIPLIERS(given)))('$op, $title', async (given) => {
     const model = modelOf(given);
     const dims = [BATCH, ...given.sample];
     const samples = points(given, sizeOf(dims), 4e-3);

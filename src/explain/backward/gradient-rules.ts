@@ -1,6 +1,7 @@
 // Derivatives: the same backward pass with the chain rule of each operator.
 import type { Constant } from '../../onnx/index.ts';
 import {
+  ARGUMENT_OPS,
   applyTransposedLayer,
   COMPARISON_OPS,
   constantInput,
@@ -27,6 +28,8 @@ import { chosen, extremeGradient, sendTo } from './operand-rules.ts';
 import { averagePoolAdjoint } from './pool-adjoint.ts';
 import { layerNormGradient, productGradient } from './product-adjoints.ts';
 import { productOfOthers, reducedToWinners, softlyLargest, summed } from './reduce-rules.ts';
+import { cumulativeGradient, tileAdjoint } from './repeat-adjoints.ts';
+import { resizeGradient } from './resize-adjoint.ts';
 import {
   concatAdjoint,
   lowered,
@@ -40,6 +43,7 @@ import {
   stop,
   transposeAdjoint,
 } from './shape-adjoints.ts';
+import { MADE_OF_OTHERS } from './simpler-operators.ts';
 
 /** The chain rule of an elementwise function. */
 function elementwise(derivative: Derivative): BackwardRule {
@@ -231,6 +235,8 @@ export const GRADIENT_RULES: OpTable<BackwardRule> = {
   ...entries(COMPARISON_OPS, stop),
   ...entries(LOGIC_OPS, stop),
   ...entries(REDUCTION_OPS, lowered),
+  ...entries(ARGUMENT_OPS, stop),
+  ...entries(MADE_OF_OTHERS, lowered),
   Add: toEach,
   AveragePool: averaged,
   BatchNormalization: elementwise((tools, _x, _y, node) => batchNormScale(tools.context, node)),
@@ -241,7 +247,7 @@ export const GRADIENT_RULES: OpTable<BackwardRule> = {
   ConstantOfShape: stop,
   Conv: linear,
   ConvTranspose: linear,
-  DepthToSpace: lowered,
+  CumSum: cumulativeGradient,
   Div: (context, node, [message]) => {
     if (!message) return;
     const [a, b] = node.inputs as [string, string];
@@ -327,8 +333,12 @@ export const GRADIENT_RULES: OpTable<BackwardRule> = {
   ReduceProd: productOfOthers,
   ReduceSum: summed,
   Relu: relu,
+  Mod: stop,
+  Range: stop,
   Reshape: reshapeAdjoint,
+  Resize: resizeGradient,
   Shape: stop,
+  Size: stop,
   Sigmoid: elementwise((tools, _x, y) => tools.op('Mul', y, tools.op('Sub', 1, y))),
   Slice: sliceAdjoint,
   Softmax: softmax,
@@ -344,6 +354,7 @@ export const GRADIENT_RULES: OpTable<BackwardRule> = {
     if (context.wanted(b)) sendTo(context, node, b, context.builder.node('Neg', [g], {}, 'minus'));
   },
   Sum: toEach,
+  Tile: tileAdjoint,
   Tanh: elementwise((tools, _x, y) => tools.op('Sub', 1, tools.op('Mul', y, y))),
   Transpose: transposeAdjoint,
   Unsqueeze: reshapeAdjoint,

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Model } from '../../onnx/index.ts';
 import {
+  ARGUMENT_OPS,
   COMPARISON_OPS,
   cloneModel,
   LOGIC_OPS,
@@ -22,6 +23,7 @@ import { FURTHER_CASES } from '../test-support/further-operator-cases.ts';
 import { Net, normals } from '../test-support/nets.ts';
 import { CASES } from '../test-support/operator-cases.ts';
 import { points } from '../test-support/points.ts';
+import { SPACE_CASES } from '../test-support/space-operator-cases.ts';
 
 /** No derivative, or none that is written. */
 const WITHOUT = new Set<OpName>([
@@ -29,11 +31,24 @@ const WITHOUT = new Set<OpName>([
   ...TEST_OPS,
   ...COMPARISON_OPS,
   ...LOGIC_OPS,
-  ...(['Constant', 'ConstantOfShape', 'Shape', 'Einsum', 'GRU', 'LSTM', 'RNN'] as const),
+  ...ARGUMENT_OPS,
+  ...([
+    'Constant',
+    'ConstantOfShape',
+    'Shape',
+    'Einsum',
+    'GRU',
+    'LSTM',
+    'RNN',
+    'Mod',
+    'Range',
+    'Size',
+    'Upsample',
+  ] as const),
 ]);
 
 const STEP = 4e-3;
-const ALL = [...CASES, ...ATTENTION_CASES, ...FURTHER_CASES];
+const ALL = [...CASES, ...ATTENTION_CASES, ...FURTHER_CASES, ...SPACE_CASES];
 
 describe('gradient of each operator', () => {
   it('covers every operator with a derivative', () => {

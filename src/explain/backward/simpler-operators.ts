@@ -1,51 +1,75 @@
 // Operators that are compositions of others are written out before a pass is built, so that relevance, gradients and
 // multipliers cross them by the rules of what they are made of. Definitions: https://onnx.ai/onnx/operators/
-import { type Attribute, inferShapes, type Model } from '../../onnx/index.ts';
+import { inferShapes, type Model } from '../../onnx/index.ts';
 import {
   cloneModel,
   GraphBuilder,
   int,
   intAttribute,
-  ints,
   intsParameter,
   type Node,
   type OpName,
   opOf,
-  stringAttribute,
 } from '../../onnx/internal.ts';
+import {
+  depthToSpace,
+  globalNorm,
+  groupNormalization,
+  instanceNormalization,
+  meanVariance,
+  pooledNorm,
+  spaceToDepth,
+  unitNorm,
+} from './simpler-definitions.ts';
+import { type Definition, first, type Scope } from './simpler-scope.ts';
 import { shapeUnknown } from './unknown-shape.ts';
 
-/** The workspace of a definition. */
-interface Scope {
-  readonly builder: GraphBuilder;
-  /** Of a value that the model has, for one sample. */
-  readonly shape: (value: string) => readonly number[];
-  /** Adds an operation; numbers stand for constants. */
-  readonly op: (
-    op: string,
-    inputs: readonly (string | number)[],
-    attributes?: Record<string, Attribute>,
-  ) => string;
-}
-
-/** Writes a node out; returns the name of the value that stands for its output. */
-type Definition = (scope: Scope, node: Node) => string;
+/** Operators that are made of others, beside reductions. */
+export const MADE_OF_OTHERS = [
+  'DepthToSpace',
+  'GlobalLpPool',
+  'GroupNormalization',
+  'InstanceNormalization',
+  'LpNormalization',
+  'LpPool',
+  'MeanVarianceNormalization',
+  'SpaceToDepth',
+  'Upsample',
+] as const;
 
 /** What each operator is made of, in words. */
-export const MADE_OF: ReadonlyMap<OpName, string> = new Map([
-  ['DepthToSpace', 'Reshape and Transpose'],
-  ['ReduceL1', 'Abs and ReduceSum'],
-  ['ReduceL2', 'squares, ReduceSum and Sqrt'],
-  ['ReduceLogSum', 'ReduceSum and Log'],
-  ['ReduceSumSquare', 'squares and ReduceSum'],
-]);
+export const MADE_OF: Readonly<Record<Reductions | (typeof MADE_OF_OTHERS)[number], string>> = {
+  DepthToSpace: 'Reshape and Transpose',
+  GlobalLpPool: 'powers, ReduceSum and a root',
+  GroupNormalization: 'Reshape, means, Sub, Sqrt, Div, then Mul and Add',
+  InstanceNormalization: 'means, Sub, Sqrt, Div, then Mul and Add',
+  LpNormalization: 'a norm and Div',
+  LpPool: 'powers, AveragePool and a root',
+  MeanVarianceNormalization: 'means, Sub, Sqrt and Div',
+  ReduceL1: 'Abs and ReduceSum',
+  ReduceL2: 'squares, ReduceSum and Sqrt',
+  ReduceLogSum: 'ReduceSum and Log',
+  ReduceSumSquare: 'squares and ReduceSum',
+  SpaceToDepth: 'Reshape and Transpose',
+  Upsample: 'Resize',
+};
 
+type Reductions = 'ReduceL1' | 'ReduceL2' | 'ReduceLogSum' | 'ReduceSumSquare';
+
+/** Upsample is gone from the operator sets that passes are built in. */
 const DEFINITIONS: { readonly [K in OpName]?: Definition } = {
   DepthToSpace: depthToSpace,
+  GlobalLpPool: globalNorm,
+  GroupNormalization: groupNormalization,
+  InstanceNormalization: instanceNormalization,
+  LpNormalization: unitNorm,
+  LpPool: pooledNorm,
+  MeanVarianceNormalization: meanVariance,
   ReduceL1: (scope, node) => sum(scope, node, scope.op('Abs', [first(node)])),
   ReduceL2: (scope, node) => scope.op('Sqrt', [sumOfSquares(scope, node)]),
   ReduceLogSum: (scope, node) => scope.op('Log', [sum(scope, node, first(node))]),
   ReduceSumSquare: sumOfSquares,
+  SpaceToDepth: spaceToDepth,
 };
 
 /**
@@ -60,6 +84,7 @@ export function withSimplerOperators(model: Model): Model {
   const builder = new GraphBuilder(graph);
   const scope: Scope = {
     builder,
+    opset: model.opsets.get('') ?? model.opsets.get('ai.onnx') ?? 0,
     shape(value) {
       const shape = shapes.get(value);
       if (!shape) throw shapeUnknown(value);
@@ -92,10 +117,6 @@ function definitionOf(node: Node): Definition | undefined {
   return op && DEFINITIONS[op];
 }
 
-function first(node: Node): string {
-  return node.inputs[0] as string;
-}
-
 /** The sum of a value along a reduction's axes. */
 function sum({ builder, op }: Scope, node: Node, value: string): string {
   const axes = intsParameter(builder.graph, node, 1, 'axes');
@@ -107,17 +128,4 @@ function sum({ builder, op }: Scope, node: Node, value: string): string {
 
 function sumOfSquares(scope: Scope, node: Node): string {
   return sum(scope, node, scope.op('Mul', [first(node), first(node)]));
-}
-
-/** Blocks of channels become blocks of space; `DCR` has the channels of the result innermost, `CRD` outermost. */
-function depthToSpace({ builder, op, shape }: Scope, node: Node): string {
-  const [, channels = 0, height = 0, width = 0] = shape(first(node));
-  const block = intAttribute(node, 'blocksize', 1);
-  const depth = channels / (block * block);
-  const isDcr = stringAttribute(node, 'mode', 'DCR') === 'DCR';
-  const apart = isDcr ? [0, block, block, depth, height, width] : [0, depth, block, block, height, width];
-  const perm = isDcr ? [0, 3, 4, 1, 5, 2] : [0, 1, 4, 2, 5, 3];
-  const parts = op('Reshape', [first(node), builder.ints(apart)]);
-  const turned = op('Transpose', [parts], { perm: ints(perm) });
-  return op('Reshape', [turned, builder.ints([0, depth, height * block, width * block])]);
 }

@@ -1,6 +1,7 @@
 // How relevance crosses each operator. Weighted layers follow the composite's rule (rules.ts). Sums and averages share
 // by contribution, activations pass, max pools give all to the winner, gates give all to the signal.
 import {
+  ARGUMENT_OPS,
   applyLayer,
   applyTransposedLayer,
   COMPARISON_OPS,
@@ -21,6 +22,8 @@ import { gatherAdjoint } from '../backward/gather-adjoint.ts';
 import { chosen, extremeRelevance } from '../backward/operand-rules.ts';
 import { averagePoolAdjoint } from '../backward/pool-adjoint.ts';
 import { equalShares, reducedToWinners, softlyLargest, sumAdjoint } from '../backward/reduce-rules.ts';
+import { cumulativeAdjoint, tileAdjoint } from '../backward/repeat-adjoints.ts';
+import { copiesAddUp, isCopying, resizeAdjoint } from '../backward/resize-adjoint.ts';
 import {
   broadcastAdjoint,
   concatAdjoint,
@@ -35,6 +38,7 @@ import {
   stop,
   transposeAdjoint,
 } from '../backward/shape-adjoints.ts';
+import { MADE_OF_OTHERS } from '../backward/simpler-operators.ts';
 import { productRelevance, softmaxRelevance } from './attention-rules.ts';
 import { type Branch, DEFAULT_EPSILON, epsilonRule, identity, type LrpRule } from './rules.ts';
 
@@ -62,6 +66,8 @@ export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
     ...entries(COMPARISON_OPS, stop),
     ...entries(LOGIC_OPS, stop),
     ...entries(REDUCTION_OPS, lowered),
+    ...entries(ARGUMENT_OPS, stop),
+    ...entries(MADE_OF_OTHERS, lowered),
     Add: shared,
     AveragePool: averaged,
     BatchNormalization: normalised,
@@ -72,7 +78,7 @@ export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
     ConstantOfShape: stop,
     Conv: linear,
     ConvTranspose: linear,
-    DepthToSpace: lowered,
+    CumSum: accumulated,
     Div: divides,
     Dropout: passThrough,
     Einsum: refuse,
@@ -113,9 +119,13 @@ export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
     ReduceProd: equalShares,
     ReduceSum: summedRelevance,
     Relu: passThrough,
+    Mod: refuse,
+    Range: stop,
     Reshape: reshapeAdjoint,
+    Resize: resized,
     Shape: stop,
     Sigmoid: passThrough,
+    Size: stop,
     Slice: sliceAdjoint,
     Softmax: softmaxRelevance,
     Split: splitAdjoint,
@@ -124,6 +134,7 @@ export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
     Sub: (context, node, [message]) => message && share(context, node, message, 'Neg'),
     Sum: shared,
     Tanh: passThrough,
+    Tile: tileAdjoint,
     Transpose: transposeAdjoint,
     Unsqueeze: reshapeAdjoint,
     Where: chosen,
@@ -178,12 +189,25 @@ function share(context: BackwardContext, node: Node, message: BackwardMessage, s
   });
 }
 
-const summedRelevance: BackwardRule = (context, node, [message]) => {
-  if (!message) return;
-  const input = node.inputs[0] as string;
-  const s = divided(context, message, node.outputs[0] as string, DEFAULT_EPSILON);
-  context.send(input, { value: sumAdjoint(context, node, s), base: input, zeroWhere: undefined });
-};
+/** Linear maps by their adjoint: every input takes its share of what it was mapped to. */
+function byContribution(
+  adjoint: (context: BackwardContext, node: Node, value: string) => string,
+): BackwardRule {
+  return (context, node, [message]) => {
+    if (!message) return;
+    const input = node.inputs[0] as string;
+    const s = divided(context, message, node.outputs[0] as string, DEFAULT_EPSILON);
+    context.send(input, { value: adjoint(context, node, s), base: input, zeroWhere: undefined });
+  };
+}
+
+const summedRelevance = byContribution(sumAdjoint);
+const accumulated = byContribution(cumulativeAdjoint);
+const interpolated = byContribution(resizeAdjoint);
+
+/** Resize: copies add up; interpolation shares by contribution. */
+const resized: BackwardRule = (context, node, messages) =>
+  (isCopying(node) ? copiesAddUp : interpolated)(context, node, messages);
 
 const averaged: BackwardRule = (context, node, [message]) => {
   if (!message) return;

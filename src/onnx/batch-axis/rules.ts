@@ -1,6 +1,7 @@
 // Where the outputs of every operator hold their samples, given the places of its inputs. Specification:
 // https://onnx.ai/onnx/operators/
 import {
+  ARGUMENT_OPS,
   COMPARISON_OPS,
   entries,
   FUNCTION_OPS,
@@ -210,9 +211,33 @@ function sized(context: PlaceContext, place: BatchAxis, output = 0): BatchAxis {
 }
 
 /** Padded, resized or cropped along other axes. */
-export const resized: PlaceRule = (context) => {
+const resized: PlaceRule = (context) => {
   const place = context.place(0);
   return place && sized(context, place);
+};
+
+const meanVariance: PlaceRule = (context) => {
+  const place = context.place(0);
+  const axes = intsAttribute(context.node, 'axes') ?? [0, 2, 3];
+  if (place && axes.some((axis) => context.axis(axis, context.rank(0)) === place.axis)) context.mix();
+  return place;
+};
+
+const tiled: PlaceRule = (context) => {
+  const place = context.place(0);
+  if (!place) return undefined;
+  const repeats = context.ints(1, 'repeats')?.[place.axis];
+  if (repeats === undefined) return context.lose('is repeated a number of times that is not known');
+  return { ...place, before: place.before * repeats };
+};
+
+const cumulative: PlaceRule = (context) => {
+  const place = context.place(0);
+  if (!place) return undefined;
+  const [axis] = context.ints(1, 'axis') ?? [];
+  if (axis === undefined) return context.lose('works along an axis that is computed as it runs');
+  context.apart(place, context.axis(axis, context.rank(0)));
+  return place;
 };
 
 export const PLACE_RULES: OpTable<PlaceRule> = {
@@ -223,6 +248,7 @@ export const PLACE_RULES: OpTable<PlaceRule> = {
   ...entries(LOGIC_OPS, broadcasting),
   ...entries(NARY_OPS, broadcasting),
   ...entries(REDUCTION_OPS, reduced),
+  ...entries(ARGUMENT_OPS, argument),
   Add: broadcasting,
   AveragePool: pooled,
   BatchNormalization: (context) => {
@@ -238,6 +264,7 @@ export const PLACE_RULES: OpTable<PlaceRule> = {
   ConstantOfShape: none,
   Conv: convolution,
   ConvTranspose: convolution,
+  CumSum: cumulative,
   DepthToSpace: perRow,
   Div: broadcasting,
   Dropout: same,
@@ -252,17 +279,24 @@ export const PLACE_RULES: OpTable<PlaceRule> = {
   Gelu: same,
   Gemm: gemm,
   GlobalAveragePool: pooled,
+  GlobalLpPool: pooled,
   GlobalMaxPool: pooled,
+  GroupNormalization: perRow,
   HardSigmoid: same,
   HardSwish: same,
   Identity: same,
+  InstanceNormalization: perRow,
   LRN: perRow,
   LSTM: recurrent,
   LayerNormalization: fromAxis,
   LeakyRelu: same,
   LogSoftmax: softmax,
+  LpNormalization: alongAxis('axis', -1),
+  LpPool: pooled,
   MatMul: product,
   MaxPool: pooled,
+  MeanVarianceNormalization: meanVariance,
+  Mod: broadcasting,
   Mul: broadcasting,
   PRelu: broadcasting,
   Pad: resized,
@@ -270,19 +304,25 @@ export const PLACE_RULES: OpTable<PlaceRule> = {
   Pow: broadcasting,
   ReduceMean: reduced,
   Relu: same,
+  Range: none,
   Reshape: reshaped,
+  Resize: resized,
   Shape: none,
   Sigmoid: same,
+  Size: none,
   Slice: sliced,
   Softmax: softmax,
+  SpaceToDepth: perRow,
   Split: split,
   Sqrt: same,
   Squeeze: reshaped,
   Sub: broadcasting,
   Tanh: same,
+  Tile: tiled,
   Transpose: transposed,
   Unsqueeze: reshaped,
+  Upsample: resized,
   Where: broadcasting,
 };
 
-export { alongAxis, argument, broadcasting, perRow, pooled, reduced, same, softmax };
+export { alongAxis, broadcasting, same, softmax };
