@@ -150,10 +150,17 @@ describe('sliceModel equals maskModel', () => {
     expect(grouping.groups[0]?.members[0]?.units[1]).toEqual(Int32Array.of(1, 5, 9));
   });
 
-  it('a Reshape that mixes parts of channels with space freezes them', () => {
+  it('a Reshape that mixes parts of channels with space keeps these parts whole', async () => {
     const net = new Net([2, 4, 4]);
     const x = net.op('Reshape', [net.conv('a', net.input, 2, 6), net.ints([0, 3, 8, 4])]);
-    const grouping = findGroups(net.head(net.relu(net.conv('b', x, 3, 5)), 5));
+    const grouping = await expectCutEqualsMasked(net.head(net.relu(net.conv('b', x, 3, 5)), 5));
+    expect(summary(grouping)).toEqual(['a:3', 'b:5']);
+  });
+
+  it('a Reshape that cuts across channels freezes them', () => {
+    const net = new Net([2, 4, 4]);
+    const x = net.op('Reshape', [net.conv('a', net.input, 2, 6), net.ints([0, 4, 6, 4])]);
+    const grouping = findGroups(net.head(net.relu(net.conv('b', x, 4, 5)), 5));
     expect(summary(grouping)).toEqual(['b:5']);
     expect(grouping.frozen[0]?.reason).toBe("Reshape 'Reshape' spreads them over several axes");
   });

@@ -56,18 +56,23 @@ function linearRule(ruleOf: RuleOf): BackwardRule {
   };
 }
 
+/** Families of operators that are treated alike. */
+const FAMILIES = {
+  ...entries(FUNCTION_OPS, passThrough),
+  ...entries(STEP_OPS, passThrough),
+  ...entries(TEST_OPS, stop),
+  ...entries(COMPARISON_OPS, stop),
+  ...entries(LOGIC_OPS, stop),
+  ...entries(REDUCTION_OPS, lowered),
+  ...entries(ARGUMENT_OPS, stop),
+  ...entries(MADE_OF_OTHERS, lowered),
+};
+
 /** The table of relevance rules for a choice of rules of weighted layers. */
 export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
   const linear = linearRule(ruleOf);
   return {
-    ...entries(FUNCTION_OPS, passThrough),
-    ...entries(STEP_OPS, passThrough),
-    ...entries(TEST_OPS, stop),
-    ...entries(COMPARISON_OPS, stop),
-    ...entries(LOGIC_OPS, stop),
-    ...entries(REDUCTION_OPS, lowered),
-    ...entries(ARGUMENT_OPS, stop),
-    ...entries(MADE_OF_OTHERS, lowered),
+    ...FAMILIES,
     Add: shared,
     AveragePool: averaged,
     BatchNormalization: normalised,
