@@ -40,6 +40,7 @@ import {
 } from '../backward/shape-adjoints.ts';
 import { MADE_OF_OTHERS } from '../backward/simpler-operators.ts';
 import { productRelevance, softmaxRelevance } from './attention-rules.ts';
+import { gateLevel } from './gates.ts';
 import { type Branch, DEFAULT_EPSILON, epsilonRule, identity, type LrpRule } from './rules.ts';
 
 /** The rule of each weighted layer; depth is 0 for the first in execution order and 1 for the last. */
@@ -243,39 +244,6 @@ const layerNormalised: BackwardRule = (context, node, messages) => {
 const repeated: BackwardRule = (context, node, [message]) => {
   if (message) takeAll(context, node, message, node.inputs[0] as string);
 };
-
-/** Gates, ranked: of two factors of a product, the one with the higher rank is the gate. */
-const GATES: ReadonlyMap<string, number> = new Map([
-  ['Sigmoid', 2],
-  ['HardSigmoid', 2],
-  ['Softmax', 2],
-  ['Clip', 2],
-  ['Tanh', 1],
-]);
-
-/** Operators that keep a gate a gate, such as the division by 6 in a hard sigmoid of several nodes. */
-const CARRIES_GATE: ReadonlySet<string> = new Set([
-  'Cast',
-  'Expand',
-  'Identity',
-  'Reshape',
-  'Squeeze',
-  'Unsqueeze',
-]);
-
-/** Rank of a factor as a gate; 3 for constants. */
-function gateLevel(context: BackwardContext, name: string): number {
-  if (context.graph.constants.has(name)) return 3;
-  const maker = context.maker(name);
-  if (!maker) return 0;
-  const [first = '', second = ''] = maker.inputs;
-  if (CARRIES_GATE.has(maker.op)) return gateLevel(context, first);
-  if ((maker.op === 'Mul' || maker.op === 'Div') && context.graph.constants.has(second)) {
-    return gateLevel(context, first);
-  }
-  if (maker.op === 'Mul' && context.graph.constants.has(first)) return gateLevel(context, second);
-  return GATES.get(maker.op) ?? 0;
-}
 
 /**
  * Products: a constant factor passes relevance on; of two computed factors the signal takes all (Arras et al., 2017).

@@ -1,0 +1,35 @@
+// Which factor of a product is the gate, and which the signal.
+import type { BackwardContext } from '../backward/context.ts';
+
+/** Gates, ranked: of two factors of a product, the one with the higher rank is the gate. */
+const GATES: ReadonlyMap<string, number> = new Map([
+  ['Sigmoid', 2],
+  ['HardSigmoid', 2],
+  ['Softmax', 2],
+  ['Clip', 2],
+  ['Tanh', 1],
+]);
+
+/** Operators that keep a gate a gate, such as the division by 6 in a hard sigmoid of several nodes. */
+const CARRIES_GATE: ReadonlySet<string> = new Set([
+  'Cast',
+  'Expand',
+  'Identity',
+  'Reshape',
+  'Squeeze',
+  'Unsqueeze',
+]);
+
+/** Rank of a factor as a gate; 3 for constants. */
+export function gateLevel(context: BackwardContext, name: string): number {
+  if (context.graph.constants.has(name)) return 3;
+  const maker = context.maker(name);
+  if (!maker) return 0;
+  const [first = '', second = ''] = maker.inputs;
+  if (CARRIES_GATE.has(maker.op)) return gateLevel(context, first);
+  if ((maker.op === 'Mul' || maker.op === 'Div') && context.graph.constants.has(second)) {
+    return gateLevel(context, first);
+  }
+  if (maker.op === 'Mul' && context.graph.constants.has(first)) return gateLevel(context, second);
+  return GATES.get(maker.op) ?? 0;
+}
