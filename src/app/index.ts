@@ -52,6 +52,8 @@ export type { Explanation } from './explain/explanation.ts';
 export type { WrittenHeatmaps } from './explain/heatmaps.ts';
 export type { SampleScores } from './explain/sample-scores.ts';
 export { explanationJson, scoresFormat } from './explain/scores-file.ts';
+export type { GuessedField, Sureness } from './init/guesses.ts';
+export { type InitOptions, type InitResult, init } from './init/init.ts';
 export {
   type InspectBundleResult,
   type InspectResult,

@@ -8,6 +8,7 @@ import { ANYWHERE, groupAlone, groupError, helpAsked, inOrder, noCommand } from 
 /** Commands by name, in the order of the help. Each is loaded when it is asked for: a few would else load everything. */
 const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
   inspect: async () => (await import('./commands/inspect/command.ts')).addInspect,
+  init: async () => (await import('./commands/init/command.ts')).addInit,
   evaluate: async () => (await import('./commands/evaluate/command.ts')).addEvaluate,
   explain: async () => (await import('./commands/explain/command.ts')).addExplain,
   compare: async () => (await import('./commands/compare/command.ts')).addCompare,

@@ -15,6 +15,7 @@ export {
   looksLikeContract,
   parseContract,
 } from './contract/parse.ts';
+export { type DataFacts, dataFacts } from './data-facts.ts';
 export { shapeMisfit } from './fit.ts';
 export { hashSamples } from './hash.ts';
 export { type LabelFacts, labelFacts } from './label-facts.ts';

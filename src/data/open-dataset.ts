@@ -51,7 +51,8 @@ export async function isUnsplitArchive(path: string): Promise<boolean> {
   }
 }
 
-async function kindOf(path: string): Promise<'npz' | 'wfdb' | 'images'> {
+/** The kind of data at a path. @throws BedsideError E_FILE, E_DATA for a path that is no dataset */
+export async function kindOf(path: string): Promise<'npz' | 'wfdb' | 'images'> {
   try {
     if ((await stat(path)).isDirectory()) return (await holdsRecords(path)) ? 'wfdb' : 'images';
     if (path.toLowerCase().endsWith('.npz') || (await isZip(path))) return 'npz';

@@ -1,0 +1,66 @@
+// What a contract may be guessed from: the kind of data, names of labels, leads and rates of recordings, types of arrays.
+import { RegularFile } from '../util/internal.ts';
+import { BEAT_CLASSES } from './ecg-beats.ts';
+import { listImages } from './image-files.ts';
+import { npyHeadOf } from './npy-rows.ts';
+import { npzEntries } from './npz.ts';
+import { partsOf } from './npz-names.ts';
+import { kindOf } from './open-dataset.ts';
+import { PassedOverCount } from './passed-over.ts';
+import { listRecords } from './wfdb-folder.ts';
+import { openRecord } from './wfdb-segments.ts';
+import { zipPieces } from './zip-pieces.ts';
+
+/** What is seen of data without reading their samples. */
+export interface DataFacts {
+  readonly kind: 'npz' | 'wfdb' | 'images';
+  /** Names of the labels, where the data have any. */
+  readonly labels?: readonly string[] | undefined;
+  /** Of recordings: names of leads, from the most frequent, and all rates. */
+  readonly leads?: readonly string[];
+  readonly rates?: readonly number[];
+  /** Of archives: the type of the samples, and their shape without the first axis. */
+  readonly array?: { readonly name: string; readonly dtype: string; readonly shape: readonly number[] };
+}
+
+/**
+ * Looks at data.
+ * @throws BedsideError E_FILE, E_DATA for a path that is no dataset or cannot be read
+ */
+export async function dataFacts(path: string): Promise<DataFacts> {
+  const kind = await kindOf(path);
+  switch (kind) {
+    case 'images':
+      return { kind, labels: (await listImages(path, 'all', new PassedOverCount())).classNames };
+    case 'wfdb':
+      return { kind, labels: BEAT_CLASSES, ...(await signalsOf(path)) };
+    case 'npz':
+      return { kind, array: await arrayOf(path) };
+  }
+}
+
+async function signalsOf(path: string): Promise<Required<Pick<DataFacts, 'leads' | 'rates'>>> {
+  const leads = new Map<string, number>();
+  const rates = new Set<number>();
+  for (const name of await listRecords(path, new PassedOverCount())) {
+    const record = await openRecord(path, name);
+    for (const lead of record.leads) leads.set(lead, (leads.get(lead) ?? 0) + 1);
+    rates.add(record.rate);
+  }
+  const sorted = [...leads].sort(([, a], [, b]) => b - a).map(([lead]) => lead);
+  return { leads: sorted, rates: [...rates].sort((a, b) => a - b) };
+}
+
+async function arrayOf(path: string): Promise<Required<DataFacts>['array']> {
+  const file = await RegularFile.open(path, 'dataset');
+  try {
+    const entries = await npzEntries(file, path);
+    const name = partsOf(entries, 'all', path)[0]?.images ?? '';
+    const entry = entries.get(name);
+    if (!entry) return { name, dtype: '', shape: [] };
+    const { dtype, shape } = await npyHeadOf(zipPieces(file, entry, path), entry.bytes, `${name} in ${path}`);
+    return { name, dtype, shape: shape.slice(1) };
+  } finally {
+    await file.close();
+  }
+}
