@@ -7,6 +7,7 @@ import { canonicalModel, findStages, loadModel, type Model, modelCosts, type Sta
 import {
   ELEM,
   formOf,
+  inFloat32,
   nonFiniteWeight,
   opOf,
   restoredModel,
@@ -16,7 +17,8 @@ import {
 import { BedsideError } from '../util/index.ts';
 import type { BundleSource } from './bundle-levels.ts';
 import { type LayerRow, layerRows } from './inspect-layers.ts';
-import { inOneForm, type NetworkSource } from './network.ts';
+import type { NetworkSource } from './network.ts';
+import { inOneForm } from './network-form.ts';
 import { loadBundle } from './open-bundle.ts';
 import { type Journal, journalOf, type Reporter, type Said } from './reporter.ts';
 
@@ -70,7 +72,7 @@ async function loadMeasured(
   { output }: InspectOptions,
 ): Promise<{ model: Model; given: Model; unmeasured?: string }> {
   if (typeof source !== 'string') {
-    return { model: source.original, given: restoredModel(source.original) };
+    return { model: inFloat32(source.original, source.name), given: restoredModel(source.original) };
   }
   const given = await loadModel(source);
   const model = formed(given, source, output);
@@ -85,7 +87,7 @@ async function loadMeasured(
 /** In the form that other commands read; as it is where they refuse it. */
 function formed(model: Model, name: string, output: string | undefined): Model {
   try {
-    return inOneForm(model, name, output);
+    return inFloat32(inOneForm(model, name, output), name);
   } catch (error) {
     if (!BedsideError.is(error, 'E_UNSUPPORTED')) throw error;
     return model;
@@ -109,9 +111,9 @@ export async function inspect(
   const costs = modelCosts(model);
   const grouping = findGroups(model);
   return {
-    inputs: (formOf(model)?.inputs ? given : model).graph.inputs.map(valueRow),
+    inputs: (formOf(model) ? given : model).graph.inputs.map(valueRow),
     outputs: given.graph.outputs.map((value) =>
-      valueRow(graph.outputs.find(({ name }) => name === value.name) ?? value),
+      valueRow((formOf(model) ? undefined : graph.outputs.find(({ name }) => name === value.name)) ?? value),
     ),
     opset: model.opsets.get('') ?? null,
     macs: costs.macs,

@@ -15,8 +15,6 @@ import {
   restoredModel,
   unmergedModel,
   withMetadata,
-  withOneInput,
-  withOutputFirst,
   withSqueezeAxes,
 } from '../onnx/internal.ts';
 import { RegularFile } from '../util/internal.ts';
@@ -27,6 +25,7 @@ import {
   findContract,
   withContract,
 } from './contract.ts';
+import { computedForm, formRemarks, inOneForm } from './network-form.ts';
 import type { Journal } from './reporter.ts';
 
 /** A classifier with all the forms of it that use cases need. Built once, and handed on whole. */
@@ -36,8 +35,8 @@ export interface Network {
   /** Whether `name` is the path of its file. */
   readonly isFile: boolean;
   /**
-   * As the file has it, with shapes from the engine for values that no rule gives a shape. Several inputs are one, and
-   * the explained output is the first; `restoredModel` undoes this.
+   * As the file has it, with shapes from the engine for values that no rule gives a shape. Several inputs are one, and the
+   * explained output is the first; `restoredModel` undoes this.
    */
   readonly original: Model;
   /** Constants folded, every node named, batch normalisation merged. */
@@ -120,25 +119,18 @@ async function describeNetwork(
   const original = rate === undefined ? kept : withMetadata(kept, SAMPLING_RATE, String(rate));
   const classifier = original === stored && said === found ? plain : describeClassifier(original, name);
   assertFiniteWeights(original, name);
-  const unmerged = unmergedModel(original);
+  const computed = await computedForm(original, name);
+  const unmerged = unmergedModel(computed);
   const canonical = canonicalModel(unmerged);
   // Folding may leave float32.
   assertFiniteWeights(canonical, name);
-  return { name, isFile, original, canonical, unmerged, classifier, costs: modelCosts(original), said };
+  const told = { ...said, remarks: [...said.remarks, ...formRemarks(canonical)] };
+  return { name, isFile, original, canonical, unmerged, classifier, costs: modelCosts(computed), said: told };
 }
 
 /** What is kept in the model: all but a sampling rate alone, which has a key of its own. */
 function keptFields({ contract, from }: FoundContract): FoundContract['contract'] {
   return Object.keys(from).join() === 'signal.samplingRate' ? {} : contract;
-}
-
-/**
- * A model with one float32 input, and its explained output first.
- * @throws BedsideError E_USAGE for an output that it does not have; as `withOneInput`
- */
-export function inOneForm(model: Model, name: string, output?: string): Model {
-  const chosen = output === undefined ? model : withOutputFirst(model, output, name);
-  return withOneInput(chosen, name);
 }
 
 /** SHA-256 of the network's file, or of the file that would be written of it. */

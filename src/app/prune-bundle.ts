@@ -12,8 +12,8 @@ import {
   levelFields,
   networkAtLevels,
 } from './bundle-levels.ts';
+import { saveNetwork } from './network-form.ts';
 import { loadBundle } from './open-bundle.ts';
-import { saveNetwork } from './prune.ts';
 import { type Journal, journalOf, type Reporter, type Said } from './reporter.ts';
 
 /** Which levels, and where to. */
@@ -77,7 +77,7 @@ export async function pruneBundle(
   }
   const at = networkAtLevels(bundle, options);
   const costs = modelCosts(at.model);
-  if (out !== undefined) await saveNetwork(at.model, out);
+  if (out !== undefined) for (const line of await saveNetwork(at.model, out)) journal.remark(line);
   const whole = modelCosts(bundle.model);
   return {
     ...(out === undefined ? {} : { out }),

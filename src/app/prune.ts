@@ -5,8 +5,8 @@ import type { Dataset } from '../data/index.ts';
 import { withEngineShapes } from '../engine/index.ts';
 import { type Evaluation, measureSpeedup } from '../evaluate/index.ts';
 import { agreementOf, evaluateModel } from '../evaluate/internal.ts';
-import { loadModel, type Model, modelCosts, saveModel } from '../onnx/index.ts';
-import { restoredModel, type Uncounted } from '../onnx/internal.ts';
+import { loadModel, type Model, type ModelCosts, modelCosts } from '../onnx/index.ts';
+import { formOf, restoredModel, type Uncounted } from '../onnx/internal.ts';
 import {
   type CriterionChoice,
   detectBlock,
@@ -20,7 +20,8 @@ import { type LayerRepair, repair } from '../repair/index.ts';
 import { describeUncounted } from '../report/index.ts';
 import { assertWritable, BedsideError } from '../util/index.ts';
 import { priorWeighting } from './class-prior.ts';
-import { inOneForm, type Network, type NetworkSource, networkOf } from './network.ts';
+import { type Network, type NetworkSource, networkOf } from './network.ts';
+import { fileForm, inOneForm, saveNetwork } from './network-form.ts';
 import type { EngineOptions } from './options.ts';
 import { AUTO, criterionOf, type RankingOptions, rankingOf, unrepairedNote } from './ranking.ts';
 import { type Journal, journalOf, type Progress, type Reporter, type Said } from './reporter.ts';
@@ -137,10 +138,12 @@ export async function pruneDrawn(
   if (unrepaired !== undefined) journal.note(unrepaired);
   const result = await journal.during('pruning', async (progress) => {
     const cut = await cutAndRepair(network, sets, { ...options, block }, progress);
-    const model = await written(cut.model, network, options.out);
+    const { model, remarks } = await written(cut.model, network, options.out);
+    for (const remark of remarks) journal.remark(remark);
     const measured = await measureBoth(network, model, sets, options, progress);
-    const restored = restoredModel(model);
-    return { ...resultOf(network, { ...cut, model }, measured, { ...options, block }), model: restored };
+    const costs = modelCosts(formOf(cut.model)?.numbers ? cut.model : model);
+    const found = resultOf(network, { ...cut, costs }, measured, { ...options, block });
+    return { ...found, model: restoredModel(model) };
   });
   if (result.groups.every(({ channels, kept }) => channels === kept)) {
     journal.note(
@@ -173,20 +176,19 @@ async function cutAndRepair(
   return { ...cut, model: repaired.model, repairs: repaired.layers };
 }
 
-/** The model as it is in its file, in the form that is measured; as it is, without one. */
-async function written(model: Model, { classifier }: Network, out: string | undefined): Promise<Model> {
-  if (out === undefined) return model;
-  await saveNetwork(model, out);
-  return await withEngineShapes(inOneForm(await loadModel(out), out, classifier.output), out);
-}
-
-/**
- * Writes a model, with the inputs and outputs of the file that it was made from; weights go beside it where the file would be too large.
- * @throws BedsideError E_OUTPUT
- */
-export async function saveNetwork(model: Model, out: string): Promise<void> {
-  // Protobuf ends at 2 GiB.
-  await saveModel(restoredModel(model), out, { externalData: modelCosts(model).parameters * 4 > 1.9e9 });
+/** The model as it is in its file, in the form that is measured; without one, as it would be. */
+async function written(
+  model: Model,
+  { classifier, name }: Network,
+  out: string | undefined,
+): Promise<{ readonly model: Model; readonly remarks: readonly string[] }> {
+  if (out === undefined) {
+    const { model: file, remarks } = await fileForm(model, name);
+    return { model: file === model ? model : inOneForm(file, name, classifier.output), remarks };
+  }
+  const remarks = await saveNetwork(model, out);
+  const read = inOneForm(await loadModel(out), out, classifier.output);
+  return { model: await withEngineShapes(read, out), remarks };
 }
 
 interface Measured {
@@ -223,11 +225,10 @@ async function measureBoth(
 
 function resultOf(
   { costs: whole }: Network,
-  { model, keep, grouping, choice, remarks, repairs }: Cut,
+  { costs, keep, grouping, choice, remarks, repairs }: Cut & { readonly costs: ModelCosts },
   { before, after, test, speed }: Measured,
   { out, criterion = AUTO, block, repair: repaired = true }: CutOptions & { readonly block: number },
-): Omit<PruneResult, keyof Said | 'labelled'> {
-  const costs = modelCosts(model);
+): Omit<PruneResult, keyof Said | 'labelled' | 'model'> {
   // Without labels the unpruned network is its own reference.
   const labelled = test.labels !== undefined;
   return {
@@ -258,7 +259,6 @@ function resultOf(
       kept: keep.get(id)?.length ?? channels,
       layers,
     })),
-    model,
   };
 }
 

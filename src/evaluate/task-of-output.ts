@@ -11,8 +11,11 @@ export function outputForm(outputShape: readonly number[]): OutputForm {
   return outputShape.slice(1).every((size) => size === 1) ? 'list' : 'positions';
 }
 
-/** Operators that hand on the same numbers in the same order. */
-const SAME_NUMBERS = ['Identity', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Dropout'];
+/** Operators that hand on the same numbers in the same order, if rounded. */
+const SAME_NUMBERS = [
+  ...['Identity', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Dropout'],
+  ...['Cast', 'QuantizeLinear', 'DequantizeLinear'],
+];
 
 /** The node that computes an output, behind those that only give it another shape; undefined for an input. */
 export function lastNode(model: Pick<Model, 'graph'>, output: string): Node | undefined {

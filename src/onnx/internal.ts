@@ -12,6 +12,7 @@ export { canonicalGraph } from './fold.ts';
 export { foldBatchNorm } from './fold-batch-norm.ts';
 export { biasBehind, viewOf } from './fold-bias.ts';
 export { withOutputFirst } from './form/choose-output.ts';
+export { inFloat32, withFloatOutputs } from './form/float32.ts';
 export {
   type Form,
   formOf,
@@ -21,7 +22,7 @@ export {
   wholePositions,
 } from './form/form.ts';
 export { withOneInput } from './form/one-input.ts';
-export { restoredModel } from './form/restore.ts';
+export { restored, restoredModel } from './form/restore.ts';
 export { freeBatch } from './free-batch.ts';
 export {
   askedFirst,
@@ -101,7 +102,7 @@ export {
   removeDead,
   sliceAxis,
 } from './surgery.ts';
-export { elemTypeName } from './tensor-read.ts';
+export { elemTypeName, typeName } from './tensor-read.ts';
 export { upgradeOpset } from './upgrade.ts';
 export { hasOneOutputPerGroup, type WeightedLayer, weightedLayer, weightedLayers } from './weighted-layer.ts';
 export { poolParameters } from './window.ts';

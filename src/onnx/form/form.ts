@@ -24,14 +24,14 @@ export interface FormOutput {
 
 /** How numbers are stored and computed in the file, where that is not float32 throughout. */
 export interface FormNumbers {
-  /** The file's element type of floating-point numbers (float16, bfloat16, float64). */
+  /** The file's element type of numbers with fractions (float16, bfloat16, float64). */
   readonly elemType: number;
-  /** Whether the file computes with them too; otherwise weights alone are stored so, and cast. */
+  /** Whether the file computes with them; otherwise it stores weights so, and casts them. */
   readonly computes: boolean;
-  /** Constants of float32 in the file. */
+  /** Values that the file computes in float32, where it computes with both. */
   readonly wide: readonly string[];
-  /** Operators that the file computes in float32. */
-  readonly wideOperators: readonly string[];
+  /** Where it stores weights alone so: whether matrices, and whether biases and other vectors, are all of that type. */
+  readonly stores: { readonly matrices: boolean; readonly vectors: boolean };
 }
 
 /** The changes. A part that is absent was not changed. */
@@ -41,6 +41,8 @@ export interface Form {
   /** All outputs in the file's order, where the explained one is not the first, or an element type was changed. */
   readonly outputs?: readonly FormOutput[];
   readonly numbers?: FormNumbers;
+  /** Whether the file computes with eight bits, which are float32 here and stay so. */
+  readonly dequantised?: boolean;
 }
 
 /** The key of the metadata. */

@@ -1,20 +1,79 @@
 // A model in the one form, as its file has it: its own inputs and outputs, in their order.
 import { must } from '../../util/index.ts';
-import { cloneModel, type Dim, type Graph, type Model, producers, type Value } from '../graph.ts';
+import {
+  cloneModel,
+  type Dim,
+  ELEM,
+  type Graph,
+  isFloating,
+  type Model,
+  producers,
+  type Value,
+} from '../graph.ts';
 import { forgetShapes, removeDead } from '../surgery.ts';
+import { typeName } from '../tensor-read.ts';
 import { type Form, type FormInput, formOf, withoutForm } from './form.ts';
+import { inOwnNumbers, NotRestored } from './numbers.ts';
+
+/** A model as its file has it, and what of that could not be kept. */
+export interface Restored {
+  readonly model: Model;
+  readonly remarks: readonly string[];
+}
 
 /**
- * The model with the inputs and outputs of its file, as the note in its metadata says; the model itself where it has no
- * note. What was cut or repaired in between stays.
+ * The model with the inputs, outputs and numbers of its file, as the note in its metadata says; the model itself where it
+ * has no note. What was cut or repaired in between stays.
  */
 export function restoredModel(model: Model): Model {
+  return restored(model).model;
+}
+
+/**
+ * The same, with a remark where the numbers of the file could not be kept: the model is then of float32, with the file's
+ * inputs and outputs.
+ * @param wanted false leaves everything inside float32
+ */
+export function restored(model: Model, wanted = true): Restored {
   const form = formOf(model);
-  if (!form) return model;
+  if (!form) return { model, remarks: [] };
+  const remarks: string[] = [];
   const result = cloneModel(withoutForm(model));
-  if (form.inputs) restoreInputs(result.graph, form.inputs);
-  if (form.outputs) restoreOutputs(result.graph, form.outputs);
-  return result;
+  const { graph } = result;
+  if (form.inputs) restoreInputs(graph, form.inputs);
+  if (form.outputs) restoreOutputs(graph, form.outputs);
+  if (form.dequantised) remarks.push(`written as float32: the model's own numbers have eight bits`);
+  const inputs = new Map(form.inputs?.map(({ name, elemType }) => [name, elemType]));
+  const types = { inputs, outputs: form.outputs ?? [] };
+  if (!form.numbers) return { model: withTypes(result, types), remarks };
+  const name = typeName(form.numbers.elemType);
+  try {
+    if (wanted) return { model: inOwnNumbers(asFloats(result), form.numbers, types), remarks };
+    remarks.push(`written as float32, not ${name} as it came: the engine does not run it so`);
+  } catch (error) {
+    if (!(error instanceof NotRestored)) throw error;
+    remarks.push(`written as float32, not ${name} as it came: ${error.message}`);
+  }
+  return { model: withTypes(result, types), remarks };
+}
+
+/** Inputs with fractions as float32, as everything inside is. */
+function asFloats(model: Model): Model {
+  for (const value of model.graph.inputs) if (isFloating(value.elemType)) value.elemType = ELEM.float32;
+  return model;
+}
+
+/** Inputs and outputs of the file's types, with casts between them and the float32 inside. */
+function withTypes(model: Model, types: Parameters<typeof inOwnNumbers>[2]): Model {
+  const all = [...types.inputs.values(), ...types.outputs.map(({ elemType }) => elemType)];
+  if (all.every((type) => type === ELEM.float32 || !isFloating(type))) return model;
+  const wide = {
+    elemType: ELEM.float32,
+    computes: true,
+    wide: [],
+    stores: { matrices: true, vectors: true },
+  };
+  return inOwnNumbers(asFloats(model), wide, types);
 }
 
 function restoreInputs(graph: Graph, inputs: readonly FormInput[]): void {

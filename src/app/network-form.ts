@@ -1,0 +1,79 @@
+// The forms of a model that use cases work on, and the way back to that of its file.
+import { createSession, withEngineShapes } from '../engine/index.ts';
+import { type Model, modelCosts, saveModel } from '../onnx/index.ts';
+import {
+  formOf,
+  inFloat32,
+  restored,
+  typeName,
+  withFloatOutputs,
+  withOneInput,
+  withOutputFirst,
+  withSqueezeAxes,
+} from '../onnx/internal.ts';
+import { BedsideError } from '../util/index.ts';
+
+/**
+ * A model with one float32 input, its explained output first and of float32. It computes as the file does.
+ * @throws BedsideError E_USAGE for an output that it does not have; as `withOneInput`
+ */
+export function inOneForm(model: Model, name: string, output?: string): Model {
+  const chosen = output === undefined ? model : withOutputFirst(model, output, name);
+  return withFloatOutputs(withOneInput(chosen, name));
+}
+
+/**
+ * The same model in float32 throughout, as ranking and repair need it; the model itself where it is so.
+ * @throws BedsideError E_UNSUPPORTED for numbers that cannot be; as `withEngineShapes`
+ */
+export async function computedForm(model: Model, name: string): Promise<Model> {
+  const floats = inFloat32(model, name);
+  return floats === model ? model : withSqueezeAxes(await withEngineShapes(floats, name));
+}
+
+/** What is said of a network that computes in other numbers than are ranked and repaired. */
+export function formRemarks(model: Model): string[] {
+  const form = formOf(model);
+  if (form?.dequantised) {
+    return ['the model computes with eight bits: it is ranked and repaired as float32, and written so'];
+  }
+  if (!form?.numbers) return [];
+  const type = typeName(form.numbers.elemType);
+  return [`the model has numbers of ${type}: it is ranked and repaired in float32, and written as it came`];
+}
+
+/** A model as its file would have it, and what of that cannot be. */
+export interface FileForm {
+  readonly model: Model;
+  readonly remarks: readonly string[];
+}
+
+/** The model with the inputs, outputs and numbers of the file that it was made from, as far as the engine runs that. */
+export async function fileForm(model: Model, name: string): Promise<FileForm> {
+  const own = restored(model);
+  if (formOf(model)?.numbers === undefined) return own;
+  return (await isRun(own.model, name)) ? own : restored(model, false);
+}
+
+async function isRun(model: Model, name: string): Promise<boolean> {
+  try {
+    const session = await createSession(model, { name });
+    await session.release();
+    return true;
+  } catch (error) {
+    if (!BedsideError.is(error, 'E_ENGINE')) throw error;
+    return false;
+  }
+}
+
+/**
+ * Writes a model as the file that it was made from has it; weights go beside it where the file would be too large.
+ * @returns what could not be kept of that file, in sentences
+ * @throws BedsideError E_OUTPUT
+ */
+export async function saveNetwork(model: Model, out: string): Promise<readonly string[]> {
+  const file = await fileForm(model, out);
+  // Protobuf ends at 2 GiB.
+  await saveModel(file.model, out, { externalData: modelCosts(model).parameters * 4 > 1.9e9 });
+  return file.remarks;
+}
