@@ -5,6 +5,7 @@ import { findGroups, type Grouping } from '../channels/index.ts';
 import { withEngineShapes } from '../engine/index.ts';
 import { canonicalModel, findStages, loadModel, type Model, modelCosts, type Stage } from '../onnx/index.ts';
 import {
+  dequantised,
   ELEM,
   formOf,
   inFloat32,
@@ -72,7 +73,10 @@ async function loadMeasured(
   { output }: InspectOptions,
 ): Promise<{ model: Model; given: Model; unmeasured?: string }> {
   if (typeof source !== 'string') {
-    return { model: inFloat32(source.original, source.name), given: restoredModel(source.original) };
+    return {
+      model: inFloat32(dequantised(source.original, source.name), source.name),
+      given: restoredModel(source.original),
+    };
   }
   const given = await loadModel(source);
   const model = formed(given, source, output);
@@ -87,7 +91,7 @@ async function loadMeasured(
 /** In the form that other commands read; as it is where they refuse it. */
 function formed(model: Model, name: string, output: string | undefined): Model {
   try {
-    return inFloat32(inOneForm(model, name, output), name);
+    return inFloat32(dequantised(inOneForm(model, name, output), name), name);
   } catch (error) {
     if (!BedsideError.is(error, 'E_UNSUPPORTED')) throw error;
     return model;

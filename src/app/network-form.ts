@@ -2,9 +2,11 @@
 import { createSession, withEngineShapes } from '../engine/index.ts';
 import { type Model, modelCosts, saveModel } from '../onnx/index.ts';
 import {
+  dequantised,
   formOf,
   inFloat32,
   restored,
+  symbolicShapes,
   typeName,
   withFloatOutputs,
   withOneInput,
@@ -27,8 +29,16 @@ export function inOneForm(model: Model, name: string, output?: string): Model {
  * @throws BedsideError E_UNSUPPORTED for numbers that cannot be; as `withEngineShapes`
  */
 export async function computedForm(model: Model, name: string): Promise<Model> {
-  const floats = inFloat32(model, name);
-  return floats === model ? model : withSqueezeAxes(await withEngineShapes(floats, name));
+  const floats = inFloat32(dequantised(model, name), name);
+  if (floats === model) return model;
+  const known = withSqueezeAxes(await withEngineShapes(floats, name));
+  // What was measured because of operators without shapes is declared no more.
+  const shapes = symbolicShapes(known);
+  const outputs = known.graph.outputs.map((value) => ({
+    ...value,
+    dims: value.dims ?? shapes.get(value.name),
+  }));
+  return { ...known, graph: { ...known.graph, outputs } };
 }
 
 /** What is said of a network that computes in other numbers than are ranked and repaired. */

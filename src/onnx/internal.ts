@@ -12,6 +12,7 @@ export { canonicalGraph } from './fold.ts';
 export { foldBatchNorm } from './fold-batch-norm.ts';
 export { biasBehind, viewOf } from './fold-bias.ts';
 export { withOutputFirst } from './form/choose-output.ts';
+export { dequantised } from './form/dequantise.ts';
 export { inFloat32, withFloatOutputs } from './form/float32.ts';
 export {
   type Form,
