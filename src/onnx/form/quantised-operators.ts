@@ -2,7 +2,7 @@
 import { type Attribute, ELEM, floatConstant, int, type Node } from '../graph.ts';
 import { constantOfKnown, type Known } from '../known.ts';
 import { intAttribute } from '../ops.ts';
-import type { Dequantiser, Quantisation } from './dequantise.ts';
+import type { Dequantiser, Quantisation } from './dequantiser.ts';
 
 type Convert = (scope: Dequantiser, node: Node) => void;
 
