@@ -1,14 +1,17 @@
 // The forms of a model that use cases work on, and the way back to that of its file.
 import { createSession, withEngineShapes } from '../engine/index.ts';
+import { describeClassifier, madeSamples, openedBatch } from '../evaluate/internal.ts';
 import { type Model, modelCosts, saveModel } from '../onnx/index.ts';
 import {
   dequantised,
+  fixedBatchOf,
   formOf,
   inFloat32,
   restored,
   symbolicShapes,
   typeName,
   withFloatOutputs,
+  withForm,
   withOneInput,
   withOutputFirst,
   withSqueezeAxes,
@@ -39,6 +42,21 @@ export async function computedForm(model: Model, name: string): Promise<Model> {
     dims: value.dims ?? shapes.get(value.name),
   }));
   return { ...known, graph: { ...known.graph, outputs } };
+}
+
+/** Samples of a trial that opens a batch, and the batches in which the open network runs them. */
+const TRIAL = { most: 3, batches: [1, 3] } as const;
+
+/**
+ * A canonical model whose batch is open, where it was fixed and a trial shows that this changes no scores, so that
+ * whatever ranks, explains and repairs takes any number of samples; otherwise the model itself.
+ */
+export async function withOpenBatch(model: Model, name: string): Promise<Model> {
+  const batch = fixedBatchOf(model);
+  if (batch === undefined) return model;
+  const samples = madeSamples(model, describeClassifier(model, name), TRIAL.most);
+  const open = await openedBatch(model, name, samples, TRIAL);
+  return typeof open === 'string' ? model : withForm(open, { batch });
 }
 
 /** What is said of a network that computes in other numbers than are ranked and repaired. */

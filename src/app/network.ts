@@ -12,6 +12,7 @@ import {
 } from '../onnx/index.ts';
 import {
   assertFiniteWeights,
+  formOf,
   restoredModel,
   unmergedModel,
   withMetadata,
@@ -25,7 +26,7 @@ import {
   findContract,
   withContract,
 } from './contract.ts';
-import { computedForm, formRemarks, inOneForm } from './network-form.ts';
+import { computedForm, formRemarks, inOneForm, withOpenBatch } from './network-form.ts';
 import type { Journal } from './reporter.ts';
 
 /** A classifier with all the forms of it that use cases need. Built once, and handed on whole. */
@@ -120,12 +121,23 @@ async function describeNetwork(
   const classifier = original === stored && said === found ? plain : describeClassifier(original, name);
   assertFiniteWeights(original, name);
   const computed = await computedForm(original, name);
-  const unmerged = unmergedModel(computed);
+  const unmerged = await withOpenBatch(unmergedModel(computed), name);
   const canonical = canonicalModel(unmerged);
   // Folding may leave float32.
   assertFiniteWeights(canonical, name);
   const told = { ...said, remarks: [...said.remarks, ...formRemarks(canonical)] };
-  return { name, isFile, original, canonical, unmerged, classifier, costs: modelCosts(computed), said: told };
+  const opened = formOf(canonical)?.batch !== undefined;
+  const described = opened ? { ...classifier, scoredOpen: true } : classifier;
+  return {
+    name,
+    isFile,
+    original,
+    canonical,
+    unmerged,
+    classifier: described,
+    costs: modelCosts(computed),
+    said: told,
+  };
 }
 
 /** What is kept in the model: all but a sampling rate alone, which has a key of its own. */

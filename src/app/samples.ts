@@ -193,9 +193,13 @@ export async function loadDraws(
 }
 
 /** Says how many samples a batch that the model fixes leaves over: scoring runs whole batches. */
-export function noteLeftOver({ fixedBatch }: Classifier, draws: readonly Dataset[], journal: Journal): void {
+export function noteLeftOver(
+  { fixedBatch, scoredOpen }: Classifier,
+  draws: readonly Dataset[],
+  journal: Journal,
+): void {
   const [draw] = draws;
-  const left = fixedBatch === undefined || !draw ? 0 : draw.size % fixedBatch;
+  const left = fixedBatch === undefined || scoredOpen || !draw ? 0 : draw.size % fixedBatch;
   if (left === 0 || left === draw?.size) return;
   journal.remark(
     `the model fixes a batch of ${fixedBatch}: ${left} of ${draw?.size} samples for scoring are left over, and not scored with`,

@@ -33,6 +33,8 @@ export interface Classifier extends ScoreForm {
   readonly inputs?: readonly InputPart[] | undefined;
   /** The batch size that the model fixes, or undefined when it takes any. */
   readonly fixedBatch: number | undefined;
+  /** Whether its channels are scored with an open batch all the same. */
+  readonly scoredOpen?: boolean | undefined;
   /** Sampling rate of the signals that the model reads, in Hz, where its metadata gives it (`sampling_rate`). */
   readonly samplingRate?: number | undefined;
   /** What is known of its input and scores beside the graph, where its metadata keeps it (`bedside.contract`). */

@@ -14,5 +14,6 @@ export { accuracies, batchFeeds, classCounts, evaluateModel } from './accuracy.t
 export { type Classifier, describeClassifier, keptContract, SAMPLING_RATE } from './classifier.ts';
 export { agreement, agreementOf } from './measures/agreement.ts';
 export { describeLeftOut, mainMeasure, measuresOf } from './measures/measures.ts';
+export { madeSamples, openedBatch } from './opened-batch.ts';
 export { klDivergence, squaredDifference } from './probability-distance.ts';
 export { lastNode, outputForm, taskOfOutput } from './task-of-output.ts';

@@ -21,6 +21,7 @@ export {
   type PositionRange,
   packedInputs,
   wholePositions,
+  withForm,
 } from './form/form.ts';
 export { withOneInput } from './form/one-input.ts';
 export { restored, restoredModel } from './form/restore.ts';

@@ -41,6 +41,8 @@ export interface Form {
   /** All outputs in the file's order, where the explained one is not the first, or an element type was changed. */
   readonly outputs?: readonly FormOutput[];
   readonly numbers?: FormNumbers;
+  /** The batch that the file fixes, and that is open here. */
+  readonly batch?: number | undefined;
   /** Whether the file computes with eight bits, which are float32 here and stay so. */
   readonly dequantised?: boolean;
 }
@@ -65,7 +67,9 @@ export function formOf(model: Model): Form | undefined {
 
 /** The model with more changes noted. */
 export function withForm(model: Model, more: Form): Model {
-  return withMetadata(model, FORM_KEY, JSON.stringify({ ...formOf(model), ...more }));
+  const form = { ...formOf(model), ...more };
+  const isEmpty = Object.values(form).every((part) => part === undefined);
+  return isEmpty ? withoutForm(model) : withMetadata(model, FORM_KEY, JSON.stringify(form));
 }
 
 /** The model without the note. */

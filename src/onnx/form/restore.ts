@@ -40,6 +40,7 @@ export function restored(model: Model, wanted = true): Restored {
   const remarks: string[] = [];
   const result = cloneModel(withoutForm(model));
   const { graph } = result;
+  if (form.batch !== undefined) fixBatch(graph, form.batch);
   if (form.inputs) restoreInputs(graph, form.inputs);
   if (form.outputs) restoreOutputs(graph, form.outputs);
   if (form.dequantised) remarks.push(`written as float32: the model's own numbers have eight bits`);
@@ -74,6 +75,16 @@ function withTypes(model: Model, types: Parameters<typeof inOwnNumbers>[2]): Mod
     stores: { matrices: true, vectors: true },
   };
   return inOwnNumbers(asFloats(model), wide, types);
+}
+
+/** Declares the batch again; what reshapes say of it follows the input. */
+function fixBatch(graph: Graph, batch: number): void {
+  const symbol = graph.inputs[0]?.dims?.[0];
+  if (typeof symbol !== 'string') return;
+  for (const value of [...graph.inputs, ...graph.outputs]) {
+    value.dims = value.dims?.map((dim) => (dim === symbol ? batch : dim));
+  }
+  forgetShapes(graph);
 }
 
 function restoreInputs(graph: Graph, inputs: readonly FormInput[]): void {
