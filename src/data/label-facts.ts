@@ -2,8 +2,12 @@
 import { stat } from 'node:fs/promises';
 import { RegularFile } from '../util/internal.ts';
 import type { Dataset } from './dataset.ts';
-import { npyHeadOf, npyOf } from './npy-rows.ts';
+import { isLabelList, type LabelList, readLabelList } from './label-list.ts';
+import { parseNpyHead } from './npy.ts';
+import { firstBytesOf, npyOf } from './npy-rows.ts';
+import { isTextArray } from './npy-text.ts';
 import { npzEntries } from './npz.ts';
+import { anyTargets } from './npz-names.ts';
 import type { ZipEntry } from './zip.ts';
 import { zipPieces } from './zip-pieces.ts';
 
@@ -19,12 +23,8 @@ export interface LabelFacts {
   readonly oneHot?: boolean | undefined;
 }
 
-/** Names of arrays with labels, in the order in which they are looked for. */
-const NAMES = [
-  ...['train', 'test', 'val'].map((part) => `${part}_labels`),
-  ...['y', 'y_train', 'y_test', 'labels', 'masks', 'targets'],
-  ...['train', 'test', 'val'].map((part) => `${part}_masks`),
-];
+/** Names are one class each. */
+const NAMES: LabelFacts = { shape: [], whole: true };
 
 /** Larger arrays are masks, whose values say nothing more. */
 const MOST_BYTES = 2 ** 28;
@@ -41,9 +41,9 @@ export async function labelFacts(data: string | Dataset): Promise<LabelFacts | u
   const file = await RegularFile.open(data, 'dataset');
   try {
     const start = file.size >= 4 ? Buffer.from(await file.read(0, 4)).toString('latin1') : '';
-    if (start !== 'PK\x03\x04') return undefined;
+    if (start !== 'PK\x03\x04') return isLabelList(data) ? factsOfList(await readLabelList(data)) : undefined;
     const entries = await npzEntries(file, data);
-    const name = NAMES.find((array) => entries.has(array));
+    const name = anyTargets(entries);
     const entry = name === undefined ? undefined : entries.get(name);
     return entry && (await factsOfEntry(file, entry, data, `${name} in ${data}`));
   } finally {
@@ -57,11 +57,23 @@ async function factsOfEntry(
   path: string,
   where: string,
 ): Promise<LabelFacts> {
-  const { shape } = await npyHeadOf(zipPieces(file, entry, path), entry.bytes, where);
+  const first = await firstBytesOf(zipPieces(file, entry, path), entry.bytes);
+  if (isTextArray(first, entry.bytes, where)) return NAMES;
+  const { shape } = parseNpyHead(first, entry.bytes, where);
   const [count = 0, ...own] = shape;
   if (entry.bytes > MOST_BYTES) return { shape: own };
   const { data } = await npyOf(zipPieces(file, entry, path), entry.bytes, where);
   return factsOf(data, own, count);
+}
+
+/** One column of numbers, or several of zeros and ones; undefined for several names in one cell. */
+function factsOfList({ files, labelColumns }: LabelList): LabelFacts | undefined {
+  const cells = files.flatMap(({ labels }) => labels);
+  if (cells.length === 0 || cells.some((cell) => /[|;]/.test(cell))) return undefined;
+  const numbers = cells.filter((cell) => cell !== '').map(Number);
+  if (numbers.some(Number.isNaN)) return NAMES;
+  const columns = labelColumns.length;
+  return factsOf(numbers, columns > 1 ? [columns] : [], numbers.length / columns);
 }
 
 function factsOfDataset({ labels, targets, size }: Dataset): LabelFacts | undefined {
