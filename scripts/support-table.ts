@@ -150,7 +150,7 @@ const CHANNELS: Exemplars = {
   Tile: 'follow, repeated',
   Resize: 'follow where their axis keeps its size',
   Size: 'kept: it counts them',
-  Einsum: 'kept',
+  Einsum: 'kept, where it is no matrix product; one that is becomes a MatMul',
   Expand: 'follow',
   Gather: 'follow, or picked on their axis',
   LRN: 'kept: it normalises across them',

@@ -1,5 +1,6 @@
 // The form of a model that explaining and pruning work on.
 import { denseRows } from './dense-rows.ts';
+import { einsumProducts } from './einsum-products.ts';
 import { canonicalGraph } from './fold.ts';
 import { foldBatchNorm } from './fold-batch-norm.ts';
 import { foldBias } from './fold-bias.ts';
@@ -15,7 +16,9 @@ import { hasRecurrent, simplifyRecurrent } from './recurrent/simplify.ts';
  * layers over tokens beside it work on rows. Outputs stay equal within float rounding.
  */
 export function canonicalModel(model: Model): Model {
-  return canonicalGraph(denseRows(foldBias(foldBatchNorm(fuseLayerNorm(unmergedModel(model))))));
+  return canonicalGraph(
+    denseRows(foldBias(foldBatchNorm(fuseLayerNorm(einsumProducts(unmergedModel(model)))))),
+  );
 }
 
 /** The same before batch normalisation is merged, for criteria that read it. */

@@ -2,7 +2,7 @@
 // each, and compute what they did.
 import { describe, expect, it } from 'vitest';
 import { canonicalModel, type Model } from '../../onnx/index.ts';
-import { int, ints, sizeOf } from '../../onnx/internal.ts';
+import { int, ints, sizeOf, string } from '../../onnx/internal.ts';
 import { worst } from '../test-support/compare.ts';
 import { runModel } from '../test-support/differences.ts';
 import { Net, normals } from '../test-support/nets.ts';
@@ -82,5 +82,25 @@ describe('networks over tokens', () => {
     const canonical = await expectSame(net.classify(back, 20, 3), [4, 6]);
     expect(canonical.graph.nodes.find(({ name }) => name === 'dense')?.op).toBe('Gemm');
     expect(operators(canonical)).not.toContain('MatMul');
+  });
+
+  it('an einsum that is a product is one, with weights or of two computed values', async () => {
+    const net = new Net([4, 6]);
+    const einsum = (equation: string, ...inputs: string[]): string =>
+      net.op('Einsum', inputs, { equation: string(equation) });
+    const project = (): string => einsum('btc, chd -> bhtd', net.input, net.weights([6, 2, 3], 0.4));
+    const scores = net.op('Softmax', [einsum('bhid,bhjd->bhij', project(), project())], { axis: int(-1) });
+    const seen = einsum('...ij,...jd->...id', scores, project());
+    const out = einsum('bhtd,hdc->btc', seen, net.weights([2, 3, 6], 0.4));
+    const canonical = await expectSame(net.classify(out, 24, 3), [4, 6]);
+    expect(operators(canonical)).not.toContain('Einsum');
+    expect(operators(canonical).filter((op) => op === 'MatMul')).toHaveLength(6);
+  });
+
+  it('an einsum that sums over one operand alone stays', async () => {
+    const net = new Net([4, 6]);
+    const summed = net.op('Einsum', [net.input, net.weights([6, 5])], { equation: string('btc,cd->bd') });
+    const canonical = await expectSame(net.finish(net.gemm(summed, 5, 3), 3), [4, 6]);
+    expect(operators(canonical)).toContain('Einsum');
   });
 });
