@@ -3,8 +3,8 @@ import { realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Dataset } from '../data/index.ts';
 import { withEngineShapes } from '../engine/index.ts';
-import { type Evaluation, measureSpeedup } from '../evaluate/index.ts';
-import { agreementOf, evaluateModel } from '../evaluate/internal.ts';
+import { type Evaluation, type Measures, measureSpeedup } from '../evaluate/index.ts';
+import { agreement, evaluateModel, mainMeasure } from '../evaluate/internal.ts';
 import { loadModel, type Model, type ModelCosts, modelCosts } from '../onnx/index.ts';
 import { formOf, restoredModel, type Uncounted } from '../onnx/internal.ts';
 import {
@@ -18,14 +18,15 @@ import {
 import { type AutoChoice, isAuto, rankAuto } from '../prune/internal.ts';
 import { type LayerRepair, repair } from '../repair/index.ts';
 import { describeUncounted } from '../report/index.ts';
-import { assertWritable, BedsideError } from '../util/index.ts';
-import { priorWeighting } from './class-prior.ts';
-import { type Network, type NetworkSource, networkOf } from './network.ts';
+import { assertWritable, BedsideError, hasClasses, type MeasureName, type TaskKind } from '../util/index.ts';
+import { assertPriorApplies, priorWeighting } from './class-prior.ts';
+import type { Network, NetworkSource } from './network.ts';
 import { fileForm, inOneForm, saveNetwork } from './network-form.ts';
 import type { EngineOptions } from './options.ts';
 import { AUTO, criterionOf, type RankingOptions, rankingOf, unrepairedNote } from './ranking.ts';
 import { type Journal, journalOf, type Progress, type Reporter, type Said } from './reporter.ts';
 import { loadTwoSets, type TwoSets, type TwoSetsOptions } from './samples.ts';
+import { networkForData } from './task.ts';
 
 /** How a network is cut and repaired. */
 export interface CutOptions extends RankingOptions, EngineOptions {
@@ -71,11 +72,18 @@ export interface PruneResult extends Said {
   readonly uncounted: readonly Uncounted[];
   readonly parameters: number;
   readonly parametersFraction: number;
+  readonly task: TaskKind;
+  /** The name of the main measure; `agreement` where there are no labels. */
+  readonly measure: MeasureName;
+  /** The measures of the task by name, the main one first (docs/tasks.md), of the unpruned network and of the pruned. */
+  readonly measureBefore: Measures;
+  readonly measureAfter: Measures;
+  /** Of tasks without classes the main measure, as the three that follow. */
   readonly accuracyBefore: number;
   readonly accuracyAfter: number;
   readonly balancedAccuracyBefore: number;
   readonly balancedAccuracyAfter: number;
-  /** Share of samples whose predicted class did not change. */
+  /** Agreement with the unpruned network: of classes, the share of samples whose class did not change (docs/tasks.md). */
   readonly agreement: number;
   readonly n: number;
   /** Measured time of the unpruned network over that of the pruned one. */
@@ -114,7 +122,8 @@ export async function prune(
     await assertOther(typeof network === 'string' ? network : network.name, out);
     await assertWritable(out);
   }
-  const loaded = await networkOf(network, options, journal);
+  const loaded = await networkForData(network, options.data, options, journal);
+  if (options.classPrior) assertPriorApplies(loaded.classifier, loaded.name);
   if (macs !== undefined) {
     for (const line of describeUncounted(loaded.costs.uncounted)) journal.note(`--macs ${macs}: ${line}`);
   }
@@ -150,7 +159,12 @@ export async function pruneDrawn(
       `nothing was removed: with blocks of ${block} the nearest counts are the whole groups (see --block)`,
     );
   }
-  return { ...result, labelled: sets.test.labels !== undefined, ...journal.said() };
+  return { ...result, labelled: isLabelled(network, sets.test), ...journal.said() };
+}
+
+/** Whether samples have what the task is measured by. */
+function isLabelled({ classifier }: Network, { labels, targets }: Dataset): boolean {
+  return (hasClasses(classifier.task) ? labels : targets) !== undefined;
 }
 
 type Cut = PrunedModel & { readonly choice?: AutoChoice; readonly repairs?: readonly LayerRepair[] };
@@ -205,7 +219,7 @@ async function measureBoth(
   { out = `${name}, pruned`, batch, threads }: CutOptions,
   progress: Progress,
 ): Promise<Measured> {
-  const measure = (called: string, of: Model, reference?: Int32Array) =>
+  const measure = (called: string, of: Model, reference: Float32Array | 'own') =>
     evaluateModel(of, test, {
       name: called,
       batch,
@@ -214,8 +228,9 @@ async function measureBoth(
       classPrior: shares,
       onProgress: (done, total) => progress.update(done, total, `measuring ${called}`),
     });
-  const before = await measure(name, original, test.labels ? undefined : new Int32Array(test.size));
-  const after = await measure(out, model, before.predictions);
+  // Without labels the unpruned network is its own reference.
+  const before = await measure(name, original, 'own');
+  const after = await measure(out, model, before.logits);
   const both = [
     { model: original, name },
     { model, name: out },
@@ -224,13 +239,11 @@ async function measureBoth(
 }
 
 function resultOf(
-  { costs: whole }: Network,
+  { costs: whole, classifier }: Network,
   { costs, keep, grouping, choice, remarks, repairs }: Cut & { readonly costs: ModelCosts },
   { before, after, test, speed }: Measured,
   { out, criterion = AUTO, block, repair: repaired = true }: CutOptions & { readonly block: number },
 ): Omit<PruneResult, keyof Said | 'labelled' | 'model'> {
-  // Without labels the unpruned network is its own reference.
-  const labelled = test.labels !== undefined;
   return {
     ...(out === undefined ? {} : { out }),
     criterion: criterionOf(criterion).name,
@@ -243,11 +256,16 @@ function resultOf(
     uncounted: costs.uncounted,
     parameters: costs.parameters,
     parametersFraction: costs.parameters / whole.parameters,
-    accuracyBefore: labelled ? before.accuracy : 1,
+    task: classifier.task,
+    measure: mainMeasure(before.measures).name,
+    measureBefore: before.measures,
+    measureAfter: after.measures,
+    // Without labels the unpruned network agrees with itself.
+    accuracyBefore: 'agreement' in before.measures ? 1 : before.accuracy,
     accuracyAfter: after.accuracy,
-    balancedAccuracyBefore: labelled ? before.balancedAccuracy : 1,
+    balancedAccuracyBefore: 'agreement' in before.measures ? 1 : before.balancedAccuracy,
     balancedAccuracyAfter: after.balancedAccuracy,
-    agreement: agreementOf(before.predictions, after.predictions),
+    agreement: agreement(classifier, before.logits, after.logits),
     n: test.size,
     speedup: speed.speedup,
     msPerSampleBefore: speed.before,

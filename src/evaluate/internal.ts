@@ -15,5 +15,5 @@ export { type Classifier, describeClassifier, keptContract, SAMPLING_RATE } from
 export { agreement, agreementOf } from './measures/agreement.ts';
 export { describeLeftOut, mainMeasure, measuresOf } from './measures/measures.ts';
 export { madeSamples, openedBatch } from './opened-batch.ts';
-export { klDivergence, squaredDifference } from './probability-distance.ts';
+export { scoreChange, scoreDivergence } from './score-distance.ts';
 export { lastNode, outputForm, taskOfOutput } from './task-of-output.ts';

@@ -4,12 +4,13 @@ import type { CalibrationDraw } from '../../prune/internal.ts';
 import { renderReport } from '../../report/index.ts';
 import { assertWritable, BedsideError, writeFileAtomic } from '../../util/index.ts';
 import { assertLocal, type CalibrationSources, calibrationSources } from '../calibration-sources.ts';
-import { priorWeighting } from '../class-prior.ts';
-import { type Network, type NetworkSource, networkOf } from '../network.ts';
+import { assertPriorApplies, priorWeighting } from '../class-prior.ts';
+import type { Network, NetworkSource } from '../network.ts';
 import { type EngineOptions, runSettings } from '../options.ts';
 import { criterionOf, type RankingOptions, rankingOf, unrepairedNote } from '../ranking.ts';
 import { type Journal, journalOf, type Reporter } from '../reporter.ts';
 import { type DrawnSets, loadDraws, type TwoSetsOptions } from '../samples.ts';
+import { networkForData } from '../task.ts';
 import { type Comparison, labelFacts } from './comparison.ts';
 import { comparisonReport } from './comparison-report.ts';
 import { reportHeatmaps } from './report-heatmaps.ts';
@@ -59,7 +60,9 @@ export async function compare(
   if (options.local) assertLocal(options);
   assertRecallRatio(options, ratios);
   if (report !== undefined) await assertWritable(report);
-  const network = await networkOf(source, options, journal);
+  const network = await networkForData(source, options.data, options, journal);
+  const { task } = network.classifier;
+  if (options.classPrior || options.local) assertPriorApplies(network.classifier, network.name);
   const { sets, draws, sources } = await loadSets(network, options, journal);
   journal.note(
     `scoring on ${sets.calibration.size} samples, measuring on ${sets.test.size}: ` +
@@ -97,13 +100,14 @@ export async function compare(
   const scoreRemarks = Object.values(compared.remarks).flat();
   const { predictions: _, logits: __, ...base } = compared.base;
   return {
+    task,
     base,
     rows,
     seconds,
     ...(scoreRemarks.length > 0 ? { scoreRemarks } : {}),
     calibration: sets.calibration.size,
     test: sets.test.size,
-    ...labelFacts(sets.test),
+    ...labelFacts(sets.test, task),
     classNames: sets.test.classNames,
     ...(sets.shares ? { classMix: Array.from(sets.shares) } : {}),
     ...(sources ? { mixes: sources.words } : {}),

@@ -1,9 +1,10 @@
 // The data of a comparison's report.
 import { basename } from 'node:path';
 import type { Dataset } from '../../data/index.ts';
+import { mainMeasure } from '../../evaluate/internal.ts';
 import type { CriteriaComparison } from '../../prune/index.ts';
 import type { ReportData, ReportHeatmap, SourceRow } from '../../report/index.ts';
-import { VERSION } from '../../util/index.ts';
+import { hasClasses, VERSION } from '../../util/index.ts';
 import { hashNetwork, type Network } from '../network.ts';
 
 /** The facts of a report beside the measurements. */
@@ -46,6 +47,7 @@ export async function comparisonReport(
       ...(test.labels ? { testPerClass: samplesPerClass(test.labels, base.recall.length) } : {}),
     },
     classNames: test.classNames,
+    ...(hasClasses(base.task) ? {} : { measure: mainMeasure(base.measures).name }),
     base: { accuracy: base.accuracy, balancedAccuracy: base.balancedAccuracy, recall: base.recall },
     rows: rows.filter(({ mix }) => mix === undefined || mix === 'local'),
     ...(sourceRows.length > 0 ? { sources: sourceRows } : {}),

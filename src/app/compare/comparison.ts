@@ -1,7 +1,7 @@
 // The result of `compare`.
 import type { Dataset } from '../../data/index.ts';
 import type { CompareRow, CriteriaComparison, ScoreRemark } from '../../prune/index.ts';
-import { largest, smallest } from '../../util/index.ts';
+import { hasClasses, largest, smallest, type TaskKind } from '../../util/index.ts';
 import type { CalibrationSources } from '../calibration-sources.ts';
 import type { Said } from '../reporter.ts';
 
@@ -18,6 +18,7 @@ export type BaseMeasurements = Omit<CriteriaComparison['base'], 'predictions' | 
 
 /** Measurements of every criterion at every ratio. */
 export interface Comparison extends LabelFacts, Said {
+  readonly task: TaskKind;
   readonly base: BaseMeasurements;
   /** In the order of the criteria, then of the calibration sources, then by ascending ratio. */
   readonly rows: readonly CompareRow[];
@@ -39,7 +40,11 @@ export interface Comparison extends LabelFacts, Said {
 }
 
 /** Whether a data set has labels, and whether its classes are imbalanced. */
-export function labelFacts({ labels }: Pick<Dataset, 'labels'>): LabelFacts {
+export function labelFacts(
+  { labels, targets }: Pick<Dataset, 'labels' | 'targets'>,
+  task: TaskKind = 'single-label',
+): LabelFacts {
+  if (!hasClasses(task)) return { labelled: targets !== undefined, imbalanced: false };
   if (!labels) return { labelled: false, imbalanced: false };
   const counts = new Map<number, number>();
   for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);

@@ -2,14 +2,16 @@
 // few dozen samples cannot separate them; the distance of the logits from the unpruned ones can.
 import { type KeptUnits, sliceModel } from '../../channels/index.ts';
 import { type Dataset, subset } from '../../data/index.ts';
-import { agreementOf, describeClassifier, evaluateModel, klDivergence } from '../../evaluate/internal.ts';
+import { agreement, describeClassifier, evaluateModel, scoreDivergence } from '../../evaluate/internal.ts';
 import type { Criterion } from '../../explain/index.ts';
 import type { Model } from '../../onnx/index.ts';
 import { repair } from '../../repair/index.ts';
 import { BedsideError } from '../../util/index.ts';
+import type { ScoreForm } from '../../util/internal.ts';
 import { type PruneAmount, type RankOptions, rankModel } from '../prune-model.ts';
 import type { AutoChoice, CandidateResult } from './criterion-choice.ts';
 import { crossFitFolds } from './cross-fit-folds.ts';
+import { leastForHalf } from './quality.ts';
 
 /** Fewer rows than for the repair itself, but enough to compare. */
 const TRIAL = { maxPositions: 2048, copies: 2 } as const;
@@ -28,7 +30,7 @@ export interface RepairedChoiceOptions extends Omit<RankOptions, 'criterion' | '
 /**
  * Chooses the criterion whose pruned and repaired network stays closest to the unpruned one. Each candidate ranks and
  * repairs on one half of the calibration samples and is measured on the other half. The distance is the geometric mean
- * of the Kullback-Leibler divergence of the class probabilities and the mean squared difference of the logits: the
+ * of the Kullback-Leibler divergence of the probabilities and the mean squared difference of the logits: the
  * first sees changed answers, the second also sees answers that are still sure. Labels are not needed. The first
  * candidate wins unless another is clearly closer, since measurements on a few dozen samples vary. With fewer than two
  * samples a class the first candidate is taken.
@@ -40,15 +42,15 @@ export async function chooseRepaired(
   amount: PruneAmount,
 ): Promise<AutoChoice> {
   const { calibration, weights, candidates, name, batch, threads, seed = 1, onStep } = options;
-  const { classes, fixedBatch = 1 } = describeClassifier(model, name);
+  const form = describeClassifier(model, name);
+  const { fixedBatch = 1 } = form;
   const skipped: { criterion: string; reason: string }[] = [];
-  const halved = calibration.size >= 2 * Math.max(classes, fixedBatch);
+  const halved = calibration.size >= 2 * Math.max(leastForHalf(form), fixedBatch);
   if (!halved) return first(candidates, calibration);
   const [own, other] = crossFitFolds(calibration, seed);
   const rankOn = subset(calibration, own);
   const measureOn = subset(calibration, other);
-  const run = (of: Model) =>
-    evaluateModel(of, measureOn, { name, batch, threads, reference: new Int32Array(measureOn.size) });
+  const run = (of: Model) => evaluateModel(of, measureOn, { name, batch, threads, reference: 'own' });
   const whole = await run(model);
   const results: { criterion: Criterion; distance: number; agreement: number }[] = [];
   const tried = new Map<string, { distance: number; agreement: number }>();
@@ -76,8 +78,8 @@ export async function chooseRepaired(
         });
         const found = await run(repaired.model);
         result = {
-          distance: distanceOf(whole.logits, found.logits, classes),
-          agreement: agreementOf(whole.predictions, found.predictions),
+          distance: distanceOf(form, whole.logits, found.logits),
+          agreement: agreement(form, whole.logits, found.logits),
         };
         tried.set(key, result);
       }
@@ -144,10 +146,10 @@ function first([criterion]: readonly Criterion[], calibration: Dataset): AutoCho
 }
 
 /** Geometric mean of the two distances; 0 where the networks agree exactly. */
-function distanceOf(a: Float32Array, b: Float32Array, classes: number): number {
+function distanceOf(form: ScoreForm, a: Float32Array, b: Float32Array): number {
   let squares = 0;
   for (let i = 0; i < a.length; i++) squares += ((a[i] as number) - (b[i] as number)) ** 2;
-  return Math.sqrt((klDivergence(a, b, classes) * squares) / a.length);
+  return Math.sqrt((scoreDivergence(form, a, b) * squares) / a.length);
 }
 
 function keyOf(keep: KeptUnits): string {

@@ -1,10 +1,11 @@
 // Chooses a criterion by its effect on the network: all candidates are screened on all calibration samples; the best
 // ones then rank on one half of the samples and are measured on the other, both ways round.
 import { type Dataset, subset } from '../../data/index.ts';
-import { accuracies, describeClassifier, evaluateModel, squaredDifference } from '../../evaluate/internal.ts';
+import { describeClassifier, evaluateModel, scoreChange } from '../../evaluate/internal.ts';
 import type { Criterion } from '../../explain/index.ts';
 import type { Model } from '../../onnx/index.ts';
-import { BedsideError, must } from '../../util/index.ts';
+import { BedsideError, MEASURE_WORDS, must } from '../../util/index.ts';
+import type { ScoreForm } from '../../util/internal.ts';
 import {
   type PruneAmount,
   type PrunedModel,
@@ -15,6 +16,7 @@ import {
 import { chooseRepaired } from './auto-repaired.ts';
 import type { AutoChoice, AutoCriterion } from './criterion-choice.ts';
 import { crossFitFolds } from './cross-fit-folds.ts';
+import { type Answers, leastForHalf, type Quality, qualityOf } from './quality.ts';
 
 /** How many candidates are measured on halves. */
 const FINALISTS = 3;
@@ -43,9 +45,10 @@ export interface AutoRanking {
  * candidate ranks on all samples, and its network is measured on them. The best three then rank on one half and are
  * measured on the other, and the other way round, so that every sample is measured once by a ranking that has not read
  * it. The mean of both measurements decides: the first is of the very network that will be written, the second is not
- * of samples that ranked it. The measure is balanced accuracy; with a class prior, the accuracy for that prior; without
- * labels, balanced agreement with the unpruned network. Ties go to the closer class probabilities. With fewer than two
- * samples of most classes there are no halves, and the first measurement decides alone.
+ * of samples that ranked it. The measure is balanced accuracy; with a class prior, the accuracy for that prior; of tasks
+ * without classes their main measure; without labels, agreement with the unpruned network (of classes: balanced). Ties
+ * go to the closer probabilities. With fewer than two samples of most classes there are no halves, and the first
+ * measurement decides alone.
  * @throws BedsideError E_UNSUPPORTED when no candidate works on the model; as `rankModel`
  */
 export async function chooseCriterion(model: Model, options: AutoOptions & PruneAmount): Promise<AutoChoice> {
@@ -76,12 +79,10 @@ interface Fold {
   readonly measureOn: Dataset;
   /** Logits of the unpruned network. */
   readonly logits: Float32Array;
-  readonly predictions: Int32Array;
 }
 
 /** Measurements of a criterion's networks on the samples of some folds. */
-interface Measured {
-  readonly value: number;
+interface Measured extends Quality {
   readonly difference: number;
 }
 
@@ -95,7 +96,7 @@ class Chooser {
   readonly #model: Model;
   readonly #options: AutoOptions;
   readonly #candidates: readonly Criterion[];
-  readonly #classes: number;
+  readonly #form: ScoreForm;
   readonly #full = new Map<string, Ranking>();
   readonly #halved = new Map<string, readonly Ranking[]>();
   readonly #skipped = new Map<string, string>();
@@ -106,7 +107,7 @@ class Chooser {
     this.#model = model;
     this.#options = options;
     this.#candidates = options.criterion.candidates;
-    this.#classes = describeClassifier(model, options.name).classes;
+    this.#form = describeClassifier(model, options.name);
   }
 
   async choose(amount: PruneAmount): Promise<AutoChoice> {
@@ -178,7 +179,7 @@ class Chooser {
     const { calibration, name } = this.#options;
     const { fixedBatch = 1 } = describeClassifier(this.#model, name);
     if (calibration.size < 2 * fixedBatch) return false;
-    if (!calibration.labels) return calibration.size >= 2 * this.#classes;
+    if (!calibration.labels) return calibration.size >= 2 * leastForHalf(this.#form);
     const counts = new Map<number, number>();
     for (const label of calibration.labels) counts.set(label, (counts.get(label) ?? 0) + 1);
     const enough = [...counts.values()].filter((count) => count >= 2).length;
@@ -186,8 +187,8 @@ class Chooser {
   }
 
   async #fold(rankOn: Dataset, weights: Float64Array | undefined, measureOn: Dataset): Promise<Fold> {
-    const { logits, predictions } = await this.#evaluate(this.#model, measureOn);
-    return { rankOn, weights, measureOn, logits, predictions };
+    const { logits } = await this.#evaluate(this.#model, measureOn);
+    return { rankOn, weights, measureOn, logits };
   }
 
   /** The result, or undefined when the criterion cannot explain the model. */
@@ -207,28 +208,25 @@ class Chooser {
     folds: readonly Fold[],
     amount: PruneAmount,
   ): Promise<Measured> {
-    const predictions: number[] = [];
-    const expected: number[] = [];
+    const answers: Answers[] = [];
     let difference = 0;
     for (const [i, fold] of folds.entries()) {
       const { model } = await must(rankings[i], 'a ranking for each fold').prune(amount);
-      const result = await this.#evaluate(model, fold.measureOn);
-      for (const label of result.predictions) predictions.push(label);
-      for (const label of fold.measureOn.labels ?? fold.predictions) expected.push(label);
-      difference += squaredDifference(result.logits, fold.logits, this.#classes);
+      const { logits } = await this.#evaluate(model, fold.measureOn);
+      answers.push({ scores: logits, unpruned: fold.logits, samples: fold.measureOn });
+      difference += scoreChange(this.#form, logits, fold.logits);
     }
-    const { calibration } = this.#options;
-    const prior = calibration.labels ? this.#options.classPrior : undefined;
-    const found = accuracies(Int32Array.from(predictions), Int32Array.from(expected), this.#classes, prior);
+    const { calibration, classPrior } = this.#options;
     return {
-      value: prior ? found.accuracy : found.balancedAccuracy,
+      ...qualityOf(this.#form, answers, calibration.labels ? classPrior : undefined),
       difference: difference / calibration.size,
     };
   }
 
   #choice(best: Entry, entries: readonly Entry[], halved: boolean): AutoChoice {
-    const { calibration, classPrior } = this.#options;
-    const measure = !calibration.labels ? 'agreement' : classPrior ? 'accuracy' : 'balanced accuracy';
+    const { calibration } = this.#options;
+    const { name } = decisive(best);
+    const measure = name === 'agreement' ? name : MEASURE_WORDS[name];
     const [, second] = entries;
     const before = second
       ? ` before ${second.criterion.name} with ${decisive(second).value.toFixed(3)}` +
@@ -265,7 +263,7 @@ class Chooser {
 
   #evaluate(model: Model, samples: Dataset) {
     const { name, batch, threads } = this.#options;
-    return evaluateModel(model, samples, { name, batch, threads, reference: new Int32Array(samples.size) });
+    return evaluateModel(model, samples, { name, batch, threads, reference: 'own' });
   }
 
   #noneLeft(): BedsideError {
@@ -280,6 +278,7 @@ class Chooser {
 function decisive({ screened, halves: halved }: Entry): Measured {
   if (!halved) return screened;
   return {
+    name: screened.name,
     value: (screened.value + halved.value) / 2,
     difference: (screened.difference + halved.difference) / 2,
   };

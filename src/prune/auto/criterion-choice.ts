@@ -66,8 +66,8 @@ export interface CandidateResult {
 /** The criterion chosen for one amount of pruning, and the reason. */
 export interface AutoChoice {
   readonly criterion: Criterion;
-  /** The measure. */
-  readonly measure: 'balanced accuracy' | 'accuracy' | 'agreement';
+  /** The measure in words: `balanced accuracy`, `accuracy`, `agreement`; of other tasks their main one, such as `Dice`. */
+  readonly measure: string;
   /** Number of samples that measured. */
   readonly samples: number;
   /** Whether there were enough samples to rank on one half and measure on the other. */

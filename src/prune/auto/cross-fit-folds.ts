@@ -1,16 +1,18 @@
 // Two folds of a set of samples, so that a ranking on one can be measured on the other.
 import type { Dataset } from '../../data/index.ts';
+import { strataOf } from '../../data/internal.ts';
 import { Random } from '../../util/internal.ts';
 
 /**
- * Indices of two folds that share no sample, drawn by the seed: each holds half of every class (of all samples, without
- * labels). The odd sample of a class goes to the smaller fold, so that the folds differ by one sample at most.
+ * Indices of two folds that share no sample, drawn by the seed: each holds half of every class, or of
+ * every set of labels (of all samples, without them). The odd sample of a class goes to the smaller fold, so that the folds differ by one sample at most.
  */
 export function crossFitFolds(dataset: Dataset, seed: number): readonly [Int32Array, Int32Array] {
   const random = new Random(seed);
   const members = new Map<number, number[]>();
+  const strata = strataOf(dataset);
   for (let i = 0; i < dataset.size; i++) {
-    const label = dataset.labels?.[i] ?? 0;
+    const label = strata?.[i] ?? 0;
     const list = members.get(label);
     if (list) list.push(i);
     else members.set(label, [i]);

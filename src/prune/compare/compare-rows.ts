@@ -1,5 +1,6 @@
 // The rows of a comparison. Rows of several draws of samples become one, with mean and standard deviation.
-import { must } from '../../util/index.ts';
+import type { Measures } from '../../evaluate/index.ts';
+import { type MeasureName, must } from '../../util/index.ts';
 
 /** Names of draws of samples for scoring: as the local classes occur, with all classes alike, or with wrong shares. */
 export type CalibrationDrawName = 'local' | 'uniform' | 'wrong';
@@ -10,10 +11,13 @@ export interface CompareRow {
   readonly family: 'xai' | 'reference';
   readonly ratio: number;
   readonly reconstruct: boolean;
+  /** The measures of the task by name, the main one first; agreement alone without labels. */
+  readonly measures: Measures;
+  /** Of tasks without classes the main measure, as the next. */
   readonly accuracy: number;
   readonly balancedAccuracy: number;
   readonly recall: readonly number[];
-  /** Share of samples with the same predicted class as in the unpruned network. */
+  /** Agreement with the unpruned network: of classes, the share of samples with the same one (docs/tasks.md). */
   readonly agreement: number;
   readonly macs: number;
   readonly macsFraction: number;
@@ -52,6 +56,12 @@ function merged(rows: readonly CompareRow[]): CompareRow {
   return {
     ...first,
     family: rows.find((row) => row.picked === picked)?.family ?? first.family,
+    measures: Object.fromEntries(
+      Object.keys(first.measures).map((name) => [
+        name,
+        mean((row) => row.measures[name as MeasureName] ?? Number.NaN),
+      ]),
+    ),
     accuracy: mean((row) => row.accuracy),
     balancedAccuracy: mean((row) => row.balancedAccuracy),
     recall: first.recall.map((_, label) => mean((row) => row.recall[label] ?? Number.NaN)),

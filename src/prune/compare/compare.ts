@@ -3,7 +3,7 @@
 import { assertPrunable, findGroups, type KeptUnits } from '../../channels/index.ts';
 import type { Dataset } from '../../data/index.ts';
 import type { Evaluation } from '../../evaluate/index.ts';
-import { accuracies, agreementOf, evaluateModel } from '../../evaluate/internal.ts';
+import { agreement, describeClassifier, evaluateModel } from '../../evaluate/internal.ts';
 import type { Criterion, Target } from '../../explain/index.ts';
 import { type Model, modelCosts } from '../../onnx/index.ts';
 import type { Uncounted } from '../../onnx/internal.ts';
@@ -114,20 +114,11 @@ class Study {
 
   /** Measures the unpruned network. */
   static async open(model: Model, options: CompareCriteriaOptions): Promise<Study> {
-    const { test, classPrior } = options;
     const costs = modelCosts(model);
     // Without labels the unpruned network is its own reference.
-    const unlabelled = test.labels === undefined;
-    const first = await measure(
-      model,
-      options,
-      'unpruned',
-      unlabelled ? new Int32Array(test.size) : undefined,
-    );
-    const { predictions, recall } = first;
-    const own = unlabelled ? accuracies(predictions, predictions, recall.length, classPrior) : {};
+    const first = await measure(model, options, 'unpruned', 'own');
     const { macs, parameters, uncounted } = costs;
-    return new Study(model, options, { ...first, ...own, macs, parameters, uncounted });
+    return new Study(model, options, { ...first, macs, parameters, uncounted });
   }
 
   /**
@@ -185,14 +176,15 @@ class Study {
           onProgress: (done, total) => options.onProgress?.(`${step}: repairing`, done, total),
         })
       : undefined;
-    const result = await measure(repaired?.model ?? cut, options, step, this.base.predictions);
+    const result = await measure(repaired?.model ?? cut, options, step, this.base.logits);
     const { macs } = modelCosts(cut);
     const numbers: Measured = {
       reconstruct: options.repair ?? false,
+      measures: result.measures,
       accuracy: result.accuracy,
       balancedAccuracy: result.balancedAccuracy,
       recall: result.recall,
-      agreement: agreementOf(result.predictions, this.base.predictions),
+      agreement: agreement(describeClassifier(cut, options.name), this.base.logits, result.logits),
       macs,
       macsFraction: macs / this.base.macs,
     };
@@ -205,7 +197,7 @@ function measure(
   network: Model,
   { name, test, batch, threads, classPrior, onProgress }: CompareCriteriaOptions,
   step: string,
-  reference: Int32Array | undefined,
+  reference: Float32Array | 'own',
 ): Promise<Evaluation> {
   return evaluateModel(network, test, {
     name,

@@ -6,7 +6,17 @@ import { type Html, html } from '../html/html.ts';
 import { px } from '../svg/pixels.ts';
 import { linearScale, type Scale, spread } from '../svg/scale.ts';
 import type { ReportData, ReportRow } from './report-data.ts';
-import { chanceOf, deviationOf, type Measure, percent, ratioText, type Series } from './series.ts';
+import {
+  chanceOf,
+  deviationOf,
+  type Measure,
+  ofClasses,
+  percent,
+  ratioText,
+  type Series,
+  titleOf,
+  wordOf,
+} from './series.ts';
 
 const WIDTH = 960;
 const MARGIN = { top: 34, bottom: 56, left: 64 };
@@ -38,7 +48,7 @@ export function chart(
   id: string,
   least = 340,
 ): Html {
-  const word = measure === 'accuracy' ? 'Accuracy' : 'Balanced accuracy';
+  const word = titleOf(data, measure);
   const base = data.base[measure];
   const chance = chanceOf(data, measure);
   const drawn = series
@@ -70,7 +80,7 @@ export function chart(
     ...levels.map(({ kind, name, value }) => ({ name, value, style: kind, x: plot.right, y: y(value) })),
   ];
   // Reference criteria are drawn first, below the others.
-  const lines = [...drawn].reverse().map((one) => line(one, measure, base, x, y));
+  const lines = [...drawn].reverse().map((one) => line(data, one, measure, x, y));
   return html`<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-labelledby="${id}-title ${id}-desc">
 <title id="${id}-title">${word} against multiply-accumulates left</title>
 <desc id="${id}-desc">${describe(drawn, measure, base, chance)}</desc>
@@ -115,7 +125,8 @@ function axes(word: string, x: Scale, y: Scale, plot: Plot): Html {
 <text class="name" x="${plot.right}" y="${plot.bottom + 44}" text-anchor="end">share of multiply-accumulates left (more pruning →)</text></g>`;
 }
 
-function line(series: Series, measure: Measure, base: number, x: Scale, y: Scale): Html {
+function line(data: ReportData, series: Series, measure: Measure, x: Scale, y: Scale): Html {
+  const base = data.base[measure];
   const points = series.rows.map((row): [number, number] => [x(row.macsFraction), y(row[measure])]);
   const start: [number, number][] = Number.isFinite(base) ? [[x(1), y(base)]] : [];
   const path = [...start, ...points].map(([px1, py1]) => `${px(px1)},${px(py1)}`).join(' ');
@@ -124,7 +135,7 @@ function line(series: Series, measure: Measure, base: number, x: Scale, y: Scale
   const marker = series.family === 'reference' ? CIRCLE : MARKERS[series.style % MARKERS.length];
   const marks = series.rows.map(
     (row, i) =>
-      html`<path class="mark" d="${marker}" transform="translate(${px(points[i]?.[0] ?? 0)} ${px(points[i]?.[1] ?? 0)})"><title>${tip(series, row)}</title></path>`,
+      html`<path class="mark" d="${marker}" transform="translate(${px(points[i]?.[0] ?? 0)} ${px(points[i]?.[1] ?? 0)})"><title>${tip(data, series, row)}</title></path>`,
   );
   return html`${spreadOf(series, measure, x, y)}<g class="series ${styleClass(series)}" data-series="${series.name}">
 <polyline points="${path}"${dashes && html` stroke-dasharray="${dashes}"`}/>
@@ -174,10 +185,11 @@ export function styleClass(series: Series): string {
   return series.family === 'reference' ? 'reference' : `xai c${series.style % COLOURS}`;
 }
 
-function tip(series: Series, row: ReportRow): string {
+function tip(data: ReportData, series: Series, row: ReportRow): string {
+  const own = `${wordOf(data, 'accuracy')} ${withDeviation(row, 'accuracy')}`;
   return [
     `${series.name}: ${ratioText(row.ratio)} of the channels removed`,
-    `accuracy ${withDeviation(row, 'accuracy')}, balanced ${withDeviation(row, 'balancedAccuracy')}`,
+    ofClasses(data) ? `${own}, balanced ${withDeviation(row, 'balancedAccuracy')}` : own,
     `${percent(row.macsFraction)} of the multiply-accumulates left`,
     `agreement with the unpruned network: ${percent(row.agreement)}`,
   ].join('\n');

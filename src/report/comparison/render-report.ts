@@ -4,7 +4,16 @@ import { Html, type HtmlPart, html } from '../html/html.ts';
 import { describeUncounted } from '../uncounted.ts';
 import { chart } from './chart.ts';
 import type { ReportData, ReportHeatmap, SourceRow } from './report-data.ts';
-import { isImbalanced, ratioText, type Series, seedsText, seriesOf, sourceSeriesOf } from './series.ts';
+import {
+  isImbalanced,
+  ofClasses,
+  ratioText,
+  type Series,
+  seedsText,
+  seriesOf,
+  sourceSeriesOf,
+  titleOf,
+} from './series.ts';
 import { STYLE } from './style.ts';
 import { summariseComparison } from './summary.ts';
 import { measureTable, recallRatio, recallTable, secondsTable } from './tables.ts';
@@ -36,6 +45,7 @@ ${imbalanced && charts(data, series, 'balancedAccuracy')}
 ${charts(data, series, 'accuracy')}
 ${
   ratio !== undefined &&
+  ofClasses(data) &&
   html`<section>
 <h2>Recall of each class, ${ratioText(ratio)} of the channels removed</h2>
 <p class="note">The share of each class’s test samples that the network classifies correctly. A dash: the class has no samples.</p>
@@ -65,8 +75,9 @@ ${facts(data)}
 
 function charts(data: ReportData, series: readonly Series[], measure: 'accuracy' | 'balancedAccuracy'): Html {
   const seeds = seedsText(data.rows);
-  const [title, note] =
-    measure === 'accuracy'
+  const [title, note] = !ofClasses(data)
+    ? [titleOf(data, measure), 'Of the test samples, as docs/tasks.md defines it; 100 % is the best.']
+    : measure === 'accuracy'
       ? ['Accuracy', 'The share of test samples that the network classifies correctly.']
       : [
           'Balanced accuracy',
@@ -77,7 +88,7 @@ function charts(data: ReportData, series: readonly Series[], measure: 'accuracy'
 <p class="note">${note} ${series.some((one) => one.family === 'reference') && 'Grey dashed lines: reference criteria.'}
 Hover over a mark to see its figures.${seeds !== undefined && ` Means over ${seeds}; whiskers, bands and ± are one standard deviation.`}</p>
 <figure>${chart(data, series, measure, measure)}</figure>
-<p class="note">The shading runs from chance to the unpruned network. Bold: the best value of the column, chosen on these same test samples.</p>
+<p class="note">The shading runs from ${ofClasses(data) ? 'chance' : 'low values'} to the unpruned network. Bold: the best value of the column, chosen on these same test samples.</p>
 ${measureTable(data, series, measure)}
 </section>`;
 }

@@ -1,4 +1,5 @@
 // The data of a comparison report. `compare` and `demo` fill it in; `render-report.ts` draws it.
+import type { MeasureName } from '../../util/index.ts';
 
 /** The measurements of one pruned network. */
 export interface ReportRow {
@@ -7,6 +8,7 @@ export interface ReportRow {
   /** Fraction of channels removed. */
   readonly ratio: number;
   readonly reconstruct: boolean;
+  /** Of tasks without classes the main measure, as the next. */
   readonly accuracy: number;
   readonly balancedAccuracy: number;
   /** Recall per class; NaN if the class has no sample. */
@@ -62,6 +64,8 @@ export interface ReportData {
     readonly testPerClass?: readonly number[];
   };
   readonly classNames: readonly string[];
+  /** The measure that stands in `accuracy`; default accuracy. */
+  readonly measure?: MeasureName;
   readonly base: {
     readonly accuracy: number;
     readonly balancedAccuracy: number;

@@ -1,6 +1,6 @@
 // The rows of a report as series for charts and tables: one series per criterion, with and without repair.
 
-import { largest, smallest } from '../../util/index.ts';
+import { largest, MEASURE_WORDS, smallest } from '../../util/index.ts';
 import type { ReportData, ReportRow, SourceRow } from './report-data.ts';
 
 /** Accuracy or balanced accuracy. */
@@ -81,11 +81,29 @@ export function isImbalanced(data: ReportData): boolean {
   return [data.base, ...data.rows].some((row) => Math.abs(row.accuracy - row.balancedAccuracy) > 0.005);
 }
 
+/** Whether the measures are accuracies of classes; otherwise `accuracy` holds the main measure of another task. */
+export function ofClasses({ measure = 'accuracy' }: Pick<ReportData, 'measure'>): boolean {
+  return measure === 'accuracy';
+}
+
+/** The measure in words, as in the middle of a sentence. */
+export function wordOf(data: Pick<ReportData, 'measure'>, measure: Measure): string {
+  if (!ofClasses(data)) return MEASURE_WORDS[data.measure ?? 'accuracy'];
+  return measure === 'accuracy' ? 'accuracy' : 'balanced accuracy';
+}
+
+/** The measure in words, as in a title. */
+export function titleOf(data: Pick<ReportData, 'measure'>, measure: Measure): string {
+  const word = wordOf(data, measure);
+  return `${word.charAt(0).toUpperCase()}${word.slice(1)}`;
+}
+
 /**
  * The measure of a network that always predicts one class: 1 / classes for balanced accuracy, the share of the largest
  * class for accuracy. Undefined if that share is unknown.
  */
 export function chanceOf(data: ReportData, measure: Measure): number | undefined {
+  if (!ofClasses(data)) return undefined;
   const counts = data.data.testPerClass;
   if (measure === 'accuracy' && counts) {
     const total = counts.reduce((sum, count) => sum + count, 0);

@@ -8,15 +8,17 @@ import {
   deviationOf,
   isImbalanced,
   type Measure,
+  ofClasses,
   percent,
   ratioText,
   seedsText,
+  wordOf,
 } from './series.ts';
 
 /** Returns one or two sentences of plain text. */
 export function summariseComparison(data: ReportData): string {
   const measure: Measure = isImbalanced(data) ? 'balancedAccuracy' : 'accuracy';
-  const word = measure === 'accuracy' ? 'accuracy' : 'balanced accuracy';
+  const word = wordOf(data, measure);
   const unpruned = `The unpruned network has ${percent(data.base[measure])}.`;
   const measured = data.rows.filter((row) => Number.isFinite(row[measure]));
   // Rows without repair come first: a repair hides the differences between criteria.
@@ -86,6 +88,8 @@ function errorOf(data: ReportData, row: ReportRow, measure: Measure): number | u
 /** Binomial standard error. Balanced accuracy needs the count of each class; undefined if unknown. */
 function binomialError(data: ReportData, row: ReportRow, measure: Measure): number | undefined {
   const { test, testPerClass } = data.data;
+  // Other measures are no shares of samples.
+  if (!ofClasses(data)) return undefined;
   if (measure === 'accuracy')
     return test > 0 ? Math.sqrt((row.accuracy * (1 - row.accuracy)) / test) : undefined;
   if (!testPerClass) return undefined;

@@ -1,13 +1,16 @@
 // A comparison for programs.
 import type { BaseMeasurements, Comparison } from '../../../app/compare/comparison.ts';
 import type { CompareRow } from '../../../prune/index.ts';
+import { hasClasses } from '../../../util/index.ts';
 
 /** The fields of `--json`. */
 export function comparisonFields(comparison: Comparison): object {
-  const { base, rows, seconds, scoreRemarks, calibration, classMix, mixes, report } = comparison;
+  const { task, base, rows, seconds, scoreRemarks, calibration, classMix, mixes, report } = comparison;
+  const classes = hasClasses(task);
   return {
-    base: baseFields(base),
-    rows: rowFields(rows),
+    task,
+    base: classes ? baseFields(base) : withoutAccuracies(baseFields(base)),
+    rows: classes ? rowFields(rows) : rowFields(rows).map(withoutAccuracies),
     seconds,
     ...(scoreRemarks ? { scoreRemarks } : {}),
     calibration,
@@ -19,8 +22,15 @@ export function comparisonFields(comparison: Comparison): object {
 
 /** Measurements of the unpruned network. */
 export function baseFields(base: BaseMeasurements): object {
-  const { accuracy, balancedAccuracy, recall, macs, uncounted, parameters, n, msPerSample } = base;
-  return { accuracy, balancedAccuracy, recall, macs, uncounted, parameters, n, msPerSample };
+  const { measures, accuracy, balancedAccuracy, recall, macs, uncounted, parameters, n, msPerSample } = base;
+  return { measures, accuracy, balancedAccuracy, recall, macs, uncounted, parameters, n, msPerSample };
+}
+
+/** Accuracies and recall are those of classes. The spread of accuracy is that of the main measure. */
+function withoutAccuracies(fields: object): object {
+  const { accuracyStd } = fields as { readonly accuracyStd?: number };
+  const kept = Object.entries(fields).filter(([name]) => !/accuracy|recall/i.test(name));
+  return { ...Object.fromEntries(kept), ...(accuracyStd === undefined ? {} : { measureStd: accuracyStd }) };
 }
 
 /** The rows, without the family that only the report shows. */

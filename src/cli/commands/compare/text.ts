@@ -4,7 +4,17 @@ import { describePrior } from '../../../app/class-prior.ts';
 import type { Comparison, LabelFacts } from '../../../app/compare/comparison.ts';
 import type { CalibrationDrawName, CompareRow } from '../../../prune/index.ts';
 import { describeUncounted } from '../../../report/index.ts';
-import { formatPercent, formatSeconds, largest, plainLine, smallest } from '../../../util/index.ts';
+import {
+  formatPercent,
+  formatSeconds,
+  hasClasses,
+  largest,
+  MEASURE_WORDS,
+  plainLine,
+  smallest,
+  TASK_MEASURES,
+  type TaskKind,
+} from '../../../util/index.ts';
 import { describeScoreRemarks } from '../../terminal/score-remarks.ts';
 import { indent, table } from '../../terminal/tables.ts';
 
@@ -19,7 +29,7 @@ export function describeComparison(comparison: Comparison, seconds: number): str
   const { mixes, classMix, classNames, calibration, test, base, scoreRemarks, report } = comparison;
   return [
     ...(classMix ? [`For the mix ${describePrior(classMix, classNames)}`, ''] : []),
-    mixes ? sourceTables(comparison, comparison) : comparisonTables(comparison, comparison),
+    mixes ? sourceTables(comparison, comparison) : comparisonTables(comparison, comparison, comparison.task),
     '',
     ...(mixes ? [`local: ${mixes.local}`, `uniform: ${mixes.uniform}`, `wrong: ${mixes.wrong}`, ''] : []),
     ...picksOf(comparison),
@@ -39,9 +49,9 @@ export function ranking({ rows }: Pick<ComparedRows, 'rows'>, measure: Measure):
   return [...means].sort(([, a], [, b]) => b - a).map(([criterion]) => criterion);
 }
 
-/** Criterion by ratio, best first: accuracy, and balanced accuracy for imbalanced classes. */
-export function comparisonTables(compared: ComparedRows, labels: LabelFacts): string {
-  return measures(labels)
+/** Criterion by ratio, best first: the main measure, and balanced accuracy for imbalanced classes. */
+export function comparisonTables(compared: ComparedRows, labels: LabelFacts, task?: TaskKind): string {
+  return measures(labels, task)
     .map(([measure, word]) => matrix(compared, measure, word))
     .join('\n\n');
 }
@@ -94,8 +104,13 @@ function picksOf({ rows }: ComparedRows): string[] {
 const SOURCES = ['local', 'uniform', 'wrong'] as const;
 type Measure = 'accuracy' | 'balancedAccuracy';
 
-function measures({ labelled, imbalanced }: LabelFacts): readonly (readonly [Measure, string])[] {
-  const accuracy = ['accuracy', labelled ? 'Accuracy' : 'Agreement with the unpruned network'] as const;
+/** What is shown, in words. Of tasks without classes `accuracy` is the main measure. */
+function measures(
+  { labelled, imbalanced }: LabelFacts,
+  task: TaskKind = 'single-label',
+): readonly (readonly [Measure, string])[] {
+  const word = hasClasses(task) ? 'Accuracy' : MEASURE_WORDS[TASK_MEASURES[task][0]];
+  const accuracy = ['accuracy', labelled ? word : 'Agreement with the unpruned network'] as const;
   return imbalanced ? [accuracy, ['balancedAccuracy', 'Balanced accuracy (mean recall)']] : [accuracy];
 }
 

@@ -3,15 +3,24 @@ import type { AutoResult, PruneResult } from '../../../app/prune.ts';
 import type { PruneBundleResult } from '../../../app/prune-bundle.ts';
 import type { LayerRepair } from '../../../repair/index.ts';
 import { describeUncounted } from '../../../report/index.ts';
-import { formatCount, formatPercent, formatSeconds, plainLine } from '../../../util/index.ts';
+import {
+  formatCount,
+  formatMeasure,
+  formatPercent,
+  formatSeconds,
+  hasClasses,
+  MEASURE_WORDS,
+  type MeasureName,
+  plainLine,
+  type TaskKind,
+} from '../../../util/index.ts';
 import { describeLevels } from '../../terminal/levels.ts';
 import { describeScoreRemarks } from '../../terminal/score-remarks.ts';
 import { indent, table } from '../../terminal/tables.ts';
 
 /** Before and after, and the channels kept of each group. */
 export function describePruning(result: PruneResult): string {
-  const { macs, parameters, groups, labelled } = result;
-  const word = labelled ? 'accuracy' : 'agreement with the unpruned network';
+  const { macs, parameters, groups } = result;
   const pairs: [string, string, string, string][] = [
     ['MACs', formatCount(macs / result.macsFraction), formatCount(macs), formatPercent(result.macsFraction)],
     [
@@ -26,19 +35,13 @@ export function describePruning(result: PruneResult): string {
       formatSeconds(result.msPerSampleAfter / 1000),
       `${result.speedup.toFixed(2)} times faster`,
     ],
-    [word, formatPercent(result.accuracyBefore), formatPercent(result.accuracyAfter), ''],
-    [
-      'balanced accuracy',
-      formatPercent(result.balancedAccuracyBefore),
-      formatPercent(result.balancedAccuracyAfter),
-      '',
-    ],
+    ...measureRows(result),
   ];
   return [
     table(['', '>before', '>after', ''], pairs),
     ...describeUncounted(result.uncounted),
     '',
-    ...(result.auto ? describeChoice(result.auto) : []),
+    ...(result.auto ? describeChoice(result.auto, result.task) : []),
     ...describeScoreRemarks(result.scoreRemarks ?? []),
     ...(result.repairs ? describeRepairs(result.repairs) : []),
     `Channels kept, by ${result.auto?.picked ?? result.criterion}, in blocks of ${result.block}`,
@@ -58,6 +61,26 @@ export function describePruning(result: PruneResult): string {
   ].join('\n');
 }
 
+/** The measures of the task before and after; of classes without labels also balanced agreement. */
+function measureRows(result: PruneResult): [string, string, string, string][] {
+  const { task, labelled, measureBefore, measureAfter } = result;
+  const rows = Object.entries(measureBefore).map(([name, before]): [string, string, string, string] => {
+    const measure = name as MeasureName;
+    const after = measureAfter[measure] ?? Number.NaN;
+    return [MEASURE_WORDS[measure], formatMeasure(measure, before), formatMeasure(measure, after), ''];
+  });
+  if (labelled) return rows;
+  if (!hasClasses(task)) return rows;
+  const { balancedAccuracyBefore, balancedAccuracyAfter } = result;
+  rows.push([
+    'balanced accuracy',
+    formatPercent(balancedAccuracyBefore),
+    formatPercent(balancedAccuracyAfter),
+    '',
+  ]);
+  return rows;
+}
+
 /** How near the repaired layers came to what the unpruned ones gave. */
 function describeRepairs(repairs: readonly LayerRepair[]): string[] {
   const rows = repairs.map(({ layer, errorBefore, errorAfter, refit }) => [
@@ -70,20 +93,25 @@ function describeRepairs(repairs: readonly LayerRepair[]): string[] {
 }
 
 /** What `auto` measured and took. */
-function describeChoice({ picked, reason, candidates, measure, repaired }: AutoResult): string[] {
+function describeChoice(
+  { picked, reason, candidates, measure, repaired }: AutoResult,
+  task: TaskKind,
+): string[] {
   if (repaired) {
     const rows = candidates.map((row) => [
       row.criterion,
       row.difference.toPrecision(3),
       formatPercent(row.measure),
     ]);
-    const titles = ['criterion', '>distance, repaired', '>same answer'];
+    const titles = ['criterion', '>distance, repaired', hasClasses(task) ? '>same answer' : '>agreement'];
     return [`auto took ${picked}: ${reason}`, ...(rows.length > 0 ? [indent(table(titles, rows))] : []), ''];
   }
+  const share = ['accuracy', 'balanced accuracy', 'agreement'].includes(measure);
+  const shown = (value: number): string => (share ? formatPercent(value) : value.toFixed(4));
   const rows = candidates.map((row) => [
     row.criterion,
-    formatPercent(row.screened),
-    row.halves === undefined ? '' : formatPercent(row.halves),
+    shown(row.screened),
+    row.halves === undefined ? '' : shown(row.halves),
     row.difference.toFixed(4),
   ]);
   const titles = ['criterion', `>${measure} as cut`, '>by halves', '>change of probabilities'];
