@@ -22,7 +22,8 @@ export async function reportHeatmaps(
   const criterion = criteria.find((one): one is AttributionCriterion => !isAuto(one) && isAttribution(one));
   if (!criterion) return [];
   try {
-    const kind = pictureKind(network.classifier.sampleShape, network.name);
+    const { classifier } = network;
+    const kind = pictureKind(classifier.sampleShape, network.name, classifier.inputs);
     const request = { ...run, criterion, target: 'label', perClass: 1 } as const;
     const drawn = await drawAll(await explainedSamples(network, dataset, request), kind, dataset.size);
     return drawn.map(({ title, svg }) => ({ title: `${criterion.name}: ${title}`, svg }));

@@ -67,6 +67,7 @@ export async function explainedSamples(
           index: indices[at] as number,
           origin: originOf(chosen, at),
           shape: chosen.sampleShape,
+          inputs: network.classifier.inputs,
           sample: chosen.samples.subarray(at * size, (at + 1) * size),
           relevance: relevance.slice(i * size, (i + 1) * size).map((value) => sign * value),
           target: targets[i] as number,

@@ -71,7 +71,8 @@ export class PlannedHeatmaps {
   ): Promise<PlannedHeatmaps> {
     assertExplainsSamples(criterion, '--heatmaps');
     await assertFolder(settings.folder);
-    const kind = pictureKind(network.classifier.sampleShape, network.name);
+    const { classifier } = network;
+    const kind = pictureKind(classifier.sampleShape, network.name, classifier.inputs);
     return new PlannedHeatmaps(network, criterion, kind, settings);
   }
 

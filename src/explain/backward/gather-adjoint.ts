@@ -5,9 +5,35 @@ import { apart, moving, positiveAxis, refuse } from './shape-adjoints.ts';
 
 /** Gather with indices that are constant: a class token, single steps, channels in another order. */
 export const gatherAdjoint: BackwardRule = (context, node, messages) => {
-  if (!integersOf(context.graph.constants.get(node.inputs[1] ?? ''))) return refuse(context, node, messages);
-  move(context, node, messages);
+  if (isConstant(context, node, 1)) move(context, node, messages);
+  // A table by computed indices: it does not change with its samples little by little.
+  else if (!isConstant(context, node, 0)) refuse(context, node, messages);
 };
+
+/** The same, where relevance of a table's entries goes to the index that chose them. */
+export const gatherRelevance: BackwardRule = (context, node, messages) => {
+  const [message] = messages;
+  if (isConstant(context, node, 1) || !isConstant(context, node, 0)) gatherAdjoint(context, node, messages);
+  else if (message) toIndices(context, node, context.materialise(message));
+};
+
+function isConstant({ graph }: BackwardContext, node: Node, at: number): boolean {
+  const constant = graph.constants.get(node.inputs[at] ?? '');
+  return at === 0 ? constant !== undefined : integersOf(constant) !== undefined;
+}
+
+/** Sums a message over the axes that the table has beside those of the indices. */
+function toIndices(context: BackwardContext, node: Node, value: string): void {
+  const { builder } = context;
+  const [table = '', indices = ''] = node.inputs;
+  const rank = context.shape(table).length;
+  const axis = positiveAxis(intAttribute(node, 'axis', 0), rank);
+  const chosen = context.shape(indices).length;
+  const axes = Array.from({ length: rank - 1 }, (_, at) => (at < axis ? at : at + chosen));
+  const sum =
+    axes.length === 0 ? value : builder.node('ReduceSum', [value, builder.ints(axes)], { keepdims: int(0) });
+  context.send(indices, { value: sum, base: undefined, zeroWhere: undefined });
+}
 
 const move = moving((context, node, value) => {
   const { builder } = context;

@@ -18,7 +18,7 @@ import {
 import { must } from '../../util/index.ts';
 import { batchNormScale } from '../backward/batch-norm.ts';
 import type { BackwardContext, BackwardMessage, BackwardRule } from '../backward/context.ts';
-import { gatherAdjoint } from '../backward/gather-adjoint.ts';
+import { gatherRelevance } from '../backward/gather-adjoint.ts';
 import { chosen, extremeRelevance } from '../backward/operand-rules.ts';
 import { averagePoolAdjoint } from '../backward/pool-adjoint.ts';
 import { equalShares, reducedToWinners, softlyLargest, sumAdjoint } from '../backward/reduce-rules.ts';
@@ -94,7 +94,7 @@ export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
     Expand: repeated,
     Flatten: reshapeAdjoint,
     GRU: refuse,
-    Gather: gatherAdjoint,
+    Gather: gatherRelevance,
     Gelu: passThrough,
     Gemm: linear,
     GlobalAveragePool: averaged,

@@ -1,4 +1,5 @@
 // The data of one heatmap: a sample, the relevance of its values, and the network's answer.
+import type { InputPart } from '../../data/index.ts';
 
 /** The position of a beat's R peak. */
 export interface BeatGeometry {
@@ -16,6 +17,8 @@ export interface ExplainedSample {
   readonly origin: string | undefined;
   /** `[channels, length]` or `[channels, height, width]`. */
   readonly shape: readonly number[];
+  /** What stands in the sample one after the other, for a network of several inputs. */
+  readonly inputs?: readonly InputPart[] | undefined;
   readonly sample: Float32Array;
   /** One value for each of `sample`; positive values speak for the explained class. */
   readonly relevance: Float32Array;
