@@ -19,6 +19,7 @@ const PARAMETERS = 9 * (CHANNELS + CHANNELS * CHANNELS) + 2 * CHANNELS + CHANNEL
 const LAYERS = [CHANNELS, CHANNELS, CLASSES];
 const COMMANDS = [
   'inspect',
+  'init',
   'evaluate',
   'explain',
   'compare',

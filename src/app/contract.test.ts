@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { npyArray, writeNpz } from '../data/index.ts';
 import { saveModel } from '../onnx/index.ts';
 import { floatConstant, GraphBuilder, withMetadata } from '../onnx/internal.ts';
+import { inspect } from './inspect.ts';
 import { networkOf } from './network.ts';
 import { KeptJournal } from './reporter.ts';
 import { loadSamples } from './samples.ts';
@@ -94,6 +95,26 @@ describe('a contract', () => {
   ])('%j of another network is refused', async (options, message) => {
     await expect(networkOf(model, options)).rejects.toMatchObject({ code: 'E_CONTRACT' });
     await expect(networkOf(model, options)).rejects.toThrow(message);
+  });
+
+  it('is shown by inspect, with where each field comes from', async () => {
+    const said = {
+      classes: ['a', 'b'],
+      signal: { samplingRate: 100, window: { around: 'beat', before: 1 } },
+    };
+    await write('net.json', said);
+    const { task, inputs, outputs } = await inspect(model, undefined, { labels: ['c', 'd'] });
+    expect(task).toBe('single-label');
+    expect(inputs[0]).toMatchObject({
+      contract: {
+        signal: { leads: [['MLII', '*']], samplingRate: 100, window: { before: 1 }, layout: 'leads-first' },
+      },
+      from: { 'signal.samplingRate': 'model.json', 'signal.leads': 'default', 'signal.layout': 'shape' },
+    });
+    expect(outputs[0]).toMatchObject({
+      contract: { task: 'single-label', classes: ['c', 'd'], probabilities: false },
+      from: { classes: 'options', task: 'output' },
+    });
   });
 
   it('leaves class names of other tools that do not fit', async () => {

@@ -2,6 +2,7 @@
 import type { BundleManifest } from '../bundle/index.ts';
 import { type TotalCosts, totalCosts } from '../bundle/internal.ts';
 import { findGroups, type Grouping } from '../channels/index.ts';
+import type { InputContract } from '../data/index.ts';
 import { withEngineShapes } from '../engine/index.ts';
 import { canonicalModel, findStages, loadModel, type Model, modelCosts, type Stage } from '../onnx/index.ts';
 import {
@@ -15,8 +16,10 @@ import {
   type Uncounted,
   type Value,
 } from '../onnx/internal.ts';
-import { BedsideError } from '../util/index.ts';
+import { BedsideError, type TaskKind } from '../util/index.ts';
 import type { BundleSource } from './bundle-levels.ts';
+import { type ContractOptions, findContract } from './contract.ts';
+import { inspectedContract } from './inspect-contract.ts';
 import { type LayerRow, layerRows } from './inspect-layers.ts';
 import type { NetworkSource } from './network.ts';
 import { inOneForm } from './network-form.ts';
@@ -25,6 +28,8 @@ import { type Journal, journalOf, type Reporter, type Said } from './reporter.ts
 
 /** The result of `inspect`: the parts of a network and its costs. */
 export interface InspectResult extends Said {
+  /** What the network is for, as its output or its contract tells; null where other commands do not read the model. */
+  readonly task: TaskKind | null;
   readonly inputs: readonly ValueRow[];
   readonly outputs: readonly ValueRow[];
   readonly opset: number | null;
@@ -59,13 +64,14 @@ export interface ValueRow {
   readonly type: string;
   /** Symbols as strings; null for an unknown size, or for an unknown rank as a whole. */
   readonly shape: readonly (number | string | null)[] | null;
+  /** Of the one input, and of the output that is measured: how samples are prepared, and what scores mean. */
+  readonly contract?: InputContract;
+  /** Where each field of the contract comes from, by its path. */
+  readonly from?: Readonly<Record<string, string>>;
 }
 
-/** Options of `inspect`. */
-export interface InspectOptions {
-  /** The output that other commands would explain; default the first. */
-  readonly output?: string | undefined;
-}
+/** Options of `inspect`: what is said of the network. */
+export type InspectOptions = ContractOptions;
 
 /** A model that the engine cannot run can be looked at all the same. */
 async function loadMeasured(
@@ -114,11 +120,22 @@ export async function inspect(
   const { graph } = model;
   const costs = modelCosts(model);
   const grouping = findGroups(model);
+  const [name, isFile] = typeof source === 'string' ? [source, true] : [source.name, source.isFile];
+  const found = await findContract(given, name, isFile, options);
+  for (const line of found.notes) journal.note(line);
+  for (const line of found.remarks) journal.remark(line);
+  const { task, input, output } = inspectedContract(loaded.model, found, name);
+  const isFormed = formOf(model) !== undefined;
   return {
-    inputs: (formOf(model) ? given : model).graph.inputs.map(valueRow),
-    outputs: given.graph.outputs.map((value) =>
-      valueRow((formOf(model) ? undefined : graph.outputs.find(({ name }) => name === value.name)) ?? value),
-    ),
+    task,
+    inputs: (isFormed ? given : model).graph.inputs.map((value, _, { length }) => ({
+      ...valueRow(value),
+      ...(length === 1 ? input : {}),
+    })),
+    outputs: given.graph.outputs.map((value, _, { length }) => ({
+      ...valueRow((isFormed ? undefined : graph.outputs.find((own) => own.name === value.name)) ?? value),
+      ...(length === 1 || value.name === graph.outputs[0]?.name ? output : {}),
+    })),
     opset: model.opsets.get('') ?? null,
     macs: costs.macs,
     parameters: costs.parameters,

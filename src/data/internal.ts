@@ -18,9 +18,11 @@ export {
 export { type DataFacts, dataFacts } from './data-facts.ts';
 export { shapeMisfit } from './fit.ts';
 export { hashSamples } from './hash.ts';
+export { imageTarget } from './image-steps.ts';
 export { type LabelFacts, labelFacts } from './label-facts.ts';
 export { isUnsplitArchive } from './open-dataset.ts';
 export { sharedPatients } from './patients.ts';
 export { classPrior, classWeights, selectIndices } from './sampling.ts';
+export { signalTarget } from './signal-steps.ts';
 export { splitInTwo } from './splits.ts';
 export { selectSamples, strataOf } from './strata.ts';

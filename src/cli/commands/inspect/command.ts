@@ -4,6 +4,7 @@ import { isBundle } from '../../../app/bundle-levels.ts';
 import { type InspectOptions, inspect, inspectBundle } from '../../../app/inspect.ts';
 import { examples } from '../../command-line.ts';
 import { addCommon, type CommonOptions } from '../../options/common.ts';
+import { addContract } from '../../options/contract.ts';
 import { addOutput } from '../../options/network.ts';
 import { Output } from '../../terminal/output.ts';
 import { describeBundle } from './bundle-text.ts';
@@ -11,7 +12,7 @@ import { describeInspected } from './text.ts';
 
 /** Adds the command to the program. */
 export function addInspect(program: Command): void {
-  addOutput(addCommon(program.command('inspect')))
+  addContract(addOutput(addCommon(program.command('inspect'))))
     .summary('layers, groups of channels, stages and costs of a model; the contents of a bundle')
     .description(
       'Shows the layers, groups of channels, stages and costs of a model. A group is a set of channels that can only be ' +

@@ -10,8 +10,8 @@ export function describeInspected(path: string, inspection: InspectResult): stri
   const parts = [
     `${plainLine(path)}: ${formatCount(inspection.macs)} MACs, ${formatCount(inspection.parameters)} parameters, ` +
       `${formatBytes(inspection.peakBytes)} of values alive at once`,
-    ...inputs.map((value) => `  input   ${valueText(value)}`),
-    ...outputs.map((value) => `  output  ${valueText(value)}`),
+    ...inputs.flatMap((value) => [`  input   ${valueText(value)}`, ...contractLines(value)]),
+    ...outputs.flatMap((value) => [`  output  ${valueText(value)}`, ...contractLines(value)]),
     `\nLayers (${layers.length})`,
     indent(
       table(
@@ -92,4 +92,15 @@ function doubtsOf({ uncounted, unsized, unmeasured, notFinite }: InspectResult):
 function valueText({ name, type, shape }: ValueRow): string {
   const text = `${name}: ${type} ${shape ? `[${shape.map((dim) => dim ?? '?').join(', ')}]` : 'of unknown rank'}`;
   return plainLine(text);
+}
+
+/** What was said of an input or output, with its source; what follows from shapes and defaults is in `--json`. */
+function contractLines({ contract = {}, from = {} }: ValueRow): string[] {
+  return Object.entries(from).flatMap(([path, source]) => {
+    if (source === 'default' || source === 'shape' || source === 'output') return [];
+    const value = path
+      .split('.')
+      .reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], contract);
+    return [plainLine(`          ${path}: ${JSON.stringify(value)} (${source})`)];
+  });
 }
