@@ -7,7 +7,8 @@ import { assertPrunable, findGroups } from '../channels/index.ts';
 import type { Dataset } from '../data/index.ts';
 import { ENGINE } from '../engine/index.ts';
 import type { Classifier } from '../evaluate/internal.ts';
-import type { Uncounted } from '../onnx/internal.ts';
+import type { Model } from '../onnx/index.ts';
+import { recurrentLayer, type Uncounted } from '../onnx/internal.ts';
 import { PACK_RATIOS } from '../pack/index.ts';
 import { type PackedModel, packModel } from '../pack/internal.ts';
 import { type CriterionChoice, detectBlock, type ScoreRemark } from '../prune/index.ts';
@@ -157,6 +158,12 @@ export async function packDrawn(
       },
     }),
   );
+  const unrepaired = recurrentNodes(packed.contents.model);
+  if (unrepaired.length > 0) {
+    journal.remark(
+      `recurrent layers of a bundle are cut and not repaired (${unrepaired.join(', ')}); prune repairs them`,
+    );
+  }
   clock.at('writing');
   await writeBundle(out, packed.contents);
   const { manifest } = await openBundle(out);
@@ -164,6 +171,11 @@ export async function packDrawn(
   const seconds = { ...Object.fromEntries(clock.stop()), total: (performance.now() - since) / 1000 };
   const bytes = await bundleBytes(out, manifest);
   return { ...resultOf(packed, manifest, { out, chart, block, bytes, seconds }), ...journal.said() };
+}
+
+/** Recurrent layers: their repaired weights would hold for one level vector alone, and have no table. */
+function recurrentNodes({ graph }: Model): string[] {
+  return graph.nodes.flatMap((node) => (recurrentLayer(graph, node) ? [node.name] : []));
 }
 
 function resultOf(

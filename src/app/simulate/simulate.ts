@@ -1,6 +1,6 @@
 // Simulates a ward: planners answer the same requests in the same changing world.
 import { fileURLToPath } from 'node:url';
-import type { Bundle, BundleManifest } from '../../bundle/index.ts';
+import type { Bundle, BundleManifest, BundleMeasure } from '../../bundle/index.ts';
 import type { Fleet } from '../../plan/index.ts';
 import {
   type DecisionTimeKind,
@@ -82,6 +82,8 @@ export interface SimulateResult extends Said {
   readonly place: string;
   /** The bundles' names. */
   readonly bundles: readonly string[];
+  /** What accuracy is for each bundle. */
+  readonly measures: readonly BundleMeasure[];
   readonly requests: number;
   readonly seed: number;
   readonly decisionTime: DecisionTimeKind;
@@ -127,7 +129,14 @@ export async function simulate(
     episodes.push({ solver, outcomes });
   }
   return {
-    ...{ place, bundles: manifests.map(({ name }) => name), requests, seed, decisionTime },
+    ...{
+      place,
+      bundles: manifests.map(({ name }) => name),
+      measures: manifests.map(({ accuracy }) => accuracy.measure),
+      requests,
+      seed,
+      decisionTime,
+    },
     finished: !signal?.aborted,
     rows: rowsOf(episodes),
     episodes,

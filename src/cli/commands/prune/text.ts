@@ -2,7 +2,7 @@
 import type { AutoResult, PruneResult } from '../../../app/prune.ts';
 import type { PruneBundleResult } from '../../../app/prune-bundle.ts';
 import type { LayerRepair } from '../../../repair/index.ts';
-import { describeUncounted } from '../../../report/index.ts';
+import { describeUncounted, formatFigure } from '../../../report/index.ts';
 import {
   formatCount,
   formatMeasure,
@@ -121,9 +121,10 @@ function describeChoice(
 /** The network of a bundle at chosen levels: its costs, and the channels kept of each group. */
 export function describeBundlePruning(result: PruneBundleResult): string {
   const { macs, parameters, accuracy, lowerBound } = result;
+  const packed = { accuracy: { measure: result.measure } };
   const measured =
     accuracy !== null && lowerBound !== null
-      ? `${result.measure} when packed: ${formatPercent(accuracy)}, at least ${formatPercent(lowerBound)} with 95 % confidence`
+      ? `${result.measure} when packed: ${formatFigure(packed, accuracy)}, at least ${formatFigure(packed, lowerBound)} with 95 % confidence`
       : `not measured: bedside evaluate ${result.out} --data … does`;
   const share = (name: string, count: number, fraction: number): string[] => [
     ...[name, formatCount(count / fraction), formatCount(count), formatPercent(fraction)],

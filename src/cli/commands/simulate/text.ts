@@ -1,5 +1,6 @@
 // A simulated ward for people: what each planner reached, and its course over time.
 import type { SimulatedEpisode, SimulatedRow, SimulateResult } from '../../../app/simulate/simulate.ts';
+import { figureWord } from '../../../bundle/internal.ts';
 import type { RequestOutcome } from '../../../simulate/index.ts';
 import { formatJoules, formatPercent, formatSeconds, largest, plainLine } from '../../../util/index.ts';
 import { meanSparkline } from '../../terminal/sparkline.ts';
@@ -14,7 +15,8 @@ export function describeSimulation(result: SimulateResult): string {
   return [
     `${plainLine(`${bundles.join(', ')} in ${place}`)}: ${requests} requests, seed ${seed}`,
     '',
-    describeRows(rows),
+    describeRows(rows, figureTitle(result)),
+    ...describeFigures(result),
     '',
     describeCourse(episodes),
     ...(refusals === '' ? [] : ['', refusals]),
@@ -22,7 +24,7 @@ export function describeSimulation(result: SimulateResult): string {
 }
 
 /** Means of every planner, the best objective first. */
-function describeRows(rows: readonly SimulatedRow[]): string {
+function describeRows(rows: readonly SimulatedRow[], figure: string): string {
   const orDash = (value: number | null, format: (value: number) => string): string =>
     value === null ? '-' : format(value);
   const sorted = rows.toSorted((a, b) => (a.objective ?? 0) - (b.objective ?? 0));
@@ -33,7 +35,7 @@ function describeRows(rows: readonly SimulatedRow[]): string {
       '>latency',
       '>95 %',
       '>energy',
-      '>accuracy',
+      `>${figure}`,
       '>decides in',
       '>served',
       '>late',
@@ -52,6 +54,19 @@ function describeRows(rows: readonly SimulatedRow[]): string {
       ...[row.served, row.late, row.lost, row.refused, row.violations].map(String),
     ]),
   );
+}
+
+/** What the bundles' measures are called: accuracy where they differ. */
+function figureTitle({ measures }: SimulateResult): string {
+  const words = new Set(measures.map((measure) => figureWord({ measure })));
+  return words.size === 1 ? ([...words][0] ?? 'accuracy') : 'accuracy';
+}
+
+/** What accuracy is for each bundle, where the measures differ in more than how classes are weighed. */
+function describeFigures({ bundles, measures }: SimulateResult): string[] {
+  const words = measures.map((measure) => figureWord({ measure }));
+  if (new Set(words).size < 2) return [];
+  return [plainLine(`accuracy: ${bundles.map((name, i) => `${words[i]} of ${name}`).join(', ')}`)];
 }
 
 /** Why requests were refused, a line a planner; empty if none was. */
