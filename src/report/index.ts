@@ -5,6 +5,7 @@ export type { ReportData, ReportHeatmap, ReportRow, SourceRow } from './comparis
 export {
   agreementTitle,
   type FrontierRow,
+  figureTitle,
   formatFigure,
   frontierRows,
   levelsText,
