@@ -294,6 +294,27 @@ describe('records of other folders and annotators', () => {
     );
   });
 
+  it('are of the patients of a list beside them, and without labels for a task that is not of classes', async () => {
+    const record = { dat: wave, atr: annotations([200, 1], [300, 1]) };
+    const folder = await folderOf('listed', {
+      'who.csv': 'record,patient_id,age\nb,x,70\na,x,70\n',
+      ...Object.fromEntries(
+        ['a', 'b', 'c'].flatMap((name) => [
+          [`${name}.hea`, header(name)],
+          [`${name}.dat`, record.dat],
+          [`${name}.atr`, record.atr],
+        ]),
+      ),
+    });
+    const dataset = await openDataset(folder, OPTIONS);
+    expect(dataset.patients).toEqual(['x', 'x', 'x', 'x', 'c', 'c']);
+    const task = { task: 'segmentation', classes: 2, outputShape: [1, 50] } as const;
+    const unlabelled = await openDataset(folder, { ...OPTIONS, ...task });
+    expect(unlabelled.labels).toBeUndefined();
+    expect(unlabelled.samples).toEqual(dataset.samples);
+    expect(unlabelled.remarks).toContainEqual(expect.stringContaining('without labels'));
+  });
+
   it('are of one patient each, or of that of their folder, but for the two of one man', () => {
     const mitdb = { rate: 360, frames: 650000 };
     expect(patientOf('202', mitdb)).toBe(patientOf('201', mitdb));

@@ -1,10 +1,10 @@
 // Heartbeats from a folder of WFDB records (PhysioNet): a window around each annotated R peak of one lead, at the
 // network's sampling rate, normalised on its own, labelled with the five classes of ANSI/AAMI EC57.
-import { BedsideError, must } from '../util/index.ts';
+import { BedsideError, hasClasses, must } from '../util/index.ts';
 import { BeatWindows, DEFAULT_RATE } from './beat-windows.ts';
 import { LabelMap } from './contract/label-map.ts';
 import type { Dataset, DatasetOptions, DatasetSplit } from './dataset.ts';
-import { absentClasses, allocateSamples } from './fit.ts';
+import { absentClasses, allocateSamples, numberedClasses } from './fit.ts';
 import { hashSamples } from './hash.ts';
 import { PassedOverCount } from './passed-over.ts';
 import { chooseSamples } from './patients.ts';
@@ -12,7 +12,7 @@ import { type SignalTarget, signalTarget, writeWindows } from './signal-steps.ts
 import { listRecords } from './wfdb-folder.ts';
 import { type Labelling, labellingOf, tellLabelling } from './wfdb-labelling.ts';
 import { type Marks, type Peak, readMarks, rhythmWindows, withoutAnnotations } from './wfdb-marks.ts';
-import { patientOf } from './wfdb-patients.ts';
+import { listedPatients, patientOf } from './wfdb-patients.ts';
 import { ANY, type Lead, readLeads } from './wfdb-record.ts';
 import { openRecord } from './wfdb-segments.ts';
 
@@ -39,9 +39,10 @@ interface Survey {
 
 /**
  * Reads the beats of a folder's records, or windows of one rhythm each where no beats are annotated. A window that
- * leaves its record or has missing samples is left out. Of each record's beats in time order, the first two thirds are the local split and the rest the test split. A record of
- * another sampling rate than the network's (360 Hz where nothing says it) is resampled. Records without annotations are
- * passed over, unless they were asked for by name.
+ * leaves its record or has missing samples is left out. Of each record's windows in time order, the first two thirds are
+ * the local split and the rest the test split, unless patients are divided. A record of another sampling rate than the
+ * network's (360 Hz where nothing says it) is resampled. Records without annotations are passed over, unless they were
+ * asked for by name. For tasks that are not of classes, windows have no labels.
  * @throws BedsideError E_DATA_FIT unless the model reads one lead, or leads that its contract names, and its classes are
  * known; E_CONTRACT as `signalTarget`
  * @throws BedsideError E_DATA for an unknown record, a damaged file, or missing annotations
@@ -52,13 +53,12 @@ export async function readWfdb(folder: string, options: DatasetOptions): Promise
   const size = target.length * target.leads.length;
   // Twice through the files, so that only one record's signal is in memory and only chosen windows are kept.
   const { beats, leads, passedOver, labelling, windows, remarks } = await survey(folder, target, options);
-  const map = LabelMap.named(options, labelling.names, folder);
-  const { labels: all, leftOut } = map.apply(Int32Array.from(beats, (beat) => beat.label));
+  const { all, classNames, leftOut, labelRemarks } = labelsOf(beats, labelling, options, folder);
   const patients = beats.map(({ patient }) => patient);
   const chosen = chooseSamples({ size: beats.length, labels: all, patients }, options, folder);
 
   const samples = allocateSamples(chosen.length, size, folder);
-  const labels = new Int32Array(chosen.length);
+  const labels = all && Int32Array.from(chosen, (from) => all[from] ?? 0);
   const positions = new Float64Array(chosen.length);
   const origins: string[] = [];
   let own: readonly Lead[] = [];
@@ -67,7 +67,6 @@ export async function readWfdb(folder: string, options: DatasetOptions): Promise
     if (own[0]?.record !== beat.record) own = must(await readLeads(folder, beat.record, target), 'its leads');
     const cut = own.map((lead) => windows.cut(lead, beat.frame));
     writeWindows(cut, target, samples, to * size);
-    labels[to] = all[from] ?? 0;
     positions[to] = beat.position;
     origins.push(beat.record);
   }
@@ -80,7 +79,7 @@ export async function readWfdb(folder: string, options: DatasetOptions): Promise
     labels,
     patients: Array.from(chosen, (i) => must(patients[i], 'a patient for each beat')),
     ...(options.splitBy && { splitBy: options.splitBy }),
-    classNames: map.classNames,
+    classNames,
     origins,
     positions,
     skipped: [],
@@ -90,14 +89,27 @@ export async function readWfdb(folder: string, options: DatasetOptions): Promise
       ...target.remarks,
       ...leadRemarks(leads, target),
       ...rateRemarks(leads, windows.rate, options.rate === undefined),
-      ...map.remarks,
-      ...absentClasses(all, map.classNames, options.classFilter, folder),
+      ...labelRemarks,
+      ...absentClasses(all, classNames, options.classFilter, folder),
     ],
     rate: windows.rate,
     peak: labelling.by === 'beat' ? windows.before : null,
     leads: leadCounts(leads),
     hash: hashSamples(samples, labels),
   };
+}
+
+/** The windows' labels as the network's classes; none for a network of another task. */
+function labelsOf(beats: readonly Beat[], { by, names }: Labelling, options: DatasetOptions, folder: string) {
+  const { task = 'single-label', contract, classes } = options;
+  if (!hasClasses(task)) {
+    const remark = `a ${by} of ${folder} is one class, which is not what a ${task} task needs: windows are without labels`;
+    const classNames = contract?.classes ?? numberedClasses(classes);
+    return { all: undefined, classNames, leftOut: [], labelRemarks: [remark] };
+  }
+  const map = LabelMap.named(options, names, folder);
+  const { labels, leftOut } = map.apply(Int32Array.from(beats, (beat) => beat.label));
+  return { all: labels, classNames: map.classNames, leftOut, labelRemarks: map.remarks };
 }
 
 async function survey(folder: string, target: SignalTarget, options: DatasetOptions): Promise<Survey> {
@@ -111,6 +123,7 @@ async function survey(folder: string, target: SignalTarget, options: DatasetOpti
     ? read
     : [...(await marksOf(folder, known, target, false)).values()];
   const labelling = labellingOf(read, all, options, folder);
+  const listed = await listedPatients(folder, known);
   const rate = options.rate ?? DEFAULT_RATE;
   const windows = new BeatWindows(length, rate, labelling.by === 'rhythm' ? 0 : target.before);
   const beats: Beat[] = [];
@@ -133,7 +146,7 @@ async function survey(folder: string, target: SignalTarget, options: DatasetOpti
     // A window is whole if it is in every lead.
     const whole = all.reduce((left, one) => windows.whole(one, left, passedOver), peaks);
     const place = known.indexOf(record) * RECORD_STRIDE;
-    const patient = patientOf(record, { rate: lead.rate, frames: lead.signal.length });
+    const patient = listed.get(record) ?? patientOf(record, { rate: lead.rate, frames: lead.signal.length });
     for (const peak of options.splitBy ? whole : inSplit(whole, options.split)) {
       beats.push({ ...peak, record, patient, position: place + peak.annotation });
     }
