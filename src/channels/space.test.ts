@@ -106,6 +106,19 @@ describe('cut equals masked', () => {
   });
 });
 
+describe('reductions over channels', () => {
+  it.each(['ReduceMean', 'ReduceMax', 'ReduceMin', 'ReduceL2', 'ReduceLogSumExp'])(
+    '%s runs over what stays, as in attention over space',
+    async (name) => {
+      const grouping = await between((net, x) => {
+        const map = net.op(name, [x], { axes: ints([1]), keepdims: int(1) });
+        return net.op('Mul', [x, net.op('Sigmoid', [map])]);
+      }, 8);
+      expect(summary(grouping)).toEqual(['a:8', 'b:6']);
+    },
+  );
+});
+
 describe('channels stay, with the reason', () => {
   it.each([
     ['CumSum', op('CumSum', {}, (net) => [net.ints([1])]), 'adds them up'],

@@ -1,13 +1,12 @@
 // Evaluates simple operators on known values: enough to follow the arithmetic that exporters do on shapes, and to
 // fold constants. Exact: only operators whose result is the same on every machine.
+import { type Evaluator, furtherEvaluators } from './further-evaluators.ts';
 import { ELEM, sizeOf } from './graph.ts';
 import { constantOfNode, type Known, knownOf } from './known.ts';
 import { intAttribute, type OpName } from './ops.ts';
 import { NotKnown, type ShapeContext } from './shape-context.ts';
 import { permutation, shapeRange, sliceRanges } from './shape-rules.ts';
 import { isExact, roundTo } from './tensor-values.ts';
-
-type Evaluator = (context: ShapeContext, dims: readonly number[]) => Float64Array;
 
 /**
  * The value of a node's first output, whose shape is `dims`; undefined when it is not known or not evaluated.
@@ -32,6 +31,10 @@ export function evaluateNode(
 const copy: Evaluator = (context) => context.known(0).data;
 
 const EVALUATORS: { readonly [K in OpName]?: Evaluator } = {
+  ...furtherEvaluators((context, index, dims) => {
+    const { data, dims: own } = context.known(index);
+    return strided(data, dims, broadcastStrides(own, dims));
+  }),
   Add: (context, dims) => arithmetic(context, dims, (a, b) => a + b),
   Cast: cast,
   Concat: concat,

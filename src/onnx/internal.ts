@@ -53,6 +53,7 @@ export {
   string,
   type Value,
 } from './graph.ts';
+export { withoutFunctions } from './inline-functions.ts';
 export { integersLike, integersOf } from './known.ts';
 export { isDepthwise, isWeighted, type LayerLayout, layerLayout, outputChannels } from './layer-layout.ts';
 export { applyLayer, applyTransposedLayer } from './layer-operators.ts';
