@@ -159,7 +159,7 @@ const CHANNELS: Exemplars = {
   MatMul: 'its inputs and outputs can be cut; of two computed values, heads and pairs of summed channels',
   MaxPool: 'follow on axis 1',
   Pad: 'follow (padded channels: constant padding only)',
-  ReduceMean: 'follow where they are not reduced',
+  ReduceMean: 'follow; those that are reduced can be cut, but for products and logarithms of sums',
   Relu: 'follow',
   Reshape: 'follow where they stay apart',
   Shape: 'none',
@@ -222,6 +222,8 @@ export function supportTable(): string {
     `${Object.entries(CHANGES)
       .map(([op, { changedIn }]) => `${op} (${changedIn.join(', ')})`)
       .join(', ')}.`,
+    'Functions inside a file are written out when it is loaded. A call stays where its function holds branches or loops, or',
+    'where one of its operators has another form in the operator set of the model.',
     'All other operators only gained element types, optional inputs, or attributes whose default keeps the old meaning.',
     '',
     'Recurrent layers are unrolled before a pass: one copy of their gates for each step, at most',

@@ -8,10 +8,10 @@ import {
   type Node,
   opOf,
 } from '../onnx/internal.ts';
-import { isReducedOver } from './masked-reduction.ts';
 import { anyComputed, normalAxis, padEntries, sliceRange } from './parameters.ts';
 import { headOf, headsThroughReshape } from './products.ts';
 import type { ChannelRule, Propagation } from './propagation.ts';
+import { removedCountsAs } from './reduced-over.ts';
 import { innerPartThroughReshape, mapThroughReshape, outerPartThroughReshape } from './reshape.ts';
 
 export const concat: ChannelRule = (walk, node) => {
@@ -188,7 +188,8 @@ export const reduce: ChannelRule = (walk, node) => {
   const fixed = anyComputed(walk.graph, node, [1]) ? undefined : intsParameter(walk.graph, node, 1, 'axes');
   const axes = fixed?.map((axis) => normalAxis(axis, rank));
   // What is left of them is reduced alone; masking counts the same way.
-  if (axes?.every(Number.isFinite) && axes.includes(label.axis) && isReducedOver(node)) return;
+  if (axes?.every(Number.isFinite) && axes.includes(label.axis) && removedCountsAs(node) !== undefined)
+    return;
   if (!axes?.every(Number.isFinite) || axes.length === 0 || axes.includes(label.axis)) {
     return walk.freezeInputs(
       node,

@@ -75,7 +75,7 @@ describe('a shape that is read at run time', () => {
     ],
     [
       'by Size',
-      'is an operator whose channels are not known',
+      'reads their number',
       (net, value) => net.builder.output(net.op('Size', [value]), undefined, ELEM.int64),
     ],
     [

@@ -6,7 +6,6 @@ import {
   floatConstant,
   GraphBuilder,
   intAttribute,
-  intsParameter,
   type Node,
   opOf,
   RECURRENT_INPUTS,
@@ -15,7 +14,7 @@ import {
 import { must } from '../util/index.ts';
 import type { Grouping } from './groups.ts';
 import { type KeptUnits, keptPositions } from './keep.ts';
-import { isReducedOver, maskedReduction } from './masked-reduction.ts';
+import { maskedReduction } from './masked-reduction.ts';
 import { isNormalization, maskedNormalization } from './normalization.ts';
 import { normalAxis } from './parameters.ts';
 import { unitsOf, withoutUnits } from './recurrent.ts';
@@ -45,7 +44,7 @@ export function maskModel(model: Model, grouping: Grouping, keep: KeptUnits): Mo
       normalise(node);
       continue;
     }
-    if (reducedAlone(node)) continue;
+    if (maskedReduction({ graph, grouping, kept, flagsOf }, node)) continue;
     if (readers.has(node.name) || isSummed(node))
       node.inputs = node.inputs.map((input) => masked.get(input) ?? mask(input));
     graph.nodes.push(node);
@@ -76,19 +75,6 @@ export function maskModel(model: Model, grouping: Grouping, keep: KeptUnits): Mo
     const value = masked.get(input) ?? mask(input);
     const inner = new GraphBuilder(graph);
     maskedNormalization(inner, node, value, { flags: flagsOf(input), share, shape, first });
-  }
-
-  /** A reduction over channels counts what stays alone. */
-  function reducedAlone(node: Node): boolean {
-    const input = node.inputs[0] ?? '';
-    const [positions, channels] = [kept(input), grouping.values.get(input)];
-    if (!positions || !channels || !isReducedOver(node)) return false;
-    const rank = grouping.shapes.get(input)?.length ?? 0;
-    const axes = intsParameter(graph, node, 1, 'axes')?.map((axis) => normalAxis(axis, rank));
-    if (!axes?.includes(channels.axis)) return false;
-    const share = positions.length / channels.group.length;
-    maskedReduction(new GraphBuilder(graph), node, flagsOf(input), share);
-    return true;
   }
 
   function mask(value: string): string {

@@ -1,41 +1,39 @@
-// Reductions over channels. When some are cut, what stays is reduced alone, and masking counts the same way.
-import { type GraphBuilder, type Node, type OpName, opOf } from '../onnx/internal.ts';
+// Masking reductions over channels: what stays is reduced alone, as after a cut.
+import { type Graph, GraphBuilder, intsParameter, type Node } from '../onnx/internal.ts';
+import type { Grouping } from './groups.ts';
+import { normalAxis } from './parameters.ts';
+import { removedCountsAs } from './reduced-over.ts';
 
-/** What a removed channel counts as: nothing in sums and means, no winner in extremes. */
-const REMOVED: { readonly [K in OpName]?: number } = {
-  ReduceL1: 0,
-  ReduceL2: 0,
-  ReduceLogSumExp: -3e38,
-  ReduceMax: -3e38,
-  ReduceMean: 0,
-  ReduceMin: 3e38,
-  ReduceSum: 0,
-  ReduceSumSquare: 0,
-};
-
-/** Whether channels may be cut that a reduction runs over. */
-export function isReducedOver(node: Node): boolean {
-  const op = opOf(node);
-  return op !== undefined && REMOVED[op] !== undefined;
+/** What masking knows. */
+interface Masking {
+  readonly graph: Graph;
+  readonly grouping: Grouping;
+  /** Positions of a value that stay; undefined where all do. */
+  readonly kept: (value: string) => readonly number[] | undefined;
+  /** Name of a constant of 1 where a channel of the value stays, 0 elsewhere. */
+  readonly flagsOf: (value: string) => string;
 }
 
-/**
- * Writes a reduction over the channels that stay.
- * @param flags name of a constant of 1 where a channel stays, 0 elsewhere
- * @param share of the channels that stay
- */
-export function maskedReduction(builder: GraphBuilder, node: Node, flags: string, share: number): void {
-  const op = opOf(node);
-  const removed = builder.scalar((op && REMOVED[op]) ?? 0);
-  const stays = builder.node('Greater', [flags, builder.scalar(0.5)], {}, 'stays');
-  const value = builder.node('Where', [stays, node.inputs[0] as string, removed], {}, 'kept');
+/** Writes a reduction over the channels that stay; false, and nothing written, for any other node. */
+export function maskedReduction({ graph, grouping, kept, flagsOf }: Masking, node: Node): boolean {
+  const input = node.inputs[0] ?? '';
+  const [positions, channels, removed] = [kept(input), grouping.values.get(input), removedCountsAs(node)];
+  if (!positions || !channels || removed === undefined) return false;
+  const rank = grouping.shapes.get(input)?.length ?? 0;
+  const axes = intsParameter(graph, node, 1, 'axes')?.map((axis) => normalAxis(axis, rank));
+  if (!axes?.includes(channels.axis)) return false;
+  const builder = new GraphBuilder(graph);
+  const stays = builder.node('Greater', [flagsOf(input), builder.scalar(0.5)], {}, 'stays');
+  const value = builder.node('Where', [stays, input, builder.scalar(removed)], {}, 'kept');
   const inputs = [value, ...node.inputs.slice(1)];
-  if (op !== 'ReduceMean') {
-    builder.graph.nodes.push({ ...node, inputs });
-    return;
+  if (node.op !== 'ReduceMean') {
+    graph.nodes.push({ ...node, inputs });
+    return true;
   }
   const whole = builder.fresh('mean');
-  builder.graph.nodes.push({ ...node, inputs, outputs: [whole] });
-  const scale = builder.scalar(1 / share);
-  builder.graph.nodes.push({ ...node, name: '', op: 'Mul', inputs: [whole, scale], attributes: new Map() });
+  graph.nodes.push({ ...node, inputs, outputs: [whole] });
+  // The engine divides by the number of all channels.
+  const scale = builder.scalar(channels.group.length / positions.length);
+  graph.nodes.push({ ...node, name: '', op: 'Mul', inputs: [whole, scale], attributes: new Map() });
+  return true;
 }

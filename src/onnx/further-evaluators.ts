@@ -17,7 +17,8 @@ const isFloat = (type: number): boolean => type === ELEM.float32 || type === ELE
 
 function exactOf(context: ShapeContext, index: number): Known {
   const known = context.known(index);
-  const clamped = !isFloat(known.elemType) && known.data.some((value) => Math.abs(value) >= Number.MAX_SAFE_INTEGER);
+  const clamped =
+    !isFloat(known.elemType) && known.data.some((value) => Math.abs(value) >= Number.MAX_SAFE_INTEGER);
   if (clamped) throw new NotKnown();
   return known;
 }
@@ -46,7 +47,12 @@ const each =
   (f: (value: number) => number, floatsToo = true): Evaluator =>
   (context) => {
     const { elemType, data } = exactOf(context, 0);
-    if (elemType !== ELEM.float32 && elemType !== ELEM.int64 && elemType !== ELEM.int32 && elemType !== ELEM.bool)
+    if (
+      elemType !== ELEM.float32 &&
+      elemType !== ELEM.int64 &&
+      elemType !== ELEM.int32 &&
+      elemType !== ELEM.bool
+    )
       throw new NotKnown();
     if (!floatsToo && isFloat(elemType)) throw new NotKnown();
     const result = data.map(f);
@@ -123,7 +129,9 @@ const reduced =
     const list = context.ints(1, 'axes') ?? [];
     const none = list.length === 0 && intAttribute(context.node, 'noop_with_empty_axes', 0) !== 0;
     if (none) throw new NotKnown();
-    const axes = new Set(list.length === 0 ? shape.keys() : list.map((axis) => context.axis(axis, shape.length)));
+    const axes = new Set(
+      list.length === 0 ? shape.keys() : list.map((axis) => context.axis(axis, shape.length)),
+    );
     const result = new Float64Array(sizeOf(dims)).fill(start);
     const index = shape.map(() => 0);
     const strides = keptStrides(shape, axes);

@@ -30,7 +30,9 @@ const LATER_CHANGES: ReadonlyMap<string, number> = new Map([
  * loops, or is written in another operator set in which one of its operators has another form.
  */
 export function withoutFunctions(model: Model): Model {
-  const functions = new Map((model.carried?.functions ?? []).map((one) => [keyOf(one.domain, one.name), one]));
+  const functions = new Map(
+    (model.carried?.functions ?? []).map((one) => [keyOf(one.domain, one.name), one]),
+  );
   if (functions.size === 0) return model;
   const result = cloneModel(model);
   const { graph } = result;
@@ -68,8 +70,10 @@ function expanded(scope: Scope, call: Node, depth: number): Node[] {
     if (!scope.opsets.has(domain)) scope.opsets.set(domain, Number(version));
   }
   const values = new Map<string, string>([['', '']]);
-  definition.input.forEach((name, i) => values.set(name, call.inputs[i] ?? ''));
-  definition.output.forEach((name, i) => values.set(name, call.outputs[i] || scope.names.fresh(name)));
+  for (const [i, name] of definition.input.entries()) values.set(name, call.inputs[i] ?? '');
+  for (const [i, name] of definition.output.entries()) {
+    values.set(name, call.outputs[i] || scope.names.fresh(name));
+  }
   const renamed = (name: string): string => {
     const known = values.get(name);
     if (known !== undefined) return known;
@@ -78,14 +82,18 @@ function expanded(scope: Scope, call: Node, depth: number): Node[] {
     return fresh;
   };
   const given = attributesOf(definition, call);
-  const nodes = body.map((node): Node => ({
-    ...node,
-    name: node.name ? scope.names.fresh(`${call.name || call.op}/${node.name}`) : '',
-    inputs: node.inputs.map(renamed),
-    outputs: node.outputs.map(renamed),
-    attributes: resolved(node, given),
-  }));
-  return passedThrough(definition, call, values).concat(nodes).flatMap((node) => expanded(scope, node, depth + 1));
+  const nodes = body.map(
+    (node): Node => ({
+      ...node,
+      name: node.name ? scope.names.fresh(`${call.name || call.op}/${node.name}`) : '',
+      inputs: node.inputs.map(renamed),
+      outputs: node.outputs.map(renamed),
+      attributes: resolved(node, given),
+    }),
+  );
+  return passedThrough(definition, call, values)
+    .concat(nodes)
+    .flatMap((node) => expanded(scope, node, depth + 1));
 }
 
 /** An output of a function that is one of its inputs as it is. */
@@ -104,7 +112,10 @@ function passedThrough(definition: FunctionProto, call: Node, values: Map<string
 /** The attributes of a call, and the defaults of those that it leaves out. */
 function attributesOf(definition: FunctionProto, call: Node): Map<string, Attribute> {
   const holder = create(NodeProtoSchema, { opType: 'Identity', input: ['x'], output: ['y'] });
-  const defaults = readNode(copyOf({ ...holder, attribute: definition.attributeProto }), 'defaults').attributes;
+  const defaults = readNode(
+    copyOf({ ...holder, attribute: definition.attributeProto }),
+    'defaults',
+  ).attributes;
   return new Map([...defaults, ...call.attributes]);
 }
 
@@ -121,7 +132,9 @@ function resolved(node: Node, given: ReadonlyMap<string, Attribute>): Map<string
 
 /** Whether the function's operators mean the same in the operator sets of the model. */
 function fits(scope: Scope, definition: FunctionProto): boolean {
-  const imported = new Map(definition.opsetImport.map(({ domain = '', version = 0n }) => [domain, Number(version)]));
+  const imported = new Map(
+    definition.opsetImport.map(({ domain = '', version = 0n }) => [domain, Number(version)]),
+  );
   return definition.node.every(({ opType = '', domain = '' }) => {
     const [own, model] = [imported.get(domain), scope.opsets.get(domain)];
     if (own === undefined || model === undefined || own === model) return true;
@@ -134,7 +147,8 @@ function fits(scope: Scope, definition: FunctionProto): boolean {
 
 /** Reading consumes a message and its tensors, so it is given copies. */
 function copyOf(proto: NodeProto): NodeProto {
-  const attribute = proto.attribute.map((entry) => (entry.t ? { ...entry, t: { ...entry.t } } : { ...entry }));
+  const attribute = proto.attribute.map((entry) =>
+    entry.t ? { ...entry, t: { ...entry.t } } : { ...entry },
+  );
   return { ...proto, attribute, input: [...proto.input], output: [...proto.output] };
 }
-
