@@ -200,16 +200,26 @@ function constantAcross(values: readonly (Known | undefined)[]): Constant | unde
   return equal ? constantOfKnown(first) : undefined;
 }
 
-/** A Reshape's target that holds at any batch size, or undefined when there is none. */
+/**
+ * A Reshape's target that holds at any batch size, or undefined when there is none. Where the target leaves another
+ * size open than that of the batch, the sizes of the result say it.
+ */
 function reshapeTarget(node: Node, runs: readonly Inferred[]): number[] | undefined {
-  const targets = runs.map((run) => run.known.get(node.inputs[1] ?? '')?.data);
+  if (intAttribute(node, 'allowzero', 0) !== 0) return undefined;
   const inputs = runs.map((run) => run.shapes.get(node.inputs[0] ?? ''));
-  const [first] = targets;
-  if (!first || intAttribute(node, 'allowzero', 0) !== 0) return undefined;
+  const given = runs.map((run) => run.known.get(node.inputs[1] ?? '')?.data);
+  if (!given[0]) return undefined;
+  const results = runs.map((run) => run.shapes.get(node.outputs[0] ?? ''));
+  return targetOf(given, inputs) ?? targetOf(results, inputs);
+}
+
+type Sizes = ArrayLike<number> | undefined;
+
+/** Sizes that are the same in all runs, 0 where one follows the input, and -1 for at most one other. */
+function targetOf(targets: readonly Sizes[], inputs: readonly Sizes[]): number[] | undefined {
+  const first = Array.from(targets[0] ?? []);
   const follows = (index: number): boolean =>
-    runs.every(
-      (_, run) => targets[run]?.[index] === inputs[run]?.[index] && inputs[run]?.[index] !== undefined,
-    );
+    inputs.every((input, run) => targets[run]?.[index] === input?.[index] && input?.[index] !== undefined);
   let free = first.includes(-1);
   const result: number[] = [];
   for (const [index, entry] of first.entries()) {
@@ -220,7 +230,7 @@ function reshapeTarget(node: Node, runs: readonly Inferred[]): number[] | undefi
       result.push(-1);
     } else return undefined;
   }
-  return result;
+  return result.length > 0 ? result : undefined;
 }
 
 /** Writes the windows of convolutions and pools out in full. */

@@ -110,6 +110,20 @@ describe('constants are folded as the engine computes them', () => {
 });
 
 describe('sizes that name the batch', () => {
+  it('are known where another size is left open', async () => {
+    // `h.view(x.shape[0], 4, -1)` behind a network that ran over four slices of each sample.
+    const builder = new GraphBuilder();
+    const x = builder.input('x', ['N', 4, 6]);
+    const slices = builder.node('Reshape', [x, builder.ints([-1, 6])]);
+    const batch = builder.node('Slice', [builder.node('Shape', [x]), builder.ints([0]), builder.ints([1])]);
+    const target = builder.node('Concat', [batch, builder.ints([4, -1])], { axis: int(0) });
+    builder.output(builder.node('Reshape', [builder.node('Relu', [slices]), target], {}, 'y'), undefined);
+    const model = builder.model();
+    const folded = canonicalGraph(model);
+    expect(folded.graph.nodes.map(({ op }) => op)).toEqual(['Reshape', 'Relu', 'Reshape']);
+    expect(await compareModels(model, folded)).toBe(0);
+  });
+
   it('become scales of a Resize', async () => {
     const builder = new GraphBuilder();
     const x = builder.input('x', ['N', 2, 3, 5]);
