@@ -14,16 +14,19 @@ import {
   withForm,
   withOneInput,
   withOutputFirst,
+  withoutFunctions,
   withSqueezeAxes,
 } from '../onnx/internal.ts';
 import { BedsideError } from '../util/index.ts';
 
 /**
- * A model with one float32 input, its explained output first and of float32. It computes as the file does.
+ * A model with one float32 input, its explained output first and of float32, its functions written out. It computes as
+ * the file does.
  * @throws BedsideError E_USAGE for an output that it does not have; as `withOneInput`
  */
 export function inOneForm(model: Model, name: string, output?: string): Model {
-  const chosen = output === undefined ? model : withOutputFirst(model, output, name);
+  const plain = withoutFunctions(model);
+  const chosen = output === undefined ? plain : withOutputFirst(plain, output, name);
   return withFloatOutputs(withOneInput(chosen, name));
 }
 

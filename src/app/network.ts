@@ -16,7 +16,6 @@ import {
   restoredModel,
   unmergedModel,
   withMetadata,
-  withoutFunctions,
   withSqueezeAxes,
 } from '../onnx/internal.ts';
 import { RegularFile } from '../util/internal.ts';
@@ -107,12 +106,11 @@ export async function networkFromModel(
 }
 
 async function describeNetwork(
-  given: Model,
+  model: Model,
   name: string,
   isFile: boolean,
   options: NetworkOptions,
 ): Promise<Network> {
-  const model = withoutFunctions(given);
   const found = await findContract(model, name, isFile, options);
   const stored = withSqueezeAxes(await withEngineShapes(inOneForm(model, name, found.contract.output), name));
   const plain = describeClassifier(withContract(stored, found.contract), name);
