@@ -28,6 +28,8 @@ export interface Group {
   readonly members: readonly GroupMember[];
   /** Weighted layers that sum over the units, in execution order. */
   readonly readers: readonly string[];
+  /** Whether recurrent layers alone produce the units; absent otherwise. */
+  readonly isRecurrent?: true;
 }
 
 /** Output channels of a layer that must stay, with the reason. */
@@ -212,12 +214,14 @@ function makeGroups(
     for (const id of ids) read.add(groupOf[variables.find(id)] as number);
     for (const group of read) readers[group]?.push(name);
   }
+  const recurrent = new Set(walk.layers.flatMap(({ name, isRecurrent }) => (isRecurrent ? [name] : [])));
   return drafts.map((draft, id) => ({
     id,
     channels: draft.roots.length,
     layers: members[id]?.map((member) => member.layer) ?? [],
     members: members[id] ?? [],
     readers: readers[id] ?? [],
+    ...(members[id]?.every(({ layer }) => recurrent.has(layer)) ? { isRecurrent: true as const } : {}),
   }));
 }
 

@@ -18,6 +18,8 @@ export interface LayerChannels {
   readonly ids: Int32Array;
   /** Whether its weights are on the left of a product, where criteria and repair do not read them. */
   readonly isLeft?: boolean;
+  /** Whether it is a recurrent layer. */
+  readonly isRecurrent?: boolean;
   /**
    * Only for a layer whose weights cannot be cut: the number of its output channels, and the reason. It has no
    * variables.
@@ -123,14 +125,14 @@ export class Propagation {
    * Records a weighted layer.
    * @throws BedsideError E_MODEL when its node has no name
    */
-  addLayer(node: Node, ids: Int32Array, isLeft = false): void {
+  addLayer(node: Node, ids: Int32Array, isLeft = false, isRecurrent = false): void {
     if (node.name === '' || this.#names.has(node.name)) {
       throw new BedsideError('E_MODEL', `${describeNode(node)}: weighted layers need names of their own`, {
         hint: 'give each node a name that no other has, or read the model by `canonicalGraph`, which does',
       });
     }
     this.#names.add(node.name);
-    this.layers.push({ name: node.name, ids, isLeft });
+    this.layers.push({ name: node.name, ids, isLeft, isRecurrent });
   }
 }
 

@@ -23,7 +23,7 @@ export const recurrentRule: ChannelRule = (walk, node) => {
   if (reads) walk.readers.push({ name: node.name, ids: label.ids });
   else walk.freeze(label, node, 'works along another axis than theirs');
   const ids = walk.variables.create(layer.hidden);
-  walk.addLayer(node, ids);
+  walk.addLayer(node, ids, false, true);
   for (const index of [state, cell]) tieState(walk, node, index, ids);
   node.outputs.forEach((name, index) => {
     walk.set(name, { axis: UNIT_AXES[index] as number, ids });

@@ -5,7 +5,7 @@ import { macsCounter } from '../../channels/internal.ts';
 import type { Model } from '../../onnx/index.ts';
 import { BedsideError, formatPercent } from '../../util/index.ts';
 import type { UnitScores } from '../score/unit-scores.ts';
-import { checkBlock, type SelectOptions, selectGlobal, selectUniform } from './select.ts';
+import { checkBlock, ranked, type SelectOptions, selectGlobal, selectUniform } from './select.ts';
 
 export interface BudgetOptions extends Omit<SelectOptions, 'ratio'> {
   /** Largest share of the model's multiply-accumulates that the written model may have, in (0, 1]. */
@@ -58,7 +58,32 @@ export function selectForMacs(
     if (fits(keep)) [high, chosen] = [middle, keep];
     else low = middle;
   }
-  return chosen;
+  return global ? chosen : withMoreUnits(chosen, grouping, scores, options, fits);
+}
+
+/** Gives recurrent layers, whose units come one by one, what blocks of other layers leave of the budget. */
+function withMoreUnits(
+  chosen: Map<number, number[]>,
+  { groups }: Grouping,
+  scores: UnitScores,
+  { protect, within }: BudgetOptions,
+  fits: (keep: Map<number, number[]>) => boolean,
+): Map<number, number[]> {
+  let keep = chosen;
+  let open = groups.filter(({ id, isRecurrent }) => isRecurrent && !protect?.has(id));
+  while (open.length > 0) {
+    open = open.filter((group) => {
+      const ranks = ranked(group, scores, within);
+      const count = keep.get(group.id)?.length ?? ranks.length;
+      if (count >= ranks.length) return false;
+      const more = ranks.slice(0, count + 1).sort((a, b) => a - b);
+      const wider = new Map(keep).set(group.id, more);
+      if (!fits(wider)) return false;
+      keep = wider;
+      return true;
+    });
+  }
+  return keep;
 }
 
 const LARGEST_RATIO = 1 - 2 ** -40;

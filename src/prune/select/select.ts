@@ -93,9 +93,10 @@ export function alignedCount(group: Group, target: number, block: number): numbe
 
 /**
  * Number of units whose channels fill whole blocks in every layer of the group (a unit may be several channels of a
- * layer).
+ * layer). The engine computes hidden units of recurrent layers in no blocks.
  */
 function unitStep(group: Group, block: number): number {
+  if (group.isRecurrent) return 1;
   return group.members.reduce((step, { units }) => {
     const width = units[0]?.length ?? 1;
     const own = block / gcd(block, width);
