@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { Model } from '../../onnx/index.ts';
 import { floatConstant } from '../../onnx/internal.ts';
 import { must } from '../../util/index.ts';
-import { type AttentionOptions, attend, block, normalise } from '../test-support/attention-net.ts';
-import { expectTwin, rulePairs, setting } from '../test-support/compare.ts';
+import { type AttentionOptions, attend, block, normalise, project } from '../test-support/attention-net.ts';
+import { expectTwin, rulePairs, runPass, setting, worst } from '../test-support/compare.ts';
 import { Net } from '../test-support/nets.ts';
 import { relevance } from '../test-support/twin.ts';
 
@@ -54,4 +54,28 @@ describe('relevance through attention', () => {
     const held = total(result.input ?? []) + total(taken);
     expect(Math.abs(held - total(given.start))).toBeLessThan(2e-3 * total(given.start.map(Math.abs)));
   });
+
+  it.each(['Erf', 'Tanh'])(
+    'a Gelu of several nodes is passed by its signal, whatever the order: %s',
+    async (op) => {
+      const relevanceOf = async (turned: boolean): Promise<Float32Array> => {
+        const model = network((net) => {
+          const x = project(net, net.input, 4, 4, false);
+          const gate = net.op('Add', [net.op(op, [x]), net.builder.scalar(1)]);
+          return net.op('Mul', turned ? [gate, x] : [x, gate]);
+        }, false);
+        const given = {
+          ...setting(
+            network((net) => net.input),
+            2,
+            1,
+          ),
+          model,
+        };
+        return (await runPass(given, () => rule().rule)).input ?? new Float32Array();
+      };
+      const [one, other] = [await relevanceOf(false), await relevanceOf(true)];
+      expect(worst(one, other)).toBeLessThan(1e-6);
+    },
+  );
 });

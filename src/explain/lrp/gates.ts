@@ -10,6 +10,9 @@ const GATES: ReadonlyMap<string, number> = new Map([
   ['Tanh', 1],
 ]);
 
+/** Functions that are a gate with a constant added. */
+const SHIFTED: ReadonlySet<string> = new Set(['Erf', 'Tanh']);
+
 /** Operators that keep a gate a gate, such as the division by 6 in a hard sigmoid of several nodes. */
 const CARRIES_GATE: ReadonlySet<string> = new Set([
   'Cast',
@@ -31,5 +34,10 @@ export function gateLevel(context: BackwardContext, name: string): number {
     return gateLevel(context, first);
   }
   if (maker.op === 'Mul' && context.graph.constants.has(first)) return gateLevel(context, second);
+  // Gelu of several nodes: 1 + erf(x / sqrt 2) or 1 + tanh(...) is the gate of x.
+  const shifted =
+    maker.op === 'Add' &&
+    [second, first].find((_, i) => context.graph.constants.has([first, second][i] ?? ''));
+  if (shifted && SHIFTED.has(context.maker(shifted)?.op ?? '')) return 2;
   return GATES.get(maker.op) ?? 0;
 }
