@@ -121,6 +121,9 @@ function* ofStages({ stages, layers, groups, ratios, model }: BundleManifest): G
       nodes.add(name);
     }
     yield* ofShares(`${at}.outputShares`, stage.outputShares, groups.length);
+    for (const [k, product] of (stage.products ?? []).entries()) {
+      yield* ofShares(`${at}.products[${k}].shares`, product.shares, groups.length);
+    }
     const { split, splitGroup } = stage;
     if (split === 'partial-sums' && splitGroup === undefined)
       yield wrong(`${at}.splitGroup`, undefined, 'a group');

@@ -86,13 +86,23 @@ function costsOfStage(manifest: Costed, stage: BundleStage, levels: readonly num
     : 4 * manifest.model.input.shape.reduce((product, size) => product * size, 1);
   const outputBytes = stage.outputBytes * keptShare(manifest, stage.outputShares, levels);
   return {
-    macs: sum(costs.map((layer) => layer.macs)) + (stage.otherMacs ?? 0),
+    macs: sum(costs.map((layer) => layer.macs)) + otherMacsAt(manifest, stage, levels),
     weightBytes: sum(costs.map((layer) => layer.weightBytes)) + stage.otherBytes,
     inputBytes,
     outputBytes,
     activationBytes: costs.reduce((most, layer) => Math.max(most, layer.inputBytes + layer.outputBytes), 0),
     seconds: stageSeconds(manifest, stage, layers, levels),
   };
+}
+
+/** Products of computed values: those of heads go with their heads. */
+function otherMacsAt(
+  manifest: Costed,
+  { otherMacs = 0, products = [] }: BundleStage,
+  levels: readonly number[],
+): number {
+  const gone = products.map(({ macs, shares }) => macs * (1 - keptShare(manifest, shares, levels)));
+  return otherMacs - sum(gone);
 }
 
 function costsOfLayer(manifest: Costed, layer: BundleLayer, levels: readonly number[]): LayerCosts {

@@ -157,6 +157,12 @@ export interface BundleLayer {
  */
 export type StageSplit = 'outputs' | 'partial-sums' | 'none';
 
+/** A product of two computed values: its multiply-accumulates unpruned, and the groups of what it keeps apart. */
+export interface StageProduct {
+  readonly macs: number;
+  readonly shares: readonly Share[];
+}
+
 /** A run of nodes between two cut points with a single tensor: the smallest piece that is placed on devices. */
 export interface BundleStage {
   readonly index: number;
@@ -173,9 +179,14 @@ export interface BundleStage {
   readonly otherBytes: number;
   /**
    * Multiply-accumulates of nodes that are not weighted layers (products of computed values) for one
-   * sample, the same at every level; absent where there are none.
+   * sample, unpruned; absent where there are none.
    */
   readonly otherMacs?: number | undefined;
+  /**
+   * Those of `otherMacs` that follow channels (heads of attention), with the groups of these channels; all others are
+   * the same at every level.
+   */
+  readonly products?: readonly StageProduct[] | undefined;
   readonly split: StageSplit;
   /** For `partial-sums`: the group of the inner channels. */
   readonly splitGroup?: number | undefined;

@@ -52,6 +52,7 @@ const stage = z.object({
   outputShares: z.array(share),
   otherBytes: amount,
   otherMacs: amount.optional(),
+  products: z.array(z.object({ macs: amount, shares: z.array(share) })).optional(),
   split: z.enum(['outputs', 'partial-sums', 'none']),
   splitGroup: count.optional(),
   seconds: z.array(seconds).optional(),

@@ -222,6 +222,22 @@ describe('nodes that are no weighted layers', () => {
     }
   });
 
+  it('count with the heads of attention', () => {
+    const net = new Net([4, 8]);
+    const part = (name: string, perm: readonly number[]): string => {
+      const split = net.op('Reshape', [net.matmul(name, net.input, 8, 8), net.ints([0, 4, 2, 4])]);
+      return net.op('Transpose', [split], { perm: ints(perm) });
+    };
+    const scores = net.op('MatMul', [part('q', [0, 2, 1, 3]), part('k', [0, 2, 3, 1])]);
+    const seen = net.op('MatMul', [net.op('Softmax', [scores], { axis: int(-1) }), part('v', [0, 2, 1, 3])]);
+    const joined = net.op('Reshape', [
+      net.op('Transpose', [seen], { perm: ints([0, 2, 1, 3]) }),
+      net.ints([0, 4, 8]),
+    ]);
+    const flat = net.op('Flatten', [net.relu(net.matmul('out', joined, 8, 6))], { axis: int(1) });
+    expectTrue(net.finish(net.gemm('head', flat, 24, 3), 17), 1, 6);
+  });
+
   it('keep their stage on one device: every device of a split one would do them whole', () => {
     const net = new Net([4, 4]);
     const turned = net.op('Transpose', [net.input], { perm: ints([0, 2, 1]) });

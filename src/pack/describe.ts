@@ -8,6 +8,7 @@ import { type Constant, findStages, type Model, modelCosts, type Stage } from '.
 import {
   isDepthwise,
   layerLayout,
+  opOf,
   RECURRENT_INPUTS,
   rawBytes,
   readsOf,
@@ -106,6 +107,7 @@ export function describeModel(
         outputShares: valueShares(grouping, result),
         otherBytes: otherBytes(model, nodes, weights),
         ...otherMacs(stage, layers),
+        ...products(model, grouping, stage, macs),
         ...(isWhole(stage, layers, uncounted) ? { split: 'none' } : splitOf(model, grouping, stage)),
       };
     }),
@@ -180,6 +182,26 @@ function otherMacs({ index, macs }: Stage, layers: readonly BundleLayer[]): Pick
   const own = layers.filter(({ stage }) => stage === index).reduce((sum, layer) => sum + layer.macs, 0);
   // A tiny rest is rounding, from dividing by the batch size.
   return macs - own > 1e-9 * macs ? { otherMacs: macs - own } : {};
+}
+
+/** The products of computed values of a stage whose cost follows channels, with the groups of these. */
+function products(
+  { graph }: Model,
+  grouping: Grouping,
+  { nodes }: Stage,
+  macs: ReadonlyMap<string, number>,
+): Pick<BundleStage, 'products'> {
+  const own = new Set(nodes);
+  const found = graph.nodes.flatMap((node) => {
+    if (!own.has(node.name) || opOf(node) !== 'MatMul') return [];
+    if (node.inputs.some((name) => graph.constants.has(name))) return [];
+    const [a = '', output = ''] = [node.inputs[0], node.outputs[0]];
+    const rank = grouping.shapes.get(a)?.length ?? 0;
+    const summed = grouping.values.get(a)?.axis === rank - 1;
+    const shares = valueShares(grouping, summed ? a : output);
+    return shares.length > 0 ? [{ macs: macs.get(node.name) ?? 0, shares }] : [];
+  });
+  return found.length > 0 ? { products: found } : {};
 }
 
 function constantBytes(constant: Constant | undefined): number {
