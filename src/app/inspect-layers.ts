@@ -27,10 +27,11 @@ export function layerRows(graph: Graph, costs: ModelCosts, grouping: Grouping): 
     const macs = costs.nodes[index]?.macs ?? 0;
     const weighted = isWeighted(graph, node);
     if (!weighted && macs === 0) return [];
-    const groups = groupsOf.get(node.name) ?? [];
+    // A product of two computed values has no weights, but keeps heads apart or sums over channels that are cut.
+    const groups = groupsOf.get(node.name) ?? (weighted ? [] : groupsAlong(node, grouping));
     const frozen = frozenOf.get(node.name) ?? [];
     const reasons = frozen.map(({ reason }) => reason);
-    if (!weighted)
+    if (!weighted && groups.length === 0)
       reasons.push(opOf(node) ? 'it has no constant weights' : 'its operator has no rule for channels');
     return [
       {
@@ -44,6 +45,14 @@ export function layerRows(graph: Graph, costs: ModelCosts, grouping: Grouping): 
       },
     ];
   });
+}
+
+/** The groups of the channels that a node without weights gives, or else reads. */
+function groupsAlong(node: Node, grouping: Grouping): number[] {
+  const [output, input] = [node.outputs[0], node.inputs[0]].map((name) => grouping.values.get(name ?? ''));
+  const found = new Set((output ?? input)?.group);
+  found.delete(-1);
+  return opOf(node) === 'MatMul' ? [...found] : [];
 }
 
 function listAt<T>(map: Map<string, T[]>, key: string): T[] {
