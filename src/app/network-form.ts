@@ -66,11 +66,13 @@ export async function withOpenBatch(model: Model, name: string): Promise<Model> 
 export function formRemarks(model: Model): string[] {
   const form = formOf(model);
   if (form?.dequantised) {
-    return ['the model computes with eight bits: it is ranked and repaired as float32, and written so'];
+    return ['the model computes with eight bits: it is ranked, repaired, packed and written in float32'];
   }
   if (!form?.numbers) return [];
   const type = typeName(form.numbers.elemType);
-  return [`the model has numbers of ${type}: it is ranked and repaired in float32, and written as it came`];
+  return [
+    `the model has numbers of ${type}: ranking, repair and bundles are in float32, and prune writes it as it came`,
+  ];
 }
 
 /** A model as its file would have it, and what of that cannot be. */

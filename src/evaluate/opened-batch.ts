@@ -53,8 +53,7 @@ export async function openedBatch(
   const count = Math.max(size, Math.min(most, data.size)) + 1;
   const expected = await scoresOf(fixed, classifier, name, repeated(data, count), size, true);
   const scale = expected.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
-  try {
-    const open = canonicalGraph(freeBatch(fixed));
+  const differs = async (open: Model): Promise<string | undefined> => {
     for (const batch of [...batches, size]) {
       const given = await scoresOf(open, classifier, name, repeated(data, count), batch, false);
       const far = given.findIndex(
@@ -63,11 +62,21 @@ export async function openedBatch(
       if (far >= 0)
         return `it gives sample ${Math.floor(far / classifier.scores)} other scores in a batch of ${batch}`;
     }
-    return open;
-  } catch (error) {
-    if (!BedsideError.is(error)) throw error;
-    return `it does not run (${messageOf(error)})`;
+    return undefined;
+  };
+  let first: string | undefined;
+  for (const by of ['sizes', 'places'] as const) {
+    try {
+      const open = canonicalGraph(freeBatch(fixed, by));
+      const wrong = await differs(open);
+      if (wrong === undefined) return open;
+      first ??= wrong;
+    } catch (error) {
+      if (!BedsideError.is(error)) throw error;
+      first ??= `it does not run (${messageOf(error)})`;
+    }
   }
+  return first ?? 'it does not run';
 }
 
 /** The first `count` samples, starting over where there are too few. */

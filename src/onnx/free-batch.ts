@@ -11,11 +11,16 @@ import {
   type Node,
 } from './graph.ts';
 import { opOf } from './ops.ts';
+import { openAtPlaces } from './reshape-places.ts';
 import { inferShapes } from './shapes.ts';
 import { addConstant, forgetShapes } from './surgery.ts';
 
-/** The model with its batch open, of a canonical model with one input; the same model when nothing is fixed. */
-export function freeBatch(model: Model): Model {
+/**
+ * The model with its batch open, of a canonical model with one input; the same model when nothing is fixed.
+ * @param by how the batch is found in reshapes: by its size, or by following where samples lie, which takes longer and
+ *   is right where other axes have the same size, as all have beside a batch of 1
+ */
+export function freeBatch(model: Model, by: 'sizes' | 'places' = 'sizes'): Model {
   const batch = fixedBatchOf(model);
   if (batch === undefined) return model;
   const shapes = inferShapes(model, batch);
@@ -25,11 +30,12 @@ export function freeBatch(model: Model): Model {
     dims?.map((dim, axis) => (axis === 0 && dim === batch ? 'batch' : dim));
   for (const value of [...graph.inputs, ...graph.outputs]) value.dims = open(value.dims);
   for (const node of graph.nodes) {
-    if (opOf(node) === 'Reshape') openReshape(graph, node, shapes, batch);
+    if (opOf(node) === 'Reshape' && by === 'sizes') openReshape(graph, node, shapes, batch);
     if (opOf(node) === 'Expand') openExpand(graph, node, batch);
     if (RECURRENT.has(node.op)) openRecurrent(graph, node);
   }
   forgetShapes(graph);
+  if (by === 'places') openAtPlaces(result, shapes, batch);
   return result;
 }
 
