@@ -43,9 +43,8 @@ function* ofRatios({ ratios }: BundleManifest): Generator<string> {
   }
 }
 
-function* ofGroups({ groups, ratios, layers, stages }: BundleManifest): Generator<string> {
-  // Recurrent nodes give channels too, and are no weighted layers.
-  const names = new Set([...layers.map((layer) => layer.name), ...stages.flatMap(({ nodes }) => nodes)]);
+function* ofGroups({ groups, ratios, layers }: BundleManifest): Generator<string> {
+  const names = new Set(layers.map((layer) => layer.name));
   for (const [i, { id, channels, counts, layers: own }] of groups.entries()) {
     const at = `groups[${i}]`;
     if (id !== i) yield wrong(`${at}.id`, id, String(i));
