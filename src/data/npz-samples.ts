@@ -27,8 +27,9 @@ export function rowWriter(
   const most = dtype === 'uint8' ? 255 : white;
   const size = sampleShape.reduce((product, axis) => product * axis, 1);
   const same = formatShape(inner) === formatShape(sampleShape);
-  const channelLeftOut = sampleShape[0] === 1 && formatShape([1, ...inner]) === formatShape(sampleShape);
-  if (head.shape.length > 1 && (same || channelLeftOut))
+  // Axes of 1 do not change the order of numbers: `[256]`, `[1, 256]` and `[256, 1]` are one lead.
+  const sameOrder = formatShape(withoutOnes(inner)) === formatShape(withoutOnes(sampleShape));
+  if (head.shape.length > 1 && (same || sameOrder))
     return plainWriter(size, most === undefined ? 1 : 1 / most, name);
 
   const [height, width, channels = 1] = inner;
@@ -45,6 +46,10 @@ export function rowWriter(
       samples,
       start,
     );
+}
+
+function withoutOnes(shape: readonly number[]): readonly number[] {
+  return shape.filter((axis) => axis !== 1);
 }
 
 function plainWriter(size: number, scale: number, name: string): RowWriter {

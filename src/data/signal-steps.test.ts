@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BedsideError } from '../util/index.ts';
 import type { SignalContract } from './contract/contract.ts';
 import type { DatasetOptions } from './dataset.ts';
+import { rowWriter } from './npz-samples.ts';
 import { openDataset } from './open-dataset.ts';
 import { signalTarget, writeWindows } from './signal-steps.ts';
 import { writeRecord } from './test-support/wfdb-record.ts';
@@ -169,4 +170,25 @@ describe('windows', () => {
   ] as const)('of one lead of %j', (shape, layout, length) => {
     expect(signalTarget(shape)).toMatchObject({ layout, length });
   });
+});
+
+it.each([
+  [[4], [4, 1]],
+  [[1, 4], [4]],
+  [
+    [4, 1],
+    [1, 4],
+  ],
+])('an archive of one lead of %j is read by a network of %j', async (of, to) => {
+  const head = {
+    dtype: 'float32',
+    shape: [9, ...of],
+    bigEndian: false,
+    fortranOrder: false,
+    itemBytes: 4,
+    start: 0,
+  } as const;
+  const samples = new Float32Array(4);
+  await rowWriter(head, to, 'x')(Float32Array.from([1, 2, 3, 4]), 0, samples, 0);
+  expect([...samples]).toEqual([1, 2, 3, 4]);
 });
