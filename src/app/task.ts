@@ -23,7 +23,8 @@ export function withTask(network: Network, task: TaskKind): Network {
     original,
     canonical: said(network.canonical),
     unmerged: said(network.unmerged),
-    classifier: describeClassifier(original, network.name),
+    // What else is known of it stays.
+    classifier: { ...network.classifier, ...describeClassifier(original, network.name) },
   };
 }
 

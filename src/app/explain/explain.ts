@@ -3,13 +3,20 @@ import { findGroups } from '../../channels/index.ts';
 import type { Dataset } from '../../data/index.ts';
 import type { Aggregation, Criterion } from '../../explain/index.ts';
 import { remarksOn } from '../../prune/internal.ts';
-import { assertWritable, BedsideError } from '../../util/index.ts';
-import { type ClassPriorOptions, priorShares, priorWeighting, samplesInPrior } from '../class-prior.ts';
-import { type Network, type NetworkSource, networkOf } from '../network.ts';
+import { assertWritable, BedsideError, hasClasses, type TaskKind } from '../../util/index.ts';
+import {
+  assertPriorApplies,
+  type ClassPriorOptions,
+  priorShares,
+  priorWeighting,
+  samplesInPrior,
+} from '../class-prior.ts';
+import type { Network, NetworkSource } from '../network.ts';
 import { type DataOptions, DEFAULT_PER_CLASS, type EngineOptions, runSettings } from '../options.ts';
 import { DEFAULT_CRITERION, explainingCriterion, type TargetOption } from '../ranking.ts';
 import { type Journal, journalOf, type Reporter } from '../reporter.ts';
 import { hasNoSplits, loadSamples, noteLeftOver } from '../samples.ts';
+import { networkForData } from '../task.ts';
 import type { Explanation } from './explanation.ts';
 import { PlannedHeatmaps } from './heatmaps.ts';
 import { assertExplainsSamples } from './sample-scores.ts';
@@ -57,16 +64,17 @@ export async function explain(
     scoresFormat(out);
     await assertWritable(out);
   }
-  const network = await networkOf(source, options, journal);
+  const network = await networkForData(source, options.data, options, journal);
+  if (options.classPrior || options.target === 'mix') assertPriorApplies(network.classifier, network.name);
   const planned = await heatmapsOf(network, criterion, options);
   const { dataset, shares } = await samplesOf(network, options, journal);
-  const target = targetOf(options.target, dataset);
+  const target = targetOf(options.target, dataset, network.classifier.task);
   noteLeftOver(network.classifier, [dataset], journal);
   const prior = priorWeighting(dataset, shares, options.target);
   const scored = await journal.during(criterion.name, (progress) =>
     scoreChannels(network, criterion, dataset, {
       ...runSettings(options),
-      target: prior.target ?? (dataset.labels ? 'label' : 'predicted'),
+      target: prior.target ?? (target === 'mix' ? 'predicted' : target),
       weights: prior.weights,
       aggregation: options.aggregate,
       onProgress: (done, total) => progress.update(done, total),
@@ -81,6 +89,7 @@ export async function explain(
   );
   const explanation = {
     criterion: criterion.name,
+    task: network.classifier.task,
     target,
     samples,
     msPerSample: times.pass,
@@ -117,11 +126,12 @@ async function samplesOf(network: Network, options: ExplainOptions, journal: Jou
   return { dataset: shares && read.labels ? samplesInPrior(read, shares) : read, shares };
 }
 
-function targetOf(target: TargetOption | undefined, dataset: Dataset): TargetOption {
-  if (target === 'label' && !dataset.labels) {
+function targetOf(target: TargetOption | undefined, dataset: Dataset, task: TaskKind): TargetOption {
+  const labels = hasClasses(task) ? dataset.labels : dataset.targets;
+  if (target === 'label' && !labels) {
     throw new BedsideError('E_DATA', `${dataset.name} has no labels to explain`, {
       hint: 'use --target predicted',
     });
   }
-  return target ?? (dataset.labels ? 'label' : 'predicted');
+  return target ?? (labels ? 'label' : 'predicted');
 }

@@ -7,8 +7,8 @@ import { type AttributionCriterion, attribute } from '../../explain/internal.ts'
 import type { Model } from '../../onnx/index.ts';
 import { calibrationBatches } from '../../prune/internal.ts';
 import { beatGeometry, type ExplainedSample, predicted } from '../../report/index.ts';
-import { must } from '../../util/index.ts';
-import { assertFiniteRows, Random, softmax } from '../../util/internal.ts';
+import { hasClasses, must } from '../../util/index.ts';
+import { assertFiniteRows, Random, type ScoreForm, softmax } from '../../util/internal.ts';
 import type { Network } from '../network.ts';
 
 /** Which samples are explained, and how. */
@@ -32,10 +32,8 @@ export async function explainedSamples(
   dataset: Dataset,
   request: SampleRequest,
 ): Promise<ExplainedSample[]> {
-  const { criterion, target, perClass, threads, seed, onProgress } = request;
-  const all = dataset.labels ? undefined : await probabilitiesOf(network, dataset, request);
-  const classes = dataset.labels ?? Int32Array.from(all ?? [], (row) => predicted({ probabilities: row }));
-  const indices = selectIndices(dataset.size, classes, { perClass, seed }, dataset.name);
+  const { criterion, target, threads, seed, onProgress } = request;
+  const indices = await chosenIndices(network, dataset, request);
   const chosen = subset(dataset, inWholeBatches(indices, network.classifier.fixedBatch));
   const probabilities = await probabilitiesOf(network, chosen, request);
   const { calibration, batch } = calibrationBatches(network.canonical, chosen, {
@@ -72,6 +70,7 @@ export async function explainedSamples(
           relevance: relevance.slice(i * size, (i + 1) * size).map((value) => sign * value),
           target: targets[i] as number,
           label: chosen.labels?.[at],
+          subject: subjectOf(network.classifier, chosen, at, target),
           probabilities: must(probabilities[at], 'no probabilities'),
           classNames: chosen.classNames,
           beat: beatGeometry(dataset),
@@ -87,6 +86,50 @@ export async function explainedSamples(
     { wantInput: true },
   );
   return found;
+}
+
+/** Some of each class, or of each predicted class; of tasks without classes as many as of two classes. */
+async function chosenIndices(
+  network: Network,
+  dataset: Dataset,
+  request: SampleRequest,
+): Promise<Int32Array> {
+  const { perClass, seed } = request;
+  const { size, name, labels } = dataset;
+  if (!hasClasses(network.classifier.task)) {
+    return selectIndices(size, undefined, { limit: 2 * perClass, seed }, name);
+  }
+  const all = labels ? undefined : await probabilitiesOf(network, dataset, request);
+  const classes = labels ?? Int32Array.from(all ?? [], (row) => predicted({ probabilities: row }));
+  return selectIndices(size, classes, { perClass, seed }, name);
+}
+
+/** What is explained of a sample of a task without classes; undefined where there is one. */
+function subjectOf(
+  { task, scores }: ScoreForm,
+  { targets, classNames, size }: Dataset,
+  at: number,
+  target: 'label' | 'predicted',
+): string | undefined {
+  switch (task) {
+    case 'multi-label': {
+      if (!targets || target === 'predicted') return 'the labels found';
+      const own = targets.data.subarray(
+        (at * targets.data.length) / size,
+        ((at + 1) * targets.data.length) / size,
+      );
+      const names = classNames.filter((_, k) => own[k]);
+      return names.length === 0 ? 'the highest label' : `the labels ${names.join(', ')}`;
+    }
+    case 'segmentation':
+      return targets && target === 'label' ? 'the mask' : 'the mask found';
+    case 'regression':
+      return scores === 1 ? 'the value' : `the sum of ${scores} values`;
+    case 'embedding':
+      return 'the squared norm of the vector';
+    default:
+      return undefined;
+  }
 }
 
 function originOf({ kind, origins }: Dataset, i: number): string | undefined {
@@ -114,9 +157,17 @@ async function probabilitiesOf(
   { batch: wanted, threads }: SampleRequest,
 ): Promise<Float64Array[]> {
   const batch = classifier.fixedBatch ?? wanted;
+  const { task, scores } = classifier;
+  if (task !== 'single-label' && task !== 'binary' && task !== 'multi-label') {
+    return Array.from({ length: dataset.size }, () => new Float64Array(0));
+  }
   const read = endsInProbabilities(original, classifier.output)
     ? (row: readonly number[]) => Float64Array.from(row)
-    : softmax;
+    : task === 'single-label'
+      ? softmax
+      : (row: readonly number[]) => Float64Array.from(row, (score) => 1 / (1 + Math.exp(-score)));
+  const classed = (row: Float64Array): Float64Array =>
+    task === 'binary' ? Float64Array.of(1 - (row[0] as number), row[0] as number) : row;
   const session = await createSession(original, { name, threads });
   const rows: Float64Array[] = [];
   try {
@@ -124,15 +175,14 @@ async function probabilitiesOf(
       const { feeds, count } = batchFeeds(classifier, dataset, first, batch);
       const outputs = await session.run(feeds, [classifier.output]);
       const { data } = must(outputs[classifier.output], `no output ${classifier.output}`);
-      const { classes } = classifier;
       assertFiniteRows(
         data as Float32Array,
         count,
-        classes,
+        scores,
         (i) => `${name}: the scores of sample ${first + i}`,
       );
       for (let i = 0; i < count; i++) {
-        rows.push(read(Array.from(data.subarray(i * classes, (i + 1) * classes), Number)));
+        rows.push(classed(read(Array.from(data.subarray(i * scores, (i + 1) * scores), Number))));
       }
     }
   } finally {

@@ -1,5 +1,7 @@
 // The result of `explain`.
+
 import type { ScoreRemark } from '../../prune/index.ts';
+import type { TaskKind } from '../../util/index.ts';
 import type { TargetOption } from '../ranking.ts';
 import type { Said } from '../reporter.ts';
 import type { WrittenHeatmaps } from './heatmaps.ts';
@@ -9,6 +11,8 @@ import type { SampleScores } from './sample-scores.ts';
 export interface Explanation extends Said {
   /** Name of the criterion. */
   readonly criterion: string;
+  /** What the network is for, which decides what is explained (docs/tasks.md). */
+  readonly task: TaskKind;
   readonly target: TargetOption;
   /** Number of samples. */
   readonly samples: number;

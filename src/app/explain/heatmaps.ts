@@ -12,7 +12,7 @@ import {
   pictureKind,
   sectionsOf,
 } from '../../report/index.ts';
-import { assertWritable, BedsideError, writeFileAtomic } from '../../util/index.ts';
+import { assertWritable, BedsideError, hasClasses, writeFileAtomic } from '../../util/index.ts';
 import type { Network } from '../network.ts';
 import type { Journal } from '../reporter.ts';
 import { explainedSamples, type SampleRequest } from './explained-samples.ts';
@@ -101,7 +101,7 @@ export class PlannedHeatmaps {
     const index = join(folder, 'index.html');
     const lead =
       `${criterion.name}: ${criterion.summary} (${criterion.source}). Samples of ${dataset.name}. ` +
-      'Red speaks for the class named, blue against it.';
+      `Red speaks for ${hasClasses(this.#network.classifier.task) ? 'the class' : 'what is'} named, blue against it.`;
     const page = {
       title: `What ${basename(this.#network.name)} looks at`,
       lead,

@@ -56,8 +56,7 @@ export async function scoreChannels(
     weights,
   });
   const passMs = (performance.now() - start) / dataset.size;
-  const reference = new Int32Array(dataset.size);
-  const forward = await evaluateModel(original, dataset, { name, batch, threads, reference });
+  const forward = await evaluateModel(original, dataset, { name, batch, threads, reference: 'own' });
   const times = { pass: passMs, forward: forward.msPerSample };
   return { layers, perSample: undefined, samples: dataset.size, times };
 }

@@ -40,6 +40,7 @@ export function sectionsOf(drawn: readonly DrawnSample[], dataset: Pick<Dataset,
   return [...groups]
     .sort(([a], [b]) => a - b)
     .map(([label, pictures]) => {
+      if (label < 0) return { name: 'Samples', pictures };
       const name = className(dataset, label);
       return { name: dataset.labels ? `True class ${name}` : `Taken for ${name}`, pictures };
     });

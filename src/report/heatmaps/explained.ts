@@ -22,8 +22,10 @@ export interface ExplainedSample {
   readonly sample: Float32Array;
   /** One value for each of `sample`; positive values speak for the explained class. */
   readonly relevance: Float32Array;
-  /** The class explained. */
+  /** The class explained; -1 where it is not one class. */
   readonly target: number;
+  /** What is explained of a task without classes, as `the labels N and V`. */
+  readonly subject?: string | undefined;
   /** The true class; undefined without labels. */
   readonly label: number | undefined;
   /** One per class. */
@@ -43,6 +45,11 @@ export interface ExplainedSample {
 /** The name of a class; its number if it has no name. */
 export function className({ classNames }: Pick<ExplainedSample, 'classNames'>, index: number): string {
   return classNames[index] ?? String(index);
+}
+
+/** What is explained: a class by its name, or the subject of another task. */
+export function subjectOf(explained: Pick<ExplainedSample, 'classNames' | 'target' | 'subject'>): string {
+  return explained.subject ?? className(explained, explained.target);
 }
 
 /** The classes of ANSI/AAMI EC57 in words. */
@@ -79,8 +86,9 @@ export function probabilityText(value: number): string {
 }
 
 /** `<index>-<class>.svg`: safe on every file system; names sort in the order of the samples. */
-export function fileName({ index, label, target, classNames }: ExplainedSample, digits: number): string {
-  const name = className({ classNames }, label ?? target)
+export function fileName(explained: ExplainedSample, digits: number): string {
+  const { index, label, target, subject } = explained;
+  const name = (subject === undefined ? className(explained, label ?? target) : 'sample')
     .normalize('NFC')
     .replace(/[^\p{L}\p{N}_-]+/gu, '_')
     .replace(/^_+|_+$/g, '');

@@ -63,7 +63,9 @@ export function frame(explained: ExplainedSample, picture: Picture): string {
 
 /** The question that the heatmap answers, and the circumstances. */
 export function words(explained: ExplainedSample): { readonly title: string; readonly subtitle: string } {
-  const { target, label, probabilities: all, index, origin } = explained;
+  const { target, label, probabilities: all, index, origin, subject } = explained;
+  const from = `sample ${index}${origin === undefined ? '' : `, from ${shortened(origin, 40)}`}`;
+  if (subject !== undefined) return { title: `What speaks for ${subject}?`, subtitle: capital(from) };
   const answer = predicted(explained);
   const title = `Why ‘${shortened(className(explained, target), 40)}’? ${probabilityText(all[target] as number)} probability`;
   const parts = [];
@@ -71,7 +73,7 @@ export function words(explained: ExplainedSample): { readonly title: string; rea
   const verdict = label === undefined ? '' : answer === label ? ', which is correct' : ', which is wrong';
   const said = label === undefined ? described(explained, answer) : className(explained, answer);
   parts.push(`the network answers ${said}${verdict}`);
-  parts.push(`sample ${index}${origin === undefined ? '' : `, from ${shortened(origin, 40)}`}`);
+  parts.push(from);
   return { title, subtitle: capital(parts.join(' · ')) };
 }
 
@@ -83,7 +85,7 @@ export function relevanceText(value: number): string {
 }
 
 function speaks(side: 'for' | 'against', explained: ExplainedSample): string {
-  const name = `‘${shortened(className(explained, explained.target), 22)}’`;
+  const name = explained.subject ? 'it' : `‘${shortened(className(explained, explained.target), 22)}’`;
   if (explained.criterion.meaning === 'contribution') return `speaks ${side} ${name}`;
   return `more signal speaks ${side} ${name}`;
 }
@@ -98,7 +100,7 @@ function legend(explained: ExplainedSample, scale: number): Html {
   // Two lines if the texts do not fit beside each other.
   const fits =
     explained.criterion.meaning === 'contribution' &&
-    className(explained, explained.target).length <= SHORT_NAME;
+    (explained.subject !== undefined || className(explained, explained.target).length <= SHORT_NAME);
   const sides = html`<text y="${fits ? 22 : 4}" fill="${BLUE}" font-weight="600">◀ ${speaks('against', explained)}</text>
 <text x="${width}" y="22" fill="${RED}" font-weight="600" text-anchor="end">${speaks('for', explained)} ▶</text>`;
   return html`${sides}
@@ -117,7 +119,7 @@ function shownClasses(explained: ExplainedSample): number[] {
   const order = Array.from({ length: all.length }, (_, k) => k).sort(
     (a, b) => (all[b] as number) - (all[a] as number),
   );
-  const needed = new Set([target, ...(label === undefined ? [] : [label])]);
+  const needed = new Set([target, ...(label === undefined ? [] : [label])].filter((k) => k >= 0));
   const rest = order.filter((k) => !needed.has(k)).slice(0, Math.max(0, SHOWN_CLASSES - needed.size));
   return order.filter((k) => needed.has(k) || rest.includes(k));
 }
@@ -138,6 +140,7 @@ function probabilities(explained: ExplainedSample, classes: readonly number[]): 
 <text x="${left + BAR + 18}" y="11">${probabilityText(value)}</text>
 <text x="${left + BAR + 98}" y="11" font-size="12" font-weight="400" fill="${SOFT}">${marks.join(', ')}</text></g>`;
   });
+  if (all.length === 0) return html``;
   const more = all.length > classes.length && ` (${classes.length} of ${all.length} classes)`;
   return html`<text y="14" font-weight="600">Probabilities${more}</text>${rows}`;
 }

@@ -2,7 +2,7 @@
 import { loadOptional } from '../../util/internal.ts';
 import { type Html, html } from '../html/html.ts';
 import { type Rgb, relevanceColour, relevanceScale, scaled } from '../svg/colour-map.ts';
-import { className, type ExplainedSample } from './explained.ts';
+import { type ExplainedSample, subjectOf } from './explained.ts';
 import { MARGIN, type Picture, SOFT, WIDTH } from './frame.ts';
 
 const GAP = 24;
@@ -20,7 +20,7 @@ export async function imagePicture(explained: ExplainedSample): Promise<Picture>
   const map = Array.from(relevance, (value) => relevanceColour(scaled(value, scale)));
   const both = colours.map((colour, i) => overlaid(colour, scaled(relevance[i] as number, scale)));
   const size = fitted(width, height);
-  const name = className(explained, explained.target);
+  const name = subjectOf(explained);
   const panels: [string, readonly Rgb[]][] = [
     ['What the network sees', colours],
     [`What matters for ‘${name}’`, map],
