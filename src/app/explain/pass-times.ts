@@ -41,7 +41,9 @@ export async function timePass(
   try {
     const forward = await createSession(network.original, { name, threads: settings.threads });
     try {
-      const { feeds } = batchFeeds(classifier, dataset, 0, count);
+      // The model itself may fix a smaller batch than the pass, which has it opened.
+      const most = Math.min(count, classifier.fixedBatch ?? count);
+      const { feeds, count: forwardCount } = batchFeeds(classifier, dataset, 0, most);
       const runs = {
         pass: (): Promise<unknown> => pass.run(0, count),
         forward: (): Promise<unknown> => forward.run(feeds),
@@ -51,7 +53,7 @@ export async function timePass(
       const times = { pass: [] as number[], forward: [] as number[] };
       for (let round = 0; round < ROUNDS; round++) {
         times.pass.push((await milliseconds(runs.pass)) / count);
-        times.forward.push((await milliseconds(runs.forward)) / count);
+        times.forward.push((await milliseconds(runs.forward)) / forwardCount);
       }
       return { pass: median(times.pass), forward: median(times.forward) };
     } finally {
