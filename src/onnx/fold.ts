@@ -1,20 +1,12 @@
 // A model in canonical form: constants folded, sizes resolved, windows explicit, nothing superfluous. Same outputs.
 import { BedsideError } from '../util/index.ts';
 import { FoldBudget } from './fold-budget.ts';
-import {
-  type Constant,
-  cloneModel,
-  floatConstant,
-  type Graph,
-  intConstant,
-  ints,
-  type Model,
-  type Node,
-} from './graph.ts';
+import { type Constant, cloneModel, type Graph, intConstant, ints, type Model, type Node } from './graph.ts';
 import { constantOfKnown, constantOfNode, type Known } from './known.ts';
 import { NameAllocator } from './names.ts';
 import { inferOpen } from './open-batch.ts';
 import { intAttribute, opOf } from './ops.ts';
+import { fixResizes } from './resize-sizes.ts';
 import type { Inferred } from './shape-context.ts';
 import { evaluateConstant, inferValues } from './shapes.ts';
 import { withSqueezeAxes } from './squeeze-axes.ts';
@@ -132,8 +124,8 @@ function foldShapes(model: Model): void {
   }
   graph.nodes = graph.nodes.filter((node) => !node.outputs.some((name) => graph.constants.has(name)));
   const names = NameAllocator.of(graph);
+  fixResizes(model, runs, names);
   for (const node of graph.nodes) {
-    if (opOf(node) === 'Resize') scaleInstead(graph, node, runs, names);
     if (opOf(node) !== 'Reshape') continue;
     const shape = reshapeTarget(node, runs);
     const old = node.inputs[1];
@@ -142,30 +134,6 @@ function foldShapes(model: Model): void {
     graph.constants.set(name, intConstant(shape));
     node.inputs = [node.inputs[0] ?? '', name];
   }
-}
-
-/** Writes sizes that are computed (since they name the batch) as scales, where these give the same. */
-function scaleInstead(graph: Graph, node: Node, runs: readonly Inferred[], names: NameAllocator): void {
-  const [input = '', region = '', , sizes] = node.inputs;
-  if (!sizes || graph.constants.has(sizes) || node.attributes.has('axes')) return;
-  const shapes = runs.map((run) => run.shapes.get(input));
-  const targets = runs.map((run) => run.known.get(sizes)?.data);
-  const [first] = targets;
-  if (!first || shapes.some((shape) => shape?.length !== first.length)) return;
-  const scales = Float32Array.from(first, (target, axis) => {
-    const same = shapes.every((shape, run) => targets[run]?.[axis] === shape?.[axis]);
-    const fixed = shapes.every(
-      (shape, run) => targets[run]?.[axis] === target && shape?.[axis] === shapes[0]?.[axis],
-    );
-    return same ? 1 : fixed ? target / (shapes[0]?.[axis] ?? Number.NaN) : Number.NaN;
-  });
-  const exact = scales.every(
-    (scale, axis) => scale === 1 || Math.floor(Math.fround(scale * (shapes[0]?.[axis] ?? 0))) === first[axis],
-  );
-  if (!exact) return;
-  const name = names.fresh(`${node.outputs[0]}_scales`);
-  graph.constants.set(name, floatConstant(scales));
-  node.inputs = [input, region, name];
 }
 
 /** Inferred shapes at several batch sizes; at one size where the model fixes its batch. */

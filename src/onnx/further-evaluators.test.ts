@@ -11,6 +11,7 @@ import {
   intConstant,
   ints,
   type Model,
+  string,
 } from './graph.ts';
 import { compareModels } from './test-support/models.ts';
 
@@ -124,15 +125,25 @@ describe('sizes that name the batch', () => {
     expect(await compareModels(model, folded)).toBe(0);
   });
 
-  it('become scales of a Resize', async () => {
+  it.each([
+    ['exact scales', 'nearest', 17, [6, 10], ['Resize']],
+    ['positions where scales would be rounded', 'nearest', 17, [5, 8], ['Gather', 'Gather']],
+    ['scales of an interpolation', 'linear', 17, [5, 8], ['Resize']],
+    ['sizes of the axes that change', 'nearest', 18, [5, 8], ['Resize']],
+  ] as const)('become constants of a Resize: %s', async (_, mode, opset, target, expected) => {
     const builder = new GraphBuilder();
     const x = builder.input('x', ['N', 2, 3, 5]);
     const kept = builder.node('Slice', [builder.node('Shape', [x]), builder.ints([0]), builder.ints([2])]);
-    const sizes = builder.node('Concat', [kept, builder.ints([6, 8])], { axis: int(0) });
-    builder.output(builder.node('Resize', [x, '', '', sizes]), undefined);
-    const model = builder.model();
+    const sizes = builder.node('Concat', [kept, builder.ints([...target])], { axis: int(0) });
+    const attributes = {
+      mode: string(mode),
+      coordinate_transformation_mode: string('asymmetric'),
+      nearest_mode: string('floor'),
+    };
+    builder.output(builder.node('Resize', [x, '', '', sizes], attributes), undefined);
+    const model = builder.model(opset);
     const folded = canonicalGraph(model);
-    expect(folded.graph.nodes.map(({ op, inputs }) => [op, inputs.length])).toEqual([['Resize', 3]]);
-    expect(await compareModels(model, folded)).toBe(0);
+    expect(folded.graph.nodes.map(({ op }) => op)).toEqual(expected);
+    expect(await compareModels(model, folded)).toBeLessThan(1e-5);
   });
 });
