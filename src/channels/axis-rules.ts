@@ -151,7 +151,11 @@ export const reshape: ChannelRule = (walk, node) => {
   }
   const split = innerPartThroughReshape(from, label.axis, to);
   const outer = outerPartThroughReshape(from, label.axis, to);
-  if (outer && (!split || isReducedAlong(walk, output ?? '', split.axis, to.length))) {
+  const goesByOuter =
+    !split ||
+    isReducedAlong(walk, output ?? '', split.axis, to.length) ||
+    (outer?.axis === label.axis && isMovedIntoSpace(walk, output ?? '', label.axis, split.axis));
+  if (outer && goesByOuter) {
     walk.variables.tieRuns(label.ids, outer.width);
     walk.set(output, { axis: outer.axis, ids: label.ids.filter((_, i) => i % outer.width === 0) });
     return;
@@ -168,6 +172,18 @@ function isReducedAlong(walk: Propagation, value: string, axis: number, rank: nu
     const axes = intsParameter(walk.graph, reader, 1, 'axes') ?? [];
     return axes.some((one) => normalAxis(one, rank) === axis);
   });
+}
+
+/** Whether all readers move the inner part of channels away from the outer one, which stays, as a pixel shuffle does. */
+function isMovedIntoSpace(walk: Propagation, value: string, outer: number, inner: number): boolean {
+  const readers = walk.readersOf(value);
+  return (
+    readers.length > 0 &&
+    readers.every((reader) => {
+      const order = opOf(reader) === 'Transpose' ? (intsAttribute(reader, 'perm') ?? []) : [];
+      return order[outer] === outer && order.indexOf(inner) > outer + 1;
+    })
+  );
 }
 
 export const transpose: ChannelRule = (walk, node) => {

@@ -93,6 +93,16 @@ describe('cut equals masked', () => {
     expect(summary(grouping)).toEqual(['a:4', 'b:6']);
   });
 
+  it('a pixel shuffle written out', async () => {
+    const grouping = await between((net, x) => {
+      const parts = net.op('Reshape', [x, net.ints([0, 2, 2, 2, 4, 4])]);
+      const turned = net.op('Transpose', [parts], { perm: ints([0, 1, 4, 2, 5, 3]) });
+      return net.op('Reshape', [turned, net.ints([0, 2, 8, 8])]);
+    }, 2);
+    expect(summary(grouping)).toEqual(['a:2', 'b:6']);
+    expect([...(grouping.groups[0]?.members[0]?.units[1] ?? [])]).toEqual([4, 5, 6, 7]);
+  });
+
   it('a group normalisation written out over five axes', async () => {
     const grouping = await between((net, x) => {
       const grouped = net.op('Reshape', [x, net.ints([0, 4, 2, 4, 4])]);
