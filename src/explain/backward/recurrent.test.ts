@@ -3,7 +3,12 @@
 import { describe, expect, it } from 'vitest';
 import { canonicalModel, type Model } from '../../onnx/index.ts';
 import { float, int, recurrentLayer } from '../../onnx/internal.ts';
-import { handedOnNet, RecurrentNet, type RecurrentOptions } from '../../onnx/test-support/recurrent-nets.ts';
+import {
+  handedOnNet,
+  lastStepNet,
+  RecurrentNet,
+  type RecurrentOptions,
+} from '../../onnx/test-support/recurrent-nets.ts';
 import { must } from '../../util/index.ts';
 import { AttributionPass, type PassOptions, type PassResult } from '../attribution/pass.ts';
 import { epsilonRule } from '../lrp/rules.ts';
@@ -86,6 +91,21 @@ describe('gradients through recurrent layers', () => {
 const sum = (values: Iterable<number>): number => [...values].reduce((total, value) => total + value, 0);
 
 describe('relevance through recurrent layers', () => {
+  it('is the same where the model fixes a batch of 1', async () => {
+    const open = canonicalModel(lastStepNet('LSTM'));
+    const dims = [1, 2, 7];
+    const inputs = open.graph.inputs.map((x) => ({ ...x, dims }));
+    const outputs = open.graph.outputs.map((y) => ({ ...y, dims: [1, 3] }));
+    const fixed = { ...open, graph: { ...open.graph, inputs, outputs } };
+    const attribution = { kind: 'relevance', ruleOf: () => epsilonRule() } as const;
+    const samples = normals(14, 4);
+    const [a, b] = [
+      await pass(open, { attribution, start: 'predicted' }, samples, dims),
+      await pass(fixed, { attribution, start: 'predicted' }, samples, dims),
+    ];
+    expect(worst(must(b.input, 'relevance'), must(a.input, 'relevance'))).toBeLessThan(1e-5);
+  });
+
   it.each([
     ['LSTM', () => plain('LSTM', { bias: false, direction: 'bidirectional' })],
     ['GRU', () => plain('GRU', { bias: false })],

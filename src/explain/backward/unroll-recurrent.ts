@@ -9,6 +9,7 @@ import {
   GraphBuilder,
   int,
   intAttribute,
+  ints,
   type Node,
   type RecurrentLayer,
   recurrentLayer,
@@ -121,9 +122,12 @@ function unroll(
   const [y, last, lastCell] = node.outputs;
   const wrap = (value: string, axes: readonly number[], hint: string): string =>
     builder.node('Unsqueeze', [value, builder.ints(axes)], {}, hint);
+  // Joined along the second axis: where the batch is fixed at 1, the first one stands for the samples.
+  const rows = states.map((value) => wrap(value, [1], `${name}_state`));
+  const all = builder.node('Concat', rows, { axis: int(1) }, `${name}_states`);
   if (y) {
-    const rows = states.map((value) => wrap(value, [0, 1], `${name}_row`));
-    builder.graph.nodes.push(named('Concat', rows, y, builder, { axis: int(0) }));
+    const turned = builder.node('Transpose', [all], { perm: ints([1, 0, 2]) }, `${name}_turned`);
+    builder.graph.nodes.push(named('Unsqueeze', [turned, builder.ints([1])], y, builder));
   }
   if (last)
     builder.graph.nodes.push(named('Unsqueeze', [state.hidden as string, builder.ints([0])], last, builder));
@@ -132,13 +136,7 @@ function unroll(
       named('Unsqueeze', [state.cell as string, builder.ints([0])], lastCell, builder),
     );
   }
-  const all = states.map((value) => wrap(value, [1], `${name}_state`));
-  return {
-    name,
-    units: hidden,
-    states,
-    all: builder.node('Concat', all, { axis: int(1) }, `${name}_states`),
-  };
+  return { name, units: hidden, states, all };
 }
 
 function isReverse(node: Node): boolean {
@@ -149,16 +147,17 @@ function isReverse(node: Node): boolean {
 /** What the layer reads at each step, `[batch, inputs]`. */
 function stepInputs(builder: GraphBuilder, node: Node, steps: number): string[] {
   const hint = `${node.name}_input`;
+  const turned = builder.node('Transpose', [node.inputs[0] as string], { perm: ints([1, 0, 2]) }, hint);
   const parts =
     steps === 1
-      ? [node.inputs[0] as string]
+      ? [turned]
       : builder.nodes(
           'Split',
-          [node.inputs[0] as string, builder.ints(new Array<number>(steps).fill(1))],
-          { axis: int(0) },
+          [turned, builder.ints(new Array<number>(steps).fill(1))],
+          { axis: int(1) },
           new Array<string>(steps).fill(hint),
         );
-  return parts.map((part) => builder.node('Squeeze', [part, builder.ints([0])], {}, hint));
+  return parts.map((part) => builder.node('Squeeze', [part, builder.ints([1])], {}, hint));
 }
 
 function named(
