@@ -9,14 +9,14 @@ import {
 } from '../../src/channels/index.ts';
 import type { Dataset } from '../../src/data/index.ts';
 import { createSession, tensor } from '../../src/engine/index.ts';
-import { EngineTensor, openSession } from '../../src/engine/internal.ts';
 import { type CriterionContext, composite, epsilonRule } from '../../src/explain/index.ts';
 import { Attributor } from '../../src/explain/internal.ts';
 import { findStages, inferShapes, type Model, modelCosts } from '../../src/onnx/index.ts';
-import { cloneModel, ELEM, extractSubgraph, type Node, sizeOf } from '../../src/onnx/internal.ts';
+import { cloneModel, extractSubgraph, sizeOf } from '../../src/onnx/internal.ts';
 import { repair } from '../../src/repair/index.ts';
 import { median, must } from '../../src/util/index.ts';
 import { Random, rowRange } from '../../src/util/internal.ts';
+import { engineShapes, products } from './engine-facts.ts';
 
 const BATCH = 2;
 const SAMPLES = 4;
@@ -73,39 +73,6 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => Cell | Promis
   stages: splitIsWhole,
 };
 
-/** Shapes of all values of the file, as the engine computes them. */
-async function engineShapes(model: Model, batch: number): Promise<Map<string, readonly number[]>> {
-  const { graph } = model;
-  const own = new Set(graph.outputs.map(({ name }) => name));
-  const names = graph.nodes.flatMap(({ outputs }) => outputs.filter((name) => name && !own.has(name)));
-  const outputs = [...graph.outputs, ...names.map((name) => ({ name, elemType: 0, dims: undefined }))];
-  const session = await openSession(
-    { ...model, graph: { ...graph, outputs } },
-    { name: 'zoo', optimization: 'disabled' },
-  );
-  const feeds = Object.fromEntries(
-    graph.inputs.map(({ name, dims, elemType }) => {
-      const sizes = (dims ?? []).map((dim) => (typeof dim === 'number' ? dim : batch));
-      const data =
-        elemType === ELEM.int64
-          ? new BigInt64Array(sizeOf(sizes))
-          : new Float32Array(sizeOf(sizes)).fill(0.5);
-      return [
-        name,
-        new EngineTensor(elemType === ELEM.int64 ? 'int64' : 'float32', data as Float32Array, sizes),
-      ];
-    }),
-  );
-  const results = await session.run(feeds);
-  await session.release();
-  const shapes = new Map<string, readonly number[]>(
-    Object.entries(results).map(([name, { dims }]) => [name, dims]),
-  );
-  for (const [name, { dims }] of graph.constants) shapes.set(name, dims);
-  for (const [name, { dims }] of Object.entries(feeds)) shapes.set(name, dims);
-  return shapes;
-}
-
 async function shapesRight({ network }: Subject): Promise<Cell> {
   const batch = network.classifier.fixedBatch ?? BATCH;
   const real = await engineShapes(network.original, batch);
@@ -115,28 +82,6 @@ async function shapesRight({ network }: Subject): Promise<Cell> {
     text: wrong.length === 0 ? `${real.size}` : `${wrong.length} wrong`,
     verdict: wrong.length === 0 ? 'right' : 'wrong',
   };
-}
-
-/** Multiply-accumulates of a node by the textbook, from the engine's shapes. */
-function products(node: Node, shapes: ReadonlyMap<string, readonly number[]>): number {
-  const at = (index: number): readonly number[] => shapes.get(node.inputs[index] ?? '') ?? [];
-  const out = sizeOf(shapes.get(node.outputs.find(Boolean) ?? '') ?? []);
-  switch (node.op) {
-    case 'Conv':
-      return out * sizeOf(at(1).slice(1));
-    case 'ConvTranspose':
-      return sizeOf(at(0)) * sizeOf(at(1).slice(1));
-    case 'Gemm':
-      return out * (at(0)[node.attributes.get('transA') ? 0 : 1] ?? 0);
-    case 'MatMul':
-      return out * (at(0).at(-1) ?? 0);
-    case 'LSTM':
-    case 'GRU':
-    case 'RNN':
-      return (at(0)[0] ?? 0) * (at(0)[1] ?? 0) * (sizeOf(at(1)) + sizeOf(at(2)));
-    default:
-      return 0;
-  }
 }
 
 async function macsRight({ network }: Subject): Promise<Cell> {

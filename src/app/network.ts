@@ -1,6 +1,7 @@
 // A network as use cases take it: read from a file or made in memory, with all the forms of it that they need.
 import { createHash } from 'node:crypto';
 import { withEngineShapes } from '../engine/index.ts';
+import { withEngineConstants } from '../engine/internal.ts';
 import { type Classifier, describeClassifier, SAMPLING_RATE } from '../evaluate/internal.ts';
 import {
   canonicalModel,
@@ -121,7 +122,7 @@ async function describeNetwork(
   const classifier = original === stored && said === found ? plain : describeClassifier(original, name);
   assertFiniteWeights(original, name);
   const computed = await computedForm(original, name);
-  const unmerged = await withOpenBatch(unmergedModel(computed), name);
+  const unmerged = await withOpenBatch(await foldedModel(computed, name), name);
   const canonical = canonicalModel(unmerged);
   // Folding may leave float32.
   assertFiniteWeights(canonical, name);
@@ -143,6 +144,13 @@ async function describeNetwork(
 /** What is kept in the model: all but a sampling rate alone, which has a key of its own. */
 function keptFields({ contract, from }: FoundContract): FoundContract['contract'] {
   return Object.keys(from).join() === 'signal.samplingRate' ? {} : contract;
+}
+
+/** Constants folded, also those that only the engine evaluates; batch normalisation as it is. */
+async function foldedModel(model: Model, name: string): Promise<Model> {
+  const folded = unmergedModel(model);
+  const evaluated = await withEngineConstants(folded, name);
+  return evaluated === folded ? folded : unmergedModel(evaluated);
 }
 
 /** SHA-256 of the network's file, or of the file that would be written of it. */

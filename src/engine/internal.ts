@@ -1,5 +1,6 @@
 // For sibling folders only: nothing here is published.
 
+export { withEngineConstants } from './constants.ts';
 export { EngineTensor, openSession } from './node.ts';
 export type { EngineSettings } from './session.ts';
 export { ComputeThread } from './thread/compute-thread.ts';

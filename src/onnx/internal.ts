@@ -54,7 +54,7 @@ export {
   type Value,
 } from './graph.ts';
 export { withoutFunctions } from './inline-functions.ts';
-export { integersLike, integersOf } from './known.ts';
+export { constantOfKnown, integersLike, integersOf } from './known.ts';
 export { isDepthwise, isWeighted, type LayerLayout, layerLayout, outputChannels } from './layer-layout.ts';
 export { applyLayer, applyTransposedLayer } from './layer-operators.ts';
 export { metadataEntries, metadataOf, withMetadata } from './metadata.ts';
@@ -94,6 +94,7 @@ export {
 } from './recurrent/recurrent-layer.ts';
 export { scoredLayer, scoredLayers } from './recurrent/scored-layers.ts';
 export { hasConstantSize, resizeMaps } from './resize.ts';
+export { valuesOfShapes } from './shape-arithmetic.ts';
 export { batchSymbols, inputShapes, knownValues, symbolicShapes } from './shapes.ts';
 export { soleInput } from './sole-input.ts';
 export { withSqueezeAxes } from './squeeze-axes.ts';
