@@ -13,7 +13,14 @@ import {
 import { findGroups, type KeptUnits, sliceModel } from '../../channels/index.ts';
 import { keptPositions } from '../../channels/internal.ts';
 import type { Model } from '../../onnx/index.ts';
-import { cloneModel, extractSubgraph, isWeighted, recurrentOp, removeDead } from '../../onnx/internal.ts';
+import {
+  cloneModel,
+  extractSubgraph,
+  isWeighted,
+  layerLayout,
+  recurrentOp,
+  removeDead,
+} from '../../onnx/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import { dropBiases } from './drop-biases.ts';
 import type { StageSpan } from './stage-fusion.ts';
@@ -199,8 +206,11 @@ export class StageModels {
     let at = 0;
     let [from, to] = [0, 0];
     for (const layer of layers) {
-      const [output = ''] = must(nodes.get(layer.name), `layer '${layer.name}'`).outputs;
-      const all = must(grouping.values.get(output), `channels of '${output}'`).group.length;
+      const node = must(nodes.get(layer.name), `layer '${layer.name}'`);
+      const [output = ''] = node.outputs;
+      // A value whose channels are in no group, such as a mask of one channel, is not among the grouped ones.
+      const given = layerLayout(model.graph, node, (name) => grouping.shapes.get(name))?.outChannels;
+      const all = must(grouping.values.get(output)?.group.length ?? given, `channels of '${output}'`);
       if (layer === own[0]) from = at;
       at += positions(output)?.length ?? all;
       if (layer === own.at(-1)) to = at;
