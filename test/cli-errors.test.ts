@@ -104,8 +104,8 @@ const CASES: readonly Case[] = [
   {
     what: 'feature maps as the first output',
     words: 'evaluate maps.onnx --data data.npz',
-    code: 'E_UNSUPPORTED',
-    says: ["output 'maps", '[1, 1, 8, 8]', '[batch, classes]'],
+    code: 'E_DATA_FIT',
+    says: ["output 'maps'", '[1, 8, 8]', 'one number a sample'],
   },
   {
     what: 'a sample beyond float32',

@@ -184,7 +184,8 @@ describe('describeClassifier', () => {
     // Of an operator that is only carried, the declaration is all that is known: here it is stale.
     const builder = new GraphBuilder();
     const input = builder.input('numbers', ['batch', 3]);
-    const twice = builder.node('Tile', [input, builder.constant(intConstant([1, 2]))], {}, 'scores');
+    const indices = builder.constant(intConstant(new Array<number>(30).fill(1), [5, 6]));
+    const twice = builder.node('GatherElements', [input, indices], { axis: int(1) }, 'scores');
     builder.output(twice, ['batch', 3]);
     await expect(
       evaluateModel(builder.model(), dataset(ROWS, [0, 0, 0, 0, 0]), { name: 'stale' }),
