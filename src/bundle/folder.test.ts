@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../channels/test-support/net.ts';
 import { must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
+import { rounds } from '../util/test-support/rounds.ts';
 import { assembleModel } from './assemble.ts';
 import { MANIFEST_FILE } from './manifest.ts';
 import { openBundle } from './read.ts';
@@ -245,7 +246,7 @@ describe('a writer that is killed', () => {
     const weights = new Map([OLD, NEW].map(({ manifest, tensors }) => [manifest.name, tensors]));
     // At least a few times, and until both bundles were found, and files of an unfinished write.
     const done = (): boolean => found.size === 2 && [...left].some((files) => files > 3);
-    for (let kill = 0; kill < 5 || (kill < 40 && !done()); kill++) {
+    for (let kill = 0; kill < rounds(2, 5) || (kill < 40 && !done()); kill++) {
       const child = spawn(process.execPath, ['--import', 'tsx', script, dir], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });

@@ -247,7 +247,7 @@ describe('how it is packed', () => {
     expect(steps.get('repairing at every level')).toEqual([6, 6]);
   });
 
-  it.each(LONG ? [0, 7, 16, 26] : [0, 26])('packs random networks, seed %i', async (seed) => {
+  it.each(LONG ? [0, 7, 16, 26] : [0])('packs random networks, seed %i', async (seed) => {
     const model = canonicalModel(randomNet(seed));
     const calibration = samplesFor(model, 12);
     const validation = samplesFor(model, 16, 9);

@@ -7,6 +7,7 @@ import { expectCutEqualsMasked, run } from '../channels/test-support/net.ts';
 import { loadModel, type Model, modelCosts, readModel, writeModel } from '../onnx/index.ts';
 import { canonicalGraph } from '../onnx/internal.ts';
 import { Random } from '../util/internal.ts';
+import { LONG } from '../util/test-support/rounds.ts';
 import { selectForMacs } from './select/budget.ts';
 
 const FOLDER = join(process.env.BEDSIDE_SHARED ?? join(import.meta.dirname, '../../../shared'), 'models');
@@ -74,7 +75,8 @@ describe.each(Object.entries(NETWORKS))('%s', (file, expected) => {
 
   it('computes the same cut as masked, group by group and mixed', { timeout: 60_000 }, async (context) => {
     context.skip(missing, `no pre-trained models in ${FOLDER}`);
-    await expectCutEqualsMasked(model);
+    // A run of the wide ones takes long, and one after the other their groups are alike.
+    await expectCutEqualsMasked(model, 5, LONG || file.startsWith('ecg') ? 1 : 3);
   });
 
   it.each([0.5, 0.25])('meets a budget of %d of its multiply-accumulates', async (macsFraction) => {

@@ -160,14 +160,15 @@ export function largestDifference(a: Float32Array, b: Float32Array): number {
 /**
  * For every single group and for mixed plans: the cut model computes what the masked one does, and is smaller.
  * That masks are felt at all is checked too; a single group may by chance be one of dead units.
+ * @param every takes every so manieth group by itself, for networks that take long
  */
-export async function expectCutEqualsMasked(model: Model, seed = 5): Promise<Grouping> {
+export async function expectCutEqualsMasked(model: Model, seed = 5, every = 1): Promise<Grouping> {
   const grouping = findGroups(model);
   const random = new Random(seed);
   const all = grouping.groups.map((group) => group.id);
   const full = await run(model);
   const felt: boolean[] = [];
-  for (const { id, readers } of grouping.groups) {
+  for (const { id, readers } of grouping.groups.filter((_, i) => i % every === 0)) {
     const change = await expectEqual(model, grouping, randomKeep(grouping, [id], random), full);
     if (readers.length > 0) felt.push(change > 1e-3);
   }

@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type NpyArray, readNpz } from '../../data/index.ts';
 import { canonicalModel, loadModel, type Model } from '../../onnx/index.ts';
 import { must } from '../../util/index.ts';
+import { LONG } from '../../util/test-support/rounds.ts';
 import { AttributionPass, oneHot, type PassResult } from '../attribution/pass.ts';
 import { worst } from '../test-support/compare.ts';
 import { convolutional } from './composite.ts';
@@ -74,9 +75,11 @@ describe.each(NETWORKS)('against the oracle: $name', ({ name, convolutions, clas
     return [...layers, { where, ours: must(result.input, 'input relevance'), theirs: read(where) }];
   }
 
-  it.for(Object.entries(RULES))('%s', async ([key, rule], context) => {
+  // The widest network takes seconds a rule; in it the others only repeat what the two before have shown.
+  const usual = name === 'medical-mnist-vgg16' && !LONG ? ['gamma'] : Object.keys(RULES);
+  it.for(usual)('%s', async (key, context) => {
     context.skip(missing, reason);
-    const result = await relevanceOf(rule);
+    const result = await relevanceOf(must(RULES[key], key));
     for (const { where, ours, theirs } of pairs(key, result)) {
       expect(worst(ours, theirs), where).toBeLessThan(TOLERANCE);
     }
