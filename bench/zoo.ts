@@ -110,7 +110,7 @@ if (given.length === 0) {
       'shapes. prunable: the share of the channels of weighted layers that can be removed. cut = masked: the largest ' +
       'difference between cutting a random half of the channels and setting them to zero, as a share of the largest output ' +
       '(at most 1e-4). relevance: how far the relevance of the input by LRP-epsilon is from the explained score, without ' +
-      'biases (at most 0.02). gradient: how far it is from a central difference along a random direction (at most 0.03). ' +
+      'biases (at most 0.02; without softmax: a softmax inside the network, which keeps a share by AttnLRP, is left out too). gradient: how far it is from a central difference along a random direction (at most 0.03). ' +
       'repair: the error of the cut outputs after repair over that before, and the layers refitted. stages: their number; run ' +
       'one after the other, they give what the whole gives (1e-4). `refused`: a coded error, listed below the table.',
     tables,

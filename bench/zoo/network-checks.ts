@@ -199,7 +199,7 @@ export function withoutBiases(model: Model): Model {
   return result;
 }
 
-/** AttnLRP expands a softmax around a point with a bias, which takes a share of the relevance. */
+/** Whether `withoutBiases` left a softmax out. */
 function hasInnerSoftmax({ graph }: Model): boolean {
   const final = new Set(graph.outputs.map(({ name }) => name));
   return graph.nodes.some(({ op, outputs }) => op === 'Softmax' && !outputs.some((name) => final.has(name)));
@@ -229,8 +229,8 @@ async function conserves(subject: Subject): Promise<Cell> {
       return Math.abs(row.reduce((total, value) => total + value, -1)) / Math.max(1, size);
     });
     const far = Math.max(...worst);
-    if (!hasInnerSoftmax(subject.model)) return judged(far, CONSERVED);
-    return right(`${far.toExponential(0)}, softmax takes a share`);
+    const cell = judged(far, CONSERVED);
+    return hasInnerSoftmax(subject.model) ? { ...cell, text: `${cell.text}, without softmax` } : cell;
   } finally {
     await attributor.release();
   }
