@@ -1,6 +1,7 @@
 // Prunes a network, repairs it, writes it, and measures the unpruned and the pruned one.
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { findGroups } from '../channels/index.ts';
 import type { Dataset } from '../data/index.ts';
 import { withEngineShapes } from '../engine/index.ts';
 import { type Evaluation, type Measures, measureSpeedup } from '../evaluate/index.ts';
@@ -15,7 +16,7 @@ import {
   pruneModel,
   type ScoreRemark,
 } from '../prune/index.ts';
-import { type AutoChoice, isAuto, rankAuto } from '../prune/internal.ts';
+import { type AutoChoice, isAuto, protectedGroups, rankAuto, reachingBlock } from '../prune/internal.ts';
 import { type LayerRepair, repair } from '../repair/index.ts';
 import { describeUncounted } from '../report/index.ts';
 import { assertWritable, BedsideError, hasClasses, type MeasureName, type TaskKind } from '../util/index.ts';
@@ -142,7 +143,7 @@ export async function pruneDrawn(
   options: CutOptions,
   journal: Journal,
 ): Promise<PruneResult> {
-  const { block = detectBlock() } = options;
+  const block = options.block ?? blockFor(network, options, journal);
   const unrepaired = unrepairedNote([criterionOf(options.criterion ?? AUTO)], options.repair !== false);
   if (unrepaired !== undefined) journal.note(unrepaired);
   const result = await journal.during('pruning', async (progress) => {
@@ -160,6 +161,27 @@ export async function pruneDrawn(
     );
   }
   return { ...result, labelled: isLabelled(network, sets.test), ...journal.said() };
+}
+
+/** The block of this processor, or the largest part of it with which the budget can be met, which is remarked. */
+function blockFor({ canonical }: Network, { macs, protect = [] }: CutOptions, journal: Journal): number {
+  const usual = detectBlock();
+  if (macs === undefined) return usual;
+  const grouping = findGroups(canonical);
+  const block = reachingBlock(
+    canonical,
+    grouping,
+    macs,
+    usual,
+    protectedGroups(canonical, grouping, protect),
+  );
+  if (block !== usual) {
+    journal.remark(
+      `blocks of ${usual} channels, which this processor computes together, cannot reach ${macs} of the MACs: ` +
+        `channels are cut in blocks of ${block}`,
+    );
+  }
+  return block;
 }
 
 /** Whether samples have what the task is measured by. */

@@ -3,7 +3,9 @@
 export { rankAuto } from './auto/auto.ts';
 export { AUTO_CANDIDATES, type AutoChoice, autoCriterion, isAuto } from './auto/criterion-choice.ts';
 export type { CalibrationDraw } from './compare/compare.ts';
+export { protectedGroups } from './prune-model.ts';
 export { calibrationBatches, scoreBy, scoreLayers } from './score/score-model.ts';
 export { remarksOn, withStandIns } from './score/unexplained.ts';
 export { type Normalisation, unitScores } from './score/unit-scores.ts';
+export { reachingBlock } from './select/reach.ts';
 export { alignedCount, ranked } from './select/select.ts';
