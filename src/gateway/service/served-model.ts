@@ -7,14 +7,12 @@ import { sizeOf } from '../../onnx/internal.ts';
 import type { PlanView } from '../../plan/index.ts';
 import type { FallbackResult, RunPlan } from '../../run/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
-import type { InferRequest, RequestTensor, Scalar } from '../protocol/infer-request.ts';
+import type { InferRequest, Scalar } from '../protocol/infer-request.ts';
 import type { InferAnswer, ResponseTensor } from '../protocol/infer-response.ts';
 import { EXPLAINED_BY, Explainer } from './explainer.ts';
+import { ModelInputs } from './model-inputs.ts';
 import { type RequestChoice, readChoice } from './request-choice.ts';
 import { type QueueBounds, RequestQueue } from './request-queue.ts';
-
-/** Most samples of one request. */
-const MOST_SAMPLES = 4096;
 
 /** Seconds for which a result shows that the devices answer. */
 const READY_SECONDS = 1;
@@ -38,6 +36,7 @@ export class ServedModel {
   readonly queue: RequestQueue;
   readonly deployment: Deployment;
   readonly #explainer: Explainer;
+  readonly #inputs: ModelInputs;
   #succeeded = Number.NEGATIVE_INFINITY;
   #probe: Promise<boolean> | undefined;
 
@@ -48,6 +47,7 @@ export class ServedModel {
     this.deployment = deployment;
     this.queue = new RequestQueue(bounds);
     this.#explainer = new Explainer(bundle);
+    this.#inputs = new ModelInputs(bundle);
   }
 
   /** Plans, and makes the workers ready. @throws BedsideError as `Deployment.start` */
@@ -63,14 +63,14 @@ export class ServedModel {
   /** The model metadata of the protocol. */
   get metadata(): Record<string, unknown> {
     const { manifest } = this.bundle;
-    const { input, output } = manifest.model;
+    const { output } = manifest.model;
     const { kind, outputShape } = taskOf(manifest);
     const [whole] = manifest.variants;
     return {
       name: this.name,
       versions: [this.version],
       platform: 'bedside',
-      inputs: [{ name: input.name, datatype: 'FP32', shape: [-1, ...input.shape] }],
+      inputs: this.#inputs.metadata,
       outputs: [{ name: output.name, datatype: 'FP32', shape: [-1, ...outputShape] }],
       properties: {
         task: kind,
@@ -92,14 +92,14 @@ export class ServedModel {
     const arrived = performance.now();
     const choice = readChoice(request.parameters, manifest);
     this.#assertOutputs(request, choice);
-    const samples = this.#samplesOf(request.inputs);
+    const samples = this.#inputs.samplesOf(request.inputs);
     const { result: results, waited } = await this.queue.run(() => {
       const left = choice.deadline && choice.deadline - (performance.now() - arrived) / 1000;
       return this.#compute(samples, choice, left, signal);
     }, signal);
     this.#succeeded = performance.now();
-    const relevance = choice.explain ? await this.#explain(samples, results) : undefined;
-    const outputs = [this.#scores(results), ...(relevance ? [relevance] : [])];
+    const relevance = choice.explain ? await this.#explain(samples, results) : [];
+    const outputs = [this.#scores(results), ...relevance];
     const wanted = request.outputs;
     const { plan } = must(results[0], 'a result');
     const variant = findVariant(manifest, plan.levels);
@@ -167,38 +167,13 @@ export class ServedModel {
   }
 
   #assertOutputs({ outputs }: InferRequest, { explain }: RequestChoice): void {
-    const { input, output } = this.bundle.manifest.model;
-    const known = [output.name, ...(explain ? [relevanceName(input.name)] : [])];
+    const { output } = this.bundle.manifest.model;
+    const known = [output.name, ...(explain ? this.#inputs.relevanceNames : [])];
     const other = outputs?.find(({ name }) => !known.includes(name));
     if (!other) return;
     throw new BedsideError('E_REQUEST', `model '${this.name}' has no output '${other.name}'`, {
       hint: `its outputs: ${known.join(', ')}`,
     });
-  }
-
-  /** The samples of a request, each `[1, ...shape]`. */
-  #samplesOf(inputs: readonly RequestTensor[]): FloatTensor[] {
-    const { name, shape } = this.bundle.manifest.model.input;
-    const given = inputs.find((input) => input.name === name);
-    if (!given || inputs.length > 1) {
-      const names = inputs.map((input) => `'${input.name}'`).join(', ');
-      throw new BedsideError('E_REQUEST', `model '${this.name}' has the input '${name}', not ${names}`);
-    }
-    const [count = 0, ...own] = given.shape;
-    if (own.join() !== shape.join()) {
-      throw new BedsideError(
-        'E_REQUEST',
-        `input '${name}' has shape [${given.shape.join(', ')}], expected [batch, ${shape.join(', ')}]`,
-      );
-    }
-    if (count > MOST_SAMPLES) {
-      throw new BedsideError('E_TOO_LARGE', `${count} samples in one request, at most ${MOST_SAMPLES}`);
-    }
-    const size = sizeOf(shape);
-    return Array.from(
-      { length: count },
-      (_, i) => tensor(given.data.subarray(i * size, (i + 1) * size), [1, ...shape]) as FloatTensor,
-    );
   }
 
   #scores(results: readonly FallbackResult[]): ResponseTensor {
@@ -213,20 +188,14 @@ export class ServedModel {
   async #explain(
     samples: readonly FloatTensor[],
     results: readonly FallbackResult[],
-  ): Promise<ResponseTensor> {
-    const { name, shape } = this.bundle.manifest.model.input;
-    const parts: Float32Array[] = [];
+  ): Promise<ResponseTensor[]> {
+    const rows: Float32Array[] = [];
     for (const [i, sample] of samples.entries()) {
       const { levels } = must(results[i], 'a result').plan;
-      parts.push(await this.#explainer.relevance(levels, sample.data, sample.dims));
+      rows.push(await this.#explainer.relevance(levels, sample.data, sample.dims));
     }
-    return { name: relevanceName(name), shape: [samples.length, ...shape], data: joined(parts) };
+    return this.#inputs.relevanceOf(rows);
   }
-}
-
-/** The name of the output that holds the relevance of an input. */
-export function relevanceName(input: string): string {
-  return `${input}_relevance`;
 }
 
 function joined(parts: readonly Float32Array[]): Float32Array {
