@@ -1,6 +1,7 @@
 // Four mistakes that an earlier search of this kind made.
 import { describe, expect, it } from 'vitest';
 import { must } from '../../util/index.ts';
+import { rounds } from '../../util/test-support/rounds.ts';
 import { highsPlanner } from '../milp/highs.ts';
 import { buildModel, pathOfValues } from '../milp/model.ts';
 import { planCosts } from '../problem/cost.ts';
@@ -22,7 +23,7 @@ const NEVER = { labels: Number.POSITIVE_INFINITY, seconds: Number.POSITIVE_INFIN
 describe('pitfalls', () => {
   it('a bound on a graph reduced at a threshold says nothing above the threshold', () => {
     let above = 0;
-    for (let seed = 0; seed < 60; seed++) {
+    for (let seed = 0; seed < rounds(20, 60); seed++) {
       const instance = smallInstance(seed, { levels: 2, tightness: 0.6 });
       const { objective } = bruteForce(instance);
       const graph = buildLayeredGraph(instance);
@@ -85,9 +86,9 @@ describe('pitfalls', () => {
 
   it("a path of HiGHS's is evaluated anew", async () => {
     const instance = randomInstance({
-      stages: 5,
+      stages: 4,
       devices: 3,
-      levels: 3,
+      levels: 2,
       seed: 5,
       tightness: 0.8,
       pairs: 2,
