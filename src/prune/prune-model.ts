@@ -17,7 +17,7 @@ import {
 import { remarksOn, type ScoreRemark } from './score/unexplained.ts';
 import type { UnitScores } from './score/unit-scores.ts';
 import { selectForMacs } from './select/budget.ts';
-import { selectGlobal, selectUniform } from './select/select.ts';
+import { type Shares, selectGlobal, selectUniform } from './select/select.ts';
 
 /** How much to prune: a fraction of the channels to remove, or a fraction of the multiply-accumulates to keep. */
 export type PruneAmount = { readonly ratio: number } | { readonly macsFraction: number };
@@ -56,9 +56,10 @@ export interface Ranking {
   readonly remarks: readonly ScoreRemark[];
   /**
    * Prunes to an amount. One step needs no further scoring; k steps score k - 1 smaller networks.
+   * @param shares of groups that the amount does not cut; those that remain meet it. Not with one ranking over all groups
    * @throws BedsideError E_USAGE for an amount out of range or out of reach
    */
-  prune(amount: PruneAmount): Promise<PrunedModel>;
+  prune(amount: PruneAmount, shares?: Shares): Promise<PrunedModel>;
 }
 
 /**
@@ -89,27 +90,35 @@ export async function rankModel(model: Model, options: RankOptions): Promise<Ran
     amount: PruneAmount,
     by: UnitScores,
     within: KeptUnits | undefined,
+    shares: Shares | undefined,
   ): Map<number, number[]> =>
     'ratio' in amount
-      ? (global ? selectGlobal : selectUniform)(grouping, by, { ratio: amount.ratio, block, protect, within })
+      ? (global ? selectGlobal : selectUniform)(grouping, by, {
+          ratio: amount.ratio,
+          block,
+          protect,
+          within,
+          shares,
+        })
       : selectForMacs(model, grouping, by, {
           macsFraction: amount.macsFraction,
           block,
           global,
           protect,
           within,
+          shares,
         });
   return {
     grouping,
     scores,
     remarks,
-    async prune(amount) {
+    async prune(amount, shares) {
       // An amount out of reach is reported before any work is done for it.
-      let keep = select(steps === 1 ? amount : partOf(amount, 1 / steps), scores, undefined);
-      if (steps > 1) select(amount, scores, undefined);
+      let keep = select(steps === 1 ? amount : partOf(amount, 1 / steps), scores, undefined, shares);
+      if (steps > 1) select(amount, scores, undefined, shares);
       for (let step = 2; step <= steps; step++) {
         const left = await rescore(model, grouping, keep, options);
-        keep = select(partOf(amount, step / steps), left, keep);
+        keep = select(partOf(amount, step / steps), left, keep, shares);
       }
       return { model: sliceModel(model, grouping, keep), grouping, keep, scores, remarks };
     },

@@ -1,20 +1,14 @@
 // Chooses a criterion for networks that are repaired after pruning. Criteria rank differently then, and accuracy on a
 // few dozen samples cannot separate them; the distance of the logits from the unpruned ones can.
-import { type KeptUnits, sliceModel } from '../../channels/index.ts';
-import { type Dataset, subset } from '../../data/index.ts';
-import { agreement, describeClassifier, evaluateModel, scoreDivergence } from '../../evaluate/internal.ts';
+import type { Dataset } from '../../data/index.ts';
+import { describeClassifier } from '../../evaluate/internal.ts';
 import type { Criterion } from '../../explain/index.ts';
 import type { Model } from '../../onnx/index.ts';
-import { repair } from '../../repair/index.ts';
 import { BedsideError } from '../../util/index.ts';
-import type { ScoreForm } from '../../util/internal.ts';
 import { type PruneAmount, type RankOptions, rankModel } from '../prune-model.ts';
 import type { AutoChoice, CandidateResult } from './criterion-choice.ts';
-import { crossFitFolds } from './cross-fit-folds.ts';
 import { leastForHalf } from './quality.ts';
-
-/** Fewer rows than for the repair itself, but enough to compare. */
-const TRIAL = { maxPositions: 2048, copies: 2 } as const;
+import { RepairedTrials } from './repaired-trials.ts';
 
 /**
  * How many times closer another candidate must be to replace the first one, which is the best for most local samples.
@@ -41,49 +35,20 @@ export async function chooseRepaired(
   options: RepairedChoiceOptions,
   amount: PruneAmount,
 ): Promise<AutoChoice> {
-  const { calibration, weights, candidates, name, batch, threads, seed = 1, onStep } = options;
+  const { calibration, candidates, name, onStep } = options;
   const form = describeClassifier(model, name);
   const { fixedBatch = 1 } = form;
   const skipped: { criterion: string; reason: string }[] = [];
   const halved = calibration.size >= 2 * Math.max(leastForHalf(form), fixedBatch);
   if (!halved) return first(candidates, calibration);
-  const [own, other] = crossFitFolds(calibration, seed);
-  const rankOn = subset(calibration, own);
-  const measureOn = subset(calibration, other);
-  const run = (of: Model) => evaluateModel(of, measureOn, { name, batch, threads, reference: 'own' });
-  const whole = await run(model);
+  const trials = await RepairedTrials.open(model, options);
   const results: { criterion: Criterion; distance: number; agreement: number }[] = [];
-  const tried = new Map<string, { distance: number; agreement: number }>();
   for (const [done, criterion] of candidates.entries()) {
     onStep?.(`choosing: ${criterion.name}, repaired`, done, candidates.length);
     try {
-      const ranking = await rankModel(model, {
-        ...options,
-        criterion,
-        calibration: rankOn,
-        weights: weights && Float64Array.from(own, (i) => weights[i] as number),
-      });
+      const ranking = await rankModel(model, { ...options, ...trials.samples, criterion });
       const { keep } = await ranking.prune(amount);
-      const key = keyOf(keep);
-      let result = tried.get(key);
-      if (!result) {
-        const cut = sliceModel(model, ranking.grouping, keep);
-        const repaired = await repair(model, cut, ranking.grouping, keep, {
-          name,
-          calibration: rankOn,
-          batch,
-          threads,
-          seed,
-          ...TRIAL,
-        });
-        const found = await run(repaired.model);
-        result = {
-          distance: distanceOf(form, whole.logits, found.logits),
-          agreement: agreement(form, whole.logits, found.logits),
-        };
-        tried.set(key, result);
-      }
-      results.push({ criterion, ...result });
+      results.push({ criterion, ...(await trials.measure(ranking, keep)) });
     } catch (error) {
       if (!BedsideError.is(error, 'E_UNSUPPORTED') && !BedsideError.is(error, 'E_CRITERION')) throw error;
       skipped.push({ criterion: criterion.name, reason: error.message });
@@ -100,7 +65,7 @@ export async function chooseRepaired(
   return {
     criterion: best.criterion,
     measure: 'agreement',
-    samples: measureOn.size,
+    samples: trials.size,
     halved,
     repaired: true,
     candidates: ordered.map(
@@ -116,7 +81,7 @@ export async function chooseRepaired(
     reason:
       `${best.criterion.name}, cut and repaired on one half of the calibration samples, stays ` +
       `${second && second.distance < best.distance ? 'about as near' : 'nearest'} to the unpruned network on the other ` +
-      `${measureOn.size}: distance ${best.distance.toPrecision(3)}${before}`,
+      `${trials.size}: distance ${best.distance.toPrecision(3)}${before}`,
   };
 }
 
@@ -143,15 +108,4 @@ function first([criterion]: readonly Criterion[], calibration: Dataset): AutoCho
     skipped: [],
     reason: `${criterion.name} without a comparison: too few samples to rank on one half and measure on the other`,
   };
-}
-
-/** Geometric mean of the two distances; 0 where the networks agree exactly. */
-function distanceOf(form: ScoreForm, a: Float32Array, b: Float32Array): number {
-  let squares = 0;
-  for (let i = 0; i < a.length; i++) squares += ((a[i] as number) - (b[i] as number)) ** 2;
-  return Math.sqrt((scoreDivergence(form, a, b) * squares) / a.length);
-}
-
-function keyOf(keep: KeptUnits): string {
-  return JSON.stringify([...keep]);
 }

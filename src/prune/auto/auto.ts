@@ -1,5 +1,6 @@
 // Chooses a criterion by its effect on the network: all candidates are screened on all calibration samples; the best
 // ones then rank on one half of the samples and are measured on the other, both ways round.
+import { findGroups } from '../../channels/index.ts';
 import { type Dataset, subset } from '../../data/index.ts';
 import { describeClassifier, evaluateModel, scoreChange } from '../../evaluate/internal.ts';
 import type { Criterion } from '../../explain/index.ts';
@@ -13,6 +14,7 @@ import {
   type RankOptions,
   rankModel,
 } from '../prune-model.ts';
+import { allocate, canAllocate, sharesOf } from './allocation.ts';
 import { chooseRepaired } from './auto-repaired.ts';
 import type { AutoChoice, AutoCriterion } from './criterion-choice.ts';
 import { crossFitFolds } from './cross-fit-folds.ts';
@@ -58,16 +60,23 @@ export async function chooseCriterion(model: Model, options: AutoOptions & Prune
 /** Prepares the choice of `chooseCriterion` for several amounts. */
 export function rankAuto(model: Model, options: AutoOptions): AutoRanking {
   const chooser = new Chooser(model, options);
-  const choose = (amount: PruneAmount): Promise<AutoChoice> =>
-    options.repaired
-      ? chooseRepaired(model, { ...options, candidates: options.criterion.repaired }, amount)
-      : chooser.choose(amount);
+  const choose = async (amount: PruneAmount): Promise<AutoChoice> => {
+    if (!options.repaired) return chooser.choose(amount);
+    const choice = await chooseRepaired(
+      model,
+      { ...options, candidates: options.criterion.repaired },
+      amount,
+    );
+    if (!choice.halved || !canAllocate(findGroups(model), amount, options)) return choice;
+    const allocation = await allocate(model, await chooser.full(choice.criterion), amount, options);
+    return allocation ? { ...choice, allocation } : choice;
+  };
   return {
     choose,
     async prune(amount) {
       const choice = await choose(amount);
       const ranking = await chooser.full(choice.criterion);
-      return { ...(await ranking.prune(amount)), choice };
+      return { ...(await ranking.prune(amount, sharesOf(choice.allocation))), choice };
     },
   };
 }

@@ -1,6 +1,7 @@
 // `auto`, which may stand in place of a criterion, and the result of its choice.
 import type { Criterion } from '../../explain/index.ts';
 import { findCriterion } from '../criteria.ts';
+import type { Allocation } from './allocation.ts';
 
 /** The names of the criteria that `auto` chooses from. */
 export const AUTO_CANDIDATES: readonly string[] = [
@@ -80,4 +81,6 @@ export interface AutoChoice {
   readonly skipped: readonly { readonly criterion: string; readonly reason: string }[];
   /** The reason for the choice, in one sentence. */
   readonly reason: string;
+  /** How a budget is shared among the groups; absent where every group keeps the same fraction. */
+  readonly allocation?: Allocation;
 }

@@ -4,6 +4,9 @@ import type { Group, Grouping, KeptUnits } from '../../channels/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { UnitScores } from '../score/unit-scores.ts';
 
+/** By the id of a group, the fraction of its units that stays, whatever the ratio. */
+export type Shares = ReadonlyMap<number, number>;
+
 /** How much to remove, and how kept counts are aligned. */
 export interface SelectOptions {
   /** Fraction of the units removed, in [0, 1). */
@@ -14,10 +17,12 @@ export interface SelectOptions {
   readonly protect?: ReadonlySet<number> | undefined;
   /** Only these units may stay: those that an earlier pruning left. Default all. */
   readonly within?: KeptUnits | undefined;
+  /** Groups that the ratio does not cut; only `selectUniform` reads it. */
+  readonly shares?: Shares | undefined;
 }
 
 /**
- * Removes the same fraction of every group, lowest scores first. Kept counts are rounded to the nearest count whose
+ * Removes the same fraction of every group (or by `shares`), lowest scores first. Kept counts are rounded to the nearest count whose
  * layers have a multiple of `block` channels (or to the whole group), and are at least one block. Equal scores keep the
  * lower index. A larger ratio keeps a subset of what a smaller ratio keeps.
  * @throws BedsideError E_USAGE for a ratio outside [0, 1) or a block that is not a positive integer
@@ -32,7 +37,7 @@ export function selectUniform(
     grouping.groups.map((group) => {
       const ranks = ranked(group, scores, options.within);
       if (options.protect?.has(group.id)) return [group.id, best(ranks, ranks.length)];
-      const target = group.channels * (1 - options.ratio);
+      const target = group.channels * (options.shares?.get(group.id) ?? 1 - options.ratio);
       return [group.id, best(ranks, alignedCount(group, target, options.block))];
     }),
   );
@@ -95,7 +100,7 @@ export function alignedCount(group: Group, target: number, block: number): numbe
  * Number of units whose channels fill whole blocks in every layer of the group (a unit may be several channels of a
  * layer). The engine computes hidden units of recurrent layers in no blocks.
  */
-function unitStep(group: Group, block: number): number {
+export function unitStep(group: Group, block: number): number {
   if (group.isRecurrent) return 1;
   return group.members.reduce((step, { units }) => {
     const width = units[0]?.length ?? 1;

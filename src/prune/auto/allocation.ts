@@ -1,0 +1,136 @@
+// Shares a budget among the groups of a network with recurrent layers. The same fraction of every group is poor there:
+// an error of a hidden unit comes back at every step, so such units are worth more than their operations.
+import type { Group, Grouping, KeptUnits } from '../../channels/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { BedsideError } from '../../util/index.ts';
+import type { PruneAmount, Ranking, RankOptions } from '../prune-model.ts';
+import { alignedCount, type Shares, unitStep } from '../select/select.ts';
+import { RepairedTrials } from './repaired-trials.ts';
+
+/** How a budget is shared: the fraction of its units that each group without recurrence keeps. */
+export interface Allocation {
+  readonly groups: readonly { readonly id: number; readonly share: number }[];
+  /** The distance, as of `chooseRepaired`, of this allocation and of the one with the same fraction of every group. */
+  readonly distance: number;
+  readonly uniform: number;
+  /** How many allocations were measured. */
+  readonly trials: number;
+}
+
+/** Most trials; each is a repair of the network. */
+const MOST_TRIALS = 24;
+/** A trial must be this much closer to be taken. */
+const CLOSER = 0.98;
+/** A change of a group is a whole number of blocks, about this fraction of its units. */
+const CHANGE = 1 / 8;
+
+/** Whether the budget can be shared by measurement: a network with recurrent layers, cut to a number of operations. */
+export function canAllocate(
+  { groups }: Grouping,
+  amount: PruneAmount,
+  { global = false, steps = 1 }: Pick<RankOptions, 'global' | 'steps'>,
+): boolean {
+  const recurrent = groups.filter(isRecurrent).length;
+  return 'macsFraction' in amount && !global && steps === 1 && recurrent > 0 && recurrent < groups.length;
+}
+
+/**
+ * Searches from the same fraction of every group: one group without recurrence gets smaller or larger, recurrent layers
+ * take what is left of the budget, and what brings the repaired network closer to the unpruned one stays. It ends when
+ * no single change does, or after a fixed number of trials.
+ * Each allocation is measured twice: repaired on one half of the samples and measured on the other, and the other way
+ * round.
+ * @param ranking the one that will be cut, made on all samples
+ * @returns undefined where the same fraction of every group is best
+ */
+export async function allocate(
+  model: Model,
+  ranking: Ranking,
+  amount: PruneAmount,
+  options: Omit<RankOptions, 'criterion' | 'onProgress'> & StepOptions,
+): Promise<Allocation | undefined> {
+  const { block, protect, onStep } = options;
+  const trials = [
+    await RepairedTrials.open(model, { ...options, repair: {} }),
+    await RepairedTrials.open(model, { ...options, repair: {}, swapped: true }),
+  ];
+  const fixed = new Set(protect);
+  const open = ranking.grouping.groups.filter(
+    (group) => !isRecurrent(group) && !group.layers.some((layer) => fixed.has(layer)),
+  );
+  const { keep } = await ranking.prune(amount);
+  const uniform = await meanDistance(ranking, keep, trials);
+  const countOf = ({ id, channels }: Group): number => keep.get(id)?.length ?? channels;
+  const start = new Map(open.map((group) => [group.id, countOf(group)]));
+  let best = { counts: start, distance: uniform };
+  const known = new Set([keyOf(start)]);
+  const moves = open.flatMap((group) => [-1, 1].map((direction) => ({ group, direction })));
+  for (let at = 0, failed = 0; failed < moves.length && known.size <= MOST_TRIALS; at++, failed++) {
+    const { group, direction } = moves[at % moves.length] as (typeof moves)[number];
+    const count = (best.counts.get(group.id) as number) + direction * changeOf(group, block);
+    const counts = new Map(best.counts).set(group.id, alignedCount(group, Math.max(count, 1), block));
+    if (known.has(keyOf(counts))) continue;
+    known.add(keyOf(counts));
+    onStep?.('choosing: shares of groups, repaired', known.size - 1, MOST_TRIALS);
+    const distance = await distanceAt(ranking, amount, trials, sharesFrom(open, counts));
+    if (distance >= CLOSER * best.distance) continue;
+    best = { counts, distance };
+    // The same change is tried once more first, and all others again.
+    [at, failed] = [at - 1, -1];
+  }
+  if (best.counts === start) return undefined;
+  const groups = [...sharesFrom(open, best.counts)].map(([id, share]) => ({ id, share }));
+  return { groups, distance: best.distance, uniform, trials: known.size };
+}
+
+interface StepOptions {
+  readonly onStep?: ((step: string, done: number, total: number) => void) | undefined;
+}
+
+/** Infinite where the shares leave nothing of the budget for recurrent layers. */
+async function distanceAt(
+  ranking: Ranking,
+  amount: PruneAmount,
+  trials: readonly RepairedTrials[],
+  shares: Shares,
+): Promise<number> {
+  try {
+    const { keep } = await ranking.prune(amount, shares);
+    return await meanDistance(ranking, keep, trials);
+  } catch (error) {
+    if (!BedsideError.is(error, 'E_USAGE')) throw error;
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
+async function meanDistance(
+  ranking: Ranking,
+  keep: KeptUnits,
+  trials: readonly RepairedTrials[],
+): Promise<number> {
+  let sum = 0;
+  for (const trial of trials) sum += (await trial.measure(ranking, keep)).distance;
+  return sum / trials.length;
+}
+
+function changeOf(group: Group, block: number): number {
+  const step = unitStep(group, block);
+  return Math.max(1, Math.round((group.channels * CHANGE) / step)) * step;
+}
+
+function sharesFrom(groups: readonly Group[], counts: ReadonlyMap<number, number>): Map<number, number> {
+  return new Map(groups.map(({ id, channels }) => [id, (counts.get(id) ?? channels) / channels]));
+}
+
+function keyOf(counts: ReadonlyMap<number, number>): string {
+  return [...counts.values()].join('/');
+}
+
+function isRecurrent(group: Group): boolean {
+  return group.isRecurrent === true;
+}
+
+/** The shares, as selection takes them. */
+export function sharesOf(allocation: Allocation | undefined): Shares | undefined {
+  return allocation && new Map(allocation.groups.map(({ id, share }) => [id, share]));
+}
