@@ -37,9 +37,8 @@ export function canAllocate(
 /**
  * Searches from the same fraction of every group: one group without recurrence gets smaller or larger, recurrent layers
  * take what is left of the budget, and what brings the repaired network closer to the unpruned one stays. It ends when
- * no single change does, or after a fixed number of trials.
- * Each allocation is measured twice: repaired on one half of the samples and measured on the other, and the other way
- * round.
+ * no single change does, or after a fixed number of trials. Each allocation is measured twice: repaired on one half of
+ * the samples and measured on the other, and the other way round.
  * @param ranking the one that will be cut, made on all samples
  * @returns undefined where the same fraction of every group is best
  */
@@ -58,28 +57,30 @@ export async function allocate(
   const open = ranking.grouping.groups.filter(
     (group) => !isRecurrent(group) && !group.layers.some((layer) => fixed.has(layer)),
   );
-  const { keep } = await ranking.prune(amount);
-  const uniform = await meanDistance(ranking, keep, trials);
-  const countOf = ({ id, channels }: Group): number => keep.get(id)?.length ?? channels;
-  const start = new Map(open.map((group) => [group.id, countOf(group)]));
-  let best = { counts: start, distance: uniform };
+  const start = await cutTo(ranking, amount, undefined);
+  const uniform = await meanDistance(ranking, start, trials);
+  let best = { keep: start, distance: uniform };
   const known = new Set([keyOf(start)]);
   const moves = open.flatMap((group) => [-1, 1].map((direction) => ({ group, direction })));
   for (let at = 0, failed = 0; failed < moves.length && known.size <= MOST_TRIALS; at++, failed++) {
     const { group, direction } = moves[at % moves.length] as (typeof moves)[number];
-    const count = (best.counts.get(group.id) as number) + direction * changeOf(group, block);
-    const counts = new Map(best.counts).set(group.id, alignedCount(group, Math.max(count, 1), block));
-    if (known.has(keyOf(counts))) continue;
-    known.add(keyOf(counts));
+    const keep = await moved(ranking, amount, best.keep, {
+      open,
+      group,
+      change: direction * changeOf(group, block),
+      block,
+    });
+    if (!keep || known.has(keyOf(keep))) continue;
+    known.add(keyOf(keep));
     onStep?.('choosing: shares of groups, repaired', known.size - 1, MOST_TRIALS);
-    const distance = await distanceAt(ranking, amount, trials, sharesFrom(open, counts));
+    const distance = await meanDistance(ranking, keep, trials);
     if (distance >= CLOSER * best.distance) continue;
-    best = { counts, distance };
+    best = { keep, distance };
     // The same change is tried once more first, and all others again.
     [at, failed] = [at - 1, -1];
   }
-  if (best.counts === start) return undefined;
-  const groups = [...sharesFrom(open, best.counts)].map(([id, share]) => ({ id, share }));
+  if (best.keep === start) return undefined;
+  const groups = [...sharesIn(open, best.keep)].map(([id, share]) => ({ id, share }));
   return { groups, distance: best.distance, uniform, trials: known.size };
 }
 
@@ -87,20 +88,43 @@ interface StepOptions {
   readonly onStep?: ((step: string, done: number, total: number) => void) | undefined;
 }
 
-/** Infinite where the shares leave nothing of the budget for recurrent layers. */
-async function distanceAt(
+/** A change of one group, by a number of units. */
+interface Move {
+  readonly open: readonly Group[];
+  readonly group: Group;
+  readonly change: number;
+  readonly block: number;
+}
+
+/**
+ * The units that stay after a change, made again until recurrent layers gain or lose a unit. Undefined where it is out
+ * of reach: the group ends, or nothing of the budget is left.
+ */
+async function moved(
   ranking: Ranking,
   amount: PruneAmount,
-  trials: readonly RepairedTrials[],
-  shares: Shares,
-): Promise<number> {
-  try {
-    const { keep } = await ranking.prune(amount, shares);
-    return await meanDistance(ranking, keep, trials);
-  } catch (error) {
-    if (!BedsideError.is(error, 'E_USAGE')) throw error;
-    return Number.POSITIVE_INFINITY;
+  from: KeptUnits,
+  { open, group, change, block }: Move,
+): Promise<KeptUnits | undefined> {
+  const units = (keep: KeptUnits): string =>
+    keyOf(new Map([...keep].filter(([id]) => !open.some((other) => other.id === id))));
+  const shares = sharesIn(open, from);
+  for (let count = countOf(group, from) + change; ; count += change) {
+    const aligned = alignedCount(group, Math.max(count, 1), block);
+    if (aligned / group.channels === shares.get(group.id)) return undefined;
+    shares.set(group.id, aligned / group.channels);
+    try {
+      const keep = await cutTo(ranking, amount, shares);
+      if (units(keep) !== units(from)) return keep;
+    } catch (error) {
+      if (!BedsideError.is(error, 'E_USAGE')) throw error;
+      return undefined;
+    }
   }
+}
+
+async function cutTo(ranking: Ranking, amount: PruneAmount, shares: Shares | undefined): Promise<KeptUnits> {
+  return (await ranking.prune(amount, shares)).keep;
 }
 
 async function meanDistance(
@@ -118,12 +142,16 @@ function changeOf(group: Group, block: number): number {
   return Math.max(1, Math.round((group.channels * CHANGE) / step)) * step;
 }
 
-function sharesFrom(groups: readonly Group[], counts: ReadonlyMap<number, number>): Map<number, number> {
-  return new Map(groups.map(({ id, channels }) => [id, (counts.get(id) ?? channels) / channels]));
+function countOf({ id, channels }: Group, keep: KeptUnits): number {
+  return keep.get(id)?.length ?? channels;
 }
 
-function keyOf(counts: ReadonlyMap<number, number>): string {
-  return [...counts.values()].join('/');
+function sharesIn(groups: readonly Group[], keep: KeptUnits): Map<number, number> {
+  return new Map(groups.map((group) => [group.id, countOf(group, keep) / group.channels]));
+}
+
+function keyOf(keep: KeptUnits): string {
+  return [...keep].map(([id, units]) => `${id}:${units.length}`).join(' ');
 }
 
 function isRecurrent(group: Group): boolean {

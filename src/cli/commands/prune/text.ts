@@ -94,7 +94,7 @@ function describeRepairs(repairs: readonly LayerRepair[]): string[] {
 
 /** What `auto` measured and took. */
 function describeChoice(
-  { picked, reason, candidates, measure, repaired }: AutoResult,
+  { picked, reason, candidates, measure, repaired, allocation }: AutoResult,
   task: TaskKind,
 ): string[] {
   if (repaired) {
@@ -104,7 +104,15 @@ function describeChoice(
       formatPercent(row.measure),
     ]);
     const titles = ['criterion', '>distance, repaired', hasClasses(task) ? '>same answer' : '>agreement'];
-    return [`auto took ${picked}: ${reason}`, ...(rows.length > 0 ? [indent(table(titles, rows))] : []), ''];
+    const shared = allocation
+      ? [
+          `groups keep shares of their own: after ${allocation.trials} trials, repaired on either half of the samples and ` +
+            `measured on the other, distance ${allocation.distance.toPrecision(3)}; with one share for all ` +
+            allocation.uniform.toPrecision(3),
+        ]
+      : [];
+    const measured = rows.length > 0 ? [indent(table(titles, rows))] : [];
+    return [`auto took ${picked}: ${reason}`, ...measured, ...shared, ''];
   }
   const share = ['accuracy', 'balanced accuracy', 'agreement'].includes(measure);
   const shown = (value: number): string => (share ? formatPercent(value) : value.toFixed(4));
