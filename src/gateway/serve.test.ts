@@ -189,6 +189,7 @@ describe('the gateway', () => {
     expect(text).toContain(`bedside_requests_total{model="${bundle.manifest.name}",code="E_REQUEST"}`);
     expect(text).toMatch(/bedside_request_seconds_bucket\{le="0.00025"/);
     expect(text).not.toContain('made-up');
+    expect(text).not.toMatch(/^# TYPE \S+_total gauge/m);
   });
 
   it('refuses what is malformed, each with a code and as JSON, and goes on', async () => {

@@ -32,6 +32,10 @@ export class Metrics {
     const registers = [registry];
     this.#registry = registry;
     client.collectDefaultMetrics({ register: registry });
+    // Gauges with the name of a counter, which Prometheus' own check refuses.
+    for (const kind of ['handles', 'requests', 'resources']) {
+      registry.removeSingleMetric(`nodejs_active_${kind}_total`);
+    }
     this.#seconds = new client.Histogram({
       name: 'bedside_request_seconds',
       help: 'Seconds of a request: in the queue, on the devices, and in all',
