@@ -66,13 +66,22 @@ describe('allocate', () => {
   });
 
   it('is what auto cuts by, and repeats by its seed', async () => {
-    const criterion = { name: 'auto' as const, candidates: [], repaired: [findCriterion('l2')] };
+    const criterion = {
+      name: 'auto' as const,
+      candidates: [],
+      repaired: [findCriterion('obs'), findCriterion('l2')],
+    };
     const prune = () => rankAuto(model, { ...options, criterion, repaired: true }).prune(BUDGET);
     const { choice, keep } = await prune();
     const allocation = must(choice.allocation, 'an allocation');
+    expect(choice.samples).toBe(calibration.size);
     const [{ id, share: own }] = allocation.groups as [{ id: number; share: number }];
     expect(keep.get(id)).toHaveLength(Math.round(own * 6));
     expect((await prune()).choice).toEqual(choice);
+    // The closest one is taken, even by little.
+    const [first, second] = choice.candidates;
+    expect(first?.criterion).toBe(choice.criterion.name);
+    expect(first?.difference).toBeLessThanOrEqual(second?.difference ?? 0);
   });
 
   it('leaves other amounts and networks alone', async () => {

@@ -49,10 +49,7 @@ export async function allocate(
   options: Omit<RankOptions, 'criterion' | 'onProgress'> & StepOptions,
 ): Promise<Allocation | undefined> {
   const { block, protect, onStep } = options;
-  const trials = [
-    await RepairedTrials.open(model, { ...options, repair: {} }),
-    await RepairedTrials.open(model, { ...options, repair: {}, swapped: true }),
-  ];
+  const trials = await RepairedTrials.openBoth(model, options);
   const fixed = new Set(protect);
   const open = ranking.grouping.groups.filter(
     (group) => !isRecurrent(group) && !group.layers.some((layer) => fixed.has(layer)),

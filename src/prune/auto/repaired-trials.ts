@@ -56,6 +56,15 @@ export class RepairedTrials {
     return trials;
   }
 
+  /** One for each half that measures, with whole repairs. */
+  static async openBoth(model: Model, options: TrialOptions): Promise<RepairedTrials[]> {
+    const [whole, swapped] = [
+      { ...options, repair: {} },
+      { ...options, repair: {}, swapped: true },
+    ];
+    return [await RepairedTrials.open(model, whole), await RepairedTrials.open(model, swapped)];
+  }
+
   /** Number of samples that measure. */
   get size(): number {
     return this.#measureOn.size;
@@ -86,6 +95,13 @@ export class RepairedTrials {
     const { logits } = await evaluateModel(of, this.#measureOn, { name, batch, threads, reference: 'own' });
     return Float32Array.from(logits);
   }
+}
+
+/** The mean over several trials. */
+export function meanResult(results: readonly TrialResult[]): TrialResult {
+  const mean = (of: (result: TrialResult) => number): number =>
+    results.reduce((sum, result) => sum + of(result), 0) / results.length;
+  return { distance: mean(({ distance }) => distance), agreement: mean(({ agreement }) => agreement) };
 }
 
 /** Geometric mean of the two distances; 0 where the networks agree exactly. */
