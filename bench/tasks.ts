@@ -1,7 +1,7 @@
 // Networks for every task, pruned with the defaults and repaired: the task's main measure at half, a quarter and a tenth
 // of the multiply-accumulates.
-// Command: npm run bench:tasks [-- NAME...]
-import { existsSync } from 'node:fs';
+// Command: npm run bench:tasks [-- NAME...]; with names only their rows are measured, and take the place of those before.
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadNetwork, prune } from '../src/app/index.ts';
 import { MEASURE_WORDS, messageOf } from '../src/util/index.ts';
@@ -55,7 +55,14 @@ for (const { name, data } of NETWORKS.filter(
     process.stderr.write(`${rows.at(-1)?.join('  ')}\n`);
   }
 }
-if (given.length === 0) {
+const known = join(import.meta.dirname, 'results/tasks.json');
+if (given.length > 0 && existsSync(known)) {
+  const { tables } = JSON.parse(readFileSync(known, 'utf8')) as { tables: { rows: typeof rows }[] };
+  const order = NETWORKS.map(({ name }): string => name);
+  rows.push(...(tables[0]?.rows ?? []).filter(([name]) => !given.includes(String(name))));
+  rows.sort(([a], [b]) => order.indexOf(String(a)) - order.indexOf(String(b)));
+}
+process.stdout.write(
   await writeResults('tasks', {
     title: 'Every task, pruned and repaired',
     command: 'npm run bench:tasks',
@@ -74,5 +81,5 @@ if (given.length === 0) {
         ...(notes.length > 0 ? { note: notes.join('\n') } : {}),
       },
     ],
-  });
-}
+  }),
+);

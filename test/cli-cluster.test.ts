@@ -183,7 +183,7 @@ describe.skipIf(!hasNatsServer)('a ward over NATS', TIMEOUT, () => {
     await up.says('the server is ready');
     expect((await json('cluster up')).started).toBe(false);
     // Slow where the input is, so that the other one is worth its link.
-    await using source = new Running('worker --credentials cluster --name source --speed .01 --threads 1');
+    await using source = new Running('worker --credentials cluster --name source --speed .003 --threads 1');
     await using far = new Running('worker --credentials cluster --name far --threads 1 --json');
     await Promise.all([source.says("'source' joined"), far.says('"event":"joined"')]);
     await packed;
@@ -206,7 +206,7 @@ describe.skipIf(!hasNatsServer)('a ward over NATS', TIMEOUT, () => {
     const { devices } = await json('fleet --credentials cluster --out fleet.json --source source');
     expect(devices.map(({ name }: { name: string }) => name)).toEqual(['far', 'source']);
     expect(devices[1]).toMatchObject({
-      emulated: { speed: 0.01 },
+      emulated: { speed: 0.003 },
       bundles: [{ name: 'ecg-demo', measured: true }],
     });
     const plan = await json('plan ecg --fleet fleet.json --levels certified');
