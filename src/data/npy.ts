@@ -1,5 +1,6 @@
 // NumPy's array format, versions 1 to 3 (numpy.lib.format): one header line in Python syntax, then the numbers.
 import { BedsideError } from '../util/index.ts';
+import { fromHalf } from '../util/internal.ts';
 import { MAX_HEADER_LENGTH, type NpyHeader, parseNpyHeader } from './npy-header.ts';
 
 interface ArrayTypes {
@@ -279,14 +280,7 @@ function toRowMajor(
 
 /** Halves (IEEE 754 binary16, native bytes) as float32. */
 function fromHalves(halves: Uint16Array): Float32Array<ArrayBuffer> {
-  return Float32Array.from(halves, (half) => {
-    const sign = half & 0x8000 ? -1 : 1;
-    const exponent = (half >> 10) & 0x1f;
-    const fraction = half & 0x3ff;
-    if (exponent === 0) return sign * fraction * 2 ** -24;
-    if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-  });
+  return Float32Array.from(halves, fromHalf);
 }
 
 function malformed(name: string, what: string): BedsideError {

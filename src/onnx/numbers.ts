@@ -1,20 +1,12 @@
 // Numbers of other widths than a double: 64-bit integers, and the floats of 16 bits (IEEE 754 binary16, bfloat16).
 
+export { fromBfloat, fromHalf } from '../util/internal.ts';
+
 /** A bigint as a number, clamped to the safe integer range. */
 export function toNumber(value: bigint): number {
   if (value > BigInt(Number.MAX_SAFE_INTEGER)) return Number.MAX_SAFE_INTEGER;
   if (value < BigInt(Number.MIN_SAFE_INTEGER)) return Number.MIN_SAFE_INTEGER;
   return Number(value);
-}
-
-/** The value of binary16 bits. */
-export function fromHalf(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >>> 10) & 0x1f;
-  const fraction = half & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
 /** The nearest binary16 of a value, ties to even. */
@@ -27,12 +19,6 @@ export function toHalf(value: number): number {
   const exponent = Math.floor(Math.log2(size));
   // A carry out of the fraction moves into the exponent by itself.
   return sign | (roundEven((size / 2 ** exponent - 1) * 1024) + (exponent + 15) * 1024);
-}
-
-/** The value of bfloat16 bits. */
-export function fromBfloat(half: number): number {
-  WORD.setUint32(0, half * 65536);
-  return WORD.getFloat32(0);
 }
 
 /** The nearest bfloat16 of a value rounded to float32, ties to even. */

@@ -5,3 +5,4 @@ export { LatencyDrift } from './client/latency-drift.ts';
 export { Device, type DeviceReport } from './device/device.ts';
 export type { LocalWorker } from './local/local-workers.ts';
 export type { Credentials, Identity, ServerInfo } from './nats/index.ts';
+export { devicesOf } from './protocol/plan.ts';

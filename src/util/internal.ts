@@ -16,6 +16,7 @@ export {
 export { deleteOldest } from './delete-oldest.ts';
 export { throughTemporary } from './files.ts';
 export { argmax, assertFiniteRows, assertFiniteSamples, firstNonFinite, tellNonFinite } from './finite.ts';
+export { fromBfloat, fromHalf } from './half-floats.ts';
 export { hashArrays } from './hash-arrays.ts';
 export { atExit, clearLeftovers, removedAtExit, removeLeftovers, temporaryFolder } from './leftovers.ts';
 export { loadOptional } from './optional-package.ts';

@@ -1,6 +1,7 @@
 // --fabric and --credentials: where the NATS server is, and as whom to connect.
 import { type Command, InvalidArgumentError } from 'commander';
 import { isServerUrl } from '../../app/cluster/access.ts';
+import { BedsideError } from '../../util/index.ts';
 
 /** As commander gives them. */
 export interface NatsOptions {
@@ -31,4 +32,12 @@ export function addCredentials(command: Command): Command {
 export function serverUrl(text: string): string {
   if (isServerUrl(text)) return text;
   throw new InvalidArgumentError('Expected nats://host:port or tls://host:port.');
+}
+
+/** Refuses a --fabric that is neither this machine nor a server. @throws BedsideError E_USAGE */
+export function assertFabric(fabric: string): void {
+  if (fabric === 'local' || isServerUrl(fabric)) return;
+  throw new BedsideError('E_USAGE', `there is no fabric '${fabric}'`, {
+    hint: 'leave --fabric out for processes of this machine, or name a server as nats://host:port',
+  });
 }

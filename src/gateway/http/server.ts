@@ -1,8 +1,8 @@
 // The HTTP server: the Open Inference Protocol, version 2, with who may do what, metrics, and errors in one shape.
-import { createHash } from 'node:crypto';
 import type { ServerOptions as TlsOptions } from 'node:https';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { BedsideError, VERSION } from '../../util/index.ts';
+import { hashArrays } from '../../util/internal.ts';
 import type { AuditLog } from '../observe/audit-log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { readInferRequest } from '../protocol/infer-request.ts';
@@ -165,7 +165,7 @@ async function answer(
     const served =
       read.id === undefined
         ? await run(gone)
-        : await joined.join(key, `${explain}${sha256(body)}`, gone, run).answer;
+        : await joined.join(key, `${explain}${hashArrays(body)}`, gone, run).answer;
     metrics.answered(served, (performance.now() - started) / 1000);
     const written = writeInferAnswer(served.answer, asked.outputs, asked.binary);
     metrics.moved('out', written.body.byteLength);
@@ -197,7 +197,7 @@ async function keep(
   await audit?.append({
     event: explain ? 'explain' : 'infer',
     ...{ caller: caller.name, model: model.name, bundle: model.bundle.sha256 },
-    result: sha256(...served.answer.outputs.map(({ data }) => data)),
+    result: hashArrays(...served.answer.outputs.map(({ data }) => data)),
     levels: first?.plan.levels,
     variant: served.variant,
     devices: String(served.answer.parameters.devices).split(','),
@@ -241,13 +241,6 @@ function scalarsOf(query: Record<string, string | undefined>): Record<string, st
     return [[key, isNumber ? Number(value) : value] as const];
   });
   return Object.fromEntries(entries);
-}
-
-function sha256(...parts: readonly (Uint8Array | Float32Array)[]): string {
-  const hash = createHash('sha256');
-  for (const { buffer, byteOffset, byteLength } of parts)
-    hash.update(new Uint8Array(buffer, byteOffset, byteLength));
-  return hash.digest('hex');
 }
 
 function sendProblem(reply: FastifyReply, error: unknown): FastifyReply {

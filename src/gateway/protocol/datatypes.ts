@@ -1,6 +1,7 @@
 // Element types of tensors in the Open Inference Protocol, version 2, and how their bytes and their JSON become float32.
 // https://github.com/kserve/open-inference-protocol (inference_rest.md, binary tensor data extension).
 import { BedsideError } from '../../util/index.ts';
+import { fromBfloat, fromHalf } from '../../util/internal.ts';
 
 /** How one element type is read: little-endian, without padding. */
 interface Datatype {
@@ -15,23 +16,6 @@ const whole =
   (value: number): boolean =>
     Number.isInteger(value) && value >= least && value <= most;
 
-/** Half precision: IEEE 754 binary16. */
-function readHalf(view: DataView, at: number): number {
-  const bits = view.getUint16(at, true);
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-function readBrainFloat(view: DataView, at: number): number {
-  const wide = new DataView(new ArrayBuffer(4));
-  wide.setUint32(0, view.getUint16(at, true) << 16);
-  return wide.getFloat32(0);
-}
-
 const SAFE = Number.MAX_SAFE_INTEGER;
 
 /** The element types that can become float32. `BYTES` is text and cannot. */
@@ -45,8 +29,8 @@ const DATATYPES: Readonly<Record<string, Datatype>> = {
   INT16: { bytes: 2, read: (view, at) => view.getInt16(at, true), fits: whole(-32_768, 32_767) },
   INT32: { bytes: 4, read: (view, at) => view.getInt32(at, true), fits: whole(-(2 ** 31), 2 ** 31 - 1) },
   INT64: { bytes: 8, read: (view, at) => Number(view.getBigInt64(at, true)), fits: whole(-SAFE, SAFE) },
-  FP16: { bytes: 2, read: readHalf, fits: Number.isFinite },
-  BF16: { bytes: 2, read: readBrainFloat, fits: Number.isFinite },
+  FP16: { bytes: 2, read: (view, at) => fromHalf(view.getUint16(at, true)), fits: Number.isFinite },
+  BF16: { bytes: 2, read: (view, at) => fromBfloat(view.getUint16(at, true)), fits: Number.isFinite },
   FP32: { bytes: 4, read: (view, at) => view.getFloat32(at, true), fits: Number.isFinite },
   FP64: { bytes: 8, read: (view, at) => view.getFloat64(at, true), fits: Number.isFinite },
 };

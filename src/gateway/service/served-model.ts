@@ -5,7 +5,8 @@ import { figureWord, findVariant, taskOf } from '../../bundle/internal.ts';
 import { type FloatTensor, tensor } from '../../engine/index.ts';
 import { sizeOf } from '../../onnx/internal.ts';
 import type { PlanView } from '../../plan/index.ts';
-import type { FallbackResult, RunPlan } from '../../run/index.ts';
+import type { FallbackResult } from '../../run/index.ts';
+import { devicesOf } from '../../run/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import type { InferRequest, Scalar } from '../protocol/infer-request.ts';
 import type { InferAnswer, ResponseTensor } from '../protocol/infer-response.ts';
@@ -232,8 +233,4 @@ function factsOf(
 
 function round(milliseconds: number): number {
   return Math.round(1000 * milliseconds) / 1000;
-}
-
-function devicesOf({ stages }: RunPlan): string[] {
-  return [...new Set(stages.flatMap(({ segments }) => segments.map(({ device }) => device)))];
 }

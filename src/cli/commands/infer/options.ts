@@ -5,11 +5,10 @@ import type { DataOptions } from '../../../app/options.ts';
 import { SOLVERS, type SolverName } from '../../../app/planners.ts';
 import { BATCH_WINDOW } from '../../../app/run/deployment.ts';
 import { PRIVACY_PRESETS, type PrivacyPreset } from '../../../plan/index.ts';
-import { BedsideError } from '../../../util/index.ts';
 import type { CommonOptions } from '../../options/common.ts';
 import { assertNoConflict, type Conflict } from '../../options/conflicts.ts';
 import { addData } from '../../options/data.ts';
-import { addCredentials } from '../../options/nats.ts';
+import { addCredentials, assertFabric } from '../../options/nats.ts';
 import { count, levelList, numberIn } from '../../options/numbers.ts';
 
 type LevelsOption = 'free' | 'certified' | readonly number[];
@@ -105,10 +104,7 @@ export function addInferOptions(command: Command): void {
 export function assertInferOptions(options: InferCommandOptions): void {
   assertNoConflict(options, CONFLICTS);
   const { fabric } = options;
-  if (fabric === 'local' || isServerUrl(fabric)) return;
-  throw new BedsideError('E_USAGE', `there is no fabric '${fabric}'`, {
-    hint: 'leave --fabric out for processes of this machine, or name a server as nats://host:port',
-  });
+  assertFabric(fabric);
 }
 
 const onServer = ({ fabric }: InferCommandOptions): boolean => isServerUrl(fabric);

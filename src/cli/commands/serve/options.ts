@@ -1,13 +1,11 @@
 // The options of `bedside serve`.
 import { type Command, Option } from 'commander';
-import { isServerUrl } from '../../../app/cluster/access.ts';
 import { SOLVERS, type SolverName } from '../../../app/planners.ts';
 import { DEFAULT_PORT, type ServeOptions } from '../../../gateway/index.ts';
 import { PRIVACY_PRESETS, type PrivacyPreset } from '../../../plan/index.ts';
-import { BedsideError } from '../../../util/index.ts';
 import type { CommonOptions } from '../../options/common.ts';
 import { assertNoConflict, type Conflict } from '../../options/conflicts.ts';
-import { addCredentials } from '../../options/nats.ts';
+import { addCredentials, assertFabric } from '../../options/nats.ts';
 import { count, levelList, numberIn } from '../../options/numbers.ts';
 
 /** As commander gives them. */
@@ -108,11 +106,7 @@ export function addServeOptions(command: Command): void {
 export function serveOptions(options: ServeCommandOptions): ServeOptions {
   assertNoConflict(options, CONFLICTS);
   const { fabric, tlsCert, tlsKey, clientCa, log, ...rest } = options;
-  if (fabric !== 'local' && !isServerUrl(fabric)) {
-    throw new BedsideError('E_USAGE', `there is no fabric '${fabric}'`, {
-      hint: 'leave --fabric out for processes of this machine, or name a server as nats://host:port',
-    });
-  }
+  assertFabric(fabric);
   const tls = tlsCert !== undefined && tlsKey !== undefined && { cert: tlsCert, key: tlsKey, clientCa };
   return {
     ...rest,
