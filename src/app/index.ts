@@ -76,6 +76,10 @@ export {
 } from './network.ts';
 export { loadBundle } from './open-bundle.ts';
 export { type DataOptions, DEFAULT_PER_CLASS, type EngineOptions, runSettings } from './options.ts';
+export type { ComparedPlans, Moment } from './outlook/compare-plans.ts';
+export type { FleetEdit } from './outlook/fleet-edit.ts';
+export { Outlook } from './outlook/outlook.ts';
+export type { Forecast, WhatIf } from './outlook/what-if.ts';
 export { evenRatios, nameOf, type PackOptions, type PackResult, pack, packDrawn } from './pack.ts';
 export type { Baseline, PlanTotals } from './plan/baselines.ts';
 export { fleetFrom } from './plan/fleet-source.ts';
@@ -117,13 +121,8 @@ export {
   type Signals,
   type Skipped,
 } from './reporter.ts';
-export {
-  BATCH_WINDOW,
-  Deployment,
-  type DeploymentOptions,
-  type RequestOptions,
-  type Sample,
-} from './run/deployment.ts';
+export { BATCH_WINDOW, Deployment, type RequestOptions } from './run/deployment.ts';
+export type { DeploymentOptions } from './run/deployment-options.ts';
 export { withMeasuredTimes } from './run/fleet-changes.ts';
 export { type InferOptions, type InferResult, infer } from './run/infer.ts';
 export { emulatedWorkers, localFleet } from './run/local-fleet.ts';
@@ -133,7 +132,8 @@ export { NatsPool, type NatsPoolOptions } from './run/nats-pool.ts';
 export type { PlanChoice } from './run/plan-lines.ts';
 export type { WorkerPool } from './run/pool.ts';
 export type { LeftOut } from './run/ready-plans.ts';
-export { Replanner, type ReplannerOptions } from './run/replanner.ts';
+export { type Pin, Replanner, type ReplannerOptions } from './run/replanner.ts';
+export type { Sample } from './run/sample.ts';
 export { SingleMachine } from './run/single-machine.ts';
 export {
   type DataDefaults,

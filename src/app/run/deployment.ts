@@ -1,10 +1,7 @@
 // A bundle that runs on a pool of workers: planned, and planned again when devices or times change.
-import type { Bundle } from '../../bundle/index.ts';
 import { taskOf } from '../../bundle/internal.ts';
-import { tensor } from '../../engine/index.ts';
-import { fixedBatchOf, sizeOf } from '../../onnx/internal.ts';
-import type { Fleet, PlanView, PrivacyPreset } from '../../plan/index.ts';
-import { completeRequest, type PinScope } from '../../plan/internal.ts';
+import type { Fleet, PlanView } from '../../plan/index.ts';
+import type { PinScope } from '../../plan/internal.ts';
 import {
   Coordinator,
   type FallbackResult,
@@ -15,46 +12,16 @@ import {
 import { assertConfidence, Batcher, type DeviceReport, type Fallback } from '../../run/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import { unlessAborted } from '../abort.ts';
-import type { SolverName } from '../planners.ts';
 import { type Journal, journalOf, type Reporter } from '../reporter.ts';
+import { assertRunnable, type DeploymentOptions, replannerOptions } from './deployment-options.ts';
+import { assertChooses, assertFrozenFloor, frozenLost, viewOf } from './frozen.ts';
 import { readReports } from './measure-devices.ts';
 import { type PlanChange, planOnDrift, planOnReturn, unprunedFallback } from './plan-changes.ts';
 import { type PlanChoice, type PlanLine, PlanLines } from './plan-lines.ts';
 import type { WorkerPool } from './pool.ts';
 import { type LeftOut, ReadyPlans } from './ready-plans.ts';
-import { Replanner, type ReplannerOptions } from './replanner.ts';
-
-/** How requests are planned and run. Figures that are absent here are taken from the fleet, then from the defaults. */
-export interface DeploymentOptions {
-  /** Default `policy`. */
-  readonly solver?: SolverName | undefined;
-  /** `certified` (default): a measured variant; a list: the level of each group. */
-  readonly levels?: 'certified' | readonly number[] | undefined;
-  /** Seconds from a request to its result. */
-  readonly deadline?: number | undefined;
-  /** Least accuracy, in [0, 1]. */
-  readonly accuracyFloor?: number | undefined;
-  /** The share of data that untrusted devices may see. */
-  readonly privacy?: PrivacyPreset | undefined;
-  /** Whether workers time every stage first; default: those whose times are not known. */
-  readonly measure?: boolean | undefined;
-  /** Plan again when requests take much longer or shorter than the first ones did. */
-  readonly adapt?: boolean | undefined;
-  /** The part of the first plan that every later plan keeps. */
-  readonly freeze?: PinScope | undefined;
-  /**
-   * Answers that are less sure than this run again unpruned, in [0, 1]: of one label the two likeliest classes are closer,
-   * of several the least sure one is closer to its threshold, of a mask its positions are on average.
-   */
-  readonly fallbackMargin?: number | undefined;
-  /** Most requests that run as one batch; default: each runs alone. */
-  readonly batch?: number | undefined;
-  /** Seconds that the first request of a batch waits for others; default 0.005. */
-  readonly batchWindow?: number | undefined;
-}
-
-/** One sample: its values, or a tensor `[1, …]`. */
-export type Sample = Float32Array | FloatTensor;
+import { type Pin, Replanner, type ReplannerOptions } from './replanner.ts';
+import { inputOf, type Sample } from './sample.ts';
 
 /** What one request asks for. */
 export interface RequestOptions extends PlanChoice {
@@ -80,6 +47,7 @@ export class Deployment implements AsyncDisposable {
   readonly #lines: PlanLines;
   /** Seconds. */
   readonly #deadline: number;
+  readonly #start: ReplannerOptions;
   #leftOut: readonly LeftOut[] = [];
   #fallback: () => Fallback | undefined = () => undefined;
   #first: PlanView | undefined;
@@ -101,9 +69,14 @@ export class Deployment implements AsyncDisposable {
     this.#journal = journalOf(reporter);
     this.#planner = new Replanner(bundle.manifest, fleet, replanning);
     this.#deadline = replanning.request.deadline;
+    this.#start = replanning;
     this.#coordinator = new Coordinator(pool.clientName, bundle);
     this.#lines = new PlanLines({
-      ...{ manifest: bundle.manifest, dir: bundle.dir, base: replanning },
+      ...{
+        manifest: bundle.manifest,
+        dir: bundle.dir,
+        base: () => ({ ...replanning, request: this.#planner.request }),
+      },
       ...{ coordinator: this.#coordinator, journal: this.#journal },
     });
     const { batch, batchWindow = BATCH_WINDOW } = options;
@@ -152,6 +125,16 @@ export class Deployment implements AsyncDisposable {
   /** The devices of the pool that take part, with the times that they have measured. */
   get fleet(): Fleet {
     return this.#planner.fleet;
+  }
+
+  /** How requests are planned that say nothing themselves. With levels, nothing chooses them. */
+  get basis(): ReplannerOptions {
+    return { ...this.#start, request: this.#planner.request };
+  }
+
+  /** What is frozen now; undefined: nothing. */
+  get frozen(): Pin | undefined {
+    return this.#planner.pin;
   }
 
   /** Devices that took no part because they were not ready. */
@@ -210,8 +193,12 @@ export class Deployment implements AsyncDisposable {
    *   not finite
    */
   async infer(sample: Sample, options: RequestOptions = {}): Promise<FallbackResult> {
-    const input = this.#inputOf(sample);
+    const input = inputOf(sample, this.#pool.bundle.manifest);
     const { deadline, signal, ...choice } = options;
+    if (this.frozen && choice.levels === undefined) {
+      assertFrozenFloor(this.frozen, choice.accuracyFloor);
+      return await this.#ask(input, { deadline, signal });
+    }
     if (Object.values(choice).some((own) => own !== undefined)) {
       const line = await this.#lines.line(choice, this.fleet);
       return await this.#ask(input, { deadline, signal }, line);
@@ -226,10 +213,56 @@ export class Deployment implements AsyncDisposable {
    * @throws BedsideError E_REQUEST with the reason why there is none; E_LEVELS
    */
   async preview(choice: PlanChoice = {}): Promise<PlanView> {
+    if (this.frozen && choice.levels === undefined) {
+      assertFrozenFloor(this.frozen, choice.accuracyFloor);
+      const kept = await this.#planner.plan(this.#lostNow);
+      if (!kept) throw frozenLost();
+      return kept;
+    }
     const { planner, plan } = this.#lines.preview(choice, this.fleet);
     const view = await plan;
     if (!view) throw await planner.refusal(this.#pool.bundle.dir);
     return view;
+  }
+
+  /**
+   * From now on, requests without levels of their own run the present plan, or its levels on whichever devices are left. A
+   * frozen plan whose device is lost answers nothing.
+   */
+  freeze(scope: PinScope): Pin {
+    const pin = { scope, plan: viewOf(must(this.#plan, 'a prepared deployment')) };
+    this.#planner.pin = pin;
+    return pin;
+  }
+
+  /** Plans again for what is there now. @throws BedsideError as `prepare`; the plan then stays, no longer frozen */
+  async unfreeze(): Promise<void> {
+    await this.#inTurn(async () => {
+      this.#planner.pin = undefined;
+      const view = await this.#planner.plan(this.#lostNow);
+      if (!view) throw await this.#planner.refusal(this.#pool.bundle.dir);
+      await this.#coordinator.warm(view);
+      this.#plan = view;
+    });
+  }
+
+  /**
+   * Sets the floor of requests that state none. Nothing changes where there is no plan for it.
+   * @param floor in [0, 1]; undefined: as at the start
+   * @throws BedsideError E_REQUEST when there is no such plan, with the reason; while levels are frozen; where they were given
+   */
+  async setAccuracyFloor(floor: number | undefined): Promise<PlanView> {
+    return await this.#inTurn(async () => {
+      assertChooses(this.frozen, this.#start.levels !== undefined);
+      const request = { ...this.#planner.request, accuracyFloor: floor ?? this.#start.request.accuracyFloor };
+      const view = await this.#planner.planFor(request, this.#lostNow);
+      if (!view) throw await this.#planner.refusal(this.#pool.bundle.dir, request);
+      await this.#coordinator.warm(view);
+      this.#planner.request = request;
+      this.#lines.clear();
+      this.#plan = view;
+      return view;
+    });
   }
 
   /**
@@ -242,7 +275,7 @@ export class Deployment implements AsyncDisposable {
   ): Promise<{ readonly answers: readonly (FallbackResult | BedsideError)[]; readonly adapted: boolean }> {
     const answers = await Promise.all(
       samples.map((sample) =>
-        this.#ask(this.#inputOf(sample)).catch((error: unknown) => {
+        this.#ask(inputOf(sample, this.#pool.bundle.manifest)).catch((error: unknown) => {
           if (BedsideError.is(error, 'E_DEADLINE')) return error;
           throw error;
         }),
@@ -324,64 +357,32 @@ export class Deployment implements AsyncDisposable {
     );
     if (answer.fallback === 'taken' || answer.plan === plan) return answer;
     if (line) line.plan = answer.plan;
-    else this.#plan = answer.plan;
+    // Meanwhile somebody may have frozen another plan, or set another floor.
+    else if (this.#plan === plan && planner.allows(answer.plan)) this.#plan = answer.plan;
     return answer;
   }
 
   /** Changes the plan if that is due after these answers; one change at a time. */
   #follow(answers: readonly FallbackResult[]): Promise<boolean> {
-    const turn = this.#turn.then(async () => {
+    return this.#inTurn(async () => {
       for (const change of this.#changes) {
         const plan = await change(answers);
-        if (!plan) continue;
+        if (!plan || !this.#planner.allows(plan)) continue;
         this.#plan = plan;
         return true;
       }
       return false;
     });
+  }
+
+  /** One change of the plan at a time. */
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(change);
     this.#turn = turn.catch(() => {});
     return turn;
   }
 
-  #inputOf(sample: Sample): FloatTensor {
-    if (!(sample instanceof Float32Array)) return sample;
-    const { shape } = this.#pool.bundle.manifest.model.input;
-    const size = sizeOf(shape);
-    if (sample.length === size) return tensor(sample, [1, ...shape]) as FloatTensor;
-    throw new BedsideError('E_DATA', `the sample has ${sample.length} values, not ${size}`, {
-      hint: `the network reads samples of shape ${shape.join(' x ')}`,
-    });
+  get #lostNow(): ReadonlySet<string> {
+    return new Set(this.#coordinator.lost.keys());
   }
-}
-
-/**
- * Refuses networks that workers cannot run sample by sample.
- * @throws BedsideError E_UNSUPPORTED for a network that fixes a batch of several samples, or any batch where requests are batched
- */
-export function assertRunnable({ model, dir }: Bundle, { batch }: Pick<DeploymentOptions, 'batch'>): void {
-  const fixed = fixedBatchOf(model);
-  if (fixed === undefined) return;
-  if (fixed > 1) {
-    throw new BedsideError(
-      'E_UNSUPPORTED',
-      `the network of ${dir} fixes a batch of ${fixed}: workers run one sample`,
-      { hint: 'pack the model again: its batch is left open where that changes nothing' },
-    );
-  }
-  if (batch === undefined) return;
-  throw new BedsideError(
-    'E_UNSUPPORTED',
-    `the network fixes its batch at ${fixed}: requests cannot run together`,
-    { hint: 'leave out --batch, or export the network with a batch of any size' },
-  );
-}
-
-/** The request of these options: figures that are absent are the fleet's, then the defaults. */
-function replannerOptions(
-  fleet: Fleet,
-  { solver = 'policy', levels = 'certified', freeze, deadline, accuracyFloor, privacy }: DeploymentOptions,
-): ReplannerOptions {
-  const fixed = levels === 'certified' ? undefined : levels;
-  const own = { deadline, accuracyFloor: fixed ? 0 : accuracyFloor, privacy, levels: 'certified' as const };
-  return { request: completeRequest(own, fleet.request), solver, levels: fixed, freeze };
 }

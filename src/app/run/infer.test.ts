@@ -116,6 +116,38 @@ describe('a deployment', () => {
     await expect(deployment.infer(new Float32Array(3))).rejects.toMatchObject({ code: 'E_DATA' });
   });
 
+  it('freezes its plan, and sets the floor of requests that state none', async () => {
+    await using deployment = await Deployment.start(pool, { measure: false });
+    const sample = data.samples.slice(0, data.samples.length / SAMPLES);
+    const first = deployment.plan?.levels;
+    const { accuracy } = deployment.firstPlan;
+    deployment.freeze('levels');
+    const other = bundle.manifest.groups.map((_, group) => (first?.[group] === 0 ? 1 : 0));
+    expect((await deployment.infer(sample, { solver: 'exact' })).plan.levels).toEqual(first);
+    expect((await deployment.infer(sample, { levels: other })).plan.levels).toEqual(other);
+    const high = Math.min(1, accuracy + 0.01);
+    for (const refused of [
+      deployment.infer(sample, { accuracyFloor: high }),
+      deployment.preview({ accuracyFloor: high }),
+      deployment.setAccuracyFloor(0.1),
+    ]) {
+      await expect(refused).rejects.toMatchObject({
+        code: 'E_REQUEST',
+        message: expect.stringMatching(/frozen/),
+      });
+    }
+    await deployment.unfreeze();
+    expect(deployment.frozen).toBeUndefined();
+    const best = Math.max(...bundle.manifest.variants.map((variant) => variant.accuracy));
+    expect((await deployment.setAccuracyFloor(best)).accuracy).toBeGreaterThanOrEqual(best - 1e-9);
+    expect(deployment.basis.request.accuracyFloor).toBe(best);
+    const { plan } = await deployment.infer(sample);
+    await expect(deployment.setAccuracyFloor(1)).rejects.toMatchObject({ code: 'E_REQUEST' });
+    expect((await deployment.infer(sample)).plan).toEqual(plan);
+    await deployment.setAccuracyFloor(undefined);
+    expect((await deployment.infer(sample)).plan.levels).toEqual(first);
+  });
+
   it('refuses levels that the bundle does not have', async () => {
     await expect(Deployment.start(pool, { levels: [0] })).rejects.toMatchObject({ code: 'E_LEVELS' });
   });

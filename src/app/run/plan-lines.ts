@@ -35,7 +35,8 @@ export interface PlanLineParts {
   readonly manifest: BundleManifest;
   /** Names the bundle in errors. */
   readonly dir: string;
-  readonly base: ReplannerOptions;
+  /** As it is now: the floor may be set while requests run. */
+  readonly base: () => ReplannerOptions;
   readonly coordinator: Coordinator;
   readonly journal: Journal;
 }
@@ -71,6 +72,11 @@ export class PlanLines {
     return line;
   }
 
+  /** Forgets all lines: the next request of each choice gets a new plan. */
+  clear(): void {
+    this.#lines.clear();
+  }
+
   /** A plan of a choice that is neither prepared nor kept; undefined when there is none. */
   preview(choice: PlanChoice, fleet: Fleet): { planner: Replanner; plan: Promise<PlanView | undefined> } {
     const planner = this.#planner(choice, fleet);
@@ -89,7 +95,8 @@ export class PlanLines {
   }
 
   #planner({ solver, levels, accuracyFloor, deadline }: PlanChoice, fleet: Fleet): Replanner {
-    const { manifest, base } = this.#parts;
+    const { manifest } = this.#parts;
+    const base = this.#parts.base();
     const request = {
       ...base.request,
       // Levels that were asked for are believed, as in `Deployment`.

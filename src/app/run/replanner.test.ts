@@ -50,6 +50,27 @@ describe('a replanner', () => {
     expect(devicesOf(second)).not.toContain('fast');
   });
 
+  it('keeps a pinned plan or its levels until it is unpinned', async () => {
+    const planner = open();
+    const plan = await planner.plan();
+    if (!plan) throw new Error('there is a plan');
+    const moved = await planner.plan(lost);
+    planner.pin = { scope: 'plan', plan };
+    expect([await planner.plan(), await planner.plan(lost)]).toEqual([plan, undefined]);
+    planner.pin = { scope: 'levels', plan };
+    planner.request = { ...request, accuracyFloor: 0.999 };
+    const kept = await planner.plan(lost);
+    expect(kept?.levels).toEqual(plan.levels);
+    expect(devicesOf(kept)).not.toContain('fast');
+    expect([
+      planner.allows(plan),
+      planner.allows({ ...plan, levels: plan.levels.map((l) => l + 1) }),
+    ]).toEqual([true, false]);
+    planner.pin = undefined;
+    planner.request = request;
+    expect(await planner.plan(lost)).toEqual(moved);
+  });
+
   it('names what stands in the way where there is no plan', async () => {
     const tight = new Replanner(manifest, fleet, {
       request: { ...request, deadline: 1e-6 },

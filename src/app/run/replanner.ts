@@ -1,6 +1,6 @@
 // Plans for a fleet that changes: devices are lost and come back, and measure their own times.
 import type { BundleManifest } from '../../bundle/index.ts';
-import { checkLevels, figureWord, findVariant } from '../../bundle/internal.ts';
+import { figureWord } from '../../bundle/internal.ts';
 import {
   buildProblem,
   type Fleet,
@@ -10,10 +10,12 @@ import {
   viewPlan,
 } from '../../plan/index.ts';
 import { PinnedPlanner, type PinScope, refusal } from '../../plan/internal.ts';
-import type { DeviceReport } from '../../run/internal.ts';
+import type { RunPlan } from '../../run/index.ts';
+import { type DeviceReport, devicesOf } from '../../run/internal.ts';
 import type { BedsideError } from '../../util/index.ts';
 import { plannerOf, type SolverName } from '../planners.ts';
 import { withMeasuredTimes, withoutDevices } from './fleet-changes.ts';
+import { onlyLevels } from './only-levels.ts';
 
 /** How plans are made. */
 export interface ReplannerOptions {
@@ -23,6 +25,12 @@ export interface ReplannerOptions {
   readonly levels?: readonly number[] | undefined;
   /** The part of the first plan that every later plan keeps. */
   readonly freeze?: PinScope | undefined;
+}
+
+/** A plan that is kept while it is pinned: as it is, or its levels alone on whichever devices. */
+export interface Pin {
+  readonly scope: PinScope;
+  readonly plan: PlanView;
 }
 
 /** Seconds for one plan. */
@@ -41,6 +49,8 @@ export class Replanner {
   readonly #known = new Map<string, Promise<PlanView | undefined>>();
   readonly #planner: Planner;
   #fleet: Fleet;
+  #request: PlanRequest;
+  #pin: Pin | undefined;
 
   /** @throws BedsideError E_LEVELS for levels that the bundle does not have */
   constructor(manifest: BundleManifest, fleet: Fleet, options: ReplannerOptions) {
@@ -48,6 +58,7 @@ export class Replanner {
     this.#manifest = options.levels ? onlyLevels(manifest, options.levels) : manifest;
     this.#fleet = fleet;
     this.#options = options;
+    this.#request = options.request;
     const planner = withBeam(options.solver);
     this.#planner = options.freeze ? new PinnedPlanner(planner, options.freeze) : planner;
   }
@@ -61,6 +72,32 @@ export class Replanner {
     this.#known.clear();
   }
 
+  get request(): PlanRequest {
+    return this.#request;
+  }
+
+  set request(request: PlanRequest) {
+    this.#request = request;
+    this.#known.clear();
+  }
+
+  /** What every plan keeps, beside `freeze`; undefined: nothing. */
+  get pin(): Pin | undefined {
+    return this.#pin;
+  }
+
+  set pin(pin: Pin | undefined) {
+    this.#pin = pin;
+    this.#known.clear();
+  }
+
+  /** Whether a plan, made before perhaps, keeps what is pinned. */
+  allows(plan: RunPlan): boolean {
+    if (!this.#pin) return true;
+    const { scope, plan: kept } = this.#pin;
+    return scope === 'plan' ? plan === kept : plan.levels.join() === kept.levels.join();
+  }
+
   /** Plans from now on by the times that devices measured themselves. */
   learn(reports: readonly DeviceReport[]): void {
     this.fleet = withMeasuredTimes(this.#fleet, this.#all.name, reports);
@@ -68,15 +105,31 @@ export class Replanner {
 
   /** The plan without the lost devices, made once for the same devices; undefined when there is none. */
   plan(lost: ReadonlySet<string> = NOBODY): Promise<PlanView | undefined> {
-    return this.#once('plan', lost, (left) =>
-      this.#solve(this.#planner, this.#manifest, left, this.#options.request),
-    );
+    const pin = this.#pin;
+    if (pin?.scope === 'plan') {
+      return Promise.resolve(devicesOf(pin.plan).some((name) => lost.has(name)) ? undefined : pin.plan);
+    }
+    if (!pin) {
+      return this.#once('plan', lost, (left) =>
+        this.#solve(this.#planner, this.#manifest, left, this.#request),
+      );
+    }
+    // Pinned levels are believed, as levels that were asked for.
+    const request = { ...this.#request, accuracyFloor: 0, levels: 'certified' as const };
+    const pinned = onlyLevels(this.#all, pin.plan.levels);
+    return this.#once('plan', lost, (left) => this.#solve(this.#planner, pinned, left, request));
+  }
+
+  /** The plan that a request with other limits would get, neither pinned nor remembered; undefined when there is none. */
+  async planFor(request: PlanRequest, lost: ReadonlySet<string> = NOBODY): Promise<PlanView | undefined> {
+    const left = lost.size === 0 ? this.#fleet : withoutDevices(this.#fleet, lost);
+    return left && (await this.#solve(withBeam(this.#options.solver), this.#manifest, left, request));
   }
 
   /** A plan for the unpruned network, without a deadline; undefined when it fits nowhere. */
   unpruned(lost: ReadonlySet<string> = NOBODY): Promise<PlanView | undefined> {
     const levels = this.#all.groups.map(() => 0);
-    const { deadline: _, ...rest } = this.#options.request;
+    const { deadline: _, ...rest } = this.#request;
     const request: PlanRequest = { ...rest, deadline: 86_400, accuracyFloor: 0, levels: 'certified' };
     return this.#once('unpruned', lost, (left) =>
       this.#solve(withBeam(this.#options.solver), onlyLevels(this.#all, levels), left, request),
@@ -84,8 +137,8 @@ export class Replanner {
   }
 
   /** The error that explains why there is no plan. */
-  async refusal(name: string): Promise<BedsideError> {
-    const { instance } = buildProblem(this.#manifest, this.#fleet, this.#options.request);
+  async refusal(name: string, request: PlanRequest = this.#request): Promise<BedsideError> {
+    const { instance } = buildProblem(this.#manifest, this.#fleet, request);
     return await refusal(plannerOf('beam'), instance, name, figureWord(this.#manifest.accuracy));
   }
 
@@ -129,17 +182,4 @@ function withBeam(solver: SolverName): Planner {
       return found.decisions ? found : plannerOf('beam').plan(instance, options);
     },
   };
-}
-
-/** The bundle as if these levels were its only variant. */
-function onlyLevels(manifest: BundleManifest, levels: readonly number[]): BundleManifest {
-  checkLevels(manifest, levels);
-  const { unpruned, loss } = manifest.accuracy;
-  const lost = levels.reduce((sum, level, group) => sum + (loss[group]?.[level] ?? 0), 0);
-  const index = findVariant(manifest, levels);
-  const known = index === undefined ? undefined : manifest.variants[index];
-  const accuracy = unpruned * Math.exp(-lost);
-  const [first] = manifest.variants;
-  const variant = known ?? (first && { ...first, levels, corrected: false, accuracy });
-  return { ...manifest, variants: variant ? [variant] : [] };
 }
