@@ -1,4 +1,4 @@
-// Builds `dist/` from nothing: compiled sources, their types, and a command that can be executed.
+// Builds `dist/` from nothing: compiled sources, their types, a command that can be executed, and the dashboard's pages.
 // Run by `npm run build`, and after `npm ci` and before `npm pack` (`dependencies` and `prepack` in package.json).
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, rmSync } from 'node:fs';
@@ -18,4 +18,14 @@ const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.
 });
 const command = join(root, 'dist', 'cli', 'main.js');
 if (existsSync(command)) chmodSync(command, 0o755);
-process.exitCode = status ?? 1;
+const pages = spawnSync(
+  process.execPath,
+  [join(dirname(fileURLToPath(import.meta.resolve('vite/package.json'))), 'bin', 'vite.js')].concat([
+    'build',
+    'web',
+    '--logLevel',
+    'warn',
+  ]),
+  { cwd: root, stdio: 'inherit' },
+);
+process.exitCode = status || (pages.status ?? 1);

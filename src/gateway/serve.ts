@@ -16,9 +16,13 @@ import {
 import type { Bundle } from '../bundle/index.ts';
 import type { Fleet } from '../plan/index.ts';
 import { BedsideError, messageOf } from '../util/index.ts';
+import type { DashboardParts } from './dashboard/api.ts';
+import { EventHub } from './dashboard/event-hub.ts';
+import { builtPages } from './dashboard/static-files.ts';
 import { createServer } from './http/server.ts';
 import { AuditLog } from './observe/audit-log.ts';
 import { Metrics } from './observe/metrics.ts';
+import { Sessions } from './security/sessions.ts';
 import { type KeptToken, newToken, readTokens, writeTokens } from './security/tokens.ts';
 import { ServedModel } from './service/served-model.ts';
 
@@ -57,6 +61,8 @@ export interface ServeOptions extends DeploymentOptions {
   readonly waiting?: number | undefined;
   /** Bytes of a body; default 64 MiB. */
   readonly bodyLimit?: number | undefined;
+  /** Whether there are pages to watch by, at `/` (default); or the folder of their files, instead of the built ones. */
+  readonly dashboard?: boolean | string | undefined;
   /** Where one JSON line for each request goes; default: nowhere. */
   readonly log?: NodeJS.WritableStream | undefined;
 }
@@ -72,6 +78,8 @@ export interface Gateway extends AsyncDisposable {
   readonly models: readonly string[];
   /** A token for everything, which is shown this once; undefined where none was made. */
   readonly token: string | undefined;
+  /** Address of the dashboard; undefined where there is none. */
+  readonly dashboard: string | undefined;
   close(): Promise<void>;
 }
 
@@ -122,8 +130,9 @@ export async function serve(
           devices: deployment.lost.length,
         })),
     });
+    const dashboard = dashboardOf(options, { models, tokens: access.tokens }, journal);
     const app = await createServer({
-      ...{ models, metrics, audit, tokens: access.tokens, tls: access.tls, log: options.log },
+      ...{ models, metrics, audit, tokens: access.tokens, tls: access.tls, log: options.log, dashboard },
       bodyLimit: options.bodyLimit ?? DEFAULT_BODY,
     });
     started.add(() => app.close());
@@ -133,8 +142,10 @@ export async function serve(
     started.add(async () => await audit?.append({ event: 'stop', caller: 'operator' }));
     const { port: own } = app.server.address() as AddressInfo;
     const close = (): Promise<void> => started.close();
+    const url = `${access.tls ? 'https' : 'http'}://${isIP(host) === 6 ? `[${host}]` : host}:${own}`;
     return {
-      url: `${access.tls ? 'https' : 'http'}://${isIP(host) === 6 ? `[${host}]` : host}:${own}`,
+      url,
+      dashboard: dashboard && `${url}/`,
       models: [...models.keys()],
       token: access.token,
       close,
@@ -144,6 +155,25 @@ export async function serve(
     await started.close();
     throw error;
   }
+}
+
+/** What the dashboard shows, and the folder of its pages; undefined where it is not wanted, or was not built. */
+function dashboardOf(
+  { dashboard = true, audit, auditAnchor, insecure = false }: ServeOptions,
+  parts: Pick<DashboardParts, 'models' | 'tokens'>,
+  journal: Journal,
+): (DashboardParts & { readonly pages: string }) | undefined {
+  if (dashboard === false) return undefined;
+  const pages = typeof dashboard === 'string' ? dashboard : builtPages();
+  if (pages === undefined) {
+    journal.note('there is no dashboard: its pages were not built (npm run build)');
+    return undefined;
+  }
+  return {
+    ...{ ...parts, pages, hub: new EventHub(), sessions: new Sessions() },
+    ownMachineOnly: parts.tokens === undefined && !insecure,
+    audit: audit === undefined ? undefined : { folder: audit, anchor: auditAnchor },
+  };
 }
 
 /** What has been started, closed in the opposite order. */

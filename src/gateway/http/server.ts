@@ -3,6 +3,9 @@ import type { ServerOptions as TlsOptions } from 'node:https';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { BedsideError, VERSION } from '../../util/index.ts';
 import { hashArrays } from '../../util/internal.ts';
+import type { DashboardParts } from '../dashboard/api.ts';
+import { callerOfPage } from '../dashboard/page-access.ts';
+import { addDashboard } from '../dashboard/routes.ts';
 import type { AuditLog } from '../observe/audit-log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { readInferRequest } from '../protocol/infer-request.ts';
@@ -26,6 +29,8 @@ export interface ServerParts {
   readonly bodyLimit: number;
   /** Where the log goes, one JSON line for each request; undefined for none. Bodies are never logged. */
   readonly log: NodeJS.WritableStream | undefined;
+  /** Undefined: there is no dashboard. */
+  readonly dashboard: (DashboardParts & { readonly pages: string }) | undefined;
 }
 
 declare module 'fastify' {
@@ -59,7 +64,9 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   const app = fastify({
     bodyLimit: parts.bodyLimit,
     ...(parts.tls ? { https: parts.tls } : {}),
-    logger: parts.log ? { stream: parts.log, redact: ['req.headers.authorization'] } : false,
+    logger: parts.log
+      ? { stream: parts.log, redact: ['req.headers.authorization', 'req.headers.cookie'] }
+      : false,
     requestTimeout: 30_000,
     connectionTimeout: 0,
     keepAliveTimeout: 72_000,
@@ -85,12 +92,14 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   app.addHook('onRequest', async (request) => {
     const { role } = request.routeOptions.config;
     request.caller = ANYBODY;
+    const page = parts.dashboard && callerOfPage(request, parts.dashboard);
     if (!parts.tokens || role === undefined) return;
-    request.caller = callerOf(request.headers.authorization, parts.tokens);
+    request.caller = page ?? callerOf(request.headers.authorization, parts.tokens);
     assertRole(request.caller, role);
   });
   addServerRoutes(app, parts);
   addModelRoutes(app, parts);
+  if (parts.dashboard) await addDashboard(app, parts.dashboard, parts.dashboard.pages);
   return app;
 }
 

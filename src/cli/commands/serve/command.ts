@@ -41,11 +41,16 @@ async function run(bundles: readonly string[], options: ServeCommandOptions): Pr
   const stop = Interrupt.ofService();
   try {
     const gateway = await serve(bundles, serveOptions(options), output);
-    const { url, models, token } = gateway;
-    output.result({ url, models, ...(token === undefined ? {} : { token }) });
+    const { url, models, token, dashboard } = gateway;
+    output.result({
+      ...{ url, models },
+      ...(token === undefined ? {} : { token }),
+      ...(dashboard === undefined ? {} : { dashboard }),
+    });
     output.print(
       [
         `serving ${models.join(', ')} at ${url}`,
+        ...(dashboard === undefined ? [] : [`  ${dashboard} shows devices, requests and plans`]),
         ...models.map((name) => `  POST ${url}/v2/models/${encodeURIComponent(name)}/infer`),
         `  ${url}/openapi.json describes the rest; Ctrl-C lets requests end, then stops`,
         ...(token === undefined ? [] : [`admin token, shown this once: ${token}`]),

@@ -33,6 +33,7 @@ export interface ServeCommandOptions extends CommonOptions {
   readonly running?: number;
   readonly waiting?: number;
   readonly bodyLimit?: number;
+  readonly dashboard: boolean;
   readonly log?: boolean;
 }
 
@@ -99,6 +100,7 @@ export function addServeOptions(command: Command): void {
       numberIn(1024, 2 ** 30, 'bytes'),
       64 * 2 ** 20,
     )
+    .option('--no-dashboard', 'no pages at /, only the protocol')
     .option('--log', 'write a JSON line for each request to standard error');
 }
 

@@ -1,0 +1,65 @@
+// What all paths of the dashboard share: JSON in and out, and the parts that they show.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { BedsideError } from '../../util/index.ts';
+import type { RequestOrigin, Sessions } from '../security/sessions.ts';
+import type { KeptToken } from '../security/tokens.ts';
+import type { ServedModel } from '../service/served-model.ts';
+import type { EventHub } from './event-hub.ts';
+
+/** What the dashboard shows. */
+export interface DashboardParts {
+  readonly models: ReadonlyMap<string, ServedModel>;
+  readonly hub: EventHub;
+  readonly sessions: Sessions;
+  /** Undefined: no signing in is needed. */
+  readonly tokens: readonly KeptToken[] | undefined;
+  /** Whether everybody may do everything because nobody but this machine can ask. */
+  readonly ownMachineOnly: boolean;
+  /** The folder and the anchor of the audit log; undefined where none is kept. */
+  readonly audit: { readonly folder: string; readonly anchor: string | undefined } | undefined;
+}
+
+/** Adds paths to the server. */
+export type AddRoutes = (app: FastifyInstance, parts: DashboardParts) => void;
+
+/** Sends a value as JSON that no cache keeps. */
+export function sendValue(reply: FastifyReply, value: unknown): FastifyReply {
+  return reply
+    .headers({
+      'content-type': 'application/json',
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    })
+    .send(Buffer.from(JSON.stringify(value)));
+}
+
+/** The JSON object that a page sent. @throws BedsideError E_REQUEST */
+export function objectOf(request: FastifyRequest): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(Buffer.isBuffer(request.body) ? request.body.toString() : '');
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return value as Record<string, unknown>;
+  } catch {
+    // Said below.
+  }
+  throw new BedsideError('E_REQUEST', 'the body is not a JSON object');
+}
+
+/** The model that a path names. @throws BedsideError E_NOT_FOUND */
+export function modelNamed(models: ReadonlyMap<string, ServedModel>, name: string): ServedModel {
+  const model = models.get(name);
+  if (model) return model;
+  throw new BedsideError('E_NOT_FOUND', `there is no model '${name.slice(0, 100)}'`, {
+    hint: `served: ${[...models.keys()].join(', ')}`,
+  });
+}
+
+/** Where a request comes from, for cookies and their protection. */
+export function originOf(request: FastifyRequest): RequestOrigin {
+  return {
+    method: request.method,
+    headers: request.headers,
+    secure: request.protocol === 'https',
+    port: request.raw.socket.localPort,
+  };
+}

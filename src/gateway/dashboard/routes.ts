@@ -1,0 +1,18 @@
+// All paths of the dashboard. Each page's are in a file of their own.
+import type { FastifyInstance } from 'fastify';
+import type { AddRoutes, DashboardParts } from './api.ts';
+import { addEventRoutes } from './event-routes.ts';
+import { addSessionRoutes } from './session-routes.ts';
+import { addStaticFiles } from './static-files.ts';
+
+const ROUTES: readonly AddRoutes[] = [addSessionRoutes, addEventRoutes];
+
+/** Adds the dashboard to the server. @param pages folder of its files */
+export async function addDashboard(
+  app: FastifyInstance,
+  parts: DashboardParts,
+  pages: string,
+): Promise<void> {
+  for (const add of ROUTES) add(app, parts);
+  await addStaticFiles(app, pages);
+}

@@ -1,0 +1,38 @@
+// What the gateway tells its dashboard: plain values as JSON. The pages import these types, and nothing else of `src/`.
+
+/** A page, by the role that its figures need. */
+export type PageName = 'ward' | 'requests' | 'pruning' | 'explain' | 'policy' | 'audit';
+
+/** Who looks, and at what. */
+export interface SessionInfo {
+  /** Whether a token is needed, and no session has been opened with one. */
+  readonly signInNeeded: boolean;
+  /** Name of the token; `anybody` where none is needed. Empty before signing in. */
+  readonly caller: string;
+  readonly roles: readonly string[];
+  /** When the session ends: milliseconds since 1970. */
+  readonly expires?: number | undefined;
+  readonly version: string;
+  readonly models: readonly ServedName[];
+  /** Whether an audit log is kept. */
+  readonly audit: boolean;
+}
+
+/** A served model. */
+export interface ServedName {
+  readonly name: string;
+  readonly version: string;
+}
+
+/** An error of any path below `/api`. */
+export interface WireProblem {
+  readonly error: string;
+  readonly code: string;
+  readonly hint?: string | undefined;
+}
+
+/** Events of the stream, by kind. */
+export interface Events {
+  /** What the gateway says beside its answers: plans made again, devices left out. */
+  readonly note: { readonly at: number; readonly model?: string | undefined; readonly text: string };
+}
