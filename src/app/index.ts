@@ -93,6 +93,13 @@ export {
 } from './plan/strategy-comparison.ts';
 export { anyPlan, plannerOf, SOLVERS, type SolverName } from './planners.ts';
 export {
+  kindOfContent,
+  type PostedFile,
+  type PostedKind,
+  type PostedSamples,
+  postedSamples,
+} from './posted-samples.ts';
+export {
   type AutoResult,
   type CutOptions,
   type PruneOptions,

@@ -22,6 +22,7 @@ export { imageTarget } from './image-steps.ts';
 export { type LabelFacts, labelFacts } from './label-facts.ts';
 export { isUnsplitArchive } from './open-dataset.ts';
 export { sharedPatients } from './patients.ts';
+export { kindOfContent, layOutPosted, type PostedBounds, type PostedKind } from './posted-file.ts';
 export { classPrior, classWeights, selectIndices } from './sampling.ts';
 export { signalTarget } from './signal-steps.ts';
 export { splitInTwo } from './splits.ts';

@@ -33,10 +33,16 @@ const MAX_DIRECTORY = 256 * 2 ** 20;
 
 /**
  * The archive's directory, in its own order.
- * @throws BedsideError E_DATA when this is not a whole zip archive, or its members lie over each other
+ * @param most members; more are refused before any is read
+ * @throws BedsideError E_DATA when this is not a whole zip archive, or its members lie over each other; E_TOO_LARGE
  */
-export function listZip(archive: Uint8Array, name: string): ZipEntry[] {
+export function listZip(archive: Uint8Array, name: string, most = Number.POSITIVE_INFINITY): ZipEntry[] {
   const { count, offset, end } = findDirectory(viewOf(archive), 0, name);
+  if (count > most) {
+    throw new BedsideError('E_TOO_LARGE', `${name} has ${count} members, at most ${most}`, {
+      hint: 'send it in parts',
+    });
+  }
   return parseDirectory(archive.subarray(offset, end), { count, offset }, name);
 }
 

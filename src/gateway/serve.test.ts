@@ -7,6 +7,8 @@ import { deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SingleMachine } from '../app/index.ts';
 import type { Bundle } from '../bundle/index.ts';
+import { npyArray, writeNpz } from '../data/index.ts';
+import { listZip, readZipEntry } from '../data/zip.ts';
 import { type FloatTensor, tensor } from '../engine/index.ts';
 import { canonicalGraph, sizeOf } from '../onnx/internal.ts';
 import { writtenBundle } from '../run/test-support/bundles.ts';
@@ -163,6 +165,57 @@ describe('the gateway', () => {
     expect(explained.outputs.map(({ name }) => name)).toEqual([output, `${input}_relevance`]);
     expect(explained.outputs[1]?.shape).toEqual([1, ...shape]);
     expect(explained.outputs[1]?.data.some((value) => value !== 0)).toBe(true);
+  });
+
+  it('takes a file as it is, with its parameters as a query', async () => {
+    const data = samples(2, 6);
+    const tensors = { inputs: [{ name: input, shape: [2, ...shape], datatype: 'FP32', data: [...data] }] };
+    const expected = (
+      await post('/infer', JSON.stringify({ ...tensors, parameters: { variant: 0 } }))
+    ).json();
+    const archive = writeNpz({ x: npyArray([2, ...shape], data) });
+    const array = readZipEntry(archive, listZip(archive, 'a')[0]!, 'a');
+    const sent: readonly [string, Uint8Array, Record<string, string>][] = [
+      ['', archive, { 'content-type': 'application/zip' }],
+      ['', array, { 'content-type': 'application/x-npy; charset=binary' }],
+      ['&name=../a.npy', array, { 'content-type': 'application/octet-stream' }],
+      ['', array, { 'content-disposition': 'attachment; filename="a.npy"', 'content-type': '' }],
+      ['', gzipSync(array), { 'content-type': 'application/x-npy', 'content-encoding': 'gzip' }],
+    ];
+    for (const [query, bytes, headers] of sent) {
+      const { response, json } = await post(`/infer?variant=0&id=f1${query}`, bytes, headers);
+      expect(response.status, JSON.stringify(json())).toBe(200);
+      expect([response.status, json().id, json().parameters.levels]).toEqual([200, 'f1', '0,0,0,0,0,0,0,0']);
+      expect(json().outputs[0]?.data).toEqual(expected.outputs[0]?.data);
+    }
+    const explained = await post('/explain?with_input=true&binary_data_output=true', array, {
+      'content-type': 'application/x-npy',
+    });
+    const length = Number(explained.response.headers.get('inference-header-content-length'));
+    const { outputs } = JSON.parse(explained.bytes.subarray(0, length).toString()) as Answer;
+    expect(outputs.map(({ name }) => name)).toEqual([output, `${input}_relevance`, `${input}_read`]);
+    expect(new Float32Array(Uint8Array.from(explained.bytes.subarray(-data.byteLength)).buffer)).toEqual(
+      data,
+    );
+    const refused: readonly [string, Uint8Array, string, string][] = [
+      ['', archive, 'image/png', 'E_REQUEST'],
+      ['', Buffer.from('GIF89a'), 'image/gif', 'E_DATA_FIT'],
+      ['', Buffer.from('no array'), 'application/x-npy', 'E_REQUEST'],
+      ['?name=a.exe', array, 'application/octet-stream', 'E_REQUEST'],
+      ['?variant=0&variant=1', array, 'application/x-npy', 'E_REQUEST'],
+      ['', array.slice(0, 90), 'application/x-npy', 'E_DATA'],
+      [
+        '',
+        writeNpz({ x: npyArray([4097, ...shape], new Float32Array(4097 * size)) }),
+        'application/zip',
+        'E_TOO_LARGE',
+      ],
+    ];
+    for (const [query, bytes, type, code] of refused) {
+      expect((await post(`/infer${query}`, bytes, { 'content-type': type })).json(), type).toMatchObject({
+        code,
+      });
+    }
   });
 
   it('previews a plan, or says why there is none', async () => {

@@ -30,6 +30,11 @@ const query = (name: string, type: string, description: string) => ({
   schema: { type },
 });
 
+/** Files as bodies. */
+const FILES = Object.fromEntries(
+  ['image/*', 'application/x-npy', 'application/zip', 'application/octet-stream'].map((type) => [type, {}]),
+);
+
 const SCHEMAS = {
   error: object({ error: text, code: text, hint: text }, ['error', 'code']),
   tensor_metadata: object({ name: text, datatype: text, shape: list({ type: 'integer' }) }),
@@ -76,7 +81,8 @@ const SCHEMAS = {
 const EXTENSION =
   'Tensors may follow the JSON as bytes (binary tensor data extension): the header Inference-Header-Content-Length says ' +
   'how long the JSON is. Parameters: deadline (seconds) or timeout (microseconds), accuracy_floor, levels ("0,3,1") or ' +
-  'variant (its index), solver, explain.';
+  'variant (its index), solver, explain, with_input. A file is taken by its content type, or by the ending of the parameter ' +
+  'name, with all parameters as a query; it is prepared as the bundle says.';
 
 /** The description, as an object to write as JSON. */
 export function openApi(): Record<string, unknown> {
@@ -101,7 +107,7 @@ export function openApi(): Record<string, unknown> {
   ] as const) {
     const infer = (summary: string) => ({
       ...{ summary, description: EXTENSION },
-      requestBody: { content: json(ref('request')) },
+      requestBody: { content: { ...json(ref('request')), ...FILES } },
       responses: {
         ...answers('scores, and facts of the answer as parameters', ref('response')),
         400: problem('the request is malformed, or does not fit the model'),

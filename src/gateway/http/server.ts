@@ -1,6 +1,7 @@
 // The HTTP server: the Open Inference Protocol, version 2, with who may do what, metrics, and errors in one shape.
 import type { ServerOptions as TlsOptions } from 'node:https';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { PostedFile } from '../../app/index.ts';
 import { BedsideError, VERSION } from '../../util/index.ts';
 import { hashArrays } from '../../util/internal.ts';
 import type { DashboardParts } from '../dashboard/api.ts';
@@ -8,7 +9,7 @@ import { callerOfPage } from '../dashboard/page-access.ts';
 import { addDashboard } from '../dashboard/routes.ts';
 import type { AuditLog } from '../observe/audit-log.ts';
 import type { Metrics } from '../observe/metrics.ts';
-import { readInferRequest } from '../protocol/infer-request.ts';
+import { type InferRequest, readInferRequest } from '../protocol/infer-request.ts';
 import { writeInferAnswer } from '../protocol/infer-response.ts';
 import { problemOf } from '../protocol/problem.ts';
 import { assertRole, type Caller, callerOf, type KeptToken, type Role } from '../security/tokens.ts';
@@ -16,6 +17,7 @@ import { JoinedRequests } from '../service/joined-requests.ts';
 import type { Served, ServedModel } from '../service/served-model.ts';
 import { decompressed, jsonLength } from './body.ts';
 import { openApi } from './open-api.ts';
+import { fileRequest, type Query, queryScalars, rawFileOf } from './raw-file.ts';
 
 /** The parts that the server puts before the network. */
 export interface ServerParts {
@@ -53,9 +55,11 @@ const MOST_JOINED = 256;
 /** Seconds after which a 503 may be tried again. */
 const RETRY_SECONDS = 1;
 
+const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+\s*(;|$)/;
+
 interface ModelPath {
   Params: { name: string; version?: string };
-  Querystring: Record<string, string | undefined>;
+  Querystring: Query;
 }
 
 /** Makes the server; it listens when it is told to. */
@@ -90,6 +94,8 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     );
   });
   app.addHook('onRequest', async (request) => {
+    // Of no meaning to the protocol: one that is none is as if it were left out.
+    if (!MEDIA_TYPE.test(request.headers['content-type'] ?? '')) delete request.headers['content-type'];
     const { role } = request.routeOptions.config;
     request.caller = ANYBODY;
     const page = parts.dashboard && callerOfPage(request, parts.dashboard);
@@ -135,7 +141,7 @@ function addModelRoutes(app: FastifyInstance, parts: ServerParts): void {
     });
     app.get<ModelPath>(`${base}/plan`, { config: { role: 'infer' } }, async ({ params, query }, reply) => {
       const model = modelOf(models, params);
-      return sendJson(reply, 200, { model: model.name, plan: await model.preview(scalarsOf(query)) });
+      return sendJson(reply, 200, { model: model.name, plan: await model.preview(queryScalars(query)) });
     });
     app.post<ModelPath>(`${base}/infer`, { config: { role: 'infer' } }, (request, reply) =>
       answer(parts, joined, request, reply, false),
@@ -161,20 +167,21 @@ async function answer(
     const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     metrics.moved('in', raw.byteLength);
     const body = await decompressed(raw, request.headers['content-encoding'], bodyLimit);
-    const read = readInferRequest(body, jsonLength(request.headers['inference-header-content-length']));
-    const asked = explain ? { ...read, parameters: { ...read.parameters, explain: true } } : read;
+    const asked = readRequest(request, body, explain);
     if (asked.parameters.explain === true) assertRole(request.caller, 'explain');
     const run = async (signal: AbortSignal): Promise<Served> => {
-      const served = await model.infer(asked, signal);
+      const served =
+        'inputs' in asked
+          ? await model.infer(asked, signal)
+          : await model.inferFile(asked.file, asked, signal, bodyLimit);
       await keep(parts, request.caller, model, explain, served);
       return served;
     };
     const gone = hangUp(reply);
-    const key = `${request.caller.name} ${model.version} ${read.id}`;
+    const key = `${request.caller.name} ${model.version} ${asked.id}`;
+    const content = `${explain}${hashArrays(body)}${'file' in asked ? request.url : ''}`;
     const served =
-      read.id === undefined
-        ? await run(gone)
-        : await joined.join(key, `${explain}${hashArrays(body)}`, gone, run).answer;
+      asked.id === undefined ? await run(gone) : await joined.join(key, content, gone, run).answer;
     metrics.answered(served, (performance.now() - started) / 1000);
     const written = writeInferAnswer(served.answer, asked.outputs, asked.binary);
     metrics.moved('out', written.body.byteLength);
@@ -193,6 +200,19 @@ async function answer(
     });
     throw error;
   }
+}
+
+/** A request of the protocol, or a file with its parameters. @throws BedsideError E_REQUEST */
+function readRequest(
+  { headers, query }: FastifyRequest<ModelPath>,
+  body: Buffer,
+  explain: boolean,
+): InferRequest | (Omit<InferRequest, 'inputs'> & { readonly file: PostedFile }) {
+  const raw = rawFileOf(headers, query);
+  const read = raw
+    ? { ...fileRequest(raw, body, query), file: { bytes: body, name: raw.name } }
+    : readInferRequest(body, jsonLength(headers['inference-header-content-length']));
+  return explain ? { ...read, parameters: { ...read.parameters, explain: true } } : read;
 }
 
 async function keep(
@@ -240,16 +260,6 @@ function modelOf(
   throw new BedsideError('E_NOT_FOUND', `model '${name}' has no version '${version.slice(0, 100)}'`, {
     hint: `its version is ${model.version}; a path without a version takes it`,
   });
-}
-
-/** Parameters of a query: numbers where they are some. */
-function scalarsOf(query: Record<string, string | undefined>): Record<string, string | number> {
-  const entries = Object.entries(query).flatMap(([key, value]) => {
-    if (typeof value !== 'string') return [];
-    const isNumber = key !== 'levels' && value.trim() !== '' && Number.isFinite(Number(value));
-    return [[key, isNumber ? Number(value) : value] as const];
-  });
-  return Object.fromEntries(entries);
 }
 
 function sendProblem(reply: FastifyReply, error: unknown): FastifyReply {

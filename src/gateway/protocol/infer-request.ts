@@ -160,7 +160,9 @@ function parseJson(bytes: Uint8Array): unknown {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
     throw new BedsideError('E_REQUEST', 'the request is not JSON', {
-      hint: 'where tensors follow as bytes, the header Inference-Header-Content-Length says how long the JSON is',
+      hint:
+        'where tensors follow as bytes, the header Inference-Header-Content-Length says how long the JSON is; a file needs ' +
+        'its own content type, or ?name=',
       cause,
     });
   }

@@ -57,9 +57,9 @@ export class ModelInputs {
     return this.#parts.map(({ name, datatype, shape }) => ({ name, datatype, shape: [-1, ...shape] }));
   }
 
-  /** Names of the outputs that hold the relevance of each input. */
-  get relevanceNames(): readonly string[] {
-    return this.#parts.map(({ name }) => `${name}_relevance`);
+  /** Names of the outputs that hold the relevance of each input, or each input as the network read it. */
+  namesOf(what: 'relevance' | 'read'): readonly string[] {
+    return this.#parts.map(({ name }) => `${name}_${what}`);
   }
 
   /**
@@ -84,9 +84,7 @@ export class ModelInputs {
         `input '${odd.name}' has ${odd.shape[0]} samples, others have ${count}`,
       );
     }
-    if (count > MOST_SAMPLES) {
-      throw new BedsideError('E_TOO_LARGE', `${count} samples in one request, at most ${MOST_SAMPLES}`);
-    }
+    assertCount(count);
     return Array.from({ length: count }, (_, i) => {
       const row = new Float32Array(sizeOf(this.#shape));
       let at = 0;
@@ -99,15 +97,33 @@ export class ModelInputs {
     });
   }
 
+  /** Samples that are read already, each `[1, ...shape]`. @param data `[count, ...shape]` */
+  rowsOf(data: Float32Array, count: number): FloatTensor[] {
+    const size = sizeOf(this.#shape);
+    return Array.from(
+      { length: count },
+      (_, i) => tensor(data.slice(i * size, (i + 1) * size), [1, ...this.#shape]) as FloatTensor,
+    );
+  }
+
   /** The relevance of samples as outputs, one for each input. @param rows one row for each sample */
   relevanceOf(rows: readonly Float32Array[]): ResponseTensor[] {
+    return this.#outputsOf(rows, 'relevance');
+  }
+
+  /** Samples as the network read them, as outputs, one for each input. @param rows one row for each sample */
+  inputsOf(rows: readonly Float32Array[]): ResponseTensor[] {
+    return this.#outputsOf(rows, 'read');
+  }
+
+  #outputsOf(rows: readonly Float32Array[], what: 'relevance' | 'read'): ResponseTensor[] {
     let from = 0;
     return this.#parts.map(({ name, shape }) => {
       const size = sizeOf(shape);
       const data = new Float32Array(rows.length * size);
       for (const [i, row] of rows.entries()) data.set(row.subarray(from, from + size), i * size);
       from += size;
-      return { name: `${name}_relevance`, shape: [rows.length, ...shape], data };
+      return { name: `${name}_${what}`, shape: [rows.length, ...shape], data };
     });
   }
 
@@ -126,4 +142,12 @@ export class ModelInputs {
       `input '${name}' has shape [${own.shape.join(', ')}], expected [${['batch', ...shape].join(', ')}]`,
     );
   }
+}
+
+/** @throws BedsideError E_TOO_LARGE for more samples than one request may have */
+export function assertCount(count: number): void {
+  if (count <= MOST_SAMPLES) return;
+  throw new BedsideError('E_TOO_LARGE', `${count} samples in one request, at most ${MOST_SAMPLES}`, {
+    hint: 'send them in parts',
+  });
 }

@@ -12,21 +12,22 @@ export interface RequestChoice {
   readonly deadline: number | undefined;
   /** Whether the answer has the relevance of the input as one more output. */
   readonly explain: boolean;
+  /** Whether the answer has the input as the network read it as one more output. */
+  readonly withInput: boolean;
 }
 
 const LONGEST_SECONDS = 86_400;
 
 /**
  * Reads `deadline` (seconds), `timeout` (microseconds), `accuracy_floor`, `levels` (`0,3,1`), `variant` (its index),
- * `solver` and `explain`. Others are ignored, as the protocol asks.
+ * `solver`, `explain` and `with_input`. Others are ignored, as the protocol asks.
  * @throws BedsideError E_REQUEST for a value that is none; E_LEVELS for levels that the bundle does not have
  */
 export function readChoice(
   parameters: Readonly<Record<string, Scalar>>,
   manifest: BundleManifest,
 ): RequestChoice {
-  const { levels, variant, solver, explain = false } = parameters;
-  if (typeof explain !== 'boolean') throw wrong('explain', 'true or false');
+  const { levels, variant, solver } = parameters;
   if (levels !== undefined && variant !== undefined) throw wrong('variant', 'given without `levels`');
   const seconds = numberIn(parameters, 'deadline', 1e-3, LONGEST_SECONDS);
   const micros = numberIn(parameters, 'timeout', 0, LONGEST_SECONDS * 1e6);
@@ -40,7 +41,8 @@ export function readChoice(
       accuracyFloor: numberIn(parameters, 'accuracy_floor', 0, 1),
     },
     deadline,
-    explain,
+    explain: flagOf(parameters, 'explain'),
+    withInput: flagOf(parameters, 'with_input'),
   };
 }
 
@@ -63,6 +65,12 @@ function solverOf(value: Scalar): SolverName {
   const solver = SOLVERS.find((name) => name === value);
   if (solver === undefined) throw wrong('solver', `one of ${SOLVERS.join(', ')}`);
   return solver;
+}
+
+function flagOf(parameters: Readonly<Record<string, Scalar>>, name: string): boolean {
+  const { [name]: value = false } = parameters;
+  if (typeof value !== 'boolean') throw wrong(name, 'true or false');
+  return value;
 }
 
 function numberIn(

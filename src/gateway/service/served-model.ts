@@ -1,5 +1,13 @@
 // One bundle behind the gateway: its deployment on workers, its queue, and what it says of itself.
-import { Deployment, type DeploymentOptions, type Journal, type WorkerPool } from '../../app/index.ts';
+import {
+  Deployment,
+  type DeploymentOptions,
+  type Journal,
+  type PostedFile,
+  type PostedSamples,
+  postedSamples,
+  type WorkerPool,
+} from '../../app/index.ts';
 import type { Bundle } from '../../bundle/index.ts';
 import { figureWord, findVariant, taskOf } from '../../bundle/internal.ts';
 import { type FloatTensor, tensor } from '../../engine/index.ts';
@@ -7,16 +15,34 @@ import { sizeOf } from '../../onnx/internal.ts';
 import type { PlanView } from '../../plan/index.ts';
 import type { FallbackResult } from '../../run/index.ts';
 import { devicesOf } from '../../run/internal.ts';
-import { BedsideError, must } from '../../util/index.ts';
+import { BedsideError, must, plainLine } from '../../util/index.ts';
 import type { InferRequest, Scalar } from '../protocol/infer-request.ts';
 import type { InferAnswer, ResponseTensor } from '../protocol/infer-response.ts';
+import { eachWithin } from './each-within.ts';
 import { EXPLAINED_BY, Explainer } from './explainer.ts';
-import { ModelInputs } from './model-inputs.ts';
+import { assertCount, ModelInputs } from './model-inputs.ts';
 import { type RequestChoice, readChoice } from './request-choice.ts';
 import { type QueueBounds, RequestQueue } from './request-queue.ts';
 
 /** Seconds for which a result shows that the devices answer. */
 const READY_SECONDS = 1;
+
+/** Bounds on a file that is sent: what it unpacks to is bounded by the limit of a body too. */
+const MOST_FILES = 1000;
+const MOST_PIXELS = 2 ** 26;
+
+/** Files that are read at the same time, and that wait for it: each may take several times its size. */
+const READING = { running: 2, waiting: 64 };
+
+/** Samples of a request that the devices have at the same time; all that run stay within what a device takes. */
+const AT_ONCE = 64;
+const MOST_ON_DEVICES = 1024;
+
+/** Characters of names of files in an answer. */
+const MOST_NAMES = 65_536;
+
+/** What a request is beside its samples. */
+type RequestHead = Omit<InferRequest, 'inputs'>;
 
 /** Facts of an answer that metrics and the audit log keep. */
 export interface Served {
@@ -26,6 +52,16 @@ export interface Served {
   readonly computed: number;
   readonly results: readonly FallbackResult[];
   readonly variant: number | undefined;
+}
+
+/** A request once its samples are read. */
+interface Asked {
+  readonly choice: RequestChoice;
+  readonly samples: readonly FloatTensor[];
+  /** Milliseconds, on the clock of `performance`. */
+  readonly arrived: number;
+  /** Facts for the answer about how the samples were read. */
+  readonly facts: Readonly<Record<string, Scalar>>;
 }
 
 /** A bundle that answers requests. */
@@ -38,6 +74,8 @@ export class ServedModel {
   readonly deployment: Deployment;
   readonly #explainer: Explainer;
   readonly #inputs: ModelInputs;
+  readonly #atOnce: number;
+  readonly #reading = new RequestQueue(READING);
   #succeeded = Number.NEGATIVE_INFINITY;
   #probe: Promise<boolean> | undefined;
 
@@ -47,6 +85,7 @@ export class ServedModel {
     this.version = bundle.sha256.slice(0, 12);
     this.deployment = deployment;
     this.queue = new RequestQueue(bounds);
+    this.#atOnce = Math.max(1, Math.min(AT_ONCE, Math.floor(MOST_ON_DEVICES / bounds.running)));
     this.#explainer = new Explainer(bundle);
     this.#inputs = new ModelInputs(bundle);
   }
@@ -89,30 +128,30 @@ export class ServedModel {
    * @throws BedsideError E_REQUEST, E_LEVELS, E_BUSY, E_CANCELLED, E_TOO_LARGE; as `Deployment.infer`
    */
   async infer(request: InferRequest, signal: AbortSignal): Promise<Served> {
-    const { manifest } = this.bundle;
     const arrived = performance.now();
-    const choice = readChoice(request.parameters, manifest);
-    this.#assertOutputs(request, choice);
+    const choice = this.#choiceOf(request);
     const samples = this.#inputs.samplesOf(request.inputs);
-    const { result: results, waited } = await this.queue.run(() => {
-      const left = choice.deadline && choice.deadline - (performance.now() - arrived) / 1000;
-      return this.#compute(samples, choice, left, signal);
-    }, signal);
-    this.#succeeded = performance.now();
-    const relevance = choice.explain ? await this.#explain(samples, results) : [];
-    const outputs = [this.#scores(results), ...relevance];
-    const wanted = request.outputs;
-    const { plan } = must(results[0], 'a result');
-    const variant = findVariant(manifest, plan.levels);
-    const computed = Math.max(...results.map(({ seconds }) => seconds));
-    return {
-      answer: {
-        ...{ model: this.name, version: this.version, id: request.id },
-        parameters: factsOf(results, { waited, computed, variant, explained: choice.explain }),
-        outputs: wanted ? outputs.filter(({ name }) => wanted.some((own) => own.name === name)) : outputs,
-      },
-      ...{ waited, computed, results, variant },
-    };
+    return await this.#answer(request, { choice, samples, arrived, facts: {} }, signal);
+  }
+
+  /**
+   * Answers a request whose samples are a file, prepared as the bundle says.
+   * @param maxBytes that an archive may unpack to
+   * @throws BedsideError as `infer`, and as `postedSamples`
+   */
+  async inferFile(
+    file: PostedFile,
+    request: RequestHead,
+    signal: AbortSignal,
+    maxBytes: number,
+  ): Promise<Served> {
+    const arrived = performance.now();
+    const choice = this.#choiceOf(request);
+    const bounds = { maxBytes, maxFiles: MOST_FILES, maxPixels: MOST_PIXELS };
+    const { result } = await this.#reading.run(() => postedSamples(this.bundle, file, bounds), signal);
+    assertCount(result.samples.size);
+    const samples = this.#inputs.rowsOf(result.samples.samples, result.samples.size);
+    return await this.#answer(request, { choice, samples, arrived, facts: fileFacts(result) }, signal);
   }
 
   /**
@@ -153,23 +192,64 @@ export class ServedModel {
     return true;
   }
 
+  /** @throws BedsideError E_REQUEST, E_LEVELS */
+  #choiceOf(request: RequestHead): RequestChoice {
+    const choice = readChoice(request.parameters, this.bundle.manifest);
+    this.#assertOutputs(request, choice);
+    return choice;
+  }
+
+  async #answer(request: RequestHead, asked: Asked, signal: AbortSignal): Promise<Served> {
+    const { choice, samples, arrived, facts } = asked;
+    const { result: results, waited } = await this.queue.run(() => {
+      const until = choice.deadline === undefined ? undefined : arrived + 1000 * choice.deadline;
+      return this.#compute(samples, choice, until, signal);
+    }, signal);
+    this.#succeeded = performance.now();
+    const relevance = choice.explain ? await this.#explain(samples, results) : [];
+    const inputs = choice.withInput ? this.#inputs.inputsOf(samples.map(({ data }) => data)) : [];
+    const outputs = [this.#scores(results), ...relevance, ...inputs];
+    const wanted = request.outputs;
+    const { plan } = must(results[0], 'a result');
+    const variant = findVariant(this.bundle.manifest, plan.levels);
+    const computed = Math.max(...results.map(({ seconds }) => seconds));
+    const own = factsOf(results, { waited, computed, variant, explained: choice.explain });
+    return {
+      answer: {
+        ...{ model: this.name, version: this.version, id: request.id },
+        parameters: { ...own, ...facts },
+        outputs: wanted ? outputs.filter(({ name }) => wanted.some((one) => one.name === name)) : outputs,
+      },
+      ...{ waited, computed, results, variant },
+    };
+  }
+
+  /** @param until when its answer is due, on the clock of `performance` */
   #compute(
     samples: readonly FloatTensor[],
     { plan }: RequestChoice,
-    deadline: number | undefined,
+    until: number | undefined,
     signal: AbortSignal,
   ): Promise<FallbackResult[]> {
-    if (deadline !== undefined && deadline <= 0) {
-      throw new BedsideError('E_DEADLINE', 'the deadline passed while the request waited', {
-        hint: 'allow more time, or send fewer requests at a time',
-      });
-    }
-    return Promise.all(samples.map((sample) => this.deployment.infer(sample, { ...plan, deadline, signal })));
+    const run = async (sample: FloatTensor, gone: AbortSignal): Promise<FallbackResult> => {
+      const deadline = until === undefined ? undefined : (until - performance.now()) / 1000;
+      if (deadline !== undefined && deadline <= 0) {
+        throw new BedsideError('E_DEADLINE', 'the deadline passed while the request waited', {
+          hint: 'allow more time, or send fewer requests at a time',
+        });
+      }
+      return await this.deployment.infer(sample, { ...plan, deadline, signal: gone });
+    };
+    return eachWithin(samples, this.#atOnce, signal, run);
   }
 
-  #assertOutputs({ outputs }: InferRequest, { explain }: RequestChoice): void {
+  #assertOutputs({ outputs }: RequestHead, { explain, withInput }: RequestChoice): void {
     const { output } = this.bundle.manifest.model;
-    const known = [output.name, ...(explain ? this.#inputs.relevanceNames : [])];
+    const known = [
+      output.name,
+      ...(explain ? this.#inputs.namesOf('relevance') : []),
+      ...(withInput ? this.#inputs.namesOf('read') : []),
+    ];
     const other = outputs?.find(({ name }) => !known.includes(name));
     if (!other) return;
     throw new BedsideError('E_REQUEST', `model '${this.name}' has no output '${other.name}'`, {
@@ -197,6 +277,18 @@ export class ServedModel {
     }
     return this.#inputs.relevanceOf(rows);
   }
+}
+
+/** What was guessed or passed over to read a file, and which sample is from which of several. */
+function fileFacts({ samples, remarks, skipped }: PostedSamples): Record<string, Scalar> {
+  const origins = samples.origins ?? [];
+  const names = origins.join(',');
+  const left = skipped.map(({ reason, count }) => `${count} ${reason}`);
+  return {
+    ...(new Set(origins).size > 1 && names.length <= MOST_NAMES ? { origins: plainLine(names) } : {}),
+    ...(remarks.length > 0 ? { remarks: plainLine(remarks.join('; ')) } : {}),
+    ...(left.length > 0 ? { skipped: plainLine(left.join('; ')) } : {}),
+  };
 }
 
 function joined(parts: readonly Float32Array[]): Float32Array {
