@@ -18,6 +18,7 @@ function* contradictions(manifest: BundleManifest): Generator<string> {
   yield* ofGroups(manifest);
   yield* ofLayers(manifest);
   yield* ofStages(manifest);
+  yield* ofEightBit(manifest);
   yield* ofAccuracy(manifest);
   yield* ofVariants(manifest);
 }
@@ -134,6 +135,18 @@ function* ofStages({ stages, layers, groups, ratios, model }: BundleManifest): G
   const last = stages.at(-1)?.output;
   if (last !== model.output.name) {
     yield wrong(`stages[${stages.length - 1}].output`, last, `'${model.output.name}', the model's output`);
+  }
+}
+
+function* ofEightBit({ eightBit, stages, ratios }: BundleManifest): Generator<string> {
+  if (!eightBit) return;
+  yield* lengthOf('eightBit', eightBit, stages.length, 'stages');
+  for (const [i, { layers, seconds }] of eightBit.entries()) {
+    for (const name of layers) {
+      if (!stages[i]?.layers.includes(name))
+        yield wrong(`eightBit[${i}].layers`, name, `layers of stage ${i}`);
+    }
+    if (seconds) yield* lengthOf(`eightBit[${i}].seconds`, seconds, ratios.length, 'ratios');
   }
 }
 

@@ -3,6 +3,7 @@
 import { must } from '../util/index.ts';
 import { checkLevels } from './levels.ts';
 import type { BundleLayer, BundleManifest, BundleStage, Share } from './manifest.ts';
+import { secondsAtMacs } from './seconds-at-macs.ts';
 
 /** The parts of a manifest that costs follow from. */
 export type Costed = Pick<BundleManifest, 'name' | 'groups' | 'ratios' | 'layers' | 'stages'> & {
@@ -61,6 +62,58 @@ export function stageCosts(manifest: Costed, stage: number, levels: readonly num
   checkLevels(manifest, levels);
   return costsOfStage(manifest, must(manifest.stages[stage], `no stage ${stage}`), levels);
 }
+
+/**
+ * Costs of the eight-bit form of a stage at a level vector; its multiply-accumulates as `stageCosts` counts them.
+ * @throws BedsideError E_LEVELS as `checkLevels`; E_INTERNAL for a stage without such a form
+ */
+export function eightBitCosts(
+  manifest: Costed & Pick<BundleManifest, 'eightBit'>,
+  stage: number,
+  levels: readonly number[],
+): StageCosts {
+  const whole = stageCosts(manifest, stage, levels);
+  const form = must(manifest.eightBit?.[stage], `no eight-bit form of stage ${stage}`);
+  const costs = manifest.layers
+    .filter((layer) => layer.stage === stage)
+    .map((layer) => {
+      const own = costsOfLayer(manifest, layer, levels);
+      if (!form.layers.includes(layer.name)) return { ...own, saved: 0 };
+      // The bias is 32 bits still, and each output channel has a scale of 32 bits, about as many as biases.
+      const bias = layer.biasBytes * keptShare(manifest, layer.outputs, levels);
+      const weightBytes = (own.weightBytes - bias) / 4 + 2 * bias;
+      return {
+        saved: own.weightBytes - weightBytes,
+        inputBytes: own.inputBytes / 4,
+        outputBytes: own.outputBytes / 4,
+      };
+    });
+  const uniform = manifest.ratios.map(
+    (_, level) =>
+      stageCosts(
+        manifest,
+        stage,
+        manifest.groups.map(() => level),
+      ).macs,
+  );
+  return {
+    ...whole,
+    weightBytes: whole.weightBytes - sum(costs.map(({ saved }) => saved)),
+    activationBytes: costs.reduce((most, layer) => Math.max(most, layer.inputBytes + layer.outputBytes), 0),
+    seconds: form.seconds && secondsAtMacs(uniform, form.seconds, whole.macs),
+  };
+}
+
+/**
+ * Bytes of a stage's output as eight bits: one a value, and scale, zero point and their number.
+ * @param float32 its bytes as float32, for one sample
+ */
+export function eightBitBytes(float32: number): number {
+  return float32 / 4 + EIGHT_BIT_HEAD;
+}
+
+/** A float32 scale and a zero point of one byte. */
+const EIGHT_BIT_HEAD = 5;
 
 /**
  * Costs of the whole network at a level vector.

@@ -2,9 +2,18 @@
 
 export type { Assembly, AssemblyLayer } from './bundle.ts';
 export { type Correction, correctionTensors, type LowRank, storedCorrection } from './correction.ts';
-export { type Costed, layerCosts, type StageCosts, type TotalCosts, totalCosts } from './costs.ts';
+export {
+  type Costed,
+  eightBitBytes,
+  eightBitCosts,
+  layerCosts,
+  type StageCosts,
+  type TotalCosts,
+  totalCosts,
+} from './costs.ts';
 export { checkLevels, findVariant, firstUnits, keptUnitsAt, levelsKey } from './levels.ts';
 export {
+  type EightBitForm,
   MANIFEST_FILE,
   type ManifestParts,
   type MeasuredOn,

@@ -49,6 +49,8 @@ export interface BundleManifest {
   readonly uncounted?: readonly { readonly name: string; readonly op: string }[] | undefined;
   /** Where `seconds` were measured; absent where nothing was timed. */
   readonly measured?: MeasuredOn | undefined;
+  /** Eight-bit forms of its stages, by stage; absent where none were made. */
+  readonly eightBit?: readonly EightBitForm[] | undefined;
   readonly accuracy: AccuracyModel;
   /** The measured level vectors. The first is the unpruned network. */
   readonly variants: readonly Variant[];
@@ -197,6 +199,23 @@ export interface BundleStage {
   readonly seconds?: readonly number[] | undefined;
 }
 
+/**
+ * The eight-bit form of a stage. Its weights are the float32 ones rounded for each output channel; the ranges of its
+ * activations are in the weights file.
+ */
+export interface EightBitForm {
+  /** Names of the weighted layers that compute in eight bits; none: the stage has no eight-bit form. */
+  readonly layers: readonly string[];
+  /** Why there is none, or which layers stay in float32 and why; for people. */
+  readonly kept?: string | undefined;
+  /** Log loss of accuracy, nats, not negative, where this stage alone computes in eight bits. */
+  readonly loss: number;
+  /** The same where only its input is rounded to eight bits; absent where that was not measured. */
+  readonly inputLoss?: number | undefined;
+  /** Measured seconds for one sample of the whole stage with every group at each level; absent where not timed. */
+  readonly seconds?: readonly number[] | undefined;
+}
+
 /** Where and how seconds were measured. */
 export interface MeasuredOn {
   readonly machine: string;
@@ -252,6 +271,10 @@ export interface Variant {
   readonly crossingBytes: number;
   /** Seconds for one sample, summed over the stages; absent where nothing was timed. */
   readonly seconds?: number | undefined;
+  /** The same measures with every stage that has one in its eight-bit form, and every tensor between them rounded. */
+  readonly eightBit?:
+    | { readonly accuracy: number; readonly lowerBound: number; readonly agreement: number }
+    | undefined;
 }
 
 /** The origin of a bundle. */

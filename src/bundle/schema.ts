@@ -58,6 +58,14 @@ const stage = z.object({
   seconds: z.array(seconds).optional(),
 });
 
+const eightBitForm = z.object({
+  layers: z.array(name),
+  kept: z.string().optional(),
+  loss: z.number().nonnegative(),
+  inputLoss: z.number().nonnegative().optional(),
+  seconds: z.array(seconds).optional(),
+});
+
 const variant = z.object({
   levels: z.array(count),
   corrected: z.boolean(),
@@ -69,6 +77,7 @@ const variant = z.object({
   weightBytes: amount,
   crossingBytes: amount,
   seconds: seconds.optional(),
+  eightBit: z.object({ accuracy: fraction, lowerBound: fraction, agreement: fraction }).optional(),
 });
 
 /** Unknown fields are left out of the result: a change that a reader must know of raises the version. */
@@ -112,6 +121,7 @@ export const manifestSchema = z.object({
       date: z.string(),
     })
     .optional(),
+  eightBit: z.array(eightBitForm).min(1).optional(),
   accuracy: z.object({
     unpruned: fraction,
     measure: z.enum(BUNDLE_MEASURES),

@@ -130,7 +130,13 @@ export class Replanner {
   unpruned(lost: ReadonlySet<string> = NOBODY): Promise<PlanView | undefined> {
     const levels = this.#all.groups.map(() => 0);
     const { deadline: _, ...rest } = this.#request;
-    const request: PlanRequest = { ...rest, deadline: 86_400, accuracyFloor: 0, levels: 'certified' };
+    const request: PlanRequest = {
+      ...rest,
+      deadline: 86_400,
+      accuracyFloor: 0,
+      levels: 'certified',
+      precision: 'float32',
+    };
     return this.#once('unpruned', lost, (left) =>
       this.#solve(withBeam(this.#options.solver), onlyLevels(this.#all, levels), left, request),
     );

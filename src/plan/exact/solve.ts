@@ -3,7 +3,7 @@
 import type { PlannerResult } from '../planner.ts';
 import type { PlanningInstance } from '../problem/instance.ts';
 import { buildLayeredGraph } from './graph/graph.ts';
-import { atLevel, commonLevels, withLevel } from './per-level.ts';
+import { atLevel, commonLevels, onLevel, withLevel } from './per-level.ts';
 import { concluded, type Effort, Search, type SolveOptions, spentOf } from './search.ts';
 import { SearchBudget } from './search-budget.ts';
 
@@ -47,9 +47,7 @@ function solveLevels(
     const graph = buildLayeredGraph(atLevel(instance, level));
     // A plan of the whole instance is one of this level alone, if it is of this level.
     const old = options.warm?.decisions;
-    const same = old?.slice(0, -1).every((decision) => decision.level === level);
-    const decisions = same ? old?.map((decision) => ({ ...decision, level: 0 })) : undefined;
-    const warm = { ...options.warm, decisions };
+    const warm = { ...options.warm, decisions: old && onLevel(instance, old, level) };
     return graph && { level, search: new Search(graph, effort, { ...options, warm }, budget) };
   }).filter((entry) => entry !== undefined);
   for (const { search } of searches) search.root();
@@ -61,7 +59,7 @@ function solveLevels(
     const result = search.run();
     bound = Math.min(bound, result.bound);
     if (result.decisions && result.objective < best.objective) {
-      best = { ...result, decisions: withLevel(result.decisions, level) };
+      best = { ...result, decisions: withLevel(instance, result.decisions, level) };
     }
   }
   return {

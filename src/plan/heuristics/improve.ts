@@ -1,8 +1,9 @@
-// Local search. It changes the devices of a stage, its inner choice, or the level of a run of cuts that must keep one
-// level.
+// Local search. It changes the devices of a stage, its inner choice, its precision with what it receives, or the level of
+// a run of cuts that must keep one level.
 import { must } from '../../util/index.ts';
 import { levelInOf, levelOutOf } from '../problem/choice.ts';
 import type { PlanningInstance, StageDecision } from '../problem/instance.ts';
+import { channelLevelsIn, channelLevelsOut, precisionsOf, wiresIn } from '../problem/precision.ts';
 import { LEAST_GAIN } from '../problem/tolerances.ts';
 import { objectiveOf } from './partial.ts';
 
@@ -50,9 +51,55 @@ function* changes(instance: PlanningInstance, runs: readonly (readonly number[])
     }
   }
   for (const run of runs) {
-    const levels = must(instance.stages[must(run[0], 'a stage')], 'a stage').levelsOut;
-    for (let level = 0; level < levels; level++) yield (plan) => changed(plan, run, { level });
+    const levels = channelLevelsOut(must(instance.stages[must(run[0], 'a stage')], 'a stage'));
+    for (let level = 0; level < levels; level++) {
+      yield (plan) => relevelled(plan, run, (old) => level + old - (old % levels));
+    }
   }
+  yield* precisionChanges(instance);
+}
+
+/** A stage's precision with the wire that fits it: alone, and for all stages from it on. */
+function* precisionChanges({ stages }: PlanningInstance): Generator<Change> {
+  for (const [l, stage] of stages.entries()) {
+    for (let r = 0; r < precisionsOf(stage) || r < wiresIn(stage); r++) {
+      for (const to of [l + 1, stages.length]) {
+        yield (plan) =>
+          stages.slice(l, to).reduce<StageDecision[] | undefined>((made, _, i) => {
+            return inPrecision(stages, made ?? plan, l + i, r) ?? made;
+          }, undefined);
+      }
+    }
+  }
+}
+
+/** The plan with stage `l` in one precision, and its input on the wire of the same bits; undefined where that is so. */
+function inPrecision(
+  stages: PlanningInstance['stages'],
+  plan: readonly StageDecision[],
+  l: number,
+  precision: number,
+): StageDecision[] | undefined {
+  const stage = must(stages[l], 'a stage');
+  const inner = stage.inner / precisionsOf(stage);
+  const levels = channelLevelsIn(stage);
+  const own = Math.min(precision, precisionsOf(stage) - 1) * inner;
+  const wire = Math.min(precision, wiresIn(stage) - 1) * levels;
+  const moved = relevelled(plan, [l - 1], (old) => (old % levels) + wire);
+  const next = changed(moved ?? plan, [l], { inner: (must(plan[l], 'a decision').inner % inner) + own });
+  return next ?? moved;
+}
+
+/** The plan with other levels at some stages; undefined when they are the same. */
+function relevelled(
+  plan: readonly StageDecision[],
+  at: readonly number[],
+  level: (old: number) => number,
+): StageDecision[] | undefined {
+  const next = plan.map((decision, l) =>
+    at.includes(l) ? { ...decision, level: level(decision.level) } : decision,
+  );
+  return next.some(({ level: to }, l) => to !== plan[l]?.level) ? next : undefined;
 }
 
 /** The plan with other decisions at some stages; undefined when they are the same. */
@@ -78,15 +125,21 @@ function levelRuns({ stages }: PlanningInstance): number[][] {
   stages.forEach((stage, l) => {
     if (stage.levelsOut === 1) return;
     const last = runs.at(-1);
-    const tied = stage.levelsIn === stage.levelsOut && stage.levelsIn > 1 && keepsLevel(stage);
+    const levels = channelLevelsOut(stage);
+    const tied = channelLevelsIn(stage) === levels && levels > 1 && keepsLevel(stage, levels);
     if (tied && last?.at(-1) === l - 1) last.push(l);
     else runs.push([l]);
   });
   return runs;
 }
 
-function keepsLevel(stage: PlanningInstance['stages'][number]): boolean {
-  return stage.allowed.every(
-    (ok, choice) => ok === (levelInOf(stage, choice) === levelOutOf(stage, choice) ? 1 : 0),
-  );
+/** Whether the level of channels never changes, and any of them may be kept. */
+function keepsLevel(stage: PlanningInstance['stages'][number], levels: number): boolean {
+  const kept = new Set<number>();
+  const changes = stage.allowed.some((ok, choice) => {
+    const [before, after] = [levelInOf(stage, choice) % levels, levelOutOf(stage, choice) % levels];
+    if (ok === 1 && before === after) kept.add(before);
+    return ok === 1 && before !== after;
+  });
+  return !changes && kept.size === levels;
 }

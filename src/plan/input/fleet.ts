@@ -26,6 +26,15 @@ const DEVICE = z.strictObject({
       'Measured here: by name of the bundle, for each stage, seconds for one sample with every group at each level. Goes before `speed`.',
     )
     .optional(),
+  secondsInt8: z
+    .record(z.string(), z.array(z.array(bounded(1e-9, 3600, 'seconds')).min(1)).min(1))
+    .describe('As `seconds`, of the eight-bit forms of the stages. Goes before `int8Speed`.')
+    .optional(),
+  int8Speed: bounded(1e-2, 1e3, 'times float32')
+    .describe(
+      'How many times as fast eight-bit stages run here as float32 ones; below 1 without integer kernels. Absent: as on the machine where the bundle was measured.',
+    )
+    .optional(),
   memory: bounded(0, 1e15, 'bytes').describe('Bytes free for weights and activations.'),
   energy: bounded(0, 1e12, 'joules')
     .describe('Joules that one request may spend here. Absent: no limit.')

@@ -8,6 +8,9 @@ export const PRIVACY_PRESETS = ['strict', 'late', 'open'] as const;
 
 export type PrivacyPreset = (typeof PRIVACY_PRESETS)[number];
 
+/** Whether eight-bit forms may be chosen. */
+export const PRECISION_CHOICES = ['any', 'float32'] as const;
+
 const weight = () => bounded(0, 1e9, '');
 
 /** The fields, each optional in a fleet's own `request`. */
@@ -43,6 +46,11 @@ export const REQUEST_FIELDS = {
     .describe(
       '`free`: any level of every group, by the accuracy model; `certified`: measured variants only.',
     ),
+  precision: z
+    .enum(PRECISION_CHOICES, { error: `expected ${PRECISION_CHOICES.map((name) => `'${name}'`).join(', ')}` })
+    .describe(
+      '`any`: stages, and tensors between devices, may be eight-bit where the bundle has such forms; `float32`: none.',
+    ),
 };
 
 /** The format of a request file. */
@@ -63,6 +71,7 @@ export interface PlanRequest {
   readonly privacy: PrivacyPreset;
   readonly maxSeen?: readonly number[] | undefined;
   readonly levels: 'free' | 'certified';
+  readonly precision: (typeof PRECISION_CHOICES)[number];
 }
 
 /** Defaults where neither a request nor the fleet gives a value. */
@@ -72,6 +81,7 @@ export const REQUEST_DEFAULTS: PlanRequest = {
   weights: { time: 1, energy: 0.25, accuracy: 3, per: 'local' },
   privacy: 'strict',
   levels: 'free',
+  precision: 'any',
 };
 
 /**

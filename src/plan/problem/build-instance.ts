@@ -6,8 +6,10 @@ import type { Fleet, FleetDevice } from '../input/fleet.ts';
 import { maxSeenOf, type PlanRequest } from '../input/request.ts';
 import { type ChoiceSizes, innerOf, levelInOf, levelOutOf } from './choice.ts';
 import { candidateSets } from './device-sets.ts';
+import { eightBitTables } from './eight-bit.ts';
 import type { DeviceInstance, PlanningInstance, StageInstance } from './instance.ts';
 import { certifiedLevels, freeLevels, type LevelChoice, type LevelSpace } from './level-space.ts';
+import { secondsWithPrecisions, withPrecisions } from './precision.ts';
 import { outputChannels } from './segments.ts';
 import { FLOOR_TOLERANCE } from './tolerances.ts';
 
@@ -67,7 +69,8 @@ export function problemsOf(
   const accuracyFloor =
     request.accuracyFloor ?? Math.max(0, manifest.accuracy.unpruned - request.accuracyDrop);
   const space = levelSpace(manifest, request, accuracyFloor);
-  const tables = manifest.stages.map((_, stage) => stageTable(manifest, space, stage));
+  const float32 = manifest.stages.map((_, stage) => stageTable(manifest, space, stage));
+  const tables = request.precision === 'float32' ? float32 : withEightBit(manifest, space, float32);
   const grid = accuracyGrid(space, tables, request, accuracyFloor);
   const { inputBytes } = stageCosts(
     manifest,
@@ -100,8 +103,10 @@ export function problemsOf(
 /** One stage in numbers, and the costs they are from. */
 interface StageTable {
   readonly stage: Omit<StageInstance, 'maxSeen' | 'sets'>;
-  /** By choice. */
+  /** By float32 choice. */
   readonly costs: readonly (StageCosts | undefined)[];
+  /** By float32 choice, of the eight-bit form; absent where no stage has one. */
+  readonly eightBit?: readonly (StageCosts | undefined)[] | undefined;
   /** With every group at each level of the bundle. */
   readonly uniform: readonly StageCosts[];
 }
@@ -152,6 +157,33 @@ function stageTable(manifest: BundleManifest, space: LevelSpace, l: number): Sta
   return { stage, costs, uniform };
 }
 
+/** Tables whose stages have their eight-bit forms among their choices. */
+function withEightBit(
+  manifest: BundleManifest,
+  space: LevelSpace,
+  tables: readonly StageTable[],
+): readonly StageTable[] {
+  const eightBit = eightBitTables(
+    manifest,
+    space,
+    tables.map(({ stage, costs }) => ({
+      choices: costs.map((_, index) => choiceAt(stage, index)),
+      costs,
+      outputBytes: stage.outputBytes,
+    })),
+  );
+  if (!eightBit) return tables;
+  const stages = withPrecisions(
+    tables.map(({ stage }) => stage),
+    eightBit.map(({ added }) => added),
+  );
+  return tables.map((table, l) => ({
+    ...table,
+    stage: must(stages[l], 'a stage'),
+    eightBit: eightBit[l]?.costs,
+  }));
+}
+
 /** Levels that may be chosen; certified ones above the floor, or all when none is, which then is infeasible. */
 function levelSpace(manifest: BundleManifest, request: PlanRequest, floor: number): LevelSpace {
   if (request.levels === 'free') return freeLevels(manifest);
@@ -184,36 +216,65 @@ function deviceInstance(
   device: FleetDevice,
   tables: readonly StageTable[],
 ): DeviceInstance {
-  const measured = device.seconds?.[manifest.name];
-  if (measured) assertMeasured(manifest, device.name, measured);
-  return {
-    name: device.name,
-    speed: device.macsPerSecond,
-    seconds: tables.map(({ costs, uniform }, l) => {
-      const own = measured?.[l];
-      if (own) {
-        return Float64Array.from(costs, (cost) =>
-          cost
-            ? secondsAtMacs(
-                uniform.map(({ macs }) => macs),
-                own,
-                cost.macs,
-              )
-            : 0,
-        );
-      }
-      const { speed } = device;
-      if (speed === undefined || costs.some((cost) => cost && cost.seconds === undefined)) return undefined;
-      return Float64Array.from(costs, (cost) => (cost?.seconds ?? 0) / speed);
-    }),
-    memory: device.memory,
-    energy: device.energy,
-    joulesPerMac: device.joulesPerMac,
-    joulesPerByteSent: device.joulesPerByteSent,
-    joulesPerByteReceived: device.joulesPerByteReceived,
-    trusted: device.trusted,
-    wait: device.wait,
+  const { name, macsPerSecond, memory, energy, trusted, wait } = device;
+  const { joulesPerMac, joulesPerByteSent, joulesPerByteReceived } = device;
+  const rows = measuredRows(manifest, device, device.seconds);
+  const own = {
+    name,
+    speed: macsPerSecond,
+    seconds: tables.map(({ costs, uniform }, l) => secondsOf(costs, uniform, rows?.[l], device.speed)),
+    memory,
+    energy,
+    joulesPerMac,
+    joulesPerByteSent,
+    joulesPerByteReceived,
+    trusted,
+    wait,
   };
+  if (!tables.some(({ eightBit }) => eightBit)) return own;
+  const eightRows = measuredRows(manifest, device, device.secondsInt8);
+  const eight = tables.map((table, l) => {
+    const { eightBit = [], uniform, costs } = table;
+    const row = eightRows?.[l];
+    if (row || device.int8Speed === undefined) return secondsOf(eightBit, uniform, row, device.speed);
+    const factor = device.int8Speed;
+    return Float64Array.from(
+      costs,
+      (cost, c) => (own.seconds[l]?.[c] ?? (cost?.macs ?? 0) / own.speed) / factor,
+    );
+  });
+  return secondsWithPrecisions(
+    tables.map(({ stage }) => ({ ...stage, maxSeen: 1, sets: [] })),
+    own,
+    eight,
+  );
+}
+
+/** By choice: what the device measured, otherwise the bundle's times scaled; undefined where neither is known. */
+function secondsOf(
+  costs: readonly (StageCosts | undefined)[],
+  uniform: readonly StageCosts[],
+  row: readonly number[] | undefined,
+  speed: number | undefined,
+): Float64Array | undefined {
+  if (row) {
+    const macs = uniform.map((cost) => cost.macs);
+    return Float64Array.from(costs, (cost) => (cost ? secondsAtMacs(macs, row, cost.macs) : 0));
+  }
+  const known = costs.some((cost) => cost) && !costs.some((cost) => cost && cost.seconds === undefined);
+  if (speed === undefined || !known) return undefined;
+  return Float64Array.from(costs, (cost) => (cost?.seconds ?? 0) / speed);
+}
+
+/** What a device measured of this bundle. */
+function measuredRows(
+  manifest: BundleManifest,
+  device: FleetDevice,
+  measured: FleetDevice['seconds'],
+): readonly (readonly number[])[] | undefined {
+  const rows = measured?.[manifest.name];
+  if (rows) assertMeasured(manifest, device.name, rows);
+  return rows;
 }
 
 /** What candidate sets depend on beside the fleet. */

@@ -8,6 +8,9 @@ export const MAX_SET_SIZE = 4;
 /**
  * One stage. Between stages l-1 and l stands cut l-1, whose tensor carries one level; cut 0 is the input of the
  * network. A choice is (level in, inner choice, level out), flattened as `(in * inner + q) * levelsOut + out`.
+ *
+ * Where a bundle has eight-bit forms, the levels of a cut are pairs of a level of channels and a wire, and inner choices
+ * are pairs of an inner choice and a precision; `precision.ts` tells them apart.
  */
 export interface StageInstance {
   readonly name: string;
@@ -15,9 +18,16 @@ export interface StageInstance {
   readonly levelsIn: number;
   readonly inner: number;
   readonly levelsOut: number;
+  /** What the tensors before and behind it may travel as: 1 (float32) or 2 (uint8 too). Absent: 1. */
+  readonly wires?: { readonly in: 1 | 2; readonly out: 1 | 2 } | undefined;
+  /** What it may compute in: 1 (float32) or 2 (int8 too). Absent: 1. */
+  readonly precisions?: 1 | 2 | undefined;
   /** By choice: 1 where it is allowed. A residual trunk forbids a change of level. */
   readonly allowed: Uint8Array;
-  /** By choice: multiply-accumulates, bytes of weights, largest bytes of activations held at once; for one sample. */
+  /**
+   * By choice: multiply-accumulates, bytes of weights, largest bytes of activations held at once; for one sample.
+   * Eight-bit multiply-accumulates count as the float32 ones that take as long.
+   */
   readonly macs: Float64Array;
   readonly weightBytes: Float64Array;
   readonly activationBytes: Float64Array;

@@ -24,6 +24,8 @@ export interface LevelSpace {
   levels(stage: number, choice: LevelChoice): ReadonlyMap<number, number> | undefined;
   /** Log loss of accuracy charged at this stage, nats. */
   loss(stage: number, choice: LevelChoice): number;
+  /** The measured variant that a choice belongs to; only where levels are those of variants. */
+  variant?(stage: number, choice: LevelChoice): number;
 }
 
 /** Groups that have one level together. */
@@ -105,6 +107,7 @@ export function certifiedLevels(manifest: BundleManifest, variants: readonly num
       if (stage > 0) return 0;
       return Math.log(unprunedAccuracy / must(accuracy[index(stage, choice)], 'accuracy of a variant'));
     },
+    variant: (stage, choice) => must(variants[index(stage, choice)], 'a variant'),
   };
 }
 

@@ -11,6 +11,7 @@ import {
   type PlanningInstance,
   type StageInstance,
 } from '../problem/instance.ts';
+import { randomPrecisions } from './random-precisions.ts';
 
 /** What to draw. Everything but the sizes is off by default: the plain instance has sums of products only. */
 export interface RandomInstanceOptions {
@@ -49,10 +50,17 @@ export interface RandomInstanceOptions {
   readonly waits?: boolean;
   /** Some links are missing. */
   readonly missingLinks?: boolean;
+  /** Eight-bit forms of most stages, and of what travels between them; some devices have no integer kernels. */
+  readonly precisions?: boolean;
 }
 
 /** One instance; the same options always give the same one. */
 export function randomInstance(options: RandomInstanceOptions): PlanningInstance {
+  const instance = float32Instance(options);
+  return options.precisions ? randomPrecisions(instance, options.seed) : instance;
+}
+
+function float32Instance(options: RandomInstanceOptions): PlanningInstance {
   const { stages: L, devices: D, levels: P, seed, tightness = 0.5 } = options;
   const random = new Random(seed * 7919 + L * 131 + D * 17 + P);
   const draw = new Draw(random);

@@ -2,8 +2,18 @@
 import { must } from '../../util/index.ts';
 import type { PlanningProblem } from '../problem/build-instance.ts';
 import { choiceIndex } from '../problem/choice.ts';
-import type { StageDecision } from '../problem/instance.ts';
+import { sentBytes } from '../problem/cost.ts';
+import type { PlanningInstance, StageDecision, StageInstance } from '../problem/instance.ts';
 import { type LevelChoice, levelVector } from '../problem/level-space.ts';
+import {
+  channelLevelsIn,
+  channelLevelsOut,
+  float32Sizes,
+  type Precision,
+  precisionOf,
+  type Wire,
+  wireOf,
+} from '../problem/precision.ts';
 import { outputChannels, type Segment, segmentsOf } from '../problem/segments.ts';
 import { checkPlan, type PlanCheck, type Violation } from './check-plan.ts';
 
@@ -12,6 +22,11 @@ export interface StageView {
   readonly index: number;
   /** Level of the groups that its output carries; 0 where it carries none. */
   readonly level: number;
+  /** What it computes in. */
+  readonly precision: Precision;
+  /** What its input travels as where it comes from another device, and the bytes that cross links for it. */
+  readonly wire: Wire;
+  readonly bytes: number;
   /** Channels that each device computes: of the output, or for partial sums of those inside the stage. */
   readonly segments: readonly Segment[];
   /** Seconds from the request. */
@@ -71,13 +86,20 @@ export function viewPlan(problem: PlanningProblem, decisions: readonly StageDeci
       out: decision.level,
     }),
   );
-  const levels = levelVector(manifest, space, choices);
+  const levels = levelVector(
+    manifest,
+    space,
+    choices.map((choice, l) => withoutPrecision(must(instance.stages[l], 'a stage'), choice)),
+  );
   const variant = manifest.variants.findIndex((v) => v.levels.every((level, g) => level === levels[g]));
-  const stages = decisions.map((decision, l) =>
-    viewStage(problem, check, levels, must(choices[l], 'a choice'), decision, l),
+  const stages = decisions.map((_, l) =>
+    viewStage(problem, check, levels, must(choices[l], 'a choice'), decisions, l),
   );
   const certified = problem.request.levels === 'certified' && variant >= 0;
-  const accuracy = certified ? must(manifest.variants[variant], 'a variant').accuracy : check.accuracy;
+  // With some stages in eight bits the accuracy is predicted, from the variant's and from what they lose.
+  const float32 = stages.every(({ precision, wire }) => precision === 'float32' && wire === 'float32');
+  const accuracy =
+    certified && float32 ? must(manifest.variants[variant], 'a variant').accuracy : check.accuracy;
   return {
     latency: check.latency,
     energy: check.energy,
@@ -102,11 +124,11 @@ function viewStage(
   check: PlanCheck,
   levels: readonly number[],
   choice: LevelChoice,
-  decision: StageDecision,
+  decisions: readonly StageDecision[],
   l: number,
 ): StageView {
   const stage = must(instance.stages[l], `stage ${l}`);
-  const devices = must(stage.sets[decision.set], `set of stage ${l}`);
+  const devices = setAt(instance, decisions, l);
   const { start, end, members } = must(check.stages[l], `stage ${l}`);
   const slowest = members.reduce((worst, member) => (total(member) > total(worst) ? member : worst));
   const at = choiceIndex(stage, choice.in, choice.inner, choice.out);
@@ -117,6 +139,8 @@ function viewStage(
   return {
     index: l,
     level: carried ? must(levels[carried.group], 'a level') : 0,
+    precision: precisionOf(stage, choice.inner),
+    ...arrived(instance, decisions, l),
     segments: segmentsOf(devices.map(name), outputChannels(manifest, l, levels)),
     start,
     end,
@@ -126,6 +150,38 @@ function viewStage(
     members: members.map((member) => ({ ...member, device: name(member.device) })),
     weightBytes: must(stage.weightBytes[at], 'weights') / devices.length,
     activationBytes: must(stage.activationBytes[at], 'activations'),
+  };
+}
+
+/** What crosses links into a stage. */
+function arrived(
+  instance: PlanningInstance,
+  decisions: readonly StageDecision[],
+  l: number,
+): Pick<StageView, 'wire' | 'bytes'> {
+  const before = instance.stages[l - 1];
+  if (!before) return { wire: 'float32', bytes: 0 };
+  const { level } = must(decisions[l - 1], 'a decision');
+  const [from, to] = [setAt(instance, decisions, l - 1), setAt(instance, decisions, l)];
+  const hops = from.reduce((sum, d) => sum + to.filter((e) => e !== d).length, 0);
+  return { wire: wireOf(before, level), bytes: hops * sentBytes(before, level, from.length) };
+}
+
+function setAt(
+  { stages }: PlanningInstance,
+  decisions: readonly StageDecision[],
+  l: number,
+): readonly number[] {
+  const { set } = must(decisions[l], `decision of stage ${l}`);
+  return must(stages[l]?.sets[set], `set of stage ${l}`);
+}
+
+/** A choice as the bundle knows it: levels and inner choices of channels alone. */
+function withoutPrecision(stage: StageInstance, choice: LevelChoice): LevelChoice {
+  return {
+    in: choice.in % channelLevelsIn(stage),
+    inner: choice.inner % float32Sizes(stage).inner,
+    out: choice.out % channelLevelsOut(stage),
   };
 }
 
