@@ -47,6 +47,15 @@ export type { FleetDemoResult } from './demo/fleet-demo.ts';
 export type { ComparedPlanner } from './demo/planner-comparison.ts';
 export type { FleetEvent, StreamedRequest } from './demo/request-stream.ts';
 export { type EvaluateOptions, type EvaluateResult, evaluate } from './evaluate.ts';
+export {
+  type AnswerForm,
+  agreementOfAnswers,
+  answerForm,
+  explainedWeights,
+  type ReadAnswer,
+  readAnswer,
+  type ShownInput,
+} from './explain/answers.ts';
 export { type ExplainOptions, explain } from './explain/explain.ts';
 export type { Explanation } from './explain/explanation.ts';
 export type { WrittenHeatmaps } from './explain/heatmaps.ts';

@@ -6,6 +6,7 @@ import type { Classifier } from '../evaluate/internal.ts';
 import { type PreviewedInput, previewPage, samplePicture } from '../report/index.ts';
 import { assertWritable, BedsideError, must, writeFileAtomic } from '../util/index.ts';
 import { rowRange } from '../util/internal.ts';
+import { drawnAs } from './explain/drawn-as.ts';
 
 /** What was written. */
 export interface WrittenPreview {
@@ -110,34 +111,19 @@ function inputsOf(
   index: number,
 ): (PreviewedInput & { readonly input?: string })[] {
   const row = rowRange(dataset.samples, dataset.size, index);
-  if (!inputs) return [{ values: row, shape: sampleShape, ...drawnAs(dataset, sampleShape, contract) }];
+  if (!inputs)
+    return [{ values: row, shape: sampleShape, ...drawnAs(isSignal(dataset), sampleShape, contract) }];
   let start = 0;
   return inputs.map(({ name, shape }) => {
     const size = shape.reduce((product, axis) => product * axis, 1);
     const values = row.subarray(start, start + size);
     start += size;
-    return { input: name, values, shape, ...drawnAs(dataset, shape, contract) };
+    return { input: name, values, shape, ...drawnAs(isSignal(dataset), shape, contract) };
   });
 }
 
-/** Whether numbers are an image, and where its channels are. */
-function drawnAs(
-  { kind, rate }: Dataset,
-  shape: readonly number[],
-  contract: Classifier['contract'] = {},
-): { readonly isImage: boolean; readonly isLast: boolean } {
-  const [a = 1, b = 1, c = 1] = shape;
-  const isCount = (axis: number) => axis === 1 || axis === 3;
-  const isSignal =
-    kind === 'wfdb' || kind === 'synthetic' || rate !== undefined || contract.signal?.leads !== undefined;
-  const { layout } = contract.image ?? {};
-  const isFirst = isCount(a) && b > 1 && c > 1 && layout !== 'NHWC';
-  const isLast = !isFirst && isCount(c) && a > 1 && b > 1 && layout !== 'NCHW';
-  if (!isSignal && shape.length === 3 && (isFirst || isLast)) return { isImage: true, isLast };
-  // Traces are the shorter axis, unless the contract says it.
-  const [rows = 1, columns = 1] = shape.filter((axis) => axis !== 1);
-  const { layout: leads } = contract.signal ?? {};
-  return { isImage: false, isLast: leads ? leads === 'leads-last' : columns > 1 && columns < rows };
+function isSignal({ kind, rate }: Dataset): boolean {
+  return kind === 'wfdb' || kind === 'synthetic' || rate !== undefined;
 }
 
 /** A name that every file system takes. */

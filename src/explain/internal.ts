@@ -4,6 +4,7 @@ export { Aggregator } from './aggregate.ts';
 export { Attributor, attribute } from './attribution/attribute.ts';
 export { oneHot } from './attribution/pass.ts';
 export type { ReadoutKind } from './attribution/readouts.ts';
+export { startWeights } from './attribution/starts.ts';
 export { trySamples } from './attribution/try-samples.ts';
 export { type BatchFirst, batchFirst } from './backward/batch-first.ts';
 export type { AttributionCriterion, CriterionFamily } from './criteria/attribution.ts';
