@@ -87,6 +87,7 @@ export { loadBundle } from './open-bundle.ts';
 export { type DataOptions, DEFAULT_PER_CLASS, type EngineOptions, runSettings } from './options.ts';
 export type { ComparedPlans, Moment } from './outlook/compare-plans.ts';
 export type { FleetEdit } from './outlook/fleet-edit.ts';
+export { momentOf } from './outlook/moment.ts';
 export { Outlook } from './outlook/outlook.ts';
 export type { Forecast, WhatIf } from './outlook/what-if.ts';
 export { evenRatios, nameOf, type PackOptions, type PackResult, pack, packDrawn } from './pack.ts';

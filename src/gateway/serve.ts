@@ -10,6 +10,7 @@ import {
   LocalPool,
   loadBundle,
   NatsPool,
+  Outlook,
   type Reporter,
   type WorkerPool,
 } from '../app/index.ts';
@@ -24,6 +25,7 @@ import { AuditLog } from './observe/audit-log.ts';
 import { Metrics } from './observe/metrics.ts';
 import { Sessions } from './security/sessions.ts';
 import { type KeptToken, newToken, readTokens, writeTokens } from './security/tokens.ts';
+import { type ComparedPoint, type DeskParts, PolicyDesk } from './service/policy-desk.ts';
 import { ServedModel } from './service/served-model.ts';
 
 /** Files of the server's TLS. */
@@ -130,7 +132,7 @@ export async function serve(
           devices: deployment.lost.length,
         })),
     });
-    const dashboard = dashboardOf(options, { models, tokens: access.tokens }, journal);
+    const dashboard = dashboardOf(options, { models, tokens: access.tokens, audit }, started, journal);
     const app = await createServer({
       ...{ models, metrics, audit, tokens: access.tokens, tls: access.tls, log: options.log, dashboard },
       bodyLimit: options.bodyLimit ?? DEFAULT_BODY,
@@ -159,8 +161,9 @@ export async function serve(
 
 /** What the dashboard shows, and the folder of its pages; undefined where it is not wanted, or was not built. */
 function dashboardOf(
-  { dashboard = true, audit, auditAnchor, insecure = false }: ServeOptions,
-  parts: Pick<DashboardParts, 'models' | 'tokens'>,
+  { dashboard = true, audit: folder, auditAnchor: anchor, insecure = false }: ServeOptions,
+  { models, tokens, audit }: Pick<DashboardParts, 'models' | 'tokens'> & Pick<DeskParts, 'audit'>,
+  started: Started,
   journal: Journal,
 ): (DashboardParts & { readonly pages: string }) | undefined {
   if (dashboard === false) return undefined;
@@ -169,10 +172,21 @@ function dashboardOf(
     journal.note('there is no dashboard: its pages were not built (npm run build)');
     return undefined;
   }
+  const hub = new EventHub();
+  const outlook = new Outlook();
+  started.add(() => outlook.close());
+  const onPoint = (model: string, point: ComparedPoint): void => hub.publish('point', { model, point });
+  const desks = new Map(
+    [...models].map(([name, model]) => [name, new PolicyDesk(model, { outlook, audit, onPoint })]),
+  );
+  for (const desk of desks.values()) {
+    desk.start();
+    started.add(async () => desk.close());
+  }
   return {
-    ...{ ...parts, pages, hub: new EventHub(), sessions: new Sessions() },
-    ownMachineOnly: parts.tokens === undefined && !insecure,
-    audit: audit === undefined ? undefined : { folder: audit, anchor: auditAnchor },
+    ...{ models, tokens, pages, hub, desks, sessions: new Sessions() },
+    ownMachineOnly: tokens === undefined && !insecure,
+    audit: folder === undefined ? undefined : { folder, anchor },
   };
 }
 

@@ -132,6 +132,11 @@ export class Deployment implements AsyncDisposable {
     return { ...this.#start, request: this.#planner.request };
   }
 
+  /** The floor that it was started with; undefined: by the request's drop. */
+  get floorAtStart(): number | undefined {
+    return this.#start.request.accuracyFloor;
+  }
+
   /** What is frozen now; undefined: nothing. */
   get frozen(): Pin | undefined {
     return this.#planner.pin;

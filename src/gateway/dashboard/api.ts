@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { BedsideError } from '../../util/index.ts';
 import type { RequestOrigin, Sessions } from '../security/sessions.ts';
 import type { KeptToken } from '../security/tokens.ts';
+import type { PolicyDesk } from '../service/policy-desk.ts';
 import type { ServedModel } from '../service/served-model.ts';
 import type { EventHub } from './event-hub.ts';
 
@@ -10,6 +11,8 @@ import type { EventHub } from './event-hub.ts';
 export interface DashboardParts {
   readonly models: ReadonlyMap<string, ServedModel>;
   readonly hub: EventHub;
+  /** Decisions about plans, by model. */
+  readonly desks: ReadonlyMap<string, PolicyDesk>;
   readonly sessions: Sessions;
   /** Undefined: no signing in is needed. */
   readonly tokens: readonly KeptToken[] | undefined;

@@ -1,4 +1,5 @@
 // What the gateway tells its dashboard: plain values as JSON. The pages import these types, and nothing else of `src/`.
+import type { PolicyPoint } from './wire-policy.ts';
 
 /** A page, by the role that its figures need. */
 export type PageName = 'ward' | 'requests' | 'pruning' | 'explain' | 'policy' | 'audit';
@@ -34,5 +35,7 @@ export interface WireProblem {
 /** Events of the stream, by kind. */
 export interface Events {
   /** What the gateway says beside its answers: plans made again, devices left out. */
+  /** Plans compared at one moment. */
+  readonly point: { readonly model: string; readonly point: PolicyPoint };
   readonly note: { readonly at: number; readonly model?: string | undefined; readonly text: string };
 }

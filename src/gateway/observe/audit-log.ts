@@ -8,7 +8,7 @@ import { BedsideError, messageOf, writeFileAtomic } from '../../util/index.ts';
 
 /** One decision. */
 export interface AuditRecord {
-  /** `infer`, `explain`, `start`, `stop` and the like. */
+  /** `infer`, `explain`, `start`, `stop`, `freeze`, `unfreeze`, `floor` and the like. */
   readonly event: string;
   readonly caller?: string | undefined;
   readonly model?: string | undefined;
@@ -21,6 +21,10 @@ export interface AuditRecord {
   readonly devices?: readonly string[] | undefined;
   readonly samples?: number | undefined;
   readonly fallback?: string | undefined;
+  /** Of `freeze`: `plan` or `levels`. */
+  readonly scope?: string | undefined;
+  /** Of `floor`: what requests keep to that state none; `start` where it is as the gateway was started. */
+  readonly floor?: number | 'start' | undefined;
   /** Code of the error of a request that failed. */
   readonly error?: string | undefined;
   /** Seconds in the queue and on the devices. */

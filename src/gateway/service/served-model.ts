@@ -18,6 +18,7 @@ import { devicesOf } from '../../run/internal.ts';
 import { BedsideError, must, plainLine } from '../../util/index.ts';
 import type { InferRequest, Scalar } from '../protocol/infer-request.ts';
 import type { InferAnswer, ResponseTensor } from '../protocol/infer-response.ts';
+import { AnswerCounts } from './answer-counts.ts';
 import { eachWithin } from './each-within.ts';
 import { EXPLAINED_BY, Explainer } from './explainer.ts';
 import { assertCount, ModelInputs } from './model-inputs.ts';
@@ -72,6 +73,8 @@ export class ServedModel {
   readonly bundle: Bundle;
   readonly queue: RequestQueue;
   readonly deployment: Deployment;
+  /** Which variants have answered lately. */
+  readonly answers = new AnswerCounts();
   readonly #explainer: Explainer;
   readonly #inputs: ModelInputs;
   readonly #atOnce: number;
@@ -212,8 +215,10 @@ export class ServedModel {
     const wanted = request.outputs;
     const { plan } = must(results[0], 'a result');
     const variant = findVariant(this.bundle.manifest, plan.levels);
+    this.answers.add(variant, results.length);
     const computed = Math.max(...results.map(({ seconds }) => seconds));
-    const own = factsOf(results, { waited, computed, variant, explained: choice.explain });
+    const frozen = this.deployment.frozen?.scope;
+    const own = factsOf(results, { waited, computed, variant, frozen, explained: choice.explain });
     return {
       answer: {
         ...{ model: this.name, version: this.version, id: request.id },
@@ -304,7 +309,13 @@ function joined(parts: readonly Float32Array[]): Float32Array {
 /** Facts of an answer as scalars. Of several samples, those of the first plan and of the least sure one. */
 function factsOf(
   results: readonly FallbackResult[],
-  more: { waited: number; computed: number; variant: number | undefined; explained: boolean },
+  more: {
+    waited: number;
+    computed: number;
+    variant: number | undefined;
+    explained: boolean;
+    frozen: string | undefined;
+  },
 ): Record<string, Scalar> {
   const first = must(results[0], 'a result');
   const margins = results.map(({ margin }) => margin).filter((margin) => !Number.isNaN(margin));
@@ -319,6 +330,7 @@ function factsOf(
     plans: new Set(results.map(({ plan }) => plan.levels.join())).size,
     queue_ms: round(1000 * more.waited),
     compute_ms: round(1000 * more.computed),
+    ...(more.frozen === undefined ? {} : { frozen: more.frozen }),
     ...(more.explained ? { explained_by: EXPLAINED_BY } : {}),
   };
 }
