@@ -8,10 +8,10 @@ const src = fileURLToPath(new URL('src', import.meta.url));
 export default defineConfig({
   resolve: {
     alias: [
-      {
-        find: './worker-process.ts',
-        replacement: fileURLToPath(new URL('test/support/worker-process.ts', import.meta.url)),
-      },
+      ...['worker-process', 'thread'].map((name) => ({
+        find: `./${name}.ts`,
+        replacement: fileURLToPath(new URL(`test/support/${name}.ts`, import.meta.url)),
+      })),
       { find: /^bedside$/, replacement: `${src}/index.ts` },
       { find: /^bedside\/(.+)$/, replacement: `${src}/$1/index.ts` },
     ],

@@ -246,6 +246,12 @@ describe.skipIf(!hasNatsServer)('a ward over NATS', TIMEOUT, () => {
     });
     expect(await json('cluster up')).toMatchObject({ started: false, takenOver: false, pid: left.pid });
 
+    // Its key is withdrawn: it is out at once, says so, and still stops in order.
+    expect(await json('cluster revoke source')).toMatchObject({
+      revoked: [{ role: 'worker', name: 'source', trusted: true }],
+      server: { inForce: true, pid: left.pid },
+    });
+    await source.says('the NATS server refuses these credentials');
     expect(await source.end()).toBe(0);
     expect(source.text).toContain("'source' left");
     expect(

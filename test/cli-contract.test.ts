@@ -271,7 +271,9 @@ describe('the contract of --json', TIMEOUT, () => {
   });
 
   it.concurrent('prune by auto, unless a criterion is named', async () => {
-    const found = await json('prune model.onnx --data data.npz --ratio .5 --block 1 --out auto.onnx');
+    const found = await json(
+      'prune model.onnx --data data.npz --ratio .5 --block 1 --no-speed --out auto.onnx',
+    );
     expect(found).toMatchObject({ criterion: 'auto', auto: { halved: true, repaired: true, samples: 10 } });
     const names = found.auto.candidates.map(({ criterion }: { criterion: string }) => criterion);
     expect(found.auto.picked).toBe(names[0]);
@@ -282,8 +284,13 @@ describe('the contract of --json', TIMEOUT, () => {
   it.concurrent('prune in steps, globally, with a layer protected', async () => {
     const found = await json(
       'prune model.onnx --data data.npz --ratio .5 --block 1 --criterion taylor --steps 2 --global ' +
-        '--normalise per-mac --protect conv --class-mix 0:.5,1:.5 --out steps.onnx',
+        '--normalise per-mac --protect conv --class-mix 0:.5,1:.5 --no-speed --out steps.onnx',
     );
+    expect(found).toMatchObject({
+      speedup: null,
+      msPerSampleBefore: null,
+      speedNotMeasured: 'not asked for',
+    });
     expect(found).not.toHaveProperty('auto');
     expect(found.groups).toMatchObject([{ layers: ['conv'], kept: CHANNELS }, { kept: CHANNELS / 2 }]);
   });
@@ -311,6 +318,7 @@ describe('the contract of --json', TIMEOUT, () => {
       ],
     });
     expect(found.speedup).toBeGreaterThan(0);
+    expect(found).not.toHaveProperty('speedNotMeasured');
     const written = await loadModel(join(folder, 'p.onnx'));
     const original = await loadModel(join(folder, 'model.onnx'));
     expect(modelCosts(written).macs).toBe(macs);
@@ -319,7 +327,7 @@ describe('the contract of --json', TIMEOUT, () => {
 
   it.concurrent('prune repairs by default, and says what it did to which layer', async () => {
     const words =
-      'prune model.onnx --data data.npz --ratio .5 --block 1 --criterion l1 --max-positions 400 --out';
+      'prune model.onnx --data data.npz --ratio .5 --block 1 --criterion l1 --max-positions 400 --no-speed --out';
     const repaired = await json(`${words} repaired.onnx`);
     const plain = await json(`${words} plain.onnx --no-reconstruct`);
     expect([repaired.reconstruct, plain.reconstruct]).toEqual([true, false]);
@@ -339,7 +347,7 @@ describe('the contract of --json', TIMEOUT, () => {
 
   it.concurrent('prune --macs, and evaluate agrees with what it said', async () => {
     const found = await json(
-      'prune model.onnx --data data.npz --macs .6 --global --block 4 --criterion taylor --out g.onnx',
+      'prune model.onnx --data data.npz --macs .6 --global --block 4 --criterion taylor --no-speed --out g.onnx',
     );
     expect(found.macsFraction).toBeLessThanOrEqual(0.6);
     for (const { kept } of found.groups) expect(kept % 4).toBe(0);

@@ -67,7 +67,7 @@ describe('layers inside a gate', { timeout: 180_000 }, () => {
   });
 
   it('are named by prune where nothing else ranks their group', async () => {
-    const words = `prune gated.onnx --data data.npz --criterion lrp-gamma --ratio .5 --block 1 --out cut.onnx ${QUIET}`;
+    const words = `prune gated.onnx --data data.npz --no-speed --criterion lrp-gamma --ratio .5 --block 1 --out cut.onnx ${QUIET}`;
     const { scoreRemarks } = JSON.parse(await run(`${words} --json`));
     expect(scoreRemarks).toEqual([expect.objectContaining({ kind: 'stand-in', layers: [named('squeeze')] })]);
     expect(await run(words)).toMatch(/squeeze\w*: lrp-gamma gives them nothing/);

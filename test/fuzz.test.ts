@@ -15,4 +15,4 @@ it(`${CASES} damaged models, data, bundles, fleets, requests, policies, credenti
     expect(refused.length, `${name}: some are refused`).toBeGreaterThan(3);
   }
   expect(ends.filter(({ how }) => how === 'taken').length).toBeGreaterThan(CASES / 10);
-}, 120_000);
+});

@@ -110,12 +110,12 @@ describe('training', () => {
     const weights = await run(1, { epochs: 12, batch: 25, rate: 1e-2, warmUp: 10, decay: 1e-2 });
     // Chance is 0.2.
     expect(accuracy(data, await onnxLogits(weights, data))).toBeGreaterThan(0.4);
-  }, 30_000);
+  });
 
   it('repeats exactly by seed', async () => {
     const brief = { epochs: 2, batch: 25, rate: 5e-3, warmUp: 5, decay: 1e-2 };
     const first = await run(1, brief);
     expect(await run(1, brief)).toEqual(first);
     expect((await run(2, brief)).get('stem.weight')).not.toEqual(first.get('stem.weight'));
-  }, 30_000);
+  });
 });

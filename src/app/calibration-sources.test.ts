@@ -149,5 +149,5 @@ describe.skipIf(!existsSync(MITDB))('calibrationSources of a record (skipped whe
       );
     };
     for (const label of [0, 1, 2, 3]) expect(weighed(label)).toBeCloseTo(share(label), 9);
-  }, 60_000);
+  });
 });

@@ -31,7 +31,9 @@ export {
   initCluster,
   type NewCluster,
   type NewMember,
+  type RevokeResult,
   renewCluster,
+  revokeFromCluster,
 } from './cluster/cluster-files.ts';
 export { FleetReader, writeFleetFile } from './cluster/fleet.ts';
 export { ClusterServer, type ServerState } from './cluster/server.ts';

@@ -60,7 +60,13 @@ describe('a network that fixes its batch', () => {
       criterion: 'integrated-gradients',
     });
     expect([samples, remarks]).toEqual([7, []]);
-    const pruned = await prune(network, { data: dataset(30, SHAPE), ratio: 0.5, criterion: 'l2', block: 1 });
+    const pruned = await prune(network, {
+      data: dataset(30, SHAPE),
+      ratio: 0.5,
+      criterion: 'l2',
+      block: 1,
+      speed: false,
+    });
     expect(pruned.macsFraction).toBe(0.5);
     const { inputs, outputs } = pruned.model.graph;
     expect([inputs[0]?.dims, outputs[0]?.dims]).toEqual([
@@ -94,6 +100,7 @@ describe('a network of several inputs', () => {
         criterion,
         ratio: 0.5,
         block: 1,
+        speed: false,
       });
       expect(pruned.model.graph.inputs.map(({ name, elemType }) => [name, elemType])).toEqual([
         ['x', 1],

@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { findGroups } from '../channels/index.ts';
 import type { Dataset } from '../data/index.ts';
 import { withEngineShapes } from '../engine/index.ts';
-import { type Evaluation, type Measures, measureSpeedup } from '../evaluate/index.ts';
+import { type Evaluation, type Measures, measureSpeedup, type Speed } from '../evaluate/index.ts';
 import { agreement, evaluateModel, mainMeasure } from '../evaluate/internal.ts';
 import { loadModel, type Model, type ModelCosts, modelCosts } from '../onnx/index.ts';
 import { formOf, restoredModel, type Uncounted } from '../onnx/internal.ts';
@@ -43,6 +43,8 @@ export interface CutOptions extends RankingOptions, EngineOptions {
   readonly repair?: boolean | undefined;
   /** The most positions that a layer is repaired from, over all samples; default 8192. */
   readonly maxPositions?: number | undefined;
+  /** Whether to time both networks, which takes about 0.6 s; default true. */
+  readonly speed?: boolean | undefined;
   readonly seed?: number | undefined;
   /** The ONNX file to write; default: none is written. */
   readonly out?: string | undefined;
@@ -87,10 +89,12 @@ export interface PruneResult extends Said {
   /** Agreement with the unpruned network: of classes, the share of samples whose class did not change (docs/tasks.md). */
   readonly agreement: number;
   readonly n: number;
-  /** Measured time of the unpruned network over that of the pruned one. */
+  /** Measured time of the unpruned network over that of the pruned one. NaN, as the times, where they were not measured. */
   readonly speedup: number;
   readonly msPerSampleBefore: number;
   readonly msPerSampleAfter: number;
+  /** Why times were not measured; absent where they were. */
+  readonly speedNotMeasured?: string;
   /** Layers that another criterion ranked, and ties; absent where there are none. */
   readonly scoreRemarks?: readonly ScoreRemark[];
   readonly groups: readonly {
@@ -231,14 +235,15 @@ interface Measured {
   readonly before: Evaluation;
   readonly after: Evaluation;
   readonly test: Dataset;
-  readonly speed: Awaited<ReturnType<typeof measureSpeedup>>;
+  /** Undefined where it was not asked for. */
+  readonly speed: Speed | undefined;
 }
 
 async function measureBoth(
   { name, original }: Network,
   model: Model,
   { test, shares }: TwoSets,
-  { out = `${name}, pruned`, batch, threads }: CutOptions,
+  { out = `${name}, pruned`, batch, threads, speed: timed = true }: CutOptions,
   progress: Progress,
 ): Promise<Measured> {
   const measure = (called: string, of: Model, reference: Float32Array | 'own') =>
@@ -257,7 +262,8 @@ async function measureBoth(
     { model: original, name },
     { model, name: out },
   ] as const;
-  return { before, after, test, speed: await measureSpeedup(...both, test, { batch, threads }) };
+  const speed = timed ? await measureSpeedup(...both, test, { batch, threads }) : undefined;
+  return { before, after, test, speed };
 }
 
 function resultOf(
@@ -289,9 +295,10 @@ function resultOf(
     balancedAccuracyAfter: after.balancedAccuracy,
     agreement: agreement(classifier, before.logits, after.logits),
     n: test.size,
-    speedup: speed.speedup,
-    msPerSampleBefore: speed.before,
-    msPerSampleAfter: speed.after,
+    speedup: speed?.speedup ?? Number.NaN,
+    msPerSampleBefore: speed?.before ?? Number.NaN,
+    msPerSampleAfter: speed?.after ?? Number.NaN,
+    ...(speed ? {} : { speedNotMeasured: 'not asked for' }),
     ...(remarks.length > 0 ? { scoreRemarks: remarks } : {}),
     groups: grouping.groups.map(({ id, channels, layers }) => ({
       id,

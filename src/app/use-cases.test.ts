@@ -42,7 +42,7 @@ describe('prune', () => {
   it('returns the smaller network, which is a network again, and writes no file unless asked', async () => {
     const reporter = heard();
     const network = await loadNetwork(NETWORK);
-    const options = { data, ratio: 0.5, criterion: 'l1', block: 1, perClass: 3 };
+    const options = { data, ratio: 0.5, criterion: 'l1', block: 1, perClass: 3, speed: false };
     const found = await prune(network, options, reporter);
     expect(found).toMatchObject({ criterion: 'l1', block: 1, reconstruct: true, labelled: true });
     expect(found).not.toHaveProperty('out');

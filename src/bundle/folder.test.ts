@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { compiledFile } from '../../test/support/compiled.ts';
 import { run } from '../channels/test-support/net.ts';
 import { must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
@@ -239,7 +240,7 @@ describe('opening', () => {
 describe('a writer that is killed', () => {
   it('leaves the old bundle or the new one at any moment', async () => {
     const dir = await written();
-    const script = join(import.meta.dirname, 'test-support', 'write-forever.ts');
+    const script = await compiledFile(new URL('test-support/write-forever.ts', import.meta.url).href);
     const random = new Random(5);
     const found = new Set<string>();
     const left = new Set<number>();
@@ -247,7 +248,7 @@ describe('a writer that is killed', () => {
     // At least a few times, and until both bundles were found, and files of an unfinished write.
     const done = (): boolean => found.size === 2 && [...left].some((files) => files > 3);
     for (let kill = 0; kill < rounds(2, 5) || (kill < 40 && !done()); kill++) {
-      const child = spawn(process.execPath, ['--import', 'tsx', script, dir], {
+      const child = spawn(process.execPath, [script, dir], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       await once(child.stdout, 'data');

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { runHere } from './test-support/in-process.ts';
 import { inOrder } from './words.ts';
 
-const GROUP = /^cluster needs one of its commands: init, add, up, status$/;
+const GROUP = /^cluster needs one of its commands: init, add, revoke, up, status$/;
 
 describe('a wrong command line', () => {
   it.each<[words: string, message: RegExp, hint: RegExp]>([

@@ -205,7 +205,7 @@ describe('folders of class folders', () => {
 
 const skipReason = existsSync(MEDICAL) ? '' : ` (skipped: ${MEDICAL} is missing)`;
 describe.skipIf(skipReason !== '')(`medical-mnist${skipReason}`, () => {
-  it('is read exactly: classes, counts and the pixels of the files', { timeout: 30_000 }, async () => {
+  it('is read exactly: classes, counts and the pixels of the files', async () => {
     const options = { ...OPTIONS, sampleShape: [1, 64, 64], classes: 6, split: 'test', perClass: 5 } as const;
     const dataset = await openDataset(MEDICAL, options);
     expect(dataset.classNames).toEqual(['AbdomenCT', 'BreastMRI', 'CXR', 'ChestCT', 'Hand', 'HeadCT']);

@@ -99,9 +99,10 @@ describe('generateEcg', () => {
   });
 
   it('is quick enough to be generated when needed', () => {
-    const start = performance.now();
+    // The processor's time, whatever else runs on this machine.
+    const start = process.cpuUsage();
     generateEcg({ perClass: 100, seed: 5 });
-    expect(performance.now() - start).toBeLessThan(5000);
+    expect(process.cpuUsage(start).user / 1e6).toBeLessThan(5);
   });
 });
 

@@ -123,7 +123,7 @@ describe('a record made by hand', () => {
 
 const skipReason = existsSync(MITDB) ? '' : ` (skipped: ${MITDB} is missing)`;
 describe.skipIf(skipReason !== '')(`the MIT-BIH Arrhythmia Database${skipReason}`, () => {
-  it('has the documented counts, and beats equal to the reference ones', { timeout: 60_000 }, async () => {
+  it('has the documented counts, and beats equal to the reference ones', async () => {
     // The whole database takes three times as long as its test split: `npm run test:long`.
     if (LONG) {
       const all = await openDataset(MITDB, OPTIONS);

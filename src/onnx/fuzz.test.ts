@@ -73,5 +73,5 @@ describe.each([
     }
     expect(outcomes.read).toBeGreaterThan(ROUNDS / 10);
     expect(outcomes.refused).toBeGreaterThan(ROUNDS / 10);
-  }, 20_000);
+  });
 });

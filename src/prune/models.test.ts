@@ -73,7 +73,7 @@ describe.each(Object.entries(NETWORKS))('%s', (file, expected) => {
     ]);
   });
 
-  it('computes the same cut as masked, group by group and mixed', { timeout: 60_000 }, async (context) => {
+  it('computes the same cut as masked, group by group and mixed', async (context) => {
     context.skip(missing, `no pre-trained models in ${FOLDER}`);
     // A run of the wide ones takes long, and one after the other their groups are alike.
     await expectCutEqualsMasked(model, 5, LONG || file.startsWith('ecg') ? 1 : 3);

@@ -4,7 +4,9 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { compiledFile } from '../../test/support/compiled.ts';
 import { assertWritable, writeFileAtomic } from './files.ts';
 import { clearLeftovers, temporaryFile, temporaryFolder } from './leftovers.ts';
 
@@ -27,11 +29,12 @@ const named = (path: string, pid: number): string => path.replace(`-${process.pi
 
 /** A process in the middle of writing `out`, with a temporary folder of its own. */
 async function writing() {
-  const url = (name: string): string => JSON.stringify(new URL(name, import.meta.url).href);
+  const url = async (name: string): Promise<string> =>
+    JSON.stringify(pathToFileURL(await compiledFile(new URL(name, import.meta.url).href)).href);
   const code = `
-    import(${url('../cli/terminal/signals.ts')}).then(async () => {
-      const { throughTemporary } = await import(${url('./files.ts')});
-      const { removedAtExit, temporaryFolder } = await import(${url('./leftovers.ts')});
+    import(${await url('../cli/terminal/signals.ts')}).then(async () => {
+      const { throughTemporary } = await import(${await url('./files.ts')});
+      const { removedAtExit, temporaryFolder } = await import(${await url('./leftovers.ts')});
       const { mkdtempSync } = await import('node:fs');
       removedAtExit(mkdtempSync(temporaryFolder(${JSON.stringify(folder)})));
       await throughTemporary(${JSON.stringify(join(folder, 'out'))}, () => {
@@ -39,7 +42,7 @@ async function writing() {
         return new Promise((resolve) => setTimeout(resolve, 60_000));
       });
     });`;
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), '-e', code], {
+  const child = spawn(process.execPath, ['-e', code], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   await once(child.stdout, 'data');

@@ -1,15 +1,13 @@
 // Runs the command line, on a small network and data built in code.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { symlink, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { npyArray, writeNpz } from 'bedside/data';
 import { type Model, writeModel } from 'bedside/onnx';
 import { floatConstant, GraphBuilder, int, ints } from '../../src/onnx/internal.ts';
 import { Random } from '../../src/util/internal.ts';
+import { compiledSources } from './compiled.ts';
 import { runHere } from './in-process.ts';
-import { madeOnce, ROOT } from './made-once.ts';
 
 /** What a process left behind. */
 export interface Run {
@@ -30,9 +28,9 @@ export interface Cli {
   spawn(words: readonly string[], cwd: string, more?: NodeJS.ProcessEnv): ChildProcess;
 }
 
-/** Compiles the sources as they are, once for all test files: an older `dist/` plays no part. */
+/** The command line of the sources as they are. */
 export async function compileCli(): Promise<Cli> {
-  const main = join(await madeOnce('cli', compile), 'dist', 'cli', 'main.js');
+  const main = join(await compiledSources(), 'cli', 'main.js');
   const { BEDSIDE_DEBUG: _, ...env } = process.env;
   return {
     main,
@@ -47,20 +45,6 @@ export async function compileCli(): Promise<Cli> {
     spawn: (given, cwd, more = {}) =>
       spawn(process.execPath, [main, ...given], { cwd, env: { ...env, ...more } }),
   };
-}
-
-async function compile(folder: string): Promise<void> {
-  const compiler = join(
-    dirname(createRequire(import.meta.url).resolve('typescript/package.json')),
-    'bin',
-    'tsc',
-  );
-  // Types are the business of `npm run check`.
-  const unchecked = ['--noCheck', '--declaration', 'false'];
-  const words = [compiler, '-p', 'tsconfig.build.json', ...unchecked, '--outDir', join(folder, 'dist')];
-  await promisify(execFile)(process.execPath, words, { cwd: ROOT });
-  for (const name of ['package.json', 'models', 'examples'])
-    await symlink(join(ROOT, name), join(folder, name));
 }
 
 export const CLASSES = 3;

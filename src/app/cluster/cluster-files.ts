@@ -1,7 +1,8 @@
 // The files of a cluster: configuration and certificate of its NATS server, and one credentials file for each role or device.
 import { hostname, networkInterfaces } from 'node:os';
 import { loadNats, type Renewed, type WrittenCluster } from '../../run/index.ts';
-import type { Identity } from '../../run/internal.ts';
+import type { Identity, Revocation, Revoked } from '../../run/internal.ts';
+import { type Reload, reloadServer } from './reload.ts';
 
 /** Settings of a new cluster. */
 export interface ClusterSettings {
@@ -81,6 +82,20 @@ export async function addToCluster(
 ): Promise<WrittenCluster> {
   const nats = await loadNats();
   return nats.addToCluster(folder, [role === 'worker' ? { role, name, trusted: !guest } : { role, name }]);
+}
+
+/** Keys that were withdrawn, and whether the running server refuses them already. */
+export type RevokeResult = Revoked & { readonly server: Reload };
+
+/**
+ * Withdraws the keys of a device or user. A server of this machine reads its configuration again, and ends the connections of
+ * those keys at once; all other keys and connections stay.
+ * @throws BedsideError E_FILE without a cluster; E_USAGE where no such key is, or for the operator's
+ */
+export async function revokeFromCluster(folder: string, whose: Revocation): Promise<RevokeResult> {
+  const nats = await loadNats();
+  const revoked = await nats.revokeFromCluster(folder, whose);
+  return { ...revoked, server: await reloadServer(folder) };
 }
 
 /**

@@ -1,4 +1,4 @@
-// Overwrites a bundle again and again, in turn with two contents, until it is killed. `node --import tsx … FOLDER`
+// Overwrites a bundle again and again, in turn with two contents, until it is killed. `node … FOLDER`
 import { writeBundle } from '../write.ts';
 import { oldAndNew } from './old-and-new.ts';
 

@@ -10,7 +10,8 @@ import { writtenBundle } from '../test-support/bundles.ts';
 import { mixedNet } from '../test-support/mixed-net.ts';
 import { Hosts, hasNamespaces } from './test-support/hosts.ts';
 import { hasNatsServer, TestServer } from './test-support/nats-server.ts';
-import { type EndedRequest, NodeProcess } from './test-support/node-process.ts';
+import { NodeProcess } from './test-support/node-process.ts';
+import type { EndedRequest } from './test-support/orders.ts';
 
 /** Seconds, more than a busy machine needs to notice a loss and to replan. */
 const DEADLINE = 30;
@@ -32,9 +33,9 @@ describe.skipIf(!hasNatsServer || !hasNamespaces)('a ward of several hosts', () 
       enter: hosts.enter('server'),
     });
     const isShaped = await hosts.shape('far', SHAPED);
-    await using asker = new NodeProcess('client-process.ts', hosts.enter('asker'));
-    await using source = new NodeProcess('worker-process.ts', hosts.enter('source'));
-    await using far = new NodeProcess('worker-process.ts', hosts.enter('far'));
+    await using asker = await NodeProcess.spawn('client-process.ts', hosts.enter('asker'));
+    await using source = await NodeProcess.spawn('worker-process.ts', hosts.enter('source'));
+    await using far = await NodeProcess.spawn('worker-process.ts', hosts.enter('far'));
     const [access, operator, working] = await Promise.all(
       (['coordinator', 'operator', 'worker'] as const).map(async (role) => ({
         credentials: await server.credentials(role),

@@ -3,6 +3,7 @@ export { BundleStore } from './bundles/bundle-store.ts';
 export { makeBuckets } from './cluster/buckets.ts';
 export { type Credentials, parseCredentials } from './cluster/credentials.ts';
 export { RENEWAL_MS, type Renewed, type RenewOptions, renewCertificates } from './cluster/renew.ts';
+export { type Revocation, type Revoked, revokeFromCluster } from './cluster/revoke.ts';
 export { type Identity, permissionsOf, type Role } from './cluster/roles.ts';
 export { readServerInfo, type ServerInfo } from './cluster/server-info.ts';
 export {

@@ -1,10 +1,10 @@
 // The files, the server and the state of a cluster as text.
 import { relative } from 'node:path';
-import type { NewCluster } from '../../../app/cluster/cluster-files.ts';
+import type { NewCluster, RevokeResult } from '../../../app/cluster/cluster-files.ts';
 import type { ServerState } from '../../../app/cluster/server.ts';
 import type { ClusterStatus } from '../../../app/cluster/status.ts';
 import type { Renewed, WrittenCluster } from '../../../run/index.ts';
-import { formatBytes, formatSeconds } from '../../../util/index.ts';
+import { formatBytes, formatSeconds, plainLine } from '../../../util/index.ts';
 import { table } from '../../terminal/tables.ts';
 import { describeFleet } from '../fleet/text.ts';
 
@@ -59,6 +59,25 @@ export function describeRenewed({ dir, hosts, expires, authority, credentials, m
 export function describeAdded({ credentials }: WrittenCluster): string {
   const paths = credentials.map(({ path }) => relative('.', path)).join(', ');
   return `${paths} written; restart the server, or run nats-server --signal reload, so that it accepts the key`;
+}
+
+/** Whose keys were withdrawn, and whether the server refuses them already. */
+export function describeRevoked({ revoked, anyName, server }: RevokeResult): string {
+  const whose = revoked.map(({ role, name }) =>
+    name === undefined ? `${role} of any name` : `${role} '${name}'`,
+  );
+  const lines = [plainLine(`withdrawn: ${whose.join(', ')}`)];
+  lines.push(
+    server.inForce
+      ? `in force: the running server (process ${server.pid}) ended their connections and lets them in no more`
+      : `NOT IN FORCE YET: ${server.why}`,
+  );
+  for (const role of anyName) {
+    lines.push(
+      `whoever holds the key of any ${role} can still come under that name: --role ${role} withdraws it too`,
+    );
+  }
+  return lines.join('\n');
 }
 
 /** How a server came to run, in one line. */

@@ -56,6 +56,7 @@ export function addPrune(program: Command): void {
       'kept counts are multiples of this many channels; 1 for any count; default: as this processor computes',
       count(4096),
     )
+    .option('--no-speed', 'do not time both models; speedup and times are then null')
     .option('--test-limit <n>', 'measure on at most this many samples; default all', count());
   addAlias(command, '--no-reconstruct', '--no-repair');
   addLevels(command);
@@ -102,7 +103,16 @@ export function addPrune(program: Command): void {
 /** Options that say how a model is scored, cut and repaired. */
 const OF_MODELS = [
   ...['--data', '--macs', '--criterion', '--no-repair', '--no-reconstruct', '--max-positions', '--block'],
-  ...['--test-limit', '--target', '--aggregate', '--global', '--normalise', '--steps', '--protect'],
+  ...[
+    '--test-limit',
+    '--no-speed',
+    '--target',
+    '--aggregate',
+    '--global',
+    '--normalise',
+    '--steps',
+    '--protect',
+  ],
   ...['--class-prior', '--class-mix', '--split', '--per-class', '--limit', '--classes', '--records'],
   ...['--skip-bad', '--split-by'],
 ];

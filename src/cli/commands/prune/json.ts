@@ -4,7 +4,7 @@ import type { PruneResult } from '../../../app/prune.ts';
 import type { PruneBundleResult } from '../../../app/prune-bundle.ts';
 import { hasClasses } from '../../../util/index.ts';
 
-/** The fields of `--json`. */
+/** The fields of `--json`. Times that were not measured are null. */
 export function prunedJson(result: PruneResult): object {
   const { model: _, labelled: __, remarks: ___, skipped: ____, signals: _____, ...fields } = result;
   return hasClasses(fields.task) ? fields : withoutAccuracies(fields);

@@ -29,12 +29,14 @@ export function describePruning(result: PruneResult): string {
       formatCount(parameters),
       formatPercent(result.parametersFraction),
     ],
-    [
-      'time a sample',
-      formatSeconds(result.msPerSampleBefore / 1000),
-      formatSeconds(result.msPerSampleAfter / 1000),
-      `${result.speedup.toFixed(2)} times faster`,
-    ],
+    result.speedNotMeasured === undefined
+      ? [
+          'time a sample',
+          formatSeconds(result.msPerSampleBefore / 1000),
+          formatSeconds(result.msPerSampleAfter / 1000),
+          `${result.speedup.toFixed(2)} times faster`,
+        ]
+      : ['time a sample', '-', '-', 'not measured'],
     ...measureRows(result),
   ];
   return [

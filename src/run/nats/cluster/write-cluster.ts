@@ -9,7 +9,7 @@ import { tokenOf } from '../transport/subjects.ts';
 import { certifyServer, makeAuthority } from './certificates.ts';
 import { NEW_KEYS, newCredentials } from './credentials.ts';
 import { type Identity, ROLES } from './roles.ts';
-import { type ServerConfig, serverConfig } from './server-config.ts';
+import { serverConfig } from './server-config.ts';
 
 /** The settings of a cluster. */
 export interface ClusterOptions {
@@ -64,7 +64,7 @@ const CLUSTER = z.strictObject({
     }),
   ),
 });
-type ClusterFile = z.output<typeof CLUSTER>;
+export type ClusterFile = z.output<typeof CLUSTER>;
 
 /** The path of an identity's credentials. */
 export function credentialsPath(dir: string, { role, name }: Identity): string {
@@ -199,22 +199,24 @@ async function writeUsers(
     users = users.filter((user) => credentialsPath(dir, user.identity) !== path);
     users.push({ keys, identity });
   }
-  await writeFileAtomic(join(dir, CLUSTER_FILE), `${JSON.stringify({ ...cluster, users }, null, 2)}\n`);
+  await writeClusterFile(dir, { ...cluster, users });
   // Written last: it marks the cluster as complete.
+  return { dir, config: await writeConfig(dir, { ...cluster, users }), credentials };
+}
+
+/** Writes what a cluster was made from. */
+export async function writeClusterFile(dir: string, cluster: ClusterFile): Promise<void> {
+  await writeFileAtomic(join(dir, CLUSTER_FILE), `${JSON.stringify(cluster, null, 2)}\n`);
+}
+
+/** Writes the server's configuration, which lets in the users of the cluster. @returns its path */
+export async function writeConfig(dir: string, cluster: ClusterFile): Promise<string> {
   const config = join(dir, SERVER_CONFIG);
-  const files = filesOf(dir);
-  const { listen, port, monitorPort, maxPayload, maxStorage } = cluster;
-  const settings: ServerConfig = {
-    host: listen,
-    port,
-    monitorPort,
-    maxPayload,
-    maxStorage,
-    ...{ certificate: files.certificate, key: files.key, storage: files.storage },
-    users,
-  };
+  const { certificate, key, storage } = filesOf(dir);
+  const { listen: host, port, monitorPort, maxPayload, maxStorage, users } = cluster;
+  const settings = { host, port, monitorPort, maxPayload, maxStorage, certificate, key, storage, users };
   await writeSecret(config, serverConfig(settings));
-  return { dir, config, credentials };
+  return config;
 }
 
 /** Paths of a cluster's files. */

@@ -136,7 +136,7 @@ export class NatsSoak extends SoakBase<Fault> {
     const speed = name === 'slow' ? 0.1 : FAR.includes(name) ? 0.5 : 1;
     // The server may be away, or not know yet that the one before is gone.
     for (let attempt = 0; ; attempt++) {
-      const child = new NodeProcess('worker-process.ts');
+      const child = await NodeProcess.spawn('worker-process.ts');
       this.#children.set(name, child);
       try {
         await child.start({ access, options: { device: { name, speed } } });

@@ -73,6 +73,8 @@ export class NatsEndpoint implements Endpoint {
   #nextMessage = randomBytes(4).readUInt32LE();
   #timer: NodeJS.Timeout | undefined;
   #refused: Error | undefined;
+  /** The server refuses the credentials of a node that it let in before. */
+  #isShutOut = false;
   /** Reason for leaving, once the node leaves. */
   #leaving: string | undefined;
   #closing = false;
@@ -369,6 +371,7 @@ export class NatsEndpoint implements Endpoint {
     if (status.type === 'reconnect') {
       this.#down.delete(channel);
       this.#reconnects++;
+      this.#isShutOut = false;
       // Peers may have been restarted meanwhile.
       this.#secure?.renewAll();
       if (this.#down.size > 0) return;
@@ -376,8 +379,14 @@ export class NatsEndpoint implements Endpoint {
       this.#sendHeartbeat();
       this.#watch.reachable();
     }
-    if (status.type === 'error' && status.error instanceof errors.PermissionViolationError) {
+    if (status.type !== 'error') return;
+    if (status.error instanceof errors.PermissionViolationError) {
       this.#onNote(`the NATS server refuses: ${status.error.message}`);
+    }
+    // Said once a loss: a key may have been withdrawn, and may be given back.
+    if (status.error instanceof errors.AuthorizationError && !this.#isShutOut) {
+      this.#isShutOut = true;
+      this.#onNote('the NATS server refuses these credentials; trying again until it lets them in');
     }
   }
 }
