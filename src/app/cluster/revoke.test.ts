@@ -3,10 +3,12 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadNats } from '../../run/index.ts';
 import { hasNatsServer, TestServer } from '../../run/nats/test-support/nats-server.ts';
-import { connectNats } from '../../run/nats/transport/connect.ts';
 import { addToCluster, initCluster, revokeFromCluster } from './cluster-files.ts';
 import { reloadServer } from './reload.ts';
+
+const { connectNats } = await loadNats();
 
 describe.skipIf(!hasNatsServer)('a key that is withdrawn', () => {
   let server: TestServer;
