@@ -82,7 +82,7 @@ export {
   opOf,
   stringAttribute,
 } from './ops.ts';
-export { readsOf, sortNodes } from './order.ts';
+export { givenNames, readsOf, sortNodes } from './order.ts';
 export { rawBytes } from './proto.ts';
 export {
   gateRows,
@@ -102,6 +102,8 @@ export {
   extractSubgraph,
   forgetShapes,
   insertAfter,
+  type PartShapes,
+  partShapes,
   pinnedValues,
   removeDead,
   sliceAxis,

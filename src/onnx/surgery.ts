@@ -152,12 +152,29 @@ function copyRows(
   }
 }
 
+/** Shapes and element types of a model's values, as parts of it declare them. */
+export interface PartShapes {
+  readonly shapes: ReadonlyMap<string, Dim[]>;
+  readonly types: ReadonlyMap<string, number>;
+}
+
+/** For cutting many parts out of one model: the shapes are inferred once. */
+export function partShapes(model: Model): PartShapes {
+  return { shapes: symbolicShapes(model), types: inferValues(model, 2).types };
+}
+
 /**
  * The part of a model that computes `outputs` from `inputs` (value names), as a model of its own; tensor data is
  * shared. Sizes are those inferred, the batch axis stays open.
+ * @param known of this model, or of one with other weights; default: they are inferred
  * @throws BedsideError E_MODEL when an output needs a graph input that is not among `inputs`, or does not exist
  */
-export function extractSubgraph(model: Model, inputs: readonly string[], outputs: readonly string[]): Model {
+export function extractSubgraph(
+  model: Model,
+  inputs: readonly string[],
+  outputs: readonly string[],
+  known?: PartShapes,
+): Model {
   const { graph } = model;
   const given = new Set(inputs);
   const nodes: Node[] = [];
@@ -179,8 +196,7 @@ export function extractSubgraph(model: Model, inputs: readonly string[], outputs
       },
     );
   }
-  const shapes = symbolicShapes(model);
-  const { types } = inferValues(model, 2);
+  const { shapes, types } = known ?? partShapes(model);
   const value = (name: string): Value => declare(graph, name, shapes.get(name), types.get(name));
   const part: Graph = {
     ...graph,

@@ -14,7 +14,7 @@ import { fromMatrices, weightMatrices } from './refit.ts';
 import { targetRows } from './repair.ts';
 import { samplePositionsOf } from './sample-positions.ts';
 import { KINDS, ofKind, samplesFor } from './test-support/nets.ts';
-import { visitValues } from './values.ts';
+import { visitValues } from './walk.ts';
 
 const RUN = { name: 'net', batch: 4, threads: 1 } as const;
 

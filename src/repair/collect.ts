@@ -5,7 +5,7 @@ import type { RepairSamples } from './augment.ts';
 import type { Matrix } from './products.ts';
 import { Unfolding } from './rows.ts';
 import type { SamplePositions } from './sample-positions.ts';
-import { type NetworkRun, visitValues } from './values.ts';
+import { type NetworkRun, type Visitor, visitValues } from './walk.ts';
 
 /** The inputs of a layer at its sample positions. */
 export interface LayerInputs {
@@ -13,6 +13,64 @@ export interface LayerInputs {
   readonly x: readonly Matrix[];
   /** `[rows, channels]`: the other branch of a sum at the layer's sample positions; undefined where there is none. */
   readonly minus: Float32Array | undefined;
+}
+
+/** The inputs of a layer's regression, filled sample by sample. */
+export class InputRows implements LayerInputs {
+  readonly x: readonly Matrix[];
+  readonly minus: Float32Array | undefined;
+  readonly #layer: WeightedLayer;
+  readonly #sampled: SamplePositions;
+  readonly #branch: string | undefined;
+  readonly #unfolding: Unfolding;
+
+  private constructor(layer: WeightedLayer, sampled: SamplePositions, minus: string | undefined) {
+    this.#layer = layer;
+    this.#sampled = sampled;
+    this.#branch = minus;
+    this.#unfolding = new Unfolding(layer);
+    const { rows } = sampled;
+    const columns = this.#unfolding.columns + (takesBias(layer) ? 1 : 0);
+    const matrix = (): Matrix => ({ rows, columns, data: new Float64Array(rows * columns) });
+    this.x = Array.from({ length: layer.groups }, matrix);
+    this.minus = minus === undefined ? undefined : new Float32Array(rows * layer.channels);
+  }
+
+  /** Fills the rows by a run that shows the layer's input, and the other branch, of every sample. */
+  static async collect(
+    layer: WeightedLayer,
+    sampled: SamplePositions,
+    minus: string | undefined,
+    run: (visit: Visitor) => Promise<void>,
+  ): Promise<LayerInputs> {
+    const rows = new InputRows(layer, sampled, minus);
+    await run((sample, read) => rows.#add(sample, read));
+    return rows;
+  }
+
+  /** Writes the rows of one sample. */
+  #add(sample: number, read: (value: string) => Float32Array): void {
+    const { groups, channels, input } = this.#layer;
+    const unfolding = this.#unfolding;
+    const source = read(input);
+    const branch = this.#branch === undefined ? undefined : read(this.#branch);
+    const own = this.#sampled.positions[sample] as Int32Array;
+    const first = sample * this.#sampled.perSample;
+    for (let g = 0; g < groups; g++) {
+      const { data, columns: width } = this.x[g] as Matrix;
+      for (let k = 0; k < own.length; k++) {
+        const at = (first + k) * width;
+        unfolding.write(source, g, own[k] as number, data, at);
+        if (width > unfolding.columns) data[at + width - 1] = 1;
+      }
+    }
+    const other = this.minus;
+    if (!branch || !other) return;
+    for (let k = 0; k < own.length; k++) {
+      const at = (first + k) * channels;
+      for (let c = 0; c < channels; c++) other[at + c] = unfolding.channelAt(branch, c, own[k] as number);
+    }
+  }
 }
 
 /** Runs the network up to the layer and unfolds its inputs. */
@@ -24,35 +82,10 @@ export async function collectInputs(
   samples: RepairSamples,
   options: NetworkRun,
 ): Promise<LayerInputs> {
-  const unfolding = new Unfolding(layer);
-  const { groups } = layer;
-  const width = unfolding.columns + (takesBias(layer) ? 1 : 0);
-  const { rows, perSample } = sampled;
-  const x = Array.from({ length: groups }, () => ({
-    rows,
-    columns: width,
-    data: new Float64Array(rows * width),
-  }));
-  const other = minus === undefined ? undefined : new Float32Array(rows * layer.channels);
   const values = minus === undefined ? [layer.input] : [layer.input, minus];
-  await visitValues(model, values, samples, options, (sample, read) => {
-    const source = read(layer.input);
-    const branch = minus === undefined ? undefined : read(minus);
-    const own = sampled.positions[sample] as Int32Array;
-    own.forEach((position, k) => {
-      const row = sample * perSample + k;
-      for (let g = 0; g < groups; g++) {
-        const { data } = x[g] as Matrix;
-        unfolding.write(source, g, position, data, row * width);
-        if (width > unfolding.columns) data[row * width + width - 1] = 1;
-      }
-      if (!branch || !other) return;
-      for (let c = 0; c < layer.channels; c++) {
-        other[row * layer.channels + c] = unfolding.channelAt(branch, c, position);
-      }
-    });
-  });
-  return { x, minus: other };
+  return InputRows.collect(layer, sampled, minus, (visit) =>
+    visitValues(model, values, samples, options, visit),
+  );
 }
 
 /** Whether the layer's operator has a place for a bias. */

@@ -1,6 +1,6 @@
 // For sibling folders only: nothing here is published.
 export { type MadeSamples, type RepairSamples, repairSamples } from './augment.ts';
-export { collectInputs, takesBias } from './collect.ts';
+export { collectInputs, InputRows, takesBias } from './collect.ts';
 export { DraftBundle, sharesAt, tableTensors, valueShares } from './draft-bundle.ts';
 export { factorise, rowsOf, solveFactor } from './factor.ts';
 export { cholesky, leadingDirections } from './linalg.ts';
@@ -12,5 +12,5 @@ export { meanSquare, solveRidge } from './ridge.ts';
 export { samplePositionsOf } from './sample-positions.ts';
 export { repairTables, type TableRepair } from './tables.ts';
 export { type LayerTarget, orderedTargets } from './targets.ts';
-export { type NetworkRun, visitValues } from './values.ts';
+export { type NetworkRun, NetworkWalk, type Visitor, visitValues } from './walk.ts';
 export { setWeights, withBiases } from './weights.ts';

@@ -18,7 +18,7 @@ import type { Matrix, Products } from './products.ts';
 import { gateMaps, packGates, recurrentSums, type Sequence } from './recurrent-maps.ts';
 import { fitLayer } from './refit.ts';
 import { drawPositions } from './rows.ts';
-import { type NetworkRun, visitValues } from './values.ts';
+import { type NetworkRun, visitValues } from './walk.ts';
 
 /** Settings of a refit. */
 export interface RecurrentOptions extends NetworkRun {

@@ -5,7 +5,7 @@ import { must } from '../util/index.ts';
 import type { RepairSamples } from './augment.ts';
 import { Unfolding } from './rows.ts';
 import type { SamplePositions } from './sample-positions.ts';
-import { type NetworkRun, visitValues } from './values.ts';
+import { type NetworkRun, NetworkWalk } from './walk.ts';
 
 /**
  * A layer of the unpruned network to refit, its positions, and the values to fit it to (all shaped like its output).
@@ -15,6 +15,9 @@ export interface RefitTask {
   readonly sampled: SamplePositions;
   readonly values: readonly string[];
 }
+
+/** Most bytes of values that `ReferenceWalk` has at once. */
+const CHUNK_BYTES = 256 * 2 ** 20;
 
 /** Values of the unpruned network at the positions of its layers. */
 export class ReferenceActivations {
@@ -29,6 +32,17 @@ export class ReferenceActivations {
     samples: RepairSamples,
     options: NetworkRun,
   ): Promise<ReferenceActivations> {
+    const values = tasks.flatMap((task) => task.values);
+    const walk = await NetworkWalk.open(model, [{ values, changes: [] }], samples, options);
+    return ReferenceActivations.next(walk, model, tasks);
+  }
+
+  /** The next step of a walk, which shows the values of these tasks. */
+  static async next(
+    walk: NetworkWalk,
+    model: Model,
+    tasks: readonly RefitTask[],
+  ): Promise<ReferenceActivations> {
     const reference = new ReferenceActivations();
     const wanted = tasks.flatMap(({ layer, sampled, values }) => {
       const unfolding = new Unfolding(layer);
@@ -38,8 +52,7 @@ export class ReferenceActivations {
         return { layer, sampled, value, unfolding, rows };
       });
     });
-    const names = wanted.map(({ value }) => value);
-    await visitValues(model, names, samples, options, (sample, read) => {
+    await walk.visit(model, (sample, read) => {
       for (const { layer, sampled, value, unfolding, rows } of wanted) {
         const data = read(value);
         const positions = sampled.positions[sample] as Int32Array;
@@ -58,6 +71,70 @@ export class ReferenceActivations {
   valuesAt(layer: string, value: string): Float32Array {
     return must(this.#values.get(keyOf(layer, value)), `'${value}' was not collected for '${layer}'`);
   }
+}
+
+/**
+ * The unpruned network's values for layers in the order in which they are refitted, a bounded number of bytes at a time.
+ * Every value must follow from its own layer and those before it.
+ */
+export class ReferenceWalk {
+  readonly #model: Model;
+  readonly #chunks: readonly (readonly RefitTask[])[];
+  readonly #chunkOf: ReadonlyMap<string, number>;
+  readonly #walk: NetworkWalk;
+  #made = 0;
+  #present: ReferenceActivations | undefined;
+
+  private constructor(model: Model, chunks: readonly (readonly RefitTask[])[], walk: NetworkWalk) {
+    this.#model = model;
+    this.#chunks = chunks;
+    this.#chunkOf = new Map(
+      chunks.flatMap((tasks, at) => tasks.map(({ layer }) => [layer.name, at] as const)),
+    );
+    this.#walk = walk;
+  }
+
+  static async open(
+    model: Model,
+    tasks: readonly RefitTask[],
+    samples: RepairSamples,
+    options: NetworkRun,
+  ): Promise<ReferenceWalk> {
+    const chunks = chunksOf(tasks);
+    const steps = chunks.map((chunk, at) => ({
+      values: chunk.flatMap(({ values }) => values),
+      // Weights stay as they are; later layers count as changing, so that nothing behind them is computed before its turn.
+      changes: (chunks[at + 1] ?? []).map(({ layer }) => layer.name),
+    }));
+    return new ReferenceWalk(model, chunks, await NetworkWalk.open(model, steps, samples, options));
+  }
+
+  /** A value at a layer's positions, `[rows, channels]`. Layers must be asked for in order. */
+  async valuesAt(layer: string, value: string): Promise<Float32Array> {
+    const chunk = must(this.#chunkOf.get(layer), `no reference for '${layer}'`);
+    while (this.#made <= chunk) {
+      // Freed before the next one is made.
+      this.#present = undefined;
+      const tasks = must(this.#chunks[this.#made++], 'a chunk of layers');
+      this.#present = await ReferenceActivations.next(this.#walk, this.#model, tasks);
+    }
+    return must(this.#present, 'reference values').valuesAt(layer, value);
+  }
+}
+
+function chunksOf(tasks: readonly RefitTask[]): RefitTask[][] {
+  const chunks: RefitTask[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const task of tasks) {
+    const own = 4 * task.sampled.rows * task.layer.channels * task.values.length;
+    if (bytes + own > CHUNK_BYTES) {
+      chunks.push([]);
+      bytes = 0;
+    }
+    bytes += own;
+    chunks.at(-1)?.push(task);
+  }
+  return chunks;
 }
 
 function keyOf(layer: string, value: string): string {

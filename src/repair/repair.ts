@@ -11,13 +11,15 @@ import { recurrentLayer, sampleShapes, type WeightedLayer, weightedLayers } from
 import { BedsideError, must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
 import { repairSamples } from './augment.ts';
-import { collectInputs } from './collect.ts';
+import { InputRows } from './collect.ts';
+import type { WalkStep } from './frontier.ts';
 import { type Matrix, Products } from './products.ts';
 import { refitRecurrent } from './recurrent.ts';
-import { ReferenceActivations } from './reference-activations.ts';
+import { ReferenceWalk } from './reference-activations.ts';
 import { fitLayer, fromMatrices, weightMatrices } from './refit.ts';
 import { type SamplePositions, samplePositionsOf } from './sample-positions.ts';
-import { orderedTargets } from './targets.ts';
+import { type LayerTarget, orderedTargets } from './targets.ts';
+import { NetworkWalk } from './walk.ts';
 import { setWeights } from './weights.ts';
 
 /** Samples and limits of a repair; `batch` is 16 by default. */
@@ -93,12 +95,14 @@ export async function repair(
       values: [target.value],
     };
   });
-  const reference = await ReferenceActivations.collect(original, tasks, samples, settings);
+  const recurrent = touchedRecurrent(cut, grouping, positions, stale);
+  const places = tasks.map(({ layer }) => cut.graph.nodes.findIndex(({ name }) => name === layer.name));
+  const reference = await ReferenceWalk.open(original, tasks, samples, settings);
+  const walk = await NetworkWalk.open(cut, stepsOf(tasks, places, recurrent), samples, settings);
   const products = await Products.create(threads);
   let model = cut;
   const repairs: LayerRepair[] = [];
   let start: number | undefined;
-  const recurrent = touchedRecurrent(cut, grouping, positions, stale);
   const total = tasks.length + recurrent.length;
   /** Recurrent layers before a node, in execution order. */
   const refitBefore = async (end: number): Promise<void> => {
@@ -114,12 +118,14 @@ export async function repair(
     }
   };
   try {
-    for (const { cut: layer, layer: whole, target, sampled } of tasks) {
-      await refitBefore(cut.graph.nodes.findIndex(({ name }) => name === layer.name));
-      const { x, minus } = await collectInputs(model, layer, sampled, target.minus, samples, settings);
+    for (const [index, { cut: layer, layer: whole, target, sampled }] of tasks.entries()) {
+      await refitBefore(places[index] as number);
+      const { x, minus } = await InputRows.collect(layer, sampled, target.minus, (visit) =>
+        walk.visit(model, visit),
+      );
       const kept = positions(layer.output) ?? Array.from({ length: layer.channels }, (_, c) => c);
       const y = targetRows(
-        reference.valuesAt(layer.name, target.value),
+        await reference.valuesAt(layer.name, target.value),
         whole.channels,
         kept,
         x.length,
@@ -141,6 +147,19 @@ export async function repair(
     await products.release();
   }
   return { model, layers: repairs };
+}
+
+/** What is read to refit each layer, and what changes then: the layer, and recurrent layers before the next one. */
+function stepsOf(
+  tasks: readonly { readonly cut: WeightedLayer; readonly target: LayerTarget }[],
+  places: readonly number[],
+  recurrent: readonly { readonly name: string; readonly at: number }[],
+): WalkStep[] {
+  const before = recurrent.map(({ name, at }) => ({ name, task: places.findIndex((place) => at < place) }));
+  return tasks.map(({ cut: layer, target: { minus } }, index) => ({
+    values: minus === undefined ? [layer.input] : [layer.input, minus],
+    changes: [layer.name, ...before.flatMap(({ name, task }) => (task === index + 1 ? [name] : []))],
+  }));
 }
 
 /** Recurrent layers that read or lost channels, by the position of their nodes, with the units that they keep. */

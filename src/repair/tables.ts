@@ -23,7 +23,7 @@ import {
   targetRows,
 } from './repair.ts';
 import { type SamplePositions, samplePositionsOf } from './sample-positions.ts';
-import type { NetworkRun } from './values.ts';
+import type { NetworkRun } from './walk.ts';
 
 /** How tables are fitted. */
 export interface TableOptions extends RepairOptions {

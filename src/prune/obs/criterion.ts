@@ -11,12 +11,14 @@ import type { CriterionFamily } from '../../explain/internal.ts';
 import { scoredLayers, type WeightedLayer } from '../../onnx/internal.ts';
 import {
   type MadeSamples,
+  NetworkWalk,
   Products,
   REPAIR_DEFAULTS,
   repairable,
   repairSamples,
 } from '../../repair/internal.ts';
 import { BedsideError } from '../../util/index.ts';
+import type { Random } from '../../util/internal.ts';
 import { type Elimination, eliminate, scoresOf } from './eliminate.ts';
 import { type OpenReader, openReaders, problemOf } from './readers.ts';
 import { Reader } from './surgeon.ts';
@@ -84,45 +86,67 @@ async function scoreBySurgeon(
   const samples = repairSamples({ ...calibration, size: calibration.count }, copies, random);
   const weights = calibration.weights && weightsOf(samples, calibration.weights);
   const layers = scoredLayers(model);
-  const usable = new Map(repairable(layers).map((layer, index) => [layer.name, { layer, index }]));
+  const readers = readingLayers(grouping, layers, random);
+  const steps = readers.map(({ layer: { input, name } }) => ({ values: [input], changes: [name] }));
+  const run = { name: modelName, batch, threads };
+  const walk = await NetworkWalk.open(model, steps, samples, run);
   const products = await Products.create(threads);
   const eliminations = new Map<number, Elimination>();
   const open = new Map<string, { readers: readonly OpenReader[]; groups: Set<number> }>();
+  const waiting = new Set(readers.map(({ layer }) => layer.name));
+  const left = new Set(grouping.groups.filter((group) => group.readers.some((name) => waiting.has(name))));
   try {
-    for (const [done, group] of grouping.groups.entries()) {
-      const surgeons: Reader[] = [];
-      for (const name of group.readers) {
-        const found = usable.get(name);
-        if (!found) continue;
-        const { layer, index } = found;
-        const entry = open.get(name) ?? {
-          readers: await openReaders(
-            { model, grouping },
-            layer,
-            importance.get(name),
-            samples,
-            { name: modelName, batch, threads, maxPositions, seed: random.integer(2 ** 31) + index, weights },
-            products,
-          ),
-          groups: groupsRead(grouping, layer),
-        };
-        open.set(name, entry);
-        for (const reader of entry.readers) {
-          const problem = problemOf(reader, group.id);
-          if (problem) surgeons.push(new Reader(problem, products));
+    for (const [done, { layer, seed }] of readers.entries()) {
+      const found = await openReaders(
+        grouping,
+        layer,
+        importance.get(layer.name),
+        samples,
+        { maxPositions, seed, weights, run: (visit) => walk.visit(model, visit) },
+        products,
+      );
+      open.set(layer.name, { readers: found, groups: groupsRead(grouping, layer) });
+      waiting.delete(layer.name);
+      // A group is ranked as soon as all its readers are open, and a reader goes with the last group that it reads.
+      for (const group of left) {
+        if (group.readers.some((name) => waiting.has(name))) continue;
+        left.delete(group);
+        const surgeons: Reader[] = [];
+        for (const name of group.readers) {
+          const entry = open.get(name);
+          for (const reader of entry?.readers ?? []) {
+            const problem = problemOf(reader, group.id);
+            if (problem) surgeons.push(new Reader(problem, products));
+          }
+          entry?.groups.delete(group.id);
+          if (entry?.groups.size === 0) open.delete(name);
         }
-        // A reader is released as soon as no remaining group is read by it.
-        entry.groups.delete(group.id);
-        if (entry.groups.size === 0) open.delete(name);
+        if (surgeons.length > 0) eliminations.set(group.id, await eliminate(group.channels, surgeons));
       }
-      if (surgeons.length > 0) eliminations.set(group.id, await eliminate(group.channels, surgeons));
-      onProgress?.(Math.floor((calibration.count * (done + 1)) / grouping.groups.length), calibration.count);
+      onProgress?.(Math.floor((calibration.count * (done + 1)) / readers.length), calibration.count);
     }
   } finally {
     await products.release();
   }
   const unread = grouping.groups.some(({ id }) => !eliminations.has(id));
   return layerScores(grouping, layers, eliminations, unread ? await explaining(UNREAD).score(quietly) : []);
+}
+
+/** Repairable layers that read groups, in execution order, each with the seed of its positions. */
+function readingLayers(
+  grouping: Grouping,
+  layers: readonly WeightedLayer[],
+  random: Random,
+): { readonly layer: WeightedLayer; readonly seed: number }[] {
+  const usable = new Map(repairable(layers).map((layer, index) => [layer.name, { layer, index }]));
+  const found = new Map<string, { readonly layer: WeightedLayer; readonly seed: number }>();
+  // Seeds are drawn group by group.
+  for (const name of grouping.groups.flatMap(({ readers }) => readers)) {
+    const entry = usable.get(name);
+    if (!entry || found.has(name)) continue;
+    found.set(name, { layer: entry.layer, seed: random.integer(2 ** 31) + entry.index });
+  }
+  return [...usable.keys()].flatMap((name) => found.get(name) ?? []);
 }
 
 function groupsRead(grouping: Grouping, layer: WeightedLayer): Set<number> {

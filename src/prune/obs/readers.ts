@@ -1,18 +1,17 @@
 // The least-squares problems of elimination: the inputs of each layer, and how much an error of its outputs counts.
 import type { Grouping } from '../../channels/index.ts';
-import type { Model } from '../../onnx/index.ts';
 import type { WeightedLayer } from '../../onnx/internal.ts';
 import {
   cholesky,
-  collectInputs,
   factorise,
+  InputRows,
   type Matrix,
-  type NetworkRun,
   type Products,
   type RepairSamples,
   samplePositionsOf,
   solveFactor,
   takesBias,
+  type Visitor,
   variancesOf,
   weightMatrices,
 } from '../../repair/internal.ts';
@@ -29,9 +28,11 @@ const MOST_UNKNOWNS = 2400;
 const FEWEST_ROWS = 2;
 
 /** Settings for opening readers. */
-export interface ReaderOptions extends NetworkRun {
+export interface ReaderOptions {
   readonly maxPositions: number;
   readonly seed: number;
+  /** Shows what the layer reads, of every sample. */
+  readonly run: (visit: Visitor) => Promise<void>;
   /** How much each sample counts, by its index in `samples`; default all alike. */
   readonly weights?: Float64Array | undefined;
 }
@@ -51,11 +52,11 @@ export function problemOf(reader: OpenReader, group: number): ReaderProblem | un
 }
 
 /**
- * Opens a layer: runs the network up to it, and inverts the Gram matrix of its inputs.
+ * Opens a layer: collects what it reads, and inverts the Gram matrix of its inputs.
  * @param importance weight of the squared error of each output channel; by default one over the variance of the layer
  */
 export async function openReaders(
-  { model, grouping }: { readonly model: Model; readonly grouping: Grouping },
+  grouping: Grouping,
   layer: WeightedLayer,
   importance: Float64Array | undefined,
   samples: RepairSamples,
@@ -63,7 +64,7 @@ export async function openReaders(
   products: Products,
 ): Promise<OpenReader[]> {
   const places = samplePositionsOf(layer, samples, options.maxPositions, options.seed);
-  const { x } = await collectInputs(model, layer, places, undefined, samples, options);
+  const { x } = await InputRows.collect(layer, places, undefined, options.run);
   if (options.weights) for (const rows of x) weighRows(rows, places.perSample, options.weights);
   const weights = weightMatrices(layer);
   const perGroup = layer.channels / x.length;
