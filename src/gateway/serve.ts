@@ -65,6 +65,8 @@ export interface ServeOptions extends DeploymentOptions {
   readonly bodyLimit?: number | undefined;
   /** Whether there are pages to watch by, at `/` (default); or the folder of their files, instead of the built ones. */
   readonly dashboard?: boolean | string | undefined;
+  /** Seconds that a sender has for a whole request; default 30. */
+  readonly sendSeconds?: number | undefined;
   /** Where one JSON line for each request goes; default: nowhere. */
   readonly log?: NodeJS.WritableStream | undefined;
 }
@@ -136,6 +138,7 @@ export async function serve(
     const app = await createServer({
       ...{ models, metrics, audit, tokens: access.tokens, tls: access.tls, log: options.log, dashboard },
       bodyLimit: options.bodyLimit ?? DEFAULT_BODY,
+      sendMs: options.sendSeconds && 1000 * options.sendSeconds,
     });
     started.add(() => app.close());
     const { host = '127.0.0.1', port = DEFAULT_PORT } = options;

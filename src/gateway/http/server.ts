@@ -16,6 +16,7 @@ import { assertRole, type Caller, callerOf, type KeptToken, type Role } from '..
 import { JoinedRequests } from '../service/joined-requests.ts';
 import type { Served, ServedModel } from '../service/served-model.ts';
 import { decompressed, jsonLength } from './body.ts';
+import { addRefusals, assertHost, CHECK_MS, REQUEST_MS, refuseConnection } from './connections.ts';
 import { openApi } from './open-api.ts';
 import { fileRequest, type Query, queryScalars, rawFileOf } from './raw-file.ts';
 
@@ -33,6 +34,8 @@ export interface ServerParts {
   readonly log: NodeJS.WritableStream | undefined;
   /** Undefined: there is no dashboard. */
   readonly dashboard: (DashboardParts & { readonly pages: string }) | undefined;
+  /** Milliseconds that a sender has for a whole request; default 30 s. */
+  readonly sendMs?: number | undefined;
 }
 
 declare module 'fastify' {
@@ -65,19 +68,23 @@ interface ModelPath {
 /** Makes the server; it listens when it is told to. */
 export async function createServer(parts: ServerParts): Promise<FastifyInstance> {
   const { fastify } = await import('fastify');
+  const { sendMs = REQUEST_MS, tls } = parts;
+  const checks = { connectionsCheckingInterval: Math.min(CHECK_MS, sendMs), requireHostHeader: false };
   const app = fastify({
     bodyLimit: parts.bodyLimit,
-    ...(parts.tls ? { https: parts.tls } : {}),
+    ...(tls ? { https: { ...tls, ...checks } } : { http: checks }),
+    clientErrorHandler: refuseConnection,
     logger: parts.log
       ? { stream: parts.log, redact: ['req.headers.authorization', 'req.headers.cookie'] }
       : false,
-    requestTimeout: 30_000,
+    requestTimeout: sendMs,
     connectionTimeout: 0,
     keepAliveTimeout: 72_000,
     forceCloseConnections: 'idle',
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 256 },
     frameworkErrors: (error, _request, reply) => sendProblem(reply as never, error),
   }) as unknown as FastifyInstance;
+  addRefusals(app.server);
   app.decorateRequest('caller', null as never);
   // Clients of the protocol name many content types, or none: the headers of the extension decide.
   app.removeAllContentTypeParsers();
@@ -94,6 +101,7 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     );
   });
   app.addHook('onRequest', async (request) => {
+    assertHost(request.raw);
     // Of no meaning to the protocol: one that is none is as if it were left out.
     if (!MEDIA_TYPE.test(request.headers['content-type'] ?? '')) delete request.headers['content-type'];
     const { role } = request.routeOptions.config;

@@ -62,8 +62,12 @@ export function floatsOfBytes(
       { hint: 'binary_data_size must be the size of the shape times that of the datatype' },
     );
   }
-  // A copy of its own: the bytes may lie anywhere in a larger buffer.
-  if (datatype === 'FP32') return new Float32Array(Uint8Array.from(bytes).buffer);
+  if (datatype === 'FP32') {
+    // A copy of its own: the bytes may lie anywhere in a larger buffer.
+    const copy = new Float32Array(count);
+    new Uint8Array(copy.buffer).set(bytes);
+    return copy;
+  }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return Float32Array.from({ length: count }, (_, i) => read(view, i * width));
 }

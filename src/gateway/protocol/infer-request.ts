@@ -1,4 +1,5 @@
 // Inference requests of the Open Inference Protocol, version 2: a JSON object, and behind it the bytes of tensors.
+import { isUtf8 } from 'node:buffer';
 import { BedsideError } from '../../util/index.ts';
 import { floatsOfBytes, floatsOfJson } from './datatypes.ts';
 
@@ -149,15 +150,19 @@ function flag(
 /** Parameters; those that are no scalars are unknown to us and ignored, as the protocol asks. */
 function scalars(value: unknown, where: string): Record<string, Scalar> {
   if (value === undefined || value === null) return {};
-  const entries = Object.entries(asObject(value, where)).filter(([, own]) =>
-    ['string', 'number', 'boolean'].includes(typeof own),
-  );
+  const entries = Object.entries(asObject(value, where)).filter(([, own]) => isScalar(own));
   return Object.fromEntries(entries) as Record<string, Scalar>;
+}
+
+function isScalar(value: unknown): boolean {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
 }
 
 function parseJson(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    if (!isUtf8(bytes)) throw new TypeError('the bytes are not UTF-8');
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+    return JSON.parse(text.startsWith('\ufeff') ? text.slice(1) : text);
   } catch (cause) {
     throw new BedsideError('E_REQUEST', 'the request is not JSON', {
       hint:
