@@ -47,6 +47,8 @@ export interface ServeOptions extends DeploymentOptions {
   readonly credentials?: string | undefined;
   /** Processes of this machine; default 2. */
   readonly workers?: number | undefined;
+  /** Workers of your own for each bundle, instead of `fabric` and `workers`; the gateway closes them. */
+  readonly pool?: ((bundle: Bundle) => WorkerPool) | undefined;
   /** The fleet that processes emulate, or whose devices on the server take part; or its file. */
   readonly fleet?: Fleet | string | undefined;
   /** Neither TLS nor tokens, also off this machine. */
@@ -72,6 +74,8 @@ export interface ServeOptions extends DeploymentOptions {
 }
 
 export const DEFAULT_PORT = 8500;
+/** Seconds until a worker of this machine whose process ended is started again. */
+const REVIVE_SECONDS = 5;
 const DEFAULT_RUNNING = 16;
 const DEFAULT_WAITING = 256;
 const DEFAULT_BODY = 64 * 2 ** 20;
@@ -233,7 +237,8 @@ async function openAll(bundles: readonly (Bundle | string)[], journal: Journal):
 async function poolOf(bundle: Bundle, options: ServeOptions, journal: Journal): Promise<WorkerPool> {
   const { fabric, credentials, workers } = options;
   const fleet = options.fleet === undefined ? undefined : await fleetFrom(options.fleet);
-  if (fabric === undefined) return LocalPool.of(bundle, { workers, fleet });
+  if (options.pool) return options.pool(bundle);
+  if (fabric === undefined) return LocalPool.of(bundle, { workers, fleet, reviveAfter: REVIVE_SECONDS });
   if (workers !== undefined) {
     throw new BedsideError('E_USAGE', `the number of workers has no meaning on ${fabric}`, {
       hint: 'its workers run already; name some of them by a fleet',

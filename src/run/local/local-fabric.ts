@@ -2,6 +2,7 @@
 // processes or in one. Nodes of one process that joined through the same object reach each other directly.
 // docs/architecture.md says why workers are processes and not threads.
 import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { BedsideError, messageOf } from '../../util/index.ts';
@@ -74,20 +75,23 @@ class LocalEndpoint implements Endpoint {
    * Begins to accept connections.
    * @throws BedsideError E_FABRIC if the name is taken or the folder cannot hold sockets
    */
-  listen(): Promise<void> {
+  async listen(): Promise<void> {
     assertShort(this.#dir);
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', (cause) => {
-        clearInterval(this.#timer);
-        reject(
-          new BedsideError('E_FABRIC', `node '${this.name}' cannot join: ${messageOf(cause)}`, {
-            hint: 'give every node a name of its own',
-            cause,
-          }),
-        );
+    const path = pathOf(this.#dir, this.name);
+    try {
+      await listenAt(this.#server, path).catch(async (error: NodeJS.ErrnoException) => {
+        // A node that was killed leaves its socket behind.
+        if (error.code !== 'EADDRINUSE' || (await isAnswered(path))) throw error;
+        await rm(path, { force: true });
+        await listenAt(this.#server, path);
       });
-      this.#server.listen(pathOf(this.#dir, this.name), () => resolve());
-    });
+    } catch (cause) {
+      clearInterval(this.#timer);
+      throw new BedsideError('E_FABRIC', `node '${this.name}' cannot join: ${messageOf(cause)}`, {
+        hint: 'give every node a name of its own',
+        cause,
+      });
+    }
   }
 
   send(to: string, message: NodeMessage): void {
@@ -210,6 +214,27 @@ class LocalEndpoint implements Endpoint {
     watched.lost = true;
     this.#handlers.lost(peer, why);
   }
+}
+
+function listenAt(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** Whether somebody listens at a socket. */
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = dial(path, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
 }
 
 /** @throws BedsideError E_FABRIC for a path that is too long; the system would only report an invalid argument */

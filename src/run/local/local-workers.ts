@@ -55,10 +55,14 @@ export class LocalWorkers implements AsyncDisposable {
   readonly #address: TransportAddress;
   readonly #folder: SocketFolder;
   readonly #processes = new Map<string, ChildProcess>();
+  readonly #workers = new Map<string, LocalWorker>();
   /** The channel of all devices with shared links. The parent keeps it, because the processes have no common clock. */
   readonly #sharedChannel = newSharedChannel(() => performance.now());
   readonly #inProcess = new Map<string, Worker>();
   readonly #bundles: readonly string[];
+  #isClosed = false;
+  /** Called when the process of a device ends by itself, or is killed. */
+  onEnd: ((device: string, why: string) => void) | undefined;
 
   private constructor(
     folder: SocketFolder,
@@ -105,9 +109,15 @@ export class LocalWorkers implements AsyncDisposable {
    * Starts one more worker.
    * @throws as `start`
    */
-  async add({ device, links }: LocalWorker): Promise<void> {
+  async add(worker: LocalWorker): Promise<void> {
+    const { device, links } = worker;
     const child = startProcess();
+    this.#workers.set(device.name, worker);
     this.#processes.set(device.name, child);
+    child.once('exit', (code, signal) => {
+      if (this.#isClosed || this.#processes.get(device.name) !== child) return;
+      this.onEnd?.(device.name, signal ?? `status ${code}`);
+    });
     child.on('message', (reply: ChildReply) => {
       if (!('kind' in reply) || !child.connected) return;
       const order: ChildOrder = { kind: 'channel', id: reply.id, wait: this.#sharedChannel(reply.sending) };
@@ -130,9 +140,29 @@ export class LocalWorkers implements AsyncDisposable {
     return this.#processes.get(name)?.kill(signal) ?? false;
   }
 
+  /**
+   * Starts the worker of a device again, whose process has ended or is ended now. Once it runs, others find it by its name.
+   * @throws BedsideError E_FABRIC for an unknown or in-process device, and if the worker does not start
+   */
+  async revive(name: string): Promise<void> {
+    const [worker, child] = [this.#workers.get(name), this.#processes.get(name)];
+    if (!worker || !child || this.#isClosed) {
+      throw new BedsideError('E_FABRIC', `there is no worker '${name}' to start again`);
+    }
+    await end(child);
+    await this.add(worker);
+  }
+
+  /** Names of the devices whose process has ended. */
+  get ended(): string[] {
+    return [...this.#processes].filter(([, child]) => hasEnded(child)).map(([name]) => name);
+  }
+
   /** Emulates links like these for a device from now on. */
   setLinks(name: string, links: LinkOptions): void {
     this.#inProcess.get(name)?.setLinks(links);
+    const worker = this.#workers.get(name);
+    if (worker) this.#workers.set(name, { ...worker, links });
     const order: ChildOrder = { kind: 'links', links };
     const child = this.#processes.get(name);
     if (child?.connected) child.send(order);
@@ -147,6 +177,7 @@ export class LocalWorkers implements AsyncDisposable {
 
   /** Ends all workers. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await Promise.all([...this.#processes.values()].map(end));
     for (const worker of this.#inProcess.values()) await worker.close();
     await this.#folder.remove();
@@ -187,8 +218,12 @@ function ready(child: ChildProcess, task: ChildTask): Promise<void> {
   });
 }
 
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
 function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  if (hasEnded(child)) return Promise.resolve();
   return new Promise((resolve) => {
     child.once('exit', () => resolve());
     child.kill('SIGKILL');
