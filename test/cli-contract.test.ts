@@ -24,6 +24,7 @@ const COMMANDS = [
   'explain',
   'compare',
   'prune',
+  'quantize',
   'pack',
   'plan',
   'simulate',
@@ -343,6 +344,42 @@ describe('the contract of --json', TIMEOUT, () => {
   it.concurrent.each(['--repair', '--reconstruct'])('compare %s', async (flag) => {
     const found = await json(`compare model.onnx --data data.npz --criteria l1 --ratios .5 ${flag}`);
     expect(found.rows).toMatchObject([{ criterion: 'l1', reconstruct: true }]);
+  });
+
+  it.concurrent('quantize, and evaluate agrees with what it said', async () => {
+    const found = await json(
+      'quantize model.onnx --data data.npz --budget 1 --max-positions 400 --out q.onnx',
+    );
+    expect(found).toMatchObject({
+      ...{ out: 'q.onnx', layersQuantized: 3, layersKeptFloat: [], measure: 'accuracy', n: 60 },
+      ...{ measureBefore: { accuracy: NUMBER }, measureAfter: { accuracy: NUMBER }, agreement: NUMBER },
+      ...{
+        speedup: NUMBER,
+        speedupSingle: NUMBER,
+        kernels: { integer: { QLinearConv: 2, QGemm: 1 }, float: 0 },
+      },
+    });
+    expect(found.bytes).toBe((await stat(join(folder, 'q.onnx'))).size);
+    expect(found.layers.map(({ layer }: { layer: string }) => layer)).toHaveLength(3);
+    const again = await json('evaluate q.onnx --data data.npz');
+    expect(again.accuracy).toBe(found.measureAfter.accuracy);
+  });
+
+  it.concurrent('prune --int8, and compare --int8', async () => {
+    const options = '--data data.npz --budget 1 --max-positions 400 --int8 --keep-float last';
+    const found = await json(`prune model.onnx --ratio .5 --block 1 --criterion l1 --out p8.onnx ${options}`);
+    expect(found.int8).toMatchObject({
+      ...{ layersQuantized: 2, layersKeptFloat: [{ reason: 'by choice' }], speedupSingle: NUMBER },
+      ...{ bytes: (await stat(join(folder, 'p8.onnx'))).size, kernels: { integer: { QLinearConv: 2 } } },
+    });
+    expect(found.macsFraction).toBeLessThan(0.5);
+    const { accuracy } = await json('evaluate p8.onnx --data data.npz');
+    expect(accuracy).toBe(found.accuracyAfter);
+    const { rows, int8Base } = await json(
+      'compare model.onnx --data data.npz --criteria l1 --ratios .5 --repair --int8 --budget 1',
+    );
+    expect(rows).toMatchObject([{ criterion: 'l1', int8: true }]);
+    expect(int8Base).toMatchObject({ layersQuantized: 3, accuracy: NUMBER });
   });
 
   it.concurrent('prune --macs, and evaluate agrees with what it said', async () => {

@@ -120,6 +120,7 @@ export {
   pruneDrawn,
 } from './prune.ts';
 export { type PruneBundleOptions, type PruneBundleResult, pruneBundle } from './prune-bundle.ts';
+export { type QuantizeNetworkOptions, type QuantizeResult, quantize } from './quantize/quantize.ts';
 export {
   AUTO,
   criterionOf,

@@ -1,6 +1,4 @@
 // Prunes a network, repairs it, writes it, and measures the unpruned and the pruned one.
-import { realpath } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
 import { findGroups } from '../channels/index.ts';
 import type { Dataset } from '../data/index.ts';
 import { withEngineShapes } from '../engine/index.ts';
@@ -24,13 +22,20 @@ import { assertPriorApplies, priorWeighting } from './class-prior.ts';
 import type { Network, NetworkSource } from './network.ts';
 import { fileForm, inOneForm, saveNetwork } from './network-form.ts';
 import type { EngineOptions } from './options.ts';
+import { assertOther } from './output-file.ts';
+import {
+  type PrunedInt8,
+  prunedInInt8,
+  prunedInt8Fields,
+  type WithInt8Options,
+} from './quantize/pruned-int8.ts';
 import { AUTO, criterionOf, type RankingOptions, rankingOf, unrepairedNote } from './ranking.ts';
 import { type Journal, journalOf, type Progress, type Reporter, type Said } from './reporter.ts';
 import { loadTwoSets, type TwoSets, type TwoSetsOptions } from './samples.ts';
 import { networkForData } from './task.ts';
 
 /** How a network is cut and repaired. */
-export interface CutOptions extends RankingOptions, EngineOptions {
+export interface CutOptions extends RankingOptions, EngineOptions, WithInt8Options {
   /** The fraction of the channels of each group that is removed, in [0, 1). Give either this or `macs`. */
   readonly ratio?: number | undefined;
   /** The share of the multiply-accumulates that is left, in (0, 1]. */
@@ -103,6 +108,8 @@ export interface PruneResult extends Said {
     readonly kept: number;
     readonly layers: readonly string[];
   }[];
+  /** With `int8`: what of the smaller network has eight bits, its bytes, and times one sample at a time too. */
+  readonly int8?: PrunedInt8;
   /** Whether accuracies are of labels; otherwise they are agreement with the unpruned network. */
   readonly labelled: boolean;
   /** The smaller network; if it was written, as read back from the file. */
@@ -152,12 +159,17 @@ export async function pruneDrawn(
   if (unrepaired !== undefined) journal.note(unrepaired);
   const result = await journal.during('pruning', async (progress) => {
     const cut = await cutAndRepair(network, sets, { ...options, block }, progress);
-    const { model, remarks } = await written(cut.model, network, options.out);
+    const int8 = options.int8
+      ? await prunedInInt8(network, cut, sets, options, { journal, progress })
+      : undefined;
+    const { model, remarks } = await written(int8?.model ?? cut.model, network, options.out);
     for (const remark of remarks) journal.remark(remark);
     const measured = await measureBoth(network, model, sets, options, progress);
-    const costs = modelCosts(formOf(cut.model)?.numbers ? cut.model : model);
+    // Of integers and half numbers costs are not known.
+    const costs = modelCosts(int8 || formOf(cut.model)?.numbers ? cut.model : model);
     const found = resultOf(network, { ...cut, costs }, measured, { ...options, block });
-    return { ...found, model: restoredModel(model) };
+    const more = int8 && (await prunedInt8Fields(network, model, int8.facts, sets, options, journal));
+    return { ...found, ...(more ? { int8: more } : {}), model: restoredModel(model) };
   });
   if (result.groups.every(({ channels, kept }) => channels === kept)) {
     journal.note(
@@ -358,20 +370,4 @@ function amountOf({ ratio, macs }: Pick<CutOptions, 'ratio' | 'macs'>): PruneAmo
   throw new BedsideError('E_USAGE', 'prune needs either --ratio or --macs, and not both', {
     hint: '--ratio 0.3 removes 30 % of the channels of each group; --macs 0.5 leaves half of the multiply-accumulates',
   });
-}
-
-/** The original must survive. */
-async function assertOther(path: string, out: string): Promise<void> {
-  if ((await realOf(path)) !== (await realOf(out))) return;
-  throw new BedsideError('E_USAGE', `--out ${out} is the model itself, which would be overwritten`, {
-    hint: 'choose another file name',
-  });
-}
-
-/** Links resolved, also for a file that does not exist yet. */
-async function realOf(path: string): Promise<string> {
-  const full = resolve(path);
-  return realpath(full).catch(async () =>
-    join(await realpath(dirname(full)).catch(() => dirname(full)), basename(full)),
-  );
 }

@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   explain: async () => (await import('./commands/explain/command.ts')).addExplain,
   compare: async () => (await import('./commands/compare/command.ts')).addCompare,
   prune: async () => (await import('./commands/prune/command.ts')).addPrune,
+  quantize: async () => (await import('./commands/quantize/command.ts')).addQuantize,
   pack: async () => (await import('./commands/pack/command.ts')).addPack,
   plan: async () => (await import('./commands/plan/command.ts')).addPlan,
   train: async () => (await import('./commands/train/command.ts')).addTrain,

@@ -33,6 +33,7 @@ export const EngineTensor = ort.Tensor;
 export async function openSession(
   model: Model | Uint8Array,
   options: SessionOptions,
+  more: Pick<ort.InferenceSession.SessionOptions, 'enableProfiling' | 'profileFilePrefix'> = {},
 ): Promise<ort.InferenceSession> {
   assertNoTelemetry();
   const bytes = model instanceof Uint8Array ? model : writeModel(model);
@@ -44,6 +45,7 @@ export async function openSession(
       executionMode: 'sequential',
       graphOptimizationLevel: options.optimization ?? 'all',
       logSeverityLevel: 4,
+      ...more,
     });
   } catch (cause) {
     throw new BedsideError(
@@ -104,7 +106,8 @@ class NodeSession implements Session {
   }
 }
 
-function toEngine(value: Tensor): ort.Tensor {
+/** A tensor as the runtime takes it; the data is not copied. */
+export function toEngine(value: Tensor): ort.Tensor {
   switch (value.type) {
     case 'float32':
       return new ort.Tensor('float32', value.data, value.dims);

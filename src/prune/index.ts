@@ -1,7 +1,12 @@
 // Structured pruning without retraining: scores of channels, the choice of the channels that stay, and comparisons.
 export { argmax } from '../util/internal.ts';
 export type { CriterionChoice } from './auto/criterion-choice.ts';
-export { type CompareCriteriaOptions, type CriteriaComparison, compareCriteria } from './compare/compare.ts';
+export {
+  type CompareCriteriaOptions,
+  type CriteriaComparison,
+  compareCriteria,
+  type FinishedNetwork,
+} from './compare/compare.ts';
 export type { CalibrationDrawName, CompareRow } from './compare/compare-rows.ts';
 export { CRITERIA, CRITERION_PARAMETERS, findCriterion } from './criteria.ts';
 export {

@@ -28,7 +28,7 @@ const SHOWN = [
 ];
 
 /** All parts that use cases are made of. */
-const PARTS = [...SHOWN, 'learn', 'run'];
+const PARTS = [...SHOWN, 'quantize', 'learn', 'run'];
 
 export const FOLDERS: Readonly<Record<string, FolderRule>> = {
   util: { imports: [] },
@@ -43,6 +43,7 @@ export const FOLDERS: Readonly<Record<string, FolderRule>> = {
   prune: {
     imports: ['onnx', 'engine', 'data', 'channels', 'bundle', 'evaluate', 'explain', 'repair', 'util'],
   },
+  quantize: { imports: ['onnx', 'engine', 'channels', 'repair', 'util'], types: ['data'] },
   pack: {
     imports: ['onnx', 'engine', 'channels', 'bundle', 'evaluate', 'explain', 'repair', 'prune', 'util'],
     types: ['data'],

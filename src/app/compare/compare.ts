@@ -7,6 +7,7 @@ import { assertLocal, type CalibrationSources, calibrationSources } from '../cal
 import { assertPriorApplies, priorWeighting } from '../class-prior.ts';
 import type { Network, NetworkSource } from '../network.ts';
 import { type EngineOptions, runSettings } from '../options.ts';
+import { prunedInInt8, type WithInt8Options, wholeInInt8 } from '../quantize/pruned-int8.ts';
 import { criterionOf, type RankingOptions, rankingOf, unrepairedNote } from '../ranking.ts';
 import { type Journal, journalOf, type Reporter } from '../reporter.ts';
 import { type DrawnSets, loadDraws, type TwoSetsOptions } from '../samples.ts';
@@ -16,7 +17,7 @@ import { comparisonReport } from './comparison-report.ts';
 import { reportHeatmaps } from './report-heatmaps.ts';
 
 /** Which criteria are compared, at which ratios, on which samples. */
-export interface CompareOptions extends TwoSetsOptions, EngineOptions, RankingOptions {
+export interface CompareOptions extends TwoSetsOptions, EngineOptions, RankingOptions, WithInt8Options {
   /** Criteria or their names, `auto` among them; default `DEFAULT_CRITERIA`. */
   readonly criteria?: readonly (CriterionChoice | string)[] | undefined;
   /** Fractions of channels removed, each in [0, 1); default `DEFAULT_RATIOS`. */
@@ -83,9 +84,31 @@ export async function compare(
       criteria,
       ratios,
       repair: repair,
+      ...(options.int8
+        ? {
+            finish: async ({ calibration, step, seed, ...pruned }) => {
+              const own = { ...runSettings(options), ...int8Of(options), seed, repair };
+              const shown = {
+                update: (done: number, total: number) => progress.update(done, total, `${step}: eight bits`),
+              };
+              return (await prunedInInt8(network, pruned, { calibration }, own, { journal, progress: shown }))
+                .model;
+            },
+          }
+        : {}),
       onProgress: (step, done, total) => progress.update(done, total, step),
     }),
   );
+  const int8Base = options.int8
+    ? await journal.during('measuring eight bits alone', (progress) =>
+        wholeInInt8(
+          network,
+          sets,
+          { ...runSettings(options), ...int8Of(options), repair },
+          { journal, progress },
+        ),
+      )
+    : undefined;
   if (report !== undefined) {
     const { recallRatio, command = 'compare(), from a program' } = options;
     const words = {
@@ -102,7 +125,8 @@ export async function compare(
   return {
     task,
     base,
-    rows,
+    ...(int8Base ? { int8Base } : {}),
+    rows: options.int8 ? rows.map((row) => ({ ...row, int8: true as const })) : rows,
     seconds,
     ...(scoreRemarks.length > 0 ? { scoreRemarks } : {}),
     calibration: sets.calibration.size,
@@ -114,6 +138,10 @@ export async function compare(
     ...(report === undefined ? {} : { report }),
     ...journal.said(),
   };
+}
+
+function int8Of({ keepFloat, budget, reducedRange }: CompareOptions): Omit<WithInt8Options, 'int8'> {
+  return { keepFloat, budget, reducedRange };
 }
 
 interface LoadedSets {

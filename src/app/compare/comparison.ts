@@ -3,6 +3,7 @@ import type { Dataset } from '../../data/index.ts';
 import type { CompareRow, CriteriaComparison, ScoreRemark } from '../../prune/index.ts';
 import { hasClasses, largest, smallest, type TaskKind } from '../../util/index.ts';
 import type { CalibrationSources } from '../calibration-sources.ts';
+import type { Int8Base } from '../quantize/pruned-int8.ts';
 import type { Said } from '../reporter.ts';
 
 /** Facts about the labels of the test samples. */
@@ -20,6 +21,8 @@ export type BaseMeasurements = Omit<CriteriaComparison['base'], 'predictions' | 
 export interface Comparison extends LabelFacts, Said {
   readonly task: TaskKind;
   readonly base: BaseMeasurements;
+  /** The unpruned network in eight bits, where pruned ones are measured so. */
+  readonly int8Base?: Int8Base;
   /** In the order of the criteria, then of the calibration sources, then by ascending ratio. */
   readonly rows: readonly CompareRow[];
   /** Seconds that scoring took, by criterion. */

@@ -11,6 +11,8 @@ export interface CompareRow {
   readonly family: 'xai' | 'reference';
   readonly ratio: number;
   readonly reconstruct: boolean;
+  /** Present where the network was measured in eight bits. */
+  readonly int8?: true;
   /** The measures of the task by name, the main one first; agreement alone without labels. */
   readonly measures: Measures;
   /** Of tasks without classes the main measure, as the next. */

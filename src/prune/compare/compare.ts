@@ -51,8 +51,17 @@ export interface CompareCriteriaOptions
   readonly block?: number;
   /** Whether to repair every pruned network with the calibration samples before it is measured; default false. */
   readonly repair?: boolean | undefined;
+  /** What becomes of every pruned network before it is measured, such as its form in eight bits; default nothing. */
+  readonly finish?: ((pruned: FinishedNetwork) => Promise<Model>) | undefined;
   /** Called before each step, and with how far the step is. */
   readonly onProgress?: ((step: string, done: number, total: number) => void) | undefined;
+}
+
+/** A pruned network, repaired if that was asked for, with what it was pruned by. */
+export interface FinishedNetwork extends Pick<PrunedModel, 'model' | 'grouping' | 'keep'> {
+  readonly calibration: Dataset;
+  readonly seed: number | undefined;
+  readonly step: string;
 }
 
 /** A finished comparison. */
@@ -164,7 +173,7 @@ class Study {
     const options = this.#options;
     const { model: cut, grouping, keep } = pruned;
     // Criteria that read no samples choose the same network in every draw, but its repair differs.
-    const key = options.repair ? `${index}:${keepKey(keep)}` : keepKey(keep);
+    const key = options.repair || options.finish ? `${index}:${keepKey(keep)}` : keepKey(keep);
     const known = this.#measured.get(key);
     if (known) return known;
     const repaired = options.repair
@@ -176,7 +185,17 @@ class Study {
           onProgress: (done, total) => options.onProgress?.(`${step}: repairing`, done, total),
         })
       : undefined;
-    const result = await measure(repaired?.model ?? cut, options, step, this.base.logits);
+    const seed = draw.seed ?? options.seed;
+    const small = {
+      model: repaired?.model ?? cut,
+      grouping,
+      keep,
+      calibration: draw.calibration,
+      seed,
+      step,
+    };
+    const finished = (await options.finish?.(small)) ?? small.model;
+    const result = await measure(finished, options, step, this.base.logits);
     const { macs } = modelCosts(cut);
     const numbers: Measured = {
       reconstruct: options.repair ?? false,

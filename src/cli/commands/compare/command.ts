@@ -12,6 +12,7 @@ import { addAlias } from '../../options/alias.ts';
 import { addClassPrior } from '../../options/class-prior.ts';
 import { addCommon, addRun, type CommonOptions } from '../../options/common.ts';
 import { addData } from '../../options/data.ts';
+import { addInt8, assertInt8 } from '../../options/int8.ts';
 import { addOutput } from '../../options/network.ts';
 import { count, ratio, ratios } from '../../options/numbers.ts';
 import { addRanking, criteriaHelp, criteriaOption } from '../../options/ranking.ts';
@@ -50,6 +51,7 @@ export function addCompare(program: Command): void {
       1,
     )
     .option('--repair', 'repair every pruned network, from the samples for scoring, before it is measured')
+    .option('--int8', 'measure every pruned network in eight bits (see bedside quantize)')
     .option('--local', 'compare samples of the local class prior with uniform and with wrong samples')
     .option('--test-limit <n>', 'measure on at most this many samples; default all', count())
     .option('--report <file>', 'write a self-contained HTML page: charts, tables, heatmaps, command, hashes')
@@ -58,6 +60,7 @@ export function addCompare(program: Command): void {
       'ratio at which the report shows the recall of each class; default the middle ratio',
       ratio,
     );
+  addInt8(command, '; with --int8');
   addAlias(command, '--reconstruct', '--repair');
   // Help shows defaults as typed.
   for (const option of command.options) {
@@ -82,7 +85,10 @@ export function addCompare(program: Command): void {
         ],
       ),
     )
-    .action((path: string, options: CompareCommandOptions) => run(path, options));
+    .action((path: string, options: CompareCommandOptions) => {
+      assertInt8(command, options);
+      return run(path, options);
+    });
 }
 
 async function run(path: string, options: CompareCommandOptions): Promise<void> {

@@ -5,11 +5,13 @@ import { hasClasses } from '../../../util/index.ts';
 
 /** The fields of `--json`. */
 export function comparisonFields(comparison: Comparison): object {
-  const { task, base, rows, seconds, scoreRemarks, calibration, classMix, mixes, report } = comparison;
+  const { task, base, int8Base, rows, seconds, scoreRemarks, calibration, classMix, mixes, report } =
+    comparison;
   const classes = hasClasses(task);
   return {
     task,
     base: classes ? baseFields(base) : withoutAccuracies(baseFields(base)),
+    ...(int8Base ? { int8Base: classes ? int8Base : withoutAccuracies(int8Base) } : {}),
     rows: classes ? rowFields(rows) : rowFields(rows).map(withoutAccuracies),
     seconds,
     ...(scoreRemarks ? { scoreRemarks } : {}),

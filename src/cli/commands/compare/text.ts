@@ -5,11 +5,13 @@ import type { Comparison, LabelFacts } from '../../../app/compare/comparison.ts'
 import type { CalibrationDrawName, CompareRow } from '../../../prune/index.ts';
 import { describeUncounted } from '../../../report/index.ts';
 import {
+  formatMeasure,
   formatPercent,
   formatSeconds,
   hasClasses,
   largest,
   MEASURE_WORDS,
+  type MeasureName,
   plainLine,
   smallest,
   TASK_MEASURES,
@@ -26,7 +28,7 @@ export interface ComparedRows {
 
 /** The whole text. `seconds` is how long the command took. */
 export function describeComparison(comparison: Comparison, seconds: number): string {
-  const { mixes, classMix, classNames, calibration, test, base, scoreRemarks, report } = comparison;
+  const { mixes, classMix, classNames, calibration, test, base, int8Base, scoreRemarks, report } = comparison;
   return [
     ...(classMix ? [`For the mix ${describePrior(classMix, classNames)}`, ''] : []),
     mixes ? sourceTables(comparison, comparison) : comparisonTables(comparison, comparison, comparison.task),
@@ -34,10 +36,20 @@ export function describeComparison(comparison: Comparison, seconds: number): str
     ...(mixes ? [`local: ${mixes.local}`, `uniform: ${mixes.uniform}`, `wrong: ${mixes.wrong}`, ''] : []),
     ...picksOf(comparison),
     ...describeUncounted(base.uncounted),
+    ...(int8Base ? [describeInt8Base(int8Base)] : []),
     ...describeScoreRemarks(scoreRemarks ?? []),
     `${calibration} samples for scoring, ${test} for measuring, ${formatSeconds(seconds)}`,
     ...(report === undefined ? [] : [`report: ${plainLine(report)}`]),
   ].join('\n');
+}
+
+/** Pruned networks are in eight bits; this is the unpruned one. */
+function describeInt8Base({ measures, agreement }: NonNullable<Comparison['int8Base']>): string {
+  const [main = ['agreement', agreement]] = Object.entries(measures) as [MeasureName, number][];
+  return (
+    `pruned networks are in eight bits; unpruned in eight bits: ${MEASURE_WORDS[main[0] as MeasureName]} ` +
+    `${formatMeasure(main[0] as MeasureName, main[1] as number)}, agreement with float32 ${formatPercent(agreement)}`
+  );
 }
 
 /** Criteria from best to worst by the mean over the ratios. */

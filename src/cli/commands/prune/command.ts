@@ -10,6 +10,7 @@ import { addClassPrior } from '../../options/class-prior.ts';
 import { addCommon, addRun, type CommonOptions } from '../../options/common.ts';
 import { addData, assertData } from '../../options/data.ts';
 import { assertNoneTyped } from '../../options/explicit.ts';
+import { addInt8, assertInt8 } from '../../options/int8.ts';
 import { addLevels, assertNoLevels } from '../../options/levels.ts';
 import { addOutput } from '../../options/network.ts';
 import { count, macsFraction, ratio } from '../../options/numbers.ts';
@@ -57,7 +58,12 @@ export function addPrune(program: Command): void {
       count(4096),
     )
     .option('--no-speed', 'do not time both models; speedup and times are then null')
-    .option('--test-limit <n>', 'measure on at most this many samples; default all', count());
+    .option('--test-limit <n>', 'measure on at most this many samples; default all', count())
+    .option(
+      '--int8',
+      'write eight-bit integers: layers are refit to what they read in eight bits, and rounded (see bedside quantize)',
+    );
+  addInt8(command, '; with --int8');
   addAlias(command, '--no-reconstruct', '--no-repair');
   addLevels(command);
   addClassPrior(addRanking(command), 'weighs the samples that score, and accuracy is for it');
@@ -80,6 +86,7 @@ export function addPrune(program: Command): void {
           'bedside prune model.onnx --data x.npz --ratio 0.25 --block 1 --out small.onnx --json',
           'exact counts',
         ],
+        ['bedside prune model.onnx --data scans/ --macs 0.25 --int8 --out small8.onnx', 'and eight bits'],
         ['bedside prune ecg/ --levels 0,3,3,1 --out mix.onnx', 'a bundle, at these levels'],
       ),
     )
@@ -94,6 +101,7 @@ export function addPrune(program: Command): void {
       }
       assertNoLevels(command, path, ['--levels', '--no-correction']);
       assertData(options, 'prune');
+      assertInt8(command, options);
       const result = await prune(path, options, output);
       output.result({ ...prunedJson(result), ...jsonScoreRemarks(output, result.scoreRemarks ?? []) });
       output.print(describePruning(result));
@@ -114,7 +122,7 @@ const OF_MODELS = [
     '--protect',
   ],
   ...['--class-prior', '--class-mix', '--split', '--per-class', '--limit', '--classes', '--records'],
-  ...['--skip-bad', '--split-by'],
+  ...['--skip-bad', '--split-by', '--int8', '--keep-float', '--budget', '--reduced-range'],
 ];
 
 function assertBundleOptions(command: Command, path: string): void {

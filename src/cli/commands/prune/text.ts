@@ -17,6 +17,7 @@ import {
 import { describeLevels } from '../../terminal/levels.ts';
 import { describeScoreRemarks } from '../../terminal/score-remarks.ts';
 import { indent, table } from '../../terminal/tables.ts';
+import { describeInt8, sizeRows } from '../quantize/text.ts';
 
 /** Before and after, and the channels kept of each group. */
 export function describePruning(result: PruneResult): string {
@@ -43,6 +44,9 @@ export function describePruning(result: PruneResult): string {
     table(['', '>before', '>after', ''], pairs),
     ...describeUncounted(result.uncounted),
     '',
+    ...(result.int8
+      ? [table(['', '>float32', '>eight bits', ''], sizeRows(result.int8)), '', ...describeInt8(result.int8)]
+      : []),
     ...(result.auto ? describeChoice(result.auto, result.task) : []),
     ...describeScoreRemarks(result.scoreRemarks ?? []),
     ...(result.repairs ? describeRepairs(result.repairs) : []),

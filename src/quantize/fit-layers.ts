@@ -1,0 +1,307 @@
+// Quantises layers in execution order: each is fitted to what the float network gives there, on what it will really read,
+// with everything before it rounded already.
+import type { Grouping, KeptUnits } from '../channels/index.ts';
+import { keptPositions } from '../channels/internal.ts';
+import type { Model } from '../onnx/index.ts';
+import { sampleShapes, sizeOf, type WeightedLayer, weightedLayers } from '../onnx/internal.ts';
+import {
+  collectInputs,
+  fitLayer,
+  fromMatrices,
+  type Matrix,
+  type NetworkRun,
+  orderedTargets,
+  Products,
+  ReferenceActivations,
+  type RefitTask,
+  type RepairSamples,
+  rowsOf,
+  samplePositionsOf,
+  setWeights,
+  takesBias,
+  targetRows,
+  variancesOf,
+  weightMatrices,
+} from '../repair/internal.ts';
+import { must } from '../util/index.ts';
+import { type QuantizedLayer, scaleOfRange, throughUint8, type ValueScale } from './integers.ts';
+import { heldOutError, heldRows, type LayerRows, roundLayer } from './layer-weights.ts';
+import type { IntegerPlaces } from './places.ts';
+import { meanSquareLost, RANGE_METHODS, type RangeMethod, rangeBy } from './ranges.ts';
+import { withRoundedValues } from './rounded-model.ts';
+import { batchWithin, type SplitStatistics } from './statistics.ts';
+
+/** A layer whose held-out error is below this share of the variance is near enough: a refit would gain nothing. */
+const NEAR = 1e-3;
+
+/** The network that the layers are fitted to, where it is not the one that is quantised: the one before pruning. */
+export interface FitReference {
+  readonly model: Model;
+  readonly grouping: Grouping;
+  readonly keep: KeptUnits;
+}
+
+/** How layers are fitted. */
+export interface FitOptions extends NetworkRun {
+  readonly seed: number;
+  readonly maxPositions: number;
+  /** Whether weights are refit before they are rounded. */
+  readonly refit: boolean;
+  readonly reference: FitReference | undefined;
+  /** The largest magnitude of a weight's integer. */
+  readonly limit: number;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/** What was chosen for one layer. */
+export interface LayerQuantization {
+  readonly layer: string;
+  /** How the range of what it reads was chosen. */
+  readonly range: RangeMethod;
+  readonly refit: boolean;
+  readonly biasCorrected: boolean;
+  /** Held-out squared error, divided by the variance of what the float layer gives, with all before it rounded. */
+  readonly error: number;
+}
+
+/** The integers of a network, and the float32 weights that layers have without rounding. */
+export interface FittedLayers {
+  readonly values: ReadonlyMap<string, ValueScale>;
+  readonly layers: ReadonlyMap<string, QuantizedLayer>;
+  readonly chosen: readonly LayerQuantization[];
+  /** The network with fitted weights that are not rounded, for layers that go back to float32. */
+  readonly unrounded: Model;
+}
+
+/**
+ * Chooses scales and integers.
+ * @throws BedsideError E_NOT_FINITE for values or weights that are; as `visitValues`
+ */
+export async function fitLayers(
+  model: Model,
+  places: IntegerPlaces,
+  statistics: ReadonlyMap<string, SplitStatistics>,
+  samples: RepairSamples,
+  options: FitOptions,
+): Promise<FittedLayers> {
+  const products = await Products.create(options.threads);
+  try {
+    const fit = await LayerFit.open(model, places, statistics, { samples, options, products });
+    return await fit.run();
+  } finally {
+    await products.release();
+  }
+}
+
+interface Setting {
+  readonly samples: RepairSamples;
+  readonly options: FitOptions;
+  readonly products: Products;
+}
+
+interface FitTask extends RefitTask {
+  /** The layer as it is now, before it is quantised; `layer` is that of the reference. */
+  readonly own: WeightedLayer;
+  readonly value: string;
+  readonly minus: string | undefined;
+  readonly kept: readonly number[];
+}
+
+class LayerFit {
+  readonly #places: IntegerPlaces;
+  readonly #statistics: ReadonlyMap<string, SplitStatistics>;
+  readonly #setting: Setting;
+  readonly #tasks: readonly FitTask[];
+  readonly #reference: ReferenceActivations;
+  readonly #scales = new Map<string, ValueScale>();
+  readonly #methods = new Map<string, RangeMethod>();
+  readonly #tables = new Map<string, QuantizedLayer>();
+  readonly #chosen: LayerQuantization[] = [];
+  /** Weights as their integers mean them. */
+  #rounded: Model;
+  #unrounded: Model;
+  #strength: number | undefined;
+
+  private constructor(
+    model: Model,
+    places: IntegerPlaces,
+    statistics: ReadonlyMap<string, SplitStatistics>,
+    setting: Setting,
+    fitted: { readonly tasks: readonly FitTask[]; readonly reference: ReferenceActivations },
+  ) {
+    this.#places = places;
+    this.#statistics = statistics;
+    this.#setting = setting;
+    this.#tasks = fitted.tasks;
+    this.#reference = fitted.reference;
+    this.#rounded = model;
+    this.#unrounded = model;
+  }
+
+  static async open(
+    model: Model,
+    places: IntegerPlaces,
+    statistics: ReadonlyMap<string, SplitStatistics>,
+    setting: Setting,
+  ): Promise<LayerFit> {
+    const { samples, options } = setting;
+    const tasks = fitTasks(model, places, setting);
+    const original = options.reference?.model ?? model;
+    const sizes = tasks.map(({ layer }) => sizeOf([...layer.outputShape]));
+    const batch = batchWithin(options.batch, sizes);
+    const reference = await ReferenceActivations.collect(original, tasks, samples, { ...options, batch });
+    return new LayerFit(model, places, statistics, setting, { tasks, reference });
+  }
+
+  async run(): Promise<FittedLayers> {
+    this.#chooseUnread();
+    for (const [at, task] of this.#tasks.entries()) {
+      await this.#fit(task);
+      this.#setting.options.onProgress?.(at + 1, this.#tasks.length);
+    }
+    return {
+      values: this.#scales,
+      layers: this.#tables,
+      chosen: this.#chosen,
+      unrounded: this.#unrounded,
+    };
+  }
+
+  /** Values that no layer reads have the range with the smallest error of their own on held-out samples. */
+  #chooseUnread(): void {
+    const read = new Set(this.#tasks.map(({ own }) => this.#sourceOf(own.input)));
+    for (const { source } of this.#places.values.values()) {
+      if (read.has(source) || this.#scales.has(source)) continue;
+      const { fit, held, all } = this.#statisticsOf(source);
+      const bounds = this.#places.values.get(source)?.bounds;
+      let [found, least] = [RANGE_METHODS[0] as RangeMethod, Number.POSITIVE_INFINITY];
+      for (const method of RANGE_METHODS) {
+        const lost = meanSquareLost(held.values, rangeBy(method, fit, bounds));
+        if (lost < least) [found, least] = [method, lost];
+      }
+      this.#scales.set(source, scaleOfRange(rangeBy(found, all, bounds)));
+    }
+  }
+
+  async #fit(task: FitTask): Promise<void> {
+    const { options, products } = this.#setting;
+    const { own } = task;
+    const source = this.#sourceOf(own.input);
+    const rows = await this.#rowsOf(task);
+    const before = weightMatrices(own);
+    const isRounded = this.#scales.has(source);
+    if (!isRounded) await this.#chooseRange(source, own, rows);
+    const scale = must(this.#scales.get(source), `no scale for '${source}'`);
+    const isBorn = this.#places.values.get(own.input)?.born === true;
+    const read = isRounded && isBorn ? rows : { ...rows, x: rows.x.map((x) => roundedRows(x, own, scale)) };
+    const scaled = variance(read.y) || 1;
+    const problem = { name: own.name, ...read, weights: before };
+    const fit =
+      options.refit && (await this.#errorOf(before, read)) > NEAR * scaled
+        ? await fitLayer(problem, products, this.#strength)
+        : undefined;
+    this.#strength = fit?.strength || this.#strength;
+    const weights = fit?.weights ?? before;
+    const found = await roundLayer(own, weights, read, { step: scale.scale, limit: options.limit, products });
+    this.#tables.set(own.name, found.table);
+    this.#chosen.push({
+      layer: own.name,
+      range: this.#methods.get(source) ?? 'min-max',
+      refit: fit?.refit ?? false,
+      biasCorrected: found.biasCorrected,
+      error: found.error / scaled,
+    });
+    this.#rounded = withWeights(this.#rounded, own, found.weights);
+    if (fit?.refit) this.#unrounded = withWeights(this.#unrounded, own, fit.weights);
+  }
+
+  #errorOf(weights: readonly Matrix[], { x, y, fitRows }: LayerRows): Promise<number> {
+    return heldOutError(weights, heldRows(x, fitRows), heldRows(y, fitRows), this.#setting.products);
+  }
+
+  async #rowsOf({ own, layer, sampled, value, minus, kept }: FitTask): Promise<LayerRows> {
+    const { samples, options } = this.#setting;
+    const model = withRoundedValues(this.#rounded, this.#places, this.#scales);
+    const found = await collectInputs(model, own, sampled, minus, samples, options);
+    const answers = this.#reference.valuesAt(layer.name, value);
+    const y = targetRows(answers, layer.channels, kept, found.x.length, found.minus);
+    return { x: found.x, y, fitRows: sampled.fitRows };
+  }
+
+  /** The range with which the layer comes nearest to the float network on held-out rows. */
+  async #chooseRange(source: string, layer: WeightedLayer, rows: LayerRows): Promise<void> {
+    const { products } = this.#setting;
+    const { fit, all } = this.#statisticsOf(source);
+    const bounds = this.#places.values.get(source)?.bounds;
+    const weights = weightMatrices(layer);
+    const given = heldRows(rows.y, rows.fitRows);
+    let [found, least] = [RANGE_METHODS[0] as RangeMethod, Number.POSITIVE_INFINITY];
+    const known = new Map<string, number>();
+    for (const method of RANGE_METHODS) {
+      const scale = scaleOfRange(rangeBy(method, fit, bounds));
+      const key = `${scale.scale} ${scale.zero}`;
+      const held = rows.x.map((x) => heldRounded(x, layer, rows.fitRows, scale));
+      const error = known.get(key) ?? (await heldOutError(weights, held, given, products));
+      known.set(key, error);
+      if (error < least) [found, least] = [method, error];
+    }
+    this.#methods.set(source, found);
+    this.#scales.set(source, scaleOfRange(rangeBy(found, all, bounds)));
+  }
+
+  #sourceOf(value: string): string {
+    return must(this.#places.values.get(value), `'${value}' is not quantised`).source;
+  }
+
+  #statisticsOf(source: string): SplitStatistics {
+    return must(this.#statistics.get(source), `no statistics of '${source}'`);
+  }
+}
+
+/** Layers in the order in which they are fitted, with what each is fitted to. */
+function fitTasks(model: Model, places: IntegerPlaces, { samples, options }: Setting): FitTask[] {
+  const shapes = sampleShapes(model);
+  const names = new Set(places.layers);
+  const own = weightedLayers(model, shapes).filter(({ name }) => names.has(name));
+  const { reference } = options;
+  const uncut = reference && new Map(weightedLayers(reference.model).map((layer) => [layer.name, layer]));
+  const positions = reference && keptPositions(reference.grouping, reference.keep);
+  return orderedTargets(model, own, shapes).map(({ layer, target }, index) => {
+    const whole = uncut ? must(uncut.get(layer.name), `no layer '${layer.name}' in the uncut model`) : layer;
+    return {
+      own: layer,
+      layer: whole,
+      sampled: samplePositionsOf(whole, samples, options.maxPositions, options.seed + index),
+      values: [target.value],
+      ...{ value: target.value, minus: target.minus },
+      kept: positions?.(layer.output) ?? Array.from({ length: layer.channels }, (_, c) => c),
+    };
+  });
+}
+
+/** What a layer reads as its integers mean it; the column of ones for the bias stays. */
+function roundedRows(x: Matrix, layer: WeightedLayer, scale: ValueScale): Matrix {
+  return { ...x, data: roundedData(x, scale, takesBias(layer)) };
+}
+
+/** The held-out rows of what a layer reads, rounded. */
+function heldRounded(x: Matrix, layer: WeightedLayer, fitRows: number, scale: ValueScale): Matrix {
+  const held = rowsOf(x, fitRows, x.rows);
+  return { ...held, data: roundedData(held, scale, takesBias(layer)) };
+}
+
+function roundedData({ data, rows, columns }: Matrix, scale: ValueScale, hasBias: boolean): Float64Array {
+  const rounded = throughUint8(data, scale);
+  if (hasBias) for (let r = 0; r < rows; r++) rounded[r * columns + columns - 1] = 1;
+  return rounded;
+}
+
+function variance(matrices: readonly Matrix[]): number {
+  const all = matrices.flatMap((matrix) => Array.from(variancesOf(matrix)));
+  return all.reduce((sum, value) => sum + value, 0) / Math.max(1, all.length);
+}
+
+function withWeights(model: Model, layer: WeightedLayer, matrices: readonly Matrix[]): Model {
+  const { weight, bias } = fromMatrices(layer, matrices);
+  return setWeights(model, layer, weight, bias);
+}

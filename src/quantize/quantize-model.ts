@@ -1,0 +1,218 @@
+// Post-training static quantisation of a canonical network, with a few unlabelled samples and no retraining.
+import type { Dataset } from '../data/index.ts';
+import type { EngineOptions } from '../engine/index.ts';
+import type { Model } from '../onnx/index.ts';
+import { sampleShapes, sizeOf, upgradeOpset } from '../onnx/internal.ts';
+import { REPAIR_DEFAULTS, type RepairSamples, repairSamples } from '../repair/internal.ts';
+import { BedsideError, must } from '../util/index.ts';
+import { nearestNames, Random } from '../util/internal.ts';
+import { type FitReference, type FittedLayers, fitLayers, type LayerQuantization } from './fit-layers.ts';
+import { WEIGHT_LIMITS } from './integers.ts';
+import { type IntegerPlaces, integerPlaces, type KeptFloat } from './places.ts';
+import { HeldOutScores, withinBudget } from './sensitivity.ts';
+import { batchWithin, type SplitStatistics, valueStatistics } from './statistics.ts';
+import { type QuantizationTables, writeQuantized } from './write.ts';
+
+/** Samples, limits and choices of a quantisation. */
+export interface QuantizeOptions extends EngineOptions {
+  /** Name of the model in error messages. */
+  readonly name: string;
+  /** Samples; labels are not read. */
+  readonly calibration: Dataset;
+  readonly seed?: number | undefined;
+  /** Most output positions that a layer is fitted on, over all samples; bounds memory. Default 4096. */
+  readonly maxPositions?: number | undefined;
+  /** How many times as many samples are made from the given ones; default 2. */
+  readonly copies?: number | undefined;
+  /** Whether weights are refit to what their layer reads in eight bits before they are rounded; default true. */
+  readonly refit?: boolean | undefined;
+  /** Layers that stay in float32: their names, or `first` and `last`. */
+  readonly keepFloat?: readonly string[] | undefined;
+  /**
+   * Squared difference of the held-out scores, as a share of their variance, up to which eight bits may change them; layers
+   * go back to float32 until it is met. Default 0.01.
+   */
+  readonly budget?: number | undefined;
+  /** The network before pruning, which layers are fitted to; default the network itself. */
+  readonly reference?: FitReference | undefined;
+  /**
+   * Whether weights have seven bits, so that engines that add two products in 16 bits compute them exactly; default: see
+   * `saturates`.
+   */
+  readonly reducedRange?: boolean | undefined;
+  readonly onProgress?: ((step: string, done: number, total: number) => void) | undefined;
+}
+
+/** A network with integers. */
+export interface QuantizedModel {
+  /** In QDQ form, float32 at its input and outputs. */
+  readonly model: Model;
+  /** Layers with integer weights, in execution order. */
+  readonly layers: readonly LayerQuantization[];
+  readonly layersKeptFloat: readonly KeptFloat[];
+  /** Squared difference of the scores on held-out samples, as a share of their variance. */
+  readonly distance: number;
+  /** The same before layers went back to float32. */
+  readonly distanceWithAll: number;
+  readonly tables: QuantizationTables;
+}
+
+/** Fewer than for a repair: rounding changes less than pruning. */
+const DEFAULTS = { ...REPAIR_DEFAULTS, maxPositions: 4096, copies: 2 } as const;
+
+/** Default of `QuantizeOptions.budget`. */
+export const DEFAULT_BUDGET = 0.01;
+
+/** Scales for each channel came with this operator set. */
+const LEAST_OPSET = 13;
+
+/**
+ * Quantises a canonical model: weights to int8 with a scale for each output channel, activations to uint8 with one scale.
+ * @throws BedsideError E_UNSUPPORTED where no layer can have eight bits; E_DATA with fewer than two samples; E_USAGE for a
+ *   layer to keep that there is not; E_NOT_FINITE
+ */
+export async function quantizeModel(given: Model, options: QuantizeOptions): Promise<QuantizedModel> {
+  const { name, calibration } = options;
+  if (calibration.size < 2) {
+    throw new BedsideError(
+      'E_DATA',
+      `${calibration.name}: ${calibration.size} sample to quantise from, need 2`,
+      {
+        hint: 'give more calibration samples',
+      },
+    );
+  }
+  const model = withLeastOpset(given);
+  const keepFloat = keptByChoice(model, options.keepFloat ?? [], name);
+  const places = integerPlaces(model, keepFloat);
+  if (places.layers.length === 0) throw nothingToQuantize(places, name);
+  const { seed, threads, batch, maxPositions, copies } = { ...DEFAULTS, ...withoutUndefined(options) };
+  const samples = repairSamples(calibration, copies, new Random(seed));
+  const run = { name, threads, batch };
+  options.onProgress?.('reading activations', 0, 1);
+  const statistics = await statisticsOf(model, places, samples, { ...run, seed });
+  options.onProgress?.('reading activations', 1, 1);
+  const fitted = await fitLayers(model, places, statistics, samples, {
+    ...{ ...run, seed, maxPositions },
+    refit: options.refit ?? true,
+    reference: options.reference,
+    limit: options.reducedRange ? WEIGHT_LIMITS.reduced : WEIGHT_LIMITS.full,
+    onProgress: (done, total) => options.onProgress?.('quantising layers', done, total),
+  });
+  return await withSensitiveLayersFloat({ model, places, fitted, keepFloat }, samples, options, run);
+}
+
+interface Fitted {
+  readonly model: Model;
+  readonly places: IntegerPlaces;
+  readonly fitted: FittedLayers;
+  readonly keepFloat: ReadonlyMap<string, string>;
+}
+
+async function withSensitiveLayersFloat(
+  { model, places, fitted, keepFloat }: Fitted,
+  samples: RepairSamples,
+  options: QuantizeOptions,
+  run: HeldOutScores['settings'],
+): Promise<QuantizedModel> {
+  const { budget = DEFAULT_BUDGET, onProgress } = options;
+  const scores = await HeldOutScores.open(model, samples, run);
+  const written = (kept: ReadonlyMap<string, string>) => {
+    const own = kept.size === keepFloat.size ? places : integerPlaces(fitted.unrounded, kept);
+    const tables = { values: scalesFor(own, places, fitted), layers: fitted.layers };
+    return {
+      places: own,
+      tables,
+      model: writeQuantized(fitted.unrounded, integerPlaces(fitted.unrounded, kept), tables),
+    };
+  };
+  const distanceWithAll = await scores.distance(written(keepFloat).model);
+  const byError = fitted.chosen.toSorted((a, b) => b.error - a.error).map(({ layer }) => layer);
+  let tried = 0;
+  const found = await withinBudget(
+    byError,
+    { keepFloat, distance: distanceWithAll },
+    budget,
+    async (kept) => {
+      const whole = written(kept);
+      onProgress?.('measuring layers', Math.min(++tried, byError.length), byError.length);
+      return whole.places.layers.length === 0 ? Number.POSITIVE_INFINITY : await scores.distance(whole.model);
+    },
+  );
+  const last = written(found.keepFloat);
+  const layers = fitted.chosen.filter(({ layer }) => last.places.layers.includes(layer));
+  const order = new Map(last.places.layers.map((layer, at) => [layer, at]));
+  return {
+    model: last.model,
+    layers: layers.toSorted((a, b) => (order.get(a.layer) ?? 0) - (order.get(b.layer) ?? 0)),
+    layersKeptFloat: last.places.kept,
+    distance: found.distance,
+    distanceWithAll,
+    tables: last.tables,
+  };
+}
+
+/** Scales by the sources that values have now; a value that is no longer moved integers has the scale that it had. */
+function scalesFor(
+  own: IntegerPlaces,
+  all: IntegerPlaces,
+  { values }: FittedLayers,
+): QuantizationTables['values'] {
+  const sources = new Set([...own.values.values()].map(({ source }) => source));
+  return new Map(
+    [...sources].map((source) => {
+      const before = must(all.values.get(source), `'${source}' was not quantised`).source;
+      return [source, must(values.get(before), `no scale for '${before}'`)];
+    }),
+  );
+}
+
+async function statisticsOf(
+  model: Model,
+  places: IntegerPlaces,
+  samples: RepairSamples,
+  run: { readonly name: string; readonly threads: number; readonly batch: number; readonly seed: number },
+): Promise<ReadonlyMap<string, SplitStatistics>> {
+  const shapes = sampleShapes(model);
+  const sources = [...new Set([...places.values.values()].map(({ source }) => source))];
+  const sizes = sources.map((source) => sizeOf(shapes.get(source) ?? []));
+  return await valueStatistics(model, sources, samples, { ...run, batch: batchWithin(run.batch, sizes) });
+}
+
+/** The layers that options keep in float32, by name. */
+function keptByChoice(model: Model, wanted: readonly string[], name: string): ReadonlyMap<string, string> {
+  const { layers } = integerPlaces(model);
+  const kept = new Map<string, string>();
+  for (const word of wanted) {
+    const layer = word === 'first' ? layers[0] : word === 'last' ? layers.at(-1) : word;
+    if (layer !== undefined && layers.includes(layer)) kept.set(layer, 'by choice');
+    else {
+      throw new BedsideError('E_USAGE', `${name} has no layer '${word}' that could have eight bits`, {
+        hint: `the nearest names: ${nearestNames(word, layers, 3).join(', ') || 'none'}; or \`first\`, \`last\``,
+      });
+    }
+  }
+  return kept;
+}
+
+function nothingToQuantize({ kept }: IntegerPlaces, name: string): BedsideError {
+  const why = kept.slice(0, 3).map((one) => `${one.name}: ${one.reason}`);
+  return new BedsideError('E_UNSUPPORTED', `${name} has no layer that can have eight bits`, {
+    hint:
+      why.length > 0
+        ? `what stays in float32: ${why.join('; ')}`
+        : 'convolutions and dense layers with stored float32 weights can have eight bits',
+  });
+}
+
+function withLeastOpset(model: Model): Model {
+  const opset = model.opsets.get('') ?? model.opsets.get('ai.onnx') ?? 0;
+  if (opset >= LEAST_OPSET) return model;
+  const shapes = sampleShapes(model);
+  return upgradeOpset(model, (value) => shapes.get(value));
+}
+
+function withoutUndefined<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as { [K in keyof T]: Exclude<T[K], undefined> };
+}
