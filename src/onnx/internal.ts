@@ -54,7 +54,7 @@ export {
   type Value,
 } from './graph.ts';
 export { withoutFunctions } from './inline-functions.ts';
-export { constantOfKnown, integersLike, integersOf } from './known.ts';
+export { constantOfKnown, integersLike, integersOf, knownOf } from './known.ts';
 export { isDepthwise, isWeighted, type LayerLayout, layerLayout, outputChannels } from './layer-layout.ts';
 export { applyLayer, applyTransposedLayer } from './layer-operators.ts';
 export { metadataEntries, metadataOf, withMetadata } from './metadata.ts';

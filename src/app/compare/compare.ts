@@ -1,5 +1,6 @@
 // Compares criteria: the same network pruned to the same sizes by several criteria, and measured.
-import { type CriterionChoice, compareCriteria } from '../../prune/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import { type CriterionChoice, compareCriteria, type FinishedNetwork } from '../../prune/index.ts';
 import type { CalibrationDraw } from '../../prune/internal.ts';
 import { renderReport } from '../../report/index.ts';
 import { assertWritable, BedsideError, writeFileAtomic } from '../../util/index.ts';
@@ -9,7 +10,7 @@ import type { Network, NetworkSource } from '../network.ts';
 import { type EngineOptions, runSettings } from '../options.ts';
 import { prunedInInt8, type WithInt8Options, wholeInInt8 } from '../quantize/pruned-int8.ts';
 import { criterionOf, type RankingOptions, rankingOf, unrepairedNote } from '../ranking.ts';
-import { type Journal, journalOf, type Reporter } from '../reporter.ts';
+import { type Journal, journalOf, type Progress, type Reporter } from '../reporter.ts';
 import { type DrawnSets, loadDraws, type TwoSetsOptions } from '../samples.ts';
 import { networkForData } from '../task.ts';
 import { type Comparison, labelFacts } from './comparison.ts';
@@ -84,18 +85,7 @@ export async function compare(
       criteria,
       ratios,
       repair: repair,
-      ...(options.int8
-        ? {
-            finish: async ({ calibration, step, seed, ...pruned }) => {
-              const own = { ...runSettings(options), ...int8Of(options), seed, repair };
-              const shown = {
-                update: (done: number, total: number) => progress.update(done, total, `${step}: eight bits`),
-              };
-              return (await prunedInInt8(network, pruned, { calibration }, own, { journal, progress: shown }))
-                .model;
-            },
-          }
-        : {}),
+      ...(options.int8 ? { finish: inInt8Each(network, options, journal, progress) } : {}),
       onProgress: (step, done, total) => progress.update(done, total, step),
     }),
   );
@@ -137,6 +127,16 @@ export async function compare(
     ...(sources ? { mixes: sources.words } : {}),
     ...(report === undefined ? {} : { report }),
     ...journal.said(),
+  };
+}
+
+/** Puts every pruned network into eight bits. */
+function inInt8Each(network: Network, options: CompareOptions, journal: Journal, progress: Progress) {
+  const { repair = false } = options;
+  return async ({ calibration, step, seed, ...pruned }: FinishedNetwork): Promise<Model> => {
+    const own = { ...runSettings(options), ...int8Of(options), seed, repair };
+    const shown: Progress = { update: (done, total) => progress.update(done, total, `${step}: eight bits`) };
+    return (await prunedInInt8(network, pruned, { calibration }, own, { journal, progress: shown })).model;
   };
 }
 

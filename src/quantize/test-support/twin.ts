@@ -1,6 +1,12 @@
 // A slow twin of the engine's integer kernels: whole numbers, one node at a time, written from the definitions.
-import { floatAttribute, type Graph, intAttribute, intsAttribute, type Node } from '../../onnx/internal.ts';
-import { knownOf } from '../../onnx/known.ts';
+import {
+  floatAttribute,
+  type Graph,
+  intAttribute,
+  intsAttribute,
+  knownOf,
+  type Node,
+} from '../../onnx/internal.ts';
 import { must } from '../../util/index.ts';
 
 /** A tensor of real numbers that integers mean. */
