@@ -61,6 +61,7 @@ export {
 export { type ExplainOptions, explain } from './explain/explain.ts';
 export type { Explanation } from './explain/explanation.ts';
 export type { WrittenHeatmaps } from './explain/heatmaps.ts';
+export { type PickedSamples, pickedSamples } from './explain/picked-samples.ts';
 export type { SampleScores } from './explain/sample-scores.ts';
 export { explanationJson, scoresFormat } from './explain/scores-file.ts';
 export type { GuessedField, Sureness } from './init/guesses.ts';

@@ -89,7 +89,7 @@ function previewed({ size, labels }: Dataset): number[] {
 }
 
 /** The label of a sample in words. */
-function labelOf({ labels, targets, classNames, size }: Dataset, index: number): string {
+export function labelOf({ labels, targets, classNames, size }: Dataset, index: number): string {
   if (labels) return classNames[labels[index] ?? -1] ?? String(labels[index]);
   if (!targets) return 'unlabelled';
   const own = Array.from(rowRange(targets.data as Float32Array, size, index));

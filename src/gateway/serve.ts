@@ -11,6 +11,8 @@ import {
   loadBundle,
   NatsPool,
   Outlook,
+  type PickedSamples,
+  pickedSamples,
   type Reporter,
   type WorkerPool,
 } from '../app/index.ts';
@@ -25,6 +27,7 @@ import { AuditLog } from './observe/audit-log.ts';
 import { Metrics } from './observe/metrics.ts';
 import { Sessions } from './security/sessions.ts';
 import { type KeptToken, newToken, readTokens, writeTokens } from './security/tokens.ts';
+import { ExplainDesk } from './service/explain-desk.ts';
 import { type ComparedPoint, type DeskParts, PolicyDesk } from './service/policy-desk.ts';
 import { ServedModel } from './service/served-model.ts';
 
@@ -69,6 +72,11 @@ export interface ServeOptions extends DeploymentOptions {
   readonly dashboard?: boolean | string | undefined;
   /** Seconds that a sender has for a whole request; default 30. */
   readonly sendSeconds?: number | undefined;
+  /**
+   * Data whose samples people may pick in the dashboard: one for all models, or by model. They are kept in memory, a few of
+   * each class. Default: none.
+   */
+  readonly samples?: string | Readonly<Record<string, string>> | undefined;
   /** Where one JSON line for each request goes; default: nowhere. */
   readonly log?: NodeJS.WritableStream | undefined;
 }
@@ -138,7 +146,14 @@ export async function serve(
           devices: deployment.lost.length,
         })),
     });
-    const dashboard = dashboardOf(options, { models, tokens: access.tokens, audit }, started, journal);
+    const shown = options.dashboard === false ? undefined : options.samples;
+    const picks = await samplesOf(opened, shown, journal);
+    const dashboard = dashboardOf(
+      { ...options, picks },
+      { models, tokens: access.tokens, audit },
+      started,
+      journal,
+    );
     const app = await createServer({
       ...{ models, metrics, audit, tokens: access.tokens, tls: access.tls, log: options.log, dashboard },
       bodyLimit: options.bodyLimit ?? DEFAULT_BODY,
@@ -168,7 +183,14 @@ export async function serve(
 
 /** What the dashboard shows, and the folder of its pages; undefined where it is not wanted, or was not built. */
 function dashboardOf(
-  { dashboard = true, audit: folder, auditAnchor: anchor, insecure = false }: ServeOptions,
+  {
+    dashboard = true,
+    audit: folder,
+    auditAnchor: anchor,
+    insecure = false,
+    bodyLimit = DEFAULT_BODY,
+    picks,
+  }: ServeOptions & { readonly picks: ReadonlyMap<string, PickedSamples> },
   { models, tokens, audit }: Pick<DashboardParts, 'models' | 'tokens'> & Pick<DeskParts, 'audit'>,
   started: Started,
   journal: Journal,
@@ -190,8 +212,11 @@ function dashboardOf(
     desk.start();
     started.add(async () => desk.close());
   }
+  const explainers = new Map(
+    [...models].map(([name, model]) => [name, new ExplainDesk(model, picks.get(name))]),
+  );
   return {
-    ...{ models, tokens, pages, hub, desks, sessions: new Sessions() },
+    ...{ models, tokens, pages, hub, desks, explainers, bodyLimit, sessions: new Sessions(), log: audit },
     ownMachineOnly: tokens === undefined && !insecure,
     audit: folder === undefined ? undefined : { folder, anchor },
   };
@@ -232,6 +257,29 @@ async function openAll(bundles: readonly (Bundle | string)[], journal: Journal):
     opened.push(bundle);
   }
   return opened;
+}
+
+/** Samples to pick, by model. @throws BedsideError E_USAGE for a model that is not served; as `pickedSamples` */
+async function samplesOf(
+  bundles: readonly Bundle[],
+  samples: ServeOptions['samples'],
+  journal: Journal,
+): Promise<ReadonlyMap<string, PickedSamples>> {
+  const picks = new Map<string, PickedSamples>();
+  if (samples === undefined) return picks;
+  const names = bundles.map(({ manifest }) => manifest.name);
+  const data =
+    typeof samples === 'string' ? Object.fromEntries(names.map((name) => [name, samples])) : samples;
+  for (const [name, path] of Object.entries(data)) {
+    const bundle = bundles.find(({ manifest }) => manifest.name === name);
+    if (!bundle) {
+      throw new BedsideError('E_USAGE', `samples for '${name}', which is not served`, {
+        hint: `served: ${names.join(', ')}`,
+      });
+    }
+    picks.set(name, await pickedSamples(bundle, path, journal));
+  }
+  return picks;
 }
 
 async function poolOf(bundle: Bundle, options: ServeOptions, journal: Journal): Promise<WorkerPool> {

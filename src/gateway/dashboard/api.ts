@@ -1,8 +1,10 @@
 // What all paths of the dashboard share: JSON in and out, and the parts that they show.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { BedsideError } from '../../util/index.ts';
+import type { AuditLog } from '../observe/audit-log.ts';
 import type { RequestOrigin, Sessions } from '../security/sessions.ts';
 import type { KeptToken } from '../security/tokens.ts';
+import type { ExplainDesk } from '../service/explain-desk.ts';
 import type { PolicyDesk } from '../service/policy-desk.ts';
 import type { ServedModel } from '../service/served-model.ts';
 import type { EventHub } from './event-hub.ts';
@@ -13,6 +15,12 @@ export interface DashboardParts {
   readonly hub: EventHub;
   /** Decisions about plans, by model. */
   readonly desks: ReadonlyMap<string, PolicyDesk>;
+  /** Explanations for pages, by model. */
+  readonly explainers: ReadonlyMap<string, ExplainDesk>;
+  /** The audit log, which explanations go into. */
+  readonly log: AuditLog | undefined;
+  /** Bytes of a body, before and after decompression. */
+  readonly bodyLimit: number;
   readonly sessions: Sessions;
   /** Undefined: no signing in is needed. */
   readonly tokens: readonly KeptToken[] | undefined;

@@ -2,12 +2,19 @@
 import type { FastifyInstance } from 'fastify';
 import type { AddRoutes, DashboardParts } from './api.ts';
 import { addEventRoutes } from './event-routes.ts';
+import { addExplainRoutes } from './explain-routes.ts';
 import { addPolicyRoutes } from './policy-routes.ts';
 import { addPruningRoutes } from './pruning-routes.ts';
 import { addSessionRoutes } from './session-routes.ts';
 import { addStaticFiles } from './static-files.ts';
 
-const ROUTES: readonly AddRoutes[] = [addSessionRoutes, addEventRoutes, addPruningRoutes, addPolicyRoutes];
+const ROUTES: readonly AddRoutes[] = [
+  addSessionRoutes,
+  addEventRoutes,
+  addPruningRoutes,
+  addPolicyRoutes,
+  addExplainRoutes,
+];
 
 /** Adds the dashboard to the server. @param pages folder of its files */
 export async function addDashboard(

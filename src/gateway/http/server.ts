@@ -8,6 +8,7 @@ import type { DashboardParts } from '../dashboard/api.ts';
 import { callerOfPage } from '../dashboard/page-access.ts';
 import { addDashboard } from '../dashboard/routes.ts';
 import type { AuditLog } from '../observe/audit-log.ts';
+import { recordOf } from '../observe/audit-record.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { type InferRequest, readInferRequest } from '../protocol/infer-request.ts';
 import { writeInferAnswer } from '../protocol/infer-response.ts';
@@ -182,7 +183,7 @@ async function answer(
         'inputs' in asked
           ? await model.infer(asked, signal)
           : await model.inferFile(asked.file, asked, signal, bodyLimit);
-      await keep(parts, request.caller, model, explain, served);
+      await parts.audit?.append(recordOf(explain ? 'explain' : 'infer', request.caller.name, model, served));
       return served;
     };
     const gone = hangUp(reply);
@@ -221,27 +222,6 @@ function readRequest(
     ? { ...fileRequest(raw, body, query), file: { bytes: body, name: raw.name } }
     : readInferRequest(body, jsonLength(headers['inference-header-content-length']));
   return explain ? { ...read, parameters: { ...read.parameters, explain: true } } : read;
-}
-
-async function keep(
-  { audit }: ServerParts,
-  caller: Caller,
-  model: ServedModel,
-  explain: boolean,
-  served: Served,
-): Promise<void> {
-  const [first] = served.results;
-  await audit?.append({
-    event: explain ? 'explain' : 'infer',
-    ...{ caller: caller.name, model: model.name, bundle: model.bundle.sha256 },
-    result: hashArrays(...served.answer.outputs.map(({ data }) => data)),
-    levels: first?.plan.levels,
-    variant: served.variant,
-    devices: String(served.answer.parameters.devices).split(','),
-    samples: served.results.length,
-    fallback: String(served.answer.parameters.fallback),
-    ...{ waited: served.waited, computed: served.computed },
-  });
 }
 
 /** A signal that says that the sender has gone before its answer. */

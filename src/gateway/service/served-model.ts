@@ -16,6 +16,7 @@ import type { PlanView } from '../../plan/index.ts';
 import type { FallbackResult } from '../../run/index.ts';
 import { devicesOf } from '../../run/internal.ts';
 import { BedsideError, must, plainLine } from '../../util/index.ts';
+import type { ScoreForm } from '../../util/internal.ts';
 import type { InferRequest, Scalar } from '../protocol/infer-request.ts';
 import type { InferAnswer, ResponseTensor } from '../protocol/infer-response.ts';
 import { AnswerCounts } from './answer-counts.ts';
@@ -150,11 +151,52 @@ export class ServedModel {
   ): Promise<Served> {
     const arrived = performance.now();
     const choice = this.#choiceOf(request);
-    const bounds = { maxBytes, maxFiles: MOST_FILES, maxPixels: MOST_PIXELS };
-    const { result } = await this.#reading.run(() => postedSamples(this.bundle, file, bounds), signal);
+    const result = await this.readFile(file, signal, maxBytes);
     assertCount(result.samples.size);
     const samples = this.#inputs.rowsOf(result.samples.samples, result.samples.size);
     return await this.#answer(request, { choice, samples, arrived, facts: fileFacts(result) }, signal);
+  }
+
+  /** The samples of a file, prepared as the bundle says. @throws BedsideError E_BUSY, E_CANCELLED; as `postedSamples` */
+  async readFile(file: PostedFile, signal: AbortSignal, maxBytes: number): Promise<PostedSamples> {
+    const bounds = { maxBytes, maxFiles: MOST_FILES, maxPixels: MOST_PIXELS };
+    return (await this.#reading.run(() => postedSamples(this.bundle, file, bounds), signal)).result;
+  }
+
+  /** Answers one sample that is read already. @throws BedsideError as `infer` */
+  async inferSample(
+    sample: FloatTensor,
+    parameters: Readonly<Record<string, Scalar>>,
+    signal: AbortSignal,
+  ): Promise<Served> {
+    const request = { id: undefined, outputs: undefined, binary: false, parameters };
+    const asked = {
+      choice: this.#choiceOf(request),
+      samples: [sample],
+      arrived: performance.now(),
+      facts: {},
+    };
+    return await this.#answer(request, asked, signal);
+  }
+
+  /** The samples of named tensors, each as the network reads it. @throws BedsideError E_REQUEST, E_TOO_LARGE */
+  samplesOf(tensors: InferRequest['inputs']): FloatTensor[] {
+    return this.#inputs.samplesOf(tensors);
+  }
+
+  /** Samples that are read already, each `[1, ...shape]`. @param data `[count, ...shape]` */
+  rowsOf(data: Float32Array, count: number): FloatTensor[] {
+    return this.#inputs.rowsOf(data, count);
+  }
+
+  /** The relevance of one sample for weighted scores. @throws BedsideError E_UNSUPPORTED, saying what has none */
+  weightedRelevance(
+    levels: readonly number[],
+    sample: FloatTensor,
+    form: ScoreForm,
+    weights: Float32Array,
+  ): ReturnType<Explainer['weighted']> {
+    return this.#explainer.weighted(levels, sample, form, weights);
   }
 
   /**

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { SOLVERS, type SolverName } from '../../../app/planners.ts';
 import { DEFAULT_PORT, type ServeOptions } from '../../../gateway/index.ts';
 import { PRIVACY_PRESETS, type PrivacyPreset } from '../../../plan/index.ts';
+import { BedsideError } from '../../../util/index.ts';
 import type { CommonOptions } from '../../options/common.ts';
 import { assertNoConflict, type Conflict } from '../../options/conflicts.ts';
 import { addCredentials, assertFabric } from '../../options/nats.ts';
@@ -34,6 +35,7 @@ export interface ServeCommandOptions extends CommonOptions {
   readonly waiting?: number;
   readonly bodyLimit?: number;
   readonly dashboard: boolean;
+  readonly samples?: readonly string[];
   readonly log?: boolean;
 }
 
@@ -101,21 +103,42 @@ export function addServeOptions(command: Command): void {
       64 * 2 ** 20,
     )
     .option('--no-dashboard', 'no pages at /, only the protocol')
+    .option(
+      '--samples <data>',
+      'data whose samples may be picked in the dashboard; of several bundles NAME=DATA, repeated',
+      (value: string, before: readonly string[] = []) => [...before, value],
+    )
     .option('--log', 'write a JSON line for each request to standard error');
 }
 
 /** @throws BedsideError E_USAGE for options that contradict each other, and for a fabric that does not exist */
 export function serveOptions(options: ServeCommandOptions): ServeOptions {
   assertNoConflict(options, CONFLICTS);
-  const { fabric, tlsCert, tlsKey, clientCa, log, ...rest } = options;
+  const { fabric, tlsCert, tlsKey, clientCa, log, samples, ...rest } = options;
   assertFabric(fabric);
   const tls = tlsCert !== undefined && tlsKey !== undefined && { cert: tlsCert, key: tlsKey, clientCa };
   return {
     ...rest,
     fabric: fabric === 'local' ? undefined : fabric,
     ...(tls ? { tls } : {}),
+    ...(samples ? { samples: samplesOf(samples) } : {}),
     ...(log ? { log: process.stderr } : {}),
   };
+}
+
+/** One data set for all models, or one for each that is named. */
+function samplesOf(given: readonly string[]): NonNullable<ServeOptions['samples']> {
+  const [only] = given;
+  const named = given.map((entry) => /^([^=/\\]+)=(.+)$/.exec(entry));
+  if (given.length === 1 && only !== undefined && !named[0]) return only;
+  return Object.fromEntries(
+    named.map((match, i) => {
+      if (match) return [match[1] ?? '', match[2] ?? ''];
+      throw new BedsideError('E_USAGE', `--samples ${given[i]} names no model`, {
+        hint: 'give one data set for all, or NAME=DATA for each model',
+      });
+    }),
+  );
 }
 
 const CONFLICTS: readonly Conflict<ServeCommandOptions>[] = [

@@ -1,0 +1,37 @@
+// Samples of an operator's that people may pick to look at: a few of each class, as the network reads them.
+import type { Bundle } from '../../bundle/index.ts';
+import type { Dataset } from '../../data/index.ts';
+import { hasClasses } from '../../util/index.ts';
+import { classifierOf } from '../open-bundle.ts';
+import { labelOf } from '../preview.ts';
+import type { Journal } from '../reporter.ts';
+import { loadSamples } from '../samples.ts';
+
+/** Samples that are kept, and bytes of them. */
+const MOST_SAMPLES = 240;
+const MOST_BYTES = 64 * 2 ** 20;
+
+/** Samples in memory, and what each is. */
+export interface PickedSamples {
+  readonly dataset: Dataset;
+  readonly labels: readonly string[];
+}
+
+/**
+ * Reads samples of a data set, by the split that accuracy is measured on.
+ * @throws BedsideError as `openDataset`
+ */
+export async function pickedSamples(bundle: Bundle, data: string, journal: Journal): Promise<PickedSamples> {
+  const classifier = classifierOf(bundle);
+  const bytes = 4 * classifier.sampleShape.reduce((product, axis) => product * axis, 1);
+  const most = Math.max(1, Math.min(MOST_SAMPLES, Math.floor(MOST_BYTES / bytes)));
+  const perClass = Math.floor(most / classifier.classes);
+  const isFew = hasClasses(classifier.task) && perClass > 0;
+  const dataset = await loadSamples(
+    classifier,
+    { data, ...(isFew ? {} : { limit: most }) },
+    { split: 'test', seed: 1, ...(isFew ? { perClass } : {}) },
+    journal,
+  );
+  return { dataset, labels: Array.from({ length: dataset.size }, (_, i) => labelOf(dataset, i)) };
+}
