@@ -106,8 +106,8 @@ describe('pack', TIMEOUT, () => {
 
   it.concurrent('corrects what still loses accuracy by changes of low rank, unless told not to', async () => {
     const words =
-      `pack ${DEMO} --data ecg.npz --per-class 3 --validation-per-class 20 --ratios 0,.85 --no-measure ` +
-      `${QUICK.replace('--variants 6', '--variants 3').replace(' --no-low-rank', '')}`;
+      `pack ${DEMO} --data ecg.npz --per-class 3 --validation-per-class 12 --ratios 0,.85 --no-measure ` +
+      `${QUICK.replace('--variants 6', '--variants 2').replace(' --no-low-rank', '')}`;
     const found = await json(`${words} --out rich`);
     expect(found.lowRank).toBeGreaterThan(0);
     expect(await json(`${words} --out poor --no-low-rank`)).toMatchObject({ lowRank: 0 });

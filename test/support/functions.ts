@@ -1,6 +1,7 @@
 // Finds functions that take too many parameters or have too long a body.
 import { posix } from 'node:path';
-import { type Node, parseSync, Visitor } from 'oxc-parser';
+import { type Node, Visitor } from 'oxc-parser';
+import { parsed } from './parsed.ts';
 import type { Sources } from './structure.ts';
 
 const MAX_PARAMETERS = 6;
@@ -37,13 +38,13 @@ function inFile(path: string, text: string): LargeFunction[] {
   const leave = (): void => {
     names.pop();
   };
-  const lineOf = (offset: number): number => text.slice(0, offset).split('\n').length;
   const measure = (node: { params: readonly unknown[]; body: Node | null; start: number }): void => {
     if (!node.body) return;
-    const lines =
-      node.body.type === 'BlockStatement' ? lineOf(node.body.end) - lineOf(node.body.start) - 1 : 0;
+    const { start, end } = node.body;
+    const lines = node.body.type === 'BlockStatement' ? linesOf(text, start, end) - 1 : 0;
+    if (node.params.length <= MAX_PARAMETERS && lines <= MAX_BODY_LINES) return;
     const name = names.at(-1) ?? '(file)';
-    const where = `${path}:${lineOf(node.start)}: ${name}`;
+    const where = `${path}:${linesOf(text, 0, node.start) + 1}: ${name}`;
     const key = `${posix.basename(path)} ${name}`;
     if (node.params.length > MAX_PARAMETERS) {
       found.push({
@@ -73,8 +74,15 @@ function inFile(path: string, text: string): LargeFunction[] {
     'Property:exit': leave,
     VariableDeclarator: (node) => enter(node.id.type === 'Identifier' ? node.id.name : undefined),
     'VariableDeclarator:exit': leave,
-  }).visit(parseSync(path, text).program);
+  }).visit(parsed(path, text));
   return found;
+}
+
+/** Line breaks between two places of a text. */
+function linesOf(text: string, from: number, to: number): number {
+  let count = 0;
+  for (let at = text.indexOf('\n', from); at >= 0 && at < to; at = text.indexOf('\n', at + 1)) count++;
+  return count;
 }
 
 function keyName(key: Node): string | undefined {

@@ -1,8 +1,9 @@
 // Reads the imports of TypeScript sources and says where they break the folder rules. Works on a map from path to
 // text, so that the rules themselves can be tested.
 import { posix } from 'node:path';
-import { parseSync, Visitor } from 'oxc-parser';
+import { Visitor } from 'oxc-parser';
 import { type FolderRule, ROOT } from './folders.ts';
+import { parsed } from './parsed.ts';
 
 /** Folders that see of others only what is published: `internal.ts` is for sibling folders below them. */
 const OUTER: ReadonlySet<string> = new Set([ROOT, 'cli']);
@@ -128,7 +129,7 @@ export function commandLineNames(sources: Sources): string[] {
           problems.push(`${path}: names process.${property.name}`);
         }
       },
-    }).visit(parseSync(path, text).program);
+    }).visit(parsed(path, text));
   }
   return problems;
 }
@@ -181,8 +182,7 @@ export function loops(edges: readonly (readonly [string, string])[]): string[] {
 }
 
 function edgesOf(from: string, text: string): ImportEdge[] {
-  const { program, errors } = parseSync(from, text);
-  if (errors.length > 0) throw new Error(`${from}: ${errors[0]?.message}`);
+  const program = parsed(from, text);
   const edges: ImportEdge[] = [];
   const add = (specifier: string, typeOnly: boolean): void => {
     const relative = specifier.startsWith('.');
