@@ -31,8 +31,11 @@ export class InputRows implements LayerInputs {
     this.#unfolding = new Unfolding(layer);
     const { rows } = sampled;
     const columns = this.#unfolding.columns + (takesBias(layer) ? 1 : 0);
-    const matrix = (): Matrix => ({ rows, columns, data: new Float64Array(rows * columns) });
-    this.x = Array.from({ length: layer.groups }, matrix);
+    const each = rows * columns;
+    const all = new Float64Array(layer.groups * each);
+    this.x = Array.from({ length: layer.groups }, (_, g): Matrix => {
+      return { rows, columns, data: all.subarray(g * each, (g + 1) * each) };
+    });
     this.minus = minus === undefined ? undefined : new Float32Array(rows * layer.channels);
   }
 

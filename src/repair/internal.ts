@@ -3,6 +3,7 @@ export { type MadeSamples, type RepairSamples, repairSamples } from './augment.t
 export { collectInputs, InputRows, takesBias } from './collect.ts';
 export { DraftBundle, sharesAt, tableTensors, valueShares } from './draft-bundle.ts';
 export { factorise, rowsOf, solveFactor } from './factor.ts';
+export { gramOfColumns } from './gram.ts';
 export { cholesky, leadingDirections } from './linalg.ts';
 export { type Matrix, Products } from './products.ts';
 export { ReferenceActivations, type RefitTask } from './reference-activations.ts';

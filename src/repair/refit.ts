@@ -6,6 +6,7 @@ import { takesBias } from './collect.ts';
 import type { Matrix, Products } from './products.ts';
 import { solveRidge } from './ridge.ts';
 import { inputsPerGroup } from './rows.ts';
+import { SMALL, solveSmall } from './small-ridge.ts';
 
 /** A layer to fit: inputs, targets and current weights of each convolution group. */
 export interface LayerProblem {
@@ -46,11 +47,11 @@ export async function fitLayer(
     const [x, y, current] = [problem.x[g] as Matrix, problem.y[g] as Matrix, problem.weights[g] as Matrix];
     assertFinite(x.data, problem.name, 'what it reads on some sample');
     assertFinite(y.data, problem.name, 'what it should give on some sample');
-    const residual = await products.minusAb(y, x, current);
-    const solution = await solveRidge(
-      { x, residual, fitRows: problem.fitRows, start: strength || start },
-      products,
-    );
+    const search = { fitRows: problem.fitRows, start: strength || start };
+    const solution =
+      groups > 1 && x.columns + y.columns <= SMALL
+        ? await solveSmall({ x, y, weights: current, ...search })
+        : await solveRidge({ x, residual: await products.minusAb(y, x, current), ...search }, products);
     strength = solution.strength;
     before += solution.errorBefore / groups;
     after += solution.errorAfter / groups;

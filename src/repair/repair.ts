@@ -218,8 +218,9 @@ export function targetRows(
 ): Matrix[] {
   const rows = answers.length / channels;
   const outputs = kept.length / groups;
+  const all = new Float64Array(rows * kept.length);
   return Array.from({ length: groups }, (_, g) => {
-    const data = new Float64Array(rows * outputs);
+    const data = all.subarray(g * rows * outputs, (g + 1) * rows * outputs);
     for (let row = 0; row < rows; row++) {
       for (let o = 0; o < outputs; o++) {
         const c = g * outputs + o;

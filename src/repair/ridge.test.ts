@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
+import { gramOfColumns, gramOfRows } from './gram.ts';
 import { type Matrix, Products } from './products.ts';
 import { solveRidge } from './ridge.ts';
+import { solveSmall } from './small-ridge.ts';
 
 let products: Products;
 beforeAll(async () => {
@@ -66,6 +68,39 @@ describe('solveRidge', () => {
     const solution = await solveRidge({ x, residual, fitRows: 30 }, products);
     expect(solution.change).toBeUndefined();
     expect(solution.errorAfter).toBe(solution.errorBefore);
+  });
+
+  it('finds the same in one pass over the rows where there are few unknowns', async () => {
+    for (const [rows, unknowns] of [
+      [200, 9],
+      [12, 20],
+    ] as const) {
+      const { x, truth, residual, fitRows } = await planted(rows, unknowns, 0.3, rows);
+      const weights = { ...truth, data: truth.data.map((value) => value / 3) };
+      const target = await products.ab(x, weights);
+      const y = { ...residual, data: residual.data.map((value, i) => value + (target.data[i] as number)) };
+      const large = await solveRidge({ x, residual, fitRows }, products);
+      const small = await solveSmall({ x, y, weights, fitRows });
+      expect(small.strength).toBe(large.strength);
+      expect(small.errorBefore / large.errorBefore).toBeCloseTo(1, 9);
+      expect(small.errorAfter / large.errorAfter).toBeCloseTo(1, 6);
+      small.change?.data.forEach((value, i) => {
+        expect(value).toBeCloseTo(large.change?.data[i] as number, 6);
+      });
+    }
+  });
+
+  it('makes Gram matrices of wide and tall matrices block by block', async () => {
+    const random = new Random(5);
+    const wide = matrix(3, 390, () => random.normal());
+    const tall = { rows: 390, columns: 3, data: wide.data };
+    const [byColumns, byRows] = [await gramOfColumns(wide, products), await gramOfRows(tall, products)];
+    (await products.atb(wide, wide)).data.forEach((value, i) => {
+      expect(byColumns.data[i]).toBeCloseTo(value, 12);
+    });
+    (await products.abt(tall, tall)).data.forEach((value, i) => {
+      expect(byRows.data[i]).toBeCloseTo(value, 12);
+    });
   });
 
   it('keeps dead inputs at their weights', async () => {

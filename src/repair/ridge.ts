@@ -1,5 +1,6 @@
 // Ridge regression toward given weights: minimise |X (W0 + D) - Y|^2 + lambda |D|^2, lambda chosen on held-out rows.
 import { factorise, rowsOf, solveFactor } from './factor.ts';
+import { blockOf, gramOfColumns, gramOfRows, sumOf } from './gram.ts';
 import type { Matrix, Products } from './products.ts';
 
 /** Candidate values of lambda, as multiples of the mean diagonal of the Gram matrix. */
@@ -36,32 +37,55 @@ export async function solveRidge(problem: RidgeProblem, products: Products): Pro
   const fit = { x: rowsOf(x, 0, fitRows), y: rowsOf(residual, 0, fitRows) };
   const held = { x: rowsOf(x, fitRows, x.rows), y: rowsOf(residual, fitRows, x.rows) };
   const errorBefore = meanSquare(held.y.data);
-  const trial = await prepare(fit.x, fit.y, products);
+  // In the dual form all inner products of rows are made at once; those of fitted rows are among them.
+  const inner = x.rows < x.columns ? await gramOfRows(x, products) : undefined;
+  const trial = inner
+    ? { dual: true, gram: blockOf(inner, [0, fitRows], fitRows), right: fit.y }
+    : await systemOf(fit.x, fit.y, products);
   // In the dual form, predictions only need inner products of held-out and fitted rows.
-  const cross = trial.dual ? await products.abt(held.x, fit.x) : held.x;
+  const cross = inner
+    ? blockOf(inner, [fitRows, x.rows], fitRows)
+    : trial.dual
+      ? await products.abt(held.x, fit.x)
+      : held.x;
   const errorAt = async (strength: number): Promise<number> => {
-    const solved = await trial.solve(strength);
+    const solved = await solve(trial, strength, x.columns, products);
     if (!solved) return Number.POSITIVE_INFINITY;
     const predicted = await products.ab(cross, solved);
     let sum = 0;
     for (let i = 0; i < predicted.data.length; i++) {
-      sum += ((held.y.data[i] as number) - (predicted.data[i] as number)) ** 2;
+      const rest = (held.y.data[i] as number) - (predicted.data[i] as number);
+      sum += rest * rest;
     }
     return sum / Math.max(1, predicted.data.length);
   };
-  const found = await descend(errorAt, problem.start ?? DEFAULT_START);
+  const found = await descend(errorAt, problem.start);
   const best = found.error < errorBefore ? found : { strength: 0, error: errorBefore };
   if (best.strength === 0) return { change: undefined, strength: 0, errorBefore, errorAfter: errorBefore };
-  const whole = await prepare(x, residual, products);
-  const solved = await whole.solve(best.strength);
+  const whole = await wholeOf(problem, trial, held, inner, products);
+  const solved = await solve(whole, best.strength, x.columns, products);
   const change = solved && (whole.dual ? await products.atb(x, solved) : solved);
   return { change, strength: best.strength, errorBefore, errorAfter: best.error };
 }
 
+/** The system of all rows: that of the fitted rows, and what held-out rows add to it. */
+async function wholeOf(
+  { x, residual }: RidgeProblem,
+  trial: System,
+  held: { readonly x: Matrix; readonly y: Matrix },
+  inner: Matrix | undefined,
+  products: Products,
+): Promise<System> {
+  if (inner) return { dual: true, gram: inner, right: residual };
+  if (trial.dual) return systemOf(x, residual, products);
+  const [gram, right] = [await gramOfColumns(held.x, products), await products.atb(held.x, held.y)];
+  return { dual: false, gram: sumOf(trial.gram, gram), right: sumOf(trial.right, right) };
+}
+
 /** Walks down the list of strengths from a start: in practice the held-out error has one minimum. */
-async function descend(
+export async function descend(
   errorAt: (strength: number) => Promise<number>,
-  start: number,
+  start = DEFAULT_START,
 ): Promise<{ strength: number; error: number }> {
   const errors = new Map<number, number>();
   const error = async (index: number): Promise<number> => {
@@ -80,30 +104,36 @@ async function descend(
   return { strength: STRENGTHS[at] as number, error: await error(at) };
 }
 
-interface Prepared {
+/** Normal equations of the unknowns, or of the rows in the dual form. */
+interface System {
   readonly dual: boolean;
-  /** Coefficients of the unknowns, or of the rows in the dual form. */
-  solve(strength: number): Promise<Matrix | undefined>;
+  readonly gram: Matrix;
+  readonly right: Matrix;
 }
 
-async function prepare(x: Matrix, y: Matrix, products: Products): Promise<Prepared> {
-  const dual = x.rows < x.columns;
-  const gram = dual ? await products.abt(x, x) : await products.atb(x, x);
-  const right = dual ? y : await products.atb(x, y);
+async function systemOf(x: Matrix, y: Matrix, products: Products): Promise<System> {
+  if (x.rows < x.columns) return { dual: true, gram: await gramOfRows(x, products), right: y };
+  return { dual: false, gram: await gramOfColumns(x, products), right: await products.atb(x, y) };
+}
+
+/** Coefficients of the unknowns, or of the rows in the dual form. */
+async function solve(
+  { gram, right }: System,
+  strength: number,
+  unknowns: number,
+  products: Products,
+): Promise<Matrix | undefined> {
   const n = gram.rows;
   let trace = 0;
   for (let i = 0; i < n; i++) trace += gram.data[i * n + i] as number;
   // Both forms have the same trace; the mean is taken over the unknowns.
-  const mean = trace / x.columns;
-  return {
-    dual,
-    async solve(strength) {
-      // A floor keeps dead inputs (all zero) positive definite.
-      const lambda = Math.max(strength * mean, Number.MIN_VALUE ** 0.25);
-      const factor = await factorise(gram, products, lambda);
-      return factor && solveFactor(factor, right, products);
-    },
-  };
+  const factor = await factorise(gram, products, ridgeOf(strength, trace / unknowns));
+  return factor && solveFactor(factor, right, products);
+}
+
+/** Lambda from its strength and the mean diagonal; a floor keeps dead inputs (all zero) positive definite. */
+export function ridgeOf(strength: number, mean: number): number {
+  return Math.max(strength * mean, Number.MIN_VALUE ** 0.25);
 }
 
 /** Mean of the squares; 0 for an empty array. */

@@ -4,6 +4,7 @@ import type { WeightedLayer } from '../../onnx/internal.ts';
 import {
   cholesky,
   factorise,
+  gramOfColumns,
   InputRows,
   type Matrix,
   type Products,
@@ -216,7 +217,7 @@ async function narrowed(weights: Matrix, products: Products): Promise<Matrix> {
 
 /** `(X^T X / rows + ridge)^-1` */
 async function invert(x: Matrix, products: Products): Promise<Matrix> {
-  const gram = await products.atb(x, x);
+  const gram = await gramOfColumns(x, products);
   const n = gram.rows;
   let trace = 0;
   for (let i = 0; i < gram.data.length; i++) gram.data[i] = (gram.data[i] as number) / x.rows;

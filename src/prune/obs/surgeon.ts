@@ -5,7 +5,7 @@
 import { cholesky, type Matrix, type Products } from '../../repair/internal.ts';
 
 /** Number of pending columns of changes before the engine applies them to the whole inverse. */
-const PUT_OFF = 192;
+const PUT_OFF = 64;
 
 /** One layer that reads channels (one group of its convolution), as a least-squares problem. */
 export interface ReaderProblem {
@@ -25,8 +25,10 @@ export class Reader {
   readonly #products: Products;
   /** Rows of the matrices below that belong to each unit; empty once it is removed. */
   readonly #rows: number[][];
-  /** The block of `H` of each unit with itself, up to date. */
+  /** The block of `H` of each unit with itself, up to date; empty where every unit has one row. */
   readonly #own: Float64Array[];
+  /** Where every unit has one row: the diagonal of `H`, and the squared length of each row of `W`, up to date. */
+  #single: { readonly diagonal: Float64Array; readonly squares: Float64Array } | undefined;
   #inverse: Matrix;
   #weights: Matrix;
   /** Pending changes: the true inverse is `#inverse - left^T right`, both `[pending, unknowns]`. */
@@ -46,6 +48,15 @@ export class Reader {
     const room = (PUT_OFF + widest) * n;
     this.#left = new Float64Array(room);
     this.#right = new Float64Array(room);
+    if (this.#rows.every((rows) => rows.length <= 1)) {
+      const { columns, data } = weights;
+      this.#single = {
+        diagonal: Float64Array.from({ length: n }, (_, row) => inverse.data[row * n + row] as number),
+        squares: Float64Array.from({ length: n }, (_, row) => squareOf(data, row * columns, columns)),
+      };
+      this.#own = [];
+      return;
+    }
     this.#own = this.#rows.map((rows) => {
       const block = new Float64Array(rows.length ** 2);
       rows.forEach((p, i) => {
@@ -61,12 +72,15 @@ export class Reader {
   errorOf(unit: number): number {
     const rows = this.#rows[unit] as number[];
     const k = rows.length;
+    if (k === 0) return 0;
     const { columns, data } = this.#weights;
+    if (this.#single) {
+      const [row] = rows as [number];
+      return (this.#single.squares[row] as number) / positive(this.#single.diagonal[row] as number);
+    }
     if (k === 1) {
       const at = (rows[0] as number) * columns;
-      let sum = 0;
-      for (let o = 0; o < columns; o++) sum += (data[at + o] as number) ** 2;
-      return sum / positive(this.#own[unit]?.[0] as number);
+      return squareOf(data, at, columns) / positive(this.#own[unit]?.[0] as number);
     }
     // |L^-1 W_S|^2 with H_SS = L L^T, a column of W at a time.
     const factor = factorOf(this.#own[unit] as Float64Array, k);
@@ -96,13 +110,17 @@ export class Reader {
       this.#currentRow(row, right.subarray(j * n, (j + 1) * n));
     });
     const left = this.#left.subarray(at, at + k * n);
-    solveInto(factorOf(this.#own[unit] as Float64Array, k), right, left, k, n);
+    const own = this.#single?.diagonal.slice(rows[0], (rows[0] as number) + 1) ?? this.#own[unit];
+    solveInto(factorOf(own as Float64Array, k), right, left, k, n);
     this.#refit(rows, left);
     this.#rows[unit] = [];
     for (const row of rows) this.#alive[row] = 0;
-    this.#rows.forEach((own, other) => {
-      if (own.length > 0) subtractProduct(this.#own[other] as Float64Array, own, left, right, k, n);
-    });
+    if (this.#single) subtractDiagonal(this.#single.diagonal, left, right);
+    else {
+      this.#rows.forEach((other, index) => {
+        if (other.length > 0) subtractProduct(this.#own[index] as Float64Array, other, left, right, k, n);
+      });
+    }
     this.#putOff += k;
     if (this.#putOff >= PUT_OFF) await this.#apply();
   }
@@ -111,10 +129,7 @@ export class Reader {
   #currentRow(row: number, out: Float64Array): void {
     const n = this.#inverse.rows;
     out.set(this.#inverse.data.subarray(row * n, (row + 1) * n));
-    for (let p = 0; p < this.#putOff; p++) {
-      const factor = this.#left[p * n + row] as number;
-      if (factor !== 0) addScaled(out, 0, this.#right, p * n, n, -factor);
-    }
+    subtractRows(out, this.#left, this.#right, this.#putOff, row, n);
   }
 
   /** `W -= left^T W_S` for the rows that stay. */
@@ -122,6 +137,15 @@ export class Reader {
     const n = this.#inverse.rows;
     const { columns, data } = this.#weights;
     const gone = rows.map((row) => data.slice(row * columns, (row + 1) * columns));
+    if (this.#single) {
+      const { squares } = this.#single;
+      for (let row = 0; row < n; row++) {
+        const factor = left[row] as number;
+        if (!this.#alive[row] || factor === 0) continue;
+        squares[row] = subtractScaled(data, row * columns, gone[0] as Float64Array, columns, factor);
+      }
+      return;
+    }
     for (let row = 0; row < n; row++) {
       if (!this.#alive[row]) continue;
       gone.forEach((weights, j) => {
@@ -163,6 +187,12 @@ export class Reader {
       this.#rows[unit] = rows.map((row) => place.get(row) as number);
     });
     this.#alive = new Uint8Array(m).fill(1);
+    if (this.#single) {
+      const { diagonal, squares } = this.#single;
+      const only = (from: Float64Array): Float64Array =>
+        Float64Array.from(stay, (row) => from[row] as number);
+      this.#single = { diagonal: only(diagonal), squares: only(squares) };
+    }
     this.#putOff = 0;
   }
 }
@@ -193,6 +223,80 @@ function solveInto(factor: Float64Array, right: Float64Array, out: Float64Array,
     for (let j = i + 1; j < k; j++) addScaled(out, i * n, out, j * n, n, -(factor[j * k + i] as number));
     scale(i, 1 / (factor[i * k + i] as number));
   }
+}
+
+/** Subtracts `left^T right`, of one row each, from the diagonal of a matrix. */
+function subtractDiagonal(diagonal: Float64Array, left: Float64Array, right: Float64Array): void {
+  for (let i = 0; i < diagonal.length; i++) {
+    diagonal[i] = (diagonal[i] as number) - (left[i] as number) * (right[i] as number);
+  }
+}
+
+/** `out -= left[:, row]^T right`, with `count` rows of `n`, four at a time, one after the other for each element. */
+function subtractRows(
+  out: Float64Array,
+  left: Float64Array,
+  right: Float64Array,
+  count: number,
+  row: number,
+  n: number,
+): void {
+  let p = 0;
+  for (; p + 3 < count; p += 4) {
+    const [r0, r1, r2, r3] = [p * n, (p + 1) * n, (p + 2) * n, (p + 3) * n];
+    const [f0, f1, f2, f3] = [left[r0 + row], left[r1 + row], left[r2 + row], left[r3 + row]] as number[] as [
+      number,
+      number,
+      number,
+      number,
+    ];
+    for (let i = 0; i < n; i++) {
+      let value = (out[i] as number) - f0 * (right[r0 + i] as number);
+      value -= f1 * (right[r1 + i] as number);
+      value -= f2 * (right[r2 + i] as number);
+      out[i] = value - f3 * (right[r3 + i] as number);
+    }
+  }
+  for (; p < count; p++) addScaled(out, 0, right, p * n, n, -(left[p * n + row] as number));
+}
+
+/** `to[at..] -= by * from`; the squared length of the result, by four running sums, which hide latency. */
+function subtractScaled(
+  to: Float64Array,
+  at: number,
+  from: Float64Array,
+  length: number,
+  by: number,
+): number {
+  let [s0, s1, s2, s3] = [0, 0, 0, 0];
+  let i = 0;
+  for (; i + 3 < length; i += 4) {
+    const p = at + i;
+    const a = (to[p] as number) - by * (from[i] as number);
+    const b = (to[p + 1] as number) - by * (from[i + 1] as number);
+    const c = (to[p + 2] as number) - by * (from[i + 2] as number);
+    const d = (to[p + 3] as number) - by * (from[i + 3] as number);
+    to[p] = a;
+    to[p + 1] = b;
+    to[p + 2] = c;
+    to[p + 3] = d;
+    s0 += a * a;
+    s1 += b * b;
+    s2 += c * c;
+    s3 += d * d;
+  }
+  for (; i < length; i++) {
+    const a = (to[at + i] as number) - by * (from[i] as number);
+    to[at + i] = a;
+    s0 += a * a;
+  }
+  return s0 + s1 + s2 + s3;
+}
+
+function squareOf(data: Float64Array, at: number, length: number): number {
+  let sum = 0;
+  for (let i = at; i < at + length; i++) sum += (data[i] as number) * (data[i] as number);
+  return sum;
 }
 
 /** `block -= left[:, rows]^T right[:, rows]` */

@@ -1,0 +1,115 @@
+// Ridge regression with a few unknowns, such as one channel of a depthwise convolution: one pass over the rows, then
+// small systems. There are thousands of these in a network, and calls of the engine would take longer than the sums.
+import { cholesky } from './linalg.ts';
+import type { Matrix } from './products.ts';
+import { descend, type RidgeSolution, ridgeOf } from './ridge.ts';
+
+/** Most unknowns and outputs together. */
+export const SMALL = 48;
+
+/** Inputs, targets, present weights, rows that fit, and where the search starts, as in `solveRidge`. */
+export interface SmallProblem {
+  readonly x: Matrix;
+  readonly y: Matrix;
+  readonly weights: Matrix;
+  readonly fitRows: number;
+  readonly start?: number | undefined;
+}
+
+/** Sums over rows of the products of all columns of inputs and residuals: the lower triangle, `[k, k]`. */
+interface Sums {
+  readonly k: number;
+  readonly data: Float64Array;
+}
+
+/** As `solveRidge`, for the residual `y - x weights`. */
+export async function solveSmall(problem: SmallProblem): Promise<RidgeSolution> {
+  const { x, y, weights, fitRows } = problem;
+  const [n, m] = [x.columns, y.columns];
+  const fit = sumsOf(x, y, weights, 0, fitRows);
+  const held = sumsOf(x, y, weights, fitRows, x.rows);
+  const heldValues = Math.max(1, (x.rows - fitRows) * m);
+  let before = 0;
+  for (let o = n; o < n + m; o++) before += at(held, o, o);
+  const errorBefore = before / heldValues;
+  const errorAt = (strength: number): number => {
+    const change = solved(fit, n, m, strength);
+    return change ? errorOf(held, change, n, m) / heldValues : Number.POSITIVE_INFINITY;
+  };
+  const found = await descend(async (strength) => errorAt(strength), problem.start);
+  if (!(found.error < errorBefore)) {
+    return { change: undefined, strength: 0, errorBefore, errorAfter: errorBefore };
+  }
+  const all = { k: fit.k, data: fit.data.map((value, i) => value + (held.data[i] as number)) };
+  const data = solved(all, n, m, found.strength);
+  const change = data && { rows: n, columns: m, data };
+  return { change, strength: found.strength, errorBefore, errorAfter: found.error };
+}
+
+function sumsOf(x: Matrix, y: Matrix, weights: Matrix, from: number, to: number): Sums {
+  const [n, m] = [x.columns, y.columns];
+  const k = n + m;
+  const packed = new Float64Array((k * (k + 1)) / 2);
+  const row = new Float64Array(k);
+  for (let r = from; r < to; r++) {
+    for (let i = 0; i < n; i++) row[i] = x.data[r * n + i] as number;
+    for (let o = 0; o < m; o++) {
+      let rest = y.data[r * m + o] as number;
+      for (let i = 0; i < n; i++) rest -= (row[i] as number) * (weights.data[i * m + o] as number);
+      row[n + o] = rest;
+    }
+    for (let i = 0, p = 0; i < k; i++) {
+      const value = row[i] as number;
+      if (value === 0) p += i + 1;
+      else for (let j = 0; j <= i; j++, p++) packed[p] = (packed[p] as number) + value * (row[j] as number);
+    }
+  }
+  const data = new Float64Array(k * k);
+  for (let i = 0, p = 0; i < k; i++) for (let j = 0; j <= i; j++, p++) data[i * k + j] = packed[p] as number;
+  return { k, data };
+}
+
+function at({ k, data }: Sums, i: number, j: number): number {
+  return data[i >= j ? i * k + j : j * k + i] as number;
+}
+
+/** The change of the weights `[n, m]`, or undefined where the system is not positive definite. */
+function solved(sums: Sums, n: number, m: number, strength: number): Float64Array | undefined {
+  const factor = new Float64Array(n * n);
+  let trace = 0;
+  for (let i = 0; i < n; i++) trace += at(sums, i, i);
+  const ridge = ridgeOf(strength, trace / n);
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j <= i; j++) factor[i * n + j] = at(sums, i, j) + (i === j ? ridge : 0);
+  }
+  if (!cholesky(factor, n)) return undefined;
+  const change = new Float64Array(n * m);
+  for (let o = 0; o < m; o++) {
+    for (let i = 0; i < n; i++) {
+      let rest = at(sums, n + o, i);
+      for (let j = 0; j < i; j++) rest -= (factor[i * n + j] as number) * (change[j * m + o] as number);
+      change[i * m + o] = rest / (factor[i * n + i] as number);
+    }
+    for (let i = n - 1; i >= 0; i--) {
+      let rest = change[i * m + o] as number;
+      for (let j = i + 1; j < n; j++) rest -= (factor[j * n + i] as number) * (change[j * m + o] as number);
+      change[i * m + o] = rest / (factor[i * n + i] as number);
+    }
+  }
+  return change;
+}
+
+/** Squared error of the residual that stays: `|y|^2 - 2 d.(x^T y) + d.(x^T x) d`. */
+function errorOf(sums: Sums, change: Float64Array, n: number, m: number): number {
+  let error = 0;
+  for (let o = 0; o < m; o++) {
+    error += at(sums, n + o, n + o);
+    for (let i = 0; i < n; i++) {
+      const d = change[i * m + o] as number;
+      let row = -2 * at(sums, n + o, i);
+      for (let j = 0; j < n; j++) row += at(sums, i, j) * (change[j * m + o] as number);
+      error += d * row;
+    }
+  }
+  return Math.max(0, error);
+}
