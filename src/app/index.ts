@@ -104,7 +104,7 @@ export {
   STRATEGIES,
   type StrategyComparisonOptions,
 } from './plan/strategy-comparison.ts';
-export { anyPlan, plannerOf, SOLVERS, type SolverName } from './planners.ts';
+export { anyPlan, plannerOf, policySha256, SOLVERS, type SolverName } from './planners.ts';
 export {
   kindOfContent,
   type PostedFile,

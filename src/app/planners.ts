@@ -1,4 +1,5 @@
 // Planners by name, the shipped policy among them.
+import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { PolicyPlanner } from '../learn/index.ts';
 import {
@@ -62,6 +63,16 @@ export function searchesAll(name: SolverName): boolean {
 /** Any plan, or a proof that none exists: the solver that the diagnosis of infeasible requests needs. */
 export function anyPlan(instance: PlanningInstance): Promise<Solution> {
   return exactPlanner.plan(instance, { gap: 1, labels: 100_000 });
+}
+
+let shippedHash: Promise<string> | undefined;
+
+/** SHA-256 of the shipped policy's file, in hexadecimal. @throws BedsideError E_FILE */
+export function policySha256(): Promise<string> {
+  shippedHash ??= readFileChecked(SHIPPED_POLICY, 'policy').then((bytes) =>
+    createHash('sha256').update(bytes).digest('hex'),
+  );
+  return shippedHash;
 }
 
 /** A planner that opens its policy with the first plan: most plans are made without one. */

@@ -1,6 +1,4 @@
 // Bundles as a service: workers, deployments, and the HTTP server before them.
-import { readFile } from 'node:fs/promises';
-import type { ServerOptions as TlsOptions } from 'node:https';
 import { type AddressInfo, isIP } from 'node:net';
 import {
   type DeploymentOptions,
@@ -18,29 +16,22 @@ import {
 } from '../app/index.ts';
 import type { Bundle } from '../bundle/index.ts';
 import type { Fleet } from '../plan/index.ts';
-import { BedsideError, messageOf } from '../util/index.ts';
+import { BedsideError, messageOf, VERSION } from '../util/index.ts';
 import type { DashboardParts } from './dashboard/api.ts';
 import { EventHub } from './dashboard/event-hub.ts';
 import { builtPages } from './dashboard/static-files.ts';
 import { createServer } from './http/server.ts';
 import { AuditLog } from './observe/audit-log.ts';
+import { AuditSigner } from './observe/audit-signing.ts';
 import { Metrics } from './observe/metrics.ts';
+import { type AccessOptions, openAccess } from './security/access.ts';
 import { Sessions } from './security/sessions.ts';
-import { type KeptToken, newToken, readTokens, writeTokens } from './security/tokens.ts';
 import { ExplainDesk } from './service/explain-desk.ts';
 import { type ComparedPoint, type DeskParts, PolicyDesk } from './service/policy-desk.ts';
 import { ServedModel } from './service/served-model.ts';
 
-/** Files of the server's TLS. */
-export interface TlsFiles {
-  readonly cert: string;
-  readonly key: string;
-  /** Certificate authorities of clients: then each client needs a certificate of theirs. */
-  readonly clientCa?: string | undefined;
-}
-
 /** How bundles are served. */
-export interface ServeOptions extends DeploymentOptions {
+export interface ServeOptions extends DeploymentOptions, AccessOptions {
   /** Default `127.0.0.1`. */
   readonly host?: string | undefined;
   /** Default 8500; 0 takes a free one. */
@@ -54,15 +45,14 @@ export interface ServeOptions extends DeploymentOptions {
   readonly pool?: ((bundle: Bundle) => WorkerPool) | undefined;
   /** The fleet that processes emulate, or whose devices on the server take part; or its file. */
   readonly fleet?: Fleet | string | undefined;
-  /** Neither TLS nor tokens, also off this machine. */
-  readonly insecure?: boolean | undefined;
-  /** File of tokens; it is made, with a token for everything, where there is none. */
-  readonly tokens?: string | undefined;
-  readonly tls?: TlsFiles | undefined;
   /** Folder of the audit log, which must exist; default: none is kept. */
   readonly audit?: string | undefined;
   /** File that remembers the end of the audit log, best on other media; default in its folder. */
   readonly auditAnchor?: string | undefined;
+  /** File of an Ed25519 key (PEM, PKCS #8) that signs each line; `writeAuditKey` makes one. */
+  readonly auditKey?: string | undefined;
+  /** Bytes of the log's files, after which a new one is begun; default 64 MiB. */
+  readonly auditRotate?: number | undefined;
   /** Requests of a model that run at the same time, and that wait; default 16 and 256. */
   readonly running?: number | undefined;
   readonly waiting?: number | undefined;
@@ -113,13 +103,10 @@ export async function serve(
 ): Promise<Gateway> {
   const journal = journalOf(reporter);
   const opened = await openAll(bundles, journal);
-  const access = await accessOf(options);
+  const access = await openAccess(options);
   const started = new Started();
   try {
-    const audit =
-      options.audit === undefined
-        ? undefined
-        : await AuditLog.open(options.audit, { anchor: options.auditAnchor });
+    const audit = await openAudit(options, journal);
     if (audit) started.add(() => audit.close());
     const models = new Map<string, ServedModel>();
     for (const bundle of opened) {
@@ -150,19 +137,24 @@ export async function serve(
     const picks = await samplesOf(opened, shown, journal);
     const dashboard = dashboardOf(
       { ...options, picks },
-      { models, tokens: access.tokens, audit },
+      { models, tokens: access.access, audit },
       started,
       journal,
     );
     const app = await createServer({
-      ...{ models, metrics, audit, tokens: access.tokens, tls: access.tls, log: options.log, dashboard },
+      ...{ models, metrics, audit, tokens: access.access, tls: access.tls, log: options.log, dashboard },
       bodyLimit: options.bodyLimit ?? DEFAULT_BODY,
       sendMs: options.sendSeconds && 1000 * options.sendSeconds,
     });
     started.add(() => app.close());
     const { host = '127.0.0.1', port = DEFAULT_PORT } = options;
     await listen(app.listen({ host, port }), host, port);
-    await audit?.append({ event: 'start', caller: 'operator', model: [...models.keys()].join(',') });
+    await audit?.append({
+      event: 'start',
+      caller: 'operator',
+      model: [...models.keys()].join(','),
+      version: VERSION,
+    });
     started.add(async () => await audit?.append({ event: 'stop', caller: 'operator' }));
     const { port: own } = app.server.address() as AddressInfo;
     const close = (): Promise<void> => started.close();
@@ -179,6 +171,17 @@ export async function serve(
     await started.close();
     throw error;
   }
+}
+
+async function openAudit(options: ServeOptions, journal: Journal): Promise<AuditLog | undefined> {
+  const { audit, auditAnchor: anchor, auditKey, auditRotate: rotateBytes } = options;
+  if (audit === undefined) return undefined;
+  return await AuditLog.open(audit, {
+    ...{ anchor, rotateBytes },
+    signer: auditKey === undefined ? undefined : await AuditSigner.read(auditKey),
+    onAnchorFailure: (store, error) =>
+      journal.note(`the anchor ${store} of the audit log cannot be written: ${messageOf(error)}`),
+  });
 }
 
 /** What the dashboard shows, and the folder of its pages; undefined where it is not wanted, or was not built. */
@@ -293,62 +296,6 @@ async function poolOf(bundle: Bundle, options: ServeOptions, journal: Journal): 
     });
   }
   return await NatsPool.join(bundle, { fabric, credentials, fleet }, journal);
-}
-
-/** Who may ask: everybody on this machine, otherwise those with tokens, over TLS. */
-async function accessOf(options: ServeOptions): Promise<{
-  readonly tokens: readonly KeptToken[] | undefined;
-  readonly token: string | undefined;
-  readonly tls: TlsOptions | undefined;
-}> {
-  const { host = '127.0.0.1', insecure = false, tokens: path } = options;
-  const tls = options.tls && (await readTls(options.tls));
-  if (insecure || isLoopback(host)) {
-    if (path === undefined) return { tokens: undefined, token: undefined, tls };
-  } else if (!tls || path === undefined) {
-    const missing = [...(tls ? [] : ['TLS']), ...(path === undefined ? ['tokens'] : [])].join(' nor ');
-    throw new BedsideError(
-      'E_USAGE',
-      `${host} can be reached from other machines, and there is no ${missing}`,
-      {
-        hint: 'give a certificate with its key and a file of tokens, or --insecure where everybody on the network may ask',
-      },
-    );
-  }
-  try {
-    return { tokens: await readTokens(path), token: undefined, tls };
-  } catch (error) {
-    const isMissing = ((error as BedsideError).cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
-    if (!isMissing) throw error;
-    const { token, kept } = newToken('admin', ['admin']);
-    await writeTokens(path, [kept]);
-    return { tokens: [kept], token, tls };
-  }
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
-}
-
-async function readTls({ cert, key, clientCa }: TlsFiles): Promise<TlsOptions> {
-  const read = async (path: string): Promise<Buffer> => {
-    try {
-      return await readFile(path);
-    } catch (cause) {
-      throw new BedsideError('E_FILE', `cannot read ${path}: ${messageOf(cause)}`, {
-        hint: 'give PEM files: the certificate (with those between) and its key',
-        cause,
-      });
-    }
-  };
-  return {
-    cert: await read(cert),
-    key: await read(key),
-    minVersion: 'TLSv1.2',
-    ...(clientCa === undefined
-      ? {}
-      : { ca: await read(clientCa), requestCert: true, rejectUnauthorized: true }),
-  };
 }
 
 async function listen(listening: Promise<unknown>, host: string, port: number): Promise<void> {

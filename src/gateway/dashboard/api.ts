@@ -2,8 +2,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { BedsideError } from '../../util/index.ts';
 import type { AuditLog } from '../observe/audit-log.ts';
+import type { Access } from '../security/access.ts';
 import type { RequestOrigin, Sessions } from '../security/sessions.ts';
-import type { KeptToken } from '../security/tokens.ts';
 import type { ExplainDesk } from '../service/explain-desk.ts';
 import type { PolicyDesk } from '../service/policy-desk.ts';
 import type { ServedModel } from '../service/served-model.ts';
@@ -23,7 +23,7 @@ export interface DashboardParts {
   readonly bodyLimit: number;
   readonly sessions: Sessions;
   /** Undefined: no signing in is needed. */
-  readonly tokens: readonly KeptToken[] | undefined;
+  readonly tokens: Access | undefined;
   /** Whether everybody may do everything because nobody but this machine can ask. */
   readonly ownMachineOnly: boolean;
   /** The folder and the anchor of the audit log; undefined where none is kept. */

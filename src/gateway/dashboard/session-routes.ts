@@ -1,11 +1,10 @@
 // Signing in and out: a token is exchanged for a cookie. It is sent in a body, never in an address.
 import { VERSION } from '../../util/index.ts';
 import { assertOwnPage, sessionCookie, sessionIdOf } from '../security/sessions.ts';
-import { callerOf } from '../security/tokens.ts';
 import { type AddRoutes, objectOf, originOf, sendValue } from './api.ts';
 import type { SessionInfo } from './wire.ts';
 
-const MOST_BYTES = 4096;
+const MOST_BYTES = 16_384;
 
 /** `GET /api/session` says who looks; `POST` with `{"token": …}` signs in; `DELETE` signs out. */
 export const addSessionRoutes: AddRoutes = (app, { models, sessions, tokens, audit }) => {
@@ -30,11 +29,11 @@ export const addSessionRoutes: AddRoutes = (app, { models, sessions, tokens, aud
         : nobody;
     return sendValue(reply, info);
   });
-  app.post('/api/session', { bodyLimit: MOST_BYTES }, (request, reply) => {
+  app.post('/api/session', { bodyLimit: MOST_BYTES }, async (request, reply) => {
     const origin = originOf(request);
     assertOwnPage(origin);
     const { token } = objectOf(request);
-    const caller = tokens ? callerOf(`Bearer ${String(token)}`, tokens) : request.caller;
+    const caller = tokens ? await tokens.callerOf(`Bearer ${String(token)}`) : request.caller;
     sessions.close(sessionIdOf(origin));
     const { id, session } = sessions.open(caller);
     const { name, roles } = caller;

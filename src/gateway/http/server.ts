@@ -1,8 +1,9 @@
 // The HTTP server: the Open Inference Protocol, version 2, with who may do what, metrics, and errors in one shape.
 import type { ServerOptions as TlsOptions } from 'node:https';
+import { TLSSocket } from 'node:tls';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { PostedFile } from '../../app/index.ts';
-import { BedsideError, VERSION } from '../../util/index.ts';
+import { BedsideError, plainLine, VERSION } from '../../util/index.ts';
 import { hashArrays } from '../../util/internal.ts';
 import type { DashboardParts } from '../dashboard/api.ts';
 import { callerOfPage } from '../dashboard/page-access.ts';
@@ -13,7 +14,8 @@ import type { Metrics } from '../observe/metrics.ts';
 import { type InferRequest, readInferRequest } from '../protocol/infer-request.ts';
 import { writeInferAnswer } from '../protocol/infer-response.ts';
 import { problemOf } from '../protocol/problem.ts';
-import { assertRole, type Caller, callerOf, type KeptToken, type Role } from '../security/tokens.ts';
+import type { Access } from '../security/access.ts';
+import { assertRole, type Caller, type Role } from '../security/tokens.ts';
 import { JoinedRequests } from '../service/joined-requests.ts';
 import type { Served, ServedModel } from '../service/served-model.ts';
 import { decompressed, jsonLength } from './body.ts';
@@ -27,7 +29,7 @@ export interface ServerParts {
   readonly metrics: Metrics;
   readonly audit: AuditLog | undefined;
   /** Undefined: everybody may do everything (on this machine alone). */
-  readonly tokens: readonly KeptToken[] | undefined;
+  readonly tokens: Access | undefined;
   readonly tls: TlsOptions | undefined;
   /** Bytes of a body, before and after decompression. */
   readonly bodyLimit: number;
@@ -108,8 +110,10 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     const { role } = request.routeOptions.config;
     request.caller = ANYBODY;
     const page = parts.dashboard && callerOfPage(request, parts.dashboard);
+    const certified = certifiedName(request);
+    if (certified !== undefined) request.caller = { ...ANYBODY, name: certified };
     if (!parts.tokens || role === undefined) return;
-    request.caller = page ?? callerOf(request.headers.authorization, parts.tokens);
+    request.caller = page ?? (await parts.tokens.callerOf(request.headers.authorization));
     assertRole(request.caller, role);
   });
   addServerRoutes(app, parts);
@@ -222,6 +226,12 @@ function readRequest(
     ? { ...fileRequest(raw, body, query), file: { bytes: body, name: raw.name } }
     : readInferRequest(body, jsonLength(headers['inference-header-content-length']));
   return explain ? { ...read, parameters: { ...read.parameters, explain: true } } : read;
+}
+
+/** The name in the client's certificate, where there is one. */
+function certifiedName({ socket }: FastifyRequest): string | undefined {
+  const { subject } = socket instanceof TLSSocket && socket.authorized ? socket.getPeerCertificate() : {};
+  return subject?.CN === undefined ? undefined : plainLine(`tls:${subject.CN}`).slice(0, 64);
 }
 
 /** A signal that says that the sender has gone before its answer. */

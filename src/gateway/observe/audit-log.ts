@@ -1,10 +1,12 @@
 // The audit log: one JSON line for each decision, each with the hash of the line before it. It holds hashes, never an input
 // or an identifier of a patient.
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
+import { constants, createReadStream } from 'node:fs';
 import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BedsideError, messageOf, writeFileAtomic } from '../../util/index.ts';
+import { BedsideError, messageOf } from '../../util/index.ts';
+import { type AnchorStore, type AnchorValue, anchorOf, FileAnchor } from './audit-anchor.ts';
+import { type AuditSigner, signatureOf } from './audit-signing.ts';
 
 /** One decision. */
 export interface AuditRecord {
@@ -18,6 +20,8 @@ export interface AuditRecord {
   readonly levels?: readonly number[] | undefined;
   readonly variant?: number | undefined;
   readonly solver?: string | undefined;
+  /** SHA-256 of the policy's file, where a policy planned. */
+  readonly policy?: string | undefined;
   readonly devices?: readonly string[] | undefined;
   readonly samples?: number | undefined;
   readonly fallback?: string | undefined;
@@ -25,6 +29,8 @@ export interface AuditRecord {
   readonly scope?: string | undefined;
   /** Of `floor`: what requests keep to that state none; `start` where it is as the gateway was started. */
   readonly floor?: number | 'start' | undefined;
+  /** That of bedside, where a gateway starts. */
+  readonly version?: string | undefined;
   /** Code of the error of a request that failed. */
   readonly error?: string | undefined;
   /** Seconds in the queue and on the devices. */
@@ -79,14 +85,21 @@ export function hashOfLine(line: string): string {
 export interface AuditOptions {
   /** File of the anchor; default `anchor.json` in the log's folder. Other media keep it when the folder is lost or rewritten. */
   readonly anchor?: string | undefined;
+  /** Further places of the anchor. They may fail while the log is written; the next second tries again. */
+  readonly anchors?: readonly AnchorStore[] | undefined;
+  /** Signs every line, and the anchor. */
+  readonly signer?: AuditSigner | undefined;
+  /** Bytes after which a new file is begun; default 64 MiB. */
   readonly rotateBytes?: number | undefined;
+  /** Told of a further place that cannot be written. */
+  readonly onAnchorFailure?: ((store: string, error: unknown) => void) | undefined;
 }
 
 /** Appends lines, in order, each on the disk before `append` resolves. Lines that come together share one write. */
 export class AuditLog {
   readonly #folder: string;
-  readonly #anchor: string;
-  readonly #rotateBytes: number;
+  readonly #options: AuditOptions;
+  readonly #anchor: FileAnchor;
   #file: FileHandle;
   #bytes: number;
   #head: AuditHead;
@@ -98,6 +111,8 @@ export class AuditLog {
   #writing: Promise<void> | undefined;
   #closed = false;
   #anchored = Number.NEGATIVE_INFINITY;
+  #anchoring: Promise<void> | undefined;
+  #later: NodeJS.Timeout | undefined;
 
   private constructor(
     folder: string,
@@ -105,8 +120,8 @@ export class AuditLog {
     opened: { readonly file: FileHandle; readonly bytes: number; readonly head: AuditHead },
   ) {
     this.#folder = folder;
-    this.#anchor = options.anchor ?? join(folder, ANCHOR_FILE);
-    this.#rotateBytes = options.rotateBytes ?? ROTATE_BYTES;
+    this.#options = options;
+    this.#anchor = new FileAnchor(options.anchor ?? join(folder, ANCHOR_FILE));
     this.#file = opened.file;
     this.#bytes = opened.bytes;
     this.#head = opened.head;
@@ -114,7 +129,8 @@ export class AuditLog {
 
   /**
    * Opens the log of a folder, which exists. A last line that a crash left unfinished is cut off.
-   * @throws BedsideError E_OUTPUT when it cannot be written; E_AUDIT when its last line is no line of a log
+   * @throws BedsideError E_OUTPUT when it cannot be written; E_AUDIT when its last line is no line of a log, when its
+   * anchor knows another end, and when it is signed and there is no key, or the other way round
    */
   static async open(folder: string, options: AuditOptions = {}): Promise<AuditLog> {
     try {
@@ -127,6 +143,12 @@ export class AuditLog {
       if (end < text.length) await file.truncate(Buffer.byteLength(whole));
       try {
         const head = headOf(whole, path, Number(AUDIT_FILE.exec(last)?.[1] ?? 0));
+        assertSameSigning(whole, folder, options.signer);
+        const stores = [
+          new FileAnchor(options.anchor ?? join(folder, ANCHOR_FILE)),
+          ...(options.anchors ?? []),
+        ];
+        for (const store of stores) await assertAnchored(folder, head, store);
         return new AuditLog(folder, options, { file, bytes: Buffer.byteLength(whole), head });
       } catch (error) {
         await file.close();
@@ -157,6 +179,8 @@ export class AuditLog {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#writing;
+    clearTimeout(this.#later);
+    await this.#anchoring;
     await this.#writeAnchor();
     await this.#file.close();
   }
@@ -189,24 +213,48 @@ export class AuditLog {
         previous: head.hash,
         ...record,
       };
-      const json = JSON.stringify(line);
+      const plain = JSON.stringify(line);
+      const json = this.#options.signer?.line(plain) ?? plain;
       text += `${json}\n`;
       head = { count: head.count + 1, hash: hashOfLine(json) };
     }
-    if (this.#bytes > 0 && this.#bytes + text.length > this.#rotateBytes) await this.#rotate();
+    if (this.#bytes > 0 && this.#bytes + text.length > (this.#options.rotateBytes ?? ROTATE_BYTES))
+      await this.#rotate();
     const bytes = Buffer.from(text);
     await this.#file.appendFile(bytes);
     await this.#file.datasync();
     this.#bytes += bytes.byteLength;
     this.#head = head;
-    const now = performance.now();
-    if (now - this.#anchored < 1000 * ANCHOR_SECONDS) return;
-    this.#anchored = now;
-    await this.#writeAnchor();
+    this.#anchorSoon();
   }
 
+  /** Writes the anchor now if the last time is long enough ago, otherwise when it is. */
+  #anchorSoon(): void {
+    if (this.#later || this.#anchoring) return;
+    const left = this.#anchored + 1000 * ANCHOR_SECONDS - performance.now();
+    const write = (): void => {
+      this.#later = undefined;
+      const { count } = this.#head;
+      this.#anchoring = this.#writeAnchor().finally(() => {
+        this.#anchoring = undefined;
+        if (this.#head.count > count && !this.#closed) this.#anchorSoon();
+      });
+    };
+    if (left <= 0) write();
+    else this.#later = setTimeout(write, left).unref();
+  }
+
+  /** What cannot be written is told, and tried again with the next line. */
   async #writeAnchor(): Promise<void> {
-    await writeFileAtomic(this.#anchor, `${JSON.stringify(this.#head)}\n`, 0o600);
+    this.#anchored = performance.now();
+    const value = anchorOf(this.#head, this.#options.signer);
+    for (const store of [this.#anchor, ...(this.#options.anchors ?? [])]) {
+      try {
+        await store.write(value);
+      } catch (error) {
+        this.#options.onAnchorFailure?.(store.name, error);
+      }
+    }
   }
 
   async #rotate(): Promise<void> {
@@ -233,4 +281,57 @@ function headOf(text: string, path: string, first: number): AuditHead {
   throw new BedsideError('E_AUDIT', `the last line of ${path} is no line of an audit log`, {
     hint: 'look with `bedside audit verify`, keep that folder, and begin another one',
   });
+}
+
+/** The whole lines of a file, without their ends. A last one without its end is being written, or was cut by a crash. */
+export async function* auditLines(path: string): AsyncGenerator<string> {
+  let rest = '';
+  for await (const chunk of createReadStream(path, 'utf8') as AsyncIterable<string>) {
+    rest += chunk;
+    if (!chunk.includes('\n')) continue;
+    const lines = rest.split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+}
+
+/** A log is signed from its first line on, or not at all: otherwise signatures could be left out. */
+function assertSameSigning(text: string, folder: string, signer: AuditSigner | undefined): void {
+  const line = text.trimEnd().split('\n').at(-1);
+  if (!line) return;
+  const isSigned = signatureOf(line) !== undefined;
+  if (isSigned === (signer !== undefined)) return;
+  throw new BedsideError('E_AUDIT', `the log in ${folder} is ${isSigned ? '' : 'not '}signed`, {
+    hint: isSigned
+      ? 'give its key, or begin a log in another folder'
+      : 'begin a signed log in another folder',
+  });
+}
+
+/** A log that lost its end, or was written anew, is not gone on with: its anchor would be lost. */
+async function assertAnchored(folder: string, head: AuditHead, store: AnchorStore): Promise<void> {
+  const kept = (await store.read()).at(-1);
+  if (!kept || kept.count === 0) return;
+  const found = kept.count === head.count ? head.hash : await hashAt(folder, kept);
+  if (found === kept.hash) return;
+  const what =
+    kept.count > head.count
+      ? `counts ${kept.count} entries, and ${head.count} are there`
+      : 'has another hash';
+  throw new BedsideError('E_AUDIT', `the anchor ${store.name} of the log in ${folder} ${what}`, {
+    hint: 'look with bedside audit verify, keep log and anchor as they are, and begin another log',
+  });
+}
+
+/** The hash of the line that an anchor names; undefined where there is no such line. */
+async function hashAt(folder: string, { count }: AnchorValue): Promise<string | undefined> {
+  const files = (await auditFiles(folder)).map((name) => ({
+    name,
+    first: Number(AUDIT_FILE.exec(name)?.[1]),
+  }));
+  const file = files.findLast(({ first }) => first < count);
+  if (!file) return undefined;
+  let seq = file.first;
+  for await (const line of auditLines(join(folder, file.name))) if (++seq === count) return hashOfLine(line);
+  return undefined;
 }

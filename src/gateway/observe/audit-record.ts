@@ -8,13 +8,14 @@ export function recordOf(
   event: 'infer' | 'explain',
   caller: string,
   { name, bundle }: ServedModel,
-  { results, variant, waited, computed, answer }: Served,
+  { results, variant, solver, policy, waited, computed, answer }: Served,
 ): AuditRecord {
   return {
     ...{ event, caller, model: name, bundle: bundle.sha256 },
     result: hashArrays(...answer.outputs.map(({ data }) => data)),
     levels: results[0]?.plan.levels,
     variant,
+    ...{ solver, policy },
     devices: String(answer.parameters.devices).split(','),
     samples: results.length,
     fallback: String(answer.parameters.fallback),

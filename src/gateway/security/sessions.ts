@@ -42,7 +42,9 @@ export class Sessions {
   /** Opens a session. @returns its id, which only the cookie holds */
   open(caller: Caller): { readonly id: string; readonly session: Session } {
     const id = randomBytes(32).toString('base64url');
-    const session = { caller, expires: this.#now() + 1000 * SESSION_SECONDS };
+    const shift = this.#now() + 1000 * SESSION_SECONDS;
+    // Not longer than the token that opened it.
+    const session = { caller, expires: Math.min(shift, caller.expires ?? shift) };
     this.#open.set(hashOf(id), session);
     while (this.#open.size > MOST_SESSIONS) deleteOldest(this.#open);
     return { id, session };

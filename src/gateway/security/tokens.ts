@@ -20,6 +20,8 @@ export interface KeptToken {
 export interface Caller {
   readonly name: string;
   readonly roles: readonly Role[];
+  /** When what shows who it is ends, in milliseconds since 1970; absent: it does not. */
+  readonly expires?: number | undefined;
 }
 
 /** A new token, and what is kept of it. */
@@ -32,16 +34,20 @@ export function newToken(
 }
 
 /**
- * The caller of an `Authorization` header.
- * @throws BedsideError E_AUTH when there is no header, or no such token
+ * The token of an `Authorization` header.
+ * @throws BedsideError E_AUTH when there is none
  */
-export function callerOf(header: string | undefined, tokens: readonly KeptToken[]): Caller {
-  const token = /^Bearer (\S{1,512})$/i.exec(header ?? '')?.[1];
-  if (token === undefined) {
-    throw new BedsideError('E_AUTH', 'the request has no token', {
-      hint: 'send Authorization: Bearer TOKEN',
-    });
-  }
+export function bearerOf(header: string | undefined): string {
+  const token = /^Bearer (\S{1,8192})$/i.exec(header ?? '')?.[1];
+  if (token !== undefined) return token;
+  throw new BedsideError('E_AUTH', 'the request has no token', { hint: 'send Authorization: Bearer TOKEN' });
+}
+
+/**
+ * The caller of a token.
+ * @throws BedsideError E_AUTH when there is no such token
+ */
+export function callerOfToken(token: string, tokens: readonly KeptToken[]): Caller {
   const own = Buffer.from(sha256Of(token), 'hex');
   let found: KeptToken | undefined;
   // Every token is compared, so that the time says nothing of which one it was.
@@ -56,7 +62,7 @@ export function callerOf(header: string | undefined, tokens: readonly KeptToken[
 /** @throws BedsideError E_FORBIDDEN when the caller has none of the role */
 export function assertRole({ name, roles }: Caller, role: Role): void {
   if (roles.includes(role) || roles.includes('admin')) return;
-  throw new BedsideError('E_FORBIDDEN', `'${name}' has the roles ${roles.join(', ')}, not ${role}`);
+  throw new BedsideError('E_FORBIDDEN', `'${name}' has the roles ${roles.join(', ') || 'none'}, not ${role}`);
 }
 
 /**

@@ -5,7 +5,9 @@ import {
   type Journal,
   type PostedFile,
   type PostedSamples,
+  policySha256,
   postedSamples,
+  type SolverName,
   type WorkerPool,
 } from '../../app/index.ts';
 import type { Bundle } from '../../bundle/index.ts';
@@ -54,6 +56,9 @@ export interface Served {
   readonly computed: number;
   readonly results: readonly FallbackResult[];
   readonly variant: number | undefined;
+  readonly solver: SolverName;
+  /** SHA-256 of the policy's file, where a policy planned. */
+  readonly policy: string | undefined;
 }
 
 /** A request once its samples are read. */
@@ -78,12 +83,14 @@ export class ServedModel {
   readonly answers = new AnswerCounts();
   readonly #explainer: Explainer;
   readonly #inputs: ModelInputs;
+  readonly #solver: SolverName;
   readonly #atOnce: number;
   readonly #reading = new RequestQueue(READING);
   #succeeded = Number.NEGATIVE_INFINITY;
   #probe: Promise<boolean> | undefined;
 
-  private constructor(bundle: Bundle, deployment: Deployment, bounds: QueueBounds) {
+  private constructor(bundle: Bundle, deployment: Deployment, bounds: QueueBounds, solver: SolverName) {
+    this.#solver = solver;
     this.bundle = bundle;
     this.name = bundle.manifest.name;
     this.version = bundle.sha256.slice(0, 12);
@@ -101,7 +108,8 @@ export class ServedModel {
     bounds: QueueBounds,
     journal: Journal,
   ): Promise<ServedModel> {
-    return new ServedModel(pool.bundle, await Deployment.start(pool, options, journal), bounds);
+    const deployment = await Deployment.start(pool, options, journal);
+    return new ServedModel(pool.bundle, deployment, bounds, options.solver ?? 'policy');
   }
 
   /** The model metadata of the protocol. */
@@ -259,6 +267,7 @@ export class ServedModel {
     const variant = findVariant(this.bundle.manifest, plan.levels);
     this.answers.add(variant, results.length);
     const computed = Math.max(...results.map(({ seconds }) => seconds));
+    const { solver = this.#solver } = choice.plan;
     const frozen = this.deployment.frozen?.scope;
     const own = factsOf(results, { waited, computed, variant, frozen, explained: choice.explain });
     return {
@@ -267,7 +276,8 @@ export class ServedModel {
         parameters: { ...own, ...facts },
         outputs: wanted ? outputs.filter(({ name }) => wanted.some((one) => one.name === name)) : outputs,
       },
-      ...{ waited, computed, results, variant },
+      ...{ waited, computed, results, variant, solver },
+      policy: solver === 'policy' ? await policySha256() : undefined,
     };
   }
 

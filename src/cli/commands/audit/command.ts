@@ -1,12 +1,13 @@
 // `bedside audit`: looks at the audit log that `bedside serve` keeps.
 import type { Command } from 'commander';
-import { verifyAudit } from '../../../gateway/index.ts';
+import { verifyAudit, writeAuditKey } from '../../../gateway/index.ts';
 import { EXIT, examples } from '../../command-line.ts';
 import { addCommon, type CommonOptions } from '../../options/common.ts';
 import { Output } from '../../terminal/output.ts';
 
 interface VerifyOptions extends CommonOptions {
   readonly anchor?: string;
+  readonly publicKey?: readonly string[];
 }
 
 /** Adds the command to the program. */
@@ -25,21 +26,52 @@ export function addAudit(program: Command): void {
     )
     .argument('<folder>', 'that of bedside serve --audit')
     .option('--anchor <file>', 'that of bedside serve --audit-anchor; default: anchor.json in the folder');
+  verify.option(
+    '--public-key <files...>',
+    'of a signed log: each line, and the anchor, must be signed by one of these keys',
+  );
   addCommon(verify)
     .addHelpText(
       'after',
-      examples(['bedside audit verify log/', 'read the whole log, and compare it with its anchor']),
+      examples(
+        ['bedside audit verify log/', 'read the whole log, and compare it with its anchor'],
+        ['bedside audit verify log/ --public-key audit.pem.pub', 'and check who signed it'],
+      ),
     )
     .action((folder: string, options: VerifyOptions) => run(folder, options));
+  addKey(group);
+}
+
+function addKey(group: Command): void {
+  const key = group
+    .command('key')
+    .summary('make a key that signs an audit log')
+    .description(
+      'Makes an Ed25519 key for bedside serve --audit-key: the private one in FILE, which only you may read, and the public ' +
+        'one in FILE.pub, for bedside audit verify --public-key. Keep the public one elsewhere. Without the private key ' +
+        'nobody can write the log anew. A file that is there is not replaced.',
+    )
+    .argument('<file>', 'the file of the private key');
+  addCommon(key)
+    .addHelpText('after', examples(['bedside audit key audit.pem', 'audit.pem and audit.pem.pub']))
+    .action(async (file: string, options: CommonOptions) => {
+      const output = new Output(options);
+      const { publicKey } = await writeAuditKey(file);
+      output.result({ key: file, publicKey });
+      output.print(`${file} signs, ${publicKey} checks\n`);
+    });
 }
 
 async function run(folder: string, options: VerifyOptions): Promise<void> {
   const output = new Output(options);
-  const check = await verifyAudit(folder, options.anchor);
-  const { ok, entries, firstBad, anchored } = check;
-  output.result({ ok, entries, firstBad: firstBad ?? null, anchored });
+  const { anchor, publicKey: publicKeys } = options;
+  const check = await verifyAudit(folder, { anchor, publicKeys });
+  const { ok, entries, firstBad, anchored, signatures } = check;
+  output.result({ ok, entries, firstBad: firstBad ?? null, anchored, signatures });
   const where = firstBad && `${firstBad.file}, line ${firstBad.line}: ${firstBad.reason}`;
-  output.print(where === undefined ? `${entries} entries, each as it was written\n` : `${where}\n`);
+  const signed = signatures === 'valid' ? ' and signed' : '';
+  output.print(where === undefined ? `${entries} entries, each as it was written${signed}\n` : `${where}\n`);
+  if (ok && signatures === 'unchecked') output.note('lines are signed: --public-key checks by whom');
   if (!anchored) output.note('there is no anchor: lines that were cut off at the end would not show');
   if (!ok) process.exitCode = EXIT.failure;
 }

@@ -31,6 +31,9 @@ export interface ServeCommandOptions extends CommonOptions {
   readonly clientCa?: string;
   readonly audit?: string;
   readonly auditAnchor?: string;
+  readonly auditKey?: string;
+  readonly auditRotate?: number;
+  readonly oidc?: string;
   readonly running?: number;
   readonly waiting?: number;
   readonly bodyLimit?: number;
@@ -89,11 +92,21 @@ export function addServeOptions(command: Command): void {
     )
     .option('--insecure', 'neither TLS nor tokens off this machine: everybody on the network may ask')
     .option('--tokens <file>', 'tokens and their roles; made, with an admin token, where there is none')
+    .option(
+      '--oidc <file>',
+      'take tokens of an identity provider: JSON of issuer, audience, keys, claim, roles',
+    )
     .option('--tls-cert <file>', 'certificate, PEM, with those between it and its authority')
     .option('--tls-key <file>', 'its key, PEM')
     .option('--client-ca <file>', 'only clients with a certificate of these authorities may connect, PEM')
     .option('--audit <folder>', 'keep an audit log in this folder; look at it with bedside audit verify')
     .option('--audit-anchor <file>', 'remember the end of the audit log in this file, best on other media')
+    .option('--audit-key <file>', 'sign the audit log with this Ed25519 key; bedside audit key makes one')
+    .option(
+      '--audit-rotate <bytes>',
+      'begin a new file of the audit log after so many bytes (default: 67108864)',
+      numberIn(1024, 2 ** 40, 'bytes'),
+    )
     .option('--running <n>', 'requests of a model that run at the same time', count(4096), 16)
     .option('--waiting <n>', 'requests of a model that wait; more get 503', count(1_000_000), 256)
     .option(
@@ -153,13 +166,14 @@ const CONFLICTS: readonly Conflict<ServeCommandOptions>[] = [
     hint: 'give --tls-cert and --tls-key too',
   },
   {
-    when: ({ insecure, tokens }) => insecure === true && tokens !== undefined,
-    message: '--insecure and --tokens contradict each other',
+    when: ({ insecure, tokens, oidc }) => insecure === true && (tokens ?? oidc) !== undefined,
+    message: '--insecure contradicts --tokens and --oidc',
     hint: 'leave one of them out',
   },
   {
-    when: ({ audit, auditAnchor }) => auditAnchor !== undefined && audit === undefined,
-    message: '--audit-anchor needs --audit',
+    when: ({ audit, ...rest }) =>
+      audit === undefined && (rest.auditAnchor ?? rest.auditKey ?? rest.auditRotate) !== undefined,
+    message: '--audit-anchor, --audit-key and --audit-rotate need --audit',
     hint: 'name the folder of the log with --audit',
   },
   {
