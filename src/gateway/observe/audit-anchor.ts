@@ -1,8 +1,17 @@
 // Where the end of an audit log is remembered apart from it: a chain alone shows neither a cut end nor a full rewrite.
 import { BedsideError, writeFileAtomic } from '../../util/index.ts';
 import { readTextChecked } from '../../util/internal.ts';
-import type { AuditHead } from './audit-log.ts';
 import type { AuditKeys, AuditSigner } from './audit-signing.ts';
+
+/** Where the newest line is remembered apart from the log, so that a cut tail shows. */
+export interface AuditHead {
+  /** Lines in all files. */
+  readonly count: number;
+  /** Hash of the last line; 64 zeros where there is none. */
+  readonly hash: string;
+}
+
+export const EMPTY_HEAD: AuditHead = { count: 0, hash: '0'.repeat(64) };
 
 /** The end of a log as it is kept apart: how many lines, and the hash of the last one. */
 export interface AnchorValue extends AuditHead {

@@ -5,7 +5,14 @@ import { constants, createReadStream } from 'node:fs';
 import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BedsideError, messageOf } from '../../util/index.ts';
-import { type AnchorStore, type AnchorValue, anchorOf, FileAnchor } from './audit-anchor.ts';
+import {
+  type AnchorStore,
+  type AnchorValue,
+  type AuditHead,
+  anchorOf,
+  EMPTY_HEAD,
+  FileAnchor,
+} from './audit-anchor.ts';
 import { type AuditSigner, signatureOf } from './audit-signing.ts';
 
 /** One decision. */
@@ -47,16 +54,6 @@ export interface AuditLine extends AuditRecord {
   /** Hash of the line before; of the first one 64 zeros. */
   readonly previous: string;
 }
-
-/** Where the newest line is remembered apart from the log, so that a cut tail shows. */
-export interface AuditHead {
-  /** Lines in all files. */
-  readonly count: number;
-  /** Hash of the last line; 64 zeros where there is none. */
-  readonly hash: string;
-}
-
-export const EMPTY_HEAD: AuditHead = { count: 0, hash: '0'.repeat(64) };
 
 /** Names of the log's files, in their order: `audit-000000000000.jsonl`, numbered by their first line. */
 export const auditFile = (seq: number): string => `audit-${String(seq).padStart(12, '0')}.jsonl`;

@@ -1,17 +1,15 @@
 // Checks an audit log: whether a line was changed, removed, put elsewhere or cut off.
 import { join } from 'node:path';
 import { BedsideError, messageOf } from '../../util/index.ts';
-import { type AnchorStore, type AnchorValue, FileAnchor, isSignedAnchor } from './audit-anchor.ts';
 import {
-  ANCHOR_FILE,
-  AUDIT_FILE,
+  type AnchorStore,
+  type AnchorValue,
   type AuditHead,
-  type AuditLine,
-  auditFiles,
-  auditLines,
   EMPTY_HEAD,
-  hashOfLine,
-} from './audit-log.ts';
+  FileAnchor,
+  isSignedAnchor,
+} from './audit-anchor.ts';
+import { ANCHOR_FILE, AUDIT_FILE, type AuditLine, auditFiles, auditLines, hashOfLine } from './audit-log.ts';
 import { AuditKeys, signatureOf } from './audit-signing.ts';
 
 /** The result of a check. */
