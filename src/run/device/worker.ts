@@ -13,6 +13,7 @@ import type { Device } from './device.ts';
 import { EarlyMessages } from './early-messages.ts';
 import { EmulatedLinks, type LinkOptions, type SharedChannel } from './link-emulation.ts';
 import { mergeSegments } from './merge-segments.ts';
+import { assertPartShapes } from './part-shape.ts';
 import { type ActiveRequest, RequestRegistry } from './request-registry.ts';
 
 /** Loads bundles onto a device that does not have them from the start. */
@@ -213,6 +214,8 @@ export class Worker {
   #start(running: ActiveRequest, stage: number): void {
     const inputs = this.#requests.takeComplete(running, stage);
     if (!inputs) return;
+    const { bundle, plan, samples } = running;
+    assertPartShapes(this.#device.stages(bundle), { plan, stage, samples, parts: inputs });
     const bytes = inputs.reduce((sum, { data }) => sum + data.byteLength, 0);
     const own = running.plan.stages[stage + 1]?.segments.flatMap(({ device }, segment) =>
       device === this.#device.name ? [segment] : [],
