@@ -79,6 +79,7 @@ export class Device {
   readonly #fusion = new StageFusion();
   #joules: number;
   #bytesSent = 0;
+  #steps = 0;
   #isStopping = false;
 
   constructor(options: DeviceOptions, bundles: readonly Bundle[]) {
@@ -91,6 +92,11 @@ export class Device {
 
   get name(): string {
     return this.options.name;
+  }
+
+  /** Sessions that were made and runs that ended: it grows while the device is getting on. */
+  get progress(): number {
+    return this.#steps;
   }
 
   /** Whether its battery is empty. */
@@ -312,6 +318,7 @@ export class Device {
           ? stages.span(piece, plan.levels)
           : stages.model(piece.first, plan.levels, rangeOf(plan, piece));
       const { threads = 1 } = this.options;
+      this.#steps++;
       const options = { name: `stage ${piece.first} on '${this.name}'`, threads };
       return macs < THREAD_MACS ? createSession(model, options) : this.#thread.createSession(model, options);
     });
@@ -323,6 +330,7 @@ export class Device {
     for (let run = 0; run <= REPEATS; run++) {
       const start = performance.now();
       await session.run(feeds, [output]);
+      this.#steps++;
       if (run > 0) times.push((performance.now() - start) / 1000);
       if (times.length > 1 && times.reduce((sum, time) => sum + time, 0) > ENOUGH_SECONDS) break;
     }
@@ -343,6 +351,7 @@ export class Device {
     const start = performance.now();
     const result = must((await session.run(feeds))[output], `output '${output}'`);
     const took = (performance.now() - start) / 1000;
+    this.#steps++;
     const { speed = 1 } = this.options;
     if (speed >= 1) return { result, seconds: took };
     const seconds = Math.max(took, usual ?? took / speed);

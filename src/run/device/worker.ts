@@ -25,6 +25,8 @@ export interface BundleSource {
   load(bundle: string, stages: readonly number[]): Promise<void> | undefined;
   /** Called when the device has timed the bundle's stages. */
   measured(bundle: string): void;
+  /** Grows while a bundle is being loaded. */
+  readonly progress: number;
 }
 
 /** Options of a worker. */
@@ -286,7 +288,10 @@ export class Worker {
       return;
     }
     this.#queries.set(from, open.add(id));
-    const working = (): void => this.#send(from, { kind: 'working', id });
+    const working = (): void => {
+      const progress = this.#device.progress + (this.#options.bundleSource?.progress ?? 0);
+      this.#send(from, { kind: 'working', id, progress });
+    };
     working();
     const timer = setInterval(working, WORKING_MS);
     timer.unref();

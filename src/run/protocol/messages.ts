@@ -61,8 +61,8 @@ export type NodeMessage =
   /** Asks for the sessions of a plan to be created. */
   | { readonly kind: 'warm'; readonly id: string; readonly bundle: string; readonly plan: RunPlan }
   | { readonly kind: 'warmed'; readonly id: string; readonly error?: SerializedError | undefined }
-  /** The device still works on the query. */
-  | { readonly kind: 'working'; readonly id: string }
+  /** The device still works on the query. `progress` grows with each step: a part fetched, a session made, a run timed. */
+  | { readonly kind: 'working'; readonly id: string; readonly progress?: number | undefined }
   /** Asks for a report. */
   | { readonly kind: 'ask'; readonly id: string }
   /** Asks the device to time every stage at each level, and then to report. */

@@ -7,7 +7,7 @@ describe('a query', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
   afterEach(() => void vi.useRealTimers());
 
-  function asked(limits = { silence: 10, total: 100 }) {
+  function asked(limits = { silence: 10, standstill: 30, total: 100 }) {
     const silent: (readonly [string, string])[] = [];
     const questions = new PendingQueries((to, why) => {
       silent.push([to, why]);
@@ -29,7 +29,7 @@ describe('a query', () => {
     ask('b', '2');
     for (let at = 0; at < 9; at++) {
       await vi.advanceTimersByTimeAsync(9);
-      questions.receive('b', { kind: 'working', id: '2' });
+      questions.receive('b', { kind: 'working', id: '2', progress: at });
       // A device cannot report for another that it works on a query.
       questions.receive('b', { kind: 'working', id: '1' });
     }
@@ -46,8 +46,23 @@ describe('a query', () => {
     ask('a', '1');
     for (let at = 0; at < 20; at++) {
       await vi.advanceTimersByTimeAsync(9);
-      questions.receive('a', { kind: 'working', id: '1' });
+      questions.receive('a', { kind: 'working', id: '1', progress: at });
     }
     expect(ends).toEqual(['1 lost']);
+  });
+
+  it.each([
+    ['says no more than that', () => undefined],
+    ['says the same again and again', () => 7],
+    ['says what is no progress', (at: number) => [Number.NaN, -5, 3, 2][at % 4]],
+  ])('is given up when its device works on it and does not get on: it %s', async (_, progress) => {
+    const { questions, silent, ends, ask } = asked();
+    ask('a', '1');
+    for (let at = 0; at < 7; at++) {
+      questions.receive('a', { kind: 'working', id: '1', progress: progress(at) });
+      await vi.advanceTimersByTimeAsync(9);
+    }
+    expect(ends).toEqual(['1 lost']);
+    expect(silent).toEqual([['a', expect.stringContaining('without getting on')]]);
   });
 });

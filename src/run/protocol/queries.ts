@@ -20,12 +20,14 @@ export type QueryReply = Extract<NodeMessage, { readonly kind: 'warmed' | 'repor
 export interface QueryTimeouts {
   /** Without any message: a device that works on a query says so every two seconds. */
   readonly silence: number;
+  /** Without progress, whatever it says: no part fetched, no session made, no run timed. */
+  readonly standstill: number;
   /** In total. */
   readonly total: number;
 }
 
-/** Default time-outs: 10 s of silence, 10 minutes in total. */
-export const QUERY_TIMEOUTS: QueryTimeouts = { silence: 10_000, total: 600_000 };
+/** Default time-outs: 10 s of silence, 30 s without progress, 10 minutes in total. */
+export const QUERY_TIMEOUTS: QueryTimeouts = { silence: 10_000, standstill: 30_000, total: 600_000 };
 
 /** Milliseconds between two messages of a device that it still works on a query. */
 export const WORKING_MS = 2000;
@@ -33,8 +35,9 @@ export const WORKING_MS = 2000;
 interface OpenQuery {
   readonly to: string;
   readonly query: Query;
-  readonly total: NodeJS.Timeout;
-  readonly silence: NodeJS.Timeout;
+  readonly timers: Readonly<Record<keyof QueryTimeouts, NodeJS.Timeout>>;
+  /** The most progress that the device has told. */
+  progress: number;
   readonly resolve: (reply: QueryReply) => void;
   readonly reject: (error: Error) => void;
 }
@@ -65,12 +68,19 @@ export class PendingQueries {
 
   /** Registers a query; the caller sends it. */
   ask(to: string, query: Query): Promise<QueryReply> {
-    const { silence, total } = this.#limits;
-    const late = (ms: number) => (): void =>
-      this.#onSilent(to, `it did not answer ${NAMES[query.kind]} within ${ms / 1000} s`);
+    const { silence, standstill, total } = this.#limits;
+    const late = (ms: number, how = ''): NodeJS.Timeout =>
+      setTimeout(
+        () => this.#onSilent(to, `it did not answer ${NAMES[query.kind]} within ${ms / 1000} s${how}`),
+        ms,
+      );
     return new Promise((resolve, reject) => {
-      const timers = { total: setTimeout(late(total), total), silence: setTimeout(late(silence), silence) };
-      this.#open.set(query.id, { to, query, ...timers, resolve, reject });
+      const timers = {
+        silence: late(silence),
+        standstill: late(standstill, ' without getting on'),
+        total: late(total),
+      };
+      this.#open.set(query.id, { to, query, timers, progress: -1, resolve, reject });
     });
   }
 
@@ -79,8 +89,13 @@ export class PendingQueries {
     if (!('id' in message)) return;
     const open = this.#open.get(message.id);
     if (open?.to !== from) return;
-    if (message.kind === 'working') open.silence.refresh();
-    else if (isReply(message) && includes(REPLIES[open.query.kind], message.kind)) {
+    if (message.kind === 'working') {
+      open.timers.silence.refresh();
+      const { progress } = message;
+      if (typeof progress !== 'number' || !(progress > open.progress)) return;
+      open.progress = progress;
+      open.timers.standstill.refresh();
+    } else if (isReply(message) && includes(REPLIES[open.query.kind], message.kind)) {
       this.#close(message.id, open);
       open.resolve(message);
     }
@@ -100,9 +115,8 @@ export class PendingQueries {
     }
   }
 
-  #close(id: string, { total, silence }: OpenQuery): void {
-    clearTimeout(total);
-    clearTimeout(silence);
+  #close(id: string, { timers }: OpenQuery): void {
+    for (const timer of Object.values(timers)) clearTimeout(timer);
     this.#open.delete(id);
   }
 }

@@ -77,6 +77,7 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
       }
       coordinator = new Coordinator(fixture.requesterName('asker'), bundle, {
         silence: 10_000,
+        standstill: 30_000,
         total: 60_000,
       });
       await coordinator.join(spied('requester'));
@@ -220,6 +221,7 @@ export function describeTrust(name: string, open: () => Promise<TrustFixture>): 
     it('that never reply are lost themselves, and delay nobody else', async () => {
       const hurried = new Coordinator(fixture.requesterName('hurried'), bundle, {
         silence: 1500,
+        standstill: 30_000,
         total: 60_000,
       });
       await hurried.join(spied('requester'));

@@ -38,12 +38,19 @@ export class BundleCache implements BundleSource {
   /** The running fetches by bundle: fetches of one bundle run one after the other. */
   readonly #queues = new Map<string, Promise<void>>();
   readonly #stores = new Set<BundleStore>();
+  /** Chunks that finished fetches have read. */
+  #chunks = 0;
   #closed = false;
 
   constructor(device: Device, access: NatsAccess, options: BundleCacheOptions) {
     this.#device = device;
     this.#access = access;
     this.#options = options;
+  }
+
+  /** Chunks that were read, of all fetches: it grows while one is getting on. */
+  get progress(): number {
+    return [...this.#stores].reduce((sum, { chunks }) => sum + chunks, this.#chunks);
   }
 
   /** The bundles that are here. */
@@ -112,6 +119,7 @@ export class BundleCache implements BundleSource {
       throw this.#closed ? this.#closing() : error;
     } finally {
       this.#stores.delete(store);
+      this.#chunks += store.chunks;
     }
   }
 

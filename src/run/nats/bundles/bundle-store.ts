@@ -41,12 +41,18 @@ export class BundleStore implements AsyncDisposable {
   readonly #own: SigningIdentity | undefined;
   /** Nodes of role `client` may only check that a bundle is there. */
   readonly #mayRead: boolean;
+  #chunks = 0;
 
   private constructor(connection: NatsConnection, manager: JetStreamManager, { credentials }: NatsAccess) {
     this.#connection = connection;
     this.#manager = manager;
     this.#own = signingIdentityOf(credentials);
     this.#mayRead = credentials?.role !== 'client';
+  }
+
+  /** Messages with parts of objects that were read. */
+  get chunks(): number {
+    return this.#chunks;
   }
 
   /** Connects to the store. @throws BedsideError E_FABRIC */
@@ -180,6 +186,7 @@ export class BundleStore implements AsyncDisposable {
       if (!found || filled + found.data.length > bytes.length) throw incomplete(what, filled, meta.size);
       bytes.set(found.data, filled);
       filled += found.data.length;
+      this.#chunks++;
       seq = found.seq + 1;
     }
     if (filled !== bytes.length) throw incomplete(what, filled, meta.size);
