@@ -41,6 +41,11 @@ export function percent(share: number, decimals = 0): string {
   return Number.isFinite(share) ? `${(100 * share).toFixed(decimals)} %` : '—';
 }
 
+/** `Accuracy` of `accuracy`. */
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** Three digits that count. */
 export function digits(value: number): string {
   if (!Number.isFinite(value)) return '—';
