@@ -110,8 +110,9 @@ export class VariantEvaluator {
     let judgement = await this.#measure(plain, levels, fitted);
     if (fitted && this.#unprunedAccuracy - judgement.accuracy > lowRankFrom) {
       const richer = await this.#corrector.enrich(plain, keep, fitted);
-      if (richer !== fitted) judgement = await this.#measure(plain, levels, richer);
-      fitted = richer;
+      const again = richer === fitted ? judgement : await this.#measure(plain, levels, richer);
+      // Nearer on a few held-out samples is not always more accurate: what costs more bytes must not lose by them.
+      if (again.accuracy >= judgement.accuracy) [fitted, judgement] = [richer, again];
     }
     const correction = fitted?.correction;
     const { seconds, ...costs } = totalCosts(bundle.manifest, levels);
