@@ -37,3 +37,5 @@ export interface DataOptions extends ContractOptions {
   /** The most pixels that an image may have; default 2^28. */
   readonly maxPixels?: number | undefined;
 }
+
+export { PRECISIONS, type Precision } from '../plan/internal.ts';

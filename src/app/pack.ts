@@ -10,7 +10,8 @@ import type { Classifier } from '../evaluate/internal.ts';
 import type { Model } from '../onnx/index.ts';
 import { recurrentLayer, type Uncounted } from '../onnx/internal.ts';
 import { PACK_RATIOS } from '../pack/index.ts';
-import { type PackedModel, packModel } from '../pack/internal.ts';
+import { type PackedModel, type PackPrecisions, packModel } from '../pack/internal.ts';
+import type { Precision } from '../plan/internal.ts';
 import { type CriterionChoice, detectBlock, type ScoreRemark } from '../prune/index.ts';
 import type { AutoChoice } from '../prune/internal.ts';
 import { type FrontierRow, frontierChart, frontierRows } from '../report/index.ts';
@@ -39,6 +40,11 @@ export interface PackOptions extends DrawOptions, EngineOptions {
   readonly block?: number | undefined;
   /** Whether to measure how long layers take on this machine; default true. */
   readonly measure?: boolean | undefined;
+  /**
+   * What stages may compute in; default float32, and int8 too where this machine gains by it. `['float32', 'int8']`: both
+   * in any case.
+   */
+  readonly precisions?: readonly Precision[] | undefined;
   /** Whether to try corrections of low rank; default true. */
   readonly lowRank?: boolean | undefined;
   /** The most positions that a layer is repaired from; default 4096. */
@@ -64,6 +70,10 @@ export interface PackResult extends Said {
   readonly variants: number;
   readonly lowRank: number;
   readonly stages: number;
+  /** What stages may compute in. */
+  readonly precisions: readonly Precision[];
+  /** How many variants were also measured in eight bits, or why the bundle has no eight-bit forms. */
+  readonly eightBit: number | string;
   readonly uncounted: readonly Uncounted[];
   /** Bytes of all files of the bundle. */
   readonly bytes: number;
@@ -150,6 +160,7 @@ export async function packDrawn(
       ...draws,
       criterion: criterionOf(criterion),
       measureSeconds: options.measure,
+      precisions: precisionsOf(options.precisions),
       lowRankFrom: lowRankThreshold(options.lowRank),
       unmerged: loaded.unmerged,
       onStep: (step, done, total) => {
@@ -198,6 +209,8 @@ function resultOf(
     variants: variants.length,
     lowRank: packed.lowRank,
     stages: manifest.stages.length,
+    precisions: manifest.eightBit ? ['float32', 'int8'] : ['float32'],
+    eightBit: packed.eightBit,
     uncounted: manifest.uncounted ?? [],
     bytes: own.bytes,
     calibration: provenance.calibration,
@@ -211,6 +224,15 @@ function resultOf(
     seconds: own.seconds,
     manifest,
   };
+}
+
+/** @throws BedsideError E_USAGE without float32, which every device can run */
+function precisionsOf(wanted: readonly Precision[] | undefined): PackPrecisions {
+  if (!wanted) return 'gain';
+  if (wanted.includes('float32')) return wanted.includes('int8') ? 'both' : 'float32';
+  throw new BedsideError('E_USAGE', 'a bundle always has float32, which every device can run', {
+    hint: 'give --precisions float32,int8; a plan takes int8 where it is better',
+  });
 }
 
 /** The removed share of the last level, unless ratios are given. */

@@ -5,6 +5,7 @@ import { nonFiniteWeight, sizeOf } from '../onnx/internal.ts';
 import { BedsideError } from '../util/index.ts';
 import { firstNonFinite, tellNonFinite } from '../util/internal.ts';
 import { lowRankShape } from './correction.ts';
+import { rangedValues } from './eight-bit.ts';
 import type { BundleGroup, BundleManifest, Share } from './manifest.ts';
 import type { StoredTensor } from './safetensors.ts';
 import {
@@ -23,6 +24,7 @@ import {
   variantDown,
   variantHeadBias,
   variantHeadWeight,
+  variantRanges,
   variantScale,
   variantShift,
   variantUp,
@@ -60,6 +62,7 @@ function* disagreements(parts: Described): Generator<string> {
   yield* ofStages(parts);
   yield* ofTables(parts, views);
   yield* ofVariants(parts, views);
+  yield* ofRanges(parts);
   yield* ofNumbers(parts);
 }
 
@@ -69,6 +72,30 @@ function* ofNumbers({ model, tensors }: Described): Generator<string> {
   for (const [name, { data, dims }] of tensors) {
     const at = firstNonFinite(data);
     if (at >= 0) yield `tensor '${name}' of the weights is ${tellNonFinite(data, at, dims)}`;
+  }
+}
+
+/** Ranges belong to values of the network, and hold 0. */
+function* ofRanges({ manifest, model, tensors }: Described): Generator<string> {
+  const names = rangedValues(manifest);
+  if (names.length === 0) return;
+  const known = new Set(model.graph.nodes.flatMap(({ outputs }) => outputs));
+  for (const { name } of model.graph.inputs) known.add(name);
+  const foreign = names.find((name) => !known.has(name));
+  if (foreign !== undefined) yield `eightBit names '${foreign}', which is no value of the network`;
+  const measured = manifest.variants.flatMap(({ eightBit }, index) => (eightBit ? [index] : []));
+  for (const index of manifest.variants.keys()) {
+    const name = variantRanges(index);
+    const ranges = tensors.get(name);
+    if (!ranges && measured.includes(index))
+      yield `variant ${index} was measured in eight bits, but has no '${name}'`;
+    if (!ranges) continue;
+    yield* differs(`the shape of '${name}'`, ranges.dims.join(), `${names.length},2`);
+    const wrong = names.findIndex((_, row) => {
+      const [low = 1, high = -1] = ranges.data.subarray(2 * row, 2 * row + 2);
+      return low > 0 || high < 0;
+    });
+    if (wrong >= 0) yield `the range of '${names[wrong]}' in '${name}' does not hold 0`;
   }
 }
 

@@ -141,7 +141,12 @@ function* ofStages({ stages, layers, groups, ratios, model }: BundleManifest): G
 function* ofEightBit({ eightBit, stages, ratios }: BundleManifest): Generator<string> {
   if (!eightBit) return;
   yield* lengthOf('eightBit', eightBit, stages.length, 'stages');
-  for (const [i, { layers, seconds }] of eightBit.entries()) {
+  for (const [i, { layers, values, seconds }] of eightBit.entries()) {
+    const [first] = values;
+    if (i > 0 && first !== stages[i]?.input) {
+      yield wrong(`eightBit[${i}].values[0]`, first, `'${stages[i]?.input}', which comes into stage ${i}`);
+    }
+    if (new Set(values).size < values.length) yield wrong(`eightBit[${i}].values`, values, 'each value once');
     for (const name of layers) {
       if (!stages[i]?.layers.includes(name))
         yield wrong(`eightBit[${i}].layers`, name, `layers of stage ${i}`);

@@ -1,6 +1,6 @@
 // The costs of levels: the one place where a bundle's numbers become multiply-accumulates, bytes and seconds, all for
 // one sample. Proportions are exact where all units of a group have the same number of channels.
-import { must } from '../util/index.ts';
+import { BedsideError, must } from '../util/index.ts';
 import { checkLevels } from './levels.ts';
 import type { BundleLayer, BundleManifest, BundleStage, Share } from './manifest.ts';
 import { secondsAtMacs } from './seconds-at-macs.ts';
@@ -65,7 +65,7 @@ export function stageCosts(manifest: Costed, stage: number, levels: readonly num
 
 /**
  * Costs of the eight-bit form of a stage at a level vector; its multiply-accumulates as `stageCosts` counts them.
- * @throws BedsideError E_LEVELS as `checkLevels`; E_INTERNAL for a stage without such a form
+ * @throws BedsideError E_LEVELS as `checkLevels`; E_BUNDLE for a bundle without such forms
  */
 export function eightBitCosts(
   manifest: Costed & Pick<BundleManifest, 'eightBit'>,
@@ -73,7 +73,12 @@ export function eightBitCosts(
   levels: readonly number[],
 ): StageCosts {
   const whole = stageCosts(manifest, stage, levels);
-  const form = must(manifest.eightBit?.[stage], `no eight-bit form of stage ${stage}`);
+  const form = manifest.eightBit?.[stage];
+  if (!form) {
+    throw new BedsideError('E_BUNDLE', `bundle '${manifest.name}' has no eight-bit form of stage ${stage}`, {
+      hint: 'pack the model again with `--precisions float32,int8`, or plan in float32',
+    });
+  }
   const costs = manifest.layers
     .filter((layer) => layer.stage === stage)
     .map((layer) => {

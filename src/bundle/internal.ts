@@ -11,6 +11,7 @@ export {
   type TotalCosts,
   totalCosts,
 } from './costs.ts';
+export { rangesAt, storedRanges, type ValueRange } from './eight-bit.ts';
 export { checkLevels, findVariant, firstUnits, keptUnitsAt, levelsKey } from './levels.ts';
 export {
   type EightBitForm,
@@ -28,5 +29,5 @@ export { sealed } from './seal.ts';
 export { secondsAtMacs } from './seconds-at-macs.ts';
 export { figureWord, labelledMeasure, recallsOf, type Tasked, taskOf } from './task.ts';
 export { type RecurrentLayout, recurrentLayouts } from './weight-layout.ts';
-export { isOfVariant, tableBias, tableWeight } from './weight-names.ts';
+export { isOfVariant, tableBias, tableWeight, variantRanges } from './weight-names.ts';
 export { type BundleContents, writeBundle } from './write.ts';

@@ -206,6 +206,11 @@ export interface BundleStage {
 export interface EightBitForm {
   /** Names of the weighted layers that compute in eight bits; none: the stage has no eight-bit form. */
   readonly layers: readonly string[];
+  /**
+   * Values that are rounded, whose ranges the weights file has for each variant; the first is what comes into the
+   * stage, but for the first stage.
+   */
+  readonly values: readonly string[];
   /** Why there is none, or which layers stay in float32 and why; for people. */
   readonly kept?: string | undefined;
   /** Log loss of accuracy, nats, not negative, where this stage alone computes in eight bits. */

@@ -60,6 +60,7 @@ const stage = z.object({
 
 const eightBitForm = z.object({
   layers: z.array(name),
+  values: z.array(name),
   kept: z.string().optional(),
   loss: z.number().nonnegative(),
   inputLoss: z.number().nonnegative().optional(),

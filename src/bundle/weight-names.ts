@@ -23,7 +23,10 @@ export const variantHeadBias = (index: number): string => `variant/${index}/head
 export const variantDown = (index: number, layer: string): string => `variant/${index}/down/${layer}`;
 export const variantUp = (index: number, layer: string): string => `variant/${index}/up/${layer}`;
 
-/** All tensors of the correction of a variant. */
+/** Ranges of activations for eight bits at the levels of variant `index`, `[values, 2]`. */
+export const variantRanges = (index: number): string => `variant/${index}/ranges`;
+
+/** All tensors of a variant. */
 export const isOfVariant = (tensor: string, index: number): boolean => tensor.startsWith(`variant/${index}/`);
 
 /** The layer that a tensor is for; undefined for what concerns all of them. */

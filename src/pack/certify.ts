@@ -7,8 +7,9 @@ import {
   isOfVariant,
   type Variant,
 } from '../bundle/internal.ts';
+import { variantWithEightBit } from './eight-bit/add.ts';
 import type { PackModelOptions } from './pack.ts';
-import { correctionTensorsOf, VariantEvaluator } from './variant-evaluator.ts';
+import { correctionTensorsOf, type MeasuredVariant, VariantEvaluator } from './variant-evaluator.ts';
 
 /** How a level vector is certified; see `PackOptions`. */
 export type CertifyLevelsOptions = Omit<
@@ -45,22 +46,34 @@ export async function certifyLevels(
     const kept = [...tensors].filter(([tensor]) => !isOfVariant(tensor, index));
     const { format: _, version: __, model: part, weights: ___, ...rest } = manifest;
     const { source, input, output } = part;
+    const { variant, tensors: ranges } = await inEightBits(bundle, added, index, options);
     return {
-      variant: added.variant,
+      variant,
       contents: {
         model,
-        tensors: new Map([...kept, ...correctionTensorsOf([added], index)]),
+        tensors: new Map([...kept, ...correctionTensorsOf([added], index), ...ranges]),
         manifest: {
           ...rest,
           model: { source, input, output },
           variants:
-            known === undefined
-              ? [...manifest.variants, added.variant]
-              : manifest.variants.with(index, added.variant),
+            known === undefined ? [...manifest.variants, variant] : manifest.variants.with(index, variant),
         },
       },
     };
   } finally {
     await evaluator.release();
   }
+}
+
+/** The variant with its measures in eight bits, where the bundle has eight-bit forms. */
+async function inEightBits(
+  bundle: Bundle,
+  added: MeasuredVariant,
+  index: number,
+  { batch = 32, threads = 1, seed = 1, calibration, validation, onStep }: CertifyLevelsOptions,
+): ReturnType<typeof variantWithEightBit> {
+  const { eightBit, name, accuracy } = bundle.manifest;
+  if (!eightBit) return { variant: added.variant, tensors: [] };
+  const common = { name, calibration, validation, batch, threads, seed, onStep };
+  return await variantWithEightBit(bundle, eightBit, added, index, { ...common, measure: accuracy.measure });
 }

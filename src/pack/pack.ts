@@ -16,6 +16,7 @@ import { repairTables, type TableRepair, tableTensors, withBiases } from '../rep
 import { BedsideError } from '../util/index.ts';
 import { assertFiniteSamples } from '../util/internal.ts';
 import { describeModel } from './describe.ts';
+import { addEightBit, type PackPrecisions } from './eight-bit/add.ts';
 import { frontierOf, measureFrontier } from './frontier.ts';
 import { type Runnable, runnable } from './runnable.ts';
 import { bundleTask, taskedModel } from './task.ts';
@@ -47,6 +48,8 @@ export interface PackModelOptions extends EngineOptions {
   readonly maxPositions?: number | undefined;
   /** Loss of accuracy above which a variant gets a low-rank correction; 1 or more for never. Default 0.005. */
   readonly lowRankFrom?: number | undefined;
+  /** Precisions of the stages; default `gain`: int8 too where this machine gains by it. */
+  readonly precisions?: PackPrecisions | undefined;
   /** The model before batch normalisation was merged, for criteria that read it. */
   readonly unmerged?: Model | undefined;
   readonly onStep?: ((step: string, done: number, total: number) => void) | undefined;
@@ -61,6 +64,8 @@ export interface PackedModel {
   readonly repairs: readonly TableRepair[];
   /** How many variants have a low-rank correction. */
   readonly lowRank: number;
+  /** How many variants were measured in eight bits, or why the bundle has none. */
+  readonly eightBit: number | string;
   /** What the given model has and the bundle leaves out. */
   readonly given: Omit<Runnable, 'model'>;
   /** Layers that another criterion ranked, and layers whose channels tie. */
@@ -112,11 +117,20 @@ export async function packModel(
   };
   const measured = await measureFrontier(draft, { ...options, batch, threads, seed });
   const stored = measured.variants;
-  const variants = stored.map(({ variant }) => variant);
+  const eight = await addEightBit(draft, stored, options.precisions ?? 'gain', {
+    ...{ name, calibration, validation, batch, threads, seed },
+    measure: measured.accuracy.measure,
+    onStep: options.onStep,
+  });
+  const variants = 'forms' in eight ? eight.variants : stored.map(({ variant }) => variant);
   return {
     contents: {
       model: task ? taskedModel(ordered, task.kind) : ordered,
-      tensors: new Map([...draft.tensors, ...correctionTensorsOf(stored, 0)]),
+      tensors: new Map([
+        ...draft.tensors,
+        ...correctionTensorsOf(stored, 0),
+        ...('forms' in eight ? eight.tensors : []),
+      ]),
       manifest: {
         name,
         model: { source: provenance.source, ...signature },
@@ -129,6 +143,7 @@ export async function packModel(
         stages,
         ...(uncounted ? { uncounted } : {}),
         ...(timedOn ? { measured: timedOn } : {}),
+        ...('forms' in eight ? { eightBit: eight.forms } : {}),
         accuracy: measured.accuracy,
         variants,
         provenance: {
@@ -147,6 +162,7 @@ export async function packModel(
     given,
     repairs: described.repairs,
     lowRank: stored.filter(({ correction }) => correction?.lowRank).length,
+    eightBit: 'forms' in eight ? variants.filter(({ eightBit }) => eightBit).length : eight.left,
     fixed,
     frontier: frontierOf(variants),
   };

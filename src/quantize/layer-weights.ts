@@ -57,6 +57,20 @@ export async function roundLayer(
   return { table: tableOf(layer, corrected, scales), weights: corrected, biasCorrected: true, error: less };
 }
 
+/** A layer's weights as integers, without samples to correct its bias by. */
+export function roundedTable(
+  layer: WeightedLayer,
+  weights: readonly Matrix[],
+  { step, limit }: { readonly step: number; readonly limit: number },
+): QuantizedLayer {
+  const hasBias = takesBias(layer);
+  const scales = weights.map((matrix) => scalesOf(matrix, hasBias, { step, limit }));
+  const rounded = weights.map((matrix, g) =>
+    roundedColumns(matrix, unknownsOf(matrix, hasBias), scales[g] as Float64Array, limit),
+  );
+  return tableOf(layer, rounded, scales);
+}
+
 /** The mean squared error of what a layer gives with these weights on held-out rows, over groups. */
 export async function heldOutError(
   weights: readonly Matrix[],

@@ -205,7 +205,8 @@ function nothingToQuantize({ kept }: IntegerPlaces, name: string): BedsideError 
   });
 }
 
-function withLeastOpset(model: Model): Model {
+/** The model with an operator set that has scales for each channel. */
+export function withLeastOpset(model: Model): Model {
   const opset = model.opsets.get('') ?? model.opsets.get('ai.onnx') ?? 0;
   if (opset >= LEAST_OPSET) return model;
   const shapes = sampleShapes(model);

@@ -11,7 +11,13 @@ import {
   type PlanStatus,
   viewPlan,
 } from '../../plan/index.ts';
-import { choiceIndex, type StageDecision } from '../../plan/internal.ts';
+import {
+  choiceIndex,
+  precisionOf,
+  type StageDecision,
+  wireOf,
+  withoutPrecision,
+} from '../../plan/internal.ts';
 import type { RunPlan } from '../../run/index.ts';
 import { must } from '../../util/index.ts';
 import { type PlanTotals, totalsOf } from '../plan/baselines.ts';
@@ -97,12 +103,12 @@ export function figuresOf(
   );
   if (sets.flat().includes(-1)) return { ...totalsOf(undefined), breaks: ['device'] };
   let { instance } = problem;
-  let choices = choicesAt(problem, plan.levels);
+  let choices = choicesAt(problem, plan);
   if (!choices) {
     const any = { ...request, accuracyFloor: 0, levels: 'certified' as const };
     const only = buildProblem(onlyLevels(manifest, plan.levels), fleet, any);
     instance = { ...only.instance, weights: instance.weights };
-    choices = must(choicesAt(only, plan.levels), 'the only levels');
+    choices = must(choicesAt(only, plan) ?? choicesAt(only, { ...plan, stages: [] }), 'the only levels');
   }
   const stages = instance.stages.map((stage, l) => ({ ...stage, sets: [sets[l] ?? []] }));
   const decisions = choices.map((choice) => ({ ...choice, set: 0 }));
@@ -112,17 +118,20 @@ export function figuresOf(
   return { objective, latency, energy, accuracy, breaks };
 }
 
-/** The choice of each stage that gives these levels; undefined where there is none. */
+/** The choice of each stage that gives a plan's levels and precisions; undefined where there is none. */
 function choicesAt(
   { space, instance }: PlanningProblem,
-  levels: readonly number[],
+  { levels, stages: planned }: Pick<RunPlan, 'levels' | 'stages'>,
 ): Omit<StageDecision, 'set'>[] | undefined {
   const choices: Omit<StageDecision, 'set'>[] = [];
   let before = 0;
   for (const [l, stage] of instance.stages.entries()) {
     const fits = (inner: number, out: number): boolean => {
       if (!stage.allowed[choiceIndex(stage, before, inner, out)]) return false;
-      const own = space.levels(l, { in: before, inner, out });
+      const { precision = 'float32' } = planned[l] ?? {};
+      const { wire = 'float32' } = planned[l + 1] ?? {};
+      if (precisionOf(stage, inner) !== precision || wireOf(stage, out) !== wire) return false;
+      const own = space.levels(l, withoutPrecision(stage, { in: before, inner, out }));
       return own !== undefined && [...own].every(([group, level]) => levels[group] === level);
     };
     const all = Array.from({ length: stage.inner * stage.levelsOut }, (_, i) => ({

@@ -116,5 +116,8 @@ type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K>
 
 /** Without what only its planner needs. */
 function runPart({ levels, stages }: RunPlan): RunPlan {
-  return { levels, stages: stages.map(({ index, segments }) => ({ index, segments })) };
+  return {
+    levels,
+    stages: stages.map(({ index, segments, precision, wire }) => ({ index, segments, precision, wire })),
+  };
 }

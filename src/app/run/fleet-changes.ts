@@ -4,10 +4,16 @@ import type { DeviceReport } from '../../run/internal.ts';
 
 /** A fleet whose devices have the stage times that they measured themselves, for the bundle of this name. */
 export function withMeasuredTimes(fleet: Fleet, bundle: string, reports: readonly DeviceReport[]): Fleet {
-  const measured = new Map(reports.map((report) => [report.name, report.seconds[bundle]]));
+  const measured = new Map(reports.map((report) => [report.name, report]));
   const devices = fleet.devices.map((device) => {
-    const seconds = measured.get(device.name)?.map((row) => [...row]);
-    return seconds ? { ...device, seconds: { ...device.seconds, [bundle]: seconds } } : device;
+    const report = measured.get(device.name);
+    const rows = (table: DeviceReport['seconds'] | undefined) => table?.[bundle]?.map((row) => [...row]);
+    const [seconds, int8] = [rows(report?.seconds), rows(report?.secondsInt8)];
+    return {
+      ...device,
+      ...(seconds ? { seconds: { ...device.seconds, [bundle]: seconds } } : {}),
+      ...(int8 ? { secondsInt8: { ...device.secondsInt8, [bundle]: int8 } } : {}),
+    };
   });
   return { ...fleet, devices };
 }

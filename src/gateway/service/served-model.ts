@@ -15,7 +15,7 @@ import { figureWord, findVariant, taskOf } from '../../bundle/internal.ts';
 import { type FloatTensor, tensor } from '../../engine/index.ts';
 import { sizeOf } from '../../onnx/internal.ts';
 import type { PlanView } from '../../plan/index.ts';
-import type { FallbackResult } from '../../run/index.ts';
+import type { FallbackResult, RunPlan } from '../../run/index.ts';
 import { devicesOf } from '../../run/internal.ts';
 import { BedsideError, must, plainLine } from '../../util/index.ts';
 import type { ScoreForm } from '../../util/internal.ts';
@@ -376,6 +376,7 @@ function factsOf(
     levels: first.plan.levels.join(','),
     ...(more.variant === undefined ? {} : { variant: more.variant }),
     devices: devicesOf(first.plan).join(','),
+    ...precisionOf(first.plan),
     ...(margins.length > 0 ? { confidence: Math.min(...margins) } : {}),
     fallback: results.length === 1 ? first.fallback : String(taken),
     replanned: results.reduce((sum, { replanned }) => sum + replanned, 0),
@@ -385,6 +386,13 @@ function factsOf(
     ...(more.frozen === undefined ? {} : { frozen: more.frozen }),
     ...(more.explained ? { explained_by: EXPLAINED_BY } : {}),
   };
+}
+
+/** What the stages computed in; nothing for a plan in float32 alone. */
+function precisionOf({ stages }: RunPlan): { precision?: string } {
+  const int8 = stages.filter(({ precision }) => precision === 'int8').length;
+  if (int8 === 0) return {};
+  return { precision: int8 === stages.length ? 'int8' : `int8 in ${int8} of ${stages.length} stages` };
 }
 
 function round(milliseconds: number): number {

@@ -107,8 +107,14 @@ export class CandidateProgram {
 
   /** Seconds that a device waits and works at a choice, as one of `size`. */
   secondsOf(l: number, device: DeviceInstance, position: number, size: number): number {
-    const measured = device.seconds?.[l]?.[this.choice[position] as number];
+    const choice = this.choice[position] as number;
+    if (size > 1 && this.#alone(l, choice)) return Number.POSITIVE_INFINITY;
+    const measured = device.seconds?.[l]?.[choice];
     return device.wait + (measured ?? (this.macs[position] as number) / device.speed) / size;
+  }
+
+  #alone(l: number, choice: number): boolean {
+    return this.instance?.stages[l]?.alone?.[choice] === 1;
   }
 
   #grow(): void {
@@ -232,6 +238,7 @@ export class CandidateProgram {
         const set = this.sets[l * this.width + k] as readonly number[];
         const row = (this.timeBase[l] as number) + k * C;
         const size = set.length;
+        const alone = size > 1 ? instance.stages[l]?.alone : undefined;
         for (let m = 0; m < size; m++) {
           const device = instance.devices[set[m] as number] as DeviceInstance;
           const measured = device.seconds?.[l];
@@ -245,6 +252,7 @@ export class CandidateProgram {
             const bytes = (this.weight[c] as number) / size + (this.activation[c] as number);
             // A whole row is out when one member alone breaks a limit.
             if (
+              alone?.[this.choice[c] as number] === 1 ||
               bytes > memory * SLACK_FACTOR ||
               work * joules > energy * SLACK_FACTOR ||
               seconds > deadline * SLACK_FACTOR

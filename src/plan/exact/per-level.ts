@@ -47,6 +47,7 @@ export function atLevel(instance: PlanningInstance, level: number): PlanningInst
       levelsIn: wiresIn(stage),
       levelsOut: wiresOut(stage),
       allowed: Uint8Array.from(choices, (c) => stage.allowed[c] ?? 0),
+      alone: stage.alone && Uint8Array.from(choices, (c) => stage.alone?.[c] ?? 0),
       macs: pick(stage.macs),
       weightBytes: pick(stage.weightBytes),
       activationBytes: pick(stage.activationBytes),

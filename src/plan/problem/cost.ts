@@ -27,6 +27,7 @@ import {
   type StageDecision,
   type StageInstance,
 } from './instance.ts';
+import { channelLevelsOut } from './precision.ts';
 import { SLACK, SLACK_FACTOR } from './tolerances.ts';
 
 /** Whether these devices may run stage l: the source rule, the split, and what untrusted ones may see. */
@@ -45,10 +46,17 @@ export function mayReturn({ stages, devices, source }: PlanningInstance): boolea
   return Boolean(devices[source]?.trusted) || 1 <= must(stages.at(-1), 'a stage').maxSeen + SLACK;
 }
 
-/** Bytes that one of `size` members sends to one next holder. */
+/**
+ * Bytes that one of `size` members sends to one next holder. Several partial sums travel as float32 whatever the wire:
+ * they are added first and rounded then.
+ */
 export function sentBytes(stage: StageInstance, level: number, size: number): number {
+  if (stage.split === 'partial-sums' && size > 1) {
+    const float32 = level % channelLevelsOut(stage);
+    return must(stage.outputBytes[float32], `level ${float32} of ${stage.name}`);
+  }
   const whole = must(stage.outputBytes[level], `level ${level} of ${stage.name}`);
-  return stage.split === 'partial-sums' ? whole : whole / size;
+  return whole / size;
 }
 
 /** The links of an instance, ready to be asked often. */
@@ -116,7 +124,10 @@ export function transferSeconds(
   new Links(instance).transfer(from, to, bytes, arrivals);
 }
 
-/** Seconds from having the input to having computed one of `size` parts of stage l: the device's wait and its work. */
+/**
+ * Seconds from having the input to having computed one of `size` parts of stage l: the device's wait and its work.
+ * Infinity for a choice that one device makes alone.
+ */
 export function computeSeconds(
   device: DeviceInstance,
   stage: StageInstance,
@@ -124,6 +135,7 @@ export function computeSeconds(
   choice: number,
   size: number,
 ): number {
+  if (size > 1 && stage.alone?.[choice] === 1) return Number.POSITIVE_INFINITY;
   const measured = device.seconds?.[l]?.[choice];
   const whole = measured ?? must(stage.macs[choice], `choice ${choice} of ${stage.name}`) / device.speed;
   return device.wait + whole / size;

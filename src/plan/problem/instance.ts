@@ -24,6 +24,8 @@ export interface StageInstance {
   readonly precisions?: 1 | 2 | undefined;
   /** By choice: 1 where it is allowed. A residual trunk forbids a change of level. */
   readonly allowed: Uint8Array;
+  /** By choice: 1 where one device alone may make it. Absent: none. */
+  readonly alone?: Uint8Array | undefined;
   /**
    * By choice: multiply-accumulates, bytes of weights, largest bytes of activations held at once; for one sample.
    * Eight-bit multiply-accumulates count as the float32 ones that take as long.

@@ -104,8 +104,9 @@ const plain = manifestOf(
 const bundle: BundleManifest = {
   ...plain,
   measured: { machine: 'a', provider: 'cpu', threads: 1, batch: 1, date: '2026-01-01T00:00:00.000Z' },
-  eightBit: plain.stages.map(({ layers }, l) => ({
+  eightBit: plain.stages.map(({ layers, input }, l) => ({
     layers: l === 2 ? [] : [...layers],
+    values: [input],
     loss: l === 2 ? 0 : 0.002,
     inputLoss: 0.001,
     seconds: plain.ratios.map((_, level) => (stageCosts(plain, l, [level, level]).seconds ?? 0) / 4),

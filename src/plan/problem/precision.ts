@@ -4,6 +4,7 @@
 import { must } from '../../util/index.ts';
 import { type ChoiceSizes, choiceIndex, levelInOf, levelOutOf } from './choice.ts';
 import type { DeviceInstance, StageInstance } from './instance.ts';
+import type { LevelChoice } from './level-space.ts';
 
 /** What a stage computes in. */
 export const PRECISIONS = ['float32', 'int8'] as const;
@@ -82,19 +83,23 @@ export function float32Sizes(stage: StageInstance): ChoiceSizes {
   return { inner: stage.inner / precisionsOf(stage), levelsOut: channelLevelsOut(stage) };
 }
 
+/** A choice as the bundle knows it: levels and inner choices of channels alone. */
+export function withoutPrecision(stage: StageInstance, choice: LevelChoice): LevelChoice {
+  return {
+    in: choice.in % channelLevelsIn(stage),
+    inner: choice.inner % float32Sizes(stage).inner,
+    out: choice.out % channelLevelsOut(stage),
+  };
+}
+
 /** Stages of float32 choices with what eight bits add. Stages without anything stay as they are. */
 export function withPrecisions<S extends Omit<StageInstance, 'maxSeen' | 'sets'>>(
   stages: readonly S[],
   added: readonly StagePrecisions[],
 ): S[] {
-  const travels = stages.map((stage, l) => {
+  const travels = stages.map((_, l) => {
     const [own, next] = [added[l], added[l + 1]];
-    // Partial sums are added up first; rounding each of them would round many times.
-    return (
-      own?.outputBytes !== undefined &&
-      stage.split !== 'partial-sums' &&
-      (next?.int8 !== undefined || next?.wireLoss !== undefined)
-    );
+    return own?.outputBytes !== undefined && (next?.int8 !== undefined || next?.wireLoss !== undefined);
   });
   return stages.map((stage, l) =>
     expanded(stage, added[l] ?? {}, { in: travels[l - 1] ? 2 : 1, out: travels[l] ? 2 : 1 }),
@@ -119,6 +124,8 @@ function expanded<S extends Omit<StageInstance, 'maxSeen' | 'sets'>>(
   const array = () => new Float64Array(length);
   const table = { macs: array(), weightBytes: array(), activationBytes: array(), loss: array() };
   const allowed = new Uint8Array(length);
+  // Each of several partial sums would be rounded on its own.
+  const alone = int8 && stage.split === 'partial-sums' ? new Uint8Array(length) : undefined;
   const whole: StageInstance = { ...stage, ...sizes, wires, precisions, maxSeen: 1, sets: [] };
   for (let index = 0; index < length; index++) {
     const choice = float32Choice(whole, index);
@@ -129,6 +136,7 @@ function expanded<S extends Omit<StageInstance, 'maxSeen' | 'sets'>>(
     const more = (eight ? int8?.loss[choice] : rounded ? wireLoss?.[choice] : 0) ?? Number.POSITIVE_INFINITY;
     if (!offered || stage.allowed[choice] !== 1 || !Number.isFinite(more)) continue;
     allowed[index] = 1;
+    if (alone && eight) alone[index] = 1;
     const from = eight ? must(int8, 'an eight-bit form') : stage;
     for (const field of ['macs', 'weightBytes', 'activationBytes'] as const) {
       table[field][index] = must(from[field][choice], field);
@@ -139,7 +147,7 @@ function expanded<S extends Omit<StageInstance, 'maxSeen' | 'sets'>>(
     wires.out === 1
       ? stage.outputBytes
       : Float64Array.of(...stage.outputBytes, ...must(outputBytes, 'bytes as eight bits'));
-  return { ...stage, ...sizes, wires, precisions, allowed, ...table, outputBytes: bytes };
+  return { ...stage, ...sizes, wires, precisions, allowed, alone, ...table, outputBytes: bytes };
 }
 
 /**

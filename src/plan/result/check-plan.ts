@@ -73,7 +73,8 @@ export function checkPlan(instance: PlanningInstance, decisions: readonly StageD
   );
   plan.forEach((p, l) => {
     if (!p.allowed) broken({ constraint: 'level', stage: l, value: 0, limit: 1 });
-    const most = p.stage.split === 'none' ? 1 : 4;
+    const alone = p.stage.alone?.[p.choice] === 1;
+    const most = p.stage.split === 'none' || alone ? 1 : 4;
     if (p.devices.length > most)
       broken({ constraint: 'split', stage: l, value: p.devices.length, limit: most });
   });
@@ -154,6 +155,8 @@ interface Chosen {
   readonly weightBytes: number;
   readonly activationBytes: number;
   readonly outputBytes: number;
+  /** Of the output as float32, as which sums of several devices travel. */
+  readonly float32Bytes: number;
   readonly loss: number;
 }
 
@@ -176,13 +179,18 @@ function chosen(
     weightBytes: at(stage.weightBytes),
     activationBytes: at(stage.activationBytes),
     outputBytes: must(stage.outputBytes[decision.level], `level ${decision.level} of stage ${l}`),
+    float32Bytes: must(
+      stage.outputBytes[decision.level % (stage.levelsOut / (stage.wires?.out ?? 1))],
+      `level ${decision.level} of stage ${l}`,
+    ),
     loss: at(stage.loss),
   };
 }
 
 /** Bytes that one member sends to one receiver: its block of the output, or a partial sum of all of it. */
-function sentBytes({ stage, devices, outputBytes }: Chosen): number {
-  return stage.split === 'partial-sums' ? outputBytes : outputBytes / devices.length;
+function sentBytes({ stage, devices, outputBytes, float32Bytes }: Chosen): number {
+  if (stage.split !== 'partial-sums') return outputBytes / devices.length;
+  return devices.length > 1 ? float32Bytes : outputBytes;
 }
 
 /** Seconds until device `e`, one of the next holders, has the whole output. */

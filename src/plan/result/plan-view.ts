@@ -3,17 +3,9 @@ import { must } from '../../util/index.ts';
 import type { PlanningProblem } from '../problem/build-instance.ts';
 import { choiceIndex } from '../problem/choice.ts';
 import { sentBytes } from '../problem/cost.ts';
-import type { PlanningInstance, StageDecision, StageInstance } from '../problem/instance.ts';
+import type { PlanningInstance, StageDecision } from '../problem/instance.ts';
 import { type LevelChoice, levelVector } from '../problem/level-space.ts';
-import {
-  channelLevelsIn,
-  channelLevelsOut,
-  float32Sizes,
-  type Precision,
-  precisionOf,
-  type Wire,
-  wireOf,
-} from '../problem/precision.ts';
+import { type Precision, precisionOf, type Wire, wireOf, withoutPrecision } from '../problem/precision.ts';
 import { outputChannels, type Segment, segmentsOf } from '../problem/segments.ts';
 import { checkPlan, type PlanCheck, type Violation } from './check-plan.ts';
 
@@ -174,15 +166,6 @@ function setAt(
 ): readonly number[] {
   const { set } = must(decisions[l], `decision of stage ${l}`);
   return must(stages[l]?.sets[set], `set of stage ${l}`);
-}
-
-/** A choice as the bundle knows it: levels and inner choices of channels alone. */
-function withoutPrecision(stage: StageInstance, choice: LevelChoice): LevelChoice {
-  return {
-    in: choice.in % channelLevelsIn(stage),
-    inner: choice.inner % float32Sizes(stage).inner,
-    out: choice.out % channelLevelsOut(stage),
-  };
 }
 
 function total({ wait, transfer, compute }: PlanCheck['stages'][number]['members'][number]): number {

@@ -16,6 +16,7 @@ import {
   type QueryReply,
   type QueryTimeouts,
 } from '../protocol/queries.ts';
+import { floatsOf } from '../protocol/rounded-tensor.ts';
 import { cancelledError, deadlineError, lostError } from './request-errors.ts';
 import { assertResult, validatedReport } from './result-validation.ts';
 
@@ -251,13 +252,14 @@ export class Coordinator implements InferenceClient {
     this.#endpoint?.watch(device);
   }
 
-  #take(from: string, { request, epoch, stage, segment, tensor }: TensorMessage): void {
+  #take(from: string, { request, epoch, stage, segment, tensor: sent }: TensorMessage): void {
     const pending = this.#pending.get(request);
     if (pending?.epoch !== epoch || stage !== pending.plan.stages.length - 1) return;
     if (must(pending.plan.stages[stage], 'a stage').segments[segment]?.device !== from) return;
     if (pending.parts[segment]) return;
     const { start, plan, end, id, options, input } = pending;
     const { manifest } = this.#bundle;
+    const tensor = floatsOf(sent);
     try {
       assertResult(manifest, plan, segment, input.dims[0] ?? 1, tensor);
     } catch (error) {

@@ -57,7 +57,7 @@ export function validatedReport(
   manifest: BundleManifest,
   received: Readonly<Partial<Record<keyof DeviceReport, unknown>>>,
 ): DeviceReport {
-  const { name, sessions, memoryUsed, battery, bytesSent, seconds } = received ?? {};
+  const { name, sessions, memoryUsed, battery, bytesSent, seconds, secondsInt8 } = received ?? {};
   const refuse = (what: string): BedsideError =>
     new BedsideError('E_DEVICE', `device '${device}' sent an invalid report: ${what}`, {
       hint: 'leave it out: it runs another version of bedside, or is not what it claims to be',
@@ -65,21 +65,27 @@ export function validatedReport(
   if (name !== device) throw refuse('it is the report of another device');
   if (!isAmount(sessions) || !isAmount(memoryUsed) || !isAmount(bytesSent)) throw refuse('its counts');
   if (battery !== undefined && !isFigure(battery)) throw refuse('its battery');
-  if (typeof seconds !== 'object' || seconds === null) throw refuse('its times');
-  const table: unknown = Object.hasOwn(seconds, manifest.name)
-    ? (seconds as Readonly<Record<string, unknown>>)[manifest.name]
-    : undefined;
-  if (table !== undefined && !isTable(table, manifest)) {
+  const tableIn = (times: unknown): SecondsTable | undefined => {
+    if (typeof times !== 'object' || times === null) throw refuse('its times');
+    const table: unknown = Object.hasOwn(times, manifest.name)
+      ? (times as Readonly<Record<string, unknown>>)[manifest.name]
+      : undefined;
+    if (table === undefined || isTable(table, manifest)) return table;
     throw refuse(`its times for '${manifest.name}' are not positive seconds by stage and level`);
-  }
+  };
+  const table = tableIn(seconds);
+  const int8 = secondsInt8 === undefined ? undefined : tableIn(secondsInt8);
   return {
     ...{ name: device, sessions, memoryUsed, bytesSent },
     ...(battery === undefined ? {} : { battery }),
     seconds: table === undefined ? {} : { [manifest.name]: table },
+    ...(int8 === undefined ? {} : { secondsInt8: { [manifest.name]: int8 } }),
   };
 }
 
-function isTable(table: unknown, { stages, ratios }: BundleManifest): table is number[][] {
+type SecondsTable = readonly (readonly number[])[];
+
+function isTable(table: unknown, { stages, ratios }: BundleManifest): table is SecondsTable {
   return (
     Array.isArray(table) &&
     table.length === stages.length &&

@@ -4,12 +4,13 @@ import type { Bundle } from '../../bundle/index.ts';
 import { createSession, type FloatTensor, type Session, tensor } from '../../engine/index.ts';
 import { ComputeThread } from '../../engine/internal.ts';
 import { sizeOf } from '../../onnx/internal.ts';
+import { saturates } from '../../quantize/internal.ts';
 import { BedsideError, median, must } from '../../util/index.ts';
-import { type RunPlan, wholePlan } from '../protocol/plan.ts';
+import { isEightBit, type RunPlan, wholePlan } from '../protocol/plan.ts';
 import { assertFits } from './fits.ts';
 import { SessionCache } from './session-cache.ts';
 import { StageFusion, type StageSpan, spanAt, spansOn } from './stage-fusion.ts';
-import { StageModels } from './stage-model.ts';
+import { type Precision, StageModels } from './stage-model.ts';
 import { StageTimes } from './stage-times.ts';
 
 /** A device's resources, real or emulated. */
@@ -36,8 +37,12 @@ export interface DeviceReport {
   readonly battery?: number | undefined;
   readonly bytesSent: number;
   /** By bundle name: seconds for one sample, `[stage][level]`, as in a fleet file. */
-  readonly seconds: Readonly<Record<string, readonly (readonly number[])[]>>;
+  readonly seconds: SecondsByBundle;
+  /** The same of the stages in their eight-bit forms; absent where no bundle has such forms that were timed. */
+  readonly secondsInt8?: SecondsByBundle | undefined;
 }
+
+type SecondsByBundle = Readonly<Record<string, readonly (readonly number[])[]>>;
 
 /** Measured runs of each stage and level, after one warm-up run. */
 const REPEATS = 5;
@@ -75,6 +80,8 @@ export class Device {
   readonly #bundles = new Map<string, StageModels>();
   readonly #sessions: SessionCache<Session>;
   readonly #times = new Map<string, StageTimes>();
+  /** Of the eight-bit forms of stages. */
+  readonly #timesInt8 = new Map<string, StageTimes>();
   readonly #thread = new ComputeThread();
   readonly #fusion = new StageFusion();
   #joules: number;
@@ -112,6 +119,9 @@ export class Device {
     if (this.#bundles.has(bundle.sha256)) return;
     this.#bundles.set(bundle.sha256, new StageModels(bundle, hasWeights));
     this.#times.set(bundle.sha256, new StageTimes(bundle.manifest));
+    if (bundle.manifest.eightBit) {
+      this.#timesInt8.set(bundle.sha256, new StageTimes(bundle.manifest, 'int8'));
+    }
   }
 
   /** Removes a bundle that no request needs, with its sessions. */
@@ -119,6 +129,7 @@ export class Device {
     const own = this.#sessions.keys.filter((key) => key.startsWith(`${bundle}|`));
     this.#bundles.delete(bundle);
     this.#times.delete(bundle);
+    this.#timesInt8.delete(bundle);
     await Promise.all(own.map((key) => this.#sessions.discard(key)));
   }
 
@@ -141,7 +152,7 @@ export class Device {
     const left = { ...this.options, battery: this.#joules };
     assertFits(stages.bundle.manifest, plan, left, {
       samples,
-      costsOf: (stage) => stages.costs(stage, plan.levels),
+      costsOf: (stage) => stages.costs(stage, plan.levels, plan.stages[stage]?.precision),
     });
   }
 
@@ -186,7 +197,7 @@ export class Device {
       stage: at,
       macs: stages.costs(at, plan.levels).macs,
     }));
-    const times = this.#times.get(bundle);
+    const times = (isEightBit(plan, stage) ? this.#timesInt8 : this.#times).get(bundle);
     const usual = times?.measured(work, share);
     const { result, seconds } = await this.#timed(
       session,
@@ -209,15 +220,21 @@ export class Device {
    * @throws BedsideError as `stages`; E_LOST when measuring is stopped
    */
   async measure(bundle: string): Promise<void> {
+    await this.#measureIn('float32', bundle);
+    if (this.stages(bundle).bundle.manifest.eightBit) await this.#measureIn('int8', bundle);
+  }
+
+  async #measureIn(precision: Precision, bundle: string): Promise<void> {
     const stages = this.stages(bundle);
     const { manifest } = stages.bundle;
     const hold = MEASURING;
     for (const { index, input, output } of manifest.stages) {
+      if (precision === 'int8' && !manifest.eightBit?.[index]?.layers.length) continue;
       const rows: number[] = [];
       for (const level of manifest.ratios.keys()) {
         if (this.#isStopping) throw new BedsideError('E_LOST', `device '${this.name}' was told to stop`);
         const levels = manifest.groups.map(() => level);
-        const plan = wholePlan(manifest, levels, this.name);
+        const plan = wholePlan(manifest, levels, this.name, precision);
         const piece = { first: index, last: index, segment: 0 };
         const key = this.#key(bundle, plan, piece);
         const known = this.#sessions.has(key);
@@ -233,7 +250,8 @@ export class Device {
           if (!known) await this.#sessions.discard(key);
         }
       }
-      if (rows.length === manifest.ratios.length) this.#times.get(bundle)?.set(index, rows);
+      const times = precision === 'int8' ? this.#timesInt8 : this.#times;
+      if (rows.length === manifest.ratios.length) times.get(bundle)?.set(index, rows);
     }
   }
 
@@ -270,13 +288,17 @@ export class Device {
       memoryUsed: this.#sessions.used,
       ...(Number.isFinite(this.#joules) ? { battery: this.#joules } : {}),
       bytesSent: this.#bytesSent,
-      seconds: Object.fromEntries(
-        [...this.#times].flatMap(([bundle, times]) => {
-          const table = times.table();
-          return table ? [[this.stages(bundle).bundle.manifest.name, table]] : [];
-        }),
-      ),
+      seconds: this.#tables(this.#times),
+      ...(this.#timesInt8.size > 0 ? { secondsInt8: this.#tables(this.#timesInt8) } : {}),
     };
+  }
+
+  #tables(all: ReadonlyMap<string, StageTimes>): SecondsByBundle {
+    const known = [...all].flatMap(([bundle, times]) => {
+      const table = times.table();
+      return table ? [[this.stages(bundle).bundle.manifest.name, table] as const] : [];
+    });
+    return Object.fromEntries(known);
   }
 
   /** Releases all sessions. */
@@ -290,12 +312,15 @@ export class Device {
     const part = range ? `${range.from}-${range.to}` : 'whole';
     const stages = this.stages(bundle);
     const weights = stages.hasWeights(piece) ? '' : 'without weights|';
-    return `${bundle}|${weights}${stages.key(piece, plan.levels)}|${part}`;
+    const bits = isEightBit(plan, piece.first) ? '|int8' : '';
+    return `${bundle}|${weights}${stages.key(piece, plan.levels, bits !== '')}|${part}${bits}`;
   }
 
   #bytes(bundle: string, plan: RunPlan, span: StageSpan) {
     const count = must(plan.stages[span.first], 'a stage').segments.length;
-    const costs = stagesOf(span).map((stage) => this.stages(bundle).costs(stage, plan.levels));
+    const costs = stagesOf(span).map((stage) =>
+      this.stages(bundle).costs(stage, plan.levels, plan.stages[stage]?.precision),
+    );
     return {
       weightBytes: costs.reduce((sum, { weightBytes }) => sum + weightBytes, 0) / count,
       activationBytes: Math.max(...costs.map(({ activationBytes }) => activationBytes)),
@@ -312,11 +337,14 @@ export class Device {
     }
     const { macs, weightBytes, activationBytes } = this.#bytes(bundle, plan, piece);
     const bytes = { weightBytes, activationBytes: samples * activationBytes };
-    return this.#sessions.acquire(this.#key(bundle, plan, piece), hold, bytes, () => {
-      const model =
+    return this.#sessions.acquire(this.#key(bundle, plan, piece), hold, bytes, async () => {
+      const float32 =
         piece.last > piece.first
           ? stages.span(piece, plan.levels)
           : stages.model(piece.first, plan.levels, rangeOf(plan, piece));
+      const model = isEightBit(plan, piece.first)
+        ? stages.eightBit(float32, piece, plan.levels, await saturates())
+        : float32;
       const { threads = 1 } = this.options;
       this.#steps++;
       const options = { name: `stage ${piece.first} on '${this.name}'`, threads };

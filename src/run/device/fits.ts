@@ -1,8 +1,8 @@
 // Checks whether a plan fits on a device.
 import { type BundleManifest, stageCosts } from '../../bundle/index.ts';
-import type { StageCosts } from '../../bundle/internal.ts';
+import { eightBitBytes, eightBitCosts, type StageCosts } from '../../bundle/internal.ts';
 import { BedsideError, formatBytes, formatJoules, must } from '../../util/index.ts';
-import type { RunPlan } from '../protocol/plan.ts';
+import { isEightBit, type RunPlan } from '../protocol/plan.ts';
 
 /** The resources of a device that limit a plan; fields as in `DeviceOptions`. */
 export interface DeviceCapacity {
@@ -17,7 +17,7 @@ export interface DeviceCapacity {
 export interface FitOptions {
   /** Samples in a batch; default 1. */
   readonly samples?: number;
-  /** Costs of a stage at the plan's levels; default: computed from the manifest. */
+  /** Costs of a stage at the plan's levels and precision; default: computed from the manifest. */
   readonly costsOf?: (stage: number) => StageCosts;
 }
 
@@ -29,7 +29,7 @@ export function assertFits(
   manifest: BundleManifest,
   plan: RunPlan,
   device: DeviceCapacity,
-  { samples = 1, costsOf = (stage) => stageCosts(manifest, stage, plan.levels) }: FitOptions = {},
+  { samples = 1, costsOf = (stage) => costsAt(manifest, plan, stage) }: FitOptions = {},
 ): void {
   let [weights, activations, joules] = [0, 0, 0];
   for (const { index, segments } of plan.stages) {
@@ -40,7 +40,9 @@ export function assertFits(
     activations = Math.max(activations, samples * costs.activationBytes);
     joules += (device.joulesPerMac ?? 0) * samples * costs.macs * own;
     const { split } = must(manifest.stages[index], `stage ${index}`);
-    const sent = samples * costs.outputBytes * (split === 'partial-sums' ? 1 : own);
+    const rounded = plan.stages[index + 1]?.wire === 'uint8';
+    const outputBytes = rounded ? eightBitBytes(costs.outputBytes) : costs.outputBytes;
+    const sent = samples * outputBytes * (split === 'partial-sums' ? 1 : own);
     const next =
       plan.stages[index + 1]?.segments.filter((segment) => segment.device !== device.name).length ?? 1;
     joules += (device.joulesPerByteSent ?? 0) * sent * next;
@@ -60,4 +62,8 @@ export function assertFits(
       { hint: 'plan without it, or at lower levels' },
     );
   }
+}
+
+function costsAt(manifest: BundleManifest, plan: RunPlan, stage: number): StageCosts {
+  return (isEightBit(plan, stage) ? eightBitCosts : stageCosts)(manifest, stage, plan.levels);
 }

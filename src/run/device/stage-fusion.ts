@@ -1,7 +1,7 @@
 // Stage fusion: one session runs consecutive whole stages of a device, which saves the start of a session and the
 // handover of a tensor between each two. This file decides which stages are fused.
 import { must } from '../../util/index.ts';
-import type { RunPlan } from '../protocol/plan.ts';
+import { isEightBit, type RunPlan } from '../protocol/plan.ts';
 
 /** Consecutive stages, both ends included. */
 export interface StageSpan {
@@ -9,12 +9,12 @@ export interface StageSpan {
   readonly last: number;
 }
 
-/** The spans of a plan on a device: each split stage alone, and consecutive whole stages together. */
+/** The spans of a plan on a device: each split stage alone, and consecutive whole stages of one precision together. */
 export function spansOn(plan: RunPlan, device: string): StageSpan[] {
   const spans: StageSpan[] = [];
   plan.stages.forEach(({ segments }, first) => {
     if (!segments.some((segment) => segment.device === device)) return;
-    if (!isWholeOn(plan, first, device) || !isWholeOn(plan, first - 1, device)) {
+    if (!continues(plan, first, device)) {
       spans.push(spanAt(plan, first, device));
     }
   });
@@ -23,13 +23,19 @@ export function spansOn(plan: RunPlan, device: string): StageSpan[] {
 
 /**
  * The span that begins with a stage. It is the stage alone if the stage is split, or if the stage before is whole on
- * the device too: then the device is in the middle of a span that it runs stage by stage.
+ * the device too, in the same precision: then the device is in the middle of a span that it runs stage by stage.
  */
 export function spanAt(plan: RunPlan, first: number, device: string): StageSpan {
   let last = first;
-  if (!isWholeOn(plan, first, device) || isWholeOn(plan, first - 1, device)) return { first, last };
-  while (isWholeOn(plan, last + 1, device)) last++;
+  if (!isWholeOn(plan, first, device) || continues(plan, first, device)) return { first, last };
+  while (isWholeOn(plan, last + 1, device) && isEightBit(plan, last + 1) === isEightBit(plan, first)) last++;
   return { first, last };
+}
+
+/** Whether a stage is in the middle of a span: whole on the device, as the one before it, in the same precision. */
+function continues(plan: RunPlan, stage: number, device: string): boolean {
+  const both = isWholeOn(plan, stage, device) && isWholeOn(plan, stage - 1, device);
+  return both && isEightBit(plan, stage) === isEightBit(plan, stage - 1);
 }
 
 function isWholeOn({ stages }: RunPlan, stage: number, device: string): boolean {

@@ -4,11 +4,14 @@ import { assembleModel, type Bundle, type BundleStage, stageCosts } from '../../
 import {
   type Assembly,
   type Correction,
+  eightBitCosts,
   findVariant,
   keptUnitsAt,
   levelsKey,
+  rangesAt,
   type StageCosts,
   storedCorrection,
+  type ValueRange,
 } from '../../bundle/internal.ts';
 import { findGroups, type KeptUnits, sliceModel } from '../../channels/index.ts';
 import { keptPositions } from '../../channels/internal.ts';
@@ -21,7 +24,10 @@ import {
   recurrentOp,
   removeDead,
 } from '../../onnx/internal.ts';
+import type { StageView } from '../../plan/index.ts';
+import { eightBitForm, scaleOfRange } from '../../quantize/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
+import type { TensorScale } from '../protocol/rounded-tensor.ts';
 import { dropBiases } from './drop-biases.ts';
 import type { StageSpan } from './stage-fusion.ts';
 
@@ -34,10 +40,16 @@ export interface ChannelRange {
 /** How the outputs of a stage's segments become its output. */
 export type MergeRule = { readonly kind: 'concat'; readonly axis: number } | { readonly kind: 'sum' };
 
+/** What a stage computes in. */
+export type Precision = StageView['precision'];
+
 /** What every request needs to know about a level vector. */
 interface LevelVectorFacts {
   readonly keys: Map<string, string>;
   readonly costs: (StageCosts | undefined)[];
+  readonly eightBitCosts: (StageCosts | undefined)[];
+  /** Ranges of activations, once they were asked for. */
+  ranges?: ReadonlyMap<string, ValueRange> | undefined;
   /** Index of the variant with these levels, if it has a correction. */
   readonly variant: number | undefined;
 }
@@ -102,6 +114,30 @@ export class StageModels {
     return model;
   }
 
+  /**
+   * These stages in their eight-bit form.
+   * @param model as `model` or `span` gave it
+   * @param reduced whether weights have seven bits: see `saturates`
+   * @throws BedsideError E_BUNDLE for a bundle without such forms
+   */
+  eightBit(model: Model, { first, last }: StageSpan, levels: readonly number[], reduced: boolean): Model {
+    const forms = this.bundle.manifest.eightBit?.slice(first, last + 1) ?? [];
+    const layers = new Set(forms.flatMap((form) => form.layers));
+    return eightBitForm(model, layers, this.#ranges(levels), reduced);
+  }
+
+  /** What the integers of a stage's input mean where it travels as uint8. @throws BedsideError E_BUNDLE, as `eightBit` */
+  inputScale(stage: number, levels: readonly number[]): TensorScale {
+    const { input } = this.stage(stage);
+    return scaleOfRange(must(this.#ranges(levels).get(input), `range of '${input}'`));
+  }
+
+  #ranges(levels: readonly number[]): ReadonlyMap<string, ValueRange> {
+    const known = this.#known(levels);
+    known.ranges ??= rangesAt(this.bundle, levels);
+    return known.ranges;
+  }
+
   /** The shape of a whole stage's input at these levels, for one sample. */
   inputShape(stage: number, levels: readonly number[]): number[] {
     const { manifest, grouping } = this.bundle;
@@ -122,8 +158,10 @@ export class StageModels {
   /**
    * A key for all that the weights of these stages depend on: the levels of the groups that occur in them, and the
    * variant whose correction they use. Levels of other groups are left out, so that changing them costs no new session.
+   * @param ranges whether the ranges of activations matter too, which are a variant's own
    */
-  key(span: StageSpan, levels: readonly number[]): string {
+  key(span: StageSpan, levels: readonly number[], ranges = false): string {
+    if (ranges) return `${span.first}-${span.last}|ranges of ${levelsKey(levels)}`;
     const known = this.#known(levels);
     const name = `${span.first}-${span.last}`;
     let key = known.keys.get(name);
@@ -135,11 +173,14 @@ export class StageModels {
     return key;
   }
 
-  /** As `stageCosts`, but remembered. */
-  costs(stage: number, levels: readonly number[]): StageCosts {
-    const known = this.#known(levels);
-    const costs = known.costs[stage] ?? stageCosts(this.bundle.manifest, stage, levels);
-    known.costs[stage] = costs;
+  /** As `stageCosts` and `eightBitCosts`, but remembered. */
+  costs(stage: number, levels: readonly number[], precision: Precision = 'float32'): StageCosts {
+    const { manifest } = this.bundle;
+    const facts = this.#known(levels);
+    const eight = precision === 'int8';
+    const known = eight ? facts.eightBitCosts : facts.costs;
+    const costs = known[stage] ?? (eight ? eightBitCosts : stageCosts)(manifest, stage, levels);
+    known[stage] = costs;
     return costs;
   }
 
@@ -171,7 +212,10 @@ export class StageModels {
     if (!known) {
       const variant = findVariant(this.bundle.manifest, levels);
       const corrected = variant !== undefined && this.bundle.manifest.variants[variant]?.corrected;
-      known = { keys: new Map(), costs: [], variant: corrected ? variant : undefined };
+      known = {
+        ...{ keys: new Map(), costs: [], eightBitCosts: [] },
+        variant: corrected ? variant : undefined,
+      };
       if (this.#byLevels.size >= REMEMBERED) this.#byLevels.clear();
       this.#byLevels.set(name, known);
     }

@@ -1,6 +1,7 @@
 // The seconds that a device takes for each stage of a bundle: measured once, then corrected by the times of requests.
 import { type BundleManifest, stageCosts } from '../../bundle/index.ts';
-import { type StageCosts, secondsAtMacs } from '../../bundle/internal.ts';
+import { eightBitCosts, type StageCosts, secondsAtMacs } from '../../bundle/internal.ts';
+import type { StageView } from '../../plan/index.ts';
 import { median } from '../../util/index.ts';
 
 /** Number of latest requests that correct the time of a stage. */
@@ -24,15 +25,14 @@ export class StageTimes {
   readonly #ratios: number[][];
 
   /** Starts with the times in the bundle, which were measured on another machine. */
-  constructor(manifest: BundleManifest) {
+  constructor(manifest: BundleManifest, precision: StageView['precision'] = 'float32') {
+    // A stage without an eight-bit form keeps its place in the table: no plan has it in int8.
     this.#uniform = manifest.stages.map(({ index }) =>
-      manifest.ratios.map((_, level) =>
-        stageCosts(
-          manifest,
-          index,
-          manifest.groups.map(() => level),
-        ),
-      ),
+      manifest.ratios.map((_, level) => {
+        const levels = manifest.groups.map(() => level);
+        const has = precision === 'int8' && (manifest.eightBit?.[index]?.layers.length ?? 0) > 0;
+        return (has ? eightBitCosts : stageCosts)(manifest, index, levels);
+      }),
     );
     this.#measured = this.#uniform.map((row) => {
       const seconds = row.map((costs) => costs.seconds);

@@ -9,6 +9,7 @@ import type { Endpoint, Fabric } from '../protocol/fabric.ts';
 import type { Assignment, InputMessage, NodeMessage, TensorMessage } from '../protocol/messages.ts';
 import { stagesOn } from '../protocol/plan.ts';
 import { type Query, type QueryReply, WORKING_MS } from '../protocol/queries.ts';
+import { floatsOf, roundTensor } from '../protocol/rounded-tensor.ts';
 import type { Device } from './device.ts';
 import { EarlyMessages } from './early-messages.ts';
 import { EmulatedLinks, type LinkOptions, type SharedChannel } from './link-emulation.ts';
@@ -138,7 +139,7 @@ export class Worker {
     if (input.stage >= 0 || source?.device !== this.#device.name) return;
     this.#open(from, input);
     const running = this.#requests.find(requester, request, epoch);
-    if (typeof running === 'object' && from === requester) this.#addTensor(running, -1, 0, tensor);
+    if (typeof running === 'object' && from === requester) this.#addTensor(running, -1, 0, floatsOf(tensor));
   }
 
   /**
@@ -150,7 +151,7 @@ export class Worker {
     if (running === 'early') this.#early.add(from, message);
     if (typeof running !== 'object') return;
     if (running.plan.stages[stage]?.segments[segment]?.device !== from) return;
-    this.#addTensor(running, stage, segment, tensor);
+    this.#addTensor(running, stage, segment, floatsOf(tensor));
   }
 
   /** Opens a request. Only the first assignment of an epoch counts. */
@@ -249,17 +250,30 @@ export class Worker {
     const { output, last } = await this.#device.run(hold, { bundle, plan, stage, segment }, input);
     if (this.#left || !this.#isCurrent(running)) return;
     const next = plan.stages[last + 1]?.segments.map(({ device }) => device) ?? [requester];
+    const tensor = this.#onTheWire(running, last, segment, output);
     const result: TensorMessage = {
       ...{ kind: 'part', request, epoch, requester, stage: last, segment },
       remaining: Math.max(0, running.end - performance.now()),
-      tensor: output,
+      tensor,
     };
     for (const to of new Set(next)) if (to !== this.#device.name) this.#send(to, result, plan);
-    if (next.includes(this.#device.name)) this.#addTensor(running, last, segment, output);
+    // All holders of a tensor have the same numbers.
+    if (next.includes(this.#device.name)) this.#addTensor(running, last, segment, floatsOf(tensor));
     running.left -= last - stage + 1;
     // This device has done its part in this epoch, so the request ends here without an `end` message.
     if (running.left === 0) this.#requests.close(running);
     if (this.#device.spent) this.#leave(`the battery of '${this.#device.name}' is spent`);
+  }
+
+  /** An output as it travels: rounded where the plan says so and it crosses to another device. */
+  #onTheWire(running: ActiveRequest, stage: number, segment: number, output: FloatTensor) {
+    const { bundle, plan } = running;
+    const next = plan.stages[stage + 1];
+    const crosses = next?.segments.some(({ device }) => device !== this.#device.name);
+    if (next?.wire !== 'uint8' || !crosses) return output;
+    // Integers cannot say that a number was none.
+    assertFiniteOutput(running, stage, segment, output);
+    return roundTensor(output, this.#device.stages(bundle).inputScale(stage + 1, plan.levels));
   }
 
   #isCurrent(running: ActiveRequest): boolean {

@@ -4,6 +4,7 @@ import type { FloatTensor } from '../../engine/index.ts';
 import type { ErrorCode } from '../../util/index.ts';
 import type { DeviceReport } from '../device/device.ts';
 import type { RunPlan } from './plan.ts';
+import type { RoundedTensor } from './rounded-tensor.ts';
 
 /** An error in the form that is sent. */
 export interface SerializedError {
@@ -38,7 +39,8 @@ export interface TensorMessage extends RequestId {
   readonly stage: number;
   readonly segment: number;
   readonly remaining: number;
-  readonly tensor: FloatTensor;
+  /** Rounded where the plan says that the next stage's input travels as uint8. */
+  readonly tensor: FloatTensor | RoundedTensor;
 }
 
 /** The input together with its request: stage -1, from the coordinator to the first device. */

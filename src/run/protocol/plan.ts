@@ -2,10 +2,21 @@
 import type { BundleManifest } from '../../bundle/index.ts';
 import type { PlanView, StageView } from '../../plan/index.ts';
 
-/** The levels of all groups, and for each stage its devices and their channels. A `PlanView` of a planner is one. */
+/**
+ * The levels of all groups, and for each stage its devices and their channels, what it computes in, and what its input
+ * travels as (float32 where nothing is said). A `PlanView` of a planner is one.
+ */
 export type RunPlan = Pick<PlanView, 'levels'> & {
-  readonly stages: readonly Pick<StageView, 'index' | 'segments'>[];
+  readonly stages: readonly (Pick<StageView, 'index' | 'segments'> & {
+    readonly precision?: StageView['precision'] | undefined;
+    readonly wire?: StageView['wire'] | undefined;
+  })[];
 };
+
+/** Whether a stage computes in eight bits. */
+export function isEightBit({ stages }: RunPlan, stage: number): boolean {
+  return stages[stage]?.precision === 'int8';
+}
 
 /** All devices of a plan, each once. */
 export function devicesOf({ stages }: RunPlan): string[] {
@@ -20,6 +31,14 @@ export function stagesOn({ stages }: RunPlan, device: string): number[] {
 }
 
 /** A plan with every stage whole on one device, to measure it. The channel ranges are placeholders. */
-export function wholePlan({ stages }: BundleManifest, levels: readonly number[], device: string): RunPlan {
-  return { levels, stages: stages.map(({ index }) => ({ index, segments: [{ device, from: 0, to: 1 }] })) };
+export function wholePlan(
+  { stages }: BundleManifest,
+  levels: readonly number[],
+  device: string,
+  precision: StageView['precision'] = 'float32',
+): RunPlan {
+  return {
+    levels,
+    stages: stages.map(({ index }) => ({ index, precision, segments: [{ device, from: 0, to: 1 }] })),
+  };
 }

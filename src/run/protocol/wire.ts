@@ -1,10 +1,12 @@
-// Messages as bytes: a head in JSON, and the numbers of a tensor as they lie in memory (float32, little endian).
+// Messages as bytes: a head in JSON, and the numbers of a tensor as they lie in memory: float32, little endian, or bytes
+// whose scale is in the head, with up to three zeros behind them.
 // A plan has its own line in the head. Many requests share a plan, which is then serialized and parsed only once.
 import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import { deleteOldest } from '../../util/internal.ts';
 import type { NodeMessage } from './messages.ts';
 import type { RunPlan } from './plan.ts';
+import type { RoundedTensor } from './rounded-tensor.ts';
 
 /** Any message to a node. Only those of kind `part` carry a tensor. */
 interface AnyMessage {
@@ -27,11 +29,10 @@ export function toWire(message: NodeMessage | AnyMessage): {
   const tensor = 'tensor' in message ? message.tensor : undefined;
   const plan = 'plan' in message ? message.plan : undefined;
   let head = message as object;
-  if (tensor) head = { ...head, tensor: { dims: tensor.dims } };
+  if (tensor?.type === 'float32') head = { ...head, tensor: { dims: tensor.dims } };
+  else if (tensor) head = { ...head, tensor: { dims: tensor.dims, scale: tensor.scale, zero: tensor.zero } };
   if (plan) head = { ...head, plan: undefined };
-  const body = tensor
-    ? new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength)
-    : new Uint8Array(0);
+  const body = tensor ? bytesOf(tensor) : new Uint8Array(0);
   const json = JSON.stringify(head);
   return { head: Buffer.from(plan ? `${json}\n${textOf(plan)}` : json), body };
 }
@@ -49,18 +50,53 @@ export function fromWire<T extends AnyMessage = NodeMessage>(head: Buffer, data:
   const message = (line < 0 ? value : { ...value, plan: planOf(text.slice(line + 1)) }) as object &
     AnyMessage;
   if (message.kind !== 'part') return message as unknown as T;
-  const { dims } = (message as { tensor?: { dims?: unknown } }).tensor ?? {};
+  return {
+    ...message,
+    tensor: tensorOf((message as { tensor?: object }).tensor ?? {}, data),
+  } as unknown as T;
+}
+
+function bytesOf({ type, data }: FloatTensor | RoundedTensor): Uint8Array {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  if (type === 'float32' || bytes.length % 4 === 0) return bytes;
+  const padded = new Uint8Array(4 * Math.ceil(bytes.length / 4));
+  padded.set(bytes);
+  return padded;
+}
+
+function tensorOf(
+  { dims, scale, zero }: { dims?: unknown; scale?: unknown; zero?: unknown },
+  data: Float32Array,
+): FloatTensor | RoundedTensor {
   if (!isShape(dims)) throw unreadable();
-  if (dims.reduce((all, dim) => all * dim, 1) !== data.length) throw unreadable();
-  const tensor: FloatTensor = { type: 'float32', dims, data };
-  return { ...message, tensor } as unknown as T;
+  const size = dims.reduce((all, dim) => all * dim, 1);
+  if (scale === undefined) {
+    if (size !== data.length) throw unreadable();
+    return { type: 'float32', dims, data };
+  }
+  if (!isScale(scale, zero) || Math.ceil(size / 4) !== data.length) throw unreadable();
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, size);
+  return { type: 'uint8', dims, data: bytes, scale: scale as number, zero: zero as number };
+}
+
+function isScale(scale: unknown, zero: unknown): boolean {
+  return (
+    typeof scale === 'number' &&
+    Number.isFinite(scale) &&
+    scale > 0 &&
+    Number.isInteger(zero) &&
+    (zero as number) >= 0 &&
+    (zero as number) <= 255
+  );
 }
 
 function textOf(plan: RunPlan): string {
   const before = written.get(plan);
   if (before !== undefined) return before;
-  const stages = plan.stages.map(({ index, segments }) => ({
+  const stages = plan.stages.map(({ index, segments, precision, wire }) => ({
     index,
+    ...(precision === 'int8' ? { precision } : {}),
+    ...(wire === 'uint8' ? { wire } : {}),
     segments: segments.map(({ device, from, to }) => ({ device, from, to })),
   }));
   const text = JSON.stringify({ levels: plan.levels, stages });

@@ -10,6 +10,7 @@ import { addCommon, addRun } from '../../options/common.ts';
 import { addData } from '../../options/data.ts';
 import { addOutput } from '../../options/network.ts';
 import { count, levelList, ratios } from '../../options/numbers.ts';
+import { precisionList } from '../../options/precisions.ts';
 import { criteriaHelp, criterionChoiceOption } from '../../options/ranking.ts';
 import { Output } from '../../terminal/output.ts';
 import { jsonScoreRemarks } from '../../terminal/score-remarks.ts';
@@ -62,6 +63,11 @@ export function addPack(program: Command): void {
     .option(
       '--no-low-rank',
       'correct variants by scales and biases alone: faster packing, a smaller bundle, less accurate variants',
+    )
+    .option(
+      '--precisions <list>',
+      'what stages may compute in: float32, or float32,int8; default: int8 too where this machine gains by it',
+      precisionList,
     )
     .option('--no-measure', 'do not measure how long layers take on this machine')
     .option(

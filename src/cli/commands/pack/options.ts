@@ -52,7 +52,7 @@ export function levelRatios({
 /** Options of packing that say nothing of one more variant. */
 const OF_PACKING = [
   ...['--out', '--name', '--criterion', '--levels-count', '--ratios', '--variants', '--block'],
-  ...['--no-measure', '--max-positions', '--chart'],
+  ...['--no-measure', '--max-positions', '--chart', '--precisions'],
 ];
 
 /** @throws BedsideError E_USAGE */

@@ -40,6 +40,7 @@ export function describePacked(result: PackResult): string {
     `${variants.length} variants measured on ${result.validation} validation samples; no other beats ${best} of them in ${measureWord(manifest)} and MACs`,
     ...(lowRank > 0 ? [`${lowRank} of them also have a low-rank correction`] : []),
     indent(frontierTable(manifest, shownRows(manifest, SHOWN))),
+    ...describeEightBit(result),
     ...describeUncounted(manifest.uncounted),
     '',
     `accuracy of other level vectors is predicted: mean error ${accuracy.meanError.toFixed(3)}, at most ${accuracy.maxError.toFixed(3)} on ${accuracy.checked} variants that it was not fitted to`,
@@ -51,6 +52,27 @@ export function describePacked(result: PackResult): string {
     '',
     `written: ${plainLine(result.out)} (${formatBytes(result.bytes)}), ${plainLine(result.chart)}`,
   ].join('\n');
+}
+
+/** What eight bits lose and gain, or why there are none. */
+function describeEightBit({ manifest, eightBit }: PackResult): string[] {
+  if (typeof eightBit === 'string') return [`float32 alone: ${plainLine(eightBit)}`];
+  const [unpruned] = manifest.variants;
+  const forms = manifest.eightBit ?? [];
+  const with8 = forms.filter(({ layers }) => layers.length > 0).length;
+  const timed = forms.flatMap(({ seconds }, l) => {
+    const float32 = manifest.stages[l]?.seconds?.[0];
+    return seconds && float32 ? [{ float32, int8: seconds[0] ?? 0 }] : [];
+  });
+  const total = (of: 'float32' | 'int8') => timed.reduce((sum, one) => sum + one[of], 0);
+  const gain =
+    timed.length > 0 ? `, ${(total('float32') / total('int8')).toFixed(1)} times as fast here` : '';
+  const lost = unpruned?.eightBit
+    ? `: unpruned ${formatFigure(manifest, unpruned.eightBit.accuracy)} in eight bits, ${formatFigure(manifest, unpruned.accuracy)} in float32`
+    : '';
+  return [
+    `${with8} of ${forms.length} stages also in eight bits${gain}; ${eightBit} variants measured so${lost}`,
+  ];
 }
 
 /** What the network's file has and the bundle does not. */

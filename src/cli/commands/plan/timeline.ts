@@ -15,12 +15,18 @@ const WIDTH = 56;
 
 /** Stages: devices with their channels, the level, and the times of the member that ends last. */
 function describeStages({ stages }: PlanView): string {
+  const rounds = stages.some(({ precision, wire }) => precision === 'int8' || wire === 'uint8');
   return table(
-    ['>stage', 'devices (channels)', '>level', '>wait', '>transfer', '>compute', '>ends', '>memory'],
+    [
+      ...['>stage', 'devices (channels)', '>level'],
+      ...(rounds ? ['computes in', 'receives'] : []),
+      ...['>wait', '>transfer', '>compute', '>ends', '>memory'],
+    ],
     stages.map((stage) => [
       String(stage.index),
       stage.segments.map(({ device, from, to }) => `${device} [${from}, ${to})`).join(' + '),
       String(stage.level),
+      ...(rounds ? [stage.precision, stage.bytes > 0 ? stage.wire : ''] : []),
       stage.wait > 0 ? formatSeconds(stage.wait) : '',
       stage.transfer > 0 ? formatSeconds(stage.transfer) : '',
       formatSeconds(stage.compute),

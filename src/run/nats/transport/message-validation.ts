@@ -99,8 +99,10 @@ function isPlan({ levels, stages }: { readonly levels?: unknown; readonly stages
   if (!Array.isArray(levels) || !levels.every(isCount) || !Array.isArray(stages)) return false;
   if (stages.length === 0) return false;
   return stages.every(
-    (stage: { index?: unknown; segments?: unknown } | null, at) =>
+    (stage: { index?: unknown; segments?: unknown; precision?: unknown; wire?: unknown } | null, at) =>
       stage?.index === at &&
+      [undefined, 'float32', 'int8'].includes(stage.precision as string | undefined) &&
+      [undefined, 'float32', 'uint8'].includes(stage.wire as string | undefined) &&
       Array.isArray(stage.segments) &&
       stage.segments.length > 0 &&
       stage.segments.every(isSegment),

@@ -1,0 +1,96 @@
+// Adds eight-bit forms to a bundle in the making, or to one more variant of a bundle.
+import type { BundleManifest } from '../../bundle/index.ts';
+import type { EightBitForm, StoredTensor, Variant } from '../../bundle/internal.ts';
+import { must } from '../../util/index.ts';
+import { frontierOf } from '../frontier.ts';
+import { evenlySpaced } from '../level-search.ts';
+import type { MeasurableBundle } from '../variant-evaluator.ts';
+import {
+  EightBitMeasurement,
+  type EightBitOptions,
+  eightBitCandidates,
+  rangeTensors,
+  type StoredVariant,
+} from './measure.ts';
+import { gains, timeForms } from './timing.ts';
+
+/** Which precisions a bundle has: both where this machine gains by eight bits, both in any case, or float32 alone. */
+export type PackPrecisions = 'gain' | 'both' | 'float32';
+
+/** Variants that are measured in eight bits, at most. */
+const MOST_VARIANTS = 32;
+
+/** What eight bits add to a bundle. */
+export interface EightBitParts {
+  readonly forms: readonly EightBitForm[];
+  readonly variants: readonly Variant[];
+  readonly tensors: readonly (readonly [string, StoredTensor])[];
+}
+
+/** Why a bundle has no eight-bit forms. */
+export interface NoEightBit {
+  readonly left: string;
+}
+
+type Packed = MeasurableBundle & { readonly manifest: Pick<BundleManifest, 'stages'> };
+
+/** Measures the forms of all stages, and the variants of the frontier with everything in eight bits. */
+export async function addEightBit(
+  bundle: Packed,
+  variants: readonly StoredVariant[],
+  precisions: PackPrecisions,
+  options: EightBitOptions,
+): Promise<EightBitParts | NoEightBit> {
+  if (precisions === 'float32') return { left: 'float32 alone was asked for' };
+  const { stages } = bundle.manifest;
+  const timed = stages.some(({ seconds }) => seconds !== undefined);
+  if (precisions === 'gain' && !timed)
+    return { left: 'no times were measured, so nothing is known of a gain' };
+  const measurement = new EightBitMeasurement(bundle, options);
+  const frontier = frontierOf(variants.map(({ variant }) => variant));
+  const wanted = evenlySpaced(eightBitCandidates(variants, frontier), MOST_VARIANTS);
+  const all = wanted.map((index) => must(variants[index], 'a variant'));
+  const unpruned = must(variants[0], 'the unpruned variant');
+  const described = measurement.described();
+  if (described.every(({ layers }) => layers.length === 0)) {
+    const reasons = described.flatMap(({ kept }) => kept ?? []);
+    return { left: `no stage has layers for eight bits (${reasons[0] ?? 'there are none'})` };
+  }
+  const ranges = await measurement.ranges(unpruned, described);
+  const withTimes = await timeForms(
+    bundle,
+    described.map((form) => ({ ...form, loss: 0 })),
+    ranges,
+    options,
+  );
+  if (precisions === 'gain' && !gains(withTimes, stages)) {
+    return { left: 'this machine is slower in eight bits' };
+  }
+  const losses = await measurement.losses([unpruned, must(all.at(-1), 'a variant')], described);
+  const forms = withTimes.map((form, l) => ({ ...form, ...losses[l] }));
+  const measured = new Map<number, Variant>();
+  const stored = new Map<number, StoredTensor>();
+  for (const [at, index] of wanted.entries()) {
+    const found = await measurement.variant(must(all[at], 'a variant'), forms);
+    measured.set(index, { ...must(all[at], 'a variant').variant, eightBit: found.eightBit });
+    stored.set(index, found.ranges);
+    options.onStep?.('measuring variants in eight bits', at + 1, wanted.length);
+  }
+  return {
+    forms,
+    variants: variants.map(({ variant }, index) => measured.get(index) ?? variant),
+    tensors: rangeTensors(stored),
+  };
+}
+
+/** Measures one more variant of a bundle that has eight-bit forms. */
+export async function variantWithEightBit(
+  bundle: Packed,
+  forms: readonly EightBitForm[],
+  stored: StoredVariant,
+  index: number,
+  options: EightBitOptions,
+): Promise<{ readonly variant: Variant; readonly tensors: readonly (readonly [string, StoredTensor])[] }> {
+  const { eightBit, ranges } = await new EightBitMeasurement(bundle, options).variant(stored, forms);
+  return { variant: { ...stored.variant, eightBit }, tensors: rangeTensors(new Map([[index, ranges]])) };
+}

@@ -1,0 +1,192 @@
+// Measures the eight-bit forms of a bundle: what each stage loses alone, what measured variants lose with everything in
+// eight bits, and how long stages take.
+import { assembleModel, type BundleManifest, type BundleMeasure } from '../../bundle/index.ts';
+import {
+  type Correction,
+  type EightBitForm,
+  levelsKey,
+  type StoredTensor,
+  storedRanges,
+  type ValueRange,
+  type Variant,
+  variantRanges,
+} from '../../bundle/internal.ts';
+import type { Dataset } from '../../data/index.ts';
+import { describeClassifier } from '../../evaluate/internal.ts';
+import type { Model } from '../../onnx/index.ts';
+import { calibratedRanges } from '../../quantize/internal.ts';
+import { must } from '../../util/index.ts';
+import { judge } from '../judge.ts';
+import type { MeasurableBundle } from '../variant-evaluator.ts';
+import { describeForms } from './forms.ts';
+import { type ChainMode, StageChain } from './stage-chain.ts';
+
+/** A variant of a bundle in the making. */
+export interface StoredVariant {
+  readonly variant: Variant;
+  readonly correction: Correction | undefined;
+}
+
+/** The samples and settings that eight bits are measured with. */
+export interface EightBitOptions {
+  readonly name: string;
+  readonly calibration: Dataset;
+  readonly validation: Dataset;
+  readonly measure: BundleMeasure;
+  readonly batch: number;
+  readonly threads: number;
+  readonly seed: number;
+  readonly onStep?: ((step: string, done: number, total: number) => void) | undefined;
+}
+
+type DescribedForm = Omit<EightBitForm, 'loss'>;
+
+const NOTHING: ChainMode = { int8: () => false, rounded: () => false };
+const EVERYTHING: ChainMode = { int8: () => true, rounded: () => true };
+
+/** Measures eight bits on one bundle, one variant after the other. */
+export class EightBitMeasurement {
+  readonly #bundle: MeasurableBundle & { readonly manifest: Pick<BundleManifest, 'stages'> };
+  readonly #options: EightBitOptions;
+  /** Scores of the unpruned float32 network. */
+  #whole: Float32Array | undefined;
+
+  constructor(
+    bundle: MeasurableBundle & { readonly manifest: Pick<BundleManifest, 'stages'> },
+    options: EightBitOptions,
+  ) {
+    this.#bundle = bundle;
+    this.#options = options;
+  }
+
+  /** The forms of all stages, before anything was measured. */
+  described(): DescribedForm[] {
+    return describeForms(this.#bundle.model, this.#bundle.manifest.stages);
+  }
+
+  /** What each stage loses alone: the most that was lost on one of these variants. */
+  async losses(
+    variants: readonly StoredVariant[],
+    described: readonly DescribedForm[],
+  ): Promise<Pick<EightBitForm, 'loss' | 'inputLoss'>[]> {
+    const losses = described.map(() => ({ int8: 0, input: 0 }));
+    const step = 'measuring stages in eight bits';
+    const total = variants.length * described.length;
+    for (const [v, stored] of variants.entries()) {
+      const ranges = await this.ranges(stored, described);
+      await this.#with(stored, described, ranges, async (accuracyOf) => {
+        const float32 = stored.variant.accuracy;
+        for (const [l, { layers }] of described.entries()) {
+          const lost = losses[l] as { int8: number; input: number };
+          const alone = async (mode: Partial<ChainMode>): Promise<number> =>
+            lossOf(float32, (await accuracyOf({ ...NOTHING, ...mode })).accuracy);
+          if (layers.length > 0) {
+            const own = { int8: (stage: number) => stage === l, rounded: (stage: number) => stage === l };
+            lost.int8 = Math.max(lost.int8, await alone(own));
+          }
+          if (l > 0) lost.input = Math.max(lost.input, await alone({ rounded: (stage) => stage === l }));
+          this.#options.onStep?.(step, v * described.length + l + 1, total);
+        }
+      });
+    }
+    return described.map((_, l) => ({
+      loss: losses[l]?.int8 ?? 0,
+      ...(l > 0 ? { inputLoss: losses[l]?.input ?? 0 } : {}),
+    }));
+  }
+
+  /** Ranges of all values that the forms round, at the levels of a variant. */
+  ranges(
+    stored: StoredVariant,
+    forms: readonly Pick<EightBitForm, 'values'>[],
+  ): Promise<ReadonlyMap<string, ValueRange>> {
+    const { calibration, name, batch, threads, seed } = this.#options;
+    const values = [...new Set(forms.flatMap((form) => form.values))];
+    return calibratedRanges(this.#assembled(stored), values, calibration, { name, batch, threads, seed });
+  }
+
+  /** A variant with everything in eight bits, and its ranges as they are stored. */
+  async variant(
+    stored: StoredVariant,
+    forms: readonly EightBitForm[],
+  ): Promise<{ readonly eightBit: NonNullable<Variant['eightBit']>; readonly ranges: StoredTensor }> {
+    const tensor = storedRanges({ eightBit: forms }, await this.ranges(stored, forms));
+    // As they will be read again: in float32.
+    const ranges = readBack(forms, tensor);
+    return await this.#with(stored, forms, ranges, async (accuracyOf) => {
+      const { accuracy, lowerBound, agreement } = await accuracyOf(EVERYTHING);
+      return { eightBit: { accuracy, lowerBound, agreement }, ranges: tensor };
+    });
+  }
+
+  #assembled({ variant, correction }: StoredVariant): Model {
+    return assembleModel(this.#bundle, variant.levels, correction ? { correction } : {});
+  }
+
+  async #with<T>(
+    stored: StoredVariant,
+    forms: readonly Pick<EightBitForm, 'layers'>[],
+    ranges: ReadonlyMap<string, ValueRange>,
+    work: (accuracyOf: (mode: ChainMode) => Promise<ReturnType<typeof judge>>) => Promise<T>,
+  ): Promise<T> {
+    const { stages } = this.#bundle.manifest;
+    const { validation, measure, name } = this.#options;
+    const form = describeClassifier(this.#bundle.model, name);
+    const whole = await this.#unpruned();
+    const chain = new StageChain({ model: this.#assembled(stored), stages, forms, ranges }, this.#options);
+    try {
+      return await work(async (mode) =>
+        judge(form, measure, validation, whole, await chain.scores(validation, mode)),
+      );
+    } finally {
+      await chain.release();
+    }
+  }
+
+  async #unpruned(): Promise<Float32Array> {
+    if (this.#whole) return this.#whole;
+    const { model, manifest } = this.#bundle;
+    const parts = { model, stages: manifest.stages, forms: [], ranges: new Map() };
+    const chain = new StageChain(parts, this.#options);
+    try {
+      this.#whole = await chain.scores(this.#options.validation, NOTHING);
+      return this.#whole;
+    } finally {
+      await chain.release();
+    }
+  }
+}
+
+/** The variants that are worth measuring in eight bits: the unpruned one, and those of the frontier. */
+export function eightBitCandidates(
+  variants: readonly StoredVariant[],
+  frontier: readonly Variant[],
+): number[] {
+  const wanted = new Set(frontier.map(({ levels }) => levelsKey(levels)));
+  return variants.flatMap(({ variant }, index) =>
+    index === 0 || wanted.has(levelsKey(variant.levels)) ? [index] : [],
+  );
+}
+
+/** Ranges of measured variants as tensors of the bundle. */
+export function rangeTensors(ranges: ReadonlyMap<number, StoredTensor>): [string, StoredTensor][] {
+  return [...ranges].map(([index, tensor]) => [variantRanges(index), tensor]);
+}
+
+function readBack(
+  forms: readonly Pick<EightBitForm, 'values'>[],
+  { data }: StoredTensor,
+): ReadonlyMap<string, ValueRange> {
+  const names = forms.flatMap(({ values }) => values);
+  return new Map(
+    names.map((name, row) => [
+      name,
+      { low: must(data[2 * row], 'a range'), high: must(data[2 * row + 1], 'a range') },
+    ]),
+  );
+}
+
+/** Log loss; what is lost entirely counts as all but a millionth. */
+function lossOf(before: number, after: number): number {
+  return before > 0 ? Math.max(0, Math.log(before / Math.max(after, 1e-6 * before))) : 0;
+}

@@ -1,0 +1,83 @@
+// The eight-bit form of a graph from ranges that were stored: a stage of a bundle at any levels. Nothing is fitted here;
+// weights are rounded for each output channel, so that a channel has the same integers in a part of the stage as in all.
+import type { Model } from '../onnx/index.ts';
+import { weightedLayers } from '../onnx/internal.ts';
+import { weightMatrices } from '../repair/internal.ts';
+import { BedsideError, must } from '../util/index.ts';
+import { type QuantizedLayer, type Range, scaleOfRange, WEIGHT_LIMITS } from './integers.ts';
+import { roundedTable } from './layer-weights.ts';
+import { type IntegerPlaces, integerPlaces, type KeptFloat } from './places.ts';
+import { withLeastOpset } from './quantize-model.ts';
+import { writeQuantized } from './write.ts';
+
+/** What of a graph would have eight bits. */
+export interface EightBitPlaces {
+  /** Names of the layers with integer weights. */
+  readonly layers: readonly string[];
+  /** Names of the values whose ranges are needed. */
+  readonly values: readonly string[];
+  readonly kept: readonly KeptFloat[];
+}
+
+/** What of a graph can have eight bits, without the layers that are kept in float32. */
+export function eightBitPlaces(
+  model: Model,
+  keepFloat: ReadonlyMap<string, string> = new Map(),
+): EightBitPlaces {
+  const { layers, values, kept } = integerPlaces(withLeastOpset(model), keepFloat);
+  return { layers, values: sourcesOf(values), kept };
+}
+
+/**
+ * A graph in its eight-bit form, in QDQ form.
+ * @param layers names of the layers that compute in eight bits; others of the graph stay in float32
+ * @param ranges by value
+ * @param reduced whether weights have seven bits, for processors whose integer products overflow (`saturates`)
+ * @throws BedsideError E_BUNDLE when a range is missing
+ */
+export function eightBitForm(
+  given: Model,
+  layers: ReadonlySet<string>,
+  ranges: ReadonlyMap<string, Range>,
+  reduced: boolean,
+): Model {
+  const model = withLeastOpset(given);
+  const weighted = weightedLayers(model);
+  const others = weighted.filter(({ name }) => !layers.has(name)).map(({ name }) => name);
+  const places = integerPlaces(model, new Map(others.map((name) => [name, 'as packed'])));
+  const sources = sourcesOf(places.values);
+  const missing = sources.find((name) => !ranges.has(name));
+  if (missing !== undefined) {
+    throw new BedsideError('E_BUNDLE', `there is no range for the eight bits of '${missing}'`, {
+      hint: 'pack the model again',
+    });
+  }
+  const values = new Map(
+    sources.map((name) => {
+      const bounds = places.values.get(name)?.bounds;
+      const { low, high } = must(ranges.get(name), 'a range');
+      return [
+        name,
+        scaleOfRange(
+          bounds ? { low: Math.max(low, bounds.low), high: Math.min(high, bounds.high) } : { low, high },
+        ),
+      ];
+    }),
+  );
+  const limit = reduced ? WEIGHT_LIMITS.reduced : WEIGHT_LIMITS.full;
+  const tables = new Map<string, QuantizedLayer>();
+  for (const layer of weighted) {
+    if (!places.layers.includes(layer.name)) continue;
+    const step = must(values.get(sourceOf(places, layer.input)), 'a scale').scale;
+    tables.set(layer.name, roundedTable(layer, weightMatrices(layer), { step, limit }));
+  }
+  return writeQuantized(model, places, { values, layers: tables });
+}
+
+function sourceOf({ values }: IntegerPlaces, value: string): string {
+  return must(values.get(value), `'${value}' is not quantised`).source;
+}
+
+function sourcesOf(values: IntegerPlaces['values']): string[] {
+  return [...new Set([...values.values()].map(({ source }) => source))];
+}
