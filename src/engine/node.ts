@@ -45,6 +45,7 @@ export async function openSession(
       executionMode: 'sequential',
       graphOptimizationLevel: options.optimization ?? 'all',
       logSeverityLevel: 4,
+      enableCpuMemArena: options.arena ?? true,
       ...more,
     });
   } catch (cause) {

@@ -24,6 +24,8 @@ export interface EngineSettings {
 export interface SessionOptions extends Pick<EngineOptions, 'threads'> {
   /** How the model is called in error messages, such as its file name. */
   readonly name: string;
+  /** Whether memory of results is held for the next run; default true. Without it, large results are freed at once. */
+  readonly arena?: boolean;
   /** ONNX Runtime's graph optimisation level; default `all`. */
   readonly optimization?: 'disabled' | 'basic' | 'extended' | 'all';
 }

@@ -50,6 +50,8 @@ export interface CriterionContext extends EngineSettings {
   readonly target: Target;
   /** How samples are combined; each criterion has its own default. */
   readonly aggregation?: Aggregation;
+  /** For a comparison with other criteria alone: those that solve systems may read fewer places. */
+  readonly quick?: boolean;
   /** Called with the number of samples done. */
   readonly onProgress?: (done: number, total: number) => void;
 }

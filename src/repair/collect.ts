@@ -15,6 +15,17 @@ export interface LayerInputs {
   readonly minus: Float32Array | undefined;
 }
 
+/** Memory for the rows of one layer after another, so that large arrays are not made again for each. */
+export class RowMemory {
+  #all = new Float64Array();
+
+  /** Numbers that the next call takes back; they are not zero. */
+  take(length: number): Float64Array {
+    if (this.#all.length < length) this.#all = new Float64Array(length);
+    return this.#all.subarray(0, length);
+  }
+}
+
 /** The inputs of a layer's regression, filled sample by sample. */
 export class InputRows implements LayerInputs {
   readonly x: readonly Matrix[];
@@ -24,7 +35,12 @@ export class InputRows implements LayerInputs {
   readonly #branch: string | undefined;
   readonly #unfolding: Unfolding;
 
-  private constructor(layer: WeightedLayer, sampled: SamplePositions, minus: string | undefined) {
+  private constructor(
+    layer: WeightedLayer,
+    sampled: SamplePositions,
+    minus: string | undefined,
+    memory: RowMemory,
+  ) {
     this.#layer = layer;
     this.#sampled = sampled;
     this.#branch = minus;
@@ -32,21 +48,25 @@ export class InputRows implements LayerInputs {
     const { rows } = sampled;
     const columns = this.#unfolding.columns + (takesBias(layer) ? 1 : 0);
     const each = rows * columns;
-    const all = new Float64Array(layer.groups * each);
+    const all = memory.take(layer.groups * each);
     this.x = Array.from({ length: layer.groups }, (_, g): Matrix => {
       return { rows, columns, data: all.subarray(g * each, (g + 1) * each) };
     });
     this.minus = minus === undefined ? undefined : new Float32Array(rows * layer.channels);
   }
 
-  /** Fills the rows by a run that shows the layer's input, and the other branch, of every sample. */
+  /**
+   * Fills the rows by a run that shows the layer's input, and the other branch, of every sample.
+   * @param memory of rows that are no longer read
+   */
   static async collect(
     layer: WeightedLayer,
     sampled: SamplePositions,
     minus: string | undefined,
     run: (visit: Visitor) => Promise<void>,
+    memory = new RowMemory(),
   ): Promise<LayerInputs> {
-    const rows = new InputRows(layer, sampled, minus);
+    const rows = new InputRows(layer, sampled, minus, memory);
     await run((sample, read) => rows.#add(sample, read));
     return rows;
   }

@@ -1,6 +1,6 @@
 // For sibling folders only: nothing here is published.
 export { type MadeSamples, type RepairSamples, repairSamples } from './augment.ts';
-export { collectInputs, InputRows, takesBias } from './collect.ts';
+export { collectInputs, InputRows, RowMemory, takesBias } from './collect.ts';
 export { DraftBundle, sharesAt, tableTensors, valueShares } from './draft-bundle.ts';
 export { factorise, rowsOf, solveFactor } from './factor.ts';
 export { gramOfColumns } from './gram.ts';
@@ -8,7 +8,7 @@ export { cholesky, leadingDirections } from './linalg.ts';
 export { type Matrix, Products } from './products.ts';
 export { ReferenceActivations, type RefitTask } from './reference-activations.ts';
 export { fitLayer, fromMatrices, variancesOf, weightMatrices } from './refit.ts';
-export { assertEnough, REPAIR_DEFAULTS, repairable, targetRows } from './repair.ts';
+export { assertEnough, QUICK_REPAIR, REPAIR_DEFAULTS, repairable, targetRows } from './repair.ts';
 export { meanSquare, solveRidge } from './ridge.ts';
 export { samplePositionsOf } from './sample-positions.ts';
 export { repairTables, type TableRepair } from './tables.ts';

@@ -88,5 +88,5 @@ function product(transA: boolean, transB: boolean, minus: boolean, threads: numb
   };
   const inputs = minus ? ['a', 'b', 'c'] : ['a', 'b'];
   builder.output(builder.node('Gemm', inputs, attributes, 'product'), undefined, ELEM.float64);
-  return createSession(builder.model(), { name: 'matrix product', threads });
+  return createSession(builder.model(), { name: 'matrix product', threads, arena: false });
 }

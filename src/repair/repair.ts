@@ -11,7 +11,7 @@ import { recurrentLayer, sampleShapes, type WeightedLayer, weightedLayers } from
 import { BedsideError, must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
 import { repairSamples } from './augment.ts';
-import { InputRows } from './collect.ts';
+import { InputRows, RowMemory } from './collect.ts';
 import type { WalkStep } from './frontier.ts';
 import { type Matrix, Products } from './products.ts';
 import { refitRecurrent } from './recurrent.ts';
@@ -19,7 +19,7 @@ import { ReferenceWalk } from './reference-activations.ts';
 import { fitLayer, fromMatrices, weightMatrices } from './refit.ts';
 import { type SamplePositions, samplePositionsOf } from './sample-positions.ts';
 import { type LayerTarget, orderedTargets } from './targets.ts';
-import { NetworkWalk } from './walk.ts';
+import { NetworkWalk, type Visitor } from './walk.ts';
 import { setWeights } from './weights.ts';
 
 /** Samples and limits of a repair; `batch` is 16 by default. */
@@ -59,6 +59,9 @@ export interface RepairResult {
 
 /** The defaults of `RepairOptions`. */
 export const REPAIR_DEFAULTS = { batch: 16, threads: 1, seed: 1, maxPositions: 8192, copies: 4 } as const;
+
+/** For comparisons: fewer rows than for the repair itself, but enough to tell networks apart. */
+export const QUICK_REPAIR = { maxPositions: 2048, copies: 2 } as const;
 
 /**
  * Refits a pruned model toward the model that it was cut from. Both must be canonical and use the same names.
@@ -100,6 +103,7 @@ export async function repair(
   const reference = await ReferenceWalk.open(original, tasks, samples, settings);
   const walk = await NetworkWalk.open(cut, stepsOf(tasks, places, recurrent), samples, settings);
   const products = await Products.create(threads);
+  const memory = new RowMemory();
   let model = cut;
   const repairs: LayerRepair[] = [];
   let start: number | undefined;
@@ -120,9 +124,8 @@ export async function repair(
   try {
     for (const [index, { cut: layer, layer: whole, target, sampled }] of tasks.entries()) {
       await refitBefore(places[index] as number);
-      const { x, minus } = await InputRows.collect(layer, sampled, target.minus, (visit) =>
-        walk.visit(model, visit),
-      );
+      const run = (visit: Visitor): Promise<void> => walk.visit(model, visit);
+      const { x, minus } = await InputRows.collect(layer, sampled, target.minus, run, memory);
       const kept = positions(layer.output) ?? Array.from({ length: layer.channels }, (_, c) => c);
       const y = targetRows(
         await reference.valuesAt(layer.name, target.value),

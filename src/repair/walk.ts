@@ -31,6 +31,8 @@ export interface NetworkRun extends EngineSettings {
 }
 
 const WALK_BYTES = 768 * 2 ** 20;
+/** Most bytes that one run shows; with more, fewer samples run at once. */
+const RUN_BYTES = 192 * 2 ** 20;
 
 const HINT = 'export the model so that each sample is computed by itself, or prune with --no-repair';
 
@@ -52,6 +54,7 @@ export class NetworkWalk {
   readonly #shapes: PartShapes;
   readonly #input: string;
   readonly #fixed: number | undefined;
+  readonly #batch: number;
   /** Held values of each batch, and their names. */
   #held: Values[] = [];
   #names: readonly string[] = [];
@@ -71,6 +74,9 @@ export class NetworkWalk {
     this.#shapes = partShapes(model);
     this.#input = soleInput(model);
     this.#fixed = fixedBatchOf(model);
+    const shown = steps.map(({ values }) => sampleBytes(values, this.#shapes));
+    const most = Math.max(1, Math.floor(RUN_BYTES / Math.max(1, ...shown)));
+    this.#batch = this.#fixed ?? Math.min(options.batch, most);
     const one = steps.length === 1;
     this.#frontiers = one ? [[]] : frontiers(model.graph, steps, this.#shapes.types);
   }
@@ -98,7 +104,7 @@ export class NetworkWalk {
     const step = must(this.#steps[this.#next], 'a walk has no more steps');
     const keep = this.#frontiers[this.#next++] ?? [];
     const { samples, size, sampleShape } = this.#samples;
-    const batch = this.#fixed ?? this.#options.batch;
+    const batch = this.#batch;
     const known = new Set([this.#input, ...this.#names]);
     const show = [...new Set(step.values)].filter((value) => !known.has(value));
     const all = [...new Set([...show, ...keep])].filter((value) => !known.has(value));
@@ -171,6 +177,14 @@ async function runPart(
 ): Promise<Values> {
   const feeds = Object.fromEntries(reads.map((name) => [name, must(known[name], `'${name}' is not held`)]));
   return session.run(feeds, outputs);
+}
+
+/** Bytes of some values for one sample; open axes count as 1. */
+function sampleBytes(values: readonly string[], { shapes }: PartShapes): number {
+  const sizes = [...new Set(values)].map((value) =>
+    (shapes.get(value) ?? []).reduce<number>((size, dim) => size * (typeof dim === 'number' ? dim : 1), 4),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 function bytesOf(values: Values): number {

@@ -4,12 +4,10 @@ import { type Dataset, subset } from '../../data/index.ts';
 import { agreement, describeClassifier, evaluateModel, scoreDivergence } from '../../evaluate/internal.ts';
 import type { Model } from '../../onnx/index.ts';
 import { type RepairOptions, repair } from '../../repair/index.ts';
+import { QUICK_REPAIR } from '../../repair/internal.ts';
 import type { ScoreForm } from '../../util/internal.ts';
 import type { Ranking, RankOptions } from '../prune-model.ts';
 import { crossFitFolds } from './cross-fit-folds.ts';
-
-/** Fewer rows than for the repair itself, but enough to compare. */
-const TRIAL = { maxPositions: 2048, copies: 2 } as const;
 
 /** How far a cut and repaired network is from the unpruned one. */
 export interface TrialResult {
@@ -26,8 +24,8 @@ interface TrialOptions extends Omit<RankOptions, 'criterion' | 'onProgress'> {
 
 /** Trials of one model; equal cuts are measured once. */
 export class RepairedTrials {
-  /** Samples to rank on, and how much each counts. */
-  readonly samples: { readonly calibration: Dataset; readonly weights: Float64Array | undefined };
+  /** Samples to rank on, how much each counts, and whether a quick ranking is enough. */
+  readonly samples: Pick<RankOptions, 'calibration' | 'weights' | 'quick'>;
   readonly #model: Model;
   readonly #options: TrialOptions;
   readonly #form: ScoreForm;
@@ -42,6 +40,7 @@ export class RepairedTrials {
     this.samples = {
       calibration: subset(calibration, own),
       weights: weights && Float64Array.from(own, (i) => weights[i] as number),
+      quick: options.repair === undefined,
     };
     this.#model = model;
     this.#options = options;
@@ -77,7 +76,7 @@ export class RepairedTrials {
     const key = JSON.stringify([...keep]);
     const known = this.#known.get(key);
     if (known) return known;
-    const { name, batch, threads, seed = 1, repair: extent = TRIAL } = this.#options;
+    const { name, batch, threads, seed = 1, repair: extent = QUICK_REPAIR } = this.#options;
     const { calibration } = this.samples;
     const cut = sliceModel(this.#model, grouping, keep);
     const settings = { name, calibration, batch, threads, seed, ...extent };

@@ -14,6 +14,7 @@ import {
   NetworkWalk,
   Products,
   REPAIR_DEFAULTS,
+  RowMemory,
   repairable,
   repairSamples,
 } from '../../repair/internal.ts';
@@ -27,6 +28,8 @@ import { Reader } from './surgeon.ts';
 const OBS = 'obs';
 const DEFAULT_WEIGHT = 'gradient';
 const UNWEIGHTED = 'none';
+/** For a comparison alone: fewer places, of as many made samples, since fewer samples would rank worse. */
+const QUICK = { ...REPAIR_DEFAULTS, maxPositions: REPAIR_DEFAULTS.maxPositions / 2 };
 /** Ranks the groups that no repairable layer reads. */
 const UNREAD = 'l2';
 
@@ -82,7 +85,7 @@ async function scoreBySurgeon(
       scores.map((score) => score * score),
     ]),
   );
-  const { copies, maxPositions } = REPAIR_DEFAULTS;
+  const { copies, maxPositions } = context.quick ? QUICK : REPAIR_DEFAULTS;
   const samples = repairSamples({ ...calibration, size: calibration.count }, copies, random);
   const weights = calibration.weights && weightsOf(samples, calibration.weights);
   const layers = scoredLayers(model);
@@ -91,6 +94,7 @@ async function scoreBySurgeon(
   const run = { name: modelName, batch, threads };
   const walk = await NetworkWalk.open(model, steps, samples, run);
   const products = await Products.create(threads);
+  const memory = new RowMemory();
   const eliminations = new Map<number, Elimination>();
   const open = new Map<string, { readers: readonly OpenReader[]; groups: Set<number> }>();
   const waiting = new Set(readers.map(({ layer }) => layer.name));
@@ -102,7 +106,7 @@ async function scoreBySurgeon(
         layer,
         importance.get(layer.name),
         samples,
-        { maxPositions, seed, weights, run: (visit) => walk.visit(model, visit) },
+        { maxPositions, seed, weights, memory, run: (visit) => walk.visit(model, visit) },
         products,
       );
       open.set(layer.name, { readers: found, groups: groupsRead(grouping, layer) });

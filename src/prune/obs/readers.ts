@@ -9,6 +9,7 @@ import {
   type Matrix,
   type Products,
   type RepairSamples,
+  type RowMemory,
   samplePositionsOf,
   solveFactor,
   takesBias,
@@ -32,6 +33,8 @@ const FEWEST_ROWS = 2;
 export interface ReaderOptions {
   readonly maxPositions: number;
   readonly seed: number;
+  /** For the rows of the layer, which are not read afterwards. */
+  readonly memory: RowMemory;
   /** Shows what the layer reads, of every sample. */
   readonly run: (visit: Visitor) => Promise<void>;
   /** How much each sample counts, by its index in `samples`; default all alike. */
@@ -65,7 +68,7 @@ export async function openReaders(
   products: Products,
 ): Promise<OpenReader[]> {
   const places = samplePositionsOf(layer, samples, options.maxPositions, options.seed);
-  const { x } = await InputRows.collect(layer, places, undefined, options.run);
+  const { x } = await InputRows.collect(layer, places, undefined, options.run, options.memory);
   if (options.weights) for (const rows of x) weighRows(rows, places.perSample, options.weights);
   const weights = weightMatrices(layer);
   const perGroup = layer.channels / x.length;

@@ -30,6 +30,8 @@ export interface ScoreModelOptions extends EngineOptions {
   readonly unmerged?: Model | undefined;
   /** Seed of criteria that draw numbers. The same seed gives the same scores, whatever was scored before. */
   readonly seed?: number | undefined;
+  /** For a comparison alone; see `CriterionContext`. */
+  readonly quick?: boolean | undefined;
   /** Called with the number of samples done. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
@@ -86,6 +88,7 @@ export function scoreBy(
     random: new Random(seed),
     target,
     threads,
+    ...(options.quick ? { quick: true } : {}),
     ...(options.unmerged ? { unmerged: options.unmerged } : {}),
     ...(options.aggregation === undefined ? {} : { aggregation: options.aggregation }),
     ...(onProgress ? { onProgress } : {}),
