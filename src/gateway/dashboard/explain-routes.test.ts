@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bundle } from '../../bundle/index.ts';
 import { npyArray, writeNpz } from '../../data/index.ts';
 import { canonicalGraph, sizeOf } from '../../onnx/internal.ts';
-import { writtenBundle } from '../../run/test-support/bundles.ts';
+import { measuredBundle } from '../../run/test-support/bundles.ts';
 import { mixedNet } from '../../run/test-support/mixed-net.ts';
 import { must } from '../../util/index.ts';
 import { Random } from '../../util/internal.ts';
@@ -25,7 +25,7 @@ const SAMPLES = 6;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'bedside-explain-'));
-  bundle = await writtenBundle(join(folder, 'bundle'), canonicalGraph(mixedNet()));
+  bundle = await measuredBundle(join(folder, 'bundle'), canonicalGraph(mixedNet()));
   shape = bundle.manifest.model.input.shape;
   const random = new Random(5);
   rows = Float32Array.from({ length: SAMPLES * sizeOf(shape) }, () => random.normal());

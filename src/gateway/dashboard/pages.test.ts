@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bundle } from '../../bundle/index.ts';
 import { totalCosts } from '../../bundle/internal.ts';
 import { canonicalGraph, sizeOf } from '../../onnx/internal.ts';
-import { writtenBundle } from '../../run/test-support/bundles.ts';
+import { measuredBundle } from '../../run/test-support/bundles.ts';
 import { mixedNet } from '../../run/test-support/mixed-net.ts';
 import { newToken, writeTokens } from '../security/tokens.ts';
 import { type Gateway, serve } from '../serve.ts';
@@ -20,7 +20,7 @@ const tokens = { viewer: newToken('viewer', ['metrics']), admin: newToken('head 
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'bedside-pages-'));
-  bundle = await writtenBundle(join(folder, 'bundle'), canonicalGraph(mixedNet()));
+  bundle = await measuredBundle(join(folder, 'bundle'), canonicalGraph(mixedNet()));
   const pages = join(folder, 'pages');
   const audit = join(folder, 'log');
   await mkdir(pages);

@@ -1,6 +1,13 @@
 // Bundles for tests, with splits as packing finds them, and random plans.
 import { assembleModel, type Bundle, openBundle } from '../../bundle/index.ts';
-import { findVariant, type ManifestParts, recallsOf, writeBundle } from '../../bundle/internal.ts';
+import {
+  findVariant,
+  type ManifestParts,
+  recallsOf,
+  totalCosts,
+  type Variant,
+  writeBundle,
+} from '../../bundle/internal.ts';
 import {
   bundleOf,
   type ContentsOptions,
@@ -68,11 +75,37 @@ export function localPlanOf({ manifest }: Bundle, device: string, levels: readon
 }
 
 /** Writes a bundle of a canonical network, with its splits, and opens it. */
-export async function writtenBundle(dir: string, model: Model): Promise<Bundle> {
-  const contents = contentsOf(model);
-  const { stages, task, model: signature } = splitBundle(model).manifest;
+export async function writtenBundle(
+  dir: string,
+  model: Model,
+  options: ContentsOptions = {},
+): Promise<Bundle> {
+  return await writeContents(dir, model, options, ({ variants }) => variants);
+}
+
+/** The same with a corrected variant at each level, each with its own costs and less accuracy. */
+export async function measuredBundle(dir: string, model: Model): Promise<Bundle> {
+  const { groups, ratios } = contentsOf(model).manifest;
+  const variants = ratios.slice(1).map((_, i) => groups.map(() => i + 1));
+  return await writeContents(dir, model, { variants }, (manifest) =>
+    manifest.variants.map((variant, i) => {
+      const { macs, weightBytes, crossingBytes } = totalCosts(manifest, variant.levels);
+      const accuracy = 0.9 - 0.02 * i;
+      return { ...variant, macs, weightBytes, crossingBytes, accuracy, lowerBound: accuracy - 0.05 };
+    }),
+  );
+}
+
+async function writeContents(
+  dir: string,
+  model: Model,
+  options: ContentsOptions,
+  measure: (manifest: ManifestParts) => readonly Variant[],
+): Promise<Bundle> {
+  const contents = contentsOf(model, options);
+  const { stages, task, model: signature } = splitBundle(model, options).manifest;
   const { input, output, source } = signature;
-  const variants = contents.manifest.variants.map((variant) => ({
+  const variants = measure(contents.manifest).map((variant) => ({
     ...variant,
     recall: Array.from<null>({ length: recallsOf({ task, model: signature }) }).fill(null),
   }));
