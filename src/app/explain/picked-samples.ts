@@ -1,5 +1,6 @@
 // Samples of an operator's that people may pick to look at: a few of each class, as the network reads them.
 import type { Bundle } from '../../bundle/index.ts';
+import { taskOf } from '../../bundle/internal.ts';
 import type { Dataset } from '../../data/index.ts';
 import { hasClasses } from '../../util/index.ts';
 import { classifierOf } from '../open-bundle.ts';
@@ -33,5 +34,9 @@ export async function pickedSamples(bundle: Bundle, data: string, journal: Journ
     { split: 'test', seed: 1, ...(isFew ? { perClass } : {}) },
     journal,
   );
-  return { dataset, labels: Array.from({ length: dataset.size }, (_, i) => labelOf(dataset, i)) };
+  // Data whose classes have no names are called as the bundle calls them.
+  const own = taskOf(bundle.manifest).labels ?? classifier.contract?.classes;
+  const isNamed = dataset.classNames.some((name, i) => name !== String(i));
+  const named = isNamed || !own ? dataset : { ...dataset, classNames: own };
+  return { dataset, labels: Array.from({ length: dataset.size }, (_, i) => labelOf(named, i)) };
 }

@@ -103,6 +103,7 @@ describe('the page Explain', () => {
     expect(info.inputs).toEqual([
       { name: bundle.manifest.model.input.name, shape, kind: 'values', channelsLast: false },
     ]);
+    expect(info.maskNames).toEqual(['0', '1', '2']);
     expect(info.samples?.picks).toHaveLength(SAMPLES);
     expect((await ask('', undefined, undefined, 'viewer')).status).toBe(403);
   });

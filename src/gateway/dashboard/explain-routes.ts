@@ -2,6 +2,7 @@
 import { figureWord } from '../../bundle/internal.ts';
 import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError } from '../../util/index.ts';
+import { channelsOf } from '../../util/internal.ts';
 import { decompressed } from '../http/body.ts';
 import { fileRequest, type Query, queryScalars, rawFileOf } from '../http/raw-file.ts';
 import { recordOf } from '../observe/audit-record.ts';
@@ -148,6 +149,9 @@ function infoOf({ model, form, samples, classNames }: ExplainDesk): ExplainInfo 
     task: form.form.task,
     classNames,
     inputs: form.inputs,
+    maskNames: form.form.exclusive
+      ? classNames
+      : ['none', ...(channelsOf(form.form) === 1 ? ['mask'] : classNames)],
     preprocessing: manifest.preprocessing.description,
     measure: figureWord(manifest.accuracy),
     variants: manifest.variants.map(({ levels, accuracy, macs }, index) => ({

@@ -7,6 +7,8 @@ export interface ExplainInfo {
   /** Names of classes, labels or values. */
   readonly classNames: readonly string[];
   readonly inputs: readonly ExplainInput[];
+  /** Of a mask: the name of each of its values, the first for none. */
+  readonly maskNames: readonly string[];
   /** How raw data become the network's input. */
   readonly preprocessing: string;
   readonly measure: string;

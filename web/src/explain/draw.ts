@@ -67,7 +67,7 @@ export function drawSignal(
   canvas: HTMLCanvasElement,
   input: ExplainInput,
   values: Float32Array,
-  { relevance, strength }: Overlay,
+  { relevance, mask, strength }: Overlay,
   inks: Inks,
 ): void {
   const traces = tracesOf(input, values);
@@ -105,6 +105,8 @@ export function drawSignal(
         half * Math.abs(share),
       );
     }
+    if (mask)
+      drawBands(context, mask.data, span / trace.length, { x, top: row * lead, height: row, strength });
     drawTrace(context, trace, x, { middle, half, ink: inks.line });
     if (traces.length > 1) {
       context.fillStyle = inks.muted;
@@ -116,6 +118,29 @@ export function drawSignal(
   const end = input.rate ? `${(length / input.rate).toFixed(2)} s` : `${length} values`;
   context.fillText('0', left, row * traces.length + 14);
   context.fillText(end, width - 8 - context.measureText(end).width, row * traces.length + 14);
+}
+
+/** Where a mask lies along a trace: a faint band, and a bar below it. */
+function drawBands(
+  context: CanvasRenderingContext2D,
+  mask: Uint8Array,
+  step: number,
+  at: {
+    readonly x: (i: number) => number;
+    readonly top: number;
+    readonly height: number;
+    readonly strength: number;
+  },
+): void {
+  for (const [i, label] of mask.entries()) {
+    if (label === 0) continue;
+    const [r, g, b] = MASKS[1 + ((label - 1) % (MASKS.length - 1))] ?? FOR;
+    const left = at.x(i) - step / 2;
+    context.fillStyle = `rgba(${r}, ${g}, ${b}, ${0.28 * at.strength})`;
+    context.fillRect(left, at.top, step + 0.5, at.height);
+    context.fillStyle = `rgb(${r}, ${g}, ${b})`;
+    context.fillRect(left, at.top + at.height - 5, step + 0.5, 5);
+  }
 }
 
 function drawTrace(
