@@ -242,6 +242,7 @@ describe('the gateway', () => {
     const text = await (await fetch(`${gateway.url}/metrics`)).text();
     expect(text).toContain(`bedside_requests_total{model="${bundle.manifest.name}",code="E_REQUEST"}`);
     expect(text).toMatch(/bedside_request_seconds_bucket\{le="0.00025"/);
+    expect(text).toMatch(/bedside_predicted_joules_total\{model="[^"]+"\} \d*\.?\d/);
     expect(text).not.toContain('made-up');
     expect(text).not.toMatch(/^# TYPE \S+_total gauge/m);
   });

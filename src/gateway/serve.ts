@@ -104,6 +104,7 @@ export async function serve(
   const journal = journalOf(reporter);
   const opened = await openAll(bundles, journal);
   const access = await openAccess(options);
+  for (const note of access.notes) journal.note(note);
   const started = new Started();
   try {
     const audit = await openAudit(options, journal);

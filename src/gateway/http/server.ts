@@ -11,6 +11,7 @@ import { addDashboard } from '../dashboard/routes.ts';
 import type { AuditLog } from '../observe/audit-log.ts';
 import { recordOf } from '../observe/audit-record.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import { RequestTrace } from '../observe/tracing.ts';
 import { type InferRequest, readInferRequest } from '../protocol/infer-request.ts';
 import { writeInferAnswer } from '../protocol/infer-response.ts';
 import { problemOf } from '../protocol/problem.ts';
@@ -176,6 +177,7 @@ async function answer(
   const { models, metrics, bodyLimit } = parts;
   const started = performance.now();
   const model = modelOf(models, request.params);
+  const span = new RequestTrace(explain ? 'explain' : 'infer', model.name, request.headers);
   try {
     const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     metrics.moved('in', raw.byteLength);
@@ -196,6 +198,7 @@ async function answer(
     const served =
       asked.id === undefined ? await run(gone) : await joined.join(key, content, gone, run).answer;
     metrics.answered(served, (performance.now() - started) / 1000);
+    span.answered(served);
     const written = writeInferAnswer(served.answer, asked.outputs, asked.binary);
     metrics.moved('out', written.body.byteLength);
     const { jsonBytes } = written;
@@ -207,6 +210,7 @@ async function answer(
   } catch (error) {
     const code = BedsideError.is(error) ? error.code : 'E_INTERNAL';
     metrics.failed(model.name, code);
+    span.failed(error);
     await parts.audit?.append({
       event: explain ? 'explain' : 'infer',
       ...{ caller: request.caller.name, model: model.name, bundle: model.bundle.sha256, error: code },

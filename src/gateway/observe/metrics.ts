@@ -25,6 +25,7 @@ export class Metrics {
   readonly #samples: Counter<'model'>;
   readonly #fallbacks: Counter<'model' | 'outcome'>;
   readonly #replans: Counter<'model'>;
+  readonly #joules: Counter<'model'>;
   readonly #bytes: Counter<'direction'>;
 
   private constructor(client: typeof import('prom-client'), gauges: Gauges) {
@@ -64,6 +65,12 @@ export class Metrics {
     this.#replans = new client.Counter({
       name: 'bedside_replans_total',
       help: 'Plans that requests gave up because a device was lost',
+      labelNames: ['model'] as const,
+      registers,
+    });
+    this.#joules = new client.Counter({
+      name: 'bedside_predicted_joules_total',
+      help: 'Joules of all devices for the answered samples, as their plans predict them: not measured',
       labelNames: ['model'] as const,
       registers,
     });
@@ -115,7 +122,9 @@ export class Metrics {
     this.#seconds.observe({ ...labels, part: 'all' }, seconds);
     this.#requests.inc({ model, code: 'ok' });
     this.#samples.inc({ model }, results.length);
-    for (const { fallback, replanned } of results) {
+    for (const { fallback, replanned, plan } of results) {
+      const { energy } = plan as { readonly energy?: number };
+      if (energy !== undefined && energy >= 0) this.#joules.inc({ model }, energy);
       if (fallback !== 'none') this.#fallbacks.inc({ model, outcome: fallback });
       if (replanned > 0) this.#replans.inc({ model }, replanned);
     }

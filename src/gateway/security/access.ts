@@ -1,4 +1,5 @@
 // Who may ask a gateway: everybody on this machine, otherwise those with tokens, over TLS.
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { ServerOptions as TlsOptions } from 'node:https';
 import { BedsideError, messageOf } from '../../util/index.ts';
@@ -62,7 +63,20 @@ export interface OpenedAccess {
   /** A token for everything, where one was made. */
   readonly token: string | undefined;
   readonly tls: TlsOptions | undefined;
+  /** What the operator should know of the certificate. */
+  readonly notes: readonly string[];
 }
+
+/** A server's TLS, and what to tell of its certificate. */
+interface ReadTls {
+  readonly options: TlsOptions;
+  readonly notes: readonly string[];
+}
+
+/** Days that phones and browsers take at most. */
+const MOST_DAYS = 397;
+const SOON_DAYS = 30;
+const DAY = 86_400_000;
 
 /**
  * Reads tokens, settings and certificates.
@@ -70,10 +84,11 @@ export interface OpenedAccess {
  */
 export async function openAccess(options: AccessOptions): Promise<OpenedAccess> {
   const { host = '127.0.0.1', insecure = false, tokens: path, oidc: said } = options;
-  const tls = options.tls && (await readTls(options.tls));
+  const read = options.tls && (await readTls(options.tls));
+  const [tls, notes] = [read?.options, read?.notes ?? []];
   const hasTokens = path !== undefined || said !== undefined;
   if (insecure || isLoopback(host)) {
-    if (!hasTokens) return { access: undefined, token: undefined, tls };
+    if (!hasTokens) return { access: undefined, token: undefined, tls, notes };
   } else if (!tls || !hasTokens) {
     const missing = [...(tls ? [] : ['TLS']), ...(hasTokens ? [] : ['tokens'])].join(' nor ');
     throw new BedsideError(
@@ -85,9 +100,9 @@ export async function openAccess(options: AccessOptions): Promise<OpenedAccess> 
     );
   }
   const oidc = said && (await OidcTokens.open(typeof said === 'string' ? await readOidc(said) : said));
-  if (path === undefined) return { access: new Access([], oidc || undefined), token: undefined, tls };
+  if (path === undefined) return { access: new Access([], oidc || undefined), token: undefined, tls, notes };
   const { kept, token } = await tokensOf(path);
-  return { access: new Access(kept, oidc || undefined), token, tls };
+  return { access: new Access(kept, oidc || undefined), token, tls, notes };
 }
 
 async function tokensOf(
@@ -108,7 +123,7 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-async function readTls({ cert, key, clientCa }: TlsFiles): Promise<TlsOptions> {
+async function readTls({ cert, key, clientCa }: TlsFiles): Promise<ReadTls> {
   const read = async (path: string): Promise<Buffer> => {
     try {
       return await readFile(path);
@@ -119,12 +134,54 @@ async function readTls({ cert, key, clientCa }: TlsFiles): Promise<TlsOptions> {
       });
     }
   };
+  const pair = { cert: await read(cert), key: await read(key) };
+  const notes = checkCertificate(pair, { cert, key });
   return {
-    cert: await read(cert),
-    key: await read(key),
-    minVersion: 'TLSv1.2',
-    ...(clientCa === undefined
-      ? {}
-      : { ca: await read(clientCa), requestCert: true, rejectUnauthorized: true }),
+    notes,
+    options: {
+      ...pair,
+      minVersion: 'TLSv1.2',
+      ...(clientCa === undefined
+        ? {}
+        : { ca: await read(clientCa), requestCert: true, rejectUnauthorized: true }),
+    },
   };
+}
+
+/**
+ * What clients will say of a certificate, said before they do.
+ * @throws BedsideError E_USAGE for a pair that does not belong together, and outside the days of its validity
+ */
+function checkCertificate(pair: { cert: Buffer; key: Buffer }, names: TlsFiles): string[] {
+  const refuse = (why: string, hint: string, cause?: unknown): BedsideError =>
+    new BedsideError('E_USAGE', why, { hint, cause });
+  let certificate: X509Certificate;
+  let isPair: boolean;
+  try {
+    certificate = new X509Certificate(pair.cert);
+    isPair = certificate.checkPrivateKey(createPrivateKey(pair.key));
+  } catch (cause) {
+    throw refuse(
+      `${names.cert} and ${names.key} are no certificate and key`,
+      'give PEM files, the key without a passphrase',
+      cause,
+    );
+  }
+  if (!isPair)
+    throw refuse(`${names.key} is not the key of ${names.cert}`, 'give the key that it was made with');
+  const [from, to] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
+  if (to < Date.now()) throw refuse(`${names.cert} has expired on ${certificate.validTo}`, 'renew it');
+  if (from > Date.now() + DAY) {
+    throw refuse(
+      `${names.cert} is valid from ${certificate.validFrom} on`,
+      'check the clock of this machine',
+    );
+  }
+  const left = Math.floor((to - Date.now()) / DAY);
+  return [
+    ...(to - from > MOST_DAYS * DAY
+      ? [`${names.cert} is valid for more than ${MOST_DAYS} days: phones and browsers refuse it`]
+      : []),
+    ...(left < SOON_DAYS ? [`${names.cert} expires in ${left} days`] : []),
+  ];
 }
