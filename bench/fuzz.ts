@@ -1,5 +1,5 @@
 // Damaged inputs of every kind: how each ends, and whether memory grows.
-// Command: npm run bench:fuzz [-- --cases N --first SEED]; faults are told as they are found, with the seed that repeats each.
+// Command: npm run bench:fuzz [-- --cases N --first SEED --kinds A,B]; faults are told as they are found, with the seed that repeats each.
 import { parseArgs } from 'node:util';
 import { formatBytes } from '../src/util/index.ts';
 import { type Ended, fuzz } from '../test/support/fuzz/fuzz.ts';
@@ -7,9 +7,14 @@ import { KINDS } from '../test/support/fuzz/kinds.ts';
 import { type ResultTable, writeResults } from './lib/results.ts';
 
 const { values } = parseArgs({
-  options: { cases: { type: 'string', default: '20000' }, first: { type: 'string', default: '1000' } },
+  options: {
+    cases: { type: 'string', default: '20000' },
+    first: { type: 'string', default: '1000' },
+    kinds: { type: 'string' },
+  },
 });
 const [cases, first] = [Number(values.cases), Number(values.first)];
+const kinds = values.kinds?.split(',');
 
 /** Cases after which memory counts: by then code is compiled. */
 const SETTLED = 1000;
@@ -22,6 +27,7 @@ const ends = await fuzz({
   first,
   cases,
   limit: LIMIT_SECONDS,
+  kinds,
   onCase: ({ seed, kind, words, fault }, done) => {
     if (fault !== undefined) say(`seed ${seed}, ${kind}: ${words.join(' ')}\n  ${fault}`);
     if (done % 500 !== 0) return;
@@ -36,7 +42,7 @@ function endsTable(): ResultTable {
   return {
     title: 'How they ended',
     columns: ['what was damaged', 'cases', 'taken', 'refused with a code', 'faults', 'longest'],
-    rows: KINDS.map(({ name }) => {
+    rows: KINDS.filter(({ name }) => kinds?.includes(name) ?? true).map(({ name }) => {
       const own = ends.filter(({ kind }) => kind === name);
       return [
         name,
@@ -82,9 +88,9 @@ function memoryTable(): ResultTable {
 process.stdout.write(
   await writeResults('fuzz', {
     title: 'Damaged inputs',
-    command: `npm run bench:fuzz -- --cases ${cases} --first ${first}`,
+    command: `npm run bench:fuzz -- --cases ${cases} --first ${first}${kinds ? ` --kinds ${kinds}` : ''}`,
     about:
-      'Valid inputs of every kind, damaged at random: bytes turned, lost, doubled; models with attributes, shapes, types, names and edges changed; JSON fields gone or of another kind; bundles with right hashes and wrong content. Each is given to a command in one process, by seed.',
+      'Valid inputs of every kind, damaged at random: bytes turned, lost, doubled; models with attributes, shapes, types, names and edges changed; JSON fields gone or of another kind; bundles with right hashes and wrong content; messages between nodes, damaged by their senders or on their way. Each is given to a command in one process, by seed.',
     tables: [endsTable(), codesTable(), memoryTable()],
   }),
 );

@@ -6,7 +6,7 @@ import { KINDS } from './support/fuzz/kinds.ts';
 
 const CASES = 500;
 
-it(`${CASES} damaged models, data, bundles, fleets, requests, policies, credentials and traces`, async () => {
+it(`${CASES} damaged models, data, bundles, fleets, requests, policies, credentials, traces and messages`, async () => {
   // A case that hangs is found by the test's own limit; here a clock would only measure the machine.
   const ends = await fuzz({ first: 1, cases: CASES, limit: Number.POSITIVE_INFINITY });
   expect(ends.filter(({ fault }) => fault !== undefined)).toEqual([]);

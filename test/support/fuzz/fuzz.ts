@@ -34,11 +34,13 @@ export interface FuzzOptions {
   readonly cases: number;
   /** Seconds that one may take. */
   readonly limit: number;
+  /** Names of kinds; default: all. */
+  readonly kinds?: readonly string[] | undefined;
   readonly onCase?: (ended: Ended, done: number) => void;
 }
 
 /** Runs the cases, one after another in this process, with a temporary folder of their own. */
-export async function fuzz({ first, cases, limit, onCase }: FuzzOptions): Promise<Ended[]> {
+export async function fuzz({ first, cases, limit, kinds, onCase }: FuzzOptions): Promise<Ended[]> {
   const root = await mkdtemp(join(tmpdir(), 'fuzz-'));
   const valid = join(root, 'valid');
   const { TMPDIR } = process.env;
@@ -49,7 +51,7 @@ export async function fuzz({ first, cases, limit, onCase }: FuzzOptions): Promis
     const before = await readdir(root, { recursive: true });
     const ends: Ended[] = [];
     for (let seed = first; seed < first + cases; seed++) {
-      let ended = await runCase(seed, { root, valid, seeds, limit });
+      let ended = await runCase(seed, { root, valid, seeds, limit, kinds });
       const stray = (await readdir(root, { recursive: true })).filter(
         (name) => !before.includes(name) && !TOOLS.test(name),
       );
@@ -70,11 +72,12 @@ interface Room {
   readonly valid: string;
   readonly seeds: Seeds;
   readonly limit: number;
+  readonly kinds: readonly string[] | undefined;
 }
 
-async function runCase(seed: number, { root, valid, seeds, limit }: Room): Promise<Ended> {
+async function runCase(seed: number, { root, valid, seeds, limit, kinds }: Room): Promise<Ended> {
   const random = new Random(seed);
-  const kind = kindOf(random);
+  const kind = kindOf(random, kinds);
   const own = join(root, 'case');
   await mkdir(own);
   const start = performance.now();
@@ -91,8 +94,9 @@ async function runCase(seed: number, { root, valid, seeds, limit }: Room): Promi
   }
 }
 
-function kindOf(random: Random): Kind {
-  const all = KINDS.flatMap((kind) => new Array<Kind>(kind.share).fill(kind));
+function kindOf(random: Random, among: readonly string[] | undefined): Kind {
+  const known = KINDS.filter(({ name }) => among?.includes(name) ?? true);
+  const all = known.flatMap((kind) => new Array<Kind>(kind.share).fill(kind));
   return pick(random, all);
 }
 

@@ -6,6 +6,7 @@ import { findAccess } from '../../../src/app/internal.ts';
 import { sealed } from '../../../src/bundle/internal.ts';
 import type { Random } from '../../../src/util/internal.ts';
 import { changeOne, damagedBytes, damagedJson, pick } from './damage.ts';
+import { comparison, packing, wire } from './further-kinds.ts';
 import { damagedModel } from './mutate-model.ts';
 import { bundleFiles, type Seeds } from './seeds.ts';
 
@@ -111,8 +112,8 @@ function damagedText(bytes: Uint8Array, random: Random): Uint8Array {
   return new TextEncoder().encode(lines.map((words) => words.join(' ')).join('\n'));
 }
 
-/** A bundle whose hashes are right and whose content is not, or whose bytes have changed. */
-async function bundle({ valid, own, random }: Place): Promise<Act> {
+/** Writes a bundle whose hashes are right and whose content is not, or whose bytes have changed; its folder. */
+async function damagedBundle({ valid, own, random }: Place): Promise<string> {
   const dir = join(own, 'bundle');
   await cp(join(valid, 'bundle'), dir, { recursive: true });
   const { manifest, ...files } = await bundleFiles(valid);
@@ -137,6 +138,12 @@ async function bundle({ valid, own, random }: Place): Promise<Act> {
       for (let changes = 1 + random.integer(2); changes > 0; changes--) changeOne(parts, random);
       await writeFile(join(dir, 'bundle.json'), sealed(parts));
   }
+  return dir;
+}
+
+async function bundle(place: Place): Promise<Act> {
+  const { valid, own, random } = place;
+  const dir = await damagedBundle(place);
   const fleet = ['--fleet', join(valid, 'fleet.json'), '--time-limit', '1'];
   const levels = ['--ratio', '.5', '--data', join(valid, 'data.npz')];
   const out = ['--ratio', '.5', '--out', join(own, 'small.onnx')];
@@ -148,6 +155,13 @@ async function bundle({ valid, own, random }: Place): Promise<Act> {
       ['plan', dir, ...fleet, '--solver', 'greedy'],
     ]),
   };
+}
+
+/** A damaged bundle on a worker of its own. */
+async function inference(place: Place): Promise<Act> {
+  const dir = await damagedBundle(place);
+  const given = ['--data', join(place.valid, 'data.npz'), '--limit', '2', '--workers', '1', '--no-measure'];
+  return { words: ['infer', dir, ...given, '--accuracy-floor', pick(place.random, ['0', '.5'])] };
 }
 
 /** Mostly the header of a safetensors file. */
@@ -213,12 +227,16 @@ async function trace({ valid, own, random }: Place): Promise<Act> {
 
 /** Everything that is read, and how often it is tried. */
 export const KINDS: readonly Kind[] = [
-  { name: 'models', share: 40, make: model },
-  { name: 'data', share: 18, make: data },
-  { name: 'bundles', share: 16, make: bundle },
-  { name: 'fleets', share: 8, make: fleet },
+  { name: 'models', share: 33, make: model },
+  { name: 'data', share: 16, make: data },
+  { name: 'bundles', share: 13, make: bundle },
+  { name: 'fleets', share: 7, make: fleet },
   { name: 'requests', share: 6, make: request },
   { name: 'policies', share: 4, make: policy },
-  { name: 'credentials', share: 4, make: credentials },
-  { name: 'traces', share: 4, make: trace },
+  { name: 'credentials', share: 3, make: credentials },
+  { name: 'traces', share: 3, make: trace },
+  { name: 'comparisons', share: 4, make: comparison },
+  { name: 'packings', share: 3, make: packing },
+  { name: 'inferences', share: 3, make: inference },
+  { name: 'messages', share: 5, make: wire },
 ];

@@ -50,6 +50,8 @@ const OF_WORKERS: ReadonlySet<Kind> = new Set<Kind>([
 
 /** Whether a message is well formed, and its sender may send it. */
 export function isValidMessage(from: string, message: NodeMessage): boolean {
+  // What is no text may fail where it is made one.
+  if (typeof message.kind !== 'string') return false;
   const fields = Object.hasOwn(FIELDS, message.kind) ? FIELDS[message.kind] : undefined;
   if (!fields) return false;
   if (!hasFields(message, fields) || !hasShortNames(message)) return false;

@@ -303,7 +303,8 @@ export class NatsEndpoint implements Endpoint {
   #deliver(from: string, message: NodeMessage): void {
     if (this.#closed) return;
     if (!isValidMessage(from, message)) {
-      this.#onNote(`'${from}' may not send '${String(message.kind)}', or sent it malformed; it is ignored`);
+      const kind = typeof message.kind === 'string' ? message.kind.slice(0, 40) : 'a message without a kind';
+      this.#onNote(`'${from}' may not send '${kind}', or sent it malformed; it is ignored`);
       return;
     }
     try {
