@@ -98,7 +98,7 @@ export async function inferSamples(
         seconds.push(answer.seconds);
         const input = must(inputs[at], 'an input');
         const logits = answer.logits.data;
-        const same = await single.run(answer.plan.levels, input);
+        const same = await single.run(answer.plan.levels, input, answer.plan);
         const off = largestDifference(logits, same);
         // Values have units of their own, so that no difference is small in itself.
         const scale = labelsOrMasks(classifier) ? 1 : Math.max(1, largestSize(same));

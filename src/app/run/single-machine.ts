@@ -1,8 +1,9 @@
 // The network of a bundle on this machine alone: what distributed answers are compared with.
 import { assembleModel, type Bundle } from '../../bundle/index.ts';
-import { findVariant, levelsKey } from '../../bundle/internal.ts';
+import { findVariant, levelsKey, rangesAt } from '../../bundle/internal.ts';
 import { createSession, type Session } from '../../engine/index.ts';
-import type { FloatTensor } from '../../run/index.ts';
+import { StageChain } from '../../pack/internal.ts';
+import type { FloatTensor, RunPlan } from '../../run/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import { assertFiniteRows } from '../../util/internal.ts';
 
@@ -10,6 +11,7 @@ import { assertFiniteRows } from '../../util/internal.ts';
 export class SingleMachine {
   readonly #bundle: Bundle;
   readonly #sessions = new Map<string, Session>();
+  readonly #chains = new Map<string, StageChain>();
 
   constructor(bundle: Bundle) {
     this.#bundle = bundle;
@@ -19,9 +21,11 @@ export class SingleMachine {
    * The scores of a batch, row after row.
    * @param levels one for each group
    * @param input `[batch, …]`
+   * @param plan whose precisions count; float32 without
    * @throws BedsideError E_NOT_FINITE; E_UNSUPPORTED for scores that are not float32
    */
-  async run(levels: readonly number[], input: FloatTensor): Promise<Float32Array> {
+  async run(levels: readonly number[], input: FloatTensor, plan?: RunPlan): Promise<Float32Array> {
+    if (plan && roundsAnything(plan)) return await this.#inStages(levels, input, plan);
     const { manifest } = this.#bundle;
     const key = levelsKey(levels);
     let session = this.#sessions.get(key);
@@ -46,5 +50,36 @@ export class SingleMachine {
 
   async close(): Promise<void> {
     for (const session of this.#sessions.values()) await session.release();
+    for (const chain of this.#chains.values()) await chain.release();
   }
+
+  /** Stage by stage, each in its precision, with what the plan rounds between them. */
+  async #inStages(levels: readonly number[], input: FloatTensor, plan: RunPlan): Promise<Float32Array> {
+    const { manifest } = this.#bundle;
+    const key = levelsKey(levels);
+    let chain = this.#chains.get(key);
+    if (!chain) {
+      const model = assembleModel(this.#bundle, levels, { correction: findVariant(manifest, levels) });
+      const forms = must(manifest.eightBit, 'eight-bit forms');
+      const ranges = rangesAt(this.#bundle, levels);
+      const batch = input.dims[0] ?? 1;
+      chain = new StageChain(
+        { model, stages: manifest.stages, forms, ranges },
+        { name: manifest.name, threads: 1, batch },
+      );
+      this.#chains.set(key, chain);
+    }
+    const [size = 1, ...sampleShape] = input.dims;
+    return await chain.scores(
+      { samples: input.data, size, sampleShape },
+      {
+        int8: (stage) => plan.stages[stage]?.precision === 'int8',
+        rounded: (stage) => plan.stages[stage]?.wire === 'uint8',
+      },
+    );
+  }
+}
+
+function roundsAnything({ stages }: RunPlan): boolean {
+  return stages.some(({ precision, wire }) => precision === 'int8' || wire === 'uint8');
 }

@@ -39,7 +39,10 @@ export class StageChain {
   }
 
   /** The scores of all samples, `[samples, ...]`. */
-  async scores({ samples, size, sampleShape }: Dataset, mode: ChainMode): Promise<Float32Array> {
+  async scores(
+    { samples, size, sampleShape }: Pick<Dataset, 'samples' | 'size' | 'sampleShape'>,
+    mode: ChainMode,
+  ): Promise<Float32Array> {
     const { batch } = this.#options;
     const found: Float32Array[] = [];
     for (let first = 0; first < size; first += batch) {

@@ -42,9 +42,20 @@ function describeEvidence(result: PlanResult): string[] {
   const figure = figureOf(result);
   const { manifest, dir } = bundle;
   if (variant !== null) {
-    const { accuracy, lowerBound } = must(manifest.variants[variant], 'a variant');
+    const { accuracy, lowerBound, eightBit } = must(manifest.variants[variant], 'a variant');
+    const text = (measured: { accuracy: number; lowerBound: number }) =>
+      `${figure.name} ${figure.format(measured.accuracy)}, at least ${figure.format(measured.lowerBound)} with 95 % confidence`;
+    const rounds = result.stages.some(({ precision, wire }) => precision === 'int8' || wire === 'uint8');
+    if (!rounds) {
+      return [
+        `these levels have been measured: variant ${variant} of the bundle, ${text({ accuracy, lowerBound })}`,
+      ];
+    }
     return [
-      `these levels have been measured: variant ${variant} of the bundle, ${figure.name} ${figure.format(accuracy)}, at least ${figure.format(lowerBound)} with 95 % confidence`,
+      `variant ${variant} of the bundle was measured in float32: ${text({ accuracy, lowerBound })}`,
+      eightBit
+        ? `with everything in eight bits: ${text(eightBit)}; a plan with some stages in eight bits lies between`
+        : 'it was not measured in eight bits: what these lose is predicted from each stage alone',
     ];
   }
   const { meanError, maxError } = manifest.accuracy;
