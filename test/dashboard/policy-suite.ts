@@ -1,8 +1,8 @@
 // The page Policy: comparisons, freezing by admins alone, the floor, and what-ifs that change nothing.
-import { mkdir } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { newToken, writeTokens } from '../../src/gateway/security/tokens.ts';
 import { accessibilityFaults, type PagesRig } from './pages-rig.ts';
 
 /** @param rig the gateway and browser, once they run */
@@ -28,8 +28,13 @@ export function policySuite(rig: () => PagesRig): void {
     const file = join(rig().folder, 'policy-tokens.json');
     const audit = join(rig().folder, 'policy-log');
     await mkdir(audit);
-    const [admin, viewer] = [newToken('head nurse', ['admin']), newToken('screen', ['metrics'])];
-    await writeTokens(file, [admin.kept, viewer.kept]);
+    const kept = (name: string, role: string, token: string) => ({
+      ...{ name, roles: [role] },
+      sha256: createHash('sha256').update(token).digest('hex'),
+    });
+    const [admin, viewer] = ['token-of-an-admin', 'token-of-a-screen'] as const;
+    const tokens = [kept('head nurse', 'admin', admin), kept('screen', 'metrics', viewer)];
+    await writeFile(file, JSON.stringify({ tokens }));
     await using gateway = await rig().serve({ tokens: file, audit, workers: 1 });
     const open = async (token: string) => {
       const opened = await rig().open('/policy', { url: gateway.url });
@@ -38,8 +43,8 @@ export function policySuite(rig: () => PagesRig): void {
       await opened.page.getByText('Nothing is frozen').waitFor();
       return opened;
     };
-    const { page, faults } = await open(admin.token);
-    const other = await open(viewer.token);
+    const { page, faults } = await open(admin);
+    const other = await open(viewer);
     expect(await other.page.getByRole('button', { name: /Freeze|Set the floor/ }).count()).toBe(0);
     await other.page.getByText('Only a token with the role admin freezes').waitFor();
     await page.getByRole('button', { name: 'Freeze the levels in use' }).click();
