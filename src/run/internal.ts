@@ -6,3 +6,4 @@ export { Device, type DeviceReport } from './device/device.ts';
 export type { LocalWorker } from './local/local-workers.ts';
 export type { Credentials, Identity, Revocation, Revoked, ServerInfo } from './nats/index.ts';
 export { devicesOf } from './protocol/plan.ts';
+export type { TimedSegment } from './protocol/spans.ts';

@@ -4,6 +4,7 @@ import { type FloatTensor, tensor } from '../../engine/index.ts';
 import { BedsideError, type ErrorCode, must } from '../../util/index.ts';
 import { mergeSegments } from '../device/merge-segments.ts';
 import type { RunPlan } from '../protocol/plan.ts';
+import { shifted } from '../protocol/spans.ts';
 import {
   DEFAULT_DEADLINE,
   type InferenceClient,
@@ -104,6 +105,7 @@ export class Batcher implements InferenceClient {
     this.batches++;
     const inputs = waiting.map(({ input }) => input);
     const deadline = Math.max(...waiting.map(left));
+    const begun = performance.now();
     try {
       const together = mergeSegments(inputs, { kind: 'concat', axis: 0 });
       const answer = await this.#client.infer(together, plan, {
@@ -111,7 +113,7 @@ export class Batcher implements InferenceClient {
         deadline,
         signal: undefined,
       });
-      share(answer, waiting);
+      share(answer, waiting, begun);
     } catch (error) {
       // One bad sample must not take the answers of the others.
       if (BedsideError.is(error) && ALONE.has(error.code)) {
@@ -123,16 +125,17 @@ export class Batcher implements InferenceClient {
   }
 
   async #alone(one: Waiting, plan: RunPlan, deadline: number): Promise<void> {
+    const begun = performance.now();
     try {
-      share(await this.#client.infer(one.input, plan, { ...one.options, deadline }), [one]);
+      share(await this.#client.infer(one.input, plan, { ...one.options, deadline }), [one], begun);
     } catch (error) {
       fail(one, error);
     }
   }
 }
 
-/** Gives each request its own rows of the result. */
-function share(answer: InferenceResult, waiting: readonly Waiting[]): void {
+/** Gives each request its own rows of the result. @param begun when they ran: milliseconds */
+function share(answer: InferenceResult, waiting: readonly Waiting[], begun: number): void {
   const { data, dims } = answer.logits;
   const row = data.length / must(dims[0], 'a batch');
   let at = 0;
@@ -140,7 +143,9 @@ function share(answer: InferenceResult, waiting: readonly Waiting[]): void {
     const logits = tensor(data.slice(at * row, (at + samples) * row), dims.with(0, samples));
     at += samples;
     clearTimeout(timer);
-    resolve({ ...answer, logits, seconds: (performance.now() - start) / 1000 });
+    const timeline = answer.timeline && shifted(answer.timeline, (begun - start) / 1000);
+    const seconds = (performance.now() - start) / 1000;
+    resolve({ ...answer, logits, seconds, ...(timeline ? { timeline } : {}) });
   }
 }
 

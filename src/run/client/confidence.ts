@@ -3,6 +3,7 @@ import type { BundleTask } from '../../bundle/index.ts';
 import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { RunPlan } from '../protocol/plan.ts';
+import { shifted } from '../protocol/spans.ts';
 import type { InferenceClient, InferenceOptions, InferenceResult } from './coordinator.ts';
 
 /** When a request runs again, and with which plan. */
@@ -122,11 +123,16 @@ export async function inferWithFallback(
   if (!fallback || unpruned || !(margin < fallback.margin)) return { ...first, margin, fallback: 'none' };
   const left = options.deadline - (performance.now() - start) / 1000;
   if (fallback.seconds > left) return { ...first, margin, fallback: 'late' };
+  const begun = (performance.now() - start) / 1000;
   try {
-    const again = await client.infer(input, fallback.plan, { deadline: left, signal: options.signal });
+    const { signal, timed } = options;
+    const again = await client.infer(input, fallback.plan, { deadline: left, signal, timed });
+    // Both runs took time.
+    const timeline = again.timeline && [...(first.timeline ?? []), ...shifted(again.timeline, begun)];
     const seconds = (performance.now() - start) / 1000;
     return {
       ...again,
+      ...(timeline ? { timeline } : {}),
       seconds,
       replanned: first.replanned + again.replanned,
       margin: confidenceOf(task, again.logits.data) ?? Number.NaN,

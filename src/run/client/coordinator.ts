@@ -17,6 +17,7 @@ import {
   type QueryTimeouts,
 } from '../protocol/queries.ts';
 import { floatsOf } from '../protocol/rounded-tensor.ts';
+import { Spans, type TimedSegment } from '../protocol/spans.ts';
 import { cancelledError, deadlineError, lostError } from './request-errors.ts';
 import { assertResult, validatedReport } from './result-validation.ts';
 
@@ -31,6 +32,8 @@ export interface InferenceOptions {
   readonly replan?: Replan | undefined;
   /** Once aborted, the request ends here and on its devices, with E_CANCELLED. */
   readonly signal?: AbortSignal | undefined;
+  /** Whether devices say when they worked on it: then the result has a timeline. */
+  readonly timed?: boolean | undefined;
 }
 
 /** The result of a request. */
@@ -41,6 +44,8 @@ export interface InferenceResult {
   /** The plan that gave it, and how many plans were given up before. */
   readonly plan: RunPlan;
   readonly replanned: number;
+  /** When each device worked on it; of requests that are timed. */
+  readonly timeline?: readonly TimedSegment[] | undefined;
 }
 
 /** Runs plans on inputs. Implemented by the coordinator, and by components that wrap it, such as `Batcher`. */
@@ -64,6 +69,9 @@ interface PendingRequest {
   readonly informed: Set<string>;
   /** Outputs of the last stage, by segment. */
   parts: (FloatTensor | undefined)[];
+  /** When devices worked on this epoch, and when it began: milliseconds, on the clock of `performance`. */
+  spans: Spans | undefined;
+  begun: number;
   readonly timer: NodeJS.Timeout;
   readonly resolve: (answer: InferenceResult) => void;
   readonly reject: (error: Error) => void;
@@ -188,6 +196,8 @@ export class Coordinator implements InferenceClient {
         epoch: 0,
         informed: new Set(),
         parts: [],
+        spans: undefined,
+        begun: start,
       };
       this.#pending.set(id, pending);
       options.signal?.addEventListener('abort', pending.cancel, { once: true });
@@ -229,14 +239,16 @@ export class Coordinator implements InferenceClient {
   }
 
   #start(pending: PendingRequest): void {
-    const { id, epoch, plan, input, end } = pending;
+    const { id, epoch, plan, input, end, options } = pending;
     const [first] = must(plan.stages[0], 'a stage').segments;
     const source = must(first, 'a segment').device;
     const assignment: Assignment = {
       ...{ request: id, epoch, requester: this.name, bundle: this.#bundle.sha256, plan },
       samples: input.dims[0] ?? 1,
       remaining: end - performance.now(),
+      ...(options.timed ? { timed: true } : {}),
     };
+    Object.assign(pending, { spans: options.timed ? new Spans(plan) : undefined, begun: performance.now() });
     pending.parts = Array.from({ length: must(plan.stages.at(-1), 'a stage').segments.length });
     for (const device of devicesOf(plan)) {
       pending.informed.add(device);
@@ -252,7 +264,7 @@ export class Coordinator implements InferenceClient {
     this.#endpoint?.watch(device);
   }
 
-  #take(from: string, { request, epoch, stage, segment, tensor: sent }: TensorMessage): void {
+  #take(from: string, { request, epoch, stage, segment, tensor: sent, spans }: TensorMessage): void {
     const pending = this.#pending.get(request);
     if (pending?.epoch !== epoch || stage !== pending.plan.stages.length - 1) return;
     if (must(pending.plan.stages[stage], 'a stage').segments[segment]?.device !== from) return;
@@ -267,6 +279,7 @@ export class Coordinator implements InferenceClient {
       return;
     }
     pending.parts[segment] = tensor;
+    pending.spans?.add(spans);
     const parts = pending.parts.filter((part) => part !== undefined);
     if (parts.length < pending.parts.length) return;
     // Timers may be late by a millisecond and more.
@@ -287,7 +300,9 @@ export class Coordinator implements InferenceClient {
       });
       // A device that has run all its segments of a plan has already ended the request by itself.
       this.#finish(pending, new Set(devicesOf(plan)));
-      pending.resolve({ logits, seconds: (performance.now() - start) / 1000, plan, replanned: epoch });
+      const timeline = pending.spans?.timeline((pending.begun - start) / 1000);
+      const seconds = (performance.now() - start) / 1000;
+      pending.resolve({ logits, seconds, plan, replanned: epoch, ...(timeline ? { timeline } : {}) });
     } catch (error) {
       this.#fail(pending, error as BedsideError);
     }

@@ -57,7 +57,7 @@ export function validatedReport(
   manifest: BundleManifest,
   received: Readonly<Partial<Record<keyof DeviceReport, unknown>>>,
 ): DeviceReport {
-  const { name, sessions, memoryUsed, battery, bytesSent, seconds, secondsInt8 } = received ?? {};
+  const { name, sessions, memoryUsed, battery, bytesSent, busy, seconds, secondsInt8 } = received ?? {};
   const refuse = (what: string): BedsideError =>
     new BedsideError('E_DEVICE', `device '${device}' sent an invalid report: ${what}`, {
       hint: 'leave it out: it runs another version of bedside, or is not what it claims to be',
@@ -65,6 +65,7 @@ export function validatedReport(
   if (name !== device) throw refuse('it is the report of another device');
   if (!isAmount(sessions) || !isAmount(memoryUsed) || !isAmount(bytesSent)) throw refuse('its counts');
   if (battery !== undefined && !isFigure(battery)) throw refuse('its battery');
+  if (busy !== undefined && !isAmount(busy)) throw refuse('its time of computing');
   const tableIn = (times: unknown): SecondsTable | undefined => {
     if (typeof times !== 'object' || times === null) throw refuse('its times');
     const table: unknown = Object.hasOwn(times, manifest.name)
@@ -78,6 +79,7 @@ export function validatedReport(
   return {
     ...{ name: device, sessions, memoryUsed, bytesSent },
     ...(battery === undefined ? {} : { battery }),
+    ...(busy === undefined ? {} : { busy }),
     seconds: table === undefined ? {} : { [manifest.name]: table },
     ...(int8 === undefined ? {} : { secondsInt8: { [manifest.name]: int8 } }),
   };

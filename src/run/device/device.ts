@@ -36,6 +36,8 @@ export interface DeviceReport {
   /** Joules left; absent without a battery. */
   readonly battery?: number | undefined;
   readonly bytesSent: number;
+  /** Seconds that it has computed since it was started; absent from versions that do not say. */
+  readonly busy?: number | undefined;
   /** By bundle name: seconds for one sample, `[stage][level]`, as in a fleet file. */
   readonly seconds: SecondsByBundle;
   /** The same of the stages in their eight-bit forms; absent where no bundle has such forms that were timed. */
@@ -87,6 +89,7 @@ export class Device {
   #joules: number;
   #bytesSent = 0;
   #steps = 0;
+  #busy = 0;
   #isStopping = false;
 
   constructor(options: DeviceOptions, bundles: readonly Bundle[]) {
@@ -205,6 +208,7 @@ export class Device {
       stages.stage(last).output,
       usual && usual * samples,
     );
+    this.#busy += seconds;
     times?.record(work, share, seconds / samples);
     const macs = work.reduce((sum, one) => sum + one.macs, 0);
     this.#joules -= (this.options.joulesPerMac ?? 0) * macs * share * samples;
@@ -288,6 +292,7 @@ export class Device {
       memoryUsed: this.#sessions.used,
       ...(Number.isFinite(this.#joules) ? { battery: this.#joules } : {}),
       bytesSent: this.#bytesSent,
+      busy: this.#busy,
       seconds: this.#tables(this.#times),
       ...(this.#timesInt8.size > 0 ? { secondsInt8: this.#tables(this.#timesInt8) } : {}),
     };

@@ -6,6 +6,7 @@ import { BedsideError, formatBytes } from '../../util/index.ts';
 import { deleteOldest } from '../../util/internal.ts';
 import type { Assignment } from '../protocol/messages.ts';
 import type { RunPlan } from '../protocol/plan.ts';
+import { Spans } from '../protocol/spans.ts';
 
 /** Requests of one requester that may run here at a time. */
 export const MAX_RUNNING = 2048;
@@ -43,7 +44,10 @@ export interface ActiveRequest {
   readonly plan: RunPlan;
   readonly samples: number;
   /** Milliseconds, on the clock of `performance`. */
+  readonly opened: number;
   readonly end: number;
+  /** When devices worked on it; undefined where nobody asks. */
+  readonly spans: Spans | undefined;
   /** By the stage that they come from. */
   readonly arrived: Map<number, StageInputs>;
   /** Bytes of tensors that wait or are in use. */
@@ -120,7 +124,7 @@ export class RequestRegistry {
    * Opens a request under an epoch, and ends its earlier epoch.
    * @throws BedsideError E_DEVICE when there are too many
    */
-  open({ requester, request, epoch, bundle, plan, samples, remaining }: Assignment): ActiveRequest {
+  open({ requester, request, epoch, bundle, plan, samples, remaining, timed }: Assignment): ActiveRequest {
     const known = this.#of(requester);
     const before = known.running.get(request);
     if (before) this.#forget(known, before);
@@ -130,9 +134,10 @@ export class RequestRegistry {
     }
     // NaN counts as no time left.
     const left = remaining > 0 ? Math.min(remaining, MAX_REMAINING) : 0;
+    const opened = performance.now();
     const running: ActiveRequest = {
       ...{ requester, request, epoch, bundle, plan, samples, arrived: new Map(), bytes: 0, ready: false },
-      end: performance.now() + left,
+      ...{ opened, end: opened + left, spans: timed === true ? new Spans(plan) : undefined },
       left: plan.stages.flatMap(({ segments }) => segments).filter(({ device }) => device === this.#device)
         .length,
       expiry: setTimeout(() => this.end(requester, request), Math.min(left + GRACE_MS, MAX_REMAINING)),

@@ -151,6 +151,7 @@ export class Worker {
     if (running === 'early') this.#early.add(from, message);
     if (typeof running !== 'object') return;
     if (running.plan.stages[stage]?.segments[segment]?.device !== from) return;
+    running.spans?.add(message.spans);
     this.#addTensor(running, stage, segment, floatsOf(tensor));
   }
 
@@ -223,9 +224,11 @@ export class Worker {
     const own = running.plan.stages[stage + 1]?.segments.flatMap(({ device }, segment) =>
       device === this.#device.name ? [segment] : [],
     );
+    const arrived = performance.now();
     this.#turn = this.#turn.then(async () => {
       try {
-        for (const segment of own ?? []) await this.#run(running, stage, inputs, segment);
+        for (const segment of own ?? [])
+          await this.#run(running, stage, { tensors: inputs, arrived }, segment);
       } catch (error) {
         this.#fail(running, error);
       }
@@ -238,23 +241,27 @@ export class Worker {
   async #run(
     running: ActiveRequest,
     before: number,
-    inputs: readonly FloatTensor[],
+    { tensors: inputs, arrived }: { readonly tensors: readonly FloatTensor[]; readonly arrived: number },
     segment: number,
   ): Promise<void> {
-    const { request, requester, epoch, bundle, plan } = running;
+    const { request, requester, epoch, bundle, plan, spans, opened } = running;
     if (this.#left || !this.#isCurrent(running)) return;
     const stage = before + 1;
     const rule = before < 0 ? undefined : this.#device.stages(bundle).mergeRule(before);
     const input = rule ? mergeSegments(inputs, rule) : must(inputs[0], 'the input');
     const hold = holdOf(running);
+    const started = performance.now();
     const { output, last } = await this.#device.run(hold, { bundle, plan, stage, segment }, input);
     if (this.#left || !this.#isCurrent(running)) return;
+    const [at, begun, ended] = [arrived, started, performance.now()].map((time) => roundMs(time - opened));
+    spans?.add([{ stage, last, segment, arrived: at, started: begun, ended }]);
     const next = plan.stages[last + 1]?.segments.map(({ device }) => device) ?? [requester];
     const tensor = this.#onTheWire(running, last, segment, output);
     const result: TensorMessage = {
       ...{ kind: 'part', request, epoch, requester, stage: last, segment },
       remaining: Math.max(0, running.end - performance.now()),
       tensor,
+      ...(spans ? { spans: spans.all } : {}),
     };
     for (const to of new Set(next)) if (to !== this.#device.name) this.#send(to, result, plan);
     // All holders of a tensor have the same numbers.
@@ -370,6 +377,11 @@ export class Worker {
     this.leave(why);
     this.#options.onLeave?.(why);
   }
+}
+
+/** To a microsecond. */
+function roundMs(milliseconds: number): number {
+  return Math.round(1000 * milliseconds) / 1000;
 }
 
 /** The holder of a request's sessions. */

@@ -5,6 +5,7 @@ import type { ErrorCode } from '../../util/index.ts';
 import type { DeviceReport } from '../device/device.ts';
 import type { RunPlan } from './plan.ts';
 import type { RoundedTensor } from './rounded-tensor.ts';
+import type { SegmentSpan } from './spans.ts';
 
 /** An error in the form that is sent. */
 export interface SerializedError {
@@ -31,6 +32,8 @@ export interface Assignment extends RequestId {
   readonly samples: number;
   /** Milliseconds left when it was sent. A duration, because the clocks of nodes need not agree. */
   readonly remaining: number;
+  /** Whether devices say when they worked on it. */
+  readonly timed?: true | undefined;
 }
 
 /** The output of one segment of a stage. Stage -1 is the input of the network. */
@@ -41,6 +44,8 @@ export interface TensorMessage extends RequestId {
   readonly remaining: number;
   /** Rounded where the plan says that the next stage's input travels as uint8. */
   readonly tensor: FloatTensor | RoundedTensor;
+  /** When devices worked on what is in it; of requests that are timed. */
+  readonly spans?: readonly SegmentSpan[] | undefined;
 }
 
 /** The input together with its request: stage -1, from the coordinator to the first device. */
