@@ -144,7 +144,7 @@ export {
 } from './reporter.ts';
 export { BATCH_WINDOW, Deployment, type RequestOptions } from './run/deployment.ts';
 export type { DeploymentOptions } from './run/deployment-options.ts';
-export { withMeasuredTimes } from './run/fleet-changes.ts';
+export { withMeasuredTimes, withoutDevices } from './run/fleet-changes.ts';
 export { type InferOptions, type InferResult, infer } from './run/infer.ts';
 export { emulatedWorkers, localFleet } from './run/local-fleet.ts';
 export { LocalPool, type LocalPoolOptions } from './run/local-pool.ts';

@@ -28,7 +28,9 @@ import { type AccessOptions, openAccess } from './security/access.ts';
 import { Sessions } from './security/sessions.ts';
 import { ExplainDesk } from './service/explain-desk.ts';
 import { type ComparedPoint, type DeskParts, PolicyDesk } from './service/policy-desk.ts';
+import { RequestHistory } from './service/request-history.ts';
 import { ServedModel } from './service/served-model.ts';
+import { WardWatch } from './service/ward-watch.ts';
 
 /** How bundles are served. */
 export interface ServeOptions extends DeploymentOptions, AccessOptions {
@@ -101,7 +103,8 @@ export async function serve(
   options: ServeOptions = {},
   reporter?: Reporter | Journal,
 ): Promise<Gateway> {
-  const journal = journalOf(reporter);
+  const hub = new EventHub();
+  const journal = noting(journalOf(reporter), (text) => hub.publish('note', { at: Date.now(), text }));
   const opened = await openAll(bundles, journal);
   const access = await openAccess(options);
   for (const note of access.notes) journal.note(note);
@@ -117,7 +120,8 @@ export async function serve(
         running: options.running ?? DEFAULT_RUNNING,
         waiting: options.waiting ?? DEFAULT_WAITING,
       };
-      const model = await ServedModel.start(pool, options, bounds, journal);
+      const timed = options.dashboard !== false;
+      const model = await ServedModel.start(pool, { timed, ...options }, bounds, journal);
       started.add(() => model.close());
       models.set(model.name, model);
     }
@@ -138,7 +142,7 @@ export async function serve(
     const picks = await samplesOf(opened, shown, journal);
     const dashboard = dashboardOf(
       { ...options, picks },
-      { models, tokens: access.access, audit },
+      { models, hub, tokens: access.access, audit },
       started,
       journal,
     );
@@ -185,6 +189,24 @@ async function openAudit(options: ServeOptions, journal: Journal): Promise<Audit
   });
 }
 
+/** A journal whose notes and remarks are told to somebody else too. */
+function noting(journal: Journal, tell: (text: string) => void): Journal {
+  return {
+    note: (text) => {
+      tell(text);
+      journal.note(text);
+    },
+    remark: (text) => {
+      tell(text);
+      journal.remark(text);
+    },
+    skip: (skipped) => journal.skip(skipped),
+    signals: (signals) => journal.signals(signals),
+    said: () => journal.said(),
+    during: (task, work) => journal.during(task, work),
+  };
+}
+
 /** What the dashboard shows, and the folder of its pages; undefined where it is not wanted, or was not built. */
 function dashboardOf(
   {
@@ -195,7 +217,12 @@ function dashboardOf(
     bodyLimit = DEFAULT_BODY,
     picks,
   }: ServeOptions & { readonly picks: ReadonlyMap<string, PickedSamples> },
-  { models, tokens, audit }: Pick<DashboardParts, 'models' | 'tokens'> & Pick<DeskParts, 'audit'>,
+  {
+    models,
+    hub,
+    tokens,
+    audit,
+  }: Pick<DashboardParts, 'models' | 'hub' | 'tokens'> & Pick<DeskParts, 'audit'>,
   started: Started,
   journal: Journal,
 ): (DashboardParts & { readonly pages: string }) | undefined {
@@ -205,7 +232,6 @@ function dashboardOf(
     journal.note('there is no dashboard: its pages were not built (npm run build)');
     return undefined;
   }
-  const hub = new EventHub();
   const outlook = new Outlook();
   started.add(() => outlook.close());
   const onPoint = (model: string, point: ComparedPoint): void => hub.publish('point', { model, point });
@@ -216,13 +242,21 @@ function dashboardOf(
     desk.start();
     started.add(async () => desk.close());
   }
+  const ward = new WardWatch(
+    models,
+    (type, data) => hub.publish(type, data),
+    () => hub.pages > 0,
+  );
+  started.add(async () => ward.close());
+  const history = new RequestHistory((row) => hub.publish('request', row));
   const explainers = new Map(
     [...models].map(([name, model]) => [name, new ExplainDesk(model, picks.get(name))]),
   );
   return {
-    ...{ models, tokens, pages, hub, desks, explainers, bodyLimit, sessions: new Sessions(), log: audit },
+    ...{ models, tokens, pages, hub, ward, history, outlook, desks, explainers, bodyLimit, log: audit },
+    sessions: new Sessions(),
     ownMachineOnly: tokens === undefined && !insecure,
-    audit: folder === undefined ? undefined : { folder, anchor },
+    audit: audit && folder !== undefined ? { folder, anchor, log: audit } : undefined,
   };
 }
 

@@ -86,6 +86,16 @@ function hashOfSources(): string {
     } else if (!path.endsWith('.test.ts')) hash.update(path).update('\0').update(readFileSync(full));
   };
   const lone = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
-  for (const path of ['src', 'models', 'examples', 'test/support', ...lone]) add(path);
+  for (const path of [
+    'src',
+    'models',
+    'examples',
+    'test/support',
+    'web/src',
+    'web/public',
+    'web/index.html',
+    ...lone,
+  ])
+    add(path);
   return hash.digest('hex').slice(0, 24);
 }

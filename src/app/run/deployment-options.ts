@@ -34,6 +34,8 @@ export interface DeploymentOptions {
   readonly batch?: number | undefined;
   /** Seconds that the first request of a batch waits for others; default 0.005. */
   readonly batchWindow?: number | undefined;
+  /** Whether results say when each device worked on them. */
+  readonly timed?: boolean | undefined;
 }
 
 /**

@@ -153,6 +153,11 @@ export class Deployment implements AsyncDisposable {
     return [...this.#coordinator.lost.keys()].filter((name) => !out.has(name));
   }
 
+  /** Devices that are lost now or left the fabric, and why. */
+  get lostBecause(): ReadonlyMap<string, string> {
+    return this.#coordinator.lost;
+  }
+
   /** Batches of more than one request. */
   get batches(): number {
     return this.#batcher?.batches ?? 0;
@@ -351,7 +356,7 @@ export class Deployment implements AsyncDisposable {
     };
     const asker = this.#batcher ?? this.#coordinator;
     const task = taskOf(this.#pool.bundle.manifest);
-    const options = { replan, deadline, signal };
+    const options = { replan, deadline, signal, timed: this.#options.timed };
     const answer = await inferWithFallback(
       asker,
       input,

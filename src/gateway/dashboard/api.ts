@@ -1,12 +1,15 @@
 // What all paths of the dashboard share: JSON in and out, and the parts that they show.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Outlook } from '../../app/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { AuditLog } from '../observe/audit-log.ts';
 import type { Access } from '../security/access.ts';
 import type { RequestOrigin, Sessions } from '../security/sessions.ts';
 import type { ExplainDesk } from '../service/explain-desk.ts';
 import type { PolicyDesk } from '../service/policy-desk.ts';
+import type { RequestHistory } from '../service/request-history.ts';
 import type { ServedModel } from '../service/served-model.ts';
+import type { WardWatch } from '../service/ward-watch.ts';
 import type { EventHub } from './event-hub.ts';
 
 /** What the dashboard shows. */
@@ -21,13 +24,19 @@ export interface DashboardParts {
   readonly log: AuditLog | undefined;
   /** Bytes of a body, before and after decompression. */
   readonly bodyLimit: number;
+  readonly ward: WardWatch;
+  readonly history: RequestHistory;
+  /** Compares plans, in a thread of its own. */
+  readonly outlook: Outlook;
   readonly sessions: Sessions;
   /** Undefined: no signing in is needed. */
   readonly tokens: Access | undefined;
   /** Whether everybody may do everything because nobody but this machine can ask. */
   readonly ownMachineOnly: boolean;
   /** The folder and the anchor of the audit log; undefined where none is kept. */
-  readonly audit: { readonly folder: string; readonly anchor: string | undefined } | undefined;
+  readonly audit:
+    | { readonly folder: string; readonly anchor: string | undefined; readonly log: AuditLog }
+    | undefined;
 }
 
 /** Adds paths to the server. */

@@ -1,5 +1,7 @@
 // What the gateway tells its dashboard: plain values as JSON. The pages import these types, and nothing else of `src/`.
 import type { PolicyPoint } from './wire-policy.ts';
+import type { RequestEvents } from './wire-requests.ts';
+import type { WardEvents } from './wire-ward.ts';
 
 /** A page, by the role that its figures need. */
 export type PageName = 'ward' | 'requests' | 'pruning' | 'explain' | 'policy' | 'audit';
@@ -33,9 +35,9 @@ export interface WireProblem {
 }
 
 /** Events of the stream, by kind. */
-export interface Events {
-  /** What the gateway says beside its answers: plans made again, devices left out. */
+export interface Events extends WardEvents, RequestEvents {
   /** Plans compared at one moment. */
   readonly point: { readonly model: string; readonly point: PolicyPoint };
+  /** What the gateway says beside its answers: plans made again, devices left out. */
   readonly note: { readonly at: number; readonly model?: string | undefined; readonly text: string };
 }

@@ -177,7 +177,8 @@ async function answer(
   const { models, metrics, bodyLimit } = parts;
   const started = performance.now();
   const model = modelOf(models, request.params);
-  const span = new RequestTrace(explain ? 'explain' : 'infer', model.name, request.headers);
+  const kind = explain ? 'explain' : 'infer';
+  const span = new RequestTrace(kind, model.name, request.headers);
   try {
     const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     metrics.moved('in', raw.byteLength);
@@ -197,7 +198,9 @@ async function answer(
     const content = `${explain}${hashArrays(body)}${'file' in asked ? request.url : ''}`;
     const served =
       asked.id === undefined ? await run(gone) : await joined.join(key, content, gone, run).answer;
-    metrics.answered(served, (performance.now() - started) / 1000);
+    const seconds = (performance.now() - started) / 1000;
+    metrics.answered(served, seconds);
+    parts.dashboard?.history.answered(model, kind, served, seconds);
     span.answered(served);
     const written = writeInferAnswer(served.answer, asked.outputs, asked.binary);
     metrics.moved('out', written.body.byteLength);
@@ -211,8 +214,9 @@ async function answer(
     const code = BedsideError.is(error) ? error.code : 'E_INTERNAL';
     metrics.failed(model.name, code);
     span.failed(error);
+    parts.dashboard?.history.failed(model, kind, code, (performance.now() - started) / 1000);
     await parts.audit?.append({
-      event: explain ? 'explain' : 'infer',
+      event: kind,
       ...{ caller: request.caller.name, model: model.name, bundle: model.bundle.sha256, error: code },
     });
     throw error;

@@ -3,6 +3,7 @@ import {
   Deployment,
   type DeploymentOptions,
   type Journal,
+  type PlanChoice,
   type PostedFile,
   type PostedSamples,
   policySha256,
@@ -24,6 +25,7 @@ import type { InferAnswer, ResponseTensor } from '../protocol/infer-response.ts'
 import { AnswerCounts } from './answer-counts.ts';
 import { eachWithin } from './each-within.ts';
 import { EXPLAINED_BY, Explainer } from './explainer.ts';
+import { joined } from './joined.ts';
 import { assertCount, ModelInputs } from './model-inputs.ts';
 import { type RequestChoice, readChoice } from './request-choice.ts';
 import { type QueueBounds, RequestQueue } from './request-queue.ts';
@@ -59,6 +61,8 @@ export interface Served {
   readonly solver: SolverName;
   /** SHA-256 of the policy's file, where a policy planned. */
   readonly policy: string | undefined;
+  /** What it asked for itself. */
+  readonly asked: PlanChoice;
 }
 
 /** A request once its samples are read. */
@@ -219,6 +223,11 @@ export class ServedModel {
   /** Whether a real inference through the fabric has succeeded in the last second; it runs one if none has. */
   ready(): Promise<boolean> {
     if (performance.now() - this.#succeeded < 1000 * READY_SECONDS) return Promise.resolve(true);
+    return this.probe();
+  }
+
+  /** Whether a real inference through the fabric succeeds now. */
+  probe(): Promise<boolean> {
     this.#probe ??= this.#tryOne().finally(() => {
       this.#probe = undefined;
     });
@@ -278,6 +287,7 @@ export class ServedModel {
       },
       ...{ waited, computed, results, variant, solver },
       policy: solver === 'policy' ? await policySha256() : undefined,
+      asked: choice.plan,
     };
   }
 
@@ -346,16 +356,6 @@ function fileFacts({ samples, remarks, skipped }: PostedSamples): Record<string,
     ...(remarks.length > 0 ? { remarks: plainLine(remarks.join('; ')) } : {}),
     ...(left.length > 0 ? { skipped: plainLine(left.join('; ')) } : {}),
   };
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const result = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    result.set(part, at);
-    at += part.length;
-  }
-  return result;
 }
 
 /** Facts of an answer as scalars. Of several samples, those of the first plan and of the least sure one. */

@@ -69,9 +69,8 @@ interface PendingRequest {
   readonly informed: Set<string>;
   /** Outputs of the last stage, by segment. */
   parts: (FloatTensor | undefined)[];
-  /** When devices worked on this epoch, and when it began: milliseconds, on the clock of `performance`. */
+  /** When devices worked on this epoch. */
   spans: Spans | undefined;
-  begun: number;
   readonly timer: NodeJS.Timeout;
   readonly resolve: (answer: InferenceResult) => void;
   readonly reject: (error: Error) => void;
@@ -197,7 +196,6 @@ export class Coordinator implements InferenceClient {
         informed: new Set(),
         parts: [],
         spans: undefined,
-        begun: start,
       };
       this.#pending.set(id, pending);
       options.signal?.addEventListener('abort', pending.cancel, { once: true });
@@ -248,7 +246,7 @@ export class Coordinator implements InferenceClient {
       remaining: end - performance.now(),
       ...(options.timed ? { timed: true } : {}),
     };
-    Object.assign(pending, { spans: options.timed ? new Spans(plan) : undefined, begun: performance.now() });
+    if (options.timed) pending.spans = new Spans(plan, (performance.now() - pending.start) / 1000);
     pending.parts = Array.from({ length: must(plan.stages.at(-1), 'a stage').segments.length });
     for (const device of devicesOf(plan)) {
       pending.informed.add(device);
@@ -300,7 +298,7 @@ export class Coordinator implements InferenceClient {
       });
       // A device that has run all its segments of a plan has already ended the request by itself.
       this.#finish(pending, new Set(devicesOf(plan)));
-      const timeline = pending.spans?.timeline((pending.begun - start) / 1000);
+      const timeline = pending.spans?.timeline();
       const seconds = (performance.now() - start) / 1000;
       pending.resolve({ logits, seconds, plan, replanned: epoch, ...(timeline ? { timeline } : {}) });
     } catch (error) {

@@ -9,7 +9,7 @@ import { BedsideError, median, must } from '../../util/index.ts';
 import { isEightBit, type RunPlan, wholePlan } from '../protocol/plan.ts';
 import { assertFits } from './fits.ts';
 import { SessionCache } from './session-cache.ts';
-import { StageFusion, type StageSpan, spanAt, spansOn } from './stage-fusion.ts';
+import { StageFusion, type StageSpan, spanAt, spansOn, stagesOf } from './stage-fusion.ts';
 import { type Precision, StageModels } from './stage-model.ts';
 import { StageTimes } from './stage-times.ts';
 
@@ -397,8 +397,4 @@ export class Device {
 function rangeOf(plan: RunPlan, { first, segment }: SpanSegment) {
   const { segments } = must(plan.stages[first], `stage ${first}`);
   return segments.length === 1 ? undefined : must(segments[segment], `segment ${segment}`);
-}
-
-function stagesOf({ first, last }: StageSpan): number[] {
-  return Array.from({ length: last - first + 1 }, (_, at) => first + at);
 }

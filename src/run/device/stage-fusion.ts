@@ -77,3 +77,8 @@ export class StageFusion {
     return due;
   }
 }
+
+/** The stages of a span. */
+export function stagesOf({ first, last }: StageSpan): number[] {
+  return Array.from({ length: last - first + 1 }, (_, at) => first + at);
+}

@@ -3,15 +3,16 @@
 // it only from the devices that the plan names.
 import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
-import { firstNonFinite } from '../../util/internal.ts';
 import { serializeError } from '../protocol/error-codec.ts';
 import type { Endpoint, Fabric } from '../protocol/fabric.ts';
 import type { Assignment, InputMessage, NodeMessage, TensorMessage } from '../protocol/messages.ts';
 import { stagesOn } from '../protocol/plan.ts';
 import { type Query, type QueryReply, WORKING_MS } from '../protocol/queries.ts';
 import { floatsOf, roundTensor } from '../protocol/rounded-tensor.ts';
+import { roundMs } from '../protocol/spans.ts';
 import type { Device } from './device.ts';
 import { EarlyMessages } from './early-messages.ts';
+import { assertFiniteOutput } from './finite-output.ts';
 import { EmulatedLinks, type LinkOptions, type SharedChannel } from './link-emulation.ts';
 import { mergeSegments } from './merge-segments.ts';
 import { assertPartShapes } from './part-shape.ts';
@@ -379,11 +380,6 @@ export class Worker {
   }
 }
 
-/** To a microsecond. */
-function roundMs(milliseconds: number): number {
-  return Math.round(1000 * milliseconds) / 1000;
-}
-
 /** The holder of a request's sessions. */
 function holdOf({
   requester,
@@ -391,18 +387,4 @@ function holdOf({
   epoch,
 }: Pick<ActiveRequest, 'requester' | 'request' | 'epoch'>): string {
   return `${requester} ${request} ${epoch}`;
-}
-
-/** Refuses non-finite values at the stage that gave them: a ReLU behind it may turn them into finite numbers again. */
-function assertFiniteOutput(
-  { plan }: ActiveRequest,
-  stage: number,
-  segment: number,
-  { data }: FloatTensor,
-): void {
-  if (firstNonFinite(data) < 0) return;
-  const { device } = plan.stages[stage]?.segments[segment] ?? { device: 'the requester' };
-  throw new BedsideError('E_NOT_FINITE', `the output of stage ${stage} on '${device}' is not finite`, {
-    hint: 'the network overflows float32 there, or the memory of that device is damaged; plan without it',
-  });
 }

@@ -21,12 +21,17 @@ export interface TimedSegment {
   readonly last: number;
   readonly segment: number;
   /**
-   * Seconds from the request. Each device counts from when it heard of the request, so that figures of two devices may
-   * differ by as long as a short message travels.
+   * Seconds from the request. Each device counts from when it heard of the request, which was at least so late that no
+   * input arrives before it was sent. Figures of two devices may differ by as long as a short message travels.
    */
   readonly arrived: number;
   readonly started: number;
   readonly ended: number;
+}
+
+/** To a microsecond. */
+export function roundMs(milliseconds: number): number {
+  return Math.round(1000 * milliseconds) / 1000;
 }
 
 /** A day: no span is longer. */
@@ -38,10 +43,13 @@ const keyOf = ({ stage, segment }: SegmentSpan): string => `${stage} ${segment}`
 /** Spans of one request, each once. */
 export class Spans {
   readonly #plan: RunPlan;
+  readonly #begun: number;
   readonly #known = new Map<string, SegmentSpan>();
 
-  constructor(plan: RunPlan) {
+  /** @param begun seconds from the request to when its devices heard of it */
+  constructor(plan: RunPlan, begun = 0) {
     this.#plan = plan;
+    this.#begun = begun;
   }
 
   get all(): readonly SegmentSpan[] {
@@ -56,18 +64,45 @@ export class Spans {
     }
   }
 
-  /** With the devices of the plan. @param begun seconds from the request to when its devices heard of it */
-  timeline(begun: number): TimedSegment[] {
-    return this.all
-      .map(({ stage, last, segment, arrived, started, ended }) => ({
-        device: must(this.#plan.stages[stage]?.segments[segment], 'a segment').device,
-        ...{ stage, last, segment },
-        arrived: begun + arrived / 1000,
-        started: begun + started / 1000,
-        ended: begun + ended / 1000,
+  /** With the devices of the plan. */
+  timeline(): TimedSegment[] {
+    const parts = this.all
+      .map((span) => ({
+        ...span,
+        device: must(this.#plan.stages[span.stage]?.segments[span.segment], 'a segment').device,
       }))
       .sort((a, b) => a.stage - b.stage || a.segment - b.segment);
+    const late = delaysOf(parts);
+    return parts.map(({ device, stage, last, segment, arrived, started, ended }) => {
+      const at = (time: number): number => this.#begun + ((late.get(device) ?? 0) + time) / 1000;
+      return {
+        ...{ device, stage, last, segment },
+        ...{ arrived: at(arrived), started: at(started), ended: at(ended) },
+      };
+    });
   }
+}
+
+/**
+ * How long after the requester began each device heard of the request, at least: no input arrives before it was sent.
+ * Milliseconds, by device; the smallest that agree with all spans.
+ */
+function delaysOf(parts: readonly (SegmentSpan & { readonly device: string })[]): Map<string, number> {
+  const late = new Map(parts.map(({ device }): [string, number] => [device, 0]));
+  // A later start of one device may make its receivers later: at most once around for each device.
+  for (let round = 0; round < late.size; round++) {
+    let isDone = true;
+    for (const part of parts) {
+      for (const sender of parts.filter(({ last }) => last === part.stage - 1)) {
+        const sent = (late.get(sender.device) ?? 0) + sender.ended;
+        if (sender.device === part.device || sent <= (late.get(part.device) ?? 0) + part.arrived) continue;
+        late.set(part.device, sent - part.arrived);
+        isDone = false;
+      }
+    }
+    if (isDone) break;
+  }
+  return late;
 }
 
 /** A timeline that begins later. @param by seconds */
