@@ -57,7 +57,8 @@ const HEIGHT = 860;
 
 /** A source that computes slowly, so that plans use the others. Figures follow the size of the network. */
 function wardFleet({ manifest }: Bundle): Fleet {
-  const macs = manifest.variants[0]?.macs ?? 1e5;
+  // The small bundle counts none.
+  const macs = Math.max(1e5, manifest.variants[0]?.macs ?? 0);
   const device = (name: string, times: number, trusted: boolean) => ({
     ...{ name, macsPerSecond: times * macs, memory: 50_000_000, joulesPerMac: 1e-9, trusted },
   });
