@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   worker: async () => (await import('./commands/worker/command.ts')).addWorker,
   fleet: async () => (await import('./commands/fleet/command.ts')).addFleet,
   cluster: async () => (await import('./commands/cluster/command.ts')).addCluster,
+  service: async () => (await import('./commands/service/command.ts')).addService,
   demo: async () => (await import('./commands/demo/command.ts')).addDemo,
 };
 
@@ -51,7 +52,7 @@ async function buildProgram(name: string): Promise<Command> {
 }
 
 /** Commands that have commands of their own. */
-const GROUPS: ReadonlySet<string> = new Set(['cluster', 'audit']);
+const GROUPS: ReadonlySet<string> = new Set(['cluster', 'audit', 'service']);
 
 /** Runs a command line (without the first two words of argv); returns the exit status. */
 export async function runCommandLine(given: readonly string[]): Promise<number> {
