@@ -13,7 +13,7 @@ import { recordOf } from '../observe/audit-record.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { RequestTrace } from '../observe/tracing.ts';
 import { type InferRequest, readInferRequest } from '../protocol/infer-request.ts';
-import { writeInferAnswer } from '../protocol/infer-response.ts';
+import { type ResponseBody, writeInferAnswer } from '../protocol/infer-response.ts';
 import { problemOf } from '../protocol/problem.ts';
 import type { Access } from '../security/access.ts';
 import { assertRole, type Caller, type Role } from '../security/tokens.ts';
@@ -179,9 +179,8 @@ async function answer(
   const model = modelOf(models, request.params);
   const kind = explain ? 'explain' : 'infer';
   const span = new RequestTrace(kind, model.name, request.headers);
+  const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   try {
-    const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-    metrics.moved('in', raw.byteLength);
     const body = await decompressed(raw, request.headers['content-encoding'], bodyLimit);
     const asked = readRequest(request, body, explain);
     if (asked.parameters.explain === true) assertRole(request.caller, 'explain');
@@ -194,24 +193,24 @@ async function answer(
       return served;
     };
     const gone = hangUp(reply);
-    const key = `${request.caller.name} ${model.version} ${asked.id}`;
-    const content = `${explain}${hashArrays(body)}${'file' in asked ? request.url : ''}`;
-    const served =
-      asked.id === undefined ? await run(gone) : await joined.join(key, content, gone, run).answer;
+    const { id } = asked;
+    // The content is hashed only where a twin could come.
+    const content = (): string => `${explain}${hashArrays(body)}${'file' in asked ? request.url : ''}`;
+    const key = `${request.caller.name} ${model.version} ${id}`;
+    const served = await (id === undefined ? run(gone) : joined.join(key, content(), gone, run).answer);
+    const written = writeInferAnswer(served.answer, asked.outputs, asked.binary);
     const seconds = (performance.now() - started) / 1000;
+    sendAnswer(reply, written);
+    // The sender need not wait until it is counted.
     metrics.answered(served, seconds);
     parts.dashboard?.history.answered(model, kind, served, seconds);
     span.answered(served);
-    const written = writeInferAnswer(served.answer, asked.outputs, asked.binary);
+    metrics.moved('in', raw.byteLength);
     metrics.moved('out', written.body.byteLength);
-    const { jsonBytes } = written;
-    if (jsonBytes === undefined) return reply.header('content-type', 'application/json').send(written.body);
-    return reply
-      .header('content-type', 'application/octet-stream')
-      .header('inference-header-content-length', String(jsonBytes))
-      .send(written.body);
+    return reply;
   } catch (error) {
     const code = BedsideError.is(error) ? error.code : 'E_INTERNAL';
+    metrics.moved('in', raw.byteLength);
     metrics.failed(model.name, code);
     span.failed(error);
     parts.dashboard?.history.failed(model, kind, code, (performance.now() - started) / 1000);
@@ -220,6 +219,16 @@ async function answer(
       ...{ caller: request.caller.name, model: model.name, bundle: model.bundle.sha256, error: code },
     });
     throw error;
+  }
+}
+
+function sendAnswer(reply: FastifyReply, { body, jsonBytes }: ResponseBody): void {
+  if (jsonBytes === undefined) void reply.header('content-type', 'application/json').send(body);
+  else {
+    void reply
+      .header('content-type', 'application/octet-stream')
+      .header('inference-header-content-length', String(jsonBytes))
+      .send(body);
   }
 }
 

@@ -18,9 +18,17 @@ export function isEightBit({ stages }: RunPlan, stage: number): boolean {
   return stages[stage]?.precision === 'int8';
 }
 
+/** Devices of plans that were asked about: a plan serves many requests, and never changes. */
+const KNOWN = new WeakMap<RunPlan, readonly string[]>();
+
 /** All devices of a plan, each once. */
-export function devicesOf({ stages }: RunPlan): string[] {
-  return [...new Set(stages.flatMap(({ segments }) => segments.map(({ device }) => device)))];
+export function devicesOf(plan: RunPlan): readonly string[] {
+  const known = KNOWN.get(plan);
+  if (known) return known;
+  const devices = new Set(plan.stages.flatMap(({ segments }) => segments.map(({ device }) => device)));
+  const found = [...devices];
+  KNOWN.set(plan, found);
+  return found;
 }
 
 /** Indices of the stages of which a device computes at least one segment. */

@@ -1,0 +1,89 @@
+// The processes of the study: the gateway, as its command starts it, and one with the bare engine and the echo.
+import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const COMMAND = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+/** A gateway of its own process. */
+export interface GatewayProcess {
+  readonly url: string;
+  readonly model: string;
+  readonly pid: number;
+  /** Ends it as an operator does; resolves with its exit status. */
+  stop(): Promise<number | null>;
+}
+
+/** Compiles the sources: the figures are those of the code that is shipped, not of a loader. */
+export function build(): void {
+  const { status } = spawnSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: 'inherit' });
+  if (status !== 0 || !existsSync(COMMAND)) throw new Error('npm run build failed');
+}
+
+/** `bedside serve` on a free port. */
+export function startGateway(bundle: string, words: readonly string[]): Promise<GatewayProcess> {
+  const child = spawn(process.execPath, [COMMAND, 'serve', bundle, '--port', '0', '--json', ...words], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  return new Promise((resolve, reject) => {
+    let text = '';
+    child.stdout.on('data', (chunk) => {
+      text += chunk;
+      const end = text.indexOf('\n}');
+      if (end < 0 && !text.endsWith('}\n')) return;
+      const { url, models } = JSON.parse(text) as { url: string; models: string[] };
+      resolve({ url, model: models[0] ?? '', pid: child.pid ?? 0, stop: () => stopped(child) });
+    });
+    child.once('exit', (status) => reject(new Error(`bedside serve exited with ${status}`)));
+  });
+}
+
+function stopped(child: ChildProcess): Promise<number | null> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null) resolve(child.exitCode);
+    child.once('exit', (status) => resolve(status));
+    child.kill('SIGTERM');
+  });
+}
+
+/** A module of this folder in a process of its own, which answers each message with one. */
+export class Helper {
+  readonly #child: ChildProcess;
+
+  constructor(module: string) {
+    const path = fileURLToPath(new URL(module, import.meta.url));
+    this.#child = fork(path, [], { execArgv: ['--import', import.meta.resolve('tsx')] });
+  }
+
+  ask<T>(message: unknown): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#child.once('message', (answer) => resolve(answer as T));
+      this.#child.once('exit', (status) => reject(new Error(`a helper exited with ${status}`)));
+      this.#child.send(message as object);
+    });
+  }
+
+  close(): void {
+    this.#child.removeAllListeners('exit');
+    this.#child.kill();
+  }
+}
+
+/** What a process holds, on Linux. Bytes. */
+export interface Held {
+  readonly resident: number;
+  readonly descriptors: number;
+  readonly threads: number;
+}
+
+export function heldBy(pid: number): Held {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const field = (name: string): number =>
+    Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0);
+  return {
+    resident: 1024 * field('VmRSS'),
+    descriptors: readdirSync(`/proc/${pid}/fd`).length,
+    threads: field('Threads'),
+  };
+}
