@@ -1,5 +1,6 @@
 // A service before bundles: the Open Inference Protocol over HTTP, on workers of this machine or of a server.
 
+export { type ServeDemoOptions, type ServedDemo, serveDemo } from './demo/serve-demo.ts';
 export type { AnchorStore, AnchorValue } from './observe/audit-anchor.ts';
 export { writeAuditKey } from './observe/audit-signing.ts';
 export { type AuditCheck, type VerifyOptions, verifyAudit } from './observe/audit-verify.ts';

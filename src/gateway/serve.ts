@@ -17,7 +17,7 @@ import {
 import type { Bundle } from '../bundle/index.ts';
 import type { Fleet } from '../plan/index.ts';
 import { BedsideError, messageOf, VERSION } from '../util/index.ts';
-import type { DashboardParts } from './dashboard/api.ts';
+import type { AddRoutes, DashboardParts } from './dashboard/api.ts';
 import { EventHub } from './dashboard/event-hub.ts';
 import { builtPages } from './dashboard/static-files.ts';
 import { createServer } from './http/server.ts';
@@ -98,10 +98,27 @@ export interface Gateway extends AsyncDisposable {
  *   files of TLS or tokens; E_OUTPUT for the audit log; E_FABRIC when the port is taken or workers do not start; as
  *   `Deployment.start`
  */
-export async function serve(
+export function serve(
   bundles: readonly (Bundle | string)[],
   options: ServeOptions = {},
   reporter?: Reporter | Journal,
+): Promise<Gateway> {
+  return startGateway(bundles, options, reporter);
+}
+
+/** What only the demo's gateway has. */
+export interface DemoParts {
+  readonly addRoutes: AddRoutes;
+  /** Called with each model before anybody may ask. */
+  readonly onModel: (model: ServedModel) => void;
+}
+
+/** As `serve`; and with the parts of the demo. */
+export async function startGateway(
+  bundles: readonly (Bundle | string)[],
+  options: ServeOptions,
+  reporter?: Reporter | Journal,
+  demo?: DemoParts,
 ): Promise<Gateway> {
   const hub = new EventHub();
   const journal = noting(journalOf(reporter), (text) => hub.publish('note', { at: Date.now(), text }));
@@ -124,6 +141,7 @@ export async function serve(
       const model = await ServedModel.start(pool, { timed, ...options }, bounds, journal);
       started.add(() => model.close());
       models.set(model.name, model);
+      demo?.onModel(model);
     }
     const metrics = await Metrics.create({
       queues: () =>
@@ -147,7 +165,8 @@ export async function serve(
       journal,
     );
     const app = await createServer({
-      ...{ models, metrics, audit, tokens: access.access, tls: access.tls, log: options.log, dashboard },
+      ...{ models, metrics, audit, tokens: access.access, tls: access.tls, log: options.log },
+      dashboard: dashboard && { ...dashboard, demo: demo?.addRoutes },
       bodyLimit: options.bodyLimit ?? DEFAULT_BODY,
       sendMs: options.sendSeconds && 1000 * options.sendSeconds,
     });

@@ -47,6 +47,8 @@ export interface FleetDemoOptions {
 export interface FleetDemoResult {
   /** The bundle's folder. */
   readonly bundle: string;
+  /** The emulated devices. */
+  readonly fleet: Fleet;
   readonly requests: readonly StreamedRequest[];
   readonly strategies: readonly ComparedStrategy[];
   readonly planners: readonly ComparedPlanner[];
@@ -79,7 +81,7 @@ export async function fleetDemo(options: FleetDemoOptions, journal: Journal): Pr
   const strategies = signal.aborted ? [] : await devices.compareStrategies();
   const planners = signal.aborted ? [] : await comparedPlanners(bundle, fleet, request);
   if (planners.length > 0) onStep({ step: 'planners', rows: planners });
-  return { bundle: bundle.dir, requests, strategies, planners, interrupted: signal.aborted };
+  return { bundle: bundle.dir, fleet, requests, strategies, planners, interrupted: signal.aborted };
 }
 
 function comparedPlanners({ manifest }: Bundle, fleet: Fleet, request: PlanRequest) {

@@ -5,7 +5,17 @@ import type { Fleet, PrivacyPreset } from '../../plan/index.ts';
 import { completeRequest, type PinScope } from '../../plan/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { SolverName } from '../planners.ts';
+import type { PlanChoice } from './plan-lines.ts';
 import type { ReplannerOptions } from './replanner.ts';
+
+/** What one request asks for. */
+export interface RequestOptions extends PlanChoice {
+  /** Once aborted, the request ends with E_CANCELLED. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Seconds that the first request of a batch waits unless told otherwise. */
+export const BATCH_WINDOW = 0.005;
 
 /** How requests are planned and run. Figures that are absent here are taken from the fleet, then from the defaults. */
 export interface DeploymentOptions {

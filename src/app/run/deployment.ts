@@ -13,7 +13,13 @@ import { assertConfidence, Batcher, type DeviceReport, type Fallback } from '../
 import { BedsideError, must } from '../../util/index.ts';
 import { unlessAborted } from '../abort.ts';
 import { type Journal, journalOf, type Reporter } from '../reporter.ts';
-import { assertRunnable, type DeploymentOptions, replannerOptions } from './deployment-options.ts';
+import {
+  assertRunnable,
+  BATCH_WINDOW,
+  type DeploymentOptions,
+  type RequestOptions,
+  replannerOptions,
+} from './deployment-options.ts';
 import { assertChooses, assertFrozenFloor, frozenLost, viewOf } from './frozen.ts';
 import { readReports } from './measure-devices.ts';
 import { type PlanChange, planOnDrift, planOnReturn, unprunedFallback } from './plan-changes.ts';
@@ -23,14 +29,7 @@ import { type LeftOut, ReadyPlans } from './ready-plans.ts';
 import { type Pin, Replanner, type ReplannerOptions } from './replanner.ts';
 import { inputOf, type Sample } from './sample.ts';
 
-/** What one request asks for. */
-export interface RequestOptions extends PlanChoice {
-  /** Once aborted, the request ends with E_CANCELLED. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** Seconds that the first request of a batch waits unless told otherwise. */
-export const BATCH_WINDOW = 0.005;
+export { BATCH_WINDOW, type RequestOptions } from './deployment-options.ts';
 
 /**
  * A bundle that runs on a pool of workers. A lost device, one that is back, and (with `adapt`) changed times change its plan.
@@ -247,12 +246,15 @@ export class Deployment implements AsyncDisposable {
 
   /** Plans again for what is there now. @throws BedsideError as `prepare`; the plan then stays, no longer frozen */
   async unfreeze(): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#planAgain(() => {
       this.#planner.pin = undefined;
-      const view = await this.#planner.plan(this.#lostNow);
-      if (!view) throw await this.#planner.refusal(this.#pool.bundle.dir);
-      await this.#coordinator.warm(view);
-      this.#plan = view;
+    });
+  }
+
+  /** Plans by other links between the same devices from now on. @throws BedsideError as `prepare`; the plan then stays */
+  async relink({ bandwidth, latency }: Pick<Fleet, 'bandwidth' | 'latency'>): Promise<void> {
+    await this.#planAgain(() => {
+      this.#planner.fleet = { ...this.fleet, bandwidth, latency };
     });
   }
 
@@ -302,8 +304,8 @@ export class Deployment implements AsyncDisposable {
     return readReports(this.#coordinator, this.#planner.fleet);
   }
 
-  async close(): Promise<void> {
-    await this.#coordinator.close();
+  close(): Promise<void> {
+    return this.#coordinator.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -382,6 +384,16 @@ export class Deployment implements AsyncDisposable {
         return true;
       }
       return false;
+    });
+  }
+
+  #planAgain(change: () => void): Promise<void> {
+    return this.#inTurn(async () => {
+      change();
+      const view = await this.#planner.plan(this.#lostNow);
+      if (!view) throw await this.#planner.refusal(this.#pool.bundle.dir);
+      await this.#coordinator.warm(view);
+      this.#plan = view;
     });
   }
 

@@ -16,6 +16,8 @@ import type { EventHub } from './event-hub.ts';
 export interface DashboardParts {
   readonly models: ReadonlyMap<string, ServedModel>;
   readonly hub: EventHub;
+  /** Paths of the demo alone; undefined in every other gateway. */
+  readonly demo?: AddRoutes | undefined;
   /** Decisions about plans, by model. */
   readonly desks: ReadonlyMap<string, PolicyDesk>;
   /** Explanations for pages, by model. */

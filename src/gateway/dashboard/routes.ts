@@ -29,5 +29,6 @@ export async function addDashboard(
   pages: string,
 ): Promise<void> {
   for (const add of ROUTES) add(app, parts);
+  parts.demo?.(app, parts);
   await addStaticFiles(app, pages);
 }

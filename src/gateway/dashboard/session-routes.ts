@@ -7,11 +7,12 @@ import type { SessionInfo } from './wire.ts';
 const MOST_BYTES = 16_384;
 
 /** `GET /api/session` says who looks; `POST` with `{"token": …}` signs in; `DELETE` signs out. */
-export const addSessionRoutes: AddRoutes = (app, { models, sessions, tokens, audit }) => {
+export const addSessionRoutes: AddRoutes = (app, { models, sessions, tokens, audit, demo }) => {
   const shown = {
     version: VERSION,
     models: [...models.values()].map(({ name, version }) => ({ name, version })),
     audit: audit !== undefined,
+    ...(demo ? { demo: true } : {}),
   };
   const nobody = { ...shown, models: [], audit: false, caller: '', roles: [], signInNeeded: true };
   app.get('/api/session', (request, reply) => {

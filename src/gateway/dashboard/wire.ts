@@ -19,6 +19,20 @@ export interface SessionInfo {
   readonly models: readonly ServedName[];
   /** Whether an audit log is kept. */
   readonly audit: boolean;
+  /** Whether this is the demo's gateway, with buttons to break things. */
+  readonly demo?: boolean | undefined;
+}
+
+/** The demo's ward. */
+export interface WireDemo {
+  readonly devices: readonly {
+    readonly name: string;
+    /** Whether its process runs. */
+    readonly runs: boolean;
+    /** Whether it may be killed: not the one in the gateway's own process. */
+    readonly canEnd: boolean;
+  }[];
+  readonly throttled: { readonly from: string; readonly to: string } | null;
 }
 
 /** A served model. */

@@ -9,6 +9,7 @@ import { Interrupt } from '../../terminal/interrupt.ts';
 import { Output } from '../../terminal/output.ts';
 import { typedCommand } from '../../terminal/typed-command.ts';
 import { demoJson } from './json.ts';
+import { serveWard } from './serve-ward.ts';
 import { describeEnd, describeStep } from './text.ts';
 
 interface DemoCommandOptions extends CommonOptions, ComputeOptions {
@@ -16,6 +17,7 @@ interface DemoCommandOptions extends CommonOptions, ComputeOptions {
   readonly data?: string;
   readonly outDir: string;
   readonly fabric: string;
+  readonly serve: boolean;
 }
 
 const CONFLICTS: readonly Conflict<DemoCommandOptions>[] = [
@@ -35,7 +37,8 @@ export function addDemo(program: Command): void {
       'Shows the whole path, step by step. It explains a network, compares criteria, prunes to half of the ' +
         'multiply-accumulates without retraining, and measures the result. Then it packs the network at every width, and ' +
         'plans and runs it on four emulated devices while a link is throttled and a device is killed. At the end it ' +
-        'compares distribution, pruning and both. By default the network is the small one in the package, and the samples ' +
+        'compares distribution, pruning and both. In a terminal it then serves the bundle until Ctrl-C: simulated monitors ' +
+        'ask, a link is throttled and a device killed again and again, and the dashboard shows it. By default the network is the small one in the package, and the samples ' +
         'are generated ECG beats (dynamical model of McSharry et al., IEEE TBME 2003): no download and no data are needed.',
     )
     .option('--model <file>', 'an ONNX classifier of your own, with --data')
@@ -47,6 +50,7 @@ export function addDemo(program: Command): void {
     fabric,
     'local',
   );
+  command.option('--no-serve', 'end after the last comparison, also in a terminal');
   addCommon(addRun(command))
     .addHelpText(
       'after',
@@ -59,16 +63,17 @@ export function addDemo(program: Command): void {
     .action((options: DemoCommandOptions) => run(options));
 }
 
-async function run({ fabric: place, ...options }: DemoCommandOptions): Promise<void> {
+async function run({ fabric: place, serve: wanted, ...options }: DemoCommandOptions): Promise<void> {
   const output = new Output(options);
-  assertNoConflict({ ...options, fabric: place }, CONFLICTS);
+  assertNoConflict({ ...options, fabric: place, serve: wanted }, CONFLICTS);
   const control = new AbortController();
+  const nats = place === 'local' ? undefined : { servers: [place] };
   let interrupt: Interrupt | undefined;
   try {
     const result = await demo(
       {
         ...options,
-        nats: place === 'local' ? undefined : { servers: [place] },
+        nats,
         signal: control.signal,
         command: typedCommand(),
         onStep: (step) => {
@@ -85,6 +90,9 @@ async function run({ fabric: place, ...options }: DemoCommandOptions): Promise<v
     output.print(describeEnd(result, options.model));
     output.result(demoJson(result));
     if (result.fleet.interrupted) process.exitCode = EXIT.interrupted;
+    else if (wanted && !options.json && process.stdout.isTTY) {
+      await serveWard({ ...result.fleet, samples: result.sets.test, nats }, output);
+    }
   } finally {
     interrupt?.end();
   }
