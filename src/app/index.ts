@@ -142,8 +142,8 @@ export {
   type Signals,
   type Skipped,
 } from './reporter.ts';
-export { BATCH_WINDOW, Deployment, type RequestOptions } from './run/deployment.ts';
-export type { DeploymentOptions } from './run/deployment-options.ts';
+export { Deployment } from './run/deployment.ts';
+export { BATCH_WINDOW, type DeploymentOptions, type RequestOptions } from './run/deployment-options.ts';
 export { withMeasuredTimes, withoutDevices } from './run/fleet-changes.ts';
 export { type InferOptions, type InferResult, infer } from './run/infer.ts';
 export { emulatedWorkers, localFleet } from './run/local-fleet.ts';

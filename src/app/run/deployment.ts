@@ -29,8 +29,6 @@ import { type LeftOut, ReadyPlans } from './ready-plans.ts';
 import { type Pin, Replanner, type ReplannerOptions } from './replanner.ts';
 import { inputOf, type Sample } from './sample.ts';
 
-export { BATCH_WINDOW, type RequestOptions } from './deployment-options.ts';
-
 /**
  * A bundle that runs on a pool of workers. A lost device, one that is back, and (with `adapt`) changed times change its plan.
  * `await using` or `close` ends what runs; the pool stays open.
@@ -304,13 +302,9 @@ export class Deployment implements AsyncDisposable {
     return readReports(this.#coordinator, this.#planner.fleet);
   }
 
-  close(): Promise<void> {
-    return this.#coordinator.close();
-  }
+  close = (): Promise<void> => this.#coordinator.close();
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
+  [Symbol.asyncDispose] = this.close;
 
   /** Devices that measure before planning. */
   get #measuring(): readonly string[] {

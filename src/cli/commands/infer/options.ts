@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { isServerUrl } from '../../../app/cluster/access.ts';
 import type { DataOptions } from '../../../app/options.ts';
 import { SOLVERS, type SolverName } from '../../../app/planners.ts';
-import { BATCH_WINDOW } from '../../../app/run/deployment.ts';
+import { BATCH_WINDOW } from '../../../app/run/deployment-options.ts';
 import { PRIVACY_PRESETS, type PrivacyPreset } from '../../../plan/index.ts';
 import type { CommonOptions } from '../../options/common.ts';
 import { assertNoConflict, type Conflict } from '../../options/conflicts.ts';
