@@ -2,9 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { loadNetwork } from '../../src/app/network.ts';
-import { packDrawn } from '../../src/app/pack.ts';
-import { journalOf } from '../../src/app/reporter.ts';
+import { journalOf, loadNetwork, packDrawn } from '../../src/app/index.ts';
 import { type Bundle, openBundle } from '../../src/bundle/index.ts';
 import { generateEcg } from '../../src/data/index.ts';
 import { BUNDLES } from '../lib/bundles.ts';

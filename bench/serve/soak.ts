@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bundle } from '../../src/bundle/index.ts';
-import { verifyAudit } from '../../src/gateway/observe/audit-verify.ts';
+import { verifyAudit } from '../../src/gateway/index.ts';
 import { MALFORMED_KINDS, malformed, type Target } from '../../src/gateway/test-support/malformed.ts';
 import { sendMalformed } from '../../src/gateway/test-support/send-malformed.ts';
 import { must } from '../../src/util/index.ts';
