@@ -79,3 +79,13 @@ export function replannerOptions(
   const own = { deadline, accuracyFloor: fixed ? 0 : accuracyFloor, privacy, levels: 'certified' as const };
   return { request: completeRequest(own, fleet.request), solver, levels: fixed, freeze };
 }
+
+/** Devices that measure before planning: all, none, or those that nothing is known of. */
+export function measuring(
+  { measure }: Pick<DeploymentOptions, 'measure'>,
+  { devices }: Fleet,
+  unmeasured: readonly string[],
+): readonly string[] {
+  if (measure) return devices.map(({ name }) => name);
+  return measure === undefined ? unmeasured : [];
+}

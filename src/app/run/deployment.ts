@@ -17,6 +17,7 @@ import {
   assertRunnable,
   BATCH_WINDOW,
   type DeploymentOptions,
+  measuring,
   type RequestOptions,
   replannerOptions,
 } from './deployment-options.ts';
@@ -306,13 +307,6 @@ export class Deployment implements AsyncDisposable {
 
   [Symbol.asyncDispose] = this.close;
 
-  /** Devices that measure before planning. */
-  get #measuring(): readonly string[] {
-    const { measure } = this.#options;
-    if (measure) return this.#planner.fleet.devices.map(({ name }) => name);
-    return measure === undefined ? this.#pool.unmeasured : [];
-  }
-
   async #prepared(signal: AbortSignal) {
     const parts = {
       planner: this.#planner,
@@ -321,7 +315,7 @@ export class Deployment implements AsyncDisposable {
     };
     const { plans, planner } = parts;
     this.#leftOut = plans.leftOut;
-    const devices = this.#measuring;
+    const devices = measuring(this.#options, planner.fleet, this.#pool.unmeasured);
     if (devices.length > 0) {
       const { reports, failed } = await this.#journal.during('workers time their stages', (progress) =>
         this.#pool.measure(this.#coordinator, devices, (done, total) => progress.update(done, total)),
