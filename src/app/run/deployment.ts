@@ -166,7 +166,7 @@ export class Deployment implements AsyncDisposable {
    * @throws BedsideError E_REQUEST when there is no plan, with the reason
    */
   async check(): Promise<void> {
-    if (this.#measuring.length > 0) return;
+    if (measuring(this.#options, this.#planner.fleet, this.#pool.unmeasured).length > 0) return;
     const view = await this.#journal.during('planning', () => this.#planner.plan());
     if (!view) throw await this.#planner.refusal(this.#pool.bundle.dir);
   }
