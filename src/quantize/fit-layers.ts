@@ -3,16 +3,17 @@
 import type { Grouping, KeptUnits } from '../channels/index.ts';
 import { keptPositions } from '../channels/internal.ts';
 import type { Model } from '../onnx/index.ts';
-import { sampleShapes, sizeOf, type WeightedLayer, weightedLayers } from '../onnx/internal.ts';
+import { sampleShapes, type WeightedLayer, weightedLayers } from '../onnx/internal.ts';
 import {
-  collectInputs,
   fitLayer,
   fromMatrices,
+  InputRows,
   type Matrix,
   type NetworkRun,
+  NetworkWalk,
   orderedTargets,
   Products,
-  ReferenceActivations,
+  ReferenceWalk,
   type RefitTask,
   type RepairSamples,
   rowsOf,
@@ -28,8 +29,8 @@ import { type QuantizedLayer, scaleOfRange, throughUint8, type ValueScale } from
 import { heldOutError, heldRows, type LayerRows, roundLayer } from './layer-weights.ts';
 import type { IntegerPlaces } from './places.ts';
 import { meanSquareLost, RANGE_METHODS, type RangeMethod, rangeBy } from './ranges.ts';
-import { withRoundedValues } from './rounded-model.ts';
-import { batchWithin, type SplitStatistics } from './statistics.ts';
+import { type RoundedModel, withRoundings, withScale } from './rounded-model.ts';
+import type { SplitStatistics } from './statistics.ts';
 
 /** A layer whose held-out error is below this share of the variance is near enough: a refit would gain nothing. */
 const NEAR = 1e-3;
@@ -107,17 +108,24 @@ interface FitTask extends RefitTask {
   readonly kept: readonly number[];
 }
 
+/** The walks through both networks, and what is fitted on the way. */
+interface Walks {
+  readonly tasks: readonly FitTask[];
+  readonly rounded: RoundedModel;
+  readonly walk: NetworkWalk;
+  readonly reference: ReferenceWalk;
+}
+
 class LayerFit {
   readonly #places: IntegerPlaces;
   readonly #statistics: ReadonlyMap<string, SplitStatistics>;
   readonly #setting: Setting;
-  readonly #tasks: readonly FitTask[];
-  readonly #reference: ReferenceActivations;
+  readonly #walks: Walks;
   readonly #scales = new Map<string, ValueScale>();
   readonly #methods = new Map<string, RangeMethod>();
   readonly #tables = new Map<string, QuantizedLayer>();
   readonly #chosen: LayerQuantization[] = [];
-  /** Weights as their integers mean them. */
+  /** Values and weights as their integers mean them. */
   #rounded: Model;
   #unrounded: Model;
   #strength: number | undefined;
@@ -127,14 +135,13 @@ class LayerFit {
     places: IntegerPlaces,
     statistics: ReadonlyMap<string, SplitStatistics>,
     setting: Setting,
-    fitted: { readonly tasks: readonly FitTask[]; readonly reference: ReferenceActivations },
+    walks: Walks,
   ) {
     this.#places = places;
     this.#statistics = statistics;
     this.#setting = setting;
-    this.#tasks = fitted.tasks;
-    this.#reference = fitted.reference;
-    this.#rounded = model;
+    this.#walks = walks;
+    this.#rounded = walks.rounded.model;
     this.#unrounded = model;
   }
 
@@ -146,18 +153,25 @@ class LayerFit {
   ): Promise<LayerFit> {
     const { samples, options } = setting;
     const tasks = fitTasks(model, places, setting);
-    const original = options.reference?.model ?? model;
-    const sizes = tasks.map(({ layer }) => sizeOf([...layer.outputShape]));
-    const batch = batchWithin(options.batch, sizes);
-    const reference = await ReferenceActivations.collect(original, tasks, samples, { ...options, batch });
-    return new LayerFit(model, places, statistics, setting, { tasks, reference });
+    const reference = await ReferenceWalk.open(options.reference?.model ?? model, tasks, samples, options);
+    const rounded = withRoundings(model, places);
+    const chosen = new Set<string>();
+    const steps = tasks.map(({ own, minus }) => {
+      const source = places.values.get(own.input)?.source ?? own.input;
+      const roundings = chosen.has(source) ? [] : (rounded.roundings.get(source)?.nodes ?? []);
+      chosen.add(source);
+      const values = minus === undefined ? [own.input] : [own.input, minus];
+      return { values, changes: [own.name, ...roundings] };
+    });
+    const walk = await NetworkWalk.open(rounded.model, steps, samples, options);
+    return new LayerFit(model, places, statistics, setting, { tasks, rounded, walk, reference });
   }
 
   async run(): Promise<FittedLayers> {
     this.#chooseUnread();
-    for (const [at, task] of this.#tasks.entries()) {
+    for (const [at, task] of this.#walks.tasks.entries()) {
       await this.#fit(task);
-      this.#setting.options.onProgress?.(at + 1, this.#tasks.length);
+      this.#setting.options.onProgress?.(at + 1, this.#walks.tasks.length);
     }
     return {
       values: this.#scales,
@@ -169,7 +183,7 @@ class LayerFit {
 
   /** Values that no layer reads have the range with the smallest error of their own on held-out samples. */
   #chooseUnread(): void {
-    const read = new Set(this.#tasks.map(({ own }) => this.#sourceOf(own.input)));
+    const read = new Set(this.#walks.tasks.map(({ own }) => this.#sourceOf(own.input)));
     for (const { source } of this.#places.values.values()) {
       if (read.has(source) || this.#scales.has(source)) continue;
       const { fit, held, all } = this.#statisticsOf(source);
@@ -179,8 +193,13 @@ class LayerFit {
         const lost = meanSquareLost(held.values, rangeBy(method, fit, bounds));
         if (lost < least) [found, least] = [method, lost];
       }
-      this.#scales.set(source, scaleOfRange(rangeBy(found, all, bounds)));
+      this.#setScale(source, scaleOfRange(rangeBy(found, all, bounds)));
     }
+  }
+
+  #setScale(source: string, scale: ValueScale): void {
+    this.#scales.set(source, scale);
+    this.#rounded = withScale(this.#rounded, this.#walks.rounded.roundings.get(source), scale);
   }
 
   async #fit(task: FitTask): Promise<void> {
@@ -220,10 +239,10 @@ class LayerFit {
   }
 
   async #rowsOf({ own, layer, sampled, value, minus, kept }: FitTask): Promise<LayerRows> {
-    const { samples, options } = this.#setting;
-    const model = withRoundedValues(this.#rounded, this.#places, this.#scales);
-    const found = await collectInputs(model, own, sampled, minus, samples, options);
-    const answers = this.#reference.valuesAt(layer.name, value);
+    const found = await InputRows.collect(own, sampled, minus, (visit) =>
+      this.#walks.walk.visit(this.#rounded, visit),
+    );
+    const answers = await this.#walks.reference.valuesAt(layer.name, value);
     const y = targetRows(answers, layer.channels, kept, found.x.length, found.minus);
     return { x: found.x, y, fitRows: sampled.fitRows };
   }
@@ -246,7 +265,7 @@ class LayerFit {
       if (error < least) [found, least] = [method, error];
     }
     this.#methods.set(source, found);
-    this.#scales.set(source, scaleOfRange(rangeBy(found, all, bounds)));
+    this.#setScale(source, scaleOfRange(rangeBy(found, all, bounds)));
   }
 
   #sourceOf(value: string): string {
