@@ -4,3 +4,4 @@ export { withMeasuredTimes } from './run/fleet-changes.ts';
 export { emulatedWorkers } from './run/local-fleet.ts';
 export { measureDevices } from './run/measure-devices.ts';
 export { SingleMachine } from './run/single-machine.ts';
+export { networkForData } from './task.ts';

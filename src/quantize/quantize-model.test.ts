@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Net, run } from '../channels/test-support/net.ts';
 import { subset } from '../data/index.ts';
 import { createSession, tensor } from '../engine/index.ts';
+import { runKernels } from '../engine/internal.ts';
 import { canonicalModel, type Model, readModel, writeModel } from '../onnx/index.ts';
 import { ints, knownOf, sizeOf } from '../onnx/internal.ts';
 import { must } from '../util/index.ts';
@@ -104,6 +105,18 @@ describe('layers in float32', () => {
     });
     expect(layers.map(({ layer }) => layer)).toEqual(['a', 'b', 'head']);
     expect(layersKeptFloat.map(({ name }) => name)).toEqual(['up', 'product']);
+  });
+
+  it('run in float32 between integers, where the engine would round their weights by itself', async () => {
+    const { model: quantized } = await quantizeModel(model, { ...base, keepFloat: ['b', 'head'] });
+    const { samples, sampleShape } = noiseFor(model, 1);
+    const kernels = await runKernels(
+      quantized,
+      { input: tensor(samples, [1, ...sampleShape]) },
+      { name: 'net' },
+    );
+    const layers = kernels.flatMap(({ op }) => (/Conv|Gemm/.test(op) ? [op] : []));
+    expect(layers.toSorted()).toEqual(['Conv', 'Gemm', 'QLinearConv', 'QLinearConv']);
   });
 });
 

@@ -6,6 +6,9 @@ import type { RepairSamples } from '../repair/internal.ts';
 import { must } from '../util/index.ts';
 import { rowRange } from '../util/internal.ts';
 
+/** The least variance of scores that counts, as a share of their squares. */
+const LEAST_VARIANCE = 1e-4;
+
 /** Scores of a network on held-out samples, and how they are measured. */
 export class HeldOutScores {
   readonly #samples: RepairSamples;
@@ -33,7 +36,7 @@ export class HeldOutScores {
     scores.#float = await scores.#scoresOf(model);
     const rows = samples.size - samples.fitSize;
     const columns = scores.#float.length / rows;
-    let total = 0;
+    let [total, squares] = [0, 0];
     for (let c = 0; c < columns; c++) {
       let [sum, square] = [0, 0];
       for (let r = 0; r < rows; r++) {
@@ -42,8 +45,10 @@ export class HeldOutScores {
         square += value * value;
       }
       total += Math.max(0, square - (sum * sum) / rows);
+      squares += square;
     }
-    scores.#variance = total;
+    // Scores that are all but the same for every sample are compared with their own size.
+    scores.#variance = Math.max(total, LEAST_VARIANCE * squares);
     return scores;
   }
 
@@ -52,7 +57,6 @@ export class HeldOutScores {
     const own = await this.#scoresOf(model);
     let sum = 0;
     for (let i = 0; i < own.length; i++) sum += ((own[i] as number) - (this.#float[i] as number)) ** 2;
-    // Scores that are the same for all samples have no variance to compare with.
     return sum === 0 ? 0 : sum / (this.#variance || sum);
   }
 

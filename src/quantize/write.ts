@@ -66,7 +66,7 @@ class Writer {
       if (dropped.has(node.outputs[0])) continue;
       const isInteger = this.#integer.has(node.outputs.find(Boolean) ?? '');
       if (isInteger) this.#writeInteger(node, layers.get(node.name));
-      else this.#nodes.push(node);
+      else this.#writeFloat(node);
       for (const output of node.outputs) {
         const value = values.get(output);
         if (value && !value.born) this.#round(output);
@@ -81,6 +81,22 @@ class Writer {
   #round(value: string): void {
     const quantized = this.#quantize(value, value);
     this.#dequantized.set(value, this.#dequantize(quantized, value, `${value}_dequantized`));
+  }
+
+  /**
+   * A node that stays in float32. Between integers the engine would round the weights of a layer by itself, with one scale
+   * for all; behind an activation it does not. This one changes nothing, and is fused into the layer.
+   */
+  #writeFloat(node: Node): void {
+    this.#nodes.push(node);
+    const [output = ''] = node.outputs;
+    if (!ROUNDED_BY_ENGINE.has(node.op) || !this.#places.values.get(node.inputs[0] ?? '')?.born) return;
+    const raw = this.#builder.fresh(`${output}_float`);
+    node.outputs = [raw];
+    this.#nodes.push({
+      ...{ name: this.#builder.fresh(`${output}_as_is`), op: 'LeakyRelu', domain: '' },
+      ...{ inputs: [raw], outputs: [output], attributes: new Map([['alpha', float(1)]]) },
+    });
   }
 
   #writeInteger(node: Node, layer: WeightedLayer | undefined): void {
@@ -174,6 +190,9 @@ class Writer {
     return output;
   }
 }
+
+/** Layers whose float32 weights ONNX Runtime rounds where integers are before and behind them (weight_bias_quantization). */
+const ROUNDED_BY_ENGINE: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm']);
 
 /** ONNX's number for int8. */
 const ELEM_INT8 = 3;
