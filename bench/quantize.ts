@@ -2,7 +2,7 @@
 // of 1 and 16, all timed in turn in one process.
 // Command: npm run bench:quantize [-- NAME...]; with names only their rows are measured, and take the place of those before.
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { journalOf, loadTwoSets, type Network, type TwoSets } from '../src/app/index.ts';
 import { networkForData } from '../src/app/internal.ts';
 import { createSession, type Session, type Tensor, tensor } from '../src/engine/index.ts';
@@ -61,9 +61,10 @@ await report();
 
 /** The network in all its forms. */
 async function variantsOf(
-  { canonical, name, classifier }: Network,
+  { canonical, name: path, classifier }: Network,
   { calibration }: TwoSets,
 ): Promise<Variant[]> {
+  const name = basename(path, '.onnx');
   const common = { name, calibration, threads: 1, seed: 1 };
   const tell = (what: string): void => void process.stderr.write(`${name}: ${what}\n`);
   const variants: Variant[] = [{ what: 'float32', model: canonical, float: '' }];
@@ -145,10 +146,7 @@ async function timesOf(
   for (const [at, batch] of BATCHES.entries()) {
     const rows = classifier.fixedBatch ?? batch;
     const feeds: Record<string, Tensor> = {
-      [classifier.input]: tensor(rowRange(samples, size, 0, rows), [
-        rows,
-        ...classifier.sampleShape,
-      ]),
+      [classifier.input]: tensor(rowRange(samples, size, 0, rows), [rows, ...classifier.sampleShape]),
     };
     for (let round = 0; round < ROUNDS; round++) {
       for (const [i, session] of sessions.entries()) {
@@ -171,9 +169,13 @@ async function timesOf(
 async function report(): Promise<void> {
   const known = join(import.meta.dirname, 'results/quantize.json');
   if (given.length > 0 && existsSync(known)) {
-    const { tables } = JSON.parse(readFileSync(known, 'utf8')) as { tables: { rows: Row[] }[] };
+    const { tables } = JSON.parse(readFileSync(known, 'utf8')) as {
+      tables: { rows: Row[]; note?: string }[];
+    };
     const order = NETWORKS.map(({ name }): string => name);
     rows.push(...(tables[0]?.rows ?? []).filter(([name]) => !given.includes(String(name))));
+    const told = tables[0]?.note?.split('\n') ?? [];
+    notes.push(...told.filter((line) => !given.some((name) => line.startsWith(`- ${name}`))));
     rows.sort(([a], [b]) => order.indexOf(String(a)) - order.indexOf(String(b)));
   }
   const text = await writeResults('quantize', {
