@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
@@ -24,6 +24,7 @@ const SOURCES = [
   'tsconfig.build.json',
   'src',
   'scripts/build.ts',
+  'web',
   'models',
   'LICENSE',
   'README.md',
@@ -163,9 +164,14 @@ async function pack(copy: string, destination: string): Promise<string> {
   for (const path of SOURCES) {
     if (!existsSync(join(ROOT, path))) continue;
     mkdirSync(dirname(join(copy, path)), { recursive: true });
-    cpSync(join(ROOT, path), join(copy, path), { recursive: true });
+    cpSync(join(ROOT, path), join(copy, path), {
+      recursive: true,
+      filter: (from) => basename(from) !== 'node_modules',
+    });
   }
-  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'), 'dir');
+  for (const modules of ['node_modules', 'web/node_modules']) {
+    if (existsSync(join(ROOT, modules))) symlinkSync(join(ROOT, modules), join(copy, modules), 'dir');
+  }
   const { status, stderr, stdout } = await run('npm', ['pack', '--pack-destination', destination], copy);
   if (status !== 0) throw new Error(`npm pack failed:\n${stdout}${stderr}`);
   const tarball = readdirSync(destination).find((name) => name.endsWith('.tgz'));
