@@ -13,7 +13,7 @@ export interface Sequence {
 }
 
 /** A map to some gates: what it sums over. */
-interface GateMap {
+export interface GateMap {
   readonly gates: readonly number[];
   readonly readsInput: boolean;
   /** The state of the step before, that state times the reset gate, or nothing. */
@@ -21,7 +21,7 @@ interface GateMap {
 }
 
 /** The maps of a layer. A GRU that resets behind its map has two of their own for its last gate. */
-function mapsOf({ op, node }: RecurrentLayer): readonly GateMap[] {
+export function mapsOf({ op, node }: Pick<RecurrentLayer, 'op' | 'node'>): readonly GateMap[] {
   const plain = (gates: readonly number[]): GateMap => ({ gates, readsInput: true, reads: 'state' });
   if (op === 'LSTM') return [plain([0, 1, 2, 3])];
   if (op === 'RNN') return [plain([0])];

@@ -95,13 +95,13 @@ export async function refitRecurrent(
 
 const ROUNDS = 2;
 
-function layerOf({ graph }: Model, name: string): RecurrentLayer {
+export function layerOf({ graph }: Model, name: string): RecurrentLayer {
   const node = graph.nodes.find((candidate) => candidate.name === name);
   return must(node && recurrentLayer(graph, node), `recurrent layer '${name}'`);
 }
 
 /** What a layer reads at each step, and its states, for every sample. */
-async function sequencesOf(
+export async function sequencesOf(
   given: Model,
   name: string,
   samples: RepairSamples,
@@ -161,7 +161,7 @@ function stateError(
 }
 
 /** The model with the weights of a layer's gates replaced. */
-function withGates(model: Model, name: string, fitted: readonly Matrix[]): Model {
+export function withGates(model: Model, name: string, fitted: readonly Matrix[]): Model {
   const result = cloneModel(model);
   const layer = layerOf(result, name);
   const { weight, recurrence, bias } = packGates(layer, fitted, isLinearBeforeReset(layer));

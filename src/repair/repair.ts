@@ -10,7 +10,7 @@ import type { Model } from '../onnx/index.ts';
 import { recurrentLayer, sampleShapes, type WeightedLayer, weightedLayers } from '../onnx/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
-import { repairSamples } from './augment.ts';
+import { type RepairSamples, repairSamples } from './augment.ts';
 import { InputRows, RowMemory } from './collect.ts';
 import type { WalkStep } from './frontier.ts';
 import { type Matrix, Products } from './products.ts';
@@ -19,7 +19,8 @@ import { ReferenceWalk } from './reference-activations.ts';
 import { fitLayer, fromMatrices, weightMatrices } from './refit.ts';
 import { type SamplePositions, samplePositionsOf } from './sample-positions.ts';
 import { type LayerTarget, orderedTargets } from './targets.ts';
-import { NetworkWalk, type Visitor } from './walk.ts';
+import { refitThroughTime } from './time/refit.ts';
+import { type NetworkRun, NetworkWalk, type Visitor } from './walk.ts';
 import { setWeights } from './weights.ts';
 
 /** Samples and limits of a repair; `batch` is 16 by default. */
@@ -35,6 +36,8 @@ export interface RepairOptions extends EngineOptions {
    * How many times as many samples are made from the given ones, by mixing and translating them; default 4, 1 for none.
    */
   readonly copies?: number | undefined;
+  /** Whether recurrent layers are refitted through time once all layers are; default true. */
+  readonly throughTime?: boolean | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
@@ -58,7 +61,14 @@ export interface RepairResult {
 }
 
 /** The defaults of `RepairOptions`. */
-export const REPAIR_DEFAULTS = { batch: 16, threads: 1, seed: 1, maxPositions: 8192, copies: 4 } as const;
+export const REPAIR_DEFAULTS = {
+  batch: 16,
+  threads: 1,
+  seed: 1,
+  maxPositions: 8192,
+  copies: 4,
+  throughTime: true,
+} as const;
 
 /** For comparisons: fewer rows than for the repair itself, but enough to tell networks apart. */
 export const QUICK_REPAIR = { maxPositions: 2048, copies: 2 } as const;
@@ -99,57 +109,98 @@ export async function repair(
     };
   });
   const recurrent = touchedRecurrent(cut, grouping, positions, stale);
-  const places = tasks.map(({ layer }) => cut.graph.nodes.findIndex(({ name }) => name === layer.name));
+  const products = await Products.create(threads);
+  const common = { original, positions, samples, settings, products };
+  const total = tasks.length + recurrent.length;
+  try {
+    const told = (done: number): void => onProgress?.(done, total);
+    const repaired = await refitInOrder({ ...common, told }, cut, tasks, recurrent);
+    let { model } = repaired;
+    for (const { name, kept, at } of settings.throughTime ? recurrent : []) {
+      const found = await refitThroughTime({ original, cut: model }, name, kept, products, settings);
+      if (!found) continue;
+      const behind = tasks.filter((task) => placeOf(cut, task.cut.name) > at);
+      const now = new Map(weightedLayers(found).map((layer) => [layer.name, layer]));
+      const again = behind.map((task) => ({ ...task, cut: now.get(task.cut.name) ?? task.cut }));
+      model = (await refitInOrder(common, found, again, [])).model;
+    }
+    return { model, layers: repaired.layers };
+  } finally {
+    await products.release();
+  }
+}
+
+/** What layers are refitted with. */
+interface RefitParts {
+  readonly original: Model;
+  readonly positions: (value: string) => number[] | undefined;
+  readonly samples: RepairSamples;
+  readonly settings: NetworkRun & { readonly seed: number; readonly maxPositions: number };
+  readonly products: Products;
+  readonly told?: (done: number) => void;
+}
+
+/** One layer to refit: as it is now, as the unpruned network has it, and what it is fitted to. */
+interface LayerTask {
+  readonly cut: WeightedLayer;
+  readonly layer: WeightedLayer;
+  readonly target: LayerTarget;
+  readonly sampled: SamplePositions;
+  readonly values: readonly string[];
+}
+
+/** Refits layers in execution order, each on what the network gives it by then. */
+async function refitInOrder(
+  { original, positions, samples, settings, products, told }: RefitParts,
+  cut: Model,
+  tasks: readonly LayerTask[],
+  touched: ReturnType<typeof touchedRecurrent>,
+): Promise<RepairResult> {
+  const recurrent = [...touched];
+  const places = tasks.map(({ layer }) => placeOf(cut, layer.name));
   const reference = await ReferenceWalk.open(original, tasks, samples, settings);
   const walk = await NetworkWalk.open(cut, stepsOf(tasks, places, recurrent), samples, settings);
-  const products = await Products.create(threads);
   const memory = new RowMemory();
   let model = cut;
   const repairs: LayerRepair[] = [];
   let start: number | undefined;
-  const total = tasks.length + recurrent.length;
   /** Recurrent layers before a node, in execution order. */
   const refitBefore = async (end: number): Promise<void> => {
     for (let next = recurrent[0]; next && next.at < end; next = recurrent[0]) {
       recurrent.shift();
       const models = { original, cut: model };
-      const own = { ...settings, seed: seed + tasks.length + next.at };
+      const own = { ...settings, seed: settings.seed + tasks.length + next.at };
       const found = await refitRecurrent(models, next.name, next.kept, samples, products, own);
       model = found.model;
       const { errorBefore, errorAfter, rows, unknowns, refit } = found;
       repairs.push({ layer: next.name, errorBefore, errorAfter, rows, unknowns, refit });
-      onProgress?.(repairs.length, total);
+      told?.(repairs.length);
     }
   };
-  try {
-    for (const [index, { cut: layer, layer: whole, target, sampled }] of tasks.entries()) {
-      await refitBefore(places[index] as number);
-      const run = (visit: Visitor): Promise<void> => walk.visit(model, visit);
-      const { x, minus } = await InputRows.collect(layer, sampled, target.minus, run, memory);
-      const kept = positions(layer.output) ?? Array.from({ length: layer.channels }, (_, c) => c);
-      const y = targetRows(
-        await reference.valuesAt(layer.name, target.value),
-        whole.channels,
-        kept,
-        x.length,
-        minus,
-      );
-      const problem = { name: layer.name, x, y, weights: weightMatrices(layer), fitRows: sampled.fitRows };
-      const fit = await fitLayer(problem, products, start);
-      // Neighbouring layers need similar strengths, so the search starts at the last one.
-      start = fit.strength || start;
-      if (fit.refit) {
-        const { weight, bias } = fromMatrices(layer, fit.weights);
-        model = setWeights(model, layer, weight, bias);
-      }
-      repairs.push(repairOf(layer, sampled, x[0] as Matrix, fit));
-      onProgress?.(repairs.length, total);
+  for (const [index, { cut: layer, layer: whole, target, sampled }] of tasks.entries()) {
+    await refitBefore(places[index] as number);
+    const run = (visit: Visitor): Promise<void> => walk.visit(model, visit);
+    const { x, minus } = await InputRows.collect(layer, sampled, target.minus, run, memory);
+    const kept = positions(layer.output) ?? Array.from({ length: layer.channels }, (_, c) => c);
+    const answers = await reference.valuesAt(layer.name, target.value);
+    const y = targetRows(answers, whole.channels, kept, x.length, minus);
+    const problem = { name: layer.name, x, y, weights: weightMatrices(layer), fitRows: sampled.fitRows };
+    const fit = await fitLayer(problem, products, start);
+    // Neighbouring layers need similar strengths, so the search starts at the last one.
+    start = fit.strength || start;
+    if (fit.refit) {
+      const { weight, bias } = fromMatrices(layer, fit.weights);
+      model = setWeights(model, layer, weight, bias);
     }
-    await refitBefore(cut.graph.nodes.length);
-  } finally {
-    await products.release();
+    repairs.push(repairOf(layer, sampled, x[0] as Matrix, fit));
+    told?.(repairs.length);
   }
+  await refitBefore(cut.graph.nodes.length);
   return { model, layers: repairs };
+}
+
+function placeOf({ graph }: Model, name: string): number {
+  return graph.nodes.findIndex((node) => node.name === name);
 }
 
 /** What is read to refit each layer, and what changes then: the layer, and recurrent layers before the next one. */

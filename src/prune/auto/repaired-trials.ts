@@ -79,7 +79,8 @@ export class RepairedTrials {
     const { name, batch, threads, seed = 1, repair: extent = QUICK_REPAIR } = this.#options;
     const { calibration } = this.samples;
     const cut = sliceModel(this.#model, grouping, keep);
-    const settings = { name, calibration, batch, threads, seed, ...extent };
+    // Trials compare many cuts; what a refit through time adds to each is left to the network that is written.
+    const settings = { name, calibration, batch, threads, seed, throughTime: false, ...extent };
     const logits = await this.#run((await repair(this.#model, cut, grouping, keep, settings)).model);
     const result = {
       distance: distanceOf(this.#form, this.#logits, logits),

@@ -182,6 +182,8 @@ class Study {
           calibration: draw.calibration,
           threads: options.threads,
           seed: draw.seed ?? options.seed,
+          // A table has many networks; prune alone takes the time for recurrent layers.
+          throughTime: false,
           onProgress: (done, total) => options.onProgress?.(`${step}: repairing`, done, total),
         })
       : undefined;
