@@ -41,7 +41,7 @@ export interface PackOptions extends DrawOptions, EngineOptions {
   /** Whether to measure how long layers take on this machine; default true. */
   readonly measure?: boolean | undefined;
   /**
-   * What stages may compute in; default float32, and int8 too where this machine gains by it. `['float32', 'int8']`: both
+   * What stages may compute in; default float32. `['float32', 'int8']`: both
    * in any case.
    */
   readonly precisions?: readonly Precision[] | undefined;
@@ -228,7 +228,7 @@ function resultOf(
 
 /** @throws BedsideError E_USAGE without float32, which every device can run */
 function precisionsOf(wanted: readonly Precision[] | undefined): PackPrecisions {
-  if (!wanted) return 'gain';
+  if (!wanted) return 'float32';
   if (wanted.includes('float32')) return wanted.includes('int8') ? 'both' : 'float32';
   throw new BedsideError('E_USAGE', 'a bundle always has float32, which every device can run', {
     hint: 'give --precisions float32,int8; a plan takes int8 where it is better',

@@ -66,7 +66,7 @@ export function addPack(program: Command): void {
     )
     .option(
       '--precisions <list>',
-      'what stages may compute in: float32, or float32,int8; default: int8 too where this machine gains by it',
+      'what stages may compute in: float32 (default), or float32,int8',
       precisionList,
     )
     .option('--no-measure', 'do not measure how long layers take on this machine')
