@@ -38,4 +38,4 @@ export interface DataOptions extends ContractOptions {
   readonly maxPixels?: number | undefined;
 }
 
-export { PRECISIONS, type Precision } from '../plan/internal.ts';
+export { PRECISIONS, type Precision, roundsAnything } from '../plan/internal.ts';

@@ -10,7 +10,7 @@ import type { Classifier } from '../evaluate/internal.ts';
 import type { Model } from '../onnx/index.ts';
 import { recurrentLayer, type Uncounted } from '../onnx/internal.ts';
 import { PACK_RATIOS } from '../pack/index.ts';
-import { type PackedModel, type PackPrecisions, packModel } from '../pack/internal.ts';
+import { type PackedModel, packModel } from '../pack/internal.ts';
 import type { Precision } from '../plan/internal.ts';
 import { type CriterionChoice, detectBlock, type ScoreRemark } from '../prune/index.ts';
 import type { AutoChoice } from '../prune/internal.ts';
@@ -160,7 +160,7 @@ export async function packDrawn(
       ...draws,
       criterion: criterionOf(criterion),
       measureSeconds: options.measure,
-      precisions: precisionsOf(options.precisions),
+      eightBit: wantsEightBit(options.precisions),
       lowRankFrom: lowRankThreshold(options.lowRank),
       unmerged: loaded.unmerged,
       onStep: (step, done, total) => {
@@ -227,9 +227,8 @@ function resultOf(
 }
 
 /** @throws BedsideError E_USAGE without float32, which every device can run */
-function precisionsOf(wanted: readonly Precision[] | undefined): PackPrecisions {
-  if (!wanted) return 'float32';
-  if (wanted.includes('float32')) return wanted.includes('int8') ? 'both' : 'float32';
+function wantsEightBit(wanted: readonly Precision[] = ['float32']): boolean {
+  if (wanted.includes('float32')) return wanted.includes('int8');
   throw new BedsideError('E_USAGE', 'a bundle always has float32, which every device can run', {
     hint: 'give --precisions float32,int8; a plan takes int8 where it is better',
   });

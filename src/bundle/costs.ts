@@ -65,12 +65,14 @@ export function stageCosts(manifest: Costed, stage: number, levels: readonly num
 
 /**
  * Costs of the eight-bit form of a stage at a level vector; its multiply-accumulates as `stageCosts` counts them.
+ * @param uniform those of the stage with every group at each level
  * @throws BedsideError E_LEVELS as `checkLevels`; E_BUNDLE for a bundle without such forms
  */
 export function eightBitCosts(
   manifest: Costed & Pick<BundleManifest, 'eightBit'>,
   stage: number,
   levels: readonly number[],
+  uniform: readonly number[] = uniformMacs(manifest, stage),
 ): StageCosts {
   const whole = stageCosts(manifest, stage, levels);
   const form = manifest.eightBit?.[stage];
@@ -93,20 +95,18 @@ export function eightBitCosts(
         outputBytes: own.outputBytes / 4,
       };
     });
-  const uniform = manifest.ratios.map(
-    (_, level) =>
-      stageCosts(
-        manifest,
-        stage,
-        manifest.groups.map(() => level),
-      ).macs,
-  );
   return {
     ...whole,
     weightBytes: whole.weightBytes - sum(costs.map(({ saved }) => saved)),
     activationBytes: costs.reduce((most, layer) => Math.max(most, layer.inputBytes + layer.outputBytes), 0),
     seconds: form.seconds && secondsAtMacs(uniform, form.seconds, whole.macs),
   };
+}
+
+/** Multiply-accumulates of a stage with every group at each level. */
+function uniformMacs(manifest: Costed, stage: number): number[] {
+  const at = (level: number): number[] => manifest.groups.map(() => level);
+  return manifest.ratios.map((_, level) => stageCosts(manifest, stage, at(level)).macs);
 }
 
 /**

@@ -1,15 +1,10 @@
 // The ranges of activations that eight-bit forms round to, by value and by measured variant.
 import { BedsideError, must } from '../util/index.ts';
+import type { ValueRange } from '../util/internal.ts';
 import { findVariant } from './levels.ts';
 import type { BundleManifest } from './manifest.ts';
 import type { StoredTensor } from './safetensors.ts';
 import { variantRanges } from './weight-names.ts';
-
-/** The numbers that a value's integers span; it holds 0. */
-export interface ValueRange {
-  readonly low: number;
-  readonly high: number;
-}
 
 /** What ranges are looked up in. */
 export interface RangeSource {

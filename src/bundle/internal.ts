@@ -11,7 +11,7 @@ export {
   type TotalCosts,
   totalCosts,
 } from './costs.ts';
-export { rangesAt, storedRanges, type ValueRange } from './eight-bit.ts';
+export { rangesAt, storedRanges } from './eight-bit.ts';
 export { checkLevels, findVariant, firstUnits, keptUnitsAt, levelsKey } from './levels.ts';
 export {
   type EightBitForm,

@@ -20,6 +20,7 @@ import { BedsideError, messageOf, VERSION } from '../util/index.ts';
 import type { AddRoutes, DashboardParts } from './dashboard/api.ts';
 import { EventHub } from './dashboard/event-hub.ts';
 import { builtPages } from './dashboard/static-files.ts';
+import type { PolicyPoint } from './dashboard/wire-policy.ts';
 import { createServer } from './http/server.ts';
 import { AuditLog } from './observe/audit-log.ts';
 import { AuditSigner } from './observe/audit-signing.ts';
@@ -27,7 +28,7 @@ import { Metrics } from './observe/metrics.ts';
 import { type AccessOptions, openAccess } from './security/access.ts';
 import { Sessions } from './security/sessions.ts';
 import { ExplainDesk } from './service/explain-desk.ts';
-import { type ComparedPoint, type DeskParts, PolicyDesk } from './service/policy-desk.ts';
+import { type DeskParts, PolicyDesk } from './service/policy-desk.ts';
 import { RequestHistory } from './service/request-history.ts';
 import { ServedModel } from './service/served-model.ts';
 import { WardWatch } from './service/ward-watch.ts';
@@ -253,7 +254,7 @@ function dashboardOf(
   }
   const outlook = new Outlook();
   started.add(() => outlook.close());
-  const onPoint = (model: string, point: ComparedPoint): void => hub.publish('point', { model, point });
+  const onPoint = (model: string, point: PolicyPoint): void => hub.publish('point', { model, point });
   const desks = new Map(
     [...models].map(([name, model]) => [name, new PolicyDesk(model, { outlook, audit, onPoint })]),
   );

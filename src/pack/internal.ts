@@ -2,7 +2,7 @@
 export { certifyLevels } from './certify.ts';
 export { AffineCorrector } from './correction/affine.ts';
 export { describeModel } from './describe.ts';
-export { addEightBit, type PackPrecisions } from './eight-bit/add.ts';
+export { addEightBit } from './eight-bit/add.ts';
 export { StageChain } from './eight-bit/stage-chain.ts';
 export { frontierOf } from './frontier.ts';
 export { CHOSEN_AT, type PackedModel, packModel } from './pack.ts';

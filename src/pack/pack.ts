@@ -16,7 +16,7 @@ import { repairTables, type TableRepair, tableTensors, withBiases } from '../rep
 import { BedsideError } from '../util/index.ts';
 import { assertFiniteSamples } from '../util/internal.ts';
 import { describeModel } from './describe.ts';
-import { addEightBit, type PackPrecisions } from './eight-bit/add.ts';
+import { addEightBit } from './eight-bit/add.ts';
 import { frontierOf, measureFrontier } from './frontier.ts';
 import { type Runnable, runnable } from './runnable.ts';
 import { bundleTask, taskedModel } from './task.ts';
@@ -48,8 +48,8 @@ export interface PackModelOptions extends EngineOptions {
   readonly maxPositions?: number | undefined;
   /** Loss of accuracy above which a variant gets a low-rank correction; 1 or more for never. Default 0.005. */
   readonly lowRankFrom?: number | undefined;
-  /** Precisions of the stages; default `gain`: int8 too where this machine gains by it. */
-  readonly precisions?: PackPrecisions | undefined;
+  /** Whether stages get eight-bit forms too; default false. */
+  readonly eightBit?: boolean | undefined;
   /** The model before batch normalisation was merged, for criteria that read it. */
   readonly unmerged?: Model | undefined;
   readonly onStep?: ((step: string, done: number, total: number) => void) | undefined;
@@ -117,11 +117,13 @@ export async function packModel(
   };
   const measured = await measureFrontier(draft, { ...options, batch, threads, seed });
   const stored = measured.variants;
-  const eight = await addEightBit(draft, stored, options.precisions ?? 'gain', {
-    ...{ name, calibration, validation, batch, threads, seed },
-    measure: measured.accuracy.measure,
-    onStep: options.onStep,
-  });
+  const eight = options.eightBit
+    ? await addEightBit(draft, stored, {
+        ...{ name, calibration, validation, batch, threads, seed },
+        measure: measured.accuracy.measure,
+        onStep: options.onStep,
+      })
+    : { left: 'float32 alone was asked for' };
   const variants = 'forms' in eight ? eight.variants : stored.map(({ variant }) => variant);
   return {
     contents: {

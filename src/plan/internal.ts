@@ -36,7 +36,14 @@ export {
   type StageDecision,
   type StageInstance,
 } from './problem/instance.ts';
-export { PRECISIONS, type Precision, precisionOf, wireOf, withoutPrecision } from './problem/precision.ts';
+export {
+  PRECISIONS,
+  type Precision,
+  precisionOf,
+  roundsAnything,
+  wireOf,
+  withoutPrecision,
+} from './problem/precision.ts';
 export { outputChannels, segmentsOf } from './problem/segments.ts';
 export { SLACK, SLACK_FACTOR } from './problem/tolerances.ts';
 export { randomFleet } from './random/random-fleet.ts';

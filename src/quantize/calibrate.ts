@@ -4,8 +4,7 @@ import type { Model } from '../onnx/index.ts';
 import { sampleShapes, sizeOf } from '../onnx/internal.ts';
 import { type NetworkRun, REPAIR_DEFAULTS, repairSamples } from '../repair/internal.ts';
 import { must } from '../util/index.ts';
-import { Random } from '../util/internal.ts';
-import type { Range } from './integers.ts';
+import { Random, type ValueRange } from '../util/internal.ts';
 import { meanSquareLost, RANGE_METHODS, rangeBy } from './ranges.ts';
 import { batchWithin, valueStatistics } from './statistics.ts';
 
@@ -20,7 +19,7 @@ export async function calibratedRanges(
   values: readonly string[],
   calibration: Dataset,
   run: NetworkRun & { readonly seed: number },
-): Promise<ReadonlyMap<string, Range>> {
+): Promise<ReadonlyMap<string, ValueRange>> {
   const samples = repairSamples(calibration, REPAIR_DEFAULTS.copies, new Random(run.seed));
   const shapes = sampleShapes(model);
   const sizes = values.map((value) => sizeOf(shapes.get(value) ?? []));

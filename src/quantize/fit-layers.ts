@@ -25,7 +25,8 @@ import {
   weightMatrices,
 } from '../repair/internal.ts';
 import { must } from '../util/index.ts';
-import { type QuantizedLayer, scaleOfRange, throughUint8, type ValueScale } from './integers.ts';
+import { scaleOfRange, type ValueScale } from '../util/internal.ts';
+import { type QuantizedLayer, throughUint8 } from './integers.ts';
 import { heldOutError, heldRows, type LayerRows, roundLayer } from './layer-weights.ts';
 import type { IntegerPlaces } from './places.ts';
 import { meanSquareLost, RANGE_METHODS, type RangeMethod, rangeBy } from './ranges.ts';

@@ -1,6 +1,8 @@
 // Post-training quantisation to eight bits: networks with integer layers in QDQ form, from a few unlabelled samples.
+
+export type { ValueScale } from '../util/internal.ts';
 export type { LayerQuantization } from './fit-layers.ts';
-export type { QuantizedLayer, QuantizedWeights, ValueScale } from './integers.ts';
+export type { QuantizedLayer, QuantizedWeights } from './integers.ts';
 export type { KeptFloat } from './places.ts';
 export {
   DEFAULT_BUDGET,

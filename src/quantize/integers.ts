@@ -1,45 +1,12 @@
 // Eight-bit integers and the numbers that they mean: `(integer - zero) * scale`.
 import type { Matrix } from '../repair/internal.ts';
-
-/** How the uint8 integers of a value mean numbers. Zero is an integer itself, so that padding and Relu are exact. */
-export interface ValueScale {
-  /** A float32, above 0. */
-  readonly scale: number;
-  /** The integer that means 0, in [0, 255]. */
-  readonly zero: number;
-}
-
-/** A range of numbers; one that does not hold 0 is widened to it. */
-export interface Range {
-  readonly low: number;
-  readonly high: number;
-}
-
-/** Largest integer of an activation. */
-export const MOST_UINT8 = 255;
+import { LEAST_SCALE, MOST_UINT8, roundEven, type ValueScale } from '../util/internal.ts';
 
 /**
  * Largest magnitude of a weight's integer: 127, or 63 where the engine adds two products of a uint8 and an int8 in 16
  * bits, which then cannot overflow (2 * 255 * 63 < 2^15).
  */
 export const WEIGHT_LIMITS = { full: 127, reduced: 63 } as const;
-
-/** Below this scales lose precision in float32. */
-const LEAST_SCALE = 2 ** -100;
-
-/** The scale and the zero point of a range. */
-export function scaleOfRange({ low, high }: Range): ValueScale {
-  const [least, most] = [Math.min(low, 0), Math.max(high, 0)];
-  const scale = Math.max(Math.fround((most - least) / MOST_UINT8), LEAST_SCALE);
-  if (least === 0 && most === 0) return { scale: 1, zero: 0 };
-  return { scale, zero: Math.min(MOST_UINT8, Math.max(0, roundEven(-least / scale))) };
-}
-
-/** To the nearest whole number, halves to the even one, as the engine does. */
-export function roundEven(value: number): number {
-  const rounded = Math.round(value);
-  return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
-}
 
 /** The numbers that are left of values. */
 export function throughUint8(values: Float64Array, { scale, zero }: ValueScale): Float64Array {

@@ -1,5 +1,4 @@
 // For sibling folders only: nothing here is published.
 export { calibratedRanges } from './calibrate.ts';
-export { roundEven, scaleOfRange, type ValueScale } from './integers.ts';
 export { saturates } from './saturates.ts';
 export { eightBitForm, eightBitPlaces } from './stored-ranges.ts';

@@ -8,7 +8,8 @@ import {
   rowsOf,
   takesBias,
 } from '../repair/internal.ts';
-import { columnScales, type QuantizedLayer, roundEven, roundedColumns } from './integers.ts';
+import { roundEven } from '../util/internal.ts';
+import { columnScales, type QuantizedLayer, roundedColumns } from './integers.ts';
 
 /** A bias is stored in int32; a scale that is too small for it is raised. */
 const MOST_INT32 = 2 ** 31 - 1024;

@@ -1,5 +1,7 @@
 // Ways to choose the range that the integers of a value span.
-import { type Range, scaleOfRange, throughUint8 } from './integers.ts';
+
+import { scaleOfRange, type ValueRange } from '../util/internal.ts';
+import { throughUint8 } from './integers.ts';
 import type { Bounds } from './places.ts';
 import type { ValueStatistics } from './statistics.ts';
 
@@ -20,7 +22,11 @@ const BINS = 2048;
 const INTEGERS = 256;
 
 /** The range of a value by one method, within the bounds that a Relu or Clip sets. */
-export function rangeBy(method: RangeMethod, statistics: ValueStatistics, bounds: Bounds | undefined): Range {
+export function rangeBy(
+  method: RangeMethod,
+  statistics: ValueStatistics,
+  bounds: Bounds | undefined,
+): ValueRange {
   const whole = bounded(statistics, bounds);
   const values = bounds
     ? statistics.values.map((v) => Math.min(Math.max(v, bounds.low), bounds.high))
@@ -39,7 +45,7 @@ export function rangeBy(method: RangeMethod, statistics: ValueStatistics, bounds
 }
 
 /** The mean squared difference that a range's integers make. */
-export function meanSquareLost(values: Float64Array, range: Range): number {
+export function meanSquareLost(values: Float64Array, range: ValueRange): number {
   const rounded = throughUint8(values, scaleOfRange(range));
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += ((values[i] as number) - (rounded[i] as number)) ** 2;
@@ -47,14 +53,14 @@ export function meanSquareLost(values: Float64Array, range: Range): number {
 }
 
 /** A range that holds 0, within bounds. */
-function bounded({ low, high }: Range, bounds: Bounds | undefined): Range {
+function bounded({ low, high }: ValueRange, bounds: Bounds | undefined): ValueRange {
   const [least, most] = [Math.min(low, 0), Math.max(high, 0)];
   return bounds
     ? { low: Math.max(least, bounds.low), high: Math.min(most, bounds.high) }
     : { low: least, high: most };
 }
 
-function withoutTails(values: Float64Array, whole: Range): Range {
+function withoutTails(values: Float64Array, whole: ValueRange): ValueRange {
   const sorted = values.toSorted();
   const last = sorted.length - 1;
   const tail = (1 - WITHIN) / 2;
@@ -65,7 +71,7 @@ function withoutTails(values: Float64Array, whole: Range): Range {
   return { low: Math.min(0, at(tail)), high: Math.max(0, at(1 - tail)) };
 }
 
-function best(whole: Range, lossOf: (range: Range) => number): Range {
+function best(whole: ValueRange, lossOf: (range: ValueRange) => number): ValueRange {
   let [found, least] = [whole, Number.POSITIVE_INFINITY];
   for (const share of SHARES) {
     const range = { low: whole.low * share, high: whole.high * share };
@@ -79,7 +85,7 @@ function best(whole: Range, lossOf: (range: Range) => number): Range {
  * The Kullback-Leibler divergence of the values as integers from the values, both as histograms; what lies outside the
  * range counts at its ends (Migacz, "8-bit inference with TensorRT", GTC 2017).
  */
-function divergence(values: Float64Array, { low, high }: Range): number {
+function divergence(values: Float64Array, { low, high }: ValueRange): number {
   const width = (high - low) / BINS;
   if (!(width > 0)) return Number.POSITIVE_INFINITY;
   const [inside, all] = [new Float64Array(BINS), new Float64Array(BINS)];

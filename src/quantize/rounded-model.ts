@@ -2,7 +2,7 @@
 // really read, while others are still fitted.
 import type { Model } from '../onnx/index.ts';
 import { cloneModel, floatConstant, GraphBuilder, type Node } from '../onnx/internal.ts';
-import { MOST_UINT8, type ValueScale } from './integers.ts';
+import { MOST_UINT8, type ValueScale } from '../util/internal.ts';
 import type { IntegerPlaces } from './places.ts';
 
 /** The nodes that round one value, and the constants that they read. */

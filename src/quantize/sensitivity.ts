@@ -4,7 +4,7 @@ import type { Model } from '../onnx/index.ts';
 import { sizeOf, soleInput } from '../onnx/internal.ts';
 import type { RepairSamples } from '../repair/internal.ts';
 import { must } from '../util/index.ts';
-import { rowRange } from '../util/internal.ts';
+import { joinedRows, rowRange } from '../util/internal.ts';
 
 /** The least variance of scores that counts, as a share of their squares. */
 const LEAST_VARIANCE = 1e-4;
@@ -83,13 +83,7 @@ export class HeldOutScores {
     } finally {
       await session.release();
     }
-    const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      all.set(part, at);
-      at += part.length;
-    }
-    return all;
+    return joinedRows(parts);
   }
 }
 

@@ -3,8 +3,7 @@ import type { Model } from '../onnx/index.ts';
 import { describeNode, producers } from '../onnx/internal.ts';
 import { type NetworkRun, type RepairSamples, visitValues } from '../repair/internal.ts';
 import { BedsideError } from '../util/index.ts';
-import { firstNonFinite, Random } from '../util/internal.ts';
-import type { Range } from './integers.ts';
+import { firstNonFinite, Random, type ValueRange } from '../util/internal.ts';
 
 /** Numbers of one value that are kept, over all samples. */
 const KEPT = 16_384;
@@ -13,7 +12,7 @@ const KEPT = 16_384;
 const BATCH_BYTES = 256 * 2 ** 20;
 
 /** One value's numbers on some samples. */
-export interface ValueStatistics extends Range {
+export interface ValueStatistics extends ValueRange {
   /** Some of them, the same number of each sample. */
   readonly values: Float64Array;
 }

@@ -4,7 +4,8 @@ import type { Model } from '../onnx/index.ts';
 import { weightedLayers } from '../onnx/internal.ts';
 import { weightMatrices } from '../repair/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
-import { type QuantizedLayer, type Range, scaleOfRange, WEIGHT_LIMITS } from './integers.ts';
+import { scaleOfRange, type ValueRange } from '../util/internal.ts';
+import { type QuantizedLayer, WEIGHT_LIMITS } from './integers.ts';
 import { roundedTable } from './layer-weights.ts';
 import { type IntegerPlaces, integerPlaces, type KeptFloat } from './places.ts';
 import { withLeastOpset } from './quantize-model.ts';
@@ -38,7 +39,7 @@ export function eightBitPlaces(
 export function eightBitForm(
   given: Model,
   layers: ReadonlySet<string>,
-  ranges: ReadonlyMap<string, Range>,
+  ranges: ReadonlyMap<string, ValueRange>,
   reduced: boolean,
 ): Model {
   const model = withLeastOpset(given);

@@ -16,7 +16,8 @@ import {
   weightedLayers,
 } from '../onnx/internal.ts';
 import { must } from '../util/index.ts';
-import { type QuantizedLayer, roundEven, type ValueScale } from './integers.ts';
+import { roundEven, type ValueScale } from '../util/internal.ts';
+import type { QuantizedLayer } from './integers.ts';
 import type { IntegerPlaces } from './places.ts';
 
 /** All integers of a network: what a bundle can store, and what a file is written from. */

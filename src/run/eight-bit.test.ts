@@ -57,7 +57,7 @@ async function withEightBit(plain: Bundle, dir: string): Promise<Bundle> {
     variant,
     correction: variant.corrected ? storedCorrection(tensors, index, manifest.layers) : undefined,
   }));
-  const added = await addEightBit(plain, stored, 'both', {
+  const added = await addEightBit(plain, stored, {
     ...{ name: 'test', batch: 16, threads: 1, seed: 1, measure: 'agreement' },
     calibration: samplesOf(plain, 24, 1),
     validation: samplesOf(plain, 40, 2),

@@ -24,7 +24,17 @@ export { commandLineOf, OWN_PID, signalProcess } from './processes.ts';
 export { Random } from './random.ts';
 export { RandomLanes } from './random-lanes.ts';
 export { MAX_TEXT_BYTES, RegularFile, readFileChecked, readTextChecked } from './regular-file.ts';
-export { rowRange, rowsAt } from './rows.ts';
+export { joinedRows, rowRange, rowsAt } from './rows.ts';
 export { softmax } from './softmax.ts';
 export { binomialLowerBound, percentile } from './statistics.ts';
 export { startThread } from './thread.ts';
+export {
+  fromUint8,
+  LEAST_SCALE,
+  MOST_UINT8,
+  roundEven,
+  scaleOfRange,
+  toUint8,
+  type ValueRange,
+  type ValueScale,
+} from './uint8.ts';

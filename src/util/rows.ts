@@ -19,3 +19,14 @@ export function rowsAt(
   }
   return result;
 }
+
+/** Arrays one behind the other. */
+export function joinedRows(parts: readonly Float32Array[]): Float32Array<ArrayBuffer> {
+  const result = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    result.set(part, at);
+    at += part.length;
+  }
+  return result;
+}

@@ -3,7 +3,8 @@ import { expect, it } from 'vitest';
 import { npyArray, writeNpz } from '../../src/data/index.ts';
 import { sizeOf } from '../../src/onnx/internal.ts';
 import { Random } from '../../src/util/internal.ts';
-import { accessibilityFaults, type PagesRig } from './pages-rig.ts';
+import type { PagesRig } from './pages-rig.ts';
+import { accessibilityFaults } from './rig.ts';
 
 /** @param rig the gateway and browser, once they run */
 export function explainSuite(rig: () => PagesRig): void {

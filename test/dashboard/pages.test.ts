@@ -1,14 +1,15 @@
 // The pages Pruning, Explain and Policy in a real browser.
 import { afterAll, beforeAll, describe } from 'vitest';
+import { chromiumPath } from './chromium.ts';
 import { explainSuite } from './explain-suite.ts';
-import { BROWSER, type PagesRig, startPages } from './pages-rig.ts';
+import { type PagesRig, startPages } from './pages-rig.ts';
 import { policySuite } from './policy-suite.ts';
 import { pruningSuite } from './pruning-suite.ts';
 
-if (BROWSER === undefined)
+if (chromiumPath() === undefined)
   console.warn('there is no Chromium here (set CHROMIUM): tests of pages are skipped');
 
-describe.skipIf(BROWSER === undefined)('pages', () => {
+describe.skipIf(chromiumPath() === undefined)('pages', () => {
   let rig: PagesRig;
   beforeAll(async () => {
     rig = await startPages();

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { accessibilityFaults, type PagesRig } from './pages-rig.ts';
+import type { PagesRig } from './pages-rig.ts';
+import { accessibilityFaults } from './rig.ts';
 
 /** @param rig the gateway and browser, once they run */
 export function policySuite(rig: () => PagesRig): void {

@@ -1,6 +1,7 @@
 // The page Pruning: variants, the one in use, and what was cut.
 import { expect, it } from 'vitest';
-import { accessibilityFaults, type PagesRig } from './pages-rig.ts';
+import type { PagesRig } from './pages-rig.ts';
+import { accessibilityFaults } from './rig.ts';
 
 /** @param rig the gateway and browser, once they run */
 export function pruningSuite(rig: () => PagesRig): void {

@@ -129,7 +129,8 @@ export async function startRig(): Promise<Rig> {
   };
 }
 
-async function openPage(browser: Browser, address: string, options: PageOptions): Promise<OpenPage> {
+/** A page of a context of its own. */
+export async function openPage(browser: Browser, address: string, options: PageOptions): Promise<OpenPage> {
   const { dark = false, width = WIDTH, height = HEIGHT } = options;
   const context = await browser.newContext({
     colorScheme: dark ? 'dark' : 'light',

@@ -18,6 +18,7 @@ import {
   TASK_MEASURES,
   type TaskKind,
 } from '../../util/index.ts';
+import { joinedRows } from '../../util/internal.ts';
 import type { Deployment } from './deployment.ts';
 import { SingleMachine } from './single-machine.ts';
 
@@ -135,7 +136,7 @@ function qualityOf(
   labelled: boolean,
 ): Pick<InferredSamples, 'task' | 'measure' | 'accuracy' | 'predictions' | 'expected'> {
   const { task, classes } = classifier;
-  const scores = joined(rows);
+  const scores = joinedRows(rows);
   const measure = labelled ? TASK_MEASURES[task][0] : 'agreement';
   const none = {
     task,
@@ -147,7 +148,8 @@ function qualityOf(
   if (samples.length === 0) return none;
   if (!hasClasses(task)) {
     const { name, targets } = subset(dataset, samples);
-    if (!labelled || !targets) return { ...none, accuracy: agreement(classifier, joined(reference), scores) };
+    if (!labelled || !targets)
+      return { ...none, accuracy: agreement(classifier, joinedRows(reference), scores) };
     const { measures } = measuresOf(classifier, scores, targets, name);
     return { ...none, accuracy: measures[measure] ?? Number.NaN };
   }
@@ -156,18 +158,8 @@ function qualityOf(
   const predictions = classesOf(scores);
   const expected = labelled
     ? Int32Array.from(samples, (at) => dataset.labels?.[at] ?? 0)
-    : classesOf(joined(reference));
+    : classesOf(joinedRows(reference));
   return { ...none, accuracy: accuracies(predictions, expected, classes).accuracy, predictions, expected };
-}
-
-function joined(rows: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(rows.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const row of rows) {
-    all.set(row, at);
-    at += row.length;
-  }
-  return all;
 }
 
 function inputsOf(dataset: Dataset, from: number, count: number): FloatTensor[] {

@@ -3,6 +3,7 @@ import { assembleModel, type Bundle } from '../../bundle/index.ts';
 import { findVariant, levelsKey, rangesAt } from '../../bundle/internal.ts';
 import { createSession, type Session } from '../../engine/index.ts';
 import { StageChain } from '../../pack/internal.ts';
+import { roundsAnything } from '../../plan/internal.ts';
 import type { FloatTensor, RunPlan } from '../../run/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import { assertFiniteRows } from '../../util/internal.ts';
@@ -25,7 +26,7 @@ export class SingleMachine {
    * @throws BedsideError E_NOT_FINITE; E_UNSUPPORTED for scores that are not float32
    */
   async run(levels: readonly number[], input: FloatTensor, plan?: RunPlan): Promise<Float32Array> {
-    if (plan && roundsAnything(plan)) return await this.#inStages(levels, input, plan);
+    if (plan && roundsAnything(plan.stages)) return await this.#inStages(levels, input, plan);
     const { manifest } = this.#bundle;
     const key = levelsKey(levels);
     let session = this.#sessions.get(key);
@@ -78,8 +79,4 @@ export class SingleMachine {
       },
     );
   }
-}
-
-function roundsAnything({ stages }: RunPlan): boolean {
-  return stages.some(({ precision, wire }) => precision === 'int8' || wire === 'uint8');
 }

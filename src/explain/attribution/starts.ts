@@ -7,6 +7,7 @@ import {
   argmax,
   channelsOf,
   foundMasks,
+  joinedRows,
   rowRange,
   type ScoreForm,
   thresholdOf,
@@ -215,13 +216,7 @@ async function scoresOf(context: CriterionContext): Promise<Float32Array> {
   } finally {
     await session.release();
   }
-  const result = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    result.set(part, at);
-    at += part.length;
-  }
-  return result;
+  return joinedRows(parts);
 }
 
 /** The index of the largest entry of each row. */

@@ -9,6 +9,7 @@ import {
 } from '../../app/index.ts';
 import { devicesOf } from '../../run/internal.ts';
 import { BedsideError } from '../../util/index.ts';
+import type { PolicyPoint } from '../dashboard/wire-policy.ts';
 import type { AuditLog, AuditRecord } from '../observe/audit-log.ts';
 import type { ServedModel } from './served-model.ts';
 
@@ -22,19 +23,6 @@ const MOST_SHARE = 0.05;
 /** Comparisons that are kept: two hours of them. */
 const MOST_POINTS = 480;
 
-/** Plans compared at one moment; objectives, lower is better. */
-export interface ComparedPoint {
-  readonly at: number;
-  readonly used: number | null;
-  readonly greedy: number | null;
-  readonly exact: number | null;
-  readonly bound: number | null;
-  readonly gap: number | null;
-  readonly breaks: readonly string[];
-  readonly frozen: boolean;
-  readonly lost: number;
-}
-
 /** Who set something, and when: milliseconds since 1970. */
 export interface SetBy {
   readonly by: string;
@@ -46,18 +34,18 @@ export interface DeskParts {
   readonly outlook: Outlook;
   readonly audit: AuditLog | undefined;
   /** Is told each new comparison. */
-  readonly onPoint?: ((model: string, point: ComparedPoint) => void) | undefined;
+  readonly onPoint?: ((model: string, point: PolicyPoint) => void) | undefined;
 }
 
 /** Decisions about the plans of one model. */
 export class PolicyDesk {
   readonly model: ServedModel;
   readonly #parts: DeskParts;
-  readonly #points: ComparedPoint[] = [];
+  readonly #points: PolicyPoint[] = [];
   #frozenBy: SetBy | undefined;
   #floorBy: SetBy | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #known: { readonly key: string; readonly point: ComparedPoint } | undefined;
+  #known: { readonly key: string; readonly point: PolicyPoint } | undefined;
   #closed = false;
 
   constructor(model: ServedModel, parts: DeskParts) {
@@ -65,7 +53,7 @@ export class PolicyDesk {
     this.#parts = parts;
   }
 
-  get points(): readonly ComparedPoint[] {
+  get points(): readonly PolicyPoint[] {
     return this.#points;
   }
 
@@ -99,14 +87,14 @@ export class PolicyDesk {
   }
 
   /** Compares the plan in use with others, now; where nothing has changed, the last figures are believed. */
-  async compare(): Promise<ComparedPoint | undefined> {
+  async compare(): Promise<PolicyPoint | undefined> {
     const { deployment, bundle } = this.model;
     const moment = await this.#moment();
     const { plan } = deployment;
     if (!moment || !plan) return undefined;
     const now = { at: Date.now(), frozen: deployment.frozen !== undefined, lost: deployment.lost.length };
     const key = JSON.stringify([moment, plan.levels, plan.stages.map(({ segments }) => segments)]);
-    let point: ComparedPoint;
+    let point: PolicyPoint;
     if (this.#known?.key === key) point = { ...this.#known.point, ...now };
     else {
       const { used, greedy, exact } = await this.#parts.outlook.compare(bundle, moment, plan, EXACT_SECONDS);

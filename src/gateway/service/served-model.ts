@@ -19,13 +19,12 @@ import type { PlanView } from '../../plan/index.ts';
 import type { FallbackResult, RunPlan } from '../../run/index.ts';
 import { devicesOf } from '../../run/internal.ts';
 import { BedsideError, must, plainLine } from '../../util/index.ts';
-import type { ScoreForm } from '../../util/internal.ts';
+import { joinedRows, type ScoreForm } from '../../util/internal.ts';
 import type { InferRequest, Scalar } from '../protocol/infer-request.ts';
 import type { InferAnswer, ResponseTensor } from '../protocol/infer-response.ts';
 import { AnswerCounts } from './answer-counts.ts';
 import { eachWithin } from './each-within.ts';
 import { EXPLAINED_BY, Explainer } from './explainer.ts';
-import { joined } from './joined.ts';
 import { assertCount, ModelInputs } from './model-inputs.ts';
 import { type RequestChoice, readChoice } from './request-choice.ts';
 import { type QueueBounds, RequestQueue } from './request-queue.ts';
@@ -329,7 +328,7 @@ export class ServedModel {
     return {
       name,
       shape: [results.length, ...taskOf(this.bundle.manifest).outputShape],
-      data: joined(results.map(({ logits }) => logits.data)),
+      data: joinedRows(results.map(({ logits }) => logits.data)),
     };
   }
 

@@ -36,9 +36,10 @@ import {
   samplePositionsOf,
 } from '../../repair/internal.ts';
 import { must } from '../../util/index.ts';
+import { joinedRows } from '../../util/internal.ts';
 import { refitClassifierHead } from './classifier-head.ts';
 import { LowRankFitter, SHRINKAGE } from './low-rank.ts';
-import { affordableSamples, concatenated, runInOneBatch } from './single-batch.ts';
+import { affordableSamples, runInOneBatch } from './single-batch.ts';
 
 /** Number of positions at which a layer is compared, over all samples. */
 const POSITIONS = 4096;
@@ -382,7 +383,7 @@ function centre(given: Float32Array, samples: number, channels: number, places: 
 
 /** The scales and biases of all layers, one layer after the other. */
 function correctionOf(layers: readonly (readonly Float32Array[])[]): Correction {
-  const [scale, bias] = [0, 1].map((at) => concatenated(layers.map((layer) => must(layer[at], 'a layer'))));
+  const [scale, bias] = [0, 1].map((at) => joinedRows(layers.map((layer) => must(layer[at], 'a layer'))));
   return { scale: must(scale, 'scales'), bias: must(bias, 'biases') };
 }
 

@@ -28,7 +28,7 @@ import {
   weightMatrices,
 } from '../../repair/internal.ts';
 import { must } from '../../util/index.ts';
-import { concatenated } from './single-batch.ts';
+import { joinedRows } from '../../util/internal.ts';
 
 /** Pulls a channel's scale toward 1, as a share of the channel's variance. */
 export const SHRINKAGE = 0.02;
@@ -147,8 +147,8 @@ export class LowRankFitter {
       return layout ? [changes.get(node.name) ?? unchanged(layout.outChannels)] : [];
     });
     const correction: Correction = {
-      scale: concatenated(parts.map(({ scale }) => scale)),
-      bias: concatenated(parts.map(({ bias }) => bias)),
+      scale: joinedRows(parts.map(({ scale }) => scale)),
+      bias: joinedRows(parts.map(({ bias }) => bias)),
       lowRank: lowRank.size > 0 ? lowRank : undefined,
     };
     return { model, correction };

@@ -5,7 +5,7 @@ import type { Model } from '../../onnx/index.ts';
 import { fixedBatchOf, sampleShapes, sizeOf } from '../../onnx/internal.ts';
 import { type NetworkRun, type RepairSamples, repairSamples, visitValues } from '../../repair/internal.ts';
 import { must } from '../../util/index.ts';
-import { Random, rowRange } from '../../util/internal.ts';
+import { joinedRows, Random, rowRange } from '../../util/internal.ts';
 
 /** Most bytes that the largest value may take over all samples. */
 const VALUE_BYTES = 192 * 2 ** 20;
@@ -44,7 +44,7 @@ export async function runInOneBatch(
         parts[i]?.push(read(name).slice());
       });
     });
-    return new Map(names.map((name, i) => [name, concatenated(parts[i] ?? [])]));
+    return new Map(names.map((name, i) => [name, joinedRows(parts[i] ?? [])]));
   }
   const input = sampleInput(model, feeds);
   const session = await createSession(model, options);
@@ -60,17 +60,6 @@ export async function runInOneBatch(
   } finally {
     await session.release();
   }
-}
-
-/** Arrays joined one after the other. */
-export function concatenated(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 /** The input for the samples; the other inputs are the same for all samples. */

@@ -12,10 +12,7 @@ import {
   rangeTensors,
   type StoredVariant,
 } from './measure.ts';
-import { gains, timeForms } from './timing.ts';
-
-/** Which precisions a bundle has: both where this machine gains by eight bits, both in any case, or float32 alone. */
-export type PackPrecisions = 'gain' | 'both' | 'float32';
+import { timeForms } from './timing.ts';
 
 /** Variants that are measured in eight bits, at most. */
 const MOST_VARIANTS = 32;
@@ -38,14 +35,8 @@ type Packed = MeasurableBundle & { readonly manifest: Pick<BundleManifest, 'stag
 export async function addEightBit(
   bundle: Packed,
   variants: readonly StoredVariant[],
-  precisions: PackPrecisions,
   options: EightBitOptions,
 ): Promise<EightBitParts | NoEightBit> {
-  if (precisions === 'float32') return { left: 'float32 alone was asked for' };
-  const { stages } = bundle.manifest;
-  const timed = stages.some(({ seconds }) => seconds !== undefined);
-  if (precisions === 'gain' && !timed)
-    return { left: 'no times were measured, so nothing is known of a gain' };
   const measurement = new EightBitMeasurement(bundle, options);
   const frontier = frontierOf(variants.map(({ variant }) => variant));
   const wanted = evenlySpaced(eightBitCandidates(variants, frontier), MOST_VARIANTS);
@@ -63,9 +54,6 @@ export async function addEightBit(
     ranges,
     options,
   );
-  if (precisions === 'gain' && !gains(withTimes, stages)) {
-    return { left: 'this machine is slower in eight bits' };
-  }
   const losses = await measurement.losses([unpruned, must(all.at(-1), 'a variant')], described);
   const forms = withTimes.map((form, l) => ({ ...form, ...losses[l] }));
   const measured = new Map<number, Variant>();

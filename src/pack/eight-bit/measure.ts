@@ -7,7 +7,6 @@ import {
   levelsKey,
   type StoredTensor,
   storedRanges,
-  type ValueRange,
   type Variant,
   variantRanges,
 } from '../../bundle/internal.ts';
@@ -16,6 +15,7 @@ import { describeClassifier } from '../../evaluate/internal.ts';
 import type { Model } from '../../onnx/index.ts';
 import { calibratedRanges } from '../../quantize/internal.ts';
 import { must } from '../../util/index.ts';
+import type { ValueRange } from '../../util/internal.ts';
 import { judge } from '../judge.ts';
 import type { MeasurableBundle } from '../variant-evaluator.ts';
 import { describeForms } from './forms.ts';
@@ -48,6 +48,7 @@ const EVERYTHING: ChainMode = { int8: () => true, rounded: () => true };
 export class EightBitMeasurement {
   readonly #bundle: MeasurableBundle & { readonly manifest: Pick<BundleManifest, 'stages'> };
   readonly #options: EightBitOptions;
+  readonly #ranges = new Map<string, Promise<ReadonlyMap<string, ValueRange>>>();
   /** Scores of the unpruned float32 network. */
   #whole: Float32Array | undefined;
 
@@ -95,8 +96,18 @@ export class EightBitMeasurement {
     }));
   }
 
-  /** Ranges of all values that the forms round, at the levels of a variant. */
+  /** Ranges of all values that the forms round, at the levels of a variant; measured once. */
   ranges(
+    stored: StoredVariant,
+    forms: readonly Pick<EightBitForm, 'values'>[],
+  ): Promise<ReadonlyMap<string, ValueRange>> {
+    const key = levelsKey(stored.variant.levels);
+    const known = this.#ranges.get(key) ?? this.#calibrated(stored, forms);
+    this.#ranges.set(key, known);
+    return known;
+  }
+
+  #calibrated(
     stored: StoredVariant,
     forms: readonly Pick<EightBitForm, 'values'>[],
   ): Promise<ReadonlyMap<string, ValueRange>> {

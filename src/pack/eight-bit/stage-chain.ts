@@ -1,14 +1,21 @@
 // Runs a network stage by stage, as devices do: each stage in float32 or in its eight-bit form, and what comes into a
 // stage rounded where it travels as eight bits.
 import type { BundleStage } from '../../bundle/index.ts';
-import type { EightBitForm, ValueRange } from '../../bundle/internal.ts';
+import type { EightBitForm } from '../../bundle/internal.ts';
 import type { Dataset } from '../../data/index.ts';
 import { createSession, type FloatTensor, type Session, tensor } from '../../engine/index.ts';
 import type { Model } from '../../onnx/index.ts';
 import { extractSubgraph } from '../../onnx/internal.ts';
-import { eightBitForm, roundEven, saturates, scaleOfRange } from '../../quantize/internal.ts';
+import { eightBitForm, saturates } from '../../quantize/internal.ts';
 import { must } from '../../util/index.ts';
-import { rowRange } from '../../util/internal.ts';
+import {
+  fromUint8,
+  joinedRows,
+  rowRange,
+  scaleOfRange,
+  toUint8,
+  type ValueRange,
+} from '../../util/internal.ts';
 
 /** How each stage runs. */
 export interface ChainMode {
@@ -50,13 +57,7 @@ export class StageChain {
       const input = tensor(rowRange(samples, size, first, count), [count, ...sampleShape]);
       found.push((await this.#run(input, mode)).data);
     }
-    const scores = new Float32Array(found.reduce((sum, part) => sum + part.length, 0));
-    let at = 0;
-    for (const part of found) {
-      scores.set(part, at);
-      at += part.length;
-    }
-    return scores;
+    return joinedRows(found);
   }
 
   /** Frees the engine's memory. */
@@ -93,12 +94,8 @@ export class StageChain {
   }
 
   #rounded({ data, dims }: FloatTensor, name: string): FloatTensor {
-    const { scale, zero } = scaleOfRange(must(this.#parts.ranges.get(name), `range of '${name}'`));
-    const rounded = data.map((value) => {
-      const whole = roundEven(Math.fround(value / scale)) + zero;
-      return (Math.min(255, Math.max(0, whole)) - zero) * scale;
-    });
-    return tensor(rounded, dims);
+    const scale = scaleOfRange(must(this.#parts.ranges.get(name), `range of '${name}'`));
+    return tensor(fromUint8(toUint8(data, scale), scale), dims);
   }
 }
 

@@ -1,8 +1,9 @@
 // How long stages take in eight bits: measured beside their float32 forms, at some levels.
 import { assembleModel, type BundleManifest } from '../../bundle/index.ts';
-import type { EightBitForm, ValueRange } from '../../bundle/internal.ts';
+import type { EightBitForm } from '../../bundle/internal.ts';
 import { saturates } from '../../quantize/internal.ts';
 import { must } from '../../util/index.ts';
+import type { ValueRange } from '../../util/internal.ts';
 import { isTimeable, medianSeconds } from '../timing/timing.ts';
 import type { MeasurableBundle } from '../variant-evaluator.ts';
 import { stageGraph } from './stage-chain.ts';
@@ -54,17 +55,6 @@ export async function timeForms(
     });
   }
   return timed;
-}
-
-/** Whether this machine runs the stages faster in eight bits, all together and unpruned; true where nothing was timed. */
-export function gains(forms: readonly EightBitForm[], stages: BundleManifest['stages']): boolean {
-  let [float32, int8] = [0, 0];
-  for (const [l, { seconds }] of forms.entries()) {
-    if (!seconds) continue;
-    float32 += stages[l]?.seconds?.[0] ?? 0;
-    int8 += seconds[0] ?? 0;
-  }
-  return int8 <= float32;
 }
 
 function between(at: readonly number[], values: readonly number[], wanted: number): number {

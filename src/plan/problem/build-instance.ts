@@ -166,7 +166,8 @@ function withEightBit(
   const eightBit = eightBitTables(
     manifest,
     space,
-    tables.map(({ stage, costs }) => ({
+    tables.map(({ stage, costs, uniform }) => ({
+      uniform: uniform.map(({ macs }) => macs),
       choices: costs.map((_, index) => choiceAt(stage, index)),
       costs,
       outputBytes: stage.outputBytes,
@@ -244,7 +245,7 @@ function deviceInstance(
     );
   });
   return secondsWithPrecisions(
-    tables.map(({ stage }) => ({ ...stage, maxSeen: 1, sets: [] })),
+    tables.map(({ stage }) => stage),
     own,
     eight,
   );

@@ -17,6 +17,8 @@ export interface EightBitTable {
 export interface Float32Stage {
   readonly choices: readonly LevelChoice[];
   readonly costs: readonly (StageCosts | undefined)[];
+  /** Multiply-accumulates with every group at each level. */
+  readonly uniform: readonly number[];
   readonly outputBytes: Float64Array;
 }
 
@@ -38,7 +40,7 @@ export function eightBitTables(
       for (const [group, level] of space.levels(l, must(stage.choices[index], 'a choice')) ?? []) {
         vector[group] = level;
       }
-      return eightBitCosts(manifest, l, vector);
+      return eightBitCosts(manifest, l, vector, stage.uniform);
     });
     const lost = (alone: number): Float64Array =>
       Float64Array.from(stage.choices, (choice, index) =>

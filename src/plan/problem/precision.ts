@@ -2,7 +2,7 @@
 // or as eight bits. A stage's inner choice becomes a pair (inner choice, precision). Both are flattened with float32
 // first, so that planners see nothing but more levels and more choices; docs/formulation.md proves that this is exact.
 import { must } from '../../util/index.ts';
-import { type ChoiceSizes, choiceIndex, levelInOf, levelOutOf } from './choice.ts';
+import { type ChoiceSizes, choiceIndex, innerOf, levelInOf, levelOutOf } from './choice.ts';
 import type { DeviceInstance, StageInstance } from './instance.ts';
 import type { LevelChoice } from './level-space.ts';
 
@@ -37,6 +37,16 @@ export interface StagePrecisions {
   readonly outputBytes?: Float64Array | undefined;
 }
 
+/** Whether any of these stages computes in eight bits, or receives its input so. */
+export function roundsAnything(
+  stages: readonly { readonly precision?: Precision | undefined; readonly wire?: Wire | undefined }[],
+): boolean {
+  return stages.some(({ precision, wire }) => precision === 'int8' || wire === 'uint8');
+}
+
+/** What choices are told apart by. */
+type PrecisionSizes = Pick<StageInstance, 'levelsIn' | 'inner' | 'levelsOut' | 'wires' | 'precisions'>;
+
 /** How many wires a cut has, and how many precisions a stage. */
 export function wiresIn({ wires }: Pick<StageInstance, 'wires'>): number {
   return wires?.in ?? 1;
@@ -67,24 +77,23 @@ export function precisionOf(stage: Pick<StageInstance, 'inner' | 'precisions'>, 
 }
 
 /** A stage's choice without precision and wires: a position in the arrays of its float32 form. */
-export function float32Choice(stage: StageInstance, index: number): number {
+export function float32Choice(stage: PrecisionSizes, index: number): number {
   const sizes = float32Sizes(stage);
-  const within = Math.floor(index / stage.levelsOut) % stage.inner;
   return choiceIndex(
     sizes,
     levelInOf(stage, index) % channelLevelsIn(stage),
-    within % sizes.inner,
+    innerOf(stage, index) % sizes.inner,
     levelOutOf(stage, index) % sizes.levelsOut,
   );
 }
 
 /** Sizes by which the float32 form of a stage is flattened. */
-export function float32Sizes(stage: StageInstance): ChoiceSizes {
+export function float32Sizes(stage: PrecisionSizes): ChoiceSizes {
   return { inner: stage.inner / precisionsOf(stage), levelsOut: channelLevelsOut(stage) };
 }
 
 /** A choice as the bundle knows it: levels and inner choices of channels alone. */
-export function withoutPrecision(stage: StageInstance, choice: LevelChoice): LevelChoice {
+export function withoutPrecision(stage: PrecisionSizes, choice: LevelChoice): LevelChoice {
   return {
     in: choice.in % channelLevelsIn(stage),
     inner: choice.inner % float32Sizes(stage).inner,
@@ -126,11 +135,11 @@ function expanded<S extends Omit<StageInstance, 'maxSeen' | 'sets'>>(
   const allowed = new Uint8Array(length);
   // Each of several partial sums would be rounded on its own.
   const alone = int8 && stage.split === 'partial-sums' ? new Uint8Array(length) : undefined;
-  const whole: StageInstance = { ...stage, ...sizes, wires, precisions, maxSeen: 1, sets: [] };
+  const whole: PrecisionSizes = { ...sizes, wires, precisions };
   for (let index = 0; index < length; index++) {
     const choice = float32Choice(whole, index);
     const rounded = wires.in === 2 && levelInOf(whole, index) >= stage.levelsIn;
-    const eight = precisionOf(whole, Math.floor(index / sizes.levelsOut) % sizes.inner) === 'int8';
+    const eight = precisionOf(whole, innerOf(whole, index)) === 'int8';
     // An eight-bit stage rounds its input anyway, so receiving float32 would only cost more.
     const offered = eight ? wires.in === 1 || rounded : !rounded || wireLoss !== undefined;
     const more = (eight ? int8?.loss[choice] : rounded ? wireLoss?.[choice] : 0) ?? Number.POSITIVE_INFINITY;
@@ -156,7 +165,7 @@ function expanded<S extends Omit<StageInstance, 'maxSeen' | 'sets'>>(
  * @param int8 seconds of the eight-bit forms; undefined where the device's `speed` and `macs` tell them
  */
 export function secondsWithPrecisions(
-  stages: readonly StageInstance[],
+  stages: readonly (PrecisionSizes & Pick<StageInstance, 'allowed' | 'macs'>)[],
   device: DeviceInstance,
   int8: readonly (Float64Array | undefined)[],
 ): DeviceInstance {
@@ -166,8 +175,7 @@ export function secondsWithPrecisions(
     if (!float32 && !eight) return undefined;
     return Float64Array.from({ length: stage.allowed.length }, (_, index) => {
       const choice = float32Choice(stage, index);
-      const inner = Math.floor(index / stage.levelsOut) % stage.inner;
-      const own = precisionOf(stage, inner) === 'int8' ? eight?.[choice] : float32?.[choice];
+      const own = precisionOf(stage, innerOf(stage, index)) === 'int8' ? eight?.[choice] : float32?.[choice];
       return own ?? must(stage.macs[index], 'macs') / device.speed;
     });
   });

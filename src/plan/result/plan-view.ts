@@ -5,7 +5,14 @@ import { choiceIndex } from '../problem/choice.ts';
 import { sentBytes } from '../problem/cost.ts';
 import type { PlanningInstance, StageDecision } from '../problem/instance.ts';
 import { type LevelChoice, levelVector } from '../problem/level-space.ts';
-import { type Precision, precisionOf, type Wire, wireOf, withoutPrecision } from '../problem/precision.ts';
+import {
+  type Precision,
+  precisionOf,
+  roundsAnything,
+  type Wire,
+  wireOf,
+  withoutPrecision,
+} from '../problem/precision.ts';
 import { outputChannels, type Segment, segmentsOf } from '../problem/segments.ts';
 import { checkPlan, type PlanCheck, type Violation } from './check-plan.ts';
 
@@ -89,9 +96,10 @@ export function viewPlan(problem: PlanningProblem, decisions: readonly StageDeci
   );
   const certified = problem.request.levels === 'certified' && variant >= 0;
   // With some stages in eight bits the accuracy is predicted, from the variant's and from what they lose.
-  const float32 = stages.every(({ precision, wire }) => precision === 'float32' && wire === 'float32');
   const accuracy =
-    certified && float32 ? must(manifest.variants[variant], 'a variant').accuracy : check.accuracy;
+    certified && !roundsAnything(stages)
+      ? must(manifest.variants[variant], 'a variant').accuracy
+      : check.accuracy;
   return {
     latency: check.latency,
     energy: check.energy,

@@ -2,7 +2,7 @@
 import type { Dataset, Targets } from '../../data/index.ts';
 import { accuracies, agreement, mainMeasure, measuresOf } from '../../evaluate/internal.ts';
 import { hasClasses, type MeasureName, must } from '../../util/index.ts';
-import { predictedClasses, type ScoreForm } from '../../util/internal.ts';
+import { joinedRows, predictedClasses, type ScoreForm } from '../../util/internal.ts';
 
 /** Scores of a pruned and of the unpruned network on samples. */
 export interface Answers {
@@ -28,8 +28,8 @@ export function qualityOf(
   classPrior: ArrayLike<number> | undefined,
 ): Quality {
   if (hasClasses(form.task)) return qualityOfClasses(form, answers, classPrior);
-  const scores = joined(answers.map((part) => part.scores));
-  const unpruned = joined(answers.map((part) => part.unpruned));
+  const scores = joinedRows(answers.map((part) => part.scores));
+  const unpruned = joinedRows(answers.map((part) => part.unpruned));
   const targets = joinedTargets(answers.map(({ samples }) => samples.targets));
   if (targets) {
     const { measures } = measuresOf(form, scores, targets, must(answers[0], 'answers').samples.name);
@@ -62,18 +62,8 @@ export function leastForHalf({ task, classes }: ScoreForm): number {
   return hasClasses(task) ? classes : Math.min(Math.max(classes, 4), 10);
 }
 
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const result = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    result.set(part, at);
-    at += part.length;
-  }
-  return result;
-}
-
 function joinedTargets(parts: readonly (Targets | undefined)[]): Targets | undefined {
   const [first] = parts;
   if (!first || parts.length === 1) return first;
-  return { ...first, data: joined(parts.map((part) => Float32Array.from(must(part, 'targets').data))) };
+  return { ...first, data: joinedRows(parts.map((part) => Float32Array.from(must(part, 'targets').data))) };
 }

@@ -5,7 +5,7 @@ import type { Dataset } from '../../data/index.ts';
 import type { Model } from '../../onnx/index.ts';
 import { fixedBatchOf } from '../../onnx/internal.ts';
 import { must } from '../../util/index.ts';
-import { Random } from '../../util/internal.ts';
+import { joinedRows, Random } from '../../util/internal.ts';
 import { type RepairSamples, repairSamples } from '../augment.ts';
 import type { Matrix, Products } from '../products.ts';
 import { layerOf, sequencesOf, withGates } from '../recurrent.ts';
@@ -171,7 +171,7 @@ async function problemsOf(
   });
   const problem = (from: number, to: number): Problem => {
     const states = rowsByStep(before.slice(from, to), ({ h }) => h, kept);
-    const values = joined(answers.slice(from, to));
+    const values = joinedRows(answers.slice(from, to));
     return {
       size: to - from,
       x: rowsByStep(now.slice(from, to), ({ x }) => x),
@@ -205,15 +205,6 @@ function rowsByStep(
     }
   });
   return { rows: first.steps * sequences.length, columns: columns.length, data };
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const width = parts[0]?.length ?? 0;
-  const result = new Float32Array(parts.length * width);
-  parts.forEach((values, i) => {
-    result.set(values, i * width);
-  });
-  return result;
 }
 
 function packed(matrices: readonly Matrix[]): Float64Array {

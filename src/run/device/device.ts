@@ -4,7 +4,6 @@ import type { Bundle } from '../../bundle/index.ts';
 import { createSession, type FloatTensor, type Session, tensor } from '../../engine/index.ts';
 import { ComputeThread } from '../../engine/internal.ts';
 import { sizeOf } from '../../onnx/internal.ts';
-import { saturates } from '../../quantize/internal.ts';
 import { BedsideError, median, must } from '../../util/index.ts';
 import { isEightBit, type RunPlan, wholePlan } from '../protocol/plan.ts';
 import { assertFits } from './fits.ts';
@@ -348,7 +347,7 @@ export class Device {
           ? stages.span(piece, plan.levels)
           : stages.model(piece.first, plan.levels, rangeOf(plan, piece));
       const model = isEightBit(plan, piece.first)
-        ? stages.eightBit(float32, piece, plan.levels, await saturates())
+        ? await stages.eightBit(float32, piece, plan.levels)
         : float32;
       const { threads = 1 } = this.options;
       this.#steps++;

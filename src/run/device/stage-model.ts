@@ -11,7 +11,6 @@ import {
   rangesAt,
   type StageCosts,
   storedCorrection,
-  type ValueRange,
 } from '../../bundle/internal.ts';
 import { findGroups, type KeptUnits, sliceModel } from '../../channels/index.ts';
 import { keptPositions } from '../../channels/internal.ts';
@@ -25,9 +24,8 @@ import {
   removeDead,
 } from '../../onnx/internal.ts';
 import type { StageView } from '../../plan/index.ts';
-import { eightBitForm, scaleOfRange } from '../../quantize/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
-import type { TensorScale } from '../protocol/rounded-tensor.ts';
+import { scaleOfRange, type ValueRange, type ValueScale } from '../../util/internal.ts';
 import { dropBiases } from './drop-biases.ts';
 import type { StageSpan } from './stage-fusion.ts';
 
@@ -115,19 +113,20 @@ export class StageModels {
   }
 
   /**
-   * These stages in their eight-bit form.
+   * These stages in their eight-bit form, with weights of seven bits where this machine needs that.
    * @param model as `model` or `span` gave it
-   * @param reduced whether weights have seven bits: see `saturates`
    * @throws BedsideError E_BUNDLE for a bundle without such forms
    */
-  eightBit(model: Model, { first, last }: StageSpan, levels: readonly number[], reduced: boolean): Model {
+  async eightBit(model: Model, { first, last }: StageSpan, levels: readonly number[]): Promise<Model> {
+    // Most devices never need it, and it brings all of the repair with it.
+    const { eightBitForm, saturates } = await import('../../quantize/internal.ts');
     const forms = this.bundle.manifest.eightBit?.slice(first, last + 1) ?? [];
     const layers = new Set(forms.flatMap((form) => form.layers));
-    return eightBitForm(model, layers, this.#ranges(levels), reduced);
+    return eightBitForm(model, layers, this.#ranges(levels), await saturates());
   }
 
   /** What the integers of a stage's input mean where it travels as uint8. @throws BedsideError E_BUNDLE, as `eightBit` */
-  inputScale(stage: number, levels: readonly number[]): TensorScale {
+  inputScale(stage: number, levels: readonly number[]): ValueScale {
     const { input } = this.stage(stage);
     return scaleOfRange(must(this.#ranges(levels).get(input), `range of '${input}'`));
   }

@@ -1,4 +1,5 @@
 // A planned request for people: the plan beside those of simpler planners, and whether its accuracy has been measured.
+import { roundsAnything } from '../../../app/options.ts';
 import type { PlanResult } from '../../../app/plan/plan.ts';
 import { formatFigure, measureTitle } from '../../../report/index.ts';
 import { formatPercent, formatSeconds, must, plainLine } from '../../../util/index.ts';
@@ -45,7 +46,7 @@ function describeEvidence(result: PlanResult): string[] {
     const { accuracy, lowerBound, eightBit } = must(manifest.variants[variant], 'a variant');
     const text = (measured: { accuracy: number; lowerBound: number }) =>
       `${figure.name} ${figure.format(measured.accuracy)}, at least ${figure.format(measured.lowerBound)} with 95 % confidence`;
-    const rounds = result.stages.some(({ precision, wire }) => precision === 'int8' || wire === 'uint8');
+    const rounds = roundsAnything(result.stages);
     if (!rounds) {
       return [
         `these levels have been measured: variant ${variant} of the bundle, ${text({ accuracy, lowerBound })}`,

@@ -1,4 +1,5 @@
 // A plan for people: a table of stages, a timeline of devices, their memory and energy, and totals beside other plans.
+import { roundsAnything } from '../../../app/options.ts';
 import type { PlanTotals } from '../../../app/plan/baselines.ts';
 import type { PlanView } from '../../../plan/index.ts';
 import { formatBytes, formatJoules, formatPercent, formatSeconds, plainLine } from '../../../util/index.ts';
@@ -15,7 +16,7 @@ const WIDTH = 56;
 
 /** Stages: devices with their channels, the level, and the times of the member that ends last. */
 function describeStages({ stages }: PlanView): string {
-  const rounds = stages.some(({ precision, wire }) => precision === 'int8' || wire === 'uint8');
+  const rounds = roundsAnything(stages);
   return table(
     [
       ...['>stage', 'devices (channels)', '>level'],
