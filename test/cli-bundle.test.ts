@@ -165,6 +165,14 @@ describe('inspect BUNDLE', TIMEOUT, () => {
       expect(stdout).toMatch(part);
     }
   });
+
+  it.concurrent('writes its model card to stdout, or to a file outside the bundle', async () => {
+    const { stdout } = await cli.run(['inspect', 'ward', '--card'], folder);
+    expect(stdout).toMatch(/^# Model card: small\n.*## What this bundle does not know\n/s);
+    const told = await json('inspect ward --card --out cards/ward.md');
+    expect(await readFile(join(folder, 'cards', 'ward.md'), 'utf8')).toBe(stdout);
+    expect([told.card, told.out, told.name]).toEqual([stdout, 'cards/ward.md', 'small']);
+  });
 });
 
 interface Case {
@@ -258,6 +266,19 @@ const CASES: readonly Case[] = [
     words: 'evaluate empty --data data.npz',
     code: 'E_BUNDLE',
     says: ['no bundle.json', 'bedside pack'],
+  },
+  { what: 'a card of a model', words: 'inspect model.onnx --card', code: 'E_USAGE', says: ['is no bundle'] },
+  {
+    what: 'a card among the files of its bundle',
+    words: 'inspect ward --card --out ward/bundle.json',
+    code: 'E_USAGE',
+    says: ['in the folder of the bundle'],
+  },
+  {
+    what: '--out without --card',
+    words: 'inspect ward --out x.md',
+    code: 'E_USAGE',
+    says: ['--out is for --card'],
   },
   { what: 'the same to inspect', words: 'inspect empty', code: 'E_BUNDLE', says: ['empty is not a bundle'] },
   { what: 'a bundle of a newer version', words: 'inspect newer', code: 'E_BUNDLE_VERSION', says: ['99'] },

@@ -76,6 +76,7 @@ export {
 } from './inspect.ts';
 export type { LayerRow } from './inspect-layers.ts';
 export { DEFAULT_VALIDATION, type DrawOptions, type LocalDraws, localDraws } from './local-draws.ts';
+export { type CardResult, writeModelCard } from './model-card.ts';
 export {
   hashFile,
   hashNetwork,
