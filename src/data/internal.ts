@@ -16,6 +16,16 @@ export {
   parseContract,
 } from './contract/parse.ts';
 export { type DataFacts, dataFacts } from './data-facts.ts';
+export type { EdfAnnotation } from './edf/annotations.ts';
+export type { EdfHeader, EdfSignalHeader } from './edf/header.ts';
+export {
+  type EdfBlock,
+  EdfReader,
+  type EdfRecording,
+  type EdfSignal,
+  openEdf,
+  readEdf,
+} from './edf/reader.ts';
 export { shapeMisfit } from './fit.ts';
 export { hashSamples } from './hash.ts';
 export { imageTarget } from './image-steps.ts';
