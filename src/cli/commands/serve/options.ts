@@ -1,29 +1,22 @@
 // The options of `bedside serve`.
-import { type Command, Option } from 'commander';
-import { SOLVERS, type SolverName } from '../../../app/planners.ts';
+import type { Command } from 'commander';
 import { DEFAULT_PORT, type ServeOptions } from '../../../gateway/index.ts';
-import { PRIVACY_PRESETS, type PrivacyPreset } from '../../../plan/index.ts';
 import { BedsideError } from '../../../util/index.ts';
 import type { CommonOptions } from '../../options/common.ts';
 import { assertNoConflict, type Conflict } from '../../options/conflicts.ts';
-import { addCredentials, assertFabric } from '../../options/nats.ts';
+import {
+  addDeployment,
+  DEPLOYMENT_CONFLICTS,
+  type DeploymentCommandOptions,
+} from '../../options/deployment.ts';
+import { assertFabric } from '../../options/nats.ts';
 import { count, levelList, numberIn } from '../../options/numbers.ts';
 
 /** As commander gives them. */
-export interface ServeCommandOptions extends CommonOptions {
+export interface ServeCommandOptions extends CommonOptions, DeploymentCommandOptions {
   readonly host: string;
   readonly port: number;
-  readonly fabric: string;
-  readonly credentials?: string;
-  readonly workers?: number;
-  readonly fleet?: string;
-  readonly solver: SolverName;
   readonly levels?: readonly number[];
-  readonly deadline?: number;
-  readonly accuracyFloor?: number;
-  readonly privacy?: PrivacyPreset;
-  readonly adapt?: boolean;
-  readonly fallbackMargin?: number;
   readonly insecure?: boolean;
   readonly tokens?: string;
   readonly tlsCert?: string;
@@ -51,44 +44,12 @@ export function addServeOptions(command: Command): void {
       'port to listen on; 0 takes a free one',
       numberIn(0, 65_535, 'a port'),
       DEFAULT_PORT,
-    )
-    .option(
-      '--fabric <where>',
-      'local: workers are processes of this machine; nats://host:port: those of a NATS server, docs/cluster.md',
-      'local',
     );
-  addCredentials(command)
-    .option('--workers <n>', 'equal workers on this machine (default 2, without --fleet)', count(64))
-    .option('--fleet <file>', 'devices and links to emulate, as JSON; docs/fleets.md, examples/fleets/')
-    .addOption(
-      new Option('--solver <name>', 'planner; bedside plan --help describes each')
-        .choices(SOLVERS)
-        .default('policy'),
-    )
+  addDeployment(command)
     .option(
       '--levels <list>',
       'the level of each group, as in 0,3,1; default: the planner chooses',
       levelList,
-    )
-    .option('--deadline <s>', 'seconds from a request to its result', numberIn(1e-6, 86_400, 'seconds'))
-    .option(
-      '--accuracy-floor <a>',
-      "least accuracy, by the bundle's measure, in [0, 1]",
-      numberIn(0, 1, 'a number'),
-    )
-    .addOption(
-      new Option('--privacy <preset>', 'what untrusted devices of the fleet may see').choices(
-        PRIVACY_PRESETS,
-      ),
-    )
-    .option(
-      '--adapt',
-      'plan again, by measured stage times, when requests take longer or shorter than at first',
-    )
-    .option(
-      '--fallback-margin <m>',
-      'repeat uncertain answers on the unpruned network: those whose two likeliest classes are closer than this',
-      numberIn(0, 1, 'a difference of probabilities'),
     )
     .option('--insecure', 'neither TLS nor tokens off this machine: everybody on the network may ask')
     .option('--tokens <file>', 'tokens and their roles; made, with an admin token, where there is none')
@@ -176,19 +137,5 @@ const CONFLICTS: readonly Conflict<ServeCommandOptions>[] = [
     message: '--audit-anchor, --audit-key and --audit-rotate need --audit',
     hint: 'name the folder of the log with --audit',
   },
-  {
-    when: ({ fabric, workers }) => fabric !== 'local' && workers !== undefined,
-    message: '--workers starts processes of this machine, not workers on NATS',
-    hint: 'start bedside worker on each device',
-  },
-  {
-    when: ({ fabric, credentials }) => fabric === 'local' && credentials !== undefined,
-    message: '--credentials is for workers on NATS',
-    hint: 'name the server with --fabric nats://host:port',
-  },
-  {
-    when: ({ fleet, workers }) => fleet !== undefined && workers !== undefined,
-    message: 'give either --workers or --fleet, not both',
-    hint: 'a fleet has one worker for each of its devices',
-  },
+  ...DEPLOYMENT_CONFLICTS,
 ];
