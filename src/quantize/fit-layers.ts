@@ -16,17 +16,23 @@ import {
   ReferenceWalk,
   type RefitTask,
   type RepairSamples,
-  rowsOf,
   samplePositionsOf,
   setWeights,
-  takesBias,
   targetRows,
   variancesOf,
   weightMatrices,
 } from '../repair/internal.ts';
 import { must } from '../util/index.ts';
 import { scaleOfRange, type ValueScale } from '../util/internal.ts';
-import { type QuantizedLayer, throughUint8 } from './integers.ts';
+import { chooseRange, type RangeChoice, roundedRows } from './choose-range.ts';
+import {
+  dividedStatistics,
+  dividedTable,
+  equalisableValues,
+  scaledUnknowns,
+  withDividedOutputs,
+} from './equalise.ts';
+import type { QuantizedLayer } from './integers.ts';
 import { heldOutError, heldRows, type LayerRows, roundLayer } from './layer-weights.ts';
 import type { IntegerPlaces } from './places.ts';
 import { meanSquareLost, RANGE_METHODS, type RangeMethod, rangeBy } from './ranges.ts';
@@ -60,6 +66,8 @@ export interface LayerQuantization {
   readonly layer: string;
   /** How the range of what it reads was chosen. */
   readonly range: RangeMethod;
+  /** Whether the channels that it reads were equalised. */
+  readonly equalised: boolean;
   readonly refit: boolean;
   readonly biasCorrected: boolean;
   /** Held-out squared error, divided by the variance of what the float layer gives, with all before it rounded. */
@@ -107,6 +115,8 @@ interface FitTask extends RefitTask {
   readonly value: string;
   readonly minus: string | undefined;
   readonly kept: readonly number[];
+  /** The layer whose output channels may be divided to equalise what this one reads. */
+  readonly giver: string | undefined;
 }
 
 /** The walks through both networks, and what is fitted on the way. */
@@ -123,7 +133,7 @@ class LayerFit {
   readonly #setting: Setting;
   readonly #walks: Walks;
   readonly #scales = new Map<string, ValueScale>();
-  readonly #methods = new Map<string, RangeMethod>();
+  readonly #choices = new Map<string, RangeChoice>();
   readonly #tables = new Map<string, QuantizedLayer>();
   readonly #chosen: LayerQuantization[] = [];
   /** Values and weights as their integers mean them. */
@@ -157,12 +167,12 @@ class LayerFit {
     const reference = await ReferenceWalk.open(options.reference?.model ?? model, tasks, samples, options);
     const rounded = withRoundings(model, places);
     const chosen = new Set<string>();
-    const steps = tasks.map(({ own, minus }) => {
+    const steps = tasks.map(({ own, minus, giver }) => {
       const source = places.values.get(own.input)?.source ?? own.input;
       const roundings = chosen.has(source) ? [] : (rounded.roundings.get(source)?.nodes ?? []);
       chosen.add(source);
       const values = minus === undefined ? [own.input] : [own.input, minus];
-      return { values, changes: [own.name, ...roundings] };
+      return { values, changes: [own.name, ...roundings, ...(giver === undefined ? [] : [giver])] };
     });
     const walk = await NetworkWalk.open(rounded.model, steps, samples, options);
     return new LayerFit(model, places, statistics, setting, { tasks, rounded, walk, reference });
@@ -207,10 +217,11 @@ class LayerFit {
     const { options, products } = this.#setting;
     const { own } = task;
     const source = this.#sourceOf(own.input);
-    const rows = await this.#rowsOf(task);
-    const before = weightMatrices(own);
+    const collected = await this.#rowsOf(task);
     const isRounded = this.#scales.has(source);
-    if (!isRounded) await this.#chooseRange(source, own, rows);
+    if (!isRounded) await this.#chooseRange(source, task, collected);
+    const choice = this.#choices.get(source);
+    const { before, rows } = equalised(own, collected, choice?.factors);
     const scale = must(this.#scales.get(source), `no scale for '${source}'`);
     const isBorn = this.#places.values.get(own.input)?.born === true;
     const read = isRounded && isBorn ? rows : { ...rows, x: rows.x.map((x) => roundedRows(x, own, scale)) };
@@ -226,13 +237,14 @@ class LayerFit {
     this.#tables.set(own.name, found.table);
     this.#chosen.push({
       layer: own.name,
-      range: this.#methods.get(source) ?? 'min-max',
+      range: choice?.method ?? 'min-max',
+      equalised: choice?.factors !== undefined,
       refit: fit?.refit ?? false,
       biasCorrected: found.biasCorrected,
       error: found.error / scaled,
     });
     this.#rounded = withWeights(this.#rounded, own, found.weights);
-    if (fit?.refit) this.#unrounded = withWeights(this.#unrounded, own, fit.weights);
+    if (fit?.refit || choice?.factors) this.#unrounded = withWeights(this.#unrounded, own, weights);
   }
 
   #errorOf(weights: readonly Matrix[], { x, y, fitRows }: LayerRows): Promise<number> {
@@ -248,25 +260,26 @@ class LayerFit {
     return { x: found.x, y, fitRows: sampled.fitRows };
   }
 
-  /** The range with which the layer comes nearest to the float network on held-out rows. */
-  async #chooseRange(source: string, layer: WeightedLayer, rows: LayerRows): Promise<void> {
-    const { products } = this.#setting;
-    const { fit, all } = this.#statisticsOf(source);
+  async #chooseRange(source: string, { own, giver }: FitTask, rows: LayerRows): Promise<void> {
+    const { products, options } = this.#setting;
+    const statistics = this.#statisticsOf(source);
     const bounds = this.#places.values.get(source)?.bounds;
-    const weights = weightMatrices(layer);
-    const given = heldRows(rows.y, rows.fitRows);
-    let [found, least] = [RANGE_METHODS[0] as RangeMethod, Number.POSITIVE_INFINITY];
-    const known = new Map<string, number>();
-    for (const method of RANGE_METHODS) {
-      const scale = scaleOfRange(rangeBy(method, fit, bounds));
-      const key = `${scale.scale} ${scale.zero}`;
-      const held = rows.x.map((x) => heldRounded(x, layer, rows.fitRows, scale));
-      const error = known.get(key) ?? (await heldOutError(weights, held, given, products));
-      known.set(key, error);
-      if (error < least) [found, least] = [method, error];
-    }
-    this.#methods.set(source, found);
-    this.#setScale(source, scaleOfRange(rangeBy(found, all, bounds)));
+    const setting = { statistics, bounds, products, limit: options.limit };
+    const choice = await chooseRange(own, weightMatrices(own), rows, setting);
+    this.#choices.set(source, choice);
+    const { factors } = choice;
+    if (factors && giver !== undefined) this.#divide(giver, factors);
+    this.#setScale(
+      source,
+      scaleOfRange(rangeBy(choice.method, dividedStatistics(statistics.all, factors), bounds)),
+    );
+  }
+
+  /** Divides what a layer that is done gives; its integers stay. */
+  #divide(layer: string, by: Float64Array): void {
+    this.#tables.set(layer, dividedTable(must(this.#tables.get(layer), `'${layer}' is not quantised`), by));
+    this.#rounded = withDividedOutputs(this.#rounded, layer, by);
+    this.#unrounded = withDividedOutputs(this.#unrounded, layer, by);
   }
 
   #sourceOf(value: string): string {
@@ -285,6 +298,7 @@ function fitTasks(model: Model, places: IntegerPlaces, { samples, options }: Set
   const own = weightedLayers(model, shapes).filter(({ name }) => names.has(name));
   const { reference } = options;
   const uncut = reference && new Map(weightedLayers(reference.model).map((layer) => [layer.name, layer]));
+  const givers = equalisableValues(model, places, own);
   const positions = reference && keptPositions(reference.grouping, reference.keep);
   return orderedTargets(model, own, shapes).map(({ layer, target }, index) => {
     const whole = uncut ? must(uncut.get(layer.name), `no layer '${layer.name}' in the uncut model`) : layer;
@@ -294,26 +308,24 @@ function fitTasks(model: Model, places: IntegerPlaces, { samples, options }: Set
       sampled: samplePositionsOf(whole, samples, options.maxPositions, options.seed + index),
       values: [target.value],
       ...{ value: target.value, minus: target.minus },
+      giver: givers.get(layer.input)?.name,
       kept: positions?.(layer.output) ?? Array.from({ length: layer.channels }, (_, c) => c),
     };
   });
 }
 
-/** What a layer reads as its integers mean it; the column of ones for the bias stays. */
-function roundedRows(x: Matrix, layer: WeightedLayer, scale: ValueScale): Matrix {
-  return { ...x, data: roundedData(x, scale, takesBias(layer)) };
-}
-
-/** The held-out rows of what a layer reads, rounded. */
-function heldRounded(x: Matrix, layer: WeightedLayer, fitRows: number, scale: ValueScale): Matrix {
-  const held = rowsOf(x, fitRows, x.rows);
-  return { ...held, data: roundedData(held, scale, takesBias(layer)) };
-}
-
-function roundedData({ data, rows, columns }: Matrix, scale: ValueScale, hasBias: boolean): Float64Array {
-  const rounded = throughUint8(data, scale);
-  if (hasBias) for (let r = 0; r < rows; r++) rounded[r * columns + columns - 1] = 1;
-  return rounded;
+/** A layer's weights and rows where the channels that it reads are divided. */
+function equalised(
+  own: WeightedLayer,
+  rows: LayerRows,
+  factors: Float64Array | undefined,
+): { before: readonly Matrix[]; rows: LayerRows } {
+  const before = weightMatrices(own);
+  if (!factors) return { before, rows };
+  return {
+    before: scaledUnknowns(own, before, 'rows', (c) => factors[c] as number),
+    rows: { ...rows, x: scaledUnknowns(own, rows.x, 'columns', (c) => 1 / (factors[c] as number)) },
+  };
 }
 
 function variance(matrices: readonly Matrix[]): number {

@@ -2,10 +2,11 @@
 import type { Dataset } from '../data/index.ts';
 import type { EngineOptions } from '../engine/index.ts';
 import type { Model } from '../onnx/index.ts';
-import { sampleShapes, sizeOf, upgradeOpset } from '../onnx/internal.ts';
+import { sampleShapes, sizeOf, upgradeOpset, weightedLayers } from '../onnx/internal.ts';
 import { REPAIR_DEFAULTS, type RepairSamples, repairSamples } from '../repair/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
 import { nearestNames, Random } from '../util/internal.ts';
+import { equalisableValues } from './equalise.ts';
 import { type FitReference, type FittedLayers, fitLayers, type LayerQuantization } from './fit-layers.ts';
 import { WEIGHT_LIMITS } from './integers.ts';
 import { type IntegerPlaces, integerPlaces, type KeptFloat } from './places.ts';
@@ -176,7 +177,10 @@ async function statisticsOf(
   const shapes = sampleShapes(model);
   const sources = [...new Set([...places.values.values()].map(({ source }) => source))];
   const sizes = sources.map((source) => sizeOf(shapes.get(source) ?? []));
-  return await valueStatistics(model, sources, samples, { ...run, batch: batchWithin(run.batch, sizes) });
+  const givers = equalisableValues(model, places, weightedLayers(model, shapes));
+  const channels = new Map([...givers].map(([value, giver]) => [value, giver.channels]));
+  const limited = { ...run, batch: batchWithin(run.batch, sizes) };
+  return await valueStatistics(model, sources, samples, limited, channels);
 }
 
 /** The layers that options keep in float32, by name. */

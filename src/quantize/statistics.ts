@@ -15,6 +15,17 @@ const BATCH_BYTES = 256 * 2 ** 20;
 export interface ValueStatistics extends ValueRange {
   /** Some of them, the same number of each sample. */
   readonly values: Float64Array;
+  /** By channel, where that was asked for. */
+  readonly channels?: ChannelValues | undefined;
+}
+
+/** What is known of each channel of a value. */
+export interface ChannelValues {
+  /** The channel of each of the numbers that are kept. */
+  readonly of: Int32Array;
+  /** The least and the largest of each channel, over all numbers, and 0. */
+  readonly lows: Float64Array;
+  readonly highs: Float64Array;
 }
 
 /** Of the samples that fit, of those that are held out, and of all. */
@@ -26,6 +37,7 @@ export interface SplitStatistics {
 
 /**
  * Runs the network over the samples once.
+ * @param channelled values whose channels are told apart, and how many they have; their channels are the first axis of a sample
  * @throws BedsideError E_NOT_FINITE for a value that is NaN or infinite on some sample; as `visitValues`
  */
 export async function valueStatistics(
@@ -33,8 +45,14 @@ export async function valueStatistics(
   names: readonly string[],
   samples: RepairSamples,
   options: NetworkRun & { readonly seed: number },
+  channelled: ReadonlyMap<string, number> = new Map(),
 ): Promise<ReadonlyMap<string, SplitStatistics>> {
-  const collected = new Map(names.map((name) => [name, { fit: new Collected(), held: new Collected() }]));
+  const collected = new Map(
+    names.map((name) => {
+      const channels = channelled.get(name);
+      return [name, { fit: new Collected(channels), held: new Collected(channels) }];
+    }),
+  );
   const random = new Random(options.seed);
   const perSample = Math.max(1, Math.ceil(KEPT / samples.size));
   await visitValues(model, names, samples, options, (sample, read) => {
@@ -51,6 +69,7 @@ export async function valueStatistics(
         low: Math.min(own.low, other.low),
         high: Math.max(own.high, other.high),
         values: Float64Array.from([...own.values, ...other.values]),
+        channels: own.channels && other.channels && joined(own.channels, other.channels),
       };
       return [name, { fit: own, held: other, all }];
     }),
@@ -80,17 +99,56 @@ class Collected {
   #low = Number.POSITIVE_INFINITY;
   #high = Number.NEGATIVE_INFINITY;
   readonly #values: number[] = [];
+  readonly #of: number[] = [];
+  readonly #lows: Float64Array;
+  readonly #highs: Float64Array;
+
+  /** @param channels how many are told apart; 0 for none */
+  constructor(channels = 0) {
+    this.#lows = new Float64Array(channels);
+    this.#highs = new Float64Array(channels);
+  }
 
   add(values: Float32Array, count: number, random: Random): void {
     for (const value of values) {
       if (value < this.#low) this.#low = value;
       if (value > this.#high) this.#high = value;
     }
-    if (values.length <= count) this.#values.push(...values);
-    else for (let i = 0; i < count; i++) this.#values.push(values[random.integer(values.length)] as number);
+    const each = values.length / (this.#lows.length || 1);
+    if (this.#lows.length > 0) this.#addChannels(values, each);
+    const whole = values.length <= count;
+    for (let i = 0; i < Math.min(count, values.length); i++) {
+      const at = whole ? i : random.integer(values.length);
+      this.#values.push(values[at] as number);
+      if (this.#lows.length > 0) this.#of.push(Math.floor(at / each));
+    }
+  }
+
+  #addChannels(values: Float32Array, each: number): void {
+    for (const [c, low] of this.#lows.entries()) {
+      let [least, most] = [low, this.#highs[c] as number];
+      for (let i = c * each; i < (c + 1) * each; i++) {
+        least = Math.min(least, values[i] as number);
+        most = Math.max(most, values[i] as number);
+      }
+      this.#lows[c] = least;
+      this.#highs[c] = most;
+    }
   }
 
   statistics(): ValueStatistics {
-    return { low: this.#low, high: this.#high, values: Float64Array.from(this.#values) };
+    const values = Float64Array.from(this.#values);
+    const known = { low: this.#low, high: this.#high, values };
+    if (this.#lows.length === 0) return known;
+    const of = Int32Array.from(this.#of);
+    return { ...known, channels: { of, lows: this.#lows.slice(), highs: this.#highs.slice() } };
   }
+}
+
+function joined(a: ChannelValues, b: ChannelValues): ChannelValues {
+  return {
+    of: Int32Array.from([...a.of, ...b.of]),
+    lows: a.lows.map((low, c) => Math.min(low, b.lows[c] as number)),
+    highs: a.highs.map((high, c) => Math.max(high, b.highs[c] as number)),
+  };
 }

@@ -53,10 +53,14 @@ export function sizeRows(result: Int8Speed): string[][] {
 
 /** How layers were quantised, and what stays in float32. */
 export function describeInt8({ layers, layersKeptFloat, distance, reducedRange }: Int8Facts): string[] {
-  const rows = layers.map(({ layer, range, refit, biasCorrected, error }) => [
+  const rows = layers.map(({ layer, range, equalised, refit, biasCorrected, error }) => [
     plainLine(layer),
     range,
-    [...(refit ? ['refit'] : []), ...(biasCorrected ? ['bias corrected'] : [])].join(', '),
+    [
+      ...(equalised ? ['equalised'] : []),
+      ...(refit ? ['refit'] : []),
+      ...(biasCorrected ? ['bias corrected'] : []),
+    ].join(', '),
     formatPercent(error),
   ]);
   const bits = reducedRange ? 'seven' : 'eight';
