@@ -1,7 +1,7 @@
 // bedside: explain a pre-trained ONNX classifier, prune it without retraining, and run it on several devices. Each use case
 // is one call here, with the types that such calls need. The parts they are made of are published as `bedside/onnx`,
 // `bedside/engine`, `bedside/data`, `bedside/channels`, `bedside/bundle`, `bedside/explain`, `bedside/repair`,
-// `bedside/prune`, `bedside/quantize`, `bedside/plan` and `bedside/gateway`.
+// `bedside/prune`, `bedside/quantize`, `bedside/plan`, `bedside/interop` and `bedside/gateway`.
 
 export {
   ADDED_ROLES,

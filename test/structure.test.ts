@@ -63,9 +63,13 @@ describe('the sources', () => {
     const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {
       dependencies: Record<string, string>;
       optionalDependencies: Record<string, string>;
+      devDependencies: Record<string, string>;
     };
     const installed = { ...manifest.dependencies, ...manifest.optionalDependencies };
-    expect(undeclaredPackages(edges, new Set(Object.keys(installed)))).toEqual([]);
+    const typed = Object.keys(manifest.devDependencies)
+      .filter((name) => name.startsWith('@types/'))
+      .map((name) => name.slice('@types/'.length));
+    expect(undeclaredPackages(edges, new Set(Object.keys(installed)), new Set(typed))).toEqual([]);
   });
 
   it('are not too long', () => {
@@ -240,6 +244,12 @@ import '../onnx/test-support/x.ts'; import './own.ts'; import '../onnx/generated
     expect(engineNames(sources)).toEqual(['src/a/x.ts: names onnxruntime-*, which only src/engine may']);
     expect(undeclaredPackages(edges, new Set(['onnxruntime-node']))).toEqual([
       'src/a/x.ts: imports @scope/p/sub, which package.json does not list in dependencies',
+    ]);
+    const types = importEdges(
+      new Map([['src/a/x.ts', `import type { A } from 'p/sub'; import { b } from 'p';`]]),
+    );
+    expect(undeclaredPackages(types, new Set(), new Set(['p']))).toEqual([
+      'src/a/x.ts: imports p, which package.json does not list in dependencies',
     ]);
     expect(longFiles(sources, new Set(['src/a/generated.ts']))).toEqual([
       'src/a/long.ts: 401 lines, more than 400',

@@ -28,7 +28,7 @@ const SHOWN = [
 ];
 
 /** All parts that use cases are made of. */
-const PARTS = [...SHOWN, 'quantize', 'learn', 'run'];
+const PARTS = [...SHOWN, 'quantize', 'learn', 'run', 'interop'];
 
 export const FOLDERS: Readonly<Record<string, FolderRule>> = {
   util: { imports: [] },
@@ -63,6 +63,7 @@ export const FOLDERS: Readonly<Record<string, FolderRule>> = {
   simulate: { imports: ['plan', 'bundle', 'util'] },
   learn: { imports: ['simulate', 'plan', 'bundle', 'engine', 'onnx', 'util'] },
   run: { imports: ['engine', 'bundle', 'channels', 'quantize', 'onnx', 'util'], types: ['plan'] },
+  interop: { imports: ['data', 'util'] },
   report: { imports: SHOWN },
   app: { imports: [...PARTS, 'report'] },
   gateway: {

@@ -134,14 +134,19 @@ export function commandLineNames(sources: Sources): string[] {
   return problems;
 }
 
-/** Packages that shipped files import without their being dependencies of the package. */
+/**
+ * Packages that shipped files import without their being dependencies of the package.
+ * @param typed packages of which types alone are installed, for development: nothing but types may be imported of them
+ */
 export function undeclaredPackages(
   edges: readonly ImportEdge[],
   dependencies: ReadonlySet<string>,
+  typed: ReadonlySet<string> = new Set(),
 ): string[] {
   return edges
     .filter(({ relative, to }) => !relative && !to.startsWith('node:'))
     .filter(({ to }) => !dependencies.has(packageOf(to)))
+    .filter(({ to, typeOnly }) => !(typeOnly && typed.has(packageOf(to))))
     .map(({ from, to }) => `${from}: imports ${to}, which package.json does not list in dependencies`);
 }
 
