@@ -29,6 +29,7 @@ const COMMANDS = [
   'plan',
   'simulate',
   'infer',
+  'detect',
   'demo',
 ];
 const NUMBER = expect.any(Number) as number;

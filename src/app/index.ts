@@ -48,6 +48,7 @@ export type { DemoListener, DemoStep, FileSizes } from './demo/demo-steps.ts';
 export type { FleetDemoResult } from './demo/fleet-demo.ts';
 export type { ComparedPlanner } from './demo/planner-comparison.ts';
 export type { FleetEvent, StreamedRequest } from './demo/request-stream.ts';
+export { type DetectedRecord, type DetectOptions, type DetectResult, detect } from './detect/detect.ts';
 export { type EvaluateOptions, type EvaluateResult, evaluate } from './evaluate.ts';
 export {
   type AnswerForm,

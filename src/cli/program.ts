@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   train: async () => (await import('./commands/train/command.ts')).addTrain,
   simulate: async () => (await import('./commands/simulate/command.ts')).addSimulate,
   infer: async () => (await import('./commands/infer/command.ts')).addInfer,
+  detect: async () => (await import('./commands/detect/command.ts')).addDetect,
   serve: async () => (await import('./commands/serve/command.ts')).addServe,
   audit: async () => (await import('./commands/audit/command.ts')).addAudit,
   worker: async () => (await import('./commands/worker/command.ts')).addWorker,

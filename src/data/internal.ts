@@ -31,6 +31,14 @@ export { hashSamples } from './hash.ts';
 export { imageTarget } from './image-steps.ts';
 export { type LabelFacts, labelFacts } from './label-facts.ts';
 export { isUnsplitArchive } from './open-dataset.ts';
+export {
+  type AnnotatedBeat,
+  chooseLead,
+  openRecording,
+  type RecordedLead,
+  type Recording,
+  recordingPaths,
+} from './open-recording.ts';
 export { sharedPatients } from './patients.ts';
 export { kindOfContent, layOutPosted, type PostedBounds, type PostedKind } from './posted-file.ts';
 export { classPrior, classWeights, selectIndices } from './sampling.ts';

@@ -40,10 +40,18 @@ export interface RhythmChange {
   readonly rhythm: string;
 }
 
+/** A part of a record, both ends inside. */
+export interface MarkedEpisode {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** What annotation files of a record mark. */
 export interface Marks {
   readonly peaks: readonly Peak[];
   readonly rhythms: readonly RhythmChange[];
+  /** Ventricular flutter or fibrillation (`[` to `]`); one that nothing ends lasts forever. */
+  readonly flutter: readonly MarkedEpisode[];
   /** Ending of the file that the peaks are from; without peaks that of the first file. */
   readonly annotator: string;
 }
@@ -86,14 +94,20 @@ async function readFile(
   const framesPerTick = resolution === undefined ? 1 : rate / resolution;
   const peaks: Peak[] = [];
   const rhythms: RhythmChange[] = [];
+  const flutter: { from: number; to: number }[] = [];
   for (const [annotation, { time, symbol, aux }] of annotations.entries()) {
     const frame = Math.round(time * framesPerTick);
     const label = BEAT_SYMBOLS.findIndex((symbols) => symbols.includes(symbol));
     if (label >= 0) peaks.push({ frame, label, annotation, symbol: SYMBOLS.indexOf(symbol) });
     // A rhythm begins with a bracket: `(AFIB`.
     else if (symbol === '+' && aux?.startsWith('(')) rhythms.push({ frame, rhythm: aux.slice(1).trim() });
+    else if (symbol === '[') flutter.push({ from: frame, to: Number.POSITIVE_INFINITY });
+    else if (symbol === ']') {
+      const open = flutter.at(-1);
+      if (open && open.to > frame) open.to = frame;
+    }
   }
-  return { peaks, rhythms, annotator };
+  return { peaks, rhythms, flutter, annotator };
 }
 
 /**

@@ -55,6 +55,11 @@ export function decodeSignal(header: WfdbHeader, signal: WfdbSignal, content: Ui
   return result;
 }
 
+/** What a unit of voltage is in millivolts; undefined for any other unit. */
+export function millivoltsOf(unit: string): number | undefined {
+  return Object.hasOwn(MILLIVOLTS, unit) ? MILLIVOLTS[unit] : undefined;
+}
+
 /** Steps of the converter in a millivolt, or in the signal's own unit where that is no voltage. */
 export function stepsPerMillivolt({ gain, units }: WfdbSignal): number {
   return gain / (MILLIVOLTS[units] ?? 1);

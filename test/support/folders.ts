@@ -28,13 +28,14 @@ const SHOWN = [
 ];
 
 /** All parts that use cases are made of. */
-const PARTS = [...SHOWN, 'quantize', 'learn', 'run', 'interop'];
+const PARTS = [...SHOWN, 'quantize', 'learn', 'run', 'interop', 'signal'];
 
 export const FOLDERS: Readonly<Record<string, FolderRule>> = {
   util: { imports: [] },
   onnx: { imports: ['util'] },
   engine: { imports: ['onnx', 'util'] },
   data: { imports: ['util'] },
+  signal: { imports: ['util'], types: ['data'] },
   channels: { imports: ['onnx', 'util'] },
   bundle: { imports: ['onnx', 'channels', 'util'] },
   evaluate: { imports: ['onnx', 'engine', 'util'], types: ['data'] },

@@ -1,0 +1,174 @@
+// One recording in time, as it is replayed: its leads one by one, and what its annotations say.
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+import { BedsideError } from '../util/index.ts';
+import { availableMemory } from '../util/internal.ts';
+import { BEAT_CLASSES } from './ecg-beats.ts';
+import { openEdf } from './edf/reader.ts';
+import { isHidden } from './hidden.ts';
+import { PassedOverCount } from './passed-over.ts';
+import { listRecords } from './wfdb-folder.ts';
+import { type MarkedEpisode, readMarks, SYMBOLS } from './wfdb-marks.ts';
+import { openRecord, readSignal } from './wfdb-segments.ts';
+import { millivoltsOf } from './wfdb-signals.ts';
+
+/** A beat that was annotated. */
+export interface AnnotatedBeat {
+  /** Samples from the recording's start. */
+  readonly sample: number;
+  /** The class of ANSI/AAMI EC57: one of `BEAT_CLASSES`. */
+  readonly beatClass: string;
+  /** The annotation's symbol. */
+  readonly symbol: string;
+}
+
+/** A lead that was read. */
+export interface RecordedLead {
+  readonly name: string;
+  /** Samples a second. */
+  readonly rate: number;
+  /** In millivolts; missing ones are NaN. */
+  readonly samples: Float64Array;
+  /** What was taken for granted. */
+  readonly remarks: readonly string[];
+}
+
+/** A recording of one or more leads. */
+export interface Recording {
+  readonly name: string;
+  /** Samples a second by which beats and episodes are told. */
+  readonly rate: number;
+  readonly leads: readonly string[];
+  /** Reads a lead. @throws BedsideError E_DATA for a damaged file, E_FILE for one that cannot be read */
+  readonly read: (lead: string) => Promise<RecordedLead>;
+  /** In time order; undefined where nobody annotated it. */
+  readonly beats: readonly AnnotatedBeat[] | undefined;
+  /** Annotated ventricular flutter or fibrillation. */
+  readonly flutter: readonly MarkedEpisode[];
+}
+
+function isEdf(path: string): boolean {
+  return ['.edf', '.bdf'].includes(extname(path).toLowerCase());
+}
+
+/**
+ * Opens a WFDB record, or a file of EDF, EDF+ or BDF (by its ending); signals are read when they are asked for.
+ * @param path of an EDF or BDF file, of a WFDB record without ending, or of its header
+ * @throws BedsideError E_DATA for a malformed header or damaged annotations, E_FILE for a file that cannot be read
+ */
+export async function openRecording(path: string): Promise<Recording> {
+  return isEdf(path) ? await ofEdf(path) : await ofWfdb(path);
+}
+
+/**
+ * The recordings that a path stands for: those of a folder, sorted, or itself.
+ * @throws BedsideError E_DATA for a folder without recordings, E_FILE for one that cannot be read
+ */
+export async function recordingPaths(path: string): Promise<readonly string[]> {
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) return [path];
+  const records = await listRecords(path, new PassedOverCount());
+  const files = (await readdir(path)).filter((file) => !isHidden(file) && isEdf(file));
+  const found = [...records, ...files].sort();
+  if (found.length > 0) return found.map((name) => join(path, name));
+  throw new BedsideError('E_DATA', `there are no recordings in ${path}`, {
+    hint: 'give WFDB records (.hea), or files of EDF or BDF',
+  });
+}
+
+/**
+ * The lead that beats are looked for in: the one that is named, else MLII or II, else the first.
+ * @throws BedsideError E_DATA for a name that the recording does not have, or one without leads
+ */
+export function chooseLead({ leads, name }: Recording, wanted?: string): string {
+  if (wanted !== undefined && !leads.includes(wanted)) {
+    throw new BedsideError('E_DATA', `${name} has no lead ${wanted}`, {
+      hint: `its leads are ${leads.join(', ') || 'none'}`,
+    });
+  }
+  const usual = ['MLII', 'II', 'ECG II', 'ECG'].find((own) => leads.includes(own));
+  const lead = wanted ?? usual ?? leads[0];
+  if (lead !== undefined) return lead;
+  throw new BedsideError('E_DATA', `${name} has no signals`, { hint: 'give a recording that has some' });
+}
+
+async function ofWfdb(path: string): Promise<Recording> {
+  const own = path.replace(/\.hea$/, '');
+  const folder = dirname(own);
+  const name = basename(own);
+  const record = await openRecord(folder, name);
+  const { rate, leads } = record;
+  const marks = await readMarks(folder, name, rate);
+  const beats = (marks?.peaks ?? []).map(({ frame, label, symbol = -1 }) => ({
+    sample: frame,
+    beatClass: BEAT_CLASSES[label] ?? '',
+    symbol: SYMBOLS[symbol] ?? '',
+  }));
+  return {
+    ...{ name, rate, leads },
+    read: async (lead) => ({
+      name: lead,
+      rate,
+      samples: await readSignal(folder, record, lead),
+      remarks: [],
+    }),
+    beats: beats.length > 0 ? beats.sort((a, b) => a.sample - b.sample) : undefined,
+    flutter: marks?.flutter ?? [],
+  };
+}
+
+async function ofEdf(path: string): Promise<Recording> {
+  const { reader, close } = await openEdf(path);
+  await close();
+  const leads = [...new Set(reader.signals.map(({ label }) => label))];
+  const name = basename(path);
+  const { header } = reader;
+  const fastest = reader.signals.reduce((most, { samplesPerRecord }) => Math.max(most, samplesPerRecord), 1);
+  return {
+    ...{ name, leads },
+    rate: fastest / (header.recordSeconds || 1),
+    read: (lead) => readEdfLead(path, lead, name),
+    beats: undefined,
+    flutter: [],
+  };
+}
+
+async function readEdfLead(path: string, lead: string, name: string): Promise<RecordedLead> {
+  const { reader, close } = await openEdf(path);
+  try {
+    const wanted = reader.signals.filter(({ label }) => label === lead).slice(0, 1);
+    const { signals, runs, seconds } = await reader.recording(wanted);
+    const [signal] = signals;
+    if (!signal)
+      throw new BedsideError('E_DATA', `${name} has no lead ${lead}`, { hint: 'name another lead' });
+    const { rate, unit, samplesPerRecord } = signal;
+    const length = Math.round(seconds * rate);
+    if (length * 8 > availableMemory()) {
+      throw new BedsideError(
+        'E_DATA',
+        `${name} spans ${Math.round(seconds)} s with its gaps: memory does not hold it`,
+        {
+          hint: 'cut the recording into parts',
+        },
+      );
+    }
+    const factor = millivoltsOf(unit);
+    const samples = new Float64Array(length).fill(Number.NaN);
+    for (const { time, record, records } of runs) {
+      const own = signal.samples.subarray(record * samplesPerRecord, (record + records) * samplesPerRecord);
+      const start = Math.round(time * rate);
+      for (let i = 0; i < own.length && start + i < length; i++)
+        samples[start + i] = (own[i] as number) * (factor ?? 1);
+    }
+    const remarks = [
+      ...reader.remarks,
+      ...(factor === undefined ? [`${lead} of ${name} is in '${unit}', which was taken for millivolts`] : []),
+    ];
+    return { name: lead, rate, samples, remarks };
+  } finally {
+    await close();
+  }
+}

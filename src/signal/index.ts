@@ -1,0 +1,12 @@
+// Live signals: heartbeats of one lead as they come, how well they are found, and what the signal is worth.
+
+export {
+  type BeatComparison,
+  type BeatCounts,
+  type ComparedBeats,
+  compareBeats,
+  type DetectionShares,
+  detectionShares,
+  overallDetection,
+} from './ec57.ts';
+export { type DetectedBeat, MOST_QRS_DELAY, QRS_RATES, QrsDetector } from './qrs-detector.ts';
