@@ -43,11 +43,11 @@ export class Deployment implements AsyncDisposable {
   readonly #batcher: Batcher | undefined;
   readonly #changes: readonly PlanChange[];
   readonly #lines: PlanLines;
-  /** Seconds. */
-  readonly #deadline: number;
+  readonly #deadline: number; // Seconds.
   readonly #start: ReplannerOptions;
   #leftOut: readonly LeftOut[] = [];
   #fallback: () => Fallback | undefined = () => undefined;
+  #basis: ReplannerOptions;
   #first: PlanView | undefined;
   #plan: RunPlan | undefined;
   #turn: Promise<unknown> = Promise.resolve();
@@ -67,7 +67,7 @@ export class Deployment implements AsyncDisposable {
     this.#journal = journalOf(reporter);
     this.#planner = new Replanner(bundle.manifest, fleet, replanning);
     this.#deadline = replanning.request.deadline;
-    this.#start = replanning;
+    this.#start = this.#basis = replanning;
     this.#coordinator = new Coordinator(pool.clientName, bundle);
     this.#lines = new PlanLines({
       ...{
@@ -127,7 +127,9 @@ export class Deployment implements AsyncDisposable {
 
   /** How requests are planned that say nothing themselves. With levels, nothing chooses them. */
   get basis(): ReplannerOptions {
-    return { ...this.#start, request: this.#planner.request };
+    const { request } = this.#planner;
+    if (this.#basis.request !== request) this.#basis = { ...this.#start, request };
+    return this.#basis;
   }
 
   /** The floor that it was started with; undefined: by the request's drop. */

@@ -89,6 +89,7 @@ export function planOnReturn(
 ): () => Promise<RunPlan | undefined> {
   let known: ReadonlySet<string> = new Set();
   return async () => {
+    if (known.size === 0 && coordinator.lost.size === 0) return undefined;
     const now = new Set(coordinator.lost.keys());
     const back = [...known].filter((name) => !now.has(name));
     known = now;

@@ -1,7 +1,7 @@
 // The ring of events: what pages that come back get, and that a page that does not read costs nothing.
 import { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { EventHub } from './event-hub.ts';
 
 /** A connection that takes so many writes until it is read. */
@@ -37,6 +37,8 @@ function watch(hub: EventHub, connection: Connection, last?: string): Connection
 }
 
 describe('a page', () => {
+  afterEach(() => void vi.useRealTimers());
+
   it('that comes reads everything anew, then gets what happens', () => {
     const hub = new EventHub();
     hub.publish('early', 1);
@@ -70,6 +72,25 @@ describe('a page', () => {
     const run = page.events.at(-1)?.id.split('-')[0];
     const again = watch(hub, new Connection(), last ?? `${run}-999`);
     expect(again.events.map(({ type }) => type)).toEqual(['reset']);
+  });
+
+  it('that comes back after a long time reads everything anew: nothing was kept for nobody', () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const hub = new EventHub();
+    const page = watch(hub, new Connection());
+    hub.publish('n', 1);
+    const last = page.events.at(-1)?.id;
+    page.end();
+    vi.advanceTimersByTime(59_000);
+    hub.publish('n', 2);
+    const soon = watch(hub, new Connection(), last);
+    expect(soon.events.map(({ data }) => data)).toEqual([2]);
+    soon.end();
+    vi.advanceTimersByTime(61_000);
+    for (let i = 3; i < 9; i++) hub.publish('n', i);
+    const late = watch(hub, new Connection(), soon.events.at(-1)?.id);
+    hub.publish('n', 9);
+    expect(late.events.map(({ type, data }) => (type === 'n' ? data : type))).toEqual(['reset', 9]);
   });
 
   it('that does not read is written to no further, and skips what is forgotten meanwhile', () => {

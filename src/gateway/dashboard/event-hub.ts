@@ -10,6 +10,8 @@ const MOST_EVENTS = 4096;
 const MOST_BYTES = 8 * 2 ** 20;
 /** Pages that watch at the same time. */
 const MOST_PAGES = 64;
+/** Milliseconds after the last page has gone in which it may come back for what it missed. */
+const MISSED_MS = 60_000;
 /** Milliseconds between two signs of life. */
 const BEAT_MS = 5000;
 
@@ -36,6 +38,8 @@ export class EventHub {
   #bytes = 0;
   #seq = 0;
   #beat: NodeJS.Timeout | undefined;
+  /** When the last page went; nobody has watched so far. */
+  #left = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   /** @param onWatched is told when the first page comes, and when the last one goes */
@@ -51,6 +55,11 @@ export class EventHub {
   /** Sends an event to all pages. @param data goes out as JSON; it must hold no samples and no identifiers */
   publish(type: string, data: unknown): void {
     const seq = ++this.#seq;
+    if (this.#pages.size === 0 && performance.now() - this.#left > MISSED_MS) {
+      // Nobody will ask for it: a page that comes now reads everything anew.
+      this.#forget();
+      return;
+    }
     const text = `event: ${type}\nid: ${this.#run}-${seq}\ndata: ${JSON.stringify(data)}\n\n`;
     this.#events.push({ seq, text });
     this.#bytes += text.length;
@@ -99,6 +108,12 @@ export class EventHub {
     return seq >= oldest - 1 && seq <= this.#seq ? seq : -1;
   }
 
+  #forget(): void {
+    if (this.#events.length === 0) return;
+    this.#events.length = 0;
+    this.#bytes = 0;
+  }
+
   #reset(page: Page): void {
     page.sent = this.#seq;
     this.#write(page, `event: reset\nid: ${this.#run}-${this.#seq}\ndata: {}\n\n`);
@@ -132,6 +147,7 @@ export class EventHub {
   #leave(page: Page): void {
     if (!this.#pages.delete(page) || this.#pages.size > 0) return;
     clearInterval(this.#beat);
+    this.#left = performance.now();
     this.#onWatched(false);
   }
 }

@@ -31,7 +31,8 @@ export async function decompressed(
   encoding: string | undefined,
   limit: number,
 ): Promise<Buffer> {
-  const names = (encoding ?? '').split(',').map((name) => name.trim().toLowerCase());
+  if (encoding === undefined) return bytes;
+  const names = encoding.split(',').map((name) => name.trim().toLowerCase());
   const [name = '', ...more] = names.filter((own) => own !== '' && own !== 'identity');
   if (name === '') return bytes;
   const decompress = more.length === 0 && Object.hasOwn(DECOMPRESS, name) ? DECOMPRESS[name] : undefined;

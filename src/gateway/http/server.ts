@@ -104,7 +104,8 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
       new BedsideError('E_NOT_FOUND', `there is nothing at ${what}`, { hint: 'see /openapi.json' }),
     );
   });
-  app.addHook('onRequest', async (request) => {
+  // A promise only where somebody has to prove who they are: otherwise nothing waits.
+  app.addHook('onRequest', (request, _reply, done): unknown => {
     assertHost(request.raw);
     // Of no meaning to the protocol: one that is none is as if it were left out.
     if (!MEDIA_TYPE.test(request.headers['content-type'] ?? '')) delete request.headers['content-type'];
@@ -113,9 +114,8 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     const page = parts.dashboard && callerOfPage(request, parts.dashboard);
     const certified = certifiedName(request);
     if (certified !== undefined) request.caller = { ...ANYBODY, name: certified };
-    if (!parts.tokens || role === undefined) return;
-    request.caller = page ?? (await parts.tokens.callerOf(request.headers.authorization));
-    assertRole(request.caller, role);
+    if (!parts.tokens || role === undefined) return done();
+    return admit(request, role, page, parts.tokens);
   });
   addServerRoutes(app, parts);
   addModelRoutes(app, parts);
@@ -243,6 +243,17 @@ function readRequest(
     ? { ...fileRequest(raw, body, query), file: { bytes: body, name: raw.name } }
     : readInferRequest(body, jsonLength(headers['inference-header-content-length']));
   return explain ? { ...read, parameters: { ...read.parameters, explain: true } } : read;
+}
+
+/** @param page the caller of a page's session @throws BedsideError E_AUTH, E_FORBIDDEN */
+async function admit(
+  request: FastifyRequest,
+  role: Role,
+  page: Caller | undefined,
+  tokens: Access,
+): Promise<void> {
+  request.caller = page ?? (await tokens.callerOf(request.headers.authorization));
+  assertRole(request.caller, role);
 }
 
 /** The name in the client's certificate, where there is one. */

@@ -17,6 +17,36 @@ export interface Gauges {
   readonly lost: () => Iterable<{ readonly model: string; readonly devices: number }>;
 }
 
+/** Adds up what every request adds to, in a number: a counter would look up its labels each time. */
+class Sum<L extends string> {
+  readonly #counter: Counter<L>;
+  readonly #labels: Partial<Record<L, string>>;
+  #value: number | undefined;
+
+  constructor(counter: Counter<L>, labels: Partial<Record<L, string>>) {
+    this.#counter = counter;
+    this.#labels = labels;
+  }
+
+  add(value: number): void {
+    this.#value = (this.#value ?? 0) + value;
+  }
+
+  /** Has the counter know it. Nothing is counted that was never added. */
+  flush(): void {
+    if (this.#value === undefined) return;
+    this.#counter.inc(this.#labels, this.#value);
+    this.#value = undefined;
+  }
+}
+
+/** The sums of one model. */
+interface ModelSums {
+  readonly answered: Sum<'model' | 'code'>;
+  readonly samples: Sum<'model'>;
+  readonly joules: Sum<'model'>;
+}
+
 /** The gateway's metrics. */
 export class Metrics {
   readonly #registry: Registry;
@@ -26,7 +56,8 @@ export class Metrics {
   readonly #fallbacks: Counter<'model' | 'outcome'>;
   readonly #replans: Counter<'model'>;
   readonly #joules: Counter<'model'>;
-  readonly #bytes: Counter<'direction'>;
+  readonly #bytes: Readonly<Record<'in' | 'out', Sum<'direction'>>>;
+  readonly #sums = new Map<string, ModelSums>();
 
   private constructor(client: typeof import('prom-client'), gauges: Gauges) {
     const registry = new client.Registry();
@@ -74,12 +105,16 @@ export class Metrics {
       labelNames: ['model'] as const,
       registers,
     });
-    this.#bytes = new client.Counter({
+    const bytes = new client.Counter({
       name: 'bedside_body_bytes_total',
       help: 'Bytes of the bodies of requests (in) and of answers (out)',
       labelNames: ['direction'] as const,
       registers,
     });
+    this.#bytes = {
+      in: new Sum(bytes, { direction: 'in' }),
+      out: new Sum(bytes, { direction: 'out' }),
+    };
     const gauge = <L extends string>(
       name: string,
       help: string,
@@ -120,11 +155,12 @@ export class Metrics {
     this.#seconds.observe({ ...labels, part: 'queue' }, waited);
     this.#seconds.observe({ ...labels, part: 'compute' }, computed);
     this.#seconds.observe({ ...labels, part: 'all' }, seconds);
-    this.#requests.inc({ model, code: 'ok' });
-    this.#samples.inc({ model }, results.length);
+    const sums = this.#of(model);
+    sums.answered.add(1);
+    sums.samples.add(results.length);
     for (const { fallback, replanned, plan } of results) {
       const { energy } = plan as { readonly energy?: number };
-      if (energy !== undefined && energy >= 0) this.#joules.inc({ model }, energy);
+      if (energy !== undefined && energy >= 0) sums.joules.add(energy);
       if (fallback !== 'none') this.#fallbacks.inc({ model, outcome: fallback });
       if (replanned > 0) this.#replans.inc({ model }, replanned);
     }
@@ -137,11 +173,27 @@ export class Metrics {
 
   /** Counts the bytes of bodies. */
   moved(direction: 'in' | 'out', bytes: number): void {
-    this.#bytes.inc({ direction }, bytes);
+    this.#bytes[direction].add(bytes);
   }
 
   /** The content type, and the metrics as text. */
   async text(): Promise<{ readonly type: string; readonly body: string }> {
+    for (const sums of [this.#bytes, ...this.#sums.values()]) {
+      for (const sum of Object.values(sums)) sum.flush();
+    }
     return { type: this.#registry.contentType, body: await this.#registry.metrics() };
+  }
+
+  #of(model: string): ModelSums {
+    let sums = this.#sums.get(model);
+    if (!sums) {
+      sums = {
+        answered: new Sum(this.#requests, { model, code: 'ok' }),
+        samples: new Sum(this.#samples, { model }),
+        joules: new Sum(this.#joules, { model }),
+      };
+      this.#sums.set(model, sums);
+    }
+    return sums;
   }
 }

@@ -31,6 +31,7 @@ function startSpan(name: string, options: SpanOptions = {}, context?: Context): 
     setAttribute: (key: string, value: unknown) => void Object.assign(own.attributes, { [key]: value }),
     setAttributes: (values: object) => void Object.assign(own.attributes, values),
     setStatus: (status: unknown) => void Object.assign(own, { status }),
+    isRecording: () => true,
     end: (to: number) => void Object.assign(own, { to }),
   } as unknown as Span;
 }

@@ -36,6 +36,11 @@ export class RequestTrace {
 
   /** Ends it with what was answered: how long it waited, then computed. */
   answered({ waited, computed, results, variant, answer }: Served): void {
+    // Nobody listens: the usual case.
+    if (!this.#span.isRecording()) {
+      this.#span.end();
+      return;
+    }
     this.#span.setAttributes({
       'bedside.levels': String(answer.parameters.levels),
       'bedside.devices': String(answer.parameters.devices),

@@ -61,8 +61,8 @@ export function readInferRequest(body: Uint8Array, jsonBytes: number | undefined
   const parameters = scalars(request.parameters, '`parameters`');
   const binary = flag(parameters, 'binary_data_output', '`parameters`') ?? false;
   const read = inputs.map((input, i) => readTensor(input, `input ${i}`, rest));
-  const names = new Set(read.map(({ name }) => name));
-  if (names.size < read.length) throw wrong('two inputs have the same name');
+  if (read.length > 1 && new Set(read.map(({ name }) => name)).size < read.length)
+    throw wrong('two inputs have the same name');
   if (rest.left > 0)
     throw wrong(`${rest.left} bytes follow the last tensor`, 'sizes must add up to the body');
   return { id, inputs: read, outputs: readOutputs(outputs, binary), binary, parameters };
@@ -150,11 +150,16 @@ function flag(
 /** Parameters; those that are no scalars are unknown to us and ignored, as the protocol asks. */
 function scalars(value: unknown, where: string): Record<string, Scalar> {
   if (value === undefined || value === null) return {};
-  const entries = Object.entries(asObject(value, where)).filter(([, own]) => isScalar(own));
-  return Object.fromEntries(entries) as Record<string, Scalar>;
+  const found: Record<string, Scalar> = {};
+  const all = asObject(value, where);
+  for (const name of Object.keys(all)) {
+    const own = all[name];
+    if (isScalar(own)) found[name] = own;
+  }
+  return found;
 }
 
-function isScalar(value: unknown): boolean {
+function isScalar(value: unknown): value is Scalar {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
 }
 

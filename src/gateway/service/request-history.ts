@@ -5,6 +5,7 @@ import type { FallbackResult } from '../../run/index.ts';
 import { devicesOf, type TimedSegment } from '../../run/internal.ts';
 import { deleteOldest } from '../../util/internal.ts';
 import type { RequestRow, SampleTimeline, TimedPart } from '../dashboard/wire-requests.ts';
+import { leastSure } from './answer-facts.ts';
 import type { Served, ServedModel } from './served-model.ts';
 
 /** Requests that are kept, and samples of one whose times are. */
@@ -18,11 +19,14 @@ export interface KeptMoment {
   readonly lost: readonly string[];
 }
 
+/** What is kept of a result: its scores are not for pages that watch. */
+export type KeptResult = Pick<FallbackResult, 'seconds' | 'margin' | 'fallback' | 'plan' | 'timeline'>;
+
 /** A request that is kept. */
 export interface KeptRequest {
   readonly row: RequestRow;
   readonly asked: PlanChoice;
-  readonly results: readonly FallbackResult[];
+  readonly results: readonly KeptResult[];
   readonly moment: KeptMoment;
 }
 
@@ -49,13 +53,12 @@ export class RequestHistory {
   answered(model: ServedModel, kind: RequestRow['kind'], served: Served, seconds: number): void {
     const { results, waited, computed, variant, asked } = served;
     const [first] = results;
-    const margins = results.map(({ margin }) => margin).filter((margin) => !Number.isNaN(margin));
     const worst = results.find(({ fallback }) => fallback !== 'none')?.fallback ?? 'none';
     this.#keep(model, asked, results.slice(0, MOST_SAMPLES), {
       ...{ kind, code: 'ok', seconds, waited, computed, samples: results.length },
       variant: variant ?? null,
       devices: first ? devicesOf(first.plan) : [],
-      confidence: margins.length > 0 ? Math.min(...margins) : null,
+      confidence: leastSure(results) ?? null,
       fallback: worst,
       replanned: results.reduce((sum, { replanned }) => sum + replanned, 0),
     });
@@ -77,11 +80,9 @@ export class RequestHistory {
   ): void {
     const row: RequestRow = { seq: ++this.#seq, at: Date.now(), model, ...facts };
     const { fleet, basis, lost } = deployment;
-    // Scores are not for pages that watch.
-    const plain = results.map((result) => ({
-      ...result,
-      logits: { ...result.logits, data: new Float32Array() },
-    }));
+    const plain = results.map(({ seconds, margin, fallback, plan, timeline }) => {
+      return { seconds, margin, fallback, plan, timeline };
+    });
     this.#kept.set(row.seq, { row, asked, results: plain, moment: { fleet, basis, lost } });
     if (this.#kept.size > MOST_REQUESTS) deleteOldest(this.#kept);
     this.#tell(row);
@@ -89,13 +90,7 @@ export class RequestHistory {
 }
 
 /** The timeline of a sample. */
-export function timelineOf({
-  seconds,
-  margin,
-  fallback,
-  plan,
-  timeline = [],
-}: FallbackResult): SampleTimeline {
+export function timelineOf({ seconds, margin, fallback, plan, timeline = [] }: KeptResult): SampleTimeline {
   return {
     ...{ seconds, fallback, levels: plan.levels },
     confidence: Number.isNaN(margin) ? null : margin,

@@ -12,19 +12,19 @@ import {
   type WorkerPool,
 } from '../../app/index.ts';
 import type { Bundle } from '../../bundle/index.ts';
-import { figureWord, findVariant, taskOf } from '../../bundle/internal.ts';
+import { figureWord, taskOf } from '../../bundle/internal.ts';
 import { type FloatTensor, tensor } from '../../engine/index.ts';
 import { sizeOf } from '../../onnx/internal.ts';
 import type { PlanView } from '../../plan/index.ts';
-import type { FallbackResult, RunPlan } from '../../run/index.ts';
-import { devicesOf } from '../../run/internal.ts';
-import { BedsideError, must, plainLine } from '../../util/index.ts';
+import type { FallbackResult } from '../../run/index.ts';
+import { BedsideError, must } from '../../util/index.ts';
 import { joinedRows, type ScoreForm } from '../../util/internal.ts';
 import type { InferRequest, Scalar } from '../protocol/infer-request.ts';
 import type { InferAnswer, ResponseTensor } from '../protocol/infer-response.ts';
 import { AnswerCounts } from './answer-counts.ts';
+import { factsOf, fileFacts, planFacts } from './answer-facts.ts';
 import { eachWithin } from './each-within.ts';
-import { EXPLAINED_BY, Explainer } from './explainer.ts';
+import { Explainer } from './explainer.ts';
 import { assertCount, ModelInputs } from './model-inputs.ts';
 import { type RequestChoice, readChoice } from './request-choice.ts';
 import { type QueueBounds, RequestQueue } from './request-queue.ts';
@@ -42,9 +42,6 @@ const READING = { running: 2, waiting: 64 };
 /** Samples of a request that the devices have at the same time; all that run stay within what a device takes. */
 const AT_ONCE = 64;
 const MOST_ON_DEVICES = 1024;
-
-/** Characters of names of files in an answer. */
-const MOST_NAMES = 65_536;
 
 /** What a request is beside its samples. */
 type RequestHead = Omit<InferRequest, 'inputs'>;
@@ -272,12 +269,13 @@ export class ServedModel {
     const outputs = [this.#scores(results), ...relevance, ...inputs];
     const wanted = request.outputs;
     const { plan } = must(results[0], 'a result');
-    const variant = findVariant(this.bundle.manifest, plan.levels);
+    const { variant } = planFacts(plan, this.bundle.manifest);
     this.answers.add(variant, results.length);
     const computed = Math.max(...results.map(({ seconds }) => seconds));
     const { solver = this.#solver } = choice.plan;
     const frozen = this.deployment.frozen?.scope;
-    const own = factsOf(results, { waited, computed, variant, frozen, explained: choice.explain });
+    const said = { waited, computed, frozen, explained: choice.explain };
+    const own = factsOf(results, said, this.bundle.manifest);
     return {
       answer: {
         ...{ model: this.name, version: this.version, id: request.id },
@@ -343,57 +341,4 @@ export class ServedModel {
     }
     return this.#inputs.relevanceOf(rows);
   }
-}
-
-/** What was guessed or passed over to read a file, and which sample is from which of several. */
-function fileFacts({ samples, remarks, skipped }: PostedSamples): Record<string, Scalar> {
-  const origins = samples.origins ?? [];
-  const names = origins.join(',');
-  const left = skipped.map(({ reason, count }) => `${count} ${reason}`);
-  return {
-    ...(new Set(origins).size > 1 && names.length <= MOST_NAMES ? { origins: plainLine(names) } : {}),
-    ...(remarks.length > 0 ? { remarks: plainLine(remarks.join('; ')) } : {}),
-    ...(left.length > 0 ? { skipped: plainLine(left.join('; ')) } : {}),
-  };
-}
-
-/** Facts of an answer as scalars. Of several samples, those of the first plan and of the least sure one. */
-function factsOf(
-  results: readonly FallbackResult[],
-  more: {
-    waited: number;
-    computed: number;
-    variant: number | undefined;
-    explained: boolean;
-    frozen: string | undefined;
-  },
-): Record<string, Scalar> {
-  const first = must(results[0], 'a result');
-  const margins = results.map(({ margin }) => margin).filter((margin) => !Number.isNaN(margin));
-  const taken = results.filter(({ fallback }) => fallback === 'taken').length;
-  return {
-    levels: first.plan.levels.join(','),
-    ...(more.variant === undefined ? {} : { variant: more.variant }),
-    devices: devicesOf(first.plan).join(','),
-    ...precisionOf(first.plan),
-    ...(margins.length > 0 ? { confidence: Math.min(...margins) } : {}),
-    fallback: results.length === 1 ? first.fallback : String(taken),
-    replanned: results.reduce((sum, { replanned }) => sum + replanned, 0),
-    plans: new Set(results.map(({ plan }) => plan.levels.join())).size,
-    queue_ms: round(1000 * more.waited),
-    compute_ms: round(1000 * more.computed),
-    ...(more.frozen === undefined ? {} : { frozen: more.frozen }),
-    ...(more.explained ? { explained_by: EXPLAINED_BY } : {}),
-  };
-}
-
-/** What the stages computed in; nothing for a plan in float32 alone. */
-function precisionOf({ stages }: RunPlan): { precision?: string } {
-  const int8 = stages.filter(({ precision }) => precision === 'int8').length;
-  if (int8 === 0) return {};
-  return { precision: int8 === stages.length ? 'int8' : `int8 in ${int8} of ${stages.length} stages` };
-}
-
-function round(milliseconds: number): number {
-  return Math.round(1000 * milliseconds) / 1000;
 }

@@ -46,6 +46,8 @@ interface LevelVectorFacts {
   readonly keys: Map<string, string>;
   readonly costs: (StageCosts | undefined)[];
   readonly eightBitCosts: (StageCosts | undefined)[];
+  /** Of one sample of each stage's input. */
+  readonly inputShapes: (readonly number[] | undefined)[];
   /** Ranges of activations, once they were asked for. */
   ranges?: ReadonlyMap<string, ValueRange> | undefined;
   /** Index of the variant with these levels, if it has a correction. */
@@ -61,6 +63,8 @@ export class StageModels {
   readonly #parts = new Map<string, Model>();
   readonly #groupsOf = new Map<string, readonly number[]>();
   readonly #byLevels = new Map<string, LevelVectorFacts>();
+  /** The same by the vector itself: requests of one plan have one. */
+  readonly #byVector = new WeakMap<readonly number[], LevelVectorFacts>();
 
   readonly #hasWeights: (stage: number) => boolean;
 
@@ -138,7 +142,13 @@ export class StageModels {
   }
 
   /** The shape of a whole stage's input at these levels, for one sample. */
-  inputShape(stage: number, levels: readonly number[]): number[] {
+  inputShape(stage: number, levels: readonly number[]): readonly number[] {
+    const { inputShapes } = this.#known(levels);
+    inputShapes[stage] ??= this.#inputShape(stage, levels);
+    return inputShapes[stage];
+  }
+
+  #inputShape(stage: number, levels: readonly number[]): readonly number[] {
     const { manifest, grouping } = this.bundle;
     const { input } = this.stage(stage);
     const shape = must(grouping.shapes.get(input), `shape of '${input}'`);
@@ -206,18 +216,21 @@ export class StageModels {
   }
 
   #known(levels: readonly number[]): LevelVectorFacts {
+    const same = this.#byVector.get(levels);
+    if (same) return same;
     const name = levelsKey(levels);
     let known = this.#byLevels.get(name);
     if (!known) {
       const variant = findVariant(this.bundle.manifest, levels);
       const corrected = variant !== undefined && this.bundle.manifest.variants[variant]?.corrected;
       known = {
-        ...{ keys: new Map(), costs: [], eightBitCosts: [] },
+        ...{ keys: new Map(), costs: [], eightBitCosts: [], inputShapes: [] },
         variant: corrected ? variant : undefined,
       };
       if (this.#byLevels.size >= REMEMBERED) this.#byLevels.clear();
       this.#byLevels.set(name, known);
     }
+    this.#byVector.set(levels, known);
     return known;
   }
 
