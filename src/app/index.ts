@@ -23,6 +23,7 @@ export {
   sampleWeights,
 } from './class-prior.ts';
 export { isServerUrl, type ServerOptions } from './cluster/access.ts';
+export { isAnchorAddress, openServerAnchor, type ServerAnchor } from './cluster/anchors.ts';
 export {
   ADDED_ROLES,
   addToCluster,

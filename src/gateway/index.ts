@@ -4,6 +4,7 @@ export { type ServeDemoOptions, type ServedDemo, serveDemo } from './demo/serve-
 export type { AnchorStore, AnchorValue } from './observe/audit-anchor.ts';
 export { writeAuditKey } from './observe/audit-signing.ts';
 export { type AuditCheck, type VerifyOptions, verifyAudit } from './observe/audit-verify.ts';
+export { NatsAnchor } from './observe/server-anchor.ts';
 export type { TlsFiles } from './security/access.ts';
 export type { OidcOptions } from './security/oidc.ts';
 export { ROLES, type Role } from './security/tokens.ts';

@@ -22,19 +22,18 @@ import { EventHub } from './dashboard/event-hub.ts';
 import { builtPages } from './dashboard/static-files.ts';
 import type { PolicyPoint } from './dashboard/wire-policy.ts';
 import { createServer } from './http/server.ts';
-import { AuditLog } from './observe/audit-log.ts';
-import { AuditSigner } from './observe/audit-signing.ts';
 import { Metrics } from './observe/metrics.ts';
+import { type AuditSettings, type OpenedAudit, openAudit } from './observe/open-audit.ts';
 import { type AccessOptions, openAccess } from './security/access.ts';
 import { Sessions } from './security/sessions.ts';
 import { ExplainDesk } from './service/explain-desk.ts';
-import { type DeskParts, PolicyDesk } from './service/policy-desk.ts';
+import { PolicyDesk } from './service/policy-desk.ts';
 import { RequestHistory } from './service/request-history.ts';
 import { ServedModel } from './service/served-model.ts';
 import { WardWatch } from './service/ward-watch.ts';
 
 /** How bundles are served. */
-export interface ServeOptions extends DeploymentOptions, AccessOptions {
+export interface ServeOptions extends DeploymentOptions, AccessOptions, AuditSettings {
   /** Default `127.0.0.1`. */
   readonly host?: string | undefined;
   /** Default 8500; 0 takes a free one. */
@@ -48,14 +47,6 @@ export interface ServeOptions extends DeploymentOptions, AccessOptions {
   readonly pool?: ((bundle: Bundle) => WorkerPool) | undefined;
   /** The fleet that processes emulate, or whose devices on the server take part; or its file. */
   readonly fleet?: Fleet | string | undefined;
-  /** Folder of the audit log, which must exist; default: none is kept. */
-  readonly audit?: string | undefined;
-  /** File that remembers the end of the audit log, best on other media; default in its folder. */
-  readonly auditAnchor?: string | undefined;
-  /** File of an Ed25519 key (PEM, PKCS #8) that signs each line; `writeAuditKey` makes one. */
-  readonly auditKey?: string | undefined;
-  /** Bytes of the log's files, after which a new one is begun; default 64 MiB. */
-  readonly auditRotate?: number | undefined;
   /** Requests of a model that run at the same time, and that wait; default 16 and 256. */
   readonly running?: number | undefined;
   readonly waiting?: number | undefined;
@@ -128,8 +119,9 @@ export async function startGateway(
   for (const note of access.notes) journal.note(note);
   const started = new Started();
   try {
-    const audit = await openAudit(options, journal);
-    if (audit) started.add(() => audit.close());
+    const kept = await openAudit(options, journal);
+    if (kept) started.add(() => kept.close());
+    const audit = kept?.log;
     const models = new Map<string, ServedModel>();
     for (const bundle of opened) {
       const pool = await poolOf(bundle, options, journal);
@@ -161,7 +153,7 @@ export async function startGateway(
     const picks = await samplesOf(opened, shown, journal);
     const dashboard = dashboardOf(
       { ...options, picks },
-      { models, hub, tokens: access.access, audit },
+      { models, hub, tokens: access.access, kept },
       started,
       journal,
     );
@@ -198,17 +190,6 @@ export async function startGateway(
   }
 }
 
-async function openAudit(options: ServeOptions, journal: Journal): Promise<AuditLog | undefined> {
-  const { audit, auditAnchor: anchor, auditKey, auditRotate: rotateBytes } = options;
-  if (audit === undefined) return undefined;
-  return await AuditLog.open(audit, {
-    ...{ anchor, rotateBytes },
-    signer: auditKey === undefined ? undefined : await AuditSigner.read(auditKey),
-    onAnchorFailure: (store, error) =>
-      journal.note(`the anchor ${store} of the audit log cannot be written: ${messageOf(error)}`),
-  });
-}
-
 /** A journal whose notes and remarks are told to somebody else too. */
 function noting(journal: Journal, tell: (text: string) => void): Journal {
   return {
@@ -231,8 +212,6 @@ function noting(journal: Journal, tell: (text: string) => void): Journal {
 function dashboardOf(
   {
     dashboard = true,
-    audit: folder,
-    auditAnchor: anchor,
     insecure = false,
     bodyLimit = DEFAULT_BODY,
     picks,
@@ -241,8 +220,8 @@ function dashboardOf(
     models,
     hub,
     tokens,
-    audit,
-  }: Pick<DashboardParts, 'models' | 'hub' | 'tokens'> & Pick<DeskParts, 'audit'>,
+    kept,
+  }: Pick<DashboardParts, 'models' | 'hub' | 'tokens'> & { readonly kept: OpenedAudit | undefined },
   started: Started,
   journal: Journal,
 ): (DashboardParts & { readonly pages: string }) | undefined {
@@ -256,7 +235,7 @@ function dashboardOf(
   started.add(() => outlook.close());
   const onPoint = (model: string, point: PolicyPoint): void => hub.publish('point', { model, point });
   const desks = new Map(
-    [...models].map(([name, model]) => [name, new PolicyDesk(model, { outlook, audit, onPoint })]),
+    [...models].map(([name, model]) => [name, new PolicyDesk(model, { outlook, audit: kept?.log, onPoint })]),
   );
   for (const desk of desks.values()) {
     desk.start();
@@ -273,10 +252,10 @@ function dashboardOf(
     [...models].map(([name, model]) => [name, new ExplainDesk(model, picks.get(name))]),
   );
   return {
-    ...{ models, tokens, pages, hub, ward, history, outlook, desks, explainers, bodyLimit, log: audit },
+    ...{ models, tokens, pages, hub, ward, history, outlook, desks, explainers, bodyLimit, log: kept?.log },
     sessions: new Sessions(),
     ownMachineOnly: tokens === undefined && !insecure,
-    audit: audit && folder !== undefined ? { folder, anchor, log: audit } : undefined,
+    audit: kept,
   };
 }
 

@@ -4,6 +4,14 @@ export { assertConfidence, type Fallback } from './client/confidence.ts';
 export { LatencyDrift } from './client/latency-drift.ts';
 export { Device, type DeviceReport } from './device/device.ts';
 export type { LocalWorker } from './local/local-workers.ts';
-export type { Credentials, Identity, Revocation, Revoked, ServerInfo } from './nats/index.ts';
+export type {
+  AnchorBucket,
+  AnchorKey,
+  Credentials,
+  Identity,
+  Revocation,
+  Revoked,
+  ServerInfo,
+} from './nats/index.ts';
 export { devicesOf } from './protocol/plan.ts';
 export type { TimedSegment } from './protocol/spans.ts';

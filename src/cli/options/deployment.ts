@@ -1,5 +1,6 @@
 // The options of commands that deploy a bundle: which workers compute, and how requests are planned.
 import { type Command, Option } from 'commander';
+import { isAnchorAddress } from '../../app/cluster/anchors.ts';
 import { SOLVERS, type SolverName } from '../../app/planners.ts';
 import { PRIVACY_PRESETS, type PrivacyPreset } from '../../plan/index.ts';
 import type { Conflict } from './conflicts.ts';
@@ -58,15 +59,21 @@ export function addDeployment(command: Command): Command {
     );
 }
 
+/** Of a gateway alone. */
+interface MayHaveAnchor extends DeploymentCommandOptions {
+  readonly auditAnchor?: string;
+}
+
 /** Which of them contradict each other. */
-export const DEPLOYMENT_CONFLICTS: readonly Conflict<DeploymentCommandOptions>[] = [
+export const DEPLOYMENT_CONFLICTS: readonly Conflict<MayHaveAnchor>[] = [
   {
     when: ({ fabric, workers }) => fabric !== 'local' && workers !== undefined,
     message: '--workers starts processes of this machine, not workers on NATS',
     hint: 'start bedside worker on each device',
   },
   {
-    when: ({ fabric, credentials }) => fabric === 'local' && credentials !== undefined,
+    when: ({ fabric, credentials, auditAnchor = '' }) =>
+      fabric === 'local' && credentials !== undefined && !isAnchorAddress(auditAnchor),
     message: '--credentials is for workers on NATS',
     hint: 'name the server with --fabric nats://host:port',
   },

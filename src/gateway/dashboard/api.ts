@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Outlook } from '../../app/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { AuditLog } from '../observe/audit-log.ts';
+import type { OpenedAudit } from '../observe/open-audit.ts';
 import type { Access } from '../security/access.ts';
 import type { RequestOrigin, Sessions } from '../security/sessions.ts';
 import type { ExplainDesk } from '../service/explain-desk.ts';
@@ -35,10 +36,8 @@ export interface DashboardParts {
   readonly tokens: Access | undefined;
   /** Whether everybody may do everything because nobody but this machine can ask. */
   readonly ownMachineOnly: boolean;
-  /** The folder and the anchor of the audit log; undefined where none is kept. */
-  readonly audit:
-    | { readonly folder: string; readonly anchor: string | undefined; readonly log: AuditLog }
-    | undefined;
+  /** The audit log, and where its end is remembered; undefined where none is kept. */
+  readonly audit: OpenedAudit | undefined;
 }
 
 /** Adds paths to the server. */

@@ -48,6 +48,7 @@ export const addAuditRoutes: AddRoutes = (app, { audit }) => {
 async function verdictOf({
   folder,
   anchor,
+  anchors,
   log,
 }: NonNullable<DashboardParts['audit']>): Promise<AuditVerdict> {
   const started = performance.now();
@@ -55,7 +56,7 @@ async function verdictOf({
   let attempt = 0;
   do {
     const before = log.head.count;
-    check = await verifyAudit(folder, anchor);
+    check = await verifyAudit(folder, { anchor, anchors });
     // Nothing was written meanwhile: what was found is in the log.
     if (check.ok || log.head.count === before) break;
   } while (++attempt < ATTEMPTS);

@@ -1,4 +1,5 @@
 // The fabric of several machines over a NATS server, and the files of that server.
+export { AnchorBucket, type AnchorKey } from './anchors/anchor-bucket.ts';
 export { BundleStore } from './bundles/bundle-store.ts';
 export { makeBuckets } from './cluster/buckets.ts';
 export { type Credentials, parseCredentials } from './cluster/credentials.ts';

@@ -1,12 +1,16 @@
 // `bedside audit`: looks at the audit log that `bedside serve` keeps.
 import type { Command } from 'commander';
-import { verifyAudit, writeAuditKey } from '../../../gateway/index.ts';
+import { isAnchorAddress } from '../../../app/cluster/anchors.ts';
+import { type AuditCheck, NatsAnchor, verifyAudit, writeAuditKey } from '../../../gateway/index.ts';
+import { BedsideError } from '../../../util/index.ts';
 import { EXIT, examples } from '../../command-line.ts';
 import { addCommon, type CommonOptions } from '../../options/common.ts';
+import { addCredentials } from '../../options/nats.ts';
 import { Output } from '../../terminal/output.ts';
 
 interface VerifyOptions extends CommonOptions {
   readonly anchor?: string;
+  readonly credentials?: string;
   readonly publicKey?: readonly string[];
 }
 
@@ -25,8 +29,11 @@ export function addAudit(program: Command): void {
         'of the newest line, kept apart. Ends with status 1 if something is wrong.',
     )
     .argument('<folder>', 'that of bedside serve --audit')
-    .option('--anchor <file>', 'that of bedside serve --audit-anchor; default: anchor.json in the folder');
-  verify.option(
+    .option(
+      '--anchor <place>',
+      'file of bedside serve --audit-anchor, or nats://host:port[/GATEWAY/LOG]; default: anchor.json in the folder',
+    );
+  addCredentials(verify).option(
     '--public-key <files...>',
     'of a signed log: each line, and the anchor, must be signed by one of these keys',
   );
@@ -36,6 +43,10 @@ export function addAudit(program: Command): void {
       examples(
         ['bedside audit verify log/', 'read the whole log, and compare it with its anchor'],
         ['bedside audit verify log/ --public-key audit.pem.pub', 'and check who signed it'],
+        [
+          'bedside audit verify log/ --anchor nats://10.0.0.2:4222 --credentials observer.json',
+          'and compare with what the NATS server remembers',
+        ],
       ),
     )
     .action((folder: string, options: VerifyOptions) => run(folder, options));
@@ -64,8 +75,7 @@ function addKey(group: Command): void {
 
 async function run(folder: string, options: VerifyOptions): Promise<void> {
   const output = new Output(options);
-  const { anchor, publicKey: publicKeys } = options;
-  const check = await verifyAudit(folder, { anchor, publicKeys });
+  const check = await checked(folder, options);
   const { ok, entries, firstBad, anchored, signatures } = check;
   output.result({ ok, entries, firstBad: firstBad ?? null, anchored, signatures });
   const where = firstBad && `${firstBad.file}, line ${firstBad.line}: ${firstBad.reason}`;
@@ -74,4 +84,19 @@ async function run(folder: string, options: VerifyOptions): Promise<void> {
   if (ok && signatures === 'unchecked') output.note('lines are signed: --public-key checks by whom');
   if (!anchored) output.note('there is no anchor: lines that were cut off at the end would not show');
   if (!ok) process.exitCode = EXIT.failure;
+}
+
+/** Compared with the anchor that was named, on the server or in a file. @throws BedsideError E_USAGE, and as `verifyAudit` */
+async function checked(folder: string, options: VerifyOptions): Promise<AuditCheck> {
+  const { anchor, credentials, publicKey: publicKeys } = options;
+  if (anchor !== undefined && isAnchorAddress(anchor)) {
+    await using remembered = await NatsAnchor.open({ address: anchor, folder }, credentials);
+    return await verifyAudit(folder, { anchors: [remembered], publicKeys });
+  }
+  if (credentials !== undefined) {
+    throw new BedsideError('E_USAGE', '--credentials is for an anchor on a NATS server', {
+      hint: 'name it with --anchor nats://host:port',
+    });
+  }
+  return await verifyAudit(folder, { anchor, publicKeys });
 }

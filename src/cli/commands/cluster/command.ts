@@ -98,8 +98,8 @@ function addUp(cluster: Command): void {
     .command('up')
     .summary('run the server in the foreground')
     .description(
-      'Runs nats-server with the configuration of the cluster, creates the bucket for bundles, and shows the log of the ' +
-        'server. If the server runs already, as a service, it only creates the bucket. A server that was left behind by a ' +
+      'Runs nats-server with the configuration of the cluster, creates its buckets, and shows the log of the ' +
+        'server. If the server runs already, as a service, it only creates the buckets. A server that was left behind by a ' +
         'killed bedside cluster up is taken over. Ctrl-C stops the server.',
     )
     .option(DIR, 'folder of the cluster', DEFAULT_DIR);

@@ -84,7 +84,7 @@ export function describeRevoked({ revoked, anyName, server }: RevokeResult): str
 export function describeServer({ started, takenOver, servers, pid }: ServerState): string {
   const where = servers.join(', ');
   if (started) return `the server is ready at ${where}; Ctrl-C stops it`;
-  if (!takenOver) return `the server at ${where} runs already; its bucket is there`;
+  if (!takenOver) return `the server at ${where} runs already; its buckets are there`;
   return (
     `the server at ${where} runs already, as process ${pid}, left behind by a bedside cluster up that is gone; ` +
     'taken over, Ctrl-C stops it'

@@ -61,7 +61,11 @@ export function addServeOptions(command: Command): void {
     .option('--tls-key <file>', 'its key, PEM')
     .option('--client-ca <file>', 'only clients with a certificate of these authorities may connect, PEM')
     .option('--audit <folder>', 'keep an audit log in this folder; look at it with bedside audit verify')
-    .option('--audit-anchor <file>', 'remember the end of the audit log in this file, best on other media')
+    .option(
+      '--audit-anchor <place>',
+      'remember the end of the audit log in this file, best on other media, or at nats://host:port[/GATEWAY/LOG]; ' +
+        'with --fabric nats://, its server does so by itself',
+    )
     .option('--audit-key <file>', 'sign the audit log with this Ed25519 key; bedside audit key makes one')
     .option(
       '--audit-rotate <bytes>',

@@ -6,6 +6,8 @@
 // read and one to write. Replies arrive in the account of the sender, so that only the operator can cause messages in
 // the account of the bundles.
 import {
+  ANCHOR_STREAM,
+  anchorSubject,
   announcementSubject,
   BUNDLE_BUCKET,
   BUNDLE_STREAM,
@@ -21,8 +23,8 @@ import {
 } from '../transport/subjects.ts';
 
 /**
- * `worker` computes; `client` asks for results; `coordinator` also publishes bundles; `observer` sees the fleet;
- * `operator` makes the bucket.
+ * `worker` computes; `client` asks for results; `coordinator` also publishes bundles and keeps anchors of audit logs;
+ * `observer` sees the fleet, and reads anchors; `operator` makes the buckets.
  */
 export const ROLES = [...NODE_ROLES, 'observer', 'operator'] as const;
 export type Role = (typeof ROLES)[number];
@@ -49,10 +51,11 @@ export interface Permissions {
 const API = '$JS.API';
 const BUNDLE_LISTED = `${API}.DIRECT.GET.${BUNDLE_STREAM}.$O.${BUNDLE_BUCKET}.M.*`;
 const BUNDLE_BYTES = `${API}.DIRECT.GET.${BUNDLE_STREAM}`;
+const ANCHORS_READ = `${API}.DIRECT.GET.${ANCHOR_STREAM}`;
 
 /** The services that accounts import from `STORE`. */
 export const IMPORTS: Readonly<Record<'READ' | 'WRITE', readonly string[]>> = {
-  READ: [BUNDLE_LISTED, BUNDLE_BYTES, `${API}.INFO`],
+  READ: [BUNDLE_LISTED, BUNDLE_BYTES, ANCHORS_READ, `${API}.INFO`],
   WRITE: [
     `$O.${BUNDLE_BUCKET}.>`,
     ...[BUNDLE_LISTED, BUNDLE_BYTES, `${API}.INFO`],
@@ -60,6 +63,7 @@ export const IMPORTS: Readonly<Record<'READ' | 'WRITE', readonly string[]>> = {
     `${API}.STREAM.MSG.GET.${BUNDLE_STREAM}`,
     // Removes the chunks of an object that could not be written completely.
     `${API}.STREAM.PURGE.${BUNDLE_STREAM}`,
+    ...[anchorSubject('*.*'), ANCHORS_READ],
   ],
 };
 
@@ -75,7 +79,7 @@ export function permissionsOf(identity: Identity, account: Account): Permissions
   const own = `${role}.${name === undefined ? '*' : tokenOf(name)}`;
   const inbox = `${inboxPrefix(own)}.>`;
   if (account === 'FABRIC') return fabricPermissions(role, own, inbox);
-  const publish = storeOf(role) === account ? STORED[role] : [];
+  const publish = storeOf(role) === account ? storedFor(identity) : [];
   return { publish, subscribe: publish.length > 0 ? [inbox] : [] };
 }
 
@@ -83,13 +87,22 @@ export function permissionsOf(identity: Identity, account: Account): Permissions
 const STORED: Readonly<Record<Role, readonly string[]>> = {
   worker: [BUNDLE_LISTED, BUNDLE_BYTES],
   client: [BUNDLE_LISTED],
-  observer: [`${API}.INFO`],
+  observer: [`${API}.INFO`, ANCHORS_READ],
   coordinator: IMPORTS.WRITE,
   operator: [
     `${API}.INFO`,
     ...['CREATE', 'INFO', 'DELETE', 'PURGE'].map((verb) => `${API}.STREAM.${verb}.${BUNDLE_STREAM}`),
+    // Neither emptied nor removed: anchors are evidence.
+    ...['CREATE', 'INFO'].map((verb) => `${API}.STREAM.${verb}.${ANCHOR_STREAM}`),
   ],
 };
+
+/** As `STORED`; a coordinator with a name keeps anchors under that name alone. */
+function storedFor({ role, name }: Identity): readonly string[] {
+  if (name === undefined) return STORED[role];
+  const any = anchorSubject('*.*');
+  return STORED[role].map((subject) => (subject === any ? anchorSubject(`${tokenOf(name)}.*`) : subject));
+}
 
 function fabricPermissions(role: Role, own: string, inbox: string): Permissions {
   const channels: readonly SubjectChannel[] = ['tensor', 'control', 'hello'];

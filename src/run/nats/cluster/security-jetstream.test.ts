@@ -9,13 +9,15 @@ import { ALL, RoleConnections, type TestRole, WORKERS } from '../test-support/ro
 import type { Account } from './roles.ts';
 
 const STREAM = 'OBJ_bedside-bundles';
+const ANCHORS = 'KV_bedside-audit';
+const ANCHOR = '$KV.bedside-audit.gateway.log';
 const META = '$O.bedside-bundles.M.eA==';
 
-/** Every verb of the API (nats-server 2.9 to 2.12), for the stream of bundles and for another one. */
+/** Every verb of the API (nats-server 2.9 to 2.12), for the streams of bundles and anchors, and for another one. */
 const VERBS = [
   'INFO',
   ...['NAMES', 'LIST', 'TEMPLATE.NAMES'].map((verb) => `STREAM.${verb}`),
-  ...[STREAM, 'OTHER'].flatMap((stream) => [
+  ...[STREAM, ANCHORS, 'OTHER'].flatMap((stream) => [
     ...`CREATE UPDATE INFO DELETE PURGE MSG.GET MSG.DELETE SNAPSHOT RESTORE PEER.REMOVE LEADER.STEPDOWN TEMPLATE.CREATE TEMPLATE.INFO TEMPLATE.DELETE`
       .split(' ')
       .map((verb) => `STREAM.${verb}.${stream}`),
@@ -44,9 +46,18 @@ const MAY: Readonly<Record<TestRole, readonly string[]>> = {
   pinned: read,
   guest: read,
   client: [listed],
-  observer: ['INFO'],
-  coordinator: ['INFO', ...['INFO', 'PURGE', 'MSG.GET'].map((verb) => `STREAM.${verb}.${STREAM}`), ...read],
-  operator: ['INFO', ...['CREATE', 'INFO', 'DELETE', 'PURGE'].map((verb) => `STREAM.${verb}.${STREAM}`)],
+  observer: ['INFO', `DIRECT.GET.${ANCHORS}`],
+  coordinator: [
+    'INFO',
+    ...['INFO', 'PURGE', 'MSG.GET'].map((verb) => `STREAM.${verb}.${STREAM}`),
+    ...read,
+    `DIRECT.GET.${ANCHORS}`,
+  ],
+  operator: [
+    'INFO',
+    ...['CREATE', 'INFO', 'DELETE', 'PURGE'].map((verb) => `STREAM.${verb}.${STREAM}`),
+    ...['CREATE', 'INFO'].map((verb) => `STREAM.${verb}.${ANCHORS}`),
+  ],
 };
 
 /** Subjects on which an attacker may want the server to publish. */
@@ -93,7 +104,9 @@ describe.skipIf(!hasNatsServer)('JetStream', () => {
     expect(may).toHaveLength(MAY[who].length);
     expect(await doors.store.publishes(who, VERBS)).toEqual(may);
     const other = ['$KV.x.y', '_INBOX.worker.pinned.1', 'bedside.beat.worker.pinned', '$JS.ACK.x', '_R_.x'];
-    expect(await doors.store.publishes(who, [META, ...other])).toEqual(who === 'coordinator' ? [META] : []);
+    expect(await doors.store.publishes(who, [META, ANCHOR, ...other])).toEqual(
+      who === 'coordinator' ? [META, ANCHOR] : [],
+    );
     const heard = ['>', '$O.>', '$JS.>', '_INBOX.>', '_R_.>', '_INBOX.other.x.>'];
     expect(await doors.store.subscribes(who, heard)).toEqual([]);
   });
@@ -117,7 +130,10 @@ describe.skipIf(!hasNatsServer)('JetStream', () => {
     );
     // Requests, their replies, and the advisories about them.
     expect([...subjects].sort()).toEqual(
-      ['$JS.API.INFO', ...read.map((verb) => `$JS.API.${verb}`), '$JS.EVENT.ADVISORY', '_R_'].sort(),
+      [
+        ...['INFO', ...read, `DIRECT.GET.${ANCHORS}`].map((verb) => `$JS.API.${verb}`),
+        ...['$JS.EVENT.ADVISORY', '_R_'],
+      ].sort(),
     );
     expect(await store.messages()).toBe(before);
   });

@@ -10,6 +10,13 @@ export type NodeRole = (typeof NODE_ROLES)[number];
 export const BUNDLE_BUCKET = 'bedside-bundles';
 export const BUNDLE_STREAM = `OBJ_${BUNDLE_BUCKET}`;
 
+/** The bucket for anchors of audit logs, and the name of its stream, as NATS Key/Value has them. */
+export const ANCHOR_BUCKET = 'bedside-audit';
+export const ANCHOR_STREAM = `KV_${ANCHOR_BUCKET}`;
+
+/** The subject of an anchor: two tokens, of the gateway and of the log, or wildcards. */
+export const anchorSubject = (tokens: string): string => `$KV.${ANCHOR_BUCKET}.${tokens}`;
+
 /** The two connections of a node: one for tensors, one for the rest. */
 export type Channel = 'tensor' | 'control';
 
