@@ -9,6 +9,20 @@ export interface ResultTable {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly (string | number)[])[];
   readonly note?: string;
+  /** When and how this table was made, where the tables of a study are not all of one run. */
+  readonly made?: Made | undefined;
+}
+
+/** When, on what machine and with what command figures were measured. */
+export interface Made {
+  readonly command: string;
+  readonly date: string;
+  readonly machine: string;
+}
+
+/** Figures of now. */
+export function madeNow(command: string): Made {
+  return { command, date: new Date().toISOString().slice(0, 10), machine: machine() };
 }
 
 /** A study's results. */
@@ -29,19 +43,22 @@ export function machine(): string {
 
 /** Writes `bench/results/<name>.md` and `.json`; returns the Markdown. */
 export async function writeResults(name: string, results: Results): Promise<string> {
-  const date = new Date().toISOString().slice(0, 10);
+  const { command, date, machine: where } = madeNow(results.command);
+  const own = results.tables.some(({ made }) => made);
+  const when = own ? 'each table says when it was made' : `Date: ${date}. Machine: ${where}`;
   const lines = [
     `# ${results.title}`,
     '',
     results.about,
     '',
-    `Command: \`${results.command}\`. Date: ${date}. Machine: ${machine()}.`,
+    `Command: \`${command}\`${own ? '; ' : '. '}${when}.`,
     ...results.tables.flatMap((table) => [
       '',
       `## ${table.title}`,
       '',
       ...markdown(table),
       ...(table.note ? ['', table.note] : []),
+      ...(table.made ? ['', `\`${table.made.command}\`, ${table.made.date}, ${table.made.machine}.`] : []),
     ]),
     '',
   ];
@@ -49,10 +66,7 @@ export async function writeResults(name: string, results: Results): Promise<stri
   const path = (extension: string): string =>
     fileURLToPath(new URL(`../results/${name}.${extension}`, import.meta.url));
   await writeFileAtomic(path('md'), text);
-  await writeFileAtomic(
-    path('json'),
-    `${JSON.stringify({ ...results, date, machine: machine() }, null, 1)}\n`,
-  );
+  await writeFileAtomic(path('json'), `${JSON.stringify({ ...results, date, machine: where }, null, 1)}\n`);
   return text;
 }
 

@@ -7,6 +7,7 @@ import { serve } from '../../src/gateway/index.ts';
 import { FaultyPool } from '../../src/gateway/test-support/faulty-pool.ts';
 import { must } from '../../src/util/index.ts';
 import { Random } from '../../src/util/internal.ts';
+import type { Tell } from '../lib/progress.ts';
 import type { ResultTable } from '../lib/results.ts';
 import { RawClient } from './raw-client.ts';
 import { binaryRequests, type MadeRequest, scoresOf } from './requests.ts';
@@ -29,7 +30,7 @@ interface Ends {
 }
 
 /** The tables of one bundle. @param requests in all */
-export async function faultTables(bundle: Bundle, requests: number): Promise<ResultTable[]> {
+export async function faultTables(bundle: Bundle, requests: number, tell: Tell): Promise<ResultTable[]> {
   const faulty = new FaultyPool(bundle, new Random(3), REVIVE_SECONDS);
   await using gateway = await serve([bundle], { port: 0, pool: () => faulty.pool, dashboard: false });
   const single = new SingleMachine(bundle);
@@ -47,6 +48,7 @@ export async function faultTables(bundle: Bundle, requests: number): Promise<Res
       if (index % FAULT_EVERY === 0) faulty.strike();
       const list = must(made[index % 10 === 9 ? 1 : 0], 'requests');
       await one(client, { index, ...must(list[index % list.length], 'a request') }, ends, single, shape);
+      tell(index + 1, requests, 'requests');
       await sleep(PAUSE);
     }
     client.close();

@@ -2,6 +2,7 @@
 import type { Bundle } from '../../src/bundle/index.ts';
 import { must } from '../../src/util/index.ts';
 import { quantile } from '../lib/figures.ts';
+import type { Tell } from '../lib/progress.ts';
 import type { ResultTable } from '../lib/results.ts';
 import type { BareOrder } from './bare.ts';
 import { Helper, startGateway } from './processes.ts';
@@ -50,7 +51,7 @@ async function once(url: string, request: Buffer): Promise<RawAnswer> {
 }
 
 /** The tables of one bundle. @param rounds of each row */
-export async function latencyTables(bundle: Bundle, rounds: number): Promise<ResultTable[]> {
+export async function latencyTables(bundle: Bundle, rounds: number, tell: Tell): Promise<ResultTable[]> {
   const gateway = await startGateway(bundle.dir, ['--workers', '1']);
   const bare = new Helper('./bare.ts');
   try {
@@ -87,6 +88,7 @@ export async function latencyTables(bundle: Bundle, rounds: number): Promise<Res
           ...{ engine: await engine(PER_ROUND), echo: echo.seconds },
           ...{ server: server.seconds, gateway: own.seconds },
         });
+        tell(CLIENTS.indexOf(clients) * rounds + round + 1, CLIENTS.length * rounds, 'rounds');
         rates.push({ echo: echo.perSecond, server: server.perSecond, gateway: own.perSecond });
       }
       rows.push(...latencyRows(clients, all));

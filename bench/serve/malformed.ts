@@ -4,8 +4,9 @@ import { MALFORMED_KINDS, malformed, type Target } from '../../src/gateway/test-
 import { sendMalformed } from '../../src/gateway/test-support/send-malformed.ts';
 import { must } from '../../src/util/index.ts';
 import { Random } from '../../src/util/internal.ts';
+import type { Tell } from '../lib/progress.ts';
 import type { ResultTable } from '../lib/results.ts';
-import { type Held, heldBy, startGateway } from './processes.ts';
+import { type GatewayProcess, type Heap, type Held, heldBy, startGateway } from './processes.ts';
 import { RawClient } from './raw-client.ts';
 import { binaryRequests } from './requests.ts';
 
@@ -18,16 +19,17 @@ const STEP = 1000;
 interface Counts {
   readonly byKind: Map<string, Map<string, number>>;
   readonly wrong: string[];
-  readonly held: Held[];
+  /** At the start, and after so many requests; heaps after a collection. */
+  readonly held: (Held & Heap)[];
 }
 
 /** The tables of one bundle. @param requests in all */
-export async function malformedTables(bundle: Bundle, requests: number): Promise<ResultTable[]> {
+export async function malformedTables(bundle: Bundle, requests: number, tell: Tell): Promise<ResultTable[]> {
   const gateway = await startGateway(bundle.dir, ['--workers', '1', '--body-limit', String(BODY)]);
   try {
     const { name, model } = bundle.manifest;
     const target: Target = { name, input: model.input.name, shape: model.input.shape, bodyLimit: BODY };
-    const counts: Counts = { byKind: new Map(), wrong: [], held: [heldBy(gateway.pid)] };
+    const counts: Counts = { byKind: new Map(), wrong: [], held: [await lookAt(gateway)] };
     const stalled = Promise.all(Array.from({ length: STALLING }, () => stall(gateway.url)));
     let next = 0;
     const lane = async (): Promise<void> => {
@@ -39,7 +41,8 @@ export async function malformedTables(bundle: Bundle, requests: number): Promise
         const end = status === undefined ? 'gave up' : String(status);
         counts.byKind.set(kind, own.set(end, (own.get(end) ?? 0) + 1));
         if (wrong !== undefined) counts.wrong.push(`${kind}, seed ${seed}: ${wrong}`);
-        if ((seed + 1) % STEP === 0) counts.held.push(heldBy(gateway.pid));
+        tell(seed + 1, requests, 'requests');
+        if ((seed + 1) % STEP === 0) counts.held.push(await lookAt(gateway));
       }
     };
     await Promise.all(Array.from({ length: TOGETHER }, lane));
@@ -53,6 +56,11 @@ export async function malformedTables(bundle: Bundle, requests: number): Promise
   } finally {
     await gateway.stop();
   }
+}
+
+async function lookAt(gateway: GatewayProcess): Promise<Held & Heap> {
+  const heap = await gateway.heap();
+  return { ...heldBy(gateway.pid), ...heap };
 }
 
 /** A sender that stops in the middle; resolves with what it gets in the end. */
@@ -83,7 +91,7 @@ async function answers(url: string, bundle: Bundle): Promise<boolean> {
 function tablesOf({ byKind, wrong, held }: Counts, requests: number, good: boolean): ResultTable[] {
   const ends = (own: ReadonlyMap<string, number>): string =>
     [...own].map(([status, count]) => `${count} x ${status}`).join(', ');
-  const mib = ({ resident }: Held): string => (resident / 2 ** 20).toFixed(1);
+  const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(1);
   return [
     {
       title: `${requests} malformed requests`,
@@ -97,8 +105,10 @@ function tablesOf({ byKind, wrong, held }: Counts, requests: number, good: boole
     },
     {
       title: 'What the gateway holds meanwhile, malformed requests',
-      columns: ['after', 'resident memory, MiB', 'descriptors'],
-      rows: held.map((own, i) => [i * STEP, mib(own), own.descriptors]),
+      columns: ['after', 'resident memory, MiB', 'heap after a collection, MiB', 'descriptors'],
+      rows: held.map(({ resident, heapUsed, descriptors }, i) => {
+        return [i * STEP, mib(resident), mib(heapUsed), descriptors];
+      }),
     },
   ];
 }

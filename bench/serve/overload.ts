@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bundle } from '../../src/bundle/index.ts';
 import { must } from '../../src/util/index.ts';
 import { quantile } from '../lib/figures.ts';
+import type { Tell } from '../lib/progress.ts';
 import type { ResultTable } from '../lib/results.ts';
-import { type GatewayProcess, type Held, heldBy, startGateway } from './processes.ts';
+import { type GatewayProcess, type Heap, type Held, heldBy, startGateway } from './processes.ts';
 import { RawClient } from './raw-client.ts';
 import { binaryRequests } from './requests.ts';
 
@@ -109,19 +110,29 @@ async function sendAt(
 }
 
 /** The table of one bundle. @param seconds of load */
-export async function overloadTables(bundle: Bundle, seconds: number): Promise<ResultTable[]> {
+export async function overloadTables(bundle: Bundle, seconds: number, tell: Tell): Promise<ResultTable[]> {
   const gateway = await startGateway(bundle.dir, ['--workers', '1']);
   try {
     const requests = binaryRequests(bundle, 64).map(({ bytes }) => bytes);
     const perSecond = await capacity(gateway.url, requests);
     const before = heldBy(gateway.pid);
     const samples: Held[] = [];
-    const watch = setInterval(() => samples.push(heldBy(gateway.pid)), 1000);
+    const heaps: Heap[] = [await gateway.heap()];
+    const watch = setInterval(() => {
+      samples.push(heldBy(gateway.pid));
+      tell(samples.length, Math.ceil(seconds), 'seconds');
+    }, 1000);
+    const third = setInterval(
+      () => void gateway.heap().then((heap) => heaps.push(heap)),
+      (1000 * seconds) / 3 - 500,
+    );
     const load = await sendAt(gateway.url, requests, TIMES * perSecond, seconds);
     clearInterval(watch);
+    clearInterval(third);
     await sleep(3000);
+    heaps.push(await gateway.heap());
     const after = heldBy(gateway.pid);
-    return [loadTable(load, perSecond, seconds), heldTable(before, samples, after)];
+    return [loadTable(load, perSecond, seconds), heldTable(before, samples, after), heapTable(heaps)];
   } finally {
     await ended(gateway);
   }
@@ -150,6 +161,23 @@ function loadTable(load: Load, perSecond: number, seconds: number): ResultTable 
       ['latency of those answered, p50 and p99, ms', `${ms(0.5)} and ${ms(0.99)}`],
     ],
     note: `${CLIENTS} clients that wait for each answer get ${perSecond.toFixed(0)} requests a second answered, the clients beside the gateway on the same processors. Then ${TIMES} times as many are sent for ${seconds} s, whether answers come or not; 16 run and 256 wait.`,
+  };
+}
+
+/** What is left after a collection: what grows here is kept by somebody, and not only collected late. */
+function heapTable(heaps: readonly Heap[]): ResultTable {
+  const [before, ...later] = heaps;
+  const after = later.pop();
+  const names = ['before', ...later.map((_, i) => `after ${i + 1} of ${later.length} thirds`), '3 s later'];
+  const all = [before, ...later, after].filter((heap) => heap !== undefined);
+  return {
+    title: 'What is left after a collection, MiB',
+    columns: ['', ...names],
+    rows: [
+      ['heap', ...all.map(({ heapUsed }) => mib(heapUsed))],
+      ['buffers outside of it', ...all.map(({ external }) => mib(external))],
+    ],
+    note: 'Collected by force at these times (`--expose-gc`). While it is loaded, the gateway holds the requests that run and wait, and up to 800 connections. Resident memory also counts what V8 has not collected yet, and pages that it keeps for later.',
   };
 }
 

@@ -11,9 +11,20 @@ export interface GatewayProcess {
   readonly url: string;
   readonly model: string;
   readonly pid: number;
+  /** What its heap holds once everything that nobody needs is collected. */
+  heap(): Promise<Heap>;
   /** Ends it as an operator does; resolves with its exit status. */
   stop(): Promise<number | null>;
 }
+
+/** Bytes of V8's heap in use, and of buffers outside of it. */
+export interface Heap {
+  readonly heapUsed: number;
+  readonly external: number;
+}
+
+/** Loaded before the gateway: collects, and says what is left, when it is asked. */
+const COLLECT = `data:text/javascript,process.on('message', () => { gc(); gc(); process.send(process.memoryUsage()); });process.channel.unref();`;
 
 /** Compiles the sources: the figures are those of the code that is shipped, not of a loader. */
 export function build(): void {
@@ -23,19 +34,35 @@ export function build(): void {
 
 /** `bedside serve` on a free port. */
 export function startGateway(bundle: string, words: readonly string[]): Promise<GatewayProcess> {
-  const child = spawn(process.execPath, [COMMAND, 'serve', bundle, '--port', '0', '--json', ...words], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const node = ['--expose-gc', '--import', COLLECT];
+  const serve = [COMMAND, 'serve', bundle, '--port', '0', '--json', ...words];
+  const child = spawn(process.execPath, [...node, ...serve], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
   return new Promise((resolve, reject) => {
     let text = '';
-    child.stdout.on('data', (chunk) => {
+    child.stdout?.on('data', (chunk) => {
       text += chunk;
       const end = text.indexOf('\n}');
       if (end < 0 && !text.endsWith('}\n')) return;
       const { url, models } = JSON.parse(text) as { url: string; models: string[] };
-      resolve({ url, model: models[0] ?? '', pid: child.pid ?? 0, stop: () => stopped(child) });
+      resolve({
+        ...{ url, model: models[0] ?? '', pid: child.pid ?? 0 },
+        heap: () => collected(child),
+        stop: () => stopped(child),
+      });
     });
     child.once('exit', (status) => reject(new Error(`bedside serve exited with ${status}`)));
+  });
+}
+
+function collected(child: ChildProcess): Promise<Heap> {
+  return new Promise((resolve, reject) => {
+    const gone = (status: number | null): void => reject(new Error(`bedside serve exited with ${status}`));
+    child.once('exit', gone);
+    child.once('message', (heap) => {
+      child.off('exit', gone);
+      resolve(heap as Heap);
+    });
+    child.send('collect');
   });
 }
 

@@ -10,6 +10,7 @@ import { sendMalformed } from '../../src/gateway/test-support/send-malformed.ts'
 import { must } from '../../src/util/index.ts';
 import { Random } from '../../src/util/internal.ts';
 import { quantile } from '../lib/figures.ts';
+import type { Tell } from '../lib/progress.ts';
 import type { ResultTable } from '../lib/results.ts';
 import { type Held, heldBy, startGateway } from './processes.ts';
 import { postBytes, RawClient } from './raw-client.ts';
@@ -35,7 +36,7 @@ interface Mix {
 }
 
 /** The tables of one bundle. */
-export async function soakTables(bundle: Bundle, seconds: number): Promise<ResultTable[]> {
+export async function soakTables(bundle: Bundle, seconds: number, tell: Tell): Promise<ResultTable[]> {
   const folder = await mkdtemp(join(tmpdir(), 'bedside-soak-'));
   const words = ['--workers', '2', '--body-limit', String(BODY), '--audit', folder];
   const gateway = await startGateway(bundle.dir, words);
@@ -47,6 +48,7 @@ export async function soakTables(bundle: Bundle, seconds: number): Promise<Resul
     await sleep(1000 * Math.min(SETTLE, seconds / 4));
     while (performance.now() < until) {
       looks.push(await look(gateway.url, gateway.pid));
+      tell(Math.round(seconds - (until - performance.now()) / 1000), seconds, 'seconds');
       await sleep(1000 * LOOK);
     }
     await Promise.all(clients);
