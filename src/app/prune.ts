@@ -159,6 +159,7 @@ export async function pruneDrawn(
   if (unrepaired !== undefined) journal.note(unrepaired);
   const result = await journal.during('pruning', async (progress) => {
     const cut = await cutAndRepair(network, sets, { ...options, block }, progress);
+    for (const line of closedFormAlone(cut.repairs ?? [])) journal.remark(line);
     const int8 = options.int8
       ? await prunedInInt8(network, cut, sets, options, { journal, progress })
       : undefined;
@@ -226,6 +227,15 @@ async function cutAndRepair(
     onProgress: (done, total) => progress.update(done, total, 'repairing layers'),
   });
   return { ...cut, model: repaired.model, repairs: repaired.layers };
+}
+
+/** Recurrent layers that could not be refitted through time. */
+function closedFormAlone(repairs: readonly LayerRepair[]): string[] {
+  return repairs.flatMap(({ layer, throughTime }) =>
+    throughTime && !throughTime.refit
+      ? [`recurrent layer '${layer}' is repaired in closed form alone: ${throughTime.reason}`]
+      : [],
+  );
 }
 
 /** The model as it is in its file, in the form that is measured; without one, as it would be. */

@@ -1,7 +1,14 @@
 // For sibling folders only: nothing here is published.
 
 export { assumedSamples, batchAxes } from './batch-axis/batch-axes.ts';
-export { type BatchAxis, type BatchPlace, batchAxisOf, isBatchFirst, sampleOf } from './batch-axis/place.ts';
+export {
+  type BatchAxis,
+  type BatchPlace,
+  batchAxisOf,
+  isAlone,
+  isBatchFirst,
+  sampleOf,
+} from './batch-axis/place.ts';
 export { sampleShapes } from './batch-axis/sample-shapes.ts';
 export { GraphBuilder } from './builder.ts';
 export { unmergedModel } from './canonical.ts';

@@ -52,6 +52,8 @@ export interface LayerRepair {
   readonly unknowns: number;
   /** False where a refit would not have lowered the held-out error; the layer then keeps its sliced weights. */
   readonly refit: boolean;
+  /** Of a recurrent layer: whether it was also refitted through time, and if not, why. */
+  readonly throughTime?: { readonly refit: boolean; readonly reason?: string };
 }
 
 /** A repaired model. */
@@ -111,20 +113,31 @@ export async function repair(
   const recurrent = touchedRecurrent(cut, grouping, positions, stale);
   const products = await Products.create(threads);
   const common = { original, positions, samples, settings, products };
-  const total = tasks.length + recurrent.length;
+  const twice = settings.throughTime ? recurrent : [];
+  const closed = tasks.length + recurrent.length;
+  const total = closed + twice.length;
   try {
     const told = (done: number): void => onProgress?.(done, total);
     const repaired = await refitInOrder({ ...common, told }, cut, tasks, recurrent);
     let { model } = repaired;
-    for (const { name, kept, at } of settings.throughTime ? recurrent : []) {
-      const found = await refitThroughTime({ original, cut: model }, name, kept, products, settings);
-      if (!found) continue;
-      const behind = tasks.filter((task) => placeOf(cut, task.cut.name) > at);
-      const now = new Map(weightedLayers(found).map((layer) => [layer.name, layer]));
-      const again = behind.map((task) => ({ ...task, cut: now.get(task.cut.name) ?? task.cut }));
-      model = (await refitInOrder(common, found, again, [])).model;
+    const through = new Map<string, LayerRepair['throughTime']>();
+    for (const [index, { name, kept, at }] of twice.entries()) {
+      const onShare = (share: number): void => told(closed + index + share);
+      const models = { original, cut: model };
+      const found = await refitThroughTime(models, name, kept, products, { ...settings, onShare });
+      const refit = 'model' in found;
+      through.set(name, refit ? { refit } : { refit, reason: found.reason });
+      if (refit)
+        model = (await refitInOrder(common, found.model, tasksBehind(found.model, tasks, at), [])).model;
+      told(closed + index + 1);
     }
-    return { model, layers: repaired.layers };
+    return {
+      model,
+      layers: repaired.layers.map((layer) => {
+        const throughTime = through.get(layer.layer);
+        return throughTime ? { ...layer, throughTime } : layer;
+      }),
+    };
   } finally {
     await products.release();
   }
@@ -147,6 +160,14 @@ interface LayerTask {
   readonly target: LayerTarget;
   readonly sampled: SamplePositions;
   readonly values: readonly string[];
+}
+
+/** The tasks of the layers behind a place, with the weights that they have by now. */
+function tasksBehind(model: Model, tasks: readonly LayerTask[], at: number): LayerTask[] {
+  const now = new Map(weightedLayers(model).map((layer) => [layer.name, layer]));
+  return tasks
+    .filter(({ cut }) => placeOf(model, cut.name) > at)
+    .map((task) => ({ ...task, cut: now.get(task.cut.name) ?? task.cut }));
 }
 
 /** Refits layers in execution order, each on what the network gives it by then. */

@@ -13,7 +13,7 @@ import { gateMaps, type Sequence } from '../recurrent-maps.ts';
 import { type NetworkRun, visitValues } from '../walk.ts';
 import { BehindLayer, comparedValue } from './behind.ts';
 import { descend } from './lbfgs.ts';
-import { canUnroll, runThroughTime } from './unrolled.ts';
+import { runThroughTime, whyNotUnrolled } from './unrolled.ts';
 
 /** Most steps of all samples together: more samples are made as long as they stay below. */
 const MOST_ROWS = 51_200;
@@ -28,6 +28,8 @@ export interface TimeOptions extends NetworkRun {
   readonly calibration: Dataset;
   readonly seed: number;
   readonly copies: number;
+  /** Told which share of the steps is done, from 0 to 1. */
+  readonly onShare?: ((share: number) => void) | undefined;
 }
 
 /** What one layer is fitted to. */
@@ -36,16 +38,20 @@ interface Problem {
   /** `[steps * size, inputs]` and the states of kept units `[steps * size, units]`, in the order of processing. */
   readonly x: Matrix;
   readonly states: Matrix;
+  /** What passes by the layer, `[size, ...]`. */
+  readonly beside: Float32Array;
   /** `[size, values]`, and the variances of both. */
   readonly values: Float32Array;
   readonly variance: { readonly states: number; readonly values: number };
 }
 
+/** A network with one layer refitted, or why it was not. */
+export type TimeRefit = { readonly model: Model } | { readonly reason: string };
+
 /**
  * Refits one recurrent layer. What the fit never sees decides: the steps stop counting where the error of held-out samples
  * is smallest.
  * @param kept hidden units that stay, as positions in the unpruned layer
- * @returns undefined where the layer cannot be refitted this way, or no step lowers the held-out error
  */
 export async function refitThroughTime(
   { original, cut }: { readonly original: Model; readonly cut: Model },
@@ -53,14 +59,19 @@ export async function refitThroughTime(
   kept: readonly number[],
   products: Products,
   options: TimeOptions,
-): Promise<Model | undefined> {
+): Promise<TimeRefit> {
   const layer = layerOf(cut, name);
-  if (!canUnroll(layer) || fixedBatchOf(cut) !== undefined) return undefined;
+  const reason = whyNotUnrolled(layer);
+  if (reason) return { reason };
+  if (fixedBatchOf(cut) !== undefined) return { reason: 'the file fixes the batch' };
   const samples = await samplesFor(cut, name, options);
-  const { fit, held, steps } = await problemsOf({ original, cut }, name, kept, samples, options);
+  const [first] = await sequencesOf(cut, name, part(samples, 0, 1), options);
+  const { steps } = must(first, 'a sample');
   const behind = await BehindLayer.open(cut, name, { steps, units: layer.hidden }, options);
-  if (!behind) return undefined;
+  if ('reason' in behind) return behind;
   try {
+    const models = { original, cut, beside: behind.beside };
+    const { fit, held } = await problemsOf(models, name, kept, samples, options);
     const [sequence] = await sequencesOf(cut, name, part(samples, 0, 1), options);
     const shapes = gateMaps(
       layer,
@@ -85,12 +96,14 @@ export async function refitThroughTime(
       steps: STEPS,
       onStep: async (point) => {
         step++;
+        options.onShare?.(step / STEPS);
         if (step % 5 !== 0 && step !== STEPS) return;
         const { answers } = await errorOf(held, point, false);
         if (answers < best.error) best = { point, error: answers };
       },
     });
-    return best.point === start ? undefined : withGates(cut, name, unpacked(best.point, shapes));
+    if (best.point === start) return { reason: 'no step lowers the error of held-out samples' };
+    return { model: withGates(cut, name, unpacked(best.point, shapes)) };
   } finally {
     await behind.release();
   }
@@ -98,7 +111,7 @@ export async function refitThroughTime(
 
 /** The error of states and values, each relative to its variance, and its derivative by the states. */
 async function errorAt(
-  { size, states: wanted, values, variance }: Problem,
+  { size, states: wanted, beside, values, variance }: Problem,
   { data, rows, columns }: Matrix,
   behind: BehindLayer,
   isReverse: boolean,
@@ -113,7 +126,7 @@ async function errorAt(
       turned.set(data.subarray(from, from + columns), place(sample, t));
     }
   }
-  const { half, gradient: back } = await behind.error(turned, values);
+  const { half, gradient: back } = await behind.error(turned, beside, values);
   const ofValues = 1 / (values.length * variance.values);
   const ofStates = STATES_COUNT / (data.length * variance.states);
   const gradient = new Float64Array(data.length);
@@ -156,12 +169,16 @@ function part({ samples, size, sampleShape }: RepairSamples, from: number, to: n
 }
 
 async function problemsOf(
-  { original, cut }: { readonly original: Model; readonly cut: Model },
+  {
+    original,
+    cut,
+    beside,
+  }: { readonly original: Model; readonly cut: Model; readonly beside: readonly string[] },
   name: string,
   kept: readonly number[],
   samples: RepairSamples,
   options: TimeOptions,
-): Promise<{ fit: Problem; held: Problem; steps: number }> {
+): Promise<{ fit: Problem; held: Problem }> {
   const before = await sequencesOf(original, name, samples, options);
   const now = await sequencesOf(cut, name, samples, options);
   const answers: Float32Array[] = [];
@@ -169,6 +186,12 @@ async function problemsOf(
   await visitValues(original, [value], samples, options, (sample, read) => {
     answers[sample] = read(value).slice();
   });
+  const passing: Float32Array[] = Array.from({ length: samples.size }, () => new Float32Array());
+  if (beside.length > 0) {
+    await visitValues(cut, beside, samples, options, (sample, read) => {
+      passing[sample] = joinedRows(beside.map(read));
+    });
+  }
   const problem = (from: number, to: number): Problem => {
     const states = rowsByStep(before.slice(from, to), ({ h }) => h, kept);
     const values = joinedRows(answers.slice(from, to));
@@ -176,12 +199,13 @@ async function problemsOf(
       size: to - from,
       x: rowsByStep(now.slice(from, to), ({ x }) => x),
       states,
+      beside: joinedRows(passing.slice(from, to)),
       values,
       variance: { states: varianceOf(states.data), values: varianceOf(values) },
     };
   };
   const { fitSize, size } = samples;
-  return { fit: problem(0, fitSize), held: problem(fitSize, size), steps: must(before[0], 'a sample').steps };
+  return { fit: problem(0, fitSize), held: problem(fitSize, size) };
 }
 
 /** `[steps * samples, columns]`, steps in the order of processing. */

@@ -2,19 +2,20 @@
 import { describe, expect, it } from 'vitest';
 import { findGroups, sliceModel } from '../../channels/index.ts';
 import { canonicalModel, type Model } from '../../onnx/index.ts';
-import { int, recurrentLayer } from '../../onnx/internal.ts';
+import { float, int, ints, recurrentLayer } from '../../onnx/internal.ts';
 import { lastStepNet, RecurrentNet, type RecurrentOptions } from '../../onnx/test-support/recurrent-nets.ts';
 import { must } from '../../util/index.ts';
-import { Random } from '../../util/internal.ts';
+import { joinedRows, Random } from '../../util/internal.ts';
 import { repairSamples } from '../augment.ts';
 import { type Matrix, Products } from '../products.ts';
 import { layerOf, sequencesOf } from '../recurrent.ts';
 import { gateMaps } from '../recurrent-maps.ts';
 import { repair } from '../repair.ts';
 import { distance, samplesFor } from '../test-support/nets.ts';
-import { BehindLayer } from './behind.ts';
+import { visitValues } from '../walk.ts';
+import { BehindLayer, comparedValue } from './behind.ts';
 import { descend } from './lbfgs.ts';
-import { canUnroll, runThroughTime } from './unrolled.ts';
+import { runThroughTime, whyNotUnrolled } from './unrolled.ts';
 
 const RUN = { name: 'net', batch: 4, threads: 1 };
 
@@ -66,7 +67,7 @@ describe('through time', () => {
     'has the states of the engine, and derivatives like differences: %s',
     async (_kind, make) => {
       const { layer, weights, x, size, steps, stateAt } = await opened(canonicalModel(make()));
-      expect(canUnroll(layer)).toBe(true);
+      expect(whyNotUnrolled(layer)).toBeUndefined();
       const products = await Products.create(1);
       try {
         const run = await runThroughTime(layer, weights, x, size, products);
@@ -105,32 +106,61 @@ describe('through time', () => {
     },
   );
 
-  it('knows the derivative of what lies behind a layer, and where it does not follow from its states', async () => {
-    const model = canonicalModel(lastStepNet('LSTM'));
+  it.each([
+    ['one direction', () => lastStepNet('LSTM'), 0],
+    ['both directions side by side', twoSided, 1],
+    ['a shortcut around it', shortcut, 1],
+  ] as const)('knows what lies behind a layer, and its derivative: %s', async (_kind, make, passing) => {
+    const model = canonicalModel(make());
     const name = recurrentName(model);
     const { hidden } = layerOf(model, name);
-    const behind = must(await BehindLayer.open(model, name, { steps: 7, units: hidden }, RUN), 'a part');
+    const samples = repairSamples(samplesFor(model, 2), 1, new Random(1));
+    const sequences = await sequencesOf(model, name, samples, RUN);
+    const { steps } = must(sequences[0], 'a sample');
+    const behind = await BehindLayer.open(model, name, { steps, units: hidden }, RUN);
+    if ('reason' in behind) throw new Error(behind.reason);
     try {
+      expect(behind.beside).toHaveLength(passing);
+      const answer = comparedValue(model);
+      const values: Float32Array[] = [];
+      const wanted: Float32Array[] = [];
+      await visitValues(model, [answer, ...behind.beside], samples, RUN, (sample, read) => {
+        values[sample] = joinedRows(behind.beside.map(read));
+        wanted[sample] = read(answer).slice();
+      });
+      const beside = joinedRows(values);
+      const states = joinedRows(sequences.map(({ h }) => h));
+      expect((await behind.error(states, beside, joinedRows(wanted))).half).toBeLessThan(1e-9);
       const random = new Random(4);
-      const states = Float32Array.from({ length: 2 * 7 * hidden }, () => random.normal());
-      const wanted = Float32Array.from({ length: 2 * 3 }, () => random.normal());
-      const { half, gradient } = await behind.error(states, wanted);
-      for (const i of [6 * hidden, 7 * hidden - 1, 14 * hidden - 2, 3]) {
+      const other = joinedRows(wanted).map(() => random.normal());
+      const { half, gradient } = await behind.error(states, beside, other);
+      const all = steps * hidden;
+      for (const i of [0, hidden - 1, all - hidden, all - 1, 2 * all - 2]) {
         const moved = (by: number) => states.map((value, k) => (k === i ? value + by : value));
-        const up = (await behind.error(moved(1e-2), wanted)).half;
-        const down = (await behind.error(moved(-1e-2), wanted)).half;
+        const up = (await behind.error(moved(1e-2), beside, other)).half;
+        const down = (await behind.error(moved(-1e-2), beside, other)).half;
         expect(gradient[i]).toBeCloseTo((up - down) / 2e-2, 2);
       }
       expect(half).toBeGreaterThan(0);
     } finally {
       await behind.release();
     }
-    const both = canonicalModel(twoSided());
-    expect(await BehindLayer.open(both, recurrentName(both), { steps: 6, units: 5 }, RUN)).toBeUndefined();
   });
 
-  it.each(['LSTM', 'GRU'] as const)('brings a repaired network nearer: %s', async (op) => {
-    const model = canonicalModel(lastStepNet(op));
+  it('names why a layer is not refitted through time', async () => {
+    const peepholes = canonicalModel(lastStepNet('LSTM', { attributes: { clip: float(3) } }));
+    expect(whyNotUnrolled(layerOf(peepholes, recurrentName(peepholes)))).toMatch(/clipped/);
+    const given = canonicalModel(lastCell());
+    const found = await BehindLayer.open(given, recurrentName(given), { steps: 6, units: 5 }, RUN);
+    expect(found).toEqual({ reason: 'its cells are read too' });
+  });
+
+  it.each([
+    ['LSTM', () => lastStepNet('LSTM')],
+    ['GRU', () => lastStepNet('GRU')],
+    ['both directions', twoSided],
+  ] as const)('brings a repaired network nearer: %s', async (_kind, make) => {
+    const model = canonicalModel(make());
     const grouping = findGroups(model);
     const group = must(
       grouping.groups.find(({ isRecurrent }) => isRecurrent),
@@ -142,7 +172,8 @@ describe('through time', () => {
     const closed = await repair(model, cut, grouping, keep, { ...given, throughTime: false });
     const refitted = await repair(model, cut, grouping, keep, given);
     expect(await distance(model, refitted.model)).toBeLessThan(0.9 * (await distance(model, closed.model)));
-    expect(refitted.layers).toEqual(closed.layers);
+    expect(refitted.layers.map(({ throughTime: _, ...layer }) => layer)).toEqual(closed.layers);
+    expect(refitted.layers.some(({ throughTime }) => throughTime?.refit)).toBe(true);
   });
 
   it('finds the minimum of a quadratic function', async () => {
@@ -168,4 +199,24 @@ function twoSided(): Model {
   const [y] = net.recurrent('GRU', net.turned(net.input, [2, 0, 1]), 3, 5, options);
   const last = net.op('Gather', [net.sides(y), net.index(-1)], { axis: int(0) });
   return net.finish(net.dense('head', last, 10, 3));
+}
+
+/** A head that reads the last states and the last cells. */
+function lastCell(): Model {
+  const net = new RecurrentNet(3, 6, 1);
+  const [, state, cell] = net.recurrent('LSTM', net.turned(net.input, [2, 0, 1]), 3, 5);
+  const both = net.op('Concat', [net.squeeze(state, 0), net.squeeze(cell, 0)], { axis: int(1) });
+  return net.finish(net.dense('head', both, 10, 3));
+}
+
+/** What the layer reads goes past it to the head, too. */
+function shortcut(): Model {
+  const net = new RecurrentNet(2, 6, 3);
+  const steps = net.turned(net.conv('conv', net.input, 2, 5), [2, 0, 1]);
+  const [y] = net.recurrent('LSTM', steps, 5, 5);
+  const sum = net.op('Add', [net.squeeze(y, 1), steps]);
+  return net.finish(
+    net.dense('head', net.op('ReduceMean', [sum], { axes: ints([0]), keepdims: int(0) }), 5, 3),
+    13,
+  );
 }

@@ -1,6 +1,6 @@
 // A recurrent layer over all steps of many samples, in float64, and the derivative of its states by its weights
 // (backpropagation through time). The large products run on the engine.
-import { intAttribute, type RecurrentLayer } from '../../onnx/internal.ts';
+import { intAttribute, RECURRENT_INPUTS, type RecurrentLayer } from '../../onnx/internal.ts';
 import { must } from '../../util/index.ts';
 import { rowsOf } from '../factor.ts';
 import type { Matrix, Products } from '../products.ts';
@@ -25,15 +25,26 @@ export interface TimeRun {
   backward(states: Float64Array): Promise<Matrix[]>;
 }
 
-/** Whether the layer can be run here: its usual activations, and nothing that it starts from or is clipped to. */
-export function canUnroll({ node, op, batchFirst, directions, peephole }: RecurrentLayer): boolean {
-  if (batchFirst || directions !== 1 || peephole || [4, 5, 6].some((index) => node.inputs[index]))
-    return false;
-  if (node.attributes.has('clip') || intAttribute(node, 'input_forget', 0) !== 0) return false;
+/** Why a layer cannot be run here; undefined if it can. */
+export function whyNotUnrolled({
+  node,
+  op,
+  batchFirst,
+  directions,
+  peephole,
+}: RecurrentLayer): string | undefined {
+  if (batchFirst || directions !== 1) return 'it is not one direction with its steps first';
+  if (peephole) return 'it has peepholes';
+  if (node.inputs[RECURRENT_INPUTS.lengths]) return 'its sequences have lengths of their own';
+  if (node.inputs[RECURRENT_INPUTS.state] || node.inputs[RECURRENT_INPUTS.cell])
+    return 'it starts from states that are given';
+  if (node.attributes.has('clip')) return 'its gates are clipped';
+  if (intAttribute(node, 'input_forget', 0) !== 0) return 'its input and forget gates are coupled';
   const given = node.attributes.get('activations');
-  if (given === undefined) return true;
+  if (given === undefined) return undefined;
   const names = given.type === 'other' ? given.carried.strings : [];
-  return names.map((bytes) => new TextDecoder().decode(bytes).toLowerCase()).join() === USUAL[op];
+  const used = names.map((bytes) => new TextDecoder().decode(bytes).toLowerCase()).join();
+  return used === USUAL[op] ? undefined : `its activations are ${used}`;
 }
 
 const USUAL = { LSTM: 'sigmoid,tanh,tanh', GRU: 'sigmoid,tanh', RNN: 'tanh' } as const;
