@@ -7,10 +7,10 @@ export interface Slope {
   readonly gradient: Float64Array;
 }
 
-/** How far to go; `onStep` sees each accepted point. */
+/** How far to go; `onStep` sees each accepted point, and ends the descent by false. */
 export interface DescentOptions {
   readonly steps: number;
-  readonly onStep?: ((point: Float64Array, value: number) => Promise<void> | void) | undefined;
+  readonly onStep?: ((point: Float64Array, value: number) => Promise<boolean> | boolean) | undefined;
 }
 
 /** Pairs of changes that stand for the curvature. */
@@ -49,7 +49,7 @@ export async function descend(
     if (dot(s, y) > 1e-10 * length(s) * length(y)) pairs.push({ s, y });
     if (pairs.length > PAIRS) pairs.shift();
     ({ point, slope } = next);
-    await onStep?.(point, slope.value);
+    if ((await onStep?.(point, slope.value)) === false) break;
   }
   return point;
 }

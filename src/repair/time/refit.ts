@@ -20,6 +20,8 @@ const MOST_ROWS = 51_200;
 const MOST_COPIES = 16;
 /** Quasi-Newton steps. */
 const STEPS = 60;
+/** After how many of them without a smaller held-out error the rest is not worth its time. */
+const PATIENCE = 25;
 /** How much an error of states counts beside one of answers, each relative to its variance. */
 const STATES_COUNT = 0.3;
 
@@ -91,15 +93,20 @@ export async function refitThroughTime(
     // States only steady the fit: what counts is what the network answers.
     const before = (await errorOf(held, start, false)).answers;
     let best = { point: start, error: before };
-    let step = 0;
+    let [step, lowest] = [0, 0];
     await descend((point) => errorOf(fit, point, true), start, {
       steps: STEPS,
       onStep: async (point) => {
         step++;
         options.onShare?.(step / STEPS);
-        if (step % 5 !== 0 && step !== STEPS) return;
-        const { answers } = await errorOf(held, point, false);
-        if (answers < best.error) best = { point, error: answers };
+        if (step % 5 === 0 || step === STEPS) {
+          const { answers } = await errorOf(held, point, false);
+          if (answers < best.error) {
+            best = { point, error: answers };
+            lowest = step;
+          }
+        }
+        return step - lowest < PATIENCE;
       },
     });
     if (best.point === start) return { reason: 'no step lowers the error of held-out samples' };
