@@ -1,5 +1,8 @@
 // Giving results back to a hospital's systems.
 
+export { heatMapCapture, NOT_FOR_USE, type RgbPicture } from './dicom/heat-map.ts';
+export { type AnsweredImage, type DicomObject, measurementReport, reportUid } from './dicom/report.ts';
+export { readSource, type SourceInstance } from './dicom/source.ts';
 export {
   assertPatient,
   type ResultTransaction,

@@ -1,0 +1,20 @@
+// The part of dcmjs that writes and reads DICOM files; the package has no types of its own.
+declare module 'dcmjs' {
+  interface DicomDict {
+    meta: Record<string, unknown>;
+    dict: Record<string, unknown>;
+    write(options?: object): ArrayBuffer;
+  }
+  const dcmjs: {
+    data: {
+      DicomMessage: { readFile(bytes: ArrayBuffer, options?: object): DicomDict };
+      DicomMetaDictionary: {
+        naturalizeDataset(dict: Record<string, unknown>): Record<string, unknown>;
+        denaturalizeDataset(dataset: Record<string, unknown>): Record<string, unknown>;
+      };
+      datasetToDict(dataset: Record<string, unknown>): DicomDict;
+    };
+    log: { setLevel(level: string): void };
+  };
+  export default dcmjs;
+}
