@@ -2,7 +2,7 @@
 // Command: npm run bench:run [-- --models a,b] [-- --parts overhead,throughput,distribution]; bundles are packed first where
 // there are none, which takes long.
 import { parseArgs } from 'node:util';
-import { PACK_COMMAND } from './lib/bundles.ts';
+import { PACK_INT8_COMMAND } from './lib/bundles.ts';
 import { type ResultTable, writeResults } from './lib/results.ts';
 import { SHARED_MODELS } from './lib/shared.ts';
 import { distributionTable, ROOM } from './run/distribution.ts';
@@ -46,10 +46,12 @@ process.stdout.write(
     title: 'Running plans',
     command: 'npm run bench:run',
     about:
-      `Bundles of the shared models, made by \`${PACK_COMMAND}\`. The ways at equal accuracy run on four emulated devices, ` +
+      `Bundles of the shared models, made by \`${PACK_INT8_COMMAND}\`. The ways at equal accuracy run on four emulated devices, ` +
       `processes of this machine with so much of its speed: ${ROOM}; the first has the input, and each pair has a link of the ` +
       'speed given and 1 ms. An emulated device computes, then waits until its own measurement of the stage, divided by its ' +
-      'speed, is over; links delay what is sent. Plans are made for least time, by those measurements and the links.',
+      'speed, is over; links delay what is sent. Plans are made for least time, by those measurements and the links. Ways ' +
+      'without int8 know of no eight-bit forms; with the int8 wire alone, stages compute in float32 and tensors between ' +
+      'devices may travel as eight bits.',
     tables,
   }),
 );

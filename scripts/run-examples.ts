@@ -15,6 +15,7 @@ const SHOWN: Readonly<Record<string, RegExp>> = {
   '04-plan.ts': /^status optimal, levels [\d ]+$/m,
   '05-run-distributed.ts': /^the same as on one machine: true$/m,
   '06-simulate.ts': /\d/,
+  '07-quantize.ts': /^eight bits: [1-9]\d* layers, \d+ bytes instead of \d+/m,
 };
 
 /** Examples leave what they made here. */

@@ -15,13 +15,20 @@ const VARIANTS = 96;
 /** The command that packs a shared model, as reports tell it. */
 export const PACK_COMMAND = `bedside pack MODEL --data DATA --per-class ${PER_CLASS} --variants ${VARIANTS}`;
 
-/** The bundle of a shared model; packs it first where there is none, which takes minutes. */
-export async function sharedBundle(name: string): Promise<Bundle> {
-  const dir = join(BUNDLES, name);
+/** The same, with eight-bit forms. */
+export const PACK_INT8_COMMAND = `${PACK_COMMAND} --precisions float32,int8`;
+
+/**
+ * The bundle of a shared model; packs it first where there is none, which takes minutes.
+ * @param int8 whether its stages have eight-bit forms; such a bundle is kept beside the other one
+ */
+export async function sharedBundle(name: string, int8 = false): Promise<Bundle> {
+  const dir = join(BUNDLES, int8 ? `${name}-int8` : name);
   const found = await openBundle(dir).catch(() => undefined);
   if (found) return found;
   process.stderr.write(`packing ${name} to ${dir}\n`);
   const words = ['--per-class', `${PER_CLASS}`, '--variants', `${VARIANTS}`, '--out', dir];
+  if (int8) words.push('--precisions', 'float32,int8');
   await runCli(['pack', modelPath(name), '--data', dataPath(shared(name).data), ...words]);
   return openBundle(dir);
 }

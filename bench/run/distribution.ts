@@ -5,7 +5,6 @@ import {
   compareStrategies,
   emulatedWorkers,
   measureDevices,
-  STRATEGIES,
   withMeasuredTimes,
 } from '../../src/app/index.ts';
 import { type Fleet, fleetOf } from '../../src/plan/index.ts';
@@ -13,6 +12,7 @@ import { Coordinator, LocalWorkers } from '../../src/run/index.ts';
 import { formatPercent, must } from '../../src/util/index.ts';
 import type { ResultTable } from '../lib/results.ts';
 import type { BenchModel } from './model.ts';
+import { waysOf } from './ways.ts';
 
 /** Times the speed of this machine; the first has the input. */
 const SPEEDS = { monitor: 0.02, tablet: 0.06, gateway: 0.15, station: 0.3 };
@@ -40,6 +40,7 @@ export async function distributionTable(model: BenchModel): Promise<ResultTable>
   const { name, variants, accuracy } = bundle.manifest;
   const unpruned = must(variants[0], 'the unpruned network');
   const speed = unpruned.macs / (unpruned.seconds ?? 1e-2);
+  const ways = waysOf(bundle.manifest);
   const fleets = MBITS.map((mbit) => fleetAt(mbit, speed));
   const [first] = fleets;
   const here = { device: 'monitor', bundles: [bundle] };
@@ -53,7 +54,7 @@ export async function distributionTable(model: BenchModel): Promise<ResultTable>
   for (const fleet of fleets) {
     for (const { device, links } of emulatedWorkers(fleet)) room.setLinks(device.name, links ?? {});
     const found = await compareStrategies({
-      ...{ bundle, coordinator, accuracyAt, privacy: 'strict' },
+      ...{ bundle, coordinator, accuracyAt, privacy: 'strict', strategies: ways },
       fleet: withMeasuredTimes(fleet, name, reports),
       inputs: inputs.filter((_, at) => at % Math.floor(inputs.length / REQUESTS) === 0).slice(0, REQUESTS),
     });
@@ -67,11 +68,11 @@ export async function distributionTable(model: BenchModel): Promise<ResultTable>
         ([of, row]) => of === fleet && row.strategy === strategy && row.floor === floor,
       )?.[1].found;
       if (!found) return ['no plan', '', ''];
-      const { measured, planned, devices } = found;
+      const { measured, planned, devices, eightBit } = found;
       return [
         `${(1000 * measured).toFixed(1)} (${(1000 * planned).toFixed(1)})`,
         formatPercent(found.accuracy),
-        `${devices}`,
+        `${devices}${eightBit.stages > 0 ? `, ${eightBit.stages} int8` : ''}${eightBit.wires > 0 ? `, ${eightBit.wires} uint8` : ''}`,
       ];
     });
   return {
@@ -81,11 +82,11 @@ export async function distributionTable(model: BenchModel): Promise<ResultTable>
       ...COMPARED_FLOORS.flatMap((floor) => [
         floor === 0 ? 'as unpruned' : `${100 * floor} point${floor > 0.01 ? 's' : ''} less`,
         'accuracy',
-        'devices',
+        'devices, stages in int8, tensors as uint8',
       ]),
     ],
     rows: fleets.flatMap((fleet) =>
-      STRATEGIES.map(({ strategy }) => [fleet.name, strategy, ...shown(fleet.name, strategy)]),
+      ways.map(({ strategy }) => [fleet.name, strategy, ...shown(fleet.name, strategy)]),
     ),
     note:
       `Medians of ${REQUESTS} requests, planned ones in brackets. Floors are of the bundle's own measure, on samples held apart ` +

@@ -5,7 +5,7 @@ import type { Bundle } from '../../src/bundle/index.ts';
 import { openDataset } from '../../src/data/index.ts';
 import { tensor } from '../../src/engine/index.ts';
 import { argmax } from '../../src/prune/index.ts';
-import type { FloatTensor } from '../../src/run/index.ts';
+import type { FloatTensor, RunPlan } from '../../src/run/index.ts';
 import { must } from '../../src/util/index.ts';
 import { sharedBundle } from '../lib/bundles.ts';
 import { dataPath, SHARED_MODELS } from '../lib/shared.ts';
@@ -17,8 +17,8 @@ const SEED = 2026;
 export interface BenchModel {
   readonly bundle: Bundle;
   readonly inputs: readonly FloatTensor[];
-  /** Accuracy on the test samples. */
-  readonly accuracyAt: (levels: readonly number[]) => Promise<number>;
+  /** Accuracy on the test samples, at a plan's levels and precisions. */
+  readonly accuracyAt: (plan: RunPlan) => Promise<number>;
 }
 
 /** Opens a shared model; packs it first where there is no bundle. */
@@ -27,7 +27,7 @@ export async function openModel(name: string): Promise<BenchModel> {
     SHARED_MODELS.find((model) => model.name === name),
     'a shared model',
   );
-  const bundle = await sharedBundle(name);
+  const bundle = await sharedBundle(name, true);
   const { sampleShape, classes, data } = shared;
   const test = await openDataset(dataPath(data), {
     ...{ sampleShape, classes, seed: SEED, split: 'test', perClass: SAMPLES_PER_CLASS },
@@ -39,8 +39,9 @@ export async function openModel(name: string): Promise<BenchModel> {
   });
   const labels = must(test.labels, 'labels');
   const known = new Map<string, number>();
-  const accuracyAt = async (levels: readonly number[]): Promise<number> => {
-    const key = levels.join();
+  const accuracyAt = async (plan: RunPlan): Promise<number> => {
+    const { levels, stages } = plan;
+    const key = JSON.stringify([levels, stages.map(({ precision, wire }) => [precision, wire])]);
     const found = known.get(key);
     if (found !== undefined) return found;
     const single = new SingleMachine(bundle);
@@ -48,7 +49,7 @@ export async function openModel(name: string): Promise<BenchModel> {
     for (const [at, input] of inputs.entries()) {
       const counts = must(recall[labels[at] ?? -1], 'a class');
       counts.all++;
-      if (argmax(await single.run(levels, input)) === labels[at]) counts.right++;
+      if (argmax(await single.run(levels, input, plan)) === labels[at]) counts.right++;
     }
     await single.close();
     const present = recall.filter(({ all }) => all > 0);

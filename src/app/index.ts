@@ -105,6 +105,7 @@ export {
   type ComparedStrategy,
   compareStrategies,
   STRATEGIES,
+  type Strategy,
   type StrategyComparisonOptions,
 } from './plan/strategy-comparison.ts';
 export { anyPlan, plannerOf, policySha256, SOLVERS, type SolverName } from './planners.ts';

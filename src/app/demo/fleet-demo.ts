@@ -1,10 +1,9 @@
 // The second half of the demo: the network is packed, planned and run on a fleet of four emulated devices.
 import { join } from 'node:path';
 import { type Bundle, openBundle } from '../../bundle/index.ts';
-import { levelsKey } from '../../bundle/internal.ts';
 import type { Dataset } from '../../data/index.ts';
 import { tensor } from '../../engine/index.ts';
-import { type Fleet, type PlanRequest, REQUEST_DEFAULTS } from '../../plan/index.ts';
+import { type Fleet, type PlanRequest, type PlanView, REQUEST_DEFAULTS } from '../../plan/index.ts';
 import { Coordinator, type FloatTensor, LocalWorkers, type NatsAccess } from '../../run/index.ts';
 import { must } from '../../util/index.ts';
 import { argmax } from '../../util/internal.ts';
@@ -203,25 +202,26 @@ function commonFactor(a: number, b: number): number {
   return b === 0 ? a : commonFactor(b, a % b);
 }
 
-/** Accuracy at levels: by labels, or by agreement with the unpruned network. */
-function accuracyOn(test: Dataset, single: SingleMachine): (levels: readonly number[]) => Promise<number> {
+/** Accuracy of a plan: by labels, or by agreement with the unpruned network. */
+function accuracyOn(test: Dataset, single: SingleMachine): (plan: PlanView) => Promise<number> {
   const count = Math.min(test.size, MEASURED_ON);
   const stride = test.samples.length / test.size;
   const indices = Array.from({ length: count }, (_, at) => Math.floor((at * test.size) / count));
   const known = new Map<string, number>();
-  const predict = async (index: number, levels: readonly number[]): Promise<number> => {
+  const predict = async (index: number, levels: readonly number[], plan?: PlanView): Promise<number> => {
     const data = test.samples.slice(index * stride, (index + 1) * stride);
-    return argmax(await single.run(levels, tensor(data, [1, ...test.sampleShape])));
+    return argmax(await single.run(levels, tensor(data, [1, ...test.sampleShape]), plan));
   };
-  return async (levels) => {
-    const key = levelsKey(levels);
+  return async (plan) => {
+    const { levels, stages } = plan;
+    const key = JSON.stringify([levels, stages.map(({ precision, wire }) => [precision, wire])]);
     const found = known.get(key);
     if (found !== undefined) return found;
     const unpruned = levels.map(() => 0);
     let right = 0;
     for (const index of indices) {
       const expected = test.labels?.[index] ?? (await predict(index, unpruned));
-      if ((await predict(index, levels)) === expected) right++;
+      if ((await predict(index, levels, plan)) === expected) right++;
     }
     known.set(key, right / count);
     return right / count;

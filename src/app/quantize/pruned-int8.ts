@@ -37,7 +37,7 @@ export async function prunedInt8Fields(
   model: Model,
   facts: Int8Facts,
   { test }: Pick<TwoSets, 'test'>,
-  options: Int8Options & { readonly out?: string | undefined },
+  options: Int8Options & { readonly out?: string | undefined; readonly speed?: boolean | undefined },
   journal: Journal,
 ): Promise<PrunedInt8> {
   const { out = `${network.name}, pruned, in eight bits` } = options;

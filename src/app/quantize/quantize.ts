@@ -20,6 +20,8 @@ import { type Int8Facts, type Int8Options, inInt8, type KernelCounts, kernelCoun
 export interface QuantizeNetworkOptions extends Int8Options, TwoSetsOptions {
   /** The ONNX file to write; default: none is written. */
   readonly out?: string | undefined;
+  /** Whether both networks are timed; default true. */
+  readonly speed?: boolean | undefined;
 }
 
 /** Sizes and times of two networks, beside each other. */
@@ -35,6 +37,8 @@ export interface Int8Speed {
   readonly msPerSampleAfter: number;
   readonly msSingleBefore: number;
   readonly msSingleAfter: number;
+  /** Why speedups and times are not numbers; absent where they were measured. */
+  readonly speedNotMeasured?: string;
   /** What the engine's profile says of the layers of the written network. */
   readonly kernels: KernelCounts;
 }
@@ -135,19 +139,22 @@ async function measure(
   };
 }
 
+const NOT_TIMED: Speed = { speedup: Number.NaN, before: Number.NaN, after: Number.NaN, rounds: 0 };
+
 /** Bytes, times and kernels of a network in eight bits beside those of the one in float32. */
 export async function int8Speed(
   { name, original }: Network,
   model: Model,
   test: Dataset,
-  { batch, threads, out }: Pick<QuantizeNetworkOptions, 'batch' | 'threads'> & { readonly out: string },
+  options: Pick<QuantizeNetworkOptions, 'batch' | 'threads' | 'speed'> & { readonly out: string },
 ): Promise<Int8Speed> {
+  const { batch, threads, out, speed: timed = true } = options;
   const both = [
     { model: original, name },
     { model, name: out },
   ] as const;
-  const speed: Speed = await measureSpeedup(...both, test, { batch, threads });
-  const single: Speed = await measureSpeedup(...both, test, { batch: 1, threads });
+  const speed = timed ? await measureSpeedup(...both, test, { batch, threads }) : NOT_TIMED;
+  const single = timed ? await measureSpeedup(...both, test, { batch: 1, threads }) : NOT_TIMED;
   const size = await stat(out).catch(() => undefined);
   return {
     bytes: size?.size ?? writeModel(restoredModel(model)).length,
@@ -158,6 +165,7 @@ export async function int8Speed(
     msPerSampleAfter: speed.after,
     msSingleBefore: single.before,
     msSingleAfter: single.after,
+    ...(timed ? {} : { speedNotMeasured: 'not asked for' }),
     kernels: await kernelCounts(model, test, out),
   };
 }

@@ -40,6 +40,7 @@ export function addQuantize(program: Command): void {
       'the most positions that a layer is fitted on, over all samples; bounds memory; default 4096',
       count(),
     )
+    .option('--no-speed', 'do not time both models; speedups and times are then null')
     .option('--test-limit <n>', 'measure on at most this many samples; default all', count());
   addInt8(command);
   addClassPrior(command, 'accuracy is for it');

@@ -34,8 +34,12 @@ export function sizeRows(result: Int8Speed): string[][] {
   const times = (factor: number): string =>
     `${factor.toFixed(2)} times ${factor < 1 ? 'the speed' : 'faster'}`;
   const time = (ms: number): string => formatSeconds(ms / 1000);
+  const sizes = ['bytes', formatBytes(bytesBefore), formatBytes(bytes), formatPercent(bytes / bytesBefore)];
+  if (result.speedNotMeasured !== undefined) {
+    return [sizes, ['time a sample', '-', '-', 'not measured']];
+  }
   return [
-    ['bytes', formatBytes(bytesBefore), formatBytes(bytes), formatPercent(bytes / bytesBefore)],
+    sizes,
     [
       'time a sample, in batches',
       time(result.msPerSampleBefore),
