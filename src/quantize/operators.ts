@@ -3,6 +3,7 @@
 // by the profile of sessions in the tests.
 import {
   constantInput,
+  floatAttribute,
   type Graph,
   integersOf,
   isFloating,
@@ -36,10 +37,17 @@ export function movesNumbers(graph: Graph, node: Node): boolean {
   return true;
 }
 
+/** The slope of a LeakyRelu that changes nothing: integers end there, and the engine fuses nothing across it. */
+export const WALL_SLOPE = 1;
+
+function isWall(node: Node): boolean {
+  return opOf(node) === 'LeakyRelu' && floatAttribute(node, 'alpha', 0.01) === WALL_SLOPE;
+}
+
 /** Whether a node has an integer kernel with a scale of its own for what it gives; all that it reads must be computed. */
 export function rescalesNumbers(graph: Graph, node: Node): boolean {
   const op = opOf(node);
-  if (op === undefined || !RESCALING.has(op)) return false;
+  if (op === undefined || !RESCALING.has(op) || isWall(node)) return false;
   return node.inputs.every((name) => name && !graph.constants.has(name));
 }
 

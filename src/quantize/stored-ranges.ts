@@ -1,12 +1,13 @@
 // The eight-bit form of a graph from ranges that were stored: a stage of a bundle at any levels. Nothing is fitted here;
 // weights are rounded for each output channel, so that a channel has the same integers in a part of the stage as in all.
 import type { Model } from '../onnx/index.ts';
-import { weightedLayers } from '../onnx/internal.ts';
+import { cloneModel, float, GraphBuilder, type Node, weightedLayers } from '../onnx/internal.ts';
 import { weightMatrices } from '../repair/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
 import { scaleOfRange, type ValueRange } from '../util/internal.ts';
 import { type QuantizedLayer, WEIGHT_LIMITS } from './integers.ts';
 import { roundedTable } from './layer-weights.ts';
+import { WALL_SLOPE } from './operators.ts';
 import { type IntegerPlaces, integerPlaces, type KeptFloat } from './places.ts';
 import { withLeastOpset } from './quantize-model.ts';
 import { writeQuantized } from './write.ts';
@@ -27,6 +28,44 @@ export function eightBitPlaces(
 ): EightBitPlaces {
   const { layers, values, kept } = integerPlaces(withLeastOpset(model), keepFloat);
   return { layers, values: sourcesOf(values), kept };
+}
+
+/** Consecutive stages as one graph, and the values that one stage gives and a later one reads. */
+export interface JoinedStages {
+  readonly model: Model;
+  readonly joints: readonly string[];
+}
+
+/**
+ * Consecutive stages in their eight-bit forms, as one graph in QDQ form that gives what the forms give one after the other.
+ * Integers end at every joint: a sum there is computed in float32, as at the end of a stage.
+ * @throws BedsideError as `eightBitForm`
+ */
+export function eightBitStages(
+  { model, joints }: JoinedStages,
+  layers: ReadonlySet<string>,
+  ranges: ReadonlyMap<string, ValueRange>,
+  reduced: boolean,
+): Model {
+  const walled = cloneModel(model);
+  const builder = new GraphBuilder(walled.graph);
+  const behind = new Map(joints.map((joint) => [joint, builder.fresh(`${joint}_joint`)]));
+  walled.graph.nodes = walled.graph.nodes.flatMap((node) => {
+    node.inputs = node.inputs.map((name) => behind.get(name) ?? name);
+    return [node, ...node.outputs.flatMap((name) => wallOf(name, behind.get(name)))];
+  });
+  const known = new Map(ranges);
+  for (const [joint, name] of behind) {
+    const range = ranges.get(joint);
+    if (range) known.set(name, range);
+  }
+  return eightBitForm(walled, layers, known, reduced);
+}
+
+function wallOf(from: string, to: string | undefined): Node[] {
+  if (to === undefined) return [];
+  const attributes = new Map([['alpha', float(WALL_SLOPE)]]);
+  return [{ name: `${to}_wall`, op: 'LeakyRelu', domain: '', inputs: [from], outputs: [to], attributes }];
 }
 
 /**

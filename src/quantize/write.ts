@@ -18,6 +18,7 @@ import {
 import { must } from '../util/index.ts';
 import { roundEven, type ValueScale } from '../util/internal.ts';
 import type { QuantizedLayer } from './integers.ts';
+import { WALL_SLOPE } from './operators.ts';
 import type { IntegerPlaces } from './places.ts';
 
 /** All integers of a network: what a bundle can store, and what a file is written from. */
@@ -96,7 +97,7 @@ class Writer {
     node.outputs = [raw];
     this.#nodes.push({
       ...{ name: this.#builder.fresh(`${output}_as_is`), op: 'LeakyRelu', domain: '' },
-      ...{ inputs: [raw], outputs: [output], attributes: new Map([['alpha', float(1)]]) },
+      ...{ inputs: [raw], outputs: [output], attributes: new Map([['alpha', float(WALL_SLOPE)]]) },
     });
   }
 

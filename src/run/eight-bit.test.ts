@@ -4,12 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { assembleModel, type Bundle, openBundle } from '../bundle/index.ts';
-import { findVariant, rangesAt, storedCorrection, writeBundle } from '../bundle/internal.ts';
+import { assembleModel, type Bundle } from '../bundle/index.ts';
+import { findVariant, rangesAt } from '../bundle/internal.ts';
 import { largestDifference } from '../channels/test-support/net.ts';
-import type { Dataset } from '../data/index.ts';
 import { canonicalGraph } from '../onnx/internal.ts';
-import { addEightBit, StageChain } from '../pack/internal.ts';
+import { StageChain } from '../pack/internal.ts';
 import { must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
 import type { TensorMessage } from './protocol/messages.ts';
@@ -17,6 +16,7 @@ import type { RunPlan } from './protocol/plan.ts';
 import { floatsOf, roundTensor } from './protocol/rounded-tensor.ts';
 import { fromWire, toWire } from './protocol/wire.ts';
 import { localPlanOf, randomPlan, randomSample, splitBundle, writtenBundle } from './test-support/bundles.ts';
+import { eightBitBundle, samplesOf } from './test-support/eight-bit-bundle.ts';
 import { inOneProcess } from './test-support/in-one-process.ts';
 import { mixedNet } from './test-support/mixed-net.ts';
 
@@ -28,50 +28,9 @@ let bundle: Bundle;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'bedside-eight-bit-'));
   const plain = await writtenBundle(join(folder, 'plain'), canonicalGraph(mixedNet()));
-  bundle = await withEightBit(plain, join(folder, 'eight-bit'));
+  bundle = await eightBitBundle(plain, join(folder, 'eight-bit'));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
-
-function samplesOf({ manifest }: Bundle, size: number, seed: number): Dataset {
-  const random = new Random(seed);
-  const { shape } = manifest.model.input;
-  const length = shape.reduce((product, dim) => product * dim, 1);
-  return {
-    ...{
-      kind: 'npz',
-      name: `samples ${seed}`,
-      size,
-      sampleShape: shape,
-      labels: undefined,
-      origins: undefined,
-    },
-    samples: Float32Array.from({ length: size * length }, () => random.normal()),
-    hash: `${seed}`,
-    ...{ classNames: ['0', '1', '2'], skipped: [] },
-  };
-}
-
-async function withEightBit(plain: Bundle, dir: string): Promise<Bundle> {
-  const { manifest, model, tensors } = plain;
-  const stored = manifest.variants.map((variant, index) => ({
-    variant,
-    correction: variant.corrected ? storedCorrection(tensors, index, manifest.layers) : undefined,
-  }));
-  const added = await addEightBit(plain, stored, {
-    ...{ name: 'test', batch: 16, threads: 1, seed: 1, measure: 'agreement' },
-    calibration: samplesOf(plain, 24, 1),
-    validation: samplesOf(plain, 40, 2),
-  });
-  if ('left' in added) throw new Error(added.left);
-  const { forms, variants } = added;
-  const { source, input, output } = manifest.model;
-  await writeBundle(dir, {
-    model,
-    tensors: new Map([...tensors, ...added.tensors]),
-    manifest: { ...manifest, model: { source, input, output }, eightBit: forms, variants },
-  });
-  return await openBundle(dir);
-}
 
 /** The stages one after the other, each as the plan says, with the input of every eight-bit stage rounded. */
 async function byStages(of: Bundle, plan: RunPlan, sample: Float32Array): Promise<Float32Array> {
@@ -147,6 +106,23 @@ describe('eight-bit forms', () => {
       expect(largestDifference(logits.data, expected)).toBeLessThan(0.08 * spread);
     }
     expect(parts).toBeGreaterThan(2);
+  });
+
+  it('give the same to the last bit when a device runs several stages as one', async () => {
+    await using run = await inOneProcess(bundle, [{ name: 'source' }]);
+    const levels = bundle.manifest.groups.map(() => 0);
+    const { stages } = inPrecisions(localPlanOf(bundle, 'source', levels), () => true);
+    // Nothing crosses a link, so nothing is rounded on the way.
+    const plan = { levels, stages: stages.map((stage) => ({ ...stage, wire: 'float32' as const })) };
+    expect(plan.stages.filter(({ precision }) => precision === 'int8').length).toBeGreaterThan(4);
+    const input = randomSample(bundle, new Random(21));
+    const first = await run.requester.infer(input, plan);
+    await run.requester.warm(plan);
+    const { sessions } = await run.requester.report('source');
+    const fused = await run.requester.infer(input, plan);
+    expect(sessions).toBeGreaterThan(plan.stages.length);
+    expect([...fused.logits.data]).toEqual([...first.logits.data]);
+    expect([...fused.logits.data]).toEqual([...(await byStages(bundle, plan, input.data))]);
   });
 
   it('send a quarter of the bytes, and the numbers that one machine rounds to', async () => {

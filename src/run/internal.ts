@@ -3,6 +3,7 @@ export { Batcher } from './client/batches.ts';
 export { assertConfidence, type Fallback } from './client/confidence.ts';
 export { LatencyDrift } from './client/latency-drift.ts';
 export { Device, type DeviceReport } from './device/device.ts';
+export { mergeSegments } from './device/merge-segments.ts';
 export type { LocalWorker } from './local/local-workers.ts';
 export type {
   AnchorBucket,
@@ -14,4 +15,5 @@ export type {
   ServerInfo,
 } from './nats/index.ts';
 export { devicesOf } from './protocol/plan.ts';
+export { floatsOf, roundTensor } from './protocol/rounded-tensor.ts';
 export type { TimedSegment } from './protocol/spans.ts';

@@ -1,32 +1,34 @@
 // The network of a bundle on this machine alone: what distributed answers are compared with.
 import { assembleModel, type Bundle } from '../../bundle/index.ts';
-import { findVariant, levelsKey, rangesAt } from '../../bundle/internal.ts';
+import { findVariant, levelsKey } from '../../bundle/internal.ts';
 import { createSession, type Session } from '../../engine/index.ts';
-import { StageChain } from '../../pack/internal.ts';
 import { roundsAnything } from '../../plan/internal.ts';
 import type { FloatTensor, RunPlan } from '../../run/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import { assertFiniteRows } from '../../util/internal.ts';
+import { PiecesHere } from './pieces-here.ts';
 
 /** Runs a bundle in this process, at any levels. `close` releases its sessions. */
 export class SingleMachine {
   readonly #bundle: Bundle;
   readonly #sessions = new Map<string, Session>();
-  readonly #chains = new Map<string, StageChain>();
+  readonly #pieces: PiecesHere;
 
   constructor(bundle: Bundle) {
     this.#bundle = bundle;
+    this.#pieces = new PiecesHere(bundle);
   }
 
   /**
    * The scores of a batch, row after row.
    * @param levels one for each group
    * @param input `[batch, …]`
-   * @param plan whose precisions count; float32 without
+   * @param plan if it rounds anything, its pieces run one after the other, since a number between two integers may be
+   *   rounded to either; otherwise, and without one, the whole network runs in float32
    * @throws BedsideError E_NOT_FINITE; E_UNSUPPORTED for scores that are not float32
    */
   async run(levels: readonly number[], input: FloatTensor, plan?: RunPlan): Promise<Float32Array> {
-    if (plan && roundsAnything(plan.stages)) return await this.#inStages(levels, input, plan);
+    if (plan && roundsAnything(plan.stages)) return (await this.#pieces.run(plan, input)).data;
     const { manifest } = this.#bundle;
     const key = levelsKey(levels);
     let session = this.#sessions.get(key);
@@ -51,32 +53,6 @@ export class SingleMachine {
 
   async close(): Promise<void> {
     for (const session of this.#sessions.values()) await session.release();
-    for (const chain of this.#chains.values()) await chain.release();
-  }
-
-  /** Stage by stage, each in its precision, with what the plan rounds between them. */
-  async #inStages(levels: readonly number[], input: FloatTensor, plan: RunPlan): Promise<Float32Array> {
-    const { manifest } = this.#bundle;
-    const key = levelsKey(levels);
-    let chain = this.#chains.get(key);
-    if (!chain) {
-      const model = assembleModel(this.#bundle, levels, { correction: findVariant(manifest, levels) });
-      const forms = must(manifest.eightBit, 'eight-bit forms');
-      const ranges = rangesAt(this.#bundle, levels);
-      const batch = input.dims[0] ?? 1;
-      chain = new StageChain(
-        { model, stages: manifest.stages, forms, ranges },
-        { name: manifest.name, threads: 1, batch },
-      );
-      this.#chains.set(key, chain);
-    }
-    const [size = 1, ...sampleShape] = input.dims;
-    return await chain.scores(
-      { samples: input.data, size, sampleShape },
-      {
-        int8: (stage) => plan.stages[stage]?.precision === 'int8',
-        rounded: (stage) => plan.stages[stage]?.wire === 'uint8',
-      },
-    );
+    await this.#pieces.close();
   }
 }

@@ -123,10 +123,11 @@ export class StageModels {
    */
   async eightBit(model: Model, { first, last }: StageSpan, levels: readonly number[]): Promise<Model> {
     // Most devices never need it, and it brings all of the repair with it.
-    const { eightBitForm, saturates } = await import('../../quantize/internal.ts');
+    const { eightBitStages, saturates } = await import('../../quantize/internal.ts');
     const forms = this.bundle.manifest.eightBit?.slice(first, last + 1) ?? [];
     const layers = new Set(forms.flatMap((form) => form.layers));
-    return eightBitForm(model, layers, this.#ranges(levels), await saturates());
+    const joints = this.bundle.manifest.stages.slice(first, last).map(({ output }) => output);
+    return eightBitStages({ model, joints }, layers, this.#ranges(levels), await saturates());
   }
 
   /** What the integers of a stage's input mean where it travels as uint8. @throws BedsideError E_BUNDLE, as `eightBit` */
