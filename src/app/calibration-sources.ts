@@ -1,7 +1,7 @@
 // Three sources of samples that score, for `compare --local`: the local class prior, all classes alike, and a wrong prior.
 
 import { type Dataset, subset } from '../data/index.ts';
-import { classPrior, selectIndices, splitInTwo } from '../data/internal.ts';
+import { areRecordings, classPrior, selectIndices, splitInTwo } from '../data/internal.ts';
 import type { Classifier } from '../evaluate/internal.ts';
 import type { CalibrationDraw } from '../prune/internal.ts';
 import { BedsideError } from '../util/index.ts';
@@ -146,7 +146,7 @@ function ownMix(
   belongs: (origin: string) => boolean,
 ): Float64Array | undefined {
   const { labels, origins } = pool;
-  if (pool.kind !== 'wfdb' || !labels || !origins) return undefined;
+  if (!areRecordings(pool) || !labels || !origins) return undefined;
   const had = new Set(drawn.labels);
   const members = labels.filter((label, i) => had.has(label) && belongs(origins[i] ?? ''));
   return members.length === 0 ? undefined : classPrior(members, pool.classNames.length);

@@ -5,6 +5,7 @@ import { type BundleManifest, openBundle } from '../bundle/index.ts';
 import { MANIFEST_FILE, type Preprocessing, writeBundle } from '../bundle/internal.ts';
 import { assertPrunable, findGroups } from '../channels/index.ts';
 import type { Dataset } from '../data/index.ts';
+import { areImages, areRecordings } from '../data/internal.ts';
 import { ENGINE } from '../engine/index.ts';
 import type { Classifier } from '../evaluate/internal.ts';
 import type { Model } from '../onnx/index.ts';
@@ -274,27 +275,36 @@ async function bundleBytes(out: string, { model, weights }: BundleManifest): Pro
   return (await stat(join(out, MANIFEST_FILE))).size + model.bytes + weights.bytes;
 }
 
-function preprocessingOf({ kind }: Dataset, { sampleShape, contract }: Classifier): Preprocessing {
+function preprocessingOf(dataset: Dataset, { sampleShape, contract }: Classifier): Preprocessing {
   const [channels, height, width] = sampleShape;
-  if (kind === 'images' && contract?.image) {
-    return { kind, description: "made the network's size, and prepared as `contract.image` says" };
+  const { kind } = dataset;
+  if (areImages(dataset) && contract?.image) {
+    return { kind: 'images', description: "made the network's size, and prepared as `contract.image` says" };
   }
-  if (kind === 'wfdb' && contract?.signal) {
+  if (areRecordings(dataset) && contract?.signal) {
     return { kind: 'beats', description: 'windows of recordings, prepared as `contract.signal` says' };
   }
-  switch (kind) {
+  const windows =
+    dataset.peak === null
+      ? `windows of ${sampleShape.at(-1)} samples one after the other`
+      : `${sampleShape.at(-1)} samples around the R peak`;
+  const what = areImages(dataset)
+    ? 'images'
+    : areRecordings(dataset) || kind === 'synthetic'
+      ? 'beats'
+      : 'tensors';
+  switch (what) {
     case 'images':
       return {
         kind: 'images',
         description: `made ${channels === 1 ? 'grey' : 'RGB'}, resized to ${width} x ${height}, pixels divided by 255`,
       };
-    case 'wfdb':
-    case 'synthetic':
+    case 'beats':
       return {
         kind: 'beats',
-        description: `${sampleShape.at(-1)} samples around the R peak, less their mean, over their standard deviation`,
+        description: `${windows}, less their mean, over their standard deviation`,
       };
-    case 'npz':
+    case 'tensors':
       return {
         kind: 'tensors',
         description:

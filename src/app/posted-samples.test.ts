@@ -11,6 +11,7 @@ import type { Bundle } from '../bundle/index.ts';
 import { bundleOf } from '../bundle/test-support/contents.ts';
 import { Net } from '../channels/test-support/net.ts';
 import { type InputContract, npyArray, openDataset, writeNpz } from '../data/index.ts';
+import { edfFile } from '../data/test-support/edf-file.ts';
 import { writeRecord } from '../data/test-support/wfdb-record.ts';
 import { withMetadata } from '../onnx/internal.ts';
 import { must } from '../util/index.ts';
@@ -111,6 +112,22 @@ describe('a file that is sent', () => {
     await expect(send(ecg, zipSync(without), 'r1.zip')).rejects.toMatchObject({ code: 'E_DATA' });
   });
 
+  it('is a recording of EDF', async () => {
+    const signal = Float64Array.from({ length: 3600 }, (_, i) => Math.sin(i / 11) + (i % 300 === 0 ? 2 : 0));
+    const signals = [
+      { label: 'ECG II', unit: 'mV', perRecord: 360, samples: signal, physical: [-4, 4] as const },
+    ];
+    const annotations = [2, 5, 7].map((time) => ({ time, text: 'N' }));
+    const { samples, remarks } = await send(ecg, edfFile({ signals, annotations }), 'a.edf');
+    expect([samples.size, samples.name]).toEqual([3, 'a.edf']);
+    expect(remarks.join()).toContain('a.edf (ECG II)');
+    const bare = await send(ecg, edfFile({ signals }), 'a.edf');
+    expect([bare.samples.size, bare.samples.labels]).toEqual([14, undefined]);
+    await expect(send(ecg, edfFile({ signals }).subarray(0, 900), 'a.edf')).rejects.toMatchObject({
+      message: expect.stringContaining('cannot read a.edf: it is short'),
+    });
+  });
+
   it('is a zip of images, in the order of their names', async () => {
     const [a, b] = [await picture(10, 10, 'png', 2), await picture(9, 14, 'png', 3)];
     const { samples } = await send(
@@ -133,6 +150,9 @@ describe('what is refused', () => {
   it('has a code, and names neither our folders nor our options', async () => {
     const zip = (files: Zippable) => zipSync(files, { level: 9 });
     const png = await picture(10, 10, 'png');
+    const edf = edfFile({
+      signals: [{ label: 'a', unit: 'mV', perRecord: 100, samples: new Float64Array(300) }],
+    });
     const bomb = zip({ 'a.dat': new Uint8Array(2 ** 21) });
     const lying = zip({ 'a.png': new Uint8Array(5000) });
     // The size that the directory says, made smaller: nothing is unpacked beyond it.
@@ -153,6 +173,7 @@ describe('what is refused', () => {
       ['E_DATA', zip({ 'notes.txt': png }), ''],
       ['E_DATA', zip({ 'x.npy': png }), 'NumPy'],
       ['E_DATA', png.subarray(0, 60), 'cannot read image'],
+      ['E_DATA_FIT', edf.subarray(0, 700), 'sent.bin does not fit'],
       ['E_DATA', Buffer.from('neither'), 'cannot read image'],
       ['E_DATA', Buffer.from('\x93NUMPY\x01\x00\xff\xff', 'latin1'), 'header'],
     ];

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { resolve, sep } from 'node:path';
 import type { Bundle } from '../bundle/index.ts';
 import type { Dataset } from '../data/index.ts';
-import { layOutPosted, type PostedBounds } from '../data/internal.ts';
+import { LAID_OUT, layOutPosted, type PostedBounds } from '../data/internal.ts';
 import { BedsideError, messageOf } from '../util/index.ts';
 import { clearLeftovers, removedAtExit, temporaryFolder } from '../util/internal.ts';
 import { classifierOf } from './open-bundle.ts';
@@ -25,6 +25,9 @@ export interface PostedFile {
 const IN_MEMORY = '/dev/shm';
 const NO_ROOM = ['ENOSPC', 'EDQUOT', 'EACCES', 'EROFS', 'ENOENT'];
 
+/** Names that we give to what was sent. */
+const LAID_OUT_NAMES = new RegExp(Object.values(LAID_OUT).join('|').replaceAll('.', '\\.'), 'g');
+
 /** Samples as the network reads them, with what was guessed or passed over to read them. */
 export interface PostedSamples {
   readonly samples: Dataset;
@@ -33,7 +36,7 @@ export interface PostedSamples {
 }
 
 /**
- * The samples of an image, an array (`.npy`), an archive of arrays, or a zip of WFDB records or images, all of them and in
+ * The samples of an image, a recording (EDF, BDF), an array (`.npy`), an archive of arrays, or a zip of WFDB records or images, all of them and in
  * order, as `bedside infer --data` reads the same file with `--split all`.
  * @throws BedsideError E_DATA, E_DATA_FIT, E_TOO_LARGE, E_UNSUPPORTED; E_OUTPUT where there is no folder to read it in
  */
@@ -53,7 +56,7 @@ export async function postedSamples(
       text
         .replaceAll(`${folder.path}${sep}`, '')
         .replaceAll(folder.path, name)
-        .replaceAll('arrays.npz', name);
+        .replaceAll(LAID_OUT_NAMES, name);
     try {
       const data = await layOutPosted(bytes, name, folder.path, { sampleShape: shape, bounds });
       const journal = journalOf();

@@ -123,7 +123,7 @@ function inputsOf(
 }
 
 function isSignal({ kind, rate }: Dataset): boolean {
-  return kind === 'wfdb' || kind === 'synthetic' || rate !== undefined;
+  return kind === 'synthetic' || rate !== undefined;
 }
 
 /** A name that every file system takes. */

@@ -1,9 +1,9 @@
 // Windows around R peaks at the network's sampling rate, from records of any rate.
 import { BedsideError } from '../util/index.ts';
 import type { PassedOverCount } from './passed-over.ts';
+import type { Lead } from './recording-source.ts';
 import { WindowResampler, withoutGaps } from './resample.ts';
 import type { Peak } from './wfdb-marks.ts';
-import type { Lead } from './wfdb-record.ts';
 
 /** Samples a second that networks of beats are taken to read where nothing says it: those of the MIT-BIH database. */
 export const DEFAULT_RATE = 360;
@@ -37,10 +37,19 @@ export class BeatWindows {
     this.before = before;
   }
 
-  /** The peaks whose windows lie in the record and have no gap; the others are counted. */
-  whole(lead: Lead, peaks: readonly Peak[], passedOver: PassedOverCount): Peak[] {
+  /**
+   * The peaks whose windows lie in the record and have no gap; the others are counted.
+   * @param rate frames per second that peaks are counted in
+   */
+  whole(
+    lead: Lead,
+    peaks: readonly Peak[],
+    passedOver: PassedOverCount,
+    rate: number = lead.rate,
+  ): readonly Peak[] {
     const { signal, record } = lead;
-    return peaks.filter(({ frame }) => {
+    return peaks.filter((peak) => {
+      const frame = rate === lead.rate ? peak.frame : Math.round((peak.frame * lead.rate) / rate);
       const { first, last } = this.#spanOf(lead, frame);
       if (first < 0 || last >= signal.length) {
         passedOver.add('beats whose window leaves the record', record);

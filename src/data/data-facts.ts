@@ -1,21 +1,25 @@
 // What a contract may be guessed from: the kind of data, names of labels, leads and rates of recordings, types of arrays.
 import { RegularFile } from '../util/internal.ts';
 import { BEAT_CLASSES } from './ecg-beats.ts';
+import { edfFacts } from './edf/source.ts';
 import { listImages } from './image-files.ts';
 import { npyHeadOf } from './npy-rows.ts';
 import { npzEntries } from './npz.ts';
 import { partsOf } from './npz-names.ts';
-import { kindOf } from './open-dataset.ts';
+import { type KindOfPath, kindOf } from './open-dataset.ts';
 import { PassedOverCount } from './passed-over.ts';
+import { signalFacts } from './recording-remarks.ts';
 import { listRecords } from './wfdb-folder.ts';
 import { openRecord } from './wfdb-segments.ts';
 import { zipPieces } from './zip-pieces.ts';
 
 /** What is seen of data without reading their samples. */
 export interface DataFacts {
-  readonly kind: 'npz' | 'wfdb' | 'images';
+  readonly kind: KindOfPath;
   /** Names of the labels, where the data have any. */
   readonly labels?: readonly string[] | undefined;
+  /** Of recordings: whether annotations mark beats. */
+  readonly hasBeats?: boolean;
   /** Of recordings: names of leads, from the most frequent, and all rates. */
   readonly leads?: readonly string[];
   readonly rates?: readonly number[];
@@ -34,21 +38,20 @@ export async function dataFacts(path: string): Promise<DataFacts> {
       return { kind, labels: (await listImages(path, 'all', new PassedOverCount())).classNames };
     case 'wfdb':
       return { kind, labels: BEAT_CLASSES, ...(await signalsOf(path)) };
+    case 'edf':
+      return { kind, ...(await edfFacts(path)) };
     case 'npz':
       return { kind, array: await arrayOf(path) };
   }
 }
 
 async function signalsOf(path: string): Promise<Required<Pick<DataFacts, 'leads' | 'rates'>>> {
-  const leads = new Map<string, number>();
-  const rates = new Set<number>();
+  const records = [];
   for (const name of await listRecords(path, new PassedOverCount())) {
     const record = await openRecord(path, name);
-    for (const lead of record.leads) leads.set(lead, (leads.get(lead) ?? 0) + 1);
-    rates.add(record.rate);
+    records.push({ leads: record.leads, rates: [record.rate] });
   }
-  const sorted = [...leads].sort(([, a], [, b]) => b - a).map(([lead]) => lead);
-  return { leads: sorted, rates: [...rates].sort((a, b) => a - b) };
+  return signalFacts(records);
 }
 
 async function arrayOf(path: string): Promise<Required<DataFacts>['array']> {

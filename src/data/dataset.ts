@@ -29,9 +29,22 @@ export interface InputPart {
   readonly elemType: number;
 }
 
+/** What samples were read from. Of `dicom` there are images and recordings; recordings have a rate. */
+export type DatasetKind = 'npz' | 'images' | 'wfdb' | 'edf' | 'dicom' | 'nifti' | 'synthetic';
+
+/** Whether samples are windows of recordings. */
+export function areRecordings({ kind, rate }: Pick<Dataset, 'kind' | 'rate'>): boolean {
+  return kind === 'wfdb' || kind === 'edf' || (kind === 'dicom' && rate !== undefined);
+}
+
+/** Whether samples are pictures, of files of any format. */
+export function areImages({ kind, rate }: Pick<Dataset, 'kind' | 'rate'>): boolean {
+  return kind === 'images' || kind === 'nifti' || (kind === 'dicom' && rate === undefined);
+}
+
 /** Samples as a network reads them, all in memory. */
 export interface Dataset {
-  readonly kind: 'npz' | 'images' | 'wfdb' | 'synthetic';
+  readonly kind: DatasetKind;
   /** The path or the generator, as the user would write it. */
   readonly name: string;
   /** Number of samples. */

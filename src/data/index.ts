@@ -9,7 +9,15 @@ export type {
   SignalContract,
   SignalWindow,
 } from './contract/contract.ts';
-export type { Dataset, DatasetOptions, DatasetSplit, InputPart, PassedOver, Targets } from './dataset.ts';
+export type {
+  Dataset,
+  DatasetKind,
+  DatasetOptions,
+  DatasetSplit,
+  InputPart,
+  PassedOver,
+  Targets,
+} from './dataset.ts';
 export { BEAT_CLASSES } from './ecg-beats.ts';
 export { type NpyArray, npyArray } from './npy.ts';
 export { type ReadNpzOptions, readNpz, writeNpz } from './npz.ts';

@@ -16,6 +16,7 @@ export {
   parseContract,
 } from './contract/parse.ts';
 export { type DataFacts, dataFacts } from './data-facts.ts';
+export { areImages, areRecordings } from './dataset.ts';
 export type { EdfAnnotation } from './edf/annotations.ts';
 export type { EdfHeader, EdfSignalHeader } from './edf/header.ts';
 export {
@@ -40,7 +41,7 @@ export {
   recordingPaths,
 } from './open-recording.ts';
 export { sharedPatients } from './patients.ts';
-export { kindOfContent, layOutPosted, type PostedBounds, type PostedKind } from './posted-file.ts';
+export { kindOfContent, LAID_OUT, layOutPosted, type PostedBounds, type PostedKind } from './posted-file.ts';
 export { classPrior, classWeights, selectIndices } from './sampling.ts';
 export { signalTarget } from './signal-steps.ts';
 export { splitInTwo } from './splits.ts';

@@ -3,14 +3,16 @@ import { stat } from 'node:fs/promises';
 import { BedsideError, messageOf } from '../util/index.ts';
 import { assertFiniteSamples, RegularFile } from '../util/internal.ts';
 import type { Dataset, DatasetOptions } from './dataset.ts';
+import { readEdfData } from './edf/source.ts';
 import { readImages } from './images.ts';
+import { kindOfFile, kindOfFolder } from './kind-of-path.ts';
 import { isLabelList } from './label-list.ts';
 import { isUnsplitNpz, readNpzDataset } from './npz-dataset.ts';
 import { readWfdb } from './wfdb.ts';
-import { holdsRecords } from './wfdb-folder.ts';
 
 /**
- * Reads a dataset as the model reads it: an `.npz` file, a folder of WFDB records, or a folder of images.
+ * Reads a dataset as the model reads it: an `.npz` file, a folder of WFDB records, a file or a folder of EDF, or a folder
+ * of images.
  * @throws BedsideError E_FILE for a path that cannot be read
  * @throws BedsideError E_DATA for a malformed dataset, a sample that is not finite, or a path that is none of the kinds
  * @throws BedsideError E_DATA_FIT when shape or classes do not fit the model; both sides are said
@@ -19,9 +21,9 @@ import { holdsRecords } from './wfdb-folder.ts';
 export async function openDataset(path: string, options: DatasetOptions): Promise<Dataset> {
   checkOptions(options);
   const kind = await kindOf(path);
-  if (options.records && kind !== 'wfdb') {
+  if (options.records && !['wfdb', 'edf', 'dicom'].includes(kind)) {
     throw new BedsideError('E_USAGE', `${path} has no records to choose from`, {
-      hint: 'leave out --records: it is for folders of WFDB records',
+      hint: 'leave out --records: it is for folders of recordings (WFDB, EDF, DICOM)',
     });
   }
   if (options.inputs && kind !== 'npz') {
@@ -30,7 +32,7 @@ export async function openDataset(path: string, options: DatasetOptions): Promis
       hint: 'several inputs are read from an .npz with an array <split>_<input> for each',
     });
   }
-  const read = { npz: readNpzDataset, wfdb: readWfdb, images: readImages }[kind];
+  const read = { npz: readNpzDataset, wfdb: readWfdb, edf: readEdfData, images: readImages }[kind];
   const dataset = await read(path, options);
   assertFiniteSamples(dataset);
   return dataset;
@@ -51,11 +53,16 @@ export async function isUnsplitArchive(path: string): Promise<boolean> {
   }
 }
 
+/** Kinds of data that a path may hold. */
+export type KindOfPath = 'npz' | 'wfdb' | 'edf' | 'images';
+
 /** The kind of data at a path. @throws BedsideError E_FILE, E_DATA for a path that is no dataset */
-export async function kindOf(path: string): Promise<'npz' | 'wfdb' | 'images'> {
+export async function kindOf(path: string): Promise<KindOfPath> {
   try {
-    if ((await stat(path)).isDirectory()) return (await holdsRecords(path)) ? 'wfdb' : 'images';
-    if (path.toLowerCase().endsWith('.npz') || (await isZip(path))) return 'npz';
+    if ((await stat(path)).isDirectory()) return await kindOfFolder(path);
+    if (path.toLowerCase().endsWith('.npz')) return 'npz';
+    const kind = await kindOfFile(path);
+    if (kind) return kind;
     if (isLabelList(path)) return 'images';
   } catch (cause) {
     if (BedsideError.is(cause)) throw cause;
@@ -69,18 +76,13 @@ export async function kindOf(path: string): Promise<'npz' | 'wfdb' | 'images'> {
       },
     );
   }
-  throw new BedsideError('E_DATA', `${path} is not a dataset: it is neither an .npz archive nor a folder`, {
-    hint: 'give an .npz file, a folder of WFDB records, a folder of class folders with images, or a CSV of files and labels',
-  });
-}
-
-async function isZip(path: string): Promise<boolean> {
-  const file = await RegularFile.open(path, 'dataset');
-  try {
-    return file.size >= 4 && Buffer.from(await file.read(0, 4)).toString('latin1') === 'PK\x03\x04';
-  } finally {
-    await file.close();
-  }
+  throw new BedsideError(
+    'E_DATA',
+    `${path} is not a dataset: it is neither an .npz archive nor a folder, nor a recording`,
+    {
+      hint: 'give an .npz file, recordings (WFDB, EDF, BDF), a folder of class folders with images, or a CSV of files and labels',
+    },
+  );
 }
 
 function checkOptions(options: DatasetOptions): void {

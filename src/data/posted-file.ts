@@ -1,4 +1,4 @@
-// One file that was sent instead of named: an image, an array, an archive of arrays, or a zip of records or images. It is
+// One file that was sent instead of named: an image, a recording, an array, an archive of arrays, or a zip of records or images. It is
 // laid out in a folder as a user would lay it, so that `openDataset` reads it by the code that reads `--data`.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, extname, join, posix } from 'node:path';
@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { crc32, inflateRaw } from 'node:zlib';
 import { zipSync } from 'fflate';
 import { BedsideError, formatBytes, formatCount, plainLine } from '../util/index.ts';
+import { looksLikeEdf } from './edf/header.ts';
 import { isHidden } from './hidden.ts';
 import { IMAGE_EXTENSIONS } from './image-files.ts';
 import { decodeNpy, encodeNpy, MAX_HEAD_BYTES, parseNpyHead } from './npy.ts';
@@ -21,7 +22,7 @@ import {
 } from './zip.ts';
 
 /** What a posted file can be: the content tells which. */
-export type PostedKind = 'image' | 'array' | 'archive';
+export type PostedKind = 'image' | 'array' | 'archive' | 'edf';
 
 /** Bounds on what a sender may make us unpack. */
 export interface PostedBounds {
@@ -38,11 +39,15 @@ const unpacked = promisify(inflateRaw) as (
   options: { maxOutputLength: number },
 ) => Promise<Uint8Array>;
 
-/** The kind of a file by its first bytes; whatever is neither an archive nor an array counts as an image. */
+/** The name of a file that is laid out alone, by its kind: messages call it by its sender's name. */
+export const LAID_OUT = { array: 'arrays.npz', edf: 'recording.edf' } as const;
+
+/** The kind of a file by its first bytes; whatever is of no other kind counts as an image. */
 export function kindOfContent(bytes: Uint8Array): PostedKind {
   const start = Buffer.from(bytes.subarray(0, 6)).toString('latin1');
   if (start.startsWith('PK\x03\x04') || start.startsWith('PK\x05\x06')) return 'archive';
-  return start === '\x93NUMPY' ? 'array' : 'image';
+  if (start === '\x93NUMPY') return 'array';
+  return looksLikeEdf(bytes) ? 'edf' : 'image';
 }
 
 /**
@@ -64,7 +69,12 @@ export async function layOutPosted(
     await writeFile(join(folder, `image${imageEnding(name)}`), bytes, { mode: 0o600 });
     return folder;
   }
-  const path = join(folder, 'arrays.npz');
+  if (kind === 'edf') {
+    const path = join(folder, LAID_OUT[kind]);
+    await writeFile(path, bytes, { mode: 0o600 });
+    return path;
+  }
+  const path = join(folder, LAID_OUT.array);
   if (kind === 'array') {
     await writeFile(path, zipSync({ 'x.npy': [batched(bytes, sampleShape, name), { level: 0 }] }), {
       mode: 0o600,

@@ -4,16 +4,14 @@ import { extname, join, posix } from 'node:path';
 import { BedsideError, messageOf } from '../util/index.ts';
 import { readFileChecked, readTextChecked } from '../util/internal.ts';
 import { isHidden } from './hidden.ts';
-import { IMAGE_EXTENSIONS } from './image-files.ts';
 import type { PassedOverCount } from './passed-over.ts';
 import { parseWfdbHeader } from './wfdb-header.ts';
 
 const HEADER = '.hea';
-const LIST = 'RECORDS';
+/** The list of records that a folder may have. */
+export const RECORD_LIST = 'RECORDS';
 /** Folders of patients, studies and years below a folder of records. */
 const MOST_DEPTH = 8;
-/** So many folders are looked into to find out what a folder holds. */
-const MOST_PROBED = 2000;
 /** First line of a header whose record has segments. */
 const SEGMENTED = /^(?:\s*#.*\r?\n|\s*\r?\n)*\s*[^\s/\\]+\/\d+\s/;
 
@@ -26,24 +24,6 @@ export function recordNames(files: readonly string[]): string[] {
 }
 
 /**
- * Whether a folder holds WFDB records: a header, a list of records, or below it a header before any image.
- * @throws BedsideError E_FILE for a folder that cannot be read
- */
-export async function holdsRecords(folder: string): Promise<boolean> {
-  const queue = [{ path: '', depth: 0 }];
-  for (let next = 0; next < Math.min(queue.length, MOST_PROBED); next++) {
-    const { path, depth } = queue[next] ?? { path: '', depth: 0 };
-    const { files, folders } = await listFolder(folder, path);
-    if (recordNames(files).length > 0) return true;
-    if (depth === 0 && files.includes(LIST) && folders.length > 0) return true;
-    if (files.some((file) => IMAGE_EXTENSIONS.includes(extname(file).toLowerCase()))) return false;
-    if (depth === MOST_DEPTH) continue;
-    for (const name of folders) queue.push({ path: posix.join(path, name), depth: depth + 1 });
-  }
-  return false;
-}
-
-/**
  * All records of a folder, sorted: those in it, and those of folders below that its list names (`RECORDS`). A folder
  * without headers of its own is searched in full. Segments of other records are no records. The rest is counted.
  * @throws BedsideError E_FILE for a folder that cannot be read, E_DATA for a malformed header of segments
@@ -51,7 +31,7 @@ export async function holdsRecords(folder: string): Promise<boolean> {
 export async function listRecords(folder: string, passedOver: PassedOverCount): Promise<string[]> {
   const { files, folders, links } = await listFolder(folder, '');
   const direct = recordNames(files);
-  const listed = files.includes(LIST) ? await readList(folder) : [];
+  const listed = files.includes(RECORD_LIST) ? await readList(folder) : [];
   const found = new Set(direct);
   if (direct.length === 0) {
     for (const name of folders) await search(folder, name, 1, found, passedOver);
@@ -71,7 +51,7 @@ export async function listRecords(folder: string, passedOver: PassedOverCount): 
     const isThere = entry.endsWith('/')
       ? [...found].some((name) => name.startsWith(entry))
       : found.has(entry);
-    if (!isThere) passedOver.add(`records that ${LIST} names and the folder does not hold`, entry);
+    if (!isThere) passedOver.add(`records that ${RECORD_LIST} names and the folder does not hold`, entry);
   }
   const names = [...found].sort();
   const segments = await segmentsAmong(folder, names);
@@ -101,7 +81,7 @@ async function listFolder(root: string, path: string): Promise<Listing> {
       .filter((entry) => entry.isDirectory())
       .map(({ name }) => name)
       .sort(),
-    links: shown.filter((entry) => isLink(entry) && entry.name !== LIST).map(({ name }) => name),
+    links: shown.filter((entry) => isLink(entry) && entry.name !== RECORD_LIST).map(({ name }) => name),
   };
 }
 
@@ -124,7 +104,7 @@ async function search(
 
 /** The entries of the list of records: paths of records, and of folders (which end in a slash). */
 async function readList(folder: string): Promise<string[]> {
-  const text = await readTextChecked(join(folder, LIST), 'list of records').catch(() => '');
+  const text = await readTextChecked(join(folder, RECORD_LIST), 'list of records').catch(() => '');
   return text
     .split(/\r\n|\r|\n/)
     .map((line) =>

@@ -10,6 +10,11 @@ const BEAT_SYMBOLS: readonly string[] = ['NLRej', 'AaJS', 'VE', 'F', '/fQ'];
 /** All of these, one by one. */
 export const SYMBOLS: readonly string[] = [...BEAT_SYMBOLS.join('')];
 
+/** The class of each of these. */
+export const BEAT_SYMBOL_CLASSES: readonly number[] = SYMBOLS.map((symbol) =>
+  BEAT_SYMBOLS.findIndex((symbols) => symbols.includes(symbol)),
+);
+
 /** Endings of annotation files, in the order in which beats are looked for. */
 export const ANNOTATORS: readonly string[] = [
   'atr',
@@ -36,8 +41,8 @@ export interface Peak {
 /** A frame from which the rhythm is another. */
 export interface RhythmChange {
   readonly frame: number;
-  /** `AFIB`, `N`, ... */
-  readonly rhythm: string;
+  /** `AFIB`, `N`, ...; undefined where none is marked from there on. */
+  readonly rhythm: string | undefined;
 }
 
 /** A part of a record, both ends inside. */
@@ -123,19 +128,42 @@ export function rhythmWindows(
   length: number,
   names: readonly string[],
   step = length,
-): { readonly windows: Peak[]; readonly before: number; readonly mixed: number } {
+): {
+  readonly windows: Peak[];
+  readonly outside: { readonly before: number; readonly within: number };
+  readonly mixed: number;
+} {
   const windows: Peak[] = [];
-  let [before, mixed, next] = [0, 0, 0];
+  let [before, within, mixed, next] = [0, 0, 0, 0];
   let rhythm: string | undefined;
-  for (let annotation = 0; Math.round(annotation * step + length) <= frames; annotation++) {
-    const frame = Math.round(annotation * step);
+  for (const { frame, annotation } of windowsAfterEachOther(frames, length, step, 0)) {
     const end = Math.round(annotation * step + length);
     for (; (rhythms[next]?.frame ?? frames) <= frame; next++) rhythm = rhythms[next]?.rhythm;
     if ((rhythms[next]?.frame ?? frames) < end) mixed++;
-    else if (rhythm === undefined) before++;
-    else windows.push({ frame, label: names.indexOf(rhythm), annotation });
+    else if (rhythm !== undefined) windows.push({ frame, label: names.indexOf(rhythm), annotation });
+    else if (next === 0) before++;
+    else within++;
   }
-  return { windows, before, mixed };
+  return { windows, outside: { before, within }, mixed };
+}
+
+/**
+ * Windows one after the other, as peaks: their first frame.
+ * @param length frames that a window spans; may be a fraction
+ * @param step frames from one window to the next
+ */
+export function windowsAfterEachOther(frames: number, length: number, step: number, label: number): Peak[] {
+  const windows: Peak[] = [];
+  for (let i = 0; Math.round(i * step + length) <= frames; i++) {
+    windows.push({ frame: Math.round(i * step), label, annotation: i });
+  }
+  return windows;
+}
+
+/** Changes of rhythm in other frames. */
+export function rhythmsAt(rhythms: readonly RhythmChange[], factor: number): readonly RhythmChange[] {
+  if (factor === 1) return rhythms;
+  return rhythms.map(({ frame, rhythm }) => ({ frame: Math.round(frame * factor), rhythm }));
 }
 
 /** An E_DATA error about a record whose beats nothing marks. */

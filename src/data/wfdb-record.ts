@@ -1,24 +1,9 @@
 // The leads of a WFDB record that windows are cut from, in the units of the network.
-import { BedsideError } from '../util/index.ts';
+import { BedsideError, must } from '../util/index.ts';
+import { chooseLeads, type Lead } from './recording-source.ts';
 import { type SignalTarget, unitFactor } from './signal-steps.ts';
 import { nameOf, openRecord, readSignal, type WfdbRecord } from './wfdb-segments.ts';
 import { stepsPerMillivolt } from './wfdb-signals.ts';
-
-/** Stands for any lead that is not taken yet. */
-export const ANY = '*';
-
-/** A record's signal of one lead. */
-export interface Lead {
-  readonly record: string;
-  /** Frames per second. */
-  readonly rate: number;
-  /** The lead's name as the header has it. */
-  readonly name: string;
-  /** Whether it is another than the one that is looked for, as the record has none. */
-  readonly isFallback: boolean;
-  /** In the network's units (millivolts unless said), one a frame; missing ones are NaN. */
-  readonly signal: Float64Array;
-}
 
 /**
  * Reads a record's header and the leads that a network reads, each under the first of its names that the record has.
@@ -35,7 +20,8 @@ export async function readLeads(
   const taken = chooseLeads(record, wanted);
   if (!taken) return undefined;
   const leads: Lead[] = [];
-  for (const [i, lead] of taken.entries()) {
+  for (const [i, place] of taken.entries()) {
+    const lead = must(record.leads[place], 'a lead for each place');
     const factor = unitFactor(contract, contract.units === 'steps' ? stepsOf(record, lead) : 1);
     const signal = await readSignal(folder, record, lead);
     leads.push({
@@ -47,26 +33,6 @@ export async function readLeads(
     });
   }
   return leads;
-}
-
-/** The record's lead for each list of names; those named go before `*`, which takes what is left. */
-function chooseLeads(
-  { leads, name }: WfdbRecord,
-  wanted: readonly (readonly string[])[],
-): readonly string[] | undefined {
-  if (leads.length === 0) {
-    throw new BedsideError('E_DATA', `record ${name} has no signals`, {
-      hint: 'leave it out with --records',
-    });
-  }
-  const taken: (string | undefined)[] = [];
-  for (const names of wanted) {
-    taken.push(names.find((own) => own !== ANY && leads.includes(own) && !taken.includes(own)));
-  }
-  for (const [i, names] of wanted.entries()) {
-    if (names.includes(ANY)) taken[i] ??= leads.find((lead) => !taken.includes(lead));
-  }
-  return taken.every((lead) => lead !== undefined) ? taken : undefined;
 }
 
 /** Steps of the converter in a millivolt. @throws BedsideError E_DATA where segments differ in them */

@@ -62,7 +62,7 @@ export function millivoltsOf(unit: string): number | undefined {
 
 /** Steps of the converter in a millivolt, or in the signal's own unit where that is no voltage. */
 export function stepsPerMillivolt({ gain, units }: WfdbSignal): number {
-  return gain / (MILLIVOLTS[units] ?? 1);
+  return gain / (millivoltsOf(units) ?? 1);
 }
 
 /** How a signal's samples are stored. @throws BedsideError E_DATA for a format that is not read */

@@ -202,6 +202,7 @@ describe('the gateway', () => {
       ['', archive, 'image/png', 'E_REQUEST'],
       ['', Buffer.from('GIF89a'), 'image/gif', 'E_DATA_FIT'],
       ['', Buffer.from('no array'), 'application/x-npy', 'E_REQUEST'],
+      ['?name=a.edf', array, 'application/octet-stream', 'E_REQUEST'],
       ['?name=a.exe', array, 'application/octet-stream', 'E_REQUEST'],
       ['?variant=0&variant=1', array, 'application/x-npy', 'E_REQUEST'],
       ['', array.slice(0, 90), 'application/x-npy', 'E_DATA'],

@@ -1,6 +1,6 @@
 // The samples of heatmaps: some of each class, each explained down to its input, with the network's probabilities.
 import { type Dataset, subset } from '../../data/index.ts';
-import { selectIndices } from '../../data/internal.ts';
+import { areRecordings, selectIndices } from '../../data/internal.ts';
 import { createSession } from '../../engine/index.ts';
 import { batchFeeds } from '../../evaluate/internal.ts';
 import { type AttributionCriterion, attribute } from '../../explain/internal.ts';
@@ -132,10 +132,11 @@ function subjectOf(
   }
 }
 
-function originOf({ kind, origins }: Dataset, i: number): string | undefined {
+function originOf(dataset: Dataset, i: number): string | undefined {
+  const { kind, origins } = dataset;
   if (kind === 'synthetic') return 'a synthetic ECG';
   const origin = origins?.[i];
-  return origin !== undefined && kind === 'wfdb' ? `record ${origin}` : origin;
+  return origin !== undefined && areRecordings(dataset) ? `record ${origin}` : origin;
 }
 
 /**

@@ -1,5 +1,12 @@
 // What a network and its data suggest of a contract, before anything is measured.
-import type { ClassMap, ImageContract, InputContract, SignalContract } from '../../data/index.ts';
+import {
+  BEAT_CLASSES,
+  type ClassMap,
+  type ImageContract,
+  type InputContract,
+  type SignalContract,
+  type SignalWindow,
+} from '../../data/index.ts';
 import type { DataFacts } from '../../data/internal.ts';
 import type { Classifier } from '../../evaluate/internal.ts';
 
@@ -30,7 +37,10 @@ export function guessClasses(
     return one({ classes: contract.classes }, 'classes', 'known', 'the model names them in its metadata');
   }
   if (!labels || labels.length === 0) return { contract: {}, fields: [] };
-  const what = kind === 'wfdb' ? 'the classes of ANSI/AAMI EC57' : 'the class folders in sorted order';
+  const what =
+    labels === BEAT_CLASSES
+      ? 'the classes of ANSI/AAMI EC57'
+      : `the ${kind === 'edf' ? 'annotations' : 'class folders'} in sorted order`;
   if (labels.length === classes) {
     return one(
       { classes: labels },
@@ -90,7 +100,7 @@ export function guessImage(shape: readonly number[], facts: DataFacts): Guess {
 /** Leads, window and normalisation of a signal input. */
 export function guessSignal(
   shape: readonly number[],
-  { leads: found = [], rates = [] }: DataFacts,
+  { leads: found = [], rates = [], hasBeats = true }: DataFacts,
   samplingRate: number | undefined,
 ): Guess {
   const axes = shape.filter((axis) => axis !== 1);
@@ -101,7 +111,9 @@ export function guessSignal(
   const leads = Array.from({ length: count }, (_, i) => (named[i] === undefined ? '*' : [named[i], '*']));
   const rate = samplingRate ?? (rates.length === 1 ? rates[0] : undefined) ?? 360;
   const before = Math.round((length * 100) / 256);
-  const window = { around: 'beat', before, after: length - before } as const;
+  const window: SignalWindow = hasBeats
+    ? { around: 'beat', before, after: length - before }
+    : { around: 'segment' };
   const signal: SignalContract = {
     leads,
     samplingRate: rate,
@@ -123,7 +135,12 @@ export function guessSignal(
       sure: 'guess',
       why: 'no matter where windows are divided by their deviation',
     },
-    { field: 'signal.window', value: window, sure: 'guess', why: '100 of 256 samples before the beat' },
+    {
+      field: 'signal.window',
+      value: window,
+      sure: 'guess',
+      why: hasBeats ? '100 of 256 samples before the beat' : 'no annotation marks a beat',
+    },
     {
       field: 'signal.normalisation',
       value: signal.normalisation,

@@ -104,7 +104,7 @@ function firstGuess({ classifier, original }: Network, facts: DataFacts, options
   const isClasses = task === 'single-label' || task === 'binary' || task === 'multi-label';
   const guesses = [names, ...(isClasses ? [said] : [])];
   if (classifier.inputs) return joined(...guesses);
-  if (facts.kind === 'wfdb') {
+  if (facts.leads !== undefined) {
     const rate = options.samplingRate ?? classifier.samplingRate;
     return joined(...guesses, guessSignal(classifier.sampleShape, facts, rate));
   }

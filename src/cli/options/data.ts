@@ -17,7 +17,7 @@ export function addData(
 ): Command {
   const what =
     'an .npz (<split>_images and <split>_labels, or x and y), a folder of class folders with images, ' +
-    'a CSV of file and label beside images, or a folder of WFDB records';
+    'a CSV of file and label beside images, or recordings (WFDB, EDF, BDF)';
   const withData = (uses.optional ? command.option(DATA, what) : command.requiredOption(DATA, what))
     .option('--split <name>', `local (also called train), test or all: ${uses.split}`, split)
     .option(

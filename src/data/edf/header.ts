@@ -1,5 +1,6 @@
 // Headers of EDF (B. Kemp et al., 1992), EDF+ (B. Kemp, J. Olivan, 2003) and their 24-bit forms BDF and BDF+: 256 bytes
-// of the recording, then 256 of each signal, all of it text. The fields that name a patient or a recording are not read.
+// of the recording, then 256 of each signal, all of it text. The fields that name a patient or a recording never leave this file.
+import { createHmac, randomBytes } from 'node:crypto';
 import { BedsideError, plainLine } from '../../util/index.ts';
 
 /** A signal as its header describes it. */
@@ -32,6 +33,11 @@ export interface EdfHeader {
   readonly recordBytes: number;
   /** Seconds of a data record; 0 where there are only annotations. */
   readonly recordSeconds: number;
+  /**
+   * The same for files of the same patient, and nothing that tells whom: a digest under a key that only this process has.
+   * Undefined for a file without a name or a code.
+   */
+  readonly sharedBy: string | undefined;
   /** `2026-01-31T12:00:00`, local time of the device; undefined where the file has none. */
   readonly startsAt: string | undefined;
   readonly signals: readonly EdfSignalHeader[];
@@ -121,6 +127,7 @@ export function parseEdfHeader(bytes: Uint8Array, name: string): EdfHeader {
     records: records === -1 ? undefined : records,
     recordBytes,
     recordSeconds,
+    sharedBy: sharedBy(text(bytes, 8, 80)),
     startsAt: startOf(bytes),
     signals,
   };
@@ -169,6 +176,15 @@ function parseSignals(
     offset += samplesPerRecord * bytesPerSample;
     return signal;
   });
+}
+
+/** Made anew by each process and kept nowhere, so that no digest is known again. */
+const KEY = randomBytes(32);
+
+/** A digest of the patient's field, unless it is that of an anonymous one: empty, or an X for each part. */
+function sharedBy(patient: string): string | undefined {
+  if (/^[X\s.\-_0]*$/i.test(patient)) return undefined;
+  return createHmac('sha256', KEY).update(patient).digest('hex');
 }
 
 /** Whether the file begins with the version of EDF or of BDF. */

@@ -187,6 +187,25 @@ export class EdfReader {
     };
   }
 
+  /**
+   * The stretches without gaps, without reading samples.
+   * @param found takes the annotations of each data record
+   * @throws BedsideError as `recording`
+   */
+  async runs(found: (annotations: readonly EdfAnnotation[]) => void): Promise<readonly EdfRun[]> {
+    const runs = new Runs(this.header, this.#name);
+    let record = 0;
+    if (this.header.signals.every(({ isAnnotations }) => !isAnnotations)) {
+      const seconds = this.records * this.header.recordSeconds;
+      return this.records === 0 ? [] : [{ time: 0, seconds, record, records: this.records }];
+    }
+    for await (const { time, annotations } of this.blocks([])) {
+      runs.add(time, record++);
+      found(annotations);
+    }
+    return runs.list();
+  }
+
   async *#recordBytes(first: number): AsyncGenerator<{ bytes: Uint8Array; record: number }> {
     const { bytes: head, recordBytes } = this.header;
     const many = Math.max(1, Math.floor(READ / recordBytes));

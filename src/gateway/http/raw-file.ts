@@ -1,4 +1,4 @@
-// Requests whose body is a file: an image, an array, a zip. Parameters of the protocol are then those of the query.
+// Requests whose body is a file: an image, a recording, an array, a zip. Parameters of the protocol are then those of the query.
 import type { IncomingHttpHeaders } from 'node:http';
 import { kindOfContent, type PostedKind } from '../../app/index.ts';
 import { BedsideError } from '../../util/index.ts';
@@ -19,19 +19,30 @@ const TYPES: Readonly<Record<string, PostedKind>> = {
   'application/x-zip-compressed': 'archive',
   'application/x-npz': 'archive',
   'application/x-npy': 'array',
+  'application/edf': 'edf',
+  'application/x-edf': 'edf',
 };
 
-const ENDINGS: Readonly<Record<string, PostedKind>> = { npy: 'array', npz: 'archive', zip: 'archive' };
+const ENDINGS: Readonly<Record<string, PostedKind>> = {
+  npy: 'array',
+  npz: 'archive',
+  zip: 'archive',
+  edf: 'edf',
+  bdf: 'edf',
+  rec: 'edf',
+};
 const IMAGE_ENDING = /^(jpe?g|jpe|jfif|png|webp|gif|tiff?|avif|bmp|dib|p[gpn]m)$/;
 const WHAT: Readonly<Record<PostedKind, string>> = {
   image: 'an image',
   array: 'an array of NumPy',
   archive: 'an archive',
+  edf: 'a recording of EDF or BDF',
 };
 const NAMES: Readonly<Record<PostedKind, string>> = {
   image: 'image',
   array: 'array.npy',
   archive: 'archive.zip',
+  edf: 'recording.edf',
 };
 const MOST_NAME = 200;
 
@@ -55,7 +66,7 @@ export function rawFileOf(headers: IncomingHttpHeaders, query: Query): RawFile |
       : undefined;
   if (named) return { kind: named, name };
   throw new BedsideError('E_REQUEST', `the name '${name}' does not say what the body is`, {
-    hint: 'an image, .npy, .npz or .zip (a WFDB record, images)',
+    hint: 'an image, .edf, .bdf, .npy, .npz or .zip (a WFDB record, images)',
   });
 }
 

@@ -1,5 +1,6 @@
 // Chooses how to draw samples, by the shape that the model reads: as images or as traces.
 import type { Dataset } from '../../data/index.ts';
+import { areRecordings } from '../../data/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { BeatGeometry, ExplainedSample } from './explained.ts';
 import type { Picture } from './frame.ts';
@@ -53,7 +54,7 @@ export function beatGeometry({
   rate = RATE,
   peak,
 }: Pick<Dataset, 'kind' | 'sampleShape' | 'rate' | 'peak'>): BeatGeometry | undefined {
-  if ((kind !== 'wfdb' && kind !== 'synthetic') || peak === null) return undefined;
+  if ((!areRecordings({ kind, rate }) && kind !== 'synthetic') || peak === null) return undefined;
   return { rate, peak: peak ?? Math.round(PEAK * (sampleShape.at(-1) ?? 0)) };
 }
 
