@@ -1,7 +1,8 @@
 // Running plans: workers, the coordinator that runs requests on them, and the fabrics that connect them.
 export type { FloatTensor } from '../engine/index.ts';
 export { type FallbackResult, inferWithFallback } from './client/confidence.ts';
-export { Coordinator, type Replan } from './client/coordinator.ts';
+export { Coordinator } from './client/coordinator.ts';
+export type { Replan } from './client/inference.ts';
 export type { LinkOptions } from './device/link-emulation.ts';
 export { LocalWorkers } from './local/local-workers.ts';
 export type { FleetEntry, NatsAccess, Renewed, WrittenCluster } from './nats/index.ts';

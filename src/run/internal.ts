@@ -17,3 +17,4 @@ export type {
 export { devicesOf } from './protocol/plan.ts';
 export { floatsOf, roundTensor } from './protocol/rounded-tensor.ts';
 export type { TimedSegment } from './protocol/spans.ts';
+export { spanContextOf, spanned, traceparentOf, tracer } from './protocol/tracing.ts';

@@ -12,6 +12,8 @@ import type { ReplannerOptions } from './replanner.ts';
 export interface RequestOptions extends PlanChoice {
   /** Once aborted, the request ends with E_CANCELLED. */
   readonly signal?: AbortSignal | undefined;
+  /** The span that it is part of, as W3C Trace Context has it. */
+  readonly traceparent?: string | undefined;
 }
 
 /** Seconds that the first request of a batch waits unless told otherwise. */

@@ -9,7 +9,7 @@ import {
   inferWithFallback,
   type RunPlan,
 } from '../../run/index.ts';
-import { assertConfidence, Batcher, type DeviceReport, type Fallback } from '../../run/internal.ts';
+import { assertConfidence, Batcher, type DeviceReport, type Fallback, spanned } from '../../run/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import { unlessAborted } from '../abort.ts';
 import { type Journal, journalOf, type Reporter } from '../reporter.ts';
@@ -204,16 +204,17 @@ export class Deployment implements AsyncDisposable {
    */
   async infer(sample: Sample, options: RequestOptions = {}): Promise<FallbackResult> {
     const input = inputOf(sample, this.#pool.bundle.manifest);
-    const { deadline, signal, ...choice } = options;
+    const { deadline, signal, traceparent, ...choice } = options;
+    const own = { deadline, signal, traceparent };
     if (this.frozen && choice.levels === undefined) {
       assertFrozenFloor(this.frozen, choice.accuracyFloor);
-      return await this.#ask(input, { deadline, signal });
+      return await this.#ask(input, own);
     }
-    if (Object.values(choice).some((own) => own !== undefined)) {
-      const line = await this.#lines.line(choice, this.fleet);
-      return await this.#ask(input, { deadline, signal }, line);
+    if (Object.values(choice).some((one) => one !== undefined)) {
+      const line = await spanned(traceparent, 'plan', {}, () => this.#lines.line(choice, this.fleet));
+      return await this.#ask(input, own, line);
     }
-    const answer = await this.#ask(input, { deadline, signal });
+    const answer = await this.#ask(input, own);
     this.#follow([answer]).catch((error: Error) => this.#journal.note(`the plan stays: ${error.message}`));
     return answer;
   }
@@ -335,7 +336,7 @@ export class Deployment implements AsyncDisposable {
 
   async #ask(
     input: FloatTensor,
-    { deadline = this.#deadline, signal }: Pick<RequestOptions, 'deadline' | 'signal'> = {},
+    asked: Pick<RequestOptions, 'deadline' | 'signal' | 'traceparent'> = {},
     line?: PlanLine,
   ): Promise<FallbackResult> {
     const { planner, plan } = line ?? {
@@ -347,16 +348,11 @@ export class Deployment implements AsyncDisposable {
       return planner.plan(lost);
     };
     const asker = this.#batcher ?? this.#coordinator;
+    const { deadline = this.#deadline } = asked;
+    const options = { ...asked, replan, deadline, timed: this.#options.timed };
+    const fallback = line?.fixed ? undefined : this.#fallback();
     const task = taskOf(this.#pool.bundle.manifest);
-    const options = { replan, deadline, signal, timed: this.#options.timed };
-    const answer = await inferWithFallback(
-      asker,
-      input,
-      plan,
-      options,
-      line?.fixed ? undefined : this.#fallback(),
-      task,
-    );
+    const answer = await inferWithFallback(asker, input, plan, options, fallback, task);
     if (answer.fallback === 'taken' || answer.plan === plan) return answer;
     if (line) line.plan = answer.plan;
     // Meanwhile somebody may have frozen another plan, or set another floor.

@@ -187,8 +187,8 @@ async function answer(
     const run = async (signal: AbortSignal): Promise<Served> => {
       const served =
         'inputs' in asked
-          ? await model.infer(asked, signal)
-          : await model.inferFile(asked.file, asked, signal, bodyLimit);
+          ? await model.infer(asked, signal, span.traceparent)
+          : await model.inferFile(asked.file, asked, signal, bodyLimit, span.traceparent);
       await parts.audit?.append(recordOf(explain ? 'explain' : 'infer', request.caller.name, model, served));
       return served;
     };

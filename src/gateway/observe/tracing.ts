@@ -3,21 +3,18 @@ import {
   type Context,
   context,
   createTraceState,
-  isSpanContextValid,
   type Span,
   SpanKind,
   SpanStatusCode,
   type TraceState,
   trace,
 } from '@opentelemetry/api';
-import { BedsideError, VERSION } from '../../util/index.ts';
+import { spanContextOf, traceparentOf, tracer } from '../../run/internal.ts';
+import { BedsideError } from '../../util/index.ts';
 import type { Served } from '../service/served-model.ts';
 
 /** Headers of a request that say which trace it is part of (W3C Trace Context). */
 export type TraceHeaders = Readonly<Record<string, string | string[] | undefined>>;
-
-/** `version-trace-parent-flags` in hexadecimal; later versions may have more behind it. */
-const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 
 /** The span of one request, and those of its parts. */
 export class RequestTrace {
@@ -27,11 +24,15 @@ export class RequestTrace {
 
   /** Begins it, below the span that the headers name. */
   constructor(event: 'infer' | 'explain', model: string, headers: TraceHeaders) {
-    const tracer = trace.getTracer('bedside', VERSION);
     const parent = parentOf(headers);
     const attributes = { 'bedside.model': model };
-    this.#span = tracer.startSpan(`bedside ${event}`, { kind: SpanKind.SERVER, attributes }, parent);
+    this.#span = tracer().startSpan(`bedside ${event}`, { kind: SpanKind.SERVER, attributes }, parent);
     this.#context = trace.setSpan(parent, this.#span);
+  }
+
+  /** What devices add their spans below; undefined where there is no trace. */
+  get traceparent(): string | undefined {
+    return traceparentOf(this.#span);
   }
 
   /** Ends it with what was answered: how long it waited, then computed. */
@@ -62,19 +63,15 @@ export class RequestTrace {
   }
 
   #part(name: string, from: number, to: number): void {
-    trace.getTracer('bedside', VERSION).startSpan(name, { startTime: from }, this.#context).end(to);
+    tracer().startSpan(name, { startTime: from }, this.#context).end(to);
   }
 }
 
 function parentOf(headers: TraceHeaders): Context {
   const { traceparent, tracestate } = headers;
-  const [, traceId = '', spanId = '', flags = '0'] =
-    typeof traceparent === 'string' ? (TRACEPARENT.exec(traceparent) ?? []) : [];
+  const parent = spanContextOf(traceparent);
+  if (!parent) return context.active();
   const state: TraceState | undefined =
     typeof tracestate === 'string' && tracestate.length <= 512 ? createTraceState(tracestate) : undefined;
-  const parent = {
-    ...{ traceId, spanId, traceFlags: Number.parseInt(flags, 16) & 1, isRemote: true },
-    ...(state ? { traceState: state } : {}),
-  };
-  return isSpanContextValid(parent) ? trace.setSpanContext(context.active(), parent) : context.active();
+  return trace.setSpanContext(context.active(), { ...parent, ...(state ? { traceState: state } : {}) });
 }

@@ -69,6 +69,8 @@ interface Asked {
   readonly arrived: number;
   /** Facts for the answer about how the samples were read. */
   readonly facts: Readonly<Record<string, Scalar>>;
+  /** The span that it is part of. */
+  readonly traceparent?: string | undefined;
 }
 
 /** A bundle that answers requests. */
@@ -137,18 +139,20 @@ export class ServedModel {
   /**
    * Answers a request.
    * @param signal says that its sender has gone
+   * @param traceparent the span that it is part of
    * @throws BedsideError E_REQUEST, E_LEVELS, E_BUSY, E_CANCELLED, E_TOO_LARGE; as `Deployment.infer`
    */
-  async infer(request: InferRequest, signal: AbortSignal): Promise<Served> {
+  async infer(request: InferRequest, signal: AbortSignal, traceparent?: string): Promise<Served> {
     const arrived = performance.now();
     const choice = this.#choiceOf(request);
     const samples = this.#inputs.samplesOf(request.inputs);
-    return await this.#answer(request, { choice, samples, arrived, facts: {} }, signal);
+    return await this.#answer(request, { choice, samples, arrived, facts: {}, traceparent }, signal);
   }
 
   /**
    * Answers a request whose samples are a file, prepared as the bundle says.
    * @param maxBytes that an archive may unpack to
+   * @param traceparent the span that it is part of
    * @throws BedsideError as `infer`, and as `postedSamples`
    */
   async inferFile(
@@ -156,13 +160,15 @@ export class ServedModel {
     request: RequestHead,
     signal: AbortSignal,
     maxBytes: number,
+    traceparent?: string,
   ): Promise<Served> {
     const arrived = performance.now();
     const choice = this.#choiceOf(request);
     const result = await this.readFile(file, signal, maxBytes);
     assertCount(result.samples.size);
     const samples = this.#inputs.rowsOf(result.samples.samples, result.samples.size);
-    return await this.#answer(request, { choice, samples, arrived, facts: fileFacts(result) }, signal);
+    const facts = fileFacts(result);
+    return await this.#answer(request, { choice, samples, arrived, facts, traceparent }, signal);
   }
 
   /** The samples of a file, prepared as the bundle says. @throws BedsideError E_BUSY, E_CANCELLED; as `postedSamples` */
@@ -258,10 +264,10 @@ export class ServedModel {
   }
 
   async #answer(request: RequestHead, asked: Asked, signal: AbortSignal): Promise<Served> {
-    const { choice, samples, arrived, facts } = asked;
+    const { choice, arrived, facts, samples } = asked;
     const { result: results, waited } = await this.queue.run(() => {
       const until = choice.deadline === undefined ? undefined : arrived + 1000 * choice.deadline;
-      return this.#compute(samples, choice, until, signal);
+      return this.#compute(asked, until, signal);
     }, signal);
     this.#succeeded = performance.now();
     const relevance = choice.explain ? await this.#explain(samples, results) : [];
@@ -290,8 +296,7 @@ export class ServedModel {
 
   /** @param until when its answer is due, on the clock of `performance` */
   #compute(
-    samples: readonly FloatTensor[],
-    { plan }: RequestChoice,
+    { samples, choice: { plan }, traceparent }: Asked,
     until: number | undefined,
     signal: AbortSignal,
   ): Promise<FallbackResult[]> {
@@ -302,7 +307,7 @@ export class ServedModel {
           hint: 'allow more time, or send fewer requests at a time',
         });
       }
-      return await this.deployment.infer(sample, { ...plan, deadline, signal: gone });
+      return await this.deployment.infer(sample, { ...plan, deadline, signal: gone, traceparent });
     };
     return eachWithin(samples, this.#atOnce, signal, run);
   }

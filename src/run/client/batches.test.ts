@@ -11,7 +11,7 @@ import { localPlanOf, onOneMachine, randomPlan, randomSample, splitBundle } from
 import { inOneProcess } from '../test-support/in-one-process.ts';
 import { mixedNet } from '../test-support/mixed-net.ts';
 import { Batcher } from './batches.ts';
-import type { InferenceClient } from './coordinator.ts';
+import type { InferenceClient } from './inference.ts';
 
 const DEVICES = ['source', 'b', 'c', 'd'];
 

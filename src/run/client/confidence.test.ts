@@ -10,7 +10,7 @@ import {
   inferWithFallback,
   marginOf,
 } from './confidence.ts';
-import type { InferenceClient, InferenceOptions } from './coordinator.ts';
+import type { InferenceClient, InferenceOptions } from './inference.ts';
 
 const input = tensor(Float32Array.of(1), [1, 1]);
 const pruned: RunPlan = { levels: [0, 2], stages: [] };

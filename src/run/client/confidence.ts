@@ -4,7 +4,7 @@ import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import { shifted } from '../protocol/spans.ts';
-import type { InferenceClient, InferenceOptions, InferenceResult } from './coordinator.ts';
+import type { InferenceClient, InferenceOptions, InferenceResult } from './inference.ts';
 
 /** When a request runs again, and with which plan. */
 export interface Fallback {
@@ -125,8 +125,10 @@ export async function inferWithFallback(
   if (fallback.seconds > left) return { ...first, margin, fallback: 'late' };
   const begun = (performance.now() - start) / 1000;
   try {
-    const { signal, timed } = options;
-    const again = await client.infer(input, fallback.plan, { deadline: left, signal, timed });
+    const { signal, timed, traceparent } = options;
+    const again = await client.infer(input, fallback.plan, {
+      ...{ deadline: left, signal, timed, traceparent },
+    });
     // Both runs took time.
     const timeline = again.timeline && [...(first.timeline ?? []), ...shifted(again.timeline, begun)];
     const seconds = (performance.now() - start) / 1000;

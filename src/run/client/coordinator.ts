@@ -1,4 +1,5 @@
 // The coordinator: starts plans, notices lost devices, replans, and ends every request exactly once.
+import type { Span } from '@opentelemetry/api';
 import type { BundleManifest } from '../../bundle/index.ts';
 import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
@@ -17,45 +18,16 @@ import {
   type QueryTimeouts,
 } from '../protocol/queries.ts';
 import { floatsOf } from '../protocol/rounded-tensor.ts';
-import { Spans, type TimedSegment } from '../protocol/spans.ts';
+import { Spans } from '../protocol/spans.ts';
+import { beginSpan, recordTransfer, sentBy, spanned, traceparentOf } from '../protocol/tracing.ts';
+import {
+  DEFAULT_DEADLINE,
+  type InferenceClient,
+  type InferenceOptions,
+  type InferenceResult,
+} from './inference.ts';
 import { cancelledError, deadlineError, lostError } from './request-errors.ts';
 import { assertResult, validatedReport } from './result-validation.ts';
-
-/** Another plan without the devices that are lost; undefined when there is none. */
-export type Replan = (lost: ReadonlySet<string>) => Promise<RunPlan | undefined>;
-
-/** Options of one inference request. */
-export interface InferenceOptions {
-  /** Seconds; default 60. */
-  readonly deadline?: number | undefined;
-  /** Without it, a lost device ends the request with E_LOST. */
-  readonly replan?: Replan | undefined;
-  /** Once aborted, the request ends here and on its devices, with E_CANCELLED. */
-  readonly signal?: AbortSignal | undefined;
-  /** Whether devices say when they worked on it: then the result has a timeline. */
-  readonly timed?: boolean | undefined;
-}
-
-/** The result of a request. */
-export interface InferenceResult {
-  readonly logits: FloatTensor;
-  /** Seconds from the request to its result. */
-  readonly seconds: number;
-  /** The plan that gave it, and how many plans were given up before. */
-  readonly plan: RunPlan;
-  readonly replanned: number;
-  /** When each device worked on it; of requests that are timed. */
-  readonly timeline?: readonly TimedSegment[] | undefined;
-}
-
-/** Runs plans on inputs. Implemented by the coordinator, and by components that wrap it, such as `Batcher`. */
-export interface InferenceClient {
-  /**
-   * Runs a plan on an input of shape `[batch, …]`.
-   * @throws BedsideError for a request without a result
-   */
-  infer(input: FloatTensor, plan: RunPlan, options?: InferenceOptions): Promise<InferenceResult>;
-}
 
 interface PendingRequest {
   readonly id: string;
@@ -71,14 +43,13 @@ interface PendingRequest {
   parts: (FloatTensor | undefined)[];
   /** When devices worked on this epoch. */
   spans: Spans | undefined;
+  /** The run of this epoch, of a request that is traced. */
+  span: Span | undefined;
   readonly timer: NodeJS.Timeout;
   readonly resolve: (answer: InferenceResult) => void;
   readonly reject: (error: Error) => void;
   readonly cancel: () => void;
 }
-
-/** Seconds. */
-export const DEFAULT_DEADLINE = 60;
 
 /**
  * Runs plans for one bundle on the workers of a fabric. It trusts its own plans only: results, failures and replies
@@ -196,6 +167,7 @@ export class Coordinator implements InferenceClient {
         informed: new Set(),
         parts: [],
         spans: undefined,
+        span: undefined,
       };
       this.#pending.set(id, pending);
       options.signal?.addEventListener('abort', pending.cancel, { once: true });
@@ -240,11 +212,18 @@ export class Coordinator implements InferenceClient {
     const { id, epoch, plan, input, end, options } = pending;
     const [first] = must(plan.stages[0], 'a stage').segments;
     const source = must(first, 'a segment').device;
+    pending.span?.end();
+    pending.span = beginSpan(options.traceparent, 'run', {
+      ...{ 'bedside.devices': devicesOf(plan).join(), 'bedside.levels': plan.levels.join() },
+      'bedside.epoch': epoch,
+    });
+    const traceparent = pending.span && traceparentOf(pending.span);
     const assignment: Assignment = {
       ...{ request: id, epoch, requester: this.name, bundle: this.#bundle.sha256, plan },
       samples: input.dims[0] ?? 1,
       remaining: end - performance.now(),
       ...(options.timed ? { timed: true } : {}),
+      ...(traceparent === undefined ? {} : { traceparent }),
     };
     if (options.timed) pending.spans = new Spans(plan, (performance.now() - pending.start) / 1000);
     pending.parts = Array.from({ length: must(plan.stages.at(-1), 'a stage').segments.length });
@@ -254,7 +233,10 @@ export class Coordinator implements InferenceClient {
       // The other devices accept tensors from their predecessors only for requests that they know from here.
       if (device !== source) this.#endpoint?.send(device, { kind: 'plan', ...assignment });
     }
-    this.#endpoint?.send(source, { kind: 'part', ...assignment, stage: -1, segment: 0, tensor: input });
+    const sent = sentBy(traceparent);
+    this.#endpoint?.send(source, {
+      ...{ kind: 'part', ...assignment, ...sent, stage: -1, segment: 0, tensor: input },
+    });
   }
 
   #watch(device: string): void {
@@ -262,14 +244,17 @@ export class Coordinator implements InferenceClient {
     this.#endpoint?.watch(device);
   }
 
-  #take(from: string, { request, epoch, stage, segment, tensor: sent, spans }: TensorMessage): void {
+  #take(from: string, { request, epoch, stage, segment, tensor: given, spans, sent }: TensorMessage): void {
     const pending = this.#pending.get(request);
     if (pending?.epoch !== epoch || stage !== pending.plan.stages.length - 1) return;
     if (must(pending.plan.stages[stage], 'a stage').segments[segment]?.device !== from) return;
     if (pending.parts[segment]) return;
     const { start, plan, end, id, options, input } = pending;
     const { manifest } = this.#bundle;
-    const tensor = floatsOf(sent);
+    const bytes = given.data.byteLength;
+    const traceparent = pending.span && traceparentOf(pending.span);
+    recordTransfer(traceparent, sent, { from, to: this.name, bytes });
+    const tensor = floatsOf(given);
     try {
       assertResult(manifest, plan, segment, input.dims[0] ?? 1, tensor);
     } catch (error) {
@@ -335,7 +320,11 @@ export class Coordinator implements InferenceClient {
     const epoch = ++pending.epoch;
     const { replan } = pending.options;
     const current = (): boolean => this.#pending.get(pending.id) === pending && pending.epoch === epoch;
-    const planned = replan ? replan(new Set(this.#lost.keys())) : Promise.resolve(undefined);
+    pending.span?.end();
+    const attributes = { 'bedside.lost': peer };
+    const planned = replan
+      ? spanned(pending.options.traceparent, 'plan', attributes, () => replan(new Set(this.#lost.keys())))
+      : Promise.resolve(undefined);
     planned.then(
       (plan) => {
         if (!current()) return;
@@ -369,10 +358,11 @@ export class Coordinator implements InferenceClient {
    * @param ended devices that have ended it by themselves
    */
   #finish(
-    { id, timer, informed, options, cancel }: PendingRequest,
+    { id, timer, informed, options, cancel, span }: PendingRequest,
     ended: ReadonlySet<string> = new Set(),
   ): void {
     clearTimeout(timer);
+    span?.end();
     options.signal?.removeEventListener('abort', cancel);
     this.#pending.delete(id);
     for (const device of informed) {

@@ -6,7 +6,8 @@ import { canonicalGraph } from '../../onnx/internal.ts';
 import { localPlanOf } from '../test-support/bundles.ts';
 import { mixedNet } from '../test-support/mixed-net.ts';
 import { Batcher } from './batches.ts';
-import { Coordinator, type InferenceClient } from './coordinator.ts';
+import { Coordinator } from './coordinator.ts';
+import type { InferenceClient } from './inference.ts';
 
 describe('a deadline', () => {
   beforeEach(() => {

@@ -7,6 +7,7 @@ import { deleteOldest } from '../../util/internal.ts';
 import type { Assignment } from '../protocol/messages.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import { Spans } from '../protocol/spans.ts';
+import { isTraceparent } from '../protocol/tracing.ts';
 
 /** Requests of one requester that may run here at a time. */
 export const MAX_RUNNING = 2048;
@@ -48,6 +49,8 @@ export interface ActiveRequest {
   readonly end: number;
   /** When devices worked on it; undefined where nobody asks. */
   readonly spans: Spans | undefined;
+  /** The span that those of this device are below; undefined where it is not traced. */
+  readonly traceparent: string | undefined;
   /** By the stage that they come from. */
   readonly arrived: Map<number, StageInputs>;
   /** Bytes of tensors that wait or are in use. */
@@ -124,7 +127,8 @@ export class RequestRegistry {
    * Opens a request under an epoch, and ends its earlier epoch.
    * @throws BedsideError E_DEVICE when there are too many
    */
-  open({ requester, request, epoch, bundle, plan, samples, remaining, timed }: Assignment): ActiveRequest {
+  open(assignment: Assignment): ActiveRequest {
+    const { requester, request, epoch, bundle, plan, samples, remaining, timed } = assignment;
     const known = this.#of(requester);
     const before = known.running.get(request);
     if (before) this.#forget(known, before);
@@ -138,6 +142,7 @@ export class RequestRegistry {
     const running: ActiveRequest = {
       ...{ requester, request, epoch, bundle, plan, samples, arrived: new Map(), bytes: 0, ready: false },
       ...{ opened, end: opened + left, spans: timed === true ? new Spans(plan) : undefined },
+      traceparent: isTraceparent(assignment.traceparent) ? assignment.traceparent : undefined,
       left: plan.stages.flatMap(({ segments }) => segments).filter(({ device }) => device === this.#device)
         .length,
       expiry: setTimeout(() => this.end(requester, request), Math.min(left + GRACE_MS, MAX_REMAINING)),

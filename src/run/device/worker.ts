@@ -17,6 +17,7 @@ import { EmulatedLinks, type LinkOptions, type SharedChannel } from './link-emul
 import { mergeSegments } from './merge-segments.ts';
 import { assertPartShapes } from './part-shape.ts';
 import { type ActiveRequest, RequestRegistry } from './request-registry.ts';
+import { traceArrival, traceStage } from './worker-spans.ts';
 
 /** Loads bundles onto a device that does not have them from the start. */
 export interface BundleSource {
@@ -140,7 +141,9 @@ export class Worker {
     if (input.stage >= 0 || source?.device !== this.#device.name) return;
     this.#open(from, input);
     const running = this.#requests.find(requester, request, epoch);
-    if (typeof running === 'object' && from === requester) this.#addTensor(running, -1, 0, floatsOf(tensor));
+    if (typeof running !== 'object' || from !== requester) return;
+    traceArrival(running, input, { from, to: this.#device.name });
+    this.#addTensor(running, -1, 0, floatsOf(tensor));
   }
 
   /**
@@ -153,6 +156,7 @@ export class Worker {
     if (typeof running !== 'object') return;
     if (running.plan.stages[stage]?.segments[segment]?.device !== from) return;
     running.spans?.add(message.spans);
+    traceArrival(running, message, { from, to: this.#device.name });
     this.#addTensor(running, stage, segment, floatsOf(tensor));
   }
 
@@ -254,8 +258,10 @@ export class Worker {
     const started = performance.now();
     const { output, last } = await this.#device.run(hold, { bundle, plan, stage, segment }, input);
     if (this.#left || !this.#isCurrent(running)) return;
-    const [at, begun, ended] = [arrived, started, performance.now()].map((time) => roundMs(time - opened));
-    spans?.add([{ stage, last, segment, arrived: at, started: begun, ended }]);
+    const own = { stage, last, segment };
+    const ended = performance.now();
+    const [at, begun, done] = [arrived, started, ended].map((time) => roundMs(time - opened));
+    spans?.add([{ ...own, arrived: at, started: begun, ended: done }]);
     const next = plan.stages[last + 1]?.segments.map(({ device }) => device) ?? [requester];
     const tensor = this.#onTheWire(running, last, segment, output);
     const result: TensorMessage = {
@@ -263,6 +269,7 @@ export class Worker {
       remaining: Math.max(0, running.end - performance.now()),
       tensor,
       ...(spans ? { spans: spans.all } : {}),
+      ...traceStage(running, { ...own, device: this.#device.name, arrived, started, ended }),
     };
     for (const to of new Set(next)) if (to !== this.#device.name) this.#send(to, result, plan);
     // All holders of a tensor have the same numbers.

@@ -25,6 +25,7 @@ import {
 } from '../test-support/bundles.ts';
 import { partOf, until } from '../test-support/fabric-suite.ts';
 import { mixedNet } from '../test-support/mixed-net.ts';
+import { SpanRecorder } from '../test-support/span-recorder.ts';
 import { BundleStore } from './bundles/bundle-store.ts';
 import { NatsFabric } from './nats-fabric.ts';
 import { NatsWorker, type NatsWorkerOptions } from './nats-worker.ts';
@@ -78,6 +79,25 @@ describe.skipIf(!hasNatsServer)('plans over NATS', () => {
   async function expectOneMachine(logits: Float32Array, levels: readonly number[], input: FloatTensor) {
     expect(largestDifference(logits, await onOneMachine(bundle, levels, input))).toBeLessThan(1e-4);
   }
+
+  it('carry the trace of a request to its devices', async () => {
+    using recorder = new SpanRecorder();
+    const workers = await start(DEVICES);
+    const coordinator = await requesterOf();
+    const random = new Random(3);
+    const plan = randomPlan(bundle, DEVICES, random);
+    const trace = '0af7651916cd43dd8448eb211c80319c';
+    const traceparent = `00-${trace}-b7ad6b7169203331-01`;
+    await coordinator.infer(randomSample(bundle, random), plan, { deadline: 20, traceparent });
+    expect(new Set(recorder.spans.map((span) => span.trace))).toEqual(new Set([trace]));
+    const used = new Set(recorder.named('stage').map(({ attributes }) => attributes['bedside.device']));
+    expect(used).toEqual(
+      new Set(plan.stages.flatMap(({ segments }) => segments.map(({ device }) => device))),
+    );
+    expect(recorder.named('transfer').at(-1)?.attributes['bedside.to']).toBe('coordinator/a');
+    await coordinator.close();
+    for (const worker of workers) await worker.close();
+  });
 
   it('give what one machine gives; each worker fetches the weights of its own stages', async () => {
     const workers = await start(DEVICES);

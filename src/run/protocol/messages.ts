@@ -6,6 +6,7 @@ import type { DeviceReport } from '../device/device.ts';
 import type { RunPlan } from './plan.ts';
 import type { RoundedTensor } from './rounded-tensor.ts';
 import type { SegmentSpan } from './spans.ts';
+import type { SentBy } from './tracing.ts';
 
 /** An error in the form that is sent. */
 export interface SerializedError {
@@ -34,6 +35,8 @@ export interface Assignment extends RequestId {
   readonly remaining: number;
   /** Whether devices say when they worked on it. */
   readonly timed?: true | undefined;
+  /** The span that its devices add theirs below; of requests that are traced. */
+  readonly traceparent?: string | undefined;
 }
 
 /** The output of one segment of a stage. Stage -1 is the input of the network. */
@@ -46,6 +49,8 @@ export interface TensorMessage extends RequestId {
   readonly tensor: FloatTensor | RoundedTensor;
   /** When devices worked on what is in it; of requests that are timed. */
   readonly spans?: readonly SegmentSpan[] | undefined;
+  /** When it was sent, and by which span; of requests that are traced. */
+  readonly sent?: SentBy | undefined;
 }
 
 /** The input together with its request: stage -1, from the coordinator to the first device. */

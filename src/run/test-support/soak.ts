@@ -4,7 +4,7 @@ import { randomLevels } from '../../bundle/test-support/contents.ts';
 import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import type { Random } from '../../util/internal.ts';
-import type { InferenceResult } from '../client/coordinator.ts';
+import type { InferenceResult } from '../client/inference.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import { randomSample } from './bundles.ts';
 

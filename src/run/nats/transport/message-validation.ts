@@ -1,6 +1,7 @@
 // Checks received messages. The server guarantees who the sender is; this file checks the form of a message, and
 // whether its sender may send it.
 import type { InputMessage, NodeMessage } from '../../protocol/messages.ts';
+import { isSentBy, isTraceparent } from '../../protocol/tracing.ts';
 import { addressOf } from './subjects.ts';
 
 type Kind = NodeMessage['kind'];
@@ -54,7 +55,7 @@ export function isValidMessage(from: string, message: NodeMessage): boolean {
   if (typeof message.kind !== 'string') return false;
   const fields = Object.hasOwn(FIELDS, message.kind) ? FIELDS[message.kind] : undefined;
   if (!fields) return false;
-  if (!hasFields(message, fields) || !hasShortNames(message)) return false;
+  if (!hasFields(message, fields) || !hasShortNames(message) || !hasTrace(message)) return false;
   if ('plan' in message && !isKnownPlan(message.plan)) return false;
   const fromWorker = addressOf(from).role === 'worker';
   if (fromWorker && !OF_WORKERS.has(message.kind)) return false;
@@ -83,6 +84,12 @@ function hasShortNames(message: NodeMessage): boolean {
     const value = values[field];
     return value === undefined || (typeof value === 'string' && value.length <= MAX_NAME);
   });
+}
+
+/** What a message says of its trace, if anything, is what this version writes: it goes into spans. */
+function hasTrace(message: NodeMessage): boolean {
+  const { traceparent, sent } = message as { readonly traceparent?: unknown; readonly sent?: unknown };
+  return isTraceparent(traceparent) && isSentBy(sent);
 }
 
 function isCount(value: number): boolean {

@@ -1,0 +1,41 @@
+// Spans of a device, for requests that are traced: tensors that arrive, and stages that it runs.
+import type { TensorMessage } from '../protocol/messages.ts';
+import { recordSpan, recordTransfer, type SentBy, sentBy } from '../protocol/tracing.ts';
+import type { ActiveRequest } from './request-registry.ts';
+
+/** Records that a tensor of a request has arrived. */
+export function traceArrival(
+  { traceparent }: Pick<ActiveRequest, 'traceparent'>,
+  { sent, tensor }: TensorMessage,
+  between: { readonly from: string; readonly to: string },
+): void {
+  recordTransfer(traceparent, sent, { ...between, bytes: tensor.data.byteLength });
+}
+
+/** One run of a device; times in milliseconds, on the clock of `performance`. */
+interface StageRun {
+  readonly device: string;
+  readonly stage: number;
+  readonly last: number;
+  readonly segment: number;
+  readonly arrived: number;
+  readonly started: number;
+  readonly ended: number;
+}
+
+/** Records a run, and returns what its result is sent with. */
+export function traceStage(
+  { traceparent }: Pick<ActiveRequest, 'traceparent'>,
+  { device, stage, last, segment, arrived, started, ended }: StageRun,
+): { readonly sent?: SentBy } {
+  const own = recordSpan(
+    traceparent,
+    'stage',
+    { start: started, end: ended },
+    {
+      ...{ 'bedside.device': device, 'bedside.stage': stage, 'bedside.last': last },
+      ...{ 'bedside.segment': segment, 'bedside.waited_ms': started - arrived },
+    },
+  );
+  return sentBy(own);
+}
