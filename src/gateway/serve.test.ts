@@ -244,6 +244,10 @@ describe('the gateway', () => {
     expect(text).toContain(`bedside_requests_total{model="${bundle.manifest.name}",code="E_REQUEST"}`);
     expect(text).toMatch(/bedside_request_seconds_bucket\{le="0.00025"/);
     expect(text).toMatch(/bedside_predicted_joules_total\{model="[^"]+"\} \d*\.?\d/);
+    expect(text).toMatch(
+      /bedside_stage_seconds_count\{model="[^"]+",variant="\d+",stage="[\d-]+",part="compute"\} [1-9]/,
+    );
+    expect(text).toMatch(/bedside_device_bytes_total\{model="[^"]+"\} [1-9]/);
     expect(text).not.toContain('made-up');
     expect(text).not.toMatch(/^# TYPE \S+_total gauge/m);
   });

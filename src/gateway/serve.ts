@@ -130,8 +130,7 @@ export async function startGateway(
         running: options.running ?? DEFAULT_RUNNING,
         waiting: options.waiting ?? DEFAULT_WAITING,
       };
-      const timed = options.dashboard !== false;
-      const model = await ServedModel.start(pool, { timed, ...options }, bounds, journal);
+      const model = await ServedModel.start(pool, { timed: true, ...options }, bounds, journal);
       started.add(() => model.close());
       models.set(model.name, model);
       demo?.onModel(model);

@@ -1,6 +1,7 @@
 // Metrics for Prometheus. Labels are names of served models, variants and codes only: no sender can add a series.
 import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Served } from '../service/served-model.ts';
+import { StageMetrics } from './stage-metrics.ts';
 
 /** Seconds: from a quarter of a millisecond to ten seconds. */
 const BUCKETS = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -58,11 +59,13 @@ export class Metrics {
   readonly #joules: Counter<'model'>;
   readonly #bytes: Readonly<Record<'in' | 'out', Sum<'direction'>>>;
   readonly #sums = new Map<string, ModelSums>();
+  readonly #stages: StageMetrics;
 
   private constructor(client: typeof import('prom-client'), gauges: Gauges) {
     const registry = new client.Registry();
     const registers = [registry];
     this.#registry = registry;
+    this.#stages = new StageMetrics(client, registry);
     client.collectDefaultMetrics({ register: registry });
     // Gauges with the name of a counter, which Prometheus' own check refuses.
     for (const kind of ['handles', 'requests', 'resources']) {
@@ -111,10 +114,8 @@ export class Metrics {
       labelNames: ['direction'] as const,
       registers,
     });
-    this.#bytes = {
-      in: new Sum(bytes, { direction: 'in' }),
-      out: new Sum(bytes, { direction: 'out' }),
-    };
+    const [received, sent] = [new Sum(bytes, { direction: 'in' }), new Sum(bytes, { direction: 'out' })];
+    this.#bytes = { in: received, out: sent };
     const gauge = <L extends string>(
       name: string,
       help: string,
@@ -149,7 +150,8 @@ export class Metrics {
   }
 
   /** Counts an answered request. */
-  answered({ answer, waited, computed, results, variant }: Served, seconds: number): void {
+  answered(served: Served, seconds: number): void {
+    const { answer, waited, computed, results, variant } = served;
     const { model } = answer;
     const labels = { model, variant: String(variant ?? 'none') };
     this.#seconds.observe({ ...labels, part: 'queue' }, waited);
@@ -164,6 +166,7 @@ export class Metrics {
       if (fallback !== 'none') this.#fallbacks.inc({ model, outcome: fallback });
       if (replanned > 0) this.#replans.inc({ model }, replanned);
     }
+    this.#stages.answered(served);
   }
 
   /** Counts a request that failed. @param model undefined where it named none that is served */

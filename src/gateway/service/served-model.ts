@@ -53,7 +53,9 @@ export interface Served {
   readonly waited: number;
   readonly computed: number;
   readonly results: readonly FallbackResult[];
+  /** Of the first sample; and of each, where it is a measured one. */
   readonly variant: number | undefined;
+  readonly variants: readonly (number | undefined)[];
   readonly solver: SolverName;
   /** SHA-256 of the policy's file, where a policy planned. */
   readonly policy: string | undefined;
@@ -274,8 +276,8 @@ export class ServedModel {
     const inputs = choice.withInput ? this.#inputs.inputsOf(samples.map(({ data }) => data)) : [];
     const outputs = [this.#scores(results), ...relevance, ...inputs];
     const wanted = request.outputs;
-    const { plan } = must(results[0], 'a result');
-    const { variant } = planFacts(plan, this.bundle.manifest);
+    const variants = results.map(({ plan }) => planFacts(plan, this.bundle.manifest).variant);
+    const [variant] = variants;
     this.answers.add(variant, results.length);
     const computed = Math.max(...results.map(({ seconds }) => seconds));
     const { solver = this.#solver } = choice.plan;
@@ -288,7 +290,7 @@ export class ServedModel {
         parameters: { ...own, ...facts },
         outputs: wanted ? outputs.filter(({ name }) => wanted.some((one) => one.name === name)) : outputs,
       },
-      ...{ waited, computed, results, variant, solver },
+      ...{ waited, computed, results, variant, variants, solver },
       policy: solver === 'policy' ? await policySha256() : undefined,
       asked: choice.plan,
     };

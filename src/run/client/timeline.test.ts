@@ -99,7 +99,7 @@ it('has no input arrive before it was sent', () => {
   };
   const spans = new Spans(plan);
   const span = (stage: number, arrived: number) => ({
-    ...{ stage, last: stage, segment: 0, arrived, started: arrived + 1, ended: arrived + 2 },
+    ...{ stage, last: stage, segment: 0, arrived, started: arrived + 1, ended: arrived + 2, bytes: 4 },
   });
   // The second device heard of the request 3 ms before the first one did, the third 5 ms after the second.
   spans.add([span(0, 0), span(1, 0), span(2, 0), span(3, 9)]);
@@ -117,7 +117,7 @@ it('has no input arrive before it was sent', () => {
 it('believes nothing that the plan does not have', () => {
   const plan = randomPlan(bundle, DEVICES, new Random(8));
   const spans = new Spans(plan, 1);
-  const good = { stage: 0, last: 0, segment: 0, arrived: 1, started: 2, ended: 3 };
+  const good = { stage: 0, last: 0, segment: 0, arrived: 1, started: 2, ended: 3, bytes: 4 };
   const bad = [
     ...[7, 'text', null, undefined, {}, [null], [[]]],
     [{ ...good, segment: 1 }],
@@ -127,12 +127,17 @@ it('believes nothing that the plan does not have', () => {
     [{ ...good, ended: Number.POSITIVE_INFINITY }],
     [{ ...good, arrived: Number.NaN }],
     [{ ...good, arrived: '1' }],
+    [{ ...good, bytes: -1 }],
+    [{ ...good, bytes: '4' }],
   ];
   for (const one of bad) spans.add(one);
   expect(spans.all).toEqual([]);
   spans.add([good]);
   spans.add([{ ...good, ended: 9 }]);
   expect(spans.timeline()).toEqual([
-    { device: 'source', stage: 0, last: 0, segment: 0, arrived: 1.001, started: 1.002, ended: 1.003 },
+    {
+      ...{ device: 'source', stage: 0, last: 0, segment: 0, bytes: 4 },
+      ...{ arrived: 1.001, started: 1.002, ended: 1.003 },
+    },
   ]);
 });

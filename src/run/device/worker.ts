@@ -261,9 +261,11 @@ export class Worker {
     const own = { stage, last, segment };
     const ended = performance.now();
     const [at, begun, done] = [arrived, started, ended].map((time) => roundMs(time - opened));
-    spans?.add([{ ...own, arrived: at, started: begun, ended: done }]);
-    const next = plan.stages[last + 1]?.segments.map(({ device }) => device) ?? [requester];
+    const next = new Set(plan.stages[last + 1]?.segments.map(({ device }) => device) ?? [requester]);
     const tensor = this.#onTheWire(running, last, segment, output);
+    const others = [...next].filter((device) => device !== this.#device.name);
+    const bytes = others.length * tensor.data.byteLength;
+    spans?.add([{ ...own, arrived: at, started: begun, ended: done, bytes }]);
     const result: TensorMessage = {
       ...{ kind: 'part', request, epoch, requester, stage: last, segment },
       remaining: Math.max(0, running.end - performance.now()),
@@ -271,9 +273,9 @@ export class Worker {
       ...(spans ? { spans: spans.all } : {}),
       ...traceStage(running, { ...own, device: this.#device.name, arrived, started, ended }),
     };
-    for (const to of new Set(next)) if (to !== this.#device.name) this.#send(to, result, plan);
+    for (const to of others) this.#send(to, result, plan);
     // All holders of a tensor have the same numbers.
-    if (next.includes(this.#device.name)) this.#addTensor(running, last, segment, floatsOf(tensor));
+    if (next.has(this.#device.name)) this.#addTensor(running, last, segment, floatsOf(tensor));
     running.left -= last - stage + 1;
     // This device has done its part in this epoch, so the request ends here without an `end` message.
     if (running.left === 0) this.#requests.close(running);

@@ -12,6 +12,8 @@ export interface SegmentSpan {
   readonly arrived: number;
   readonly started: number;
   readonly ended: number;
+  /** Bytes of its output that went to other devices or to the requester, as they travelled. */
+  readonly bytes: number;
 }
 
 /** One run of a segment, for whoever asked. */
@@ -27,6 +29,8 @@ export interface TimedSegment {
   readonly arrived: number;
   readonly started: number;
   readonly ended: number;
+  /** Bytes of its output that went to other devices or to the requester, as they travelled. */
+  readonly bytes: number;
 }
 
 /** To a microsecond. */
@@ -73,10 +77,10 @@ export class Spans {
       }))
       .sort((a, b) => a.stage - b.stage || a.segment - b.segment);
     const late = delaysOf(parts);
-    return parts.map(({ device, stage, last, segment, arrived, started, ended }) => {
+    return parts.map(({ device, stage, last, segment, arrived, started, ended, bytes }) => {
       const at = (time: number): number => this.#begun + ((late.get(device) ?? 0) + time) / 1000;
       return {
-        ...{ device, stage, last, segment },
+        ...{ device, stage, last, segment, bytes },
         ...{ arrived: at(arrived), started: at(started), ended: at(ended) },
       };
     });
@@ -117,12 +121,13 @@ export function shifted(timeline: readonly TimedSegment[], by: number): TimedSeg
 
 function isSpan(value: unknown, { stages }: RunPlan): value is SegmentSpan {
   if (typeof value !== 'object' || value === null) return false;
-  const { stage, last, segment, arrived, started, ended } = value as Partial<SegmentSpan>;
+  const { stage, last, segment, arrived, started, ended, bytes } = value as Partial<SegmentSpan>;
   const times = [arrived, started, ended];
   return (
     isIndex(stage) &&
     isIndex(last) &&
     isIndex(segment) &&
+    isIndex(bytes) &&
     stage <= last &&
     last < stages.length &&
     segment < (stages[stage]?.segments.length ?? 0) &&
