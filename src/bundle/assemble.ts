@@ -1,6 +1,7 @@
 // Assembles the network of a level vector from a bundle: prefixes of channels, repaired weights picked layer by layer,
 // and a correction of each layer. Nothing is fitted here.
 import { sliceModel } from '../channels/index.ts';
+import { keptPositions } from '../channels/internal.ts';
 import type { Constant, Model } from '../onnx/index.ts';
 import { floatConstant, GraphBuilder, type Node, readsOf, recurrentOp } from '../onnx/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
@@ -59,6 +60,30 @@ export function assembleModel(
     }
     if (weight) own.write(node, view.layout.weight, weight);
     if (bias) own.write(node, must(view.layout.bias, `bias of '${layer.name}'`), bias);
+  }
+  return model;
+}
+
+/**
+ * As `assembleModel`, for a part of the bundle's model (from `extractSubgraph`): its own layers alone, with the shapes of
+ * its inputs and outputs as they are at these levels.
+ * @param bundle with all layers
+ */
+export function assemblePart(
+  part: Model,
+  bundle: Assembly,
+  levels: readonly number[],
+  options: AssembleOptions = {},
+): Model {
+  const { manifest, grouping } = bundle;
+  const own = new Set(part.graph.nodes.map(({ name }) => name));
+  const layers = manifest.layers.filter(({ name }) => own.has(name));
+  const model = assembleModel({ ...bundle, model: part, manifest: { ...manifest, layers } }, levels, options);
+  const positions = keptPositions(grouping, keptUnitsAt(manifest, levels));
+  for (const value of [...model.graph.inputs, ...model.graph.outputs]) {
+    const axis = grouping.values.get(value.name)?.axis;
+    const kept = positions(value.name);
+    if (kept) value.dims = value.dims?.map((dim, at) => (at === axis ? kept.length : dim));
   }
   return model;
 }

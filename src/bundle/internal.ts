@@ -1,5 +1,6 @@
 // For sibling folders only: nothing here is published.
 
+export { assemblePart } from './assemble.ts';
 export type { Assembly, AssemblyLayer } from './bundle.ts';
 export { type Correction, correctionTensors, type LowRank, storedCorrection } from './correction.ts';
 export {

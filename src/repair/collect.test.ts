@@ -3,16 +3,16 @@
 import { describe, expect, it } from 'vitest';
 import { largestDifference, Net, run } from '../channels/test-support/net.ts';
 import { canonicalModel, type Model } from '../onnx/index.ts';
-import { extractSubgraph, weightedLayers } from '../onnx/internal.ts';
+import { extractSubgraph, type WeightedLayer, weightedLayers } from '../onnx/internal.ts';
 import { must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
 import { type RepairSamples, repairSamples } from './augment.ts';
-import { collectInputs } from './collect.ts';
+import { InputRows } from './collect.ts';
 import type { Matrix } from './products.ts';
 import { ReferenceActivations } from './reference-activations.ts';
 import { fromMatrices, weightMatrices } from './refit.ts';
 import { targetRows } from './repair.ts';
-import { samplePositionsOf } from './sample-positions.ts';
+import { type SamplePositions, samplePositionsOf } from './sample-positions.ts';
 import { KINDS, ofKind, samplesFor } from './test-support/nets.ts';
 import { visitValues } from './walk.ts';
 
@@ -20,6 +20,17 @@ const RUN = { name: 'net', batch: 4, threads: 1 } as const;
 
 function madeFor(model: Model, size = 6): RepairSamples {
   return repairSamples(samplesFor(model, size), 2, new Random(1));
+}
+
+function inputsOf(
+  model: Model,
+  layer: WeightedLayer,
+  sampled: SamplePositions,
+  minus: string | undefined,
+  samples: RepairSamples,
+) {
+  const values = minus === undefined ? [layer.input] : [layer.input, minus];
+  return InputRows.collect(layer, sampled, minus, (visit) => visitValues(model, values, samples, RUN, visit));
 }
 
 /** A sequence of vectors with the channels last. */
@@ -50,7 +61,7 @@ describe('what a layer reads and gives', () => {
     }));
     const reference = await ReferenceActivations.collect(model, tasks, samples, RUN);
     for (const { layer, sampled } of tasks) {
-      const { x, minus } = await collectInputs(model, layer, sampled, undefined, samples, RUN);
+      const { x, minus } = await inputsOf(model, layer, sampled, undefined, samples);
       expect(minus).toBeUndefined();
       const all = Array.from({ length: layer.channels }, (_, c) => c);
       const y = targetRows(
@@ -92,7 +103,7 @@ describe('what a layer reads and gives', () => {
     const sampled = samplePositionsOf(layer, samples, 1000, 1);
     const values = [layer.output, sum.outputs[0] as string];
     const reference = await ReferenceActivations.collect(model, [{ layer, sampled, values }], samples, RUN);
-    const { minus } = await collectInputs(model, layer, sampled, other, samples, RUN);
+    const { minus } = await inputsOf(model, layer, sampled, other, samples);
     const kept = [1, 5, 6];
     const rows = (value: string, less?: Float32Array) =>
       Float32Array.from(targetRows(reference.valuesAt('outer', value), 8, kept, 1, less)[0]?.data ?? []);

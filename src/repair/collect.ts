@@ -1,11 +1,9 @@
 // The inputs of a layer's regression: what the layer reads in the current network.
-import type { Model } from '../onnx/index.ts';
 import type { WeightedLayer } from '../onnx/internal.ts';
-import type { RepairSamples } from './augment.ts';
 import type { Matrix } from './products.ts';
 import { Unfolding } from './rows.ts';
 import type { SamplePositions } from './sample-positions.ts';
-import { type NetworkRun, type Visitor, visitValues } from './walk.ts';
+import type { Visitor } from './walk.ts';
 
 /** The inputs of a layer at its sample positions. */
 export interface LayerInputs {
@@ -55,6 +53,16 @@ export class InputRows implements LayerInputs {
     this.minus = minus === undefined ? undefined : new Float32Array(rows * layer.channels);
   }
 
+  /** Rows that `add` fills. */
+  static empty(
+    layer: WeightedLayer,
+    sampled: SamplePositions,
+    minus?: string,
+    memory = new RowMemory(),
+  ): InputRows {
+    return new InputRows(layer, sampled, minus, memory);
+  }
+
   /**
    * Fills the rows by a run that shows the layer's input, and the other branch, of every sample.
    * @param memory of rows that are no longer read
@@ -67,12 +75,12 @@ export class InputRows implements LayerInputs {
     memory = new RowMemory(),
   ): Promise<LayerInputs> {
     const rows = new InputRows(layer, sampled, minus, memory);
-    await run((sample, read) => rows.#add(sample, read));
+    await run((sample, read) => rows.add(sample, read));
     return rows;
   }
 
   /** Writes the rows of one sample. */
-  #add(sample: number, read: (value: string) => Float32Array): void {
+  add(sample: number, read: (value: string) => Float32Array): void {
     const { groups, channels, input } = this.#layer;
     const unfolding = this.#unfolding;
     const source = read(input);
@@ -94,21 +102,6 @@ export class InputRows implements LayerInputs {
       for (let c = 0; c < channels; c++) other[at + c] = unfolding.channelAt(branch, c, own[k] as number);
     }
   }
-}
-
-/** Runs the network up to the layer and unfolds its inputs. */
-export async function collectInputs(
-  model: Model,
-  layer: WeightedLayer,
-  sampled: SamplePositions,
-  minus: string | undefined,
-  samples: RepairSamples,
-  options: NetworkRun,
-): Promise<LayerInputs> {
-  const values = minus === undefined ? [layer.input] : [layer.input, minus];
-  return InputRows.collect(layer, sampled, minus, (visit) =>
-    visitValues(model, values, samples, options, visit),
-  );
 }
 
 /** Whether the layer's operator has a place for a bias. */

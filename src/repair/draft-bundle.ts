@@ -3,6 +3,7 @@ import { assembleModel, type BundleGroup } from '../bundle/index.ts';
 import {
   type Assembly,
   type AssemblyLayer,
+  assemblePart,
   type Correction,
   keptUnitsAt,
   type Share,
@@ -55,6 +56,10 @@ export class DraftBundle {
     this.#assembly = this.#put();
   }
 
+  get unpruned(): Model {
+    return this.#model;
+  }
+
   /** Number of levels, the unpruned one included. */
   get levels(): number {
     return this.groups[0]?.counts.length ?? 1;
@@ -74,6 +79,11 @@ export class DraftBundle {
   /** The network at a level vector. */
   assemble(levels: readonly number[], correction?: Correction): Model {
     return assembleModel(this.#assembly, levels, { correction });
+  }
+
+  /** A part of the unpruned network (from `extractSubgraph`) at a level vector. */
+  assemblePart(part: Model, levels: readonly number[]): Model {
+    return assemblePart(part, this.#assembly, levels);
   }
 
   /** Positions of a value that stay when every group is at one level, or undefined when all do. */

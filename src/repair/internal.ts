@@ -1,6 +1,6 @@
 // For sibling folders only: nothing here is published.
 export { type MadeSamples, type RepairSamples, repairSamples } from './augment.ts';
-export { collectInputs, InputRows, RowMemory, takesBias } from './collect.ts';
+export { InputRows, RowMemory, takesBias } from './collect.ts';
 export { DraftBundle, sharesAt, tableTensors, valueShares } from './draft-bundle.ts';
 export { factorise, rowsOf, solveFactor } from './factor.ts';
 export { gramOfColumns } from './gram.ts';

@@ -4,13 +4,12 @@ import type { BundleGroup } from '../bundle/index.ts';
 import { type Grouping, sliceModel } from '../channels/index.ts';
 import type { Model } from '../onnx/index.ts';
 import { hasOneOutputPerGroup, sizeOf, type WeightedLayer, weightedLayers } from '../onnx/internal.ts';
-import { must } from '../util/index.ts';
-import { Random, rowsAt } from '../util/internal.ts';
-import { type RepairSamples, repairSamples } from './augment.ts';
-import { collectInputs } from './collect.ts';
+import { Random } from '../util/internal.ts';
+import { repairSamples } from './augment.ts';
+import { RowMemory } from './collect.ts';
 import { DraftBundle, type LayerTable } from './draft-bundle.ts';
 import { type Matrix, Products } from './products.ts';
-import { ReferenceActivations, type RefitTask } from './reference-activations.ts';
+import { ReferenceWalk, type RefitTask } from './reference-activations.ts';
 import { fitLayer, fromMatrices, weightMatrices } from './refit.ts';
 import {
   assertEnough,
@@ -22,8 +21,8 @@ import {
   repairOf,
   targetRows,
 } from './repair.ts';
-import { type SamplePositions, samplePositionsOf } from './sample-positions.ts';
-import type { NetworkRun } from './walk.ts';
+import { samplePositionsOf } from './sample-positions.ts';
+import { TableNetworks } from './table-networks.ts';
 
 /** How tables are fitted. */
 export interface TableOptions extends RepairOptions {
@@ -45,8 +44,8 @@ export interface RepairTables {
 /**
  * Fits the tables of a network whose units are in order of importance (in the form of `withBiases`). Layers are visited
  * in execution order. A layer's table for a level is fitted on its inputs in several networks, assembled from the
- * tables made so far. All of them have that level at the layer's input: the first is uniform; in the others the
- * remaining groups are near that level, or anywhere. Such a table holds at any level vector; one that is fitted in the
+ * tables made so far (`TableNetworks`). All of them have that level at the layer's input: the first is uniform; in the
+ * others the remaining groups are near that level, or anywhere. Such a table holds at any level vector; one that is fitted in the
  * uniform network alone does not.
  * @throws BedsideError E_DATA with fewer than two samples
  */
@@ -61,23 +60,29 @@ export async function repairTables(
   const { seed, maxPositions, onProgress } = settings;
   const draft = new DraftBundle(model, grouping, groups);
   const samples = repairSamples(options.calibration, settings.copies, new Random(seed));
-  const tasks = tabledLayers(model, grouping, draft).map((layer, index): RefitTask => {
+  const cut = all(draft.levels).map((level) => {
+    const keep = draft.keepAt(draft.groups.map(() => level));
+    return new Map(weightedLayers(sliceModel(model, grouping, keep)).map((layer) => [layer.name, layer]));
+  });
+  const tasks = tabledLayers(model, draft, cut).map((layer, index): RefitTask => {
     const sampled = samplePositionsOf(layer, samples, maxPositions, seed + index);
     return { layer, sampled, values: [layer.output] };
   });
-  const reference = await ReferenceActivations.collect(model, tasks, samples, settings);
+  const reference = await ReferenceWalk.open(model, tasks, samples, settings);
   const products = await Products.create(settings.threads);
-  const random = new Random(seed);
   const tables: LayerTable[] = [];
   const repairs: TableRepair[] = [];
   try {
+    const run = { ...settings, parts: settings.networks, samples, cut, random: new Random(seed) };
+    const networks = await TableNetworks.open(draft, tasks, run);
+    const memory = cut.slice(1).map(() => new RowMemory());
     for (const { layer, sampled } of tasks) {
       let start: number | undefined;
-      const answers = reference.valuesAt(layer.name, layer.output);
+      const inputs = await networks.inputsOf(layer, sampled, memory);
+      const answers = await reference.valuesAt(layer.name, layer.output);
       const made: LayerTable[] = [];
-      for (let level = 1; level < draft.levels; level++) {
-        const drawn = drawLevelVectors(random, settings.networks, level, draft, layer.name);
-        const x = await pooledInputs(draft, drawn, layer, sampled, samples, settings);
+      for (const [at, x] of inputs.entries()) {
+        const level = at + 1;
         const positions = draft.positionsAt(level);
         const rows = (hasOneOutputPerGroup(layer) && positions(layer.output)) || all(layer.channels);
         const y = targetRows(answers, layer.channels, rows, x.length, undefined);
@@ -101,94 +106,16 @@ export async function repairTables(
   return { tables, repairs };
 }
 
-/**
- * Level vectors with one level at a layer's input: first the uniform one, then by turns with the other groups near it
- * or anywhere.
- */
-function drawLevelVectors(
-  random: Random,
-  count: number,
-  level: number,
-  draft: DraftBundle,
-  layer: string,
-): number[][] {
-  const { levels, groups } = draft;
-  const read = new Set(draft.readsOf(layer));
-  return Array.from({ length: count }, (_, index) =>
-    groups.map(({ id }) => {
-      if (index === 0 || read.has(id)) return level;
-      if (index % 2 === 0) return random.integer(levels);
-      return Math.min(Math.max(level - 1 + random.integer(3), 0), levels - 1);
-    }),
-  );
-}
-
-/** The inputs of a layer at its sample positions, each sample in one of the networks. */
-async function pooledInputs(
-  draft: DraftBundle,
-  mixes: readonly (readonly number[])[],
-  layer: WeightedLayer,
-  sampled: SamplePositions,
-  samples: RepairSamples,
-  options: NetworkRun,
-): Promise<Matrix[]> {
-  let pooled: Matrix[] = [];
-  for (const [index, levels] of mixes.entries()) {
-    const own = Int32Array.from({ length: samples.size }, (_, i) => i).filter(
-      (i) => i % mixes.length === index,
-    );
-    const model = draft.assemble(levels);
-    const cut = must(
-      weightedLayers(model).find(({ name }) => name === layer.name),
-      `no layer '${layer.name}'`,
-    );
-    const { x } = await collectInputs(
-      model,
-      cut,
-      some(sampled, own),
-      undefined,
-      chosen(samples, own),
-      options,
-    );
-    if (pooled.length === 0) {
-      pooled = x.map(({ columns }) => ({
-        rows: sampled.rows,
-        columns,
-        data: new Float64Array(sampled.rows * columns),
-      }));
-    }
-    x.forEach(({ data, columns }, g) => {
-      const size = sampled.perSample * columns;
-      own.forEach((sample, i) => {
-        (pooled[g] as Matrix).data.set(data.subarray(i * size, (i + 1) * size), sample * size);
-      });
-    });
-  }
-  return pooled;
-}
-
-function some(sampled: SamplePositions, samples: Int32Array): SamplePositions {
-  const positions = Array.from(samples, (sample) => sampled.positions[sample] as Int32Array);
-  return { ...sampled, positions, rows: sampled.perSample * samples.length };
-}
-
-function chosen({ samples, size, sampleShape, fitSize }: RepairSamples, indices: Int32Array): RepairSamples {
-  const fit = indices.filter((sample) => sample < fitSize).length;
-  return { samples: rowsAt(samples, size, indices), size: indices.length, sampleShape, fitSize: fit };
-}
-
 /** Layers that get tables: those that read units of a group, unless a cut changes how their convolution is grouped. */
-function tabledLayers(model: Model, grouping: Grouping, draft: DraftBundle): WeightedLayer[] {
-  const cuts = all(draft.levels).map((level) => {
-    const keep = draft.keepAt(draft.groups.map(() => level));
-    return new Map(
-      weightedLayers(sliceModel(model, grouping, keep)).map((layer) => [layer.name, layer.groups]),
-    );
-  });
+function tabledLayers(
+  model: Model,
+  draft: DraftBundle,
+  cut: readonly ReadonlyMap<string, WeightedLayer>[],
+): WeightedLayer[] {
   return repairable(weightedLayers(model)).filter(
     (layer) =>
       draft.readsOf(layer.name).length > 0 &&
-      (hasOneOutputPerGroup(layer) || cuts.every((groups) => groups.get(layer.name) === layer.groups)),
+      (hasOneOutputPerGroup(layer) || cut.every((layers) => layers.get(layer.name)?.groups === layer.groups)),
   );
 }
 

@@ -41,6 +41,18 @@ export type Visitor = (sample: number, read: (value: string) => Float32Array) =>
 
 type Values = Record<string, Tensor>;
 
+/** What walks over one graph have in common. */
+interface Route {
+  readonly steps: readonly WalkStep[];
+  readonly frontiers: readonly (readonly string[])[];
+  readonly places: ReadonlyMap<string, BatchPlace>;
+  readonly shapes: PartShapes;
+  readonly input: string;
+  readonly fixed: number | undefined;
+  /** In one run, so that what it shows stays below `RUN_BYTES`. */
+  readonly mostSamples: number;
+}
+
 /**
  * A walk over all samples. A fixed batch size overrides the option; the last batch is then filled up with zeros. Where
  * what is alive exceeds `walkBytes`, the walk holds what it held last, and later steps compute from there again.
@@ -48,37 +60,18 @@ type Values = Record<string, Tensor>;
 export class NetworkWalk {
   readonly #samples: RepairSamples;
   readonly #options: NetworkRun;
-  readonly #steps: readonly WalkStep[];
-  readonly #frontiers: readonly (readonly string[])[];
-  readonly #places: ReadonlyMap<string, BatchPlace>;
-  readonly #shapes: PartShapes;
-  readonly #input: string;
-  readonly #fixed: number | undefined;
+  readonly #route: Route;
   readonly #batch: number;
   /** Held values of each batch, and their names. */
   #held: Values[] = [];
   #names: readonly string[] = [];
   #next = 0;
 
-  private constructor(
-    model: Model,
-    steps: readonly WalkStep[],
-    samples: RepairSamples,
-    places: ReadonlyMap<string, BatchPlace>,
-    options: NetworkRun,
-  ) {
+  private constructor(route: Route, samples: RepairSamples, options: NetworkRun) {
+    this.#route = route;
     this.#samples = samples;
     this.#options = options;
-    this.#steps = steps;
-    this.#places = places;
-    this.#shapes = partShapes(model);
-    this.#input = soleInput(model);
-    this.#fixed = fixedBatchOf(model);
-    const shown = steps.map(({ values }) => sampleBytes(values, this.#shapes));
-    const most = Math.max(1, Math.floor(RUN_BYTES / Math.max(1, ...shown)));
-    this.#batch = this.#fixed ?? Math.min(options.batch, most);
-    const one = steps.length === 1;
-    this.#frontiers = one ? [[]] : frontiers(model.graph, steps, this.#shapes.types);
+    this.#batch = route.fixed ?? Math.min(options.batch, route.mostSamples);
   }
 
   /**
@@ -96,36 +89,50 @@ export class NetworkWalk {
       if (places.get(value)?.kind !== 'none') batchAxisOf(places, value, undefined, HINT);
     }
     await trySamples(model, places, options.name);
-    return new NetworkWalk(model, steps, samples, places, options);
+    return new NetworkWalk(routeOf(model, steps, places), samples, options);
   }
 
-  /** Shows the values of the next step, computed with the weights of the given model. */
-  async visit(model: Model, visit: Visitor): Promise<void> {
-    const step = must(this.#steps[this.#next], 'a walk has no more steps');
-    const keep = this.#frontiers[this.#next++] ?? [];
+  /** Another walk by the same steps, over other samples and from the start. */
+  beside(samples: RepairSamples, options: NetworkRun): NetworkWalk {
+    return new NetworkWalk(this.#route, samples, options);
+  }
+
+  /** Leaves out the next step: what follows is computed from what is held. */
+  skip(): void {
+    this.#next++;
+  }
+
+  /**
+   * Shows the values of the next step, computed with the weights of the given model.
+   * @param change what becomes of each part of the model before it runs; it keeps names, and may cut channels
+   */
+  async visit(model: Model, visit: Visitor, change = (part: Model): Model => part): Promise<void> {
+    const { steps, input, fixed } = this.#route;
+    const step = must(steps[this.#next], 'a walk has no more steps');
+    const keep = this.#route.frontiers[this.#next++] ?? [];
     const { samples, size, sampleShape } = this.#samples;
     const batch = this.#batch;
-    const known = new Set([this.#input, ...this.#names]);
+    const known = new Set([input, ...this.#names]);
     const show = [...new Set(step.values)].filter((value) => !known.has(value));
     const all = [...new Set([...show, ...keep])].filter((value) => !known.has(value));
-    const part = all.length > 0 ? this.#part(model, all) : undefined;
+    const part = all.length > 0 ? this.#part(model, all, change) : undefined;
     const session = part && (await createSession(part.model, this.#options));
     let hold = true;
     try {
       for (let first = 0, at = 0; first < size; first += batch, at++) {
         const count = Math.min(batch, size - first);
         const given = rowRange(samples, size, first, count);
-        const run = this.#fixed ?? count;
+        const run = fixed ?? count;
         const data = run === count ? given : filled(given, run * sizeOf(sampleShape));
         const old = this.#held[at] ?? {};
-        const known: Values = { ...old, [this.#input]: tensor(data, [run, ...sampleShape]) };
+        const known: Values = { ...old, [input]: tensor(data, [run, ...sampleShape]) };
         const wanted: readonly string[] = hold ? all : show;
         const found: Values =
           session && part && wanted.length > 0 ? await runPart(session, part.reads, known, wanted) : {};
         const values = { ...known, ...found };
         for (let i = 0; i < count; i++) visit(first + i, (value) => this.#sample(values, value, i));
         const next: Values = Object.fromEntries(
-          keep.filter((name) => name !== this.#input).map((name) => [name, values[name] as Tensor]),
+          keep.filter((name) => name !== input).map((name) => [name, values[name] as Tensor]),
         );
         // The first batch tells the size of all.
         if (at === 0) hold = (bytesOf(next) * size) / count <= (this.#options.walkBytes ?? WALK_BYTES);
@@ -134,21 +141,27 @@ export class NetworkWalk {
     } finally {
       await session?.release();
     }
-    if (hold) this.#names = keep.filter((name) => name !== this.#input);
+    if (hold) this.#names = keep.filter((name) => name !== input);
   }
 
   /** The part of the model between what is held and some values, and which of the held values it reads. */
-  #part(model: Model, values: readonly string[]): { model: Model; reads: readonly string[] } {
-    const part = extractSubgraph(model, [this.#input, ...this.#names], values, this.#shapes);
+  #part(
+    model: Model,
+    values: readonly string[],
+    change: (part: Model) => Model,
+  ): { model: Model; reads: readonly string[] } {
+    const { input, shapes } = this.#route;
+    const part = extractSubgraph(model, [input, ...this.#names], values, shapes);
     const read = new Set(part.graph.nodes.flatMap(readsOf));
     const inputs = part.graph.inputs.filter(({ name }) => read.has(name));
-    return { model: { ...part, graph: { ...part.graph, inputs } }, reads: inputs.map(({ name }) => name) };
+    const changed = change({ ...part, graph: { ...part.graph, inputs } });
+    return { model: changed, reads: inputs.map(({ name }) => name) };
   }
 
   #sample(values: Values, value: string, i: number): Float32Array {
     const found = values[value];
     const { data, dims } = must(found?.type === 'float32' ? found : undefined, `'${value}' is not float32`);
-    const place = this.#places.get(value);
+    const place = this.#route.places.get(value);
     return place?.kind === 'axis' ? sampleOf(data, dims, place, i) : data;
   }
 }
@@ -177,6 +190,21 @@ async function runPart(
 ): Promise<Values> {
   const feeds = Object.fromEntries(reads.map((name) => [name, must(known[name], `'${name}' is not held`)]));
   return session.run(feeds, outputs);
+}
+
+function routeOf(model: Model, steps: readonly WalkStep[], places: Route['places']): Route {
+  const shapes = partShapes(model);
+  const shown = steps.map(({ values }) => sampleBytes(values, shapes));
+  const one = steps.length === 1;
+  return {
+    steps,
+    frontiers: one ? [[]] : frontiers(model.graph, steps, shapes.types),
+    places,
+    shapes,
+    input: soleInput(model),
+    fixed: fixedBatchOf(model),
+    mostSamples: Math.max(1, Math.floor(RUN_BYTES / Math.max(1, ...shown))),
+  };
 }
 
 /** Bytes of some values for one sample; open axes count as 1. */

@@ -6,18 +6,20 @@ import { keptPositions } from '../../channels/internal.ts';
 import type { Model } from '../../onnx/index.ts';
 import { layerLayout, sampleShapes, type WeightedLayer, weightedLayers } from '../../onnx/internal.ts';
 import {
-  collectInputs,
   fromMatrices,
+  InputRows,
   type LayerTarget,
   leadingDirections,
   type Matrix,
   meanSquare,
   type NetworkRun,
+  NetworkWalk,
   orderedTargets,
   type Products,
   ReferenceActivations,
   type RefitTask,
   type RepairSamples,
+  RowMemory,
   repairable,
   rowsOf,
   samplePositionsOf,
@@ -25,6 +27,7 @@ import {
   solveRidge,
   takesBias,
   targetRows,
+  type Visitor,
   weightMatrices,
 } from '../../repair/internal.ts';
 import { must } from '../../util/index.ts';
@@ -73,6 +76,7 @@ export class LowRankFitter {
   readonly #reference: ReferenceActivations;
   readonly #samples: RepairSamples;
   readonly #options: NetworkRun;
+  readonly #memory = new RowMemory();
 
   private constructor(
     grouping: Grouping,
@@ -120,16 +124,15 @@ export class LowRankFitter {
     const changes = new Map<string, LayerChange>();
     let model = cut;
     let start: number | undefined;
+    const steps = this.#tasks.map(({ layer, target: { minus } }) => ({
+      values: minus === undefined ? [layer.input] : [layer.input, minus],
+      changes: [layer.name],
+    }));
+    const walk = await NetworkWalk.open(cut, steps, this.#samples, this.#options);
     for (const { layer: whole, target, sampled } of this.#tasks) {
       const layer = must(layers.get(whole.name), `no layer '${whole.name}'`);
-      const { x, minus } = await collectInputs(
-        model,
-        layer,
-        sampled,
-        target.minus,
-        this.#samples,
-        this.#options,
-      );
+      const run = (visit: Visitor): Promise<void> => walk.visit(model, visit);
+      const { x, minus } = await InputRows.collect(layer, sampled, target.minus, run, this.#memory);
       const kept = positions(layer.output) ?? Array.from({ length: layer.channels }, (_, c) => c);
       const answers = this.#reference.valuesAt(layer.name, target.value);
       const y = targetRows(answers, whole.channels, kept, x.length, minus);

@@ -1,8 +1,8 @@
 // The graph that a device runs for its segment of a stage: the weights of the levels are assembled, then sliced to a
 // range of channels. The merged outputs of all segments equal the output of the whole stage.
-import { assembleModel, type Bundle, type BundleStage, stageCosts } from '../../bundle/index.ts';
+import { type Bundle, type BundleStage, stageCosts } from '../../bundle/index.ts';
 import {
-  type Assembly,
+  assemblePart,
   type Correction,
   eightBitCosts,
   findVariant,
@@ -101,19 +101,8 @@ export class StageModels {
   span(span: StageSpan, levels: readonly number[]): Model {
     const { manifest, grouping, tensors } = this.bundle;
     const part = this.#part(span);
-    const own = new Set<string>();
-    for (let at = span.first; at <= span.last; at++) for (const name of this.stage(at).layers) own.add(name);
-    const layers = manifest.layers.filter(({ name }) => own.has(name));
-    const assembly: Assembly = { model: part, grouping, tensors, manifest: { ...manifest, layers } };
-    const keep = keptUnitsAt(manifest, levels);
-    const model = assembleModel(assembly, levels, { correction: this.#correction(span, levels, keep) });
-    const positions = keptPositions(grouping, keep);
-    for (const value of [...model.graph.inputs, ...model.graph.outputs]) {
-      const axis = grouping.values.get(value.name)?.axis;
-      const kept = positions(value.name);
-      if (kept) value.dims = value.dims?.map((dim, at) => (at === axis ? kept.length : dim));
-    }
-    return model;
+    const correction = this.#correction(span, levels, keptUnitsAt(manifest, levels));
+    return assemblePart(part, { model: part, grouping, tensors, manifest }, levels, { correction });
   }
 
   /**
