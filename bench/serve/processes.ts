@@ -23,8 +23,13 @@ export interface Heap {
   readonly external: number;
 }
 
-/** Loaded before the gateway: collects, and says what is left, when it is asked. */
-const COLLECT = `data:text/javascript,process.on('message', () => { gc(); gc(); process.send(process.memoryUsage()); });process.channel.unref();`;
+/** Loaded before the gateway: collects, and says what is left, when it is asked. It ends with the study. */
+const COLLECT = [
+  'data:text/javascript,',
+  "process.on('message', () => { gc(); gc(); process.send(process.memoryUsage()); });",
+  "process.on('disconnect', () => process.kill(process.pid));",
+  'process.channel.unref();',
+].join('');
 
 /** Compiles the sources: the figures are those of the code that is shipped, not of a loader. */
 export function build(): void {

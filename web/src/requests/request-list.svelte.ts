@@ -9,6 +9,9 @@ export interface RowFilter {
   readonly outcome: 'all' | 'ok' | 'errors' | 'changed';
 }
 
+/** Milliseconds between two changes of the list: nobody reads faster, and each one paints all rows anew. */
+const CHANGE_MS = 250;
+
 export class RequestList {
   /** The newest first. */
   rows = $state.raw<readonly RequestRow[]>([]);
@@ -19,21 +22,23 @@ export class RequestList {
   isPaused = $state(false);
   waiting = $state(0);
   #late: RequestRow[] = [];
-  #frame: number | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #changed = 0;
 
   /** Follows the events. @returns ends it */
   follow(): () => void {
     const ends = [
       live.on('request', (row) => {
         this.#late.push(row);
-        // Many rows of one frame are one change.
-        this.#frame ??= requestAnimationFrame(() => this.#take());
+        // The first row after a while comes at once; many that follow are one change.
+        const left = this.#changed + CHANGE_MS - performance.now();
+        this.#timer ??= setTimeout(() => this.#take(), Math.max(0, left));
       }),
       live.reading(() => void this.#read()),
     ];
     return () => {
-      if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
-      this.#frame = undefined;
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
       for (const end of ends) end();
     };
   }
@@ -44,7 +49,9 @@ export class RequestList {
   }
 
   #take(): void {
-    this.#frame = undefined;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#changed = performance.now();
     if (this.#late.length > this.most) this.#late = this.#late.slice(-this.most);
     this.waiting = this.#late.length;
     if (this.isPaused) return;
