@@ -7,8 +7,9 @@ import { sizeOf } from '../../onnx/internal.ts';
 import { BedsideError, median, must } from '../../util/index.ts';
 import { isEightBit, type RunPlan, wholePlan } from '../protocol/plan.ts';
 import { assertFits } from './fits.ts';
+import { pieceCosts } from './piece-costs.ts';
 import { SessionCache } from './session-cache.ts';
-import { StageFusion, type StageSpan, spanAt, spansOn, stagesOf } from './stage-fusion.ts';
+import { StageFusion, type StageSpan, spanAt, spansOn } from './stage-fusion.ts';
 import { type Precision, StageModels } from './stage-model.ts';
 import { StageTimes } from './stage-times.ts';
 
@@ -194,11 +195,7 @@ export class Device {
     const last = fused ? span.last : stage;
     const session = await this.#session(bundle, plan, { first: stage, last, segment }, request, samples);
     const feeds = { [stages.stage(stage).input]: input };
-    const share = 1 / must(plan.stages[stage], `stage ${stage}`).segments.length;
-    const work = stagesOf({ first: stage, last }).map((at) => ({
-      stage: at,
-      macs: stages.costs(at, plan.levels).macs,
-    }));
+    const { share, work } = pieceCosts(stages, plan, { first: stage, last });
     const times = (isEightBit(plan, stage) ? this.#timesInt8 : this.#times).get(bundle);
     const usual = times?.measured(work, share);
     const { result, seconds } = await this.#timed(
@@ -276,7 +273,7 @@ export class Device {
   }
 
   async #fuse(bundle: string, plan: RunPlan, span: StageSpan): Promise<void> {
-    if (!this.#sessions.fits(this.#bytes(bundle, plan, span))) return;
+    if (!this.#sessions.fits(pieceCosts(this.stages(bundle), plan, span))) return;
     const hold = `fusing ${span.first}-${span.last}`;
     // Errors are ignored here: a request that needs the stages meets them itself.
     await this.#session(bundle, plan, { ...span, segment: 0 }, hold).catch(() => {});
@@ -320,18 +317,6 @@ export class Device {
     return `${bundle}|${weights}${stages.key(piece, plan.levels, bits !== '')}|${part}${bits}`;
   }
 
-  #bytes(bundle: string, plan: RunPlan, span: StageSpan) {
-    const count = must(plan.stages[span.first], 'a stage').segments.length;
-    const costs = stagesOf(span).map((stage) =>
-      this.stages(bundle).costs(stage, plan.levels, plan.stages[stage]?.precision),
-    );
-    return {
-      weightBytes: costs.reduce((sum, { weightBytes }) => sum + weightBytes, 0) / count,
-      activationBytes: Math.max(...costs.map(({ activationBytes }) => activationBytes)),
-      macs: costs.reduce((sum, { macs }) => sum + macs, 0) / count,
-    };
-  }
-
   #session(bundle: string, plan: RunPlan, piece: SpanSegment, hold: string, samples = 1): Promise<Session> {
     const stages = this.stages(bundle);
     if (hold !== MEASURING && !stages.hasWeights(piece)) {
@@ -339,7 +324,7 @@ export class Device {
         hint: 'this is a defect; please report it',
       });
     }
-    const { macs, weightBytes, activationBytes } = this.#bytes(bundle, plan, piece);
+    const { macs, weightBytes, activationBytes } = pieceCosts(stages, plan, piece);
     const bytes = { weightBytes, activationBytes: samples * activationBytes };
     return this.#sessions.acquire(this.#key(bundle, plan, piece), hold, bytes, async () => {
       const float32 =

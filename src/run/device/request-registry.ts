@@ -5,7 +5,7 @@ import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError, formatBytes } from '../../util/index.ts';
 import { deleteOldest } from '../../util/internal.ts';
 import type { Assignment } from '../protocol/messages.ts';
-import type { RunPlan } from '../protocol/plan.ts';
+import { type RunPlan, segmentsOn } from '../protocol/plan.ts';
 import { Spans } from '../protocol/spans.ts';
 import { isTraceparent } from '../protocol/tracing.ts';
 
@@ -139,13 +139,23 @@ export class RequestRegistry {
     // NaN counts as no time left.
     const left = remaining > 0 ? Math.min(remaining, MAX_REMAINING) : 0;
     const opened = performance.now();
+    const expiry = setTimeout(() => this.end(requester, request), Math.min(left + GRACE_MS, MAX_REMAINING));
     const running: ActiveRequest = {
-      ...{ requester, request, epoch, bundle, plan, samples, arrived: new Map(), bytes: 0, ready: false },
-      ...{ opened, end: opened + left, spans: timed === true ? new Spans(plan) : undefined },
+      requester,
+      request,
+      epoch,
+      bundle,
+      plan,
+      samples,
+      opened,
+      end: opened + left,
+      spans: timed === true ? new Spans(plan) : undefined,
       traceparent: isTraceparent(assignment.traceparent) ? assignment.traceparent : undefined,
-      left: plan.stages.flatMap(({ segments }) => segments).filter(({ device }) => device === this.#device)
-        .length,
-      expiry: setTimeout(() => this.end(requester, request), Math.min(left + GRACE_MS, MAX_REMAINING)),
+      arrived: new Map(),
+      bytes: 0,
+      ready: false,
+      left: segmentsOn(plan, this.#device),
+      expiry,
     };
     running.expiry.unref();
     known.running.set(request, running);

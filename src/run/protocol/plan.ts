@@ -38,6 +38,13 @@ export function stagesOn({ stages }: RunPlan, device: string): number[] {
   );
 }
 
+/** Number of segments that a device computes. */
+export function segmentsOn({ stages }: RunPlan, device: string): number {
+  let count = 0;
+  for (const { segments } of stages) for (const segment of segments) if (segment.device === device) count++;
+  return count;
+}
+
 /** A plan with every stage whole on one device, to measure it. The channel ranges are placeholders. */
 export function wholePlan(
   { stages }: BundleManifest,
