@@ -77,6 +77,14 @@ export {
   type ValueRow,
 } from './inspect.ts';
 export type { LayerRow } from './inspect-layers.ts';
+export {
+  answerStudies,
+  type StudiesOptions,
+  type StudiesResult,
+  type StudyFigures,
+} from './interop/answer-studies.ts';
+export type { ImageChoice } from './interop/answer-study.ts';
+export { answeredBy } from './interop/answered-by.ts';
 export { DEFAULT_VALIDATION, type DrawOptions, type LocalDraws, localDraws } from './local-draws.ts';
 export { type CardResult, writeModelCard } from './model-card.ts';
 export {

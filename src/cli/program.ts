@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   infer: async () => (await import('./commands/infer/command.ts')).addInfer,
   detect: async () => (await import('./commands/detect/command.ts')).addDetect,
   serve: async () => (await import('./commands/serve/command.ts')).addServe,
+  dicomweb: async () => (await import('./commands/dicomweb/command.ts')).addDicomweb,
   audit: async () => (await import('./commands/audit/command.ts')).addAudit,
   worker: async () => (await import('./commands/worker/command.ts')).addWorker,
   fleet: async () => (await import('./commands/fleet/command.ts')).addFleet,

@@ -1,10 +1,19 @@
 // Giving results back to a hospital's systems.
 
+export type { ServerAccess } from './deliver/ask.ts';
+export {
+  type FhirOutlet,
+  isFhirServer,
+  type OutletOptions,
+  type OutletState,
+  openOutlet,
+} from './deliver/outlet.ts';
+
 export { heatMapCapture, NOT_FOR_USE, type RgbPicture } from './dicom/heat-map.ts';
 export { type AnsweredImage, type DicomObject, measurementReport, reportUid } from './dicom/report.ts';
 export { readSource, type SourceInstance } from './dicom/source.ts';
+export { DicomWeb, type FoundInstance, type FoundStudy, type StudyFilter } from './dicomweb/client.ts';
 export {
-  assertPatient,
   type ResultTransaction,
   type TransactionEntry,
   transactionOf,

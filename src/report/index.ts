@@ -21,6 +21,7 @@ export { type BeatGeometry, type ExplainedSample, predicted } from './heatmaps/e
 export { type IndexPage, indexPage } from './heatmaps/index-page.ts';
 export { beatGeometry, type PictureKind, pictureKind } from './heatmaps/kinds.ts';
 export { layersPicture } from './heatmaps/layers-picture.ts';
+export { type PlainPicture, relevanceOverlay } from './heatmaps/overlay.ts';
 export { type PreviewPage, previewPage } from './preview/preview-page.ts';
 export { type PreviewedInput, type SamplePicture, samplePicture } from './preview/sample-picture.ts';
 export { describeUncounted } from './uncounted.ts';

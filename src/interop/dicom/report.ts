@@ -14,7 +14,7 @@ import {
   uidItem,
 } from './content.ts';
 import { type Attributes, writeDicom } from './file.ts';
-import type { SourceInstance } from './source.ts';
+import { MANUFACTURER, type SourceInstance } from './source.ts';
 import { uidOf } from './uid.ts';
 
 /** Comprehensive SR. */
@@ -198,7 +198,7 @@ function evidence(sources: readonly SourceInstance[]): Attributes {
 /** What made an object. */
 export function equipment({ by }: SampleResult): Attributes {
   return {
-    Manufacturer: 'bedside',
+    Manufacturer: MANUFACTURER,
     ManufacturerModelName: label(by.bundle.name, 64),
     DeviceSerialNumber: by.bundle.sha256,
     SoftwareVersions: Object.entries(by.versions).map(([name, version]) => label(`${name} ${version}`, 64)),

@@ -3,6 +3,9 @@ import { BedsideError } from '../../util/index.ts';
 import { type Attributes, loadDcmjs } from './file.ts';
 import { isUid } from './uid.ts';
 
+/** Who made an object, in its attributes. */
+export const MANUFACTURER = 'bedside';
+
 /** An instance of an archive. */
 export interface SourceInstance {
   readonly studyUid: string;
@@ -14,6 +17,8 @@ export interface SourceInstance {
   readonly seriesDescription?: string | undefined;
   /** The day on which the image was taken, in ISO 8601; undefined where it does not say. */
   readonly taken?: string | undefined;
+  /** Whether bedside made it: a heat map, say. */
+  readonly isOurs: boolean;
   /** Of the patient and the study. They go into objects of the same study, and nowhere else. */
   readonly shared: Attributes;
 }
@@ -93,6 +98,7 @@ export async function readSource(bytes: Uint8Array): Promise<SourceInstance> {
     bodyPart: text('BodyPartExamined'),
     seriesDescription: text('SeriesDescription'),
     taken: isoDate(text('AcquisitionDate') ?? text('ContentDate') ?? text('StudyDate')),
+    isOurs: found.Manufacturer === MANUFACTURER,
     shared,
   };
 }

@@ -1,0 +1,16 @@
+// What became of an archive's studies, for programs.
+import type { StudiesResult } from '../../../app/interop/answer-studies.ts';
+
+/** The fields of `--json`. */
+export function studiesJson({
+  studies,
+  answered,
+  already,
+  passedOver,
+  failed,
+  images,
+  heatMaps,
+  fhir,
+}: StudiesResult): object {
+  return { studies, answered, already, passedOver, failed, images, heatMaps, ...(fhir ? { fhir } : {}) };
+}

@@ -1,0 +1,94 @@
+// --fhir-out and what belongs to it: where results go as FHIR, and how.
+import { readFileSync } from 'node:fs';
+import { type Command, InvalidArgumentError } from 'commander';
+import { isFhirServer, type OutletOptions } from '../../interop/index.ts';
+import { assertPatient, secretFrom } from '../../interop/internal.ts';
+import { BedsideError, messageOf } from '../../util/index.ts';
+
+/** As commander gives them. */
+export interface FhirCommandOptions {
+  readonly fhirOut?: string;
+  readonly fhirQueue?: string;
+  readonly fhirTokenFile?: string;
+  readonly fhirCa?: string;
+  readonly fhirPlainHttp?: boolean;
+}
+
+/** Results wait here for a server, unless --fhir-queue names another folder. */
+const DEFAULT_QUEUE = 'fhir-queue';
+
+/** Adds them. */
+export function addFhir(command: Command): Command {
+  return command
+    .option(
+      '--fhir-out <where>',
+      'also give results as FHIR R4: a folder, one file each; or the base address of a server',
+    )
+    .option(
+      '--fhir-queue <folder>',
+      `where results wait for a server, whatever happens (default: ${DEFAULT_QUEUE})`,
+    )
+    .option(
+      '--fhir-token-file <file>',
+      'token for the server, read before each request; else the variable BEDSIDE_FHIR_TOKEN',
+    )
+    .option(
+      '--fhir-ca <file>',
+      "certificates of the server's authority, PEM; default: those that Node trusts",
+    )
+    .option('--fhir-plain-http', 'send results unprotected: http:// to another machine');
+}
+
+/** The patient whose results these are: named by the operator, never read from data. */
+export function addFhirPatient(command: Command): Command {
+  return command.option(
+    '--fhir-patient <reference>',
+    'whose results these are, as in Patient/123; never read from data, and left out without it',
+    (text: string) => {
+      try {
+        assertPatient(text);
+      } catch (error) {
+        throw new InvalidArgumentError(messageOf(error));
+      }
+      return text;
+    },
+  );
+}
+
+/** Where results go; undefined without --fhir-out. @throws BedsideError E_USAGE for options that would be ignored; E_FILE */
+export function fhirOutlet(
+  options: FhirCommandOptions,
+): (OutletOptions & { readonly target: string }) | undefined {
+  const { fhirOut, fhirQueue, fhirTokenFile, fhirCa, fhirPlainHttp } = options;
+  const isServer = fhirOut !== undefined && isFhirServer(fhirOut);
+  const given = Object.entries({
+    '--fhir-queue': fhirQueue,
+    '--fhir-token-file': fhirTokenFile,
+    '--fhir-ca': fhirCa,
+    '--fhir-plain-http': fhirPlainHttp,
+  }).find(([, value]) => value !== undefined);
+  if (given && !isServer) {
+    throw new BedsideError('E_USAGE', `${given[0]} has no meaning without a server in --fhir-out`, {
+      hint: 'name one as https://host/base, or leave it out',
+    });
+  }
+  if (fhirOut === undefined) return undefined;
+  return {
+    target: fhirOut,
+    queue: fhirQueue ?? DEFAULT_QUEUE,
+    token: secretFrom(fhirTokenFile, 'BEDSIDE_FHIR_TOKEN'),
+    ca: fhirCa === undefined ? undefined : readPem(fhirCa),
+    plainHttp: fhirPlainHttp,
+  };
+}
+
+/** @throws BedsideError E_FILE */
+export function readPem(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new BedsideError('E_FILE', `certificates in ${path} cannot be read: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}
