@@ -1,5 +1,8 @@
 // The part of dcmjs that writes and reads DICOM files; the package has no types of its own.
 declare module 'dcmjs' {
+  interface Logger {
+    setLevel(level: string): void;
+  }
   interface DicomDict {
     meta: Record<string, unknown>;
     dict: Record<string, unknown>;
@@ -14,7 +17,7 @@ declare module 'dcmjs' {
       };
       datasetToDict(dataset: Record<string, unknown>): DicomDict;
     };
-    log: { setLevel(level: string): void };
+    log: Logger & { getLoggers(): Record<string, Logger> };
   };
   export default dcmjs;
 }

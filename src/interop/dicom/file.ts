@@ -11,8 +11,8 @@ const IMPLEMENTATION = '2.25.298734682740973847593420183746152034';
 /** What DICOM reports need. @throws BedsideError E_UNSUPPORTED where dcmjs is not installed */
 export async function loadDcmjs(): Promise<typeof import('dcmjs')['default']> {
   const { default: dcmjs } = await loadOptional('a DICOM report', () => import('dcmjs'));
-  // It prints on the console otherwise, values of attributes among it.
-  dcmjs.log.setLevel('silent');
+  // It prints what is wrong with a file on the console otherwise, bytes of the file among it.
+  for (const logger of [dcmjs.log, ...Object.values(dcmjs.log.getLoggers())]) logger.setLevel('silent');
   return dcmjs;
 }
 
