@@ -1,6 +1,6 @@
 // Images of an Orthanc, answered by a bundle in this process, by a gateway, and by processes that are killed on the way.
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -146,13 +146,20 @@ describe.skipIf(DICOMWEB_PLUGIN === undefined)('an archive', () => {
   it('has its images answered by a gateway, which plans them', async () => {
     const pixels = picture();
     await orthanc.add(await image('by a gateway', { pixels }));
-    const gateway = await serve([bundle], { port: 0, workers: 1, dashboard: false });
+    const audit = join(folder, 'audit');
+    await mkdir(audit);
+    const gateway = await serve([bundle], { port: 0, workers: 1, dashboard: false, audit });
+    let told = '';
     try {
       const result = await answerStudies(bundle, { ...options, gateway: { url: gateway.url } });
       expect(result).toMatchObject({ answered: 1, images: 1, heatMaps: 1 });
+      told = JSON.stringify(result) + (await (await fetch(`${gateway.url}/metrics`)).text());
     } finally {
       await gateway.close();
     }
+    for (const name of await readdir(audit)) told += await readFile(join(audit, name), 'utf8');
+    expect(told).toContain('small');
+    for (const mark of Object.values(MARKS)) expect(told).not.toContain(mark);
     const reports = JSON.stringify(await stored('SR'));
     expect(reports).toContain('chosen by the gateway');
   });
@@ -177,8 +184,8 @@ describe.skipIf(DICOMWEB_PLUGIN === undefined)('an archive', () => {
       ];
       const start = () => cli.spawn(words, folder, { BEDSIDE_DICOMWEB_LOGIN: orthanc.login });
       const reports = async (count: number): Promise<void> => {
-        for (let i = 0; i < 600 && (await stored('SR')).length < first + count; i++) await sleep(50);
-        expect((await stored('SR')).length).toBe(first + count);
+        for (let i = 0; i < 600 && (await orthanc.countSeries('SR')) < first + count; i++) await sleep(50);
+        expect(await orthanc.countSeries('SR')).toBe(first + count);
       };
       const add = async (from: number, to: number): Promise<void> => {
         for (let i = from; i < to; i++) await orthanc.add(await image(`arriving ${i}`));
@@ -186,7 +193,7 @@ describe.skipIf(DICOMWEB_PLUGIN === undefined)('an archive', () => {
       const killed = start();
       const ended = new Promise((done) => killed.once('exit', done));
       await add(0, 3);
-      for (let i = 0; i < 600 && (await stored('SR')).length < first + 1; i++) await sleep(20);
+      for (let i = 0; i < 600 && (await orthanc.countSeries('SR')) < first + 1; i++) await sleep(20);
       killed.kill('SIGKILL');
       await ended;
       await add(3, 4);

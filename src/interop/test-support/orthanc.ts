@@ -107,6 +107,15 @@ export class Orthanc {
     );
   }
 
+  /** How many series of a modality it has. */
+  async countSeries(modality: string): Promise<number> {
+    const answer = await fetch(this.#address('/tools/find'), {
+      ...{ method: 'POST', headers: this.#headers },
+      body: JSON.stringify({ Level: 'Series', Query: { Modality: modality } }),
+    });
+    return ((await answer.json()) as unknown[]).length;
+  }
+
   /** The file of an instance. */
   async file(id: string): Promise<Uint8Array> {
     const answer = await fetch(this.#address(`/instances/${id}/file`), { headers: this.#headers });
