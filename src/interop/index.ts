@@ -1,6 +1,6 @@
 // Giving results back to a hospital's systems.
 
-export type { ServerAccess } from './deliver/ask.ts';
+export { type ServerAccess, secretFrom } from './deliver/ask.ts';
 export {
   type FhirOutlet,
   isFhirServer,
@@ -14,6 +14,7 @@ export { type AnsweredImage, type DicomObject, measurementReport, reportUid } fr
 export { readSource, type SourceInstance } from './dicom/source.ts';
 export { DicomWeb, type FoundInstance, type FoundStudy, type StudyFilter } from './dicomweb/client.ts';
 export {
+  assertPatient,
   type ResultTransaction,
   type TransactionEntry,
   transactionOf,

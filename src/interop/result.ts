@@ -64,8 +64,8 @@ export interface BeatsResult extends ResultFacts {
   /** Whether a record was replayed, so that the period is that of the replay. */
   readonly replayed: boolean;
   readonly lead?: string | undefined;
-  /** Samples a second. */
-  readonly rate: number;
+  /** Samples a second; undefined where it is not known. */
+  readonly rate?: number | undefined;
   readonly classes: readonly string[];
   readonly beats: readonly BeatAnswer[];
   /** Beats a minute; undefined where too few beats were found. */

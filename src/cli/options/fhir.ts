@@ -1,8 +1,7 @@
 // --fhir-out and what belongs to it: where results go as FHIR, and how.
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
-import { isFhirServer, type OutletOptions } from '../../interop/index.ts';
-import { assertPatient, secretFrom } from '../../interop/internal.ts';
+import { assertPatient, isFhirServer, type OutletOptions, secretFrom } from '../../interop/index.ts';
 import { BedsideError, messageOf } from '../../util/index.ts';
 
 /** As commander gives them. */

@@ -65,11 +65,11 @@ function conclusion(result: Result, choice: BeatChoice): string[] {
   const { leftOut } = singleBeats(result, choice);
   return [
     PRELIMINARY,
-    `${beats.length} heartbeats${lead === undefined ? '' : ` in lead ${lead}`} at ${rate} samples a second, ${unanswered} without an answer in time.`,
+    `${beats.length} heartbeats${lead === undefined ? '' : ` in lead ${lead}`}${rate === undefined ? '' : ` at ${rate} samples a second`}, ${unanswered} without an answer in time.`,
     heartRate
       ? `Heart rate ${heartRate.mean.toFixed(0)} a minute (${heartRate.min.toFixed(0)} to ${heartRate.max.toFixed(0)}).`
       : 'Too few beats for a heart rate.',
-    ...(replayed ? ['A record was replayed: the period is that of the replay, not of the recording.'] : []),
+    ...(replayed ? ['A record was replayed: times are those of the replay, not of the recording.'] : []),
     ...(leftOut > 0
       ? [`${leftOut} chosen beats have no Observation of their own, since there are too many: see the list.`]
       : []),
@@ -138,7 +138,8 @@ export function provenanceOf(result: Result, links: Links, targets: readonly str
 function sourceOf(result: Result): ProvenanceEntity {
   if (result.kind === 'beats') {
     const lead = result.lead === undefined ? '' : `, lead ${result.lead}`;
-    return { role: 'source', what: { display: `ECG signal${lead}, ${result.rate} samples a second` } };
+    const rate = result.rate === undefined ? '' : `, ${result.rate} samples a second`;
+    return { role: 'source', what: { display: `ECG signal${lead}${rate}` } };
   }
   const { study } = result;
   const uid = study?.instanceUid ?? study?.seriesUid ?? study?.studyUid;

@@ -51,7 +51,11 @@ function references(value: unknown): string[] {
 const RESULTS: readonly (readonly [string, Result, object])[] = [
   ['beats', BEATS, {}],
   ['beats of a patient, ventricular ones each', { ...BEATS, patient: 'Patient/test-1' }, { eachOf: ['V'] }],
-  ['no beats', { ...BEATS, beats: [], heartRate: undefined, rhythm: undefined, lead: undefined }, {}],
+  [
+    'no beats',
+    { ...BEATS, beats: [], heartRate: undefined, rhythm: undefined, lead: undefined, rate: undefined },
+    {},
+  ],
   ['an image', IMAGE, {}],
   [
     'several labels, none found',

@@ -1,8 +1,7 @@
 // The options of `bedside dicomweb`.
 import { type Command, InvalidArgumentError } from 'commander';
 import type { StudiesOptions } from '../../../app/interop/answer-studies.ts';
-import type { ServerAccess } from '../../../interop/index.ts';
-import { secretFrom } from '../../../interop/internal.ts';
+import { type ServerAccess, secretFrom } from '../../../interop/index.ts';
 import type { CommonOptions } from '../../options/common.ts';
 import { assertNoConflict, type Conflict } from '../../options/conflicts.ts';
 import { addFhir, type FhirCommandOptions, fhirOutlet, readPem } from '../../options/fhir.ts';

@@ -1,6 +1,7 @@
 // What became of an archive's studies, for people.
 import type { StudiesResult } from '../../../app/interop/answer-studies.ts';
 import { formatCount } from '../../../util/index.ts';
+import { describeDelivery } from '../../terminal/delivery.ts';
 
 /** A few lines. */
 export function describeStudies(result: StudiesResult): string {
@@ -10,9 +11,7 @@ export function describeStudies(result: StudiesResult): string {
     `${formatCount(studies)} studies: ${answered} answered (${images} images, ${heatMaps} heat maps), ${already} had a report`,
     ...(passedOver > 0 ? [`  ${passedOver} without an image that is chosen`] : []),
     ...(reasons.length > 0 ? [`  not answered: ${reasons.join(', ')}`] : []),
-    ...(fhir
-      ? [`  FHIR: ${fhir.delivered} delivered, ${fhir.waiting} wait, ${fhir.refused} refused by the server`]
-      : []),
+    ...(fhir ? [`  ${describeDelivery(fhir)}`] : []),
     'Reports are preliminary until a clinician confirms them.',
   ].join('\n');
 }
