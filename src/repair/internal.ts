@@ -9,7 +9,7 @@ export { type Matrix, Products } from './products.ts';
 export { ReferenceActivations, ReferenceWalk, type RefitTask } from './reference-activations.ts';
 export { fitLayer, fromMatrices, variancesOf, weightMatrices } from './refit.ts';
 export { assertEnough, QUICK_REPAIR, REPAIR_DEFAULTS, repairable, targetRows } from './repair.ts';
-export { meanSquare, solveRidge } from './ridge.ts';
+export { meanSquare, type RidgeSolution, solveRidge } from './ridge.ts';
 export { samplePositionsOf } from './sample-positions.ts';
 export { repairTables, type TableRepair } from './tables.ts';
 export { type LayerTarget, orderedTargets } from './targets.ts';

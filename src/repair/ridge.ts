@@ -26,6 +26,8 @@ export interface RidgeSolution {
   /** Mean squared error of a held-out value, before and after the change. */
   readonly errorBefore: number;
   readonly errorAfter: number;
+  /** `x^T x` of all rows, where it was made for the change. */
+  readonly gram?: Matrix | undefined;
 }
 
 /**
@@ -65,7 +67,8 @@ export async function solveRidge(problem: RidgeProblem, products: Products): Pro
   const whole = await wholeOf(problem, trial, held, inner, products);
   const solved = await solve(whole, best.strength, x.columns, products);
   const change = solved && (whole.dual ? await products.atb(x, solved) : solved);
-  return { change, strength: best.strength, errorBefore, errorAfter: best.error };
+  const gram = whole.dual ? undefined : whole.gram;
+  return { change, strength: best.strength, errorBefore, errorAfter: best.error, gram };
 }
 
 /** The system of all rows: that of the fitted rows, and what held-out rows add to it. */

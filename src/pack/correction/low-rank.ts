@@ -19,6 +19,7 @@ import {
   ReferenceActivations,
   type RefitTask,
   type RepairSamples,
+  type RidgeSolution,
   RowMemory,
   repairable,
   rowsOf,
@@ -199,9 +200,9 @@ async function changeOf(
       ? undefined
       : await solveRidge({ x: xg, residual, fitRows, start: strength || start }, products);
     strength = solved?.strength || strength;
-    const factors = solved?.change && (await reduced(xg, solved.change, rank, products));
-    const left = factors && (await products.minusAbt(residual, factors.given, factors.up));
-    if (!left || held(left) > (1 - LEAST_GAIN) * before) {
+    const factors = solved?.change && (await reduced(xg, solved, solved.change, rank, products));
+    const left = factors && (await heldLeft(xg, residual, fitRows, factors, products));
+    if (!left || meanSquare(left.data) > (1 - LEAST_GAIN) * before) {
       weights.push(scaled);
       continue;
     }
@@ -239,13 +240,32 @@ async function changeOf(
  */
 async function reduced(
   x: Matrix,
+  { gram }: RidgeSolution,
   change: Matrix,
   rank: number,
   products: Products,
-): Promise<{ down: Matrix; up: Matrix; given: Matrix }> {
-  const whole = await products.ab(x, change);
-  const up = leadingDirections(await products.atb(whole, whole), rank);
-  return { down: await products.ab(change, up), up, given: await products.ab(whole, up) };
+): Promise<{ down: Matrix; up: Matrix }> {
+  // The products of all outputs with each other; by the rows' own products where there are fewer rows than unknowns.
+  let effect: Matrix;
+  if (gram) effect = await products.atb(change, await products.ab(gram, change));
+  else {
+    const whole = await products.ab(x, change);
+    effect = await products.atb(whole, whole);
+  }
+  const up = leadingDirections(effect, rank);
+  return { down: await products.ab(change, up), up };
+}
+
+/** What a low-rank change leaves of the residual on held-out rows. */
+async function heldLeft(
+  x: Matrix,
+  residual: Matrix,
+  fitRows: number,
+  { down, up }: { readonly down: Matrix; readonly up: Matrix },
+  products: Products,
+): Promise<Matrix> {
+  const given = await products.ab(rowsOf(x, fitRows, x.rows), down);
+  return products.minusAbt(rowsOf(residual, fitRows, residual.rows), given, up);
 }
 
 /** The remaining residual after scales and biases are applied to the layer's output (`y - off`). */
