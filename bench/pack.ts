@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pack } from '../src/app/pack.ts';
+import { pack } from '../src/app/index.ts';
 import { processorSeconds } from './lib/figures.ts';
 import { writeResults } from './lib/results.ts';
 import { dataPath, modelPath, SHARED_MODELS } from './lib/shared.ts';
