@@ -9,7 +9,7 @@ import {
   localPlanner,
   type Planner,
 } from '../../src/plan/index.ts';
-import { type PlanningInstance, randomPlanner } from '../../src/plan/internal.ts';
+import { type PlanningInstance, randomPlanner, randomPrecisions } from '../../src/plan/internal.ts';
 import { median } from '../../src/util/index.ts';
 import { sharedBundle } from '../lib/bundles.ts';
 import { quantile } from '../lib/figures.ts';
@@ -26,6 +26,8 @@ interface SizeClass {
   /** Share of all requests. */
   readonly share: number;
   readonly trained: boolean;
+  /** Whether stages have eight-bit forms, which no training had. */
+  readonly precisions?: boolean;
 }
 
 const CLASSES: readonly SizeClass[] = [
@@ -36,6 +38,9 @@ const CLASSES: readonly SizeClass[] = [
   { stages: [21, 30], devices: [2, 12], share: 0.1, trained: false },
   { stages: [31, 40], devices: [2, 12], share: 0.1, trained: false },
   { stages: [31, 40], devices: [13, 20], share: 0.1, trained: false },
+  { stages: [5, 8], devices: [2, 4], share: 0.1, trained: false, precisions: true },
+  { stages: [9, 14], devices: [5, 8], share: 0.1, trained: false, precisions: true },
+  { stages: [15, 20], devices: [9, 12], share: 0.1, trained: false, precisions: true },
 ];
 
 /** The shipped policy. */
@@ -120,17 +125,17 @@ export async function gapsBySize(count: number, say: (text: string) => void): Pr
   const policy = await shippedPolicy();
   const planners = [policy, beamPlanner, greedyPlanner, localPlanner, randomPlanner(1)];
   const rows: (string | number)[][] = [];
-  const [inside, outside] = [new Group(), new Group()];
+  const [inside, outside, rounding] = [new Group(), new Group(), new Group()];
   let seed = FIRST_SEED;
-  for (const { stages, devices, share, trained } of CLASSES) {
+  for (const { stages, devices, share, trained, precisions = false } of CLASSES) {
     const group = new Group();
     for (let i = 0; i < Math.round(count * share); i++) {
       const instance = drawInstance(seed++, { ...TRAINING_RANGES, stages, devices });
-      await group.take(planners, instance);
+      await group.take(planners, precisions ? randomPrecisions(instance, seed) : instance);
     }
-    const name = `${stages.join('-')} x ${devices.join('-')}`;
+    const name = `${stages.join('-')} x ${devices.join('-')}${precisions ? ', float32 or int8' : ''}`;
     rows.push([name, trained ? 'yes' : 'no', ...group.row('policy')]);
-    merge(trained ? inside : outside, group);
+    merge(precisions ? rounding : trained ? inside : outside, group);
     say(`sizes ${name}: mean gap ${percent(group.tallies.get('policy')?.mean ?? Number.NaN)}`);
   }
   await policy.close();
@@ -177,7 +182,11 @@ export async function gapsBySize(count: number, say: (text: string) => void): Pr
         'p50 ms',
         'p99 ms',
       ],
-      rows: [...byPlanner(inside, 'trained on'), ...byPlanner(outside, 'not trained on')],
+      rows: [
+        ...byPlanner(inside, 'trained on'),
+        ...byPlanner(outside, 'not trained on'),
+        ...byPlanner(rounding, 'trained on, float32 or int8'),
+      ],
       note: 'Milliseconds of the clock, on a machine that others use too. Gaps are over the requests that a planner found a plan for.',
     },
   ];

@@ -48,5 +48,6 @@ export { outputChannels, segmentsOf } from './problem/segments.ts';
 export { SLACK, SLACK_FACTOR } from './problem/tolerances.ts';
 export { randomFleet } from './random/random-fleet.ts';
 export { type RandomInstanceOptions, randomInstance } from './random/random-instance.ts';
+export { randomPrecisions } from './random/random-precisions.ts';
 export { bindingConstraint, refusal } from './refusal.ts';
 export type { Violation } from './result/check-plan.ts';

@@ -1,20 +1,24 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { beamPlanner, checkPlan } from '../../plan/index.ts';
+import { beamPlanner, checkPlan, exactPlanner } from '../../plan/index.ts';
 import {
   bindingConstraint,
   PinnedPlanner,
   type PlanningInstance,
   planCosts,
   randomInstance,
+  randomPrecisions,
   refusal,
 } from '../../plan/internal.ts';
 import { must } from '../../util/index.ts';
 import { Random } from '../../util/internal.ts';
 import { smallMixture } from '../test-support/plans.ts';
-import { drawInstance } from '../train/draws.ts';
+import { drawInstance, TRAINING_RANGES } from '../train/draws.ts';
 import { exportPolicy } from './export.ts';
 import { initialWeights, POLICY_SHAPE } from './network.ts';
 import { PolicyPlanner } from './planner.ts';
+
+const SHIPPED = new URL('../../../models/policy.onnx', import.meta.url);
 
 // Untrained: what it says is noise, so everything else has to hold on its own.
 let planner: PolicyPlanner;
@@ -44,6 +48,25 @@ describe('the learned planner', () => {
       planned++;
     }
     expect(planned).toBeGreaterThan(20);
+  });
+
+  it('keeps every limit where stages have eight-bit forms, and is near the exact plan as it is shipped', async () => {
+    const shipped = await PolicyPlanner.open(await readFile(SHIPPED), 'the shipped policy');
+    let [sum, planned] = [0, 0];
+    for (let seed = 1; seed <= 12; seed++) {
+      const drawn = drawInstance(seed, { ...TRAINING_RANGES, stages: [5, 8], devices: [2, 4] });
+      const instance = randomPrecisions(drawn, seed);
+      const exact = await exactPlanner.plan(instance);
+      const { decisions, objective } = await shipped.plan(instance);
+      expect(decisions === undefined).toBe(exact.decisions === undefined);
+      if (!decisions) continue;
+      expect(checkPlan(instance, decisions).violations).toEqual([]);
+      sum += objective / exact.objective - 1;
+      planned++;
+    }
+    await shipped.close();
+    expect(planned).toBeGreaterThan(6);
+    expect(sum / planned).toBeLessThan(0.03);
   });
 
   it('is refused when its network gives NaN, or a request reads as no number', async () => {
