@@ -14,6 +14,7 @@ import { quantizeModel, saturates } from '../src/quantize/index.ts';
 import { repair } from '../src/repair/index.ts';
 import { MEASURE_WORDS, messageOf, must } from '../src/util/index.ts';
 import { rowRange } from '../src/util/internal.ts';
+import { depthwiseNetwork } from './lib/depthwise-network.ts';
 import { writeResults } from './lib/results.ts';
 import { dataPath, modelPath, SHARED } from './lib/shared.ts';
 
@@ -21,8 +22,15 @@ const FRACTIONS = [0.5, 0.25, 0.1] as const;
 const BATCHES = [1, 16] as const;
 const ROUNDS = 40;
 
+/** A network of the shared folder, or one that is made. */
+interface Subject {
+  readonly name: string;
+  readonly data: string;
+  readonly make?: () => Promise<string>;
+}
+
 /** The networks, and their data. */
-const NETWORKS = [
+const NETWORKS: readonly Subject[] = [
   { name: 'medical-mnist-vgg16', data: dataPath('medical-mnist') },
   { name: 'medical-mnist-resnet18', data: dataPath('medical-mnist') },
   { name: 'ecg-resnet1d', data: dataPath('mitdb') },
@@ -30,6 +38,7 @@ const NETWORKS = [
     name,
     data: join(SHARED, 'data/tasks', `${name}.npz`),
   })),
+  { name: 'depthwise, made', data: dataPath('medical-mnist'), make: depthwiseNetwork },
 ];
 
 type Row = (string | number)[];
@@ -43,13 +52,13 @@ interface Variant {
 const given = process.argv.slice(2);
 const rows: Row[] = [];
 const notes: string[] = [];
-for (const { name, data } of NETWORKS.filter((one) => given.length === 0 || given.includes(one.name))) {
+for (const { name, data, make } of NETWORKS.filter((one) => given.length === 0 || given.includes(one.name))) {
   if (!existsSync(data)) {
     notes.push(`- ${name}: its data is missing`);
     continue;
   }
   try {
-    const network = await networkForData(modelPath(name), data, {}, journalOf());
+    const network = await networkForData(make ? await make() : modelPath(name), data, {}, journalOf());
     const sets = await loadTwoSets(network.classifier, { data, testLimit: 2000 }, 1, journalOf());
     const variants = await variantsOf(network, sets);
     rows.push(...(await rowsOf(name, network, sets, variants)));
@@ -182,7 +191,8 @@ async function report(): Promise<void> {
     title: 'Eight bits, pruning, and both',
     command: 'npm run bench:quantize',
     about:
-      'Networks of the shared folder. Eight bits: `quantizeModel` with its defaults. Pruned: `auto`, repaired. Both: pruned, ' +
+      'Networks of the shared folder, and one of depthwise layers with channels of very different ranges, of random weights ' +
+      'with a classifier fitted to the images. Eight bits: `quantizeModel` with its defaults. Pruned: `auto`, repaired. Both: pruned, ' +
       'repaired, then quantised toward the unpruned network. 20 samples a class calibrate (seed 1), up to 2,000 of the test ' +
       'split measure. Times are the least of one thread over rounds that visit all forms of a network in turn, so that they ' +
       'can be compared with each other. Points lost and factors are beside the network in float32. Layers: with eight bits, ' +

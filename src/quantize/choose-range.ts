@@ -5,7 +5,7 @@ import { type Matrix, type Products, takesBias, variancesOf } from '../repair/in
 import { scaleOfRange, type ValueScale } from '../util/internal.ts';
 import { dividedStatistics, EQUALISING_POWERS, equalisingFactors, scaledUnknowns } from './equalise.ts';
 import { columnScales, roundedColumns, throughUint8 } from './integers.ts';
-import { heldOutError, heldRows, type LayerRows } from './layer-weights.ts';
+import { heldOutError, heldRows, type LayerRows, residual } from './layer-weights.ts';
 import type { Bounds } from './places.ts';
 import { RANGE_METHODS, type RangeMethod, rangeBy } from './ranges.ts';
 import type { SplitStatistics } from './statistics.ts';
@@ -109,7 +109,7 @@ async function relativeError(
     const [x, y] = [held.x[g] as Matrix, held.y[g] as Matrix];
     const unknowns = own.rows - (takesBias(layer) ? 1 : 0);
     const rounded = roundedColumns(own, unknowns, columnScales(own, unknowns, limit), limit);
-    const { data, columns, rows } = await products.minusAb(y, roundedRows(x, layer, scale), rounded);
+    const { data, columns, rows } = await residual(y, roundedRows(x, layer, scale), rounded, products);
     const variances = variancesOf(y);
     for (let c = 0; c < columns; c++) {
       const variance = variances[c] as number;
