@@ -1,6 +1,7 @@
 export { createSession, ENGINE } from './node.ts';
 export {
   type EngineOptions,
+  type Feed,
   type FloatTensor,
   type Session,
   type SessionOptions,

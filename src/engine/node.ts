@@ -6,7 +6,7 @@ import * as ort from 'onnxruntime-node';
 import { type Model, writeModel } from '../onnx/index.ts';
 import { BedsideError, messageOf, must } from '../util/index.ts';
 import { assertNoTelemetry } from './no-telemetry.ts';
-import type { Session, SessionOptions, Tensor } from './session.ts';
+import type { Feed, Session, SessionOptions, Tensor } from './session.ts';
 import { engineWords } from './words.ts';
 
 // Warnings of the runtime concern its own graph passes, not the user.
@@ -74,7 +74,7 @@ class NodeSession implements Session {
   }
 
   async run(
-    feeds: Readonly<Record<string, Tensor>>,
+    feeds: Readonly<Record<string, Feed>>,
     outputs?: readonly string[],
   ): Promise<Record<string, Tensor>> {
     const inner = must(this.#inner, `session of ${this.name} used after release`);
@@ -108,7 +108,7 @@ class NodeSession implements Session {
 }
 
 /** A tensor as the runtime takes it; the data is not copied. */
-export function toEngine(value: Tensor): ort.Tensor {
+export function toEngine(value: Feed): ort.Tensor {
   switch (value.type) {
     case 'float32':
       return new ort.Tensor('float32', value.data, value.dims);
@@ -116,6 +116,8 @@ export function toEngine(value: Tensor): ort.Tensor {
       return new ort.Tensor('float64', value.data, value.dims);
     case 'int64':
       return new ort.Tensor('int64', value.data, value.dims);
+    case 'uint8':
+      return new ort.Tensor('uint8', value.data, value.dims);
   }
 }
 

@@ -6,6 +6,11 @@ export type Tensor =
   | { readonly type: 'float32'; readonly dims: readonly number[]; readonly data: Float32Array }
   | { readonly type: 'int64'; readonly dims: readonly number[]; readonly data: BigInt64Array };
 
+/** What a graph can be given: tensors, and integers that a graph takes as it is. */
+export type Feed =
+  | Tensor
+  | { readonly type: 'uint8'; readonly dims: readonly number[]; readonly data: Uint8Array };
+
 /** How networks are run; extended by the options of everything that runs one. */
 export interface EngineOptions {
   /** Samples in one run of the engine. A batch size that the model fixes is used instead. */
@@ -39,7 +44,7 @@ export interface Session {
    * Runs the graph once. With `outputs`, only those are returned.
    * @throws BedsideError E_ENGINE, naming the model
    */
-  run(feeds: Readonly<Record<string, Tensor>>, outputs?: readonly string[]): Promise<Record<string, Tensor>>;
+  run(feeds: Readonly<Record<string, Feed>>, outputs?: readonly string[]): Promise<Record<string, Tensor>>;
   /** Frees the native memory; using the session afterwards is an error. */
   release(): Promise<void>;
 }

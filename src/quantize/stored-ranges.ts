@@ -1,10 +1,20 @@
 // The eight-bit form of a graph from ranges that were stored: a stage of a bundle at any levels. Nothing is fitted here;
 // weights are rounded for each output channel, so that a channel has the same integers in a part of the stage as in all.
 import type { Model } from '../onnx/index.ts';
-import { cloneModel, float, GraphBuilder, type Node, weightedLayers } from '../onnx/internal.ts';
+import {
+  cloneModel,
+  constantOfKnown,
+  ELEM,
+  float,
+  floatConstant,
+  GraphBuilder,
+  type Node,
+  removeDead,
+  weightedLayers,
+} from '../onnx/internal.ts';
 import { weightMatrices } from '../repair/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
-import { scaleOfRange, type ValueRange } from '../util/internal.ts';
+import { scaleOfRange, type ValueRange, type ValueScale } from '../util/internal.ts';
 import { type QuantizedLayer, WEIGHT_LIMITS } from './integers.ts';
 import { roundedTable } from './layer-weights.ts';
 import { WALL_SLOPE } from './operators.ts';
@@ -34,6 +44,36 @@ export function eightBitPlaces(
 export interface JoinedStages {
   readonly model: Model;
   readonly joints: readonly string[];
+}
+
+/** An eight-bit form that takes its input as uint8: the numbers that they mean are those that it would round anyway. */
+export function withUint8Input(form: Model, scale: ValueScale): Model {
+  const result = cloneModel(form);
+  const builder = new GraphBuilder(result.graph);
+  const input = must(result.graph.inputs[0], 'an input');
+  const { nodes, constants } = result.graph;
+  const integers = builder.fresh(`${input.name}_integers`);
+  const step = builder.constant(floatConstant([scale.scale], []), `${input.name}_step`);
+  const zero = builder.fresh(`${input.name}_zero`);
+  constants.set(
+    zero,
+    must(constantOfKnown({ elemType: ELEM.uint8, dims: [], data: Float64Array.of(scale.zero) }), 'a zero'),
+  );
+  // What rounded the input gets the integers; what reads numbers gets what they mean.
+  const rounds = new Set(
+    nodes.filter(({ op, inputs }) => op === 'QuantizeLinear' && inputs[0] === input.name),
+  );
+  const given = new Set([...rounds].map(({ outputs }) => outputs[0]));
+  const kept = nodes.filter((node) => !rounds.has(node));
+  for (const node of kept) node.inputs = node.inputs.map((name) => (given.has(name) ? integers : name));
+  const meaning: Node = {
+    ...{ name: `${integers}_meaning`, op: 'DequantizeLinear', domain: '', attributes: new Map() },
+    ...{ inputs: [integers, step, zero], outputs: [input.name] },
+  };
+  result.graph.nodes = [meaning, ...kept];
+  result.graph.inputs = [{ ...input, name: integers, elemType: ELEM.uint8 }];
+  removeDead(result.graph);
+  return result;
 }
 
 /**

@@ -7,12 +7,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { assembleModel, type Bundle } from '../bundle/index.ts';
 import { findVariant, rangesAt } from '../bundle/internal.ts';
 import { largestDifference } from '../channels/test-support/net.ts';
-import { canonicalGraph } from '../onnx/internal.ts';
+import { tensor } from '../engine/index.ts';
+import { canonicalGraph, sizeOf } from '../onnx/internal.ts';
 import { StageChain } from '../pack/internal.ts';
 import { must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
+import { Device } from './device/device.ts';
 import type { TensorMessage } from './protocol/messages.ts';
-import type { RunPlan } from './protocol/plan.ts';
+import { type RunPlan, takesIntegers } from './protocol/plan.ts';
 import { floatsOf, roundTensor } from './protocol/rounded-tensor.ts';
 import { fromWire, toWire } from './protocol/wire.ts';
 import { localPlanOf, randomPlan, randomSample, splitBundle, writtenBundle } from './test-support/bundles.ts';
@@ -123,6 +125,42 @@ describe('eight-bit forms', () => {
     expect(sessions).toBeGreaterThan(plan.stages.length);
     expect([...fused.logits.data]).toEqual([...first.logits.data]);
     expect([...fused.logits.data]).toEqual([...(await byStages(bundle, plan, input.data))]);
+  });
+
+  it('take integers that came over a link as they are, and give the same to the last bit', async () => {
+    const levels = bundle.manifest.groups.map(() => 0);
+    const { stages } = inPrecisions(localPlanOf(bundle, 'source', levels), () => true);
+    const local = { levels, stages: stages.map((stage) => ({ ...stage, wire: 'float32' as const })) };
+    // Every stage on another device than the one before.
+    const apart = {
+      levels,
+      stages: stages.map((stage) => ({
+        ...stage,
+        segments: stage.segments.map((segment) => ({
+          ...segment,
+          device: DEVICES[stage.index % 2] as string,
+        })),
+      })),
+    };
+    const random = new Random(13);
+    const [here, there] = [new Device({ name: 'source' }, [bundle]), new Device({ name: 'b' }, [bundle])];
+    const models = here.stages(bundle.sha256);
+    let taken = 0;
+    for (const { index, wire } of stages) {
+      if (wire !== 'uint8') continue;
+      const dims = [2, ...models.inputShape(index, levels).slice(1)];
+      const data = Float32Array.from({ length: sizeOf(dims) }, () => random.normal());
+      const rounded = roundTensor(tensor(data, dims), models.inputScale(index, levels));
+      const device = index % 2 === 0 ? here : there;
+      const at = { bundle: bundle.sha256, stage: index, segment: 0 };
+      const given = await device.run(`integers ${index}`, { ...at, plan: apart }, rounded);
+      const same = await here.run(`numbers ${index}`, { ...at, plan: local }, floatsOf(rounded));
+      expect([...given.output.data]).toEqual([...same.output.data]);
+      taken += takesIntegers(apart, index) && !takesIntegers(local, index) ? 1 : 0;
+    }
+    expect(taken).toBeGreaterThan(4);
+    await here.close();
+    await there.close();
   });
 
   it('send a quarter of the bytes, and the numbers that one machine rounds to', async () => {

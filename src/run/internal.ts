@@ -14,7 +14,7 @@ export type {
   Revoked,
   ServerInfo,
 } from './nats/index.ts';
-export { devicesOf } from './protocol/plan.ts';
+export { devicesOf, isRounded } from './protocol/plan.ts';
 export { floatsOf, roundTensor } from './protocol/rounded-tensor.ts';
 export type { TimedSegment } from './protocol/spans.ts';
 export { spanContextOf, spanned, traceparentOf, tracer } from './protocol/tracing.ts';

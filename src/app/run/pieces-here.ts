@@ -1,7 +1,7 @@
 // The pieces of a plan on this machine alone, one after the other: what devices give that round, to the last step.
 import type { Bundle } from '../../bundle/index.ts';
 import type { FloatTensor, RunPlan } from '../../run/index.ts';
-import { Device, floatsOf, mergeSegments, roundTensor } from '../../run/internal.ts';
+import { Device, floatsOf, isRounded, mergeSegments, roundTensor } from '../../run/internal.ts';
 import { must } from '../../util/index.ts';
 
 /** The holder of sessions. */
@@ -45,13 +45,10 @@ export class PiecesHere {
   }
 
   /** A part as the next holders get it. */
-  #received({ levels, stages }: RunPlan, stage: number, from: string, part: FloatTensor): FloatTensor {
-    const next = stages[stage + 1];
-    const crosses = next?.segments.some(({ device }) => device !== from);
-    if (next?.wire !== 'uint8' || !crosses) return part;
-    const scale = this.#device(from)
-      .stages(this.#bundle.sha256)
-      .inputScale(stage + 1, levels);
+  #received(plan: RunPlan, stage: number, from: string, part: FloatTensor): FloatTensor {
+    if (!isRounded(plan, stage, from)) return part;
+    const stages = this.#device(from).stages(this.#bundle.sha256);
+    const scale = stages.inputScale(stage + 1, plan.levels);
     return floatsOf(roundTensor(part, scale));
   }
 

@@ -4,7 +4,7 @@ import type { Worker } from 'node:worker_threads';
 import { type Model, writeModel } from '../../onnx/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import { startThread } from '../../util/internal.ts';
-import type { Session, SessionOptions, Tensor } from '../session.ts';
+import type { Feed, Session, SessionOptions } from '../session.ts';
 import type { Task, TaskOutcome, TaskReply, TaskRequest } from './messages.ts';
 
 interface Waiting {
@@ -32,7 +32,7 @@ export class ComputeThread {
     const created = await this.#ask(session, { kind: 'create', bytes, options });
     if (created.kind !== 'created') throw unexpected(created);
     const { inputNames, outputNames } = created;
-    const run = async (feeds: Readonly<Record<string, Tensor>>, outputs?: readonly string[]) => {
+    const run = async (feeds: Readonly<Record<string, Feed>>, outputs?: readonly string[]) => {
       const done = await this.#ask(session, { kind: 'run', feeds: asCopies(feeds), outputs });
       if (done.kind === 'result') return done.result;
       throw unexpected(done);
@@ -84,11 +84,11 @@ export class ComputeThread {
 }
 
 /** A view of a larger buffer would be sent with all of it. */
-function asCopies(feeds: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+function asCopies(feeds: Readonly<Record<string, Feed>>): Record<string, Feed> {
   return Object.fromEntries(
     Object.entries(feeds).map(([name, value]) => {
       const whole = value.data.byteLength === value.data.buffer.byteLength;
-      return [name, whole ? value : ({ ...value, data: value.data.slice() } as Tensor)];
+      return [name, whole ? value : ({ ...value, data: value.data.slice() } as Feed)];
     }),
   );
 }

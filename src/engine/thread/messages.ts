@@ -1,13 +1,13 @@
 // Messages between a compute thread and the thread that started it.
 import type { ErrorCode } from '../../util/index.ts';
-import type { SessionOptions, Tensor } from '../session.ts';
+import type { Feed, SessionOptions, Tensor } from '../session.ts';
 
 /** A task for the thread; the caller numbers sessions. */
 export type Task =
   | { readonly kind: 'create'; readonly bytes: Uint8Array; readonly options: SessionOptions }
   | {
       readonly kind: 'run';
-      readonly feeds: Readonly<Record<string, Tensor>>;
+      readonly feeds: Readonly<Record<string, Feed>>;
       readonly outputs: readonly string[] | undefined;
     }
   | { readonly kind: 'release' };

@@ -1,12 +1,14 @@
 // A device: holds bundles and sessions, runs segments of stages and measures itself. It can emulate a weaker device.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bundle } from '../../bundle/index.ts';
-import { createSession, type FloatTensor, type Session, tensor } from '../../engine/index.ts';
+import { createSession, type Feed, type FloatTensor, type Session, tensor } from '../../engine/index.ts';
 import { ComputeThread } from '../../engine/internal.ts';
 import { sizeOf } from '../../onnx/internal.ts';
 import { BedsideError, median, must } from '../../util/index.ts';
-import { isEightBit, type RunPlan, wholePlan } from '../protocol/plan.ts';
+import { isEightBit, type RunPlan, takesIntegers, wholePlan } from '../protocol/plan.ts';
+import type { Arrived } from '../protocol/rounded-tensor.ts';
 import { assertFits } from './fits.ts';
+import { feedOf, formOf } from './integer-input.ts';
 import { pieceCosts } from './piece-costs.ts';
 import { SessionCache } from './session-cache.ts';
 import { StageFusion, type StageSpan, spanAt, spansOn } from './stage-fusion.ts';
@@ -184,7 +186,7 @@ export class Device {
   async run(
     request: string,
     { bundle, plan, stage, segment }: SegmentRun,
-    input: FloatTensor,
+    input: Arrived,
   ): Promise<{ readonly output: FloatTensor; readonly last: number }> {
     const stages = this.stages(bundle);
     const span = spanAt(plan, stage, this.name);
@@ -194,7 +196,7 @@ export class Device {
     if (span.last > stage && !fused) this.#fusion.recordUnfused(request, key, { bundle, plan, span });
     const last = fused ? span.last : stage;
     const session = await this.#session(bundle, plan, { first: stage, last, segment }, request, samples);
-    const feeds = { [stages.stage(stage).input]: input };
+    const feeds = { [must(session.inputNames[0], 'an input')]: feedOf(stages, plan, stage, input) };
     const { share, work } = pieceCosts(stages, plan, { first: stage, last });
     const times = (isEightBit(plan, stage) ? this.#timesInt8 : this.#times).get(bundle);
     const usual = times?.measured(work, share);
@@ -313,7 +315,7 @@ export class Device {
     const part = range ? `${range.from}-${range.to}` : 'whole';
     const stages = this.stages(bundle);
     const weights = stages.hasWeights(piece) ? '' : 'without weights|';
-    const bits = isEightBit(plan, piece.first) ? '|int8' : '';
+    const bits = formOf(plan, piece.first);
     return `${bundle}|${weights}${stages.key(piece, plan.levels, bits !== '')}|${part}${bits}`;
   }
 
@@ -332,7 +334,7 @@ export class Device {
           ? stages.span(piece, plan.levels)
           : stages.model(piece.first, plan.levels, rangeOf(plan, piece));
       const model = isEightBit(plan, piece.first)
-        ? await stages.eightBit(float32, piece, plan.levels)
+        ? await stages.eightBit(float32, piece, plan.levels, takesIntegers(plan, piece.first))
         : float32;
       const { threads = 1 } = this.options;
       this.#steps++;
@@ -359,12 +361,7 @@ export class Device {
    * @param usual seconds of the run at that speed, if measured; then a run that something else slowed down is not
    * slowed down by the factor as well
    */
-  async #timed(
-    session: Session,
-    feeds: Record<string, FloatTensor>,
-    output: string,
-    usual: number | undefined,
-  ) {
+  async #timed(session: Session, feeds: Record<string, Feed>, output: string, usual: number | undefined) {
     const start = performance.now();
     const result = must((await session.run(feeds))[output], `output '${output}'`);
     const took = (performance.now() - start) / 1000;

@@ -2,6 +2,7 @@
 import { type FloatTensor, tensor } from '../../engine/index.ts';
 import { sizeOf } from '../../onnx/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
+import { type Arrived, floatsOf } from '../protocol/rounded-tensor.ts';
 import type { MergeRule } from './stage-model.ts';
 
 /**
@@ -12,7 +13,26 @@ import type { MergeRule } from './stage-model.ts';
 export function mergeSegments(parts: readonly FloatTensor[], rule: MergeRule): FloatTensor {
   const first = must(parts[0], 'a part');
   if (parts.length === 1) return first;
-  return rule.kind === 'sum' ? summed(first, parts) : concatenated(first, parts, rule.axis);
+  if (rule.kind === 'sum') return summed(first, parts);
+  const { data, dims } = concatenated(parts, rule.axis, (length) => new Float32Array(length));
+  return tensor(data, dims);
+}
+
+/**
+ * The same of parts that may have come as integers. Parts beside each other stay integers if all are of one scale.
+ * @throws BedsideError as `mergeSegments`
+ */
+export function mergeArrived(parts: readonly Arrived[], rule: MergeRule): Arrived {
+  const first = must(parts[0], 'a part');
+  if (parts.length === 1) return first;
+  const integers = parts.flatMap((part) => (part.type === 'uint8' ? [part] : []));
+  const [one] = integers;
+  const isOne = integers.every(({ scale, zero }) => scale === one?.scale && zero === one.zero);
+  if (!one || rule.kind === 'sum' || integers.length < parts.length || !isOne) {
+    return mergeSegments(parts.map(floatsOf), rule);
+  }
+  const { data, dims } = concatenated(integers, rule.axis, (length) => new Uint8Array(length));
+  return { ...one, data, dims };
 }
 
 function summed(first: FloatTensor, parts: readonly FloatTensor[]): FloatTensor {
@@ -24,7 +44,17 @@ function summed(first: FloatTensor, parts: readonly FloatTensor[]): FloatTensor 
   return tensor(data, first.dims);
 }
 
-function concatenated(first: FloatTensor, parts: readonly FloatTensor[], axis: number): FloatTensor {
+interface Part<T> {
+  readonly dims: readonly number[];
+  readonly data: T;
+}
+
+function concatenated<T extends Float32Array | Uint8Array>(
+  parts: readonly Part<T>[],
+  axis: number,
+  make: (length: number) => T,
+): Part<T> {
+  const first = must(parts[0], 'a part');
   const inner = sizeOf(first.dims.slice(axis + 1));
   const outer = sizeOf(first.dims.slice(0, axis));
   const sizes = parts.map((part) => {
@@ -33,7 +63,7 @@ function concatenated(first: FloatTensor, parts: readonly FloatTensor[], axis: n
     return (part.dims[axis] ?? 0) * inner;
   });
   const row = sizes.reduce((sum, size) => sum + size, 0);
-  const data = new Float32Array(outer * row);
+  const data = make(outer * row);
   let offset = 0;
   parts.forEach((part, at) => {
     const size = sizes[at] ?? 0;
@@ -42,13 +72,10 @@ function concatenated(first: FloatTensor, parts: readonly FloatTensor[], axis: n
     }
     offset += size;
   });
-  return tensor(
-    data,
-    first.dims.map((dim, at) => (at === axis ? row / inner : dim)),
-  );
+  return { data, dims: first.dims.map((dim, at) => (at === axis ? row / inner : dim)) };
 }
 
-function unfit(first: FloatTensor, part: FloatTensor): BedsideError {
+function unfit(first: Part<unknown>, part: Part<unknown>): BedsideError {
   return new BedsideError(
     'E_DEVICE',
     `parts of [${first.dims.join(', ')}] and [${part.dims.join(', ')}] do not fit together`,

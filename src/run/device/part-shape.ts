@@ -1,8 +1,8 @@
 // Checks the shapes of what arrives for a stage, before anything is merged or computed: the sender is known by then, and is
 // named.
-import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import type { RunPlan } from '../protocol/plan.ts';
+import type { Arrived } from '../protocol/rounded-tensor.ts';
 import type { StageModels } from './stage-model.ts';
 
 /** What arrived: the outputs of all segments of a stage, or the request's input (stage -1). */
@@ -11,7 +11,7 @@ export interface ArrivedParts {
   readonly stage: number;
   /** Number of samples in the batch. */
   readonly samples: number;
-  readonly parts: readonly FloatTensor[];
+  readonly parts: readonly Arrived[];
 }
 
 /**

@@ -1,11 +1,11 @@
 // The requests that a device runs, by requester (the coordinator that asked). Each requester has bounds of its own, so
 // that none can push out the requests of others, and ids of one requester mean nothing for another.
 import { totalmem } from 'node:os';
-import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError, formatBytes } from '../../util/index.ts';
 import { deleteOldest } from '../../util/internal.ts';
 import type { Assignment } from '../protocol/messages.ts';
 import { type RunPlan, segmentsOn } from '../protocol/plan.ts';
+import type { Arrived } from '../protocol/rounded-tensor.ts';
 import { Spans } from '../protocol/spans.ts';
 import { isTraceparent } from '../protocol/tracing.ts';
 
@@ -32,7 +32,7 @@ const MIN_WAITING = 16 << 20;
 
 /** The outputs of a stage that have arrived. */
 interface StageInputs {
-  readonly tensors: (FloatTensor | undefined)[];
+  readonly tensors: (Arrived | undefined)[];
   left: number;
 }
 
@@ -166,10 +166,10 @@ export class RequestRegistry {
    * Adds the output of a segment, from the device that the plan names. Duplicates are ignored.
    * @throws BedsideError E_DEVICE when tensors of this requester take too much memory
    */
-  addTensor(running: ActiveRequest, stage: number, segment: number, tensor: FloatTensor): void {
+  addTensor(running: ActiveRequest, stage: number, segment: number, tensor: Arrived): void {
     const expected = stage < 0 ? 1 : (running.plan.stages[stage]?.segments.length ?? 0);
     const arrived = running.arrived.get(stage) ?? {
-      tensors: Array.from<FloatTensor | undefined>({ length: expected }),
+      tensors: Array.from<Arrived | undefined>({ length: expected }),
       left: expected,
     };
     if (segment >= expected || arrived.left === 0 || arrived.tensors[segment]) return;
@@ -180,7 +180,7 @@ export class RequestRegistry {
   }
 
   /** Removes and returns all outputs of a stage, or undefined if some are missing or they were taken before. */
-  takeComplete(running: ActiveRequest, stage: number): readonly FloatTensor[] | undefined {
+  takeComplete(running: ActiveRequest, stage: number): readonly Arrived[] | undefined {
     const arrived = running.arrived.get(stage);
     if (arrived?.left !== 0 || arrived.tensors.length === 0) return undefined;
     return arrived.tensors.splice(0).filter((tensor) => tensor !== undefined);

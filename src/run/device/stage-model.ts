@@ -108,15 +108,22 @@ export class StageModels {
   /**
    * These stages in their eight-bit form, with weights of seven bits where this machine needs that.
    * @param model as `model` or `span` gave it
+   * @param integers whether its input comes as uint8
    * @throws BedsideError E_BUNDLE for a bundle without such forms
    */
-  async eightBit(model: Model, { first, last }: StageSpan, levels: readonly number[]): Promise<Model> {
+  async eightBit(
+    model: Model,
+    { first, last }: StageSpan,
+    levels: readonly number[],
+    integers: boolean,
+  ): Promise<Model> {
     // Most devices never need it, and it brings all of the repair with it.
-    const { eightBitStages, saturates } = await import('../../quantize/internal.ts');
+    const { eightBitStages, saturates, withUint8Input } = await import('../../quantize/internal.ts');
     const forms = this.bundle.manifest.eightBit?.slice(first, last + 1) ?? [];
     const layers = new Set(forms.flatMap((form) => form.layers));
     const joints = this.bundle.manifest.stages.slice(first, last).map(({ output }) => output);
-    return eightBitStages({ model, joints }, layers, this.#ranges(levels), await saturates());
+    const form = eightBitStages({ model, joints }, layers, this.#ranges(levels), await saturates());
+    return integers ? withUint8Input(form, this.inputScale(first, levels)) : form;
   }
 
   /** What the integers of a stage's input mean where it travels as uint8. @throws BedsideError E_BUNDLE, as `eightBit` */

@@ -6,15 +6,15 @@ import { BedsideError, must } from '../../util/index.ts';
 import { serializeError } from '../protocol/error-codec.ts';
 import type { Endpoint, Fabric } from '../protocol/fabric.ts';
 import type { Assignment, InputMessage, NodeMessage, TensorMessage } from '../protocol/messages.ts';
-import { stagesOn } from '../protocol/plan.ts';
+import { isRounded, stagesOn } from '../protocol/plan.ts';
 import { type Query, type QueryReply, WORKING_MS } from '../protocol/queries.ts';
-import { floatsOf, roundTensor } from '../protocol/rounded-tensor.ts';
+import { type Arrived, floatsOf, roundTensor } from '../protocol/rounded-tensor.ts';
 import { roundMs } from '../protocol/spans.ts';
 import type { Device } from './device.ts';
 import { EarlyMessages } from './early-messages.ts';
 import { assertFiniteOutput } from './finite-output.ts';
 import { EmulatedLinks, type LinkOptions, type SharedChannel } from './link-emulation.ts';
-import { mergeSegments } from './merge-segments.ts';
+import { mergeArrived } from './merge-segments.ts';
 import { assertPartShapes } from './part-shape.ts';
 import { type ActiveRequest, RequestRegistry } from './request-registry.ts';
 import { traceArrival, traceStage } from './worker-spans.ts';
@@ -157,7 +157,7 @@ export class Worker {
     if (running.plan.stages[stage]?.segments[segment]?.device !== from) return;
     running.spans?.add(message.spans);
     traceArrival(running, message, { from, to: this.#device.name });
-    this.#addTensor(running, stage, segment, floatsOf(tensor));
+    this.#addTensor(running, stage, segment, tensor);
   }
 
   /** Opens a request. Only the first assignment of an epoch counts. */
@@ -193,9 +193,9 @@ export class Worker {
   }
 
   /** Adds a tensor of a running request, and starts the stage behind it if nothing is missing. */
-  #addTensor(running: ActiveRequest, stage: number, segment: number, tensor: FloatTensor): void {
+  #addTensor(running: ActiveRequest, stage: number, segment: number, tensor: Arrived): void {
     this.#guarded(running, () => {
-      assertFiniteOutput(running, stage, segment, tensor);
+      if (tensor.type === 'float32') assertFiniteOutput(running, stage, segment, tensor);
       this.#requests.addTensor(running, stage, segment, tensor);
       if (running.ready) this.#start(running, stage);
     });
@@ -246,14 +246,14 @@ export class Worker {
   async #run(
     running: ActiveRequest,
     before: number,
-    { tensors: inputs, arrived }: { readonly tensors: readonly FloatTensor[]; readonly arrived: number },
+    { tensors: inputs, arrived }: { readonly tensors: readonly Arrived[]; readonly arrived: number },
     segment: number,
   ): Promise<void> {
     const { request, requester, epoch, bundle, plan, spans, opened } = running;
     if (this.#left || !this.#isCurrent(running)) return;
     const stage = before + 1;
     const rule = before < 0 ? undefined : this.#device.stages(bundle).mergeRule(before);
-    const input = rule ? mergeSegments(inputs, rule) : must(inputs[0], 'the input');
+    const input = rule ? mergeArrived(inputs, rule) : must(inputs[0], 'the input');
     const hold = holdOf(running);
     const started = performance.now();
     const { output, last } = await this.#device.run(hold, { bundle, plan, stage, segment }, input);
@@ -275,7 +275,7 @@ export class Worker {
     };
     for (const to of others) this.#send(to, result, plan);
     // All holders of a tensor have the same numbers.
-    if (next.has(this.#device.name)) this.#addTensor(running, last, segment, floatsOf(tensor));
+    if (next.has(this.#device.name)) this.#addTensor(running, last, segment, tensor);
     running.left -= last - stage + 1;
     // This device has done its part in this epoch, so the request ends here without an `end` message.
     if (running.left === 0) this.#requests.close(running);
@@ -285,9 +285,7 @@ export class Worker {
   /** An output as it travels: rounded where the plan says so and it crosses to another device. */
   #onTheWire(running: ActiveRequest, stage: number, segment: number, output: FloatTensor) {
     const { bundle, plan } = running;
-    const next = plan.stages[stage + 1];
-    const crosses = next?.segments.some(({ device }) => device !== this.#device.name);
-    if (next?.wire !== 'uint8' || !crosses) return output;
+    if (!isRounded(plan, stage, this.#device.name)) return output;
     // Integers cannot say that a number was none.
     assertFiniteOutput(running, stage, segment, output);
     return roundTensor(output, this.#device.stages(bundle).inputScale(stage + 1, plan.levels));

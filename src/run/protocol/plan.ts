@@ -18,6 +18,19 @@ export function isEightBit({ stages }: RunPlan, stage: number): boolean {
   return stages[stage]?.precision === 'int8';
 }
 
+/** Whether a segment's output is rounded where it is made: another device reads it, and it travels as eight bits. */
+export function isRounded({ stages }: RunPlan, stage: number, device: string): boolean {
+  const next = stages[stage + 1];
+  return next?.wire === 'uint8' && next.segments.some((segment) => segment.device !== device);
+}
+
+/** Whether all of the input of an eight-bit stage comes as integers, which it takes as they are. */
+export function takesIntegers(plan: RunPlan, stage: number): boolean {
+  const before = plan.stages[stage - 1]?.segments ?? [];
+  if (!isEightBit(plan, stage) || before.length === 0) return false;
+  return before.every(({ device }) => isRounded(plan, stage - 1, device));
+}
+
 /** Devices of plans that were asked about: a plan serves many requests, and never changes. */
 const KNOWN = new WeakMap<RunPlan, readonly string[]>();
 
