@@ -27,10 +27,12 @@ export interface RangeSetting {
   /** The largest magnitude of a weight's integer. */
   readonly limit: number;
   readonly products: Products;
+  /** Whether channels may be divided. */
+  readonly equalise: boolean;
 }
 
 /**
- * Chooses the range with which a layer comes nearest on held-out rows. Where the statistics tell channels apart, ranges of
+ * Chooses the range with which a layer comes nearest on held-out rows. Where channels may be divided, ranges of
  * equalised channels are tried too, with the weights rounded that have to make up for them.
  */
 export async function chooseRange(
@@ -42,7 +44,7 @@ export async function chooseRange(
   const held: Held = { x: heldRows(rows.x, rows.fitRows), y: heldRows(rows.y, rows.fitRows) };
   const plain = await bestMethod(layer, weights, held, setting);
   const { fit } = setting.statistics;
-  if (!fit.channels) return { method: plain.method, factors: undefined };
+  if (!setting.equalise || !fit.channels) return { method: plain.method, factors: undefined };
   let best: RangeChoice = { method: plain.method, factors: undefined };
   let least = await relativeError(layer, weights, held, plain.scale, setting);
   for (const power of EQUALISING_POWERS) {

@@ -47,9 +47,17 @@ describe('equalised channels', () => {
     const found = await quantizeModel(apart, options(apart));
     const names = found.layers.filter(({ equalised }) => equalised).map(({ layer }) => layer);
     expect(names).toEqual(['depthwise', 'project']);
-    // Without equalisation it is 60 times as far.
     const reference = await quantizeModel(alike, options(alike));
     expect(found.distance).toBeLessThan(4 * reference.distance);
+    const without = await quantizeModel(apart, { ...options(apart), equalise: false });
+    expect(found.distance).toBeLessThan(0.1 * without.distance);
+  });
+
+  it('are left as they are where the whole network comes no nearer', async () => {
+    const alike = invertedResidual(0, false, 5);
+    const found = await quantizeModel(alike, options(alike));
+    const without = await quantizeModel(alike, { ...options(alike), equalise: false });
+    expect(found.distance).toBeLessThanOrEqual(without.distance);
   });
 
   it('leave the float32 weights of a network with Relu6 the same function, where layers go back to float32', async () => {

@@ -53,6 +53,8 @@ export interface FitReference {
 export interface FitOptions extends NetworkRun {
   readonly seed: number;
   readonly maxPositions: number;
+  /** Whether channels may be equalised. */
+  readonly equalise: boolean;
   /** Whether weights are refit before they are rounded. */
   readonly refit: boolean;
   readonly reference: FitReference | undefined;
@@ -264,7 +266,7 @@ class LayerFit {
     const { products, options } = this.#setting;
     const statistics = this.#statisticsOf(source);
     const bounds = this.#places.values.get(source)?.bounds;
-    const setting = { statistics, bounds, products, limit: options.limit };
+    const setting = { statistics, bounds, products, limit: options.limit, equalise: giver !== undefined };
     const choice = await chooseRange(own, weightMatrices(own), rows, setting);
     this.#choices.set(source, choice);
     const { factors } = choice;
@@ -298,7 +300,7 @@ function fitTasks(model: Model, places: IntegerPlaces, { samples, options }: Set
   const own = weightedLayers(model, shapes).filter(({ name }) => names.has(name));
   const { reference } = options;
   const uncut = reference && new Map(weightedLayers(reference.model).map((layer) => [layer.name, layer]));
-  const givers = equalisableValues(model, places, own);
+  const givers = options.equalise ? equalisableValues(model, places, own) : new Map<string, WeightedLayer>();
   const positions = reference && keptPositions(reference.grouping, reference.keep);
   return orderedTargets(model, own, shapes).map(({ layer, target }, index) => {
     const whole = uncut ? must(uncut.get(layer.name), `no layer '${layer.name}' in the uncut model`) : layer;

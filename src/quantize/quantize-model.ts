@@ -27,6 +27,8 @@ export interface QuantizeOptions extends EngineOptions {
   readonly copies?: number | undefined;
   /** Whether weights are refit to what their layer reads in eight bits before they are rounded; default true. */
   readonly refit?: boolean | undefined;
+  /** Whether channels around depthwise layers are equalised where held-out samples gain; default true. */
+  readonly equalise?: boolean | undefined;
   /** Layers that stay in float32: their names, or `first` and `last`. */
   readonly keepFloat?: readonly string[] | undefined;
   /**
@@ -93,31 +95,50 @@ export async function quantizeModel(given: Model, options: QuantizeOptions): Pro
   options.onProgress?.('reading activations', 0, 1);
   const statistics = await statisticsOf(model, places, samples, { ...run, seed });
   options.onProgress?.('reading activations', 1, 1);
-  const fitted = await fitLayers(model, places, statistics, samples, {
-    ...{ ...run, seed, maxPositions },
-    refit: options.refit ?? true,
-    reference: options.reference,
-    limit: options.reducedRange ? WEIGHT_LIMITS.reduced : WEIGHT_LIMITS.full,
-    onProgress: (done, total) => options.onProgress?.('quantising layers', done, total),
-  });
-  return await withSensitiveLayersFloat({ model, places, fitted, keepFloat }, samples, options, run);
+  const fitted = (equalise: boolean): Promise<FittedLayers> =>
+    fitLayers(model, places, statistics, samples, {
+      ...{ ...run, seed, maxPositions, equalise },
+      refit: options.refit ?? true,
+      reference: options.reference,
+      limit: options.reducedRange ? WEIGHT_LIMITS.reduced : WEIGHT_LIMITS.full,
+      onProgress: (done, total) => options.onProgress?.('quantising layers', done, total),
+    });
+  const scores = await HeldOutScores.open(model, samples, run);
+  const all = await fitted(options.equalise ?? true);
+  const plain = all.chosen.some(({ equalised }) => equalised) ? await fitted(false) : undefined;
+  const best = plain && (await isNearer(plain, all, keepFloat, scores)) ? plain : all;
+  return await withSensitiveLayersFloat({ places, fitted: best, keepFloat }, scores, options);
+}
+
+/** Whether one network comes nearer to the float network than another: layers that gain alone may lose together. */
+async function isNearer(
+  one: FittedLayers,
+  other: FittedLayers,
+  keepFloat: ReadonlyMap<string, string>,
+  scores: HeldOutScores,
+): Promise<boolean> {
+  const distanceOf = (fitted: FittedLayers): Promise<number> =>
+    scores.distance(
+      writeQuantized(fitted.unrounded, integerPlaces(fitted.unrounded, keepFloat), {
+        values: fitted.values,
+        layers: fitted.layers,
+      }),
+    );
+  return (await distanceOf(one)) < (await distanceOf(other));
 }
 
 interface Fitted {
-  readonly model: Model;
   readonly places: IntegerPlaces;
   readonly fitted: FittedLayers;
   readonly keepFloat: ReadonlyMap<string, string>;
 }
 
 async function withSensitiveLayersFloat(
-  { model, places, fitted, keepFloat }: Fitted,
-  samples: RepairSamples,
+  { places, fitted, keepFloat }: Fitted,
+  scores: HeldOutScores,
   options: QuantizeOptions,
-  run: HeldOutScores['settings'],
 ): Promise<QuantizedModel> {
   const { budget = DEFAULT_BUDGET, onProgress } = options;
-  const scores = await HeldOutScores.open(model, samples, run);
   const written = (kept: ReadonlyMap<string, string>) => {
     const own = kept.size === keepFloat.size ? places : integerPlaces(fitted.unrounded, kept);
     const tables = { values: scalesFor(own, places, fitted), layers: fitted.layers };
