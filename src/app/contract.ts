@@ -1,7 +1,7 @@
 // The contract of a network's input: what options, a model.json beside the model, and its metadata say, in this order.
 import { statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { ClassMap, InputContract } from '../data/index.ts';
+import type { ClassMap, ImageWindow, InputContract } from '../data/index.ts';
 import {
   checkContract,
   contractOfMetadata,
@@ -31,6 +31,8 @@ export interface ContractOptions {
   readonly output?: string | undefined;
   /** Samples a second of the signals that the network reads. */
   readonly samplingRate?: number | undefined;
+  /** The values of images that become black and white, before that of a contract or of the files. */
+  readonly window?: ImageWindow | undefined;
 }
 
 /** A network's contract, where its fields were said, and what to tell about that. */
@@ -78,11 +80,11 @@ export async function contractForData(
   { contract: kept, classes }: Pick<Classifier, 'contract' | 'classes'>,
   options: ContractOptions,
 ): Promise<InputContract | undefined> {
-  const { labels, classMap, contract } = options;
-  if ([labels, classMap, contract].every((said) => said === undefined)) return kept;
+  const { labels, classMap, contract, window } = options;
+  if ([labels, classMap, contract, window].every((said) => said === undefined)) return kept;
   const file = await contractFile('', false, { contract }, []);
   const merged = mergeContracts([
-    { source: 'options', contract: contractOfOptions({ labels, classMap }) },
+    { source: 'options', contract: contractOfOptions({ labels, classMap, window }) },
     { source: 'model.json', contract: file?.contract ?? {} },
     { source: 'bundle', contract: kept ?? {} },
   ]);
@@ -92,13 +94,15 @@ export async function contractForData(
 }
 
 /** The contract that options say field by field. */
-function contractOfOptions({ labels, classMap, task, output, samplingRate }: ContractOptions): InputContract {
+function contractOfOptions(options: ContractOptions): InputContract {
+  const { labels, classMap, task, output, samplingRate, window } = options;
   return {
     classes: labels,
     classMap,
     task,
     output,
     ...(samplingRate !== undefined && { signal: { samplingRate } }),
+    ...(window && { image: { window } }),
   };
 }
 

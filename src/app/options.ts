@@ -1,5 +1,5 @@
 // Which samples a use case reads, and how its computations run.
-import type { Dataset, DatasetSplit } from '../data/index.ts';
+import type { Dataset, DatasetSplit, SeriesChoice } from '../data/index.ts';
 import type { EngineOptions } from '../engine/index.ts';
 import type { ContractOptions } from './contract.ts';
 
@@ -30,7 +30,9 @@ export interface DataOptions extends ContractOptions {
   readonly limit?: number | undefined;
   /** Only samples of these classes. */
   readonly classes?: readonly number[] | undefined;
-  /** Only these records of a WFDB folder. */
+  /** Only objects of DICOM of such a series. */
+  readonly series?: SeriesChoice | undefined;
+  /** Only these records of a folder of recordings. */
   readonly records?: readonly string[] | undefined;
   /** Leave out images that cannot be read, and name them in the result, instead of failing at the first. */
   readonly skipBad?: boolean | undefined;

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { crc32 as crcOf, deflateSync } from 'node:zlib';
+import { crc32 as crcOf, deflateSync, gzipSync } from 'node:zlib';
 import { unzipSync, type Zippable, zipSync } from 'fflate';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,7 +11,9 @@ import type { Bundle } from '../bundle/index.ts';
 import { bundleOf } from '../bundle/test-support/contents.ts';
 import { Net } from '../channels/test-support/net.ts';
 import { type InputContract, npyArray, openDataset, writeNpz } from '../data/index.ts';
+import { dicomFile, imageElements } from '../data/test-support/dicom-file.ts';
 import { edfFile } from '../data/test-support/edf-file.ts';
+import { niftiFile } from '../data/test-support/nifti-file.ts';
 import { writeRecord } from '../data/test-support/wfdb-record.ts';
 import { withMetadata } from '../onnx/internal.ts';
 import { must } from '../util/index.ts';
@@ -125,6 +127,28 @@ describe('a file that is sent', () => {
     expect([bare.samples.size, bare.samples.labels]).toEqual([14, undefined]);
     await expect(send(ecg, edfFile({ signals }).subarray(0, 900), 'a.edf')).rejects.toMatchObject({
       message: expect.stringContaining('cannot read a.edf: it is short'),
+    });
+  });
+
+  it('is an object of DICOM or a volume of NIfTI', async () => {
+    const pixels = Array.from({ length: 192 }, (_, i) => i);
+    const made = { rows: 8, columns: 8, samples: 3, bitsAllocated: 8, pixels } as const;
+    const object = dicomFile(imageElements(made));
+    const { samples, remarks } = await send(colours, object, 'MARKNAME.dcm');
+    expect([samples.size, samples.name]).toEqual([1, 'MARKNAME.dcm']);
+    expect(samples.samples[64]).toBeCloseTo(1 / 255, 6);
+    const volume = niftiFile({
+      size: [8, 8, 2],
+      values: pixels.slice(0, 128),
+      type: 'uint8',
+      description: 'MARKDESC99',
+    });
+    const slices = await send(colours, gzipSync(volume), 'v.nii.gz');
+    expect([slices.samples.size, slices.samples.origins]).toEqual([2, ['v.nii.gz#1', 'v.nii.gz#2']]);
+    expect(JSON.stringify([remarks, slices.remarks, samples.origins])).not.toMatch(/MARK(DESC|MRN|ACC)/);
+    await expect(send(colours, object.subarray(0, object.length - 9), 'a.dcm')).rejects.toMatchObject({
+      code: 'E_DATA',
+      message: expect.stringContaining('cannot read image a.dcm: its pixels are short'),
     });
   });
 

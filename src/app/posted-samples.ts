@@ -36,7 +36,7 @@ export interface PostedSamples {
 }
 
 /**
- * The samples of an image, a recording (EDF, BDF), an array (`.npy`), an archive of arrays, or a zip of WFDB records or images, all of them and in
+ * The samples of an image, an object of DICOM, a volume of NIfTI, a recording (EDF, BDF), an array (`.npy`), an archive of arrays, or a zip of WFDB records or images, all of them and in
  * order, as `bedside infer --data` reads the same file with `--split all`.
  * @throws BedsideError E_DATA, E_DATA_FIT, E_TOO_LARGE, E_UNSUPPORTED; E_OUTPUT where there is no folder to read it in
  */
@@ -64,7 +64,7 @@ export async function postedSamples(
       const samples = await loadSamples(classifierOf(bundle), options, { split: 'all', seed: 1 }, journal);
       const { remarks, skipped } = journal.said();
       return {
-        samples: { ...samples, name },
+        samples: { ...samples, name, origins: samples.origins?.map(told) },
         remarks: remarks.map(told),
         skipped: skipped.map((own) => ({ ...own, reason: told(own.reason) })),
       };

@@ -2,6 +2,7 @@
 
 import { type Dataset, type DatasetSplit, openDataset, subset } from '../data/index.ts';
 import {
+  areImages,
   countIdentical,
   indicesOutside,
   isUnsplitArchive,
@@ -62,6 +63,7 @@ export async function loadSamples(
         split: options.split ?? defaults.split,
         splitBy: options.splitBy,
         records: options.records,
+        series: options.series,
         maxPixels: options.maxPixels,
         rate: options.samplingRate ?? contract?.signal?.samplingRate ?? classifier.samplingRate,
         skipBad: options.skipBad,
@@ -232,16 +234,15 @@ function limited(dataset: Dataset, limit: number | undefined, seed: number): Dat
 export function withoutUsed(test: Dataset, draws: readonly Dataset[], journal: Journal): Dataset {
   const rest = indicesOutside(test, draws);
   if (rest.length === test.size) return test;
-  const what = test.kind === 'images' ? 'images' : 'samples';
+  const what = areImages(test) ? 'images' : 'samples';
   if (rest.length === 0) {
     throw new BedsideError(
       'E_DATA',
       `${test.name} has too few ${what}: all ${test.size} are used for scoring`,
       {
-        hint:
-          test.kind === 'images'
-            ? 'score on fewer with --per-class or --limit, or give the data local and test folders'
-            : 'score on fewer with --per-class or --limit, or leave out --split',
+        hint: areImages(test)
+          ? 'score on fewer with --per-class or --limit, or give the data local and test folders'
+          : 'score on fewer with --per-class or --limit, or leave out --split',
       },
     );
   }

@@ -1,5 +1,5 @@
 // Finds samples that two sets have in common: the same sample of the data, or one with the same numbers.
-import type { Dataset } from './dataset.ts';
+import { areImages, type Dataset } from './dataset.ts';
 
 /**
  * Indices of the samples of `dataset` that are in none of the others. Samples are compared by their position in the
@@ -33,9 +33,10 @@ export function countIdentical(dataset: Dataset, others: readonly Dataset[]): nu
 function keysOf({
   positions,
   kind,
+  rate,
   origins,
 }: Dataset): (ArrayLike<string | number> & Iterable<string | number>) | undefined {
-  return positions ?? (kind === 'images' ? origins : undefined);
+  return positions ?? (areImages({ kind, rate }) ? origins : undefined);
 }
 
 /** The bits of each sample, as views. */

@@ -1,6 +1,7 @@
 // The result of every reader of recordings and images.
 import type { TaskKind } from '../util/index.ts';
 import type { InputContract } from './contract/contract.ts';
+import type { SeriesChoice } from './series-choice.ts';
 
 /** Data that was not read, for one reason. */
 export interface PassedOver {
@@ -122,6 +123,8 @@ export interface DatasetOptions {
   readonly rate?: number | undefined;
   /** The most pixels that an image may have; default 2^28. */
   readonly maxPixels?: number | undefined;
+  /** Only objects of DICOM of such a series. */
+  readonly series?: SeriesChoice | undefined;
   /** Only these records of a WFDB folder. */
   readonly records?: readonly string[] | undefined;
   readonly seed: number;

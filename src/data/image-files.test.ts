@@ -56,9 +56,9 @@ describe('listImages', () => {
   it('counts other endings, images beside the classes, and folders too deep', async () => {
     const deep = `a/${'d/'.repeat(9)}9.png`;
     const names = [
-      'a/1.dcm',
-      'a/2.dcm',
-      'a/x/3.DCM',
+      'a/1.raw',
+      'a/2.raw',
+      'a/x/3.RAW',
       'a/1.png',
       'b/1.png',
       'top.png',
@@ -71,9 +71,9 @@ describe('listImages', () => {
     expect(passedOver).toEqual([
       { reason: 'files ending in .csv, which are not read', count: 1, examples: ['labels.csv'] },
       {
-        reason: 'files ending in .dcm, which are not read',
+        reason: 'files ending in .raw, which are not read',
         count: 3,
-        examples: [join('a/1.dcm'), join('a/2.dcm'), join('a/x/3.DCM')],
+        examples: [join('a/1.raw'), join('a/2.raw'), join('a/x/3.RAW')],
       },
       { reason: 'files without an ending, which are not read', count: 1, examples: [join('a/LICENSE')] },
       {

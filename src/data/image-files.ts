@@ -5,6 +5,7 @@ import { dirname, extname, join, relative, sep } from 'node:path';
 import { BedsideError, messageOf } from '../util/index.ts';
 import type { DatasetSplit } from './dataset.ts';
 import { isHidden } from './hidden.ts';
+import { isMedical } from './medical-images.ts';
 import { PassedOverCount } from './passed-over.ts';
 import { PATIENT_FOLDER } from './patient-folder.ts';
 
@@ -234,7 +235,12 @@ class ImageLister {
       const kind = entry.isSymbolicLink() ? await stat(join(full, name)).catch(() => undefined) : entry;
       const ending = extname(name).toLowerCase();
       if (kind?.isDirectory()) folders.push(name);
-      else if (kind?.isFile() && IMAGE_EXTENSIONS.includes(ending)) images.push(name);
+      else if (
+        kind?.isFile() &&
+        (IMAGE_EXTENSIONS.includes(ending) || (await isMedical(join(full, name), name)))
+      )
+        images.push(name);
+      else if (isVoxels(name, entries)) continue;
       else others.push({ reason: reasonOf(kind, ending), path });
     }
     for (const { reason, path } of others.sort((a, b) => (a.path < b.path ? -1 : 1)))
@@ -271,6 +277,15 @@ function foldersBelow(folder: string, path: string): string[] {
   return relative(folder, dirname(path))
     .split(sep)
     .filter((name) => name !== '');
+}
+
+/** Whether a file holds the voxels of a header of NIfTI beside it. */
+function isVoxels(name: string, beside: readonly { readonly name: string }[]): boolean {
+  const base = /^(.*)\.img(\.gz)?$/i.exec(name)?.[1];
+  return (
+    base !== undefined &&
+    beside.some((other) => other.name === `${base}.hdr` || other.name === `${base}.hdr.gz`)
+  );
 }
 
 function reasonOf(kind: { isFile(): boolean } | undefined, ending: string): string {

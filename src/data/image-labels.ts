@@ -1,8 +1,10 @@
 // The images of a data set with what they should give: by class folders, or by a list of labels.
-import { dirname } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { BedsideError, hasClasses } from '../util/index.ts';
 import { LabelMap } from './contract/label-map.ts';
 import type { DatasetOptions, PassedOver, Targets } from './dataset.ts';
+import { filesOfDirectory } from './dicom/directory.ts';
 import { assertLabelsOf, numberedClasses } from './fit.ts';
 import { allImages, type ImageFile, listImages, splitOf } from './image-files.ts';
 import {
@@ -13,6 +15,7 @@ import {
   listBeside,
   readLabelList,
 } from './label-list.ts';
+import { DICOMDIR } from './medical-name.ts';
 import { PassedOverCount } from './passed-over.ts';
 
 /** Images that can be chosen from, and what is known of them. */
@@ -39,8 +42,11 @@ export async function labelledImages(
   options: DatasetOptions,
   passedOver: PassedOverCount,
 ): Promise<LabelledImages> {
+  if (!isLabelList(path) && !(await stat(path)).isDirectory()) return await ofFile(path, options, passedOver);
   if (isLabelList(path)) return ofList(dirname(path), await readLabelList(path), options, passedOver);
   const list = await listBeside(path);
+  const directory = list ? undefined : (await readdir(path)).find((name) => name.toUpperCase() === DICOMDIR);
+  if (directory !== undefined) return await ofFile(join(path, directory), options, passedOver);
   if (!list) return ofFolders(path, options, passedOver);
   const own = new PassedOverCount();
   try {
@@ -50,6 +56,26 @@ export async function labelledImages(
     if (!BedsideError.is(error, 'E_DATA_FIT') && !BedsideError.is(error, 'E_DATA')) throw error;
   }
   return ofList(path, list, options, passedOver);
+}
+
+/** One file of DICOM or NIfTI, or the files that a directory of DICOM media names; without labels. */
+async function ofFile(
+  path: string,
+  { contract, classes }: DatasetOptions,
+  passedOver: PassedOverCount,
+): Promise<LabelledImages> {
+  const root = dirname(path);
+  const isDirectory = basename(path).toUpperCase() === DICOMDIR;
+  return {
+    root,
+    paths: isDirectory ? await filesOfDirectory(path, passedOver) : [basename(path)],
+    labels: undefined,
+    targets: undefined,
+    patients: undefined,
+    classNames: contract?.classes ?? numberedClasses(classes),
+    remarks: [],
+    leftOut: [],
+  };
 }
 
 async function ofFolders(

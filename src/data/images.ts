@@ -1,5 +1,5 @@
 // A folder of class folders with images; or of `local` (or `train`) and `test` folders of class folders; or images with
-// a list of labels.
+// a list of labels. Files of DICOM and NIfTI give an image for each of their frames.
 import { join } from 'node:path';
 import { BedsideError, formatBytes, formatCount, messageOf, must } from '../util/index.ts';
 import { availableMemory, RegularFile } from '../util/internal.ts';
@@ -7,8 +7,10 @@ import type { Dataset, DatasetOptions } from './dataset.ts';
 import { absentClasses, allocateSamples } from './fit.ts';
 import { hashSamples } from './hash.ts';
 import { allImages } from './image-files.ts';
+import { type FramedImage, type FramedImages, originOf, ShownCount, withFrames } from './image-frames.ts';
 import { labelledImages } from './image-labels.ts';
 import { type ImageTarget, imageTarget, writeImage } from './image-steps.ts';
+import { MedicalFiles } from './medical-images.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { saysRange } from './npz-images.ts';
 import { PassedOverCount } from './passed-over.ts';
@@ -16,6 +18,7 @@ import { chooseSamples } from './patients.ts';
 import type { Pixels } from './pixel-data.ts';
 import { decodeImage, imageSize, MAX_PIXELS } from './pixels.ts';
 import { targetsAt } from './sampling.ts';
+import { shownImage } from './shown-values.ts';
 import { MAY_BE_WIDE, type WideRange, wideRange, withWhite } from './wide-images.ts';
 
 // Decoding runs on libuv's four threads; a few more keep them fed, and memory stays small.
@@ -38,21 +41,48 @@ const LARGE_FILE = 16 * 2 ** 20;
 export async function readImages(path: string, options: DatasetOptions): Promise<Dataset> {
   const passedOver = new PassedOverCount();
   const shape = imageTarget(options.sampleShape, options.contract?.image, path);
-  const list = await labelledImages(path, options, passedOver);
+  const files = new MedicalFiles();
+  try {
+    const list = await withFrames(
+      await labelledImages(path, options, passedOver),
+      files,
+      options,
+      passedOver,
+    );
+    return await readListed(path, list, { files, shape, options, passedOver });
+  } finally {
+    await files.close();
+  }
+}
+
+/** What reading a list takes. */
+interface Reading {
+  readonly files: MedicalFiles;
+  readonly shape: ImageTarget;
+  readonly options: DatasetOptions;
+  readonly passedOver: PassedOverCount;
+}
+
+async function readListed(
+  path: string,
+  list: FramedImages,
+  { files, shape, options, passedOver }: Reading,
+): Promise<Dataset> {
   const { root, labels: all, targets, patients, classNames } = list;
   const indices = chooseSamples({ size: list.paths.length, labels: all, targets, patients }, options, path);
-  const chosen = Array.from(indices, (i) => must(list.paths[i], 'a file for each index'));
+  const chosen = Array.from(indices, (i) => must(list.images[i], 'an image for each index'));
 
   const size = shape.channels * shape.height * shape.width;
   const samples = allocateSamples(chosen.length, size, path);
   const range = saysRange(options.contract?.image)
     ? undefined
     : await wideRange(root, await everyImage(root, list.paths), options.maxPixels ?? MAX_PIXELS, path);
-  const reasons = await decodeAll({ root, files: chosen, range }, shape, samples, options);
+  const shown = new ShownCount();
+  const reasons = await decodeAll({ root, chosen, range, files, shown }, shape, samples, options);
   const good = chosen.map((_, i) => i).filter((i) => reasons[i] === undefined);
   if (good.length === 0) {
     throw new BedsideError('E_DATA', `none of the ${chosen.length} images chosen in ${root} can be read`, {
-      hint: `the first one: ${chosen[0]}: ${reasons[0]}`,
+      hint: `the first one: ${chosen[0]?.path}: ${reasons[0]}`,
     });
   }
   // Closes the gaps that skipped images leave.
@@ -64,7 +94,7 @@ export async function readImages(path: string, options: DatasetOptions): Promise
   const labels = all && Int32Array.from(places, (i) => must(all[i], 'a label for each image'));
   const given = targets && targetsAt(targets, list.paths.length, places);
   return {
-    kind: 'images',
+    kind: list.kind,
     name: path,
     size: good.length,
     sampleShape: [...options.sampleShape],
@@ -74,15 +104,19 @@ export async function readImages(path: string, options: DatasetOptions): Promise
     ...(patients && { patients: places.map((i) => must(patients[i], 'a patient for each image')) }),
     ...(options.splitBy && { splitBy: options.splitBy }),
     classNames,
-    origins: places.map((i) => must(list.paths[i], 'a file for each index')),
-    skipped: chosen.flatMap((file, i) => {
-      const reason = reasons[i];
-      return reason === undefined ? [] : [{ path: file, reason }];
-    }),
+    origins: places.map((i) => originOf(must(list.images[i], 'an image for each index'))),
+    skipped: [
+      ...list.unreadable,
+      ...chosen.flatMap((image, i) => {
+        const reason = reasons[i];
+        return reason === undefined ? [] : [{ path: originOf(image), reason }];
+      }),
+    ],
     passedOver: [...passedOver.list(), ...list.leftOut],
     remarks: [
       ...shape.remarks,
       ...(range?.remarks ?? []),
+      ...shown.remarks(path),
       ...list.remarks,
       ...absentClasses(all, classNames, options.classFilter, path),
     ],
@@ -98,32 +132,44 @@ async function everyImage(root: string, listed: readonly string[]): Promise<read
 /** Images to decode. */
 interface Files {
   readonly root: string;
-  readonly files: readonly string[];
+  readonly chosen: readonly FramedImage[];
   readonly range: WideRange | undefined;
+  readonly files: MedicalFiles;
+  readonly shown: ShownCount;
 }
 
 /** Why each image could not be read, where it could not. */
 async function decodeAll(
-  { root, files, range }: Files,
+  { root, chosen, range, files, shown }: Files,
   shape: ImageTarget,
   samples: Float32Array,
   options: DatasetOptions,
 ): Promise<(string | undefined)[]> {
   const size = shape.channels * shape.height * shape.width;
-  const reasons = new Array<string | undefined>(files.length).fill(undefined);
+  const reasons = new Array<string | undefined>(chosen.length).fill(undefined);
   const budget = new MemoryBudget(Math.min(MOST_DECODED, availableMemory() / 4));
   let next = 0;
   let done = 0;
   let failed = false;
   const isSaid = saysRange(options.contract?.image);
   const work = async (): Promise<void> => {
-    while (next < files.length && !failed) {
+    while (next < chosen.length && !failed) {
       const i = next++;
-      const path = must(files[i], 'a file for each index');
+      const { path, frame } = must(chosen[i], 'an image for each index');
+      const maxPixels = options.maxPixels ?? MAX_PIXELS;
       try {
-        await decodeOne(join(root, path), options.maxPixels ?? MAX_PIXELS, budget, (pixels) =>
-          writeImage(isSaid ? pixels : withWhite(pixels, range, path), shape, samples, i * size),
-        );
+        if (frame === undefined) {
+          await decodeOne(join(root, path), maxPixels, budget, (pixels) =>
+            writeImage(isSaid ? pixels : withWhite(pixels, range, path), shape, samples, i * size),
+          );
+        } else {
+          const { pixels, contract, by } = shownImage(
+            await files.frame(join(root, path), frame, maxPixels),
+            shape.contract,
+          );
+          shown.add(by);
+          await writeImage(pixels, { ...shape, contract }, samples, i * size);
+        }
       } catch (cause) {
         if (BedsideError.is(cause) && cause.code !== 'E_FILE') throw cause;
         const reason =
@@ -140,7 +186,7 @@ async function decodeAll(
         }
         reasons[i] = reason;
       }
-      options.onProgress?.(++done, files.length);
+      options.onProgress?.(++done, chosen.length);
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, work));

@@ -23,5 +23,6 @@ export { type NpyArray, npyArray } from './npy.ts';
 export { type ReadNpzOptions, readNpz, writeNpz } from './npz.ts';
 export { openDataset } from './open-dataset.ts';
 export { subset } from './sampling.ts';
+export type { SeriesChoice } from './series-choice.ts';
 export { disjointDraws } from './splits.ts';
 export { generateEcg, type SyntheticEcgOptions } from './synthetic-ecg.ts';

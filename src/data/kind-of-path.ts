@@ -3,20 +3,23 @@ import { readdir } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { BedsideError, messageOf } from '../util/index.ts';
 import { RegularFile } from '../util/internal.ts';
+import { looksLikeDicom } from './dicom/object.ts';
 import { looksLikeEdf } from './edf/header.ts';
 import { isEdfName } from './edf/source.ts';
 import { isHidden } from './hidden.ts';
 import { IMAGE_EXTENSIONS } from './image-files.ts';
+import { looksLikeNifti } from './nifti/header.ts';
+import { gunzippedHead, isGzip } from './nifti/volume.ts';
 import { RECORD_LIST, recordNames } from './wfdb-folder.ts';
 
 /** So many folders are looked into to find out what a folder holds, and so deep. */
 const MOST_PROBED = 2000;
 const MOST_DEPTH = 8;
 /** Enough of a file to know it by its mark. */
-const HEAD = 512;
+const HEAD = 4096;
 
 /** The kind of a file by its first bytes; undefined for one that is no data. @throws BedsideError E_FILE */
-export async function kindOfFile(path: string): Promise<'npz' | 'edf' | undefined> {
+export async function kindOfFile(path: string): Promise<'npz' | 'edf' | 'images' | undefined> {
   const file = await RegularFile.open(path, 'dataset');
   try {
     return kindOfHead(await file.read(0, Math.min(HEAD, file.size)));
@@ -26,9 +29,11 @@ export async function kindOfFile(path: string): Promise<'npz' | 'edf' | undefine
 }
 
 /** The kind of data that bytes begin. */
-export function kindOfHead(head: Uint8Array): 'npz' | 'edf' | undefined {
+export function kindOfHead(head: Uint8Array): 'npz' | 'edf' | 'images' | undefined {
   if (Buffer.from(head.subarray(0, 4)).toString('latin1') === 'PK\x03\x04') return 'npz';
-  return looksLikeEdf(head) ? 'edf' : undefined;
+  if (looksLikeEdf(head)) return 'edf';
+  const isNifti = looksLikeNifti(head) || (isGzip(head) && looksLikeNifti(gunzippedHead(head)));
+  return looksLikeDicom(head) || isNifti ? 'images' : undefined;
 }
 
 /**

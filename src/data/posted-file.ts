@@ -6,9 +6,12 @@ import { promisify } from 'node:util';
 import { crc32, inflateRaw } from 'node:zlib';
 import { zipSync } from 'fflate';
 import { BedsideError, formatBytes, formatCount, plainLine } from '../util/index.ts';
+import { looksLikeDicom } from './dicom/object.ts';
 import { looksLikeEdf } from './edf/header.ts';
 import { isHidden } from './hidden.ts';
 import { IMAGE_EXTENSIONS } from './image-files.ts';
+import { looksLikeNifti } from './nifti/header.ts';
+import { gunzippedHead, isGzip } from './nifti/volume.ts';
 import { decodeNpy, encodeNpy, MAX_HEAD_BYTES, parseNpyHead } from './npy.ts';
 import { imageSize } from './pixels.ts';
 import {
@@ -22,7 +25,7 @@ import {
 } from './zip.ts';
 
 /** What a posted file can be: the content tells which. */
-export type PostedKind = 'image' | 'array' | 'archive' | 'edf';
+export type PostedKind = 'image' | 'array' | 'archive' | 'edf' | 'dicom' | 'nifti';
 
 /** Bounds on what a sender may make us unpack. */
 export interface PostedBounds {
@@ -40,14 +43,21 @@ const unpacked = promisify(inflateRaw) as (
 ) => Promise<Uint8Array>;
 
 /** The name of a file that is laid out alone, by its kind: messages call it by its sender's name. */
-export const LAID_OUT = { array: 'arrays.npz', edf: 'recording.edf' } as const;
+export const LAID_OUT = {
+  array: 'arrays.npz',
+  edf: 'recording.edf',
+  dicom: 'object.dcm',
+  nifti: 'volume.nii',
+} as const;
 
 /** The kind of a file by its first bytes; whatever is of no other kind counts as an image. */
 export function kindOfContent(bytes: Uint8Array): PostedKind {
   const start = Buffer.from(bytes.subarray(0, 6)).toString('latin1');
   if (start.startsWith('PK\x03\x04') || start.startsWith('PK\x05\x06')) return 'archive';
   if (start === '\x93NUMPY') return 'array';
-  return looksLikeEdf(bytes) ? 'edf' : 'image';
+  if (looksLikeEdf(bytes)) return 'edf';
+  if (looksLikeDicom(bytes)) return 'dicom';
+  return looksLikeNifti(isGzip(bytes) ? gunzippedHead(bytes) : bytes) ? 'nifti' : 'image';
 }
 
 /**
@@ -69,7 +79,7 @@ export async function layOutPosted(
     await writeFile(join(folder, `image${imageEnding(name)}`), bytes, { mode: 0o600 });
     return folder;
   }
-  if (kind === 'edf') {
+  if (kind === 'edf' || kind === 'dicom' || kind === 'nifti') {
     const path = join(folder, LAID_OUT[kind]);
     await writeFile(path, bytes, { mode: 0o600 });
     return path;

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { DatasetSplit } from '../../data/index.ts';
 import { BedsideError, TASKS, type TaskKind } from '../../util/index.ts';
 import { addContract } from './contract.ts';
+import { parseSeries, parseWindow, WINDOWS } from './medical.ts';
 import { count, items, names, numberIn, whole } from './numbers.ts';
 
 const DATA = '--data <dataset>';
@@ -17,7 +18,7 @@ export function addData(
 ): Command {
   const what =
     'an .npz (<split>_images and <split>_labels, or x and y), a folder of class folders with images, ' +
-    'a CSV of file and label beside images, or recordings (WFDB, EDF, BDF)';
+    'a CSV of file and label beside images, images of DICOM or NIfTI, or recordings (WFDB, EDF, BDF, DICOM)';
   const withData = (uses.optional ? command.option(DATA, what) : command.requiredOption(DATA, what))
     .option('--split <name>', `local (also called train), test or all: ${uses.split}`, split)
     .option(
@@ -28,7 +29,17 @@ export function addData(
     .option('--per-class <n>', uses.perClass, count())
     .option('--limit <n>', 'at most this many samples, drawn by the seed after --per-class', count())
     .option('--classes <list>', 'only samples of these classes, such as 0,2', integers)
-    .option('--records <list>', 'only these records of a WFDB folder, such as 100,106', names)
+    .option('--records <list>', 'only these records of a folder of recordings, such as 100,106', names)
+    .option(
+      '--series <list>',
+      'only objects of DICOM of such a series: modality=CT,body-part=HEAD,description=TEXT, each if it is given',
+      parseSeries,
+    )
+    .option(
+      '--window <centre,width>',
+      `values of images that become black and white, such as 40,400, or ${Object.keys(WINDOWS).join(', ')}; default: as the contract says, else each file of DICOM`,
+      parseWindow,
+    )
     .option(
       '--sampling-rate <hz>',
       'sampling rate of the signals that the network reads, if its metadata does not say it; default 360',

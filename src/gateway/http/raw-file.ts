@@ -21,6 +21,10 @@ const TYPES: Readonly<Record<string, PostedKind>> = {
   'application/x-npy': 'array',
   'application/edf': 'edf',
   'application/x-edf': 'edf',
+  'application/dicom': 'dicom',
+  'application/x-nifti': 'nifti',
+  'application/gzip': 'nifti',
+  'application/x-gzip': 'nifti',
 };
 
 const ENDINGS: Readonly<Record<string, PostedKind>> = {
@@ -30,6 +34,9 @@ const ENDINGS: Readonly<Record<string, PostedKind>> = {
   edf: 'edf',
   bdf: 'edf',
   rec: 'edf',
+  dcm: 'dicom',
+  nii: 'nifti',
+  gz: 'nifti',
 };
 const IMAGE_ENDING = /^(jpe?g|jpe|jfif|png|webp|gif|tiff?|avif|bmp|dib|p[gpn]m)$/;
 const WHAT: Readonly<Record<PostedKind, string>> = {
@@ -37,12 +44,16 @@ const WHAT: Readonly<Record<PostedKind, string>> = {
   array: 'an array of NumPy',
   archive: 'an archive',
   edf: 'a recording of EDF or BDF',
+  dicom: 'an object of DICOM',
+  nifti: 'a volume of NIfTI-1',
 };
 const NAMES: Readonly<Record<PostedKind, string>> = {
   image: 'image',
   array: 'array.npy',
   archive: 'archive.zip',
   edf: 'recording.edf',
+  dicom: 'object.dcm',
+  nifti: 'volume.nii',
 };
 const MOST_NAME = 200;
 
@@ -66,7 +77,7 @@ export function rawFileOf(headers: IncomingHttpHeaders, query: Query): RawFile |
       : undefined;
   if (named) return { kind: named, name };
   throw new BedsideError('E_REQUEST', `the name '${name}' does not say what the body is`, {
-    hint: 'an image, .edf, .bdf, .npy, .npz or .zip (a WFDB record, images)',
+    hint: 'an image, .dcm, .nii, .nii.gz, .edf, .bdf, .npy, .npz or .zip (a WFDB record, images)',
   });
 }
 
