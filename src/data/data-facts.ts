@@ -1,5 +1,6 @@
 // What a contract may be guessed from: the kind of data, names of labels, leads and rates of recordings, types of arrays.
 import { RegularFile } from '../util/internal.ts';
+import { waveformFacts } from './dicom/recordings.ts';
 import { BEAT_CLASSES } from './ecg-beats.ts';
 import { edfFacts } from './edf/source.ts';
 import { listImages } from './image-files.ts';
@@ -40,6 +41,8 @@ export async function dataFacts(path: string): Promise<DataFacts> {
       return { kind, labels: BEAT_CLASSES, ...(await signalsOf(path)) };
     case 'edf':
       return { kind, ...(await edfFacts(path)) };
+    case 'waveforms':
+      return { kind, ...(await waveformFacts(path)) };
     case 'npz':
       return { kind, array: await arrayOf(path) };
   }

@@ -4,10 +4,12 @@ import { extname, join } from 'node:path';
 import { BedsideError, messageOf } from '../util/index.ts';
 import { RegularFile } from '../util/internal.ts';
 import { looksLikeDicom } from './dicom/object.ts';
+import { isWaveform } from './dicom/recordings.ts';
 import { looksLikeEdf } from './edf/header.ts';
 import { isEdfName } from './edf/source.ts';
 import { isHidden } from './hidden.ts';
 import { IMAGE_EXTENSIONS } from './image-files.ts';
+import { medicalName } from './medical-name.ts';
 import { looksLikeNifti } from './nifti/header.ts';
 import { gunzippedHead, isGzip } from './nifti/volume.ts';
 import { RECORD_LIST, recordNames } from './wfdb-folder.ts';
@@ -15,6 +17,8 @@ import { RECORD_LIST, recordNames } from './wfdb-folder.ts';
 /** So many folders are looked into to find out what a folder holds, and so deep. */
 const MOST_PROBED = 2000;
 const MOST_DEPTH = 8;
+/** So many files of DICOM are looked into, to see whether they hold waveforms. */
+const MOST_LOOKED_INTO = 4;
 /** Enough of a file to know it by its mark. */
 const HEAD = 4096;
 
@@ -38,10 +42,10 @@ export function kindOfHead(head: Uint8Array): 'npz' | 'edf' | 'images' | undefin
 
 /**
  * What a folder holds, by the first file that says it, from the folder itself downwards: a header or a list of records
- * (WFDB), recordings of EDF, or images, which is also what a folder of nothing counts as.
+ * (WFDB), recordings of EDF, waveforms of DICOM, or images, which is also what a folder of nothing counts as.
  * @throws BedsideError E_FILE for a folder that cannot be read
  */
-export async function kindOfFolder(folder: string): Promise<'wfdb' | 'edf' | 'images'> {
+export async function kindOfFolder(folder: string): Promise<'wfdb' | 'edf' | 'waveforms' | 'images'> {
   const queue = [{ path: folder, depth: 0 }];
   for (let next = 0; next < Math.min(queue.length, MOST_PROBED); next++) {
     const { path, depth } = queue[next] ?? { path: folder, depth: 0 };
@@ -50,6 +54,8 @@ export async function kindOfFolder(folder: string): Promise<'wfdb' | 'edf' | 'im
     if (depth === 0 && files.includes(RECORD_LIST) && folders.length > 0 && !files.some(isEdfName))
       return 'wfdb';
     if (files.some(isEdfName)) return 'edf';
+    const medical = files.filter((file) => medicalName(file) !== undefined).slice(0, MOST_LOOKED_INTO);
+    for (const file of medical) if (await isWaveform(join(path, file))) return 'waveforms';
     if (files.some((file) => IMAGE_EXTENSIONS.includes(extname(file).toLowerCase()))) return 'images';
     if (depth === MOST_DEPTH) continue;
     for (const name of folders) queue.push({ path: join(path, name), depth: depth + 1 });

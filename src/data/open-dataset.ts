@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { BedsideError, messageOf } from '../util/index.ts';
 import { assertFiniteSamples, RegularFile } from '../util/internal.ts';
 import type { Dataset, DatasetOptions } from './dataset.ts';
+import { isWaveform, readWaveforms } from './dicom/recordings.ts';
 import { readEdfData } from './edf/source.ts';
 import { readImages } from './images.ts';
 import { kindOfFile, kindOfFolder } from './kind-of-path.ts';
@@ -21,7 +22,7 @@ import { readWfdb } from './wfdb.ts';
 export async function openDataset(path: string, options: DatasetOptions): Promise<Dataset> {
   checkOptions(options);
   const kind = await kindOf(path);
-  if (options.records && !['wfdb', 'edf', 'dicom'].includes(kind)) {
+  if (options.records && !['wfdb', 'edf', 'waveforms'].includes(kind)) {
     throw new BedsideError('E_USAGE', `${path} has no records to choose from`, {
       hint: 'leave out --records: it is for folders of recordings (WFDB, EDF, DICOM)',
     });
@@ -32,7 +33,13 @@ export async function openDataset(path: string, options: DatasetOptions): Promis
       hint: 'several inputs are read from an .npz with an array <split>_<input> for each',
     });
   }
-  const read = { npz: readNpzDataset, wfdb: readWfdb, edf: readEdfData, images: readImages }[kind];
+  const read = {
+    npz: readNpzDataset,
+    wfdb: readWfdb,
+    edf: readEdfData,
+    waveforms: readWaveforms,
+    images: readImages,
+  }[kind];
   const dataset = await read(path, options);
   assertFiniteSamples(dataset);
   return dataset;
@@ -54,7 +61,7 @@ export async function isUnsplitArchive(path: string): Promise<boolean> {
 }
 
 /** Kinds of data that a path may hold. */
-export type KindOfPath = 'npz' | 'wfdb' | 'edf' | 'images';
+export type KindOfPath = 'npz' | 'wfdb' | 'edf' | 'waveforms' | 'images';
 
 /** The kind of data at a path. @throws BedsideError E_FILE, E_DATA for a path that is no dataset */
 export async function kindOf(path: string): Promise<KindOfPath> {
@@ -62,6 +69,7 @@ export async function kindOf(path: string): Promise<KindOfPath> {
     if ((await stat(path)).isDirectory()) return await kindOfFolder(path);
     if (path.toLowerCase().endsWith('.npz')) return 'npz';
     const kind = await kindOfFile(path);
+    if (kind === 'images' && (await isWaveform(path))) return 'waveforms';
     if (kind) return kind;
     if (isLabelList(path)) return 'images';
   } catch (cause) {

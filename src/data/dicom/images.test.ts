@@ -69,10 +69,8 @@ describe('grey of DICOM', () => {
     const more = [...rescale, element('00281050', 'DS', '50'), element('00281051', 'DS', '100')];
     const contract = { image: { window: { centre: 0, width: 200 } as const } };
     expect(await read(image({ ...hounsfield, more }), { contract })).toEqual([0, 0.26, 0.5, 0.75, 1, 1]);
-    const scaled = { image: { scale: 0.001, mean: 0.12, deviation: 2 } };
-    const expected = [-2072, -48, 0, 50, 100, 2023].map(
-      (v) => Math.round(((v * 0.001 - 0.12) / 2) * 1e3) / 1e3,
-    );
+    const scaled = { image: { scale: 0.001, mean: 0.1, deviation: 1 } };
+    const expected = [-2072, -48, 0, 50, 100, 2023].map((v) => Math.round((v * 0.001 - 0.1) * 1e3) / 1e3);
     expect(await read(image({ ...hounsfield, more }), { contract: scaled })).toEqual(expected);
   });
 

@@ -1,0 +1,152 @@
+// Waveform objects of DICOM (12-lead ECG and others) as a source of recordings: one file, or all of a folder.
+import { stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { BedsideError, messageOf, must } from '../../util/index.ts';
+import { RegularFile } from '../../util/internal.ts';
+import type { Dataset, DatasetOptions } from '../dataset.ts';
+import { filesBelow } from '../file-tree.ts';
+import { medicalName } from '../medical-name.ts';
+import { PassedOverCount } from '../passed-over.ts';
+import { signalFacts } from '../recording-remarks.ts';
+import { chooseLeads, type Lead, type MarkedRecord, type RecordSource } from '../recording-source.ts';
+import { readRecordings } from '../recordings.ts';
+import { type SignalTarget, unitFactor } from '../signal-steps.ts';
+import { folderPatient } from '../wfdb-patients.ts';
+import { millivoltsOf } from '../wfdb-signals.ts';
+import { looksLikeDicom, parseObject } from './object.ts';
+import { hasWaveform, readWaveform, type Waveform } from './waveform.ts';
+
+const MARKED = 132;
+
+/** Whether a file is a waveform object of DICOM. */
+export async function isWaveform(path: string): Promise<boolean> {
+  if (medicalName(basename(path)) === undefined) return false;
+  const file = await RegularFile.open(path, 'recording').catch(() => undefined);
+  if (!file) return false;
+  try {
+    const isMarked = looksLikeDicom(await file.read(0, Math.min(MARKED, file.size)));
+    return isMarked && hasWaveform(await parseObject(file));
+  } catch (error) {
+    if (BedsideError.is(error)) throw error;
+    return false;
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Reads the windows of waveform objects, as `readRecordings`: of a file, or of all of a folder and of those below. Windows
+ * are one after the other: annotations of objects are free text, and not read.
+ * @throws BedsideError as `readRecordings`
+ */
+export async function readWaveforms(path: string, options: DatasetOptions): Promise<Dataset> {
+  return readRecordings(await WaveformSource.at(path), options);
+}
+
+/** Names of leads and rates of waveform objects. */
+export async function waveformFacts(path: string): Promise<{
+  readonly hasBeats: boolean;
+  readonly leads: readonly string[];
+  readonly rates: readonly number[];
+}> {
+  const source = await WaveformSource.at(path);
+  const records = [];
+  for (const record of await source.list(new PassedOverCount())) {
+    const { groups } = await source.read(record);
+    const leads = groups.flatMap(({ channels }) => channels.map(({ name }) => name));
+    records.push({ leads, rates: groups.map(({ rate }) => rate) });
+  }
+  return { hasBeats: false, ...signalFacts(records) };
+}
+
+class WaveformSource implements RecordSource {
+  readonly kind = 'dicom';
+  readonly marksIn = '';
+  readonly path: string;
+  readonly folder: string;
+  readonly #isFolder: boolean;
+  readonly #firstOf = new Map<string, string>();
+  readonly #sameAs = new Map<string, string>();
+
+  private constructor(path: string, isFolder: boolean) {
+    this.path = path;
+    this.folder = isFolder ? path : dirname(path);
+    this.#isFolder = isFolder;
+  }
+
+  static async at(path: string): Promise<WaveformSource> {
+    return new WaveformSource(path, (await stat(path)).isDirectory());
+  }
+
+  async list(passedOver: PassedOverCount): Promise<readonly string[]> {
+    if (!this.#isFolder) return [basename(this.path)];
+    const records: string[] = [];
+    for (const file of await filesBelow(this.folder, passedOver)) {
+      if (await isWaveform(join(this.folder, file))) records.push(file);
+      else if (!/\.[ct]sv$/i.test(file)) passedOver.add('files without waveforms of DICOM', file);
+    }
+    return records;
+  }
+
+  async marks(): Promise<MarkedRecord> {
+    return { marks: undefined, rate: 1 };
+  }
+
+  async leads(
+    record: string,
+    { leads: wanted, contract }: SignalTarget,
+  ): Promise<readonly Lead[] | undefined> {
+    const { groups } = await this.read(record);
+    for (const { rate, channels } of groups) {
+      const places = chooseLeads({ name: record, leads: channels.map(({ name }) => name) }, wanted, isNamed);
+      if (!places) continue;
+      return places.map((place, i) => {
+        const { name, unit, step, samples } = must(channels[place], 'a channel for each place');
+        const millivolts = millivoltsOf(unit) ?? 1;
+        const factor = millivolts * unitFactor(contract, 1 / Math.abs(step * millivolts));
+        return {
+          ...{ record, rate, name },
+          isFallback: !isNamed(name, wanted[i]?.[0] ?? ''),
+          signal: samples().map((value) => value * factor),
+        };
+      });
+    }
+    return undefined;
+  }
+
+  patientOf(record: string): string {
+    return folderPatient(record) ?? this.#sameAs.get(record) ?? record;
+  }
+
+  remarks(): string[] {
+    return [];
+  }
+
+  /** @throws BedsideError E_DATA for a damaged object */
+  async read(record: string): Promise<Waveform> {
+    const path = join(this.folder, record);
+    const file = await RegularFile.open(path, 'recording');
+    try {
+      const waveform = await readWaveform(file);
+      if (waveform.sharedBy !== undefined) {
+        const first = this.#firstOf.get(waveform.sharedBy) ?? record;
+        this.#firstOf.set(waveform.sharedBy, first);
+        this.#sameAs.set(record, first);
+      }
+      return waveform;
+    } catch (cause) {
+      if (BedsideError.is(cause)) throw cause;
+      throw new BedsideError('E_DATA', `cannot read recording ${path}: ${messageOf(cause)}`, {
+        hint: 'copy or export it again, or leave it out with --records',
+        cause,
+      });
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+/** II of a 12-lead ECG is what is called MLII elsewhere. */
+function isNamed(lead: string, name: string): boolean {
+  return lead === name || lead.toLowerCase() === name.toLowerCase() || (lead === 'II' && name === 'MLII');
+}

@@ -1,0 +1,119 @@
+// ECG objects of DICOM: leads by their codes, sensitivities and units, groups; against pydicom where it is there.
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { memorySource } from '../byte-source.ts';
+import { dataFacts } from '../data-facts.ts';
+import type { DatasetOptions } from '../dataset.ts';
+import { openDataset } from '../open-dataset.ts';
+import { ecgFile, LEAD_CODES } from '../test-support/dicom-ecg.ts';
+import { MARKS } from '../test-support/dicom-file.ts';
+import { readWaveform } from './waveform.ts';
+
+const OPTIONS: DatasetOptions = { sampleShape: [1, 250], classes: 5, split: 'all', seed: 1, rate: 500 };
+const groups = [
+  {
+    rate: 500,
+    leads: ['I', 'II', 'III', 'aVR', 'aVL', 'aVF'],
+    length: 1000,
+    unit: 'uV',
+    sensitivity: 2.5,
+    baseline: 5,
+  },
+  {
+    rate: 500,
+    leads: ['V1', 'V2', 'V3', 'V4', 'V5', 'V6'],
+    length: 1000,
+    unit: 'mV',
+    sensitivity: 0.005,
+    baseline: 0,
+  },
+  { rate: 250, leads: ['II'], length: 100, unit: 'uV', sensitivity: 5, baseline: 0 },
+];
+
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'bedside-ecg-'));
+  await writeFile(join(folder, 'a.dcm'), ecgFile(groups));
+  await writeFile(join(folder, 'c.bin'), ecgFile(groups.map((group) => ({ ...group, baseline: 0 }))));
+  await writeFile(join(folder, 'b.dcm'), ecgFile(groups));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const hasPydicom = ((): boolean => {
+  try {
+    execFileSync('/usr/bin/python3', ['-c', 'import pydicom'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+})();
+if (!hasPydicom) console.log('skipped: no pydicom (python3-pydicom) to compare with');
+
+describe('waveforms of DICOM', () => {
+  it('are groups of one time together, with leads by their codes', async () => {
+    const { groups: found } = await readWaveform(memorySource(ecgFile(groups)));
+    expect(
+      found.map(({ rate, length, channels }) => [rate, length, channels.map(({ name }) => name)]),
+    ).toEqual([
+      [500, 1000, Object.keys(LEAD_CODES)],
+      [250, 100, ['II']],
+    ]);
+    const [first] = found;
+    // 300 sin(0 + 0) steps of 2.5 uV above a baseline of 5 uV.
+    expect(first?.channels[0]?.samples()[0]).toBe(5);
+    expect(found[0]?.channels.map(({ unit }) => unit)).toEqual([
+      ...new Array(6).fill('uV'),
+      ...new Array(6).fill('mV'),
+    ]);
+  });
+
+  it.skipIf(!hasPydicom)('have the values that pydicom gives', async () => {
+    const script =
+      'import sys, pydicom\nds = pydicom.dcmread(sys.argv[1])\n' +
+      'for i in range(3):\n  a = ds.waveform_array(i)\n  print(",".join(repr(float(v)) for v in a.T.flatten()))';
+    const lines = execFileSync('/usr/bin/python3', ['-c', script, join(folder, 'c.bin')], {
+      encoding: 'utf8',
+    })
+      .trim()
+      .split('\n');
+    const theirs = lines.flatMap((line) => line.split(',').map(Number));
+    const { groups: found } = await readWaveform(
+      memorySource(ecgFile(groups.map((group) => ({ ...group, baseline: 0 })))),
+    );
+    const own = found.flatMap(({ channels }) => channels.flatMap((channel) => [...channel.samples()]));
+    expect(own.length).toBe(theirs.length);
+    expect(
+      own.reduce((worst, value, i) => Math.max(worst, Math.abs(value - (theirs[i] ?? Number.NaN))), 0),
+    ).toBeLessThan(1e-9);
+  });
+
+  it('are recordings: windows of leads in millivolts, of one patient, named by nobody', async () => {
+    const signal = { leads: [['II'], ['V5']], normalisation: { kind: 'none' } } as const;
+    const data = await openDataset(folder, { ...OPTIONS, sampleShape: [2, 250], contract: { signal } });
+    expect([data.kind, data.size, data.rate, data.leads]).toEqual(['dicom', 8, 500, { II: 2, V5: 2 }]);
+    expect(new Set(data.patients)).toEqual(new Set(['a.dcm']));
+    const { groups: found } = await readWaveform(memorySource(ecgFile(groups)));
+    const two = found[0]?.channels.find(({ name }) => name === 'II')?.samples() ?? [];
+    const five = found[0]?.channels.find(({ name }) => name === 'V5')?.samples() ?? [];
+    expect(data.samples[10]).toBeCloseTo((two[10] ?? Number.NaN) / 1000, 6);
+    expect(data.samples[250 + 10]).toBeCloseTo(five[10] ?? Number.NaN, 6);
+    expect(JSON.stringify({ ...data, samples: 0 })).not.toMatch(
+      new RegExp(MARKS.map((mark) => mark.replace('^', '.')).join('|')),
+    );
+    const one = await openDataset(join(folder, 'a.dcm'), OPTIONS);
+    expect([one.size, one.leads]).toEqual([4, { II: 1 }]);
+    expect(await dataFacts(folder)).toMatchObject({ kind: 'waveforms', rates: [250, 500] });
+  });
+
+  it('that are damaged are refused', async () => {
+    const whole = ecgFile([{ ...groups[0], length: 10 } as (typeof groups)[0]]);
+    const error = await readWaveform(memorySource(whole.subarray(0, whole.length - 30))).catch(
+      (thrown: Error) => thrown,
+    );
+    expect(String(error)).toMatch(/short|malformed/);
+    await expect(readWaveform(memorySource(ecgFile([])))).rejects.toThrow('no waveforms');
+  });
+});
