@@ -1,9 +1,10 @@
 // Damaged inputs of every kind: how each ends, and whether memory grows.
-// Command: npm run bench:fuzz [-- --cases N --first SEED --kinds A,B]; faults are told as they are found, with the seed that repeats each.
+// Command: npm run bench:fuzz [-- --cases N --first SEED --kinds A,B --medical]; faults are told as they are found, with the seed that repeats each.
 import { parseArgs } from 'node:util';
 import { formatBytes } from '../src/util/index.ts';
 import { type Ended, fuzz } from '../test/support/fuzz/fuzz.ts';
 import { KINDS } from '../test/support/fuzz/kinds.ts';
+import { MEDICAL_KINDS } from '../test/support/fuzz/medical-kinds.ts';
 import { type ResultTable, writeResults } from './lib/results.ts';
 
 const { values } = parseArgs({
@@ -11,10 +12,13 @@ const { values } = parseArgs({
     cases: { type: 'string', default: '20000' },
     first: { type: 'string', default: '1000' },
     kinds: { type: 'string' },
+    medical: { type: 'boolean', default: false },
   },
 });
 const [cases, first] = [Number(values.cases), Number(values.first)];
 const kinds = values.kinds?.split(',');
+/** Files of devices and archives, or everything else. */
+const among = values.medical ? MEDICAL_KINDS : KINDS;
 
 /** Cases after which memory counts: by then code is compiled. */
 const SETTLED = 1000;
@@ -27,6 +31,7 @@ const ends = await fuzz({
   first,
   cases,
   limit: LIMIT_SECONDS,
+  among,
   kinds,
   onCase: ({ seed, kind, words, fault }, done) => {
     if (fault !== undefined) say(`seed ${seed}, ${kind}: ${words.join(' ')}\n  ${fault}`);
@@ -42,17 +47,19 @@ function endsTable(): ResultTable {
   return {
     title: 'How they ended',
     columns: ['what was damaged', 'cases', 'taken', 'refused with a code', 'faults', 'longest'],
-    rows: KINDS.filter(({ name }) => kinds?.includes(name) ?? true).map(({ name }) => {
-      const own = ends.filter(({ kind }) => kind === name);
-      return [
-        name,
-        own.length,
-        count(own, /^taken$/),
-        count(own, /^E_(?!INTERNAL)/),
-        own.filter(({ fault }) => fault !== undefined).length,
-        `${Math.max(...own.map(({ seconds }) => seconds)).toFixed(1)} s`,
-      ];
-    }),
+    rows: among
+      .filter(({ name }) => kinds?.includes(name) ?? true)
+      .map(({ name }) => {
+        const own = ends.filter(({ kind }) => kind === name);
+        return [
+          name,
+          own.length,
+          count(own, /^taken$/),
+          count(own, /^E_(?!INTERNAL)/),
+          own.filter(({ fault }) => fault !== undefined).length,
+          `${Math.max(...own.map(({ seconds }) => seconds)).toFixed(1)} s`,
+        ];
+      }),
     note: `A fault is E_INTERNAL, an error without a code or without a hint, words of the engine or of JavaScript, a case of more than ${LIMIT_SECONDS} s, or a file left behind.`,
   };
 }
@@ -86,9 +93,9 @@ function memoryTable(): ResultTable {
 }
 
 process.stdout.write(
-  await writeResults('fuzz', {
-    title: 'Damaged inputs',
-    command: `npm run bench:fuzz -- --cases ${cases} --first ${first}${kinds ? ` --kinds ${kinds}` : ''}`,
+  await writeResults(values.medical ? 'fuzz-medical' : 'fuzz', {
+    title: values.medical ? 'Damaged files of EDF, DICOM and NIfTI' : 'Damaged inputs',
+    command: `npm run bench:fuzz -- --cases ${cases} --first ${first}${kinds ? ` --kinds ${kinds}` : ''}${values.medical ? ' --medical' : ''}`,
     about:
       'Valid inputs of every kind, damaged at random: bytes turned, lost, doubled; models with attributes, shapes, types, names and edges changed; JSON fields gone or of another kind; bundles with right hashes and wrong content; messages between nodes, damaged by their senders or on their way. Each is given to a command in one process, by seed.',
     tables: [endsTable(), codesTable(), memoryTable()],

@@ -2,7 +2,7 @@
 // decoder of lossless JPEG), loaded when a frame needs them. What a frame says of its size is checked before that.
 import { BedsideError } from '../../util/index.ts';
 import { loadOptional } from '../../util/internal.ts';
-import { jpeg2000Size, jpegSize, type StreamSize, withColours } from './codestream.ts';
+import { endsWhole, jpeg2000Size, jpegSize, type StreamSize, withColours } from './codestream.ts';
 import { decodeRle } from './rle.ts';
 import type { Compression } from './transfer-syntax.ts';
 
@@ -51,6 +51,10 @@ const LOADERS: Readonly<Record<Codec, () => Promise<unknown>>> = {
   htj2k: () => import('@cornerstonejs/codec-openjph/wasmjs'),
 };
 
+/** Images from which on a frame must have some bytes for its pixels, and how many pixels a byte may be. */
+const SMALL = 2 ** 22;
+const MOST_PER_BYTE = 2 ** 14;
+
 /** Instances that are in use; one that gave up is left to be collected. */
 const instances = new Map<Codec, Promise<new () => Decoder>>();
 
@@ -65,6 +69,9 @@ export async function decodeFrame(
   facts: FrameFacts,
 ): Promise<DecodedFrame> {
   const { rows, columns, samples, bitsAllocated } = facts;
+  if (rows * columns > Math.max(SMALL, content.length * MOST_PER_BYTE)) {
+    throw new Error(`its ${content.length} compressed bytes cannot be ${columns} x ${rows} pixels`);
+  }
   switch (compression) {
     case 'rle': {
       const bytes = bitsAllocated === 8 ? 1 : 2;
@@ -93,6 +100,8 @@ export async function decodeFrame(
 async function decodeJpeg(content: Uint8Array, facts: FrameFacts): Promise<DecodedFrame> {
   const size = jpegSize(content);
   assertSize(size, facts);
+  // Decoders of JPEG give grey for what is missing, and say nothing.
+  if (!endsWhole(content)) throw new Error('its JPEG stream is cut off');
   if (size.process === 3) return { data: await decodeLossless(content, size), isRgb: false, bits: size.bits };
   if (size.bits !== 8) {
     throw new BedsideError('E_UNSUPPORTED', `JPEG of ${size.bits} bits that is not lossless is not read`, {

@@ -89,6 +89,12 @@ export function jpeg2000Size(content: Uint8Array): StreamSize {
   return { rows: y1 - y0, columns: x1 - x0, samples, bits: ((depths[0] ?? 0) & 0x7f) + 1 };
 }
 
+/** Whether a JPEG stream ends with its mark, perhaps before padding. */
+export function endsWhole(content: Uint8Array): boolean {
+  const end = content.findLastIndex((byte) => byte !== 0);
+  return content[end] === 0xd9 && content[end - 1] === 0xff;
+}
+
 /**
  * A JPEG stream with the marker of Adobe that says whether it is stored as YCbCr: otherwise decoders guess by the names of
  * components.

@@ -16,6 +16,9 @@ export function decodeRle(
   bytes: 1 | 2,
 ): Uint8Array | Uint16Array {
   if (content.length < HEADER) throw new Error('its run lengths are cut off');
+  // Two bytes are at most 128.
+  if (pixels * samples * bytes > content.length * 64)
+    throw new Error('its run lengths give fewer pixels than the image has');
   const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
   const count = view.getUint32(0, true);
   if (count !== samples * bytes || count > MOST_SEGMENTS) {

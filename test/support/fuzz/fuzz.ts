@@ -34,13 +34,22 @@ export interface FuzzOptions {
   readonly cases: number;
   /** Seconds that one may take. */
   readonly limit: number;
+  /** What to damage; default everything but files of devices and archives (`MEDICAL_KINDS`). */
+  readonly among?: readonly Kind[] | undefined;
   /** Names of kinds; default: all. */
   readonly kinds?: readonly string[] | undefined;
   readonly onCase?: (ended: Ended, done: number) => void;
 }
 
 /** Runs the cases, one after another in this process, with a temporary folder of their own. */
-export async function fuzz({ first, cases, limit, kinds, onCase }: FuzzOptions): Promise<Ended[]> {
+export async function fuzz({
+  first,
+  cases,
+  limit,
+  among = KINDS,
+  kinds,
+  onCase,
+}: FuzzOptions): Promise<Ended[]> {
   const root = await mkdtemp(join(tmpdir(), 'fuzz-'));
   const valid = join(root, 'valid');
   const { TMPDIR } = process.env;
@@ -51,7 +60,13 @@ export async function fuzz({ first, cases, limit, kinds, onCase }: FuzzOptions):
     const before = await readdir(root, { recursive: true });
     const ends: Ended[] = [];
     for (let seed = first; seed < first + cases; seed++) {
-      let ended = await runCase(seed, { root, valid, seeds, limit, kinds });
+      let ended = await runCase(seed, {
+        root,
+        valid,
+        seeds,
+        limit,
+        known: among.filter(({ name }) => kinds?.includes(name) ?? true),
+      });
       const stray = (await readdir(root, { recursive: true })).filter(
         (name) => !before.includes(name) && !TOOLS.test(name),
       );
@@ -72,12 +87,12 @@ interface Room {
   readonly valid: string;
   readonly seeds: Seeds;
   readonly limit: number;
-  readonly kinds: readonly string[] | undefined;
+  readonly known: readonly Kind[];
 }
 
-async function runCase(seed: number, { root, valid, seeds, limit, kinds }: Room): Promise<Ended> {
+async function runCase(seed: number, { root, valid, seeds, limit, known }: Room): Promise<Ended> {
   const random = new Random(seed);
-  const kind = kindOf(random, kinds);
+  const kind = kindOf(random, known);
   const own = join(root, 'case');
   await mkdir(own);
   const start = performance.now();
@@ -94,8 +109,7 @@ async function runCase(seed: number, { root, valid, seeds, limit, kinds }: Room)
   }
 }
 
-function kindOf(random: Random, among: readonly string[] | undefined): Kind {
-  const known = KINDS.filter(({ name }) => among?.includes(name) ?? true);
+function kindOf(random: Random, known: readonly Kind[]): Kind {
   const all = known.flatMap((kind) => new Array<Kind>(kind.share).fill(kind));
   return pick(random, all);
 }
