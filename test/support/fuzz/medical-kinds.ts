@@ -51,7 +51,7 @@ function kindOf(name: string, corpus: () => Corpus, shapes: readonly (readonly n
   const make = async ({ own, random }: Place): Promise<Act> => {
     files ??= corpus();
     const file = pick(random, Object.keys(files));
-    await writeFile(join(own, file), damaged(file, files[file] ?? new Uint8Array(0), random));
+    await writeFile(join(own, file), damaged(file, Uint8Array.from(files[file] ?? []), random));
     const path = random.integer(2) === 0 ? own : join(own, file);
     const sampleShape = pick(random, shapes);
     const skipBad = random.integer(4) === 0;
