@@ -8,9 +8,9 @@ import type { ResultTable } from '../lib/results.ts';
 const PAGES: readonly { readonly path: string; readonly shown: string }[] = [
   { path: '/', shown: 'main .figures' },
   { path: '/requests', shown: 'main table tbody tr' },
-  { path: '/pruning', shown: 'main svg' },
-  { path: '/explain', shown: 'main form, main select, main input' },
-  { path: '/policy', shown: 'main .panel, main section' },
+  { path: '/pruning', shown: 'main section svg' },
+  { path: '/explain', shown: 'main section' },
+  { path: '/policy', shown: 'main .figures' },
 ];
 const GOAL_BYTES = 150_000;
 const GOAL_MS = 1000;

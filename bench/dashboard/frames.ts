@@ -130,9 +130,12 @@ async function watched(
     if (given.scrolls) await scroll(page, given.seconds);
     else await page.waitForTimeout(1000 * given.seconds);
     const busy = ((await taskSeconds(session)) - worked) / ((performance.now() - began) / 1000);
-    const found = (await page.evaluate(END)) as Omit<Watched, 'sent' | 'busy'>;
     stop.abort();
-    return { ...found, busy, sent: await sending };
+    const sent = await sending;
+    // The last events are on their way.
+    await page.waitForTimeout(200);
+    const found = (await page.evaluate(END)) as Omit<Watched, 'sent' | 'busy'>;
+    return { ...found, busy, sent };
   } finally {
     await context.close();
   }
