@@ -30,6 +30,7 @@ const COMMANDS = [
   'simulate',
   'infer',
   'detect',
+  'stream',
   'demo',
 ];
 const NUMBER = expect.any(Number) as number;

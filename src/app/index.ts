@@ -190,4 +190,15 @@ export {
   simulate,
 } from './simulate/simulate.ts';
 export { SIMULATED_SOLVERS, type SimulatedSolver, STALE_SECONDS, strategyOf } from './simulate/strategies.ts';
+export type {
+  AnsweredBeat,
+  BedResult,
+  SignalEvent,
+  StreamEvent,
+  StreamFigures,
+  StreamResult,
+  UnansweredBeat,
+} from './stream/events.ts';
+export type { StreamOptions } from './stream/options.ts';
+export { stream } from './stream/stream.ts';
 export { DEFAULT_TRAIN_STEPS, type TrainOptions, type TrainResult, train } from './train.ts';

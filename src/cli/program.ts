@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   simulate: async () => (await import('./commands/simulate/command.ts')).addSimulate,
   infer: async () => (await import('./commands/infer/command.ts')).addInfer,
   detect: async () => (await import('./commands/detect/command.ts')).addDetect,
+  stream: async () => (await import('./commands/stream/command.ts')).addStream,
   serve: async () => (await import('./commands/serve/command.ts')).addServe,
   dicomweb: async () => (await import('./commands/dicomweb/command.ts')).addDicomweb,
   audit: async () => (await import('./commands/audit/command.ts')).addAudit,

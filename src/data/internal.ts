@@ -1,5 +1,6 @@
 // For sibling folders only: nothing here is published.
 
+export { BeatWindows, DEFAULT_RATE } from './beat-windows.ts';
 export { countIdentical, indicesOutside } from './common-samples.ts';
 export {
   type ContractSource,
@@ -40,9 +41,11 @@ export {
   type Recording,
   recordingPaths,
 } from './open-recording.ts';
+export { PassedOverCount } from './passed-over.ts';
 export { sharedPatients } from './patients.ts';
 export { kindOfContent, LAID_OUT, layOutPosted, type PostedBounds, type PostedKind } from './posted-file.ts';
 export { classPrior, classWeights, selectIndices } from './sampling.ts';
-export { signalTarget } from './signal-steps.ts';
+export { type SignalTarget, signalTarget, writeWindows } from './signal-steps.ts';
 export { splitInTwo } from './splits.ts';
 export { selectSamples, strataOf } from './strata.ts';
+export type { Lead } from './wfdb-record.ts';

@@ -1,0 +1,147 @@
+// The options of `bedside stream`.
+import { type Command, Option } from 'commander';
+import type { StreamOptions } from '../../../app/stream/options.ts';
+import { BedsideError } from '../../../util/index.ts';
+import { readTextChecked } from '../../../util/internal.ts';
+import type { CommonOptions } from '../../options/common.ts';
+import { assertNoConflict, type Conflict } from '../../options/conflicts.ts';
+import {
+  addDeployment,
+  DEPLOYMENT_CONFLICTS,
+  type DeploymentCommandOptions,
+} from '../../options/deployment.ts';
+import { assertFabric } from '../../options/nats.ts';
+import { count, names, numberIn } from '../../options/numbers.ts';
+
+/** As commander gives them. */
+export interface StreamCommandOptions extends CommonOptions, DeploymentCommandOptions {
+  readonly source: readonly string[];
+  readonly lead?: string;
+  readonly speed: number;
+  readonly seconds?: number;
+  readonly peaks?: 'detected' | 'annotated';
+  readonly gateway?: string;
+  readonly tokenFile?: string;
+  readonly nats?: string;
+  readonly events?: string;
+  readonly ventricular?: readonly string[];
+  readonly pause?: number;
+  readonly run?: number;
+  readonly runRate?: number;
+  readonly rateOver?: number;
+  readonly flat?: number;
+  readonly saturation?: number;
+  readonly patience?: number;
+}
+
+/** Adds them, but for the options of every command. */
+export function addStreamOptions(command: Command): void {
+  const another = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
+  command
+    .requiredOption(
+      '--source <where>',
+      'wfdb:FOLDER/RECORD, edf:FILE, stdin, stdin:RATE (raw samples), nats:SUBJECT, ws:PORT; again for another bed',
+      another,
+    )
+    .option('--lead <name>', 'the lead in which beats are found; a network of one lead reads it too')
+    .option(
+      '--speed <x>',
+      'replay x times as fast; 0: as fast as beats are answered',
+      numberIn(0, 1000, 'times'),
+      1,
+    )
+    .option(
+      '--seconds <s>',
+      'end after so many seconds of a replay, or of time',
+      numberIn(0.1, 1e9, 'seconds'),
+    )
+    .addOption(
+      new Option(
+        '--peaks <which>',
+        'annotated: cut windows around the annotated R peaks of a record, to compare',
+      )
+        .choices(['detected', 'annotated'])
+        .default('detected'),
+    )
+    .option('--gateway <url>', 'have a gateway answer (bedside serve), such as http://127.0.0.1:8500')
+    .option('--token-file <file>', 'the token for the gateway')
+    .option('--nats <url>', 'server of nats: sources; default: that of --fabric, else nats://127.0.0.1:4222')
+    .option(
+      '--events <file>',
+      'write each answer and each change of a signal as a JSON line; - is standard output',
+    )
+    .option('--ventricular <list>', 'classes that are ventricular beats; default V', names)
+    .option('--pause <s>', 'seconds without a beat that are a pause; default 2', numberIn(0.2, 60, 'seconds'))
+    .option('--run <n>', 'ventricular beats in a row that are a run; default 3', count(1000))
+    .option(
+      '--run-rate <bpm>',
+      'beats a minute that a run has at least; default any',
+      numberIn(0, 600, 'beats a minute'),
+    )
+    .option('--rate-over <n>', 'intervals that a heart rate is averaged over; default 8', count(1000))
+    .option(
+      '--flat <s>',
+      'seconds of the same value that mean a lead is off; default 1',
+      numberIn(0.05, 60, 'seconds'),
+    )
+    .option(
+      '--saturation <mv>',
+      'millivolts beyond which a lead is saturated; default 10',
+      numberIn(0.1, 1e6, 'mV'),
+    )
+    .option(
+      '--patience <s>',
+      'seconds of later signal to wait for a missing packet; default 0.25',
+      numberIn(0, 60, 'seconds'),
+    );
+  addDeployment(command);
+}
+
+const CONFLICTS: readonly Conflict<StreamCommandOptions>[] = [
+  {
+    when: ({ gateway, fleet, workers, fabric }) =>
+      gateway !== undefined && (fleet !== undefined || workers !== undefined || fabric !== 'local'),
+    message: '--gateway has workers of its own: --fleet, --workers and --fabric are for this process',
+    hint: 'give them to bedside serve',
+  },
+  {
+    when: ({ gateway, tokenFile }) => gateway === undefined && tokenFile !== undefined,
+    message: '--token-file is for a gateway',
+    hint: 'name it with --gateway',
+  },
+  {
+    when: ({ events, json }) => events === '-' && json === true,
+    message: '--events - and --json both write to standard output',
+    hint: 'write events to a file',
+  },
+  {
+    when: ({ run = 3 }) => run < 2,
+    message: '--run is of two beats at least',
+    hint: 'three or more in a row are usual',
+  },
+  ...DEPLOYMENT_CONFLICTS,
+];
+
+/** @throws BedsideError E_USAGE for options that contradict each other, and for a fabric that does not exist */
+export function assertStreamOptions(options: StreamCommandOptions): void {
+  assertNoConflict(options, CONFLICTS);
+  assertFabric(options.fabric);
+}
+
+/** As the use case takes them. @throws BedsideError E_FILE, E_USAGE for a token that cannot be read */
+export async function streamOptions(options: StreamCommandOptions): Promise<StreamOptions> {
+  const { source, fabric, tokenFile, nats, events: _, json: __, quiet: ___, seed: ____, ...rest } = options;
+  const token = tokenFile === undefined ? undefined : (await readTextChecked(tokenFile, 'token')).trim();
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
+    throw new BedsideError('E_USAGE', `${tokenFile} does not hold a token`, {
+      hint: 'one line, as bedside serve showed it',
+    });
+  }
+  return {
+    ...rest,
+    sources: source,
+    token,
+    fabric: fabric === 'local' ? undefined : fabric,
+    ...(nats === undefined ? {} : { sourceServer: { fabric: nats } }),
+  };
+}
