@@ -44,8 +44,8 @@ export {
 export { PassedOverCount } from './passed-over.ts';
 export { sharedPatients } from './patients.ts';
 export { kindOfContent, LAID_OUT, layOutPosted, type PostedBounds, type PostedKind } from './posted-file.ts';
+export type { Lead } from './recording-source.ts';
 export { classPrior, classWeights, selectIndices } from './sampling.ts';
 export { type SignalTarget, signalTarget, writeWindows } from './signal-steps.ts';
 export { splitInTwo } from './splits.ts';
 export { selectSamples, strataOf } from './strata.ts';
-export type { Lead } from './wfdb-record.ts';
