@@ -46,6 +46,6 @@ export { sharedPatients } from './patients.ts';
 export { kindOfContent, LAID_OUT, layOutPosted, type PostedBounds, type PostedKind } from './posted-file.ts';
 export type { Lead } from './recording-source.ts';
 export { classPrior, classWeights, selectIndices } from './sampling.ts';
-export { type SignalTarget, signalTarget, writeWindows } from './signal-steps.ts';
+export { type SignalTarget, signalTarget, unitFactor, writeWindows } from './signal-steps.ts';
 export { splitInTwo } from './splits.ts';
 export { selectSamples, strataOf } from './strata.ts';

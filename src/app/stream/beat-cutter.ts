@@ -4,6 +4,7 @@ import {
   type Lead,
   PassedOverCount,
   type SignalTarget,
+  unitFactor,
   writeWindows,
 } from '../../data/internal.ts';
 import { sizeOf } from '../../onnx/internal.ts';
@@ -36,6 +37,8 @@ export class BeatCutter {
   readonly #windows: BeatWindows;
   readonly #ring: LeadRing;
   readonly #rate: number;
+  /** From millivolts to the network's unit. */
+  readonly #factor: number;
   readonly #back: number;
   readonly #ahead: number;
   readonly #waiting: number[] = [];
@@ -46,6 +49,7 @@ export class BeatCutter {
     this.#input = input;
     this.#rate = rate;
     this.#windows = new BeatWindows(target.length, input.rate, target.before);
+    this.#factor = unitFactor(target.contract, 1);
     const step = rate / input.rate;
     const reach = step === 1 ? 0 : Math.ceil(REACH * Math.max(1, step));
     this.#back = Math.ceil(this.#windows.before * step) + reach;
@@ -96,7 +100,7 @@ export class BeatCutter {
     const leads = target.leads.map(
       (names, i): Lead => ({
         ...{ record: 'live', rate: this.#rate, name: names[0] ?? '', isFallback: false },
-        signal: this.#ring.stretch(i, from, to),
+        signal: this.#ring.stretch(i, from, to).map((value) => value * this.#factor),
       }),
     );
     const passedOver = new PassedOverCount();
