@@ -17,6 +17,7 @@ const SHOWN: Readonly<Record<string, RegExp>> = {
   '06-simulate.ts': /\d/,
   '07-quantize.ts': /^eight bits: [1-9]\d* layers, \d+ bytes instead of \d+/m,
   '09-archive.ts': /^(looked again: 0 answered, 1 had a report|skipped: Orthanc .*)$/m,
+  '08-stream.ts': /^\d+ beats: [1-9]\d* answered, 0 late, \d lost$/m,
 };
 
 /** Examples leave what they made here. */

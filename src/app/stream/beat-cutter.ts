@@ -107,11 +107,11 @@ export class BeatCutter {
     const peak = { frame, label: 0, annotation: 0 };
     const isWhole = leads.every((lead) => this.#windows.whole(lead, [peak], passedOver).length > 0);
     if (!isWhole) {
-      const reason = passedOver
-        .list()[0]
-        ?.reason.replace('beats whose', 'its')
-        .replace('beats with', 'it has');
-      return { sample, input: undefined, reason: reason ?? 'its window is not whole' };
+      const said = passedOver.list()[0]?.reason ?? '';
+      const reason = said.includes('missing')
+        ? 'samples are missing in its window'
+        : 'its window leaves the signal';
+      return { sample, input: undefined, reason };
     }
     const input = new Float32Array(sizeOf(shape));
     writeWindows(
