@@ -57,7 +57,10 @@ for (const part of wanted) {
 }
 const text = await writeResults('stream', {
   title: 'Live signals',
-  command: 'npm run bench:stream',
+  command: [
+    'npm run bench:stream',
+    ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : []),
+  ].join(' '),
   about:
     'Records of the MIT-BIH Arrhythmia Database are replayed in real time, one a bed, through `stream`. Beats are found live, and ' +
     'each is a request to four emulated devices: a monitor, a gateway, a tablet and a workstation, on one machine that also ' +

@@ -18,6 +18,8 @@ export interface StreamOptions
     Partial<GatewayAccess>,
     RhythmRules,
     QualityRules {
+  /** A file that holds the token for the gateway, instead of `token`. */
+  readonly tokenFile?: string | undefined;
   /** As `parseSource` reads them, one for each signal or more. */
   readonly sources: readonly string[];
   /** The lead in which beats are looked for; a network of one lead reads it too. */

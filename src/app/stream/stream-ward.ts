@@ -1,4 +1,5 @@
 // All signals of a stream together: sources run side by side, packets go to their beds, and figures are summed.
+import { setMaxListeners } from 'node:events';
 import type { Classifier } from '../../evaluate/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { Journal, Progress } from '../reporter.ts';
@@ -65,6 +66,8 @@ export class StreamWard {
     const isLive = sources.some(({ recording }) => !recording);
     const limit = seconds !== undefined && isLive ? AbortSignal.timeout(1000 * seconds) : undefined;
     const all = AbortSignal.any([signal, control.signal, ...(limit ? [limit] : [])]);
+    // Each replay waits on it between packets.
+    setMaxListeners(0, all);
     await this.#journal.during('beats', async (progress) => {
       await Promise.all(
         sources.map(async (source) => {

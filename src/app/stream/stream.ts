@@ -4,6 +4,7 @@ import { DEFAULT_RATE, type SignalTarget, signalTarget } from '../../data/intern
 import type { Classifier } from '../../evaluate/internal.ts';
 import { QRS_RATES, RHYTHM_DEFAULTS } from '../../signal/index.ts';
 import { BedsideError, hasClasses } from '../../util/index.ts';
+import { readTextChecked } from '../../util/internal.ts';
 import type { BundleSource } from '../bundle-levels.ts';
 import { answerForm } from '../explain/answers.ts';
 import { classifierOf, loadBundle } from '../open-bundle.ts';
@@ -142,7 +143,7 @@ async function answering<T>(
         },
       );
     }
-    return await work(await gatewayAnswerer(bundle, { ...options, gateway }));
+    return await work(await gatewayAnswerer(bundle, { ...options, gateway, token: await tokenOf(options) }));
   }
   assertRunnable(bundle, options);
   const own = options.pool ? undefined : await poolOf(bundle, options, journal);
@@ -158,6 +159,16 @@ async function answering<T>(
   } finally {
     await own?.close();
   }
+}
+
+/** @throws BedsideError E_FILE, E_USAGE for a file that holds no token */
+async function tokenOf({ token, tokenFile }: StreamOptions): Promise<string | undefined> {
+  if (tokenFile === undefined) return token;
+  const text = (await readTextChecked(tokenFile, 'token')).trim();
+  if (/^[\x21-\x7e]+$/.test(text)) return text;
+  throw new BedsideError('E_USAGE', `${tokenFile} does not hold a token`, {
+    hint: 'one line, as bedside serve showed it',
+  });
 }
 
 async function poolOf(bundle: Bundle, options: StreamOptions, journal: Journal): Promise<WorkerPool> {

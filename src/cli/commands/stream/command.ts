@@ -58,7 +58,7 @@ async function run(path: string, options: StreamCommandOptions): Promise<void> {
   const events = await eventWriter(options.events);
   const interrupt = Interrupt.of(output, 'the beats that were found; their answers');
   try {
-    const given = await streamOptions(options);
+    const given = streamOptions(options);
     const result = await stream(path, { ...given, signal: interrupt.signal, onEvent: events.write }, output);
     await events.end();
     output.result(streamedJson(result));

@@ -1,8 +1,6 @@
 // The options of `bedside stream`.
 import { type Command, Option } from 'commander';
 import type { StreamOptions } from '../../../app/stream/options.ts';
-import { BedsideError } from '../../../util/index.ts';
-import { readTextChecked } from '../../../util/internal.ts';
 import type { CommonOptions } from '../../options/common.ts';
 import { assertNoConflict, type Conflict } from '../../options/conflicts.ts';
 import {
@@ -128,19 +126,12 @@ export function assertStreamOptions(options: StreamCommandOptions): void {
   assertFabric(options.fabric);
 }
 
-/** As the use case takes them. @throws BedsideError E_FILE, E_USAGE for a token that cannot be read */
-export async function streamOptions(options: StreamCommandOptions): Promise<StreamOptions> {
-  const { source, fabric, tokenFile, nats, events: _, json: __, quiet: ___, seed: ____, ...rest } = options;
-  const token = tokenFile === undefined ? undefined : (await readTextChecked(tokenFile, 'token')).trim();
-  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
-    throw new BedsideError('E_USAGE', `${tokenFile} does not hold a token`, {
-      hint: 'one line, as bedside serve showed it',
-    });
-  }
+/** As the use case takes them. */
+export function streamOptions(options: StreamCommandOptions): StreamOptions {
+  const { source, fabric, nats, events: _, json: __, quiet: ___, seed: ____, ...rest } = options;
   return {
     ...rest,
     sources: source,
-    token,
     fabric: fabric === 'local' ? undefined : fabric,
     ...(nats === undefined ? {} : { sourceServer: { fabric: nats } }),
   };
