@@ -44,6 +44,18 @@ describe('RhythmWatch', () => {
     expect(watched('NN-N', { pause: 2.5 }).pauses).toBe(0);
   });
 
+  it('averages heart rates between breaks too', () => {
+    expect(watched('NNNN|NNNNN|NN').heartRate).toEqual({ mean: 60, min: 60, max: 60 });
+    const watch = new RhythmWatch();
+    for (let at = 0; at < 60; at++) {
+      if (at % 6 === 0) watch.interrupt();
+      watch.beat(at < 30 ? at : 30 + (at - 30) / 2, 'N');
+    }
+    const { mean = 0, min = 0, max = 0 } = watch.summary().heartRate ?? {};
+    expect([min, max]).toEqual([60, 120]);
+    expect(mean).toBeGreaterThan(min);
+  });
+
   it('averages heart rates', () => {
     expect(watched('N').heartRate).toBeUndefined();
     expect(watched('NN').heartRate).toEqual({ mean: 60, min: 60, max: 60 });

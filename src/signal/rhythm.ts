@@ -10,7 +10,7 @@ export interface RhythmRules {
   readonly run?: number | undefined;
   /** Beats a minute that a run has at least, from its first to its last beat; default 0: any rate. */
   readonly runRate?: number | undefined;
-  /** Intervals over which a heart rate is averaged; default 8. */
+  /** Intervals over which the lowest and highest heart rates are averaged; after a break half as many at least; default 8. */
   readonly rateOver?: number | undefined;
 }
 
@@ -90,10 +90,7 @@ export class RhythmWatch {
   summary(): RhythmSummary {
     const { couplets, runs, longest } = this.#withRow();
     return {
-      heartRate:
-        this.#intervals === 0
-          ? undefined
-          : { mean: (60 * this.#intervals) / this.#seconds, min: this.#slowest, max: this.#fastest },
+      heartRate: this.#heartRate(),
       couplets,
       ventricularRuns: runs,
       longestRun: longest,
@@ -101,6 +98,15 @@ export class RhythmWatch {
       longestPause: this.#longestPause,
       rules: this.#words(),
     };
+  }
+
+  /** Until enough intervals came in a row, the mean is all that is known. */
+  #heartRate(): RhythmSummary['heartRate'] {
+    if (this.#intervals === 0) return undefined;
+    const mean = (60 * this.#intervals) / this.#seconds;
+    return this.#fastest === 0
+      ? { mean, min: mean, max: mean }
+      : { mean, min: this.#slowest, max: this.#fastest };
   }
 
   #interval(seconds: number): void {
@@ -112,10 +118,9 @@ export class RhythmWatch {
     }
     this.#recent.push(seconds);
     if (this.#recent.length > this.rules.rateOver) this.#recent.shift();
-    if (this.#recent.length < this.rules.rateOver && this.#intervals > this.#recent.length) return;
+    // After a break there are fewer: half of them are enough.
+    if (this.#recent.length < this.rules.rateOver / 2) return;
     const rate = (60 * this.#recent.length) / this.#recent.reduce((sum, own) => sum + own, 0);
-    // Until there are enough intervals, the rate of those there are stands alone.
-    if (this.#intervals === this.#recent.length) [this.#slowest, this.#fastest] = [rate, rate];
     this.#slowest = Math.min(this.#slowest, rate);
     this.#fastest = Math.max(this.#fastest, rate);
   }
@@ -142,7 +147,8 @@ export class RhythmWatch {
     const fast = runRate > 0 ? ` at ${runRate} or more beats a minute` : '';
     return (
       `couplet: two beats of class ${ventricular.join(' or ')} in a row; run: ${run} or more${fast}; ` +
-      `pause: ${pause} s or more from beat to beat; heart rates: lowest and highest over ${rateOver} intervals; ` +
+      `pause: ${pause} s or more from beat to beat; lowest and highest heart rate: means over ${rateOver} intervals (after a ` +
+      'break over half as many at least); ' +
       'nothing is counted across gaps'
     );
   }
