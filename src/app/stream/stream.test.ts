@@ -142,6 +142,9 @@ describe('stream', () => {
       .split('\n')
       .map((line) => JSON.parse(line));
     expect(written.filter(({ kind }) => kind === 'beat').length).toBe(found.answered);
+    const { stdout: lines } = await runHere([...words, '--workers', '1', '--events', '-', '--quiet']);
+    const last = JSON.parse(lines.trim().split('\n').at(-1) ?? '');
+    expect(last).toMatchObject({ kind: 'summary', beats: found.beats, answered: found.answered });
   });
 
   it('takes packets from standard input, and counts those that cannot be read', async () => {

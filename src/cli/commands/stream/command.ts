@@ -56,13 +56,14 @@ async function run(path: string, options: StreamCommandOptions): Promise<void> {
   const output = new Output(options);
   assertStreamOptions(options);
   const events = await eventWriter(options.events);
-  const interrupt = Interrupt.of(output, 'the beats that were found; their answers');
+  const interrupt = Interrupt.of(output, 'the last request');
   try {
     const given = streamOptions(options);
     const result = await stream(path, { ...given, signal: interrupt.signal, onEvent: events.write }, output);
     await events.end();
     output.result(streamedJson(result));
-    output.print(describeStreamed(result));
+    if (options.events === '-') events.summary(streamedJson(result));
+    else output.print(describeStreamed(result));
     if (interrupt.signal.aborted) process.exitCode = EXIT.interrupted;
   } catch (error) {
     if (!interrupt.signal.aborted || error !== interrupt.signal.reason) throw error;
@@ -72,19 +73,28 @@ async function run(path: string, options: StreamCommandOptions): Promise<void> {
   }
 }
 
+interface EventWriter {
+  readonly write: (event: StreamEvent) => void;
+  /** On standard output, the last line. */
+  readonly summary: (result: object) => void;
+  readonly end: () => Promise<void>;
+}
+
 /** Writes each event as a JSON line to a file, or to standard output (`-`). */
-async function eventWriter(
-  path: string | undefined,
-): Promise<{ readonly write: (event: StreamEvent) => void; readonly end: () => Promise<void> }> {
-  const line = (event: StreamEvent): string => `${plainJson(JSON.stringify(event))}\n`;
-  if (path === undefined) return { write: () => {}, end: async () => {} };
-  if (path === '-') return { write: (event) => void process.stdout.write(line(event)), end: async () => {} };
+async function eventWriter(path: string | undefined): Promise<EventWriter> {
+  const line = (event: object): string => `${plainJson(JSON.stringify(event))}\n`;
+  if (path === undefined) return { write: () => {}, summary: () => {}, end: async () => {} };
+  if (path === '-') {
+    const print = (event: object): void => void process.stdout.write(line(event));
+    return { write: print, summary: (result) => print({ kind: 'summary', ...result }), end: async () => {} };
+  }
   await assertWritable(path);
   const file = createWriteStream(path);
   // An error while writing is told when the file is closed.
   file.on('error', () => {});
   return {
     write: (event) => void file.write(line(event)),
+    summary: () => {},
     async end() {
       file.end();
       await finished(file);

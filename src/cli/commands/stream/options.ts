@@ -66,7 +66,7 @@ export function addStreamOptions(command: Command): void {
     .option('--nats <url>', 'server of nats: sources; default: that of --fabric, else nats://127.0.0.1:4222')
     .option(
       '--events <file>',
-      'write each answer and each change of a signal as a JSON line; - is standard output',
+      'write each answer and each change of a signal as a JSON line; - is standard output, with the summary last',
     )
     .option('--ventricular <list>', 'classes that are ventricular beats; default V', names)
     .option('--pause <s>', 'seconds without a beat that are a pause; default 2', numberIn(0.2, 60, 'seconds'))
