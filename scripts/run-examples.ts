@@ -18,6 +18,7 @@ const SHOWN: Readonly<Record<string, RegExp>> = {
   '07-quantize.ts': /^eight bits: [1-9]\d* layers, \d+ bytes instead of \d+/m,
   '09-archive.ts': /^(looked again: 0 answered, 1 had a report|skipped: Orthanc .*)$/m,
   '08-stream.ts': /^\d+ beats: [1-9]\d* answered, 0 late, \d lost$/m,
+  '10-stream-to-fhir.ts': /^[1-9]\d* results as FHIR, of a minute each$/m,
 };
 
 /** Examples leave what they made here. */

@@ -38,19 +38,21 @@ export function addFhir(command: Command): Command {
     .option('--fhir-plain-http', 'send results unprotected: http:// to another machine');
 }
 
-/** The patient whose results these are: named by the operator, never read from data. */
+/** `Patient/123` for the only bed, or `BED=Patient/123`; again for another bed. */
 export function addFhirPatient(command: Command): Command {
+  const another = (text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> => {
+    const [, bed = '', patient = ''] = /^(?:([^=]*)=)?(.*)$/s.exec(text) ?? [];
+    try {
+      assertPatient(patient);
+    } catch (error) {
+      throw new InvalidArgumentError(messageOf(error));
+    }
+    return { ...before, [bed]: patient };
+  };
   return command.option(
     '--fhir-patient <reference>',
-    'whose results these are, as in Patient/123; never read from data, and left out without it',
-    (text: string) => {
-      try {
-        assertPatient(text);
-      } catch (error) {
-        throw new InvalidArgumentError(messageOf(error));
-      }
-      return text;
-    },
+    'whose results these are: Patient/123, or BED=Patient/123 for each bed; never read from data',
+    another,
   );
 }
 

@@ -2,11 +2,13 @@
 import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import type { Command } from 'commander';
+import { streamToFhir } from '../../../app/interop/stream-to-fhir.ts';
 import type { StreamEvent } from '../../../app/stream/events.ts';
 import { stream } from '../../../app/stream/stream.ts';
 import { assertWritable, plainJson } from '../../../util/index.ts';
 import { EXIT, examples } from '../../command-line.ts';
 import { addCommon } from '../../options/common.ts';
+import { fhirOutlet } from '../../options/fhir.ts';
 import { Interrupt } from '../../terminal/interrupt.ts';
 import { Output } from '../../terminal/output.ts';
 import { streamedJson } from './json.ts';
@@ -43,6 +45,7 @@ export function addStream(program: Command): void {
           'packets as JSON lines, answers as JSON lines',
         ],
         ['rdsamp -r 100 -P -c | cut -d, -f2 | bedside stream ecg/ --source stdin:360', 'one number a line'],
+        ['bedside stream ecg/ --source ws:9000 --fhir-out fhir/', 'results as FHIR files, every 5 minutes'],
         [
           'bedside stream ecg/ --source ws:9000 --gateway http://127.0.0.1:8500',
           'a WebSocket, answers of a gateway',
@@ -59,7 +62,12 @@ async function run(path: string, options: StreamCommandOptions): Promise<void> {
   const interrupt = Interrupt.of(output, 'the last request');
   try {
     const given = streamOptions(options);
-    const result = await stream(path, { ...given, signal: interrupt.signal, onEvent: events.write }, output);
+    const all = { ...given, signal: interrupt.signal, onEvent: events.write };
+    const fhir = fhirOutlet(options);
+    const { fhirEvery, fhirPatient: patients, fhirBeats: eachOf } = options;
+    const result = fhir
+      ? await streamToFhir(path, { ...all, fhir, fhirEvery, patients, eachOf }, output)
+      : await stream(path, all, output);
     await events.end();
     output.result(streamedJson(result));
     if (options.events === '-') events.summary(streamedJson(result));

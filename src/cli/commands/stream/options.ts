@@ -8,11 +8,12 @@ import {
   DEPLOYMENT_CONFLICTS,
   type DeploymentCommandOptions,
 } from '../../options/deployment.ts';
+import { addFhir, addFhirPatient, type FhirCommandOptions } from '../../options/fhir.ts';
 import { assertFabric } from '../../options/nats.ts';
 import { count, names, numberIn } from '../../options/numbers.ts';
 
 /** As commander gives them. */
-export interface StreamCommandOptions extends CommonOptions, DeploymentCommandOptions {
+export interface StreamCommandOptions extends CommonOptions, DeploymentCommandOptions, FhirCommandOptions {
   readonly source: readonly string[];
   readonly lead?: string;
   readonly speed: number;
@@ -30,6 +31,9 @@ export interface StreamCommandOptions extends CommonOptions, DeploymentCommandOp
   readonly flat?: number;
   readonly saturation?: number;
   readonly patience?: number;
+  readonly fhirEvery?: number;
+  readonly fhirPatient?: Readonly<Record<string, string>>;
+  readonly fhirBeats?: readonly string[];
 }
 
 /** Adds them, but for the options of every command. */
@@ -92,6 +96,18 @@ export function addStreamOptions(command: Command): void {
       'seconds of later signal to wait for a missing packet; default 0.25',
       numberIn(0, 60, 'seconds'),
     );
+  addFhir(command);
+  addFhirPatient(command)
+    .option(
+      '--fhir-every <s>',
+      'seconds of signal of one FHIR result; default 300',
+      numberIn(1, 86_400, 'seconds'),
+    )
+    .option(
+      '--fhir-beats <list>',
+      'classes of which each beat gets an Observation of its own; default none',
+      names,
+    );
   addDeployment(command);
 }
 
@@ -116,6 +132,12 @@ const CONFLICTS: readonly Conflict<StreamCommandOptions>[] = [
     when: ({ run = 3 }) => run < 2,
     message: '--run is of two beats at least',
     hint: 'three or more in a row are usual',
+  },
+  {
+    when: ({ fhirOut, fhirEvery, fhirPatient, fhirBeats }) =>
+      fhirOut === undefined && (fhirEvery ?? fhirPatient ?? fhirBeats) !== undefined,
+    message: '--fhir-patient, --fhir-every and --fhir-beats have no meaning without --fhir-out',
+    hint: 'name a folder or a server, or leave them out',
   },
   ...DEPLOYMENT_CONFLICTS,
 ];

@@ -1,11 +1,13 @@
 // The summary of a stream as text.
 import type { BedResult, StreamFigures, StreamResult } from '../../../app/stream/events.ts';
+import type { OutletState } from '../../../interop/index.ts';
 import { formatPercent, formatSeconds, plainLine } from '../../../util/index.ts';
+import { describeDelivery } from '../../terminal/delivery.ts';
 import { indent, table } from '../../terminal/tables.ts';
 
 /** What was found in all, and a table of beds. */
-export function describeStreamed(result: StreamResult): string {
-  const { beds } = result;
+export function describeStreamed(result: StreamResult & { readonly fhir?: OutletState }): string {
+  const { beds, fhir } = result;
   return [
     ...describeFigures(result),
     ...beds.flatMap((bed) => [
@@ -13,6 +15,7 @@ export function describeStreamed(result: StreamResult): string {
       plainLine(`${bed.bed}  (${bed.source}, lead ${bed.lead || '-'})`),
       ...describeBed(bed, beds.length > 1),
     ]),
+    ...(fhir ? ['', describeDelivery(fhir)] : []),
     '',
     'Not for clinical use.',
   ].join('\n');

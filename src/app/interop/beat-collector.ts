@@ -1,0 +1,143 @@
+// Beats of a stream, gathered by signal and period, until each period is a result.
+import { type AnsweredBy, type BeatAnswer, type BeatsResult, uuidOf } from '../../interop/index.ts';
+import { type RhythmRules, RhythmWatch } from '../../signal/index.ts';
+import type { BedResult, StreamEvent } from '../stream/events.ts';
+
+/** What all results of a stream have. */
+export interface StreamFacts {
+  readonly by: AnsweredBy;
+  /** What chose the levels. */
+  readonly policy: string;
+  readonly policySha256: string | undefined;
+  readonly classes: readonly string[];
+  readonly rules: RhythmRules;
+  readonly replayed: boolean;
+  /** Seconds of signal of one result. */
+  readonly every: number;
+  /** A UUID of this stream. */
+  readonly stream: string;
+  /** The patient of a bed, as the operator said. */
+  readonly patientOf: (bed: string) => string | undefined;
+}
+
+/** One signal's period that is not over. */
+interface Period {
+  readonly index: number;
+  readonly beats: BeatAnswer[];
+  readonly levels: Map<string, readonly number[]>;
+  readonly devices: Set<string>;
+  readonly rhythm: RhythmWatch;
+  /** Changes of the signal by kind. */
+  readonly changes: Map<string, number>;
+}
+
+interface Bed {
+  readonly number: number;
+  /** When its signal began, in milliseconds since 1970. */
+  readonly began: number;
+  period: Period;
+}
+
+const CHANGES: Readonly<Record<string, string>> = {
+  gap: 'gaps in the signal',
+  late: 'packets that came too late',
+  rate: 'changes of the sampling rate',
+  restart: 'restarts of the signal',
+  flat: 'times that the lead was flat',
+  saturated: 'times that the lead was saturated',
+  malformed: 'packets that could not be read',
+};
+/** Intervals between beats do not reach across these. */
+const INTERRUPTIONS: ReadonlySet<string> = new Set(['gap', 'restart', 'flat', 'saturated', 'rate']);
+
+/** Names of leads; other texts of a file's header may tell whose it is. */
+const LEAD = /^(ECG |EKG )?(ML|MV|aV|V|CM|CC)?[A-Z0-9]{0,4}[+-]?$/i;
+
+/** Makes results of what a stream tells. */
+export class BeatCollector {
+  readonly #facts: StreamFacts;
+  readonly #deliver: (result: BeatsResult) => void;
+  readonly #beds = new Map<string, Bed>();
+
+  constructor(facts: StreamFacts, deliver: (result: BeatsResult) => void) {
+    this.#facts = facts;
+    this.#deliver = deliver;
+  }
+
+  take(event: StreamEvent): void {
+    const bed = this.#bedOf(event);
+    const { every } = this.#facts;
+    const index = Math.max(bed.period.index, Math.floor(event.at / every));
+    if (index > bed.period.index) {
+      this.#end(event.bed, bed, (bed.period.index + 1) * every);
+      bed.period = this.#newPeriod(index);
+    }
+    const { period } = bed;
+    if (event.kind === 'signal') {
+      if (event.what in CHANGES) period.changes.set(event.what, (period.changes.get(event.what) ?? 0) + 1);
+      if (INTERRUPTIONS.has(event.what)) period.rhythm.interrupt();
+      return;
+    }
+    // Of its own period: the seconds of the signal count on.
+    const at = Math.max(0, event.at - period.index * every);
+    if (event.kind === 'unanswered') {
+      period.beats.push({ at, class: null, probability: null });
+      period.rhythm.beat(event.at, undefined);
+      return;
+    }
+    period.beats.push({ at, class: event.label, probability: event.probability });
+    period.rhythm.beat(event.at, event.class);
+    period.levels.set(event.levels.join(), event.levels);
+    for (const device of event.devices) period.devices.add(device);
+  }
+
+  /** The stream has ended: what is left becomes results. */
+  end(beds: readonly BedResult[]): void {
+    for (const [name, bed] of this.#beds) {
+      const result = beds.find((own) => own.bed === name);
+      this.#end(name, bed, result?.seconds ?? bed.period.beats.at(-1)?.at ?? 0, result);
+    }
+    this.#beds.clear();
+  }
+
+  #bedOf(event: StreamEvent): Bed {
+    const known = this.#beds.get(event.bed);
+    if (known) return known;
+    // A signal's clock starts with its first sample; an answer tells how long ago its beat was.
+    const ago = event.at + (event.kind === 'beat' ? event.latency : 0);
+    const began = Date.now() - 1000 * ago;
+    const made = { number: this.#beds.size, began, period: this.#newPeriod(0) };
+    this.#beds.set(event.bed, made);
+    return made;
+  }
+
+  #newPeriod(index: number): Period {
+    const rhythm = new RhythmWatch(this.#facts.rules);
+    return { index, beats: [], levels: new Map(), devices: new Set(), rhythm, changes: new Map() };
+  }
+
+  /** @param until seconds from the signal's start */
+  #end(name: string, { number, began, period }: Bed, until: number, bed?: BedResult): void {
+    const { by, policy, policySha256, classes, replayed, every, stream, patientOf } = this.#facts;
+    if (period.beats.length === 0 && period.changes.size === 0) return;
+    const from = period.index * every;
+    const { heartRate, couplets, ventricularRuns, pauses, rules } = period.rhythm.summary();
+    const moment = (seconds: number): string => new Date(began + 1000 * seconds).toISOString();
+    this.#deliver({
+      kind: 'beats',
+      id: uuidOf('beats', stream, String(number), String(period.index)),
+      issued: new Date().toISOString(),
+      by,
+      how: {
+        ...{ levels: [...period.levels.values()], policy, policySha256, devices: [...period.devices].sort() },
+        remarks: [...period.changes].map(([what, count]) => `${count} ${CHANGES[what]}.`),
+      },
+      patient: patientOf(name),
+      period: { start: moment(from), end: moment(Math.max(from, until)) },
+      ...{ replayed, classes, heartRate, beats: period.beats },
+      lead: bed && LEAD.test(bed.lead) ? bed.lead : undefined,
+      rate: bed && Number.isFinite(bed.rate) ? bed.rate : undefined,
+      rhythm: { couplets, ventricularRuns, pauses, rules },
+    });
+  }
+}
