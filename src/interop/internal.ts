@@ -1,5 +1,4 @@
 // For sibling folders only: nothing here is published.
 
 export { ask, checkedUrl, hostOf } from './deliver/ask.ts';
-export { greyImage } from './dicom/grey-image.ts';
 export { sha256Of } from './identity.ts';

@@ -15,7 +15,6 @@ import {
   transactionOf,
   uuidOf,
 } from '../../interop/index.ts';
-import { greyImage } from '../../interop/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 import { readAnswer } from '../explain/answers.ts';
 import { answerParts } from './answered-by.ts';
@@ -100,7 +99,7 @@ async function answerImage(
   { answerer, heatMaps, signal }: StudyTools,
 ): Promise<{ readonly result: SampleResult; readonly map: DicomObject | undefined }> {
   const { by, form } = answerer;
-  const answer = await answerer.answer(await greyImage(bytes), signal);
+  const answer = await answerer.answer(bytes, signal);
   const { studyUid, seriesUid, instanceUid, taken } = source;
   const { levels, policy, policySha256, devices, remarks } = answer;
   const result: SampleResult = {

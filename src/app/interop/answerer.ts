@@ -22,7 +22,7 @@ export interface ImageAnswerer extends AsyncDisposable {
   readonly by: AnsweredBy;
   readonly form: AnswerForm;
   /**
-   * @param image a file as `bedside infer --data` reads it
+   * @param image an object of DICOM, read as `bedside infer --data` reads it
    * @throws BedsideError E_DATA, E_DATA_FIT and so on for the image; E_FABRIC, E_BUSY and so on where nothing answers now
    */
   answer(image: Uint8Array, signal: AbortSignal): Promise<AnsweredImageScores>;

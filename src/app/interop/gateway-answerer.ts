@@ -45,7 +45,7 @@ export class GatewayAnswerer implements ImageAnswerer {
   }
 
   async answer(image: Uint8Array, signal: AbortSignal): Promise<AnsweredImageScores> {
-    const type = 'image/x-portable-graymap';
+    const type = 'application/dicom';
     const query = '/infer?with_input=true&explain=true';
     const answer = await this.#ask('POST', query, image, { 'content-type': type }, signal).catch(
       async (error: unknown) => {

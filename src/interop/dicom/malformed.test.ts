@@ -3,7 +3,6 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { BedsideError } from '../../util/index.ts';
 import { Random } from '../../util/internal.ts';
 import { testInstance } from '../test-support/study.ts';
-import { greyImage } from './grey-image.ts';
 import { readSource } from './source.ts';
 
 const written: string[] = [];
@@ -44,7 +43,7 @@ it('are read or refused with a code, and print nothing', async () => {
   const outcomes = { read: 0, refused: 0 };
   for (let i = 0; i < 300; i++) {
     const bytes = damaged(base, random);
-    for (const read of [readSource, greyImage]) {
+    for (const read of [readSource]) {
       const error: unknown = await read(bytes).then(
         () => undefined,
         (cause: unknown) => cause,
@@ -59,7 +58,7 @@ it('are read or refused with a code, and print nothing', async () => {
       }
     }
   }
-  expect(outcomes.read).toBeGreaterThan(100);
-  expect(outcomes.refused).toBeGreaterThan(100);
+  expect(outcomes.read).toBeGreaterThan(50);
+  expect(outcomes.refused).toBeGreaterThan(50);
   expect(written).toEqual([]);
 });

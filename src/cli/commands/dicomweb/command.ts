@@ -18,8 +18,8 @@ export function addDicomweb(program: Command): void {
       'Finds studies in an archive by DICOMweb (QIDO-RS), fetches images (WADO-RS), has a bundle answer them, and stores a ' +
         'structured report and heat maps in the same study (STOW-RS): unverified, preliminary, not for clinical use. A study ' +
         'has one report of a bundle, by whose identifier it is found again: none is answered twice, also after a kill. With ' +
-        '--watch it goes on with studies that arrive, once they no longer grow between two looks. Uncompressed grey images ' +
-        'are read. Names, numbers and dates of patients stay in the archive: messages name a study by a hash. ' +
+        '--watch it goes on with studies that arrive, once they no longer grow between two looks. Images are read as --data reads DICOM. ' +
+        'Names, numbers and dates of patients stay in the archive: messages name a study by a hash. ' +
         'docs/edges.md shows the way of an image, docs/dicom-conformance.md what is exchanged.',
     )
     .argument('<address>', "of the archive's DICOMweb service, as in http://127.0.0.1:8042/dicom-web")
