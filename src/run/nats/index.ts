@@ -2,6 +2,14 @@
 export { AnchorBucket, type AnchorKey } from './anchors/anchor-bucket.ts';
 export { BundleStore } from './bundles/bundle-store.ts';
 export { makeBuckets } from './cluster/buckets.ts';
+export {
+  type Certified,
+  certifyServer,
+  expiryOf,
+  hostsOf,
+  isPair,
+  makeAuthority,
+} from './cluster/certificates.ts';
 export { type Credentials, parseCredentials } from './cluster/credentials.ts';
 export { RENEWAL_MS, type Renewed, type RenewOptions, renewCertificates } from './cluster/renew.ts';
 export { type Revocation, type Revoked, revokeFromCluster } from './cluster/revoke.ts';

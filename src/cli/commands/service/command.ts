@@ -9,6 +9,7 @@ import { addCommon, type CommonOptions } from '../../options/common.ts';
 import { assertNoConflict, type Conflict } from '../../options/conflicts.ts';
 import { count, numberIn } from '../../options/numbers.ts';
 import { Output } from '../../terminal/output.ts';
+import { addCertificate } from './certificate.ts';
 
 interface InstallOptions extends CommonOptions {
   readonly write?: boolean;
@@ -44,8 +45,9 @@ const CONFLICTS: readonly Conflict<InstallOptions>[] = [
 export function addService(program: Command): void {
   const group = program
     .command('service')
-    .summary('the gateway or a worker as a service of systemd')
-    .description('Writes hardened units of systemd.');
+    .summary('the gateway or a worker as a service of systemd; certificates for browsers')
+    .description('Writes hardened units of systemd, and certificates that browsers take.');
+  addCertificate(group);
   const install = group
     .command('install')
     .summary('write the unit of a gateway or of a worker')
