@@ -38,6 +38,7 @@ const PURPOSES: Readonly<Record<string, Purpose>> = {
   jose: { use: 'checks tokens of an identity provider', loaded: '`serve --oidc`' },
   'reflect-metadata': { use: 'needed by `@peculiar/x509`', loaded: 'with it' },
   sharp: { use: 'reads and draws images', loaded: 'images' },
+  ws: { use: 'WebSocket connections of live streams', loaded: 'live streams' },
 };
 
 /** Packages that Vite puts into the pages of the dashboard; they run in the browser. */

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { auditSuite } from './audit-suite.ts';
 import { CAN_BROWSE } from './chromium.ts';
+import { demoSuite } from './demo-suite.ts';
 import { requestsSuite } from './requests-suite.ts';
 import { accessibilityFaults, type Rig, startRig } from './rig.ts';
 import { sessionSuite } from './session-suite.ts';
@@ -38,5 +39,6 @@ describe.skipIf(!CAN_BROWSE)('the dashboard', () => {
   describe('Ward', () => wardSuite(() => rig));
   describe('Requests', () => requestsSuite(() => rig));
   describe('Audit', () => auditSuite(() => rig));
+  describe('the demo', () => demoSuite(() => rig));
   describe('sessions', () => sessionSuite(() => rig));
 });

@@ -56,7 +56,7 @@ const WIDTH = 1280;
 const HEIGHT = 860;
 
 /** A source that computes slowly, so that plans use the others. Figures follow the size of the network. */
-function wardFleet({ manifest }: Bundle): Fleet {
+export function wardFleet({ manifest }: Bundle): Fleet {
   // The small bundle counts none.
   const macs = Math.max(1e5, manifest.variants[0]?.macs ?? 0);
   const device = (name: string, times: number, trusted: boolean) => ({

@@ -23,6 +23,8 @@ export interface ServeDemoOptions {
   readonly samples: MonitorSamples;
   /** Answers that are less sure run again unpruned. */
   readonly fallbackMargin?: number | undefined;
+  /** As of `serve`: whether there are pages, or the folder of their files. */
+  readonly dashboard?: boolean | string | undefined;
   /** Default 8500, or a free one where that is taken. */
   readonly port?: number | undefined;
   /** Hears what happens to the ward. */
@@ -48,14 +50,14 @@ export interface ServedDemo extends AsyncDisposable {
  * @throws BedsideError as `serve`
  */
 export async function serveDemo(options: ServeDemoOptions, reporter?: Reporter): Promise<ServedDemo> {
-  const { fleet, nats, fallbackMargin, onEvent = () => {} } = options;
+  const { fleet, nats, fallbackMargin, dashboard, onEvent = () => {} } = options;
   const journal = journalOf(reporter);
   const bundle = await openBundle(options.bundle);
   const start = async (port: number): Promise<{ gateway: Gateway; ward: DemoWard }> => {
     const ward = new DemoWard(bundle, fleet, nats, onEvent);
     const gateway = await startGateway(
       [bundle],
-      { port, fallbackMargin, privacy: 'late', measure: true, pool: () => ward.pool },
+      { port, fallbackMargin, dashboard, privacy: 'late', measure: true, pool: () => ward.pool },
       journal,
       {
         addRoutes: (app, parts) => addDemoRoutes(app, parts, ward),
