@@ -1,23 +1,5 @@
-// The part of dcmjs that writes and reads DICOM files; the package has no types of its own.
+// Only sources are compiled with this; published types name the interface itself.
 declare module 'dcmjs' {
-  interface Logger {
-    setLevel(level: string): void;
-  }
-  interface DicomDict {
-    meta: Record<string, unknown>;
-    dict: Record<string, unknown>;
-    write(options?: object): ArrayBuffer;
-  }
-  const dcmjs: {
-    data: {
-      DicomMessage: { readFile(bytes: ArrayBuffer, options?: object): DicomDict };
-      DicomMetaDictionary: {
-        naturalizeDataset(dict: Record<string, unknown>): Record<string, unknown>;
-        denaturalizeDataset(dataset: Record<string, unknown>): Record<string, unknown>;
-      };
-      datasetToDict(dataset: Record<string, unknown>): DicomDict;
-    };
-    log: Logger & { getLoggers(): Record<string, Logger> };
-  };
+  const dcmjs: import('./dcmjs-api.ts').Dcmjs;
   export default dcmjs;
 }

@@ -1,5 +1,6 @@
 // DICOM files of attributes by name, written and read by dcmjs, which is loaded when it is asked for.
 import { loadOptional } from '../../util/internal.ts';
+import type { Dcmjs } from './dcmjs-api.ts';
 
 /** Attributes by keyword, as dcmjs names them; sequences are lists of such objects. */
 export type Attributes = Record<string, unknown>;
@@ -9,7 +10,7 @@ const EXPLICIT_LITTLE_ENDIAN = '1.2.840.10008.1.2.1';
 const IMPLEMENTATION = '2.25.298734682740973847593420183746152034';
 
 /** What DICOM reports need. @throws BedsideError E_UNSUPPORTED where dcmjs is not installed */
-export async function loadDcmjs(): Promise<typeof import('dcmjs')['default']> {
+export async function loadDcmjs(): Promise<Dcmjs> {
   const { default: dcmjs } = await loadOptional('a DICOM report', () => import('dcmjs'));
   // It prints what is wrong with a file on the console otherwise, bytes of the file among it.
   for (const logger of [dcmjs.log, ...Object.values(dcmjs.log.getLoggers())]) logger.setLevel('silent');
