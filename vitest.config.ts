@@ -24,8 +24,8 @@ export default defineConfig({
     // A file's modules are loaded once for all files of a process; no test changes them.
     isolate: false,
     experimental: { fsModuleCache: true },
-    // More than cores: several tests mostly wait, for faults to be noticed and for processes to start.
-    maxWorkers: Math.ceil(1.5 * availableParallelism()),
+    // Twice the cores: several tests mostly wait, for faults to be noticed, senders to stall and processes to start.
+    maxWorkers: 2 * availableParallelism(),
     testTimeout: 300_000,
     hookTimeout: 300_000,
     teardownTimeout: 10_000,

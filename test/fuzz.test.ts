@@ -1,10 +1,11 @@
-// 500 damaged inputs: each is taken, or refused with a code, a sentence and a hint; none is a defect, none leaves a file behind.
+// Damaged inputs: each is taken, or refused with a code, a sentence and a hint; none is a defect, none leaves a file behind.
 // bench/fuzz.ts runs many more.
 import { expect, it } from 'vitest';
+import { rounds } from '../src/util/test-support/rounds.ts';
 import { fuzz } from './support/fuzz/fuzz.ts';
 import { KINDS } from './support/fuzz/kinds.ts';
 
-const CASES = 500;
+const CASES = rounds(300, 1000);
 
 it(`${CASES} damaged models, data, bundles, fleets, requests, policies, credentials, traces and messages`, async () => {
   // A case that hangs is found by the test's own limit; here a clock would only measure the machine.

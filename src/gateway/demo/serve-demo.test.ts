@@ -13,6 +13,7 @@ import { hasNatsServer, OpenServer } from '../../run/nats/test-support/nats-serv
 import { writtenBundle } from '../../run/test-support/bundles.ts';
 import { mixedNet } from '../../run/test-support/mixed-net.ts';
 import { Random } from '../../util/internal.ts';
+import { LONG } from '../../util/test-support/rounds.ts';
 import { type ServedDemo, serveDemo } from './serve-demo.ts';
 
 const DEVICES = ['watch', 'tablet', 'monitor'];
@@ -112,7 +113,7 @@ const SAME = { 'x-bedside-page': '1' };
 describe('the demo', { timeout: 60_000 }, () => {
   it('serves its ward over local sockets', () => walk(undefined));
 
-  it.skipIf(!hasNatsServer)('serves its ward over a NATS server', async () => {
+  it.skipIf(!hasNatsServer || !LONG)('serves its ward over a NATS server', async () => {
     await using server = await OpenServer.start();
     await walk(server.access);
   });
