@@ -4,11 +4,12 @@ import { basename, dirname, extname, join } from 'node:path';
 import { BedsideError } from '../util/index.ts';
 import { availableMemory } from '../util/internal.ts';
 import { BEAT_CLASSES } from './ecg-beats.ts';
+import type { EdfAnnotation } from './edf/annotations.ts';
 import { openEdf } from './edf/reader.ts';
 import { isHidden } from './hidden.ts';
 import { PassedOverCount } from './passed-over.ts';
 import { listRecords } from './wfdb-folder.ts';
-import { type MarkedEpisode, readMarks, SYMBOLS } from './wfdb-marks.ts';
+import { BEAT_SYMBOL_CLASSES, type MarkedEpisode, readMarks, SYMBOLS } from './wfdb-marks.ts';
 import { openRecord, readSignal } from './wfdb-segments.ts';
 import { millivoltsOf } from './wfdb-signals.ts';
 
@@ -122,18 +123,34 @@ async function ofWfdb(path: string): Promise<Recording> {
 
 async function ofEdf(path: string): Promise<Recording> {
   const { reader, close } = await openEdf(path);
-  await close();
-  const leads = [...new Set(reader.signals.map(({ label }) => label))];
-  const name = basename(path);
-  const { header } = reader;
-  const fastest = reader.signals.reduce((most, { samplesPerRecord }) => Math.max(most, samplesPerRecord), 1);
-  return {
-    ...{ name, leads },
-    rate: fastest / (header.recordSeconds || 1),
-    read: (lead) => readEdfLead(path, lead, name),
-    beats: undefined,
-    flutter: [],
-  };
+  try {
+    const { header } = reader;
+    const fastest = reader.signals.reduce(
+      (most, { samplesPerRecord }) => Math.max(most, samplesPerRecord),
+      1,
+    );
+    const rate = fastest / (header.recordSeconds || 1);
+    const annotations: EdfAnnotation[] = [];
+    await reader.runs((found) => annotations.push(...found));
+    const beats = annotations.flatMap((annotation) => edfBeat(annotation, rate));
+    const name = basename(path);
+    return {
+      ...{ name, rate, leads: [...new Set(reader.signals.map(({ label }) => label))] },
+      read: (lead) => readEdfLead(path, lead, name),
+      beats: beats.length > 0 ? beats.sort((one, other) => one.sample - other.sample) : undefined,
+      flutter: [],
+    };
+  } finally {
+    await close();
+  }
+}
+
+/** The beat that an annotation is: its whole text is the symbol of one. */
+function edfBeat({ time, text }: EdfAnnotation, rate: number): AnnotatedBeat[] {
+  const symbol = SYMBOLS.indexOf(text);
+  if (symbol < 0) return [];
+  const beatClass = BEAT_CLASSES[BEAT_SYMBOL_CLASSES[symbol] ?? 0] ?? '';
+  return [{ sample: Math.round(time * rate), beatClass, symbol: text }];
 }
 
 async function readEdfLead(path: string, lead: string, name: string): Promise<RecordedLead> {

@@ -21,8 +21,10 @@ const made = regularBeats(SECONDS);
 const signal = madeSignal(made, { rate: RATE, seconds: SECONDS });
 const marks = made.map(({ at }) => [Math.round(at * RATE), NORMAL] as const);
 let folder: string;
+let marked: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'bedside-detect-'));
+  marked = join(await mkdtemp(join(folder, 'marked-')), 'marked.edf');
   const leads = [
     { name: 'V5', signal: signal.map((value) => -value / 2) },
     { name: 'MLII', signal },
@@ -37,18 +39,19 @@ beforeAll(async () => {
   ] as const;
   const all = [...beats, ...flutter].sort(([a], [b]) => a - b);
   await writeRecord(folder, 'part', { rate: RATE, leads: leads.slice(1), beats: all });
-  const edf = edfFile({
-    signals: [
-      {
-        label: 'ECG II',
-        unit: 'uV',
-        perRecord: RATE,
-        samples: signal.map((v) => v * 1000),
-        physical: [-3000, 3000],
-      },
-    ],
-  });
-  await writeFile(join(folder, 'night.edf'), edf);
+  const heart = {
+    label: 'ECG II',
+    unit: 'uV',
+    perRecord: RATE,
+    samples: signal.map((v) => v * 1000),
+    physical: [-3000, 3000],
+  } as const;
+  await writeFile(join(folder, 'night.edf'), edfFile({ signals: [heart] }));
+  const annotations = made.map(({ at }) => ({ time: Math.round(at * RATE) / RATE, text: 'N' }));
+  await writeFile(
+    marked,
+    edfFile({ signals: [heart], annotations: [...annotations, { time: 1, text: 'woke' }] }),
+  );
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -80,6 +83,12 @@ describe('detect', () => {
     expect(found.remarks).toEqual([expect.stringMatching(/night\.edf has no annotated beats/)]);
     expect(whole.longestDelay).toBeLessThanOrEqual(0.5);
     expect(whole.load).toBeLessThan(0.01);
+  });
+
+  it('compares with beats that annotations of EDF+ name', async () => {
+    const found = await json(marked, '--learning', '3');
+    const after = marks.filter(([frame]) => frame >= 3 * RATE);
+    expect(found.records[0]).toMatchObject({ name: 'marked.edf', tp: after.length, fp: 0, fn: 0 });
   });
 
   it('looks at the lead that is asked for', async () => {
