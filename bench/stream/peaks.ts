@@ -34,7 +34,7 @@ export async function peakTables(
     for (const [own, found] of pairs) {
       const beat = beats[own];
       const other = beat && byPeak.get(beat.sample);
-      const truth = BEAT_CLASSES.findIndex((name) => name === beat?.beatClass);
+      const truth = (BEAT_CLASSES as readonly string[]).indexOf(beat?.beatClass ?? '');
       const count = counts[truth];
       if (other === undefined || !count) continue;
       count.beats++;
