@@ -1,5 +1,6 @@
 // Spans of a device, for requests that are traced: tensors that arrive, and stages that it runs.
 import type { TensorMessage } from '../protocol/messages.ts';
+import type { SegmentSpan } from '../protocol/spans.ts';
 import { recordSpan, recordTransfer, type SentBy, sentBy } from '../protocol/tracing.ts';
 import type { ActiveRequest } from './request-registry.ts';
 
@@ -13,14 +14,8 @@ export function traceArrival(
 }
 
 /** One run of a device; times in milliseconds, on the clock of `performance`. */
-interface StageRun {
+interface StageRun extends Omit<SegmentSpan, 'bytes'> {
   readonly device: string;
-  readonly stage: number;
-  readonly last: number;
-  readonly segment: number;
-  readonly arrived: number;
-  readonly started: number;
-  readonly ended: number;
 }
 
 /** Records a run, and returns what its result is sent with. */
