@@ -93,7 +93,7 @@ describe('a stream', () => {
       ...{ seconds: 8, flushSeconds: 0.1 },
     });
     expect(first.result.fhir).toMatchObject({ delivered: 0, waiting: 1 });
-    expect(first.result.remarks).toContain('results of 1 beds name no patient: none was given');
+    expect(first.result.remarks).toContain('results of 1 bed name no patient: none was given');
     await server.listen(port);
     const second = await run(url, { seconds: 8 });
     expect(second.result.fhir).toMatchObject({ delivered: 2, waiting: 0 });

@@ -86,7 +86,8 @@ export async function streamToFhir(
   failed.signal.throwIfAborted();
   const state = await outlet.flush(options.flushSeconds ?? FLUSH_SECONDS);
   const unnamed = result.beds.filter(({ bed }) => (patients[bed] ?? patients['']) === undefined).length;
-  if (unnamed > 0) journal.remark(`results of ${unnamed} beds name no patient: none was given`);
+  if (unnamed > 0)
+    journal.remark(`results of ${unnamed} bed${unnamed === 1 ? '' : 's'} name no patient: none was given`);
   return { ...result, ...journal.said(), fhir: state };
 }
 
