@@ -14,6 +14,14 @@ const BEFORE = 100;
 /** Beyond this, a rate is hardly meant: windows would be of a few samples, or filters of thousands. */
 const MOST_RATIO = 64;
 
+/** `outside`: a window leaves its record; `gap`: it has missing samples. */
+export type WindowFault = 'outside' | 'gap';
+
+const FAULTS: Readonly<Record<WindowFault, string>> = {
+  outside: 'beats whose window leaves the record',
+  gap: 'beats with missing samples in their window',
+};
+
 /** Cuts windows of one length at one rate. */
 export class BeatWindows {
   /** Samples a second of the windows. */
@@ -47,21 +55,22 @@ export class BeatWindows {
     passedOver: PassedOverCount,
     rate: number = lead.rate,
   ): readonly Peak[] {
-    const { signal, record } = lead;
     return peaks.filter((peak) => {
       const frame = rate === lead.rate ? peak.frame : Math.round((peak.frame * lead.rate) / rate);
-      const { first, last } = this.#spanOf(lead, frame);
-      if (first < 0 || last >= signal.length) {
-        passedOver.add('beats whose window leaves the record', record);
-        return false;
-      }
-      if (!hasGap(signal, first, last)) return true;
-      passedOver.add('beats with missing samples in their window', record);
-      return false;
+      const fault = this.faultOf(lead, frame);
+      if (fault) passedOver.add(FAULTS[fault], lead.record);
+      return fault === undefined;
     });
   }
 
-  /** The window around a frame that `whole` let through, in the lead's units. */
+  /** Why there is no window around a frame; undefined if there is one. */
+  faultOf(lead: Lead, frame: number): WindowFault | undefined {
+    const { first, last } = this.#spanOf(lead, frame);
+    if (first < 0 || last >= lead.signal.length) return 'outside';
+    return hasGap(lead.signal, first, last) ? 'gap' : undefined;
+  }
+
+  /** The window around a frame without a fault, in the lead's units. */
   cut(lead: Lead, frame: number): Float64Array {
     const { signal, rate } = lead;
     if (rate === this.rate) return signal.subarray(frame - this.before, frame - this.before + this.length);

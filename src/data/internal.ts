@@ -1,6 +1,6 @@
 // For sibling folders only: nothing here is published.
 
-export { BeatWindows, DEFAULT_RATE } from './beat-windows.ts';
+export { BeatWindows, DEFAULT_RATE, type WindowFault } from './beat-windows.ts';
 export { countIdentical, indicesOutside } from './common-samples.ts';
 export {
   type ContractSource,
@@ -41,10 +41,9 @@ export {
   type Recording,
   recordingPaths,
 } from './open-recording.ts';
-export { PassedOverCount } from './passed-over.ts';
 export { sharedPatients } from './patients.ts';
 export { kindOfContent, LAID_OUT, layOutPosted, type PostedBounds, type PostedKind } from './posted-file.ts';
-export type { Lead } from './recording-source.ts';
+export { type Lead, leadPlaces } from './recording-source.ts';
 export { classPrior, classWeights, selectIndices } from './sampling.ts';
 export { type SignalTarget, signalTarget, unitFactor, writeWindows } from './signal-steps.ts';
 export { splitInTwo } from './splits.ts';

@@ -9,7 +9,7 @@ import { openEdf } from './edf/reader.ts';
 import { isHidden } from './hidden.ts';
 import { PassedOverCount } from './passed-over.ts';
 import { listRecords } from './wfdb-folder.ts';
-import { BEAT_SYMBOL_CLASSES, type MarkedEpisode, readMarks, SYMBOLS } from './wfdb-marks.ts';
+import { BEAT_SYMBOL_CLASSES, type MarkedEpisode, type Peak, readMarks, SYMBOLS } from './wfdb-marks.ts';
 import { openRecord, readSignal } from './wfdb-segments.ts';
 import { millivoltsOf } from './wfdb-signals.ts';
 
@@ -103,11 +103,6 @@ async function ofWfdb(path: string): Promise<Recording> {
   const record = await openRecord(folder, name);
   const { rate, leads } = record;
   const marks = await readMarks(folder, name, rate);
-  const beats = (marks?.peaks ?? []).map(({ frame, label, symbol = -1 }) => ({
-    sample: frame,
-    beatClass: BEAT_CLASSES[label] ?? '',
-    symbol: SYMBOLS[symbol] ?? '',
-  }));
   return {
     ...{ name, rate, leads },
     read: async (lead) => ({
@@ -116,7 +111,7 @@ async function ofWfdb(path: string): Promise<Recording> {
       samples: await readSignal(folder, record, lead),
       remarks: [],
     }),
-    beats: beats.length > 0 ? beats.sort((a, b) => a.sample - b.sample) : undefined,
+    beats: annotatedBeats(marks?.peaks ?? []),
     flutter: marks?.flutter ?? [],
   };
 }
@@ -132,12 +127,15 @@ async function ofEdf(path: string): Promise<Recording> {
     const rate = fastest / (header.recordSeconds || 1);
     const annotations: EdfAnnotation[] = [];
     await reader.runs((found) => annotations.push(...found));
-    const beats = annotations.flatMap((annotation) => edfBeat(annotation, rate));
+    const peaks = annotations.flatMap(({ time, text }) => {
+      const symbol = SYMBOLS.indexOf(text);
+      return symbol < 0 ? [] : [{ frame: Math.round(time * rate), symbol }];
+    });
     const name = basename(path);
     return {
       ...{ name, rate, leads: [...new Set(reader.signals.map(({ label }) => label))] },
       read: (lead) => readEdfLead(path, lead, name),
-      beats: beats.length > 0 ? beats.sort((one, other) => one.sample - other.sample) : undefined,
+      beats: annotatedBeats(peaks),
       flutter: [],
     };
   } finally {
@@ -145,12 +143,15 @@ async function ofEdf(path: string): Promise<Recording> {
   }
 }
 
-/** The beat that an annotation is: its whole text is the symbol of one. */
-function edfBeat({ time, text }: EdfAnnotation, rate: number): AnnotatedBeat[] {
-  const symbol = SYMBOLS.indexOf(text);
-  if (symbol < 0) return [];
-  const beatClass = BEAT_CLASSES[BEAT_SYMBOL_CLASSES[symbol] ?? 0] ?? '';
-  return [{ sample: Math.round(time * rate), beatClass, symbol: text }];
+/** Beats in time order; undefined for none. */
+function annotatedBeats(peaks: readonly Pick<Peak, 'frame' | 'symbol'>[]): AnnotatedBeat[] | undefined {
+  if (peaks.length === 0) return undefined;
+  const beats = peaks.map(({ frame, symbol = -1 }) => ({
+    sample: frame,
+    beatClass: BEAT_CLASSES[BEAT_SYMBOL_CLASSES[symbol] ?? -1] ?? '',
+    symbol: SYMBOLS[symbol] ?? '',
+  }));
+  return beats.sort((a, b) => a.sample - b.sample);
 }
 
 async function readEdfLead(path: string, lead: string, name: string): Promise<RecordedLead> {

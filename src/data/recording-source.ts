@@ -54,8 +54,7 @@ export interface RecordSource {
 }
 
 /**
- * The leads for lists of names, by their places among `leads`; those named go before `*`, which takes what is left.
- * Undefined where one is missing.
+ * The leads for lists of names, as `leadPlaces` chooses them. Undefined where one is missing.
  * @param isNamed whether a lead goes by a name
  * @throws BedsideError E_DATA for a record without signals
  */
@@ -69,6 +68,20 @@ export function chooseLeads(
       hint: 'leave it out with --records',
     });
   }
+  const taken = leadPlaces(leads, wanted, isNamed);
+  return taken.every((place) => place >= 0) ? taken : undefined;
+}
+
+/**
+ * The place among `leads` for each list of names, -1 for none; leads that are named go before `*`, which takes what is
+ * left.
+ * @param isNamed whether a lead goes by a name
+ */
+export function leadPlaces(
+  leads: readonly string[],
+  wanted: readonly (readonly string[])[],
+  isNamed: (lead: string, name: string) => boolean = (lead, own) => lead === own,
+): readonly number[] {
   const taken: number[] = [];
   const free = (place: number): boolean => !taken.includes(place);
   for (const names of wanted) {
@@ -80,5 +93,5 @@ export function chooseLeads(
   for (const [i, names] of wanted.entries()) {
     if (taken[i] === -1 && names.includes(ANY)) taken[i] = leads.findIndex((_, place) => free(place));
   }
-  return taken.every((place) => place >= 0) ? taken : undefined;
+  return taken;
 }

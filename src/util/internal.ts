@@ -19,6 +19,7 @@ export { argmax, assertFiniteRows, assertFiniteSamples, firstNonFinite, tellNonF
 export { fromBfloat, fromHalf } from './half-floats.ts';
 export { hashArrays } from './hash-arrays.ts';
 export { atExit, clearLeftovers, removedAtExit, removeLeftovers, temporaryFolder } from './leftovers.ts';
+export { isLoopback } from './loopback.ts';
 export { loadOptional } from './optional-package.ts';
 export { commandLineOf, OWN_PID, signalProcess } from './processes.ts';
 export { Random } from './random.ts';

@@ -1,5 +1,6 @@
 // Who answers beats: a deployment in this process.
 import type { Bundle } from '../../bundle/index.ts';
+import { sizeOf } from '../../onnx/internal.ts';
 import { devicesOf } from '../../run/internal.ts';
 import type { Deployment } from '../run/deployment.ts';
 
@@ -45,5 +46,5 @@ export function deployedAnswerer(deployment: Deployment): Answerer {
 
 /** Values of a window. */
 export function windowSize({ manifest }: Pick<Bundle, 'manifest'>): number {
-  return manifest.model.input.shape.reduce((product, length) => product * length, 1);
+  return sizeOf(manifest.model.input.shape);
 }

@@ -2,9 +2,9 @@
 import {
   BeatWindows,
   type Lead,
-  PassedOverCount,
   type SignalTarget,
   unitFactor,
+  type WindowFault,
   writeWindows,
 } from '../../data/internal.ts';
 import { sizeOf } from '../../onnx/internal.ts';
@@ -30,6 +30,11 @@ export interface CutBeat {
 const REACH = 33;
 /** Seconds that are kept beside windows: longer than a detector takes. */
 const KEPT = 2;
+
+const REASONS: Readonly<Record<WindowFault, string>> = {
+  outside: 'its window leaves the signal',
+  gap: 'samples are missing in its window',
+};
 
 /** Cuts windows out of leads as they come. */
 export class BeatCutter {
@@ -103,16 +108,8 @@ export class BeatCutter {
         signal: this.#ring.stretch(i, from, to).map((value) => value * this.#factor),
       }),
     );
-    const passedOver = new PassedOverCount();
-    const peak = { frame, label: 0, annotation: 0 };
-    const isWhole = leads.every((lead) => this.#windows.whole(lead, [peak], passedOver).length > 0);
-    if (!isWhole) {
-      const said = passedOver.list()[0]?.reason ?? '';
-      const reason = said.includes('missing')
-        ? 'samples are missing in its window'
-        : 'its window leaves the signal';
-      return { sample, input: undefined, reason };
-    }
+    const fault = leads.map((lead) => this.#windows.faultOf(lead, frame)).find((own) => own !== undefined);
+    if (fault) return { sample, input: undefined, reason: REASONS[fault] };
     const input = new Float32Array(sizeOf(shape));
     writeWindows(
       leads.map((lead) => this.#windows.cut(lead, frame)),

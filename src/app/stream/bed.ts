@@ -1,5 +1,5 @@
 // One live signal: packets in order, beats found, windows cut, and what happened to the signal on the way.
-import type { SignalTarget } from '../../data/internal.ts';
+import { leadPlaces, type SignalTarget } from '../../data/internal.ts';
 import {
   type LinePiece,
   PacketLine,
@@ -334,12 +334,10 @@ export function chooseLeads(
     });
   if (wanted !== undefined && !names.includes(wanted)) throw lacks(wanted);
   if (wanted !== undefined && leads.length === 1) return { searched: wanted, read: [wanted] };
-  const read: (string | undefined)[] = [];
-  for (const own of leads) read.push(own.find((name) => names.includes(name) && !read.includes(name)));
-  for (const [i, own] of leads.entries()) {
-    if (own.includes('*')) read[i] ??= names.find((name) => !read.includes(name));
-    if (read[i] === undefined) throw lacks(own.join(' or '));
-  }
-  const known = read as string[];
-  return { searched: wanted ?? (known[0] as string), read: known };
+  const read = leadPlaces(names, leads).map((place, i) => {
+    const name = names[place];
+    if (name === undefined) throw lacks((leads[i] ?? []).join(' or '));
+    return name;
+  });
+  return { searched: wanted ?? (read[0] as string), read };
 }

@@ -1,6 +1,7 @@
 // Answers of a gateway over HTTP, by the Open Inference Protocol, version 2.
 import type { Bundle } from '../../bundle/index.ts';
 import { taskOf } from '../../bundle/internal.ts';
+import { sizeOf } from '../../onnx/internal.ts';
 import { BedsideError, ERROR_CODES, type ErrorCode, messageOf, plainLine } from '../../util/index.ts';
 import { type Answerer, type Scored, windowSize } from './answerer.ts';
 
@@ -33,7 +34,7 @@ export async function gatewayAnswerer(bundle: Bundle, access: GatewayAccess): Pr
   const url = `${addressOf(access.gateway)}/v2/models/${encodeURIComponent(name)}`;
   const facts = (await asked(url, access)) as { inputs?: readonly ServedInput[] };
   const [input, ...others] = facts.inputs ?? [];
-  const size = input?.shape.slice(1).reduce((product, length) => product * length, 1);
+  const size = input && sizeOf(input.shape.slice(1));
   if (!input || others.length > 0 || size !== windowSize(bundle)) {
     throw new BedsideError(
       'E_BUNDLE',
@@ -43,8 +44,7 @@ export async function gatewayAnswerer(bundle: Bundle, access: GatewayAccess): Pr
       },
     );
   }
-  const { outputShape } = taskOf(bundle.manifest);
-  const scores = outputShape.reduce((product, length) => product * length, 1);
+  const scores = sizeOf(taskOf(bundle.manifest).outputShape);
   return {
     lost: [],
     async answer(window) {

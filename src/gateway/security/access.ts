@@ -3,6 +3,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { ServerOptions as TlsOptions } from 'node:https';
 import { BedsideError, messageOf } from '../../util/index.ts';
+import { isLoopback } from '../../util/internal.ts';
 import { type OidcOptions, OidcTokens, readOidc } from './oidc.ts';
 import {
   bearerOf,
@@ -117,10 +118,6 @@ async function tokensOf(
     await writeTokens(path, [kept]);
     return { kept: [kept], token };
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 async function readTls({ cert, key, clientCa }: TlsFiles): Promise<ReadTls> {

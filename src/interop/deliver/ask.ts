@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { type IncomingHttpHeaders, request as plain } from 'node:http';
 import { request as secure } from 'node:https';
 import { BedsideError, messageOf } from '../../util/index.ts';
+import { isLoopback } from '../../util/internal.ts';
 
 /** A server to ask, and how. */
 export interface ServerAccess {
@@ -55,7 +56,7 @@ export function checkedUrl({ url, plainHttp = false }: ServerAccess, what: strin
   if (parsed.username !== '' || parsed.password !== '')
     wrong('holds a name or password', 'addresses are logged: give it by a file or an environment variable');
   if (parsed.search !== '' || parsed.hash !== '') wrong('has a query or a fragment', 'give the base address');
-  if (parsed.protocol === 'http:' && !plainHttp && !isLoopback(parsed.hostname)) {
+  if (parsed.protocol === 'http:' && !plainHttp && !isLoopback(parsed.hostname.replace(/^\[|\]$/g, ''))) {
     wrong('is plain HTTP to another machine', 'use https: results of patients would be readable on the way');
   }
   return parsed.href.replace(/\/+$/, '');
@@ -137,8 +138,4 @@ export function secretFrom(file: string | undefined, variable: string): () => Pr
     });
     return text.trim() || undefined;
   };
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
