@@ -1,4 +1,5 @@
 // What broken and hostile senders put on a connection: each is refused with a code, and the gateway goes on.
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -51,8 +52,14 @@ it.each(MALFORMED_KINDS)('refuses, with a code: %s', async (kind) => {
   await expectAnswer();
 });
 
-it('ends the connections of senders that stall, with a code', async () => {
+it('ends the connections of senders that stall, with a code, and not those that wait between requests', async () => {
   const { hostname, port } = new URL(gateway.url);
+  const kept = connect(Number(port), hostname).setEncoding('utf8');
+  const asks = async (): Promise<string> => {
+    kept.write('GET /v2/health/live HTTP/1.1\r\nhost: a\r\n\r\n');
+    return String((await once(kept, 'data'))[0]);
+  };
+  expect(await asks()).toMatch(/^HTTP\/1\.1 200 /);
   const stall = (part: string): Promise<string> =>
     new Promise((resolve) => {
       let text = '';
@@ -66,6 +73,8 @@ it('ends the connections of senders that stall, with a code', async () => {
     ['POST /v2', 'POST /v2/x HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n{'].map(stall),
   );
   for (const answer of answers) expect(answer).toMatch(/^HTTP\/1\.1 408 .*"code":"E_REQUEST"/s);
+  expect(await asks()).toMatch(/^HTTP\/1\.1 200 /);
+  kept.destroy();
   await expectAnswer();
 });
 

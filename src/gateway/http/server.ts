@@ -88,6 +88,8 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 256 },
     frameworkErrors: (error, _request, reply) => sendProblem(reply as never, error),
   }) as unknown as FastifyInstance;
+  // Node's own limit for heads is a minute, and would win over ours.
+  app.server.headersTimeout = sendMs;
   addRefusals(app.server);
   app.decorateRequest('caller', null as never);
   // Clients of the protocol name many content types, or none: the headers of the extension decide.
