@@ -80,6 +80,7 @@ export async function withImageBundle(
     await pack(model, {
       ...{ out, data, classNames: ['dark', 'bright'], perClass: 10, validationPerClass: 20 },
       ...{ criterion: 'l1', ratios: [0, 0.25, 0.5], variants: 4, maxPositions: 256, lowRank: false },
+      precisions: ['float32'],
     });
     await work(out, folder);
   } finally {

@@ -30,6 +30,7 @@ export async function withSmallBundle(work: (bundle: string) => Promise<void>): 
       variants: 8,
       maxPositions: 256,
       lowRank: false,
+      precisions: ['float32'],
     });
     await work(out);
   } finally {

@@ -92,6 +92,12 @@ describe('pack', TIMEOUT, () => {
       provenance: { criterion: 'l1', dataset: 'ecg.npz', labelled: true, seed: 1 },
     });
     expect(manifest.layers.every(({ seconds }) => seconds?.length === 2)).toBe(true);
+    // Whatever this machine gains by eight bits, the result says what was decided, and the bundle has that.
+    expect(found.precisionChoice).toEqual(manifest.precisionChoice);
+    expect(found.precisionChoice).toMatchObject({ by: 'measurement', speedup: expect.any(Number) });
+    const worth = found.precisionChoice.speedup >= 1.25 && found.precisionChoice.lost <= 0.005;
+    expect(found.precisions).toEqual(worth ? ['float32', 'int8'] : ['float32']);
+    expect(manifest.eightBit?.length).toBe(worth ? 5 : undefined);
     for (const row of found.frontier) {
       const variant = manifest.variants[row.variant];
       expect(row).toMatchObject({ levels: variant?.levels, accuracy: variant?.accuracy });

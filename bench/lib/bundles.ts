@@ -12,11 +12,13 @@ export const BUNDLES =
 const PER_CLASS = 20;
 const VARIANTS = 96;
 
+const COMMAND = `bedside pack MODEL --data DATA --per-class ${PER_CLASS} --variants ${VARIANTS} --precisions`;
+
 /** The command that packs a shared model, as reports tell it. */
-export const PACK_COMMAND = `bedside pack MODEL --data DATA --per-class ${PER_CLASS} --variants ${VARIANTS}`;
+export const PACK_COMMAND = `${COMMAND} float32`;
 
 /** The same, with eight-bit forms. */
-export const PACK_INT8_COMMAND = `${PACK_COMMAND} --precisions float32,int8`;
+export const PACK_INT8_COMMAND = `${COMMAND} float32,int8`;
 
 /**
  * The bundle of a shared model; packs it first where there is none, which takes minutes.
@@ -28,7 +30,7 @@ export async function sharedBundle(name: string, int8 = false): Promise<Bundle> 
   if (found) return found;
   process.stderr.write(`packing ${name} to ${dir}\n`);
   const words = ['--per-class', `${PER_CLASS}`, '--variants', `${VARIANTS}`, '--out', dir];
-  if (int8) words.push('--precisions', 'float32,int8');
+  words.push('--precisions', int8 ? 'float32,int8' : 'float32');
   await runCli(['pack', modelPath(name), '--data', dataPath(shared(name).data), ...words]);
   return openBundle(dir);
 }

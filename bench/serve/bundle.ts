@@ -32,6 +32,8 @@ export async function servedBundle(): Promise<{ readonly bundle: Bundle; readonl
       '--data',
       dataPath('mitdb'),
       ...WORDS,
+      '--precisions',
+      'float32',
       '--out',
       dir,
       '--name',
@@ -52,6 +54,7 @@ async function packShipped(out: string): Promise<void> {
     ratios: [0, 0.5],
     variants: 8,
     threads: 1,
-  };
+    precisions: ['float32'],
+  } as const;
   await packDrawn(await loadNetwork(SHIPPED), { calibration, validation }, options, journalOf(undefined));
 }

@@ -2,7 +2,7 @@
 import { BedsideError, must } from '../util/index.ts';
 import type { ValueRange } from '../util/internal.ts';
 import { findVariant } from './levels.ts';
-import type { BundleManifest } from './manifest.ts';
+import type { BundleManifest, EightBitForm } from './manifest.ts';
 import type { StoredTensor } from './safetensors.ts';
 import { variantRanges } from './weight-names.ts';
 
@@ -12,8 +12,13 @@ export interface RangeSource {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
 
+/** What names the values that have a range. */
+interface Ranged {
+  readonly eightBit?: readonly Pick<EightBitForm, 'values'>[] | undefined;
+}
+
 /** Names of the values that have a range, in the order of their rows: those of each stage, stage after stage. */
-export function rangedValues({ eightBit }: Pick<BundleManifest, 'eightBit'>): string[] {
+export function rangedValues({ eightBit }: Ranged): string[] {
   return (eightBit ?? []).flatMap(({ values }) => values);
 }
 
@@ -45,10 +50,7 @@ export function rangesAt(
 }
 
 /** A variant's ranges as they are stored: `[values, 2]`. */
-export function storedRanges(
-  manifest: Pick<BundleManifest, 'eightBit'>,
-  ranges: ReadonlyMap<string, ValueRange>,
-): StoredTensor {
+export function storedRanges(manifest: Ranged, ranges: ReadonlyMap<string, ValueRange>): StoredTensor {
   const names = rangedValues(manifest);
   const data = new Float32Array(2 * names.length);
   names.forEach((name, row) => {

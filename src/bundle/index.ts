@@ -11,6 +11,7 @@ export type {
   BundleMeasure,
   BundleStage,
   BundleTask,
+  PrecisionChoice,
   Variant,
 } from './manifest.ts';
 export { openBundle } from './read.ts';

@@ -51,6 +51,8 @@ export interface BundleManifest {
   readonly measured?: MeasuredOn | undefined;
   /** Eight-bit forms of its stages, by stage; absent where none were made. */
   readonly eightBit?: readonly EightBitForm[] | undefined;
+  /** Why the bundle has eight-bit forms or none; absent in bundles that do not say it. */
+  readonly precisionChoice?: PrecisionChoice | undefined;
   readonly accuracy: AccuracyModel;
   /** The measured level vectors. The first is the unpruned network. */
   readonly variants: readonly Variant[];
@@ -219,6 +221,18 @@ export interface EightBitForm {
   readonly inputLoss?: number | undefined;
   /** Measured seconds for one sample of the whole stage with every group at each level; absent where not timed. */
   readonly seconds?: readonly number[] | undefined;
+}
+
+/** Why a bundle has eight-bit forms, or none. */
+export interface PrecisionChoice {
+  /** `request`: the precisions were asked for; `measurement`: eight bits were tried on the unpruned network. */
+  readonly by: 'request' | 'measurement';
+  /** For people. */
+  readonly reason: string;
+  /** Seconds in float32 over seconds in eight bits of the unpruned network, where it was timed for this choice. */
+  readonly speedup?: number | undefined;
+  /** What the measure then lost; below 0 where it gained. Absent where that was not measured. */
+  readonly lost?: number | undefined;
 }
 
 /** Where and how seconds were measured. */

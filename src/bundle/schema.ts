@@ -123,6 +123,14 @@ export const manifestSchema = z.object({
     })
     .optional(),
   eightBit: z.array(eightBitForm).min(1).optional(),
+  precisionChoice: z
+    .object({
+      by: z.enum(['request', 'measurement']),
+      reason: z.string(),
+      speedup: z.number().nonnegative().optional(),
+      lost: z.number().optional(),
+    })
+    .optional(),
   accuracy: z.object({
     unpruned: fraction,
     measure: z.enum(BUNDLE_MEASURES),

@@ -1,7 +1,7 @@
 // Packs a network: orders its channels by importance, repairs the weights of every level, and measures costs and
 // variants.
 
-import type { BundleManifest } from '../bundle/index.ts';
+import type { BundleManifest, PrecisionChoice } from '../bundle/index.ts';
 import type { BundleContents, ManifestParts, Variant } from '../bundle/internal.ts';
 import { assertPrunable, findGroups, type Grouping } from '../channels/index.ts';
 import { reorderChannels } from '../channels/internal.ts';
@@ -16,7 +16,9 @@ import { repairTables, type TableRepair, tableTensors, withBiases } from '../rep
 import { BedsideError } from '../util/index.ts';
 import { assertFiniteSamples } from '../util/internal.ts';
 import { describeModel } from './describe.ts';
-import { addEightBit } from './eight-bit/add.ts';
+import { addEightBit, type EightBitParts, type NoEightBit } from './eight-bit/add.ts';
+import type { EightBitOptions } from './eight-bit/measure.ts';
+import { worth } from './eight-bit/worth.ts';
 import { frontierOf, measureFrontier } from './frontier.ts';
 import { type Runnable, runnable } from './runnable.ts';
 import { bundleTask, taskedModel } from './task.ts';
@@ -48,8 +50,8 @@ export interface PackModelOptions extends EngineOptions {
   readonly maxPositions?: number | undefined;
   /** Loss of accuracy above which a variant gets a low-rank correction; 1 or more for never. Default 0.005. */
   readonly lowRankFrom?: number | undefined;
-  /** Whether stages get eight-bit forms too; default false. */
-  readonly eightBit?: boolean | undefined;
+  /** Whether stages get eight-bit forms too; `ifWorth`: where that gains enough here (`EightBitWorth`). Default false. */
+  readonly eightBit?: boolean | 'ifWorth' | undefined;
   /** The model before batch normalisation was merged, for criteria that read it. */
   readonly unmerged?: Model | undefined;
   readonly onStep?: ((step: string, done: number, total: number) => void) | undefined;
@@ -117,13 +119,10 @@ export async function packModel(
   };
   const measured = await measureFrontier(draft, { ...options, batch, threads, seed });
   const stored = measured.variants;
-  const eight = options.eightBit
-    ? await addEightBit(draft, stored, {
-        ...{ name, calibration, validation, batch, threads, seed },
-        measure: measured.accuracy.measure,
-        onStep: options.onStep,
-      })
-    : { left: 'float32 alone was asked for' };
+  const { eight, precisionChoice } = await inEightBits(draft, stored, {
+    ...{ ...options, batch, threads, seed },
+    measure: measured.accuracy.measure,
+  });
   const variants = 'forms' in eight ? eight.variants : stored.map(({ variant }) => variant);
   return {
     contents: {
@@ -146,6 +145,7 @@ export async function packModel(
         ...(uncounted ? { uncounted } : {}),
         ...(timedOn ? { measured: timedOn } : {}),
         ...('forms' in eight ? { eightBit: eight.forms } : {}),
+        precisionChoice,
         accuracy: measured.accuracy,
         variants,
         provenance: {
@@ -211,6 +211,28 @@ async function describeAndRepair(
           onProgress: (done, total) => onStep?.('timing layers', done, total),
         });
   return { ...described, measured: undefined, ...timed, tensors: tableTensors(tables), repairs };
+}
+
+/** Eight-bit forms, as the options say, and why there are some or none. */
+async function inEightBits(
+  draft: Parameters<typeof addEightBit>[0],
+  stored: Parameters<typeof addEightBit>[1],
+  {
+    eightBit = false,
+    measureSeconds,
+    ...options
+  }: EightBitOptions & Pick<PackModelOptions, 'eightBit' | 'measureSeconds'>,
+): Promise<{ eight: EightBitParts | NoEightBit; precisionChoice: PrecisionChoice }> {
+  const ifWorth = eightBit === 'ifWorth';
+  const by = ifWorth ? 'measurement' : 'request';
+  const untried = ifWorth ? 'nothing was to be timed, so no gain is known' : 'float32 alone was asked for';
+  const tried = ifWorth ? measureSeconds !== false : eightBit;
+  const eight = tried ? await addEightBit(draft, stored, { ...options, ifWorth }) : { left: untried };
+  const added = eight.worth ? worth(eight.worth) : 'float32 and int8 were asked for';
+  return {
+    eight,
+    precisionChoice: { by, reason: 'forms' in eight ? added : eight.left, ...eight.worth },
+  };
 }
 
 /** Fraction of channels removed when `auto` compares criteria. */

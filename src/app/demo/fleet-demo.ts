@@ -100,6 +100,7 @@ async function pack(options: FleetDemoOptions, journal: Journal): Promise<Bundle
       variants: VARIANTS,
       maxPositions: POSITIONS,
       threads: 1,
+      precisions: ['float32'],
     },
     journal,
   );

@@ -13,12 +13,15 @@ import {
   type StoredVariant,
 } from './measure.ts';
 import { timeForms } from './timing.ts';
+import { type EightBitWorth, notWorth } from './worth.ts';
 
 /** Variants that are measured in eight bits, at most. */
 const MOST_VARIANTS = 32;
 
 /** What eight bits add to a bundle. */
 export interface EightBitParts {
+  /** Where it was measured. */
+  readonly worth?: EightBitWorth | undefined;
   readonly forms: readonly EightBitForm[];
   readonly variants: readonly Variant[];
   readonly tensors: readonly (readonly [string, StoredTensor])[];
@@ -27,15 +30,19 @@ export interface EightBitParts {
 /** Why a bundle has no eight-bit forms. */
 export interface NoEightBit {
   readonly left: string;
+  readonly worth?: EightBitWorth | undefined;
 }
 
 type Packed = MeasurableBundle & { readonly manifest: Pick<BundleManifest, 'stages'> };
 
-/** Measures the forms of all stages, and the variants of the frontier with everything in eight bits. */
+/**
+ * Measures the forms of all stages, and the variants of the frontier with everything in eight bits.
+ * @param options `ifWorth`: nothing is added where eight bits gain too little speed or lose too much (`worth.ts`)
+ */
 export async function addEightBit(
   bundle: Packed,
   variants: readonly StoredVariant[],
-  options: EightBitOptions,
+  options: EightBitOptions & { readonly ifWorth?: boolean },
 ): Promise<EightBitParts | NoEightBit> {
   const measurement = new EightBitMeasurement(bundle, options);
   const frontier = frontierOf(variants.map(({ variant }) => variant));
@@ -48,6 +55,19 @@ export async function addEightBit(
     return { left: `no stage has layers for eight bits (${reasons[0] ?? 'there are none'})` };
   }
   const ranges = await measurement.ranges(unpruned, described);
+  let worth: EightBitWorth | undefined;
+  if (options.ifWorth) {
+    options.onStep?.('trying eight bits', 0, 1);
+    const speedup = await measurement.speedup(unpruned, described);
+    if (speedup === undefined) return { left: 'inputs of this kind cannot be made up, so nothing was timed' };
+    worth = { speedup };
+    if (notWorth(worth) === undefined) {
+      const { eightBit } = await measurement.variant(unpruned, described);
+      worth = { speedup, lost: unpruned.variant.accuracy - eightBit.accuracy };
+    }
+    const left = notWorth(worth);
+    if (left !== undefined) return { left, worth };
+  }
   const withTimes = await timeForms(
     bundle,
     described.map((form) => ({ ...form, loss: 0 })),
@@ -65,6 +85,7 @@ export async function addEightBit(
     options.onStep?.('measuring variants in eight bits', at + 1, wanted.length);
   }
   return {
+    worth,
     forms,
     variants: variants.map(({ variant }, index) => measured.get(index) ?? variant),
     tensors: rangeTensors(stored),

@@ -20,6 +20,7 @@ import { judge } from '../judge.ts';
 import type { MeasurableBundle } from '../variant-evaluator.ts';
 import { describeForms } from './forms.ts';
 import { type ChainMode, StageChain } from './stage-chain.ts';
+import { speedupOf } from './worth.ts';
 
 /** A variant of a bundle in the making. */
 export interface StoredVariant {
@@ -41,6 +42,12 @@ export interface EightBitOptions {
 
 type DescribedForm = Omit<EightBitForm, 'loss'>;
 
+/** What a variant loses with everything in eight bits, and its ranges as they are stored. */
+export interface EightBitVariant {
+  readonly eightBit: NonNullable<Variant['eightBit']>;
+  readonly ranges: StoredTensor;
+}
+
 const NOTHING: ChainMode = { int8: () => false, rounded: () => false };
 const EVERYTHING: ChainMode = { int8: () => true, rounded: () => true };
 
@@ -48,6 +55,7 @@ const EVERYTHING: ChainMode = { int8: () => true, rounded: () => true };
 export class EightBitMeasurement {
   readonly #bundle: MeasurableBundle & { readonly manifest: Pick<BundleManifest, 'stages'> };
   readonly #options: EightBitOptions;
+  readonly #measured = new Map<string, Promise<EightBitVariant>>();
   readonly #ranges = new Map<string, Promise<ReadonlyMap<string, ValueRange>>>();
   /** Scores of the unpruned float32 network. */
   #whole: Float32Array | undefined;
@@ -116,11 +124,22 @@ export class EightBitMeasurement {
     return calibratedRanges(this.#assembled(stored), values, calibration, { name, batch, threads, seed });
   }
 
-  /** A variant with everything in eight bits, and its ranges as they are stored. */
-  async variant(
-    stored: StoredVariant,
-    forms: readonly EightBitForm[],
-  ): Promise<{ readonly eightBit: NonNullable<Variant['eightBit']>; readonly ranges: StoredTensor }> {
+  /** How many times as fast a variant is in eight bits on this machine; undefined where it cannot be timed. */
+  async speedup(stored: StoredVariant, forms: readonly DescribedForm[]): Promise<number | undefined> {
+    const { stages } = this.#bundle.manifest;
+    const ranges = await this.ranges(stored, forms);
+    return await speedupOf({ model: this.#assembled(stored), stages, forms, ranges }, this.#options.name);
+  }
+
+  /** A variant with everything in eight bits, and its ranges as they are stored; measured once. */
+  variant(stored: StoredVariant, forms: readonly DescribedForm[]): Promise<EightBitVariant> {
+    const key = levelsKey(stored.variant.levels);
+    const known = this.#measured.get(key) ?? this.#measuredVariant(stored, forms);
+    this.#measured.set(key, known);
+    return known;
+  }
+
+  async #measuredVariant(stored: StoredVariant, forms: readonly DescribedForm[]): Promise<EightBitVariant> {
     const tensor = storedRanges({ eightBit: forms }, await this.ranges(stored, forms));
     // As they will be read again: in float32.
     const ranges = readBack(forms, tensor);

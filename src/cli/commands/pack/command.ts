@@ -66,7 +66,8 @@ export function addPack(program: Command): void {
     )
     .option(
       '--precisions <list>',
-      'what stages may compute in: float32 (default), or float32,int8',
+      'what stages may compute in, in any case: float32, or float32,int8; default: int8 too where the unpruned network ' +
+        'is then at least 1.25 times as fast here and loses at most half a point',
       precisionList,
     )
     .option('--no-measure', 'do not measure how long layers take on this machine')
