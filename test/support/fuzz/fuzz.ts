@@ -1,5 +1,5 @@
 // Damaged inputs of every kind, by seed: each must be taken, or refused with a code of its own, soon, and leave nothing behind.
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runHere } from '../../../src/cli/test-support/in-process.ts';
@@ -21,7 +21,7 @@ export interface Ended {
   readonly seed: number;
   readonly kind: string;
   readonly words: readonly string[];
-  /** `taken`, or the code with which it was refused. */
+  /** `taken`; `told`: taken, but what could not be read, which was counted; or the code with which it was refused. */
   readonly how: string;
   readonly seconds: number;
   /** What is wrong with that; absent where nothing is. */
@@ -38,6 +38,8 @@ export interface FuzzOptions {
   readonly among?: readonly Kind[] | undefined;
   /** Names of kinds; default: all. */
   readonly kinds?: readonly string[] | undefined;
+  /** A folder that gets the input of each case with a fault, in a folder of its seed. */
+  readonly keep?: string | undefined;
   readonly onCase?: (ended: Ended, done: number) => void;
 }
 
@@ -48,25 +50,22 @@ export async function fuzz({
   limit,
   among = KINDS,
   kinds,
+  keep,
   onCase,
 }: FuzzOptions): Promise<Ended[]> {
   const root = await mkdtemp(join(tmpdir(), 'fuzz-'));
   const valid = join(root, 'valid');
+  const known = among.filter(({ name }) => kinds?.includes(name) ?? true);
   const { TMPDIR } = process.env;
   for (const name of ['valid', 'temporary']) await mkdir(join(root, name));
   try {
     process.env.TMPDIR = join(root, 'temporary');
     const seeds = await writeSeeds(valid);
+    for (const { open } of known) await open?.(valid);
     const before = await readdir(root, { recursive: true });
     const ends: Ended[] = [];
     for (let seed = first; seed < first + cases; seed++) {
-      let ended = await runCase(seed, {
-        root,
-        valid,
-        seeds,
-        limit,
-        known: among.filter(({ name }) => kinds?.includes(name) ?? true),
-      });
+      let ended = await runCase(seed, { root, valid, seeds, limit, known, keep });
       const stray = (await readdir(root, { recursive: true })).filter(
         (name) => !before.includes(name) && !TOOLS.test(name),
       );
@@ -76,6 +75,7 @@ export async function fuzz({
     }
     return ends;
   } finally {
+    for (const { close } of known) await close?.();
     if (TMPDIR === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = TMPDIR;
     await rm(root, { recursive: true, force: true });
@@ -88,9 +88,10 @@ interface Room {
   readonly seeds: Seeds;
   readonly limit: number;
   readonly known: readonly Kind[];
+  readonly keep: string | undefined;
 }
 
-async function runCase(seed: number, { root, valid, seeds, limit, known }: Room): Promise<Ended> {
+async function runCase(seed: number, { root, valid, seeds, limit, known, keep }: Room): Promise<Ended> {
   const random = new Random(seed);
   const kind = kindOf(random, known);
   const own = join(root, 'case');
@@ -102,6 +103,8 @@ async function runCase(seed: number, { root, valid, seeds, limit, known }: Room)
     const seconds = (performance.now() - start) / 1000;
     const late = seconds > limit ? `took ${seconds.toFixed(1)} s` : undefined;
     const found = fault ?? late;
+    if (found !== undefined && keep !== undefined)
+      await cp(own, join(keep, kind.name, String(seed)), { recursive: true });
     const words = 'words' in act ? act.words.map((word) => word.replace(`${root}/`, '')) : ['(library)'];
     return { seed, kind: kind.name, words, how, seconds, ...(found === undefined ? {} : { fault: found }) };
   } finally {
@@ -117,8 +120,7 @@ function kindOf(random: Random, known: readonly Kind[]): Kind {
 async function judged(act: Act, own: string): Promise<{ how: string; fault?: string }> {
   try {
     if ('call' in act) {
-      await act.call();
-      return { how: 'taken' };
+      return { how: (await act.call()) === 'told' ? 'told' : 'taken' };
     }
     const { status, stdout } = await runHere([...act.words, '--json', '--quiet']);
     const temporary = (await readdir(own, { recursive: true })).filter((name) => name.endsWith('.tmp'));

@@ -20,7 +20,7 @@ export interface Place {
   readonly random: Random;
 }
 
-/** What to do with the damaged input: words for the command line, or a call of the library. */
+/** What to do with the damaged input: words for the command line, or a call of the library, which may resolve to `told`. */
 export type Act = { readonly words: readonly string[] } | { readonly call: () => Promise<unknown> };
 
 export interface Kind {
@@ -29,6 +29,9 @@ export interface Kind {
   readonly share: number;
   /** Writes the damaged input into `own`. */
   make(place: Place): Promise<Act>;
+  /** Starts what all cases of a run share. @param valid a folder for it */
+  open?(valid: string): Promise<void>;
+  close?(): Promise<void>;
 }
 
 const CRITERIA = [

@@ -1,12 +1,14 @@
-// Damaged files of EDF, DICOM and NIfTI, read as data: flipped, cut, with lengths that lie, and bombs.
+// Damaged files of EDF, DICOM and NIfTI, read as data: flipped, cut, with lengths that lie, and bombs; and live signals.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { openDataset } from '../../../src/data/index.ts';
 import type { Random } from '../../../src/util/internal.ts';
 import { damagedBytes, pick } from './damage.ts';
+import { keptCorpus } from './kept-corpus.ts';
 import type { Act, Kind, Place } from './kinds.ts';
-import { type Corpus, dicomCorpus, edfCorpus, niftiCorpus } from './medical-corpus.ts';
+import type { Corpus } from './medical-corpus.ts';
+import { PACKETS } from './packet-kind.ts';
 
 /** Numbers that lengths lie with. */
 const LIES = [0, 1, 0x7f, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0xffffffff, 0x10000, 0xfffe];
@@ -46,10 +48,10 @@ function damaged(name: string, bytes: Uint8Array, random: Random): Uint8Array {
   return random.integer(2) === 0 ? lying(bytes, random) : damagedBytes(bytes, random);
 }
 
-function kindOf(name: string, corpus: () => Corpus, shapes: readonly (readonly number[])[]): Kind {
+function kindOf(name: string, shapes: readonly (readonly number[])[]): Kind {
   let files: Corpus | undefined;
   const make = async ({ own, random }: Place): Promise<Act> => {
-    files ??= corpus();
+    files ??= keptCorpus(name);
     const file = pick(random, Object.keys(files));
     await writeFile(join(own, file), damaged(file, Uint8Array.from(files[file] ?? []), random));
     const path = random.integer(2) === 0 ? own : join(own, file);
@@ -64,17 +66,18 @@ function kindOf(name: string, corpus: () => Corpus, shapes: readonly (readonly n
 
 /** What hospitals' devices and archives give. */
 export const MEDICAL_KINDS: readonly Kind[] = [
-  kindOf('edf', edfCorpus, [
+  kindOf('edf', [
     [1, 256],
     [1, 100],
   ]),
-  kindOf('dicom', dicomCorpus, [
+  kindOf('dicom', [
     [1, 10, 12],
     [3, 8, 8],
     [1, 200],
   ]),
-  kindOf('nifti', niftiCorpus, [
+  kindOf('nifti', [
     [1, 5, 6],
     [1, 8, 8],
   ]),
+  PACKETS,
 ];
