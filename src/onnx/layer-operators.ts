@@ -3,6 +3,7 @@
 import { must } from '../util/index.ts';
 import type { GraphBuilder } from './builder.ts';
 import { floatConstant, int, ints, sizeOf } from './graph.ts';
+import { stridedTranspose } from './strided-transpose.ts';
 import { transpose, type WeightedLayer } from './weighted-layer.ts';
 import type { ConvParameters } from './window.ts';
 
@@ -42,6 +43,8 @@ export function applyTransposedLayer(
   terms: readonly { readonly s: string; readonly weight: Float32Array }[],
   hint: string,
 ): string {
+  const strided = layer.kind === 'conv' ? stridedTranspose(builder, layer, terms, hint) : undefined;
+  if (strided !== undefined) return strided;
   const parts = terms.map(({ s, weight }) => transposed(builder, layer, s, weight, hint));
   return parts.reduce((sum, part) => builder.node('Add', [sum, part], {}, hint));
 }

@@ -49,6 +49,8 @@ export interface BackwardContext {
   maker(value: string): Node | undefined;
   /** The positive and negative parts of a value, computed once. */
   parts(value: string): { readonly positive: string; readonly negative: string };
+  /** Makes the output of a forward node as the sum of two values, which `make` adds from values before the node. */
+  asSum(node: Node, make: () => readonly [string, string]): readonly [string, string];
   shape(value: string): readonly number[];
   /** The axis on which a value's samples lie; E_UNSUPPORTED where it is unknown. */
   batchAxis(value: string): BatchAxis;
@@ -120,6 +122,15 @@ export function openPass(parts: PassParts): {
       const made = { positive, negative: builder.node('Sub', [value, positive], {}, 'negative') };
       signed.set(value, made);
       return made;
+    },
+    asSum(node, make) {
+      const { nodes } = builder.graph;
+      const before = nodes.length;
+      const addends = make();
+      const made = nodes.splice(before);
+      const sum: Node = { ...node, op: 'Add', inputs: [...addends], attributes: new Map() };
+      nodes.splice(nodes.indexOf(node), 1, ...made, sum);
+      return addends;
     },
     shape(value) {
       const shape = shapes.get(value);

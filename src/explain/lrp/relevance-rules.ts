@@ -2,8 +2,6 @@
 // by contribution, activations pass, max pools give all to the winner, gates give all to the signal.
 import {
   ARGUMENT_OPS,
-  applyLayer,
-  applyTransposedLayer,
   COMPARISON_OPS,
   entries,
   FUNCTION_OPS,
@@ -15,7 +13,6 @@ import {
   TEST_OPS,
   type WeightedLayer,
 } from '../../onnx/internal.ts';
-import { must } from '../../util/index.ts';
 import { batchNormScale } from '../backward/batch-norm.ts';
 import type { BackwardContext, BackwardMessage, BackwardRule } from '../backward/context.ts';
 import { gatherRelevance } from '../backward/gather-adjoint.ts';
@@ -41,7 +38,8 @@ import {
 import { MADE_OF_OTHERS } from '../backward/simpler-operators.ts';
 import { productRelevance, softmaxRelevance } from './attention-rules.ts';
 import { gateLevel } from './gates.ts';
-import { type Branch, DEFAULT_EPSILON, epsilonRule, identity, type LrpRule } from './rules.ts';
+import { divided, layerRelevance } from './layer-relevance.ts';
+import { DEFAULT_EPSILON, epsilonRule, type LrpRule } from './rules.ts';
 
 /** The rule of each weighted layer; depth is 0 for the first in execution order and 1 for the last. */
 export type RuleOf = (layer: WeightedLayer, depth: number) => LrpRule;
@@ -53,7 +51,7 @@ function linearRule(ruleOf: RuleOf): BackwardRule {
     const layer = context.layer(node);
     if (!layer) return refuse(context, node, []);
     const rule = context.isRecurrent(layer) ? epsilonRule() : ruleOf(layer, context.depth(layer));
-    weightedLayerRelevance(context, layer, rule, message);
+    layerRelevance(context, layer, rule, message);
   };
 }
 
@@ -147,33 +145,6 @@ export function relevanceRules(ruleOf: RuleOf): OpTable<BackwardRule> {
   };
 }
 
-/** `R / stabilised(z)` for the message at `z`; no sign is needed where relevance is known to vanish for z <= 0. */
-function divided(context: BackwardContext, message: BackwardMessage, z: string, epsilon: number): string {
-  const { builder } = context;
-  const zero = message.zeroWhere ?? message.base;
-  let denominator: string;
-  if (zero !== undefined && rectifies(context, zero, z)) {
-    denominator = builder.node('Add', [zero, builder.scalar(epsilon)], {}, 'stable');
-  } else if (context.nonNegative.has(z)) {
-    denominator = builder.node('Add', [z, builder.scalar(epsilon)], {}, 'stable');
-  } else {
-    const sign = builder.node('GreaterOrEqual', [z, builder.scalar(0)], {}, 'sign');
-    const shift = builder.node(
-      'Where',
-      [sign, builder.scalar(epsilon), builder.scalar(-epsilon)],
-      {},
-      'shift',
-    );
-    denominator = builder.node('Add', [z, shift], {}, 'stable');
-  }
-  return builder.node('Div', [context.materialise(message), denominator], {}, 's');
-}
-
-/** Whether `y` is Relu(z). */
-function rectifies(context: BackwardContext, y: string, z: string): boolean {
-  return context.maker(y)?.op === 'Relu' && context.maker(y)?.inputs[0] === z;
-}
-
 /** Sums and means: each addend takes its share of the sum. */
 const shared: BackwardRule = (context, node, [message]) => message && share(context, node, message, '');
 
@@ -262,110 +233,4 @@ const divides: BackwardRule = (context, node, [message]) => {
 function takeAll(context: BackwardContext, node: Node, message: BackwardMessage, signal: string): void {
   const value = broadcastAdjoint(context, context.materialise(message), signal, node.outputs[0] as string);
   context.send(signal, { value, base: undefined, zeroWhere: undefined });
-}
-
-/** Splits relevance at a weighted layer's output over its inputs, by the branches of a rule. */
-function weightedLayerRelevance(
-  context: BackwardContext,
-  layer: WeightedLayer,
-  rule: LrpRule,
-  message: BackwardMessage,
-): void {
-  const { builder } = context;
-  const zero = message.zeroWhere ?? message.base;
-  const vanishes = zero !== undefined && rectifies(context, zero, layer.output);
-  const branches = rule.branches.filter((branch) => !(vanishes && branch.outputs === 'negative'));
-  const oneSign = context.nonNegative.has(layer.input);
-  const parts = oneSign ? undefined : context.parts(layer.input);
-  const relevance: BackwardMessage = {
-    value: context.materialise(message),
-    base: undefined,
-    zeroWhere: zero,
-  };
-
-  const terms = branches.map((branch) => {
-    const positiveWeight = mapped(layer.weight, branch.positiveInputs);
-    const symmetric = branch.positiveInputs === branch.negativeInputs;
-    const negativeWeight = symmetric ? positiveWeight : mapped(layer.weight, branch.negativeInputs);
-    const weights = { positive: positiveWeight, negative: negativeWeight };
-    const s = branchFactor(context, layer, rule, branch, { relevance, vanishes }, weights);
-    return { s, positiveWeight, negativeWeight, symmetric };
-  });
-  const hint = `${layer.name}_back`;
-  const forPositive = (): string =>
-    applyTransposedLayer(
-      builder,
-      layer,
-      terms.map(({ s, positiveWeight }) => ({ s, weight: positiveWeight })),
-      hint,
-    );
-  if (!parts || terms.every((term) => term.symmetric)) {
-    context.send(layer.input, { value: forPositive(), base: layer.input, zeroWhere: undefined });
-    return;
-  }
-  const forNegative = applyTransposedLayer(
-    builder,
-    layer,
-    terms.map(({ s, negativeWeight }) => ({ s, weight: negativeWeight })),
-    hint,
-  );
-  const up = builder.node('Mul', [parts.positive, forPositive()], {}, 'up');
-  const down = builder.node('Mul', [parts.negative, forNegative], {}, 'down');
-  const value = builder.node('Add', [up, down], {}, 'relevance');
-  context.send(layer.input, { value, base: undefined, zeroWhere: undefined });
-}
-
-/** `coefficient * R / stabilised(z_branch)`, zero where the branch does not apply. */
-function branchFactor(
-  context: BackwardContext,
-  layer: WeightedLayer,
-  rule: LrpRule,
-  branch: Branch,
-  { relevance, vanishes }: { readonly relevance: BackwardMessage; readonly vanishes: boolean },
-  weights: { readonly positive: Float32Array; readonly negative: Float32Array },
-): string {
-  const { builder } = context;
-  const scaled = (s: string): string =>
-    branch.coefficient === 1 ? s : builder.node('Mul', [s, builder.scalar(branch.coefficient)], {}, 's');
-  const plain = [branch.positiveInputs, branch.negativeInputs, branch.bias].every((map) => map === identity);
-  if (plain) return scaled(divided(context, relevance, layer.output, rule.epsilon));
-
-  const sign = must(branch.sign, `rule ${rule.name} has a branch whose denominator has no known sign`);
-  const shift = sign * rule.epsilon;
-  // The stabiliser is part of the bias, and Clip fuses into the convolution.
-  const bias = Float32Array.from(
-    { length: layer.channels },
-    (_, c) => branch.bias(layer.bias?.[c] ?? 0) + shift,
-  );
-  const hint = `${layer.name}_z`;
-  let z: string;
-  if (context.nonNegative.has(layer.input)) {
-    z = applyLayer(builder, layer, layer.input, { weight: weights.positive, bias }, hint);
-  } else {
-    const parts = context.parts(layer.input);
-    const up = applyLayer(builder, layer, parts.positive, { weight: weights.positive, bias }, hint);
-    const down = applyLayer(
-      builder,
-      layer,
-      parts.negative,
-      { weight: weights.negative, bias: undefined },
-      hint,
-    );
-    z = builder.node('Add', [up, down], {}, hint);
-  }
-  if (branch.outputs === 'all') return scaled(builder.node('Div', [relevance.value, z], {}, 's'));
-  const bounds = sign > 0 ? [z, builder.scalar(shift)] : [z, '', builder.scalar(shift)];
-  const s = builder.node('Div', [relevance.value, builder.node('Clip', bounds, {}, 'bounded')], {}, 's');
-  if (vanishes) return scaled(s);
-  const applies = builder.node(
-    sign > 0 ? 'Greater' : 'Less',
-    [layer.output, builder.scalar(0)],
-    {},
-    'applies',
-  );
-  return scaled(builder.node('Where', [applies, s, builder.scalar(0)], {}, 's'));
-}
-
-function mapped(weight: Float32Array, map: (weight: number) => number): Float32Array {
-  return map === identity ? weight : weight.map(map);
 }
