@@ -17,12 +17,15 @@ const PASSES: readonly {
   attribution: Attribution;
   readout: ReadoutKind;
   goal: number | undefined;
+  /** Of networks with residual sums, where both signs of an output count. */
+  residualGoal?: number | undefined;
 }[] = [
   ...(['epsilon', 'zplus', 'gamma', 'alpha2beta1'] as const).map((rule) => ({
     name: `lrp-${rule}`,
     attribution: { kind: 'relevance', ruleOf: convolutional(parseRule(rule)) } as const,
     readout: 'sum' as const,
     goal: { epsilon: 3.5, zplus: 3.5, gamma: 6, alpha2beta1: undefined }[rule],
+    residualGoal: { epsilon: undefined, zplus: undefined, gamma: 4, alpha2beta1: 5 }[rule],
   })),
   { name: 'taylor', attribution: { kind: 'gradient' }, readout: 'times-activation', goal: 4 },
   { name: 'gradient', attribution: { kind: 'gradient' }, readout: 'absolute-sum', goal: 4 },
@@ -67,8 +70,9 @@ for (const { name, sampleShape, classes } of SHARED_MODELS) {
       (times.get(key) ?? []).map((time, i) => time / must(times.get('forward')?.[i], 'no forward time')),
     );
   rows.push([name, 'forward', perSample('forward').toFixed(3), '1.00', '']);
-  for (const { name: key, goal } of PASSES) {
-    const shown = name === 'medical-mnist-vgg16' && goal !== undefined ? `<= ${goal}` : '';
+  for (const { name: key, goal, residualGoal } of PASSES) {
+    const wanted = name === 'medical-mnist-vgg16' ? goal : residualGoal;
+    const shown = wanted === undefined ? '' : `<= ${wanted}`;
     rows.push([name, key, perSample(key).toFixed(3), ratio(key).toFixed(2), shown]);
   }
   for (const pass of passes) await pass.release();

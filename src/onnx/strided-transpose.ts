@@ -38,7 +38,7 @@ export function stridedTranspose(
       : phaseAxis(conv, i, length, layer.outputShape[2 + i] as number),
   );
   if (!axes.every((axis) => axis !== undefined)) return undefined;
-  const phases = isPoint ? 1 : axes.reduce((product, { stride }) => product * stride, 1);
+  const phases = isPoint ? 1 : sizeOf(axes.map(({ stride }) => stride));
   const dims = [channels * phases, layer.channels / conv.groups, ...axes.map(({ taps }) => taps)];
   const attributes = {
     kernel_shape: ints(axes.map(({ taps }) => taps)),
@@ -51,27 +51,25 @@ export function stridedTranspose(
       return builder.node('Conv', [s, builder.constant(data, `${hint}_w`)], attributes, hint);
     })
     .reduce((sum, part) => builder.node('Add', [sum, part], {}, hint));
-  const whole = isPoint
-    ? spread(builder, apart, axes, channels, hint)
-    : interleaved(builder, apart, axes, channels, hint);
+  const all = isPoint ? withEmptyPhases(builder, apart, axes, channels, hint) : apart;
+  const whole = interleaved(builder, all, axes, channels, hint);
   const covered = axes.map(({ length, stride }) => length * stride);
   return cut(builder, whole, covered, inputs, hint);
 }
 
-/** `[batch, channels, ...positions]` with zeros behind each position, as many as the strides leave out. */
-function spread(
+/** `[batch, channels, ...positions]` with zeros for the phases that a kernel of one point does not meet. */
+function withEmptyPhases(
   builder: GraphBuilder,
   value: string,
   axes: readonly PhaseAxis[],
   channels: number,
   hint: string,
 ): string {
-  const open = [-1, channels, ...axes.flatMap(({ length }) => [length, 1])];
-  const behind = [0, 0, ...axes.flatMap(({ stride }) => [0, stride - 1])];
-  const split = builder.node('Reshape', [value, builder.ints(open)], {}, hint);
-  const padded = builder.node('Pad', [split, builder.ints([...open.map(() => 0), ...behind])], {}, hint);
-  const whole = [-1, channels, ...axes.map(({ length, stride }) => length * stride)];
-  return builder.node('Reshape', [padded, builder.ints(whole)], {}, hint);
+  // Zeros behind whole rows: behind each position they would take eight times as long.
+  const row = sizeOf(axes.map(({ length }) => length));
+  const open = builder.node('Reshape', [value, builder.ints([-1, channels, 1, row])], {}, hint);
+  const pads = [0, 0, 0, 0, 0, 0, sizeOf(axes.map(({ stride }) => stride)) - 1, 0];
+  return builder.node('Pad', [open, builder.ints(pads)], {}, hint);
 }
 
 /** Positions that the strides give beyond the input are cut off; those that no window reaches are zero. */
@@ -165,7 +163,7 @@ function phaseWeights(
   const outPerGroup = out / groups;
   const size = sizeOf(kernel);
   const from = sources(axes, kernel);
-  const taps = axes.reduce((product, axis) => product * axis.taps, 1);
+  const taps = sizeOf(axes.map((axis) => axis.taps));
   const phases = from.length / taps;
   const result = new Float32Array(out * inPerGroup * from.length);
   for (let g = 0; g < groups; g++) {

@@ -1,7 +1,7 @@
 // The transpose of strided convolutions against the convolution itself: <y, C x> = <T y, x> for random x and y.
 import { expect, it } from 'vitest';
 import { createSession } from '../../engine/index.ts';
-import { inferShapes, type Model } from '../../onnx/index.ts';
+import { inferShapes } from '../../onnx/index.ts';
 import {
   applyTransposedLayer,
   floatConstant,
@@ -23,7 +23,7 @@ interface Case {
 
 const lines: Case[] = [1, 2, 3, 4, 7].flatMap((kernel) =>
   [2, 3].flatMap((stride) =>
-    [9, 10, 12].flatMap((size) =>
+    [9, 10].flatMap((size) =>
       [
         [0, 0],
         [1, 0],
@@ -69,8 +69,13 @@ it('is the adjoint for every kernel, stride and padding', async () => {
     };
     const convolved = builder.node('Conv', [x, weight], attributes);
     const node = must(builder.graph.nodes.at(-1), 'the convolution');
-    const model: Model = builder.model();
-    const layer = must(weightedLayer(model.graph, node, inferShapes(model, 1)), 'a layer');
+    const alone = {
+      ...builder.graph,
+      inputs: [{ name: x, elemType: 1, dims: [2, 4, ...size] }],
+      nodes: [node],
+    };
+    const shapes = inferShapes({ ...builder.model(), graph: { ...alone, outputs: [] } }, 1);
+    const layer = must(weightedLayer(builder.graph, node, shapes), 'a layer');
     const y = builder.node('Add', [constant([2, ...layer.outputShape.slice(1)]), zero]);
     inner(convolved, y);
     const terms = [
