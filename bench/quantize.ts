@@ -5,11 +5,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { journalOf, loadTwoSets, type Network, type TwoSets } from '../src/app/index.ts';
 import { networkForData } from '../src/app/internal.ts';
+import { findGroups } from '../src/channels/index.ts';
 import { createSession, type Session, type Tensor, tensor } from '../src/engine/index.ts';
 import { evaluateModel, mainMeasure } from '../src/evaluate/internal.ts';
 import { type Model, writeModel } from '../src/onnx/index.ts';
 import { detectBlock } from '../src/prune/index.ts';
-import { autoCriterion, rankAuto } from '../src/prune/internal.ts';
+import { autoCriterion, rankAuto, reachingBlock } from '../src/prune/internal.ts';
 import { quantizeModel, saturates } from '../src/quantize/index.ts';
 import { repair } from '../src/repair/index.ts';
 import { MEASURE_WORDS, messageOf, must } from '../src/util/index.ts';
@@ -88,16 +89,24 @@ async function variantsOf(
     variants.push({ what, model: found.model, float: `${found.layers.length} / ${float}` });
   };
   await add('int8', canonical);
-  const ranking = rankAuto(canonical, {
-    ...common,
-    criterion: autoCriterion(),
-    block: detectBlock(),
-    repaired: true,
-    batch: classifier.fixedBatch ?? 32,
-  });
+  const groups = findGroups(canonical);
+  const rankings = new Map<number, ReturnType<typeof rankAuto>>();
   for (const macsFraction of FRACTIONS) {
+    // As `bedside prune`: the blocks of this processor, or the largest part of them that reaches the amount.
+    const block = reachingBlock(canonical, groups, macsFraction, detectBlock());
     tell(`pruned to ${macsFraction}`);
+    if (block !== detectBlock()) notes.push(`- ${name} at ${macsFraction}: in blocks of ${block} channels`);
     try {
+      const ranking =
+        rankings.get(block) ??
+        rankAuto(canonical, {
+          ...common,
+          criterion: autoCriterion(),
+          block,
+          repaired: true,
+          batch: classifier.fixedBatch ?? 32,
+        });
+      rankings.set(block, ranking);
       const { model, grouping, keep } = await ranking.prune({ macsFraction });
       const repaired = await repair(canonical, model, grouping, keep, common);
       variants.push({ what: `pruned to ${macsFraction}`, model: repaired.model, float: '' });
