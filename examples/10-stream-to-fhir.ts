@@ -3,7 +3,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { streamToFhir } from 'bedside';
+import { streamToRecord } from 'bedside';
 import { HEARTBEATS, withSmallBundle } from './small-bundle.ts';
 
 /** Writes generated heartbeats, one after the other, as a WFDB record of one lead: 16-bit samples, 200 a millivolt. */
@@ -20,7 +20,7 @@ const folder = await mkdtemp(join(tmpdir(), 'bedside-fhir-'));
 try {
   await withSmallBundle(async (bundle) => {
     const out = join(folder, 'fhir');
-    const { beats, classes, fhir } = await streamToFhir(bundle, {
+    const { beats, classes, fhir } = await streamToRecord(bundle, {
       sources: [`wfdb:${await writeRecord(folder)}`],
       // As fast as beats are answered; a monitor's signal comes in real time.
       ...{ speed: 0, workers: 1, fhirEvery: 60 },
@@ -30,7 +30,7 @@ try {
       fhir: { target: out },
     });
     console.log(`${beats} heartbeats: ${JSON.stringify(classes)}`);
-    console.log(`${fhir.delivered} results as FHIR, of a minute each`);
+    console.log(`${fhir?.delivered} results as FHIR, of a minute each`);
     const [first = ''] = await readdir(out);
     const { entry } = JSON.parse(await readFile(join(out, first), 'utf8')) as {
       entry: { resource: { resourceType: string; conclusion?: string } }[];

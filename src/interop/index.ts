@@ -4,6 +4,7 @@ export { type ServerAccess, secretFrom } from './deliver/ask.ts';
 export {
   type FhirOutlet,
   isFhirServer,
+  type Outlet,
   type OutletOptions,
   type OutletState,
   openOutlet,
@@ -19,6 +20,8 @@ export {
   type TransactionEntry,
   transactionOf,
 } from './fhir/transaction.ts';
+export { assertPatientIdentifier, type Hl7Message, messageOf as hl7MessageOf } from './hl7/message.ts';
+export { type Hl7OutletOptions, openHl7Outlet } from './hl7/mllp.ts';
 export { uuidOf } from './identity.ts';
 export type {
   AnsweredBy,

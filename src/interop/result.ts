@@ -35,6 +35,8 @@ export interface ResultFacts {
   readonly how: AnsweredHow;
   /** The patient as the operator names it, such as `Patient/123`; undefined: the result names none. Never read from data. */
   readonly patient?: string | undefined;
+  /** The same as an identifier of HL7 v2 (CX, for PID-3), such as `123^^^HOSPITAL^MR`. Never read from data. */
+  readonly patientIdentifier?: string | undefined;
 }
 
 /** A heartbeat that was found. */

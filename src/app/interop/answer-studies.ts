@@ -1,14 +1,6 @@
 // An archive of studies: those that it has, or those that arrive, are answered, each once.
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  DicomWeb,
-  type FhirOutlet,
-  type FoundStudy,
-  type OutletOptions,
-  type OutletState,
-  openOutlet,
-  type ServerAccess,
-} from '../../interop/index.ts';
+import { DicomWeb, type FoundStudy, type ServerAccess } from '../../interop/index.ts';
 import { sha256Of } from '../../interop/internal.ts';
 import { BedsideError, type ErrorCode } from '../../util/index.ts';
 import type { BundleSource } from '../bundle-levels.ts';
@@ -18,9 +10,10 @@ import { answerStudy, type ImageChoice, type StudyTools } from './answer-study.t
 import type { ImageAnswerer } from './answerer.ts';
 import { GatewayAnswerer } from './gateway-answerer.ts';
 import { LocalAnswerer } from './local-answerer.ts';
+import { type DeliveryStates, openOutlets, type ResultTargets } from './outlets.ts';
 
-/** What is answered, by whom, and where answers go. */
-export interface StudiesOptions extends ImageChoice {
+/** What is answered, by whom, and where answers go beside the archive. */
+export interface StudiesOptions extends ImageChoice, ResultTargets {
   /** The address of the archive's DICOMweb service, and how it is asked. */
   readonly archive: ServerAccess;
   /** Studies of this day or range, as `20260301-20260302`; default all. */
@@ -31,8 +24,6 @@ export interface StudiesOptions extends ImageChoice {
   readonly levels?: readonly number[] | undefined;
   /** Whether heat maps are stored beside the report; default true. */
   readonly heatMaps?: boolean | undefined;
-  /** Where answers go as FHIR, beside the archive: a folder or a server. */
-  readonly fhir?: (OutletOptions & { readonly target: string }) | undefined;
   /** Goes on until the signal: studies that arrive are answered once they no longer grow. */
   readonly watch?: boolean | undefined;
   /** Seconds between looks; default 10. */
@@ -57,9 +48,8 @@ export interface StudyFigures {
 }
 
 /** What was answered. */
-export interface StudiesResult extends StudyFigures, Said {
+export interface StudiesResult extends StudyFigures, Said, DeliveryStates {
   readonly bundle: string;
-  readonly fhir?: OutletState | undefined;
 }
 
 /** What is known of a study: the instances that it had, and whether it is settled. */
@@ -69,7 +59,7 @@ interface Known {
   failed?: ErrorCode;
 }
 
-/** Seconds that FHIR deliveries may still take at the end. */
+/** Seconds that deliveries may still take at the end. */
 const FLUSH_SECONDS = 10;
 /** Reasons that lie outside a study: it is tried again at the next look. */
 const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -102,22 +92,16 @@ export async function answerStudies(
   await using answerer: ImageAnswerer = options.gateway
     ? await GatewayAnswerer.open(bundle, options.gateway)
     : await LocalAnswerer.open(bundle, options.levels);
-  const { target, ...delivery } = options.fhir ?? {};
-  const outlet: FhirOutlet | undefined =
-    target === undefined
-      ? undefined
-      : await openOutlet(target, { ...delivery, onNote: (text) => journal.note(text) });
-  try {
-    const signal = options.signal ?? new AbortController().signal;
-    const tools = { archive, answerer, choice: options, heatMaps: options.heatMaps ?? true, outlet, signal };
-    const desk = new StudyDesk(tools, options, journal);
-    await desk.run();
-    const fhir = await outlet?.flush(FLUSH_SECONDS);
-    if (outlet) journal.remark('no patient is named in FHIR: only the archive knows whose a study is');
-    return { bundle: bundle.manifest.name, ...desk.figures, fhir, ...journal.said() };
-  } finally {
-    await outlet?.close();
-  }
+  await using outlets = await openOutlets(options, (text) => journal.note(text));
+  const signal = options.signal ?? new AbortController().signal;
+  const tools = { archive, answerer, choice: options, heatMaps: options.heatMaps ?? true, outlets, signal };
+  const desk = new StudyDesk(tools, options, journal);
+  await desk.run();
+  const states = await outlets.flush(FLUSH_SECONDS);
+  const forms = [...(states.fhir ? ['FHIR'] : []), ...(states.hl7 ? ['HL7 v2'] : [])];
+  if (forms.length > 0)
+    journal.remark(`no patient is named in ${forms.join(' and ')}: only the archive knows whose a study is`);
+  return { bundle: bundle.manifest.name, ...desk.figures, ...states, ...journal.said() };
 }
 
 /** Looks into the archive, and answers what it finds. */

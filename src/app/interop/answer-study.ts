@@ -3,7 +3,6 @@ import {
   type AnsweredImage,
   type DicomObject,
   type DicomWeb,
-  type FhirOutlet,
   type FoundInstance,
   heatMapCapture,
   measurementReport,
@@ -12,7 +11,6 @@ import {
   reportUid,
   type SampleResult,
   type SourceInstance,
-  transactionOf,
   uuidOf,
 } from '../../interop/index.ts';
 import { BedsideError } from '../../util/index.ts';
@@ -20,6 +18,7 @@ import { readAnswer } from '../explain/answers.ts';
 import { answerParts } from './answered-by.ts';
 import type { ImageAnswerer } from './answerer.ts';
 import { heatMapOf } from './heat-map.ts';
+import type { ResultOutlets } from './outlets.ts';
 
 /** Which images of a study are answered. */
 export interface ImageChoice {
@@ -39,7 +38,7 @@ export interface StudyTools {
   readonly answerer: ImageAnswerer;
   readonly choice: ImageChoice;
   readonly heatMaps: boolean;
-  readonly outlet?: FhirOutlet | undefined;
+  readonly outlets: ResultOutlets;
   readonly signal: AbortSignal;
 }
 
@@ -86,7 +85,7 @@ export async function answerStudy(studyUid: string, tools: StudyTools): Promise<
   }
   if (answered.length === 0) return { kind: 'passed over' };
   // On the disk first: once the report is in the archive, nobody answers this study again.
-  for (const { result } of answered) await tools.outlet?.send(transactionOf(result));
+  for (const { result } of answered) await tools.outlets.send(result);
   // The report comes last, since it is what says that all is there.
   await archive.store(studyUid, [...maps, await measurementReport(answered)], signal);
   return { kind: 'answered', images: answered.length, heatMaps: maps.length };

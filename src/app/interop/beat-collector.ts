@@ -18,6 +18,8 @@ export interface StreamFacts {
   readonly stream: string;
   /** The patient of a bed, as the operator said. */
   readonly patientOf: (bed: string) => string | undefined;
+  /** The same as an identifier of HL7 v2. */
+  readonly identifierOf: (bed: string) => string | undefined;
 }
 
 /** One signal's period that is not over. */
@@ -118,7 +120,8 @@ export class BeatCollector {
 
   /** @param until seconds from the signal's start */
   #end(name: string, { number, began, period }: Bed, until: number, bed?: BedResult): void {
-    const { by, policy, policySha256, classes, replayed, every, stream, patientOf } = this.#facts;
+    const { by, policy, policySha256, classes, replayed, every, stream, patientOf, identifierOf } =
+      this.#facts;
     if (period.beats.length === 0 && period.changes.size === 0) return;
     const from = period.index * every;
     const { heartRate, couplets, ventricularRuns, pauses, rules } = period.rhythm.summary();
@@ -133,6 +136,7 @@ export class BeatCollector {
         remarks: [...period.changes].map(([what, count]) => `${count} ${CHANGES[what]}.`),
       },
       patient: patientOf(name),
+      patientIdentifier: identifierOf(name),
       period: { start: moment(from), end: moment(Math.max(from, until)) },
       ...{ replayed, classes, heartRate, beats: period.beats },
       lead: bed && LEAD.test(bed.lead) ? bed.lead : undefined,

@@ -1,12 +1,20 @@
-// What became of results as FHIR, for people.
+// What became of results that are given back, for people.
+import type { DeliveryStates } from '../../app/interop/outlets.ts';
 import type { OutletState } from '../../interop/index.ts';
 
-/** One line. */
-export function describeDelivery({ delivered, waiting, refused }: OutletState): string {
+/** A line for each form. */
+export function describeDeliveries({ fhir, hl7 }: DeliveryStates): string[] {
+  return [
+    ...(fhir ? [describe('FHIR', 'server', fhir)] : []),
+    ...(hl7 ? [describe('HL7 v2', 'receiver', hl7)] : []),
+  ];
+}
+
+function describe(form: string, where: string, { delivered, waiting, refused }: OutletState): string {
   const parts = [
     `${delivered} result${delivered === 1 ? '' : 's'} delivered`,
     ...(waiting > 0 ? [`${waiting} wait in the queue for the next run`] : []),
-    ...(refused > 0 ? [`${refused} refused by the server, in the folder 'refused' of the queue`] : []),
+    ...(refused > 0 ? [`${refused} refused by the ${where}, in the folder 'refused' of the queue`] : []),
   ];
-  return `FHIR: ${parts.join(', ')}`;
+  return `${form}: ${parts.join(', ')}`;
 }

@@ -1,4 +1,4 @@
-// Where results of FHIR go: a folder, or a server with a queue on the disk before it.
+// Where results go: a folder, or a server or receiver with a queue on the disk before it.
 import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,7 +6,7 @@ import { BedsideError, messageOf } from '../../util/index.ts';
 import { Random } from '../../util/internal.ts';
 import type { ResultTransaction } from '../fhir/transaction.ts';
 import { checkedUrl, type ServerAccess } from './ask.ts';
-import { postTransaction } from './post-transaction.ts';
+import { type Outcome, postTransaction } from './post-transaction.ts';
 import { ResultQueue, writeDurably } from './queue.ts';
 
 /** How results are delivered. */
@@ -28,20 +28,23 @@ export interface OutletState {
   readonly problem?: string | undefined;
 }
 
-/** A place for results. */
-export interface FhirOutlet extends AsyncDisposable {
+/** A place for results of one form. */
+export interface Outlet<T> extends AsyncDisposable {
   /**
    * Takes a result. When this resolves it is on the disk, and from then on it is delivered once, by this process or a later
    * one that opens the same queue.
    * @throws BedsideError E_OUTPUT
    */
-  send(transaction: ResultTransaction): Promise<void>;
+  send(item: T): Promise<void>;
   readonly state: OutletState;
   /** Waits until nothing waits any more, at most so many seconds. */
   flush(seconds: number): Promise<OutletState>;
   /** Ends deliveries. What waits stays in the queue. */
   close(): Promise<void>;
 }
+
+/** A place for results of FHIR. */
+export type FhirOutlet = Outlet<ResultTransaction>;
 
 /** Whether `--fhir-out` means a server. */
 export function isFhirServer(target: string): boolean {
@@ -62,7 +65,13 @@ export async function openOutlet(target: string, options: OutletOptions = {}): P
       hint: 'name one that outlives this process',
     });
   }
-  return new ServerOutlet({ ...access, url: base }, await ResultQueue.open(queue), firstRetry, onNote);
+  const server: Receiver<ResultTransaction> = {
+    name: 'the FHIR server',
+    idOf,
+    bodyOf: (transaction) => JSON.stringify(transaction),
+    post: (body, signal) => postTransaction({ ...access, url: base }, base, body, signal),
+  };
+  return new QueuedOutlet(server, await ResultQueue.open(queue), firstRetry, onNote);
 }
 
 /** One file for each result; a server can be given them later. */
@@ -112,8 +121,21 @@ const MOST_WAIT = 60;
 /** Milliseconds that a timer can count. */
 const MOST_TIMER = 2 ** 31 - 1;
 
-class ServerOutlet implements FhirOutlet {
-  readonly #access: ServerAccess;
+/** Who results go to, and how. */
+export interface Receiver<T> {
+  /** As messages call it. */
+  readonly name: string;
+  /** The UUID of a result. */
+  idOf(item: T): string;
+  /** JSON, which waits on the disk. */
+  bodyOf(item: T): string;
+  /** Sends a body once. Never throws for what a receiver or network does. */
+  post(body: string, signal: AbortSignal): Promise<Outcome>;
+}
+
+/** Results that wait on the disk until their receiver has them. */
+export class QueuedOutlet<T> implements Outlet<T> {
+  readonly #receiver: Receiver<T>;
   readonly #queue: ResultQueue;
   readonly #firstRetry: number;
   readonly #onNote: (text: string) => void;
@@ -125,12 +147,12 @@ class ServerOutlet implements FhirOutlet {
   #running: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(access: ServerAccess, queue: ResultQueue, firstRetry: number, onNote: (text: string) => void) {
-    this.#access = access;
+  constructor(receiver: Receiver<T>, queue: ResultQueue, firstRetry: number, onNote: (text: string) => void) {
+    this.#receiver = receiver;
     this.#queue = queue;
     this.#firstRetry = firstRetry;
     this.#onNote = onNote;
-    if (queue.waiting > 0) onNote(`${queue.waiting} results of an earlier run wait for the FHIR server`);
+    if (queue.waiting > 0) onNote(`${queue.waiting} results of an earlier run wait for ${receiver.name}`);
     this.#run();
   }
 
@@ -144,9 +166,9 @@ class ServerOutlet implements FhirOutlet {
     };
   }
 
-  async send(transaction: ResultTransaction): Promise<void> {
+  async send(item: T): Promise<void> {
     if (this.#stop.signal.aborted) throw new BedsideError('E_BUSY', 'deliveries have ended');
-    await this.#queue.add(idOf(transaction), JSON.stringify(transaction));
+    await this.#queue.add(this.#receiver.idOf(item), this.#receiver.bodyOf(item));
     this.#run();
   }
 
@@ -202,7 +224,7 @@ class ServerOutlet implements FhirOutlet {
   async #deliverOne(signal: AbortSignal): Promise<number | undefined> {
     const next = await this.#queue.next();
     if (!next) return undefined;
-    const outcome = await postTransaction(this.#access, this.#access.url, next.body, signal);
+    const outcome = await this.#receiver.post(next.body, signal);
     if (outcome.kind === 'delivered') {
       await this.#queue.done(next.name);
       this.#delivered++;

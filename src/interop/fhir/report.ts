@@ -1,7 +1,7 @@
 // A result as a preliminary DiagnosticReport, and where it came from as Provenance.
 import type { Attachment, DiagnosticReport, Provenance, ProvenanceEntity } from 'fhir/r4.js';
 import { hashUri } from '../identity.ts';
-import type { BeatChoice, BeatsResult, Result } from '../result.ts';
+import type { AnsweredHow, BeatChoice, BeatsResult, Result } from '../result.ts';
 import { AIAST, ARTIFICIAL_INTELLIGENCE, dicomIdentifier, ECG_STUDY, IMAGING_STUDY } from './codes.ts';
 import { singleBeats } from './observations.ts';
 
@@ -45,9 +45,9 @@ export function reportOf(result: Result, links: Links, choice: BeatChoice): Diag
 }
 
 /** Sentences of a report. */
-function conclusion(result: Result, choice: BeatChoice): string[] {
+export function conclusion(result: Result, choice: BeatChoice, patientIs = result.patient): string[] {
   const { remarks } = result.how;
-  const patient = result.patient === undefined ? ['No patient was named to the sender.'] : [];
+  const patient = patientIs === undefined ? ['No patient was named to the sender.'] : [];
   if (result.kind === 'sample') {
     const found = result.parts.filter((part) => part.found);
     const shown = found.map(({ name, probability }) =>
@@ -78,13 +78,17 @@ function conclusion(result: Result, choice: BeatChoice): string[] {
   ];
 }
 
-/** All beats as a table: seconds from the start of the period, class, probability. */
-function beatList({ beats, classes }: BeatsResult): Attachment {
+/** All beats as CSV: seconds from the start of the period, class, probability. */
+export function beatTable({ beats, classes }: BeatsResult): Buffer {
   const rows = beats.map(
     ({ at, class: own, probability }) =>
       `${at.toFixed(3)},${own === null ? '' : quoted(classes[own] ?? '')},${probability?.toFixed(4) ?? ''}`,
   );
-  const bytes = Buffer.from(`seconds,class,probability\n${rows.map((row) => `${row}\n`).join('')}`, 'utf8');
+  return Buffer.from(`seconds,class,probability\n${rows.map((row) => `${row}\n`).join('')}`, 'utf8');
+}
+
+function beatList(result: BeatsResult): Attachment {
+  const bytes = beatTable(result);
   return {
     contentType: 'text/csv',
     data: bytes.toString('base64'),
@@ -105,8 +109,6 @@ function narrative(lines: readonly string[]): string {
 /** What was derived from what, by which levels and policy. @param targets references to the report and its Observations */
 export function provenanceOf(result: Result, links: Links, targets: readonly string[]): Provenance {
   const { how, issued } = result;
-  const levels = how.levels.map((own) => own.join(',')).join('; ');
-  const computed = how.devices.length > 0 ? `, computed by ${how.devices.join(', ')}` : '';
   return {
     resourceType: 'Provenance',
     target: targets.map((reference) => ({ reference })),
@@ -114,7 +116,7 @@ export function provenanceOf(result: Result, links: Links, targets: readonly str
     recorded: issued,
     ...(how.policySha256 === undefined ? {} : { policy: [hashUri(how.policySha256)] }),
     reason: [{ coding: [AIAST] }],
-    activity: { text: `answered at levels ${levels || 'unknown'}, chosen by ${how.policy}${computed}` },
+    activity: { text: activityOf(how) },
     agent: [
       {
         type: {
@@ -132,6 +134,13 @@ export function provenanceOf(result: Result, links: Links, targets: readonly str
     ],
     entity: [{ role: 'derivation', what: { reference: links.card } }, sourceOf(result)],
   };
+}
+
+/** By which levels, policy and devices an answer came about. */
+export function activityOf({ levels, policy, devices }: AnsweredHow): string {
+  const vectors = levels.map((own) => own.join(',')).join('; ');
+  const computed = devices.length > 0 ? `, computed by ${devices.join(', ')}` : '';
+  return `answered at levels ${vectors || 'unknown'}, chosen by ${policy}${computed}`;
 }
 
 /** What was read. Names of files and records are left out: they may tell who it was. */

@@ -11,6 +11,8 @@ export function studiesJson({
   images,
   heatMaps,
   fhir,
+  hl7,
 }: StudiesResult): object {
-  return { studies, answered, already, passedOver, failed, images, heatMaps, ...(fhir ? { fhir } : {}) };
+  const states = { ...(fhir ? { fhir } : {}), ...(hl7 ? { hl7 } : {}) };
+  return { studies, answered, already, passedOver, failed, images, heatMaps, ...states };
 }

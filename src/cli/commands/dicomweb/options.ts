@@ -5,10 +5,11 @@ import { type ServerAccess, secretFrom } from '../../../interop/index.ts';
 import type { CommonOptions } from '../../options/common.ts';
 import { assertNoConflict, type Conflict } from '../../options/conflicts.ts';
 import { addFhir, type FhirCommandOptions, fhirOutlet, readPem } from '../../options/fhir.ts';
+import { addHl7, type Hl7CommandOptions, hl7Outlet } from '../../options/hl7.ts';
 import { count, levelList, numberIn } from '../../options/numbers.ts';
 
 /** As commander gives them. */
-export interface DicomwebCommandOptions extends CommonOptions, FhirCommandOptions {
+export interface DicomwebCommandOptions extends CommonOptions, FhirCommandOptions, Hl7CommandOptions {
   readonly watch?: boolean;
   readonly interval?: number;
   readonly modality?: string;
@@ -64,6 +65,7 @@ export function addDicomwebOptions(command: Command): void {
     )
     .option('--plain-http', 'fetch and store unprotected: http:// to another machine');
   addFhir(command);
+  addHl7(command);
 }
 
 const CONFLICTS: readonly Conflict<DicomwebCommandOptions>[] = [
@@ -105,6 +107,7 @@ export function studiesOptions(address: string, options: DicomwebCommandOptions)
     },
     ...{ watch, interval, modality, bodyPart, description, studyDate, images, levels, heatMaps, gateway },
     fhir: fhirOutlet(options),
+    hl7: hl7Outlet(options),
   };
 }
 

@@ -9,11 +9,16 @@ import {
   type DeploymentCommandOptions,
 } from '../../options/deployment.ts';
 import { addFhir, addFhirPatient, type FhirCommandOptions } from '../../options/fhir.ts';
+import { addHl7, addHl7Patient, type Hl7CommandOptions } from '../../options/hl7.ts';
 import { assertFabric } from '../../options/nats.ts';
 import { count, names, numberIn } from '../../options/numbers.ts';
 
 /** As commander gives them. */
-export interface StreamCommandOptions extends CommonOptions, DeploymentCommandOptions, FhirCommandOptions {
+export interface StreamCommandOptions
+  extends CommonOptions,
+    DeploymentCommandOptions,
+    FhirCommandOptions,
+    Hl7CommandOptions {
   readonly source: readonly string[];
   readonly lead?: string;
   readonly speed: number;
@@ -100,7 +105,7 @@ export function addStreamOptions(command: Command): void {
   addFhirPatient(command)
     .option(
       '--fhir-every <s>',
-      'seconds of signal of one FHIR result; default 300',
+      'seconds of signal of one result, of FHIR or HL7 v2; default 300',
       numberIn(1, 86_400, 'seconds'),
     )
     .option(
@@ -108,6 +113,7 @@ export function addStreamOptions(command: Command): void {
       'classes of which each beat gets an Observation of its own; default none',
       names,
     );
+  addHl7Patient(addHl7(command));
   addDeployment(command);
 }
 
@@ -134,9 +140,14 @@ const CONFLICTS: readonly Conflict<StreamCommandOptions>[] = [
     hint: 'three or more in a row are usual',
   },
   {
-    when: ({ fhirOut, fhirEvery, fhirPatient, fhirBeats }) =>
-      fhirOut === undefined && (fhirEvery ?? fhirPatient ?? fhirBeats) !== undefined,
-    message: '--fhir-patient, --fhir-every and --fhir-beats have no meaning without --fhir-out',
+    when: ({ fhirOut, hl7Out, fhirEvery }) => (fhirOut ?? hl7Out) === undefined && fhirEvery !== undefined,
+    message: '--fhir-every has no meaning without --fhir-out or --hl7-out',
+    hint: 'say where results go, or leave it out',
+  },
+  {
+    when: ({ fhirOut, fhirPatient, fhirBeats }) =>
+      fhirOut === undefined && (fhirPatient ?? fhirBeats) !== undefined,
+    message: '--fhir-patient and --fhir-beats have no meaning without --fhir-out',
     hint: 'name a folder or a server, or leave them out',
   },
   ...DEPLOYMENT_CONFLICTS,

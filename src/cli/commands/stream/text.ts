@@ -1,13 +1,15 @@
 // The summary of a stream as text.
+
+import type { DeliveryStates } from '../../../app/interop/outlets.ts';
 import type { BedResult, StreamFigures, StreamResult } from '../../../app/stream/events.ts';
-import type { OutletState } from '../../../interop/index.ts';
 import { formatPercent, formatSeconds, plainLine } from '../../../util/index.ts';
-import { describeDelivery } from '../../terminal/delivery.ts';
+import { describeDeliveries } from '../../terminal/delivery.ts';
 import { indent, table } from '../../terminal/tables.ts';
 
 /** What was found in all, and a table of beds. */
-export function describeStreamed(result: StreamResult & { readonly fhir?: OutletState }): string {
-  const { beds, fhir } = result;
+export function describeStreamed(result: StreamResult & DeliveryStates): string {
+  const { beds } = result;
+  const deliveries = describeDeliveries(result);
   return [
     ...describeFigures(result),
     ...beds.flatMap((bed) => [
@@ -15,7 +17,7 @@ export function describeStreamed(result: StreamResult & { readonly fhir?: Outlet
       plainLine(`${bed.bed}  (${bed.source}, lead ${bed.lead || '-'})`),
       ...describeBed(bed, beds.length > 1),
     ]),
-    ...(fhir ? ['', describeDelivery(fhir)] : []),
+    ...(deliveries.length > 0 ? ['', ...deliveries] : []),
     '',
     'Not for clinical use.',
   ].join('\n');

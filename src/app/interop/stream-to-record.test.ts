@@ -7,12 +7,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bundle } from '../../bundle/index.ts';
 import { writeRecord } from '../../data/test-support/wfdb-record.ts';
 import { FhirServer } from '../../interop/test-support/fhir-server.ts';
+import { MllpReceiver } from '../../interop/test-support/mllp-receiver.ts';
 import { loadModel } from '../../onnx/index.ts';
 import { canonicalGraph } from '../../onnx/internal.ts';
 import { writtenBundle } from '../../run/test-support/bundles.ts';
 import { madeSignal, regularBeats } from '../../signal/test-support/made-signal.ts';
 import { LocalPool } from '../run/local-pool.ts';
-import { type StreamToFhirOptions, streamToFhir } from './stream-to-fhir.ts';
+import { type StreamToRecordOptions, streamToRecord } from './stream-to-record.ts';
 
 const NETWORK = fileURLToPath(new URL('../../../models/ecg-demo.onnx', import.meta.url));
 const [RATE, SECONDS] = [360, 25];
@@ -35,11 +36,11 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const run = async (target: string, more: Partial<StreamToFhirOptions> = {}) => {
+const run = async (target: string, more: Partial<StreamToRecordOptions> = {}) => {
   const notes: string[] = [];
   const sources = [`wfdb:${join(folder, MARK)}`];
   const given = { pool, measure: false, speed: 0, sources, ventricular: ['2'] };
-  const result = await streamToFhir(
+  const result = await streamToRecord(
     bundle,
     { ...given, fhir: { target, queue: join(folder, 'queue'), firstRetry: 0.01 }, ...more },
     { note: (text) => notes.push(text), progress: () => {} },
@@ -93,13 +94,39 @@ describe('a stream', () => {
       ...{ seconds: 8, flushSeconds: 0.1 },
     });
     expect(first.result.fhir).toMatchObject({ delivered: 0, waiting: 1 });
-    expect(first.result.remarks).toContain('results of 1 bed name no patient: none was given');
+    expect(first.result.remarks).toContain('results of 1 bed name no patient in FHIR: none was given');
     await server.listen(port);
     const second = await run(url, { seconds: 8 });
     expect(second.result.fhir).toMatchObject({ delivered: 2, waiting: 0 });
     expect(server.count('DiagnosticReport')).toBe(2);
     expect(server.count('Device')).toBe(1);
     await server.close();
+  });
+
+  it('is FHIR and HL7 v2 at once: a message for each period, with the same beats', async () => {
+    const receiver = await MllpReceiver.start();
+    try {
+      const hl7 = { target: `mllp://${receiver.place}`, queue: join(folder, 'hl7-queue') };
+      const { result } = await run(join(folder, 'both'), {
+        ...{ hl7, fhirEvery: 10, patientIdentifiers: { '': '4712^^^WARD' } },
+      });
+      expect(result).toMatchObject({ fhir: { delivered: 3 }, hl7: { delivered: 3, waiting: 0, refused: 0 } });
+      const segments = receiver.messages.flatMap((message) => message.split('\r'));
+      const count = (what: string): number =>
+        segments
+          .filter((own) => own.startsWith('OBX|') && own.includes(`|${what}^`))
+          .reduce((sum, own) => sum + Number(own.split('|')[5]), 0);
+      for (const [i, found] of Object.values(result.classes).entries())
+        expect(count(`BEATS-${i}`)).toBe(found);
+      expect(segments.filter((own) => own.startsWith('PID|1||4712^^^WARD|')).length).toBe(3);
+      expect(receiver.messages.join()).not.toContain(MARK);
+      expect(result.remarks).toContain('results of 1 bed name no patient in FHIR: none was given');
+    } finally {
+      await receiver.close();
+    }
+    await expect(run(join(folder, 'both'), { patientIdentifiers: { '': 'a|b' } })).rejects.toMatchObject({
+      code: 'E_USAGE',
+    });
   });
 
   it('of several beds has a patient for each, by name', async () => {

@@ -1,12 +1,6 @@
-// Live signals through a bundle, and what was found as FHIR: a result for each signal and period.
+// Live signals through a bundle, and what was found as FHIR or HL7 v2: a result for each signal and period.
 import { randomUUID } from 'node:crypto';
-import {
-  assertPatient,
-  type OutletOptions,
-  type OutletState,
-  openOutlet,
-  transactionOf,
-} from '../../interop/index.ts';
+import { assertPatient, assertPatientIdentifier } from '../../interop/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { BundleSource } from '../bundle-levels.ts';
 import { answerForm } from '../explain/answers.ts';
@@ -18,14 +12,16 @@ import type { StreamOptions } from '../stream/options.ts';
 import { stream } from '../stream/stream.ts';
 import { answeredBy } from './answered-by.ts';
 import { BeatCollector } from './beat-collector.ts';
+import { type DeliveryStates, openOutlets, type ResultTargets } from './outlets.ts';
 
 /** Where results of a stream go, and whose they are. */
-export interface StreamToFhirOptions extends StreamOptions {
-  readonly fhir: OutletOptions & { readonly target: string };
+export interface StreamToRecordOptions extends StreamOptions, ResultTargets {
   /** Seconds of signal of one result; default 300. */
   readonly fhirEvery?: number | undefined;
   /** Patients by bed, as references of FHIR; one under `''` is that of the only bed. Without one, results name no patient. */
   readonly patients?: Readonly<Record<string, string>> | undefined;
+  /** The same as identifiers of HL7 v2 (PID-3), for `hl7`. */
+  readonly patientIdentifiers?: Readonly<Record<string, string>> | undefined;
   /** Classes of which each beat gets an Observation of its own; default none. */
   readonly eachOf?: readonly string[] | undefined;
   /** Seconds that deliveries may still take at the end; default 10. What is not delivered waits for the next run. */
@@ -36,23 +32,32 @@ const EVERY = 300;
 const FLUSH_SECONDS = 10;
 
 /**
- * Does what `stream` does, and gives what was found as FHIR: once a period and signal, to a folder or a server. Results are on
- * the disk when this returns; those that a server does not have yet are delivered by the next run with the same queue.
- * @throws BedsideError as `stream` and `openOutlet`; E_USAGE for a patient that is no reference; E_OUTPUT where results cannot
- *   be kept, which ends the stream
+ * Does what `stream` does, and gives back what was found, once a period and signal: as FHIR to a folder or a server, as HL7 v2
+ * to a receiver, or both. Results are on the disk when this returns; those that a server or receiver does not have yet are
+ * delivered by the next run with the same queue.
+ * @throws BedsideError as `stream` and `openOutlets`; E_USAGE for a patient that is no reference or identifier; E_OUTPUT where
+ *   results cannot be kept, which ends the stream
  */
-export async function streamToFhir(
+export async function streamToRecord(
   bundle: BundleSource,
-  options: StreamToFhirOptions,
+  options: StreamToRecordOptions,
   reporter?: Reporter | Journal,
-): Promise<StreamResult & { readonly fhir: OutletState }> {
+): Promise<StreamResult & DeliveryStates> {
   const journal = journalOf(reporter);
-  const { fhir, fhirEvery: every = EVERY, patients = {}, eachOf, ...rest } = options;
+  const {
+    fhir,
+    hl7,
+    fhirEvery: every = EVERY,
+    patients = {},
+    patientIdentifiers = {},
+    eachOf,
+    ...rest
+  } = options;
   for (const patient of Object.values(patients)) assertPatient(patient);
-  assertOneBed(patients, options.sources);
+  for (const identifier of Object.values(patientIdentifiers)) assertPatientIdentifier(identifier);
+  for (const own of [patients, patientIdentifiers]) assertOneBed(own, options.sources);
   const opened = await loadBundle(bundle, journal);
-  const { target, ...delivery } = fhir;
-  await using outlet = await openOutlet(target, { ...delivery, onNote: (text) => journal.note(text) });
+  await using outlets = await openOutlets({ fhir, hl7 }, (text) => journal.note(text));
   const failed = new AbortController();
   let sending: Promise<unknown> = Promise.resolve();
   const solver = options.solver ?? 'policy';
@@ -65,10 +70,11 @@ export async function streamToFhir(
       ...{ rules: options, every, stream: randomUUID() },
       replayed: options.sources.every((source) => /^(wfdb|edf):/.test(source)),
       patientOf: (bed) => patients[bed] ?? patients[''],
+      identifierOf: (bed) => patientIdentifiers[bed] ?? patientIdentifiers[''],
     },
     (result) => {
       sending = sending
-        .then(() => outlet.send(transactionOf(result, { eachOf })))
+        .then(() => outlets.send(result, { eachOf }))
         .catch((error: unknown) => {
           failed.abort(error);
         });
@@ -84,14 +90,21 @@ export async function streamToFhir(
   await sending;
   // Results that cannot be kept are lost: that must not pass for a success.
   failed.signal.throwIfAborted();
-  const state = await outlet.flush(options.flushSeconds ?? FLUSH_SECONDS);
-  const unnamed = result.beds.filter(({ bed }) => (patients[bed] ?? patients['']) === undefined).length;
-  if (unnamed > 0)
-    journal.remark(`results of ${unnamed} bed${unnamed === 1 ? '' : 's'} name no patient: none was given`);
-  return { ...result, ...journal.said(), fhir: state };
+  const states = await outlets.flush(options.flushSeconds ?? FLUSH_SECONDS);
+  for (const [form, own] of [
+    ...(fhir ? [['FHIR', patients] as const] : []),
+    ...(hl7 ? [['HL7 v2', patientIdentifiers] as const] : []),
+  ]) {
+    const unnamed = result.beds.filter(({ bed }) => (own[bed] ?? own['']) === undefined).length;
+    if (unnamed > 0)
+      journal.remark(
+        `results of ${unnamed} bed${unnamed === 1 ? '' : 's'} name no patient in ${form}: none was given`,
+      );
+  }
+  return { ...result, ...journal.said(), ...states };
 }
 
-function chooser(options: StreamToFhirOptions, solver: string): { readonly policy: string } {
+function chooser(options: StreamToRecordOptions, solver: string): { readonly policy: string } {
   if (options.gateway !== undefined) return { policy: 'the gateway' };
   return { policy: options.levels === undefined ? solver : 'the operator' };
 }
