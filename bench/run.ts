@@ -1,6 +1,6 @@
 // What running plans costs beside computing, how it scales, and what distribution and pruning gain alone and together.
-// Command: npm run bench:run [-- --models a,b] [-- --parts overhead,throughput,distribution]; bundles are packed first where
-// there are none, which takes long.
+// Command: npm run bench:run [-- --models a,b] [--parts overhead,throughput,distribution] [--seconds S] [--out NAME]; bundles
+// are packed first where there are none: for the distribution that takes long, the other parts need few levels only.
 import { parseArgs } from 'node:util';
 import { PACK_INT8_COMMAND } from './lib/bundles.ts';
 import { type ResultTable, writeResults } from './lib/results.ts';
@@ -14,25 +14,27 @@ const { values } = parseArgs({
   options: {
     models: { type: 'string', default: SHARED_MODELS.map(({ name }) => name).join() },
     parts: { type: 'string', default: 'overhead,throughput,distribution' },
+    seconds: { type: 'string', default: '3' },
     out: { type: 'string', default: 'run' },
   },
 });
 
 const parts = new Set(values.parts.split(','));
+const seconds = Number(values.seconds);
 const started = performance.now();
 const say = (what: string): void =>
   void process.stderr.write(`${((performance.now() - started) / 1000).toFixed(0)} s: ${what}\n`);
 
 const models = [];
-for (const name of values.models.split(',')) models.push(await openModel(name));
+for (const name of values.models.split(',')) models.push(await openModel(name, !parts.has('distribution')));
 const tables: ResultTable[] = [];
 if (parts.has('overhead')) {
   say('overhead of one request');
-  tables.push(await overheadTable(models));
+  tables.push(await overheadTable(models, seconds));
 }
 if (parts.has('throughput')) {
   say('throughput');
-  tables.push(await throughputTable(models));
+  tables.push(await throughputTable(models, seconds));
 }
 if (parts.has('distribution')) {
   for (const model of models) {

@@ -35,6 +35,21 @@ export async function sharedBundle(name: string, int8 = false): Promise<Bundle> 
   return openBundle(dir);
 }
 
+/**
+ * A bundle of a shared model with few levels, packed in less than a minute: for figures of the unpruned network, which is
+ * the same in every bundle.
+ */
+export async function lightBundle(name: string): Promise<Bundle> {
+  const dir = join(BUNDLES, `light-${name}`);
+  const found = await openBundle(dir).catch(() => undefined);
+  if (found) return found;
+  process.stderr.write(`packing ${name} to ${dir}\n`);
+  const words = ['--per-class', '5', '--variants', '2', '--ratios', '0,0.5', '--no-low-rank', '--out', dir];
+  const how = ['--criterion', 'l1', '--precisions', 'float32'];
+  await runCli(['pack', modelPath(name), '--data', dataPath(shared(name).data), ...how, ...words]);
+  return openBundle(dir);
+}
+
 function shared(name: string) {
   const found = SHARED_MODELS.find((model) => model.name === name);
   if (!found) throw new Error(`no shared model '${name}'`);

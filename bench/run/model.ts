@@ -7,7 +7,7 @@ import { tensor } from '../../src/engine/index.ts';
 import { argmax } from '../../src/prune/index.ts';
 import type { FloatTensor, RunPlan } from '../../src/run/index.ts';
 import { must } from '../../src/util/index.ts';
-import { sharedBundle } from '../lib/bundles.ts';
+import { lightBundle, sharedBundle } from '../lib/bundles.ts';
 import { dataPath, SHARED_MODELS } from '../lib/shared.ts';
 
 const SAMPLES_PER_CLASS = 100;
@@ -21,13 +21,13 @@ export interface BenchModel {
   readonly accuracyAt: (plan: RunPlan) => Promise<number>;
 }
 
-/** Opens a shared model; packs it first where there is no bundle. */
-export async function openModel(name: string): Promise<BenchModel> {
+/** Opens a shared model; packs it first where there is no bundle. @param light whether the unpruned network is enough */
+export async function openModel(name: string, light: boolean): Promise<BenchModel> {
   const shared = must(
     SHARED_MODELS.find((model) => model.name === name),
     'a shared model',
   );
-  const bundle = await sharedBundle(name, true);
+  const bundle = await (light ? lightBundle(name) : sharedBundle(name, true));
   const { sampleShape, classes, data } = shared;
   const test = await openDataset(dataPath(data), {
     ...{ sampleShape, classes, seed: SEED, split: 'test', perClass: SAMPLES_PER_CLASS },

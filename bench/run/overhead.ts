@@ -1,20 +1,20 @@
-// One request against the sum of what its stages compute, and the wire: in the asking process, on a worker, and cut in two.
+// One request against the sum of what its stages compute, and a bare round trip: in the asking process, on a worker, and cut in two.
 import { stageCosts } from '../../src/bundle/index.ts';
 import { Coordinator, type FloatTensor, LocalWorkers, type RunPlan } from '../../src/run/index.ts';
 import { Device } from '../../src/run/internal.ts';
 import { median, must } from '../../src/util/index.ts';
 import type { ResultTable } from '../lib/results.ts';
+import { openEcho } from './bare-echo.ts';
 import type { BenchModel } from './model.ts';
-import { onEachFabric } from './places.ts';
-import { wireSeconds } from './wire.ts';
+import { type BenchPlace, onEachFabric } from './places.ts';
 
 const SOURCE = 'source';
 const OTHER = 'other';
 
-/** Seconds to spend on a row, and requests at least. */
-const LONG_ENOUGH = 3;
-const AT_LEAST = 100;
-const WARM = 100;
+/** Calls in a row before the next thing has its turn; turns that are not counted, and turns at least. */
+const TURN = 20;
+const WARM_TURNS = 10;
+const LEAST_TURNS = 5;
 
 interface Row {
   readonly model: string;
@@ -24,7 +24,7 @@ interface Row {
   readonly compute: number;
   /** What devices say that the same stages took in requests. */
   readonly inPlace: number;
-  readonly wire: number;
+  readonly bare: number;
 }
 
 /** Where the stages are; the first is always on the source. */
@@ -45,40 +45,49 @@ function plansOf({ manifest }: BenchModel['bundle']): readonly (readonly [string
   ];
 }
 
-/** Median seconds of what stages compute, as they run: whole ones that follow each other as one. */
-async function computeSeconds({ bundle, inputs }: BenchModel, plan: RunPlan): Promise<number> {
+/** What one call of a probe takes, collected in turns with the others: a busy moment meets all of them. */
+interface Probe {
+  readonly run: (input: FloatTensor) => Promise<unknown>;
+  readonly seconds: number[];
+}
+
+/** Runs what stages compute, as they run: whole ones that follow each other as one. */
+async function computing({ bundle }: BenchModel, plan: RunPlan) {
   const devices = new Map([SOURCE, OTHER].map((name) => [name, new Device({ name }, [bundle])] as const));
   for (const device of devices.values()) await device.warm(bundle.sha256, plan);
-  const seconds = await timed(inputs, async (input) => {
+  const run = async (input: FloatTensor): Promise<void> => {
     let value = input;
     for (let stage = 0; stage < plan.stages.length; ) {
       const [segment] = must(plan.stages[stage], 'a stage').segments;
       const device = must(devices.get(must(segment, 'a segment').device), 'a device');
-      const { output, last } = await device.run(
-        'bench',
-        { bundle: bundle.sha256, plan, stage, segment: 0 },
-        value,
-      );
+      const piece = { bundle: bundle.sha256, plan, stage, segment: 0 };
+      const { output, last } = await device.run('bench', piece, value);
       [value, stage] = [output, last + 1];
     }
-  });
-  for (const device of devices.values()) await device.close();
-  return seconds;
+  };
+  const close = async (): Promise<void> => {
+    for (const device of devices.values()) await device.close();
+  };
+  return { run, close };
 }
 
-async function timed(
+/** Lets the probes take turns. */
+async function interleaved(
+  probes: readonly Probe[],
   inputs: readonly FloatTensor[],
-  run: (input: FloatTensor) => Promise<unknown>,
-): Promise<number> {
-  const seconds: number[] = [];
-  const until = performance.now() + 1000 * LONG_ENOUGH;
-  for (let at = 0; at < WARM + AT_LEAST || performance.now() < until; at++) {
-    const input = must(inputs[at % inputs.length], 'an input');
-    const start = performance.now();
-    await run(input);
-    if (at >= WARM) seconds.push((performance.now() - start) / 1000);
+  seconds: number,
+): Promise<void> {
+  const until = performance.now() + 1000 * seconds * probes.length;
+  for (let turn = 0; turn < WARM_TURNS + LEAST_TURNS || performance.now() < until; turn++) {
+    for (const { run, seconds: taken } of probes) {
+      for (let at = 0; at < TURN; at++) {
+        const input = must(inputs[(turn * TURN + at) % inputs.length], 'an input');
+        const start = performance.now();
+        await run(input);
+        if (turn >= WARM_TURNS) taken.push((performance.now() - start) / 1000);
+      }
+    }
   }
-  return median(seconds);
 }
 
 /** What the devices' latest requests took for the stages of a plan, by their own clocks. */
@@ -102,62 +111,72 @@ function bytesOf({ manifest }: BenchModel['bundle'], plan: RunPlan): [number, nu
   return [there, 4 * manifest.model.output.classes];
 }
 
-/** The table of all models on every fabric. */
-export async function overheadTable(models: readonly BenchModel[]): Promise<ResultTable> {
-  const known = new Map<string, Pick<Row, 'compute' | 'wire'>>();
-  for (const model of models) {
-    for (const [name, plan] of plansOf(model.bundle)) {
-      const [there, back] = bytesOf(model.bundle, plan);
-      const wire = there === 0 ? 0 : await wireSeconds(there, back);
-      known.set(`${model.bundle.manifest.name} ${name}`, {
-        compute: await computeSeconds(model, plan),
-        wire,
-      });
-    }
+/** The rows of one model on one fabric, measured in turns. */
+async function rowsOf(model: BenchModel, { name: fabric, access }: BenchPlace, seconds: number) {
+  const { bundle, inputs } = model;
+  const workers = [SOURCE, OTHER].map((name) => ({ device: { name } }));
+  const here = { device: SOURCE, bundles: [bundle] };
+  await using room = await LocalWorkers.start(workers, [bundle.dir], here, access);
+  const coordinator = new Coordinator('coordinator/bench', bundle);
+  await coordinator.join(room.fabric);
+  const parts = [];
+  for (const [name, plan] of plansOf(bundle)) {
+    await coordinator.warm(plan);
+    const [there, back] = bytesOf(bundle, plan);
+    const echo = there === 0 ? undefined : await openEcho(there, back, access?.servers?.[0]);
+    const compute = await computing(model, plan);
+    const probe = (run: Probe['run']): Probe => ({ run, seconds: [] });
+    parts.push({
+      ...{ name, plan, echo, compute },
+      computed: probe(compute.run),
+      request: probe((input) => coordinator.infer(input, plan)),
+      bare: echo && probe(() => echo.once()),
+    });
   }
-  const rows = await onEachFabric(async ({ name: fabric, access }) => {
+  const probes = parts.flatMap(({ computed, request, bare }) => [computed, request, ...(bare ? [bare] : [])]);
+  await interleaved(probes, inputs, seconds);
+  const rows: Row[] = [];
+  for (const { name, plan, echo, compute, computed, request, bare } of parts) {
+    rows.push({
+      ...{ model: bundle.manifest.name, fabric, plan: name },
+      request: median(request.seconds),
+      compute: median(computed.seconds),
+      inPlace: await inPlaceSeconds(coordinator, bundle.manifest.name, plan),
+      bare: bare ? median(bare.seconds) : 0,
+    });
+    await echo?.close();
+    await compute.close();
+  }
+  await coordinator.close();
+  return rows;
+}
+
+/** The table of all models on every fabric. @param seconds for each thing that is measured */
+export async function overheadTable(models: readonly BenchModel[], seconds: number): Promise<ResultTable> {
+  const rows = await onEachFabric(async (place) => {
     const found: Row[] = [];
-    for (const model of models) {
-      const { bundle, inputs } = model;
-      const workers = [SOURCE, OTHER].map((name) => ({ device: { name } }));
-      const here = { device: SOURCE, bundles: [bundle] };
-      await using room = await LocalWorkers.start(workers, [bundle.dir], here, access);
-      const coordinator = new Coordinator('coordinator/bench', bundle);
-      await coordinator.join(room.fabric);
-      for (const [name, plan] of plansOf(bundle)) {
-        await coordinator.warm(plan);
-        const request = await timed(inputs, (input) => coordinator.infer(input, plan));
-        const { compute, wire } = must(known.get(`${bundle.manifest.name} ${name}`), 'a plan');
-        const inPlace = await inPlaceSeconds(coordinator, bundle.manifest.name, plan);
-        found.push({ model: bundle.manifest.name, fabric, plan: name, request, compute, inPlace, wire });
-      }
-      await coordinator.close();
-    }
+    for (const model of models) found.push(...(await rowsOf(model, place, seconds)));
     return found;
   });
-  const ms = (seconds: number): string => (1000 * seconds).toFixed(3);
+  const ms = (value: number): string => (1000 * value).toFixed(3);
   return {
     title: 'Overhead of one request',
     columns: [
-      'model',
-      'fabric',
-      'stages',
-      'request, ms',
-      'compute, ms',
-      'in place, ms',
-      'wire, ms',
-      'the rest, ms',
-      'rest / compute',
+      ...['model', 'fabric', 'stages', 'request, ms', 'compute, ms', 'in place, ms', 'bare round trip, ms'],
+      ...['the rest, ms', 'rest / compute'],
     ],
-    rows: rows.flat().map(({ model, fabric, plan, request, compute, inPlace, wire }) => {
-      const rest = request - compute - wire;
+    rows: rows.flat().map(({ model, fabric, plan, request, compute, inPlace, bare }) => {
+      const rest = request - compute - bare;
       return [
-        ...[model, fabric, plan, ms(request), ms(compute), ms(inPlace), ms(wire), ms(rest)],
+        ...[model, fabric, plan, ms(request), ms(compute), ms(inPlace), ms(bare), ms(rest)],
         `${((100 * rest) / compute).toFixed(1)} %`,
       ];
     }),
     note:
-      'Medians, unpruned, one thread. Compute: the same sessions one after another in one process, with nothing between ' +
-      'them; in place: what the devices took for them in the last requests, by their own clocks, after waiting for each. Wire: so many bytes there and back over a bare local socket between two processes that do nothing else. The rest: messages written, read and checked, and processes that wake up.',
+      `Medians, unpruned, one thread; all that is measured on a fabric takes turns of ${TURN} calls. Compute: the same ` +
+      'sessions one after another in one process, with nothing between them; in place: what the devices took for them in ' +
+      'the last requests, by their own clocks, after waiting for each. Bare round trip: so many bytes of tensors there and ' +
+      'back between two processes that do nothing else, over a local socket, or over the NATS client library and the same ' +
+      'server. The rest: messages written, read and checked, and processes that wake up.',
   };
 }

@@ -44,18 +44,20 @@ interface SampleSet {
   readonly origins?: readonly string[] | undefined;
 }
 
-/** Samples that have been looked at and found finite. */
+/** Large arrays of samples that have been looked at and found finite; looking at few numbers costs less than this. */
 const seen = new WeakSet<object>();
+const LARGE = 4096;
 
 /**
- * Refuses samples that are NaN or infinite as float32. Each array is looked at once. What a sample holds is not told.
+ * Refuses samples that are NaN or infinite as float32. A large array is looked at once. What a sample holds is not told.
  * @throws BedsideError E_DATA with the sample's index, and where it comes from if that is known
  */
 export function assertFiniteSamples({ name, size, samples, origins }: SampleSet): void {
-  if (seen.has(samples)) return;
+  const isLarge = samples.length >= LARGE;
+  if (isLarge && seen.has(samples)) return;
   const at = firstNonFinite(samples);
   if (at < 0) {
-    seen.add(samples);
+    if (isLarge) seen.add(samples);
     return;
   }
   const sample = Math.floor(at / (samples.length / Math.max(1, size)));

@@ -210,33 +210,33 @@ export class Coordinator implements InferenceClient {
 
   #start(pending: PendingRequest): void {
     const { id, epoch, plan, input, end, options } = pending;
-    const [first] = must(plan.stages[0], 'a stage').segments;
-    const source = must(first, 'a segment').device;
+    const [head] = must(plan.stages[0], 'a stage').segments;
+    const source = must(head, 'a segment').device;
     pending.span?.end();
-    pending.span = beginSpan(options.traceparent, 'run', {
-      ...{ 'bedside.devices': devicesOf(plan).join(), 'bedside.levels': plan.levels.join() },
-      'bedside.epoch': epoch,
-    });
+    pending.span = options.traceparent
+      ? beginSpan(options.traceparent, 'run', {
+          ...{ 'bedside.devices': devicesOf(plan).join(), 'bedside.levels': plan.levels.join() },
+          'bedside.epoch': epoch,
+        })
+      : undefined;
     const traceparent = pending.span && traceparentOf(pending.span);
     const assignment: Assignment = {
       ...{ request: id, epoch, requester: this.name, bundle: this.#bundle.sha256, plan },
       samples: input.dims[0] ?? 1,
       remaining: end - performance.now(),
-      ...(options.timed ? { timed: true } : {}),
-      ...(traceparent === undefined ? {} : { traceparent }),
+      timed: options.timed ? true : undefined,
+      traceparent,
     };
     if (options.timed) pending.spans = new Spans(plan, (performance.now() - pending.start) / 1000);
-    pending.parts = Array.from({ length: must(plan.stages.at(-1), 'a stage').segments.length });
+    pending.parts = new Array(must(plan.stages.at(-1), 'a stage').segments.length).fill(undefined);
     for (const device of devicesOf(plan)) {
       pending.informed.add(device);
       this.#watch(device);
       // The other devices accept tensors from their predecessors only for requests that they know from here.
       if (device !== source) this.#endpoint?.send(device, { kind: 'plan', ...assignment });
     }
-    const sent = sentBy(traceparent);
-    this.#endpoint?.send(source, {
-      ...{ kind: 'part', ...assignment, ...sent, stage: -1, segment: 0, tensor: input },
-    });
+    const first = { stage: -1, segment: 0, tensor: input, sent: sentBy(traceparent) };
+    this.#endpoint?.send(source, { kind: 'part', ...assignment, ...first });
   }
 
   #watch(device: string): void {

@@ -54,9 +54,13 @@ export function assertPartShapes(stages: StageModels, { plan, stage, samples, pa
 /** Whether a shape is that of so many samples: one axis, wherever the batch lies, is so many times as long. */
 function isBatchOf(dims: readonly number[], one: readonly number[], samples: number): boolean {
   if (dims.length !== one.length) return false;
-  const other = dims.flatMap((dim, at) => (dim === one[at] ? [] : [at]));
-  const [axis] = other;
-  return axis === undefined ? samples === 1 : other.length === 1 && dims[axis] === samples * (one[axis] ?? 0);
+  let longer = -1;
+  for (const [at, dim] of dims.entries()) {
+    if (dim === one[at]) continue;
+    if (longer >= 0) return false;
+    longer = at;
+  }
+  return longer < 0 ? samples === 1 : dims[longer] === samples * (one[longer] ?? 0);
 }
 
 /** Others may send any number of dimensions. */

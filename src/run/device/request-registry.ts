@@ -32,7 +32,7 @@ const MIN_WAITING = 16 << 20;
 
 /** The outputs of a stage that have arrived. */
 interface StageInputs {
-  readonly tensors: (Arrived | undefined)[];
+  tensors: (Arrived | undefined)[];
   left: number;
 }
 
@@ -183,7 +183,9 @@ export class RequestRegistry {
   takeComplete(running: ActiveRequest, stage: number): readonly Arrived[] | undefined {
     const arrived = running.arrived.get(stage);
     if (arrived?.left !== 0 || arrived.tensors.length === 0) return undefined;
-    return arrived.tensors.splice(0).filter((tensor) => tensor !== undefined);
+    const { tensors } = arrived;
+    arrived.tensors = [];
+    return tensors.filter((tensor) => tensor !== undefined);
   }
 
   /** Frees the bytes of tensors that are no longer in use. */

@@ -10,7 +10,8 @@ export function traceArrival(
   { sent, tensor }: TensorMessage,
   between: { readonly from: string; readonly to: string },
 ): void {
-  recordTransfer(traceparent, sent, { ...between, bytes: tensor.data.byteLength });
+  if (traceparent !== undefined)
+    recordTransfer(traceparent, sent, { ...between, bytes: tensor.data.byteLength });
 }
 
 /** One run of a device; times in milliseconds, on the clock of `performance`. */
@@ -18,11 +19,12 @@ interface StageRun extends Omit<SegmentSpan, 'bytes'> {
   readonly device: string;
 }
 
-/** Records a run, and returns what its result is sent with. */
+/** Records a run, and returns what its result is sent with; nothing where the request is not traced. */
 export function traceStage(
   { traceparent }: Pick<ActiveRequest, 'traceparent'>,
   { device, stage, last, segment, arrived, started, ended }: StageRun,
-): { readonly sent?: SentBy } {
+): SentBy | undefined {
+  if (traceparent === undefined) return undefined;
   const own = recordSpan(
     traceparent,
     'stage',

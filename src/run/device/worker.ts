@@ -6,7 +6,7 @@ import { BedsideError, must } from '../../util/index.ts';
 import { serializeError } from '../protocol/error-codec.ts';
 import type { Endpoint, Fabric } from '../protocol/fabric.ts';
 import type { Assignment, InputMessage, NodeMessage, TensorMessage } from '../protocol/messages.ts';
-import { isRounded, stagesOn } from '../protocol/plan.ts';
+import { isRounded, readersOf, stagesOn } from '../protocol/plan.ts';
 import { type Query, type QueryReply, WORKING_MS } from '../protocol/queries.ts';
 import { type Arrived, floatsOf, roundTensor } from '../protocol/rounded-tensor.ts';
 import { roundMs } from '../protocol/spans.ts';
@@ -261,21 +261,21 @@ export class Worker {
     const own = { stage, last, segment };
     const ended = performance.now();
     const [at, begun, done] = [arrived, started, ended].map((time) => roundMs(time - opened));
-    const next = new Set(plan.stages[last + 1]?.segments.map(({ device }) => device) ?? [requester]);
+    const readers = readersOf(plan, last) ?? [requester];
     const tensor = this.#onTheWire(running, last, segment, output);
-    const others = [...next].filter((device) => device !== this.#device.name);
+    const others = readers.filter((device) => device !== this.#device.name);
     const bytes = others.length * tensor.data.byteLength;
     spans?.add([{ ...own, arrived: at, started: begun, ended: done, bytes }]);
     const result: TensorMessage = {
       ...{ kind: 'part', request, epoch, requester, stage: last, segment },
-      remaining: Math.max(0, running.end - performance.now()),
+      remaining: Math.max(0, running.end - ended),
       tensor,
-      ...(spans ? { spans: spans.all } : {}),
-      ...traceStage(running, { ...own, device: this.#device.name, arrived, started, ended }),
+      spans: spans?.all,
+      sent: traceStage(running, { ...own, device: this.#device.name, arrived, started, ended }),
     };
     for (const to of others) this.#send(to, result, plan);
     // All holders of a tensor have the same numbers.
-    if (next.has(this.#device.name)) this.#addTensor(running, last, segment, tensor);
+    if (others.length < readers.length) this.#addTensor(running, last, segment, tensor);
     running.left -= last - stage + 1;
     // This device has done its part in this epoch, so the request ends here without an `end` message.
     if (running.left === 0) this.#requests.close(running);

@@ -1,7 +1,7 @@
 // Frames on a local socket: lengths of head and tensor (uint32, little endian), the head in JSON, the bytes of the
 // tensor. Heartbeats and greetings have the same form.
 import type { NodeMessage } from '../protocol/messages.ts';
-import { fromWire, toWire, unreadable } from '../protocol/wire.ts';
+import { fromWire, partsOf, unreadable } from '../protocol/wire.ts';
 
 /** Anything that is sent over a connection. */
 export type Frame =
@@ -19,21 +19,33 @@ const MAX_BODY = 1 << 30;
 /** Bytes of a tensor up to which a copy costs less than a second write. */
 const SMALL = 1 << 14;
 
+/** Bytes of the two lengths. */
+const SIZES = 8;
+
 /** The pieces of a frame, to be written in order. Data of a large tensor is not copied. */
 export function encodeFrame(frame: Frame): Uint8Array[] {
-  const { head, body } = toWire(frame);
-  const sizes = Buffer.alloc(8);
-  sizes.writeUInt32LE(head.length, 0);
-  sizes.writeUInt32LE(body.length, 4);
-  if (body.length <= SMALL) return [Buffer.concat([sizes, head, body])];
-  return [Buffer.concat([sizes, head]), body];
+  const { json, plan, body } = partsOf(frame);
+  const own = Buffer.byteLength(json);
+  const head = own + (plan?.length ?? 0);
+  const isSmall = body.length <= SMALL;
+  const start = Buffer.allocUnsafe(SIZES + head + (isSmall ? body.length : 0));
+  start.writeUInt32LE(head, 0);
+  start.writeUInt32LE(body.length, 4);
+  start.write(json, SIZES);
+  if (plan) start.set(plan, SIZES + own);
+  if (!isSmall) return [start, body];
+  start.set(body, SIZES + head);
+  return [start];
 }
 
 /** Cuts a stream of bytes into frames. A frame is passed on when its last byte is there. */
 export class FrameReader {
   readonly #onFrame: (frame: Frame) => void;
+  /** What has come of the next frame, and how many bytes. */
   #chunks: Buffer[] = [];
   #length = 0;
+  /** Bytes without which the next frame is not whole; less where its lengths are not known so far. */
+  #needed = SIZES;
 
   constructor(onFrame: (frame: Frame) => void) {
     this.#onFrame = onFrame;
@@ -43,32 +55,38 @@ export class FrameReader {
   push(chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#length += chunk.length;
-    for (;;) {
-      if (this.#length < 8) return;
-      const sizes = this.#peek(8);
-      const [head, body] = [sizes.readUInt32LE(0), sizes.readUInt32LE(4)];
-      if (head > MAX_HEAD || body > MAX_BODY || body % 4 !== 0) throw unreadable();
-      if (this.#length < 8 + head + body) return;
-      this.#take(8);
-      const json = this.#take(head);
-      const data = new Float32Array(body / 4);
-      this.#take(body).copy(new Uint8Array(data.buffer));
-      this.#onFrame(fromWire<Frame>(json, data));
+    // Many chunks of one large tensor are joined once.
+    if (this.#length < this.#needed) return;
+    const bytes = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks);
+    let at = 0;
+    this.#needed = SIZES;
+    while (bytes.length - at >= SIZES) {
+      const size = sizeAt(bytes, at);
+      if (bytes.length - at < size) {
+        this.#needed = size;
+        break;
+      }
+      this.#onFrame(frameAt(bytes, at));
+      at += size;
     }
+    this.#length = bytes.length - at;
+    this.#chunks = this.#length === 0 ? [] : [bytes.subarray(at)];
   }
+}
 
-  /** The first bytes as one buffer, without removing them. */
-  #peek(count: number): Buffer {
-    if ((this.#chunks[0]?.length ?? 0) < count) this.#chunks = [Buffer.concat(this.#chunks)];
-    return (this.#chunks[0] ?? Buffer.alloc(0)).subarray(0, count);
-  }
+/** Bytes of the frame that begins here. @throws BedsideError E_FABRIC */
+function sizeAt(bytes: Buffer, at: number): number {
+  const [head, body] = [bytes.readUInt32LE(at), bytes.readUInt32LE(at + 4)];
+  if (head > MAX_HEAD || body > MAX_BODY || body % 4 !== 0) throw unreadable();
+  return SIZES + head + body;
+}
 
-  #take(count: number): Buffer {
-    const taken = this.#peek(count);
-    const [first = Buffer.alloc(0)] = this.#chunks;
-    if (first.length === count) this.#chunks.shift();
-    else this.#chunks[0] = first.subarray(count);
-    this.#length -= count;
-    return taken;
-  }
+/** @throws BedsideError E_FABRIC */
+function frameAt(bytes: Buffer, at: number): Frame {
+  const start = at + SIZES;
+  const body = start + bytes.readUInt32LE(at);
+  const data = new Float32Array(bytes.readUInt32LE(at + 4) / 4);
+  // The tensor gets memory of its own: it is aligned there, and outlives the chunk.
+  bytes.copy(new Uint8Array(data.buffer), 0, body, body + data.byteLength);
+  return fromWire<Frame>(bytes.subarray(start, body), data);
 }

@@ -31,24 +31,44 @@ export function takesIntegers(plan: RunPlan, stage: number): boolean {
   return before.every(({ device }) => isRounded(plan, stage - 1, device));
 }
 
-/** Devices of plans that were asked about: a plan serves many requests, and never changes. */
-const KNOWN = new WeakMap<RunPlan, readonly string[]>();
+/** What is asked of a plan for every request that runs it. */
+interface PlanFacts {
+  readonly devices: readonly string[];
+  /** By device. */
+  readonly stages: ReadonlyMap<string, readonly number[]>;
+  /** By stage: the devices of the next one. */
+  readonly readers: readonly (readonly string[])[];
+}
+
+/** A plan serves many requests, and never changes. */
+const KNOWN = new WeakMap<RunPlan, PlanFacts>();
+
+function factsOf(plan: RunPlan): PlanFacts {
+  const known = KNOWN.get(plan);
+  if (known) return known;
+  const holders = plan.stages.map(({ segments }) => [...new Set(segments.map(({ device }) => device))]);
+  const stages = new Map<string, number[]>();
+  plan.stages.forEach(({ index }, at) => {
+    for (const device of holders[at] ?? []) stages.set(device, [...(stages.get(device) ?? []), index]);
+  });
+  const facts = { devices: [...stages.keys()], stages, readers: holders.slice(1) };
+  KNOWN.set(plan, facts);
+  return facts;
+}
 
 /** All devices of a plan, each once. */
 export function devicesOf(plan: RunPlan): readonly string[] {
-  const known = KNOWN.get(plan);
-  if (known) return known;
-  const devices = new Set(plan.stages.flatMap(({ segments }) => segments.map(({ device }) => device)));
-  const found = [...devices];
-  KNOWN.set(plan, found);
-  return found;
+  return factsOf(plan).devices;
 }
 
 /** Indices of the stages of which a device computes at least one segment. */
-export function stagesOn({ stages }: RunPlan, device: string): number[] {
-  return stages.flatMap(({ index, segments }) =>
-    segments.some((segment) => segment.device === device) ? [index] : [],
-  );
+export function stagesOn(plan: RunPlan, device: string): readonly number[] {
+  return factsOf(plan).stages.get(device) ?? [];
+}
+
+/** Devices that need the output of a stage, each once; undefined for the last stage, whose output is the answer. */
+export function readersOf(plan: RunPlan, stage: number): readonly string[] | undefined {
+  return factsOf(plan).readers[stage];
 }
 
 /** Number of segments that a device computes. */

@@ -109,8 +109,8 @@ export async function spanned<T>(
 }
 
 /** What is sent with a tensor of a request that is traced. */
-export function sentBy(traceparent: string | undefined): { readonly sent?: SentBy } {
-  return traceparent === undefined ? {} : { sent: { traceparent, at: epochMs(performance.now()) } };
+export function sentBy(traceparent: string | undefined): SentBy | undefined {
+  return traceparent === undefined ? undefined : { traceparent, at: epochMs(performance.now()) };
 }
 
 /**

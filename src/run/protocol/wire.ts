@@ -3,8 +3,7 @@
 // A plan has its own line in the head. Many requests share a plan, which is then serialized and parsed only once.
 import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError } from '../../util/index.ts';
-import { deleteOldest } from '../../util/internal.ts';
-import type { NodeMessage } from './messages.ts';
+import type { Assignment, NodeMessage, RequestId, TensorMessage } from './messages.ts';
 import type { RunPlan } from './plan.ts';
 import type { RoundedTensor } from './rounded-tensor.ts';
 
@@ -13,28 +12,49 @@ interface AnyMessage {
   readonly kind: string;
 }
 
+/** A message before it is bytes: the head's JSON, the line of its plan, and the numbers of its tensor. */
+export interface WireParts {
+  readonly json: string;
+  /** With the line break before it. */
+  readonly plan: Buffer | undefined;
+  /** Not copied. */
+  readonly body: Uint8Array;
+}
+
 /** Plans in serialized form. */
-const written = new WeakMap<RunPlan, string>();
+const written = new WeakMap<RunPlan, Buffer>();
 
-/** Recent plans by their serialized form, if that is short. */
-const known = new Map<string, RunPlan>();
+/** Recent plans with their serialized form, if that is short; the latest first. */
+const known: { readonly line: Buffer; readonly plan: RunPlan }[] = [];
 const MAX_KNOWN = 64;
-const MAX_LETTERS = 16_384;
+const MAX_BYTES = 16_384;
 
-/** Head and tensor of a message. Tensor data is not copied, and only the part of a plan that running needs is sent. */
+/** Places at the front of the recent plans that need no moving. */
+const FRONT = 4;
+
+const NONE = new Uint8Array(0);
+const LINE_BREAK = 10;
+
+/** Head and tensor of a message, still in parts. Only the part of a plan that running needs is sent. */
+export function partsOf(message: NodeMessage | AnyMessage): WireParts {
+  const plan = 'plan' in message && message.plan ? lineOf(message.plan) : undefined;
+  if ('tensor' in message && message.kind === 'part') {
+    return { json: JSON.stringify(headOfPart(message)), plan, body: bytesOf(message.tensor) };
+  }
+  const tensor = 'tensor' in message ? (message.tensor as TensorMessage['tensor']) : undefined;
+  let head = message as object;
+  if (tensor) head = { ...head, tensor: headOf(tensor) };
+  if (plan) head = { ...head, plan: undefined };
+  return { json: JSON.stringify(head), plan, body: tensor ? bytesOf(tensor) : NONE };
+}
+
+/** Head and tensor of a message. Tensor data is not copied. */
 export function toWire(message: NodeMessage | AnyMessage): {
   readonly head: Buffer;
   readonly body: Uint8Array;
 } {
-  const tensor = 'tensor' in message ? message.tensor : undefined;
-  const plan = 'plan' in message ? message.plan : undefined;
-  let head = message as object;
-  if (tensor?.type === 'float32') head = { ...head, tensor: { dims: tensor.dims } };
-  else if (tensor) head = { ...head, tensor: { dims: tensor.dims, scale: tensor.scale, zero: tensor.zero } };
-  if (plan) head = { ...head, plan: undefined };
-  const body = tensor ? bytesOf(tensor) : new Uint8Array(0);
-  const json = JSON.stringify(head);
-  return { head: Buffer.from(plan ? `${json}\n${textOf(plan)}` : json), body };
+  const { json, plan, body } = partsOf(message);
+  return { head: plan ? Buffer.concat([Buffer.from(json), plan]) : Buffer.from(json), body };
 }
 
 /**
@@ -42,18 +62,41 @@ export function toWire(message: NodeMessage | AnyMessage): {
  * @throws BedsideError E_FABRIC for a malformed head, or numbers that do not fill the shape
  */
 export function fromWire<T extends AnyMessage = NodeMessage>(head: Buffer, data: Float32Array): T {
-  const text = head.toString();
   // `JSON.stringify` writes no line breaks.
-  const line = text.indexOf('\n');
-  const value = parsed(line < 0 ? text : text.slice(0, line));
-  if (typeof value !== 'object' || value === null || !('kind' in value)) throw unreadable();
-  const message = (line < 0 ? value : { ...value, plan: planOf(text.slice(line + 1)) }) as object &
-    AnyMessage;
-  if (message.kind !== 'part') return message as unknown as T;
+  const line = head.indexOf(LINE_BREAK);
+  const message = parsed(head.toString('utf8', 0, line < 0 ? head.length : line));
+  if (typeof message !== 'object' || message === null || !('kind' in message)) throw unreadable();
+  const fields = message as { kind: unknown; plan?: unknown; tensor?: unknown };
+  if (line >= 0) fields.plan = planOf(head, line);
+  if (fields.kind === 'part') fields.tensor = tensorOf(fields.tensor ?? {}, data);
+  return fields as unknown as T;
+}
+
+/** Every field by its name: nearly all messages have this head, and copying what it happens to have is slower. */
+function headOfPart(message: TensorMessage & Partial<Omit<Assignment, keyof RequestId>>): object {
+  const { request, epoch, requester, bundle, samples, remaining, timed, traceparent } = message;
+  const { stage, segment, tensor, spans, sent } = message;
   return {
-    ...message,
-    tensor: tensorOf((message as { tensor?: object }).tensor ?? {}, data),
-  } as unknown as T;
+    kind: 'part',
+    request,
+    epoch,
+    requester,
+    bundle,
+    samples,
+    remaining,
+    timed,
+    traceparent,
+    stage,
+    segment,
+    tensor: headOf(tensor),
+    spans,
+    sent,
+  };
+}
+
+function headOf(tensor: FloatTensor | RoundedTensor): object {
+  if (tensor.type === 'float32') return { dims: tensor.dims };
+  return { dims: tensor.dims, scale: tensor.scale, zero: tensor.zero };
 }
 
 function bytesOf({ type, data }: FloatTensor | RoundedTensor): Uint8Array {
@@ -90,7 +133,8 @@ function isScale(scale: unknown, zero: unknown): boolean {
   );
 }
 
-function textOf(plan: RunPlan): string {
+/** The line of a plan, with the line break before it. */
+function lineOf(plan: RunPlan): Buffer {
   const before = written.get(plan);
   if (before !== undefined) return before;
   const stages = plan.stages.map(({ index, segments, precision, wire }) => ({
@@ -99,28 +143,31 @@ function textOf(plan: RunPlan): string {
     ...(wire === 'uint8' ? { wire } : {}),
     segments: segments.map(({ device, from, to }) => ({ device, from, to })),
   }));
-  const text = JSON.stringify({ levels: plan.levels, stages });
-  written.set(plan, text);
-  return text;
+  const line = Buffer.from(`\n${JSON.stringify({ levels: plan.levels, stages })}`);
+  written.set(plan, line);
+  return line;
 }
 
-/** Parses a plan's text, without checking that it is a plan: message validation does that. */
-function planOf(text: string): unknown {
-  const before = known.get(text);
+/** Parses the line of a plan, without checking that it is a plan: message validation does that. */
+function planOf(head: Buffer, from: number): unknown {
+  const at = known.findIndex(({ line }) => isAt(head, from, line));
+  const before = known[at];
   if (before) {
-    // Moved to the end: frequent plans are kept.
-    known.delete(text);
-    known.set(text, before);
-    return before;
+    if (at >= FRONT) known.unshift(...known.splice(at, 1));
+    return before.plan;
   }
-  const plan = parsed(text);
-  if (typeof plan !== 'object' || plan === null || text.length > MAX_LETTERS) return plan;
-  if (known.size >= MAX_KNOWN) {
-    deleteOldest(known);
-  }
-  known.set(text, plan as RunPlan);
-  written.set(plan as RunPlan, text);
+  const plan = parsed(head.toString('utf8', from + 1));
+  if (typeof plan !== 'object' || plan === null || head.length - from > MAX_BYTES) return plan;
+  const line = Buffer.from(head.subarray(from));
+  known.unshift({ line, plan: plan as RunPlan });
+  if (known.length > MAX_KNOWN) known.pop();
+  written.set(plan as RunPlan, line);
   return plan;
+}
+
+/** Whether a head ends with this line. */
+function isAt(head: Buffer, from: number, line: Buffer): boolean {
+  return head.length - from === line.length && head.compare(line, 0, line.length, from) === 0;
 }
 
 function parsed(text: string): unknown {
