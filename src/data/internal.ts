@@ -28,6 +28,7 @@ export {
   openEdf,
   readEdf,
 } from './edf/reader.ts';
+export { isLeadNamed } from './edf/source.ts';
 export { shapeMisfit } from './fit.ts';
 export { hashSamples } from './hash.ts';
 export { imageTarget } from './image-steps.ts';
@@ -36,6 +37,7 @@ export { isUnsplitArchive } from './open-dataset.ts';
 export {
   type AnnotatedBeat,
   chooseLead,
+  leadNamed,
   openRecording,
   type RecordedLead,
   type Recording,

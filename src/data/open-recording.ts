@@ -6,10 +6,19 @@ import { availableMemory } from '../util/internal.ts';
 import { BEAT_CLASSES } from './ecg-beats.ts';
 import type { EdfAnnotation } from './edf/annotations.ts';
 import { openEdf } from './edf/reader.ts';
+import { isEdfName, isLeadNamed } from './edf/source.ts';
 import { isHidden } from './hidden.ts';
+import { kindOfFile } from './kind-of-path.ts';
 import { PassedOverCount } from './passed-over.ts';
 import { listRecords } from './wfdb-folder.ts';
-import { BEAT_SYMBOL_CLASSES, type MarkedEpisode, type Peak, readMarks, SYMBOLS } from './wfdb-marks.ts';
+import {
+  BEAT_SYMBOL_CLASSES,
+  type MarkedEpisode,
+  type Marks,
+  type Peak,
+  readMarks,
+  SYMBOLS,
+} from './wfdb-marks.ts';
 import { openRecord, readSignal } from './wfdb-segments.ts';
 import { millivoltsOf } from './wfdb-signals.ts';
 
@@ -48,17 +57,23 @@ export interface Recording {
   readonly flutter: readonly MarkedEpisode[];
 }
 
-function isEdf(path: string): boolean {
-  return ['.edf', '.bdf'].includes(extname(path).toLowerCase());
+/** By its ending or, whatever that is, by its first bytes, as data sets are known. */
+async function isEdf(path: string): Promise<boolean> {
+  if (isEdfName(path)) return true;
+  const isFile = await stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+  return isFile && (await kindOfFile(path)) === 'edf';
 }
 
 /**
- * Opens a WFDB record, or a file of EDF, EDF+ or BDF (by its ending); signals are read when they are asked for.
+ * Opens a WFDB record, or a file of EDF, EDF+, BDF or BDF+; signals are read when they are asked for.
  * @param path of an EDF or BDF file, of a WFDB record without ending, or of its header
  * @throws BedsideError E_DATA for a malformed header or damaged annotations, E_FILE for a file that cannot be read
  */
 export async function openRecording(path: string): Promise<Recording> {
-  return isEdf(path) ? await ofEdf(path) : await ofWfdb(path);
+  return (await isEdf(path)) ? await ofEdf(path) : await ofWfdb(path);
 }
 
 /**
@@ -72,7 +87,7 @@ export async function recordingPaths(path: string): Promise<readonly string[]> {
   );
   if (!isFolder) return [path];
   const records = await listRecords(path, new PassedOverCount());
-  const files = (await readdir(path)).filter((file) => !isHidden(file) && isEdf(file));
+  const files = (await readdir(path)).filter((file) => !isHidden(file) && isEdfName(file));
   const found = [...records, ...files].sort();
   if (found.length > 0) return found.map((name) => join(path, name));
   throw new BedsideError('E_DATA', `there are no recordings in ${path}`, {
@@ -85,15 +100,21 @@ export async function recordingPaths(path: string): Promise<readonly string[]> {
  * @throws BedsideError E_DATA for a name that the recording does not have, or one without leads
  */
 export function chooseLead({ leads, name }: Recording, wanted?: string): string {
-  if (wanted !== undefined && !leads.includes(wanted)) {
+  const named = wanted === undefined ? undefined : leadNamed(leads, wanted);
+  if (wanted !== undefined && named === undefined) {
     throw new BedsideError('E_DATA', `${name} has no lead ${wanted}`, {
       hint: `its leads are ${leads.join(', ') || 'none'}`,
     });
   }
-  const usual = ['MLII', 'II', 'ECG II', 'ECG'].find((own) => leads.includes(own));
-  const lead = wanted ?? usual ?? leads[0];
+  const usual = ['MLII', 'II', 'ECG'].map((own) => leadNamed(leads, own)).find((own) => own !== undefined);
+  const lead = named ?? usual ?? leads[0];
   if (lead !== undefined) return lead;
   throw new BedsideError('E_DATA', `${name} has no signals`, { hint: 'give a recording that has some' });
+}
+
+/** The lead that goes by a name: the one of just that name, else as `II` is `ECG II`. */
+export function leadNamed(leads: readonly string[], name: string): string | undefined {
+  return leads.find((lead) => lead === name) ?? leads.find((lead) => isLeadNamed(lead, name));
 }
 
 async function ofWfdb(path: string): Promise<Recording> {
@@ -132,15 +153,25 @@ async function ofEdf(path: string): Promise<Recording> {
       return symbol < 0 ? [] : [{ frame: Math.round(time * rate), symbol }];
     });
     const name = basename(path);
+    const beside = peaks.length > 0 ? undefined : await marksBeside(path, rate);
     return {
       ...{ name, rate, leads: [...new Set(reader.signals.map(({ label }) => label))] },
       read: (lead) => readEdfLead(path, lead, name),
-      beats: annotatedBeats(peaks),
-      flutter: [],
+      beats: annotatedBeats(beside?.peaks ?? peaks),
+      flutter: beside?.flutter ?? [],
     };
   } finally {
     await close();
   }
+}
+
+/** Marks of an annotation file of WFDB beside a recording, as data sets read it: `r01.edf.qrs` or `r01.qrs`. */
+async function marksBeside(path: string, rate: number): Promise<Marks | undefined> {
+  for (const name of [basename(path), basename(path, extname(path))]) {
+    const marks = await readMarks(dirname(path), name, rate);
+    if (marks && marks.peaks.length > 0) return marks;
+  }
+  return undefined;
 }
 
 /** Beats in time order; undefined for none. */

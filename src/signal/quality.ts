@@ -42,6 +42,11 @@ export class QualityWatch {
     return Math.abs(sample) >= this.#saturation;
   }
 
+  /** Whether the lead is off now: what comes is no signal, and the jump with which it comes back is no beat. */
+  get isFlat(): boolean {
+    return this.#state === 'flat';
+  }
+
   /** Takes the next sample; NaN where it is missing. Tells when the lead becomes readable or stops to be. */
   push(sample: number): QualityChange | undefined {
     const at = this.#count++;

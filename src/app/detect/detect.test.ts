@@ -1,6 +1,6 @@
 // Detection in recordings: records and a file written by the test, and two of the real ones.
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -89,6 +89,22 @@ describe('detect', () => {
     const found = await json(marked, '--learning', '3');
     const after = marks.filter(([frame]) => frame >= 3 * RATE);
     expect(found.records[0]).toMatchObject({ name: 'marked.edf', tp: after.length, fp: 0, fn: 0 });
+  });
+
+  it('takes what data sets take: .rec, any ending, names of leads without their type, beats of WFDB beside', async () => {
+    const other = await mkdtemp(join(folder, 'other-'));
+    await copyFile(marked, join(other, 'a.REC'));
+    await copyFile(marked, join(other, 'b'));
+    const after = marks.filter(([frame]) => frame >= 3 * RATE).length;
+    const { records } = await detect([other, join(other, 'b')], { lead: 'II', learning: 3 });
+    expect(records.map(({ name, lead, tp, fp }) => [name, lead, tp, fp])).toEqual([
+      ['a.REC', 'ECG II', after, 0],
+      ['b', 'ECG II', after, 0],
+    ]);
+    await copyFile(join(folder, 'night.edf'), join(other, 'night.edf'));
+    await copyFile(join(folder, 'whole.atr'), join(other, 'night.atr'));
+    const beside = await detect([join(other, 'night.edf')], { learning: 3 });
+    expect(beside.records[0]).toMatchObject({ tp: after, fp: 0, fn: 0 });
   });
 
   it('looks at the lead that is asked for', async () => {

@@ -1,5 +1,5 @@
 // One live signal: packets in order, beats found, windows cut, and what happened to the signal on the way.
-import { leadPlaces, type SignalTarget } from '../../data/internal.ts';
+import { isLeadNamed, leadNamed, leadPlaces, type SignalTarget } from '../../data/internal.ts';
 import {
   type LinePiece,
   PacketLine,
@@ -236,7 +236,8 @@ export class Bed {
       cutter.push(leads, i);
       if (this.#options.peaks) this.#given(this.#options.peaks, cutter);
       else {
-        const beat = detector.push(watch.isSaturated(sample) ? Number.NaN : sample);
+        const isSignal = !watch.isSaturated(sample) && !watch.isFlat;
+        const beat = detector.push(isSignal ? sample : Number.NaN);
         if (beat) cutter.beat(beat.sample);
       }
       if (cutter.isReady) this.#cut(cutter.take(), end);
@@ -332,12 +333,13 @@ export function chooseLeads(
     new BedsideError('E_DATA', `the signal has no lead ${lead}`, {
       hint: `it has ${names.join(', ') || 'none'}; --lead names one, and the contract those of the network`,
     });
-  if (wanted !== undefined && !names.includes(wanted)) throw lacks(wanted);
-  if (wanted !== undefined && leads.length === 1) return { searched: wanted, read: [wanted] };
-  const read = leadPlaces(names, leads).map((place, i) => {
+  const named = wanted === undefined ? undefined : leadNamed(names, wanted);
+  if (wanted !== undefined && named === undefined) throw lacks(wanted);
+  if (named !== undefined && leads.length === 1) return { searched: named, read: [named] };
+  const read = leadPlaces(names, leads, isLeadNamed).map((place, i) => {
     const name = names[place];
     if (name === undefined) throw lacks((leads[i] ?? []).join(' or '));
     return name;
   });
-  return { searched: wanted ?? (read[0] as string), read };
+  return { searched: named ?? (read[0] as string), read };
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { BedsideError } from '../../util/index.ts';
 import { memorySource } from '../byte-source.ts';
 import { edfFile, type MadeEdf } from '../test-support/edf-file.ts';
+import type { EdfAnnotation } from './annotations.ts';
 import { looksLikeEdf } from './header.ts';
 import { EdfReader } from './reader.ts';
 
@@ -31,6 +32,35 @@ async function refusal(bytes: Uint8Array): Promise<string> {
   expect(`${error.message} ${error.hint}`).not.toContain('TEST');
   return error.message;
 }
+
+describe('annotations', () => {
+  it('of large data records are read alone, and are the same as with the samples', async () => {
+    const samples = new Float64Array(3 * 20_000).map((_, i) => Math.sin(i));
+    const annotations = [
+      { time: 0.5, text: 'N' },
+      { time: 6.5, seconds: 1, text: 'V' },
+    ];
+    const signals = [{ label: 'EEG', unit: 'uV', perRecord: 20_000, samples }];
+    const bytes = edfFile({ signals, annotations, onsets: [0, 1, 6] });
+    const source = memorySource(bytes);
+    let read = 0;
+    const counted = (start: number, end: number) => {
+      read += end - start;
+      return source.read(start, end);
+    };
+    const reader = await EdfReader.open({ ...source, read: counted }, 'the file');
+    const found: EdfAnnotation[] = [];
+    const runs = await reader.runs((own) => found.push(...own));
+    expect(read).toBeLessThan(2000);
+    const whole = await reader.recording();
+    expect(found).toEqual(whole.annotations);
+    expect(found.map(({ time, text }) => [time, text])).toEqual([
+      [0.5, 'N'],
+      [6.5, 'V'],
+    ]);
+    expect(runs).toEqual(whole.runs);
+  });
+});
 
 describe('a recording', () => {
   it('has its signals in their units and rates', async () => {

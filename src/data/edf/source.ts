@@ -123,7 +123,7 @@ class EdfSource implements RecordSource {
     return this.#with(record, async (reader) => {
       const signals = leadsOf(reader);
       const labels = signals.map(({ label }) => label);
-      const places = chooseLeads({ name: record, leads: labels }, wanted, isNamed);
+      const places = chooseLeads({ name: record, leads: labels }, wanted, isLeadNamed);
       if (!places) return undefined;
       const chosen = places.map((place) => must(signals[place], 'a signal for each place'));
       const { signals: read, runs } = await reader.recording(chosen);
@@ -138,7 +138,7 @@ class EdfSource implements RecordSource {
           record,
           rate,
           name: label || 'without a name',
-          isFallback: !isNamed(label, first),
+          isFallback: !isLeadNamed(label, first),
           signal: new FrameAxis(runs, rate, samplesPerRecord).laidOut(samples),
         };
       });
@@ -208,7 +208,7 @@ function baseOf(reader: EdfReader): EdfSignalHeader | undefined {
 }
 
 /** Whether a signal goes by a name: `II` is `ECG II` too. */
-function isNamed(label: string, name: string): boolean {
+export function isLeadNamed(label: string, name: string): boolean {
   return label === name || (HEART.test(label) && label.replace(HEART, '') === name);
 }
 
