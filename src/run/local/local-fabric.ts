@@ -11,7 +11,7 @@ import {
   type Fabric,
   HEARTBEAT_MS,
   type NodeHandlers,
-  SILENCE_MS,
+  silenceMs,
 } from '../protocol/fabric.ts';
 import type { NodeMessage } from '../protocol/messages.ts';
 import { encodeFrame, type Frame, FrameReader } from './frames.ts';
@@ -183,10 +183,11 @@ class LocalEndpoint implements Endpoint {
     // If this process itself stood still, heartbeats may have arrived that are not read so far.
     const late = now - this.#lastTick > 2 * HEARTBEAT_MS;
     this.#lastTick = now;
+    const silence = silenceMs();
     for (const watcher of this.#watchers) this.#post(watcher, { kind: 'beat' }, 'rest');
     for (const [peer, watched] of this.#watched) {
-      if (late) watched.last = Math.max(watched.last, now - SILENCE_MS + 2 * HEARTBEAT_MS);
-      else if (now - watched.last > SILENCE_MS) this.#lose(peer, 'it sent no heartbeat');
+      if (late) watched.last = Math.max(watched.last, now - silence + 2 * HEARTBEAT_MS);
+      else if (now - watched.last > silence) this.#lose(peer, 'it sent no heartbeat');
       if (watched.lost) this.#checkReturn(peer);
     }
   }

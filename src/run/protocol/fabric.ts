@@ -1,4 +1,5 @@
 // How nodes reach each other: the interface only. `test-support/fabric-suite.ts` tests every implementation of it.
+import os from 'node:os';
 import type { NodeMessage } from './messages.ts';
 
 /** What a node does when something arrives or a peer is lost. */
@@ -24,7 +25,7 @@ export interface Endpoint {
    * the fabric from then on.
    */
   send(to: string, message: NodeMessage): void;
-  /** Calls `lost` when no heartbeat has come from a node for `SILENCE_MS`. */
+  /** Calls `lost` when no heartbeat has come from a node for `silenceMs()`. */
   watch(peer: string): void;
   /** Announces that this node goes. Those who watch it count it as lost from now on. */
   leave(why: string): void;
@@ -40,4 +41,14 @@ export interface Fabric {
 /** Milliseconds between heartbeats. */
 export const HEARTBEAT_MS = 250;
 /** Milliseconds after which a silent node counts as lost, so that a loss is noticed within 2 s in all. */
-export const SILENCE_MS = 1500;
+const SILENCE_MS = 1500;
+const MOST_SILENCE_MS = 30_000;
+
+/**
+ * Milliseconds of silence after which a node counts as lost. Where more processes wait for this machine's cores than
+ * there are, a node that lives, or what it has sent, may wait as well: a busy machine is more patient.
+ */
+export function silenceMs(): number {
+  const waiting = (os.loadavg()[0] ?? 0) / os.availableParallelism() - 1;
+  return Math.min(MOST_SILENCE_MS, SILENCE_MS * Math.max(1, waiting));
+}

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tensor } from '../../engine/index.ts';
 import { Random } from '../../util/internal.ts';
-import { type Endpoint, type Fabric, SILENCE_MS } from '../protocol/fabric.ts';
+import { type Endpoint, type Fabric, silenceMs } from '../protocol/fabric.ts';
 import type { InputMessage, NodeMessage } from '../protocol/messages.ts';
 
 /** A fabric under test. */
@@ -115,7 +115,7 @@ export function describeFabric(name: string, open: () => Promise<FabricUnderTest
       a.end.watch(nameOf('b'));
       await b.end.close();
       await until(() => a.lost.length > 0);
-      await sleep(SILENCE_MS + 500);
+      await sleep(Math.min(silenceMs(), 3000) + 500);
       expect(a.lost).toEqual([nameOf('b')]);
       expect(c.lost).toEqual([]);
     });

@@ -15,11 +15,14 @@ describe('watching heartbeats', () => {
     vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] });
     [lost, found, restored, silent, sessions] = [[], [], [], new Set(), new Map()];
     [standing, mute] = [false, false];
-    watch = new HeartbeatMonitor({
-      lost: (peer, why) => lost.push(`${peer}: ${why}`),
-      found: (peer) => found.push(peer),
-      restored: (peers) => restored.push([...peers].sort()),
-    });
+    watch = new HeartbeatMonitor(
+      {
+        lost: (peer, why) => lost.push(`${peer}: ${why}`),
+        found: (peer) => found.push(peer),
+        restored: (peers) => restored.push([...peers].sort()),
+      },
+      () => 1500,
+    );
     for (const peer of ['a', 'b']) {
       watch.add(peer);
       watch.heard(peer, { session: '0' });

@@ -1,6 +1,6 @@
 // Watches the heartbeats of peers: which peers are silent, and which may have missed messages. No worker is declared
 // lost because the server is silent, even if the connection still looks open.
-import { HEARTBEAT_MS, SILENCE_MS } from '../../protocol/fabric.ts';
+import { HEARTBEAT_MS, silenceMs } from '../../protocol/fabric.ts';
 
 /** The content of a heartbeat. */
 export interface Heartbeat {
@@ -36,6 +36,7 @@ const LATE_MS = 2 * HEARTBEAT_MS;
 /** The peers that one node watches. */
 export class HeartbeatMonitor {
   readonly #handlers: HeartbeatHandlers;
+  readonly #silence: () => number;
   readonly #watched = new Map<string, WatchedPeer>();
   /** Peers to or from which messages may have been lost. */
   readonly #interrupted = new Set<string>();
@@ -44,8 +45,10 @@ export class HeartbeatMonitor {
   /** When this process last woke up after it had stood still. */
   #wokeUp = Number.NEGATIVE_INFINITY;
 
-  constructor(handlers: HeartbeatHandlers) {
+  /** @param silence milliseconds of silence that are too many */
+  constructor(handlers: HeartbeatHandlers, silence: () => number = silenceMs) {
     this.#handlers = handlers;
+    this.#silence = silence;
   }
 
   /** Watches a peer. @returns whether it is new */
@@ -112,9 +115,10 @@ export class HeartbeatMonitor {
     let patience = asked - this.#wokeUp < LATE_MS ? LATE_MS : 0;
     // If the server was silent, peers may still be reconnecting to it.
     if (patience === 0 && now - asked > LATE_MS) patience = RETURN_MS;
+    const silence = this.#silence();
     for (const [peer, watched] of this.#watched) {
-      if (patience > 0) watched.last = Math.max(watched.last, now - SILENCE_MS + patience);
-      else if (asked - watched.last > SILENCE_MS) this.lose(peer, 'it sent no heartbeat');
+      if (patience > 0) watched.last = Math.max(watched.last, now - silence + patience);
+      else if (asked - watched.last > silence) this.lose(peer, 'it sent no heartbeat');
     }
   }
 
