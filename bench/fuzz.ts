@@ -106,7 +106,7 @@ function memoryTable(): ResultTable {
 }
 
 process.stdout.write(
-  await writeResults(values.medical ? 'fuzz-medical' : 'fuzz', {
+  await writeResults(values.medical ? 'fuzz-medical' : kinds ? 'fuzz-kinds' : 'fuzz', {
     title: values.medical
       ? 'Damaged files of EDF, DICOM and NIfTI, and damaged live signals'
       : 'Damaged inputs',

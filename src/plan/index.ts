@@ -15,6 +15,7 @@ export { exportLp } from './milp/highs.ts';
 export type { Planner, PlannerOptions, PlannerResult } from './planner.ts';
 export { buildProblem, type PlanningProblem } from './problem/build-instance.ts';
 export type { PlanStatus, Solution } from './problem/instance.ts';
+export type { PlannedBundle } from './problem/planned-bundle.ts';
 export { checkPlan, type PlanCheck } from './result/check-plan.ts';
 export { type Diagnosis, diagnose } from './result/diagnosis.ts';
 export { type PlanView, type StageView, viewPlan } from './result/plan-view.ts';

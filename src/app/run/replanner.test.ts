@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { fleetOf } from '../../plan/index.ts';
 import { completeRequest } from '../../plan/internal.ts';
 import { manifestOf } from '../../plan/test-support/manifests.ts';
+import { must } from '../../util/index.ts';
 import { Replanner } from './replanner.ts';
 
 const manifest = manifestOf(
@@ -69,6 +70,19 @@ describe('a replanner', () => {
     planner.pin = undefined;
     planner.request = request;
     expect(await planner.plan(lost)).toEqual(moved);
+  });
+
+  it('says which measured variant chosen levels are, and of others that they are none', async () => {
+    const known = must(manifest.variants.at(-1), 'a variant').levels;
+    const mix = known.map((level, group) => (group === 0 ? 0 : level));
+    const variantOf = async (chosen: readonly number[]) => {
+      const options = { solver: 'exact', levels: chosen } as const;
+      const certified = { ...request, levels: 'certified' } as const;
+      const plan = await new Replanner(manifest, fleet, { request: certified, ...options }).plan();
+      expect(plan?.levels).toEqual(chosen);
+      return plan?.variant;
+    };
+    expect([await variantOf(known), await variantOf(mix)]).toEqual([manifest.variants.length - 1, null]);
   });
 
   it('names what stands in the way where there is no plan', async () => {

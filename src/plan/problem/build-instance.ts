@@ -9,13 +9,14 @@ import { candidateSets } from './device-sets.ts';
 import { eightBitTables } from './eight-bit.ts';
 import type { DeviceInstance, PlanningInstance, StageInstance } from './instance.ts';
 import { certifiedLevels, freeLevels, type LevelChoice, type LevelSpace } from './level-space.ts';
+import type { PlannedBundle } from './planned-bundle.ts';
 import { secondsWithPrecisions, withPrecisions } from './precision.ts';
 import { outputChannels } from './segments.ts';
 import { FLOOR_TOLERANCE } from './tolerances.ts';
 
 /** A planning problem with the bundle, fleet and request that it was made from. */
 export interface PlanningProblem {
-  readonly manifest: BundleManifest;
+  readonly manifest: PlannedBundle;
   readonly fleet: Fleet;
   readonly request: PlanRequest;
   readonly space: LevelSpace;
@@ -43,7 +44,7 @@ const LEAST_UNIT = 1e-7;
  *   when a device's measured seconds do not fit the bundle
  */
 export function buildProblem(
-  manifest: BundleManifest,
+  manifest: PlannedBundle,
   fleet: Fleet,
   request: PlanRequest,
   options: BuildOptions = {},
@@ -60,7 +61,7 @@ export type ProblemMaker = (fleet: Fleet, deadline?: number) => PlanningProblem;
  * @throws BedsideError as `buildProblem`; what concerns the fleet, when it is given
  */
 export function problemsOf(
-  manifest: BundleManifest,
+  manifest: PlannedBundle,
   request: PlanRequest,
   options: BuildOptions = {},
 ): ProblemMaker {

@@ -1,4 +1,5 @@
 // A plan for people and programs: names, levels of the bundle and channels instead of indices.
+import { findVariant } from '../../bundle/internal.ts';
 import { must } from '../../util/index.ts';
 import type { PlanningProblem } from '../problem/build-instance.ts';
 import { choiceIndex } from '../problem/choice.ts';
@@ -90,11 +91,11 @@ export function viewPlan(problem: PlanningProblem, decisions: readonly StageDeci
     space,
     choices.map((choice, l) => withoutPrecision(must(instance.stages[l], 'a stage'), choice)),
   );
-  const variant = manifest.variants.findIndex((v) => v.levels.every((level, g) => level === levels[g]));
+  const variant = findVariant(manifest, levels);
   const stages = decisions.map((_, l) =>
     viewStage(problem, check, levels, must(choices[l], 'a choice'), decisions, l),
   );
-  const certified = problem.request.levels === 'certified' && variant >= 0;
+  const certified = problem.request.levels === 'certified' && variant !== undefined;
   // With some stages in eight bits the accuracy is predicted, from the variant's and from what they lose.
   const accuracy =
     certified && !roundsAnything(stages)
@@ -107,7 +108,7 @@ export function viewPlan(problem: PlanningProblem, decisions: readonly StageDeci
     objective: check.objective,
     result: check.result,
     levels,
-    variant: variant < 0 ? null : variant,
+    variant: findVariant({ variants: manifest.allVariants ?? manifest.variants }, levels) ?? null,
     stages,
     devices: fleet.devices.map((device, d) => {
       const { weightBytes, activationBytes, energy } = must(check.devices[d], `device ${d}`);
