@@ -154,7 +154,7 @@ export class AuditLog {
     } catch (error) {
       if (BedsideError.is(error)) throw error;
       throw new BedsideError('E_OUTPUT', `the audit log cannot be kept in ${folder}: ${messageOf(error)}`, {
-        hint: 'give a folder that this user may write to, with --audit',
+        hint: 'give a folder that is there and that this user may write to, with --audit',
         cause: error,
       });
     }
