@@ -12,7 +12,7 @@ import {
   type WorkerPool,
 } from '../../app/index.ts';
 import type { Bundle } from '../../bundle/index.ts';
-import { figureWord, taskOf } from '../../bundle/internal.ts';
+import { taskOf } from '../../bundle/internal.ts';
 import { type FloatTensor, tensor } from '../../engine/index.ts';
 import { sizeOf } from '../../onnx/internal.ts';
 import type { PlanView } from '../../plan/index.ts';
@@ -130,7 +130,7 @@ export class ServedModel {
       outputs: [{ name: output.name, datatype: 'FP32', shape: [-1, ...outputShape] }],
       properties: {
         task: kind,
-        measure: figureWord(manifest.accuracy),
+        measure: manifest.accuracy.measure,
         ...(whole ? { unpruned: String(whole.accuracy) } : {}),
         preprocessing: manifest.preprocessing.description,
         bundle: this.bundle.sha256,

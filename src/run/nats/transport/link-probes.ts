@@ -14,7 +14,10 @@ export interface LinkMeasurement {
   readonly bytesPerSecond: number;
 }
 
+/** Small probes end when so many in a row were not clearly shorter than one before; at the latest after the most. */
 const SMALL_PROBES = 5;
+const MOST_SMALL_PROBES = 40;
+const SHORTER = 0.9;
 /** Bytes of a large probe. */
 const LARGE_BYTES = 1 << 18;
 const TIMEOUT_MS = 2000;
@@ -35,13 +38,17 @@ export class LinkProbes {
   }
 
   /**
-   * Measures the link to a peer: the shortest of a few round trips, and the additional time of a quarter of a megabyte.
+   * Measures the link to a peer: the shortest round trip, and the additional time of a quarter of a megabyte. On a busy
+   * machine most round trips are too long, and a link of which one were taken would seem faster than it is.
    * @throws BedsideError E_LOST when no reply comes
    */
   async measure(to: string): Promise<LinkMeasurement> {
-    const times: number[] = [];
-    for (let at = 0; at < SMALL_PROBES; at++) times.push(await this.#once(to, 4));
-    const roundTrip = Math.min(...times);
+    let roundTrip = Number.POSITIVE_INFINITY;
+    for (let at = 0, vain = 0; vain < SMALL_PROBES && at < MOST_SMALL_PROBES; at++) {
+      const seconds = await this.#once(to, 4);
+      vain = seconds < SHORTER * roundTrip ? 1 : vain + 1;
+      roundTrip = Math.min(roundTrip, seconds);
+    }
     const large = Math.min(await this.#once(to, LARGE_BYTES), await this.#once(to, LARGE_BYTES));
     return { roundTrip, bytesPerSecond: LARGE_BYTES / Math.max(1e-6, large - roundTrip) };
   }
