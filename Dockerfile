@@ -1,6 +1,6 @@
 # The gateway or a worker in a container: a build stage, and a slim image with one platform's runtime alone.
 # docker build -t bedside . ; docker buildx build --platform linux/amd64,linux/arm64 -t bedside .
-FROM node:22-bookworm-slim AS build
+FROM node:22.23.4-bookworm-slim AS build
 WORKDIR /build
 # The runtime's install script fetches GPU libraries, which nothing here uses.
 ENV ONNXRUNTIME_NODE_INSTALL=skip
@@ -15,7 +15,7 @@ RUN arch="$(node -p process.arch)" \
   && find node_modules/onnxruntime-node/bin/*/linux -mindepth 1 -maxdepth 1 -type d ! -name "$arch" -exec rm -rf {} + \
   && test -d node_modules/onnxruntime-node/bin/*/linux/"$arch"
 
-FROM node:22-bookworm-slim
+FROM node:22.23.4-bookworm-slim
 ENV NODE_ENV=production ORT_DISABLE_TELEMETRY=1
 WORKDIR /opt/bedside
 COPY --from=build /build/package.json ./

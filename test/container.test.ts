@@ -43,7 +43,8 @@ describe('Dockerfile', () => {
 
   it('builds in a stage of its own, on bases whose version and system are named', () => {
     expect(STAGES).toHaveLength(2);
-    for (const stage of STAGES) expect(of(stage, 'FROM')[0]).toMatch(/^node:\d+-[a-z]+-slim( AS \w+)?$/);
+    for (const stage of STAGES)
+      expect(of(stage, 'FROM')[0]).toMatch(/^node:\d+\.\d+\.\d+-[a-z]+-slim( AS \w+)?$/);
     const [major] = /\d+/.exec(of(STAGES[0], 'FROM')[0] ?? '') ?? [];
     const { engines } = JSON.parse(read('package.json')) as { engines: { node: string } };
     expect(Number(major)).toBeGreaterThanOrEqual(Number(/\d+/.exec(engines.node)?.[0]));
