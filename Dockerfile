@@ -9,11 +9,13 @@ COPY web/package.json web/
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
 RUN npm run --silent build && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
-# ONNX Runtime brings the libraries of every system and processor; only those of this image stay.
+# ONNX Runtime brings the libraries of every system and processor; only those of this image stay. The link leads to
+# the pages' sources, which are not copied.
 RUN arch="$(node -p process.arch)" \
   && find node_modules/onnxruntime-node/bin -mindepth 2 -maxdepth 2 -type d ! -path '*/linux' -exec rm -rf {} + \
   && find node_modules/onnxruntime-node/bin/*/linux -mindepth 1 -maxdepth 1 -type d ! -name "$arch" -exec rm -rf {} + \
-  && test -d node_modules/onnxruntime-node/bin/*/linux/"$arch"
+  && test -d node_modules/onnxruntime-node/bin/*/linux/"$arch" \
+  && rm -f node_modules/bedside-web
 
 FROM node:22.23.4-bookworm-slim
 ENV NODE_ENV=production ORT_DISABLE_TELEMETRY=1

@@ -91,7 +91,7 @@ function notConnected(
   }
   return fail(
     `no NATS server answers at ${where}: ${why}`,
-    'bedside cluster up starts one; check address and firewall',
+    'bedside cluster up starts one, and nats-server -js one to try things out; check address and firewall',
   );
 }
 
