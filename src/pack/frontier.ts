@@ -1,10 +1,12 @@
 // Measures level vectors along the frontier of accuracy against cost, and fits the accuracy model to them.
 import type { AccuracyModel } from '../bundle/index.ts';
 import { levelsKey, totalCosts, type Variant } from '../bundle/internal.ts';
+import { describeClassifier } from '../evaluate/internal.ts';
 import { must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
 import { fitAccuracyModel } from './accuracy-model.ts';
 import { fitAdditiveModel } from './additive-loss-model.ts';
+import { judgedBy } from './judge.ts';
 import {
   type CostName,
   evenlySpaced,
@@ -14,12 +16,8 @@ import {
   singleGroupLevels,
   uniformLevels,
 } from './level-search.ts';
-import {
-  type MeasurableBundle,
-  type MeasuredVariant,
-  VariantEvaluator,
-  type VariantEvaluatorOptions,
-} from './variant-evaluator.ts';
+import { Evaluators } from './threads/evaluators.ts';
+import type { MeasurableBundle, MeasuredVariant, VariantEvaluatorOptions } from './variant-evaluator.ts';
 
 /** The variants that no other variant beats in both accuracy and multiply-accumulates, largest first. */
 export function frontierOf(variants: readonly Variant[]): Variant[] {
@@ -61,26 +59,28 @@ export async function measureFrontier(
     costs: (levels) => totalCosts(draft.manifest, levels),
   };
   const random = new Random(seed);
-  const evaluator = await VariantEvaluator.create(draft, options);
   const measured = new Map<string, MeasuredVariant>();
   // Level vectors with equal unit counts are the same network, so one of them is enough.
   const shapes = new Set<string>();
   const shapeOf = (levels: readonly number[]): string =>
     levels.map((level, group) => draft.manifest.groups[group]?.counts[level]).join();
   const total = Math.max(variants, space.levels) + CHECKS;
+  const form = describeClassifier(draft.model, options.name);
+  const judged = judgedBy(form, options.validation, options.measure);
+  const evaluators = await Evaluators.create(draft, options, total);
   let done = 0;
   const measure = async (vectors: readonly (readonly number[])[]): Promise<MeasuredVariant[]> => {
-    const results: MeasuredVariant[] = [];
-    for (const levels of vectors) {
+    const wanted = vectors.filter((levels) => {
       const shape = shapeOf(levels);
-      if (shapes.has(shape) && !measured.has(levelsKey(levels))) continue;
+      if (shapes.has(shape) && !measured.has(levelsKey(levels))) return false;
       shapes.add(shape);
-      const result = await evaluator.measureLevels(levels);
-      measured.set(levelsKey(levels), result);
-      results.push(result);
-      // The name of this step is a key of `seconds` under --json.
-      onStep?.('measuring mixes of levels', Math.min(++done, total), total);
-    }
+      return true;
+    });
+    // The name of this step is a key of `seconds` under --json.
+    const results = await evaluators.measureAll(wanted, () =>
+      onStep?.('measuring mixes of levels', Math.min(++done, total), total),
+    );
+    for (const result of results) measured.set(levelsKey(result.variant.levels), result);
     return results;
   };
   try {
@@ -113,13 +113,13 @@ export async function measureFrontier(
       variants: all,
       accuracy: fitAccuracyModel(
         unpruned.accuracy,
-        evaluator.measure,
+        judged,
         all.map(({ variant }) => variant),
         checks.map(({ variant }) => variant).filter(({ levels }) => !measured.has(levelsKey(levels))),
         space.levels,
       ),
     };
   } finally {
-    await evaluator.release();
+    await evaluators.release();
   }
 }

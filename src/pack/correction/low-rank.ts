@@ -42,7 +42,7 @@ export const SHRINKAGE = 0.02;
  */
 export const RANK = 4;
 /** Number of positions at which a layer is fitted, over all samples. */
-const POSITIONS = 4096;
+const POSITIONS = 2048;
 /** Smallest share of a layer's held-out error that a correction must remove to be worth its bytes. */
 const LEAST_GAIN = 0.01;
 /** Held-out error over variance below which a layer counts as exact. */

@@ -1,0 +1,50 @@
+// Level vectors measured on several threads are measured as on one.
+import { describe, expect, it } from 'vitest';
+import { packModel } from '../pack.ts';
+import { plantedCriterion, plantedNet, plantedSamples } from '../test-support/planted.ts';
+
+const PROVENANCE = {
+  source: { file: 'planted.onnx', sha256: 'a'.repeat(64) },
+  preprocessing: { kind: 'tensors', description: 'none' },
+  dataset: 'planted',
+  versions: { bedside: '0' },
+  created: '2026-01-01T00:00:00.000Z',
+} as const;
+
+function packedBy(threads: number, validation = plantedSamples(30, 2)) {
+  return packModel(plantedNet(), PROVENANCE, {
+    ...{ name: 'planted', calibration: plantedSamples(12, 1), validation, threads },
+    ...{ criterion: plantedCriterion('good'), ratios: [0, 0.3, 0.6, 0.9], block: 1, variants: 16 },
+    ...{ measureSeconds: false, maxPositions: 128, lowRankFrom: 0.02 },
+  });
+}
+
+describe('measuring on threads', () => {
+  it('gives what measuring one after the other gives', { timeout: 120_000 }, async () => {
+    const [one, two] = [await packedBy(1), await packedBy(2)];
+    expect(one.contents.manifest.variants.length).toBeGreaterThan(10);
+    const figures = ({ contents }: typeof one) =>
+      contents.manifest.variants.map(({ levels, accuracy, corrected }) => [
+        levels.join(),
+        accuracy,
+        corrected,
+      ]);
+    expect(figures(two)).toEqual(figures(one));
+    const corrections = ({ contents }: typeof one) =>
+      [...contents.tensors].filter(([name]) => /^variant\//.test(name));
+    expect(corrections(one).length).toBeGreaterThan(8);
+    expect(corrections(two).map(([name]) => name)).toEqual(corrections(one).map(([name]) => name));
+    for (const [at, [name, { data }]] of corrections(two).entries()) {
+      const same = corrections(one)[at]?.[1].data ?? [];
+      data.forEach((value, i) => {
+        expect(Math.abs(value - (same[i] as number)), name).toBeLessThan(1e-3);
+      });
+    }
+  });
+
+  it('tells what went wrong on a thread', { timeout: 120_000 }, async () => {
+    const wrong = plantedSamples(30, 2);
+    const validation = { ...wrong, samples: wrong.samples.map((value, i) => (i === 7 ? Number.NaN : value)) };
+    await expect(packedBy(2, validation)).rejects.toMatchObject({ code: expect.stringMatching(/^E_/) });
+  });
+});

@@ -1,0 +1,168 @@
+// Measures many level vectors of one bundle: one after the other, or on several threads. A thread measures a vector by
+// itself, so the figures are the same however many there are.
+import type { Worker } from 'node:worker_threads';
+import { levelsKey } from '../../bundle/internal.ts';
+import type { Dataset } from '../../data/index.ts';
+import { writeModel } from '../../onnx/index.ts';
+import { BedsideError, must } from '../../util/index.ts';
+import { startThread } from '../../util/internal.ts';
+import {
+  type MeasurableBundle,
+  type MeasuredVariant,
+  VariantEvaluator,
+  type VariantEvaluatorOptions,
+} from '../variant-evaluator.ts';
+import type { MeasuringReply, MeasuringTask, SentBundle } from './messages.ts';
+
+/** Fewer vectors are soon measured here: a thread takes a second to start, and runs the unpruned network itself. */
+const LEAST_VECTORS = 32;
+/** Each thread has the samples, and what the unpruned network gives for them. */
+const MOST_THREADS = 4;
+const MOST_SAMPLE_BYTES = 128 * 2 ** 20;
+
+/** What measures level vectors. */
+interface Measuring {
+  measureLevels(levels: readonly number[]): Promise<MeasuredVariant>;
+  release(): Promise<void>;
+}
+
+/** One or several evaluators of one bundle. */
+export class Evaluators {
+  readonly #all: readonly Measuring[];
+  /** Answers by level vector. */
+  readonly #known = new Map<string, MeasuredVariant>();
+
+  private constructor(all: readonly Measuring[]) {
+    this.#all = all;
+  }
+
+  /**
+   * @param vectors about how many will be measured
+   * @throws BedsideError as `VariantEvaluator.create`
+   */
+  static async create(
+    bundle: MeasurableBundle,
+    options: VariantEvaluatorOptions,
+    vectors: number,
+  ): Promise<Evaluators> {
+    const { calibration, validation, threads } = options;
+    const bytes = sampleBytes(calibration) + sampleBytes(validation);
+    if (threads < 2 || vectors < LEAST_VECTORS || bytes > MOST_SAMPLE_BYTES) {
+      return new Evaluators([await VariantEvaluator.create(bundle, options)]);
+    }
+    const task = startTask(bundle, options);
+    const started = Array.from({ length: Math.min(threads, MOST_THREADS) }, () => new MeasuringThread());
+    try {
+      await Promise.all(started.map((thread) => thread.start(task)));
+    } catch (error) {
+      await Promise.all(started.map((thread) => thread.release()));
+      throw error;
+    }
+    return new Evaluators(started);
+  }
+
+  /**
+   * Measures level vectors; the results are in their order. A repeated one is answered from memory.
+   * @param onMeasured called after each
+   */
+  async measureAll(
+    vectors: readonly (readonly number[])[],
+    onMeasured: () => void,
+  ): Promise<MeasuredVariant[]> {
+    const results: MeasuredVariant[] = [];
+    let next = 0;
+    let failed = false;
+    const work = async (measuring: Measuring): Promise<void> => {
+      while (!failed && next < vectors.length) {
+        const at = next++;
+        const levels = must(vectors[at], 'a level vector');
+        const key = levelsKey(levels);
+        const found = this.#known.get(key) ?? (await measuring.measureLevels(levels));
+        this.#known.set(key, found);
+        results[at] = found;
+        onMeasured();
+      }
+    };
+    // All of them end before an error goes on: a thread must not be stopped while it computes.
+    const ended = await Promise.allSettled(
+      this.#all.map((measuring) =>
+        work(measuring).catch((error: unknown) => {
+          failed = true;
+          throw error;
+        }),
+      ),
+    );
+    for (const end of ended) if (end.status === 'rejected') throw end.reason;
+    return results;
+  }
+
+  /** Frees the engine's memory. */
+  async release(): Promise<void> {
+    await Promise.all(this.#all.map((measuring) => measuring.release()));
+  }
+}
+
+/** An evaluator on a thread of its own; one question at a time. */
+class MeasuringThread implements Measuring {
+  readonly #worker: Worker = startThread(import.meta.url, 'thread');
+  #waiting: { resolve: (reply: MeasuringReply) => void; reject: (error: Error) => void } | undefined;
+  #failure: Error | undefined;
+
+  constructor() {
+    this.#worker.on('message', (reply: MeasuringReply) => this.#waiting?.resolve(reply));
+    this.#worker.on('error', (error) => this.#fail(`failed: ${error.message}`));
+    this.#worker.on('exit', () => this.#fail('has ended'));
+  }
+
+  async start(task: MeasuringTask): Promise<void> {
+    await this.#ask(task);
+  }
+
+  async measureLevels(levels: readonly number[]): Promise<MeasuredVariant> {
+    const reply = await this.#ask({ kind: 'measure', levels });
+    if (reply.kind === 'measured') return reply.result;
+    throw new BedsideError('E_INTERNAL', `internal: a measuring thread answered ${reply.kind}`);
+  }
+
+  /** Ends the thread, which must not compute. */
+  async release(): Promise<void> {
+    this.#failure ??= new BedsideError('E_INTERNAL', 'internal: the measuring thread has been closed');
+    await this.#worker.terminate();
+  }
+
+  async #ask(task: MeasuringTask): Promise<MeasuringReply> {
+    const reply = await new Promise<MeasuringReply>((resolve, reject) => {
+      if (this.#failure) reject(this.#failure);
+      this.#waiting = { resolve, reject };
+      this.#worker.postMessage(task);
+    });
+    if (reply.kind !== 'failed') return reply;
+    throw new BedsideError(reply.code, reply.message, reply.hint ? { hint: reply.hint } : {});
+  }
+
+  #fail(what: string): void {
+    this.#failure ??= new BedsideError('E_ENGINE', `a thread that measures variants ${what}`, {
+      hint: 'pack with --threads 1, which measures one variant after the other',
+    });
+    this.#waiting?.reject(this.#failure);
+  }
+}
+
+/** What prepares a thread; all threads read the same tensors. */
+function startTask(bundle: MeasurableBundle, options: VariantEvaluatorOptions): MeasuringTask {
+  const { name, calibration, validation, seed, measure, lowRankFrom, batch } = options;
+  const tensors = new Map(
+    [...bundle.tensors].map(([key, { dims, data }]) => {
+      const shared = new Float32Array(new SharedArrayBuffer(data.byteLength));
+      shared.set(data);
+      return [key, { dims, data: shared }] as const;
+    }),
+  );
+  const sent: SentBundle = { manifest: bundle.manifest, model: writeModel(bundle.model), tensors };
+  const own = { name, calibration, validation, seed, measure, lowRankFrom, batch, threads: 1 };
+  return { kind: 'start', bundle: sent, options: own };
+}
+
+function sampleBytes({ samples }: Dataset): number {
+  return samples.byteLength;
+}

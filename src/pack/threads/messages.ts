@@ -1,0 +1,29 @@
+// Messages between a measuring thread and the thread that started it.
+import type { BundleManifest } from '../../bundle/index.ts';
+import type { StoredTensor } from '../../bundle/internal.ts';
+import type { ErrorCode } from '../../util/index.ts';
+import type { MeasurableBundle, MeasuredVariant, VariantEvaluatorOptions } from '../variant-evaluator.ts';
+
+/** A bundle in the making as it is sent. */
+export interface SentBundle {
+  readonly manifest: MeasurableBundle['manifest'] & Partial<Pick<BundleManifest, 'stages'>>;
+  /** An ONNX file. */
+  readonly model: Uint8Array;
+  /** Their numbers lie in shared memory. */
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+}
+
+/** The first message prepares the thread, each further one asks for a level vector. */
+export type MeasuringTask =
+  | { readonly kind: 'start'; readonly bundle: SentBundle; readonly options: VariantEvaluatorOptions }
+  | { readonly kind: 'measure'; readonly levels: readonly number[] };
+
+export type MeasuringReply =
+  | { readonly kind: 'started' }
+  | { readonly kind: 'measured'; readonly result: MeasuredVariant }
+  | {
+      readonly kind: 'failed';
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly hint: string | undefined;
+    };
