@@ -6,7 +6,7 @@ export { factorise, rowsOf, solveFactor } from './factor.ts';
 export { gramOfColumns } from './gram.ts';
 export { cholesky, leadingDirections } from './linalg.ts';
 export { type Matrix, Products } from './products.ts';
-export { ReferenceActivations, ReferenceWalk, type RefitTask } from './reference-activations.ts';
+export { ReferenceActivations, ReferenceMemory, ReferenceWalk, type RefitTask } from './reference-activations.ts';
 export { fitLayer, fromMatrices, variancesOf, weightMatrices } from './refit.ts';
 export { assertEnough, QUICK_REPAIR, REPAIR_DEFAULTS, repairable, targetRows } from './repair.ts';
 export { meanSquare, type RidgeSolution, solveRidge } from './ridge.ts';

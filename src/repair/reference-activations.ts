@@ -73,6 +73,28 @@ export class ReferenceActivations {
   }
 }
 
+/** Most bytes of values that a `ReferenceMemory` keeps. */
+const KEPT_BYTES = 512 * 2 ** 20;
+
+/**
+ * Keeps the unpruned network's values from one repair to the next. For repairs that share the unpruned network, samples,
+ * copies and seed; where they fit other layers or places, or the values would be too many, each computes its own.
+ */
+export class ReferenceMemory {
+  #key = '';
+  #chunks: ReferenceActivations[] = [];
+
+  /** The values by chunk, as far as they are known; the caller adds those that it computes. */
+  chunksFor(tasks: readonly RefitTask[]): ReferenceActivations[] | undefined {
+    if (tasks.reduce((sum, task) => sum + bytesOf(task), 0) > KEPT_BYTES) return undefined;
+    const key = JSON.stringify(
+      tasks.map(({ layer, values, sampled }) => [layer.name, values, sampled.perSample, sampled.seed]),
+    );
+    if (key !== this.#key) [this.#key, this.#chunks] = [key, []];
+    return this.#chunks;
+  }
+}
+
 /**
  * The unpruned network's values for layers in the order in which they are refitted, a bounded number of bytes at a time.
  * Every value must follow from its own layer and those before it.
@@ -82,16 +104,24 @@ export class ReferenceWalk {
   readonly #chunks: readonly (readonly RefitTask[])[];
   readonly #chunkOf: ReadonlyMap<string, number>;
   readonly #walk: NetworkWalk;
+  /** Values that stay; undefined where none do. */
+  readonly #known: ReferenceActivations[] | undefined;
   #made = 0;
   #present: ReferenceActivations | undefined;
 
-  private constructor(model: Model, chunks: readonly (readonly RefitTask[])[], walk: NetworkWalk) {
+  private constructor(
+    model: Model,
+    chunks: readonly (readonly RefitTask[])[],
+    walk: NetworkWalk,
+    known: ReferenceActivations[] | undefined,
+  ) {
     this.#model = model;
     this.#chunks = chunks;
     this.#chunkOf = new Map(
       chunks.flatMap((tasks, at) => tasks.map(({ layer }) => [layer.name, at] as const)),
     );
     this.#walk = walk;
+    this.#known = known;
   }
 
   static async open(
@@ -99,6 +129,7 @@ export class ReferenceWalk {
     tasks: readonly RefitTask[],
     samples: RepairSamples,
     options: NetworkRun,
+    memory?: ReferenceMemory,
   ): Promise<ReferenceWalk> {
     const chunks = chunksOf(tasks);
     const steps = chunks.map((chunk, at) => ({
@@ -106,17 +137,22 @@ export class ReferenceWalk {
       // Weights stay as they are; later layers count as changing, so that nothing behind them is computed before its turn.
       changes: (chunks[at + 1] ?? []).map(({ layer }) => layer.name),
     }));
-    return new ReferenceWalk(model, chunks, await NetworkWalk.open(model, steps, samples, options));
+    const walk = await NetworkWalk.open(model, steps, samples, options);
+    return new ReferenceWalk(model, chunks, walk, memory?.chunksFor(tasks));
   }
 
   /** A value at a layer's positions, `[rows, channels]`. Layers must be asked for in order. */
   async valuesAt(layer: string, value: string): Promise<Float32Array> {
     const chunk = must(this.#chunkOf.get(layer), `no reference for '${layer}'`);
+    const known = this.#known?.[chunk];
+    if (known) return known.valuesAt(layer, value);
     while (this.#made <= chunk) {
       // Freed before the next one is made.
       this.#present = undefined;
-      const tasks = must(this.#chunks[this.#made++], 'a chunk of layers');
+      const at = this.#made++;
+      const tasks = must(this.#chunks[at], 'a chunk of layers');
       this.#present = await ReferenceActivations.next(this.#walk, this.#model, tasks);
+      if (this.#known?.length === at) this.#known.push(this.#present);
     }
     return must(this.#present, 'reference values').valuesAt(layer, value);
   }
@@ -126,7 +162,7 @@ function chunksOf(tasks: readonly RefitTask[]): RefitTask[][] {
   const chunks: RefitTask[][] = [];
   let bytes = Number.POSITIVE_INFINITY;
   for (const task of tasks) {
-    const own = 4 * task.sampled.rows * task.layer.channels * task.values.length;
+    const own = bytesOf(task);
     if (bytes + own > CHUNK_BYTES) {
       chunks.push([]);
       bytes = 0;
@@ -135,6 +171,10 @@ function chunksOf(tasks: readonly RefitTask[]): RefitTask[][] {
     chunks.at(-1)?.push(task);
   }
   return chunks;
+}
+
+function bytesOf({ sampled, layer, values }: RefitTask): number {
+  return 4 * sampled.rows * layer.channels * values.length;
 }
 
 function keyOf(layer: string, value: string): string {

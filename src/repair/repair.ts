@@ -15,7 +15,7 @@ import { InputRows, RowMemory } from './collect.ts';
 import type { WalkStep } from './frontier.ts';
 import { type Matrix, Products } from './products.ts';
 import { refitRecurrent } from './recurrent.ts';
-import { ReferenceWalk } from './reference-activations.ts';
+import { type ReferenceMemory, ReferenceWalk } from './reference-activations.ts';
 import { fitLayer, fromMatrices, weightMatrices } from './refit.ts';
 import { type SamplePositions, samplePositionsOf } from './sample-positions.ts';
 import { type LayerTarget, orderedTargets } from './targets.ts';
@@ -39,6 +39,11 @@ export interface RepairOptions extends EngineOptions {
   /** Whether recurrent layers are refitted through time once all layers are; default true. */
   readonly throughTime?: boolean | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/** What repairs of one network on the same samples, with the same copies and seed, have in common. */
+export interface SharedReference {
+  readonly reference?: ReferenceMemory | undefined;
 }
 
 /** The result for one layer. */
@@ -78,6 +83,7 @@ export const QUICK_REPAIR = { maxPositions: 2048, copies: 2 } as const;
 /**
  * Refits a pruned model toward the model that it was cut from. Both must be canonical and use the same names.
  * @param keep the units that the cut kept
+ * @param options with a `reference`, for repairs of several cuts alike, which compute the unpruned network's values once
  * @throws BedsideError E_DATA with fewer than two samples: one must be held out
  */
 export async function repair(
@@ -85,7 +91,7 @@ export async function repair(
   cut: Model,
   grouping: Grouping,
   keep: KeptUnits,
-  options: RepairOptions,
+  options: RepairOptions & SharedReference,
 ): Promise<RepairResult> {
   assertEnough(options.calibration);
   const settings = { ...REPAIR_DEFAULTS, ...defined(options) };
@@ -148,7 +154,7 @@ interface RefitParts {
   readonly original: Model;
   readonly positions: (value: string) => number[] | undefined;
   readonly samples: RepairSamples;
-  readonly settings: NetworkRun & { readonly seed: number; readonly maxPositions: number };
+  readonly settings: NetworkRun & SharedReference & { readonly seed: number; readonly maxPositions: number };
   readonly products: Products;
   readonly told?: (done: number) => void;
 }
@@ -179,7 +185,7 @@ async function refitInOrder(
 ): Promise<RepairResult> {
   const recurrent = [...touched];
   const places = tasks.map(({ layer }) => placeOf(cut, layer.name));
-  const reference = await ReferenceWalk.open(original, tasks, samples, settings);
+  const reference = await ReferenceWalk.open(original, tasks, samples, settings, settings.reference);
   const walk = await NetworkWalk.open(cut, stepsOf(tasks, places, recurrent), samples, settings);
   const memory = new RowMemory();
   let model = cut;

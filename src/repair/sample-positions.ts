@@ -15,6 +15,8 @@ export interface SamplePositions {
   /** Number of rows of all samples, and of the samples that fit. */
   readonly rows: number;
   readonly fitRows: number;
+  /** The seed that drew the positions. */
+  readonly seed: number;
 }
 
 /** Draws the positions of a layer. They must suit every width of the network, so `layer` is the unpruned one. */
@@ -30,5 +32,5 @@ export function samplePositionsOf(
   const most = Math.max(samples.size, Math.floor(ROW_BYTES / (8 * groups * width)));
   const positions = drawPositions(samples.size, count, Math.min(maxPositions, most), new Random(seed));
   const perSample = positions[0]?.length ?? 0;
-  return { positions, perSample, rows: perSample * samples.size, fitRows: perSample * samples.fitSize };
+  return { positions, perSample, rows: perSample * samples.size, fitRows: perSample * samples.fitSize, seed };
 }

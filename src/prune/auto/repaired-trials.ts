@@ -4,7 +4,7 @@ import { type Dataset, subset } from '../../data/index.ts';
 import { agreement, describeClassifier, evaluateModel, scoreDivergence } from '../../evaluate/internal.ts';
 import type { Model } from '../../onnx/index.ts';
 import { type RepairOptions, repair } from '../../repair/index.ts';
-import { QUICK_REPAIR } from '../../repair/internal.ts';
+import { QUICK_REPAIR, ReferenceMemory } from '../../repair/internal.ts';
 import type { ScoreForm } from '../../util/internal.ts';
 import type { Ranking, RankOptions } from '../prune-model.ts';
 import { crossFitFolds } from './cross-fit-folds.ts';
@@ -31,6 +31,8 @@ export class RepairedTrials {
   readonly #form: ScoreForm;
   readonly #measureOn: Dataset;
   readonly #known = new Map<string, TrialResult>();
+  /** Of the unpruned network: the same for every cut. */
+  readonly #reference = new ReferenceMemory();
   #logits = new Float32Array();
 
   private constructor(model: Model, options: TrialOptions) {
@@ -80,7 +82,8 @@ export class RepairedTrials {
     const { calibration } = this.samples;
     const cut = sliceModel(this.#model, grouping, keep);
     // Trials compare many cuts; what a refit through time adds to each is left to the network that is written.
-    const settings = { name, calibration, batch, threads, seed, throughTime: false, ...extent };
+    const common = { name, calibration, batch, threads, seed, reference: this.#reference };
+    const settings = { ...common, throughTime: false, ...extent };
     const logits = await this.#run((await repair(this.#model, cut, grouping, keep, settings)).model);
     const result = {
       distance: distanceOf(this.#form, this.#logits, logits),
