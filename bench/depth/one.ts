@@ -93,7 +93,9 @@ mark('choose and cut');
 const repaired = await repair(made.model, cut.model, cut.grouping, cut.keep, {
   ...options,
   onProgress: (done, total) =>
-    tell(`repaired ${done}/${total} ${((performance.now() - start.at) / 1000).toFixed(1)}`),
+    tell(
+      `repaired ${done}/${total} ${((performance.now() - start.at) / 1000).toFixed(1)} ${processorSeconds().toFixed(1)}`,
+    ),
 });
 mark('repair');
 const digest = createHash('sha256');

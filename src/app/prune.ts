@@ -16,6 +16,7 @@ import {
 } from '../prune/index.ts';
 import { type AutoChoice, isAuto, protectedGroups, rankAuto, reachingBlock } from '../prune/internal.ts';
 import { type LayerRepair, repair } from '../repair/index.ts';
+import { REPAIR_DEFAULTS } from '../repair/internal.ts';
 import { describeUncounted } from '../report/index.ts';
 import { assertWritable, BedsideError, hasClasses, type MeasureName, type TaskKind } from '../util/index.ts';
 import { assertPriorApplies, priorWeighting } from './class-prior.ts';
@@ -159,7 +160,7 @@ export async function pruneDrawn(
   if (unrepaired !== undefined) journal.note(unrepaired);
   const result = await journal.during('pruning', async (progress) => {
     const cut = await cutAndRepair(network, sets, { ...options, block }, progress);
-    for (const line of closedFormAlone(cut.repairs ?? [])) journal.remark(line);
+    for (const line of [...closedFormAlone(cut.repairs ?? []), ...fewerCopies(cut)]) journal.remark(line);
     const int8 = options.int8
       ? await prunedInInt8(network, cut, sets, options, { journal, progress })
       : undefined;
@@ -206,7 +207,11 @@ function isLabelled({ classifier }: Network, { labels, targets }: Dataset): bool
   return (hasClasses(classifier.task) ? labels : targets) !== undefined;
 }
 
-type Cut = PrunedModel & { readonly choice?: AutoChoice; readonly repairs?: readonly LayerRepair[] };
+type Cut = PrunedModel & {
+  readonly choice?: AutoChoice;
+  readonly repairs?: readonly LayerRepair[];
+  readonly copies?: number;
+};
 
 async function cutAndRepair(
   network: Network,
@@ -226,7 +231,17 @@ async function cutAndRepair(
     calibration: sets.calibration,
     onProgress: (done, total) => progress.update(done, total, 'repairing layers'),
   });
-  return { ...cut, model: repaired.model, repairs: repaired.layers };
+  return { ...cut, model: repaired.model, repairs: repaired.layers, copies: repaired.copies };
+}
+
+/** Of a network so large that fewer samples than usual were made of the given ones. */
+function fewerCopies({ copies = REPAIR_DEFAULTS.copies }: Cut): string[] {
+  const usual = REPAIR_DEFAULTS.copies;
+  if (copies >= usual) return [];
+  const made = copies === 1 ? 'no samples are' : `${copies} times as many samples are`;
+  return [
+    `a pass over this network takes long, so ${made} made to repair it, instead of ${usual} times as many`,
+  ];
 }
 
 /** Recurrent layers that could not be refitted through time. */

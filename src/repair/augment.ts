@@ -2,6 +2,7 @@
 // network gives the target for any input. New samples are convex mixtures (Zhang et al., "mixup", ICLR 2018) with small
 // translations.
 import type { Dataset } from '../data/index.ts';
+import { type Model, modelCosts } from '../onnx/index.ts';
 import { isFloating, sizeOf } from '../onnx/internal.ts';
 import { type Random, rowRange } from '../util/internal.ts';
 
@@ -11,6 +12,17 @@ import { type Random, rowRange } from '../util/internal.ts';
  */
 const MOST_MIXED = 0.5;
 const MOST_SHIFTED = 1 / 30;
+
+/**
+ * Most multiply-accumulates of one pass of a network over its made samples. A ResNet-50 at 224 x 224 takes 4.1e9 a sample. So
+ * large a network has at least 49 places in a sample at every layer, so more samples say little that is new.
+ */
+const PASS_MACS = 4e11;
+
+/** How many times as many samples are made: as many as wanted, but fewer of a network so large that one pass takes long. */
+export function copiesWithin(model: Model, size: number, copies: number): number {
+  return Math.min(copies, Math.max(1, Math.floor(PASS_MACS / Math.max(1, modelCosts(model).macs * size))));
+}
 
 /** Samples to fit on, followed by held-out samples. No held-out sample contains any part of a fitted one. */
 export interface RepairSamples {

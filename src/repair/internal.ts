@@ -1,12 +1,17 @@
 // For sibling folders only: nothing here is published.
-export { type MadeSamples, type RepairSamples, repairSamples } from './augment.ts';
+export { copiesWithin, type MadeSamples, type RepairSamples, repairSamples } from './augment.ts';
 export { InputRows, RowMemory, takesBias } from './collect.ts';
 export { DraftBundle, sharesAt, tableTensors, valueShares } from './draft-bundle.ts';
 export { factorise, rowsOf, solveFactor } from './factor.ts';
 export { gramOfColumns } from './gram.ts';
 export { cholesky, leadingDirections } from './linalg.ts';
 export { type Matrix, Products } from './products.ts';
-export { ReferenceActivations, ReferenceMemory, ReferenceWalk, type RefitTask } from './reference-activations.ts';
+export {
+  ReferenceActivations,
+  ReferenceMemory,
+  ReferenceWalk,
+  type RefitTask,
+} from './reference-activations.ts';
 export { fitLayer, fromMatrices, variancesOf, weightMatrices } from './refit.ts';
 export { assertEnough, QUICK_REPAIR, REPAIR_DEFAULTS, repairable, targetRows } from './repair.ts';
 export { meanSquare, type RidgeSolution, solveRidge } from './ridge.ts';

@@ -61,7 +61,7 @@ export async function fitLayer(
     if (change) {
       const data = current.data.map((w, i) => w + (change.data[i] as number));
       // Weights are stored in float32.
-      assertFinite(Float32Array.from(data), problem.name, 'a fitted weight');
+      assertFinite(new Float32Array(data), problem.name, 'a fitted weight');
       weights.push({ ...current, data });
     } else weights.push(current);
   }

@@ -1,12 +1,14 @@
 // Where what was pruned is a copy of what stayed, a repaired network can be exact; elsewhere it must come nearer.
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { findGroups, sliceModel } from '../channels/index.ts';
 import { Net } from '../channels/test-support/net.ts';
 import { canonicalModel, type Model, modelCosts } from '../onnx/index.ts';
 import { int } from '../onnx/internal.ts';
 import { must } from '../util/index.ts';
+import { ReferenceMemory } from './reference-activations.ts';
 import { repair } from './repair.ts';
 import { distance, samplesFor } from './test-support/nets.ts';
+import { NetworkWalk } from './walk.ts';
 
 /** Makes the second half of a weighted node's output channels copies of the first half. */
 function duplicate(model: Model, name: string): void {
@@ -121,6 +123,37 @@ describe('repair', () => {
     // Only the last layer reads pruned channels.
     expect(first.layers.map(({ layer }) => layer)).toEqual(['head']);
     expect(await distance(first.model, second.model)).toBe(0);
+  });
+
+  it('computes the unpruned network once for several cuts, to the same weights', async () => {
+    const net = new Net([2, 8, 8], 9);
+    const a = net.relu(net.conv('a', net.input, 2, 8));
+    const model = canonicalModel(net.head(net.relu(net.conv('b', a, 8, 8)), 8));
+    const grouping = findGroups(model);
+    const options = { name: 'net', calibration: samplesFor(model, 12), seed: 5 };
+    const reference = new ReferenceMemory();
+    const walked = vi.spyOn(NetworkWalk.prototype, 'visit');
+    const visits: number[] = [];
+    for (const units of [
+      [0, 2, 4, 6],
+      [1, 3, 5, 7],
+    ]) {
+      const keep = new Map(grouping.groups.map(({ id }) => [id, units]));
+      const cut = sliceModel(model, grouping, keep);
+      const alone = await repair(model, cut, grouping, keep, options);
+      walked.mockClear();
+      const shared = await repair(model, cut, grouping, keep, { ...options, reference });
+      visits.push(walked.mock.calls.filter(([shown]) => shown === model).length);
+      expect(await distance(alone.model, shared.model)).toBe(0);
+      expect(shared.layers).toEqual(alone.layers);
+    }
+    expect(visits).toEqual([1, 0]);
+    // Other places are other values.
+    const keep = new Map([[1, [0, 1, 2, 3]]]);
+    const cut = sliceModel(model, grouping, keep);
+    const shared = await repair(model, cut, grouping, keep, { ...options, reference });
+    expect(shared.layers).toEqual((await repair(model, cut, grouping, keep, options)).layers);
+    walked.mockRestore();
   });
 
   it('asks for two samples', async () => {

@@ -10,7 +10,7 @@ import type { Model } from '../onnx/index.ts';
 import { recurrentLayer, sampleShapes, type WeightedLayer, weightedLayers } from '../onnx/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
-import { type RepairSamples, repairSamples } from './augment.ts';
+import { copiesWithin, type RepairSamples, repairSamples } from './augment.ts';
 import { InputRows, RowMemory } from './collect.ts';
 import type { WalkStep } from './frontier.ts';
 import { type Matrix, Products } from './products.ts';
@@ -34,6 +34,7 @@ export interface RepairOptions extends EngineOptions {
   readonly maxPositions?: number | undefined;
   /**
    * How many times as many samples are made from the given ones, by mixing and translating them; default 4, 1 for none.
+   * Fewer where one pass of the unpruned network over all of them would take more than 4e11 multiply-accumulates.
    */
   readonly copies?: number | undefined;
   /** Whether recurrent layers are refitted through time once all layers are; default true. */
@@ -65,6 +66,8 @@ export interface LayerRepair {
 export interface RepairResult {
   readonly model: Model;
   readonly layers: readonly LayerRepair[];
+  /** How many times as many samples were made as given. */
+  readonly copies: number;
 }
 
 /** The defaults of `RepairOptions`. */
@@ -104,7 +107,8 @@ export async function repair(
     repairable(weightedLayers(cut, shapes)).filter((layer) => stale.has(layer.input)),
     shapes,
   );
-  const samples = repairSamples(options.calibration, settings.copies, new Random(seed));
+  const copies = copiesWithin(original, options.calibration.size, settings.copies);
+  const samples = repairSamples(options.calibration, copies, new Random(seed));
   const uncut = new Map(weightedLayers(original).map((layer) => [layer.name, layer]));
   const tasks = todo.map(({ layer, target }, index) => {
     const whole = must(uncut.get(layer.name), `no layer '${layer.name}' in the uncut model`);
@@ -139,6 +143,7 @@ export async function repair(
     }
     return {
       model,
+      copies,
       layers: repaired.layers.map((layer) => {
         const throughTime = through.get(layer.layer);
         return throughTime ? { ...layer, throughTime } : layer;
@@ -182,7 +187,7 @@ async function refitInOrder(
   cut: Model,
   tasks: readonly LayerTask[],
   touched: ReturnType<typeof touchedRecurrent>,
-): Promise<RepairResult> {
+): Promise<Omit<RepairResult, 'copies'>> {
   const recurrent = [...touched];
   const places = tasks.map(({ layer }) => placeOf(cut, layer.name));
   const reference = await ReferenceWalk.open(original, tasks, samples, settings, settings.reference);

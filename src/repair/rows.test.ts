@@ -4,6 +4,7 @@ import { weightedLayers } from '../onnx/internal.ts';
 import { must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
 import { drawPositions, Unfolding } from './rows.ts';
+import { samplePositionsOf } from './sample-positions.ts';
 
 describe('Unfolding', () => {
   it.each([
@@ -57,5 +58,17 @@ describe('samplePositions', () => {
     }
     expect(drawPositions(3, 4, 100, new Random(1)).every((list) => list.length === 4)).toBe(true);
     expect(drawPositions(30, 4, 10, new Random(1)).every((list) => list.length === 1)).toBe(true);
+  });
+
+  it('takes fewer for each channel of a depthwise layer', () => {
+    const net = new Net([4, 16, 16]);
+    const wide = net.relu(net.conv('wide', net.input, 4, 32));
+    const deep = net.relu(net.conv('deep', wide, 32, 32, { group: 32 }));
+    const layers = weightedLayers(net.head(net.conv('last', deep, 32, 8), 8));
+    const samples = { samples: new Float32Array(), size: 64, sampleShape: [4, 16, 16], fitSize: 48 };
+    const rows = layers.map((layer) => samplePositionsOf(layer, samples, 8192, 1).rows);
+    // The last layer has one place a sample.
+    expect(rows).toEqual([8192, 1024, 8192, 64]);
+    expect(samplePositionsOf(must(layers[1], 'deep'), samples, 512, 1).rows).toBe(512);
   });
 });

@@ -83,15 +83,18 @@ export class Unfolding {
       for (let i = 0; i < this.columns; i++) out[at + i] = input[position * this.columns + i] as number;
       return;
     }
-    const taps = this.#kernelPositions;
+    // Local copies: this is the innermost loop of every repair.
+    const [taps, plane, offsets] = [this.#kernelPositions, this.#plane, this.#offsets];
     const channels = this.columns / taps;
     const place = position % this.#outputPlane;
     const row = ((position - place) / this.#outputPlane) * this.#inputChannels;
-    for (let c = 0; c < channels; c++) {
-      const base = (row + group * channels + c) * this.#plane;
-      for (let k = 0; k < taps; k++) {
-        const offset = this.#offsets[place * taps + k] as number;
-        out[at + c * taps + k] = offset < 0 ? 0 : (input[base + offset] as number);
+    const first = place * taps;
+    let base = (row + group * channels) * plane;
+    let to = at;
+    for (let c = 0; c < channels; c++, base += plane) {
+      for (let k = first; k < first + taps; k++, to++) {
+        const offset = offsets[k] as number;
+        out[to] = offset < 0 ? 0 : (input[base + offset] as number);
       }
     }
   }

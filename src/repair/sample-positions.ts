@@ -6,6 +6,11 @@ import { drawPositions, Unfolding } from './rows.ts';
 
 /** Most bytes that the rows of one layer may take. */
 const ROW_BYTES = 256 * 2 ** 20;
+/**
+ * Rows for each unknown of a grouped layer, and the fewest. A depthwise channel has few unknowns, for which this is plenty,
+ * but there are thousands of channels.
+ */
+const GROUPED_ROWS = { perUnknown: 64, least: 1024 } as const;
 
 /** The output positions at which a layer is fitted. */
 export interface SamplePositions {
@@ -30,7 +35,14 @@ export function samplePositionsOf(
   const { groups } = layer;
   const width = columns + 1 + layer.channels / groups;
   const most = Math.max(samples.size, Math.floor(ROW_BYTES / (8 * groups * width)));
-  const positions = drawPositions(samples.size, count, Math.min(maxPositions, most), new Random(seed));
+  const { perUnknown, least } = GROUPED_ROWS;
+  const enough = groups > 1 ? Math.max(least, perUnknown * columns) : maxPositions;
+  const positions = drawPositions(
+    samples.size,
+    count,
+    Math.min(maxPositions, most, enough),
+    new Random(seed),
+  );
   const perSample = positions[0]?.length ?? 0;
   return { positions, perSample, rows: perSample * samples.size, fitRows: perSample * samples.fitSize, seed };
 }

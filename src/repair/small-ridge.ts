@@ -16,11 +16,8 @@ export interface SmallProblem {
   readonly start?: number | undefined;
 }
 
-/** Sums over rows of the products of all columns of inputs and residuals: the lower triangle, `[k, k]`. */
-interface Sums {
-  readonly k: number;
-  readonly data: Float64Array;
-}
+/** Sums over rows of the products of all columns of inputs and residuals: the lower triangle, row by row. */
+type Sums = Float64Array;
 
 /** As `solveRidge`, for the residual `y - x weights`. */
 export async function solveSmall(problem: SmallProblem): Promise<RidgeSolution> {
@@ -28,20 +25,21 @@ export async function solveSmall(problem: SmallProblem): Promise<RidgeSolution> 
   const [n, m] = [x.columns, y.columns];
   const fit = sumsOf(x, y, weights, 0, fitRows);
   const held = sumsOf(x, y, weights, fitRows, x.rows);
+  const factor = new Float64Array(n * n);
   const heldValues = Math.max(1, (x.rows - fitRows) * m);
   let before = 0;
   for (let o = n; o < n + m; o++) before += at(held, o, o);
   const errorBefore = before / heldValues;
   const errorAt = (strength: number): number => {
-    const change = solved(fit, n, m, strength);
+    const change = solved(fit, n, m, strength, factor);
     return change ? errorOf(held, change, n, m) / heldValues : Number.POSITIVE_INFINITY;
   };
   const found = await descend(async (strength) => errorAt(strength), problem.start);
   if (!(found.error < errorBefore)) {
     return { change: undefined, strength: 0, errorBefore, errorAfter: errorBefore };
   }
-  const all = { k: fit.k, data: fit.data.map((value, i) => value + (held.data[i] as number)) };
-  const data = solved(all, n, m, found.strength);
+  for (let i = 0; i < fit.length; i++) fit[i] = (fit[i] as number) + (held[i] as number);
+  const data = solved(fit, n, m, found.strength, factor);
   const change = data && { rows: n, columns: m, data };
   return { change, strength: found.strength, errorBefore, errorAfter: found.error };
 }
@@ -64,18 +62,24 @@ function sumsOf(x: Matrix, y: Matrix, weights: Matrix, from: number, to: number)
       else for (let j = 0; j <= i; j++, p++) packed[p] = (packed[p] as number) + value * (row[j] as number);
     }
   }
-  const data = new Float64Array(k * k);
-  for (let i = 0, p = 0; i < k; i++) for (let j = 0; j <= i; j++, p++) data[i * k + j] = packed[p] as number;
-  return { k, data };
+  return packed;
 }
 
-function at({ k, data }: Sums, i: number, j: number): number {
-  return data[i >= j ? i * k + j : j * k + i] as number;
+function at(sums: Sums, i: number, j: number): number {
+  return sums[i >= j ? (i * (i + 1)) / 2 + j : (j * (j + 1)) / 2 + i] as number;
 }
 
-/** The change of the weights `[n, m]`, or undefined where the system is not positive definite. */
-function solved(sums: Sums, n: number, m: number, strength: number): Float64Array | undefined {
-  const factor = new Float64Array(n * n);
+/**
+ * The change of the weights `[n, m]`, or undefined where the system is not positive definite.
+ * @param factor room for `[n, n]`
+ */
+function solved(
+  sums: Sums,
+  n: number,
+  m: number,
+  strength: number,
+  factor: Float64Array,
+): Float64Array | undefined {
   let trace = 0;
   for (let i = 0; i < n; i++) trace += at(sums, i, i);
   const ridge = ridgeOf(strength, trace / n);

@@ -64,7 +64,7 @@ export function rankAuto(model: Model, options: AutoOptions): AutoRanking {
     if (!options.repaired) return chooser.choose(amount);
     const choice = await chooseRepaired(
       model,
-      { ...options, candidates: options.criterion.repaired },
+      { ...options, candidates: options.criterion.repaired, full: (criterion) => chooser.full(criterion) },
       amount,
     );
     if (!choice.halved || !canAllocate(findGroups(model), amount, options)) return choice;

@@ -10,6 +10,7 @@ import {
 import type { CriterionFamily } from '../../explain/internal.ts';
 import { scoredLayers, type WeightedLayer } from '../../onnx/internal.ts';
 import {
+  copiesWithin,
   type MadeSamples,
   NetworkWalk,
   Products,
@@ -86,7 +87,8 @@ async function scoreBySurgeon(
     ]),
   );
   const { copies, maxPositions } = context.quick ? QUICK : REPAIR_DEFAULTS;
-  const samples = repairSamples({ ...calibration, size: calibration.count }, copies, random);
+  const made = copiesWithin(model, calibration.count, copies);
+  const samples = repairSamples({ ...calibration, size: calibration.count }, made, random);
   const weights = calibration.weights && weightsOf(samples, calibration.weights);
   const layers = scoredLayers(model);
   const readers = readingLayers(grouping, layers, random);
