@@ -7,7 +7,8 @@ import { measureSpeedup } from '../src/evaluate/index.ts';
 import { evaluateModel } from '../src/evaluate/internal.ts';
 import { findCriterion } from '../src/explain/index.ts';
 import { canonicalModel, loadModel, modelCosts } from '../src/onnx/index.ts';
-import { detectBlock, scoreModel, selectForMacs } from '../src/prune/index.ts';
+import { scoreModel, selectForMacs } from '../src/prune/index.ts';
+import { detectBlock } from '../src/prune/internal.ts';
 import { writeResults } from './lib/results.ts';
 import { dataPath, modelPath, SHARED_MODELS } from './lib/shared.ts';
 

@@ -4,9 +4,9 @@ import { SingleMachine } from '../../src/app/index.ts';
 import type { Bundle } from '../../src/bundle/index.ts';
 import { openDataset } from '../../src/data/index.ts';
 import { tensor } from '../../src/engine/index.ts';
-import { argmax } from '../../src/prune/index.ts';
 import type { FloatTensor, RunPlan } from '../../src/run/index.ts';
 import { must } from '../../src/util/index.ts';
+import { argmax } from '../../src/util/internal.ts';
 import { lightBundle, sharedBundle } from '../lib/bundles.ts';
 import { dataPath, SHARED_MODELS } from '../lib/shared.ts';
 

@@ -1,8 +1,7 @@
 // The same beats classified around live detected and around annotated R peaks.
 import { LocalPool, type StreamEvent, stream } from '../../src/app/index.ts';
 import type { Bundle } from '../../src/bundle/index.ts';
-import { BEAT_CLASSES } from '../../src/data/index.ts';
-import { openRecording } from '../../src/data/internal.ts';
+import { BEAT_CLASSES, openRecording } from '../../src/data/internal.ts';
 import { compareBeats } from '../../src/signal/index.ts';
 import type { ResultTable } from '../lib/results.ts';
 

@@ -6,17 +6,19 @@ import { type Evaluation, type Measures, measureSpeedup, type Speed } from '../e
 import { agreement, evaluateModel, mainMeasure } from '../evaluate/internal.ts';
 import { loadModel, type Model, type ModelCosts, modelCosts } from '../onnx/index.ts';
 import { formOf, restoredModel, type Uncounted } from '../onnx/internal.ts';
+import { type PruneAmount, type PrunedModel, pruneModel } from '../prune/index.ts';
 import {
+  type AutoChoice,
   type CriterionChoice,
   detectBlock,
-  type PruneAmount,
-  type PrunedModel,
-  pruneModel,
+  isAuto,
+  protectedGroups,
+  rankAuto,
+  reachingBlock,
   type ScoreRemark,
-} from '../prune/index.ts';
-import { type AutoChoice, isAuto, protectedGroups, rankAuto, reachingBlock } from '../prune/internal.ts';
-import { type LayerRepair, repair } from '../repair/index.ts';
-import { REPAIR_DEFAULTS } from '../repair/internal.ts';
+} from '../prune/internal.ts';
+import { repair } from '../repair/index.ts';
+import { type LayerRepair, REPAIR_DEFAULTS } from '../repair/internal.ts';
 import { describeUncounted } from '../report/index.ts';
 import { assertWritable, BedsideError, hasClasses, type MeasureName, type TaskKind } from '../util/index.ts';
 import { assertPriorApplies, priorWeighting } from './class-prior.ts';

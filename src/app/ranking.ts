@@ -1,7 +1,7 @@
 // How channels are ranked, unless options say otherwise.
 import type { Aggregation, Criterion } from '../explain/index.ts';
-import { type CriterionChoice, findCriterion } from '../prune/index.ts';
-import { autoCriterion, isAuto, type Normalisation } from '../prune/internal.ts';
+import { findCriterion } from '../prune/index.ts';
+import { autoCriterion, type CriterionChoice, isAuto, type Normalisation } from '../prune/internal.ts';
 import { BedsideError } from '../util/index.ts';
 
 /** The criterion that explains when none is named. */

@@ -3,16 +3,7 @@ export { type AssembleOptions, assembleModel } from './assemble.ts';
 export type { Bundle } from './bundle.ts';
 export { stageCosts } from './costs.ts';
 export { levelsOfRatio } from './levels.ts';
-export type {
-  AccuracyModel,
-  BundleGroup,
-  BundleLayer,
-  BundleManifest,
-  BundleMeasure,
-  BundleStage,
-  BundleTask,
-  PrecisionChoice,
-  Variant,
-} from './manifest.ts';
+export type { BundleManifest, PrecisionChoice, Variant } from './manifest.ts';
 export { openBundle } from './read.ts';
+
 export { SEALED_VERSION } from './seal.ts';

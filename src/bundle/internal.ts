@@ -14,6 +14,14 @@ export {
 } from './costs.ts';
 export { rangesAt, storedRanges } from './eight-bit.ts';
 export { checkLevels, findVariant, firstUnits, keptUnitsAt, levelsKey } from './levels.ts';
+export type {
+  AccuracyModel,
+  BundleGroup,
+  BundleLayer,
+  BundleMeasure,
+  BundleStage,
+  BundleTask,
+} from './manifest.ts';
 export {
   type EightBitForm,
   MANIFEST_FILE,

@@ -2,6 +2,13 @@
 
 export { BeatWindows, DEFAULT_RATE, type WindowFault } from './beat-windows.ts';
 export { countIdentical, indicesOutside } from './common-samples.ts';
+export type {
+  ImageCrop,
+  ImageResize,
+  ImageWindow,
+  Normalisation,
+  SignalWindow,
+} from './contract/contract.ts';
 export {
   type ContractSource,
   isEmptyContract,
@@ -17,7 +24,9 @@ export {
   parseContract,
 } from './contract/parse.ts';
 export { type DataFacts, dataFacts } from './data-facts.ts';
+export type { DatasetKind, InputPart, PassedOver, Targets } from './dataset.ts';
 export { areImages, areRecordings } from './dataset.ts';
+export { BEAT_CLASSES } from './ecg-beats.ts';
 export type { EdfAnnotation } from './edf/annotations.ts';
 export type { EdfHeader, EdfSignalHeader } from './edf/header.ts';
 export {
@@ -47,6 +56,7 @@ export { sharedPatients } from './patients.ts';
 export { kindOfContent, LAID_OUT, layOutPosted, type PostedBounds, type PostedKind } from './posted-file.ts';
 export { type Lead, leadPlaces } from './recording-source.ts';
 export { classPrior, classWeights, selectIndices } from './sampling.ts';
+export type { SeriesChoice } from './series-choice.ts';
 export { type SignalTarget, signalTarget, unitFactor, writeWindows } from './signal-steps.ts';
 export { splitInTwo } from './splits.ts';
 export { selectSamples, strataOf } from './strata.ts';

@@ -1,5 +1,6 @@
 // The interface of a network: its one input, its scores and what they are for, and the batch size if the model fixes one.
-import type { InputContract, InputPart } from '../data/index.ts';
+import type { InputContract } from '../data/index.ts';
+import type { InputPart } from '../data/internal.ts';
 import type { Tensor } from '../engine/index.ts';
 import { type Dim, inferShapes, type Model } from '../onnx/index.ts';
 import {

@@ -1,5 +1,5 @@
 // A criterion is a function from a model and calibration samples to one score for each channel of each weighted layer.
-import type { Targets } from '../data/index.ts';
+import type { Targets } from '../data/internal.ts';
 import type { EngineSettings } from '../engine/internal.ts';
 import type { Model } from '../onnx/index.ts';
 import type { Random, ScoreForm } from '../util/internal.ts';

@@ -4,6 +4,5 @@ export { type Attribution, AttributionPass, type PassOptions, type PassResult } 
 export { isAttribution } from './criteria/attribution.ts';
 export type { CalibrationSet, Criterion, CriterionContext, LayerScores, Target } from './criterion.ts';
 export { composite, parseComposite } from './lrp/composite.ts';
-export type { RuleOf } from './lrp/relevance-rules.ts';
 export { alphaBetaRule, epsilonRule, gammaRule, type LrpRule, zplusRule } from './lrp/rules.ts';
 export { CRITERIA, findCriterion } from './registry.ts';

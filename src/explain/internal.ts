@@ -9,4 +9,5 @@ export { trySamples } from './attribution/try-samples.ts';
 export { type BatchFirst, batchFirst } from './backward/batch-first.ts';
 export type { AttributionCriterion, CriterionFamily } from './criteria/attribution.ts';
 export { convolutional, parseRule } from './lrp/composite.ts';
+export type { RuleOf } from './lrp/relevance-rules.ts';
 export { CRITERION_FAMILIES, criterionTable } from './registry.ts';

@@ -12,7 +12,7 @@ export {
 export { sampleShapes } from './batch-axis/sample-shapes.ts';
 export { GraphBuilder } from './builder.ts';
 export { unmergedModel } from './canonical.ts';
-export type { Uncounted } from './costs.ts';
+export type { NodeCosts, Uncounted } from './costs.ts';
 export { assertFiniteWeights, nonFiniteWeight } from './finite-weights.ts';
 export { fixedBatchOf, samplesOfShapes } from './fixed-batch.ts';
 export { canonicalGraph } from './fold.ts';

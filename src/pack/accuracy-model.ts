@@ -1,6 +1,5 @@
 // Predicts the accuracy of any level vector from measured variants.
-import type { AccuracyModel } from '../bundle/index.ts';
-import type { Variant } from '../bundle/internal.ts';
+import type { AccuracyModel, Variant } from '../bundle/internal.ts';
 import { additiveValue, fitAdditiveModel } from './additive-loss-model.ts';
 
 /** The measurement of one level vector. */

@@ -1,7 +1,8 @@
 // Describes a network for its bundle: groups, layers and stages, with their costs when unpruned and the groups whose
 // channels they read and give.
 
-import type { BundleLayer, BundleManifest, BundleStage } from '../bundle/index.ts';
+import type { BundleManifest } from '../bundle/index.ts';
+import type { BundleLayer, BundleStage } from '../bundle/internal.ts';
 import { type RecurrentLayout, recurrentLayouts, type Share } from '../bundle/internal.ts';
 import type { Grouping } from '../channels/index.ts';
 import { type Constant, findStages, type Model, modelCosts, type Stage } from '../onnx/index.ts';

@@ -1,6 +1,7 @@
 // Measures of variants and their lower bounds, against definitions written out by hand.
 import { describe, expect, it } from 'vitest';
-import type { Dataset, Targets } from '../data/index.ts';
+import type { Dataset } from '../data/index.ts';
+import type { Targets } from '../data/internal.ts';
 import { measuresOf, type ScoreForm } from '../evaluate/internal.ts';
 import type { TaskKind } from '../util/index.ts';
 import { binomialLowerBound, Random } from '../util/internal.ts';

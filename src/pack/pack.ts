@@ -10,8 +10,16 @@ import type { EngineOptions } from '../engine/index.ts';
 import { describeClassifier } from '../evaluate/internal.ts';
 import type { Model } from '../onnx/index.ts';
 import { assertFiniteWeights } from '../onnx/internal.ts';
-import { type CriterionChoice, rankModel, type ScoreRemark } from '../prune/index.ts';
-import { type AutoChoice, alignedCount, isAuto, rankAuto, ranked } from '../prune/internal.ts';
+import { rankModel } from '../prune/index.ts';
+import {
+  type AutoChoice,
+  alignedCount,
+  type CriterionChoice,
+  isAuto,
+  rankAuto,
+  ranked,
+  type ScoreRemark,
+} from '../prune/internal.ts';
 import { repairTables, type TableRepair, tableTensors, withBiases } from '../repair/internal.ts';
 import { BedsideError } from '../util/index.ts';
 import { assertFiniteSamples } from '../util/internal.ts';

@@ -1,5 +1,5 @@
 // Decides how a stage may be spread over devices. Unless the parts clearly add up to the whole, the answer is `none`.
-import type { BundleStage } from '../bundle/index.ts';
+import type { BundleStage } from '../bundle/internal.ts';
 import type { Grouping } from '../channels/index.ts';
 import type { Model, Stage } from '../onnx/index.ts';
 import {

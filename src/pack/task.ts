@@ -1,5 +1,5 @@
 // What a bundle says of its network's task.
-import type { BundleTask } from '../bundle/index.ts';
+import type { BundleTask } from '../bundle/internal.ts';
 import { type Classifier, keptContract, thresholdOf, usesThreshold } from '../evaluate/internal.ts';
 import type { Model } from '../onnx/index.ts';
 import { withMetadata } from '../onnx/internal.ts';

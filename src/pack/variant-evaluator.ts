@@ -1,7 +1,8 @@
 // Builds the network of a level vector, corrects it, and measures it on validation samples.
 
-import { type AccuracyModel, assembleModel } from '../bundle/index.ts';
+import { assembleModel } from '../bundle/index.ts';
 import {
+  type AccuracyModel,
   type Assembly,
   type Correction,
   type Costed,

@@ -9,8 +9,8 @@ export {
   randomPlanner,
 } from './heuristics/planners.ts';
 export { localPlan } from './heuristics/solutions.ts';
-export { FLEET_SCHEMA } from './input/fleet.ts';
-export { completeRequest, maxSeenOf, REQUEST_SCHEMA } from './input/request.ts';
+export { FLEET_SCHEMA, type FleetDevice } from './input/fleet.ts';
+export { completeRequest, maxSeenOf, type PrivacyPreset, REQUEST_SCHEMA } from './input/request.ts';
 export { highsPlanner } from './milp/highs.ts';
 export { PinnedPlanner, type PinScope } from './pinned-planner.ts';
 export type { Multipliers, WarmStart } from './planner.ts';
@@ -29,6 +29,7 @@ export {
   sentBytes,
   transferJoules,
 } from './problem/cost.ts';
+export type { PlanStatus } from './problem/instance.ts';
 export {
   type DeviceInstance,
   MAX_SET_SIZE,
@@ -51,3 +52,4 @@ export { type RandomInstanceOptions, randomInstance } from './random/random-inst
 export { randomPrecisions } from './random/random-precisions.ts';
 export { bindingConstraint, refusal } from './refusal.ts';
 export type { Violation } from './result/check-plan.ts';
+export type { StageView } from './result/plan-view.ts';

@@ -1,9 +1,10 @@
 // A bundle in the making: assembles networks at any level vector from the tables fitted so far.
-import { assembleModel, type BundleGroup } from '../bundle/index.ts';
+import { assembleModel } from '../bundle/index.ts';
 import {
   type Assembly,
   type AssemblyLayer,
   assemblePart,
+  type BundleGroup,
   type Correction,
   keptUnitsAt,
   type Share,

@@ -1,2 +1,2 @@
 // Repair of pruned networks in closed form: refits the remaining weights so that they replace the removed channels.
-export { type LayerRepair, type RepairOptions, type RepairResult, repair } from './repair.ts';
+export { type RepairOptions, type RepairResult, repair } from './repair.ts';

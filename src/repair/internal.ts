@@ -13,7 +13,14 @@ export {
   type RefitTask,
 } from './reference-activations.ts';
 export { fitLayer, fromMatrices, variancesOf, weightMatrices } from './refit.ts';
-export { assertEnough, QUICK_REPAIR, REPAIR_DEFAULTS, repairable, targetRows } from './repair.ts';
+export {
+  assertEnough,
+  type LayerRepair,
+  QUICK_REPAIR,
+  REPAIR_DEFAULTS,
+  repairable,
+  targetRows,
+} from './repair.ts';
 export { meanSquare, type RidgeSolution, solveRidge } from './ridge.ts';
 export { samplePositionsOf } from './sample-positions.ts';
 export { repairTables, type TableRepair } from './tables.ts';

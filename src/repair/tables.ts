@@ -1,6 +1,6 @@
 // Repair tables of a bundle: repaired weights of every layer for each level of its inputs, with the rows of all its
 // outputs. A network at any level vector is assembled by picking tables and slicing rows.
-import type { BundleGroup } from '../bundle/index.ts';
+import type { BundleGroup } from '../bundle/internal.ts';
 import { type Grouping, sliceModel } from '../channels/index.ts';
 import type { Model } from '../onnx/index.ts';
 import { hasOneOutputPerGroup, sizeOf, type WeightedLayer, weightedLayers } from '../onnx/internal.ts';

@@ -1,5 +1,6 @@
 // The environment of one ward as requests see it, simulated or replayed.
-import type { Fleet, FleetDevice } from '../plan/index.ts';
+import type { Fleet } from '../plan/index.ts';
+import type { FleetDevice } from '../plan/internal.ts';
 import { must } from '../util/index.ts';
 
 /**

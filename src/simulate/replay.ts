@@ -1,6 +1,7 @@
 // Replays a trace: the recorded fleets, and the recorded requests if there are any.
 import type { BundleManifest } from '../bundle/index.ts';
-import type { Fleet, FleetDevice } from '../plan/index.ts';
+import type { Fleet } from '../plan/index.ts';
+import type { FleetDevice } from '../plan/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
 import type { EnvironmentView } from './environment-view.ts';
 import type { WardParameters } from './parameters.ts';

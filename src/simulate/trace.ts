@@ -1,5 +1,6 @@
 // Traces: the course of a ward, line by line. docs/ward.md describes the format.
-import { type Fleet, type FleetDevice, fleetOf } from '../plan/index.ts';
+import { type Fleet, fleetOf } from '../plan/index.ts';
+import type { FleetDevice } from '../plan/internal.ts';
 import { BedsideError, messageOf, must } from '../util/index.ts';
 
 /** A fleet from `time` on. Seconds since the start. */

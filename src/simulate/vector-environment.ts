@@ -1,6 +1,6 @@
 // The vector environment: many wards in which links fade and fail, other programs load devices, batteries drain, and
 // devices leave and return. All wards advance by one block together, over flat arrays, without allocating anything.
-import type { FleetDevice } from '../plan/index.ts';
+import type { FleetDevice } from '../plan/internal.ts';
 import { must } from '../util/index.ts';
 import { RandomLanes } from '../util/internal.ts';
 import { clamp, innovation, persistence, shannon, within } from './dynamics.ts';

@@ -1,7 +1,7 @@
 // Compares criteria: the same network pruned to the same sizes by several criteria, and measured.
 import type { Model } from '../../onnx/index.ts';
-import { type CriterionChoice, compareCriteria, type FinishedNetwork } from '../../prune/index.ts';
-import type { CalibrationDraw } from '../../prune/internal.ts';
+import { compareCriteria } from '../../prune/index.ts';
+import type { CalibrationDraw, CriterionChoice, FinishedNetwork } from '../../prune/internal.ts';
 import { renderReport } from '../../report/index.ts';
 import { assertWritable, BedsideError, writeFileAtomic } from '../../util/index.ts';
 import { assertLocal, type CalibrationSources, calibrationSources } from '../calibration-sources.ts';

@@ -1,6 +1,7 @@
 // The result of `compare`.
 import type { Dataset } from '../../data/index.ts';
-import type { CompareRow, CriteriaComparison, ScoreRemark } from '../../prune/index.ts';
+import type { CriteriaComparison } from '../../prune/index.ts';
+import type { CompareRow, ScoreRemark } from '../../prune/internal.ts';
 import { hasClasses, largest, smallest, type TaskKind } from '../../util/index.ts';
 import type { CalibrationSources } from '../calibration-sources.ts';
 import type { Int8Base } from '../quantize/pruned-int8.ts';

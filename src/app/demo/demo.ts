@@ -7,11 +7,11 @@ import { type Dataset, disjointDraws, generateEcg } from '../../data/index.ts';
 import {
   type CriteriaComparison,
   compareCriteria,
-  detectBlock,
   findCriterion,
   scoreModel,
   type UnitScores,
 } from '../../prune/index.ts';
+import { detectBlock } from '../../prune/internal.ts';
 import { renderReport } from '../../report/index.ts';
 import { loadNats, type NatsAccess } from '../../run/index.ts';
 import { assertWritable, smallest, writeFileAtomic } from '../../util/index.ts';

@@ -1,6 +1,6 @@
 // The result of `explain`.
 
-import type { ScoreRemark } from '../../prune/index.ts';
+import type { ScoreRemark } from '../../prune/internal.ts';
 import type { TaskKind } from '../../util/index.ts';
 import type { TargetOption } from '../ranking.ts';
 import type { Said } from '../reporter.ts';

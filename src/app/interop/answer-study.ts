@@ -1,18 +1,15 @@
 // One study: its images are chosen, fetched and answered, and a report with heat maps is stored in the same study.
+import { type DicomWeb, heatMapCapture, measurementReport, readSource } from '../../interop/index.ts';
 import {
   type AnsweredImage,
   type DicomObject,
-  type DicomWeb,
   type FoundInstance,
-  heatMapCapture,
-  measurementReport,
   NOT_FOR_USE,
-  readSource,
   reportUid,
   type SampleResult,
   type SourceInstance,
   uuidOf,
-} from '../../interop/index.ts';
+} from '../../interop/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 import { readAnswer } from '../explain/answers.ts';
 import { answerParts } from './answered-by.ts';

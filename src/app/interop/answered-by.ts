@@ -1,7 +1,7 @@
 // What answers, for results that are given back: the bundle with its hashes, the software, the model card.
 import type { Bundle } from '../../bundle/index.ts';
 import { ENGINE } from '../../engine/index.ts';
-import type { AnsweredBy, AnswerPart } from '../../interop/index.ts';
+import type { AnsweredBy, AnswerPart } from '../../interop/internal.ts';
 import { modelCard } from '../../report/index.ts';
 import { VERSION } from '../../util/index.ts';
 import { type AnswerForm, answerForm, type ReadAnswer } from '../explain/answers.ts';

@@ -1,5 +1,5 @@
 // Who answers an image: a bundle in this process, or a gateway.
-import type { AnsweredBy } from '../../interop/index.ts';
+import type { AnsweredBy } from '../../interop/internal.ts';
 import type { AnswerForm } from '../explain/answers.ts';
 
 /** An image's answer, and what it came about by. */

@@ -1,5 +1,5 @@
 // Beats of a stream, gathered by signal and period, until each period is a result.
-import { type AnsweredBy, type BeatAnswer, type BeatsResult, uuidOf } from '../../interop/index.ts';
+import { type AnsweredBy, type BeatAnswer, type BeatsResult, uuidOf } from '../../interop/internal.ts';
 import { type RhythmRules, RhythmWatch } from '../../signal/index.ts';
 import type { BedResult, StreamEvent } from '../stream/events.ts';
 

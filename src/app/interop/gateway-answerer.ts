@@ -1,6 +1,7 @@
 // Images answered by a gateway, which plans each request, over its protocol.
 import type { Bundle } from '../../bundle/index.ts';
-import type { AnsweredBy, ServerAccess } from '../../interop/index.ts';
+import type { ServerAccess } from '../../interop/index.ts';
+import type { AnsweredBy } from '../../interop/internal.ts';
 import { ask, checkedUrl, hostOf } from '../../interop/internal.ts';
 import { sizeOf } from '../../onnx/internal.ts';
 import { BedsideError, ERROR_CODES, type ErrorCode } from '../../util/index.ts';

@@ -1,5 +1,5 @@
 // The heat map of an answered image, as pixels.
-import type { RgbPicture } from '../../interop/index.ts';
+import type { RgbPicture } from '../../interop/internal.ts';
 import { relevanceOverlay } from '../../report/index.ts';
 import type { AnswerForm } from '../explain/answers.ts';
 import type { AnsweredImageScores } from './answerer.ts';

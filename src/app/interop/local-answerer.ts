@@ -4,7 +4,7 @@ import { checkLevels, findVariant } from '../../bundle/internal.ts';
 import { tensor } from '../../engine/index.ts';
 import { AttributionPass } from '../../explain/index.ts';
 import { convolutional, parseRule } from '../../explain/internal.ts';
-import type { AnsweredBy } from '../../interop/index.ts';
+import type { AnsweredBy } from '../../interop/internal.ts';
 import { canonicalModel } from '../../onnx/index.ts';
 import type { FloatTensor } from '../../run/index.ts';
 import { BedsideError, must } from '../../util/index.ts';

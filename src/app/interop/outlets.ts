@@ -1,15 +1,14 @@
 // Where results go back to a hospital's systems: FHIR, HL7 v2, both, or neither. Each has a queue of its own.
 import {
-  type BeatChoice,
   type Hl7OutletOptions,
   hl7MessageOf,
   type OutletOptions,
-  type OutletState,
   openHl7Outlet,
   openOutlet,
   type Result,
   transactionOf,
 } from '../../interop/index.ts';
+import type { BeatChoice, OutletState } from '../../interop/internal.ts';
 
 /** Where results go. */
 export interface ResultTargets {

@@ -8,11 +8,11 @@ import {
   greedyPlanner,
   type PlanningProblem,
   type PlanRequest,
-  type PlanStatus,
   viewPlan,
 } from '../../plan/index.ts';
 import {
   choiceIndex,
+  type PlanStatus,
   precisionOf,
   type StageDecision,
   wireOf,

@@ -1,5 +1,6 @@
 // Plans one request: the level of every group and the devices of every stage, beside what simpler planners give.
-import type { Bundle, BundleMeasure } from '../../bundle/index.ts';
+import type { Bundle } from '../../bundle/index.ts';
+import type { BundleMeasure } from '../../bundle/internal.ts';
 import type { Uncounted } from '../../onnx/internal.ts';
 import {
   buildProblem,
@@ -10,13 +11,11 @@ import {
   type Planner,
   type PlanningProblem,
   type PlanRequest,
-  type PlanStatus,
   type PlanView,
   parseRequest,
   type RequestInput,
-  type StageView,
 } from '../../plan/index.ts';
-import { completeRequest } from '../../plan/internal.ts';
+import { completeRequest, type PlanStatus, type StageView } from '../../plan/internal.ts';
 import { assertWritable, BedsideError, formatPercent, writeFileAtomic } from '../../util/index.ts';
 import { readTextChecked } from '../../util/internal.ts';
 import { certifyProposals, type Proposal } from '../certification-loop.ts';

@@ -7,13 +7,11 @@ import type { Model } from '../../onnx/index.ts';
 import { formOf, typeName, withForm } from '../../onnx/internal.ts';
 import {
   DEFAULT_BUDGET,
-  type KeptFloat,
-  type LayerQuantization,
   type QuantizedModel,
   type QuantizeOptions,
   quantizeModel,
-  saturates,
 } from '../../quantize/index.ts';
+import { type KeptFloat, type LayerQuantization, saturates } from '../../quantize/internal.ts';
 import { formatPercent } from '../../util/index.ts';
 import type { EngineOptions } from '../options.ts';
 import type { Journal, Progress } from '../reporter.ts';

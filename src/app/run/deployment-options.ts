@@ -1,7 +1,8 @@
 // How a deployment plans and runs, and what cannot be deployed.
 import type { Bundle } from '../../bundle/index.ts';
 import { fixedBatchOf } from '../../onnx/internal.ts';
-import type { Fleet, PrivacyPreset } from '../../plan/index.ts';
+import type { Fleet } from '../../plan/index.ts';
+import type { PrivacyPreset } from '../../plan/internal.ts';
 import { completeRequest, type PinScope } from '../../plan/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { SolverName } from '../planners.ts';

@@ -1,6 +1,7 @@
 // Simulates a ward: planners answer the same requests in the same changing world.
 import { fileURLToPath } from 'node:url';
-import type { Bundle, BundleManifest, BundleMeasure } from '../../bundle/index.ts';
+import type { Bundle, BundleManifest } from '../../bundle/index.ts';
+import type { BundleMeasure } from '../../bundle/internal.ts';
 import type { Fleet } from '../../plan/index.ts';
 import {
   type DecisionTimeKind,

@@ -2,7 +2,8 @@
 import { type Command, Option } from 'commander';
 import { isAnchorAddress } from '../../app/cluster/anchors.ts';
 import { SOLVERS, type SolverName } from '../../app/planners.ts';
-import { PRIVACY_PRESETS, type PrivacyPreset } from '../../plan/index.ts';
+import type { PlanRequest } from '../../plan/index.ts';
+import { PRIVACY_PRESETS } from '../../plan/index.ts';
 import type { Conflict } from './conflicts.ts';
 import { addCredentials } from './nats.ts';
 import { count, numberIn } from './numbers.ts';
@@ -16,7 +17,7 @@ export interface DeploymentCommandOptions {
   readonly solver: SolverName;
   readonly deadline?: number;
   readonly accuracyFloor?: number;
-  readonly privacy?: PrivacyPreset;
+  readonly privacy?: PlanRequest['privacy'];
   readonly adapt?: boolean;
   readonly fallbackMargin?: number;
 }

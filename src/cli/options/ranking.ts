@@ -2,13 +2,8 @@
 import { type Command, Option } from 'commander';
 import { AUTO, criterionOf, DEFAULT_CRITERION, explainingCriterion } from '../../app/ranking.ts';
 import { type Criterion, parseAggregation } from '../../explain/index.ts';
-import {
-  CRITERIA,
-  CRITERION_PARAMETERS,
-  type CriterionChoice,
-  findCriterion,
-  NORMALISATIONS,
-} from '../../prune/index.ts';
+import type { CompareCriteriaOptions } from '../../prune/index.ts';
+import { CRITERIA, CRITERION_PARAMETERS, findCriterion, NORMALISATIONS } from '../../prune/index.ts';
 import { largest } from '../../util/index.ts';
 import { count, items, names } from './numbers.ts';
 
@@ -82,7 +77,7 @@ export function addRanking(command: Command): Command {
 }
 
 /** Criteria by name, without repeats. */
-export function criteria(text: string): readonly CriterionChoice[] {
+export function criteria(text: string): CompareCriteriaOptions['criteria'] {
   return [...new Map(items(text).map((name) => [name, criterionOf(name)])).values()];
 }
 

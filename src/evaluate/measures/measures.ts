@@ -1,6 +1,6 @@
 // The measures of each task (docs/tasks.md): from scores and what they should be, to numbers by name.
 
-import type { Targets } from '../../data/index.ts';
+import type { Targets } from '../../data/internal.ts';
 import { BedsideError, MEASURE_WORDS, type MeasureName, must } from '../../util/index.ts';
 import {
   channelsOf,

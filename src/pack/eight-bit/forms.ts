@@ -1,7 +1,6 @@
 // Which stages of a bundle have an eight-bit form, and which values it rounds.
 
-import type { BundleStage } from '../../bundle/index.ts';
-import type { EightBitForm } from '../../bundle/internal.ts';
+import type { BundleStage, EightBitForm } from '../../bundle/internal.ts';
 import type { Model } from '../../onnx/index.ts';
 import { extractSubgraph } from '../../onnx/internal.ts';
 import { eightBitPlaces } from '../../quantize/internal.ts';

@@ -1,7 +1,8 @@
 // Measures the eight-bit forms of a bundle: what each stage loses alone, what measured variants lose with everything in
 // eight bits, and how long stages take.
-import { assembleModel, type BundleManifest, type BundleMeasure } from '../../bundle/index.ts';
+import { assembleModel, type BundleManifest } from '../../bundle/index.ts';
 import {
+  type BundleMeasure,
   type Correction,
   type EightBitForm,
   levelsKey,

@@ -1,7 +1,6 @@
 // Runs a network stage by stage, as devices do: each stage in float32 or in its eight-bit form, and what comes into a
 // stage rounded where it travels as eight bits.
-import type { BundleStage } from '../../bundle/index.ts';
-import type { EightBitForm } from '../../bundle/internal.ts';
+import type { BundleStage, EightBitForm } from '../../bundle/internal.ts';
 import type { Dataset } from '../../data/index.ts';
 import { createSession, type FloatTensor, type Session, tensor } from '../../engine/index.ts';
 import type { Model } from '../../onnx/index.ts';

@@ -2,7 +2,8 @@
 // than running it, so three things are saved: equal counts are measured once, many levels on a coarser grid, and a
 // stage of a single layer is not measured again.
 import { cpus } from 'node:os';
-import type { BundleLayer, BundleManifest } from '../../bundle/index.ts';
+import type { BundleManifest } from '../../bundle/index.ts';
+import type { BundleLayer } from '../../bundle/internal.ts';
 import { firstUnits, type MeasuredOn } from '../../bundle/internal.ts';
 import type { Grouping, KeptUnits } from '../../channels/index.ts';
 import type { Model } from '../../onnx/index.ts';

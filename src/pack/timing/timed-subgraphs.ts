@@ -1,5 +1,5 @@
 // The subgraphs that are timed: each weighted layer with the nodes up to the next one, and each stage.
-import type { BundleStage } from '../../bundle/index.ts';
+import type { BundleStage } from '../../bundle/internal.ts';
 import { type Grouping, type KeptUnits, sliceModel } from '../../channels/index.ts';
 import { keptPositions } from '../../channels/internal.ts';
 import type { Model } from '../../onnx/index.ts';

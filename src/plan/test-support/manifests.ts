@@ -1,6 +1,6 @@
 // Manifests of small networks, written by hand: what a planner reads of a bundle, and nothing it does not.
-import type { BundleGroup, BundleLayer, BundleManifest, BundleStage } from '../../bundle/index.ts';
-import type { Share, StageSplit } from '../../bundle/internal.ts';
+import type { BundleManifest } from '../../bundle/index.ts';
+import type { BundleGroup, BundleLayer, BundleStage, Share, StageSplit } from '../../bundle/internal.ts';
 
 /** A layer in short. Groups by id; a missing one means channels that no group owns. */
 export interface LayerSketch {

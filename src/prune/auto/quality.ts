@@ -1,5 +1,6 @@
 // How good a pruned network's answers are on the samples of a choice: by their labels, else by the unpruned network's.
-import type { Dataset, Targets } from '../../data/index.ts';
+import type { Dataset } from '../../data/index.ts';
+import type { Targets } from '../../data/internal.ts';
 import { accuracies, agreement, mainMeasure, measuresOf } from '../../evaluate/internal.ts';
 import { hasClasses, type MeasureName, must } from '../../util/index.ts';
 import { joinedRows, predictedClasses, type ScoreForm } from '../../util/internal.ts';

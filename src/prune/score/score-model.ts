@@ -2,7 +2,8 @@
 
 import type { Grouping, KeptUnits } from '../../channels/index.ts';
 import { unitMacs } from '../../channels/internal.ts';
-import type { Dataset, Targets } from '../../data/index.ts';
+import type { Dataset } from '../../data/index.ts';
+import type { Targets } from '../../data/internal.ts';
 import type { EngineOptions } from '../../engine/index.ts';
 import { describeClassifier } from '../../evaluate/internal.ts';
 import type { Aggregation, CalibrationSet, Criterion, LayerScores, Target } from '../../explain/index.ts';

@@ -1,5 +1,5 @@
 // The data of one heatmap: a sample, the relevance of its values, and the network's answer.
-import type { InputPart } from '../../data/index.ts';
+import type { InputPart } from '../../data/internal.ts';
 
 /** The position of a beat's R peak. */
 export interface BeatGeometry {

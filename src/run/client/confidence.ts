@@ -1,5 +1,5 @@
 // The confidence of a result. A request with an uncertain result runs again on the unpruned network, if there is time.
-import type { BundleTask } from '../../bundle/index.ts';
+import type { BundleTask } from '../../bundle/internal.ts';
 import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { RunPlan } from '../protocol/plan.ts';

@@ -1,8 +1,9 @@
 // The graph that a device runs for its segment of a stage: the weights of the levels are assembled, then sliced to a
 // range of channels. The merged outputs of all segments equal the output of the whole stage.
-import { type Bundle, type BundleStage, stageCosts } from '../../bundle/index.ts';
+import { type Bundle, stageCosts } from '../../bundle/index.ts';
 import {
   assemblePart,
+  type BundleStage,
   type Correction,
   eightBitCosts,
   findVariant,
@@ -23,7 +24,7 @@ import {
   recurrentOp,
   removeDead,
 } from '../../onnx/internal.ts';
-import type { StageView } from '../../plan/index.ts';
+import type { StageView } from '../../plan/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import { scaleOfRange, type ValueRange, type ValueScale } from '../../util/internal.ts';
 import { dropBiases } from './drop-biases.ts';

@@ -1,7 +1,7 @@
 // The seconds that a device takes for each stage of a bundle: measured once, then corrected by the times of requests.
 import { type BundleManifest, stageCosts } from '../../bundle/index.ts';
 import { eightBitCosts, type StageCosts, secondsAtMacs } from '../../bundle/internal.ts';
-import type { StageView } from '../../plan/index.ts';
+import type { StageView } from '../../plan/internal.ts';
 import { median } from '../../util/index.ts';
 
 /** Number of latest requests that correct the time of a stage. */

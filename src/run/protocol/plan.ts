@@ -1,6 +1,7 @@
 // The part of a plan that is needed to run it.
 import type { BundleManifest } from '../../bundle/index.ts';
-import type { PlanView, StageView } from '../../plan/index.ts';
+import type { PlanView } from '../../plan/index.ts';
+import type { StageView } from '../../plan/internal.ts';
 
 /**
  * The levels of all groups, and for each stage its devices and their channels, what it computes in, and what its input

@@ -1,7 +1,9 @@
 // A comparison for programs.
 import type { BaseMeasurements, Comparison } from '../../../app/compare/comparison.ts';
-import type { CompareRow } from '../../../prune/index.ts';
+import type { CriteriaComparison } from '../../../prune/index.ts';
 import { hasClasses } from '../../../util/index.ts';
+
+type CompareRow = CriteriaComparison['rows'][number];
 
 /** The fields of `--json`. */
 export function comparisonFields(comparison: Comparison): object {

@@ -2,7 +2,7 @@
 
 import { describePrior } from '../../../app/class-prior.ts';
 import type { Comparison, LabelFacts } from '../../../app/compare/comparison.ts';
-import type { CalibrationDrawName, CompareRow } from '../../../prune/index.ts';
+import type { CriteriaComparison } from '../../../prune/index.ts';
 import { describeUncounted } from '../../../report/index.ts';
 import {
   formatMeasure,
@@ -19,6 +19,8 @@ import {
 } from '../../../util/index.ts';
 import { describeScoreRemarks } from '../../terminal/score-remarks.ts';
 import { indent, table } from '../../terminal/tables.ts';
+
+type CompareRow = CriteriaComparison['rows'][number];
 
 /** What the tables show: of a comparison, or of `compareCriteria`. */
 export interface ComparedRows {
@@ -70,7 +72,7 @@ export function comparisonTables(compared: ComparedRows, labels: LabelFacts, tas
 
 /** For each criterion and ratio, local calibration samples beside the two other sources. */
 function sourceTables({ base, rows }: ComparedRows, labels: LabelFacts): string {
-  const found = (row: CompareRow, source: CalibrationDrawName): CompareRow | undefined =>
+  const found = (row: CompareRow, source: CompareRow['mix']): CompareRow | undefined =>
     rows.find(
       (other) => other.criterion === row.criterion && other.ratio === row.ratio && other.mix === source,
     );

@@ -1,5 +1,5 @@
 // The last part of the demo: the bundle is served on its devices until Ctrl-C, and something happens all the time.
-import { type ServeDemoOptions, serveDemo } from '../../../gateway/index.ts';
+import { serveDemo } from '../../../gateway/index.ts';
 import { Interrupt } from '../../terminal/interrupt.ts';
 import type { Output } from '../../terminal/output.ts';
 
@@ -8,7 +8,12 @@ const FALLBACK_MARGIN = 0.5;
 
 /** Serves until the first signal, then ends monitors, gateway and devices. */
 export async function serveWard(
-  { bundle, fleet, samples, nats }: Pick<ServeDemoOptions, 'bundle' | 'fleet' | 'samples' | 'nats'>,
+  {
+    bundle,
+    fleet,
+    samples,
+    nats,
+  }: Pick<Parameters<typeof serveDemo>[0], 'bundle' | 'fleet' | 'samples' | 'nats'>,
   output: Output,
 ): Promise<void> {
   const stop = Interrupt.ofService();

@@ -1,7 +1,7 @@
 // What `prune` wrote, as text.
 import type { AutoResult, PruneResult } from '../../../app/prune.ts';
 import type { PruneBundleResult } from '../../../app/prune-bundle.ts';
-import type { LayerRepair } from '../../../repair/index.ts';
+import type { RepairResult } from '../../../repair/index.ts';
 import { describeUncounted, formatFigure } from '../../../report/index.ts';
 import {
   formatCount,
@@ -88,7 +88,7 @@ function measureRows(result: PruneResult): [string, string, string, string][] {
 }
 
 /** How near the repaired layers came to what the unpruned ones gave. */
-function describeRepairs(repairs: readonly LayerRepair[]): string[] {
+function describeRepairs(repairs: RepairResult['layers']): string[] {
   const rows = repairs.map(({ layer, errorBefore, errorAfter, refit }) => [
     layer,
     formatPercent(errorBefore),
