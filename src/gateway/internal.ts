@@ -1,7 +1,6 @@
 // For sibling folders only: nothing here is published.
 
-
-export { ROLES, type Role } from './security/tokens.ts';
+export type { ServeDemoOptions, ServedDemo } from './demo/serve-demo.ts';
 
 export type { AnchorStore, AnchorValue } from './observe/audit-anchor.ts';
-export { type ServeDemoOptions, type ServedDemo } from './demo/serve-demo.ts';
+export { ROLES, type Role } from './security/tokens.ts';
