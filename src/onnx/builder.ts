@@ -17,6 +17,7 @@ export class GraphBuilder {
   readonly graph: Graph;
   readonly #names: NameAllocator;
   readonly #shared = new Map<string, string>();
+  readonly #weights = new Map<Float32Array, { readonly name: string; readonly dims: readonly number[] }[]>();
 
   /** Starts from `graph` (which is changed in place), or from an empty one. */
   constructor(graph: Graph = { name: 'bedside', inputs: [], outputs: [], nodes: [], constants: new Map() }) {
@@ -47,6 +48,15 @@ export class GraphBuilder {
   constant(constant: Constant, hint = 'const'): string {
     const name = this.fresh(hint);
     this.graph.constants.set(name, constant);
+    return name;
+  }
+
+  /** A float constant that is added once for an array: layers of unrolled steps apply the same weights. */
+  weights(data: Float32Array, dims: readonly number[], hint: string): string {
+    const known = this.#weights.get(data)?.find((one) => one.dims.join() === dims.join());
+    if (known) return known.name;
+    const name = this.constant(floatConstant(data, dims), hint);
+    this.#weights.set(data, [...(this.#weights.get(data) ?? []), { name, dims }]);
     return name;
   }
 

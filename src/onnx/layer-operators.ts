@@ -21,7 +21,7 @@ export function applyLayer(
   weights: LayerWeights,
   hint: string,
 ): string {
-  const weight = builder.constant(floatConstant(weights.weight, layer.weightDims), `${hint}_w`);
+  const weight = builder.weights(weights.weight, layer.weightDims, `${hint}_w`);
   const bias = weights.bias && builder.constant(floatConstant(weights.bias), `${hint}_b`);
   if (layer.kind === 'dense') {
     if (layer.inputShape.length === 2)
@@ -59,7 +59,7 @@ function transposed(
   if (layer.kind === 'dense') {
     const [rows, columns] = layer.weightDims as [number, number];
     if (layer.inputShape.length === 2) {
-      const w = builder.constant(floatConstant(weight, layer.weightDims), `${hint}_w`);
+      const w = builder.weights(weight, layer.weightDims, `${hint}_w`);
       return builder.node('Gemm', [s, w], { transB: int(1) }, hint);
     }
     const w = builder.constant(floatConstant(transpose(weight, rows, columns), [columns, rows]), `${hint}_w`);
@@ -67,7 +67,7 @@ function transposed(
   }
   const conv = must(layer.conv, `${layer.name} has no convolution parameters`);
   if (layer.kind === 'conv-transpose') {
-    const w = builder.constant(floatConstant(weight, layer.weightDims), `${hint}_w`);
+    const w = builder.weights(weight, layer.weightDims, `${hint}_w`);
     return builder.node('Conv', [s, w], { ...windowAttributes(conv), group: int(conv.groups) }, hint);
   }
   // The transpose of a stride-1 convolution is a convolution with flipped, transposed weights: faster than
@@ -93,7 +93,7 @@ function transposed(
       hint,
     );
   }
-  const w = builder.constant(floatConstant(weight, layer.weightDims), `${hint}_w`);
+  const w = builder.weights(weight, layer.weightDims, `${hint}_w`);
   // Input rows behind the last window are not covered by any window: they become output padding.
   const padding = conv.kernel.map((kernel, i) => {
     const reach =

@@ -54,8 +54,12 @@ export interface BackwardContext {
   shape(value: string): readonly number[];
   /** The axis on which a value's samples lie; E_UNSUPPORTED where it is unknown. */
   batchAxis(value: string): BatchAxis;
-  /** A value's shape (or one like it) as a Reshape takes it at any batch size, with -1 on the axis of its samples. */
-  openShape(value: string, shape?: readonly number[]): number[];
+  /**
+   * A value's shape (or one like it) as a Reshape takes it at any batch size: with -1 on the axis of its samples, or 0 where
+   * `from`, whose shape the reshaped value has, has them on the same one. The engine then knows that both sizes are equal,
+   * and uses memory again: it searches all that is free for each result of unknown size, which takes seconds over many steps.
+   */
+  openShape(value: string, shape?: readonly number[], from?: string): number[];
   /** The same value on the reference input, with one row or one for each sample; only in passes with a reference. */
   reference(value: string): string;
 }
@@ -138,10 +142,13 @@ export function openPass(parts: PassParts): {
       return shape;
     },
     batchAxis: (value) => batchAxisOf(places, value),
-    openShape(value, shape = context.shape(value)) {
+    openShape(value, shape = context.shape(value), from = undefined) {
       if (places.get(value)?.kind === 'none') return [...shape];
-      const { axis } = batchAxisOf(places, value);
-      return shape.map((size, at) => (at === axis ? -1 : size));
+      const { axis, before, after } = batchAxisOf(places, value);
+      const source = places.get(from ?? '');
+      const alike =
+        source?.kind === 'axis' && source.axis === axis && source.before === before && source.after === after;
+      return shape.map((size, at) => (at === axis ? (alike ? 0 : -1) : size));
     },
     reference: (value) => must(reference?.get(value), `no reference pass for '${value}'`),
   };

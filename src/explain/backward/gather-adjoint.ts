@@ -45,7 +45,12 @@ const move = moving((context, node, value) => {
   const taken = indices.map((index) => (index < 0 ? index + size : index));
   const lead = shape.slice(0, axis);
   const flat = [...lead, taken.length, ...shape.slice(axis + 1)];
-  const aligned = builder.node('Reshape', [value, builder.ints(openLike(context, node, flat))], {}, 'picked');
+  const chosen = context.shape(node.inputs[1] as string).length;
+  const aligned = ((): string => {
+    if (chosen === 1) return value;
+    if (chosen === 0) return builder.node('Unsqueeze', [value, builder.ints([axis])], {}, 'picked');
+    return builder.node('Reshape', [value, builder.ints(openLike(context, node, flat))], {}, 'picked');
+  })();
   if (new Set(taken).size < taken.length)
     return summed(context, aligned, { axis, size, rank: flat.length }, taken);
   // One row of zeros for positions that nothing took.

@@ -24,7 +24,7 @@ export function averagePoolAdjoint(context: BackwardContext, node: Node, value: 
     const kept = keptDims(context, node);
     const column = builder.node(
       'Reshape',
-      [share, builder.ints(context.openShape(input, kept))],
+      [share, builder.ints(context.openShape(input, kept, node.outputs[0]))],
       {},
       'share',
     );

@@ -2,7 +2,7 @@
 // it must sum to, multipliers against the difference that they explain.
 import { describe, expect, it } from 'vitest';
 import { canonicalModel, type Model } from '../../onnx/index.ts';
-import { float, int, recurrentLayer } from '../../onnx/internal.ts';
+import { float, int, integersOf, recurrentLayer } from '../../onnx/internal.ts';
 import {
   handedOnNet,
   lastStepNet,
@@ -11,10 +11,13 @@ import {
 } from '../../onnx/test-support/recurrent-nets.ts';
 import { must } from '../../util/index.ts';
 import { AttributionPass, type PassOptions, type PassResult } from '../attribution/pass.ts';
+import { readoutOf } from '../attribution/readouts.ts';
 import { epsilonRule } from '../lrp/rules.ts';
 import { worst } from '../test-support/compare.ts';
 import { differences } from '../test-support/differences.ts';
 import { normals } from '../test-support/nets.ts';
+import { buildBackward } from './backward.ts';
+import { GRADIENT_RULES } from './gradient-rules.ts';
 import { MOST_STEPS } from './unroll-recurrent.ts';
 
 const [CHANNELS, STEPS, UNITS] = [3, 5, 4];
@@ -73,6 +76,28 @@ const CASES: readonly [string, () => Model][] = [
   ['RNN', () => plain('RNN')],
   ['states handed on', () => canonicalModel(handedOnNet())],
 ];
+
+it('opens quickly: weights stand once, and the engine knows that all results are of one batch', () => {
+  const graphs = [STEPS, 2 * STEPS].map((steps) => {
+    const { model } = buildBackward(plain('LSTM', {}, steps), {
+      rules: GRADIENT_RULES,
+      readout: readoutOf('sum'),
+      start: 'input',
+    });
+    return model.graph;
+  });
+  const [few, many] = graphs.map(({ constants }) =>
+    [...constants.values()].reduce((sum, one) => sum + (one.type === 'float32' ? one.data.length : 0), 0),
+  );
+  expect(many).toBe(few);
+  for (const { nodes, constants } of graphs) {
+    // A size of -1 would be one of its own, and no memory of before would be taken for it.
+    const open = nodes.filter(
+      ({ op, inputs }) => op === 'Reshape' && integersOf(constants.get(inputs[1] ?? ''))?.includes(-1),
+    );
+    expect(open).toEqual([]);
+  }
+});
 
 describe('gradients through recurrent layers', () => {
   it.each(CASES)('%s', async (_title, make) => {

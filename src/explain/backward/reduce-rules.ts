@@ -22,7 +22,7 @@ export function keptLike(context: BackwardContext, node: Node, value: string): s
   const shape = context.shape(input).map((size, axis) => (axes.has(axis) ? 1 : size));
   return context.builder.node(
     'Reshape',
-    [value, context.builder.ints(context.openShape(input, shape))],
+    [value, context.builder.ints(context.openShape(input, shape, node.outputs[0]))],
     {},
     'kept',
   );

@@ -1,6 +1,7 @@
 // Backward rules of operators that only move values; relevance and gradients share their adjoint.
 import {
   cloneNode,
+  constantInput,
   describeNode,
   int,
   intAttribute,
@@ -71,8 +72,13 @@ export function moveMessage(
 
 /** Reshape, Flatten, Squeeze, Unsqueeze: back to the input's shape. */
 export const reshapeAdjoint = moving((context, node, value) => {
-  const shape = context.builder.ints(context.openShape(node.inputs[0] as string));
-  return context.builder.node('Reshape', [value, shape], {}, 'unreshape');
+  const axes = node.inputs[1];
+  const opposite = { Squeeze: 'Unsqueeze', Unsqueeze: 'Squeeze' }[node.op];
+  if (opposite && axes && constantInput(context.graph, node, 1)) {
+    return context.builder.node(opposite, [value, axes], {}, 'unreshape');
+  }
+  const shape = context.openShape(node.inputs[0] as string, undefined, node.outputs[0]);
+  return context.builder.node('Reshape', [value, context.builder.ints(shape)], {}, 'unreshape');
 });
 
 /** Transpose: the inverse permutation. */

@@ -31,11 +31,12 @@ export class StateMessages {
     return this.#layers.flatMap((unrolled) => {
       const { name, states, all } = unrolled;
       if (!states.some((state) => this.#taken.has(state))) return [];
-      const rows = states.map((state) => {
-        const value = this.#taken.get(state) ?? builder.node('Mul', [state, builder.scalar(0)], {}, 'none');
-        return builder.node('Unsqueeze', [value, builder.ints([1])], {}, `${name}_message`);
-      });
-      const value = builder.node('Concat', rows, { axis: int(1) }, `${name}_messages`);
+      const rows = states.map(
+        (state) => this.#taken.get(state) ?? builder.node('Mul', [state, builder.scalar(0)], {}, 'none'),
+      );
+      const joined = builder.node('Concat', rows, { axis: int(1) }, `${name}_messages`);
+      const shape = builder.ints([0, states.length, unrolled.units]);
+      const value = builder.node('Reshape', [joined, shape], {}, `${name}_messages`);
       const layer = readable(unrolled, all, this.#context.shape(all));
       return [{ layer, message: { value, base: undefined, zeroWhere: undefined } }];
     });

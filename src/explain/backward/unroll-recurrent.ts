@@ -107,7 +107,7 @@ function unroll(
   const { name } = node;
   const weights = new RecurrentWeights(builder, layer, (part) => owners.set(part, name));
   const cell = cellOf(layer, floatAttribute(node, 'clip', 0));
-  const inputs = stepInputs(builder, node, steps);
+  const inputs = stepInputs(builder, layer, steps);
   const start = (index: number): string | undefined =>
     node.inputs[index]
       ? builder.node('Squeeze', [node.inputs[index], builder.ints([0])], {}, `${name}_start`)
@@ -120,11 +120,10 @@ function unroll(
     states[step] = state.hidden as string;
   }
   const [y, last, lastCell] = node.outputs;
-  const wrap = (value: string, axes: readonly number[], hint: string): string =>
-    builder.node('Unsqueeze', [value, builder.ints(axes)], {}, hint);
   // Joined along the second axis: where the batch is fixed at 1, the first one stands for the samples.
-  const rows = states.map((value) => wrap(value, [1], `${name}_state`));
-  const all = builder.node('Concat', rows, { axis: int(1) }, `${name}_states`);
+  const rows =
+    steps === 1 ? (states[0] as string) : builder.node('Concat', states, { axis: int(1) }, `${name}_state`);
+  const all = builder.node('Reshape', [rows, builder.ints([0, steps, hidden])], {}, `${name}_states`);
   if (y) {
     const turned = builder.node('Transpose', [all], { perm: ints([1, 0, 2]) }, `${name}_turned`);
     builder.graph.nodes.push(named('Unsqueeze', [turned, builder.ints([1])], y, builder));
@@ -144,20 +143,14 @@ function isReverse(node: Node): boolean {
   return direction?.type === 'string' && direction.value === 'reverse';
 }
 
-/** What the layer reads at each step, `[batch, inputs]`. */
-function stepInputs(builder: GraphBuilder, node: Node, steps: number): string[] {
+/** What the layer reads at each step, `[batch, inputs]`: parts of rows that hold all steps. */
+function stepInputs(builder: GraphBuilder, { node, inputs }: RecurrentLayer, steps: number): string[] {
   const hint = `${node.name}_input`;
   const turned = builder.node('Transpose', [node.inputs[0] as string], { perm: ints([1, 0, 2]) }, hint);
-  const parts =
-    steps === 1
-      ? [turned]
-      : builder.nodes(
-          'Split',
-          [turned, builder.ints(new Array<number>(steps).fill(1))],
-          { axis: int(1) },
-          new Array<string>(steps).fill(hint),
-        );
-  return parts.map((part) => builder.node('Squeeze', [part, builder.ints([1])], {}, hint));
+  const rows = builder.node('Reshape', [turned, builder.ints([0, steps * inputs])], {}, hint);
+  if (steps === 1) return [rows];
+  const sizes = builder.ints(new Array<number>(steps).fill(inputs));
+  return builder.nodes('Split', [rows, sizes], { axis: int(1) }, new Array<string>(steps).fill(hint));
 }
 
 function named(
