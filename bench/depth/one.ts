@@ -4,6 +4,8 @@
 import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 import type { Dataset } from '../../src/data/index.ts';
+import { evaluateModel } from '../../src/evaluate/internal.ts';
+import type { Model } from '../../src/onnx/index.ts';
 import { findCriterion, pruneModel } from '../../src/prune/index.ts';
 import { autoCriterion, rankAuto } from '../../src/prune/internal.ts';
 import { repair } from '../../src/repair/index.ts';
@@ -51,12 +53,14 @@ const made = MAKERS[name]?.() ?? chain(Number(name.split('-')[1]));
 const random = new Random(7);
 const size = Number(samples);
 const length = made.sampleShape.reduce((product, extent) => product * extent, 1);
-const calibration = {
-  name: 'noise',
-  size,
-  sampleShape: made.sampleShape,
-  samples: Float32Array.from({ length: size * length }, () => random.normal()),
-} as unknown as Dataset;
+const noise = (count: number): Dataset =>
+  ({
+    name: 'noise',
+    size: count,
+    sampleShape: made.sampleShape,
+    samples: Float32Array.from({ length: count * length }, () => random.normal()),
+  }) as unknown as Dataset;
+const calibration = noise(size);
 
 const options = { name, calibration, block: 8, threads: 2, batch: 32, seed: 1 };
 const amount = { macsFraction: Number(macs) };
@@ -98,6 +102,16 @@ const repaired = await repair(made.model, cut.model, cut.grouping, cut.keep, {
     ),
 });
 mark('repair');
+const end = {
+  seconds: (performance.now() - start.at) / 1000,
+  processor: processorSeconds() - start.processor,
+};
+const work = { ...count, peakBytes: process.resourceUsage().maxRSS * 1024 };
+const unread = noise(8);
+const scoresOf = async (model: Model): Promise<Float32Array> =>
+  (await evaluateModel(model, unread, { name, threads: 2, batch: 8, reference: 'own' })).logits;
+const [whole, small] = [await scoresOf(made.model), await scoresOf(repaired.model)];
+const squares = (values: Float32Array): number => values.reduce((sum, value) => sum + value * value, 0);
 const digest = createHash('sha256');
 for (const constant of repaired.model.graph.constants.values()) {
   if (constant.type !== 'float32') continue;
@@ -108,12 +122,12 @@ console.log(
     name,
     picked,
     samples: size,
-    seconds: (performance.now() - start.at) / 1000,
-    processor: processorSeconds() - start.processor,
-    ...count,
-    peakBytes: process.resourceUsage().maxRSS * 1024,
+    copies: repaired.copies,
+    ...end,
+    ...work,
     steps,
     layers: repaired.layers.length,
+    distance: Math.sqrt(squares(whole.map((score, i) => score - (small[i] as number))) / squares(whole)),
     digest: digest.digest('hex').slice(0, 16),
   }),
 );

@@ -1,8 +1,10 @@
 // What repair fits on: samples, mixtures and translations, and a held-out part that has nothing of the fitted one.
 import { describe, expect, it } from 'vitest';
+import { Net } from '../channels/test-support/net.ts';
+import { canonicalModel, modelCosts } from '../onnx/index.ts';
 import { sizeOf } from '../onnx/internal.ts';
 import { Random } from '../util/internal.ts';
-import { type RepairSamples, repairSamples } from './augment.ts';
+import { copiesWithin, type RepairSamples, repairSamples } from './augment.ts';
 import { datasetOf } from './test-support/nets.ts';
 
 const COPIES = 6;
@@ -191,5 +193,19 @@ describe('repairSamples of several inputs', () => {
       expect(own[41]).toBe(own[42]);
       expect(own[41]).toBeGreaterThanOrEqual(100);
     }
+  });
+});
+
+describe('copiesWithin', () => {
+  it('makes fewer samples of a network so large that one pass takes long, but at least the given ones', () => {
+    const net = new Net([3, 512, 512]);
+    const model = canonicalModel(
+      net.head(net.conv('a', net.relu(net.conv('b', net.input, 3, 64)), 64, 64), 64),
+    );
+    const { macs } = modelCosts(model);
+    expect(copiesWithin(model, 4, 4)).toBe(4);
+    const size = Math.floor(4e11 / (2 * macs));
+    expect([copiesWithin(model, size, 4), copiesWithin(model, size, 1)]).toEqual([2, 1]);
+    expect(copiesWithin(model, 10 * size, 4)).toBe(1);
   });
 });

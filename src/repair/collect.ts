@@ -1,6 +1,7 @@
 // The inputs of a layer's regression: what the layer reads in the current network.
 import type { WeightedLayer } from '../onnx/internal.ts';
 import type { Matrix } from './products.ts';
+import { RowMemory } from './row-memory.ts';
 import { Unfolding } from './rows.ts';
 import type { SamplePositions } from './sample-positions.ts';
 import type { Visitor } from './walk.ts';
@@ -11,17 +12,6 @@ export interface LayerInputs {
   readonly x: readonly Matrix[];
   /** `[rows, channels]`: the other branch of a sum at the layer's sample positions; undefined where there is none. */
   readonly minus: Float32Array | undefined;
-}
-
-/** Memory for the rows of one layer after another, so that large arrays are not made again for each. */
-export class RowMemory {
-  #all = new Float64Array();
-
-  /** Numbers that the next call takes back; they are not zero. */
-  take(length: number): Float64Array {
-    if (this.#all.length < length) this.#all = new Float64Array(length);
-    return this.#all.subarray(0, length);
-  }
 }
 
 /** The inputs of a layer's regression, filled sample by sample. */

@@ -11,7 +11,8 @@ const LEAST = 384;
 export async function gramOfColumns(x: Matrix, products: Products): Promise<Matrix> {
   if (x.columns < LEAST) return products.atb(x, x);
   const bounds = boundsOf(x.columns);
-  const parts = bounds.map(([from, to]) => columnsOf(x, from, to));
+  const room = products.scratch.take(x.rows * x.columns);
+  const parts = bounds.map(([from, to]) => columnsOf(x, from, to, room.subarray(x.rows * from, x.rows * to)));
   return mirrored(x.columns, bounds, (i, j) => products.atb(parts[i] as Matrix, parts[j] as Matrix));
 }
 
@@ -30,9 +31,13 @@ function boundsOf(n: number): Bounds {
   return Array.from({ length: BLOCKS }, (_, i) => [at(i), at(i + 1)] as const);
 }
 
-function columnsOf({ rows, columns, data }: Matrix, from: number, to: number): Matrix {
+function columnsOf(
+  { rows, columns, data }: Matrix,
+  from: number,
+  to: number,
+  part: Float64Array = new Float64Array(rows * (to - from)),
+): Matrix {
   const width = to - from;
-  const part = new Float64Array(rows * width);
   for (let r = 0; r < rows; r++) {
     part.set(data.subarray(r * columns + from, r * columns + to), r * width);
   }

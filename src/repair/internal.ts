@@ -1,6 +1,6 @@
 // For sibling folders only: nothing here is published.
 export { copiesWithin, type MadeSamples, type RepairSamples, repairSamples } from './augment.ts';
-export { InputRows, RowMemory, takesBias } from './collect.ts';
+export { InputRows, takesBias } from './collect.ts';
 export { DraftBundle, sharesAt, tableTensors, valueShares } from './draft-bundle.ts';
 export { factorise, rowsOf, solveFactor } from './factor.ts';
 export { gramOfColumns } from './gram.ts';
@@ -22,6 +22,7 @@ export {
   targetRows,
 } from './repair.ts';
 export { meanSquare, type RidgeSolution, solveRidge } from './ridge.ts';
+export { RowMemory } from './row-memory.ts';
 export { samplePositionsOf } from './sample-positions.ts';
 export { repairTables, type TableRepair } from './tables.ts';
 export { type LayerTarget, orderedTargets } from './targets.ts';

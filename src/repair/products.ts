@@ -2,6 +2,7 @@
 import { createSession, type Session } from '../engine/index.ts';
 import { ELEM, float, GraphBuilder, int } from '../onnx/internal.ts';
 import { must } from '../util/index.ts';
+import { RowMemory } from './row-memory.ts';
 
 /** A row-major matrix. */
 export interface Matrix {
@@ -14,6 +15,8 @@ type Kind = 'ab' | 'atb' | 'abt' | 'minusAb' | 'minusAtb' | 'minusAbt';
 
 /** The products that ridge regression needs. Holds engine sessions, so it must be released. */
 export class Products {
+  /** For copies of a large matrix that one product after another reads. */
+  readonly scratch = new RowMemory();
   readonly #sessions: Readonly<Record<Kind, Session>>;
 
   private constructor(sessions: Readonly<Record<Kind, Session>>) {

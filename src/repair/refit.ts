@@ -155,13 +155,14 @@ function varianceOf(matrix: Matrix): number {
 
 /** The variance of each column. */
 export function variancesOf({ data, rows, columns }: Matrix): Float64Array {
-  return Float64Array.from({ length: columns }, (_, c) => {
-    let [sum, square] = [0, 0];
-    for (let r = 0; r < rows; r++) {
-      const value = data[r * columns + c] as number;
-      sum += value;
-      square += value * value;
+  const [sums, squares] = [new Float64Array(columns), new Float64Array(columns)];
+  // Row by row, as the numbers lie in memory.
+  for (let r = 0, at = 0; r < rows; r++) {
+    for (let c = 0; c < columns; c++, at++) {
+      const value = data[at] as number;
+      sums[c] = (sums[c] as number) + value;
+      squares[c] = (squares[c] as number) + value * value;
     }
-    return Math.max(0, square / rows - (sum / rows) ** 2);
-  });
+  }
+  return squares.map((square, c) => Math.max(0, square / rows - ((sums[c] as number) / rows) ** 2));
 }

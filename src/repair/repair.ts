@@ -11,12 +11,13 @@ import { recurrentLayer, sampleShapes, type WeightedLayer, weightedLayers } from
 import { BedsideError, must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
 import { copiesWithin, type RepairSamples, repairSamples } from './augment.ts';
-import { InputRows, RowMemory } from './collect.ts';
+import { InputRows } from './collect.ts';
 import type { WalkStep } from './frontier.ts';
 import { type Matrix, Products } from './products.ts';
 import { refitRecurrent } from './recurrent.ts';
 import { type ReferenceMemory, ReferenceWalk } from './reference-activations.ts';
 import { fitLayer, fromMatrices, weightMatrices } from './refit.ts';
+import { RowMemory } from './row-memory.ts';
 import { type SamplePositions, samplePositionsOf } from './sample-positions.ts';
 import { type LayerTarget, orderedTargets } from './targets.ts';
 import { refitThroughTime } from './time/refit.ts';
@@ -192,7 +193,7 @@ async function refitInOrder(
   const places = tasks.map(({ layer }) => placeOf(cut, layer.name));
   const reference = await ReferenceWalk.open(original, tasks, samples, settings, settings.reference);
   const walk = await NetworkWalk.open(cut, stepsOf(tasks, places, recurrent), samples, settings);
-  const memory = new RowMemory();
+  const memory = { x: new RowMemory(), y: new RowMemory() };
   let model = cut;
   const repairs: LayerRepair[] = [];
   let start: number | undefined;
@@ -212,10 +213,10 @@ async function refitInOrder(
   for (const [index, { cut: layer, layer: whole, target, sampled }] of tasks.entries()) {
     await refitBefore(places[index] as number);
     const run = (visit: Visitor): Promise<void> => walk.visit(model, visit);
-    const { x, minus } = await InputRows.collect(layer, sampled, target.minus, run, memory);
+    const { x, minus } = await InputRows.collect(layer, sampled, target.minus, run, memory.x);
     const kept = positions(layer.output) ?? Array.from({ length: layer.channels }, (_, c) => c);
     const answers = await reference.valuesAt(layer.name, target.value);
-    const y = targetRows(answers, whole.channels, kept, x.length, minus);
+    const y = targetRows(answers, whole.channels, kept, x.length, minus, memory.y);
     const problem = { name: layer.name, x, y, weights: weightMatrices(layer), fitRows: sampled.fitRows };
     const fit = await fitLayer(problem, products, start);
     // Neighbouring layers need similar strengths, so the search starts at the last one.
@@ -301,10 +302,11 @@ export function targetRows(
   kept: readonly number[],
   groups: number,
   minus: Float32Array | undefined,
+  memory = new RowMemory(),
 ): Matrix[] {
   const rows = answers.length / channels;
   const outputs = kept.length / groups;
-  const all = new Float64Array(rows * kept.length);
+  const all = memory.take(rows * kept.length);
   return Array.from({ length: groups }, (_, g) => {
     const data = all.subarray(g * rows * outputs, (g + 1) * rows * outputs);
     for (let row = 0; row < rows; row++) {

@@ -44,25 +44,51 @@ export async function solveSmall(problem: SmallProblem): Promise<RidgeSolution> 
   return { change, strength: found.strength, errorBefore, errorAfter: found.error };
 }
 
+/** Rows that are added at once: each sum is then read and written once for all of them. */
+const AT_ONCE = 4;
+
 function sumsOf(x: Matrix, y: Matrix, weights: Matrix, from: number, to: number): Sums {
-  const [n, m] = [x.columns, y.columns];
-  const k = n + m;
+  const k = x.columns + y.columns;
   const packed = new Float64Array((k * (k + 1)) / 2);
-  const row = new Float64Array(k);
-  for (let r = from; r < to; r++) {
-    for (let i = 0; i < n; i++) row[i] = x.data[r * n + i] as number;
-    for (let o = 0; o < m; o++) {
-      let rest = y.data[r * m + o] as number;
-      for (let i = 0; i < n; i++) rest -= (row[i] as number) * (weights.data[i * m + o] as number);
-      row[n + o] = rest;
+  const rows = new Float64Array(AT_ONCE * k);
+  for (let r = from; r < to; r += AT_ONCE) {
+    for (let s = 0; s < AT_ONCE; s++) {
+      if (r + s < to) writeRow(x, y, weights, r + s, rows, s * k);
+      else rows.fill(0, s * k, (s + 1) * k);
     }
     for (let i = 0, p = 0; i < k; i++) {
-      const value = row[i] as number;
-      if (value === 0) p += i + 1;
-      else for (let j = 0; j <= i; j++, p++) packed[p] = (packed[p] as number) + value * (row[j] as number);
+      const [a, b] = [rows[i] as number, rows[k + i] as number];
+      const [c, d] = [rows[2 * k + i] as number, rows[3 * k + i] as number];
+      if (a === 0 && b === 0 && c === 0 && d === 0) {
+        p += i + 1;
+        continue;
+      }
+      for (let j = 0; j <= i; j++, p++) {
+        const upper = a * (rows[j] as number) + b * (rows[k + j] as number);
+        const lower = c * (rows[2 * k + j] as number) + d * (rows[3 * k + j] as number);
+        packed[p] = (packed[p] as number) + upper + lower;
+      }
     }
   }
   return packed;
+}
+
+/** Writes a row of inputs, and of residuals, to `out[start]` and on. */
+function writeRow(
+  x: Matrix,
+  y: Matrix,
+  { data: weights }: Matrix,
+  r: number,
+  out: Float64Array,
+  start: number,
+): void {
+  const [n, m] = [x.columns, y.columns];
+  for (let i = 0; i < n; i++) out[start + i] = x.data[r * n + i] as number;
+  for (let o = 0; o < m; o++) {
+    let rest = y.data[r * m + o] as number;
+    for (let i = 0; i < n; i++) rest -= (out[start + i] as number) * (weights[i * m + o] as number);
+    out[start + n + o] = rest;
+  }
 }
 
 function at(sums: Sums, i: number, j: number): number {

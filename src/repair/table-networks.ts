@@ -4,10 +4,11 @@ import type { WeightedLayer } from '../onnx/internal.ts';
 import { must } from '../util/index.ts';
 import { type Random, rowsAt } from '../util/internal.ts';
 import type { RepairSamples } from './augment.ts';
-import { InputRows, type RowMemory } from './collect.ts';
+import { InputRows } from './collect.ts';
 import type { DraftBundle } from './draft-bundle.ts';
 import type { Matrix } from './products.ts';
 import type { RefitTask } from './reference-activations.ts';
+import type { RowMemory } from './row-memory.ts';
 import type { SamplePositions } from './sample-positions.ts';
 import { type NetworkRun, NetworkWalk } from './walk.ts';
 

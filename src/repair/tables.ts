@@ -6,7 +6,6 @@ import type { Model } from '../onnx/index.ts';
 import { hasOneOutputPerGroup, sizeOf, type WeightedLayer, weightedLayers } from '../onnx/internal.ts';
 import { Random } from '../util/internal.ts';
 import { repairSamples } from './augment.ts';
-import { RowMemory } from './collect.ts';
 import { DraftBundle, type LayerTable } from './draft-bundle.ts';
 import { type Matrix, Products } from './products.ts';
 import { ReferenceWalk, type RefitTask } from './reference-activations.ts';
@@ -21,6 +20,7 @@ import {
   repairOf,
   targetRows,
 } from './repair.ts';
+import { RowMemory } from './row-memory.ts';
 import { samplePositionsOf } from './sample-positions.ts';
 import { TableNetworks } from './table-networks.ts';
 

@@ -7,14 +7,14 @@ import type { Targets } from '../../data/internal.ts';
 import type { EngineOptions } from '../../engine/index.ts';
 import { describeClassifier } from '../../evaluate/internal.ts';
 import type { Aggregation, CalibrationSet, Criterion, LayerScores, Target } from '../../explain/index.ts';
-import type { Model } from '../../onnx/index.ts';
+import { type Model, modelCosts } from '../../onnx/index.ts';
 import { assertFiniteWeights } from '../../onnx/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 import { assertFiniteSamples, firstNonFinite, Random, rowRange } from '../../util/internal.ts';
 import { withStandIns } from './unexplained.ts';
 import { type Normalisation, type UnitScores, unitScores } from './unit-scores.ts';
 
-/** How channels are scored; `batch` is 32 by default. */
+/** How channels are scored; `batch` is 32 by default, and smaller where the values of so many samples take too much memory. */
 export interface ScoreModelOptions extends EngineOptions {
   /** Name of the model in error messages. */
   readonly name: string;
@@ -134,6 +134,9 @@ export function comparableScores(
   return unitScores(grouping, layers, { normalise, ...costs });
 }
 
+/** Most bytes of all values of the samples that a criterion reads at once; a backward pass keeps most of them. */
+const BATCH_BYTES = 512 * 2 ** 20;
+
 /** The samples in the form that criteria take, in whole batches where the model fixes the batch size. */
 export function calibrationBatches(
   model: Model,
@@ -142,7 +145,8 @@ export function calibrationBatches(
 ): { readonly calibration: CalibrationSet; readonly batch: number } {
   const form = describeClassifier(model, options.name);
   const { fixedBatch } = form;
-  const batch = fixedBatch ?? options.batch ?? 32;
+  const most = Math.max(1, Math.floor(BATCH_BYTES / Math.max(1, modelCosts(model).activationBytes)));
+  const batch = fixedBatch ?? Math.min(options.batch ?? 32, most);
   const count = fixedBatch === undefined ? dataset.size : dataset.size - (dataset.size % fixedBatch);
   if (count === 0) {
     throw new BedsideError(
