@@ -50,7 +50,7 @@ export async function fitLayer(
     const search = { fitRows: problem.fitRows, start: strength || start };
     const solution =
       groups > 1 && x.columns + y.columns <= SMALL
-        ? await solveSmall({ x, y, weights: current, ...search })
+        ? solveSmall({ x, y, weights: current, ...search })
         : await solveRidge({ x, residual: await products.minusAb(y, x, current), ...search }, products);
     strength = solution.strength;
     before += solution.errorBefore / groups;
@@ -92,8 +92,10 @@ export function weightMatrices(
   const own = outputs ?? range(layer.channels);
   // A depthwise layer that lost channels has lost groups.
   const live = hasOneOutputPerGroup(layer) ? own : range(groups);
+  const outputsOf = new Map<number, number[]>(live.map((g) => [g, []]));
+  for (const c of own) outputsOf.get(Math.floor(c / (layer.channels / groups)))?.push(c);
   return live.map((g) => {
-    const given = own.filter((c) => Math.floor(c / (layer.channels / groups)) === g);
+    const given = outputsOf.get(g) ?? [];
     const read = inputs && perGroup > 1 ? within(inputs, g, perGroup) : range(perGroup);
     const columns = read.length * taps + (hasBias ? 1 : 0);
     const data = new Float64Array(columns * given.length);

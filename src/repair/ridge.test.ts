@@ -80,7 +80,7 @@ describe('solveRidge', () => {
       const target = await products.ab(x, weights);
       const y = { ...residual, data: residual.data.map((value, i) => value + (target.data[i] as number)) };
       const large = await solveRidge({ x, residual, fitRows }, products);
-      const small = await solveSmall({ x, y, weights, fitRows });
+      const small = solveSmall({ x, y, weights, fitRows });
       expect(small.strength).toBe(large.strength);
       expect(small.errorBefore / large.errorBefore).toBeCloseTo(1, 9);
       expect(small.errorAfter / large.errorAfter).toBeCloseTo(1, 6);

@@ -61,7 +61,10 @@ export async function solveRidge(problem: RidgeProblem, products: Products): Pro
     }
     return sum / Math.max(1, predicted.data.length);
   };
-  const found = await descend(errorAt, problem.start);
+  const search = descent(problem.start);
+  let step = search.next();
+  while (!step.done) step = search.next(await errorAt(step.value));
+  const found = step.value;
   const best = found.error < errorBefore ? found : { strength: 0, error: errorBefore };
   if (best.strength === 0) return { change: undefined, strength: 0, errorBefore, errorAfter: errorBefore };
   const whole = await wholeOf(problem, trial, held, inner, products);
@@ -85,26 +88,32 @@ async function wholeOf(
   return { dual: false, gram: sumOf(trial.gram, gram), right: sumOf(trial.right, right) };
 }
 
-/** Walks down the list of strengths from a start: in practice the held-out error has one minimum. */
-export async function descend(
-  errorAt: (strength: number) => Promise<number>,
-  start = DEFAULT_START,
-): Promise<{ strength: number; error: number }> {
+/** A strength, and the held-out error that it leaves. */
+export interface Tried {
+  readonly strength: number;
+  readonly error: number;
+}
+
+/**
+ * Walks down the list of strengths from a start: in practice the held-out error has one minimum. Asks for the error of
+ * one strength after another, and returns the best.
+ */
+export function* descent(start = DEFAULT_START): Generator<number, Tried, number> {
   const errors = new Map<number, number>();
-  const error = async (index: number): Promise<number> => {
+  function* error(index: number): Generator<number, number, number> {
     const strength = STRENGTHS[index];
     if (strength === undefined) return Number.POSITIVE_INFINITY;
-    const known = errors.get(index) ?? (await errorAt(strength));
+    const known = errors.get(index) ?? (yield strength);
     errors.set(index, known);
     return known;
-  };
+  }
   let at = Math.max(
     0,
     STRENGTHS.findIndex((strength) => strength >= start * 0.99),
   );
-  const direction = (await error(at + 1)) < (await error(at)) ? 1 : -1;
-  while ((await error(at + direction)) < (await error(at))) at += direction;
-  return { strength: STRENGTHS[at] as number, error: await error(at) };
+  const direction = (yield* error(at + 1)) < (yield* error(at)) ? 1 : -1;
+  while ((yield* error(at + direction)) < (yield* error(at))) at += direction;
+  return { strength: STRENGTHS[at] as number, error: yield* error(at) };
 }
 
 /** Normal equations of the unknowns, or of the rows in the dual form. */

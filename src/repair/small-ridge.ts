@@ -2,7 +2,7 @@
 // small systems. There are thousands of these in a network, and calls of the engine would take longer than the sums.
 import { cholesky } from './linalg.ts';
 import type { Matrix } from './products.ts';
-import { descend, type RidgeSolution, ridgeOf } from './ridge.ts';
+import { descent, type RidgeSolution, ridgeOf } from './ridge.ts';
 
 /** Most unknowns and outputs together. */
 export const SMALL = 48;
@@ -20,7 +20,7 @@ export interface SmallProblem {
 type Sums = Float64Array;
 
 /** As `solveRidge`, for the residual `y - x weights`. */
-export async function solveSmall(problem: SmallProblem): Promise<RidgeSolution> {
+export function solveSmall(problem: SmallProblem): RidgeSolution {
   const { x, y, weights, fitRows } = problem;
   const [n, m] = [x.columns, y.columns];
   const fit = sumsOf(x, y, weights, 0, fitRows);
@@ -34,7 +34,10 @@ export async function solveSmall(problem: SmallProblem): Promise<RidgeSolution> 
     const change = solved(fit, n, m, strength, factor);
     return change ? errorOf(held, change, n, m) / heldValues : Number.POSITIVE_INFINITY;
   };
-  const found = await descend(async (strength) => errorAt(strength), problem.start);
+  const search = descent(problem.start);
+  let step = search.next();
+  while (!step.done) step = search.next(errorAt(step.value));
+  const found = step.value;
   if (!(found.error < errorBefore)) {
     return { change: undefined, strength: 0, errorBefore, errorAfter: errorBefore };
   }

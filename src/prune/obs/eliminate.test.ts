@@ -1,8 +1,10 @@
 // The elimination against least squares solved anew for every set of units.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Matrix, Products } from '../../repair/internal.ts';
+import { must } from '../../util/index.ts';
 import { Random } from '../../util/internal.ts';
 import { eliminate, scoresOf } from './eliminate.ts';
+import { problemOf } from './readers.ts';
 import { Reader, type ReaderProblem } from './surgeon.ts';
 
 let products: Products;
@@ -143,6 +145,22 @@ describe('eliminate', () => {
       gone.push(best);
     }
   });
+
+  it.each([1, 3])(
+    'goes the same way without what the layer reads of other groups (%i rows a unit)',
+    async (each) => {
+      const whole = planted(9, each, 4, 30 + each);
+      const units = [4, 7, 2].map((unit) => whole.units[unit] as readonly number[]);
+      const part = problemOf({ ...whole, units: new Map([[5, units]]) }, 5);
+      expect(part?.inverse.rows).toBe(3 * each);
+      const [all, own] = [{ ...whole, units }, must(part, 'a group that the layer reads')];
+      const found = await eliminate(3, [new Reader(own, products)]);
+      const expected = await eliminate(3, [new Reader(all, products)]);
+      expect(found.order).toEqual(expected.order);
+      found.errors.forEach((error, i) => void expect(error).toBeCloseTo(expected.errors[i] as number, 10));
+      expect(problemOf({ ...whole, units: new Map() }, 5)).toBeUndefined();
+    },
+  );
 
   it('scores in the order of removal, ties and falling errors too', () => {
     const scores = scoresOf({ order: [2, 0, 3, 1], errors: [0, 5, 3, 3] });

@@ -49,10 +49,34 @@ export interface OpenReader {
   readonly units: ReadonlyMap<number, readonly (readonly number[])[]>;
 }
 
-/** The problem of a reader for one of the groups that it reads. */
-export function problemOf(reader: OpenReader, group: number): ReaderProblem | undefined {
-  const units = reader.units.get(group);
-  return units && { inverse: reader.inverse, weights: reader.weights, units };
+/**
+ * The problem of a reader for one of the groups that it reads. Removing units changes the rows of other groups too, but no
+ * error depends on those, so they are left out: a layer behind a concatenation reads many groups.
+ */
+export function problemOf({ inverse, weights, units }: OpenReader, group: number): ReaderProblem | undefined {
+  const own = units.get(group);
+  if (!own) return undefined;
+  const rows = own.flat();
+  // All but the bias.
+  if (rows.length + 1 >= inverse.rows) return { inverse, weights, units: own };
+  let next = 0;
+  return {
+    inverse: submatrix(inverse, rows, rows),
+    weights: submatrix(
+      weights,
+      rows,
+      Array.from({ length: weights.columns }, (_, o) => o),
+    ),
+    units: own.map((unit) => unit.map(() => next++)),
+  };
+}
+
+function submatrix(of: Matrix, rows: readonly number[], columns: readonly number[]): Matrix {
+  const data = new Float64Array(rows.length * columns.length);
+  let at = 0;
+  for (const row of rows)
+    for (const column of columns) data[at++] = of.data[row * of.columns + column] as number;
+  return { rows: rows.length, columns: columns.length, data };
 }
 
 /**

@@ -129,29 +129,29 @@ export class Reader {
   #currentRow(row: number, out: Float64Array): void {
     const n = this.#inverse.rows;
     out.set(this.#inverse.data.subarray(row * n, (row + 1) * n));
-    subtractRows(out, this.#left, this.#right, this.#putOff, row, n);
+    subtractRows(out, 0, columnOf(this.#left, this.#putOff, row, n), this.#right, n);
   }
 
   /** `W -= left^T W_S` for the rows that stay. */
   #refit(rows: readonly number[], left: Float64Array): void {
     const n = this.#inverse.rows;
     const { columns, data } = this.#weights;
-    const gone = rows.map((row) => data.slice(row * columns, (row + 1) * columns));
+    const gone = new Float64Array(rows.length * columns);
+    rows.forEach((row, j) => {
+      gone.set(data.subarray(row * columns, (row + 1) * columns), j * columns);
+    });
     if (this.#single) {
       const { squares } = this.#single;
       for (let row = 0; row < n; row++) {
         const factor = left[row] as number;
         if (!this.#alive[row] || factor === 0) continue;
-        squares[row] = subtractScaled(data, row * columns, gone[0] as Float64Array, columns, factor);
+        squares[row] = subtractScaled(data, row * columns, gone, columns, factor);
       }
       return;
     }
     for (let row = 0; row < n; row++) {
       if (!this.#alive[row]) continue;
-      gone.forEach((weights, j) => {
-        const factor = left[j * n + row] as number;
-        if (factor !== 0) addScaled(data, row * columns, weights, 0, columns, -factor);
-      });
+      subtractRows(data, row * columns, columnOf(left, rows.length, row, n), gone, columns);
     }
   }
 
@@ -232,32 +232,35 @@ function subtractDiagonal(diagonal: Float64Array, left: Float64Array, right: Flo
   }
 }
 
-/** `out -= left[:, row]^T right`, with `count` rows of `n`, four at a time, one after the other for each element. */
+/** The entries of a column in the first rows of a matrix of `n` columns. */
+function columnOf(matrix: Float64Array, rows: number, column: number, n: number): Float64Array {
+  const entries = new Float64Array(rows);
+  for (let p = 0; p < rows; p++) entries[p] = matrix[p * n + column] as number;
+  return entries;
+}
+
+/** `out[at..] -= factors^T right`, with rows of `width`, four at a time, one after the other for each element. */
 function subtractRows(
   out: Float64Array,
-  left: Float64Array,
+  at: number,
+  factors: Float64Array,
   right: Float64Array,
-  count: number,
-  row: number,
-  n: number,
+  width: number,
 ): void {
+  const count = factors.length;
   let p = 0;
   for (; p + 3 < count; p += 4) {
-    const [r0, r1, r2, r3] = [p * n, (p + 1) * n, (p + 2) * n, (p + 3) * n];
-    const [f0, f1, f2, f3] = [left[r0 + row], left[r1 + row], left[r2 + row], left[r3 + row]] as number[] as [
-      number,
-      number,
-      number,
-      number,
-    ];
-    for (let i = 0; i < n; i++) {
-      let value = (out[i] as number) - f0 * (right[r0 + i] as number);
+    const [r0, r1, r2, r3] = [p * width, (p + 1) * width, (p + 2) * width, (p + 3) * width];
+    const [f0, f1] = [factors[p] as number, factors[p + 1] as number];
+    const [f2, f3] = [factors[p + 2] as number, factors[p + 3] as number];
+    for (let i = 0; i < width; i++) {
+      let value = (out[at + i] as number) - f0 * (right[r0 + i] as number);
       value -= f1 * (right[r1 + i] as number);
       value -= f2 * (right[r2 + i] as number);
-      out[i] = value - f3 * (right[r3 + i] as number);
+      out[at + i] = value - f3 * (right[r3 + i] as number);
     }
   }
-  for (; p < count; p++) addScaled(out, 0, right, p * n, n, -(left[p * n + row] as number));
+  for (; p < count; p++) addScaled(out, at, right, p * width, width, -(factors[p] as number));
 }
 
 /** `to[at..] -= by * from`; the squared length of the result, by four running sums, which hide latency. */
