@@ -1,6 +1,6 @@
 // Time and work of cutting and repairing by depth: chains of equal layers, and any network of bench/depth/networks.ts.
-// Command: npm run bench:depth [-- NETWORK:CRITERION:SAMPLES...], where NETWORK is chain-N, mobilenetV2, densenet121 or
-// resnet50.
+// Command: npm run bench:depth [-- NETWORK:CRITERION:SAMPLES...], where NETWORK is chain-N, or mobilenetV2,
+// densenet121 or resnet50, followed by @SIZE for images of another size.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { formatBytes } from '../src/util/index.ts';

@@ -1,5 +1,5 @@
 // Prunes one network of random weights in a process of its own, and prints seconds, work and memory as JSON.
-// Command: tsx bench/depth/one.ts NETWORK CRITERION SAMPLES MACS
+// Command: tsx bench/depth/one.ts NETWORK[@SIZE] CRITERION SAMPLES MACS
 
 import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
@@ -48,8 +48,9 @@ InferenceSession.create = async (...given: unknown[]) => {
   return session;
 };
 
-const MAKERS: Record<string, () => Built> = { resnet50, densenet121, mobilenetV2 };
-const made = MAKERS[name]?.() ?? chain(Number(name.split('-')[1]));
+const MAKERS: Record<string, (size?: number) => Built> = { resnet50, densenet121, mobilenetV2 };
+const [net = '', extent] = name.split('@');
+const made = MAKERS[net]?.(extent ? Number(extent) : undefined) ?? chain(Number(net.split('-')[1]));
 const random = new Random(7);
 const size = Number(samples);
 const length = made.sampleShape.reduce((product, extent) => product * extent, 1);
