@@ -1,8 +1,9 @@
 // Compressed frames to values: the codecs are libraries (libjpeg-turbo, CharLS, OpenJPEG, OpenJPH, all as WebAssembly, and a
-// decoder of lossless JPEG), loaded when a frame needs them. What a frame says of its size is checked before that.
+// decoder of lossless JPEG; JPEG of 12 bits has one of our own), loaded when a frame needs them. What a frame says of its size is checked before that.
 import { BedsideError } from '../../util/index.ts';
 import { loadOptional } from '../../util/internal.ts';
 import { endsWhole, jpeg2000Size, jpegSize, type StreamSize, withColours } from './codestream.ts';
+import { decodeTwelveBits } from './jpeg-twelve-bit.ts';
 import { decodeRle } from './rle.ts';
 import type { Compression } from './transfer-syntax.ts';
 
@@ -103,8 +104,12 @@ async function decodeJpeg(content: Uint8Array, facts: FrameFacts): Promise<Decod
   // Decoders of JPEG give grey for what is missing, and say nothing.
   if (!endsWhole(content)) throw new Error('its JPEG stream is cut off');
   if (size.process === 3) return { data: await decodeLossless(content, size), isRgb: false, bits: size.bits };
+  if (size.bits === 12 && size.process === 1 && size.samples === 1) {
+    return { data: decodeTwelveBits(content), isRgb: false, bits: size.bits };
+  }
   if (size.bits !== 8) {
-    throw new BedsideError('E_UNSUPPORTED', `JPEG of ${size.bits} bits that is not lossless is not read`, {
+    const which = size.process === 1 ? `in ${size.samples} colours` : 'that is not sequential';
+    throw new BedsideError('E_UNSUPPORTED', `JPEG of ${size.bits} bits ${which} is not read`, {
       hint: 'convert the object without loss, as with dcmdjpeg of DCMTK',
     });
   }

@@ -13,6 +13,8 @@ const PREFIX = '1.2.840.10008.1.2';
 const FRAMES: Readonly<Record<string, string>> = {
   [`${PREFIX}.4.50`]:
     '/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAMCAgMCAgMDAwMEAwMEBQgFBQQEBQoHBwYIDAoMDAsKCwsNDhIQDQ4RDgsLEBYQERMUFRUVDA8XGBYUGBIUFRT/wAALCAAKAAwBAREA/8QAFQABAQAAAAAAAAAAAAAAAAAACAf/xAAhEAAABAUFAAAAAAAAAAAAAAAAAgMHBhUiI0ElM1GRof/aAAgBAQAAPwApM23+xb4wGNC7f6Mjb8EdZtIliguMBjQukSTI0F6H///Z',
+  [`${PREFIX}.4.51`]:
+    '/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAMCAgMCAgMDAwMEAwMEBQgFBQQEBQoHBwYIDAoMDAsKCwsNDhIQDQ4RDgsLEBYQERMUFRUVDA8XGBYUGBIUFRT/wQALDAAKAAwBAREA/8QAFgABAQEAAAAAAAAAAAAAAAAACgsN/8QAKBAAAAQDBQkAAAAAAAAAAAAAAAUHCQEoRggMF1FjJSc1QUJSYdPj/9oACAEBAAA/AIrDctywuFyJ9tK/MIuQ65YW7oukTzpXxDTGlTNyN+2Xdly2pF00KV+gIuQ5v2y7h0XS2pFzoUryhoD/2Q==',
   [`${PREFIX}.4.70`]:
     '/9j/4AAQSkZJRgABAQAAAQABAAD/wwALCAAKAAwBAREA/8QAFgABAQEAAAAAAAAAAAAAAAAAAwcI/9oACAEBAAEAAM/u7u7u7u9Ud3d3d3d6o7u7u7u71TAzu7u7u75Td3d3d3d6o7u7u7u71R8DO7u7u75Td3d3d3d6o7u7u7u71R8DO7u7u7///9k=',
   [`${PREFIX}.4.80`]:
@@ -48,7 +50,9 @@ export function dicomCorpus(): Corpus {
   const pixels = Array.from({ length: 120 }, (_, i) => (i * 7) % 256);
   const made = { rows: 10, columns: 12, bitsAllocated: 8, pixels } as const;
   const compressed = Object.entries(FRAMES).map(([syntax, frame]): [string, Uint8Array] => {
-    const own = { ...made, pixels: encapsulated([Buffer.from(frame, 'base64')]) };
+    // Extended JPEG is of 12 bits.
+    const bits = syntax.endsWith('.51') ? { bitsAllocated: 16 as const, bitsStored: 12 } : { bitsStored: 8 };
+    const own = { ...made, ...bits, pixels: encapsulated([Buffer.from(frame, 'base64')]) };
     return [`${syntax}.dcm`, dicomFile(imageElements(own), syntax)];
   });
   const ramp = new Uint8Array(Uint16Array.from({ length: 256 }, (_, i) => i * 257).buffer);
