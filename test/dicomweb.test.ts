@@ -5,10 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answerStudies, type StudiesOptions } from 'bedside';
+import { openBundle } from 'bedside/bundle';
 import { createSession, tensor } from 'bedside/engine';
 import { serve } from 'bedside/gateway';
 import { canonicalModel } from 'bedside/onnx';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { GatewayAnswerer, LocalAnswerer } from '../src/app/internal.ts';
 import { writeBundle } from '../src/bundle/internal.ts';
 import { contentsOf } from '../src/bundle/test-support/contents.ts';
 import { DICOMWEB_PLUGIN, Orthanc } from '../src/interop/test-support/orthanc.ts';
@@ -99,6 +101,66 @@ describe.skipIf(DICOMWEB_PLUGIN === undefined)('an archive', () => {
     expect(told).not.toContain('NÄME');
   });
 
+  it('has frames of an image with several answered: in this process and by a gateway alike', async () => {
+    const [frames, name] = [3, 'several frames'];
+    const pixels = Uint8Array.from({ length: frames * SIZE * SIZE }, () => random.integer(256));
+    // Multi-frame Grayscale Byte Secondary Capture Image.
+    const more = {
+      NumberOfFrames: String(frames),
+      SOPClassUID: '1.2.840.10008.5.1.4.1.1.7.2',
+      FrameIncrementPointer: '00181063',
+      FrameTime: '40',
+    };
+    await orthanc.add(await image(name, { pixels, more }));
+    const before = (await stored('SR')).length;
+    const fhir = join(folder, 'fhir-frames');
+    const here = { ...options, images: 2, fhir: { target: fhir } };
+    expect(await answerStudies(bundle, here)).toMatchObject({ answered: 1, images: 2, heatMaps: 2 });
+    const report = (await stored('SR')).slice(before).map((own) => JSON.stringify(own))[0] ?? '';
+    expect(
+      new Set([...report.matchAll(/"ReferencedFrameNumber":"(\d)"/g)].map(([, frame]) => frame)),
+    ).toEqual(new Set(['1', '3']));
+    const texts = await Promise.all((await readdir(fhir)).map((file) => readFile(join(fhir, file), 'utf8')));
+    expect(texts.length).toBe(2);
+    for (const frame of [1, 3]) expect(texts.join()).toContain(`Frame ${frame} of 3 of its image.`);
+
+    const bytes = await testInstance({ study: name, width: SIZE, height: SIZE, pixels, more });
+    const opened = await openBundle(bundle);
+    const local = await LocalAnswerer.open(opened, undefined);
+    const gateway = await serve([opened], {
+      port: 0,
+      workers: 1,
+      measure: false,
+      dashboard: false,
+      levels: opened.manifest.groups.map(() => 0),
+    });
+    const remote = await GatewayAnswerer.open(opened, { url: gateway.url });
+    const { signal } = new AbortController();
+    try {
+      const seen = new Set<string>();
+      for (let index = 0; index < frames; index++) {
+        const [one, two] = await Promise.all(
+          [local, remote].map((own) => own.answer(bytes, signal, { index, of: frames })),
+        );
+        // Stored values divided by white, of this frame alone.
+        const expected = Array.from(pixels.subarray(index * SIZE * SIZE, (index + 1) * SIZE * SIZE), (own) =>
+          Math.fround(own / 255),
+        );
+        expect([...(one?.sample ?? [])]).toEqual(expected);
+        for (const [i, score] of [...(one?.scores ?? [])].entries())
+          expect(two?.scores[i]).toBeCloseTo(score, 5);
+        for (const [i, value] of [...(one?.relevance ?? [])].entries())
+          expect(two?.relevance?.[i]).toBeCloseTo(value, 4);
+        seen.add(String(one?.scores));
+      }
+      expect(seen.size).toBe(frames);
+      await expect(local.answer(bytes, signal)).rejects.toMatchObject({ code: 'E_DATA' });
+    } finally {
+      await local[Symbol.asyncDispose]();
+      await gateway.close();
+    }
+  });
+
   it.skipIf(!hasTools)('stores objects without an error for dciodvfy', async () => {
     const ids = (await orthanc.get('/instances')) as string[];
     let checked = 0;
@@ -111,7 +173,7 @@ describe.skipIf(DICOMWEB_PLUGIN === undefined)('an archive', () => {
       expect(`${stdout}${stderr}`).not.toMatch(/^Error/m);
       checked++;
     }
-    expect(checked).toBe(5);
+    expect(checked).toBe(8);
   });
 
   it('has nothing answered twice, and what cannot be answered is told by its reason', async () => {
@@ -120,9 +182,9 @@ describe.skipIf(DICOMWEB_PLUGIN === undefined)('an archive', () => {
     await orthanc.add(await image('report', { more: { Modality: 'KO' } }));
     const result = await answerStudies(bundle, options);
     expect(result).toMatchObject({
-      studies: 4,
+      studies: 5,
       answered: 0,
-      already: 2,
+      already: 3,
       passedOver: 1,
       failed: { E_DATA: 1 },
     });

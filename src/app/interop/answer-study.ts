@@ -13,7 +13,7 @@ import {
 import { BedsideError } from '../../util/index.ts';
 import { readAnswer } from '../explain/answers.ts';
 import { answerParts } from './answered-by.ts';
-import type { ImageAnswerer } from './answerer.ts';
+import type { FrameChoice, ImageAnswerer } from './answerer.ts';
 import { heatMapOf } from './heat-map.ts';
 import type { ResultOutlets } from './outlets.ts';
 
@@ -25,7 +25,10 @@ export interface ImageChoice {
   readonly bodyPart?: string | undefined;
   /** Whose series description has this text, in letters of any size. */
   readonly description?: string | undefined;
-  /** At most so many of a study, spread evenly over its images in order; default 1, the middle one. */
+  /**
+   * At most so many of a study, spread evenly over its images in order; default 1, the middle one. Where it has fewer images,
+   * those with several frames have as many frames answered as make up that number, spread evenly.
+   */
   readonly images?: number | undefined;
 }
 
@@ -76,9 +79,13 @@ export async function answerStudy(studyUid: string, tools: StudyTools): Promise<
       throw new BedsideError('E_DATA', 'the archive sent an image of another study');
     const part =
       picked.length < able.length ? [`Image ${able.indexOf(own) + 1} of ${able.length} of its study.`] : [];
-    const { result, map } = await answerImage(bytes, source, part, tools);
-    answered.push({ result, source });
-    if (map) maps.push(map);
+    const each = Math.max(1, Math.floor((choice.images ?? 1) / picked.length));
+    for (const frame of framesOf(source.frames, each)) {
+      const said = frame ? [...part, `Frame ${frame.index + 1} of ${frame.of} of its image.`] : part;
+      const { image, map } = await answerImage(bytes, source, frame, said, tools);
+      answered.push(image);
+      if (map) maps.push(map);
+    }
   }
   if (answered.length === 0) return { kind: 'passed over' };
   // On the disk first: once the report is in the archive, nobody answers this study again.
@@ -88,20 +95,36 @@ export async function answerStudy(studyUid: string, tools: StudyTools): Promise<
   return { kind: 'answered', images: answered.length, heatMaps: maps.length };
 }
 
+/** At most so many frames of an image, spread evenly; undefined stands for the image itself, which has one. */
+function framesOf(count: number, most: number): readonly (FrameChoice | undefined)[] {
+  if (count === 1) return [undefined];
+  return spread(
+    Array.from({ length: count }, (_, index) => ({ index, of: count })),
+    most,
+  );
+}
+
 async function answerImage(
   bytes: Uint8Array,
   source: SourceInstance,
+  frame: FrameChoice | undefined,
   said: readonly string[],
   { answerer, heatMaps, signal }: StudyTools,
-): Promise<{ readonly result: SampleResult; readonly map: DicomObject | undefined }> {
+): Promise<{ readonly image: AnsweredImage; readonly map: DicomObject | undefined }> {
   const { by, form } = answerer;
-  const answer = await answerer.answer(bytes, signal);
+  const answer = await answerer.answer(bytes, signal, frame);
   const { studyUid, seriesUid, instanceUid, taken } = source;
   const { levels, policy, policySha256, devices, remarks } = answer;
   const result: SampleResult = {
     kind: 'sample',
     // The same image, asked of the same bundle, is the same result.
-    id: uuidOf('image', studyUid, instanceUid, by.bundle.sha256),
+    id: uuidOf(
+      'image',
+      studyUid,
+      instanceUid,
+      by.bundle.sha256,
+      ...(frame ? [`frame ${frame.index + 1}`] : []),
+    ),
     issued: new Date().toISOString(),
     by,
     how: { levels: [levels], policy, policySha256, devices, remarks: [...said, ...remarks] },
@@ -110,15 +133,16 @@ async function answerImage(
     exclusive: form.form.exclusive || form.form.task === 'single-label',
     parts: answerParts(form, readAnswer(form.form, answer.scores)),
   };
+  const image = { result, source, frame: frame && frame.index + 1 };
   const picture = heatMaps ? heatMapOf(form, answer) : undefined;
-  if (!picture) return { result, map: undefined };
+  if (!picture) return { image, map: undefined };
   const found = result.parts
     .filter((part) => part.found)
     .map(({ name, probability }) => {
       return probability === undefined ? name : `${name} ${(100 * probability).toFixed(1)} %`;
     });
   const lines = [`WHAT MATTERS FOR: ${found.join(', ') || 'NONE'}`, 'PRELIMINARY, BY AN ALGORITHM'];
-  return { result, map: await heatMapCapture(result, source, picture, lines) };
+  return { image, map: await heatMapCapture(image, picture, lines) };
 }
 
 /** The images of a study that are chosen, in order. */

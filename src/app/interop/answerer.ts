@@ -17,15 +17,24 @@ export interface AnsweredImageScores {
   readonly remarks: readonly string[];
 }
 
+/** A frame of an image that has several. */
+export interface FrameChoice {
+  /** From 0. */
+  readonly index: number;
+  /** How many the image has. */
+  readonly of: number;
+}
+
 /** Answers images. */
 export interface ImageAnswerer extends AsyncDisposable {
   readonly by: AnsweredBy;
   readonly form: AnswerForm;
   /**
    * @param image an object of DICOM, read as `bedside infer --data` reads it
+   * @param frame of an object that has several; otherwise it has one
    * @throws BedsideError E_DATA, E_DATA_FIT and so on for the image; E_FABRIC, E_BUSY and so on where nothing answers now
    */
-  answer(image: Uint8Array, signal: AbortSignal): Promise<AnsweredImageScores>;
+  answer(image: Uint8Array, signal: AbortSignal, frame?: FrameChoice): Promise<AnsweredImageScores>;
 }
 
 /** How messages call what is answered: names of files may tell who it was. */

@@ -7,7 +7,8 @@ import { sizeOf } from '../../onnx/internal.ts';
 import { BedsideError, ERROR_CODES, type ErrorCode } from '../../util/index.ts';
 import { type AnswerForm, answerForm } from '../explain/answers.ts';
 import { answeredBy } from './answered-by.ts';
-import type { AnsweredImageScores, ImageAnswerer } from './answerer.ts';
+import type { AnsweredImageScores, FrameChoice, ImageAnswerer } from './answerer.ts';
+import { preparedImage } from './one-frame.ts';
 
 const TIMEOUT = 120;
 const MOST_ANSWER = 512 * 2 ** 20;
@@ -45,22 +46,31 @@ export class GatewayAnswerer implements ImageAnswerer {
     return own;
   }
 
-  async answer(image: Uint8Array, signal: AbortSignal): Promise<AnsweredImageScores> {
-    const type = 'application/dicom';
-    const query = '/infer?with_input=true&explain=true';
-    const answer = await this.#ask('POST', query, image, { 'content-type': type }, signal).catch(
-      async (error: unknown) => {
-        const isUnexplained =
-          BedsideError.is(error, 'E_UNSUPPORTED') || BedsideError.is(error, 'E_FORBIDDEN');
-        if (!isUnexplained) throw error;
-        // A network that relevance cannot cross, or a token that may not ask for it: answered without a heat map.
-        return await this.#ask('POST', '/infer?with_input=true', image, { 'content-type': type }, signal);
-      },
-    );
+  async answer(image: Uint8Array, signal: AbortSignal, frame?: FrameChoice): Promise<AnsweredImageScores> {
+    const prepared = frame && (await preparedImage(this.#bundle, image, frame));
+    const type = prepared ? 'application/json' : 'application/dicom';
+    const body = prepared ? this.#tensorOf(prepared.sample) : image;
+    const parameters = (explain: boolean): string =>
+      // A tensor says its parameters itself.
+      prepared ? '/infer' : `/infer?with_input=true${explain ? '&explain=true' : ''}`;
+    const asked = (explain: boolean) =>
+      this.#ask(
+        'POST',
+        parameters(explain),
+        typeof body === 'function' ? body(explain) : body,
+        { 'content-type': type },
+        signal,
+      );
+    const answer = await asked(true).catch(async (error: unknown) => {
+      const isUnexplained = BedsideError.is(error, 'E_UNSUPPORTED') || BedsideError.is(error, 'E_FORBIDDEN');
+      if (!isUnexplained) throw error;
+      // A network that relevance cannot cross, or a token that may not ask for it: answered without a heat map.
+      return await asked(false);
+    });
     const { input, output } = this.#bundle.manifest.model;
     const outputs = new Map(outputsOf(answer).map((own) => [own.name, own.data]));
     const scores = floats(outputs.get(output.name), output.classes);
-    const sample = floats(outputs.get(`${input.name}_read`), sizeOf(input.shape));
+    const sample = prepared?.sample ?? floats(outputs.get(`${input.name}_read`), sizeOf(input.shape));
     const relevance = floats(outputs.get(`${input.name}_relevance`), sizeOf(input.shape));
     if (!scores || !sample) {
       throw new BedsideError(
@@ -77,6 +87,7 @@ export class GatewayAnswerer implements ImageAnswerer {
         .split(',')
         .filter((name) => name !== ''),
       remarks: [
+        ...(prepared?.remarks ?? []),
         ...(typeof remarks === 'string' && remarks !== '' ? [remarks] : []),
         ...(relevance
           ? []
@@ -86,6 +97,16 @@ export class GatewayAnswerer implements ImageAnswerer {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
+
+  /** A sample as the Open Inference Protocol writes it, with or without its relevance. */
+  #tensorOf(sample: Float32Array): (explain: boolean) => Uint8Array {
+    const { name, shape } = this.#bundle.manifest.model.input;
+    const data = Array.from(sample);
+    return (explain) => {
+      const inputs = [{ name, shape: [1, ...shape], datatype: 'FP32', data }];
+      return Buffer.from(JSON.stringify({ inputs, ...(explain ? { parameters: { explain } } : {}) }));
+    };
+  }
 
   /** @throws BedsideError with the gateway's own code; E_FABRIC */
   async #ask(

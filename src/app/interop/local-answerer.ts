@@ -9,10 +9,10 @@ import { canonicalModel } from '../../onnx/index.ts';
 import type { FloatTensor } from '../../run/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import { type AnswerForm, answerForm, explainedWeights } from '../explain/answers.ts';
-import { postedSamples } from '../posted-samples.ts';
 import { SingleMachine } from '../run/single-machine.ts';
 import { answeredBy } from './answered-by.ts';
-import { type AnsweredImageScores, IMAGE_BOUNDS, IMAGE_NAME, type ImageAnswerer } from './answerer.ts';
+import type { AnsweredImageScores, FrameChoice, ImageAnswerer } from './answerer.ts';
+import { preparedImage } from './one-frame.ts';
 
 /** A bundle that answers images in this process. */
 export class LocalAnswerer implements ImageAnswerer {
@@ -53,14 +53,9 @@ export class LocalAnswerer implements ImageAnswerer {
     return new LocalAnswerer(bundle, by, levels ?? unpruned, policy);
   }
 
-  async answer(image: Uint8Array): Promise<AnsweredImageScores> {
-    const read = await postedSamples(this.#bundle, { bytes: image, name: IMAGE_NAME }, IMAGE_BOUNDS);
-    const { samples, remarks } = read;
-    if (samples.size !== 1) {
-      throw new BedsideError('E_DATA', `${IMAGE_NAME} makes ${samples.size} samples, not one`);
-    }
+  async answer(image: Uint8Array, _: AbortSignal, frame?: FrameChoice): Promise<AnsweredImageScores> {
+    const { sample, remarks } = await preparedImage(this.#bundle, image, frame);
     const { shape } = this.#bundle.manifest.model.input;
-    const sample = new Float32Array(samples.samples);
     const input = tensor(sample, [1, ...shape]) as FloatTensor;
     const scores = await this.#machine.run(this.#levels, input);
     const relevance = await this.#relevance(input, scores);

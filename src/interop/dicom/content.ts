@@ -58,11 +58,24 @@ export function numberItem(name: Code, value: number, unit: Code, items: readonl
 export function imageItem(
   relationship: Relationship,
   name: Code | undefined,
-  { sopClass, instanceUid }: { readonly sopClass: string; readonly instanceUid: string },
+  source: { readonly sopClass: string; readonly instanceUid: string },
+  frame?: number,
 ): Attributes {
   return item(relationship, 'IMAGE', name, {
-    ReferencedSOPSequence: [{ ReferencedSOPClassUID: sopClass, ReferencedSOPInstanceUID: instanceUid }],
+    ReferencedSOPSequence: [referenceTo(source, frame)],
   });
+}
+
+/** An instance, and the frame of it (from 1) where it has several. */
+export function referenceTo(
+  { sopClass, instanceUid }: { readonly sopClass: string; readonly instanceUid: string },
+  frame: number | undefined,
+): Attributes {
+  return {
+    ReferencedSOPClassUID: sopClass,
+    ReferencedSOPInstanceUID: instanceUid,
+    ...(frame === undefined ? {} : { ReferencedFrameNumber: String(frame) }),
+  };
 }
 
 function content(items: readonly Attributes[]): Attributes {

@@ -1,10 +1,9 @@
 // A heat map as a secondary capture in the study of the image that it explains, with what it is not for burnt into its pixels.
 import { BedsideError } from '../../util/index.ts';
-import type { SampleResult } from '../result.ts';
+import { referenceTo } from './content.ts';
 import { type Attributes, writeDicom } from './file.ts';
 import { dotsOf, LETTER } from './font.ts';
-import { type DicomObject, dicomTime, equipment, label } from './report.ts';
-import type { SourceInstance } from './source.ts';
+import { type AnsweredImage, type DicomObject, dicomTime, equipment, label } from './report.ts';
 import { uidOf } from './uid.ts';
 
 /** Burnt into every heat map. */
@@ -30,15 +29,13 @@ const MARGIN = 6;
  * @throws BedsideError E_DATA for a picture that is empty, too large, or not of its size; E_UNSUPPORTED where dcmjs is not installed
  */
 export async function heatMapCapture(
-  result: SampleResult,
-  source: SourceInstance,
+  { result, source, frame }: AnsweredImage,
   picture: RgbPicture,
   said: readonly string[],
 ): Promise<DicomObject> {
   const { width, height, rgb } = withText(picture, [NOT_FOR_USE, ...said]);
   const instanceUid = uidOf(result.id, 'heat map');
   const { date, time } = dicomTime(result.issued);
-  const referenced = { ReferencedSOPClassUID: source.sopClass, ReferencedSOPInstanceUID: source.instanceUid };
   const attributes: Attributes = {
     ...source.shared,
     ...{ SOPClassUID: '1.2.840.10008.5.1.4.1.1.7', SOPInstanceUID: instanceUid, Modality: 'OT' },
@@ -52,7 +49,7 @@ export async function heatMapCapture(
     ...{ SeriesDate: date, SeriesTime: time, ContentDate: date, ContentTime: time },
     DerivationDescription:
       'Relevance of each pixel for the answer of a network, over the image that the network read',
-    SourceImageSequence: [referenced],
+    SourceImageSequence: [referenceTo(source, frame)],
     // No name, number or date is in the pixels.
     BurnedInAnnotation: 'NO',
     ImageComments: `${NOT_FOR_USE}. Preliminary: an algorithm made it, and no clinician has confirmed it.`,

@@ -40,7 +40,11 @@ const report = async (options: StudyOptions = {}, own: Partial<SampleResult> = {
 
 const picture = { width: 64, height: 48, rgb: Uint8Array.from({ length: 3 * 64 * 48 }, (_, i) => i % 251) };
 const capture = async (options: StudyOptions = {}, said: readonly string[] = ['FOR: CHESTCT (91.2 %)']) =>
-  await heatMapCapture(IMAGE, await readSource(await testInstance(options)), picture, said);
+  await heatMapCapture(
+    { result: IMAGE, source: await readSource(await testInstance(options)) },
+    picture,
+    said,
+  );
 
 /** Attributes by keyword. */
 async function read(bytes: Uint8Array): Promise<Record<string, unknown>> {

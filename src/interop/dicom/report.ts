@@ -66,6 +66,8 @@ export interface DicomObject {
 export interface AnsweredImage {
   readonly result: SampleResult;
   readonly source: SourceInstance;
+  /** Of an image that has several: which, from 1. */
+  readonly frame?: number | undefined;
 }
 
 /** The UID of the one report that a bundle gives of a study: whoever finds it need not answer again. */
@@ -137,7 +139,7 @@ function contentOf(images: readonly AnsweredImage[]): Attributes[] {
       container(
         'CONTAINS',
         CODES.libraryGroup,
-        images.map(({ source }) => imageItem('CONTAINS', undefined, source)),
+        images.map(({ source, frame }) => imageItem('CONTAINS', undefined, source, frame)),
       ),
     ]),
     container(
@@ -149,9 +151,9 @@ function contentOf(images: readonly AnsweredImage[]): Attributes[] {
 }
 
 /** One class or value (TID 1501), with the algorithm that gave it (TID 4019). */
-function measurementGroup(part: AnswerPart, { result, source }: AnsweredImage): Attributes {
+function measurementGroup(part: AnswerPart, { result, source, frame }: AnsweredImage): Attributes {
   const { by, how, id } = result;
-  const from = imageItem('INFERRED FROM', CODES.source, source);
+  const from = imageItem('INFERRED FROM', CODES.source, source, frame);
   const name = label(part.name, 64);
   const levels = how.levels.map((own) => own.join(',')).join('; ');
   const value =
@@ -179,7 +181,9 @@ function measurementGroup(part: AnswerPart, { result, source }: AnsweredImage): 
 }
 
 /** The study, and the series and instances of it that the report rests on. */
-function evidence(sources: readonly SourceInstance[]): Attributes {
+function evidence(all: readonly SourceInstance[]): Attributes {
+  // Several frames are of one instance.
+  const sources = [...new Map(all.map((own) => [own.instanceUid, own])).values()];
   const series = new Set(sources.map(({ seriesUid }) => seriesUid));
   return {
     StudyInstanceUID: sources[0]?.studyUid,

@@ -13,6 +13,8 @@ export interface SourceInstance {
   readonly instanceUid: string;
   readonly sopClass: string;
   readonly modality: string;
+  /** How many images it has. */
+  readonly frames: number;
   readonly bodyPart?: string | undefined;
   readonly seriesDescription?: string | undefined;
   /** The day on which the image was taken, in ISO 8601; undefined where it does not say. */
@@ -95,12 +97,19 @@ export async function readSource(bytes: Uint8Array): Promise<SourceInstance> {
     ...{ studyUid: uid('StudyInstanceUID'), seriesUid: uid('SeriesInstanceUID') },
     ...{ instanceUid: uid('SOPInstanceUID'), sopClass: uid('SOPClassUID') },
     modality: text('Modality') ?? 'OT',
+    frames: framesOf(found.NumberOfFrames),
     bodyPart: text('BodyPartExamined'),
     seriesDescription: text('SeriesDescription'),
     taken: isoDate(text('AcquisitionDate') ?? text('ContentDate') ?? text('StudyDate')),
     isOurs: found.Manufacturer === MANUFACTURER,
     shared,
   };
+}
+
+/** One, unless it says that there are more; what is no number is told when the image is read. */
+function framesOf(value: unknown): number {
+  const frames = Number(value ?? 1);
+  return Number.isInteger(frames) && frames > 1 ? frames : 1;
 }
 
 /** A date of DICOM in ISO 8601. Its time is left out, since no time zone is known. */

@@ -46,7 +46,7 @@ export function addDicomwebOptions(command: Command): void {
     )
     .option(
       '--images <n>',
-      'at most so many images of a study, spread evenly; of one, the middle',
+      'at most so many images of a study, or frames of its images, spread evenly; of one, the middle',
       count(64),
       1,
     )
