@@ -3,7 +3,10 @@ import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { BedsideError, messageOf, must } from '../../util/index.ts';
 import { RegularFile } from '../../util/internal.ts';
+import type { InputContract } from '../contract/contract.ts';
 import type { Dataset, DatasetOptions } from '../dataset.ts';
+import { BEAT_CLASSES } from '../ecg-beats.ts';
+import { FrameAxis, marksOf } from '../edf/marks.ts';
 import { filesBelow } from '../file-tree.ts';
 import { medicalName } from '../medical-name.ts';
 import { PassedOverCount } from '../passed-over.ts';
@@ -11,6 +14,7 @@ import { signalFacts } from '../recording-remarks.ts';
 import { chooseLeads, type Lead, type MarkedRecord, type RecordSource } from '../recording-source.ts';
 import { readRecordings } from '../recordings.ts';
 import { type SignalTarget, unitFactor } from '../signal-steps.ts';
+import { SYMBOLS } from '../wfdb-marks.ts';
 import { folderPatient } from '../wfdb-patients.ts';
 import { millivoltsOf } from '../wfdb-signals.ts';
 import { looksLikeDicom, parseObject } from './object.ts';
@@ -35,28 +39,31 @@ export async function isWaveform(path: string): Promise<boolean> {
 }
 
 /**
- * Reads the windows of waveform objects, as `readRecordings`: of a file, or of all of a folder and of those below. Windows
- * are one after the other: annotations of objects are free text, and not read.
+ * Reads the windows of waveform objects, as `readRecordings`: of a file, or of all of a folder and of those below. Without
+ * annotations of beats or rhythms, windows are one after the other.
  * @throws BedsideError as `readRecordings`
  */
 export async function readWaveforms(path: string, options: DatasetOptions): Promise<Dataset> {
-  return readRecordings(await WaveformSource.at(path), options);
+  return readRecordings(await WaveformSource.at(path, options.contract), options);
 }
 
 /** Names of leads and rates of waveform objects. */
 export async function waveformFacts(path: string): Promise<{
   readonly hasBeats: boolean;
+  readonly labels?: readonly string[];
   readonly leads: readonly string[];
   readonly rates: readonly number[];
 }> {
-  const source = await WaveformSource.at(path);
+  const source = await WaveformSource.at(path, undefined);
   const records = [];
+  let hasBeats = false;
   for (const record of await source.list(new PassedOverCount())) {
-    const { groups } = await source.read(record);
+    const { groups, annotations } = await source.read(record);
+    hasBeats ||= annotations.some(({ text }) => SYMBOLS.includes(text));
     const leads = groups.flatMap(({ channels }) => channels.map(({ name }) => name));
     records.push({ leads, rates: groups.map(({ rate }) => rate) });
   }
-  return { hasBeats: false, ...signalFacts(records) };
+  return { hasBeats, ...(hasBeats ? { labels: BEAT_CLASSES } : {}), ...signalFacts(records) };
 }
 
 class WaveformSource implements RecordSource {
@@ -65,17 +72,19 @@ class WaveformSource implements RecordSource {
   readonly path: string;
   readonly folder: string;
   readonly #isFolder: boolean;
+  readonly #contract: InputContract;
   readonly #firstOf = new Map<string, string>();
   readonly #sameAs = new Map<string, string>();
 
-  private constructor(path: string, isFolder: boolean) {
+  private constructor(path: string, isFolder: boolean, contract: InputContract) {
     this.path = path;
     this.folder = isFolder ? path : dirname(path);
     this.#isFolder = isFolder;
+    this.#contract = contract;
   }
 
-  static async at(path: string): Promise<WaveformSource> {
-    return new WaveformSource(path, (await stat(path)).isDirectory());
+  static async at(path: string, contract: InputContract | undefined): Promise<WaveformSource> {
+    return new WaveformSource(path, (await stat(path)).isDirectory(), contract ?? {});
   }
 
   async list(passedOver: PassedOverCount): Promise<readonly string[]> {
@@ -88,8 +97,18 @@ class WaveformSource implements RecordSource {
     return records;
   }
 
-  async marks(): Promise<MarkedRecord> {
-    return { marks: undefined, rate: 1 };
+  async marks(record: string, passedOver: PassedOverCount): Promise<MarkedRecord> {
+    const { groups, annotations } = await this.read(record);
+    const [base] = [...groups].sort((a, b) => b.rate - a.rate);
+    if (!base || annotations.length === 0) return { marks: undefined, rate: 1 };
+    const { rate, length } = base;
+    const axis = new FrameAxis([{ time: 0, seconds: length / rate, record: 0, records: 1 }], rate, length);
+    const marks = marksOf(annotations, axis, this.#contract);
+    if (marks.others > 0)
+      passedOver.add('annotations that name neither a beat nor a class', record, marks.others);
+    if (marks.lost > 0) passedOver.add('beats outside of what was recorded', record, marks.lost);
+    // Texts of other kinds, as carts write them, label nothing.
+    return { marks: marks.peaks.length + marks.rhythms.length > 0 ? marks : undefined, rate };
   }
 
   async leads(

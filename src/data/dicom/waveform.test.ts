@@ -108,6 +108,50 @@ describe('waveforms of DICOM', () => {
     expect(await dataFacts(folder)).toMatchObject({ kind: 'waveforms', rates: [250, 500] });
   });
 
+  it('have windows around the beats that their annotations name, by samples or by seconds', async () => {
+    const own = await mkdtemp(join(folder, 'notes-'));
+    const group = { ...groups[0], length: 5000 } as (typeof groups)[0];
+    const slow = { ...groups[2], length: 2500 } as (typeof groups)[0];
+    const bytes = ecgFile(
+      [group, slow],
+      [
+        { text: 'N', samples: [1001, 2001] },
+        // The same beat in another lead, one by the samples of the slow group, and one in seconds.
+        { text: 'N', samples: [1001] },
+        { text: 'V', group: 2, samples: [1501] },
+        { text: 'V', seconds: [8] },
+        { text: 'V', seconds: [99] },
+        { text: 'NAME TEST', samples: [500] },
+      ],
+    );
+    await writeFile(join(own, 'a.dcm'), bytes);
+    const data = await openDataset(own, OPTIONS);
+    expect([data.size, [...(data.labels ?? [])]]).toEqual([4, [0, 0, 2, 2]]);
+    const { annotations } = await readWaveform(memorySource(bytes));
+    expect(annotations.slice(0, 5).map(({ time, text }) => [time, text])).toEqual([
+      [499 / 500, 'NAME TEST'],
+      [2, 'N'],
+      [4, 'N'],
+      [6, 'V'],
+      [8, 'V'],
+    ]);
+    // The window is the one around that peak, of the lead that is read.
+    const { groups: found } = await readWaveform(memorySource(bytes));
+    const lead = found[0]?.channels.find(({ name }) => name === 'II')?.samples() ?? new Float64Array(0);
+    const signal = { leads: [['II']], normalisation: { kind: 'none' } } as const;
+    const raw = await openDataset(own, { ...OPTIONS, contract: { signal } });
+    const starts = Array.from({ length: 4000 }, (_, i) => i).filter((start) =>
+      raw.samples
+        .subarray(0, 250)
+        .every((value, i) => Math.abs(value - (lead[start + i] ?? 0) / 1000) < 1e-6),
+    );
+    expect(starts).toEqual([expect.any(Number)]);
+    // About 100 of 256 samples are before the peak.
+    expect(Math.abs(1000 - (starts[0] ?? 0) - 98)).toBeLessThan(3);
+    expect(JSON.stringify({ ...data, samples: 0 })).not.toContain('NAME');
+    expect(await dataFacts(own)).toMatchObject({ hasBeats: true });
+  });
+
   it('that are damaged are refused', async () => {
     const whole = ecgFile([{ ...groups[0], length: 10 } as (typeof groups)[0]]);
     const error = await readWaveform(memorySource(whole.subarray(0, whole.length - 30))).catch(

@@ -31,8 +31,16 @@ const code = (value: string, meaning: string): MadeElement[] => [
   element('00080104', 'LO', meaning),
 ];
 
+/** An annotation of a group (from 1), at samples (from 1) or seconds. */
+export interface MadeNote {
+  readonly text: string;
+  readonly group?: number;
+  readonly samples?: readonly number[];
+  readonly seconds?: readonly number[];
+}
+
 /** A file of ECG whose elements that identify hold `MARKS`. */
-export function ecgFile(groups: readonly MadeGroup[]): Uint8Array {
+export function ecgFile(groups: readonly MadeGroup[], notes: readonly MadeNote[] = []): Uint8Array {
   const noImage = imageElements({ rows: 1, columns: 1, pixels: [0] }).filter(
     ([tag]) => !/^(0028|7FE0)/.test(tag),
   );
@@ -42,8 +50,19 @@ export function ecgFile(groups: readonly MadeGroup[]): Uint8Array {
     ...kept,
     element('00080016', 'UI', '1.2.840.10008.5.1.4.1.1.9.1.2'),
     element('00080060', 'CS', 'ECG'),
+    ...(notes.length > 0 ? [element('0040B020', 'SQ', notes.map(noteOf))] : []),
     ...(sequence.length > 0 ? [element('54000100', 'SQ', sequence)] : []),
   ]);
+}
+
+function noteOf({ text, group = 1, samples, seconds }: MadeNote): MadeElement[] {
+  return [
+    element('0040A0B0', 'US', [group, 0]),
+    element('0040A130', 'CS', samples?.length === 1 || seconds?.length === 1 ? 'POINT' : 'MULTIPOINT'),
+    ...(samples ? [element('0040A132', 'UL', [...samples])] : []),
+    ...(seconds ? [element('0040A138', 'DS', seconds.join('\\'))] : []),
+    element('00700006', 'ST', text),
+  ];
 }
 
 function groupOf({ rate, leads, length, unit, sensitivity, baseline }: MadeGroup, g: number): MadeElement[] {
