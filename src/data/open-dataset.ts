@@ -9,6 +9,7 @@ import { readImages } from './images.ts';
 import { kindOfFile, kindOfFolder } from './kind-of-path.ts';
 import { isLabelList } from './label-list.ts';
 import { isUnsplitNpz, readNpzDataset } from './npz-dataset.ts';
+import { readVolumes } from './volumes.ts';
 import { readWfdb } from './wfdb.ts';
 
 /**
@@ -38,7 +39,7 @@ export async function openDataset(path: string, options: DatasetOptions): Promis
     wfdb: readWfdb,
     edf: readEdfData,
     waveforms: readWaveforms,
-    images: readImages,
+    images: options.sampleShape.length === 4 ? readVolumes : readImages,
   }[kind];
   const dataset = await read(path, options);
   assertFiniteSamples(dataset);

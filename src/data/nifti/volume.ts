@@ -61,7 +61,12 @@ export class NiftiVolume {
 
   /** Slices of all times, one time after the other. */
   get frames(): number {
-    return this.#length(2) * this.header.size[3];
+    return this.depth * this.header.size[3];
+  }
+
+  /** Slices of a time. */
+  get depth(): number {
+    return this.#length(2);
   }
 
   /** Width and height of a slice. */
