@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 
 /**
  * The block of channels of ONNX Runtime's NCHWc layout: 16 with AVX-512, otherwise 8. Counts are padded up to it, so 63
- * channels cost as much as 64. Read from the processor's flags on Linux; 8 elsewhere.
+ * channels cost as much as 64. It has that layout for two-dimensional convolutions alone: the time of others grows with
+ * every channel. Read from the processor's flags on Linux; 8 elsewhere.
  */
 export function detectBlock(): number {
   try {
