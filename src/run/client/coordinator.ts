@@ -303,6 +303,8 @@ export class Coordinator implements InferenceClient {
 
   /** Messages to or from these peers may be lost: queries and requests are sent again, the latter under a new epoch. */
   #restore(peers: ReadonlySet<string>): void {
+    // What a device did not answer, it may not have heard; or it is a new one with the old one's name.
+    for (const peer of peers) this.#lost.delete(peer);
     for (const [to, query] of this.#queries.to(peers)) this.#endpoint?.send(to, query);
     for (const pending of this.#pending.values()) {
       const planned = devicesOf(pending.plan);
