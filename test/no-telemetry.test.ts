@@ -1,6 +1,7 @@
 // Processes with a home and a temporary folder of their own: what the runtime leaves there tells whether its telemetry began.
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -97,5 +98,19 @@ describe("the runtime's telemetry", { timeout: 120_000 }, () => {
 
   it('is off in a thread whose process has switched it off', async () => {
     expect(await run(`await import(${engine}); ${inThread(open())}`)).toEqual({ printed: '2', left: [] });
+  });
+
+  it('of the libraries for Windows has no address, as SECURITY.md says; that of this system shows that one would be found', async () => {
+    const bin = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
+    const has = async (path: string): Promise<boolean> => {
+      const library = await readFile(join(bin, 'bin', 'napi-v6', path));
+      return [library.includes('OneCollector'), library.includes('events.data.microsoft')].some(Boolean);
+    };
+    if (process.platform === 'linux') {
+      expect(await has(`linux/${process.arch}/libonnxruntime.so.1`)).toBe(true);
+    }
+    for (const path of ['x64', 'arm64'].map((arch) => `win32/${arch}/onnxruntime.dll`)) {
+      expect([path, await has(path)]).toEqual([path, false]);
+    }
   });
 });
