@@ -216,7 +216,7 @@ describe.skipIf(!hasNatsServer)('a ward over NATS', TIMEOUT, () => {
     expect(fleet).toHaveLength(2);
 
     await using running = new Running(
-      `infer ecg --data ecg.npz --limit 12 --json ${fabric} --source source --deadline 20`,
+      `infer ecg --data ecg.npz --limit 12 --json ${fabric} --source source --deadline 120`,
     );
     await running.says('workers are ready');
     await far.end('SIGKILL');

@@ -42,7 +42,7 @@ export interface Fabric {
 export const HEARTBEAT_MS = 250;
 /** Milliseconds after which a silent node counts as lost, so that a loss is noticed within 2 s in all. */
 const SILENCE_MS = 1500;
-const MOST_SILENCE_MS = 30_000;
+const MOST_SILENCE_MS = 10_000;
 
 /**
  * Milliseconds of silence after which a node counts as lost. Where more processes wait for this machine's cores than
