@@ -26,8 +26,9 @@ export default defineConfig({
     experimental: { fsModuleCache: true },
     // Twice the cores: several tests mostly wait, for faults to be noticed, senders to stall and processes to start.
     maxWorkers: 2 * availableParallelism(),
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    // Commands that share a process wait for each other, and a machine may be busy: only what hangs ends so.
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     teardownTimeout: 10_000,
     // `npm run coverage`. Processes that tests start (workers, the command line) are not counted.
     coverage: {
