@@ -191,6 +191,7 @@ export {
   simulate,
 } from './simulate/simulate.ts';
 export { SIMULATED_SOLVERS, type SimulatedSolver, STALE_SECONDS, strategyOf } from './simulate/strategies.ts';
+export type { Answerer, Scored } from './stream/answerer.ts';
 export type {
   AnsweredBeat,
   BedResult,
@@ -201,5 +202,10 @@ export type {
   UnansweredBeat,
 } from './stream/events.ts';
 export type { StreamOptions } from './stream/options.ts';
+export {
+  SignalSession,
+  type SignalSessionOptions,
+  type SignalSessionResult,
+} from './stream/signal-session.ts';
 export { stream } from './stream/stream.ts';
 export { DEFAULT_TRAIN_STEPS, type TrainOptions, type TrainResult, train } from './train.ts';

@@ -89,7 +89,11 @@ export class BedSession {
   #found(beat: FoundBeat): void {
     this.#counts.beats++;
     const outcome = this.#ask(beat, this.#arrived);
-    this.#order = this.#order.then(async () => this.#tell(beat, await outcome));
+    const told = this.#order.then(async () => this.#tell(beat, await outcome));
+    // What fails is thrown by `end`, and until then it is nobody's.
+    outcome.catch(() => {});
+    told.catch(() => {});
+    this.#order = told;
   }
 
   async #ask({ input, reason, waited }: FoundBeat, arrived: number): Promise<Outcome> {

@@ -21,6 +21,7 @@ import type { StreamResult } from './events.ts';
 import { gatewayAnswerer } from './gateway-answerer.ts';
 import { openSources } from './open-sources.ts';
 import type { StreamOptions } from './options.ts';
+import type { StreamSource } from './sources/source.ts';
 import { StreamWard } from './stream-ward.ts';
 
 /**
@@ -36,33 +37,51 @@ export async function stream(
   reporter?: Reporter | Journal,
 ): Promise<StreamResult> {
   const journal = journalOf(reporter);
-  const { speed = 1, signal = new AbortController().signal, onEvent = () => {} } = options;
   const opened = await loadBundle(bundle, journal);
-  const classifier = classifierOf(opened);
-  const input = beatInput(opened, classifier);
-  const sources = await openSources(options, input.target);
-  return await answering(opened, options, journal, async (answerer) => {
-    const names =
-      answerForm(opened).classNames ?? Array.from({ length: classifier.classes }, (_, i) => String(i));
-    assertVentricular(
-      options.ventricular ?? RHYTHM_DEFAULTS.ventricular,
-      names,
-      options.ventricular !== undefined,
-      journal,
-    );
-    const ward = new StreamWard(
-      { answerer, classifier, classNames: names, input, options: { ...options, speed }, onEvent },
-      journal,
-    );
-    const started = new Date().toISOString();
-    const finished = await ward.run(sources, signal);
-    return {
-      bundle: opened.dir,
-      ...ward.figures(),
-      ...{ beds: ward.beds(), finished, startedAt: started, speed },
-      ...journal.said(),
-    };
-  });
+  const { target } = beatInput(opened, classifierOf(opened));
+  const sources = await openSources(options, target);
+  return await answering(opened, options, journal, (answerer) =>
+    streamThrough({ bundle: opened, sources, answerer }, options, journal),
+  );
+}
+
+/** What a stream goes through. */
+export interface StreamParts {
+  readonly bundle: Bundle;
+  readonly sources: readonly StreamSource[];
+  readonly answerer: Answerer;
+}
+
+/**
+ * Runs sources to their end, with whoever answers.
+ * @throws BedsideError E_USAGE for classes that are none; as `beatInput`; of a source that fails
+ */
+export async function streamThrough(
+  { bundle, sources, answerer }: StreamParts,
+  options: StreamOptions,
+  journal: Journal,
+): Promise<StreamResult> {
+  const { speed = 1, signal = new AbortController().signal, onEvent = () => {} } = options;
+  const classifier = classifierOf(bundle);
+  const input = beatInput(bundle, classifier);
+  const names =
+    answerForm(bundle).classNames ?? Array.from({ length: classifier.classes }, (_, i) => String(i));
+  assertVentricular(
+    options.ventricular ?? RHYTHM_DEFAULTS.ventricular,
+    names,
+    options.ventricular !== undefined,
+    journal,
+  );
+  const parts = { answerer, classifier, classNames: names, input, options: { ...options, speed }, onEvent };
+  const ward = new StreamWard(parts, journal);
+  const started = new Date().toISOString();
+  const finished = await ward.run(sources, signal);
+  return {
+    bundle: bundle.dir,
+    ...ward.figures(),
+    ...{ beds: ward.beds(), finished, startedAt: started, speed },
+    ...journal.said(),
+  };
 }
 
 /**

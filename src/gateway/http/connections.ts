@@ -3,6 +3,7 @@
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { BedsideError, type ErrorCode } from '../../util/index.ts';
+import { problemOf } from '../protocol/problem.ts';
 
 /** Milliseconds between two looks for senders that are too slow. */
 export const CHECK_MS = 2000;
@@ -14,7 +15,7 @@ interface Refusal {
   readonly status: number;
   readonly error: string;
   readonly code: ErrorCode;
-  readonly hint?: string;
+  readonly hint?: string | undefined;
 }
 
 /** The answers to Node's own codes; others are bytes that are no HTTP. */
@@ -71,6 +72,31 @@ export function addRefusals(server: Server): void {
 export function assertHost({ headers, httpVersion }: IncomingMessage): void {
   if (headers.host !== undefined || httpVersion === '1.0') return;
   throw new BedsideError('E_REQUEST', 'the request has no header Host');
+}
+
+/**
+ * Has the server read a request as if it did not ask for another protocol. Clients of HTTP/2 offer to change to it with an
+ * ordinary request, which a server that knows other protocols would otherwise not answer.
+ */
+export function handBack(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const { method, url, httpVersion, rawHeaders } = request;
+  const lines = [`${method} ${url} HTTP/${httpVersion}`];
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const [name = '', value = ''] = rawHeaders.slice(at, at + 2);
+    const lower = name.toLowerCase();
+    if (lower === 'upgrade' || lower === 'http2-settings') continue;
+    const kept =
+      lower === 'connection' ? value.replace(/\b(upgrade|http2-settings)\b\s*,?/gi, '').trim() : value;
+    if (lower !== 'connection' || kept.replace(/,/g, '') !== '') lines.push(`${name}: ${kept}`);
+  }
+  socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]));
+  server.emit('encrypted' in socket ? 'secureConnection' : 'connection', socket);
+}
+
+/** Answers a connection that may not change to another protocol, and closes it. */
+export function refuseUpgrade(error: unknown, socket: Duplex): void {
+  const { status, body } = problemOf(error);
+  if (!socket.destroyed) end(socket, { status, ...body });
 }
 
 function bodyOf({ error, code, hint }: Refusal): Buffer {

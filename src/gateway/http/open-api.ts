@@ -84,6 +84,32 @@ const EXTENSION =
   'variant (its index), solver, explain, with_input. A file is taken by its content type, or by the ending of the parameter ' +
   'name, with all parameters as a query; it is prepared as the bundle says.';
 
+/** The WebSocket of live signals. */
+function streamPath(parameters: readonly unknown[]): Record<string, unknown> {
+  return {
+    parameters: [
+      ...parameters,
+      query('lead', 'string', 'the lead in which beats are looked for'),
+      query('patience', 'number', 'seconds that a missing packet is waited for'),
+    ],
+    get: {
+      summary: 'Live signals over a WebSocket: packets of samples there, answers to heartbeats back',
+      description:
+        'Messages are JSON texts: packets as docs/edges.md has them, events as `bedside stream --events` writes them. ' +
+        '{"end": true} asks for the summary. The parameters of inference that choose a plan may stand in the query.',
+      responses: {
+        101: { description: 'the connection is a WebSocket from here on' },
+        400: problem('a parameter is none, or the model does not read heartbeats'),
+        401: problem('no token, or an unknown one'),
+        403: problem('the token has another role, or a page of a browser asks'),
+        404: problem('no such model or version'),
+        426: problem('the request does not ask for a WebSocket'),
+        503: problem('too many monitors are connected'),
+      },
+    },
+  };
+}
+
 /** The description, as an object to write as JSON. */
 export function openApi(): Record<string, unknown> {
   const paths: Record<string, unknown> = {
@@ -141,6 +167,7 @@ export function openApi(): Record<string, unknown> {
         responses: { ...answers('the plan', { type: 'object' }), 400: problem('why there is none') },
       },
     };
+    paths[`${base}/stream`] = streamPath(parameters);
     paths[`${base}/infer`] = { parameters, post: infer('Inference') };
     paths[`${base}/explain`] = { parameters, post: infer('Inference, with the relevance of the input') };
   }

@@ -1,9 +1,8 @@
 // The HTTP server: the Open Inference Protocol, version 2, with who may do what, metrics, and errors in one shape.
 import type { ServerOptions as TlsOptions } from 'node:https';
-import { TLSSocket } from 'node:tls';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { PostedFile } from '../../app/index.ts';
-import { BedsideError, plainLine, VERSION } from '../../util/index.ts';
+import { BedsideError, VERSION } from '../../util/index.ts';
 import { hashArrays } from '../../util/internal.ts';
 import type { DashboardParts } from '../dashboard/api.ts';
 import { callerOfPage } from '../dashboard/page-access.ts';
@@ -20,9 +19,11 @@ import { assertRole, type Caller, type Role } from '../security/tokens.ts';
 import { JoinedRequests } from '../service/joined-requests.ts';
 import type { Served, ServedModel } from '../service/served-model.ts';
 import { decompressed, jsonLength } from './body.ts';
+import { modelOf, unprovenCaller } from './callers.ts';
 import { addRefusals, assertHost, CHECK_MS, REQUEST_MS, refuseConnection } from './connections.ts';
 import { openApi } from './open-api.ts';
 import { fileRequest, type Query, queryScalars, rawFileOf } from './raw-file.ts';
+import { addStreamRoute } from './stream-route.ts';
 
 /** The parts that the server puts before the network. */
 export interface ServerParts {
@@ -51,9 +52,6 @@ declare module 'fastify' {
     caller: Caller;
   }
 }
-
-/** Whoever asks where no tokens are needed. */
-const ANYBODY: Caller = { name: 'anybody', roles: ['admin'] };
 
 /** Seconds that answers are kept for requests that are sent twice under one id. */
 const JOIN_SECONDS = 30;
@@ -112,15 +110,14 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     // Of no meaning to the protocol: one that is none is as if it were left out.
     if (!MEDIA_TYPE.test(request.headers['content-type'] ?? '')) delete request.headers['content-type'];
     const { role } = request.routeOptions.config;
-    request.caller = ANYBODY;
+    request.caller = unprovenCaller(request.socket);
     const page = parts.dashboard && callerOfPage(request, parts.dashboard);
-    const certified = certifiedName(request);
-    if (certified !== undefined) request.caller = { ...ANYBODY, name: certified };
     if (!parts.tokens || role === undefined) return done();
     return admit(request, role, page, parts.tokens);
   });
   addServerRoutes(app, parts);
   addModelRoutes(app, parts);
+  addStreamRoute(app, parts);
   if (parts.dashboard) await addDashboard(app, parts.dashboard, parts.dashboard.pages);
   return app;
 }
@@ -258,12 +255,6 @@ async function admit(
   assertRole(request.caller, role);
 }
 
-/** The name in the client's certificate, where there is one. */
-function certifiedName({ socket }: FastifyRequest): string | undefined {
-  const { subject } = socket instanceof TLSSocket && socket.authorized ? socket.getPeerCertificate() : {};
-  return subject?.CN === undefined ? undefined : plainLine(`tls:${subject.CN}`).slice(0, 64);
-}
-
 /** A signal that says that the sender has gone before its answer. */
 function hangUp(reply: FastifyReply): AbortSignal {
   const control = new AbortController();
@@ -271,23 +262,6 @@ function hangUp(reply: FastifyReply): AbortSignal {
     if (!reply.raw.writableEnded) control.abort();
   });
   return control.signal;
-}
-
-/** @throws BedsideError E_NOT_FOUND */
-function modelOf(
-  models: ReadonlyMap<string, ServedModel>,
-  { name, version }: ModelPath['Params'],
-): ServedModel {
-  const model = models.get(name);
-  if (!model) {
-    throw new BedsideError('E_NOT_FOUND', `there is no model '${name.slice(0, 100)}'`, {
-      hint: `served: ${[...models.keys()].join(', ')}`,
-    });
-  }
-  if (version === undefined || version === model.version) return model;
-  throw new BedsideError('E_NOT_FOUND', `model '${name}' has no version '${version.slice(0, 100)}'`, {
-    hint: `its version is ${model.version}; a path without a version takes it`,
-  });
 }
 
 function sendProblem(reply: FastifyReply, error: unknown): FastifyReply {
