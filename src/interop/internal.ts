@@ -1,6 +1,6 @@
 // For sibling folders only: nothing here is published.
 
-export { ask, checkedUrl, hostOf } from './deliver/ask.ts';
+export { ask, checkedUrl, hostOf, KeptConnections } from './deliver/ask.ts';
 export type { OutletState } from './deliver/outlet.ts';
 export { NOT_FOR_USE, type RgbPicture } from './dicom/heat-map.ts';
 export { type AnsweredImage, type DicomObject, reportUid } from './dicom/report.ts';

@@ -2,31 +2,28 @@
 import type { Bundle } from '../../bundle/index.ts';
 import type { ServerAccess } from '../../interop/index.ts';
 import type { AnsweredBy } from '../../interop/internal.ts';
-import { ask, checkedUrl, hostOf } from '../../interop/internal.ts';
 import { sizeOf } from '../../onnx/internal.ts';
-import { BedsideError, ERROR_CODES, type ErrorCode } from '../../util/index.ts';
+import { BedsideError } from '../../util/index.ts';
 import { type AnswerForm, answerForm } from '../explain/answers.ts';
+import { GatewayModel } from '../gateway-model.ts';
 import { answeredBy } from './answered-by.ts';
 import type { AnsweredImageScores, FrameChoice, ImageAnswerer } from './answerer.ts';
 import { preparedImage } from './one-frame.ts';
 
 const TIMEOUT = 120;
-const MOST_ANSWER = 512 * 2 ** 20;
 
 /** A gateway that serves the bundle. The bundle itself says what answers mean. */
 export class GatewayAnswerer implements ImageAnswerer {
   readonly by: AnsweredBy;
   readonly form: AnswerForm;
   readonly #bundle: Bundle;
-  readonly #access: ServerAccess;
-  readonly #base: string;
+  readonly #model: GatewayModel;
 
-  private constructor(bundle: Bundle, by: AnsweredBy, access: ServerAccess, base: string) {
+  private constructor(bundle: Bundle, by: AnsweredBy, model: GatewayModel) {
     this.by = by;
     this.form = answerForm(bundle);
     this.#bundle = bundle;
-    this.#access = access;
-    this.#base = base;
+    this.#model = model;
   }
 
   /**
@@ -35,9 +32,9 @@ export class GatewayAnswerer implements ImageAnswerer {
    *   that name
    */
   static async open(bundle: Bundle, access: ServerAccess): Promise<GatewayAnswerer> {
-    const base = checkedUrl(access, 'gateway');
-    const own = new GatewayAnswerer(bundle, await answeredBy(bundle), access, base);
-    const { properties } = await own.#ask('GET', '', undefined, {});
+    const model = new GatewayModel(bundle, access);
+    const own = new GatewayAnswerer(bundle, await answeredBy(bundle), model);
+    const { properties } = await own.#ask('GET', '');
     if ((properties as { bundle?: unknown } | undefined)?.bundle !== bundle.sha256) {
       throw new BedsideError('E_BUNDLE_HASH', `the gateway serves another bundle '${bundle.manifest.name}'`, {
         hint: 'answers would be read by the wrong one: serve this bundle, or name that one',
@@ -54,13 +51,9 @@ export class GatewayAnswerer implements ImageAnswerer {
       // A tensor says its parameters itself.
       prepared ? '/infer' : `/infer?with_input=true${explain ? '&explain=true' : ''}`;
     const asked = (explain: boolean) =>
-      this.#ask(
-        'POST',
-        parameters(explain),
-        typeof body === 'function' ? body(explain) : body,
-        { 'content-type': type },
-        signal,
-      );
+      this.#ask('POST', parameters(explain), {
+        ...{ body: typeof body === 'function' ? body(explain) : body, type, signal },
+      });
     const answer = await asked(true).catch(async (error: unknown) => {
       const isUnexplained = BedsideError.is(error, 'E_UNSUPPORTED') || BedsideError.is(error, 'E_FORBIDDEN');
       if (!isUnexplained) throw error;
@@ -75,7 +68,7 @@ export class GatewayAnswerer implements ImageAnswerer {
     if (!scores || !sample) {
       throw new BedsideError(
         'E_FABRIC',
-        `the gateway ${hostOf(this.#base)} did not answer as its protocol says`,
+        `the gateway ${this.#model.host} did not answer as its protocol says`,
       );
     }
     const { levels, devices, remarks, fallback } = answer.parameters as Record<string, unknown>;
@@ -96,7 +89,9 @@ export class GatewayAnswerer implements ImageAnswerer {
     };
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {}
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#model[Symbol.asyncDispose]();
+  }
 
   /** A sample as the Open Inference Protocol writes it, with or without its relevance. */
   #tensorOf(sample: Float32Array): (explain: boolean) => Uint8Array {
@@ -108,30 +103,13 @@ export class GatewayAnswerer implements ImageAnswerer {
     };
   }
 
-  /** @throws BedsideError with the gateway's own code; E_FABRIC */
-  async #ask(
+  #ask(
     method: 'GET' | 'POST',
-    query: string,
-    body: Uint8Array | undefined,
-    headers: Readonly<Record<string, string>>,
-    signal?: AbortSignal,
+    path: string,
+    { body, type, signal }: { body?: Uint8Array; type?: string; signal?: AbortSignal } = {},
   ): Promise<Record<string, unknown>> {
-    const path = `/v2/models/${encodeURIComponent(this.#bundle.manifest.name)}${query}`;
-    const asked = { method, path, headers, body, signal, timeout: TIMEOUT, most: MOST_ANSWER };
-    const answer = await ask(this.#access, this.#base, asked);
-    let said: Record<string, unknown> = {};
-    try {
-      said = JSON.parse(answer.body.toString('utf8')) as Record<string, unknown>;
-    } catch {
-      // Told below.
-    }
-    if (answer.status === 200) return said;
-    const code = (ERROR_CODES as readonly unknown[]).includes(said.code)
-      ? (said.code as ErrorCode)
-      : 'E_FABRIC';
-    throw new BedsideError(code, `the gateway ${hostOf(this.#base)} answered ${answer.status}`, {
-      ...(typeof said.error === 'string' ? { hint: said.error } : {}),
-    });
+    const headers = type === undefined ? undefined : { 'content-type': type };
+    return this.#model.ask({ method, path, headers, body, signal, timeout: TIMEOUT });
   }
 }
 

@@ -2,15 +2,20 @@
 import type { Bundle } from '../../bundle/index.ts';
 import { taskOf } from '../../bundle/internal.ts';
 import { sizeOf } from '../../onnx/internal.ts';
-import { BedsideError, ERROR_CODES, type ErrorCode, messageOf, plainLine } from '../../util/index.ts';
+import { BedsideError } from '../../util/index.ts';
+import { GatewayModel } from '../gateway-model.ts';
 import { type Answerer, type Scored, windowSize } from './answerer.ts';
 
 /** Which gateway, and as whom. */
 export interface GatewayAccess {
-  /** Such as `http://127.0.0.1:8500`. */
+  /** Such as `https://gateway:8500`; plain HTTP on this machine alone. */
   readonly gateway: string;
   /** Sent as a bearer token. */
   readonly token?: string | undefined;
+  /** Certificates of its authority, in PEM; default: those that Node trusts. */
+  readonly ca?: string | undefined;
+  /** Whether samples may go to another machine over plain HTTP. */
+  readonly plainHttp?: boolean | undefined;
   /** Seconds that a request may take; default: what the gateway takes. */
   readonly deadline?: number | undefined;
 }
@@ -26,13 +31,20 @@ interface ServedInput {
 
 /**
  * Answers by the gateway's model of the bundle's name.
- * @throws BedsideError E_USAGE for an address that is none; E_FABRIC where it is not reached; E_AUTH, E_NOT_FOUND as it says;
+ * @throws BedsideError E_USAGE for an address that is none, or is plain HTTP to another machine; E_FABRIC where it is not reached; E_AUTH, E_NOT_FOUND as it says;
  *   E_BUNDLE where its model reads other windows
  */
-export async function gatewayAnswerer(bundle: Bundle, access: GatewayAccess): Promise<Answerer> {
+export async function gatewayAnswerer(
+  bundle: Bundle,
+  access: GatewayAccess,
+): Promise<Answerer & AsyncDisposable> {
   const { name } = bundle.manifest;
-  const url = `${addressOf(access.gateway)}/v2/models/${encodeURIComponent(name)}`;
-  const facts = (await asked(url, access)) as { inputs?: readonly ServedInput[] };
+  const { gateway: url, token, deadline, ca, plainHttp } = access;
+  const model = new GatewayModel(bundle, { url, ca, plainHttp, token: async () => token });
+  const timeout = (deadline ?? LONGEST_SECONDS) + GRACE_SECONDS;
+  const facts = (await model.ask({ method: 'GET', path: '', timeout })) as {
+    inputs?: readonly ServedInput[];
+  };
   const [input, ...others] = facts.inputs ?? [];
   const size = input && sizeOf(input.shape.slice(1));
   if (!input || others.length > 0 || size !== windowSize(bundle)) {
@@ -47,6 +59,7 @@ export async function gatewayAnswerer(bundle: Bundle, access: GatewayAccess): Pr
   const scores = sizeOf(taskOf(bundle.manifest).outputShape);
   return {
     lost: [],
+    [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),
     async answer(window) {
       const body = {
         inputs: [
@@ -57,9 +70,17 @@ export async function gatewayAnswerer(bundle: Bundle, access: GatewayAccess): Pr
             data: Array.from(window),
           },
         ],
-        ...(access.deadline === undefined ? {} : { parameters: { deadline: access.deadline } }),
+        ...(deadline === undefined ? {} : { parameters: { deadline } }),
       };
-      return scoredOf(await asked(`${url}/infer`, access, body), scores);
+      const headers = { 'content-type': 'application/json' };
+      const question = {
+        method: 'POST',
+        path: '/infer',
+        headers,
+        body: JSON.stringify(body),
+        timeout,
+      } as const;
+      return scoredOf(await model.ask(question), scores);
     },
   };
 }
@@ -83,57 +104,4 @@ function scoredOf(answer: unknown, size: number): Scored {
     replanned: Number(parameters.replanned ?? 0),
     confidence: Number(parameters.confidence ?? Number.NaN),
   };
-}
-
-/** @throws BedsideError with the gateway's code, or E_FABRIC where it is not reached */
-async function asked(
-  url: string,
-  { token, deadline = LONGEST_SECONDS }: GatewayAccess,
-  body?: object,
-): Promise<unknown> {
-  let response: Response;
-  let text: string;
-  try {
-    response = await fetch(url, {
-      signal: AbortSignal.timeout(1000 * (deadline + GRACE_SECONDS)),
-      headers: {
-        ...(body ? { 'content-type': 'application/json' } : {}),
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      },
-      ...(body ? { method: 'POST', body: JSON.stringify(body) } : {}),
-    });
-    text = await response.text();
-  } catch (cause) {
-    const why = cause instanceof Error && cause.cause ? messageOf(cause.cause) : messageOf(cause);
-    throw new BedsideError('E_FABRIC', `the gateway is not reached: ${plainLine(why)}`, {
-      hint: 'is bedside serve running at this address?',
-      cause,
-    });
-  }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new BedsideError('E_FABRIC', `the gateway answered with status ${response.status} and no JSON`, {
-      hint: 'is the address that of bedside serve?',
-      cause,
-    });
-  }
-  if (response.ok && typeof value === 'object' && value !== null) return value;
-  const { error, code } = (value ?? {}) as { error?: unknown; code?: unknown };
-  const known = ERROR_CODES.find((own): own is ErrorCode => own === code);
-  throw new BedsideError(
-    known ?? 'E_FABRIC',
-    `the gateway refused: ${plainLine(String(error ?? response.status))}`,
-    {
-      hint: known === 'E_AUTH' ? 'give a token with --token-file' : 'see docs/gateway.md',
-    },
-  );
-}
-
-function addressOf(gateway: string): string {
-  if (/^https?:\/\/[^\s/]+\/?$/.test(gateway) && URL.canParse(gateway)) return gateway.replace(/\/$/, '');
-  throw new BedsideError('E_USAGE', `'${gateway}' is not the address of a gateway`, {
-    hint: 'such as http://127.0.0.1:8500',
-  });
 }

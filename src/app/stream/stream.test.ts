@@ -239,6 +239,11 @@ describe('stream', () => {
       await gateway.close();
     }
     await expect(run({ gateway: gateway.url })).rejects.toMatchObject({ code: 'E_FABRIC' });
+    const elsewhere = run({ gateway: 'http://gateway.example:8500' });
+    await expect(elsewhere).rejects.toMatchObject({
+      code: 'E_USAGE',
+      message: expect.stringMatching(/plain HTTP/),
+    });
   });
 
   it.each([

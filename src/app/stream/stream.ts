@@ -162,7 +162,9 @@ async function answering<T>(
         },
       );
     }
-    return await work(await gatewayAnswerer(bundle, { ...options, gateway, token: await tokenOf(options) }));
+    const access = { ...options, gateway, token: await tokenOf(options) };
+    await using answerer = await gatewayAnswerer(bundle, access);
+    return await work(answerer);
   }
   assertRunnable(bundle, options);
   const own = options.pool ? undefined : await poolOf(bundle, options, journal);

@@ -1,8 +1,13 @@
 // One request over HTTP or HTTPS: certificates are always verified, redirects never followed, answers never longer than asked.
 
 import { readFile } from 'node:fs/promises';
-import { type IncomingHttpHeaders, request as plain } from 'node:http';
-import { request as secure } from 'node:https';
+import {
+  type ClientRequest,
+  type IncomingHttpHeaders,
+  Agent as PlainAgent,
+  request as plain,
+} from 'node:http';
+import { Agent as SecureAgent, request as secure } from 'node:https';
 import { BedsideError, messageOf } from '../../util/index.ts';
 import { isLoopback } from '../../util/internal.ts';
 
@@ -32,6 +37,23 @@ export interface Asked {
   /** Most bytes of the answer. */
   readonly most: number;
   readonly signal?: AbortSignal | undefined;
+  /** Connections to take and to leave for later requests; default: one that ends with the answer. */
+  readonly kept?: KeptConnections | undefined;
+}
+
+/** Connections that are kept between requests. Those that nobody uses do not keep the process alive. */
+export class KeptConnections {
+  readonly #plain = new PlainAgent({ keepAlive: true });
+  readonly #secure = new SecureAgent({ keepAlive: true });
+
+  of(protocol: string): PlainAgent {
+    return protocol === 'https:' ? this.#secure : this.#plain;
+  }
+
+  close(): void {
+    this.#plain.destroy();
+    this.#secure.destroy();
+  }
 }
 
 /** An answer, whatever its status. */
@@ -80,7 +102,7 @@ export async function ask(access: ServerAccess, base: string, asked: Asked): Pro
       : basic === undefined
         ? undefined
         : `Basic ${Buffer.from(basic).toString('base64')}`;
-  const { method, path, body, most } = asked;
+  const { method, path, body } = asked;
   const limit = AbortSignal.timeout(Math.ceil(1000 * asked.timeout));
   const signal = asked.signal ? AbortSignal.any([asked.signal, limit]) : limit;
   const url = new URL(`${base}${path}`);
@@ -89,30 +111,16 @@ export async function ask(access: ServerAccess, base: string, asked: Asked): Pro
     ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
     ...(authorization === undefined ? {} : { authorization }),
   };
+  const agent = asked.kept?.of(url.protocol) ?? false;
+  const options = { method, headers, signal, agent };
+  const start = (): ClientRequest =>
+    url.protocol === 'https:'
+      ? secure(url, { ...options, rejectUnauthorized: true, ...(access.ca ? { ca: access.ca } : {}) })
+      : plain(url, options);
   try {
-    return await new Promise<Answered>((resolve, reject) => {
-      const options = { method, headers, signal, agent: false } as const;
-      const sent =
-        url.protocol === 'https:'
-          ? secure(url, { ...options, rejectUnauthorized: true, ...(access.ca ? { ca: access.ca } : {}) })
-          : plain(url, options);
-      sent.on('error', reject);
-      sent.on('response', (answer) => {
-        const parts: Buffer[] = [];
-        let size = 0;
-        answer.on('data', (part: Buffer) => {
-          size += part.length;
-          if (size > most)
-            answer.destroy(new BedsideError('E_TOO_LARGE', `${url.host} answered more than ${most} bytes`));
-          else parts.push(part);
-        });
-        answer.on('error', reject);
-        answer.on('aborted', () => reject(new Error('the answer was cut off')));
-        answer.on('end', () =>
-          resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: Buffer.concat(parts) }),
-        );
-      });
-      sent.end(body);
+    return await answerOf(start, asked).catch((error: unknown) => {
+      if (!(error instanceof StaleConnection)) throw error;
+      return answerOf(start, asked);
     });
   } catch (cause) {
     if (BedsideError.is(cause)) throw cause;
@@ -122,6 +130,37 @@ export async function ask(access: ServerAccess, base: string, asked: Asked): Pro
       cause,
     });
   }
+}
+
+/** A kept connection that the server had closed when the request was written: it never read it. */
+class StaleConnection extends Error {}
+
+function answerOf(start: () => ClientRequest, { body, most }: Asked): Promise<Answered> {
+  return new Promise<Answered>((resolve, reject) => {
+    const sent = start();
+    let hasAnswer = false;
+    sent.on('error', (error: NodeJS.ErrnoException) => {
+      const isStale = sent.reusedSocket && !hasAnswer && ['ECONNRESET', 'EPIPE'].includes(error.code ?? '');
+      reject(isStale ? new StaleConnection(error.message) : error);
+    });
+    sent.on('response', (answer) => {
+      hasAnswer = true;
+      const parts: Buffer[] = [];
+      let size = 0;
+      answer.on('data', (part: Buffer) => {
+        size += part.length;
+        if (size > most)
+          answer.destroy(new BedsideError('E_TOO_LARGE', `${sent.host} answered more than ${most} bytes`));
+        else parts.push(part);
+      });
+      answer.on('error', reject);
+      answer.on('aborted', () => reject(new Error('the answer was cut off')));
+      answer.on('end', () =>
+        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: Buffer.concat(parts) }),
+      );
+    });
+    sent.end(body);
+  });
 }
 
 /**

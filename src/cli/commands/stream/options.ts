@@ -8,7 +8,7 @@ import {
   DEPLOYMENT_CONFLICTS,
   type DeploymentCommandOptions,
 } from '../../options/deployment.ts';
-import { addFhir, addFhirPatient, type FhirCommandOptions } from '../../options/fhir.ts';
+import { addFhir, addFhirPatient, type FhirCommandOptions, readPem } from '../../options/fhir.ts';
 import { addHl7, addHl7Patient, type Hl7CommandOptions } from '../../options/hl7.ts';
 import { assertFabric } from '../../options/nats.ts';
 import { count, names, numberIn } from '../../options/numbers.ts';
@@ -25,6 +25,8 @@ export interface StreamCommandOptions
   readonly seconds?: number;
   readonly peaks?: 'detected' | 'annotated';
   readonly gateway?: string;
+  readonly gatewayCa?: string;
+  readonly gatewayPlainHttp?: boolean;
   readonly tokenFile?: string;
   readonly nats?: string;
   readonly events?: string;
@@ -72,6 +74,8 @@ export function addStreamOptions(command: Command): void {
     )
     .option('--gateway <url>', 'have a gateway answer (bedside serve), such as http://127.0.0.1:8500')
     .option('--token-file <file>', 'the token for the gateway')
+    .option('--gateway-ca <file>', 'certificates of its authority, PEM; default: those that Node trusts')
+    .option('--gateway-plain-http', 'send samples unprotected: http:// to another machine')
     .option('--nats <url>', 'server of nats: sources; default: that of --fabric, else nats://127.0.0.1:4222')
     .option(
       '--events <file>',
@@ -125,8 +129,9 @@ const CONFLICTS: readonly Conflict<StreamCommandOptions>[] = [
     hint: 'give them to bedside serve',
   },
   {
-    when: ({ gateway, tokenFile }) => gateway === undefined && tokenFile !== undefined,
-    message: '--token-file is for a gateway',
+    when: ({ gateway, tokenFile, gatewayCa, gatewayPlainHttp }) =>
+      gateway === undefined && (tokenFile ?? gatewayCa ?? gatewayPlainHttp) !== undefined,
+    message: '--token-file, --gateway-ca and --gateway-plain-http are for a gateway',
     hint: 'name it with --gateway',
   },
   {
@@ -161,9 +166,11 @@ export function assertStreamOptions(options: StreamCommandOptions): void {
 
 /** As the use case takes them. */
 export function streamOptions(options: StreamCommandOptions): StreamOptions {
-  const { source, fabric, nats, events: _, json: __, quiet: ___, seed: ____, ...rest } = options;
+  const { source, fabric, nats, events: _, json: __, quiet: ___, seed: ____, ...others } = options;
+  const { gatewayCa, gatewayPlainHttp: plainHttp, ...rest } = others;
   return {
     ...rest,
+    ...{ plainHttp, ca: gatewayCa === undefined ? undefined : readPem(gatewayCa) },
     sources: source,
     fabric: fabric === 'local' ? undefined : fabric,
     ...(nats === undefined ? {} : { sourceServer: { fabric: nats } }),
