@@ -7,6 +7,9 @@ import { median } from '../../util/index.ts';
 /** Number of latest requests that correct the time of a stage. */
 const LATEST = 16;
 
+/** Sizes of a stage whose times are remembered. */
+const MOST_KNOWN = 256;
+
 /** A stage and its MACs for one sample. */
 export interface StageWork {
   readonly stage: number;
@@ -24,6 +27,9 @@ export class StageTimes {
   /** By stage: times of the latest requests divided by those of the table. */
   readonly #ratios: number[][];
 
+  /** By stage: seconds of the table by MACs, as each run asks for them again. */
+  readonly #known: Map<number, number>[];
+
   /** Starts with the times in the bundle, which were measured on another machine. */
   constructor(manifest: BundleManifest, precision: StageView['precision'] = 'float32') {
     // A stage without an eight-bit form keeps its place in the table: no plan has it in int8.
@@ -39,11 +45,13 @@ export class StageTimes {
       return seconds.every((value) => value !== undefined) ? seconds : undefined;
     });
     this.#ratios = manifest.stages.map(() => []);
+    this.#known = manifest.stages.map(() => new Map());
   }
 
   /** Stores the measured seconds of a stage at each level, and forgets the corrections from requests. */
   set(stage: number, seconds: readonly number[]): void {
     this.#measured[stage] = [...seconds];
+    this.#known[stage]?.clear();
     this.#own.add(stage);
     this.#ratios[stage] = [];
   }
@@ -91,10 +99,16 @@ export class StageTimes {
     const row = this.#uniform[stage] ?? [];
     const seconds = this.#measured[stage];
     if (!seconds) return macs;
-    return secondsAtMacs(
+    const known = this.#known[stage];
+    const before = known?.get(macs);
+    if (before !== undefined) return before;
+    const found = secondsAtMacs(
       row.map((costs) => costs.macs),
       seconds,
       macs,
     );
+    if (known && known.size >= MOST_KNOWN) known.clear();
+    known?.set(macs, found);
+    return found;
   }
 }
