@@ -7,19 +7,26 @@ import { addressOf } from './subjects.ts';
 type Kind = NodeMessage['kind'];
 type FieldType = 'string' | 'number' | 'object';
 
-/** Fields of an assignment. */
-const ASSIGNED: Readonly<Record<string, FieldType>> = {
+/** Fields with their types, as a list: each message is held against one. */
+type Fields = readonly (readonly [string, FieldType])[];
+
+const listed = (fields: Readonly<Record<string, FieldType>>): Fields => Object.entries(fields);
+
+const ASSIGNMENT: Readonly<Record<string, FieldType>> = {
   ...{ request: 'string', epoch: 'number', requester: 'string', bundle: 'string', plan: 'object' },
   ...{ samples: 'number', remaining: 'number' },
 };
 
+/** Fields of an assignment. */
+const ASSIGNED = listed(ASSIGNMENT);
+
 /** Required fields, by kind of message. */
-const FIELDS: Readonly<Record<Kind, Readonly<Record<string, FieldType>>>> = {
+const REQUIRED: Readonly<Record<Kind, Readonly<Record<string, FieldType>>>> = {
   part: {
     ...{ request: 'string', epoch: 'number', requester: 'string', remaining: 'number' },
     ...{ stage: 'number', segment: 'number', tensor: 'object' },
   },
-  plan: ASSIGNED,
+  plan: ASSIGNMENT,
   failed: { request: 'string', epoch: 'number', error: 'object' },
   end: { request: 'string' },
   warm: { id: 'string', bundle: 'string', plan: 'object' },
@@ -32,7 +39,12 @@ const FIELDS: Readonly<Record<Kind, Readonly<Record<string, FieldType>>>> = {
   leaving: { why: 'string' },
 };
 
-/** Characters of an id or a name. */
+const FIELDS: ReadonlyMap<string, Fields> = new Map(
+  Object.entries(REQUIRED).map(([kind, fields]) => [kind, listed(fields)]),
+);
+
+/** Fields that are ids or names, and most characters of one. */
+const NAMES: readonly string[] = ['id', 'request', 'requester', 'bundle'];
 const MAX_NAME = 1024;
 
 /** Plans that were checked and are well formed. */
@@ -53,7 +65,7 @@ const OF_WORKERS: ReadonlySet<Kind> = new Set<Kind>([
 export function isValidMessage(from: string, message: NodeMessage): boolean {
   // What is no text may fail where it is made one.
   if (typeof message.kind !== 'string') return false;
-  const fields = Object.hasOwn(FIELDS, message.kind) ? FIELDS[message.kind] : undefined;
+  const fields = FIELDS.get(message.kind);
   if (!fields) return false;
   if (!hasFields(message, fields) || !hasShortNames(message) || !hasTrace(message)) return false;
   if ('plan' in message && !isKnownPlan(message.plan)) return false;
@@ -69,9 +81,9 @@ export function isValidMessage(from: string, message: NodeMessage): boolean {
   return hasFields(message, ASSIGNED) && isCount((message as InputMessage).samples);
 }
 
-function hasFields(message: NodeMessage, fields: Readonly<Record<string, FieldType>>): boolean {
+function hasFields(message: NodeMessage, fields: Fields): boolean {
   const values = message as unknown as Readonly<Record<string, unknown>>;
-  return Object.entries(fields).every(([field, type]) => {
+  return fields.every(([field, type]) => {
     const value = values[field];
     return typeof value === type && value !== null;
   });
@@ -80,7 +92,7 @@ function hasFields(message: NodeMessage, fields: Readonly<Record<string, FieldTy
 /** Ids and names are stored for a while, so they must be short. */
 function hasShortNames(message: NodeMessage): boolean {
   const values = message as unknown as Readonly<Record<string, unknown>>;
-  return ['id', 'request', 'requester', 'bundle'].every((field) => {
+  return NAMES.every((field) => {
     const value = values[field];
     return value === undefined || (typeof value === 'string' && value.length <= MAX_NAME);
   });
