@@ -19,15 +19,14 @@ import { LONG } from '../util/test-support/rounds.ts';
 import { certifyLevels } from './certify.ts';
 import { frontierOf } from './frontier.ts';
 import { type PackedModel, type PackModelOptions, packModel } from './pack.ts';
-import { PASSING, plantedCriterion, plantedNet, plantedSamples } from './test-support/planted.ts';
+import {
+  PASSING,
+  PLANTED_PROVENANCE,
+  plantedCriterion,
+  plantedNet,
+  plantedSamples,
+} from './test-support/planted.ts';
 
-const PROVENANCE = {
-  source: { file: 'planted.onnx', sha256: 'a'.repeat(64) },
-  preprocessing: { kind: 'tensors', description: 'none' },
-  dataset: 'planted',
-  versions: { bedside: '0' },
-  created: '2026-01-01T00:00:00.000Z',
-} as const;
 const OPTIONS = {
   name: 'planted',
   calibration: plantedSamples(24, 1),
@@ -41,7 +40,7 @@ const OPTIONS = {
 } satisfies PackModelOptions;
 
 const pack = (options: Partial<PackModelOptions> = {}, model = plantedNet()): Promise<PackedModel> =>
-  packModel(model, PROVENANCE, { ...OPTIONS, ...options });
+  packModel(model, PLANTED_PROVENANCE, { ...OPTIONS, ...options });
 
 /** Predictions by one run of the engine over all samples. */
 async function predictions(model: Model, { samples, size, sampleShape }: Dataset): Promise<number[]> {

@@ -36,13 +36,17 @@ import {
   samplePositionsOf,
 } from '../../repair/internal.ts';
 import { must } from '../../util/index.ts';
-import { joinedRows } from '../../util/internal.ts';
+import { joinedRows, rowRange } from '../../util/internal.ts';
+import { centre } from './centre.ts';
 import { refitClassifierHead } from './classifier-head.ts';
 import { LowRankFitter, SHRINKAGE } from './low-rank.ts';
 import { affordableSamples, runInOneBatch } from './single-batch.ts';
 
 /** Number of positions at which a layer is compared, over all samples. */
 const POSITIONS = 4096;
+
+/** Share of the error below which the affine correction is taken without a look at the classifier head alone. */
+const PLAIN_GAIN = 0.9;
 
 /** Largest share of the error that a low-rank correction may leave; otherwise it is not worth its bytes. */
 const WORTH = 0.95;
@@ -154,39 +158,53 @@ export class AffineCorrector {
   }
 
   /**
-   * Fits the correction of a network cut to `keep`. Two variants are tried: the classifier head alone, and an affine
-   * correction of all layers with the head refitted behind it. A network that fixes its batch gets the head alone,
+   * Fits the correction of a network cut to `keep`. Two variants are tried: an affine correction of all layers with the
+   * head refitted behind it, and the classifier head alone, unless the first plainly comes nearer. A network that fixes its batch gets the head alone,
    * since the statistics of channels need all samples in one run.
    */
   async fit(cut: Model, keep: KeptUnits): Promise<FittedCorrection> {
     const positions = keptPositions(this.#parts.grouping, keep);
-    const plain = await runInOneBatch(this.#withHeadInput(cut), this.#parts.samples, this.#parts.options);
-    const errorBefore = this.#error(plain);
+    const { samples, options } = this.#parts;
     const { model, layers, feeds } = this.#graph(cut, positions);
     const none = layers.map(({ channels }) => [
       new Float32Array(channels).fill(1),
       new Float32Array(channels),
     ]);
-    const tried = [await this.#refitHead(cut, plain, correctionOf(none))];
+    const tried: { correction: Correction; error: number }[] = [];
     if (fixedBatchOf(cut) === undefined) {
-      const affine = await runInOneBatch(
-        this.#withHeadInput(model),
-        this.#parts.samples,
-        this.#parts.options,
-        feeds,
-      );
+      const affine = await runInOneBatch(this.#withHeadInput(model), samples, options, feeds);
       const found = layers.map(({ names }, at) =>
         names ? names.map((name) => must(affine.get(name), name)) : (none[at] as Float32Array[]),
       );
-      tried.push(await this.#refitHead(cut, affine, correctionOf(found)));
+      const corrected = await this.#refitHead(cut, affine, correctionOf(found));
+      const errorBefore = await this.#errorOf(cut);
+      if (corrected.error < PLAIN_GAIN * errorBefore) {
+        return { correction: corrected.correction, errorBefore, errorAfter: corrected.error };
+      }
+      tried.push(corrected);
     }
-    const best = tried.reduce((a, b) => (b.error < a.error ? b : a));
+    const plain = await runInOneBatch(this.#withHeadInput(cut), samples, options);
+    const errorBefore = this.#error(plain);
+    tried.push(await this.#refitHead(cut, plain, correctionOf(none)));
+    const best = tried.reduce((a, b) => (b.error <= a.error ? b : a));
     const better = best.error < errorBefore;
     return {
       correction: better ? best.correction : undefined,
       errorBefore,
       errorAfter: better ? best.error : errorBefore,
     };
+  }
+
+  /** The error of a network without correction; only held-out samples run. */
+  async #errorOf(cut: Model): Promise<number> {
+    const { samples, size, sampleShape, fitSize } = this.#parts.samples;
+    const held = {
+      samples: rowRange(samples, size, fitSize, size - fitSize),
+      ...{ size: size - fitSize, sampleShape, fitSize: 0 },
+    };
+    const values = await runInOneBatch(cut, held, this.#parts.options);
+    const logits = must(values.get(this.#parts.output), 'no logits');
+    return meanSquare(logits, this.#tail(this.#parts.logits));
   }
 
   /**
@@ -360,25 +378,6 @@ function channelsSecond(builder: GraphBuilder, { value, shape, channelAxis }: Ba
   const turned = channelAxis === 1 ? value : builder.node('Transpose', [value], { perm });
   const dims = intConstant([0, shape[channelAxis] as number, -1]);
   return builder.node('Reshape', [turned, builder.constant(dims)]);
-}
-
-/** `[rows, channels]` of all samples, as `[samples, channels, positions]` of those that fit, centred. */
-function centre(given: Float32Array, samples: number, channels: number, places: number) {
-  const mean = new Float32Array(channels);
-  const centred = new Float32Array(samples * channels * places);
-  for (let c = 0; c < channels; c++) {
-    let sum = 0;
-    for (let row = 0; row < samples * places; row++) sum += given[row * channels + c] as number;
-    const average = sum / (samples * places);
-    mean[c] = average;
-    for (let s = 0; s < samples; s++) {
-      for (let k = 0; k < places; k++) {
-        centred[(s * channels + c) * places + k] =
-          (given[(s * places + k) * channels + c] as number) - average;
-      }
-    }
-  }
-  return { centred, mean };
 }
 
 /** The scales and biases of all layers, one layer after the other. */

@@ -20,7 +20,7 @@ import type { ValueRange } from '../../util/internal.ts';
 import { judge } from '../judge.ts';
 import type { MeasurableBundle } from '../variant-evaluator.ts';
 import { describeForms } from './forms.ts';
-import { type ChainMode, StageChain } from './stage-chain.ts';
+import { type ChainMode, type LoneMode, NOTHING, StageChain } from './stage-chain.ts';
 import { speedupOf } from './worth.ts';
 
 /** A variant of a bundle in the making. */
@@ -49,7 +49,8 @@ export interface EightBitVariant {
   readonly ranges: StoredTensor;
 }
 
-const NOTHING: ChainMode = { int8: () => false, rounded: () => false };
+/** Most bytes of scores that are held while stages are measured. */
+const SCORE_BYTES = 256 * 2 ** 20;
 const EVERYTHING: ChainMode = { int8: () => true, rounded: () => true };
 
 /** Measures eight bits on one bundle, one variant after the other. */
@@ -80,22 +81,28 @@ export class EightBitMeasurement {
     described: readonly DescribedForm[],
   ): Promise<Pick<EightBitForm, 'loss' | 'inputLoss'>[]> {
     const losses = described.map(() => ({ int8: 0, input: 0 }));
-    const step = 'measuring stages in eight bits';
-    const total = variants.length * described.length;
-    for (const [v, stored] of variants.entries()) {
+    const modes = described.flatMap(({ layers }, stage): LoneMode[] => [
+      ...(layers.length > 0 ? [{ stage, int8: true }] : []),
+      ...(stage > 0 ? [{ stage, int8: false }] : []),
+    ]);
+    const total = variants.length * modes.length;
+    let done = 0;
+    for (const stored of variants) {
       const ranges = await this.ranges(stored, described);
-      await this.#with(stored, described, ranges, async (accuracyOf) => {
-        const float32 = stored.variant.accuracy;
-        for (const [l, { layers }] of described.entries()) {
-          const lost = losses[l] as { int8: number; input: number };
-          const alone = async (mode: Partial<ChainMode>): Promise<number> =>
-            lossOf(float32, (await accuracyOf({ ...NOTHING, ...mode })).accuracy);
-          if (layers.length > 0) {
-            const own = { int8: (stage: number) => stage === l, rounded: (stage: number) => stage === l };
-            lost.int8 = Math.max(lost.int8, await alone(own));
+      await this.#with(stored, described, ranges, async (chain, accuracyOf) => {
+        const whole = await this.#unpruned();
+        const together = Math.max(1, Math.floor(SCORE_BYTES / whole.byteLength));
+        for (let first = 0; first < modes.length; first += together) {
+          const some = modes.slice(first, first + together);
+          const scores = await chain.scoresAlone(this.#options.validation, some);
+          for (const [at, { stage, int8 }] of some.entries()) {
+            const lost = losses[stage] as { int8: number; input: number };
+            const loss = lossOf(stored.variant.accuracy, accuracyOf(must(scores[at], 'scores')).accuracy);
+            if (int8) lost.int8 = Math.max(lost.int8, loss);
+            else lost.input = Math.max(lost.input, loss);
           }
-          if (l > 0) lost.input = Math.max(lost.input, await alone({ rounded: (stage) => stage === l }));
-          this.#options.onStep?.(step, v * described.length + l + 1, total);
+          done += some.length;
+          this.#options.onStep?.('measuring stages in eight bits', done, total);
         }
       });
     }
@@ -144,8 +151,10 @@ export class EightBitMeasurement {
     const tensor = storedRanges({ eightBit: forms }, await this.ranges(stored, forms));
     // As they will be read again: in float32.
     const ranges = readBack(forms, tensor);
-    return await this.#with(stored, forms, ranges, async (accuracyOf) => {
-      const { accuracy, lowerBound, agreement } = await accuracyOf(EVERYTHING);
+    return await this.#with(stored, forms, ranges, async (chain, accuracyOf) => {
+      const { accuracy, lowerBound, agreement } = accuracyOf(
+        await chain.scores(this.#options.validation, EVERYTHING),
+      );
       return { eightBit: { accuracy, lowerBound, agreement }, ranges: tensor };
     });
   }
@@ -158,7 +167,7 @@ export class EightBitMeasurement {
     stored: StoredVariant,
     forms: readonly Pick<EightBitForm, 'layers'>[],
     ranges: ReadonlyMap<string, ValueRange>,
-    work: (accuracyOf: (mode: ChainMode) => Promise<ReturnType<typeof judge>>) => Promise<T>,
+    work: (chain: StageChain, accuracyOf: (scores: Float32Array) => ReturnType<typeof judge>) => Promise<T>,
   ): Promise<T> {
     const { stages } = this.#bundle.manifest;
     const { validation, measure, name } = this.#options;
@@ -166,9 +175,7 @@ export class EightBitMeasurement {
     const whole = await this.#unpruned();
     const chain = new StageChain({ model: this.#assembled(stored), stages, forms, ranges }, this.#options);
     try {
-      return await work(async (mode) =>
-        judge(form, measure, validation, whole, await chain.scores(validation, mode)),
-      );
+      return await work(chain, (scores) => judge(form, measure, validation, whole, scores));
     } finally {
       await chain.release();
     }

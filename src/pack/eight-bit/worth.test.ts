@@ -1,16 +1,8 @@
 // When a bundle gets eight-bit forms without being asked for them.
 import { describe, expect, it } from 'vitest';
 import { packModel } from '../pack.ts';
-import { plantedCriterion, plantedNet, plantedSamples } from '../test-support/planted.ts';
+import { PLANTED_PROVENANCE, plantedCriterion, plantedNet, plantedSamples } from '../test-support/planted.ts';
 import { LEAST_SPEEDUP, MOST_LOST, notWorth, worth } from './worth.ts';
-
-const PROVENANCE = {
-  source: { file: 'planted.onnx', sha256: 'a'.repeat(64) },
-  preprocessing: { kind: 'tensors', description: 'none' },
-  dataset: 'planted',
-  versions: { bedside: '0' },
-  created: '2026-01-01T00:00:00.000Z',
-} as const;
 
 describe('eight bits', () => {
   it('are worth having where they gain enough and lose little', () => {
@@ -25,7 +17,7 @@ describe('eight bits', () => {
 
   it('are tried on the unpruned network, and the manifest says what followed', async () => {
     const model = plantedNet();
-    const { contents } = await packModel(model, PROVENANCE, {
+    const { contents } = await packModel(model, PLANTED_PROVENANCE, {
       ...{ name: 'planted', calibration: plantedSamples(24, 1), validation: plantedSamples(60, 2) },
       ...{ criterion: plantedCriterion('good'), ratios: [0, 0.5], block: 1, variants: 2, lowRankFrom: 1 },
       eightBit: 'ifWorth',
@@ -45,7 +37,7 @@ describe('eight bits', () => {
 
   it('are not tried where nothing is to be timed, nor where precisions were asked for', async () => {
     const choiceOf = async (eightBit: boolean | 'ifWorth') => {
-      const { contents, eightBit: left } = await packModel(plantedNet(), PROVENANCE, {
+      const { contents, eightBit: left } = await packModel(plantedNet(), PLANTED_PROVENANCE, {
         ...{ name: 'planted', calibration: plantedSamples(9, 1), validation: plantedSamples(15, 2) },
         ...{ criterion: plantedCriterion('good'), ratios: [0, 0.5], block: 1, variants: 2, lowRankFrom: 1 },
         ...{ measureSeconds: false, maxPositions: 64, eightBit },

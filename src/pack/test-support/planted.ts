@@ -12,6 +12,15 @@ const SIDE = 6;
 /** Of each convolution, the units that pass the classes on; the others add noise. */
 export const PASSING: readonly number[] = [4, 7, 11];
 
+/** Where a bundle of it says that it comes from. */
+export const PLANTED_PROVENANCE = {
+  source: { file: 'planted.onnx', sha256: 'a'.repeat(64) },
+  preprocessing: { kind: 'tensors', description: 'none' },
+  dataset: 'planted',
+  versions: { bedside: '0' },
+  created: '2026-01-01T00:00:00.000Z',
+} as const;
+
 /** Two convolutions, and a last layer that reads the passing units. */
 export function plantedNet(): Model {
   const net = new Net([3, SIDE, SIDE], 5);

@@ -1,18 +1,10 @@
 // Level vectors measured on several threads are measured as on one.
 import { describe, expect, it } from 'vitest';
 import { packModel } from '../pack.ts';
-import { plantedCriterion, plantedNet, plantedSamples } from '../test-support/planted.ts';
-
-const PROVENANCE = {
-  source: { file: 'planted.onnx', sha256: 'a'.repeat(64) },
-  preprocessing: { kind: 'tensors', description: 'none' },
-  dataset: 'planted',
-  versions: { bedside: '0' },
-  created: '2026-01-01T00:00:00.000Z',
-} as const;
+import { PLANTED_PROVENANCE, plantedCriterion, plantedNet, plantedSamples } from '../test-support/planted.ts';
 
 function packedBy(threads: number, validation = plantedSamples(30, 2)) {
-  return packModel(plantedNet(), PROVENANCE, {
+  return packModel(plantedNet(), PLANTED_PROVENANCE, {
     ...{ name: 'planted', calibration: plantedSamples(12, 1), validation, threads },
     ...{ criterion: plantedCriterion('good'), ratios: [0, 0.3, 0.6, 0.9], block: 1, variants: 16 },
     ...{ measureSeconds: false, maxPositions: 128, lowRankFrom: 0.02 },
