@@ -14,7 +14,7 @@ const jobs = given.length > 0 ? given : SHARED_MODELS.map(({ name }) => name);
 const rows: (string | number)[][] = [];
 const steps: (string | number)[][] = [];
 for (const job of jobs) {
-  const [name = '', variants = '256', perClass = '20'] = job.split(':');
+  const [name = '', variants, perClass = '20'] = job.split(':');
   const shared = SHARED_MODELS.find((model) => model.name === name);
   if (!shared) throw new Error(`no shared model '${name}'`);
   const folder = await mkdtemp(join(tmpdir(), 'bedside-bench-pack-'));
@@ -22,7 +22,7 @@ for (const job of jobs) {
   const result = await pack(modelPath(name), {
     data: dataPath(shared.data),
     out: join(folder, name),
-    variants: Number(variants),
+    variants: variants === undefined ? undefined : Number(variants),
     perClass: Number(perClass),
     threads: 2,
   });

@@ -37,9 +37,23 @@ const CHECKS = 16;
 const RANDOM = 16;
 const COSTS: readonly CostName[] = ['macs', 'weightBytes', 'crossingBytes', 'seconds'];
 
+/** Level vectors are measured until about so many multiply-accumulates of the unpruned network would be spent. */
+const MACS = 6e12;
+const FEWEST = 48;
+const MOST = 128;
+
+/**
+ * How many level vectors are measured unless that is said: it follows from the work, not from seconds, so that packing
+ * again measures the same.
+ * @param macs of the unpruned network on all validation samples
+ */
+export function defaultVariants(macs: number): number {
+  return Math.round(Math.min(MOST, Math.max(FEWEST, MACS / Math.max(1, macs))));
+}
+
 /** How many level vectors are measured, and on which samples. */
 export interface FrontierOptions extends VariantEvaluatorOptions {
-  /** About how many to measure; default 256. */
+  /** About how many to measure; default `defaultVariants`. */
   readonly variants?: number | undefined;
   readonly onStep?: ((step: string, done: number, total: number) => void) | undefined;
 }
@@ -52,12 +66,14 @@ export async function measureFrontier(
   draft: MeasurableBundle,
   options: FrontierOptions,
 ): Promise<{ readonly variants: readonly MeasuredVariant[]; readonly accuracy: AccuracyModel }> {
-  const { seed, variants = 256, onStep } = options;
+  const { seed, validation, onStep } = options;
   const space: LevelVectorSpace = {
     groups: draft.manifest.groups.length,
     levels: draft.manifest.ratios.length,
     costs: (levels) => totalCosts(draft.manifest, levels),
   };
+  const unprunedMacs = space.costs(new Array<number>(space.groups).fill(0)).macs;
+  const { variants = defaultVariants(unprunedMacs * validation.size) } = options;
   const random = new Random(seed);
   const measured = new Map<string, MeasuredVariant>();
   // Level vectors with equal unit counts are the same network, so one of them is enough.
@@ -66,7 +82,7 @@ export async function measureFrontier(
     levels.map((level, group) => draft.manifest.groups[group]?.counts[level]).join();
   const total = Math.max(variants, space.levels) + CHECKS;
   const form = describeClassifier(draft.model, options.name);
-  const judged = judgedBy(form, options.validation, options.measure);
+  const judged = judgedBy(form, validation, options.measure);
   const evaluators = await Evaluators.create(draft, options, total);
   let done = 0;
   const measure = async (vectors: readonly (readonly number[])[]): Promise<MeasuredVariant[]> => {

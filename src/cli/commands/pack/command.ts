@@ -24,6 +24,9 @@ import {
 } from './options.ts';
 import { describeCertified, describePacked } from './text.ts';
 
+const VARIANTS =
+  'measure and store about this many level vectors; default 128, fewer (at least 48) for large networks';
+
 /** Adds the command to the program. */
 export function addPack(program: Command): void {
   const command = program
@@ -48,7 +51,7 @@ export function addPack(program: Command): void {
       `fraction of channels removed at each level, such as 0,0.25,0.5; default ${PACK_RATIOS.join(',')}`,
       ratios,
     )
-    .option('--variants <n>', 'measure and store about this many level vectors; default 256', count(100_000))
+    .option('--variants <n>', VARIANTS, count(100_000))
     .option(
       '--block <n>',
       'kept counts are multiples of this many channels; 1 for any count; default: as this processor computes',
