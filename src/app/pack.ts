@@ -75,6 +75,8 @@ export interface PackResult extends Said {
   readonly precisions: readonly Precision[];
   /** Who decided that, and what was measured for it. */
   readonly precisionChoice: PrecisionChoice;
+  /** Layers whose inputs have equalised channels, for eight bits; the network answers as before. */
+  readonly equalised: readonly string[];
   /** How many variants were also measured in eight bits, or why the bundle has no eight-bit forms. */
   readonly eightBit: number | string;
   readonly uncounted: readonly Uncounted[];
@@ -214,6 +216,7 @@ function resultOf(
     stages: manifest.stages.length,
     precisions: manifest.eightBit ? ['float32', 'int8'] : ['float32'],
     precisionChoice: must(manifest.precisionChoice, 'a choice of precisions'),
+    equalised: packed.equalised,
     eightBit: packed.eightBit,
     uncounted: manifest.uncounted ?? [],
     bytes: own.bytes,

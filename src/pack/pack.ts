@@ -9,7 +9,7 @@ import type { Dataset } from '../data/index.ts';
 import type { EngineOptions } from '../engine/index.ts';
 import { describeClassifier } from '../evaluate/internal.ts';
 import type { Model } from '../onnx/index.ts';
-import { assertFiniteWeights } from '../onnx/internal.ts';
+import { assertFiniteWeights, fixedBatchOf } from '../onnx/internal.ts';
 import { rankModel } from '../prune/index.ts';
 import {
   type AutoChoice,
@@ -20,6 +20,7 @@ import {
   ranked,
   type ScoreRemark,
 } from '../prune/internal.ts';
+import { type EqualisedModel, equaliseModel } from '../quantize/internal.ts';
 import { repairTables, type TableRepair, tableTensors, withBiases } from '../repair/internal.ts';
 import { BedsideError } from '../util/index.ts';
 import { assertFiniteSamples } from '../util/internal.ts';
@@ -76,6 +77,8 @@ export interface PackedModel {
   readonly lowRank: number;
   /** How many variants were measured in eight bits, or why the bundle has none. */
   readonly eightBit: number | string;
+  /** Layers whose inputs have equalised channels, for eight bits; the network answers as before. */
+  readonly equalised: readonly string[];
   /** What the given model has and the bundle leaves out. */
   readonly given: Omit<Runnable, 'model'>;
   /** Layers that another criterion ranked, and layers whose channels tie. */
@@ -115,7 +118,9 @@ export async function packModel(
   assertFiniteWeights(model, name);
   assertFiniteSamples(calibration);
   const { model: network, ...given } = await runnable(model, name, calibration);
-  const { ordered, grouping, fixed, ...ranking } = await orderChannels(withBiases(network), options);
+  const sorted = await orderChannels(withBiases(network), options);
+  const { grouping, fixed, ordered: _, ...ranking } = sorted;
+  const { model: ordered, layers: equalised } = await equalisedFor(sorted.ordered, options);
   const described = await describeAndRepair(ordered, grouping, ratios, options);
   const { layers, stages, groups, signature, uncounted, measured: timedOn } = described;
   const task = bundleTask(describeClassifier(ordered, name), validation.classNames);
@@ -170,6 +175,7 @@ export async function packModel(
     },
     ...ranking,
     given,
+    equalised,
     repairs: described.repairs,
     lowRank: stored.filter(({ correction }) => correction?.lowRank).length,
     eightBit: 'forms' in eight ? variants.filter(({ eightBit }) => eightBit).length : eight.left,
@@ -219,6 +225,15 @@ async function describeAndRepair(
           onProgress: (done, total) => onStep?.('timing layers', done, total),
         });
   return { ...described, measured: undefined, ...timed, tensors: tableTensors(tables), repairs };
+}
+
+/** The network that is packed: with equalised channels where eight bits may be used and gain by it. */
+async function equalisedFor(model: Model, options: PackModelOptions): Promise<EqualisedModel> {
+  const { eightBit = false, measureSeconds, calibration, name, batch = 32, threads = 1, seed = 1 } = options;
+  const wanted = eightBit === 'ifWorth' ? measureSeconds !== false : eightBit;
+  // A network that fixes its batch keeps its numbers: held-out samples need not fill it.
+  if (!wanted || fixedBatchOf(model) !== undefined) return { model, layers: [] };
+  return await equaliseModel(model, calibration, { name, batch, threads, seed });
 }
 
 /** Eight-bit forms, as the options say, and why there are some or none. */

@@ -55,7 +55,7 @@ export function describePacked(result: PackResult): string {
 }
 
 /** What eight bits lose and gain, or why there are none. */
-function describeEightBit({ manifest, eightBit, precisionChoice: choice }: PackResult): string[] {
+function describeEightBit({ manifest, eightBit, equalised, precisionChoice: choice }: PackResult): string[] {
   if (typeof eightBit === 'string') return [`float32 alone: ${plainLine(eightBit)}`];
   const [unpruned] = manifest.variants;
   const forms = manifest.eightBit ?? [];
@@ -71,6 +71,9 @@ function describeEightBit({ manifest, eightBit, precisionChoice: choice }: PackR
     ? `: unpruned ${formatFigure(manifest, unpruned.eightBit.accuracy)} in eight bits, ${formatFigure(manifest, unpruned.accuracy)} in float32`
     : '';
   return [
+    ...(equalised.length > 0
+      ? [plainLine(`channels equalised for eight bits before ${equalised.join(', ')}`)]
+      : []),
     ...(choice.by === 'measurement' ? [`also in eight bits: ${plainLine(choice.reason)}`] : []),
     `${with8} of ${forms.length} stages also in eight bits${gain}; ${eightBit} variants measured so${lost}`,
   ];
