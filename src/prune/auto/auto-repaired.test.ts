@@ -1,6 +1,8 @@
 // The choice of a criterion where the cut network is repaired: the planted winner, and when there is too little to choose by.
 import { describe, expect, it } from 'vitest';
+import { Net } from '../../channels/test-support/net.ts';
 import type { Criterion } from '../../explain/index.ts';
+import { canonicalModel, modelCosts } from '../../onnx/index.ts';
 import { plantedCriterion, plantedNet, plantedSamples } from '../../pack/test-support/planted.ts';
 import { BedsideError } from '../../util/index.ts';
 import { rankAuto } from './auto.ts';
@@ -56,6 +58,20 @@ describe('chooseRepaired', () => {
     expect(choice.criterion.name).toBe('broken');
     expect(choice.reason).toContain('too few samples');
     expect((await choose([BAD, GOOD], { calibration: plantedSamples(6, 3) })).halved).toBe(true);
+  });
+
+  it('takes the first where repairs of all would take too long, without asking it', async () => {
+    const net = new Net([3, 256, 256]);
+    const convolutions = net.conv('a', net.relu(net.conv('b', net.input, 3, 64)), 64, 64);
+    const large = canonicalModel(net.head(net.relu(convolutions), 64));
+    const size = Math.ceil(1e11 / modelCosts(large).macs);
+    const samples = new Float32Array(size * 3 * 256 * 256);
+    const calibration = { ...plantedSamples(size, 3), sampleShape: [3, 256, 256], samples };
+    const candidates = [failing('E_DATA'), GOOD];
+    const options = { name: 'large', block: 1, seed: 2, calibration, candidates };
+    const choice = await chooseRepaired(large, options, AMOUNT);
+    expect(choice).toMatchObject({ criterion: { name: 'broken' }, halved: false, candidates: [] });
+    expect(choice.reason).toMatch(/one pass over \d+ samples takes 10\d(\.\d)? G mult/);
   });
 
   it.each(['E_UNSUPPORTED', 'E_CRITERION'] as const)(

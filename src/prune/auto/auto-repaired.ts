@@ -4,8 +4,8 @@ import { findGroups } from '../../channels/index.ts';
 import type { Dataset } from '../../data/index.ts';
 import { describeClassifier } from '../../evaluate/internal.ts';
 import type { Criterion } from '../../explain/index.ts';
-import type { Model } from '../../onnx/index.ts';
-import { BedsideError } from '../../util/index.ts';
+import { type Model, modelCosts } from '../../onnx/index.ts';
+import { BedsideError, formatCount } from '../../util/index.ts';
 import { type PruneAmount, type Ranking, type RankOptions, rankModel } from '../prune-model.ts';
 import type { AutoChoice, CandidateResult } from './criterion-choice.ts';
 import { leastForHalf } from './quality.ts';
@@ -15,6 +15,9 @@ import { meanResult, RepairedTrials, type TrialResult } from './repaired-trials.
  * How many times closer another candidate must be to replace the first one, which is the best for most local samples.
  */
 const CLEARLY = 1.2;
+
+/** One pass over the calibration samples, in multiply-accumulates, above which candidates are not compared. */
+const MOST_MACS = 1e11;
 
 /** The model and samples to rank, and the candidates. */
 export interface RepairedChoiceOptions extends Omit<RankOptions, 'criterion' | 'onProgress'> {
@@ -33,7 +36,8 @@ export interface RepairedChoiceOptions extends Omit<RankOptions, 'criterion' | '
  * first sees changed answers, the second also sees answers that are still sure. Labels are not needed. The first
  * candidate wins unless another is clearly closer, since measurements on a few dozen samples vary. With recurrent layers
  * the halves also swap, the repair is a whole one, and the closest candidate wins. With fewer than two
- * samples a class the first candidate is taken.
+ * samples a class the first candidate is taken; also where a pass over the samples takes more than 1e11
+ * multiply-accumulates, for repairing every candidate would take several times as long as the ranking.
  * @throws BedsideError E_UNSUPPORTED when no candidate works on the model; as `rankModel`
  */
 export async function chooseRepaired(
@@ -47,9 +51,16 @@ export async function chooseRepaired(
   const { fixedBatch = 1 } = form;
   const skipped: { criterion: string; reason: string }[] = [];
   const halved = calibration.size >= 2 * Math.max(leastForHalf(form), fixedBatch);
-  if (!halved) return first(candidates, calibration);
+  if (!halved) {
+    return first(candidates, calibration, 'too few samples to rank on one half and measure on the other');
+  }
   // The readers of `obs` leave out recurrent layers, so it is not the usual best there, and quick repairs say too little.
   const recurrent = findGroups(model).groups.some(({ isRecurrent }) => isRecurrent);
+  const macs = modelCosts(model).macs * calibration.size;
+  if (macs > MOST_MACS && !recurrent) {
+    const pass = `one pass over ${calibration.size} samples takes ${formatCount(macs)} multiply-accumulates`;
+    return first(candidates, calibration, `${pass}, and every candidate would be repaired`);
+  }
   const trials = recurrent
     ? await RepairedTrials.openBoth(model, options)
     : [await RepairedTrials.open(model, options)];
@@ -114,7 +125,7 @@ export function closestFirst<T extends { readonly criterion: Criterion; readonly
   return [known, ...sorted.filter((result) => result !== known)];
 }
 
-function first([criterion]: readonly Criterion[], calibration: Dataset): AutoChoice {
+function first([criterion]: readonly Criterion[], calibration: Dataset, why: string): AutoChoice {
   if (!criterion) throw new BedsideError('E_INTERNAL', 'internal: nothing to choose from');
   return {
     criterion,
@@ -124,6 +135,6 @@ function first([criterion]: readonly Criterion[], calibration: Dataset): AutoCho
     repaired: true,
     candidates: [],
     skipped: [],
-    reason: `${criterion.name} without a comparison: too few samples to rank on one half and measure on the other`,
+    reason: `${criterion.name} without a comparison: ${why}`,
   };
 }
