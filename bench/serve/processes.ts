@@ -39,7 +39,8 @@ export function build(): void {
 
 /** `bedside serve` on a free port. */
 export function startGateway(bundle: string, words: readonly string[]): Promise<GatewayProcess> {
-  const node = ['--expose-gc', '--import', COLLECT];
+  // As the units and the compose file start it (docs/operations.md).
+  const node = ['--max-semi-space-size=64', '--expose-gc', '--import', COLLECT];
   const serve = [COMMAND, 'serve', bundle, '--port', '0', '--json', ...words];
   const child = spawn(process.execPath, [...node, ...serve], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
   return new Promise((resolve, reject) => {

@@ -46,7 +46,8 @@ describe('installService', () => {
     for (const line of [
       ...['DynamicUser=yes', 'NoNewPrivileges=yes', 'ProtectSystem=strict', 'ProtectHome=yes'],
       ...['RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX', 'MemoryMax=2G', 'Restart=on-failure'],
-      'StateDirectory=bedside-gateway bedside-gateway/audit',
+      ...['StateDirectory=bedside-gateway bedside-gateway/audit'],
+      'Environment=NODE_OPTIONS=--max-semi-space-size=64',
     ]) {
       expect(shown.text.split('\n')).toContain(line);
     }

@@ -16,6 +16,8 @@ export interface UnitSettings {
   /** Folders below `/var/lib` that it keeps things in. */
   readonly state: readonly string[];
   readonly description: string;
+  /** Options of Node, as `NODE_OPTIONS` takes them. */
+  readonly nodeOptions?: string | undefined;
 }
 
 /** Folders that the units hide: `ProtectHome` and `PrivateTmp`. */
@@ -73,7 +75,7 @@ RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
 
 /** The text of a unit. */
 export function unitText(settings: UnitSettings): string {
-  const { command, words, credentials, user, memory, state, description } = settings;
+  const { command, words, credentials, user, memory, state, description, nodeOptions } = settings;
   const owner = user === undefined ? ['DynamicUser=yes'] : [`User=${user}`];
   return [
     '# Written by `bedside service install`; changes belong in a drop-in (`systemctl edit`).',
@@ -89,6 +91,7 @@ export function unitText(settings: UnitSettings): string {
     'Type=exec',
     `ExecStart=${[...command.map(quoted), ...words.map(quotedWord)].join(' ')}`,
     'Environment=NODE_ENV=production ORT_DISABLE_TELEMETRY=1',
+    ...(nodeOptions === undefined ? [] : [`Environment=NODE_OPTIONS=${nodeOptions}`]),
     ...owner,
     ...(state.length > 0 ? [`StateDirectory=${state.join(' ')}`, 'StateDirectoryMode=0700'] : []),
     ...Object.entries(credentials).map(([name, path]) => `LoadCredential=${name}:${escaped(path)}`),
