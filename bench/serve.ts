@@ -58,7 +58,7 @@ function write(about: string, found: Readonly<Record<string, readonly ResultTabl
   return writeResults('serve', {
     title: 'The gateway',
     command: 'npm run bench:serve',
-    about: `\`bedside serve\` as it is shipped, in a process of its own, and clients in another one on the same machine. ${about}`,
+    about: `\`bedside serve\` as its unit starts it, in a process of its own, and clients in another one on the same machine. ${about}`,
     tables: Object.keys(PARTS).flatMap((part) => found[part] ?? []),
   });
 }
