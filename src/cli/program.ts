@@ -88,7 +88,14 @@ export async function runCommandLine(given: readonly string[]): Promise<number> 
   } catch (error) {
     // Help and version end by an exception too.
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.success;
-    const known = program.commands.some((command) => command.name() === name);
-    return printError(error, { json, ...(known ? { command: name } : {}) });
+    return printError(error, { json, ...namedCommand(program, words) });
   }
+}
+
+/** The command that words begin with, and the one of it: `audit verify`. */
+function namedCommand({ commands }: Command, [name, ...rest]: readonly string[]): { command?: string } {
+  const found = commands.find((command) => command.name() === name);
+  if (!found) return {};
+  const inner = namedCommand(found, rest).command;
+  return { command: inner === undefined ? found.name() : `${found.name()} ${inner}` };
 }
