@@ -2,10 +2,10 @@
 import { statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { ClassMap, InputContract } from '../data/index.ts';
-import type { ImageWindow } from '../data/internal.ts';
 import {
   checkContract,
   contractOfMetadata,
+  type ImageWindow,
   isEmptyContract,
   looksLikeContract,
   type MergedContract,

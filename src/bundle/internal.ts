@@ -14,15 +14,13 @@ export {
 } from './costs.ts';
 export { rangesAt, storedRanges } from './eight-bit.ts';
 export { checkLevels, findVariant, firstUnits, keptUnitsAt, levelsKey } from './levels.ts';
-export type {
-  AccuracyModel,
-  BundleGroup,
-  BundleLayer,
-  BundleMeasure,
-  BundleStage,
-  BundleTask,
-} from './manifest.ts';
 export {
+  type AccuracyModel,
+  type BundleGroup,
+  type BundleLayer,
+  type BundleMeasure,
+  type BundleStage,
+  type BundleTask,
   type EightBitForm,
   MANIFEST_FILE,
   type ManifestParts,

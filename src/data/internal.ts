@@ -2,18 +2,16 @@
 
 export { BeatWindows, DEFAULT_RATE, type WindowFault } from './beat-windows.ts';
 export { countIdentical, indicesOutside } from './common-samples.ts';
-export type {
-  ImageCrop,
-  ImageResize,
-  ImageWindow,
-  Normalisation,
-  SignalWindow,
-} from './contract/contract.ts';
 export {
   type ContractSource,
+  type ImageCrop,
+  type ImageResize,
+  type ImageWindow,
   isEmptyContract,
   type MergedContract,
   mergeContracts,
+  type Normalisation,
+  type SignalWindow,
 } from './contract/contract.ts';
 export { LabelMap } from './contract/label-map.ts';
 export { contractOfMetadata } from './contract/metadata.ts';
@@ -24,8 +22,14 @@ export {
   parseContract,
 } from './contract/parse.ts';
 export { type DataFacts, dataFacts } from './data-facts.ts';
-export type { DatasetKind, InputPart, PassedOver, Targets } from './dataset.ts';
-export { areImages, areRecordings } from './dataset.ts';
+export {
+  areImages,
+  areRecordings,
+  type DatasetKind,
+  type InputPart,
+  type PassedOver,
+  type Targets,
+} from './dataset.ts';
 export { BEAT_CLASSES } from './ecg-beats.ts';
 export type { EdfAnnotation } from './edf/annotations.ts';
 export type { EdfHeader, EdfSignalHeader } from './edf/header.ts';

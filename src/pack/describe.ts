@@ -2,8 +2,13 @@
 // channels they read and give.
 
 import type { BundleManifest } from '../bundle/index.ts';
-import type { BundleLayer, BundleStage } from '../bundle/internal.ts';
-import { type RecurrentLayout, recurrentLayouts, type Share } from '../bundle/internal.ts';
+import {
+  type BundleLayer,
+  type BundleStage,
+  type RecurrentLayout,
+  recurrentLayouts,
+  type Share,
+} from '../bundle/internal.ts';
 import type { Grouping } from '../channels/index.ts';
 import { type Constant, findStages, type Model, modelCosts, type Stage } from '../onnx/index.ts';
 import {

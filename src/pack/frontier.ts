@@ -1,6 +1,5 @@
 // Measures level vectors along the frontier of accuracy against cost, and fits the accuracy model to them.
-import type { AccuracyModel } from '../bundle/internal.ts';
-import { levelsKey, totalCosts, type Variant } from '../bundle/internal.ts';
+import { type AccuracyModel, levelsKey, totalCosts, type Variant } from '../bundle/internal.ts';
 import { describeClassifier } from '../evaluate/internal.ts';
 import { must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';

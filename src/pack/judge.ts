@@ -1,6 +1,5 @@
 // Measures the scores of a variant: against labels by the measure of the task, and against the unpruned network.
-import type { BundleMeasure } from '../bundle/internal.ts';
-import { labelledMeasure, type Variant } from '../bundle/internal.ts';
+import { type BundleMeasure, labelledMeasure, type Variant } from '../bundle/internal.ts';
 import type { Dataset } from '../data/index.ts';
 import {
   agreement,

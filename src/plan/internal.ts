@@ -29,11 +29,11 @@ export {
   sentBytes,
   transferJoules,
 } from './problem/cost.ts';
-export type { PlanStatus } from './problem/instance.ts';
 export {
   type DeviceInstance,
   MAX_SET_SIZE,
   type PlanningInstance,
+  type PlanStatus,
   type StageDecision,
   type StageInstance,
 } from './problem/instance.ts';

@@ -2,8 +2,7 @@
 import type { Dataset } from '../../data/index.ts';
 import { isAttribution } from '../../explain/index.ts';
 import type { AttributionCriterion } from '../../explain/internal.ts';
-import type { CriterionChoice } from '../../prune/internal.ts';
-import { isAuto } from '../../prune/internal.ts';
+import { type CriterionChoice, isAuto } from '../../prune/internal.ts';
 import { drawAll, pictureKind, type ReportHeatmap } from '../../report/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import { explainedSamples, type SampleRequest } from '../explain/explained-samples.ts';

@@ -1,7 +1,6 @@
 // What a network and its data suggest of a contract, before anything is measured.
 import type { ClassMap, ImageContract, InputContract, SignalContract } from '../../data/index.ts';
-import type { DataFacts } from '../../data/internal.ts';
-import { BEAT_CLASSES, type SignalWindow } from '../../data/internal.ts';
+import { BEAT_CLASSES, type DataFacts, type SignalWindow } from '../../data/internal.ts';
 import type { Classifier } from '../../evaluate/internal.ts';
 
 /** How sure a field is: read from the model or its shape, the best of several that were measured, or guessed. */

@@ -1,8 +1,7 @@
 // Strategies for a sooner answer, compared at equal accuracy: distribution alone, pruning alone, and both.
 import type { Bundle, BundleManifest } from '../../bundle/index.ts';
 import type { Fleet, PlanView } from '../../plan/index.ts';
-import type { PrivacyPreset } from '../../plan/internal.ts';
-import { completeRequest } from '../../plan/internal.ts';
+import { completeRequest, type PrivacyPreset } from '../../plan/internal.ts';
 import type { Coordinator, FloatTensor } from '../../run/index.ts';
 import { median, must } from '../../util/index.ts';
 import type { SolverName } from '../planners.ts';

@@ -2,8 +2,7 @@
 import type { Bundle } from '../../bundle/index.ts';
 import { fixedBatchOf } from '../../onnx/internal.ts';
 import type { Fleet } from '../../plan/index.ts';
-import type { PrivacyPreset } from '../../plan/internal.ts';
-import { completeRequest, type PinScope } from '../../plan/internal.ts';
+import { completeRequest, type PinScope, type PrivacyPreset } from '../../plan/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { SolverName } from '../planners.ts';
 import type { PlanChoice } from './plan-lines.ts';

@@ -1,9 +1,7 @@
 // How well a replayed signal was found and classified, where its beats are annotated.
 
-import type { Recording } from '../../data/internal.ts';
-import { BEAT_CLASSES, LabelMap } from '../../data/internal.ts';
-import type { Classifier } from '../../evaluate/internal.ts';
-import { accuracies } from '../../evaluate/internal.ts';
+import { BEAT_CLASSES, LabelMap, type Recording } from '../../data/internal.ts';
+import { accuracies, type Classifier } from '../../evaluate/internal.ts';
 import { type BeatCounts, compareBeats, detectionShares } from '../../signal/index.ts';
 import type { StreamFigures } from './events.ts';
 

@@ -2,8 +2,7 @@
 import { type Command, Option } from 'commander';
 import { isAnchorAddress } from '../../app/cluster/anchors.ts';
 import { SOLVERS, type SolverName } from '../../app/planners.ts';
-import type { PlanRequest } from '../../plan/index.ts';
-import { PRIVACY_PRESETS } from '../../plan/index.ts';
+import { type PlanRequest, PRIVACY_PRESETS } from '../../plan/index.ts';
 import type { Conflict } from './conflicts.ts';
 import { addCredentials } from './nats.ts';
 import { count, numberIn } from './numbers.ts';

@@ -2,8 +2,13 @@
 import { type Command, Option } from 'commander';
 import { AUTO, criterionOf, DEFAULT_CRITERION, explainingCriterion } from '../../app/ranking.ts';
 import { type Criterion, parseAggregation } from '../../explain/index.ts';
-import type { CompareCriteriaOptions } from '../../prune/index.ts';
-import { CRITERIA, CRITERION_PARAMETERS, findCriterion, NORMALISATIONS } from '../../prune/index.ts';
+import {
+  type CompareCriteriaOptions,
+  CRITERIA,
+  CRITERION_PARAMETERS,
+  findCriterion,
+  NORMALISATIONS,
+} from '../../prune/index.ts';
 import { largest } from '../../util/index.ts';
 import { count, items, names } from './numbers.ts';
 

@@ -3,8 +3,7 @@
 // stage of a single layer is not measured again.
 import { cpus } from 'node:os';
 import type { BundleManifest } from '../../bundle/index.ts';
-import type { BundleLayer } from '../../bundle/internal.ts';
-import { firstUnits, type MeasuredOn } from '../../bundle/internal.ts';
+import { type BundleLayer, firstUnits, type MeasuredOn } from '../../bundle/internal.ts';
 import type { Grouping, KeptUnits } from '../../channels/index.ts';
 import type { Model } from '../../onnx/index.ts';
 import { batchAxes, fixedBatchOf } from '../../onnx/internal.ts';
