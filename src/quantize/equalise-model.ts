@@ -1,25 +1,24 @@
 // Equalises channels of a float32 network before it is packed, so that every level and variant has equalised eight-bit
 // forms: the network answers as before.
 import type { Dataset } from '../data/index.ts';
-import { createSession, tensor } from '../engine/index.ts';
 import type { Model } from '../onnx/index.ts';
 import { sampleShapes, sizeOf, type WeightedLayer, weightedLayers } from '../onnx/internal.ts';
 import {
   fromMatrices,
   type NetworkRun,
   REPAIR_DEFAULTS,
-  type RepairSamples,
   repairSamples,
   setWeights,
   weightMatrices,
 } from '../repair/internal.ts';
 import { must } from '../util/index.ts';
-import { joinedRows, Random, rowRange } from '../util/internal.ts';
+import { Random } from '../util/internal.ts';
 import { calibratedRanges } from './calibrate.ts';
 import { equalisableValues, equalisingFactors, scaledUnknowns, withDividedOutputs } from './equalise.ts';
 import { integerPlaces } from './places.ts';
 import { withLeastOpset } from './quantize-model.ts';
 import { saturates } from './saturates.ts';
+import { HeldOutScores } from './sensitivity.ts';
 import { batchWithin, valueStatistics } from './statistics.ts';
 import { eightBitForm, eightBitPlaces } from './stored-ranges.ts';
 
@@ -47,14 +46,11 @@ export async function equaliseModel(
   const candidate = await dividedModel(model, calibration, run);
   if (candidate.layers.length === 0) return candidate;
   const samples = repairSamples(calibration, 1, new Random(run.seed));
-  const held = rowRange(samples.samples, samples.size, samples.fitSize, samples.size - samples.fitSize);
-  const exact = await scoresOf(model, held, samples, run);
+  const scores = await HeldOutScores.open(model, samples, run);
   const errorOf = async (of: Model): Promise<number> => {
     const { layers, values } = eightBitPlaces(of);
     const ranges = await calibratedRanges(of, values, calibration, run);
-    const form = eightBitForm(of, new Set(layers), ranges, await saturates());
-    const found = await scoresOf(form, held, samples, run);
-    return found.reduce((sum, value, i) => sum + (value - (exact[i] as number)) ** 2, 0);
+    return await scores.distance(eightBitForm(of, new Set(layers), ranges, await saturates()));
   };
   const gains = (await errorOf(candidate.model)) < GAIN * (await errorOf(model));
   return gains ? candidate : { model, layers: [] };
@@ -99,30 +95,4 @@ async function dividedModel(
 
 function readerOf(layers: readonly WeightedLayer[], value: string): WeightedLayer | undefined {
   return layers.find(({ input }) => input === value);
-}
-
-async function scoresOf(
-  model: Model,
-  rows: Float32Array,
-  { size, fitSize, sampleShape }: RepairSamples,
-  { name, threads, batch }: NetworkRun,
-): Promise<Float32Array> {
-  const session = await createSession(model, { name, threads });
-  const [input, output] = [
-    must(model.graph.inputs[0], 'an input'),
-    must(model.graph.outputs[0], 'an output'),
-  ];
-  const count = size - fitSize;
-  const found: Float32Array[] = [];
-  try {
-    for (let first = 0; first < count; first += batch) {
-      const own = Math.min(batch, count - first);
-      const fed = tensor(rowRange(rows, count, first, own), [own, ...sampleShape]);
-      const value = (await session.run({ [input.name]: fed }, [output.name]))[output.name];
-      found.push(must(value?.type === 'float32' ? value.data : undefined, 'scores'));
-    }
-  } finally {
-    await session.release();
-  }
-  return joinedRows(found);
 }
