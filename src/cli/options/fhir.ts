@@ -40,20 +40,27 @@ export function addFhir(command: Command): Command {
 
 /** `Patient/123` for the only bed, or `BED=Patient/123`; again for another bed. */
 export function addFhirPatient(command: Command): Command {
-  const another = (text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> => {
-    const [, bed = '', patient = ''] = /^(?:([^=]*)=)?(.*)$/s.exec(text) ?? [];
+  return command.option(
+    '--fhir-patient <reference>',
+    'whose results these are: Patient/123, or BED=Patient/123 for each bed; never read from data',
+    byBed(/^(?:([^=]*)=)?(.*)$/s, assertPatient),
+  );
+}
+
+/**
+ * Reads an option that is given once for each bed.
+ * @param form the bed, if it is named, and whose its results are
+ */
+export function byBed(form: RegExp, assert: (patient: string) => void) {
+  return (text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> => {
+    const [, bed = '', patient = ''] = form.exec(text) ?? [];
     try {
-      assertPatient(patient);
+      assert(patient);
     } catch (error) {
       throw new InvalidArgumentError(messageOf(error));
     }
     return { ...before, [bed]: patient };
   };
-  return command.option(
-    '--fhir-patient <reference>',
-    'whose results these are: Patient/123, or BED=Patient/123 for each bed; never read from data',
-    another,
-  );
 }
 
 /** Where results go; undefined without --fhir-out. @throws BedsideError E_USAGE for options that would be ignored; E_FILE */

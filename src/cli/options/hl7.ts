@@ -1,8 +1,8 @@
 // --hl7-out and what belongs to it: which receiver of HL7 v2 gets results, and how.
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { assertPatientIdentifier, type Hl7OutletOptions } from '../../interop/index.ts';
-import { BedsideError, messageOf } from '../../util/index.ts';
-import { readPem } from './fhir.ts';
+import { BedsideError } from '../../util/index.ts';
+import { byBed, readPem } from './fhir.ts';
 
 /** As commander gives them. */
 export interface Hl7CommandOptions {
@@ -30,19 +30,10 @@ export function addHl7(command: Command): Command {
 
 /** `123^^^HOSPITAL^MR` for the only bed, or `BED=…`; again for another bed. */
 export function addHl7Patient(command: Command): Command {
-  const another = (text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> => {
-    const [, bed = '', patient = ''] = /^(?:([^=^]*)=)?(.*)$/s.exec(text) ?? [];
-    try {
-      assertPatientIdentifier(patient);
-    } catch (error) {
-      throw new InvalidArgumentError(messageOf(error));
-    }
-    return { ...before, [bed]: patient };
-  };
   return command.option(
     '--hl7-patient <identifier>',
     'whose results these are, as PID-3: 123^^^HOSPITAL^MR, or BED=… for each bed; never read from data',
-    another,
+    byBed(/^(?:([^=^]*)=)?(.*)$/s, assertPatientIdentifier),
   );
 }
 
@@ -53,7 +44,10 @@ export function hl7Outlet(
   const { hl7Out, hl7Queue, hl7Ca, hl7Plain, hl7Patient } = options;
   if (hl7Out === undefined) {
     const given = Object.entries({
-      ...{ '--hl7-queue': hl7Queue, '--hl7-ca': hl7Ca, '--hl7-plain': hl7Plain, '--hl7-patient': hl7Patient },
+      '--hl7-queue': hl7Queue,
+      '--hl7-ca': hl7Ca,
+      '--hl7-plain': hl7Plain,
+      '--hl7-patient': hl7Patient,
     }).find(([, value]) => value !== undefined);
     if (!given) return undefined;
     throw new BedsideError('E_USAGE', `${given[0]} has no meaning without --hl7-out`, {
