@@ -1,5 +1,5 @@
 // Results to a folder and to a FHIR server: each arrives once, whatever the network, the server or this process does.
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ResultTransaction, transactionOf } from '../fhir/transaction.ts';
 import { uuidOf } from '../identity.ts';
+import { hasOpenssl, selfSigned } from '../test-support/certificate.ts';
 import { FhirServer } from '../test-support/fhir-server.ts';
 import { BEATS, IMAGE } from '../test-support/results.ts';
 import { secretFrom } from './ask.ts';
@@ -220,26 +221,9 @@ describe('a process that is killed', () => {
   });
 });
 
-const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
-if (!hasOpenssl) console.log('skipped: TLS to a FHIR server needs openssl');
-
-describe.skipIf(!hasOpenssl)('a server over TLS', () => {
+describe.skipIf(!hasOpenssl('TLS to a FHIR server'))('a server over TLS', () => {
   it('is believed only with a certificate that is trusted', async () => {
-    const path = (name: string): string => join(folder, name);
-    const key = [
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
-      '-keyout',
-      path('key.pem'),
-    ];
-    const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
-    execFileSync('openssl', ['req', '-x509', ...key, ...names, '-days', '2', '-out', path('cert.pem')], {
-      stdio: 'pipe',
-    });
-    const tls = { key: readFileSync(path('key.pem'), 'utf8'), cert: readFileSync(path('cert.pem'), 'utf8') };
+    const tls = selfSigned(folder);
     const secure = await FhirServer.start(tls);
     try {
       const url = secure.url.replace('http:', 'https:');

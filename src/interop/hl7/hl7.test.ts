@@ -1,5 +1,4 @@
 // Results as HL7 v2 over MLLP: read by a parser that nobody here wrote, and delivered whatever networks and receivers do.
-import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Outlet } from '../deliver/outlet.ts';
 import { uuidOf } from '../identity.ts';
 import type { Result } from '../result.ts';
+import { hasOpenssl, selfSigned } from '../test-support/certificate.ts';
 import {
   type Acknowledgement,
   hasHl7Parser,
@@ -208,31 +208,11 @@ describe('a receiver', () => {
   );
 });
 
-const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
-if (!hasOpenssl) console.log('skipped: TLS to a receiver of HL7 v2 needs openssl');
-
-it.skipIf(!hasOpenssl)(
+it.skipIf(!hasOpenssl('TLS to a receiver of HL7 v2'))(
   'a receiver over TLS is believed only with a certificate that is trusted',
   async () => {
-    const path = (name: string): string => join(folder, name);
-    const key = [
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
-      '-keyout',
-      path('key.pem'),
-    ];
-    const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
-    execFileSync('openssl', ['req', '-x509', ...key, ...names, '-days', '2', '-out', path('cert.pem')], {
-      stdio: 'pipe',
-    });
-    const [keyText, cert] = ['key.pem', 'cert.pem'].map((name) => readFileSync(path(name), 'utf8')) as [
-      string,
-      string,
-    ];
-    const receiver = await MllpReceiver.start({ key: keyText, cert });
+    const { key, cert } = selfSigned(folder);
+    const receiver = await MllpReceiver.start({ key, cert });
     {
       await using outlet = await open(`mllps://${receiver.place}`);
       await outlet.send(numbered(1));
