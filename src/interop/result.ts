@@ -51,8 +51,9 @@ export interface BeatAnswer {
 
 /** Counts of what several beats make together. */
 export interface RhythmCounts {
-  readonly couplets: number;
-  readonly ventricularRuns: number;
+  /** Null, as runs are: not counted, since the network has no class of ventricular beats. */
+  readonly couplets: number | null;
+  readonly ventricularRuns: number | null;
   readonly pauses: number;
   /** The rules they were counted by, in words. */
   readonly rules: string;
@@ -66,7 +67,7 @@ export interface BeatsResult extends ResultFacts {
   /** Whether a record was replayed, so that the period is that of the replay. */
   readonly replayed: boolean;
   readonly lead?: string | undefined;
-  /** Samples a second; undefined where it is not known. */
+  /** Samples a second; undefined where it is not known, or changed. */
   readonly rate?: number | undefined;
   readonly classes: readonly string[];
   readonly beats: readonly BeatAnswer[];

@@ -29,11 +29,11 @@ export const RHYTHM_DEFAULTS: SetRhythmRules = {
 export interface RhythmSummary {
   /** Beats a minute; undefined before there is an interval. */
   readonly heartRate: { readonly mean: number; readonly min: number; readonly max: number } | undefined;
-  /** Two ventricular beats in a row, with others on both sides. */
-  readonly couplets: number;
-  readonly ventricularRuns: number;
+  /** Two ventricular beats in a row, with others on both sides. Null, as runs are: no class is ventricular. */
+  readonly couplets: number | null;
+  readonly ventricularRuns: number | null;
   /** Ventricular beats of the longest run. */
-  readonly longestRun: number;
+  readonly longestRun: number | null;
   readonly pauses: number;
   /** Seconds of the longest pause. */
   readonly longestPause: number;
@@ -41,9 +41,17 @@ export interface RhythmSummary {
   readonly rules: string;
 }
 
+/** Counts of ventricular beats in a row. */
+interface Rows {
+  readonly couplets: number;
+  readonly runs: number;
+  readonly longest: number;
+}
+
 /** Counts beats as they come, in order of time. */
 export class RhythmWatch {
   readonly rules: SetRhythmRules;
+  readonly #hasVentricular: boolean;
   #last: number | undefined;
   readonly #recent: number[] = [];
   #intervals = 0;
@@ -59,9 +67,11 @@ export class RhythmWatch {
   #pauses = 0;
   #longestPause = 0;
 
-  constructor(rules: RhythmRules = {}) {
+  /** @param classes that beats can have; without a ventricular one, couplets and runs are not counted, which is no count of 0 */
+  constructor(rules: RhythmRules = {}, classes?: readonly string[]) {
     const given = Object.fromEntries(Object.entries(rules).filter(([, value]) => value !== undefined));
     this.rules = { ...RHYTHM_DEFAULTS, ...given };
+    this.#hasVentricular = classes?.some((name) => this.rules.ventricular.includes(name)) ?? true;
   }
 
   /**
@@ -88,12 +98,28 @@ export class RhythmWatch {
 
   /** The summary so far. A row of ventricular beats that goes on counts as it stands. */
   summary(): RhythmSummary {
-    const { couplets, runs, longest } = this.#withRow();
+    return this.#summaryOf(this.#withRow());
+  }
+
+  /**
+   * Ends a period and begins the next: its summary, without a row of ventricular beats that goes on. That row, and the interval
+   * to the next beat, count in the period in which they end.
+   */
+  nextPeriod(): RhythmSummary {
+    const [couplets, runs, longest] = [this.#couplets, this.#runs, this.#longestRun];
+    const summary = this.#summaryOf({ couplets, runs, longest });
+    [this.#couplets, this.#runs, this.#longestRun, this.#pauses, this.#longestPause] = [0, 0, 0, 0, 0];
+    [this.#intervals, this.#seconds, this.#fastest, this.#slowest] = [0, 0, 0, Number.POSITIVE_INFINITY];
+    return summary;
+  }
+
+  #summaryOf({ couplets, runs, longest }: Rows): RhythmSummary {
+    const counted = (value: number): number | null => (this.#hasVentricular ? value : null);
     return {
       heartRate: this.#heartRate(),
-      couplets,
-      ventricularRuns: runs,
-      longestRun: longest,
+      couplets: counted(couplets),
+      ventricularRuns: counted(runs),
+      longestRun: counted(longest),
       pauses: this.#pauses,
       longestPause: this.#longestPause,
       rules: this.#words(),
@@ -133,7 +159,7 @@ export class RhythmWatch {
     this.#row = 0;
   }
 
-  #withRow(): { couplets: number; runs: number; longest: number } {
+  #withRow(): Rows {
     const [couplets, runs, longest] = [this.#couplets, this.#runs, this.#longestRun];
     const row = this.#row;
     const rate = row > 1 ? (60 * (row - 1)) / (this.#rowTo - this.#rowFrom) : 0;
@@ -145,8 +171,12 @@ export class RhythmWatch {
   #words(): string {
     const { ventricular, pause, run, runRate, rateOver } = this.rules;
     const fast = runRate > 0 ? ` at ${runRate} or more beats a minute` : '';
+    const names = ventricular.join(' or ');
+    const rows = this.#hasVentricular
+      ? `couplet: two beats of class ${names} in a row; run: ${run} or more${fast}; `
+      : `couplets and runs are not counted: no class is called ${names}; `;
     return (
-      `couplet: two beats of class ${ventricular.join(' or ')} in a row; run: ${run} or more${fast}; ` +
+      rows +
       `pause: ${pause} s or more from beat to beat; lowest and highest heart rate: means over ${rateOver} intervals (after a ` +
       'break over half as many at least); ' +
       'nothing is counted across gaps'

@@ -1,6 +1,6 @@
 // Beats of a stream, gathered by signal and period, until each period is a result.
 import { type AnsweredBy, type BeatAnswer, type BeatsResult, uuidOf } from '../../interop/internal.ts';
-import { type RhythmRules, RhythmWatch } from '../../signal/index.ts';
+import { type RhythmRules, type RhythmSummary, RhythmWatch } from '../../signal/index.ts';
 import type { BedResult, StreamEvent } from '../stream/events.ts';
 
 /** What all results of a stream have. */
@@ -28,15 +28,17 @@ interface Period {
   readonly beats: BeatAnswer[];
   readonly levels: Map<string, readonly number[]>;
   readonly devices: Set<string>;
-  readonly rhythm: RhythmWatch;
-  /** Changes of the signal by kind. */
-  readonly changes: Map<string, number>;
+  readonly leads: Set<string>;
+  readonly rates: Set<number>;
 }
 
 interface Bed {
   readonly number: number;
   /** When its signal began, in milliseconds since 1970. */
   readonly began: number;
+  readonly rhythm: RhythmWatch;
+  /** Changes of the signal by period and kind: they are told before the answers to earlier beats. */
+  readonly changes: Map<number, Map<string, number>>;
   period: Period;
 }
 
@@ -49,9 +51,6 @@ const CHANGES: Readonly<Record<string, string>> = {
   saturated: 'times that the lead was saturated',
   malformed: 'packets that could not be read',
 };
-/** Intervals between beats do not reach across these. */
-const INTERRUPTIONS: ReadonlySet<string> = new Set(['gap', 'restart', 'flat', 'saturated', 'rate']);
-
 /** Names of leads; other texts of a file's header may tell whose it is. */
 const LEAD = /^(ECG |EKG )?(ML|MV|aV|V|CM|CC)?[A-Z0-9]{0,4}[+-]?$/i;
 
@@ -70,25 +69,31 @@ export class BeatCollector {
     const bed = this.#bedOf(event);
     const { every } = this.#facts;
     const index = Math.max(bed.period.index, Math.floor(event.at / every));
-    if (index > bed.period.index) {
-      this.#end(event.bed, bed, (bed.period.index + 1) * every);
-      bed.period = this.#newPeriod(index);
-    }
-    const { period } = bed;
     if (event.kind === 'signal') {
-      if (event.what in CHANGES) period.changes.set(event.what, (period.changes.get(event.what) ?? 0) + 1);
-      if (INTERRUPTIONS.has(event.what)) period.rhythm.interrupt();
+      if (!(event.what in CHANGES)) return;
+      const own = bed.changes.get(index) ?? new Map<string, number>();
+      bed.changes.set(index, own.set(event.what, (own.get(event.what) ?? 0) + 1));
       return;
     }
+    // Beats come in order: the first of a later period ends those before, and beginnings of intervals and rows are kept.
+    while (bed.period.index < index) {
+      this.#end(event.bed, bed, (bed.period.index + 1) * every, bed.rhythm.nextPeriod());
+      const changed = [...bed.changes.keys()].filter((own) => own < index);
+      bed.period = newPeriod(changed.length > 0 ? Math.min(...changed) : index);
+    }
+    const { period, rhythm } = bed;
+    period.leads.add(event.lead);
+    period.rates.add(event.rate);
+    if (event.afterBreak) rhythm.interrupt();
     // Of its own period: the seconds of the signal count on.
     const at = Math.max(0, event.at - period.index * every);
     if (event.kind === 'unanswered') {
       period.beats.push({ at, class: null, probability: null });
-      period.rhythm.beat(event.at, undefined);
+      rhythm.beat(event.at, undefined);
       return;
     }
     period.beats.push({ at, class: event.label, probability: event.probability });
-    period.rhythm.beat(event.at, event.class);
+    rhythm.beat(event.at, event.class);
     period.levels.set(event.levels.join(), event.levels);
     for (const device of event.devices) period.devices.add(device);
   }
@@ -96,8 +101,16 @@ export class BeatCollector {
   /** The stream has ended: what is left becomes results. */
   end(beds: readonly BedResult[]): void {
     for (const [name, bed] of this.#beds) {
-      const result = beds.find((own) => own.bed === name);
-      this.#end(name, bed, result?.seconds ?? bed.period.beats.at(-1)?.at ?? 0, result);
+      const { every } = this.#facts;
+      const seconds = beds.find((own) => own.bed === name)?.seconds ?? 0;
+      for (;;) {
+        const { index } = bed.period;
+        const later = [...bed.changes.keys()].filter((own) => own > index);
+        if (later.length === 0) break;
+        this.#end(name, bed, (index + 1) * every, bed.rhythm.nextPeriod());
+        bed.period = newPeriod(Math.min(...later));
+      }
+      this.#end(name, bed, seconds, bed.rhythm.summary());
     }
     this.#beds.clear();
   }
@@ -108,23 +121,25 @@ export class BeatCollector {
     // A signal's clock starts with its first sample; an answer tells how long ago its beat was.
     const ago = event.at + (event.kind === 'beat' ? event.latency : 0);
     const began = Date.now() - 1000 * ago;
-    const made = { number: this.#beds.size, began, period: this.#newPeriod(0) };
+    const { rules, classes } = this.#facts;
+    const made = {
+      ...{ number: this.#beds.size, began, period: newPeriod(0) },
+      ...{ rhythm: new RhythmWatch(rules, classes), changes: new Map<number, Map<string, number>>() },
+    };
     this.#beds.set(event.bed, made);
     return made;
   }
 
-  #newPeriod(index: number): Period {
-    const rhythm = new RhythmWatch(this.#facts.rules);
-    return { index, beats: [], levels: new Map(), devices: new Set(), rhythm, changes: new Map() };
-  }
-
   /** @param until seconds from the signal's start */
-  #end(name: string, { number, began, period }: Bed, until: number, bed?: BedResult): void {
+  #end(name: string, bed: Bed, until: number, found: RhythmSummary): void {
     const { by, policy, policySha256, classes, replayed, every, stream, patientOf, identifierOf } =
       this.#facts;
-    if (period.beats.length === 0 && period.changes.size === 0) return;
+    const { number, began, period } = bed;
+    const changes = bed.changes.get(period.index) ?? new Map<string, number>();
+    bed.changes.delete(period.index);
+    if (period.beats.length === 0 && changes.size === 0) return;
     const from = period.index * every;
-    const { heartRate, couplets, ventricularRuns, pauses, rules } = period.rhythm.summary();
+    const { heartRate, couplets, ventricularRuns, pauses, rules } = found;
     const moment = (seconds: number): string => new Date(began + 1000 * seconds).toISOString();
     this.#deliver({
       kind: 'beats',
@@ -133,15 +148,28 @@ export class BeatCollector {
       by,
       how: {
         ...{ levels: [...period.levels.values()], policy, policySha256, devices: [...period.devices].sort() },
-        remarks: [...period.changes].map(([what, count]) => `${count} ${CHANGES[what]}.`),
+        remarks: [...changes].map(([what, count]) => `${count} ${CHANGES[what]}.`),
       },
       patient: patientOf(name),
       patientIdentifier: identifierOf(name),
       period: { start: moment(from), end: moment(Math.max(from, until)) },
       ...{ replayed, classes, heartRate, beats: period.beats },
-      lead: bed && LEAD.test(bed.lead) ? bed.lead : undefined,
-      rate: bed && Number.isFinite(bed.rate) ? bed.rate : undefined,
+      lead: onlyOf(period.leads, (lead) => LEAD.test(lead)),
+      rate: onlyOf(period.rates, Number.isFinite),
       rhythm: { couplets, ventricularRuns, pauses, rules },
     });
   }
+}
+
+function newPeriod(index: number): Period {
+  return {
+    ...{ index, beats: [], levels: new Map(), devices: new Set() },
+    ...{ leads: new Set(), rates: new Set() },
+  };
+}
+
+/** What all beats of a period have, if it is one and can be said. */
+function onlyOf<T>(all: ReadonlySet<T>, canBeSaid: (value: T) => boolean): T | undefined {
+  const [first, ...others] = all;
+  return first !== undefined && others.length === 0 && canBeSaid(first) ? first : undefined;
 }

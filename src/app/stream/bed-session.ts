@@ -52,7 +52,7 @@ export class BedSession {
   constructor(parts: SessionParts, source: SessionSource, peaks?: readonly number[]) {
     this.#parts = parts;
     this.#source = source;
-    this.#rhythm = new RhythmWatch(parts.rules);
+    this.#rhythm = new RhythmWatch(parts.rules, parts.classNames);
     this.#bed = new Bed(
       { ...parts.bed, peaks },
       {
@@ -123,8 +123,9 @@ export class BedSession {
     }
   }
 
-  #tell({ at, sample, isApart }: FoundBeat, outcome: Outcome): void {
+  #tell({ at, sample, isApart, lead, rate }: FoundBeat, outcome: Outcome): void {
     const { bed, reference } = this.#source;
+    const where = { bed, at, sample, lead, rate, afterBreak: isApart };
     if (isApart) this.#rhythm.interrupt();
     if (outcome.kind !== 'answered') {
       const { kind, reason } = outcome;
@@ -132,7 +133,7 @@ export class BedSession {
       this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1);
       this.#rhythm.beat(at, undefined);
       reference?.add(sample, undefined);
-      this.#parts.onEvent({ kind: 'unanswered', bed, at, sample, outcome: kind, reason });
+      this.#parts.onEvent({ kind: 'unanswered', ...where, outcome: kind, reason });
       return;
     }
     const { scored, latency, seconds } = outcome;
@@ -151,15 +152,8 @@ export class BedSession {
     this.#rhythm.beat(at, name);
     reference?.add(sample, label);
     this.#parts.onEvent({
-      ...{
-        kind: 'beat',
-        bed,
-        at,
-        sample,
-        class: name,
-        label,
-        probability: probabilities?.[label] ?? Number.NaN,
-      },
+      ...{ kind: 'beat', ...where, class: name, label },
+      probability: probabilities?.[label] ?? Number.NaN,
       ...{ ...how, latency, requestSeconds: seconds },
     });
   }

@@ -36,6 +36,8 @@ export interface FoundBeat {
   readonly waited: number;
   /** Whether the signal could not be read between the beat before and this one. */
   readonly isApart: boolean;
+  readonly lead: string;
+  readonly rate: number;
 }
 
 /** Takes what a signal gives, in order. */
@@ -271,7 +273,7 @@ export class Bed {
       this.#listener.beat({
         ...{ at: base + sample / rate, sample, input, reason },
         waited: (end - sample) / rate,
-        isApart: broken >= 0,
+        ...{ isApart: broken >= 0, lead: this.lead, rate },
       });
     }
   }

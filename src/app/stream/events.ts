@@ -2,13 +2,22 @@
 import type { DetectionShares, RhythmSummary } from '../../signal/index.ts';
 import type { Said } from '../reporter.ts';
 
-/** A beat with its answer. */
-export interface AnsweredBeat {
-  readonly kind: 'beat';
+/** A beat that was found. */
+interface ToldBeat {
   readonly bed: string;
   /** Seconds from the signal's start to the R peak, by its samples. */
   readonly at: number;
   readonly sample: number;
+  /** The lead in which it was found, and samples a second there. */
+  readonly lead: string;
+  readonly rate: number;
+  /** Whether the signal could not be read between the beat before and this one, so that no interval reaches across. */
+  readonly afterBreak: boolean;
+}
+
+/** A beat with its answer. */
+export interface AnsweredBeat extends ToldBeat {
+  readonly kind: 'beat';
   /** Name of the class, and its index. */
   readonly class: string;
   readonly label: number;
@@ -29,11 +38,8 @@ export interface AnsweredBeat {
 }
 
 /** A beat without an answer. */
-export interface UnansweredBeat {
+export interface UnansweredBeat extends ToldBeat {
   readonly kind: 'unanswered';
-  readonly bed: string;
-  readonly at: number;
-  readonly sample: number;
   /** `late`: no answer by its deadline; `lost`: there will be none. */
   readonly outcome: 'late' | 'lost';
   readonly reason: string;

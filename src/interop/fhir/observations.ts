@@ -56,9 +56,9 @@ function ofBeats(result: BeatsResult, device: string, choice: BeatChoice): Place
         code: { text: 'Couplets, ventricular runs and pauses' },
         note: [{ text: rules }],
         component: [
-          { code: { text: 'Couplets' }, valueInteger: couplets },
-          { code: { text: 'Ventricular runs' }, valueInteger: ventricularRuns },
-          { code: { text: 'Pauses' }, valueInteger: pauses },
+          counted('Couplets', couplets),
+          counted('Ventricular runs', ventricularRuns),
+          counted('Pauses', pauses),
         ],
       },
     });
@@ -80,6 +80,25 @@ function ofBeats(result: BeatsResult, device: string, choice: BeatChoice): Place
   }
   return placed;
 }
+
+/** A count, or that nothing is counted. */
+function counted(text: string, value: number | null): ObservationComponent {
+  return {
+    code: { text },
+    ...(value === null ? { dataAbsentReason: UNSUPPORTED } : { valueInteger: value }),
+  };
+}
+
+/** "The source system wasn't capable of supporting this element." */
+const UNSUPPORTED: CodeableConcept = {
+  coding: [
+    {
+      system: 'http://terminology.hl7.org/CodeSystem/data-absent-reason',
+      code: 'unsupported',
+      display: 'Unsupported',
+    },
+  ],
+};
 
 function countsByClass({ beats, classes }: BeatsResult): Pick<Observation, 'code' | 'component'> {
   const concepts = beatConcepts(classes);

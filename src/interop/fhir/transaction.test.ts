@@ -48,12 +48,15 @@ function references(value: unknown): string[] {
   );
 }
 
+/** Of a network without ventricular beats. */
+const UNCOUNTED = { couplets: null, ventricularRuns: null, pauses: 0, rules: 'no class is ventricular' };
+
 const RESULTS: readonly (readonly [string, Result, object])[] = [
   ['beats', BEATS, {}],
   ['beats of a patient, ventricular ones each', { ...BEATS, patient: 'Patient/test-1' }, { eachOf: ['V'] }],
   [
     'no beats',
-    { ...BEATS, beats: [], heartRate: undefined, rhythm: undefined, lead: undefined, rate: undefined },
+    { ...BEATS, beats: [], heartRate: undefined, rhythm: UNCOUNTED, lead: undefined, rate: undefined },
     {},
   ],
   ['an image', IMAGE, {}],

@@ -133,8 +133,11 @@ function ofBeats(result: BeatsResult): Value[] {
     ),
     ...(rhythm
       ? [
-          count(local('COUPLETS', 'Couplets'), rhythm.couplets),
-          count(local('RUNS', 'Ventricular runs'), rhythm.ventricularRuns),
+          // Where they are not counted, the rules say so.
+          ...(rhythm.couplets === null ? [] : [count(local('COUPLETS', 'Couplets'), rhythm.couplets)]),
+          ...(rhythm.ventricularRuns === null
+            ? []
+            : [count(local('RUNS', 'Ventricular runs'), rhythm.ventricularRuns)]),
           count(local('PAUSES', 'Pauses'), rhythm.pauses),
           {
             type: 'ST' as const,

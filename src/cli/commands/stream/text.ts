@@ -85,7 +85,7 @@ function describeBed(bed: BedResult, isOneOfSeveral: boolean): string[] {
   return [
     ...(isOneOfSeveral ? [indent(describeFigures(bed).join('\n'))] : []),
     indent(
-      `rhythm   ${rhythm.couplets} couplets, ${rhythm.ventricularRuns} ventricular runs (longest ${rhythm.longestRun}), ` +
+      `rhythm   ${rhythm.couplets === null ? '' : `${rhythm.couplets} couplets, ${rhythm.ventricularRuns} ventricular runs (longest ${rhythm.longestRun}), `}` +
         `${rhythm.pauses} pauses${rhythm.pauses > 0 ? ` (longest ${seconds(rhythm.longestPause)})` : ''}`,
     ),
     indent(`rules    ${rhythm.rules}`),
