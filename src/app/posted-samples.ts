@@ -38,12 +38,14 @@ export interface PostedSamples {
 /**
  * The samples of an image, an object of DICOM, a volume of NIfTI, a recording (EDF, BDF), an array (`.npy`), an archive of arrays, or a zip of WFDB records or images, all of them and in
  * order, as `bedside infer --data` reads the same file with `--split all`.
+ * @param frame of an object with several frames only this one, from 0
  * @throws BedsideError E_DATA, E_DATA_FIT, E_TOO_LARGE, E_UNSUPPORTED; E_OUTPUT where there is no folder to read it in
  */
 export async function postedSamples(
   bundle: Pick<Bundle, 'model' | 'manifest' | 'dir'>,
   { bytes, name }: PostedFile,
   bounds: PostedBounds,
+  frame?: number,
 ): Promise<PostedSamples> {
   const { shape } = bundle.manifest.model.input;
   let full: unknown;
@@ -61,7 +63,8 @@ export async function postedSamples(
       const data = await layOutPosted(bytes, name, folder.path, { sampleShape: shape, bounds });
       const journal = journalOf();
       const options = { data, maxPixels: bounds.maxPixels };
-      const samples = await loadSamples(classifierOf(bundle), options, { split: 'all', seed: 1 }, journal);
+      const which = { split: 'all', seed: 1, frame } as const;
+      const samples = await loadSamples(classifierOf(bundle), options, which, journal);
       const { remarks, skipped } = journal.said();
       return {
         samples: { ...samples, name, origins: samples.origins?.map(told) },

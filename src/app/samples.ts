@@ -26,6 +26,8 @@ export interface DataDefaults {
   readonly seed: number;
   /** At most this many of each class, if the data has labels and neither --per-class nor --limit is given. */
   readonly perClass?: number | undefined;
+  /** Of files with several frames only this one, from 0. */
+  readonly frame?: number | undefined;
 }
 
 /**
@@ -64,7 +66,7 @@ export async function loadSamples(
         splitBy: options.splitBy,
         records: options.records,
         series: options.series,
-        maxPixels: options.maxPixels,
+        ...{ maxPixels: options.maxPixels, frame: defaults.frame },
         rate: options.samplingRate ?? contract?.signal?.samplingRate ?? classifier.samplingRate,
         skipBad: options.skipBad,
         onProgress: (done, total) => progress.update(done, total),

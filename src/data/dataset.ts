@@ -125,6 +125,8 @@ export interface DatasetOptions {
   readonly maxPixels?: number | undefined;
   /** Only objects of DICOM of such a series. */
   readonly series?: SeriesChoice | undefined;
+  /** Of files with several frames only this one, from 0: the others are not decoded. */
+  readonly frame?: number | undefined;
   /** Only these records of a WFDB folder. */
   readonly records?: readonly string[] | undefined;
   readonly seed: number;

@@ -66,9 +66,15 @@ export async function withFrames(
       return 0;
     });
     for (let frame = 0; frame < count; frame++) {
+      if (frame !== (options.frame ?? frame)) continue;
       images.push({ path, frame, isOneOfMany: count > 1 });
       rows.push(row);
     }
+  }
+  if (images.length === 0 && options.frame !== undefined) {
+    throw new BedsideError('E_DATA', `${list.root} has no frame ${options.frame + 1}`, {
+      hint: 'ask for one that it has',
+    });
   }
   if (images.length === 0) {
     throw new BedsideError('E_DATA', `no image of ${list.root} is left to read`, {

@@ -7,6 +7,7 @@ import type { DatasetOptions } from '../dataset.ts';
 import { openDataset } from '../open-dataset.ts';
 import {
   dicomFile,
+  encapsulated,
   imageElements,
   MARKS,
   type MadeElement,
@@ -126,6 +127,24 @@ describe('files of DICOM', () => {
       `grey of images of ${folder} is from the full range of their values, as nothing says a window (4)`,
     );
     expect(data.passedOver).toEqual([expect.objectContaining({ count: 1, examples: ['b/notes'] })]);
+  });
+
+  it('of which one frame is asked for: the others are not decoded', async () => {
+    // Run lengths of one segment: six literals; the second frame is none.
+    const frame = new Uint8Array(72);
+    frame.set([1, 0, 0, 0, 64], 0);
+    frame.set([5, 0, 51, 102, 153, 204, 255], 64);
+    const bytes = dicomFile(
+      imageElements({
+        ...{ rows: 2, columns: 3, bitsAllocated: 8, frames: 3 },
+        pixels: encapsulated([frame, new Uint8Array(8), frame]),
+      }),
+      '1.2.840.10008.1.2.5',
+    );
+    expect(await read(bytes, { frame: 2 })).toEqual([0, 0.2, 0.4, 0.6, 0.8, 1]);
+    await expect(read(bytes, { frame: 1 })).rejects.toThrow(/run lengths are cut off/);
+    await expect(read(bytes, { frame: 3 })).rejects.toThrow(/has no frame 4/);
+    await expect(read(bytes)).rejects.toThrow(/run lengths are cut off/);
   });
 
   it('are chosen by series, and those without an image are counted', async () => {
