@@ -2,14 +2,8 @@
 // below the floor, the planner proposes again with a higher floor.
 import { type Bundle, openBundle } from '../bundle/index.ts';
 import { findVariant } from '../bundle/internal.ts';
-import {
-  buildProblem,
-  type Fleet,
-  type PlanningProblem,
-  type PlanRequest,
-  type Solution,
-  viewPlan,
-} from '../plan/index.ts';
+import { buildProblem, type Fleet, type PlanningProblem, type PlanRequest, viewPlan } from '../plan/index.ts';
+import type { Solution } from '../plan/internal.ts';
 import { must } from '../util/index.ts';
 import { certifyDrawn } from './certify.ts';
 import { type DrawOptions, type LocalDraws, localDraws, remarkOtherDraws } from './local-draws.ts';

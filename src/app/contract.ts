@@ -1,8 +1,9 @@
 // The contract of a network's input: what options, a model.json beside the model, and its metadata say, in this order.
 import { statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { ClassMap, InputContract } from '../data/index.ts';
+import type { InputContract } from '../data/index.ts';
 import {
+  type ClassMap,
   checkContract,
   contractOfMetadata,
   type ImageWindow,

@@ -95,7 +95,6 @@ export {
   type Network,
   type NetworkOptions,
   type NetworkSource,
-  networkFromModel,
   networkOf,
 } from './network.ts';
 export { loadBundle } from './open-bundle.ts';

@@ -1,6 +1,6 @@
 // The contract of a model as `inspect` shows it: every field that counts, and where it comes from.
-import type { ImageContract, InputContract, SignalContract } from '../data/index.ts';
-import { imageTarget, signalTarget } from '../data/internal.ts';
+import type { InputContract } from '../data/index.ts';
+import { type ImageContract, imageTarget, type SignalContract, signalTarget } from '../data/internal.ts';
 import { type Classifier, describeClassifier } from '../evaluate/internal.ts';
 import type { Model } from '../onnx/index.ts';
 import { BedsideError, type TaskKind } from '../util/index.ts';

@@ -1,7 +1,14 @@
 // The layers of a model, as `inspect` lists them: whatever has weights or multiply-accumulates.
 import type { Grouping } from '../channels/index.ts';
-import type { ModelCosts } from '../onnx/index.ts';
-import { constantInput, type Graph, isWeighted, type Node, opOf, outputChannels } from '../onnx/internal.ts';
+import {
+  constantInput,
+  type Graph,
+  isWeighted,
+  type ModelCosts,
+  type Node,
+  opOf,
+  outputChannels,
+} from '../onnx/internal.ts';
 
 /** One layer. */
 export interface LayerRow {

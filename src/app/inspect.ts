@@ -4,7 +4,7 @@ import { type TotalCosts, totalCosts } from '../bundle/internal.ts';
 import { findGroups, type Grouping } from '../channels/index.ts';
 import type { InputContract } from '../data/index.ts';
 import { withEngineShapes } from '../engine/index.ts';
-import { canonicalModel, findStages, loadModel, type Model, modelCosts, type Stage } from '../onnx/index.ts';
+import { canonicalModel, findStages, loadModel, type Model, modelCosts } from '../onnx/index.ts';
 import {
   dequantised,
   ELEM,
@@ -13,6 +13,7 @@ import {
   nonFiniteWeight,
   opOf,
   restoredModel,
+  type Stage,
   type Uncounted,
   type Value,
 } from '../onnx/internal.ts';

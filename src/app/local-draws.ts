@@ -1,7 +1,8 @@
 // Local samples in two: some rank and repair, others measure.
 import { basename, resolve } from 'node:path';
 import type { Bundle } from '../bundle/index.ts';
-import { type Dataset, disjointDraws } from '../data/index.ts';
+import type { Dataset } from '../data/index.ts';
+import { disjointDraws } from '../data/internal.ts';
 import type { Classifier } from '../evaluate/internal.ts';
 import { hasClasses } from '../util/index.ts';
 import { type DataOptions, DEFAULT_PER_CLASS } from './options.ts';

@@ -5,7 +5,7 @@ import { createSession, tensor } from '../engine/index.ts';
 import { fixedBatchOf, floatConstant, GraphBuilder, int, intConstant } from '../onnx/internal.ts';
 import { Random } from '../util/internal.ts';
 import { explain } from './explain/explain.ts';
-import { networkFromModel } from './network.ts';
+import { loadNetwork } from './network.ts';
 import { prune } from './prune.ts';
 
 const SHAPE = [2, 6];
@@ -53,7 +53,7 @@ function dataset(size: number, sampleShape: readonly number[]): Dataset {
 describe('a network that fixes its batch', () => {
   it('is ranked, explained and repaired with any number of samples, and written with its batch', async () => {
     const model = fixedNet();
-    const network = await networkFromModel(model, 'net');
+    const network = await loadNetwork(model, { name: 'net' });
     expect([network.classifier.fixedBatch, fixedBatchOf(network.canonical)]).toEqual([4, undefined]);
     const { samples, remarks } = await explain(network, {
       data: dataset(7, SHAPE),
@@ -95,7 +95,7 @@ describe('a network of several inputs', () => {
     const data = dataset(30, [5]);
     for (let i = 0; i < data.size; i++) data.samples[i * 5 + 4] = i % 3;
     for (const criterion of ['lrp-epsilon', 'smoothgrad']) {
-      const pruned = await prune(await networkFromModel(builder.model(), 'net'), {
+      const pruned = await prune(await loadNetwork(builder.model(), { name: 'net' }), {
         data,
         criterion,
         ratio: 0.5,

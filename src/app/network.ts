@@ -3,17 +3,11 @@ import { createHash } from 'node:crypto';
 import { withEngineShapes } from '../engine/index.ts';
 import { withEngineConstants } from '../engine/internal.ts';
 import { type Classifier, describeClassifier, SAMPLING_RATE } from '../evaluate/internal.ts';
-import {
-  canonicalModel,
-  loadModel,
-  type Model,
-  type ModelCosts,
-  modelCosts,
-  writeModel,
-} from '../onnx/index.ts';
+import { canonicalModel, loadModel, type Model, modelCosts, writeModel } from '../onnx/index.ts';
 import {
   assertFiniteWeights,
   formOf,
+  type ModelCosts,
   restoredModel,
   unmergedModel,
   withMetadata,
@@ -85,25 +79,20 @@ async function saidOf(network: Network, options: NetworkOptions): Promise<Networ
 }
 
 /**
- * Loads a classifier from an ONNX file.
+ * Loads a classifier.
+ * @param source the path of an ONNX file, or a model in memory
+ * @param options `name` is how messages call a model in memory; that of a file is its path
  * @throws BedsideError E_FILE; E_MODEL, also for weights that are not finite; E_UNSUPPORTED when it is not a classifier;
  *   as `withEngineShapes` and `findContract`
  */
-export async function loadNetwork(path: string, options: NetworkOptions = {}): Promise<Network> {
-  return await describeNetwork(await loadModel(path), path, true, options);
-}
-
-/**
- * A network from a model in memory.
- * @param name how messages call it
- * @throws BedsideError as `loadNetwork`
- */
-export async function networkFromModel(
-  model: Model,
-  name: string,
-  options: NetworkOptions = {},
+export async function loadNetwork(
+  source: string | Model,
+  options: NetworkOptions & { readonly name?: string } = {},
 ): Promise<Network> {
-  return await describeNetwork(model, name, false, options);
+  const { name = 'the network', ...said } = options;
+  return typeof source === 'string'
+    ? await describeNetwork(await loadModel(source), source, true, said)
+    : await describeNetwork(source, name, false, said);
 }
 
 async function describeNetwork(

@@ -1,6 +1,6 @@
 // Which samples a use case reads, and how its computations run.
-import type { Dataset, DatasetSplit } from '../data/index.ts';
-import type { SeriesChoice } from '../data/internal.ts';
+import type { Dataset } from '../data/index.ts';
+import type { DatasetSplit, SeriesChoice } from '../data/internal.ts';
 import type { EngineOptions } from '../engine/index.ts';
 import type { ContractOptions } from './contract.ts';
 

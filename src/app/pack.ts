@@ -1,8 +1,8 @@
 // Packs a network as a bundle: draws local samples, packs, writes the bundle and the chart of its frontier.
 import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
-import { type BundleManifest, openBundle, type PrecisionChoice } from '../bundle/index.ts';
-import { MANIFEST_FILE, type Preprocessing, writeBundle } from '../bundle/internal.ts';
+import { type BundleManifest, openBundle } from '../bundle/index.ts';
+import { MANIFEST_FILE, type PrecisionChoice, type Preprocessing, writeBundle } from '../bundle/internal.ts';
 import { assertPrunable, findGroups } from '../channels/index.ts';
 import type { Dataset } from '../data/index.ts';
 import { areImages, areRecordings } from '../data/internal.ts';

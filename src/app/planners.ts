@@ -2,20 +2,14 @@
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { PolicyPlanner } from '../learn/index.ts';
-import {
-  beamPlanner,
-  exactPlanner,
-  greedyPlanner,
-  localPlanner,
-  type Planner,
-  type Solution,
-} from '../plan/index.ts';
+import { beamPlanner, exactPlanner, greedyPlanner, localPlanner, type Planner } from '../plan/index.ts';
 import {
   distributeOnlyPlanner,
   heftPlanner,
   highsPlanner,
   type PlanningInstance,
   pruneOnlyPlanner,
+  type Solution,
 } from '../plan/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
 import { readFileChecked } from '../util/internal.ts';

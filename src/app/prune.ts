@@ -4,8 +4,8 @@ import type { Dataset } from '../data/index.ts';
 import { withEngineShapes } from '../engine/index.ts';
 import { type Evaluation, type Measures, measureSpeedup, type Speed } from '../evaluate/index.ts';
 import { agreement, evaluateModel, mainMeasure } from '../evaluate/internal.ts';
-import { loadModel, type Model, type ModelCosts, modelCosts } from '../onnx/index.ts';
-import { formOf, restoredModel, type Uncounted } from '../onnx/internal.ts';
+import { loadModel, type Model, modelCosts } from '../onnx/index.ts';
+import { formOf, type ModelCosts, restoredModel, type Uncounted } from '../onnx/internal.ts';
 import { type PruneAmount, type PrunedModel, pruneModel } from '../prune/index.ts';
 import {
   type AutoChoice,

@@ -1,9 +1,10 @@
 // The samples that a use case reads: one set, or samples to score with and others to measure on.
 
-import { type Dataset, type DatasetSplit, openDataset, subset } from '../data/index.ts';
+import { type Dataset, openDataset, subset } from '../data/index.ts';
 import {
   areImages,
   countIdentical,
+  type DatasetSplit,
   indicesOutside,
   isUnsplitArchive,
   LabelMap,

@@ -5,7 +5,7 @@ import { generateEcg } from '../data/index.ts';
 import { modelCosts } from '../onnx/index.ts';
 import { evaluate } from './evaluate.ts';
 import { inspect } from './inspect.ts';
-import { loadNetwork, networkFromModel } from './network.ts';
+import { loadNetwork } from './network.ts';
 import { prune } from './prune.ts';
 import type { Reporter } from './reporter.ts';
 
@@ -51,7 +51,7 @@ describe('prune', () => {
     expect(reporter.notes).toContain(
       'the data has no local and test split: a third was set apart for scoring',
     );
-    const smaller = await networkFromModel(found.model, 'half');
+    const smaller = await loadNetwork(found.model, { name: 'half' });
     expect(await inspect(smaller)).toMatchObject({ macs: found.macs, parameters: found.parameters });
   });
 

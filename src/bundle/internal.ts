@@ -25,6 +25,7 @@ export {
   MANIFEST_FILE,
   type ManifestParts,
   type MeasuredOn,
+  type PrecisionChoice,
   type Preprocessing,
   type Share,
   type StageSplit,

@@ -3,7 +3,9 @@
 export { BeatWindows, DEFAULT_RATE, type WindowFault } from './beat-windows.ts';
 export { countIdentical, indicesOutside } from './common-samples.ts';
 export {
+  type ClassMap,
   type ContractSource,
+  type ImageContract,
   type ImageCrop,
   type ImageResize,
   type ImageWindow,
@@ -11,6 +13,7 @@ export {
   type MergedContract,
   mergeContracts,
   type Normalisation,
+  type SignalContract,
   type SignalWindow,
 } from './contract/contract.ts';
 export { LabelMap } from './contract/label-map.ts';
@@ -26,6 +29,7 @@ export {
   areImages,
   areRecordings,
   type DatasetKind,
+  type DatasetSplit,
   type InputPart,
   type PassedOver,
   type Targets,
@@ -62,5 +66,5 @@ export { type Lead, leadPlaces } from './recording-source.ts';
 export { classPrior, classWeights, selectIndices } from './sampling.ts';
 export type { SeriesChoice } from './series-choice.ts';
 export { type SignalTarget, signalTarget, unitFactor, writeWindows } from './signal-steps.ts';
-export { splitInTwo } from './splits.ts';
+export { disjointDraws, splitInTwo } from './splits.ts';
 export { selectSamples, strataOf } from './strata.ts';

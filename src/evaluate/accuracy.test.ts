@@ -1,8 +1,8 @@
 // Accuracies against counts by hand, on a model that answers what it reads.
 import { describe, expect, it } from 'vitest';
 import type { Dataset } from '../data/index.ts';
-import type { Dim, Model } from '../onnx/index.ts';
-import { ELEM, GraphBuilder, int, intConstant, ints } from '../onnx/internal.ts';
+import type { Model } from '../onnx/index.ts';
+import { type Dim, ELEM, GraphBuilder, int, intConstant, ints } from '../onnx/internal.ts';
 import { accuracies, evaluateModel } from './accuracy.ts';
 import { describeClassifier } from './classifier.ts';
 import { agreementOf } from './measures/agreement.ts';

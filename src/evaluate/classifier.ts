@@ -2,10 +2,11 @@
 import type { InputContract } from '../data/index.ts';
 import type { InputPart } from '../data/internal.ts';
 import type { Tensor } from '../engine/index.ts';
-import { type Dim, inferShapes, type Model } from '../onnx/index.ts';
+import { inferShapes, type Model } from '../onnx/index.ts';
 import {
   type BatchPlace,
   batchAxes,
+  type Dim,
   ELEM,
   fixedBatchOf,
   isBatchFirst,

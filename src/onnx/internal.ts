@@ -12,7 +12,7 @@ export {
 export { sampleShapes } from './batch-axis/sample-shapes.ts';
 export { GraphBuilder } from './builder.ts';
 export { unmergedModel } from './canonical.ts';
-export type { NodeCosts, Uncounted } from './costs.ts';
+export type { ModelCosts, NodeCosts, Uncounted } from './costs.ts';
 export { assertFiniteWeights, nonFiniteWeight } from './finite-weights.ts';
 export { fixedBatchOf, samplesOfShapes } from './fixed-batch.ts';
 export { canonicalGraph } from './fold.ts';
@@ -45,6 +45,7 @@ export {
   cloneModel,
   cloneNode,
   consumers,
+  type Dim,
   ELEM,
   float,
   floatConstant,
@@ -105,6 +106,7 @@ export { valuesOfShapes } from './shape-arithmetic.ts';
 export { batchSymbols, inputShapes, knownValues, symbolicShapes } from './shapes.ts';
 export { soleInput } from './sole-input.ts';
 export { withSqueezeAxes } from './squeeze-axes.ts';
+export type { Stage } from './stages.ts';
 export {
   extractSubgraph,
   forgetShapes,

@@ -10,7 +10,7 @@ import {
   type Share,
 } from '../bundle/internal.ts';
 import type { Grouping } from '../channels/index.ts';
-import { type Constant, findStages, type Model, modelCosts, type Stage } from '../onnx/index.ts';
+import { type Constant, findStages, type Model, modelCosts } from '../onnx/index.ts';
 import {
   isDepthwise,
   layerLayout,
@@ -18,6 +18,7 @@ import {
   RECURRENT_INPUTS,
   rawBytes,
   readsOf,
+  type Stage,
   samplesOfShapes,
   sizeOf,
   unknownShape,

@@ -1,8 +1,8 @@
 // Packs a network: orders its channels by importance, repairs the weights of every level, and measures costs and
 // variants.
 
-import type { BundleManifest, PrecisionChoice } from '../bundle/index.ts';
-import type { BundleContents, ManifestParts, Variant } from '../bundle/internal.ts';
+import type { BundleManifest } from '../bundle/index.ts';
+import type { BundleContents, ManifestParts, PrecisionChoice, Variant } from '../bundle/internal.ts';
 import { assertPrunable, findGroups, type Grouping } from '../channels/index.ts';
 import { reorderChannels } from '../channels/internal.ts';
 import type { Dataset } from '../data/index.ts';

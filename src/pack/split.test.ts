@@ -4,8 +4,16 @@ import { findGroups } from '../channels/index.ts';
 import { largestDifference, Net } from '../channels/test-support/net.ts';
 import { randomNet } from '../channels/test-support/random-net.ts';
 import { createSession, type Tensor, tensor } from '../engine/index.ts';
-import { canonicalModel, findStages, type Model, type Stage } from '../onnx/index.ts';
-import { cloneModel, extractSubgraph, floatConstant, int, ints, sizeOf } from '../onnx/internal.ts';
+import { canonicalModel, findStages, type Model } from '../onnx/index.ts';
+import {
+  cloneModel,
+  extractSubgraph,
+  floatConstant,
+  int,
+  ints,
+  type Stage,
+  sizeOf,
+} from '../onnx/internal.ts';
 import { must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
 import { splitOf } from './split.ts';

@@ -1,7 +1,7 @@
 // Decides how a stage may be spread over devices. Unless the parts clearly add up to the whole, the answer is `none`.
 import type { BundleStage } from '../bundle/internal.ts';
 import type { Grouping } from '../channels/index.ts';
-import type { Model, Stage } from '../onnx/index.ts';
+import type { Model } from '../onnx/index.ts';
 import {
   constantInput,
   FUNCTION_OPS,
@@ -15,6 +15,7 @@ import {
   pinnedValues,
   readsOf,
   STEP_OPS,
+  type Stage,
 } from '../onnx/internal.ts';
 
 /**

@@ -3,19 +3,11 @@
 export { beamPlanner, exactPlanner } from './exact/planners.ts';
 export { greedyPlanner, localPlanner } from './heuristics/planners.ts';
 export { type Fleet, type FleetFile, fleetOf, parseFleet } from './input/fleet.ts';
-export {
-  type PlanRequest,
-  PRIVACY_PRESETS,
-  parseRequest,
-  REQUEST_DEFAULTS,
-  type RequestInput,
-} from './input/request.ts';
+export { type PlanRequest, PRIVACY_PRESETS, parseRequest, type RequestInput } from './input/request.ts';
 export { exportLp } from './milp/highs.ts';
-export type { Planner, PlannerOptions, PlannerResult } from './planner.ts';
+export type { Planner, PlannerResult } from './planner.ts';
 export { buildProblem, type PlanningProblem } from './problem/build-instance.ts';
-export type { Solution } from './problem/instance.ts';
-export type { PlannedBundle } from './problem/planned-bundle.ts';
-export { checkPlan, type PlanCheck } from './result/check-plan.ts';
+export { checkPlan } from './result/check-plan.ts';
 export { type Diagnosis, diagnose } from './result/diagnosis.ts';
 export { type PlanView, viewPlan } from './result/plan-view.ts';
 export { WorkerPlanner } from './worker/worker-planner.ts';

@@ -10,7 +10,13 @@ export {
 } from './heuristics/planners.ts';
 export { localPlan } from './heuristics/solutions.ts';
 export { FLEET_SCHEMA, type FleetDevice } from './input/fleet.ts';
-export { completeRequest, maxSeenOf, type PrivacyPreset, REQUEST_SCHEMA } from './input/request.ts';
+export {
+  completeRequest,
+  maxSeenOf,
+  type PrivacyPreset,
+  REQUEST_DEFAULTS,
+  REQUEST_SCHEMA,
+} from './input/request.ts';
 export { highsPlanner } from './milp/highs.ts';
 export { PinnedPlanner, type PinScope } from './pinned-planner.ts';
 export type { Multipliers, WarmStart } from './planner.ts';
@@ -34,9 +40,11 @@ export {
   MAX_SET_SIZE,
   type PlanningInstance,
   type PlanStatus,
+  type Solution,
   type StageDecision,
   type StageInstance,
 } from './problem/instance.ts';
+export type { PlannedBundle } from './problem/planned-bundle.ts';
 export {
   PRECISIONS,
   type Precision,

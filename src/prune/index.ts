@@ -2,15 +2,8 @@
 
 export { type CompareCriteriaOptions, type CriteriaComparison, compareCriteria } from './compare/compare.ts';
 export { CRITERIA, CRITERION_PARAMETERS, findCriterion } from './criteria.ts';
-export {
-  type PruneAmount,
-  type PrunedModel,
-  pruneModel,
-  type Ranking,
-  type RankOptions,
-  rankModel,
-} from './prune-model.ts';
-export { type ScoreModelOptions, scoreModel } from './score/score-model.ts';
-export { NORMALISATIONS, type UnitScores } from './score/unit-scores.ts';
-export { type BudgetOptions, selectForMacs } from './select/budget.ts';
-export { type SelectOptions, selectGlobal, selectUniform } from './select/select.ts';
+export { type PruneAmount, type PrunedModel, pruneModel, type Ranking, rankModel } from './prune-model.ts';
+export { scoreModel } from './score/score-model.ts';
+export { NORMALISATIONS } from './score/unit-scores.ts';
+export { selectForMacs } from './select/budget.ts';
+export { selectGlobal, selectUniform } from './select/select.ts';

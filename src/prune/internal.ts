@@ -13,7 +13,7 @@ export type { CalibrationDrawName, CompareRow } from './compare/compare-rows.ts'
 export { protectedGroups } from './prune-model.ts';
 export { calibrationBatches, scoreBy, scoreLayers } from './score/score-model.ts';
 export { remarksOn, type ScoreRemark, withStandIns } from './score/unexplained.ts';
-export { type Normalisation, unitScores } from './score/unit-scores.ts';
+export { type Normalisation, type UnitScores, unitScores } from './score/unit-scores.ts';
 export { detectBlock } from './select/block.ts';
 export { reachingBlock } from './select/reach.ts';
 export { alignedCount, ranked } from './select/select.ts';

@@ -6,4 +6,3 @@ export {
   type QuantizeOptions,
   quantizeModel,
 } from './quantize-model.ts';
-export type { RangeMethod } from './ranges.ts';

@@ -1,7 +1,8 @@
 // The steps of the demo, as the caller hears of them.
 import type { Grouping } from '../../channels/index.ts';
 import type { Fleet } from '../../plan/index.ts';
-import type { CriteriaComparison, UnitScores } from '../../prune/index.ts';
+import type { CriteriaComparison } from '../../prune/index.ts';
+import type { UnitScores } from '../../prune/internal.ts';
 import type { LabelFacts } from '../compare/comparison.ts';
 import type { Network } from '../network.ts';
 import type { PackResult } from '../pack.ts';

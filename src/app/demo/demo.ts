@@ -3,15 +3,10 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assertPrunable, findGroups, type Grouping } from '../../channels/index.ts';
-import { type Dataset, disjointDraws, generateEcg } from '../../data/index.ts';
-import {
-  type CriteriaComparison,
-  compareCriteria,
-  findCriterion,
-  scoreModel,
-  type UnitScores,
-} from '../../prune/index.ts';
-import { detectBlock } from '../../prune/internal.ts';
+import { type Dataset, generateEcg } from '../../data/index.ts';
+import { disjointDraws } from '../../data/internal.ts';
+import { type CriteriaComparison, compareCriteria, findCriterion, scoreModel } from '../../prune/index.ts';
+import { detectBlock, type UnitScores } from '../../prune/internal.ts';
 import { renderReport } from '../../report/index.ts';
 import { loadNats, type NatsAccess } from '../../run/index.ts';
 import { assertWritable, smallest, writeFileAtomic } from '../../util/index.ts';

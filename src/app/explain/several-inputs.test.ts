@@ -6,7 +6,7 @@ import { floatConstant, GraphBuilder, int } from '../../onnx/internal.ts';
 import { drawAll, pictureKind } from '../../report/index.ts';
 import { must } from '../../util/index.ts';
 import { Random } from '../../util/internal.ts';
-import { type Network, networkFromModel } from '../network.ts';
+import { loadNetwork, type Network } from '../network.ts';
 import { explainedSamples } from './explained-samples.ts';
 
 const CLASSES = 3;
@@ -27,7 +27,7 @@ async function network(): Promise<Network> {
   const joined = builder.node('Concat', [builder.node('Flatten', [image]), age, chosen], { axis: int(1) });
   const hidden = builder.node('Relu', [builder.node('MatMul', [joined, weights(22, 8)])]);
   builder.output(builder.node('MatMul', [hidden, weights(8, CLASSES)], {}, 'scores'), ['batch', CLASSES]);
-  return await networkFromModel(builder.model(), 'net');
+  return await loadNetwork(builder.model(), { name: 'net' });
 }
 
 function dataset(size: number): Dataset {

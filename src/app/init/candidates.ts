@@ -1,6 +1,6 @@
 // Ways in which networks are commonly fed, of which the one with the best measure is taken.
-import type { ImageContract, InputContract, SignalContract } from '../../data/index.ts';
-import type { DataFacts } from '../../data/internal.ts';
+import type { InputContract } from '../../data/index.ts';
+import type { DataFacts, ImageContract, SignalContract } from '../../data/internal.ts';
 
 /** A way to prepare samples: the fields that it says, in words. */
 export interface Candidate {

@@ -1,6 +1,13 @@
 // What a network and its data suggest of a contract, before anything is measured.
-import type { ClassMap, ImageContract, InputContract, SignalContract } from '../../data/index.ts';
-import { BEAT_CLASSES, type DataFacts, type SignalWindow } from '../../data/internal.ts';
+import type { InputContract } from '../../data/index.ts';
+import {
+  BEAT_CLASSES,
+  type ClassMap,
+  type DataFacts,
+  type ImageContract,
+  type SignalContract,
+  type SignalWindow,
+} from '../../data/internal.ts';
 import type { Classifier } from '../../evaluate/internal.ts';
 
 /** How sure a field is: read from the model or its shape, the best of several that were measured, or guessed. */

@@ -1,7 +1,7 @@
 // A bundle that leaves a planner no choice of levels.
 import type { BundleManifest } from '../../bundle/index.ts';
 import { checkLevels, findVariant } from '../../bundle/internal.ts';
-import type { PlannedBundle } from '../../plan/index.ts';
+import type { PlannedBundle } from '../../plan/internal.ts';
 
 /** The bundle as if these levels were its only variant. @throws BedsideError E_LEVELS */
 export function onlyLevels(manifest: BundleManifest, levels: readonly number[]): PlannedBundle {

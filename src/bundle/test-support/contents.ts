@@ -1,7 +1,14 @@
 // Bundles of small networks, with tables that are no repair but can be told apart: level L multiplies by `factor(L)`.
 import { findGroups, type Grouping } from '../../channels/index.ts';
-import { type Constant, findStages, type Model, modelCosts, type Stage } from '../../onnx/index.ts';
-import { floatConstant, isDepthwise, layerLayout, sizeOf, sliceAxis } from '../../onnx/internal.ts';
+import { type Constant, findStages, type Model, modelCosts } from '../../onnx/index.ts';
+import {
+  floatConstant,
+  isDepthwise,
+  layerLayout,
+  type Stage,
+  sizeOf,
+  sliceAxis,
+} from '../../onnx/internal.ts';
 import { must } from '../../util/index.ts';
 import { Random } from '../../util/internal.ts';
 import type { Bundle } from '../bundle.ts';

@@ -1,6 +1,6 @@
 // --labels, --class-map and --contract: what is said of a network's input and output on the command line.
 import { type Command, InvalidArgumentError } from 'commander';
-import type { ClassMap } from '../../data/index.ts';
+import type { InputContract } from '../../data/index.ts';
 
 /** Adds the options that say what a network's input and scores mean. */
 export function addContract(command: Command): Command {
@@ -46,7 +46,7 @@ export function parseLabelNames(text: string): readonly string[] {
  * hold colons, the last one divides.
  * @throws InvalidArgumentError
  */
-export function parseClassMap(text: string): ClassMap {
+export function parseClassMap(text: string): NonNullable<InputContract['classMap']> {
   const entries = new Map<string, number | string | null>();
   for (const item of text.split(',')) {
     const at = item.lastIndexOf(':');

@@ -1,6 +1,6 @@
 // --data, and the options that choose samples from it.
 import { type Command, InvalidArgumentError } from 'commander';
-import type { DatasetSplit } from '../../data/index.ts';
+import type { DataOptions } from '../../app/options.ts';
 import { BedsideError, TASKS, type TaskKind } from '../../util/index.ts';
 import { addContract } from './contract.ts';
 import { parseSeries, parseWindow, WINDOWS } from './medical.ts';
@@ -72,7 +72,7 @@ export function assertData(
   });
 }
 
-function split(text: string): DatasetSplit {
+function split(text: string): NonNullable<DataOptions['split']> {
   if (text === 'train') return 'local';
   if (text === 'local' || text === 'test' || text === 'all') return text;
   throw new InvalidArgumentError('Expected local, train, test or all.');

@@ -1,9 +1,9 @@
 // --series and --window: which objects of DICOM are read, and how grey is made of their values.
 import { InvalidArgumentError } from 'commander';
-import type { DatasetOptions, ImageContract } from '../../data/index.ts';
+import type { DatasetOptions, InputContract } from '../../data/index.ts';
 import { items } from './numbers.ts';
 
-type ImageWindow = NonNullable<ImageContract['window']>;
+type ImageWindow = NonNullable<NonNullable<InputContract['image']>['window']>;
 type SeriesChoice = NonNullable<DatasetOptions['series']>;
 
 /** Usual windows of computed tomography, in Hounsfield units. */

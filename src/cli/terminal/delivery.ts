@@ -1,6 +1,7 @@
 // What became of results that are given back, for people.
 import type { DeliveryStates } from '../../app/interop/outlets.ts';
-import type { FhirOutlet } from '../../interop/index.ts';
+
+type DeliveryState = NonNullable<DeliveryStates['fhir']>;
 
 /** A line for each form. */
 export function describeDeliveries({ fhir, hl7 }: DeliveryStates): string[] {
@@ -10,7 +11,7 @@ export function describeDeliveries({ fhir, hl7 }: DeliveryStates): string[] {
   ];
 }
 
-function describe(form: string, where: string, { delivered, waiting, refused }: FhirOutlet['state']): string {
+function describe(form: string, where: string, { delivered, waiting, refused }: DeliveryState): string {
   const parts = [
     `${delivered} result${delivered === 1 ? '' : 's'} delivered`,
     ...(waiting > 0 ? [`${waiting} wait in the queue for the next run`] : []),

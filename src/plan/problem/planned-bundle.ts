@@ -1,5 +1,6 @@
 // The bundle of a planning problem.
-import type { BundleManifest, Variant } from '../../bundle/index.ts';
+import type { BundleManifest } from '../../bundle/index.ts';
+import type { Variant } from '../../bundle/internal.ts';
 
 /** A bundle to plan for. */
 export interface PlannedBundle extends BundleManifest {

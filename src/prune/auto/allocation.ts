@@ -1,6 +1,7 @@
 // Shares a budget among the groups of a network with recurrent layers. The same fraction of every group is poor there:
 // an error of a hidden unit comes back at every step, so such units are worth more than their operations.
-import type { Group, Grouping, KeptUnits } from '../../channels/index.ts';
+import type { Grouping, KeptUnits } from '../../channels/index.ts';
+import type { Group } from '../../channels/internal.ts';
 import type { Model } from '../../onnx/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { PruneAmount, Ranking, RankOptions } from '../prune-model.ts';

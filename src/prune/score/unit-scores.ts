@@ -1,6 +1,7 @@
 // Turns scores of channels into one score for each unit of each group.
 
-import type { Group, Grouping } from '../../channels/index.ts';
+import type { Grouping } from '../../channels/index.ts';
+import type { Group } from '../../channels/internal.ts';
 import type { LayerScores } from '../../explain/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
 

@@ -1,6 +1,7 @@
 // Chooses the units that stay: by one ratio for all groups, or by one ranking over all of them.
 
-import type { Group, Grouping, KeptUnits } from '../../channels/index.ts';
+import type { Grouping, KeptUnits } from '../../channels/index.ts';
+import type { Group } from '../../channels/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { UnitScores } from '../score/unit-scores.ts';
 

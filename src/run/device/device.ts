@@ -1,8 +1,8 @@
 // A device: holds bundles and sessions, runs segments of stages and measures itself. It can emulate a weaker device.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bundle } from '../../bundle/index.ts';
-import { createSession, type Feed, type FloatTensor, type Session, tensor } from '../../engine/index.ts';
-import { ComputeThread } from '../../engine/internal.ts';
+import { createSession, type FloatTensor, type Session, tensor } from '../../engine/index.ts';
+import { ComputeThread, type Feed } from '../../engine/internal.ts';
 import { sizeOf } from '../../onnx/internal.ts';
 import { BedsideError, median, must } from '../../util/index.ts';
 import { isEightBit, type RunPlan, takesIntegers, wholePlan } from '../protocol/plan.ts';

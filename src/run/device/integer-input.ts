@@ -1,5 +1,5 @@
 // What a stage in eight bits is given: integers that came over a link, as they are.
-import type { Feed } from '../../engine/index.ts';
+import type { Feed } from '../../engine/internal.ts';
 import { isEightBit, type RunPlan, takesIntegers } from '../protocol/plan.ts';
 import { type Arrived, floatsOf, roundTensor } from '../protocol/rounded-tensor.ts';
 import type { StageModels } from './stage-model.ts';

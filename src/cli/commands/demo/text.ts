@@ -5,7 +5,6 @@ import type { DemoStep } from '../../../app/demo/demo-steps.ts';
 import type { Network } from '../../../app/network.ts';
 import type { TwoSets } from '../../../app/samples.ts';
 import type { Grouping } from '../../../channels/index.ts';
-import type { UnitScores } from '../../../prune/index.ts';
 import { describeUncounted } from '../../../report/index.ts';
 import {
   formatBytes,
@@ -39,7 +38,7 @@ export function describeStep(step: DemoStep): string {
     case 'samples':
       return describeSamples(step.sets);
     case 'relevance':
-      return describeRelevance(step.criterion, step.grouping, step.scores);
+      return describeRelevance(step);
     case 'comparing':
       return (
         `\n4. Which criterion finds the channels that can go? Each of ${step.criteria.length} scores all channels; the ` +
@@ -117,8 +116,10 @@ function describeSamples({ calibration, test }: TwoSets): string {
   );
 }
 
-function describeRelevance(criterion: string, { groups }: Grouping, relevance: UnitScores): string {
-  const rows = groups.map(({ id, channels }) => {
+type RelevanceStep = Extract<DemoStep, { step: 'relevance' }>;
+
+function describeRelevance({ criterion, grouping, scores: relevance }: RelevanceStep): string {
+  const rows = grouping.groups.map(({ id, channels }) => {
     const scores = must(relevance.get(id), `no scores of group ${id}`);
     return (
       `   group ${String(id).padStart(2)} ${String(channels).padStart(5)} channels  ` +
