@@ -98,7 +98,9 @@ class WaveformSource implements RecordSource {
   }
 
   async marks(record: string, passedOver: PassedOverCount): Promise<MarkedRecord> {
-    const { groups, annotations } = await this.read(record);
+    const { groups, annotations, unread } = await this.read(record);
+    for (const [code, count] of unread)
+      passedOver.add(`annotations with a code that is not read (${code})`, record, count);
     const [base] = [...groups].sort((a, b) => b.rate - a.rate);
     if (!base || annotations.length === 0) return { marks: undefined, rate: 1 };
     const { rate, length } = base;

@@ -10,6 +10,7 @@ import type { DatasetOptions } from '../dataset.ts';
 import { openDataset } from '../open-dataset.ts';
 import { ecgFile, LEAD_CODES } from '../test-support/dicom-ecg.ts';
 import { MARKS } from '../test-support/dicom-file.ts';
+import { codedMark } from './beat-codes.ts';
 import { readWaveform } from './waveform.ts';
 
 const OPTIONS: DatasetOptions = { sampleShape: [1, 250], classes: 5, split: 'all', seed: 1, rate: 500 };
@@ -150,6 +151,91 @@ describe('waveforms of DICOM', () => {
     expect(Math.abs(1000 - (starts[0] ?? 0) - 98)).toBeLessThan(3);
     expect(JSON.stringify({ ...data, samples: 0 })).not.toContain('NAME');
     expect(await dataFacts(own)).toMatchObject({ hasBeats: true });
+  });
+
+  it('have beats and rhythms by codes, and name codes that are not read', async () => {
+    const mdc = (value: string, meaning = '', more: object = {}) => ({ code: { value, meaning, ...more } });
+    const notes = [
+      { ...mdc('10:8208'), samples: [1001, 2001] },
+      { ...mdc('10:8336'), samples: [3001] },
+      // The standard gives this code to a spike of a defibrillator too.
+      { ...mdc('10:8704', 'Paced beat'), seconds: [8] },
+      { ...mdc('10:8704', 'ventricle Defibrillation spike'), seconds: [8.5] },
+      { ...mdc('10:1024', 'T wave'), samples: [1101] },
+      { ...mdc('NAME TEST', 'NAME TEST', { scheme: '99OWN' }), samples: [1201] },
+      { ...mdc('10:8336'), type: 'SEGMENT', samples: [4001, 4101] },
+      { text: 'V', type: 'SEGMENT', samples: [4201, 4301] },
+      {
+        ...mdc('10:9472', 'Atrial fibrillation', { tag: '0040A168' }),
+        type: 'SEGMENT',
+        samples: [501, 1501],
+      },
+    ];
+    const group = { ...groups[0], length: 5000 } as (typeof groups)[0];
+    const bytes = ecgFile([group], notes);
+    const { annotations, unread } = await readWaveform(memorySource(bytes));
+    expect(annotations.map(({ time, seconds, text }) => [time, seconds, text])).toEqual([
+      [1, 2, '(AFIB'],
+      [2, undefined, 'N'],
+      [4, undefined, 'N'],
+      [6, undefined, 'V'],
+      [8, undefined, '/'],
+    ]);
+    expect(Object.fromEntries(unread)).toEqual({
+      ...{ 'MDC 10:8704': 1, 'MDC 10:1024': 1, 'of another scheme': 1, 'of a beat, without its R peak': 2 },
+    });
+    const own = await mkdtemp(join(folder, 'codes-'));
+    await writeFile(join(own, 'a.dcm'), bytes);
+    const data = await openDataset(own, OPTIONS);
+    expect([...(data.labels ?? [])]).toEqual([0, 0, 2, 4]);
+    const said = JSON.stringify(data.passedOver);
+    expect(said).toContain('annotations with a code that is not read (MDC 10:1024)');
+    expect(said).not.toContain('NAME');
+  });
+
+  it.skipIf(!hasPydicom)('have the codes of pydicom’s tables', () => {
+    const script =
+      'import json, pydicom.sr._concepts_dict as d\n' +
+      'print(json.dumps([[c, m] for v in d.concepts["MDC"].values() for c, (m, i) in v.items() if 3335 in i or 3415 in i]))';
+    const table = JSON.parse(execFileSync('/usr/bin/python3', ['-c', script], { encoding: 'utf8' })) as [
+      string,
+      string,
+    ][];
+    const read = table.flatMap(([value, meaning]) => {
+      const mark = codedMark('MDC', value, meaning);
+      return mark === undefined ? [] : [[mark, meaning] as const];
+    });
+    expect(read.length).toBeGreaterThan(30);
+    const WORDS: Readonly<Record<string, RegExp>> = {
+      ...{
+        N: /^Normal beat/,
+        S: /^Supraventricular premature/,
+        A: /^Atrial premature/,
+        J: /^Junctional .* premature/,
+      },
+      ...{
+        a: /^Aberrated atrial/,
+        V: /premature (contraction|ventricular)/i,
+        F: /^Fusion of ventricular and normal/,
+      },
+      ...{
+        E: /^Ventricular escape beat/,
+        e: /^Atrial escape/,
+        j: /^Junctional .* escape/,
+        L: /left bundle/i,
+      },
+      ...{ R: /right bundle/i, f: /^Pacemaker Fusion/, Q: /^Unclassifiable/, '/': /^Paced beat/ },
+      ...{ '(N': /^(Normal )?Sinus Rhythm/, '(SBR': /^Sinus Bradycardia/, '(AFIB': /^Atrial fibrillation/ },
+      ...{ '(AFL': /^Atrial flutter/, '(AB': /^Atrial Bigeminy/, '(SVTA': /^Supraventricular .*Tachycardia/ },
+      ...{ '(NOD': /^AV junctional/, '(IVR': /^Idioventricular/, '(B': /^Ventricular Bigeminy/ },
+      ...{ '(T': /^Ventricular Trigeminy/, '(VT': /Ventricular Tachycardia/, '(VFL': /^Ventricular Flutter/ },
+      ...{
+        '(VF': /^Ventricular Fibrillation/,
+        '(PREX': /^pre-excitation/,
+        '(BII': /^Second Degree AV Block$/,
+      },
+    };
+    for (const [mark, meaning] of read) expect(meaning, mark).toMatch(WORDS[mark] ?? /^$/);
   });
 
   it('that are damaged are refused', async () => {

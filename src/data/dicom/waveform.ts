@@ -1,7 +1,7 @@
 // Waveforms of DICOM objects (PS3.3, C.10.9): multiplexed groups of channels, in physical units.
 import type { DataSet } from 'dicom-parser';
 import type { ByteSource } from '../byte-source.ts';
-import type { EdfAnnotation } from '../edf/annotations.ts';
+import { marksOfWaveform, type WaveformMarks } from './annotations.ts';
 import { type DicomObject, itemsOf, numberOf, parseObject, sharedBy, shortOf, textOf } from './object.ts';
 
 /** A channel whose samples can be read. */
@@ -26,11 +26,9 @@ export interface WaveformGroup {
 }
 
 /** A waveform object. */
-export interface Waveform {
+export interface Waveform extends WaveformMarks {
   /** Groups of one rate, length and time are one. */
   readonly groups: readonly WaveformGroup[];
-  /** Texts at points of time, from the start of their group, in order. A text is whatever people write: it may name a patient. */
-  readonly annotations: readonly EdfAnnotation[];
   /** As `sharedBy` of `object.ts`. */
   readonly sharedBy: string | undefined;
 }
@@ -55,8 +53,6 @@ const MEANING = /^(?:Lead )?(I{1,3}|aV[RLF]|V[1-6]|MLII)(?:[ ,(]|$)/i;
 const NAMES = ['I', 'II', 'III', 'aVR', 'aVL', 'aVF', 'V1', 'V2', 'V3', 'V4', 'V5', 'V6', 'MLII'];
 const SEQUENCE = 'x54000100';
 const MOST_CHANNELS = 1024;
-/** An object of a day has as many beats. */
-const MOST_ANNOTATIONS = 200_000;
 
 /** Whether an object holds waveforms. */
 export function hasWaveform({ elements }: DicomObject): boolean {
@@ -81,7 +77,7 @@ export async function readWaveform(source: ByteSource): Promise<Waveform> {
   const rates = items.map((item) => numberOf(item, 'x003a001a') ?? 0);
   return {
     groups: [...groups.values()],
-    annotations: annotationsOf(object.elements, rates),
+    ...marksOfWaveform(object.elements, rates),
     sharedBy: sharedBy(object.elements),
   };
 }
@@ -131,33 +127,6 @@ function groupOf(
     };
   });
   return { rate, length, channels, offset: numberOf(item, 'x00181068') ?? 0 };
-}
-
-/**
- * The points that the Waveform Annotation Sequence marks (PS3.3, C.10.10), by samples of a group, of which the first is 1, or by
- * seconds; what marks segments, or leads one by one, is read once. Codes of concepts are not read: only texts.
- */
-function annotationsOf(elements: DataSet, rates: readonly number[]): EdfAnnotation[] {
-  const found = new Map<string, EdfAnnotation>();
-  for (const item of itemsOf(elements, 'x0040b020').slice(0, MOST_ANNOTATIONS)) {
-    const text = textOf(item, 'x00700006') ?? '';
-    const rate = rates[(shortOf(item, 'x0040a0b0') ?? 1) - 1] ?? 0;
-    const positions = item.elements.x0040a132;
-    const count = Math.min(MOST_ANNOTATIONS, positions ? Math.floor(positions.length / 4) : 0);
-    const bySample =
-      rate > 0
-        ? Array.from({ length: count }, (_, i) => ((item.uint32('x0040a132', i) ?? 0) - 1) / rate)
-        : [];
-    const seconds = (item.string('x0040a138') ?? '')
-      .split('\\', MOST_ANNOTATIONS)
-      .filter((own) => own.trim() !== '')
-      .map(Number);
-    for (const time of count > 0 ? bySample : seconds) {
-      if (text !== '' && Number.isFinite(time))
-        found.set(`${time} ${text}`, { time, seconds: undefined, text });
-    }
-  }
-  return [...found.values()].sort((a, b) => a.time - b.time);
 }
 
 /** A lead by its code or the meaning of it; anything else may be free text and is called by its number. */

@@ -25,15 +25,24 @@ export const LEAD_CODES: Readonly<Record<string, string>> = {
 };
 
 const element = (tag: string, vr: string, value: MadeElement[2]): MadeElement => [tag, vr, value];
-const code = (value: string, meaning: string): MadeElement[] => [
+const code = (value: string, meaning: string, scheme = 'SCPECG'): MadeElement[] => [
   element('00080100', 'SH', value),
-  element('00080102', 'SH', 'SCPECG'),
+  element('00080102', 'SH', scheme),
   element('00080104', 'LO', meaning),
 ];
 
 /** An annotation of a group (from 1), at samples (from 1) or seconds. */
 export interface MadeNote {
-  readonly text: string;
+  readonly text?: string;
+  /** Its concept, and the element that holds it: the concept's name (default), or its value. */
+  readonly code?: {
+    readonly value: string;
+    readonly scheme?: string;
+    readonly meaning: string;
+    readonly tag?: string;
+  };
+  /** Temporal Range Type; default by the number of points. */
+  readonly type?: string;
   readonly group?: number;
   readonly samples?: readonly number[];
   readonly seconds?: readonly number[];
@@ -55,13 +64,18 @@ export function ecgFile(groups: readonly MadeGroup[], notes: readonly MadeNote[]
   ]);
 }
 
-function noteOf({ text, group = 1, samples, seconds }: MadeNote): MadeElement[] {
+function noteOf({ text, code: own, type, group = 1, samples, seconds }: MadeNote): MadeElement[] {
+  const tag = own?.tag ?? '0040A043';
+  const concept = own && element(tag, 'SQ', [code(own.value, own.meaning, own.scheme ?? 'MDC')]);
+  const points = samples?.length === 1 || seconds?.length === 1 ? 'POINT' : 'MULTIPOINT';
   return [
+    ...(concept && tag === '0040A043' ? [concept] : []),
     element('0040A0B0', 'US', [group, 0]),
-    element('0040A130', 'CS', samples?.length === 1 || seconds?.length === 1 ? 'POINT' : 'MULTIPOINT'),
+    element('0040A130', 'CS', type ?? points),
     ...(samples ? [element('0040A132', 'UL', [...samples])] : []),
     ...(seconds ? [element('0040A138', 'DS', seconds.join('\\'))] : []),
-    element('00700006', 'ST', text),
+    ...(concept && tag !== '0040A043' ? [concept] : []),
+    ...(text === undefined ? [] : [element('00700006', 'ST', text)]),
   ];
 }
 
