@@ -3,7 +3,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { streamToRecord } from 'bedside';
+import { stream } from 'bedside';
 import { HEARTBEATS, withSmallBundle } from './small-bundle.ts';
 
 /** Writes generated heartbeats, one after the other, as a WFDB record of one lead: 16-bit samples, 200 a millivolt. */
@@ -20,7 +20,7 @@ const folder = await mkdtemp(join(tmpdir(), 'bedside-fhir-'));
 try {
   await withSmallBundle(async (bundle) => {
     const out = join(folder, 'fhir');
-    const { beats, classes, fhir } = await streamToRecord(bundle, {
+    const { beats, classes, fhir } = await stream(bundle, {
       sources: [`wfdb:${await writeRecord(folder)}`],
       // As fast as beats are answered; a monitor's signal comes in real time.
       ...{ speed: 0, workers: 1, fhirEvery: 60 },

@@ -85,7 +85,6 @@ export {
 } from './interop/answer-studies.ts';
 export type { ImageChoice } from './interop/answer-study.ts';
 export { answeredBy } from './interop/answered-by.ts';
-export { type StreamToRecordOptions, streamToRecord } from './interop/stream-to-record.ts';
 export { DEFAULT_VALIDATION, type DrawOptions, type LocalDraws, localDraws } from './local-draws.ts';
 export { type CardResult, writeModelCard } from './model-card.ts';
 export {

@@ -28,7 +28,7 @@ export interface DemoDevices {
 }
 
 /** Settings of the stream. */
-export interface StreamOptions {
+export interface RequestStreamOptions {
   readonly bundle: Bundle;
   readonly devices: DemoDevices;
   readonly fleet: Fleet;
@@ -84,7 +84,7 @@ export const COORDINATOR = 'coordinator/demo';
 
 /** Plans, and sends requests while a link is throttled and a device is killed. */
 export async function streamRequests(
-  options: StreamOptions,
+  options: RequestStreamOptions,
   journal: Journal,
 ): Promise<readonly StreamedRequest[]> {
   const { bundle, devices, fleet, request } = options;
@@ -118,13 +118,13 @@ export async function measuredFleet(
 /** The acts, one after another. */
 class RequestStream {
   readonly requests: StreamedRequest[] = [];
-  readonly #options: StreamOptions;
+  readonly #options: RequestStreamOptions;
   readonly #coordinator: Coordinator;
   readonly #replanner: Replanner;
   readonly #views = new Map<RunPlan, PlanView>();
   #longest = 0;
 
-  constructor(options: StreamOptions, coordinator: Coordinator, replanner: Replanner) {
+  constructor(options: RequestStreamOptions, coordinator: Coordinator, replanner: Replanner) {
     this.#options = options;
     this.#coordinator = coordinator;
     this.#replanner = replanner;

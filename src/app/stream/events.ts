@@ -1,5 +1,6 @@
 // What a stream tells: of each beat, of each change of a signal, and of everything at its end.
 import type { DetectionShares, RhythmSummary } from '../../signal/index.ts';
+import type { DeliveryStates } from '../interop/outlets.ts';
 import type { Said } from '../reporter.ts';
 
 /** A beat that was found. */
@@ -137,7 +138,7 @@ export interface BedResult extends StreamFigures {
 }
 
 /** The result of `stream`. */
-export interface StreamResult extends StreamFigures, Said {
+export interface StreamResult extends StreamFigures, Said, DeliveryStates {
   readonly bundle: string;
   readonly beds: readonly BedResult[];
   /** Whether every source came to its end; false after an abort. */

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { Fleet } from '../../plan/index.ts';
 import type { QualityRules, RhythmRules } from '../../signal/index.ts';
 import type { ServerOptions } from '../cluster/access.ts';
+import type { ResultTargets } from '../interop/outlets.ts';
 import type { DeploymentOptions } from '../run/deployment-options.ts';
 import type { LocalPoolOptions } from '../run/local-pool.ts';
 import type { NatsPoolOptions } from '../run/nats-pool.ts';
@@ -17,7 +18,8 @@ export interface StreamOptions
     Omit<NatsPoolOptions, 'fleet'>,
     Partial<GatewayAccess>,
     RhythmRules,
-    QualityRules {
+    QualityRules,
+    ResultTargets {
   /** A file that holds the token for the gateway, instead of `token`. */
   readonly tokenFile?: string | undefined;
   /** As `parseSource` reads them, one for each signal or more. */
@@ -39,6 +41,16 @@ export interface StreamOptions
   readonly sourceServer?: ServerOptions | undefined;
   /** What `stdin` reads; default the process's. */
   readonly input?: Readable | undefined;
+  /** Seconds of signal of one result for `fhir` or `hl7`; default 300. */
+  readonly fhirEvery?: number | undefined;
+  /** For `fhir`: patients by bed, as references; one under `''` is that of the only bed. Without one, results name no patient. */
+  readonly patients?: Readonly<Record<string, string>> | undefined;
+  /** For `hl7`: the same as identifiers (PID-3). */
+  readonly patientIdentifiers?: Readonly<Record<string, string>> | undefined;
+  /** For `fhir`: classes of which each beat gets an Observation of its own; default none. */
+  readonly eachOf?: readonly string[] | undefined;
+  /** Seconds that deliveries may still take at the end; default 10. What is not delivered waits for the next run. */
+  readonly flushSeconds?: number | undefined;
   /** Told each answer, in the order of each signal's beats, and each change of a signal. */
   readonly onEvent?: ((event: StreamEvent) => void) | undefined;
   /** Once aborted, sources end, beats that were found are answered, and the result is that so far. */

@@ -7,7 +7,7 @@ import type { StreamEvent, StreamResult } from './events.ts';
 import type { StreamOptions } from './options.ts';
 import type { SourceSink, StreamSource } from './sources/source.ts';
 import { takePacketLine } from './sources/stdin.ts';
-import { streamThrough } from './stream.ts';
+import { beatNetwork, streamThrough } from './stream-through.ts';
 
 /** How signals are read, and who answers their beats. */
 export interface SignalSessionOptions extends Pick<StreamOptions, 'lead' | 'patience'> {
@@ -26,11 +26,8 @@ export class SignalSession {
   #sink: SourceSink | undefined;
   #ended: () => void = () => {};
 
-  /**
-   * @throws BedsideError E_UNSUPPORTED for a network that does not answer with classes, or does not read beats, from `end`; open
-   *   it by `open`, which says so at once
-   */
-  private constructor(bundle: Bundle, { lead, patience, answerer, onEvent }: SignalSessionOptions) {
+  /** Begins. @throws BedsideError E_UNSUPPORTED for a network that does not answer with classes, or does not read beats */
+  constructor(bundle: Bundle, { lead, patience, answerer, onEvent }: SignalSessionOptions) {
     const { signal } = this.#control;
     const source: StreamSource = {
       ...{ spec: 'the sender', bed: 'bed' },
@@ -43,17 +40,10 @@ export class SignalSession {
       },
     };
     const options = { lead, patience, sources: [], signal, onEvent };
-    this.#result = streamThrough({ bundle, sources: [source], answerer }, options, journalOf());
+    const parts = { network: beatNetwork(bundle), sources: [source], answerer };
+    this.#result = streamThrough(parts, options, journalOf());
     // Thrown by `end`, which nobody calls for a sender that has gone.
     this.#result.catch(() => {});
-  }
-
-  /** Begins. @throws BedsideError E_UNSUPPORTED for a network that does not answer with classes, or does not read beats */
-  static async open(bundle: Bundle, options: SignalSessionOptions): Promise<SignalSession> {
-    const session = new SignalSession(bundle, options);
-    // The source runs before anything else is waited for, unless the network cannot be streamed.
-    if (!session.#sink) await session.#result;
-    return session;
   }
 
   /** Takes packets as text: one, or several as lines. One that cannot be read is told as an event. */

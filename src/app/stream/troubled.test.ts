@@ -14,9 +14,9 @@ import { canonicalGraph } from '../../onnx/internal.ts';
 import { hasNatsServer, OpenServer } from '../../run/nats/test-support/nats-server.ts';
 import { writtenBundle } from '../../run/test-support/bundles.ts';
 import { madeSignal, regularBeats } from '../../signal/test-support/made-signal.ts';
-import { streamToRecord } from '../interop/stream-to-record.ts';
 import { LocalPool } from '../run/local-pool.ts';
 import type { StreamEvent } from './events.ts';
+import { stream } from './stream.ts';
 
 const NETWORK = fileURLToPath(new URL('../../../models/ecg-demo.onnx', import.meta.url));
 const [RATE, SECONDS] = [360, 30];
@@ -141,7 +141,7 @@ it.skipIf(!hasNatsServer)(
       sender.publish('ward.ecg', '{"bed":"end","samples":[1]}');
       await sender.flush();
     };
-    const result = await streamToRecord(
+    const result = await stream(
       bundle,
       {
         ...{

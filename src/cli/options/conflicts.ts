@@ -9,6 +9,12 @@ export interface Conflict<Options> {
   readonly hint: string;
 }
 
+/** @throws BedsideError E_USAGE for the first of these options that is given: without `target` none has a meaning */
+export function refuseUnused(options: Readonly<Record<string, unknown>>, target: string, hint: string): void {
+  const given = Object.entries(options).find(([, value]) => value !== undefined);
+  if (given) throw new BedsideError('E_USAGE', `${given[0]} has no meaning without ${target}`, { hint });
+}
+
 /** @throws BedsideError E_USAGE for the first conflict that these options have */
 export function assertNoConflict<Options>(options: Options, conflicts: readonly Conflict<Options>[]): void {
   const found = conflicts.find(({ when }) => when(options));

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import { assertPatient, isFhirServer, type OutletOptions, secretFrom } from '../../interop/index.ts';
 import { BedsideError, messageOf } from '../../util/index.ts';
+import { refuseUnused } from './conflicts.ts';
 
 /** As commander gives them. */
 export interface FhirCommandOptions {
@@ -68,17 +69,14 @@ export function fhirOutlet(
   options: FhirCommandOptions,
 ): (OutletOptions & { readonly target: string }) | undefined {
   const { fhirOut, fhirQueue, fhirTokenFile, fhirCa, fhirPlainHttp } = options;
-  const isServer = fhirOut !== undefined && isFhirServer(fhirOut);
-  const given = Object.entries({
-    '--fhir-queue': fhirQueue,
-    '--fhir-token-file': fhirTokenFile,
-    '--fhir-ca': fhirCa,
-    '--fhir-plain-http': fhirPlainHttp,
-  }).find(([, value]) => value !== undefined);
-  if (given && !isServer) {
-    throw new BedsideError('E_USAGE', `${given[0]} has no meaning without a server in --fhir-out`, {
-      hint: 'name one as https://host/base, or leave it out',
-    });
+  if (fhirOut === undefined || !isFhirServer(fhirOut)) {
+    const ofServer = {
+      '--fhir-queue': fhirQueue,
+      '--fhir-token-file': fhirTokenFile,
+      '--fhir-ca': fhirCa,
+      '--fhir-plain-http': fhirPlainHttp,
+    };
+    refuseUnused(ofServer, 'a server in --fhir-out', 'name one as https://host/base, or leave it out');
   }
   if (fhirOut === undefined) return undefined;
   return {

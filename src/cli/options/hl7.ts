@@ -1,7 +1,7 @@
 // --hl7-out and what belongs to it: which receiver of HL7 v2 gets results, and how.
 import type { Command } from 'commander';
 import { assertPatientIdentifier, type Hl7OutletOptions } from '../../interop/index.ts';
-import { BedsideError } from '../../util/index.ts';
+import { refuseUnused } from './conflicts.ts';
 import { byBed, readPem } from './fhir.ts';
 
 /** As commander gives them. */
@@ -43,16 +43,14 @@ export function hl7Outlet(
 ): (Hl7OutletOptions & { readonly target: string }) | undefined {
   const { hl7Out, hl7Queue, hl7Ca, hl7Plain, hl7Patient } = options;
   if (hl7Out === undefined) {
-    const given = Object.entries({
+    const ofReceiver = {
       '--hl7-queue': hl7Queue,
       '--hl7-ca': hl7Ca,
       '--hl7-plain': hl7Plain,
       '--hl7-patient': hl7Patient,
-    }).find(([, value]) => value !== undefined);
-    if (!given) return undefined;
-    throw new BedsideError('E_USAGE', `${given[0]} has no meaning without --hl7-out`, {
-      hint: 'name a receiver as mllps://host:port, or leave it out',
-    });
+    };
+    refuseUnused(ofReceiver, '--hl7-out', 'name a receiver as mllps://host:port, or leave it out');
+    return undefined;
   }
   return {
     ...{ target: hl7Out, queue: hl7Queue ?? DEFAULT_QUEUE, plain: hl7Plain },

@@ -93,7 +93,7 @@ async function connect(
   setMaxListeners(0, gone.signal);
   let connection: MonitorConnection | undefined;
   const answerer = answererOf(parts, admitted, gone.signal);
-  const session = await SignalSession.open(admitted.model.bundle, {
+  const session = new SignalSession(admitted.model.bundle, {
     ...{ ...admitted.options, answerer },
     onEvent: (event) => connection?.tell(event),
   });

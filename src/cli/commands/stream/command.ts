@@ -2,14 +2,11 @@
 import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import type { Command } from 'commander';
-import { streamToRecord } from '../../../app/interop/stream-to-record.ts';
 import type { StreamEvent } from '../../../app/stream/events.ts';
 import { stream } from '../../../app/stream/stream.ts';
 import { assertWritable, plainJson } from '../../../util/index.ts';
 import { EXIT, examples } from '../../command-line.ts';
 import { addCommon } from '../../options/common.ts';
-import { fhirOutlet } from '../../options/fhir.ts';
-import { hl7Outlet } from '../../options/hl7.ts';
 import { Interrupt } from '../../terminal/interrupt.ts';
 import { Output } from '../../terminal/output.ts';
 import { streamedJson } from './json.ts';
@@ -62,12 +59,8 @@ async function run(path: string, options: StreamCommandOptions): Promise<void> {
   const events = await eventWriter(options.events);
   const interrupt = Interrupt.of(output, 'the last request');
   try {
-    const all = { ...streamOptions(options), signal: interrupt.signal, onEvent: events.write };
-    const fhir = fhirOutlet(options);
-    const hl7 = hl7Outlet(options);
-    const { fhirEvery, fhirPatient: patients, hl7Patient: patientIdentifiers, fhirBeats: eachOf } = options;
-    const given = { ...all, fhir, hl7, fhirEvery, patients, patientIdentifiers, eachOf };
-    const result = fhir || hl7 ? await streamToRecord(path, given, output) : await stream(path, all, output);
+    const given = { ...streamOptions(options), signal: interrupt.signal, onEvent: events.write };
+    const result = await stream(path, given, output);
     await events.end();
     output.result(streamedJson(result));
     if (options.events === '-') events.summary(streamedJson(result));

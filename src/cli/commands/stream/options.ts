@@ -8,8 +8,8 @@ import {
   DEPLOYMENT_CONFLICTS,
   type DeploymentCommandOptions,
 } from '../../options/deployment.ts';
-import { addFhir, addFhirPatient, type FhirCommandOptions, readPem } from '../../options/fhir.ts';
-import { addHl7, addHl7Patient, type Hl7CommandOptions } from '../../options/hl7.ts';
+import { addFhir, addFhirPatient, type FhirCommandOptions, fhirOutlet, readPem } from '../../options/fhir.ts';
+import { addHl7, addHl7Patient, type Hl7CommandOptions, hl7Outlet } from '../../options/hl7.ts';
 import { assertFabric } from '../../options/nats.ts';
 import { count, names, numberIn } from '../../options/numbers.ts';
 
@@ -164,13 +164,15 @@ export function assertStreamOptions(options: StreamCommandOptions): void {
   assertFabric(options.fabric);
 }
 
-/** As the use case takes them. */
+/** As the use case takes them. @throws BedsideError E_USAGE for options of deliveries that would be ignored; E_FILE */
 export function streamOptions(options: StreamCommandOptions): StreamOptions {
   const { source, fabric, nats, events: _, json: __, quiet: ___, seed: ____, ...others } = options;
-  const { gatewayCa, gatewayPlainHttp: plainHttp, ...rest } = others;
+  const { gatewayCa, gatewayPlainHttp: plainHttp, ...all } = others;
+  const { fhirPatient: patients, hl7Patient: patientIdentifiers, fhirBeats: eachOf, ...rest } = all;
   return {
     ...rest,
     ...{ plainHttp, ca: gatewayCa === undefined ? undefined : readPem(gatewayCa) },
+    ...{ fhir: fhirOutlet(options), hl7: hl7Outlet(options), patients, patientIdentifiers, eachOf },
     sources: source,
     fabric: fabric === 'local' ? undefined : fabric,
     ...(nats === undefined ? {} : { sourceServer: { fabric: nats } }),

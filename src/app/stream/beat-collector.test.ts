@@ -4,8 +4,8 @@ import type { BeatsResult } from '../../interop/internal.ts';
 import { BY } from '../../interop/test-support/results.ts';
 import { RhythmWatch } from '../../signal/index.ts';
 import { Random } from '../../util/internal.ts';
-import type { StreamEvent } from '../stream/events.ts';
 import { BeatCollector } from './beat-collector.ts';
+import type { StreamEvent } from './events.ts';
 
 const EVERY = 10;
 

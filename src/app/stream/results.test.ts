@@ -13,7 +13,8 @@ import { canonicalGraph } from '../../onnx/internal.ts';
 import { writtenBundle } from '../../run/test-support/bundles.ts';
 import { madeSignal, regularBeats } from '../../signal/test-support/made-signal.ts';
 import { LocalPool } from '../run/local-pool.ts';
-import { type StreamToRecordOptions, streamToRecord } from './stream-to-record.ts';
+import type { StreamOptions } from './options.ts';
+import { stream } from './stream.ts';
 
 const NETWORK = fileURLToPath(new URL('../../../models/ecg-demo.onnx', import.meta.url));
 const [RATE, SECONDS] = [360, 25];
@@ -36,11 +37,11 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const run = async (target: string, more: Partial<StreamToRecordOptions> = {}) => {
+const run = async (target: string, more: Partial<StreamOptions> = {}) => {
   const notes: string[] = [];
   const sources = [`wfdb:${join(folder, MARK)}`];
   const given = { pool, measure: false, speed: 0, sources, ventricular: ['2'] };
-  const result = await streamToRecord(
+  const result = await stream(
     bundle,
     { ...given, fhir: { target, queue: join(folder, 'queue'), firstRetry: 0.01 }, ...more },
     { note: (text) => notes.push(text), progress: () => {} },
@@ -125,9 +126,25 @@ describe('a stream', () => {
     } finally {
       await receiver.close();
     }
-    await expect(run(join(folder, 'both'), { patientIdentifiers: { '': 'a|b' } })).rejects.toMatchObject({
+    const hl7 = { target: 'mllp://127.0.0.1:1', queue: join(folder, 'hl7-queue') };
+    const wrong = run(join(folder, 'both'), { hl7, patientIdentifiers: { '': 'a|b' } });
+    await expect(wrong).rejects.toMatchObject({
       code: 'E_USAGE',
+      message: 'the patient is no identifier of HL7 v2',
     });
+  });
+
+  it('goes nowhere without a target, which is said', async () => {
+    for (const [options, name] of [
+      [{ patientIdentifiers: { '': '4712^^^WARD' } }, '`patientIdentifiers` has no meaning without `hl7`'],
+      [{ fhir: undefined, eachOf: ['V'] }, '`eachOf` has no meaning without `fhir`'],
+      [{ fhir: undefined, flushSeconds: 1 }, '`flushSeconds` has no meaning without `fhir` or `hl7`'],
+    ] as const) {
+      await expect(run(join(folder, 'none'), options)).rejects.toMatchObject({
+        code: 'E_USAGE',
+        message: name,
+      });
+    }
   });
 
   it('of several beds has a patient for each, by name', async () => {

@@ -1,7 +1,7 @@
 // Beats of a stream, gathered by signal and period, until each period is a result.
 import { type AnsweredBy, type BeatAnswer, type BeatsResult, uuidOf } from '../../interop/internal.ts';
 import { type RhythmRules, type RhythmSummary, RhythmWatch } from '../../signal/index.ts';
-import type { BedResult, StreamEvent } from '../stream/events.ts';
+import type { BedResult, StreamEvent } from './events.ts';
 
 /** What all results of a stream have. */
 export interface StreamFacts {
