@@ -6,6 +6,8 @@ export { factorise, rowsOf, solveFactor } from './factor.ts';
 export { gramOfColumns } from './gram.ts';
 export { cholesky, leadingDirections } from './linalg.ts';
 export { type Matrix, Products } from './products.ts';
+export { layerOf, refitRecurrent, sequencesOf } from './recurrent.ts';
+export { gateMaps, type Sequence } from './recurrent-maps.ts';
 export {
   ReferenceActivations,
   ReferenceMemory,
@@ -23,6 +25,7 @@ export {
 } from './repair.ts';
 export { meanSquare, type RidgeSolution, solveRidge } from './ridge.ts';
 export { RowMemory } from './row-memory.ts';
+export { drawPositions } from './rows.ts';
 export { samplePositionsOf } from './sample-positions.ts';
 export { repairTables, type TableRepair } from './tables.ts';
 export { type LayerTarget, orderedTargets } from './targets.ts';

@@ -66,10 +66,17 @@ export function gateMaps(
   inputs: readonly Sequence[],
   states: readonly Sequence[],
   positions: readonly Int32Array[],
-): { readonly x: Matrix; readonly weights: Matrix }[] {
+): {
+  readonly x: Matrix;
+  readonly weights: Matrix;
+  readonly readsInput: boolean;
+  readonly readsState: boolean;
+}[] {
   return mapsOf(layer).map((map) => ({
     x: readBy(layer, map, inputs, states, positions),
     weights: weightsOf(layer, map),
+    readsInput: map.readsInput,
+    readsState: map.reads !== 'nothing',
   }));
 }
 

@@ -24,6 +24,8 @@ import { type NetworkRun, visitValues } from './walk.ts';
 export interface RecurrentOptions extends NetworkRun {
   readonly seed: number;
   readonly maxPositions: number;
+  /** What the unpruned layer reads and its states on the samples, where that is known. */
+  readonly unpruned?: readonly Sequence[] | undefined;
 }
 
 /** A refitted recurrent layer; the model is the given one where no refit lowered the held-out error. */
@@ -53,7 +55,7 @@ export async function refitRecurrent(
 ): Promise<RecurrentRefit> {
   const whole = layerOf(original, name);
   const { lengths, state, cell } = RECURRENT_INPUTS;
-  const before = await sequencesOf(original, name, samples, options);
+  const before = options.unpruned ?? (await sequencesOf(original, name, samples, options));
   const steps = before[0]?.steps ?? 0;
   const positions = drawPositions(samples.size, steps, options.maxPositions, new Random(options.seed));
   const perSample = positions[0]?.length ?? 0;

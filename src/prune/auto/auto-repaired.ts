@@ -54,7 +54,7 @@ export async function chooseRepaired(
   if (!halved) {
     return first(candidates, calibration, 'too few samples to rank on one half and measure on the other');
   }
-  // The readers of `obs` leave out recurrent layers, so it is not the usual best there, and quick repairs say too little.
+  // An error of a hidden unit comes back at every step, so quick repairs of one half say too little there.
   const recurrent = findGroups(model).groups.some(({ isRecurrent }) => isRecurrent);
   const macs = modelCosts(model).macs * calibration.size;
   if (macs > MOST_MACS && !recurrent) {

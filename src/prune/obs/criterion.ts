@@ -23,6 +23,7 @@ import { BedsideError } from '../../util/index.ts';
 import type { Random } from '../../util/internal.ts';
 import { type Elimination, eliminate, scoresOf } from './eliminate.ts';
 import { type OpenReader, openReaders, problemOf } from './readers.ts';
+import { openRecurrent } from './recurrent-readers.ts';
 import { Reader } from './surgeon.ts';
 
 /** The parameter of `obs`: the name of an attribution criterion that weighs the errors of outputs, or `none`. */
@@ -102,6 +103,10 @@ async function scoreBySurgeon(
   const waiting = new Set(readers.map(({ layer }) => layer.name));
   const left = new Set(grouping.groups.filter((group) => group.readers.some((name) => waiting.has(name))));
   try {
+    const recurrent = await openRecurrent(model, grouping, importance, samples, products, {
+      ...run,
+      ...{ maxPositions, weights, random },
+    });
     for (const [done, { layer, seed }] of readers.entries()) {
       const found = await openReaders(
         grouping,
@@ -117,13 +122,10 @@ async function scoreBySurgeon(
       for (const group of left) {
         if (group.readers.some((name) => waiting.has(name))) continue;
         left.delete(group);
-        const surgeons: Reader[] = [];
+        const surgeons = surgeonsOf(recurrent, group.id, products);
         for (const name of group.readers) {
           const entry = open.get(name);
-          for (const reader of entry?.readers ?? []) {
-            const problem = problemOf(reader, group.id);
-            if (problem) surgeons.push(new Reader(problem, products));
-          }
+          surgeons.push(...surgeonsOf(entry?.readers ?? [], group.id, products));
           entry?.groups.delete(group.id);
           if (entry?.groups.size === 0) open.delete(name);
         }
@@ -131,11 +133,24 @@ async function scoreBySurgeon(
       }
       onProgress?.(Math.floor((calibration.count * (done + 1)) / readers.length), calibration.count);
     }
+    for (const { id, channels } of grouping.groups) {
+      if (eliminations.has(id)) continue;
+      const surgeons = surgeonsOf(recurrent, id, products);
+      if (surgeons.length > 0) eliminations.set(id, await eliminate(channels, surgeons));
+    }
   } finally {
     await products.release();
   }
   const unread = grouping.groups.some(({ id }) => !eliminations.has(id));
   return layerScores(grouping, layers, eliminations, unread ? await explaining(UNREAD).score(quietly) : []);
+}
+
+/** The readers of a group's units. */
+function surgeonsOf(readers: readonly OpenReader[], group: number, products: Products): Reader[] {
+  return readers.flatMap((reader) => {
+    const problem = problemOf(reader, group);
+    return problem ? [new Reader(problem, products)] : [];
+  });
 }
 
 /** Repairable layers that read groups, in execution order, each with the seed of its positions. */

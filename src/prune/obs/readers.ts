@@ -107,6 +107,50 @@ export async function openReaders(
   return readers;
 }
 
+/** A linear map given by matrices: what it reads at some places, a column of ones last, and its weights. */
+export interface ReadMatrices {
+  readonly x: Matrix;
+  /** `[unknowns, outputs]`, the bias last; changed in place. */
+  readonly weights: Matrix;
+  readonly units: OpenReader['units'];
+  /** Places of each sample. */
+  readonly perSample: number;
+  /** Weight of the squared error of each output, repeated where it is shorter; default one over the variance of all. */
+  readonly importance: Float64Array | undefined;
+}
+
+/** Opens a linear map. */
+export async function openMatrices(
+  { x, weights, units, perSample, importance }: ReadMatrices,
+  counts: Float64Array | undefined,
+  products: Products,
+): Promise<OpenReader> {
+  if (counts) weighRows(x, perSample, counts);
+  const by = importance ?? Float64Array.of(1 / ((await varianceOf([x], [weights], products)) || 1));
+  scaleOutputs(weights, by);
+  return { inverse: await invert(x, products), weights: await narrowed(weights, products), units };
+}
+
+/**
+ * By group, the unknowns of each of its units.
+ * @param columns the position of each unknown among the given ones
+ */
+export function unitsOf(
+  { groups }: Grouping,
+  columns: readonly number[],
+  { group, unit }: { readonly group: Int32Array; readonly unit: Int32Array },
+): Map<number, number[][]> {
+  const units = new Map<number, number[][]>();
+  for (const [unknown, position] of columns.entries()) {
+    const id = group[position] ?? -1;
+    if (id < 0) continue;
+    const list = units.get(id) ?? Array.from({ length: groups[id]?.channels ?? 0 }, (): number[] => []);
+    units.set(id, list);
+    list[unit[position] as number]?.push(unknown);
+  }
+  return units;
+}
+
 /** One convolution group of a layer. */
 interface GroupPart {
   readonly index: number;
