@@ -112,6 +112,36 @@ describe('detect', () => {
     expect(records[0]).toMatchObject({ lead: 'V5', fp: 0, fn: 0 });
   });
 
+  it('says where a lead is flat, saturated or missing, and finds no beats there', async () => {
+    const troubled = signal.map((value, i) => {
+      if (i >= 10 * RATE && i < 14 * RATE) return 0.25;
+      if (i >= 20 * RATE && i < 20.5 * RATE) return 5 * (i % 2 === 0 ? 1 : -1);
+      return i >= 30 * RATE && i < 32 * RATE ? Number.NaN : value;
+    });
+    const own = await mkdtemp(join(folder, 'troubled-'));
+    await writeRecord(own, 't', { rate: RATE, leads: [{ name: 'II', signal: troubled }], beats: marks });
+    const { records } = await detect([join(own, 't')], { learning: 0, saturation: 4.5 });
+    const { times, flat, saturated, missing } = records[0]?.signal ?? {};
+    expect(times).toEqual({ missing: 1, flat: 1, saturated: 1 });
+    expect([flat, saturated, missing]).toEqual([
+      expect.closeTo(4, 1),
+      expect.closeTo(0.5, 1),
+      expect.closeTo(2, 1),
+    ]);
+    const hidden = made.filter(
+      ({ at }) => (at > 10 && at < 14) || (at > 20 && at < 20.5) || (at > 30 && at < 32),
+    );
+    expect(records[0]?.fp).toBe(0);
+    expect(records[0]?.fn).toBeGreaterThanOrEqual(hidden.length);
+    const { stdout } = await runHere(['detect', join(own, 't'), '--saturation', '4.5']);
+    expect(stdout).toMatch(
+      /t: 2\.00 s missing \(1 time\), 4\.00 s flat \(1 time\), 50\d ms saturated \(1 time\)/,
+    );
+    expect((await json(join(folder, 'whole'))).records[0].signal).toEqual({
+      ...{ missing: 0, flat: 0, saturated: 0, times: { missing: 0, flat: 0, saturated: 0 } },
+    });
+  });
+
   it('says that a record is shorter than what is left out, and prints a table', async () => {
     const { status, stdout, stderr } = await runHere(['detect', join(folder, 'whole')]);
     expect(status).toBe(0);

@@ -14,18 +14,28 @@ import {
   detectionShares,
   overallDetection,
   QrsDetector,
+  type QualityRules,
+  QualityWatch,
 } from '../../signal/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import { type Journal, journalOf, type Reporter, type Said } from '../reporter.ts';
 
 /** Options of `detect`. */
-export interface DetectOptions {
+export interface DetectOptions extends QualityRules {
   /** The lead to look at; default MLII or II, else the first one. */
   readonly lead?: string | undefined;
   /** Seconds at the start of each recording that are not compared; default 300, as EC57 says. */
   readonly learning?: number | undefined;
   /** Ends early with its reason once it is aborted. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** What a lead was worth: seconds that are missing, flat (the lead is off) and saturated, and how often each began. */
+export interface LeadQuality {
+  readonly missing: number;
+  readonly flat: number;
+  readonly saturated: number;
+  readonly times: { readonly missing: number; readonly flat: number; readonly saturated: number };
 }
 
 /** What was found in one recording. Figures are NaN where nothing was compared. */
@@ -38,6 +48,8 @@ export interface DetectedRecord extends BeatCounts, DetectionShares {
   readonly seconds: number;
   /** Beats that were found in all of it. */
   readonly beats: number;
+  /** No beats are looked for in what is missing, flat or saturated. */
+  readonly signal: LeadQuality;
   /** Longest time from an R peak until it was told, in seconds of the signal. */
   readonly longestDelay: number;
   /** Processor time over signal time: the share of a core that the lead takes live. */
@@ -89,16 +101,17 @@ export async function detect(
 
 async function detectIn(
   recording: Recording,
-  { lead, learning }: DetectOptions & { readonly learning: number },
+  { lead, learning, flat, saturation }: DetectOptions & { readonly learning: number },
   journal: Journal,
 ): Promise<DetectedRecord> {
   const read = await recording.read(chooseLead(recording, lead));
   for (const remark of read.remarks) journal.remark(remark);
-  const { beats, load } = beatsOf(read);
+  const { beats, load, quality } = beatsOf(read, { flat, saturation });
   const { name, flutter } = recording;
   const { rate, samples } = read;
   const facts = {
     ...{ name, lead: read.name, rate, seconds: samples.length / rate, beats: beats.length, load },
+    signal: quality,
     longestDelay: beats.reduce((most, { sample, decidedAt }) => Math.max(most, decidedAt - sample), 0) / rate,
   };
   const none = { tp: 0, fp: 0, fn: 0, sensitivity: Number.NaN, positivePredictivity: Number.NaN };
@@ -118,18 +131,32 @@ async function detectIn(
   return { ...facts, tp, fp, fn, ...detectionShares({ tp, fp, fn }) };
 }
 
-/** The beats of a lead, and the share of a core that it takes when it comes live. */
-function beatsOf({ samples, rate }: RecordedLead): { readonly beats: DetectedBeat[]; readonly load: number } {
+/** The beats of a lead, its quality, and the share of a core that it takes when it comes live, as `stream` reads it. */
+function beatsOf(
+  { samples, rate }: RecordedLead,
+  rules: QualityRules,
+): { readonly beats: DetectedBeat[]; readonly load: number; readonly quality: LeadQuality } {
   const detector = new QrsDetector(rate);
+  const watch = new QualityWatch(rate, rules);
+  const times = { missing: 0, flat: 0, saturated: 0 };
   const beats: DetectedBeat[] = [];
   const start = process.cpuUsage();
+  let before = 0;
   for (const sample of samples) {
-    const beat = detector.push(sample);
+    const what = watch.push(sample)?.what;
+    if (what === 'flat' || what === 'saturated') times[what]++;
+    if (Number.isNaN(sample) && !Number.isNaN(before)) times.missing++;
+    before = sample;
+    const beat = detector.push(watch.isSaturated(sample) || watch.isFlat ? Number.NaN : sample);
     if (beat) beats.push(beat);
   }
   beats.push(...detector.flush());
   const { user, system } = process.cpuUsage(start);
-  return { beats, load: ((user + system) / 1e6 / samples.length) * rate };
+  const { missing, flat, saturated } = watch.samples;
+  return {
+    ...{ beats, load: ((user + system) / 1e6 / samples.length) * rate },
+    quality: { missing: missing / rate, flat: flat / rate, saturated: saturated / rate, times },
+  };
 }
 
 /** The same recording twice would count twice. */

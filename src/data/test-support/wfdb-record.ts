@@ -5,7 +5,7 @@ import { join } from 'node:path';
 /** One lead. */
 export interface WrittenLead {
   readonly name: string;
-  /** Millivolts of each frame. */
+  /** Millivolts of each frame; NaN: it is missing. */
   readonly signal: ArrayLike<number>;
 }
 
@@ -18,6 +18,8 @@ export interface WrittenRecord {
 }
 
 const GAIN = 4000;
+/** What format 16 has in the place of a missing sample. */
+const MISSING = -32_768;
 
 /** Writes `name.hea`, `name.dat` and, unless there are no beats, `name.atr`. */
 export async function writeRecord(folder: string, name: string, record: WrittenRecord): Promise<void> {
@@ -30,8 +32,10 @@ export async function writeRecord(folder: string, name: string, record: WrittenR
   );
   const samples = new Int16Array(frames * leads.length);
   leads.forEach(({ signal }, column) => {
-    for (let i = 0; i < frames; i++)
-      samples[i * leads.length + column] = Math.round((signal[i] as number) * GAIN);
+    for (let i = 0; i < frames; i++) {
+      const value = signal[i] as number;
+      samples[i * leads.length + column] = Number.isNaN(value) ? MISSING : Math.round(value * GAIN);
+    }
   });
   await writeFile(join(folder, `${name}.dat`), new Uint8Array(samples.buffer));
   if (beats) await writeFile(join(folder, `${name}.atr`), annotations(beats));

@@ -8,7 +8,9 @@ import { Output } from '../../terminal/output.ts';
 import { detectedJson } from './json.ts';
 import { describeDetected } from './text.ts';
 
-interface DetectCommandOptions extends CommonOptions, Pick<DetectOptions, 'lead' | 'learning'> {}
+interface DetectCommandOptions
+  extends CommonOptions,
+    Pick<DetectOptions, 'lead' | 'learning' | 'flat' | 'saturation'> {}
 
 /** Adds the command to the program. */
 export function addDetect(program: Command): void {
@@ -20,7 +22,8 @@ export function addDetect(program: Command): void {
         'as `bedside stream` does live. Where beats are annotated, both are compared as ANSI/AAMI EC57 says: beat by beat, ' +
         'one to one within 150 ms, the first five minutes and ventricular flutter left out. Sensitivity is the share of ' +
         'annotated beats that were found, positive predictivity the share of found beats that were annotated; gross counts ' +
-        'all beats alike, average all records alike.',
+        'all beats alike, average all records alike. Where a lead is missing, flat or saturated no beats are looked for; how long ' +
+        'and how often that was is told.',
     )
     .argument('<recordings...>', 'WFDB records (without ending), files of EDF or BDF, or folders of them')
     .option('--lead <name>', 'the lead to look at; default: MLII or II, else the first one')
@@ -28,6 +31,16 @@ export function addDetect(program: Command): void {
       '--learning <seconds>',
       'seconds at the start that are not compared; default 300, as the standard says',
       numberIn(0, 1e6, 'seconds'),
+    )
+    .option(
+      '--flat <s>',
+      'seconds of the same value that mean the lead is off; default 1',
+      numberIn(0.05, 60, 'seconds'),
+    )
+    .option(
+      '--saturation <mv>',
+      'millivolts beyond which the lead is saturated; default 10',
+      numberIn(0.1, 1e6, 'mV'),
     );
   addCommon(command)
     .addHelpText(

@@ -1,6 +1,6 @@
 // Found beats as text.
 import type { DetectedRecord, DetectResult } from '../../../app/detect/detect.ts';
-import { formatSeconds } from '../../../util/index.ts';
+import { formatSeconds, plainLine } from '../../../util/index.ts';
 import { table } from '../../terminal/tables.ts';
 
 /** A table of recordings, with gross and average figures where several were compared. */
@@ -26,11 +26,23 @@ export function describeDetected({ records, gross, average, learning }: DetectRe
       rows,
     ),
     '',
+    ...records.flatMap(troubles),
     `beats told at most ${formatSeconds(delay)} after their R peak; at most ${(100 * load).toFixed(3)} % of a core a lead`,
     ...(compared.length > 0
       ? [`compared beat by beat within 150 ms, without the first ${formatSeconds(learning)} (ANSI/AAMI EC57)`]
       : []),
   ].join('\n');
+}
+
+/** A line for a recording whose lead could not be read all the time. */
+function troubles({ name, signal }: DetectedRecord): string[] {
+  const parts = (['missing', 'flat', 'saturated'] as const).flatMap((what) => {
+    const times = signal.times[what];
+    return times > 0
+      ? [`${formatSeconds(signal[what])} ${what} (${times} ${times === 1 ? 'time' : 'times'})`]
+      : [];
+  });
+  return parts.length > 0 ? [plainLine(`${name}: ${parts.join(', ')}; no beats are looked for there`)] : [];
 }
 
 function figures({
