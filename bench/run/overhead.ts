@@ -25,6 +25,8 @@ interface Row {
   /** What devices say that the same stages took in requests. */
   readonly inPlace: number;
   readonly bare: number;
+  /** The same stages with nothing but a bare round trip between them. */
+  readonly least: number;
 }
 
 /** Where the stages are; the first is always on the source. */
@@ -67,6 +69,25 @@ async function computing({ bundle }: BenchModel, plan: RunPlan) {
   };
   const close = async (): Promise<void> => {
     for (const device of devices.values()) await device.close();
+  };
+  return { run, close };
+}
+
+/** The same with the later stages behind a bare round trip: the least that a request can take. */
+async function computingApart(model: BenchModel, plan: RunPlan, server: string | undefined) {
+  const { dir, sha256 } = model.bundle;
+  const there = await openEcho(bytesOf(model.bundle, plan), server, { bundle: dir, plan, device: OTHER });
+  const device = new Device({ name: SOURCE }, [model.bundle]);
+  await device.warm(sha256, plan);
+  const isFirst = plan.stages[0]?.segments[0]?.device === SOURCE;
+  const run = async (input: FloatTensor): Promise<void> => {
+    const piece = { bundle: sha256, plan, stage: 0, segment: 0 };
+    const { data } = isFirst ? (await device.run('bench', piece, input)).output : input;
+    await there.once(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  };
+  const close = async (): Promise<void> => {
+    await there.close();
+    await device.close();
   };
   return { run, close };
 }
@@ -122,30 +143,36 @@ async function rowsOf(model: BenchModel, { name: fabric, access }: BenchPlace, s
   const parts = [];
   for (const [name, plan] of plansOf(bundle)) {
     await coordinator.warm(plan);
-    const [there, back] = bytesOf(bundle, plan);
-    const echo = there === 0 ? undefined : await openEcho(there, back, access?.servers?.[0]);
+    const sizes = bytesOf(bundle, plan);
+    const isApart = sizes[0] > 0;
+    const server = access?.servers?.[0];
+    const echo = isApart ? await openEcho(sizes, server) : undefined;
+    const apart = isApart ? await computingApart(model, plan, server) : undefined;
     const compute = await computing(model, plan);
     const probe = (run: Probe['run']): Probe => ({ run, seconds: [] });
     parts.push({
-      ...{ name, plan, echo, compute },
+      ...{ name, plan, opened: [echo, apart, compute] },
       computed: probe(compute.run),
       request: probe((input) => coordinator.infer(input, plan)),
       bare: echo && probe(() => echo.once()),
+      least: apart && probe(apart.run),
     });
   }
-  const probes = parts.flatMap(({ computed, request, bare }) => [computed, request, ...(bare ? [bare] : [])]);
+  const probes = parts.flatMap(({ computed, request, bare, least }) =>
+    [computed, request, bare, least].filter((one) => one !== undefined),
+  );
   await interleaved(probes, inputs, seconds);
   const rows: Row[] = [];
-  for (const { name, plan, echo, compute, computed, request, bare } of parts) {
+  for (const { name, plan, opened, computed, request, bare, least } of parts) {
     rows.push({
       ...{ model: bundle.manifest.name, fabric, plan: name },
       request: median(request.seconds),
       compute: median(computed.seconds),
       inPlace: await inPlaceSeconds(coordinator, bundle.manifest.name, plan),
       bare: bare ? median(bare.seconds) : 0,
+      least: median((least ?? computed).seconds),
     });
-    await echo?.close();
-    await compute.close();
+    for (const one of opened) await one?.close();
   }
   await coordinator.close();
   return rows;
@@ -163,13 +190,14 @@ export async function overheadTable(models: readonly BenchModel[], seconds: numb
     title: 'Overhead of one request',
     columns: [
       ...['model', 'fabric', 'stages', 'request, ms', 'compute, ms', 'in place, ms', 'bare round trip, ms'],
-      ...['the rest, ms', 'rest / compute'],
+      ...['the rest, ms', 'rest / compute', 'least, ms', 'beyond the least, ms', 'of computing'],
     ],
-    rows: rows.flat().map(({ model, fabric, plan, request, compute, inPlace, bare }) => {
-      const rest = request - compute - bare;
+    rows: rows.flat().map(({ model, fabric, plan, request, compute, inPlace, bare, least }) => {
+      const [rest, beyond] = [request - compute - bare, request - least];
+      const share = (seconds: number): string => `${((100 * seconds) / compute).toFixed(1)} %`;
       return [
-        ...[model, fabric, plan, ms(request), ms(compute), ms(inPlace), ms(bare), ms(rest)],
-        `${((100 * rest) / compute).toFixed(1)} %`,
+        ...[model, fabric, plan, ms(request), ms(compute), ms(inPlace), ms(bare), ms(rest), share(rest)],
+        ...[ms(least), ms(beyond), share(beyond)],
       ];
     }),
     note:
@@ -177,6 +205,8 @@ export async function overheadTable(models: readonly BenchModel[], seconds: numb
       'sessions one after another in one process, with nothing between them; in place: what the devices took for them in ' +
       'the last requests, by their own clocks, after waiting for each. Bare round trip: so many bytes of tensors there and ' +
       'back between two processes that do nothing else, over a local socket, or over the NATS client library and the same ' +
-      'server. The rest: messages written, read and checked, and processes that wake up.',
+      'server. The rest: messages written, read and checked, and processes that wake up. Least: the same sessions with ' +
+      'such a bare round trip between them, so with two processes that fall asleep and wake up, and caches that are cold ' +
+      'then; beyond it is what bedside adds.',
   };
 }
