@@ -7,11 +7,11 @@ import type { ActiveRequest } from './request-registry.ts';
 /** Records that a tensor of a request has arrived. */
 export function traceArrival(
   { traceparent }: Pick<ActiveRequest, 'traceparent'>,
-  { sent, tensor }: TensorMessage,
+  { sent, tensor, travelled }: TensorMessage,
   between: { readonly from: string; readonly to: string },
 ): void {
   if (traceparent !== undefined)
-    recordTransfer(traceparent, sent, { ...between, bytes: tensor.data.byteLength });
+    recordTransfer(traceparent, sent, { ...between, bytes: travelled ?? tensor.data.byteLength });
 }
 
 /** One run of a device; times in milliseconds, on the clock of `performance`. */

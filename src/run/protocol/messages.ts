@@ -47,6 +47,8 @@ export interface TensorMessage extends RequestId {
   readonly remaining: number;
   /** Rounded where the plan says that the next stage's input travels as uint8. */
   readonly tensor: FloatTensor | RoundedTensor;
+  /** Bytes that it came as where it travelled as integers and is float32 again; the receiver sets it. */
+  readonly travelled?: number | undefined;
   /** When devices worked on what is in it; of requests that are timed. */
   readonly spans?: readonly SegmentSpan[] | undefined;
   /** When it was sent, and by which span; of requests that are traced. */

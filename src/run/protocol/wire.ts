@@ -1,9 +1,11 @@
-// Messages as bytes: a head in JSON, and the numbers of a tensor as they lie in memory: float32, little endian, or bytes
-// whose scale is in the head, with up to three zeros behind them.
+// Messages as bytes: a head in JSON, and the numbers of a tensor as they lie in memory: float32, little endian, or integers
+// whose scale is in the head, with up to three zeros behind them. Integers are what a plan rounds to, or what an input is
+// made of exactly.
 // A plan has its own line in the head. Many requests share a plan, which is then serialized and parsed only once.
 import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError } from '../../util/index.ts';
-import type { Assignment, NodeMessage, RequestId, TensorMessage } from './messages.ts';
+import { floatsOfRows, type IntegerRows, integerRows } from './integer-rows.ts';
+import type { Assignment, InputMessage, NodeMessage, RequestId, TensorMessage } from './messages.ts';
 import type { RunPlan } from './plan.ts';
 import type { RoundedTensor } from './rounded-tensor.ts';
 
@@ -32,6 +34,9 @@ const MAX_BYTES = 16_384;
 /** Places at the front of the recent plans that need no moving. */
 const FRONT = 4;
 
+/** Bytes of an input that fits into one packet of a network with its head. Fewer of them are not there sooner. */
+const ONE_PACKET = 1200;
+
 const NONE = new Uint8Array(0);
 const LINE_BREAK = 10;
 
@@ -48,12 +53,15 @@ export function partsOf(message: NodeMessage | AnyMessage): WireParts {
   return { json: JSON.stringify(head), plan, body: tensor ? bytesOf(tensor) : NONE };
 }
 
-/** Head and tensor of a message. Tensor data is not copied. */
+/**
+ * Head and tensor of a message. Tensor data is not copied, except of an input that is made of integers: these are sent in
+ * its place, from which the receiver has the same numbers, to the last bit.
+ */
 export function toWire(message: NodeMessage | AnyMessage): {
   readonly head: Buffer;
   readonly body: Uint8Array;
 } {
-  const { json, plan, body } = partsOf(message);
+  const { json, plan, body } = ofIntegers(message) ?? partsOf(message);
   return { head: plan ? Buffer.concat([Buffer.from(json), plan]) : Buffer.from(json), body };
 }
 
@@ -66,10 +74,28 @@ export function fromWire<T extends AnyMessage = NodeMessage>(head: Buffer, data:
   const line = head.indexOf(LINE_BREAK);
   const message = parsed(head.toString('utf8', 0, line < 0 ? head.length : line));
   if (typeof message !== 'object' || message === null || !('kind' in message)) throw unreadable();
-  const fields = message as { kind: unknown; plan?: unknown; tensor?: unknown };
+  const fields = message as { kind: unknown; plan?: unknown; tensor?: unknown; travelled?: unknown };
   if (line >= 0) fields.plan = planOf(head, line);
-  if (fields.kind === 'part') fields.tensor = tensorOf(fields.tensor ?? {}, data);
+  if (fields.kind === 'part') {
+    const said: TensorHead = fields.tensor ?? {};
+    fields.tensor = tensorOf(said, data);
+    fields.travelled = said.integers === undefined ? undefined : data.byteLength;
+  }
   return fields as unknown as T;
+}
+
+/** The parts of an input that travels as integers; undefined for any other message. */
+function ofIntegers(message: NodeMessage | AnyMessage): WireParts | undefined {
+  if (message.kind !== 'part') return undefined;
+  const input = message as InputMessage;
+  const { stage, tensor, plan } = input;
+  if (stage >= 0 || tensor.type !== 'float32' || tensor.data.byteLength <= ONE_PACKET) return undefined;
+  const rows = integerRows(tensor);
+  if (!rows) return undefined;
+  const { scales, offsets, data } = rows;
+  const bits = 8 * data.BYTES_PER_ELEMENT;
+  const head = { ...headOfPart(input), tensor: { dims: tensor.dims, integers: { bits, scales, offsets } } };
+  return { json: JSON.stringify(head), plan: plan && lineOf(plan), body: paddedBytes(data) };
 }
 
 /** Every field by its name: nearly all messages have this head, and copying what it happens to have is slower. */
@@ -99,20 +125,36 @@ function headOf(tensor: FloatTensor | RoundedTensor): object {
   return { dims: tensor.dims, scale: tensor.scale, zero: tensor.zero };
 }
 
-function bytesOf({ type, data }: FloatTensor | RoundedTensor): Uint8Array {
+function bytesOf({ data }: FloatTensor | RoundedTensor): Uint8Array {
+  return paddedBytes(data);
+}
+
+/** Not copied where they are a multiple of four. */
+function paddedBytes(data: Float32Array | Uint8Array | Uint16Array): Uint8Array {
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  if (type === 'float32' || bytes.length % 4 === 0) return bytes;
+  if (bytes.length % 4 === 0) return bytes;
   const padded = new Uint8Array(4 * Math.ceil(bytes.length / 4));
   padded.set(bytes);
   return padded;
 }
 
+/** What a head says of its tensor. */
+interface TensorHead {
+  readonly dims?: unknown;
+  readonly scale?: unknown;
+  readonly zero?: unknown;
+  readonly integers?: unknown;
+}
+
 function tensorOf(
-  { dims, scale, zero }: { dims?: unknown; scale?: unknown; zero?: unknown },
+  { dims, scale, zero, integers }: TensorHead,
   data: Float32Array,
 ): FloatTensor | RoundedTensor {
   if (!isShape(dims)) throw unreadable();
   const size = dims.reduce((all, dim) => all * dim, 1);
+  if (integers !== undefined) {
+    return { type: 'float32', dims, data: floatsOfRows(rowsOf(integers, size, data)) };
+  }
   if (scale === undefined) {
     if (size !== data.length) throw unreadable();
     return { type: 'float32', dims, data };
@@ -120,6 +162,25 @@ function tensorOf(
   if (!isScale(scale, zero) || Math.ceil(size / 4) !== data.length) throw unreadable();
   const bytes = new Uint8Array(data.buffer, data.byteOffset, size);
   return { type: 'uint8', dims, data: bytes, scale: scale as number, zero: zero as number };
+}
+
+/** The integers of an input. @throws BedsideError E_FABRIC */
+function rowsOf(
+  integers: unknown,
+  size: number,
+  { buffer, byteOffset, byteLength }: Float32Array,
+): IntegerRows {
+  const { bits, scales, offsets } = (integers ?? {}) as Readonly<Record<string, unknown>>;
+  const Row = bits === 8 ? Uint8Array : bits === 16 ? Uint16Array : undefined;
+  if (!Row || !areFigures(scales) || !areFigures(offsets) || scales.length !== offsets.length)
+    throw unreadable();
+  const whole = scales.length > 0 && size % scales.length === 0;
+  if (!whole || 4 * Math.ceil((size * Row.BYTES_PER_ELEMENT) / 4) !== byteLength) throw unreadable();
+  return { scales, offsets, data: new Row(buffer as ArrayBuffer, byteOffset, size) };
+}
+
+function areFigures(values: unknown): values is number[] {
+  return Array.isArray(values) && values.every((value) => Number.isFinite(value));
 }
 
 function isScale(scale: unknown, zero: unknown): boolean {
