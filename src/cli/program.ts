@@ -34,7 +34,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
 /** The program with one command, or with all where it names none; parsing throws instead of ending the process. */
 async function buildProgram(name: string): Promise<Command> {
   const program = new Command('bedside')
-    .description('Explain a pre-trained ONNX classifier, and prune it without retraining.')
+    .description(
+      'Explain a pre-trained ONNX network, prune it without retraining, and run it on several devices. Not for clinical use.',
+    )
     .version(VERSION, '-V, --version', 'print the version; with --verbose also those of the engine and Node')
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show the help of a command')

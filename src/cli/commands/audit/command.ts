@@ -19,7 +19,7 @@ export function addAudit(program: Command): void {
   const group = program
     .command('audit')
     .summary('check the log of decisions that bedside serve keeps')
-    .description('Checks the audit log of `bedside serve --audit`.');
+    .description('Checks the audit log of `bedside serve --audit`, and makes keys that sign it.');
   const verify = group
     .command('verify')
     .summary('find a line that was changed, removed, moved or cut off')

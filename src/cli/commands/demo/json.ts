@@ -3,7 +3,7 @@ import type { DemoResult } from '../../../app/demo/demo.ts';
 import { must } from '../../../util/index.ts';
 import { higherHalf } from '../../terminal/sparkline.ts';
 import { baseFields, rowFields } from '../compare/json.ts';
-import { ranking } from '../compare/text.ts';
+import { ranking } from '../compare/tables.ts';
 import { prunedJson } from '../prune/json.ts';
 
 /** The fields of the contract. */

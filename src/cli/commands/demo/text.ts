@@ -16,7 +16,7 @@ import {
 } from '../../../util/index.ts';
 import { higherHalf, sortedSparkline } from '../../terminal/sparkline.ts';
 import { indent } from '../../terminal/tables.ts';
-import { comparisonTables } from '../compare/text.ts';
+import { comparisonTables } from '../compare/tables.ts';
 import { describePruning } from '../prune/text.ts';
 import {
   describeEvent,

@@ -15,8 +15,8 @@ export function addDicomweb(program: Command): void {
     .command('dicomweb')
     .summary('answer the images of an archive (PACS), and store reports in their studies')
     .description(
-      'Finds studies in an archive by DICOMweb (QIDO-RS), fetches images (WADO-RS), has a bundle answer them, and stores a ' +
-        'structured report and heat maps in the same study (STOW-RS): unverified, preliminary, not for clinical use. A study ' +
+      'Has a bundle answer the images of an archive, and stores a structured report and heat maps in the same study: ' +
+        'unverified, preliminary, not for clinical use. DICOMweb finds studies (QIDO-RS), fetches images (WADO-RS) and stores results (STOW-RS). A study ' +
         'has one report of a bundle, by whose identifier it is found again: none is answered twice, also after a kill. With ' +
         '--watch it goes on with studies that arrive, once they no longer grow between two looks. Images are read as --data reads DICOM. ' +
         'Names, numbers and dates of patients stay in the archive: messages name a study by a hash. ' +

@@ -17,8 +17,9 @@ import { count, macsFraction, ratio } from '../../options/numbers.ts';
 import { addRanking, criteriaHelp, criterionChoiceOption } from '../../options/ranking.ts';
 import { Output } from '../../terminal/output.ts';
 import { jsonScoreRemarks } from '../../terminal/score-remarks.ts';
+import { describeBundlePruning } from './bundle-text.ts';
 import { bundlePrunedJson, prunedJson } from './json.ts';
-import { describeBundlePruning, describePruning } from './text.ts';
+import { describePruning } from './text.ts';
 
 interface PruneCommandOptions
   extends Omit<PruneOptions, 'data' | 'seed' | 'out'>,

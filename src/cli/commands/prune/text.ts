@@ -1,8 +1,7 @@
 // What `prune` wrote, as text.
 import type { AutoResult, PruneResult } from '../../../app/prune.ts';
-import type { PruneBundleResult } from '../../../app/prune-bundle.ts';
 import type { RepairResult } from '../../../repair/index.ts';
-import { describeUncounted, formatFigure } from '../../../report/index.ts';
+import { describeUncounted } from '../../../report/index.ts';
 import {
   formatCount,
   formatMeasure,
@@ -11,10 +10,8 @@ import {
   hasClasses,
   MEASURE_WORDS,
   type MeasureName,
-  plainLine,
   type TaskKind,
 } from '../../../util/index.ts';
-import { describeLevels } from '../../terminal/levels.ts';
 import { describeScoreRemarks } from '../../terminal/score-remarks.ts';
 import { indent, table } from '../../terminal/tables.ts';
 import { describeInt8, sizeRows } from '../quantize/text.ts';
@@ -130,43 +127,4 @@ function describeChoice(
   ]);
   const titles = ['criterion', `>${measure} as cut`, '>by halves', '>change of probabilities'];
   return [`auto took ${picked}: ${reason}`, indent(table(titles, rows)), ''];
-}
-
-/** The network of a bundle at chosen levels: its costs, and the channels kept of each group. */
-export function describeBundlePruning(result: PruneBundleResult): string {
-  const { macs, parameters, accuracy, lowerBound } = result;
-  const packed = { accuracy: { measure: result.measure } };
-  const measured =
-    accuracy !== null && lowerBound !== null
-      ? `${result.measure} when packed: ${formatFigure(packed, accuracy)}, at least ${formatFigure(packed, lowerBound)} with 95 % confidence`
-      : `not measured: bedside evaluate ${result.out} --data … does`;
-  const share = (name: string, count: number, fraction: number): string[] => [
-    ...[name, formatCount(count / fraction), formatCount(count), formatPercent(fraction)],
-  ];
-  return [
-    plainLine(`${result.name}: ${describeLevels(result)}`),
-    '',
-    table(
-      ['', '>unpruned', '>written', ''],
-      [share('MACs', macs, result.macsFraction), share('parameters', parameters, result.parametersFraction)],
-    ),
-    ...describeUncounted(result.uncounted),
-    '',
-    measured,
-    '',
-    indent(
-      table(
-        ['>group', '>level', '>channels', '>kept', 'layers'],
-        result.groups.map(({ id, channels, kept, layers }) => [
-          String(id),
-          String(result.levels[id]),
-          String(channels),
-          String(kept),
-          layers.join(', '),
-        ]),
-      ),
-    ),
-    '',
-    `written: ${result.out}`,
-  ].join('\n');
 }

@@ -9,13 +9,9 @@ import { EXIT, examples } from '../../command-line.ts';
 import { addCommon } from '../../options/common.ts';
 import { Interrupt } from '../../terminal/interrupt.ts';
 import { Output } from '../../terminal/output.ts';
+import { assertStreamOptions } from './conflicts.ts';
 import { streamedJson } from './json.ts';
-import {
-  addStreamOptions,
-  assertStreamOptions,
-  type StreamCommandOptions,
-  streamOptions,
-} from './options.ts';
+import { addStreamOptions, type StreamCommandOptions, streamOptions } from './options.ts';
 import { describeStreamed } from './text.ts';
 
 /** Adds the command to the program. */
@@ -26,8 +22,8 @@ export function addStream(program: Command): void {
     .description(
       'Takes live or replayed ECG signals, finds their beats, and has each classified by a bundle: on workers as `bedside infer` ' +
         'uses them, or by a gateway (`bedside serve`). Windows, resampling and normalisation are those of the bundle’s ' +
-        'contract. Gaps, leads that are off, late packets, drifting clocks and changed rates are counted and told. Beats ' +
-        'without an answer in time are counted and named too. At the end, or after Ctrl-C, the summary is printed. ' +
+        'contract. Gaps, leads that are off, late packets, drifting clocks and changed rates are counted and reported, as ' +
+        'are beats without an answer in time. At the end, or after Ctrl-C, the summary is printed. ' +
         'docs/edges.md describes sources, packets and rules. Not for clinical use.',
     )
     .argument('<bundle>', 'a folder written by bedside pack, of a network that classifies heartbeats');

@@ -1,0 +1,45 @@
+// What `prune` wrote of a bundle, as text.
+import type { PruneBundleResult } from '../../../app/prune-bundle.ts';
+import { describeUncounted, formatFigure } from '../../../report/index.ts';
+import { formatCount, formatPercent, plainLine } from '../../../util/index.ts';
+import { describeLevels } from '../../terminal/levels.ts';
+import { indent, table } from '../../terminal/tables.ts';
+
+/** The network of a bundle at chosen levels: its costs, and the channels kept of each group. */
+export function describeBundlePruning(result: PruneBundleResult): string {
+  const { macs, parameters, accuracy, lowerBound } = result;
+  const packed = { accuracy: { measure: result.measure } };
+  const measured =
+    accuracy !== null && lowerBound !== null
+      ? `${result.measure} when packed: ${formatFigure(packed, accuracy)}, at least ${formatFigure(packed, lowerBound)} with 95 % confidence`
+      : `not measured: bedside evaluate ${result.out} --data … does`;
+  const share = (name: string, count: number, fraction: number): string[] => [
+    ...[name, formatCount(count / fraction), formatCount(count), formatPercent(fraction)],
+  ];
+  return [
+    plainLine(`${result.name}: ${describeLevels(result)}`),
+    '',
+    table(
+      ['', '>unpruned', '>written', ''],
+      [share('MACs', macs, result.macsFraction), share('parameters', parameters, result.parametersFraction)],
+    ),
+    ...describeUncounted(result.uncounted),
+    '',
+    measured,
+    '',
+    indent(
+      table(
+        ['>group', '>level', '>channels', '>kept', 'layers'],
+        result.groups.map(({ id, channels, kept, layers }) => [
+          String(id),
+          String(result.levels[id]),
+          String(channels),
+          String(kept),
+          layers.join(', '),
+        ]),
+      ),
+    ),
+    '',
+    `written: ${result.out}`,
+  ].join('\n');
+}
