@@ -69,6 +69,8 @@ export interface PackResult extends Said {
   readonly levels: number;
   readonly variants: number;
   readonly lowRank: number;
+  /** How many variants have refitted weights for recurrent layers. */
+  readonly recurrent: number;
   readonly stages: number;
   /** What stages may compute in. */
   readonly precisions: readonly Precision[];
@@ -173,10 +175,12 @@ export async function packDrawn(
       },
     }),
   );
-  const unrepaired = recurrentNodes(packed.contents.model);
-  if (unrepaired.length > 0) {
+  const recurrent = recurrentNodes(packed.contents.model);
+  if (recurrent.length > 0) {
+    const { length } = packed.contents.manifest.variants;
     journal.remark(
-      `recurrent layers of a bundle are cut and not repaired (${unrepaired.join(', ')}); prune repairs them`,
+      `recurrent layers (${recurrent.join(', ')}) have refitted weights in ${packed.recurrent} of ${length} variants; ` +
+        'at other levels they are cut alone, and prune repairs them further',
     );
   }
   clock.at('writing');
@@ -188,7 +192,7 @@ export async function packDrawn(
   return { ...resultOf(packed, manifest, { out, chart, block, bytes, seconds }), ...journal.said() };
 }
 
-/** Recurrent layers: their repaired weights would hold for one level vector alone, and have no table. */
+/** Recurrent layers: their refitted weights hold for one level vector alone, so variants have them and tables do not. */
 function recurrentNodes({ graph }: Model): string[] {
   return graph.nodes.flatMap((node) => (recurrentLayer(graph, node) ? [node.name] : []));
 }
@@ -212,6 +216,7 @@ function resultOf(
     levels: ratios.length,
     variants: variants.length,
     lowRank: packed.lowRank,
+    recurrent: packed.recurrent,
     stages: manifest.stages.length,
     precisions: manifest.eightBit ? ['float32', 'int8'] : ['float32'],
     precisionChoice: must(manifest.precisionChoice, 'a choice of precisions'),

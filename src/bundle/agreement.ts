@@ -4,7 +4,7 @@ import type { Model } from '../onnx/index.ts';
 import { nonFiniteWeight, sizeOf } from '../onnx/internal.ts';
 import { BedsideError } from '../util/index.ts';
 import { firstNonFinite, tellNonFinite } from '../util/internal.ts';
-import { lowRankShape } from './correction.ts';
+import { lowRankShape, RECURRENT_PARTS } from './correction.ts';
 import { rangedValues } from './eight-bit.ts';
 import type { BundleGroup, BundleManifest, Share } from './manifest.ts';
 import type { StoredTensor } from './safetensors.ts';
@@ -12,6 +12,8 @@ import {
   keptChannels,
   keptDims,
   type Positions,
+  type RecurrentLayout,
+  recurrentDims,
   recurrentLayouts,
   tableBiasLength,
   tableDims,
@@ -25,6 +27,7 @@ import {
   variantHeadBias,
   variantHeadWeight,
   variantRanges,
+  variantRecurrent,
   variantScale,
   variantShift,
   variantUp,
@@ -188,15 +191,17 @@ function* ofTables(
 }
 
 function* ofVariants(
-  { manifest, tensors }: Described,
+  { manifest, model, grouping, tensors }: Described,
   views: ReadonlyMap<string, WeightLayout>,
 ): Generator<string> {
+  const recurrent = recurrentLayouts(model, grouping);
   for (const [i, { levels, corrected }] of manifest.variants.entries()) {
     if (!corrected) continue;
     const length = keptChannels(views, manifest.groups, levels);
     yield* hasShape(tensors, variantScale(i), [length]);
     yield* hasShape(tensors, variantShift(i), [length]);
     yield* ofLowRank(i, levels, manifest.groups, tensors, views);
+    yield* ofRecurrent(i, levels, manifest.groups, tensors, recurrent);
     const head = [...views.values()].at(-1);
     if (!head || !tensors.has(variantHeadWeight(i))) continue;
     yield* hasShape(tensors, variantHeadWeight(i), keptDims(head, manifest.groups, levels));
@@ -220,6 +225,21 @@ function* ofLowRank(
       yield* hasShape(tensors, up, shapes.up);
       yield* hasShape(tensors, down, shapes.down);
     } else yield `tensors '${down}' and '${up}' are for a layer that cannot have them, or of rank 0`;
+  }
+}
+
+/** Weights of a recurrent layer come together, as large as the layer is at the levels. */
+function* ofRecurrent(
+  variant: number,
+  levels: readonly number[],
+  groups: readonly BundleGroup[],
+  tensors: ReadonlyMap<string, StoredTensor>,
+  layouts: ReadonlyMap<string, RecurrentLayout>,
+): Generator<string> {
+  for (const [name, dims] of recurrentDims(layouts, groups, levels)) {
+    const names = RECURRENT_PARTS.map((part) => variantRecurrent(variant, name, part));
+    if (!names.some((tensor) => tensors.has(tensor))) continue;
+    for (const [i, tensor] of names.entries()) yield* hasShape(tensors, tensor, dims[i] ?? []);
   }
 }
 

@@ -3,10 +3,25 @@
 import { sliceModel } from '../channels/index.ts';
 import { keptPositions } from '../channels/internal.ts';
 import type { Constant, Model } from '../onnx/index.ts';
-import { floatConstant, GraphBuilder, type Node, readsOf, recurrentOp } from '../onnx/internal.ts';
+import {
+  floatConstant,
+  GraphBuilder,
+  type Node,
+  RECURRENT_INPUTS,
+  readsOf,
+  recurrentOp,
+} from '../onnx/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
 import type { Assembly } from './bundle.ts';
-import { addLowRank, type Correction, correctedBias, scaledWeight, storedCorrection } from './correction.ts';
+import {
+  addLowRank,
+  type Correction,
+  correctedBias,
+  RECURRENT_PARTS,
+  type RecurrentWeights,
+  scaledWeight,
+  storedCorrection,
+} from './correction.ts';
 import { keptUnitsAt, levelsKey } from './levels.ts';
 import { repairedBias, repairedWeight } from './repaired.ts';
 import type { StoredTensor } from './safetensors.ts';
@@ -38,14 +53,18 @@ export function assembleModel(
   let from = 0;
   for (const layer of manifest.layers) {
     const node = must(nodes.get(layer.name), `layer '${layer.name}'`);
-    // Recurrent layers are sliced only.
-    if (recurrentOp(node)) continue;
+    if (recurrentOp(node)) {
+      // Without weights of their own for these levels, recurrent layers are sliced only.
+      const weights = correction?.recurrent?.get(layer.name);
+      if (weights) own.writeRecurrent(node, weights);
+      continue;
+    }
     const view = must(views.get(layer.name), `layer '${layer.name}'`);
     const kept = keptAt(view.outputs, manifest.groups, (group) => levels[group] as number);
     let weight = layer.tables ? repairedWeight(bundle, view, layer, levels, kept) : undefined;
     let bias = layer.tables ? repairedBias(bundle, view, layer, levels, kept) : undefined;
     if (correction?.head && layer === manifest.layers.at(-1)) {
-      weight = sameSize(correction.head.weight, weight ?? own.read(node, view.layout.weight), 'weight');
+      weight = sameSize(correction.head.weight, weight ?? own.read(node, view.layout.weight), 'last weight');
       bias = correction.head.bias;
     }
     if (correction) {
@@ -132,7 +151,7 @@ function sameSize(given: StoredTensor, stands: StoredTensor, what: string): Stor
   if (given.dims.join() === stands.dims.join()) return given;
   throw new BedsideError(
     'E_BUNDLE',
-    `a correction's last ${what} is [${given.dims.join(', ')}], expected [${stands.dims.join(', ')}]`,
+    `a correction's ${what} is [${given.dims.join(', ')}], expected [${stands.dims.join(', ')}]`,
     { hint: 'it must have the channels that stay at these levels' },
   );
 }
@@ -162,6 +181,21 @@ class OwnConstants {
 
   readBias(node: Node, view: WeightLayout): StoredTensor | undefined {
     return view.layout.bias === undefined ? undefined : this.read(node, view.layout.bias);
+  }
+
+  /** @throws BedsideError E_BUNDLE when weights do not fit the layer as it was cut */
+  writeRecurrent(node: Node, weights: RecurrentWeights): void {
+    for (const part of RECURRENT_PARTS) {
+      const input = RECURRENT_INPUTS[part];
+      const stands = node.inputs[input] ? this.read(node, input) : weights[part];
+      const given = sameSize(weights[part], stands, `${part} of '${node.name}'`);
+      if (node.inputs[input]) this.write(node, input, given);
+      else
+        node.inputs[input] = this.#builder.constant(
+          floatConstant(given.data, given.dims),
+          `${node.name}.${part}`,
+        );
+    }
   }
 
   write(node: Node, input: number, tensor: StoredTensor): void {

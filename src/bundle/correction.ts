@@ -1,13 +1,16 @@
-// Corrections of variants: a scale and a bias for each channel, low-rank changes, a refitted classifier head.
+// Corrections of variants: a scale and a bias for each channel, low-rank changes, refitted recurrent layers, a refitted
+// classifier head.
 import { floatAttribute, opOf } from '../onnx/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
+import type { Assembly } from './bundle.ts';
 import type { BundleGroup } from './manifest.ts';
 import type { StoredTensor } from './safetensors.ts';
-import { keptAt, keptDims, type WeightLayout } from './weight-layout.ts';
+import { keptAt, keptChannels, keptDims, type WeightLayout, weightLayouts } from './weight-layout.ts';
 import {
   variantDown,
   variantHeadBias,
   variantHeadWeight,
+  variantRecurrent,
   variantScale,
   variantShift,
   variantUp,
@@ -24,17 +27,38 @@ export interface LowRank {
   readonly up: StoredTensor;
 }
 
+/** Weights of a recurrent layer at the levels of a variant, laid out as the operator's inputs. */
+export interface RecurrentWeights {
+  /** `[1, gates * hidden, inputs]` */
+  readonly weight: StoredTensor;
+  /** `[1, gates * hidden, hidden]` */
+  readonly recurrence: StoredTensor;
+  /** `[1, 2 * gates * hidden]` */
+  readonly bias: StoredTensor;
+}
+
+/** The tensors of a recurrent layer's weights, in the order of the operator's inputs. */
+export const RECURRENT_PARTS = ['weight', 'recurrence', 'bias'] as const;
+
 /** A scale and a bias for each kept output channel of each layer, one layer after the other. */
 export interface Correction {
   readonly scale: Float32Array;
   readonly bias: Float32Array;
   /** By layer: the change that is added to its weight after the scales. */
   readonly lowRank?: ReadonlyMap<string, LowRank> | undefined;
+  /** By recurrent layer: its weights at these levels, in place of the model's own, cut. */
+  readonly recurrent?: ReadonlyMap<string, RecurrentWeights> | undefined;
   /** Weight and bias of the classifier head at these levels, in place of its table's; its scale and bias follow. */
   readonly head?: { readonly weight: StoredTensor; readonly bias?: StoredTensor | undefined } | undefined;
 }
 
-/** The stored correction of a variant, with the low-rank changes of some layers. */
+/** A correction that changes nothing at a level vector. */
+export function noCorrection({ manifest, model, grouping }: Assembly, levels: readonly number[]): Correction {
+  const length = keptChannels(weightLayouts(model, grouping), manifest.groups, levels);
+  return { scale: new Float32Array(length).fill(1), bias: new Float32Array(length) };
+}
+
+/** The stored correction of a variant, with the low-rank changes and the recurrent weights of some layers. */
 export function storedCorrection(
   tensors: ReadonlyMap<string, StoredTensor>,
   variant: number,
@@ -42,7 +66,12 @@ export function storedCorrection(
 ): Correction {
   const weight = tensors.get(variantHeadWeight(variant));
   const lowRank = new Map<string, LowRank>();
+  const recurrent = new Map<string, RecurrentWeights>();
   for (const { name } of layers) {
+    const [own, recurrence, bias] = RECURRENT_PARTS.map((part) =>
+      tensors.get(variantRecurrent(variant, name, part)),
+    );
+    if (own && recurrence && bias) recurrent.set(name, { weight: own, recurrence, bias });
     const [down, up] = [tensors.get(variantDown(variant, name)), tensors.get(variantUp(variant, name))];
     if (down && up) lowRank.set(name, { down, up });
   }
@@ -50,13 +79,14 @@ export function storedCorrection(
     scale: must(tensors.get(variantScale(variant)), 'stored scale').data,
     bias: must(tensors.get(variantShift(variant)), 'stored shift').data,
     ...(lowRank.size > 0 ? { lowRank } : {}),
+    ...(recurrent.size > 0 ? { recurrent } : {}),
     ...(weight ? { head: { weight, bias: tensors.get(variantHeadBias(variant)) } } : {}),
   };
 }
 
 /** The tensors in which a correction is stored. */
 export function correctionTensors(
-  { scale, bias, lowRank, head }: Correction,
+  { scale, bias, lowRank, recurrent, head }: Correction,
   variant: number,
 ): [string, StoredTensor][] {
   return [
@@ -66,6 +96,12 @@ export function correctionTensors(
       [variantDown(variant, layer), down],
       [variantUp(variant, layer), up],
     ]).flat(),
+    ...Array.from(recurrent ?? [], ([layer, weights]) =>
+      RECURRENT_PARTS.map((part): [string, StoredTensor] => [
+        variantRecurrent(variant, layer, part),
+        weights[part],
+      ]),
+    ).flat(),
     ...(head ? [[variantHeadWeight(variant), head.weight] as [string, StoredTensor]] : []),
     ...(head?.bias ? [[variantHeadBias(variant), head.bias] as [string, StoredTensor]] : []),
   ];

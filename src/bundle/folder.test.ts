@@ -139,8 +139,8 @@ describe('opening', () => {
 
   it('refuses a newer version before it looks at anything else', async () => {
     const dir = await written();
-    await writeFile(join(dir, MANIFEST_FILE), '{"format":"bedside-bundle","version":4}');
-    await expect(openBundle(dir)).rejects.toThrow(coded('E_BUNDLE_VERSION', /is of version 4; .* up to 3/));
+    await writeFile(join(dir, MANIFEST_FILE), '{"format":"bedside-bundle","version":5}');
+    await expect(openBundle(dir)).rejects.toThrow(coded('E_BUNDLE_VERSION', /is of version 5; .* up to 4/));
   });
 
   it('refuses a missing file', async () => {

@@ -2,7 +2,14 @@
 
 export { assemblePart } from './assemble.ts';
 export type { Assembly, AssemblyLayer } from './bundle.ts';
-export { type Correction, correctionTensors, type LowRank, storedCorrection } from './correction.ts';
+export {
+  type Correction,
+  correctionTensors,
+  type LowRank,
+  noCorrection,
+  type RecurrentWeights,
+  storedCorrection,
+} from './correction.ts';
 export {
   type Costed,
   eightBitBytes,
@@ -37,5 +44,5 @@ export { sealed } from './seal.ts';
 export { secondsAtMacs } from './seconds-at-macs.ts';
 export { figureWord, labelledMeasure, recallsOf, type Tasked, taskOf } from './task.ts';
 export { type RecurrentLayout, recurrentLayouts } from './weight-layout.ts';
-export { isOfVariant, tableBias, tableWeight, variantRanges } from './weight-names.ts';
+export { isOfVariant, isRecurrentPart, tableBias, tableWeight, variantRanges } from './weight-names.ts';
 export { type BundleContents, writeBundle } from './write.ts';

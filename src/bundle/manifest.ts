@@ -2,10 +2,13 @@
 import type { TaskKind } from '../util/index.ts';
 
 /**
- * The newest version. Newer ones are refused; in version 1, `bundle.json` had no hash of its own. A network for another
- * task than a single label is written as this version, others as the one before, which older readers know.
+ * The newest version. Newer ones are refused; in version 1, `bundle.json` had no hash of its own. A bundle is written as
+ * the oldest version that says all of it, which older readers know: this one where a correction has recurrent layers.
  */
-export const BUNDLE_VERSION = 3;
+export const BUNDLE_VERSION = 4;
+
+/** The version of a `task` or a `contract`, without recurrent layers in corrections. */
+export const TASKED_VERSION = 3;
 
 /** The version without `task`, in which every output is one score for each class of a single label. */
 export const UNTASKED_VERSION = 2;

@@ -2,7 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import { Net } from '../channels/test-support/net.ts';
 import { TASK_MEASURES, TASKS } from '../util/index.ts';
-import { BUNDLE_MEASURES, BUNDLE_VERSION, type BundleManifest, type BundleTask } from './manifest.ts';
+import {
+  BUNDLE_MEASURES,
+  BUNDLE_VERSION,
+  type BundleManifest,
+  type BundleTask,
+  UNTASKED_VERSION,
+} from './manifest.ts';
 import { parseManifest } from './parse-manifest.ts';
 import { sealed } from './seal.ts';
 import { figureWord, labelledMeasure, recallsOf, taskOf } from './task.ts';
@@ -55,7 +61,7 @@ describe('the task of a bundle', () => {
   it.each<[task: Partial<BundleTask>, version: number, message: RegExp]>([
     [{ outputShape: [4] }, BUNDLE_VERSION, /task\.outputShape is \[4\]: expected a product of 3/],
     [{ labels: ['a'] }, BUNDLE_VERSION, /task\.labels has 1 entries: expected 3/],
-    [{}, BUNDLE_VERSION - 1, /version is 2: expected more than 2, as there is a task/],
+    [{}, UNTASKED_VERSION, /version is 2: expected more than 2, as there is a task/],
     [{ kind: 'sounds' as 'binary' }, BUNDLE_VERSION, /task\.kind is "sounds"/],
   ])('must hold together: %j in version %d', (change, version, message) => {
     expect(() => parsed(tasked({ ...LABELS, ...change }, version))).toThrow(message);

@@ -53,7 +53,7 @@ export function weightLayouts(model: Model, grouping: Grouping): Map<string, Wei
   return layouts;
 }
 
-/** A recurrent layer of a bundle's model. It has no tables and no correction. */
+/** A recurrent layer of a bundle's model. It has no tables; a variant may have weights of its own for it. */
 export interface RecurrentLayout {
   readonly layer: RecurrentLayer;
   /** Of the maps to the gates: features of a step, then the layer's own units of the step before. */
@@ -78,6 +78,30 @@ export function recurrentLayouts(model: Model, grouping: Grouping): Map<string, 
     layouts.set(node.name, { layer, inputs, outputs });
   }
   return layouts;
+}
+
+/** By recurrent layer, the shapes of its weight, recurrence and bias with the channels that stay at a vector of levels. */
+export function recurrentDims(
+  layouts: ReadonlyMap<string, RecurrentLayout>,
+  groups: readonly BundleGroup[],
+  levels: readonly number[],
+): Map<string, readonly (readonly number[])[]> {
+  const count = (positions: Positions): number =>
+    keptAt(positions, groups, (group) => levels[group] as number).length;
+  return new Map(
+    [...layouts].map(([name, { layer, inputs, outputs }]) => {
+      const hidden = count(outputs);
+      const [sides, rows] = [layer.directions, layer.gates * hidden];
+      return [
+        name,
+        [
+          [sides, rows, count(inputs) - hidden],
+          [sides, rows, hidden],
+          [sides, 2 * rows],
+        ],
+      ];
+    }),
+  );
 }
 
 function weightLayout(model: Model, grouping: Grouping, node: Node, layout: LayerLayout): WeightLayout {

@@ -8,6 +8,7 @@ import {
   variantDown,
   variantHeadBias,
   variantHeadWeight,
+  variantRecurrent,
   variantScale,
   variantShift,
   variantUp,
@@ -39,7 +40,10 @@ describe('names of tensors', () => {
   );
   const changes = LAYERS.flatMap((layer) =>
     [1, 2].flatMap((index) =>
-      [variantDown(index, layer), variantUp(index, layer)].map((name) => ({ name, layer, index })),
+      [
+        ...[variantDown(index, layer), variantUp(index, layer)],
+        ...['weight', 'recurrence', 'bias'].map((part) => variantRecurrent(index, layer, part)),
+      ].map((name) => ({ name, layer, index })),
     ),
   );
   const whole = [1, 2].flatMap((index) => [

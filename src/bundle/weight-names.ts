@@ -23,6 +23,17 @@ export const variantHeadBias = (index: number): string => `variant/${index}/head
 export const variantDown = (index: number, layer: string): string => `variant/${index}/down/${layer}`;
 export const variantUp = (index: number, layer: string): string => `variant/${index}/up/${layer}`;
 
+/**
+ * Correction of variant `index`, optional: weights of a recurrent layer (`weight`, `recurrence` or `bias`), instead of the
+ * model's own.
+ */
+export const variantRecurrent = (index: number, layer: string, part: string): string =>
+  `variant/${index}/recurrent/${layer}/${part}`;
+
+/** Whether a tensor is a recurrent layer's in a correction. */
+export const isRecurrentPart = (tensor: string): boolean => RECURRENT.test(tensor);
+const RECURRENT = /^variant\/\d+\/recurrent\/(.+)\/(weight|recurrence|bias)$/s;
+
 /** Ranges of activations for eight bits at the levels of variant `index`, `[values, 2]`. */
 export const variantRanges = (index: number): string => `variant/${index}/ranges`;
 
@@ -31,6 +42,8 @@ export const isOfVariant = (tensor: string, index: number): boolean => tensor.st
 
 /** The layer that a tensor is for; undefined for what concerns all of them. */
 export function layerOf(tensor: string, last: string | undefined): string | undefined {
+  const [, recurrent] = RECURRENT.exec(tensor) ?? [];
+  if (recurrent !== undefined) return recurrent;
   const [, kind, layer] = /^variant\/\d+\/(?:(down|up)\/(.+)|.*)$/s.exec(tensor) ?? [];
   if (kind) return layer;
   if (/^variant\/\d+\/head\//.test(tensor)) return last;

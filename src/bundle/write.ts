@@ -18,12 +18,14 @@ import {
   MANIFEST_FILE,
   type ManifestParts,
   modelFile,
+  TASKED_VERSION,
   UNTASKED_VERSION,
   weightsFile,
 } from './manifest.ts';
 import { checkManifest } from './parse-manifest.ts';
 import { encodeSafetensors, type StoredTensor } from './safetensors.ts';
 import { sealed } from './seal.ts';
+import { isRecurrentPart } from './weight-names.ts';
 
 /** The contents of a bundle. */
 export interface BundleContents {
@@ -44,7 +46,7 @@ export async function writeBundle(dir: string, contents: BundleContents): Promis
   const { tensors } = contents;
   const modelBytes = writeModel(contents.model);
   const weightBytes = encodeSafetensors(tensors);
-  const manifest = completed(contents.manifest, modelBytes, weightBytes);
+  const manifest = completed(contents.manifest, modelBytes, weightBytes, versionOf(contents));
   const name = `the bundle for ${dir}`;
   checkManifest(manifest, name);
   // The model as it will be read.
@@ -67,7 +69,19 @@ export async function writeBundle(dir: string, contents: BundleContents): Promis
   return manifest;
 }
 
-function completed(parts: ManifestParts, model: Uint8Array, weights: Uint8Array): BundleManifest {
+/** The oldest version whose readers assemble the bundle right. */
+function versionOf({ manifest: { task, contract }, tensors }: BundleContents): number {
+  if ([...tensors.keys()].some(isRecurrentPart)) return BUNDLE_VERSION;
+  // Who reads data for it must know of both.
+  return task || contract ? TASKED_VERSION : UNTASKED_VERSION;
+}
+
+function completed(
+  parts: ManifestParts,
+  model: Uint8Array,
+  weights: Uint8Array,
+  version: number,
+): BundleManifest {
   // Fields that this write determines do not count in a manifest that was read.
   const {
     name,
@@ -79,8 +93,7 @@ function completed(parts: ManifestParts, model: Uint8Array, weights: Uint8Array)
   } = parts as ManifestParts & Partial<BundleManifest>;
   return {
     format: 'bedside-bundle',
-    // Who reads data for it must know of both.
-    version: rest.task || rest.contract ? BUNDLE_VERSION : UNTASKED_VERSION,
+    version,
     name,
     model: { ...filePart(model, modelFile), ...signature },
     weights: filePart(weights, weightsFile),

@@ -57,7 +57,7 @@ export interface PackModelOptions extends EngineOptions {
   readonly seed?: number | undefined;
   /** As for `repair`; default 4096. */
   readonly maxPositions?: number | undefined;
-  /** Loss of accuracy above which a variant gets a low-rank correction; 1 or more for never. Default 0.005. */
+  /** Loss of accuracy above which a variant gets refitted recurrent layers and a low-rank correction; 1 or more for never. Default 0.005. */
   readonly lowRankFrom?: number | undefined;
   /** Whether stages get eight-bit forms too; `ifWorth`: where that gains enough here (`EightBitWorth`). Default false. */
   readonly eightBit?: boolean | 'ifWorth' | undefined;
@@ -75,6 +75,8 @@ export interface PackedModel {
   readonly repairs: readonly TableRepair[];
   /** How many variants have a low-rank correction. */
   readonly lowRank: number;
+  /** How many variants have refitted weights for recurrent layers. */
+  readonly recurrent: number;
   /** How many variants were measured in eight bits, or why the bundle has none. */
   readonly eightBit: number | string;
   /** Layers whose inputs have equalised channels, for eight bits; the network answers as before. */
@@ -178,6 +180,7 @@ export async function packModel(
     equalised,
     repairs: described.repairs,
     lowRank: stored.filter(({ correction }) => correction?.lowRank).length,
+    recurrent: stored.filter(({ correction }) => correction?.recurrent).length,
     eightBit: 'forms' in eight ? variants.filter(({ eightBit }) => eightBit).length : eight.left,
     fixed,
     frontier: frontierOf(variants),

@@ -9,6 +9,7 @@ import {
   correctionTensors,
   keptUnitsAt,
   levelsKey,
+  noCorrection,
   type StoredTensor,
   totalCosts,
   type Variant,
@@ -18,6 +19,7 @@ import type { EngineSettings } from '../engine/internal.ts';
 import { type Classifier, describeClassifier, evaluateModel } from '../evaluate/internal.ts';
 import type { Model } from '../onnx/index.ts';
 import { AffineCorrector, type FittedCorrection } from './correction/affine.ts';
+import { RecurrentFitter } from './correction/recurrent.ts';
 import { type Judgement, judge, judgedBy } from './judge.ts';
 
 /** The samples and settings that variants are measured with. */
@@ -30,7 +32,7 @@ export interface VariantEvaluatorOptions extends EngineSettings {
   /** The measure; default that of the task with labels, agreement without. */
   readonly measure?: AccuracyModel['measure'] | undefined;
   /**
-   * Loss of accuracy above which a variant gets a low-rank correction; 1 or more for never. Default `LOW_RANK_FROM`.
+   * Loss of accuracy above which a variant gets refitted recurrent layers and a low-rank correction; 1 or more for never. Default `LOW_RANK_FROM`.
    */
   readonly lowRankFrom?: number | undefined;
 }
@@ -54,12 +56,23 @@ export type MeasurableBundle = Assembly & {
  */
 const LOW_RANK_FROM = 0.005;
 
+/** Largest share of the error that refitted recurrent layers may leave; otherwise they are not worth their bytes. */
+const WORTH = 0.9;
+
+/** What fits corrections. */
+interface Correctors {
+  readonly corrector: AffineCorrector;
+  /** Undefined for a network without recurrent layers. */
+  readonly recurrent: RecurrentFitter | undefined;
+}
+
 /** Measures level vectors of one bundle. */
 export class VariantEvaluator {
   readonly measure: AccuracyModel['measure'];
   readonly #bundle: MeasurableBundle;
   readonly #options: VariantEvaluatorOptions;
   readonly #corrector: AffineCorrector;
+  readonly #recurrent: RecurrentFitter | undefined;
   readonly #form: Classifier;
   /** The scores of the unpruned network. */
   readonly #whole: Float32Array;
@@ -69,12 +82,13 @@ export class VariantEvaluator {
   private constructor(
     bundle: MeasurableBundle,
     options: VariantEvaluatorOptions,
-    corrector: AffineCorrector,
+    { corrector, recurrent }: Correctors,
     whole: Float32Array,
   ) {
     this.#bundle = bundle;
     this.#options = options;
     this.#corrector = corrector;
+    this.#recurrent = recurrent;
     this.#whole = whole;
     this.#form = describeClassifier(bundle.model, options.name);
     this.measure = judgedBy(this.#form, options.validation, options.measure);
@@ -94,7 +108,8 @@ export class VariantEvaluator {
       reference: 'own',
     });
     const corrector = await AffineCorrector.create(model, grouping, options);
-    return new VariantEvaluator(bundle, options, corrector, whole);
+    const recurrent = await RecurrentFitter.open(model, grouping, options);
+    return new VariantEvaluator(bundle, options, { corrector, recurrent }, whole);
   }
 
   /** Measures a level vector. A repeated one is answered from memory. */
@@ -109,8 +124,10 @@ export class VariantEvaluator {
     const keep = keptUnitsAt(bundle.manifest, levels);
     let fitted = unpruned ? undefined : await this.#corrector.fit(plain, keep);
     let judgement = await this.#measure(plain, levels, fitted);
-    if (fitted && this.#unprunedAccuracy - judgement.accuracy > lowRankFrom) {
-      const richer = await this.#corrector.enrich(plain, keep, fitted);
+    const fits = [this.#withRecurrent, this.#withLowRank];
+    for (const enrich of fits) {
+      if (!fitted || this.#unprunedAccuracy - judgement.accuracy <= lowRankFrom) break;
+      const richer: FittedCorrection = await enrich.call(this, plain, levels, fitted);
       const again = richer === fitted ? judgement : await this.#measure(plain, levels, richer);
       // Nearer on a few held-out samples is not always more accurate: what costs more bytes must not lose by them.
       if (again.accuracy >= judgement.accuracy) [fitted, judgement] = [richer, again];
@@ -132,6 +149,45 @@ export class VariantEvaluator {
     return result;
   }
 
+  /** With recurrent layers refitted behind the correction, and the correction fitted again around them. */
+  async #withRecurrent(
+    plain: Model,
+    levels: readonly number[],
+    fitted: FittedCorrection,
+  ): Promise<FittedCorrection> {
+    const bundle = this.#bundle;
+    const keep = keptUnitsAt(bundle.manifest, levels);
+    const { correction } = fitted;
+    const front = correction ? assembleModel(bundle, levels, { correction }) : plain;
+    const recurrent = await this.#recurrent?.fit(front, keep);
+    if (!recurrent) return fitted;
+    const none = noCorrection(bundle, levels);
+    const refitted = assembleModel(bundle, levels, { correction: { ...none, recurrent } });
+    const found = await this.#corrector.fit(refitted, keep);
+    if (!(found.errorAfter < WORTH * fitted.errorAfter)) return fitted;
+    return {
+      ...fitted,
+      correction: { ...none, ...found.correction, recurrent },
+      errorAfter: found.errorAfter,
+    };
+  }
+
+  /** With low-rank changes of the layers that are not recurrent. */
+  async #withLowRank(
+    plain: Model,
+    levels: readonly number[],
+    fitted: FittedCorrection,
+  ): Promise<FittedCorrection> {
+    const bundle = this.#bundle;
+    const recurrent = fitted.correction?.recurrent;
+    const cut = recurrent
+      ? assembleModel(bundle, levels, { correction: { ...noCorrection(bundle, levels), recurrent } })
+      : plain;
+    const richer = await this.#corrector.enrich(cut, keptUnitsAt(bundle.manifest, levels), fitted);
+    if (richer === fitted || !recurrent || !richer.correction) return richer;
+    return { ...richer, correction: { ...richer.correction, recurrent } };
+  }
+
   async #measure(
     plain: Model,
     levels: readonly number[],
@@ -151,6 +207,7 @@ export class VariantEvaluator {
   /** Frees the engine's memory. */
   async release(): Promise<void> {
     await this.#corrector.release();
+    await this.#recurrent?.release();
   }
 }
 

@@ -12,23 +12,24 @@ import {
 import { must } from '../../util/index.ts';
 import { Random } from '../../util/internal.ts';
 import type { Bundle } from '../bundle.ts';
-import { lowRankShape } from '../correction.ts';
+import { lowRankShape, RECURRENT_PARTS } from '../correction.ts';
 import {
-  BUNDLE_VERSION,
   type BundleLayer,
   type BundleManifest,
   type BundleStage,
   type ManifestParts,
   type Share,
+  TASKED_VERSION,
   UNTASKED_VERSION,
   type Variant,
 } from '../manifest.ts';
 import type { StoredTensor } from '../safetensors.ts';
-import { keptAt, keptChannels, weightLayouts } from '../weight-layout.ts';
+import { keptAt, keptChannels, recurrentDims, recurrentLayouts, weightLayouts } from '../weight-layout.ts';
 import {
   tableBias,
   tableWeight,
   variantDown,
+  variantRecurrent,
   variantScale,
   variantShift,
   variantUp,
@@ -117,7 +118,26 @@ function layersOf(
 ): BundleLayer[] {
   const costs = new Map(modelCosts(model).nodes.map((node) => [node.name, node]));
   const bytes = (value: string): number => 4 * sizeOf(grouping.shapes.get(value) ?? []);
+  const recurrent = recurrentLayouts(model, grouping);
   return model.graph.nodes.flatMap((node): BundleLayer[] => {
+    const stage = stages.findIndex(({ nodes }) => nodes.includes(node.name));
+    const own = recurrent.get(node.name);
+    if (own) {
+      const { layer, inputs, outputs } = own;
+      const features = Math.max(0, inputs.group.length - layer.hidden);
+      const reads = sharesIn(inputs.group);
+      return [
+        {
+          ...{ name: node.name, stage, inputs: reads, reads, outputs: sharesIn(outputs.group) },
+          macs: must(costs.get(node.name), node.name).macs,
+          weightBytes: 4 * layer.gates * layer.hidden * (features + layer.hidden),
+          biasBytes: 8 * layer.gates * layer.hidden,
+          inputBytes: bytes(node.inputs[0] ?? ''),
+          outputBytes: bytes(node.outputs.find(Boolean) ?? ''),
+          tables: false,
+        },
+      ];
+    }
     const layout = layerLayout(model.graph, node, (name) => grouping.shapes.get(name));
     if (!layout) return [];
     const [data, result] = [node.inputs[layout.data] ?? '', node.outputs[0] ?? ''];
@@ -126,7 +146,7 @@ function layersOf(
     const reads = sharesOf(grouping, data);
     const layer: BundleLayer = {
       name: node.name,
-      stage: stages.findIndex((stage) => stage.nodes.includes(node.name)),
+      stage,
       inputs: isDepthwise(layout) ? [] : reads,
       outputs: sharesOf(grouping, result),
       macs: must(costs.get(node.name), node.name).macs,
@@ -184,7 +204,7 @@ export function manifestOf(parts: ManifestParts): BundleManifest {
   const file = { sha256: '0'.repeat(64), bytes: 1 };
   return {
     format: 'bedside-bundle',
-    version: parts.task ? BUNDLE_VERSION : UNTASKED_VERSION,
+    version: parts.task ? TASKED_VERSION : UNTASKED_VERSION,
     ...parts,
     model: { file: 'model.onnx', ...file, ...parts.model },
     weights: { file: 'weights.safetensors', ...file },
@@ -192,14 +212,17 @@ export function manifestOf(parts: ManifestParts): BundleManifest {
 }
 
 function sharesOf(grouping: Grouping, value: string): Share[] {
-  const channels = grouping.values.get(value);
+  return sharesIn(grouping.values.get(value)?.group ?? new Int32Array());
+}
+
+function sharesIn(groups: Int32Array): Share[] {
   const counts = new Map<number, number>();
-  for (const id of channels?.group ?? []) if (id >= 0) counts.set(id, (counts.get(id) ?? 0) + 1);
+  for (const id of groups) if (id >= 0) counts.set(id, (counts.get(id) ?? 0) + 1);
   return [...counts]
     .sort(([a], [b]) => a - b)
     .map(([group, count]) => ({
       group,
-      share: count / (channels?.group.length ?? 1),
+      share: count / groups.length,
     }));
 }
 
@@ -238,6 +261,14 @@ function tensorsOf(parts: ManifestParts, model: Model, grouping: Grouping): Map<
       if (!shapes || at % 4 === 3) continue;
       tensors.set(variantDown(i, name), noise(shapes.down, random));
       tensors.set(variantUp(i, name), noise(shapes.up, random));
+    }
+  }
+  for (const [i, { levels, corrected }] of variants.entries()) {
+    if (!corrected) continue;
+    for (const [name, dims] of recurrentDims(recurrentLayouts(model, grouping), groups, levels)) {
+      const draw = (at: number): StoredTensor => noise(must(dims[at], 'a shape'), random);
+      const parts = RECURRENT_PARTS.map((part, at) => [variantRecurrent(i, name, part), draw(at)] as const);
+      for (const [tensor, values] of parts) tensors.set(tensor, values);
     }
   }
   return tensors;

@@ -3,12 +3,14 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { assembleModel, type Bundle } from '../../bundle/index.ts';
-import { findVariant } from '../../bundle/internal.ts';
+import { findVariant, keptUnitsAt } from '../../bundle/internal.ts';
+import { sliceModel } from '../../channels/index.ts';
 import { largestDifference } from '../../channels/test-support/net.ts';
 import { randomNet } from '../../channels/test-support/random-net.ts';
 import { createSession, type FloatTensor, tensor } from '../../engine/index.ts';
-import { loadModel, type Model } from '../../onnx/index.ts';
+import { canonicalModel, loadModel, type Model } from '../../onnx/index.ts';
 import { canonicalGraph } from '../../onnx/internal.ts';
+import { lastStepNet } from '../../onnx/test-support/recurrent-nets.ts';
 import { Random } from '../../util/internal.ts';
 import type { RunPlan } from '../protocol/plan.ts';
 import { randomPlan, splitBundle } from '../test-support/bundles.ts';
@@ -93,6 +95,26 @@ describe('stages that can be split', () => {
       await expectSame(bundle, randomPlan(bundle, DEVICES, random, levels), random);
     }
   });
+
+  it.each(['LSTM', 'GRU'] as const)(
+    'take the weights that a variant has for recurrent layers: %s',
+    async (op) => {
+      const random = new Random(5);
+      const net = canonicalModel(lastStepNet(op));
+      const { groups } = splitBundle(net).manifest;
+      const levels = groups.map((_, group) => 1 + (group % 3));
+      const bundle = splitBundle(net, { variants: [levels] });
+      await expectSame(bundle, randomPlan(bundle, DEVICES, random, levels), random);
+      const index =
+        new StageModels(bundle).bundle.manifest.layers.find(({ name }) => name === op)?.stage ?? -1;
+      const own = new StageModels(bundle).model(index, levels);
+      const cut = sliceModel(net, bundle.grouping, keptUnitsAt(bundle.manifest, levels));
+      const weightOf = ({ graph }: Model) =>
+        graph.constants.get(graph.nodes.find((node) => node.op === op)?.inputs[1] ?? '');
+      expect(weightOf(own)?.dims).toEqual(weightOf(cut)?.dims);
+      expect(weightOf(own)).not.toEqual(weightOf(cut));
+    },
+  );
 
   it('depend on the levels of their own groups only', () => {
     const stages = new StageModels(plain);

@@ -250,12 +250,15 @@ export class StageModels {
     const variant = findVariant(manifest, levels);
     if (variant === undefined || !manifest.variants[variant]?.corrected) return undefined;
     const nodes = new Map(model.graph.nodes.map((node) => [node.name, node]));
-    // Recurrent layers have no part in a correction.
+    const isOwn = ({ stage }: { readonly stage: number }): boolean =>
+      stage >= span.first && stage <= span.last;
+    const stored = storedCorrection(tensors, variant, manifest.layers.filter(isOwn));
+    const { scale, bias, lowRank, recurrent, head } = stored;
+    // Recurrent layers have no scales and biases.
     const layers = manifest.layers.filter(({ name }) => {
       return !recurrentOp(must(nodes.get(name), `layer '${name}'`));
     });
-    const own = layers.filter(({ stage }) => stage >= span.first && stage <= span.last);
-    const { scale, bias, lowRank, head } = storedCorrection(tensors, variant, own);
+    const own = layers.filter(isOwn);
     const positions = keptPositions(grouping, keep);
     let at = 0;
     let [from, to] = [0, 0];
@@ -273,6 +276,7 @@ export class StageModels {
       scale: scale.subarray(from, to),
       bias: bias.subarray(from, to),
       lowRank,
+      recurrent,
       head: own.length > 0 && own.at(-1) === manifest.layers.at(-1) ? head : undefined,
     };
   }
