@@ -1,21 +1,28 @@
-// Prints `N passed, N failed` from Vitest's JSON report and the number of failed steps (the test step included).
+// Prints `N passed, N failed` from the number of failed steps (those of tests included) and Vitest's JSON reports, one a step.
 // A test file that could not run counts as one failure; a failed test step is not counted again beside its tests.
 import { readFileSync } from 'node:fs';
 
-const [path, failedSteps] = process.argv.slice(2);
+const [failedSteps, ...paths] = process.argv.slice(2);
 let steps = Number(failedSteps);
-let report;
-try {
-  report = JSON.parse(readFileSync(path, 'utf8'));
-} catch {
-  report = undefined; // the tests never ran, or died before the report: that step has failed already
-}
 let passed = 0;
 let failed = 0;
-for (const file of report?.testResults ?? []) {
-  const failures = file.assertionResults.filter(({ status }) => status === 'failed').length;
-  passed += file.assertionResults.filter(({ status }) => status === 'passed').length;
-  failed += failures === 0 && file.status === 'failed' ? 1 : failures;
+for (const path of paths) {
+  let inReport = 0;
+  for (const file of resultsOf(path)) {
+    const failures = file.assertionResults.filter(({ status }) => status === 'failed').length;
+    passed += file.assertionResults.filter(({ status }) => status === 'passed').length;
+    inReport += failures === 0 && file.status === 'failed' ? 1 : failures;
+  }
+  if (inReport > 0 && steps > 0) steps--;
+  failed += inReport;
 }
-if (failed > 0 && steps > 0) steps--;
 console.log(`${passed} passed, ${failed + steps} failed`);
+
+/** Nothing where the tests never ran, or died before the report: that step has failed already. */
+function resultsOf(path) {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')).testResults;
+  } catch {
+    return [];
+  }
+}
