@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { openDataset } from '../src/data/index.ts';
+import { rounds } from '../src/util/test-support/rounds.ts';
 import { fuzz } from './support/fuzz/fuzz.ts';
 import { keptCorpus } from './support/fuzz/kept-corpus.ts';
 import { MEDICAL_KINDS } from './support/fuzz/medical-kinds.ts';
 
-const CASES = process.env.BEDSIDE_LONG === undefined ? 200 : 2000;
+const CASES = rounds(120, 2000);
 
 it(`${CASES} damaged files of devices and archives, and live signals`, async () => {
   const ends = await fuzz({ first: 1, cases: CASES, limit: Number.POSITIVE_INFINITY, among: MEDICAL_KINDS });

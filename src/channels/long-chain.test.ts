@@ -14,7 +14,7 @@ import { rounds } from '../util/test-support/rounds.ts';
 import { findGroups } from './groups.ts';
 import { sliceModel } from './slice.ts';
 
-const NODES = rounds(40_000, 100_000);
+const NODES = rounds(20_000, 100_000);
 
 /** Weighted layers with what folding takes away between them, in steps of twenty nodes. */
 function chain(): Model {

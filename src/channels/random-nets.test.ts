@@ -6,7 +6,7 @@ import { expectCutEqualsMasked } from './test-support/net.ts';
 import { randomNet } from './test-support/random-net.ts';
 
 describe('random networks', () => {
-  it.each(Array.from({ length: rounds(15, 30) }, (_, seed) => seed))('seed %i', async (seed) => {
+  it.each(Array.from({ length: rounds(10, 30) }, (_, seed) => seed))('seed %i', async (seed) => {
     const grouping = await expectCutEqualsMasked(randomNet(seed));
     expect(grouping.groups.length).toBeGreaterThan(0);
   });

@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../util/index.ts';
 import { EXIT, examples, printError } from './command-line.ts';
-import { asksForVersionText, versionText } from './version-text.ts';
+import { asksForVersion, versionText } from './version-text.ts';
 import { ANYWHERE, groupAlone, groupError, helpAsked, inOrder, noCommand } from './words.ts';
 
 /** Commands by name, in the order of the help. Each is loaded when it is asked for: a few would else load everything. */
@@ -61,8 +61,8 @@ const GROUPS: ReadonlySet<string> = new Set(['cluster', 'audit', 'service']);
 
 /** Runs a command line (without the first two words of argv); returns the exit status. */
 export async function runCommandLine(given: readonly string[]): Promise<number> {
-  if (asksForVersionText(given)) {
-    process.stdout.write(await versionText());
+  if (asksForVersion(given)) {
+    process.stdout.write(await versionText(given.includes('--verbose')));
     return EXIT.success;
   }
   const words = inOrder(given, GROUPS);

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { VERSION } from '../util/index.ts';
-import { asksForVersionText, versionText } from './version-text.ts';
+import { asksForVersion, versionText } from './version-text.ts';
 
-describe('bedside --version --verbose', () => {
+describe('bedside --version', () => {
   it('says the versions, and that it is not for clinical use', async () => {
-    const [first, second, third, ...rest] = (await versionText()).split('\n');
+    const [first, second, third, ...rest] = (await versionText(true)).split('\n');
     expect(first).toBe(`bedside ${VERSION}`);
     expect(second).toMatch(/^.+ \d+\.\d+\.\d+, Node v\d+\.\d+\.\d+, \w+ \w+$/);
     expect(third).toBe('Research software, not for clinical use.');
@@ -14,11 +14,12 @@ describe('bedside --version --verbose', () => {
   it.each([
     [['--version', '--verbose'], true],
     [['--verbose', '-V'], true],
-    [['--version'], false],
+    [['--version'], true],
+    [['--version', '-V'], false],
     [['--verbose'], false],
     [['--verbose', '--verbose'], false],
     [['inspect', '--version', '--verbose'], false],
   ])('is asked for by %j: %s', (words, expected) => {
-    expect(asksForVersionText(words)).toBe(expected);
+    expect(asksForVersion(words)).toBe(expected);
   });
 });

@@ -1,20 +1,15 @@
-// What `bedside --version --verbose` prints.
+// What `bedside --version` and `bedside --version --verbose` print.
 import { VERSION } from '../util/index.ts';
 
-const WORDS: ReadonlySet<string> = new Set(['-V', '--version', '--verbose']);
-
-/** Whether the words ask for the version at length, and for nothing else. */
-export function asksForVersionText(words: readonly string[]): boolean {
-  return (
-    words.length === 2 &&
-    new Set(words).size === 2 &&
-    words.includes('--verbose') &&
-    words.every((word) => WORDS.has(word))
-  );
+/** Whether the words ask for the version, and for nothing else: no command has to be loaded for it. */
+export function asksForVersion(words: readonly string[]): boolean {
+  const [version, ...others] = words.filter((word) => word !== '--verbose');
+  return (version === '-V' || version === '--version') && others.length === 0 && words.length <= 2;
 }
 
-/** The versions that a report of a fault needs, and what bedside is not for. */
-export async function versionText(): Promise<string> {
+/** The version; at length also those that a report of a fault needs, and what bedside is not for. */
+export async function versionText(verbose: boolean): Promise<string> {
+  if (!verbose) return `${VERSION}\n`;
   const { ENGINE } = await import('../engine/index.ts');
   return [
     `bedside ${VERSION}`,

@@ -34,7 +34,7 @@ describe('tables', () => {
       const model = ofKind(kind, 2);
       const { tables, repaired, sliced, groups } = await tabled(model, [1, 0.5, 0.25], 24);
       repaired.add(tables);
-      const mixes = someMixes(groups.length, 3, rounds(7, 12));
+      const mixes = someMixes(groups.length, 3, rounds(4, 12));
       expect(mixes.length).toBeGreaterThanOrEqual(2);
       for (const levels of mixes) {
         const before = await distance(model, sliced.assemble(levels));
@@ -50,7 +50,7 @@ describe('tables', () => {
     const { tables, repaired, sliced, groups, repairs } = await tabled(model, [1, 0.75, 0.5], 40);
     repaired.add(tables);
     let [before, after] = [0, 0];
-    for (const levels of someMixes(groups.length, 3, rounds(6, 10))) {
+    for (const levels of someMixes(groups.length, 3, rounds(4, 10))) {
       before += await distance(model, sliced.assemble(levels));
       after += await distance(model, repaired.assemble(levels));
     }
@@ -74,7 +74,7 @@ describe('tables', () => {
       draft.add((await repairTables(model, grouping, groups, { ...COMMON, calibration, networks })).tables);
       const random = new Random(5);
       let sum = 0;
-      for (let turn = 0; turn < rounds(8, 12); turn++) {
+      for (let turn = 0; turn < rounds(5, 12); turn++) {
         sum += await distance(model, draft.assemble(groups.map(() => random.integer(3))));
       }
       return sum;

@@ -1,5 +1,5 @@
 // One gateway with real workers and one browser, for all tests of the dashboard.
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -78,13 +78,25 @@ export function wardFleet({ manifest }: Bundle): Fleet {
   });
 }
 
-/** The pages as the sources are now. */
+/** The pages as the sources are now: those of the last build, where no source is newer. */
 export async function builtForTests(): Promise<string> {
+  const built = join(ROOT, 'dist', 'web');
+  if (newest('dist/web/index.html') > Math.max(...['web', 'src', 'package-lock.json'].map(newest)))
+    return built;
   return await madeOnce('pages', async (folder) => {
     const { build } = await import('vite');
     const out = { outDir: folder, emptyOutDir: true };
     await build({ configFile: join(ROOT, 'web/vite.config.ts'), build: out, logLevel: 'warn' });
   });
+}
+
+/** When the newest file of a path was written, in ms; 0 where there is none. */
+function newest(path: string): number {
+  const full = join(ROOT, path);
+  if (path.endsWith('node_modules') || !existsSync(full)) return 0;
+  const found = statSync(full);
+  if (!found.isDirectory()) return found.mtimeMs;
+  return Math.max(0, ...readdirSync(full).map((name) => newest(join(path, name))));
 }
 
 /** Starts all of it. */

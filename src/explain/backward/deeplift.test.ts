@@ -262,7 +262,7 @@ describe.each(['ecg-resnet1d', 'medical-mnist-vgg16', 'medical-mnist-resnet18'])
 });
 
 describe('DeepLIFT through networks at random', () => {
-  it.each(Array.from({ length: rounds(6, 12) }, (_, i) => i + 1))(
+  it.each(Array.from({ length: rounds(4, 12) }, (_, i) => i + 1))(
     'equals the twin, network %i',
     async (seed) => {
       await expectTwin(randomNetwork(seed), seed, 1, 2e-3);

@@ -252,7 +252,7 @@ const NETWORKS: Record<string, (seed: number) => Model> = {
 };
 
 describe('relevance through networks at random', () => {
-  it.each(Array.from({ length: rounds(6, 24) }, (_, i) => i + 1))(
+  it.each(Array.from({ length: rounds(4, 24) }, (_, i) => i + 1))(
     'equals the twin, network %i',
     async (seed) => {
       const pairs = rulePairs();

@@ -87,7 +87,7 @@ describe('damage of low rank', () => {
 describe('changes for cut networks', () => {
   // Of nine mixes two, of more as many in `npm test` as of three groups.
   const levelsOf = (groups: number): number[][] =>
-    allMixes(groups, 3).filter((_, i) => i % (groups > 3 ? rounds(12, 4) : 4) === 2);
+    allMixes(groups, 3).filter((_, i) => i % (groups > 3 ? rounds(16, 4) : 4) === 2);
 
   it.each(Object.keys(KINDS))('bring them nearer, in the shapes of the format: %s', async (kind) => {
     const model = ofKind(kind);

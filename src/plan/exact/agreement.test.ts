@@ -13,7 +13,7 @@ const seeds = (count: number, from = 0) => Array.from({ length: count }, (_, i) 
 describe('all plans, the exact search and HiGHS', () => {
   it('find the same on small instances of every kind', async () => {
     const seen = { optimal: 0, infeasible: 0, shared: 0, partial: 0, inner: 0, several: 0 };
-    for (const seed of seeds(rounds(80, 300))) {
+    for (const seed of seeds(rounds(40, 300))) {
       const sizes = {
         stages: 3 + Number(seed % 20 === 0),
         devices: 2 + (seed % 2),
@@ -43,7 +43,7 @@ describe('all plans, the exact search and HiGHS', () => {
       if (wide) seen.several++;
     }
     // A mixture that leaves out a kind proves nothing about it.
-    expect(Math.min(...Object.values(seen))).toBeGreaterThan(rounds(3, 10));
+    expect(Math.min(...Object.values(seen))).toBeGreaterThan(rounds(1, 10));
   });
 
   it('find the same where all plans are many', () => {
@@ -70,7 +70,7 @@ describe('all plans, the exact search and HiGHS', () => {
   });
 
   it('agree on certified variants', () => {
-    for (const seed of seeds(30)) {
+    for (const seed of seeds(rounds(15, 30))) {
       const instance = randomInstance({
         ...mixture(seed, { devices: 2 + (seed % 2) }),
         levels: 2 + (seed % 2),
@@ -85,7 +85,7 @@ describe('all plans, the exact search and HiGHS', () => {
   });
 
   it('bound every budget from below, and name no status that is not proven', () => {
-    for (const seed of seeds(rounds(8, 30), 900)) {
+    for (const seed of seeds(rounds(4, 30), 900)) {
       const instance = smallInstance(seed, { levels: 3 });
       const { objective } = bruteForce(instance);
       for (const labels of [1, 40, 400, 4000]) {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canonicalGraph } from '../../onnx/internal.ts';
 import { Random } from '../../util/internal.ts';
+import { rounds } from '../../util/test-support/rounds.ts';
 import { writtenBundle } from '../test-support/bundles.ts';
 import { mixedNet } from '../test-support/mixed-net.ts';
 import { soak } from '../test-support/soak.ts';
@@ -19,7 +20,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 describe('requests under faults', () => {
   it('each end once, with the right logits or a coded error', async () => {
     const bundle = await writtenBundle(join(folder, 'mixed'), canonicalGraph(mixedNet()));
-    const requests = 48;
+    const requests = rounds(30, 96);
     const { answered, moved, failed, wrong, twice, unended, faults } = await soak(
       { requests, bundle, random: new Random(1), together: 6, faultEvery: 12, deadline: 8 },
       LocalSoak.open,
