@@ -15,6 +15,8 @@ export interface Hl7Message {
   readonly text: string;
 }
 
+/** Characters of a text (ST) of version 2.5.1. */
+const MOST_TEXT = 199;
 /** Codes that no standard has. */
 const LOCAL = '99BEDSIDE';
 /** An identifier with its assigning authority and type; separators but `^` and `&` would begin other fields. */
@@ -92,11 +94,12 @@ export function messageOf(result: Result): Hl7Message {
   return { id, controlId, text: segments.map((segment) => `${segment}\r`).join('') };
 }
 
-const METHOD = 'AIAST^Artificial Intelligence asserted^v3-ObservationValue';
+/** HL7's ObservationValue, which table 0396 of this version does not have. */
+const METHOD = `AIAST^Artificial Intelligence asserted^${LOCAL}`;
 
 /** One observation of a message, its parts escaped. */
 interface Value {
-  readonly type: 'NM' | 'ST' | 'ED';
+  readonly type: 'NM' | 'ST' | 'TX' | 'ED';
   readonly what: string;
   readonly value: string;
   readonly unit?: string;
@@ -140,7 +143,7 @@ function ofBeats(result: BeatsResult): Value[] {
             : [count(local('RUNS', 'Ventricular runs'), rhythm.ventricularRuns)]),
           count(local('PAUSES', 'Pauses'), rhythm.pauses),
           {
-            type: 'ST' as const,
+            type: 'TX' as const,
             what: local('RULES', 'Rules of couplets, runs and pauses'),
             value: escaped(rhythm.rules),
           },
@@ -163,7 +166,7 @@ function ofSample({ study, parts }: SampleResult): Value[] {
     {
       type: 'ST',
       what: local('ANSWER', 'Answer of the network'),
-      value: found.map(({ name }) => escaped(name)).join('~'),
+      value: found.map(({ name }) => shortened(name)).join('~'),
     },
     ...parts.map(({ name, probability, value }, i): Value => {
       const what = (of: string): string => local(`PART-${i}`, `${of} ${name}`);
@@ -191,7 +194,7 @@ function local(own: string, text: string): string {
 }
 
 function code(own: string, text: string, system: string): string {
-  return `${own}^${escaped(text)}^${system}`;
+  return `${own}^${shortened(text)}^${system}`;
 }
 
 function fields(...parts: readonly string[]): string {
@@ -216,4 +219,17 @@ export function escaped(text: string): string {
     const hex = char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0');
     return `\\${ESCAPES[char] ?? `X${hex}`}\\`;
   });
+}
+
+/** The same, cut where it is longer than a text may be: the ellipsis says so. */
+function shortened(text: string): string {
+  const whole = escaped(text);
+  if (whole.length <= MOST_TEXT) return whole;
+  let own = '';
+  for (const char of text) {
+    const next = own + escaped(char);
+    if (next.length >= MOST_TEXT) break;
+    own = next;
+  }
+  return `${own}…`;
 }
