@@ -29,11 +29,14 @@ export class MonitorConnection {
   #isAnswering = true;
   #isEnding = false;
   #isPaused = false;
+  /** Bytes that it had not read at the last ping, while nothing was taken of it. */
+  #unread = 0;
   readonly #pings: NodeJS.Timeout;
   /** Resolves when the connection is closed. */
   readonly closed: Promise<void>;
 
-  constructor(socket: WebSocket) {
+  /** @param pingMs milliseconds between two pings */
+  constructor(socket: WebSocket, pingMs = PING_MS) {
     this.#socket = socket;
     this.closed = new Promise((resolve) => socket.once('close', () => resolve()));
     socket.on('pong', () => {
@@ -41,7 +44,7 @@ export class MonitorConnection {
     });
     // Frames that are malformed or too large end their connection: `close` follows.
     socket.on('error', () => {});
-    this.#pings = setInterval(() => this.#ping(), PING_MS);
+    this.#pings = setInterval(() => this.#ping(), pingMs);
     this.#pings.unref();
     void this.closed.then(() => {
       clearInterval(this.#pings);
@@ -93,6 +96,7 @@ export class MonitorConnection {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
     this.#isPaused = false;
+    this.#unread = 0;
     this.#socket.resume();
   }
 
@@ -112,9 +116,20 @@ export class MonitorConnection {
   }
 
   #ping(): void {
-    if (!this.#isAnswering) this.#socket.terminate();
-    this.#isAnswering = false;
-    this.#socket.ping();
+    if (this.#isPaused) this.#lookPaused();
+    else if (!this.#isAnswering) this.#socket.terminate();
+    else {
+      this.#isAnswering = false;
+      this.#socket.ping();
+    }
+  }
+
+  /** While nothing is read its pongs are not either: one that has answers to read, and has read none of them, has gone. */
+  #lookPaused(): void {
+    const unread = this.#socket.bufferedAmount;
+    if (unread > ENOUGH_UNREAD && unread >= this.#unread && this.#unread > 0) this.#socket.terminate();
+    this.#unread = unread;
+    this.#isAnswering = true;
   }
 }
 
