@@ -2,6 +2,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bundle } from '../../bundle/index.ts';
@@ -145,6 +146,29 @@ describe('a stream', () => {
         message: name,
       });
     }
+  });
+
+  it('of one source with several beds gives none of them the patient of the only bed', async () => {
+    const samples = (from: number) => [
+      ...madeSignal(regularBeats(8), { rate: RATE, seconds: 8 }).subarray(from),
+    ];
+    const packets = ['constructor', 'b', 'b'].map((bed) =>
+      JSON.stringify({ bed, rate: RATE, lead: 'MLII', samples: samples(0) }),
+    );
+    const input = () => Readable.from([Buffer.from(packets.join('\n'))]);
+    const patientsIn = async (patients: Record<string, string>, name: string) => {
+      const { result } = await run(join(folder, name), { sources: ['stdin'], input: input(), patients });
+      const files = await readdir(join(folder, name));
+      const texts = await Promise.all(files.map((file) => readFile(join(folder, name, file), 'utf8')));
+      return { result, all: texts.map((text) => /Patient\/\w+/.exec(text)?.[0]).sort() };
+    };
+    const one = await patientsIn({ '': 'Patient/1' }, 'only');
+    expect(one.all).toEqual([undefined, undefined]);
+    expect(one.result.remarks.join()).toContain(
+      'a patient was given for the only bed in FHIR, and several came',
+    );
+    const each = await patientsIn({ b: 'Patient/2' }, 'named');
+    expect(each.all).toEqual(['Patient/2', undefined]);
   });
 
   it('of several beds has a patient for each, by name', async () => {

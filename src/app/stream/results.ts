@@ -9,6 +9,7 @@ import type { Journal } from '../reporter.ts';
 import { BeatCollector } from './beat-collector.ts';
 import type { StreamResult } from './events.ts';
 import type { StreamOptions } from './options.ts';
+import { PatientsOfBeds } from './patients-of-beds.ts';
 import type { BeatNetwork } from './stream-through.ts';
 
 const EVERY = 300;
@@ -52,6 +53,11 @@ export async function withResults(
   const failed = new AbortController();
   let sending: Promise<unknown> = Promise.resolve();
   const policy = chooserOf(options);
+  const remark = (text: string): void => journal.remark(text);
+  const forms = {
+    fhir: new PatientsOfBeds(patients, 'FHIR', remark),
+    hl7: new PatientsOfBeds(patientIdentifiers, 'HL7 v2', remark),
+  };
   const collector = new BeatCollector(
     {
       by: await answeredBy(bundle),
@@ -60,8 +66,8 @@ export async function withResults(
       classes: classNames,
       ...{ rules: options, every: fhirEvery, stream: randomUUID() },
       replayed: options.sources.every((source) => /^(wfdb|edf):/.test(source)),
-      patientOf: (bed) => patients[bed] ?? patients[''],
-      identifierOf: (bed) => patientIdentifiers[bed] ?? patientIdentifiers[''],
+      patientOf: (bed) => forms.fhir.of(bed),
+      identifierOf: (bed) => forms.hl7.of(bed),
     },
     (result) => {
       sending = sending
@@ -73,6 +79,7 @@ export async function withResults(
   );
   const signal = AbortSignal.any([failed.signal, ...(options.signal ? [options.signal] : [])]);
   const onEvent: StreamOptions['onEvent'] = (event) => {
+    if (event.kind !== 'signal') for (const own of Object.values(forms)) own.found(event.bed);
     collector.take(event);
     options.onEvent?.(event);
   };
@@ -83,10 +90,10 @@ export async function withResults(
   failed.signal.throwIfAborted();
   const states = await outlets.flush(options.flushSeconds ?? FLUSH_SECONDS);
   for (const [form, own] of [
-    ...(fhir ? [['FHIR', patients] as const] : []),
-    ...(hl7 ? [['HL7 v2', patientIdentifiers] as const] : []),
+    ...(fhir ? [['FHIR', forms.fhir] as const] : []),
+    ...(hl7 ? [['HL7 v2', forms.hl7] as const] : []),
   ]) {
-    const unnamed = result.beds.filter(({ bed }) => (own[bed] ?? own['']) === undefined).length;
+    const unnamed = result.beds.filter(({ bed }) => own.of(bed) === undefined).length;
     if (unnamed > 0)
       journal.remark(
         `results of ${unnamed} bed${unnamed === 1 ? '' : 's'} name no patient in ${form}: none was given`,
