@@ -54,6 +54,7 @@ make('planes', np.ascontiguousarray(rgb.transpose(2, 0, 1)), 'RGB', planar=1)
 make('frames', (np.stack([smooth, smooth + 1000, smooth + 3000])).astype(np.uint16), stored=12, frames=3)
 make('m1', smooth.astype(np.uint8), 'MONOCHROME1')
 make('odd12', np.clip(2048 + 2047 * np.sin(x * y / 40.0) + rng.randint(-900, 900, (H, W)), 0, 4095).astype(np.uint16), stored=12)
+make('rgb12', (rgb * 16.0 + 5).astype(np.uint16), 'RGB', stored=12, planar=0)
 ramp = np.arange(256, dtype=np.uint16)
 make('palette', smooth.astype(np.uint8), 'PALETTE COLOR',
   RedPaletteColorLookupTableDescriptor=[256, 0, 16], GreenPaletteColorLookupTableDescriptor=[256, 0, 16], BluePaletteColorLookupTableDescriptor=[256, 0, 16],
@@ -80,6 +81,12 @@ convert('jpeg-baseline', COLOUR, ['dcmcjpeg', '+eb', '+q', '95', '+s4'], ['dcmdj
 convert('jpeg-baseline-rgb', ['rgb'], ['dcmcjpeg', '+eb', '+q', '95', '+cr'], ['dcmdjpeg', '+cn'], 3)
 convert('jpeg-extended-8', ['g8'], ['dcmcjpeg', '+ee', '+q', '95'], ['dcmdjpeg'], 2)
 convert('jpeg-extended-12', ['g12', 'frames', 'odd12'], ['dcmcjpeg', '+ee', '+q', '90'], ['dcmdjpeg'], 1)
+convert('jpeg-spectral-12', ['g12', 'odd12'], ['dcmcjpeg', '+es', '+q', '90'], ['dcmdjpeg'], 1)
+convert('jpeg-progressive-12', ['g12', 'frames', 'odd12'], ['dcmcjpeg', '+ep', '+q', '90'], ['dcmdjpeg'], 1)
+convert('jpeg-progressive-8', ['g8'], ['dcmcjpeg', '+ep', '+q', '95'], ['dcmdjpeg'], 2)
+convert('jpeg-extended-12-rgb', ['rgb12'], ['dcmcjpeg', '+ee', '+q', '90', '+cr'], ['dcmdjpeg', '+cn'], 1)
+convert('jpeg-progressive-12-rgb', ['rgb12'], ['dcmcjpeg', '+ep', '+q', '90', '+cr'], ['dcmdjpeg', '+cn'], 1)
+convert('jpeg-extended-12-ycc', ['rgb12'], ['dcmcjpeg', '+ee', '+q', '90'], ['dcmdjpeg', '+cn'], 3)
 convert('jpeg-ls', ['g8', 'g12', 's16', 'rgb', 'frames'], ['dcmcjpls', '+el'], ['dcmdjpls'])
 convert('jpeg-ls-near', ['g8', 'g12'], ['dcmcjpls', '+en', '+md', '3'], ['dcmdjpls'])
 convert('jpeg-ls-gdcm', ['s12', 'planes'], ['gdcmconv', '--jpegls'], ['dcmdjpls'])
@@ -101,7 +108,10 @@ def run(job):
         uid = str(pydicom.dcmread(path, stop_before_pixels=True).file_meta.TransferSyntaxUID)
         array = ds.pixel_array
         if name == 'palette': array = pydicom.pixel_data_handlers.util.apply_color_lut(array, ds)
-        if str(ds.PhotometricInterpretation).startswith('YBR'):
+        if str(ds.PhotometricInterpretation).startswith('YBR') and ds.BitsStored == 12:
+            a, b, c = (array[..., i].astype(float) - (2048 if i else 0) for i in range(3))
+            array = np.clip(np.rint(np.stack([a + 1.402 * c, a - 0.344136 * b - 0.714136 * c, a + 1.772 * b], -1)), 0, 4095)
+        elif str(ds.PhotometricInterpretation).startswith('YBR'):
             array = pydicom.pixel_data_handlers.util.convert_color_space(array, ds.PhotometricInterpretation, 'RGB')
         array.astype('<i4').tofile(path + '.raw')
         told.append(dict(syntax=syntax, name=name, path=path, uid=uid, lossy=lossy))
@@ -177,9 +187,30 @@ describe.skipIf(!hasTools)('pixels of a transfer syntax', () => {
       }
     }
     expect(wrong).toEqual([]);
+    expect(told.filter(({ syntax }) => /progressive|spectral/.test(syntax)).length).toBeGreaterThan(3);
     expect(new Set(told.map(({ uid }) => uid.replace('1.2.840.10008.1.2', ''))).size).toBeGreaterThanOrEqual(
-      13,
+      15,
     );
+  });
+
+  it('are refused soon where a stream of 12 bits is damaged', async () => {
+    const random = new Random(3);
+    const own = told.filter(({ syntax, failed }) => /-12/.test(syntax) && failed === undefined);
+    let refused = 0;
+    for (const { path } of own) {
+      const whole = new Uint8Array(await readFile(join(folder, path)));
+      const from = whole.findIndex((byte, i) => byte === 0xff && whole[i + 1] === 0xd8);
+      for (let round = 0; round < 40; round++) {
+        const bytes = Uint8Array.from(whole);
+        for (let changes = 1 + random.integer(4); changes > 0; changes--)
+          bytes[from + 2 + random.integer(bytes.length - from - 2)] = random.integer(256);
+        await valuesOf(bytes).catch((error: Error) => {
+          refused++;
+          expect(error.message).toMatch(/^(its|it |JPEG of)/);
+        });
+      }
+    }
+    expect(refused).toBeGreaterThan(20);
   });
 });
 

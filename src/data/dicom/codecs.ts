@@ -104,14 +104,17 @@ async function decodeJpeg(content: Uint8Array, facts: FrameFacts): Promise<Decod
   // Decoders of JPEG give grey for what is missing, and say nothing.
   if (!endsWhole(content)) throw new Error('its JPEG stream is cut off');
   if (size.process === 3) return { data: await decodeLossless(content, size), isRgb: false, bits: size.bits };
-  if (size.bits === 12 && size.process === 1 && size.samples === 1) {
+  if (size.bits === 12 && (size.process === 1 || size.process === 2)) {
     return { data: decodeTwelveBits(content), isRgb: false, bits: size.bits };
   }
   if (size.bits !== 8) {
-    const which = size.process === 1 ? `in ${size.samples} colours` : 'that is not sequential';
-    throw new BedsideError('E_UNSUPPORTED', `JPEG of ${size.bits} bits ${which} is not read`, {
-      hint: 'convert the object without loss, as with dcmdjpeg of DCMTK',
-    });
+    throw new BedsideError(
+      'E_UNSUPPORTED',
+      `JPEG of ${size.bits} bits by process ${size.process} is not read`,
+      {
+        hint: 'convert the object without loss, as with dcmdjpeg of DCMTK',
+      },
+    );
   }
   const isColour = facts.samples === 3;
   const stream = isColour && !size.hasAdobe ? withColours(content, facts.photometric !== 'RGB') : content;

@@ -1,24 +1,21 @@
-// JPEG of 12 bits, one component, sequential, by Huffman codes (process 4 of ITU-T T.81): no library on npm decodes it.
+// JPEG of 12 bits by Huffman codes, sequential and progressive, in one component or several (processes 4, 6, 8, 10 and 12 of
+// ITU-T T.81): no library on npm decodes it.
+import { Bits, damaged, type Huffman, readHuffman } from './jpeg-bits.ts';
+import { type Component, decodeScan, type Scan } from './jpeg-scan.ts';
 
-/** A Huffman table as T.81 F.2.2.3 decodes by it: by length the largest code, and where its values begin. */
-interface Huffman {
-  readonly largest: Int32Array;
-  readonly offset: Int32Array;
-  readonly values: Uint8Array;
-}
-
-/** What the segments before the scan say. */
+/** What the segments before a scan say. */
 interface Tables {
   readonly quantisation: Map<number, Uint16Array>;
-  /** By class (0 DC, 16 AC) and number. */
   readonly huffman: Map<number, Huffman>;
-  /** Blocks between restarts; 0: none. */
   interval: number;
-  rows: number;
-  columns: number;
-  bits: number;
-  /** The quantisation table of the component. */
-  table: number;
+}
+
+interface Frame {
+  readonly rows: number;
+  readonly columns: number;
+  readonly isProgressive: boolean;
+  readonly components: readonly Component[];
+  readonly units: Scan['units'];
 }
 
 // biome-ignore format: the order of coefficients is read by rows
@@ -31,50 +28,49 @@ const COSINES = Float64Array.from({ length: 64 }, (_, i) => {
   const [x, u] = [i >> 3, i & 7];
   return (u === 0 ? Math.SQRT1_2 : 1) * 0.5 * Math.cos(((2 * x + 1) * u * Math.PI) / 16);
 });
-const damaged = (): Error => new Error('its compressed frame is damaged');
+/** Scans of a stream: encoders make about ten, and each takes time however short it is. */
+const MOST_SCANS = 100;
+const [SOF1, SOF2, DHT, EOI, SOS, DQT, DRI] = [0xffc1, 0xffc2, 0xffc4, 0xffd9, 0xffda, 0xffdb, 0xffdd];
 
 /**
- * Decodes a stream whose header was read and found to be of 12 bits and one component.
- * @returns pixels row by row
+ * Decodes a stream whose header was read and found to be of 12 bits.
+ * @returns values pixel by pixel; colours as the stream has them, those of fewer samples between them
  * @throws Error for a damaged stream, or one of another process
  */
 export function decodeTwelveBits(content: Uint8Array): Uint16Array {
-  const tables: Tables = {
-    ...{ quantisation: new Map(), huffman: new Map() },
-    ...{ interval: 0, rows: 0, columns: 0, bits: 0, table: 0 },
-  };
-  for (let at = 2; at + 4 <= content.length; ) {
-    const marker = ((content[at] ?? 0) << 8) | (content[at + 1] ?? 0);
+  const tables: Tables = { quantisation: new Map(), huffman: new Map(), interval: 0 };
+  const word = (at: number): number => ((content[at] ?? 0) << 8) | (content[at + 1] ?? 0);
+  let frame: Frame | undefined;
+  let scans = 0;
+  for (let at = 2; at + 2 <= content.length; ) {
+    const marker = word(at);
     if (marker === 0xffff) {
       at++;
       continue;
     }
-    const end = at + 2 + (((content[at + 2] ?? 0) << 8) | (content[at + 3] ?? 0));
+    if (marker === EOI && frame && scans > 0) return pixelsOf(frame, tables);
+    const end = at + 2 + word(at + 2);
     if (marker < 0xff01 || end > content.length || end < at + 4) throw damaged();
     const segment = content.subarray(at + 4, end);
-    if (marker === 0xffda) return decodeScan(content.subarray(end), segment, tables);
-    readSegment(marker, segment, tables);
+    if (marker === SOF1 || marker === SOF2) {
+      if (frame) throw damaged();
+      frame = frameOf(segment, marker === SOF2);
+    }
+    readTables(marker, segment, tables);
     at = end;
+    if (marker !== SOS) continue;
+    if (!frame || ++scans > MOST_SCANS) throw damaged();
+    const bits = new Bits(content, end);
+    decodeScan(bits, scanOf(segment, frame, tables));
+    at = bits.next();
   }
   throw damaged();
 }
 
-function readSegment(marker: number, segment: Uint8Array, tables: Tables): void {
-  const word = (at: number): number => ((segment[at] ?? 0) << 8) | (segment[at + 1] ?? 0);
-  switch (marker) {
-    case 0xffdb:
-      readQuantisation(segment, tables.quantisation);
-      return;
-    case 0xffc4:
-      readHuffman(segment, tables.huffman);
-      return;
-    case 0xffdd:
-      tables.interval = word(0);
-      return;
-    case 0xffc1:
-      Object.assign(tables, { bits: segment[0], rows: word(1), columns: word(3), table: segment[8] });
-      if (segment[5] !== 1 || tables.bits !== 12) throw damaged();
-  }
+function readTables(marker: number, segment: Uint8Array, tables: Tables): void {
+  if (marker === DQT) readQuantisation(segment, tables.quantisation);
+  if (marker === DHT) readHuffman(segment, tables.huffman);
+  if (marker === DRI) tables.interval = ((segment[0] ?? 0) << 8) | (segment[1] ?? 0);
 }
 
 function readQuantisation(segment: Uint8Array, to: Tables['quantisation']): void {
@@ -93,65 +89,116 @@ function readQuantisation(segment: Uint8Array, to: Tables['quantisation']): void
   }
 }
 
-function readHuffman(segment: Uint8Array, to: Tables['huffman']): void {
-  for (let at = 0; at < segment.length; ) {
-    const counts = segment.subarray(at + 1, at + 17);
-    const total = counts.reduce((sum, count) => sum + count, 0);
-    if (counts.length < 16 || at + 17 + total > segment.length || total > 256) throw damaged();
-    const [largest, offset] = [new Int32Array(17).fill(-1), new Int32Array(17)];
-    let [code, before] = [0, 0];
-    for (let length = 1; length <= 16; length++, code *= 2) {
-      const count = counts[length - 1] ?? 0;
-      offset[length] = before - code;
-      code += count;
-      before += count;
-      if (code > 2 ** length) throw damaged();
-      if (count > 0) largest[length] = code - 1;
-    }
-    to.set(segment[at] ?? 0, { largest, offset, values: segment.slice(at + 17, at + 17 + total) });
-    at += 17 + total;
-  }
+function frameOf(segment: Uint8Array, isProgressive: boolean): Frame {
+  const word = (at: number): number => ((segment[at] ?? 0) << 8) | (segment[at + 1] ?? 0);
+  const [rows, columns, count] = [word(1), word(3), segment[5] ?? 0];
+  if (segment[0] !== 12 || rows === 0 || columns === 0 || count < 1 || count > 4) throw damaged();
+  if (segment.length < 6 + 3 * count) throw damaged();
+  const own = Array.from({ length: count }, (_, i) => {
+    const [id = 0, factors = 0, table = 0] = segment.subarray(6 + 3 * i, 9 + 3 * i);
+    const [across, down] = [factors >> 4, factors & 15];
+    if (across < 1 || across > 4 || down < 1 || down > 4) throw damaged();
+    return { id, across, down, table };
+  });
+  const [most, mostDown] = [
+    Math.max(...own.map(({ across }) => across)),
+    Math.max(...own.map(({ down }) => down)),
+  ];
+  const units = { columns: Math.ceil(columns / (8 * most)), rows: Math.ceil(rows / (8 * mostDown)) };
+  const components = own.map((one): Component => {
+    const blocks = {
+      columns: Math.ceil(Math.ceil((columns * one.across) / most) / 8),
+      rows: Math.ceil(Math.ceil((rows * one.down) / mostDown) / 8),
+      stride: units.columns * one.across,
+      all: units.columns * one.across * units.rows * one.down,
+    };
+    return { ...one, blocks, coefficients: new Int16Array(64 * blocks.all) };
+  });
+  return { rows, columns, isProgressive, components, units };
 }
 
-function decodeScan(data: Uint8Array, header: Uint8Array, tables: Tables): Uint16Array {
-  const { rows, columns, interval, huffman, quantisation } = tables;
-  const numbers = header[2] ?? 0;
-  const [dc, ac, steps] = [
-    huffman.get(numbers >> 4),
-    huffman.get(16 + (numbers & 15)),
-    quantisation.get(tables.table),
+function scanOf(segment: Uint8Array, frame: Frame, { huffman, interval }: Tables): Scan {
+  const count = segment[0] ?? 0;
+  const components = Array.from({ length: count }, (_, i) => {
+    const [id, numbers = 0] = segment.subarray(1 + 2 * i, 3 + 2 * i);
+    const component = frame.components.find((one) => one.id === id);
+    if (!component) throw damaged();
+    return { component, dc: huffman.get(numbers >> 4), ac: huffman.get(16 + (numbers & 15)) };
+  });
+  const [from = 0, to = 0, approximation = 0] = segment.subarray(1 + 2 * count);
+  const { isProgressive, units } = frame;
+  const [high, low] = [approximation >> 4, approximation & 15];
+  const isWhole = from === 0 && to === 63 && approximation === 0;
+  // A progressive scan has the first coefficient alone, or others of one component.
+  const isPart = to <= 63 && (from === 0 ? to === 0 : from <= to && count === 1) && low <= 13;
+  if (count < 1 || segment.length < 4 + 2 * count || !(isProgressive ? isPart : isWhole)) throw damaged();
+  return { components, from, to, high, low, isProgressive, units, interval };
+}
+
+/** Values of all components, interleaved. */
+function pixelsOf({ rows, columns, components }: Frame, { quantisation }: Tables): Uint16Array {
+  const count = components.length;
+  const pixels = new Uint16Array(rows * columns * count);
+  const [most, mostDown] = [
+    Math.max(...components.map(({ across }) => across)),
+    Math.max(...components.map(({ down }) => down)),
   ];
-  if (header[0] !== 1 || rows === 0 || columns === 0 || !dc || !ac || !steps) throw damaged();
-  const bits = new Bits(data);
-  const pixels = new Uint16Array(rows * columns);
-  const across = Math.ceil(columns / 8);
-  const blocks = across * Math.ceil(rows / 8);
-  const block = new Float64Array(64);
-  let last = 0;
-  for (let i = 0; i < blocks; i++) {
-    if (interval > 0 && i > 0 && i % interval === 0) {
-      bits.restart((i / interval - 1) % 8);
-      last = 0;
+  for (const [place, component] of components.entries()) {
+    const steps = quantisation.get(component.table);
+    if (!steps) throw damaged();
+    const plane = planeOf(component, steps);
+    const width = 8 * component.blocks.stride;
+    const left = weights(columns, component.across / most);
+    const top = weights(rows, component.down / mostDown);
+    for (let y = 0; y < rows; y++) {
+      const { from: row, to: rowTo, share: down } = top[y] as Weight;
+      for (let x = 0; x < columns; x++) {
+        const { from, to, share } = left[x] as Weight;
+        const at = (line: number, column: number): number => plane[width * line + column] ?? 0;
+        const above = at(row, from) * (1 - share) + at(row, to) * share;
+        const below = down === 0 ? above : at(rowTo, from) * (1 - share) + at(rowTo, to) * share;
+        pixels[(y * columns + x) * count + place] = Math.round(above * (1 - down) + below * down);
+      }
     }
-    block.fill(0);
-    last += bits.signed(bits.code(dc));
-    block[0] = last * (steps[0] ?? 0);
-    for (let k = 1; k < 64; k++) {
-      const symbol = bits.code(ac);
-      const [run, size] = [symbol >> 4, symbol & 15];
-      if (size === 0 && run < 15) break;
-      k += run;
-      if (k > 63) throw damaged();
-      if (size > 0) block[ZIGZAG[k] ?? 0] = bits.signed(size) * (steps[k] ?? 0);
-    }
-    put(inverse(block), pixels, { rows, columns, top: 8 * Math.floor(i / across), left: 8 * (i % across) });
   }
   return pixels;
 }
 
-/** The inverse cosine transform of a block, in place. */
-function inverse(block: Float64Array): Float64Array {
+/** A sample between two of a component that has fewer. */
+interface Weight {
+  readonly from: number;
+  readonly to: number;
+  readonly share: number;
+}
+
+/** Where the samples of a line lie in a component of a share of them: between centres, as the decoder of the IJG takes them. */
+function weights(length: number, ratio: number): Weight[] {
+  const last = Math.ceil(length * ratio) - 1;
+  return Array.from({ length }, (_, i) => {
+    const place = Math.min(last, Math.max(0, (i + 0.5) * ratio - 0.5));
+    const from = Math.floor(place);
+    return { from, to: Math.min(last, from + 1), share: place - from };
+  });
+}
+
+function planeOf({ blocks, coefficients }: Component, steps: Uint16Array): Uint16Array {
+  const plane = new Uint16Array(64 * blocks.all);
+  const block = new Float64Array(64);
   const line = new Float64Array(8);
+  for (let i = 0; i < blocks.all; i++) {
+    for (let k = 0; k < 64; k++) block[ZIGZAG[k] ?? 0] = (coefficients[64 * i + k] ?? 0) * (steps[k] ?? 0);
+    inverse(block, line);
+    const [top, left] = [8 * Math.floor(i / blocks.stride), 8 * (i % blocks.stride)];
+    for (let k = 0; k < 64; k++) {
+      const value = Math.round((block[k] ?? 0) + 2048);
+      plane[(top + (k >> 3)) * 8 * blocks.stride + left + (k & 7)] = Math.min(4095, Math.max(0, value));
+    }
+  }
+  return plane;
+}
+
+/** The inverse cosine transform of a block, in place. */
+function inverse(block: Float64Array, line: Float64Array): void {
   for (const [step, stride] of [
     [1, 8],
     [8, 1],
@@ -164,72 +211,5 @@ function inverse(block: Float64Array): Float64Array {
       }
       for (let x = 0; x < 8; x++) block[n * stride + x * step] = line[x] ?? 0;
     }
-  }
-  return block;
-}
-
-function put(
-  block: Float64Array,
-  pixels: Uint16Array,
-  {
-    rows,
-    columns,
-    top,
-    left,
-  }: { readonly rows: number; readonly columns: number; readonly top: number; readonly left: number },
-): void {
-  for (let y = 0; y < Math.min(8, rows - top); y++) {
-    for (let x = 0; x < Math.min(8, columns - left); x++) {
-      const value = Math.round((block[8 * y + x] ?? 0) + 2048);
-      pixels[(top + y) * columns + left + x] = Math.min(4095, Math.max(0, value));
-    }
-  }
-}
-
-/** Bits of a scan, without the zero behind each byte of ones. */
-class Bits {
-  readonly #data: Uint8Array;
-  #at = 0;
-  #held = 0;
-  #count = 0;
-
-  constructor(data: Uint8Array) {
-    this.#data = data;
-  }
-
-  #bit(): number {
-    if (this.#count === 0) {
-      const byte = this.#data[this.#at++];
-      // A marker within a block, or the end of the data.
-      if (byte === undefined || (byte === 0xff && this.#data[this.#at++] !== 0)) throw damaged();
-      [this.#held, this.#count] = [byte, 8];
-    }
-    return (this.#held >> --this.#count) & 1;
-  }
-
-  /** The value of the next code. */
-  code({ largest, offset, values }: Huffman): number {
-    let code = 0;
-    for (let length = 1; length <= 16; length++) {
-      code = 2 * code + this.#bit();
-      if (code <= (largest[length] ?? -1)) return values[code + (offset[length] ?? 0)] ?? 0;
-    }
-    throw damaged();
-  }
-
-  /** A number of so many bits, those below half of the range negative (T.81 F.2.2.1). */
-  signed(size: number): number {
-    if (size > 15) throw damaged();
-    let value = 0;
-    for (let i = 0; i < size; i++) value = 2 * value + this.#bit();
-    return size > 0 && value < 2 ** (size - 1) ? value - 2 ** size + 1 : value;
-  }
-
-  /** Goes over a restart marker of this number. */
-  restart(number: number): void {
-    this.#count = 0;
-    while (this.#data[this.#at] === 0xff && this.#data[this.#at + 1] === 0xff) this.#at++;
-    if (this.#data[this.#at] !== 0xff || this.#data[this.#at + 1] !== 0xd0 + number) throw damaged();
-    this.#at += 2;
   }
 }

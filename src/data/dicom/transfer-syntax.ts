@@ -17,6 +17,9 @@ const SYNTAXES: Readonly<Record<string, Compression>> = {
   [`${PREFIX}.5`]: 'rle',
   [`${PREFIX}.4.50`]: 'jpeg',
   [`${PREFIX}.4.51`]: 'jpeg',
+  // Retired, and still in archives: spectral selection and full progression.
+  [`${PREFIX}.4.53`]: 'jpeg',
+  [`${PREFIX}.4.55`]: 'jpeg',
   [`${PREFIX}.4.57`]: 'jpeg-lossless',
   [`${PREFIX}.4.70`]: 'jpeg-lossless',
   [`${PREFIX}.4.80`]: 'jpeg-ls',
@@ -28,7 +31,7 @@ const SYNTAXES: Readonly<Record<string, Compression>> = {
   [`${PREFIX}.4.203`]: 'htj2k',
 };
 
-/** How a transfer syntax compresses pixels; undefined for one that is not read (video, JPIP, retired ones). */
+/** How a transfer syntax compresses pixels; undefined for one that is not read (video, JPIP, other retired ones). */
 export function compressionOf(syntax: string): Compression | undefined {
   return Object.hasOwn(SYNTAXES, syntax) ? SYNTAXES[syntax] : undefined;
 }
