@@ -42,7 +42,7 @@ export { type BundleIndex, type BundlePart, cutBundle, PartialBundle, parseIndex
 export type { StoredTensor } from './safetensors.ts';
 export { sealed } from './seal.ts';
 export { secondsAtMacs } from './seconds-at-macs.ts';
-export { figureWord, labelledMeasure, recallsOf, type Tasked, taskOf } from './task.ts';
+export { figureWord, labelledMeasure, measureTerm, recallsOf, type Tasked, taskOf } from './task.ts';
 export { type RecurrentLayout, recurrentLayouts } from './weight-layout.ts';
 export { isOfVariant, isRecurrentPart, tableBias, tableWeight, variantRanges } from './weight-names.ts';
 export { type BundleContents, writeBundle } from './write.ts';

@@ -32,3 +32,9 @@ export function labelledMeasure(kind: TaskKind): BundleMeasure {
 export function figureWord({ measure }: Pick<BundleManifest['accuracy'], 'measure'>): string {
   return measure === 'balanced' || measure === 'agreement' ? 'accuracy' : MEASURE_WORDS[measure];
 }
+
+/** The same with what it is exactly: `balanced accuracy` for the mean of the classes' recalls, or `agreement`. */
+export function measureTerm({ measure }: Pick<BundleManifest['accuracy'], 'measure'>): string {
+  if (measure === 'agreement') return 'agreement';
+  return measure === 'balanced' ? MEASURE_WORDS.balancedAccuracy : MEASURE_WORDS[measure];
+}

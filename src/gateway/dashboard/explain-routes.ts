@@ -1,5 +1,5 @@
 // What the page Explain shows: a sample that was sent or picked, answered twice, with the relevance of its input.
-import { figureWord } from '../../bundle/internal.ts';
+import { measureTerm } from '../../bundle/internal.ts';
 import type { FloatTensor } from '../../engine/index.ts';
 import { BedsideError } from '../../util/index.ts';
 import { channelsOf } from '../../util/internal.ts';
@@ -153,7 +153,7 @@ function infoOf({ model, form, samples, classNames }: ExplainDesk): ExplainInfo 
       ? classNames
       : ['none', ...(channelsOf(form.form) === 1 ? ['mask'] : classNames)],
     preprocessing: manifest.preprocessing.description,
-    measure: figureWord(manifest.accuracy),
+    measure: measureTerm(manifest.accuracy),
     variants: manifest.variants.map(({ levels, accuracy, macs }, index) => ({
       index,
       levels,

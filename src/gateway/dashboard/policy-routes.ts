@@ -1,6 +1,6 @@
 // What the page Policy shows and sets. Whatever changes how requests are answered needs the role admin, and is audited.
 import { type FleetEdit, type Forecast, SOLVERS, type SolverName } from '../../app/index.ts';
-import { figureWord, findVariant } from '../../bundle/internal.ts';
+import { findVariant, measureTerm } from '../../bundle/internal.ts';
 import type { PlanView } from '../../plan/index.ts';
 import { devicesOf } from '../../run/internal.ts';
 import { BedsideError } from '../../util/index.ts';
@@ -76,7 +76,7 @@ function infoOf({ model, points, frozenBy, floorBy }: PolicyDesk): PolicyInfo {
   return {
     model: name,
     solver,
-    measure: figureWord(manifest.accuracy),
+    measure: measureTerm(manifest.accuracy),
     unpruned: manifest.accuracy.unpruned,
     accuracies: [...new Set(manifest.variants.map(({ accuracy }) => accuracy))].sort((a, b) => a - b),
     floor: {

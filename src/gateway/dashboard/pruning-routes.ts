@@ -1,6 +1,6 @@
 // What the page Pruning shows: variants and groups of a bundle, and which of them answers.
 import type { BundleManifest } from '../../bundle/index.ts';
-import { checkLevels, figureWord, findVariant, layerCosts, totalCosts } from '../../bundle/internal.ts';
+import { checkLevels, findVariant, layerCosts, measureTerm, totalCosts } from '../../bundle/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import type { ServedModel } from '../service/served-model.ts';
 import { type AddRoutes, modelNamed, sendValue } from './api.ts';
@@ -32,7 +32,7 @@ function infoOf(manifest: BundleManifest): PruningInfo {
   const { criterion, dataset, calibration, validation, labelled, created } = provenance;
   return {
     model: manifest.name,
-    measure: figureWord(accuracy),
+    measure: measureTerm(accuracy),
     isAgreement: accuracy.measure === 'agreement',
     unpruned: accuracy.unpruned,
     variants: manifest.variants.map((variant, index) => {

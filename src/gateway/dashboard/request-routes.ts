@@ -1,5 +1,6 @@
 // What the page Requests shows: the last requests, one of them in full, and why it got its plan.
 import { withoutDevices } from '../../app/index.ts';
+import { measureTerm } from '../../bundle/internal.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import { type KeptRequest, MOST_REQUESTS, timelineOf } from '../service/request-history.ts';
 import { wirePlan } from '../service/ward-watch.ts';
@@ -68,7 +69,13 @@ export const addRequestRoutes: AddRoutes = (app, { history, models, outlook }) =
       seconds,
     );
     const { used, greedy, exact } = compared;
-    const value: WhyPlan = { used, greedy, ...(query.exact === '1' ? { exact: { ...exact, seconds } } : {}) };
+    const measure = measureTerm(bundle.manifest.accuracy);
+    const value: WhyPlan = {
+      measure,
+      used,
+      greedy,
+      ...(query.exact === '1' ? { exact: { ...exact, seconds } } : {}),
+    };
     return sendValue(reply, value);
   });
 };

@@ -1,4 +1,5 @@
 // What the page Ward shows: devices and links of each model, what they hold, and how they are.
+import { measureTerm } from '../../bundle/internal.ts';
 import type { ServedModel } from '../service/served-model.ts';
 import { type AddRoutes, type DashboardParts, sendValue } from './api.ts';
 import type { WardDevice, WardInfo, WardLink, WardModel } from './wire-ward.ts';
@@ -22,6 +23,7 @@ function modelInfo({ model, lost, said, plan }: Watch): WardModel {
     model: name,
     source: fleet.devices[fleet.source]?.name ?? '',
     sharedChannel: fleet.sharedChannel,
+    measure: measureTerm(bundle.manifest.accuracy),
     devices: fleet.devices.map(
       (device): WardDevice => ({
         name: device.name,

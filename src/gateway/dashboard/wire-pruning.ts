@@ -3,7 +3,7 @@
 /** What does not change while a bundle is served. */
 export interface PruningInfo {
   readonly model: string;
-  /** What accuracy means here, such as `accuracy` or `AUROC`, and whether it is agreement with the unpruned network. */
+  /** What accuracy means here, such as `balanced accuracy` or `AUROC`, and whether it is agreement with the unpruned network. */
   readonly measure: string;
   readonly isAgreement: boolean;
   readonly unpruned: number;

@@ -78,6 +78,8 @@ export interface TimedPart {
 
 /** Why a plan: what others would have cost at that moment. Objectives: lower is better; null: no plan. */
 export interface WhyPlan {
+  /** What accuracy means here. */
+  readonly measure: string;
   readonly used: PlanFigures & { readonly breaks: readonly string[] };
   readonly greedy: PlanFigures;
   readonly exact?:

@@ -14,6 +14,8 @@ export interface WardModel {
   readonly source: string;
   /** Whether all links are one radio channel. */
   readonly sharedChannel: boolean;
+  /** What accuracy means here. */
+  readonly measure: string;
   readonly devices: readonly WardDevice[];
   readonly links: readonly WardLink[];
   readonly stages: readonly string[];

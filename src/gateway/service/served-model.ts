@@ -131,7 +131,7 @@ export class ServedModel {
       properties: {
         task: kind,
         measure: manifest.accuracy.measure,
-        ...(whole ? { unpruned: String(whole.accuracy) } : {}),
+        ...(whole ? { unpruned: String(Number(whole.accuracy.toPrecision(12))) } : {}),
         preprocessing: manifest.preprocessing.description,
         bundle: this.bundle.sha256,
       },
