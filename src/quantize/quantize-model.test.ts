@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Net, run } from '../channels/test-support/net.ts';
 import { subset } from '../data/index.ts';
-import { createSession, tensor } from '../engine/index.ts';
+import { tensor } from '../engine/index.ts';
 import { runKernels } from '../engine/internal.ts';
 import { canonicalModel, type Model, readModel, writeModel } from '../onnx/index.ts';
 import { ints, knownOf, sizeOf } from '../onnx/internal.ts';
@@ -121,17 +121,31 @@ describe('layers in float32', () => {
 });
 
 describe('samples', () => {
-  it('that are all alike, or zero, are no trouble', async () => {
-    const { samples, ...rest } = calibration;
-    for (const value of [0, 3]) {
-      const alike = { ...rest, samples: samples.map(() => value) };
-      const { model: quantized } = await quantizeModel(model, { ...base, calibration: alike });
-      const session = await createSession(quantized, { name: 'alike' });
-      const feed = tensor(alike.samples.subarray(0, sizeOf(rest.sampleShape)), [1, ...rest.sampleShape]);
-      const found = must(Object.values(await session.run({ input: feed }))[0], 'scores').data as Float32Array;
-      await session.release();
-      expect(found.every(Number.isFinite)).toBe(true);
+  it('that are all alike, or zero, tell no range, and are refused', async () => {
+    const { samples, sampleShape } = calibration;
+    const size = sizeOf(sampleShape);
+    for (const valueAt of [() => 0, () => 3, (i: number) => samples[i % size] as number]) {
+      const alike = { ...calibration, samples: samples.map((_, i) => valueAt(i)) };
+      await expect(quantizeModel(model, { ...base, copies: 2, calibration: alike })).rejects.toMatchObject({
+        code: 'E_DATA',
+        message: expect.stringContaining('every layer reads the same numbers'),
+      });
     }
+  });
+
+  it('that give a layer the same numbers leave it in float32, with the reason', async () => {
+    const net = new Net([2, 8, 8], 16);
+    const dead = net.relu(net.op('Sub', [net.conv('a', net.input, 2, 4), net.scalar(1e6)]));
+    const joined = net.op('Add', [net.conv('b', dead, 4, 4), net.conv('c', net.input, 2, 4)]);
+    const half = canonicalModel(net.head(net.relu(joined), 4));
+    const { layers, layersKeptFloat } = await quantizeModel(half, {
+      ...base,
+      calibration: noiseFor(half, 8),
+    });
+    expect(layers.map(({ layer }) => layer)).toEqual(['a', 'c', 'head']);
+    expect(layersKeptFloat).toEqual([
+      { name: 'b', reason: 'it reads the same numbers in every calibration sample, which tell no range' },
+    ]);
   });
 
   it('with values that are not finite inside are refused, and named', async () => {

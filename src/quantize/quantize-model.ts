@@ -71,8 +71,8 @@ const LEAST_OPSET = 13;
 
 /**
  * Quantises a canonical model: weights to int8 with a scale for each output channel, activations to uint8 with one scale.
- * @throws BedsideError E_UNSUPPORTED where no layer can have eight bits; E_DATA with fewer than two samples; E_USAGE for a
- *   layer to keep that there is not; E_NOT_FINITE
+ * @throws BedsideError E_UNSUPPORTED where no layer can have eight bits; E_DATA with fewer than two samples, or where all give
+ *   every layer the same numbers; E_USAGE for a layer to keep that there is not; E_NOT_FINITE
  */
 export async function quantizeModel(given: Model, options: QuantizeOptions): Promise<QuantizedModel> {
   const { name, calibration } = options;
@@ -86,14 +86,17 @@ export async function quantizeModel(given: Model, options: QuantizeOptions): Pro
     );
   }
   const model = withLeastOpset(given);
-  const keepFloat = keptByChoice(model, options.keepFloat ?? [], name);
-  const places = integerPlaces(model, keepFloat);
-  if (places.layers.length === 0) throw nothingToQuantize(places, name);
+  const byChoice = keptByChoice(model, options.keepFloat ?? [], name);
+  const wanted = integerPlaces(model, byChoice);
+  if (wanted.layers.length === 0) throw nothingToQuantize(wanted, name);
   const { seed, threads, batch, maxPositions, copies } = { ...DEFAULTS, ...withoutUndefined(options) };
   const samples = repairSamples(calibration, copies, new Random(seed));
   const run = { name, threads, batch };
   options.onProgress?.('reading activations', 0, 1);
-  const statistics = await statisticsOf(model, places, samples, { ...run, seed });
+  const statistics = await statisticsOf(model, wanted, samples, { ...run, seed });
+  const keepFloat = withUntoldFloat(model, wanted, statistics, byChoice);
+  const places = integerPlaces(model, keepFloat);
+  if (places.layers.length === 0) throw nothingTold(calibration.name);
   options.onProgress?.('reading activations', 1, 1);
   const fitted = (equalise: boolean): Promise<FittedLayers> =>
     fitLayers(model, places, statistics, samples, {
@@ -218,6 +221,34 @@ function keptByChoice(model: Model, wanted: readonly string[], name: string): Re
     }
   }
   return kept;
+}
+
+/** Besides those kept by choice, the layers that read the same numbers in every sample: their range would be a guess. */
+function withUntoldFloat(
+  { graph }: Model,
+  { layers, values }: IntegerPlaces,
+  statistics: ReadonlyMap<string, SplitStatistics>,
+  byChoice: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  const kept = new Map(byChoice);
+  for (const { name, inputs } of graph.nodes) {
+    if (!layers.includes(name)) continue;
+    const { source } = must(values.get(inputs[0] ?? ''), `what '${name}' reads`);
+    if (statistics.get(source)?.isSame) kept.set(name, UNTOLD);
+  }
+  return kept;
+}
+
+const UNTOLD = 'it reads the same numbers in every calibration sample, which tell no range';
+
+function nothingTold(data: string): BedsideError {
+  return new BedsideError(
+    'E_DATA',
+    `${data}: every layer reads the same numbers in all calibration samples`,
+    {
+      hint: 'ranges of eight bits need samples that differ, as those will that the network is used on',
+    },
+  );
 }
 
 function nothingToQuantize({ kept }: IntegerPlaces, name: string): BedsideError {

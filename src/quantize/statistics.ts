@@ -33,7 +33,12 @@ export interface SplitStatistics {
   readonly fit: ValueStatistics;
   readonly held: ValueStatistics;
   readonly all: ValueStatistics;
+  /** Whether every sample gives the same numbers, place by place: such samples tell no range. */
+  readonly isSame: boolean;
 }
+
+/** Numbers of two samples that are nearer than this share of the largest count as the same: mixtures round. */
+const SAME = 1e-5;
 
 /**
  * Runs the network over the samples once.
@@ -50,20 +55,24 @@ export async function valueStatistics(
   const collected = new Map(
     names.map((name) => {
       const channels = channelled.get(name);
-      return [name, { fit: new Collected(channels), held: new Collected(channels) }];
+      return [
+        name,
+        { fit: new Collected(channels), held: new Collected(channels), variation: new Variation() },
+      ];
     }),
   );
   const random = new Random(options.seed);
   const perSample = Math.max(1, Math.ceil(KEPT / samples.size));
   await visitValues(model, names, samples, options, (sample, read) => {
-    for (const [name, { fit, held }] of collected) {
+    for (const [name, { fit, held, variation }] of collected) {
       const values = read(name);
       assertFinite(values, name, model, options.name);
+      variation.add(values);
       (sample < samples.fitSize ? fit : held).add(values, perSample, random);
     }
   });
   return new Map(
-    [...collected].map(([name, { fit, held }]) => {
+    [...collected].map(([name, { fit, held, variation }]) => {
       const [own, other] = [fit.statistics(), held.statistics()];
       const all = {
         low: Math.min(own.low, other.low),
@@ -71,7 +80,8 @@ export async function valueStatistics(
         values: Float64Array.from([...own.values, ...other.values]),
         channels: own.channels && other.channels && joined(own.channels, other.channels),
       };
-      return [name, { fit: own, held: other, all }];
+      const isSame = variation.spread <= SAME * Math.max(Math.abs(all.low), Math.abs(all.high));
+      return [name, { fit: own, held: other, all, isSame }];
     }),
   );
 }
@@ -93,6 +103,24 @@ function assertFinite(values: Float32Array, name: string, { graph }: Model, netw
       hint: 'no range of eight bits holds that; look at how samples are scaled, or leave such samples out',
     },
   );
+}
+
+/** How far the numbers of the samples are from those of the first, place by place. */
+class Variation {
+  spread = 0;
+  #first: Float32Array | undefined;
+
+  add(values: Float32Array): void {
+    const first = this.#first;
+    if (!first) {
+      this.#first = values.slice();
+      return;
+    }
+    for (const [at, value] of values.entries()) {
+      const apart = Math.abs(value - (first[at] as number));
+      if (apart > this.spread) this.spread = apart;
+    }
+  }
 }
 
 class Collected {
