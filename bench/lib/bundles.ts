@@ -10,26 +10,30 @@ export const BUNDLES =
   process.env.BEDSIDE_BUNDLES ?? fileURLToPath(new URL('../.cache/bundles', import.meta.url));
 
 const PER_CLASS = 20;
-const VARIANTS = 96;
 
-const COMMAND = `bedside pack MODEL --data DATA --per-class ${PER_CLASS} --variants ${VARIANTS} --precisions`;
+/** Variants that bundles have unless fewer are asked for. */
+export const VARIANTS = 96;
+
+const commandFor = (variants: number, precisions: string): string =>
+  `bedside pack MODEL --data DATA --per-class ${PER_CLASS} --variants ${variants} --precisions ${precisions}`;
 
 /** The command that packs a shared model, as reports tell it. */
-export const PACK_COMMAND = `${COMMAND} float32`;
+export const PACK_COMMAND = commandFor(VARIANTS, 'float32');
 
 /** The same, with eight-bit forms. */
-export const PACK_INT8_COMMAND = `${COMMAND} float32,int8`;
+export const packInt8Command = (variants: number): string => commandFor(variants, 'float32,int8');
 
 /**
  * The bundle of a shared model; packs it first where there is none, which takes minutes.
  * @param int8 whether its stages have eight-bit forms; such a bundle is kept beside the other one
+ * @param variants bundles of other numbers of them are kept apart too
  */
-export async function sharedBundle(name: string, int8 = false): Promise<Bundle> {
-  const dir = join(BUNDLES, int8 ? `${name}-int8` : name);
+export async function sharedBundle(name: string, int8 = false, variants = VARIANTS): Promise<Bundle> {
+  const dir = join(BUNDLES, `${name}${int8 ? '-int8' : ''}${variants === VARIANTS ? '' : `-${variants}`}`);
   const found = await openBundle(dir).catch(() => undefined);
   if (found) return found;
   process.stderr.write(`packing ${name} to ${dir}\n`);
-  const words = ['--per-class', `${PER_CLASS}`, '--variants', `${VARIANTS}`, '--out', dir];
+  const words = ['--per-class', `${PER_CLASS}`, '--variants', `${variants}`, '--out', dir];
   words.push('--precisions', int8 ? 'float32,int8' : 'float32');
   await runCli(['pack', modelPath(name), '--data', dataPath(shared(name).data), ...words]);
   return openBundle(dir);

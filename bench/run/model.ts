@@ -10,7 +10,6 @@ import { argmax } from '../../src/util/internal.ts';
 import { lightBundle, sharedBundle } from '../lib/bundles.ts';
 import { dataPath, SHARED_MODELS } from '../lib/shared.ts';
 
-const SAMPLES_PER_CLASS = 100;
 const SEED = 2026;
 
 /** A model to run. */
@@ -21,16 +20,29 @@ export interface BenchModel {
   readonly accuracyAt: (plan: RunPlan) => Promise<number>;
 }
 
-/** Opens a shared model; packs it first where there is no bundle. @param light whether the unpruned network is enough */
-export async function openModel(name: string, light: boolean): Promise<BenchModel> {
+/** What is run of a shared model. */
+export interface ModelOptions {
+  /** Whether the unpruned network is enough. */
+  readonly isLight: boolean;
+  /** Of the bundle, where it is not. */
+  readonly variants: number;
+  /** Test samples of each class. */
+  readonly perClass: number;
+}
+
+/** Opens a shared model; packs it first where there is no bundle. */
+export async function openModel(
+  name: string,
+  { isLight, variants, perClass }: ModelOptions,
+): Promise<BenchModel> {
   const shared = must(
     SHARED_MODELS.find((model) => model.name === name),
     'a shared model',
   );
-  const bundle = await (light ? lightBundle(name) : sharedBundle(name, true));
+  const bundle = await (isLight ? lightBundle(name) : sharedBundle(name, true, variants));
   const { sampleShape, classes, data } = shared;
   const test = await openDataset(dataPath(data), {
-    ...{ sampleShape, classes, seed: SEED, split: 'test', perClass: SAMPLES_PER_CLASS },
+    ...{ sampleShape, classes, seed: SEED, split: 'test', perClass },
   });
   const stride = test.samples.length / test.size;
   const inputs = Array.from({ length: test.size }, (_, at) => {

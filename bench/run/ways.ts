@@ -31,6 +31,11 @@ const WITH_INT8: readonly Strategy[] = [
   { strategy: 'both and int8', solver: 'exact' },
 ];
 
+/** Whether a way knows of no eight-bit forms. */
+export function isFloat32(way: string): boolean {
+  return WITHOUT_INT8.some(({ strategy }) => strategy === way);
+}
+
 /** The ways that a bundle offers. */
 export function waysOf({ eightBit }: BundleManifest): readonly Strategy[] {
   return eightBit ? [...WITHOUT_INT8, ...WITH_INT8] : WITHOUT_INT8;
