@@ -10,12 +10,12 @@ import { type PruneAmount, type PrunedModel, pruneModel } from '../prune/index.t
 import {
   type AutoChoice,
   type CriterionChoice,
-  detectBlock,
   isAuto,
   protectedGroups,
   rankAuto,
   reachingBlock,
   type ScoreRemark,
+  usualBlock,
 } from '../prune/internal.ts';
 import { repair } from '../repair/index.ts';
 import { type LayerRepair, REPAIR_DEFAULTS } from '../repair/internal.ts';
@@ -183,11 +183,11 @@ export async function pruneDrawn(
   return { ...result, labelled: isLabelled(network, sets.test), ...journal.said() };
 }
 
-/** The block of this processor, or the largest part of it with which the budget can be met, which is remarked. */
+/** The usual block of the network, or the largest part of it with which the budget can be met, which is remarked. */
 function blockFor({ canonical }: Network, { macs, protect = [] }: CutOptions, journal: Journal): number {
-  const usual = detectBlock();
-  if (macs === undefined) return usual;
   const grouping = findGroups(canonical);
+  const usual = usualBlock(canonical, grouping);
+  if (macs === undefined) return usual;
   const block = reachingBlock(
     canonical,
     grouping,
@@ -197,7 +197,7 @@ function blockFor({ canonical }: Network, { macs, protect = [] }: CutOptions, jo
   );
   if (block !== usual) {
     journal.remark(
-      `blocks of ${usual} channels, which this processor computes together, cannot reach ${macs} of the MACs: ` +
+      `blocks of ${usual} channels, the default here, cannot reach ${macs} of the MACs: ` +
         `channels are cut in blocks of ${block}`,
     );
   }

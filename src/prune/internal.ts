@@ -15,5 +15,5 @@ export { calibrationBatches, scoreBy, scoreLayers } from './score/score-model.ts
 export { remarksOn, type ScoreRemark, withStandIns } from './score/unexplained.ts';
 export { type Normalisation, type UnitScores, unitScores } from './score/unit-scores.ts';
 export { detectBlock } from './select/block.ts';
-export { reachingBlock } from './select/reach.ts';
+export { reachingBlock, usualBlock } from './select/reach.ts';
 export { alignedCount, ranked } from './select/select.ts';

@@ -3,8 +3,11 @@ import { expect, it } from 'vitest';
 import { findGroups } from '../../channels/index.ts';
 import { macsCounter } from '../../channels/internal.ts';
 import { Net } from '../../channels/test-support/net.ts';
+import { canonicalModel } from '../../onnx/index.ts';
+import { lastStepNet } from '../../onnx/test-support/recurrent-nets.ts';
+import { detectBlock } from './block.ts';
 import { selectForMacs } from './budget.ts';
-import { reachingBlock } from './reach.ts';
+import { reachingBlock, usualBlock } from './reach.ts';
 
 const net = new Net([2, 6, 6]);
 const model = net.head(net.relu(net.conv('b', net.relu(net.conv('a', net.input, 2, 32)), 32, 16)), 16);
@@ -25,4 +28,10 @@ it.each([0.9, 0.5, 0.3, 0.2, 0.1, 0.05])('meets %f with the largest block that c
 it('gives the block back where nothing reaches the budget, so that the refusal speaks of it', () => {
   expect(reachingBlock(model, grouping, 1e-9, 16)).toBe(16);
   expect(reachingBlock(model, grouping, 0.3, 16, new Set([0, 1]))).toBe(16);
+});
+
+it('is that of the processor, but at most 8 for recurrent layers without two-dimensional convolutions', () => {
+  expect(usualBlock(model, grouping)).toBe(detectBlock());
+  const recurrent = canonicalModel(lastStepNet('LSTM'));
+  expect(usualBlock(recurrent, findGroups(recurrent))).toBe(8);
 });

@@ -1,8 +1,26 @@
-// Which block of channels lets a budget be reached: small networks have groups of one or two blocks.
+// Which block of channels suits a network, and which one lets a budget be reached: small networks have groups of one or two
+// blocks.
 import type { Grouping } from '../../channels/index.ts';
 import { macsCounter } from '../../channels/internal.ts';
 import type { Model } from '../../onnx/index.ts';
+import { type WeightedLayer, weightedLayers } from '../../onnx/internal.ts';
+import { detectBlock } from './block.ts';
 import { alignedCount } from './select.ts';
+
+/** Most channels of a block where the engine computes in none. */
+const STEP = 8;
+
+/**
+ * The block of this processor. The engine has blocks in two-dimensional convolutions alone, so a network with recurrent layers
+ * and none of those gets at most 8: an eighth of a usual layer is a step that a budget can be shared by.
+ */
+export function usualBlock(model: Model, { groups }: Pick<Grouping, 'groups'>): number {
+  const block = detectBlock();
+  if (!groups.some(({ isRecurrent }) => isRecurrent)) return block;
+  const inBlocks = ({ kind, weightDims }: WeightedLayer): boolean =>
+    kind !== 'dense' && weightDims.length === 4;
+  return weightedLayers(model).some(inBlocks) ? block : Math.min(block, STEP);
+}
 
 /**
  * The largest of `block`, its half, its quarter and so on with which some selection reaches a share of the

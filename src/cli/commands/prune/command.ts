@@ -56,7 +56,7 @@ export function addPrune(program: Command): void {
     .option(
       '--block <n>',
       'kept counts are multiples of this many channels; 1 for any count; default: as this processor computes (in images; ' +
-        'networks of signals run faster with any count, so that 8 or 4 lose nothing)',
+        'networks of signals run faster with any count, so that 8 or 4 lose nothing; those with recurrent layers get 8)',
       count(4096),
     )
     .option('--no-speed', 'do not time both models; speedup and times are then null')
