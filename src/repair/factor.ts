@@ -63,6 +63,49 @@ async function backward(factor: Factor, b: Matrix, products: Products): Promise<
   return stack(await backward(top, rest, products), x2);
 }
 
+/**
+ * The inverse of a symmetric positive definite matrix, which is not changed, by halves: with `A`, `B` and `D` its blocks and
+ * `S = D - B^T A^-1 B`, its blocks are `A^-1 + T S^-1 T^T`, `-T S^-1` and `S^-1`, where `T = A^-1 B`. Solving for the
+ * identity would take twice the products, half of them with zeros.
+ * @param shift is added to the diagonal
+ * @returns undefined when the matrix is not positive definite
+ */
+export async function invertPositive(
+  a: Matrix,
+  products: Products,
+  shift = 0,
+  leaf = LEAF,
+): Promise<Matrix | undefined> {
+  const n = a.rows;
+  if (n <= leaf) {
+    const factor = await factorise(a, products, shift, leaf);
+    return factor && 'inverse' in factor ? products.atb(factor.inverse, factor.inverse) : undefined;
+  }
+  const half = n >> 1;
+  const top = await invertPositive(block(a, 0, half, 0, half), products, shift, leaf);
+  if (!top) return undefined;
+  const beside = block(a, 0, half, half, n);
+  const moved = await products.ab(top, beside);
+  const rest = await products.minusAtb(block(a, half, n, half, n), beside, moved);
+  const bottom = await invertPositive(rest, products, shift, leaf);
+  if (!bottom) return undefined;
+  const right = await products.ab(moved, bottom);
+  const added = await products.abt(right, moved);
+  const data = new Float64Array(n * n);
+  for (let i = 0; i < half; i++) {
+    for (let j = 0; j < half; j++) {
+      data[i * n + j] = (top.data[i * half + j] as number) + (added.data[i * half + j] as number);
+    }
+    for (let j = half; j < n; j++) {
+      const value = -(right.data[i * (n - half) + j - half] as number);
+      data[i * n + j] = value;
+      data[j * n + i] = value;
+    }
+  }
+  for (let i = half; i < n; i++) data.set(rowsOf(bottom, i - half, i - half + 1).data, i * n + half);
+  return { rows: n, columns: n, data };
+}
+
 /** Rows `[from, to)`, sharing memory. */
 export function rowsOf(matrix: Matrix, from: number, to: number): Matrix {
   const { columns } = matrix;

@@ -2,9 +2,9 @@
 export { copiesWithin, type MadeSamples, type RepairSamples, repairSamples } from './augment.ts';
 export { InputRows, takesBias } from './collect.ts';
 export { DraftBundle, sharesAt, tableTensors, valueShares } from './draft-bundle.ts';
-export { factorise, rowsOf, solveFactor } from './factor.ts';
+export { invertPositive, rowsOf } from './factor.ts';
 export { gramOfColumns } from './gram.ts';
-export { cholesky, leadingDirections } from './linalg.ts';
+export { cholesky, invertLower, leadingDirections } from './linalg.ts';
 export { type Matrix, Products } from './products.ts';
 export { layerOf, refitRecurrent, sequencesOf } from './recurrent.ts';
 export { gateMaps, type Sequence } from './recurrent-maps.ts';

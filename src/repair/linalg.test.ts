@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { must } from '../util/index.ts';
 import { Random } from '../util/internal.ts';
-import { factorise, solveFactor } from './factor.ts';
+import { factorise, invertPositive, solveFactor } from './factor.ts';
 import { cholesky, invertLower, leadingDirections } from './linalg.ts';
 import { type Matrix, Products } from './products.ts';
 
@@ -38,6 +38,25 @@ beforeAll(async () => {
   products = await Products.create(1);
 });
 afterAll(() => products.release());
+
+describe('invertPositive', () => {
+  it.each([1, 3, 4, 5, 9, 33])('inverts a matrix of %i rows, shifted', async (n) => {
+    const a = positiveDefinite(n, new Random(n));
+    const inverse = must(await invertPositive(a, products, 0.5, 4), 'not positive definite');
+    const shifted = { ...a, data: a.data.map((value, at) => value + (at % (n + 1) === 0 ? 0.5 : 0)) };
+    times(shifted, inverse).data.forEach((value, at) => {
+      expect(value).toBeCloseTo(at % (n + 1) === 0 ? 1 : 0, 8);
+    });
+  });
+
+  it('says when a matrix is not positive definite, wherever that shows', async () => {
+    for (const bad of [0, 5, 8]) {
+      const a = positiveDefinite(9, new Random(2));
+      a.data[bad * 10] = -1;
+      expect(await invertPositive(a, products, 0, 4)).toBeUndefined();
+    }
+  });
+});
 
 describe('factorise and solveFactor', () => {
   // Blocks of 4: from one block to a tree of several levels, with odd sizes.

@@ -3,15 +3,14 @@ import type { Grouping } from '../../channels/index.ts';
 import type { WeightedLayer } from '../../onnx/internal.ts';
 import {
   cholesky,
-  factorise,
   gramOfColumns,
   InputRows,
+  invertPositive,
   type Matrix,
   type Products,
   type RepairSamples,
   type RowMemory,
   samplePositionsOf,
-  solveFactor,
   takesBias,
   type Visitor,
   variancesOf,
@@ -293,11 +292,9 @@ async function invert(x: Matrix, products: Products): Promise<Matrix> {
   let trace = 0;
   for (let i = 0; i < gram.data.length; i++) gram.data[i] = (gram.data[i] as number) / x.rows;
   for (let i = 0; i < n; i++) trace += gram.data[i * n + i] as number;
-  const identity = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) identity[i * n + i] = 1;
   for (let ridge = Math.max((STRENGTH * trace) / n, 1e-30); ; ridge *= 10) {
-    const factor = await factorise(gram, products, ridge);
-    if (factor) return solveFactor(factor, { rows: n, columns: n, data: identity }, products);
+    const inverse = await invertPositive(gram, products, ridge);
+    if (inverse) return inverse;
   }
 }
 

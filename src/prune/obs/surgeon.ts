@@ -2,10 +2,16 @@
 // weights are refitted at once, and the state after that removal (Hassibi and Stork, NIPS 1992; for structures Kurtic
 // et al., ZipLM, NeurIPS 2023).
 
-import { cholesky, type Matrix, type Products } from '../../repair/internal.ts';
+import { cholesky, invertLower, type Matrix, type Products } from '../../repair/internal.ts';
+import { innerProducts } from './inner-products.ts';
 
 /** Number of pending columns of changes before the engine applies them to the whole inverse. */
-const PUT_OFF = 64;
+const PUT_OFF = 128;
+/**
+ * Share of the rows that removed units may hold before the matrices are copied without them. A copy takes as long as applying
+ * changes several times.
+ */
+const MOST_DEAD = 0.125;
 
 /** One layer that reads channels (one group of its convolution), as a least-squares problem. */
 export interface ReaderProblem {
@@ -82,20 +88,18 @@ export class Reader {
       const at = (rows[0] as number) * columns;
       return squareOf(data, at, columns) / positive(this.#own[unit]?.[0] as number);
     }
-    // |L^-1 W_S|^2 with H_SS = L L^T, a column of W at a time.
-    const factor = factorOf(this.#own[unit] as Float64Array, k);
-    const y = new Float64Array(k);
+    // With H_SS = L L^T and M = L^-1, the sum of the products of (M^T M) and W_S W_S^T, entry by entry.
+    const m = invertLower(factorOf(this.#own[unit] as Float64Array, k), k);
+    const products = innerProducts(data, rows, columns);
     let sum = 0;
-    for (let o = 0; o < columns; o++) {
-      for (let i = 0; i < k; i++) {
-        let rest = data[(rows[i] as number) * columns + o] as number;
-        for (let j = 0; j < i; j++) rest -= (factor[i * k + j] as number) * (y[j] as number);
-        const value = rest / (factor[i * k + i] as number);
-        y[i] = value;
-        sum += value * value;
+    for (let i = 0; i < k; i++) {
+      for (let j = 0; j <= i; j++) {
+        let entry = 0;
+        for (let p = i; p < k; p++) entry += (m[p * k + i] as number) * (m[p * k + j] as number);
+        sum += (i === j ? 1 : 2) * entry * (products[i * k + j] as number);
       }
     }
-    return sum;
+    return Math.max(0, sum);
   }
 
   /** Removes a unit and refits the remaining weights. */
@@ -112,9 +116,9 @@ export class Reader {
     const left = this.#left.subarray(at, at + k * n);
     const own = this.#single?.diagonal.slice(rows[0], (rows[0] as number) + 1) ?? this.#own[unit];
     solveInto(factorOf(own as Float64Array, k), right, left, k, n);
-    this.#refit(rows, left);
     this.#rows[unit] = [];
     for (const row of rows) this.#alive[row] = 0;
+    this.#refit(rows, left);
     if (this.#single) subtractDiagonal(this.#single.diagonal, left, right);
     else {
       this.#rows.forEach((other, index) => {
@@ -129,7 +133,7 @@ export class Reader {
   #currentRow(row: number, out: Float64Array): void {
     const n = this.#inverse.rows;
     out.set(this.#inverse.data.subarray(row * n, (row + 1) * n));
-    subtractRows(out, 0, columnOf(this.#left, this.#putOff, row, n), this.#right, n);
+    subtractRows(out, 0, { of: this.#left, column: row, width: n, count: this.#putOff }, this.#right, n);
   }
 
   /** `W -= left^T W_S` for the rows that stay. */
@@ -151,37 +155,49 @@ export class Reader {
     }
     for (let row = 0; row < n; row++) {
       if (!this.#alive[row]) continue;
-      subtractRows(data, row * columns, columnOf(left, rows.length, row, n), gone, columns);
+      const factors = { of: left, column: row, width: n, count: rows.length };
+      subtractRows(data, row * columns, factors, gone, columns);
     }
   }
 
-  /** Applies the pending changes, and leaves out the rows of removed units. */
+  /** Applies the pending changes; where many rows are of removed units, without those. */
   async #apply(): Promise<void> {
     const n = this.#inverse.rows;
     const stay: number[] = [];
     for (let row = 0; row < n; row++) if (this.#alive[row]) stay.push(row);
-    const m = stay.length;
-    const gather = (from: Float64Array, height: number): Matrix => {
-      const data = new Float64Array(height * m);
-      for (let p = 0; p < height; p++) {
-        for (let i = 0; i < m; i++) data[p * m + i] = from[p * n + (stay[i] as number)] as number;
-      }
-      return { rows: height, columns: m, data };
-    };
-    const inverse = new Float64Array(m * m);
-    for (let i = 0; i < m; i++) {
-      const row = (stay[i] as number) * n;
-      for (let j = 0; j < m; j++)
-        inverse[i * m + j] = this.#inverse.data[row + (stay[j] as number)] as number;
-    }
-    const [left, right] = [gather(this.#left, this.#putOff), gather(this.#right, this.#putOff)];
-    this.#inverse = await this.#products.minusAtb({ rows: m, columns: m, data: inverse }, left, right);
-    const { columns, data } = this.#weights;
-    const weights = new Float64Array(m * columns);
-    stay.forEach((row, i) => {
-      weights.set(data.subarray(row * columns, (row + 1) * columns), i * columns);
+    if (stay.length <= (1 - MOST_DEAD) * n) this.#leaveOut(stay);
+    const m = this.#inverse.rows;
+    const pending = (data: Float64Array): Matrix => ({
+      rows: this.#putOff,
+      columns: m,
+      data: data.subarray(0, this.#putOff * m),
     });
-    this.#weights = { rows: m, columns, data: weights };
+    const [left, right] = [pending(this.#left), pending(this.#right)];
+    this.#inverse = await this.#products.minusAtb(this.#inverse, left, right);
+    this.#putOff = 0;
+  }
+
+  /** Copies all matrices without the rows of removed units. */
+  #leaveOut(stay: readonly number[]): void {
+    const n = this.#inverse.rows;
+    const m = stay.length;
+    const inverse = new Float64Array(m * m);
+    for (let i = 0, to = 0; i < m; i++) {
+      const row = (stay[i] as number) * n;
+      for (let j = 0; j < m; j++, to++) inverse[to] = this.#inverse.data[row + (stay[j] as number)] as number;
+    }
+    this.#inverse = { rows: m, columns: m, data: inverse };
+    for (const pending of [this.#left, this.#right]) {
+      // In place: nothing moves back.
+      for (let p = 0, to = 0; p < this.#putOff; p++) {
+        for (let i = 0; i < m; i++, to++) pending[to] = pending[p * n + (stay[i] as number)] as number;
+      }
+    }
+    const { columns, data } = this.#weights;
+    stay.forEach((row, i) => {
+      data.copyWithin(i * columns, row * columns, (row + 1) * columns);
+    });
+    this.#weights = { rows: m, columns, data: data.subarray(0, m * columns) };
     const place = new Map(stay.map((row, i) => [row, i]));
     this.#rows.forEach((rows, unit) => {
       this.#rows[unit] = rows.map((row) => place.get(row) as number);
@@ -193,7 +209,6 @@ export class Reader {
         Float64Array.from(stay, (row) => from[row] as number);
       this.#single = { diagonal: only(diagonal), squares: only(squares) };
     }
-    this.#putOff = 0;
   }
 }
 
@@ -232,27 +247,29 @@ function subtractDiagonal(diagonal: Float64Array, left: Float64Array, right: Flo
   }
 }
 
-/** The entries of a column in the first rows of a matrix of `n` columns. */
-function columnOf(matrix: Float64Array, rows: number, column: number, n: number): Float64Array {
-  const entries = new Float64Array(rows);
-  for (let p = 0; p < rows; p++) entries[p] = matrix[p * n + column] as number;
-  return entries;
+/** The entries of a column in the first `count` rows of a matrix of `width` columns. */
+interface Column {
+  readonly of: Float64Array;
+  readonly column: number;
+  readonly width: number;
+  readonly count: number;
 }
 
 /** `out[at..] -= factors^T right`, with rows of `width`, four at a time, one after the other for each element. */
 function subtractRows(
   out: Float64Array,
   at: number,
-  factors: Float64Array,
+  factors: Column,
   right: Float64Array,
   width: number,
 ): void {
-  const count = factors.length;
+  const { of, column, width: step, count } = factors;
   let p = 0;
-  for (; p + 3 < count; p += 4) {
+  let from = column;
+  for (; p + 3 < count; p += 4, from += 4 * step) {
     const [r0, r1, r2, r3] = [p * width, (p + 1) * width, (p + 2) * width, (p + 3) * width];
-    const [f0, f1] = [factors[p] as number, factors[p + 1] as number];
-    const [f2, f3] = [factors[p + 2] as number, factors[p + 3] as number];
+    const [f0, f1] = [of[from] as number, of[from + step] as number];
+    const [f2, f3] = [of[from + 2 * step] as number, of[from + 3 * step] as number];
     for (let i = 0; i < width; i++) {
       let value = (out[at + i] as number) - f0 * (right[r0 + i] as number);
       value -= f1 * (right[r1 + i] as number);
@@ -260,7 +277,7 @@ function subtractRows(
       out[at + i] = value - f3 * (right[r3 + i] as number);
     }
   }
-  for (; p < count; p++) addScaled(out, at, right, p * width, width, -(factors[p] as number));
+  for (; p < count; p++, from += step) addScaled(out, at, right, p * width, width, -(of[from] as number));
 }
 
 /** `to[at..] -= by * from`; the squared length of the result, by four running sums, which hide latency. */
