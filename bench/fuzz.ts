@@ -57,7 +57,7 @@ function endsTable(): ResultTable {
     columns: [
       ...['what was damaged', 'cases', 'taken'],
       ...(values.medical ? ['taken but for unreadable packets, which were counted'] : []),
-      ...['refused with a code', 'faults', 'longest'],
+      ...['refused with a code', 'faults', 'longest', 'most processor time'],
     ],
     rows: among
       .filter(({ name }) => kinds?.includes(name) ?? true)
@@ -71,6 +71,7 @@ function endsTable(): ResultTable {
           count(own, /^E_(?!INTERNAL)/),
           own.filter(({ fault }) => fault !== undefined).length,
           `${Math.max(...own.map(({ seconds }) => seconds)).toFixed(1)} s`,
+          `${Math.max(...own.map(({ processor }) => processor)).toFixed(1)} s`,
         ];
       }),
     note: `A fault is E_INTERNAL, an error without a code or without a hint, words of the engine or of JavaScript, a case of more than ${LIMIT_SECONDS} s, or a file left behind.`,

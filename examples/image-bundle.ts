@@ -78,7 +78,7 @@ export async function withImageBundle(
     };
     await writeFile(data, writeNpz(arrays));
     await pack(model, {
-      ...{ out, data, classNames: ['dark', 'bright'], perClass: 10, validationPerClass: 20 },
+      ...{ out, data, labels: ['dark', 'bright'], perClass: 10, validationPerClass: 20 },
       ...{ criterion: 'l1', ratios: [0, 0.25, 0.5], variants: 4, maxPositions: 256, lowRank: false },
       precisions: ['float32'],
     });

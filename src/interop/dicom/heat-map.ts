@@ -21,6 +21,8 @@ const LEAST_WIDTH = 384;
 /** Rows and columns of a DICOM image are 16-bit numbers. */
 const MOST_SIDE = 4096;
 const MARGIN = 6;
+/** Longer lines end in three dots. */
+const MOST_LETTERS = 240;
 
 /**
  * A heat map as a DICOM object.
@@ -79,7 +81,8 @@ export function withText(
   // The warning fills the width as far as whole dots allow, at most four pixels a dot.
   const scale = Math.max(1, Math.min(4, Math.floor((wide - 2 * MARGIN) / dotsOf(NOT_FOR_USE).width)));
   const step = (LETTER.height + 3) * scale;
-  const tall = zoom * height + 2 * MARGIN + lines.length * step;
+  const wrapped = lines.flatMap((line) => wrappedTo(line, Math.floor((wide - 2 * MARGIN) / scale)));
+  const tall = zoom * height + 2 * MARGIN + wrapped.length * step;
   // An even length, which DICOM asks for; the last byte is padding.
   const out = new Uint8Array(2 * Math.ceil((3 * wide * tall) / 2));
   for (let y = 0; y < zoom * height; y++) {
@@ -88,7 +91,7 @@ export function withText(
       out.set(rgb.subarray(from, from + 3), 3 * (y * wide + x));
     }
   }
-  for (const [line, text] of lines.entries()) {
+  for (const [line, text] of wrapped.entries()) {
     const { dots } = dotsOf(text);
     const top = zoom * height + MARGIN + line * step;
     for (let y = 0; y < LETTER.height * scale; y++) {
@@ -99,4 +102,24 @@ export function withText(
     }
   }
   return { width: wide, height: tall, rgb: out };
+}
+
+/** A text as lines of at most so many dots, between words where that is possible. */
+function wrappedTo(text: string, dots: number): string[] {
+  const fits = (own: string): boolean => own.length * LETTER.advance - 1 <= dots;
+  const lines: string[] = [];
+  let line = '';
+  const add = (more: string): void => {
+    if (line !== '' && !fits(line + more)) {
+      lines.push(line.trimEnd());
+      line = more.trimStart();
+    } else line += more;
+  };
+  const shown = text.length > MOST_LETTERS ? `${text.slice(0, MOST_LETTERS)}...` : text;
+  for (const word of shown.split(/(?= )/)) {
+    // A word that is longer than a line is broken where it ends.
+    if (fits(word.trimStart())) add(word);
+    else for (const letter of word) add(letter);
+  }
+  return [...lines, line.trimEnd()];
 }

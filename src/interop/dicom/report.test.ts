@@ -9,7 +9,7 @@ import { IMAGE } from '../test-support/results.ts';
 import { MARKS, type StudyOptions, testInstance } from '../test-support/study.ts';
 import { loadDcmjs } from './file.ts';
 import { dotsOf } from './font.ts';
-import { heatMapCapture, NOT_FOR_USE, withText } from './heat-map.ts';
+import { heatMapCapture, NOT_FOR_USE, type RgbPicture, withText } from './heat-map.ts';
 import { measurementReport } from './report.ts';
 import { readSource } from './source.ts';
 import { isUid, uidOf } from './uid.ts';
@@ -192,7 +192,19 @@ describe('text in a picture', () => {
     ]);
   });
 
-  it('keeps the picture, and is cut at its edge', () => {
+  it('goes on in the next line where a picture is too narrow', () => {
+    const narrow = { width: 50, height: 4, rgb: new Uint8Array(600) };
+    const [first, second] = ['PRELIMINARY, BY AN', 'ALGORITHM'];
+    const whole = withText(narrow, [NOT_FOR_USE, `${first} ${second}`]);
+    const same = (a: RgbPicture, b: RgbPicture): boolean =>
+      a.height === b.height && Buffer.compare(a.rgb, b.rgb) === 0;
+    expect(same(whole, withText(narrow, [NOT_FOR_USE, first, second]))).toBe(true);
+    const long = withText(narrow, ['W'.repeat(50)]);
+    expect(same(long, withText(narrow, ['W'.repeat(21), 'W'.repeat(21), 'W'.repeat(8)]))).toBe(true);
+    expect(withText(narrow, ['W'.repeat(9999)]).height).toBeLessThan(600);
+  });
+
+  it('keeps the picture', () => {
     const out = withText(picture, [NOT_FOR_USE, 'W'.repeat(500)]);
     expect(out.rgb.subarray(3 * 6, 3 * 6 + 3)).toEqual(picture.rgb.subarray(3, 6));
     expect(out.rgb.length).toBe(2 * Math.ceil((3 * out.width * out.height) / 2));

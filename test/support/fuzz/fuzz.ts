@@ -24,6 +24,8 @@ export interface Ended {
   /** `taken`; `told`: taken, but what could not be read, which was counted; or the code with which it was refused. */
   readonly how: string;
   readonly seconds: number;
+  /** Seconds of a processor that this process used meanwhile: on a busy machine a case waits for its turn. */
+  readonly processor: number;
   /** What is wrong with that; absent where nothing is. */
   readonly fault?: string;
 }
@@ -97,16 +99,27 @@ async function runCase(seed: number, { root, valid, seeds, limit, known, keep }:
   const own = join(root, 'case');
   await mkdir(own);
   const start = performance.now();
+  const used = process.cpuUsage();
   try {
     const act = await kind.make({ seeds, valid, own, random });
     const { how, fault } = await judged(act, own);
     const seconds = (performance.now() - start) / 1000;
+    const { user, system } = process.cpuUsage(used);
+    const processor = (user + system) / 1e6;
     const late = seconds > limit ? `took ${seconds.toFixed(1)} s` : undefined;
     const found = fault ?? late;
     if (found !== undefined && keep !== undefined)
       await cp(own, join(keep, kind.name, String(seed)), { recursive: true });
     const words = 'words' in act ? act.words.map((word) => word.replace(`${root}/`, '')) : ['(library)'];
-    return { seed, kind: kind.name, words, how, seconds, ...(found === undefined ? {} : { fault: found }) };
+    return {
+      seed,
+      kind: kind.name,
+      words,
+      how,
+      seconds,
+      processor,
+      ...(found === undefined ? {} : { fault: found }),
+    };
   } finally {
     await rm(own, { recursive: true, force: true });
   }
