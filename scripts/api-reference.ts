@@ -28,6 +28,7 @@ const options = [
   'README.md',
   '--name',
   'bedside',
+  '--excludeExternals',
   '--plugin',
   'typedoc-plugin-missing-exports',
   '--blockTags',

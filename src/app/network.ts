@@ -13,7 +13,7 @@ import {
   withMetadata,
   withSqueezeAxes,
 } from '../onnx/internal.ts';
-import { RegularFile } from '../util/internal.ts';
+import { RegularFile, sha256Of } from '../util/internal.ts';
 import {
   assertClassNames,
   type ContractOptions,
@@ -145,9 +145,7 @@ async function foldedModel(model: Model, name: string): Promise<Model> {
 /** SHA-256 of the network's file, or of the file that would be written of it. */
 export async function hashNetwork({ name, isFile, original }: Network): Promise<string> {
   if (isFile) return await hashFile(name);
-  return createHash('sha256')
-    .update(writeModel(restoredModel(original)))
-    .digest('hex');
+  return sha256Of(writeModel(restoredModel(original)));
 }
 
 /** SHA-256 of a file, in hexadecimal. */

@@ -1,5 +1,4 @@
 // Planners by name, the shipped policy among them.
-import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { PolicyPlanner } from '../learn/index.ts';
 import { beamPlanner, exactPlanner, greedyPlanner, localPlanner, type Planner } from '../plan/index.ts';
@@ -12,7 +11,7 @@ import {
   type Solution,
 } from '../plan/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
-import { readFileChecked } from '../util/internal.ts';
+import { readFileChecked, sha256Of } from '../util/internal.ts';
 
 /** The policy that the package ships; the same place from `src` and from `dist`. */
 const SHIPPED_POLICY = fileURLToPath(new URL('../../models/policy.onnx', import.meta.url));
@@ -63,9 +62,7 @@ let shippedHash: Promise<string> | undefined;
 
 /** SHA-256 of the shipped policy's file, in hexadecimal. @throws BedsideError E_FILE */
 export function policySha256(): Promise<string> {
-  shippedHash ??= readFileChecked(SHIPPED_POLICY, 'policy').then((bytes) =>
-    createHash('sha256').update(bytes).digest('hex'),
-  );
+  shippedHash ??= readFileChecked(SHIPPED_POLICY, 'policy').then((bytes) => sha256Of(bytes));
   return shippedHash;
 }
 

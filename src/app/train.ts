@@ -1,5 +1,5 @@
 // Training of a policy with its files: the network, its card, and a checkpoint beside them as long as the run is unfinished.
-import { createHash } from 'node:crypto';
+
 import { rm } from 'node:fs/promises';
 import { version as NODE_VERSION } from 'node:process';
 import type { Bundle } from '../bundle/index.ts';
@@ -26,6 +26,7 @@ import {
   VERSION,
   writeFileAtomic,
 } from '../util/index.ts';
+import { sha256Of } from '../util/internal.ts';
 import { loadBundle } from './open-bundle.ts';
 import { type Journal, journalOf, type Reporter, type Said } from './reporter.ts';
 
@@ -171,7 +172,7 @@ async function writePolicy(
   const parameters = [...weights.values()].reduce((sum, { data }) => sum + data.length, 0);
   const card = {
     ...{ format: 'bedside-policy', version: 1 },
-    sha256: createHash('sha256').update(bytes).digest('hex'),
+    sha256: sha256Of(bytes),
     network: { ...trainer.network, parameters },
     features: FEATURE_NAMES,
     training: { source: source.name, ranges: TRAINING_RANGES, seed, budget, finished },
@@ -187,7 +188,7 @@ async function writePolicy(
 /** Everything that shapes a run: a checkpoint of another run is refused. */
 function fingerprintOf({ source, seed, budget }: Run): string {
   const text = JSON.stringify([VERSION, source.name, seed, budget, FEATURE_NAMES]);
-  return createHash('sha256').update(text).digest('hex');
+  return sha256Of(text);
 }
 
 const PHASES = {

@@ -1,11 +1,12 @@
 // Cuts a bundle in parts: a frame that every holder needs, and the weights of each stage, so that a device only takes
 // the weights of its own stages. Each part has its SHA-256; that of the manifest is the identity of the bundle.
-import { createHash } from 'node:crypto';
+
 import { z } from 'zod';
 import { findGroups } from '../channels/index.ts';
 import { type Constant, type Model, readModel, writeModel } from '../onnx/index.ts';
 import { extractSubgraph, sizeOf } from '../onnx/internal.ts';
 import { BedsideError, must } from '../util/index.ts';
+import { sha256Of } from '../util/internal.ts';
 import { assertAgreement } from './agreement.ts';
 import type { Bundle } from './bundle.ts';
 import { parseManifest } from './parse-manifest.ts';
@@ -48,7 +49,7 @@ export interface CutBundle {
  * @throws BedsideError E_BUNDLE_HASH when these are not the bundle's
  */
 export function cutBundle(bundle: Bundle, manifest: Uint8Array): CutBundle {
-  if (hashOf(manifest) !== bundle.sha256) {
+  if (sha256Of(manifest) !== bundle.sha256) {
     throw new BedsideError('E_BUNDLE_HASH', `bundle ${bundle.dir} was replaced while it was read`, {
       hint: 'ask again',
     });
@@ -78,7 +79,7 @@ export function cutBundle(bundle: Bundle, manifest: Uint8Array): CutBundle {
   }
   const parts = new Map<string, Uint8Array>();
   const part = (bytes: Uint8Array): BundlePart => {
-    const sha256 = hashOf(bytes);
+    const sha256 = sha256Of(bytes);
     parts.set(sha256, bytes);
     return { sha256, bytes: bytes.length };
   };
@@ -132,7 +133,7 @@ export class PartialBundle {
     parts: { readonly manifest: Uint8Array; readonly frame: Uint8Array; readonly common: Uint8Array },
   ) {
     const name = `bundle ${sha256.slice(0, 12)}`;
-    if (index.manifest.sha256 !== sha256 || hashOf(parts.manifest) !== sha256) {
+    if (index.manifest.sha256 !== sha256 || sha256Of(parts.manifest) !== sha256) {
       throw new BedsideError('E_BUNDLE_HASH', `${name}: its manifest is not the one that names it`, {
         hint: 'publish the bundle again',
       });
@@ -195,8 +196,4 @@ function zeros(dims: readonly number[]): StoredTensor {
 
 function shapesOf(tensors: ReadonlyMap<string, StoredTensor>): Record<string, number[]> {
   return Object.fromEntries([...tensors].map(([name, { dims }]) => [name, [...dims]]));
-}
-
-function hashOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

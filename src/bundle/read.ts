@@ -1,10 +1,9 @@
 // Opens a bundle. No byte is used before its hash is checked.
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { findGroups } from '../channels/index.ts';
 import { readModel } from '../onnx/index.ts';
 import { BedsideError, formatBytes } from '../util/index.ts';
-import { MAX_TEXT_BYTES, RegularFile, readFileChecked } from '../util/internal.ts';
+import { MAX_TEXT_BYTES, RegularFile, readFileChecked, sha256Of } from '../util/internal.ts';
 import { assertAgreement } from './agreement.ts';
 import type { Bundle } from './bundle.ts';
 import { type BundleManifest, type FilePart, MANIFEST_FILE } from './manifest.ts';
@@ -35,7 +34,7 @@ export async function openBundle(dir: string): Promise<Bundle> {
     const tensors = decodeSafetensors(parts.weights, join(dir, manifest.weights.file));
     const grouping = findGroups(model);
     assertAgreement({ manifest, model, grouping, tensors }, dir);
-    return { dir, sha256: hashOf(bytes), manifest, model, grouping, tensors };
+    return { dir, sha256: sha256Of(bytes), manifest, model, grouping, tensors };
   }
 }
 
@@ -85,7 +84,7 @@ async function readPart(dir: string, part: FilePart): Promise<Uint8Array> {
   } finally {
     await file.close();
   }
-  const sha256 = hashOf(bytes);
+  const sha256 = sha256Of(bytes);
   if (sha256 !== part.sha256) {
     const hashes = `SHA-256 is ${sha256}, expected ${part.sha256}`;
     throw new BedsideError(
@@ -97,10 +96,6 @@ async function readPart(dir: string, part: FilePart): Promise<Uint8Array> {
     );
   }
   return bytes;
-}
-
-function hashOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }
 
 /** The system's code of a reading error. */

@@ -1,6 +1,7 @@
 // The manifest's hash of itself: the last field of `bundle.json`, of every byte before its own digits.
-import { createHash } from 'node:crypto';
+
 import { BedsideError } from '../util/index.ts';
+import { sha256Of } from '../util/internal.ts';
 
 /** The first version whose manifests bear a hash of themselves. */
 export const SEALED_VERSION = 2;
@@ -13,7 +14,7 @@ const BEHIND = '"\n}\n';
 /** The bytes of `bundle.json` for a manifest, or whatever else is to be an object in a file with a hash of its own. */
 export function sealed(manifest: object): Uint8Array {
   const head = `${JSON.stringify(manifest, null, 2).slice(0, -'\n}'.length)}${BEFORE}`;
-  return new TextEncoder().encode(`${head}${hashOf(new TextEncoder().encode(head))}${BEHIND}`);
+  return new TextEncoder().encode(`${head}${sha256Of(new TextEncoder().encode(head))}${BEHIND}`);
 }
 
 /**
@@ -28,7 +29,7 @@ export function assertSealed(bytes: Uint8Array, value: object, path: string): vo
   const tail = text.subarray(-(BEFORE.length + DIGITS + BEHIND.length)).toString('latin1');
   const digits = tail.slice(BEFORE.length, BEFORE.length + DIGITS);
   const isThere = tail.startsWith(BEFORE) && tail.endsWith(BEHIND);
-  const found = hashOf(text.subarray(0, -(DIGITS + BEHIND.length)));
+  const found = sha256Of(text.subarray(0, -(DIGITS + BEHIND.length)));
   if (isThere && digits === found) return;
   const what = isThere
     ? `SHA-256 is ${found}, expected ${JSON.stringify(digits)}`
@@ -36,8 +37,4 @@ export function assertSealed(bytes: Uint8Array, value: object, path: string): vo
   throw new BedsideError('E_BUNDLE_HASH', `${path} is not as it was written: ${what}`, {
     hint: 'the file is damaged or was changed; copy the bundle again, or pack the model again',
   });
-}
-
-function hashOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

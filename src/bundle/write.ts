@@ -3,13 +3,12 @@
 // The model and the weights bear the start of their hash as names, so new ones stand beside the old ones. They are on
 // the disk before the new manifest takes the old one's name, in one step: from then on the bundle is the new one.
 // Files that the manifest does not name are removed afterwards, or by the next write.
-import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findGroups } from '../channels/index.ts';
 import { type Model, readModel, writeModel } from '../onnx/index.ts';
 import { BedsideError, messageOf } from '../util/index.ts';
-import { removeLeftovers, throughTemporary } from '../util/internal.ts';
+import { removeLeftovers, sha256Of, throughTemporary } from '../util/internal.ts';
 import { assertAgreement } from './agreement.ts';
 import {
   BUNDLE_VERSION,
@@ -102,7 +101,7 @@ function completed(
 }
 
 function filePart(bytes: Uint8Array, name: (sha256: string) => string): FilePart {
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const sha256 = sha256Of(bytes);
   return { file: name(sha256), sha256, bytes: bytes.length };
 }
 

@@ -1,6 +1,7 @@
 // Splits by patient: no patient is in both parts.
-import { createHash } from 'node:crypto';
+
 import { BedsideError } from '../util/index.ts';
+import { sha256Of } from '../util/internal.ts';
 import type { Dataset, DatasetOptions } from './dataset.ts';
 import { selectSamples, strataOf } from './strata.ts';
 
@@ -69,7 +70,7 @@ function groupsOf(
   const totals = new Map<number, number>();
   patients.forEach((name, i) => {
     const known = groups.get(name);
-    const order = known?.order ?? createHash('sha256').update(name).digest('hex');
+    const order = known?.order ?? sha256Of(name);
     const group = known ?? { name, order, counts: new Map<number, number>(), size: 0 };
     if (!known) groups.set(name, group);
     const stratum = strata?.[i] ?? 0;

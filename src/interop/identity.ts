@@ -16,8 +16,3 @@ export function uuidOf(...parts: readonly string[]): string {
 export function hashUri(sha256: string): string {
   return `ni:///sha-256;${Buffer.from(sha256, 'hex').toString('base64url')}`;
 }
-
-/** The SHA-256 of a text, hexadecimal. */
-export function sha256Of(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
-}

@@ -7,7 +7,7 @@ export { type AnsweredImage, type DicomObject, reportUid } from './dicom/report.
 export type { SourceInstance } from './dicom/source.ts';
 export type { FoundInstance, FoundStudy, StudyFilter } from './dicomweb/client.ts';
 export type { TransactionEntry } from './fhir/transaction.ts';
-export { sha256Of, uuidOf } from './identity.ts';
+export { uuidOf } from './identity.ts';
 export type {
   AnsweredBy,
   AnsweredHow,

@@ -26,6 +26,7 @@ export { Random } from './random.ts';
 export { RandomLanes } from './random-lanes.ts';
 export { MAX_TEXT_BYTES, RegularFile, readFileChecked, readTextChecked } from './regular-file.ts';
 export { joinedRows, rowRange, rowsAt } from './rows.ts';
+export { sha256Of } from './sha256.ts';
 export { softmax } from './softmax.ts';
 export { binomialLowerBound, percentile } from './statistics.ts';
 export { startThread } from './thread.ts';

@@ -1,12 +1,14 @@
 // Temporary files, folders and child processes, which exist only while this process works. They go when the process ends, on a
 // signal too (`main.ts` turns those into an exit), and what a process that was killed could not clear, the next one does.
-import { createHash, randomBytes } from 'node:crypto';
+
+import { randomBytes } from 'node:crypto';
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { sha256Of } from './sha256.ts';
 
 /** Numbers of processes mean something on one machine only, so names say which it was. */
-const HOST = createHash('sha256').update(hostname()).digest('hex').slice(0, 6);
+const HOST = sha256Of(hostname()).slice(0, 6);
 
 /** `.bedside-<machine>-<process>-<12 hex digits>.tmp`, and folders `bedside-<machine>-<process>-<6 letters>`. */
 const FILE = /^\.bedside-([0-9a-f]{6})-(\d{1,10})-[0-9a-f]{12}\.tmp$/;

@@ -1,9 +1,10 @@
 // Anchors of audit logs on the NATS server of a ward.
-import { createHash } from 'node:crypto';
+
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { loadNats } from '../../run/index.ts';
 import type { AnchorBucket, AnchorKey } from '../../run/internal.ts';
+import { sha256Of } from '../../util/internal.ts';
 import { findAccess, isServerUrl } from './access.ts';
 
 /** An anchor on a server, and how messages call it. */
@@ -46,7 +47,7 @@ export async function openServerAnchor(
   const server = named?.server ?? access.credentials?.servers[0] ?? 'nats://127.0.0.1:4222';
   const key = {
     gateway: named?.gateway ?? access.credentials?.name ?? hostname(),
-    log: named?.log ?? createHash('sha256').update(resolve(folder)).digest('hex').slice(0, 12),
+    log: named?.log ?? sha256Of(resolve(folder)).slice(0, 12),
   };
   return { bucket: await AnchorBucket.open(access), key, address: `${server}/${key.gateway}/${key.log}` };
 }

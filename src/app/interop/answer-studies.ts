@@ -1,8 +1,9 @@
 // An archive of studies: those that it has, or those that arrive, are answered, each once.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DicomWeb, type ServerAccess } from '../../interop/index.ts';
-import { type FoundStudy, sha256Of } from '../../interop/internal.ts';
+import type { FoundStudy } from '../../interop/internal.ts';
 import { BedsideError, type ErrorCode } from '../../util/index.ts';
+import { sha256Of } from '../../util/internal.ts';
 import type { BundleSource } from '../bundle-levels.ts';
 import { loadBundle } from '../open-bundle.ts';
 import { type Journal, journalOf, type Reporter, type Said } from '../reporter.ts';

@@ -1,10 +1,11 @@
 // The audit log: one JSON line for each decision, each with the hash of the line before it. It holds hashes, never an input
 // or an identifier of a patient.
-import { createHash } from 'node:crypto';
+
 import { constants, createReadStream } from 'node:fs';
 import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BedsideError, messageOf } from '../../util/index.ts';
+import { sha256Of } from '../../util/internal.ts';
 import {
   type AnchorStore,
   type AnchorValue,
@@ -75,7 +76,7 @@ export async function auditFiles(folder: string): Promise<string[]> {
 
 /** SHA-256 of a line without its end, in hexadecimal. */
 export function hashOfLine(line: string): string {
-  return createHash('sha256').update(line).digest('hex');
+  return sha256Of(line);
 }
 
 /** Options of a log. */

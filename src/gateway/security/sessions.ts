@@ -1,8 +1,8 @@
 // Sessions of the dashboard. Event streams of browsers carry no Authorization header, so that a token is exchanged for
 // a cookie that scripts cannot read and that other sites cannot make a browser send.
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { BedsideError } from '../../util/index.ts';
-import { deleteOldest } from '../../util/internal.ts';
+import { deleteOldest, sha256Of } from '../../util/internal.ts';
 import type { Caller } from './tokens.ts';
 
 /** Seconds that a session lasts: one shift. */
@@ -45,7 +45,7 @@ export class Sessions {
     const shift = this.#now() + 1000 * SESSION_SECONDS;
     // Not longer than the token that opened it.
     const session = { caller, expires: Math.min(shift, caller.expires ?? shift) };
-    this.#open.set(hashOf(id), session);
+    this.#open.set(sha256Of(id), session);
     while (this.#open.size > MOST_SESSIONS) deleteOldest(this.#open);
     return { id, session };
   }
@@ -53,15 +53,15 @@ export class Sessions {
   /** The session of an id; undefined where there is none, or it has ended. */
   find(id: string | undefined): Session | undefined {
     if (id === undefined) return undefined;
-    const session = this.#open.get(hashOf(id));
+    const session = this.#open.get(sha256Of(id));
     if (!session || session.expires > this.#now()) return session;
-    this.#open.delete(hashOf(id));
+    this.#open.delete(sha256Of(id));
     return undefined;
   }
 
   /** Ends a session. */
   close(id: string | undefined): void {
-    if (id !== undefined) this.#open.delete(hashOf(id));
+    if (id !== undefined) this.#open.delete(sha256Of(id));
   }
 }
 
@@ -116,8 +116,4 @@ export function assertLocalName(host: string | undefined): void {
 /** Cookies of one machine are shared by all its ports: the name keeps two gateways apart. */
 function cookieName({ secure, port = 0 }: RequestOrigin): string {
   return secure ? `__Host-bedside-${port}` : `bedside-${port}`;
-}
-
-function hashOf(id: string): string {
-  return createHash('sha256').update(id).digest('hex');
 }

@@ -1,7 +1,7 @@
 // Tokens and their roles. A token is shown once; what is kept of it is its hash.
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { BedsideError, writeFileAtomic } from '../../util/index.ts';
-import { readTextChecked } from '../../util/internal.ts';
+import { readTextChecked, sha256Of } from '../../util/internal.ts';
 
 /** What a token may do. `admin` may do everything. */
 export const ROLES = ['infer', 'explain', 'metrics', 'admin'] as const;
@@ -97,8 +97,4 @@ export async function readTokens(path: string): Promise<KeptToken[]> {
 /** Writes a file of tokens that only its user may read. */
 export async function writeTokens(path: string, tokens: readonly KeptToken[]): Promise<void> {
   await writeFileAtomic(path, `${JSON.stringify({ tokens }, null, 1)}\n`, 0o600);
-}
-
-function sha256Of(token: string): string {
-  return createHash('sha256').update(token).digest('hex');
 }

@@ -1,7 +1,8 @@
 // An answer as a structured report: TID 1500 "Measurement Report" of DICOM PS3.16, unverified and preliminary, in the study of
 // the image that was answered.
+
 import { BedsideError, must } from '../../util/index.ts';
-import { sha256Of } from '../identity.ts';
+import { sha256Of } from '../../util/internal.ts';
 import type { AnswerPart, SampleResult } from '../result.ts';
 import {
   type Code,

@@ -1,7 +1,8 @@
 // What answered, as FHIR resources: a Device with all its versions, and its model card.
 import { createHash } from 'node:crypto';
 import type { Device, DocumentReference } from 'fhir/r4.js';
-import { hashUri, sha256Of } from '../identity.ts';
+import { sha256Of } from '../../util/internal.ts';
+import { hashUri } from '../identity.ts';
 import type { AnsweredBy } from '../result.ts';
 import { AI_GUIDE, ARTIFICIAL_INTELLIGENCE, uriIdentifier } from './codes.ts';
 

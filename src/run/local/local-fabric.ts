@@ -1,11 +1,12 @@
 // The fabric of one machine: local sockets in a folder that only this user may enter. Nodes may be in separate
 // processes or in one. Nodes of one process that joined through the same object reach each other directly.
 // docs/architecture.md says why workers are processes and not threads.
-import { createHash } from 'node:crypto';
+
 import { rm } from 'node:fs/promises';
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { BedsideError, messageOf } from '../../util/index.ts';
+import { sha256Of } from '../../util/internal.ts';
 import {
   type Endpoint,
   type Fabric,
@@ -253,6 +254,6 @@ function assertShort(dir: string): void {
 
 /** The path of a node's socket. Names are hashed, because socket paths must be short (104 bytes on macOS). */
 function pathOf(dir: string, name: string): string {
-  const short = createHash('sha256').update(name).digest('hex').slice(0, 12);
+  const short = sha256Of(name).slice(0, 12);
   return process.platform === 'win32' ? `\\\\.\\pipe\\${join(dir, short)}` : join(dir, short);
 }

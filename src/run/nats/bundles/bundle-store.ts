@@ -6,7 +6,7 @@
 // Objects are written in the format of NATS Object Store. They are read chunk by chunk, each with a request and a
 // time-out of its own: a consumer can stall without an error, and permission to create one is permission to read
 // everything.
-import { createHash } from 'node:crypto';
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { Objm } from '@nats-io/obj';
@@ -14,6 +14,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { Bundle } from '../../../bundle/index.ts';
 import { type BundleIndex, type BundlePart, cutBundle, parseIndex } from '../../../bundle/internal.ts';
 import { BedsideError, formatBytes, messageOf } from '../../../util/index.ts';
+import { sha256Of } from '../../../util/internal.ts';
 import {
   type SigningIdentity,
   signingIdentityOf,
@@ -138,7 +139,7 @@ export class BundleStore implements AsyncDisposable {
   async part({ sha256, bytes: expected }: BundlePart): Promise<Uint8Array> {
     const name = `part ${sha256.slice(0, 12)}`;
     const bytes = await this.#read(sha256, name, expected);
-    if (bytes.length !== expected || createHash('sha256').update(bytes).digest('hex') !== sha256) {
+    if (bytes.length !== expected || sha256Of(bytes) !== sha256) {
       throw new BedsideError('E_BUNDLE_HASH', `${name} on the server has changed since it was written`, {
         hint: 'clear the storage of the server, then publish the bundle again',
       });
