@@ -8,6 +8,12 @@ import { Random, type ValueRange } from '../util/internal.ts';
 import { meanSquareLost, RANGE_METHODS, rangeBy } from './ranges.ts';
 import { batchWithin, valueStatistics } from './statistics.ts';
 
+/** Whether all samples are copies of one: their ranges would hold that one alone. */
+export function areCopies({ samples, size }: Dataset): boolean {
+  const width = samples.length / size;
+  return samples.every((value, at) => value === samples[at % width]);
+}
+
 /**
  * The range of each value: chosen among all methods on some of the samples by the squared error on the others, then taken
  * on all.

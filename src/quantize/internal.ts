@@ -1,5 +1,5 @@
 // For sibling folders only: nothing here is published.
-export { calibratedRanges } from './calibrate.ts';
+export { areCopies, calibratedRanges } from './calibrate.ts';
 export { type EqualisedModel, equaliseModel } from './equalise-model.ts';
 export type { LayerQuantization } from './fit-layers.ts';
 export type { QuantizedLayer, QuantizedWeights } from './integers.ts';

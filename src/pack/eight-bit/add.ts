@@ -1,6 +1,7 @@
 // Adds eight-bit forms to a bundle in the making, or to one more variant of a bundle.
 import type { BundleManifest } from '../../bundle/index.ts';
 import type { EightBitForm, StoredTensor, Variant } from '../../bundle/internal.ts';
+import { areCopies } from '../../quantize/internal.ts';
 import { must } from '../../util/index.ts';
 import { frontierOf } from '../frontier.ts';
 import { evenlySpaced } from '../level-search.ts';
@@ -53,6 +54,9 @@ export async function addEightBit(
   if (described.every(({ layers }) => layers.length === 0)) {
     const reasons = described.flatMap(({ kept }) => kept ?? []);
     return { left: `no stage has layers for eight bits (${reasons[0] ?? 'there are none'})` };
+  }
+  if (areCopies(options.calibration)) {
+    return { left: 'all calibration samples are the same, which tells no range of eight bits' };
   }
   const ranges = await measurement.ranges(unpruned, described);
   let worth: EightBitWorth | undefined;

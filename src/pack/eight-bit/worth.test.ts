@@ -53,4 +53,18 @@ describe('eight bits', () => {
     expect(await choiceOf(false)).toMatchObject({ choice: { by: 'request' }, forms: undefined });
     expect(await choiceOf(true)).toMatchObject({ choice: { by: 'request' }, forms: expect.any(Number) });
   });
+
+  it('are left out where all samples are copies of one, which tell no range', async () => {
+    const some = plantedSamples(9, 1);
+    const width = some.samples.length / some.size;
+    const copies = { ...some, samples: some.samples.map((_, i) => some.samples[i % width] as number) };
+    const { contents, eightBit } = await packModel(plantedNet(), PLANTED_PROVENANCE, {
+      ...{ name: 'planted', calibration: copies, validation: plantedSamples(15, 2) },
+      ...{ criterion: plantedCriterion('good'), ratios: [0, 0.5], block: 1, variants: 2, lowRankFrom: 1 },
+      ...{ measureSeconds: false, maxPositions: 64, eightBit: true },
+    });
+    expect(contents.manifest.eightBit).toBeUndefined();
+    expect(contents.manifest.precisionChoice?.reason).toMatch(/all calibration samples are the same/);
+    expect(eightBit).toMatch(/all calibration samples are the same/);
+  });
 });
