@@ -1,6 +1,6 @@
 // Files written whole or not at all: to a temporary name beside the target, then renamed.
 import { closeSync, openSync } from 'node:fs';
-import { mkdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, realpath, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { BedsideError, messageOf } from './errors.ts';
 import { clearLeftovers, removedAtExit, temporaryFile } from './leftovers.ts';
@@ -21,7 +21,7 @@ export async function writeFileAtomic(
     await mkdir(folder, { recursive: true });
     await throughTemporary(path, (temporary) => writeFile(temporary, content, { flag: 'r+' }), mode);
   } catch (cause) {
-    throw notWritable(path, cause);
+    throw BedsideError.is(cause) ? cause : notWritable(path, cause);
   }
 }
 
@@ -29,13 +29,15 @@ export async function writeFileAtomic(
  * Makes a file under a temporary name in the folder of `path`, has it filled and gives it its name. Whatever happens, the
  * temporary file goes: with the error, with the process, or by the next one that writes there.
  * @param fill gets the name of an empty file
- * @throws what `fill` and the file system throw
+ * @throws BedsideError E_OUTPUT for a device, a pipe or a socket, whose name the file would take; what `fill` and the file
+ *   system throw
  */
 export async function throughTemporary(
   path: string,
   fill: (temporary: string) => Promise<void>,
   mode?: number,
 ): Promise<void> {
+  await assertReplaceable(path);
   const folder = dirname(path);
   clearLeftovers(folder);
   const temporary = temporaryFile(folder);
@@ -59,10 +61,7 @@ export async function throughTemporary(
  * @throws BedsideError E_OUTPUT
  */
 export async function assertWritable(path: string): Promise<void> {
-  const info = await stat(path).catch(() => undefined);
-  if (info?.isDirectory()) {
-    throw new BedsideError('E_OUTPUT', `cannot write ${path}: it is a folder`, { hint: 'name a file' });
-  }
+  await assertReplaceable(path);
   const folder = dirname(path);
   const probe = temporaryFile(folder);
   const forget = removedAtExit(probe);
@@ -80,6 +79,25 @@ export async function assertWritable(path: string): Promise<void> {
   } finally {
     forget();
   }
+}
+
+/** Folders whose entries stand for parts of the system, such as `/dev/null` and `/dev/stdout`. */
+const SYSTEM_FOLDERS = /^\/(dev|proc(\/.*)?|sys(\/.*)?)$/;
+
+/**
+ * A rename puts the file in the place of whatever bears the name: of a device, root would lose it for all processes.
+ * @throws BedsideError E_OUTPUT for anything but a regular file, or nothing yet
+ */
+async function assertReplaceable(path: string): Promise<void> {
+  const info = await stat(path).catch(() => undefined);
+  if (!info) return;
+  const folder = await realpath(dirname(path)).catch(() => dirname(resolve(path)));
+  const isFile = info.isFile() && !SYSTEM_FOLDERS.test(folder);
+  if (isFile) return;
+  const kind = info.isDirectory() ? 'a folder' : 'no regular file';
+  throw new BedsideError('E_OUTPUT', `cannot write ${path}: it is ${kind}`, {
+    hint: 'name a file that is new or may be replaced',
+  });
 }
 
 /** Removes `folder` and its parents up to `last`, as long as they are empty. */
