@@ -2,8 +2,26 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const src = fileURLToPath(new URL('src', import.meta.url));
+
+/** Files that take long because they wait: what starts first has others beside it, what starts last holds up the end. */
+const FIRST = [
+  'src/run/nats/nats-fabric.test.ts',
+  'test/dashboard/dashboard.test.ts',
+  'test/cli-cluster.test.ts',
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const at = FIRST.findIndex((path) => moduleId.endsWith(path));
+      return at < 0 ? FIRST.length : at;
+    };
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+  }
+}
 
 export default defineConfig({
   resolve: {
@@ -21,6 +39,7 @@ export default defineConfig({
     globals: false,
     // Native addons (onnxruntime-node, sharp) keep state per process: worker threads would share and may crash on it.
     pool: 'forks',
+    sequence: { sequencer: LongestFirst },
     // A file's modules are loaded once for all files of a process; no test changes them.
     isolate: false,
     experimental: { fsModuleCache: true },
