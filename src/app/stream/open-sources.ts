@@ -32,10 +32,9 @@ export async function openSources(
       hint: 'packets of several beds name theirs (`bed`)',
     });
   }
-  if (options.peaks === 'annotated' && specs.some(({ spec }) => spec.kind !== 'wfdb')) {
-    throw new BedsideError('E_USAGE', 'only WFDB records have annotated peaks', {
-      hint: 'leave out --peaks',
-    });
+  const isReplay = (kind: string): boolean => kind === 'wfdb' || kind === 'edf';
+  if (options.peaks === 'annotated' && specs.some(({ spec }) => !isReplay(spec.kind))) {
+    throw new BedsideError('E_USAGE', 'only recordings have annotated peaks', { hint: 'leave out --peaks' });
   }
   const opened: StreamSource[] = [];
   for (const { text, spec } of specs) {
@@ -53,6 +52,10 @@ export async function openSources(
       case 'ws':
         opened.push(webSocketSource(text, spec.host, spec.port));
     }
+  }
+  const bare = opened.find(({ recording }) => !recording?.beats?.length);
+  if (options.peaks === 'annotated' && bare) {
+    throw new BedsideError('E_DATA', `${bare.spec} has no annotated beats`, { hint: 'leave out --peaks' });
   }
   return opened;
 }

@@ -1,5 +1,5 @@
 // Streams from their sources to their answers, on workers and through a gateway, and what malformed input does.
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -9,6 +9,7 @@ import { WebSocket } from 'ws';
 import type { Bundle } from '../../bundle/index.ts';
 import { runHere } from '../../cli/test-support/in-process.ts';
 import { openDataset } from '../../data/index.ts';
+import { edfFile } from '../../data/test-support/edf-file.ts';
 import { writeRecord } from '../../data/test-support/wfdb-record.ts';
 import { type FloatTensor, tensor } from '../../engine/index.ts';
 import { serve } from '../../gateway/index.ts';
@@ -94,6 +95,29 @@ describe('stream', () => {
     await single.close();
     expect(result.accuracy).toBeCloseTo(right / beats.length, 10);
     expect(beats.map(({ at }) => at)).toEqual(beats.map(({ at }) => at).toSorted((a, b) => a - b));
+  });
+
+  it('cuts windows around the peaks that a file of EDF names, and is refused one without', async () => {
+    const heart = {
+      label: 'ECG II',
+      unit: 'mV',
+      perRecord: RATE,
+      samples: signal,
+      physical: [-8.192, 8.191],
+    } as const;
+    const annotations = made.map(({ at, ventricular }) => ({
+      ...{ time: Math.round(at * RATE) / RATE, text: ventricular ? 'V' : 'N' },
+    }));
+    await writeFile(join(folder, 'a.edf'), edfFile({ signals: [heart], annotations }));
+    await writeFile(join(folder, 'bare.edf'), edfFile({ signals: [heart] }));
+    const of = (name: string) => run({ peaks: 'annotated', sources: [`edf:${join(folder, name)}`] });
+    const [own, same] = [await of('a.edf'), await run({ peaks: 'annotated' })];
+    expect(own.beats.map(({ sample, label }) => [sample, label])).toEqual(
+      same.beats.map(({ sample, label }) => [sample, label]),
+    );
+    expect(own.result.accuracy).toBe(same.result.accuracy);
+    await expect(of('bare.edf')).rejects.toMatchObject({ code: 'E_DATA' });
+    await expect(run({ peaks: 'annotated', sources: ['stdin'] })).rejects.toMatchObject({ code: 'E_USAGE' });
   });
 
   it('finds the beats of several beds without annotations', async () => {
