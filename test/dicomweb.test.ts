@@ -115,7 +115,9 @@ describe.skipIf(DICOMWEB_PLUGIN === undefined)('an archive', () => {
     const before = (await stored('SR')).length;
     const fhir = join(folder, 'fhir-frames');
     const here = { ...options, images: 2, fhir: { target: fhir } };
-    expect(await answerStudies(bundle, here)).toMatchObject({ answered: 1, images: 2, heatMaps: 2 });
+    const result = await answerStudies(bundle, here);
+    expect(result).toMatchObject({ answered: 1, images: 2, heatMaps: 2 });
+    expect(result.remarks.join()).toContain('reports call them by number, such as class 0');
     const report = (await stored('SR')).slice(before).map((own) => JSON.stringify(own))[0] ?? '';
     expect(
       new Set([...report.matchAll(/"ReferencedFrameNumber":"(\d)"/g)].map(([, frame]) => frame)),

@@ -96,6 +96,10 @@ export async function answerStudies(
   await using outlets = await openOutlets(options, (text) => journal.note(text));
   const signal = options.signal ?? new AbortController().signal;
   const tools = { archive, answerer, choice: options, heatMaps: options.heatMaps ?? true, outlets, signal };
+  if (answerer.form.classNames === undefined)
+    journal.remark(
+      'the bundle has no names of its answers: reports call them by number, such as class 0; pack it with --labels',
+    );
   const desk = new StudyDesk(tools, options, journal);
   await desk.run();
   const states = await outlets.flush(FLUSH_SECONDS);
