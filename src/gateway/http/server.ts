@@ -21,6 +21,7 @@ import type { Served, ServedModel } from '../service/served-model.ts';
 import { decompressed, jsonLength } from './body.ts';
 import { modelOf, unprovenCaller } from './callers.ts';
 import { addRefusals, assertHost, CHECK_MS, REQUEST_MS, refuseConnection } from './connections.ts';
+import { countAnswer, keepFailure } from './decisions.ts';
 import { openApi } from './open-api.ts';
 import { fileRequest, type Query, queryScalars, rawFileOf } from './raw-file.ts';
 import { addStreamRoute } from './stream-route.ts';
@@ -177,6 +178,7 @@ async function answer(
   const started = performance.now();
   const model = modelOf(models, request.params);
   const kind = explain ? 'explain' : 'infer';
+  const decision = { model, kind, caller: request.caller.name, started } as const;
   const span = new RequestTrace(kind, model.name, request.headers);
   const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   try {
@@ -188,7 +190,7 @@ async function answer(
         'inputs' in asked
           ? await model.infer(asked, signal, span.traceparent)
           : await model.inferFile(asked.file, asked, signal, bodyLimit, span.traceparent);
-      await parts.audit?.append(recordOf(explain ? 'explain' : 'infer', request.caller.name, model, served));
+      await parts.audit?.append(recordOf(kind, request.caller.name, model, served));
       return served;
     };
     const gone = hangUp(reply);
@@ -198,25 +200,17 @@ async function answer(
     const key = `${request.caller.name} ${model.version} ${id}`;
     const served = await (id === undefined ? run(gone) : joined.join(key, content(), gone, run).answer);
     const written = writeInferAnswer(served.answer, asked.outputs, asked.binary);
-    const seconds = (performance.now() - started) / 1000;
     sendAnswer(reply, written);
     // The sender need not wait until it is counted.
-    metrics.answered(served, seconds);
-    parts.dashboard?.history.answered(model, kind, served, seconds);
+    countAnswer(parts, decision, served);
     span.answered(served);
     metrics.moved('in', raw.byteLength);
     metrics.moved('out', written.body.byteLength);
     return reply;
   } catch (error) {
-    const code = BedsideError.is(error) ? error.code : 'E_INTERNAL';
     metrics.moved('in', raw.byteLength);
-    metrics.failed(model.name, code);
     span.failed(error);
-    parts.dashboard?.history.failed(model, kind, code, (performance.now() - started) / 1000);
-    await parts.audit?.append({
-      event: kind,
-      ...{ caller: request.caller.name, model: model.name, bundle: model.bundle.sha256, error: code },
-    });
+    await keepFailure(parts, decision, error);
     throw error;
   }
 }

@@ -7,27 +7,22 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Answerer, type Scored, SignalSession, type SignalSessionOptions } from '../../app/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
 import { loadOptional } from '../../util/internal.ts';
-import type { AuditLog, AuditRecord } from '../observe/audit-log.ts';
 import { recordOf } from '../observe/audit-record.ts';
-import type { Metrics } from '../observe/metrics.ts';
 import type { InferRequest, Scalar } from '../protocol/infer-request.ts';
 import type { Access } from '../security/access.ts';
 import { assertRole, type Caller } from '../security/tokens.ts';
 import { readChoice } from '../service/request-choice.ts';
-import type { RequestHistory } from '../service/request-history.ts';
 import type { Served, ServedModel } from '../service/served-model.ts';
 import { modelOf, unprovenCaller } from './callers.ts';
 import { assertHost, handBack, refuseUpgrade } from './connections.ts';
+import { countAnswer, type DecisionParts, keepFailure } from './decisions.ts';
 import { MOST_MESSAGE, MonitorConnection } from './monitor-connection.ts';
 import { queryScalars } from './raw-file.ts';
 
 /** What the route needs of the server's parts. */
-export interface StreamRouteParts {
+export interface StreamRouteParts extends DecisionParts {
   readonly models: ReadonlyMap<string, ServedModel>;
-  readonly metrics: Metrics;
-  readonly audit: AuditLog | undefined;
   readonly tokens: Access | undefined;
-  readonly dashboard: { readonly history: RequestHistory } | undefined;
 }
 
 /** Monitors at a time. */
@@ -174,13 +169,12 @@ function decoded(part: string): string {
 
 /** Answers beats by the model's queue, and keeps what was decided, as of any request. */
 function answererOf(
-  { audit, metrics, dashboard }: StreamRouteParts,
+  parts: StreamRouteParts,
   { model, caller, parameters }: Admitted,
   gone: AbortSignal,
 ): Answerer & { answered: number } {
   const [input] = model.metadata.inputs as readonly { name: string; shape: readonly number[] }[];
   const { name, shape } = must(input, 'an input');
-  const keep = async (record: AuditRecord): Promise<void> => await audit?.append(record);
   const own = {
     answered: 0,
     get lost(): readonly string[] {
@@ -189,22 +183,15 @@ function answererOf(
     async answer(data: Float32Array): Promise<Scored> {
       const inputs = [{ name, shape: [1, ...shape.slice(1)], data }];
       const asked: InferRequest = { id: undefined, inputs, outputs: undefined, binary: false, parameters };
-      const started = performance.now();
-      const seconds = (): number => (performance.now() - started) / 1000;
+      const decision = { model, kind: 'infer', caller: caller.name, started: performance.now() } as const;
       try {
         const served = await model.infer(asked, gone);
-        await keep(recordOf('infer', caller.name, model, served));
-        metrics.answered(served, seconds());
-        dashboard?.history.answered(model, 'infer', served, seconds());
+        await parts.audit?.append(recordOf('infer', caller.name, model, served));
+        countAnswer(parts, decision, served);
         own.answered++;
         return scoredOf(served);
       } catch (error) {
-        const code = BedsideError.is(error) ? error.code : 'E_INTERNAL';
-        metrics.failed(model.name, code);
-        dashboard?.history.failed(model, 'infer', code, seconds());
-        const { sha256: bundle } = model.bundle;
-        await keep({ event: 'infer', caller: caller.name, model: model.name, bundle, error: code });
-        if (code !== 'E_INTERNAL') throw error;
+        if ((await keepFailure(parts, decision, error)) !== 'E_INTERNAL') throw error;
         // A fault of ours costs this beat its answer, and tells nothing of the inside.
         throw new BedsideError('E_FABRIC', 'the gateway failed', { cause: error });
       }
