@@ -8,7 +8,7 @@ import type { DeviceReport } from '../device/device.ts';
 import { mergeSegments } from '../device/merge-segments.ts';
 import { deserializeError, displayText } from '../protocol/error-codec.ts';
 import type { Endpoint, Fabric } from '../protocol/fabric.ts';
-import type { Assignment, NodeMessage, TensorMessage } from '../protocol/messages.ts';
+import type { NodeMessage, TensorMessage } from '../protocol/messages.ts';
 import { devicesOf, type RunPlan } from '../protocol/plan.ts';
 import {
   newId,
@@ -19,13 +19,14 @@ import {
 } from '../protocol/queries.ts';
 import { floatsOf } from '../protocol/rounded-tensor.ts';
 import { Spans } from '../protocol/spans.ts';
-import { beginSpan, recordTransfer, sentBy, spanned, traceparentOf } from '../protocol/tracing.ts';
+import { beginSpan, recordTransfer, spanned, traceparentOf } from '../protocol/tracing.ts';
 import {
   DEFAULT_DEADLINE,
   type InferenceClient,
   type InferenceOptions,
   type InferenceResult,
 } from './inference.ts';
+import { assignmentOf, inputMessage } from './input-message.ts';
 import { cancelledError, deadlineError, lostError } from './request-errors.ts';
 import { assertResult, validatedReport } from './result-validation.ts';
 
@@ -161,7 +162,15 @@ export class Coordinator implements InferenceClient {
       const timer = setTimeout(() => this.#miss(id, deadline), timeoutOf(deadline));
       const end = start + 1000 * deadline;
       const pending: PendingRequest = {
-        ...{ id, input, options, start, end, plan, timer, resolve, reject },
+        id,
+        input,
+        options,
+        start,
+        end,
+        plan,
+        timer,
+        resolve,
+        reject,
         cancel: () => this.#fail(pending, cancelledError()),
         epoch: 0,
         informed: new Set(),
@@ -209,7 +218,7 @@ export class Coordinator implements InferenceClient {
   }
 
   #start(pending: PendingRequest): void {
-    const { id, epoch, plan, input, end, options } = pending;
+    const { epoch, plan, options } = pending;
     const [head] = must(plan.stages[0], 'a stage').segments;
     const source = must(head, 'a segment').device;
     pending.span?.end();
@@ -220,23 +229,17 @@ export class Coordinator implements InferenceClient {
         })
       : undefined;
     const traceparent = pending.span && traceparentOf(pending.span);
-    const assignment: Assignment = {
-      ...{ request: id, epoch, requester: this.name, bundle: this.#bundle.sha256, plan },
-      samples: input.dims[0] ?? 1,
-      remaining: end - performance.now(),
-      timed: options.timed ? true : undefined,
-      traceparent,
-    };
+    const { sha256: bundle } = this.#bundle;
+    const message = inputMessage(pending, { requester: this.name, bundle, traceparent });
     if (options.timed) pending.spans = new Spans(plan, (performance.now() - pending.start) / 1000);
-    pending.parts = new Array(must(plan.stages.at(-1), 'a stage').segments.length).fill(undefined);
+    pending.parts = must(plan.stages.at(-1), 'a stage').segments.map(() => undefined);
     for (const device of devicesOf(plan)) {
       pending.informed.add(device);
       this.#watch(device);
       // The other devices accept tensors from their predecessors only for requests that they know from here.
-      if (device !== source) this.#endpoint?.send(device, { kind: 'plan', ...assignment });
+      if (device !== source) this.#endpoint?.send(device, { kind: 'plan', ...assignmentOf(message) });
     }
-    const first = { stage: -1, segment: 0, tensor: input, sent: sentBy(traceparent) };
-    this.#endpoint?.send(source, { kind: 'part', ...assignment, ...first });
+    this.#endpoint?.send(source, message);
   }
 
   #watch(device: string): void {
@@ -285,7 +288,8 @@ export class Coordinator implements InferenceClient {
       this.#finish(pending, new Set(devicesOf(plan)));
       const timeline = pending.spans?.timeline();
       const seconds = (performance.now() - start) / 1000;
-      pending.resolve({ logits, seconds, plan, replanned: epoch, ...(timeline ? { timeline } : {}) });
+      const answer = { logits, seconds, plan, replanned: epoch };
+      pending.resolve(timeline ? { ...answer, timeline } : answer);
     } catch (error) {
       this.#fail(pending, error as BedsideError);
     }

@@ -1,6 +1,6 @@
 // Spans of a device, for requests that are traced: tensors that arrive, and stages that it runs.
 import type { TensorMessage } from '../protocol/messages.ts';
-import type { SegmentSpan } from '../protocol/spans.ts';
+import { roundMs, type SegmentSpan } from '../protocol/spans.ts';
 import { recordSpan, recordTransfer, type SentBy, sentBy } from '../protocol/tracing.ts';
 import type { ActiveRequest } from './request-registry.ts';
 
@@ -14,15 +14,20 @@ export function traceArrival(
     recordTransfer(traceparent, sent, { ...between, bytes: travelled ?? tensor.data.byteLength });
 }
 
-/** One run of a device; times in milliseconds, on the clock of `performance`. */
-interface StageRun extends Omit<SegmentSpan, 'bytes'> {
-  readonly device: string;
+/** One run as it is told to the requester: milliseconds since the request was opened here. */
+export function spanOf({ opened }: Pick<ActiveRequest, 'opened'>, run: SegmentSpan): SegmentSpan {
+  const since = (time: number): number => roundMs(time - opened);
+  return { ...run, arrived: since(run.arrived), started: since(run.started), ended: since(run.ended) };
 }
 
-/** Records a run, and returns what its result is sent with; nothing where the request is not traced. */
+/**
+ * Records a run, and returns what its result is sent with; nothing where the request is not traced.
+ * @param run times in milliseconds, on the clock of `performance`
+ */
 export function traceStage(
   { traceparent }: Pick<ActiveRequest, 'traceparent'>,
-  { device, stage, last, segment, arrived, started, ended }: StageRun,
+  { stage, last, segment, arrived, started, ended }: Omit<SegmentSpan, 'bytes'>,
+  device: string,
 ): SentBy | undefined {
   if (traceparent === undefined) return undefined;
   const own = recordSpan(

@@ -9,7 +9,6 @@ import type { Assignment, InputMessage, NodeMessage, TensorMessage } from '../pr
 import { isRounded, readersOf, stagesOn } from '../protocol/plan.ts';
 import { type Query, type QueryReply, WORKING_MS } from '../protocol/queries.ts';
 import { type Arrived, floatsOf, roundTensor } from '../protocol/rounded-tensor.ts';
-import { roundMs } from '../protocol/spans.ts';
 import type { Device } from './device.ts';
 import { EarlyMessages } from './early-messages.ts';
 import { assertFiniteOutput } from './finite-output.ts';
@@ -17,7 +16,7 @@ import { EmulatedLinks, type LinkOptions, type SharedChannel } from './link-emul
 import { mergeArrived } from './merge-segments.ts';
 import { assertPartShapes } from './part-shape.ts';
 import { type ActiveRequest, RequestRegistry } from './request-registry.ts';
-import { traceArrival, traceStage } from './worker-spans.ts';
+import { spanOf, traceArrival, traceStage } from './worker-spans.ts';
 
 /** Loads bundles onto a device that does not have them from the start. */
 export interface BundleSource {
@@ -249,7 +248,7 @@ export class Worker {
     { tensors: inputs, arrived }: { readonly tensors: readonly Arrived[]; readonly arrived: number },
     segment: number,
   ): Promise<void> {
-    const { request, requester, epoch, bundle, plan, spans, opened } = running;
+    const { request, requester, epoch, bundle, plan, spans } = running;
     if (this.#left || !this.#isCurrent(running)) return;
     const stage = before + 1;
     const rule = before < 0 ? undefined : this.#device.stages(bundle).mergeRule(before);
@@ -258,20 +257,24 @@ export class Worker {
     const started = performance.now();
     const { output, last } = await this.#device.run(hold, { bundle, plan, stage, segment }, input);
     if (this.#left || !this.#isCurrent(running)) return;
-    const own = { stage, last, segment };
     const ended = performance.now();
-    const [at, begun, done] = [arrived, started, ended].map((time) => roundMs(time - opened));
+    const own = { stage, last, segment, arrived, started, ended };
     const readers = readersOf(plan, last) ?? [requester];
     const tensor = this.#onTheWire(running, last, segment, output);
     const others = readers.filter((device) => device !== this.#device.name);
     const bytes = others.length * tensor.data.byteLength;
-    spans?.add([{ ...own, arrived: at, started: begun, ended: done, bytes }]);
+    spans?.add([spanOf(running, { ...own, bytes })]);
     const result: TensorMessage = {
-      ...{ kind: 'part', request, epoch, requester, stage: last, segment },
+      kind: 'part',
+      request,
+      epoch,
+      requester,
+      stage: last,
+      segment,
       remaining: Math.max(0, running.end - ended),
       tensor,
       spans: spans?.all,
-      sent: traceStage(running, { ...own, device: this.#device.name, arrived, started, ended }),
+      sent: traceStage(running, own, this.#device.name),
     };
     for (const to of others) this.#send(to, result, plan);
     // All holders of a tensor have the same numbers.
