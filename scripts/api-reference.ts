@@ -31,8 +31,6 @@ const options = [
   '--excludeExternals',
   '--plugin',
   'typedoc-plugin-missing-exports',
-  '--blockTags',
-  '@generated',
   '--excludeInternal',
   '--excludePrivate',
 ];
