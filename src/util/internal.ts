@@ -1,5 +1,6 @@
 // For sibling folders only: nothing here is published.
 
+export { AskedThread, answerQuestions } from './asked-thread.ts';
 export { availableMemory } from './available-memory.ts';
 export { nearestNames } from './closest-names.ts';
 export { CONTRACT_KEY } from './contract-key.ts';

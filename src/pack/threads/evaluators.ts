@@ -1,11 +1,10 @@
 // Measures many level vectors of one bundle: one after the other, or on several threads. A thread measures a vector by
 // itself, so the figures are the same however many there are.
-import type { Worker } from 'node:worker_threads';
 import { levelsKey } from '../../bundle/internal.ts';
 import type { Dataset } from '../../data/index.ts';
 import { writeModel } from '../../onnx/index.ts';
 import { BedsideError, must } from '../../util/index.ts';
-import { startThread } from '../../util/internal.ts';
+import { AskedThread, startThread } from '../../util/internal.ts';
 import {
   type MeasurableBundle,
   type MeasuredVariant,
@@ -102,49 +101,25 @@ export class Evaluators {
   }
 }
 
-/** An evaluator on a thread of its own; one question at a time. */
+/** An evaluator on a thread of its own. */
 class MeasuringThread implements Measuring {
-  readonly #worker: Worker = startThread(import.meta.url, 'thread');
-  #waiting: { resolve: (reply: MeasuringReply) => void; reject: (error: Error) => void } | undefined;
-  #failure: Error | undefined;
-
-  constructor() {
-    this.#worker.on('message', (reply: MeasuringReply) => this.#waiting?.resolve(reply));
-    this.#worker.on('error', (error) => this.#fail(`failed: ${error.message}`));
-    this.#worker.on('exit', () => this.#fail('has ended'));
-  }
+  readonly #thread = new AskedThread<MeasuringTask, MeasuringReply>(
+    startThread(import.meta.url, 'thread'),
+    'pack with --threads 1, which measures one variant after the other',
+  );
 
   async start(task: MeasuringTask): Promise<void> {
-    await this.#ask(task);
+    await this.#thread.ask(task);
   }
 
   async measureLevels(levels: readonly number[]): Promise<MeasuredVariant> {
-    const reply = await this.#ask({ kind: 'measure', levels });
+    const reply = await this.#thread.ask({ kind: 'measure', levels });
     if (reply.kind === 'measured') return reply.result;
     throw new BedsideError('E_INTERNAL', `internal: a measuring thread answered ${reply.kind}`);
   }
 
-  /** Ends the thread, which must not compute. */
-  async release(): Promise<void> {
-    this.#failure ??= new BedsideError('E_INTERNAL', 'internal: the measuring thread has been closed');
-    await this.#worker.terminate();
-  }
-
-  async #ask(task: MeasuringTask): Promise<MeasuringReply> {
-    const reply = await new Promise<MeasuringReply>((resolve, reject) => {
-      if (this.#failure) reject(this.#failure);
-      this.#waiting = { resolve, reject };
-      this.#worker.postMessage(task);
-    });
-    if (reply.kind !== 'failed') return reply;
-    throw new BedsideError(reply.code, reply.message, reply.hint ? { hint: reply.hint } : {});
-  }
-
-  #fail(what: string): void {
-    this.#failure ??= new BedsideError('E_ENGINE', `a thread that measures variants ${what}`, {
-      hint: 'pack with --threads 1, which measures one variant after the other',
-    });
-    this.#waiting?.reject(this.#failure);
+  release(): Promise<void> {
+    return this.#thread.release();
   }
 }
 

@@ -1,7 +1,6 @@
 // Messages between a measuring thread and the thread that started it.
 import type { BundleManifest } from '../../bundle/index.ts';
 import type { StoredTensor } from '../../bundle/internal.ts';
-import type { ErrorCode } from '../../util/index.ts';
 import type { MeasurableBundle, MeasuredVariant, VariantEvaluatorOptions } from '../variant-evaluator.ts';
 
 /** A bundle in the making as it is sent. */
@@ -20,10 +19,4 @@ export type MeasuringTask =
 
 export type MeasuringReply =
   | { readonly kind: 'started' }
-  | { readonly kind: 'measured'; readonly result: MeasuredVariant }
-  | {
-      readonly kind: 'failed';
-      readonly code: ErrorCode;
-      readonly message: string;
-      readonly hint: string | undefined;
-    };
+  | { readonly kind: 'measured'; readonly result: MeasuredVariant };

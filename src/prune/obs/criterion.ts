@@ -21,10 +21,11 @@ import {
 } from '../../repair/internal.ts';
 import { BedsideError } from '../../util/index.ts';
 import type { Random } from '../../util/internal.ts';
-import { type Elimination, eliminate, scoresOf } from './eliminate.ts';
+import { type Elimination, scoresOf } from './eliminate.ts';
+import { Rankings } from './rankings.ts';
 import { type OpenReader, openReaders, problemOf } from './readers.ts';
 import { openRecurrent } from './recurrent-readers.ts';
-import { Reader } from './surgeon.ts';
+import type { ReaderProblem } from './surgeon.ts';
 
 /** The parameter of `obs`: the name of an attribution criterion that weighs the errors of outputs, or `none`. */
 const OBS = 'obs';
@@ -98,10 +99,11 @@ async function scoreBySurgeon(
   const walk = await NetworkWalk.open(model, steps, samples, run);
   const products = await Products.create(threads);
   const memory = new RowMemory();
-  const eliminations = new Map<number, Elimination>();
+  const rankings = new Rankings(products, threads ?? 1);
   const open = new Map<string, { readers: readonly OpenReader[]; groups: Set<number> }>();
   const waiting = new Set(readers.map(({ layer }) => layer.name));
   const left = new Set(grouping.groups.filter((group) => group.readers.some((name) => waiting.has(name))));
+  let eliminations: ReadonlyMap<number, Elimination>;
   try {
     const recurrent = await openRecurrent(model, grouping, importance, samples, products, {
       ...run,
@@ -122,35 +124,34 @@ async function scoreBySurgeon(
       for (const group of left) {
         if (group.readers.some((name) => waiting.has(name))) continue;
         left.delete(group);
-        const surgeons = surgeonsOf(recurrent, group.id, products);
+        const problems = problemsOf(recurrent, group.id);
         for (const name of group.readers) {
           const entry = open.get(name);
-          surgeons.push(...surgeonsOf(entry?.readers ?? [], group.id, products));
+          problems.push(...problemsOf(entry?.readers ?? [], group.id));
           entry?.groups.delete(group.id);
           if (entry?.groups.size === 0) open.delete(name);
         }
-        if (surgeons.length > 0) eliminations.set(group.id, await eliminate(group.channels, surgeons));
+        if (problems.length > 0) await rankings.rank(group.id, group.channels, problems);
       }
       onProgress?.(Math.floor((calibration.count * (done + 1)) / readers.length), calibration.count);
     }
     for (const { id, channels } of grouping.groups) {
-      if (eliminations.has(id)) continue;
-      const surgeons = surgeonsOf(recurrent, id, products);
-      if (surgeons.length > 0) eliminations.set(id, await eliminate(channels, surgeons));
+      if (rankings.has(id)) continue;
+      const problems = problemsOf(recurrent, id);
+      if (problems.length > 0) await rankings.rank(id, channels, problems);
     }
+    eliminations = await rankings.all();
   } finally {
+    await rankings.release();
     await products.release();
   }
   const unread = grouping.groups.some(({ id }) => !eliminations.has(id));
   return layerScores(grouping, layers, eliminations, unread ? await explaining(UNREAD).score(quietly) : []);
 }
 
-/** The readers of a group's units. */
-function surgeonsOf(readers: readonly OpenReader[], group: number, products: Products): Reader[] {
-  return readers.flatMap((reader) => {
-    const problem = problemOf(reader, group);
-    return problem ? [new Reader(problem, products)] : [];
-  });
+/** The problems of a group's readers. */
+function problemsOf(readers: readonly OpenReader[], group: number): ReaderProblem[] {
+  return readers.flatMap((reader) => problemOf(reader, group) ?? []);
 }
 
 /** Repairable layers that read groups, in execution order, each with the seed of its positions. */

@@ -4,6 +4,7 @@ import { type Matrix, Products } from '../../repair/internal.ts';
 import { must } from '../../util/index.ts';
 import { Random } from '../../util/internal.ts';
 import { eliminate, scoresOf } from './eliminate.ts';
+import { Rankings } from './rankings.ts';
 import { problemOf } from './readers.ts';
 import { Reader, type ReaderProblem } from './surgeon.ts';
 
@@ -167,5 +168,22 @@ describe('eliminate', () => {
     expect([2, 0, 3, 1].map((unit) => scores[unit])).toEqual([...scores].sort((a, b) => a - b));
     expect(new Set(scores).size).toBe(4);
     expect(scores[0]).toBe(5);
+  });
+});
+
+describe('ranking on a thread of its own', () => {
+  it('gives what ranking at once gives, group by group', async () => {
+    const groups = [1, 2, 3].map((seed) => [planted(8, 2, 5, seed), planted(8, 1, 3, seed + 10)]);
+    const ranked = async (threads: number): Promise<unknown> => {
+      const rankings = new Rankings(products, threads, 1);
+      try {
+        for (const [id, problems] of groups.entries()) await rankings.rank(id, 8, problems);
+        expect([rankings.has(2), rankings.has(3)]).toEqual([true, false]);
+        return await rankings.all();
+      } finally {
+        await rankings.release();
+      }
+    };
+    expect(await ranked(2)).toEqual(await ranked(1));
   });
 });

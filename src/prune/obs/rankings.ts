@@ -1,0 +1,77 @@
+// Ranks the units of groups: small ones at once, large ones on a thread of their own, while the network goes on running.
+import type { Products } from '../../repair/internal.ts';
+import { AskedThread, startThread } from '../../util/internal.ts';
+import { type Elimination, eliminate } from './eliminate.ts';
+import type { RankingTask } from './ranking-thread.ts';
+import { Reader, type ReaderProblem } from './surgeon.ts';
+
+/** Multiply-adds that are done before a message is worth it: about a quarter of a second. */
+const LEAST_WORK = 2e8;
+/** Matrices that may wait for the thread, in bytes. */
+const MOST_WAITING = 512 * 2 ** 20;
+
+/** The eliminations of a network's groups. */
+export class Rankings {
+  readonly #products: Products;
+  readonly #leastWork: number;
+  readonly #found = new Map<number, Promise<Elimination>>();
+  #thread: AskedThread<RankingTask, Elimination> | undefined;
+  #waitingBytes = 0;
+
+  /**
+   * @param threads with one, everything is ranked at once
+   * @param leastWork multiply-adds from which a group is ranked on the other thread
+   */
+  constructor(products: Products, threads: number, leastWork = LEAST_WORK) {
+    this.#products = products;
+    this.#leastWork = threads > 1 ? leastWork : Number.POSITIVE_INFINITY;
+  }
+
+  has(group: number): boolean {
+    return this.#found.has(group);
+  }
+
+  /** Ranks a group, or has it ranked; then waits while much is waiting. */
+  async rank(group: number, units: number, problems: readonly ReaderProblem[]): Promise<void> {
+    if (problems.reduce((sum, problem) => sum + workOf(problem), 0) < this.#leastWork) {
+      const readers = problems.map((problem) => new Reader(problem, this.#products));
+      this.#found.set(group, Promise.resolve(await eliminate(units, readers)));
+      return;
+    }
+    this.#thread ??= new AskedThread(
+      startThread(import.meta.url, 'ranking-thread'),
+      'run it with --threads 1, which ranks one group after the other',
+    );
+    const bytes = problems.reduce((sum, problem) => sum + bytesOf(problem), 0);
+    this.#waitingBytes += bytes;
+    const ranked = this.#thread.ask({ units, problems }).finally(() => {
+      this.#waitingBytes -= bytes;
+    });
+    // Told by `all`, or here where the caller has to wait.
+    ranked.catch(() => undefined);
+    this.#found.set(group, ranked);
+    if (this.#waitingBytes > MOST_WAITING) await ranked;
+  }
+
+  /** All eliminations, by group. */
+  async all(): Promise<Map<number, Elimination>> {
+    const all = new Map<number, Elimination>();
+    for (const [group, elimination] of this.#found) all.set(group, await elimination);
+    return all;
+  }
+
+  /** Ends the thread. */
+  async release(): Promise<void> {
+    await Promise.allSettled(this.#found.values());
+    await this.#thread?.release();
+  }
+}
+
+/** Multiply-adds of an elimination, roughly: each of `n` unknowns changes the weights and a part of the inverse. */
+function workOf({ inverse: { rows: n }, weights: { columns } }: ReaderProblem): number {
+  return (n * n * (columns + n)) / 2;
+}
+
+function bytesOf({ inverse, weights }: ReaderProblem): number {
+  return inverse.data.byteLength + weights.data.byteLength;
+}
