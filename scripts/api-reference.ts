@@ -28,6 +28,8 @@ const options = [
   'README.md',
   '--name',
   'bedside',
+  // Those that comments here use; @generated is the compiler's of the format.
+  ...['@param', '@returns', '@throws', '@generated'].flatMap((tag) => ['--blockTags', tag]),
   '--excludeExternals',
   '--plugin',
   'typedoc-plugin-missing-exports',
