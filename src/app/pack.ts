@@ -17,6 +17,7 @@ import { type AutoChoice, type CriterionChoice, detectBlock, type ScoreRemark } 
 import { type FrontierRow, frontierChart, frontierRows } from '../report/index.ts';
 import { assertWritable, BedsideError, must, VERSION, writeFileAtomic } from '../util/index.ts';
 import { lowRankThreshold } from './certify.ts';
+import { type NamedClasses, namedClasses, withClassNames } from './class-names.ts';
 import { type DrawOptions, type LocalDraws, localDraws } from './local-draws.ts';
 import { hashNetwork, type Network, type NetworkSource } from './network.ts';
 import type { EngineOptions } from './options.ts';
@@ -59,6 +60,8 @@ export interface PackResult extends Said {
   readonly out: string;
   readonly name: string;
   readonly chart: string;
+  /** What classes or labels are called, and who says so; absent where nothing does, and reports call them by number. */
+  readonly classes?: NamedClasses;
   readonly criterion: string;
   /** What `auto` measured and chose; absent for another criterion. */
   readonly auto?: Omit<AutoChoice, 'criterion'> & { readonly criterion: string };
@@ -123,17 +126,17 @@ export async function pack(
 }
 
 /**
- * As `pack`, on draws that there are.
+ * As `pack`, on draws that there are. Where nothing else names the classes, the bundle keeps the names that the data has.
  * @param options `since` is when packing began, for `seconds.total`
  * @throws BedsideError as `packModel` and `writeBundle`
  */
 export async function packDrawn(
-  loaded: Network,
+  source: Network,
   draws: LocalDraws,
   options: Omit<PackOptions, 'data'> & { readonly since?: number },
   journal: Journal,
 ): Promise<PackResult> {
-  const { out, chart = chartOf(out), name = nameOf(loaded.name), since = performance.now() } = options;
+  const { out, chart = chartOf(out), name = nameOf(source.name), since = performance.now() } = options;
   const {
     block = detectBlock(),
     criterion = AUTO,
@@ -144,6 +147,8 @@ export async function packDrawn(
     threads,
     seed,
   } = options;
+  const classes = namedClasses(source, draws.validation);
+  const loaded = withClassNames(source, classes);
   const clock = new StepClock();
   const provenance = {
     source: { file: basename(loaded.name), sha256: await hashNetwork(loaded) },
@@ -189,7 +194,7 @@ export async function packDrawn(
   await writeFileAtomic(chart, frontierChart(manifest));
   const seconds = { ...Object.fromEntries(clock.stop()), total: (performance.now() - since) / 1000 };
   const bytes = await bundleBytes(out, manifest);
-  return { ...resultOf(packed, manifest, { out, chart, block, bytes, seconds }), ...journal.said() };
+  return { ...resultOf(packed, manifest, { out, chart, classes, block, bytes, seconds }), ...journal.said() };
 }
 
 /** Recurrent layers: their refitted weights hold for one level vector alone, so variants have them and tables do not. */
@@ -200,7 +205,9 @@ function recurrentNodes({ graph }: Model): string[] {
 function resultOf(
   packed: PackedModel,
   manifest: BundleManifest,
-  own: Pick<PackResult, 'out' | 'chart' | 'block' | 'bytes' | 'seconds'>,
+  own: Pick<PackResult, 'out' | 'chart' | 'block' | 'bytes' | 'seconds'> & {
+    readonly classes: NamedClasses | undefined;
+  },
 ): Omit<PackResult, keyof Said> {
   const { accuracy, provenance, groups, ratios, variants } = manifest;
   const { choice, given, remarks, fixed } = packed;
@@ -208,6 +215,7 @@ function resultOf(
     out: own.out,
     name: manifest.name,
     chart: own.chart,
+    ...(own.classes && { classes: own.classes }),
     criterion: packed.criterion,
     ...(choice ? { auto: { ...choice, criterion: choice.criterion.name } } : {}),
     block: own.block,

@@ -3,6 +3,7 @@
 import type { InspectBundleResult, LevelRow } from '../../../app/inspect.ts';
 import { type BundleManifest, SEALED_VERSION } from '../../../bundle/index.ts';
 import {
+  classNames,
   describeUncounted,
   formatFigure,
   frontierRows,
@@ -48,7 +49,9 @@ export function describeBundle(path: string, result: InspectBundleResult): strin
 }
 
 /** Identity, network, samples and machine. */
-function originOf({ sha256, model, task, preprocessing, provenance, measured }: InspectBundleResult): string {
+function originOf(result: InspectBundleResult): string {
+  const { sha256, model, task, preprocessing, provenance, measured } = result;
+  const names = classNames(result);
   const engines = Object.entries(provenance.versions).map(([name, version]) => `${name} ${version}`);
   const rows = [
     ['identity', sha256],
@@ -57,6 +60,7 @@ function originOf({ sha256, model, task, preprocessing, provenance, measured }: 
     task
       ? ['output', `${model.output.name} [${task.outputShape.join(', ')}], ${describeTask(task)}`]
       : ['output', `${model.output.name}, ${model.output.classes} classes`],
+    ...(names ? [['classes or labels', names.join(', ')]] : []),
     ['preprocessing', `${preprocessing.kind}: ${preprocessing.description}`],
     ['ranked by', `${provenance.criterion}, on ${provenance.calibration} samples of ${provenance.dataset}`],
     [
@@ -73,10 +77,10 @@ function originOf({ sha256, model, task, preprocessing, provenance, measured }: 
   return lines.map((line) => `  ${line}`).join('\n');
 }
 
-/** What a network is for, and the names of its labels. */
-function describeTask({ kind, labels, threshold }: NonNullable<BundleManifest['task']>): string {
+/** What a network is for. */
+function describeTask({ kind, threshold }: NonNullable<BundleManifest['task']>): string {
   const above = threshold === undefined ? '' : `, present above ${threshold}`;
-  return `${kind}${labels ? ` (${labels.join(', ')})` : ''}${above}`;
+  return `${kind}${above}`;
 }
 
 /** Costs with every group at the same level. */

@@ -9,7 +9,7 @@ import {
   measureWord,
   shownRows,
 } from '../../../report/index.ts';
-import { formatBytes, formatPercent, formatSeconds, plainLine } from '../../../util/index.ts';
+import { formatBytes, formatPercent, formatSeconds, hasClasses, plainLine } from '../../../util/index.ts';
 import { frontierTable } from '../../terminal/frontier-table.ts';
 import { describeScoreRemarks } from '../../terminal/score-remarks.ts';
 import { indent, table } from '../../terminal/tables.ts';
@@ -30,6 +30,7 @@ export function describePacked(result: PackResult): string {
   ]);
   return [
     `${plainLine(result.name)}: ${result.groups} groups at ${result.levels} levels (${result.ratios.join(', ')}), in blocks of ${result.block}`,
+    ...describeNames(result),
     `ranked by ${ranked}`,
     ...describeGiven(result),
     ...describeScoreRemarks(result.scoreRemarks ?? []),
@@ -52,6 +53,16 @@ export function describePacked(result: PackResult): string {
     '',
     `written: ${plainLine(result.out)} (${formatBytes(result.bytes)}), ${plainLine(result.chart)}`,
   ].join('\n');
+}
+
+/** What classes are called, and who says so. */
+function describeNames({ classes, manifest }: PackResult): string[] {
+  if (classes) {
+    const from = classes.from === 'data' ? `the data (${manifest.provenance.dataset})` : classes.from;
+    return [plainLine(`classes or labels, as ${from} names them: ${classes.names.join(', ')}`)];
+  }
+  if (!hasClasses(manifest.task?.kind ?? 'single-label')) return [];
+  return ['nothing names the classes: reports call them by number, such as class 0; --labels names them'];
 }
 
 /** What eight bits lose and gain, or why there are none. */
